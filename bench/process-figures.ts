@@ -1,0 +1,71 @@
+// Memory and processor time of a process and all below it. From /proc on Linux; elsewhere `ps` for the memory only.
+
+import { execFile } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+
+const LINUX = process.platform === 'linux'
+/** USER_HZ, in which /proc counts processor time: 100 on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100
+
+const run = promisify(execFile)
+
+interface ProcessStat {
+  pid: number
+  parent: number
+  /** Its own time and that of its children that have ended. */
+  cpuSeconds: number
+}
+
+/** Resident memory in MB. */
+export async function residentMb(pid: number): Promise<number> {
+  if (!LINUX) return Number((await run('ps', ['-o', 'rss=', '-p', String(pid)])).stdout.trim()) / 1024
+  return kilobytes(await readFile(`/proc/${pid}/status`, 'utf8'), /^VmRSS:\s+(\d+)/m) / 1024
+}
+
+/** Memory that would come free if the process ended, in MB; null where the system does not tell. */
+export async function privateMb(pid: number): Promise<number | null> {
+  if (!LINUX) return null
+  const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8')
+  return (kilobytes(text, /^Private_Clean:\s+(\d+)/m) + kilobytes(text, /^Private_Dirty:\s+(\d+)/m)) / 1024
+}
+
+/** Seconds of processor time of a process and all below it, those that have ended included; null off Linux. */
+export async function treeCpuSeconds(pid: number): Promise<number | null> {
+  if (!LINUX) return null
+  const all = await readAll()
+  const tree = new Set([pid, ...descendants(all, pid)])
+  return all.filter((stat) => tree.has(stat.pid)).reduce((sum, stat) => sum + stat.cpuSeconds, 0)
+}
+
+/** The process ids directly below a process. */
+export async function childrenOf(pid: number): Promise<number[]> {
+  if (LINUX) return (await readAll()).filter((stat) => stat.parent === pid).map((stat) => stat.pid)
+  const { stdout } = await run('ps', ['-axo', 'pid=,ppid='])
+  const pairs = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number))
+  return pairs.flatMap(([child = 0, parent]) => (parent === pid ? [child] : []))
+}
+
+function descendants(all: readonly ProcessStat[], pid: number): number[] {
+  const below = all.filter((stat) => stat.parent === pid).map((stat) => stat.pid)
+  return below.flatMap((child) => [child, ...descendants(all, child)])
+}
+
+async function readAll(): Promise<ProcessStat[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const stats = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')))
+  return stats.flatMap((text) => parseStat(text))
+}
+
+/** The name in the second field may hold spaces and brackets, so the fields are counted from behind it. */
+function parseStat(text: string): ProcessStat[] {
+  const close = text.lastIndexOf(')')
+  if (close < 0) return []
+  const fields = text.slice(close + 2).split(' ')
+  const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at] ?? 0), 0)
+  return [{ pid: Number.parseInt(text, 10), parent: Number(fields[1]), cpuSeconds: ticks / TICKS_PER_SECOND }]
+}
+
+function kilobytes(text: string, pattern: RegExp): number {
+  return Number(pattern.exec(text)?.[1] ?? Number.NaN)
+}

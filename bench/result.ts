@@ -1,0 +1,52 @@
+// What a row of the table is made of.
+
+import type { Summary } from './stats.ts'
+
+export type SystemName = 'ours' | 'perProcess' | 'bare'
+export type Unit = 'ms' | '/s' | 'MB' | 'CPU s'
+
+export interface Check {
+  /** As it is printed: "<= 0.12 × per process". */
+  limit: string
+  value: number
+  ok: boolean
+}
+
+export interface Row {
+  id: string
+  what: string
+  unit: Unit
+  figures: Partial<Record<SystemName, Summary>>
+  /** Empty for rows that only inform. */
+  checks: Check[]
+}
+
+export interface Bound {
+  against: SystemName | 'absolute'
+  kind: 'at most' | 'at least'
+  limit: number
+}
+
+const AGAINST = { ours: '', absolute: '', perProcess: ' × per process', bare: ' × bare' } as const
+
+/** Holds our median against bounds that are factors of another system's median, or plain numbers in the row's unit. */
+export function check(row: Omit<Row, 'checks'>, bounds: readonly Bound[]): Row {
+  const checks = bounds.map(({ against, kind, limit }) => {
+    const value = (row.figures.ours?.median ?? Number.NaN) / divisor(row, against)
+    const ok = kind === 'at most' ? value <= limit : value >= limit
+    const suffix = against === 'absolute' ? ` ${row.unit}` : AGAINST[against]
+    return { limit: `${kind === 'at most' ? '<=' : '>='} ${limit}${suffix}`, value, ok }
+  })
+  return { ...row, checks }
+}
+
+function divisor(row: Omit<Row, 'checks'>, against: Bound['against']): number {
+  return against === 'absolute' ? 1 : (row.figures[against]?.median ?? Number.NaN)
+}
+
+/** Our median as a factor of another system's; null where one of them was not measured. */
+export function ratio(row: Row, to: 'perProcess' | 'bare'): number | null {
+  const ours = row.figures.ours
+  const other = row.figures[to]
+  return ours && other ? ours.median / other.median : null
+}

@@ -1,0 +1,122 @@
+// npm run bench: claude-serve, a server that starts a process per request, and the bare CLI, measured side by side in
+// one run on one machine. Missed limits are shown, not punished: the exit code is 0 whenever everything was measured.
+
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { claudeVersion } from './claude-binary.ts'
+import { cleanUp } from './cleanup.ts'
+import { addedRow, agentRow, nextTurnRow, plainRow } from './latency-rows.ts'
+import { throughputRows } from './load-rows.ts'
+import { describeMachine } from './machine.ts'
+import type { Row } from './result.ts'
+import { memoryRows, startRow } from './server-rows.ts'
+import { Systems } from './systems.ts'
+import { renderReport } from './table.ts'
+
+const HELP = `Usage: npm run bench -- [options]
+
+  --rows a,b     only these rows: plain, agent, next-turn, throughput, added, start, memory (or 1 to 7)
+  --rounds N     rounds of the latency rows
+  --quick        fewer rounds and shorter load
+  --json         all figures as JSON instead of the table
+  --entry FILE   another build of claude-serve than src/cli.ts (and dist/cli.js, for the start row)
+`
+
+interface Options {
+  rows: RowName[]
+  rounds: number | null
+  quick: boolean
+  json: boolean
+  entry: string | null
+}
+
+type RowName = keyof typeof ROWS
+type Measure = (systems: Systems, options: Options, progress: (text: string) => void) => Promise<Row[]>
+
+/** In the order of the table. The rounds are what a row takes by default, and with --quick. */
+const ROWS = {
+  plain: latency(plainRow, 40, 10),
+  agent: latency(agentRow, 20, 6),
+  'next-turn': latency(nextTurnRow, 40, 10),
+  throughput: (systems, { quick }, progress) => {
+    const load = quick ? { slices: 2, sliceSeconds: 4 } : { slices: 3, sliceSeconds: 8 }
+    return throughputRows(systems, { ...load, warmUpSeconds: 2, progress })
+  },
+  added: latency(addedRow, 100, 25),
+  start: async (systems, _options, progress) => [await startRow(systems, { progress })],
+  memory: (systems, _options, progress) => memoryRows(systems, { progress }),
+} satisfies Record<string, Measure>
+
+function latency(row: typeof plainRow, usual: number, quickly: number): Measure {
+  return async (systems, { rounds, quick }, progress) => [
+    await row(systems, { rounds: rounds ?? (quick ? quickly : usual), progress }),
+  ]
+}
+
+function readOptions(): Options | null {
+  const { values } = parseArgs({
+    options: {
+      rows: { type: 'string' },
+      rounds: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      entry: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return null
+  const rounds = values.rounds === undefined ? null : Number(values.rounds)
+  if (rounds !== null && !(Number.isInteger(rounds) && rounds > 0)) throw new Error('--rounds takes a whole number')
+  const entry = values.entry === undefined ? null : resolve(values.entry)
+  return { rows: readRows(values.rows), rounds, quick: values.quick, json: values.json, entry }
+}
+
+function readRows(text: string | undefined): RowName[] {
+  const names = Object.keys(ROWS) as RowName[]
+  if (text === undefined) return names
+  return text.split(',').map((wanted) => {
+    const name = names.find((candidate, at) => candidate === wanted.trim() || String(at + 1) === wanted.trim())
+    if (!name) throw new Error(`--rows: no row "${wanted}"; there are ${names.join(', ')}`)
+    return name
+  })
+}
+
+/** A line on stderr that overwrites itself, for people only. */
+function progressLine(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`)
+}
+
+async function measure(options: Options): Promise<string> {
+  const systems = await Systems.create(options.entry)
+  const machine = describeMachine(
+    await claudeVersion(systems.claude, systems.environment('/nonexistent', '/nonexistent')),
+  )
+  const rows: Row[] = []
+  for (const name of options.rows) {
+    const row: Measure = ROWS[name]
+    rows.push(...(await row(systems, options, (text) => progressLine(`${name}: ${text}`))))
+  }
+  progressLine('')
+  return options.json ? `${JSON.stringify({ machine, rows }, null, 2)}\n` : renderReport(machine, rows)
+}
+
+let interrupted = false
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    interrupted = true
+    void cleanUp().then(() => process.exit(signal === 'SIGINT' ? 130 : 143))
+  })
+}
+
+try {
+  const options = readOptions()
+  process.stdout.write(options ? await measure(options) : HELP)
+} catch (error) {
+  if (!interrupted)
+    process.stderr.write(
+      `${process.stderr.isTTY ? '\n' : ''}bench: ${error instanceof Error ? error.message : String(error)}\n`,
+    )
+  process.exitCode = 1
+} finally {
+  await cleanUp()
+}

@@ -1,0 +1,159 @@
+// Starting the three systems, each in fresh folders of its own and with nothing of this process's environment.
+
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { BareCli } from './bare-cli.ts'
+import { type ReadyChild, startListening } from './child.ts'
+import { findClaude } from './claude-binary.ts'
+import { atEnd } from './cleanup.ts'
+import { stringAt } from './json.ts'
+import { processCounts, SseClient } from './sse-client.ts'
+
+const QUIET_WITHIN_MS = 60_000
+
+export interface Served {
+  pid: number
+  client: SseClient
+  stop(): Promise<void>
+}
+
+interface Folders {
+  home: string
+  data: string
+  tmp: string
+  work: string
+}
+
+export class Systems {
+  readonly claude = findClaude()
+  /** What is run as claude-serve: for requests, and for the row about its start. */
+  readonly entry: string
+  readonly startEntry: string
+  readonly #root: string
+  #upstream = ''
+  #made = 0
+
+  private constructor(root: string, entry: string | null) {
+    this.#root = root
+    this.entry = entry ?? here('../src/cli.ts')
+    const compiled = here('../dist/cli.js')
+    this.startEntry = entry ?? (existsSync(compiled) ? compiled : this.entry)
+  }
+
+  /**
+   * Starts the scripted model. Without an `entry`, requests go to the source, and the start is measured on the compiled
+   * program where there is one.
+   */
+  static async create(entry: string | null): Promise<Systems> {
+    const root = await mkdtemp(join(tmpdir(), 'claude-serve-bench-'))
+    atEnd(() => rm(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }))
+    const systems = new Systems(root, entry)
+    const folders = await systems.#folders()
+    const upstream = await startListening({
+      name: 'the scripted model',
+      file: process.execPath,
+      args: [here('upstream-process.ts')],
+      env: systems.environment(folders.home, folders.tmp),
+      cwd: folders.work,
+    })
+    systems.#upstream = upstream.url
+    return systems
+  }
+
+  async startOurs(entry = this.entry): Promise<Served> {
+    const { home, data, tmp, work } = await this.#folders()
+    const settings = ['--port', '0', '--data-dir', data, '--default-cwd', work, '--log-level', 'warn']
+    const child = await startListening({
+      name: 'claude-serve',
+      file: process.execPath,
+      args: [entry, 'serve', ...settings, '--claude-bin', this.claude],
+      env: this.environment(home, tmp),
+      cwd: work,
+    })
+    return served(child)
+  }
+
+  async startPerProcess(): Promise<Served> {
+    const { home, tmp, work } = await this.#folders()
+    const child = await startListening({
+      name: 'the process-per-request server',
+      file: process.execPath,
+      args: [here('process-per-request-server.ts'), this.claude, work],
+      env: this.environment(home, tmp),
+      cwd: work,
+    })
+    return served(child)
+  }
+
+  async startBare(noTools: boolean): Promise<BareCli> {
+    const { home, tmp, work } = await this.#folders()
+    return new BareCli({ claude: this.claude, env: this.environment(home, tmp), cwd: work, noTools })
+  }
+
+  /** The whole environment of a child. */
+  environment(home: string, tmp: string): Record<string, string> {
+    return {
+      PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
+      HOME: home,
+      TMPDIR: tmp,
+      CLAUDE_CODE_TMPDIR: tmp,
+      ANTHROPIC_BASE_URL: this.#upstream,
+      ANTHROPIC_API_KEY: 'sk-ant-test-000',
+      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+      DISABLE_AUTOUPDATER: '1',
+    }
+  }
+
+  async #folders(): Promise<Folders> {
+    this.#made += 1
+    const base = join(this.#root, String(this.#made))
+    const folders = {
+      home: join(base, 'home'),
+      data: join(base, 'data'),
+      tmp: join(base, 'tmp'),
+      work: join(base, 'work'),
+    }
+    for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o700 })
+    return folders
+  }
+}
+
+/**
+ * Waits until no server starts a process and the yardstick's last one is gone, so that no request is measured in
+ * another's wake. With `spare`, also until an idle process is ready; then it must hold for a moment.
+ */
+export async function quiet(servers: readonly Served[], spare?: Served): Promise<void> {
+  const deadline = performance.now() + QUIET_WITHIN_MS
+  let calm = 0
+  while (calm < (spare ? 5 : 1)) {
+    if (performance.now() > deadline) throw new Error(`a server was not at rest within ${QUIET_WITHIN_MS} ms`)
+    const still = await Promise.all(servers.map((server) => isAtRest(server, server === spare)))
+    calm = still.every(Boolean) ? calm + 1 : 0
+    await sleep(still.every(Boolean) && !spare ? 10 : 40)
+  }
+}
+
+async function isAtRest(server: Served, spare: boolean): Promise<boolean> {
+  const health = await server.client.health()
+  if (!health) return false
+  const { idle, busy, starting } = processCounts(health)
+  if (stringAt(health, 'status') !== 'ok') throw new Error(`health says ${JSON.stringify(health)}`)
+  return starting === 0 && busy === 0 && (!spare || idle >= 1)
+}
+
+function served(child: ReadyChild): Served {
+  const client = new SseClient(child.url)
+  const stop = async () => {
+    client.close()
+    await child.stop()
+  }
+  return { pid: child.pid, client, stop }
+}
+
+function here(path: string): string {
+  return fileURLToPath(new URL(path, import.meta.url))
+}

@@ -1,0 +1,134 @@
+// One CLI process as the operating system sees it: how it is spawned, where its output goes, and how it is made to end.
+// Not for what is said to it (worker.ts).
+import { type ChildProcess, spawn } from 'node:child_process'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { SpawnedProcess, SpawnOptions } from '@anthropic-ai/claude-agent-sdk'
+import { maskSecrets } from '../mask.ts'
+import type { ProcessRecords } from './process-records.ts'
+import { killAll, markedProcesses, processTree } from './process-tree.ts'
+import { StdoutGate } from './stdout-gate.ts'
+
+const stderrBytesMax = 64 * 1024
+/** How long a CLI may take to stop its own commands after SIGTERM; 1.6 s was the longest seen. */
+const termGraceMs = 4000
+
+/**
+ * Arguments that must not be seen in the process list: the SDK gives the schema a second time over stdin, where only the
+ * CLI reads it.
+ */
+const isPublicArgument = (argument: string) => !argument.startsWith('--json-schema')
+
+export type ChildExit = { code: number | null; signal: NodeJS.Signals | null }
+
+export class Child {
+  readonly gate = new StdoutGate()
+  readonly exited: Promise<ChildExit>
+  readonly marker: string
+  #process: ChildProcess | null = null
+  #records: ProcessRecords
+  #stderr = ''
+  #settle: (exit: ChildExit) => void = () => {}
+  #ending: Promise<void> | null = null
+
+  constructor(marker: string, records: ProcessRecords) {
+    this.marker = marker
+    this.#records = records
+    this.exited = new Promise((resolve) => {
+      this.#settle = resolve
+    })
+  }
+
+  get pid(): number | null {
+    return this.#process?.pid ?? null
+  }
+
+  get exitCode(): number | null {
+    return this.#process?.exitCode ?? null
+  }
+
+  get hasExited(): boolean {
+    return this.#process !== null && (this.#process.exitCode !== null || this.#process.signalCode !== null)
+  }
+
+  /** The end of what it wrote to stderr, without secrets. */
+  get stderrTail(): string {
+    return maskSecrets(this.#stderr).trim()
+  }
+
+  /** Hand this to the SDK as `spawnClaudeCodeProcess`. */
+  spawn = ({ command, args, cwd, env }: SpawnOptions): SpawnedProcess => {
+    const child = spawn(command, args.filter(isPublicArgument), {
+      ...(cwd === undefined ? {} : { cwd }),
+      env: env as NodeJS.ProcessEnv,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      // A group of its own: Ctrl-C in the server's terminal must reach the server alone, which then ends its processes.
+      detached: process.platform !== 'win32',
+      windowsHide: true,
+    })
+    this.#process = child
+    child.once('exit', (code, signal) => this.#onExit({ code, signal }))
+    child.once('error', () => this.#onExit({ code: null, signal: null }))
+    child.stdin.on('error', () => {})
+    child.stdout.pipe(this.gate)
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-stderrBytesMax)
+    })
+    if (child.pid !== undefined) void this.#records.add(child.pid).then(() => this.hasExited && this.#forget())
+    return asSpawnedProcess(child, this.gate)
+  }
+
+  /** Ends the process and all that it started: SIGTERM, then SIGKILL to the whole tree. */
+  end(graceMs = termGraceMs): Promise<void> {
+    this.#ending ??= this.#end(graceMs)
+    return this.#ending
+  }
+
+  async #end(graceMs: number): Promise<void> {
+    this.gate.release()
+    const pid = this.pid
+    if (pid === null) return
+    if (!this.hasExited) {
+      this.#process?.kill('SIGTERM')
+      await Promise.race([this.exited, delay(graceMs, undefined, { ref: false })])
+    }
+    if (this.hasExited) return
+    await killAll([...(await processTree(pid)), ...(await this.#marked())])
+    await this.exited
+  }
+
+  #marked() {
+    return markedProcesses((marker) => marker === this.marker)
+  }
+
+  #onExit(exit: ChildExit): void {
+    // A CLI that was killed from outside leaves the commands it was running; one that ended by itself has none.
+    if (exit.signal === 'SIGKILL' || (exit.code ?? 0) > 128) void this.#marked().then(killAll)
+    this.#forget()
+    this.#settle(exit)
+  }
+
+  #forget(): void {
+    if (this.pid !== null) this.#records.remove(this.pid)
+  }
+}
+
+function asSpawnedProcess(child: ChildProcess, gate: StdoutGate): SpawnedProcess {
+  if (child.stdin === null) throw new Error('the CLI has no stdin')
+  return {
+    stdin: child.stdin,
+    stdout: gate,
+    get killed() {
+      return child.killed
+    },
+    get exitCode() {
+      return child.exitCode
+    },
+    get signalCode() {
+      return child.signalCode
+    },
+    kill: (name) => child.kill(name),
+    on: child.on.bind(child) as SpawnedProcess['on'],
+    once: child.once.bind(child) as SpawnedProcess['once'],
+    off: child.off.bind(child) as SpawnedProcess['off'],
+  }
+}

@@ -1,0 +1,71 @@
+// Which variables of the server's environment a CLI process gets: an explicit list, everything else stays here. The CLI
+// hands its whole environment on to the commands it runs, so what is not on the list cannot leak into them.
+
+export type Environment = Record<string, string | undefined>
+
+/** What a program needs to find its way about: home, path, language, folders. */
+const plain = [
+  'PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LANGUAGE', 'TZ', 'TMPDIR', 'TERM',
+  'SYSTEMROOT', 'COMSPEC', 'PATHEXT', 'USERPROFILE', 'APPDATA', 'LOCALAPPDATA', 'TEMP', 'TMP', 'PROGRAMFILES',
+] // biome-ignore format: a list reads better in lines than in a column
+
+/** The CLI's own settings for provider, login, proxy and certificates, passed on if the operator set them. */
+const provider = [
+  'ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'ANTHROPIC_BASE_URL', 'ANTHROPIC_CUSTOM_HEADERS', 'ANTHROPIC_MODEL',
+  'ANTHROPIC_SMALL_FAST_MODEL', 'CLAUDE_CODE_OAUTH_TOKEN', 'CLAUDE_CONFIG_DIR',
+  'CLAUDE_CODE_USE_BEDROCK', 'CLAUDE_CODE_USE_VERTEX', 'CLAUDE_CODE_USE_FOUNDRY',
+  'CLAUDE_CODE_SKIP_BEDROCK_AUTH', 'CLAUDE_CODE_SKIP_VERTEX_AUTH', 'CLAUDE_CODE_SKIP_FOUNDRY_AUTH',
+  'CLOUD_ML_REGION', 'GOOGLE_APPLICATION_CREDENTIALS', 'GOOGLE_CLOUD_PROJECT', 'GCLOUD_PROJECT',
+  'CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC', 'DISABLE_TELEMETRY', 'DISABLE_ERROR_REPORTING',
+  'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY', 'http_proxy', 'https_proxy', 'no_proxy', 'all_proxy',
+  'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'NODE_TLS_REJECT_UNAUTHORIZED',
+  'CLAUDE_CODE_CLIENT_CERT', 'CLAUDE_CODE_CLIENT_KEY', 'CLAUDE_CODE_CLIENT_KEY_PASSPHRASE',
+] // biome-ignore format: see above
+
+/** Families of variables: locale and desktop folders, cloud credentials, per-tier model names. */
+const families = [
+  /^LC_[A-Z]+$/,
+  /^XDG_[A-Z_]+$/,
+  /^AWS_[A-Z0-9_]+$/,
+  /^ANTHROPIC_(BEDROCK|VERTEX|FOUNDRY|DEFAULT)_[A-Z0-9_]+$/,
+  /^VERTEX_REGION_[A-Z0-9_]+$/,
+]
+
+const allowed = new Set([...plain, ...provider])
+
+/** Only absolute folders of a search path: a relative one would mean another program in each working directory. */
+function absoluteEntries(searchPath: string): string {
+  const separator = process.platform === 'win32' ? ';' : ':'
+  const isAbsolute = (entry: string) => entry.startsWith('/') || /^[A-Za-z]:[\\/]/.test(entry)
+  return searchPath.split(separator).filter(isAbsolute).join(separator)
+}
+
+/** What the server itself sets, whatever the operator has: the CLI's retries are few, so that callers hear in time. */
+const fixed: Record<string, string> = {
+  CLAUDE_CODE_MAX_RETRIES: '2',
+  CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK: '1',
+  CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+  DISABLE_AUTOUPDATER: '1',
+  CLAUDE_AGENT_SDK_CLIENT_APP: 'claude-serve',
+}
+
+/** The environment of CLI processes, made from the server's own; `marker` names the process, see process-tree.ts. */
+export function childEnvironment(server: Environment, marker?: string): Record<string, string> {
+  const child: Record<string, string> = {}
+  for (const [name, value] of Object.entries(server)) {
+    if (value === undefined) continue
+    if (allowed.has(name) || allowed.has(name.toUpperCase()) || families.some((family) => family.test(name))) {
+      child[name] = name.toUpperCase() === 'PATH' ? absoluteEntries(value) : value
+    }
+  }
+  return { ...child, ...fixed, ...(marker ? { [markerName]: marker } : {}) }
+}
+
+/** The variable by which a process and all that it started are known to be ours. */
+export const markerName = 'CLAUDE_SERVE_WORKER'
+
+/** The folder in which the CLI keeps its login, settings and conversations. */
+export function configFolder(environment: Environment): string {
+  const home = environment.HOME ?? environment.USERPROFILE ?? '.'
+  return environment.CLAUDE_CONFIG_DIR || `${home}/.claude`
+}

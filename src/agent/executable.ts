@@ -1,0 +1,199 @@
+// Which `claude` is used, its version, and whether it is logged in: found without a call to the model, kept, and looked at
+// again when a file behind the answer has changed. Never reads a token: the CLI is asked.
+import { execFile } from 'node:child_process'
+import { stat } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { delimiter, isAbsolute, join } from 'node:path'
+import { promisify } from 'node:util'
+import { AppError } from '../errors.ts'
+import { childEnvironment, configFolder, type Environment } from './environment.ts'
+
+/** The oldest CLI whose behaviour this program was built and tested on; the Agent SDK brings this one along. */
+export const oldestVersion = '2.1.330'
+
+/** How long an answer about the login is good while no file has changed, in milliseconds: keychains have no file. */
+const loginFreshMs = 300_000
+
+export type Claude = { path: string; version: string; origin: 'chosen' | 'path' | 'sdk' }
+
+export type Login = { loggedIn: boolean; method: string }
+
+const run = promisify(execFile)
+
+async function readVersion(path: string, environment: Environment): Promise<string> {
+  const { stdout } = await run(path, ['--version'], { env: childEnvironment(environment), timeout: 10_000 })
+  const version = /^\d+\.\d+\.\d+\S*/.exec(stdout.trim())?.[0]
+  if (version === undefined) throw new Error(`its --version says ${JSON.stringify(stdout.slice(0, 100))}`)
+  return version
+}
+
+/** Negative, zero or positive, as `a` is older than, equal to or newer than `b`. */
+export function compareVersions(a: string, b: string): number {
+  const parts = (version: string) => version.split(/[.-]/).slice(0, 3).map(Number)
+  const [left, right] = [parts(a), parts(b)]
+  return left.map((part, at) => part - (right[at] ?? 0)).find((difference) => difference !== 0) ?? 0
+}
+
+async function isProgram(path: string): Promise<boolean> {
+  const info = await stat(path).catch(() => null)
+  if (!info?.isFile()) return false
+  return process.platform === 'win32' || (info.mode & 0o111) !== 0
+}
+
+const programName = process.platform === 'win32' ? 'claude.exe' : 'claude'
+
+async function findOnPath(name: string, environment: Environment): Promise<string | null> {
+  for (const folder of (environment.PATH ?? '').split(delimiter).filter(isAbsolute)) {
+    if (await isProgram(join(folder, name))) return join(folder, name)
+  }
+  return null
+}
+
+/** The executable that the Agent SDK ships for this platform; null where there is none. */
+export function sdkExecutable(): string | null {
+  const sdk = createRequire(createRequire(import.meta.url).resolve('@anthropic-ai/claude-agent-sdk'))
+  const platform = `@anthropic-ai/claude-agent-sdk-${process.platform}-${process.arch}`
+  const packages = usesMusl() ? [`${platform}-musl`, platform] : [platform, `${platform}-musl`]
+  for (const name of packages) {
+    try {
+      return sdk.resolve(`${name}/${programName}`)
+    } catch {
+      // Only the package for this platform is installed.
+    }
+  }
+  return null
+}
+
+function usesMusl(): boolean {
+  if (process.platform !== 'linux') return false
+  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } }
+  return report.header?.glibcVersionRuntime === undefined
+}
+
+const howToInstall = 'Install it with `npm install -g @anthropic-ai/claude-code`, or name it with --claude-bin.'
+
+async function choose(chosen: string | null, environment: Environment): Promise<Claude> {
+  if (chosen !== null) return chooseNamed(chosen, environment)
+  const onPath = await findOnPath(programName, environment)
+  const version = onPath === null ? null : await readVersion(onPath, environment).catch(() => null)
+  if (onPath !== null && version !== null && compareVersions(version, oldestVersion) >= 0) {
+    return { path: onPath, version, origin: 'path' }
+  }
+  const shipped = sdkExecutable()
+  if (shipped === null) throw new AppError('claude_not_found', `The claude CLI was not found. ${howToInstall}`)
+  return { path: shipped, version: await versionOrError(shipped, environment), origin: 'sdk' }
+}
+
+async function chooseNamed(chosen: string, environment: Environment): Promise<Claude> {
+  const path = isAbsolute(chosen) ? chosen : ((await findOnPath(chosen, environment)) ?? chosen)
+  if (!(await isProgram(path)))
+    throw new AppError('claude_not_found', `${path} is not an executable file. ${howToInstall}`)
+  const version = await versionOrError(path, environment)
+  if (compareVersions(version, oldestVersion) >= 0) return { path, version, origin: 'chosen' }
+  throw new AppError(
+    'claude_not_found',
+    `${path} is version ${version}; at least ${oldestVersion} is needed. Run \`claude update\`.`,
+  )
+}
+
+async function versionOrError(path: string, environment: Environment): Promise<string> {
+  try {
+    return await readVersion(path, environment)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new AppError(
+      'claude_not_found',
+      `${path} cannot be run: ${why.split('\n')[0]}. ${howToInstall}`,
+      {},
+      { cause },
+    )
+  }
+}
+
+async function readLogin(path: string, environment: Environment): Promise<Login> {
+  // The exit code is 1 where nobody is logged in; the answer is on stdout all the same.
+  const output = await run(path, ['auth', 'status'], { env: childEnvironment(environment), timeout: 20_000 }).then(
+    ({ stdout }) => stdout,
+    (fault: { stdout?: string }) => fault.stdout ?? '',
+  )
+  const { loggedIn, authMethod } = JSON.parse(output) as { loggedIn?: unknown; authMethod?: unknown }
+  return { loggedIn: loggedIn === true, method: typeof authMethod === 'string' ? authMethod : 'none' }
+}
+
+/** A value that is computed once for each state of some files, and again when they change or it gets old. */
+class Remembered<T> {
+  #state: string | null = null
+  #at = 0
+  #value: Promise<T> | null = null
+  readonly #compute: () => Promise<T>
+  readonly #freshMs: number
+
+  constructor(compute: () => Promise<T>, freshMs: number) {
+    this.#compute = compute
+    this.#freshMs = freshMs
+  }
+
+  get(state: string): Promise<T> {
+    const now = performance.now()
+    if (this.#value === null || this.#state !== state || now - this.#at > this.#freshMs) {
+      this.#state = state
+      this.#at = now
+      this.#value = this.#compute()
+      // A failure is not kept: the next one who asks looks again.
+      this.#value.catch(() => {
+        this.#value = null
+      })
+    }
+    return this.#value
+  }
+}
+
+async function changeOf(path: string): Promise<string> {
+  const info = await stat(path).catch(() => null)
+  return info === null ? '-' : `${info.mtimeMs}:${info.size}:${info.ino}`
+}
+
+export class Executable {
+  readonly #environment: Environment
+  readonly #claude: Remembered<Claude>
+  readonly #login: Remembered<Login>
+  readonly #chosen: string | null
+  /** The file that the search has led to. */
+  #found: string | null = null
+  #known: Login | null = null
+
+  constructor(chosen: string | null, environment: Environment) {
+    this.#chosen = chosen
+    this.#environment = environment
+    this.#claude = new Remembered(() => this.#choose(), Number.POSITIVE_INFINITY)
+    this.#login = new Remembered(() => this.#askLogin(), loginFreshMs)
+  }
+
+  /** The executable to use; throws `claude_not_found` where there is none that can be. */
+  async claude(): Promise<Claude> {
+    const path = this.#chosen ?? this.#found
+    return this.#claude.get(path === null ? '' : await changeOf(path))
+  }
+
+  /** Whether the CLI is logged in, and how. Takes about 0.4 s when it has to be asked, otherwise no time. */
+  async login(): Promise<Login> {
+    return this.#login.get(await changeOf(join(configFolder(this.#environment), '.credentials.json')))
+  }
+
+  /** What is known of the login without waiting; null where nothing is yet. Looks again in the background. */
+  loginSoFar(): Login | null {
+    this.login().catch(() => {})
+    return this.#known
+  }
+
+  async #choose(): Promise<Claude> {
+    const claude = await choose(this.#chosen, this.#environment)
+    this.#found = claude.path
+    return claude
+  }
+
+  async #askLogin(): Promise<Login> {
+    this.#known = await readLogin((await this.claude()).path, this.#environment)
+    return this.#known
+  }
+}

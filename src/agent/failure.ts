@@ -1,0 +1,93 @@
+// What a failure reported by the CLI means to a caller: from the CLI's own classes and the API's status to our codes. A
+// flat table in the form of one function; the texts are the CLI's, masked.
+import type { SDKAssistantMessageError, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk'
+import { AppError, type ErrorCode, type ErrorDetails } from '../errors.ts'
+import { maskSecrets } from '../mask.ts'
+
+/** What is known of a failed turn beside its result. */
+export type FailureClues = {
+  /** The class that the CLI gave the synthetic message which stands for the answer. */
+  kind: SDKAssistantMessageError | null
+  upstreamStatus: number | null
+  /** Seconds until a limit is over, from the CLI's notice of it or from the wait that it had planned. */
+  retryAfterS: number | null
+}
+
+const loginHint = 'Run `claude` once in a terminal and log in with /login, or set ANTHROPIC_API_KEY for the server.'
+
+const codeByKind: Record<SDKAssistantMessageError, ErrorCode> = {
+  authentication_failed: 'claude_not_logged_in',
+  oauth_org_not_allowed: 'claude_not_logged_in',
+  account_on_hold: 'claude_not_logged_in',
+  verification_required: 'claude_not_logged_in',
+  cloud_credential_error: 'claude_not_logged_in',
+  billing_error: 'claude_failed',
+  rate_limit: 'rate_limited',
+  overloaded: 'overloaded',
+  invalid_request: 'invalid_request',
+  model_not_found: 'model_not_found',
+  server_error: 'claude_failed',
+  max_output_tokens: 'claude_failed',
+  unknown: 'claude_failed',
+}
+
+function codeOf(kind: SDKAssistantMessageError | null, status: number | null): ErrorCode {
+  if (status === 529) return 'overloaded'
+  if (status === 429) return 'rate_limited'
+  if (status === 413) return 'body_too_large'
+  if (status === 400 && (kind === null || kind === 'unknown')) return 'invalid_request'
+  return codeByKind[kind ?? 'unknown']
+}
+
+/** Seconds to wait where the upstream did not say. */
+const retryAfterGuessS: Partial<Record<ErrorCode, number>> = { rate_limited: 30, overloaded: 5 }
+
+/** A failure of the model's API, as the CLI tells it. */
+export function upstreamFailure(text: string, clues: FailureClues): AppError {
+  const code = codeOf(clues.kind, clues.upstreamStatus)
+  const message = maskSecrets(text) || 'Claude Code failed without saying why.'
+  const retryAfterS = clues.retryAfterS ?? retryAfterGuessS[code]
+  const details: ErrorDetails = {
+    ...(clues.upstreamStatus === null ? {} : { upstreamStatus: clues.upstreamStatus }),
+    ...(retryAfterS !== undefined && code in retryAfterGuessS ? { retryAfterS } : {}),
+  }
+  return new AppError(code, code === 'claude_not_logged_in' ? `${message}. ${loginHint}` : message, details)
+}
+
+/** The failure in a result that reports one; null where the run succeeded. `success` alone says nothing: see the facts. */
+export function resultFailure(result: SDKResultMessage, clues: FailureClues): AppError | null {
+  if (result.subtype === 'success')
+    return result.is_error ? upstreamFailure(result.result, withStatus(result, clues)) : null
+  const text = result.errors.filter((line) => !line.startsWith('[ede_diagnostic]')).join('; ')
+  const details: ErrorDetails = { reason: result.subtype }
+  switch (result.subtype) {
+    case 'error_max_budget_usd':
+      return new AppError('budget_exceeded', text || 'The budget of this request is used up.', details)
+    case 'error_max_turns':
+      return new AppError(
+        'claude_failed',
+        `${text || 'The turns of this request are used up'}. Give a higher max_turns.`,
+        details,
+      )
+    case 'error_max_structured_output_retries':
+      return new AppError(
+        'claude_failed',
+        'The model gave no answer that fits json_schema, several times over.',
+        details,
+      )
+    case 'error_during_execution':
+      return upstreamFailure(text || 'Claude Code stopped in the middle of the answer.', clues)
+  }
+}
+
+function withStatus(result: { api_error_status?: number | null }, clues: FailureClues): FailureClues {
+  return { ...clues, upstreamStatus: result.api_error_status ?? clues.upstreamStatus }
+}
+
+/** The process ended, or could not be used any more, in the middle of a turn. */
+export function processFailure(what: string, facts: { code: number | null; stderr: string }): AppError {
+  return new AppError('claude_failed', `Claude Code ${what}.`, {
+    returncode: facts.code,
+    stderr: facts.stderr.slice(-2000),
+  })
+}

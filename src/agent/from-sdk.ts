@@ -1,0 +1,350 @@
+// SDK messages of one turn, as RunEvents. Pure: no clock, no ids, no I/O. The one place in the project that knows what
+// the SDK's messages mean; an SDK upgrade that brings new kinds fails the type check at `unreachable`.
+import type {
+  SDKAssistantMessage,
+  SDKMessage,
+  SDKPartialAssistantMessage,
+  SDKResultMessage,
+  SDKUserMessage,
+  SDKUserMessageReplay,
+} from '@anthropic-ai/claude-agent-sdk'
+import type { RunEnd, RunEvent, Usage } from '../core/events.ts'
+import { AppError } from '../errors.ts'
+import { type FailureClues, resultFailure, upstreamFailure } from './failure.ts'
+import type { TranscriptMessage } from './transcript.ts'
+
+type BlockKind = 'text' | 'thinking' | 'tool'
+type StreamEvent = SDKPartialAssistantMessage['event']
+type ContentBlock = SDKAssistantMessage['message']['content'][number]
+
+/** The part of the stream's rules that the SDK's types leave out. */
+type PerTurnFigures = { model_usage_since_last_result?: Record<string, { costUSD?: number }> }
+
+const noUsage: Usage = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadInputTokens: 0,
+  cacheCreationInputTokens: 0,
+  raw: {},
+}
+
+/** Longer waits than this, in milliseconds, are the caller's to decide on, not the CLI's. */
+const retryWaitMsMax = 10_000
+
+/** `nowMs` is the wall clock, in milliseconds since 1970. */
+export type TurnContext = { runId: string; sessionId: string; live: boolean; wantsSchema: boolean; nowMs: () => number }
+
+export class TurnTranslator {
+  /** Set when the turn cannot succeed any more though the CLI goes on: interrupt it and end the run with this. */
+  broken: AppError | null = null
+  /** What was said, for a conversation file of our own. */
+  readonly messages: TranscriptMessage[] = []
+  /** Whether a tool is at work, during which silence is no sign of a fault. */
+  toolIsRunning = false
+  readonly context: TurnContext
+  #model = ''
+  #started = false
+  #nextIndex = 0
+  /** Open blocks of the message that is being streamed: the API's index to ours. */
+  #open = new Map<number, { index: number; kind: BlockKind }>()
+  #streamed = new Set<string>()
+  #isComplete = true
+  #toldText = false
+  #text = ''
+  /** The texts of earlier parts of an answer that the CLI continued after the model's output limit. */
+  #earlierText = ''
+  #hitOutputLimit = false
+  #clues: FailureClues = { kind: null, upstreamStatus: null, retryAfterS: null }
+  #pendingTools = new Set<string>()
+
+  constructor(context: TurnContext) {
+    this.context = context
+  }
+
+  get model(): string {
+    return this.#model
+  }
+
+  accept(message: SDKMessage): RunEvent[] {
+    switch (message.type) {
+      case 'stream_event':
+        return message.parent_tool_use_id === null ? this.#streamEvent(message.event) : []
+      case 'assistant':
+        return message.parent_tool_use_id === null ? this.#assistant(message) : []
+      case 'user':
+        return message.parent_tool_use_id === null ? this.#user(message) : []
+      case 'result':
+        return this.#result(message)
+      case 'system':
+        return this.#system(message)
+      case 'rate_limit_event':
+        if (message.rate_limit_info.status === 'rejected' && message.rate_limit_info.resetsAt !== undefined) {
+          this.#clues.retryAfterS = Math.max(
+            1,
+            Math.ceil(message.rate_limit_info.resetsAt - this.context.nowMs() / 1000),
+          )
+        }
+        return []
+      case 'auth_status':
+      case 'tool_progress':
+      case 'tool_use_summary':
+      case 'prompt_suggestion':
+      case 'conversation_reset':
+        return []
+      default:
+        return unreachable(message)
+    }
+  }
+
+  #system(message: Extract<SDKMessage, { type: 'system' }>): RunEvent[] {
+    if (message.subtype === 'init') {
+      if (this.#started) return []
+      this.#started = true
+      this.#model = message.model
+      return [{ type: 'run-start', runId: this.context.runId, sessionId: this.context.sessionId, model: message.model }]
+    }
+    if (message.subtype !== 'api_retry') return []
+    const { attempt, retry_delay_ms: delayMs, error_status: upstreamStatus, error } = message
+    this.#clues = { ...this.#clues, kind: error, upstreamStatus }
+    if (delayMs > retryWaitMsMax) {
+      const text = `The model's API asks to wait ${Math.ceil(delayMs / 1000)} seconds (${upstreamStatus ?? error})`
+      this.broken = upstreamFailure(text, { ...this.#clues, retryAfterS: Math.ceil(delayMs / 1000) })
+    }
+    return [{ type: 'retry', attempt, delayMs, upstreamStatus }]
+  }
+
+  #streamEvent(event: StreamEvent): RunEvent[] {
+    switch (event.type) {
+      case 'message_start':
+        this.#streamed.add(event.message.id)
+        this.#isComplete = false
+        this.#text = ''
+        return this.#closeBlocks()
+      case 'content_block_start':
+        return this.#openBlock(event.index, event.content_block)
+      case 'content_block_delta':
+        return this.#delta(event.index, event.delta)
+      case 'content_block_stop':
+        return this.#closeBlock(event.index)
+      case 'message_delta':
+        this.#isComplete = true
+        this.#noteStop(event.delta.stop_reason)
+        return []
+      case 'message_stop':
+        return this.#messageStop()
+    }
+  }
+
+  /** The CLI closes a stream that broke by itself; that the model did not end its message tells the two apart. */
+  #messageStop(): RunEvent[] {
+    if (!this.#isComplete && this.#toldText && this.context.live) {
+      this.broken ??= new AppError(
+        'claude_failed',
+        "The connection to the model's API broke in the middle of the answer.",
+      )
+    }
+    if (!this.#isComplete) this.#text = ''
+    return this.#closeBlocks()
+  }
+
+  #noteStop(reason: string | null): void {
+    this.#hitOutputLimit = reason === 'max_tokens' || reason === 'model_context_window_exceeded'
+    this.#earlierText = this.#hitOutputLimit ? this.#earlierText + this.#text : this.#earlierText
+  }
+
+  #openBlock(apiIndex: number, block: { type: string; id?: string; name?: string }): RunEvent[] {
+    const index = this.#nextIndex
+    if (block.type === 'text') {
+      this.#open.set(apiIndex, { index, kind: 'text' })
+    } else if (block.type === 'thinking') {
+      this.#open.set(apiIndex, { index, kind: 'thinking' })
+    } else if (block.type === 'tool_use') {
+      this.#open.set(apiIndex, { index, kind: 'tool' })
+      this.#nextIndex++
+      return [{ type: 'tool-start', index, toolId: block.id ?? '', name: block.name ?? '' }]
+    } else {
+      return []
+    }
+    this.#nextIndex++
+    return [{ type: block.type === 'text' ? 'text-start' : 'thinking-start', index }]
+  }
+
+  #delta(apiIndex: number, delta: Extract<StreamEvent, { type: 'content_block_delta' }>['delta']): RunEvent[] {
+    const block = this.#open.get(apiIndex)
+    if (block === undefined) return []
+    if (delta.type === 'text_delta') {
+      this.#toldText = true
+      this.#text += delta.text
+      return [{ type: 'text-delta', index: block.index, text: delta.text }]
+    }
+    if (delta.type === 'thinking_delta') return [{ type: 'thinking-delta', index: block.index, text: delta.thinking }]
+    if (delta.type === 'input_json_delta') return [{ type: 'tool-delta', index: block.index, json: delta.partial_json }]
+    return []
+  }
+
+  #closeBlock(apiIndex: number): RunEvent[] {
+    const block = this.#open.get(apiIndex)
+    if (block === undefined) return []
+    this.#open.delete(apiIndex)
+    return [{ type: `${block.kind}-end`, index: block.index }]
+  }
+
+  #closeBlocks(): RunEvent[] {
+    return [...this.#open.keys()].flatMap((apiIndex) => this.#closeBlock(apiIndex))
+  }
+
+  #assistant(message: SDKAssistantMessage): RunEvent[] {
+    if (message.error !== undefined || message.message.model === '<synthetic>') {
+      this.#clues.kind = message.error ?? this.#clues.kind
+      return []
+    }
+    this.messages.push(message.message as unknown as TranscriptMessage)
+    for (const block of message.message.content) this.#noteTool(block)
+    // An answer that did not come as a stream is told whole.
+    return this.#streamed.has(message.message.id)
+      ? []
+      : message.message.content.flatMap((block) => this.#wholeBlock(block))
+  }
+
+  #noteTool(block: ContentBlock): void {
+    if (block.type !== 'tool_use') return
+    this.#pendingTools.add(block.id)
+    this.toolIsRunning = true
+  }
+
+  #wholeBlock(block: ContentBlock): RunEvent[] {
+    const index = this.#nextIndex++
+    if (block.type === 'text') return this.#wholeText(index, block.text)
+    if (block.type === 'thinking') {
+      const delta: RunEvent = { type: 'thinking-delta', index, text: block.thinking }
+      return [{ type: 'thinking-start', index }, delta, { type: 'thinking-end', index }]
+    }
+    if (block.type !== 'tool_use') return []
+    const start: RunEvent = { type: 'tool-start', index, toolId: block.id, name: block.name }
+    return [start, { type: 'tool-delta', index, json: JSON.stringify(block.input) }, { type: 'tool-end', index }]
+  }
+
+  #wholeText(index: number, text: string): RunEvent[] {
+    this.#toldText = true
+    return [
+      { type: 'text-start', index },
+      { type: 'text-delta', index, text },
+      { type: 'text-end', index },
+    ]
+  }
+
+  #user(message: SDKUserMessage | SDKUserMessageReplay): RunEvent[] {
+    const content = message.message.content
+    if (typeof content === 'string' || message.isSynthetic === true) return []
+    const results = content.flatMap((block) => (block.type === 'tool_result' ? [block] : []))
+    if (results.length === 0) return []
+    this.messages.push(message.message as unknown as TranscriptMessage)
+    for (const result of results) this.#pendingTools.delete(result.tool_use_id)
+    this.toolIsRunning = this.#pendingTools.size > 0
+    return results.map((result) => ({
+      type: 'tool-result' as const,
+      toolId: result.tool_use_id,
+      isError: result.is_error === true,
+      text: plainText(result.content),
+    }))
+  }
+
+  #result(result: SDKResultMessage): RunEvent[] {
+    const closed = this.#closeBlocks()
+    const untold = this.#untoldText(result)
+    return [...closed, ...untold, this.#end(result)]
+  }
+
+  /** An answer that the CLI gave by itself, without asking the model, is only in the result. */
+  #untoldText(result: SDKResultMessage): RunEvent[] {
+    const isAnswer = result.subtype === 'success' && !result.is_error && result.structured_output === undefined
+    if (!isAnswer || this.#toldText || result.result === '') return []
+    return this.#wholeText(this.#nextIndex++, result.result)
+  }
+
+  #end(result: SDKResultMessage): RunEnd {
+    const endsAtLimit = this.#clues.kind === 'max_output_tokens'
+    const error = endsAtLimit
+      ? null
+      : (this.broken ?? resultFailure(result, this.#clues) ?? this.#missingOutput(result))
+    const answered = result.subtype === 'success' && !result.is_error
+    return {
+      ...this.endWithout(error),
+      result: endsAtLimit ? this.#earlierText : answered ? this.#wholeAnswer(result.result) : '',
+      structuredOutput: (answered ? result.structured_output : null) ?? null,
+      stopReason: endsAtLimit ? 'max_tokens' : result.stop_reason,
+      numTurns: result.num_turns,
+      durationMs: result.duration_ms,
+      usage: toUsage(result.usage),
+      costUsd: turnCost(result),
+      permissionDenials: result.permission_denials.map((denial) => ({
+        toolName: denial.tool_name,
+        toolId: denial.tool_use_id,
+        input: denial.tool_input,
+      })),
+    }
+  }
+
+  #wholeAnswer(lastPart: string): string {
+    return this.#hitOutputLimit ? this.#earlierText : this.#earlierText + lastPart
+  }
+
+  #missingOutput(result: SDKResultMessage): AppError | null {
+    const isMissing = this.context.wantsSchema && result.subtype === 'success' && result.structured_output === undefined
+    return isMissing ? new AppError('claude_failed', 'The model gave no answer that fits json_schema.') : null
+  }
+
+  /** The end of a run for which the CLI gave no result: it was cancelled, or its process is gone. */
+  endWithout(error: AppError | null): RunEnd {
+    return endOfRun({ sessionId: this.context.sessionId, model: this.#model }, error)
+  }
+}
+
+/** A run's end of which nothing is known but why. */
+export function endOfRun({ sessionId, model }: { sessionId: string; model: string }, error: AppError | null): RunEnd {
+  return {
+    type: 'run-end',
+    outcome: error === null ? 'succeeded' : error.code === 'cancelled' ? 'cancelled' : 'failed',
+    result: '',
+    structuredOutput: null,
+    stopReason: null,
+    numTurns: 0,
+    durationMs: 0,
+    usage: noUsage,
+    costUsd: null,
+    model,
+    sessionId,
+    permissionDenials: [],
+    error: error === null ? null : { code: error.code, message: error.message, details: error.details },
+  }
+}
+
+function plainText(content: unknown): string {
+  if (typeof content === 'string') return content
+  if (!Array.isArray(content)) return ''
+  return content
+    .flatMap((block: { type?: string; text?: string }) => (block.type === 'text' ? [block.text ?? ''] : []))
+    .join('\n')
+}
+
+function toUsage(usage: SDKResultMessage['usage']): Usage {
+  return {
+    inputTokens: usage.input_tokens,
+    outputTokens: usage.output_tokens,
+    cacheReadInputTokens: usage.cache_read_input_tokens,
+    cacheCreationInputTokens: usage.cache_creation_input_tokens,
+    raw: usage as unknown as Record<string, unknown>,
+  }
+}
+
+/** What this turn cost; the result's total counts everything since the process, or the session, began. */
+function turnCost(result: SDKResultMessage): number | null {
+  const perModel = (result as SDKResultMessage & PerTurnFigures).model_usage_since_last_result
+  if (perModel === undefined) return null
+  return Object.values(perModel).reduce((sum, model) => sum + (model.costUSD ?? 0), 0)
+}
+
+/** A kind of message that this version of the SDK has no type for: the CLI may be newer. It is passed over. */
+function unreachable(_message: never): RunEvent[] {
+  return []
+}

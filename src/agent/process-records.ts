@@ -1,0 +1,127 @@
+// A server's folder for as long as it lives, and in it one small file per CLI process that it started: a server that was
+// killed cannot end its processes nor clean up, so the next one does. Only the owner can read any of it.
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { readdir, readFile, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { killAll, markedProcesses, type ProcessInfo, processInfo, processTree, signal } from './process-tree.ts'
+
+/** Identifies a server: its number and when it started, as one word. */
+export type ServerIdentity = string
+
+const identityOf = (info: { pid: number; started: string }) => `${info.pid}-${info.started.replaceAll(/\W/g, '_')}`
+
+export async function ownIdentity(): Promise<ServerIdentity> {
+  const info = await processInfo(process.pid)
+  return identityOf(info ?? { pid: process.pid, started: 'unknown' })
+}
+
+async function isRunning(server: ServerIdentity): Promise<boolean> {
+  const info = await processInfo(Number(server.split('-')[0]))
+  return info !== null && identityOf(info) === server
+}
+
+type ProcessRecord = { pid: number; started: string }
+
+export class ProcessRecords {
+  /** For what lies on disk briefly. */
+  readonly privateDir: string
+  readonly #folder: string
+  readonly #processes: string
+  readonly #server: ServerIdentity
+
+  constructor(dataDir: string, server: ServerIdentity) {
+    this.#server = server
+    this.#folder = join(dataDir, 'servers', server)
+    this.#processes = join(this.#folder, 'processes')
+    this.privateDir = join(this.#folder, 'private')
+    for (const folder of [dataDir, this.#processes, this.privateDir])
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
+  }
+
+  /** The marker for the n-th process of this server. */
+  marker(n: number): string {
+    return `${this.#server}.${n}`
+  }
+
+  async add(pid: number): Promise<void> {
+    const info = await processInfo(pid)
+    if (info === null) return
+    const record: ProcessRecord = { pid, started: info.started }
+    writeFileSync(join(this.#processes, String(pid)), JSON.stringify(record), { mode: 0o600 })
+  }
+
+  remove(pid: number): void {
+    rmSync(join(this.#processes, String(pid)), { force: true })
+  }
+
+  /**
+   * Ends what servers that are gone have left running: SIGTERM, so that the CLI stops its own commands, then SIGKILL to
+   * what is left after `graceMs`. Returns how many processes were found.
+   */
+  async sweep(graceMs = 2000): Promise<number> {
+    const left = await this.#abandoned()
+    for (const info of left) signal(info.pid, 'SIGTERM')
+    for (let waited = 0; waited < graceMs && (await anyRunning(left)); waited += 50) await delay(50)
+    await killAll(left)
+    return left.length
+  }
+
+  /** Removes this server's folder; its processes must be gone. */
+  async close(): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+
+  async #abandoned(): Promise<ProcessInfo[]> {
+    const found = new Map<number, ProcessInfo>()
+    const servers = join(this.#folder, '..')
+    for (const server of await readdir(servers)) {
+      if (server === basename(this.#folder) || (await isRunning(server))) continue
+      for (const info of await this.#leftBy(join(servers, server))) found.set(info.pid, info)
+      await rm(join(servers, server), { recursive: true, force: true })
+    }
+    for (const info of await this.#markedOrphans()) found.set(info.pid, info)
+    return [...found.values()]
+  }
+
+  async #leftBy(folder: string): Promise<ProcessInfo[]> {
+    const left: ProcessInfo[] = []
+    for (const name of await readdir(join(folder, 'processes')).catch(() => [])) {
+      const record = await readRecord(join(folder, 'processes', name))
+      const now = record === null ? null : await processInfo(record.pid)
+      if (now !== null && now.started === record?.started) left.push(...(await processTree(now.pid)))
+    }
+    return left
+  }
+
+  /** Commands that outlived their CLI are in no file, but still carry the marker of a server that is gone. */
+  async #markedOrphans(): Promise<ProcessInfo[]> {
+    const gone = new Map<ServerIdentity, boolean>()
+    const marked = await markedProcesses((marker) => {
+      const server = marker.slice(0, marker.lastIndexOf('.'))
+      if (server !== this.#server) gone.set(server, true)
+      return server !== this.#server
+    })
+    if (marked.length === 0) return []
+    const running = new Set<ServerIdentity>()
+    for (const server of gone.keys()) if (await isRunning(server)) running.add(server)
+    if (running.size === 0) return marked
+    return markedProcesses((marker) => {
+      const server = marker.slice(0, marker.lastIndexOf('.'))
+      return gone.has(server) && !running.has(server)
+    })
+  }
+}
+
+async function readRecord(file: string): Promise<ProcessRecord | null> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as ProcessRecord
+  } catch {
+    return null
+  }
+}
+
+async function anyRunning(targets: readonly ProcessInfo[]): Promise<boolean> {
+  for (const target of targets) if ((await processInfo(target.pid))?.started === target.started) return true
+  return false
+}

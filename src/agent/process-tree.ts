@@ -1,0 +1,119 @@
+// Processes by number: are they the ones we mean, what did they start, and how to end all of them. The CLI runs shell
+// commands in sessions of their own, which outlive it and its process group; they are found by their parent or by the
+// marker in their environment. Not for the life of one worker (worker.ts).
+import { execFile } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { markerName } from './environment.ts'
+
+export type ProcessInfo = { pid: number; parent: number; started: string }
+
+const run = promisify(execFile)
+
+/** Fields after the command's closing bracket: state is the first, the parent second, the start time the 20th. */
+function parseStat(pid: number, stat: string): ProcessInfo {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return { pid, parent: Number(fields[1]), started: fields[19] ?? '' }
+}
+
+const hasProc = process.platform === 'linux'
+/** The unit of /proc/PID/statm on the platforms that the CLI is built for, but for some ARM systems, where it is larger. */
+const pageBytes = 4096
+
+async function procInfo(pid: number): Promise<ProcessInfo | null> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+    return stat.includes(') Z ') ? null : parseStat(pid, stat)
+  } catch {
+    return null
+  }
+}
+
+/** Lines of `ps -o pid=,ppid=,lstart=`: two numbers and a date. */
+function parsePs(output: string): ProcessInfo[] {
+  return output.split('\n').flatMap((line) => {
+    const match = /^\s*(\d+)\s+(\d+)\s+(.+?)\s*$/.exec(line)
+    return match ? [{ pid: Number(match[1]), parent: Number(match[2]), started: match[3] ?? '' }] : []
+  })
+}
+
+async function ps(...selection: string[]): Promise<ProcessInfo[]> {
+  if (process.platform === 'win32') return []
+  try {
+    const { stdout } = await run('ps', [...selection, '-o', 'pid=,ppid=,lstart='], {
+      env: { PATH: '/bin:/usr/bin', LC_ALL: 'C' },
+    })
+    return parsePs(stdout)
+  } catch {
+    return []
+  }
+}
+
+/** What is running under this number now; null where nothing is. */
+export async function processInfo(pid: number): Promise<ProcessInfo | null> {
+  return hasProc ? procInfo(pid) : ((await ps('-p', String(pid)))[0] ?? null)
+}
+
+async function allProcesses(): Promise<ProcessInfo[]> {
+  if (!hasProc) return ps('-A')
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const infos = await Promise.all(pids.map((pid) => procInfo(Number(pid))))
+  return infos.filter((info) => info !== null)
+}
+
+/** The value of our marker in a process's environment; null where it has none or is not ours to read. Linux only. */
+async function markerOf(pid: number): Promise<string | null> {
+  try {
+    const environment = await readFile(`/proc/${pid}/environ`, 'latin1')
+    const entry = environment.split('\0').find((line) => line.startsWith(`${markerName}=`))
+    return entry ? entry.slice(markerName.length + 1) : null
+  } catch {
+    return null
+  }
+}
+
+/** All processes that carry a marker for which `matches` is true. Empty where the system does not tell (not Linux). */
+export async function markedProcesses(matches: (marker: string) => boolean): Promise<ProcessInfo[]> {
+  if (!hasProc) return []
+  const found: ProcessInfo[] = []
+  for (const info of await allProcesses()) {
+    const marker = info.pid === process.pid ? null : await markerOf(info.pid)
+    if (marker !== null && matches(marker)) found.push(info)
+  }
+  return found
+}
+
+/** The process and everything below it, as they are now. */
+export async function processTree(root: number): Promise<ProcessInfo[]> {
+  const all = await allProcesses()
+  const tree = all.filter((info) => info.pid === root)
+  for (const parent of tree) tree.push(...all.filter((info) => info.parent === parent.pid && !tree.includes(info)))
+  return tree
+}
+
+/** Bytes of memory that the process holds; null where that cannot be told. */
+export async function residentBytes(pid: number): Promise<number | null> {
+  try {
+    if (hasProc) return Number((await readFile(`/proc/${pid}/statm`, 'utf8')).split(' ')[1]) * pageBytes
+    const { stdout } = await run('ps', ['-o', 'rss=', '-p', String(pid)], { env: { PATH: '/bin:/usr/bin' } })
+    return Number(stdout.trim()) * 1024
+  } catch {
+    return null
+  }
+}
+
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch {
+    // It is gone already, which is what was wanted.
+  }
+}
+
+/** Ends exactly these processes with SIGKILL; one whose number has passed to another process meanwhile is left alone. */
+export async function killAll(targets: readonly ProcessInfo[]): Promise<void> {
+  for (const target of targets) {
+    const now = await processInfo(target.pid)
+    if (now !== null && now.started === target.started) signal(target.pid, 'SIGKILL')
+  }
+}

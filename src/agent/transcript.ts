@@ -1,0 +1,125 @@
+// The CLI's conversation files: where one lies, which folder it belongs to, and how a conversation that went through a
+// reused process is written as one, so that the CLI itself, here or in a terminal, can go on with it. The only place that
+// knows their form (docs/decisions/0004-conversation-files.md).
+import { randomUUID } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { access, appendFile, mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+/** Folder names longer than this are cut; the CLI finds a conversation under any folder. */
+const folderNameMax = 200
+
+const folderName = (cwd: string) => cwd.replaceAll(/[^A-Za-z0-9]/g, '-').slice(0, folderNameMax)
+
+export type TranscriptFacts = { file: string; cwd: string | null }
+
+/** Finds a conversation by its id, begun here or in a terminal; null where there is none. */
+export async function findTranscript(configDir: string, sessionId: string): Promise<TranscriptFacts | null> {
+  const projects = join(configDir, 'projects')
+  const folders = await readdir(projects).catch(() => [])
+  const files = folders.map((folder) => join(projects, folder, `${sessionId}.jsonl`))
+  const present = await Promise.all(
+    files.map((file) =>
+      access(file).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  )
+  const file = files[present.indexOf(true)]
+  return file === undefined ? null : { file, cwd: await readCwd(file) }
+}
+
+/** The folder named in the first entry that names one. */
+async function readCwd(file: string): Promise<string | null> {
+  const lines = createInterface({ input: createReadStream(file, 'utf8'), crlfDelay: Number.POSITIVE_INFINITY })
+  try {
+    for await (const line of lines) {
+      const cwd = cwdOf(line)
+      if (cwd !== null) return cwd
+    }
+    return null
+  } finally {
+    lines.close()
+  }
+}
+
+function cwdOf(line: string): string | null {
+  if (!line.includes('"cwd"')) return null
+  try {
+    const { cwd } = JSON.parse(line) as { cwd?: unknown }
+    return typeof cwd === 'string' ? cwd : null
+  } catch {
+    return null
+  }
+}
+
+/** A message as the model's API has it; only what is written matters here. */
+export type TranscriptMessage = { role: 'user' | 'assistant'; [field: string]: unknown }
+
+/** Writes one conversation, turn by turn, as entries that each name the one before. */
+export class TranscriptWriter {
+  readonly sessionId: string
+  readonly #folder: string
+  readonly #cwd: string
+  readonly #version: string
+  #parent: string | null = null
+
+  constructor(options: { configDir: string; cwd: string; sessionId: string; version: string }) {
+    this.sessionId = options.sessionId
+    this.#folder = join(options.configDir, 'projects', folderName(options.cwd))
+    this.#cwd = options.cwd
+    this.#version = options.version
+  }
+
+  /**
+   * Appends a turn's messages. `systemPrompt` is recorded with the first turn, as the CLI does, so that the conversation
+   * keeps it when it is resumed.
+   */
+  async append(messages: readonly TranscriptMessage[], systemPrompt: string | null): Promise<void> {
+    const isFirst = this.#parent === null
+    const entries = messages.map((message) => this.#entry({ type: message.role, message }))
+    if (isFirst && systemPrompt !== null) entries.splice(1, 0, this.#promptEntry(systemPrompt, entries))
+    const lines = entries.map((entry) => `${JSON.stringify(entry)}\n`).join('')
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 })
+    await appendFile(join(this.#folder, `${this.sessionId}.jsonl`), lines, { mode: 0o600 })
+  }
+
+  #entry(content: Record<string, unknown>): Record<string, unknown> {
+    const uuid = randomUUID()
+    const entry = {
+      parentUuid: this.#parent,
+      isSidechain: false,
+      userType: 'external',
+      entrypoint: 'sdk-ts',
+      cwd: this.#cwd,
+      sessionId: this.sessionId,
+      version: this.#version,
+      uuid,
+      timestamp: new Date().toISOString(),
+      ...content,
+    }
+    this.#parent = uuid
+    return entry
+  }
+
+  /** An entry between the first message and the second, whose link is moved to it. */
+  #promptEntry(systemPrompt: string, entries: Record<string, unknown>[]): Record<string, unknown> {
+    const last = this.#parent
+    const attachment = {
+      type: 'prompt_snapshot',
+      systemPrompt: [systemPrompt],
+      reminderFold: false,
+      echoWireToolInputs: false,
+      contextRendering: 'announced',
+    }
+    const entry = this.#entry({ type: 'attachment', attachment })
+    entry.parentUuid = entries[0]?.uuid ?? null
+    if (entries[1]) {
+      entries[1].parentUuid = entry.uuid
+      this.#parent = last
+    }
+    return entry
+  }
+}

@@ -1,0 +1,137 @@
+#!/usr/bin/env node
+// The executable: arguments to command, help, and exit codes (0 done, 1 failed, 2 wrong usage).
+// It imports nothing before it has looked at Node's version, and is itself written so that an old Node can parse it.
+
+import type { Command } from 'commander'
+import type { ConfigOption } from './config.ts'
+
+const oldestNode: [major: number, minor: number] = [22, 18]
+
+function isOldNode(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1])
+}
+
+async function main(): Promise<number> {
+  const { Command, CommanderError } = await import('commander')
+  let exitCode = 0
+  const program = await buildProgram(new Command(), (code) => {
+    exitCode = code
+  })
+  try {
+    await program.parseAsync()
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    return error.exitCode === 0 ? 0 : 2
+  }
+  return exitCode
+}
+
+async function buildProgram(program: Command, setExitCode: (code: number) => void): Promise<Command> {
+  const version = await packageVersion()
+  program
+    .name('claude-serve')
+    .description('A local HTTP API in front of your own Claude Code CLI.')
+    .usage('[command] [options]')
+    .version(version, '-v, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .exitOverride()
+    .configureOutput({ outputError: (message, write) => write(wrongUsage(message)) })
+  const serveCommand = program
+    .command('serve', { isDefault: true })
+    .description('start the server (what happens when no command is named)')
+    .usage('[options]')
+    // Without a command of that name, commander hands the word to the default command.
+    .argument('[word]')
+    .action(async (word: string | undefined, flags: Record<string, unknown>) => {
+      if (word !== undefined) return serveCommand.error(await unknownCommand(word, program))
+      const { serve } = await import('./commands/serve.ts')
+      setExitCode(await serve(flags, version))
+    })
+  await addServeOptions(serveCommand)
+  await showServeOptionsOf(serveCommand, program)
+  return program
+}
+
+async function addServeOptions(command: Command): Promise<void> {
+  const { Option } = await import('commander')
+  const { configFileOption, configOptions } = await import('./config.ts')
+  for (const declared of Object.values<ConfigOption>(configOptions)) {
+    const switchOrValue = declared.placeholder === null ? '' : ` ${declared.placeholder}`
+    const option = new Option(`--${declared.name}${switchOrValue}`, describe(declared)).helpGroup(`${declared.group}:`)
+    if (declared.repeatable) {
+      option.argParser((value: string, earlier: string[] | undefined) => (earlier || []).concat(value))
+    }
+    command.addOption(option)
+    // A switch that the environment or the file turned on must be possible to turn off.
+    if (declared.placeholder === null) command.addOption(new Option(`--no-${declared.name}`).hideHelp())
+  }
+  const { name, placeholder, description, environment, defaultText } = configFileOption
+  const fileHelp = `${description} (${environment}; default: ${defaultText})`
+  command.addOption(new Option(`--${name} ${placeholder}`, fileHelp).helpGroup('Settings:'))
+  command.addOption(
+    new Option('--print-config', 'print every setting and where it came from, and end').helpGroup('Settings:'),
+  )
+  command.addOption(new Option('--json', 'with --print-config: as JSON').helpGroup('Settings:'))
+}
+
+function describe(declared: ConfigOption): string {
+  const usual = declared.defaultText === null ? String(declared.default) : declared.defaultText
+  const missing = declared.available ? '' : '; not in this version yet'
+  return `${declared.description} (${declared.environment}; default: ${usual}${missing})`
+}
+
+/** `claude-serve --help` shows what `claude-serve serve --help` does, as both start the server. */
+async function showServeOptionsOf(serveCommand: Command, program: Command): Promise<void> {
+  const { Help } = await import('commander')
+  const plain = new Help()
+  program.configureHelp({
+    subcommandTerm: (command) => command.name(),
+    visibleOptions: (command) => {
+      const own = plain.visibleOptions(command)
+      if (command !== program) return own
+      return own.concat(plain.visibleOptions(serveCommand).filter((option) => option.long !== '--help'))
+    },
+  })
+  serveCommand.configureHelp({ visibleArguments: () => [] })
+}
+
+async function unknownCommand(word: string, program: Command): Promise<string> {
+  const { nearestName } = await import('./nearest.ts')
+  const known = program.commands.map((command) => command.name()).concat('help')
+  const nearest = nearestName(word, known)
+  return `error: unknown command '${word}'${nearest === null ? '' : ` (Did you mean ${nearest}?)`}`
+}
+
+function wrongUsage(message: string): string {
+  return `${message
+    .replace(/^error: /, 'claude-serve: ')
+    .replace(/\s+/g, ' ')
+    .trim()}\nsee claude-serve --help\n`
+}
+
+async function packageVersion(): Promise<string> {
+  const { readFile } = await import('node:fs/promises')
+  const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'))
+  return String(version)
+}
+
+/** The code is set rather than forced, so that output is written out; what still holds the process gets one second. */
+function leave(code: number): void {
+  process.exitCode = code
+  setTimeout(() => process.exit(code), 1000).unref()
+}
+
+if (isOldNode(process.versions.node)) {
+  process.stderr.write(
+    `claude-serve needs Node ${oldestNode.join('.')} or newer, and this is ${process.versions.node}: ` +
+      'install a newer one from https://nodejs.org\n',
+  )
+  process.exitCode = 1
+} else {
+  main().then(leave, (error: unknown) => {
+    process.stderr.write(`claude-serve: ${error instanceof Error ? error.message : String(error)}\n`)
+    leave(1)
+  })
+}

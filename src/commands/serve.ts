@@ -1,0 +1,144 @@
+// The command `serve`: settings, the start lines, signals and exit codes around one server.
+// What the server does is in server.ts.
+
+import { styleText } from 'node:util'
+import { type Config, loadConfig, processEnvironment } from '../config.ts'
+import { ConfigError, type Environment } from '../config-sources.ts'
+import { createLogger } from '../log.ts'
+import { maskSecrets } from '../mask.ts'
+import type { ClaudeState } from '../server.ts'
+
+export type ExitCode = 0 | 1 | 2
+
+/** Runs until the server has stopped, and gives the exit code of the process. */
+export async function serve(flags: Record<string, unknown>, version: string): Promise<ExitCode> {
+  const environment = processEnvironment()
+  try {
+    const isTerminal = process.stderr.isTTY === true
+    const loaded = loadConfig({ flags, environment, cwd: process.cwd(), isTerminal })
+    if (flags.printConfig === true) {
+      print(flags.json === true ? sourcesAsJson(loaded.sources) : sourcesAsTable(loaded.sources))
+      return 0
+    }
+    if (flags.json === true) return refuseUsage('--json needs --print-config')
+    await runServer(loaded.config, environment, version)
+    return 0
+  } catch (error) {
+    if (error instanceof ConfigError) return refuseUsage(error.message)
+    return complain(startFailure(error), 1)
+  }
+}
+
+async function runServer(config: Config, environment: Environment, version: string): Promise<void> {
+  ignoreBrokenPipes()
+  const stopAsked = new Promise<void>((resolve) => onStopSignal(environment, resolve))
+  const { startServer } = await import('../server.ts')
+  const log = createLogger(config, environment)
+  const running = await startServer(config, { environment, log })
+  print(`${styleText('bold', `claude-serve ${version}`)} listening on ${styleText('cyan', running.url)}`)
+  void running.claude.then((claude) => {
+    print(claudeLine(claude))
+    if (config.demo) print(`try: ${exampleRequest(running.url)}`)
+  })
+  await Promise.race([stopAsked.then(() => running.close()), running.closed])
+}
+
+// Under `npm start`, Ctrl-C reaches the server twice: from the terminal, and passed on by npm.
+const npmEchoMs = 500
+
+/** The first signal asks for a stop, the second ends the process at once. */
+function onStopSignal(environment: Environment, stop: () => void): void {
+  const echoMs = environment.npm_lifecycle_event === undefined ? 0 : npmEchoMs
+  let firstAt: number | null = null
+  const listener = () => {
+    const now = performance.now()
+    if (firstAt !== null && now - firstAt >= echoMs) process.exit(1)
+    firstAt ??= now
+    stop()
+  }
+  process.on('SIGINT', listener)
+  process.on('SIGTERM', listener)
+}
+
+/** `claude-serve | head` must not end the server: nobody reads on, and that is all. */
+function ignoreBrokenPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+}
+
+function claudeLine({ path, version, loggedIn, authMethod, error }: ClaudeState): string {
+  if (path === null) return `no claude to run: ${oneLine(error ?? 'it was not found')}`
+  const found = version === null ? `claude at ${path}` : `claude ${version} at ${path}`
+  if (loggedIn === true) return `${found} (logged in: ${authMethod ?? 'unknown method'})`
+  if (loggedIn === null)
+    return `${found} (not known whether it is logged in${error === null ? '' : `: ${oneLine(error)}`})`
+  return `${found} (not logged in: run "claude auth login", set ANTHROPIC_API_KEY, or try --demo)`
+}
+
+function exampleRequest(url: string): string {
+  return `curl -s ${url}/v1/chat -H 'content-type: application/json' -d '{"prompt":"Say hello"}'`
+}
+
+type Sources = ReturnType<typeof loadConfig>['sources']
+
+function sourcesAsJson(sources: Sources): string {
+  const byKey = Object.fromEntries(sources.map(({ key, value, source, where }) => [key, { value, source, where }]))
+  return JSON.stringify(byKey, null, 2)
+}
+
+function sourcesAsTable(sources: Sources): string {
+  const rows = [['key', 'value', 'from'], ...sources.map(({ key, value, where }) => [key, cell(value), where])]
+  const width = (column: number) => Math.max(...rows.map((row) => row[column]?.length ?? 0))
+  const [keyWidth, valueWidth] = [width(0), width(1)]
+  return rows
+    .map(([key = '', value = '', from = '']) => `${key.padEnd(keyWidth)}  ${value.padEnd(valueWidth)}  ${from}`)
+    .join('\n')
+}
+
+function cell(value: unknown): string {
+  const isNone = value === null || (Array.isArray(value) && value.length === 0)
+  if (isNone) return '-'
+  return Array.isArray(value) ? value.join(',') : String(value)
+}
+
+function startFailure(error: unknown): string {
+  const cause = systemError(error)
+  if (cause?.code === 'EADDRINUSE') {
+    const port = cause.port ?? 'it'
+    return `port ${port} is taken by another program: stop that, or give another with --port (--port 0 takes a free one)`
+  }
+  if (cause?.code === 'EACCES' && cause.syscall === 'listen') {
+    return `port ${cause.port ?? ''} may not be used by this user: give one above 1023 with --port`
+  }
+  return `could not run: ${error instanceof Error ? error.message : String(error)}`
+}
+
+type SystemError = { code?: unknown; syscall?: unknown; port?: unknown }
+
+/** The operating system's error, which may be wrapped in others. */
+function systemError(error: unknown): SystemError | null {
+  let current = error
+  while (current instanceof Error) {
+    if ('syscall' in current) return current
+    current = current.cause
+  }
+  return null
+}
+
+function oneLine(text: string): string {
+  return maskSecrets(text).replace(/\s+/g, ' ').trim()
+}
+
+function print(text: string): void {
+  process.stdout.write(`${maskSecrets(text)}\n`)
+}
+
+function refuseUsage(message: string): ExitCode {
+  complain(message, 2)
+  process.stderr.write('see claude-serve --help\n')
+  return 2
+}
+
+function complain(message: string, code: ExitCode): ExitCode {
+  process.stderr.write(`claude-serve: ${oneLine(message)}\n`)
+  return code
+}

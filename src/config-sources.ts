@@ -1,0 +1,164 @@
+// Where settings come from: flags, the environment, the configuration file and, last, defaults.
+// It finds the raw value of a setting and says where it was; it knows no single setting and judges no value.
+
+import { existsSync, readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import path from 'node:path'
+import { maskSecrets } from './mask.ts'
+import { nearestName } from './nearest.ts'
+
+export type Environment = Record<string, string | undefined>
+
+export type SourceKind = 'flag' | 'environment' | 'file' | 'default'
+
+/** What a source needs to know of a setting to find it. */
+export type SettingNames = { name: string; environment: string; repeatable: boolean }
+
+/** A value as it was written, and where. */
+export type RawSetting = { value: unknown; source: SourceKind; where: string }
+
+export type ConfigFile = { path: string | null; values: ReadonlyMap<string, unknown> }
+
+const shownValueLengthMax = 120
+
+/** The start is refused: which key, what it held, where that was set, and what would do instead. */
+export class ConfigError extends Error {
+  readonly key: string
+  readonly value: unknown
+  readonly where: string
+  readonly accepted: string
+
+  constructor(refused: { key: string; value: unknown; where: string; accepted: string }) {
+    const from = refused.where.replace(/ (flag|environment variable)$/, '')
+    super(`${refused.key}: ${showValue(refused.value)} (from ${from}) is not accepted; ${refused.accepted}`)
+    this.name = 'ConfigError'
+    this.key = refused.key
+    this.value = refused.value
+    this.where = refused.where
+    this.accepted = refused.accepted
+  }
+}
+
+// The message is one line on a terminal whatever the value holds, and a value can be a connection string.
+function showValue(value: unknown): string {
+  const shown = maskSecrets(JSON.stringify(value) ?? String(value))
+  return shown.length > shownValueLengthMax ? `${shown.slice(0, shownValueLengthMax)}…` : shown
+}
+
+/** A flag's name as the key of a JavaScript object: max-processes -> maxProcesses. */
+export function camelCase(name: string): string {
+  return name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+export function fromFlags(setting: SettingNames, flags: Record<string, unknown>): RawSetting | null {
+  const value = flags[camelCase(setting.name)] ?? flags[setting.name]
+  if (value === undefined || value === null) return null
+  return { value, source: 'flag', where: `--${setting.name} flag` }
+}
+
+export function fromEnvironment(setting: SettingNames, environment: Environment): RawSetting | null {
+  const text = environment[setting.environment]?.trim()
+  // A variable that is there but empty means "not set": that is how compose files and service units leave one out.
+  if (text === undefined || text === '') return null
+  const value = setting.repeatable ? splitList(text) : text
+  return { value, source: 'environment', where: `${setting.environment} environment variable` }
+}
+
+export function fromFile(setting: SettingNames, file: ConfigFile): RawSetting | null {
+  const value = file.values.get(setting.name)
+  if (value === undefined || value === null) return null
+  return { value, source: 'file', where: `file ${file.path}` }
+}
+
+export function splitList(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+}
+
+/** The file that was named must be there; the one at the usual place may be missing. */
+export function readConfigFile(named: RawSetting | null, usualPath: string, cwd: string, home: string): ConfigFile {
+  if (named === null) return existsSync(usualPath) ? { path: usualPath, values: parseFile(usualPath) } : noFile
+  const text = typeof named.value === 'string' ? named.value.trim() : ''
+  const filePath = resolvePath(text, cwd, home)
+  if (text === '' || !existsSync(filePath)) {
+    throw new ConfigError({ key: '--config', ...named, accepted: 'give the path of an existing JSON file' })
+  }
+  return { path: filePath, values: parseFile(filePath) }
+}
+
+const noFile: ConfigFile = { path: null, values: new Map() }
+
+function parseFile(filePath: string): Map<string, unknown> {
+  const refuse = (accepted: string): never => {
+    throw new ConfigError({ key: '--config', value: filePath, where: `file ${filePath}`, accepted })
+  }
+  let content: unknown
+  try {
+    // Editors on Windows open the file with a byte order mark, which JSON does not allow.
+    content = JSON.parse(readFileSync(filePath, 'utf8').replace(/^\uFEFF/, ''))
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.replace(/\s+/g, ' ') : String(error)
+    return refuse(`give a readable file that holds valid JSON (${maskSecrets(reason)})`)
+  }
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+    return refuse('give a file that holds one JSON object')
+  }
+  return new Map(Object.entries(content))
+}
+
+/** The file's values under the flags' names; a key may be written in either case, but only once. */
+export function nameFileKeys(file: ConfigFile, names: readonly string[]): ConfigFile {
+  const values = new Map<string, unknown>()
+  for (const [key, value] of file.values) {
+    const name = names.find((candidate) => candidate === key || camelCase(candidate) === key)
+    const problem = name === undefined ? unknownKey(key, names) : values.has(name) ? 'it is there twice' : null
+    if (name === undefined || problem !== null) {
+      throw new ConfigError({ key, value, where: `file ${file.path}`, accepted: problem ?? '' })
+    }
+    values.set(name, value)
+  }
+  return { path: file.path, values }
+}
+
+function unknownKey(key: string, names: readonly string[]): string {
+  const nearest = nearestName(key, names)
+  return nearest === null ? 'there is no such key' : `there is no such key, did you mean ${nearest}?`
+}
+
+/** An absolute path; `~` is the home directory here too, since no shell expands it in a file or a service unit. */
+export function resolvePath(text: string, cwd: string, home: string): string {
+  const expanded = text === '~' || /^~[/\\]/.test(text) ? path.join(home, text.slice(1)) : text
+  return path.resolve(cwd, expanded)
+}
+
+/**
+ * The user's folders for this program, laid out as the package env-paths lays them out. That package looks at the
+ * process itself, so it could not honour the environment that a caller passes in.
+ */
+export function userFolders(environment: Environment): { home: string; config: string; data: string } {
+  const name = 'claude-serve'
+  const home = environment.HOME || homedir()
+  if (process.platform === 'win32') {
+    const roaming = environment.APPDATA || path.join(home, 'AppData', 'Roaming')
+    const local = environment.LOCALAPPDATA || path.join(home, 'AppData', 'Local')
+    return { home, config: path.join(roaming, name, 'Config'), data: path.join(local, name, 'Data') }
+  }
+  if (process.platform === 'darwin') {
+    const library = path.join(home, 'Library')
+    return {
+      home,
+      config: path.join(library, 'Preferences', name),
+      data: path.join(library, 'Application Support', name),
+    }
+  }
+  // The XDG rules say that a relative path in these is to be ignored.
+  const xdg = (value: string | undefined, usual: string) =>
+    path.join(value !== undefined && path.isAbsolute(value) ? value : path.join(home, usual), name)
+  return {
+    home,
+    config: xdg(environment.XDG_CONFIG_HOME, '.config'),
+    data: xdg(environment.XDG_DATA_HOME, path.join('.local', 'share')),
+  }
+}

@@ -1,0 +1,518 @@
+// Every setting, declared once: its names, default, unit, help text and what it accepts; and the merge into one Config.
+// Nothing else decides a default. Help, `--print-config` and the documentation are made from this table.
+// Together with config-sources.ts this is the only place that may look at the process's environment.
+
+import { realpathSync, type Stats, statSync } from 'node:fs'
+import { availableParallelism, totalmem } from 'node:os'
+import path from 'node:path'
+import { z } from 'zod'
+import {
+  ConfigError,
+  type Environment,
+  fromEnvironment,
+  fromFile,
+  fromFlags,
+  nameFileKeys,
+  type RawSetting,
+  readConfigFile,
+  resolvePath,
+  type SourceKind,
+  splitList,
+  userFolders,
+} from './config-sources.ts'
+import { isLoopbackHost } from './http/loopback.ts'
+
+export const permissionModeSchema = z.enum(['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions'])
+export type PermissionMode = z.infer<typeof permissionModeSchema>
+
+export type Machine = { cores: number; memoryBytes: number }
+
+/** What a default or a check may depend on besides the value itself. */
+type Context = { cwd: string; home: string; dataFolder: string; isTerminal: boolean; machine: Machine }
+
+export type ConfigOption<T = unknown> = {
+  name: string
+  environment: string
+  group: 'Listening' | 'Claude' | 'Folders' | 'Who may call' | 'Limits' | 'Logs'
+  /** How help writes the value, `<port>`; null for a switch. */
+  placeholder: string | null
+  description: string
+  /** Ends the sentence of a refusal. */
+  accepted: string
+  repeatable: boolean
+  /** False: the name is fixed, but this version refuses any value but the default. */
+  available: boolean
+  /** The default as a user would write it, or how it is found. */
+  default: string | number | boolean | null | readonly string[] | ((context: Context) => string | number)
+  /** What help says of a default that is no plain value. */
+  defaultText: string | null
+  schema: (context: Context) => z.ZodType<T>
+  /** The value as a user would write it, so that `--print-config` shows what a file could hold. */
+  show?(value: T): unknown
+}
+
+type Optional = 'repeatable' | 'available' | 'defaultText'
+
+function option<T>(declared: Omit<ConfigOption<T>, Optional> & Partial<Pick<ConfigOption<T>, Optional>>) {
+  return { repeatable: false, available: true, defaultText: null, ...declared }
+}
+
+export const configOptions = {
+  host: option({
+    name: 'host',
+    environment: 'CLAUDE_SERVE_HOST',
+    group: 'Listening',
+    placeholder: '<address>',
+    description: 'address to listen on; only loopback until there are API keys',
+    accepted: 'give a loopback address: 127.0.0.1, ::1 or localhost',
+    default: '127.0.0.1',
+    schema: () =>
+      z
+        .string()
+        .refine(isLoopbackHost, wideBindRefusal)
+        .transform((host) => host.toLowerCase().replace(/^\[|\]$/g, '')),
+  }),
+  port: option({
+    name: 'port',
+    environment: 'CLAUDE_SERVE_PORT',
+    group: 'Listening',
+    placeholder: '<port>',
+    description: 'port to listen on; 0 takes a free one, which the start line names',
+    accepted: 'give an integer from 0 to 65535',
+    default: 5005,
+    schema: () => integer(0, 65_535),
+  }),
+  allowHosts: option({
+    name: 'allow-host',
+    environment: 'CLAUDE_SERVE_ALLOW_HOST',
+    group: 'Listening',
+    placeholder: '<name>',
+    description: 'name that a Host header may hold besides localhost, 127.0.0.1 and [::1]; repeatable',
+    accepted: 'give host names without scheme, port or wildcard, such as box.example',
+    repeatable: true,
+    default: [],
+    defaultText: 'loopback names',
+    schema: () => z.array(hostName),
+  }),
+  corsOrigins: option({
+    name: 'cors-origin',
+    environment: 'CLAUDE_SERVE_CORS_ORIGIN',
+    group: 'Listening',
+    placeholder: '<origin>',
+    description: 'origin of a web page that may call; repeatable',
+    accepted: 'give origins such as https://app.example',
+    repeatable: true,
+    available: false,
+    default: [],
+    defaultText: 'none',
+    schema: () => z.array(text),
+  }),
+  claudeBin: option({
+    name: 'claude-bin',
+    environment: 'CLAUDE_BIN',
+    group: 'Claude',
+    placeholder: '<path>',
+    description: 'the claude executable to use',
+    accepted: 'give the path of an existing file, or the name of a command on PATH',
+    default: null,
+    defaultText: 'claude on PATH if new enough, else the one that comes with claude-serve',
+    schema: (context) => executable(context).nullable(),
+  }),
+  demo: option({
+    name: 'demo',
+    environment: 'CLAUDE_SERVE_DEMO',
+    group: 'Claude',
+    placeholder: null,
+    description: 'needs no login: the real CLI against a scripted model inside claude-serve',
+    accepted: 'give true, false, 1, 0, on or off',
+    default: false,
+    defaultText: 'off',
+    schema: () => z.union([z.boolean(), z.stringbool({ truthy: ['true', '1', 'on'], falsy: ['false', '0', 'off'] })]),
+  }),
+  modelMap: option({
+    name: 'model-map',
+    environment: 'CLAUDE_SERVE_MODEL_MAP',
+    group: 'Claude',
+    placeholder: '<name=model>',
+    description: 'model name that clients send and the one to use for it, such as gpt-4o=sonnet; repeatable',
+    accepted: 'give pairs such as gpt-4o=sonnet',
+    repeatable: true,
+    available: false,
+    default: [],
+    defaultText: 'none',
+    schema: () => z.array(modelPair).transform((pairs): Record<string, string> => Object.fromEntries(pairs)),
+    show: (map) => Object.entries(map).map(([from, to]) => `${from}=${to}`),
+  }),
+  permissionModes: option({
+    name: 'permission-modes',
+    environment: 'CLAUDE_SERVE_PERMISSION_MODES',
+    group: 'Who may call',
+    placeholder: '<modes>',
+    description: 'permission modes that a request may ask for; bypassPermissions must be named here to be allowed',
+    accepted: `give a comma-separated list of ${permissionModeSchema.options.join(', ')}`,
+    default: 'default,acceptEdits,plan,dontAsk',
+    schema: () => permissionModes,
+    show: (modes) => modes.join(','),
+  }),
+  defaultCwd: option({
+    name: 'default-cwd',
+    environment: 'CLAUDE_SERVE_DEFAULT_CWD',
+    group: 'Folders',
+    placeholder: '<folder>',
+    description: 'folder for agent requests that name none',
+    accepted: 'give an existing folder',
+    default: (context) => context.cwd,
+    defaultText: 'where it was started',
+    schema: (context) => folder(context),
+  }),
+  cwdRoots: option({
+    name: 'cwd-root',
+    environment: 'CLAUDE_SERVE_CWD_ROOT',
+    group: 'Folders',
+    placeholder: '<folder>',
+    description: 'folder that a request may name, with all below it; repeatable',
+    accepted: 'give existing folders',
+    repeatable: true,
+    default: null,
+    defaultText: 'any folder, on loopback without keys',
+    schema: (context) => z.array(rootFolder(context)).min(1).nullable(),
+  }),
+  dataDir: option({
+    name: 'data-dir',
+    environment: 'CLAUDE_SERVE_DATA_DIR',
+    group: 'Folders',
+    placeholder: '<folder>',
+    description: 'folder for what claude-serve keeps; made when missing',
+    accepted: 'give the path of a folder',
+    default: (context) => context.dataFolder,
+    defaultText: "the user's data folder",
+    schema: (context) => text.transform((value) => resolvePath(value, context.cwd, context.home)),
+  }),
+  database: option({
+    name: 'database',
+    environment: 'CLAUDE_SERVE_DATABASE',
+    group: 'Folders',
+    placeholder: '<url>',
+    description: 'database to keep runs in',
+    accepted: 'give a postgres:// address',
+    available: false,
+    default: null,
+    defaultText: 'in memory',
+    schema: () => text.nullable(),
+  }),
+  warm: option({
+    name: 'warm',
+    environment: 'CLAUDE_SERVE_WARM',
+    group: 'Limits',
+    placeholder: '<count>',
+    description: 'spare processes kept ready for each kind of request in recent use',
+    accepted: 'give an integer from 0 to 64',
+    default: 1,
+    schema: () => integer(0, 64),
+  }),
+  maxProcesses: option({
+    name: 'max-processes',
+    environment: 'CLAUDE_SERVE_MAX_PROCESSES',
+    group: 'Limits',
+    placeholder: '<count>',
+    description: 'live claude processes at most',
+    accepted: 'give an integer from 1 to 256',
+    default: (context) => usualProcessCount(context.machine),
+    defaultText: 'from memory and cores, 2 to 16',
+    schema: () => integer(1, 256),
+  }),
+  keepAliveMs: option({
+    name: 'keep-alive',
+    environment: 'CLAUDE_SERVE_KEEP_ALIVE',
+    group: 'Limits',
+    placeholder: '<time>',
+    description: "how long an idle session's process lives",
+    accepted: 'give a time such as 500ms, 300s, 10m or 1h, from 0 to 576h (a plain number counts seconds)',
+    default: '10m',
+    schema: () => duration(0),
+    show: showDuration,
+  }),
+  requestTimeoutMs: option({
+    name: 'request-timeout',
+    environment: 'CLAUDE_SERVE_REQUEST_TIMEOUT',
+    group: 'Limits',
+    placeholder: '<time>',
+    description: 'time for a whole run when the request names none',
+    accepted: 'give a time such as 500ms, 300s, 10m or 1h, from 1ms to 576h (a plain number counts seconds)',
+    default: '300s',
+    schema: () => duration(1),
+    show: showDuration,
+  }),
+  maxRequestTimeoutMs: option({
+    name: 'max-request-timeout',
+    environment: 'CLAUDE_SERVE_MAX_REQUEST_TIMEOUT',
+    group: 'Limits',
+    placeholder: '<time>',
+    description: 'longest time that a request may ask for',
+    accepted: 'give a time such as 500ms, 300s, 10m or 1h, from 1ms to 576h (a plain number counts seconds)',
+    default: '1h',
+    schema: () => duration(1),
+    show: showDuration,
+  }),
+  queueLimit: option({
+    name: 'queue-limit',
+    environment: 'CLAUDE_SERVE_QUEUE_LIMIT',
+    group: 'Limits',
+    placeholder: '<count>',
+    description: 'runs that may wait for a process; past it requests get 429',
+    accepted: 'give an integer from 0 to 100000',
+    default: 64,
+    schema: () => integer(0, 100_000),
+  }),
+  bodyLimitBytes: option({
+    name: 'body-limit',
+    environment: 'CLAUDE_SERVE_BODY_LIMIT',
+    group: 'Limits',
+    placeholder: '<size>',
+    description: 'size of a request body at most',
+    accepted: 'give a size such as 512kb or 32mb, from 1kb to 256mb (a plain number counts bytes)',
+    default: '32mb',
+    schema: () => size,
+    show: showSize,
+  }),
+  logLevel: option({
+    name: 'log-level',
+    environment: 'CLAUDE_SERVE_LOG_LEVEL',
+    group: 'Logs',
+    placeholder: '<level>',
+    description: 'fatal, error, warn, info, debug, trace or silent',
+    accepted: 'give fatal, error, warn, info, debug, trace or silent',
+    default: 'info',
+    schema: () => z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+  }),
+  logFormat: option({
+    name: 'log-format',
+    environment: 'CLAUDE_SERVE_LOG_FORMAT',
+    group: 'Logs',
+    placeholder: '<format>',
+    description: 'pretty or json',
+    accepted: 'give pretty or json',
+    default: (context) => (context.isTerminal ? 'pretty' : 'json'),
+    defaultText: 'pretty on a terminal, json elsewhere',
+    schema: () => z.enum(['pretty', 'json']),
+  }),
+}
+
+export type Config = {
+  -readonly [Key in keyof typeof configOptions]: z.output<ReturnType<(typeof configOptions)[Key]['schema']>>
+}
+
+/** The file cannot name another file, so this one setting stands outside the table. */
+export const configFileOption = {
+  name: 'config',
+  environment: 'CLAUDE_SERVE_CONFIG',
+  placeholder: '<file>',
+  description: 'JSON file with these settings, its keys being the flags without dashes in front',
+  defaultText: "claude-serve/config.json in the user's config folder",
+  repeatable: false,
+}
+
+export type ConfigSource = { key: string; value: unknown; source: SourceKind; where: string }
+export type LoadedConfig = { config: Config; sources: ConfigSource[] }
+
+export type ConfigInput = {
+  flags: Record<string, unknown>
+  environment: Environment
+  cwd: string
+  isTerminal: boolean
+  machine?: Machine
+}
+
+/** A copy, so that nobody changes the process's own environment by accident. */
+export function processEnvironment(): Environment {
+  return { ...process.env }
+}
+
+/** Flags win over the environment, that over the file, that over the default. Throws ConfigError. */
+export function loadConfig(input: ConfigInput): LoadedConfig {
+  const { flags, environment, cwd, isTerminal, machine = thisMachine() } = input
+  const folders = userFolders(environment)
+  const context: Context = { cwd, home: folders.home, dataFolder: folders.data, isTerminal, machine }
+  const options = Object.entries<ConfigOption>(configOptions)
+
+  const named = fromFlags(configFileOption, flags) ?? fromEnvironment(configFileOption, environment)
+  const found = readConfigFile(named, path.join(folders.config, 'config.json'), cwd, folders.home)
+  const names = options.map(([, { name }]) => name)
+  const file = nameFileKeys(found, names)
+
+  const sources: ConfigSource[] = [{ key: 'config', source: 'default', where: 'default', ...named, value: file.path }]
+  const values: Record<string, unknown> = {}
+  for (const [key, declared] of options) {
+    const raw =
+      fromFlags(declared, flags) ??
+      fromEnvironment(declared, environment) ??
+      fromFile(declared, file) ??
+      defaultSetting(declared, context)
+    const value = readSetting(declared, raw, context)
+    values[key] = value
+    sources.push({ ...raw, key: declared.name, value: declared.show?.(value) ?? value })
+  }
+  const config = values as Config // Each value came out of its own schema, and Config is made of those.
+  refuseCrossedTimeouts(config, sources)
+  return { config, sources }
+}
+
+function defaultSetting(declared: ConfigOption, context: Context): RawSetting {
+  const value = typeof declared.default === 'function' ? declared.default(context) : declared.default
+  return { value, source: 'default', where: 'default' }
+}
+
+function readSetting(declared: ConfigOption, raw: RawSetting, context: Context): unknown {
+  const { where } = raw
+  const refuse = (value: unknown, accepted: string) =>
+    new ConfigError({ key: `--${declared.name}`, value, where, accepted })
+  const result = declared.schema(context).safeParse(raw.value)
+  if (!declared.available && raw.source !== 'default') {
+    // Better than to take a value and do nothing with it.
+    const isDefault = JSON.stringify(raw.value) === JSON.stringify(declared.default)
+    if (!isDefault) throw refuse(raw.value, 'this version does not have this setting yet: leave it out')
+  }
+  if (result.success) return result.data
+  const issue = result.error.issues[0]
+  const index = issue?.path[0]
+  const value = Array.isArray(raw.value) && typeof index === 'number' ? raw.value[index] : raw.value
+  throw refuse(value, issue?.code === 'custom' ? issue.message : declared.accepted)
+}
+
+function refuseCrossedTimeouts(config: Config, sources: ConfigSource[]): void {
+  if (config.requestTimeoutMs <= config.maxRequestTimeoutMs) return
+  const sourceOf = (key: string) => sources.find((source) => source.key === key && source.source !== 'default')
+  // Blame what somebody wrote, not the default that it collides with.
+  const timeout = sourceOf('request-timeout')
+  const longest = sourceOf('max-request-timeout')
+  const blamed = timeout ?? longest
+  if (blamed === undefined) return
+  const accepted =
+    blamed === timeout
+      ? `give at most what --max-request-timeout holds, ${showDuration(config.maxRequestTimeoutMs)}`
+      : `give at least what --request-timeout holds, ${showDuration(config.requestTimeoutMs)}`
+  throw new ConfigError({ ...blamed, key: `--${blamed.key}`, accepted })
+}
+
+function thisMachine(): Machine {
+  // In a container the kernel's limit counts, not what the machine has.
+  const limit = process.constrainedMemory()
+  return { cores: availableParallelism(), memoryBytes: limit > 0 ? Math.min(limit, totalmem()) : totalmem() }
+}
+
+const mebibyte = 1024 * 1024
+
+function usualProcessCount({ cores, memoryBytes }: Machine): number {
+  return Math.min(16, Math.max(2, Math.min(2 * cores, Math.floor(memoryBytes / (512 * mebibyte)))))
+}
+
+// The kinds of value. Each takes what a flag, a variable or a JSON file can hold.
+
+const text = z.string().trim().min(1)
+
+const wideBindRefusal =
+  'a wide bind needs at least one API key, and this version has no keys yet: give 127.0.0.1, ::1 or localhost'
+
+function integer(min: number, max: number) {
+  const digits = z
+    .string()
+    .regex(/^\s*\d{1,15}\s*$/)
+    .transform(Number)
+  return z.union([z.number(), digits]).pipe(z.number().int().min(min).max(max))
+}
+
+const durationUnits = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 }
+// Timers cannot hold more than 2^31 - 1 ms: past it they fire at once. This is the last whole day below.
+const durationMaxMs = 24 * 24 * durationUnits.h
+
+function duration(min: number) {
+  return quantity(durationUnits, durationUnits.s, min, durationMaxMs)
+}
+
+const sizeUnits = { gb: 1024 * mebibyte, mb: mebibyte, kb: 1024, b: 1 }
+// A body becomes one string, and V8's longest is just under 512 MB.
+const size = quantity(sizeUnits, sizeUnits.b, sizeUnits.kb, 256 * mebibyte)
+
+function quantity(units: Record<string, number>, plainUnit: number, min: number, max: number) {
+  const spelling = new RegExp(`^\\s*(\\d{1,12}(?:\\.\\d{1,6})?)\\s*(${Object.keys(units).join('|')})?\\s*$`, 'i')
+  const toNumber = (value: string | number): number => {
+    if (typeof value === 'number') return Math.round(value * plainUnit)
+    const [, count, unit] = spelling.exec(value) ?? []
+    return Math.round(Number(count) * (unit === undefined ? plainUnit : (units[unit.toLowerCase()] ?? Number.NaN)))
+  }
+  return z.union([z.number(), z.string()]).transform(toNumber).pipe(z.number().int().min(min).max(max))
+}
+
+function showDuration(milliseconds: number): string {
+  return showQuantity(milliseconds, durationUnits)
+}
+
+function showSize(bytes: number): string {
+  return showQuantity(bytes, sizeUnits)
+}
+
+/** In the largest unit that divides it. */
+function showQuantity(count: number, units: Record<string, number>): string {
+  const [unit, factor] = Object.entries(units).find(([, each]) => count >= each && count % each === 0) ?? ['', 1]
+  return `${count / factor}${unit}`
+}
+
+const hostName = text.toLowerCase().regex(/^(?!.*\.\.)(?:[a-z0-9_][a-z0-9_.-]{0,252}|\[[0-9a-f:.]{2,45}\])$/)
+
+const modelPair = text.transform((pair, issues): [string, string] => {
+  const [from = '', to = '', ...rest] = pair.split('=').map((part) => part.trim())
+  if (from === '' || to === '' || rest.length > 0) issues.addIssue('give pairs such as gpt-4o=sonnet')
+  return [from, to]
+})
+
+const permissionModes = z
+  .union([z.string().transform(splitList), z.array(z.string())])
+  .pipe(z.array(permissionModeSchema).min(1))
+  .transform((modes) => [...new Set(modes)])
+
+function executable({ cwd, home }: Context) {
+  return text.transform((value, issues) => {
+    if (!/[/\\]/.test(value)) return value // A command's name is looked up on PATH by whoever starts it.
+    const file = resolvePath(value, cwd, home)
+    if (!statOf(file)?.isFile()) issues.addIssue('give the path of an existing file')
+    return file
+  })
+}
+
+function folder({ cwd, home }: Context) {
+  return text.transform((value, issues) => {
+    const resolved = resolvePath(value, cwd, home)
+    if (!statOf(resolved)?.isDirectory()) issues.addIssue('give an existing folder')
+    return resolved
+  })
+}
+
+/** With links resolved, so that a link cannot smuggle in the home directory. */
+function rootFolder(context: Context) {
+  return folder(context).transform((value, issues) => {
+    const root = realPath(value)
+    const homes = [context.home, userFolders({}).home].map(realPath)
+    if (path.parse(root).root === root || homes.some((home) => contains(root, home))) {
+      issues.addIssue('give folders that do not hold the whole disk or the home directory')
+    }
+    return root
+  })
+}
+
+function realPath(value: string): string {
+  return statOf(value) === null ? path.resolve(value) : realpathSync(value)
+}
+
+/** What is there, or null: missing, unreadable and impossible names are the same to whoever wrote the setting. */
+function statOf(value: string): Stats | null {
+  try {
+    return statSync(value)
+  } catch {
+    return null
+  }
+}
+
+function contains(folderPath: string, other: string): boolean {
+  const relative = path.relative(folderPath, other)
+  return relative === '' || !(relative === '..' || relative.startsWith(`..${path.sep}`) || path.isAbsolute(relative))
+}

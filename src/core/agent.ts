@@ -1,0 +1,72 @@
+// What the core asks of whatever runs Claude: the Agent interface and its request. The pool of CLI processes is one
+// implementation; tests bring others. Not for how a run is kept, followed and cancelled (see runs.ts).
+import type { PromptBlock } from './content.ts'
+import type { RunEvent } from './events.ts'
+
+export type PermissionMode = 'default' | 'acceptEdits' | 'plan' | 'dontAsk' | 'bypassPermissions'
+export type Effort = 'low' | 'medium' | 'high' | 'xhigh' | 'max'
+export type SettingSource = 'user' | 'project' | 'local'
+
+/** The conversation a run belongs to: a new one, an earlier one, or a copy of an earlier one. */
+export type SessionChoice =
+  | { kind: 'new' }
+  | { kind: 'continue'; sessionId: string }
+  | { kind: 'fork'; sessionId: string }
+
+/** How Claude is set up for a run; null or absent means what `claude -p` without that option would do. */
+export type RunOptions = {
+  model: string | null
+  fallbackModel: string | null
+  systemPrompt: string | null
+  appendSystemPrompt: string | null
+  maxBudgetUsd: number | null
+  maxTurns: number | null
+  permissionMode: PermissionMode | null
+  allowedTools: string[] | null
+  disallowedTools: string[] | null
+  tools: string[] | null
+  /** Absolute path, already checked against the allowed folders; null for the session's own or the server's. */
+  cwd: string | null
+  addDirs: string[] | null
+  effort: Effort | null
+  jsonSchema: Record<string, unknown> | null
+  mcpServers: Record<string, unknown> | null
+  agents: Record<string, unknown> | null
+  settingSources: SettingSource[] | null
+}
+
+/** One prompt and everything needed to answer it. */
+export type RunRequest = {
+  runId: string
+  prompt: PromptBlock[]
+  session: SessionChoice
+  options: RunOptions
+  /**
+   * Whether the caller hears words as they come. If so, an answer whose stream broke after its first word cannot be
+   * taken back and the run fails; if not, the CLI's second try replaces the first one unseen.
+   */
+  live: boolean
+}
+
+/** How many processes there are and what they do; `waiting` counts runs that have none yet. */
+export type AgentStats = {
+  processes: { live: number; idle: number; busy: number; starting: number; max: number }
+  queue: { waiting: number; limit: number }
+}
+
+/**
+ * Something that runs Claude.
+ *
+ * `run` throws an AppError only before its first event (no room in the queue, no such session, a process that cannot be
+ * started). After that the first event is `run-start` and the last `run-end`, once each, whatever happens: failing and
+ * being cancelled included. Aborting `signal` ends a silent wait too; its reason, if an AppError, becomes the run's
+ * error. A caller that stops iterating early cancels the run. While the caller does not ask for the next event, the
+ * source is held back rather than buffered.
+ *
+ * `close` ends everything within `deadlineMs` milliseconds and may be called twice.
+ */
+export interface Agent {
+  run(request: RunRequest, signal: AbortSignal): AsyncIterable<RunEvent>
+  stats(): AgentStats
+  close(deadlineMs: number): Promise<void>
+}

@@ -1,0 +1,33 @@
+// Which folders a request may name: a real folder, after links are resolved, equal to or below an allowed one.
+import { realpath, stat } from 'node:fs/promises'
+import { isAbsolute, normalize, relative, sep } from 'node:path'
+import { AppError } from '../errors.ts'
+
+/** Segment by segment: /a/root is not above /a/rootevil. */
+function isWithin(folder: string, root: string): boolean {
+  const way = relative(root, folder)
+  return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way))
+}
+
+/**
+ * The folder's real path. `roots` are real paths; null allows every folder. Throws `cwd_not_allowed` for one outside,
+ * whether it exists or not, and `cwd_not_found` for one inside that is not there or is no folder.
+ */
+export async function resolveFolder(path: string, roots: readonly string[] | null, field: string): Promise<string> {
+  if (!isAbsolute(path))
+    throw new AppError('invalid_request', `${field} must be an absolute path, not ${JSON.stringify(path)}`, { field })
+  const real = await realpath(path).catch(() => null)
+  const isAllowed = roots === null || roots.some((root) => isWithin(real ?? normalize(path), root))
+  if (!isAllowed) {
+    throw new AppError(
+      'cwd_not_allowed',
+      `${field} is not within a folder that this server allows; start it with --cwd-root to allow it`,
+      { field },
+    )
+  }
+  const info = real === null ? null : await stat(real).catch(() => null)
+  if (real === null || !info?.isDirectory()) {
+    throw new AppError('cwd_not_found', `${field} is not an existing folder: ${JSON.stringify(path)}`, { field })
+  }
+  return real
+}

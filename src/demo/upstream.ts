@@ -1,0 +1,172 @@
+// A scripted Messages API on loopback: the model behind `--demo`, and the upstream of the tests.
+// Stands in for the service only: it neither forwards anything nor checks credentials.
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type MessagesBody, parseBody } from './messages-body.ts'
+import { errorBody, sendReply } from './reply.ts'
+import { newId } from './reply-content.ts'
+import { ClientGone, ReplySink } from './reply-sink.ts'
+import { maskCredentials, type RecordedRequest, RequestLog, type RequestPredicate } from './request-log.ts'
+import { DirectiveError, type Step, StepScript } from './steps.ts'
+
+export type { MessagesBody } from './messages-body.ts'
+export type { RecordedRequest } from './request-log.ts'
+export type { Step } from './steps.ts'
+
+export type Upstream = {
+  url: string
+  port: number
+  /** Oldest first; the oldest are forgotten when there are more than `keep`. */
+  requests: RecordedRequest[]
+  inFlight(): number
+  /** How many clients went away before their reply was complete. */
+  aborted(): number
+  /** Each step answers one request, before anything else is considered. */
+  enqueue(...steps: Step[]): void
+  setDefaults(step: Step): void
+  /** Forgets requests, queue and counters, and goes back to the defaults of the start. */
+  reset(): void
+  /** A recorded request that matches, or the next one that will. `fromIndex` skips the first so many. */
+  waitForRequest(predicate?: RequestPredicate, fromIndex?: number): Promise<RecordedRequest>
+  waitForAbort(predicate?: RequestPredicate): Promise<RecordedRequest>
+  close(): Promise<void>
+}
+
+export type UpstreamOptions = {
+  port?: number
+  host?: string
+  defaults?: Step
+  keep?: number
+  /** Answer prompts that carry no directive as the demo model does. */
+  scenarios?: boolean
+}
+
+/** The limit of the real API. */
+const MAX_REQUEST_BYTES = 32 * 1024 * 1024
+const MODELS = {
+  data: [{ type: 'model', id: 'claude-fake-1', display_name: 'Fake 1', created_at: '2025-01-01T00:00:00Z' }],
+  has_more: false,
+  first_id: 'claude-fake-1',
+  last_id: 'claude-fake-1',
+}
+
+const always: RequestPredicate = () => true
+
+export async function startUpstream(options: UpstreamOptions = {}): Promise<Upstream> {
+  const { port = 0, host = '127.0.0.1', defaults = {}, scenarios = false } = options
+  // A demo may run for days and its prompts are nobody's business; a test wants to look back.
+  const log = new RequestLog(options.keep ?? (scenarios ? 20 : 2000))
+  const script = new StepScript(defaults, scenarios)
+  let closing = false
+  const server = createServer((req, res) => {
+    void serve(req, res, { log, script, isClosing: () => closing })
+  })
+  server.keepAliveTimeout = 60_000
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, resolve)
+  })
+  const address = server.address() as AddressInfo
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
+    port: address.port,
+    requests: log.requests,
+    inFlight: () => log.inFlight,
+    aborted: () => log.aborted,
+    enqueue: (...steps) => script.enqueue(...steps),
+    setDefaults: (step) => script.setDefaults(step),
+    reset: () => {
+      log.reset()
+      script.reset()
+    },
+    waitForRequest: (predicate = always, fromIndex = 0) => log.waitForRequest(predicate, fromIndex),
+    waitForAbort: (predicate = always) => log.waitForAbort(predicate),
+    close: () =>
+      new Promise((resolve) => {
+        closing = true
+        log.close()
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+type State = { log: RequestLog; script: StepScript; isClosing: () => boolean }
+
+async function serve(req: IncomingMessage, res: ServerResponse, state: State): Promise<void> {
+  const sink = new ReplySink(res)
+  try {
+    await answer(req, res, sink, state)
+  } catch (error) {
+    if (error instanceof ClientGone || sink.isGone || !req.complete) return
+    // A step that cannot be carried out, such as an impossible status: say so instead of leaving the test waiting.
+    if (sink.headersSent) res.destroy()
+    else sink.json(500, errorBody(500, `The script cannot be carried out: ${String(error)}`, newId('req_')))
+  }
+}
+
+async function readRequest(req: IncomingMessage): Promise<{ bytes: number; raw: string }> {
+  const parts: Buffer[] = []
+  let bytes = 0
+  for await (const part of req as AsyncIterable<Buffer>) {
+    bytes += part.length
+    if (bytes <= MAX_REQUEST_BYTES) parts.push(part)
+  }
+  return { bytes, raw: bytes <= MAX_REQUEST_BYTES ? Buffer.concat(parts).toString('utf8') : '' }
+}
+
+type Received = { bytes: number; raw: string; pathname: string; body: MessagesBody | null; step?: Step; error?: Error }
+
+/** Records the request before anything is answered, so that whoever waits for it sees it while it is open. */
+async function answer(req: IncomingMessage, res: ServerResponse, sink: ReplySink, state: State): Promise<void> {
+  const { bytes, raw } = await readRequest(req)
+  const { pathname } = new URL(req.url ?? '/', 'http://upstream')
+  const body = parseBody(raw)
+  const isScripted = req.method === 'POST' && pathname === '/v1/messages' && body
+  const choice = isScripted ? chooseStep(state.script, body) : {}
+  const record = state.log.add({
+    at: Date.now(),
+    method: req.method ?? '',
+    url: req.url ?? '',
+    headers: maskCredentials(req.headers),
+    bytes,
+    raw,
+    body,
+    requestId: newId('req_'),
+    ...(choice.step && { step: choice.step }),
+  })
+  const isAborted = () => !res.writableFinished && !sink.wasCut && !state.isClosing()
+  if (res.closed) return state.log.finish(record, isAborted())
+  res.once('close', () => state.log.finish(record, isAborted()))
+  await route({ bytes, raw, pathname, body, ...choice }, sink, record)
+}
+
+async function route(received: Received, sink: ReplySink, record: RecordedRequest): Promise<void> {
+  const { bytes, raw, pathname, body, step, error } = received
+  const { requestId } = record
+  const onStatus = (status: number): void => {
+    record.status = status
+  }
+  const plain = (status: number, value: unknown): void => {
+    onStatus(status)
+    sink.json(status, value, { 'request-id': requestId })
+  }
+  const refuse = (status: number, message: string): void => plain(status, errorBody(status, message, requestId))
+
+  if (bytes > MAX_REQUEST_BYTES) return refuse(413, 'Request exceeds the maximum size')
+  if (raw !== '' && !body) return refuse(400, 'The request body is not a JSON object')
+  if (error) return refuse(400, error.message)
+  if (step && body) return sendReply({ sink, body, step, requestId, onStatus })
+  if (pathname === '/v1/messages/count_tokens') return plain(200, { input_tokens: Math.ceil(bytes / 4) })
+  if (pathname === '/v1/models') return plain(200, MODELS)
+  refuse(404, 'The scripted upstream has no such route')
+}
+
+function chooseStep(script: StepScript, body: MessagesBody): { step?: Step; error?: Error } {
+  try {
+    return { step: script.choose(body) }
+  } catch (error) {
+    if (error instanceof DirectiveError) return { error }
+    throw error
+  }
+}

@@ -1,0 +1,81 @@
+// The one error class and the one table of codes. What a caller is told about a failure is decided here and nowhere
+// else: each surface turns an AppError into its own shape. Not for errors of start-up (see config.ts).
+
+/** What a code means over HTTP. `retry` says whether the same request may succeed later without being changed. */
+type CodeFacts = { status: number; retry: boolean }
+
+/** Every code this program can answer with. Codes are permanent: clients compare them, never the text. */
+export const errorCodes = {
+  invalid_request: { status: 400, retry: false },
+  cwd_not_found: { status: 400, retry: false },
+  model_not_found: { status: 400, retry: false },
+  unauthorized: { status: 401, retry: false },
+  budget_exceeded: { status: 402, retry: false },
+  host_not_allowed: { status: 403, retry: false },
+  origin_not_allowed: { status: 403, retry: false },
+  permission_mode_not_allowed: { status: 403, retry: false },
+  cwd_not_allowed: { status: 403, retry: false },
+  not_found: { status: 404, retry: false },
+  session_not_found: { status: 404, retry: false },
+  run_not_found: { status: 404, retry: false },
+  method_not_allowed: { status: 405, retry: false },
+  request_timeout: { status: 408, retry: true },
+  conflict: { status: 409, retry: false },
+  body_too_large: { status: 413, retry: false },
+  unsupported_media_type: { status: 415, retry: false },
+  queue_full: { status: 429, retry: true },
+  rate_limited: { status: 429, retry: true },
+  cancelled: { status: 499, retry: false },
+  internal: { status: 500, retry: false },
+  claude_failed: { status: 502, retry: false },
+  claude_not_found: { status: 503, retry: false },
+  claude_not_logged_in: { status: 503, retry: false },
+  overloaded: { status: 503, retry: true },
+  shutting_down: { status: 503, retry: true },
+  timeout: { status: 504, retry: false },
+} as const satisfies Record<string, CodeFacts>
+
+export type ErrorCode = keyof typeof errorCodes
+
+/**
+ * Facts beside the message that a program may act on. `retryAfterS` is in seconds; `stderr` is a masked tail;
+ * `upstreamStatus` is the HTTP status that the model's API gave the CLI.
+ */
+export type ErrorDetails = {
+  field?: string
+  retryAfterS?: number
+  sessionId?: string
+  costUsd?: number | null
+  stderr?: string
+  returncode?: number | null
+  upstreamStatus?: number
+  [fact: string]: unknown
+}
+
+/** A failure that a caller can be told about: a permanent code, a sentence that says what to do, and facts. */
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly details: ErrorDetails
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'AppError'
+    this.code = code
+    this.details = details
+  }
+
+  get status(): number {
+    return errorCodes[this.code].status
+  }
+}
+
+/** Anything thrown, as an AppError: unknown errors become `internal`, with a text that gives nothing away. */
+export function toAppError(thrown: unknown): AppError {
+  if (thrown instanceof AppError) return thrown
+  return new AppError(
+    'internal',
+    'Something went wrong inside claude-serve; the request id is in its log.',
+    {},
+    { cause: thrown },
+  )
+}

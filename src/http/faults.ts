@@ -1,0 +1,47 @@
+// Whatever a request failed with, as an AppError: the framework's refusals, wrong paths and methods, the unexpected. How it
+// is told is each surface's own business.
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { AppError, toAppError } from '../errors.ts'
+
+/** The framework's own refusals, in our codes. */
+const frameworkCodes: Record<string, (fault: FastifyError) => AppError> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: () => new AppError('body_too_large', 'the body is larger than --body-limit allows'),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: () =>
+    new AppError('unsupported_media_type', "the body must be JSON: add -H 'content-type: application/json'"),
+  FST_ERR_CTP_EMPTY_JSON_BODY: () => new AppError('invalid_request', 'the body is empty; it must be a JSON object'),
+  FST_ERR_CTP_INVALID_JSON_BODY: () => new AppError('invalid_request', 'the body is not valid JSON'),
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: () =>
+    new AppError('invalid_request', 'the body is not as long as content-length says'),
+  FST_ERR_BAD_URL: () => new AppError('invalid_request', 'the URL is not valid'),
+}
+
+/** Any thrown thing as an AppError; what nobody expected is logged with the request's id. */
+export function faultOf(thrown: unknown, request: FastifyRequest): AppError {
+  const fault = thrown as FastifyError
+  const known = frameworkCodes[fault.code ?? '']
+  if (known !== undefined) return known(fault)
+  if (fault instanceof SyntaxError || fault.statusCode === 400)
+    return new AppError('invalid_request', 'the body is not valid JSON')
+  const error = toAppError(thrown)
+  if (error.code === 'internal') request.log.error({ err: thrown, request_id: request.id }, 'unexpected error')
+  return error
+}
+
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+
+/** For a path that exists under another method the answer is 405, with the methods that it has. */
+export function routeFault(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): AppError {
+  const path = request.url.split('?')[0] ?? '/'
+  const allowed = methods.filter(
+    (method) => app.findRoute({ method, url: path }) !== null || app.hasRoute({ method, url: path }),
+  )
+  if (allowed.length === 0) return new AppError('not_found', `there is no ${request.method} ${path}`)
+  reply.header('allow', allowed.join(', '))
+  return new AppError('method_not_allowed', `${path} takes ${allowed.join(', ')}, not ${request.method}`)
+}
+
+/** The headers of an error answer that go with its facts. */
+export function errorHeaders(error: AppError): Record<string, string> {
+  const { retryAfterS } = error.details
+  return retryAfterS === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterS)) }
+}

@@ -1,0 +1,104 @@
+// The one door. Every request of every method and route passes it before a byte of its body is read: is it meant for us
+// (Host), does it come from a program rather than a web page (Origin, Sec-Fetch-Site, Referer), and can a web page not
+// have made it (JSON content type). Never reads the body.
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { AppError } from '../errors.ts'
+
+export type GuardOptions = {
+  /** Names, beside the loopback ones, that a Host header may have; lower case, without port. */
+  allowHosts: readonly string[]
+}
+
+const loopbackNames = ['localhost', '127.0.0.1', '[::1]']
+
+/** A name or address, and perhaps a port. */
+const hostPattern = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?$/
+
+/** The same header, sent twice, might be read as either. */
+function single(request: IncomingMessage, name: string): string | undefined {
+  const values = request.headersDistinct[name]
+  if (values !== undefined && values.length > 1)
+    throw new AppError('invalid_request', `the ${name} header was sent more than once`)
+  return values?.[0]
+}
+
+function checkHost(request: IncomingMessage, { allowHosts }: GuardOptions): string {
+  const host = single(request, 'host')?.toLowerCase() ?? ''
+  const [, name, port] = hostPattern.exec(host) ?? []
+  if (name === undefined || (port !== undefined && Number(port) > 65_535)) {
+    throw new AppError('invalid_request', 'the Host header is missing or is not a host name with an optional port')
+  }
+  if (loopbackNames.includes(name) || allowHosts.includes(name)) return host
+  throw new AppError(
+    'host_not_allowed',
+    `this server does not answer as ${name}; start it with --allow-host ${name} if it should`,
+  )
+}
+
+const foreign = (header: string) =>
+  new AppError('origin_not_allowed', `requests from web pages are refused (${header}); call this server from a program`)
+
+/** A browser says where a request comes from, and a page cannot make it lie. Programs send none of these headers. */
+function checkOrigin(request: IncomingMessage, host: string): void {
+  const own = `http://${host}`
+  const origin = single(request, 'origin')
+  if (origin !== undefined && origin !== own) throw foreign('Origin')
+  const site = single(request, 'sec-fetch-site')
+  const isNavigation = request.method === 'GET' || request.method === 'HEAD'
+  if (site !== undefined && site !== 'same-origin' && !(site === 'none' && isNavigation))
+    throw foreign('Sec-Fetch-Site')
+  const referer = single(request, 'referer')
+  if (origin === undefined && site === undefined && referer !== undefined && !isBelow(referer, own))
+    throw foreign('Referer')
+}
+
+const isBelow = (address: string, origin: string) => address === origin || address.startsWith(`${origin}/`)
+
+const effectFree = new Set(['GET', 'HEAD', 'OPTIONS'])
+const jsonType = /^application\/json(?:\s*;\s*charset="?utf-8"?)?$/i
+
+function checkContentType(request: IncomingMessage): void {
+  if (effectFree.has(request.method ?? '')) return
+  const type = single(request, 'content-type')
+  if (type === undefined || !jsonType.test(type.trim())) {
+    const got = type === undefined ? 'no content type' : JSON.stringify(type)
+    throw new AppError(
+      'unsupported_media_type',
+      `the body must be JSON, and the request say so: add -H 'content-type: application/json' (got ${got})`,
+    )
+  }
+  const encoding = single(request, 'content-encoding')
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    throw new AppError(
+      'unsupported_media_type',
+      `a body with content-encoding ${JSON.stringify(encoding)} is not accepted; send it as it is`,
+    )
+  }
+}
+
+/** Throws an AppError for a request that must not get in. */
+export function checkRequest(request: IncomingMessage, options: GuardOptions): void {
+  const host = checkHost(request, options)
+  checkOrigin(request, host)
+}
+
+/** The part of the door that comes after the route is known to exist, so that a wrong path is told as such. */
+export function checkBodyType(request: IncomingMessage): void {
+  checkContentType(request)
+}
+
+const idPattern = /^[A-Za-z0-9._-]{1,64}$/
+
+/** The caller's own request id, where it is one that can be logged and echoed. */
+export function givenRequestId(headers: IncomingHttpHeaders): string | null {
+  const id = headers['x-request-id']
+  return typeof id === 'string' && idPattern.test(id) ? id : null
+}
+
+/** On every answer, whatever it is. */
+export const protectiveHeaders: Record<string, string> = {
+  'x-content-type-options': 'nosniff',
+  'cross-origin-resource-policy': 'same-origin',
+  'cache-control': 'no-store',
+  'referrer-policy': 'no-referrer',
+}

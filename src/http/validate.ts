@@ -1,0 +1,52 @@
+// A request body held against its schema: the first fault becomes an error that names the field, what is wrong and what
+// would be right. Schemas give their messages as the end of a sentence that begins with the field's name.
+import type { z } from 'zod'
+import { AppError } from '../errors.ts'
+import { nearestName } from '../nearest.ts'
+
+type Issue = z.core.$ZodIssue
+
+const fieldOf = (issue: Issue) =>
+  issue.path
+    .map((part, at) => (typeof part === 'number' ? `[${part}]` : at === 0 ? String(part) : `.${String(part)}`))
+    .join('')
+
+function unknownField(issue: Extract<Issue, { code: 'unrecognized_keys' }>, known: readonly string[]): AppError {
+  const parent = fieldOf(issue)
+  const field = parent === '' ? (issue.keys[0] ?? '') : `${parent}.${issue.keys[0]}`
+  const nearest = parent === '' ? nearestName(field, known) : null
+  const hint = nearest === null ? '' : `; did you mean ${nearest}?`
+  return new AppError('invalid_request', `${field} is not a field of this request${hint}`, { field })
+}
+
+/** The innermost fault of a union's first alternative that got furthest. */
+function deepest(issue: Issue): Issue {
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return issue
+  const furthest = issue.errors.flat().sort((a, b) => b.path.length - a.path.length)[0]
+  return furthest === undefined || furthest.path.length === 0
+    ? issue
+    : deepest({ ...furthest, path: [...issue.path, ...furthest.path] })
+}
+
+/** Whether the value is simply not there. */
+function isMissing(issue: Issue, body: unknown): boolean {
+  let value = body
+  for (const part of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part]
+  return value === undefined
+}
+
+/** The body as its schema's type. Throws `invalid_request`. */
+export function parseBody<T extends z.ZodObject>(schema: T, body: unknown): z.output<T> {
+  if (body === null || typeof body !== 'object' || Array.isArray(body)) {
+    throw new AppError('invalid_request', 'the body must be a JSON object')
+  }
+  const parsed = schema.safeParse(body)
+  if (parsed.success) return parsed.data
+  const first = parsed.error.issues[0]
+  if (first === undefined) throw new AppError('invalid_request', 'the body is not valid')
+  const issue = deepest(first)
+  if (issue.code === 'unrecognized_keys') throw unknownField(issue, Object.keys(schema.shape))
+  const field = fieldOf(issue)
+  const fault = isMissing(issue, body) ? 'is required' : issue.message
+  throw new AppError('invalid_request', `${field} ${fault}`.trim(), { field })
+}

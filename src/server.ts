@@ -1,0 +1,279 @@
+// The wiring: configuration in, a running server out. The only file that knows every part; it decides nothing that a part
+// could decide.
+import { realpath } from 'node:fs/promises'
+import type { Server } from 'node:http'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { configFolder, type Environment } from './agent/environment.ts'
+import { Executable, type Login } from './agent/executable.ts'
+import { Pool, type PoolLimits, poolDefaults } from './agent/pool.ts'
+import { ownIdentity, ProcessRecords } from './agent/process-records.ts'
+import { type WorkerLimits, workerLimits } from './agent/worker.ts'
+import { type Config, processEnvironment } from './config.ts'
+import type { RunOptions, RunRequest } from './core/agent.ts'
+import { createRuns, type RunsDependencies } from './core/runs.ts'
+import { startUpstream, type Upstream } from './demo/upstream.ts'
+import { type App, createApp, type ServerFactory } from './http/app.ts'
+import { createLogger } from './log.ts'
+import { registerNative } from './surfaces/native/routes.ts'
+
+export type ClaudeState = {
+  path: string | null
+  version: string | null
+  loggedIn: boolean | null
+  authMethod: string | null
+  /** What to do where the CLI cannot be run; null where it can. */
+  error: string | null
+}
+
+export type RunningServer = {
+  url: string
+  port: number
+  /** Which CLI is used and whether it is logged in; settles within a second of the start. */
+  claude: Promise<ClaudeState>
+  /** Lets runs go on for `graceMs` milliseconds, then ends everything. May be called twice. */
+  close(graceMs?: number): Promise<void>
+  closed: Promise<void>
+}
+
+export type ServerOptions = {
+  /** The environment of which the CLI gets its part; the server's own by default. */
+  environment?: Environment
+  log?: Logger
+  /** For tests that cannot wait minutes. */
+  workerLimits?: Partial<WorkerLimits>
+  poolLimits?: Partial<PoolLimits>
+}
+
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string }
+
+const noOptions: RunOptions = {
+  model: null, fallbackModel: null, systemPrompt: null, appendSystemPrompt: null, maxBudgetUsd: null, maxTurns: null,
+  permissionMode: null, allowedTools: null, disallowedTools: null, tools: null, cwd: null, addDirs: null, effort: null,
+  jsonSchema: null, mcpServers: null, agents: null, settingSources: null,
+} // biome-ignore format: seventeen times null
+
+/** A request that is never run: it stands for its kind when spares are started. */
+const exampleRequest = (options: Partial<RunOptions>): RunRequest => ({
+  runId: '',
+  prompt: [],
+  session: { kind: 'new' },
+  options: { ...noOptions, ...options },
+  live: true,
+})
+
+/** What of the demo's upstream and folder the CLI must see instead of the operator's login. */
+function demoEnvironment(environment: Environment, upstream: Upstream, dataDir: string): Environment {
+  const kept = Object.entries(environment).filter(
+    ([name]) => !/^(ANTHROPIC_|CLAUDE_|AWS_|GOOGLE_|https?_proxy$|all_proxy$)/i.test(name),
+  )
+  return {
+    ...Object.fromEntries(kept),
+    ANTHROPIC_BASE_URL: upstream.url,
+    ANTHROPIC_API_KEY: 'sk-ant-demo-000',
+    CLAUDE_CONFIG_DIR: join(dataDir, 'demo'),
+  }
+}
+
+export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
+  const log = options.log ?? createLogger(config, processEnvironment())
+  const started = performance.now()
+  const demo = config.demo ? await startUpstream({ scenarios: true }) : null
+  const given = options.environment ?? processEnvironment()
+  const environment = demo === null ? given : demoEnvironment(given, demo, config.dataDir)
+  const records = new ProcessRecords(config.dataDir, await ownIdentity())
+  const executable = new Executable(config.claudeBin, environment)
+  const pool = await createPool(config, options, { environment, records, executable, log })
+  const runs = createRuns({ agent: pool, onEnd: logRun(log) })
+  const { app, createListener } = createApp({ log, bodyBytesMax: config.bodyLimitBytes, allowHosts: config.allowHosts })
+  const login = () => executable.loginSoFar()
+  registerNative(app, {
+    runs,
+    permissionModes: config.permissionModes,
+    cwdRoots: config.cwdRoots,
+    requestTimeoutMs: config.requestTimeoutMs,
+    maxRequestTimeoutMs: config.maxRequestTimeoutMs,
+    health: () => health(config, executable, pool, login(), started),
+    readiness: () => readiness(executable, pool, login()),
+  })
+  const listeners = await listen(app, createListener, config).catch(async (fault) => {
+    await Promise.all([pool.close(0), demo?.close()])
+    await records.close()
+    throw fault
+  })
+  void prepare(pool, records, log)
+  return running({ app, listeners, pool, runs, records, demo, config, claude: describeClaude(executable) })
+}
+
+type PoolParts = { environment: Environment; records: ProcessRecords; executable: Executable; log: Logger }
+
+async function createPool(
+  config: Config,
+  options: ServerOptions,
+  { environment, records, executable, log }: PoolParts,
+): Promise<Pool> {
+  const limits: PoolLimits = {
+    ...poolDefaults,
+    warm: config.warm,
+    maxProcesses: config.maxProcesses,
+    queueLimit: config.queueLimit,
+    keepAliveMs: config.keepAliveMs,
+    ...options.poolLimits,
+  }
+  return new Pool(limits, {
+    claude: () => executable.claude(),
+    environment,
+    configDir: configFolder(environment),
+    records,
+    limits: { ...workerLimits, ...options.workerLimits },
+    defaultCwd: await realpath(config.defaultCwd),
+    onWarning: (message, facts) => log.warn(facts, message),
+  })
+}
+
+/** After the server listens: ends what a killed predecessor left, starts the first spares, tries what is undocumented. */
+async function prepare(pool: Pool, records: ProcessRecords, log: Logger): Promise<void> {
+  try {
+    const left = await records.sweep()
+    if (left > 0) log.warn({ processes: left }, 'ended processes that a former server had left')
+    await pool.warmUp([exampleRequest({})], exampleRequest({ tools: [], systemPrompt: 'You answer briefly.' }))
+    if (pool.checked !== null) log.info(pool.checked, 'checked what the CLI can do')
+  } catch (fault) {
+    log.warn({ reason: String(fault) }, 'could not start processes ahead of the first request')
+  }
+}
+
+async function describeClaude(executable: Executable): Promise<ClaudeState> {
+  try {
+    const { path, version } = await executable.claude()
+    const login = await executable.login().catch((): Login => ({ loggedIn: false, method: 'unknown' }))
+    return { path, version, loggedIn: login.loggedIn, authMethod: login.method, error: null }
+  } catch (fault) {
+    return { path: null, version: null, loggedIn: null, authMethod: null, error: (fault as Error).message }
+  }
+}
+
+async function health(config: Config, executable: Executable, pool: Pool, login: Login | null, started: number) {
+  const claude = await executable.claude()
+  return {
+    status: 'ok',
+    claude_version: `${claude.version} (Claude Code)`,
+    version,
+    uptime_s: Math.round((performance.now() - started) / 100) / 10,
+    logged_in: login?.loggedIn ?? null,
+    auth_method: login?.method ?? null,
+    claude_path: claude.path,
+    demo: config.demo,
+    ...pool.stats(),
+  }
+}
+
+/** Which of the CLI's undocumented abilities are in use; without them requests are served all the same, but colder. */
+async function readiness(executable: Executable, pool: Pool, login: Login | null) {
+  const state = (ability: boolean) => (pool.checked === null ? 'not_checked' : ability ? 'in_use' : 'not_available')
+  const facts = {
+    logged_in: login?.loggedIn ?? null,
+    abilities: {
+      reuse_processes: state(pool.abilities.recycle),
+      switch_system_prompts: state(pool.abilities.promptSwitch),
+    },
+  }
+  try {
+    await executable.claude()
+    return { ready: true, facts }
+  } catch (fault) {
+    return { ready: false, facts: { ...facts, error: (fault as Error).message } }
+  }
+}
+
+function logRun(log: Logger): NonNullable<RunsDependencies['onEnd']> {
+  return (runId, end, refused) => {
+    const code = refused?.code ?? end?.error?.code ?? null
+    const facts = {
+      run_id: runId,
+      outcome: end?.outcome ?? 'refused',
+      code,
+      session_id: end?.sessionId,
+      model: end?.model,
+      cost_usd: end?.costUsd,
+    }
+    log.info(facts, 'run')
+  }
+}
+
+/** `localhost` may mean either loopback address, and another user must not be able to take the one we left free. */
+async function listen(
+  app: App,
+  createListener: ServerFactory,
+  { host, port }: Config,
+): Promise<{ port: number; second: Server | null }> {
+  const both = host === 'localhost' || host === '127.0.0.1' || host === '::1'
+  if (!both) {
+    await app.listen({ host, port })
+    return { port: portOf(app), second: null }
+  }
+  await app.listen({ host: '127.0.0.1', port })
+  const second = await listenSecond(createListener(), portOf(app))
+  return { port: portOf(app), second }
+}
+
+function portOf(app: App): number {
+  const address = app.server.address()
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+/** Null on a machine without IPv6. Throws where the port is taken there. */
+function listenSecond(server: Server, port: number): Promise<Server | null> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (fault: NodeJS.ErrnoException) => {
+      const isMissing = fault.code === 'EADDRNOTAVAIL' || fault.code === 'EAFNOSUPPORT'
+      if (isMissing) resolve(null)
+      else reject(fault)
+    })
+    server.listen({ host: '::1', port, ipv6Only: true }, () => resolve(server))
+  })
+}
+
+type Parts = {
+  app: App
+  listeners: { port: number; second: Server | null }
+  pool: Pool
+  runs: ReturnType<typeof createRuns>
+  records: ProcessRecords
+  demo: Upstream | null
+  config: Config
+  claude: Promise<ClaudeState>
+}
+
+/** How long processes may take to end when the server does, in milliseconds. */
+const processGraceMs = 4_000
+
+function running({ app, listeners, pool, runs, records, demo, config, claude }: Parts): RunningServer {
+  let closing: Promise<void> | null = null
+  let settle: () => void = () => {}
+  const closed = new Promise<void>((resolve) => {
+    settle = resolve
+  })
+  const end = async (graceMs: number) => {
+    await runs.close(graceMs)
+    await pool.close(processGraceMs)
+    listeners.second?.closeAllConnections()
+    listeners.second?.close()
+    await app.close()
+    await demo?.close()
+    await records.close()
+    settle()
+  }
+  const host = config.host === '::1' ? '127.0.0.1' : config.host
+  return {
+    url: `http://${host}:${listeners.port}`,
+    port: listeners.port,
+    claude,
+    closed,
+    close: (graceMs = 30_000) => {
+      closing ??= end(graceMs)
+      return closing
+    },
+  }
+}

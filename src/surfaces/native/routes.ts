@@ -1,0 +1,215 @@
+// The native API's routes: what a request must pass beyond its schema, and how a run's events become an answer. The
+// translation itself is in translate.ts.
+import { Ajv, type AnySchema } from 'ajv'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { PermissionMode } from '../../core/agent.ts'
+import type { RunEnd, RunEvent } from '../../core/events.ts'
+import { isContent } from '../../core/events.ts'
+import { resolveFolder } from '../../core/folders.ts'
+import type { RunHandle, Runs } from '../../core/runs.ts'
+import { AppError } from '../../errors.ts'
+import { errorHeaders, faultOf, routeFault } from '../../http/faults.ts'
+import { type Frame, openSse, type SseStream } from '../../http/sse.ts'
+import { parseBody } from '../../http/validate.ts'
+import { ChatRequest } from './schemas.ts'
+import { type Checked, toChatEvents, toError, toErrorBody, toReply, toRunRequest } from './translate.ts'
+
+export type NativeOptions = {
+  runs: Runs
+  permissionModes: readonly PermissionMode[]
+  cwdRoots: readonly string[] | null
+  requestTimeoutMs: number
+  maxRequestTimeoutMs: number
+  /** Facts for the health routes; `health` throws an AppError where the CLI cannot be run. */
+  health(): Promise<Record<string, unknown>>
+  readiness(): Promise<{ ready: boolean; facts: Record<string, unknown> }>
+}
+
+/**
+ * How long an answer that is asked for as a stream may stay without its first byte while nothing is told, in
+ * milliseconds: until then a failure still gets its own HTTP status.
+ */
+const statusHoldMs = 5_000
+
+export function registerNative(app: FastifyInstance, options: NativeOptions): void {
+  app.setErrorHandler((thrown, request, reply) => sendError(reply, request, faultOf(thrown, request)))
+  app.setNotFoundHandler((request, reply) => sendError(reply, request, routeFault(app, request, reply)))
+  app.get('/livez', async () => ({ status: 'ok' }))
+  app.get('/readyz', async (_request, reply) => {
+    const { ready, facts } = await options.readiness()
+    return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not_ready', ...facts })
+  })
+  app.get('/v1/health', async (_request, reply) => {
+    try {
+      return await options.health()
+    } catch (fault) {
+      const { message } = fault as Error
+      return reply.code(503).send({ status: 'error', error: message })
+    }
+  })
+  app.post('/v1/chat', (request, reply) => chat(options, request, reply))
+  app.post('/v1/chat/stream', (request, reply) => chatStream(options, request, reply))
+}
+
+function sendError(reply: FastifyReply, request: FastifyRequest, error: AppError): FastifyReply {
+  return reply.code(error.status).headers(errorHeaders(error)).send(toErrorBody(error, request.id))
+}
+
+async function chat(options: NativeOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const run = await start(options, request, reply, false)
+  let end: RunEnd | null = null
+  for await (const event of run.events) if (event.type === 'run-end') end = event
+  if (end === null) throw new Error('a run without an end')
+  if (end.outcome !== 'succeeded') throw toError(end, run.id)
+  return reply.send(toReply(end, run.id))
+}
+
+async function chatStream(options: NativeOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const run = await start(options, request, reply, true)
+  const events = run.events[Symbol.asyncIterator]()
+  const early = await firstEvents(events, run.id)
+  reply.hijack()
+  const stream = openSse(reply.raw, { headers: reply.getHeaders() })
+  const frames = new NativeFrames(run.id, request.id)
+  try {
+    await pour(stream, frames, early, events)
+  } catch (thrown) {
+    await stream.write(frames.of([{ type: 'error', ...toErrorBody(faultOf(thrown, request), request.id) }]))
+  } finally {
+    await events.return?.()
+    stream.end()
+  }
+  return reply
+}
+
+type Early = { told: RunEvent[]; next: Promise<IteratorResult<RunEvent>> | null }
+
+/**
+ * The events up to the first that shows something, or as many as come in the time that the HTTP status can be held back.
+ * A run that fails without having shown anything is thrown.
+ */
+async function firstEvents(events: AsyncIterator<RunEvent>, runId: string): Promise<Early> {
+  const told: RunEvent[] = []
+  let timer: NodeJS.Timeout | undefined
+  const tooLate = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), statusHoldMs)
+  })
+  try {
+    for (;;) {
+      const next = events.next()
+      const result = await Promise.race([next, tooLate])
+      if (result === null) return { told, next }
+      if (result.done) return { told, next: null }
+      const event = result.value
+      if (event.type === 'run-end' && event.outcome !== 'succeeded') throw toError(event, runId)
+      told.push(event)
+      if (event.type === 'run-end' || isContent(event)) return { told, next: null }
+    }
+  } catch (fault) {
+    await events.return?.()
+    throw fault
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Writes what was held back and then each event as it comes, until the run ends or nobody reads any more. */
+async function pour(
+  stream: SseStream,
+  frames: NativeFrames,
+  { told, next }: Early,
+  events: AsyncIterator<RunEvent>,
+): Promise<void> {
+  let goesOn = await stream.write(told.flatMap((event) => frames.ofRun(event)))
+  let pending = next
+  while (goesOn) {
+    const { done, value } = await (pending ?? events.next())
+    pending = null
+    if (done) return
+    const out = frames.ofRun(value)
+    if (out.length > 0) goesOn = await stream.write(out)
+  }
+}
+
+/** Numbers the frames of one stream from 1. */
+class NativeFrames {
+  #id = 0
+  readonly #runId: string
+  readonly #requestId: string
+
+  constructor(runId: string, requestId: string) {
+    this.#runId = runId
+    this.#requestId = requestId
+  }
+
+  ofRun(event: RunEvent): Frame[] {
+    return this.of(toChatEvents(event, this.#runId, this.#requestId))
+  }
+
+  of(events: readonly object[]): Frame[] {
+    return events.map((event) => ({ id: ++this.#id, data: JSON.stringify(event) }))
+  }
+}
+
+/** Checks the body and starts its run, which ends with the connection. */
+async function start(
+  options: NativeOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  live: boolean,
+): Promise<RunHandle> {
+  const body = parseBody(ChatRequest, request.body)
+  const timeoutMs = checkTimeout(body, options)
+  if (body.fork && !body.session_id) throw invalid('fork', 'needs a session_id to copy')
+  checkSchema(body.json_schema)
+  const checked: Checked = {
+    permissionMode: checkPermissionMode(body.permission_mode ?? null, options.permissionModes),
+    cwd: body.cwd ? await resolveFolder(body.cwd, options.cwdRoots, 'cwd') : null,
+    addDirs: body.add_dirs
+      ? await Promise.all(body.add_dirs.map((dir, at) => resolveFolder(dir, options.cwdRoots, `add_dirs[${at}]`)))
+      : null,
+  }
+  const run = options.runs.start({ ...toRunRequest(body, checked, live), timeoutMs })
+  reply.header('x-run-id', run.id)
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) run.cancel(new AppError('cancelled', 'The client hung up.'))
+  })
+  return run
+}
+
+const invalid = (field: string, fault: string) => new AppError('invalid_request', `${field} ${fault}`, { field })
+
+function checkTimeout(body: ChatRequest, { requestTimeoutMs, maxRequestTimeoutMs }: NativeOptions): number {
+  if (!body.timeout_s) return requestTimeoutMs
+  const timeoutMs = body.timeout_s * 1000
+  if (timeoutMs > maxRequestTimeoutMs)
+    throw invalid('timeout_s', `must be at most ${maxRequestTimeoutMs / 1000} (--max-request-timeout)`)
+  return timeoutMs
+}
+
+const knownModes = ['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions', 'auto']
+
+function checkPermissionMode(mode: string | null, allowed: readonly PermissionMode[]): PermissionMode | null {
+  if (mode === null) return null
+  const granted = allowed.find((each) => each === mode)
+  if (granted !== undefined) return granted
+  const list = allowed.join(', ')
+  if (!knownModes.includes(mode))
+    throw invalid('permission_mode', `must be one of ${list}, not ${JSON.stringify(mode)}`)
+  const text = `permission_mode ${mode} is not allowed here; this server allows ${list} (--permission-modes)`
+  throw new AppError('permission_mode_not_allowed', text, { field: 'permission_mode' })
+}
+
+/** The model answers by calling a tool with the schema as its input: a schema of anything but an object never fits. */
+function checkSchema(schema: Record<string, unknown> | null | undefined): void {
+  if (!schema) return
+  if (schema.type !== 'object') throw invalid('json_schema', 'must have "type": "object" at its root')
+  const options = { strict: false, validateFormats: false, logger: false as const }
+  const ajv = String(schema.$schema ?? '').includes('2020-12') ? new Ajv2020(options) : new Ajv(options)
+  try {
+    ajv.compile(schema as AnySchema)
+  } catch (fault) {
+    throw invalid('json_schema', `is not a valid JSON Schema: ${(fault as Error).message}`)
+  }
+}

@@ -1,0 +1,194 @@
+// The native API's bodies: one declaration each, for validation and types. Messages complete a sentence that begins with
+// the field's name (http/validate.ts).
+import { z } from 'zod'
+
+const must = (what: string) => ({ error: `must be ${what}` })
+const text = z.string(must('a string'))
+
+/** Names, rules and paths become arguments of a process: control characters have no place there. */
+const line = text
+  .min(1, must('a string that is not empty'))
+  .max(4096, must('at most 4096 characters'))
+  .regex(/^\P{Cc}*$/u, must('free of control characters'))
+
+const base64 = text
+  .min(1, must('base64 data'))
+  .regex(/^[A-Za-z0-9+/\r\n]+={0,2}\s*$/, must('base64 data, without a data: prefix'))
+
+/** How files of these kinds begin, in base64: what does not begin so would be dropped in silence further on. */
+const beginnings: Record<string, RegExp> = {
+  'image/png': /^iVBORw0KGgo/,
+  'image/jpeg': /^\/9j\//,
+  'image/gif': /^R0lGOD/,
+  'image/webp': /^UklGR/,
+  'application/pdf': /^JVBERi/,
+}
+
+const sourceOf = (...kinds: [string, ...string[]]) =>
+  z
+    .strictObject({
+      type: z.literal('base64', must('"base64": this server fetches no addresses')),
+      media_type: z.enum(kinds, must(`one of ${kinds.join(', ')}`)),
+      data: base64,
+    })
+    .refine(({ media_type, data }) => beginnings[media_type]?.test(data), {
+      path: ['data'],
+      error: 'is not what media_type says',
+    })
+
+const promptBlock = z.discriminatedUnion(
+  'type',
+  [
+    z.strictObject({ type: z.literal('text'), text }),
+    z.strictObject({
+      type: z.literal('image'),
+      source: sourceOf('image/png', 'image/jpeg', 'image/gif', 'image/webp'),
+    }),
+    z.strictObject({
+      type: z.literal('document'),
+      source: z.union([
+        sourceOf('application/pdf'),
+        z.strictObject({ type: z.literal('text'), media_type: z.literal('text/plain'), data: text }),
+      ]),
+      title: text.nullish(),
+      context: text.nullish(),
+    }),
+  ],
+  must('a content block of type text, image or document'),
+)
+
+const prompt = z.union(
+  [
+    z.string().refine((value) => value.trim() !== '', { error: 'is required' }),
+    z
+      .array(promptBlock)
+      .min(1, { error: 'is required' })
+      .refine((blocks) => blocks.some((block) => block.type !== 'text' || block.text.trim() !== ''), {
+        error: 'is required',
+      }),
+  ],
+  must('a string, or an array of content blocks'),
+)
+
+const lines = z.array(line, must('an array of strings')).max(500, must('at most 500 entries'))
+const toolNames = z.array(line.regex(/^[\w.-]+$/, must('the name of a tool')), must('an array of names of tools'))
+
+const serverName = text.regex(/^[\w-]{1,64}$/, { error: 'must be named with letters, digits, _ and - only' })
+const stringMap = z.record(z.string(), text, must('an object of strings'))
+const mcpServer = z.union(
+  [
+    z.strictObject({
+      type: z.literal('stdio').optional(),
+      command: line,
+      args: z.array(text).optional(),
+      env: stringMap.optional(),
+      timeout: z.number().optional(),
+    }),
+    z.strictObject({
+      type: z.enum(['http', 'sse']),
+      url: line,
+      headers: stringMap.optional(),
+      timeout: z.number().optional(),
+    }),
+  ],
+  must('a server as in .mcp.json: {command, args, env} or {type: "http" | "sse", url, headers}'),
+)
+
+const agent = z.looseObject({ description: text, prompt: text }, must('an object with description and prompt'))
+
+/** What a model may be called; the CLI and the API decide whether there is one of that name. */
+const modelName = text.regex(/^[A-Za-z0-9][A-Za-z0-9._:@/[\]-]{0,127}$/, must('the name of a model, such as sonnet'))
+
+const notYet = (what: string) => ({ error: `${what}: this version of claude-serve does not have it yet` })
+
+/** `POST /v1/chat` and `POST /v1/chat/stream`. Null is the same as leaving a field out. */
+export const ChatRequest = z.strictObject({
+  prompt,
+  commands: z.literal(false, notYet('cannot be true')).nullish(),
+  session_id: text
+    .regex(/^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$/, must('the id of a session, a UUID'))
+    .toLowerCase()
+    .nullish(),
+  fork: z.boolean(must('true or false')).nullish(),
+  model: modelName.nullish(),
+  fallback_model: modelName.nullish(),
+  system_prompt: text.nullish(),
+  append_system_prompt: text.nullish(),
+  max_budget_usd: z.number(must('a number above 0')).positive(must('a number above 0')).nullish(),
+  max_turns: z.int(must('an integer of at least 1')).min(1, must('an integer of at least 1')).nullish(),
+  permission_mode: text.nullish(),
+  allowed_tools: lines.nullish(),
+  disallowed_tools: lines.nullish(),
+  tools: toolNames.nullish(),
+  cwd: line.nullish(),
+  add_dirs: lines.nullish(),
+  effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max'], must('one of low, medium, high, xhigh, max')).nullish(),
+  json_schema: z.record(z.string(), z.unknown(), must('a JSON Schema, as an object')).nullish(),
+  mcp_servers: z.record(serverName, mcpServer, must('an object of servers, as in .mcp.json')).nullish(),
+  agents: z.record(text.regex(/^[\w-]{1,64}$/), agent, must('an object of agents')).nullish(),
+  setting_sources: z
+    .array(
+      z.enum(['user', 'project', 'local'], must('one of user, project, local')),
+      must('an array of user, project, local'),
+    )
+    .nullish(),
+  timeout_s: z.number(must('a number of seconds above 0')).positive(must('a number of seconds above 0')).nullish(),
+  approvals: z.literal(false, notYet('cannot be true')).nullish(),
+  background: z.literal(false, notYet('cannot be true')).nullish(),
+  events: z.literal('default', notYet('can only be "default"')).nullish(),
+  metadata: stringMap.nullish(),
+})
+export type ChatRequest = z.output<typeof ChatRequest>
+
+const nullableString = z.string().nullable()
+
+/** The 200 answer of `POST /v1/chat`, and what the `done` event carries. */
+export const ChatReply = z.strictObject({
+  result: z.string(),
+  session_id: z.uuid(),
+  cost_usd: z.number().nullable(),
+  usage: z.record(z.string(), z.unknown()),
+  model: z.string(),
+  run_id: z.string(),
+  num_turns: z.int(),
+  duration_ms: z.number(),
+  stop_reason: nullableString,
+  structured_output: z.unknown(),
+  permission_denials: z.array(
+    z.strictObject({ tool_name: z.string(), tool_use_id: z.string(), tool_input: z.record(z.string(), z.unknown()) }),
+  ),
+})
+export type ChatReply = z.output<typeof ChatReply>
+
+/** The events of `POST /v1/chat/stream`, in the `data:` of each frame. */
+export const ChatEvent = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('start'), session_id: z.uuid(), model: z.string(), run_id: z.string() }),
+  z.strictObject({ type: z.literal('delta'), text: z.string() }),
+  z.strictObject({ type: z.literal('done'), ...ChatReply.shape }),
+  z.looseObject({ type: z.literal('error'), error: z.string(), code: z.string() }),
+])
+export type ChatEvent = z.output<typeof ChatEvent>
+
+/** Every error answer. The facts of a failed run stand at the top as well, where the original server had them. */
+export const ErrorBody = z.looseObject({
+  error: z.string(),
+  code: z.string(),
+  request_id: z.string(),
+  details: z.record(z.string(), z.unknown()),
+})
+export type ErrorBody = z.output<typeof ErrorBody>
+
+/** `GET /v1/health` where the CLI can be run. */
+export const HealthReply = z.strictObject({
+  status: z.literal('ok'),
+  claude_version: z.string(),
+  version: z.string(),
+  uptime_s: z.number(),
+  logged_in: z.boolean().nullable(),
+  auth_method: nullableString,
+  claude_path: z.string(),
+  demo: z.boolean(),
+  processes: z.strictObject({ live: z.int(), idle: z.int(), busy: z.int(), starting: z.int(), max: z.int() }),
+  queue: z.strictObject({ waiting: z.int(), limit: z.int() }),
+})
+export type HealthReply = z.output<typeof HealthReply>

@@ -1,0 +1,100 @@
+// The native dialect, both ways: bodies to run requests, run events to replies and stream events. Pure functions.
+import type { PermissionMode, RunOptions, RunRequest, SessionChoice } from '../../core/agent.ts'
+import type { RunEnd, RunEvent } from '../../core/events.ts'
+import { AppError, type ErrorDetails } from '../../errors.ts'
+import type { ChatEvent, ChatReply, ChatRequest, ErrorBody } from './schemas.ts'
+
+/** What the route has checked of a body beyond its schema. */
+export type Checked = { permissionMode: PermissionMode | null; cwd: string | null; addDirs: string[] | null }
+
+export function toRunRequest(body: ChatRequest, checked: Checked, live: boolean): Omit<RunRequest, 'runId'> {
+  const prompt = typeof body.prompt === 'string' ? [{ type: 'text' as const, text: body.prompt }] : body.prompt
+  return { prompt, session: toSessionChoice(body), options: toRunOptions(body, checked), live }
+}
+
+function toSessionChoice({ session_id: sessionId, fork }: ChatRequest): SessionChoice {
+  if (!sessionId) return { kind: 'new' }
+  return { kind: fork ? 'fork' : 'continue', sessionId }
+}
+
+function toRunOptions(body: ChatRequest, { permissionMode, cwd, addDirs }: Checked): RunOptions {
+  return {
+    model: body.model ?? null,
+    fallbackModel: body.fallback_model ?? null,
+    systemPrompt: body.system_prompt ?? null,
+    appendSystemPrompt: body.append_system_prompt ?? null,
+    maxBudgetUsd: body.max_budget_usd ?? null,
+    maxTurns: body.max_turns ?? null,
+    permissionMode,
+    allowedTools: body.allowed_tools ?? null,
+    disallowedTools: body.disallowed_tools ?? null,
+    tools: body.tools ?? null,
+    cwd,
+    addDirs,
+    effort: body.effort ?? null,
+    jsonSchema: body.json_schema ?? null,
+    mcpServers: body.mcp_servers ?? null,
+    agents: body.agents ?? null,
+    settingSources: body.setting_sources ?? null,
+  }
+}
+
+export function toReply(end: RunEnd, runId: string): ChatReply {
+  return {
+    result: end.result,
+    session_id: end.sessionId,
+    cost_usd: end.costUsd,
+    usage: end.usage.raw,
+    model: end.model,
+    run_id: runId,
+    num_turns: end.numTurns,
+    duration_ms: end.durationMs,
+    stop_reason: end.stopReason,
+    structured_output: end.structuredOutput,
+    permission_denials: end.permissionDenials.map(({ toolName, toolId, input }) => ({
+      tool_name: toolName,
+      tool_use_id: toolId,
+      tool_input: input,
+    })),
+  }
+}
+
+/** How a run that did not succeed is told: its error, with what is known of the run. */
+export function toError(end: RunEnd, runId: string): AppError {
+  const { code, message, details } = end.error ?? {
+    code: 'cancelled' as const,
+    message: 'The run was cancelled.',
+    details: {},
+  }
+  const session = end.sessionId === '' ? {} : { sessionId: end.sessionId }
+  return new AppError(code, message, { ...details, ...session, costUsd: end.costUsd, runId })
+}
+
+const snakeCase = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+const toDetails = (details: ErrorDetails) =>
+  Object.fromEntries(Object.entries(details).map(([name, value]) => [snakeCase(name), value]))
+
+/** Facts that stand at the top of an error body too. */
+const topFacts = ['session_id', 'cost_usd', 'stderr', 'returncode', 'upstream_status']
+
+export function toErrorBody(error: AppError, requestId: string): ErrorBody {
+  const details = toDetails(error.details)
+  const atTop = Object.fromEntries(topFacts.filter((name) => name in details).map((name) => [name, details[name]]))
+  return { error: error.message, code: error.code, request_id: requestId, details, ...atTop }
+}
+
+/** The stream's events for one event of the run: one, or none. */
+export function toChatEvents(event: RunEvent, runId: string, requestId: string): ChatEvent[] {
+  switch (event.type) {
+    case 'run-start':
+      return [{ type: 'start', session_id: event.sessionId, model: event.model, run_id: event.runId }]
+    case 'text-delta':
+      return [{ type: 'delta', text: event.text }]
+    case 'run-end':
+      if (event.outcome === 'succeeded') return [{ type: 'done', ...toReply(event, runId) }]
+      return [{ type: 'error', ...toErrorBody(toError(event, runId), requestId) }]
+    default:
+      return []
+  }
+}

@@ -1,0 +1,310 @@
+// Settings: who wins, what each key accepts, and what a refusal says.
+
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { type ConfigInput, configOptions, type LoadedConfig, loadConfig } from '../src/config.ts'
+import { ConfigError } from '../src/config-sources.ts'
+import { nearestName } from '../src/nearest.ts'
+
+const machine = { cores: 4, memoryBytes: 8 * 1024 ** 3 }
+
+/** A folder with a home, a place to work in and room for a configuration file. */
+function makePlace(t: TestContext): { home: string; work: string; usualFile: string } {
+  const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'claude-serve-config-')))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const place = { home: path.join(folder, 'home'), work: path.join(folder, 'work') }
+  const configFolder = path.join(folder, 'xdg', 'claude-serve')
+  for (const each of [place.home, place.work, configFolder]) mkdirSync(each, { recursive: true })
+  return { ...place, usualFile: path.join(configFolder, 'config.json') }
+}
+
+type Given = Partial<ConfigInput> & { file?: unknown }
+
+function load(t: TestContext, given: Given = {}, place = makePlace(t)): LoadedConfig {
+  const { file, environment, ...input } = given
+  if (file !== undefined) writeFileSync(place.usualFile, typeof file === 'string' ? file : JSON.stringify(file))
+  const folders = { HOME: place.home, XDG_CONFIG_HOME: path.dirname(path.dirname(place.usualFile)) }
+  const usual = { flags: {}, cwd: place.work, isTerminal: false, machine }
+  return loadConfig({ ...usual, ...input, environment: { ...folders, ...environment } })
+}
+
+function refusal(t: TestContext, given: Given, place = makePlace(t)): ConfigError {
+  try {
+    load(t, given, place)
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error))
+    assert.doesNotMatch(error.message, /\n/)
+    return error
+  }
+  assert.fail('it was accepted')
+}
+
+test('without any setting the defaults hold', (t) => {
+  const place = makePlace(t)
+  const { config, sources } = load(t, {}, place)
+  assert.deepEqual(config, {
+    host: '127.0.0.1',
+    port: 5005,
+    allowHosts: [],
+    corsOrigins: [],
+    claudeBin: null,
+    demo: false,
+    modelMap: {},
+    permissionModes: ['default', 'acceptEdits', 'plan', 'dontAsk'],
+    defaultCwd: place.work,
+    cwdRoots: null,
+    dataDir: path.join(place.home, '.local', 'share', 'claude-serve'),
+    database: null,
+    warm: 1,
+    maxProcesses: 8,
+    keepAliveMs: 600_000,
+    requestTimeoutMs: 300_000,
+    maxRequestTimeoutMs: 3_600_000,
+    queueLimit: 64,
+    bodyLimitBytes: 33_554_432,
+    logLevel: 'info',
+    logFormat: 'json',
+  })
+  assert.ok(sources.every((source) => source.source === 'default' && source.where === 'default'))
+})
+
+test('flags win over the environment, that over the file, that over the default', (t) => {
+  const file = { port: 1, warm: 1, 'queue-limit': 7 }
+  const environment = { CLAUDE_SERVE_PORT: '2', CLAUDE_SERVE_WARM: '2' }
+  const place = makePlace(t)
+  const { config, sources } = load(t, { file, environment, flags: { port: '3' } }, place)
+  assert.deepEqual([config.port, config.warm, config.queueLimit, config.bodyLimitBytes], [3, 2, 7, 32 * 1024 ** 2])
+  const bySource = Object.fromEntries(sources.map(({ key, source, where }) => [key, `${source}: ${where}`]))
+  assert.equal(bySource.port, 'flag: --port flag')
+  assert.equal(bySource.warm, 'environment: CLAUDE_SERVE_WARM environment variable')
+  assert.equal(bySource['queue-limit'], `file: file ${place.usualFile}`)
+  assert.equal(bySource['body-limit'], 'default: default')
+})
+
+test('what the sources show can be written into a configuration file', (t) => {
+  const flags = { keepAlive: '90', requestTimeout: '1500ms', bodyLimit: '524288', permissionModes: 'plan,plan' }
+  const first = load(t, { flags })
+  const shown = Object.fromEntries(first.sources.map(({ key, value }) => [key, value]))
+  assert.deepEqual([shown['keep-alive'], shown['request-timeout'], shown['body-limit']], ['90s', '1500ms', '512kb'])
+  delete shown.config
+  assert.deepEqual(load(t, { file: shown }).config, first.config)
+})
+
+const accepted: [key: keyof typeof configOptions, written: unknown, value: unknown][] = [
+  ['host', 'LocalHost', 'localhost'],
+  ['host', '[::1]', '::1'],
+  ['host', '127.8.9.1', '127.8.9.1'],
+  ['port', '0', 0],
+  ['port', 65_535, 65_535],
+  ['demo', true, true],
+  ['demo', 'ON', true],
+  ['demo', '0', false],
+  ['keepAliveMs', '0', 0],
+  ['keepAliveMs', '300', 300_000],
+  ['keepAliveMs', 1.5, 1500],
+  ['keepAliveMs', '1.5h', 5_400_000],
+  ['keepAliveMs', '10 m', 600_000],
+  ['keepAliveMs', '576h', 2_073_600_000],
+  ['requestTimeoutMs', '500ms', 500],
+  ['bodyLimitBytes', '512KB', 524_288],
+  ['bodyLimitBytes', 4096, 4096],
+  ['bodyLimitBytes', '2048b', 2048],
+  ['allowHosts', ['Box.Example', '[fd00::1]'], ['box.example', '[fd00::1]']],
+  ['permissionModes', 'plan, bypassPermissions', ['plan', 'bypassPermissions']],
+  ['permissionModes', ['default'], ['default']],
+  ['logLevel', 'silent', 'silent'],
+  ['claudeBin', 'claude-next', 'claude-next'],
+]
+for (const [key, written, value] of accepted) {
+  const { name } = configOptions[key]
+  test(`${name} takes ${JSON.stringify(written)} from a flag and from a file`, (t) => {
+    assert.deepEqual(load(t, { flags: { [name]: written } }).config[key], value)
+    assert.deepEqual(load(t, { file: { [name]: written } }).config[key], value)
+  })
+}
+
+const refused: [name: string, values: unknown[], accepted: RegExp][] = [
+  [
+    'port',
+    ['abc', '', '-1', '65536', '80.5', '1e3', '0x50', 80.5, true, '5005 5006'],
+    /give an integer from 0 to 65535$/,
+  ],
+  [
+    'host',
+    ['0.0.0.0', '::', '0', '0x0', '::0', '[::]', '', '０', '192.168.1.5', 'box'],
+    /at least one API key.*no keys/,
+  ],
+  ['warm', ['-1', 'many', 1000], /give an integer/],
+  ['max-processes', ['0', 257], /give an integer from 1/],
+  ['keep-alive', ['', 'soon', '10d', '-1s', '577h', '1m30s', -5, []], /10m or 1h/],
+  ['request-timeout', ['0', 0], /from 1ms/],
+  ['body-limit', ['1tb', '10', '1gb', 'big'], /512kb or 32mb/],
+  ['permission-modes', ['auto', 'default,auto', '', 'PLAN', ','], /acceptEdits, plan, dontAsk, bypassPermissions$/],
+  ['allow-host', [['*'], ['http://a'], ['a:80'], [''], 'a'], /without scheme, port or wildcard/],
+  ['log-level', ['loud', 30], /give fatal, error/],
+  ['log-format', ['xml'], /give pretty or json/],
+  ['demo', ['maybe', 2], /true, false, 1, 0, on or off/],
+  ['default-cwd', ['/nope/nope', '', 'nope', '/dev/null'], /give an existing folder/],
+  ['cwd-root', [['/nope/nope'], [], 'x'], /give.*existing folders?/],
+  ['cwd-root', [['/'], ['~'], ['/tmp/..']], /whole disk or the home directory/],
+  ['claude-bin', ['./nope', '/nope/claude', ''], /existing file/],
+  ['database', ['postgres://me:hunter22@db/x'], /does not have this setting yet/],
+  ['cors-origin', [['https://app.example'], ['']], /does not have this setting yet/],
+  ['model-map', [['gpt-4o=sonnet'], ['nonsense']], /does not have this setting yet/],
+]
+for (const [name, values, wanted] of refused) {
+  for (const value of values) {
+    test(`--${name} ${JSON.stringify(value)} is refused with what is accepted`, (t) => {
+      const error = refusal(t, { flags: { [name]: value } })
+      assert.equal(error.key, `--${name}`)
+      assert.equal(error.where, `--${name} flag`)
+      assert.match(error.message, wanted)
+      assert.doesNotMatch(error.message, /hunter22/)
+    })
+  }
+}
+
+test('a refusal names the key, the value, the place and what is accepted, in one line', (t) => {
+  const error = refusal(t, { environment: { CLAUDE_SERVE_PORT: 'abc' } })
+  assert.equal(error.message, '--port: "abc" (from CLAUDE_SERVE_PORT) is not accepted; give an integer from 0 to 65535')
+  assert.deepEqual(
+    { key: error.key, value: error.value, where: error.where, accepted: error.accepted },
+    {
+      key: '--port',
+      value: 'abc',
+      where: 'CLAUDE_SERVE_PORT environment variable',
+      accepted: 'give an integer from 0 to 65535',
+    },
+  )
+})
+
+test('a variable of a repeatable flag holds a comma-separated list, and an empty variable counts as not set', (t) => {
+  const environment = {
+    CLAUDE_SERVE_ALLOW_HOST: 'a.example, b.example,',
+    CLAUDE_SERVE_PORT: ' ',
+    CLAUDE_SERVE_HOST: '',
+  }
+  const { config } = load(t, { environment })
+  assert.deepEqual([config.allowHosts, config.port, config.host], [['a.example', 'b.example'], 5005, '127.0.0.1'])
+})
+
+test('the environment can turn the demo on, and a flag can turn it off again', (t) => {
+  assert.equal(load(t, { environment: { CLAUDE_SERVE_DEMO: 'on' } }).config.demo, true)
+  assert.equal(load(t, { environment: { CLAUDE_SERVE_DEMO: '1' }, flags: { demo: false } }).config.demo, false)
+})
+
+test('settings that this version lacks are accepted at their defaults', (t) => {
+  const { config } = load(t, { file: { database: null, corsOrigin: [], 'model-map': [] } })
+  assert.deepEqual([config.database, config.corsOrigins, config.modelMap], [null, [], {}])
+})
+
+test('relative folders are resolved against the place of the start, and ~ is the home directory', (t) => {
+  const place = makePlace(t)
+  mkdirSync(path.join(place.work, 'project'))
+  const flags = { defaultCwd: 'project', cwdRoot: ['.', './project'], dataDir: '~/data' }
+  const { config } = load(t, { flags }, place)
+  assert.equal(config.defaultCwd, path.join(place.work, 'project'))
+  assert.deepEqual(config.cwdRoots, [place.work, path.join(place.work, 'project')])
+  assert.equal(config.dataDir, path.join(place.home, 'data'))
+})
+
+test('a link to the home directory, or a folder around it, is no root', (t) => {
+  const place = makePlace(t)
+  const link = path.join(place.work, 'link')
+  symlinkSync(place.home, link)
+  for (const root of [link, place.home, path.dirname(place.home)]) {
+    assert.match(refusal(t, { flags: { cwdRoot: [root] } }, place).message, /home directory/)
+  }
+})
+
+test('the longest request time must not be below the usual one, and whoever wrote it is named', (t) => {
+  assert.equal(refusal(t, { flags: { requestTimeout: '2h' } }).key, '--request-timeout')
+  const error = refusal(t, { environment: { CLAUDE_SERVE_MAX_REQUEST_TIMEOUT: '1m' } })
+  assert.equal(error.key, '--max-request-timeout')
+  assert.match(error.message, /give at least what --request-timeout holds, 5m$/)
+  assert.equal(load(t, { flags: { requestTimeout: '1h' } }).config.requestTimeoutMs, 3_600_000)
+})
+
+test('a file takes keys in either case', (t) => {
+  const { config } = load(t, { file: '\uFEFF{"queueLimit": 3, "max-processes": 5}' })
+  assert.deepEqual([config.queueLimit, config.maxProcesses], [3, 5])
+})
+
+const badFiles: [why: string, file: unknown, message: RegExp][] = [
+  ['an unknown key', { warmth: 3 }, /^warmth: 3 .*no such key, did you mean warm\?$/],
+  ['an unknown key with no neighbour', { anonymous: 'off' }, /^anonymous: "off" .*there is no such key$/],
+  ['a key twice', { logLevel: 'info', 'log-level': 'warn' }, /it is there twice$/],
+  ['a value of the wrong type', { port: {} }, /^--port: \{\} \(from file .*give an integer/],
+  ['broken JSON', '{"port": 1,\n}', /valid JSON/],
+  ['no object', '[]', /one JSON object/],
+  ['a hidden prototype', '{"__proto__": {"port": 1}}', /no such key/],
+]
+for (const [why, file, message] of badFiles) {
+  test(`a file with ${why} is refused and named`, (t) => {
+    const error = refusal(t, { file })
+    assert.match(error.message, message)
+    assert.match(error.where, /^file .*config\.json$/)
+  })
+}
+
+test('a named file must be there; its name may come from a flag or the environment', (t) => {
+  const place = makePlace(t)
+  const error = refusal(t, { flags: { config: 'mine.json' } }, place)
+  assert.match(error.message, /^--config: "mine.json" \(from --config\) is not accepted; give the path of an existing/)
+  writeFileSync(path.join(place.work, 'mine.json'), '{"port": 1234}')
+  const { config, sources } = load(t, { environment: { CLAUDE_SERVE_CONFIG: 'mine.json' }, file: { port: 1 } }, place)
+  assert.equal(config.port, 1234)
+  assert.deepEqual(sources[0], {
+    key: 'config',
+    value: path.join(place.work, 'mine.json'),
+    source: 'environment',
+    where: 'CLAUDE_SERVE_CONFIG environment variable',
+  })
+})
+
+const machines: [cores: number, gibibytes: number, processes: number][] = [
+  [1, 0.5, 2],
+  [2, 8, 4],
+  [4, 2, 4],
+  [32, 256, 16],
+]
+for (const [cores, gibibytes, processes] of machines) {
+  test(`${cores} cores and ${gibibytes} GiB make ${processes} processes`, (t) => {
+    const { config } = load(t, { machine: { cores, memoryBytes: gibibytes * 1024 ** 3 } })
+    assert.equal(config.maxProcesses, processes)
+  })
+}
+
+test('the log is pretty on a terminal', (t) => {
+  assert.equal(load(t, { isTerminal: true }).config.logFormat, 'pretty')
+})
+
+test('model pairs become a map', () => {
+  const schema = configOptions.modelMap.schema({ cwd: '/', home: '/', dataFolder: '/', isTerminal: false, machine })
+  assert.deepEqual(schema.parse(['gpt-4o=sonnet', ' a = b ']), { 'gpt-4o': 'sonnet', a: 'b' })
+  for (const pair of ['a', '=b', 'a=', 'a=b=c']) assert.equal(schema.safeParse([pair]).success, false)
+})
+
+test('every setting has a flag, a variable and help of its own', () => {
+  const options = Object.values(configOptions)
+  for (const field of ['name', 'environment', 'description'] as const) {
+    assert.equal(new Set(options.map((option) => option[field])).size, options.length)
+  }
+})
+
+const nearest: [word: string, name: string | null][] = [
+  ['prot', 'port'],
+  ['max_process', 'max-processes'],
+  ['MAXPROCESSES', 'max-processes'],
+  ['zzz', null],
+  ['', null],
+  ['p'.repeat(10_000), null],
+]
+for (const [word, name] of nearest) {
+  test(`the name nearest to ${JSON.stringify(word.slice(0, 20))} is ${name}`, () => {
+    assert.equal(nearestName(word, ['host', 'port', 'max-processes']), name)
+  })
+}

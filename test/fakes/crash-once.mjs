@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+// A fake `claude` that dies on the prompt, before any event of the turn, if there is a file `crash-once` in its working
+// directory. It takes the file away first, so the next process behaves well.
+import { existsSync, rmSync } from 'node:fs'
+import { exit, goodTurn, runFake } from './fake-cli.mjs'
+
+await runFake({
+  turn: async (turn) => {
+    if (!existsSync('crash-once')) return goodTurn(turn)
+    rmSync('crash-once')
+    await exit(7)
+  },
+})
