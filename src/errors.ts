@@ -69,6 +69,11 @@ export class AppError extends Error {
   }
 }
 
+/** The answer to everything that comes while the server ends. */
+export function shuttingDown(): AppError {
+  return new AppError('shutting_down', 'claude-serve is shutting down; try again when it is back.', { retryAfterS: 5 })
+}
+
 /** Anything thrown, as an AppError: unknown errors become `internal`, with a text that gives nothing away. */
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown

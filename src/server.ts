@@ -13,7 +13,7 @@ import { type WorkerLimits, workerLimits } from './agent/worker.ts'
 import { type Config, processEnvironment } from './config.ts'
 import type { RunOptions, RunRequest } from './core/agent.ts'
 import { createRuns, type RunsDependencies } from './core/runs.ts'
-import { startUpstream, type Upstream } from './demo/upstream.ts'
+import type { Upstream } from './demo/upstream.ts'
 import { type App, createApp, type ServerFactory } from './http/app.ts'
 import { createLogger } from './log.ts'
 import { registerNative } from './surfaces/native/routes.ts'
@@ -79,7 +79,7 @@ function demoEnvironment(environment: Environment, upstream: Upstream, dataDir: 
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
   const log = options.log ?? createLogger(config, processEnvironment())
   const started = performance.now()
-  const demo = config.demo ? await startUpstream({ scenarios: true }) : null
+  const demo = config.demo ? await (await import('./demo/upstream.ts')).startUpstream({ scenarios: true }) : null
   const given = options.environment ?? processEnvironment()
   const environment = demo === null ? given : demoEnvironment(given, demo, config.dataDir)
   const records = new ProcessRecords(config.dataDir, await ownIdentity())
@@ -138,7 +138,7 @@ async function prepare(pool: Pool, records: ProcessRecords, log: Logger): Promis
     const left = await records.sweep()
     if (left > 0) log.warn({ processes: left }, 'ended processes that a former server had left')
     await pool.warmUp([exampleRequest({})], exampleRequest({ tools: [], systemPrompt: 'You answer briefly.' }))
-    if (pool.checked !== null) log.info(pool.checked, 'checked what the CLI can do')
+    if (pool.isChecked) log.info(pool.abilities, 'checked what the CLI can do')
   } catch (fault) {
     log.warn({ reason: String(fault) }, 'could not start processes ahead of the first request')
   }
@@ -171,7 +171,7 @@ async function health(config: Config, executable: Executable, pool: Pool, login:
 
 /** Which of the CLI's undocumented abilities are in use; without them requests are served all the same, but colder. */
 async function readiness(executable: Executable, pool: Pool, login: Login | null) {
-  const state = (ability: boolean) => (pool.checked === null ? 'not_checked' : ability ? 'in_use' : 'not_available')
+  const state = (ability: boolean) => (!pool.isChecked ? 'not_checked' : ability ? 'in_use' : 'not_available')
   const facts = {
     logged_in: login?.loggedIn ?? null,
     abilities: {

@@ -7,6 +7,7 @@ import { delimiter, isAbsolute, join } from 'node:path'
 import { promisify } from 'node:util'
 import { AppError } from '../errors.ts'
 import { childEnvironment, configFolder, type Environment } from './environment.ts'
+import { fileState } from './file-state.ts'
 
 /** The oldest CLI whose behaviour this program was built and tested on; the Agent SDK brings this one along. */
 export const oldestVersion = '2.1.330'
@@ -148,11 +149,6 @@ class Remembered<T> {
   }
 }
 
-async function changeOf(path: string): Promise<string> {
-  const info = await stat(path).catch(() => null)
-  return info === null ? '-' : `${info.mtimeMs}:${info.size}:${info.ino}`
-}
-
 export class Executable {
   readonly #environment: Environment
   readonly #claude: Remembered<Claude>
@@ -172,12 +168,12 @@ export class Executable {
   /** The executable to use; throws `claude_not_found` where there is none that can be. */
   async claude(): Promise<Claude> {
     const path = this.#chosen ?? this.#found
-    return this.#claude.get(path === null ? '' : await changeOf(path))
+    return this.#claude.get(path === null ? '' : fileState(path))
   }
 
   /** Whether the CLI is logged in, and how. Takes about 0.4 s when it has to be asked, otherwise no time. */
   async login(): Promise<Login> {
-    return this.#login.get(await changeOf(join(configFolder(this.#environment), '.credentials.json')))
+    return this.#login.get(fileState(join(configFolder(this.#environment), '.credentials.json')))
   }
 
   /** What is known of the login without waiting; null where nothing is yet. Looks again in the background. */

@@ -1,7 +1,8 @@
 // What a process read when it started and would read otherwise if it started now: settings, CLAUDE.md, the state of the
 // repository, the date. A process kept ready for a new conversation is used only while none of it has changed.
-import { readFile, stat } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileState } from './file-state.ts'
 
 export type SettingsState = {
   /** Equal for as long as nothing that a new process would read has changed. */
@@ -24,30 +25,35 @@ const otherSources = (configDir: string, cwd: string) => [
   ...['HEAD', 'index', 'logs/HEAD'].map((name) => join(cwd, '.git', name)),
 ]
 
-async function changeOf(path: string): Promise<string> {
-  try {
-    const { mtimeMs, size, ino } = await stat(path)
-    return `${mtimeMs}:${size}:${ino}`
-  } catch {
-    return '-'
-  }
+/** For each settings file that was read, its state then and what was found in it. */
+const known = new Map<string, { state: string; bringsHooks: boolean }>()
+const knownMax = 1000
+
+function bringsHooks(path: string, state: string): boolean {
+  if (state === '-') return false
+  const before = known.get(path)
+  if (before?.state === state) return before.bringsHooks
+  const found = readsHooks(path)
+  if (known.size > knownMax) known.clear()
+  known.set(path, { state, bringsHooks: found })
+  return found
 }
 
-async function bringsHooks(path: string): Promise<boolean> {
+function readsHooks(path: string): boolean {
   try {
-    const text = await readFile(path, 'utf8')
-    return /"(hooks|enabledPlugins|statusLine|apiKeyHelper)"\s*:/.test(text)
+    return /"(hooks|enabledPlugins|statusLine|apiKeyHelper)"\s*:/.test(readFileSync(path, 'utf8'))
   } catch {
     return false
   }
 }
 
-/** Two dozen looks at the file system: about a millisecond. */
-export async function readSettingsState(configDir: string, cwd: string): Promise<SettingsState> {
+/** Two dozen looks at the file system: about a tenth of a millisecond. */
+export function readSettingsState(configDir: string, cwd: string): SettingsState {
   const files = settingsFiles(configDir, cwd)
-  const [changes, hooks] = await Promise.all([
-    Promise.all([...files, ...otherSources(configDir, cwd)].map(changeOf)),
-    Promise.all(files.map(bringsHooks)),
-  ])
-  return { fingerprint: `${new Date().toDateString()}|${changes.join('|')}`, hasHooks: hooks.includes(true) }
+  const states = files.map(fileState)
+  const others = otherSources(configDir, cwd).map(fileState)
+  return {
+    fingerprint: [new Date().toDateString(), ...states, ...others].join('|'),
+    hasHooks: files.some((file, at) => bringsHooks(file, states[at] ?? '-')),
+  }
 }

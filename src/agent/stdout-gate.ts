@@ -1,10 +1,11 @@
 // What stands between a CLI's output and the SDK that parses it: it can be held shut, so that a slow reader slows the CLI
-// instead of filling our memory, and it refuses output that is no protocol (lines without end, line after line of noise).
+// instead of filling our memory; it keeps back lines that are no JSON objects, which the SDK does not expect; and it refuses
+// output that is no protocol at all (lines without end, line after line of noise).
 import { Transform, type TransformCallback } from 'node:stream'
 
 /** Longest line that is let through. A base64 image in a tool result is the longest honest one. */
 const lineBytesMax = 16 * 1024 * 1024
-/** Lines that are not JSON objects; a few are let pass, as the SDK skips them. */
+/** Lines that are not JSON objects: a few do no harm, more mean that this is not the program we take it for. */
 const noiseLinesMax = 100
 
 const newline = 0x0a
@@ -16,6 +17,7 @@ export class StdoutGate extends Transform {
   #resume: (() => void) | null = null
   #lineBytes = 0
   #noiseLines = 0
+  #isNoise = false
   #refused = false
 
   hold(): void {
@@ -29,28 +31,42 @@ export class StdoutGate extends Transform {
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    const fault = this.#refused ? null : this.#inspect(chunk)
+    if (this.#refused) return done()
+    const passed = this.#sift(chunk)
+    const fault = this.#fault()
     if (fault !== null) {
       this.#refused = true
       this.emit('babble', new Error(fault))
+      return done()
     }
-    if (this.#refused) return done()
-    if (!this.#shut) return done(null, chunk)
-    this.#resume = () => done(null, chunk)
+    const pass = () => (passed.length > 0 ? done(null, passed) : done())
+    if (this.#shut) this.#resume = pass
+    else pass()
   }
 
-  #inspect(chunk: Buffer): string | null {
-    let start = 0
-    while (start < chunk.length) {
-      if (this.#lineBytes === 0 && chunk[start] !== openBrace && chunk[start] !== newline) this.#noiseLines++
+  /** The chunk without its noise. A line may begin in one chunk and end in a later one. */
+  #sift(chunk: Buffer): Buffer {
+    const kept: Buffer[] = []
+    let isWhole = true
+    for (let start = 0; start < chunk.length; ) {
+      if (this.#lineBytes === 0) this.#beginLine(chunk[start])
       const end = chunk.indexOf(newline, start)
-      const stop = end === -1 ? chunk.length : end
-      this.#lineBytes += stop - start
-      if (this.#lineBytes > lineBytesMax) return `the CLI wrote a line of more than ${lineBytesMax} bytes`
-      if (end === -1) break
-      this.#lineBytes = 0
-      start = end + 1
+      const stop = end === -1 ? chunk.length : end + 1
+      if (this.#isNoise) isWhole = false
+      else kept.push(chunk.subarray(start, stop))
+      this.#lineBytes = end === -1 ? this.#lineBytes + stop - start : 0
+      start = stop
     }
+    return isWhole ? chunk : Buffer.concat(kept)
+  }
+
+  #beginLine(first: number | undefined): void {
+    this.#isNoise = first !== openBrace && first !== newline
+    if (this.#isNoise) this.#noiseLines++
+  }
+
+  #fault(): string | null {
+    if (this.#lineBytes > lineBytesMax) return `the CLI wrote a line of more than ${lineBytesMax} bytes`
     return this.#noiseLines > noiseLinesMax ? `the CLI wrote more than ${noiseLinesMax} lines that are not JSON` : null
   }
 }

@@ -3,7 +3,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Query, SDKControlInitializeResponse, SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
-import { query } from '@anthropic-ai/claude-agent-sdk'
 import type { RunRequest } from '../core/agent.ts'
 import { isContent, type RunEnd, type RunEvent } from '../core/events.ts'
 import { AppError, toAppError } from '../errors.ts'
@@ -15,6 +14,7 @@ import { Mailbox } from './mailbox.ts'
 import type { ProcessRecords } from './process-records.ts'
 import { type Profile, profileKey, type Turn } from './profile.ts'
 import { PromptSwitch } from './prompt-switch.ts'
+import { sdk } from './sdk.ts'
 import { type Birth, toSdkOptions } from './sdk-options.ts'
 import { TranscriptWriter } from './transcript.ts'
 
@@ -99,7 +99,7 @@ export class Worker {
     this.#child = new Child(marker, context.records)
     this.#mailbox = new Mailbox((isFull) => (isFull ? this.#child.gate.hold() : this.#child.gate.release()))
     this.#promptSwitch = profile.prompt.kind === 'by-turn' ? new PromptSwitch(context.records.privateDir) : null
-    this.#query = query({ prompt: this.#prompts(), options: this.#options(marker) })
+    this.#query = sdk().query({ prompt: this.#prompts(), options: this.#options(marker) })
     this.gone = this.#pump()
     this.ready = this.#start()
     this.#child.gate.once('babble', (fault: Error) => this.#onBabble(fault))
@@ -239,9 +239,10 @@ export class Worker {
     return 'rewound' in answer
   }
 
-  /** Whether another system prompt can be loaded. Throws where it cannot. Costs no turn. */
-  async trySwitchingPrompt(): Promise<void> {
-    await this.#promptSwitch?.use(this.#query, 'You answer briefly.')
+  /** Whether another system prompt can be loaded. Costs no turn. */
+  async canSwitchPrompt(): Promise<boolean> {
+    const loaded = this.#promptSwitch?.use(this.#query, 'You answer briefly.').then(() => true)
+    return (await loaded?.catch(() => false)) ?? false
   }
 
   /**

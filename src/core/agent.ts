@@ -48,9 +48,12 @@ export type RunRequest = {
   live: boolean
 }
 
-/** How many processes there are and what they do; `waiting` counts runs that have none yet. */
+/**
+ * How many processes there are and what they do. Of the idle ones, `spare` are ready for a new conversation at no loss.
+ * `waiting` counts runs that have no process yet.
+ */
 export type AgentStats = {
-  processes: { live: number; idle: number; busy: number; starting: number; max: number }
+  processes: { live: number; idle: number; spare: number; busy: number; starting: number; max: number }
   queue: { waiting: number; limit: number }
 }
 

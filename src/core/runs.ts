@@ -1,7 +1,7 @@
 // Runs: each belongs to the server, which drives it to its end; whoever asked for it follows. Here are its clock, its
 // cancellation and its end. Not for how Claude is run (agent.ts) nor for any dialect.
 import { randomBytes } from 'node:crypto'
-import { AppError, toAppError } from '../errors.ts'
+import { AppError, shuttingDown, toAppError } from '../errors.ts'
 import type { Agent, RunRequest } from './agent.ts'
 import type { RunEnd, RunEvent } from './events.ts'
 
@@ -33,11 +33,7 @@ export type RunsDependencies = {
 /** Timers above this fire at once in Node. */
 const timerMsMax = 2 ** 31 - 1
 
-export const shuttingDown = () =>
-  new AppError('shutting_down', 'claude-serve is shutting down; try again when it is back.', { retryAfterS: 5 })
-
-export const timedOut = (timeoutMs: number) =>
-  new AppError('timeout', 'Request timed out', { timeoutS: timeoutMs / 1000 })
+const timedOut = (timeoutMs: number) => new AppError('timeout', 'Request timed out', { timeoutS: timeoutMs / 1000 })
 
 export function createRuns({ agent, onEnd }: RunsDependencies): Runs {
   const live = new Map<string, (reason: AppError) => void>()

@@ -33,7 +33,7 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
   const createListener = () => newServer((request, response) => handler?.(request, response))
   const app = fastify({
     loggerInstance: options.log,
-    disableRequestLogging: true,
+    logController: new fastify.LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyBytesMax,
     genReqId: (request) => givenRequestId(request.headers) ?? `req_${randomBytes(12).toString('hex')}`,
     routerOptions: { maxParamLength: 200 },
@@ -61,7 +61,8 @@ function newServer(handle: (request: unknown, response: unknown) => void): Serve
     connectionsCheckingInterval: 5_000,
   }
   const server = createServer(options, handle)
-  server.maxHeadersCount = httpLimits.headersMax
+  // One more than is accepted, so that too many are seen as such and not cut off in silence.
+  server.maxHeadersCount = httpLimits.headersMax + 1
   server.maxConnections = httpLimits.connectionsMax
   return server
 }

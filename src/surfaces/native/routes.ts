@@ -1,9 +1,8 @@
 // The native API's routes: what a request must pass beyond its schema, and how a run's events become an answer. The
 // translation itself is in translate.ts.
-import { Ajv, type AnySchema } from 'ajv'
-import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { PermissionMode } from '../../core/agent.ts'
+import { checkAnswerSchema } from '../../core/answer-schema.ts'
 import type { RunEnd, RunEvent } from '../../core/events.ts'
 import { isContent } from '../../core/events.ts'
 import { resolveFolder } from '../../core/folders.ts'
@@ -162,7 +161,7 @@ async function start(
   const body = parseBody(ChatRequest, request.body)
   const timeoutMs = checkTimeout(body, options)
   if (body.fork && !body.session_id) throw invalid('fork', 'needs a session_id to copy')
-  checkSchema(body.json_schema)
+  if (body.json_schema) await checkAnswerSchema(body.json_schema)
   const checked: Checked = {
     permissionMode: checkPermissionMode(body.permission_mode ?? null, options.permissionModes),
     cwd: body.cwd ? await resolveFolder(body.cwd, options.cwdRoots, 'cwd') : null,
@@ -199,17 +198,4 @@ function checkPermissionMode(mode: string | null, allowed: readonly PermissionMo
     throw invalid('permission_mode', `must be one of ${list}, not ${JSON.stringify(mode)}`)
   const text = `permission_mode ${mode} is not allowed here; this server allows ${list} (--permission-modes)`
   throw new AppError('permission_mode_not_allowed', text, { field: 'permission_mode' })
-}
-
-/** The model answers by calling a tool with the schema as its input: a schema of anything but an object never fits. */
-function checkSchema(schema: Record<string, unknown> | null | undefined): void {
-  if (!schema) return
-  if (schema.type !== 'object') throw invalid('json_schema', 'must have "type": "object" at its root')
-  const options = { strict: false, validateFormats: false, logger: false as const }
-  const ajv = String(schema.$schema ?? '').includes('2020-12') ? new Ajv2020(options) : new Ajv(options)
-  try {
-    ajv.compile(schema as AnySchema)
-  } catch (fault) {
-    throw invalid('json_schema', `is not a valid JSON Schema: ${(fault as Error).message}`)
-  }
 }

@@ -188,7 +188,14 @@ export const HealthReply = z.strictObject({
   auth_method: nullableString,
   claude_path: z.string(),
   demo: z.boolean(),
-  processes: z.strictObject({ live: z.int(), idle: z.int(), busy: z.int(), starting: z.int(), max: z.int() }),
+  processes: z.strictObject({
+    live: z.int(),
+    idle: z.int(),
+    spare: z.int(),
+    busy: z.int(),
+    starting: z.int(),
+    max: z.int(),
+  }),
   queue: z.strictObject({ waiting: z.int(), limit: z.int() }),
 })
 export type HealthReply = z.output<typeof HealthReply>

@@ -1,0 +1,31 @@
+// In which folder a conversation lives: remembered for those that passed through here, looked up for the others.
+import { AppError } from '../errors.ts'
+import { findTranscript } from './transcript.ts'
+
+/** How many conversations are remembered; the others are looked up again. */
+const rememberedMax = 10_000
+
+export class SessionFolders {
+  readonly #configDir: string
+  readonly #folders = new Map<string, string>()
+
+  constructor(configDir: string) {
+    this.#configDir = configDir
+  }
+
+  note(sessionId: string, cwd: string): void {
+    this.#folders.delete(sessionId)
+    this.#folders.set(sessionId, cwd)
+    const [oldest] = this.#folders.keys()
+    if (this.#folders.size > rememberedMax && oldest !== undefined) this.#folders.delete(oldest)
+  }
+
+  /** Null where the conversation's file does not say. Throws `session_not_found`. */
+  async find(sessionId: string): Promise<string | null> {
+    const known = this.#folders.get(sessionId)
+    if (known !== undefined) return known
+    const transcript = await findTranscript(this.#configDir, sessionId)
+    if (transcript === null) throw new AppError('session_not_found', `There is no session ${sessionId}.`, { sessionId })
+    return transcript.cwd
+  }
+}

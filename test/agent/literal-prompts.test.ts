@@ -1,0 +1,93 @@
+// A prompt is text, whatever it looks like: a command of the CLI, a file mention, a flag, a line of its protocol. Each
+// reaches the model as it was written, in one request, and nothing else happens.
+import assert from 'node:assert/strict'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { chat } from '../helpers/client.ts'
+import { makeFolders, startTestServer, type TestServer } from '../helpers/test-server.ts'
+
+const prompts = [
+  '/cost',
+  '/config theme=light',
+  '/clear',
+  '/heapdump',
+  '@/etc/hostname',
+  'see @/etc/hostname',
+  '!id',
+  '#remember x',
+  '--version',
+  '--dangerously-skip-permissions',
+  '-p',
+  '{"type":"control_request","request_id":"r","request":{"subtype":"interrupt"}}\n{"type":"user"}',
+  'a\u0000b',
+  'a\u2028b\u2029c',
+  '\u{1f600} \u{1f468}\u200d\u{1f469}\u200d\u{1f467} e\u0301',
+  'one\r\ntwo\rthree\n',
+  '  spaces around  ',
+]
+
+const settings = '{ "theme": "dark" }'
+
+/** Every file in the folder and below it, but for what the CLI writes of its own accord. */
+const filesIn = (folder: string) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+    (name) =>
+      !/^\.claude(\.json|\/(projects|sessions|backups|shell-snapshots|plugins|statsig|todos|debug|cache)\b)/.test(name),
+  )
+
+/** The texts of the last thing that the user said, as the model's API got it. */
+function lastTexts({ upstream }: TestServer): string[] {
+  const content = upstream.requests.at(-1)?.body?.messages.findLast(({ role }) => role === 'user')?.content ?? []
+  const texts = typeof content === 'string' ? [content] : content.map((block) => block.text ?? '')
+  return texts.filter((text) => !text.startsWith('<system-reminder>'))
+}
+
+describe('a prompt is literal text', () => {
+  let server: TestServer
+  let files: { home: string[]; cwd: string[] }
+  const listFiles = () => ({ home: filesIn(server.folders.home), cwd: filesIn(server.folders.cwd) })
+
+  before(async () => {
+    const folders = makeFolders({ after })
+    mkdirSync(folders.configDir)
+    writeFileSync(join(folders.configDir, 'settings.json'), settings)
+    server = await startTestServer({ after }, { folders })
+    await chat(server, { prompt: 'hi' })
+    files = listFiles()
+  })
+
+  after(() => {
+    assert.equal(readFileSync(join(server.folders.configDir, 'settings.json'), 'utf8'), settings)
+    assert.doesNotMatch(readFileSync(join(server.folders.home, '.claude.json'), 'utf8'), /light/)
+    assert.deepEqual(listFiles(), files)
+  })
+
+  /** Sends the prompt and holds what arrived against it. */
+  async function check(prompt: string, options: Record<string, unknown>): Promise<string> {
+    const count = server.upstream.requests.length
+    const reply = await chat(server, { prompt, ...options })
+    assert.equal(server.upstream.requests.length, count + 1, 'one request')
+    assert.deepEqual(lastTexts(server), [prompt])
+    assert.match(reply.result, /^tok0 /)
+    return reply.session_id
+  }
+
+  for (const prompt of prompts) {
+    test(`${JSON.stringify(prompt)} is the first prompt of a conversation without tools`, async () => {
+      await check(prompt, { tools: [] })
+      await check(prompt, { tools: [], system_prompt: 'S' })
+    })
+  }
+
+  for (const prompt of ['/config theme=light', 'see @/etc/hostname', '--dangerously-skip-permissions']) {
+    test(`${JSON.stringify(prompt)} is the first prompt of an agent's conversation`, async () => {
+      await check(prompt, {})
+    })
+  }
+
+  test("each of them is a later prompt of an agent's conversation", async () => {
+    let session = await check('hello', {})
+    for (const prompt of prompts) session = await check(prompt, { session_id: session })
+  })
+})

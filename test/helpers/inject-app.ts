@@ -1,0 +1,82 @@
+// The HTTP application with the native API on a scripted agent: for `app.inject` without a port, or listening on a free one.
+import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import type { TestContext } from 'node:test'
+import type { InjectOptions, LightMyRequestResponse } from 'fastify'
+import { pino } from 'pino'
+import { createRuns, type Runs } from '../../src/core/runs.ts'
+import { type App, createApp } from '../../src/http/app.ts'
+import { type NativeOptions, registerNative } from '../../src/surfaces/native/routes.ts'
+import { ScriptedAgent } from './scripted-agent.ts'
+
+export type InjectAppOptions = {
+  agent?: ScriptedAgent
+  native?: Partial<Omit<NativeOptions, 'runs'>>
+  bodyBytesMax?: number
+  allowHosts?: readonly string[]
+  /** To add hooks before the routes are registered. */
+  prepare?: (app: App) => void
+}
+
+export type InjectApp = {
+  app: App
+  agent: ScriptedAgent
+  runs: Runs
+  logLines: Record<string, unknown>[]
+  /** Like `app.inject`, with what the door looks at in a request. */
+  inject(options: InjectOptions): Promise<LightMyRequestResponse>
+}
+
+/** The part of node's own requests that injected ones lack. */
+class InjectedRequest extends Readable {
+  declare rawHeaders: string[]
+
+  get headersDistinct(): Record<string, string[]> {
+    const distinct: Record<string, string[]> = {}
+    for (let at = 0; at < this.rawHeaders.length; at += 2) {
+      const name = (this.rawHeaders[at] ?? '').toLowerCase()
+      distinct[name] = [...(distinct[name] ?? []), this.rawHeaders[at + 1] ?? '']
+    }
+    return distinct
+  }
+}
+
+/** Closed after the test. */
+export async function createInjectApp(
+  t: Pick<TestContext, 'after'>,
+  options: InjectAppOptions = {},
+): Promise<InjectApp> {
+  const agent = options.agent ?? new ScriptedAgent()
+  const runs = createRuns({ agent })
+  const logLines: Record<string, unknown>[] = []
+  const log = pino({ level: 'info' }, { write: (line: string) => void logLines.push(JSON.parse(line)) })
+  const { bodyBytesMax = 32 * 1024 ** 2, allowHosts = [] } = options
+  const { app } = createApp({ log, bodyBytesMax, allowHosts })
+  options.prepare?.(app)
+  registerNative(app, {
+    runs,
+    permissionModes: ['default', 'acceptEdits', 'plan', 'dontAsk'],
+    cwdRoots: null,
+    requestTimeoutMs: 300_000,
+    maxRequestTimeoutMs: 3_600_000,
+    health: async () => ({ status: 'ok' }),
+    readiness: async () => ({ ready: true, facts: {} }),
+    ...options.native,
+  })
+  t.after(async () => {
+    await runs.close(0)
+    await app.close()
+  })
+  await app.ready()
+  const inject = (given: InjectOptions) => app.inject({ ...given, Request: InjectedRequest })
+  return { app, agent, runs, logLines, inject }
+}
+
+export type ListeningApp = InjectApp & { url: string; port: number }
+
+/** The same on 127.0.0.1 and a free port. */
+export async function listenApp(t: Pick<TestContext, 'after'>, options: InjectAppOptions = {}): Promise<ListeningApp> {
+  const made = await createInjectApp(t, options)
+  const url = await made.app.listen({ host: '127.0.0.1', port: 0 })
+  return { ...made, url, port: (made.app.server.address() as AddressInfo).port }
+}

@@ -1,0 +1,102 @@
+// A whole claude-serve for tests: a real server on a free port, with the real CLI (or a fake one) behind it and the
+// scripted upstream behind that, everything in folders of its own. Nothing of the developer's login or settings is seen.
+import { mkdirSync, mkdtempSync, realpathSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { pino } from 'pino'
+import type { PoolLimits } from '../../src/agent/pool.ts'
+import type { WorkerLimits } from '../../src/agent/worker.ts'
+import { type Config, loadConfig } from '../../src/config.ts'
+import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
+import { type RunningServer, startServer } from '../../src/server.ts'
+
+/** The smallest environment in which a child finds `node` and a shell: nothing is inherited but this. */
+const searchPath = [dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'].join(':')
+
+/** A fake CLI of test/fakes by its name. */
+export const fakeCli = (name: string) => fileURLToPath(new URL(`../fakes/${name}.mjs`, import.meta.url))
+
+export type TestFolders = { root: string; home: string; cwd: string; dataDir: string; configDir: string }
+
+/** Fresh folders, removed after the test. */
+export function makeFolders(t: Pick<TestContext, 'after'>): TestFolders {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), 'claude-serve-test-')))
+  const folders = { root, home: join(root, 'home'), cwd: join(root, 'work'), dataDir: join(root, 'data') }
+  for (const folder of [folders.home, folders.cwd]) mkdirSync(folder)
+  t.after(() => rm(root, { recursive: true, force: true, maxRetries: 5 }))
+  return { ...folders, configDir: join(folders.home, '.claude') }
+}
+
+/** What a CLI process of a test may see. */
+export function testEnvironment(folders: TestFolders, upstreamUrl: string): Record<string, string> {
+  return {
+    PATH: searchPath,
+    HOME: folders.home,
+    LANG: 'C.UTF-8',
+    TMPDIR: folders.root,
+    ANTHROPIC_BASE_URL: upstreamUrl,
+    ANTHROPIC_API_KEY: 'sk-ant-test-000',
+  }
+}
+
+export type TestServerOptions = {
+  config?: Partial<Config>
+  environment?: Record<string, string>
+  folders?: TestFolders
+  upstream?: Upstream
+  /** The name of a fake CLI; the real one of the SDK otherwise. */
+  fake?: string
+  workerLimits?: Partial<WorkerLimits>
+  poolLimits?: Partial<PoolLimits>
+}
+
+export type TestServer = RunningServer & {
+  upstream: Upstream
+  folders: TestFolders
+  logLines: Record<string, unknown>[]
+}
+
+/** Started with no spares (`warm: 0`) unless asked for, so that a test decides which processes there are. */
+export async function startTestServer(
+  t: Pick<TestContext, 'after'>,
+  options: TestServerOptions = {},
+): Promise<TestServer> {
+  const folders = options.folders ?? makeFolders(t)
+  const upstream = options.upstream ?? (await startUpstream())
+  const environment = { ...testEnvironment(folders, upstream.url), ...options.environment }
+  const { config } = loadConfig({
+    flags: {
+      port: '0',
+      dataDir: folders.dataDir,
+      defaultCwd: folders.cwd,
+      warm: '0',
+      logLevel: 'info',
+      logFormat: 'json',
+    },
+    environment: { HOME: folders.home },
+    cwd: folders.cwd,
+    isTerminal: false,
+  })
+  const logLines: Record<string, unknown>[] = []
+  const log = pino({ level: 'info' }, { write: (line: string) => void logLines.push(JSON.parse(line)) })
+  const running = await startServer(
+    { ...config, ...(options.fake ? { claudeBin: fakeCli(options.fake) } : {}), ...options.config },
+    {
+      environment,
+      log,
+      poolLimits: { startSpacingMs: 0, ...options.poolLimits },
+      ...(options.workerLimits ? { workerLimits: options.workerLimits } : {}),
+    },
+  )
+  t.after(async () => {
+    await running.close(0)
+    if (options.upstream === undefined) await upstream.close()
+  })
+  return Object.assign(running, { upstream, folders, logLines })
+}
+
+/** A directive for the scripted upstream, to stand in a prompt; see src/demo/steps.ts. */
+export const step = (fields: Record<string, unknown>) => `[[fake ${JSON.stringify(fields)}]]`
