@@ -115,8 +115,8 @@ class AnswerStream {
 }
 
 /** What a server says about its processes, with zeros where it says nothing. */
-export function processCounts(health: JsonRecord): { live: number; idle: number; busy: number; starting: number } {
+export function processCounts(health: JsonRecord): { spare: number; busy: number; starting: number } {
   const counts = recordAt(health, 'processes')
   const count = (key: string) => (typeof counts[key] === 'number' ? counts[key] : 0)
-  return { live: count('live'), idle: count('idle'), busy: count('busy'), starting: count('starting') }
+  return { spare: count('spare'), busy: count('busy'), starting: count('starting') }
 }

@@ -124,7 +124,7 @@ export class Systems {
 
 /**
  * Waits until no server starts a process and the yardstick's last one is gone, so that no request is measured in
- * another's wake. With `spare`, also until an idle process is ready; then it must hold for a moment.
+ * another's wake. With `spare`, also until its spare processes are ready; then it must hold for a moment.
  */
 export async function quiet(servers: readonly Served[], spare?: Served): Promise<void> {
   const deadline = performance.now() + QUIET_WITHIN_MS
@@ -137,12 +137,15 @@ export async function quiet(servers: readonly Served[], spare?: Served): Promise
   }
 }
 
+/** Claude-serve keeps one for agent requests, and one on which system prompts can be changed. */
+const SPARES_AT_REST = 2
+
 async function isAtRest(server: Served, spare: boolean): Promise<boolean> {
   const health = await server.client.health()
   if (!health) return false
-  const { idle, busy, starting } = processCounts(health)
+  const { spare: spares, busy, starting } = processCounts(health)
   if (stringAt(health, 'status') !== 'ok') throw new Error(`health says ${JSON.stringify(health)}`)
-  return starting === 0 && busy === 0 && (!spare || idle >= 1)
+  return starting === 0 && busy === 0 && (!spare || spares >= SPARES_AT_REST)
 }
 
 function served(child: ReadyChild): Served {

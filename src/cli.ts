@@ -12,7 +12,18 @@ function isOldNode(version: string): boolean {
   return major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1])
 }
 
+/** Keeps what Node makes of our files between starts, which halves the time of a start. In the owner's folder only. */
+async function keepCompiledCode(): Promise<void> {
+  const [{ enableCompileCache }, { homedir }, { join }] = await Promise.all([
+    import('node:module'),
+    import('node:os'),
+    import('node:path'),
+  ])
+  enableCompileCache(join(homedir(), '.cache', 'claude-serve', 'compiled'))
+}
+
 async function main(): Promise<number> {
+  await keepCompiledCode()
   const { Command, CommanderError } = await import('commander')
   let exitCode = 0
   const program = await buildProgram(new Command(), (code) => {

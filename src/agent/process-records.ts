@@ -1,5 +1,6 @@
 // A server's folder for as long as it lives, and in it one small file per CLI process that it started: a server that was
 // killed cannot end its processes nor clean up, so the next one does. Only the owner can read any of it.
+import { createHash } from 'node:crypto'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -29,9 +30,12 @@ export class ProcessRecords {
   readonly #folder: string
   readonly #processes: string
   readonly #server: ServerIdentity
+  /** Tells servers with other data folders apart: their processes are theirs to end. */
+  readonly #scope: string
 
   constructor(dataDir: string, server: ServerIdentity) {
     this.#server = server
+    this.#scope = createHash('sha256').update(dataDir).digest('hex').slice(0, 12)
     this.#folder = join(dataDir, 'servers', server)
     this.#processes = join(this.#folder, 'processes')
     this.privateDir = join(this.#folder, 'private')
@@ -39,9 +43,9 @@ export class ProcessRecords {
       mkdirSync(folder, { recursive: true, mode: 0o700 })
   }
 
-  /** The marker for the n-th process of this server. */
+  /** The marker for the n-th process of this server: which data folder, which server, which process. */
   marker(n: number): string {
-    return `${this.#server}.${n}`
+    return `${this.#scope}.${this.#server}.${n}`
   }
 
   async add(pid: number): Promise<void> {
@@ -96,20 +100,15 @@ export class ProcessRecords {
 
   /** Commands that outlived their CLI are in no file, but still carry the marker of a server that is gone. */
   async #markedOrphans(): Promise<ProcessInfo[]> {
-    const gone = new Map<ServerIdentity, boolean>()
-    const marked = await markedProcesses((marker) => {
-      const server = marker.slice(0, marker.lastIndexOf('.'))
-      if (server !== this.#server) gone.set(server, true)
-      return server !== this.#server
+    const others = new Set<ServerIdentity>()
+    await markedProcesses((marker) => {
+      const [scope, server] = marker.split('.')
+      if (scope === this.#scope && server !== undefined && server !== this.#server) others.add(server)
+      return false
     })
-    if (marked.length === 0) return []
-    const running = new Set<ServerIdentity>()
-    for (const server of gone.keys()) if (await isRunning(server)) running.add(server)
-    if (running.size === 0) return marked
-    return markedProcesses((marker) => {
-      const server = marker.slice(0, marker.lastIndexOf('.'))
-      return gone.has(server) && !running.has(server)
-    })
+    for (const server of [...others]) if (await isRunning(server)) others.delete(server)
+    if (others.size === 0) return []
+    return markedProcesses((marker) => marker.startsWith(`${this.#scope}.`) && others.has(marker.split('.')[1] ?? ''))
   }
 }
 

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { after, type TestContext, test } from 'node:test'
 import { chat } from '../helpers/client.ts'
-import { makeFolders, startTestServer, type TestServer } from '../helpers/test-server.ts'
+import { makeFolders, startTestServer } from '../helpers/test-server.ts'
 
 const prompts = [
   '/cost',
@@ -29,65 +29,51 @@ const prompts = [
 
 const settings = '{ "theme": "dark" }'
 
-/** Every file in the folder and below it, but for what the CLI writes of its own accord. */
-const filesIn = (folder: string) =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
-    (name) =>
-      !/^\.claude(\.json|\/(projects|sessions|backups|shell-snapshots|plugins|statsig|todos|debug|cache)\b)/.test(name),
-  )
+const hooks = { after: after as TestContext['after'] }
+const folders = makeFolders(hooks)
+mkdirSync(folders.configDir)
+writeFileSync(join(folders.configDir, 'settings.json'), settings)
+const server = await startTestServer(hooks, { folders })
 
 /** The texts of the last thing that the user said, as the model's API got it. */
-function lastTexts({ upstream }: TestServer): string[] {
-  const content = upstream.requests.at(-1)?.body?.messages.findLast(({ role }) => role === 'user')?.content ?? []
+function lastTexts(): string[] {
+  const content = server.upstream.requests.at(-1)?.body?.messages.findLast(({ role }) => role === 'user')?.content ?? []
   const texts = typeof content === 'string' ? [content] : content.map((block) => block.text ?? '')
   return texts.filter((text) => !text.startsWith('<system-reminder>'))
 }
 
-describe('a prompt is literal text', () => {
-  let server: TestServer
-  let files: { home: string[]; cwd: string[] }
-  const listFiles = () => ({ home: filesIn(server.folders.home), cwd: filesIn(server.folders.cwd) })
+/** Sends the prompt and holds what arrived against it. */
+async function check(prompt: string, options: Record<string, unknown>): Promise<string> {
+  const count = server.upstream.requests.length
+  const reply = await chat(server, { prompt, ...options })
+  assert.equal(server.upstream.requests.length, count + 1, 'one request')
+  assert.deepEqual(lastTexts(), [prompt])
+  assert.match(reply.result, /^tok0 /)
+  return reply.session_id
+}
 
-  before(async () => {
-    const folders = makeFolders({ after })
-    mkdirSync(folders.configDir)
-    writeFileSync(join(folders.configDir, 'settings.json'), settings)
-    server = await startTestServer({ after }, { folders })
-    await chat(server, { prompt: 'hi' })
-    files = listFiles()
+for (const prompt of prompts) {
+  test(`${JSON.stringify(prompt)} is the first prompt of a conversation without tools`, async () => {
+    await check(prompt, { tools: [] })
+    await check(prompt, { tools: [], system_prompt: 'S' })
   })
+}
 
-  after(() => {
-    assert.equal(readFileSync(join(server.folders.configDir, 'settings.json'), 'utf8'), settings)
-    assert.doesNotMatch(readFileSync(join(server.folders.home, '.claude.json'), 'utf8'), /light/)
-    assert.deepEqual(listFiles(), files)
+for (const prompt of ['/config theme=light', 'see @/etc/hostname', '--dangerously-skip-permissions']) {
+  test(`${JSON.stringify(prompt)} is the first prompt of an agent's conversation`, async () => {
+    await check(prompt, {})
   })
+}
 
-  /** Sends the prompt and holds what arrived against it. */
-  async function check(prompt: string, options: Record<string, unknown>): Promise<string> {
-    const count = server.upstream.requests.length
-    const reply = await chat(server, { prompt, ...options })
-    assert.equal(server.upstream.requests.length, count + 1, 'one request')
-    assert.deepEqual(lastTexts(server), [prompt])
-    assert.match(reply.result, /^tok0 /)
-    return reply.session_id
-  }
+test("each of them is a later prompt of an agent's conversation", async () => {
+  let session = await check('hello', {})
+  for (const prompt of prompts) session = await check(prompt, { session_id: session })
+})
 
-  for (const prompt of prompts) {
-    test(`${JSON.stringify(prompt)} is the first prompt of a conversation without tools`, async () => {
-      await check(prompt, { tools: [] })
-      await check(prompt, { tools: [], system_prompt: 'S' })
-    })
-  }
-
-  for (const prompt of ['/config theme=light', 'see @/etc/hostname', '--dangerously-skip-permissions']) {
-    test(`${JSON.stringify(prompt)} is the first prompt of an agent's conversation`, async () => {
-      await check(prompt, {})
-    })
-  }
-
-  test("each of them is a later prompt of an agent's conversation", async () => {
-    let session = await check('hello', {})
-    for (const prompt of prompts) session = await check(prompt, { session_id: session })
-  })
+test('none of them changed a setting or left a file', () => {
+  assert.equal(readFileSync(join(folders.configDir, 'settings.json'), 'utf8'), settings)
+  assert.doesNotMatch(readFileSync(join(folders.home, '.claude.json'), 'utf8'), /light/)
+  assert.deepEqual(readdirSync(folders.cwd), [])
+  assert.deepEqual(readdirSync(folders.home), [])
+  assert.deepEqual(readdirSync(folders.configDir), [])
 })

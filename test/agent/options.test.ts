@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, beforeEach, test } from 'node:test'
+import { after, beforeEach, type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { MessagesBody } from '../../src/demo/upstream.ts'
 import { chat, chatError, post } from '../helpers/client.ts'
 import { startTestServer, step } from '../helpers/test-server.ts'
 
-const server = await startTestServer({ after }, { config: { maxProcesses: 3 } })
+const server = await startTestServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 3 } })
 const { upstream, folders } = server
 
 beforeEach(() => upstream.reset())

@@ -1,0 +1,326 @@
+// What is left of a server that was killed, and what the next one does about it; and how a server ends when it is told to.
+// The server is a process of its own here, the CLI is the real one, the model's API is played by this process.
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
+import { chat, chatStream, openStream, post, readChatEvents, textOf } from '../helpers/client.ts'
+import { makeFolders, step, type TestFolders, testEnvironment } from '../helpers/test-server.ts'
+
+const program = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+
+type Exit = { code: number | null; signal: NodeJS.Signals | null }
+type LogLine = { msg?: string; processes?: number; [fact: string]: unknown }
+
+/** `claude-serve` as a process, in a process group of its own, as a terminal would start it. */
+class ServerProcess {
+  readonly child: ChildProcess
+  readonly exited: Promise<Exit>
+  url = ''
+  #output = ''
+  #errors = ''
+  #listeners = new Set<() => void>()
+
+  constructor(folders: TestFolders, upstream: Upstream, flags: string[]) {
+    const where = ['--port=0', `--data-dir=${folders.dataDir}`, `--default-cwd=${folders.cwd}`, '--log-format=json']
+    this.child = spawn(process.execPath, [program, 'serve', ...where, ...flags], {
+      cwd: folders.cwd,
+      env: testEnvironment(folders, upstream.url),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    })
+    this.exited = once(this.child, 'exit').then(([code, signal]) => ({ code, signal }))
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#onText(text, ''))
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#onText('', text))
+    this.child.once('close', () => this.#onText('', ''))
+  }
+
+  get pid(): number {
+    assert.ok(this.child.pid)
+    return this.child.pid
+  }
+
+  get log(): LogLine[] {
+    return this.#errors.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as LogLine] : []))
+  }
+
+  #onText(output: string, errors: string): void {
+    this.#output += output
+    this.#errors += errors
+    for (const listener of this.#listeners) listener()
+  }
+
+  #wait<T>(what: string, find: () => T | undefined): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const found = find()
+        const isOver = this.child.exitCode !== null || this.child.signalCode !== null
+        if (found === undefined && !isOver) return
+        this.#listeners.delete(look)
+        if (found === undefined) reject(new Error(`no ${what}: ${this.#output} ${this.#errors}`))
+        else resolve(found)
+      }
+      this.#listeners.add(look)
+      look()
+    })
+  }
+
+  async listening(): Promise<void> {
+    this.url = await this.#wait('address', () => /listening on (http:\S+)/.exec(this.#output)?.[1])
+  }
+
+  logged(message: string): Promise<LogLine> {
+    return this.#wait(message, () => this.log.find((line) => line.msg === message))
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    process.kill(this.pid, signal)
+  }
+
+  /** Kills it as the system would, without a chance to clean up. */
+  async killNow(): Promise<void> {
+    this.kill('SIGKILL')
+    await this.exited
+  }
+}
+
+type Scene = { folders: TestFolders; upstream: Upstream; start: (...flags: string[]) => Promise<ServerProcess> }
+
+async function setUp(t: TestContext): Promise<Scene> {
+  const folders = makeFolders(t)
+  const upstream = await startUpstream()
+  const servers: ServerProcess[] = []
+  t.after(async () => {
+    for (const server of servers)
+      if (server.child.exitCode === null && server.child.signalCode === null) await server.killNow()
+    for (const server of servers) for (const pid of processesOf(server)) process.kill(pid, 'SIGKILL')
+    await upstream.close()
+  })
+  const start = async (...flags: string[]) => {
+    const server = new ServerProcess(folders, upstream, flags)
+    servers.push(server)
+    await server.listening()
+    return server
+  }
+  return { folders, upstream, start }
+}
+
+const read = (file: string) => {
+  try {
+    return readFileSync(file, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
+const isZombie = (pid: number) => read(`/proc/${pid}/stat`).includes(') Z ')
+
+/** The CLI processes that the server has started and all that those have started, by the marker that they carry. */
+function processesOf(server: ServerProcess): number[] {
+  const marker = `CLAUDE_SERVE_WORKER=${server.pid}-`
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => pid !== process.pid && !isZombie(pid))
+    .filter((pid) =>
+      read(`/proc/${pid}/environ`)
+        .split('\0')
+        .some((entry) => entry.startsWith(marker)),
+    )
+}
+
+const commandOf = (pid: number) => read(`/proc/${pid}/cmdline`).split('\0').join(' ').trim()
+
+/** The third field after the name: the process group. */
+function groupOf(pid: number): number {
+  const stat = read(`/proc/${pid}/stat`)
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2])
+}
+
+/** Asks again and again: of processes that are not our children nothing tells us when they come and go. */
+async function until(what: string, isSo: () => boolean, withinMs = 10_000): Promise<void> {
+  const deadline = performance.now() + withinMs
+  while (!isSo()) {
+    assert.ok(performance.now() < deadline, `${what}: not within ${withinMs} ms`)
+    await delay(20)
+  }
+}
+
+const endedMessage = 'ended processes that a former server had left'
+const checkedMessage = 'checked what the CLI can do'
+
+const hang = (server: ServerProcess) => {
+  const answer = post(server, '/v1/chat', { prompt: step({ hang: 'body' }) })
+  answer.catch(() => {})
+}
+
+async function startSleep(server: ServerProcess): Promise<void> {
+  const prompt = step({ tool: 'Bash', input: { command: 'sleep 600', description: 'Sleep', timeout: 600_000 } })
+  post(server, '/v1/chat', { prompt, allowed_tools: ['Bash'] }).catch(() => {})
+  await until('the command runs', () => processesOf(server).some((pid) => commandOf(pid) === 'sleep 600'))
+}
+
+test('nothing is left of a server that was killed while it was idle with a spare', async (t) => {
+  const { start } = await setUp(t)
+  const first = await start('--warm=1')
+  await first.logged(checkedMessage)
+  assert.ok(processesOf(first).length > 0)
+  await first.killNow()
+  await start('--warm=0')
+  await until('all are gone', () => processesOf(first).length === 0)
+})
+
+test('the next server ends a CLI that waits for a silent model, and says so', async (t) => {
+  const { upstream, start } = await setUp(t)
+  const first = await start('--warm=0')
+  hang(first)
+  await upstream.waitForRequest()
+  const left = processesOf(first)
+  assert.equal(left.length, 1)
+  // It cannot react to SIGTERM, so that it takes the last means, too.
+  for (const pid of left) process.kill(pid, 'SIGSTOP')
+  await first.killNow()
+  const second = await start('--warm=0')
+  const { processes, level } = await second.logged(endedMessage)
+  assert.deepEqual({ processes, level }, { processes: 1, level: 'warn' })
+  await until('all are gone', () => processesOf(first).length === 0)
+  assert.match((await chat(second, { prompt: 'x' })).result, /tok0/)
+})
+
+test('the next server ends a CLI in the middle of a command, and the command with it', async (t) => {
+  const { start } = await setUp(t)
+  const first = await start('--warm=0')
+  await startSleep(first)
+  await first.killNow()
+  const second = await start('--warm=0')
+  const { processes } = await second.logged(endedMessage)
+  assert.ok((processes ?? 0) >= 2, `${processes} processes`)
+  await until('all are gone', () => processesOf(first).length === 0)
+})
+
+test('the next server ends a command whose CLI was killed together with the server', async (t) => {
+  const { start } = await setUp(t)
+  const first = await start('--warm=0')
+  await startSleep(first)
+  const [cli] = processesOf(first)
+  assert.ok(cli)
+  await first.killNow()
+  process.kill(cli, 'SIGKILL')
+  await start('--warm=0')
+  await until('all are gone', () => processesOf(first).length === 0)
+})
+
+test("nothing of a killed server's folder stays on disk after the next start", async (t) => {
+  const { folders, start } = await setUp(t)
+  const first = await start('--warm=1')
+  await first.logged(checkedMessage)
+  await first.killNow()
+  assert.equal(readdirSync(join(folders.dataDir, 'servers')).length, 1)
+  const second = await start('--warm=1')
+  await second.logged(checkedMessage)
+  const [own, ...others] = readdirSync(join(folders.dataDir, 'servers'))
+  assert.match(own ?? '', new RegExp(`^${second.pid}-`))
+  assert.deepEqual(others, [])
+})
+
+test('a server that is alive is not touched by another one on the same data folder', async (t) => {
+  const { upstream, start } = await setUp(t)
+  const first = await start('--warm=1')
+  await first.logged(checkedMessage)
+  const running = chatStream(first, { prompt: step({ tokens: 60, gap: 100 }) })
+  await upstream.waitForRequest()
+  const before = processesOf(first)
+  const second = await start('--warm=1')
+  await second.logged(checkedMessage)
+  assert.equal(
+    second.log.some((line) => line.msg === endedMessage),
+    false,
+  )
+  const after = processesOf(first)
+  for (const pid of before) assert.ok(after.includes(pid), `${pid} ${commandOf(pid)}`)
+  assert.equal((await running).at(-1)?.type, 'done')
+  // A new system prompt needs the first server's folder.
+  const prompted = { prompt: 'x', tools: [], system_prompt: 'Speak like a pirate.' }
+  assert.equal((await chat(first, prompted)).stop_reason, 'end_turn')
+  assert.match(JSON.stringify(upstream.requests.at(-1)?.body), /Speak like a pirate/)
+  second.kill('SIGTERM')
+  await second.exited
+  assert.equal((await chat(first, { ...prompted, system_prompt: 'Speak like a sailor.' })).stop_reason, 'end_turn')
+  assert.match(JSON.stringify(upstream.requests.at(-1)?.body), /Speak like a sailor/)
+})
+
+test('SIGTERM ends an idle server with code 0, and its processes and files', async (t) => {
+  const { folders, start } = await setUp(t)
+  const server = await start('--warm=1')
+  await server.logged(checkedMessage)
+  server.kill('SIGTERM')
+  assert.deepEqual(await server.exited, { code: 0, signal: null })
+  assert.deepEqual(processesOf(server), [])
+  assert.deepEqual(readdirSync(join(folders.dataDir, 'servers')), [])
+})
+
+test('SIGTERM right after the start ends the server with code 0 and leaves nothing', async (t) => {
+  const { folders, start } = await setUp(t)
+  const server = await start('--warm=2')
+  server.kill('SIGTERM')
+  assert.deepEqual(await server.exited, { code: 0, signal: null })
+  assert.deepEqual(processesOf(server), [])
+  assert.deepEqual(readdirSync(join(folders.dataDir, 'servers')), [])
+})
+
+test('SIGTERM lets a run finish and refuses new ones', async (t) => {
+  const { start } = await setUp(t)
+  const server = await start('--warm=0')
+  const events = readChatEvents(await openStream(server, { prompt: step({ tokens: 20, gap: 100 }) }))
+  const told = []
+  for (;;) {
+    const { value, done } = await events.next()
+    if (done) break
+    told.push(value)
+    if (told.length === 2) {
+      server.kill('SIGTERM')
+      await until('it refuses runs', () => server.log.length >= 0)
+    }
+  }
+  assert.equal(told.at(-1)?.type, 'done')
+  assert.match(textOf(told), /tok19/)
+  assert.deepEqual(await server.exited, { code: 0, signal: null })
+  assert.deepEqual(processesOf(server), [])
+})
+
+test('a second SIGTERM ends the server at once, and the next one cleans up', async (t) => {
+  const { folders, start } = await setUp(t)
+  const first = await start('--warm=0')
+  await startSleep(first)
+  first.kill('SIGTERM')
+  await until('the first one has come', () => read(`/proc/${first.pid}/status`) !== '')
+  first.kill('SIGTERM')
+  const { code, signal } = await first.exited
+  assert.deepEqual({ code, signal }, { code: 1, signal: null })
+  const second = await start('--warm=0')
+  await second.logged(endedMessage)
+  await until('all are gone', () => processesOf(first).length === 0)
+  assert.equal(existsSync(join(folders.dataDir, 'servers')), true)
+})
+
+test('Ctrl-C reaches the server alone: it ends its processes itself, after their runs', async (t) => {
+  const { upstream, start } = await setUp(t)
+  const server = await start('--warm=0')
+  const running = chatStream(server, { prompt: step({ tokens: 20, gap: 100 }) })
+  await upstream.waitForRequest()
+  const [cli] = processesOf(server)
+  assert.ok(cli)
+  assert.equal(groupOf(server.pid), server.pid)
+  assert.equal(groupOf(cli), cli)
+  process.kill(-server.pid, 'SIGINT')
+  const events = await running
+  assert.equal(events.at(-1)?.type, 'done')
+  assert.match(textOf(events), /tok19/)
+  assert.deepEqual(await server.exited, { code: 0, signal: null })
+  assert.deepEqual(processesOf(server), [])
+})
