@@ -137,15 +137,12 @@ export async function quiet(servers: readonly Served[], spare?: Served): Promise
   }
 }
 
-/** Claude-serve keeps one for agent requests, and one on which system prompts can be changed. */
-const SPARES_AT_REST = 2
-
 async function isAtRest(server: Served, spare: boolean): Promise<boolean> {
   const health = await server.client.health()
   if (!health) return false
   const { spare: spares, busy, starting } = processCounts(health)
   if (stringAt(health, 'status') !== 'ok') throw new Error(`health says ${JSON.stringify(health)}`)
-  return starting === 0 && busy === 0 && (!spare || spares >= SPARES_AT_REST)
+  return starting === 0 && busy === 0 && (!spare || spares >= 1)
 }
 
 function served(child: ReadyChild): Served {

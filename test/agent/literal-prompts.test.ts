@@ -74,6 +74,7 @@ test('none of them changed a setting or left a file', () => {
   assert.equal(readFileSync(join(folders.configDir, 'settings.json'), 'utf8'), settings)
   assert.doesNotMatch(readFileSync(join(folders.home, '.claude.json'), 'utf8'), /light/)
   assert.deepEqual(readdirSync(folders.cwd), [])
-  assert.deepEqual(readdirSync(folders.home), [])
-  assert.deepEqual(readdirSync(folders.configDir), [])
+  assert.deepEqual(readdirSync(folders.home).sort(), ['.claude', '.claude.json'])
+  const own = ['backups', 'plugins', 'projects', 'sessions', 'settings.json']
+  assert.deepEqual(readdirSync(folders.configDir).sort(), own)
 })

@@ -122,7 +122,7 @@ const isZombie = (pid: number) => read(`/proc/${pid}/stat`).includes(') Z ')
 
 /** The CLI processes that the server has started and all that those have started, by the marker that they carry. */
 function processesOf(server: ServerProcess): number[] {
-  const marker = `CLAUDE_SERVE_WORKER=${server.pid}-`
+  const marker = new RegExp(`^CLAUDE_SERVE_WORKER=(.*\\.)?${server.pid}-`)
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
@@ -130,7 +130,7 @@ function processesOf(server: ServerProcess): number[] {
     .filter((pid) =>
       read(`/proc/${pid}/environ`)
         .split('\0')
-        .some((entry) => entry.startsWith(marker)),
+        .some((entry) => marker.test(entry)),
     )
 }
 
@@ -143,9 +143,9 @@ function groupOf(pid: number): number {
 }
 
 /** Asks again and again: of processes that are not our children nothing tells us when they come and go. */
-async function until(what: string, isSo: () => boolean, withinMs = 10_000): Promise<void> {
+async function until(what: string, isSo: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
   const deadline = performance.now() + withinMs
-  while (!isSo()) {
+  while (!(await isSo())) {
     assert.ok(performance.now() < deadline, `${what}: not within ${withinMs} ms`)
     await delay(20)
   }
@@ -159,10 +159,18 @@ const hang = (server: ServerProcess) => {
   answer.catch(() => {})
 }
 
-async function startSleep(server: ServerProcess): Promise<void> {
-  const prompt = step({ tool: 'Bash', input: { command: 'sleep 600', description: 'Sleep', timeout: 600_000 } })
+async function refusesRuns(server: ServerProcess): Promise<boolean> {
+  const { status, body } = await post(server, '/v1/chat', { prompt: 'x' })
+  return status === 503 && body.code === 'shutting_down'
+}
+
+/** A command without end; the CLI refuses a plain `sleep`. */
+const endless = 'tail -f /dev/null'
+
+async function startCommand(server: ServerProcess): Promise<void> {
+  const prompt = step({ tool: 'Bash', input: { command: endless, description: 'Wait', timeout: 600_000 } })
   post(server, '/v1/chat', { prompt, allowed_tools: ['Bash'] }).catch(() => {})
-  await until('the command runs', () => processesOf(server).some((pid) => commandOf(pid) === 'sleep 600'))
+  await until('the command runs', () => processesOf(server).some((pid) => commandOf(pid) === endless))
 }
 
 test('nothing is left of a server that was killed while it was idle with a spare', async (t) => {
@@ -195,7 +203,7 @@ test('the next server ends a CLI that waits for a silent model, and says so', as
 test('the next server ends a CLI in the middle of a command, and the command with it', async (t) => {
   const { start } = await setUp(t)
   const first = await start('--warm=0')
-  await startSleep(first)
+  await startCommand(first)
   await first.killNow()
   const second = await start('--warm=0')
   const { processes } = await second.logged(endedMessage)
@@ -206,7 +214,7 @@ test('the next server ends a CLI in the middle of a command, and the command wit
 test('the next server ends a command whose CLI was killed together with the server', async (t) => {
   const { start } = await setUp(t)
   const first = await start('--warm=0')
-  await startSleep(first)
+  await startCommand(first)
   const [cli] = processesOf(first)
   assert.ok(cli)
   await first.killNow()
@@ -284,7 +292,7 @@ test('SIGTERM lets a run finish and refuses new ones', async (t) => {
     told.push(value)
     if (told.length === 2) {
       server.kill('SIGTERM')
-      await until('it refuses runs', () => server.log.length >= 0)
+      await until('it refuses runs', () => refusesRuns(server))
     }
   }
   assert.equal(told.at(-1)?.type, 'done')
@@ -296,9 +304,9 @@ test('SIGTERM lets a run finish and refuses new ones', async (t) => {
 test('a second SIGTERM ends the server at once, and the next one cleans up', async (t) => {
   const { folders, start } = await setUp(t)
   const first = await start('--warm=0')
-  await startSleep(first)
+  await startCommand(first)
   first.kill('SIGTERM')
-  await until('the first one has come', () => read(`/proc/${first.pid}/status`) !== '')
+  await until('the first one has come', () => refusesRuns(first))
   first.kill('SIGTERM')
   const { code, signal } = await first.exited
   assert.deepEqual({ code, signal }, { code: 1, signal: null })

@@ -1,13 +1,15 @@
 // The HTTP application with the native API on a scripted agent: for `app.inject` without a port, or listening on a free one.
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
-import type { TestContext } from 'node:test'
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { pino } from 'pino'
 import { createRuns, type Runs } from '../../src/core/runs.ts'
 import { type App, createApp } from '../../src/http/app.ts'
 import { type NativeOptions, registerNative } from '../../src/surfaces/native/routes.ts'
 import { ScriptedAgent } from './scripted-agent.ts'
+
+/** A test's context, or `after` of a whole file. */
+export type Cleanup = { after(close: () => Promise<void>): void }
 
 export type InjectAppOptions = {
   agent?: ScriptedAgent
@@ -42,10 +44,7 @@ class InjectedRequest extends Readable {
 }
 
 /** Closed after the test. */
-export async function createInjectApp(
-  t: Pick<TestContext, 'after'>,
-  options: InjectAppOptions = {},
-): Promise<InjectApp> {
+export async function createInjectApp(t: Cleanup, options: InjectAppOptions = {}): Promise<InjectApp> {
   const agent = options.agent ?? new ScriptedAgent()
   const runs = createRuns({ agent })
   const logLines: Record<string, unknown>[] = []
@@ -75,7 +74,7 @@ export async function createInjectApp(
 export type ListeningApp = InjectApp & { url: string; port: number }
 
 /** The same on 127.0.0.1 and a free port. */
-export async function listenApp(t: Pick<TestContext, 'after'>, options: InjectAppOptions = {}): Promise<ListeningApp> {
+export async function listenApp(t: Cleanup, options: InjectAppOptions = {}): Promise<ListeningApp> {
   const made = await createInjectApp(t, options)
   const url = await made.app.listen({ host: '127.0.0.1', port: 0 })
   return { ...made, url, port: (made.app.server.address() as AddressInfo).port }

@@ -115,7 +115,7 @@ export class ScriptedAgent implements Agent {
 
   stats(): AgentStats {
     const live = this.over.filter((isOver) => !isOver).length
-    return { processes: { live, idle: 0, busy: live, starting: 0, max: 4 }, queue: { waiting: 0, limit: 64 } }
+    return { processes: { live, idle: 0, spare: 0, busy: live, starting: 0, max: 4 }, queue: { waiting: 0, limit: 64 } }
   }
 
   async close(deadlineMs: number): Promise<void> {

@@ -1,0 +1,139 @@
+// What the gate lets through to the SDK: protocol lines byte for byte, no noise, nothing while it is held shut, and nothing
+// more once the output has turned out to be no protocol.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { StdoutGate } from '../../src/agent/stdout-gate.ts'
+
+const lineBytesMax = 16 * 1024 * 1024
+const noiseLinesMax = 100
+
+/** Writes the chunks and ends; gives what came out and what was complained of. */
+async function pass(...chunks: (string | Buffer)[]): Promise<{ out: string; faults: string[] }> {
+  const gate = new StdoutGate()
+  const faults: string[] = []
+  gate.on('babble', (fault: Error) => faults.push(fault.message))
+  for (const chunk of chunks) gate.write(chunk)
+  gate.end()
+  const parts: Buffer[] = []
+  for await (const part of gate) parts.push(part)
+  return { out: Buffer.concat(parts).toString('utf8'), faults }
+}
+
+const line = '{"type":"assistant","text":"ü }{ \\n"}\n'
+const bytes = Buffer.from(line)
+
+const kept: [title: string, chunks: (string | Buffer)[]][] = [
+  ['a line', [line]],
+  ['several lines in one chunk', [line + line + line]],
+  ['a line without its end, which may be all that comes', [line.trimEnd()]],
+  ['blank lines', ['\n', line, '\n\n']],
+  ['a line in three chunks', [line.slice(0, 5), line.slice(5, 20), line.slice(20)]],
+  ['a chunk that ends in the middle of a letter', [bytes.subarray(0, 29), bytes.subarray(29)]],
+  ['a line byte by byte', [...bytes].map((byte) => Buffer.from([byte]))],
+  ['a long line in many chunks', ['{', ...Array.from({ length: 64 }, () => 'x'.repeat(100_000)), '}\n', line]],
+]
+for (const [title, chunks] of kept) {
+  test(`unchanged: ${title}`, async () => {
+    const whole = Buffer.concat(chunks.map((chunk) => Buffer.from(chunk))).toString('utf8')
+    assert.deepEqual(await pass(...chunks), { out: whole, faults: [] })
+  })
+}
+
+const dropped: [title: string, noise: string][] = [
+  ['null', 'null\n'],
+  ['a number', '42\n'],
+  ['a string', '"{}"\n'],
+  ['an array', '[{"type":"result"}]\n'],
+  ['a warning', 'warning: something\n'],
+  ['a coloured line', '\u001b[31mred\u001b[0m\n'],
+  ['a byte order mark', '\ufeff\n'],
+  ['a bracket that closes', '}}}\n'],
+  ['spaces only', '   \n'],
+]
+for (const [title, noise] of dropped) {
+  test(`kept back between two lines: ${title}`, async () => {
+    assert.deepEqual(await pass(line + noise + line), { out: line + line, faults: [] })
+    assert.deepEqual(await pass(line, noise, line), { out: line + line, faults: [] })
+    const letters = [...Buffer.from(noise)].map((byte) => Buffer.from([byte]))
+    assert.deepEqual(await pass(line, ...letters, line), { out: line + line, faults: [] })
+    assert.deepEqual(await pass(noise.trimEnd() === '' ? noise : noise.trimEnd()), { out: '', faults: [] })
+  })
+}
+
+test('a hundred lines of noise are let pass, the next one is refused, and nothing comes after it', async () => {
+  const noise = 'noise\n'.repeat(noiseLinesMax)
+  assert.deepEqual(await pass(noise, line), { out: line, faults: [] })
+  const { out, faults } = await pass(line, noise, 'noise\n', line, 'noise\n', line)
+  assert.equal(out, line)
+  assert.deepEqual(faults, ['the CLI wrote more than 100 lines that are not JSON'])
+})
+
+test('a line without end is refused once it is too long, and nothing comes after it', async () => {
+  const mebibyte = Buffer.alloc(1024 * 1024, 'x')
+  const chunks = Array.from({ length: 20 }, () => mebibyte)
+  const { out, faults } = await pass(line, '{', ...chunks, '\n', line)
+  assert.deepEqual(faults, [`the CLI wrote a line of more than ${lineBytesMax} bytes`])
+  assert.ok(out.startsWith(line))
+  assert.ok(out.length <= line.length + lineBytesMax + 1)
+  assert.ok(out.endsWith('x'))
+})
+
+test('a line of noise without end is refused, too', async () => {
+  const mebibyte = Buffer.alloc(1024 * 1024, 'x')
+  const { out, faults } = await pass(...Array.from({ length: 20 }, () => mebibyte))
+  assert.equal(out, '')
+  assert.equal(faults.length, 1)
+})
+
+test('a whole line that is too long is refused, though its end came in the same chunk', async () => {
+  const { out, faults } = await pass(
+    Buffer.concat([Buffer.from('{'), Buffer.alloc(lineBytesMax + 1, 'x'), Buffer.from('\n')]),
+    line,
+  )
+  assert.equal(faults.length, 1)
+  assert.equal(out, '')
+})
+
+test('while the gate is held nothing comes out, and its source is told to wait', async () => {
+  const gate = new StdoutGate()
+  gate.hold()
+  const told: string[] = []
+  gate.on('data', (part: Buffer) => told.push(part.toString()))
+  gate.write(line)
+  gate.write(line)
+  assert.equal(gate.write('x'.repeat(1_000_000)), false)
+  await new Promise(setImmediate)
+  assert.deepEqual(told, [])
+  const ended = once(gate, 'end')
+  gate.release()
+  gate.end()
+  await ended
+  assert.equal(told.join(''), line + line)
+})
+
+test('a gate that is held and released many times loses nothing', async () => {
+  const gate = new StdoutGate()
+  let out = ''
+  gate.on('data', (part: Buffer) => {
+    out += part.toString()
+    gate.hold()
+    setImmediate(() => gate.release())
+  })
+  const lines = Array.from({ length: 200 }, (_, at) => `{"n":${at}}\n`)
+  for (const each of lines) gate.write(each)
+  gate.end()
+  await once(gate, 'end')
+  assert.equal(out, lines.join(''))
+})
+
+test('a gate that is released without having been held stays open', async () => {
+  const gate = new StdoutGate()
+  gate.release()
+  gate.hold()
+  gate.hold()
+  gate.release()
+  gate.end(line)
+  const [part] = await once(gate, 'data')
+  assert.equal(String(part), line)
+})

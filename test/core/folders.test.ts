@@ -1,0 +1,117 @@
+// Which folders a request may name: links, dots, look-alike names, files, and nothing that tells what lies outside.
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { resolveFolder } from '../../src/core/folders.ts'
+import { AppError } from '../../src/errors.ts'
+
+const place = realpathSync(mkdtempSync(join(tmpdir(), 'claude-serve-folders-')))
+after(() => rmSync(place, { recursive: true }))
+const at = (path: string) => `${place}/${path}`
+const root = at('a/root')
+for (const folder of ['a/root/in/deep', 'a/root/..dots', 'a/rootevil', 'a/root2/sub', 'out/secret'])
+  mkdirSync(at(folder), { recursive: true })
+for (const file of ['a/root/file', 'out/file']) writeFileSync(at(file), '')
+for (const [target, link] of [
+  ['a/root/in', 'a/root/link-in'],
+  ['out', 'a/root/link-out'],
+  ['a', 'a/root/link-up'],
+  ['a/root/file', 'a/root/link-file'],
+  ['a/root/nowhere', 'a/root/link-broken'],
+  ['a/root', 'link-root'],
+  ['a/root/in', 'out/link-back'],
+] as const)
+  symlinkSync(at(target), at(link))
+symlinkSync('link-loop', at('a/root/link-loop'))
+
+async function failure(path: string, roots: readonly string[] | null): Promise<AppError> {
+  try {
+    assert.fail(`it was resolved to ${await resolveFolder(path, roots, 'cwd')}`)
+  } catch (error) {
+    assert.ok(error instanceof AppError, String(error))
+    assert.equal(error.details.field, 'cwd')
+    assert.match(error.message, /^cwd /)
+    return error
+  }
+}
+
+const allowed: [path: string, real: string][] = [
+  [root, root],
+  [`${root}/`, root],
+  [`${root}/.`, root],
+  [`${root}//in`, `${root}/in`],
+  [`${root}/in/deep/../..`, root],
+  [`${root}/../root/in`, `${root}/in`],
+  [`${root}/..dots`, `${root}/..dots`],
+  [`${root}/link-in/deep`, `${root}/in/deep`],
+  [`${root}/link-up/root/in`, `${root}/in`],
+  [at('link-root'), root],
+  [at('link-root/in'), `${root}/in`],
+  [at('out/link-back'), `${root}/in`],
+]
+for (const [path, real] of allowed) {
+  test(`${path.replace(place, '')} is within the root`, async () => {
+    assert.equal(await resolveFolder(path, [root], 'cwd'), real)
+    assert.equal(await resolveFolder(path, [at('a/root2'), root], 'cwd'), real)
+    assert.equal(await resolveFolder(path, null, 'cwd'), real)
+  })
+}
+
+const outside = [
+  ...['', '/a', '/a/rootevil', '/a/root2', '/a/root2/sub', '/out', '/out/file', '/a/root/..', '/a/root/../rootevil'],
+  ...[
+    '/a/root/link-out',
+    '/a/root/link-out/secret',
+    '/a/root/link-out/file',
+    '/a/root/link-up',
+    '/a/root/link-up/rootevil',
+  ],
+  ...['/missing', '/a/missing', '/a/rootmissing', '/a/root/../missing', '/a/root/in/../../missing'],
+].map((path) => `${place}${path}`)
+for (const path of [...outside, '/', '/etc', '/etc/passwd', '/no-such-folder']) {
+  test(`${path.replace(place, '') || 'the folder above'} is outside the root, and nothing more is said`, async () => {
+    const { code, message, details } = await failure(path, [root])
+    assert.equal(code, 'cwd_not_allowed')
+    assert.equal(message, 'cwd is not within a folder that this server allows; start it with --cwd-root to allow it')
+    assert.deepEqual(details, { field: 'cwd' })
+  })
+}
+
+test('what a link within the root leads to is not told apart by whether it exists', {
+  todo: 'a missing path behind such a link is said to be missing',
+}, async () => {
+  const existing = await failure(`${root}/link-out/secret`, [root])
+  const missing = await failure(`${root}/link-out/missing`, [root])
+  assert.deepEqual([missing.code, missing.message], [existing.code, existing.message])
+})
+
+for (const path of ['missing', 'in/missing', 'file', 'file/x', 'link-file', 'link-broken', 'link-loop']) {
+  test(`${path} within the root is no existing folder`, async () => {
+    for (const roots of [[root], null]) {
+      const { code, message } = await failure(`${root}/${path}`, roots)
+      assert.equal(code, 'cwd_not_found')
+      assert.ok(message.includes(JSON.stringify(`${root}/${path}`)), message)
+    }
+  })
+}
+
+for (const path of ['', '.', '..', 'in', './in', '~', '~/x', 'C:\\in', 'file:///tmp']) {
+  test(`${JSON.stringify(path)} is no absolute path`, async () => {
+    for (const roots of [[root], null]) assert.equal((await failure(path, roots)).code, 'invalid_request')
+  })
+}
+
+test('with no folder allowed none is taken', async () => {
+  assert.equal((await failure(root, [])).code, 'cwd_not_allowed')
+})
+
+test('a root of / allows everything', async () => {
+  assert.equal(await resolveFolder(root, ['/'], 'cwd'), root)
+  assert.equal((await failure(`${root}/missing`, ['/'])).code, 'cwd_not_found')
+})
+
+test('the refusal names the field that was asked about', async () => {
+  await assert.rejects(resolveFolder('x', null, 'add_dirs[3]'), { message: /^add_dirs\[3\] must be an absolute path/ })
+})
