@@ -274,7 +274,7 @@ export class Worker {
         watch.refresh()
         if (isOtherResult(next, message)) continue
         for (const event of translator.accept(next)) {
-          if (event.type === 'run-end') await this.#record(held, turn, translator)
+          if (event.type === 'run-end') this.#record(held, turn, translator)
           note(told, event)
           yield event
         }
@@ -283,7 +283,7 @@ export class Worker {
     } catch (fault) {
       watch.stop()
       const events = await this.#giveUp(fault, told, translator, message)
-      if (told.sent) await this.#record(held, turn, translator)
+      if (told.sent) this.#record(held, turn, translator)
       for (const event of events) {
         note(told, event)
         yield event
@@ -379,11 +379,11 @@ export class Worker {
   }
 
   /** Writes the turn to the conversation's file, where the CLI does not do it itself. */
-  async #record(held: HeldConversation, turn: Turn, translator: TurnTranslator): Promise<void> {
+  #record(held: HeldConversation, turn: Turn, translator: TurnTranslator): void {
     if (held.transcript === null) return
     const messages = [{ role: 'user' as const, content: turn.prompt }, ...translator.messages.splice(0)]
     try {
-      await held.transcript.append(messages, turn.systemPrompt)
+      held.transcript.append(messages, turn.systemPrompt)
     } catch (fault) {
       this.#context.onWarning('a conversation could not be written to disk', {
         sessionId: held.sessionId,

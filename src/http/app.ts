@@ -33,7 +33,7 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
   const createListener = () => newServer((request, response) => handler?.(request, response))
   const app = fastify({
     loggerInstance: options.log,
-    logController: new fastify.LogController({ disableRequestLogging: true }),
+    logController: new fastify.LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     bodyLimit: options.bodyBytesMax,
     genReqId: (request) => givenRequestId(request.headers) ?? `req_${randomBytes(12).toString('hex')}`,
     routerOptions: { maxParamLength: 200 },
@@ -83,7 +83,6 @@ function guard(app: App, { allowHosts }: AppOptions): void {
 function logAccess(app: App): void {
   app.addHook('onResponse', async (request, reply) => {
     const facts = {
-      request_id: request.id,
       method: request.method,
       route: request.is404 ? null : (request.routeOptions.url ?? null),
       status: reply.raw.writableFinished ? reply.statusCode : 499,

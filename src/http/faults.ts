@@ -23,7 +23,7 @@ export function faultOf(thrown: unknown, request: FastifyRequest): AppError {
   if (fault instanceof SyntaxError || fault.statusCode === 400)
     return new AppError('invalid_request', 'the body is not valid JSON')
   const error = toAppError(thrown)
-  if (error.code === 'internal') request.log.error({ err: thrown, request_id: request.id }, 'unexpected error')
+  if (error.code === 'internal') request.log.error({ err: thrown }, 'unexpected error')
   return error
 }
 

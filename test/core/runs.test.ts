@@ -241,7 +241,7 @@ test('close waits for runs that end by themselves, and refuses new ones meanwhil
   const closings = [1000, 1].map((graceMs) => runs.close(graceMs).then(() => order.push('closed')))
   assert.throws(() => runs.start(input()), { code: 'shutting_down' })
   for (const each of events) {
-    while (!(await each.next()).done) assert.deepEqual(order, [])
+    while (!(await each.next()).done) assert.ok(!order.includes('closed'))
     order.push('ended')
   }
   await Promise.all(closings)

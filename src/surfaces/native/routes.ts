@@ -192,6 +192,10 @@ const knownModes = ['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissi
 function checkPermissionMode(mode: string | null, allowed: readonly PermissionMode[]): PermissionMode | null {
   if (mode === null) return null
   const granted = allowed.find((each) => each === mode)
+  if (granted === 'bypassPermissions' && process.getuid?.() === 0) {
+    const text = 'permission_mode bypassPermissions is not allowed for a server that runs as root'
+    throw new AppError('permission_mode_not_allowed', text, { field: 'permission_mode' })
+  }
   if (granted !== undefined) return granted
   const list = allowed.join(', ')
   if (!knownModes.includes(mode))
