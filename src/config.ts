@@ -2,7 +2,6 @@
 // Nothing else decides a default. Help, `--print-config` and the documentation are made from this table.
 // Together with config-sources.ts this is the only place that may look at the process's environment.
 
-import { realpathSync, type Stats, statSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
@@ -20,6 +19,20 @@ import {
   splitList,
   userFolders,
 } from './config-sources.ts'
+import {
+  duration,
+  executable,
+  folder,
+  hostName,
+  integer,
+  modelPair,
+  type Places,
+  rootFolder,
+  showDuration,
+  showSize,
+  size,
+  text,
+} from './config-values.ts'
 import { isLoopbackHost } from './http/loopback.ts'
 
 export const permissionModeSchema = z.enum(['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions'])
@@ -28,7 +41,7 @@ export type PermissionMode = z.infer<typeof permissionModeSchema>
 export type Machine = { cores: number; memoryBytes: number }
 
 /** What a default or a check may depend on besides the value itself. */
-type Context = { cwd: string; home: string; dataFolder: string; isTerminal: boolean; machine: Machine }
+type Context = Places & { dataFolder: string; isTerminal: boolean; machine: Machine }
 
 export type ConfigOption<T = unknown> = {
   name: string
@@ -406,113 +419,10 @@ function usualProcessCount({ cores, memoryBytes }: Machine): number {
   return Math.min(16, Math.max(2, Math.min(2 * cores, Math.floor(memoryBytes / (512 * mebibyte)))))
 }
 
-// The kinds of value. Each takes what a flag, a variable or a JSON file can hold.
-
-const text = z.string().trim().min(1)
-
 const wideBindRefusal =
   'a wide bind needs at least one API key, and this version has no keys yet: give 127.0.0.1, ::1 or localhost'
-
-function integer(min: number, max: number) {
-  const digits = z
-    .string()
-    .regex(/^\s*\d{1,15}\s*$/)
-    .transform(Number)
-  return z.union([z.number(), digits]).pipe(z.number().int().min(min).max(max))
-}
-
-const durationUnits = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 }
-// Timers cannot hold more than 2^31 - 1 ms: past it they fire at once. This is the last whole day below.
-const durationMaxMs = 24 * 24 * durationUnits.h
-
-function duration(min: number) {
-  return quantity(durationUnits, durationUnits.s, min, durationMaxMs)
-}
-
-const sizeUnits = { gb: 1024 * mebibyte, mb: mebibyte, kb: 1024, b: 1 }
-// A body becomes one string, and V8's longest is just under 512 MB.
-const size = quantity(sizeUnits, sizeUnits.b, sizeUnits.kb, 256 * mebibyte)
-
-function quantity(units: Record<string, number>, plainUnit: number, min: number, max: number) {
-  const spelling = new RegExp(`^\\s*(\\d{1,12}(?:\\.\\d{1,6})?)\\s*(${Object.keys(units).join('|')})?\\s*$`, 'i')
-  const toNumber = (value: string | number): number => {
-    if (typeof value === 'number') return Math.round(value * plainUnit)
-    const [, count, unit] = spelling.exec(value) ?? []
-    return Math.round(Number(count) * (unit === undefined ? plainUnit : (units[unit.toLowerCase()] ?? Number.NaN)))
-  }
-  return z.union([z.number(), z.string()]).transform(toNumber).pipe(z.number().int().min(min).max(max))
-}
-
-function showDuration(milliseconds: number): string {
-  return showQuantity(milliseconds, durationUnits)
-}
-
-function showSize(bytes: number): string {
-  return showQuantity(bytes, sizeUnits)
-}
-
-/** In the largest unit that divides it. */
-function showQuantity(count: number, units: Record<string, number>): string {
-  const [unit, factor] = Object.entries(units).find(([, each]) => count >= each && count % each === 0) ?? ['', 1]
-  return `${count / factor}${unit}`
-}
-
-const hostName = text.toLowerCase().regex(/^(?!.*\.\.)(?:[a-z0-9_][a-z0-9_.-]{0,252}|\[[0-9a-f:.]{2,45}\])$/)
-
-const modelPair = text.transform((pair, issues): [string, string] => {
-  const [from = '', to = '', ...rest] = pair.split('=').map((part) => part.trim())
-  if (from === '' || to === '' || rest.length > 0) issues.addIssue('give pairs such as gpt-4o=sonnet')
-  return [from, to]
-})
 
 const permissionModes = z
   .union([z.string().transform(splitList), z.array(z.string())])
   .pipe(z.array(permissionModeSchema).min(1))
   .transform((modes) => [...new Set(modes)])
-
-function executable({ cwd, home }: Context) {
-  return text.transform((value, issues) => {
-    if (!/[/\\]/.test(value)) return value // A command's name is looked up on PATH by whoever starts it.
-    const file = resolvePath(value, cwd, home)
-    if (!statOf(file)?.isFile()) issues.addIssue('give the path of an existing file')
-    return file
-  })
-}
-
-function folder({ cwd, home }: Context) {
-  return text.transform((value, issues) => {
-    const resolved = resolvePath(value, cwd, home)
-    if (!statOf(resolved)?.isDirectory()) issues.addIssue('give an existing folder')
-    return resolved
-  })
-}
-
-/** With links resolved, so that a link cannot smuggle in the home directory. */
-function rootFolder(context: Context) {
-  return folder(context).transform((value, issues) => {
-    const root = realPath(value)
-    const homes = [context.home, userFolders({}).home].map(realPath)
-    if (path.parse(root).root === root || homes.some((home) => contains(root, home))) {
-      issues.addIssue('give folders that do not hold the whole disk or the home directory')
-    }
-    return root
-  })
-}
-
-function realPath(value: string): string {
-  return statOf(value) === null ? path.resolve(value) : realpathSync(value)
-}
-
-/** What is there, or null: missing, unreadable and impossible names are the same to whoever wrote the setting. */
-function statOf(value: string): Stats | null {
-  try {
-    return statSync(value)
-  } catch {
-    return null
-  }
-}
-
-function contains(folderPath: string, other: string): boolean {
-  const relative = path.relative(folderPath, other)
-  return relative === '' || !(relative === '..' || relative.startsWith(`..${path.sep}`) || path.isAbsolute(relative))
-}

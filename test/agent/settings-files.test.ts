@@ -1,0 +1,118 @@
+// Which changes on disk make a process that is ready one that has read what is no longer true.
+import assert from 'node:assert/strict'
+import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { readSettingsState } from '../../src/agent/settings-files.ts'
+import { makeFolders, type TestFolders } from '../helpers/test-server.ts'
+
+type Side = 'configDir' | 'cwd'
+
+function setUp(t: TestContext): {
+  folders: TestFolders
+  state: () => Promise<{ fingerprint: string; hasHooks: boolean }>
+} {
+  const folders = makeFolders(t)
+  mkdirSync(folders.configDir)
+  return { folders, state: async () => readSettingsState(folders.configDir, folders.cwd) }
+}
+
+function write(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, text)
+}
+
+const watched: [side: Side, name: string][] = [
+  ['configDir', 'settings.json'],
+  ['configDir', 'CLAUDE.md'],
+  ['cwd', '.claude/settings.json'],
+  ['cwd', '.claude/settings.local.json'],
+  ['cwd', 'CLAUDE.md'],
+  ['cwd', 'CLAUDE.local.md'],
+  ['cwd', '.claude/CLAUDE.md'],
+  ['cwd', '.mcp.json'],
+  ['cwd', '.git/HEAD'],
+  ['cwd', '.git/index'],
+  ['cwd', '.git/logs/HEAD'],
+]
+for (const [side, name] of watched) {
+  test(`the coming, changing and going of ${name} in the ${side} is noticed`, async (t) => {
+    const { folders, state } = setUp(t)
+    const file = join(folders[side], name)
+    const seen = [(await state()).fingerprint]
+    write(file, 'one')
+    seen.push((await state()).fingerprint)
+    // A tool that keeps the time of change still changes the length.
+    write(file, 'longer')
+    utimesSync(file, 1, 1)
+    seen.push((await state()).fingerprint)
+    write(file, 'shorty')
+    seen.push((await state()).fingerprint)
+    rmSync(file)
+    seen.push((await state()).fingerprint)
+    assert.equal(new Set(seen).size, seen.length)
+  })
+}
+
+const folderNames: [side: Side, name: string][] = [
+  ...(['agents', 'skills', 'commands', 'rules', 'plugins'] as const).map((name): [Side, string] => ['configDir', name]),
+  ...(['agents', 'skills', 'commands', 'rules'] as const).map((name): [Side, string] => ['cwd', `.claude/${name}`]),
+]
+for (const [side, name] of folderNames) {
+  test(`a new entry in ${name} in the ${side} is noticed`, async (t) => {
+    const { folders, state } = setUp(t)
+    const folder = join(folders[side], name)
+    mkdirSync(folder, { recursive: true })
+    utimesSync(folder, 1, 1)
+    const before = await state()
+    write(join(folder, 'entry.md'), 'x')
+    assert.notEqual((await state()).fingerprint, before.fingerprint)
+  })
+}
+
+test('what nobody has changed stays equal, and so does what the CLI itself writes all the time', async (t) => {
+  const { folders, state } = setUp(t)
+  write(join(folders.configDir, 'settings.json'), '{}')
+  const { fingerprint } = await state()
+  assert.equal((await state()).fingerprint, fingerprint)
+  write(join(folders.configDir, '.claude.json'), '{}')
+  write(join(folders.configDir, 'projects', 'x', 'y.jsonl'), '{}')
+  write(join(folders.configDir, 'history.jsonl'), '{}')
+  assert.equal((await state()).fingerprint, fingerprint)
+})
+
+test('folders that are not there are no fault', () => {
+  assert.equal(readSettingsState('/nowhere/at/all', '/nowhere/else').hasHooks, false)
+})
+
+const settings: [text: string, expected: boolean][] = [
+  ['{}', false],
+  ['{"model":"sonnet","permissions":{"allow":["Bash"]}}', false],
+  ['{"hooks":{"Stop":[]}}', true],
+  ['{ "hooks" :\n{} }', true],
+  ['{"enabledPlugins":{"a@b":true}}', true],
+  ['{"statusLine":{}}', true],
+  ['{"apiKeyHelper":"x"}', true],
+  ['{"note":"no hooks here"}', false],
+  ['not JSON', false],
+]
+for (const [text, expected] of settings) {
+  for (const [side, name] of watched.filter(([, each]) => each.includes('settings'))) {
+    test(`${name} in the ${side} with ${JSON.stringify(text)} ${expected ? 'brings' : 'brings no'} hooks`, async (t) => {
+      const { folders, state } = setUp(t)
+      write(join(folders[side], name), text)
+      assert.equal((await state()).hasHooks, expected)
+    })
+  }
+}
+
+test('hooks that come and go are seen', async (t) => {
+  const { folders, state } = setUp(t)
+  const file = join(folders.configDir, 'settings.json')
+  write(file, '{}')
+  assert.equal((await state()).hasHooks, false)
+  write(file, '{"hooks":{}}')
+  assert.equal((await state()).hasHooks, true)
+  write(file, '{}')
+  assert.equal((await state()).hasHooks, false)
+})

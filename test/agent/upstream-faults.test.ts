@@ -1,0 +1,341 @@
+// What goes wrong at the model's API, as the caller of this server is told it: a status and a code of their own, never the
+// CLI's error text as an answer, never a broken answer that looks whole, and a server that goes on.
+import assert from 'node:assert/strict'
+import { after, describe, type TestContext, test } from 'node:test'
+import type { ErrorCode } from '../../src/errors.ts'
+import type { ChatEvent } from '../../src/surfaces/native/schemas.ts'
+import { type Answer, chat, chatStream, openStream, post, readChatEvents, textOf } from '../helpers/client.ts'
+import { startTestServer, step, type TestServer } from '../helpers/test-server.ts'
+
+const hooks = { after: after as TestContext['after'] }
+const server = await startTestServer(hooks, { config: { maxProcesses: 4 } })
+const { upstream } = server
+
+type Told = { answer: Answer | null; events: ChatEvent[] }
+
+/** Asks in one way or the other; a stream that is refused with a status counts as an answer. */
+async function ask(target: TestServer, how: 'chat' | 'stream', body: Record<string, unknown>): Promise<Told> {
+  const whole = { tools: [], system_prompt: 'S', ...body }
+  if (how === 'chat') return { answer: await post(target, '/v1/chat', whole), events: [] }
+  const response = await openStream(target, whole)
+  const { status, headers } = response
+  const events: ChatEvent[] = []
+  if (status === 200) {
+    for await (const event of readChatEvents(response)) events.push(event)
+    return { answer: null, events }
+  }
+  return { answer: { status, headers, body: (await response.json()) as Answer['body'] }, events: [] }
+}
+
+/** The answer, or the stream's last event. */
+function endOf({ answer, events }: Told): Record<string, unknown> {
+  const end = answer?.body ?? events.at(-1)
+  assert.ok(end)
+  return { ...end }
+}
+
+/** The requests that reached the model's API with this word in them. */
+const requestsWith = (word: string) => upstream.requests.filter(({ raw }) => raw.includes(word))
+
+type Fault = {
+  title: string
+  script: Record<string, unknown>
+  status: number
+  code: ErrorCode
+  upstreamStatus?: number
+  retryAfter?: string
+  error: RegExp
+  /** How often the model's API is asked; not told where it is the CLI's own business. */
+  requests?: number
+}
+
+const noRetry = { headers: { 'x-should-retry': 'false' } }
+
+/** A wait of 30 s is this server's guess: when the CLI gives up at once it does not say what the API asked for. */
+const faults: Fault[] = [
+  {
+    title: '400',
+    script: { status: 400 },
+    status: 400,
+    code: 'invalid_request',
+    upstreamStatus: 400,
+    error: /scripted 400/,
+  },
+  {
+    title: 'a prompt that is too long',
+    script: { status: 400, message: 'prompt is too long: 300000 tokens > 200000 maximum' },
+    status: 400,
+    code: 'invalid_request',
+    upstreamStatus: 400,
+    error: /Prompt is too long/,
+  },
+  {
+    title: '401',
+    script: { status: 401 },
+    status: 503,
+    code: 'claude_not_logged_in',
+    upstreamStatus: 401,
+    error: /\/login/,
+  },
+  {
+    title: '403',
+    script: { status: 403 },
+    status: 503,
+    code: 'claude_not_logged_in',
+    upstreamStatus: 403,
+    error: /\/login/,
+  },
+  { title: '404', script: { status: 404 }, status: 400, code: 'model_not_found', upstreamStatus: 404, error: /model/ },
+  {
+    title: '413',
+    script: { status: 413 },
+    status: 413,
+    code: 'body_too_large',
+    upstreamStatus: 413,
+    error: /too large/,
+  },
+  {
+    title: '429 with a wait of an hour',
+    script: { status: 429, retry_after: 3600 },
+    status: 429,
+    code: 'rate_limited',
+    upstreamStatus: 429,
+    retryAfter: '30',
+    error: /429/,
+    requests: 1,
+  },
+  {
+    title: '429 with a wait of seven seconds that is not to be retried',
+    script: { status: 429, retry_after: 7, ...noRetry },
+    status: 429,
+    code: 'rate_limited',
+    upstreamStatus: 429,
+    retryAfter: '30',
+    error: /429/,
+    requests: 1,
+  },
+  {
+    title: '500',
+    script: { status: 500 },
+    status: 502,
+    code: 'claude_failed',
+    upstreamStatus: 500,
+    error: /500/,
+    requests: 3,
+  },
+  {
+    title: '529',
+    script: { status: 529 },
+    status: 503,
+    code: 'overloaded',
+    upstreamStatus: 529,
+    retryAfter: '5',
+    error: /529/,
+    requests: 3,
+  },
+  {
+    title: 'an HTML page',
+    script: { malformed: 'html' },
+    status: 502,
+    code: 'claude_failed',
+    error: /API Error/,
+  },
+]
+
+describe('a fault before the first word is a status of its own', { concurrency: 3 }, () => {
+  for (const how of ['chat', 'stream'] as const) {
+    for (const { title, script, status, code, upstreamStatus, retryAfter, error, requests } of faults) {
+      test(`${title}, ${how}`, async () => {
+        const word = `${title}, ${how}.`
+        const { answer, events } = await ask(server, how, { prompt: `${word} ${step(script)}` })
+        assert.deepEqual(events, [])
+        assert.ok(answer)
+        assert.equal(answer.status, status, JSON.stringify(answer.body))
+        assert.equal(answer.body.code, code)
+        assert.match(String(answer.body.error), error)
+        assert.equal(answer.body.upstream_status, upstreamStatus)
+        assert.equal(answer.headers.get('retry-after'), retryAfter ?? null)
+        assert.equal('result' in answer.body, false)
+        if (requests !== undefined) assert.equal(requestsWith(word).length, requests)
+        assert.match((await chat(server, { prompt: 'and now', tools: [], system_prompt: 'S' })).result, /^tok0/)
+      })
+    }
+  }
+})
+
+for (const how of ['chat', 'stream'] as const) {
+  const refusal = { text: 'I will not', tokens: 3, stop_reason: 'refusal' }
+
+  test(`a refusal is an error and no answer, ${how}`, async () => {
+    upstream.enqueue(refusal, refusal)
+    const told = await ask(server, how, { prompt: 'refuse' })
+    assert.equal(endOf(told).code, 'invalid_request')
+    assert.match(String(endOf(told).error), /safeguards/)
+    assert.doesNotMatch(textOf(told.events), /API Error|safeguards/)
+    assert.equal('result' in endOf(told), false)
+  })
+
+  test(`a refusal that the model takes back is an answer, ${how}`, async () => {
+    upstream.enqueue(refusal, { text: 'well then', tokens: 2 })
+    const told = await ask(server, how, { prompt: 'refuse' })
+    assert.equal(endOf(told).result, 'well then')
+    if (how === 'stream') assert.ok(textOf(told.events).endsWith('well then'))
+  })
+}
+
+const broken = [
+  ['a connection that breaks', { cut: 3 }],
+  ['a body that ends early', { eof: 3 }],
+] as const
+
+describe('an answer that breaks off', { concurrency: 2 }, () => {
+  const text = 'one two three four five six '
+  for (const [title, script] of broken) {
+    test(`${title}: a stream ends with an error after what was told`, async () => {
+      const prompt = `${title} live ${step({ ...script, text, tokens: 6, times: 1 })}`
+      const { events } = await ask(server, 'stream', { prompt })
+      assert.deepEqual(
+        events.map(({ type }) => type),
+        ['start', 'delta', 'delta', 'delta', 'error'],
+      )
+      assert.ok(text.startsWith(textOf(events)))
+      const end = events.at(-1)
+      assert.equal(end?.type === 'error' && end.code, 'claude_failed')
+      assert.match((await chat(server, { prompt: 'and now', tools: [], system_prompt: 'S' })).result, /^tok0/)
+    })
+
+    test(`${title}: a whole answer is that of the second try, once`, async () => {
+      const prompt = `${title} whole ${step({ ...script, text, tokens: 6, times: 1 })}`
+      const { answer } = await ask(server, 'chat', { prompt })
+      assert.equal(answer?.status, 200, JSON.stringify(answer?.body))
+      assert.equal(answer?.body.result, text)
+      assert.equal(requestsWith(`${title} whole`).length, 2)
+    })
+
+    test(`${title}, each time: an error, not half an answer`, async () => {
+      const { answer } = await ask(server, 'chat', {
+        prompt: `${title} always ${step({ ...script, text, tokens: 6 })}`,
+      })
+      assert.equal(answer?.status, 502)
+      assert.equal(answer?.body.code, 'claude_failed')
+      assert.match(String(answer?.body.error), /[Cc]onnection/)
+    })
+
+    test(`${title} before the first word: the second try is told`, async () => {
+      const [fault] = Object.keys(script)
+      const prompt = `${title} at once ${step({ [fault ?? '']: 0, text, tokens: 6, times: 1 })}`
+      const { events } = await ask(server, 'stream', { prompt })
+      assert.equal(textOf(events), text)
+      assert.equal(events.at(-1)?.type, 'done')
+    })
+  }
+
+  for (const how of ['chat', 'stream'] as const) {
+    for (const [title, script, code] of [
+      ['an error event in the middle', { sse_error: 'overloaded_error', after: 3 }, 'overloaded'],
+      ['an error event before the first word', { sse_error: 'overloaded_error' }, 'overloaded'],
+      ['a line that is no JSON in the middle', { malformed: 'json', after: 3 }, 'claude_failed'],
+    ] as const) {
+      test(`${title} is an error, ${how}`, async () => {
+        const told = await ask(server, how, { prompt: step({ ...script, text, tokens: 6 }) })
+        assert.equal(endOf(told).code, code, JSON.stringify(endOf(told)))
+        assert.ok(text.startsWith(textOf(told.events)))
+        assert.equal('result' in endOf(told), false)
+        assert.match((await chat(server, { prompt: 'and now', tools: [], system_prompt: 'S' })).result, /^tok0/)
+      })
+    }
+  }
+})
+
+describe('an answer that the CLI repairs by itself', () => {
+  const tooLong = (text: string) => ({ text, tokens: 2, stop_reason: 'max_tokens' })
+  for (const how of ['chat', 'stream'] as const) {
+    /** Both ways of asking, as one: what was told and how it ended. */
+    const tell = async () => {
+      const told = await ask(server, how, { prompt: 'tell me' })
+      const end = endOf(told)
+      assert.ok('result' in end, JSON.stringify(end))
+      return { text: how === 'stream' ? textOf(told.events) : String(end.result), end }
+    }
+
+    test(`an answer that was continued after the output limit is told once and in order, ${how}`, async () => {
+      upstream.enqueue(tooLong('one two '), tooLong('three four '), { text: 'five six', tokens: 2 })
+      const { text, end } = await tell()
+      assert.equal(text, 'one two three four five six')
+      assert.equal(end.result, text)
+      assert.equal(end.stop_reason, 'end_turn')
+    })
+
+    test(`an answer that stays beyond the output limit is told as far as it goes, ${how}`, async () => {
+      upstream.enqueue(tooLong('a b '), tooLong('c d '), tooLong('e f '), tooLong('g h '))
+      const { text, end } = await tell()
+      assert.equal(text, 'a b c d e f g h ')
+      assert.equal(end.result, text)
+      assert.equal(end.stop_reason, 'max_tokens')
+    })
+
+    test(`an empty answer is asked for once more, ${how}`, async () => {
+      upstream.enqueue({ text: '' }, { text: 'now then' })
+      const { text, end } = await tell()
+      assert.equal(text, 'now then')
+      assert.equal(end.result, text)
+    })
+
+    test(`an answer that stays empty is an empty answer, ${how}`, async () => {
+      upstream.enqueue({ text: '' }, { text: '' })
+      const { text, end } = await tell()
+      assert.equal(text, '')
+      assert.equal(end.result, '')
+    })
+
+    test(`thoughts are no part of the answer, ${how}`, async () => {
+      upstream.enqueue({ thinking: 5, text: 'the answer', tokens: 2 })
+      const { text, end } = await tell()
+      assert.equal(text, 'the answer')
+      assert.equal(end.result, text)
+    })
+  }
+})
+
+test('a wait of a few seconds that the API asks for is waited for', async () => {
+  const events = await chatStream(server, {
+    prompt: `wait ${step({ status: 429, retry_after: 6, times: 1 })}`,
+    tools: [],
+    system_prompt: 'S',
+  })
+  assert.deepEqual([events.at(0)?.type, events.at(-1)?.type], ['start', 'done'])
+})
+
+describe('an API that falls silent', () => {
+  for (const how of ['chat', 'stream'] as const) {
+    for (const hang of ['headers', 'body'] as const) {
+      test(`before its ${hang}: the time of the request ends it, ${how}`, async () => {
+        const prompt = `${hang} ${how} by time ${step({ hang })}`
+        const { answer } = await ask(server, how, { prompt, timeout_s: 0.4 })
+        assert.equal(answer?.status, 504)
+        assert.equal(answer?.body.code, 'timeout')
+        assert.equal(answer?.body.error, 'Request timed out')
+        await upstream.waitForAbort(({ raw }) => raw.includes(`${hang} ${how} by time`))
+      })
+    }
+  }
+
+  test('for longer than a sign of life may take: a timeout, and the process goes on', async (t) => {
+    const impatient = await startTestServer(t, { workerLimits: { silenceMs: 700 }, config: { maxProcesses: 1 } })
+    for (const how of ['chat', 'stream'] as const) {
+      for (const hang of ['headers', 'body'] as const) {
+        const { answer } = await ask(impatient, how, { prompt: step({ hang }) })
+        assert.equal(answer?.status, 504)
+        assert.equal(answer?.body.code, 'timeout')
+        assert.match(String(answer?.body.error), /^Request timed out/)
+        assert.equal((await ask(impatient, how, { prompt: 'and now' })).answer?.status ?? 200, 200)
+      }
+    }
+    const prompt = `words, then silence ${step({ tokens: 6, gap: 60_000 })}`
+    const { events } = await ask(impatient, 'stream', { prompt })
+    assert.deepEqual(
+      events.map(({ type }) => type),
+      ['start', 'delta', 'error'],
+    )
+  })
+})
