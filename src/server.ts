@@ -98,7 +98,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     readiness: () => readiness(executable, pool, login()),
   })
   const listeners = await listen(app, createListener, config).catch(async (fault) => {
-    await Promise.all([pool.close(0), demo?.close()])
+    await Promise.all([app.close(), pool.close(0), demo?.close()])
     await records.close()
     throw fault
   })
@@ -192,7 +192,7 @@ function logRun(log: Logger): NonNullable<RunsDependencies['onEnd']> {
     const code = refused?.code ?? end?.error?.code ?? null
     const facts = {
       run_id: runId,
-      outcome: end?.outcome ?? 'refused',
+      outcome: end?.outcome ?? (refused === null ? 'cancelled' : 'refused'),
       code,
       session_id: end?.sessionId,
       model: end?.model,

@@ -101,13 +101,12 @@ async function failToStart(t: TestContext, options: TestServerOptions): Promise<
   return opened
 }
 
-for (const [taken, free, todo] of [
-  ['127.0.0.1', '::1', undefined],
-  ['::1', '127.0.0.1', 'the first of the two listeners is left open'],
+for (const [taken, free] of [
+  ['127.0.0.1', '::1'],
+  ['::1', '127.0.0.1'],
 ] as const) {
   test(`a port that is taken on ${taken} stops the start, and nothing listens on ${free}`, {
     skip: !hasIpv6 && 'no IPv6 here',
-    ...(todo === undefined ? {} : { todo }),
   }, async (t) => {
     const folders = makeFolders(t)
     const port = await occupy(t, taken)

@@ -1,12 +1,20 @@
 // Which folders a request may name: a real folder, after links are resolved, equal to or below an allowed one.
 import { realpath, stat } from 'node:fs/promises'
-import { isAbsolute, normalize, relative, sep } from 'node:path'
+import { basename, dirname, isAbsolute, join, normalize, relative, sep } from 'node:path'
 import { AppError } from '../errors.ts'
 
 /** Segment by segment: /a/root is not above /a/rootevil. */
 function isWithin(folder: string, root: string): boolean {
   const way = relative(root, folder)
   return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way))
+}
+
+/** Where the path leads, as far as it exists: links on the way are resolved, what is missing is added as it stands. */
+async function realPathSoFar(path: string): Promise<string> {
+  const real = await realpath(path).catch(() => null)
+  if (real !== null) return real
+  const parent = dirname(path)
+  return parent === path ? path : join(await realPathSoFar(parent), basename(path))
 }
 
 /**
@@ -16,8 +24,8 @@ function isWithin(folder: string, root: string): boolean {
 export async function resolveFolder(path: string, roots: readonly string[] | null, field: string): Promise<string> {
   if (!isAbsolute(path))
     throw new AppError('invalid_request', `${field} must be an absolute path, not ${JSON.stringify(path)}`, { field })
-  const real = await realpath(path).catch(() => null)
-  const isAllowed = roots === null || roots.some((root) => isWithin(real ?? normalize(path), root))
+  const real = await realPathSoFar(normalize(path))
+  const isAllowed = roots === null || roots.some((root) => isWithin(real, root))
   if (!isAllowed) {
     throw new AppError(
       'cwd_not_allowed',
@@ -25,8 +33,8 @@ export async function resolveFolder(path: string, roots: readonly string[] | nul
       { field },
     )
   }
-  const info = real === null ? null : await stat(real).catch(() => null)
-  if (real === null || !info?.isDirectory()) {
+  const info = await stat(real).catch(() => null)
+  if (!info?.isDirectory()) {
     throw new AppError('cwd_not_found', `${field} is not an existing folder: ${JSON.stringify(path)}`, { field })
   }
   return real

@@ -1,9 +1,11 @@
 // The HTTP application: the framework, the door in front of every route, request ids, one access line per request. Not for
 // what any route does, nor for how a failure is told (faults.ts).
 import { randomBytes } from 'node:crypto'
-import { createServer, type Server, type ServerOptions } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { AppError } from '../errors.ts'
+import { routeFault } from './faults.ts'
 import { checkBodyType, checkRequest, givenRequestId, protectiveHeaders } from './guard.ts'
 
 export type AppOptions = {
@@ -29,21 +31,27 @@ export type App = FastifyInstance
 export type ServerFactory = () => Server
 
 export function createApp(options: AppOptions): { app: App; createListener: ServerFactory } {
-  let handler: ((request: unknown, response: unknown) => void) | null = null
-  const createListener = () => newServer((request, response) => handler?.(request, response))
+  let handler: ((request: IncomingMessage, response: ServerResponse) => void) | null = null
+  const createListener = () => newServer((request, response) => handler?.(request, response), options)
   const app = fastify({
     loggerInstance: options.log,
     logController: new fastify.LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     bodyLimit: options.bodyBytesMax,
-    genReqId: (request) => givenRequestId(request.headers) ?? `req_${randomBytes(12).toString('hex')}`,
+    genReqId: (request) => givenRequestId(request.headers) ?? newRequestId(),
     routerOptions: { maxParamLength: 200 },
     // A body with such a name could reach an object's prototype.
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     return503OnClosing: false,
     forceCloseConnections: true,
+    // Refusals that come before any hook: they must pass the door all the same.
+    frameworkErrors: (error, request, reply) => {
+      reply.headers({ ...protectiveHeaders, 'x-request-id': request.id })
+      app.errorHandler(refusal(request, options) ?? error, request, reply)
+    },
+    clientErrorHandler: answerUnreadable,
     serverFactory: (handle) => {
-      handler = handle as unknown as typeof handler
+      handler = handle
       return createListener()
     },
   })
@@ -52,20 +60,54 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
   return { app, createListener }
 }
 
-function newServer(handle: (request: unknown, response: unknown) => void): Server {
-  const options: ServerOptions = {
+function newServer(handle: (request: IncomingMessage, response: ServerResponse) => void, options: AppOptions): Server {
+  const bounds: ServerOptions = {
     maxHeaderSize: httpLimits.headerBytesMax,
     headersTimeout: httpLimits.headersTimeoutMs,
     requestTimeout: httpLimits.requestTimeoutMs,
     keepAliveTimeout: httpLimits.keepAliveMs,
     connectionsCheckingInterval: 5_000,
   }
-  const server = createServer(options, handle)
+  const server = createServer(bounds, handle)
   // One more than is accepted, so that too many are seen as such and not cut off in silence.
   server.maxHeadersCount = httpLimits.headersMax + 1
   server.maxConnections = httpLimits.connectionsMax
+  server.on('clientError', answerUnreadable)
+  // A client that asks before it sends hears the refusal instead of being told to go on.
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    const isTooLarge = Number(request.headers['content-length'] ?? 0) > options.bodyBytesMax
+    if (!isTooLarge && refusal({ raw: request }, options) === null) response.writeContinue()
+    handle(request, response)
+  })
   return server
 }
+
+/** What the door says of a request; null where it may pass. */
+function refusal({ raw }: { raw: IncomingMessage }, { allowHosts }: AppOptions): unknown {
+  try {
+    checkRequest(raw, { allowHosts })
+    return null
+  } catch (fault) {
+    return fault
+  }
+}
+
+const unreadable: Record<string, [status: string, text: string]> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'the headers are too long'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request took too long to arrive'],
+}
+
+/** For what is no HTTP request at all there is no route and no surface to ask. */
+function answerUnreadable(fault: NodeJS.ErrnoException, socket: Duplex): void {
+  if (fault.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const [status, error] = unreadable[fault.code ?? ''] ?? ['400 Bad Request', 'the request is not valid HTTP']
+  const code = status.startsWith('408') ? 'request_timeout' : 'invalid_request'
+  const body = JSON.stringify({ error, code, request_id: newRequestId(), details: {} })
+  const headers = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`
+  socket.end(`HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${body}`)
+}
+
+const newRequestId = () => `req_${randomBytes(12).toString('hex')}`
 
 function guard(app: App, { allowHosts }: AppOptions): void {
   app.addHook('onRequest', async (request, reply) => {
@@ -75,7 +117,7 @@ function guard(app: App, { allowHosts }: AppOptions): void {
     if ((request.raw.url ?? '').length > httpLimits.urlBytesMax)
       throw new AppError('invalid_request', 'the URL is too long')
     checkRequest(request.raw, { allowHosts })
-    if (request.is404) return
+    if (request.is404) throw routeFault(app, request, reply)
     checkBodyType(request.raw)
   })
 }

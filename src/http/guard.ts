@@ -79,6 +79,8 @@ function checkContentType(request: IncomingMessage): void {
 /** Throws an AppError for a request that must not get in. */
 export function checkRequest(request: IncomingMessage, options: GuardOptions): void {
   const host = checkHost(request, options)
+  // An absolute target names a host of its own, past the Host header.
+  if (!request.url?.startsWith('/')) throw new AppError('invalid_request', 'the request target must begin with /')
   checkOrigin(request, host)
 }
 

@@ -38,6 +38,9 @@ function waitForReader(response: ServerResponse, stallMs: number): Promise<boole
   })
 }
 
+/** What is given to the socket at a time: of a larger piece nobody could tell whether the reader takes any of it. */
+const pieceBytes = 256 * 1024
+
 export function openSse(
   response: ServerResponse,
   { headers, heartbeatMs = 15_000, stallMs = 120_000 }: SseOptions,
@@ -49,16 +52,24 @@ export function openSse(
     'x-accel-buffering': 'no',
   })
   response.flushHeaders()
+  let isWriting = false
   const heartbeat = setInterval(() => {
-    if (!response.writableNeedDrain) response.write(': still here\n\n')
+    if (!isWriting) response.write(': still here\n\n')
   }, heartbeatMs)
   response.once('close', () => clearInterval(heartbeat))
   return {
     async write(frames) {
-      if (response.destroyed) return false
       heartbeat.refresh()
-      const hasRoom = response.write(frames.map(encodeFrame).join(''))
-      return hasRoom || waitForReader(response, stallMs)
+      isWriting = true
+      // Bytes, as a cut between the halves of a character would lose it.
+      const bytes = Buffer.from(frames.map(encodeFrame).join(''))
+      let goesOn = !response.destroyed
+      for (let at = 0; goesOn && at < bytes.length; at += pieceBytes) {
+        const hasRoom = response.write(bytes.subarray(at, at + pieceBytes))
+        goesOn = hasRoom || (await waitForReader(response, stallMs))
+      }
+      isWriting = false
+      return goesOn
     },
     end() {
       clearInterval(heartbeat)

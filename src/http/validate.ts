@@ -13,13 +13,29 @@ const fieldOf = (issue: Issue) =>
 
 function unknownField(issue: Extract<Issue, { code: 'unrecognized_keys' }>, known: readonly string[]): AppError {
   const parent = fieldOf(issue)
-  const field = parent === '' ? (issue.keys[0] ?? '') : `${parent}.${issue.keys[0]}`
+  const key = shorten(issue.keys[0] ?? '')
+  const field = parent === '' ? key : `${parent}.${key}`
   const nearest = parent === '' ? nearestName(field, known) : null
   const hint = nearest === null ? '' : `; did you mean ${nearest}?`
   return new AppError('invalid_request', `${field} is not a field of this request${hint}`, { field })
 }
 
-/** The innermost fault of a union's first alternative that got furthest. */
+/** How deep a body may be nested: more is nothing that a person or program means, and would exhaust the stack later. */
+const depthMax = 64
+
+function isTooDeep(body: unknown): boolean {
+  let level: unknown[] = [body]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > depthMax) return true
+    level = level.flatMap((value) => (value !== null && typeof value === 'object' ? Object.values(value) : []))
+  }
+  return false
+}
+
+/** Text from a request in a message: enough of it to be recognised. */
+const shorten = (text: string) => (text.length > 80 ? `${text.slice(0, 80)}…` : text)
+
+/** The fault of the alternative that got furthest, where there are several. */
 function deepest(issue: Issue): Issue {
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return issue
   const furthest = issue.errors.flat().sort((a, b) => b.path.length - a.path.length)[0]
@@ -40,6 +56,7 @@ export function parseBody<T extends z.ZodObject>(schema: T, body: unknown): z.ou
   if (body === null || typeof body !== 'object' || Array.isArray(body)) {
     throw new AppError('invalid_request', 'the body must be a JSON object')
   }
+  if (isTooDeep(body)) throw new AppError('invalid_request', `the body is nested more than ${depthMax} levels deep`)
   const parsed = schema.safeParse(body)
   if (parsed.success) return parsed.data
   const first = parsed.error.issues[0]
@@ -48,5 +65,5 @@ export function parseBody<T extends z.ZodObject>(schema: T, body: unknown): z.ou
   if (issue.code === 'unrecognized_keys') throw unknownField(issue, Object.keys(schema.shape))
   const field = fieldOf(issue)
   const fault = isMissing(issue, body) ? 'is required' : issue.message
-  throw new AppError('invalid_request', `${field} ${fault}`.trim(), { field })
+  throw new AppError('invalid_request', `${shorten(field)} ${fault}`.trim(), { field: shorten(field) })
 }

@@ -2,7 +2,7 @@
 // to the byte, and nothing of what went before. And what must never share a process does not.
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RecordedRequest } from '../../src/demo/upstream.ts'
@@ -267,7 +267,7 @@ test('after other prompts in a folder with a CLAUDE.md, a process sends what a f
 })
 
 test('twenty conversations and three that go on keep to their own history', async (t) => {
-  const server = await startTestServer(t, { folders: newFolders(), config: { maxProcesses: 3 } })
+  const server = await startTestServer(t, { folders: newFolders(), config: { maxProcesses: 4 } })
   const sessions = [0, 1, 2].map((n) => ({ id: null as string | null, name: `session${n}`, said: [] as string[] }))
   const sayOnce = async (n: number) => {
     const [word, system] = [`single${n}-`, `system-single${n}-`]
@@ -315,7 +315,7 @@ for (const [title, options, system, todo] of [
     const server = await oneProcess(t)
     const { session_id } = await chat(server, { prompt: `one ${step({ text: 'uno' })}`, tools: [], ...options })
     await chat(server, { prompt: `two ${step({ text: 'dos' })}`, tools: [], session_id })
-    assert.match(systemOf(last(server)).join(''), system)
+    assert.ok(system.test(systemOf(last(server)).join('')), 'the prompt is the one that it began with')
     await chat(server, { prompt: 'something else', tools: [], system_prompt: 'You are Bob.' })
     const events = await chatStream(server, { prompt: 'three', tools: [], session_id })
     const start = events[0]
@@ -324,7 +324,7 @@ for (const [title, options, system, todo] of [
       history(last(server)).map((text) => text.split(' ')[0]?.trim()),
       ['one', 'uno', 'two', 'dos', 'three'],
     )
-    assert.match(systemOf(last(server)).join(''), system)
+    assert.ok(system.test(systemOf(last(server)).join('')), 'the prompt is the one that it began with')
     assert.doesNotMatch(last(server).raw, /something else|Bob/)
   })
 }
@@ -350,41 +350,112 @@ test('a conversation with tools gives its process up to make room, not to anothe
   assert.notDeepEqual(second, first)
 })
 
-/** Waits for what nothing tells: that a process is there and has nothing to do. */
-async function untilIdle(server: TestServer, count: number): Promise<void> {
-  for (const end = Date.now() + 10_000; Date.now() < end; await delay(20)) {
-    const health = (await (await fetch(`${server.url}/v1/health`)).json()) as { processes: { idle: number } }
-    if (health.processes.idle === count) return
-  }
-  assert.fail(`there are not ${count} idle processes`)
+const put = (path: string, text: string) => {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text)
 }
+
+/** What the CLI reads when it starts; `change` brings the word that only a new process knows. */
+const sources: { title: string; prepare?: (cwd: string) => void; change: (cwd: string) => void; todo?: string }[] = [
+  {
+    title: 'a CLAUDE.md appears',
+    change: (cwd) => put(join(cwd, 'CLAUDE.md'), 'abracadabra'),
+  },
+  {
+    title: 'a CLAUDE.md appears in a folder above',
+    change: (cwd) => put(join(cwd, '..', 'CLAUDE.md'), 'abracadabra'),
+    todo: 'folders above are not looked at',
+  },
+  {
+    title: 'a file that the CLAUDE.md imports is changed',
+    prepare: (cwd) => {
+      put(join(cwd, 'CLAUDE.md'), 'see @other.md')
+      put(join(cwd, 'other.md'), 'nothing')
+    },
+    change: (cwd) => put(join(cwd, 'other.md'), 'abracadabra'),
+    todo: 'imported files are not looked at',
+  },
+  {
+    title: 'a rule is changed in place',
+    prepare: (cwd) => put(join(cwd, '.claude', 'rules', 'rule.md'), 'nothing'),
+    change: (cwd) => put(join(cwd, '.claude', 'rules', 'rule.md'), 'abracadabra'),
+    todo: 'only the folder of rules is looked at, not the files in it',
+  },
+  {
+    title: 'the memory of the folder is written to',
+    change: (cwd) => {
+      const project = join(shared.configDir, 'projects', cwd.replaceAll(/[^A-Za-z0-9]/g, '-'))
+      put(join(project, 'memory', 'MEMORY.md'), '- [Word](word.md): abracadabra\n')
+    },
+    todo: 'the memory is not looked at',
+  },
+]
+
+for (const { title, prepare, change, todo = false } of sources) {
+  test(`a process that has served others is not used again when ${title}`, { todo }, async (t) => {
+    const folders = newFolders()
+    const cwd = join(folders.cwd, 'project')
+    mkdirSync(cwd)
+    prepare?.(cwd)
+    const server = await oneProcess(t, { ...folders, cwd })
+    await chat(server, { prompt: 'hi', tools: [] })
+    assert.doesNotMatch(last(server).raw, /abracadabra/)
+    change(cwd)
+    await chat(server, { prompt: 'hi', tools: [] })
+    assert.ok(last(server).raw.includes('abracadabra'), 'the model is told of the change')
+  })
+}
+
+/** The ids of the conversations that the live processes were started for. */
+const startedFor = (server: TestServer) =>
+  pidsOf(server).map((pid) => /--session-id=([0-9a-f-]+)/.exec(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))?.[1])
+
+/** Waits until everything that is started ahead of the first request is there. */
+async function untilWarm(server: TestServer): Promise<number> {
+  for (const end = Date.now() + 10_000; Date.now() < end; await delay(20)) {
+    const ready = (await (await fetch(`${server.url}/readyz`)).json()) as { abilities: { reuse_processes: string } }
+    const { processes } = (await (await fetch(`${server.url}/v1/health`)).json()) as {
+      processes: { live: number; idle: number }
+    }
+    const isChecked = ready.abilities.reuse_processes !== 'not_checked'
+    if (isChecked && processes.idle > 0 && processes.idle === processes.live) return processes.live
+  }
+  return assert.fail('the first processes are not ready')
+}
+
+const tooMany = 'while the spare without tools is tried out, another one is started, at the cost of the other kind'
+
+test('a conversation with tools begins in a spare', async (t) => {
+  const server = await startTestServer(t, { folders: newFolders(), config: { warm: 1, maxProcesses: 5 } })
+  await untilWarm(server)
+  const ids = startedFor(server)
+  const { session_id } = await chat(server, { prompt: 'hi' })
+  assert.ok(ids.includes(session_id))
+})
+
+test('there is one spare of each kind at first', { todo: tooMany }, async (t) => {
+  const server = await startTestServer(t, { folders: newFolders(), config: { warm: 1, maxProcesses: 5 } })
+  assert.equal(await untilWarm(server), 2)
+})
+
+test('a conversation with tools begins in a spare where there is room for two', { todo: tooMany }, async (t) => {
+  const server = await startTestServer(t, { folders: newFolders(), config: { warm: 1, maxProcesses: 2 } })
+  await untilWarm(server)
+  const ids = startedFor(server)
+  const { session_id } = await chat(server, { prompt: 'hi' })
+  assert.ok(ids.includes(session_id))
+})
 
 test('a spare that has read an old CLAUDE.md is not given to anyone', async (t) => {
   const folders = newFolders()
   const memory = join(folders.cwd, 'CLAUDE.md')
   writeFileSync(memory, 'The magic word is abracadabra.\n')
   const server = await startTestServer(t, { folders, config: { warm: 1, maxProcesses: 3 } })
-  await untilIdle(server, 2)
+  await untilWarm(server)
   const spares = pidsOf(server)
   writeFileSync(memory, 'The magic word is now hocuspocus.\n')
   await chat(server, { prompt: 'hi' })
   assert.match(last(server).raw, /hocuspocus/)
   assert.doesNotMatch(last(server).raw, /abracadabra/)
   assert.ok(pidsOf(server).some((pid) => !spares.includes(pid)))
-})
-
-test('a process that has served others is not used again when a CLAUDE.md appears', async (t) => {
-  const server = await startTestServer(t, { folders: newFolders() })
-  await chat(server, { prompt: 'hi', tools: [] })
-  writeFileSync(join(server.folders.cwd, 'CLAUDE.md'), 'The magic word is abracadabra.\n')
-  await chat(server, { prompt: 'hi', tools: [] })
-  assert.match(last(server).raw, /abracadabra/)
-})
-
-test('a spare takes a conversation without a new process being started', async (t) => {
-  const server = await startTestServer(t, { folders: newFolders(), config: { warm: 1, maxProcesses: 2 } })
-  await untilIdle(server, 2)
-  const spares = pidsOf(server)
-  await chat(server, { prompt: 'hi' })
-  assert.deepEqual(pidsOf(server), spares)
 })

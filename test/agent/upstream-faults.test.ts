@@ -299,7 +299,7 @@ describe('an answer that the CLI repairs by itself', () => {
 
 test('a wait of a few seconds that the API asks for is waited for', async () => {
   const events = await chatStream(server, {
-    prompt: `wait ${step({ status: 429, retry_after: 6, times: 1 })}`,
+    prompt: `wait ${step({ status: 429, retry_after: 2, times: 1 })}`,
     tools: [],
     system_prompt: 'S',
   })
@@ -321,15 +321,16 @@ describe('an API that falls silent', () => {
   }
 
   test('for longer than a sign of life may take: a timeout, and the process goes on', async (t) => {
-    const impatient = await startTestServer(t, { workerLimits: { silenceMs: 700 }, config: { maxProcesses: 1 } })
-    for (const how of ['chat', 'stream'] as const) {
-      for (const hang of ['headers', 'body'] as const) {
-        const { answer } = await ask(impatient, how, { prompt: step({ hang }) })
-        assert.equal(answer?.status, 504)
-        assert.equal(answer?.body.code, 'timeout')
-        assert.match(String(answer?.body.error), /^Request timed out/)
-        assert.equal((await ask(impatient, how, { prompt: 'and now' })).answer?.status ?? 200, 200)
-      }
+    const impatient = await startTestServer(t, { workerLimits: { silenceMs: 1000 }, config: { maxProcesses: 1 } })
+    for (const [how, hang] of [
+      ['chat', 'headers'],
+      ['stream', 'body'],
+    ] as const) {
+      const { answer } = await ask(impatient, how, { prompt: step({ hang }) })
+      assert.equal(answer?.status, 504)
+      assert.equal(answer?.body.code, 'timeout')
+      assert.match(String(answer?.body.error), /^Request timed out/)
+      await chat(impatient, { prompt: 'and now', tools: [], system_prompt: 'S' })
     }
     const prompt = `words, then silence ${step({ tokens: 6, gap: 60_000 })}`
     const { events } = await ask(impatient, 'stream', { prompt })

@@ -47,7 +47,7 @@ export async function* readChatEvents(response: Response): AsyncGenerator<ChatEv
     buffered = frames.pop() ?? ''
     for (const frame of frames) {
       if (frame.startsWith(':')) continue
-      const [, frameId, data] = /^id: (\d+)\ndata: (.*)$/.exec(frame) ?? []
+      const [, frameId, data] = /^id: (\d+)\ndata: ([^\n]*)$/.exec(frame) ?? []
       assert.equal(Number(frameId), ++id, frame)
       const event = ChatEvent.parse(JSON.parse(data ?? ''))
       assert.ok(last !== 'done' && last !== 'error', `${event.type} after ${last}`)
@@ -71,7 +71,9 @@ export function openStream(target: Target, body: Record<string, unknown>, init: 
 
 /** `POST /v1/chat/stream`, read to its end. */
 export async function chatStream(target: Target, body: Record<string, unknown>): Promise<ChatEvent[]> {
-  return Array.fromAsync(readChatEvents(await openStream(target, body)))
+  const events: ChatEvent[] = []
+  for await (const event of readChatEvents(await openStream(target, body))) events.push(event)
+  return events
 }
 
 export const textOf = (events: readonly ChatEvent[]) =>

@@ -163,11 +163,8 @@ for (const [what, value, field] of [
   ['an unknown kind of server', { a: { type: 'ws', url: 'http://x' } }, 'mcp_servers.a.type'],
   ['a server of a kind but without its address', { a: { type: 'http' } }, 'mcp_servers.a.url'],
 ] as const) {
-  test(
-    `mcp_servers with ${what} is told so`,
-    { todo: 'the text is that of the other kind of server, and in English of zod' },
-    () => refused({ body: JSON.stringify({ prompt: 'hi', mcp_servers: value }) }, { field }),
-  )
+  test(`mcp_servers with ${what} is told so`, () =>
+    refused({ body: JSON.stringify({ prompt: 'hi', mcp_servers: value }) }, { field }))
 }
 
 const badPrompts: [what: string, prompt: unknown, field: string, error?: string | RegExp][] = [
@@ -257,24 +254,17 @@ for (const [what, source, field] of [
   ['media type', { type: 'text', media_type: 'text/html', data: 'x' }, 'prompt[0].source.media_type'],
   ['data', { type: 'text', media_type: 'text/plain', data: 5 }, 'prompt[0].source.data'],
 ] as const) {
-  test(
-    `a text document with bad ${what} is told what is wrong with it`,
-    { todo: 'the text blames source.type, which is right' },
-    () => refused({ body: JSON.stringify({ prompt: document(source) }) }, { field }),
-  )
+  test(`a text document with bad ${what} is told what is wrong with it`, () =>
+    refused({ body: JSON.stringify({ prompt: document(source) }) }, { field }))
 }
 
-test('base64 that goes wrong after many line breaks is refused at once', {
-  todo: 'takes time with the square of their number',
-}, async () => {
-  const data = `iVBORw0KGgoA${'\n'.repeat(20_000)}!`
-  const started = performance.now()
+test('base64 that goes wrong after many line breaks is refused at once', async () => {
+  // With time that grows with the square of the length, this would not end before the test is given up.
+  const data = `iVBORw0KGgoA${'\n'.repeat(2_000_000)}!`
   await refused(
     { body: JSON.stringify({ prompt: image(base64('image/png', data)) }) },
     { field: 'prompt[0].source.data' },
   )
-  const elapsedMs = performance.now() - started
-  assert.ok(elapsedMs < 100, `it took ${Math.round(elapsedMs)} ms, in which nobody else was served`)
 })
 
 const optionalFields = Object.keys(badValues)
@@ -372,7 +362,7 @@ for (const unknown of ['stream', 'zzz', 'a'.repeat(1000), 'toString', 'hasOwnPro
   test(`the unknown field ${short(unknown)} is refused without a hint`, () =>
     refused(
       { body: JSON.stringify({ prompt: 'hi', [unknown]: 'x' }) },
-      { field: unknown, error: /is not a field of this request$/ },
+      { field: unknown.length > 80 ? `${unknown.slice(0, 80)}…` : unknown, error: /is not a field of this request$/ },
     ))
 }
 
@@ -453,8 +443,7 @@ test('folders of a request', async (t) => {
 const levels = 100_000
 const deepArray = `${'['.repeat(levels)}${']'.repeat(levels)}`
 const deepObject = `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
-const todoDeep = { todo: 'is let in, and whoever turns it into JSON again runs out of stack' }
-const deepBodies: [where: string, body: string, options?: { todo: string }][] = [
+const deepBodies: [where: string, body: string][] = [
   ['the body itself', deepArray],
   ['the body itself, unclosed', '['.repeat(levels)],
   ['the body as an object', deepObject],
@@ -463,11 +452,11 @@ const deepBodies: [where: string, body: string, options?: { todo: string }][] = 
   ['metadata', `{"prompt":"hi","metadata":${deepObject}}`],
   ['mcp_servers', `{"prompt":"hi","mcp_servers":{"a":{"command":"x","args":${deepArray}}}}`],
   ['json_schema', `{"prompt":"hi","json_schema":{"type":"object","properties":${deepObject}}}`],
-  ['a default in json_schema', `{"prompt":"hi","json_schema":{"type":"object","default":${deepObject}}}`, todoDeep],
-  ['agents', `{"prompt":"hi","agents":{"a":{"description":"x","prompt":"y","z":${deepArray}}}}`, todoDeep],
+  ['a default in json_schema', `{"prompt":"hi","json_schema":{"type":"object","default":${deepObject}}}`],
+  ['agents', `{"prompt":"hi","agents":{"a":{"description":"x","prompt":"y","z":${deepArray}}}}`],
 ]
-for (const [where, body, options = {}] of deepBodies) {
-  test(`JSON of 100,000 levels in ${where} is refused`, options, () => refused({ body }))
+for (const [where, body] of deepBodies) {
+  test(`JSON of 100,000 levels in ${where} is refused`, () => refused({ body }))
 }
 
 const poisoned = [

@@ -104,7 +104,7 @@ test('every option has its place', () => {
     addDirs: ['/real2'],
     effort: 'high',
     jsonSchema: { type: 'object' },
-    mcpServers: { a: { command: 'x' } },
+    mcpServers: { a: { type: 'stdio', command: 'x' } },
     agents: { b: { description: 'd', prompt: 'p' } },
     settingSources: [],
   })

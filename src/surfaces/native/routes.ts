@@ -8,7 +8,7 @@ import { isContent } from '../../core/events.ts'
 import { resolveFolder } from '../../core/folders.ts'
 import type { RunHandle, Runs } from '../../core/runs.ts'
 import { AppError } from '../../errors.ts'
-import { errorHeaders, faultOf, routeFault } from '../../http/faults.ts'
+import { errorHeaders, faultOf } from '../../http/faults.ts'
 import { type Frame, openSse, type SseStream } from '../../http/sse.ts'
 import { parseBody } from '../../http/validate.ts'
 import { ChatRequest } from './schemas.ts'
@@ -33,7 +33,6 @@ const statusHoldMs = 5_000
 
 export function registerNative(app: FastifyInstance, options: NativeOptions): void {
   app.setErrorHandler((thrown, request, reply) => sendError(reply, request, faultOf(thrown, request)))
-  app.setNotFoundHandler((request, reply) => sendError(reply, request, routeFault(app, request, reply)))
   app.get('/livez', async () => ({ status: 'ok' }))
   app.get('/readyz', async (_request, reply) => {
     const { ready, facts } = await options.readiness()
@@ -171,9 +170,12 @@ async function start(
   }
   const run = options.runs.start({ ...toRunRequest(body, checked, live), timeoutMs })
   reply.header('x-run-id', run.id)
-  reply.raw.once('close', () => {
+  const cancel = () => {
     if (!reply.raw.writableFinished) run.cancel(new AppError('cancelled', 'The client hung up.'))
-  })
+  }
+  // The client may have left while the request was being checked.
+  if (request.raw.socket.destroyed) cancel()
+  else reply.raw.once('close', cancel)
   return run
 }
 
@@ -199,7 +201,7 @@ function checkPermissionMode(mode: string | null, allowed: readonly PermissionMo
   if (granted !== undefined) return granted
   const list = allowed.join(', ')
   if (!knownModes.includes(mode))
-    throw invalid('permission_mode', `must be one of ${list}, not ${JSON.stringify(mode)}`)
+    throw invalid('permission_mode', `must be one of ${list}, not ${JSON.stringify(mode.slice(0, 80))}`)
   const text = `permission_mode ${mode} is not allowed here; this server allows ${list} (--permission-modes)`
   throw new AppError('permission_mode_not_allowed', text, { field: 'permission_mode' })
 }

@@ -13,7 +13,7 @@ const line = text
 
 const base64 = text
   .min(1, must('base64 data'))
-  .regex(/^[A-Za-z0-9+/\r\n]+={0,2}\s*$/, must('base64 data, without a data: prefix'))
+  .regex(/^[A-Za-z0-9+/\r\n]+(?:=[\r\n]*){0,2}$/, must('base64 data, without a data: prefix'))
 
 /** How files of these kinds begin, in base64: what does not begin so would be dropped in silence further on. */
 const beginnings: Record<string, RegExp> = {
@@ -46,10 +46,18 @@ const promptBlock = z.discriminatedUnion(
     }),
     z.strictObject({
       type: z.literal('document'),
-      source: z.union([
-        sourceOf('application/pdf'),
-        z.strictObject({ type: z.literal('text'), media_type: z.literal('text/plain'), data: text }),
-      ]),
+      source: z.discriminatedUnion(
+        'type',
+        [
+          sourceOf('application/pdf'),
+          z.strictObject({
+            type: z.literal('text'),
+            media_type: z.literal('text/plain', must('text/plain')),
+            data: text,
+          }),
+        ],
+        must('"base64" or "text": this server fetches no addresses'),
+      ),
       title: text.nullish(),
       context: text.nullish(),
     }),
@@ -75,23 +83,31 @@ const toolNames = z.array(line.regex(/^[\w.-]+$/, must('the name of a tool')), m
 
 const serverName = text.regex(/^[\w-]{1,64}$/, { error: 'must be named with letters, digits, _ and - only' })
 const stringMap = z.record(z.string(), text, must('an object of strings'))
-const mcpServer = z.union(
-  [
-    z.strictObject({
-      type: z.literal('stdio').optional(),
-      command: line,
-      args: z.array(text).optional(),
-      env: stringMap.optional(),
-      timeout: z.number().optional(),
-    }),
-    z.strictObject({
-      type: z.enum(['http', 'sse']),
-      url: line,
-      headers: stringMap.optional(),
-      timeout: z.number().optional(),
-    }),
-  ],
-  must('a server as in .mcp.json: {command, args, env} or {type: "http" | "sse", url, headers}'),
+/** As in .mcp.json, a server without a type is one that is started as a program. */
+const isUntyped = (value: unknown) =>
+  value !== null && typeof value === 'object' && !Array.isArray(value) && !('type' in value)
+
+const mcpServer = z.preprocess(
+  (value) => (isUntyped(value) ? { ...(value as object), type: 'stdio' } : value),
+  z.discriminatedUnion(
+    'type',
+    [
+      z.strictObject({
+        type: z.literal('stdio'),
+        command: line,
+        args: z.array(text, must('an array of strings')).optional(),
+        env: stringMap.optional(),
+        timeout: z.number(must('a number of milliseconds')).optional(),
+      }),
+      z.strictObject({
+        type: z.enum(['http', 'sse']),
+        url: line,
+        headers: stringMap.optional(),
+        timeout: z.number(must('a number of milliseconds')).optional(),
+      }),
+    ],
+    must('stdio, http or sse, of a server as in .mcp.json'),
+  ),
 )
 
 const agent = z.looseObject({ description: text, prompt: text }, must('an object with description and prompt'))

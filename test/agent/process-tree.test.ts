@@ -1,0 +1,129 @@
+// Processes by number: what is running under it, what it has started, what carries our marker, and that only those that
+// are meant are ended.
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { copyFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { markerName } from '../../src/agent/environment.ts'
+import {
+  killAll,
+  markedProcesses,
+  processInfo,
+  processTree,
+  residentBytes,
+  signal,
+} from '../../src/agent/process-tree.ts'
+import { makeFolders } from '../helpers/test-server.ts'
+
+const onLinux = { skip: process.platform === 'linux' ? false : 'it is told by /proc' }
+
+type Started = { child: ChildProcess; pid: number }
+
+/** A process that says something once it runs, and then waits. */
+async function start(
+  t: TestContext,
+  script: string,
+  env: Record<string, string> = {},
+): Promise<Started & { told: string }> {
+  const child = spawn('/bin/sh', ['-c', script], {
+    env: { PATH: '/usr/bin:/bin', ...env },
+    stdio: ['pipe', 'pipe', 'ignore'],
+  })
+  t.after(() => child.kill('SIGKILL'))
+  assert.ok(child.pid)
+  const [told] = await once(child.stdout, 'data')
+  return { child, pid: child.pid, told: String(told).trim() }
+}
+
+const startSleep = (t: TestContext, env?: Record<string, string>) => start(t, 'echo ready; exec sleep 60', env)
+
+test('a process is known by its number, its parent and when it started', async (t) => {
+  const { child, pid } = await startSleep(t)
+  const info = await processInfo(pid)
+  assert.equal(info?.pid, pid)
+  assert.equal(info?.parent, process.pid)
+  assert.match(info?.started ?? '', /\d/)
+  assert.deepEqual(await processInfo(pid), info)
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  assert.equal(await processInfo(pid), null)
+})
+
+test('a number that nobody has is nobody', async () => {
+  assert.equal(await processInfo(2 ** 22 + 1), null)
+  assert.equal(await residentBytes(2 ** 22 + 1), null)
+  assert.deepEqual(await processTree(2 ** 22 + 1), [])
+})
+
+test('a process that has ended but was not waited for is gone', onLinux, async (t) => {
+  // The outer shell is replaced by a program that never waits for its child.
+  const { told } = await start(t, 'sh -c "exit 0" & echo $!; exec sleep 60')
+  const deadline = performance.now() + 5000
+  while ((await processInfo(Number(told))) !== null) assert.ok(performance.now() < deadline)
+})
+
+const names = ['a) S 1 1 (b', 'a b', '((', 'x) Z 1']
+for (const name of names) {
+  const options =
+    name === 'x) Z 1' ? { todo: 'a name that holds ") Z " is taken for the mark of a dead process' } : onLinux
+  test(`a program named ${JSON.stringify(name)} is read rightly`, options, async (t) => {
+    const program = join(makeFolders(t).root, name)
+    copyFileSync('/bin/sleep', program)
+    const { pid } = await start(t, 'echo ready; exec "$PROGRAM" 60', { PROGRAM: program })
+    const own = await processInfo(process.pid)
+    assert.ok(own)
+    const deadline = performance.now() + 5000
+    // Until the shell has become the program.
+    while ((await residentBytes(pid)) === null) assert.ok(performance.now() < deadline)
+    const info = await processInfo(pid)
+    assert.equal(info?.parent, process.pid)
+    assert.ok(Number(info?.started) >= Number(own.started))
+  })
+}
+
+test('the tree of a process is itself and everything below it', async (t) => {
+  const { pid, told } = await start(t, "sh -c 'sleep 60 & echo $!; wait' & wait")
+  const tree = await processTree(pid)
+  assert.equal(tree[0]?.pid, pid)
+  assert.equal(tree.length, 3)
+  assert.ok(tree.some((info) => info.pid === Number(told)))
+  t.after(() => killAll(tree))
+})
+
+test('processes are found by the marker in their environment, also when their parent has gone', onLinux, async (t) => {
+  const marker = randomUUID()
+  const { pid } = await startSleep(t, { [markerName]: `${marker}.1` })
+  const { child, told } = await start(t, 'setsid sleep 60 & echo $!; read line', { [markerName]: `${marker}.2` })
+  child.stdin?.end()
+  await once(child, 'exit')
+  const found = await markedProcesses((each) => each.startsWith(marker))
+  assert.deepEqual(found.map((info) => info.pid).sort(), [pid, Number(told)].sort())
+  assert.deepEqual(await markedProcesses((each) => each === `${marker}.1`), [await processInfo(pid)])
+  assert.deepEqual(await markedProcesses((each) => each === marker), [])
+  await killAll(found)
+})
+
+test('only the process that is meant is ended, not the one that has its number now', async (t) => {
+  const { child, pid } = await startSleep(t)
+  const info = await processInfo(pid)
+  assert.ok(info)
+  await killAll([{ ...info, started: `${info.started}0` }])
+  assert.deepEqual(await processInfo(pid), info)
+  const exit = once(child, 'exit')
+  await killAll([{ ...info, pid: 2 ** 22 + 1 }, info])
+  assert.deepEqual(await exit, [null, 'SIGKILL'])
+  await killAll([info])
+})
+
+test('a signal to nobody does no harm', () => {
+  signal(2 ** 22 + 1, 'SIGTERM')
+})
+
+test('the memory of a process is told in bytes', async () => {
+  const bytes = await residentBytes(process.pid)
+  const own = process.memoryUsage.rss()
+  assert.ok(bytes !== null && bytes > own / 2 && bytes < own * 2, `${bytes} of ${own}`)
+})

@@ -1,0 +1,222 @@
+// The suite of the Agent's contract, for the pool of CLI processes and for the scripted agent that other tests stand on;
+// and what the contract asks of the pool where processes get lost.
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { Pool, type PoolLimits, poolDefaults } from '../../src/agent/pool.ts'
+import { ownIdentity, ProcessRecords } from '../../src/agent/process-records.ts'
+import { workerLimits } from '../../src/agent/worker.ts'
+import type { RunOptions, RunRequest } from '../../src/core/agent.ts'
+import { OrderChecker, type RunEvent } from '../../src/core/events.ts'
+import { AppError } from '../../src/errors.ts'
+import {
+  failedEnd,
+  goodRun,
+  queueFull,
+  refusing,
+  runStart,
+  type Script,
+  ScriptedAgent,
+  untilAborted,
+} from '../helpers/scripted-agent.ts'
+import { fakeCli, makeFolders, testEnvironment } from '../helpers/test-server.ts'
+import { type Behaviour, type MakeSubject, testAgent } from './agent-suite.ts'
+
+const noOptions: RunOptions = {
+  model: null,
+  fallbackModel: null,
+  systemPrompt: null,
+  appendSystemPrompt: null,
+  maxBudgetUsd: null,
+  maxTurns: null,
+  permissionMode: null,
+  allowedTools: null,
+  disallowedTools: null,
+  tools: null,
+  cwd: null,
+  addDirs: null,
+  effort: null,
+  jsonSchema: null,
+  mcpServers: null,
+  agents: null,
+  settingSources: null,
+}
+
+const unknownSession = '00000000-0000-4000-8000-000000000000'
+
+function requestFor(behaviour: Behaviour, options: Partial<RunOptions> = {}): RunRequest {
+  return {
+    runId: 'run_contract',
+    prompt: [{ type: 'text', text: 'hello' }],
+    session: behaviour === 'is refused' ? { kind: 'continue', sessionId: unknownSession } : { kind: 'new' },
+    options: { ...noOptions, ...options },
+    live: true,
+  }
+}
+
+const limits: PoolLimits = {
+  ...poolDefaults,
+  warm: 0,
+  maxProcesses: 3,
+  queueLimit: 8,
+  keepAliveMs: 60_000,
+  startSpacingMs: 0,
+}
+
+/** A pool on this executable, which ends with the test. */
+async function makePool(
+  t: TestContext,
+  claude: string,
+  more: Partial<PoolLimits> = {},
+): Promise<{ pool: Pool; cwd: string }> {
+  const folders = makeFolders(t)
+  const records = new ProcessRecords(folders.dataDir, await ownIdentity())
+  const pool = new Pool(
+    { ...limits, ...more },
+    {
+      claude: async () => ({ path: claude, version: '2.1.330' }),
+      environment: testEnvironment(folders, 'http://127.0.0.1:9'),
+      configDir: folders.configDir,
+      records,
+      limits: { ...workerLimits, interruptMs: 500 },
+      defaultCwd: folders.cwd,
+      onWarning: () => {},
+    },
+  )
+  t.after(() => pool.close(1000))
+  return { pool, cwd: folders.cwd }
+}
+
+const fakes: Record<Behaviour, string> = {
+  succeeds: 'well-behaved',
+  fails: 'not-logged-in',
+  stalls: 'stalls-mid-answer',
+  'says nothing': 'silent-turn',
+  'is refused': 'well-behaved',
+}
+
+const poolOf =
+  (options: Partial<RunOptions>): MakeSubject =>
+  async (t, behaviour) => {
+    const { pool } = await makePool(t, fakeCli(fakes[behaviour]))
+    return { agent: pool, request: requestFor(behaviour, options) }
+  }
+
+testAgent('a pool, runs with tools', poolOf({}))
+testAgent('a pool, runs without tools', poolOf({ tools: [] }))
+
+const scripts: Record<Behaviour, Script> = {
+  succeeds: goodRun(['Hello', ' there']),
+  fails: () => [runStart(), failedEnd(new AppError('claude_failed', 'It failed.'))],
+  stalls: (_request, signal) => untilAborted(signal, ['Hello']),
+  'says nothing': (_request, signal) => untilAborted(signal),
+  'is refused': refusing(queueFull()),
+}
+
+testAgent(
+  'a scripted agent',
+  async (_t, behaviour) => ({ agent: new ScriptedAgent(scripts[behaviour]), request: requestFor(behaviour) }),
+  {
+    'close ends the runs': 'it plays its script to the end, and only notes that it was closed',
+    'close refuses what comes later': 'it only notes that it was closed',
+  },
+)
+
+/** A CLI of which the first process says that the turn begins and is gone; later ones do what `later` says. */
+function writeFadingCli(folder: string, later: string): string {
+  const file = join(folder, 'fading.mjs')
+  const lines = [
+    `#!${process.execPath}`,
+    `import { existsSync, writeFileSync } from 'node:fs'`,
+    `import { exit, hang, runFake } from ${JSON.stringify(fakeCli('fake-cli'))}`,
+    `const isFirst = !existsSync('was-here')`,
+    `writeFileSync('was-here', '')`,
+    'await runFake({',
+    `  start: async () => { if (!isFirst) { ${later} } },`,
+    '  turn: async (turn) => { await turn.init(); await exit(7) },',
+    '})',
+  ]
+  writeFileSync(file, lines.join('\n'), { mode: 0o755 })
+  return file
+}
+
+async function collect(
+  events: AsyncIterable<RunEvent>,
+  onEvent: (event: RunEvent) => void = () => {},
+): Promise<RunEvent[]> {
+  const checker = new OrderChecker()
+  const taken: RunEvent[] = []
+  for await (const event of events) {
+    checker.accept(event)
+    taken.push(event)
+    onEvent(event)
+  }
+  checker.finish()
+  return taken
+}
+
+const throwsTooLate = 'what goes wrong while a second process is looked for is thrown after run-start'
+
+test('a pool: a run that has begun ends with run-end when no second process can be started', {
+  todo: throwsTooLate,
+}, async (t) => {
+  const cli = writeFadingCli(makeFolders(t).root, 'await exit(3)')
+  const { pool } = await makePool(t, cli)
+  const events = await collect(pool.run(requestFor('succeeds'), new AbortController().signal))
+  const end = events.at(-1)
+  assert.ok(end?.type === 'run-end')
+  assert.equal(end.error?.code, 'claude_failed')
+})
+
+test('a pool: a run that has begun ends with run-end when it is cancelled while a second process starts', {
+  todo: throwsTooLate,
+}, async (t) => {
+  const cli = writeFadingCli(makeFolders(t).root, 'await hang()')
+  const { pool } = await makePool(t, cli)
+  const controller = new AbortController()
+  const events = collect(pool.run(requestFor('succeeds'), controller.signal))
+  events.catch(() => {})
+  let wasLost = false
+  while (!wasLost || pool.stats().processes.starting === 0) {
+    wasLost ||= pool.stats().processes.busy > 0
+    await new Promise(setImmediate)
+  }
+  controller.abort(new AppError('cancelled', 'The client hung up.'))
+  const end = (await events).at(-1)
+  assert.ok(end?.type === 'run-end')
+  assert.equal(end.outcome, 'cancelled')
+})
+
+test('a pool: a run that finds no room in the queue throws queue_full, and those that wait get their turn', async (t) => {
+  const { pool } = await makePool(t, fakeCli('stalls-mid-answer'), { maxProcesses: 1, queueLimit: 1 })
+  const controllers = [new AbortController(), new AbortController()]
+  const [first, second]: AsyncIterator<RunEvent>[] = controllers.map(({ signal }) =>
+    pool.run(requestFor('stalls'), signal)[Symbol.asyncIterator](),
+  )
+  assert.ok(first && second)
+  assert.equal((await first.next()).value?.type, 'run-start')
+  const waiting = second.next()
+  while (pool.stats().queue.waiting === 0) await new Promise(setImmediate)
+  const third = pool.run(requestFor('stalls'), new AbortController().signal)[Symbol.asyncIterator]()
+  await assert.rejects(third.next(), (thrown) => thrown instanceof AppError && thrown.code === 'queue_full')
+  await first.return?.()
+  assert.equal((await waiting).value?.type, 'run-start')
+  await second.return?.()
+})
+
+test('a pool: a run that is cancelled while it waits for a process throws the reason, and leaves the queue', async (t) => {
+  const { pool } = await makePool(t, fakeCli('stalls-mid-answer'), { maxProcesses: 1 })
+  const first: AsyncIterator<RunEvent> = pool
+    .run(requestFor('stalls'), new AbortController().signal)
+    [Symbol.asyncIterator]()
+  await first.next()
+  const controller = new AbortController()
+  const waiting = pool.run(requestFor('stalls'), controller.signal)[Symbol.asyncIterator]().next()
+  while (pool.stats().queue.waiting === 0) await new Promise(setImmediate)
+  const reason = new AppError('cancelled', 'The client hung up.')
+  controller.abort(reason)
+  await assert.rejects(waiting, (thrown) => thrown === reason)
+  assert.equal(pool.stats().queue.waiting, 0)
+  await first.return?.()
+})
