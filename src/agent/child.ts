@@ -29,6 +29,7 @@ export class Child {
   #stderr = ''
   #settle: (exit: ChildExit) => void = () => {}
   #ending: Promise<void> | null = null
+  #swept: Promise<void> = Promise.resolve()
 
   constructor(marker: string, records: ProcessRecords) {
     this.marker = marker
@@ -91,18 +92,18 @@ export class Child {
       this.#process?.kill('SIGTERM')
       await Promise.race([this.exited, delay(graceMs, undefined, { ref: false })])
     }
-    if (this.hasExited) return
-    await killAll([...(await processTree(pid)), ...(await this.#marked())])
+    if (!this.hasExited) await killAll(await processTree(pid))
     await this.exited
+    await this.#swept
   }
 
-  #marked() {
-    return markedProcesses((marker) => marker === this.marker)
+  /** A CLI that was killed, or that broke down, leaves the commands that it was running. */
+  async #sweep(): Promise<void> {
+    await killAll(await markedProcesses((marker) => marker === this.marker))
   }
 
   #onExit(exit: ChildExit): void {
-    // A CLI that was killed from outside leaves the commands it was running; one that ended by itself has none.
-    if (exit.signal === 'SIGKILL' || (exit.code ?? 0) > 128) void this.#marked().then(killAll)
+    this.#swept = this.#sweep()
     this.#forget()
     this.#settle(exit)
   }

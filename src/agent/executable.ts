@@ -123,29 +123,40 @@ async function readLogin(path: string, environment: Environment): Promise<Login>
 
 /** A value that is computed once for each state of some files, and again when they change or it gets old. */
 class Remembered<T> {
-  #state: string | null = null
-  #at = 0
-  #value: Promise<T> | null = null
+  #known: { value: Promise<T>; state: string | null; at: number } | null = null
   readonly #compute: () => Promise<T>
+  readonly #stateNow: () => string
   readonly #freshMs: number
 
-  constructor(compute: () => Promise<T>, freshMs: number) {
+  constructor(compute: () => Promise<T>, stateNow: () => string, freshMs: number) {
     this.#compute = compute
+    this.#stateNow = stateNow
     this.#freshMs = freshMs
   }
 
-  get(state: string): Promise<T> {
-    const now = performance.now()
-    if (this.#value === null || this.#state !== state || now - this.#at > this.#freshMs) {
-      this.#state = state
-      this.#at = now
-      this.#value = this.#compute()
-      // A failure is not kept: the next one who asks looks again.
-      this.#value.catch(() => {
-        this.#value = null
-      })
-    }
-    return this.#value
+  get(): Promise<T> {
+    const known = this.#known
+    const isOld = known === null || performance.now() - known.at > this.#freshMs
+    // While it is being computed it is not known yet which file it depends on.
+    if (isOld || (known.state !== null && known.state !== this.#stateNow())) return this.#renew()
+    return known.value
+  }
+
+  #renew(): Promise<T> {
+    const before = this.#stateNow()
+    const value = this.#compute()
+    const known = { value, state: null as string | null, at: performance.now() }
+    this.#known = known
+    value.then(
+      () => {
+        known.state = before === '-' ? this.#stateNow() : before
+      },
+      () => {
+        // A failure is not kept: the next one who asks looks again.
+        if (this.#known === known) this.#known = null
+      },
+    )
+    return value
   }
 }
 
@@ -161,19 +172,27 @@ export class Executable {
   constructor(chosen: string | null, environment: Environment) {
     this.#chosen = chosen
     this.#environment = environment
-    this.#claude = new Remembered(() => this.#choose(), Number.POSITIVE_INFINITY)
-    this.#login = new Remembered(() => this.#askLogin(), loginFreshMs)
+    const credentials = join(configFolder(environment), '.credentials.json')
+    this.#claude = new Remembered(
+      () => this.#choose(),
+      () => fileState(this.#found ?? ''),
+      Number.POSITIVE_INFINITY,
+    )
+    this.#login = new Remembered(
+      () => this.#askLogin(),
+      () => fileState(credentials),
+      loginFreshMs,
+    )
   }
 
   /** The executable to use; throws `claude_not_found` where there is none that can be. */
-  async claude(): Promise<Claude> {
-    const path = this.#chosen ?? this.#found
-    return this.#claude.get(path === null ? '' : fileState(path))
+  claude(): Promise<Claude> {
+    return this.#claude.get()
   }
 
   /** Whether the CLI is logged in, and how. Takes about 0.4 s when it has to be asked, otherwise no time. */
-  async login(): Promise<Login> {
-    return this.#login.get(fileState(join(configFolder(this.#environment), '.credentials.json')))
+  login(): Promise<Login> {
+    return this.#login.get()
   }
 
   /** What is known of the login without waiting; null where nothing is yet. Looks again in the background. */

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto'
 import type { SDKControlInitializeResponse } from '@anthropic-ai/claude-agent-sdk'
 import type { Agent, AgentStats, RunRequest } from '../core/agent.ts'
 import type { RunEvent } from '../core/events.ts'
-import { AppError, shuttingDown } from '../errors.ts'
+import { AppError, shuttingDown, toAppError } from '../errors.ts'
 import { birthFor, birthOfSpare, idleFor, isMadeFor, isSpare, leastRecentlyUsed, worthLess } from './choice.ts'
 import { endOfRun } from './from-sdk.ts'
 import { type Kind, Kinds } from './kinds.ts'
@@ -102,7 +102,13 @@ export class Pool implements Agent {
     const turn = toTurn(request)
     let start: Extract<RunEvent, { type: 'run-start' }> | null = null
     for (let attempt = 1; ; attempt++) {
-      const { worker, release } = await this.#lend(request, signal)
+      const lent = await this.#lend(request, signal).catch(toAppError)
+      if (lent instanceof AppError) {
+        if (start === null) throw lent
+        yield endOfRun(start, lent)
+        return
+      }
+      const { worker, release } = lent
       try {
         for await (const event of worker.run(request, turn, signal)) {
           if (event.type === 'run-start') {

@@ -52,7 +52,12 @@ export class ProcessRecords {
     const info = await processInfo(pid)
     if (info === null) return
     const record: ProcessRecord = { pid, started: info.started }
-    writeFileSync(join(this.#processes, String(pid)), JSON.stringify(record), { mode: 0o600 })
+    try {
+      mkdirSync(this.#processes, { recursive: true, mode: 0o700 })
+      writeFileSync(join(this.#processes, String(pid)), JSON.stringify(record), { mode: 0o600 })
+    } catch {
+      // A full disk is no reason to refuse a request; what is lost is the cleaning up after a killed server.
+    }
   }
 
   remove(pid: number): void {

@@ -10,10 +10,13 @@ export type ProcessInfo = { pid: number; parent: number; started: string }
 
 const run = promisify(execFile)
 
-/** Fields after the command's closing bracket: state is the first, the parent second, the start time the 20th. */
-function parseStat(pid: number, stat: string): ProcessInfo {
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return { pid, parent: Number(fields[1]), started: fields[19] ?? '' }
+/**
+ * Fields after the command's closing bracket: state is the first, the parent second, the start time the 20th. A process
+ * that has ended and waits for its parent to notice counts as gone.
+ */
+function parseStat(pid: number, stat: string): ProcessInfo | null {
+  const [state, parent, ...others] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return state === 'Z' ? null : { pid, parent: Number(parent), started: others[17] ?? '' }
 }
 
 const hasProc = process.platform === 'linux'
@@ -22,8 +25,7 @@ const pageBytes = 4096
 
 async function procInfo(pid: number): Promise<ProcessInfo | null> {
   try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
-    return stat.includes(') Z ') ? null : parseStat(pid, stat)
+    return parseStat(pid, await readFile(`/proc/${pid}/stat`, 'utf8'))
   } catch {
     return null
   }

@@ -69,9 +69,10 @@ export function toProfile(request: RunRequest, { cwd, abilities, hasHooks }: Pro
   const options = request.options
   const settingSources = allSources.filter((source) => (options.settingSources ?? allSources).includes(source))
   const toolless = options.tools?.length === 0 && !options.mcpServers && !options.agents
-  const fresh = request.session.kind === 'new'
-  const reusable =
-    toolless && fresh && options.maxBudgetUsd === null && abilities.recycle && !(hasHooks && settingSources.length > 0)
+  // What is added to Claude Code's own prompt is on record only where the CLI itself writes the conversation's file.
+  const needsOwnFile = options.systemPrompt === null && options.appendSystemPrompt !== null
+  const leavesNothing = toolless && !needsOwnFile && !(hasHooks && settingSources.length > 0)
+  const reusable = abilities.recycle && leavesNothing && request.session.kind === 'new' && options.maxBudgetUsd === null
   const prompt = basePrompt(options, reusable && abilities.promptSwitch)
   return {
     cwd,

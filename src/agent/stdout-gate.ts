@@ -26,8 +26,10 @@ export class StdoutGate extends Transform {
 
   release(): void {
     this.#shut = false
-    this.#resume?.()
+    // Letting this chunk go may bring the next one, and that may be held back in turn.
+    const resume = this.#resume
     this.#resume = null
+    resume?.()
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {

@@ -1,0 +1,255 @@
+// The SDK's messages of a turn, as recorded from the real CLI by test/fixtures/record.ts, and what becomes of them. The
+// expected events lie beside the recordings; what matters most about each of them is said here once more, by hand.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk'
+import { endOfRun, TurnTranslator } from '../../src/agent/from-sdk.ts'
+import { OrderChecker, type RunEnd, type RunEvent } from '../../src/core/events.ts'
+import { AppError, type ErrorCode } from '../../src/errors.ts'
+import { readings, readLines, replay } from '../fixtures/record.ts'
+
+const sessionId = '22222222-2222-4222-8222-222222222222'
+
+const textsOf = (events: readonly RunEvent[]) =>
+  events.map((event) => (event.type === 'text-delta' ? event.text : '')).join('')
+
+/** The kinds of events in order, each row of deltas as one. */
+function shapeOf(events: readonly RunEvent[]): string {
+  const types = events.map((event) => event.type)
+  return types.filter((type, at) => !(type.endsWith('-delta') && type === types[at - 1])).join(' ')
+}
+
+const block = (kind: string) => `${kind}-start ${kind}-delta ${kind}-end`
+const shape = (...parts: string[]) => ['run-start', ...parts, 'run-end'].join(' ')
+const [text, thinking, tool] = ['text', 'thinking', 'tool'].map(block) as [string, string, string]
+const result = 'tool-result'
+
+type Facts = {
+  shape: string
+
+  code?: ErrorCode
+  result?: string
+  stopReason: string | null
+  said?: string
+}
+
+const expected: Record<string, Facts> = {
+  text: { shape: shape(text), result: 'Hello from the model.', stopReason: 'end_turn' },
+  thinking: { shape: shape(thinking, text), result: 'After some thought.', stopReason: 'end_turn' },
+  'tool-loop': {
+    shape: shape(text, tool, result, tool, tool, result, result, text),
+    result: 'It is there.',
+    said: 'I look.It is there.',
+    stopReason: 'end_turn',
+  },
+  'denied-tool': { shape: shape(tool, result, text), result: 'I may not.', stopReason: 'end_turn' },
+  'api-error': { shape: shape(), code: 'model_not_found', stopReason: 'stop_sequence' },
+  'rate-limit': { shape: shape(), code: 'rate_limited', stopReason: 'stop_sequence' },
+  'retry-then-success': { shape: shape('retry', text), result: 'At last.', stopReason: 'end_turn' },
+  'cut-then-success': { shape: shape(text), code: 'claude_failed', stopReason: null, said: 'one two th' },
+  'cut-then-success.whole': {
+    shape: shape(text, 'retry', text),
+    result: 'Whole again.',
+    said: 'one two thWhole again.',
+    stopReason: 'end_turn',
+  },
+  'cut-every-time': { shape: shape(text), code: 'claude_failed', stopReason: null, said: 'one two th' },
+  'cut-every-time.whole': {
+    shape: shape(text, 'retry', text, 'retry', text),
+    code: 'claude_failed',
+    stopReason: 'stop_sequence',
+    said: 'one two th'.repeat(3),
+  },
+  'error-in-stream': { shape: shape(text), code: 'overloaded', stopReason: 'stop_sequence', said: 'one two th' },
+  'error-in-stream.whole': { shape: shape(text), code: 'overloaded', stopReason: 'stop_sequence', said: 'one two th' },
+  'output-limit-continued': {
+    shape: shape(text, text),
+    result: 'The first part, the second part.',
+    stopReason: 'end_turn',
+  },
+  'output-limit-for-good': {
+    shape: shape(text, text, text, text),
+    result: 'part 1 part 2 part 3 part 4 ',
+    stopReason: 'max_tokens',
+  },
+  'structured-output': {
+    shape: shape(tool, result),
+    result: '{"city":"Bern","people":134000}',
+    said: '',
+    stopReason: 'tool_use',
+  },
+  'structured-output-missing': {
+    shape: shape(text, text),
+    code: 'claude_failed',
+    said: 'Just words.Just words.',
+    stopReason: 'end_turn',
+  },
+  subagent: { shape: shape(tool, result, text), result: 'It told me.', stopReason: 'end_turn' },
+  refusal: { shape: shape(text, text), code: 'invalid_request', stopReason: 'refusal', said: 'I must not.I must not.' },
+  'turns-used-up': { shape: shape(tool, result), code: 'claude_failed', stopReason: 'tool_use' },
+}
+
+test('each reading of a recording is accounted for', () => {
+  assert.deepEqual(readings.map(({ name }) => name).sort(), Object.keys(expected).sort())
+})
+
+for (const reading of readings) {
+  const facts = expected[reading.name]
+  test(`${reading.name}: the recorded messages become the expected events`, () => {
+    const events = replay(reading, readLines<SDKMessage>(reading.recording))
+    const checker = new OrderChecker()
+    for (const event of events) checker.accept(event)
+    checker.finish()
+    assert.ok(facts)
+    assert.equal(shapeOf(events), facts.shape)
+    const end = events.at(-1)
+    assert.ok(end?.type === 'run-end')
+    assert.equal(end.outcome, facts.code === undefined ? 'succeeded' : 'failed')
+    assert.equal(end.error?.code, facts.code)
+    assert.equal(end.stopReason, facts.stopReason)
+    if (facts.result !== undefined) assert.equal(end.result, facts.result)
+    assert.equal(textsOf(events), facts.said ?? facts.result ?? '')
+    assert.equal(end.sessionId, sessionId)
+    assert.deepEqual(JSON.parse(JSON.stringify(events)), readLines(`${reading.name}.expected`))
+  })
+}
+
+const messagesOf = (name: string) => readLines<SDKMessage>(name)
+const contextOf = (more: Partial<TurnTranslator['context']> = {}) => ({
+  runId: 'run_1',
+  sessionId,
+  live: true,
+  wantsSchema: false,
+  nowMs: () => 1_000_000,
+  ...more,
+})
+
+function translate(messages: readonly SDKMessage[], translator = new TurnTranslator(contextOf())): RunEvent[] {
+  return messages.flatMap((message) => translator.accept(message))
+}
+
+test('the output of a schema is given as an object', () => {
+  const end = replay({ name: 'x', recording: 'x', live: true, wantsSchema: true }, messagesOf('structured-output')).at(
+    -1,
+  )
+  assert.ok(end?.type === 'run-end')
+  assert.deepEqual(end.structuredOutput, { city: 'Bern', people: 134_000 })
+})
+
+test('a refused call is told in the end', () => {
+  const end = translate(messagesOf('denied-tool')).at(-1)
+  assert.ok(end?.type === 'run-end')
+  assert.deepEqual(
+    end.permissionDenials.map(({ toolName, input }) => ({ toolName, input })),
+    [{ toolName: 'Bash', input: { command: 'touch made', description: 'Make' } }],
+  )
+})
+
+test('what a subagent says and does is not part of the answer', () => {
+  const messages = messagesOf('subagent')
+  const below = messages.filter((message) => 'parent_tool_use_id' in message && message.parent_tool_use_id !== null)
+  assert.ok(below.length > 2, 'the recording holds messages of a subagent')
+  assert.deepEqual(translate(below), [])
+  assert.doesNotMatch(JSON.stringify(translate(messages)), /The subagent looks/)
+})
+
+test('it is known when a tool is at work', () => {
+  const translator = new TurnTranslator(contextOf())
+  const seen = messagesOf('tool-loop').map((message) => {
+    translator.accept(message)
+    return translator.toolIsRunning
+  })
+  const changes = seen.filter((isRunning, at) => isRunning !== (seen[at - 1] ?? false))
+  assert.deepEqual(changes, [true, false, true, false])
+})
+
+test('an answer that did not come as a stream is told whole', () => {
+  const messages = messagesOf('tool-loop').filter((message) => message.type !== 'stream_event')
+  const events = translate(messages)
+  assert.equal(shapeOf(events), expected['tool-loop']?.shape)
+  assert.equal(textsOf(events), 'I look.It is there.')
+})
+
+test('an answer that is only in the result is told', () => {
+  const messages = messagesOf('text').filter(
+    (message) => message.type !== 'stream_event' && message.type !== 'assistant',
+  )
+  assert.equal(shapeOf(translate(messages)), shape(text))
+  assert.equal(textsOf(translate(messages)), 'Hello from the model.')
+})
+
+test('a stream that is cut off at any point is in order once it is ended', () => {
+  for (const { recording } of readings) {
+    const messages = messagesOf(recording)
+    const start = messages.findIndex((message) => message.type === 'system' && message.subtype === 'init')
+    for (let length = start + 1; length < messages.length; length++) {
+      const translator = new TurnTranslator(contextOf({ live: false }))
+      const events = translate(messages.slice(0, length), translator)
+      const checker = new OrderChecker()
+      for (const event of [...events, translator.endWithout(new AppError('cancelled', 'Enough.'))])
+        checker.accept(event)
+      checker.finish()
+    }
+  }
+})
+
+test('a turn on a live process, which says anew how it is set up, begins once', () => {
+  const messages = messagesOf('text')
+  const init = messages.find((message) => message.type === 'system' && message.subtype === 'init')
+  assert.ok(init)
+  assert.equal(shapeOf(translate([init, ...messages])), shape(text))
+})
+
+test('kinds of messages that this version does not know are passed over', () => {
+  const strangers = [{ type: 'invented' }, { type: 'system', subtype: 'invented' }] as unknown as SDKMessage[]
+  assert.deepEqual(translate(strangers), [])
+})
+
+function retryAfter(delayMs: number): SDKMessage {
+  const fields = { attempt: 1, max_retries: 2, retry_delay_ms: delayMs, error_status: 429, error: 'rate_limit' }
+  return { type: 'system', subtype: 'api_retry', ...fields } as unknown as SDKMessage
+}
+
+test('a wait of the CLI that is too long breaks the turn, and says for how long', () => {
+  const short = new TurnTranslator(contextOf())
+  translate([retryAfter(10_000)], short)
+  assert.equal(short.broken, null)
+  const long = new TurnTranslator(contextOf())
+  translate([retryAfter(10_001)], long)
+  assert.equal(long.broken?.code, 'rate_limited')
+  assert.equal(long.broken?.details.retryAfterS, 11)
+})
+
+test("the end of a subscription's limit is told as a wait", () => {
+  const translator = new TurnTranslator(contextOf())
+  const notice = { type: 'rate_limit_event', rate_limit_info: { status: 'rejected', resetsAt: 1100 } }
+  const events = translate([notice as unknown as SDKMessage, ...messagesOf('rate-limit')], translator)
+  const end = events.at(-1)
+  assert.ok(end?.type === 'run-end')
+  assert.equal(end.error?.details.retryAfterS, 100)
+})
+
+test('what was said is kept for a conversation file, without what the CLI made up', () => {
+  const roles = (name: string) => {
+    const translator = new TurnTranslator(contextOf())
+    translate(messagesOf(name), translator)
+    return translator.messages.map((message) => message.role).join(' ')
+  }
+  assert.equal(roles('text'), 'assistant')
+  assert.equal(roles('structured-output'), 'assistant user')
+  assert.equal(roles('api-error'), '')
+  assert.equal(roles('output-limit-continued'), 'assistant assistant')
+})
+
+const ends: [error: AppError | null, outcome: RunEnd['outcome']][] = [
+  [null, 'succeeded'],
+  [new AppError('cancelled', 'x'), 'cancelled'],
+  [new AppError('timeout', 'x'), 'failed'],
+]
+for (const [error, outcome] of ends) {
+  test(`a run of which nothing is known but ${error?.code ?? 'that it went well'} has ${outcome}`, () => {
+    const end = endOfRun({ sessionId, model: 'm' }, error)
+    assert.equal(end.outcome, outcome)
+    assert.equal(end.error?.code, error?.code)
+  })
+}
