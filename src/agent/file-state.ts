@@ -11,3 +11,36 @@ export function fileState(path: string): string {
     return '-'
   }
 }
+
+/** How many files' findings are kept before all are forgotten. */
+const rememberedMax = 2000
+
+/** What was found in files, kept for as long as each is the same. */
+export class Remembering<T> {
+  readonly #read: (path: string) => T
+  readonly #known = new Map<string, { state: string; found: T | null }>()
+
+  constructor(read: (path: string) => T) {
+    this.#read = read
+  }
+
+  /** Null where the file is missing or cannot be read. */
+  of(path: string): T | null {
+    const state = fileState(path)
+    if (state === '-') return null
+    const known = this.#known.get(path)
+    if (known?.state === state) return known.found
+    if (this.#known.size >= rememberedMax) this.#known.clear()
+    const found = this.#tryReading(path)
+    this.#known.set(path, { state, found })
+    return found
+  }
+
+  #tryReading(path: string): T | null {
+    try {
+      return this.#read(path)
+    } catch {
+      return null
+    }
+  }
+}

@@ -117,6 +117,7 @@ export class TurnTranslator {
     switch (event.type) {
       case 'message_start':
         this.#streamed.add(event.message.id)
+        this.#model = event.message.model
         this.#isComplete = false
         this.#text = ''
         return this.#closeBlocks()
@@ -148,6 +149,10 @@ export class TurnTranslator {
   }
 
   #noteStop(reason: string | null): void {
+    // The CLI asks once more after a refusal; what was told of the refused answer would stand before the next one.
+    if (reason === 'refusal' && this.#toldText && this.context.live) {
+      this.broken ??= new AppError('invalid_request', "The model's safeguards stopped its answer.", { reason })
+    }
     this.#hitOutputLimit = reason === 'max_tokens' || reason === 'model_context_window_exceeded'
     this.#earlierText = this.#hitOutputLimit ? this.#earlierText + this.#text : this.#earlierText
   }

@@ -75,6 +75,8 @@ export class Pool implements Agent {
   readonly #housekeeping: NodeJS.Timeout
   /** Runs that were let in and have no process yet, from the first look at their request on. */
   #admitted = 0
+  /** The process on which abilities are being tried: a spare as soon as that is over. */
+  #tried: Worker | null = null
   #nextStartAt = 0
   #sparesAfter = 0
   #startTimer: NodeJS.Timeout | null = null
@@ -84,7 +86,7 @@ export class Pool implements Agent {
     this.#limits = limits
     this.#context = context
     this.#folders = new SessionFolders(context.configDir)
-    this.#housekeeping = setInterval(() => this.#dispatch(), Math.min(limits.keepAliveMs, 5000)).unref()
+    this.#housekeeping = setInterval(() => this.#dispatch(), Math.min(Math.max(limits.keepAliveMs, 250), 5000)).unref()
   }
 
   stats(): AgentStats {
@@ -186,7 +188,7 @@ export class Pool implements Agent {
   async #describe(request: RunRequest): Promise<Wanted> {
     const [claude] = await Promise.all([this.#context.claude(), loadSdk()])
     const cwd = request.options.cwd ?? (await this.#folderOf(request))
-    const { fingerprint, hasHooks } = readSettingsState(this.#context.configDir, cwd)
+    const { fingerprint, hasHooks } = readSettingsState(this.#context.environment, cwd)
     const profile = toProfile(request, { cwd, abilities: this.abilities, hasHooks })
     return { request, profile, turn: toTurn(request), key: profileKey(profile), fingerprint, claude, failedStarts: 0 }
   }
@@ -197,9 +199,14 @@ export class Pool implements Agent {
     return own ?? this.#context.defaultCwd
   }
 
-  #wait(wanted: Wanted, signal: AbortSignal): Promise<Worker> {
+  /** `onGiven` is called at once, before anything else is decided. */
+  #wait(wanted: Wanted, signal: AbortSignal, onGiven?: (worker: Worker) => void): Promise<Worker> {
     const { promise, resolve, reject } = Promise.withResolvers<Worker>()
-    const waiter: Waiter = { ...wanted, resolve, reject }
+    const give = (worker: Worker) => {
+      onGiven?.(worker)
+      resolve(worker)
+    }
+    const waiter: Waiter = { ...wanted, resolve: give, reject }
     const onAbort = () => {
       this.#leave(waiter)
       reject(signal.reason)
@@ -225,10 +232,10 @@ export class Pool implements Agent {
    */
   #dispatch(): void {
     if (this.#closing !== null) return
-    this.#endUnused()
     /** Processes that are on their way, for whoever comes first. */
     const starting = [...this.#workers].filter((worker) => worker.state === 'starting')
     for (const waiter of [...this.#waiting]) this.#serve(waiter, starting)
+    this.#endUnused()
     this.#keepSpares()
   }
 
@@ -333,7 +340,7 @@ export class Pool implements Agent {
 
   /** After a run that may have changed files: spares that have read the old ones are replaced before they are needed. */
   #refreshKinds(cwd: string): void {
-    const { fingerprint } = readSettingsState(this.#context.configDir, cwd)
+    const { fingerprint } = readSettingsState(this.#context.environment, cwd)
     if (this.#kinds.refresh(cwd, fingerprint)) this.#dispatch()
   }
 
@@ -354,7 +361,8 @@ export class Pool implements Agent {
     if (this.#waiting.length > 0 || this.#limits.warm === 0) return
     const wanted = new Set<Worker>()
     for (const [key, kind] of this.#kinds.byRecency()) {
-      const spares = [...this.#workers].filter((worker) => isSpare(worker, key, kind.fingerprint))
+      const isOne = (worker: Worker) => isSpare(worker, key, kind.fingerprint) || worker === this.#tried
+      const spares = [...this.#workers].filter((worker) => worker.key === key && isOne(worker))
       for (const spare of spares.slice(0, this.#limits.warm)) wanted.add(spare)
       if (spares.length >= this.#limits.warm) continue
       if (this.#workers.size < this.#limits.maxProcesses) return this.#start(kind, birthOfSpare(), null)
@@ -377,12 +385,15 @@ export class Pool implements Agent {
     if (this.#limits.warm === 0) return
     for (const request of common) this.#kinds.note(await this.#describe(request))
     this.#dispatch()
-    const worker = await this.#wait(await this.#describe(reusable), AbortSignal.timeout(60_000))
+    const worker = await this.#wait(await this.#describe(reusable), AbortSignal.timeout(60_000), (given) => {
+      this.#tried = given
+    })
     try {
       this.abilities.recycle = await worker.knowsRewind().catch(() => false)
       this.abilities.promptSwitch = await worker.canSwitchPrompt()
       this.isChecked = true
     } finally {
+      this.#tried = null
       this.#giveBack(worker)
     }
   }

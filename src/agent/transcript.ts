@@ -10,7 +10,10 @@ import { createInterface } from 'node:readline'
 /** Folder names longer than this are cut; the CLI finds a conversation under any folder. */
 const folderNameMax = 200
 
-const folderName = (cwd: string) => cwd.replaceAll(/[^A-Za-z0-9]/g, '-').slice(0, folderNameMax)
+/** Where the CLI keeps what belongs to a folder. */
+export function projectFolder(configDir: string, cwd: string): string {
+  return join(configDir, 'projects', cwd.replaceAll(/[^A-Za-z0-9]/g, '-').slice(0, folderNameMax))
+}
 
 export type TranscriptFacts = { file: string; cwd: string | null }
 
@@ -68,7 +71,7 @@ export class TranscriptWriter {
 
   constructor(options: { configDir: string; cwd: string; sessionId: string; version: string }) {
     this.sessionId = options.sessionId
-    this.#folder = join(options.configDir, 'projects', folderName(options.cwd))
+    this.#folder = projectFolder(options.configDir, options.cwd)
     this.#cwd = options.cwd
     this.#version = options.version
   }

@@ -142,6 +142,7 @@ export class Worker {
       const facts = await Promise.race([this.#query.initializationResult().catch(() => died), tooLate, died])
       if (this.#promptSwitch !== null) this.#baseModel = this.#model = await this.#appliedModel()
       if (this.state === 'starting') this.state = 'idle'
+      this.lastUsedAt = performance.now()
       return facts
     } catch (fault) {
       void this.close()
@@ -410,7 +411,8 @@ function note(told: Told, event: RunEvent): void {
 }
 
 function silent(limitMs: number): AppError {
-  return new AppError('timeout', `Request timed out: no sign of life from Claude for ${Math.round(limitMs / 1000)} s`)
+  const reason = `no sign of life from Claude for ${Math.round(limitMs / 1000)} s`
+  return new AppError('timeout', 'Request timed out', { reason })
 }
 
 function toUserMessage(turn: Turn): SDKUserMessage {

@@ -55,9 +55,16 @@ export type RunEvent =
   | { type: 'retry'; attempt: number; delayMs: number; upstreamStatus: number | null }
   | RunEnd
 
+const contentTypes: ReadonlySet<RunEvent['type']> = new Set([
+  'text-delta',
+  'thinking-delta',
+  'tool-start',
+  'tool-result',
+])
+
 /** Whether the event shows the caller something that cannot be taken back: words, thoughts or a tool's work. */
 export function isContent(event: RunEvent): boolean {
-  return event.type !== 'run-start' && event.type !== 'run-end' && event.type !== 'retry'
+  return contentTypes.has(event.type)
 }
 
 const kindOf = (type: RunEvent['type']) => type.slice(0, type.indexOf('-'))

@@ -150,7 +150,6 @@ test('the version is asked once, and again when the file has changed', onPosix, 
 
 test('the version of one that was searched for is asked once, too', {
   ...onPosix,
-  todo: 'it is asked twice',
 }, async (t) => {
   const scene = setUp(t)
   makeClaude(scene, 'two')

@@ -85,7 +85,7 @@ const expected: Record<string, Facts> = {
     stopReason: 'end_turn',
   },
   subagent: { shape: shape(tool, result, text), result: 'It told me.', stopReason: 'end_turn' },
-  refusal: { shape: shape(text, text), code: 'invalid_request', stopReason: 'refusal', said: 'I must not.I must not.' },
+  refusal: { shape: shape(text), code: 'invalid_request', stopReason: null, said: 'I must not.' },
   'turns-used-up': { shape: shape(tool, result), code: 'claude_failed', stopReason: 'tool_use' },
 }
 

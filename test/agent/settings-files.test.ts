@@ -14,7 +14,7 @@ function setUp(t: TestContext): {
 } {
   const folders = makeFolders(t)
   mkdirSync(folders.configDir)
-  return { folders, state: async () => readSettingsState(folders.configDir, folders.cwd) }
+  return { folders, state: async () => readSettingsState({ HOME: folders.home }, folders.cwd) }
 }
 
 function write(file: string, text: string): void {
@@ -55,7 +55,7 @@ for (const [side, name] of watched) {
 }
 
 const folderNames: [side: Side, name: string][] = [
-  ...(['agents', 'skills', 'commands', 'rules', 'plugins'] as const).map((name): [Side, string] => ['configDir', name]),
+  ...(['agents', 'skills', 'commands', 'rules'] as const).map((name): [Side, string] => ['configDir', name]),
   ...(['agents', 'skills', 'commands', 'rules'] as const).map((name): [Side, string] => ['cwd', `.claude/${name}`]),
 ]
 for (const [side, name] of folderNames) {
@@ -70,6 +70,13 @@ for (const [side, name] of folderNames) {
   })
 }
 
+test('a CLAUDE.md that changes in a folder above is noticed', async (t) => {
+  const { folders, state } = setUp(t)
+  const before = await state()
+  write(join(dirname(folders.cwd), 'CLAUDE.md'), 'x')
+  assert.notEqual((await state()).fingerprint, before.fingerprint)
+})
+
 test('what nobody has changed stays equal, and so does what the CLI itself writes all the time', async (t) => {
   const { folders, state } = setUp(t)
   write(join(folders.configDir, 'settings.json'), '{}')
@@ -82,7 +89,7 @@ test('what nobody has changed stays equal, and so does what the CLI itself write
 })
 
 test('folders that are not there are no fault', () => {
-  assert.equal(readSettingsState('/nowhere/at/all', '/nowhere/else').hasHooks, false)
+  assert.equal(readSettingsState({ HOME: '/nowhere/at/all' }, '/nowhere/else').hasHooks, false)
 })
 
 const settings: [text: string, expected: boolean][] = [

@@ -167,21 +167,21 @@ for (const how of ['chat', 'stream'] as const) {
   const refusal = { text: 'I will not', tokens: 3, stop_reason: 'refusal' }
 
   test(`a refusal is an error and no answer, ${how}`, async () => {
-    upstream.enqueue(refusal, refusal)
+    // The CLI asks once more, unless words of the refused answer were told already.
+    upstream.enqueue(...(how === 'stream' ? [refusal] : [refusal, refusal]))
     const told = await ask(server, how, { prompt: 'refuse' })
     assert.equal(endOf(told).code, 'invalid_request')
     assert.match(String(endOf(told).error), /safeguards/)
     assert.doesNotMatch(textOf(told.events), /API Error|safeguards/)
     assert.equal('result' in endOf(told), false)
   })
-
-  test(`a refusal that the model takes back is an answer, ${how}`, async () => {
-    upstream.enqueue(refusal, { text: 'well then', tokens: 2 })
-    const told = await ask(server, how, { prompt: 'refuse' })
-    assert.equal(endOf(told).result, 'well then')
-    if (how === 'stream') assert.ok(textOf(told.events).endsWith('well then'))
-  })
 }
+
+test('a refusal that the model takes back is an answer', async () => {
+  upstream.enqueue({ text: 'I will not', tokens: 3, stop_reason: 'refusal' }, { text: 'well then', tokens: 2 })
+  const told = await ask(server, 'chat', { prompt: 'refuse' })
+  assert.equal(endOf(told).result, 'well then')
+})
 
 const broken = [
   ['a connection that breaks', { cut: 3 }],

@@ -341,13 +341,11 @@ test('a command that a cancelled run has left behind is ended with its process a
   await goesOnAndEndsClean(server)
 })
 
-const notSwept = 'only an exit by SIGKILL or with a code above 128 makes the server look for commands that were left'
-
 for (const [signal, options] of [
   ['SIGKILL', {}],
   ['SIGTERM', {}],
-  ['SIGSEGV', { todo: notSwept }],
-  ['SIGABRT', { todo: notSwept }],
+  ['SIGSEGV', {}],
+  ['SIGABRT', {}],
 ] as const) {
   test(`a command does not outlive a CLI that ends by ${signal}`, options, async (t) => {
     const server = await startFaulty(t, 'orphan-maker')
@@ -362,7 +360,7 @@ for (const [signal, options] of [
   })
 }
 
-test('a command does not outlive a CLI that ends by an exception of its own', { todo: notSwept }, async (t) => {
+test('a command does not outlive a CLI that ends by an exception of its own', async (t) => {
   const folders = makeFolders(t)
   const crasher = join(folders.root, 'crasher.mjs')
   const lines = [
@@ -388,9 +386,7 @@ test('a command does not outlive a CLI that ends by an exception of its own', { 
   await goesOnAndEndsClean(server)
 })
 
-test('a command does not outlive the server', {
-  todo: 'close() does not wait for the last commands to be ended',
-}, async (t) => {
+test('a command does not outlive the server', async (t) => {
   const server = await startFaulty(t, 'orphan-maker')
   const { child, rest } = await startOrphan(server, AbortSignal.timeout(20_000))
   killAfter(t, child)
@@ -400,7 +396,7 @@ test('a command does not outlive the server', {
   assert.deepEqual(await leftOver(), [])
 })
 
-test('a server whose data folder was taken away goes on', { todo: 'an unhandled rejection ends it' }, async (t) => {
+test('a server whose data folder was taken away goes on', async (t) => {
   const server = await startFaulty(t, 'well-behaved')
   rmSync(server.folders.dataDir, { recursive: true })
   assert.equal((await chat(server, { prompt: 'x' })).result, goodText)

@@ -94,6 +94,8 @@ export async function startTestServer(
   t.after(async () => {
     await running.close(0)
     if (options.upstream === undefined) await upstream.close()
+    // Once more, as processes may write until the very end.
+    if (options.folders === undefined) await rm(folders.root, { recursive: true, force: true, maxRetries: 5 })
   })
   return Object.assign(running, { upstream, folders, logLines })
 }
