@@ -2,7 +2,6 @@
 // What happens inside a process is the worker's business (worker.ts); which processes can stand in for each other is
 // decided by profiles (profile.ts).
 import { randomUUID } from 'node:crypto'
-import type { SDKControlInitializeResponse } from '@anthropic-ai/claude-agent-sdk'
 import type { Agent, AgentStats, RunRequest } from '../core/agent.ts'
 import type { RunEvent } from '../core/events.ts'
 import { AppError, shuttingDown, toAppError } from '../errors.ts'
@@ -45,8 +44,6 @@ export type PoolContext = Omit<WorkerContext, 'claude'> & {
   /** The executable to start now; throws an AppError where there is none. */
   claude: () => Promise<WorkerContext['claude']>
   defaultCwd: string
-  /** Called with what each new process says of models, account and abilities. */
-  onStarted?: (facts: SDKControlInitializeResponse) => void
 }
 
 /** A run that waits for a process. */
@@ -285,17 +282,15 @@ export class Pool implements Agent {
     this.#nextStartAt = now + this.#limits.startSpacingMs
     const worker = new Worker(profile, birth, fingerprint, { ...this.#context, claude })
     this.#workers.add(worker)
-    void worker.gone.then(() => {
+    const started = worker.ready.then(
+      () => this.#dispatch(),
+      (fault) => this.#onFailedStart(fault, worker.key, waiter),
+    )
+    // Only when it is known that the start has failed: whoever waits would get one more process otherwise.
+    void Promise.all([worker.gone, started]).then(() => {
       this.#workers.delete(worker)
       this.#dispatch()
     })
-    worker.ready.then(
-      (facts) => {
-        this.#context.onStarted?.(facts)
-        this.#dispatch()
-      },
-      (fault) => this.#onFailedStart(fault, worker.key, waiter),
-    )
   }
 
   #dispatchAt(time: number): void {

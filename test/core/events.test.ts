@@ -113,7 +113,7 @@ for (const [what, events] of [
 }
 
 test('words, thoughts and tools are content; the frame around them and retries are not', () => {
-  for (const event of [...thinking, ...tool, toolResult, ...textBlock(0, ['a'])])
-    assert.equal(isContent(event), true, event.type)
+  const shown = [...thinking, ...tool, toolResult, ...textBlock(0, ['a'])].filter(isContent).map(({ type }) => type)
+  assert.deepEqual(shown, ['thinking-delta', 'tool-start', 'tool-result', 'text-delta'])
   for (const event of [start, retry, runEnd(), failed]) assert.equal(isContent(event), false, event.type)
 })
