@@ -11,7 +11,7 @@ import { Pool, type PoolLimits, poolDefaults } from './agent/pool.ts'
 import { ownIdentity, ProcessRecords } from './agent/process-records.ts'
 import { type WorkerLimits, workerLimits } from './agent/worker.ts'
 import { type Config, processEnvironment } from './config.ts'
-import type { RunOptions, RunRequest } from './core/agent.ts'
+import { noOptions, type RunOptions, type RunRequest } from './core/agent.ts'
 import { createRuns, type RunsDependencies } from './core/runs.ts'
 import type { Upstream } from './demo/upstream.ts'
 import { type App, createApp, type ServerFactory } from './http/app.ts'
@@ -47,12 +47,6 @@ export type ServerOptions = {
 }
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string }
-
-const noOptions: RunOptions = {
-  model: null, fallbackModel: null, systemPrompt: null, appendSystemPrompt: null, maxBudgetUsd: null, maxTurns: null,
-  permissionMode: null, allowedTools: null, disallowedTools: null, tools: null, cwd: null, addDirs: null, effort: null,
-  jsonSchema: null, mcpServers: null, agents: null, settingSources: null,
-} // biome-ignore format: seventeen times null
 
 /** A request that is never run: it stands for its kind when spares are started. */
 const exampleRequest = (options: Partial<RunOptions>): RunRequest => ({

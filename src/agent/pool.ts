@@ -15,7 +15,8 @@ import type { Birth } from './sdk-options.ts'
 import { SessionFolders } from './session-folders.ts'
 import { SessionLocks } from './session-locks.ts'
 import { readSettingsState } from './settings-files.ts'
-import { Worker, type WorkerContext, WorkerLost } from './worker.ts'
+import { WorkerLost } from './turn-run.ts'
+import { Worker, type WorkerContext } from './worker.ts'
 
 export type PoolLimits = {
   /** Spare processes kept ready for each kind of request in recent use. */

@@ -35,6 +35,27 @@ export type RunOptions = {
   settingSources: SettingSource[] | null
 }
 
+/** The options of a request that names none. */
+export const noOptions: Readonly<RunOptions> = {
+  model: null,
+  fallbackModel: null,
+  systemPrompt: null,
+  appendSystemPrompt: null,
+  maxBudgetUsd: null,
+  maxTurns: null,
+  permissionMode: null,
+  allowedTools: null,
+  disallowedTools: null,
+  tools: null,
+  cwd: null,
+  addDirs: null,
+  effort: null,
+  jsonSchema: null,
+  mcpServers: null,
+  agents: null,
+  settingSources: null,
+}
+
 /** One prompt and everything needed to answer it. */
 export type RunRequest = {
   runId: string

@@ -3,27 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { canContinue, type Profile, profileKey, type Turn, toProfile, toTurn } from '../../src/agent/profile.ts'
 import { canSwitchTo } from '../../src/agent/prompt-switch.ts'
-import type { RunOptions, RunRequest } from '../../src/core/agent.ts'
-
-const noOptions: RunOptions = {
-  model: null,
-  fallbackModel: null,
-  systemPrompt: null,
-  appendSystemPrompt: null,
-  maxBudgetUsd: null,
-  maxTurns: null,
-  permissionMode: null,
-  allowedTools: null,
-  disallowedTools: null,
-  tools: null,
-  cwd: null,
-  addDirs: null,
-  effort: null,
-  jsonSchema: null,
-  mcpServers: null,
-  agents: null,
-  settingSources: null,
-}
+import { noOptions, type RunOptions, type RunRequest } from '../../src/core/agent.ts'
 
 type Given = {
   session?: RunRequest['session']

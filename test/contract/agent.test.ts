@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { Pool, type PoolLimits, poolDefaults } from '../../src/agent/pool.ts'
 import { ownIdentity, ProcessRecords } from '../../src/agent/process-records.ts'
 import { workerLimits } from '../../src/agent/worker.ts'
-import type { RunOptions, RunRequest } from '../../src/core/agent.ts'
+import { noOptions, type RunOptions, type RunRequest } from '../../src/core/agent.ts'
 import { OrderChecker, type RunEvent } from '../../src/core/events.ts'
 import { AppError } from '../../src/errors.ts'
 import {
@@ -22,26 +22,6 @@ import {
 } from '../helpers/scripted-agent.ts'
 import { fakeCli, makeFolders, testEnvironment } from '../helpers/test-server.ts'
 import { type Behaviour, type MakeSubject, testAgent } from './agent-suite.ts'
-
-const noOptions: RunOptions = {
-  model: null,
-  fallbackModel: null,
-  systemPrompt: null,
-  appendSystemPrompt: null,
-  maxBudgetUsd: null,
-  maxTurns: null,
-  permissionMode: null,
-  allowedTools: null,
-  disallowedTools: null,
-  tools: null,
-  cwd: null,
-  addDirs: null,
-  effort: null,
-  jsonSchema: null,
-  mcpServers: null,
-  agents: null,
-  settingSources: null,
-}
 
 const unknownSession = '00000000-0000-4000-8000-000000000000'
 

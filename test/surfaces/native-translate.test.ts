@@ -1,6 +1,7 @@
 // The native dialect's translation, both ways, as pure functions: fixtures in, fixtures out.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { noOptions } from '../../src/core/agent.ts'
 import type { RunEvent } from '../../src/core/events.ts'
 import { AppError, type ErrorDetails, errorCodes } from '../../src/errors.ts'
 import { ChatEvent, ChatReply, ChatRequest, ErrorBody } from '../../src/surfaces/native/schemas.ts'
@@ -8,12 +9,6 @@ import { toChatEvents, toError, toErrorBody, toReply, toRunRequest } from '../..
 import { failedEnd, model, runEnd, sessionId } from '../helpers/scripted-agent.ts'
 
 const unchecked = { permissionMode: null, cwd: null, addDirs: null }
-
-const noOptions = {
-  ...{ model: null, fallbackModel: null, systemPrompt: null, appendSystemPrompt: null, maxBudgetUsd: null },
-  ...{ maxTurns: null, permissionMode: null, allowedTools: null, disallowedTools: null, tools: null, cwd: null },
-  ...{ addDirs: null, effort: null, jsonSchema: null, mcpServers: null, agents: null, settingSources: null },
-}
 
 test('a prompt alone becomes a new conversation with nothing set', () => {
   for (const live of [true, false]) {

@@ -1,0 +1,193 @@
+// One turn on a live process: the prompt goes in, events come out until the turn's end, its failure, its cancellation, or
+// the loss of the process. The process itself is the worker's (worker.ts).
+import { randomUUID } from 'node:crypto'
+import type { SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
+import type { RunRequest } from '../core/agent.ts'
+import { isContent, type RunEnd, type RunEvent } from '../core/events.ts'
+import { AppError, toAppError } from '../errors.ts'
+import { TurnTranslator } from './from-sdk.ts'
+import type { HeldConversation } from './held-conversation.ts'
+import type { Mailbox } from './mailbox.ts'
+import type { Turn } from './profile.ts'
+import { type SilenceLimits, SilenceWatch } from './silence-watch.ts'
+
+/** The process cannot go on, and nothing of the turn was told yet: another process may take it. */
+export class WorkerLost extends Error {
+  override readonly cause: AppError
+  constructor(cause: AppError) {
+    super(cause.message)
+    this.cause = cause
+  }
+}
+
+/** What a turn needs of its process. */
+export type TurnProcess = {
+  readonly mailbox: Mailbox<SDKMessage>
+  send(message: SDKUserMessage): void
+  interrupt(): void
+  /** Whether it still takes commands. */
+  isUsable(): boolean
+  /** An error about the process: `what` happened, with its exit code and last words. */
+  failure(what: string): AppError
+  close(): Promise<void>
+  onWarning(message: string, facts: Record<string, unknown>): void
+}
+
+/** `interruptMs`: how long an interrupted CLI may take to report, in milliseconds. */
+export type TurnLimits = SilenceLimits & { interruptMs: number }
+
+export type TurnInput = { request: RunRequest; turn: Turn; held: HeldConversation; limits: TurnLimits }
+
+export class TurnRun {
+  readonly #process: TurnProcess
+  readonly #input: TurnInput
+  readonly #message: SDKUserMessage
+  readonly #translator: TurnTranslator
+  #isSent = false
+  #toldStart = false
+  #toldContent = false
+  #toldEnd = false
+
+  constructor(process: TurnProcess, input: TurnInput) {
+    const { request, turn, held } = input
+    this.#process = process
+    this.#input = input
+    this.#message = toUserMessage(turn)
+    this.#translator = new TurnTranslator({
+      runId: request.runId,
+      sessionId: held.sessionId,
+      live: request.live,
+      wantsSchema: request.options.jsonSchema !== null,
+      nowMs: Date.now,
+    })
+  }
+
+  /**
+   * Events as in the contract of `Agent.run`, but for one thing: a process that is lost before anything was told throws
+   * WorkerLost.
+   */
+  async *events(signal: AbortSignal): AsyncGenerator<RunEvent> {
+    const { mailbox } = this.#process
+    const onAbort = () => mailbox.stop(signal.reason)
+    const watch = this.#watchSilence()
+    mailbox.clear()
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      signal.throwIfAborted()
+      yield* this.#converse(watch)
+    } catch (fault) {
+      watch.stop()
+      for (const event of await this.#giveUp(fault)) yield this.#note(event)
+    } finally {
+      watch.stop()
+      signal.removeEventListener('abort', onAbort)
+      if (this.#isSent && !this.#toldEnd) await this.#interrupt()
+    }
+  }
+
+  async *#converse(watch: SilenceWatch): AsyncGenerator<RunEvent> {
+    this.#input.held.noteTurn(this.#message.uuid ?? '')
+    this.#isSent = true
+    this.#process.send(this.#message)
+    while (!this.#toldEnd) {
+      const next = await this.#process.mailbox.take()
+      watch.refresh()
+      if (isOtherResult(next, this.#message)) continue
+      for (const event of this.#translator.accept(next)) {
+        if (event.type === 'run-end') this.#record()
+        yield this.#note(event)
+      }
+      if (this.#translator.broken !== null && !this.#toldEnd) throw this.#translator.broken
+    }
+  }
+
+  #note(event: RunEvent): RunEvent {
+    if (event.type === 'run-start') this.#toldStart = true
+    if (event.type === 'run-end') this.#toldEnd = true
+    if (isContent(event)) this.#toldContent = true
+    return event
+  }
+
+  #watchSilence(): SilenceWatch {
+    const { mailbox } = this.#process
+    return new SilenceWatch({
+      limits: this.#input.limits,
+      isToolRunning: () => this.#translator.toolIsRunning,
+      isReaderSlow: () => mailbox.size > 0,
+      onSilence: (limitMs, isFirst) =>
+        mailbox.stop(isFirst ? new WorkerLost(this.#process.failure('did not react to the prompt')) : silent(limitMs)),
+    })
+  }
+
+  /** After a fault: stops the CLI, and says how the run ends, or that another process may try. */
+  async #giveUp(fault: unknown): Promise<RunEvent[]> {
+    const isLost = fault instanceof WorkerLost || !this.#process.isUsable()
+    const error = fault instanceof WorkerLost ? fault.cause : toAppError(fault)
+    const end = isLost || !this.#isSent ? null : await this.#interrupt()
+    if (isLost) void this.#process.close()
+    if (isLost && !this.#toldContent) throw new WorkerLost(error)
+    if (this.#isSent) this.#record()
+    const { runId, sessionId } = this.#translator.context
+    const { model } = this.#translator
+    const start: RunEvent[] = this.#toldStart ? [] : [{ type: 'run-start', runId, sessionId, model }]
+    const told = this.#translator.endWithout(error)
+    return [...start, { ...(end ?? told), outcome: told.outcome, error: told.error, model }]
+  }
+
+  /**
+   * Interrupts the turn and waits for its result, which tells what it cost. Where none comes, the process is ended: its
+   * state is not known.
+   */
+  async #interrupt(): Promise<RunEnd | null> {
+    const { mailbox } = this.#process
+    if (!this.#process.isUsable()) return null
+    const noResult = () => mailbox.stop(new Error('no result after the interrupt'))
+    const timer = setTimeout(noResult, this.#input.limits.interruptMs)
+    mailbox.resume()
+    try {
+      this.#process.interrupt()
+      for (;;) {
+        const next = await mailbox.take()
+        if (isOtherResult(next, this.#message)) continue
+        const end = this.#translator.accept(next).find((event) => event.type === 'run-end')
+        if (end !== undefined) return end
+      }
+    } catch {
+      void this.#process.close()
+      return null
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #record(): void {
+    const { held, turn } = this.#input
+    try {
+      held.record(turn, this.#translator.messages.splice(0))
+    } catch (fault) {
+      const facts = { sessionId: held.sessionId, reason: String(fault) }
+      this.#process.onWarning('a conversation could not be written to disk', facts)
+    }
+  }
+}
+
+function silent(limitMs: number): AppError {
+  const reason = `no sign of life from Claude for ${Math.round(limitMs / 1000)} s`
+  return new AppError('timeout', 'Request timed out', { reason })
+}
+
+function toUserMessage(turn: Turn): SDKUserMessage {
+  return {
+    type: 'user',
+    message: { role: 'user', content: turn.prompt as Extract<SDKUserMessage['message']['content'], unknown[]> },
+    parent_tool_use_id: null,
+    uuid: randomUUID(),
+    // The text is what a program sent, not what a person typed: no slash commands, no file mentions.
+    client_composed: true,
+  }
+}
+
+/** A result that belongs to something else than this turn, such as a task that went on in the background. */
+function isOtherResult(message: SDKMessage, sent: SDKUserMessage): boolean {
+  return message.type === 'result' && message.user_message_uuid !== undefined && message.user_message_uuid !== sent.uuid
+}
