@@ -27,6 +27,11 @@ export class ConfigError extends Error {
   readonly value: unknown
   readonly where: string
   readonly accepted: string
+  /**
+   * Whether what was typed is at fault: not for what the environment or a file brings, nor for an address that this server
+   * refuses to listen on.
+   */
+  readonly isWrongUsage: boolean
 
   constructor(refused: { key: string; value: unknown; where: string; accepted: string }) {
     const from = refused.where.replace(/ (flag|environment variable)$/, '')
@@ -36,6 +41,7 @@ export class ConfigError extends Error {
     this.value = refused.value
     this.where = refused.where
     this.accepted = refused.accepted
+    this.isWrongUsage = refused.where.endsWith(' flag') && refused.key !== '--host'
   }
 }
 

@@ -88,8 +88,6 @@ const wrong: [words: string[], firstLine: RegExp][] = [
   [['serve', 'frobnicate', 'more'], /too many arguments/],
   [['--port'], /'--port <port>' argument missing$/],
   [['--port', 'abc'], /--port: "abc" \(from --port\) is not accepted; give an integer from 0 to 65535$/],
-  [['--host', '0.0.0.0'], /a wide bind needs at least one API key, and this version has no keys yet/],
-  [['--host', ''], /a wide bind needs at least one API key/],
   [['--config', 'nope.json'], /--config: "nope.json" .* give the path of an existing JSON file$/],
   [['--json'], /--json needs --print-config$/],
 ]
@@ -104,16 +102,24 @@ for (const [words, firstLine] of wrong) {
   })
 }
 
-test('a bad value of the environment or of a file is exit 2 and names its place', async (t) => {
+for (const host of ['0.0.0.0', '::', '', '192.168.1.5']) {
+  test(`--host ${JSON.stringify(host)} is refused with exit 1, and says what it would need`, async (t) => {
+    const { code, stderr } = await run(t, ['--host', host])
+    assert.equal(code, 1)
+    assert.match(stderr, /a wide bind needs at least one API key, and this version has no keys yet/)
+  })
+}
+
+test('a bad value of the environment or of a file is exit 1 and names its place', async (t) => {
   const inEnvironment = await run(t, [], { environment: { CLAUDE_SERVE_WARM: 'lots' } })
-  assert.equal(inEnvironment.code, 2)
+  assert.equal(inEnvironment.code, 1)
   assert.match(inEnvironment.stderr, /--warm: "lots" \(from CLAUDE_SERVE_WARM\)/)
 
   const home = makeHome(t)
   const file = path.join(home, 'mine.json')
   writeFileSync(file, '{"prot": 5}')
   const inFile = await run(t, ['--config', file], { home })
-  assert.equal(inFile.code, 2)
+  assert.equal(inFile.code, 1)
   assert.ok(
     inFile.stderr.includes(`prot: 5 (from file ${file}) is not accepted; there is no such key, did you mean port?`),
   )

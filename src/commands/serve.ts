@@ -24,8 +24,8 @@ export async function serve(flags: Record<string, unknown>, version: string): Pr
     await runServer(loaded.config, environment, version)
     return 0
   } catch (error) {
-    if (error instanceof ConfigError) return refuseUsage(error.message)
-    return complain(startFailure(error), 1)
+    if (error instanceof ConfigError && error.isWrongUsage) return refuseUsage(error.message)
+    return complain(error instanceof ConfigError ? error.message : startFailure(error), 1)
   }
 }
 
