@@ -55,6 +55,14 @@ const exampleRequest = (options: Partial<RunOptions>): RunRequest => ({
   session: { kind: 'new' },
   options: { ...noOptions, ...options },
   live: true,
+  plain: null,
+})
+
+/** The same for plain models. */
+const plainExample = (): RunRequest => ({
+  ...exampleRequest({ systemPrompt: 'You answer briefly.' }),
+  session: { kind: 'history', messages: [] },
+  plain: { tools: [], maxOutputTokens: null, stopSequences: [] },
 })
 
 /** What of the demo's upstream and folder the CLI must see instead of the operator's login. */
@@ -122,6 +130,7 @@ async function createPool(
     records,
     limits: { ...workerLimits, ...options.workerLimits },
     defaultCwd: await realpath(config.defaultCwd),
+    scratchDir: records.scratchDir,
     onWarning: (message, facts) => log.warn(facts, message),
   })
 }
@@ -131,7 +140,7 @@ async function prepare(pool: Pool, records: ProcessRecords, log: Logger): Promis
   try {
     const left = await records.sweep()
     if (left > 0) log.warn({ processes: left }, 'ended processes that a former server had left')
-    await pool.warmUp([exampleRequest({})], exampleRequest({ tools: [], systemPrompt: 'You answer briefly.' }))
+    await pool.warmUp([exampleRequest({})], plainExample())
     if (pool.isChecked) log.info(pool.abilities, 'checked what the CLI can do')
   } catch (fault) {
     log.warn({ reason: String(fault) }, 'could not start processes ahead of the first request')

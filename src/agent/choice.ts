@@ -19,7 +19,7 @@ export type Wish = { key: string; fingerprint: string; request: RunRequest }
 
 /** What a process for the request is born with, where none is there. */
 export function birthFor({ session }: RunRequest): Birth {
-  if (session.kind === 'new') return birthOfSpare()
+  if (session.kind === 'new' || session.kind === 'history') return birthOfSpare()
   if (session.kind === 'continue') return { kind: 'resume', sessionId: session.sessionId }
   return { kind: 'fork', from: session.sessionId, sessionId: randomUUID() }
 }
@@ -27,7 +27,7 @@ export function birthFor({ session }: RunRequest): Birth {
 export const birthOfSpare = (): Birth => ({ kind: 'new', sessionId: randomUUID() })
 
 function isBirthFor(birth: Birth, { session }: RunRequest): boolean {
-  if (birth.kind === 'new') return session.kind === 'new'
+  if (birth.kind === 'new') return session.kind === 'new' || session.kind === 'history'
   if (birth.kind === 'resume') return session.kind === 'continue' && session.sessionId === birth.sessionId
   return session.kind === 'fork' && session.sessionId === birth.from
 }

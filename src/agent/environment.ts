@@ -49,8 +49,11 @@ const fixed: Record<string, string> = {
   CLAUDE_AGENT_SDK_CLIENT_APP: 'claude-serve',
 }
 
-/** The environment of CLI processes, made from the server's own; `marker` names the process, see process-tree.ts. */
-export function childEnvironment(server: Environment, marker?: string): Record<string, string> {
+/** The environment of CLI processes: what of the server's own is on the list, what is fixed, and what one process needs. */
+export function childEnvironment(
+  server: Environment,
+  more: Readonly<Record<string, string>> = {},
+): Record<string, string> {
   const child: Record<string, string> = {}
   for (const [name, value] of Object.entries(server)) {
     if (value === undefined) continue
@@ -58,7 +61,7 @@ export function childEnvironment(server: Environment, marker?: string): Record<s
       child[name] = name.toUpperCase() === 'PATH' ? absoluteEntries(value) : value
     }
   }
-  return { ...child, ...fixed, ...(marker ? { [markerName]: marker } : {}) }
+  return { ...child, ...fixed, ...more }
 }
 
 /** The variable by which a process and all that it started are known to be ours. */

@@ -8,9 +8,11 @@ import type {
   SDKUserMessage,
   SDKUserMessageReplay,
 } from '@anthropic-ai/claude-agent-sdk'
+import type { PlainOptions } from '../core/agent.ts'
 import type { RunEnd, RunEvent, Usage } from '../core/events.ts'
 import { AppError } from '../errors.ts'
 import { type FailureClues, resultFailure, upstreamFailure } from './failure.ts'
+import { StopSequences } from './stop-sequences.ts'
 import type { TranscriptMessage } from './transcript.ts'
 
 type BlockKind = 'text' | 'thinking' | 'tool'
@@ -32,7 +34,14 @@ const noUsage: Usage = {
 const retryWaitMsMax = 10_000
 
 /** `nowMs` is the wall clock, in milliseconds since 1970. */
-export type TurnContext = { runId: string; sessionId: string; live: boolean; wantsSchema: boolean; nowMs: () => number }
+export type TurnContext = {
+  runId: string
+  sessionId: string
+  live: boolean
+  wantsSchema: boolean
+  plain: PlainOptions | null
+  nowMs: () => number
+}
 
 export class TurnTranslator {
   /** Set when the turn cannot succeed any more though the CLI goes on: interrupt it and end the run with this. */
@@ -51,14 +60,30 @@ export class TurnTranslator {
   #isComplete = true
   #toldText = false
   #text = ''
+  #allText = ''
   /** The texts of earlier parts of an answer that the CLI continued after the model's output limit. */
   #earlierText = ''
   #hitOutputLimit = false
   #clues: FailureClues = { kind: null, upstreamStatus: null, retryAfterS: null }
   #pendingTools = new Set<string>()
+  readonly #stops: StopSequences
+  /** Set when a plain model's answer has ended where the CLI would go on. */
+  #finished: { stopReason: string; stopSequence: string | null } | null = null
+  #streamUsage: Record<string, unknown> = {}
 
   constructor(context: TurnContext) {
     this.context = context
+    this.#stops = new StopSequences(context.plain?.stopSequences ?? [])
+  }
+
+  /** Whether the answer has ended: interrupt the CLI and end the run with `finishedEnd`. */
+  get isFinished(): boolean {
+    return this.#finished !== null
+  }
+
+  /** All words that were told, of all the messages of the turn. */
+  get allText(): string {
+    return this.#allText
   }
 
   get model(): string {
@@ -118,9 +143,10 @@ export class TurnTranslator {
       case 'message_start':
         this.#streamed.add(event.message.id)
         this.#model = event.message.model
+        this.#streamUsage = { ...event.message.usage }
         this.#isComplete = false
         this.#text = ''
-        return this.#closeBlocks()
+        return this.closeBlocks()
       case 'content_block_start':
         return this.#openBlock(event.index, event.content_block)
       case 'content_block_delta':
@@ -129,6 +155,7 @@ export class TurnTranslator {
         return this.#closeBlock(event.index)
       case 'message_delta':
         this.#isComplete = true
+        Object.assign(this.#streamUsage, event.usage)
         this.#noteStop(event.delta.stop_reason)
         return []
       case 'message_stop':
@@ -145,16 +172,26 @@ export class TurnTranslator {
       )
     }
     if (!this.#isComplete) this.#text = ''
-    return this.#closeBlocks()
+    return this.closeBlocks()
   }
 
   #noteStop(reason: string | null): void {
+    if (this.context.plain !== null && this.#endsPlainAnswer(reason)) return
     // The CLI asks once more after a refusal; what was told of the refused answer would stand before the next one.
     if (reason === 'refusal' && this.#toldText && this.context.live) {
       this.broken ??= new AppError('invalid_request', "The model's safeguards stopped its answer.", { reason })
     }
     this.#hitOutputLimit = reason === 'max_tokens' || reason === 'model_context_window_exceeded'
     this.#earlierText = this.#hitOutputLimit ? this.#earlierText + this.#text : this.#earlierText
+  }
+
+  /** A plain model's answer is one message: the CLI would continue it, or ask again, in these cases. */
+  #endsPlainAnswer(reason: string | null): boolean {
+    const isLimit = reason === 'max_tokens' || reason === 'model_context_window_exceeded'
+    const isEmpty = reason === 'end_turn' && this.#text === '' && this.#pendingTools.size === 0
+    if (!isLimit && !isEmpty && reason !== 'refusal') return false
+    this.#finished ??= { stopReason: isLimit ? 'max_tokens' : (reason ?? 'end_turn'), stopSequence: null }
+    return true
   }
 
   #openBlock(apiIndex: number, block: { type: string; id?: string; name?: string }): RunEvent[] {
@@ -178,23 +215,39 @@ export class TurnTranslator {
     const block = this.#open.get(apiIndex)
     if (block === undefined) return []
     if (delta.type === 'text_delta') {
-      this.#toldText = true
-      this.#text += delta.text
-      return [{ type: 'text-delta', index: block.index, text: delta.text }]
+      return this.#tellText(block.index, delta.text)
     }
     if (delta.type === 'thinking_delta') return [{ type: 'thinking-delta', index: block.index, text: delta.thinking }]
     if (delta.type === 'input_json_delta') return [{ type: 'tool-delta', index: block.index, json: delta.partial_json }]
     return []
   }
 
+  #tellText(index: number, piece: string): RunEvent[] {
+    if (this.#finished !== null) return []
+    const { text, hit } = this.#stops.push(piece)
+    if (hit !== null) this.#finished = { stopReason: 'stop_sequence', stopSequence: hit }
+    return this.#toldDelta(index, text)
+  }
+
+  #toldDelta(index: number, text: string): RunEvent[] {
+    if (text === '') return []
+    this.#toldText = true
+    this.#text += text
+    this.#allText += text
+    return [{ type: 'text-delta', index, text }]
+  }
+
   #closeBlock(apiIndex: number): RunEvent[] {
     const block = this.#open.get(apiIndex)
     if (block === undefined) return []
     this.#open.delete(apiIndex)
-    return [{ type: `${block.kind}-end`, index: block.index }]
+    const rest =
+      block.kind === 'text' && this.#finished === null ? this.#toldDelta(block.index, this.#stops.flush()) : []
+    return [...rest, { type: `${block.kind}-end`, index: block.index }]
   }
 
-  #closeBlocks(): RunEvent[] {
+  /** Ends the blocks that are open. */
+  closeBlocks(): RunEvent[] {
     return [...this.#open.keys()].flatMap((apiIndex) => this.#closeBlock(apiIndex))
   }
 
@@ -231,6 +284,7 @@ export class TurnTranslator {
 
   #wholeText(index: number, text: string): RunEvent[] {
     this.#toldText = true
+    this.#allText += text
     return [
       { type: 'text-start', index },
       { type: 'text-delta', index, text },
@@ -255,7 +309,7 @@ export class TurnTranslator {
   }
 
   #result(result: SDKResultMessage): RunEvent[] {
-    const closed = this.#closeBlocks()
+    const closed = this.closeBlocks()
     const untold = this.#untoldText(result)
     return [...closed, ...untold, this.#end(result)]
   }
@@ -277,7 +331,7 @@ export class TurnTranslator {
       ...this.endWithout(error),
       result: endsAtLimit ? this.#earlierText : answered ? this.#wholeAnswer(result.result) : '',
       structuredOutput: (answered ? result.structured_output : null) ?? null,
-      stopReason: endsAtLimit ? 'max_tokens' : result.stop_reason,
+      stopReason: endsAtLimit ? 'max_tokens' : result.stop_reason === 'tool_deferred' ? 'tool_use' : result.stop_reason,
       numTurns: result.num_turns,
       durationMs: result.duration_ms,
       usage: toUsage(result.usage),
@@ -299,6 +353,22 @@ export class TurnTranslator {
     return isMissing ? new AppError('claude_failed', 'The model gave no answer that fits json_schema.') : null
   }
 
+  /** The end of an answer that was cut off where it ended; `result` is what the CLI said to being interrupted. */
+  finishedEnd(result: RunEnd | null): RunEnd {
+    const { stopReason, stopSequence } = this.#finished ?? { stopReason: null, stopSequence: null }
+    return {
+      ...(result ?? this.endWithout(null)),
+      outcome: 'succeeded',
+      error: null,
+      result: this.#text,
+      stopReason,
+      stopSequence,
+      numTurns: 1,
+      usage: toUsage(this.#streamUsage),
+      model: this.#model,
+    }
+  }
+
   /** The end of a run for which the CLI gave no result: it was cancelled, or its process is gone. */
   endWithout(error: AppError | null): RunEnd {
     return endOfRun({ sessionId: this.context.sessionId, model: this.#model }, error)
@@ -313,6 +383,7 @@ export function endOfRun({ sessionId, model }: { sessionId: string; model: strin
     result: '',
     structuredOutput: null,
     stopReason: null,
+    stopSequence: null,
     numTurns: 0,
     durationMs: 0,
     usage: noUsage,
@@ -332,13 +403,15 @@ function plainText(content: unknown): string {
     .join('\n')
 }
 
-function toUsage(usage: SDKResultMessage['usage']): Usage {
+function toUsage(usage: object): Usage {
+  const raw = usage as Record<string, unknown>
+  const count = (name: string) => (typeof raw[name] === 'number' ? raw[name] : 0)
   return {
-    inputTokens: usage.input_tokens,
-    outputTokens: usage.output_tokens,
-    cacheReadInputTokens: usage.cache_read_input_tokens,
-    cacheCreationInputTokens: usage.cache_creation_input_tokens,
-    raw: usage as unknown as Record<string, unknown>,
+    inputTokens: count('input_tokens'),
+    outputTokens: count('output_tokens'),
+    cacheReadInputTokens: count('cache_read_input_tokens'),
+    cacheCreationInputTokens: count('cache_creation_input_tokens'),
+    raw,
   }
 }
 

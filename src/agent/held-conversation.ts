@@ -1,18 +1,26 @@
 // The conversation that a process holds: whose it is, how it was begun, and from which message it can be taken back.
+import type { ConversationMessage } from '../core/conversation.ts'
 import type { Turn } from './profile.ts'
+import { said } from './said.ts'
 import type { TranscriptMessage, TranscriptWriter } from './transcript.ts'
+
+/** The part of a turn that belongs to the whole conversation. */
+export type BegunWith = Pick<Turn, 'systemPrompt' | 'model' | 'clientTools'>
 
 export class HeldConversation {
   readonly sessionId: string
   /** The system prompt and model that it was begun with. */
-  readonly turn: Pick<Turn, 'systemPrompt' | 'model'>
+  readonly turn: BegunWith
   turns = 0
   firstMessage = ''
   lastMessage = ''
+  /** What has been said, where the conversation came with a request; null where that is not known for sure. */
+  said: string | null = null
+  #messages: ConversationMessage[] = []
   readonly #transcript: TranscriptWriter | null
 
   /** `transcript` is null where the CLI writes the conversation's file itself. */
-  constructor(sessionId: string, turn: Pick<Turn, 'systemPrompt' | 'model'>, transcript: TranscriptWriter | null) {
+  constructor(sessionId: string, turn: BegunWith, transcript: TranscriptWriter | null) {
     this.sessionId = sessionId
     this.turn = turn
     this.#transcript = transcript
@@ -23,6 +31,28 @@ export class HeldConversation {
     if (this.turns === 0) this.firstMessage = messageId
     this.lastMessage = messageId
     this.turns++
+  }
+
+  /**
+   * Whether the process can be emptied of it: only messages of the user can be gone back to, so that an answer before the
+   * first of them would stay.
+   */
+  get canBeTakenBack(): boolean {
+    return this.#messages[0]?.role !== 'assistant'
+  }
+
+  noteSaid(messages: readonly ConversationMessage[]): void {
+    this.#messages = [...messages]
+    this.said = said(this.#messages)
+  }
+
+  noteAnswer(turn: Turn, answer: readonly ConversationMessage[]): void {
+    if (turn.history === null) return
+    this.noteSaid([...this.#messages, { role: 'user', content: turn.prompt }, ...answer])
+  }
+
+  forgetSaid(): void {
+    this.said = null
   }
 
   /** Adds a turn to the conversation's file. Throws where the disk refuses. */

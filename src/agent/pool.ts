@@ -2,19 +2,22 @@
 // What happens inside a process is the worker's business (worker.ts); which processes can stand in for each other is
 // decided by profiles (profile.ts).
 import { randomUUID } from 'node:crypto'
-import type { Agent, AgentStats, RunRequest } from '../core/agent.ts'
+import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
+import type { Agent, AgentStats, ModelFact, RunRequest } from '../core/agent.ts'
 import type { RunEvent } from '../core/events.ts'
 import { AppError, shuttingDown, toAppError } from '../errors.ts'
 import { birthFor, birthOfSpare, idleFor, isMadeFor, isSpare, leastRecentlyUsed, worthLess } from './choice.ts'
 import { endOfRun } from './from-sdk.ts'
+import type { BegunWith } from './held-conversation.ts'
 import { type Kind, Kinds } from './kinds.ts'
 import { residentBytes } from './process-tree.ts'
 import { type Abilities, canContinue, profileKey, type Turn, toProfile, toTurn } from './profile.ts'
+import { said } from './said.ts'
 import { loadSdk } from './sdk.ts'
 import type { Birth } from './sdk-options.ts'
 import { SessionFolders } from './session-folders.ts'
 import { SessionLocks } from './session-locks.ts'
-import { readSettingsState } from './settings-files.ts'
+import { readSettingsState, type SettingsState } from './settings-files.ts'
 import { WorkerLost } from './turn-run.ts'
 import { Worker, type WorkerContext } from './worker.ts'
 
@@ -45,6 +48,8 @@ export type PoolContext = Omit<WorkerContext, 'claude'> & {
   /** The executable to start now; throws an AppError where there is none. */
   claude: () => Promise<WorkerContext['claude']>
   defaultCwd: string
+  /** An empty folder, in which plain models work. */
+  scratchDir: string
 }
 
 /** A run that waits for a process. */
@@ -79,6 +84,7 @@ export class Pool implements Agent {
   #sparesAfter = 0
   #startTimer: NodeJS.Timeout | null = null
   #closing: Promise<void> | null = null
+  #models: ModelFact[] | null = null
 
   constructor(limits: PoolLimits, context: PoolContext) {
     this.#limits = limits
@@ -125,7 +131,7 @@ export class Pool implements Agent {
         const { message: reason, details } = fault.cause
         this.#context.onWarning('a CLI process was lost', { attempt, reason, ...details })
         // A conversation's next turn may have reached its file: asked twice, it would stand there twice.
-        if (attempt === 1 && request.session.kind === 'new' && !signal.aborted) continue
+        if (attempt === 1 && sessionOf(request) === null && !signal.aborted) continue
         if (start === null) throw fault.cause
         yield endOfRun(start, fault.cause)
         return
@@ -144,7 +150,8 @@ export class Pool implements Agent {
     let release = () => {}
     try {
       signal.throwIfAborted()
-      if (request.session.kind !== 'new') release = await this.#locks.acquire(request.session.sessionId, signal)
+      const session = sessionOf(request)
+      if (session !== null) release = await this.#locks.acquire(session, signal)
       return { worker: await this.#obtain(request, signal), release }
     } catch (fault) {
       release()
@@ -162,9 +169,10 @@ export class Pool implements Agent {
   async #obtain(request: RunRequest, signal: AbortSignal): Promise<Worker> {
     for (let attempt = 1; attempt <= 3; attempt++) {
       const worker = await this.#wait(await this.#describe(request), signal)
-      if (request.session.kind === 'continue' && worker.held?.sessionId === request.session.sessionId) return worker
+      const turn = toTurn(request)
       try {
-        await worker.begin(toTurn(request), newSessionId(worker))
+        if (holds(worker, request)) await worker.goOn(turn)
+        else await worker.begin(turn, newSessionId(worker))
         return worker
       } catch (fault) {
         this.#onRefusedReuse(worker, fault)
@@ -185,15 +193,23 @@ export class Pool implements Agent {
   /** Everything that decides which process can serve the request. */
   async #describe(request: RunRequest): Promise<Wanted> {
     const [claude] = await Promise.all([this.#context.claude(), loadSdk()])
-    const cwd = request.options.cwd ?? (await this.#folderOf(request))
-    const { fingerprint, hasHooks } = readSettingsState(this.#context.environment, cwd)
+    const cwd =
+      request.plain === null ? (request.options.cwd ?? (await this.#folderOf(request))) : this.#context.scratchDir
+    const { fingerprint, hasHooks } = this.#settingsFor(request, cwd)
     const profile = toProfile(request, { cwd, abilities: this.abilities, hasHooks })
     return { request, profile, turn: toTurn(request), key: profileKey(profile), fingerprint, claude, failedStarts: 0 }
   }
 
+  /** A plain model reads no settings; the date is all that changes for it. */
+  #settingsFor({ plain }: RunRequest, cwd: string): SettingsState {
+    if (plain !== null) return { fingerprint: new Date().toDateString(), hasHooks: false }
+    return readSettingsState(this.#context.environment, cwd)
+  }
+
   /** A conversation goes on in its own folder; a new one begins in the server's. */
-  async #folderOf({ session }: RunRequest): Promise<string> {
-    const own = session.kind === 'new' ? null : await this.#folders.find(session.sessionId)
+  async #folderOf(request: RunRequest): Promise<string> {
+    const session = sessionOf(request)
+    const own = session === null ? null : await this.#folders.find(session)
     return own ?? this.#context.defaultCwd
   }
 
@@ -213,7 +229,7 @@ export class Pool implements Agent {
     else {
       signal.addEventListener('abort', onAbort, { once: true })
       this.#waiting.push(waiter)
-      if (wanted.request.session.kind === 'new') this.#kinds.note(wanted)
+      if (sessionOf(wanted.request) === null) this.#kinds.note(wanted)
       this.#dispatch()
     }
     return promise.finally(() => signal.removeEventListener('abort', onAbort))
@@ -251,6 +267,7 @@ export class Pool implements Agent {
   /** The process that holds the conversation and can go on with it; `wait` where one must first end its work or itself. */
   #holderFor(waiter: Waiter): Worker | 'wait' | null {
     const { session } = waiter.request
+    if (session.kind === 'history') return this.#knowing(waiter)
     if (session.kind !== 'continue') return null
     const holder = [...this.#workers].find((worker) => worker.held?.sessionId === session.sessionId)
     if (holder === undefined) return null
@@ -258,6 +275,12 @@ export class Pool implements Agent {
     if (state === 'idle' && held !== null && canContinue({ profile, turn: held.turn }, waiter)) return holder
     if (state === 'idle') void holder.close()
     return 'wait'
+  }
+
+  /** An idle process that holds just the conversation that the request brings along. */
+  #knowing(waiter: Waiter): Worker | null {
+    const idle = [...this.#workers].filter((worker) => worker.state === 'idle' && worker.key === waiter.key)
+    return idle.find((worker) => holds(worker, waiter.request)) ?? null
   }
 
   /** Ends the idle process that was not used for longest. The room is there when it is gone; dispatch is called then. */
@@ -284,7 +307,10 @@ export class Pool implements Agent {
     const worker = new Worker(profile, birth, fingerprint, { ...this.#context, claude })
     this.#workers.add(worker)
     const started = worker.ready.then(
-      () => this.#dispatch(),
+      ({ models }) => {
+        this.#models = models.map(toModelFact)
+        this.#dispatch()
+      },
       (fault) => this.#onFailedStart(fault, worker.key, waiter),
     )
     // Only when it is known that the start has failed: whoever waits would get one more process otherwise.
@@ -324,7 +350,8 @@ export class Pool implements Agent {
     if (!worker.profile.reusable) this.#refreshKinds(worker.profile.cwd)
   }
 
-  #isSpent({ profile, requests }: Worker): boolean {
+  #isSpent({ profile, requests, held }: Worker): boolean {
+    if (held !== null && !held.canBeTakenBack) return true
     return profile.maxBudgetUsd !== null || (profile.reusable && requests >= this.#limits.requestsMax)
   }
 
@@ -394,6 +421,15 @@ export class Pool implements Agent {
     }
   }
 
+  /** The models that the CLI knows; where none has said it yet, a process for `example` is started. */
+  async models(example: RunRequest): Promise<ModelFact[]> {
+    if (this.#models === null) {
+      await this.#context.claude()
+      this.#giveBack(await this.#wait(await this.#describe(example), AbortSignal.timeout(60_000)))
+    }
+    return this.#models ?? []
+  }
+
   close(deadlineMs: number): Promise<void> {
     this.#closing ??= this.#closeAll(deadlineMs)
     return this.#closing
@@ -405,6 +441,28 @@ export class Pool implements Agent {
     for (const waiter of this.#waiting.splice(0)) waiter.reject(shuttingDown())
     await Promise.all([...this.#workers].map((worker) => worker.close(deadlineMs)))
   }
+}
+
+const toModelFact = ({ value, resolvedModel, displayName }: ModelInfo): ModelFact => ({
+  value,
+  resolvedModel: resolvedModel ?? value,
+  displayName,
+})
+
+/** The conversation of ours that the request goes on with or copies. */
+function sessionOf({ session }: RunRequest): string | null {
+  return session.kind === 'continue' || session.kind === 'fork' ? session.sessionId : null
+}
+
+/** Whether the process holds the conversation that the request goes on with, whole and unchanged. */
+function holds({ held }: Worker, request: RunRequest): boolean {
+  if (held === null) return false
+  if (request.session.kind === 'continue') return held.sessionId === request.session.sessionId
+  if (request.session.kind !== 'history' || held.said === null || request.session.messages.length === 0) return false
+  const turn = toTurn(request)
+  const begunWith = ({ systemPrompt, model, clientTools }: BegunWith) =>
+    JSON.stringify([systemPrompt, model, clientTools])
+  return held.said === said(request.session.messages) && begunWith(held.turn) === begunWith(turn)
 }
 
 /** A process that keeps its own conversation files has its one id from birth; a reused one gets a new id each time. */

@@ -1,8 +1,9 @@
 // A server's folder for as long as it lives, and in it one small file per CLI process that it started: a server that was
 // killed cannot end its processes nor clean up, so the next one does. Only the owner can read any of it.
 import { createHash } from 'node:crypto'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { killAll, markedProcesses, type ProcessInfo, processInfo, processTree, signal } from './process-tree.ts'
@@ -27,6 +28,8 @@ type ProcessRecord = { pid: number; started: string }
 export class ProcessRecords {
   /** For what lies on disk briefly. */
   readonly privateDir: string
+  /** Empty, and named like nothing else: a model that works in it learns nothing of the machine. */
+  readonly scratchDir: string
   readonly #folder: string
   readonly #processes: string
   readonly #server: ServerIdentity
@@ -39,6 +42,7 @@ export class ProcessRecords {
     this.#folder = join(dataDir, 'servers', server)
     this.#processes = join(this.#folder, 'processes')
     this.privateDir = join(this.#folder, 'private')
+    this.scratchDir = realpathSync(mkdtempSync(join(tmpdir(), 'claude-serve-')))
     for (const folder of [dataDir, this.#processes, this.privateDir])
       mkdirSync(folder, { recursive: true, mode: 0o700 })
   }
@@ -78,7 +82,7 @@ export class ProcessRecords {
 
   /** Removes this server's folder; its processes must be gone. */
   async close(): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true })
+    for (const folder of [this.#folder, this.scratchDir]) await rm(folder, { recursive: true, force: true })
   }
 
   async #abandoned(): Promise<ProcessInfo[]> {

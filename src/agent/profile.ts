@@ -2,7 +2,7 @@
 // profiles can be served by one process, so every field that moves from Profile to Turn makes more requests warm.
 import { createHash } from 'node:crypto'
 import type { Effort, PermissionMode, RunRequest, SettingSource } from '../core/agent.ts'
-import type { PromptBlock } from '../core/content.ts'
+import type { ClientTool, ConversationMessage, UserBlock } from '../core/conversation.ts'
 import { canSwitchTo } from './prompt-switch.ts'
 
 /**
@@ -16,9 +16,11 @@ export type BasePrompt =
   | { kind: 'by-turn' }
 
 export type Profile = {
+  /** Whether it is the model alone that answers; see plain-line.ts. */
+  plain: boolean
   cwd: string
   prompt: BasePrompt
-  /** Fixed unless the prompt comes with the turn; null is the CLI's default. */
+  /** Fixed only where Claude Code's own prompt, or tools, go with it; null is the CLI's default, or comes with the turn. */
   model: string | null
   fallbackModel: string | null
   effort: Effort | null
@@ -40,7 +42,15 @@ export type Profile = {
   reusable: boolean
 }
 
-export type Turn = { prompt: PromptBlock[]; systemPrompt: string | null; model: string | null }
+export type Turn = {
+  prompt: UserBlock[]
+  systemPrompt: string | null
+  model: string | null
+  /** What was said before, where the request brings it along. */
+  history: ConversationMessage[] | null
+  clientTools: ClientTool[]
+  maxOutputTokens: number | null
+}
 
 /** What the CLI in use is able to do beyond its documentation; see docs/decisions/0003-warm-processes.md. */
 export type Abilities = { recycle: boolean; promptSwitch: boolean }
@@ -64,8 +74,38 @@ export type ProfileContext = {
   hasHooks: boolean
 }
 
+/** The system prompt and model of a process can be chosen per turn: see BasePrompt. */
+export const choosesModelByTurn = (profile: Profile) => profile.plain || profile.prompt.kind === 'by-turn'
+
+const nothingElse = {
+  permissionMode: 'dontAsk',
+  allowedTools: null,
+  disallowedTools: null,
+  tools: [],
+  addDirs: null,
+  mcpServers: null,
+  agents: null,
+  settingSources: [],
+  maxTurns: null,
+  maxBudgetUsd: null,
+  fallbackModel: null,
+} satisfies Partial<Profile>
+
+/** The caller's system prompt alone, also where it is empty. */
+function toPlainProfile({ options }: RunRequest, { cwd, abilities }: ProfileContext): Profile {
+  const text = options.systemPrompt ?? ''
+  const prompt: BasePrompt =
+    abilities.recycle && abilities.promptSwitch && canSwitchTo(text) ? { kind: 'by-turn' } : { kind: 'fixed', text }
+  const { effort, jsonSchema } = options
+  return { ...nothingElse, plain: true, cwd, prompt, model: null, effort, jsonSchema, reusable: abilities.recycle }
+}
+
 /** What a process must be born with to serve the request. */
-export function toProfile(request: RunRequest, { cwd, abilities, hasHooks }: ProfileContext): Profile {
+export function toProfile(request: RunRequest, context: ProfileContext): Profile {
+  return request.plain === null ? toAgentProfile(request, context) : toPlainProfile(request, context)
+}
+
+function toAgentProfile(request: RunRequest, { cwd, abilities, hasHooks }: ProfileContext): Profile {
   const options = request.options
   const settingSources = allSources.filter((source) => (options.settingSources ?? allSources).includes(source))
   const toolless = options.tools?.length === 0 && !options.mcpServers && !options.agents
@@ -75,6 +115,7 @@ export function toProfile(request: RunRequest, { cwd, abilities, hasHooks }: Pro
   const reusable = abilities.recycle && leavesNothing && request.session.kind === 'new' && options.maxBudgetUsd === null
   const prompt = basePrompt(options, reusable && abilities.promptSwitch)
   return {
+    plain: false,
     cwd,
     prompt,
     model: prompt.kind === 'by-turn' ? null : options.model,
@@ -96,10 +137,17 @@ export function toProfile(request: RunRequest, { cwd, abilities, hasHooks }: Pro
 }
 
 /** What a process that is there is told for the request. */
-export function toTurn({ prompt, options }: RunRequest): Turn {
+export function toTurn({ prompt, options, session, plain }: RunRequest): Turn {
   const systemPrompt =
     options.systemPrompt === null ? null : joinPrompts(options.systemPrompt, options.appendSystemPrompt)
-  return { prompt, systemPrompt, model: options.model }
+  return {
+    prompt,
+    systemPrompt,
+    model: options.model,
+    history: session.kind === 'history' ? session.messages : null,
+    clientTools: plain?.tools ?? [],
+    maxOutputTokens: plain?.maxOutputTokens ?? null,
+  }
 }
 
 /** The pool's key: equal for profiles whose processes can stand in for each other. */

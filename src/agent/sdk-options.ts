@@ -1,6 +1,7 @@
 // A profile in the words of the Agent SDK. What a client wrote as free text (prompts, schemas, servers, agents) goes to the
 // CLI over stdin; only names, rules, numbers and paths are arguments of the process, each as `--flag=value`.
 import type { AgentDefinition, McpServerConfig, Options } from '@anthropic-ai/claude-agent-sdk'
+import { plainOptions } from './plain-line.ts'
 import type { Profile } from './profile.ts'
 
 /** Which conversation a process is born with. `sessionId` is its id from then on. */
@@ -43,7 +44,7 @@ export function toSdkOptions(profile: Profile, birth: Birth): Options {
     outputFormat: profile.jsonSchema === null ? null : { type: 'json_schema', schema: profile.jsonSchema },
     allowDangerouslySkipPermissions: profile.permissionMode === 'bypassPermissions' ? true : null,
   })
-  return Object.assign(options, {
+  return Object.assign(profile.plain ? plainOptions() : {}, options, {
     cwd: profile.cwd,
     systemPrompt: systemPrompt(profile, birth),
     settingSources: profile.settingSources,

@@ -1,8 +1,8 @@
 // One turn on a live process: the prompt goes in, events come out until the turn's end, its failure, its cancellation, or
 // the loss of the process. The process itself is the worker's (worker.ts).
-import { randomUUID } from 'node:crypto'
 import type { SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { RunRequest } from '../core/agent.ts'
+import type { ConversationMessage } from '../core/conversation.ts'
 import { isContent, type RunEnd, type RunEvent } from '../core/events.ts'
 import { AppError, toAppError } from '../errors.ts'
 import { TurnTranslator } from './from-sdk.ts'
@@ -10,6 +10,8 @@ import type { HeldConversation } from './held-conversation.ts'
 import type { Mailbox } from './mailbox.ts'
 import type { Turn } from './profile.ts'
 import { type SilenceLimits, SilenceWatch } from './silence-watch.ts'
+import type { TranscriptMessage } from './transcript.ts'
+import { toPrompt } from './user-message.ts'
 
 /** The process cannot go on, and nothing of the turn was told yet: another process may take it. */
 export class WorkerLost extends Error {
@@ -52,12 +54,13 @@ export class TurnRun {
     const { request, turn, held } = input
     this.#process = process
     this.#input = input
-    this.#message = toUserMessage(turn)
+    this.#message = toPrompt(turn.prompt)
     this.#translator = new TurnTranslator({
       runId: request.runId,
       sessionId: held.sessionId,
       live: request.live,
       wantsSchema: request.options.jsonSchema !== null,
+      plain: request.plain,
       nowMs: Date.now,
     })
   }
@@ -94,11 +97,20 @@ export class TurnRun {
       watch.refresh()
       if (isOtherResult(next, this.#message)) continue
       for (const event of this.#translator.accept(next)) {
-        if (event.type === 'run-end') this.#record()
+        if (event.type === 'run-end') this.#record(event)
         yield this.#note(event)
       }
       if (this.#translator.broken !== null && !this.#toldEnd) throw this.#translator.broken
+      if (this.#translator.isFinished && !this.#toldEnd) return yield* this.#finish()
     }
+  }
+
+  /** The answer has ended, though the CLI would go on from there: it is stopped, and what it says afterwards is not told. */
+  async *#finish(): AsyncGenerator<RunEvent> {
+    yield* this.#translator.closeBlocks()
+    const result = await this.#interrupt()
+    this.#input.held.forgetSaid()
+    yield this.#note(this.#translator.finishedEnd(result))
   }
 
   #note(event: RunEvent): RunEvent {
@@ -126,7 +138,7 @@ export class TurnRun {
     const end = isLost || !this.#isSent ? null : await this.#interrupt()
     if (isLost) void this.#process.close()
     if (isLost && !this.#toldContent) throw new WorkerLost(error)
-    if (this.#isSent) this.#record()
+    if (this.#isSent) this.#record(null)
     const { runId, sessionId } = this.#translator.context
     const { model } = this.#translator
     const start: RunEvent[] = this.#toldStart ? [] : [{ type: 'run-start', runId, sessionId, model }]
@@ -160,10 +172,26 @@ export class TurnRun {
     }
   }
 
-  #record(): void {
+  /**
+   * What the client will give back as the model's answer: of a plain model all of it, of an agent the words. Null where the
+   * process holds something else: a structured answer is a tool call to it and a text to the client.
+   */
+  #answerAsGiven(answer: readonly TranscriptMessage[]): ConversationMessage[] | null {
+    const { request } = this.#input
+    if (request.options.jsonSchema !== null) return null
+    if (request.plain !== null) return answer as unknown as ConversationMessage[]
+    return [{ role: 'assistant', content: [{ type: 'text', text: this.#translator.allText }] }]
+  }
+
+  /** `end` is how the turn ended by itself; null where it was stopped and the process holds something else than was told. */
+  #record(end: RunEnd | null): void {
     const { held, turn } = this.#input
+    const answer = this.#translator.messages.splice(0)
+    const given = this.#answerAsGiven(answer)
+    if (end?.outcome === 'succeeded' && given !== null) held.noteAnswer(turn, given)
+    else held.forgetSaid()
     try {
-      held.record(turn, this.#translator.messages.splice(0))
+      held.record(turn, answer)
     } catch (fault) {
       const facts = { sessionId: held.sessionId, reason: String(fault) }
       this.#process.onWarning('a conversation could not be written to disk', facts)
@@ -174,17 +202,6 @@ export class TurnRun {
 function silent(limitMs: number): AppError {
   const reason = `no sign of life from Claude for ${Math.round(limitMs / 1000)} s`
   return new AppError('timeout', 'Request timed out', { reason })
-}
-
-function toUserMessage(turn: Turn): SDKUserMessage {
-  return {
-    type: 'user',
-    message: { role: 'user', content: turn.prompt as Extract<SDKUserMessage['message']['content'], unknown[]> },
-    parent_tool_use_id: null,
-    uuid: randomUUID(),
-    // The text is what a program sent, not what a person typed: no slash commands, no file mentions.
-    client_composed: true,
-  }
 }
 
 /** A result that belongs to something else than this turn, such as a task that went on in the background. */

@@ -4,20 +4,24 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Query, SDKControlInitializeResponse, SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { RunRequest } from '../core/agent.ts'
+import type { ConversationMessage } from '../core/conversation.ts'
 import type { RunEvent } from '../core/events.ts'
 import { type AppError, toAppError } from '../errors.ts'
 import { Child } from './child.ts'
-import { childEnvironment, type Environment } from './environment.ts'
+import { toMcpServer } from './client-tools.ts'
+import { childEnvironment, type Environment, markerName } from './environment.ts'
 import { processFailure } from './failure.ts'
 import { HeldConversation } from './held-conversation.ts'
 import { Mailbox } from './mailbox.ts'
+import { plainEnvironment } from './plain-line.ts'
 import type { ProcessRecords } from './process-records.ts'
-import { type Profile, profileKey, type Turn } from './profile.ts'
+import { choosesModelByTurn, type Profile, profileKey, type Turn } from './profile.ts'
 import { PromptSwitch } from './prompt-switch.ts'
 import { sdk } from './sdk.ts'
 import { type Birth, toSdkOptions } from './sdk-options.ts'
 import { TranscriptWriter } from './transcript.ts'
 import { type TurnLimits, type TurnProcess, TurnRun } from './turn-run.ts'
+import { toPastAnswer, toPastPrompt } from './user-message.ts'
 
 /** Deadlines in milliseconds. */
 export type WorkerLimits = TurnLimits & { startMs: number }
@@ -39,6 +43,9 @@ export type WorkerContext = {
   limits: WorkerLimits
   onWarning: (message: string, facts: Record<string, unknown>) => void
 }
+
+/** How long the CLI may take to note one past message, in milliseconds; 27 were seen. */
+const recallMs = 10_000
 
 let workerCount = 0
 
@@ -63,7 +70,9 @@ export class Worker {
   readonly #promptSwitch: PromptSwitch | null
   readonly #input = new Mailbox<SDKUserMessage>(() => {})
   #baseModel: string | null = null
-  #model: string | null = null
+  #toolServers = 0
+  /** What the process was told last. */
+  readonly #told = { model: null as string | null, maxOutputTokens: null as number | null, tools: '[]' }
 
   constructor(profile: Profile, birth: Birth, fingerprint: string, context: WorkerContext) {
     this.profile = profile
@@ -89,7 +98,10 @@ export class Worker {
     const folder = this.#promptSwitch?.folder
     return {
       ...toSdkOptions(this.profile, this.birth),
-      env: childEnvironment(this.#context.environment, marker),
+      env: childEnvironment(this.#context.environment, {
+        ...(this.profile.plain ? plainEnvironment : {}),
+        [markerName]: marker,
+      }),
       pathToClaudeCodeExecutable: this.#context.claude.path,
       spawnClaudeCodeProcess: this.#child.spawn,
       ...(folder === undefined ? {} : { plugins: [{ type: 'local' as const, path: folder }] }),
@@ -114,7 +126,7 @@ export class Worker {
     died.catch(() => {})
     try {
       const facts = await Promise.race([this.#query.initializationResult().catch(() => died), tooLate, died])
-      if (this.#promptSwitch !== null) this.#baseModel = this.#model = await this.#appliedModel()
+      if (choosesModelByTurn(this.profile)) this.#baseModel = this.#told.model = await this.#appliedModel()
       if (this.state === 'starting') this.state = 'idle'
       this.lastUsedAt = performance.now()
       return facts
@@ -168,17 +180,78 @@ export class Worker {
   }
 
   /**
-   * Makes the process ready for a new conversation: empties it, and gives it the turn's system prompt and model. Throws
-   * where the CLI refuses any of it; the process must not be used then.
+   * Makes the process ready for a new conversation: empties it, gives it the turn's system prompt, model and tools, and lets
+   * it know what was said before. Throws where the CLI refuses any of it; the process must not be used then.
    */
   async begin(turn: Turn, sessionId: string): Promise<void> {
     if (this.held !== null) await this.#empty(this.held)
-    if (this.#promptSwitch !== null) {
-      if (turn.systemPrompt !== null) await this.#promptSwitch.use(this.#query, turn.systemPrompt)
-      await this.#useModel(turn.model ?? this.#baseModel)
+    if (this.#promptSwitch !== null && turn.systemPrompt !== null) {
+      await this.#promptSwitch.use(this.#query, turn.systemPrompt)
     }
-    const transcript = this.profile.reusable ? this.#newTranscript(sessionId) : null
+    await this.#tell(turn)
+    const transcript = this.profile.reusable && turn.history === null ? this.#newTranscript(sessionId) : null
     this.held = new HeldConversation(sessionId, turn, transcript)
+    await this.#recall(this.held, turn.history ?? [])
+  }
+
+  /** Makes the process ready for the next turn of the conversation that it holds. */
+  async goOn(turn: Turn): Promise<void> {
+    await this.#tell(turn)
+  }
+
+  /** Model, output limit and tools, as far as they differ from what the process was told last. */
+  async #tell(turn: Turn): Promise<void> {
+    const told = this.#told
+    if (choosesModelByTurn(this.profile)) {
+      const model = turn.model ?? this.#baseModel
+      if (model !== told.model) await this.#query.applyFlagSettings({ model })
+      told.model = model
+    }
+    if (turn.maxOutputTokens !== told.maxOutputTokens) {
+      const limit = turn.maxOutputTokens === null ? '' : String(turn.maxOutputTokens)
+      await this.#query.applyFlagSettings({ env: { CLAUDE_CODE_MAX_OUTPUT_TOKENS: limit } })
+      told.maxOutputTokens = turn.maxOutputTokens
+    }
+    await this.#offerTools(turn)
+  }
+
+  /** The name of the server is new each time: under the same name the CLI keeps the tools that it knows. */
+  async #offerTools({ clientTools }: Turn): Promise<void> {
+    const tools = JSON.stringify(clientTools)
+    if (tools === this.#told.tools) return
+    const name = `tools${++this.#toolServers}`
+    const servers = clientTools.length === 0 ? {} : { [name]: await toMcpServer(name, clientTools) }
+    const { errors } = await this.#query.setMcpServers(servers)
+    const fault = Object.values(errors ?? {})[0]
+    if (fault !== undefined) throw new Error(`the CLI did not take the tools: ${fault}`)
+    this.#told.tools = tools
+  }
+
+  /**
+   * Lets the process know what was said before: the user's messages each as a turn that asks nothing, the model's in between.
+   * One must have arrived before the next is sent, or they change places.
+   */
+  async #recall(held: HeldConversation, messages: readonly ConversationMessage[]): Promise<void> {
+    for (const message of messages) {
+      if (message.role === 'assistant') this.#input.push(toPastAnswer(message))
+      else await this.#recallPrompt(held, message)
+    }
+    held.noteSaid(messages)
+  }
+
+  async #recallPrompt(held: HeldConversation, message: ConversationMessage & { role: 'user' }): Promise<void> {
+    const past = toPastPrompt(message)
+    this.#input.push(past)
+    held.noteTurn(past.uuid ?? '')
+    const timer = setTimeout(() => this.#mailbox.stop(new Error('a past message was not taken')), recallMs)
+    try {
+      for (;;) {
+        const answer = await this.#mailbox.take()
+        if (answer.type === 'result' && answer.user_message_uuid === past.uuid) return
+      }
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   #newTranscript(sessionId: string): TranscriptWriter {
@@ -187,6 +260,7 @@ export class Worker {
   }
 
   async #empty(held: HeldConversation): Promise<void> {
+    if (!held.canBeTakenBack) throw new Error('the conversation begins with an answer and cannot be taken back')
     if (held.turns === 0) return
     const { rewound, reason } = await this.#control({
       subtype: 'rewind_conversation',
@@ -195,12 +269,6 @@ export class Worker {
     })
     if (rewound !== true) throw new Error(`the CLI did not empty the conversation: ${String(reason)}`)
     this.held = null
-  }
-
-  async #useModel(model: string | null): Promise<void> {
-    if (model === this.#model) return
-    await this.#query.applyFlagSettings({ model })
-    this.#model = model
   }
 
   /** Whether the CLI knows the command that empties a conversation. Costs no turn. */

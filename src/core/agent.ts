@@ -1,17 +1,21 @@
 // What the core asks of whatever runs Claude: the Agent interface and its request. The pool of CLI processes is one
 // implementation; tests bring others. Not for how a run is kept, followed and cancelled (see runs.ts).
-import type { PromptBlock } from './content.ts'
+import type { ClientTool, ConversationMessage, UserBlock } from './conversation.ts'
 import type { RunEvent } from './events.ts'
 
 export type PermissionMode = 'default' | 'acceptEdits' | 'plan' | 'dontAsk' | 'bypassPermissions'
 export type Effort = 'low' | 'medium' | 'high' | 'xhigh' | 'max'
 export type SettingSource = 'user' | 'project' | 'local'
 
-/** The conversation a run belongs to: a new one, an earlier one, or a copy of an earlier one. */
+/**
+ * The conversation a run belongs to: a new one, an earlier one, a copy of an earlier one, or one that the request brings
+ * along whole (`history`: all its messages but the prompt). The latter leaves no file behind.
+ */
 export type SessionChoice =
   | { kind: 'new' }
   | { kind: 'continue'; sessionId: string }
   | { kind: 'fork'; sessionId: string }
+  | { kind: 'history'; messages: ConversationMessage[] }
 
 /** How Claude is set up for a run; null or absent means what `claude -p` without that option would do. */
 export type RunOptions = {
@@ -59,7 +63,7 @@ export const noOptions: Readonly<RunOptions> = {
 /** One prompt and everything needed to answer it. */
 export type RunRequest = {
   runId: string
-  prompt: PromptBlock[]
+  prompt: UserBlock[]
   session: SessionChoice
   options: RunOptions
   /**
@@ -67,6 +71,19 @@ export type RunRequest = {
    * taken back and the run fails; if not, the CLI's second try replaces the first one unseen.
    */
   live: boolean
+  /** Set for a plain model: no Claude Code, just the model; `null` for an agent. */
+  plain: PlainOptions | null
+}
+
+/**
+ * A request to the plain model: the caller's system prompt alone, none of Claude Code's tools, settings or files. The run is
+ * one answer of the model: it ends where that answer first ends, be it at a limit (`stopReason` `max_tokens`), a stop
+ * sequence (`stop_sequence`), a refusal (`refusal`) or a call of client tools (`tool_use`), all of which are successes.
+ */
+export type PlainOptions = {
+  tools: ClientTool[]
+  maxOutputTokens: number | null
+  stopSequences: string[]
 }
 
 /**
@@ -77,6 +94,9 @@ export type AgentStats = {
   processes: { live: number; idle: number; spare: number; busy: number; starting: number; max: number }
   queue: { waiting: number; limit: number }
 }
+
+/** A model as the CLI reports it: how it may be asked for, what that stands for, and its name for people. */
+export type ModelFact = { value: string; resolvedModel: string; displayName: string }
 
 /**
  * Something that runs Claude.

@@ -28,6 +28,8 @@ export type RunEnd = {
   result: string
   structuredOutput: unknown
   stopReason: string | null
+  /** Which of the request's stop sequences ended the answer. */
+  stopSequence: string | null
   numTurns: number
   durationMs: number
   usage: Usage

@@ -13,7 +13,7 @@ const setByServer = {
 
 test('an empty environment gives what the server itself sets, and the marker only where there is one', () => {
   assert.deepEqual(childEnvironment({}), setByServer)
-  assert.deepEqual(childEnvironment({}, 'm.1'), { ...setByServer, [markerName]: 'm.1' })
+  assert.deepEqual(childEnvironment({}, { [markerName]: 'm.1' }), { ...setByServer, [markerName]: 'm.1' })
 })
 
 const passed = [
@@ -54,7 +54,7 @@ for (const name of heldBack) {
 test('what the server sets wins over what the operator has set', () => {
   const operator = Object.fromEntries(Object.keys(setByServer).map((name) => [name, 'operator']))
   assert.deepEqual(childEnvironment({ ...operator, [markerName]: 'stolen' }), setByServer)
-  assert.equal(childEnvironment({ [markerName]: 'stolen' }, 'm.1')[markerName], 'm.1')
+  assert.equal(childEnvironment({ [markerName]: 'stolen' }, { [markerName]: 'm.1' })[markerName], 'm.1')
 })
 
 test('what is not set is not passed on as an empty value', () => {

@@ -120,6 +120,7 @@ const contextOf = (more: Partial<TurnTranslator['context']> = {}) => ({
   sessionId,
   live: true,
   wantsSchema: false,
+  plain: null,
   nowMs: () => 1_000_000,
   ...more,
 })

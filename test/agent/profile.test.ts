@@ -20,6 +20,7 @@ const requestOf = (options: Partial<RunOptions>, session: RunRequest['session'] 
   session,
   options: { ...noOptions, ...options },
   live: true,
+  plain: null,
 })
 
 function profileOf(options: Partial<RunOptions>, given: Given = {}): Profile {
@@ -151,8 +152,9 @@ test('a list of one entry with a comma is not the list of its halves', () => {
 test('a turn carries the prompt, the model and the whole system prompt', () => {
   const options = { systemPrompt: 'S', appendSystemPrompt: 'A', model: 'm' }
   const prompt = [{ type: 'text', text: 'hello' }]
-  assert.deepEqual(toTurn(requestOf(options)), { prompt, systemPrompt: 'S\n\nA', model: 'm' })
-  assert.deepEqual(toTurn(requestOf({ appendSystemPrompt: 'A' })), { prompt, systemPrompt: null, model: null })
+  const rest = { prompt, history: null, clientTools: [], maxOutputTokens: null }
+  assert.deepEqual(toTurn(requestOf(options)), { ...rest, systemPrompt: 'S\n\nA', model: 'm' })
+  assert.deepEqual(toTurn(requestOf({ appendSystemPrompt: 'A' })), { ...rest, systemPrompt: null, model: null })
 })
 
 type Asked = [

@@ -32,6 +32,7 @@ function requestFor(behaviour: Behaviour, options: Partial<RunOptions> = {}): Ru
     session: behaviour === 'is refused' ? { kind: 'continue', sessionId: unknownSession } : { kind: 'new' },
     options: { ...noOptions, ...options },
     live: true,
+    plain: null,
   }
 }
 
@@ -61,6 +62,7 @@ async function makePool(
       records,
       limits: { ...workerLimits, interruptMs: 500 },
       defaultCwd: folders.cwd,
+      scratchDir: folders.root,
       onWarning: () => {},
     },
   )

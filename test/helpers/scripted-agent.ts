@@ -20,6 +20,7 @@ export function runEnd(fields: Partial<RunEnd> = {}): RunEnd {
     result: '',
     structuredOutput: null,
     stopReason: 'end_turn',
+    stopSequence: null,
     numTurns: 1,
     durationMs: 5,
     usage: {

@@ -1,0 +1,274 @@
+// Bodies of the chat completions and models routes. Requests are loose: what is not known here is let through, to be told as
+// ignored (parameters.ts). Messages complete a sentence that begins with the parameter's name (http/validate.ts).
+import { z } from 'zod'
+
+const must = (what: string) => ({ error: `must be ${what}` })
+const text = z.string(must('a string'))
+const number = z.number(must('a number'))
+const integer = z.int(must('an integer'))
+const flag = z.boolean(must('true or false'))
+const object = z.record(z.string(), z.unknown(), must('an object'))
+
+const fileFields = { file_data: text.nullish(), filename: text.nullish(), file_id: text.nullish() }
+
+/** The parts of all roles; which of them a role may have is decided where they are read (content-parts.ts). */
+const part = z.discriminatedUnion(
+  'type',
+  [
+    z.looseObject({ type: z.enum(['text', 'input_text', 'output_text']), text }),
+    z.looseObject({ type: z.literal('refusal'), refusal: text }),
+    z.looseObject({
+      type: z.enum(['image_url', 'input_image']),
+      image_url: z.union([text, z.looseObject({ url: text })], must('an object with the url of an image')).nullish(),
+    }),
+    z.looseObject({ type: z.literal('file'), file: z.looseObject(fileFields, must('an object with file_data')) }),
+    z.looseObject({ type: z.literal('input_file'), ...fileFields }),
+  ],
+  must('a content part of type text, image_url or file'),
+)
+export type ContentPart = z.output<typeof part>
+
+const content = z.union([text, z.array(part)], must('a string or an array of content parts'))
+export type Content = z.output<typeof content>
+
+const callArguments = z.union([text, object], must('a string of JSON')).nullish()
+const calledFunction = z.looseObject(
+  { name: text, arguments: callArguments },
+  must('an object with name and arguments'),
+)
+
+const toolCall = z.looseObject(
+  {
+    id: text.min(1, must('a string that is not empty')),
+    function: calledFunction.nullish(),
+    custom: z.looseObject({ name: text, input: text }, must('an object with name and input')).nullish(),
+  },
+  must('a tool call'),
+)
+
+const message = z.discriminatedUnion(
+  'role',
+  [
+    z.looseObject({ role: z.enum(['system', 'developer']), content }),
+    z.looseObject({ role: z.literal('user'), content }),
+    z.looseObject({
+      role: z.literal('assistant'),
+      content: content.nullish(),
+      refusal: text.nullish(),
+      tool_calls: z.array(toolCall, must('an array of tool calls')).nullish(),
+      function_call: calledFunction.nullish(),
+    }),
+    z.looseObject({ role: z.literal('tool'), content: content.nullish(), tool_call_id: text }),
+    z.looseObject({ role: z.literal('function'), content: content.nullish(), name: text }),
+  ],
+  must('one of system, developer, user, assistant, tool, function'),
+)
+export type ChatMessage = z.output<typeof message>
+
+const toolName = text.regex(/^[\w-]{1,128}$/, must('1 to 128 letters, digits, _ and -'))
+const definition = { name: toolName, description: text.nullish() }
+const functionFields = { ...definition, parameters: object.nullish() }
+const functionTool = z.looseObject(functionFields, must('an object with name, description and parameters'))
+
+const tool = z.looseObject(
+  {
+    type: text.nullish(),
+    function: functionTool.nullish(),
+    custom: z.looseObject({ ...definition, format: object.nullish() }, must('an object with name')).nullish(),
+  },
+  must('a tool'),
+)
+export type Tool = z.output<typeof tool>
+
+const named = z.looseObject({ name: text }, must('an object with the name of a tool'))
+const allowedTools = z.looseObject(
+  { mode: z.enum(['auto', 'required'], must('auto or required')), tools: z.array(z.looseObject({})) },
+  must('an object with mode and tools'),
+)
+const toolChoice = z.union(
+  [
+    z.enum(['none', 'auto', 'required', 'any']),
+    z.looseObject({
+      type: z.enum(['function', 'custom', 'allowed_tools'], must('function, custom or allowed_tools')),
+      function: named.nullish(),
+      custom: named.nullish(),
+      allowed_tools: allowedTools.nullish(),
+    }),
+  ],
+  must('none, auto, required or an object that names a tool'),
+)
+export type ToolChoice = z.output<typeof toolChoice>
+
+const responseFormat = z.discriminatedUnion(
+  'type',
+  [
+    z.looseObject({ type: z.enum(['text', 'json_object']) }),
+    z.looseObject({
+      type: z.literal('json_schema'),
+      json_schema: z.looseObject(
+        {
+          name: text.nullish(),
+          schema: z.record(z.string(), z.unknown(), must('a JSON Schema, as an object')).nullish(),
+        },
+        must('an object with name and schema'),
+      ),
+    }),
+  ],
+  must('text, json_object or json_schema'),
+)
+
+const efforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
+const effort = z.enum(efforts, must(`one of ${efforts.join(', ')}`))
+
+/** `POST /v1/chat/completions`. Null is the same as leaving a field out. */
+export const ChatRequest = z.looseObject({
+  model: text.min(1, must('the name of a model')).max(256, must('the name of a model')),
+  messages: z.array(message, must('an array of messages')).min(1, must('at least one message')),
+  stream: flag.nullish(),
+  stream_options: z.looseObject({ include_usage: flag.nullish() }, must('an object')).nullish(),
+  tools: z.array(tool, must('an array of tools')).nullish(),
+  tool_choice: toolChoice.nullish(),
+  parallel_tool_calls: flag.nullish(),
+  functions: z.array(functionTool, must('an array of functions')).nullish(),
+  function_call: z.union([z.enum(['none', 'auto']), named], must('none, auto or an object with a name')).nullish(),
+  response_format: responseFormat.nullish(),
+  stop: z.union([text, z.array(text)], must('a string or an array of strings')).nullish(),
+  max_tokens: integer.nullish(),
+  max_completion_tokens: integer.nullish(),
+  reasoning_effort: effort.nullish(),
+  reasoning: z.looseObject({ effort: effort.nullish(), exclude: flag.nullish() }, must('an object')).nullish(),
+  thinking: z.looseObject({ type: text.nullish() }, must('an object')).nullish(),
+  include_reasoning: flag.nullish(),
+  metadata: z.record(z.string(), text, must('an object of strings')).nullish(),
+  n: integer.min(1, must('at least 1')).nullish(),
+  logprobs: flag.nullish(),
+  top_logprobs: integer.nullish(),
+  modalities: z.array(text, must('an array of strings')).nullish(),
+  temperature: number.nullish(),
+  top_p: number.nullish(),
+  presence_penalty: number.nullish(),
+  frequency_penalty: number.nullish(),
+  logit_bias: object.nullish(),
+  seed: integer.nullish(),
+  verbosity: text.nullish(),
+})
+export type ChatRequest = z.output<typeof ChatRequest>
+
+const usage = z.strictObject({
+  prompt_tokens: z.int(),
+  completion_tokens: z.int(),
+  total_tokens: z.int(),
+  prompt_tokens_details: z.strictObject({ cached_tokens: z.int(), audio_tokens: z.literal(0) }),
+  completion_tokens_details: z.strictObject({
+    reasoning_tokens: z.int(),
+    audio_tokens: z.literal(0),
+    accepted_prediction_tokens: z.literal(0),
+    rejected_prediction_tokens: z.literal(0),
+  }),
+})
+export type ChatUsage = z.output<typeof usage>
+
+const finishReason = z.enum(['stop', 'length', 'tool_calls', 'function_call', 'content_filter'])
+export type FinishReason = z.output<typeof finishReason>
+
+const madeCall = z.strictObject({ name: z.string(), arguments: z.string() })
+const madeToolCall = z.discriminatedUnion('type', [
+  z.strictObject({ id: z.string(), type: z.literal('function'), function: madeCall }),
+  z.strictObject({
+    id: z.string(),
+    type: z.literal('custom'),
+    custom: z.strictObject({ name: z.string(), input: z.string() }),
+  }),
+])
+export type MadeToolCall = z.output<typeof madeToolCall>
+
+const common = {
+  id: z.string(),
+  created: z.int(),
+  model: z.string(),
+  service_tier: z.literal('default'),
+  system_fingerprint: z.string(),
+}
+
+/** The 200 answer. */
+export const ChatCompletion = z.strictObject({
+  ...common,
+  object: z.literal('chat.completion'),
+  choices: z.tuple([
+    z.strictObject({
+      index: z.literal(0),
+      message: z.strictObject({
+        role: z.literal('assistant'),
+        content: z.string().nullable(),
+        refusal: z.string().nullable(),
+        annotations: z.tuple([]),
+        reasoning_content: z.string().optional(),
+        tool_calls: z.array(madeToolCall).optional(),
+        function_call: madeCall.optional(),
+      }),
+      logprobs: z.null(),
+      finish_reason: finishReason,
+    }),
+  ]),
+  usage,
+  metadata: z.record(z.string(), z.string()).optional(),
+})
+export type ChatCompletion = z.output<typeof ChatCompletion>
+
+const delta = z.strictObject({
+  role: z.literal('assistant').optional(),
+  content: z.string().optional(),
+  refusal: z.string().optional(),
+  reasoning_content: z.string().optional(),
+  tool_calls: z
+    .tuple([
+      z.strictObject({
+        index: z.int(),
+        id: z.string().optional(),
+        type: z.enum(['function', 'custom']).optional(),
+        function: z.strictObject({ name: z.string().optional(), arguments: z.string() }).optional(),
+        custom: z.strictObject({ name: z.string().optional(), input: z.string() }).optional(),
+      }),
+    ])
+    .optional(),
+  function_call: z.strictObject({ name: z.string().optional(), arguments: z.string() }).optional(),
+})
+export type Delta = z.output<typeof delta>
+
+const chunkChoice = z.strictObject({
+  index: z.literal(0),
+  delta,
+  logprobs: z.null(),
+  finish_reason: finishReason.nullable(),
+})
+
+/** The `data:` of a stream's frames, but for the last, which is `[DONE]`. */
+export const ChatCompletionChunk = z.strictObject({
+  ...common,
+  object: z.literal('chat.completion.chunk'),
+  choices: z.union([z.tuple([chunkChoice]), z.tuple([])]),
+  usage: usage.nullish(),
+})
+export type ChatCompletionChunk = z.output<typeof ChatCompletionChunk>
+
+/** Every error answer, and the last frame of a stream that failed. */
+export const ErrorBody = z.strictObject({
+  error: z.strictObject({
+    message: z.string(),
+    type: z.string(),
+    param: z.string().nullable(),
+    code: z.string().nullable(),
+  }),
+})
+export type ErrorBody = z.output<typeof ErrorBody>
+
+export const Model = z.strictObject({
+  id: z.string(),
+  object: z.literal('model'),
+  created: z.int(),
+  owned_by: z.string(),
+})
+export type Model = z.output<typeof Model>
+
+export const ModelList = z.strictObject({ object: z.literal('list'), data: z.array(Model) })
+export type ModelList = z.output<typeof ModelList>

@@ -1,0 +1,66 @@
+// Cases of the OpenAI suite: many conversations at once, which must never know of one another.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { step } from '../helpers/test-server.ts'
+import { contentOf, fromUser, giveBack, type Message, model } from './openai-calls.ts'
+import type { Subject } from './openai-suite.ts'
+import { assistant, conversationOf, requestAt, sent, systemOf, user } from './told.ts'
+
+const opening = `Good morning. ${step({ text: 'And to you.' })}`
+
+/** What the user of one conversation says after the opening, which is everyone's. */
+const sayings = (secret: string) => [
+  `My secret is ${secret}. ${step({ text: 'I shall keep it.' })}`,
+  `What is it? ${step({ text: `It is ${secret}.` })}`,
+]
+
+export function testIsolation({ client, server }: Subject): void {
+  const { upstream } = server
+  const { completions } = client.chat
+
+  test('twenty conversations that begin alike never mix', async () => {
+    const secrets = Array.from({ length: 20 }, (_, index) => `secret-${index + 100}`)
+    const system: Message = { role: 'system', content: 'You keep secrets.' }
+    const converse = async (secret: string) => {
+      const messages: Message[] = [system]
+      for (const saying of [opening, ...sayings(secret)]) {
+        messages.push(fromUser(saying))
+        messages.push(giveBack(await completions.create({ model, messages })))
+      }
+      return messages.at(-1)?.content
+    }
+    const answers = await Promise.all(secrets.map(converse))
+    assert.deepEqual(
+      answers,
+      secrets.map((secret) => `It is ${secret}.`),
+    )
+
+    assert.equal(upstream.requests.length, 60)
+    const wanted = secrets.flatMap((secret) => {
+      const [second = '', third = ''] = sayings(secret)
+      const told = [user(opening), assistant('And to you.'), user(second), assistant('I shall keep it.'), user(third)]
+      return [told.slice(0, 1), told.slice(0, 3), told]
+    })
+    const seen = upstream.requests.map((_, index) => {
+      assert.deepEqual(systemOf(sent(upstream, index)), ['You keep secrets.'])
+      const named = new Set(requestAt(upstream, index).raw.match(/secret-\d+/g))
+      assert.ok(named.size <= 1, [...named].join())
+      return conversationOf(sent(upstream, index))
+    })
+    const inOrder = (list: unknown[]) => list.map((told) => JSON.stringify(told)).sort()
+    assert.deepEqual(inOrder(seen), inOrder(wanted))
+  })
+
+  test('one conversation that goes on in two ways at once gets both answers', async () => {
+    const prompt = `fork ${step({ text: 'Root.' })}`
+    const first = await completions.create({ model, messages: [fromUser(prompt)] })
+    const ways = ['left', 'right'].map((way) => `${way} ${step({ text: `Gone ${way}.`, ttft: 50 })}`)
+    const answers = await Promise.all(
+      ways.map((way) => completions.create({ model, messages: [fromUser(prompt), giveBack(first), fromUser(way)] })),
+    )
+    assert.deepEqual(answers.map(contentOf), ['Gone left.', 'Gone right.'])
+    const seen = [1, 2].map((index) => JSON.stringify(conversationOf(sent(upstream, index))))
+    const wanted = ways.map((way) => JSON.stringify([user(prompt), assistant('Root.'), user(way)]))
+    assert.deepEqual(seen.sort(), wanted.sort())
+  })
+}

@@ -1,0 +1,62 @@
+// Cases of the OpenAI suite: which models there are.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { OpenAI } from 'openai'
+import { step } from '../helpers/test-server.ts'
+import { contentOf, failureOf, fromUser } from './openai-calls.ts'
+import type { Subject } from './openai-suite.ts'
+import { sent } from './told.ts'
+
+export function testModels({ client, server, OpenAI }: Subject): void {
+  const { upstream } = server
+  const { completions } = client.chat
+
+  test('the list of models holds each as itself and as an agent', async () => {
+    const models: OpenAI.Model[] = []
+    for await (const model of client.models.list()) models.push(model)
+    const ids = models.map(({ id }) => id)
+    assert.equal(new Set(ids).size, ids.length)
+    for (const id of ['sonnet', 'opus', 'haiku']) {
+      assert.ok(ids.includes(id), id)
+      assert.ok(ids.includes(`agent/${id}`), `agent/${id}`)
+    }
+    for (const { object, created, owned_by } of models) {
+      assert.deepEqual([object, typeof created, owned_by], ['model', 'number', 'anthropic'])
+    }
+  })
+
+  for (const id of ['sonnet', 'agent/sonnet', 'claude-haiku-5-5']) {
+    test(`the model ${id} can be looked up`, async () => {
+      const model = await client.models.retrieve(id)
+      assert.deepEqual([model.id, model.object], [id, 'model'])
+    })
+  }
+
+  test('a model is found by its full name', async () => {
+    const messages = [fromUser(step({ text: 'Hello.' }))]
+    const completion = await completions.create({ model: 'claude-haiku-5-5', messages })
+    assert.equal(contentOf(completion), 'Hello.')
+    assert.equal(sent(upstream).model, 'claude-haiku-5-5')
+  })
+
+  test('an unknown model is not found', async () => {
+    for (const answer of [
+      completions.create({ model: 'gpt-unheard-of', messages: [fromUser('hi')] }),
+      completions.create({ model: 'agent/gpt-unheard-of', messages: [fromUser('hi')], stream: true }),
+      client.models.retrieve('gpt-unheard-of'),
+    ]) {
+      const error = await failureOf(answer, OpenAI.NotFoundError)
+      assert.equal(error.code, 'model_not_found')
+      assert.equal(error.type, 'invalid_request_error')
+      assert.match(error.message, /gpt-unheard-of/)
+    }
+    assert.equal(upstream.requests.length, 0)
+  })
+
+  test("a model that the model's API does not know is not found", async () => {
+    const refusal = step({ status: 404, error_type: 'not_found_error', message: 'model: claude-none-1' })
+    const answer = completions.create({ model: 'claude-none-1', messages: [fromUser(refusal)] })
+    const error = await failureOf(answer, OpenAI.NotFoundError)
+    assert.equal(error.code, 'model_not_found')
+  })
+}

@@ -1,0 +1,245 @@
+// Cases of the OpenAI suite: one call of the client's tools and its result.
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { startUpstream } from '../../src/demo/upstream.ts'
+import { makeFolders, startTestServer, step } from '../helpers/test-server.ts'
+import {
+  callOf,
+  callsOf,
+  choiceOf,
+  contentOf,
+  finishOf,
+  fromUser,
+  giveBack,
+  type Message,
+  makeTool,
+  model,
+  readAll,
+  resultFor,
+  weatherTool,
+} from './openai-calls.ts'
+import type { Subject } from './openai-suite.ts'
+import { assistant, conversationOf, sent, toolNames, toolResult, toolUse, user } from './told.ts'
+
+const rome = { city: 'Rome' }
+const callWeather = step({ tool: 'get_weather', input: rome })
+
+export function testTools({ client, server, makeClient }: Subject): void {
+  const { upstream, folders } = server
+  const { completions } = client.chat
+  const tools = [weatherTool]
+
+  test('a tool reaches the model with its name, description and schema', async () => {
+    await completions.create({ model, tools, messages: [fromUser('hi')] })
+    const { function: wanted } = weatherTool
+    const offered = (sent(upstream).tools ?? []).map(({ name, description, input_schema }) => {
+      return { name, description, parameters: input_schema }
+    })
+    assert.deepEqual(offered, [wanted])
+  })
+
+  test('a call ends the answer, and its result goes on from there', async () => {
+    const prompt = `tool ${callWeather}${step({ text: 'It rains.' })}`
+    const first = await completions.create({ model, tools, messages: [fromUser(prompt)] })
+    const call = callOf(first)
+    assert.equal(choiceOf(first).message.content, null)
+    assert.equal(call.function.name, 'get_weather')
+    assert.deepEqual(JSON.parse(call.function.arguments), rome)
+    assert.equal(upstream.requests.length, 1)
+    const messages = [fromUser(prompt), giveBack(first), resultFor(call, 'rain')]
+    assert.equal(contentOf(await completions.create({ model, tools, messages })), 'It rains.')
+    assert.equal(upstream.requests.length, 2)
+    assert.deepEqual(conversationOf(sent(upstream)), [
+      user(prompt),
+      assistant(toolUse(call.id, 'get_weather', rome)),
+      user(toolResult(call.id, 'rain')),
+    ])
+    assert.deepEqual(toolNames(sent(upstream)), ['get_weather'])
+  })
+
+  test('words before a call are part of the answer and of the conversation', async () => {
+    const prompt = `words ${step({ text: 'I will look.', tool: 'get_weather', input: rome })}${step({ text: 'It rains.' })}`
+    const first = await completions.create({ model, tools, messages: [fromUser(prompt)] })
+    const call = callOf(first)
+    assert.equal(contentOf(first), 'I will look.')
+    const messages = [fromUser(prompt), giveBack(first), resultFor(call, 'rain')]
+    await completions.create({ model, tools, messages })
+    assert.deepEqual(conversationOf(sent(upstream)), [
+      user(prompt),
+      assistant('I will look.', toolUse(call.id, 'get_weather', rome)),
+      user(toolResult(call.id, 'rain')),
+    ])
+  })
+
+  test('the arguments of a call come in a stream, piece by piece', async () => {
+    const stream = await completions.create({ model, tools, messages: [fromUser(callWeather)], stream: true })
+    const chunks = await readAll(stream)
+    const pieces = chunks.flatMap(({ choices }) => choices[0]?.delta.tool_calls ?? [])
+    const [opener, ...rest] = pieces
+    assert.ok(opener?.id)
+    assert.deepEqual(opener, {
+      index: 0,
+      id: opener.id,
+      type: 'function',
+      function: { name: 'get_weather', arguments: '' },
+    })
+    assert.ok(rest.length > 1)
+    for (const piece of rest) assert.deepEqual(Object.keys(piece).sort(), ['function', 'index'])
+    assert.deepEqual(JSON.parse(rest.map((piece) => piece.function?.arguments).join('')), rome)
+    assert.deepEqual(finishOf(chunks), ['tool_calls'])
+  })
+
+  test('the stream helper puts a call together, and its result goes on from there', async () => {
+    const prompt = `helper ${callWeather}${step({ text: 'It rains.', tokens: 2 })}`
+    const first = await completions.stream({ model, tools, messages: [fromUser(prompt)] }).finalChatCompletion()
+    const call = callOf(first)
+    assert.deepEqual(JSON.parse(call.function.arguments), rome)
+    const messages = [fromUser(prompt), giveBack(first), resultFor(call, 'rain')]
+    const second = await completions.stream({ model, tools, messages }).finalChatCompletion()
+    assert.equal(contentOf(second), 'It rains.')
+    assert.deepEqual(conversationOf(sent(upstream)), [
+      user(prompt),
+      assistant(toolUse(call.id, 'get_weather', rome)),
+      user(toolResult(call.id, 'rain')),
+    ])
+  })
+
+  test('a tool without parameters is called with an empty object', async () => {
+    const tool = { type: 'function' as const, function: { name: 'now' } }
+    const messages = [fromUser(step({ tool: 'now' }))]
+    const call = callOf(await completions.create({ model, tools: [tool], messages }))
+    assert.deepEqual([call.function.name, call.function.arguments], ['now', '{}'])
+  })
+
+  for (const result of ['Error: there is no such city.', '', '{"degrees":[1,2]}', 'x'.repeat(300_000)]) {
+    test(`a result of ${result.length} characters arrives unchanged`, async () => {
+      const prompt = `result ${callWeather}${step({ text: 'I see.' })}`
+      const first = await completions.create({ model, tools, messages: [fromUser(prompt)] })
+      const messages = [fromUser(prompt), giveBack(first), resultFor(callOf(first), result)]
+      assert.equal(contentOf(await completions.create({ model, tools, messages })), 'I see.')
+      assert.deepEqual(conversationOf(sent(upstream)).at(-1), user(toolResult(callOf(first).id, result)))
+    })
+  }
+
+  test('a result may come in parts of text, with words of the user after it', async () => {
+    const first = await completions.create({ model, tools, messages: [fromUser(callWeather)] })
+    const call = callOf(first)
+    const parts = ['ra', 'in'].map((text) => ({ type: 'text' as const, text }))
+    const result: Message = { role: 'tool', tool_call_id: call.id, content: parts }
+    const messages = [fromUser(callWeather), giveBack(first), result, fromUser('And tomorrow?')]
+    await completions.create({ model, tools, messages })
+    assert.deepEqual(conversationOf(sent(upstream)).at(-1), user(toolResult(call.id, 'rain'), 'And tomorrow?'))
+  })
+
+  for (const name of ['Bash', 'mcp__x', 'mcp__client__get-it', 'StructuredOutput', 'Task', 'a'.repeat(64)]) {
+    test(`a client's tool named ${name} reaches the model so and is never run here`, async () => {
+      const file = join(folders.cwd, `made-by-${name}`)
+      const input = { command: `touch ${file}`, description: 'a command' }
+      const tool = makeTool(name, { command: { type: 'string' }, description: { type: 'string' } })
+      const prompt = `${step({ tool: name, input })}${step({ text: 'Done.' })}`
+      const first = await completions.create({ model, tools: [tool], messages: [fromUser(prompt)] })
+      const call = callOf(first)
+      assert.equal(call.function.name, name)
+      assert.deepEqual(JSON.parse(call.function.arguments), input)
+      const [offered, ...others] = sent(upstream).tools ?? []
+      assert.deepEqual(others, [])
+      assert.deepEqual([offered?.name, offered?.description], [name, tool.function.description])
+      const messages = [fromUser(prompt), giveBack(first), resultFor(call, 'ran elsewhere')]
+      assert.equal(contentOf(await completions.create({ model, tools: [tool], messages })), 'Done.')
+      assert.deepEqual(conversationOf(sent(upstream)), [
+        user(prompt),
+        assistant(toolUse(call.id, name, input)),
+        user(toolResult(call.id, 'ran elsewhere')),
+      ])
+      assert.equal(existsSync(file), false)
+    })
+  }
+
+  test('a built-in tool that the model calls without being offered it does not run', async () => {
+    const file = join(folders.cwd, 'made-by-force')
+    const input = { command: `touch ${file}`, description: 'a command' }
+    const prompt = `${step({ tool: 'Bash', input, force_tool: true })}${step({ text: 'Done.' })}`
+    await completions.create({ model, messages: [fromUser(prompt)] }).catch(() => {})
+    assert.equal(existsSync(file), false)
+  })
+
+  test('a result is taken after the server was restarted', async (t) => {
+    const upstream = await startUpstream()
+    t.after(() => upstream.close())
+    const folders = makeFolders(t)
+    const prompt = `restart ${callWeather}${step({ text: 'It rains.' })}`
+    const before = await startTestServer(t, { upstream, folders })
+    const first = await makeClient(before).chat.completions.create({ model, tools, messages: [fromUser(prompt)] })
+    await before.close(0)
+    const after = await startTestServer(t, { upstream, folders })
+    const call = callOf(first)
+    const messages = [fromUser(prompt), giveBack(first), resultFor(call, 'rain')]
+    const second = await makeClient(after).chat.completions.create({ model, tools, messages })
+    assert.equal(contentOf(second), 'It rains.')
+    assert.equal(upstream.requests.length, 2)
+    assert.deepEqual(conversationOf(sent(upstream)), [
+      user(prompt),
+      assistant(toolUse(call.id, 'get_weather', rome)),
+      user(toolResult(call.id, 'rain')),
+    ])
+  })
+
+  test('calls and results of another provider reach the model with their ids', async () => {
+    const call = (id: string, city: string) => {
+      return { id, type: 'function' as const, function: { name: 'get_weather', arguments: JSON.stringify({ city }) } }
+    }
+    await completions.create({
+      model,
+      tools,
+      messages: [
+        fromUser('Rome and Oslo?'),
+        { role: 'assistant', content: null, tool_calls: [call('call_1', 'Rome'), call('call_2', 'Oslo')] },
+        { role: 'tool', tool_call_id: 'call_2', content: 'snow' },
+        { role: 'tool', tool_call_id: 'call_1', content: 'rain' },
+        { role: 'assistant', content: 'Rain and snow.' },
+        fromUser('Thanks.'),
+      ],
+    })
+    const [question, calls, results, ...rest] = conversationOf(sent(upstream))
+    assert.deepEqual(question, user('Rome and Oslo?'))
+    const uses = [toolUse('call_1', 'get_weather', rome), toolUse('call_2', 'get_weather', { city: 'Oslo' })]
+    assert.deepEqual(calls, assistant(...uses))
+    assert.deepEqual(results, user(toolResult('call_2', 'snow'), toolResult('call_1', 'rain')))
+    assert.deepEqual(rest, [assistant('Rain and snow.'), user('Thanks.')])
+  })
+
+  test('tool_choice none offers the model no tools', async () => {
+    const messages = [fromUser('hi')]
+    const completion = await completions.create({ model, tools, messages, tool_choice: 'none' })
+    assert.equal(choiceOf(completion).finish_reason, 'stop')
+    assert.deepEqual(toolNames(sent(upstream)), [])
+  })
+
+  test('tool_choice required makes a model that would rather talk call a tool', async () => {
+    upstream.enqueue({ text: 'No, thanks.' }, { tool: 'get_weather', input: rome })
+    const messages = [fromUser('hi')]
+    const call = callOf(await completions.create({ model, tools, messages, tool_choice: 'required' }))
+    assert.deepEqual(JSON.parse(call.function.arguments), rome)
+  })
+
+  test('tool_choice with a name offers that tool alone', async () => {
+    const tool_choice = { type: 'function', function: { name: 'get_weather' } } as const
+    const offered = [makeTool('get_time'), weatherTool]
+    const messages = [fromUser(callWeather)]
+    const completion = await completions.create({ model, tools: offered, messages, tool_choice })
+    assert.equal(callOf(completion).function.name, 'get_weather')
+    assert.deepEqual(toolNames(sent(upstream)), ['get_weather'])
+  })
+
+  test('parallel_tool_calls false brings one call at a time', async () => {
+    const calls = ['Rome', 'Oslo'].map((city) => ({ name: 'get_weather', input: { city } }))
+    const messages = [fromUser(step({ tools: calls }))]
+    const completion = await completions.create({ model, tools, messages, parallel_tool_calls: false })
+    assert.deepEqual(
+      callsOf(completion).map((call) => JSON.parse(call.function.arguments)),
+      [rome],
+    )
+  })
+}
