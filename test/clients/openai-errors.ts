@@ -16,7 +16,7 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
   const failures = [
     [401, OpenAI.AuthenticationError, 401, 'authentication_error', 'upstream_not_authenticated'],
     [429, OpenAI.RateLimitError, 429, 'rate_limit_error', 'rate_limit_exceeded'],
-    [500, OpenAI.InternalServerError, 502, 'server_error', 'cli_error'],
+    [500, OpenAI.InternalServerError, 500, 'server_error', 'cli_error'],
     [529, OpenAI.InternalServerError, 503, 'server_error', 'overloaded'],
   ] as const
 

@@ -40,12 +40,12 @@ export function testModels({ client, server, OpenAI }: Subject): void {
   })
 
   test('an unknown model is not found', async () => {
-    for (const answer of [
-      completions.create({ model: 'gpt-unheard-of', messages: [fromUser('hi')] }),
-      completions.create({ model: 'agent/gpt-unheard-of', messages: [fromUser('hi')], stream: true }),
-      client.models.retrieve('gpt-unheard-of'),
+    for (const ask of [
+      () => completions.create({ model: 'gpt-unheard-of', messages: [fromUser('hi')] }),
+      () => completions.create({ model: 'agent/gpt-unheard-of', messages: [fromUser('hi')], stream: true }),
+      () => client.models.retrieve('gpt-unheard-of'),
     ]) {
-      const error = await failureOf(answer, OpenAI.NotFoundError)
+      const error = await failureOf(ask(), OpenAI.NotFoundError)
       assert.equal(error.code, 'model_not_found')
       assert.equal(error.type, 'invalid_request_error')
       assert.match(error.message, /gpt-unheard-of/)

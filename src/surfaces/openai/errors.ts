@@ -2,7 +2,7 @@
 import type { RunEnd } from '../../core/events.ts'
 import { AppError, type ErrorCode, errorCodes } from '../../errors.ts'
 import { errorHeaders } from '../../http/faults.ts'
-import type { ErrorBody } from './chat-schemas.ts'
+import type { ErrorBody } from './reply-schemas.ts'
 
 /** A parameter that cannot be taken. `openaiCode` is the code of OpenAI's that says it best, if there is one. */
 export function invalid(field: string, fault: string, openaiCode?: string): AppError {

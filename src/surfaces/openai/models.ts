@@ -2,7 +2,7 @@
 // comes from the CLI.
 import { AppError } from '../../errors.ts'
 import { nearestName } from '../../nearest.ts'
-import type { Model, ModelList } from './chat-schemas.ts'
+import type { Model, ModelList } from './reply-schemas.ts'
 
 /** A model as the CLI reports it: the short name it goes by, and the id behind that. */
 export type ModelFact = { value: string; resolvedModel: string; displayName: string }

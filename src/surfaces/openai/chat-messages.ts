@@ -1,0 +1,99 @@
+// The messages of a chat completions request: which of them are the system prompt, which the conversation so far, which the
+// prompt.
+import type { ConversationMessage, UserBlock } from '../../core/conversation.ts'
+import type { ChatMessage } from './chat-schemas.ts'
+import { toBlocks, toTextBlocks } from './content-parts.ts'
+import { ConversationBuilder, type EarlierCall } from './conversation.ts'
+import { invalid } from './errors.ts'
+
+export type ReadMessages = { system: string[]; history: ConversationMessage[]; prompt: UserBlock[] }
+
+type AssistantMessage = Extract<ChatMessage, { role: 'assistant' }>
+
+export function readMessages(messages: readonly ChatMessage[]): ReadMessages {
+  const system: string[] = []
+  const builder = new ConversationBuilder()
+  messages.forEach((message, at) => {
+    const param = `messages[${at}]`
+    if (message.role === 'system' || message.role === 'developer') {
+      system.push(...toTextBlocks(message.content, `${param}.content`).map(({ text }) => text))
+    } else {
+      add(builder, message, param)
+    }
+  })
+  const { history, prompt, endsWithAssistant } = builder.end()
+  if (endsWithAssistant) {
+    throw invalid('messages', 'must end with a user or tool message: an answer cannot be begun for the model')
+  }
+  if (prompt.length === 0) throw nothingToAnswer(messages)
+  return { system, history, prompt }
+}
+
+function nothingToAnswer(messages: readonly ChatMessage[]) {
+  const at = messages.findLastIndex(({ role }) => role === 'user')
+  return at === -1
+    ? invalid('messages', 'must have a message with the role user')
+    : invalid(`messages[${at}].content`, 'must not be empty')
+}
+
+function add(
+  builder: ConversationBuilder,
+  message: Exclude<ChatMessage, { role: 'system' | 'developer' }>,
+  param: string,
+): void {
+  switch (message.role) {
+    case 'user':
+      return builder.user(toBlocks(message.content, `${param}.content`))
+    case 'assistant':
+      return builder.assistant(assistantText(message, param), earlierCalls(message, param))
+    case 'tool':
+      return builder.result({
+        id: message.tool_call_id,
+        content: toBlocks(message.content, `${param}.content`),
+        param: `${param}.tool_call_id`,
+      })
+    case 'function':
+      return builder.result({
+        id: builder.openCallOf(message.name) ?? '',
+        content: toBlocks(message.content, `${param}.content`),
+        param: `${param}.name`,
+      })
+  }
+}
+
+function assistantText({ content, refusal }: AssistantMessage, param: string) {
+  const said = toTextBlocks(content, `${param}.content`)
+  return said.length === 0 ? toTextBlocks(refusal, `${param}.refusal`) : said
+}
+
+/** The older function calls have no ids; one is made of the message's place, so that it is the same in the next request. */
+function earlierCalls({ tool_calls: calls, function_call: legacy }: AssistantMessage, param: string): EarlierCall[] {
+  if (legacy) {
+    const where = `${param}.function_call`
+    const input = parseArguments(legacy.arguments, `${where}.arguments`)
+    return [{ id: `call_${param.replaceAll(/\D/g, '')}`, name: legacy.name, input, param: where }]
+  }
+  return (calls ?? []).map(({ id, function: called, custom }, at) => {
+    const where = `${param}.tool_calls[${at}]`
+    if (called) {
+      const input = parseArguments(called.arguments, `${where}.function.arguments`)
+      return { id, name: called.name, input, param: where }
+    }
+    if (custom) return { id, name: custom.name, input: { input: custom.input }, param: where }
+    throw invalid(`${where}.function`, 'is required')
+  })
+}
+
+function parseArguments(given: string | Record<string, unknown> | null | undefined, param: string) {
+  if (given !== null && typeof given === 'object') return given
+  if (given === null || given === undefined || given.trim() === '') return {}
+  const fault = invalid(param, 'must be a JSON object, written as a string')
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(given)
+  } catch {
+    throw fault
+  }
+  if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) throw fault
+  return parsed as Record<string, unknown>
+}

@@ -1,0 +1,108 @@
+// A chat completions request as a run: pure. Its messages, tools and further parameters are read in files of their own; here
+// they are put together.
+import { noOptions, type PlainOptions, type RunOptions } from '../../core/agent.ts'
+import type { RunInput } from '../../core/runs.ts'
+import { readMessages } from './chat-messages.ts'
+import type { ChatRequest } from './chat-schemas.ts'
+import { invalid } from './errors.ts'
+import type { ResolvedModel } from './models.ts'
+import { ignoredParameters, readReasoning, refuseParameters } from './parameters.ts'
+import { readTools, type ToolKind, type ToolOffer } from './tools.ts'
+
+/** What of a request decides how its answer is told. */
+export type AnswerShape = {
+  model: string
+  isAgent: boolean
+  /** The client's tools; calls of others are none of its business. */
+  kinds: ReadonlyMap<string, ToolKind>
+  isLegacy: boolean
+  isParallel: boolean
+  showsReasoning: boolean
+  format: 'text' | 'json_object' | 'json_schema'
+  includeUsage: boolean
+  metadata: Record<string, string> | null
+}
+
+export type ChatRun = {
+  run: Omit<RunInput, 'timeoutMs'>
+  shape: AnswerShape
+  /** The names of parameters that have no effect. */
+  ignored: string[]
+}
+
+export function toChatRun(body: ChatRequest, resolved: ResolvedModel): ChatRun {
+  refuseParameters(body)
+  checkMetadata(body)
+  const { system, history, prompt } = readMessages(body.messages)
+  const offer = readTools(resolved.agent ? withoutTools(body) : body)
+  const json = jsonFormat(body)
+  const reasoning = readReasoning(body)
+  const instructions = [offer.instruction, json.instruction].filter((each) => each !== null)
+  return {
+    run: {
+      prompt,
+      session: { kind: 'history', messages: history },
+      options: {
+        ...systemOptions([...system, ...instructions].join('\n\n'), resolved.agent),
+        model: resolved.model,
+        effort: reasoning.effort,
+        jsonSchema: json.schema,
+      },
+      live: body.stream === true,
+      plain: resolved.agent ? null : plainOptions(body, offer),
+    },
+    shape: {
+      model: resolved.shown,
+      isAgent: resolved.agent,
+      kinds: offer.kinds,
+      isLegacy: offer.isLegacy,
+      isParallel: body.parallel_tool_calls !== false,
+      showsReasoning: reasoning.isShown,
+      format: json.format,
+      includeUsage: body.stream_options?.include_usage === true,
+      metadata: body.metadata ?? null,
+    },
+    ignored: [...ignoredParameters(body, resolved.agent), ...offer.ignored],
+  }
+}
+
+const withoutTools = (body: ChatRequest): ChatRequest => ({
+  ...body,
+  tools: null,
+  functions: null,
+  tool_choice: null,
+  function_call: null,
+})
+
+/** The plain model has the caller's words alone; an agent has them after its own. */
+function systemOptions(system: string, isAgent: boolean): RunOptions {
+  if (isAgent) return { ...noOptions, appendSystemPrompt: system === '' ? null : system }
+  return { ...noOptions, systemPrompt: system }
+}
+
+function plainOptions(body: ChatRequest, { tools }: ToolOffer): PlainOptions {
+  const { max_completion_tokens: newer, max_tokens: older, stop } = body
+  const limit = newer ?? older ?? 0
+  return {
+    tools,
+    // Some programs write -1 for no limit.
+    maxOutputTokens: limit > 0 ? limit : null,
+    stopSequences: [stop ?? []].flat().filter((sequence) => sequence !== ''),
+  }
+}
+
+type JsonFormat = Pick<AnswerShape, 'format'> & { schema: Record<string, unknown> | null; instruction: string | null }
+
+const objectInstruction = 'Answer with one JSON object and nothing else: no words around it, no code fence.'
+
+function jsonFormat({ response_format: format }: ChatRequest): JsonFormat {
+  if (!format || format.type === 'text') return { format: 'text', schema: null, instruction: null }
+  if (format.type === 'json_schema' && format.json_schema.schema) {
+    return { format: 'json_schema', schema: format.json_schema.schema, instruction: null }
+  }
+  return { format: 'json_object', schema: null, instruction: objectInstruction }
+}
+
+function checkMetadata({ metadata }: ChatRequest): void {
+  if (Object.keys(metadata ?? {}).length > 16) throw invalid('metadata', 'must have at most 16 entries')
+}

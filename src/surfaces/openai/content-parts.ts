@@ -1,0 +1,62 @@
+// The content of messages, a string or an array of parts in every role, as content blocks. Text of nothing but white space is
+// left out, as the model's API refuses it.
+import type { PromptBlock, TextBlock } from '../../core/content.ts'
+import type { Content, ContentPart } from './chat-schemas.ts'
+import { toDocument, toImage } from './data-urls.ts'
+import { invalid } from './errors.ts'
+
+type Given = Content | null | undefined
+
+function toParts(content: Given): ContentPart[] {
+  if (content === null || content === undefined) return []
+  return typeof content === 'string' ? [{ type: 'text', text: content }] : content
+}
+
+const toText = (text: string): TextBlock[] => (text.trim() === '' ? [] : [{ type: 'text', text }])
+
+/** For roles that bring nothing but text. */
+export function toTextBlocks(content: Given, param: string): TextBlock[] {
+  return toParts(content).flatMap((part, at) => {
+    if (part.type === 'refusal') return toText(part.refusal)
+    if (part.type === 'text' || part.type === 'input_text' || part.type === 'output_text') return toText(part.text)
+    throw invalid(`${param}[${at}].type`, 'must be text in a message of this role', 'unsupported_value')
+  })
+}
+
+export function toBlocks(content: Given, param: string): PromptBlock[] {
+  return toParts(content).flatMap((part, at) => toBlock(part, `${param}[${at}]`))
+}
+
+function toBlock(part: ContentPart, param: string): PromptBlock[] {
+  switch (part.type) {
+    case 'text':
+    case 'input_text':
+    case 'output_text':
+      return toText(part.text)
+    case 'refusal':
+      return toText(part.refusal)
+    case 'image_url':
+    case 'input_image':
+      return [imageOf(part, param)]
+    case 'file':
+      return [documentOf(part.file, `${param}.file`)]
+    case 'input_file':
+      return [documentOf(part, param)]
+  }
+}
+
+function imageOf({ image_url: image }: Extract<ContentPart, { type: 'image_url' | 'input_image' }>, param: string) {
+  if (image === null || image === undefined) throw invalid(`${param}.image_url`, 'is required')
+  return typeof image === 'string' ? toImage(image, `${param}.image_url`) : toImage(image.url, `${param}.image_url.url`)
+}
+
+function documentOf(
+  { file_data: data, filename, file_id: id }: Extract<ContentPart, { type: 'input_file' }> | FileFields,
+  param: string,
+) {
+  if (data) return toDocument(data, filename ?? null, `${param}.file_data`)
+  if (id) throw invalid(`${param}.file_id`, 'cannot be used: this server keeps no files', 'unsupported_value')
+  throw invalid(`${param}.file_data`, 'is required')
+}
+
+type FileFields = Extract<ContentPart, { type: 'file' }>['file']

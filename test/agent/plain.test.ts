@@ -1,0 +1,316 @@
+// Plain models over the real CLI: what reaches the model is the caller's and nothing else, histories keep their roles, client
+// tools are the client's, and conversations never mix.
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { Executable } from '../../src/agent/executable.ts'
+import { Pool, poolDefaults } from '../../src/agent/pool.ts'
+import { ownIdentity, ProcessRecords } from '../../src/agent/process-records.ts'
+import { workerLimits } from '../../src/agent/worker.ts'
+import { noOptions, type RunOptions } from '../../src/core/agent.ts'
+import type { AssistantBlock, ClientTool, ConversationMessage, UserBlock } from '../../src/core/conversation.ts'
+import { OrderChecker, type RunEnd, type RunEvent } from '../../src/core/events.ts'
+import { startUpstream } from '../../src/demo/upstream.ts'
+import { makeFolders, step, testEnvironment } from '../helpers/test-server.ts'
+
+const upstream = await startUpstream()
+const folders = makeFolders({ after: () => {} })
+const environment = testEnvironment(folders, upstream.url)
+const records = new ProcessRecords(folders.dataDir, await ownIdentity())
+const executable = new Executable(null, environment)
+const warnings: string[] = []
+const limits = { ...poolDefaults, warm: 0, maxProcesses: 3, queueLimit: 99, keepAliveMs: 60_000, startSpacingMs: 0 }
+const pool = new Pool(limits, {
+  claude: () => executable.claude(),
+  environment,
+  configDir: folders.configDir,
+  records,
+  limits: workerLimits,
+  defaultCwd: folders.cwd,
+  scratchDir: records.scratchDir,
+  onWarning: (message) => warnings.push(message),
+})
+after(async () => {
+  await pool.close(2000)
+  await records.close()
+  await upstream.close()
+})
+
+const text = (value: string): UserBlock[] => [{ type: 'text', text: value }]
+const said = (value: string): ConversationMessage => ({ role: 'assistant', content: [{ type: 'text', text: value }] })
+const asked = (value: string): ConversationMessage => ({ role: 'user', content: text(value) })
+
+type Request = {
+  prompt: UserBlock[] | string
+  history?: ConversationMessage[]
+  tools?: ClientTool[]
+  max?: number
+  stop?: string[]
+  options?: Partial<RunOptions>
+}
+type Answer = { end: RunEnd; text: string; events: RunEvent[]; calls: { id: string; name: string; json: string }[] }
+
+async function ask({ prompt, history = [], tools = [], max, stop = [], options = {} }: Request): Promise<Answer> {
+  const checker = new OrderChecker()
+  const events: RunEvent[] = []
+  const request = {
+    runId: 'run_plain',
+    prompt: typeof prompt === 'string' ? text(prompt) : prompt,
+    session: { kind: 'history' as const, messages: history },
+    options: { ...noOptions, systemPrompt: 'You are A.', ...options },
+    live: true,
+    plain: { tools, maxOutputTokens: max ?? null, stopSequences: stop },
+  }
+  for await (const event of pool.run(request, new AbortController().signal)) {
+    checker.accept(event)
+    events.push(event)
+  }
+  checker.finish()
+  const end = events.at(-1)
+  assert.ok(end?.type === 'run-end')
+  const told = events.flatMap((event) => (event.type === 'text-delta' ? [event.text] : [])).join('')
+  return { end, text: told, events, calls: callsIn(events) }
+}
+
+function callsIn(events: readonly RunEvent[]) {
+  const calls = events.flatMap((event) => (event.type === 'tool-start' ? [event] : []))
+  return calls.map(({ toolId, name, index }) => {
+    const json = events.flatMap((event) => (event.type === 'tool-delta' && event.index === index ? [event.json] : []))
+    return { id: toolId, name, json: json.join('') }
+  })
+}
+
+function lastBody() {
+  const body = upstream.requests.at(-1)?.body
+  assert.ok(body)
+  return body
+}
+
+/** What the model was sent of the conversation: roles and contents, without what the CLI cannot be kept from adding. */
+function conversation(): unknown[] {
+  return lastBody().messages.flatMap(({ role, content }) => {
+    if (role === 'system') return []
+    assert.ok(Array.isArray(content))
+    return [[role, ...content.map(({ cache_control: _, ...block }) => (block.type === 'text' ? block.text : block))]]
+  })
+}
+
+test('the model gets the system prompt, the words, and only what the CLI always adds', async () => {
+  await ask({ prompt: 'hello' })
+  const { system, messages, tools, model } = lastBody() as {
+    system: { text: string }[]
+    messages: { role: string }[]
+    tools: unknown[]
+    model: string
+  }
+  assert.equal(system.length, 3)
+  assert.match(system[0]?.text ?? '', /^x-anthropic-billing-header: /)
+  assert.equal(system[1]?.text, "You are a Claude agent, built on Anthropic's Claude Agent SDK.")
+  assert.equal(system[2]?.text, 'You are A.')
+  assert.deepEqual(
+    messages.map(({ role }) => role),
+    ['user', 'system'],
+  )
+  assert.deepEqual(tools, [])
+  assert.ok(model.startsWith('claude-'))
+  assert.ok((upstream.requests.at(-1)?.bytes ?? 0) < 2500)
+})
+
+test('a history reaches the model in its roles, also where no process knows it', async () => {
+  const history = [asked('q1'), said('a1'), asked('q2'), said('a2')]
+  await ask({ prompt: 'q3', history })
+  assert.deepEqual(conversation(), [
+    ['user', 'q1'],
+    ['assistant', 'a1'],
+    ['user', 'q2'],
+    ['assistant', 'a2'],
+    ['user', 'q3'],
+  ])
+})
+
+test('the next turn of a conversation goes to the process that holds it', async () => {
+  const first = await ask({ prompt: 'walrus' })
+  const before = warnings.length
+  await ask({ prompt: 'next', history: [asked('walrus'), said(first.text)] })
+  assert.deepEqual(conversation(), [
+    ['user', 'walrus'],
+    ['assistant', first.text],
+    ['user', 'next'],
+  ])
+  assert.equal(warnings.length, before)
+})
+
+test('a conversation that begins alike but went on otherwise is another one', async () => {
+  const first = await ask({ prompt: 'alike' })
+  await ask({ prompt: 'next', history: [asked('alike'), said(`${first.text}!`)] })
+  assert.deepEqual(conversation(), [
+    ['user', 'alike'],
+    ['assistant', `${first.text}!`],
+    ['user', 'next'],
+  ])
+})
+
+const weather: ClientTool = {
+  name: 'get_weather',
+  description: 'The weather of a city',
+  inputSchema: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
+}
+const bash: ClientTool = {
+  name: 'Bash',
+  description: "The client's own",
+  inputSchema: { type: 'object', properties: {} },
+}
+const prefixed: ClientTool = {
+  name: 'mcp__x',
+  description: "The client's own",
+  inputSchema: { type: 'object', properties: {} },
+}
+
+const calling = (...names: string[]) =>
+  step({ text: 'I look.', tools: names.map((name) => ({ name, input: { city: name } })) })
+
+test("the client's tools reach the model under their names, and a call ends the answer", async () => {
+  const prompt = `look ${calling('get_weather', 'Bash', 'mcp__x')}`
+  const tools = [weather, bash, prefixed]
+  const { end, calls, text: told } = await ask({ prompt, tools })
+  assert.deepEqual([end.outcome, end.stopReason, told], ['succeeded', 'tool_use', 'I look.'])
+  assert.deepEqual(
+    calls.map(({ name }) => name),
+    ['get_weather', 'Bash', 'mcp__x'],
+  )
+  assert.deepEqual(
+    calls.map(({ json }) => JSON.parse(json)),
+    ['get_weather', 'Bash', 'mcp__x'].map((city) => ({ city })),
+  )
+  const offered = (lastBody().tools ?? []) as { name: string; input_schema: unknown }[]
+  assert.deepEqual(offered.map(({ name }) => name).sort(), ['Bash', 'get_weather', 'mcp__x'])
+  assert.deepEqual(offered.find(({ name }) => name === 'get_weather')?.input_schema, weather.inputSchema)
+
+  const uses: AssistantBlock[] = calls.map(({ id, name, json }) => ({
+    type: 'tool_use',
+    id,
+    name,
+    input: JSON.parse(json),
+  }))
+  const results: UserBlock[] = calls.toReversed().map(({ id, name }) => ({
+    type: 'tool_result',
+    tool_use_id: id,
+    content: [{ type: 'text', text: `of ${name}` }],
+  }))
+  const history: ConversationMessage[] = [
+    asked(prompt),
+    { role: 'assistant', content: [{ type: 'text', text: 'I look.' }, ...uses] },
+  ]
+  const before = upstream.requests.length
+  const next = await ask({ prompt: results, history, tools })
+  assert.equal(next.end.outcome, 'succeeded')
+  assert.equal(upstream.requests.length, before + 1)
+  const sent = conversation()
+  assert.deepEqual(sent[1], ['assistant', 'I look.', ...uses])
+  assert.deepEqual(
+    JSON.stringify(sent[2])
+      .match(/of \w+/g)
+      ?.sort(),
+    ['of Bash', 'of get_weather', 'of mcp__x'],
+  )
+})
+
+test('a call and its result reach the model where no process knows of them, whatever tools are offered now', async () => {
+  const history: ConversationMessage[] = [
+    asked('q'),
+    { role: 'assistant', content: [{ type: 'tool_use', id: 'call_1', name: 'gone', input: { a: 1 } }] },
+  ]
+  const prompt: UserBlock[] = [
+    { type: 'tool_result', tool_use_id: 'call_1', content: [{ type: 'text', text: 'r' }], is_error: true },
+  ]
+  await ask({ prompt, history, tools: [weather] })
+  const [first, call, result] = conversation() as [
+    unknown,
+    unknown[],
+    [string, { tool_use_id: string; is_error: boolean }],
+  ]
+  assert.deepEqual(first, ['user', 'q'])
+  assert.deepEqual(call, ['assistant', { type: 'tool_use', id: 'call_1', name: 'gone', input: { a: 1 } }])
+  assert.deepEqual([result[1].tool_use_id, result[1].is_error], ['call_1', true])
+})
+
+test('tools that one request brought are gone in the next', async () => {
+  await ask({ prompt: 'with', tools: [weather] })
+  await ask({ prompt: 'without' })
+  assert.deepEqual(lastBody().tools, [])
+})
+
+for (const [what, script, request, stopReason, told] of [
+  ['the output limit', { text: 'cut here', stop_reason: 'max_tokens' }, { max: 77 }, 'max_tokens', 'cut here'],
+  ['a refusal', { text: 'I will not', stop_reason: 'refusal' }, {}, 'refusal', 'I will not'],
+  ['a stop sequence', { text: 'one STOP two', tokens: 12 }, { stop: ['nothing', 'STOP'] }, 'stop_sequence', 'one '],
+] as const) {
+  test(`an answer ends at ${what}, once`, async () => {
+    const { end, text: words } = await ask({
+      prompt: `${what} ${step(script)}`,
+      ...request,
+      stop: [...('stop' in request ? request.stop : [])],
+    })
+    assert.deepEqual([end.outcome, end.stopReason, end.result, words], ['succeeded', stopReason, told, told])
+    assert.equal(end.stopSequence, what === 'a stop sequence' ? 'STOP' : null)
+    assert.equal(lastBody().max_tokens, 'max' in request ? request.max : 128_000)
+    await ask({ prompt: 'afterwards' })
+    assert.deepEqual(conversation(), [['user', 'afterwards']])
+    assert.equal(lastBody().max_tokens, 128_000)
+  })
+}
+
+test('a text that only looks like the beginning of a stop sequence is told whole', async () => {
+  const { text: words } = await ask({ prompt: `x ${step({ text: 'one STO', tokens: 7 })}`, stop: ['STOP'] })
+  assert.equal(words, 'one STO')
+})
+
+test('a history that begins with an answer leaves nothing in a process', async () => {
+  await ask({ prompt: 'q', history: [said('capybara'), asked('x'), said('y')] })
+  assert.match(upstream.requests.at(-1)?.raw ?? '', /capybara/)
+  for (let turn = 0; turn < 3; turn++) {
+    await ask({ prompt: 'fresh' })
+    assert.doesNotMatch(upstream.requests.at(-1)?.raw ?? '', /capybara/)
+  }
+})
+
+test('a structured answer fits its schema, and the conversation goes on from its text', async () => {
+  const jsonSchema = { type: 'object', properties: { a: { type: 'number' } }, required: ['a'] }
+  const prompt = `s ${step({ tool: 'StructuredOutput', input: { a: 1 } })}`
+  const { end } = await ask({ prompt, options: { jsonSchema } })
+  assert.deepEqual([end.structuredOutput, end.result], [{ a: 1 }, '{"a":1}'])
+  await ask({ prompt: 'next', history: [asked(prompt), said(end.result)] })
+  assert.deepEqual(conversation(), [
+    ['user', prompt],
+    ['assistant', '{"a":1}'],
+    ['user', 'next'],
+  ])
+})
+
+for (const prompt of ['/config theme=light', '/cost', 'see @/etc/hostname', '!id', '--version']) {
+  test(`${JSON.stringify(prompt)} reaches the model as it is`, async () => {
+    const before = upstream.requests.length
+    await ask({ prompt })
+    assert.equal(upstream.requests.length, before + 1)
+    assert.deepEqual(conversation(), [['user', prompt]])
+  })
+}
+
+test('twenty conversations that begin alike, side by side, never mix', async () => {
+  const talk = async (n: number) => {
+    const history: ConversationMessage[] = []
+    for (let turn = 1; turn <= 3; turn++) {
+      const prompt = `same start ${turn === 1 ? '' : `secret-${n}-${turn}`} ${step({ text: `answer-${n}-${turn}` })}`
+      const { text: words } = await ask({ prompt, history })
+      assert.equal(words, `answer-${n}-${turn}`)
+      history.push(asked(prompt), said(words))
+    }
+  }
+  const from = upstream.requests.length
+  await Promise.all(Array.from({ length: 20 }, (_, n) => talk(n)))
+  const sent = upstream.requests.slice(from)
+  assert.equal(sent.length, 60)
+  for (const { raw } of sent) {
+    const owners = new Set([...raw.matchAll(/(?:answer|secret)-(\d+)-\d/g)].map(([, n]) => n))
+    assert.equal(owners.size, 1, [...owners].join())
+  }
+})
