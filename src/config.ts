@@ -150,7 +150,6 @@ export const configOptions = {
     description: 'model name that clients send and the one to use for it, such as gpt-4o=sonnet; repeatable',
     accepted: 'give pairs such as gpt-4o=sonnet',
     repeatable: true,
-    available: false,
     default: [],
     defaultText: 'none',
     schema: () => z.array(modelPair).transform((pairs): Record<string, string> => Object.fromEntries(pairs)),

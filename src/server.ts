@@ -17,6 +17,7 @@ import type { Upstream } from './demo/upstream.ts'
 import { type App, createApp, type ServerFactory } from './http/app.ts'
 import { createLogger } from './log.ts'
 import { registerNative } from './surfaces/native/routes.ts'
+import { registerOpenai } from './surfaces/openai/routes.ts'
 
 export type ClaudeState = {
   path: string | null
@@ -90,6 +91,15 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const runs = createRuns({ agent: pool, onEnd: logRun(log) })
   const { app, createListener } = createApp({ log, bodyBytesMax: config.bodyLimitBytes, allowHosts: config.allowHosts })
   const login = () => executable.loginSoFar()
+  app.register(async (scope) => {
+    registerOpenai(scope, {
+      runs,
+      models: () => pool.models(plainExample()),
+      modelMap: config.modelMap,
+      requestTimeoutMs: config.requestTimeoutMs,
+      now: Date.now,
+    })
+  })
   registerNative(app, {
     runs,
     permissionModes: config.permissionModes,

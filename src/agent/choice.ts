@@ -13,6 +13,7 @@ export type Candidate = {
   readonly state: 'starting' | 'idle' | 'busy' | 'ending' | 'gone'
   readonly held: { sessionId: string; turns: number } | null
   readonly lastUsedAt: number
+  readonly knownTools: ReadonlyMap<string, string>
 }
 
 export type Wish = { key: string; fingerprint: string; request: RunRequest }
@@ -38,6 +39,12 @@ export function isMadeFor(worker: Candidate, wish: Wish): boolean {
   return worker.birth.kind !== 'new' || worker.fingerprint === wish.fingerprint
 }
 
+/** Whether the process knows one of the request's tools as something else, which it would take for it still. */
+function hasOtherTools({ knownTools }: Candidate, { request }: Wish): boolean {
+  const tools = request.plain?.tools ?? []
+  return tools.some((tool) => (knownTools.get(tool.name) ?? JSON.stringify(tool)) !== JSON.stringify(tool))
+}
+
 /** Whether nobody has come back to the conversation that the process holds, if any. */
 const isCheap = (worker: Candidate) => worker.held === null || worker.held.turns <= 1
 
@@ -48,7 +55,9 @@ const isCheap = (worker: Candidate) => worker.held === null || worker.held.turns
 export function idleFor<T extends Candidate>(workers: Iterable<T>, wish: Wish): T | null {
   const isFree = (worker: T) => worker.state === 'idle' && (worker.held === null || worker.profile.reusable)
   const rank = (worker: T) => (worker.held === null ? 0 : isCheap(worker) ? 1 : 2)
-  const candidates = [...workers].filter((worker) => isFree(worker) && isMadeFor(worker, wish))
+  const candidates = [...workers].filter(
+    (worker) => isFree(worker) && isMadeFor(worker, wish) && !hasOtherTools(worker, wish),
+  )
   return candidates.sort((a, b) => rank(a) - rank(b) || a.lastUsedAt - b.lastUsedAt)[0] ?? null
 }
 

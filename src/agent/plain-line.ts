@@ -2,25 +2,32 @@
 // mentions, whatever the prompt says and whatever lies in the folder. Each switch closes a hole that the others leave open;
 // none of them may go without a look at the table in docs/decisions/0005-plain-models.md.
 import type { HookCallback, Options } from '@anthropic-ai/claude-agent-sdk'
+import type { Profile } from './profile.ts'
 
 /** Beside the list of environment.ts. Tools are offered under the client's own names, all of them, at once. */
-export const plainEnvironment: Readonly<Record<string, string>> = {
+export const plainEnvironment = ({ effort }: Profile): Readonly<Record<string, string>> => ({
   CLAUDE_CODE_DISABLE_ATTACHMENTS: '1',
   CLAUDE_AGENT_SDK_MCP_NO_PREFIX: '1',
   ENABLE_TOOL_SEARCH: 'false',
-}
+  ...(effort === 'none' ? { CLAUDE_CODE_DISABLE_THINKING: '1' } : {}),
+})
 
-/** A call of a client's tool ends the turn: the client runs it, and its next request brings what came of it. */
-const deferCall: HookCallback = async (input) => {
-  const isOurs = input.hook_event_name === 'PreToolUse' && input.tool_name !== 'StructuredOutput'
-  return isOurs ? { hookSpecificOutput: { hookEventName: 'PreToolUse', permissionDecision: 'defer' } } : {}
-}
+/**
+ * A call of a client's tool ends the turn: the client runs it, and its next request brings what came of it. With a schema the
+ * CLI has a tool of its own for the answer, which it must be let do.
+ */
+const deferCalls =
+  ({ jsonSchema }: Profile): HookCallback =>
+  async (input) => {
+    const isAnswer = jsonSchema !== null && 'tool_name' in input && input.tool_name === 'StructuredOutput'
+    return isAnswer ? {} : { hookSpecificOutput: { hookEventName: 'PreToolUse', permissionDecision: 'defer' } }
+  }
 
-export const plainOptions = (): Options => ({
+export const plainOptions = (profile: Profile): Options => ({
   strictMcpConfig: true,
   permissionPrompts: 'none',
   extraArgs: { restricted: null, 'disable-slash-commands': null },
   // Without this a client's tool named Bash would bring notes on git along.
   settings: { attribution: { commit: '', pr: '' } },
-  hooks: { PreToolUse: [{ hooks: [deferCall] }] },
+  hooks: { PreToolUse: [{ hooks: [deferCalls(profile)] }] },
 })

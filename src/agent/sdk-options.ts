@@ -32,7 +32,7 @@ export function toSdkOptions(profile: Profile, birth: Birth): Options {
   const options = given({
     model: profile.model,
     fallbackModel: profile.fallbackModel,
-    effort: profile.effort,
+    effort: profile.effort === 'none' ? null : profile.effort,
     tools: profile.tools,
     allowedTools: profile.allowedTools,
     disallowedTools: profile.disallowedTools,
@@ -44,7 +44,7 @@ export function toSdkOptions(profile: Profile, birth: Birth): Options {
     outputFormat: profile.jsonSchema === null ? null : { type: 'json_schema', schema: profile.jsonSchema },
     allowDangerouslySkipPermissions: profile.permissionMode === 'bypassPermissions' ? true : null,
   })
-  return Object.assign(profile.plain ? plainOptions() : {}, options, {
+  return Object.assign(profile.plain ? plainOptions(profile) : {}, options, {
     cwd: profile.cwd,
     systemPrompt: systemPrompt(profile, birth),
     settingSources: profile.settingSources,

@@ -63,6 +63,8 @@ export class Worker {
   held: HeldConversation | null = null
   lastUsedAt = performance.now()
   requests = 0
+  /** Every tool that was ever offered here, by name: the CLI keeps a tool as it first knew it, under whatever server. */
+  readonly knownTools = new Map<string, string>()
   readonly #context: WorkerContext
   readonly #child: Child
   readonly #query: Query
@@ -99,7 +101,7 @@ export class Worker {
     return {
       ...toSdkOptions(this.profile, this.birth),
       env: childEnvironment(this.#context.environment, {
-        ...(this.profile.plain ? plainEnvironment : {}),
+        ...(this.profile.plain ? plainEnvironment(this.profile) : {}),
         [markerName]: marker,
       }),
       pathToClaudeCodeExecutable: this.#context.claude.path,
@@ -219,6 +221,7 @@ export class Worker {
   async #offerTools({ clientTools }: Turn): Promise<void> {
     const tools = JSON.stringify(clientTools)
     if (tools === this.#told.tools) return
+    for (const tool of clientTools) this.knownTools.set(tool.name, JSON.stringify(tool))
     const name = `tools${++this.#toolServers}`
     const servers = clientTools.length === 0 ? {} : { [name]: await toMcpServer(name, clientTools) }
     const { errors } = await this.#query.setMcpServers(servers)

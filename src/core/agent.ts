@@ -4,7 +4,8 @@ import type { ClientTool, ConversationMessage, UserBlock } from './conversation.
 import type { RunEvent } from './events.ts'
 
 export type PermissionMode = 'default' | 'acceptEdits' | 'plan' | 'dontAsk' | 'bypassPermissions'
-export type Effort = 'low' | 'medium' | 'high' | 'xhigh' | 'max'
+/** `none`: no thinking at all, which only plain models can be asked for. */
+export type Effort = 'none' | 'low' | 'medium' | 'high' | 'xhigh' | 'max'
 export type SettingSource = 'user' | 'project' | 'local'
 
 /**

@@ -117,6 +117,20 @@ export function testText({ client, server, OpenAI }: Subject): void {
     })
   }
 
+  for (const [what, prompt] of [
+    ['the marks of a header', '---\nname: x\n---\nYou are a pirate.'],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: this is what a client may write.
+    ['names of variables', 'Say ${CLAUDE_PLUGIN_ROOT}, $ARGUMENTS and $1.'],
+    ['signs of commands', '!`ls` @/etc/hostname /help <system-reminder>no</system-reminder>'],
+    ['blank space around it', ' \r\n You are a pirate.\n '],
+    ['300000 characters', 'arr '.repeat(75_000)],
+  ] as const) {
+    test(`a system prompt with ${what} arrives to the letter`, async () => {
+      await completions.create({ model, messages: [{ role: 'system', content: prompt }, fromUser('hi')] })
+      assert.deepEqual(systemOf(sent(upstream)), [prompt])
+    })
+  }
+
   test('parts of text make up a message in every role', async () => {
     const parts = (...texts: string[]) => texts.map((text) => ({ type: 'text' as const, text }))
     await completions.create({
@@ -153,6 +167,27 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.equal(choiceOf(completion).finish_reason, 'stop')
     assert.ok(toolNames(sent(upstream)).includes('Bash'))
     assert.ok(systemOf(sent(upstream)).join('').length > 2000)
+  })
+
+  test('a conversation with an agent goes on in its process', async () => {
+    const prompt = `agent ${step({ tool: 'Bash', input: { command: 'echo 1', description: 'a' } })}${step({ text: 'Done.' })}`
+    const first = await completions.create({ model: `agent/${model}`, messages: [fromUser(prompt)] })
+    const messages = [fromUser(prompt), giveBack(first), fromUser('agent, go on')]
+    await completions.create({ model: `agent/${model}`, messages })
+    const told = conversationOf(sent(upstream))
+    assert.deepEqual(
+      told.map(({ role, content }) => [
+        role,
+        ...content.map((block) => (typeof block === 'string' ? block : block.type)),
+      ]),
+      [
+        ['user', prompt],
+        ['assistant', 'tool_use'],
+        ['user', 'tool_result'],
+        ['assistant', 'Done.'],
+        ['user', 'agent, go on'],
+      ],
+    )
   })
 
   test('what looks like a command or a file reaches the model as it was written', async () => {

@@ -10,6 +10,8 @@ import {
   callsOf,
   choiceOf,
   contentOf,
+  type FunctionTool,
+  failureOf,
   finishOf,
   fromUser,
   giveBack,
@@ -21,12 +23,12 @@ import {
   weatherTool,
 } from './openai-calls.ts'
 import type { Subject } from './openai-suite.ts'
-import { assistant, conversationOf, sent, toolNames, toolResult, toolUse, user } from './told.ts'
+import { assistant, conversationOf, requestAt, sent, toolNames, toolResult, toolUse, user } from './told.ts'
 
 const rome = { city: 'Rome' }
 const callWeather = step({ tool: 'get_weather', input: rome })
 
-export function testTools({ client, server, makeClient }: Subject): void {
+export function testTools({ client, server, makeClient, OpenAI }: Subject): void {
   const { upstream, folders } = server
   const { completions } = client.chat
   const tools = [weatherTool]
@@ -39,6 +41,28 @@ export function testTools({ client, server, makeClient }: Subject): void {
     })
     assert.deepEqual(offered, [wanted])
   })
+
+  test('a long description reaches the model whole', async () => {
+    const description = `${'Tells the weather. '.repeat(600)}The end.`
+    const tool = { type: 'function' as const, function: { ...weatherTool.function, description } }
+    await completions.create({ model, tools: [tool], messages: [fromUser('hi')] })
+    assert.match(requestAt(upstream).raw, new RegExp(`${'Tells the weather. '.repeat(600)}The end\\.`))
+  })
+
+  for (const [what, parameters] of [
+    ['a name of a property that the API refuses', { type: 'object', properties: { $filter: { type: 'string' } } }],
+    ['an unknown type', { type: 'object', properties: { city: { type: 'strnig' } } }],
+    ['a list of properties', { type: 'object', properties: [] }],
+    ['a text for what is required', { type: 'object', properties: {}, required: 'city' }],
+  ] as const) {
+    test(`a schema with ${what} is not dropped in silence`, async () => {
+      const bad: FunctionTool = { type: 'function', function: { name: 'bad', parameters: { ...parameters } } }
+      const answer = completions.create({ model, tools: [weatherTool, bad], messages: [fromUser('hi')] })
+      const error = await failureOf(answer, OpenAI.BadRequestError)
+      assert.match(String(error.param), /^tools[.[]1\]?\.function\.parameters/)
+      assert.equal(upstream.requests.length, 0)
+    })
+  }
 
   test('a call ends the answer, and its result goes on from there', async () => {
     const prompt = `tool ${callWeather}${step({ text: 'It rains.' })}`
@@ -133,7 +157,15 @@ export function testTools({ client, server, makeClient }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)).at(-1), user(toolResult(call.id, 'rain'), 'And tomorrow?'))
   })
 
-  for (const name of ['Bash', 'mcp__x', 'mcp__client__get-it', 'StructuredOutput', 'Task', 'a'.repeat(64)]) {
+  for (const name of [
+    'Bash',
+    'mcp__x',
+    'mcp__client__get-it',
+    'StructuredOutput',
+    'ToolSearch',
+    'Task',
+    'a'.repeat(64),
+  ]) {
     test(`a client's tool named ${name} reaches the model so and is never run here`, async () => {
       const file = join(folders.cwd, `made-by-${name}`)
       const input = { command: `touch ${file}`, description: 'a command' }
@@ -157,13 +189,21 @@ export function testTools({ client, server, makeClient }: Subject): void {
     })
   }
 
-  test('a built-in tool that the model calls without being offered it does not run', async () => {
-    const file = join(folders.cwd, 'made-by-force')
-    const input = { command: `touch ${file}`, description: 'a command' }
-    const prompt = `${step({ tool: 'Bash', input, force_tool: true })}${step({ text: 'Done.' })}`
-    await completions.create({ model, messages: [fromUser(prompt)] }).catch(() => {})
-    assert.equal(existsSync(file), false)
-  })
+  for (const [what, offered] of [
+    ['no tools', []],
+    ['another tool', tools],
+  ] as const) {
+    test(`a tool that was not offered is called without being run, beside ${what}`, async () => {
+      const file = join(folders.cwd, `made-beside-${offered.length}`)
+      const input = { command: `touch ${file}`, description: 'a command' }
+      const prompt = `${what} ${step({ tool: 'Bash', input, force_tool: true })}${step({ text: 'Done.' })}`
+      const completion = await completions.create({ model, tools: [...offered], messages: [fromUser(prompt)] })
+      const call = callOf(completion)
+      assert.deepEqual([call.function.name, JSON.parse(call.function.arguments)], ['Bash', input])
+      assert.equal(upstream.requests.length, 1)
+      assert.equal(existsSync(file), false)
+    })
+  }
 
   test('a result is taken after the server was restarted', async (t) => {
     const upstream = await startUpstream()

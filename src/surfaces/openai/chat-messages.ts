@@ -3,7 +3,7 @@
 import type { ConversationMessage, UserBlock } from '../../core/conversation.ts'
 import type { ChatMessage } from './chat-schemas.ts'
 import { toBlocks, toTextBlocks } from './content-parts.ts'
-import { ConversationBuilder, type EarlierCall } from './conversation.ts'
+import { ConversationBuilder, type EarlierCall } from './conversation-builder.ts'
 import { invalid } from './errors.ts'
 
 export type ReadMessages = { system: string[]; history: ConversationMessage[]; prompt: UserBlock[] }

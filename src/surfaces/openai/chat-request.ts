@@ -16,6 +16,8 @@ export type AnswerShape = {
   /** The client's tools; calls of others are none of its business. */
   kinds: ReadonlyMap<string, ToolKind>
   isLegacy: boolean
+  /** The answer should be a call; nothing can force it. */
+  wantsCall: boolean
   isParallel: boolean
   showsReasoning: boolean
   format: 'text' | 'json_object' | 'json_schema'
@@ -56,6 +58,7 @@ export function toChatRun(body: ChatRequest, resolved: ResolvedModel): ChatRun {
       isAgent: resolved.agent,
       kinds: offer.kinds,
       isLegacy: offer.isLegacy,
+      wantsCall: offer.instruction !== null,
       isParallel: body.parallel_tool_calls !== false,
       showsReasoning: reasoning.isShown,
       format: json.format,

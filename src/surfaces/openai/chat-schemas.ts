@@ -49,7 +49,8 @@ const toolCall = z.looseObject(
 const message = z.discriminatedUnion(
   'role',
   [
-    z.looseObject({ role: z.enum(['system', 'developer']), content }),
+    z.looseObject({ role: z.literal('system'), content }),
+    z.looseObject({ role: z.literal('developer'), content }),
     z.looseObject({ role: z.literal('user'), content }),
     z.looseObject({
       role: z.literal('assistant'),
@@ -82,7 +83,10 @@ export type Tool = z.output<typeof tool>
 
 const named = z.looseObject({ name: text }, must('an object with the name of a tool'))
 const allowedTools = z.looseObject(
-  { mode: z.enum(['auto', 'required'], must('auto or required')), tools: z.array(z.looseObject({})) },
+  {
+    mode: z.enum(['auto', 'required'], must('auto or required')),
+    tools: z.array(z.looseObject({}, must('a tool')), must('an array of tools')),
+  },
   must('an object with mode and tools'),
 )
 const toolChoice = z.union(

@@ -17,19 +17,25 @@ const fullId = /^claude-[a-z0-9.-]+$/
 
 type Wanted = { name: string; agent: boolean }
 
-function withoutPrefixes({ name, agent }: Wanted): Wanted {
-  if (name.startsWith(agentPrefix)) return withoutPrefixes({ name: name.slice(agentPrefix.length), agent: true })
+/** One prefix less; null where there is none. */
+function withoutPrefix({ name, agent }: Wanted): Wanted | null {
+  if (name.startsWith(agentPrefix)) return { name: name.slice(agentPrefix.length), agent: true }
   const provider = providerPrefixes.find((prefix) => name.startsWith(prefix))
-  return provider === undefined ? { name, agent } : withoutPrefixes({ name: name.slice(provider.length), agent })
+  return provider === undefined ? null : { name: name.slice(provider.length), agent }
 }
 
-/** The names in the map stand for others; what they stand for is not looked up again. */
+/** The names in the map stand for others, with or without prefixes; what they stand for is not looked up again. */
 function mapped(given: string, modelMap: Readonly<Record<string, string>>): Wanted {
-  const wanted = withoutPrefixes({ name: given, agent: false })
-  const name = [given, wanted.name].find((each) => Object.hasOwn(modelMap, each))
-  if (name === undefined) return wanted
-  const target = withoutPrefixes({ name: modelMap[name] ?? '', agent: false })
-  return { name: target.name, agent: target.agent || wanted.agent }
+  let wanted: Wanted = { name: given, agent: false }
+  for (;;) {
+    if (Object.hasOwn(modelMap, wanted.name)) {
+      const target = mapped(modelMap[wanted.name] ?? '', {})
+      return { name: target.name, agent: target.agent || wanted.agent }
+    }
+    const next = withoutPrefix(wanted)
+    if (next === null) return wanted
+    wanted = next
+  }
 }
 
 /** Throws `model_not_found`. */

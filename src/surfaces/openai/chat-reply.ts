@@ -1,0 +1,179 @@
+// A run's answer as a chat completion, whole or in chunks. Pure: ids and times are given.
+import type { RunEnd, RunEvent, Usage } from '../../core/events.ts'
+import { type AnswerPiece, AnswerReader } from './answer-reader.ts'
+import type { AnswerShape } from './chat-request.ts'
+import type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatUsage,
+  Delta,
+  FinishReason,
+  MadeToolCall,
+} from './reply-schemas.ts'
+
+/** `created` is in seconds since 1970. */
+export type ReplyIds = { id: string; created: number }
+
+const common = ({ id, created }: ReplyIds, { model }: AnswerShape) => ({
+  id,
+  created,
+  model,
+  service_tier: 'default' as const,
+  system_fingerprint: 'fp_claude_serve',
+})
+
+export function toUsage({ inputTokens, outputTokens, cacheReadInputTokens, ...rest }: Usage): ChatUsage {
+  const promptTokens = inputTokens + cacheReadInputTokens + rest.cacheCreationInputTokens
+  const details = rest.raw.output_tokens_details as { thinking_tokens?: unknown } | null | undefined
+  const thinking = details?.thinking_tokens
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: outputTokens,
+    total_tokens: promptTokens + outputTokens,
+    prompt_tokens_details: { cached_tokens: cacheReadInputTokens, audio_tokens: 0 },
+    completion_tokens_details: {
+      reasoning_tokens: typeof thinking === 'number' ? thinking : 0,
+      audio_tokens: 0,
+      accepted_prediction_tokens: 0,
+      rejected_prediction_tokens: 0,
+    },
+  }
+}
+
+/** Collects the answer of a run that nobody follows word by word. */
+export class ChatAnswer {
+  readonly #shape: AnswerShape
+  #reader: AnswerReader
+  #pieces: AnswerPiece[] = []
+
+  constructor(shape: AnswerShape) {
+    this.#shape = shape
+    this.#reader = new AnswerReader(shape)
+  }
+
+  accept(event: RunEvent): void {
+    // The model is asked again, and its next answer takes the place of what it said of this one.
+    if (event.type === 'retry' && !this.#shape.isAgent) {
+      this.#reader = new AnswerReader(this.#shape)
+      this.#pieces = []
+    }
+    this.#pieces.push(...this.#reader.read(event))
+  }
+
+  /** The answer of a run that succeeded. Throws where it is not what was asked for. */
+  toCompletion(end: RunEnd, ids: ReplyIds): ChatCompletion {
+    const { pieces, finishReason } = this.#reader.end(end)
+    const message = toMessage([...this.#pieces, ...pieces], this.#shape, finishReason, end.result)
+    const { metadata } = this.#shape
+    return {
+      ...common(ids, this.#shape),
+      object: 'chat.completion',
+      choices: [{ index: 0, message, logprobs: null, finish_reason: finishReason }],
+      usage: toUsage(end.usage),
+      ...(metadata === null ? {} : { metadata }),
+    }
+  }
+}
+
+type Message = ChatCompletion['choices'][0]['message']
+
+function toMessage(
+  pieces: readonly AnswerPiece[],
+  shape: AnswerShape,
+  finishReason: FinishReason,
+  result: string,
+): Message {
+  const textOf = (type: AnswerPiece['type']) =>
+    pieces.flatMap((piece) => (piece.type === type && 'text' in piece ? [piece.text] : [])).join('')
+  const reasoning = textOf('reasoning')
+  const calls = toCalls(pieces)
+  // The run's result is the text that holds in the end, whatever was said on the way there.
+  const text = (shape.format === 'text' ? result : '') || textOf('text')
+  const isRefusal = finishReason === 'content_filter'
+  return {
+    role: 'assistant',
+    content: isRefusal || (text === '' && calls.length > 0) ? null : text,
+    refusal: isRefusal ? text || textOf('refusal') : null,
+    annotations: [],
+    ...(reasoning === '' ? {} : { reasoning_content: reasoning }),
+    ...toCallFields(calls, shape),
+  }
+}
+
+function toCallFields(calls: MadeToolCall[], { isLegacy }: AnswerShape): Partial<Message> {
+  const [first] = calls
+  if (first === undefined) return {}
+  return isLegacy && first.type === 'function' ? { function_call: first.function } : { tool_calls: calls }
+}
+
+function toCalls(pieces: readonly AnswerPiece[]): MadeToolCall[] {
+  return pieces.flatMap((piece): MadeToolCall[] => {
+    if (piece.type !== 'call') return []
+    const { at, id, name, kind } = piece
+    const written = pieces.flatMap((each) => (each.type === 'arguments' && each.at === at ? [each.text] : [])).join('')
+    return [
+      kind === 'function'
+        ? { id, type: kind, function: { name, arguments: written } }
+        : { id, type: kind, custom: { name, input: written } },
+    ]
+  })
+}
+
+/** The chunks of a stream, from the events of a run. Of a run that did not succeed there is no end. */
+export class ChatChunks {
+  readonly #shape: AnswerShape
+  readonly #ids: ReplyIds
+  readonly #reader: AnswerReader
+
+  constructor(shape: AnswerShape, ids: ReplyIds) {
+    this.#shape = shape
+    this.#ids = ids
+    this.#reader = new AnswerReader(shape)
+  }
+
+  /** Throws where the run succeeded with an answer that is not what was asked for. */
+  of(event: RunEvent): ChatCompletionChunk[] {
+    if (event.type === 'run-start') return [this.#chunk({ role: 'assistant', content: '' })]
+    if (event.type === 'run-end') return event.outcome === 'succeeded' ? this.#end(event) : []
+    return this.#reader.read(event).map((piece) => this.#chunk(toDelta(piece, this.#shape)))
+  }
+
+  #end(end: RunEnd): ChatCompletionChunk[] {
+    const { pieces, finishReason } = this.#reader.end(end)
+    const chunks = [...pieces.map((piece) => this.#chunk(toDelta(piece, this.#shape))), this.#chunk({}, finishReason)]
+    if (!this.#shape.includeUsage) return chunks
+    return [...chunks, { ...this.#chunk({}), choices: [], usage: toUsage(end.usage) }]
+  }
+
+  #chunk(delta: Delta, finishReason: FinishReason | null = null): ChatCompletionChunk {
+    return {
+      ...common(this.#ids, this.#shape),
+      object: 'chat.completion.chunk',
+      choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
+      ...(this.#shape.includeUsage ? { usage: null } : {}),
+    }
+  }
+}
+
+function toDelta(piece: AnswerPiece, { isLegacy }: AnswerShape): Delta {
+  switch (piece.type) {
+    case 'text':
+      return { content: piece.text }
+    case 'reasoning':
+      return { reasoning_content: piece.text }
+    case 'refusal':
+      return { refusal: piece.text }
+    case 'call': {
+      const { at: index, id, name, kind } = piece
+      if (isLegacy) return { function_call: { name, arguments: '' } }
+      const opened = kind === 'function' ? { function: { name, arguments: '' } } : { custom: { name, input: '' } }
+      return { tool_calls: [{ index, id, type: kind, ...opened }] }
+    }
+    case 'arguments': {
+      const { at: index, kind, text } = piece
+      if (isLegacy) return { function_call: { arguments: text } }
+      const added = kind === 'function' ? { function: { arguments: text } } : { custom: { input: text } }
+      return { tool_calls: [{ index, ...added }] }
+    }
+  }
+}

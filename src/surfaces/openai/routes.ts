@@ -1,0 +1,148 @@
+// OpenAI's routes: chat completions, whole and as a stream, and the models. The translation itself is pure and stands in the
+// other files. Register it in a scope of its own, as its error answers are meant for its routes only.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { checkAnswerSchema } from '../../core/answer-schema.ts'
+import type { RunEnd, RunEvent } from '../../core/events.ts'
+import type { RunHandle, Runs } from '../../core/runs.ts'
+import { AppError } from '../../errors.ts'
+import { faultOf } from '../../http/faults.ts'
+import { type Frame, openSse } from '../../http/sse.ts'
+import { parseBody } from '../../http/validate.ts'
+import { ChatAnswer, ChatChunks, type ReplyIds } from './chat-reply.ts'
+import { type AnswerShape, type ChatRun, toChatRun } from './chat-request.ts'
+import { ChatRequest } from './chat-schemas.ts'
+import { invalid, openaiHeaders, openaiStatus, runFailure, toErrorBody } from './errors.ts'
+import { allEvents, firstEvents } from './hold-back.ts'
+import { type ModelFact, resolveModel, toModel, toModelList } from './models.ts'
+import { refuseIgnored } from './parameters.ts'
+
+export type OpenaiOptions = {
+  runs: Runs
+  /** What the CLI reports. Asked for with each request. */
+  models(): Promise<ModelFact[]>
+  /** Names that clients use, and what they stand for. */
+  modelMap: Readonly<Record<string, string>>
+  requestTimeoutMs: number
+  /** Milliseconds since 1970. */
+  now(): number
+}
+
+/** Base URLs are often given with `/v1` once too often, or without. */
+const prefixes = ['/v1', '/v1/v1', '']
+
+export function registerOpenai(app: FastifyInstance, options: OpenaiOptions): void {
+  app.setErrorHandler((thrown, request, reply) => {
+    const error = faultOf(thrown, request)
+    return reply.code(openaiStatus(error)).headers(openaiHeaders(error)).send(toErrorBody(error))
+  })
+  const paths = (path: string) => prefixes.flatMap((prefix) => [`${prefix}${path}`, `${prefix}${path}/`])
+  for (const path of paths('/chat/completions')) {
+    app.post(path, (request, reply) => chatCompletions(options, request, reply))
+  }
+  for (const path of paths('/models')) app.get(path, async () => toModelList(await options.models(), options.modelMap))
+  for (const prefix of prefixes) {
+    app.get<{ Params: { '*': string } }>(`${prefix}/models/*`, async ({ params }) => {
+      const id = params['*'].replace(/\/$/, '')
+      resolveModel(id, await options.models(), options.modelMap)
+      return toModel(id)
+    })
+  }
+}
+
+async function chatCompletions(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const body = parseBody(ChatRequest, request.body)
+  const chat = toChatRun(body, resolveModel(body.model, await options.models(), options.modelMap))
+  await checkSchema(chat.run.options.jsonSchema)
+  if (request.headers['x-claude-serve-strict'] === 'true') refuseIgnored(chat.ignored)
+  tellIgnored(reply, chat.ignored)
+  const run = start(options, chat, request, reply)
+  const ids = { id: `chatcmpl-${run.id.replace(/^run_/, '')}`, created: Math.floor(options.now() / 1000) }
+  return body.stream ? answerAsStream(run, chat.shape, ids, request, reply) : answerWhole(run, chat, ids, reply)
+}
+
+function tellIgnored(reply: FastifyReply, names: readonly string[]): void {
+  if (names.length > 0) reply.header('x-claude-serve-ignored', names.join(', '))
+}
+
+async function checkSchema(schema: Record<string, unknown> | null): Promise<void> {
+  if (schema === null) return
+  try {
+    await checkAnswerSchema(schema)
+  } catch (fault) {
+    const { message } = fault as AppError
+    throw invalid('response_format.json_schema.schema', message.replace(/^json_schema /, ''))
+  }
+}
+
+/** Starts the run, which ends with the connection. */
+function start(
+  { runs, requestTimeoutMs }: OpenaiOptions,
+  chat: ChatRun,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): RunHandle {
+  const run = runs.start({ ...chat.run, timeoutMs: requestTimeoutMs })
+  reply.header('x-run-id', run.id)
+  const cancel = () => {
+    if (!reply.raw.writableFinished) run.cancel(new AppError('cancelled', 'The client hung up.'))
+  }
+  // The client may have left while the request was being checked.
+  if (request.raw.socket.destroyed) cancel()
+  else reply.raw.once('close', cancel)
+  return run
+}
+
+async function answerWhole(
+  run: RunHandle,
+  { shape, ignored }: ChatRun,
+  ids: ReplyIds,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const answer = new ChatAnswer(shape)
+  let end: RunEnd | null = null
+  for await (const event of run.events) {
+    answer.accept(event)
+    if (event.type === 'run-end') end = event
+  }
+  if (end === null) throw new Error('a run without an end')
+  if (end.outcome !== 'succeeded') throw runFailure(end, run.id)
+  const completion = answer.toCompletion(end, ids)
+  // Whether the model follows a forced choice shows only now.
+  if (shape.wantsCall && completion.choices[0].finish_reason === 'stop') tellIgnored(reply, [...ignored, 'tool_choice'])
+  return reply.send(completion)
+}
+
+const toFrame = (chunk: object): Frame => ({ data: JSON.stringify(chunk) })
+
+async function answerAsStream(
+  run: RunHandle,
+  shape: AnswerShape,
+  ids: ReplyIds,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const events = run.events[Symbol.asyncIterator]()
+  const early = await firstEvents(events, run.id)
+  reply.hijack()
+  const stream = openSse(reply.raw, { headers: reply.getHeaders() })
+  const chunks = new ChatChunks(shape, ids)
+  try {
+    for await (const event of allEvents(early, events)) {
+      const frames = framesOf(event, chunks, run.id)
+      if (frames.length > 0 && !(await stream.write(frames))) break
+    }
+  } catch (thrown) {
+    await stream.write([toFrame(toErrorBody(faultOf(thrown, request)))])
+  } finally {
+    await events.return?.()
+    stream.end()
+  }
+  return reply
+}
+
+/** Only a stream that ends well ends with `[DONE]`: a failure is thrown instead. */
+function framesOf(event: RunEvent, chunks: ChatChunks, runId: string): Frame[] {
+  if (event.type !== 'run-end') return chunks.of(event).map(toFrame)
+  if (event.outcome !== 'succeeded') throw runFailure(event, runId)
+  return [...chunks.of(event).map(toFrame), { data: '[DONE]' }]
+}

@@ -1,0 +1,95 @@
+// Every code of this program as OpenAI would tell it: status, body, and the headers that its SDKs act on.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { AppError, type ErrorCode, type ErrorDetails, errorCodes } from '../../src/errors.ts'
+import { openaiHeaders, openaiStatus, runFailure, toErrorBody } from '../../src/surfaces/openai/errors.ts'
+import { ErrorBody } from '../../src/surfaces/openai/reply-schemas.ts'
+import { failedEnd } from '../helpers/scripted-agent.ts'
+
+/** Written out here, so that a change of what clients see is one of this table as well. */
+const told: Record<ErrorCode, [status: number, type: string, code: string | null]> = {
+  invalid_request: [400, 'invalid_request_error', null],
+  cwd_not_found: [400, 'invalid_request_error', 'cwd_not_found'],
+  model_not_found: [404, 'invalid_request_error', 'model_not_found'],
+  unauthorized: [401, 'invalid_request_error', 'invalid_api_key'],
+  budget_exceeded: [429, 'insufficient_quota', 'insufficient_quota'],
+  host_not_allowed: [403, 'invalid_request_error', 'host_not_allowed'],
+  origin_not_allowed: [403, 'invalid_request_error', 'origin_not_allowed'],
+  permission_mode_not_allowed: [403, 'invalid_request_error', 'permission_mode_not_allowed'],
+  cwd_not_allowed: [403, 'invalid_request_error', 'cwd_not_allowed'],
+  not_found: [404, 'invalid_request_error', null],
+  session_not_found: [404, 'invalid_request_error', null],
+  run_not_found: [404, 'invalid_request_error', null],
+  method_not_allowed: [405, 'invalid_request_error', 'method_not_supported'],
+  request_timeout: [408, 'invalid_request_error', null],
+  conflict: [409, 'invalid_request_error', 'conflict'],
+  body_too_large: [413, 'invalid_request_error', null],
+  unsupported_media_type: [415, 'invalid_request_error', null],
+  queue_full: [429, 'rate_limit_error', 'server_busy'],
+  rate_limited: [429, 'rate_limit_error', 'rate_limit_exceeded'],
+  cancelled: [499, 'server_error', 'cancelled'],
+  internal: [500, 'server_error', 'internal_error'],
+  claude_failed: [500, 'server_error', 'cli_error'],
+  claude_not_found: [500, 'server_error', 'cli_error'],
+  claude_not_logged_in: [401, 'authentication_error', 'upstream_not_authenticated'],
+  overloaded: [503, 'server_error', 'overloaded'],
+  shutting_down: [503, 'server_error', 'shutting_down'],
+  timeout: [504, 'server_error', 'timeout'],
+}
+
+for (const name of Object.keys(errorCodes) as ErrorCode[]) {
+  const [status, type, code] = told[name]
+  test(`${name} is told as ${status} ${code ?? type}`, () => {
+    const error = new AppError(name, 'What went wrong.')
+    const param = name === 'model_not_found' ? 'model' : null
+    assert.equal(openaiStatus(error), status)
+    assert.deepEqual(ErrorBody.parse(toErrorBody(error)), { error: { message: error.message, type, param, code } })
+  })
+}
+
+const details: [ErrorCode, string, ErrorDetails, string | null, string | null][] = [
+  ['invalid_request', 'stop must be a string', { field: 'stop' }, 'stop', null],
+  ['invalid_request', 'messages is required', { field: 'messages' }, 'messages', 'missing_required_parameter'],
+  ['invalid_request', 'Prompt is too long', { upstreamStatus: 400 }, null, 'context_length_exceeded'],
+  ['invalid_request', 'Prompt is too long', {}, null, null],
+  ['invalid_request', 'n must be 1', { field: 'n', openaiCode: 'unsupported_value' }, 'n', 'unsupported_value'],
+  ['invalid_request', 'The safeguards stopped it.', { reason: 'refusal' }, null, 'content_filter'],
+]
+for (const [name, message, facts, param, code] of details) {
+  test(`"${message}" of ${JSON.stringify(facts)} has the param ${param} and the code ${code}`, () => {
+    const { error } = toErrorBody(new AppError(name, message, facts))
+    assert.deepEqual([error.param, error.code], [param, code])
+  })
+}
+
+const headers: [ErrorCode, ErrorDetails, Record<string, string>][] = [
+  ['invalid_request', {}, {}],
+  ['queue_full', { retryAfterS: 2.5 }, { 'retry-after': '3' }],
+  ['rate_limited', { retryAfterS: 30 }, { 'retry-after': '30' }],
+  ['rate_limited', { retryAfterS: 3600 }, { 'retry-after': '3600', 'x-should-retry': 'false' }],
+  ['rate_limited', { retryAfterS: 30, runId: 'run_1' }, { 'retry-after': '30', 'x-should-retry': 'false' }],
+  ['shutting_down', { retryAfterS: 5 }, { 'retry-after': '5' }],
+  ['overloaded', {}, {}],
+  ['overloaded', { runId: 'run_1' }, { 'x-should-retry': 'false' }],
+  ['claude_not_logged_in', {}, { 'x-should-retry': 'false' }],
+  ['claude_failed', {}, { 'x-should-retry': 'false' }],
+  ['budget_exceeded', {}, { 'x-should-retry': 'false' }],
+  ['conflict', {}, { 'x-should-retry': 'false' }],
+  ['timeout', {}, { 'x-should-retry': 'false' }],
+]
+for (const [name, facts, expected] of headers) {
+  test(`${name} with ${JSON.stringify(facts)} has the headers ${JSON.stringify(expected)}`, () => {
+    assert.deepEqual(openaiHeaders(new AppError(name, 'No.', facts)), expected)
+  })
+}
+
+test('a failed run keeps its code and facts and is never to be run again', () => {
+  const failure = runFailure(failedEnd(new AppError('overloaded', 'Busy.', { upstreamStatus: 529 })), 'run_1')
+  assert.deepEqual([failure.code, failure.message, failure.details.upstreamStatus], ['overloaded', 'Busy.', 529])
+  assert.equal(openaiHeaders(failure)['x-should-retry'], 'false')
+})
+
+test('a run that was cancelled without saying why is told as cancelled', () => {
+  const end = { ...failedEnd(new AppError('cancelled', 'x')), error: null }
+  assert.equal(runFailure(end, 'run_1').code, 'cancelled')
+})

@@ -1,0 +1,71 @@
+// Names of models: what each stands for, which there are, and what is said of one that there is not.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { AppError } from '../../src/errors.ts'
+import { type ModelFact, resolveModel, toModelList } from '../../src/surfaces/openai/models.ts'
+import { ModelList } from '../../src/surfaces/openai/reply-schemas.ts'
+
+const facts: ModelFact[] = [
+  { value: 'default', resolvedModel: 'claude-opus-5', displayName: 'Default' },
+  { value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' },
+  { value: 'sonnet[1m]', resolvedModel: 'claude-sonnet-5[1m]', displayName: 'Sonnet, long' },
+  { value: 'opus', resolvedModel: 'claude-opus-5', displayName: 'Opus' },
+]
+const modelMap = { 'gpt-4o': 'sonnet', coder: 'agent/opus', 'openai/o3': 'opus' }
+
+const names: [string, string | null, boolean, string][] = [
+  ['sonnet', 'sonnet', false, 'claude-sonnet-5'],
+  ['sonnet[1m]', 'sonnet[1m]', false, 'claude-sonnet-5[1m]'],
+  ['claude-sonnet-5', 'claude-sonnet-5', false, 'claude-sonnet-5'],
+  ['claude-haiku-4-5-20251001', 'claude-haiku-4-5-20251001', false, 'claude-haiku-4-5-20251001'],
+  ['default', null, false, 'claude-opus-5'],
+  ['agent/default', null, true, 'agent/claude-opus-5'],
+  ['agent/sonnet', 'sonnet', true, 'agent/claude-sonnet-5'],
+  ['anthropic/claude-opus-5', 'claude-opus-5', false, 'claude-opus-5'],
+  ['openai/sonnet', 'sonnet', false, 'claude-sonnet-5'],
+  ['claude-serve/agent/opus', 'opus', true, 'agent/claude-opus-5'],
+  ['gpt-4o', 'sonnet', false, 'claude-sonnet-5'],
+  ['openai/gpt-4o', 'sonnet', false, 'claude-sonnet-5'],
+  ['agent/gpt-4o', 'sonnet', true, 'agent/claude-sonnet-5'],
+  ['coder', 'opus', true, 'agent/claude-opus-5'],
+  ['openai/o3', 'opus', false, 'claude-opus-5'],
+]
+for (const [name, model, agent, shown] of names) {
+  test(`${name} is ${model ?? 'the default'}${agent ? ' as an agent' : ''} and shown as ${shown}`, () => {
+    assert.deepEqual(resolveModel(name, facts, modelMap), { model, agent, shown })
+  })
+}
+
+const unknown: [string, RegExp][] = [
+  ['sonet', /did you mean sonnet\?/],
+  ['agent/opsu', /did you mean opus\?/],
+  ['gpt-4', /did you mean gpt-4o\?/],
+  ['llama', /GET \/v1\/models/],
+  ['toString', /"toString"/],
+  ['__proto__', /"__proto__"/],
+  ['Claude Sonnet; rm', /there is no model/],
+  ['x'.repeat(5000), /^.{0,200}$/],
+]
+for (const [name, message] of unknown) {
+  test(`${name.slice(0, 40)} is no model`, () => {
+    assert.throws(
+      () => resolveModel(name, facts, modelMap),
+      (fault) => {
+        assert.ok(fault instanceof AppError)
+        assert.equal(fault.code, 'model_not_found')
+        assert.match(fault.message, message)
+        return true
+      },
+    )
+  })
+}
+
+test('the list has aliases, full ids and mapped names once each, and each as an agent', () => {
+  const list = ModelList.parse(toModelList(facts, modelMap))
+  const ids = list.data.map(({ id }) => id)
+  const plain = ['default', 'sonnet', 'sonnet[1m]', 'opus', 'claude-opus-5', 'claude-sonnet-5', 'claude-sonnet-5[1m]']
+  assert.deepEqual(ids.slice(0, 10), [...plain, 'gpt-4o', 'coder', 'openai/o3'])
+  assert.ok(ids.includes('agent/sonnet') && ids.includes('agent/gpt-4o') && !ids.includes('agent/coder'))
+  assert.equal(new Set(ids).size, ids.length)
+  for (const id of ids) assert.doesNotThrow(() => resolveModel(id, facts, modelMap))
+})

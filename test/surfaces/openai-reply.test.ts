@@ -1,0 +1,280 @@
+// Runs as chat completions, whole and in chunks: the same events must say the same either way.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { RunEnd, RunEvent } from '../../src/core/events.ts'
+import { ChatAnswer, ChatChunks } from '../../src/surfaces/openai/chat-reply.ts'
+import type { AnswerShape } from '../../src/surfaces/openai/chat-request.ts'
+import { ChatCompletion, ChatCompletionChunk, type Delta } from '../../src/surfaces/openai/reply-schemas.ts'
+import { runEnd, runStart, textBlock } from '../helpers/scripted-agent.ts'
+
+const ids = { id: 'chatcmpl-1', created: 1_790_000_000 }
+const shapeOf = (fields: Partial<AnswerShape> = {}): AnswerShape => ({
+  model: 'claude-sonnet-5',
+  isAgent: false,
+  kinds: new Map([
+    ['look', 'function'],
+    ['sql', 'custom'],
+  ]),
+  isLegacy: false,
+  wantsCall: false,
+  isParallel: true,
+  showsReasoning: false,
+  format: 'text',
+  includeUsage: false,
+  metadata: null,
+  ...fields,
+})
+
+const toolBlock = (index: number, toolId: string, name: string, pieces: readonly string[]): RunEvent[] => [
+  { type: 'tool-start', index, toolId, name },
+  ...pieces.map((json): RunEvent => ({ type: 'tool-delta', index, json })),
+  { type: 'tool-end', index },
+]
+const thinkingBlock = (index: number, text: string): RunEvent[] => [
+  { type: 'thinking-start', index },
+  { type: 'thinking-delta', index, text },
+  { type: 'thinking-end', index },
+]
+
+function whole(events: readonly RunEvent[], end: Partial<RunEnd>, fields?: Partial<AnswerShape>) {
+  const answer = new ChatAnswer(shapeOf(fields))
+  for (const event of [runStart(), ...events]) answer.accept(event)
+  const { choices, ...rest } = ChatCompletion.parse(answer.toCompletion(runEnd(end), ids))
+  return { ...rest, ...choices[0] }
+}
+
+function chunked(events: readonly RunEvent[], end: Partial<RunEnd>, fields?: Partial<AnswerShape>) {
+  const chunks = new ChatChunks(shapeOf(fields), ids)
+  return [runStart(), ...events, runEnd(end)].flatMap((event) =>
+    chunks.of(event).map((each) => ChatCompletionChunk.parse(each)),
+  )
+}
+
+const deltasOf = (chunks: readonly ChatCompletionChunk[]): Delta[] =>
+  chunks.flatMap(({ choices: [choice] }) => (choice === undefined ? [] : [choice.delta]))
+const finishOf = (chunks: readonly ChatCompletionChunk[]) =>
+  chunks.flatMap(({ choices: [choice] }) => (choice?.finish_reason ? [choice.finish_reason] : []))
+const saidIn = (chunks: readonly ChatCompletionChunk[]) =>
+  deltasOf(chunks)
+    .map(({ content }) => content ?? '')
+    .join('')
+
+test('a whole answer has every field that OpenAI promises', () => {
+  const answer = new ChatAnswer(shapeOf({ metadata: { a: 'b' } }))
+  for (const event of textBlock(0, ['Hel', 'lo'])) answer.accept(event)
+  assert.deepEqual(answer.toCompletion(runEnd({ result: 'Hello' }), ids), {
+    id: 'chatcmpl-1',
+    object: 'chat.completion',
+    created: 1_790_000_000,
+    model: 'claude-sonnet-5',
+    service_tier: 'default',
+    system_fingerprint: 'fp_claude_serve',
+    choices: [
+      {
+        index: 0,
+        message: { role: 'assistant', content: 'Hello', refusal: null, annotations: [] },
+        logprobs: null,
+        finish_reason: 'stop',
+      },
+    ],
+    usage: {
+      prompt_tokens: 10,
+      completion_tokens: 2,
+      total_tokens: 12,
+      prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
+      completion_tokens_details: {
+        reasoning_tokens: 0,
+        audio_tokens: 0,
+        accepted_prediction_tokens: 0,
+        rejected_prediction_tokens: 0,
+      },
+    },
+    metadata: { a: 'b' },
+  })
+})
+
+test('chunks are the role, the words, the end', () => {
+  const chunks = chunked(textBlock(0, ['Hel', 'lo']), { result: 'Hello' })
+  assert.deepEqual(deltasOf(chunks), [{ role: 'assistant', content: '' }, { content: 'Hel' }, { content: 'lo' }, {}])
+  assert.deepEqual(finishOf(chunks), ['stop'])
+  for (const { id, created, model, usage } of chunks) {
+    assert.deepEqual([id, created, model, usage], ['chatcmpl-1', 1_790_000_000, 'claude-sonnet-5', undefined])
+  }
+})
+
+const usage = {
+  inputTokens: 10,
+  outputTokens: 20,
+  cacheReadInputTokens: 300,
+  cacheCreationInputTokens: 40,
+  raw: { output_tokens_details: { thinking_tokens: 7 } },
+}
+
+test('usage counts what was read from and written to the cache as prompt', () => {
+  const told = whole([], { usage }).usage
+  assert.deepEqual([told.prompt_tokens, told.completion_tokens, told.total_tokens], [350, 20, 370])
+  assert.equal(told.prompt_tokens_details.cached_tokens, 300)
+  assert.equal(told.completion_tokens_details.reasoning_tokens, 7)
+})
+
+test('a usage chunk without choices comes last where it was asked for, and the others say null', () => {
+  const chunks = chunked(textBlock(0, ['Hi']), { usage }, { includeUsage: true })
+  const last = chunks.at(-1)
+  assert.deepEqual([last?.choices, last?.usage?.total_tokens], [[], 370])
+  for (const chunk of chunks.slice(0, -1)) assert.equal(chunk.usage, null)
+})
+
+const twoCalls = [
+  ...textBlock(0, ['Let me see.']),
+  ...toolBlock(1, 'toolu_1', 'look', ['', '{"at"', ':1}']),
+  ...toolBlock(2, 'toolu_2', 'look', []),
+]
+
+test('calls are told with their arguments as they came, and none are an empty object', () => {
+  const { message, finish_reason } = whole(twoCalls, { stopReason: 'tool_use' })
+  assert.equal(finish_reason, 'tool_calls')
+  assert.equal(message.content, 'Let me see.')
+  assert.deepEqual(message.tool_calls, [
+    { id: 'toolu_1', type: 'function', function: { name: 'look', arguments: '{"at":1}' } },
+    { id: 'toolu_2', type: 'function', function: { name: 'look', arguments: '{}' } },
+  ])
+})
+
+test('chunks of calls open with id and name and go on with pieces of arguments', () => {
+  const chunks = chunked(twoCalls, { stopReason: 'tool_use' })
+  assert.deepEqual(deltasOf(chunks).slice(2, -1), [
+    { tool_calls: [{ index: 0, id: 'toolu_1', type: 'function', function: { name: 'look', arguments: '' } }] },
+    { tool_calls: [{ index: 0, function: { arguments: '{"at"' } }] },
+    { tool_calls: [{ index: 0, function: { arguments: ':1}' } }] },
+    { tool_calls: [{ index: 1, id: 'toolu_2', type: 'function', function: { name: 'look', arguments: '' } }] },
+    { tool_calls: [{ index: 1, function: { arguments: '{}' } }] },
+  ])
+  assert.deepEqual(finishOf(chunks), ['tool_calls'])
+})
+
+test('content is null where there are only calls', () => {
+  assert.equal(whole(toolBlock(0, 'a', 'look', ['{}']), { stopReason: 'tool_use' }).message.content, null)
+})
+
+test('without parallel calls only the first is told', () => {
+  const fields = { isParallel: false }
+  assert.equal(whole(twoCalls, { stopReason: 'tool_use' }, fields).message.tool_calls?.length, 1)
+  const opened = deltasOf(chunked(twoCalls, { stopReason: 'tool_use' }, fields)).filter(
+    ({ tool_calls: calls }) => calls?.[0]?.id !== undefined,
+  )
+  assert.equal(opened.length, 1)
+})
+
+test('a function is called the older way where functions were given', () => {
+  const fields = { isLegacy: true }
+  const { message, finish_reason } = whole(twoCalls, { stopReason: 'tool_use' }, fields)
+  assert.deepEqual(message.function_call, { name: 'look', arguments: '{"at":1}' })
+  assert.equal(message.tool_calls, undefined)
+  assert.equal(finish_reason, 'function_call')
+  assert.deepEqual(deltasOf(chunked(twoCalls, { stopReason: 'tool_use' }, fields)).slice(2, -1), [
+    { function_call: { name: 'look', arguments: '' } },
+    { function_call: { arguments: '{"at"' } },
+    { function_call: { arguments: ':1}' } },
+  ])
+})
+
+test('a custom tool is told with its one text', () => {
+  const events = toolBlock(0, 'a', 'sql', ['{"input":', '"select 1"}'])
+  assert.deepEqual(whole(events, { stopReason: 'tool_use' }).message.tool_calls, [
+    { id: 'a', type: 'custom', custom: { name: 'sql', input: 'select 1' } },
+  ])
+  assert.deepEqual(deltasOf(chunked(events, { stopReason: 'tool_use' })).slice(1, -1), [
+    { tool_calls: [{ index: 0, id: 'a', type: 'custom', custom: { name: 'sql', input: '' } }] },
+    { tool_calls: [{ index: 0, custom: { input: 'select 1' } }] },
+  ])
+})
+
+test("an agent's own tools are not told, and its texts are paragraphs", () => {
+  const fields = { isAgent: true, kinds: new Map() }
+  const events = [...textBlock(0, ['I look.']), ...toolBlock(1, 'a', 'Read', ['{}']), ...textBlock(2, ['It ', 'is.'])]
+  const chunks = chunked(events, { result: 'It is.' }, fields)
+  assert.equal(saidIn(chunks), 'I look.\n\nIt is.')
+  assert.deepEqual(finishOf(chunks), ['stop'])
+  assert.equal(whole(events, { result: 'It is.' }, fields).message.content, 'It is.')
+})
+
+test('reasoning is told only where it was asked for', () => {
+  const events = [...thinkingBlock(0, 'Hmm.'), ...textBlock(1, ['Yes'])]
+  assert.equal(whole(events, { result: 'Yes' }).message.reasoning_content, undefined)
+  assert.equal(deltasOf(chunked(events, {})).length, 3)
+  assert.equal(whole(events, { result: 'Yes' }, { showsReasoning: true }).message.reasoning_content, 'Hmm.')
+  assert.deepEqual(deltasOf(chunked(events, {}, { showsReasoning: true }))[1], { reasoning_content: 'Hmm.' })
+})
+
+const ends: [string | null, string][] = [
+  ['end_turn', 'stop'],
+  ['stop_sequence', 'stop'],
+  [null, 'stop'],
+  ['max_tokens', 'length'],
+  ['model_context_window_exceeded', 'length'],
+  ['refusal', 'content_filter'],
+]
+for (const [stopReason, finishReason] of ends) {
+  test(`the end ${stopReason} is told as ${finishReason}`, () => {
+    const events = textBlock(0, ['Some'])
+    assert.equal(whole(events, { stopReason, result: 'Some' }).finish_reason, finishReason)
+    assert.deepEqual(finishOf(chunked(events, { stopReason })), [finishReason])
+  })
+}
+
+test('a refusal without a word gets one', () => {
+  const { message } = whole([], { stopReason: 'refusal' })
+  assert.deepEqual([message.content, message.refusal], [null, 'The model declined to answer.'])
+  assert.deepEqual(deltasOf(chunked([], { stopReason: 'refusal' }))[1], { refusal: 'The model declined to answer.' })
+})
+
+test('what was said before the model was asked again is not told twice', () => {
+  const retry: RunEvent = { type: 'retry', attempt: 1, delayMs: 1, upstreamStatus: null }
+  const events = [...toolBlock(0, 'a', 'look', ['{"a']), retry, ...toolBlock(1, 'b', 'look', ['{"at":1}'])]
+  assert.deepEqual(
+    whole(events, { stopReason: 'tool_use' }).message.tool_calls?.map(({ id }) => id),
+    ['b'],
+  )
+})
+
+const schemaFields = { format: 'json_schema' as const }
+
+test('an answer that fits a schema is its JSON alone, in one piece', () => {
+  const end = { structuredOutput: { a: 1 }, result: '{"a":1}' }
+  const events = textBlock(0, ['Here it comes.'])
+  assert.equal(whole(events, end, schemaFields).message.content, '{"a":1}')
+  assert.deepEqual(deltasOf(chunked(events, end, schemaFields)).slice(1), [{ content: '{"a":1}' }, {}])
+})
+
+test('an answer that should fit a schema and does not is a failure', () => {
+  const fault = { code: 'claude_failed', message: /response_format/ }
+  assert.throws(() => whole(textBlock(0, ['No.']), {}, schemaFields), fault)
+  assert.throws(() => chunked(textBlock(0, ['No.']), {}, schemaFields), fault)
+})
+
+test('calls, limits and refusals are told as such where a schema was given', () => {
+  const calls = toolBlock(0, 'a', 'look', ['{}'])
+  assert.equal(whole(calls, { stopReason: 'tool_use' }, schemaFields).finish_reason, 'tool_calls')
+  assert.equal(whole([], { stopReason: 'max_tokens' }, schemaFields).finish_reason, 'length')
+  assert.equal(whole([], { stopReason: 'refusal' }, schemaFields).finish_reason, 'content_filter')
+})
+
+const objectFields = { format: 'json_object' as const }
+const jsonAnswers: [string[], string][] = [
+  [['{"a":', '1}'], '{"a":1}'],
+  [['```json\n', '{"a": "}"', '}\n', '```'], '{"a": "}"}'],
+  [['Here: {"a": {"b": "\\"', '}"}} done {'], '{"a": {"b": "\\"}"}}'],
+]
+for (const [pieces, json] of jsonAnswers) {
+  test(`of the answer ${JSON.stringify(pieces)} the JSON object is told`, () => {
+    const end = { result: pieces.join('') }
+    assert.equal(whole(textBlock(0, pieces), end, objectFields).message.content, json)
+    assert.equal(saidIn(chunked(textBlock(0, pieces), end, objectFields)), json)
+  })
+}
+for (const words of ['I cannot.', '{"a":', '{a}']) {
+  test(`the answer ${words} is a failure where a JSON object was asked for`, () => {
+    assert.throws(() => whole(textBlock(0, [words]), {}, objectFields), { code: 'claude_failed' })
+    assert.throws(() => chunked(textBlock(0, [words]), {}, objectFields), { code: 'claude_failed' })
+  })
+}

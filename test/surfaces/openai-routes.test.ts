@@ -1,0 +1,285 @@
+// OpenAI's routes on a scripted agent: paths, statuses, headers and streams as they are on the wire.
+import assert from 'node:assert/strict'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { type TestContext, test } from 'node:test'
+import type { LightMyRequestResponse } from 'fastify'
+import type { RunEvent } from '../../src/core/events.ts'
+import { createRuns } from '../../src/core/runs.ts'
+import { AppError } from '../../src/errors.ts'
+import {
+  ChatCompletion,
+  ChatCompletionChunk,
+  ErrorBody,
+  Model,
+  ModelList,
+} from '../../src/surfaces/openai/reply-schemas.ts'
+import { type OpenaiOptions, registerOpenai } from '../../src/surfaces/openai/routes.ts'
+import { createInjectApp, type InjectAppOptions, listenApp } from '../helpers/inject-app.ts'
+import {
+  failedEnd,
+  goodRun,
+  queueFull,
+  refusing,
+  runEnd,
+  runStart,
+  type Script,
+  ScriptedAgent,
+  textBlock,
+  untilAborted,
+} from '../helpers/scripted-agent.ts'
+
+const facts = [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }]
+const hello = { model: 'sonnet', messages: [{ role: 'user', content: 'hi' }] }
+const headers = { host: 'localhost:5005', 'content-type': 'application/json' }
+const path = '/v1/chat/completions'
+
+function setup(agent: ScriptedAgent, options: Partial<OpenaiOptions> = {}): InjectAppOptions {
+  const prepare: InjectAppOptions['prepare'] = (app) => {
+    void app.register(async (scope) =>
+      registerOpenai(scope, {
+        runs: createRuns({ agent }),
+        models: async () => facts,
+        modelMap: { 'gpt-4o': 'sonnet' },
+        requestTimeoutMs: 300_000,
+        now: () => 1_790_000_000_500,
+        ...options,
+      }),
+    )
+  }
+  return { agent, prepare }
+}
+
+async function start(t: TestContext, script?: Script, options?: Partial<OpenaiOptions>) {
+  const agent = new ScriptedAgent(script)
+  const { inject } = await createInjectApp(t, setup(agent, options))
+  const post = (body: object | string, more: Record<string, string> = {}, url = path) =>
+    inject({ method: 'POST', url, headers: { ...headers, ...more }, payload: body })
+  const get = (url: string) => inject({ method: 'GET', url, headers })
+  return { agent, post, get }
+}
+
+/** The frames of a stream: chunks held against their schema, then what stands last. */
+function framesOf({ statusCode, headers: given, body }: LightMyRequestResponse) {
+  assert.equal(statusCode, 200, body)
+  assert.match(String(given['content-type']), /^text\/event-stream/)
+  assert.ok(body.endsWith('\n\n'))
+  const frames = body.slice(0, -2).split('\n\n')
+  for (const frame of frames) assert.match(frame, /^data: [^\n]+$/)
+  const data = frames.map((frame) => frame.slice('data: '.length))
+  const isChunk = (each: string) => each !== '[DONE]' && !each.startsWith('{"error"')
+  return {
+    chunks: data.filter(isChunk).map((each) => ChatCompletionChunk.parse(JSON.parse(each))),
+    rest: data.filter((each) => !isChunk(each)),
+  }
+}
+
+test('a completion is answered whole', async (t) => {
+  const { agent, post } = await start(t)
+  const answer = await post({ ...hello, stream: false })
+  assert.equal(answer.statusCode, 200, answer.body)
+  const completion = ChatCompletion.parse(answer.json())
+  assert.equal(completion.choices[0].message.content, 'Hello there')
+  assert.equal(completion.created, 1_790_000_000)
+  assert.equal(completion.model, 'claude-sonnet-5')
+  assert.match(completion.id, /^chatcmpl-[0-9a-f]{32}$/)
+  assert.equal(answer.headers['x-run-id'], `run_${completion.id.slice('chatcmpl-'.length)}`)
+  assert.match(String(answer.headers['x-request-id']), /^req_/)
+  assert.equal(answer.headers['x-claude-serve-ignored'], undefined)
+  assert.equal(agent.requests[0]?.options.model, 'sonnet')
+})
+
+test('a stream ends with [DONE], and all its chunks have one id', async (t) => {
+  const { agent, post } = await start(t)
+  const { chunks, rest } = framesOf(await post({ ...hello, stream: true, stream_options: { include_usage: true } }))
+  assert.deepEqual(rest, ['[DONE]'])
+  assert.equal(chunks.map(({ choices: [choice] }) => choice?.delta.content ?? '').join(''), 'Hello there')
+  assert.equal(chunks.at(-1)?.usage?.total_tokens, 12)
+  assert.equal(new Set(chunks.map(({ id }) => id)).size, 1)
+  assert.equal(agent.requests[0]?.live, true)
+})
+
+for (const url of [path, `${path}/`, `/v1${path}`, '/chat/completions', '/chat/completions/']) {
+  test(`POST ${url} is a completion`, async (t) => {
+    const { post } = await start(t)
+    assert.equal((await post(hello, {}, url)).statusCode, 200)
+  })
+}
+
+for (const url of ['/v1/models', '/v1/models/', '/v1/v1/models', '/models', '/v1/models?client_version=1']) {
+  test(`GET ${url} is the list of models`, async (t) => {
+    const { get } = await start(t)
+    const { data } = ModelList.parse((await get(url)).json())
+    assert.ok(data.some(({ id }) => id === 'agent/sonnet'))
+  })
+}
+
+for (const id of ['sonnet', 'agent/sonnet', 'gpt-4o', 'claude-sonnet-4-5-20250929']) {
+  test(`GET of the model ${id} works with its slash escaped or not`, async (t) => {
+    const { get } = await start(t)
+    for (const written of [id, encodeURIComponent(id)]) {
+      assert.equal(Model.parse((await get(`/v1/models/${written}`)).json()).id, id)
+    }
+  })
+}
+
+test('an unknown model is 404 wherever it is named, and no run begins', async (t) => {
+  const { agent, post, get } = await start(t)
+  for (const answer of [await post({ ...hello, model: 'llama' }), await get('/v1/models/llama')]) {
+    assert.equal(answer.statusCode, 404)
+    const { error } = ErrorBody.parse(answer.json())
+    assert.deepEqual([error.code, error.param], ['model_not_found', 'model'])
+  }
+  assert.equal(agent.requests.length, 0)
+})
+
+test('a model list that the CLI cannot give is told as its failure', async (t) => {
+  const models = async () => {
+    throw new AppError('claude_not_found', 'There is no claude.')
+  }
+  const { get, post } = await start(t, undefined, { models })
+  for (const answer of [await get('/v1/models'), await post(hello)]) {
+    assert.equal(answer.statusCode, 500)
+    assert.equal(ErrorBody.parse(answer.json()).error.code, 'cli_error')
+  }
+})
+
+const badBodies: [string, object | string, string | null][] = [
+  ['no JSON', '{"model":', null],
+  ['a list', '[]', null],
+  ['nothing', '', null],
+  ['no messages', { model: 'sonnet' }, 'messages'],
+  ['two answers wanted', { ...hello, n: 2 }, 'n'],
+  ['a schema of no object', withSchema({ type: 'array' }), 'response_format.json_schema.schema'],
+  ['a schema that is none', withSchema({ type: 'object', properties: 7 }), 'response_format.json_schema.schema'],
+]
+for (const [title, body, param] of badBodies) {
+  test(`a body with ${title} is refused in OpenAI's shape, and no run begins`, async (t) => {
+    const { agent, post } = await start(t)
+    const answer = await post(body)
+    assert.equal(answer.statusCode, 400, answer.body)
+    const { error } = ErrorBody.parse(answer.json())
+    assert.deepEqual([error.type, error.param], ['invalid_request_error', param])
+    assert.equal(agent.requests.length, 0)
+  })
+}
+
+function withSchema(schema: object) {
+  return { ...hello, response_format: { type: 'json_schema', json_schema: { name: 'x', schema } } }
+}
+
+test('what the door refuses is told in OpenAI’s shape as well', async (t) => {
+  const { post } = await start(t)
+  const foreign = await post(hello, { origin: 'https://example.org' })
+  assert.equal(foreign.statusCode, 403)
+  assert.equal(ErrorBody.parse(foreign.json()).error.code, 'origin_not_allowed')
+  const typeless = await post(JSON.stringify(hello), { 'content-type': 'text/plain' })
+  assert.equal(typeless.statusCode, 415)
+  ErrorBody.parse(typeless.json())
+})
+
+test('parameters without effect are listed in a header, or refused where the caller is strict', async (t) => {
+  const { agent, post } = await start(t)
+  const body = { ...hello, temperature: 0, seed: 1 }
+  const names = 'temperature, seed'
+  assert.equal((await post(body)).headers['x-claude-serve-ignored'], names)
+  assert.equal((await post({ ...body, stream: true })).headers['x-claude-serve-ignored'], names)
+  const refused = await post(body, { 'x-claude-serve-strict': 'true' })
+  assert.equal(refused.statusCode, 400)
+  const { error } = ErrorBody.parse(refused.json())
+  assert.deepEqual([error.param, error.code], ['temperature', 'unsupported_parameter'])
+  assert.equal((await post(hello, { 'x-claude-serve-strict': 'true' })).statusCode, 200)
+  assert.equal(agent.requests.length, 3)
+})
+
+test('a forced call that the model does not make is told as an ignored choice', async (t) => {
+  const { post } = await start(t)
+  const tools = [{ type: 'function', function: { name: 'look' } }]
+  const answer = await post({ ...hello, tools, tool_choice: 'required', seed: 1 })
+  assert.equal(answer.statusCode, 200)
+  assert.equal(answer.headers['x-claude-serve-ignored'], 'seed, tool_choice')
+})
+
+for (const stream of [false, true]) {
+  const kind = stream ? 'a stream' : 'a whole answer'
+
+  test(`${kind} that there is no room for is 429 and may be asked for again`, async (t) => {
+    const { post } = await start(t, refusing(queueFull()))
+    const answer = await post({ ...hello, stream })
+    assert.equal(answer.statusCode, 429)
+    assert.equal(ErrorBody.parse(answer.json()).error.code, 'server_busy')
+    assert.deepEqual([answer.headers['retry-after'], answer.headers['x-should-retry']], ['3', undefined])
+  })
+
+  test(`${kind} whose run fails before it says anything has its own status and is not to be asked for again`, async (t) => {
+    const failure = new AppError('overloaded', 'The model is busy.', { upstreamStatus: 529 })
+    const { post } = await start(t, [runStart(), failedEnd(failure)])
+    const answer = await post({ ...hello, stream })
+    assert.equal(answer.statusCode, 503)
+    assert.equal(ErrorBody.parse(answer.json()).error.message, 'The model is busy.')
+    assert.equal(answer.headers['x-should-retry'], 'false')
+  })
+
+  test(`${kind} is the schema's JSON`, async (t) => {
+    const { agent, post } = await start(t, [runStart(), runEnd({ structuredOutput: { a: 1 }, result: '{"a":1}' })])
+    const answer = await post({ ...withSchema({ type: 'object' }), stream })
+    const said = stream
+      ? framesOf(answer).chunks.map(({ choices: [choice] }) => choice?.delta.content ?? '')
+      : [ChatCompletion.parse(answer.json()).choices[0].message.content]
+    assert.equal(said.join(''), '{"a":1}')
+    assert.deepEqual(agent.requests[0]?.options.jsonSchema, { type: 'object' })
+  })
+}
+
+test('a stream that fails after its first words ends with the error and without [DONE]', async (t) => {
+  const script: RunEvent[] = [
+    runStart(),
+    ...textBlock(0, ['Half an']),
+    failedEnd(new AppError('claude_failed', 'It broke.')),
+  ]
+  const { post } = await start(t, script)
+  const { chunks, rest } = framesOf(await post({ ...hello, stream: true }))
+  assert.equal(chunks.at(-1)?.choices[0]?.delta.content, 'Half an')
+  assert.equal(rest.length, 1)
+  assert.equal(ErrorBody.parse(JSON.parse(rest[0] ?? '')).error.code, 'cli_error')
+})
+
+test('a stream whose answer does not fit the schema ends with the error and without [DONE]', async (t) => {
+  const { post } = await start(t, goodRun(['No.']))
+  const { chunks, rest } = framesOf(await post({ ...withSchema({ type: 'object' }), stream: true }))
+  assert.deepEqual(
+    chunks.map(({ choices: [choice] }) => choice?.finish_reason),
+    [null],
+  )
+  assert.match(rest.join(), /response_format/)
+})
+
+test('an unexpected fault gives nothing away', async (t) => {
+  const { post } = await start(t, () => {
+    throw new Error('secret')
+  })
+  const answer = await post(hello)
+  assert.equal(answer.statusCode, 500)
+  assert.doesNotMatch(answer.body, /secret/)
+})
+
+for (const stream of [false, true]) {
+  test(`a client that hangs up cancels its run (${stream ? 'stream' : 'whole'})`, async (t) => {
+    const agent = new ScriptedAgent((_request, signal) => untilAborted(signal, ['Hello']))
+    const { port } = await listenApp(t, setup(agent))
+    const client = httpRequest({
+      host: '127.0.0.1',
+      port,
+      path,
+      method: 'POST',
+      headers: { ...headers, host: 'localhost' },
+    })
+    client.on('error', () => {})
+    const answered = new Promise<IncomingMessage>((resolve) => client.once('response', resolve))
+    client.end(JSON.stringify({ ...hello, stream }))
+    await agent.asked(1)
+    if (stream) await answered
+    client.destroy()
+    await agent.ended(0)
+    assert.equal((agent.signals[0]?.reason as AppError | undefined)?.code, 'cancelled')
+  })
+}
