@@ -91,12 +91,22 @@ const nothingElse = {
   fallbackModel: null,
 } satisfies Partial<Profile>
 
+/** The CLI cuts off what is longer in a tool's description. */
+const descriptionLengthMax = 2000
+
+/** The caller's system prompt, and what of its tools' descriptions would not reach the model otherwise. */
+function plainSystemPrompt({ options, plain }: RunRequest): string {
+  const long = (plain?.tools ?? []).filter(({ description }) => description.length > descriptionLengthMax)
+  const notes = long.map(({ name, description }) => `The tool ${name}, described in full:\n\n${description.trim()}`)
+  return [options.systemPrompt ?? '', ...notes].filter((text) => text !== '').join('\n\n')
+}
+
 /** The caller's system prompt alone, also where it is empty. */
-function toPlainProfile({ options }: RunRequest, { cwd, abilities }: ProfileContext): Profile {
-  const text = options.systemPrompt ?? ''
+function toPlainProfile(request: RunRequest, { cwd, abilities }: ProfileContext): Profile {
+  const text = plainSystemPrompt(request)
   const prompt: BasePrompt =
     abilities.recycle && abilities.promptSwitch && canSwitchTo(text) ? { kind: 'by-turn' } : { kind: 'fixed', text }
-  const { effort, jsonSchema } = options
+  const { effort, jsonSchema } = request.options
   return { ...nothingElse, plain: true, cwd, prompt, model: null, effort, jsonSchema, reusable: abilities.recycle }
 }
 
@@ -120,7 +130,8 @@ function toAgentProfile(request: RunRequest, { cwd, abilities, hasHooks }: Profi
     prompt,
     model: prompt.kind === 'by-turn' ? null : options.model,
     fallbackModel: options.fallbackModel,
-    effort: options.effort,
+    // Only a plain model can be kept from thinking at all.
+    effort: options.effort === 'none' ? 'low' : options.effort,
     permissionMode: options.permissionMode ?? 'default',
     allowedTools: options.allowedTools,
     disallowedTools: options.disallowedTools,
@@ -137,9 +148,10 @@ function toAgentProfile(request: RunRequest, { cwd, abilities, hasHooks }: Profi
 }
 
 /** What a process that is there is told for the request. */
-export function toTurn({ prompt, options, session, plain }: RunRequest): Turn {
-  const systemPrompt =
-    options.systemPrompt === null ? null : joinPrompts(options.systemPrompt, options.appendSystemPrompt)
+export function toTurn(request: RunRequest): Turn {
+  const { prompt, options, session, plain } = request
+  const own = options.systemPrompt === null ? null : joinPrompts(options.systemPrompt, options.appendSystemPrompt)
+  const systemPrompt = plain === null ? own : plainSystemPrompt(request)
   return {
     prompt,
     systemPrompt,

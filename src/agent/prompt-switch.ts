@@ -49,9 +49,9 @@ export class PromptSwitch {
 }
 
 /**
- * Whether a prompt can be given this way unchanged: the CLI trims what it reads from a file, and an empty prompt would be
- * no agent at all.
+ * Whether a prompt can be given this way unchanged: the CLI trims what it reads from a file, fills in the variables that a
+ * plugin may name, and an empty prompt would be no agent at all.
  */
 export function canSwitchTo(text: string): boolean {
-  return text.length > 0 && text === text.trim() && !text.includes('\r')
+  return text.length > 0 && text === text.trim() && !text.includes('\r') && !text.includes('${')
 }

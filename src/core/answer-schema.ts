@@ -1,21 +1,38 @@
-// The JSON Schema that an answer is to fit, held against the rules before a process is started with it: the CLI passes over
-// a schema that it cannot read in silence.
+// JSON Schemas that a request brings, held against the rules before anything is started with them: the CLI passes over one
+// that it cannot read in silence, and drops a tool whose schema it does not like.
 import { AppError } from '../errors.ts'
 
 const invalid = (fault: string) => new AppError('invalid_request', `json_schema ${fault}`, { field: 'json_schema' })
+
+/** What is wrong with the schema, as the end of a sentence that begins with its name; null for a good one. */
+async function faultIn(schema: Record<string, unknown>): Promise<string | null> {
+  if (schema.type !== 'object') return 'must have "type": "object" at its root'
+  // Loaded when it is first needed: few requests bring a schema.
+  const isNew = String(schema.$schema ?? '').includes('2020-12')
+  const Ajv = isNew ? (await import('ajv/dist/2020.js')).Ajv2020 : (await import('ajv')).Ajv
+  try {
+    new Ajv({ strict: false, validateFormats: false, logger: false }).compile(schema)
+    return null
+  } catch (fault) {
+    return `is not a valid JSON Schema: ${(fault as Error).message}`
+  }
+}
 
 /**
  * Throws `invalid_request` for a schema that is none. The model answers by calling a tool with the schema as its input, so
  * that a schema of anything but an object would never fit.
  */
 export async function checkAnswerSchema(schema: Record<string, unknown>): Promise<void> {
-  if (schema.type !== 'object') throw invalid('must have "type": "object" at its root')
-  // Loaded when it is first needed: few requests bring a schema.
-  const isNew = String(schema.$schema ?? '').includes('2020-12')
-  const Ajv = isNew ? (await import('ajv/dist/2020.js')).Ajv2020 : (await import('ajv')).Ajv
-  try {
-    new Ajv({ strict: false, validateFormats: false, logger: false }).compile(schema)
-  } catch (fault) {
-    throw invalid(`is not a valid JSON Schema: ${(fault as Error).message}`)
-  }
+  const fault = await faultIn(schema)
+  if (fault !== null) throw invalid(fault)
+}
+
+/** How the API wants the properties of a tool's input to be named. */
+const propertyName = /^[A-Za-z0-9_.-]{1,64}$/
+
+/** What is wrong with the schema of a client's tool; null for a good one. */
+export async function faultInToolSchema(schema: Record<string, unknown>): Promise<string | null> {
+  const badName = Object.keys(schema.properties ?? {}).find((name) => !propertyName.test(name))
+  if (badName === undefined) return faultIn(schema)
+  return `has a property ${JSON.stringify(badName.slice(0, 80))}; names take letters, digits, _, . and - only, 64 at most`
 }

@@ -38,7 +38,7 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
     logController: new fastify.LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     bodyLimit: options.bodyBytesMax,
     genReqId: (request) => givenRequestId(request.headers) ?? newRequestId(),
-    routerOptions: { maxParamLength: 200 },
+    routerOptions: { maxParamLength: 200, ignoreDuplicateSlashes: true },
     // A body with such a name could reach an object's prototype.
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',

@@ -234,7 +234,7 @@ for (const [name, model, unknownModel] of [
     test('a stream whose source breaks off is an error', async () => {
       const errors: unknown[] = []
       const onError = ({ error }: { error: unknown }) => void errors.push(error)
-      const result = streamText({ model, prompt: step({ tokens: 10, cut: 3 }), maxRetries: 0, onError })
+      const result = streamText({ model, prompt: step({ tokens: 10, gap: 50, cut: 3 }), maxRetries: 0, onError })
       const types: string[] = []
       for await (const part of result.fullStream) types.push(part.type)
       assert.ok(types.includes('text-delta'))

@@ -48,7 +48,7 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
     ['brings an error', { sse_error: 'overloaded_error', after: 3 }],
   ] as const) {
     test(`a stream whose source ${fault} raises an error and never looks complete`, async () => {
-      const messages = [fromUser(step({ tokens: 10, ...fields }))]
+      const messages = [fromUser(step({ tokens: 10, gap: 50, ...fields }))]
       const stream = await completions.create({ model, messages, stream: true })
       const chunks: Chunk[] = []
       const read = async () => {

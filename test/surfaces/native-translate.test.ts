@@ -17,6 +17,7 @@ test('a prompt alone becomes a new conversation with nothing set', () => {
       session: { kind: 'new' },
       options: noOptions,
       live,
+      plain: null,
     })
   }
 })

@@ -228,13 +228,13 @@ test('limits and stop sequences reach the model, and none is meant by what some 
 
 const efforts: [object, string | null, boolean][] = [
   [{}, null, false],
-  [{ reasoning_effort: 'none' }, 'low', false],
+  [{ reasoning_effort: 'none' }, 'none', false],
   [{ reasoning_effort: 'minimal' }, 'low', true],
   [{ reasoning_effort: 'xhigh' }, 'xhigh', true],
   [{ reasoning: { effort: 'high' } }, 'high', true],
   [{ reasoning: { effort: 'high', exclude: true } }, 'high', false],
   [{ thinking: { type: 'enabled', budget_tokens: 2048 } }, null, true],
-  [{ thinking: { type: 'disabled' } }, 'low', false],
+  [{ thinking: { type: 'disabled' } }, 'none', false],
   [{ include_reasoning: true }, null, true],
 ]
 for (const [body, effort, isShown] of efforts) {

@@ -3,13 +3,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { PermissionMode } from '../../core/agent.ts'
 import { checkAnswerSchema } from '../../core/answer-schema.ts'
+import { allEvents, takeEarlyEvents } from '../../core/early-events.ts'
 import type { RunEnd, RunEvent } from '../../core/events.ts'
-import { isContent } from '../../core/events.ts'
 import { resolveFolder } from '../../core/folders.ts'
 import type { RunHandle, Runs } from '../../core/runs.ts'
 import { AppError } from '../../errors.ts'
 import { errorHeaders, faultOf } from '../../http/faults.ts'
-import { type Frame, openSse, type SseStream } from '../../http/sse.ts'
+import { type Frame, openSse } from '../../http/sse.ts'
 import { parseBody } from '../../http/validate.ts'
 import { ChatRequest } from './schemas.ts'
 import { type Checked, toChatEvents, toError, toErrorBody, toReply, toRunRequest } from './translate.ts'
@@ -24,12 +24,6 @@ export type NativeOptions = {
   health(): Promise<Record<string, unknown>>
   readiness(): Promise<{ ready: boolean; facts: Record<string, unknown> }>
 }
-
-/**
- * How long an answer that is asked for as a stream may stay without its first byte while nothing is told, in
- * milliseconds: until then a failure still gets its own HTTP status.
- */
-const statusHoldMs = 5_000
 
 export function registerNative(app: FastifyInstance, options: NativeOptions): void {
   app.setErrorHandler((thrown, request, reply) => sendError(reply, request, faultOf(thrown, request)))
@@ -66,12 +60,15 @@ async function chat(options: NativeOptions, request: FastifyRequest, reply: Fast
 async function chatStream(options: NativeOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const run = await start(options, request, reply, true)
   const events = run.events[Symbol.asyncIterator]()
-  const early = await firstEvents(events, run.id)
+  const early = await takeEarlyEvents(events, (end) => toError(end, run.id))
   reply.hijack()
   const stream = openSse(reply.raw, { headers: reply.getHeaders() })
   const frames = new NativeFrames(run.id, request.id)
   try {
-    await pour(stream, frames, early, events)
+    for await (const event of allEvents(early, events)) {
+      const out = frames.ofRun(event)
+      if (out.length > 0 && !(await stream.write(out))) break
+    }
   } catch (thrown) {
     await stream.write(frames.of([{ type: 'error', ...toErrorBody(faultOf(thrown, request), request.id) }]))
   } finally {
@@ -79,55 +76,6 @@ async function chatStream(options: NativeOptions, request: FastifyRequest, reply
     stream.end()
   }
   return reply
-}
-
-type Early = { told: RunEvent[]; next: Promise<IteratorResult<RunEvent>> | null }
-
-/**
- * The events up to the first that shows something, or as many as come in the time that the HTTP status can be held back.
- * A run that fails without having shown anything is thrown.
- */
-async function firstEvents(events: AsyncIterator<RunEvent>, runId: string): Promise<Early> {
-  const told: RunEvent[] = []
-  let timer: NodeJS.Timeout | undefined
-  const tooLate = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), statusHoldMs)
-  })
-  try {
-    for (;;) {
-      const next = events.next()
-      const result = await Promise.race([next, tooLate])
-      if (result === null) return { told, next }
-      if (result.done) return { told, next: null }
-      const event = result.value
-      if (event.type === 'run-end' && event.outcome !== 'succeeded') throw toError(event, runId)
-      told.push(event)
-      if (event.type === 'run-end' || isContent(event)) return { told, next: null }
-    }
-  } catch (fault) {
-    await events.return?.()
-    throw fault
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-/** Writes what was held back and then each event as it comes, until the run ends or nobody reads any more. */
-async function pour(
-  stream: SseStream,
-  frames: NativeFrames,
-  { told, next }: Early,
-  events: AsyncIterator<RunEvent>,
-): Promise<void> {
-  let goesOn = await stream.write(told.flatMap((event) => frames.ofRun(event)))
-  let pending = next
-  while (goesOn) {
-    const { done, value } = await (pending ?? events.next())
-    pending = null
-    if (done) return
-    const out = frames.ofRun(value)
-    if (out.length > 0) goesOn = await stream.write(out)
-  }
 }
 
 /** Numbers the frames of one stream from 1. */

@@ -7,7 +7,7 @@ import type { ChatRequest } from './chat-schemas.ts'
 import { invalid } from './errors.ts'
 import type { ResolvedModel } from './models.ts'
 import { ignoredParameters, readReasoning, refuseParameters } from './parameters.ts'
-import { readTools, type ToolKind, type ToolOffer } from './tools.ts'
+import { readTools, type ToolKind, type ToolOffer, type ToolSchema } from './tools.ts'
 
 /** What of a request decides how its answer is told. */
 export type AnswerShape = {
@@ -30,6 +30,7 @@ export type ChatRun = {
   shape: AnswerShape
   /** The names of parameters that have no effect. */
   ignored: string[]
+  toolSchemas: ToolSchema[]
 }
 
 export function toChatRun(body: ChatRequest, resolved: ResolvedModel): ChatRun {
@@ -66,6 +67,7 @@ export function toChatRun(body: ChatRequest, resolved: ResolvedModel): ChatRun {
       metadata: body.metadata ?? null,
     },
     ignored: [...ignoredParameters(body, resolved.agent), ...offer.ignored],
+    toolSchemas: offer.schemas,
   }
 }
 

@@ -81,8 +81,7 @@ export function refuseIgnored(ignored: readonly string[]): void {
 type AskedEffort = NonNullable<ChatRequest['reasoning_effort']>
 
 const efforts: Record<AskedEffort, Effort> = {
-  // The CLI cannot be told not to think; least is nearest to none.
-  none: 'low',
+  none: 'none',
   minimal: 'low',
   low: 'low',
   medium: 'medium',
@@ -98,7 +97,7 @@ export function readReasoning(body: ChatRequest): { effort: Effort | null; isSho
   const isAsked = Boolean(asked ?? body.reasoning ?? body.thinking) || body.include_reasoning === true
   const effort = asked === null ? null : efforts[asked]
   return {
-    effort: effort ?? (body.thinking?.type === 'disabled' ? 'low' : null),
+    effort: effort ?? (body.thinking?.type === 'disabled' ? 'none' : null),
     isShown: isAsked && !isOff && body.include_reasoning !== false,
   }
 }

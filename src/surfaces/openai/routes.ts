@@ -1,7 +1,8 @@
 // OpenAI's routes: chat completions, whole and as a stream, and the models. The translation itself is pure and stands in the
 // other files. Register it in a scope of its own, as its error answers are meant for its routes only.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { checkAnswerSchema } from '../../core/answer-schema.ts'
+import { checkAnswerSchema, faultInToolSchema } from '../../core/answer-schema.ts'
+import { allEvents, takeEarlyEvents } from '../../core/early-events.ts'
 import type { RunEnd, RunEvent } from '../../core/events.ts'
 import type { RunHandle, Runs } from '../../core/runs.ts'
 import { AppError } from '../../errors.ts'
@@ -12,9 +13,9 @@ import { ChatAnswer, ChatChunks, type ReplyIds } from './chat-reply.ts'
 import { type AnswerShape, type ChatRun, toChatRun } from './chat-request.ts'
 import { ChatRequest } from './chat-schemas.ts'
 import { invalid, openaiHeaders, openaiStatus, runFailure, toErrorBody } from './errors.ts'
-import { allEvents, firstEvents } from './hold-back.ts'
 import { type ModelFact, resolveModel, toModel, toModelList } from './models.ts'
 import { refuseIgnored } from './parameters.ts'
+import type { ToolSchema } from './tools.ts'
 
 export type OpenaiOptions = {
   runs: Runs
@@ -40,6 +41,7 @@ export function registerOpenai(app: FastifyInstance, options: OpenaiOptions): vo
     app.post(path, (request, reply) => chatCompletions(options, request, reply))
   }
   for (const path of paths('/models')) app.get(path, async () => toModelList(await options.models(), options.modelMap))
+  refuseElsewhere(app)
   for (const prefix of prefixes) {
     app.get<{ Params: { '*': string } }>(`${prefix}/models/*`, async ({ params }) => {
       const id = params['*'].replace(/\/$/, '')
@@ -49,10 +51,52 @@ export function registerOpenai(app: FastifyInstance, options: OpenaiOptions): vo
   }
 }
 
+/** What else programs ask of OpenAI: they are to hear in its own words that it is not here. */
+const elsewhere = [
+  ...[
+    'completions',
+    'responses',
+    'embeddings',
+    'moderations',
+    'images/*',
+    'audio/*',
+    'files',
+    'files/*',
+    'batches',
+    'batches/*',
+  ],
+  ...[
+    'assistants',
+    'assistants/*',
+    'threads',
+    'threads/*',
+    'vector_stores',
+    'vector_stores/*',
+    'fine_tuning/*',
+    'uploads',
+  ],
+]
+
+function refuseElsewhere(app: FastifyInstance): void {
+  for (const path of elsewhere) {
+    app.all(`/v1/${path}`, async ({ url }) => {
+      throw new AppError(
+        'not_found',
+        `${url.split('?')[0]} is not among what this server does: use /v1/chat/completions`,
+      )
+    })
+  }
+  app.get('/v1/chat/completions', async (_request, reply) => {
+    reply.header('allow', 'POST')
+    throw new AppError('method_not_allowed', '/v1/chat/completions takes POST, not GET')
+  })
+}
+
 async function chatCompletions(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const body = parseBody(ChatRequest, request.body)
   const chat = toChatRun(body, resolveModel(body.model, await options.models(), options.modelMap))
   await checkSchema(chat.run.options.jsonSchema)
+  await checkToolSchemas(chat.toolSchemas)
   if (request.headers['x-claude-serve-strict'] === 'true') refuseIgnored(chat.ignored)
   tellIgnored(reply, chat.ignored)
   const run = start(options, chat, request, reply)
@@ -71,6 +115,13 @@ async function checkSchema(schema: Record<string, unknown> | null): Promise<void
   } catch (fault) {
     const { message } = fault as AppError
     throw invalid('response_format.json_schema.schema', message.replace(/^json_schema /, ''))
+  }
+}
+
+async function checkToolSchemas(schemas: readonly ToolSchema[]): Promise<void> {
+  for (const { param, schema } of schemas) {
+    const fault = await faultInToolSchema(schema)
+    if (fault !== null) throw invalid(param, fault)
   }
 }
 
@@ -122,7 +173,7 @@ async function answerAsStream(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const events = run.events[Symbol.asyncIterator]()
-  const early = await firstEvents(events, run.id)
+  const early = await takeEarlyEvents(events, (end) => runFailure(end, run.id))
   reply.hijack()
   const stream = openSse(reply.raw, { headers: reply.getHeaders() })
   const chunks = new ChatChunks(shape, ids)

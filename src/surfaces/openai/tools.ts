@@ -15,10 +15,16 @@ export type ToolOffer = {
   /** Calls are told the way they were before there were tools. */
   isLegacy: boolean
   ignored: string[]
+  /** To be checked: see core/answer-schema.ts. */
+  schemas: ToolSchema[]
 }
+
+export type ToolSchema = { param: string; schema: Record<string, unknown> }
 
 type Choice = { mode: 'none' | 'auto' | 'required'; names: string[] | null; param: string }
 type Read = { tool: ClientTool; kind: ToolKind; param: string }
+
+const takenName = 'ToolSearch'
 
 /** A custom tool takes one text. */
 const customSchema = { type: 'object', properties: { input: { type: 'string' } }, required: ['input'] }
@@ -36,6 +42,10 @@ export function readTools(body: ChatRequest): ToolOffer {
     instruction: offered.length === 0 ? null : instructionFor(choice),
     isLegacy,
     ignored,
+    schemas: read.map(({ tool, param }) => ({
+      param: param.replace(/name$/, 'parameters'),
+      schema: tool.inputSchema,
+    })),
   }
 }
 
@@ -84,6 +94,7 @@ function readCustom({ custom }: Tool, param: string, ignored: string[]): Read {
 function refuseSameNames(read: readonly Read[]): void {
   const names = new Set<string>()
   for (const { tool, param } of read) {
+    if (tool.name === takenName) throw invalid(param, `cannot be ${takenName}, which the CLI has a use of its own for`)
     if (names.has(tool.name)) throw invalid(param, 'is the name of another tool as well')
     names.add(tool.name)
   }
