@@ -157,15 +157,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     assert.deepEqual(conversationOf(sent(upstream)).at(-1), user(toolResult(call.id, 'rain'), 'And tomorrow?'))
   })
 
-  for (const name of [
-    'Bash',
-    'mcp__x',
-    'mcp__client__get-it',
-    'StructuredOutput',
-    'ToolSearch',
-    'Task',
-    'a'.repeat(64),
-  ]) {
+  for (const name of ['Bash', 'mcp__x', 'mcp__client__get-it', 'StructuredOutput', 'Task', 'a'.repeat(64)]) {
     test(`a client's tool named ${name} reaches the model so and is never run here`, async () => {
       const file = join(folders.cwd, `made-by-${name}`)
       const input = { command: `touch ${file}`, description: 'a command' }
@@ -193,13 +185,13 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     ['no tools', []],
     ['another tool', tools],
   ] as const) {
-    test(`a tool that was not offered is called without being run, beside ${what}`, async () => {
+    test(`a call of a tool that was not offered ends the answer and runs nothing, beside ${what}`, async () => {
       const file = join(folders.cwd, `made-beside-${offered.length}`)
       const input = { command: `touch ${file}`, description: 'a command' }
       const prompt = `${what} ${step({ tool: 'Bash', input, force_tool: true })}${step({ text: 'Done.' })}`
       const completion = await completions.create({ model, tools: [...offered], messages: [fromUser(prompt)] })
-      const call = callOf(completion)
-      assert.deepEqual([call.function.name, JSON.parse(call.function.arguments)], ['Bash', input])
+      const { message, finish_reason } = choiceOf(completion)
+      assert.deepEqual([message.tool_calls ?? [], finish_reason], [[], 'stop'])
       assert.equal(upstream.requests.length, 1)
       assert.equal(existsSync(file), false)
     })
@@ -257,11 +249,18 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     assert.deepEqual(toolNames(sent(upstream)), [])
   })
 
-  test('tool_choice required makes a model that would rather talk call a tool', async () => {
-    upstream.enqueue({ text: 'No, thanks.' }, { tool: 'get_weather', input: rome })
-    const messages = [fromUser('hi')]
-    const call = callOf(await completions.create({ model, tools, messages, tool_choice: 'required' }))
-    assert.deepEqual(JSON.parse(call.function.arguments), rome)
+  test('a model that would rather talk than follow tool_choice required is not passed off as one that did', async () => {
+    upstream.enqueue({ text: 'No, thanks.' })
+    const asking = completions.create({ model, tools, messages: [fromUser('hi')], tool_choice: 'required' })
+    const { data, response } = await asking.withResponse()
+    assert.deepEqual([contentOf(data), choiceOf(data).finish_reason], ['No, thanks.', 'stop'])
+    assert.equal(response.headers.get('x-claude-serve-ignored'), 'tool_choice')
+  })
+
+  test('a name that the CLI has a use of its own for is refused', async () => {
+    const answer = completions.create({ model, tools: [makeTool('ToolSearch')], messages: [fromUser('hi')] })
+    const error = await failureOf(answer, OpenAI.BadRequestError)
+    assert.equal(error.param, 'tools[0].function.name')
   })
 
   test('tool_choice with a name offers that tool alone', async () => {
