@@ -66,7 +66,6 @@ export class TurnTranslator {
   #hitOutputLimit = false
   #clues: FailureClues = { kind: null, upstreamStatus: null, retryAfterS: null }
   #pendingTools = new Set<string>()
-  #calledNames: string[] = []
   readonly #stops: StopSequences
   /** Set when a plain model's answer has ended where the CLI would go on. */
   #finished: { stopReason: string; stopSequence: string | null } | null = null
@@ -189,18 +188,22 @@ export class TurnTranslator {
   /** A plain model's answer is one message: the CLI would continue it, or ask again, in these cases. */
   #endsPlainAnswer(reason: string | null): boolean {
     const isLimit = reason === 'max_tokens' || reason === 'model_context_window_exceeded'
-    const isUnoffered = reason === 'tool_use' && this.#callsUnoffered()
     const isEmpty = reason === 'end_turn' && this.#text === '' && this.#pendingTools.size === 0
-    if (!isLimit && !isEmpty && !isUnoffered && reason !== 'refusal') return false
+    if (!isLimit && !isEmpty && reason !== 'refusal') return false
     this.#finished ??= { stopReason: isLimit ? 'max_tokens' : (reason ?? 'end_turn'), stopSequence: null }
     return true
   }
 
+  #isUnoffered(name: string): boolean {
+    const { plain, wantsSchema } = this.context
+    return plain !== null && !wantsSchema && !plain.tools.some((tool) => tool.name === name)
+  }
+
   /** The CLI would tell the model that there is no such tool, and let it go on. */
-  #callsUnoffered(): boolean {
-    if (this.context.wantsSchema) return false
-    const offered = new Set(this.context.plain?.tools.map(({ name }) => name))
-    return this.#calledNames.some((name) => !offered.has(name))
+  #stopAtUnoffered(apiIndex: number): RunEvent[] {
+    this.#open.delete(apiIndex)
+    this.#finished ??= { stopReason: 'tool_use', stopSequence: null }
+    return []
   }
 
   #openBlock(apiIndex: number, block: { type: string; id?: string; name?: string }): RunEvent[] {
@@ -211,8 +214,8 @@ export class TurnTranslator {
       this.#open.set(apiIndex, { index, kind: 'thinking' })
     } else if (block.type === 'tool_use') {
       this.#open.set(apiIndex, { index, kind: 'tool' })
+      if (this.#isUnoffered(block.name ?? '')) return this.#stopAtUnoffered(apiIndex)
       this.#nextIndex++
-      this.#calledNames.push(block.name ?? '')
       return [{ type: 'tool-start', index, toolId: block.id ?? '', name: block.name ?? '' }]
     } else {
       return []
