@@ -91,6 +91,8 @@ export class TurnTranslator {
   }
 
   accept(message: SDKMessage): RunEvent[] {
+    // The CLI may have asked the model again before it could be stopped: that is not part of the answer.
+    if (this.#finished !== null && message.type !== 'result') return []
     switch (message.type) {
       case 'stream_event':
         return message.parent_tool_use_id === null ? this.#streamEvent(message.event) : []
