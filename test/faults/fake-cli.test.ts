@@ -279,7 +279,7 @@ test('a CLI that ignores every request to end is ended by SIGKILL when its run i
   assert.equal(status, 504)
   assert.equal(body.error, 'Request timed out')
   await until('it is gone', () => startsOf(server).every(({ pid }) => !isAlive(pid)))
-  assert.equal((await processesOf(server)).live, 0)
+  await until('the server has noticed', async () => (await processesOf(server)).live === 0)
   await goesOnAndEndsClean(server)
 })
 
