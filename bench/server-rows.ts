@@ -36,7 +36,7 @@ export async function startRow(systems: Systems, plan: ServerPlan): Promise<Row>
 /** The server's memory at rest after a few requests, and that of the CLI processes it then keeps. */
 export async function memoryRows(systems: Systems, plan: ServerPlan): Promise<Row[]> {
   plan.progress('a few requests, then rest')
-  const server = await systems.startOurs()
+  const server = await systems.startOurs(systems.startEntry)
   for (let request = 1; request <= REQUESTS_BEFORE_IDLE; request += 1) {
     await server.client.chat({ prompt: `Question ${request}: what comes next?`, tools: [] })
   }
@@ -45,9 +45,15 @@ export async function memoryRows(systems: Systems, plan: ServerPlan): Promise<Ro
 
   const own = summarize([await residentMb(server.pid)])
   const rows = [
-    check({ id: 'memory', what: "the server's own memory, idle", unit: 'MB', figures: { ours: own } }, [
-      { against: 'absolute', kind: 'at most', limit: 150 },
-    ]),
+    check(
+      {
+        id: 'memory',
+        what: `the server's own memory, idle (${relative(process.cwd(), systems.startEntry)})`,
+        unit: 'MB',
+        figures: { ours: own },
+      },
+      [{ against: 'absolute', kind: 'at most', limit: 150 }],
+    ),
   ]
   const children = await childrenOf(server.pid)
   const resident = await Promise.all(children.map(residentMb))
