@@ -9,6 +9,7 @@ import { resolveFolder } from '../../core/folders.ts'
 import type { RunHandle, Runs } from '../../core/runs.ts'
 import { AppError } from '../../errors.ts'
 import { errorHeaders, faultOf } from '../../http/faults.ts'
+import { endWithConnection } from '../../http/hang-up.ts'
 import { type Frame, openSse } from '../../http/sse.ts'
 import { parseBody } from '../../http/validate.ts'
 import { ChatRequest } from './schemas.ts'
@@ -117,13 +118,7 @@ async function start(
       : null,
   }
   const run = options.runs.start({ ...toRunRequest(body, checked, live), timeoutMs })
-  reply.header('x-run-id', run.id)
-  const cancel = () => {
-    if (!reply.raw.writableFinished) run.cancel(new AppError('cancelled', 'The client hung up.'))
-  }
-  // The client may have left while the request was being checked.
-  if (request.raw.socket.destroyed) cancel()
-  else reply.raw.once('close', cancel)
+  endWithConnection(run, request, reply)
   return run
 }
 

@@ -7,6 +7,7 @@ import type { RunEnd, RunEvent } from '../../core/events.ts'
 import type { RunHandle, Runs } from '../../core/runs.ts'
 import { AppError } from '../../errors.ts'
 import { faultOf } from '../../http/faults.ts'
+import { endWithConnection } from '../../http/hang-up.ts'
 import { type Frame, openSse } from '../../http/sse.ts'
 import { parseBody } from '../../http/validate.ts'
 import { ChatAnswer, ChatChunks, type ReplyIds } from './chat-reply.ts'
@@ -133,13 +134,7 @@ function start(
   reply: FastifyReply,
 ): RunHandle {
   const run = runs.start({ ...chat.run, timeoutMs: requestTimeoutMs })
-  reply.header('x-run-id', run.id)
-  const cancel = () => {
-    if (!reply.raw.writableFinished) run.cancel(new AppError('cancelled', 'The client hung up.'))
-  }
-  // The client may have left while the request was being checked.
-  if (request.raw.socket.destroyed) cancel()
-  else reply.raw.once('close', cancel)
+  endWithConnection(run, request, reply)
   return run
 }
 
