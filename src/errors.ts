@@ -69,6 +69,14 @@ export class AppError extends Error {
   }
 }
 
+/** What of a request's fault a dialect may have a code of its own for. */
+export type FieldFault = 'missing_required_parameter' | 'unsupported_parameter' | 'unsupported_value'
+
+/** A field of a request that cannot be taken; `fault` ends a sentence that begins with its name and says how to mend it. */
+export function invalidField(field: string, fault: string, kind?: FieldFault): AppError {
+  return new AppError('invalid_request', `${field} ${fault}`, { field, ...(kind === undefined ? {} : { kind }) })
+}
+
 /** The answer to everything that comes while the server ends. */
 export function shuttingDown(): AppError {
   return new AppError('shutting_down', 'claude-serve is shutting down; try again when it is back.', { retryAfterS: 5 })

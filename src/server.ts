@@ -11,8 +11,9 @@ import { Pool, type PoolLimits, poolDefaults } from './agent/pool.ts'
 import { ownIdentity, ProcessRecords } from './agent/process-records.ts'
 import { type WorkerLimits, workerLimits } from './agent/worker.ts'
 import { type Config, processEnvironment } from './config.ts'
-import { noOptions, type RunOptions, type RunRequest } from './core/agent.ts'
+import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from './core/agent.ts'
 import { createRuns, type RunsDependencies } from './core/runs.ts'
+import { withSecondTry } from './core/second-try.ts'
 import type { Upstream } from './demo/upstream.ts'
 import { type App, createApp, type ServerFactory } from './http/app.ts'
 import { createLogger } from './log.ts'
@@ -57,13 +58,14 @@ const exampleRequest = (options: Partial<RunOptions>): RunRequest => ({
   options: { ...noOptions, ...options },
   live: true,
   plain: null,
+  isSide: false,
 })
 
 /** The same for plain models. */
 const plainExample = (): RunRequest => ({
   ...exampleRequest({ systemPrompt: 'You answer briefly.' }),
   session: { kind: 'history', messages: [] },
-  plain: { tools: [], maxOutputTokens: null, stopSequences: [] },
+  plain: noPlainOptions,
 })
 
 /** What of the demo's upstream and folder the CLI must see instead of the operator's login. */
@@ -88,7 +90,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const records = new ProcessRecords(config.dataDir, await ownIdentity())
   const executable = new Executable(config.claudeBin, environment)
   const pool = await createPool(config, options, { environment, records, executable, log })
-  const runs = createRuns({ agent: pool, onEnd: logRun(log) })
+  const runs = createRuns({ agent: withSecondTry(pool), onEnd: logRun(log) })
   const { app, createListener } = createApp({ log, bodyBytesMax: config.bodyLimitBytes, allowHosts: config.allowHosts })
   const login = () => executable.loginSoFar()
   app.register(async (scope) => {

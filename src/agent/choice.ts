@@ -50,15 +50,29 @@ const isCheap = (worker: Candidate) => worker.held === null || worker.held.turns
 
 /**
  * An idle process that can take the request's turn as its first: one that holds nothing, or a reusable one whose
- * conversation can be given up; of these, first those that nobody has come back to, the longest unused of them first.
+ * conversation can be given up; of these, first those that nobody has come back to, the longest unused of them first. A
+ * side request leaves the conversation alone that was used last: most likely it is made beside that one.
  */
 export function idleFor<T extends Candidate>(workers: Iterable<T>, wish: Wish): T | null {
-  const isFree = (worker: T) => worker.state === 'idle' && (worker.held === null || worker.profile.reusable)
+  const kept = wish.request.isSide ? lastUsedHolder(workers) : null
+  const isFree = (worker: T) =>
+    worker.state === 'idle' && worker !== kept && (worker.held === null || worker.profile.reusable)
   const rank = (worker: T) => (worker.held === null ? 0 : isCheap(worker) ? 1 : 2)
   const candidates = [...workers].filter(
     (worker) => isFree(worker) && isMadeFor(worker, wish) && !hasOtherTools(worker, wish),
   )
   return candidates.sort((a, b) => rank(a) - rank(b) || a.lastUsedAt - b.lastUsedAt)[0] ?? null
+}
+
+function lastUsedHolder<T extends Candidate>(workers: Iterable<T>): T | null {
+  const holders = [...workers].filter((worker) => worker.held !== null)
+  return holders.sort((a, b) => b.lastUsedAt - a.lastUsedAt)[0] ?? null
+}
+
+/** Whether a side request must wait: with it the last process would be at work, and the conversation beside it come to a stop. */
+export function wouldTakeTheLast(workers: Iterable<Candidate>, processesMax: number): boolean {
+  const busy = [...workers].filter(({ state }) => state === 'busy').length
+  return busy > 0 && busy + 1 >= processesMax
 }
 
 /** Whether the process is, or will be, ready for a new conversation of its kind at no loss. */

@@ -148,7 +148,7 @@ export class TurnTranslator {
         this.#streamUsage = { ...event.message.usage }
         this.#isComplete = false
         this.#text = ''
-        return this.closeBlocks()
+        return [...this.closeBlocks(), { type: 'usage', usage: toUsage(event.message.usage) }]
       case 'content_block_start':
         return this.#openBlock(event.index, event.content_block)
       case 'content_block_delta':
@@ -192,7 +192,7 @@ export class TurnTranslator {
     const isLimit = reason === 'max_tokens' || reason === 'model_context_window_exceeded'
     const isEmpty = reason === 'end_turn' && this.#text === '' && this.#pendingTools.size === 0
     if (!isLimit && !isEmpty && reason !== 'refusal') return false
-    this.#finished ??= { stopReason: isLimit ? 'max_tokens' : (reason ?? 'end_turn'), stopSequence: null }
+    this.#finished ??= { stopReason: reason ?? 'end_turn', stopSequence: null }
     return true
   }
 
@@ -208,11 +208,11 @@ export class TurnTranslator {
     return []
   }
 
-  #openBlock(apiIndex: number, block: { type: string; id?: string; name?: string }): RunEvent[] {
+  #openBlock(apiIndex: number, block: { type: string; id?: string; name?: string; data?: string }): RunEvent[] {
     const index = this.#nextIndex
     if (block.type === 'text') {
       this.#open.set(apiIndex, { index, kind: 'text' })
-    } else if (block.type === 'thinking') {
+    } else if (block.type === 'thinking' || block.type === 'redacted_thinking') {
       this.#open.set(apiIndex, { index, kind: 'thinking' })
     } else if (block.type === 'tool_use') {
       this.#open.set(apiIndex, { index, kind: 'tool' })
@@ -223,7 +223,10 @@ export class TurnTranslator {
       return []
     }
     this.#nextIndex++
-    return [{ type: block.type === 'text' ? 'text-start' : 'thinking-start', index }]
+    if (block.type === 'text') return [{ type: 'text-start', index }]
+    const redacted: RunEvent[] =
+      block.type === 'thinking' ? [] : [{ type: 'thinking-redacted', index, data: block.data ?? '' }]
+    return [{ type: 'thinking-start', index }, ...redacted]
   }
 
   #delta(apiIndex: number, delta: Extract<StreamEvent, { type: 'content_block_delta' }>['delta']): RunEvent[] {
@@ -231,6 +234,9 @@ export class TurnTranslator {
     if (block === undefined) return []
     if (delta.type === 'text_delta') {
       return this.#tellText(block.index, delta.text)
+    }
+    if (delta.type === 'signature_delta') {
+      return [{ type: 'thinking-signature', index: block.index, signature: delta.signature }]
     }
     if (delta.type === 'thinking_delta') return [{ type: 'thinking-delta', index: block.index, text: delta.thinking }]
     if (delta.type === 'input_json_delta') return [{ type: 'tool-delta', index: block.index, json: delta.partial_json }]
@@ -288,10 +294,7 @@ export class TurnTranslator {
   #wholeBlock(block: ContentBlock): RunEvent[] {
     const index = this.#nextIndex++
     if (block.type === 'text') return this.#wholeText(index, block.text)
-    if (block.type === 'thinking') {
-      const delta: RunEvent = { type: 'thinking-delta', index, text: block.thinking }
-      return [{ type: 'thinking-start', index }, delta, { type: 'thinking-end', index }]
-    }
+    if (block.type === 'thinking' || block.type === 'redacted_thinking') return wholeThinking(index, block)
     if (block.type !== 'tool_use') return []
     const start: RunEvent = { type: 'tool-start', index, toolId: block.id, name: block.name }
     return [start, { type: 'tool-delta', index, json: JSON.stringify(block.input) }, { type: 'tool-end', index }]
@@ -388,6 +391,19 @@ export class TurnTranslator {
   endWithout(error: AppError | null): RunEnd {
     return endOfRun({ sessionId: this.context.sessionId, model: this.#model }, error)
   }
+}
+
+type ThinkingBlock = Extract<ContentBlock, { type: 'thinking' | 'redacted_thinking' }>
+
+function wholeThinking(index: number, block: ThinkingBlock): RunEvent[] {
+  const told: RunEvent[] =
+    block.type === 'redacted_thinking'
+      ? [{ type: 'thinking-redacted', index, data: block.data }]
+      : [
+          { type: 'thinking-delta', index, text: block.thinking },
+          { type: 'thinking-signature', index, signature: block.signature },
+        ]
+  return [{ type: 'thinking-start', index }, ...told, { type: 'thinking-end', index }]
 }
 
 /** A run's end of which nothing is known but why. */

@@ -5,12 +5,11 @@ import type { HookCallback, Options } from '@anthropic-ai/claude-agent-sdk'
 import type { Profile } from './profile.ts'
 
 /** Beside the list of environment.ts. Tools are offered under the client's own names, all of them, at once. */
-export const plainEnvironment = ({ effort }: Profile): Readonly<Record<string, string>> => ({
+export const plainEnvironment: Readonly<Record<string, string>> = {
   CLAUDE_CODE_DISABLE_ATTACHMENTS: '1',
   CLAUDE_AGENT_SDK_MCP_NO_PREFIX: '1',
   ENABLE_TOOL_SEARCH: 'false',
-  ...(effort === 'none' ? { CLAUDE_CODE_DISABLE_THINKING: '1' } : {}),
-})
+}
 
 /**
  * A call of a client's tool ends the turn: the client runs it, and its next request brings what came of it. With a schema the

@@ -6,7 +6,16 @@ import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
 import type { Agent, AgentStats, ModelFact, RunRequest } from '../core/agent.ts'
 import type { RunEvent } from '../core/events.ts'
 import { AppError, shuttingDown, toAppError } from '../errors.ts'
-import { birthFor, birthOfSpare, idleFor, isMadeFor, isSpare, leastRecentlyUsed, worthLess } from './choice.ts'
+import {
+  birthFor,
+  birthOfSpare,
+  idleFor,
+  isMadeFor,
+  isSpare,
+  leastRecentlyUsed,
+  worthLess,
+  wouldTakeTheLast,
+} from './choice.ts'
 import { endOfRun } from './from-sdk.ts'
 import type { BegunWith } from './held-conversation.ts'
 import { type Kind, Kinds } from './kinds.ts'
@@ -254,6 +263,7 @@ export class Pool implements Agent {
   }
 
   #serve(waiter: Waiter, starting: Worker[]): void {
+    if (waiter.request.isSide && wouldTakeTheLast(this.#workers, this.#limits.maxProcesses)) return
     const holder = this.#holderFor(waiter)
     if (holder === 'wait') return
     const worker = holder ?? idleFor(this.#workers, waiter)

@@ -1,7 +1,14 @@
 // What is fixed when a process is born (Profile) and what a live one can still be told (Turn). Requests with equal
 // profiles can be served by one process, so every field that moves from Profile to Turn makes more requests warm.
 import { createHash } from 'node:crypto'
-import type { Effort, PermissionMode, RunRequest, SettingSource } from '../core/agent.ts'
+import {
+  type Effort,
+  noPlainOptions,
+  type PermissionMode,
+  type RunRequest,
+  type SettingSource,
+  type Thinking,
+} from '../core/agent.ts'
 import type { ClientTool, ConversationMessage, UserBlock } from '../core/conversation.ts'
 import { canSwitchTo } from './prompt-switch.ts'
 
@@ -49,6 +56,9 @@ export type Turn = {
   /** What was said before, where the request brings it along. */
   history: ConversationMessage[] | null
   clientTools: ClientTool[]
+  /** Of plain models only; an agent's effort is fixed at birth. */
+  effort: Effort | null
+  thinking: Thinking
   maxOutputTokens: number | null
 }
 
@@ -89,6 +99,7 @@ const nothingElse = {
   maxTurns: null,
   maxBudgetUsd: null,
   fallbackModel: null,
+  effort: null,
 } satisfies Partial<Profile>
 
 /** The CLI cuts off what is longer in a tool's description. */
@@ -106,8 +117,8 @@ function toPlainProfile(request: RunRequest, { cwd, abilities }: ProfileContext)
   const text = plainSystemPrompt(request)
   const prompt: BasePrompt =
     abilities.recycle && abilities.promptSwitch && canSwitchTo(text) ? { kind: 'by-turn' } : { kind: 'fixed', text }
-  const { effort, jsonSchema } = request.options
-  return { ...nothingElse, plain: true, cwd, prompt, model: null, effort, jsonSchema, reusable: abilities.recycle }
+  const { jsonSchema } = request.options
+  return { ...nothingElse, plain: true, cwd, prompt, model: null, jsonSchema, reusable: abilities.recycle }
 }
 
 /** What a process must be born with to serve the request. */
@@ -130,8 +141,7 @@ function toAgentProfile(request: RunRequest, { cwd, abilities, hasHooks }: Profi
     prompt,
     model: prompt.kind === 'by-turn' ? null : options.model,
     fallbackModel: options.fallbackModel,
-    // Only a plain model can be kept from thinking at all.
-    effort: options.effort === 'none' ? 'low' : options.effort,
+    effort: options.effort,
     permissionMode: options.permissionMode ?? 'default',
     allowedTools: options.allowedTools,
     disallowedTools: options.disallowedTools,
@@ -158,6 +168,8 @@ export function toTurn(request: RunRequest): Turn {
     model: options.model,
     history: session.kind === 'history' ? session.messages : null,
     clientTools: plain?.tools ?? [],
+    effort: plain === null ? null : options.effort,
+    thinking: plain?.thinking ?? noPlainOptions.thinking,
     maxOutputTokens: plain?.maxOutputTokens ?? null,
   }
 }

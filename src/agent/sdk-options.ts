@@ -32,7 +32,7 @@ export function toSdkOptions(profile: Profile, birth: Birth): Options {
   const options = given({
     model: profile.model,
     fallbackModel: profile.fallbackModel,
-    effort: profile.effort === 'none' ? null : profile.effort,
+    effort: profile.effort,
     tools: profile.tools,
     allowedTools: profile.allowedTools,
     disallowedTools: profile.disallowedTools,

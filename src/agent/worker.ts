@@ -47,6 +47,10 @@ export type WorkerContext = {
 /** How long the CLI may take to note one past message, in milliseconds; 27 were seen. */
 const recallMs = 10_000
 
+/** What a process goes by that was told nothing; see #tellSettings. */
+const unset = JSON.stringify([null, false, null])
+const noBudget = JSON.stringify([null, null])
+
 let workerCount = 0
 
 export class Worker {
@@ -74,7 +78,7 @@ export class Worker {
   #baseModel: string | null = null
   #toolServers = 0
   /** What the process was told last. */
-  readonly #told = { model: null as string | null, maxOutputTokens: null as number | null, tools: '[]' }
+  readonly #told = { model: null as string | null, settings: '', thinking: '', tools: '[]' }
 
   constructor(profile: Profile, birth: Birth, fingerprint: string, context: WorkerContext) {
     this.profile = profile
@@ -101,7 +105,7 @@ export class Worker {
     return {
       ...toSdkOptions(this.profile, this.birth),
       env: childEnvironment(this.#context.environment, {
-        ...(this.profile.plain ? plainEnvironment(this.profile) : {}),
+        ...(this.profile.plain ? plainEnvironment : {}),
         [markerName]: marker,
       }),
       pathToClaudeCodeExecutable: this.#context.claude.path,
@@ -201,7 +205,7 @@ export class Worker {
     await this.#tell(turn)
   }
 
-  /** Model, output limit and tools, as far as they differ from what the process was told last. */
+  /** Model, effort, thinking, output limit and tools, as far as they differ from what the process was told last. */
   async #tell(turn: Turn): Promise<void> {
     const told = this.#told
     if (choosesModelByTurn(this.profile)) {
@@ -209,12 +213,28 @@ export class Worker {
       if (model !== told.model) await this.#query.applyFlagSettings({ model })
       told.model = model
     }
-    if (turn.maxOutputTokens !== told.maxOutputTokens) {
-      const limit = turn.maxOutputTokens === null ? '' : String(turn.maxOutputTokens)
-      await this.#query.applyFlagSettings({ env: { CLAUDE_CODE_MAX_OUTPUT_TOKENS: limit } })
-      told.maxOutputTokens = turn.maxOutputTokens
-    }
+    if (!this.profile.plain) return
+    await this.#tellSettings(turn)
     await this.#offerTools(turn)
+  }
+
+  async #tellSettings({ effort, thinking, maxOutputTokens }: Turn): Promise<void> {
+    const told = this.#told
+    const settings = JSON.stringify([effort, thinking.isOff, maxOutputTokens])
+    if (settings !== (told.settings || unset)) {
+      // An empty value takes one back; leaving it out does not.
+      const env = {
+        CLAUDE_CODE_DISABLE_THINKING: thinking.isOff ? '1' : '',
+        CLAUDE_CODE_MAX_OUTPUT_TOKENS: maxOutputTokens === null ? '' : String(maxOutputTokens),
+      }
+      await this.#query.applyFlagSettings({ effortLevel: effort, env })
+      told.settings = settings
+    }
+    const { budgetTokens, display } = thinking
+    const budget = JSON.stringify([budgetTokens, display])
+    if (budget === (told.thinking || noBudget)) return
+    await this.#query.setMaxThinkingTokens(budgetTokens, display)
+    told.thinking = budget
   }
 
   /** The name of the server is new each time: under the same name the CLI keeps the tools that it knows. */

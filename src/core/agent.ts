@@ -4,8 +4,7 @@ import type { ClientTool, ConversationMessage, UserBlock } from './conversation.
 import type { RunEvent } from './events.ts'
 
 export type PermissionMode = 'default' | 'acceptEdits' | 'plan' | 'dontAsk' | 'bypassPermissions'
-/** `none`: no thinking at all, which only plain models can be asked for. */
-export type Effort = 'none' | 'low' | 'medium' | 'high' | 'xhigh' | 'max'
+export type Effort = 'low' | 'medium' | 'high' | 'xhigh' | 'max'
 export type SettingSource = 'user' | 'project' | 'local'
 
 /**
@@ -74,6 +73,8 @@ export type RunRequest = {
   live: boolean
   /** Set for a plain model: no Claude Code, just the model; `null` for an agent. */
   plain: PlainOptions | null
+  /** A small request that a program makes beside a conversation, which waits rather than take the last process. */
+  isSide: boolean
 }
 
 /**
@@ -85,6 +86,23 @@ export type PlainOptions = {
   tools: ClientTool[]
   maxOutputTokens: number | null
   stopSequences: string[]
+  thinking: Thinking
+  /** What the answer has to have, which the CLI cannot force: see second-try.ts. */
+  must: 'call' | 'json-object' | null
+}
+
+/**
+ * How the plain model thinks. `budgetTokens` is of use with older models only. `display` is what the model's API shows of it;
+ * null is the CLI's own choice.
+ */
+export type Thinking = { isOff: boolean; budgetTokens: number | null; display: 'summarized' | 'omitted' | null }
+
+export const noPlainOptions: Readonly<PlainOptions> = {
+  tools: [],
+  maxOutputTokens: null,
+  stopSequences: [],
+  thinking: { isOff: false, budgetTokens: null, display: null },
+  must: null,
 }
 
 /**

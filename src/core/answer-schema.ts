@@ -1,8 +1,6 @@
 // JSON Schemas that a request brings, held against the rules before anything is started with them: the CLI passes over one
 // that it cannot read in silence, and drops a tool whose schema it does not like.
-import { AppError } from '../errors.ts'
-
-const invalid = (fault: string) => new AppError('invalid_request', `json_schema ${fault}`, { field: 'json_schema' })
+import { invalidField } from '../errors.ts'
 
 /** What is wrong with the schema, as the end of a sentence that begins with its name; null for a good one. */
 async function faultIn(schema: Record<string, unknown>): Promise<string | null> {
@@ -19,12 +17,12 @@ async function faultIn(schema: Record<string, unknown>): Promise<string | null> 
 }
 
 /**
- * Throws `invalid_request` for a schema that is none. The model answers by calling a tool with the schema as its input, so
- * that a schema of anything but an object would never fit.
+ * Throws `invalid_request` for a schema that is none; `param` is where it stands. The model answers by calling a tool with the
+ * schema as its input, so that a schema of anything but an object would never fit.
  */
-export async function checkAnswerSchema(schema: Record<string, unknown>): Promise<void> {
-  const fault = await faultIn(schema)
-  if (fault !== null) throw invalid(fault)
+export async function checkAnswerSchema(schema: Record<string, unknown> | null, param: string): Promise<void> {
+  const fault = schema === null ? null : await faultIn(schema)
+  if (fault !== null) throw invalidField(param, fault)
 }
 
 /** How the API wants the properties of a tool's input to be named. */

@@ -42,7 +42,9 @@ export type RunEnd = {
 
 /**
  * What happens during a run. Blocks (text, thinking, tool) carry an `index` that counts up from 0 within the run and is
- * never used twice; a block's start, deltas and end share it. `retry` says that the CLI asks the model's API again.
+ * never used twice; a block's start, deltas and end share it. Thinking is signed by the model's API, which takes it back only
+ * so; what it will not show comes as `thinking-redacted`. `usage` is what a message of the model had counted when it began;
+ * `retry` says that the CLI asks the model's API again.
  */
 export type RunEvent =
   | { type: 'run-start'; runId: string; sessionId: string; model: string }
@@ -50,10 +52,13 @@ export type RunEvent =
   | { type: 'text-delta'; index: number; text: string }
   | { type: 'thinking-start' | 'thinking-end'; index: number }
   | { type: 'thinking-delta'; index: number; text: string }
+  | { type: 'thinking-signature'; index: number; signature: string }
+  | { type: 'thinking-redacted'; index: number; data: string }
   | { type: 'tool-start'; index: number; toolId: string; name: string }
   | { type: 'tool-delta'; index: number; json: string }
   | { type: 'tool-end'; index: number }
   | { type: 'tool-result'; toolId: string; isError: boolean; text: string }
+  | { type: 'usage'; usage: Usage }
   | { type: 'retry'; attempt: number; delayMs: number; upstreamStatus: number | null }
   | RunEnd
 
@@ -87,7 +92,7 @@ export class OrderChecker {
     if (event.type === 'run-start') return this.#start()
     if (!this.#started) throw new Error(`${event.type} before run-start`)
     if (event.type === 'run-end') return this.#end(event)
-    if (event.type === 'tool-result' || event.type === 'retry') return
+    if (event.type === 'tool-result' || event.type === 'retry' || event.type === 'usage') return
     this.#block(event)
   }
 

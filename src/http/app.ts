@@ -27,6 +27,20 @@ const httpLimits = {
 
 export type App = FastifyInstance
 
+/** Two APIs have routes of the same name: the one that a request means shows in its headers. */
+const dialectConstraint = {
+  name: 'dialect',
+  storage() {
+    const handlers = new Map<unknown, never>()
+    return {
+      get: (dialect: unknown) => handlers.get(dialect) ?? null,
+      set: (dialect: unknown, handler: never) => void handlers.set(dialect, handler),
+    }
+  },
+  deriveConstraint: ({ headers }: Pick<IncomingMessage, 'headers'>) =>
+    headers['anthropic-version'] || headers['x-api-key'] ? 'anthropic' : 'openai',
+}
+
 /** One of the servers that answer for the app: there is one per address that is listened on. */
 export type ServerFactory = () => Server
 
@@ -38,7 +52,7 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
     logController: new fastify.LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     bodyLimit: options.bodyBytesMax,
     genReqId: (request) => givenRequestId(request.headers) ?? newRequestId(),
-    routerOptions: { maxParamLength: 200, ignoreDuplicateSlashes: true },
+    routerOptions: { maxParamLength: 200, ignoreDuplicateSlashes: true, constraints: { dialect: dialectConstraint } },
     // A body with such a name could reach an object's prototype.
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',

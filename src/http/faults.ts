@@ -32,9 +32,11 @@ const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as 
 /** For a path that exists under another method the answer is 405, with the methods that it has. */
 export function routeFault(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): AppError {
   const path = request.url.split('?')[0] ?? '/'
-  const allowed = methods.filter(
-    (method) => app.findRoute({ method, url: path }) !== null || app.hasRoute({ method, url: path }),
-  )
+  const hasRoute = (method: (typeof methods)[number], constraints?: { dialect: string }) => {
+    const route = { method, url: path, ...(constraints ? { constraints } : {}) }
+    return app.findRoute(route) !== null || app.hasRoute(route)
+  }
+  const allowed = methods.filter((method) => hasRoute(method) || hasRoute(method, { dialect: 'openai' }))
   if (allowed.length === 0) return new AppError('not_found', `there is no ${request.method} ${path}`)
   reply.header('allow', allowed.join(', '))
   return new AppError('method_not_allowed', `${path} takes ${allowed.join(', ')}, not ${request.method}`)

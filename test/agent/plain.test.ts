@@ -6,7 +6,7 @@ import { Executable } from '../../src/agent/executable.ts'
 import { Pool, poolDefaults } from '../../src/agent/pool.ts'
 import { ownIdentity, ProcessRecords } from '../../src/agent/process-records.ts'
 import { workerLimits } from '../../src/agent/worker.ts'
-import { noOptions, type RunOptions } from '../../src/core/agent.ts'
+import { noOptions, noPlainOptions, type RunOptions } from '../../src/core/agent.ts'
 import type { AssistantBlock, ClientTool, ConversationMessage, UserBlock } from '../../src/core/conversation.ts'
 import { OrderChecker, type RunEnd, type RunEvent } from '../../src/core/events.ts'
 import { startUpstream } from '../../src/demo/upstream.ts'
@@ -58,7 +58,8 @@ async function ask({ prompt, history = [], tools = [], max, stop = [], options =
     session: { kind: 'history' as const, messages: history },
     options: { ...noOptions, systemPrompt: 'You are A.', ...options },
     live: true,
-    plain: { tools, maxOutputTokens: max ?? null, stopSequences: stop },
+    plain: { ...noPlainOptions, tools, maxOutputTokens: max ?? null, stopSequences: stop },
+    isSide: false,
   }
   for await (const event of pool.run(request, new AbortController().signal)) {
     checker.accept(event)

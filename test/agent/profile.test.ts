@@ -21,6 +21,7 @@ const requestOf = (options: Partial<RunOptions>, session: RunRequest['session'] 
   options: { ...noOptions, ...options },
   live: true,
   plain: null,
+  isSide: false,
 })
 
 function profileOf(options: Partial<RunOptions>, given: Given = {}): Profile {

@@ -33,6 +33,7 @@ function requestFor(behaviour: Behaviour, options: Partial<RunOptions> = {}): Ru
     options: { ...noOptions, ...options },
     live: true,
     plain: null,
+    isSide: false,
   }
 }
 

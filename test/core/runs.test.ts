@@ -32,7 +32,7 @@ function input(fields: Partial<RunInput> = {}): RunInput {
     ...{ addDirs: null, effort: null, jsonSchema: null, mcpServers: null, agents: null, settingSources: null },
   }
   const prompt = [{ type: 'text' as const, text: 'hi' }]
-  return { prompt, session: { kind: 'new' }, options, live: false, plain: null, timeoutMs: 60_000, ...fields }
+  return { prompt, session: { kind: 'new' }, options, live: false, plain: null, isSide: false, timeoutMs: 60_000, ...fields }
 }
 
 /** All events of a run, held against the rules of their order. */

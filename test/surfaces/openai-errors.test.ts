@@ -52,7 +52,7 @@ const details: [ErrorCode, string, ErrorDetails, string | null, string | null][]
   ['invalid_request', 'messages is required', { field: 'messages' }, 'messages', 'missing_required_parameter'],
   ['invalid_request', 'Prompt is too long', { upstreamStatus: 400 }, null, 'context_length_exceeded'],
   ['invalid_request', 'Prompt is too long', {}, null, null],
-  ['invalid_request', 'n must be 1', { field: 'n', openaiCode: 'unsupported_value' }, 'n', 'unsupported_value'],
+  ['invalid_request', 'n must be 1', { field: 'n', kind: 'unsupported_value' }, 'n', 'unsupported_value'],
   ['invalid_request', 'The safeguards stopped it.', { reason: 'refusal' }, null, 'content_filter'],
 ]
 for (const [name, message, facts, param, code] of details) {

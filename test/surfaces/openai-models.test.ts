@@ -1,8 +1,10 @@
 // Names of models: what each stands for, which there are, and what is said of one that there is not.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { ModelFact } from '../../src/core/agent.ts'
+import { modelNames, resolveModel } from '../../src/core/models.ts'
 import { AppError } from '../../src/errors.ts'
-import { type ModelFact, resolveModel, toModelList } from '../../src/surfaces/openai/models.ts'
+import { toModelList } from '../../src/surfaces/openai/models.ts'
 import { ModelList } from '../../src/surfaces/openai/reply-schemas.ts'
 
 const facts: ModelFact[] = [
@@ -61,7 +63,7 @@ for (const [name, message] of unknown) {
 }
 
 test('the list has aliases, full ids and mapped names once each, and each as an agent', () => {
-  const list = ModelList.parse(toModelList(facts, modelMap))
+  const list = ModelList.parse(toModelList(modelNames(facts, modelMap)))
   const ids = list.data.map(({ id }) => id)
   const plain = ['default', 'sonnet', 'sonnet[1m]', 'opus', 'claude-opus-5', 'claude-sonnet-5', 'claude-sonnet-5[1m]']
   assert.deepEqual(ids.slice(0, 10), [...plain, 'gpt-4o', 'coder', 'openai/o3'])

@@ -11,15 +11,16 @@ const ids = { id: 'chatcmpl-1', created: 1_790_000_000 }
 const shapeOf = (fields: Partial<AnswerShape> = {}): AnswerShape => ({
   model: 'claude-sonnet-5',
   isAgent: false,
-  kinds: new Map([
-    ['look', 'function'],
-    ['sql', 'custom'],
+  tools: new Map([
+    ['look', 'json'],
+    ['sql', 'text'],
   ]),
   isLegacy: false,
   wantsCall: false,
   isParallel: true,
-  showsReasoning: false,
+  showsThinking: false,
   format: 'text',
+  formatParam: 'response_format',
   includeUsage: false,
   metadata: null,
   ...fields,
@@ -166,7 +167,7 @@ test('without parallel calls only the first is told', () => {
 })
 
 test('a function is called the older way where functions were given', () => {
-  const fields = { isLegacy: true }
+  const fields = { isLegacy: true, isParallel: false }
   const { message, finish_reason } = whole(twoCalls, { stopReason: 'tool_use' }, fields)
   assert.deepEqual(message.function_call, { name: 'look', arguments: '{"at":1}' })
   assert.equal(message.tool_calls, undefined)
@@ -202,8 +203,8 @@ test('reasoning is told only where it was asked for', () => {
   const events = [...thinkingBlock(0, 'Hmm.'), ...textBlock(1, ['Yes'])]
   assert.equal(whole(events, { result: 'Yes' }).message.reasoning_content, undefined)
   assert.equal(deltasOf(chunked(events, {})).length, 3)
-  assert.equal(whole(events, { result: 'Yes' }, { showsReasoning: true }).message.reasoning_content, 'Hmm.')
-  assert.deepEqual(deltasOf(chunked(events, {}, { showsReasoning: true }))[1], { reasoning_content: 'Hmm.' })
+  assert.equal(whole(events, { result: 'Yes' }, { showsThinking: true }).message.reasoning_content, 'Hmm.')
+  assert.deepEqual(deltasOf(chunked(events, {}, { showsThinking: true }))[1], { reasoning_content: 'Hmm.' })
 })
 
 const ends: [string | null, string][] = [

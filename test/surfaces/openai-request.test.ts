@@ -1,7 +1,7 @@
 // Chat completions requests as runs: bodies in, run inputs out. What is refused is in openai-bad-input.test.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { noOptions } from '../../src/core/agent.ts'
+import { noOptions, noPlainOptions } from '../../src/core/agent.ts'
 import { parseBody } from '../../src/http/validate.ts'
 import { toChatRun } from '../../src/surfaces/openai/chat-request.ts'
 import { ChatRequest } from '../../src/surfaces/openai/chat-schemas.ts'
@@ -44,7 +44,8 @@ test('a message alone is a plain run with an empty system prompt and no history'
     session: { kind: 'history', messages: [] },
     options: { ...noOptions, model: 'sonnet', systemPrompt: '' },
     live: false,
-    plain: { tools: [], maxOutputTokens: null, stopSequences: [] },
+    plain: noPlainOptions,
+    isSide: false,
   })
 })
 
@@ -60,15 +61,15 @@ test('a stream is a live run', () => {
   assert.equal(read({ stream: true }).run.live, true)
 })
 
-test('system and developer messages are the system prompt wherever they stand', () => {
+test('system and developer messages before the first words are the system prompt, later ones stay in their place', () => {
   const { system, history, prompt } = readMessages(
     { role: 'system', content: 'One.' },
     { role: 'developer', content: [text('Two.'), { type: 'input_text', text: 'Three.' }] },
     user,
     { role: 'system', content: 'Four.' },
   )
-  assert.equal(system, 'One.\n\nTwo.\n\nThree.\n\nFour.')
-  assert.deepEqual([history, prompt], [[], [text('hi')]])
+  assert.equal(system, 'One.\n\nTwo.\n\nThree.')
+  assert.deepEqual([history, prompt], [[], [text('hi'), text('<system-message>\nFour.\n</system-message>')]])
 })
 
 test('what follows the last answer is the prompt, what comes before is the history with its roles', () => {
@@ -215,15 +216,15 @@ test('a custom tool takes one text, and its grammar is told as ignored', () => {
   const custom = { name: 'sql', format: { type: 'grammar' } }
   const { run, shape, ignored } = read({ tools: [{ type: 'custom', custom }] })
   assert.deepEqual(run.plain?.tools[0]?.inputSchema.required, ['input'])
-  assert.equal(shape.kinds.get('sql'), 'custom')
+  assert.equal(shape.tools.get('sql'), 'text')
   assert.deepEqual(ignored, ['tools[0].custom.format'])
 })
 
 test('limits and stop sequences reach the model, and none is meant by what some programs write', () => {
   const { run } = read({ max_tokens: 5, max_completion_tokens: 7, stop: 'END' })
-  assert.deepEqual(run.plain, { tools: [], maxOutputTokens: 7, stopSequences: ['END'] })
+  assert.deepEqual(run.plain, { ...noPlainOptions, maxOutputTokens: 7, stopSequences: ['END'] })
   const unlimited = read({ max_tokens: -1, stop: ['', 'a', 'b'] }).run.plain
-  assert.deepEqual(unlimited, { tools: [], maxOutputTokens: null, stopSequences: ['a', 'b'] })
+  assert.deepEqual(unlimited, { ...noPlainOptions, stopSequences: ['a', 'b'] })
 })
 
 const efforts: [object, string | null, boolean][] = [
@@ -240,7 +241,8 @@ const efforts: [object, string | null, boolean][] = [
 for (const [body, effort, isShown] of efforts) {
   test(`${JSON.stringify(body)} asks for effort ${effort} and ${isShown ? 'shows' : 'hides'} reasoning`, () => {
     const { run, shape } = read(body)
-    assert.deepEqual([run.options.effort, shape.showsReasoning], [effort, isShown])
+    assert.equal(run.plain?.thinking.isOff, effort === 'none')
+    assert.deepEqual([run.options.effort, shape.showsThinking], [effort === 'none' ? null : effort, isShown])
   })
 }
 
@@ -278,6 +280,6 @@ test('client tools and limits are told as ignored by an agent, which has its own
   const { run, ignored, shape } = read({ tools: [look], tool_choice: 'required', stop: ['x'], max_tokens: 5 }, agent)
   assert.deepEqual(ignored.toSorted(), ['max_tokens', 'stop', 'tools'])
   assert.equal(run.options.appendSystemPrompt, null)
-  assert.equal(shape.kinds.size, 0)
+  assert.equal(shape.tools.size, 0)
   assert.deepEqual(read({ tools: [], stop: [], max_tokens: -1 }, agent).ignored, [])
 })

@@ -109,7 +109,7 @@ async function start(
   const body = parseBody(ChatRequest, request.body)
   const timeoutMs = checkTimeout(body, options)
   if (body.fork && !body.session_id) throw invalid('fork', 'needs a session_id to copy')
-  if (body.json_schema) await checkAnswerSchema(body.json_schema)
+  await checkAnswerSchema(body.json_schema ?? null, 'json_schema')
   const checked: Checked = {
     permissionMode: checkPermissionMode(body.permission_mode ?? null, options.permissionModes),
     cwd: body.cwd ? await resolveFolder(body.cwd, options.cwdRoots, 'cwd') : null,

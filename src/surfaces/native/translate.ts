@@ -9,7 +9,14 @@ export type Checked = { permissionMode: PermissionMode | null; cwd: string | nul
 
 export function toRunRequest(body: ChatRequest, checked: Checked, live: boolean): Omit<RunRequest, 'runId'> {
   const prompt = typeof body.prompt === 'string' ? [{ type: 'text' as const, text: body.prompt }] : body.prompt
-  return { prompt, session: toSessionChoice(body), options: toRunOptions(body, checked), live, plain: null }
+  return {
+    prompt,
+    session: toSessionChoice(body),
+    options: toRunOptions(body, checked),
+    live,
+    plain: null,
+    isSide: false,
+  }
 }
 
 function toSessionChoice({ session_id: sessionId, fork }: ChatRequest): SessionChoice {

@@ -1,29 +1,38 @@
 // The messages of a chat completions request: which of them are the system prompt, which the conversation so far, which the
 // prompt.
 import type { ConversationMessage, UserBlock } from '../../core/conversation.ts'
+import { type CallFaults, ConversationBuilder, type EarlierCall } from '../../core/conversation-builder.ts'
+import { invalidField } from '../../errors.ts'
 import type { ChatMessage } from './chat-schemas.ts'
 import { toBlocks, toTextBlocks } from './content-parts.ts'
-import { ConversationBuilder, type EarlierCall } from './conversation-builder.ts'
-import { invalid } from './errors.ts'
 
 export type ReadMessages = { system: string[]; history: ConversationMessage[]; prompt: UserBlock[] }
 
 type AssistantMessage = Extract<ChatMessage, { role: 'assistant' }>
 
+const callFaults: CallFaults = {
+  orphan: (_id, param) => invalidField(param, 'answers no tool call of the message before it that is still open'),
+  unanswered: (_id, param) =>
+    invalidField(param, 'has no result: each tool call must be followed by a tool message with its id'),
+  sameId: (_id, param) => invalidField(`${param}.id`, 'is the id of another call as well'),
+}
+
 export function readMessages(messages: readonly ChatMessage[]): ReadMessages {
   const system: string[] = []
-  const builder = new ConversationBuilder()
+  const builder = new ConversationBuilder(callFaults)
   messages.forEach((message, at) => {
     const param = `messages[${at}]`
     if (message.role === 'system' || message.role === 'developer') {
-      system.push(...toTextBlocks(message.content, `${param}.content`).map(({ text }) => text))
+      const texts = toTextBlocks(message.content, `${param}.content`).map(({ text }) => text)
+      if (builder.isEmpty) system.push(...texts)
+      else builder.system(texts)
     } else {
       add(builder, message, param)
     }
   })
   const { history, prompt, endsWithAssistant } = builder.end()
   if (endsWithAssistant) {
-    throw invalid('messages', 'must end with a user or tool message: an answer cannot be begun for the model')
+    throw invalidField('messages', 'must end with a user or tool message: an answer cannot be begun for the model')
   }
   if (prompt.length === 0) throw nothingToAnswer(messages)
   return { system, history, prompt }
@@ -32,8 +41,8 @@ export function readMessages(messages: readonly ChatMessage[]): ReadMessages {
 function nothingToAnswer(messages: readonly ChatMessage[]) {
   const at = messages.findLastIndex(({ role }) => role === 'user')
   return at === -1
-    ? invalid('messages', 'must have a message with the role user')
-    : invalid(`messages[${at}].content`, 'must not be empty')
+    ? invalidField('messages', 'must have a message with the role user')
+    : invalidField(`messages[${at}].content`, 'must not be empty')
 }
 
 function add(
@@ -80,14 +89,14 @@ function earlierCalls({ tool_calls: calls, function_call: legacy }: AssistantMes
       return { id, name: called.name, input, param: where }
     }
     if (custom) return { id, name: custom.name, input: { input: custom.input }, param: where }
-    throw invalid(`${where}.function`, 'is required')
+    throw invalidField(`${where}.function`, 'is required')
   })
 }
 
 function parseArguments(given: string | Record<string, unknown> | null | undefined, param: string) {
   if (given !== null && typeof given === 'object') return given
   if (given === null || given === undefined || given.trim() === '') return {}
-  const fault = invalid(param, 'must be a JSON object, written as a string')
+  const fault = invalidField(param, 'must be a JSON object, written as a string')
   let parsed: unknown
   try {
     parsed = JSON.parse(given)

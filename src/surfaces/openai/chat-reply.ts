@@ -1,6 +1,12 @@
 // A run's answer as a chat completion, whole or in chunks. Pure: ids and times are given.
+import {
+  AnswerCollector,
+  type AnswerPiece,
+  AnswerReader,
+  type AnswerStop,
+  type ToolKind,
+} from '../../core/answer-reader.ts'
 import type { RunEnd, RunEvent, Usage } from '../../core/events.ts'
-import { type AnswerPiece, AnswerReader } from './answer-reader.ts'
 import type { AnswerShape } from './chat-request.ts'
 import type {
   ChatCompletion,
@@ -43,27 +49,22 @@ export function toUsage({ inputTokens, outputTokens, cacheReadInputTokens, ...re
 /** Collects the answer of a run that nobody follows word by word. */
 export class ChatAnswer {
   readonly #shape: AnswerShape
-  #reader: AnswerReader
-  #pieces: AnswerPiece[] = []
+  readonly #answer: AnswerCollector
 
   constructor(shape: AnswerShape) {
     this.#shape = shape
-    this.#reader = new AnswerReader(shape)
+    this.#answer = new AnswerCollector(shape)
   }
 
   accept(event: RunEvent): void {
-    // The model is asked again, and its next answer takes the place of what it said of this one.
-    if (event.type === 'retry' && !this.#shape.isAgent) {
-      this.#reader = new AnswerReader(this.#shape)
-      this.#pieces = []
-    }
-    this.#pieces.push(...this.#reader.read(event))
+    this.#answer.accept(event)
   }
 
   /** The answer of a run that succeeded. Throws where it is not what was asked for. */
   toCompletion(end: RunEnd, ids: ReplyIds): ChatCompletion {
-    const { pieces, finishReason } = this.#reader.end(end)
-    const message = toMessage([...this.#pieces, ...pieces], this.#shape, finishReason, end.result)
+    const { pieces, stop } = this.#answer.end(end)
+    const finishReason = toFinishReason(stop, this.#shape)
+    const message = toMessage(pieces, this.#shape, finishReason, end.result)
     const { metadata } = this.#shape
     return {
       ...common(ids, this.#shape),
@@ -75,6 +76,24 @@ export class ChatAnswer {
   }
 }
 
+function toFinishReason(stop: AnswerStop, { isLegacy }: AnswerShape): FinishReason {
+  switch (stop) {
+    case 'max_tokens':
+    case 'model_context_window_exceeded':
+      return 'length'
+    case 'refusal':
+      return 'content_filter'
+    case 'tool_use':
+      return isLegacy ? 'function_call' : 'tool_calls'
+    case 'end_turn':
+    case 'stop_sequence':
+      return 'stop'
+  }
+}
+
+/** What OpenAI calls a tool that takes one text. */
+const typeOf = (kind: ToolKind) => (kind === 'text' ? 'custom' : 'function')
+
 type Message = ChatCompletion['choices'][0]['message']
 
 function toMessage(
@@ -85,7 +104,7 @@ function toMessage(
 ): Message {
   const textOf = (type: AnswerPiece['type']) =>
     pieces.flatMap((piece) => (piece.type === type && 'text' in piece ? [piece.text] : [])).join('')
-  const reasoning = textOf('reasoning')
+  const reasoning = textOf('thinking')
   const calls = toCalls(pieces)
   // The run's result is the text that holds in the end, whatever was said on the way there.
   const text = (shape.format === 'text' ? result : '') || textOf('text')
@@ -112,9 +131,9 @@ function toCalls(pieces: readonly AnswerPiece[]): MadeToolCall[] {
     const { at, id, name, kind } = piece
     const written = pieces.flatMap((each) => (each.type === 'arguments' && each.at === at ? [each.text] : [])).join('')
     return [
-      kind === 'function'
-        ? { id, type: kind, function: { name, arguments: written } }
-        : { id, type: kind, custom: { name, input: written } },
+      kind === 'json'
+        ? { id, type: 'function', function: { name, arguments: written } }
+        : { id, type: 'custom', custom: { name, input: written } },
     ]
   })
 }
@@ -135,12 +154,16 @@ export class ChatChunks {
   of(event: RunEvent): ChatCompletionChunk[] {
     if (event.type === 'run-start') return [this.#chunk({ role: 'assistant', content: '' })]
     if (event.type === 'run-end') return event.outcome === 'succeeded' ? this.#end(event) : []
-    return this.#reader.read(event).map((piece) => this.#chunk(toDelta(piece, this.#shape)))
+    return this.#told(this.#reader.read(event))
+  }
+
+  #told(pieces: readonly AnswerPiece[]): ChatCompletionChunk[] {
+    return pieces.flatMap((piece) => toDeltas(piece, this.#shape)).map((delta) => this.#chunk(delta))
   }
 
   #end(end: RunEnd): ChatCompletionChunk[] {
-    const { pieces, finishReason } = this.#reader.end(end)
-    const chunks = [...pieces.map((piece) => this.#chunk(toDelta(piece, this.#shape))), this.#chunk({}, finishReason)]
+    const { pieces, stop } = this.#reader.end(end)
+    const chunks = [...this.#told(pieces), this.#chunk({}, toFinishReason(stop, this.#shape))]
     if (!this.#shape.includeUsage) return chunks
     return [...chunks, { ...this.#chunk({}), choices: [], usage: toUsage(end.usage) }]
   }
@@ -155,25 +178,28 @@ export class ChatChunks {
   }
 }
 
-function toDelta(piece: AnswerPiece, { isLegacy }: AnswerShape): Delta {
+function toDeltas(piece: AnswerPiece, { isLegacy }: AnswerShape): Delta[] {
   switch (piece.type) {
     case 'text':
-      return { content: piece.text }
-    case 'reasoning':
-      return { reasoning_content: piece.text }
+      return [{ content: piece.text }]
+    case 'thinking':
+      return [{ reasoning_content: piece.text }]
     case 'refusal':
-      return { refusal: piece.text }
+      return [{ refusal: piece.text }]
+    case 'signature':
+    case 'redacted':
+      return []
     case 'call': {
       const { at: index, id, name, kind } = piece
-      if (isLegacy) return { function_call: { name, arguments: '' } }
-      const opened = kind === 'function' ? { function: { name, arguments: '' } } : { custom: { name, input: '' } }
-      return { tool_calls: [{ index, id, type: kind, ...opened }] }
+      if (isLegacy) return [{ function_call: { name, arguments: '' } }]
+      const opened = kind === 'json' ? { function: { name, arguments: '' } } : { custom: { name, input: '' } }
+      return [{ tool_calls: [{ index, id, type: typeOf(kind), ...opened }] }]
     }
     case 'arguments': {
       const { at: index, kind, text } = piece
-      if (isLegacy) return { function_call: { arguments: text } }
-      const added = kind === 'function' ? { function: { arguments: text } } : { custom: { input: text } }
-      return { tool_calls: [{ index, ...added }] }
+      if (isLegacy) return [{ function_call: { arguments: text } }]
+      const added = kind === 'json' ? { function: { arguments: text } } : { custom: { input: text } }
+      return [{ tool_calls: [{ index, ...added }] }]
     }
   }
 }

@@ -1,26 +1,25 @@
 // A chat completions request as a run: pure. Its messages, tools and further parameters are read in files of their own; here
 // they are put together.
 import { noOptions, type PlainOptions, type RunOptions } from '../../core/agent.ts'
+import type { AnswerPlan } from '../../core/answer-reader.ts'
+import { ignoredFields, refuseFields } from '../../core/fields.ts'
+import type { ResolvedModel } from '../../core/models.ts'
 import type { RunInput } from '../../core/runs.ts'
+import { isSideRequest } from '../../core/side-requests.ts'
+import type { GivenTool } from '../../core/tool-offer.ts'
+import { invalidField } from '../../errors.ts'
 import { readMessages } from './chat-messages.ts'
 import type { ChatRequest } from './chat-schemas.ts'
-import { invalid } from './errors.ts'
-import type { ResolvedModel } from './models.ts'
-import { ignoredParameters, readReasoning, refuseParameters } from './parameters.ts'
-import { readTools, type ToolKind, type ToolOffer, type ToolSchema } from './tools.ts'
+import { chatFields } from './fields.ts'
+import { type Reasoning, readReasoning } from './parameters.ts'
+import { readTools, type ToolOffer } from './tools.ts'
 
 /** What of a request decides how its answer is told. */
-export type AnswerShape = {
+export type AnswerShape = AnswerPlan & {
   model: string
-  isAgent: boolean
-  /** The client's tools; calls of others are none of its business. */
-  kinds: ReadonlyMap<string, ToolKind>
   isLegacy: boolean
   /** The answer should be a call; nothing can force it. */
   wantsCall: boolean
-  isParallel: boolean
-  showsReasoning: boolean
-  format: 'text' | 'json_object' | 'json_schema'
   includeUsage: boolean
   metadata: Record<string, string> | null
 }
@@ -30,44 +29,48 @@ export type ChatRun = {
   shape: AnswerShape
   /** The names of parameters that have no effect. */
   ignored: string[]
-  toolSchemas: ToolSchema[]
+  /** With schemas that are still to be checked. */
+  tools: GivenTool[]
 }
 
 export function toChatRun(body: ChatRequest, resolved: ResolvedModel): ChatRun {
-  refuseParameters(body)
+  refuseFields(body, chatFields)
   checkMetadata(body)
   const { system, history, prompt } = readMessages(body.messages)
   const offer = readTools(resolved.agent ? withoutTools(body) : body)
   const json = jsonFormat(body)
   const reasoning = readReasoning(body)
   const instructions = [offer.instruction, json.instruction].filter((each) => each !== null)
+  const systemPrompt = [...system, ...instructions].join('\n\n')
   return {
     run: {
       prompt,
       session: { kind: 'history', messages: history },
       options: {
-        ...systemOptions([...system, ...instructions].join('\n\n'), resolved.agent),
+        ...systemOptions(systemPrompt, resolved.agent),
         model: resolved.model,
-        effort: reasoning.effort,
+        effort: resolved.agent && reasoning.thinking.isOff ? 'low' : reasoning.effort,
         jsonSchema: json.schema,
       },
       live: body.stream === true,
-      plain: resolved.agent ? null : plainOptions(body, offer),
+      plain: resolved.agent ? null : plainOptions(body, offer, reasoning, json),
+      isSide: !resolved.agent && isSideRequest({ systemPrompt, history, prompt, toolCount: offer.tools.length }),
     },
     shape: {
       model: resolved.shown,
       isAgent: resolved.agent,
-      kinds: offer.kinds,
+      tools: offer.kinds,
       isLegacy: offer.isLegacy,
       wantsCall: offer.instruction !== null,
-      isParallel: body.parallel_tool_calls !== false,
-      showsReasoning: reasoning.isShown,
+      isParallel: body.parallel_tool_calls !== false && !offer.isLegacy,
+      showsThinking: reasoning.isShown,
       format: json.format,
+      formatParam: 'response_format',
       includeUsage: body.stream_options?.include_usage === true,
       metadata: body.metadata ?? null,
     },
-    ignored: [...ignoredParameters(body, resolved.agent), ...offer.ignored],
-    toolSchemas: offer.schemas,
+    ignored: [...ignoredFields(body, chatFields, resolved.agent), ...offer.ignored],
+    tools: offer.given,
   }
 }
 
@@ -85,7 +88,12 @@ function systemOptions(system: string, isAgent: boolean): RunOptions {
   return { ...noOptions, systemPrompt: system }
 }
 
-function plainOptions(body: ChatRequest, { tools }: ToolOffer): PlainOptions {
+function plainOptions(
+  body: ChatRequest,
+  { tools, instruction }: ToolOffer,
+  { thinking }: Reasoning,
+  { format }: JsonFormat,
+): PlainOptions {
   const { max_completion_tokens: newer, max_tokens: older, stop } = body
   const limit = newer ?? older ?? 0
   return {
@@ -93,6 +101,8 @@ function plainOptions(body: ChatRequest, { tools }: ToolOffer): PlainOptions {
     // Some programs write -1 for no limit.
     maxOutputTokens: limit > 0 ? limit : null,
     stopSequences: [stop ?? []].flat().filter((sequence) => sequence !== ''),
+    thinking,
+    must: instruction !== null ? 'call' : format === 'json_object' ? 'json-object' : null,
   }
 }
 
@@ -109,5 +119,5 @@ function jsonFormat({ response_format: format }: ChatRequest): JsonFormat {
 }
 
 function checkMetadata({ metadata }: ChatRequest): void {
-  if (Object.keys(metadata ?? {}).length > 16) throw invalid('metadata', 'must have at most 16 entries')
+  if (Object.keys(metadata ?? {}).length > 16) throw invalidField('metadata', 'must have at most 16 entries')
 }

@@ -1,9 +1,9 @@
 // The content of messages, a string or an array of parts in every role, as content blocks. Text of nothing but white space is
 // left out, as the model's API refuses it.
 import type { PromptBlock, TextBlock } from '../../core/content.ts'
+import { invalidField } from '../../errors.ts'
 import type { Content, ContentPart } from './chat-schemas.ts'
 import { toDocument, toImage } from './data-urls.ts'
-import { invalid } from './errors.ts'
 
 type Given = Content | null | undefined
 
@@ -19,7 +19,7 @@ export function toTextBlocks(content: Given, param: string): TextBlock[] {
   return toParts(content).flatMap((part, at) => {
     if (part.type === 'refusal') return toText(part.refusal)
     if (part.type === 'text' || part.type === 'input_text' || part.type === 'output_text') return toText(part.text)
-    throw invalid(`${param}[${at}].type`, 'must be text in a message of this role', 'unsupported_value')
+    throw invalidField(`${param}[${at}].type`, 'must be text in a message of this role', 'unsupported_value')
   })
 }
 
@@ -46,7 +46,7 @@ function toBlock(part: ContentPart, param: string): PromptBlock[] {
 }
 
 function imageOf({ image_url: image }: Extract<ContentPart, { type: 'image_url' | 'input_image' }>, param: string) {
-  if (image === null || image === undefined) throw invalid(`${param}.image_url`, 'is required')
+  if (image === null || image === undefined) throw invalidField(`${param}.image_url`, 'is required')
   return typeof image === 'string' ? toImage(image, `${param}.image_url`) : toImage(image.url, `${param}.image_url.url`)
 }
 
@@ -55,8 +55,8 @@ function documentOf(
   param: string,
 ) {
   if (data) return toDocument(data, filename ?? null, `${param}.file_data`)
-  if (id) throw invalid(`${param}.file_id`, 'cannot be used: this server keeps no files', 'unsupported_value')
-  throw invalid(`${param}.file_data`, 'is required')
+  if (id) throw invalidField(`${param}.file_id`, 'cannot be used: this server keeps no files', 'unsupported_value')
+  throw invalidField(`${param}.file_data`, 'is required')
 }
 
 type FileFields = Extract<ContentPart, { type: 'file' }>['file']

@@ -4,11 +4,6 @@ import { AppError, type ErrorCode, errorCodes } from '../../errors.ts'
 import { errorHeaders } from '../../http/faults.ts'
 import type { ErrorBody } from './reply-schemas.ts'
 
-/** A parameter that cannot be taken. `openaiCode` is the code of OpenAI's that says it best, if there is one. */
-export function invalid(field: string, fault: string, openaiCode?: string): AppError {
-  return new AppError('invalid_request', `${field} ${fault}`, { field, ...(openaiCode ? { openaiCode } : {}) })
-}
-
 type Told = { status: number; type: string; code: string | null }
 
 const refusal = (status: number, code: string | null = null): Told => ({ status, type: 'invalid_request_error', code })
@@ -75,8 +70,8 @@ export function toErrorBody(error: AppError): ErrorBody {
 /** What OpenAI's own codes say more of than ours do. */
 function narrower(error: AppError): string | null {
   if (error.code !== 'invalid_request') return null
-  const { field, openaiCode, upstreamStatus, reason } = error.details
-  if (typeof openaiCode === 'string') return openaiCode
+  const { field, kind, upstreamStatus, reason } = error.details
+  if (typeof kind === 'string') return kind
   if (field !== undefined && error.message === `${field} is required`) return 'missing_required_parameter'
   if (upstreamStatus !== undefined && /prompt is too long/i.test(error.message)) return 'context_length_exceeded'
   return reason === 'refusal' ? 'content_filter' : null

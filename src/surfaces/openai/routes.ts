@@ -1,10 +1,14 @@
 // OpenAI's routes: chat completions, whole and as a stream, and the models. The translation itself is pure and stands in the
 // other files. Register it in a scope of its own, as its error answers are meant for its routes only.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { checkAnswerSchema, faultInToolSchema } from '../../core/answer-schema.ts'
+import type { ModelFact } from '../../core/agent.ts'
+import { checkAnswerSchema } from '../../core/answer-schema.ts'
 import { allEvents, takeEarlyEvents } from '../../core/early-events.ts'
 import type { RunEnd, RunEvent } from '../../core/events.ts'
+import { refuseIgnored } from '../../core/fields.ts'
+import { modelNames, resolveModel } from '../../core/models.ts'
 import type { RunHandle, Runs } from '../../core/runs.ts'
+import { checkToolSchemas } from '../../core/tool-offer.ts'
 import { AppError } from '../../errors.ts'
 import { faultOf } from '../../http/faults.ts'
 import { endWithConnection } from '../../http/hang-up.ts'
@@ -13,10 +17,8 @@ import { parseBody } from '../../http/validate.ts'
 import { ChatAnswer, ChatChunks, type ReplyIds } from './chat-reply.ts'
 import { type AnswerShape, type ChatRun, toChatRun } from './chat-request.ts'
 import { ChatRequest } from './chat-schemas.ts'
-import { invalid, openaiHeaders, openaiStatus, runFailure, toErrorBody } from './errors.ts'
-import { type ModelFact, resolveModel, toModel, toModelList } from './models.ts'
-import { refuseIgnored } from './parameters.ts'
-import type { ToolSchema } from './tools.ts'
+import { openaiHeaders, openaiStatus, runFailure, toErrorBody } from './errors.ts'
+import { toModel, toModelList } from './models.ts'
 
 export type OpenaiOptions = {
   runs: Runs
@@ -41,10 +43,13 @@ export function registerOpenai(app: FastifyInstance, options: OpenaiOptions): vo
   for (const path of paths('/chat/completions')) {
     app.post(path, (request, reply) => chatCompletions(options, request, reply))
   }
-  for (const path of paths('/models')) app.get(path, async () => toModelList(await options.models(), options.modelMap))
+  const constraints = { dialect: 'openai' }
+  for (const path of paths('/models')) {
+    app.get(path, { constraints }, async () => toModelList(modelNames(await options.models(), options.modelMap)))
+  }
   refuseElsewhere(app)
   for (const prefix of prefixes) {
-    app.get<{ Params: { '*': string } }>(`${prefix}/models/*`, async ({ params }) => {
+    app.get<{ Params: { '*': string } }>(`${prefix}/models/*`, { constraints }, async ({ params }) => {
       const id = params['*'].replace(/\/$/, '')
       resolveModel(id, await options.models(), options.modelMap)
       return toModel(id)
@@ -96,9 +101,10 @@ function refuseElsewhere(app: FastifyInstance): void {
 async function chatCompletions(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const body = parseBody(ChatRequest, request.body)
   const chat = toChatRun(body, resolveModel(body.model, await options.models(), options.modelMap))
-  await checkSchema(chat.run.options.jsonSchema)
-  await checkToolSchemas(chat.toolSchemas)
-  if (request.headers['x-claude-serve-strict'] === 'true') refuseIgnored(chat.ignored)
+  await checkAnswerSchema(chat.run.options.jsonSchema, 'response_format.json_schema.schema')
+  await checkToolSchemas(chat.tools)
+  const refused = request.headers['x-claude-serve-strict'] === 'true' ? refuseIgnored(chat.ignored) : null
+  if (refused !== null) throw refused
   tellIgnored(reply, chat.ignored)
   const run = start(options, chat, request, reply)
   const ids = { id: `chatcmpl-${run.id.replace(/^run_/, '')}`, created: Math.floor(options.now() / 1000) }
@@ -107,23 +113,6 @@ async function chatCompletions(options: OpenaiOptions, request: FastifyRequest, 
 
 function tellIgnored(reply: FastifyReply, names: readonly string[]): void {
   if (names.length > 0) reply.header('x-claude-serve-ignored', names.join(', '))
-}
-
-async function checkSchema(schema: Record<string, unknown> | null): Promise<void> {
-  if (schema === null) return
-  try {
-    await checkAnswerSchema(schema)
-  } catch (fault) {
-    const { message } = fault as AppError
-    throw invalid('response_format.json_schema.schema', message.replace(/^json_schema /, ''))
-  }
-}
-
-async function checkToolSchemas(schemas: readonly ToolSchema[]): Promise<void> {
-  for (const { param, schema } of schemas) {
-    const fault = await faultInToolSchema(schema)
-    if (fault !== null) throw invalid(param, fault)
-  }
 }
 
 /** Starts the run, which ends with the connection. */

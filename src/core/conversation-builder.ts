@@ -1,18 +1,19 @@
 // Puts a conversation together from messages as they come: neighbours of one role become one message, results of tools stand
 // first in theirs, calls and results are matched by ids that the model's API takes. Not for any shape of request.
-import type { PromptBlock } from '../../core/content.ts'
-import type {
-  AssistantBlock,
-  ConversationMessage,
-  ToolResultBlock,
-  ToolUseBlock,
-  UserBlock,
-} from '../../core/conversation.ts'
-import { invalid } from './errors.ts'
+import type { AppError } from '../errors.ts'
+import type { PromptBlock } from './content.ts'
+import type { AssistantBlock, ConversationMessage, ToolResultBlock, ToolUseBlock, UserBlock } from './conversation.ts'
 
 /** A call in an earlier answer. `param` says where it stands in the request. */
 export type EarlierCall = { id: string; name: string; input: Record<string, unknown>; param: string }
-export type EarlierResult = { id: string; content: PromptBlock[]; param: string }
+export type EarlierResult = { id: string; content: PromptBlock[]; isError?: boolean; param: string }
+
+/** How a dialect tells what is wrong with a conversation's calls and results. */
+export type CallFaults = {
+  orphan(id: string, param: string): AppError
+  unanswered(id: string, param: string): AppError
+  sameId(id: string, param: string): AppError
+}
 
 /** The model's API takes no conversation that begins with its own words, as those of programs with a greeting do. */
 const opening: ConversationMessage = {
@@ -30,22 +31,40 @@ export class ConversationBuilder {
   /** Calls of the last answer that have no result yet: the request's ids to ours. */
   #open = new Map<string, { id: string; name: string; param: string }>()
   #ids = new Set<string>()
+  readonly #faults: CallFaults
+
+  constructor(faults: CallFaults) {
+    this.#faults = faults
+  }
 
   user(blocks: readonly PromptBlock[]): void {
     this.#endAssistant()
     this.#blocks.push(...blocks)
   }
 
-  result({ id, content, param }: EarlierResult): void {
-    const call = this.#open.get(id)
-    if (call === undefined) throw invalid(param, 'answers no tool call of the message before it that is still open')
-    this.#endAssistant()
-    this.#open.delete(id)
-    this.#results.push({ type: 'tool_result', tool_use_id: call.id, content })
+  /** Instructions that come in the middle of a conversation stay where they are, in the user's name: there is no other. */
+  system(texts: readonly string[]): void {
+    this.user(texts.map((text) => ({ type: 'text', text: `<system-message>\n${text}\n</system-message>` })))
   }
 
+  /** Whether anything was said yet: instructions before that are the system prompt. */
+  get isEmpty(): boolean {
+    const parts = [this.#messages, this.#assistant, this.#results, this.#blocks]
+    return parts.every(({ length }) => length === 0)
+  }
+
+  result({ id, content, isError, param }: EarlierResult): void {
+    const call = this.#open.get(id)
+    if (call === undefined) throw this.#faults.orphan(id, param)
+    this.#endAssistant()
+    this.#open.delete(id)
+    const error = isError === true ? { is_error: true } : {}
+    this.#results.push({ type: 'tool_result', tool_use_id: call.id, content, ...error })
+  }
+
+  /** Thinking that nothing follows was cut short, and is not part of the conversation. */
   assistant(blocks: readonly AssistantBlock[], calls: readonly EarlierCall[]): void {
-    if (blocks.length === 0 && calls.length === 0) return
+    if (calls.length === 0 && blocks.every(({ type }) => type !== 'text')) return
     this.#endUser()
     this.#assistant.push(...blocks, ...calls.map((call) => this.#toolUse(call)))
   }
@@ -68,7 +87,7 @@ export class ConversationBuilder {
   }
 
   #toolUse({ id, name, input, param }: EarlierCall): ToolUseBlock {
-    if (this.#open.has(id)) throw invalid(`${param}.id`, 'is the id of another call as well')
+    if (this.#open.has(id)) throw this.#faults.sameId(id, param)
     const safe = this.#freshId(id)
     this.#open.set(id, { id: safe, name, param })
     return { type: 'tool_use', id: safe, name, input }
@@ -98,8 +117,6 @@ export class ConversationBuilder {
   }
 
   #refuseOpenCalls(): void {
-    for (const { param } of this.#open.values()) {
-      throw invalid(param, 'has no result: each tool call must be followed by a tool message with its id')
-    }
+    for (const [id, { param }] of this.#open) throw this.#faults.unanswered(id, param)
   }
 }

@@ -1,0 +1,30 @@
+// Tells the small requests that chat programs make beside a conversation (a title for it, tags, the questions that may follow)
+// from the conversation itself. There is no sign of them but their words, so it is only used to let others go first.
+import type { ConversationMessage, UserBlock } from './conversation.ts'
+
+/** How the programs' own templates begin: Open WebUI ("### Task:"), opencode, LibreChat, Zed, Claude Code. */
+const wordings = [
+  /^\s*### Task:\s*\n/,
+  /\byou are a title generator\b/i,
+  /\b(?:generate|provide|create|write|give)\b[^.\n]{0,60}\b(?:title|topic|tags?|follow-?up questions?)\b[^.\n]{0,60}\b(?:chat|conversation|thread|dialog|message|session)/i,
+  /\bsummari[sz]e this (?:coding )?conversation in (?:under|fewer than|at most)\b/i,
+  /\bsuggest \d[\d -]* (?:relevant )?follow-?up\b/i,
+]
+
+/** Templates stand at the beginning of a text; what comes after so many characters is the conversation they speak of. */
+const headLength = 600
+
+export type SideClues = {
+  systemPrompt: string
+  history: readonly ConversationMessage[]
+  prompt: readonly UserBlock[]
+  toolCount: number
+}
+
+export function isSideRequest({ systemPrompt, history, prompt, toolCount }: SideClues): boolean {
+  if (toolCount > 0) return false
+  const last = prompt.filter((block) => block.type === 'text').at(-1)?.text ?? ''
+  const first = history[0]?.content.find((block) => block.type === 'text')?.text ?? ''
+  const heads = [systemPrompt, last, first].map((text) => text.slice(0, headLength))
+  return heads.some((head) => wordings.some((wording) => wording.test(head)))
+}

@@ -1,0 +1,103 @@
+// The database's shape, as numbered steps from nothing to what this version knows. A step that was published is never changed.
+// Not for reading and writing (see sqlite.ts).
+import type { DatabaseSync } from 'node:sqlite'
+import { StoreError } from './store-error.ts'
+
+/**
+ * `runs` has what lists, sums and pruning look at; long texts are in `run_documents`, so that scans stay small and counting
+ * `event_bytes` does not write a long request again. `pk` is never used twice: events of a run that was dropped are out of
+ * reach at once, and are removed bit by bit by what `dropped_runs` says.
+ */
+const first = `
+  CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE runs (
+    pk INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    surface TEXT NOT NULL,
+    owner TEXT,
+    status TEXT NOT NULL,
+    session_id TEXT,
+    model TEXT,
+    cwd TEXT,
+    background INTEGER NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    started_at_ms INTEGER,
+    ended_at_ms INTEGER,
+    event_bytes INTEGER NOT NULL DEFAULT 0,
+    end_model TEXT,
+    input_tokens INTEGER,
+    output_tokens INTEGER,
+    cache_read_input_tokens INTEGER,
+    cache_creation_input_tokens INTEGER,
+    cost_usd REAL,
+    metadata_json TEXT NOT NULL,
+    pending_json TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX runs_by_time ON runs (created_at_ms, id);
+  CREATE INDEX runs_by_owner ON runs (owner, created_at_ms, id);
+  CREATE INDEX runs_by_session ON runs (session_id, created_at_ms, id);
+  CREATE INDEX runs_by_status ON runs (status, created_at_ms, id);
+  CREATE INDEX runs_by_end ON runs (ended_at_ms, event_bytes) WHERE ended_at_ms IS NOT NULL;
+
+  CREATE TABLE run_documents (
+    run INTEGER PRIMARY KEY REFERENCES runs (pk) ON DELETE CASCADE,
+    restart_json TEXT,
+    end_json TEXT
+  ) STRICT;
+
+  CREATE TABLE events (
+    run INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    json TEXT NOT NULL,
+    PRIMARY KEY (run, seq)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE dropped_runs (run INTEGER PRIMARY KEY) STRICT;
+
+  CREATE TABLE idempotency_keys (
+    key TEXT NOT NULL,
+    owner TEXT,
+    run_id TEXT NOT NULL,
+    body_hash TEXT NOT NULL,
+    expires_at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX idempotency_keys_by_key ON idempotency_keys (key, owner);
+  CREATE INDEX idempotency_keys_by_end ON idempotency_keys (expires_at_ms);
+
+  CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    owner TEXT,
+    cwd TEXT NOT NULL,
+    model TEXT,
+    created_at_ms INTEGER NOT NULL,
+    last_used_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`
+
+export const migrations: readonly string[] = [first]
+
+/** How many steps the database has behind it. */
+export function schemaVersion(db: DatabaseSync): number {
+  return Number(db.prepare('PRAGMA user_version').get()?.user_version)
+}
+
+/** Throws a StoreError for a database of a later version. Changes nothing. */
+export function refuseNewerSchema(db: DatabaseSync, file: string): void {
+  const version = schemaVersion(db)
+  if (version <= migrations.length) return
+  throw new StoreError(
+    `The database ${file} was made by a newer claude-serve (its schema is ${version}, this version knows ${migrations.length}): run that version, or give another folder with --data-dir.`,
+  )
+}
+
+/** Takes the steps that are missing. Each happens as a whole or not at all, the new number included. */
+export function migrate(db: DatabaseSync, steps: readonly string[] = migrations): void {
+  for (let version = schemaVersion(db); version < steps.length; version++) {
+    try {
+      db.exec(`BEGIN IMMEDIATE; ${steps[version]}; PRAGMA user_version = ${version + 1}; COMMIT`)
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK')
+      throw error
+    }
+  }
+}

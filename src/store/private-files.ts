@@ -1,0 +1,52 @@
+// Makes files and folders that only their owner can read, whatever the umask is, and tightens those that are there already.
+// Not for what is in them.
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { StoreError, toStoreError } from './store-error.ts'
+
+export type OnWarning = (message: string) => void
+
+const othersBits = 0o077
+const stickyBit = 0o1000
+
+/** Throws a StoreError where there can be no such folder. */
+export function makePrivateFolder(folder: string, onWarning: OnWarning): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw toStoreError(folder, error)
+  }
+  // To close /tmp to everybody else would break the machine.
+  if ((statSync(folder).mode & stickyBit) !== 0) {
+    throw new StoreError(`The folder ${folder} is shared by many users: give one of its own with --data-dir.`)
+  }
+  tighten(folder, 0o700, onWarning)
+}
+
+/**
+ * Makes the file where it is missing. One that is there is never opened: closing it would let go of every lock that this
+ * process has on it, SQLite's included.
+ */
+export function makePrivateFile(file: string, onWarning: OnWarning): void {
+  try {
+    closeSync(openSync(file, 'wx', 0o600))
+  } catch (error) {
+    if (!isExisting(error)) throw toStoreError(file, error)
+  }
+  tighten(file, 0o600, onWarning)
+}
+
+/** Takes away what others may do with it. What is not there is passed over. */
+export function tighten(path: string, mode: number, onWarning: OnWarning): void {
+  const info = statSync(path, { throwIfNoEntry: false })
+  // Windows has no such modes: there a user's own folder is closed to others from the start.
+  if (info === undefined || (info.mode & othersBits) === 0 || process.platform === 'win32') return
+  try {
+    chmodSync(path, mode)
+  } catch (error) {
+    onWarning(`${path} may be read by other users, and that cannot be changed: ${String(error)}`)
+  }
+}
+
+function isExisting(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EEXIST'
+}

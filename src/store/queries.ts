@@ -1,0 +1,99 @@
+// The questions to the database: runs, their events, sessions and sums. Not for what changes it (see sqlite.ts).
+import type {
+  Page,
+  RunQuery,
+  RunRecord,
+  SessionFacts,
+  StoredEvent,
+  UsageGroup,
+  UsageQuery,
+  UsageSum,
+} from '../core/store.ts'
+import { fromCursor, toCursor } from './cursor.ts'
+import type { Prepare } from './database.ts'
+import {
+  type EventRow,
+  type RunRow,
+  type SessionRow,
+  toRunRecord,
+  toSessionFacts,
+  toStoredEvent,
+  toUsageSum,
+  type UsageRow,
+} from './rows.ts'
+
+type Value = string | number | null
+
+const selectRun = 'SELECT * FROM runs LEFT JOIN run_documents ON run_documents.run = runs.pk'
+
+/** Rows have the shape that the statement beside the call selects; SQLite's tables are strict. */
+function rows<Row>(prepare: Prepare, sql: string, values: readonly Value[]): Row[] {
+  return prepare(sql).all(...values) as unknown as Row[]
+}
+
+export function findRun(prepare: Prepare, id: string): RunRecord | null {
+  const [row] = rows<RunRow>(prepare, `${selectRun} WHERE runs.id = ?`, [id])
+  return row === undefined ? null : toRunRecord(row)
+}
+
+export function listRuns(prepare: Prepare, query: RunQuery): Page<RunRecord> {
+  const conditions: string[] = []
+  const values: Value[] = []
+  const where = (condition: string, ...given: Value[]) => {
+    conditions.push(condition)
+    values.push(...given)
+  }
+  // `IS` holds for null too.
+  if (query.owner !== undefined) where('owner IS ?', query.owner)
+  if (query.status !== undefined) where('status = ?', query.status)
+  if (query.sessionId !== undefined) where('session_id = ?', query.sessionId)
+  if (query.cursor !== undefined) {
+    const after = fromCursor(query.cursor)
+    where('(created_at_ms, id) < (?, ?)', after.createdAtMs, after.id)
+  }
+  const filter = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`
+  const sql = `${selectRun} ${filter} ORDER BY created_at_ms DESC, id DESC LIMIT ?`
+  // One more than asked for tells whether there is a next page.
+  const found = rows<RunRow>(prepare, sql, [...values, query.limit + 1])
+  const items = found.slice(0, query.limit).map(toRunRecord)
+  const last = items.at(-1)
+  return { items, nextCursor: found.length > items.length && last !== undefined ? toCursor(last) : null }
+}
+
+export function listUnfinished(prepare: Prepare): RunRecord[] {
+  const sql = `${selectRun} WHERE status IN ('queued', 'running', 'waiting') ORDER BY created_at_ms, id`
+  return rows<RunRow>(prepare, sql, []).map(toRunRecord)
+}
+
+export function listEvents(prepare: Prepare, runId: string, afterSeq: number, limit: number): StoredEvent[] {
+  const sql = `SELECT seq, json FROM events
+    WHERE run = (SELECT pk FROM runs WHERE id = ?) AND seq > ? ORDER BY seq LIMIT ?`
+  return rows<EventRow>(prepare, sql, [runId, afterSeq, limit]).map(toStoredEvent)
+}
+
+export function findSessions(prepare: Prepare, ids: readonly string[]): SessionFacts[] {
+  const sql = 'SELECT * FROM sessions WHERE id IN (SELECT value FROM json_each(?))'
+  return rows<SessionRow>(prepare, sql, [JSON.stringify(ids)]).map(toSessionFacts)
+}
+
+const groupNames: Record<UsageGroup, string> = {
+  day: "strftime('%Y-%m-%d', ended_at_ms / 1000, 'unixepoch')",
+  // What a run asked for is known even where it never came to an answer.
+  model: 'coalesce(end_model, model)',
+  session: 'session_id',
+  key: 'owner',
+}
+
+export function sumUsage(prepare: Prepare, query: UsageQuery): UsageSum[] {
+  const isOwned = query.owner !== undefined
+  const sql = `SELECT ${groupNames[query.groupBy]} AS name, count(*) AS runs,
+      coalesce(sum(input_tokens), 0) AS input_tokens,
+      coalesce(sum(output_tokens), 0) AS output_tokens,
+      coalesce(sum(cache_read_input_tokens), 0) AS cache_read_input_tokens,
+      coalesce(sum(cache_creation_input_tokens), 0) AS cache_creation_input_tokens,
+      total(cost_usd) AS cost_usd
+    FROM runs WHERE ended_at_ms >= ? AND ended_at_ms < ? ${isOwned ? 'AND owner IS ?' : ''}
+    GROUP BY 1 ORDER BY name IS NULL, name`
+  const values = [query.fromMs, query.toMs, ...(query.owner === undefined ? [] : [query.owner])]
+  return rows<UsageRow>(prepare, sql, values).map(toUsageSum)
+}
