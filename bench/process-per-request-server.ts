@@ -32,7 +32,9 @@ function sendJson(response: http.ServerResponse, status: number, body: JsonRecor
 function argumentsFor(body: JsonRecord): string[] {
   const args = ['-p', '--output-format=stream-json', '--verbose', '--include-partial-messages']
   if (Array.isArray(body.tools)) args.push(`--tools=${body.tools.join(',')}`)
-  const session = stringAt(body, 'session_id')
+  const [system, model, session] = ['system_prompt', 'model', 'session_id'].map((key) => stringAt(body, key))
+  if (system) args.push(`--system-prompt=${system}`)
+  if (model) args.push(`--model=${model}`)
   if (session) args.push(`--resume=${session}`)
   return args
 }

@@ -2,7 +2,9 @@
 
 import type { Summary } from './stats.ts'
 
-export type SystemName = 'ours' | 'perProcess' | 'bare'
+/** `native`: our own route, where `ours` is the OpenAI one. */
+export const systemNames = ['ours', 'perProcess', 'bare', 'native'] as const
+export type SystemName = (typeof systemNames)[number]
 export type Unit = 'ms' | '/s' | 'MB' | 'CPU s'
 
 export interface Check {
@@ -19,6 +21,8 @@ export interface Row {
   figures: Partial<Record<SystemName, Summary>>
   /** Empty for rows that only inform. */
   checks: Check[]
+  /** Whether it stands among the rows that are checked, though there is no limit to hold it against. */
+  isCompared?: true
 }
 
 export interface Bound {
@@ -27,7 +31,7 @@ export interface Bound {
   limit: number
 }
 
-const AGAINST = { ours: '', absolute: '', perProcess: ' × per process', bare: ' × bare' } as const
+const AGAINST = { ours: '', absolute: '', perProcess: ' × per process', bare: ' × bare', native: ' × native' } as const
 
 /** Holds our median against bounds that are factors of another system's median, or plain numbers in the row's unit. */
 export function check(row: Omit<Row, 'checks'>, bounds: readonly Bound[]): Row {
@@ -45,7 +49,7 @@ function divisor(row: Omit<Row, 'checks'>, against: Bound['against']): number {
 }
 
 /** Our median as a factor of another system's; null where one of them was not measured. */
-export function ratio(row: Row, to: 'perProcess' | 'bare'): number | null {
+export function ratio(row: Row, to: Exclude<SystemName, 'ours'>): number | null {
   const ours = row.figures.ours
   const other = row.figures[to]
   return ours && other ? ours.median / other.median : null

@@ -8,14 +8,17 @@ import { cleanUp } from './cleanup.ts'
 import { addedRow, agentRow, nextTurnRow, plainRow } from './latency-rows.ts'
 import { throughputRows } from './load-rows.ts'
 import { describeMachine } from './machine.ts'
+import { openaiFirstRows, openaiNextRow, openaiToolRows } from './openai-rows.ts'
 import type { Row } from './result.ts'
 import { memoryRows, startRow } from './server-rows.ts'
 import { Systems } from './systems.ts'
 import { renderReport } from './table.ts'
+import type { LatencyPlan } from './turns.ts'
 
 const HELP = `Usage: npm run bench -- [options]
 
-  --rows a,b     only these rows: plain, agent, next-turn, throughput, added, start, memory (or 1 to 7)
+  --rows a,b     only these rows: plain, agent, next-turn, throughput, added, start, memory,
+                 openai-first, openai-next, openai-tool (or 1 to 10)
   --rounds N     rounds of the latency rows
   --quick        fewer rounds and shorter load
   --json         all figures as JSON instead of the table
@@ -45,12 +48,16 @@ const ROWS = {
   added: latency(addedRow, 100, 25),
   start: async (systems, _options, progress) => [await startRow(systems, { progress })],
   memory: (systems, _options, progress) => memoryRows(systems, { progress }),
+  'openai-first': latency(openaiFirstRows, 40, 10),
+  'openai-next': latency(openaiNextRow, 40, 10),
+  'openai-tool': latency(openaiToolRows, 20, 6),
 } satisfies Record<string, Measure>
 
-function latency(row: typeof plainRow, usual: number, quickly: number): Measure {
-  return async (systems, { rounds, quick }, progress) => [
-    await row(systems, { rounds: rounds ?? (quick ? quickly : usual), progress }),
-  ]
+type LatencyRows = (systems: Systems, plan: LatencyPlan) => Promise<Row | Row[]>
+
+function latency(rowsOf: LatencyRows, usual: number, quickly: number): Measure {
+  return async (systems, { rounds, quick }, progress) =>
+    [await rowsOf(systems, { rounds: rounds ?? (quick ? quickly : usual), progress })].flat()
 }
 
 function readOptions(): Options | null {

@@ -1,5 +1,5 @@
-// The HTTP side of the bench: one keep-alive agent per server, the time to the first frame that carries text, and the
-// health page between requests.
+// The HTTP side of the bench: one keep-alive agent per server, streams of server-sent events and when their frames came,
+// the answers of the native route, and the health page between requests.
 
 import http from 'node:http'
 import { type JsonRecord, parseRecord, recordAt, stringAt } from './json.ts'
@@ -11,6 +11,15 @@ export interface Answer {
   sessionId: string
 }
 
+/** Makes an answer of a stream's frames. */
+export interface FrameReader<T> {
+  /** Null as long as the answer is not whole; `problem` says then how far it came. */
+  readonly answer: T | null
+  readonly problem: string
+  /** `ms`: since the request was sent. */
+  read(data: string, ms: number): void
+}
+
 export class SseClient {
   readonly #agent = new http.Agent({ keepAlive: true })
   readonly #url: string
@@ -19,12 +28,17 @@ export class SseClient {
     this.#url = url
   }
 
-  /** Sends one prompt; resolves at the end of the stream, rejects with the body of whatever went wrong. */
+  /** Sends one prompt over the native route. */
   chat(body: JsonRecord): Promise<Answer> {
+    return this.post('/v1/chat/stream', body, new ChatReader())
+  }
+
+  /** Resolves at the end of the stream, rejects with the body of whatever went wrong. */
+  post<T>(path: string, body: JsonRecord, reader: FrameReader<T>): Promise<T> {
     const payload = JSON.stringify(body)
     return new Promise((resolve, reject) => {
       const began = performance.now()
-      const request = http.request(`${this.#url}/v1/chat/stream`, {
+      const request = http.request(`${this.#url}${path}`, {
         agent: this.#agent,
         method: 'POST',
         headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
@@ -32,22 +46,7 @@ export class SseClient {
       })
       request.once('timeout', () => request.destroy(new Error(`no answer within ${ANSWER_WITHIN_MS} ms`)))
       request.once('error', reject)
-      request.once('response', (response) => {
-        const stream = new AnswerStream(began)
-        let whole = ''
-        response.setEncoding('utf8')
-        response.on('data', (chunk: string) => {
-          const at = performance.now()
-          if (response.statusCode === 200) stream.push(chunk, at)
-          else whole += chunk
-        })
-        response.once('error', reject)
-        response.once('end', () => {
-          if (response.statusCode !== 200) reject(new Error(`HTTP ${response.statusCode}: ${whole}`))
-          else if (stream.answer) resolve(stream.answer)
-          else reject(new Error(`the stream ended without an answer: ${stream.problem}`))
-        })
-      })
+      request.once('response', (response) => readAnswer(response, began, reader).then(resolve, reject))
       request.end(payload)
     })
   }
@@ -73,31 +72,44 @@ export class SseClient {
   }
 }
 
-/** Puts chunks together to frames and keeps what the bench needs of them. */
-class AnswerStream {
+function readAnswer<T>(response: http.IncomingMessage, began: number, reader: FrameReader<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let rest = ''
+    response.setEncoding('utf8')
+    response.on('data', (chunk: string) => {
+      const ms = performance.now() - began
+      rest += chunk
+      if (response.statusCode !== 200) return
+      const frames = rest.split('\n\n')
+      rest = frames.pop() ?? ''
+      for (const data of frames.flatMap(dataOf)) reader.read(data, ms)
+    })
+    response.once('error', reject)
+    response.once('end', () => {
+      if (response.statusCode !== 200) reject(new Error(`HTTP ${response.statusCode}: ${rest}`))
+      else if (reader.answer) resolve(reader.answer)
+      else reject(new Error(`the stream ended without an answer: ${reader.problem}`))
+    })
+  })
+}
+
+function dataOf(frame: string): string[] {
+  const line = frame.split('\n').find((each) => each.startsWith('data: '))
+  return line === undefined ? [] : [line.slice('data: '.length)]
+}
+
+/** Keeps what the bench needs of an answer of the native route. */
+class ChatReader implements FrameReader<Answer> {
   answer: Answer | null = null
   problem = 'nothing was sent'
-  readonly #began: number
-  #rest = ''
   #firstTextMs = Number.NaN
 
-  constructor(began: number) {
-    this.#began = began
-  }
-
-  push(chunk: string, at: number): void {
-    const frames = (this.#rest + chunk).split('\n\n')
-    this.#rest = frames.pop() ?? ''
-    for (const frame of frames) this.#read(frame, at)
-  }
-
-  #read(frame: string, at: number): void {
-    const data = frame.split('\n').find((line) => line.startsWith('data: '))
-    const event = data === undefined ? null : parseRecord(data.slice('data: '.length))
+  read(data: string, ms: number): void {
+    const event = parseRecord(data)
     if (!event) return
     switch (event.type) {
       case 'delta':
-        if (Number.isNaN(this.#firstTextMs) && stringAt(event, 'text') !== '') this.#firstTextMs = at - this.#began
+        if (Number.isNaN(this.#firstTextMs) && stringAt(event, 'text') !== '') this.#firstTextMs = ms
         return
       case 'done':
         this.problem = `no text came before ${data}`
@@ -106,7 +118,7 @@ class AnswerStream {
         }
         return
       case 'error':
-        this.problem = data ?? ''
+        this.problem = data
         return
       default:
         this.problem = `it broke off after ${data}`
@@ -115,8 +127,8 @@ class AnswerStream {
 }
 
 /** What a server says about its processes, with zeros where it says nothing. */
-export function processCounts(health: JsonRecord): { spare: number; busy: number; starting: number } {
+export function processCounts(health: JsonRecord): { live: number; spare: number; busy: number; starting: number } {
   const counts = recordAt(health, 'processes')
   const count = (key: string) => (typeof counts[key] === 'number' ? counts[key] : 0)
-  return { spare: count('spare'), busy: count('busy'), starting: count('starting') }
+  return { live: count('live'), spare: count('spare'), busy: count('busy'), starting: count('starting') }
 }

@@ -11,6 +11,7 @@ import { type ReadyChild, startListening } from './child.ts'
 import { findClaude } from './claude-binary.ts'
 import { atEnd } from './cleanup.ts'
 import { stringAt } from './json.ts'
+import { ScriptedModel } from './scripted-model.ts'
 import { processCounts, SseClient } from './sse-client.ts'
 
 const QUIET_WITHIN_MS = 60_000
@@ -34,7 +35,7 @@ export class Systems {
   readonly entry: string
   readonly startEntry: string
   readonly #root: string
-  #upstream = ''
+  #model: ScriptedModel | null = null
   #made = 0
 
   private constructor(root: string, entry: string | null) {
@@ -53,15 +54,14 @@ export class Systems {
     atEnd(() => rm(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }))
     const systems = new Systems(root, entry)
     const folders = await systems.#folders()
-    const upstream = await startListening({
-      name: 'the scripted model',
-      file: process.execPath,
-      args: [here('upstream-process.ts')],
-      env: systems.environment(folders.home, folders.tmp),
-      cwd: folders.work,
-    })
-    systems.#upstream = upstream.url
+    const env = systems.environment(folders.home, folders.tmp)
+    systems.#model = await ScriptedModel.start(env, folders.work)
     return systems
+  }
+
+  get model(): ScriptedModel {
+    if (this.#model === null) throw new Error('the scripted model was not started')
+    return this.#model
   }
 
   async startOurs(entry = this.entry): Promise<Served> {
@@ -101,7 +101,7 @@ export class Systems {
       HOME: home,
       TMPDIR: tmp,
       CLAUDE_CODE_TMPDIR: tmp,
-      ANTHROPIC_BASE_URL: this.#upstream,
+      ANTHROPIC_BASE_URL: this.#model?.url ?? '',
       ANTHROPIC_API_KEY: 'sk-ant-test-000',
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
       DISABLE_AUTOUPDATER: '1',

@@ -1,7 +1,7 @@
 // The result for people: Markdown tables whose columns are also aligned as plain text.
 
 import type { Machine } from './machine.ts'
-import { type Row, ratio } from './result.ts'
+import { type Row, ratio, systemNames } from './result.ts'
 import type { Summary } from './stats.ts'
 
 const NOTES = [
@@ -9,17 +9,16 @@ const NOTES = [
   'per process: a server that starts `claude -p` for every request (and resumes for a next turn).',
   'bare: one live CLI process, spoken to over its pipes. For unrelated requests it takes the last turn back *before*',
   'its clock starts; it is the limit, not a server.',
+  'native: in the OpenAI rows, our own route beside the OpenAI one, on a server of its own in the same rounds.',
   'What the server adds: difference of the medians, and in brackets the spread of the paired differences.',
 ]
 
 export function renderReport(machine: Machine, rows: readonly Row[]): string {
-  const checked = rows.filter((row) => row.checks.length > 0)
-  const informing = rows.filter((row) => row.checks.length === 0)
+  const isCompared = (row: Row) => row.checks.length > 0 || row.isCompared === true
+  const compared = rows.filter(isCompared)
+  const informing = rows.filter((row) => !isCompared(row))
   const parts = [renderMachine(machine)]
-  if (checked.length > 0) {
-    const head = ['measured', 'claude-serve', 'per process', 'bare', '÷ per process', '÷ bare', 'must reach', '']
-    parts.push(renderTable([head, ...checked.map(checkedCells)]))
-  }
+  if (compared.length > 0) parts.push(renderTable([comparedHead, ...compared.map(comparedCells)]))
   if (informing.length > 0) {
     const head = ['for information', 'claude-serve', 'per process']
     parts.push(renderTable([head, ...informing.map((row) => systemCells(row).slice(0, 3))]))
@@ -31,15 +30,22 @@ function renderMachine({ cpu, cores, memoryGb, system, node, cli, date }: Machin
   return `claude-serve bench, ${date}\n${cpu}, ${cores} cores, ${memoryGb} GB, ${system}; Node ${node}; CLI ${cli}`
 }
 
-function checkedCells(row: Row): string[] {
+const comparedHead = [
+  ...['measured', 'claude-serve', 'per process', 'bare', 'native'],
+  ...['÷ per process', '÷ bare', '÷ native', 'must reach', ''],
+]
+
+function comparedCells(row: Row): string[] {
+  const ratios = (['perProcess', 'bare', 'native'] as const).map((name) => times(ratio(row, name)))
+  if (row.checks.length === 0) return [...systemCells(row), ...ratios, '-', '']
   const verdict = row.checks.every((check) => check.ok) ? 'ok' : 'MISSED'
   const limits = row.checks.map((check) => (check.ok ? check.limit : `${check.limit} (!)`)).join(', ')
-  return [...systemCells(row), times(ratio(row, 'perProcess')), times(ratio(row, 'bare')), limits, verdict]
+  return [...systemCells(row), ...ratios, limits, verdict]
 }
 
 function systemCells(row: Row): string[] {
-  const { ours, perProcess, bare } = row.figures
-  return [row.what, ...[ours, perProcess, bare].map((figures) => (figures ? cell(figures, row.unit) : '-'))]
+  const figures = systemNames.map((name) => row.figures[name])
+  return [row.what, ...figures.map((figure) => (figure ? cell(figure, row.unit) : '-'))]
 }
 
 function cell({ n, median, p10, p90 }: Summary, unit: string): string {

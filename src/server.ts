@@ -17,6 +17,7 @@ import { withSecondTry } from './core/second-try.ts'
 import type { Upstream } from './demo/upstream.ts'
 import { type App, createApp, type ServerFactory } from './http/app.ts'
 import { createLogger } from './log.ts'
+import { registerAnthropic } from './surfaces/anthropic/routes.ts'
 import { registerNative } from './surfaces/native/routes.ts'
 import { registerOpenai } from './surfaces/openai/routes.ts'
 
@@ -93,15 +94,14 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const runs = createRuns({ agent: withSecondTry(pool), onEnd: logRun(log) })
   const { app, createListener } = createApp({ log, bodyBytesMax: config.bodyLimitBytes, allowHosts: config.allowHosts })
   const login = () => executable.loginSoFar()
-  app.register(async (scope) => {
-    registerOpenai(scope, {
-      runs,
-      models: () => pool.models(plainExample()),
-      modelMap: config.modelMap,
-      requestTimeoutMs: config.requestTimeoutMs,
-      now: Date.now,
-    })
-  })
+  const face = {
+    runs,
+    models: () => pool.models(plainExample()),
+    modelMap: config.modelMap,
+    requestTimeoutMs: config.requestTimeoutMs,
+  }
+  app.register(async (scope) => registerOpenai(scope, { ...face, now: Date.now }))
+  app.register(async (scope) => registerAnthropic(scope, { ...face, countTokens: () => 0 }))
   registerNative(app, {
     runs,
     permissionModes: config.permissionModes,

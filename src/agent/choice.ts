@@ -82,6 +82,10 @@ export function isSpare(worker: Candidate, key: string, fingerprint: string): bo
   return worker.state === 'idle' && isCheap(worker) && (worker.held === null || worker.profile.reusable)
 }
 
+/** Whether the process, which holds a conversation, could take a new one of that kind. */
+export const canBeEmptied = (worker: Candidate, key: string, fingerprint: string): boolean =>
+  worker.profile.reusable && worker.key === key && worker.fingerprint === fingerprint
+
 export function leastRecentlyUsed<T extends Candidate>(workers: Iterable<T>): T | null {
   const idle = [...workers].filter((worker) => worker.state === 'idle')
   return idle.sort((a, b) => a.lastUsedAt - b.lastUsedAt)[0] ?? null

@@ -48,6 +48,7 @@ export function upstreamFailure(text: string, clues: FailureClues): AppError {
   const message = maskSecrets(text) || 'Claude Code failed without saying why.'
   const retryAfterS = clues.retryAfterS ?? retryAfterGuessS[code]
   const details: ErrorDetails = {
+    ...(clues.kind === 'billing_error' ? { reason: clues.kind } : {}),
     ...(clues.upstreamStatus === null ? {} : { upstreamStatus: clues.upstreamStatus }),
     ...(retryAfterS !== undefined && code in retryAfterGuessS ? { retryAfterS } : {}),
   }

@@ -9,6 +9,7 @@ import { AppError, shuttingDown, toAppError } from '../errors.ts'
 import {
   birthFor,
   birthOfSpare,
+  canBeEmptied,
   idleFor,
   isMadeFor,
   isSpare,
@@ -400,7 +401,9 @@ export class Pool implements Agent {
       if (spares.length >= this.#limits.warm) continue
       if (this.#workers.size < this.#limits.maxProcesses) return this.#start(kind, birthOfSpare(), null)
       const victim = worthLess(this.#workers, wanted, kind.usedAt)
-      if (victim !== null) return this.#afterTurns(() => void victim.close())
+      // One that can be emptied is as good as a spare, and no process has to start for it.
+      if (victim !== null && canBeEmptied(victim, key, kind.fingerprint)) wanted.add(victim)
+      else if (victim !== null) return this.#afterTurns(() => void victim.close())
     }
   }
 

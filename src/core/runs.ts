@@ -86,3 +86,13 @@ export function createRuns({ agent, onEnd }: RunsDependencies): Runs {
     },
   }
 }
+
+/** How a run that did not succeed is told. That it had begun can be seen by its id. */
+export function runFailure(end: RunEnd, runId: string): AppError {
+  const { code, message, details } = end.error ?? {
+    code: 'cancelled' as const,
+    message: 'The run was cancelled.',
+    details: {},
+  }
+  return new AppError(code, message, { ...details, runId })
+}

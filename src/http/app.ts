@@ -60,7 +60,7 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
     forceCloseConnections: true,
     // Refusals that come before any hook: they must pass the door all the same.
     frameworkErrors: (error, request, reply) => {
-      reply.headers({ ...protectiveHeaders, 'x-request-id': request.id })
+      reply.headers({ ...protectiveHeaders, 'x-request-id': request.id, 'request-id': request.id })
       app.errorHandler(refusal(request, options) ?? error, request, reply)
     },
     clientErrorHandler: answerUnreadable,
@@ -125,7 +125,7 @@ const newRequestId = () => `req_${randomBytes(12).toString('hex')}`
 
 function guard(app: App, { allowHosts }: AppOptions): void {
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers({ ...protectiveHeaders, 'x-request-id': request.id })
+    reply.headers({ ...protectiveHeaders, 'x-request-id': request.id, 'request-id': request.id })
     if (request.raw.rawHeaders.length > httpLimits.headersMax * 2)
       throw new AppError('invalid_request', 'too many headers')
     if ((request.raw.url ?? '').length > httpLimits.urlBytesMax)

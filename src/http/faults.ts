@@ -1,7 +1,7 @@
 // Whatever a request failed with, as an AppError: the framework's refusals, wrong paths and methods, the unexpected. How it
 // is told is each surface's own business.
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { AppError, toAppError } from '../errors.ts'
+import { AppError, errorCodes, toAppError } from '../errors.ts'
 
 /** The framework's own refusals, in our codes. */
 const frameworkCodes: Record<string, (fault: FastifyError) => AppError> = {
@@ -46,4 +46,24 @@ export function routeFault(app: FastifyInstance, request: FastifyRequest, reply:
 export function errorHeaders(error: AppError): Record<string, string> {
   const { retryAfterS } = error.details
   return retryAfterS === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterS)) }
+}
+
+/** Longer waits than this, in seconds, would leave a program that follows `retry-after` hanging. */
+const patientS = 60
+
+/** Where the SDKs of other APIs would by themselves try again; elsewhere they need no telling. */
+const isRetried = (status: number) => [408, 409, 429].includes(status) || status >= 500
+
+/**
+ * Whether the same request may be sent again without harm and with hope. Once a run has begun it may have done its work, or
+ * part of it.
+ */
+function mayRetry({ code, details }: AppError): boolean {
+  return errorCodes[code].retry && details.runId === undefined && (details.retryAfterS ?? 0) <= patientS
+}
+
+/** Keeps the SDKs of other APIs from trying again in vain; `status` is the one that the dialect gives the error. */
+export function retryHeaders(error: AppError, status: number): Record<string, string> {
+  const wouldTry = isRetried(status) || error.code === 'claude_not_logged_in'
+  return wouldTry && !mayRetry(error) ? { 'x-should-retry': 'false' } : {}
 }

@@ -7,7 +7,8 @@ export type Frame = { id?: number; event?: string; data: string }
 
 export type SseOptions = {
   headers: Record<string, string | number | string[] | undefined>
-  /** A comment line is sent after so many milliseconds of silence. */
+  /** What is sent in silence, after so many milliseconds of it: a comment line unless the dialect has an event for it. */
+  heartbeat?: Frame
   heartbeatMs?: number
   /** A reader that takes nothing for so long is given up, in milliseconds. */
   stallMs?: number
@@ -43,7 +44,7 @@ const pieceBytes = 256 * 1024
 
 export function openSse(
   response: ServerResponse,
-  { headers, heartbeatMs = 15_000, stallMs = 120_000 }: SseOptions,
+  { headers, heartbeat, heartbeatMs = 15_000, stallMs = 120_000 }: SseOptions,
 ): SseStream {
   response.writeHead(200, {
     ...(headers as Record<string, string>),
@@ -53,13 +54,14 @@ export function openSse(
   })
   response.flushHeaders()
   let isWriting = false
-  const heartbeat = setInterval(() => {
-    if (!isWriting) response.write(': still here\n\n')
+  const sign = heartbeat === undefined ? ': still here\n\n' : encodeFrame(heartbeat)
+  const timer = setInterval(() => {
+    if (!isWriting) response.write(sign)
   }, heartbeatMs)
-  response.once('close', () => clearInterval(heartbeat))
+  response.once('close', () => clearInterval(timer))
   return {
     async write(frames) {
-      heartbeat.refresh()
+      timer.refresh()
       isWriting = true
       // Bytes, as a cut between the halves of a character would lose it.
       const bytes = Buffer.from(frames.map(encodeFrame).join(''))
@@ -72,7 +74,7 @@ export function openSse(
       return goesOn
     },
     end() {
-      clearInterval(heartbeat)
+      clearInterval(timer)
       response.end()
     },
   }

@@ -13,12 +13,13 @@ export function lockFolder(folder: string, onWarning: OnWarning): FolderLock | n
   const file = join(folder, 'claude-serve.lock')
   makePrivateFile(file, onWarning)
   // The database has a lock to itself, so that people can look into it while a server runs.
-  const held = new DatabaseSync(file)
+  const held = new DatabaseSync(file, { open: false })
   try {
-    // Nothing is ever written, so there is nothing to keep a journal for.
-    held.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE')
+    held.open()
+    // Nothing is ever written, so there need be no journal's file either.
+    held.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
-    held.close()
+    if (held.isOpen) held.close()
     if (sqliteCode(error) === sqliteBusy) return null
     throw toStoreError(file, error)
   }

@@ -20,7 +20,7 @@ const sqliteCorrupt = 11
 const sqliteNotDatabase = 26
 
 export function damaged(file: string, cause: unknown): StoreError {
-  const said = cause instanceof Error ? cause.message : String(cause)
+  const said = (cause instanceof Error ? cause.message : String(cause)).replace(/\s+/g, ' ')
   return new StoreError(
     `The database ${file} is damaged (${said}). Move it away, together with ${file}-wal if that is there, and start again: a new one is made. Nothing was deleted.`,
     { cause },

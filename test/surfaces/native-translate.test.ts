@@ -18,7 +18,7 @@ test('a prompt alone becomes a new conversation with nothing set', () => {
       options: noOptions,
       live,
       plain: null,
-    isSide: false,
+      isSide: false,
     })
   }
 })

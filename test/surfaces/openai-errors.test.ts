@@ -1,8 +1,9 @@
 // Every code of this program as OpenAI would tell it: status, body, and the headers that its SDKs act on.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { runFailure } from '../../src/core/runs.ts'
 import { AppError, type ErrorCode, type ErrorDetails, errorCodes } from '../../src/errors.ts'
-import { openaiHeaders, openaiStatus, runFailure, toErrorBody } from '../../src/surfaces/openai/errors.ts'
+import { openaiHeaders, openaiStatus, toErrorBody } from '../../src/surfaces/openai/errors.ts'
 import { ErrorBody } from '../../src/surfaces/openai/reply-schemas.ts'
 import { failedEnd } from '../helpers/scripted-agent.ts'
 
@@ -29,6 +30,7 @@ const told: Record<ErrorCode, [status: number, type: string, code: string | null
   rate_limited: [429, 'rate_limit_error', 'rate_limit_exceeded'],
   cancelled: [499, 'server_error', 'cancelled'],
   internal: [500, 'server_error', 'internal_error'],
+  not_implemented: [501, 'server_error', 'not_implemented'],
   claude_failed: [500, 'server_error', 'cli_error'],
   claude_not_found: [500, 'server_error', 'cli_error'],
   claude_not_logged_in: [401, 'authentication_error', 'upstream_not_authenticated'],

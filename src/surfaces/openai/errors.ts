@@ -1,7 +1,6 @@
 // Failures as OpenAI tells them: status, body and the headers that steer its SDKs' retries. One table; the texts are ours.
-import type { RunEnd } from '../../core/events.ts'
-import { AppError, type ErrorCode, errorCodes } from '../../errors.ts'
-import { errorHeaders } from '../../http/faults.ts'
+import type { AppError, ErrorCode } from '../../errors.ts'
+import { errorHeaders, retryHeaders } from '../../http/faults.ts'
 import type { ErrorBody } from './reply-schemas.ts'
 
 type Told = { status: number; type: string; code: string | null }
@@ -32,6 +31,7 @@ const toldAs: Record<ErrorCode, Told> = {
   rate_limited: limit('rate_limit_exceeded'),
   cancelled: fault(499, 'cancelled'),
   internal: fault(500, 'internal_error'),
+  not_implemented: fault(501, 'not_implemented'),
   claude_failed: fault(500, 'cli_error'),
   claude_not_found: fault(500, 'cli_error'),
   claude_not_logged_in: { status: 401, type: 'authentication_error', code: 'upstream_not_authenticated' },
@@ -40,29 +40,19 @@ const toldAs: Record<ErrorCode, Told> = {
   timeout: fault(504, 'timeout'),
 }
 
-/** Longer waits than this, in seconds, would leave a program that follows `retry-after` hanging. */
-const patientS = 60
+export const openaiHeaders = (error: AppError): Record<string, string> => ({
+  ...errorHeaders(error),
+  ...retryHeaders(error, openaiStatus(error)),
+})
 
-/** Where an SDK would by itself try again; elsewhere it needs no telling. */
-const isRetried = (status: number) => [408, 409, 429].includes(status) || status >= 500
+export const openaiStatus = (error: AppError): number => told(error).status
 
-/**
- * Whether the same request may be sent again without harm and with hope. Once a run has begun it may have done its work, or
- * part of it.
- */
-function mayRetry({ code, details }: AppError): boolean {
-  return errorCodes[code].retry && details.runId === undefined && (details.retryAfterS ?? 0) <= patientS
-}
-
-export function openaiHeaders(error: AppError): Record<string, string> {
-  const isFinal = isRetried(openaiStatus(error)) || error.code === 'claude_not_logged_in'
-  return { ...errorHeaders(error), ...(isFinal && !mayRetry(error) ? { 'x-should-retry': 'false' } : {}) }
-}
-
-export const openaiStatus = (error: AppError): number => toldAs[error.code].status
+/** A plan's problem comes from the CLI among its other failures. */
+const told = ({ code, details }: AppError): Told =>
+  details.reason === 'billing_error' ? limit('insufficient_quota', 'insufficient_quota') : toldAs[code]
 
 export function toErrorBody(error: AppError): ErrorBody {
-  const { type, code } = toldAs[error.code]
+  const { type, code } = told(error)
   const param = error.details.field ?? (error.code === 'model_not_found' ? 'model' : null)
   return { error: { message: error.message, type, param, code: narrower(error) ?? code } }
 }
@@ -75,14 +65,4 @@ function narrower(error: AppError): string | null {
   if (field !== undefined && error.message === `${field} is required`) return 'missing_required_parameter'
   if (upstreamStatus !== undefined && /prompt is too long/i.test(error.message)) return 'context_length_exceeded'
   return reason === 'refusal' ? 'content_filter' : null
-}
-
-/** How a run that did not succeed is told. That it had begun can be seen by its id. */
-export function runFailure(end: RunEnd, runId: string): AppError {
-  const { code, message, details } = end.error ?? {
-    code: 'cancelled' as const,
-    message: 'The run was cancelled.',
-    details: {},
-  }
-  return new AppError(code, message, { ...details, runId })
 }

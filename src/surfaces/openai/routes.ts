@@ -3,21 +3,21 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ModelFact } from '../../core/agent.ts'
 import { checkAnswerSchema } from '../../core/answer-schema.ts'
-import { allEvents, takeEarlyEvents } from '../../core/early-events.ts'
-import type { RunEnd, RunEvent } from '../../core/events.ts'
-import { refuseIgnored } from '../../core/fields.ts'
+import type { RunEvent } from '../../core/events.ts'
 import { modelNames, resolveModel } from '../../core/models.ts'
 import type { RunHandle, Runs } from '../../core/runs.ts'
 import { checkToolSchemas } from '../../core/tool-offer.ts'
 import { AppError } from '../../errors.ts'
 import { faultOf } from '../../http/faults.ts'
 import { endWithConnection } from '../../http/hang-up.ts'
-import { type Frame, openSse } from '../../http/sse.ts'
+import { prefixes, spellings } from '../../http/paths.ts'
+import { streamRun, tellIgnored, wholeRun } from '../../http/run-answers.ts'
+import type { Frame } from '../../http/sse.ts'
 import { parseBody } from '../../http/validate.ts'
 import { ChatAnswer, ChatChunks, type ReplyIds } from './chat-reply.ts'
-import { type AnswerShape, type ChatRun, toChatRun } from './chat-request.ts'
+import { type ChatRun, toChatRun } from './chat-request.ts'
 import { ChatRequest } from './chat-schemas.ts'
-import { openaiHeaders, openaiStatus, runFailure, toErrorBody } from './errors.ts'
+import { openaiHeaders, openaiStatus, toErrorBody } from './errors.ts'
 import { toModel, toModelList } from './models.ts'
 
 export type OpenaiOptions = {
@@ -31,20 +31,16 @@ export type OpenaiOptions = {
   now(): number
 }
 
-/** Base URLs are often given with `/v1` once too often, or without. */
-const prefixes = ['/v1', '/v1/v1', '']
-
 export function registerOpenai(app: FastifyInstance, options: OpenaiOptions): void {
   app.setErrorHandler((thrown, request, reply) => {
     const error = faultOf(thrown, request)
     return reply.code(openaiStatus(error)).headers(openaiHeaders(error)).send(toErrorBody(error))
   })
-  const paths = (path: string) => prefixes.flatMap((prefix) => [`${prefix}${path}`, `${prefix}${path}/`])
-  for (const path of paths('/chat/completions')) {
+  for (const path of spellings('/chat/completions')) {
     app.post(path, (request, reply) => chatCompletions(options, request, reply))
   }
   const constraints = { dialect: 'openai' }
-  for (const path of paths('/models')) {
+  for (const path of spellings('/models')) {
     app.get(path, { constraints }, async () => toModelList(modelNames(await options.models(), options.modelMap)))
   }
   refuseElsewhere(app)
@@ -103,28 +99,14 @@ async function chatCompletions(options: OpenaiOptions, request: FastifyRequest, 
   const chat = toChatRun(body, resolveModel(body.model, await options.models(), options.modelMap))
   await checkAnswerSchema(chat.run.options.jsonSchema, 'response_format.json_schema.schema')
   await checkToolSchemas(chat.tools)
-  const refused = request.headers['x-claude-serve-strict'] === 'true' ? refuseIgnored(chat.ignored) : null
-  if (refused !== null) throw refused
-  tellIgnored(reply, chat.ignored)
-  const run = start(options, chat, request, reply)
-  const ids = { id: `chatcmpl-${run.id.replace(/^run_/, '')}`, created: Math.floor(options.now() / 1000) }
-  return body.stream ? answerAsStream(run, chat.shape, ids, request, reply) : answerWhole(run, chat, ids, reply)
-}
-
-function tellIgnored(reply: FastifyReply, names: readonly string[]): void {
-  if (names.length > 0) reply.header('x-claude-serve-ignored', names.join(', '))
-}
-
-/** Starts the run, which ends with the connection. */
-function start(
-  { runs, requestTimeoutMs }: OpenaiOptions,
-  chat: ChatRun,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): RunHandle {
-  const run = runs.start({ ...chat.run, timeoutMs: requestTimeoutMs })
+  tellIgnored(request, reply, chat.ignored)
+  const run = options.runs.start({ ...chat.run, timeoutMs: options.requestTimeoutMs })
   endWithConnection(run, request, reply)
-  return run
+  const ids = { id: `chatcmpl-${run.id.replace(/^run_/, '')}`, created: Math.floor(options.now() / 1000) }
+  if (!body.stream) return answerWhole(run, chat, ids, reply)
+  const chunks = new ChatChunks(chat.shape, ids)
+  const toErrorFrames = (error: AppError) => [toFrame(toErrorBody(error))]
+  return streamRun(run, { toFrames: (event) => toFrames(event, chunks), toErrorFrames }, request, reply)
 }
 
 async function answerWhole(
@@ -134,50 +116,18 @@ async function answerWhole(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const answer = new ChatAnswer(shape)
-  let end: RunEnd | null = null
-  for await (const event of run.events) {
-    answer.accept(event)
-    if (event.type === 'run-end') end = event
-  }
-  if (end === null) throw new Error('a run without an end')
-  if (end.outcome !== 'succeeded') throw runFailure(end, run.id)
-  const completion = answer.toCompletion(end, ids)
+  const completion = answer.toCompletion(await wholeRun(run, (event) => answer.accept(event)), ids)
   // Whether the model follows a forced choice shows only now.
-  if (shape.wantsCall && completion.choices[0].finish_reason === 'stop') tellIgnored(reply, [...ignored, 'tool_choice'])
+  if (shape.wantsCall && completion.choices[0].finish_reason === 'stop') {
+    reply.header('x-claude-serve-ignored', [...ignored, 'tool_choice'].join(', '))
+  }
   return reply.send(completion)
 }
 
 const toFrame = (chunk: object): Frame => ({ data: JSON.stringify(chunk) })
 
-async function answerAsStream(
-  run: RunHandle,
-  shape: AnswerShape,
-  ids: ReplyIds,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  const events = run.events[Symbol.asyncIterator]()
-  const early = await takeEarlyEvents(events, (end) => runFailure(end, run.id))
-  reply.hijack()
-  const stream = openSse(reply.raw, { headers: reply.getHeaders() })
-  const chunks = new ChatChunks(shape, ids)
-  try {
-    for await (const event of allEvents(early, events)) {
-      const frames = framesOf(event, chunks, run.id)
-      if (frames.length > 0 && !(await stream.write(frames))) break
-    }
-  } catch (thrown) {
-    await stream.write([toFrame(toErrorBody(faultOf(thrown, request)))])
-  } finally {
-    await events.return?.()
-    stream.end()
-  }
-  return reply
-}
-
-/** Only a stream that ends well ends with `[DONE]`: a failure is thrown instead. */
-function framesOf(event: RunEvent, chunks: ChatChunks, runId: string): Frame[] {
-  if (event.type !== 'run-end') return chunks.of(event).map(toFrame)
-  if (event.outcome !== 'succeeded') throw runFailure(event, runId)
-  return [...chunks.of(event).map(toFrame), { data: '[DONE]' }]
+/** Only a stream that ends well ends with `[DONE]`. */
+function toFrames(event: RunEvent, chunks: ChatChunks): Frame[] {
+  const frames = chunks.of(event).map(toFrame)
+  return event.type === 'run-end' ? [...frames, { data: '[DONE]' }] : frames
 }

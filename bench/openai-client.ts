@@ -1,0 +1,64 @@
+// A client of the OpenAI route, as small as one can be: it puts the chunks of a stream together to the message that the
+// next request gives back word for word, and notes when they came.
+
+import { isRecord, type JsonRecord, parseRecord, recordAt, stringAt } from './json.ts'
+import type { FrameReader, SseClient } from './sse-client.ts'
+
+export interface Completion {
+  /** NaN where the answer has no text. */
+  firstTextMs: number
+  completeMs: number
+  /** As the next request gives it back. */
+  message: { role: 'assistant'; content: string | null; tool_calls?: ToolCall[] }
+}
+
+export interface ToolCall {
+  id: string
+  type: 'function'
+  function: { name: string; arguments: string }
+}
+
+export function complete(client: SseClient, body: JsonRecord): Promise<Completion> {
+  return client.post('/v1/chat/completions', { model: 'sonnet', stream: true, ...body }, new CompletionReader())
+}
+
+class CompletionReader implements FrameReader<Completion> {
+  answer: Completion | null = null
+  problem = 'nothing was sent'
+  #firstTextMs = Number.NaN
+  #text = ''
+  readonly #calls: ToolCall[] = []
+
+  read(data: string, ms: number): void {
+    if (data === '[DONE]') return this.#end(ms)
+    const chunk = parseRecord(data)
+    if (!chunk) return
+    this.problem = 'error' in chunk ? data : `it broke off after ${data}`
+    const [choice] = Array.isArray(chunk.choices) ? chunk.choices : []
+    const delta = isRecord(choice) ? recordAt(choice, 'delta') : {}
+    const text = stringAt(delta, 'content')
+    if (text !== '' && this.#text === '') this.#firstTextMs = ms
+    this.#text += text
+    for (const piece of Array.isArray(delta.tool_calls) ? delta.tool_calls : []) if (isRecord(piece)) this.#call(piece)
+  }
+
+  #call(piece: JsonRecord): void {
+    const made = recordAt(piece, 'function')
+    const [id, name] = [stringAt(piece, 'id'), stringAt(made, 'name')]
+    if (id !== '') this.#calls.push({ id, type: 'function', function: { name, arguments: '' } })
+    const call = this.#calls.at(-1)
+    if (call) call.function.arguments += stringAt(made, 'arguments')
+  }
+
+  #end(ms: number): void {
+    this.answer = {
+      firstTextMs: this.#firstTextMs,
+      completeMs: ms,
+      message: {
+        role: 'assistant',
+        content: this.#text === '' ? null : this.#text,
+        ...(this.#calls.length > 0 ? { tool_calls: this.#calls } : {}),
+      },
+    }
+  }
+}

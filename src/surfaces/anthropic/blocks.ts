@@ -1,0 +1,88 @@
+// The blocks of an answer, from its pieces: which of them opens one, goes on in it, and ends it. Indices count up from 0 without
+// a gap, and one block is open at a time, as the API has it.
+import type { AnswerPiece } from '../../core/answer-reader.ts'
+import type { Block, MessageEvent } from './reply-schemas.ts'
+
+type BlockEvent = Extract<MessageEvent, { index: number }>
+type Kind = Block['type']
+
+export class BlockWriter {
+  #next = 0
+  #open: Kind | null = null
+
+  of(piece: AnswerPiece): BlockEvent[] {
+    switch (piece.type) {
+      case 'text':
+        return this.#write(
+          'text',
+          { type: 'text', text: '', citations: null },
+          { type: 'text_delta', text: piece.text },
+        )
+      case 'thinking':
+        return this.#think({ type: 'thinking_delta', thinking: piece.text })
+      case 'signature':
+        return [...this.#think({ type: 'signature_delta', signature: piece.text }), ...this.close()]
+      case 'redacted':
+        return [...this.#start('redacted_thinking', { type: 'redacted_thinking', data: piece.text }), ...this.close()]
+      case 'call': {
+        const { id, name } = piece
+        return this.#start('tool_use', { type: 'tool_use', id, name, input: {}, caller: { type: 'direct' } })
+      }
+      case 'arguments':
+        return [this.#delta({ type: 'input_json_delta', partial_json: piece.text })]
+      case 'refusal':
+        // That the model declined stands in the stop reason; there is nothing it said.
+        return []
+    }
+  }
+
+  /** Ends the block that is open, if there is one. */
+  close(): BlockEvent[] {
+    if (this.#open === null) return []
+    this.#open = null
+    return [{ type: 'content_block_stop', index: this.#next - 1 }]
+  }
+
+  #think(delta: Extract<BlockEvent, { type: 'content_block_delta' }>['delta']): BlockEvent[] {
+    return this.#write('thinking', { type: 'thinking', thinking: '', signature: '' }, delta)
+  }
+
+  #write(kind: Kind, empty: Block, delta: Extract<BlockEvent, { type: 'content_block_delta' }>['delta']): BlockEvent[] {
+    return [...(this.#open === kind ? [] : this.#start(kind, empty)), this.#delta(delta)]
+  }
+
+  #start(kind: Kind, block: Block): BlockEvent[] {
+    const closed = this.close()
+    this.#open = kind
+    return [...closed, { type: 'content_block_start', index: this.#next++, content_block: block }]
+  }
+
+  #delta(delta: Extract<BlockEvent, { type: 'content_block_delta' }>['delta']): BlockEvent {
+    return { type: 'content_block_delta', index: this.#next - 1, delta }
+  }
+}
+
+/** The blocks that the events of an answer make. Throws where the input of a call is no JSON object. */
+export function toBlocks(pieces: readonly AnswerPiece[]): Block[] {
+  const writer = new BlockWriter()
+  const blocks: Block[] = []
+  let json = ''
+  for (const event of [...pieces.flatMap((piece) => writer.of(piece)), ...writer.close()]) {
+    if (event.type === 'content_block_start') {
+      blocks.push(structuredClone(event.content_block))
+      json = ''
+      continue
+    }
+    const block = blocks.at(-1)
+    if (event.type === 'content_block_stop') {
+      if (block?.type === 'tool_use' && json !== '') block.input = JSON.parse(json) as Record<string, unknown>
+      continue
+    }
+    const { delta } = event
+    if (delta.type === 'text_delta' && block?.type === 'text') block.text += delta.text
+    if (delta.type === 'thinking_delta' && block?.type === 'thinking') block.thinking += delta.thinking
+    if (delta.type === 'signature_delta' && block?.type === 'thinking') block.signature += delta.signature
+    if (delta.type === 'input_json_delta') json += delta.partial_json
+  }
+  return blocks
+}

@@ -1,0 +1,116 @@
+// What the messages and models routes answer. Strict, so that tests hold every answer against them; every key that the newest
+// SDK's types require is there, though most may be null.
+import { z } from 'zod'
+
+const count = z.int()
+
+const usage = z.strictObject({
+  input_tokens: count,
+  output_tokens: count,
+  cache_creation_input_tokens: count,
+  cache_read_input_tokens: count,
+  cache_creation: z.strictObject({ ephemeral_5m_input_tokens: count, ephemeral_1h_input_tokens: count }).nullable(),
+  output_tokens_details: z.strictObject({ thinking_tokens: count }).nullable(),
+  server_tool_use: z.null(),
+  service_tier: z.literal('standard'),
+  inference_geo: z.string().nullable(),
+  speed: z.null(),
+})
+export type MessageUsage = z.output<typeof usage>
+
+const block = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text'), text: z.string(), citations: z.null() }),
+  z.strictObject({ type: z.literal('thinking'), thinking: z.string(), signature: z.string() }),
+  z.strictObject({ type: z.literal('redacted_thinking'), data: z.string() }),
+  z.strictObject({
+    type: z.literal('tool_use'),
+    id: z.string(),
+    name: z.string(),
+    input: z.record(z.string(), z.unknown()),
+    caller: z.strictObject({ type: z.literal('direct') }),
+  }),
+])
+export type Block = z.output<typeof block>
+
+const stopReason = z.enum([
+  'end_turn',
+  'max_tokens',
+  'model_context_window_exceeded',
+  'stop_sequence',
+  'tool_use',
+  'refusal',
+])
+
+const stop = {
+  stop_reason: stopReason.nullable(),
+  stop_sequence: z.string().nullable(),
+  stop_details: z
+    .strictObject({ type: z.literal('refusal'), category: z.null(), explanation: z.string().nullable() })
+    .nullable(),
+  container: z.null(),
+}
+
+/** The 200 answer. */
+export const Message = z.strictObject({
+  id: z.string(),
+  type: z.literal('message'),
+  role: z.literal('assistant'),
+  model: z.string(),
+  content: z.array(block),
+  ...stop,
+  diagnostics: z.null(),
+  usage,
+})
+export type Message = z.output<typeof Message>
+
+const delta = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text_delta'), text: z.string() }),
+  z.strictObject({ type: z.literal('thinking_delta'), thinking: z.string() }),
+  z.strictObject({ type: z.literal('signature_delta'), signature: z.string() }),
+  z.strictObject({ type: z.literal('input_json_delta'), partial_json: z.string() }),
+])
+
+const fault = z.strictObject({ type: z.string(), message: z.string() })
+
+/** The events of a stream, in the order of the API. */
+export const MessageEvent = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('message_start'), message: Message }),
+  z.strictObject({ type: z.literal('content_block_start'), index: count, content_block: block }),
+  z.strictObject({ type: z.literal('content_block_delta'), index: count, delta }),
+  z.strictObject({ type: z.literal('content_block_stop'), index: count }),
+  z.strictObject({ type: z.literal('message_delta'), delta: z.strictObject(stop), usage }),
+  z.strictObject({ type: z.literal('message_stop') }),
+  z.strictObject({ type: z.literal('ping') }),
+  z.strictObject({ type: z.literal('error'), error: fault, request_id: z.string().nullable() }),
+])
+export type MessageEvent = z.output<typeof MessageEvent>
+
+/** Every error answer, and the last event of a stream that failed. */
+export const ErrorBody = z.strictObject({ type: z.literal('error'), error: fault, request_id: z.string().nullable() })
+export type ErrorBody = z.output<typeof ErrorBody>
+
+export const TokenCount = z.strictObject({ input_tokens: count })
+export type TokenCount = z.output<typeof TokenCount>
+
+export const ModelInfo = z.strictObject({
+  type: z.literal('model'),
+  id: z.string(),
+  display_name: z.string(),
+  created_at: z.iso.datetime(),
+  lifecycle: z.literal('active'),
+  line: z.enum(['haiku', 'sonnet', 'opus', 'fable', 'mythos']).nullable(),
+  capabilities: z.null(),
+  max_input_tokens: z.null(),
+  max_tokens: z.null(),
+  deprecated_at: z.null(),
+  retires_at: z.null(),
+})
+export type ModelInfo = z.output<typeof ModelInfo>
+
+export const ModelPage = z.strictObject({
+  data: z.array(ModelInfo),
+  has_more: z.boolean(),
+  first_id: z.string().nullable(),
+  last_id: z.string().nullable(),
+})
+export type ModelPage = z.output<typeof ModelPage>

@@ -1,0 +1,138 @@
+// A run's answer as a message, whole or as the events of a stream. Pure: ids are given.
+import { AnswerCollector, type AnswerPiece, AnswerReader, type AnswerStop } from '../../core/answer-reader.ts'
+import type { RunEnd, RunEvent, Usage } from '../../core/events.ts'
+import { BlockWriter, toBlocks } from './blocks.ts'
+import type { Message, MessageEvent, MessageUsage } from './reply-schemas.ts'
+import type { AnswerShape } from './request.ts'
+
+const nothing: Usage = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadInputTokens: 0,
+  cacheCreationInputTokens: 0,
+  raw: {},
+}
+
+const numberIn = (object: unknown, name: string): number | null => {
+  const value = (object as Record<string, unknown> | null | undefined)?.[name]
+  return typeof value === 'number' ? value : null
+}
+
+export function toUsage({ inputTokens, outputTokens, raw, ...cache }: Usage): MessageUsage {
+  const thinking = numberIn(raw.output_tokens_details, 'thinking_tokens')
+  const short = numberIn(raw.cache_creation, 'ephemeral_5m_input_tokens')
+  const long = numberIn(raw.cache_creation, 'ephemeral_1h_input_tokens')
+  return {
+    input_tokens: inputTokens,
+    output_tokens: outputTokens,
+    cache_creation_input_tokens: cache.cacheCreationInputTokens,
+    cache_read_input_tokens: cache.cacheReadInputTokens,
+    cache_creation:
+      short === null && long === null
+        ? null
+        : { ephemeral_5m_input_tokens: short ?? 0, ephemeral_1h_input_tokens: long ?? 0 },
+    output_tokens_details: thinking === null ? null : { thinking_tokens: thinking },
+    server_tool_use: null,
+    service_tier: 'standard',
+    inference_geo: typeof raw.inference_geo === 'string' && raw.inference_geo !== '' ? raw.inference_geo : null,
+    speed: null,
+  }
+}
+
+type Stop = Pick<Message, 'stop_reason' | 'stop_sequence' | 'stop_details' | 'container'>
+
+const unstopped: Stop = { stop_reason: null, stop_sequence: null, stop_details: null, container: null }
+
+const toStop = (stop: AnswerStop, { stopSequence }: RunEnd): Stop => ({
+  ...unstopped,
+  stop_reason: stop,
+  stop_sequence: stop === 'stop_sequence' ? stopSequence : null,
+  // The CLI does not pass on which of the safeguards it was.
+  stop_details: stop === 'refusal' ? { type: 'refusal', category: null, explanation: null } : null,
+})
+
+const emptyMessage = (id: string, { model }: AnswerShape, usage: Usage): Message => ({
+  id,
+  type: 'message',
+  role: 'assistant',
+  model,
+  content: [],
+  ...unstopped,
+  diagnostics: null,
+  usage: toUsage(usage),
+})
+
+/** Collects the answer of a run that nobody follows word by word. */
+export class MessageAnswer {
+  readonly #shape: AnswerShape
+  readonly #answer: AnswerCollector
+
+  constructor(shape: AnswerShape) {
+    this.#shape = shape
+    this.#answer = new AnswerCollector(shape)
+  }
+
+  accept(event: RunEvent): void {
+    this.#answer.accept(event)
+  }
+
+  /** The answer of a run that succeeded. Throws where it is not what was asked for. */
+  toMessage(end: RunEnd, id: string): Message {
+    const { pieces, stop } = this.#answer.end(end)
+    return {
+      ...emptyMessage(id, this.#shape, end.usage),
+      content: toBlocks(this.#shape.isAgent ? lastWords(pieces, end, this.#shape) : pieces),
+      ...toStop(stop, end),
+    }
+  }
+}
+
+/** Of an agent, the text that holds in the end, whatever was said on the way there. */
+function lastWords(pieces: AnswerPiece[], { result }: RunEnd, { format }: AnswerShape): AnswerPiece[] {
+  return format !== 'text' || result === '' ? pieces : [{ type: 'text', text: result }]
+}
+
+/** The events of a stream, from the events of a run. Of a run that did not succeed there is no end. */
+export class MessageEvents {
+  readonly #shape: AnswerShape
+  readonly #id: string
+  readonly #reader: AnswerReader
+  readonly #blocks = new BlockWriter()
+  #isStarted = false
+
+  constructor(shape: AnswerShape, id: string) {
+    this.#shape = shape
+    this.#id = id
+    this.#reader = new AnswerReader(shape)
+  }
+
+  /** Throws where the run succeeded with an answer that is not what was asked for. */
+  of(event: RunEvent): MessageEvent[] {
+    if (event.type === 'usage') return this.#start(event.usage)
+    if (event.type === 'run-end') return event.outcome === 'succeeded' ? this.#end(event) : []
+    return this.#told(this.#reader.read(event))
+  }
+
+  /** A message begins with what the model's API had counted by then, or with its first word. */
+  #start(usage: Usage): MessageEvent[] {
+    if (this.#isStarted) return []
+    this.#isStarted = true
+    return [{ type: 'message_start', message: emptyMessage(this.#id, this.#shape, usage) }]
+  }
+
+  #told(pieces: readonly AnswerPiece[]): MessageEvent[] {
+    const events = pieces.flatMap((piece) => this.#blocks.of(piece))
+    return events.length === 0 ? [] : [...this.#start(nothing), ...events]
+  }
+
+  #end(end: RunEnd): MessageEvent[] {
+    const { pieces, stop } = this.#reader.end(end)
+    return [
+      ...this.#start(nothing),
+      ...this.#told(pieces),
+      ...this.#blocks.close(),
+      { type: 'message_delta', delta: toStop(stop, end), usage: toUsage(end.usage) },
+      { type: 'message_stop' },
+    ]
+  }
+}

@@ -1,0 +1,98 @@
+// A messages request as a run: pure. Its messages, tools and version are read in files of their own; here they are put together.
+import { noOptions, type PlainOptions, type RunOptions, type Thinking } from '../../core/agent.ts'
+import type { AnswerPlan } from '../../core/answer-reader.ts'
+import { ignoredFields, refuseFields } from '../../core/fields.ts'
+import type { ResolvedModel } from '../../core/models.ts'
+import type { RunInput } from '../../core/runs.ts'
+import { isSideRequest } from '../../core/side-requests.ts'
+import type { GivenTool } from '../../core/tool-offer.ts'
+import { toTexts } from './content.ts'
+import { messagesFields } from './fields.ts'
+import { readMessages } from './messages.ts'
+import type { CountRequest, MessagesRequest } from './schemas.ts'
+import { readTools, type ToolOffer } from './tools.ts'
+import { refuseRemoved, type Version } from './version.ts'
+
+/** What of a request decides how its answer is told. */
+export type AnswerShape = AnswerPlan & {
+  model: string
+  /** The answer should be a call; nothing can force it. */
+  wantsCall: boolean
+}
+
+export type MessagesRun = {
+  run: Omit<RunInput, 'timeoutMs'>
+  shape: AnswerShape
+  /** The names of fields that have no effect. */
+  ignored: string[]
+  /** With schemas that are still to be checked. */
+  tools: GivenTool[]
+}
+
+export type GivenRequest = CountRequest & Partial<MessagesRequest>
+
+export function toMessagesRun(body: GivenRequest, resolved: ResolvedModel, version: Version): MessagesRun {
+  const isAgent = resolved.agent
+  refuseRemoved(body, version)
+  refuseFields(body, messagesFields)
+  const { system, history, prompt, ignored } = readMessages(body.messages, version)
+  const offer = readTools(isAgent ? { tools: null, tool_choice: null } : body)
+  const first = body.system ? toTexts(body.system, 'system') : []
+  const systemPrompt = [...first, ...system, ...(offer.instruction === null ? [] : [offer.instruction])].join('\n\n')
+  const thinking = readThinking(body)
+  const schema = body.output_config?.format?.schema ?? body.output_format?.schema ?? null
+  return {
+    run: {
+      prompt,
+      session: { kind: 'history', messages: history },
+      options: {
+        ...systemOptions(systemPrompt, isAgent),
+        model: resolved.model,
+        effort: body.output_config?.effort ?? null,
+        jsonSchema: schema,
+      },
+      live: body.stream === true,
+      plain: isAgent ? null : plainOptions(body, offer, thinking),
+      isSide: !isAgent && isSideRequest({ systemPrompt, history, prompt, toolCount: offer.tools.length }),
+    },
+    shape: {
+      model: resolved.shown,
+      isAgent,
+      tools: new Map(offer.tools.map(({ name }) => [name, 'json'])),
+      wantsCall: offer.instruction !== null,
+      isParallel: offer.isParallel,
+      // An agent thinks in many steps, of which the answer is only the last.
+      showsThinking: !isAgent && !thinking.isOff,
+      format: schema === null ? 'text' : 'json_schema',
+      formatParam: 'output_config.format',
+    },
+    ignored: [...ignoredFields(body, messagesFields, isAgent), ...offer.ignored, ...ignored],
+    tools: offer.given,
+  }
+}
+
+/** The plain model has the caller's words alone; an agent has them after its own. */
+function systemOptions(system: string, isAgent: boolean): RunOptions {
+  if (isAgent) return { ...noOptions, appendSystemPrompt: system === '' ? null : system }
+  return { ...noOptions, systemPrompt: system }
+}
+
+/** Who does not ask for thinking gets none, as from the API. */
+function readThinking({ thinking }: CountRequest): Thinking {
+  const isOff = !thinking || thinking.type === 'disabled'
+  return {
+    isOff,
+    budgetTokens: isOff ? null : (thinking.budget_tokens ?? null),
+    display: isOff ? null : (thinking.display ?? 'summarized'),
+  }
+}
+
+function plainOptions(body: GivenRequest, { tools, instruction }: ToolOffer, thinking: Thinking): PlainOptions {
+  return {
+    tools,
+    maxOutputTokens: body.max_tokens ?? null,
+    stopSequences: (body.stop_sequences ?? []).filter((sequence) => sequence !== ''),
+    thinking,
+    must: instruction === null ? null : 'call',
+  }
+}

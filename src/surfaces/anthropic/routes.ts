@@ -1,0 +1,144 @@
+// Anthropic's routes: messages, whole and as a stream, token counts and models. The translation itself is pure and stands in the
+// other files. Register it in a scope of its own, as its error answers are meant for its routes only.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { ModelFact } from '../../core/agent.ts'
+import { checkAnswerSchema } from '../../core/answer-schema.ts'
+import type { RunEvent } from '../../core/events.ts'
+import { displayNameOf, modelNames, resolveModel } from '../../core/models.ts'
+import type { RunHandle, RunInput, Runs } from '../../core/runs.ts'
+import { checkToolSchemas } from '../../core/tool-offer.ts'
+import { AppError } from '../../errors.ts'
+import { faultOf } from '../../http/faults.ts'
+import { endWithConnection } from '../../http/hang-up.ts'
+import { prefixes, spellings } from '../../http/paths.ts'
+import { streamRun, tellIgnored, wholeRun } from '../../http/run-answers.ts'
+import type { Frame } from '../../http/sse.ts'
+import { parseBody } from '../../http/validate.ts'
+import { anthropicHeaders, anthropicStatus, toErrorBody } from './errors.ts'
+import { type PageQuery, toModelInfo, toModelPage } from './models.ts'
+import { MessageAnswer, MessageEvents } from './reply.ts'
+import type { MessageEvent } from './reply-schemas.ts'
+import { type GivenRequest, type MessagesRun, toMessagesRun } from './request.ts'
+import { CountRequest, MessagesRequest } from './schemas.ts'
+import { readVersion } from './version.ts'
+
+export type AnthropicOptions = {
+  runs: Runs
+  /** What the CLI reports. Asked for with each request. */
+  models(): Promise<ModelFact[]>
+  /** Names that clients use, and what they stand for. */
+  modelMap: Readonly<Record<string, string>>
+  requestTimeoutMs: number
+  /** How many tokens the model's API would count; an estimate. `model` is a full id. */
+  countTokens(run: Omit<RunInput, 'timeoutMs'>, model: string): number
+}
+
+export function registerAnthropic(app: FastifyInstance, options: AnthropicOptions): void {
+  app.setErrorHandler((thrown, request, reply) => {
+    const error = faultOf(thrown, request)
+    return reply.code(anthropicStatus(error)).headers(anthropicHeaders(error)).send(toErrorBody(error, request.id))
+  })
+  for (const path of spellings('/messages')) {
+    app.post(path, (request, reply) => messages(options, request, reply))
+  }
+  for (const path of spellings('/messages/count_tokens')) {
+    app.post(path, (request, reply) => countTokens(options, request, reply))
+  }
+  registerModels(app, options)
+  refuseBatches(app)
+}
+
+function registerModels(app: FastifyInstance, { models, modelMap }: AnthropicOptions): void {
+  const constraints = { dialect: 'anthropic' }
+  for (const path of spellings('/models')) {
+    app.get<{ Querystring: PageQuery }>(path, { constraints }, async ({ query }) =>
+      toModelPage(modelNames(await models(), modelMap), query),
+    )
+  }
+  for (const prefix of prefixes) {
+    app.get<{ Params: { '*': string } }>(`${prefix}/models/*`, { constraints }, async ({ params }) => {
+      const id = params['*'].replace(/\/$/, '')
+      const facts = await models()
+      resolveModel(id, facts, modelMap)
+      return toModelInfo({ id, displayName: displayNameOf(id, facts, modelMap) })
+    })
+  }
+}
+
+/** What Anthropic's API does and this server does not: programs are to hear it in the API's own words. */
+function refuseBatches(app: FastifyInstance): void {
+  for (const path of ['/v1/messages/batches', '/v1/messages/batches/*']) {
+    app.all(path, async () => {
+      throw new AppError('not_implemented', 'message batches are not in this version yet: use POST /v1/messages')
+    })
+  }
+  for (const path of ['/v1/messages', '/v1/messages/count_tokens']) {
+    app.get(path, async (_request, reply) => {
+      reply.header('allow', 'POST')
+      throw new AppError('method_not_allowed', `${path} takes POST, not GET`)
+    })
+  }
+  app.all('/v1/complete', async () => {
+    throw new AppError('not_found', '/v1/complete is not among what this server does: use POST /v1/messages')
+  })
+}
+
+async function prepare(
+  { models, modelMap }: AnthropicOptions,
+  body: GivenRequest,
+  { headers }: FastifyRequest,
+): Promise<MessagesRun> {
+  const resolved = resolveModel(body.model, await models(), modelMap)
+  const message = toMessagesRun(body, resolved, readVersion(headers['anthropic-version']))
+  const schemaParam = body.output_config?.format ? 'output_config.format.schema' : 'output_format.schema'
+  await checkAnswerSchema(message.run.options.jsonSchema, schemaParam)
+  await checkToolSchemas(message.tools)
+  return message
+}
+
+async function messages(options: AnthropicOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const body = parseBody(MessagesRequest, request.body)
+  const message = await prepare(options, body, request)
+  tellIgnored(request, reply, message.ignored)
+  const run = options.runs.start({ ...message.run, timeoutMs: options.requestTimeoutMs })
+  endWithConnection(run, request, reply)
+  const id = `msg_${run.id.replace(/^run_/, '')}`
+  if (!body.stream) return answerWhole(run, message, id, reply)
+  const events = new MessageEvents(message.shape, id)
+  return streamRun(
+    run,
+    {
+      toFrames: (event: RunEvent) => events.of(event).map(toFrame),
+      toErrorFrames: (error) => [toFrame(toErrorBody(error, request.id))],
+      heartbeat: toFrame({ type: 'ping' }),
+    },
+    request,
+    reply,
+  )
+}
+
+async function answerWhole(
+  run: RunHandle,
+  { shape, ignored }: MessagesRun,
+  id: string,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const answer = new MessageAnswer(shape)
+  const message = answer.toMessage(await wholeRun(run, (event) => answer.accept(event)), id)
+  // Whether the model follows a forced choice shows only now.
+  if (shape.wantsCall && message.stop_reason === 'end_turn') {
+    reply.header('x-claude-serve-ignored', [...ignored, 'tool_choice'].join(', '))
+  }
+  return reply.send(message)
+}
+
+/** The SDKs pass over events whose name is not on a line of its own. */
+const toFrame = (event: MessageEvent): Frame => ({ event: event.type, data: JSON.stringify(event) })
+
+async function countTokens(options: AnthropicOptions, request: FastifyRequest, reply: FastifyReply) {
+  const body = parseBody(CountRequest, request.body)
+  const { run, shape, ignored } = await prepare(options, body, request)
+  tellIgnored(request, reply, ignored)
+  reply.header('x-claude-serve-estimate', 'input_tokens')
+  return { input_tokens: options.countTokens(run, shape.model) }
+}

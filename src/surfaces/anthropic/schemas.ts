@@ -1,0 +1,165 @@
+// The bodies of messages and token count requests. They are loose: what is not known here is let through, to be told as
+// ignored (fields.ts). Messages complete a sentence that begins with the field's name (http/validate.ts).
+import { z } from 'zod'
+
+const must = (what: string) => ({ error: `must be ${what}` })
+const text = z.string(must('a string'))
+const number = z.number(must('a number'))
+const flag = z.boolean(must('true or false'))
+const object = z.record(z.string(), z.unknown(), must('an object'))
+
+const textBlock = z.looseObject({ type: z.literal('text'), text, citations: z.array(z.unknown()).nullish() })
+
+const sourceTypes = ['base64', 'text', 'content', 'url', 'file'] as const
+/** Which fields a source must have is decided where it is read (content.ts). */
+const source = z.looseObject(
+  {
+    type: z.enum(sourceTypes, must(`one of ${sourceTypes.join(', ')}`)),
+    data: text.nullish(),
+    media_type: text.nullish(),
+    content: z.union([text, z.array(z.looseObject({ type: text }))], must('a string or an array of blocks')).nullish(),
+  },
+  must('an object with a type'),
+)
+export type GivenSource = z.output<typeof source>
+
+const image = z.looseObject({ type: z.literal('image'), source })
+const document = z.looseObject({
+  type: z.literal('document'),
+  source,
+  title: text.nullish(),
+  context: text.nullish(),
+})
+const searchResult = z.looseObject({
+  type: z.literal('search_result'),
+  source: text,
+  title: text,
+  content: z.array(textBlock, must('an array of text blocks')),
+})
+
+/** Blocks that can be a tool's result, and what of a tool's there is no place for here. */
+const resultBlock = z.discriminatedUnion(
+  'type',
+  [textBlock, image, document, searchResult, z.looseObject({ type: z.enum(['tool_reference', 'browser_state']) })],
+  must('a block of type text, image, document or search_result'),
+)
+export type ResultBlock = z.output<typeof resultBlock>
+
+const toolUse = z.looseObject({
+  type: z.literal('tool_use'),
+  id: text.min(1, must('a string that is not empty')),
+  name: text.min(1, must('the name of a tool')),
+  input: object,
+})
+
+/** What tools of Anthropic's own servers left in a conversation. */
+const serverBlocks = [
+  'server_tool_use',
+  'web_search_tool_result',
+  'web_fetch_tool_result',
+  'code_execution_tool_result',
+  'bash_code_execution_tool_result',
+  'text_editor_code_execution_tool_result',
+  'tool_search_tool_result',
+  'mcp_tool_use',
+  'mcp_tool_result',
+  'container_upload',
+  'compaction',
+] as const
+
+const block = z.discriminatedUnion(
+  'type',
+  [
+    textBlock,
+    image,
+    document,
+    searchResult,
+    toolUse,
+    z.looseObject({
+      type: z.literal('tool_result'),
+      tool_use_id: text,
+      content: z.union([text, z.array(resultBlock)], must('a string or an array of content blocks')).nullish(),
+      is_error: flag.nullish(),
+    }),
+    z.looseObject({ type: z.literal('thinking'), thinking: text, signature: text.nullish() }),
+    z.looseObject({ type: z.literal('redacted_thinking'), data: text }),
+    z.looseObject({ type: z.enum(serverBlocks) }),
+  ],
+  must('a content block of a known type, such as text, image, document, tool_use or tool_result'),
+)
+export type GivenBlock = z.output<typeof block>
+
+const content = z.union([text, z.array(block)], must('a string or an array of content blocks'))
+const roles = ['user', 'assistant', 'system'] as const
+const message = z.looseObject({ role: z.enum(roles, must('user, assistant or system')), content }, must('a message'))
+export type GivenMessage = z.output<typeof message>
+
+const tool = z.looseObject(
+  {
+    type: text.nullish(),
+    name: text.regex(/^[\w-]{1,128}$/, must('1 to 128 letters, digits, _ and -')).nullish(),
+    description: text.nullish(),
+    input_schema: object.nullish(),
+  },
+  must('a tool'),
+)
+export type GivenToolEntry = z.output<typeof tool>
+
+const toolChoice = z.looseObject(
+  {
+    type: z.enum(['auto', 'any', 'tool', 'none'], must('auto, any, tool or none')),
+    name: text.nullish(),
+    disable_parallel_tool_use: flag.nullish(),
+  },
+  must('an object with a type'),
+)
+export type GivenToolChoice = z.output<typeof toolChoice>
+
+const thinkingTypes = ['disabled', 'enabled', 'adaptive', 'between_tools'] as const
+const thinking = z.looseObject(
+  {
+    type: z.enum(thinkingTypes, must(`one of ${thinkingTypes.join(', ')}`)),
+    budget_tokens: z.int(must('an integer')).min(1024, must('at least 1024')).nullish(),
+    display: z.enum(['summarized', 'omitted'], must('summarized or omitted')).nullish(),
+  },
+  must('an object with a type'),
+)
+
+const format = z.looseObject(
+  { type: z.literal('json_schema', must('json_schema')), schema: object },
+  must('an object with type and schema'),
+)
+const efforts = ['low', 'medium', 'high', 'xhigh', 'max'] as const
+const outputConfig = z.looseObject(
+  { effort: z.enum(efforts, must(`one of ${efforts.join(', ')}`)).nullish(), format: format.nullish() },
+  must('an object'),
+)
+
+const model = text.min(1, must('the name of a model')).max(256, must('the name of a model'))
+const shared = {
+  model,
+  messages: z.array(message, must('an array of messages')).min(1, must('at least one message')),
+  system: z.union([text, z.array(textBlock)], must('a string or an array of text blocks')).nullish(),
+  tools: z.array(tool, must('an array of tools')).nullish(),
+  tool_choice: toolChoice.nullish(),
+  thinking: thinking.nullish(),
+  output_config: outputConfig.nullish(),
+  output_format: format.nullish(),
+}
+
+/** `POST /v1/messages`. Null is the same as leaving a field out. */
+export const MessagesRequest = z.looseObject({
+  ...shared,
+  max_tokens: z.int(must('an integer')).min(1, must('at least 1')),
+  stream: flag.nullish(),
+  stop_sequences: z.array(text, must('an array of strings')).nullish(),
+  temperature: number.min(0, must('at least 0')).max(1, must('at most 1')).nullish(),
+  top_p: number.nullish(),
+  top_k: number.nullish(),
+  metadata: z.looseObject({ user_id: text.nullish() }, must('an object')).nullish(),
+})
+export type MessagesRequest = z.output<typeof MessagesRequest>
+
+/** `POST /v1/messages/count_tokens`. */
+export const CountRequest = z.looseObject(shared)
+export type CountRequest = z.output<typeof CountRequest>

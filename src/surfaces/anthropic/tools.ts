@@ -1,0 +1,69 @@
+// The tools of a request and its choice, in the words of core/tool-offer.ts. Tools of a type that Anthropic has defined and the
+// client runs are given the schemas that they have there.
+import type { ClientTool } from '../../core/conversation.ts'
+import {
+  choiceInstruction,
+  freeChoice,
+  type GivenTool,
+  offeredTools,
+  type ToolChoice,
+  toClientTool,
+} from '../../core/tool-offer.ts'
+import { invalidField } from '../../errors.ts'
+import type { CountRequest, GivenToolChoice, GivenToolEntry } from './schemas.ts'
+import { typedTool } from './typed-tools.ts'
+
+export type ToolOffer = {
+  tools: ClientTool[]
+  instruction: string | null
+  isParallel: boolean
+  ignored: string[]
+  /** All of them, with schemas that are still to be checked. */
+  given: GivenTool[]
+}
+
+export function readTools({
+  tools: entries,
+  tool_choice: choice,
+}: Pick<CountRequest, 'tools' | 'tool_choice'>): ToolOffer {
+  const ignored: string[] = []
+  const given = (entries ?? []).flatMap((entry, at) => readTool(entry, `tools[${at}]`, ignored))
+  const wanted = readChoice(choice)
+  const tools = offeredTools(given, wanted)
+  return {
+    tools,
+    instruction: tools.length === 0 ? null : choiceInstruction(wanted),
+    isParallel: choice?.disable_parallel_tool_use !== true,
+    ignored,
+    given,
+  }
+}
+
+function readTool(entry: GivenToolEntry, param: string, ignored: string[]): GivenTool[] {
+  const { type, name, description, input_schema: schema } = entry
+  const params = { nameParam: `${param}.name`, schemaParam: `${param}.input_schema` }
+  if (type && type !== 'custom') {
+    const known = typedTool(type, `${param}.type`)
+    if (known !== null) return [{ tool: known, ...params }]
+    ignored.push(param)
+    return []
+  }
+  if (!name) throw invalidField(params.nameParam, 'is required')
+  if (!schema) throw invalidField(params.schemaParam, 'is required')
+  return [{ tool: toClientTool({ name, description }, schema, params.schemaParam), ...params }]
+}
+
+function readChoice(choice: GivenToolChoice | null | undefined): ToolChoice {
+  switch (choice?.type) {
+    case undefined:
+    case 'auto':
+      return freeChoice
+    case 'none':
+      return { ...freeChoice, mode: 'none' }
+    case 'any':
+      return { ...freeChoice, mode: 'required' }
+    case 'tool':
+      if (!choice?.name) throw invalidField('tool_choice.name', 'is required')
+      return { mode: 'required', names: [choice.name], param: 'tool_choice.name' }
+  }
+}
