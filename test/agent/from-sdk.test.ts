@@ -13,20 +13,21 @@ const sessionId = '22222222-2222-4222-8222-222222222222'
 const textsOf = (events: readonly RunEvent[]) =>
   events.map((event) => (event.type === 'text-delta' ? event.text : '')).join('')
 
-/** The kinds of events in order, each row of deltas as one. */
+/** The kinds of events in order, each row of deltas as one; figures are looked at by themselves. */
 function shapeOf(events: readonly RunEvent[]): string {
-  const types = events.map((event) => event.type)
+  const types = events.map((event) => event.type).filter((type) => type !== 'usage')
   return types.filter((type, at) => !(type.endsWith('-delta') && type === types[at - 1])).join(' ')
 }
 
 const block = (kind: string) => `${kind}-start ${kind}-delta ${kind}-end`
 const shape = (...parts: string[]) => ['run-start', ...parts, 'run-end'].join(' ')
-const [text, thinking, tool] = ['text', 'thinking', 'tool'].map(block) as [string, string, string]
+const [text, tool] = ['text', 'tool'].map(block) as [string, string]
+const thinking = 'thinking-start thinking-delta thinking-signature thinking-end'
+const redacted = 'thinking-start thinking-redacted thinking-end'
 const result = 'tool-result'
 
 type Facts = {
   shape: string
-
   code?: ErrorCode
   result?: string
   stopReason: string | null
@@ -97,9 +98,7 @@ for (const reading of readings) {
   const facts = expected[reading.name]
   test(`${reading.name}: the recorded messages become the expected events`, () => {
     const events = replay(reading, readLines<SDKMessage>(reading.recording))
-    const checker = new OrderChecker()
-    for (const event of events) checker.accept(event)
-    checker.finish()
+    checkOrder(events)
     assert.ok(facts)
     assert.equal(shapeOf(events), facts.shape)
     const end = events.at(-1)
@@ -127,6 +126,111 @@ const contextOf = (more: Partial<TurnTranslator['context']> = {}) => ({
 
 function translate(messages: readonly SDKMessage[], translator = new TurnTranslator(contextOf())): RunEvent[] {
   return messages.flatMap((message) => translator.accept(message))
+}
+
+/** Holds the order of a whole run's events against the rules. */
+function checkOrder(events: readonly RunEvent[]): void {
+  const checker = new OrderChecker()
+  for (const event of events) checker.accept(event)
+  checker.finish()
+}
+
+type MessageStart = Extract<Extract<SDKMessage, { type: 'stream_event' }>['event'], { type: 'message_start' }>
+
+const messageStarts = (messages: readonly SDKMessage[]): MessageStart[] =>
+  messages.flatMap((message) => {
+    const isOwn = message.type === 'stream_event' && message.parent_tool_use_id === null
+    return isOwn && message.event.type === 'message_start' ? [message.event] : []
+  })
+
+const usagesOf = (events: readonly RunEvent[]) =>
+  events.flatMap((event) => (event.type === 'usage' ? [event.usage] : []))
+
+for (const reading of readings) {
+  test(`${reading.name}: the figures of each message of the model are told when it begins`, () => {
+    const messages = readLines<SDKMessage>(reading.recording)
+    const events = replay(reading, messages)
+    const starts = messageStarts(messages)
+    const end = events.at(-1)
+    assert.ok(end?.type === 'run-end')
+    // A stream that broke, or was refused, ends the turn of one who listens before the CLI asks again.
+    const isCutShort = end.outcome === 'failed' && end.stopReason === null
+    const told = usagesOf(events)
+    assert.equal(told.length, isCutShort ? 1 : starts.length)
+    assert.deepEqual(
+      told.map(({ raw }) => raw),
+      starts.slice(0, told.length).map(({ message }) => message.usage),
+    )
+  })
+}
+
+test('figures are those of the message, by their names and as they came', () => {
+  const figures = { input_tokens: 7, output_tokens: 2, cache_read_input_tokens: 5, cache_creation_input_tokens: 3 }
+  const usage = { ...figures, service_tier: 'standard' }
+  const messages = structuredClone(messagesOf('text'))
+  const [start] = messageStarts(messages)
+  assert.ok(start)
+  Object.assign(start.message.usage, usage)
+  const events = translate(messages)
+  assert.deepEqual(usagesOf(events), [
+    { inputTokens: 7, outputTokens: 2, cacheReadInputTokens: 5, cacheCreationInputTokens: 3, raw: usage },
+  ])
+  assert.deepEqual(
+    events.slice(0, 3).map(({ type }) => type),
+    ['run-start', 'usage', 'text-start'],
+  )
+})
+
+const signature = 'ZGVtby1zaWduYXR1cmU='
+const hidden = 'c2VjcmV0IHRob3VnaHRz'
+
+/** The recording of a thought, of which the API shows nothing but `data`. */
+function redactedThinking(): SDKMessage[] {
+  return structuredClone(messagesOf('thinking')).flatMap((message) => {
+    if (message.type === 'assistant') {
+      const { content } = message.message
+      const blocks = content.map((each) =>
+        each.type === 'thinking' ? { type: 'redacted_thinking', data: hidden } : each,
+      )
+      return [{ ...message, message: { ...message.message, content: blocks } } as SDKMessage]
+    }
+    if (message.type !== 'stream_event') return [message]
+    const { event } = message
+    if (event.type === 'content_block_start' && event.content_block.type === 'thinking') {
+      return [
+        { ...message, event: { ...event, content_block: { type: 'redacted_thinking', data: hidden } } } as SDKMessage,
+      ]
+    }
+    return event.type === 'content_block_delta' && event.index === 0 ? [] : [message]
+  })
+}
+
+const unstreamed = (messages: readonly SDKMessage[]) => messages.filter(({ type }) => type !== 'stream_event')
+
+for (const [how, pick] of [
+  ['streamed', (messages: readonly SDKMessage[]) => messages],
+  ['whole', unstreamed],
+] as const) {
+  test(`a signed thought that comes ${how} is told with its signature, inside its block`, () => {
+    const events = translate(pick(messagesOf('thinking')))
+    checkOrder(events)
+    assert.equal(shapeOf(events), shape(thinking, text))
+    const told = events.flatMap((event) => (event.type === 'thinking-delta' ? [event.text] : []))
+    assert.equal(told.join(''), 'think0 think1 ')
+    const signatures = events.filter((event) => event.type === 'thinking-signature')
+    assert.deepEqual(signatures, [{ type: 'thinking-signature', index: 0, signature }])
+  })
+
+  test(`a thought that the API does not show, and comes ${how}, is told as it came, inside its block`, () => {
+    const events = translate(pick(redactedThinking()))
+    checkOrder(events)
+    assert.equal(shapeOf(events), shape(redacted, text))
+    assert.deepEqual(
+      events.filter((event) => event.type === 'thinking-redacted'),
+      [{ type: 'thinking-redacted', index: 0, data: hidden }],
+    )
+    assert.equal(textsOf(events), 'After some thought.')
+  })
 }
 
 test('the output of a schema is given as an object', () => {
@@ -186,10 +290,7 @@ test('a stream that is cut off at any point is in order once it is ended', () =>
     for (let length = start + 1; length < messages.length; length++) {
       const translator = new TurnTranslator(contextOf({ live: false }))
       const events = translate(messages.slice(0, length), translator)
-      const checker = new OrderChecker()
-      for (const event of [...events, translator.endWithout(new AppError('cancelled', 'Enough.'))])
-        checker.accept(event)
-      checker.finish()
+      checkOrder([...events, translator.endWithout(new AppError('cancelled', 'Enough.'))])
     }
   }
 })

@@ -3,7 +3,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { canContinue, type Profile, profileKey, type Turn, toProfile, toTurn } from '../../src/agent/profile.ts'
 import { canSwitchTo } from '../../src/agent/prompt-switch.ts'
-import { noOptions, type RunOptions, type RunRequest } from '../../src/core/agent.ts'
+import {
+  type Effort,
+  noOptions,
+  noPlainOptions,
+  type PlainOptions,
+  type RunOptions,
+  type RunRequest,
+} from '../../src/core/agent.ts'
 
 type Given = {
   session?: RunRequest['session']
@@ -153,9 +160,76 @@ test('a list of one entry with a comma is not the list of its halves', () => {
 test('a turn carries the prompt, the model and the whole system prompt', () => {
   const options = { systemPrompt: 'S', appendSystemPrompt: 'A', model: 'm' }
   const prompt = [{ type: 'text', text: 'hello' }]
-  const rest = { prompt, history: null, clientTools: [], maxOutputTokens: null }
+  const { thinking } = noPlainOptions
+  const rest = { prompt, history: null, clientTools: [], effort: null, thinking, maxOutputTokens: null }
   assert.deepEqual(toTurn(requestOf(options)), { ...rest, systemPrompt: 'S\n\nA', model: 'm' })
   assert.deepEqual(toTurn(requestOf({ appendSystemPrompt: 'A' })), { ...rest, systemPrompt: null, model: null })
+})
+
+const plainRequestOf = (options: Partial<RunOptions>, plain: Partial<PlainOptions> = {}): RunRequest => ({
+  ...requestOf(options, { kind: 'history', messages: [] }),
+  plain: { ...noPlainOptions, ...plain },
+})
+
+const plainProfileOf = (options: Partial<RunOptions>, plain: Partial<PlainOptions> = {}): Profile =>
+  toProfile(plainRequestOf(options, plain), {
+    cwd: '/work',
+    abilities: { recycle: true, promptSwitch: true },
+    hasHooks: false,
+  })
+
+const tool = { name: 't', description: 'T', inputSchema: { type: 'object' } }
+const thinkingOff = { isOff: true, budgetTokens: null, display: null }
+
+const plainTurns: [what: string, options: Partial<RunOptions>, plain?: Partial<PlainOptions>][] = [
+  ['effort', { effort: 'low' }],
+  ['thinking', {}, { thinking: thinkingOff }],
+  ['a budget of thinking', {}, { thinking: { isOff: false, budgetTokens: 2048, display: null } }],
+  ['what is shown of thinking', {}, { thinking: { isOff: false, budgetTokens: null, display: 'omitted' } }],
+  ['output limit', {}, { maxOutputTokens: 5 }],
+  ['stop sequences', {}, { stopSequences: ['x'] }],
+  ['tools', {}, { tools: [tool] }],
+  ['model', { model: 'm' }],
+  ['system prompt', { systemPrompt: 'another' }],
+  ['what the answer has to have', {}, { must: 'call' }],
+]
+for (const [what, options, plain] of plainTurns) {
+  test(`plain requests share a process whatever their ${what}`, () => {
+    const [one, other] = [
+      plainProfileOf({ systemPrompt: 'S' }),
+      plainProfileOf({ systemPrompt: 'S', ...options }, plain),
+    ]
+    assert.ok(one.reusable)
+    assert.equal(profileKey(other), profileKey(one))
+  })
+}
+
+test('plain requests with a schema, or under a system prompt that is fixed at birth, have processes of their own', () => {
+  const key = profileKey(plainProfileOf({ systemPrompt: 'S' }))
+  assert.notEqual(profileKey(plainProfileOf({ systemPrompt: 'S', jsonSchema: { type: 'object' } })), key)
+  assert.notEqual(profileKey(plainProfileOf({ systemPrompt: '' })), key)
+})
+
+test('agent processes of different efforts are different ones, plain processes are one', () => {
+  const efforts: (Effort | null)[] = [null, 'low', 'medium', 'high', 'xhigh', 'max']
+  const keysOf = (profiles: readonly Profile[]) => new Set(profiles.map(profileKey)).size
+  assert.equal(keysOf(efforts.map((effort) => profileOf({ ...toolless, effort }))), efforts.length)
+  assert.equal(keysOf(efforts.map((effort) => plainProfileOf({ systemPrompt: 'S', effort }))), 1)
+})
+
+test("a plain turn carries effort, thinking, limit, tools and history; an agent's carries no effort", () => {
+  const plain = { thinking: thinkingOff, maxOutputTokens: 7, tools: [tool] }
+  assert.deepEqual(toTurn(plainRequestOf({ systemPrompt: 'S', effort: 'max' }, plain)), {
+    prompt: [{ type: 'text', text: 'hello' }],
+    systemPrompt: 'S',
+    model: null,
+    history: [],
+    clientTools: [tool],
+    effort: 'max',
+    thinking: thinkingOff,
+    maxOutputTokens: 7,
+  })
+  assert.equal(toTurn(requestOf({ effort: 'max' })).effort, null)
 })
 
 type Asked = [

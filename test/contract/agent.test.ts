@@ -1,5 +1,5 @@
-// The suite of the Agent's contract, for the pool of CLI processes and for the scripted agent that other tests stand on;
-// and what the contract asks of the pool where processes get lost.
+// The suite of the Agent's contract, for the pool of CLI processes, for the scripted agent that other tests stand on, and for
+// one that is asked a second time; and what the contract asks of the pool where processes get lost.
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,17 +7,20 @@ import { type TestContext, test } from 'node:test'
 import { Pool, type PoolLimits, poolDefaults } from '../../src/agent/pool.ts'
 import { ownIdentity, ProcessRecords } from '../../src/agent/process-records.ts'
 import { workerLimits } from '../../src/agent/worker.ts'
-import { noOptions, type RunOptions, type RunRequest } from '../../src/core/agent.ts'
+import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from '../../src/core/agent.ts'
 import { OrderChecker, type RunEvent } from '../../src/core/events.ts'
+import { withSecondTry } from '../../src/core/second-try.ts'
 import { AppError } from '../../src/errors.ts'
 import {
   failedEnd,
   goodRun,
   queueFull,
   refusing,
+  runEnd,
   runStart,
   type Script,
   ScriptedAgent,
+  textBlock,
   untilAborted,
 } from '../helpers/scripted-agent.ts'
 import { fakeCli, makeFolders, testEnvironment } from '../helpers/test-server.ts'
@@ -97,13 +100,65 @@ const scripts: Record<Behaviour, Script> = {
   'is refused': refusing(queueFull()),
 }
 
+const onlyNotesClose = {
+  'close ends the runs': 'it plays its script to the end, and only notes that it was closed',
+  'close refuses what comes later': 'it only notes that it was closed',
+}
+
 testAgent(
   'a scripted agent',
   async (_t, behaviour) => ({ agent: new ScriptedAgent(scripts[behaviour]), request: requestFor(behaviour) }),
-  {
-    'close ends the runs': 'it plays its script to the end, and only notes that it was closed',
-    'close refuses what comes later': 'it only notes that it was closed',
+  onlyNotesClose,
+)
+
+/** Words are told as soon as a call begins: nothing that must be a call is told before. */
+const wordsAndCall: RunEvent[] = [
+  runStart(),
+  ...textBlock(0, ['Hello', ' there']),
+  { type: 'tool-start', index: 1, toolId: 'toolu_1', name: 'look' },
+  { type: 'tool-end', index: 1 },
+]
+
+const callingScripts: Record<Behaviour, Script> = {
+  ...scripts,
+  succeeds: [...wordsAndCall, runEnd({ result: 'Hello there', stopReason: 'tool_use' })],
+  stalls: async function* (_request, signal) {
+    yield* wordsAndCall
+    // Without the beginning, which was told.
+    for await (const event of untilAborted(signal)) if (event.type !== 'run-start') yield event
   },
+}
+
+const mustCall = (behaviour: Behaviour): RunRequest => ({
+  ...requestFor(behaviour),
+  plain: { ...noPlainOptions, must: 'call' },
+})
+
+testAgent(
+  'an agent that is asked a second time where need be, and calls at once',
+  async (_t, behaviour) => ({
+    agent: withSecondTry(new ScriptedAgent(callingScripts[behaviour])),
+    request: mustCall(behaviour),
+  }),
+  onlyNotesClose,
+)
+
+/** Says some words first, and behaves so when it is reminded. */
+const reminded =
+  (script: Script): Script =>
+  (request, signal) => {
+    if (request.prompt.length === 1) return goodRun(['No, thanks.'])
+    return typeof script === 'function' ? script(request, signal) : script
+  }
+
+testAgent(
+  'an agent that is asked a second time, and calls then',
+  async (_t, behaviour) => {
+    const script = callingScripts[behaviour]
+    const agent = new ScriptedAgent(behaviour === 'is refused' ? script : reminded(script))
+    return { agent: withSecondTry(agent), request: mustCall(behaviour) }
+  },
+  onlyNotesClose,
 )
 
 /** A CLI of which the first process says that the turn begins and is gone; later ones do what `later` says. */

@@ -1,0 +1,60 @@
+// Writes the parts of the documents that are made from the code, between their marks; with --check it only says which are out
+// of date. Not for documents that people write.
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { FieldTable, Treatment } from '../src/core/fields.ts'
+import { messagesFields } from '../src/surfaces/anthropic/fields.ts'
+import { chatFields } from '../src/surfaces/openai/fields.ts'
+
+type Part = { file: string; name: string; make(): string }
+
+const told: Record<Treatment, string> = {
+  honoured: 'honoured',
+  emulated: 'emulated',
+  silent: 'accepted, without effect',
+  ignored: 'without effect, named in `x-claude-serve-ignored`',
+  refused: 'refused (400)',
+}
+
+function fieldTable(table: FieldTable): string {
+  const rows = Object.entries(table).map(([name, { treatment, note, plainOnly }]) => {
+    const notes = [note, plainOnly ? 'not for `agent/…` models, which have their own' : null].filter(Boolean)
+    return `| \`${name}\` | ${told[treatment]} | ${notes.join('; ').replaceAll('|', '\\|')} |`
+  })
+  return ['| field | what becomes of it | more |', '| --- | --- | --- |', ...rows].join('\n')
+}
+
+const parts: Part[] = [
+  { file: 'docs/compatibility.md', name: 'openai-fields', make: () => fieldTable(chatFields) },
+  { file: 'docs/compatibility.md', name: 'anthropic-fields', make: () => fieldTable(messagesFields) },
+]
+
+function withPart(text: string, { file, name, make }: Part): string {
+  const [start, end] = [`<!-- generated: ${name} -->`, `<!-- end: ${name} -->`]
+  const from = text.indexOf(start)
+  const to = text.indexOf(end)
+  if (from === -1 || to < from) throw new Error(`${file} lacks the marks ${start} and ${end}`)
+  return `${text.slice(0, from + start.length)}\n${make()}\n${text.slice(to)}`
+}
+
+/** The files whose generated parts differ from what the code says now; brought up to date where `write` is set. */
+export async function refreshDocuments(root: string, write: boolean): Promise<string[]> {
+  const stale: string[] = []
+  for (const file of new Set(parts.map((part) => part.file))) {
+    const path = join(root, file)
+    const given = await readFile(path, 'utf8')
+    const made = parts.filter((part) => part.file === file).reduce(withPart, given)
+    if (made === given) continue
+    stale.push(file)
+    if (write) await writeFile(path, made)
+  }
+  return stale
+}
+
+if (import.meta.main) {
+  const isCheck = process.argv.includes('--check')
+  const stale = await refreshDocuments(join(import.meta.dirname, '..'), !isCheck)
+  const text = isCheck ? 'out of date, run `npm run docs`' : 'written'
+  console.log(stale.length === 0 ? 'all documents are up to date' : `${stale.join(', ')}: ${text}`)
+  if (isCheck && stale.length > 0) process.exitCode = 1
+}

@@ -1,0 +1,116 @@
+// Which of the processes there are takes a request: pure choices, of which the ones for side requests are looked at here. The
+// others are seen at work in reuse.test.ts.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Candidate, idleFor, type Wish, wouldTakeTheLast } from '../../src/agent/choice.ts'
+import { noOptions, noPlainOptions, type RunRequest } from '../../src/core/agent.ts'
+import type { ClientTool } from '../../src/core/conversation.ts'
+
+type Named = Candidate & { readonly name: string }
+
+function worker(name: string, fields: Partial<Candidate> = {}): Named {
+  return {
+    name,
+    key: 'key',
+    fingerprint: 'print',
+    birth: { kind: 'new', sessionId: name },
+    profile: { reusable: true },
+    state: 'idle',
+    held: null,
+    lastUsedAt: 0,
+    knownTools: new Map(),
+    ...fields,
+  }
+}
+
+/** One that holds a conversation of so many turns. */
+const holder = (name: string, lastUsedAt: number, turns = 1, fields: Partial<Candidate> = {}): Named =>
+  worker(name, { held: { sessionId: name, turns }, lastUsedAt, ...fields })
+
+function wish(isSide: boolean, tools: ClientTool[] = []): Wish {
+  const request: RunRequest = {
+    runId: 'run_1',
+    prompt: [{ type: 'text', text: 'hi' }],
+    session: { kind: 'history', messages: [] },
+    options: noOptions,
+    live: true,
+    plain: { ...noPlainOptions, tools },
+    isSide,
+  }
+  return { key: 'key', fingerprint: 'print', request }
+}
+
+const chosen = (workers: readonly Named[], isSide: boolean) => idleFor(workers, wish(isSide))?.name ?? null
+
+const cases: [title: string, workers: Named[], ordinary: string | null, side: string | null][] = [
+  ['nothing is there', [], null, null],
+  ['one holds nothing', [worker('empty')], 'empty', 'empty'],
+  ['one alone holds a conversation', [holder('only', 5)], 'only', null],
+  [
+    'one holds nothing and one the last conversation',
+    [holder('last', 5), worker('empty', { lastUsedAt: 9 })],
+    'empty',
+    'empty',
+  ],
+  ['two hold conversations', [holder('last', 9), holder('older', 5)], 'older', 'older'],
+  [
+    'the older conversation is the one that somebody has come back to',
+    [holder('last', 9, 1), holder('older', 5, 4)],
+    'last',
+    'older',
+  ],
+  [
+    'the last conversation is at work',
+    [holder('last', 9, 1, { state: 'busy' }), holder('older', 5, 1)],
+    'older',
+    'older',
+  ],
+  [
+    'the last conversation has tools and stays where it is',
+    [holder('last', 9, 1, { profile: { reusable: false }, key: 'other' }), holder('older', 5, 1)],
+    'older',
+    'older',
+  ],
+  ['one that is not made for the request holds nothing', [worker('other', { key: 'other' })], null, null],
+  ['one has read other settings', [worker('stale', { fingerprint: 'old' })], null, null],
+]
+for (const [title, workers, ordinary, side] of cases) {
+  test(`${title}: an ordinary request gets ${ordinary ?? 'none'}, a side request ${side ?? 'none'}`, () => {
+    assert.equal(chosen(workers, false), ordinary)
+    assert.equal(chosen(workers, true), side)
+    assert.equal(chosen(workers.toReversed(), false), ordinary)
+    assert.equal(chosen(workers.toReversed(), true), side)
+  })
+}
+
+test('a process that knows a tool of this name as something else does not get the request', () => {
+  const tool = { name: 'look', description: 'Looks.', inputSchema: { type: 'object' } }
+  const other = { ...tool, description: 'Looks elsewhere.' }
+  const knowing = (known: ClientTool) => worker('one', { knownTools: new Map([[known.name, JSON.stringify(known)]]) })
+  assert.equal(idleFor([knowing(other)], wish(false, [tool])), null)
+  assert.equal(idleFor([knowing(tool)], wish(false, [tool]))?.name, 'one')
+  assert.equal(idleFor([knowing(other)], wish(false))?.name, 'one')
+})
+
+const states: [states: Candidate['state'][], processesMax: number, expected: boolean][] = [
+  [[], 1, false],
+  [['idle'], 1, false],
+  [['starting'], 1, false],
+  [['busy'], 1, true],
+  [[], 2, false],
+  [['idle', 'idle'], 2, false],
+  [['busy'], 2, true],
+  [['busy', 'idle'], 2, true],
+  [['busy', 'busy'], 2, true],
+  [['busy'], 3, false],
+  [['busy', 'idle', 'idle'], 3, false],
+  [['busy', 'busy', 'idle'], 3, true],
+  [['busy', 'ending', 'gone'], 3, false],
+]
+for (const [each, processesMax, expected] of states) {
+  const what = each.join(', ') || 'no process'
+  test(`with ${what} of ${processesMax}, a side request would ${expected ? '' : 'not '}take the last`, () => {
+    const workers = each.map((state, at) => worker(String(at), { state }))
+    assert.equal(wouldTakeTheLast(workers, processesMax), expected)
+  })
+}

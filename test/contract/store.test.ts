@@ -1,0 +1,15 @@
+// The suite of the Store's contract, for SQLite.
+import { makePlace } from '../store/place.ts'
+import { describeStore } from './store-suite.ts'
+
+describeStore('SQLite', async (t, now = Date.now) => {
+  const { open } = makePlace(t)
+  const store = await open({ now })
+  return {
+    store,
+    async reopen() {
+      await store.close()
+      return open({ now })
+    },
+  }
+})

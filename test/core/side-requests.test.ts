@@ -1,0 +1,181 @@
+// Which requests are made beside a conversation: told by the beginnings of the templates that programs really send, and by
+// nothing that a person would say.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { ConversationMessage } from '../../src/core/conversation.ts'
+import { isSideRequest, type SideClues } from '../../src/core/side-requests.ts'
+
+const text = (value: string) => ({ type: 'text' as const, text: value })
+const talk: ConversationMessage[] = [
+  { role: 'user', content: [text('How do I bake bread?')] },
+  { role: 'assistant', content: [text('With flour, water, salt and yeast.')] },
+]
+
+const cluesOf = (clues: Partial<SideClues>): SideClues => ({
+  systemPrompt: '',
+  history: [],
+  prompt: [text('hi')],
+  toolCount: 0,
+  ...clues,
+})
+
+const inPrompt = (value: string): Partial<SideClues> => ({ prompt: [text(value)] })
+const history = '\n### Chat History:\n<chat_history>\nUSER: How do I bake bread?\n</chat_history>'
+
+const side: [title: string, clues: Partial<SideClues>][] = [
+  [
+    'Open WebUI asks for a title',
+    inPrompt(
+      `### Task:\nGenerate a concise, 3-5 word title with an emoji summarizing the chat history.\n### Guidelines:${history}`,
+    ),
+  ],
+  [
+    'Open WebUI asks for tags',
+    inPrompt(
+      `### Task:\nGenerate 1-3 broad tags categorizing the main themes of the chat history, along with${history}`,
+    ),
+  ],
+  [
+    'Open WebUI asks what may follow',
+    inPrompt(
+      `### Task:\nSuggest 3-5 relevant follow-up questions or prompts that the user might naturally ask next${history}`,
+    ),
+  ],
+  [
+    'Open WebUI asks what to search for',
+    inPrompt(
+      `### Task:\nAnalyze the chat history to determine the necessity of generating search queries, in the${history}`,
+    ),
+  ],
+  [
+    'Open WebUI completes what is being typed',
+    inPrompt(
+      '### Task:\nYou are an autocompletion system. Continue the text in `<text>` based on the **completion type**',
+    ),
+  ],
+  [
+    'opencode asks for a title',
+    {
+      systemPrompt:
+        'You are a title generator. You output ONLY a thread title. Nothing else.\n\n<task>\nGenerate a brief title',
+      prompt: [text('Generate a title for this conversation:\n'), text('How do I bake bread?')],
+    },
+  ],
+  [
+    'LibreChat asks for a title',
+    inPrompt(
+      'Provide a concise, 5-word-or-less title for the conversation, using title case conventions. Only return the title itself.\n\nConversation:\nUser: How do I bake bread?',
+    ),
+  ],
+  [
+    'an older LibreChat asks for a title',
+    {
+      systemPrompt:
+        'Please generate a concise, 5-word-or-less title for the conversation, using its same language, with no punctuation.',
+      prompt: [text('||>Title:')],
+    },
+  ],
+  [
+    'Zed asks for a title after the conversation',
+    {
+      history: talk,
+      prompt: [
+        text(
+          "Generate a concise 3-7 word title for this conversation, omitting punctuation.\nGo straight to the title, without any preamble and prefix like `Here's a concise suggestion:...` or `Title:`.",
+        ),
+      ],
+    },
+  ],
+  [
+    'Claude Code asks for a title',
+    {
+      systemPrompt:
+        "You are Claude Code, Anthropic's official CLI for Claude.\n\nGenerate a concise, sentence-case title (3-7 words) that captures the main topic or goal of this coding session. The title should be clear enough that the user recognizes the session in a list.",
+    },
+  ],
+  [
+    'an older Claude Code asks for a title',
+    {
+      systemPrompt:
+        'Summarize this coding conversation in under 50 characters.\nCapture the main task, key files, problems addressed, and current status.',
+    },
+  ],
+  [
+    'another program asks for a title',
+    { systemPrompt: 'You will generate a short title based on the first message a user begins a conversation with' },
+  ],
+]
+for (const [title, clues] of side) {
+  test(`${title}: a side request`, () => {
+    assert.equal(isSideRequest(cluesOf(clues)), true)
+  })
+}
+
+test('a template is recognised in the last text of a prompt, among pictures', () => {
+  const picture = { type: 'image' as const, source: { type: 'base64' as const, media_type: 'image/png', data: 'aaaa' } }
+  const prompt = [text('How do I bake bread?'), text('Generate a title for this conversation:'), picture]
+  assert.equal(isSideRequest(cluesOf({ prompt })), true)
+})
+
+test('a template is recognised in the first text of a conversation that goes on from it', () => {
+  const first: ConversationMessage = { role: 'user', content: [text('Generate a title for this conversation:')] }
+  const conversation: ConversationMessage[] = [first, { role: 'assistant', content: [text('Which one?')] }]
+  assert.equal(isSideRequest(cluesOf({ history: conversation, prompt: [text('How do I bake bread?')] })), true)
+})
+
+const rag =
+  '### Task:\nRespond to the user query using the provided context, incorporating inline citations in the format [id].\n\n### Guidelines:\n- If uncertain, ask the user for clarification.\n\n<context>\n<source id="1">Flour</source>\n</context>\n\nHow do I bake bread?'
+
+const ordinary: [title: string, clues: Partial<SideClues>][] = [
+  ['a greeting', {}],
+  ['a question in a conversation', { history: talk, prompt: [text('And without yeast?')] }],
+  ['a question about titles', inPrompt('What makes a good title?')],
+  ['a title for something else', inPrompt('Generate a title for my blog post about bread.')],
+  ['a task in words of its own', inPrompt('### Tasks for today:\n- bake bread')],
+  ['a summary', inPrompt('Summarize this conversation.')],
+  ['tags of another kind', inPrompt('Write the HTML tags for a table of three rows.')],
+  ['a topic of another kind', inPrompt('Create a Kafka topic and send a message to it.')],
+  ['a question of Open WebUI that brings documents along', inPrompt(rag)],
+  [
+    'a conversation of Open WebUI that began with documents',
+    {
+      history: [
+        { role: 'user', content: [text(rag)] },
+        { role: 'assistant', content: [text('With flour [1].')] },
+      ],
+    },
+  ],
+  ['a system prompt for conversations', { systemPrompt: 'You are a helpful assistant in a conversation about bread.' }],
+  ['a prompt without a text', { prompt: [] }],
+]
+for (const [title, clues] of ordinary) {
+  test(`${title}: no side request`, () => {
+    assert.equal(isSideRequest(cluesOf(clues)), false)
+  })
+}
+
+for (const [title, clues] of side) {
+  test(`${title}, but with tools to call: no side request`, () => {
+    assert.equal(isSideRequest(cluesOf({ ...clues, toolCount: 1 })), false)
+  })
+}
+
+const late = `${'Bread is made of flour, water, salt and yeast. '.repeat(13)}Generate a title for this conversation.`
+
+test('a long text that speaks of titles late is no side request, wherever it stands', () => {
+  assert.ok(late.indexOf('Generate') > 600)
+  const places: Partial<SideClues>[] = [
+    inPrompt(late),
+    { systemPrompt: late },
+    { history: [{ role: 'user', content: [text(late)] }, ...talk.slice(1)] },
+  ]
+  for (const place of places) assert.equal(isSideRequest(cluesOf(place)), false)
+})
+
+test('what the model has said of titles makes no side request', () => {
+  const history: ConversationMessage[] = [
+    ...talk.slice(0, 1),
+    { role: 'assistant', content: [text('Shall I generate a title for this conversation?')] },
+  ]
+  assert.equal(isSideRequest(cluesOf({ history, prompt: [text('Yes.')] })), false)
+})

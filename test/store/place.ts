@@ -1,0 +1,98 @@
+// A folder for stores of one test, and programs that use it from outside. Not for what is kept in it.
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { DatabaseSync } from 'node:sqlite'
+import type { TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { Store } from '../../src/core/store.ts'
+import { openSqliteStore, type SqliteOptions } from '../../src/store/sqlite.ts'
+import { StoreError } from '../../src/store/store-error.ts'
+
+export type Place = {
+  folder: string
+  /** The database's file. */
+  file: string
+  /** Opens the store in the folder; the test's end closes it. */
+  open(options?: Partial<SqliteOptions>): Promise<Store>
+  /** What a person with a tool of their own sees and does. */
+  look<T>(use: (db: DatabaseSync) => T): T
+}
+
+/** The folder is removed when the test ends, once every store in it is closed. */
+export function makePlace(t: TestContext): Place {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'claude-serve-store-')))
+  const file = join(folder, 'claude-serve.db')
+  const stores: Store[] = []
+  t.after(async () => {
+    for (const store of stores) await store.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return {
+    folder,
+    file,
+    async open(options = {}) {
+      const store = await openSqliteStore({ folder, ...options })
+      stores.push(store)
+      return store
+    },
+    look(use) {
+      const db = new DatabaseSync(file)
+      try {
+        return use(db)
+      } finally {
+        db.close()
+      }
+    },
+  }
+}
+
+/** Why the start is refused, in the words that its user is told. */
+export async function refusal(opening: Promise<unknown>): Promise<string> {
+  try {
+    await opening
+  } catch (error) {
+    assert.ok(error instanceof StoreError, String(error))
+    return error.message
+  }
+  assert.fail('it opened')
+}
+
+/** For tests that start programs. */
+export const hasShell = { skip: process.platform === 'win32' && 'needs a POSIX shell' }
+
+export type Program = {
+  pid: number
+  /** The next line that it prints; null at its end. */
+  line(): Promise<string | null>
+  /** kill -9, and waits until it is gone. */
+  kill(): Promise<void>
+}
+
+/** Starts one of the programs beside this file; the test's end kills it. `shell` runs before, in the same process. */
+export function startProgram(t: TestContext, name: string, folder: string, shell = ''): Program {
+  const path = fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url))
+  const args = ['-c', `${shell} exec "$0" "$@"`, process.execPath, path, folder]
+  const child = spawn('/bin/sh', args, { stdio: ['ignore', 'pipe', 'inherit'], env: {} })
+  const exited = once(child, 'exit')
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const kill = async () => {
+    child.kill('SIGKILL')
+    await exited
+  }
+  t.after(kill)
+  return {
+    pid: pidOf(child),
+    line: async () => (await lines.next()).value ?? null,
+    kill,
+  }
+}
+
+function pidOf(child: ChildProcess): number {
+  if (child.pid === undefined) throw new Error('the program did not start')
+  return child.pid
+}

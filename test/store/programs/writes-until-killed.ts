@@ -1,0 +1,11 @@
+// A server's store in a process of its own: keeps one run after the other, each with three events, and prints its number once
+// that is promised to be durable. Goes on until it is killed.
+import { openSqliteStore } from '../../../src/store/sqlite.ts'
+import { runRecord, textEvents } from '../../contract/store-records.ts'
+
+const [, , folder = ''] = process.argv
+const store = await openSqliteStore({ folder })
+for (let at = 1; ; at++) {
+  await Promise.all([store.createRun(runRecord(`run_${at}`)), store.appendEvents(`run_${at}`, textEvents(1, 3))])
+  console.log(at)
+}
