@@ -255,6 +255,17 @@ export const configOptions = {
     schema: () => duration(1),
     show: showDuration,
   }),
+  approvalTimeoutMs: option({
+    name: 'approval-timeout',
+    environment: 'CLAUDE_SERVE_APPROVAL_TIMEOUT',
+    group: 'Limits',
+    placeholder: '<time>',
+    description: 'time for a person to answer what a run asks; then it is denied',
+    accepted: 'give a time such as 500ms, 300s, 10m or 1h, from 1ms to 576h (a plain number counts seconds)',
+    default: '10m',
+    schema: () => duration(1),
+    show: showDuration,
+  }),
   maxRequestTimeoutMs: option({
     name: 'max-request-timeout',
     environment: 'CLAUDE_SERVE_MAX_REQUEST_TIMEOUT',

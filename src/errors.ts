@@ -27,6 +27,7 @@ export const errorCodes = {
   rate_limited: { status: 429, retry: true },
   cancelled: { status: 499, retry: false },
   internal: { status: 500, retry: false },
+  interrupted: { status: 500, retry: false },
   not_implemented: { status: 501, retry: false },
   claude_failed: { status: 502, retry: false },
   claude_not_found: { status: 503, retry: false },

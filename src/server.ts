@@ -12,11 +12,15 @@ import { ownIdentity, ProcessRecords } from './agent/process-records.ts'
 import { type WorkerLimits, workerLimits } from './agent/worker.ts'
 import { type Config, processEnvironment } from './config.ts'
 import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from './core/agent.ts'
-import { createRuns, type RunsDependencies } from './core/runs.ts'
+import { keepTidy } from './core/retention.ts'
+import { createRuns } from './core/run-registry.ts'
+import type { Runs, RunsDependencies } from './core/runs.ts'
 import { withSecondTry } from './core/second-try.ts'
+import type { Store } from './core/store.ts'
 import type { Upstream } from './demo/upstream.ts'
 import { type App, createApp, type ServerFactory } from './http/app.ts'
 import { createLogger } from './log.ts'
+import { openSqliteStore } from './store/sqlite.ts'
 import { registerAnthropic } from './surfaces/anthropic/routes.ts'
 import { registerNative } from './surfaces/native/routes.ts'
 import { registerOpenai } from './surfaces/openai/routes.ts'
@@ -59,6 +63,7 @@ const exampleRequest = (options: Partial<RunOptions>): RunRequest => ({
   options: { ...noOptions, ...options },
   live: true,
   plain: null,
+  asks: false,
   isSide: false,
 })
 
@@ -90,8 +95,16 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const environment = demo === null ? given : demoEnvironment(given, demo, config.dataDir)
   const records = new ProcessRecords(config.dataDir, await ownIdentity())
   const executable = new Executable(config.claudeBin, environment)
+  const onWarning = (message: string, facts: Record<string, unknown>) => log.warn(facts, message)
+  const store = await openSqliteStore({ folder: config.dataDir, onWarning: (text) => log.warn(text) })
   const pool = await createPool(config, options, { environment, records, executable, log })
-  const runs = createRuns({ agent: withSecondTry(pool), onEnd: logRun(log) })
+  const runs = createRuns({
+    agent: withSecondTry(pool),
+    store,
+    approvalTimeoutMs: config.approvalTimeoutMs,
+    onEnd: logRun(log),
+    onWarning,
+  })
   const { app, createListener } = createApp({ log, bodyBytesMax: config.bodyLimitBytes, allowHosts: config.allowHosts })
   const login = () => executable.loginSoFar()
   const face = {
@@ -100,10 +113,12 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     modelMap: config.modelMap,
     requestTimeoutMs: config.requestTimeoutMs,
   }
-  app.register(async (scope) => registerOpenai(scope, { ...face, now: Date.now }))
+  app.register(async (scope) => registerOpenai(scope, face))
   app.register(async (scope) => registerAnthropic(scope, { ...face, countTokens: () => 0 }))
   registerNative(app, {
     runs,
+    store,
+    now: Date.now,
     permissionModes: config.permissionModes,
     cwdRoots: config.cwdRoots,
     requestTimeoutMs: config.requestTimeoutMs,
@@ -111,13 +126,18 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     health: () => health(config, executable, pool, login(), started),
     readiness: () => readiness(executable, pool, login()),
   })
+  const swept = records.sweep()
+  const found = await runs.recover(swept)
+  if (found.failed + found.restarted > 0) log.warn(found, 'runs that a former server had left unfinished')
   const listeners = await listen(app, createListener, config).catch(async (fault) => {
     await Promise.all([app.close(), pool.close(0), demo?.close()])
-    await records.close()
+    await Promise.all([records.close(), store.close()])
     throw fault
   })
-  void prepare(pool, records, log)
-  return running({ app, listeners, pool, runs, records, demo, config, claude: describeClaude(executable) })
+  void prepare({ pool, swept, log })
+  const endTidying = keepTidy(store, Date.now, onWarning)
+  const claude = describeClaude(executable)
+  return running({ app, listeners, pool, runs, records, store, endTidying, demo, config, claude })
 }
 
 type PoolParts = { environment: Environment; records: ProcessRecords; executable: Executable; log: Logger }
@@ -147,10 +167,12 @@ async function createPool(
   })
 }
 
+type Prepared = { pool: Pool; swept: Promise<number>; log: Logger }
+
 /** After the server listens: ends what a killed predecessor left, starts the first spares, tries what is undocumented. */
-async function prepare(pool: Pool, records: ProcessRecords, log: Logger): Promise<void> {
+async function prepare({ pool, swept, log }: Prepared): Promise<void> {
   try {
-    const left = await records.sweep()
+    const left = await swept
     if (left > 0) log.warn({ processes: left }, 'ended processes that a former server had left')
     await pool.warmUp([exampleRequest({})], plainExample())
     if (pool.isChecked) log.info(pool.abilities, 'checked what the CLI can do')
@@ -254,8 +276,10 @@ type Parts = {
   app: App
   listeners: { port: number; second: Server | null }
   pool: Pool
-  runs: ReturnType<typeof createRuns>
+  runs: Runs
   records: ProcessRecords
+  store: Store
+  endTidying(): void
   demo: Upstream | null
   config: Config
   claude: Promise<ClaudeState>
@@ -264,7 +288,18 @@ type Parts = {
 /** How long processes may take to end when the server does, in milliseconds. */
 const processGraceMs = 4_000
 
-function running({ app, listeners, pool, runs, records, demo, config, claude }: Parts): RunningServer {
+function running({
+  app,
+  listeners,
+  pool,
+  runs,
+  records,
+  store,
+  endTidying,
+  demo,
+  config,
+  claude,
+}: Parts): RunningServer {
   let closing: Promise<void> | null = null
   let settle: () => void = () => {}
   const closed = new Promise<void>((resolve) => {
@@ -277,7 +312,8 @@ function running({ app, listeners, pool, runs, records, demo, config, claude }: 
     listeners.second?.close()
     await app.close()
     await demo?.close()
-    await records.close()
+    endTidying()
+    await Promise.all([records.close(), store.close()])
     settle()
   }
   const host = config.host === '::1' ? '127.0.0.1' : config.host

@@ -62,6 +62,7 @@ test('without any setting the defaults hold', (t) => {
     maxProcesses: 8,
     keepAliveMs: 600_000,
     requestTimeoutMs: 300_000,
+    approvalTimeoutMs: 600_000,
     maxRequestTimeoutMs: 3_600_000,
     queueLimit: 64,
     bodyLimitBytes: 33_554_432,

@@ -51,10 +51,11 @@ const isCheap = (worker: Candidate) => worker.held === null || worker.held.turns
 /**
  * An idle process that can take the request's turn as its first: one that holds nothing, or a reusable one whose
  * conversation can be given up; of these, first those that nobody has come back to, the longest unused of them first. A
- * side request leaves the conversation alone that was used last: most likely it is made beside that one.
+ * side request leaves the conversation alone that was used last, where another process could be started: most likely it is
+ * made beside that one.
  */
-export function idleFor<T extends Candidate>(workers: Iterable<T>, wish: Wish): T | null {
-  const kept = wish.request.isSide ? lastUsedHolder(workers) : null
+export function idleFor<T extends Candidate>(workers: Iterable<T>, wish: Wish, hasRoom = false): T | null {
+  const kept = wish.request.isSide && hasRoom ? lastUsedHolder(workers) : null
   const isFree = (worker: T) =>
     worker.state === 'idle' && worker !== kept && (worker.held === null || worker.profile.reusable)
   const rank = (worker: T) => (worker.held === null ? 0 : isCheap(worker) ? 1 : 2)

@@ -9,7 +9,7 @@ import type {
   SDKUserMessageReplay,
 } from '@anthropic-ai/claude-agent-sdk'
 import type { PlainOptions } from '../core/agent.ts'
-import type { RunEnd, RunEvent, Usage } from '../core/events.ts'
+import { endOfRun, type RunEnd, type RunEvent, type Usage } from '../core/events.ts'
 import { AppError } from '../errors.ts'
 import { type FailureClues, resultFailure, upstreamFailure } from './failure.ts'
 import { StopSequences } from './stop-sequences.ts'
@@ -21,14 +21,6 @@ type ContentBlock = SDKAssistantMessage['message']['content'][number]
 
 /** The part of the stream's rules that the SDK's types leave out. */
 type PerTurnFigures = { model_usage_since_last_result?: Record<string, { costUSD?: number }> }
-
-const noUsage: Usage = {
-  inputTokens: 0,
-  outputTokens: 0,
-  cacheReadInputTokens: 0,
-  cacheCreationInputTokens: 0,
-  raw: {},
-}
 
 /** Longer waits than this, in milliseconds, are the caller's to decide on, not the CLI's. */
 const retryWaitMsMax = 10_000
@@ -57,6 +49,8 @@ export class TurnTranslator {
   /** Open blocks of the message that is being streamed: the API's index to ours. */
   #open = new Map<number, { index: number; kind: BlockKind }>()
   #streamed = new Set<string>()
+  /** The message that is being told whole, without having been streamed. */
+  #toldWhole = ''
   #isComplete = true
   #toldText = false
   #text = ''
@@ -280,9 +274,15 @@ export class TurnTranslator {
     this.messages.push(message.message as unknown as TranscriptMessage)
     for (const block of message.message.content) this.#noteTool(block)
     // An answer that did not come as a stream is told whole.
-    return this.#streamed.has(message.message.id)
-      ? []
-      : message.message.content.flatMap((block) => this.#wholeBlock(block))
+    return this.#streamed.has(message.message.id) ? [] : this.#wholeMessage(message.message)
+  }
+
+  /** It comes in parts, one per block. */
+  #wholeMessage({ id, usage, content }: SDKAssistantMessage['message']): RunEvent[] {
+    const isFirst = this.#toldWhole !== id
+    this.#toldWhole = id
+    const counted: RunEvent[] = isFirst ? [{ type: 'usage', usage: toUsage(usage) }] : []
+    return [...counted, ...content.flatMap((block) => this.#wholeBlock(block))]
   }
 
   #noteTool(block: ContentBlock): void {
@@ -404,26 +404,6 @@ function wholeThinking(index: number, block: ThinkingBlock): RunEvent[] {
           { type: 'thinking-signature', index, signature: block.signature },
         ]
   return [{ type: 'thinking-start', index }, ...told, { type: 'thinking-end', index }]
-}
-
-/** A run's end of which nothing is known but why. */
-export function endOfRun({ sessionId, model }: { sessionId: string; model: string }, error: AppError | null): RunEnd {
-  return {
-    type: 'run-end',
-    outcome: error === null ? 'succeeded' : error.code === 'cancelled' ? 'cancelled' : 'failed',
-    result: '',
-    structuredOutput: null,
-    stopReason: null,
-    stopSequence: null,
-    numTurns: 0,
-    durationMs: 0,
-    usage: noUsage,
-    costUsd: null,
-    model,
-    sessionId,
-    permissionDenials: [],
-    error: error === null ? null : { code: error.code, message: error.message, details: error.details },
-  }
 }
 
 function plainText(content: unknown): string {

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
 import type { Agent, AgentStats, ModelFact, RunRequest } from '../core/agent.ts'
-import type { RunEvent } from '../core/events.ts'
+import { type AnsweredBy, type AskAnswer, endOfRun, type RunEvent } from '../core/events.ts'
 import { AppError, shuttingDown, toAppError } from '../errors.ts'
 import {
   birthFor,
@@ -17,7 +17,6 @@ import {
   worthLess,
   wouldTakeTheLast,
 } from './choice.ts'
-import { endOfRun } from './from-sdk.ts'
 import type { BegunWith } from './held-conversation.ts'
 import { type Kind, Kinds } from './kinds.ts'
 import { residentBytes } from './process-tree.ts'
@@ -83,6 +82,8 @@ export class Pool implements Agent {
   readonly #workers = new Set<Worker>()
   readonly #waiting: Waiter[] = []
   readonly #kinds = new Kinds()
+  /** Which process works on which run. */
+  readonly #running = new Map<string, Worker>()
   readonly #locks = new SessionLocks()
   readonly #folders: SessionFolders
   readonly #housekeeping: NodeJS.Timeout
@@ -125,13 +126,16 @@ export class Pool implements Agent {
         return
       }
       const { worker, release } = lent
+      this.#running.set(request.runId, worker)
       try {
         for await (const event of worker.run(request, turn, signal)) {
           if (event.type === 'run-start') {
             // The copy is made: the conversation that it was made of is free again.
             if (request.session.kind === 'fork') release()
             if (start !== null) continue
-            start = event
+            start = { ...event, cwd: worker.profile.cwd }
+            yield start
+            continue
           }
           yield event
         }
@@ -146,6 +150,7 @@ export class Pool implements Agent {
         yield endOfRun(start, fault.cause)
         return
       } finally {
+        this.#running.delete(request.runId)
         this.#giveBack(worker)
         release()
       }
@@ -267,7 +272,7 @@ export class Pool implements Agent {
     if (waiter.request.isSide && wouldTakeTheLast(this.#workers, this.#limits.maxProcesses)) return
     const holder = this.#holderFor(waiter)
     if (holder === 'wait') return
-    const worker = holder ?? idleFor(this.#workers, waiter)
+    const worker = holder ?? idleFor(this.#workers, waiter, this.#workers.size < this.#limits.maxProcesses)
     if (worker !== null) return this.#give(worker, waiter)
     const coming = starting.findIndex((each) => isMadeFor(each, waiter))
     if (coming !== -1) starting.splice(coming, 1)
@@ -441,6 +446,17 @@ export class Pool implements Agent {
       this.#giveBack(await this.#wait(await this.#describe(example), AbortSignal.timeout(60_000)))
     }
     return this.#models ?? []
+  }
+
+  answer(runId: string, requestId: string, answer: AskAnswer, by: AnsweredBy = 'caller'): boolean {
+    return this.#running.get(runId)?.answer(requestId, answer, by) ?? false
+  }
+
+  async release(sessionId: string): Promise<boolean> {
+    const holders = [...this.#workers].filter((worker) => worker.held?.sessionId === sessionId)
+    if (holders.some(({ state }) => state === 'busy')) return false
+    await Promise.all(holders.map((worker) => worker.close()))
+    return true
   }
 
   close(deadlineMs: number): Promise<void> {

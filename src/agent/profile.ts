@@ -42,6 +42,8 @@ export type Profile = {
   settingSources: SettingSource[]
   maxTurns: number | null
   maxBudgetUsd: number | null
+  /** Whether what needs permission is asked over the API. */
+  asks: boolean
   /**
    * Whether unrelated conversations may follow one another in the process. Only where it has no tools: what tools,
    * servers and hooks leave behind (rules, shells, tasks, files) survives the emptying of a conversation.
@@ -100,6 +102,7 @@ const nothingElse = {
   maxBudgetUsd: null,
   fallbackModel: null,
   effort: null,
+  asks: false,
 } satisfies Partial<Profile>
 
 /** The CLI cuts off what is longer in a tool's description. */
@@ -133,7 +136,12 @@ function toAgentProfile(request: RunRequest, { cwd, abilities, hasHooks }: Profi
   // What is added to Claude Code's own prompt is on record only where the CLI itself writes the conversation's file.
   const needsOwnFile = options.systemPrompt === null && options.appendSystemPrompt !== null
   const leavesNothing = toolless && !needsOwnFile && !(hasHooks && settingSources.length > 0)
-  const reusable = abilities.recycle && leavesNothing && request.session.kind === 'new' && options.maxBudgetUsd === null
+  const reusable =
+    abilities.recycle &&
+    leavesNothing &&
+    !request.asks &&
+    request.session.kind === 'new' &&
+    options.maxBudgetUsd === null
   const prompt = basePrompt(options, reusable && abilities.promptSwitch)
   return {
     plain: false,
@@ -153,6 +161,7 @@ function toAgentProfile(request: RunRequest, { cwd, abilities, hasHooks }: Profi
     settingSources,
     maxTurns: options.maxTurns,
     maxBudgetUsd: options.maxBudgetUsd,
+    asks: request.asks,
     reusable,
   }
 }

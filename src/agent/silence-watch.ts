@@ -15,6 +15,8 @@ export type SilenceOptions = {
   isToolRunning: () => boolean
   /** Whether messages wait for a reader that takes its time, which is no fault of the CLI. */
   isReaderSlow: () => boolean
+  /** Whether a person is being asked. */
+  isAsking: () => boolean
   /** Called once. `isFirst`: there was no message at all. */
   onSilence: (limitMs: number, isFirst: boolean) => void
 }
@@ -44,8 +46,8 @@ export class SilenceWatch {
   }
 
   #look(): void {
-    const { limits, isToolRunning, isReaderSlow, onSilence } = this.#options
-    if (isReaderSlow()) this.refresh()
+    const { limits, isToolRunning, isReaderSlow, isAsking, onSilence } = this.#options
+    if (isReaderSlow() || isAsking()) this.refresh()
     const isFirst = this.#lastAt === null
     const limitMs = isFirst ? limits.firstMessageMs : isToolRunning() ? limits.toolSilenceMs : limits.silenceMs
     const leftMs = (this.#lastAt ?? this.#begunAt) + limitMs - performance.now()

@@ -5,6 +5,7 @@ import type { RunRequest } from '../core/agent.ts'
 import type { ConversationMessage } from '../core/conversation.ts'
 import { isContent, type RunEnd, type RunEvent } from '../core/events.ts'
 import { AppError, toAppError } from '../errors.ts'
+import type { AskNote, Asks } from './asks.ts'
 import { TurnTranslator } from './from-sdk.ts'
 import type { HeldConversation } from './held-conversation.ts'
 import type { Mailbox } from './mailbox.ts'
@@ -24,7 +25,8 @@ export class WorkerLost extends Error {
 
 /** What a turn needs of its process. */
 export type TurnProcess = {
-  readonly mailbox: Mailbox<SDKMessage>
+  readonly mailbox: Mailbox<SDKMessage | AskNote>
+  readonly asks: Pick<Asks, 'isWaiting' | 'withdraw'>
   send(message: SDKUserMessage): void
   interrupt(): void
   /** Whether it still takes commands. */
@@ -83,6 +85,7 @@ export class TurnRun {
       for (const event of await this.#giveUp(fault)) yield this.#note(event)
     } finally {
       watch.stop()
+      this.#process.asks.withdraw()
       signal.removeEventListener('abort', onAbort)
       if (this.#isSent && !this.#toldEnd) await this.#interrupt()
     }
@@ -95,6 +98,10 @@ export class TurnRun {
     while (!this.#toldEnd) {
       const next = await this.#process.mailbox.take()
       watch.refresh()
+      if (isNote(next)) {
+        yield this.#note(toEvent(next))
+        continue
+      }
       if (isOtherResult(next, this.#message)) continue
       for (const event of this.#translator.accept(next)) {
         if (event.type === 'run-end') this.#record(event)
@@ -126,6 +133,7 @@ export class TurnRun {
       limits: this.#input.limits,
       isToolRunning: () => this.#translator.toolIsRunning,
       isReaderSlow: () => mailbox.size > 0,
+      isAsking: () => this.#process.asks.isWaiting,
       onSilence: (limitMs, isFirst) =>
         mailbox.stop(isFirst ? new WorkerLost(this.#process.failure('did not react to the prompt')) : silent(limitMs)),
     })
@@ -160,7 +168,7 @@ export class TurnRun {
       this.#process.interrupt()
       for (;;) {
         const next = await mailbox.take()
-        if (isOtherResult(next, this.#message)) continue
+        if (isNote(next) || isOtherResult(next, this.#message)) continue
         const end = this.#translator.accept(next).find((event) => event.type === 'run-end')
         if (end !== undefined) return end
       }
@@ -198,6 +206,11 @@ export class TurnRun {
     }
   }
 }
+
+const isNote = (message: SDKMessage | AskNote): message is AskNote =>
+  message.type === 'ask' || message.type === 'ask-answered'
+
+const toEvent = (note: AskNote): RunEvent => (note.type === 'ask' ? { type: 'ask', ...note.ask } : note)
 
 function silent(limitMs: number): AppError {
   const reason = `no sign of life from Claude for ${Math.round(limitMs / 1000)} s`

@@ -22,10 +22,10 @@ export function toPastPrompt(message: ConversationMessage & { role: 'user' }): S
 }
 
 /**
- * A past answer of the model. The CLI takes such lines, which its types do not say; that it did shows in the next request,
+ * A past answer of the model; `model` is the full id of the one that goes on. The CLI takes such lines, which its types do not say; that it did shows in the next request,
  * and in the test that reads it.
  */
-export function toPastAnswer(message: ConversationMessage & { role: 'assistant' }): SDKUserMessage {
+export function toPastAnswer(message: ConversationMessage & { role: 'assistant' }, model: string): SDKUserMessage {
   const isCall = message.content.some((block) => block.type === 'tool_use')
   const line = {
     type: 'assistant',
@@ -33,7 +33,8 @@ export function toPastAnswer(message: ConversationMessage & { role: 'assistant' 
       id: `msg_${randomUUID().replaceAll('-', '')}`,
       type: 'message',
       role: 'assistant',
-      model: 'claude',
+      // Thoughts of another model than the one that is asked now would be left out.
+      model,
       content: message.content,
       stop_reason: isCall ? 'tool_use' : 'end_turn',
       stop_sequence: null,

@@ -5,8 +5,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Query, SDKControlInitializeResponse, SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { RunRequest } from '../core/agent.ts'
 import type { ConversationMessage } from '../core/conversation.ts'
-import type { RunEvent } from '../core/events.ts'
+import type { AnsweredBy, AskAnswer, RunEvent } from '../core/events.ts'
 import { type AppError, toAppError } from '../errors.ts'
+import { type AskNote, Asks } from './asks.ts'
 import { Child } from './child.ts'
 import { toMcpServer } from './client-tools.ts'
 import { childEnvironment, type Environment, markerName } from './environment.ts'
@@ -72,11 +73,13 @@ export class Worker {
   readonly #context: WorkerContext
   readonly #child: Child
   readonly #query: Query
-  readonly #mailbox: Mailbox<SDKMessage>
+  readonly #mailbox: Mailbox<SDKMessage | AskNote>
+  readonly #asks: Asks
   readonly #promptSwitch: PromptSwitch | null
   readonly #input = new Mailbox<SDKUserMessage>(() => {})
   #baseModel: string | null = null
   #toolServers = 0
+  #models: SDKControlInitializeResponse['models'] = []
   /** What the process was told last. */
   readonly #told = { model: null as string | null, settings: '', thinking: '', tools: '[]' }
 
@@ -89,6 +92,7 @@ export class Worker {
     const marker = context.records.marker(++workerCount)
     this.#child = new Child(marker, context.records)
     this.#mailbox = new Mailbox((isFull) => (isFull ? this.#child.gate.hold() : this.#child.gate.release()))
+    this.#asks = new Asks((note) => this.#mailbox.push(note))
     this.#promptSwitch = profile.prompt.kind === 'by-turn' ? new PromptSwitch(context.records.privateDir) : null
     this.#query = sdk().query({ prompt: this.#prompts(), options: this.#options(marker) })
     this.gone = this.#pump()
@@ -110,6 +114,7 @@ export class Worker {
       }),
       pathToClaudeCodeExecutable: this.#context.claude.path,
       spawnClaudeCodeProcess: this.#child.spawn,
+      ...(this.profile.asks ? { canUseTool: this.#asks.canUseTool } : {}),
       ...(folder === undefined ? {} : { plugins: [{ type: 'local' as const, path: folder }] }),
     }
   }
@@ -133,6 +138,7 @@ export class Worker {
     try {
       const facts = await Promise.race([this.#query.initializationResult().catch(() => died), tooLate, died])
       if (choosesModelByTurn(this.profile)) this.#baseModel = this.#told.model = await this.#appliedModel()
+      this.#models = facts.models
       if (this.state === 'starting') this.state = 'idle'
       this.lastUsedAt = performance.now()
       return facts
@@ -197,7 +203,7 @@ export class Worker {
     await this.#tell(turn)
     const transcript = this.profile.reusable && turn.history === null ? this.#newTranscript(sessionId) : null
     this.held = new HeldConversation(sessionId, turn, transcript)
-    await this.#recall(this.held, turn.history ?? [])
+    await this.#recall(this.held, turn)
   }
 
   /** Makes the process ready for the next turn of the conversation that it holds. */
@@ -254,12 +260,19 @@ export class Worker {
    * Lets the process know what was said before: the user's messages each as a turn that asks nothing, the model's in between.
    * One must have arrived before the next is sent, or they change places.
    */
-  async #recall(held: HeldConversation, messages: readonly ConversationMessage[]): Promise<void> {
+  async #recall(held: HeldConversation, turn: Turn): Promise<void> {
+    const messages = turn.history ?? []
+    const model = this.#fullModelId(turn)
     for (const message of messages) {
-      if (message.role === 'assistant') this.#input.push(toPastAnswer(message))
+      if (message.role === 'assistant') this.#input.push(toPastAnswer(message, model))
       else await this.#recallPrompt(held, message)
     }
     held.noteSaid(messages)
+  }
+
+  #fullModelId(turn: Turn): string {
+    const name = turn.model ?? this.#baseModel ?? 'default'
+    return this.#models.find(({ value }) => value === name)?.resolvedModel ?? name
   }
 
   async #recallPrompt(held: HeldConversation, message: ConversationMessage & { role: 'user' }): Promise<void> {
@@ -318,6 +331,7 @@ export class Worker {
     this.requests++
     const process: TurnProcess = {
       mailbox: this.#mailbox,
+      asks: this.#asks,
       send: (message) => this.#input.push(message),
       interrupt: () => void this.#query.interrupt().catch(() => {}),
       isUsable: () => this.state === 'busy',
@@ -326,6 +340,11 @@ export class Worker {
       onWarning: this.#context.onWarning,
     }
     return new TurnRun(process, { request, turn, held, limits: this.#context.limits }).events(signal)
+  }
+
+  /** Answers what the turn has asked; false where nothing of that id waits. */
+  answer(requestId: string, answer: AskAnswer, by: AnsweredBy): boolean {
+    return this.#asks.answer(requestId, answer, by)
   }
 
   /** Ends the process: an idle one by SIGTERM; the system's own means follow where that is ignored. Safe to call twice. */

@@ -1,7 +1,7 @@
 // What the core asks of whatever runs Claude: the Agent interface and its request. The pool of CLI processes is one
 // implementation; tests bring others. Not for how a run is kept, followed and cancelled (see runs.ts).
 import type { ClientTool, ConversationMessage, UserBlock } from './conversation.ts'
-import type { RunEvent } from './events.ts'
+import type { AnsweredBy, AskAnswer, RunEvent } from './events.ts'
 
 export type PermissionMode = 'default' | 'acceptEdits' | 'plan' | 'dontAsk' | 'bypassPermissions'
 export type Effort = 'low' | 'medium' | 'high' | 'xhigh' | 'max'
@@ -73,6 +73,8 @@ export type RunRequest = {
   live: boolean
   /** Set for a plain model: no Claude Code, just the model; `null` for an agent. */
   plain: PlainOptions | null
+  /** Whether a person can be asked what needs permission; it is denied otherwise. */
+  asks: boolean
   /** A small request that a program makes beside a conversation, which waits rather than take the last process. */
   isSide: boolean
 }
@@ -131,5 +133,9 @@ export type ModelFact = { value: string; resolvedModel: string; displayName: str
 export interface Agent {
   run(request: RunRequest, signal: AbortSignal): AsyncIterable<RunEvent>
   stats(): AgentStats
+  /** Answers what a run has asked; false where nothing of that id waits for an answer. */
+  answer(runId: string, requestId: string, answer: AskAnswer, by?: AnsweredBy): boolean
+  /** Ends what holds an idle conversation, whose file can be changed then; false while a run has it. */
+  release(sessionId: string): Promise<boolean>
   close(deadlineMs: number): Promise<void>
 }

@@ -14,7 +14,8 @@ export type AnswerPlan = {
   tools: ReadonlyMap<string, ToolKind>
   /** Whether there may be more than one call. */
   isParallel: boolean
-  showsThinking: boolean
+  /** `signed`: only what the model needs to be given back, without its words. */
+  showsThinking: boolean | 'signed'
   format: 'text' | 'json_object' | 'json_schema'
   /** The request's field that asks for the format, for errors. */
   formatParam: string
@@ -88,7 +89,9 @@ export class AnswerReader {
   }
 
   #thinking(type: 'thinking' | 'signature' | 'redacted', text: string): AnswerPiece[] {
-    return this.#plan.showsThinking ? [{ type, text }] : []
+    const { showsThinking } = this.#plan
+    const isHidden = showsThinking === false || (showsThinking === 'signed' && type === 'thinking')
+    return isHidden ? [] : [{ type, text }]
   }
 
   #text(given: string): AnswerPiece[] {

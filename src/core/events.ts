@@ -1,6 +1,6 @@
 // The one internal language: what happens during a run, as a sequence of RunEvents. Every surface translates from these
 // and none knows how they are made. Also the rules of their order, which every stream in every test is held against.
-import type { ErrorCode, ErrorDetails } from '../errors.ts'
+import type { AppError, ErrorCode, ErrorDetails } from '../errors.ts'
 
 /**
  * Tokens, as the model's API counts them, summed over the requests of one run. `raw` is the usage object as the CLI
@@ -16,6 +16,30 @@ export type Usage = {
 
 /** A tool call that was refused during a run. */
 export type PermissionDenial = { toolName: string; toolId: string; input: Record<string, unknown> }
+
+/** What a person has to decide before the run goes on: whether a tool may be used, or what Claude wants to know. */
+export type Ask = {
+  requestId: string
+  kind: 'permission' | 'question'
+  toolName: string
+  toolId: string
+  /** Of a question: `{ questions: [...] }`. */
+  input: Record<string, unknown>
+  /** What it would do, in the CLI's words; null where it says nothing. */
+  description: string | null
+  /** The file outside the allowed folders, where that is the reason. */
+  blockedPath: string | null
+  /** Rules that would spare the next such request, as the CLI writes them. */
+  suggestions: unknown[]
+}
+
+/** `remember`: do not ask again for the like, as long as the conversation's process lives. */
+export type AskAnswer =
+  | { behavior: 'allow'; updatedInput: Record<string, unknown> | null; remember: boolean }
+  | { behavior: 'deny'; message: string | null }
+
+/** `run`: the run went on or ended without an answer. */
+export type AnsweredBy = 'caller' | 'timeout' | 'run'
 
 /** How a run ended. */
 export type RunOutcome = 'succeeded' | 'failed' | 'cancelled'
@@ -43,11 +67,11 @@ export type RunEnd = {
 /**
  * What happens during a run. Blocks (text, thinking, tool) carry an `index` that counts up from 0 within the run and is
  * never used twice; a block's start, deltas and end share it. Thinking is signed by the model's API, which takes it back only
- * so; what it will not show comes as `thinking-redacted`. `usage` is what a message of the model had counted when it began;
+ * so; what it will not show comes as `thinking-redacted`. After an `ask` the run waits until it is answered. `usage` is what a message of the model had counted when it began;
  * `retry` says that the CLI asks the model's API again.
  */
 export type RunEvent =
-  | { type: 'run-start'; runId: string; sessionId: string; model: string }
+  | { type: 'run-start'; runId: string; sessionId: string; model: string; cwd?: string }
   | { type: 'text-start' | 'text-end'; index: number }
   | { type: 'text-delta'; index: number; text: string }
   | { type: 'thinking-start' | 'thinking-end'; index: number }
@@ -58,11 +82,42 @@ export type RunEvent =
   | { type: 'tool-delta'; index: number; json: string }
   | { type: 'tool-end'; index: number }
   | { type: 'tool-result'; toolId: string; isError: boolean; text: string }
+  | ({ type: 'ask' } & Ask)
+  | { type: 'ask-answered'; requestId: string; behavior: 'allow' | 'deny'; by: AnsweredBy }
   | { type: 'usage'; usage: Usage }
   | { type: 'retry'; attempt: number; delayMs: number; upstreamStatus: number | null }
   | RunEnd
 
+export const noUsage: Usage = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadInputTokens: 0,
+  cacheCreationInputTokens: 0,
+  raw: {},
+}
+
+/** A run's end of which nothing is known but why. */
+export function endOfRun({ sessionId, model }: { sessionId: string; model: string }, error: AppError | null): RunEnd {
+  return {
+    type: 'run-end',
+    outcome: error === null ? 'succeeded' : error.code === 'cancelled' ? 'cancelled' : 'failed',
+    result: '',
+    structuredOutput: null,
+    stopReason: null,
+    stopSequence: null,
+    numTurns: 0,
+    durationMs: 0,
+    usage: noUsage,
+    costUsd: null,
+    model,
+    sessionId,
+    permissionDenials: [],
+    error: error === null ? null : { code: error.code, message: error.message, details: error.details },
+  }
+}
+
 const contentTypes: ReadonlySet<RunEvent['type']> = new Set([
+  'ask',
   'text-delta',
   'thinking-delta',
   'tool-start',
@@ -73,6 +128,8 @@ const contentTypes: ReadonlySet<RunEvent['type']> = new Set([
 export function isContent(event: RunEvent): boolean {
   return contentTypes.has(event.type)
 }
+
+const blockless: ReadonlySet<RunEvent['type']> = new Set(['tool-result', 'retry', 'usage', 'ask', 'ask-answered'])
 
 const kindOf = (type: RunEvent['type']) => type.slice(0, type.indexOf('-'))
 
@@ -92,7 +149,7 @@ export class OrderChecker {
     if (event.type === 'run-start') return this.#start()
     if (!this.#started) throw new Error(`${event.type} before run-start`)
     if (event.type === 'run-end') return this.#end(event)
-    if (event.type === 'tool-result' || event.type === 'retry' || event.type === 'usage') return
+    if (blockless.has(event.type)) return
     this.#block(event)
   }
 
@@ -114,7 +171,8 @@ export class OrderChecker {
     this.#ended = true
   }
 
-  #block(event: Extract<RunEvent, { index: number }>): void {
+  #block(event: RunEvent): void {
+    if (!('index' in event)) throw new Error(`${event.type} belongs to no block`)
     const kind = kindOf(event.type)
     if (event.type.endsWith('-start')) {
       if (this.#used.has(event.index)) throw new Error(`block ${event.index} started twice`)

@@ -8,7 +8,8 @@ const imageBeginnings: [RegExp, string][] = [
   [/^iVBORw0KGgo/, 'image/png'],
   [/^\/9j\//, 'image/jpeg'],
   [/^R0lGOD/, 'image/gif'],
-  [/^UklGR/, 'image/webp'],
+  // Other kinds of RIFF files, such as sounds, begin alike but for the eighth byte on.
+  [/^UklGR.{6}XRUJQ/, 'image/webp'],
 ]
 const pdfBeginning = /^JVBERi/
 const base64 = /^[A-Za-z0-9+/\r\n]+(?:=[\r\n]*){0,2}$/

@@ -1,90 +1,73 @@
-// Runs: each belongs to the server, which drives it to its end; whoever asked for it follows. Here are its clock, its
-// cancellation and its end. Not for how Claude is run (agent.ts) nor for any dialect.
-import { randomBytes } from 'node:crypto'
-import { AppError, shuttingDown, toAppError } from '../errors.ts'
+// Runs: each belongs to the server, which drives it to its end and keeps what happened; whoever asked for it follows. Here is
+// what surfaces ask for; run-registry.ts does it. Not for how Claude is run (agent.ts) nor for any dialect.
+import { AppError } from '../errors.ts'
 import type { Agent, RunRequest } from './agent.ts'
-import type { RunEnd, RunEvent } from './events.ts'
+import type { AskAnswer, RunEnd, RunEvent } from './events.ts'
+import type { Page, RunQuery, RunRecord, Store, StoredEvent } from './store.ts'
 
-export type RunInput = Omit<RunRequest, 'runId'> & { timeoutMs: number }
+/** The caller's own name for a request: a second one of that name and body is the first one. */
+export type Idempotency = { key: string; bodyHash: string }
 
-/** A run that was accepted. Iterate `events` once, to the end; leaving early cancels the run. */
+export type RunInput = Omit<RunRequest, 'runId'> & {
+  /** How long the run may take, in milliseconds; waiting for a person does not count. */
+  timeoutMs: number
+  /** The dialect it came in by. */
+  surface: string
+  owner?: string | null
+  metadata?: Record<string, string>
+  /** Whether it goes on without its connection. */
+  background?: boolean
+  /** What becomes of it if the server dies: it fails, or it is begun anew. */
+  onCrash?: 'fail' | 'restart'
+  idempotency?: Idempotency | null
+}
+
+/** A run that was accepted, or that is there already. */
 export type RunHandle = {
   id: string
+  createdAtMs: number
+  /** Whether this is the run of an earlier request with the same key. */
+  isReplay: boolean
+  /** All its events, from the first. Errors before acceptance are thrown by the first step. */
   events: AsyncIterable<RunEvent>
   /** Ends the run: the CLI is interrupted and its tools are stopped. Safe to call at any time, more than once. */
   cancel(reason: AppError): void
 }
 
 export type Runs = {
-  /** Starts a run. Errors before acceptance are thrown by the first step of `events`. */
-  start(input: RunInput): RunHandle
+  /** Begins a run; one in the background is on disk when this settles. Throws `conflict` for a key that was used for something else. */
+  start(input: RunInput): Promise<RunHandle>
   /** How many runs have not ended. */
   active(): number
+  get(id: string): Promise<RunRecord | null>
+  list(query: RunQuery): Promise<Page<RunRecord>>
+  /** What happened after the event numbered `afterSeq`, and what happens from now on. */
+  follow(id: string, afterSeq: number): AsyncIterable<StoredEvent>
+  /** Ends a run, whatever it is doing; nothing happens to one that has ended. Throws `run_not_found`. */
+  cancel(id: string): Promise<RunRecord>
+  /** Answers what a run has asked. Throws `run_not_found`, `not_found`. */
+  answer(id: string, requestId: string, answer: AskAnswer): Promise<RunRecord>
+  /** The id of the run that has the session now. */
+  holderOf(sessionId: string): string | null
+  /**
+   * What a former server left unfinished has failed, or, where that was asked for, is begun anew as soon as `isClear` settles:
+   * the processes of that server must be gone then. Gives the number of both.
+   */
+  recover(isClear: Promise<unknown>): Promise<{ failed: number; restarted: number }>
   /** Refuses new runs with `shutting_down`, waits up to `graceMs` milliseconds for the others, then cancels them. */
   close(graceMs: number): Promise<void>
 }
 
 export type RunsDependencies = {
   agent: Agent
+  /** Null keeps nothing beyond the life of a run. */
+  store?: Store | null
+  /** How long a person may take to answer, in milliseconds. */
+  approvalTimeoutMs?: number
+  now?: () => number
   /** Called once per run with how it ended; `end` is null where the run was refused. Must not throw. */
   onEnd?: (runId: string, end: RunEnd | null, error: AppError | null) => void
-}
-
-/** Timers above this fire at once in Node. */
-const timerMsMax = 2 ** 31 - 1
-
-const timedOut = (timeoutMs: number) => new AppError('timeout', 'Request timed out', { timeoutS: timeoutMs / 1000 })
-
-export function createRuns({ agent, onEnd }: RunsDependencies): Runs {
-  const live = new Map<string, (reason: AppError) => void>()
-  const idle: (() => void)[] = []
-  let closing = false
-
-  async function* follow(
-    request: RunRequest,
-    timeoutMs: number,
-    controller: AbortController,
-  ): AsyncGenerator<RunEvent> {
-    const timer = setTimeout(() => controller.abort(timedOut(timeoutMs)), Math.min(timeoutMs, timerMsMax))
-    let end: RunEnd | null = null
-    let refused: AppError | null = null
-    try {
-      for await (const event of agent.run(request, controller.signal)) {
-        if (event.type === 'run-end') end = event
-        yield event
-      }
-    } catch (thrown) {
-      refused = toAppError(thrown)
-      throw refused
-    } finally {
-      clearTimeout(timer)
-      live.delete(request.runId)
-      onEnd?.(request.runId, end, refused)
-      if (live.size === 0) for (const resolve of idle.splice(0)) resolve()
-    }
-  }
-
-  return {
-    start({ timeoutMs, ...rest }) {
-      if (closing) throw shuttingDown()
-      const id = `run_${randomBytes(16).toString('hex')}`
-      const controller = new AbortController()
-      const cancel = (reason: AppError) => controller.abort(reason)
-      live.set(id, cancel)
-      return { id, cancel, events: follow({ ...rest, runId: id }, timeoutMs, controller) }
-    },
-    active: () => live.size,
-    async close(graceMs) {
-      closing = true
-      if (live.size === 0) return
-      const drained = new Promise<void>((resolve) => idle.push(resolve))
-      const timer = setTimeout(() => {
-        for (const cancel of live.values()) cancel(shuttingDown())
-      }, graceMs)
-      await drained
-      clearTimeout(timer)
-    },
-  }
+  onWarning?: (message: string, facts: Record<string, unknown>) => void
 }
 
 /** How a run that did not succeed is told. That it had begun can be seen by its id. */

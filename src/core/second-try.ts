@@ -2,7 +2,7 @@
 // object in JSON. The CLI can force neither. The first answer is held back until it is known to be right.
 import { toAppError } from '../errors.ts'
 import type { Agent, RunRequest } from './agent.ts'
-import type { RunEnd, RunEvent, Usage } from './events.ts'
+import type { RunEnd, RunEvent } from './events.ts'
 import { JsonText } from './json-text.ts'
 
 const reminders = {
@@ -13,6 +13,8 @@ const reminders = {
 export function withSecondTry(agent: Agent): Agent {
   return {
     stats: () => agent.stats(),
+    answer: (runId, requestId, answer, by) => agent.answer(runId, requestId, answer, by),
+    release: (sessionId) => agent.release(sessionId),
     close: (deadlineMs) => agent.close(deadlineMs),
     run: (request, signal) => (must(request) === null ? agent.run(request, signal) : runTwice(agent, request, signal)),
   }
@@ -28,16 +30,19 @@ async function* runTwice(agent: Agent, request: RunRequest, signal: AbortSignal)
   const wanted = must(request) ?? 'call'
   const held: RunEvent[] = []
   let isRight = false
+  let wrong: RunEnd | null = null
   for await (const event of agent.run(request, signal)) {
     if (event.type === 'run-end' && !isRight && isWrong(event, held, wanted)) {
-      yield* again(agent, remind(request, reminders[wanted]), { held, end: event }, signal)
-      return
+      wrong = event
+      continue
     }
     isRight ||= event.type === 'run-end' || (wanted === 'call' && event.type === 'tool-start')
     if (isRight) yield* held.splice(0)
     if (isRight || event.type === 'run-start') yield event
     else held.push(event)
   }
+  // Only now has the first run let go of its process.
+  if (wrong !== null) yield* again(agent, remind(request, reminders[wanted]), { held, end: wrong }, signal)
 }
 
 /** Only an answer that has come to its own end is asked for again. */
@@ -45,8 +50,12 @@ function isWrong({ outcome, stopReason }: RunEnd, held: readonly RunEvent[], wan
   const hasEnded = stopReason === null || stopReason === 'end_turn' || stopReason === 'tool_use'
   if (outcome !== 'succeeded' || !hasEnded) return false
   if (wanted === 'call') return true
-  const json = new JsonText()
-  for (const event of held) if (event.type === 'text-delta') json.push(event.text)
+  let json = new JsonText()
+  for (const event of held) {
+    // The model is asked again, and its next answer takes the place of this one.
+    if (event.type === 'retry') json = new JsonText()
+    if (event.type === 'text-delta') json.push(event.text)
+  }
   return !json.isWhole
 }
 
@@ -67,23 +76,41 @@ async function* again(
   const { held, end } = first
   try {
     for await (const event of agent.run(request, signal)) {
-      if (event.type === 'run-end') yield { ...event, usage: sum(end.usage, event.usage), costUsd: cost(end, event) }
+      if (event.type === 'run-end') yield { ...event, ...both(end, event), sessionId: end.sessionId }
       else if (event.type !== 'run-start') yield event
     }
   } catch (thrown) {
     // Nothing was told of the second answer yet. The first was a good one but for its form, and is better than none.
     if (!signal.aborted) return yield* [...held, end]
     const { code, message, details } = toAppError(thrown)
-    yield { ...end, outcome: code === 'cancelled' ? 'cancelled' : 'failed', error: { code, message, details } }
+    yield {
+      ...end,
+      result: '',
+      outcome: code === 'cancelled' ? 'cancelled' : 'failed',
+      error: { code, message, details },
+    }
   }
 }
 
-const cost = (a: RunEnd, b: RunEnd) => (a.costUsd === null || b.costUsd === null ? null : a.costUsd + b.costUsd)
-
-const sum = (a: Usage, b: Usage): Usage => ({
-  inputTokens: a.inputTokens + b.inputTokens,
-  outputTokens: a.outputTokens + b.outputTokens,
-  cacheReadInputTokens: a.cacheReadInputTokens + b.cacheReadInputTokens,
-  cacheCreationInputTokens: a.cacheCreationInputTokens + b.cacheCreationInputTokens,
-  raw: b.raw,
+const both = (a: RunEnd, b: RunEnd): Partial<RunEnd> => ({
+  usage: {
+    inputTokens: a.usage.inputTokens + b.usage.inputTokens,
+    outputTokens: a.usage.outputTokens + b.usage.outputTokens,
+    cacheReadInputTokens: a.usage.cacheReadInputTokens + b.usage.cacheReadInputTokens,
+    cacheCreationInputTokens: a.usage.cacheCreationInputTokens + b.usage.cacheCreationInputTokens,
+    raw: sum(a.usage.raw, b.usage.raw) as Record<string, unknown>,
+  },
+  costUsd: a.costUsd === null || b.costUsd === null ? null : a.costUsd + b.costUsd,
+  numTurns: a.numTurns + b.numTurns,
+  durationMs: a.durationMs + b.durationMs,
 })
+
+/** Adds up the numbers of two objects, however deep they stand; of everything else the second one holds. */
+function sum(a: unknown, b: unknown): unknown {
+  if (typeof a === 'number' && typeof b === 'number') return a + b
+  if (!isObject(a) || !isObject(b)) return b ?? a
+  return Object.fromEntries(Object.keys({ ...a, ...b }).map((name) => [name, sum(a[name], b[name])]))
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

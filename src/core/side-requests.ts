@@ -4,11 +4,11 @@ import type { ConversationMessage, UserBlock } from './conversation.ts'
 
 /** How the programs' own templates begin: Open WebUI ("### Task:"), opencode, LibreChat, Zed, Claude Code. */
 const wordings = [
-  /^\s*### Task:\s*\n/,
+  /^\s*### Task:\s*\n\s*(?:generate|suggest|analy[sz]e|create|you are an autocompletion)/i,
   /\byou are a title generator\b/i,
-  /\b(?:generate|provide|create|write|give)\b[^.\n]{0,60}\b(?:title|topic|tags?|follow-?up questions?)\b[^.\n]{0,60}\b(?:chat|conversation|thread|dialog|message|session)/i,
+  /\b(?:generate|provide|create|write|give)\b[^.\n]{0,80}\btitle\b[^.\n]{0,120}\b(?:chat|conversation|thread|dialog|session)\b/i,
+  /\b(?:generate|create|suggest)\b[^.\n]{0,60}\b(?:tags|follow-?up questions?)\b[^.\n]{0,120}\b(?:chat|conversation|user|discussion)\b/i,
   /\bsummari[sz]e this (?:coding )?conversation in (?:under|fewer than|at most)\b/i,
-  /\bsuggest \d[\d -]* (?:relevant )?follow-?up\b/i,
 ]
 
 /** Templates stand at the beginning of a text; what comes after so many characters is the conversation they speak of. */

@@ -96,12 +96,18 @@ export interface Store {
   createRun(run: RunRecord, claim?: IdempotencyClaim): Promise<Claimed>
   /** Changes what is given. A run that is not there, or was pruned, is passed over. */
   updateRun(id: string, patch: RunPatch): Promise<void>
+  /** Forgets a run that was never begun, with its key. */
+  dropRun(id: string): Promise<void>
+  /** Forgets what happened in a run that is to begin anew. */
+  clearEvents(runId: string): Promise<void>
   appendEvents(runId: string, events: readonly StoredEvent[]): Promise<void>
   run(id: string): Promise<RunRecord | null>
   /** The newest first. Throws `invalid_request` (field `cursor`) for a cursor that is none of its own. */
   runs(query: RunQuery): Promise<Page<RunRecord>>
   /** At most `limit` events after the one numbered `afterSeq`, in order. */
   events(runId: string, afterSeq: number, limit: number): Promise<StoredEvent[]>
+  /** The number of a run's last event; 0 where there is none. */
+  lastSeq(runId: string): Promise<number>
   /** Runs that have not ended, the oldest first: what a server finds at its start was interrupted. */
   unfinished(): Promise<RunRecord[]>
   /** Keeps, or brings up to date; `createdAtMs` and `owner` stay as they were first. */

@@ -1,18 +1,21 @@
-// How many tokens a text is, by rough weights for the kinds of characters in it: no table of tokens, one pass, no allocation
-// per character. The weights fit the tokenizer of older Claude models; what newer ones count is learned from their answers
-// (token-gauge.ts). Not for whole requests (token-estimate.ts).
+// How many tokens a text is, by rough weights for the kinds of characters in it: no table of tokens, one pass, nothing
+// allocated per character. The weights fit the tokenizer of older Claude models; what newer ones count is learned from their
+// answers (token-gauge.ts). Not for whole requests (token-estimate.ts).
+import { WordTokens } from './word-tokens.ts'
 
-/** Runs of one kind are weighed together, much as tokenizers cut a text into words before they look at them. */
+/** Neighbours of one kind are weighed together, much as tokenizers cut a text into words before they look into them. */
 const kinds = { space: 0, digit: 1, latin: 2, sign: 3, cyrillic: 4, semitic: 5, han: 6, kana: 7, hangul: 8, other: 9 }
 
+/** Control characters count as signs. */
 const asciiKinds = Uint8Array.from({ length: 128 }, (_, code) => {
-  if (code === 32 || (code >= 9 && code <= 13)) return kinds.space
-  if (code >= 48 && code <= 57) return kinds.digit
-  return (code >= 65 && code <= 90) || (code >= 97 && code <= 122) ? kinds.latin : kinds.sign
+  const character = String.fromCharCode(code)
+  if (/\s/.test(character)) return kinds.space
+  if (/\d/.test(character)) return kinds.digit
+  return /[a-z]/i.test(character) ? kinds.latin : kinds.sign
 })
 
-/** Where each kind begins, in order, by the blocks of Unicode. What lies between is `other`: signs, emoji, further scripts. */
-const blocks: readonly [from: number, to: number, kind: number][] = [
+/** Blocks of Unicode in their order. What lies between is `other`: signs, emoji, further scripts. */
+const blocks: readonly (readonly [from: number, to: number, kind: number])[] = [
   [0xc0, 0x24f, kinds.latin],
   [0x400, 0x52f, kinds.cyrillic],
   [0x5d0, 0x6ff, kinds.semitic],
@@ -22,116 +25,106 @@ const blocks: readonly [from: number, to: number, kind: number][] = [
   [0xac00, 0xd7a3, kinds.hangul],
 ]
 
+/** A run of letters costs `first`, and `more` for each after the first. Chinese is taken to be in simplified characters. */
+const letterWeights: Record<number, readonly [first: number, more: number]> = {
+  [kinds.cyrillic]: [1.05, 0.45],
+  [kinds.semitic]: [1.95, 0.9],
+  [kinds.han]: [1.25, 0.88],
+  [kinds.kana]: [1.25, 0.93],
+  [kinds.hangul]: [1.5, 1.3],
+}
+
+/** What is repeated often has long tokens of its own: rules, indentation. */
+const sameSignsPerToken = 40
+const sameDigitsPerToken = 14
+const sameOthersPerToken = 10
+const spacesPerToken = 150
+
+const blank = 32
+
 function kindOf(code: number): number {
   if (code < 128) return asciiKinds[code] ?? kinds.other
   for (const [from, to, kind] of blocks) if (code <= to) return code >= from ? kind : kinds.other
   return kinds.other
 }
 
-/** A run costs `first`, and `more` for each character after the first. */
-const weights: Record<number, { first: number; more: number }> = {
-  [kinds.cyrillic]: { first: 1.05, more: 0.44 },
-  [kinds.semitic]: { first: 1.9, more: 0.84 },
-  [kinds.han]: { first: 1.05, more: 0.88 },
-  [kinds.kana]: { first: 1.05, more: 0.9 },
-  [kinds.hangul]: { first: 1.5, more: 1.2 },
-}
-
-/** A character that stands often enough to have long tokens of its own: rules, indentation. */
-const sameSignsPerToken = 40
-const sameLettersPerToken = 14
-const spacesPerToken = 150
-
-/**
- * The short words that prose in English and programs are full of. Where the short words of a text are others, its language is
- * another, and its longer words are cut into more tokens.
- */
-const familiar = new Set(
-  `the of and to in is for that on with be it as are this not or by from an at you can if will have was but we all has its
-   no any use more one may so when only out up new set get must been also such than then they what into some each used your
-   he his her she do were had our there let var int else char true null self func def pub fn case type line file name key
-   code data list path time call`
-    .split(/\s+/)
-    .map((word) => packed(word, 0, word.length)),
-)
-
-/** A word of up to four small letters as one number. */
-function packed(text: string, from: number, to: number): number {
-  let value = 0
-  for (let at = from; at < to; at++) value = value * 32 + (text.charCodeAt(at) - 96)
-  return value
-}
-
-const isCapital = (code: number) => code >= 65 && code <= 90
-
+/** Takes time in proportion to the length, whatever the text holds. */
 export function estimateText(text: string): number {
-  const tally = new Tally(text)
+  const words = new WordTokens(text)
+  let tokens = 0
   let from = 0
   while (from < text.length) {
     const kind = kindOf(text.charCodeAt(from))
     let to = from + 1
     while (to < text.length && kindOf(text.charCodeAt(to)) === kind) to++
-    tally.add(kind, from, to)
+    tokens += kind === kinds.latin ? words.cost(from, to) : runCost(kind, text, from, to)
     from = to
   }
-  return Math.ceil(tally.total())
+  return Math.ceil(tokens + words.foreignCost())
 }
 
-/** Languages are told apart in stretches of this many words, so that a text may be in several. */
-const stretchWords = 400
-
-class Tally {
-  readonly #text: string
-  #tokens = 0
-  /** What the long words cost besides if they are not English, and the evidence for that. */
-  #foreign = 0
-  #words = 0
-  #shortWords = 0
-  #unfamiliar = 0
-
-  constructor(text: string) {
-    this.#text = text
-  }
-
-  total(): number {
-    this.#endStretch()
-    return this.#tokens
-  }
-
-  add(kind: number, from: number, to: number): void {
-    if (kind === kinds.latin) this.#addWord(from, to)
-    else this.#tokens += this.#cost(kind, from, to)
-  }
-
-  #cost(kind: number, from: number, to: number): number {
-    const length = to - from
-    switch (kind) {
-      case kinds.space:
-        return this.#spaceCost(from, to)
-      case kinds.digit:
-        return length <= 3 ? 1 : this.#isSame(from, to) ? 1 + length / sameLettersPerToken : 0.1 + length * 0.4
-      case kinds.sign:
-        return this.#signCost(from, to)
-      case kinds.cyrillic:
-        return this.#cyrillicCost(from, to)
-      case kinds.other:
-        return this.#otherCost(from, to)
+function runCost(kind: number, text: string, from: number, to: number): number {
+  switch (kind) {
+    case kinds.space:
+      return spaceCost(text, from, to)
+    case kinds.digit:
+      return digitCost(text, from, to)
+    case kinds.sign:
+      return signCost(text, from, to)
+    case kinds.other:
+      return otherCost(text, from, to)
+    default: {
+      const [first, more] = letterWeights[kind] ?? [1, 1]
+      const rare = kind === kinds.cyrillic ? countNotRussian(text, from, to) * 1.8 : 0
+      return first + (to - from - 1) * more + rare
     }
-    const { first, more } = weights[kind] ?? { first: 1, more: 1 }
-    return first + (length - 1) * more
   }
+}
 
-  /** A single space is part of the word after it; so is the last one of several. */
-  #spaceCost(from: number, to: number): number {
-    const length = to - from
-    const joins = this.#text.charCodeAt(to - 1) === 32 && to < this.#text.length
-    const rest = length - 1
-    return (joins ? 0 : 1) + (rest > 0 ? 1 + Math.floor(rest / spacesPerToken) : 0)
-  }
+function isSame(text: string, from: number, to: number): boolean {
+  const first = text.charCodeAt(from)
+  for (let at = from + 1; at < to; at++) if (text.charCodeAt(at) !== first) return false
+  return true
+}
 
-  #signCost(from: number, to: number): number {
-    const length = to - from
-    if (this.#isSame(from, to)) return 1 + Math.floor(length / sameSignsPerToken)
-    return length <= 2 ? 1 : 1.15 + (length - 3) * 0.4
+/** A single blank is part of what comes after it, and so is the last one of several. */
+function spaceCost(text: string, from: number, to: number): number {
+  const last = to < text.length && text.charCodeAt(to - 1) === blank ? 0 : 1
+  const others = to - from - 1
+  return others === 0 ? last : last + 1 + Math.floor(others / spacesPerToken)
+}
+
+function digitCost(text: string, from: number, to: number): number {
+  const length = to - from
+  if (length <= 3) return 1
+  return isSame(text, from, to) ? 1 + length / sameDigitsPerToken : length * 0.42
+}
+
+function signCost(text: string, from: number, to: number): number {
+  const length = to - from
+  if (isSame(text, from, to)) return 1 + Math.floor(length / sameSignsPerToken)
+  return length <= 2 ? 1 : 1.05 + (length - 3) * 0.42
+}
+
+function countNotRussian(text: string, from: number, to: number): number {
+  let count = 0
+  for (let at = from; at < to; at++) {
+    const code = text.charCodeAt(at)
+    const isRussian = (code >= 0x410 && code <= 0x44f) || code === 0x401 || code === 0x451
+    if (!isRussian) count++
   }
+  return count
+}
+
+/** Emoji are two characters to JavaScript, and two or three tokens; signs are one token, letters of further scripts more. */
+function otherCost(text: string, from: number, to: number): number {
+  if (to - from > 3 && isSame(text, from, to)) return 1 + (to - from) / sameOthersPerToken
+  let tokens = 0
+  for (let at = from; at < to; at++) {
+    const code = text.charCodeAt(at)
+    const isHalf = code >= 0xd800 && code < 0xe000
+    const isSign = code < 0xc0 || (code >= 0x2000 && code < 0x3400) || code >= 0xfe00
+    tokens += isHalf ? 1.35 : isSign ? 1 : 1.5
+  }
+  return tokens
 }

@@ -39,6 +39,8 @@ export type UpstreamOptions = {
   keep?: number
   /** Answer prompts that carry no directive as the demo model does. */
   scenarios?: boolean
+  /** What a request counts as, where its step does not say so: 10 otherwise, a guess for `count_tokens`. */
+  countInput?: CountInput
 }
 
 /** The limit of the real API. */
@@ -53,13 +55,13 @@ const MODELS = {
 const always: RequestPredicate = () => true
 
 export async function startUpstream(options: UpstreamOptions = {}): Promise<Upstream> {
-  const { port = 0, host = '127.0.0.1', defaults = {}, scenarios = false } = options
+  const { port = 0, host = '127.0.0.1', defaults = {}, scenarios = false, countInput } = options
   // A demo may run for days and its prompts are nobody's business; a test wants to look back.
   const log = new RequestLog(options.keep ?? (scenarios ? 20 : 2000))
   const script = new StepScript(defaults, scenarios)
   let closing = false
   const server = createServer((req, res) => {
-    void serve(req, res, { log, script, isClosing: () => closing })
+    void serve(req, res, { log, script, isClosing: () => closing, ...(countInput && { countInput }) })
   })
   server.keepAliveTimeout = 60_000
   await new Promise<void>((resolve, reject) => {
@@ -91,7 +93,8 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
   }
 }
 
-type State = { log: RequestLog; script: StepScript; isClosing: () => boolean }
+type CountInput = (body: MessagesBody) => number
+type State = { log: RequestLog; script: StepScript; isClosing: () => boolean; countInput?: CountInput }
 
 async function serve(req: IncomingMessage, res: ServerResponse, state: State): Promise<void> {
   const sink = new ReplySink(res)
@@ -115,7 +118,15 @@ async function readRequest(req: IncomingMessage): Promise<{ bytes: number; raw: 
   return { bytes, raw: bytes <= MAX_REQUEST_BYTES ? Buffer.concat(parts).toString('utf8') : '' }
 }
 
-type Received = { bytes: number; raw: string; pathname: string; body: MessagesBody | null; step?: Step; error?: Error }
+type Received = {
+  bytes: number
+  raw: string
+  pathname: string
+  body: MessagesBody | null
+  step?: Step
+  error?: Error
+  inputTokens?: number | undefined
+}
 
 /** Records the request before anything is answered, so that whoever waits for it sees it while it is open. */
 async function answer(req: IncomingMessage, res: ServerResponse, sink: ReplySink, state: State): Promise<void> {
@@ -138,11 +149,12 @@ async function answer(req: IncomingMessage, res: ServerResponse, sink: ReplySink
   const isAborted = () => !res.writableFinished && !sink.wasCut && !state.isClosing()
   if (res.closed) return state.log.finish(record, isAborted())
   res.once('close', () => state.log.finish(record, isAborted()))
-  await route({ bytes, raw, pathname, body, ...choice }, sink, record)
+  const inputTokens = body ? state.countInput?.(body) : undefined
+  await route({ bytes, raw, pathname, body, inputTokens, ...choice }, sink, record)
 }
 
 async function route(received: Received, sink: ReplySink, record: RecordedRequest): Promise<void> {
-  const { bytes, raw, pathname, body, step, error } = received
+  const { bytes, raw, pathname, body, step, error, inputTokens } = received
   const { requestId } = record
   const onStatus = (status: number): void => {
     record.status = status
@@ -156,10 +168,14 @@ async function route(received: Received, sink: ReplySink, record: RecordedReques
   if (bytes > MAX_REQUEST_BYTES) return refuse(413, 'Request exceeds the maximum size')
   if (raw !== '' && !body) return refuse(400, 'The request body is not a JSON object')
   if (error) return refuse(400, error.message)
-  if (step && body) return sendReply({ sink, body, step, requestId, onStatus })
-  if (pathname === '/v1/messages/count_tokens') return plain(200, { input_tokens: Math.ceil(bytes / 4) })
+  if (step && body) return sendReply({ sink, body, step: withUsage(step, inputTokens), requestId, onStatus })
+  if (pathname === '/v1/messages/count_tokens') return plain(200, { input_tokens: inputTokens ?? Math.ceil(bytes / 4) })
   if (pathname === '/v1/models') return plain(200, MODELS)
   refuse(404, 'The scripted upstream has no such route')
+}
+
+function withUsage(step: Step, inputTokens: number | undefined): Step {
+  return inputTokens === undefined ? step : { ...step, usage: { input_tokens: inputTokens, ...step.usage } }
 }
 
 function chooseStep(script: StepScript, body: MessagesBody): { step?: Step; error?: Error } {

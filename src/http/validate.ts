@@ -67,3 +67,13 @@ export function parseBody<T extends z.ZodObject>(schema: T, body: unknown): z.ou
   const fault = isMissing(issue, body) ? 'is required' : issue.message
   throw new AppError('invalid_request', `${shorten(field)} ${fault}`.trim(), { field: shorten(field) })
 }
+
+/** A query or a path's parameters as their schema's type. Throws `invalid_request`. */
+export function parseQuery<T extends z.ZodObject>(schema: T, query: unknown): z.output<T> {
+  const twice = Object.entries(query as object).find(([, value]) => Array.isArray(value))
+  if (twice !== undefined) {
+    const field = shorten(twice[0])
+    throw new AppError('invalid_request', `${field} was given more than once`, { field })
+  }
+  return parseBody(schema, query)
+}

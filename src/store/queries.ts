@@ -97,3 +97,8 @@ export function sumUsage(prepare: Prepare, query: UsageQuery): UsageSum[] {
   const values = [query.fromMs, query.toMs, ...(query.owner === undefined ? [] : [query.owner])]
   return rows<UsageRow>(prepare, sql, values).map(toUsageSum)
 }
+
+export function findLastSeq(prepare: Prepare, runId: string): number {
+  const sql = 'SELECT MAX(seq) AS seq FROM events WHERE run = (SELECT pk FROM runs WHERE id = ?)'
+  return Number(prepare(sql).get(runId)?.seq ?? 0)
+}

@@ -20,7 +20,7 @@ import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { GroupCommit } from './group-commit.ts'
 import { makePrivateFolder, type OnWarning } from './private-files.ts'
 import { prune } from './prune.ts'
-import { findRun, findSessions, listEvents, listRuns, listUnfinished, sumUsage } from './queries.ts'
+import { findLastSeq, findRun, findSessions, listEvents, listRuns, listUnfinished, sumUsage } from './queries.ts'
 import { type Columns, toRunColumns } from './rows.ts'
 import { StoreError } from './store-error.ts'
 
@@ -89,6 +89,21 @@ class SqliteStore implements Store {
     })
   }
 
+  async dropRun(id: string): Promise<void> {
+    return this.#write(() => {
+      this.#removeEvents(id)
+      this.#prepare('DELETE FROM idempotency_keys WHERE run_id = ?').run(id)
+      this.#prepare('DELETE FROM runs WHERE id = ?').run(id)
+    })
+  }
+
+  async clearEvents(runId: string): Promise<void> {
+    return this.#write(() => {
+      this.#removeEvents(runId)
+      this.#prepare('UPDATE runs SET event_bytes = 0 WHERE id = ?').run(runId)
+    })
+  }
+
   async appendEvents(runId: string, events: readonly StoredEvent[]): Promise<void> {
     if (events.length === 0) return
     return this.#write(() => {
@@ -115,6 +130,10 @@ class SqliteStore implements Store {
 
   async events(runId: string, afterSeq: number, limit: number): Promise<StoredEvent[]> {
     return listEvents(this.#reading(), runId, afterSeq, limit)
+  }
+
+  async lastSeq(runId: string): Promise<number> {
+    return findLastSeq(this.#reading(), runId)
   }
 
   async unfinished(): Promise<RunRecord[]> {
@@ -179,6 +198,10 @@ class SqliteStore implements Store {
     this.#prepare('DELETE FROM idempotency_keys WHERE key = ? AND owner IS ?').run(key, owner)
     this.#insert('idempotency_keys', { key, owner, run_id: runId, body_hash: bodyHash, expires_at_ms: expiresAtMs })
     return null
+  }
+
+  #removeEvents(runId: string): void {
+    this.#prepare('DELETE FROM events WHERE run = (SELECT pk FROM runs WHERE id = ?)').run(runId)
   }
 
   #insert(table: string, columns: Columns) {

@@ -35,6 +35,7 @@ function wish(isSide: boolean, tools: ClientTool[] = []): Wish {
     options: noOptions,
     live: true,
     plain: { ...noPlainOptions, tools },
+    asks: false,
     isSide,
   }
   return { key: 'key', fingerprint: 'print', request }

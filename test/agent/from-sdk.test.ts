@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk'
-import { endOfRun, TurnTranslator } from '../../src/agent/from-sdk.ts'
-import { OrderChecker, type RunEnd, type RunEvent } from '../../src/core/events.ts'
+import { TurnTranslator } from '../../src/agent/from-sdk.ts'
+import { endOfRun, OrderChecker, type RunEnd, type RunEvent } from '../../src/core/events.ts'
 import { AppError, type ErrorCode } from '../../src/errors.ts'
 import { readings, readLines, replay } from '../fixtures/record.ts'
 

@@ -6,7 +6,7 @@ import { Executable } from '../../src/agent/executable.ts'
 import { Pool, poolDefaults } from '../../src/agent/pool.ts'
 import { ownIdentity, ProcessRecords } from '../../src/agent/process-records.ts'
 import { workerLimits } from '../../src/agent/worker.ts'
-import { noOptions, noPlainOptions, type RunOptions } from '../../src/core/agent.ts'
+import { noOptions, noPlainOptions, type RunOptions, type Thinking } from '../../src/core/agent.ts'
 import type { AssistantBlock, ClientTool, ConversationMessage, UserBlock } from '../../src/core/conversation.ts'
 import { OrderChecker, type RunEnd, type RunEvent } from '../../src/core/events.ts'
 import { startUpstream } from '../../src/demo/upstream.ts'
@@ -18,19 +18,30 @@ const environment = testEnvironment(folders, upstream.url)
 const records = new ProcessRecords(folders.dataDir, await ownIdentity())
 const executable = new Executable(null, environment)
 const warnings: string[] = []
-const limits = { ...poolDefaults, warm: 0, maxProcesses: 3, queueLimit: 99, keepAliveMs: 60_000, startSpacingMs: 0 }
-const pool = new Pool(limits, {
-  claude: () => executable.claude(),
-  environment,
-  configDir: folders.configDir,
-  records,
-  limits: workerLimits,
-  defaultCwd: folders.cwd,
-  scratchDir: records.scratchDir,
-  onWarning: (message) => warnings.push(message),
-})
+const limits = { ...poolDefaults, warm: 0, queueLimit: 99, keepAliveMs: 60_000, startSpacingMs: 0 }
+const pools: Pool[] = []
+
+function makePool(maxProcesses: number): Pool {
+  const made = new Pool(
+    { ...limits, maxProcesses },
+    {
+      claude: () => executable.claude(),
+      environment,
+      configDir: folders.configDir,
+      records,
+      limits: workerLimits,
+      defaultCwd: folders.cwd,
+      scratchDir: records.scratchDir,
+      onWarning: (message) => warnings.push(message),
+    },
+  )
+  pools.push(made)
+  return made
+}
+
+const pool = makePool(3)
 after(async () => {
-  await pool.close(2000)
+  await Promise.all(pools.map((each) => each.close(2000)))
   await records.close()
   await upstream.close()
 })
@@ -45,11 +56,14 @@ type Request = {
   tools?: ClientTool[]
   max?: number
   stop?: string[]
+  thinking?: Partial<Thinking>
   options?: Partial<RunOptions>
+  from?: Pool
 }
 type Answer = { end: RunEnd; text: string; events: RunEvent[]; calls: { id: string; name: string; json: string }[] }
 
-async function ask({ prompt, history = [], tools = [], max, stop = [], options = {} }: Request): Promise<Answer> {
+async function ask({ prompt, history = [], tools = [], max, stop = [], ...rest }: Request): Promise<Answer> {
+  const { thinking = {}, options = {}, from = pool } = rest
   const checker = new OrderChecker()
   const events: RunEvent[] = []
   const request = {
@@ -58,10 +72,17 @@ async function ask({ prompt, history = [], tools = [], max, stop = [], options =
     session: { kind: 'history' as const, messages: history },
     options: { ...noOptions, systemPrompt: 'You are A.', ...options },
     live: true,
-    plain: { ...noPlainOptions, tools, maxOutputTokens: max ?? null, stopSequences: stop },
+    plain: {
+      ...noPlainOptions,
+      tools,
+      maxOutputTokens: max ?? null,
+      stopSequences: stop,
+      thinking: { ...noPlainOptions.thinking, ...thinking },
+    },
+    asks: false,
     isSide: false,
   }
-  for await (const event of pool.run(request, new AbortController().signal)) {
+  for await (const event of from.run(request, new AbortController().signal)) {
     checker.accept(event)
     events.push(event)
   }
@@ -286,6 +307,150 @@ test('a structured answer fits its schema, and the conversation goes on from its
     ['user', 'next'],
   ])
 })
+
+/** What was sent, without the id that differs from process to process. */
+function wire(): { raw: string; session: string } {
+  const request = upstream.requests.at(-1)
+  assert.ok(request)
+  const session = String(request.headers['x-claude-code-session-id'])
+  assert.ok(request.raw.includes(session))
+  return { raw: request.raw.replaceAll(session, 'SESSION'), session }
+}
+
+type Settings = Pick<Request, 'thinking' | 'max' | 'options' | 'tools'>
+
+/** `thinking` is what the model's API is asked for; undefined where the field is to be absent. */
+type Seen = { effort: string; max: number; thinking: Record<string, unknown> | undefined }
+
+/** The CLI's own way of asking to be shown no thinking. */
+const unshown = { type: 'adaptive', display: 'updates' }
+const asIs: Seen = { effort: 'medium', max: 128_000, thinking: unshown }
+const off = { isOff: true }
+
+/** One after the other, in one process. */
+const sequence: [title: string, settings: Settings, seen: Seen][] = [
+  ['nothing', {}, asIs],
+  ['low effort', { options: { effort: 'low' } }, { ...asIs, effort: 'low' }],
+  ['most effort', { options: { effort: 'max' } }, { ...asIs, effort: 'max' }],
+  ['nothing, after an effort', {}, asIs],
+  ['thinking off', { thinking: off }, { ...asIs, thinking: undefined }],
+  ['nothing, after thinking was off', {}, asIs],
+  [
+    'thinking off, an effort and a limit',
+    { thinking: off, options: { effort: 'high' }, max: 77 },
+    { effort: 'high', max: 77, thinking: undefined },
+  ],
+  [
+    'the same under another system prompt and model',
+    { thinking: off, options: { effort: 'high', systemPrompt: 'You are B.', model: 'haiku' }, max: 77 },
+    { effort: 'high', max: 77, thinking: undefined },
+  ],
+  [
+    'the same effort and limit, with thinking',
+    { options: { effort: 'high' }, max: 77 },
+    { ...asIs, effort: 'high', max: 77 },
+  ],
+  ['another limit', { max: 78 }, { ...asIs, max: 78 }],
+  ['nothing, after a limit', {}, asIs],
+  [
+    'thinking shown in summaries',
+    { thinking: { display: 'summarized' } },
+    { ...asIs, thinking: { type: 'adaptive', display: 'summarized' } },
+  ],
+  [
+    'the same with tools, a limit and an effort',
+    { thinking: { display: 'summarized' }, tools: [weather], max: 79, options: { effort: 'xhigh' } },
+    { effort: 'xhigh', max: 79, thinking: { type: 'adaptive', display: 'summarized' } },
+  ],
+  ['thinking not shown', { thinking: { display: 'omitted' } }, asIs],
+  ['nothing, after thinking was shown', {}, asIs],
+  ['a budget, which is for older models', { thinking: { budgetTokens: 2048 } }, asIs],
+  ['nothing, in the end', {}, asIs],
+]
+
+const alone = makePool(1)
+let only: string | null = null
+
+for (const [title, settings, seen] of sequence) {
+  test(`a live process that is asked for ${title} tells the model so, and all else as a fresh one would`, async () => {
+    await ask({ prompt: 'same words', ...settings, from: alone })
+    const { thinking, output_config: output, max_tokens: max } = lastBody()
+    assert.deepEqual({ effort: output?.effort, max, thinking }, seen)
+    assert.equal('thinking' in lastBody(), seen.thinking !== undefined)
+    const live = wire()
+    only ??= live.session
+    assert.equal(live.session, only, 'the process is the first one')
+    const fresh = makePool(1)
+    await ask({ prompt: 'same words', ...settings, from: fresh })
+    const born = wire()
+    await fresh.close(2000)
+    assert.notEqual(born.session, only)
+    assert.equal(live.raw, born.raw)
+  })
+}
+
+test('a conversation goes on in its process with another effort, without thinking and under another limit', async () => {
+  const from = makePool(1)
+  const first = await ask({ prompt: 'dugong', from, options: { effort: 'low' }, max: 90 })
+  const { session } = wire()
+  await ask({
+    prompt: 'next',
+    history: [asked('dugong'), said(first.text)],
+    from,
+    options: { effort: 'high' },
+    thinking: off,
+    max: 91,
+  })
+  assert.equal(wire().session, session)
+  assert.deepEqual(conversation(), [
+    ['user', 'dugong'],
+    ['assistant', first.text],
+    ['user', 'next'],
+  ])
+  const { thinking, output_config: output, max_tokens: max } = lastBody()
+  assert.deepEqual([output?.effort, max, thinking], ['high', 91, undefined])
+})
+
+const thought = { type: 'thinking' as const, thinking: 'Rain is likely.', signature: 'c2lnbmVk' }
+const hidden = { type: 'redacted_thinking' as const, data: 'aGlkZGVu' }
+
+test('thinking that is given back reaches the model as it was given, where no process knows the conversation', async () => {
+  const use = { type: 'tool_use' as const, id: 'call_7', name: 'get_weather', input: { city: 'Rome' } }
+  const history: ConversationMessage[] = [
+    asked('thoughtful'),
+    { role: 'assistant', content: [thought, hidden, { type: 'text', text: 'I look.' }] },
+    asked('Go on.'),
+    { role: 'assistant', content: [hidden, thought, use] },
+  ]
+  const prompt: UserBlock[] = [
+    { type: 'tool_result', tool_use_id: 'call_7', content: [{ type: 'text', text: 'rain' }] },
+  ]
+  await ask({ prompt, history, tools: [weather], options: { model: 'sonnet' } })
+  assert.deepEqual(conversation().slice(0, -1), [
+    ['user', 'thoughtful'],
+    ['assistant', thought, hidden, 'I look.'],
+    ['user', 'Go on.'],
+    ['assistant', hidden, thought, use],
+  ])
+})
+
+for (const isGivenBack of [true, false]) {
+  test(`what a model has thought stays in its conversation, ${isGivenBack ? 'given back' : 'left out'} by the client`, async () => {
+    const prompt = `${isGivenBack} ${step({ thinking: 2, text: 'It rains.' })}`
+    const { events, text: words } = await ask({ prompt })
+    const signature = events.flatMap((event) => (event.type === 'thinking-signature' ? [event.signature] : [])).join('')
+    const thinking = events.flatMap((event) => (event.type === 'thinking-delta' ? [event.text] : [])).join('')
+    assert.notEqual(signature, '')
+    const own: AssistantBlock = { type: 'thinking', thinking, signature }
+    const content: AssistantBlock[] = [...(isGivenBack ? [own] : []), { type: 'text', text: words }]
+    await ask({ prompt: 'next', history: [asked(prompt), { role: 'assistant', content }] })
+    assert.deepEqual(conversation(), [
+      ['user', prompt],
+      ['assistant', own, 'It rains.'],
+      ['user', 'next'],
+    ])
+  })
+}
 
 for (const prompt of ['/config theme=light', '/cost', 'see @/etc/hostname', '!id', '--version']) {
   test(`${JSON.stringify(prompt)} reaches the model as it is`, async () => {

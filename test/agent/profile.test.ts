@@ -28,6 +28,7 @@ const requestOf = (options: Partial<RunOptions>, session: RunRequest['session'] 
   options: { ...noOptions, ...options },
   live: true,
   plain: null,
+  asks: false,
   isSide: false,
 })
 

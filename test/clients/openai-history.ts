@@ -5,7 +5,7 @@ import type { TestServer } from '../helpers/test-server.ts'
 import { step } from '../helpers/test-server.ts'
 import { contentOf, finishOf, fromUser, giveBack, type Message, model, readAll, textOfChunks } from './openai-calls.ts'
 import type { Subject } from './openai-suite.ts'
-import { assistant, conversationOf, requestAt, sent, systemOf, user } from './told.ts'
+import { assistant, conversationOf, requestAt, sent, systemOf, toolResult, toolUse, user } from './told.ts'
 
 const fromAssistant = (content: string): Message => ({ role: 'assistant', content })
 
@@ -117,6 +117,58 @@ export function testHistory({ client, server }: Subject): void {
     await ask(fromUser('first'), fromUser('second'), fromAssistant('Yes?'), fromUser('third'), fromUser('fourth'))
     const wanted = [user('first', 'second'), assistant('Yes?'), user('third', 'fourth')]
     assert.deepEqual(conversationOf(sent(upstream)), wanted)
+  })
+
+  const instruction = (content: string) => `<system-message>\n${content}\n</system-message>`
+
+  test('a system message in the middle of a conversation stays in its place', async () => {
+    const messages: Message[] = [
+      { role: 'system', content: 'You are a pirate.' },
+      { role: 'developer', content: 'You are old.' },
+      fromUser('one'),
+      fromAssistant('Aye.'),
+      { role: 'system', content: 'Be brief.' },
+      fromUser('two'),
+      fromAssistant('Aye, aye.'),
+      fromUser('three'),
+      { role: 'developer', content: 'Speak up.' },
+    ]
+    await ask(...messages)
+    assert.deepEqual(systemOf(sent(upstream)), ['You are a pirate.\n\nYou are old.'])
+    assert.deepEqual(conversationOf(sent(upstream)), [
+      user('one'),
+      assistant('Aye.'),
+      user(instruction('Be brief.'), 'two'),
+      assistant('Aye, aye.'),
+      user('three', instruction('Speak up.')),
+    ])
+  })
+
+  test('a conversation with a system message in the middle goes on in the process that holds it', async () => {
+    const messages: Message[] = [{ role: 'system', content: 'You are a stork.' }]
+    messages.push(fromUser(`one ${step({ text: 'Clack.' })}`))
+    await ask(...messages)
+    const before = await processes(server)
+    messages.push(fromAssistant('Clack.'), { role: 'system', content: 'Be brief.' }, fromUser('two'))
+    await ask(...messages)
+    assert.deepEqual(await processes(server), before)
+    assert.deepEqual(systemOf(sent(upstream)), ['You are a stork.'])
+    assert.deepEqual(conversationOf(sent(upstream)).at(-1), user(instruction('Be brief.'), 'two'))
+  })
+
+  test('a system message between a call and its result comes after the result', async () => {
+    const call = { id: 'call_1', type: 'function' as const, function: { name: 'look', arguments: '{}' } }
+    await ask(
+      fromUser('one'),
+      { role: 'assistant', content: null, tool_calls: [call] },
+      { role: 'system', content: 'Be brief.' },
+      { role: 'tool', tool_call_id: 'call_1', content: 'seen' },
+    )
+    assert.deepEqual(conversationOf(sent(upstream)), [
+      user('one'),
+      assistant(toolUse('call_1', 'look', {})),
+      user(toolResult('call_1', 'seen'), instruction('Be brief.')),
+    ])
   })
 
   test('an assistant turn without a text is left out', async () => {

@@ -20,6 +20,7 @@ import {
   model,
   readAll,
   resultFor,
+  textOfChunks,
   weatherTool,
 } from './openai-calls.ts'
 import type { Subject } from './openai-suite.ts'
@@ -259,11 +260,90 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
   })
 
   test('a model that would rather talk than follow tool_choice required is not passed off as one that did', async () => {
-    upstream.enqueue({ text: 'No, thanks.' })
+    upstream.enqueue({ text: 'No, thanks.' }, { text: 'No, really.' })
     const asking = completions.create({ model, tools, messages: [fromUser('hi')], tool_choice: 'required' })
     const { data, response } = await asking.withResponse()
-    assert.deepEqual([contentOf(data), choiceOf(data).finish_reason], ['No, thanks.', 'stop'])
+    assert.deepEqual([contentOf(data), choiceOf(data).finish_reason], ['No, really.', 'stop'])
     assert.equal(response.headers.get('x-claude-serve-ignored'), 'tool_choice')
+    assert.equal(upstream.requests.length, 2)
+  })
+
+  /** The model talks first, and calls when it is asked once more. */
+  const talkThenCall = () =>
+    upstream.enqueue(
+      { text: 'No, thanks.', tokens: 3, usage: { input_tokens: 11, output_tokens: 3, cache_read_input_tokens: 5 } },
+      { tool: 'get_weather', input: rome, usage: { input_tokens: 20, output_tokens: 7 } },
+    )
+  const bothUsages = { prompt_tokens: 36, completion_tokens: 10, total_tokens: 46 }
+  const pick = ({ prompt_tokens, completion_tokens, total_tokens }: typeof bothUsages) => ({
+    prompt_tokens,
+    completion_tokens,
+    total_tokens,
+  })
+
+  for (const tool_choice of ['required', { type: 'function', function: { name: 'get_weather' } }] as const) {
+    const what = typeof tool_choice === 'string' ? tool_choice : 'with a name'
+
+    test(`tool_choice ${what}: a model that talks is asked once more, and the client sees the call alone`, async () => {
+      talkThenCall()
+      const asking = completions.create({ model, tools, messages: [fromUser('hi')], tool_choice })
+      const { data, response } = await asking.withResponse()
+      assert.deepEqual(JSON.parse(callOf(data).function.arguments), rome)
+      assert.equal(choiceOf(data).message.content, null)
+      assert.doesNotMatch(JSON.stringify(data), /thanks/)
+      assert.ok(data.usage)
+      assert.deepEqual(pick(data.usage), bothUsages)
+      assert.equal(data.usage.prompt_tokens_details?.cached_tokens, 5)
+      assert.equal(response.headers.get('x-claude-serve-ignored'), null)
+    })
+
+    test(`tool_choice ${what}: a stream has the call alone as well`, async () => {
+      talkThenCall()
+      const stream_options = { include_usage: true }
+      const asked = { model, tools, messages: [fromUser('hi')], tool_choice, stream: true as const, stream_options }
+      const chunks = await readAll(await completions.create(asked))
+      assert.deepEqual(finishOf(chunks), ['tool_calls'])
+      assert.equal(textOfChunks(chunks), '')
+      assert.doesNotMatch(JSON.stringify(chunks), /thanks/)
+      const roles = chunks.flatMap(({ choices }) => choices[0]?.delta.role ?? [])
+      assert.deepEqual(roles, ['assistant'])
+      const pieces = chunks.flatMap(({ choices }) => choices[0]?.delta.tool_calls ?? [])
+      assert.deepEqual(
+        pieces.flatMap(({ id }) => (id === undefined ? [] : [id])),
+        [pieces[0]?.id],
+      )
+      assert.deepEqual(JSON.parse(pieces.map((piece) => piece.function?.arguments ?? '').join('')), rome)
+      const usages = chunks.flatMap(({ usage }) => usage ?? [])
+      assert.deepEqual(usages.map(pick), [bothUsages])
+    })
+  }
+
+  test('the second try is the same request with a reminder after it, of which the conversation knows nothing', async () => {
+    talkThenCall()
+    const first = await completions.create({ model, tools, messages: [fromUser('remind me')], tool_choice: 'required' })
+    const [told, again] = [sent(upstream, 0), sent(upstream, 1)]
+    assert.deepEqual(conversationOf(told), [user('remind me')])
+    const [{ content } = { content: [] }, ...others] = conversationOf(again)
+    assert.deepEqual([content.slice(0, -1), others], [['remind me'], []])
+    assert.match(String(content.at(-1)), /must be a call of one of the tools/)
+    assert.deepEqual(again.system, told.system)
+    assert.deepEqual(again.tools, told.tools)
+    const messages = [fromUser('remind me'), giveBack(first), resultFor(callOf(first), 'rain')]
+    await completions.create({ model, tools, messages })
+    assert.deepEqual(conversationOf(sent(upstream)), [
+      user('remind me'),
+      assistant(toolUse(callOf(first).id, 'get_weather', rome)),
+      user(toolResult(callOf(first).id, 'rain')),
+    ])
+  })
+
+  test('a second try needs no second process', async (t) => {
+    const config = { maxProcesses: 1, requestTimeoutMs: 15_000 }
+    const alone = await startTestServer(t, { config })
+    alone.upstream.enqueue({ text: 'No, thanks.' }, { tool: 'get_weather', input: rome })
+    const asked = { model, tools, messages: [fromUser('hi')], tool_choice: 'required' as const }
+    const completion = await makeClient(alone).chat.completions.create(asked)
+    assert.deepEqual(JSON.parse(callOf(completion).function.arguments), rome)
   })
 
   test('a name that the CLI has a use of its own for is refused', async () => {

@@ -36,6 +36,7 @@ function requestFor(behaviour: Behaviour, options: Partial<RunOptions> = {}): Ru
     options: { ...noOptions, ...options },
     live: true,
     plain: null,
+    asks: false,
     isSide: false,
   }
 }

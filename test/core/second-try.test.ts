@@ -32,6 +32,7 @@ function requestOf(must: Must, more: Partial<RunRequest> = {}): RunRequest {
     options: { ...noOptions, model: 'sonnet', systemPrompt: 'S' },
     live: true,
     plain: { ...noPlainOptions, must, maxOutputTokens: 9 },
+    asks: false,
     isSide: false,
     ...more,
   }

@@ -3,7 +3,9 @@ import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { pino } from 'pino'
-import { createRuns, type Runs } from '../../src/core/runs.ts'
+import { createRuns } from '../../src/core/run-registry.ts'
+import type { Runs } from '../../src/core/runs.ts'
+import type { Store } from '../../src/core/store.ts'
 import { type App, createApp } from '../../src/http/app.ts'
 import { type NativeOptions, registerNative } from '../../src/surfaces/native/routes.ts'
 import { ScriptedAgent } from './scripted-agent.ts'
@@ -13,6 +15,8 @@ export type Cleanup = { after(close: () => Promise<void>): void }
 
 export type InjectAppOptions = {
   agent?: ScriptedAgent
+  /** Where runs are kept; nowhere by default. */
+  store?: Store
   native?: Partial<Omit<NativeOptions, 'runs'>>
   bodyBytesMax?: number
   allowHosts?: readonly string[]
@@ -46,7 +50,7 @@ class InjectedRequest extends Readable {
 /** Closed after the test. */
 export async function createInjectApp(t: Cleanup, options: InjectAppOptions = {}): Promise<InjectApp> {
   const agent = options.agent ?? new ScriptedAgent()
-  const runs = createRuns({ agent })
+  const runs = createRuns({ agent, store: options.store ?? null })
   const logLines: Record<string, unknown>[] = []
   const log = pino({ level: 'info' }, { write: (line: string) => void logLines.push(JSON.parse(line)) })
   const { bodyBytesMax = 32 * 1024 ** 2, allowHosts = [] } = options
@@ -54,6 +58,8 @@ export async function createInjectApp(t: Cleanup, options: InjectAppOptions = {}
   options.prepare?.(app)
   registerNative(app, {
     runs,
+    store: options.store ?? { usage: async () => [] },
+    now: Date.now,
     permissionModes: ['default', 'acceptEdits', 'plan', 'dontAsk'],
     cwdRoots: null,
     requestTimeoutMs: 300_000,

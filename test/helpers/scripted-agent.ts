@@ -1,6 +1,6 @@
 // An agent that plays what a test tells it to and notes what it was asked for; no process and no model stand behind it.
 import type { Agent, AgentStats, RunRequest } from '../../src/core/agent.ts'
-import type { RunEnd, RunEvent } from '../../src/core/events.ts'
+import type { AnsweredBy, AskAnswer, RunEnd, RunEvent } from '../../src/core/events.ts'
 import { AppError, toAppError } from '../../src/errors.ts'
 
 /** What happens in a run: always the same events, or whatever a function makes of the request. */
@@ -80,6 +80,11 @@ export class ScriptedAgent implements Agent {
   /** For each run, whether its last event was taken or it was left early. */
   readonly over: boolean[] = []
   readonly closedWith: number[] = []
+  /** What was answered, in order. A script that asks looks here, or waits for `answered`. */
+  readonly answers: { runId: string; requestId: string; answer: AskAnswer; by: AnsweredBy }[] = []
+  /** Requests that wait for an answer. */
+  readonly open = new Set<string>()
+  readonly released: string[] = []
   #waiting: (() => void)[] = []
 
   constructor(script: Script = goodRun(['Hello', ' there'])) {
@@ -117,6 +122,23 @@ export class ScriptedAgent implements Agent {
   stats(): AgentStats {
     const live = this.over.filter((isOver) => !isOver).length
     return { processes: { live, idle: 0, spare: 0, busy: live, starting: 0, max: 4 }, queue: { waiting: 0, limit: 64 } }
+  }
+
+  answer(runId: string, requestId: string, answer: AskAnswer, by: AnsweredBy = 'caller'): boolean {
+    if (!this.open.delete(requestId)) return false
+    this.answers.push({ runId, requestId, answer, by })
+    this.#tell()
+    return true
+  }
+
+  /** Resolves once so many answers were given. */
+  async answered(count: number): Promise<void> {
+    await this.#until(() => this.answers.length >= count)
+  }
+
+  async release(sessionId: string): Promise<boolean> {
+    this.released.push(sessionId)
+    return true
   }
 
   async close(deadlineMs: number): Promise<void> {

@@ -4,8 +4,9 @@ import { test } from 'node:test'
 import { noOptions } from '../../src/core/agent.ts'
 import type { RunEvent } from '../../src/core/events.ts'
 import { AppError, type ErrorDetails, errorCodes } from '../../src/errors.ts'
+import { NativeEvents } from '../../src/surfaces/native/events.ts'
 import { ChatEvent, ChatReply, ChatRequest, ErrorBody } from '../../src/surfaces/native/schemas.ts'
-import { toChatEvents, toError, toErrorBody, toReply, toRunRequest } from '../../src/surfaces/native/translate.ts'
+import { toError, toErrorBody, toReply, toRunRequest } from '../../src/surfaces/native/translate.ts'
 import { failedEnd, model, runEnd, sessionId } from '../helpers/scripted-agent.ts'
 
 const unchecked = { permissionMode: null, cwd: null, addDirs: null }
@@ -184,7 +185,8 @@ const events: [RunEvent, object[]][] = [
 for (const [event, expected] of events) {
   const outcome = event.type === 'run-end' ? ` of a run that ${event.outcome}` : ''
   test(`${event.type}${outcome} becomes ${expected.length === 0 ? 'nothing' : 'one event'} of the stream`, () => {
-    const told = toChatEvents(event, 'run_1', 'req_1')
+    const native = new NativeEvents({ runId: 'run_1', requestId: 'req_1', isFull: false })
+    const told: object[] = native.framesOf(event).map(({ data }) => JSON.parse(data))
     assert.deepEqual(told, expected)
     assert.deepEqual(
       told.map((each) => ChatEvent.parse(each)),

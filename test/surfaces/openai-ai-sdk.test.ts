@@ -5,7 +5,7 @@ import { createOpenAI } from '@ai-sdk/openai'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { generateText, jsonSchema, Output, stepCountIs, streamText, tool } from 'ai'
 import type { RunEvent } from '../../src/core/events.ts'
-import { createRuns } from '../../src/core/runs.ts'
+import { createRuns } from '../../src/core/run-registry.ts'
 import { AppError } from '../../src/errors.ts'
 import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
 import { listenApp } from '../helpers/inject-app.ts'
@@ -31,7 +31,6 @@ const { url } = await listenApp(
           models: async () => [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }],
           modelMap: {},
           requestTimeoutMs: 300_000,
-          now: Date.now,
         }),
       )
     },

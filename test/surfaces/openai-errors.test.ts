@@ -30,6 +30,7 @@ const told: Record<ErrorCode, [status: number, type: string, code: string | null
   rate_limited: [429, 'rate_limit_error', 'rate_limit_exceeded'],
   cancelled: [499, 'server_error', 'cancelled'],
   internal: [500, 'server_error', 'internal_error'],
+  interrupted: [500, 'server_error', 'interrupted'],
   not_implemented: [501, 'server_error', 'not_implemented'],
   claude_failed: [500, 'server_error', 'cli_error'],
   claude_not_found: [500, 'server_error', 'cli_error'],

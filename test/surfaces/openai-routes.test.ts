@@ -4,7 +4,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import type { LightMyRequestResponse } from 'fastify'
 import type { RunEvent } from '../../src/core/events.ts'
-import { createRuns } from '../../src/core/runs.ts'
+import { createRuns } from '../../src/core/run-registry.ts'
 import { AppError } from '../../src/errors.ts'
 import {
   ChatCompletion,
@@ -37,11 +37,10 @@ function setup(agent: ScriptedAgent, options: Partial<OpenaiOptions> = {}): Inje
   const prepare: InjectAppOptions['prepare'] = (app) => {
     void app.register(async (scope) =>
       registerOpenai(scope, {
-        runs: createRuns({ agent }),
+        runs: createRuns({ agent, now: () => 1_790_000_000_500 }),
         models: async () => facts,
         modelMap: { 'gpt-4o': 'sonnet' },
         requestTimeoutMs: 300_000,
-        now: () => 1_790_000_000_500,
         ...options,
       }),
     )

@@ -4,7 +4,7 @@ import { after, test } from 'node:test'
 import OpenAI from 'openai'
 import OpenAI6 from 'openai6'
 import type { RunEvent } from '../../src/core/events.ts'
-import { createRuns } from '../../src/core/runs.ts'
+import { createRuns } from '../../src/core/run-registry.ts'
 import { AppError } from '../../src/errors.ts'
 import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
 import { listenApp } from '../helpers/inject-app.ts'
@@ -22,7 +22,6 @@ const { url } = await listenApp(
           models: async () => [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }],
           modelMap: {},
           requestTimeoutMs: 300_000,
-          now: Date.now,
         }),
       )
     },

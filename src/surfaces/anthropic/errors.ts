@@ -33,6 +33,7 @@ const toldAs: Record<ErrorCode, Told> = {
   rate_limited: limited,
   cancelled: fault(499),
   internal: fault(500),
+  interrupted: fault(500),
   not_implemented: fault(501),
   claude_failed: fault(500),
   claude_not_found: fault(500),

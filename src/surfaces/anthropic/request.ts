@@ -53,6 +53,8 @@ export function toMessagesRun(body: GivenRequest, resolved: ResolvedModel, versi
       },
       live: body.stream === true,
       plain: isAgent ? null : plainOptions(body, offer, thinking),
+      surface: 'anthropic',
+      asks: false,
       isSide: !isAgent && isSideRequest({ systemPrompt, history, prompt, toolCount: offer.tools.length }),
     },
     shape: {
@@ -62,7 +64,7 @@ export function toMessagesRun(body: GivenRequest, resolved: ResolvedModel, versi
       wantsCall: offer.instruction !== null,
       isParallel: offer.isParallel,
       // An agent thinks in many steps, of which the answer is only the last.
-      showsThinking: !isAgent && !thinking.isOff,
+      showsThinking: !isAgent && !thinking.isOff && (thinking.display === 'omitted' ? 'signed' : true),
       format: schema === null ? 'text' : 'json_schema',
       formatParam: 'output_config.format',
     },

@@ -10,6 +10,7 @@ import { checkToolSchemas } from '../../core/tool-offer.ts'
 import { AppError } from '../../errors.ts'
 import { faultOf } from '../../http/faults.ts'
 import { endWithConnection } from '../../http/hang-up.ts'
+import { readIdempotency } from '../../http/idempotency.ts'
 import { prefixes, spellings } from '../../http/paths.ts'
 import { streamRun, tellIgnored, wholeRun } from '../../http/run-answers.ts'
 import type { Frame } from '../../http/sse.ts'
@@ -100,7 +101,8 @@ async function messages(options: AnthropicOptions, request: FastifyRequest, repl
   const body = parseBody(MessagesRequest, request.body)
   const message = await prepare(options, body, request)
   tellIgnored(request, reply, message.ignored)
-  const run = options.runs.start({ ...message.run, timeoutMs: options.requestTimeoutMs })
+  const idempotency = readIdempotency(request)
+  const run = await options.runs.start({ ...message.run, timeoutMs: options.requestTimeoutMs, idempotency })
   endWithConnection(run, request, reply)
   const id = `msg_${run.id.replace(/^run_/, '')}`
   if (!body.stream) return answerWhole(run, message, id, reply)

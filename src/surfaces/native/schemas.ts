@@ -149,9 +149,10 @@ export const ChatRequest = z.strictObject({
     )
     .nullish(),
   timeout_s: z.number(must('a number of seconds above 0')).positive(must('a number of seconds above 0')).nullish(),
-  approvals: z.literal(false, notYet('cannot be true')).nullish(),
-  background: z.literal(false, notYet('cannot be true')).nullish(),
-  events: z.literal('default', notYet('can only be "default"')).nullish(),
+  approvals: z.boolean(must('true or false')).nullish(),
+  background: z.boolean(must('true or false')).nullish(),
+  on_crash: z.enum(['fail', 'restart'], must('fail or restart')).nullish(),
+  events: z.enum(['default', 'full'], must('default or full')).nullish(),
   metadata: stringMap.nullish(),
 })
 export type ChatRequest = z.output<typeof ChatRequest>
@@ -176,15 +177,6 @@ export const ChatReply = z.strictObject({
 })
 export type ChatReply = z.output<typeof ChatReply>
 
-/** The events of `POST /v1/chat/stream`, in the `data:` of each frame. */
-export const ChatEvent = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('start'), session_id: z.uuid(), model: z.string(), run_id: z.string() }),
-  z.strictObject({ type: z.literal('delta'), text: z.string() }),
-  z.strictObject({ type: z.literal('done'), ...ChatReply.shape }),
-  z.looseObject({ type: z.literal('error'), error: z.string(), code: z.string() }),
-])
-export type ChatEvent = z.output<typeof ChatEvent>
-
 /** Every error answer. The facts of a failed run stand at the top as well, where the original server had them. */
 export const ErrorBody = z.looseObject({
   error: z.string(),
@@ -193,6 +185,64 @@ export const ErrorBody = z.looseObject({
   details: z.record(z.string(), z.unknown()),
 })
 export type ErrorBody = z.output<typeof ErrorBody>
+
+/** The events of a run's stream, by their type, in the `data:` of each frame. The last six come with `"events": "full"` only, but for what needs an answer. */
+export const eventSchemas = {
+  start: z.strictObject({ type: z.literal('start'), session_id: z.string(), model: z.string(), run_id: z.string() }),
+  delta: z.strictObject({ type: z.literal('delta'), text: z.string() }),
+  done: z.strictObject({ type: z.literal('done'), ...ChatReply.shape }),
+  error: z.looseObject({ type: z.literal('error'), error: z.string(), code: z.string() }),
+  thinking: z.strictObject({ type: z.literal('thinking'), text: z.string() }),
+  tool_use: z.strictObject({
+    type: z.literal('tool_use'),
+    id: z.string(),
+    name: z.string(),
+    input: z.record(z.string(), z.unknown()),
+  }),
+  tool_result: z.strictObject({
+    type: z.literal('tool_result'),
+    tool_use_id: z.string(),
+    is_error: z.boolean(),
+    text: z.string(),
+  }),
+  permission_request: z.strictObject({
+    type: z.literal('permission_request'),
+    request_id: z.string(),
+    tool_name: z.string(),
+    tool_use_id: z.string(),
+    input: z.record(z.string(), z.unknown()),
+    description: nullableString,
+    blocked_path: nullableString,
+    suggestions: z.array(z.unknown()),
+  }),
+  question: z.strictObject({
+    type: z.literal('question'),
+    request_id: z.string(),
+    tool_use_id: z.string(),
+    questions: z.array(z.unknown()),
+  }),
+  status: z.discriminatedUnion('status', [
+    z.strictObject({
+      type: z.literal('status'),
+      status: z.literal('retrying'),
+      attempt: z.int(),
+      delay_ms: z.number(),
+      upstream_status: z.int().nullable(),
+    }),
+    z.strictObject({
+      type: z.literal('status'),
+      status: z.literal('answered'),
+      request_id: z.string(),
+      behavior: z.enum(['allow', 'deny']),
+      by: z.enum(['caller', 'timeout', 'run']),
+    }),
+  ]),
+}
+
+export const ChatEvent = z.union(Object.values(eventSchemas))
+export type ChatEvent = {
+  [Type in keyof typeof eventSchemas]: z.output<(typeof eventSchemas)[Type]>
+}[keyof typeof eventSchemas]
 
 /** `GET /v1/health` where the CLI can be run. */
 export const HealthReply = z.strictObject({

@@ -1,8 +1,8 @@
 // The native dialect, both ways: bodies to run requests, run events to replies and stream events. Pure functions.
 import type { PermissionMode, RunOptions, RunRequest, SessionChoice } from '../../core/agent.ts'
-import type { RunEnd, RunEvent } from '../../core/events.ts'
+import type { RunEnd } from '../../core/events.ts'
 import { AppError, type ErrorDetails } from '../../errors.ts'
-import type { ChatEvent, ChatReply, ChatRequest, ErrorBody } from './schemas.ts'
+import type { ChatReply, ChatRequest, ErrorBody } from './schemas.ts'
 
 /** What the route has checked of a body beyond its schema. */
 export type Checked = { permissionMode: PermissionMode | null; cwd: string | null; addDirs: string[] | null }
@@ -15,6 +15,7 @@ export function toRunRequest(body: ChatRequest, checked: Checked, live: boolean)
     options: toRunOptions(body, checked),
     live,
     plain: null,
+    asks: body.approvals === true,
     isSide: false,
   }
 }
@@ -89,19 +90,4 @@ export function toErrorBody(error: AppError, requestId: string): ErrorBody {
   const details = toDetails(error.details)
   const atTop = Object.fromEntries(topFacts.filter((name) => name in details).map((name) => [name, details[name]]))
   return { error: error.message, code: error.code, request_id: requestId, details, ...atTop }
-}
-
-/** The stream's events for one event of the run: one, or none. */
-export function toChatEvents(event: RunEvent, runId: string, requestId: string): ChatEvent[] {
-  switch (event.type) {
-    case 'run-start':
-      return [{ type: 'start', session_id: event.sessionId, model: event.model, run_id: event.runId }]
-    case 'text-delta':
-      return [{ type: 'delta', text: event.text }]
-    case 'run-end':
-      if (event.outcome === 'succeeded') return [{ type: 'done', ...toReply(event, runId) }]
-      return [{ type: 'error', ...toErrorBody(toError(event, runId), requestId) }]
-    default:
-      return []
-  }
 }

@@ -54,6 +54,8 @@ export function toChatRun(body: ChatRequest, resolved: ResolvedModel): ChatRun {
       },
       live: body.stream === true,
       plain: resolved.agent ? null : plainOptions(body, offer, reasoning, json),
+      surface: 'openai',
+      asks: false,
       isSide: !resolved.agent && isSideRequest({ systemPrompt, history, prompt, toolCount: offer.tools.length }),
     },
     shape: {

@@ -31,6 +31,7 @@ const toldAs: Record<ErrorCode, Told> = {
   rate_limited: limit('rate_limit_exceeded'),
   cancelled: fault(499, 'cancelled'),
   internal: fault(500, 'internal_error'),
+  interrupted: fault(500, 'interrupted'),
   not_implemented: fault(501, 'not_implemented'),
   claude_failed: fault(500, 'cli_error'),
   claude_not_found: fault(500, 'cli_error'),

@@ -10,6 +10,7 @@ import { checkToolSchemas } from '../../core/tool-offer.ts'
 import { AppError } from '../../errors.ts'
 import { faultOf } from '../../http/faults.ts'
 import { endWithConnection } from '../../http/hang-up.ts'
+import { readIdempotency } from '../../http/idempotency.ts'
 import { prefixes, spellings } from '../../http/paths.ts'
 import { streamRun, tellIgnored, wholeRun } from '../../http/run-answers.ts'
 import type { Frame } from '../../http/sse.ts'
@@ -27,8 +28,6 @@ export type OpenaiOptions = {
   /** Names that clients use, and what they stand for. */
   modelMap: Readonly<Record<string, string>>
   requestTimeoutMs: number
-  /** Milliseconds since 1970. */
-  now(): number
 }
 
 export function registerOpenai(app: FastifyInstance, options: OpenaiOptions): void {
@@ -100,9 +99,10 @@ async function chatCompletions(options: OpenaiOptions, request: FastifyRequest, 
   await checkAnswerSchema(chat.run.options.jsonSchema, 'response_format.json_schema.schema')
   await checkToolSchemas(chat.tools)
   tellIgnored(request, reply, chat.ignored)
-  const run = options.runs.start({ ...chat.run, timeoutMs: options.requestTimeoutMs })
+  const idempotency = readIdempotency(request)
+  const run = await options.runs.start({ ...chat.run, timeoutMs: options.requestTimeoutMs, idempotency })
   endWithConnection(run, request, reply)
-  const ids = { id: `chatcmpl-${run.id.replace(/^run_/, '')}`, created: Math.floor(options.now() / 1000) }
+  const ids = { id: `chatcmpl-${run.id.replace(/^run_/, '')}`, created: Math.floor(run.createdAtMs / 1000) }
   if (!body.stream) return answerWhole(run, chat, ids, reply)
   const chunks = new ChatChunks(chat.shape, ids)
   const toErrorFrames = (error: AppError) => [toFrame(toErrorBody(error))]

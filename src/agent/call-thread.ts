@@ -1,0 +1,161 @@
+// A thread that is asked one thing at a time: started at the first call, ended when it has had nothing to do for a while,
+// replaced when it dies or hangs. Every call comes to an end. Not for what is asked (session-files.ts).
+import type { Worker } from 'node:worker_threads'
+import { AppError, type ErrorCode, type ErrorDetails, shuttingDown } from '../errors.ts'
+
+export type ThreadCall = { name: string; args: unknown[] }
+
+/** What the thread sends back: a value, an error that a caller can be told about, or the kind of an unexpected one. */
+export type ThreadAnswer =
+  | { value: unknown }
+  | { error: { code: ErrorCode; message: string; details: ErrorDetails } }
+  | { failed: string }
+
+/** Why a call has no answer: it came to its turn too late, took too long, or its thread died of it. */
+export class CallFault extends Error {
+  readonly kind: 'late' | 'slow' | 'died' | 'memory'
+
+  constructor(kind: CallFault['kind']) {
+    super(`a call to a thread: ${kind}`)
+    this.kind = kind
+  }
+}
+
+export type ThreadOptions = {
+  start(): Worker
+  /** From the asking to the answer. */
+  deadlineMs: number
+  idleMs: number
+  /** Whether the call may be made a second time where its thread died. */
+  isRepeatable(name: string): boolean
+}
+
+type Pending = ThreadCall & {
+  hasFailed: boolean
+  timer: NodeJS.Timeout
+  resolve(value: unknown): void
+  reject(fault: Error): void
+}
+
+export class CallThread {
+  readonly #options: ThreadOptions
+  readonly #waiting: Pending[] = []
+  #running: Pending | null = null
+  #worker: Worker | null = null
+  #idle: NodeJS.Timeout | null = null
+  #isClosed = false
+
+  constructor(options: ThreadOptions) {
+    this.#options = options
+  }
+
+  call(name: string, args: unknown[]): Promise<unknown> {
+    if (this.#isClosed) return Promise.reject(shuttingDown())
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#giveUp(pending), this.#options.deadlineMs)
+      const pending: Pending = { name, args, hasFailed: false, timer, resolve, reject }
+      this.#waiting.push(pending)
+      this.#next()
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    const worker = this.#letGo()
+    const pendings = [...(this.#running === null ? [] : [this.#running]), ...this.#waiting.splice(0)]
+    this.#running = null
+    for (const { timer, reject } of pendings) {
+      clearTimeout(timer)
+      reject(shuttingDown())
+    }
+    await worker?.terminate()
+  }
+
+  #next(): void {
+    if (this.#running !== null) return
+    const next = this.#waiting.shift()
+    if (next === undefined) return this.#rest()
+    if (this.#idle !== null) clearTimeout(this.#idle)
+    this.#running = next
+    try {
+      this.#worker ??= this.#start()
+      // It keeps the program alive while it is asked something, and only then.
+      this.#worker.ref()
+      this.#worker.postMessage({ name: next.name, args: next.args } satisfies ThreadCall)
+    } catch (fault) {
+      this.#settle(() => next.reject(fault as Error))
+    }
+  }
+
+  #rest(): void {
+    this.#worker?.unref()
+    if (this.#idle !== null) clearTimeout(this.#idle)
+    this.#idle = setTimeout(() => void this.#letGo()?.terminate(), this.#options.idleMs).unref()
+  }
+
+  #start(): Worker {
+    const worker = this.#options.start()
+    let reason: unknown = null
+    worker.on('message', (answer: ThreadAnswer) => {
+      if (this.#worker === worker) this.#answer(answer)
+    })
+    worker.on('error', (fault) => {
+      reason = fault
+    })
+    worker.on('exit', () => {
+      if (this.#worker === worker) this.#bury(reason)
+    })
+    return worker
+  }
+
+  #answer(answer: ThreadAnswer): void {
+    const pending = this.#running
+    if (pending === null) return
+    this.#settle(() => {
+      if ('value' in answer) return pending.resolve(answer.value)
+      if ('failed' in answer) return pending.reject(new Error(`the thread failed with ${answer.failed}`))
+      const { code, message, details } = answer.error
+      pending.reject(new AppError(code, message, details))
+    })
+  }
+
+  /** The thread has ended by itself. */
+  #bury(reason: unknown): void {
+    this.#worker = null
+    const pending = this.#running
+    if (pending === null) return
+    const isMemory = (reason as NodeJS.ErrnoException | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY'
+    if (isMemory || pending.hasFailed || !this.#options.isRepeatable(pending.name)) {
+      this.#settle(() => pending.reject(new CallFault(isMemory ? 'memory' : 'died')))
+      return
+    }
+    pending.hasFailed = true
+    this.#running = null
+    this.#waiting.unshift(pending)
+    this.#next()
+  }
+
+  /** What a thread is busy with cannot be called off: it is ended with it. */
+  #giveUp(pending: Pending): void {
+    if (this.#running === pending) {
+      void this.#letGo()?.terminate()
+      return this.#settle(() => pending.reject(new CallFault('slow')))
+    }
+    this.#waiting.splice(this.#waiting.indexOf(pending), 1)
+    pending.reject(new CallFault('late'))
+  }
+
+  #settle(how: () => void): void {
+    if (this.#running !== null) clearTimeout(this.#running.timer)
+    this.#running = null
+    how()
+    this.#next()
+  }
+
+  #letGo(): Worker | null {
+    const worker = this.#worker
+    this.#worker = null
+    if (this.#idle !== null) clearTimeout(this.#idle)
+    return worker
+  }
+}

@@ -1,0 +1,94 @@
+// The thread in which the Agent SDK reads and changes conversation files: its functions take their folder from the
+// environment of whoever calls them, and keep the processor busy with large files. Answers one call after the other; who
+// asks, and for how long, is call-thread.ts's business.
+import { parentPort } from 'node:worker_threads'
+import {
+  deleteSession,
+  forkSession,
+  getSessionInfo,
+  getSessionMessages,
+  listSessions,
+  renameSession,
+  type SDKSessionInfo,
+} from '@anthropic-ai/claude-agent-sdk'
+import { pageOfMessages, type SessionFiles, type SessionInfo, sessionNotFound } from '../core/sessions.ts'
+import { AppError } from '../errors.ts'
+import type { ThreadAnswer, ThreadCall } from './call-thread.ts'
+import { toSessionMessages } from './session-messages.ts'
+
+export type SessionCalls = Omit<SessionFiles, 'close'>
+
+/** The CLI cuts names of folders that are longer, in a way of its own: for these every folder is looked through. */
+const folderNameMax = 200
+
+/** With a limit the SDK opens the files in groups; without one all at once, and those beyond the system's limit are lost. */
+const everything = Number.MAX_SAFE_INTEGER
+
+/** What one reading may need several times over in memory. */
+const fileBytesMax = 1024 ** 3
+
+function toInfo(info: SDKSessionInfo): SessionInfo {
+  return {
+    id: info.sessionId,
+    title: info.summary,
+    firstPrompt: info.firstPrompt ?? null,
+    cwd: info.cwd ?? null,
+    createdAtMs: info.createdAt ?? null,
+    updatedAtMs: info.lastModified,
+  }
+}
+
+async function find(id: string): Promise<SDKSessionInfo> {
+  const info = await getSessionInfo(id)
+  if (info === undefined) throw sessionNotFound(id)
+  return info
+}
+
+/** A file that went away between looking and doing is one that is not there. */
+async function change<T>(id: string, act: () => Promise<T>): Promise<T> {
+  await find(id)
+  return act().catch(async (fault) => {
+    await find(id)
+    throw fault
+  })
+}
+
+const calls: SessionCalls = {
+  async list({ cwd, limit }) {
+    const one = cwd !== null && cwd.length <= folderNameMax ? { dir: cwd, includeWorktrees: false } : {}
+    const found = await listSessions({ ...one, limit: limit ?? everything })
+    // An id in capitals could not be asked for: ours are in lower case.
+    return found.map(toInfo).filter(({ id }) => id === id.toLowerCase())
+  },
+  get: async (id) => toInfo(await find(id)),
+  async messages(id, query) {
+    const { fileSize = 0 } = await find(id)
+    if (fileSize > fileBytesMax) {
+      const text = `The file of session ${id} is larger than 1 GiB; its messages cannot be read here.`
+      throw new AppError('not_implemented', text, { sessionId: id })
+    }
+    return pageOfMessages(toSessionMessages(await getSessionMessages(id)), query)
+  },
+  rename: (id, title) => change(id, () => renameSession(id, title)),
+  async fork(id, title) {
+    const { sessionId } = await change(id, () => forkSession(id, title === null ? {} : { title }))
+    return sessionId
+  },
+  remove: (id) => change(id, () => deleteSession(id)),
+}
+
+/** Of the unexpected only its kind is told: a message could quote what stands in a file. */
+function toAnswer(fault: unknown): ThreadAnswer {
+  if (fault instanceof AppError) {
+    const { code, message, details } = fault
+    return { error: { code, message, details } }
+  }
+  const { name, code } = fault as NodeJS.ErrnoException
+  return { failed: `${name ?? 'Error'} ${code ?? ''}`.trim() }
+}
+
+parentPort?.on('message', async ({ name, args }: ThreadCall) => {
+  const call = calls[name as keyof SessionCalls] as (...args: unknown[]) => Promise<unknown>
+  const answer = await call(...args).then((value): ThreadAnswer => ({ value }), toAnswer)
+  parentPort?.postMessage(answer)
+})

@@ -1,0 +1,82 @@
+// What stands in a conversation's file as the messages that a person would recognise: lines of one answer put together,
+// what the CLI wrote for itself left out, data reduced to its kind and size. Pure.
+import type { SessionMessage as SdkMessage } from '@anthropic-ai/claude-agent-sdk'
+import type { SessionBlock, SessionMessage } from '../core/sessions.ts'
+
+/** Beyond what the SDK declares it also gives these. */
+type Line = SdkMessage & { timestamp?: unknown; is_meta?: unknown; isSidechain?: unknown }
+
+type Fields = Record<string, unknown>
+
+const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null
+const textOr = (value: unknown, other: string) => (typeof value === 'string' ? value : other)
+
+/** The model's name in messages that the CLI made up: "No response requested.", errors of the API. */
+const synthetic = '<synthetic>'
+
+function isShown({ type, message, parent_tool_use_id, is_meta, isSidechain }: Line): boolean {
+  if (type !== 'user' && type !== 'assistant') return false
+  if (parent_tool_use_id !== null || is_meta === true || isSidechain === true) return false
+  return isObject(message) && message.model !== synthetic
+}
+
+export function toSessionMessages(lines: readonly SdkMessage[]): SessionMessage[] {
+  const messages: SessionMessage[] = []
+  let answerId: unknown
+  for (const line of lines.filter(isShown) as Line[]) {
+    const message = line.message as Fields
+    const content = toBlocks(message.content)
+    const last = messages.at(-1)
+    // The CLI writes each block of an answer as a line of its own.
+    if (
+      line.type === 'assistant' &&
+      last?.role === 'assistant' &&
+      message.id !== undefined &&
+      message.id === answerId
+    ) {
+      last.content.push(...content)
+      continue
+    }
+    answerId = message.id
+    const role = line.type === 'assistant' ? 'assistant' : 'user'
+    messages.push({ id: line.uuid, role, createdAtMs: toMs(line.timestamp), content })
+  }
+  return messages
+}
+
+function toMs(timestamp: unknown): number | null {
+  const ms = typeof timestamp === 'string' ? Date.parse(timestamp) : Number.NaN
+  return Number.isNaN(ms) ? null : ms
+}
+
+function toBlocks(content: unknown): SessionBlock[] {
+  if (typeof content === 'string') return [{ type: 'text', text: content }]
+  return Array.isArray(content) ? content.filter(isObject).map(toBlock) : []
+}
+
+function toBlock(block: Fields): SessionBlock {
+  switch (block.type) {
+    case 'text':
+      return { type: 'text', text: textOr(block.text, '') }
+    case 'thinking':
+      return { type: 'thinking', text: textOr(block.thinking, '') }
+    case 'tool_use':
+      return { type: 'tool-use', toolId: textOr(block.id, ''), name: textOr(block.name, ''), input: block.input ?? {} }
+    case 'tool_result': {
+      const toolId = textOr(block.tool_use_id, '')
+      return { type: 'tool-result', toolId, isError: block.is_error === true, content: toBlocks(block.content) }
+    }
+    case 'image':
+    case 'document':
+      return { type: block.type, ...toMedia(block.source) }
+    default:
+      return { type: 'other', name: textOr(block.type, 'unknown') }
+  }
+}
+
+function toMedia(source: unknown): { mediaType: string | null; bytes: number | null } {
+  if (!isObject(source)) return { mediaType: null, bytes: null }
+  const mediaType = typeof source.media_type === 'string' ? source.media_type : null
+  if (typeof source.data !== 'string') return { mediaType, bytes: null }
+  return { mediaType, bytes: Buffer.byteLength(source.data, source.type === 'base64' ? 'base64' : 'utf8') }
+}

@@ -1,0 +1,162 @@
+// A run while it runs: its events on their way to the store and to any number of followers, who may come late, be slow, or leave.
+// The latest events are held in memory; who is further behind reads from the store. Not for what a run is told (runs.ts).
+import { type AppError, toAppError } from '../errors.ts'
+import type { RunEvent } from './events.ts'
+import type { RunPatch, Store, StoredEvent } from './store.ts'
+
+/** How much of a run is held in memory for its followers: events, and characters of their text. */
+const windowEvents = 512
+const windowChars = 1024 * 1024
+
+/** Events of a follower who is behind are read so many at a time. */
+const pageSize = 200
+
+const sizeOf = (event: RunEvent): number => {
+  if ('text' in event) return event.text.length
+  if ('json' in event) return event.json.length
+  return event.type === 'run-end' ? event.result.length : 100
+}
+
+export class LiveRun {
+  readonly id: string
+  readonly #store: Store | null
+  readonly #onStoreFault: (fault: unknown) => void
+  /** The latest events, without a gap up to the last one. */
+  #window: StoredEvent[] = []
+  #windowChars = 0
+  #seq = 0
+  /** The last event that is on disk, or that was given up. */
+  #storedSeq = 0
+  #unsaved: StoredEvent[] = []
+  #isFlushPlanned = false
+  /** Whether the run is in the store, once that is known. */
+  #created: Promise<boolean> = Promise.resolve(false)
+  /** Writes follow one another in the order in which they were asked for. */
+  #writes: Promise<void> = Promise.resolve()
+  readonly #ended = Promise.withResolvers<void>()
+  #end: { refusal: AppError | null } | null = null
+  #waiting: (() => void)[] = []
+
+  constructor(id: string, store: Store | null, onStoreFault: (fault: unknown) => void) {
+    this.id = id
+    this.#store = store
+    this.#onStoreFault = onStoreFault
+  }
+
+  /** Whether the run is in the store; settles when it is, or will not be. */
+  get created(): Promise<boolean> {
+    return this.#created
+  }
+
+  /** Settles when all that has happened so far is on disk, or cannot be brought there. */
+  get saved(): Promise<void> {
+    return this.#writes
+  }
+
+  /** Settles when nothing more will come. */
+  get ended(): Promise<void> {
+    return this.#ended.promise
+  }
+
+  /** Why the run never began; null where it did, or where that is not known yet. */
+  get refusal(): AppError | null {
+    return this.#end?.refusal ?? null
+  }
+
+  /** Nothing is written about the run before it is in the store itself. */
+  storeAfter(created: Promise<boolean>): void {
+    this.#created = created
+  }
+
+  append(event: RunEvent): void {
+    const stored = { seq: ++this.#seq, event }
+    this.#window.push(stored)
+    this.#windowChars += sizeOf(event)
+    this.#unsaved.push(stored)
+    this.#planFlush()
+    this.#trim()
+    this.#wake()
+  }
+
+  /** Changes the run's record, after everything that was told before. */
+  update(patch: RunPatch): void {
+    this.#write((store) => store.updateRun(this.id, patch))
+  }
+
+  /** The run never began: nothing of it is kept. */
+  drop(): void {
+    this.#write((store) => store.dropRun(this.id))
+  }
+
+  /** Nothing more will come. `refusal`: the run never began, and followers are told why. */
+  end(refusal: AppError | null): void {
+    this.#end ??= { refusal }
+    this.#ended.resolve()
+    this.#wake()
+  }
+
+  /** What comes together while other writes are under way is one write after them. */
+  #planFlush(): void {
+    if (this.#isFlushPlanned) return
+    this.#isFlushPlanned = true
+    this.#write(async (store) => {
+      this.#isFlushPlanned = false
+      const batch = this.#unsaved.splice(0)
+      try {
+        await store.appendEvents(this.id, batch)
+      } finally {
+        this.#storedSeq = batch.at(-1)?.seq ?? this.#storedSeq
+        this.#trim()
+      }
+    })
+  }
+
+  #write(act: (store: Store) => Promise<unknown>): void {
+    const store = this.#store
+    if (store === null) return
+    this.#writes = this.#writes
+      .then(async () => {
+        if (await this.#created) await act(store)
+      })
+      .catch(this.#onStoreFault)
+  }
+
+  /** Lets go of what is on disk, as far as it is too much to hold. */
+  #trim(): void {
+    let count = 0
+    for (const { seq, event } of this.#window) {
+      const isTooMuch = this.#window.length - count > windowEvents || this.#windowChars > windowChars
+      if (!isTooMuch || seq > this.#storedSeq) break
+      this.#windowChars -= sizeOf(event)
+      count++
+    }
+    if (count > 0) this.#window.splice(0, count)
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+
+  /** Every event after `afterSeq`, as it comes. Throws where the run was refused. */
+  async *follow(afterSeq: number): AsyncGenerator<StoredEvent> {
+    let seq = afterSeq
+    for (;;) {
+      for (const event of await this.#next(seq)) {
+        seq = event.seq
+        yield event
+      }
+      if (seq < this.#seq) continue
+      if (this.#end?.refusal) throw this.#end.refusal
+      if (this.#end !== null) return
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    }
+  }
+
+  async #next(seq: number): Promise<StoredEvent[]> {
+    const first = this.#window[0]?.seq ?? this.#seq + 1
+    if (seq + 1 >= first || this.#store === null) return this.#window.slice(Math.max(0, seq + 1 - first))
+    const page = await this.#store.events(this.id, seq, pageSize)
+    if (page.length > 0) return page
+    throw toAppError(new Error(`events of ${this.id} after ${seq} were lost`))
+  }
+}

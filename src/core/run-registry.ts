@@ -1,0 +1,343 @@
+// The runs of a server: begins each, drives it to its end whoever follows, keeps its record, stops it when its time is over.
+import { randomBytes } from 'node:crypto'
+import { AppError, shuttingDown, toAppError } from '../errors.ts'
+import type { Agent } from './agent.ts'
+import { type AskAnswer, endOfRun, type RunEnd, type RunEvent } from './events.ts'
+import { LiveRun } from './live-run.ts'
+import { RunAsks } from './run-asks.ts'
+import { RunClock } from './run-clock.ts'
+import type { Idempotency, RunHandle, RunInput, Runs, RunsDependencies } from './runs.ts'
+import type { Page, RunPatch, RunQuery, RunRecord, Store, StoredEvent } from './store.ts'
+
+/** A key is forgotten after a day. */
+const keyLifeMs = 24 * 3_600_000
+
+/** Events of an ended run are read so many at a time. */
+const pageSize = 200
+
+const timedOut = (timeoutMs: number) => new AppError('timeout', 'Request timed out', { timeoutS: timeoutMs / 1000 })
+
+const notFound = (id: string) => new AppError('run_not_found', `there is no run ${id.slice(0, 80)}`, { field: 'id' })
+
+const interrupted = () =>
+  new AppError('interrupted', 'The server ended before the run did. Ask again, or with "on_crash": "restart".')
+
+const keyFault = (fault: string) => new AppError('conflict', `idempotency-key ${fault}`, { field: 'idempotency-key' })
+
+type Active = {
+  live: LiveRun
+  record: RunRecord
+  controller: AbortController
+  clock: RunClock
+  asks: RunAsks
+  /** Whether somebody was told that there is such a run. */
+  isTold: boolean
+}
+
+export function createRuns(dependencies: RunsDependencies): Runs {
+  return new RunRegistry(dependencies)
+}
+
+class RunRegistry implements Runs {
+  readonly #agent: Agent
+  readonly #store: Store | null
+  readonly #approvalTimeoutMs: number
+  readonly #now: () => number
+  readonly #onEnd: NonNullable<RunsDependencies['onEnd']>
+  readonly #onWarning: NonNullable<RunsDependencies['onWarning']>
+  readonly #active = new Map<string, Active>()
+  /** Runs that have ended, but not yet on disk. */
+  readonly #settling = new Map<string, Active>()
+  readonly #idle: (() => void)[] = []
+  #isClosing = false
+
+  constructor({ agent, store, approvalTimeoutMs, now, onEnd, onWarning }: RunsDependencies) {
+    this.#agent = agent
+    this.#store = store ?? null
+    this.#approvalTimeoutMs = approvalTimeoutMs ?? 600_000
+    this.#now = now ?? Date.now
+    this.#onEnd = onEnd ?? (() => {})
+    this.#onWarning = onWarning ?? (() => {})
+  }
+
+  async start(input: RunInput): Promise<RunHandle> {
+    if (this.#isClosing) throw shuttingDown()
+    const record = this.#newRecord(input)
+    const { idempotency, background } = input
+    const earlier = idempotency ? await this.#claim(record, idempotency) : null
+    if (earlier !== null) return earlier
+    const active = this.#begin(input, record, Boolean(idempotency) && this.#store !== null)
+    if (background) await this.#untilKept(active)
+    return toHandle(active)
+  }
+
+  #newRecord(input: RunInput): RunRecord {
+    const { surface, owner = null, metadata = {}, background = false, onCrash, session, options } = input
+    return {
+      id: `run_${randomBytes(16).toString('hex')}`,
+      surface,
+      owner,
+      status: 'queued',
+      sessionId: session.kind === 'continue' ? session.sessionId : null,
+      model: options.model,
+      cwd: options.cwd,
+      background,
+      metadata,
+      restart: onCrash === 'restart' ? { ...input, idempotency: null } : null,
+      pending: [],
+      end: null,
+      createdAtMs: this.#now(),
+      startedAtMs: null,
+      endedAtMs: null,
+    }
+  }
+
+  /** Takes the key for the run; the handle of the earlier run where it is taken. */
+  async #claim(record: RunRecord, { key, bodyHash }: Idempotency): Promise<RunHandle | null> {
+    const claim = { key, owner: record.owner, bodyHash, expiresAtMs: record.createdAtMs + keyLifeMs }
+    const claimed = await this.#store?.createRun(record, claim)
+    if (claimed === undefined || claimed.kind === 'created') return null
+    if (claimed.bodyHash !== bodyHash) throw keyFault('was used for another request; give a new one')
+    const earlier = await this.get(claimed.runId)
+    if (earlier === null) throw keyFault('was used for a run that is not kept any more; give a new one')
+    const { id, createdAtMs } = earlier
+    return { id, createdAtMs, isReplay: true, events: eventsOf(this.follow(id, 0)), cancel: () => {} }
+  }
+
+  /** Begins to drive the run. `isKept`: it is in the store already. */
+  #begin(input: RunInput, record: RunRecord, isKept: boolean): Active {
+    const { id } = record
+    const controller = new AbortController()
+    const live = new LiveRun(id, this.#store, (fault) =>
+      this.#onWarning('what happened in a run could not be kept', { run_id: id, reason: String(fault) }),
+    )
+    const clock = new RunClock(input.timeoutMs, () => controller.abort(timedOut(input.timeoutMs)))
+    const asks = new RunAsks(this.#approvalTimeoutMs, (requestId) => this.#tooLate(id, requestId))
+    const active: Active = { live, record, controller, clock, asks, isTold: false }
+    this.#active.set(id, active)
+    void this.#drive(active, input, isKept)
+    return active
+  }
+
+  async #drive(active: Active, input: RunInput, isKept: boolean): Promise<void> {
+    const { live, record, controller } = active
+    let end: RunEnd | null = null
+    let refused: AppError | null = null
+    try {
+      const events = this.#agent.run({ ...input, runId: record.id }, controller.signal)[Symbol.asyncIterator]()
+      const first = events.next()
+      live.storeAfter(isKept ? Promise.resolve(true) : this.#keep(active, first))
+      for (let next = await first; !next.done; next = await events.next()) {
+        if (next.value.type === 'run-end') end = next.value
+        this.#note(active, next.value, input)
+        live.append(next.value)
+      }
+    } catch (thrown) {
+      refused = toAppError(thrown)
+    }
+    await this.#conclude(active, end, refused)
+  }
+
+  /** Puts the run into the store, unless it is refused at once. Whether it is there. */
+  async #keep({ record, controller }: Active, first: Promise<unknown>): Promise<boolean> {
+    const refused = first.then(
+      () => false,
+      () => true,
+    )
+    const isRefused = await Promise.race([refused, new Promise<false>((resolve) => setImmediate(resolve, false))])
+    if (this.#store === null || isRefused) return false
+    try {
+      await this.#store.createRun(record)
+      return true
+    } catch (fault) {
+      this.#onWarning('a run could not be kept', { run_id: record.id, reason: String(fault) })
+      // Nobody could ever hear how it ended.
+      if (record.background) controller.abort(toAppError(fault))
+      return false
+    }
+  }
+
+  /** A run in the background is told of only when it is on disk and was not refused. */
+  async #untilKept(active: Active): Promise<void> {
+    const { live, controller } = active
+    await new Promise((resolve) => setImmediate(resolve))
+    const isKept = await live.created
+    if (live.refusal !== null) throw live.refusal
+    if (!isKept && this.#store !== null) throw toAppError(controller.signal.reason)
+    active.isTold = true
+  }
+
+  /** Takes note of what an event changes in the run itself. */
+  #note(active: Active, event: RunEvent, { session }: RunInput): void {
+    const { asks, clock } = active
+    if (event.type === 'run-start') {
+      // A conversation that came with the request has an id that means nothing to anybody.
+      const sessionId = session.kind === 'history' ? null : event.sessionId
+      const { model, cwd = null } = event
+      return change(active, { status: 'running', startedAtMs: this.#now(), sessionId, model, cwd })
+    }
+    if (event.type !== 'ask' && event.type !== 'ask-answered') return
+    if (event.type === 'ask-answered') asks.remove(event.requestId)
+    else asks.add(event)
+    const pending = asks.list
+    if (pending.length > 0) clock.pause()
+    else clock.resume()
+    change(active, { status: pending.length > 0 ? 'waiting' : 'running', pending })
+  }
+
+  #tooLate(id: string, requestId: string): void {
+    const minutes = Math.round(this.#approvalTimeoutMs / 6000) / 10
+    const message = `Nobody answered within ${minutes} minutes, so this was not allowed.`
+    this.#agent.answer(id, requestId, { behavior: 'deny', message }, 'timeout')
+  }
+
+  async #conclude(active: Active, end: RunEnd | null, refused: AppError | null): Promise<void> {
+    const { record, clock, asks, live } = active
+    clock.stop()
+    asks.clear()
+    this.#active.delete(record.id)
+    this.#settling.set(record.id, active)
+    if (end === null && !active.isTold) {
+      live.drop()
+      // Who tries again with the same key is to find it free.
+      await live.saved
+    } else {
+      this.#finish(active, end, refused ?? interrupted())
+    }
+    live.end(end === null && !active.isTold ? refused : null)
+    this.#onEnd(record.id, end, refused)
+    void live.saved.then(() => this.#settling.delete(record.id))
+    if (this.#active.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  #finish(active: Active, given: RunEnd | null, refused: AppError): void {
+    const { record, live } = active
+    const end = given ?? endOfRun({ sessionId: record.sessionId ?? '', model: record.model ?? '' }, refused)
+    if (given === null) {
+      live.append({ type: 'run-start', runId: record.id, sessionId: end.sessionId, model: end.model })
+      live.append(end)
+    }
+    // One that the next server is to begin anew is left as it is.
+    if (end.error?.code === 'shutting_down' && record.restart !== null) return
+    this.#noteSession(record)
+    change(active, { status: end.outcome, end, endedAtMs: this.#now(), restart: null, pending: [] })
+  }
+
+  #noteSession({ sessionId: id, owner, cwd, model, createdAtMs }: RunRecord): void {
+    if (id === null || cwd === null || this.#store === null) return
+    const facts = { id, owner, cwd, model, createdAtMs, lastUsedAtMs: this.#now() }
+    this.#store.noteSession(facts).catch((fault: unknown) => {
+      this.#onWarning('facts about a session could not be kept', { session_id: id, reason: String(fault) })
+    })
+  }
+
+  active(): number {
+    return this.#active.size
+  }
+
+  #known(id: string): Active | undefined {
+    return this.#active.get(id) ?? this.#settling.get(id)
+  }
+
+  async get(id: string): Promise<RunRecord | null> {
+    return this.#known(id)?.record ?? (await this.#store?.run(id)) ?? null
+  }
+
+  async list(query: RunQuery): Promise<Page<RunRecord>> {
+    if (this.#store === null) return { items: [], nextCursor: null }
+    await Promise.all([...this.#active.values(), ...this.#settling.values()].map(({ live }) => live.saved))
+    return this.#store.runs(query)
+  }
+
+  async *follow(id: string, afterSeq: number): AsyncGenerator<StoredEvent> {
+    const known = this.#known(id)
+    if (known !== undefined) return yield* known.live.follow(afterSeq)
+    if (this.#store === null || (await this.#store.run(id)) === null) throw notFound(id)
+    for (let seq = afterSeq; ; ) {
+      const page = await this.#store.events(id, seq, pageSize)
+      yield* page
+      const last = page.at(-1)
+      if (last === undefined) return
+      seq = last.seq
+    }
+  }
+
+  async cancel(id: string): Promise<RunRecord> {
+    const active = this.#active.get(id)
+    if (active === undefined) return this.#recordOf(id)
+    active.controller.abort(new AppError('cancelled', 'The run was cancelled.'))
+    await active.live.ended
+    return active.record
+  }
+
+  async #recordOf(id: string): Promise<RunRecord> {
+    const record = await this.get(id)
+    if (record === null) throw notFound(id)
+    return record
+  }
+
+  async answer(id: string, requestId: string, answer: AskAnswer): Promise<RunRecord> {
+    const record = await this.#recordOf(id)
+    if (this.#agent.answer(id, requestId, answer, 'caller')) return record
+    const fault = 'is not what the run waits for: it was answered already, or its time is over'
+    throw new AppError('not_found', `request ${requestId.slice(0, 80)} ${fault}`, { field: 'request_id' })
+  }
+
+  holderOf(sessionId: string): string | null {
+    for (const { record } of this.#active.values()) if (record.sessionId === sessionId) return record.id
+    return null
+  }
+
+  async recover(isClear: Promise<unknown>): Promise<{ failed: number; restarted: number }> {
+    const left = (await this.#store?.unfinished()) ?? []
+    const again = left.filter(({ restart }) => restart !== null)
+    for (const record of left) if (record.restart === null) await this.#fail(record)
+    const begin = async () => {
+      for (const record of again) await this.#restart(record)
+    }
+    const onFault = (fault: unknown) => this.#onWarning('runs could not be begun anew', { reason: String(fault) })
+    void isClear.then(begin, begin).catch(onFault)
+    return { failed: left.length - again.length, restarted: again.length }
+  }
+
+  /** Nothing of what happened the first time is told again. */
+  async #restart(record: RunRecord): Promise<void> {
+    if (this.#isClosing) return
+    await this.#store?.clearEvents(record.id)
+    this.#begin(record.restart as RunInput, { ...record, status: 'queued', pending: [] }, true).isTold = true
+  }
+
+  async #fail(record: RunRecord): Promise<void> {
+    const end = endOfRun({ sessionId: record.sessionId ?? '', model: record.model ?? '' }, interrupted())
+    const seq = ((await this.#store?.lastSeq(record.id)) ?? 0) + 1
+    await this.#store?.appendEvents(record.id, [{ seq, event: end }])
+    await this.#store?.updateRun(record.id, { status: 'failed', end, endedAtMs: this.#now(), pending: [] })
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.#isClosing = true
+    if (this.#active.size > 0) {
+      const drained = new Promise<void>((resolve) => this.#idle.push(resolve))
+      const timer = setTimeout(() => {
+        for (const { controller } of this.#active.values()) controller.abort(shuttingDown())
+      }, graceMs)
+      await drained
+      clearTimeout(timer)
+    }
+    await Promise.all([...this.#settling.values()].map(({ live }) => live.saved))
+  }
+}
+
+function toHandle({ live, record, controller }: Active): RunHandle {
+  const cancel = (reason: AppError) => controller.abort(reason)
+  return { id: record.id, createdAtMs: record.createdAtMs, isReplay: false, events: eventsOf(live.follow(0)), cancel }
+}
+
+function change({ record, live }: Active, patch: RunPatch): void {
+  Object.assign(record, patch)
+  live.update(patch)
+}
+
+async function* eventsOf(stored: AsyncIterable<StoredEvent>): AsyncGenerator<RunEvent> {
+  for await (const { event } of stored) yield event
+}

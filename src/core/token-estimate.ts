@@ -1,0 +1,81 @@
+// How many input tokens a request to a plain model will be counted as by the model's API, without asking anybody. Pure. What
+// the API counts differs from model to model, which token-gauge.ts learns. Not for agents: what Claude Code adds to their
+// requests is many times of what the caller sees.
+import type { RunRequest } from './agent.ts'
+import type { DocumentBlock } from './content.ts'
+import type { AssistantBlock, ClientTool, UserBlock } from './conversation.ts'
+import { estimateImage, estimatePdf } from './media-tokens.ts'
+import { estimateText } from './text-tokens.ts'
+
+export type EstimatedRequest = Pick<RunRequest, 'prompt' | 'session' | 'options' | 'plain'>
+
+/**
+ * What the CLI adds to each request of a plain model, as recorded with 2.1.330: a line on itself, one on the Agent SDK, and
+ * some 920 characters on the folder, the system, the model and the date.
+ */
+const cliTokens = 285
+
+/** The tool that the CLI brings along for an answer by a schema: its name and description. */
+const answerToolTokens = 45
+
+/** Anthropic's documentation of tool use: what the API itself says of tools as soon as there is one. */
+const toolPreambleTokens = 346
+
+/** The API's marks around each message, and around a call and its result. */
+const messageTokens = 4
+const callTokens = 12
+
+/** Thinking that is only there in encrypted form. */
+const encryptedCharsPerToken = 6
+
+export function estimateRequest({ prompt, session, options, plain }: EstimatedRequest): number {
+  const messages = session.kind === 'history' ? session.messages : []
+  const contents: readonly (UserBlock | AssistantBlock)[][] = [...messages.map(({ content }) => content), prompt]
+  const system = estimateText(options.systemPrompt ?? '') + estimateText(options.appendSystemPrompt ?? '')
+  return (
+    cliTokens +
+    system +
+    estimateTools(plain?.tools ?? [], options.jsonSchema) +
+    sumOf(contents, (blocks) => messageTokens + sumOf(blocks, estimateBlock))
+  )
+}
+
+function estimateTools(tools: readonly ClientTool[], jsonSchema: Record<string, unknown> | null): number {
+  const answerTool = jsonSchema === null ? 0 : answerToolTokens + estimateJson(jsonSchema)
+  const offered = sumOf(tools, ({ name, description, inputSchema }) =>
+    estimateJson({ name, description, input_schema: inputSchema }),
+  )
+  return tools.length === 0 && jsonSchema === null ? 0 : toolPreambleTokens + offered + answerTool
+}
+
+function estimateBlock(block: UserBlock | AssistantBlock): number {
+  switch (block.type) {
+    case 'text':
+      return estimateText(block.text)
+    case 'image':
+      return estimateImage(block.source.data)
+    case 'document':
+      return estimateDocument(block)
+    case 'tool_use':
+      return callTokens + estimateJson({ name: block.name, input: block.input })
+    case 'tool_result':
+      return callTokens + sumOf(block.content, estimateBlock)
+    case 'thinking':
+      return block.thinking === '' ? estimateEncrypted(block.signature) : estimateText(block.thinking)
+    case 'redacted_thinking':
+      return estimateEncrypted(block.data)
+  }
+}
+
+function estimateDocument({ source, title, context }: DocumentBlock): number {
+  const names = estimateText(title ?? '') + estimateText(context ?? '')
+  return names + (source.type === 'text' ? estimateText(source.data) : estimatePdf(source.data))
+}
+
+const estimateEncrypted = (data: string) => Math.ceil(data.length / encryptedCharsPerToken)
+
+const estimateJson = (value: Record<string, unknown>) => estimateText(JSON.stringify(value))
+
+function sumOf<Item>(items: readonly Item[], count: (item: Item) => number): number {
+  return items.reduce((sum, item) => sum + count(item), 0)
+}

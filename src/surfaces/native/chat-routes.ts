@@ -1,0 +1,136 @@
+// The routes that start runs: what a request must pass beyond its schema, and how a run becomes an answer.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { PermissionMode } from '../../core/agent.ts'
+import { checkAnswerSchema } from '../../core/answer-schema.ts'
+import { allEvents, takeEarlyEvents } from '../../core/early-events.ts'
+import type { RunEnd } from '../../core/events.ts'
+import { resolveFolder } from '../../core/folders.ts'
+import type { RunHandle, RunInput, Runs } from '../../core/runs.ts'
+import { AppError, invalidField } from '../../errors.ts'
+import { faultOf } from '../../http/faults.ts'
+import { endWithConnection, nameRun } from '../../http/hang-up.ts'
+import { readIdempotency } from '../../http/idempotency.ts'
+import { openSse } from '../../http/sse.ts'
+import { parseBody } from '../../http/validate.ts'
+import { NativeEvents } from './events.ts'
+import { toRunReply } from './run-reply.ts'
+import { ChatRequest } from './schemas.ts'
+import { type Checked, toError, toErrorBody, toReply, toRunRequest } from './translate.ts'
+
+export type ChatOptions = {
+  runs: Runs
+  permissionModes: readonly PermissionMode[]
+  cwdRoots: readonly string[] | null
+  requestTimeoutMs: number
+  maxRequestTimeoutMs: number
+}
+
+export function registerChat(app: FastifyInstance, options: ChatOptions): void {
+  app.post('/v1/chat', (request, reply) => chat(options, request, reply))
+  app.post('/v1/chat/stream', (request, reply) => chatStream(options, request, reply))
+}
+
+async function chat(options: ChatOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const body = parseBody(ChatRequest, request.body)
+  const run = await start(options, body, request, false)
+  if (body.background) return acceptedInBackground(options, run, reply)
+  endWithConnection(run, request, reply)
+  let end: RunEnd | null = null
+  for await (const event of run.events) if (event.type === 'run-end') end = event
+  if (end === null) throw new Error('a run without an end')
+  if (end.outcome !== 'succeeded') throw toError(end, run.id)
+  return reply.send(toReply(end, run.id))
+}
+
+/** The run is on disk by now. */
+async function acceptedInBackground({ runs }: ChatOptions, run: RunHandle, reply: FastifyReply): Promise<unknown> {
+  nameRun(run, reply)
+  reply.header('location', `/v1/runs/${run.id}`)
+  const record = await runs.get(run.id)
+  if (record === null) throw new Error('a run that was accepted is not there')
+  return reply.code(202).send(toRunReply(record))
+}
+
+async function chatStream(options: ChatOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const body = parseBody(ChatRequest, request.body)
+  const run = await start(options, body, request, true)
+  if (body.background) nameRun(run, reply)
+  else endWithConnection(run, request, reply)
+  const events = run.events[Symbol.asyncIterator]()
+  const early = await takeEarlyEvents(events, (end) => toError(end, run.id))
+  reply.hijack()
+  const stream = openSse(reply.raw, { headers: reply.getHeaders() })
+  const native = new NativeEvents({ runId: run.id, requestId: request.id, isFull: body.events === 'full' })
+  try {
+    for await (const event of allEvents(early, events)) {
+      const frames = native.framesOf(event)
+      if (frames.length > 0 && !(await stream.write(frames))) break
+    }
+  } catch (thrown) {
+    await stream.write(native.number([{ type: 'error', ...toErrorBody(faultOf(thrown, request), request.id) }]))
+  } finally {
+    await events.return?.()
+    stream.end()
+  }
+  return reply
+}
+
+/** Checks the body and starts its run. */
+async function start(
+  options: ChatOptions,
+  body: ChatRequest,
+  request: FastifyRequest,
+  live: boolean,
+): Promise<RunHandle> {
+  const timeoutMs = checkTimeout(body, options)
+  if (body.fork && !body.session_id) throw invalidField('fork', 'needs a session_id to copy')
+  if (body.on_crash === 'restart' && !body.background) throw invalidField('on_crash', 'needs "background": true')
+  await checkAnswerSchema(body.json_schema ?? null, 'json_schema')
+  const input: RunInput = {
+    ...toRunRequest(body, await check(body, options), live),
+    timeoutMs,
+    surface: 'native',
+    metadata: body.metadata ?? {},
+    background: body.background === true,
+    onCrash: body.on_crash ?? 'fail',
+    idempotency: readIdempotency(request),
+  }
+  return options.runs.start(input)
+}
+
+async function check(body: ChatRequest, { permissionModes, cwdRoots }: ChatOptions): Promise<Checked> {
+  return {
+    permissionMode: checkPermissionMode(body.permission_mode ?? null, permissionModes),
+    cwd: body.cwd ? await resolveFolder(body.cwd, cwdRoots, 'cwd') : null,
+    addDirs: body.add_dirs
+      ? await Promise.all(body.add_dirs.map((dir, at) => resolveFolder(dir, cwdRoots, `add_dirs[${at}]`)))
+      : null,
+  }
+}
+
+function checkTimeout(body: ChatRequest, { requestTimeoutMs, maxRequestTimeoutMs }: ChatOptions): number {
+  if (!body.timeout_s) return requestTimeoutMs
+  const timeoutMs = body.timeout_s * 1000
+  if (timeoutMs > maxRequestTimeoutMs) {
+    throw invalidField('timeout_s', `must be at most ${maxRequestTimeoutMs / 1000} (--max-request-timeout)`)
+  }
+  return timeoutMs
+}
+
+const knownModes = ['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions', 'auto']
+
+function checkPermissionMode(mode: string | null, allowed: readonly PermissionMode[]): PermissionMode | null {
+  if (mode === null) return null
+  const granted = allowed.find((each) => each === mode)
+  if (granted === 'bypassPermissions' && process.getuid?.() === 0) {
+    const text = 'permission_mode bypassPermissions is not allowed for a server that runs as root'
+    throw new AppError('permission_mode_not_allowed', text, { field: 'permission_mode' })
+  }
+  if (granted !== undefined) return granted
+  const list = allowed.join(', ')
+  if (!knownModes.includes(mode)) {
+    throw invalidField('permission_mode', `must be one of ${list}, not ${JSON.stringify(mode.slice(0, 80))}`)
+  }
+  const text = `permission_mode ${mode} is not allowed here; this server allows ${list} (--permission-modes)`
+  throw new AppError('permission_mode_not_allowed', text, { field: 'permission_mode' })
+}

@@ -1,0 +1,118 @@
+// A run's events as the events of the native stream, numbered from 1: the same run always gives the same ones, so that a reader
+// can come back and go on after any of them. Pure.
+import type { Ask, RunEvent } from '../../core/events.ts'
+import type { Frame } from '../../http/sse.ts'
+import type { ChatEvent } from './schemas.ts'
+import { toError, toErrorBody, toReply } from './translate.ts'
+
+export type EventView = {
+  runId: string
+  requestId: string
+  /** Whether thinking, tools and what goes on are told too. */
+  isFull: boolean
+}
+
+export class NativeEvents {
+  readonly #view: EventView
+  #id = 0
+  /** Calls of tools whose input is still coming, by the index of their block. */
+  readonly #calls = new Map<number, { id: string; name: string; json: string }>()
+
+  constructor(view: EventView) {
+    this.#view = view
+  }
+
+  framesOf(event: RunEvent): Frame[] {
+    return this.number(this.#of(event))
+  }
+
+  number(events: readonly ChatEvent[]): Frame[] {
+    return events.map((event) => ({ id: ++this.#id, data: JSON.stringify(event) }))
+  }
+
+  #of(event: RunEvent): ChatEvent[] {
+    switch (event.type) {
+      case 'run-start':
+        return [{ type: 'start', session_id: event.sessionId, model: event.model, run_id: event.runId }]
+      case 'text-delta':
+        return [{ type: 'delta', text: event.text }]
+      case 'ask':
+        return [toAskEvent(event)]
+      case 'run-end':
+        return [this.#end(event)]
+      default:
+        return this.#view.isFull ? this.#more(event) : []
+    }
+  }
+
+  #end(end: Extract<RunEvent, { type: 'run-end' }>): ChatEvent {
+    const { runId, requestId } = this.#view
+    if (end.outcome === 'succeeded') return { type: 'done', ...toReply(end, runId) }
+    return { type: 'error', ...toErrorBody(toError(end, runId), requestId) }
+  }
+
+  #more(event: RunEvent): ChatEvent[] {
+    switch (event.type) {
+      case 'thinking-delta':
+        return [{ type: 'thinking', text: event.text }]
+      case 'tool-start':
+        this.#calls.set(event.index, { id: event.toolId, name: event.name, json: '' })
+        return []
+      case 'tool-delta': {
+        const call = this.#calls.get(event.index)
+        if (call !== undefined) call.json += event.json
+        return []
+      }
+      case 'tool-end':
+        return this.#toolUse(event.index)
+      case 'tool-result':
+        return [{ type: 'tool_result', tool_use_id: event.toolId, is_error: event.isError, text: event.text }]
+      case 'ask-answered': {
+        const { requestId, behavior, by } = event
+        return [{ type: 'status', status: 'answered', request_id: requestId, behavior, by }]
+      }
+      case 'retry': {
+        const { attempt, delayMs, upstreamStatus } = event
+        return [{ type: 'status', status: 'retrying', attempt, delay_ms: delayMs, upstream_status: upstreamStatus }]
+      }
+      default:
+        return []
+    }
+  }
+
+  #toolUse(index: number): ChatEvent[] {
+    const call = this.#calls.get(index)
+    this.#calls.delete(index)
+    return call === undefined ? [] : [{ type: 'tool_use', id: call.id, name: call.name, input: parsed(call.json) }]
+  }
+}
+
+function parsed(json: string): Record<string, unknown> {
+  try {
+    return JSON.parse(json || '{}') as Record<string, unknown>
+  } catch {
+    // The model wrote something else; the CLI will tell it so.
+    return {}
+  }
+}
+
+export type AskEvent = Extract<ChatEvent, { type: 'permission_request' | 'question' }>
+
+/** What waits for a person's answer, in the stream and in the run. */
+export function toAskEvent(ask: Ask): AskEvent {
+  const { requestId: request_id, toolName: tool_name, toolId: tool_use_id, input, description } = ask
+  if (ask.kind === 'question') {
+    const questions = Array.isArray(input.questions) ? (input.questions as unknown[]) : []
+    return { type: 'question', request_id, tool_use_id, questions }
+  }
+  return {
+    type: 'permission_request',
+    request_id,
+    tool_name,
+    tool_use_id,
+    input,
+    description,
+    blocked_path: ask.blockedPath,
+    suggestions: ask.suggestions,
+  }
+}

@@ -1,0 +1,82 @@
+// A run's record, and sums over runs, as the native API gives them. Pure.
+import type { Ask } from '../../core/events.ts'
+import type { RunRecord, UsageSum } from '../../core/store.ts'
+import { toAskEvent } from './events.ts'
+import type { RunReply, UsageReply } from './run-schemas.ts'
+import { toError, toErrorBody } from './translate.ts'
+
+const timeOf = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
+
+export function toRunReply(record: RunRecord): RunReply {
+  const { end } = record
+  return {
+    id: record.id,
+    surface: record.surface,
+    status: record.status,
+    session_id: record.sessionId,
+    model: record.model,
+    cwd: record.cwd,
+    background: record.background,
+    metadata: record.metadata,
+    created_at: new Date(record.createdAtMs).toISOString(),
+    started_at: timeOf(record.startedAtMs),
+    ended_at: timeOf(record.endedAtMs),
+    pending: (record.pending as Ask[]).map(toAskEvent),
+    result: end?.result ?? null,
+    structured_output: end?.structuredOutput ?? null,
+    cost_usd: end?.costUsd ?? null,
+    usage: end?.usage.raw ?? null,
+    num_turns: end?.numTurns ?? null,
+    duration_ms: end?.durationMs ?? null,
+    stop_reason: end?.stopReason ?? null,
+    error: errorOf(record),
+  }
+}
+
+function errorOf({ id, end }: RunRecord): RunReply['error'] {
+  if (end === null || end.outcome === 'succeeded') return null
+  const { request_id: _, ...body } = toErrorBody(toError(end, id), '')
+  return body
+}
+
+type Sums = Omit<UsageSum, 'group'>
+
+const toSums = (sum: Sums) => ({
+  runs: sum.runs,
+  input_tokens: sum.inputTokens,
+  output_tokens: sum.outputTokens,
+  cache_read_input_tokens: sum.cacheReadInputTokens,
+  cache_creation_input_tokens: sum.cacheCreationInputTokens,
+  cost_usd: sum.costUsd,
+})
+
+const nothing: Sums = {
+  runs: 0,
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadInputTokens: 0,
+  cacheCreationInputTokens: 0,
+  costUsd: 0,
+}
+
+const add = (a: Sums, b: Sums): Sums => ({
+  runs: a.runs + b.runs,
+  inputTokens: a.inputTokens + b.inputTokens,
+  outputTokens: a.outputTokens + b.outputTokens,
+  cacheReadInputTokens: a.cacheReadInputTokens + b.cacheReadInputTokens,
+  cacheCreationInputTokens: a.cacheCreationInputTokens + b.cacheCreationInputTokens,
+  costUsd: a.costUsd + b.costUsd,
+})
+
+export function toUsageReply(
+  { fromMs, toMs, groupBy }: { fromMs: number; toMs: number; groupBy: UsageReply['group_by'] },
+  sums: readonly UsageSum[],
+): UsageReply {
+  return {
+    from: new Date(fromMs).toISOString(),
+    to: new Date(toMs).toISOString(),
+    group_by: groupBy,
+    groups: sums.map((sum) => ({ group: sum.group, ...toSums(sum) })),
+    total: toSums(sums.reduce(add, nothing)),
+  }
+}

@@ -1,0 +1,126 @@
+// The routes for runs that are there: listing, following, ending them, answering what they ask; and what they have cost.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Runs } from '../../core/runs.ts'
+import type { RunStatus, Store } from '../../core/store.ts'
+import { AppError, invalidField } from '../../errors.ts'
+import { faultOf } from '../../http/faults.ts'
+import { openSse } from '../../http/sse.ts'
+import { parseBody, parseQuery } from '../../http/validate.ts'
+import { NativeEvents } from './events.ts'
+import { toRunReply, toUsageReply } from './run-reply.ts'
+import { EventsQuery, PermissionAnswer, QuestionAnswer, RunParams, RunsQuery, UsageQuery } from './run-schemas.ts'
+import { toErrorBody } from './translate.ts'
+
+export type RunOptions = { runs: Runs; store: Pick<Store, 'usage'>; now(): number }
+
+type Params = { Params: { id: string; request_id: string } }
+
+export function registerRuns(app: FastifyInstance, { runs, store, now }: RunOptions): void {
+  app.get('/v1/runs', async ({ query }) => {
+    const { status, session_id: sessionId, limit, cursor } = parseQuery(RunsQuery, query)
+    const page = await runs.list({
+      limit,
+      ...(status === undefined ? {} : { status: status as RunStatus }),
+      ...(sessionId === undefined ? {} : { sessionId }),
+      ...(cursor === undefined ? {} : { cursor }),
+    })
+    return { runs: page.items.map(toRunReply), next_cursor: page.nextCursor }
+  })
+  app.get<Params>('/v1/runs/:id', async ({ params }) => toRunReply(await find(runs, params.id)))
+  app.get<Params>('/v1/runs/:id/events', (request, reply) => follow(runs, request, reply))
+  app.post<Params>('/v1/runs/:id/cancel', async ({ params }) => toRunReply(await runs.cancel(idOf(params.id))))
+  registerAnswers(app, runs)
+  app.get('/v1/usage', async ({ query }) => {
+    const { from, to, group_by: groupBy } = parseQuery(UsageQuery, query)
+    const toMs = to === undefined ? now() : Date.parse(to)
+    const fromMs = from === undefined ? toMs - 30 * 86_400_000 : Date.parse(from)
+    if (fromMs > toMs) throw invalidField('from', 'must not be later than to')
+    return toUsageReply({ fromMs, toMs, groupBy }, await store.usage({ fromMs, toMs, groupBy }))
+  })
+}
+
+function registerAnswers(app: FastifyInstance, runs: Runs): void {
+  app.post<Params>('/v1/runs/:id/permissions/:request_id', async ({ params, body }) => {
+    const answer = parseBody(PermissionAnswer, body)
+    const ask = await findAsk(runs, params, 'permission_request')
+    if (answer.behavior === 'deny') {
+      if (answer.updated_input) throw invalidField('updated_input', 'can only go with "behavior": "allow"')
+      const message = answer.message ?? null
+      return toRunReply(await runs.answer(params.id, ask, { behavior: 'deny', message }))
+    }
+    const updatedInput = answer.updated_input ?? null
+    const remember = answer.remember === true
+    return toRunReply(await runs.answer(params.id, ask, { behavior: 'allow', updatedInput, remember }))
+  })
+  app.post<Params>('/v1/runs/:id/answers/:request_id', async ({ params, body }) => {
+    const { answers } = parseBody(QuestionAnswer, body)
+    const record = await find(runs, params.id)
+    const ask = await findAsk(runs, params, 'question')
+    const asked = toRunReply(record).pending.find(({ request_id: id }) => id === ask)
+    const questions = asked?.type === 'question' ? asked.questions : []
+    const updatedInput = { questions, answers: checkAnswers(questions, answers) }
+    return toRunReply(await runs.answer(params.id, ask, { behavior: 'allow', updatedInput, remember: false }))
+  })
+}
+
+/** One answer to each question, under the question's own words. */
+function checkAnswers(questions: readonly unknown[], answers: Record<string, string | string[]>) {
+  const texts = questions.map((each) => String((each as { question?: unknown }).question ?? ''))
+  const unknown = Object.keys(answers).find((name) => !texts.includes(name))
+  if (unknown !== undefined) {
+    throw invalidField('answers', `has an answer to ${JSON.stringify(unknown.slice(0, 80))}, which was not asked`)
+  }
+  const open = texts.find((text) => answers[text] === undefined)
+  if (open !== undefined) throw invalidField('answers', `lacks an answer to ${JSON.stringify(open.slice(0, 200))}`)
+  return Object.fromEntries(Object.entries(answers).map(([name, given]) => [name, [given].flat().join(', ')]))
+}
+
+const idOf = (id: string): string => parseQuery(RunParams, { id }).id
+
+async function find(runs: Runs, id: string) {
+  const record = await runs.get(idOf(id))
+  if (record === null) throw new AppError('run_not_found', `there is no run ${id}`, { field: 'id' })
+  return record
+}
+
+/** The id of what the run waits for. Throws where it waits for something else. */
+async function findAsk(runs: Runs, params: Params['Params'], type: 'permission_request' | 'question'): Promise<string> {
+  const { pending } = toRunReply(await find(runs, params.id))
+  const asked = pending.find(({ request_id: id }) => id === params.request_id)
+  if (asked === undefined || asked.type === type) return params.request_id
+  const right = asked.type === 'question' ? 'answers' : 'permissions'
+  throw invalidField('request_id', `is a ${asked.type}: answer it under /v1/runs/{id}/${right}/{request_id}`)
+}
+
+/** Where a reader that comes back had got to. */
+function readAfter(request: FastifyRequest, after: number | undefined): number {
+  const last = request.headers['last-event-id']
+  if (after !== undefined || last === undefined) return after ?? 0
+  if (typeof last !== 'string' || !/^\d{1,15}$/.test(last)) throw invalidField('last-event-id', 'must be an integer')
+  return Number(last)
+}
+
+async function follow(runs: Runs, request: FastifyRequest<Params>, reply: FastifyReply): Promise<unknown> {
+  const { after: given, events } = parseQuery(EventsQuery, request.query)
+  const after = readAfter(request, given)
+  const { id } = await find(runs, request.params.id)
+  const native = new NativeEvents({ runId: id, requestId: request.id, isFull: events === 'full' })
+  reply.header('x-run-id', id)
+  reply.hijack()
+  const stream = openSse(reply.raw, { headers: reply.getHeaders() })
+  const gone = new Promise<null>((resolve) => reply.raw.once('close', () => resolve(null)))
+  const stored = runs.follow(id, 0)[Symbol.asyncIterator]()
+  try {
+    for (;;) {
+      const next = await Promise.race([stored.next(), gone])
+      if (next === null || next.done) break
+      const frames = native.framesOf(next.value.event).filter((frame) => (frame.id ?? 0) > after)
+      if (frames.length > 0 && !(await stream.write(frames))) break
+    }
+  } catch (thrown) {
+    await stream.write(native.number([{ type: 'error', ...toErrorBody(faultOf(thrown, request), request.id) }]))
+  } finally {
+    stream.end()
+  }
+  return reply
+}

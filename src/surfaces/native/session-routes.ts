@@ -1,0 +1,150 @@
+// The native API's sessions: what a request must pass before a file is touched, and which sessions this server shows at
+// all. The CLI's own files are the truth; the store adds what they do not tell. Errors are told by routes.ts.
+// biome-ignore lint/style/noRestrictedImports: the types of the routes' own framework, as in routes.ts
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import {
+  pageOfSessions,
+  type SessionFiles,
+  type SessionInfo,
+  SessionPlaces,
+  searchSessions,
+  sessionNotFound,
+} from '../../core/sessions.ts'
+import type { Store } from '../../core/store.ts'
+import { AppError, invalidField } from '../../errors.ts'
+import { parseBody } from '../../http/validate.ts'
+import { toMessageList, toSessionReply, toSummary } from './session-replies.ts'
+import {
+  type MessageList,
+  MessageListQuery,
+  SessionFork,
+  type SessionList,
+  SessionListQuery,
+  SessionPatch,
+  type SessionReply,
+} from './session-schemas.ts'
+
+export type SessionOptions = {
+  files: SessionFiles
+  /** Null where nothing is kept. */
+  store: Pick<Store, 'sessions' | 'forgetSession' | 'usage' | 'noteSession'> | null
+  /** The id of the run that holds the session now. */
+  holder(id: string): string | null
+  /** Ends an idle process that holds the session; false while it is busy. */
+  release(id: string): Promise<boolean>
+  /** Real paths; null allows every folder. */
+  cwdRoots: readonly string[] | null
+}
+
+export function registerSessions(parent: FastifyInstance, options: SessionOptions): void {
+  parent.register(async (app) => {
+    allowEmptyBodies(app)
+    app.get('/v1/sessions', (request) => list(options, request))
+    app.get('/v1/sessions/:id', async (request) => describe(options, await find(options, request)))
+    app.get('/v1/sessions/:id/messages', (request) => messages(options, request))
+    app.patch('/v1/sessions/:id', (request) => rename(options, request))
+    app.post('/v1/sessions/:id/fork', (request, reply) => fork(options, request, reply))
+    app.delete('/v1/sessions/:id', (request, reply) => remove(options, request, reply))
+  })
+}
+
+/** The header that says JSON is asked of every request that changes something, a body only where there is one to give. */
+function allowEmptyBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) =>
+    body === '' ? done(null, undefined) : parse(request, body, done),
+  )
+}
+
+/** A query without the parameters that have no value. */
+const given = (query: unknown) =>
+  Object.fromEntries(Object.entries(query as Record<string, unknown>).filter(([, value]) => value !== ''))
+
+const uuid = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/
+
+/** In lower case: the CLI takes two spellings of an id for two sessions, and a title for an id. */
+function checkId(request: FastifyRequest): string {
+  const id = (request.params as { id: string }).id.toLowerCase()
+  if (!uuid.test(id)) throw invalidField('id', 'must be the id of a session, a UUID')
+  return id
+}
+
+/** A session in a folder that is not allowed is told like one that does not exist. */
+async function find({ files, cwdRoots }: SessionOptions, request: FastifyRequest): Promise<SessionInfo> {
+  const id = checkId(request)
+  const session = await files.get(id)
+  if (!(await new SessionPlaces(cwdRoots).allows(session))) throw sessionNotFound(id)
+  return session
+}
+
+async function list(options: SessionOptions, request: FastifyRequest): Promise<SessionList> {
+  const { cwd, q, limit, cursor = null } = parseBody(SessionListQuery, given(request.query))
+  const places = new SessionPlaces(options.cwdRoots)
+  const folder = cwd === undefined ? null : await places.named(cwd)
+  // Where nothing is left out, the files of further pages need not be opened.
+  const isWhole = folder === null && q === undefined && cursor === null && options.cwdRoots === null
+  const all = await options.files.list({ cwd: folder, limit: isWhole ? limit + 1 : null })
+  const allowed = await places.allowed(folder === null ? all : await places.within(all, folder))
+  const page = pageOfSessions(q === undefined ? allowed : searchSessions(allowed, q), { limit, cursor })
+  const facts = (await options.store?.sessions(page.items.map(({ id }) => id))) ?? []
+  const sessions = page.items.map((session) =>
+    toSummary(session, {
+      facts: facts.find(({ id }) => id === session.id) ?? null,
+      runId: options.holder(session.id),
+    }),
+  )
+  return { sessions, next_cursor: page.nextCursor }
+}
+
+async function messages(options: SessionOptions, request: FastifyRequest): Promise<MessageList> {
+  const { limit, cursor = null } = parseBody(MessageListQuery, given(request.query))
+  const { id } = await find(options, request)
+  return toMessageList(await options.files.messages(id, { limit, cursor }))
+}
+
+async function rename(options: SessionOptions, request: FastifyRequest): Promise<SessionReply> {
+  checkId(request)
+  const { title } = parseBody(SessionPatch, request.body)
+  const { id } = await find(options, request)
+  await options.files.rename(id, title)
+  return describe(options, await options.files.get(id))
+}
+
+async function describe({ store, holder }: SessionOptions, session: SessionInfo): Promise<SessionReply> {
+  const { id, createdAtMs } = session
+  const [facts = null] = (await store?.sessions([id])) ?? []
+  // A run of a session cannot have ended before the session began.
+  const period = { fromMs: createdAtMs ?? 0, toMs: Number.MAX_SAFE_INTEGER }
+  const sums = (await store?.usage({ ...period, groupBy: 'session' })) ?? []
+  const usage = sums.find(({ group }) => group === id) ?? null
+  return toSessionReply(session, { facts, runId: holder(id), usage })
+}
+
+async function fork(options: SessionOptions, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  checkId(request)
+  const { title } = parseBody(SessionFork, request.body ?? {})
+  const { files, store } = options
+  const session = await find(options, request)
+  const copy = await files.get(await files.fork(session.id, title ?? null))
+  const [facts] = (await store?.sessions([session.id])) ?? []
+  if (facts !== undefined) {
+    const now = Date.now()
+    await store?.noteSession({ ...facts, id: copy.id, createdAtMs: now, lastUsedAtMs: now })
+  }
+  return reply
+    .code(201)
+    .header('location', `/v1/sessions/${copy.id}`)
+    .send(await describe(options, copy))
+}
+
+async function remove(options: SessionOptions, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const { id } = await find(options, request)
+  // An idle process would write the file anew.
+  if (options.holder(id) !== null || !(await options.release(id))) {
+    const text = `A run holds session ${id} now; cancel it, or wait for its end.`
+    throw new AppError('conflict', text, { sessionId: id })
+  }
+  await options.files.remove(id)
+  await options.store?.forgetSession(id)
+  return reply.code(204).send()
+}

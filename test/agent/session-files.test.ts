@@ -1,0 +1,218 @@
+// The CLI's own conversation files by the real SDK: sessions of a terminal and of this server, listed, read, renamed, copied
+// and deleted.
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { mkdirSync, utimesSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { promisify } from 'node:util'
+import { sdkExecutable } from '../../src/agent/executable.ts'
+import { createSessionFiles } from '../../src/agent/session-files.ts'
+import { findTranscript, TranscriptWriter } from '../../src/agent/transcript.ts'
+import type { SessionFiles } from '../../src/core/sessions.ts'
+import type { AppError } from '../../src/errors.ts'
+import { chat } from '../helpers/client.ts'
+import {
+  makeFolders,
+  startTestServer,
+  step,
+  type TestFolders,
+  type TestServer,
+  testEnvironment,
+} from '../helpers/test-server.ts'
+
+const run = promisify(execFile)
+const nobody = '00000000-0000-4000-8000-000000000000'
+const firstPage = { limit: 200, cursor: null }
+
+function filesOf(t: TestContext, { home }: TestFolders): SessionFiles {
+  const files = createSessionFiles({ environment: { HOME: home, PATH: '/usr/bin:/bin' } })
+  t.after(() => files.close())
+  return files
+}
+
+/** What somebody does in a terminal. */
+async function inTerminal({ folders, upstream }: TestServer, ...args: string[]): Promise<string> {
+  const claude = sdkExecutable()
+  assert.ok(claude)
+  const child = run(claude, ['-p', '--output-format=json', ...args], {
+    cwd: folders.cwd,
+    env: testEnvironment(folders, upstream.url),
+  })
+  child.child.stdin?.end()
+  const { session_id } = JSON.parse((await child).stdout) as { session_id: string }
+  return session_id
+}
+
+const codeOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => null,
+    (fault: AppError) => fault.code,
+  )
+
+async function textsOf(files: SessionFiles, id: string): Promise<string[]> {
+  const { items } = await files.messages(id, firstPage)
+  return items.flatMap(({ role, content }) =>
+    content.map((block) => `${role}: ${block.type === 'text' ? block.text : block.type}`),
+  )
+}
+
+test('sessions of a terminal and of this server are listed and read alike', async (t) => {
+  const server = await startTestServer(t)
+  const terminal = await inTerminal(server, `from a terminal ${step({ text: 'one' })}`)
+  const agent = await chat(server, { prompt: `an agent ${step({ text: 'two' })}` })
+  const plain = await chat(server, { prompt: `without tools ${step({ text: 'three' })}`, tools: [] })
+  await chat(server, { prompt: step({ text: 'four' }), session_id: plain.session_id, tools: [] })
+  const files = filesOf(t, server.folders)
+
+  const listed = await files.list({ cwd: null, limit: null })
+  assert.deepEqual(listed.map(({ id }) => id).sort(), [terminal, agent.session_id, plain.session_id].sort())
+  for (const session of listed) {
+    assert.equal(session.cwd, server.folders.cwd)
+    assert.ok(session.createdAtMs !== null && session.createdAtMs <= session.updatedAtMs, JSON.stringify(session))
+    assert.deepEqual(await files.get(session.id), session)
+  }
+  const promptOf = (id: string) => listed.find((each) => each.id === id)?.firstPrompt?.split(' [[')[0]
+  assert.deepEqual([terminal, agent.session_id, plain.session_id].map(promptOf), [
+    'from a terminal',
+    'an agent',
+    'without tools',
+  ])
+  assert.deepEqual((await textsOf(files, terminal)).at(-1), 'assistant: one')
+  assert.deepEqual(await textsOf(files, agent.session_id), [
+    `user: an agent ${step({ text: 'two' })}`,
+    'assistant: two',
+  ])
+  assert.equal((await textsOf(files, plain.session_id)).at(-1), 'assistant: four')
+  assert.equal((await textsOf(files, plain.session_id)).length, 4)
+})
+
+test('a session that was renamed or copied goes on in a terminal', async (t) => {
+  const server = await startTestServer(t)
+  const id = await inTerminal(server, `first ${step({ text: 'one' })}`)
+  const files = filesOf(t, server.folders)
+  await files.rename(id, "it's “mine” $HOME")
+  assert.equal((await files.get(id)).title, "it's “mine” $HOME")
+  const copy = await files.fork(id, 'The copy')
+  assert.notEqual(copy, id)
+  assert.equal((await files.get(copy)).title, 'The copy')
+  assert.deepEqual(await textsOf(files, copy), await textsOf(files, id))
+  await inTerminal(server, `--resume=${copy}`, `second ${step({ text: 'two' })}`)
+  assert.equal((await textsOf(files, copy)).at(-1), 'assistant: two')
+  assert.equal((await textsOf(files, id)).at(-1), 'assistant: one')
+  assert.equal((await files.get(copy)).title, 'The copy')
+})
+
+test('a copy without a title of its own is told apart from what it was made of', async (t) => {
+  const folders = makeFolders(t)
+  const id = writeSession(folders)
+  const files = filesOf(t, folders)
+  await files.rename(id, 'Original')
+  assert.equal((await files.get(await files.fork(id, null))).title, 'Original (fork)')
+})
+
+test('a deleted session is gone from the disk and for every call', async (t) => {
+  const folders = makeFolders(t)
+  const [kept, id] = [writeSession(folders), writeSession(folders)]
+  const files = filesOf(t, folders)
+  await files.remove(id)
+  assert.equal(await findTranscript(folders.configDir, id), null)
+  assert.deepEqual(
+    (await files.list({ cwd: null, limit: null })).map((session) => session.id),
+    [kept],
+  )
+  const calls = [files.get(id), files.messages(id, firstPage), files.rename(id, 'x'), files.fork(id, null)]
+  for (const call of [...calls, files.remove(id), files.get(nobody)])
+    assert.equal(await codeOf(call), 'session_not_found')
+})
+
+test('each has the sessions of its own environment, whatever the server itself has', async (t) => {
+  const [one, other] = [makeFolders(t), makeFolders(t)]
+  const before = { ...process.env }
+  const ids = [writeSession(one), writeSession(other)]
+  const moved = createSessionFiles({ environment: { HOME: one.home, CLAUDE_CONFIG_DIR: other.configDir } })
+  t.after(() => moved.close())
+  const all = await Promise.all(
+    [filesOf(t, one), filesOf(t, other), moved].map((files) => files.list({ cwd: null, limit: null })),
+  )
+  assert.deepEqual(
+    all.map((sessions) => sessions.map(({ id }) => id)),
+    [[ids[0]], [ids[1]], [ids[1]]],
+  )
+  assert.deepEqual({ ...process.env }, before)
+})
+
+test('no sessions at all is an empty list', async (t) => {
+  assert.deepEqual(await filesOf(t, makeFolders(t)).list({ cwd: null, limit: null }), [])
+})
+
+test('sessions are listed the newest first, some of them, or those of one folder', async (t) => {
+  const folders = makeFolders(t)
+  // Both get the same name on the disk, and the third one that is cut.
+  const cwds = ['a-b', 'a/b', 'long'.repeat(60)].map((name) => join(folders.root, name))
+  const ids: string[] = []
+  for (const [at, cwd] of cwds.entries()) {
+    mkdirSync(cwd, { recursive: true })
+    const id = writeSession(folders, { cwd })
+    const found = await findTranscript(folders.configDir, id)
+    assert.ok(found)
+    utimesSync(found.file, 1_000_000 + at, 1_000_000 + at)
+    ids.unshift(id)
+  }
+  const files = filesOf(t, folders)
+  const listed = async (cwd: string | null, limit: number | null) =>
+    (await files.list({ cwd, limit })).map(({ id }) => id)
+  assert.deepEqual(await listed(null, null), ids)
+  assert.deepEqual(await listed(null, 2), ids.slice(0, 2))
+  for (const [at, cwd] of cwds.entries()) {
+    const id = ids.at(-1 - at)
+    assert.ok(id !== undefined && (await listed(cwd, null)).includes(id), cwd)
+  }
+})
+
+/** A session as this server writes it. */
+function writeSession(folders: TestFolders, more: { cwd?: string; messages?: object[] } = {}): string {
+  const sessionId = randomUUID()
+  const { configDir } = folders
+  const writer = new TranscriptWriter({ configDir, cwd: more.cwd ?? folders.cwd, sessionId, version: '2.1.330' })
+  const messages = more.messages ?? [
+    { role: 'user', content: [{ type: 'text', text: 'question' }] },
+    { id: 'msg_1', role: 'assistant', model: 'claude-x', content: [{ type: 'text', text: 'answer' }] },
+  ]
+  writer.append(messages as Parameters<TranscriptWriter['append']>[0], null)
+  return sessionId
+}
+
+test('the messages of a page go on with its cursor', async (t) => {
+  const folders = makeFolders(t)
+  const id = writeSession(folders)
+  const files = filesOf(t, folders)
+  const first = await files.messages(id, { limit: 1, cursor: null })
+  assert.equal(first.items[0]?.role, 'user')
+  const second = await files.messages(id, { limit: 1, cursor: first.nextCursor })
+  assert.equal(second.items[0]?.role, 'assistant')
+  assert.equal(second.nextCursor, null)
+  assert.equal(await codeOf(files.messages(id, { limit: 1, cursor: 'x' })), 'invalid_request')
+})
+
+test('a tool that the CLI has used is told with its call and its result', async (t) => {
+  const server = await startTestServer(t)
+  const input = { command: 'echo from-the-tool' }
+  const prompt = `${step({ text: 'I look.', tool: 'Bash', input })} ${step({ text: 'Done.' })}`
+  const id = await inTerminal(server, '--allowedTools=Bash', prompt)
+  const { items } = await filesOf(t, server.folders).messages(id, firstPage)
+  const blocks = items.flatMap(({ role, content }) => content.map((block) => ({ role, ...block })))
+  assert.deepEqual(
+    blocks.map(({ role, type }) => `${role} ${type}`),
+    ['user text', 'assistant text', 'assistant tool-use', 'user tool-result', 'assistant text'],
+  )
+  // The lines of one answer are one message.
+  assert.equal(items.length, 4)
+  const use = blocks.find((block) => block.type === 'tool-use')
+  const result = blocks.find((block) => block.type === 'tool-result')
+  assert.equal(use?.name, 'Bash')
+  assert.equal(result?.toolId, use?.toolId)
+  assert.deepEqual(result?.content, [{ type: 'text', text: 'from-the-tool' }])
+  for (const { createdAtMs } of items) assert.ok(createdAtMs !== null)
+})

@@ -1,0 +1,92 @@
+// Cases of the Anthropic suite: answers of a given form.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { z } from 'zod'
+import { step } from '../helpers/test-server.ts'
+import {
+  ask,
+  deltasOf,
+  endOf,
+  failureOf,
+  fromUser,
+  giveBack,
+  model,
+  readEvents,
+  textOf,
+  textOfEvents,
+  weatherTool,
+} from './anthropic-calls.ts'
+import type { Subject } from './anthropic-suite.ts'
+import { assistant, conversationOf, sent, user } from './told.ts'
+
+const City = z.object({ city: z.string(), population: z.number() })
+const { $schema: _, ...schema } = z.toJSONSchema(City)
+const rome = { city: 'Rome', population: 2_800_000 }
+const prompt = `Which city? ${step({ tool: 'StructuredOutput', input: rome })}`
+
+export function testFormats({ client, server, zodOutputFormat, Anthropic }: Subject): void {
+  const { upstream } = server
+  const format = { type: 'json_schema', schema }
+  const messages = [fromUser(prompt)]
+
+  for (const [name, fields] of [
+    ['output_config.format', { output_config: { format } }],
+    ['output_format', { output_format: format }],
+  ] as const) {
+    test(`${name} holds in an answer and in a stream`, async () => {
+      const message = await ask(client, { ...fields, messages })
+      assert.deepEqual([message.content.length, message.stop_reason], [1, 'end_turn'])
+      assert.deepEqual(JSON.parse(textOf(message)), rome)
+      const events = await readEvents(client, { ...fields, messages })
+      assert.deepEqual(JSON.parse(textOfEvents(events)), rome)
+      assert.ok(deltasOf(events).every(({ type }) => type === 'text_delta'))
+      assert.equal(endOf(events).delta.stop_reason, 'end_turn')
+    })
+  }
+
+  for (const $schema of ['https://json-schema.org/draft/2020-12/schema', 'http://json-schema.org/draft-07/schema#']) {
+    test(`a schema may say at its head that it is of ${$schema}`, async () => {
+      const output_config = { format: { ...format, schema: { $schema, ...schema } } }
+      assert.deepEqual(JSON.parse(textOf(await ask(client, { output_config, messages }))), rome)
+    })
+  }
+
+  test('the parse helper gets an object that fits its schema', async () => {
+    const output_config = { format: zodOutputFormat(City) }
+    const message = await client.messages.parse({ model, max_tokens: 1024, messages, output_config })
+    assert.deepEqual(message.parsed_output, rome)
+  })
+
+  test('the stream helper gets an object that fits its schema', async () => {
+    const output_config = { format: zodOutputFormat(City) }
+    const message = await client.messages.stream({ model, max_tokens: 1024, messages, output_config }).finalMessage()
+    assert.deepEqual(message.parsed_output, rome)
+  })
+
+  test('a model that never meets the schema is an error, not an answer', async () => {
+    const answer = ask(client, { output_config: { format }, messages: [fromUser('only words')] })
+    const error = await failureOf(answer, Anthropic.InternalServerError)
+    assert.deepEqual([error.status, error.headers?.get('x-should-retry')], [500, 'false'])
+  })
+
+  test('a schema that is none is refused where it stands', async () => {
+    const broken = { type: 'json_schema', schema: { type: 'strnig' } }
+    const answer = ask(client, { output_config: { format: broken }, messages })
+    assert.match((await failureOf(answer, Anthropic.BadRequestError)).message, /output_config\.format\.schema/)
+    assert.equal(upstream.requests.length, 0)
+  })
+
+  test('a conversation goes on after an answer of a given form', async () => {
+    const first = await ask(client, { output_config: { format }, messages })
+    await ask(client, { messages: [...messages, giveBack(first), fromUser('And then?')] })
+    const wanted = [user(prompt), assistant(JSON.stringify(rome)), user('And then?')]
+    assert.deepEqual(conversationOf(sent(upstream)), wanted)
+  })
+
+  test('a tool may be called before the answer of a given form', async () => {
+    const call = step({ tool: 'get_weather', input: { city: 'Rome' } })
+    const params = { output_config: { format }, tools: [weatherTool] }
+    const message = await ask(client, { ...params, messages: [fromUser(call)] })
+    assert.equal(message.stop_reason, 'tool_use')
+  })
+}

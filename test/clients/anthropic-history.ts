@@ -1,0 +1,183 @@
+// Cases of the Anthropic suite: conversations, which the client brings along whole with every request.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startUpstream } from '../../src/demo/upstream.ts'
+import { makeFolders, startTestServer, step } from '../helpers/test-server.ts'
+import {
+  ask,
+  fromAssistant,
+  fromUser,
+  giveBack,
+  type MessageParam,
+  readEvents,
+  streamMessage,
+  textOf,
+  textOfEvents,
+} from './anthropic-calls.ts'
+import type { Subject } from './anthropic-suite.ts'
+import { assistant, conversationOf, requestAt, sent, systemOf, user } from './told.ts'
+
+export function testHistory({ client, server, makeClient }: Subject): void {
+  const { upstream } = server
+  const session = (index: number) => requestAt(upstream, index).headers['x-claude-code-session-id']
+
+  test('a conversation that a client brings along reaches the model in its roles', async () => {
+    const messages = [
+      fromUser('My name is Anna.'),
+      fromAssistant('Ahoy, Anna.'),
+      fromUser('Where are we?'),
+      fromAssistant('At sea.'),
+      fromUser('Who am I?'),
+    ]
+    await ask(client, { system: 'You are a pirate.', messages })
+    assert.equal(upstream.requests.length, 1)
+    assert.deepEqual(systemOf(sent(upstream)), ['You are a pirate.'])
+    assert.deepEqual(conversationOf(sent(upstream)), [
+      user('My name is Anna.'),
+      assistant('Ahoy, Anna.'),
+      user('Where are we?'),
+      assistant('At sea.'),
+      user('Who am I?'),
+    ])
+  })
+
+  test('a next turn goes on in the process that holds the conversation', async () => {
+    const messages: MessageParam[] = []
+    const turns = ['one', 'two', 'three'].map((word) => ({
+      word,
+      prompt: `${word} ${step({ text: `Polly ${word}.` })}`,
+    }))
+    for (const { word, prompt } of turns) {
+      messages.push(fromUser(prompt))
+      const message = await ask(client, { system: 'You are a parrot.', messages })
+      assert.equal(textOf(message), `Polly ${word}.`)
+      messages.push(giveBack(message))
+    }
+    assert.deepEqual([session(1), session(2)], [session(0), session(0)])
+    assert.equal(upstream.requests.length, 3)
+    const told = turns.flatMap(({ word, prompt }) => [user(prompt), assistant(`Polly ${word}.`)])
+    assert.deepEqual(conversationOf(sent(upstream)), told.slice(0, -1))
+  })
+
+  test('a conversation goes on from a stream in the same process', async () => {
+    const prompt = `one ${step({ text: 'Said in a stream.', tokens: 3 })}`
+    const events = await readEvents(client, { messages: [fromUser(prompt)] })
+    const second = `two ${step({ text: 'Said to the helper.', tokens: 3 })}`
+    const messages = [fromUser(prompt), fromAssistant(textOfEvents(events)), fromUser(second)]
+    const message = await streamMessage(client, { messages })
+    await ask(client, { messages: [...messages, giveBack(message), fromUser('three')] })
+    assert.deepEqual([session(1), session(2)], [session(0), session(0)])
+    assert.deepEqual(conversationOf(sent(upstream)), [
+      user(prompt),
+      assistant('Said in a stream.'),
+      user(second),
+      assistant('Said to the helper.'),
+      user('three'),
+    ])
+  })
+
+  test('a conversation goes on after the server was restarted', async (t) => {
+    const upstream = await startUpstream()
+    t.after(() => upstream.close())
+    const folders = makeFolders(t)
+    const prompt = `restart ${step({ text: 'Before.' })}`
+    const before = await startTestServer(t, { upstream, folders })
+    const first = await ask(makeClient(before), { messages: [fromUser(prompt)] })
+    await before.close(0)
+    const after = await startTestServer(t, { upstream, folders })
+    await ask(makeClient(after), { messages: [fromUser(prompt), giveBack(first), fromUser('after')] })
+    assert.equal(upstream.requests.length, 2)
+    assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant('Before.'), user('after')])
+  })
+
+  test('text blocks make up a message of every role', async () => {
+    const blocks = (...texts: string[]) => texts.map((text) => ({ type: 'text' as const, text }))
+    const messages = [
+      fromUser(blocks('What is', 'your name?')),
+      fromAssistant(blocks('Arr.')),
+      fromUser(blocks('Pardon?')),
+    ]
+    await ask(client, { messages })
+    const wanted = [user('What is', 'your name?'), assistant('Arr.'), user('Pardon?')]
+    assert.deepEqual(conversationOf(sent(upstream)), wanted)
+  })
+
+  test('a message is the same as a string and as a block: the conversation goes on in its process', async () => {
+    const prompt = `forms ${step({ text: 'Same.' })}`
+    const first = await ask(client, { messages: [fromUser(prompt)] })
+    const asBlock = fromUser([{ type: 'text', text: prompt, cache_control: { type: 'ephemeral' } }])
+    await ask(client, { messages: [asBlock, fromAssistant(textOf(first)), fromUser('next')] })
+    assert.equal(session(1), session(0))
+    assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant('Same.'), user('next')])
+  })
+
+  test('a system message at the beginning joins the system prompt', async () => {
+    const opening = { role: 'system', content: 'Speak up.' } as MessageParam
+    await ask(client, { system: 'You are a pirate.', messages: [opening, fromUser('hi')] })
+    assert.deepEqual(systemOf(sent(upstream)), ['You are a pirate.\n\nSpeak up.'])
+    assert.deepEqual(conversationOf(sent(upstream)), [user('hi')])
+  })
+
+  test('a system message in the middle stays in its place', async () => {
+    const middle = { role: 'system', content: [{ type: 'text', text: 'Be brief now.' }] } as MessageParam
+    const messages = [fromUser('first'), fromAssistant('Yes?'), middle, fromUser('second')]
+    await ask(client, { messages })
+    const [question, answer, last, ...rest] = conversationOf(sent(upstream))
+    assert.deepEqual([question, answer, rest], [user('first'), assistant('Yes?'), []])
+    assert.equal(last?.role, 'user')
+    assert.match(last.content.join('\n'), /Be brief now\.[\s\S]*second$/)
+    assert.deepEqual(systemOf(sent(upstream)), [])
+  })
+
+  test('several messages of one role in a row all reach the model', async () => {
+    const messages = ['first', 'second'].map(fromUser)
+    await ask(client, { messages: [...messages, fromAssistant('Yes?'), fromUser('third'), fromUser('fourth')] })
+    const wanted = [user('first', 'second'), assistant('Yes?'), user('third', 'fourth')]
+    assert.deepEqual(conversationOf(sent(upstream)), wanted)
+  })
+
+  test('an answer that the client has changed reaches the model as changed', async () => {
+    const prompt = `edit ${step({ text: 'The original words.' })}`
+    await ask(client, { messages: [fromUser(prompt)] })
+    await ask(client, { messages: [fromUser(prompt), fromAssistant('Other words.'), fromUser('Go on.')] })
+    const wanted = [user(prompt), assistant('Other words.'), user('Go on.')]
+    assert.deepEqual(conversationOf(sent(upstream)), wanted)
+  })
+
+  test('a conversation that is taken back goes on from there and knows nothing of what was', async () => {
+    const first = `branch ${step({ text: 'Root.' })}`
+    const root = [fromUser(first), fromAssistant('Root.')]
+    await ask(client, { messages: [fromUser(first)] })
+    await ask(client, { messages: [...root, fromUser(`old-branch ${step({ text: 'old-answer' })}`)] })
+    await ask(client, { messages: [...root, fromUser('new-branch')] })
+    assert.deepEqual(conversationOf(sent(upstream)), [user(first), assistant('Root.'), user('new-branch')])
+    assert.doesNotMatch(requestAt(upstream).raw, /old-/)
+  })
+
+  test('conversations at the same time never mix', async () => {
+    const secrets = Array.from({ length: 8 }, (_, index) => `secret-${index + 100}`)
+    const converse = async (secret: string) => {
+      const messages = [fromUser(`My secret is ${secret}. ${step({ text: 'I shall keep it.' })}`)]
+      messages.push(giveBack(await ask(client, { messages })))
+      messages.push(fromUser(`What is it? ${step({ text: `It is ${secret}.` })}`))
+      return textOf(await ask(client, { messages }))
+    }
+    const answers = await Promise.all(secrets.map(converse))
+    assert.deepEqual(
+      answers,
+      secrets.map((secret) => `It is ${secret}.`),
+    )
+    assert.equal(upstream.requests.length, 16)
+    for (const { raw } of upstream.requests) assert.equal(new Set(raw.match(/secret-\d+/g)).size, 1)
+  })
+
+  test('an answer begun for the model is refused', async () => {
+    const answer = client.messages.create({
+      model: 'sonnet',
+      max_tokens: 10,
+      messages: [fromUser('hi'), fromAssistant('I am')],
+    })
+    await assert.rejects(answer, { status: 400, message: /must end with a user message/ })
+    assert.equal(upstream.requests.length, 0)
+  })
+}

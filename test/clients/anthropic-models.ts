@@ -1,0 +1,119 @@
+// Cases of the Anthropic suite: which models there are, and how many tokens a request would take.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Anthropic } from '@anthropic-ai/sdk'
+import { assertFits } from '../helpers/sdk-schemas.ts'
+import { step } from '../helpers/test-server.ts'
+import { ask, failureOf, fromUser, longModel, textOf, weatherTool } from './anthropic-calls.ts'
+import type { Subject } from './anthropic-suite.ts'
+import { sent } from './told.ts'
+
+export function testModels({ client, server, Anthropic }: Subject): void {
+  const { upstream } = server
+
+  test('the list of models holds each as itself and as an agent', async () => {
+    const models: Anthropic.ModelInfo[] = []
+    for await (const model of client.models.list({ limit: 1000 })) models.push(model)
+    const ids = models.map(({ id }) => id)
+    assert.equal(new Set(ids).size, ids.length)
+    for (const id of ['sonnet', 'opus', 'haiku']) {
+      assert.ok(ids.includes(id), id)
+      assert.ok(ids.includes(`agent/${id}`), `agent/${id}`)
+    }
+    for (const model of models) assertFits('anthropic', 'ModelInfo', model)
+  })
+
+  test('the list comes in pages, which make up the whole', async () => {
+    const whole = await client.models.list({ limit: 1000 })
+    assert.equal(whole.has_more, false)
+    const ids: string[] = []
+    let pages = 0
+    for await (const page of (await client.models.list({ limit: 3 })).iterPages()) {
+      assert.ok(page.data.length <= 3)
+      pages++
+      ids.push(...page.data.map(({ id }) => id))
+    }
+    assert.deepEqual(
+      ids,
+      whole.data.map(({ id }) => id),
+    )
+    assert.equal(pages, Math.ceil(whole.data.length / 3))
+  })
+
+  test('the list can be read backwards', async () => {
+    const { data } = await client.models.list({ limit: 1000 })
+    const before = await client.models.list({ limit: 2, before_id: data[3]?.id ?? '' })
+    assert.deepEqual(before.data, data.slice(1, 3))
+    assert.equal(before.has_more, true)
+  })
+
+  for (const [what, query, field] of [
+    ['a limit that is none', { limit: 0 }, /limit/],
+    ['an id that is not in it', { after_id: 'nobody' }, /after_id/],
+  ] as const) {
+    test(`a list from ${what} is refused`, async () => {
+      const error = await failureOf(client.models.list(query), Anthropic.BadRequestError)
+      assert.match(error.message, field)
+    })
+  }
+
+  test('every model of the list can be looked up', async () => {
+    const { data } = await client.models.list({ limit: 1000 })
+    assert.ok(data.some(({ id }) => id === longModel))
+    for (const model of data) {
+      const found = await client.models.retrieve(model.id)
+      assertFits('anthropic', 'ModelInfo', found)
+      assert.deepEqual([found.id, found.display_name], [model.id, model.display_name])
+    }
+  })
+
+  test('a model is found by its full name, also one that is not in the list', async () => {
+    const message = await ask(client, { model: 'claude-haiku-5-5', messages: [fromUser(step({ text: 'Hello.' }))] })
+    assert.deepEqual([textOf(message), message.model], ['Hello.', 'claude-haiku-5-5'])
+    assert.equal(sent(upstream).model, 'claude-haiku-5-5')
+    assert.equal((await client.models.retrieve('claude-sonnet-4-5')).id, 'claude-sonnet-4-5')
+  })
+
+  test('a model whose name needs to be encoded in an address is asked for by it', async () => {
+    const message = await ask(client, { model: longModel, messages: [fromUser(step({ text: 'Hello.' }))] })
+    assert.equal(textOf(message), 'Hello.')
+    assert.match(String(sent(upstream).model), /haiku/)
+    assert.equal((await client.models.retrieve(`agent/${longModel}`)).id, `agent/${longModel}`)
+  })
+
+  test('an unknown model is not found', async () => {
+    for (const answer of [
+      () => ask(client, { model: 'gpt-unheard-of', messages: [fromUser('hi')] }),
+      () => ask(client, { model: 'agent/gpt-unheard-of', messages: [fromUser('hi')], stream: true }),
+      () => client.messages.countTokens({ model: 'gpt-unheard-of', messages: [fromUser('hi')] }),
+      () => client.models.retrieve('gpt-unheard-of'),
+    ]) {
+      const error = await failureOf(answer(), Anthropic.NotFoundError)
+      assert.match(error.message, /gpt-unheard-of/)
+      assert.equal((error.error as { error: { type: string } }).error.type, 'not_found_error')
+    }
+    assert.equal(upstream.requests.length, 0)
+  })
+
+  test('tokens are estimated without asking the model', async () => {
+    const words = 'All happy families are alike; each unhappy family is unhappy in its own way. '
+    const count = async (times: number, more = {}) => {
+      const messages = [fromUser(words.repeat(times))]
+      const counting = client.messages.countTokens({ model: 'sonnet', messages, ...more })
+      const { data, response } = await counting.withResponse()
+      assertFits('anthropic', 'MessageTokensCount', data)
+      assert.ok(response.headers.has('x-claude-serve-estimate'))
+      return data.input_tokens
+    }
+    const [short, long] = [await count(1), await count(100)]
+    assert.ok(short > 0, `${short} tokens`)
+    assert.ok(long > 50 * short, `${long} against ${short}`)
+    assert.ok((await count(1, { system: words.repeat(10), tools: [weatherTool] })) > short)
+    assert.equal(upstream.requests.length, 0)
+  })
+
+  test('a count of tokens is refused like a request', async () => {
+    const answer = client.messages.countTokens({ model: 'sonnet', messages: [] })
+    assert.match((await failureOf(answer, Anthropic.BadRequestError)).message, /messages/)
+  })
+}

@@ -1,0 +1,60 @@
+// What a user of an official Anthropic client gets from a whole claude-serve: one suite for every major version of the client,
+// each unmodified and over a real connection. The cases lie in the files beside this one, by theme.
+import { after, beforeEach, describe, type TestContext } from 'node:test'
+import type { Anthropic } from '@anthropic-ai/sdk'
+import type { betaTool } from '@anthropic-ai/sdk/helpers/beta/json-schema'
+import type { zodOutputFormat } from '@anthropic-ai/sdk/helpers/zod'
+import { startTestServer, type TestServer } from '../helpers/test-server.ts'
+import { longModel } from './anthropic-calls.ts'
+import { testContent } from './anthropic-content.ts'
+import { testDoor } from './anthropic-door.ts'
+import { testErrors } from './anthropic-errors.ts'
+import { testFields } from './anthropic-fields.ts'
+import { testFormats } from './anthropic-formats.ts'
+import { testHistory } from './anthropic-history.ts'
+import { testLimits } from './anthropic-limits.ts'
+import { testModels } from './anthropic-models.ts'
+import { testText } from './anthropic-text.ts'
+import { testThinking } from './anthropic-thinking.ts'
+import { testToolKinds } from './anthropic-tool-kinds.ts'
+import { testToolLoops } from './anthropic-tool-loops.ts'
+import { testTools } from './anthropic-tools.ts'
+
+/** The parts of the client's package that the suite needs; the types are those of the newest version. */
+export type AnthropicPackage = {
+  Anthropic: typeof Anthropic
+  betaTool: typeof betaTool
+  zodOutputFormat: typeof zodOutputFormat
+  /** The version of the API that the client asks for by itself. */
+  version: '2023-06-01' | '2026-10-21'
+}
+
+/** What the cases of the suite share. */
+export type Subject = AnthropicPackage & {
+  server: TestServer
+  client: Anthropic
+  makeClient: (target: { url: string }) => Anthropic
+}
+
+export async function testAnthropicClient(name: string, anthropic: AnthropicPackage): Promise<void> {
+  const config = { maxProcesses: 4, modelMap: { [longModel]: 'haiku' } }
+  const server = await startTestServer({ after: after as TestContext['after'] }, { config })
+  const makeClient = ({ url }: { url: string }) => new anthropic.Anthropic({ baseURL: url, apiKey: 'sk-dummy' })
+  const subject: Subject = { ...anthropic, server, client: makeClient(server), makeClient }
+  describe(name, () => {
+    beforeEach(() => server.upstream.reset())
+    testText(subject)
+    testHistory(subject)
+    testContent(subject)
+    testTools(subject)
+    testToolKinds(subject)
+    testToolLoops(subject)
+    testThinking(subject)
+    testFormats(subject)
+    testLimits(subject)
+    testFields(subject)
+    testDoor(subject)
+    testModels(subject)
+    testErrors(subject)
+  })
+}

@@ -1,0 +1,191 @@
+// Cases of the Anthropic suite: a plain answer, whole and as a stream, its usage, and what becomes of it when the client leaves.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { step } from '../helpers/test-server.ts'
+import {
+  ask,
+  deltasOf,
+  endOf,
+  failureOf,
+  fromUser,
+  giveBack,
+  model,
+  openStream,
+  readEvents,
+  startOf,
+  streamMessage,
+  textOf,
+  textOfEvents,
+  toBody,
+} from './anthropic-calls.ts'
+import type { Subject } from './anthropic-suite.ts'
+import { assistant, conversationOf, sent, systemOf, toolNames, user } from './told.ts'
+
+const usage = { input_tokens: 12, output_tokens: 3, cache_read_input_tokens: 5, cache_creation_input_tokens: 2 }
+
+function assertUsage(given: object | undefined, wanted: Partial<typeof usage>): void {
+  const counts = given as typeof usage
+  const seen = Object.fromEntries(Object.keys(wanted).map((key) => [key, counts[key as keyof typeof usage]]))
+  assert.deepEqual(seen, wanted)
+}
+
+export function testText({ client, server, Anthropic }: Subject): void {
+  const { upstream } = server
+
+  test('an answer comes as one message', async () => {
+    const message = await ask(client, { messages: [fromUser(step({ text: 'Hello there.', usage }))] })
+    assert.match(message.id, /^msg_\w+$/)
+    assert.deepEqual([message.type, message.role, message.model], ['message', 'assistant', sent(upstream).model])
+    assert.deepEqual(message.content, [{ type: 'text', text: 'Hello there.', citations: null }])
+    const { stop_reason, stop_sequence, stop_details } = message
+    assert.deepEqual([stop_reason, stop_sequence, stop_details], ['end_turn', null, null])
+    assertUsage(message.usage, usage)
+    assert.match(String(message._request_id), /^req_/)
+  })
+
+  test('the same answer comes as events, words as the model says them', async () => {
+    const prompt = step({ text: 'one two three four', tokens: 4, usage })
+    const events = await readEvents(client, { messages: [fromUser(prompt)] })
+    const start = startOf(events)
+    assert.match(start.id, /^msg_\w+$/)
+    assert.deepEqual([start.model, start.content, start.stop_reason], [sent(upstream).model, [], null])
+    assert.ok(deltasOf(events).length > 1)
+    assert.equal(textOfEvents(events), 'one two three four')
+    const { stop_reason, stop_sequence } = endOf(events).delta
+    assert.deepEqual([stop_reason, stop_sequence], ['end_turn', null])
+  })
+
+  test('usage stands in the first event and, whole, in the last but one', async () => {
+    const events = await readEvents(client, { messages: [fromUser(step({ text: 'Hello.', usage }))] })
+    const { output_tokens: _, ...input } = usage
+    assertUsage(startOf(events).usage, input)
+    assertUsage(endOf(events).usage, usage)
+  })
+
+  test('every event has its name on a line of its own and once more in its data', async () => {
+    const response = await fetch(`${server.url}/v1/messages`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...toBody({ messages: [fromUser('hi')] }), stream: true }),
+    })
+    assert.match(String(response.headers.get('content-type')), /^text\/event-stream/)
+    assert.match(String(response.headers.get('request-id')), /^req_/)
+    const frames = (await response.text()).split('\n\n').filter((frame) => frame !== '' && !frame.startsWith(':'))
+    const names = frames.map((frame) => {
+      const [, name, data = ''] = /^event: (\w+)\ndata: ([^\n]+)$/.exec(frame) ?? []
+      assert.equal((JSON.parse(data) as { type: string }).type, name, frame)
+      return name
+    })
+    assert.deepEqual([names[0], names.at(-1)], ['message_start', 'message_stop'])
+  })
+
+  test('the stream helper hears every word and puts the message together', async () => {
+    const messages = [fromUser(step({ text: 'one two three four', tokens: 4, usage }))]
+    const stream = client.messages.stream({ model, max_tokens: 100, messages })
+    const words: string[] = []
+    stream.on('text', (word) => words.push(word))
+    const message = await stream.finalMessage()
+    assert.equal(words.join(''), 'one two three four')
+    assert.deepEqual([textOf(message), message.stop_reason], ['one two three four', 'end_turn'])
+    assertUsage(message.usage, usage)
+    assert.equal(await stream.finalText(), 'one two three four')
+  })
+
+  test('a system prompt is the whole one, as a string and as blocks', async () => {
+    const system = ['You are a pirate.', 'Speak up.']
+    const blocks = system.map((text) => ({ type: 'text', text, cache_control: { type: 'ephemeral' } }))
+    for (const [given, wanted] of [
+      [system[0], 'You are a pirate.'],
+      [blocks, 'You are a pirate.\n\nSpeak up.'],
+    ]) {
+      await ask(client, { system: given, messages: [fromUser('hi')] })
+      assert.deepEqual(systemOf(sent(upstream)), [wanted])
+      assert.deepEqual(conversationOf(sent(upstream)), [user('hi')])
+      assert.deepEqual(toolNames(sent(upstream)), [])
+    }
+  })
+
+  test('without a system prompt the model is told nothing of Claude Code', async () => {
+    await ask(client, { messages: [fromUser('hi')] })
+    assert.deepEqual(systemOf(sent(upstream)), [])
+    assert.deepEqual(conversationOf(sent(upstream)), [user('hi')])
+    assert.doesNotMatch(JSON.stringify(sent(upstream).messages), /Claude Code/)
+  })
+
+  test('what looks like a command or a file reaches the model as it was written', async () => {
+    const words = ['/help', '@/etc/hostname what is this?', '--version', '!ls']
+    for (const prompt of words) await ask(client, { messages: [fromUser(prompt)] })
+    assert.deepEqual(
+      words.map((_, index) => conversationOf(sent(upstream, index))),
+      words.map((prompt) => [user(prompt)]),
+    )
+  })
+
+  test('an agent answers with text alone, although it used a tool on the way', async () => {
+    const command = { command: 'echo xylo$((3 + 4))', description: 'a command' }
+    const prompt = step({ tool: 'Bash', input: command }) + step({ text: 'Done.' })
+    const params = { model: `agent/${model}`, messages: [fromUser(prompt)] }
+    const message = await ask(client, params)
+    assert.deepEqual(message.content, [{ type: 'text', text: 'Done.', citations: null }])
+    assert.deepEqual([message.stop_reason, message.model], ['end_turn', `agent/${sent(upstream).model}`])
+    assert.ok(toolNames(sent(upstream)).includes('Bash'))
+    assert.match(JSON.stringify(conversationOf(sent(upstream))), /xylo7/)
+    const events = await readEvents(client, params)
+    assert.ok(deltasOf(events).every(({ type }) => type === 'text_delta'))
+    assert.equal(textOfEvents(events), 'Done.')
+    assert.equal(endOf(events).delta.stop_reason, 'end_turn')
+  })
+
+  test('an agent hears the system prompt after its own and goes on with what it did', async () => {
+    const input = { command: 'echo 1', description: 'a command' }
+    const prompt = `agent ${step({ tool: 'Bash', input })}${step({ text: 'Done.' })}`
+    const agent = { model: `agent/${model}`, system: 'You are a pirate.' }
+    const first = await ask(client, { ...agent, messages: [fromUser(prompt)] })
+    assert.match(systemOf(sent(upstream)).join('\n'), /[\s\S]{2000,}You are a pirate\./)
+    await ask(client, { ...agent, messages: [fromUser(prompt), giveBack(first), fromUser('agent, go on')] })
+    const told = conversationOf(sent(upstream)).map(({ role, content: [first] }) => {
+      return [role, typeof first === 'string' ? first : first?.type]
+    })
+    assert.deepEqual(told, [
+      ['user', prompt],
+      ['assistant', 'tool_use'],
+      ['user', 'tool_result'],
+      ['assistant', 'Done.'],
+      ['user', 'agent, go on'],
+    ])
+  })
+
+  test('a client that leaves in the middle of a stream stops the model', async () => {
+    const stream = await openStream(client, { messages: [fromUser(`quokka ${step({ tokens: 1000, gap: 20 })}`)] })
+    for await (const event of stream) if (event.type === 'content_block_delta') break
+    await upstream.waitForAbort()
+    const message = await ask(client, { messages: [fromUser('hi')] })
+    assert.deepEqual(conversationOf(sent(upstream)), [user('hi')])
+    await ask(client, { messages: [fromUser('hi'), giveBack(message), fromUser('again')] })
+    assert.deepEqual(conversationOf(sent(upstream)), [user('hi'), assistant(textOf(message)), user('again')])
+  })
+
+  test('a stream helper that is aborted stops the model', async () => {
+    const messages = [fromUser(step({ tokens: 1000, gap: 20 }))]
+    const stream = client.messages.stream({ model, max_tokens: 1024, messages })
+    stream.on('text', () => stream.abort())
+    await failureOf(stream.finalMessage(), Anthropic.APIUserAbortError)
+    await upstream.waitForAbort()
+  })
+
+  test('a client that leaves before the answer stops the model', async () => {
+    const controller = new AbortController()
+    const messages = [fromUser(step({ hang: 'body' }))]
+    const failed = failureOf(ask(client, { messages }, { signal: controller.signal }), Anthropic.APIUserAbortError)
+    await upstream.waitForRequest()
+    controller.abort()
+    await failed
+    await upstream.waitForAbort()
+    assert.equal(upstream.requests.length, 1)
+  })
+
+  test('pings in the silence before the first word do not disturb the helper', async () => {
+    const message = await streamMessage(client, { messages: [fromUser(step({ text: 'a b', tokens: 2, ping: 1 }))] })
+    assert.equal(textOf(message), 'a b')
+  })
+}

@@ -1,0 +1,192 @@
+// Cases of the Anthropic suite: thinking, which is only there where it was asked for, and comes back signed.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startUpstream } from '../../src/demo/upstream.ts'
+import { makeFolders, startTestServer, step } from '../helpers/test-server.ts'
+import {
+  ask,
+  callOf,
+  deltasOf,
+  failureOf,
+  fromAssistant,
+  fromUser,
+  giveBack,
+  readEvents,
+  resultFor,
+  streamMessage,
+  textOf,
+  weatherTool,
+} from './anthropic-calls.ts'
+import type { Subject } from './anthropic-suite.ts'
+import { assistant, conversationOf, requestAt, sent, toolResult, toolUse, user } from './told.ts'
+
+const adaptive = { type: 'adaptive' }
+/** What the scripted model thinks, and how its API signs it. */
+const thought = {
+  type: 'thinking',
+  thinking: 'think0 think1 think2 ',
+  signature: Buffer.from('demo-signature').toString('base64'),
+}
+const thinks = step({ thinking: 3, text: 'The answer.', tokens: 2 })
+
+/** An answer of the model's API, event by event, whose thinking is hidden. */
+function redactedAnswer(data: string): string {
+  const usage = { input_tokens: 10, output_tokens: 1 }
+  const message = { id: 'msg_1', type: 'message', role: 'assistant', model: 'claude-x', content: [], usage }
+  const events: ({ type: string } & Record<string, unknown>)[] = [
+    { type: 'message_start', message: { ...message, stop_reason: null, stop_sequence: null } },
+    { type: 'content_block_start', index: 0, content_block: { type: 'redacted_thinking', data } },
+    { type: 'content_block_stop', index: 0 },
+    { type: 'content_block_start', index: 1, content_block: { type: 'text', text: '' } },
+    { type: 'content_block_delta', index: 1, delta: { type: 'text_delta', text: 'The answer.' } },
+    { type: 'content_block_stop', index: 1 },
+    { type: 'message_delta', delta: { stop_reason: 'end_turn', stop_sequence: null }, usage: { output_tokens: 3 } },
+    { type: 'message_stop' },
+  ]
+  return events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join('')
+}
+
+export function testThinking({ client, server, makeClient, Anthropic }: Subject): void {
+  const { upstream } = server
+  const tools = [weatherTool]
+
+  for (const thinking of [undefined, { type: 'disabled' }]) {
+    test(`a model does not think where thinking is ${thinking?.type ?? 'left out'}`, async () => {
+      const params = { ...(thinking ? { thinking } : {}), messages: [fromUser(thinks)] }
+      const message = await ask(client, params)
+      assert.equal(sent(upstream).thinking, undefined)
+      assert.deepEqual(
+        message.content.map(({ type }) => type),
+        ['text'],
+      )
+      const types = new Set(deltasOf(await readEvents(client, params)).map(({ type }) => type))
+      assert.deepEqual([...types], ['text_delta'])
+    })
+  }
+
+  for (const type of ['adaptive', 'between_tools']) {
+    test(`thinking ${type} lets the model decide`, async () => {
+      await ask(client, { thinking: { type }, messages: [fromUser('hi')] })
+      assert.equal(sent(upstream).thinking?.type, 'adaptive')
+    })
+  }
+
+  test('a budget of thinking reaches a model that takes one', async () => {
+    const thinking = { type: 'enabled', budget_tokens: 2048 }
+    await ask(client, { model: 'claude-sonnet-4-5', max_tokens: 4096, thinking, messages: [fromUser('hi')] })
+    const { type, budget_tokens } = sent(upstream).thinking ?? {}
+    assert.deepEqual([type, budget_tokens, sent(upstream).max_tokens], ['enabled', 2048, 4096])
+  })
+
+  test('a budget that is too small is refused', async () => {
+    const thinking = { type: 'enabled', budget_tokens: 10 }
+    const error = await failureOf(ask(client, { thinking, messages: [fromUser('hi')] }), Anthropic.BadRequestError)
+    assert.match(error.message, /thinking\.budget_tokens/)
+  })
+
+  test('thinking comes before the answer, with its signature', async () => {
+    const message = await ask(client, { thinking: adaptive, messages: [fromUser(thinks)] })
+    assert.deepEqual(message.content, [thought, { type: 'text', text: 'The answer.', citations: null }])
+  })
+
+  test('thinking comes in a stream, its signature last', async () => {
+    const params = { thinking: adaptive, messages: [fromUser(thinks)] }
+    const events = await readEvents(client, params)
+    const [, start] = events
+    assert.ok(start?.type === 'content_block_start')
+    assert.deepEqual(start.content_block, { type: 'thinking', thinking: '', signature: '' })
+    const types = deltasOf(events).map(({ type }) => type)
+    const ofText = types.filter((type) => type === 'text_delta')
+    assert.deepEqual(types, [...Array(3).fill('thinking_delta'), 'signature_delta', ...ofText])
+    const message = await streamMessage(client, params)
+    assert.deepEqual(message.content, [thought, { type: 'text', text: 'The answer.', citations: null }])
+  })
+
+  test('thinking that is not to be shown comes as its signature alone', async () => {
+    const params = { thinking: { ...adaptive, display: 'omitted' }, messages: [fromUser(thinks)] }
+    const hidden = { ...thought, thinking: '' }
+    assert.deepEqual((await ask(client, params)).content[0], hidden)
+    assert.deepEqual((await streamMessage(client, params)).content[0], hidden)
+    assert.equal(sent(upstream).thinking?.display, 'omitted')
+  })
+
+  test('thinking that is hidden comes as it is and goes back so', async () => {
+    upstream.enqueue({ raw: redactedAnswer('c2VjcmV0') }, { raw: redactedAnswer('b3RoZXI=') })
+    const messages = [fromUser('redacted')]
+    const first = await ask(client, { thinking: adaptive, messages })
+    const hidden = { type: 'redacted_thinking', data: 'c2VjcmV0' }
+    assert.deepEqual(first.content, [hidden, { type: 'text', text: 'The answer.', citations: null }])
+    messages.push(giveBack(first), fromUser('again'))
+    const second = await streamMessage(client, { thinking: adaptive, messages })
+    assert.deepEqual(second.content[0], { type: 'redacted_thinking', data: 'b3RoZXI=' })
+    assert.deepEqual(conversationOf(sent(upstream)), [
+      user('redacted'),
+      assistant(hidden, 'The answer.'),
+      user('again'),
+    ])
+  })
+
+  const rome = { city: 'Rome' }
+  const loop = `${step({ thinking: 3, tool: 'get_weather', input: rome })}${step({ thinking: 1, text: 'It rains.' })}`
+
+  test('a loop of tools keeps the thinking that led to the call', async () => {
+    const prompt = `loop ${loop}`
+    const params = { thinking: adaptive, tools }
+    const first = await ask(client, { ...params, messages: [fromUser(prompt)] })
+    const call = callOf(first)
+    assert.deepEqual(first.content[0], thought)
+    const messages = [fromUser(prompt), giveBack(first), fromUser([resultFor(call, 'rain')])]
+    const second = await streamMessage(client, { ...params, messages })
+    assert.equal(textOf(second), 'It rains.')
+    const sessions = [0, 1].map((index) => requestAt(upstream, index).headers['x-claude-code-session-id'])
+    assert.equal(sessions[1], sessions[0])
+    assert.deepEqual(conversationOf(sent(upstream)), [
+      user(prompt),
+      assistant(thought, toolUse(call.id, 'get_weather', rome)),
+      user(toolResult(call.id, 'rain')),
+    ])
+  })
+
+  test('a loop of tools keeps its thinking after the server was restarted', async (t) => {
+    const upstream = await startUpstream()
+    t.after(() => upstream.close())
+    const folders = makeFolders(t)
+    const params = { thinking: adaptive, tools }
+    const before = await startTestServer(t, { upstream, folders })
+    const first = await ask(makeClient(before), { ...params, messages: [fromUser(loop)] })
+    await before.close(0)
+    const after = await startTestServer(t, { upstream, folders })
+    const call = callOf(first)
+    const messages = [fromUser(loop), giveBack(first), fromUser([resultFor(call, 'rain')])]
+    assert.equal(textOf(await ask(makeClient(after), { ...params, messages })), 'It rains.')
+    assert.deepEqual(conversationOf(sent(upstream)), [
+      user(loop),
+      assistant(thought, toolUse(call.id, 'get_weather', rome)),
+      user(toolResult(call.id, 'rain')),
+    ])
+  })
+
+  test('a client that leaves thinking out of what it brings back goes on all the same', async () => {
+    const prompt = `forgetful ${thinks}`
+    const first = await ask(client, { thinking: adaptive, messages: [fromUser(prompt)] })
+    const messages = [fromUser(prompt), fromAssistant(textOf(first)), fromUser('Go on.')]
+    await ask(client, { thinking: adaptive, messages })
+    const [question, answer, next] = conversationOf(sent(upstream))
+    assert.deepEqual([question, next], [user(prompt), user('Go on.')])
+    assert.equal(answer?.content.at(-1), 'The answer.')
+  })
+
+  test('thinking that nobody has signed is not shown to the model', async () => {
+    const unsigned = { type: 'thinking', thinking: 'Hm.', signature: '' } as const
+    const answer = fromAssistant([unsigned, { type: 'text', text: 'Yes.' }])
+    await ask(client, { thinking: adaptive, messages: [fromUser('Is it?'), answer, fromUser('Sure?')] })
+    assert.deepEqual(conversationOf(sent(upstream)), [user('Is it?'), assistant('Yes.'), user('Sure?')])
+  })
+
+  for (const effort of ['low', 'medium', 'high', 'xhigh', 'max']) {
+    test(`effort ${effort} reaches the model`, async () => {
+      await ask(client, { output_config: { effort }, messages: [fromUser('hi')] })
+      assert.equal(sent(upstream).output_config?.effort, effort)
+    })
+  }
+}

@@ -1,0 +1,199 @@
+// The estimate of tokens over the real CLI: what it comes to for whole requests, with all that the CLI adds to them, once the
+// gauge has learned from some answers. What is held against it is not a real API: the upstream counts the text that reached it
+// with the tokenizer of older Claude models, in the form that these were given it, and adds what the API's documentation says
+// that tools cost. So this shows that nothing of a request is forgotten, and that the gauge finds a ratio; what that is for a
+// model of today is learned from its own counts.
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { Executable } from '../../src/agent/executable.ts'
+import { Pool, poolDefaults } from '../../src/agent/pool.ts'
+import { ownIdentity, ProcessRecords } from '../../src/agent/process-records.ts'
+import { workerLimits } from '../../src/agent/worker.ts'
+import { noOptions, noPlainOptions, type RunRequest } from '../../src/core/agent.ts'
+import type { ClientTool, ConversationMessage, UserBlock } from '../../src/core/conversation.ts'
+import type { RunEnd } from '../../src/core/events.ts'
+import { estimateRequest } from '../../src/core/token-estimate.ts'
+import { TokenGauge, withTokenGauge } from '../../src/core/token-gauge.ts'
+import { type MessagesBody, startUpstream } from '../../src/demo/upstream.ts'
+import { countTokens } from '../helpers/count-tokens.ts'
+import { naturalTexts, toolSchema } from '../helpers/sample-texts.ts'
+import { makeFolders, step, testEnvironment } from '../helpers/test-server.ts'
+
+/** How older models were given a conversation. */
+const speaker = (role: string) => `\n\n${role === 'assistant' ? 'Assistant' : 'Human'}: `
+
+/** By the documentation of tool use. */
+const toolPreambleTokens = 346
+
+function countText(content: unknown): number {
+  if (typeof content === 'string') return countTokens(content)
+  assert.ok(Array.isArray(content))
+  return content.reduce((sum: number, { cache_control: _, ...block }) => {
+    if (block.type === 'tool_result') return sum + countTokens(block.tool_use_id) + countText(block.content)
+    return sum + countTokens(block.type === 'text' ? block.text : JSON.stringify(block))
+  }, 0)
+}
+
+/** A model with a tokenizer of its own, as newer models have one. */
+const newerModel = 'claude-sonnet-4-5'
+const newerRatio = 1.35
+
+function countInput({ model, system = '', messages, tools = [] }: MessagesBody): number {
+  const offered = tools.reduce((sum, tool) => sum + countTokens(JSON.stringify(tool)), 0)
+  const said = messages.reduce((sum, { role, content }) => sum + countTokens(speaker(role)) + countText(content), 0)
+  const counted = countText(system) + said + offered + (tools.length === 0 ? 0 : toolPreambleTokens)
+  return model?.startsWith(newerModel) ? Math.round(counted * newerRatio) : counted
+}
+
+const upstream = await startUpstream({ countInput })
+const folders = makeFolders({ after: () => {} })
+const environment = testEnvironment(folders, upstream.url)
+const records = new ProcessRecords(folders.dataDir, await ownIdentity())
+const executable = new Executable(null, environment)
+const limits = { ...poolDefaults, warm: 0, maxProcesses: 3, queueLimit: 99, keepAliveMs: 60_000, startSpacingMs: 0 }
+const pool = new Pool(limits, {
+  claude: () => executable.claude(),
+  environment,
+  configDir: folders.configDir,
+  records,
+  limits: workerLimits,
+  defaultCwd: folders.cwd,
+  scratchDir: records.scratchDir,
+  onWarning: () => {},
+})
+const gauge = new TokenGauge()
+const agent = withTokenGauge(pool, gauge)
+after(async () => {
+  await pool.close(2000)
+  await records.close()
+  await upstream.close()
+})
+
+const { English, German, Russian, Chinese, Japanese, Arabic, Markdown, TypeScript, Python, YAML, log } = naturalTexts
+const words = (text: string | undefined): UserBlock[] => [{ type: 'text', text: text ?? '' }]
+const asked = (text: string | undefined): ConversationMessage => ({ role: 'user', content: words(text) })
+const said = (text: string | undefined): ConversationMessage => ({
+  role: 'assistant',
+  content: [{ type: 'text', text: text ?? '' }],
+})
+const tool = (name: string, description: string): ClientTool => ({ name, description, inputSchema: toolSchema })
+const search = tool('search_files', 'Finds files and folders by what is in them or by how they are called.')
+const others = ['read_file', 'write_file', 'list_folder', 'run_tests', 'open_page', 'send_mail'].map((name) =>
+  tool(name, `${name}: does what its name says, and tells what came of it in a few lines of text.`),
+)
+const looked: ConversationMessage[] = [
+  asked('Where is the code that starts the server?'),
+  {
+    role: 'assistant',
+    content: [
+      { type: 'text', text: 'I will look for it.' },
+      { type: 'tool_use', id: 'toolu_01A', name: 'search_files', input: { query: 'start the server', max_results: 5 } },
+    ],
+  },
+]
+const found: UserBlock[] = [
+  { type: 'tool_result', tool_use_id: 'toolu_01A', content: [{ type: 'text', text: TypeScript ?? '' }] },
+]
+const chat = [asked(English), said('A ferry crosses.'), asked(German), said('Ein Umzug steht bevor.')]
+const smallTalk = Array.from({ length: 12 }, (_, n) => [
+  asked(`And what is ${n} times 7?`),
+  said(`That is ${n * 7}.`),
+]).flat()
+
+type Case = {
+  prompt?: string | UserBlock[] | undefined
+  system?: string | undefined
+  history?: ConversationMessage[]
+  tools?: ClientTool[]
+  jsonSchema?: Record<string, unknown>
+}
+const first: Record<string, Case> = {
+  'a word': { prompt: 'Hello' },
+  'a question': { prompt: 'Why is the sky blue, and why is it red in the evening?', system: 'Answer in one sentence.' },
+  English: { prompt: English },
+  German: { prompt: German, system: 'Du antwortest immer auf Deutsch und in ganzen Sätzen.' },
+  Russian: { prompt: Russian },
+  Chinese: { prompt: Chinese },
+  Markdown: { prompt: Markdown, system: English },
+  TypeScript: { prompt: TypeScript },
+  log: { prompt: log, system: 'You explain log files.' },
+  'a conversation': { prompt: 'And in short?', history: chat },
+  'many short messages': { prompt: 'And 13 times 7?', history: smallTalk },
+  'a tool': { prompt: 'Find my notes on taxes.', tools: [search] },
+  'many tools': { prompt: 'Find my notes on taxes.', tools: [search, ...others] },
+  'a call and its result': { prompt: found, history: looked, tools: [search] },
+  'tools and a long system prompt': { prompt: 'Go on.', system: Markdown, tools: others },
+  'an answer by a schema': {
+    prompt: `Which? ${step({ tool: 'StructuredOutput', input: { query: 'x' } })}`,
+    jsonSchema: toolSchema,
+  },
+}
+const then: Record<string, Case> = {
+  'a sentence': { prompt: 'Tell me something about rivers that I do not know yet.' },
+  'a long system prompt': { prompt: 'Hi', system: `${English}${English}` },
+  Japanese: { prompt: Japanese },
+  Arabic: { prompt: Arabic, system: 'You translate what you are given into English.' },
+  Python: { prompt: `Review this:\n${Python}` },
+  YAML: { prompt: YAML, system: 'You review pipelines.' },
+  'all languages': { prompt: [English, German, Russian, Chinese, Japanese, Arabic].join('\n') },
+  'a long document': { prompt: `${Markdown}\n${TypeScript}\n${log}`.repeat(3) },
+  'a conversation in code': { prompt: 'Now with tests.', history: [asked('Write an account.'), said(Python)] },
+  'another conversation': { prompt: 'Why?', history: [...smallTalk, ...chat], system: 'Be brief.' },
+  'two tools': { prompt: 'What is new?', tools: others.slice(0, 2) },
+  'many tools in a conversation': { prompt: 'Again, please.', history: chat, tools: [...others, search] },
+  'a call without its tool': { prompt: found, history: [asked(English), said('Yes.'), ...looked] },
+  'a schema and a system prompt': {
+    prompt: `Who? ${step({ tool: 'StructuredOutput', input: { query: 'y' } })}`,
+    system: German,
+    jsonSchema: toolSchema,
+  },
+}
+
+const requestOf = (
+  { prompt = '', system, history = [], tools = [], jsonSchema }: Case,
+  model: string | null = null,
+): RunRequest => ({
+  runId: 'run_estimate',
+  prompt: typeof prompt === 'string' ? words(prompt) : prompt,
+  session: { kind: 'history', messages: history },
+  options: { ...noOptions, model, systemPrompt: system ?? null, jsonSchema: jsonSchema ?? null },
+  live: true,
+  plain: { ...noPlainOptions, tools },
+  asks: false,
+  isSide: false,
+})
+
+async function run(request: RunRequest): Promise<{ end: RunEnd; counted: number }> {
+  let end: RunEnd | null = null
+  for await (const event of agent.run(request, new AbortController().signal)) if (event.type === 'run-end') end = event
+  assert.equal(end?.outcome, 'succeeded', end?.error?.message)
+  const { usage } = end
+  return { end, counted: usage.inputTokens + usage.cacheReadInputTokens + usage.cacheCreationInputTokens }
+}
+
+test('before the first answer the estimate is near already', async () => {
+  const request = requestOf(first['a conversation'] ?? {})
+  const { counted } = await run(request)
+  assert.ok(Math.abs(estimateRequest(request) / counted - 1) < 0.1)
+})
+
+for (const [which, model] of [
+  ['a model', null],
+  ['another model, which counts a third more,', newerModel],
+] as const) {
+  test(`after some answers of ${which} the estimate is within 10 % of what further requests count as`, async (t) => {
+    for (const example of Object.values(first)) await run(requestOf(example, model))
+    await new Promise(setImmediate)
+    const wrong: string[] = []
+    for (const [what, example] of Object.entries(then)) {
+      const request = requestOf(example, model)
+      const { end, counted } = await run(request)
+      const estimated = gauge.estimate(end.model, estimateRequest(request))
+      const error = estimated / counted - 1
+      const found = `${what}: ${counted} counted, ${estimated} estimated, ${(error * 100).toFixed(1)} %`
+      t.diagnostic(found)
+      if (Math.abs(error) > 0.1) wrong.push(found)
+    }
+    assert.deepEqual(wrong, [])
+  })
+}

@@ -1,0 +1,95 @@
+// What becomes of the fields of a foreign API's request, by a table of the test's own. What each face's table says of its
+// fields is looked at in the tests of the faces.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type FieldTable, ignoredFields, isEmpty, refuseFields, refuseIgnored } from '../../src/core/fields.ts'
+import { AppError } from '../../src/errors.ts'
+
+const table: FieldTable = {
+  model: { treatment: 'honoured' },
+  stop: { treatment: 'emulated', plainOnly: true },
+  limit: { treatment: 'honoured', plainOnly: true, asksNothing: (value) => value === -1 },
+  user: { treatment: 'silent' },
+  seed: { treatment: 'ignored', asksNothing: () => false },
+  bias: { treatment: 'ignored' },
+  heat: { treatment: 'ignored', asksNothing: (value) => value === 1 },
+  n: { treatment: 'refused', note: 'must be 1', asksNothing: (value) => value === 1 },
+  audio: { treatment: 'refused' },
+}
+
+/** As JSON brings it: some names would be something else in an object literal. */
+const parse = (json: string) => JSON.parse(json) as object
+
+const ignored: [body: object, plain: string[], agent: string[]][] = [
+  [{}, [], []],
+  [{ model: 'm', user: 'u' }, [], []],
+  [{ heat: null, seed: undefined, unknown: null }, [], []],
+  [{ heat: 1, bias: {} }, [], []],
+  [{ bias: [] }, [], []],
+  [{ bias: '' }, [], []],
+  [{ bias: 0 }, ['bias'], ['bias']],
+  [{ bias: false }, ['bias'], ['bias']],
+  [{ heat: 0, seed: '', bias: { a: 1 } }, ['heat', 'seed', 'bias'], ['heat', 'seed', 'bias']],
+  [{ stop: ['x'], limit: 5 }, [], ['stop', 'limit']],
+  [{ stop: [], limit: -1 }, [], []],
+  [{ top_k: 1, 'a.b[0]-c': 1 }, ['top_k', 'a.b[0]-c'], ['top_k', 'a.b[0]-c']],
+  [{ unknown: [] }, ['unknown'], ['unknown']],
+  [{ 'x\r\ny': 1, ü: 1, '': 1, a: 1 }, ['(unknown)', 'a'], ['(unknown)', 'a']],
+  [{ ['a'.repeat(64)]: 1, ['b'.repeat(65)]: 1 }, ['a'.repeat(64), '(unknown)'], ['a'.repeat(64), '(unknown)']],
+  [
+    parse('{"constructor":1,"toString":1,"__proto__":1}'),
+    ['constructor', 'toString', '__proto__'],
+    ['constructor', 'toString', '__proto__'],
+  ],
+  [{ n: 1, audio: {} }, [], []],
+]
+for (const [body, plain, agent] of ignored) {
+  test(`of ${JSON.stringify(body)} a plain model ignores [${plain}], an agent [${agent}]`, () => {
+    assert.deepEqual(ignoredFields(body, table, false), plain)
+    assert.deepEqual(ignoredFields(body, table, true), agent)
+  })
+}
+
+test('at most thirty names are told, in the order in which they came', () => {
+  const names = Array.from({ length: 100 }, (_, at) => `field${at}`)
+  const body = Object.fromEntries(names.map((name) => [name, 1]))
+  assert.deepEqual(ignoredFields(body, table, false), names.slice(0, 30))
+})
+
+const passed: object[] = [{}, { n: 1 }, { n: null, audio: undefined }, { unknown: 1 }, parse('{"__proto__":1}')]
+for (const body of passed) {
+  test(`nothing of ${JSON.stringify(body)} is refused`, () => {
+    refuseFields(body, table)
+  })
+}
+
+const refused: [body: object, field: string, message: RegExp][] = [
+  [{ n: 2 }, 'n', /must be 1/],
+  [{ audio: {} }, 'audio', /cannot be used here/],
+  [{ audio: false, n: 2 }, 'audio', /cannot be used here/],
+  [{ n: 0, audio: false }, 'n', /must be 1/],
+]
+for (const [body, field, message] of refused) {
+  test(`${JSON.stringify(body)} is refused by its field ${field}`, () => {
+    assert.throws(
+      () => refuseFields(body, table),
+      (fault) => {
+        assert.ok(fault instanceof AppError)
+        assert.deepEqual([fault.code, fault.details.field], ['invalid_request', field])
+        assert.match(fault.message, message)
+        return true
+      },
+    )
+  })
+}
+
+test('a caller who would rather be refused is refused by the first field that has no effect', () => {
+  assert.equal(refuseIgnored([]), null)
+  const fault = refuseIgnored(['seed', 'heat'])
+  assert.deepEqual([fault?.code, fault?.details.field], ['invalid_request', 'seed'])
+})
+
+test('empty are texts, lists and objects in which there is nothing, and nothing else', () => {
+  assert.deepEqual(['', [], {}].map(isEmpty), [true, true, true])
+  assert.deepEqual([' ', [0], { a: undefined }, 0, false, null, undefined].map(isEmpty), Array(7).fill(false))
+})
