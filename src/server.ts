@@ -9,6 +9,7 @@ import { configFolder, type Environment } from './agent/environment.ts'
 import { Executable, type Login } from './agent/executable.ts'
 import { Pool, type PoolLimits, poolDefaults } from './agent/pool.ts'
 import { ownIdentity, ProcessRecords } from './agent/process-records.ts'
+import { createSessionFiles } from './agent/session-files.ts'
 import { type WorkerLimits, workerLimits } from './agent/worker.ts'
 import { type Config, processEnvironment } from './config.ts'
 import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from './core/agent.ts'
@@ -16,14 +17,18 @@ import { keepTidy } from './core/retention.ts'
 import { createRuns } from './core/run-registry.ts'
 import type { Runs, RunsDependencies } from './core/runs.ts'
 import { withSecondTry } from './core/second-try.ts'
+import type { SessionFiles } from './core/sessions.ts'
 import type { Store } from './core/store.ts'
+import { estimateRequest } from './core/token-estimate.ts'
+import { TokenGauge, withTokenGauge } from './core/token-gauge.ts'
 import type { Upstream } from './demo/upstream.ts'
 import { type App, createApp, type ServerFactory } from './http/app.ts'
 import { createLogger } from './log.ts'
 import { openSqliteStore } from './store/sqlite.ts'
-import { registerAnthropic } from './surfaces/anthropic/routes.ts'
+import { registerAnthropic, tellAnthropic } from './surfaces/anthropic/routes.ts'
 import { registerNative } from './surfaces/native/routes.ts'
-import { registerOpenai } from './surfaces/openai/routes.ts'
+import { registerSessions } from './surfaces/native/session-routes.ts'
+import { registerOpenai, tellOpenai } from './surfaces/openai/routes.ts'
 
 export type ClaudeState = {
   path: string | null
@@ -90,42 +95,26 @@ function demoEnvironment(environment: Environment, upstream: Upstream, dataDir: 
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
   const log = options.log ?? createLogger(config, processEnvironment())
   const started = performance.now()
+  // First of all: without its folder to itself there is nothing to start.
+  const store = await openSqliteStore({ folder: config.dataDir, onWarning: (text) => log.warn(text) })
   const demo = config.demo ? await (await import('./demo/upstream.ts')).startUpstream({ scenarios: true }) : null
   const given = options.environment ?? processEnvironment()
   const environment = demo === null ? given : demoEnvironment(given, demo, config.dataDir)
   const records = new ProcessRecords(config.dataDir, await ownIdentity())
   const executable = new Executable(config.claudeBin, environment)
   const onWarning = (message: string, facts: Record<string, unknown>) => log.warn(facts, message)
-  const store = await openSqliteStore({ folder: config.dataDir, onWarning: (text) => log.warn(text) })
   const pool = await createPool(config, options, { environment, records, executable, log })
+  const gauge = new TokenGauge()
   const runs = createRuns({
-    agent: withSecondTry(pool),
+    agent: withSecondTry(withTokenGauge(pool, gauge)),
     store,
     approvalTimeoutMs: config.approvalTimeoutMs,
     onEnd: logRun(log),
     onWarning,
   })
   const { app, createListener } = createApp({ log, bodyBytesMax: config.bodyLimitBytes, allowHosts: config.allowHosts })
-  const login = () => executable.loginSoFar()
-  const face = {
-    runs,
-    models: () => pool.models(plainExample()),
-    modelMap: config.modelMap,
-    requestTimeoutMs: config.requestTimeoutMs,
-  }
-  app.register(async (scope) => registerOpenai(scope, face))
-  app.register(async (scope) => registerAnthropic(scope, { ...face, countTokens: () => 0 }))
-  registerNative(app, {
-    runs,
-    store,
-    now: Date.now,
-    permissionModes: config.permissionModes,
-    cwdRoots: config.cwdRoots,
-    requestTimeoutMs: config.requestTimeoutMs,
-    maxRequestTimeoutMs: config.maxRequestTimeoutMs,
-    health: () => health(config, executable, pool, login(), started),
-    readiness: () => readiness(executable, pool, login()),
-  })
+  const files = createSessionFiles({ environment })
+  registerSurfaces(app, { config, executable, pool, runs, store, files, gauge, started })
   const swept = records.sweep()
   const found = await runs.recover(swept)
   if (found.failed + found.restarted > 0) log.warn(found, 'runs that a former server had left unfinished')
@@ -137,7 +126,48 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   void prepare({ pool, swept, log })
   const endTidying = keepTidy(store, Date.now, onWarning)
   const claude = describeClaude(executable)
-  return running({ app, listeners, pool, runs, records, store, endTidying, demo, config, claude })
+  return running({ app, listeners, pool, runs, records, store, files, endTidying, demo, config, claude })
+}
+
+type SurfaceParts = {
+  config: Config
+  executable: Executable
+  pool: Pool
+  runs: Runs
+  store: Store
+  files: SessionFiles
+  gauge: TokenGauge
+  /** When the server started, on the monotonic clock. */
+  started: number
+}
+
+function registerSurfaces(app: App, parts: SurfaceParts): void {
+  const { config, executable, pool, runs, store, files, gauge, started } = parts
+  const face = {
+    runs,
+    models: () => pool.models(plainExample()),
+    modelMap: config.modelMap,
+    requestTimeoutMs: config.requestTimeoutMs,
+  }
+  app.register(async (scope) => registerOpenai(scope, face))
+  const countTokens = (run: Omit<RunRequest, 'runId'>, model: string) => gauge.estimate(model, estimateRequest(run))
+  app.register(async (scope) => registerAnthropic(scope, { ...face, countTokens }))
+  const login = () => executable.loginSoFar()
+  registerNative(app, {
+    runs,
+    store,
+    now: Date.now,
+    permissionModes: config.permissionModes,
+    cwdRoots: config.cwdRoots,
+    requestTimeoutMs: config.requestTimeoutMs,
+    maxRequestTimeoutMs: config.maxRequestTimeoutMs,
+    tellElsewhere: { anthropic: tellAnthropic, openai: tellOpenai },
+    health: () => health(config, executable, pool, login(), started),
+    readiness: () => readiness(executable, pool, login()),
+  })
+  const holder = (id: string) => runs.holderOf(id)
+  const release = (id: string) => pool.release(id)
+  registerSessions(app, { files, store, holder, release, cwdRoots: config.cwdRoots })
 }
 
 type PoolParts = { environment: Environment; records: ProcessRecords; executable: Executable; log: Logger }
@@ -279,6 +309,7 @@ type Parts = {
   runs: Runs
   records: ProcessRecords
   store: Store
+  files: SessionFiles & { close(): Promise<void> }
   endTidying(): void
   demo: Upstream | null
   config: Config
@@ -295,6 +326,7 @@ function running({
   runs,
   records,
   store,
+  files,
   endTidying,
   demo,
   config,
@@ -313,7 +345,7 @@ function running({
     await app.close()
     await demo?.close()
     endTidying()
-    await Promise.all([records.close(), store.close()])
+    await Promise.all([records.close(), store.close(), files.close()])
     settle()
   }
   const host = config.host === '::1' ? '127.0.0.1' : config.host

@@ -11,7 +11,7 @@ export type ThreadAnswer =
   | { error: { code: ErrorCode; message: string; details: ErrorDetails } }
   | { failed: string }
 
-/** Why a call has no answer: it came to its turn too late, took too long, or its thread died of it. */
+/** Why a call has no answer: its turn came too late, it took too long, or its thread died of it. */
 export class CallFault extends Error {
   readonly kind: 'late' | 'slow' | 'died' | 'memory'
 
@@ -32,6 +32,7 @@ export type ThreadOptions = {
 
 type Pending = ThreadCall & {
   hasFailed: boolean
+  startedMs: number | null
   timer: NodeJS.Timeout
   resolve(value: unknown): void
   reject(fault: Error): void
@@ -53,7 +54,7 @@ export class CallThread {
     if (this.#isClosed) return Promise.reject(shuttingDown())
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#giveUp(pending), this.#options.deadlineMs)
-      const pending: Pending = { name, args, hasFailed: false, timer, resolve, reject }
+      const pending: Pending = { name, args, hasFailed: false, startedMs: null, timer, resolve, reject }
       this.#waiting.push(pending)
       this.#next()
     })
@@ -77,6 +78,7 @@ export class CallThread {
     if (next === undefined) return this.#rest()
     if (this.#idle !== null) clearTimeout(this.#idle)
     this.#running = next
+    next.startedMs = performance.now()
     try {
       this.#worker ??= this.#start()
       // It keeps the program alive while it is asked something, and only then.
@@ -137,12 +139,20 @@ export class CallThread {
 
   /** What a thread is busy with cannot be called off: it is ended with it. */
   #giveUp(pending: Pending): void {
+    const fault = new CallFault(this.#isLate(pending) ? 'late' : 'slow')
     if (this.#running === pending) {
       void this.#letGo()?.terminate()
-      return this.#settle(() => pending.reject(new CallFault('slow')))
+      return this.#settle(() => pending.reject(fault))
     }
     this.#waiting.splice(this.#waiting.indexOf(pending), 1)
-    pending.reject(new CallFault('late'))
+    pending.reject(fault)
+  }
+
+  /** Whether most of a call's time was spent waiting, so that it may be made again. */
+  #isLate({ name, startedMs }: Pending): boolean {
+    if (startedMs === null) return true
+    const { deadlineMs, isRepeatable } = this.#options
+    return isRepeatable(name) && performance.now() - startedMs < deadlineMs / 2
   }
 
   #settle(how: () => void): void {

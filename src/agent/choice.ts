@@ -50,12 +50,10 @@ const isCheap = (worker: Candidate) => worker.held === null || worker.held.turns
 
 /**
  * An idle process that can take the request's turn as its first: one that holds nothing, or a reusable one whose
- * conversation can be given up; of these, first those that nobody has come back to, the longest unused of them first. A
- * side request leaves the conversation alone that was used last, where another process could be started: most likely it is
- * made beside that one.
+ * conversation can be given up; of these, first those that nobody has come back to, the longest unused of them first. `kept`
+ * is not to be given up.
  */
-export function idleFor<T extends Candidate>(workers: Iterable<T>, wish: Wish, hasRoom = false): T | null {
-  const kept = wish.request.isSide && hasRoom ? lastUsedHolder(workers) : null
+export function idleFor<T extends Candidate>(workers: Iterable<T>, wish: Wish, kept: T | null = null): T | null {
   const isFree = (worker: T) =>
     worker.state === 'idle' && worker !== kept && (worker.held === null || worker.profile.reusable)
   const rank = (worker: T) => (worker.held === null ? 0 : isCheap(worker) ? 1 : 2)
@@ -65,9 +63,16 @@ export function idleFor<T extends Candidate>(workers: Iterable<T>, wish: Wish, h
   return candidates.sort((a, b) => rank(a) - rank(b) || a.lastUsedAt - b.lastUsedAt)[0] ?? null
 }
 
-function lastUsedHolder<T extends Candidate>(workers: Iterable<T>): T | null {
-  const holders = [...workers].filter((worker) => worker.held !== null)
-  return holders.sort((a, b) => b.lastUsedAt - a.lastUsedAt)[0] ?? null
+/**
+ * The process that a side request must leave alone: it holds the conversation that was used last, most likely the one that the
+ * request is made beside. Null where no other process could be started or ended for the request.
+ */
+export function keptFromSide<T extends Candidate>(workers: Iterable<T>, { request }: Wish, hasRoom: boolean): T | null {
+  if (!request.isSide) return null
+  const all = [...workers]
+  const [last] = all.filter(({ held }) => held !== null).sort((a, b) => b.lastUsedAt - a.lastUsedAt)
+  const isOnlyChoice = !hasRoom && all.every((worker) => worker === last || worker.state !== 'idle')
+  return last === undefined || isOnlyChoice ? null : last
 }
 
 /** Whether a side request must wait: with it the last process would be at work, and the conversation beside it come to a stop. */
@@ -87,8 +92,8 @@ export function isSpare(worker: Candidate, key: string, fingerprint: string): bo
 export const canBeEmptied = (worker: Candidate, key: string, fingerprint: string): boolean =>
   worker.profile.reusable && worker.key === key && worker.fingerprint === fingerprint
 
-export function leastRecentlyUsed<T extends Candidate>(workers: Iterable<T>): T | null {
-  const idle = [...workers].filter((worker) => worker.state === 'idle')
+export function leastRecentlyUsed<T extends Candidate>(workers: Iterable<T>, kept: T | null = null): T | null {
+  const idle = [...workers].filter((worker) => worker.state === 'idle' && worker !== kept)
   return idle.sort((a, b) => a.lastUsedAt - b.lastUsedAt)[0] ?? null
 }
 

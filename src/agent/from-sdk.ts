@@ -367,7 +367,9 @@ export class TurnTranslator {
   }
 
   #missingOutput(result: SDKResultMessage): AppError | null {
-    const isMissing = this.context.wantsSchema && result.subtype === 'success' && result.structured_output === undefined
+    // A call of a client's tool comes before the answer.
+    const isAnswer = result.subtype === 'success' && result.stop_reason !== 'tool_deferred'
+    const isMissing = this.context.wantsSchema && isAnswer && result.structured_output === undefined
     return isMissing ? new AppError('claude_failed', 'The model gave no answer that fits json_schema.') : null
   }
 

@@ -13,6 +13,7 @@ import {
   idleFor,
   isMadeFor,
   isSpare,
+  keptFromSide,
   leastRecentlyUsed,
   worthLess,
   wouldTakeTheLast,
@@ -272,11 +273,13 @@ export class Pool implements Agent {
     if (waiter.request.isSide && wouldTakeTheLast(this.#workers, this.#limits.maxProcesses)) return
     const holder = this.#holderFor(waiter)
     if (holder === 'wait') return
-    const worker = holder ?? idleFor(this.#workers, waiter, this.#workers.size < this.#limits.maxProcesses)
+    const hasRoom = this.#workers.size < this.#limits.maxProcesses
+    const kept = keptFromSide(this.#workers, waiter, hasRoom)
+    const worker = holder ?? idleFor(this.#workers, waiter, kept)
     if (worker !== null) return this.#give(worker, waiter)
     const coming = starting.findIndex((each) => isMadeFor(each, waiter))
     if (coming !== -1) starting.splice(coming, 1)
-    else if (this.#workers.size >= this.#limits.maxProcesses) this.#makeRoom()
+    else if (!hasRoom) this.#makeRoom(kept)
     else this.#start(waiter, birthFor(waiter.request), waiter)
   }
 
@@ -300,9 +303,9 @@ export class Pool implements Agent {
   }
 
   /** Ends the idle process that was not used for longest. The room is there when it is gone; dispatch is called then. */
-  #makeRoom(): void {
+  #makeRoom(kept: Worker | null): void {
     const isUnderWay = [...this.#workers].some((worker) => worker.state === 'ending')
-    if (!isUnderWay) void leastRecentlyUsed(this.#workers)?.close()
+    if (!isUnderWay) void leastRecentlyUsed(this.#workers, kept)?.close()
   }
 
   #give(worker: Worker, waiter: Waiter): void {
@@ -456,6 +459,7 @@ export class Pool implements Agent {
     const holders = [...this.#workers].filter((worker) => worker.held?.sessionId === sessionId)
     if (holders.some(({ state }) => state === 'busy')) return false
     await Promise.all(holders.map((worker) => worker.close()))
+    this.#folders.forget(sessionId)
     return true
   }
 

@@ -28,6 +28,11 @@ function given(fields: { [K in keyof Options]: Options[K] | null }): Options {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null))
 }
 
+/** The CLI knows one version of JSON Schema, and passes over a schema that names another; what it holds is checked before. */
+function undated({ $schema: _, ...schema }: Record<string, unknown>): Record<string, unknown> {
+  return schema
+}
+
 export function toSdkOptions(profile: Profile, birth: Birth): Options {
   const options = given({
     model: profile.model,
@@ -41,7 +46,7 @@ export function toSdkOptions(profile: Profile, birth: Birth): Options {
     maxBudgetUsd: profile.maxBudgetUsd,
     mcpServers: profile.mcpServers as Record<string, McpServerConfig> | null,
     agents: profile.agents as Record<string, AgentDefinition> | null,
-    outputFormat: profile.jsonSchema === null ? null : { type: 'json_schema', schema: profile.jsonSchema },
+    outputFormat: profile.jsonSchema === null ? null : { type: 'json_schema', schema: undated(profile.jsonSchema) },
     allowDangerouslySkipPermissions: profile.permissionMode === 'bypassPermissions' ? true : null,
   })
   return Object.assign(profile.plain ? plainOptions(profile) : {}, options, {

@@ -71,7 +71,11 @@ const calls: SessionCalls = {
   },
   rename: (id, title) => change(id, () => renameSession(id, title)),
   async fork(id, title) {
-    const { sessionId } = await change(id, () => forkSession(id, title === null ? {} : { title }))
+    const copy = () => forkSession(id, title === null ? {} : { title })
+    const { sessionId } = await change(id, copy).catch(async (fault) => {
+      if (fault instanceof AppError || (await getSessionMessages(id)).length > 0) throw fault
+      throw new AppError('conflict', `Session ${id} has no messages to copy.`, { sessionId: id })
+    })
     return sessionId
   },
   remove: (id) => change(id, () => deleteSession(id)),

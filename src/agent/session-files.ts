@@ -37,13 +37,11 @@ function startThread(options: SessionFilesOptions): Worker {
     env: threadEnvironment(options.environment),
     argv: [],
     execArgv: [],
+    // What it prints may quote a conversation: it is kept from the server's output, and read by nobody.
     stdout: true,
     stderr: true,
     resourceLimits: { maxOldGenerationSizeMb: options.heapMbMax ?? defaults.heapMbMax },
   })
-  // What it prints may quote a conversation.
-  worker.stdout.resume()
-  worker.stderr.resume()
   options.onStart?.(worker)
   return worker
 }
@@ -90,7 +88,7 @@ function toError({ kind }: CallFault, name: keyof SessionCalls, deadlineMs: numb
         retryAfterS: 1,
       })
     case 'slow':
-      return new AppError('timeout', `${doing} took longer than ${deadlineMs / 1000} s: too much to read${unsure}`)
+      return new AppError('timeout', `${doing} took longer than ${deadlineMs / 1000} s and was given up${unsure}`)
     case 'memory':
       return new AppError('not_implemented', `${doing} takes more memory than this server gives it${unsure}`)
     case 'died':

@@ -20,6 +20,10 @@ export class SessionFolders {
     if (this.#folders.size > rememberedMax && oldest !== undefined) this.#folders.delete(oldest)
   }
 
+  forget(sessionId: string): void {
+    this.#folders.delete(sessionId)
+  }
+
   /** Null where the conversation's file does not say. Throws `session_not_found`. */
   async find(sessionId: string): Promise<string | null> {
     const known = this.#folders.get(sessionId)

@@ -8,6 +8,9 @@ import type { RunPatch, Store, StoredEvent } from './store.ts'
 const windowEvents = 512
 const windowChars = 1024 * 1024
 
+/** What may wait to be written, in characters. */
+const unsavedCharsMax = 4 * 1024 * 1024
+
 /** Events of a follower who is behind are read so many at a time. */
 const pageSize = 200
 
@@ -28,6 +31,7 @@ export class LiveRun {
   /** The last event that is on disk, or that was given up. */
   #storedSeq = 0
   #unsaved: StoredEvent[] = []
+  #unsavedChars = 0
   #isFlushPlanned = false
   /** Whether the run is in the store, once that is known. */
   #created: Promise<boolean> = Promise.resolve(false)
@@ -58,14 +62,14 @@ export class LiveRun {
     return this.#ended.promise
   }
 
-  /** Why the run never began; null where it did, or where that is not known yet. */
-  get refusal(): AppError | null {
-    return this.#end?.refusal ?? null
-  }
-
   /** Nothing is written about the run before it is in the store itself. */
   storeAfter(created: Promise<boolean>): void {
     this.#created = created
+  }
+
+  /** Whether more has happened than the store has room for at the moment: wait for `saved` before going on. */
+  get isFull(): boolean {
+    return this.#store !== null && this.#unsavedChars > unsavedCharsMax
   }
 
   append(event: RunEvent): void {
@@ -73,6 +77,7 @@ export class LiveRun {
     this.#window.push(stored)
     this.#windowChars += sizeOf(event)
     this.#unsaved.push(stored)
+    this.#unsavedChars += sizeOf(event)
     this.#planFlush()
     this.#trim()
     this.#wake()
@@ -102,6 +107,7 @@ export class LiveRun {
     this.#write(async (store) => {
       this.#isFlushPlanned = false
       const batch = this.#unsaved.splice(0)
+      this.#unsavedChars = 0
       try {
         await store.appendEvents(this.id, batch)
       } finally {
@@ -141,6 +147,7 @@ export class LiveRun {
   async *follow(afterSeq: number): AsyncGenerator<StoredEvent> {
     let seq = afterSeq
     for (;;) {
+      if (this.#end?.refusal && seq === 0) throw this.#end.refusal
       for (const event of await this.#next(seq)) {
         seq = event.seq
         yield event
@@ -156,7 +163,7 @@ export class LiveRun {
     const first = this.#window[0]?.seq ?? this.#seq + 1
     if (seq + 1 >= first || this.#store === null) return this.#window.slice(Math.max(0, seq + 1 - first))
     const page = await this.#store.events(this.id, seq, pageSize)
-    if (page.length > 0) return page
+    if (page[0]?.seq === seq + 1) return page
     throw toAppError(new Error(`events of ${this.id} after ${seq} were lost`))
   }
 }

@@ -12,6 +12,9 @@ import type { Page, RunPatch, RunQuery, RunRecord, Store, StoredEvent } from './
 /** A key is forgotten after a day. */
 const keyLifeMs = 24 * 3_600_000
 
+/** After so many events of a run others have their turn. */
+const eventsPerTurn = 64
+
 /** Events of an ended run are read so many at a time. */
 const pageSize = 200
 
@@ -30,9 +33,16 @@ type Active = {
   controller: AbortController
   clock: RunClock
   asks: RunAsks
+  /** Whether it holds an idempotency key. */
+  isKeyed: boolean
   /** Whether somebody was told that there is such a run. */
   isTold: boolean
+  /** Why it never began; set before anybody is told. */
+  refusal: AppError | null
 }
+
+/** `isKept`: the run is in the store already. `after`: what has to be over before it begins. */
+type Beginning = { isKept: boolean; after?: Promise<unknown> }
 
 export function createRuns(dependencies: RunsDependencies): Runs {
   return new RunRegistry(dependencies)
@@ -66,7 +76,13 @@ class RunRegistry implements Runs {
     const { idempotency, background } = input
     const earlier = idempotency ? await this.#claim(record, idempotency) : null
     if (earlier !== null) return earlier
-    const active = this.#begin(input, record, Boolean(idempotency) && this.#store !== null)
+    const isKeyed = Boolean(idempotency) && this.#store !== null
+    if (this.#isClosing) {
+      if (isKeyed) await this.#store?.dropRun(record.id)
+      throw shuttingDown()
+    }
+    const active = this.#begin(input, record, { isKept: isKeyed })
+    active.isKeyed = isKeyed
     if (background) await this.#untilKept(active)
     return toHandle(active)
   }
@@ -104,8 +120,8 @@ class RunRegistry implements Runs {
     return { id, createdAtMs, isReplay: true, events: eventsOf(this.follow(id, 0)), cancel: () => {} }
   }
 
-  /** Begins to drive the run. `isKept`: it is in the store already. */
-  #begin(input: RunInput, record: RunRecord, isKept: boolean): Active {
+  /** Begins to drive the run. */
+  #begin(input: RunInput, record: RunRecord, how: Beginning): Active {
     const { id } = record
     const controller = new AbortController()
     const live = new LiveRun(id, this.#store, (fault) =>
@@ -113,24 +129,30 @@ class RunRegistry implements Runs {
     )
     const clock = new RunClock(input.timeoutMs, () => controller.abort(timedOut(input.timeoutMs)))
     const asks = new RunAsks(this.#approvalTimeoutMs, (requestId) => this.#tooLate(id, requestId))
-    const active: Active = { live, record, controller, clock, asks, isTold: false }
+    const active: Active = { live, record, controller, clock, asks, isKeyed: false, isTold: false, refusal: null }
     this.#active.set(id, active)
-    void this.#drive(active, input, isKept)
+    void this.#drive(active, input, how)
     return active
   }
 
-  async #drive(active: Active, input: RunInput, isKept: boolean): Promise<void> {
+  async #drive(active: Active, input: RunInput, { isKept, after }: Beginning): Promise<void> {
     const { live, record, controller } = active
     let end: RunEnd | null = null
     let refused: AppError | null = null
+    let told = 0
     try {
+      if (isKept) live.storeAfter(Promise.resolve(true))
+      if (after !== undefined) await unlessAborted(after, controller.signal)
       const events = this.#agent.run({ ...input, runId: record.id }, controller.signal)[Symbol.asyncIterator]()
       const first = events.next()
-      live.storeAfter(isKept ? Promise.resolve(true) : this.#keep(active, first))
+      if (!isKept) live.storeAfter(this.#keep(active, first))
       for (let next = await first; !next.done; next = await events.next()) {
         if (next.value.type === 'run-end') end = next.value
         this.#note(active, next.value, input)
         live.append(next.value)
+        if (live.isFull) await live.saved
+        // An agent that has much to tell at once must not keep everybody else waiting.
+        else if (++told % eventsPerTurn === 0) await new Promise((resolve) => setImmediate(resolve))
       }
     } catch (thrown) {
       refused = toAppError(thrown)
@@ -162,7 +184,10 @@ class RunRegistry implements Runs {
     const { live, controller } = active
     await new Promise((resolve) => setImmediate(resolve))
     const isKept = await live.created
-    if (live.refusal !== null) throw live.refusal
+    if (active.refusal !== null) {
+      await live.ended
+      throw active.refusal
+    }
     if (!isKept && this.#store !== null) throw toAppError(controller.signal.reason)
     active.isTold = true
   }
@@ -197,14 +222,19 @@ class RunRegistry implements Runs {
     asks.clear()
     this.#active.delete(record.id)
     this.#settling.set(record.id, active)
-    if (end === null && !active.isTold) {
+    const fault = refused ?? interrupted()
+    const isRefused = end === null && record.startedAtMs === null && !active.isTold
+    if (isRefused) active.refusal = fault
+    const isKept = !isRefused || (!active.isKeyed && !record.background && (await live.created))
+    if (isKept) {
+      this.#finish(active, end, fault)
+    } else {
+      Object.assign(record, { status: fault.code === 'cancelled' ? 'cancelled' : 'failed', endedAtMs: this.#now() })
       live.drop()
       // Who tries again with the same key is to find it free.
       await live.saved
-    } else {
-      this.#finish(active, end, refused ?? interrupted())
     }
-    live.end(end === null && !active.isTold ? refused : null)
+    live.end(isRefused ? fault : null)
     this.#onEnd(record.id, end, refused)
     void live.saved.then(() => this.#settling.delete(record.id))
     if (this.#active.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
@@ -214,7 +244,7 @@ class RunRegistry implements Runs {
     const { record, live } = active
     const end = given ?? endOfRun({ sessionId: record.sessionId ?? '', model: record.model ?? '' }, refused)
     if (given === null) {
-      live.append({ type: 'run-start', runId: record.id, sessionId: end.sessionId, model: end.model })
+      if (record.startedAtMs === null) live.append(startOf(record))
       live.append(end)
     }
     // One that the next server is to begin anew is left as it is.
@@ -289,29 +319,45 @@ class RunRegistry implements Runs {
   }
 
   async recover(isClear: Promise<unknown>): Promise<{ failed: number; restarted: number }> {
-    const left = (await this.#store?.unfinished()) ?? []
-    const again = left.filter(({ restart }) => restart !== null)
-    for (const record of left) if (record.restart === null) await this.#fail(record)
-    const begin = async () => {
-      for (const record of again) await this.#restart(record)
+    isClear.catch(() => {})
+    const left: RunRecord[] = []
+    for (const record of (await this.#store?.unfinished()) ?? []) {
+      const end = await this.#keptEnd(record)
+      if (end !== null && (record.restart === null || end.error?.code !== 'shutting_down'))
+        await this.#close(record, end)
+      else left.push(record)
     }
-    const onFault = (fault: unknown) => this.#onWarning('runs could not be begun anew', { reason: String(fault) })
-    void isClear.then(begin, begin).catch(onFault)
+    const again = left.filter(({ restart }) => restart !== null)
+    for (const record of left) await (record.restart === null ? this.#fail(record) : this.#restart(record, isClear))
     return { failed: left.length - again.length, restarted: again.length }
   }
 
   /** Nothing of what happened the first time is told again. */
-  async #restart(record: RunRecord): Promise<void> {
-    if (this.#isClosing) return
+  async #restart(record: RunRecord, isClear: Promise<unknown>): Promise<void> {
     await this.#store?.clearEvents(record.id)
-    this.#begin(record.restart as RunInput, { ...record, status: 'queued', pending: [] }, true).isTold = true
+    const fresh: RunRecord = { ...record, status: 'queued', pending: [], startedAtMs: null }
+    this.#begin(record.restart as RunInput, fresh, { isKept: true, after: isClear }).isTold = true
+  }
+
+  /** How the run ended, where that was the last thing to be kept of it. */
+  async #keptEnd(record: RunRecord): Promise<RunEnd | null> {
+    const lastSeq = (await this.#store?.lastSeq(record.id)) ?? 0
+    const [last] = (await this.#store?.events(record.id, lastSeq - 1, 1)) ?? []
+    return last?.event.type === 'run-end' ? last.event : null
   }
 
   async #fail(record: RunRecord): Promise<void> {
+    const lastSeq = (await this.#store?.lastSeq(record.id)) ?? 0
     const end = endOfRun({ sessionId: record.sessionId ?? '', model: record.model ?? '' }, interrupted())
-    const seq = ((await this.#store?.lastSeq(record.id)) ?? 0) + 1
-    await this.#store?.appendEvents(record.id, [{ seq, event: end }])
-    await this.#store?.updateRun(record.id, { status: 'failed', end, endedAtMs: this.#now(), pending: [] })
+    const events: RunEvent[] = lastSeq === 0 ? [startOf(record), end] : [end]
+    const stored = events.map((event, at) => ({ seq: lastSeq + 1 + at, event }))
+    await this.#store?.appendEvents(record.id, stored)
+    await this.#close(record, end)
+  }
+
+  async #close({ id }: RunRecord, end: RunEnd): Promise<void> {
+    const patch = { status: end.outcome, end, endedAtMs: this.#now(), restart: null, pending: [] }
+    await this.#store?.updateRun(id, patch)
   }
 
   async close(graceMs: number): Promise<void> {
@@ -332,6 +378,23 @@ function toHandle({ live, record, controller }: Active): RunHandle {
   const cancel = (reason: AppError) => controller.abort(reason)
   return { id: record.id, createdAtMs: record.createdAtMs, isReplay: false, events: eventsOf(live.follow(0)), cancel }
 }
+
+/** Waits for something that may fail; throws the signal's reason as soon as there is one. */
+async function unlessAborted(wait: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, resolve } = Promise.withResolvers<void>()
+  const onAbort = () => resolve()
+  signal.addEventListener('abort', onAbort, { once: true })
+  await Promise.race([wait.catch(() => {}), aborted])
+  signal.removeEventListener('abort', onAbort)
+  signal.throwIfAborted()
+}
+
+const startOf = ({ id, sessionId, model }: RunRecord): RunEvent => ({
+  type: 'run-start',
+  runId: id,
+  sessionId: sessionId ?? '',
+  model: model ?? '',
+})
 
 function change({ record, live }: Active, patch: RunPatch): void {
   Object.assign(record, patch)

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import type { Duplex } from 'node:stream'
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { AppError } from '../errors.ts'
+import { dialectConstraint } from './dialects.ts'
 import { routeFault } from './faults.ts'
 import { checkBodyType, checkRequest, givenRequestId, protectiveHeaders } from './guard.ts'
 
@@ -26,20 +27,6 @@ const httpLimits = {
 }
 
 export type App = FastifyInstance
-
-/** Two APIs have routes of the same name: the one that a request means shows in its headers. */
-const dialectConstraint = {
-  name: 'dialect',
-  storage() {
-    const handlers = new Map<unknown, never>()
-    return {
-      get: (dialect: unknown) => handlers.get(dialect) ?? null,
-      set: (dialect: unknown, handler: never) => void handlers.set(dialect, handler),
-    }
-  },
-  deriveConstraint: ({ headers }: Pick<IncomingMessage, 'headers'>) =>
-    headers['anthropic-version'] || headers['x-api-key'] ? 'anthropic' : 'openai',
-}
 
 /** One of the servers that answer for the app: there is one per address that is listened on. */
 export type ServerFactory = () => Server

@@ -2,6 +2,7 @@
 // is told is each surface's own business.
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError, errorCodes, toAppError } from '../errors.ts'
+import { dialectOf } from './dialects.ts'
 
 /** The framework's own refusals, in our codes. */
 const frameworkCodes: Record<string, (fault: FastifyError) => AppError> = {
@@ -20,8 +21,7 @@ export function faultOf(thrown: unknown, request: FastifyRequest): AppError {
   const fault = thrown as FastifyError
   const known = frameworkCodes[fault.code ?? '']
   if (known !== undefined) return known(fault)
-  if (fault instanceof SyntaxError || fault.statusCode === 400)
-    return new AppError('invalid_request', 'the body is not valid JSON')
+  if (fault.statusCode === 400) return new AppError('invalid_request', 'the body is not valid JSON')
   const error = toAppError(thrown)
   if (error.code === 'internal') request.log.error({ err: thrown }, 'unexpected error')
   return error
@@ -32,11 +32,12 @@ const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as 
 /** For a path that exists under another method the answer is 405, with the methods that it has. */
 export function routeFault(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): AppError {
   const path = request.url.split('?')[0] ?? '/'
-  const hasRoute = (method: (typeof methods)[number], constraints?: { dialect: string }) => {
-    const route = { method, url: path, ...(constraints ? { constraints } : {}) }
-    return app.findRoute(route) !== null || app.hasRoute(route)
-  }
-  const allowed = methods.filter((method) => hasRoute(method) || hasRoute(method, { dialect: 'openai' }))
+  const constraints = { dialect: dialectOf(request.headers) }
+  const hasRoute = (route: { method: (typeof methods)[number]; url: string; constraints?: { dialect: string } }) =>
+    app.findRoute(route) !== null || app.hasRoute(route)
+  const allowed = methods.filter(
+    (method) => hasRoute({ method, url: path }) || hasRoute({ method, url: path, constraints }),
+  )
   if (allowed.length === 0) return new AppError('not_found', `there is no ${request.method} ${path}`)
   reply.header('allow', allowed.join(', '))
   return new AppError('method_not_allowed', `${path} takes ${allowed.join(', ')}, not ${request.method}`)

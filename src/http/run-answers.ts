@@ -12,7 +12,15 @@ import { type Frame, openSse } from './sse.ts'
 export function tellIgnored(request: FastifyRequest, reply: FastifyReply, names: readonly string[]): void {
   const refusal = request.headers['x-claude-serve-strict'] === 'true' ? refuseIgnored(names) : null
   if (refusal !== null) throw refusal
-  if (names.length > 0) reply.header('x-claude-serve-ignored', names.join(', '))
+  if (names.length > 0) reply.header('x-claude-serve-ignored', listed(names))
+}
+
+/** Programs take only so much in a header. */
+const listedMax = 30
+
+export function listed(names: readonly string[]): string {
+  const left = names.length - listedMax
+  return [...names.slice(0, listedMax), ...(left > 0 ? [`and ${left} more`] : [])].join(', ')
 }
 
 /** Hands each event of the run to `accept` and gives its end. Throws where it did not succeed. */

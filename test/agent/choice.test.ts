@@ -2,7 +2,7 @@
 // others are seen at work in reuse.test.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Candidate, idleFor, type Wish, wouldTakeTheLast } from '../../src/agent/choice.ts'
+import { type Candidate, idleFor, keptFromSide, type Wish, wouldTakeTheLast } from '../../src/agent/choice.ts'
 import { noOptions, noPlainOptions, type RunRequest } from '../../src/core/agent.ts'
 import type { ClientTool } from '../../src/core/conversation.ts'
 
@@ -41,7 +41,8 @@ function wish(isSide: boolean, tools: ClientTool[] = []): Wish {
   return { key: 'key', fingerprint: 'print', request }
 }
 
-const chosen = (workers: readonly Named[], isSide: boolean) => idleFor(workers, wish(isSide))?.name ?? null
+const chosen = (workers: readonly Named[], isSide: boolean) =>
+  idleFor(workers, wish(isSide), keptFromSide(workers, wish(isSide), true))?.name ?? null
 
 const cases: [title: string, workers: Named[], ordinary: string | null, side: string | null][] = [
   ['nothing is there', [], null, null],

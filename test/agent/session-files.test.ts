@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, utimesSync } from 'node:fs'
+import { mkdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
@@ -141,6 +141,28 @@ test('each has the sessions of its own environment, whatever the server itself h
     [[ids[0]], [ids[1]], [ids[1]]],
   )
   assert.deepEqual({ ...process.env }, before)
+})
+
+test('a program that has asked for sessions ends by itself', { timeout: 20_000 }, async (t) => {
+  const { home } = makeFolders(t)
+  const module = new URL('../../src/agent/session-files.ts', import.meta.url)
+  const script = `const { createSessionFiles } = await import(${JSON.stringify(module)})
+    const files = createSessionFiles({ environment: { HOME: ${JSON.stringify(home)} } })
+    process.stdout.write(JSON.stringify(await files.list({ cwd: null, limit: null })))`
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { env: { HOME: home } })
+  assert.equal(stdout, '[]')
+})
+
+test('a session without messages is not copied', async (t) => {
+  const folders = makeFolders(t)
+  const id = writeSession(folders)
+  const found = await findTranscript(folders.configDir, id)
+  assert.ok(found)
+  writeFileSync(found.file, `${JSON.stringify({ type: 'custom-title', customTitle: 'Empty', sessionId: id })}\n`)
+  const files = filesOf(t, folders)
+  assert.equal((await files.get(id)).title, 'Empty')
+  assert.deepEqual(await files.messages(id, firstPage), { items: [], nextCursor: null })
+  assert.equal(await codeOf(files.fork(id, null)), 'conflict')
 })
 
 test('no sessions at all is an empty list', async (t) => {

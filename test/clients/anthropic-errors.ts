@@ -1,7 +1,7 @@
 // Cases of the Anthropic suite: what fails must be raised as the client's own errors, and must not be tried twice.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { step } from '../helpers/test-server.ts'
+import { startTestServer, step } from '../helpers/test-server.ts'
 import {
   ask,
   failureOf,
@@ -23,7 +23,7 @@ type ErrorBody = { type: string; error: { type: string; message: string }; reque
 const credit = 'Your credit balance is too low to access the Anthropic API.'
 const tooLong = 'prompt is too long: 250000 tokens > 200000 maximum'
 
-export function testErrors({ client, server, Anthropic }: Subject): void {
+export function testErrors({ client, server, makeClient, Anthropic }: Subject): void {
   const { upstream } = server
   const { APIError, InternalServerError } = Anthropic
   // The older client knows fewer classes.
@@ -80,6 +80,25 @@ export function testErrors({ client, server, Anthropic }: Subject): void {
     const error = await failureOf(ask(client, { messages: [fromUser(prompt)] }), Anthropic.RateLimitError)
     assert.equal(error.headers.get('x-should-retry'), 'false')
     assert.ok(Number(error.headers.get('retry-after')) > 0)
+  })
+
+  test('a run that takes too long is told as such, once', async (t) => {
+    const other = makeClient(await startTestServer(t, { config: { requestTimeoutMs: 3000 } }))
+    const answer = ask(other, { messages: [fromUser(step({ hang: 'body' }))] })
+    const error = await failureOf(answer, Anthropic.GatewayTimeoutError ?? InternalServerError)
+    assert.deepEqual([error.status, (error.error as ErrorBody).error.type], [504, 'timeout_error'])
+    assert.equal(error.headers.get('x-should-retry'), 'false')
+  })
+
+  test('a web page of somewhere else is kept out, in the form of the API', async () => {
+    const headers = { origin: 'https://evil.example' }
+    const error = await failureOf(
+      ask(client, { messages: [fromUser('hi')] }, { headers }),
+      Anthropic.PermissionDeniedError,
+    )
+    const body = error.error as ErrorBody
+    assert.deepEqual([body.type, body.error.type, body.request_id], ['error', 'permission_error', error.requestID])
+    assert.equal(upstream.requests.length, 0)
   })
 
   test("a model that the model's API does not know is not found", async () => {

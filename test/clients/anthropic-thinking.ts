@@ -107,7 +107,11 @@ export function testThinking({ client, server, makeClient, Anthropic }: Subject)
     const hidden = { ...thought, thinking: '' }
     assert.deepEqual((await ask(client, params)).content[0], hidden)
     assert.deepEqual((await streamMessage(client, params)).content[0], hidden)
-    assert.equal(sent(upstream).thinking?.display, 'omitted')
+  })
+
+  test('thinking may be shown as updates, as Claude Code asks for it', async () => {
+    const params = { thinking: { ...adaptive, display: 'updates' }, messages: [fromUser(thinks)] }
+    assert.deepEqual((await ask(client, params)).content[0], thought)
   })
 
   test('thinking that is hidden comes as it is and goes back so', async () => {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import type { RunQuery, SessionFacts, Store } from '../../src/core/store.ts'
 import { AppError } from '../../src/errors.ts'
+import { describeForgetting } from './store-forgetting-suite.ts'
 import { describeClaims, describePruning } from './store-keys-suite.ts'
 import { endedRun, idsOf, noLimits, noonMs, runEnd, runRecord, textEvent, textEvents } from './store-records.ts'
 import { describeUsage } from './store-usage-suite.ts'
@@ -19,6 +20,7 @@ export function describeStore(name: string, open: OpenStore): void {
     describeRuns(open)
     describeLists(open)
     describeEvents(open)
+    describeForgetting(open)
     describeClaims(open)
     describeSessions(open)
     describeUsage(open)

@@ -148,7 +148,7 @@ test('of words and then a call only the call is told, as one run that both answe
     outputTokens: 12,
     cacheReadInputTokens: 6,
     cacheCreationInputTokens: 8,
-    raw: { output_tokens: 7 },
+    raw: { output_tokens: 12 },
   })
   assert.equal(end.costUsd, 0.75)
   assert.deepEqual([end.outcome, end.stopReason, end.result], ['succeeded', 'tool_use', ''])

@@ -60,6 +60,8 @@ const result = (id: string, fields: object = {}) => ({
 const look = { name: 'look', input_schema: { type: 'object' } }
 const png = 'iVBORw0KGgoAAAANSUhEUg=='
 const pdf = 'JVBERi0xLjQK'
+/** A sound, which begins as a WebP picture does. */
+const wave = 'UklGRiQAAABXQVZF'
 const base64 = (data: string) => ({ type: 'base64', media_type: 'image/png', data })
 
 const says = (...content: unknown[]) => ({ messages: [{ role: 'user', content }] })
@@ -146,9 +148,9 @@ const refused: [message: string, body: object][] = [
   ['messages[0].content[0].citations must be ', says({ ...text('hi'), citations: 'all' })],
 
   [`${source} is required`, says({ type: 'image' })],
-  [`${source} must be an object with a type`, pictured(`data:image/png;base64,${png}`)],
+  [`${source} must be an object with type and data`, pictured(`data:image/png;base64,${png}`)],
   [`${source}.type is required`, pictured({ media_type: 'image/png', data: png })],
-  [`${source}.type must be one of base64, `, pictured({ type: 'bytes', data: png })],
+  [`${source}.type must be base64`, pictured({ type: 'bytes', data: png })],
   [`${source}.type cannot be url: ${noAddress}`, pictured({ type: 'url', url: 'https://example.org/a.png' })],
   [`${source}.type cannot be file: ${noFiles}`, pictured({ type: 'file', file_id: 'file_1' })],
   [`${source}.data is required`, pictured({ type: 'base64', media_type: 'image/png' })],
@@ -156,6 +158,7 @@ const refused: [message: string, body: object][] = [
   [`${source}.data must be a string`, pictured({ type: 'base64', media_type: 'image/png', data: [1, 2] })],
   [`${source}.data must be base64`, pictured(base64(`data:image/png;base64,${png}`))],
   [`${source}.data must be an image: PNG, JPEG, GIF or WebP`, pictured(base64(pdf))],
+  [`${source}.data must be an image: PNG, JPEG, GIF or WebP`, pictured(base64(wave))],
   [`${source}.media_type must be a string`, pictured({ ...base64(png), media_type: 7 })],
 
   [`${source} is required`, says({ type: 'document', title: 'A' })],
@@ -169,10 +172,13 @@ const refused: [message: string, body: object][] = [
   [`${source}.content must be a string or an array of blocks`, documented({ type: 'content', content: 7 })],
   [`${inner} must be `, enclosed('a')],
   [`${inner}.type is required`, enclosed({ text: 'a' })],
-  [`${inner}.type must be text or image`, enclosed({ type: 'document', source: { type: 'text', data: 'a' } })],
+  [
+    `${inner}.type must be a block of type text or image`,
+    enclosed({ type: 'document', source: { type: 'text', data: 'a' } }),
+  ],
   [`${inner}.text is required`, enclosed({ type: 'text' })],
   [`${inner}.source is required`, enclosed({ type: 'image' })],
-  [`${inner}.source must be an object with a type`, enclosed({ type: 'image', source: png })],
+  [`${inner}.source must be an object with type and data`, enclosed({ type: 'image', source: png })],
   [`${inner}.source.type cannot be url: ${noAddress}`, enclosed({ type: 'image', source: { type: 'url', url: 'x' } })],
   ['messages[0].content[0].title must be a string', documented({ type: 'text', data: 'a' }, { title: 7 })],
   ['messages[0].content[0].context must be a string', documented({ type: 'text', data: 'a' }, { context: {} })],
@@ -317,7 +323,7 @@ const refused: [message: string, body: object][] = [
   ['thinking.type must be one of disabled, enabled, adaptive, between_tools', { thinking: { type: 'on' } }],
   ['thinking.budget_tokens must be at least 1024', { thinking: { type: 'enabled', budget_tokens: 500 } }],
   ['thinking.budget_tokens must be an integer', { thinking: { type: 'enabled', budget_tokens: '2048' } }],
-  ['thinking.display must be summarized or omitted', { thinking: { type: 'adaptive', display: 'full' } }],
+  ['thinking.display must be summarized, omitted or updates', { thinking: { type: 'adaptive', display: 'full' } }],
 
   ['output_config must be an object', { output_config: 'high' }],
   ['output_config.effort must be one of low, medium, high, xhigh, max', { output_config: { effort: 'extreme' } }],

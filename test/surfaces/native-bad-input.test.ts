@@ -104,9 +104,9 @@ const badValues: Record<string, (unknown | [value: unknown, field: string])[]> =
   agents: [5, 'x', [], true, ...badAgents()],
   setting_sources: ['user', 5, {}, ...['x', 5, null, ''].map((each) => [['user', each], 'setting_sources[1]'])],
   timeout_s: [0, -1, '5', true, [], {}, 3600.001, 1e12],
-  approvals: [true, 'false', 0, 1, []],
-  background: [true, 'false', 0, 1, []],
-  events: ['full', '', 5, true, ['default']],
+  approvals: ['false', 0, 1, []],
+  background: ['false', 0, 1, []],
+  events: ['all', '', 5, true, ['default']],
   metadata: [5, 'x', [], true, ...[5, null, {}, ['x']].map((each) => [{ team: each }, 'metadata.team'])],
 }
 
@@ -295,9 +295,9 @@ const boundaryValues: Record<string, unknown[]> = {
   agents: [{}, { a: { description: '', prompt: '', tools: ['Read'] } }],
   setting_sources: [[], ['user', 'project', 'local']],
   timeout_s: [0.001, 3600],
-  approvals: [false],
+  approvals: [false, true],
   background: [false],
-  events: ['default'],
+  events: ['default', 'full'],
   metadata: [{}, { team: '' }, { constructor: 'x' }],
 }
 for (const [name, values] of Object.entries(boundaryValues)) {
@@ -331,12 +331,7 @@ for (const [what, more] of [
     refused({ body: JSON.stringify({ prompt: 'hi', fork: true, ...more }) }, { field: 'fork', error: /session_id/ }))
 }
 
-for (const [name, value] of [
-  ['commands', true],
-  ['approvals', true],
-  ['background', true],
-  ['events', 'full'],
-] as const) {
+for (const [name, value] of [['commands', true]] as const) {
   test(`${name} ${JSON.stringify(value)} is refused as not there yet`, () =>
     refused({ body: JSON.stringify({ prompt: 'hi', [name]: value }) }, { field: name, error: /does not have it yet$/ }))
 }

@@ -19,6 +19,7 @@ test('a prompt alone becomes a new conversation with nothing set', () => {
       options: noOptions,
       live,
       plain: null,
+      asks: false,
       isSide: false,
     })
   }

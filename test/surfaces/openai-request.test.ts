@@ -45,6 +45,8 @@ test('a message alone is a plain run with an empty system prompt and no history'
     options: { ...noOptions, model: 'sonnet', systemPrompt: '' },
     live: false,
     plain: noPlainOptions,
+    surface: 'openai',
+    asks: false,
     isSide: false,
   })
 })

@@ -62,7 +62,16 @@ export class BlockWriter {
   }
 }
 
-/** The blocks that the events of an answer make. Throws where the input of a call is no JSON object. */
+/** A call that a limit cut short has no input that could be read. */
+function inputOf(json: string): Record<string, unknown> {
+  try {
+    return JSON.parse(json || '{}') as Record<string, unknown>
+  } catch {
+    return {}
+  }
+}
+
+/** The blocks that the events of an answer make. */
 export function toBlocks(pieces: readonly AnswerPiece[]): Block[] {
   const writer = new BlockWriter()
   const blocks: Block[] = []
@@ -75,7 +84,7 @@ export function toBlocks(pieces: readonly AnswerPiece[]): Block[] {
     }
     const block = blocks.at(-1)
     if (event.type === 'content_block_stop') {
-      if (block?.type === 'tool_use' && json !== '') block.input = JSON.parse(json) as Record<string, unknown>
+      if (block?.type === 'tool_use') block.input = inputOf(json)
       continue
     }
     const { delta } = event

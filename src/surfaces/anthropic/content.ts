@@ -3,7 +3,7 @@
 import type { PromptBlock, TextBlock } from '../../core/content.ts'
 import { type DocumentNames, imageBlock, isBase64, isPdf, pdfBlock, textDocument } from '../../core/media.ts'
 import { invalidField } from '../../errors.ts'
-import type { GivenBlock, GivenSource, ResultBlock } from './schemas.ts'
+import type { DocumentSource, GivenBlock, ImageSource, ResultBlock } from './schemas.ts'
 
 export const toText = (text: string): TextBlock[] => (text.trim() === '' ? [] : [{ type: 'text', text }])
 
@@ -28,15 +28,14 @@ export function toPromptBlocks(block: PlainBlock, param: string): PromptBlock[] 
   }
 }
 
-function base64Of(source: GivenSource, param: string): string {
+function base64Of(source: ImageSource | DocumentSource, param: string): string {
   if (source.type !== 'base64') throw elsewhere(source, param)
-  const { data } = source
-  if (!data) throw invalidField(`${param}.data`, 'is required')
+  const data = required(source.data, `${param}.data`)
   if (!isBase64(data)) throw invalidField(`${param}.data`, 'must be base64')
   return data
 }
 
-function elsewhere({ type }: GivenSource, param: string) {
+function elsewhere({ type }: ImageSource | DocumentSource, param: string) {
   const fault =
     type === 'file'
       ? 'cannot be file: this server keeps no files; send the data as base64'
@@ -44,8 +43,8 @@ function elsewhere({ type }: GivenSource, param: string) {
   return invalidField(`${param}.type`, fault, 'unsupported_value')
 }
 
-function toDocument(source: GivenSource, names: DocumentNames, param: string): PromptBlock[] {
-  if (source.type === 'text') return [textDocument(source.data ?? '', names)]
+function toDocument(source: DocumentSource, names: DocumentNames, param: string): PromptBlock[] {
+  if (source.type === 'text') return [textDocument(required(source.data, `${param}.data`), names)]
   if (source.type === 'content') return contentDocument(source, names, param)
   const data = base64Of(source, param)
   if (isPdf(data)) return [pdfBlock(data, names)]
@@ -53,18 +52,19 @@ function toDocument(source: GivenSource, names: DocumentNames, param: string): P
 }
 
 /** A document of blocks: its text as one, and its pictures. */
-function contentDocument({ content }: GivenSource, names: DocumentNames, param: string): PromptBlock[] {
-  if (!content) throw invalidField(`${param}.content`, 'is required')
-  if (typeof content === 'string') return [textDocument(content, names)]
-  const texts: string[] = []
-  const images: PromptBlock[] = []
-  content.forEach((block, at) => {
-    const where = `${param}.content[${at}]`
-    if (block.type === 'text' && typeof block.text === 'string') texts.push(block.text)
-    else if (block.type === 'image') images.push(...toPromptBlocks(block as PlainBlock, where))
-    else throw invalidField(`${where}.type`, 'must be text or image')
-  })
+function contentDocument({ content }: DocumentSource, names: DocumentNames, param: string): PromptBlock[] {
+  const given = required(content, `${param}.content`)
+  if (typeof given === 'string') return [textDocument(given, names)]
+  const texts = given.flatMap((block) => (block.type === 'text' ? [block.text] : []))
+  const images = given.flatMap((block, at) =>
+    block.type === 'image' ? toPromptBlocks(block, `${param}.content[${at}]`) : [],
+  )
   return [...(texts.length === 0 ? [] : [textDocument(texts.join('\n\n'), names)]), ...images]
+}
+
+function required<T>(value: T | null | undefined, param: string): T {
+  if (value === null || value === undefined || value === '') throw invalidField(param, 'is required')
+  return value
 }
 
 /** For content that may be nothing but text. */

@@ -59,5 +59,7 @@ const tooLong = /prompt is too long/i
 
 export function toErrorBody(error: AppError, requestId: string | null): ErrorBody {
   const message = error.message.replace(tooLong, 'prompt is too long')
-  return { type: 'error', error: { type: told(error).type, message }, request_id: requestId }
+  const details = error.details.vendorDetails as Record<string, unknown> | undefined
+  const fault = { type: told(error).type, message, ...(details === undefined ? {} : { details }) }
+  return { type: 'error', error: fault, request_id: requestId }
 }

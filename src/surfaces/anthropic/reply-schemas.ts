@@ -18,6 +18,17 @@ const usage = z.strictObject({
 })
 export type MessageUsage = z.output<typeof usage>
 
+/** What the last events of a stream count. */
+const deltaUsage = usage.pick({
+  input_tokens: true,
+  output_tokens: true,
+  cache_creation_input_tokens: true,
+  cache_read_input_tokens: true,
+  output_tokens_details: true,
+  server_tool_use: true,
+})
+export type DeltaUsage = z.output<typeof deltaUsage>
+
 const block = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('text'), text: z.string(), citations: z.null() }),
   z.strictObject({ type: z.literal('thinking'), thinking: z.string(), signature: z.string() }),
@@ -70,7 +81,11 @@ const delta = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('input_json_delta'), partial_json: z.string() }),
 ])
 
-const fault = z.strictObject({ type: z.string(), message: z.string() })
+const fault = z.strictObject({
+  type: z.string(),
+  message: z.string(),
+  details: z.record(z.string(), z.unknown()).optional(),
+})
 
 /** The events of a stream, in the order of the API. */
 export const MessageEvent = z.discriminatedUnion('type', [
@@ -78,7 +93,7 @@ export const MessageEvent = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('content_block_start'), index: count, content_block: block }),
   z.strictObject({ type: z.literal('content_block_delta'), index: count, delta }),
   z.strictObject({ type: z.literal('content_block_stop'), index: count }),
-  z.strictObject({ type: z.literal('message_delta'), delta: z.strictObject(stop), usage }),
+  z.strictObject({ type: z.literal('message_delta'), delta: z.strictObject(stop), usage: deltaUsage }),
   z.strictObject({ type: z.literal('message_stop') }),
   z.strictObject({ type: z.literal('ping') }),
   z.strictObject({ type: z.literal('error'), error: fault, request_id: z.string().nullable() }),

@@ -2,7 +2,7 @@
 import { AnswerCollector, type AnswerPiece, AnswerReader, type AnswerStop } from '../../core/answer-reader.ts'
 import type { RunEnd, RunEvent, Usage } from '../../core/events.ts'
 import { BlockWriter, toBlocks } from './blocks.ts'
-import type { Message, MessageEvent, MessageUsage } from './reply-schemas.ts'
+import type { DeltaUsage, Message, MessageEvent, MessageUsage } from './reply-schemas.ts'
 import type { AnswerShape } from './request.ts'
 
 const nothing: Usage = {
@@ -37,6 +37,11 @@ export function toUsage({ inputTokens, outputTokens, raw, ...cache }: Usage): Me
     inference_geo: typeof raw.inference_geo === 'string' && raw.inference_geo !== '' ? raw.inference_geo : null,
     speed: null,
   }
+}
+
+function toDeltaUsage(usage: Usage): DeltaUsage {
+  const { cache_creation: _c, service_tier: _t, inference_geo: _g, speed: _s, ...counted } = toUsage(usage)
+  return counted
 }
 
 type Stop = Pick<Message, 'stop_reason' | 'stop_sequence' | 'stop_details' | 'container'>
@@ -131,7 +136,7 @@ export class MessageEvents {
       ...this.#start(nothing),
       ...this.#told(pieces),
       ...this.#blocks.close(),
-      { type: 'message_delta', delta: toStop(stop, end), usage: toUsage(end.usage) },
+      { type: 'message_delta', delta: toStop(stop, end), usage: toDeltaUsage(end.usage) },
       { type: 'message_stop' },
     ]
   }

@@ -11,7 +11,7 @@ import { messagesFields } from './fields.ts'
 import { readMessages } from './messages.ts'
 import type { CountRequest, MessagesRequest } from './schemas.ts'
 import { readTools, type ToolOffer } from './tools.ts'
-import { refuseRemoved, type Version } from './version.ts'
+import { refuseRemoved, refuseThread, type Version } from './version.ts'
 
 /** What of a request decides how its answer is told. */
 export type AnswerShape = AnswerPlan & {
@@ -34,6 +34,7 @@ export type GivenRequest = CountRequest & Partial<MessagesRequest>
 export function toMessagesRun(body: GivenRequest, resolved: ResolvedModel, version: Version): MessagesRun {
   const isAgent = resolved.agent
   refuseRemoved(body, version)
+  refuseThread(body)
   refuseFields(body, messagesFields)
   const { system, history, prompt, ignored } = readMessages(body.messages, version)
   const offer = readTools(isAgent ? { tools: null, tool_choice: null } : body)
@@ -66,7 +67,7 @@ export function toMessagesRun(body: GivenRequest, resolved: ResolvedModel, versi
       // An agent thinks in many steps, of which the answer is only the last.
       showsThinking: !isAgent && !thinking.isOff && (thinking.display === 'omitted' ? 'signed' : true),
       format: schema === null ? 'text' : 'json_schema',
-      formatParam: 'output_config.format',
+      formatParam: body.output_config?.format ? 'output_config.format' : 'output_format',
     },
     ignored: [...ignoredFields(body, messagesFields, isAgent), ...offer.ignored, ...ignored],
     tools: offer.given,
@@ -85,7 +86,8 @@ function readThinking({ thinking }: CountRequest): Thinking {
   return {
     isOff,
     budgetTokens: isOff ? null : (thinking.budget_tokens ?? null),
-    display: isOff ? null : (thinking.display ?? 'summarized'),
+    // `updates` is what the CLI asks for by itself; its words come as those of a summary do.
+    display: isOff ? null : thinking.display === 'omitted' ? 'omitted' : 'summarized',
   }
 }
 

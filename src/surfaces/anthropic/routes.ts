@@ -8,11 +8,12 @@ import { displayNameOf, modelNames, resolveModel } from '../../core/models.ts'
 import type { RunHandle, RunInput, Runs } from '../../core/runs.ts'
 import { checkToolSchemas } from '../../core/tool-offer.ts'
 import { AppError } from '../../errors.ts'
+import type { TellError } from '../../http/dialects.ts'
 import { faultOf } from '../../http/faults.ts'
 import { endWithConnection } from '../../http/hang-up.ts'
 import { readIdempotency } from '../../http/idempotency.ts'
 import { prefixes, spellings } from '../../http/paths.ts'
-import { streamRun, tellIgnored, wholeRun } from '../../http/run-answers.ts'
+import { listed, streamRun, tellIgnored, wholeRun } from '../../http/run-answers.ts'
 import type { Frame } from '../../http/sse.ts'
 import { parseBody } from '../../http/validate.ts'
 import { anthropicHeaders, anthropicStatus, toErrorBody } from './errors.ts'
@@ -34,11 +35,11 @@ export type AnthropicOptions = {
   countTokens(run: Omit<RunInput, 'timeoutMs'>, model: string): number
 }
 
+export const tellAnthropic: TellError = (error, request, reply) =>
+  reply.code(anthropicStatus(error)).headers(anthropicHeaders(error)).send(toErrorBody(error, request.id))
+
 export function registerAnthropic(app: FastifyInstance, options: AnthropicOptions): void {
-  app.setErrorHandler((thrown, request, reply) => {
-    const error = faultOf(thrown, request)
-    return reply.code(anthropicStatus(error)).headers(anthropicHeaders(error)).send(toErrorBody(error, request.id))
-  })
+  app.setErrorHandler((thrown, request, reply) => tellAnthropic(faultOf(thrown, request), request, reply))
   for (const path of spellings('/messages')) {
     app.post(path, (request, reply) => messages(options, request, reply))
   }
@@ -129,7 +130,7 @@ async function answerWhole(
   const message = answer.toMessage(await wholeRun(run, (event) => answer.accept(event)), id)
   // Whether the model follows a forced choice shows only now.
   if (shape.wantsCall && message.stop_reason === 'end_turn') {
-    reply.header('x-claude-serve-ignored', [...ignored, 'tool_choice'].join(', '))
+    reply.header('x-claude-serve-ignored', listed(['tool_choice', ...ignored]))
   }
   return reply.send(message)
 }

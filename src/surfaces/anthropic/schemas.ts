@@ -8,25 +8,45 @@ const number = z.number(must('a number'))
 const flag = z.boolean(must('true or false'))
 const object = z.record(z.string(), z.unknown(), must('an object'))
 
-const textBlock = z.looseObject({ type: z.literal('text'), text, citations: z.array(z.unknown()).nullish() })
+const textBlock = z.looseObject(
+  {
+    type: z.literal('text', must('text')),
+    text,
+    citations: z.array(z.unknown(), must('an array')).nullish(),
+  },
+  must('a text block'),
+)
+
+const image = z.looseObject({
+  type: z.literal('image'),
+  source: z.looseObject(
+    {
+      type: z.enum(['base64', 'url', 'file'], must('base64')),
+      data: text.nullish(),
+      media_type: text.nullish(),
+    },
+    must('an object with type and data'),
+  ),
+})
+export type ImageSource = z.output<typeof image>['source']
 
 const sourceTypes = ['base64', 'text', 'content', 'url', 'file'] as const
+const shown = z.discriminatedUnion('type', [textBlock, image], must('a block of type text or image'))
 /** Which fields a source must have is decided where it is read (content.ts). */
-const source = z.looseObject(
+const documentSource = z.looseObject(
   {
     type: z.enum(sourceTypes, must(`one of ${sourceTypes.join(', ')}`)),
     data: text.nullish(),
     media_type: text.nullish(),
-    content: z.union([text, z.array(z.looseObject({ type: text }))], must('a string or an array of blocks')).nullish(),
+    content: z.union([text, z.array(shown)], must('a string or an array of blocks of type text or image')).nullish(),
   },
   must('an object with a type'),
 )
-export type GivenSource = z.output<typeof source>
+export type DocumentSource = z.output<typeof documentSource>
 
-const image = z.looseObject({ type: z.literal('image'), source })
 const document = z.looseObject({
   type: z.literal('document'),
-  source,
+  source: documentSource,
   title: text.nullish(),
   context: text.nullish(),
 })
@@ -120,7 +140,7 @@ const thinking = z.looseObject(
   {
     type: z.enum(thinkingTypes, must(`one of ${thinkingTypes.join(', ')}`)),
     budget_tokens: z.int(must('an integer')).min(1024, must('at least 1024')).nullish(),
-    display: z.enum(['summarized', 'omitted'], must('summarized or omitted')).nullish(),
+    display: z.enum(['summarized', 'omitted', 'updates'], must('summarized, omitted or updates')).nullish(),
   },
   must('an object with a type'),
 )

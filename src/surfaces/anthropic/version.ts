@@ -1,5 +1,5 @@
 // The two versions of Anthropic's API that programs ask for, and what the newer one refuses that the older one took.
-import { invalidField } from '../../errors.ts'
+import { AppError, invalidField } from '../../errors.ts'
 
 /** `isStrict`: since version 2026-10-21, some fields and blocks are refused. */
 export type Version = { isStrict: boolean }
@@ -20,4 +20,16 @@ export function refuseRemoved(body: Record<string, unknown>, { isStrict }: Versi
   const found = samplingFields.find((name) => body[name] !== null && body[name] !== undefined)
   if (found === undefined) return
   throw invalidField(found, `is not a field of anthropic-version ${strictSince}; leave it out`, 'unsupported_parameter')
+}
+
+/**
+ * The API can keep a conversation and take only what is new. Its SDK sends the whole again when it hears in these words that
+ * this is not to be had.
+ */
+export function refuseThread({ thread }: Record<string, unknown>): void {
+  if (thread === null || thread === undefined) return
+  throw new AppError('invalid_request', 'thread cannot be used: send the whole conversation in messages', {
+    field: 'thread',
+    vendorDetails: { error_code: 'thread_unsupported_request', unsupported: ['thread'] },
+  })
 }

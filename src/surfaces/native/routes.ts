@@ -1,6 +1,7 @@
 // The native API's routes, put together: health here, runs and what starts them in files of their own.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AppError } from '../../errors.ts'
+import { clientDialect, type Dialect, type TellError } from '../../http/dialects.ts'
 import { errorHeaders, faultOf } from '../../http/faults.ts'
 import { type ChatOptions, registerChat } from './chat-routes.ts'
 import { type RunOptions, registerRuns } from './run-routes.ts'
@@ -8,13 +9,21 @@ import { toErrorBody } from './translate.ts'
 
 export type NativeOptions = ChatOptions &
   RunOptions & {
+    /** How clients of other APIs are told that a path is not there. */
+    tellElsewhere?: Readonly<Record<Dialect, TellError>>
     /** Facts for the health routes; `health` throws an AppError where the CLI cannot be run. */
     health(): Promise<Record<string, unknown>>
     readiness(): Promise<{ ready: boolean; facts: Record<string, unknown> }>
   }
 
 export function registerNative(app: FastifyInstance, options: NativeOptions): void {
-  app.setErrorHandler((thrown, request, reply) => sendError(reply, request, faultOf(thrown, request)))
+  app.setErrorHandler((thrown, request, reply) => {
+    const error = faultOf(thrown, request)
+    // A path that is not there belongs to no API: who asks decides how it is told.
+    const dialect = request.is404 ? clientDialect(request.headers) : null
+    const tell = dialect === null ? undefined : options.tellElsewhere?.[dialect]
+    return tell?.(error, request, reply) ?? sendError(reply, request, error)
+  })
   app.get('/', async (_request, reply) => reply.type('text/plain; charset=utf-8').send('claude-serve is running\n'))
   app.get('/livez', async () => ({ status: 'ok' }))
   app.get('/readyz', async (_request, reply) => {

@@ -1,6 +1,5 @@
 // The native API's sessions: what a request must pass before a file is touched, and which sessions this server shows at
 // all. The CLI's own files are the truth; the store adds what they do not tell. Errors are told by routes.ts.
-// biome-ignore lint/style/noRestrictedImports: the types of the routes' own framework, as in routes.ts
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import {
   pageOfSessions,

@@ -8,11 +8,12 @@ import { modelNames, resolveModel } from '../../core/models.ts'
 import type { RunHandle, Runs } from '../../core/runs.ts'
 import { checkToolSchemas } from '../../core/tool-offer.ts'
 import { AppError } from '../../errors.ts'
+import type { TellError } from '../../http/dialects.ts'
 import { faultOf } from '../../http/faults.ts'
 import { endWithConnection } from '../../http/hang-up.ts'
 import { readIdempotency } from '../../http/idempotency.ts'
 import { prefixes, spellings } from '../../http/paths.ts'
-import { streamRun, tellIgnored, wholeRun } from '../../http/run-answers.ts'
+import { listed, streamRun, tellIgnored, wholeRun } from '../../http/run-answers.ts'
 import type { Frame } from '../../http/sse.ts'
 import { parseBody } from '../../http/validate.ts'
 import { ChatAnswer, ChatChunks, type ReplyIds } from './chat-reply.ts'
@@ -30,11 +31,11 @@ export type OpenaiOptions = {
   requestTimeoutMs: number
 }
 
+export const tellOpenai: TellError = (error, _request, reply) =>
+  reply.code(openaiStatus(error)).headers(openaiHeaders(error)).send(toErrorBody(error))
+
 export function registerOpenai(app: FastifyInstance, options: OpenaiOptions): void {
-  app.setErrorHandler((thrown, request, reply) => {
-    const error = faultOf(thrown, request)
-    return reply.code(openaiStatus(error)).headers(openaiHeaders(error)).send(toErrorBody(error))
-  })
+  app.setErrorHandler((thrown, request, reply) => tellOpenai(faultOf(thrown, request), request, reply))
   for (const path of spellings('/chat/completions')) {
     app.post(path, (request, reply) => chatCompletions(options, request, reply))
   }
@@ -80,7 +81,7 @@ const elsewhere = [
 
 function refuseElsewhere(app: FastifyInstance): void {
   for (const path of elsewhere) {
-    app.all(`/v1/${path}`, async ({ url }) => {
+    app.all(`/v1/${path}`, { constraints: { dialect: 'openai' } }, async ({ url }) => {
       throw new AppError(
         'not_found',
         `${url.split('?')[0]} is not among what this server does: use /v1/chat/completions`,
@@ -119,7 +120,7 @@ async function answerWhole(
   const completion = answer.toCompletion(await wholeRun(run, (event) => answer.accept(event)), ids)
   // Whether the model follows a forced choice shows only now.
   if (shape.wantsCall && completion.choices[0].finish_reason === 'stop') {
-    reply.header('x-claude-serve-ignored', [...ignored, 'tool_choice'].join(', '))
+    reply.header('x-claude-serve-ignored', listed(['tool_choice', ...ignored]))
   }
   return reply.send(completion)
 }

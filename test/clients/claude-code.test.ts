@@ -1,0 +1,121 @@
+// Claude Code itself as a client: the real `claude` in print mode talks to claude-serve, which drives a `claude` of its own
+// against the scripted upstream. The two share nothing but the connection.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { after, beforeEach, describe, type TestContext, test } from 'node:test'
+import { sdkExecutable } from '../../src/agent/executable.ts'
+import { makeFolders, startTestServer, step } from '../helpers/test-server.ts'
+import { conversationOf, sent, toolNames } from './told.ts'
+
+const server = await startTestServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 3 } })
+const { upstream } = server
+
+type Printed = { code: number; stdout: string; stderr: string }
+
+/** Runs `claude -p` in fresh folders, in an environment of nothing but what stands here. */
+async function claude(t: TestContext, prompt: string, args: string[], files: Record<string, string> = {}) {
+  const { root, home, cwd } = makeFolders(t)
+  mkdirSync(join(root, 'tmp'))
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(cwd, name), content)
+  const environment = {
+    PATH: '/usr/local/bin:/usr/bin:/bin',
+    HOME: home,
+    CLAUDE_CONFIG_DIR: join(home, '.claude'),
+    TMPDIR: join(root, 'tmp'),
+    LANG: 'C.UTF-8',
+    ANTHROPIC_BASE_URL: server.url,
+    ANTHROPIC_AUTH_TOKEN: 'dummy',
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+  }
+  const program = sdkExecutable()
+  assert.ok(program)
+  const child = spawn(program, ['-p', prompt, ...args], { cwd, env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
+  t.after(() => child.kill('SIGKILL'))
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  return { code, stdout, stderr } as Printed
+}
+
+type Result = { type: string; subtype: string; is_error: boolean; result: string; num_turns: number }
+
+function resultOf({ code, stdout, stderr }: Printed): Result {
+  assert.equal(code, 0, `${stdout}\n${stderr}`)
+  return JSON.parse(stdout) as Result
+}
+
+describe('Claude Code', () => {
+  beforeEach(() => upstream.reset())
+
+  test('prints the answer of the model', async (t) => {
+    const { result, is_error } = resultOf(
+      await claude(t, step({ text: 'Ahoy from afar.' }), ['--output-format', 'json', '--tools', '']),
+    )
+    assert.deepEqual([result, is_error], ['Ahoy from afar.', false])
+  })
+
+  test('prints plain text', async (t) => {
+    const { code, stdout, stderr } = await claude(t, step({ thinking: 2, text: 'Ahoy in plain words.' }), [])
+    assert.deepEqual([code, stdout], [0, 'Ahoy in plain words.\n'], stderr)
+    assert.equal(sent(upstream).thinking?.type, 'adaptive')
+  })
+
+  test('prints the words as they come', async (t) => {
+    const prompt = step({ text: 'one two three four', tokens: 4 })
+    const args = ['--output-format', 'stream-json', '--include-partial-messages', '--verbose']
+    const { code, stdout, stderr } = await claude(t, prompt, args)
+    assert.equal(code, 0, `${stdout}\n${stderr}`)
+    const lines = stdout.trim().split('\n')
+    const events = lines.map((line) => JSON.parse(line) as { type: string; event?: { delta?: { text?: string } } })
+    const words = events.flatMap(({ type, event }) => (type === 'stream_event' ? (event?.delta?.text ?? []) : []))
+    assert.equal(words.join(''), 'one two three four')
+    assert.ok(words.length > 1)
+    assert.equal((events.at(-1) as unknown as Result).result, 'one two three four')
+  })
+
+  test('asks for nothing that is refused', async (t) => {
+    const args = ['--output-format', 'stream-json', '--verbose', '--tools', '']
+    const before = server.logLines.length
+    const { code, stderr } = await claude(t, step({ thinking: 2, text: 'Done.' }), args)
+    assert.equal(code, 0, stderr)
+    const answers = server.logLines.slice(before).filter(({ route }) => route === '/v1/messages')
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200],
+    )
+  })
+
+  for (const [name, input] of [
+    ['Read', { file_path: 'note.txt' }],
+    ['Bash', { command: 'cat note.txt', description: 'Shows the note' }],
+  ] as const) {
+    test(`runs its own ${name} and tells the model what came of it`, async (t) => {
+      // The file lies in the client's folder, of which the server knows nothing.
+      const prompt = `What does the note say? ${step({ tool: name, input })}${step({ text: 'Xylophones.' })}`
+      const args = ['--output-format', 'json', '--allowedTools', name]
+      const printed = await claude(t, prompt, args, { 'note.txt': 'buy 7 xylophones\n' })
+      const { result, num_turns } = resultOf(printed)
+      assert.deepEqual([result, num_turns], ['Xylophones.', 2])
+      const asked = upstream.requests.filter(({ raw }) => raw.includes('What does the note say?'))
+      assert.ok(asked.length >= 2)
+      const told = conversationOf(sent(upstream))
+      const results = told.flatMap(({ content }) =>
+        content.filter((block) => typeof block !== 'string' && block.type === 'tool_result'),
+      )
+      assert.equal(results.length, 1)
+      assert.match(JSON.stringify(results), /buy 7 xylophones/)
+      assert.ok(toolNames(sent(upstream)).includes(name))
+    })
+  }
+
+  test('tells its user what the model could not do', async (t) => {
+    const prompt = step({ status: 400, message: 'prompt is too long: 250000 tokens > 200000 maximum' })
+    const { code, stdout } = await claude(t, prompt, ['--output-format', 'json', '--tools', ''])
+    assert.equal(code, 1, stdout)
+    const { is_error, result } = JSON.parse(stdout) as Result
+    assert.equal(is_error, true)
+    assert.match(result, /prompt is too long/i)
+  })
+})

@@ -1,0 +1,96 @@
+// The part of every Store's suite about runs that are dropped, with their keys, and events that are cleared because their run begins
+// anew. Not for the rest (see store-suite.ts).
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { endedRun, eventBytes, hourMs, idsOf, noLimits, noonMs, runRecord, textEvents } from './store-records.ts'
+import type { OpenStore } from './store-suite.ts'
+
+const begun = runRecord('run_begun', {
+  owner: 'key_1',
+  status: 'queued',
+  metadata: { ticket: '42' },
+  restart: { prompt: [] },
+  pending: [{ requestId: 'ask_1' }],
+})
+
+export function describeForgetting(open: OpenStore): void {
+  test('of a run that was dropped nothing is left, and its key and its id are free again', async (t) => {
+    const { store, reopen } = await open(t, () => noonMs)
+    const claim = { key: 'once', owner: 'key_1', bodyHash: 'hash-1', expiresAtMs: noonMs + hourMs }
+    await store.createRun(begun, claim)
+    await store.createRun(runRecord('run_other'), { ...claim, owner: null })
+    for (const id of [begun.id, 'run_other']) await store.appendEvents(id, textEvents(1, 3))
+    await store.dropRun(begun.id)
+    const opened = await reopen()
+    assert.equal(await opened.run(begun.id), null)
+    assert.deepEqual(idsOf((await opened.runs({ limit: 9 })).items), ['run_other'])
+    assert.deepEqual(idsOf(await opened.unfinished()), ['run_other'])
+    assert.deepEqual([await opened.events(begun.id, 0, 9), await opened.lastSeq(begun.id)], [[], 0])
+    assert.deepEqual(await opened.createRun(runRecord('run_next'), claim), { kind: 'created' })
+    await opened.createRun(runRecord(begun.id))
+    assert.deepEqual(await opened.events(begun.id, 0, 9), [])
+    await opened.appendEvents(begun.id, textEvents(1, 2))
+    // What was not dropped is as it was.
+    const kept = { kind: 'exists', runId: 'run_other', bodyHash: 'hash-1' }
+    assert.deepEqual(await opened.createRun(runRecord('run_more'), { ...claim, owner: null }), kept)
+    assert.deepEqual(await opened.events('run_other', 0, 9), textEvents(1, 3))
+  })
+
+  test('dropping a run takes no key that another run has by now', async (t) => {
+    let nowMs = noonMs
+    const { store } = await open(t, () => nowMs)
+    const claim = { key: 'once', owner: null, bodyHash: 'hash-1', expiresAtMs: noonMs + 1 }
+    await store.createRun(runRecord('run_1'), claim)
+    nowMs = noonMs + 2
+    await store.createRun(runRecord('run_2'), { ...claim, expiresAtMs: noonMs + hourMs })
+    await store.dropRun('run_1')
+    assert.equal((await store.createRun(runRecord('run_3'), claim)).kind, 'exists')
+  })
+
+  test('dropping a run that is not there, or was dropped, does nothing', async (t) => {
+    const { store } = await open(t)
+    await store.createRun(runRecord('run_1'))
+    await store.dropRun('run_none')
+    await Promise.all([store.dropRun('run_1'), store.dropRun('run_1')])
+    await store.updateRun('run_1', { status: 'failed' })
+    assert.deepEqual((await store.runs({ limit: 9 })).items, [])
+  })
+
+  test('a run whose events were cleared is as it was otherwise, and begins to count from 1', async (t) => {
+    const { store, reopen } = await open(t, () => noonMs)
+    const claim = { key: 'once', owner: null, bodyHash: 'hash-1', expiresAtMs: noonMs + hourMs }
+    await store.createRun(begun, claim)
+    await store.createRun(runRecord('run_other'))
+    for (const id of [begun.id, 'run_other']) await store.appendEvents(id, textEvents(1, 5))
+    await store.clearEvents(begun.id)
+    await store.clearEvents('run_none')
+    assert.deepEqual([await store.events(begun.id, 0, 9), await store.lastSeq(begun.id)], [[], 0])
+    await store.appendEvents(begun.id, textEvents(1, 2, 'again'))
+    const opened = await reopen()
+    assert.deepEqual(await opened.events(begun.id, 0, 9), textEvents(1, 2, 'again'))
+    assert.deepEqual(await opened.events('run_other', 0, 9), textEvents(1, 5))
+    assert.deepEqual(await opened.run(begun.id), begun)
+    assert.equal((await opened.createRun(runRecord('run_next'), claim)).kind, 'exists')
+  })
+
+  test('events that were cleared take no room any more', async (t) => {
+    const { store } = await open(t)
+    await store.createRun(endedRun('run_1', noonMs))
+    await store.appendEvents('run_1', textEvents(1, 100))
+    await store.clearEvents('run_1')
+    await store.appendEvents('run_1', textEvents(1, 1))
+    assert.equal(await store.prune({ ...noLimits, bytesMax: eventBytes(textEvents(1, 1)) }), 0)
+    assert.equal(await store.prune({ ...noLimits, bytesMax: eventBytes(textEvents(1, 1)) - 1 }), 1)
+  })
+
+  test('the number of the last event is the highest there is, and 0 where there is none', async (t) => {
+    const { store, reopen } = await open(t)
+    await store.createRun(runRecord('run_1'))
+    assert.deepEqual([await store.lastSeq('run_1'), await store.lastSeq('run_none')], [0, 0])
+    const writing = store.appendEvents('run_1', textEvents(1, 12))
+    assert.equal(await store.lastSeq('run_1'), 12)
+    await writing
+    await store.appendEvents('run_1', textEvents(13, 13))
+    assert.equal(await (await reopen()).lastSeq('run_1'), 13)
+  })
+}

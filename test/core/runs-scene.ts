@@ -1,0 +1,169 @@
+// Runs on a scripted agent, kept in SQLite or nowhere, for the tests of core/run-registry.ts. Not for what a store does.
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
+import { noOptions } from '../../src/core/agent.ts'
+import { type Ask, OrderChecker, type RunEnd, type RunEvent } from '../../src/core/events.ts'
+import { createRuns } from '../../src/core/run-registry.ts'
+import type { RunInput, Runs, RunsDependencies } from '../../src/core/runs.ts'
+import type { Store } from '../../src/core/store.ts'
+import type { AppError } from '../../src/errors.ts'
+import {
+  aborted,
+  failedEnd,
+  runEnd,
+  runStart,
+  type Script,
+  ScriptedAgent,
+  textBlock,
+  untilAborted,
+} from '../helpers/scripted-agent.ts'
+import { makePlace, type Place } from '../store/place.ts'
+
+export type Ended = { runId: string; end: RunEnd | null; error: AppError | null }
+export type Warning = { message: string; facts: Record<string, unknown> }
+
+export type Scene = {
+  runs: Runs
+  agent: ScriptedAgent
+  store: Store | null
+  place: Place
+  ended: Ended[]
+  warnings: Warning[]
+  /** Another server on the same store. */
+  next(script?: Script): { runs: Runs; agent: ScriptedAgent }
+}
+
+export type SceneOptions = Omit<Partial<RunsDependencies>, 'store' | 'agent'> & {
+  script?: Script
+  /** Where runs are kept: nowhere by default. */
+  keep?: 'SQLite' | 'nowhere'
+  /** What stands between the runs and the store. */
+  wrap?: (store: Store) => Store
+}
+
+export const keeps = ['SQLite', 'nowhere'] as const
+
+export async function setUp(t: TestContext, options: SceneOptions = {}): Promise<Scene> {
+  const { script, keep = 'nowhere', wrap = (store) => store, ...others } = options
+  const opened: Runs[] = []
+  t.after(() => Promise.all(opened.map((runs) => runs.close(0))))
+  const place = makePlace(t)
+  const store = keep === 'SQLite' ? await place.open() : null
+  const ended: Ended[] = []
+  const warnings: Warning[] = []
+  const next = (given?: Script) => {
+    const agent = new ScriptedAgent(given)
+    const runs = createRuns({
+      agent,
+      store: store === null ? null : wrap(store),
+      onEnd: (runId, end, error) => ended.push({ runId, end, error }),
+      onWarning: (message, facts) => warnings.push({ message, facts }),
+      ...others,
+    })
+    opened.push(runs)
+    return { runs, agent }
+  }
+  return { ...next(script), store, place, ended, warnings, next }
+}
+
+/** A store of which some calls are answered by somebody else. */
+export const withOther = (store: Store, others: Partial<Store>): Store =>
+  new Proxy(store, {
+    get(target, name) {
+      const own: unknown = others[name as keyof Store] ?? target[name as keyof Store]
+      return typeof own === 'function' ? own.bind(target) : own
+    },
+  })
+
+/** A run that says one word and then nothing more. */
+export const silent: Script = (_request, signal) => untilAborted(signal, ['Hello'])
+
+/** A run that does not even begin. */
+export const stuck: Script = (_request, signal) => ({
+  [Symbol.asyncIterator]: () => ({ next: () => aborted(signal).then((reason) => Promise.reject(reason)) }),
+})
+
+export function input(fields: Partial<RunInput> = {}): RunInput {
+  return {
+    prompt: [{ type: 'text', text: 'hi' }],
+    session: { kind: 'new' },
+    options: noOptions,
+    live: false,
+    plain: null,
+    asks: false,
+    isSide: false,
+    timeoutMs: 60_000,
+    surface: 'native',
+    ...fields,
+  }
+}
+
+export const withKey = (key: string, bodyHash = 'hash-1', fields: Partial<RunInput> = {}) =>
+  input({ idempotency: { key, bodyHash }, ...fields })
+
+/** All events of a run, held against the rules of their order. */
+export async function read(events: AsyncIterable<RunEvent>): Promise<RunEvent[]> {
+  const checker = new OrderChecker()
+  const all: RunEvent[] = []
+  for await (const event of events) {
+    checker.accept(event)
+    all.push(event)
+  }
+  checker.finish()
+  return all
+}
+
+/** The events of a run by its id, whose numbers must count up without a gap. */
+export async function* follow(runs: Runs, id: string, afterSeq = 0): AsyncGenerator<RunEvent> {
+  let last = afterSeq
+  for await (const { seq, event } of runs.follow(id, afterSeq)) {
+    assert.equal(seq, ++last)
+    yield event
+  }
+}
+
+export const endOf = (events: readonly RunEvent[]): RunEnd => {
+  const last = events.at(-1)
+  assert.ok(last?.type === 'run-end', `the last event is ${last?.type}`)
+  return last
+}
+
+export const textOf = (events: readonly RunEvent[]) =>
+  events.map((event) => (event.type === 'text-delta' ? event.text : '')).join('')
+
+export const ask = (requestId: string, given: Partial<Ask> = {}): RunEvent => ({
+  type: 'ask',
+  requestId,
+  kind: 'permission',
+  toolName: 'Bash',
+  toolId: 'toolu_1',
+  input: { command: 'ls' },
+  description: null,
+  blockedPath: null,
+  suggestions: [],
+  ...given,
+})
+
+/** A run that asks so many things at once, goes on when all are answered, and says what was answered. */
+export function asking(of: () => ScriptedAgent, ...ids: string[]): Script {
+  return async function* (request, signal) {
+    const agent = of()
+    yield runStart()
+    for (const requestId of ids) {
+      agent.open.add(requestId)
+      yield ask(requestId)
+    }
+    const given = () => agent.answers.filter(({ runId }) => runId === request.runId)
+    for (let count = 1; count <= ids.length; count++) {
+      const fault = await Promise.race([agent.answered(agent.answers.length - given().length + count), aborted(signal)])
+      if (fault !== undefined) return yield failedEnd(fault)
+      const answer = given()[count - 1]
+      assert.ok(answer)
+      const { requestId, by } = answer
+      yield { type: 'ask-answered', requestId, behavior: answer.answer.behavior, by }
+    }
+    const said = given().map(({ answer }) => answer.behavior)
+    yield* textBlock(0, said)
+    yield runEnd({ result: said.join('') })
+  }
+}

@@ -1,0 +1,113 @@
+// kill -9 of a CLI process in the middle of a run: its record and its events say so, nothing of it lives on, and the conversation
+// goes on afterwards.
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { chat, openStream, post, readChatEvents } from '../helpers/client.ts'
+import { startTestServer, step, type TestServer } from '../helpers/test-server.ts'
+import { processesIn, runOf, until } from './killed-scene.ts'
+
+const plain = { tools: [], system_prompt: 'S' }
+const has = (word: string) => (request: { raw: string }) => request.raw.includes(word)
+const start = (t: TestContext) => startTestServer(t, { config: { maxProcesses: 1 } })
+
+/** The CLI processes alone, not what they have started. */
+function killCli({ folders }: TestServer): void {
+  const pids = processesIn(folders).flatMap(({ pid, parent }) => (parent === process.pid ? [pid] : []))
+  assert.equal(pids.length, 1)
+  for (const pid of pids) process.kill(pid, 'SIGKILL')
+}
+
+for (const [kind, options] of [
+  ['with tools', {}],
+  ['without tools', plain],
+] as const) {
+  test(`a run whose CLI is killed after its first word has failed, and the conversation goes on, ${kind}`, async (t) => {
+    const server = await start(t)
+    const { session_id } = await chat(server, { prompt: 'one', ...options })
+    const prompt = `two ${step({ tokens: 100_000, gap: 20 })}`
+    const response = await openStream(server, { prompt, session_id, background: true, ...options })
+    const events = readChatEvents(response)
+    let isKilled = false
+    let last = null
+    for await (const event of events) {
+      if (event.type === 'delta' && !isKilled) killCli(server)
+      isKilled ||= event.type === 'delta'
+      last = event
+    }
+    assert.ok(last?.type === 'error')
+    assert.equal(last.code, 'claude_failed')
+    const run = await runOf(server, String(response.headers.get('x-run-id')))
+    assert.deepEqual([run.status, run.error?.code, run.session_id], ['failed', 'claude_failed', session_id])
+    assert.ok(run.ended_at)
+    const reply = await chat(server, { prompt: `three ${step({ text: 'drei' })}`, session_id, ...options })
+    assert.deepEqual([reply.session_id, reply.result], [session_id, 'drei'])
+  })
+}
+
+test('a run whose CLI is killed before anything was told is tried once more, and succeeds', async (t) => {
+  const server = await start(t)
+  const prompt = `one ${step({ hang: 'headers', times: 1, text: 'eins' })}`
+  const { body } = await post(server, '/v1/chat', { prompt, background: true, ...plain })
+  await server.upstream.waitForRequest(has('one '))
+  killCli(server)
+  await until('the run has ended', async () => (await runOf(server, String(body.id))).ended_at !== null)
+  const run = await runOf(server, String(body.id))
+  assert.deepEqual([run.status, run.result, run.error], ['succeeded', 'eins', null])
+  const again = await fetch(`${server.url}/v1/runs/${run.id}/events`)
+  const types: string[] = []
+  for await (const { type } of readChatEvents(again)) types.push(type)
+  assert.deepEqual([types.filter((type) => type === 'start').length, types.at(-1)], [1, 'done'])
+})
+
+test('a run whose CLI is killed twice before anything was told has failed', async (t) => {
+  const server = await start(t)
+  const prompt = `one ${step({ hang: 'headers' })}`
+  const { body } = await post(server, '/v1/chat', { prompt, background: true, ...plain })
+  const first = await server.upstream.waitForRequest(has('one '))
+  killCli(server)
+  await server.upstream.waitForRequest(({ raw, n }) => n > first.n && has('one ')({ raw }))
+  killCli(server)
+  await until('the run has ended', async () => (await runOf(server, String(body.id))).ended_at !== null)
+  const run = await runOf(server, String(body.id))
+  assert.deepEqual([run.status, run.error?.code], ['failed', 'claude_failed'])
+})
+
+test('a run whose CLI is killed while a command runs has failed, and the command is ended', async (t) => {
+  const server = await start(t)
+  const command = 'touch started; while true; do sleep 1; done'
+  const prompt = `go ${step({ tool: 'Bash', input: { command, description: 'wait' } })}`
+  const { body } = await post(server, '/v1/chat', { prompt, background: true, allowed_tools: ['Bash'] })
+  await until('the command runs', () => existsSync(join(server.folders.cwd, 'started')))
+  killCli(server)
+  await until('the run has ended', async () => (await runOf(server, String(body.id))).ended_at !== null)
+  const run = await runOf(server, String(body.id))
+  assert.deepEqual([run.status, run.error?.code], ['failed', 'claude_failed'])
+  await until('the command is gone', () => processesIn(server.folders).length === 0)
+  const { result } = await chat(server, { prompt: `more ${step({ text: 'mehr' })}`, session_id: run.session_id })
+  assert.equal(result, 'mehr')
+})
+
+for (const how of ['by its route', 'by the end of its time'] as const) {
+  test(`a run in the background that is ended ${how} ends its command, and the conversation goes on`, async (t) => {
+    const server = await start(t)
+    const command = 'touch started; while true; do sleep 1; done'
+    const prompt = `go ${step({ tool: 'Bash', input: { command, description: 'wait' } })}`
+    const limits = how === 'by its route' ? {} : { timeout_s: 4 }
+    const asked = { prompt, background: true, allowed_tools: ['Bash'], ...limits }
+    const { body } = await post(server, '/v1/chat', asked)
+    const isShell = ({ command: line }: { command: string }) => line.includes('touch started') || /^sleep /.test(line)
+    await until('the command runs', () => existsSync(join(server.folders.cwd, 'started')))
+    assert.ok(processesIn(server.folders).some(isShell))
+    const id = String(body.id)
+    if (how === 'by its route') await post(server, `/v1/runs/${id}/cancel`, {})
+    await until('the run has ended', async () => (await runOf(server, id)).ended_at !== null)
+    await until('the command is gone', () => !processesIn(server.folders).some(isShell))
+    const run = await runOf(server, id)
+    const expected = how === 'by its route' ? ['cancelled', 'cancelled'] : ['failed', 'timeout']
+    assert.deepEqual([run.status, run.error?.code], expected)
+    const { result } = await chat(server, { prompt: `more ${step({ text: 'mehr' })}`, session_id: run.session_id })
+    assert.equal(result, 'mehr')
+  })
+}

@@ -1,0 +1,105 @@
+// `claude-serve` as a process that can be killed as the system would, one after the other on the same folders; the model's API is
+// played by the test's own process. For the tests of what is left of runs.
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import type { TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
+import { RunReply } from '../../src/surfaces/native/run-schemas.ts'
+import { makeFolders, type TestFolders, testEnvironment } from '../helpers/test-server.ts'
+
+const program = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+
+export type KillableServer = { url: string; killNow(): Promise<void>; log(): string }
+
+export type KillScene = {
+  folders: TestFolders
+  upstream: Upstream
+  /** Resolves when it listens. */
+  start(): Promise<KillableServer>
+}
+
+export async function setUp(t: TestContext, ...flags: string[]): Promise<KillScene> {
+  const folders = makeFolders(t)
+  const upstream = await startUpstream({ keep: 100_000 })
+  const children: ChildProcess[] = []
+  t.after(async () => {
+    for (const child of children) await end(child)
+    for (const { pid } of processesIn(folders)) process.kill(pid, 'SIGKILL')
+    await upstream.close()
+  })
+  const start = async () => {
+    const where = ['--port=0', `--data-dir=${folders.dataDir}`, `--default-cwd=${folders.cwd}`, '--log-format=json']
+    const child = spawn(process.execPath, [program, 'serve', ...where, '--warm=0', ...flags], {
+      cwd: folders.cwd,
+      env: testEnvironment(folders, upstream.url),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    children.push(child)
+    let errors = ''
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      errors += text
+    })
+    let output = ''
+    for await (const text of child.stdout?.setEncoding('utf8') ?? []) {
+      output += text
+      const url = /listening on (http:\S+)/.exec(output)?.[1]
+      if (url === undefined) continue
+      child.stdout?.resume()
+      return { url, killNow: () => end(child), log: () => errors }
+    }
+    assert.fail(`the server did not start: ${output} ${errors}`)
+  }
+  return { folders, upstream, start }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exited
+}
+
+/** The CLI processes in these folders and what they have started. */
+export function processesIn({ home }: TestFolders): { pid: number; parent: number; command: string }[] {
+  return readdirSync('/proc').flatMap((name) => {
+    try {
+      const environment = readFileSync(`/proc/${name}/environ`, 'latin1').split('\0')
+      const isOurs = environment.some((entry) => entry.startsWith('CLAUDE_SERVE_WORKER='))
+      const [state, parent] = readFileSync(`/proc/${name}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+      if (!isOurs || !environment.includes(`HOME=${home}`) || state === 'Z') return []
+      const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').join(' ').trim()
+      return [{ pid: Number(name), parent: Number(parent), command }]
+    } catch {
+      return []
+    }
+  })
+}
+
+/** Asks again and again, for what no event tells. */
+export async function until(what: string, isSo: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
+  const deadline = performance.now() + withinMs
+  while (!(await isSo())) {
+    assert.ok(performance.now() < deadline, `not within ${withinMs} ms: ${what}`)
+    await delay(20)
+  }
+}
+
+export async function runOf({ url }: { url: string }, id: string): Promise<RunReply> {
+  const response = await fetch(`${url}/v1/runs/${id}`)
+  const text = await response.text()
+  assert.equal(response.status, 200, text)
+  return RunReply.parse(JSON.parse(text))
+}
+
+/** The same numbers from 0 to 1 for the same seed. */
+export function random(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}

@@ -1,0 +1,130 @@
+// Background runs of a server that is killed again and again: what was accepted is there afterwards, has one end, and did not run
+// twice unless that was asked for.
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { RunReply } from '../../src/surfaces/native/run-schemas.ts'
+import type { ChatEvent } from '../../src/surfaces/native/schemas.ts'
+import { post, readChatEvents } from '../helpers/client.ts'
+import { step } from '../helpers/test-server.ts'
+import { type KillScene, random, runOf, setUp, until } from './killed-scene.ts'
+
+const runsPerKill = 8
+
+type Accepted = { id: string; word: string }
+
+/** Accepts runs, kills the server at some moment, and again, until the time is over. Gives all whose 202 arrived. */
+async function killAgainAndAgain(scene: KillScene, fields: Record<string, unknown>, budgetMs: number, seed: number) {
+  const accepted: Accepted[] = []
+  const next = random(seed)
+  let count = 0
+  let kills = 0
+  for (const end = performance.now() + budgetMs; performance.now() < end; kills++) {
+    const server = await scene.start()
+    const asking = Array.from({ length: runsPerKill }, async () => {
+      const word = `word${++count}.`
+      const prompt = `${word} ${step({ tokens: 6, gap: 15 })}`
+      const body = { prompt, background: true, tools: [], system_prompt: 'S', ...fields }
+      const answer = await post(server, '/v1/chat', body).catch(() => null)
+      if (answer === null) return
+      assert.equal(answer.status, 202, JSON.stringify(answer.body))
+      accepted.push({ id: String(answer.body.id), word })
+    })
+    // The moment is what is tried here: from before the first answer until most runs are over.
+    await delay(next() ** 2 * 2500)
+    await server.killNow()
+    await Promise.all(asking)
+  }
+  return { accepted, kills }
+}
+
+async function eventsOf({ url }: { url: string }, id: string): Promise<ChatEvent[]> {
+  const events: ChatEvent[] = []
+  for await (const event of readChatEvents(await fetch(`${url}/v1/runs/${id}/events`))) events.push(event)
+  return events
+}
+
+const timesAsked = ({ upstream }: KillScene, word: string) =>
+  upstream.requests.filter(({ raw, method }) => method === 'POST' && raw.includes(word)).length
+
+/** All that a run's events must be, whatever its end. */
+async function checkEvents(server: { url: string }, run: RunReply): Promise<void> {
+  const events = await eventsOf(server, run.id)
+  const last = events.at(-1)
+  assert.equal(events.filter(({ type }) => type === 'start').length, 1)
+  if (run.status === 'succeeded') {
+    assert.equal(last?.type, 'done')
+    assert.equal(events.map((event) => (event.type === 'delta' ? event.text : '')).join(''), run.result)
+  } else assert.equal(last?.type === 'error' && last.code, run.error?.code)
+}
+
+async function lookAtAll(t: TestContext, fields: Record<string, unknown>, seed: number) {
+  const scene = await setUp(t, '--max-processes=3', '--queue-limit=1000', '--log-level=warn')
+  const { accepted, kills } = await killAgainAndAgain(scene, fields, 28_000, seed)
+  const server = await scene.start()
+  const runs: (RunReply & Accepted)[] = []
+  for (const each of accepted) {
+    const isOver = async () => (await runOf(server, each.id)).ended_at !== null
+    await until(`${each.word} has ended`, isOver, 120_000)
+    const run = await runOf(server, each.id)
+    runs.push({ ...run, ...each })
+  }
+  t.diagnostic(`${accepted.length} runs, ${kills} kills`)
+  assert.ok(accepted.length >= 40 && kills >= 5, `${accepted.length} runs, ${kills} kills`)
+  return { scene, server, runs }
+}
+
+/** Gathers what is wrong, so that one fault does not hide how many there are. */
+async function faultsOf(runs: readonly (RunReply & Accepted)[], check: (run: RunReply & Accepted) => Promise<void>) {
+  const faults: string[] = []
+  for (const run of runs) {
+    const { status, error, word } = run
+    await check(run).catch((fault: Error) => {
+      faults.push(`${word} (${status} ${error?.code ?? ''}): ${fault.message.split('\n')[0]}`)
+    })
+  }
+  return { count: faults.length, first: faults.slice(0, 5) }
+}
+
+test('a run that was accepted is there after the server was killed, has succeeded or was interrupted, and ran once', async (t) => {
+  const { scene, server, runs } = await lookAtAll(t, {}, 11)
+  const faults = await faultsOf(runs, async (run) => {
+    if (run.status === 'failed') assert.equal(run.error?.code, 'interrupted')
+    else assert.equal(run.status, 'succeeded')
+    assert.ok(timesAsked(scene, run.word) <= 1, `asked ${timesAsked(scene, run.word)} times`)
+    await checkEvents(server, run)
+  })
+  assert.deepEqual(faults, { count: 0, first: [] })
+  const statuses = new Set(runs.map(({ status }) => status))
+  assert.deepEqual([...statuses].toSorted(), ['failed', 'succeeded'])
+})
+
+test('a run that may be begun anew succeeds however often the server is killed, and is told as one run', async (t) => {
+  const { server, runs } = await lookAtAll(t, { on_crash: 'restart' }, 7)
+  const faults = await faultsOf(runs, async (run) => {
+    assert.equal(run.status, 'succeeded')
+    await checkEvents(server, run)
+  })
+  assert.deepEqual(faults, { count: 0, first: [] })
+})
+
+test('runs that may be begun anew are, though they are more than may wait', async (t) => {
+  const scene = await setUp(t, '--max-processes=1', '--queue-limit=1', '--log-level=warn')
+  const first = await scene.start()
+  const ids: string[] = []
+  for (const word of ['one', 'two']) {
+    const prompt = word === 'one' ? `one ${step({ hang: 'body', times: 1 })}` : word
+    const body = { prompt, background: true, on_crash: 'restart', tools: [], system_prompt: 'S' }
+    const answer = await post(first, '/v1/chat', body)
+    assert.equal(answer.status, 202, JSON.stringify(answer.body))
+    ids.push(String(answer.body.id))
+    if (word === 'one') await scene.upstream.waitForRequest(({ raw }) => raw.includes('one '))
+  }
+  await first.killNow()
+  const second = await scene.start()
+  for (const id of ids) {
+    await until('it has ended', async () => (await runOf(second, id)).ended_at !== null, 30_000)
+    const { status, error } = await runOf(second, id)
+    assert.deepEqual([status, error?.code], ['succeeded', undefined])
+  }
+})

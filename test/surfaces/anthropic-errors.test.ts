@@ -1,0 +1,267 @@
+// Every code of this program as Anthropic would tell it: status, body, and the headers that its SDKs act on.
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import Anthropic from '@anthropic-ai/sdk'
+import { createRuns } from '../../src/core/run-registry.ts'
+import { runFailure } from '../../src/core/runs.ts'
+import { AppError, type ErrorCode, type ErrorDetails, errorCodes } from '../../src/errors.ts'
+import { anthropicHeaders, anthropicStatus, toErrorBody } from '../../src/surfaces/anthropic/errors.ts'
+import { ErrorBody } from '../../src/surfaces/anthropic/reply-schemas.ts'
+import { registerAnthropic } from '../../src/surfaces/anthropic/routes.ts'
+import { createInjectApp } from '../helpers/inject-app.ts'
+import { failedEnd, queueFull, refusing, runStart, type Script, ScriptedAgent } from '../helpers/scripted-agent.ts'
+import { assertFits, undeclaredIn } from '../helpers/sdk-schemas.ts'
+
+/** Written out here, so that a change of what clients see is one of this table as well. */
+const told: Record<ErrorCode, [status: number, type: string]> = {
+  invalid_request: [400, 'invalid_request_error'],
+  cwd_not_found: [400, 'invalid_request_error'],
+  model_not_found: [404, 'not_found_error'],
+  unauthorized: [401, 'authentication_error'],
+  budget_exceeded: [402, 'billing_error'],
+  host_not_allowed: [403, 'permission_error'],
+  origin_not_allowed: [403, 'permission_error'],
+  permission_mode_not_allowed: [403, 'permission_error'],
+  cwd_not_allowed: [403, 'permission_error'],
+  not_found: [404, 'not_found_error'],
+  session_not_found: [404, 'not_found_error'],
+  run_not_found: [404, 'not_found_error'],
+  method_not_allowed: [405, 'invalid_request_error'],
+  request_timeout: [408, 'invalid_request_error'],
+  conflict: [409, 'conflict_error'],
+  body_too_large: [413, 'invalid_request_error'],
+  unsupported_media_type: [415, 'invalid_request_error'],
+  queue_full: [429, 'rate_limit_error'],
+  rate_limited: [429, 'rate_limit_error'],
+  cancelled: [499, 'api_error'],
+  internal: [500, 'api_error'],
+  interrupted: [500, 'api_error'],
+  not_implemented: [501, 'api_error'],
+  claude_failed: [500, 'api_error'],
+  claude_not_found: [500, 'api_error'],
+  claude_not_logged_in: [401, 'authentication_error'],
+  overloaded: [529, 'overloaded_error'],
+  shutting_down: [503, 'api_error'],
+  timeout: [504, 'timeout_error'],
+}
+
+/** The SDK declares this type of an error, and forgets it in the list of their shapes. */
+const shapeless = 'conflict_error'
+
+for (const code of Object.keys(errorCodes) as ErrorCode[]) {
+  const [status, type] = told[code]
+  test(`${code} is told as ${status} ${type}`, () => {
+    const error = new AppError(code, 'What went wrong.')
+    const body = ErrorBody.parse(toErrorBody(error, 'req_1'))
+    assert.equal(anthropicStatus(error), status)
+    assert.deepEqual(body, { type: 'error', error: { type, message: 'What went wrong.' }, request_id: 'req_1' })
+    assertFits('anthropic', 'ErrorType', type)
+    if (type !== shapeless) assertFits('anthropic', 'ErrorResponse', body)
+    if (type !== shapeless) assert.deepEqual(undeclaredIn('anthropic', 'ErrorResponse', body), [])
+  })
+}
+
+test('an error has one status, whichever of its facts are known', () => {
+  for (const code of Object.keys(errorCodes) as ErrorCode[]) {
+    const bare = new AppError(code, 'No.')
+    const rich = new AppError(code, 'No.', { field: 'model', retryAfterS: 3, upstreamStatus: 418, runId: 'run_1' })
+    assert.equal(anthropicStatus(rich), anthropicStatus(bare))
+  }
+})
+
+test('a plan’s problem is billing, whatever it came as', () => {
+  for (const code of ['claude_failed', 'rate_limited', 'invalid_request'] as const) {
+    const error = new AppError(code, 'Your credit balance is too low.', {
+      reason: 'billing_error',
+      upstreamStatus: 400,
+    })
+    assert.equal(anthropicStatus(error), 402)
+    assert.equal(toErrorBody(error, null).error.type, 'billing_error')
+    assertFits('anthropic', 'ErrorResponse', toErrorBody(error, null))
+  }
+})
+
+const spellings: [string, string][] = [
+  ['Prompt is too long', 'prompt is too long'],
+  ['PROMPT IS TOO LONG: 210000 tokens > 200000 maximum', 'prompt is too long: 210000 tokens > 200000 maximum'],
+  ['API Error: 400 Prompt is too long. Compact it.', 'API Error: 400 prompt is too long. Compact it.'],
+  ['prompt is too long', 'prompt is too long'],
+  ['Prompt is too short', 'Prompt is too short'],
+]
+for (const [message, expected] of spellings) {
+  test(`"${message}" is told as "${expected}"`, () => {
+    assert.equal(toErrorBody(new AppError('invalid_request', message), null).error.message, expected)
+  })
+}
+
+const headerCases: [ErrorCode, ErrorDetails, Record<string, string>][] = [
+  ['invalid_request', {}, {}],
+  ['model_not_found', {}, {}],
+  ['unauthorized', {}, {}],
+  ['not_found', {}, {}],
+  ['body_too_large', {}, {}],
+  ['queue_full', { retryAfterS: 2.5 }, { 'retry-after': '3' }],
+  ['queue_full', { retryAfterS: 0 }, { 'retry-after': '0' }],
+  ['rate_limited', {}, {}],
+  ['rate_limited', { retryAfterS: 30 }, { 'retry-after': '30' }],
+  ['rate_limited', { retryAfterS: 60 }, { 'retry-after': '60' }],
+  ['rate_limited', { retryAfterS: 61 }, { 'retry-after': '61', 'x-should-retry': 'false' }],
+  ['rate_limited', { retryAfterS: 3600 }, { 'retry-after': '3600', 'x-should-retry': 'false' }],
+  ['rate_limited', { retryAfterS: 30, runId: 'run_1' }, { 'retry-after': '30', 'x-should-retry': 'false' }],
+  ['shutting_down', { retryAfterS: 5 }, { 'retry-after': '5' }],
+  ['overloaded', {}, {}],
+  ['overloaded', { runId: 'run_1' }, { 'x-should-retry': 'false' }],
+  ['request_timeout', {}, {}],
+  ['claude_not_logged_in', {}, { 'x-should-retry': 'false' }],
+  ['claude_not_found', {}, { 'x-should-retry': 'false' }],
+  ['claude_failed', {}, { 'x-should-retry': 'false' }],
+  ['internal', {}, { 'x-should-retry': 'false' }],
+  ['not_implemented', {}, { 'x-should-retry': 'false' }],
+  ['cancelled', {}, {}],
+  ['conflict', {}, { 'x-should-retry': 'false' }],
+  ['timeout', {}, { 'x-should-retry': 'false' }],
+]
+for (const [code, facts, expected] of headerCases) {
+  test(`${code} with ${JSON.stringify(facts)} has the headers ${JSON.stringify(expected)}`, () => {
+    assert.deepEqual(anthropicHeaders(new AppError(code, 'No.', facts)), expected)
+  })
+}
+
+test('where an SDK tries again by itself, it is told not to unless that is without harm and not in vain', () => {
+  for (const code of Object.keys(errorCodes) as ErrorCode[]) {
+    const error = new AppError(code, 'No.')
+    const status = anthropicStatus(error)
+    // What the SDKs try again, by their own documentation.
+    const isRetried = [408, 409, 429].includes(status) || status >= 500
+    const isStopped = anthropicHeaders(error)['x-should-retry'] === 'false'
+    if (isRetried) assert.equal(isStopped, !errorCodes[code].retry, code)
+  }
+})
+
+test('a failed run keeps its code and facts and is never to be run again', () => {
+  const failure = runFailure(failedEnd(new AppError('overloaded', 'Busy.', { upstreamStatus: 529 })), 'run_1')
+  assert.equal(anthropicStatus(failure), 529)
+  assert.deepEqual(toErrorBody(failure, null).error, { type: 'overloaded_error', message: 'Busy.' })
+  assert.equal(anthropicHeaders(failure)['x-should-retry'], 'false')
+})
+
+const hello = { model: 'sonnet', max_tokens: 5, messages: [{ role: 'user', content: 'hi' }] }
+const headers = { host: 'localhost:5005', 'content-type': 'application/json' }
+
+async function start(t: TestContext, script: Script, bodyBytesMax = 1024 ** 2) {
+  const agent = new ScriptedAgent(script)
+  const { inject } = await createInjectApp(t, {
+    agent,
+    bodyBytesMax,
+    prepare: (app) => {
+      void app.register(async (scope) =>
+        registerAnthropic(scope, {
+          runs: createRuns({ agent }),
+          models: async () => [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }],
+          modelMap: {},
+          requestTimeoutMs: 300_000,
+          countTokens: () => 1,
+        }),
+      )
+    },
+  })
+  return (payload: object | string = hello, more: Record<string, string> = {}, url = '/v1/messages') =>
+    inject({ method: 'POST', url, headers: { ...headers, ...more }, payload })
+}
+
+/** The answer as the SDK raises it. */
+function raised({ statusCode, headers: given, body }: Awaited<ReturnType<Awaited<ReturnType<typeof start>>>>) {
+  const parsed = ErrorBody.parse(JSON.parse(body))
+  return Anthropic.APIError.generate(statusCode, parsed, undefined, new Headers(given as Record<string, string>))
+}
+
+/** With the name of the SDK's class. */
+const failures: [string, AppError, number, string][] = [
+  ['a login that is missing', new AppError('claude_not_logged_in', 'Not logged in.'), 401, 'AuthenticationError'],
+  ['a budget that is used up', new AppError('budget_exceeded', 'Too dear.'), 402, 'PaymentRequiredError'],
+  [
+    'a plan that is not paid for',
+    new AppError('claude_failed', 'Credit is too low.', { reason: 'billing_error' }),
+    402,
+    'PaymentRequiredError',
+  ],
+  ['a limit', new AppError('rate_limited', 'Too much.', { retryAfterS: 7200 }), 429, 'RateLimitError'],
+  ['a fault of the CLI', new AppError('claude_failed', 'It broke.'), 500, 'InternalServerError'],
+  ['an overload', new AppError('overloaded', 'Busy.', { upstreamStatus: 529 }), 529, 'OverloadedError'],
+  ['a run that took too long', new AppError('timeout', 'Request timed out'), 504, 'GatewayTimeoutError'],
+  ['a prompt that is too long', new AppError('invalid_request', 'Prompt is too long'), 400, 'BadRequestError'],
+]
+for (const [what, error, status, name] of failures) {
+  for (const stream of [false, true]) {
+    test(`${what} is raised by the SDK as what it is, ${stream ? 'before a stream' : 'of a whole answer'}`, async (t) => {
+      const post = await start(t, [runStart(), failedEnd(error)])
+      const answer = await post({ ...hello, stream })
+      assert.equal(answer.statusCode, status)
+      assert.match(String(answer.headers['content-type']), /^application\/json/)
+      const fault = raised(answer)
+      assert.equal(fault.constructor.name, name)
+      assert.equal(fault.requestID, answer.headers['request-id'])
+      assert.ok(fault.message.includes(error.message.replace('Prompt', 'prompt')), fault.message)
+      // The run has begun, and may have cost something.
+      if (status === 429 || status >= 500) assert.equal(answer.headers['x-should-retry'], 'false')
+    })
+  }
+}
+
+test('the id of a request is in its headers and in the body of its error, and is the caller’s where it gave one', async (t) => {
+  const post = await start(t, refusing(queueFull()))
+  for (const [given, expected] of [
+    [{}, /^req_[0-9a-f]{24}$/],
+    [{ 'x-request-id': 'my-id.1' }, /^my-id\.1$/],
+    [{ 'x-request-id': 'not an id' }, /^req_[0-9a-f]{24}$/],
+  ] as const) {
+    const answer = await post(hello, given)
+    const { request_id: requestId } = ErrorBody.parse(answer.json())
+    assert.match(String(requestId), expected)
+    assert.deepEqual([answer.headers['request-id'], answer.headers['x-request-id']], [requestId, requestId])
+  }
+})
+
+test('a good answer has the id of its request in its headers as well', async (t) => {
+  const post = await start(t, refusing(queueFull()))
+  const answer = await post(hello, {}, '/v1/messages/count_tokens')
+  assert.equal(answer.statusCode, 200)
+  assert.match(String(answer.headers['request-id']), /^req_/)
+})
+
+test('a wait that is short is told and left to the SDK', async (t) => {
+  const post = await start(t, refusing(queueFull()))
+  const answer = await post()
+  assert.equal(answer.statusCode, 429)
+  assert.deepEqual([answer.headers['retry-after'], answer.headers['x-should-retry']], ['3', undefined])
+})
+
+const door: [string, number, string, object | string, Record<string, string>][] = [
+  ['a request of a foreign web page', 403, 'permission_error', hello, { origin: 'https://example.org' }],
+  ['a request for another host', 403, 'permission_error', hello, { host: 'example.org' }],
+  ['a body of another type', 415, 'invalid_request_error', 'hi', { 'content-type': 'text/plain' }],
+  ['a body that is too large', 413, 'invalid_request_error', { ...hello, system: 'x'.repeat(1024 ** 2) }, {}],
+  ['an unknown model', 404, 'not_found_error', { ...hello, model: 'llama' }, {}],
+]
+for (const [what, status, type, body, more] of door) {
+  test(`${what} is told as ${status} in Anthropic's shape`, async (t) => {
+    const post = await start(t, [])
+    const answer = await post(body, more)
+    assert.equal(answer.statusCode, status, answer.body)
+    const told = ErrorBody.parse(answer.json())
+    assert.deepEqual([told.error.type, told.request_id], [type, answer.headers['request-id']])
+    assertFits('anthropic', 'ErrorResponse', told)
+    assert.equal(answer.headers['x-should-retry'], undefined)
+  })
+}
+
+test('an unexpected fault gives nothing away and is not to be tried again', async (t) => {
+  const post = await start(t, () => {
+    throw new Error('secret')
+  })
+  const answer = await post()
+  assert.equal(answer.statusCode, 500)
+  assert.equal(ErrorBody.parse(answer.json()).error.type, 'api_error')
+  assert.doesNotMatch(answer.body, /secret/)
+  assert.equal(answer.headers['x-should-retry'], 'false')
+})

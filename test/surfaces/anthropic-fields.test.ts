@@ -1,0 +1,189 @@
+// The tables of fields of both faces of other APIs: nothing that the official SDKs can send is missing from them, and what they
+// promise of a field is what becomes of it. A field that is new in an SDK fails here until it stands in its table.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { type FieldTable, ignoredFields, refuseFields } from '../../src/core/fields.ts'
+import type { AppError } from '../../src/errors.ts'
+import { messagesFields } from '../../src/surfaces/anthropic/fields.ts'
+import { CountRequest, MessagesRequest } from '../../src/surfaces/anthropic/schemas.ts'
+import { ChatRequest } from '../../src/surfaces/openai/chat-schemas.ts'
+import { chatFields } from '../../src/surfaces/openai/fields.ts'
+
+/** The keys that an interface of a package declares itself. */
+function keysOf(packageName: string, file: string, name: string): string[] {
+  const root = new URL('.', import.meta.resolve(packageName))
+  const source = readFileSync(fileURLToPath(new URL(file, root)), 'utf8')
+  const [, body] = new RegExp(`^export interface ${name}(?: extends [^{]+)? \\{\\n(.*?)^\\}`, 'ms').exec(source) ?? []
+  assert.ok(body !== undefined, `${packageName}/${file} has no ${name}`)
+  // Members stand four spaces in; comments and what is inside of members do not begin like this.
+  return [...body.matchAll(/^ {4}(?:readonly )?['"]?([A-Za-z_]\w*)['"]?\??:/gm)].map(([, key]) => key ?? '')
+}
+
+const messages = 'resources/messages/messages.d.ts'
+const completions = 'resources/chat/completions/completions.d.ts'
+
+/** Type by type, with keys that it must have for the reading of it to be believed. */
+const declared: [table: string, fields: FieldTable, from: Parameters<typeof keysOf>, known: string[]][] = [
+  [
+    'messagesFields',
+    messagesFields,
+    ['@anthropic-ai/sdk', messages, 'MessageCreateParamsBase'],
+    ['model', 'messages', 'max_tokens', 'system', 'tools', 'stop_sequences', 'stream', 'output_config'],
+  ],
+  [
+    'messagesFields',
+    messagesFields,
+    ['@anthropic-ai/sdk', messages, 'MessageCountTokensParams'],
+    ['model', 'messages', 'system', 'tools', 'thinking'],
+  ],
+  [
+    'messagesFields',
+    messagesFields,
+    ['anthropic0', messages, 'MessageCreateParamsBase'],
+    ['model', 'messages', 'max_tokens', 'temperature', 'top_p', 'top_k'],
+  ],
+  [
+    'chatFields',
+    chatFields,
+    ['openai', completions, 'ChatCompletionCreateParamsBase'],
+    ['model', 'messages', 'logit_bias', 'stream', 'tools', 'response_format', 'web_search_options'],
+  ],
+  [
+    'chatFields',
+    chatFields,
+    ['openai6', completions, 'ChatCompletionCreateParamsBase'],
+    ['model', 'messages', 'logit_bias', 'stream', 'tools', 'response_format', 'user'],
+  ],
+]
+for (const [table, fields, from, known] of declared) {
+  test(`${table} has every field of ${from[2]} in ${from[0]}`, () => {
+    const keys = keysOf(...from)
+    assert.deepEqual(
+      known.filter((key) => !keys.includes(key)),
+      [],
+      `of ${from[1]} only ${keys.join(', ')} were found`,
+    )
+    assert.equal(new Set(keys).size, keys.length)
+    assert.deepEqual(
+      keys.filter((key) => !Object.hasOwn(fields, key)),
+      [],
+    )
+  })
+}
+
+test('fields that come with the way of an answer are in the tables as well', () => {
+  for (const [name, interfaces] of [
+    ['@anthropic-ai/sdk', ['MessageCreateParamsNonStreaming', 'MessageCreateParamsStreaming']],
+    ['anthropic0', ['MessageCreateParamsNonStreaming', 'MessageCreateParamsStreaming']],
+  ] as const) {
+    for (const each of interfaces) assert.deepEqual(keysOf(name, messages, each), ['stream'])
+  }
+  assert.equal(messagesFields.stream?.treatment, 'honoured')
+})
+
+const faces = [
+  ['messagesFields', messagesFields, MessagesRequest.shape, ['model', 'messages', 'max_tokens']],
+  ['chatFields', chatFields, ChatRequest.shape, ['model', 'messages']],
+] as const
+
+for (const [table, fields, shape] of faces) {
+  test(`${table} has every field that our schema reads`, () => {
+    assert.deepEqual(
+      Object.keys(shape).filter((key) => !Object.hasOwn(fields, key)),
+      [],
+    )
+  })
+
+  test(`every field that ${table} calls honoured or emulated is read by our schema`, () => {
+    const done = Object.entries(fields).flatMap(([key, { treatment }]) =>
+      treatment === 'honoured' || treatment === 'emulated' ? [key] : [],
+    )
+    assert.ok(done.length > 5)
+    // Without a schema a wrong type would be passed over in silence.
+    const unread = done.filter((key) => !Object.hasOwn(shape, key))
+    assert.deepEqual(unread, [])
+  })
+
+  test(`every field in ${table} may be null but for those that a request must have`, () => {
+    const nulls = Object.fromEntries(Object.keys(fields).map((key) => [key, null]))
+    assert.doesNotThrow(() => refuseFields(nulls, fields))
+    for (const isAgent of [false, true]) assert.deepEqual(ignoredFields(nulls, fields, isAgent), [])
+  })
+
+  test(`a note in ${table} is part of a sentence, and refers to fields that there are`, () => {
+    for (const [key, { note }] of Object.entries(fields)) {
+      if (note === undefined) continue
+      assert.match(note, /\S/, key)
+      assert.doesNotMatch(note, /\.$|^\s|\s$|\n/, key)
+      if (note.startsWith('as `')) {
+        const [, other = ''] = /^as `(\w+)/.exec(note) ?? []
+        assert.ok(Object.hasOwn(fields, other), `${key}: ${note}`)
+      }
+    }
+  })
+
+  for (const [key, field] of Object.entries(fields)) {
+    const { treatment, plainOnly = false } = field
+    // A value that asks for something, whatever the field.
+    const body = { [key]: 'something' }
+    const ignoredBy = (isAgent: boolean) => ignoredFields(body, fields, isAgent)
+    test(`${table}: ${key} is ${treatment}, and that is what becomes of it`, () => {
+      if (treatment === 'refused') {
+        assert.throws(
+          () => refuseFields(body, fields),
+          (fault: AppError) => {
+            assert.deepEqual([fault.code, fault.details.field], ['invalid_request', key])
+            assert.equal(fault.message, `${key} ${field.note}`)
+            return true
+          },
+        )
+      } else {
+        assert.doesNotThrow(() => refuseFields(body, fields))
+      }
+      const isTold = treatment === 'ignored'
+      const isAskedFor = field.asksNothing?.('something') !== true
+      assert.deepEqual(ignoredBy(false), isTold ? [key] : [])
+      assert.deepEqual(ignoredBy(true), isTold || (plainOnly && isAskedFor) ? [key] : [])
+    })
+  }
+}
+
+test('fields that a request must have are the required ones of the schema, and no others', () => {
+  for (const [, , shape, required] of faces) {
+    const found = Object.entries(shape).flatMap(([key, schema]) => (schema.safeParse(null).success ? [] : [key]))
+    assert.deepEqual(found.toSorted(), required.toSorted())
+  }
+})
+
+test('a token count reads the same fields as a message, but for those of its answer', () => {
+  const ofAnswer = ['max_tokens', 'stream', 'stop_sequences', 'temperature', 'top_p', 'top_k', 'metadata']
+  assert.deepEqual(
+    Object.keys(MessagesRequest.shape).toSorted(),
+    [...Object.keys(CountRequest.shape), ...ofAnswer].toSorted(),
+  )
+})
+
+test('a field that no table knows is told, by a name that a header can have', () => {
+  for (const [, fields] of faces) {
+    const body = { brand_new: 1, 'a\r\nb': 2, ключ: 3, constructor: 4, toString: 5, [`x${'y'.repeat(100)}`]: 6 }
+    assert.deepEqual(ignoredFields(body, fields, false), ['brand_new', '(unknown)', 'constructor', 'toString'])
+    assert.doesNotThrow(() => refuseFields(body, fields))
+  }
+})
+
+test('what asks for nothing is not told', () => {
+  for (const [, fields] of faces) {
+    const body = { unknown_text: '', unknown_list: [], unknown_object: {}, unknown_null: null, unknown_gone: undefined }
+    assert.deepEqual(
+      ignoredFields(body, fields, false).filter((name) => name === 'unknown_null' || name === 'unknown_gone'),
+      [],
+    )
+  }
+  const usual = { temperature: 1, top_p: 1, context_management: {} }
+  assert.deepEqual(ignoredFields(usual, messagesFields, false), [])
+  const defaults = { temperature: 1, top_p: 1, presence_penalty: 0, frequency_penalty: 0, logit_bias: {}, n: 1 }
+  assert.deepEqual(ignoredFields(defaults, chatFields, false), [])
+  assert.doesNotThrow(() => refuseFields(defaults, chatFields))
+})

@@ -1,0 +1,159 @@
+// A run's events as the events of the native stream: which are told in which view, and under which numbers.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { RunEvent } from '../../src/core/events.ts'
+import { AppError } from '../../src/errors.ts'
+import { NativeEvents, toAskEvent } from '../../src/surfaces/native/events.ts'
+import { type ChatEvent, eventSchemas } from '../../src/surfaces/native/schemas.ts'
+import { failedEnd, model, runEnd, runStart, sessionId, textBlock } from '../helpers/scripted-agent.ts'
+
+const runId = `run_${'0'.repeat(32)}`
+
+type Numbered = { id: number | undefined; event: ChatEvent }
+
+/** The frames of the events in one view, each held against its schema. */
+function tell(events: readonly RunEvent[], isFull: boolean): Numbered[] {
+  const native = new NativeEvents({ runId, requestId: 'req_1', isFull })
+  return events
+    .flatMap((event) => native.framesOf(event))
+    .map(({ id, data }) => {
+      const event = JSON.parse(data) as ChatEvent
+      assert.deepEqual(eventSchemas[event.type].parse(event), event)
+      return { id, event }
+    })
+}
+
+const toolCall = (index: number, toolId: string, json: readonly string[]): RunEvent[] => [
+  { type: 'tool-start', index, toolId, name: 'Bash' },
+  ...json.map((piece): RunEvent => ({ type: 'tool-delta', index, json: piece })),
+  { type: 'tool-end', index },
+]
+
+const permission: RunEvent = {
+  type: 'ask',
+  requestId: 'ask_1',
+  kind: 'permission',
+  toolName: 'Bash',
+  toolId: 'toolu_1',
+  input: { command: 'touch x' },
+  description: 'Make a file',
+  blockedPath: '/etc',
+  suggestions: [{ type: 'addRules' }],
+}
+const question: RunEvent = {
+  ...permission,
+  requestId: 'ask_2',
+  kind: 'question',
+  toolName: 'AskUserQuestion',
+  toolId: 'toolu_2',
+  input: { questions: [{ question: 'Which?' }] },
+}
+
+const usage = { inputTokens: 1, outputTokens: 1, cacheReadInputTokens: 0, cacheCreationInputTokens: 0, raw: {} }
+
+/** One of everything. */
+const everything: RunEvent[] = [
+  runStart(runId),
+  { type: 'usage', usage },
+  { type: 'retry', attempt: 2, delayMs: 500, upstreamStatus: 529 },
+  { type: 'thinking-start', index: 0 },
+  { type: 'thinking-delta', index: 0, text: 'hm' },
+  { type: 'thinking-signature', index: 0, signature: 'sig' },
+  { type: 'thinking-end', index: 0 },
+  { type: 'thinking-redacted', index: 1, data: 'xxxx' },
+  ...textBlock(2, ['Hel', 'lo']),
+  ...toolCall(3, 'toolu_1', ['{"comm', 'and":"touch x"}']),
+  permission,
+  { type: 'ask-answered', requestId: 'ask_1', behavior: 'deny', by: 'timeout' },
+  { type: 'tool-result', toolId: 'toolu_1', isError: true, text: 'not allowed' },
+  question,
+  { type: 'ask-answered', requestId: 'ask_2', behavior: 'allow', by: 'caller' },
+  runEnd({ result: 'Hello' }),
+]
+
+const typesOf = (told: readonly Numbered[]) => told.map(({ event }) => event.type)
+
+test('by default the stream tells words, what needs an answer, and the end', () => {
+  const told = tell(everything, false)
+  assert.deepEqual(typesOf(told), ['start', 'delta', 'delta', 'permission_request', 'question', 'done'])
+  assert.deepEqual(told[0]?.event, { type: 'start', session_id: sessionId, model, run_id: runId })
+})
+
+test('in full the stream tells thoughts, tools and what goes on, too', () => {
+  const told = tell(everything, true)
+  const events = told.map(({ event }) => event)
+  assert.deepEqual(events.slice(1, -1), [
+    { type: 'status', status: 'retrying', attempt: 2, delay_ms: 500, upstream_status: 529 },
+    { type: 'thinking', text: 'hm' },
+    { type: 'delta', text: 'Hel' },
+    { type: 'delta', text: 'lo' },
+    { type: 'tool_use', id: 'toolu_1', name: 'Bash', input: { command: 'touch x' } },
+    {
+      type: 'permission_request',
+      request_id: 'ask_1',
+      tool_name: 'Bash',
+      tool_use_id: 'toolu_1',
+      input: { command: 'touch x' },
+      description: 'Make a file',
+      blocked_path: '/etc',
+      suggestions: [{ type: 'addRules' }],
+    },
+    { type: 'status', status: 'answered', request_id: 'ask_1', behavior: 'deny', by: 'timeout' },
+    { type: 'tool_result', tool_use_id: 'toolu_1', is_error: true, text: 'not allowed' },
+    { type: 'question', request_id: 'ask_2', tool_use_id: 'toolu_2', questions: [{ question: 'Which?' }] },
+    { type: 'status', status: 'answered', request_id: 'ask_2', behavior: 'allow', by: 'caller' },
+  ])
+})
+
+for (const isFull of [false, true]) {
+  test(`events count up from 1 without a gap, and the same ones at each telling; ${isFull ? 'full' : 'default'}`, () => {
+    const told = tell(everything, isFull)
+    assert.deepEqual(
+      told.map(({ id }) => id),
+      told.map((_, at) => at + 1),
+    )
+    assert.deepEqual(tell(everything, isFull), told)
+  })
+}
+
+test('a failed run ends with the error that an answer would have had, and its number', () => {
+  const fault = new AppError('claude_failed', 'it fell over', { returncode: 3 })
+  const told = tell([runStart(runId), failedEnd(fault)], false)
+  assert.partialDeepStrictEqual(told, [
+    { id: 1, event: { type: 'start' } },
+    { id: 2, event: { type: 'error', error: 'it fell over', code: 'claude_failed', request_id: 'req_1' } },
+  ])
+})
+
+test('calls whose input comes in turns are each told whole, when they are complete', () => {
+  const [startA, a1, a2, endA] = toolCall(0, 'toolu_a', ['{"n":', '1}'])
+  const [startB, b1, b2, endB] = toolCall(1, 'toolu_b', ['{"n":', '2}'])
+  const mixed = [startA, startB, a1, b1, b2, endB, a2, endA].filter((event) => event !== undefined)
+  assert.deepEqual(
+    tell(mixed, true).map(({ event }) => event),
+    [
+      { type: 'tool_use', id: 'toolu_b', name: 'Bash', input: { n: 2 } },
+      { type: 'tool_use', id: 'toolu_a', name: 'Bash', input: { n: 1 } },
+    ],
+  )
+})
+
+test('a call without input, or with one that is no JSON, is told with none', () => {
+  for (const json of [[], [''], ['{"a":'], ['']]) {
+    const [told] = tell(toolCall(0, 'toolu_1', json), true)
+    assert.deepEqual(told?.event, { type: 'tool_use', id: 'toolu_1', name: 'Bash', input: {} })
+  }
+})
+
+test('a call whose input is JSON but no object is told with none', () => {
+  for (const json of ['5', '"x"', 'null', '[1]']) {
+    const [told] = tell(toolCall(0, 'toolu_1', [json]), true)
+    assert.deepEqual(told?.event, { type: 'tool_use', id: 'toolu_1', name: 'Bash', input: {} }, json)
+  }
+})
+
+test('a question that has no list of questions is told with an empty one', () => {
+  assert.ok(question.type === 'ask')
+  const asked = toAskEvent({ ...question, input: { questions: 'Which?' } })
+  assert.deepEqual(eventSchemas.question.parse(asked).questions, [])
+})

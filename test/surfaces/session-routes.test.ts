@@ -1,0 +1,197 @@
+// The native API's sessions over HTTP: what is shown, and what is done.
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { SessionBlock } from '../../src/core/sessions.ts'
+import { resumeCommand } from '../../src/surfaces/native/session-replies.ts'
+import { MessageList, SessionList, SessionReply } from '../../src/surfaces/native/session-schemas.ts'
+import { idOf, info, one, parse, refusal, setUp, three, two } from '../helpers/session-app.ts'
+import { makeFolders } from '../helpers/test-server.ts'
+
+test('a list tells of each session what the files and the store know', async (t) => {
+  const { ask } = await setUp(t, { options: { holder: (id) => (id === two ? 'run_1' : null) } })
+  const list = parse(SessionList, await ask('GET', ''))
+  assert.deepEqual(list, {
+    sessions: [
+      {
+        session_id: two,
+        title: 'title of b',
+        first_prompt: 'a secret prompt of b',
+        cwd: '/work',
+        created_at: '1970-01-01T00:00:01.000Z',
+        updated_at: '1970-01-01T00:00:02.000Z',
+        model: null,
+        running: 'run_1',
+      },
+      {
+        session_id: one,
+        title: 'title of a',
+        first_prompt: 'a secret prompt of a',
+        cwd: '/work',
+        created_at: '1970-01-01T00:00:01.000Z',
+        updated_at: '1970-01-01T00:00:02.000Z',
+        model: 'claude-x',
+        running: null,
+      },
+    ],
+    next_cursor: null,
+  })
+})
+
+test('pages of a list follow each other to its end', async (t) => {
+  const sessions = Array.from({ length: 7 }, (_, at) => info(idOf(String(at)), { updatedAtMs: 100 - at }))
+  const { ask, files } = await setUp(t, { sessions })
+  const seen: string[] = []
+  let cursor = ''
+  do {
+    const page = parse(SessionList, await ask('GET', `?limit=3&cursor=${cursor}&cwd=&q=`))
+    seen.push(...page.sessions.map(({ session_id }) => session_id))
+    cursor = page.next_cursor ?? ''
+  } while (cursor !== '')
+  assert.deepEqual(
+    seen,
+    sessions.map(({ id }) => id),
+  )
+  // Of the first page no more files are opened than it needs.
+  assert.deepEqual(files.calls, ['list null 4', 'list null null', 'list null null'])
+})
+
+test('a list can be searched and narrowed to a folder', async (t) => {
+  const { root } = makeFolders(t)
+  const sessions = [info(one, { cwd: root, title: 'About PARSERS' }), info(two), info(three, { cwd: root })]
+  const { ask } = await setUp(t, { sessions })
+  const found = async (query: string) =>
+    parse(SessionList, await ask('GET', query)).sessions.map(({ session_id }) => session_id)
+  assert.deepEqual(await found('?q=parser'), [one])
+  assert.deepEqual(await found('?q=PROMPT%20of%20b'), [two])
+  assert.deepEqual(await found(`?cwd=${root}/../${root.split('/').at(-1)}/`), [three, one])
+  assert.deepEqual(await found(`?cwd=${root}&q=parser`), [one])
+})
+
+test('a session tells how to go on with it, and what it has cost here', async (t) => {
+  const { ask } = await setUp(t)
+  const known = parse(SessionReply, await ask('GET', `/${one}`))
+  assert.equal(known.cost_usd, 0.5)
+  assert.deepEqual(known.usage, {
+    runs: 2,
+    input_tokens: 10,
+    output_tokens: 20,
+    cache_read_input_tokens: 30,
+    cache_creation_input_tokens: 40,
+  })
+  assert.equal(known.resume_command, `cd '/work' && claude --resume ${one}`)
+  const unknown = parse(SessionReply, await ask('GET', `/${two}`))
+  assert.deepEqual([unknown.cost_usd, unknown.usage, unknown.model], [null, null, null])
+})
+
+test('where nothing is kept, sessions are shown without what the store would know', async (t) => {
+  const { ask } = await setUp(t, { options: { store: null } })
+  assert.equal(parse(SessionReply, await ask('GET', `/${one}`)).model, null)
+  assert.equal(parse(SessionList, await ask('GET', '')).sessions.length, 2)
+  parse(SessionReply, await ask('POST', `/${one}/fork`, {}), 201)
+  assert.equal((await ask('DELETE', `/${one}`)).status, 204)
+})
+
+test('the command to resume goes through a shell as it was meant', (t) => {
+  const { root } = makeFolders(t)
+  for (const name of ["it's", '$(touch x)', '`touch x`; touch y', ' -- "two"  words\\', 'ä€😀', '*']) {
+    const cwd = join(root, name)
+    mkdirSync(cwd)
+    const command = resumeCommand({ id: one, cwd })
+    assert.ok(command)
+    const script = `claude() { printf '%s|' "$PWD" "$@"; }; ${command}`
+    const options = { cwd: root, env: { PATH: '/usr/bin:/bin' }, encoding: 'utf8' } as const
+    assert.equal(execFileSync('/bin/sh', ['-c', script], options), `${cwd}|--resume|${one}|`)
+  }
+  assert.equal(resumeCommand({ id: one, cwd: '/a\nb' }), null)
+  assert.equal(resumeCommand({ id: one, cwd: null }), `claude --resume ${one}`)
+})
+
+const blocks: SessionBlock[] = [
+  { type: 'text', text: 'x' },
+  { type: 'thinking', text: 'hm' },
+  { type: 'tool-use', toolId: 't', name: 'Bash', input: { command: 'ls' } },
+  { type: 'tool-result', toolId: 't', isError: false, content: [{ type: 'image', mediaType: 'image/png', bytes: 9 }] },
+  { type: 'document', mediaType: null, bytes: null },
+  { type: 'other', name: 'redacted_thinking' },
+]
+
+test('messages come in pages, as typed blocks', async (t) => {
+  const { ask, files } = await setUp(t)
+  files.talk = ['m1', 'm2', 'm3'].map((id) => ({ id, role: 'assistant', createdAtMs: 0, content: blocks }))
+  const first = parse(MessageList, await ask('GET', `/${one}/messages?limit=2`))
+  assert.deepEqual(first.messages[0], {
+    id: 'm1',
+    role: 'assistant',
+    created_at: '1970-01-01T00:00:00.000Z',
+    content: [
+      { type: 'text', text: 'x' },
+      { type: 'thinking', thinking: 'hm' },
+      { type: 'tool_use', id: 't', name: 'Bash', input: { command: 'ls' } },
+      {
+        type: 'tool_result',
+        tool_use_id: 't',
+        is_error: false,
+        content: [{ type: 'image', media_type: 'image/png', bytes: 9 }],
+      },
+      { type: 'document', media_type: null, bytes: null },
+      { type: 'other', name: 'redacted_thinking' },
+    ],
+  })
+  const second = parse(MessageList, await ask('GET', `/${one}/messages?limit=2&cursor=${first.next_cursor}`))
+  assert.deepEqual([second.messages.map(({ id }) => id), second.next_cursor], [['m3'], null])
+  assert.equal(refusal(await ask('GET', `/${one}/messages?limit=x`)), '400 invalid_request limit')
+  assert.equal(refusal(await ask('GET', `/${one}/messages?cursor=x`)), '400 invalid_request cursor')
+})
+
+test('an id means the same session in any case', async (t) => {
+  const { ask, files } = await setUp(t)
+  assert.equal(parse(SessionReply, await ask('GET', `/${one.toUpperCase()}`)).session_id, one)
+  assert.deepEqual(files.calls, [`get ${one}`])
+})
+
+test('a session is renamed, and told by its new title', async (t) => {
+  const { ask } = await setUp(t)
+  assert.equal(parse(SessionReply, await ask('PATCH', `/${one}`, { title: '  New  ' })).title, 'New')
+  const long = '😀'.repeat(200)
+  assert.equal(parse(SessionReply, await ask('PATCH', `/${one}`, { title: long })).title, long)
+})
+
+test('a copy is a session of its own, which the store knows as well', async (t) => {
+  const { ask, files, kept } = await setUp(t)
+  const answer = await ask('POST', `/${one}/fork`, { title: 'Mine' })
+  const copy = parse(SessionReply, answer, 201)
+  assert.deepEqual([copy.session_id, copy.title, copy.model, copy.cost_usd], [three, 'Mine', 'claude-x', null])
+  assert.equal(answer.headers.location, `/v1/sessions/${three}`)
+  assert.equal(kept.get(three)?.model, 'claude-x')
+  assert.ok(files.calls.includes(`fork ${one} Mine`))
+  assert.equal(refusal(await ask('POST', `/${one}/fork`, { titel: 'x' })), '400 invalid_request titel')
+})
+
+test('a copy needs no body', async (t) => {
+  const { ask, files } = await setUp(t)
+  assert.equal(parse(SessionReply, await ask('POST', `/${one}/fork`), 201).title, 'a copy')
+  parse(SessionReply, await ask('POST', `/${one}/fork`, {}), 201)
+  parse(SessionReply, await ask('POST', `/${one}/fork`, { title: null }), 201)
+  assert.equal(refusal(await ask('POST', `/${one}/fork`, '{')), '400 invalid_request')
+  assert.equal(files.calls.filter((call) => call === `fork ${one} null`).length, 3)
+})
+
+test('a deleted session is forgotten by files and store, after an idle process has let go of it', async (t) => {
+  const order: string[] = []
+  const { ask, files, kept } = await setUp(t, {
+    options: {
+      release: async (id) => {
+        order.push(`release ${id}`, ...files.calls.filter((call) => call.startsWith('remove')))
+        return true
+      },
+    },
+  })
+  const answer = await ask('DELETE', `/${one}`)
+  assert.deepEqual([answer.status, answer.body], [204, ''])
+  assert.deepEqual(order, [`release ${one}`])
+  assert.deepEqual([files.sessions.has(one), kept.has(one)], [false, false])
+  assert.equal(refusal(await ask('DELETE', `/${one}`)), '404 session_not_found')
+})
