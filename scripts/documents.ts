@@ -2,8 +2,10 @@
 // of date. Not for documents that people write.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 import type { FieldTable, Treatment } from '../src/core/fields.ts'
 import { messagesFields } from '../src/surfaces/anthropic/fields.ts'
+import { eventSchemas } from '../src/surfaces/native/schemas.ts'
 import { chatFields } from '../src/surfaces/openai/fields.ts'
 
 type Part = { file: string; name: string; make(): string }
@@ -24,7 +26,40 @@ function fieldTable(table: FieldTable): string {
   return ['| field | what becomes of it | more |', '| --- | --- | --- |', ...rows].join('\n')
 }
 
+type JsonSchema = {
+  type?: string | string[]
+  const?: unknown
+  enum?: unknown[]
+  anyOf?: JsonSchema[]
+  oneOf?: JsonSchema[]
+  items?: JsonSchema
+  properties?: Record<string, JsonSchema>
+}
+
+function typeName(schema: JsonSchema): string {
+  const { const: only, enum: names, anyOf, oneOf, items, type } = schema
+  if (only !== undefined) return JSON.stringify(only)
+  if (names !== undefined) return names.map((name) => JSON.stringify(name)).join(' or ')
+  const several = anyOf ?? oneOf
+  if (several !== undefined) return several.map(typeName).join(' or ')
+  if (type === 'array') return `array of ${typeName(items ?? {})}`
+  return type === undefined ? 'anything' : [type].flat().join(' or ')
+}
+
+/** One row for each event, and for each kind of one that has several. */
+function eventTable(): string {
+  const rows = Object.entries(eventSchemas).flatMap(([name, schema]) => {
+    const json = z.toJSONSchema(schema) as JsonSchema
+    return (json.oneOf ?? json.anyOf ?? [json]).map(({ properties = {} }) => {
+      const fields = Object.entries(properties).filter(([field]) => field !== 'type')
+      return `| \`${name}\` | ${fields.map(([field, each]) => `\`${field}\`: ${typeName(each)}`).join(', ')} |`
+    })
+  })
+  return ['| type | fields |', '| --- | --- |', ...rows].join('\n')
+}
+
 const parts: Part[] = [
+  { file: 'docs/events.md', name: 'events', make: eventTable },
   { file: 'docs/compatibility.md', name: 'openai-fields', make: () => fieldTable(chatFields) },
   { file: 'docs/compatibility.md', name: 'anthropic-fields', make: () => fieldTable(messagesFields) },
 ]

@@ -186,7 +186,6 @@ test('a background run whose agent fails in the middle has one beginning and one
       throw new Error('secret')
     },
   })
-  const run = await runs.start(input({ background: true })).catch(() => null)
-  if (run === null) return
+  const run = await runs.start(input({ background: true }))
   assert.equal(endOf(await read(follow(runs, run.id))).error?.code, 'internal')
 })

@@ -56,14 +56,6 @@ for (const keep of keeps) {
       },
       'internal',
     ],
-    [
-      'an error in the middle',
-      async function* () {
-        yield runStart()
-        throw new Error('secret')
-      },
-      'internal',
-    ],
   ] satisfies [string, Script, string][]) {
     test(`${what} is thrown to who follows the run, and told once; kept: ${keep}`, async (t) => {
       const { runs, ended } = await setUp(t, { keep, script })
@@ -78,6 +70,25 @@ for (const keep of keeps) {
       assert.equal(runs.active(), 0)
     })
   }
+
+  test(`an agent that fails in the middle ends its run with that, told once; kept: ${keep}`, async (t) => {
+    const { runs, ended } = await setUp(t, {
+      keep,
+      async *script() {
+        yield runStart()
+        throw new Error('secret')
+      },
+    })
+    const run = await runs.start(input())
+    const end = endOf(await read(run.events))
+    assert.deepEqual([end.outcome, end.error?.code], ['failed', 'internal'])
+    assert.doesNotMatch(end.error?.message ?? '', /secret/)
+    assert.deepEqual(
+      ended.map(({ runId, error }) => [runId, error?.code]),
+      [[run.id, 'internal']],
+    )
+    if (keep === 'SQLite') assert.deepEqual((await runs.get(run.id))?.end, end)
+  })
 
   test(`all who follow a run get the same events, by its id or by its handle; kept: ${keep}`, async (t) => {
     const { runs } = await setUp(t, { keep, script: goodRun(['a', 'b'], ['c']) })

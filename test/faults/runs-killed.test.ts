@@ -10,16 +10,17 @@ import { step } from '../helpers/test-server.ts'
 import { type KillScene, random, runOf, setUp, until } from './killed-scene.ts'
 
 const runsPerKill = 8
+const runsWanted = 100
 
 type Accepted = { id: string; word: string }
 
-/** Accepts runs, kills the server at some moment, and again, until the time is over. Gives all whose 202 arrived. */
-async function killAgainAndAgain(scene: KillScene, fields: Record<string, unknown>, budgetMs: number, seed: number) {
+/** Accepts runs, kills the server at some moment, and again, until there are enough. Gives all whose 202 arrived. */
+async function killAgainAndAgain(scene: KillScene, fields: Record<string, unknown>, seed: number) {
   const accepted: Accepted[] = []
   const next = random(seed)
   let count = 0
   let kills = 0
-  for (const end = performance.now() + budgetMs; performance.now() < end; kills++) {
+  for (; accepted.length < runsWanted; kills++) {
     const server = await scene.start()
     const asking = Array.from({ length: runsPerKill }, async () => {
       const word = `word${++count}.`
@@ -60,7 +61,7 @@ async function checkEvents(server: { url: string }, run: RunReply): Promise<void
 
 async function lookAtAll(t: TestContext, fields: Record<string, unknown>, seed: number) {
   const scene = await setUp(t, '--max-processes=3', '--queue-limit=1000', '--log-level=warn')
-  const { accepted, kills } = await killAgainAndAgain(scene, fields, 28_000, seed)
+  const { accepted, kills } = await killAgainAndAgain(scene, fields, seed)
   const server = await scene.start()
   const runs: (RunReply & Accepted)[] = []
   for (const each of accepted) {
@@ -70,7 +71,6 @@ async function lookAtAll(t: TestContext, fields: Record<string, unknown>, seed: 
     runs.push({ ...run, ...each })
   }
   t.diagnostic(`${accepted.length} runs, ${kills} kills`)
-  assert.ok(accepted.length >= 40 && kills >= 5, `${accepted.length} runs, ${kills} kills`)
   return { scene, server, runs }
 }
 
