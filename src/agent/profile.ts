@@ -140,6 +140,7 @@ function toAgentProfile(request: RunRequest, { cwd, abilities, hasHooks }: Profi
     abilities.recycle &&
     leavesNothing &&
     !request.asks &&
+    !request.commands &&
     request.session.kind === 'new' &&
     options.maxBudgetUsd === null
   const prompt = basePrompt(options, reusable && abilities.promptSwitch)

@@ -56,7 +56,7 @@ export class TurnRun {
     const { request, turn, held } = input
     this.#process = process
     this.#input = input
-    this.#message = toPrompt(turn.prompt)
+    this.#message = toPrompt(turn.prompt, request.commands)
     this.#translator = new TurnTranslator({
       runId: request.runId,
       sessionId: held.sessionId,

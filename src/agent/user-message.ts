@@ -5,14 +5,15 @@ import type { ConversationMessage, UserBlock } from '../core/conversation.ts'
 
 type Content = Extract<SDKUserMessage['message']['content'], unknown[]>
 
-export function toPrompt(blocks: readonly UserBlock[]): SDKUserMessage {
+/** `isTyped`: slash commands and file mentions act as in the CLI. */
+export function toPrompt(blocks: readonly UserBlock[], isTyped = false): SDKUserMessage {
   return {
     type: 'user',
     message: { role: 'user', content: blocks as Content },
     parent_tool_use_id: null,
     uuid: randomUUID(),
-    // The text is what a program sent, not what a person typed: no slash commands, no file mentions.
-    client_composed: true,
+    // The text is what a program sent, not what a person typed.
+    ...(isTyped ? {} : { client_composed: true as const }),
   }
 }
 

@@ -73,6 +73,8 @@ export type RunRequest = {
   live: boolean
   /** Set for a plain model: no Claude Code, just the model; `null` for an agent. */
   plain: PlainOptions | null
+  /** Whether a leading slash command and file mentions in the prompt act as if a person had typed them. */
+  commands?: boolean
   /** Whether a person can be asked what needs permission; it is denied otherwise. */
   asks: boolean
   /** A small request that a program makes beside a conversation, which waits rather than take the last process. */

@@ -82,3 +82,17 @@ test('none of them changed a setting or left a file', () => {
     [],
   )
 })
+
+test('with "commands" a leading command and a file mention act as they do in the CLI', async () => {
+  mkdirSync(join(folders.cwd, '.claude', 'commands'), { recursive: true })
+  writeFileSync(join(folders.cwd, '.claude', 'commands', 'fruit.md'), 'Say banana about $ARGUMENTS.')
+  writeFileSync(join(folders.cwd, 'note.txt'), 'the walrus was here')
+  const last = () => JSON.stringify(server.upstream.requests.at(-1)?.body?.messages)
+  await chat(server, { prompt: '/fruit ripeness', commands: true })
+  assert.match(last(), /Say banana about ripeness\./)
+  await chat(server, { prompt: 'read @note.txt', commands: true })
+  assert.match(last(), /the walrus was here/)
+  const count = server.upstream.requests.length
+  assert.match((await chat(server, { prompt: '/help', commands: true })).result, /help/)
+  assert.equal(server.upstream.requests.length, count)
+})

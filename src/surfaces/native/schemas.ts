@@ -115,12 +115,10 @@ const agent = z.looseObject({ description: text, prompt: text }, must('an object
 /** What a model may be called; the CLI and the API decide whether there is one of that name. */
 const modelName = text.regex(/^[A-Za-z0-9][A-Za-z0-9._:@/[\]-]{0,127}$/, must('the name of a model, such as sonnet'))
 
-const notYet = (what: string) => ({ error: `${what}: this version of claude-serve does not have it yet` })
-
 /** `POST /v1/chat` and `POST /v1/chat/stream`. Null is the same as leaving a field out. */
 export const ChatRequest = z.strictObject({
   prompt,
-  commands: z.literal(false, notYet('cannot be true')).nullish(),
+  commands: z.boolean(must('true or false')).nullish(),
   session_id: text
     .regex(/^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$/, must('the id of a session, a UUID'))
     .toLowerCase()

@@ -15,6 +15,7 @@ export function toRunRequest(body: ChatRequest, checked: Checked, live: boolean)
     options: toRunOptions(body, checked),
     live,
     plain: null,
+    ...(body.commands ? { commands: true } : {}),
     asks: body.approvals === true,
     isSide: false,
   }
