@@ -191,6 +191,7 @@ async function createPool(
     configDir: configFolder(environment),
     records,
     limits: { ...workerLimits, ...options.workerLimits },
+    permissionModes: config.permissionModes,
     defaultCwd: await realpath(config.defaultCwd),
     scratchDir: records.scratchDir,
     onWarning: (message, facts) => log.warn(facts, message),

@@ -19,9 +19,12 @@ const unanswered = 'Nobody answered, so this was not allowed.'
 export class Asks {
   readonly #pending = new Map<string, Pending>()
   readonly #note: (note: AskNote) => void
+  readonly #modes: readonly string[]
 
-  constructor(note: (note: AskNote) => void) {
+  /** `modes`: the permission modes that the operator allows. */
+  constructor(note: (note: AskNote) => void, modes: readonly string[]) {
     this.#note = note
+    this.#modes = modes
   }
 
   get isWaiting(): boolean {
@@ -52,7 +55,7 @@ export class Asks {
   /** False where nothing of that id waits. */
   answer(requestId: string, answer: AskAnswer, by: AnsweredBy): boolean {
     const pending = this.#pending.get(requestId)
-    return pending !== undefined && this.#settle(requestId, toResult(pending.ask, answer), by)
+    return pending !== undefined && this.#settle(requestId, toResult(pending.ask, answer, this.#modes), by)
   }
 
   /** The turn is over: nobody will answer any more. */
@@ -70,22 +73,27 @@ export class Asks {
   }
 }
 
-function toResult({ input, toolName, suggestions }: Ask, answer: AskAnswer): PermissionResult {
+function toResult(ask: Ask, answer: AskAnswer, modes: readonly string[]): PermissionResult {
   if (answer.behavior === 'deny') {
     return { behavior: 'deny', message: answer.message ?? 'The user did not allow this.' }
   }
-  const allowed = { behavior: 'allow' as const, updatedInput: answer.updatedInput ?? input }
+  const allowed = { behavior: 'allow' as const, updatedInput: answer.updatedInput ?? ask.input }
   if (!answer.remember) return allowed
-  return { ...allowed, updatedPermissions: toSessionRules(toolName, suggestions as PermissionUpdate[]) }
+  return { ...allowed, updatedPermissions: toSessionRules(ask, modes) }
 }
 
 /**
- * The rules hold for the conversation only: nothing is written into anybody's settings. A mode that would allow much more is
- * taken on only where the CLI has nothing narrower to suggest.
+ * The rules hold for the conversation only: nothing is written into anybody's settings. What the CLI suggests is taken where it is
+ * narrow; a mode only where there is nothing narrower and the operator allows it. Where it suggests nothing, a command is
+ * remembered to the letter, and everything else is allowed this once.
  */
-function toSessionRules(toolName: string, suggestions: readonly PermissionUpdate[]): PermissionUpdate[] {
-  const narrow = suggestions.filter(({ type }) => type === 'addRules' || type === 'addDirectories')
-  const chosen = narrow.some(({ type }) => type === 'addRules') ? narrow : suggestions
+function toSessionRules({ toolName, input, suggestions }: Ask, modes: readonly string[]): PermissionUpdate[] {
+  const given = suggestions as PermissionUpdate[]
+  const narrow = given.filter(({ type }) => type === 'addRules' || type === 'addDirectories')
+  const isEnough = narrow.some(({ type }) => type === 'addRules')
+  const chosen = isEnough ? narrow : given.filter((rule) => rule.type !== 'setMode' || modes.includes(rule.mode))
   if (chosen.length > 0) return chosen.map((rule) => ({ ...rule, destination: 'session' }))
-  return [{ type: 'addRules', rules: [{ toolName }], behavior: 'allow', destination: 'session' }]
+  const { command } = input
+  if (toolName !== 'Bash' || typeof command !== 'string') return []
+  return [{ type: 'addRules', rules: [{ toolName, ruleContent: command }], behavior: 'allow', destination: 'session' }]
 }

@@ -42,6 +42,8 @@ export type WorkerContext = {
   configDir: string
   records: ProcessRecords
   limits: WorkerLimits
+  /** What the operator allows; a person who answers cannot allow more. None if absent. */
+  permissionModes?: readonly string[]
   onWarning: (message: string, facts: Record<string, unknown>) => void
 }
 
@@ -92,7 +94,7 @@ export class Worker {
     const marker = context.records.marker(++workerCount)
     this.#child = new Child(marker, context.records)
     this.#mailbox = new Mailbox((isFull) => (isFull ? this.#child.gate.hold() : this.#child.gate.release()))
-    this.#asks = new Asks((note) => this.#mailbox.push(note))
+    this.#asks = new Asks((note) => this.#mailbox.push(note), context.permissionModes ?? [])
     this.#promptSwitch = profile.prompt.kind === 'by-turn' ? new PromptSwitch(context.records.privateDir) : null
     this.#query = sdk().query({ prompt: this.#prompts(), options: this.#options(marker) })
     this.gone = this.#pump()

@@ -7,6 +7,7 @@ import { ConfigError, type Environment } from '../config-sources.ts'
 import { createLogger } from '../log.ts'
 import { maskSecrets } from '../mask.ts'
 import type { ClaudeState } from '../server.ts'
+import { StoreError } from '../store/store-error.ts'
 
 export type ExitCode = 0 | 1 | 2
 
@@ -109,6 +110,8 @@ function startFailure(error: unknown): string {
   if (cause?.code === 'EACCES' && cause.syscall === 'listen') {
     return `port ${cause.port ?? ''} may not be used by this user: give one above 1023 with --port`
   }
+  // The store says by itself what is wrong and what to do.
+  if (error instanceof StoreError) return error.message
   return `could not run: ${error instanceof Error ? error.message : String(error)}`
 }
 

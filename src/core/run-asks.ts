@@ -2,7 +2,7 @@
 import type { Ask } from './events.ts'
 
 export class RunAsks {
-  readonly #pending = new Map<string, { ask: Ask; timer: NodeJS.Timeout }>()
+  readonly #pending = new Map<string, { ask: Ask; timer: NodeJS.Timeout; answered: PromiseWithResolvers<void> }>()
   readonly #timeoutMs: number
   readonly #onTimeout: (requestId: string) => void
 
@@ -15,14 +15,21 @@ export class RunAsks {
     return [...this.#pending.values()].map(({ ask }) => ask)
   }
 
+  /** Settles when the request does not wait any more. */
+  async answered(requestId: string): Promise<void> {
+    await this.#pending.get(requestId)?.answered.promise
+  }
+
   add(ask: Ask): void {
     const timer = setTimeout(() => this.#onTimeout(ask.requestId), this.#timeoutMs)
-    this.#pending.set(ask.requestId, { ask, timer })
+    this.#pending.set(ask.requestId, { ask, timer, answered: Promise.withResolvers() })
   }
 
   remove(requestId: string): void {
-    clearTimeout(this.#pending.get(requestId)?.timer)
+    const pending = this.#pending.get(requestId)
+    clearTimeout(pending?.timer)
     this.#pending.delete(requestId)
+    pending?.answered.resolve()
   }
 
   clear(): void {

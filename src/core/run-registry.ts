@@ -142,7 +142,12 @@ class RunRegistry implements Runs {
     let told = 0
     try {
       if (isKept) live.storeAfter(Promise.resolve(true))
-      if (after !== undefined) await unlessAborted(after, controller.signal)
+      if (after !== undefined) {
+        await unlessAborted(after, controller.signal)
+        // A run that brings the server down must not do so for ever: it is begun anew once.
+        change(active, { restart: null })
+        await live.saved
+      }
       const events = this.#agent.run({ ...input, runId: record.id }, controller.signal)[Symbol.asyncIterator]()
       const first = events.next()
       if (!isKept) live.storeAfter(this.#keep(active, first))
@@ -275,20 +280,26 @@ class RunRegistry implements Runs {
 
   async list(query: RunQuery): Promise<Page<RunRecord>> {
     if (this.#store === null) return { items: [], nextCursor: null }
-    await Promise.all([...this.#active.values(), ...this.#settling.values()].map(({ live }) => live.saved))
+    await this.saved()
     return this.#store.runs(query)
+  }
+
+  async saved(): Promise<void> {
+    await Promise.all([...this.#active.values(), ...this.#settling.values()].map(({ live }) => live.saved))
   }
 
   async *follow(id: string, afterSeq: number): AsyncGenerator<StoredEvent> {
     const known = this.#known(id)
     if (known !== undefined) return yield* known.live.follow(afterSeq)
     if (this.#store === null || (await this.#store.run(id)) === null) throw notFound(id)
-    for (let seq = afterSeq; ; ) {
-      const page = await this.#store.events(id, seq, pageSize)
-      yield* page
-      const last = page.at(-1)
-      if (last === undefined) return
-      seq = last.seq
+    for (let seq = afterSeq, from = afterSeq; ; ) {
+      for (const event of await this.#store.events(id, seq, pageSize)) {
+        if (event.seq !== seq + 1) throw toAppError(new Error(`events of ${id} after ${seq} were lost`))
+        seq = event.seq
+        yield event
+      }
+      if (seq === from) return
+      from = seq
     }
   }
 
@@ -308,7 +319,11 @@ class RunRegistry implements Runs {
 
   async answer(id: string, requestId: string, answer: AskAnswer): Promise<RunRecord> {
     const record = await this.#recordOf(id)
-    if (this.#agent.answer(id, requestId, answer, 'caller')) return record
+    const active = this.#active.get(id)
+    if (active !== undefined && this.#agent.answer(id, requestId, answer, 'caller')) {
+      await Promise.race([active.asks.answered(requestId), active.live.ended])
+      return record
+    }
     const fault = 'is not what the run waits for: it was answered already, or its time is over'
     throw new AppError('not_found', `request ${requestId.slice(0, 80)} ${fault}`, { field: 'request_id' })
   }
@@ -328,15 +343,23 @@ class RunRegistry implements Runs {
       else left.push(record)
     }
     const again = left.filter(({ restart }) => restart !== null)
-    for (const record of left) await (record.restart === null ? this.#fail(record) : this.#restart(record, isClear))
+    for (const record of left) if (record.restart === null) await this.#fail(record)
+    // No more at a time than there can be processes: the queue is for those who ask now.
+    const lanes: Promise<unknown>[] = Array(this.#agent.stats().processes.max).fill(isClear)
+    for (const [at, record] of again.entries()) {
+      const lane = at % lanes.length
+      lanes[lane] = (await this.#restart(record, lanes[lane] ?? isClear)).live.ended
+    }
     return { failed: left.length - again.length, restarted: again.length }
   }
 
   /** Nothing of what happened the first time is told again. */
-  async #restart(record: RunRecord, isClear: Promise<unknown>): Promise<void> {
+  async #restart(record: RunRecord, after: Promise<unknown>): Promise<Active> {
     await this.#store?.clearEvents(record.id)
     const fresh: RunRecord = { ...record, status: 'queued', pending: [], startedAtMs: null }
-    this.#begin(record.restart as RunInput, fresh, { isKept: true, after: isClear }).isTold = true
+    const active = this.#begin(record.restart as RunInput, fresh, { isKept: true, after })
+    active.isTold = true
+    return active
   }
 
   /** How the run ended, where that was the last thing to be kept of it. */

@@ -41,6 +41,8 @@ export type Runs = {
   active(): number
   get(id: string): Promise<RunRecord | null>
   list(query: RunQuery): Promise<Page<RunRecord>>
+  /** Settles when all that has happened so far is in the store. */
+  saved(): Promise<void>
   /** What happened after the event numbered `afterSeq`, and what happens from now on. */
   follow(id: string, afterSeq: number): AsyncIterable<StoredEvent>
   /** Ends a run, whatever it is doing; nothing happens to one that has ended. Throws `run_not_found`. */

@@ -236,19 +236,18 @@ test("nothing of a killed server's folder stays on disk after the next start", a
   assert.deepEqual(others, [])
 })
 
-test('a server that is alive is not touched by another one on the same data folder', async (t) => {
-  const { upstream, start } = await setUp(t)
+test('a second server on the same data folder does not start, says why, and leaves the first one alone', async (t) => {
+  const { folders, upstream, start } = await setUp(t)
   const first = await start('--warm=1')
   await first.logged(checkedMessage)
   const running = chatStream(first, { prompt: step({ tokens: 60, gap: 100 }) })
   await upstream.waitForRequest()
   const before = processesOf(first)
-  const second = await start('--warm=1')
-  await second.logged(checkedMessage)
-  assert.equal(
-    second.log.some((line) => line.msg === endedMessage),
-    false,
-  )
+  await assert.rejects(start('--warm=1'), (fault: Error) => {
+    assert.match(fault.message, new RegExp(`The data folder ${folders.dataDir} is in use by another claude-serve`))
+    assert.match(fault.message, /--data-dir/)
+    return true
+  })
   const after = processesOf(first)
   for (const pid of before) assert.ok(after.includes(pid), `${pid} ${commandOf(pid)}`)
   assert.equal((await running).at(-1)?.type, 'done')
@@ -256,10 +255,6 @@ test('a server that is alive is not touched by another one on the same data fold
   const prompted = { prompt: 'x', tools: [], system_prompt: 'Speak like a pirate.' }
   assert.equal((await chat(first, prompted)).stop_reason, 'end_turn')
   assert.match(JSON.stringify(upstream.requests.at(-1)?.body), /Speak like a pirate/)
-  second.kill('SIGTERM')
-  await second.exited
-  assert.equal((await chat(first, { ...prompted, system_prompt: 'Speak like a sailor.' })).stop_reason, 'end_turn')
-  assert.match(JSON.stringify(upstream.requests.at(-1)?.body), /Speak like a sailor/)
 })
 
 test('SIGTERM ends an idle server with code 0, and its processes and files', async (t) => {

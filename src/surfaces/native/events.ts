@@ -89,11 +89,12 @@ export class NativeEvents {
 
 function parsed(json: string): Record<string, unknown> {
   try {
-    return JSON.parse(json || '{}') as Record<string, unknown>
+    const input: unknown = JSON.parse(json || '{}')
+    if (typeof input === 'object' && input !== null && !Array.isArray(input)) return input as Record<string, unknown>
   } catch {
     // The model wrote something else; the CLI will tell it so.
-    return {}
   }
+  return {}
 }
 
 export type AskEvent = Extract<ChatEvent, { type: 'permission_request' | 'question' }>

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Runs } from '../../core/runs.ts'
 import type { RunStatus, Store } from '../../core/store.ts'
 import { AppError, invalidField } from '../../errors.ts'
+import { allowEmptyBodies } from '../../http/empty-bodies.ts'
 import { faultOf } from '../../http/faults.ts'
 import { openSse } from '../../http/sse.ts'
 import { parseBody, parseQuery } from '../../http/validate.ts'
@@ -28,13 +29,17 @@ export function registerRuns(app: FastifyInstance, { runs, store, now }: RunOpti
   })
   app.get<Params>('/v1/runs/:id', async ({ params }) => toRunReply(await find(runs, params.id)))
   app.get<Params>('/v1/runs/:id/events', (request, reply) => follow(runs, request, reply))
-  app.post<Params>('/v1/runs/:id/cancel', async ({ params }) => toRunReply(await runs.cancel(idOf(params.id))))
+  app.register(async (scope) => {
+    allowEmptyBodies(scope)
+    scope.post<Params>('/v1/runs/:id/cancel', async ({ params }) => toRunReply(await runs.cancel(idOf(params.id))))
+  })
   registerAnswers(app, runs)
   app.get('/v1/usage', async ({ query }) => {
     const { from, to, group_by: groupBy } = parseQuery(UsageQuery, query)
     const toMs = to === undefined ? now() : Date.parse(to)
     const fromMs = from === undefined ? toMs - 30 * 86_400_000 : Date.parse(from)
     if (fromMs > toMs) throw invalidField('from', 'must not be later than to')
+    await runs.saved()
     return toUsageReply({ fromMs, toMs, groupBy }, await store.usage({ fromMs, toMs, groupBy }))
   })
 }
@@ -58,7 +63,8 @@ function registerAnswers(app: FastifyInstance, runs: Runs): void {
     const ask = await findAsk(runs, params, 'question')
     const asked = toRunReply(record).pending.find(({ request_id: id }) => id === ask)
     const questions = asked?.type === 'question' ? asked.questions : []
-    const updatedInput = { questions, answers: checkAnswers(questions, answers) }
+    // Where nothing is asked, the run says so.
+    const updatedInput = { questions, answers: asked === undefined ? {} : checkAnswers(questions, answers) }
     return toRunReply(await runs.answer(params.id, ask, { behavior: 'allow', updatedInput, remember: false }))
   })
 }

@@ -13,7 +13,10 @@ export const uuid = text
 /** A number in a query, from `min` to `max`. */
 const queryInteger = (min: number, max: number) => {
   const rule = must(`an integer from ${min} to ${max}`)
-  return z.coerce.number(rule).int(rule).min(min, rule).max(max, rule)
+  return text
+    .regex(/^\d{1,15}$/, rule)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, rule)
 }
 
 const statuses = runStatuses as [string, ...string[]]
@@ -26,7 +29,7 @@ export const RunsQuery = z.strictObject({
 })
 
 export const EventsQuery = z.strictObject({
-  after: queryInteger(0, Number.MAX_SAFE_INTEGER).optional(),
+  after: queryInteger(0, 999_999_999_999).optional(),
   events: z.enum(['default', 'full'], must('default or full')).default('default'),
 })
 
@@ -78,7 +81,15 @@ export type RunReply = z.output<typeof RunReply>
 export const RunList = z.strictObject({ runs: z.array(RunReply), next_cursor: z.string().nullable() })
 
 const days = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/
-const time = text.regex(days, must('a day such as 2026-11-22, in UTC, or a time such as 2026-11-22T10:00:00Z'))
+const timeRule = must('a day such as 2026-11-22, in UTC, or a time such as 2026-11-22T10:00:00Z')
+
+/** Whether there is such a day: JavaScript takes the 31st of February for the 3rd of March. */
+const isThere = (given: string) => {
+  const day = new Date(`${given.slice(0, 10)}T00:00:00Z`)
+  const isDay = !Number.isNaN(day.getTime()) && day.toISOString().startsWith(given.slice(0, 10))
+  return isDay && !Number.isNaN(Date.parse(given))
+}
+const time = text.regex(days, timeRule).refine(isThere, timeRule)
 const groups = ['day', 'model', 'session', 'key'] as const
 
 export const UsageQuery = z.strictObject({

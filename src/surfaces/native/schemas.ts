@@ -83,6 +83,14 @@ const toolNames = z.array(line.regex(/^[\w.-]+$/, must('the name of a tool')), m
 
 const serverName = text.regex(/^[\w-]{1,64}$/, { error: 'must be named with letters, digits, _ and - only' })
 const stringMap = z.record(z.string(), text, must('an object of strings'))
+const metadata = z
+  .record(
+    z.string().max(64, must('an object whose names have at most 64 characters')),
+    text.max(512, must('at most 512 characters long')),
+    must('an object of strings'),
+  )
+  .refine((entries) => Object.keys(entries).length <= 16, must('an object of at most 16 entries'))
+
 /** As in .mcp.json, a server without a type is one that is started as a program. */
 const isUntyped = (value: unknown) =>
   value !== null && typeof value === 'object' && !Array.isArray(value) && !('type' in value)
@@ -151,7 +159,7 @@ export const ChatRequest = z.strictObject({
   background: z.boolean(must('true or false')).nullish(),
   on_crash: z.enum(['fail', 'restart'], must('fail or restart')).nullish(),
   events: z.enum(['default', 'full'], must('default or full')).nullish(),
-  metadata: stringMap.nullish(),
+  metadata: metadata.nullish(),
 })
 export type ChatRequest = z.output<typeof ChatRequest>
 

@@ -11,6 +11,7 @@ import {
 } from '../../core/sessions.ts'
 import type { Store } from '../../core/store.ts'
 import { AppError, invalidField } from '../../errors.ts'
+import { allowEmptyBodies } from '../../http/empty-bodies.ts'
 import { parseBody } from '../../http/validate.ts'
 import { toMessageList, toSessionReply, toSummary } from './session-replies.ts'
 import {
@@ -45,14 +46,6 @@ export function registerSessions(parent: FastifyInstance, options: SessionOption
     app.post('/v1/sessions/:id/fork', (request, reply) => fork(options, request, reply))
     app.delete('/v1/sessions/:id', (request, reply) => remove(options, request, reply))
   })
-}
-
-/** The header that says JSON is asked of every request that changes something, a body only where there is one to give. */
-function allowEmptyBodies(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error')
-  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) =>
-    body === '' ? done(null, undefined) : parse(request, body, done),
-  )
 }
 
 /** A query without the parameters that have no value. */
