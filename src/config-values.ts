@@ -59,6 +59,9 @@ function showQuantity(count: number, units: Record<string, number>): string {
 
 export const hostName = text.toLowerCase().regex(/^(?!.*\.\.)(?:[a-z0-9_][a-z0-9_.-]{0,252}|\[[0-9a-f:.]{2,45}\])$/)
 
+/** A scheme and a host, perhaps a port, and nothing after that: just what a browser sends as Origin. */
+export const origin = text.toLowerCase().regex(/^[a-z][a-z0-9+.-]*:\/\/(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/)
+
 export const modelPair = text.transform((pair, issues): [string, string] => {
   const [from = '', to = '', ...rest] = pair.split('=').map((part) => part.trim())
   if (from === '' || to === '' || rest.length > 0) issues.addIssue('give pairs such as gpt-4o=sonnet')

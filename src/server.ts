@@ -112,7 +112,12 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     onEnd: logRun(log),
     onWarning,
   })
-  const { app, createListener } = createApp({ log, bodyBytesMax: config.bodyLimitBytes, allowHosts: config.allowHosts })
+  const { app, createListener } = createApp({
+    log,
+    bodyBytesMax: config.bodyLimitBytes,
+    allowHosts: config.allowHosts,
+    corsOrigins: config.corsOrigins,
+  })
   const files = createSessionFiles({ environment })
   registerSurfaces(app, { config, executable, pool, runs, store, files, gauge, started })
   const swept = records.sweep()

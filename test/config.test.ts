@@ -153,7 +153,7 @@ const refused: [name: string, values: unknown[], accepted: RegExp][] = [
   ['cwd-root', [['/'], ['~'], ['/tmp/..']], /whole disk or the home directory/],
   ['claude-bin', ['./nope', '/nope/claude', ''], /existing file/],
   ['database', ['postgres://me:hunter22@db/x'], /does not have this setting yet/],
-  ['cors-origin', [['https://app.example'], ['']], /does not have this setting yet/],
+  ['cors-origin', [['*'], ['null'], ['https://app.example/'], ['app.example'], ['']], /as browsers write them/],
   ['model-map', [['nonsense'], ['a=b=c']], /give pairs such as gpt-4o=sonnet/],
 ]
 for (const [name, values, wanted] of refused) {

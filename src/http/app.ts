@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import type { Duplex } from 'node:stream'
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { AppError } from '../errors.ts'
+import { allowOrigin, answerPreflight, isPreflight } from './cors.ts'
 import { dialectConstraint } from './dialects.ts'
 import { routeFault } from './faults.ts'
 import { checkBodyType, checkRequest, givenRequestId, protectiveHeaders } from './guard.ts'
@@ -13,6 +14,7 @@ export type AppOptions = {
   log: FastifyBaseLogger
   bodyBytesMax: number
   allowHosts: readonly string[]
+  corsOrigins?: readonly string[]
 }
 
 /** Bounds on what a client may cost before its request is understood; times in milliseconds, sizes in bytes. */
@@ -84,9 +86,9 @@ function newServer(handle: (request: IncomingMessage, response: ServerResponse) 
 }
 
 /** What the door says of a request; null where it may pass. */
-function refusal({ raw }: { raw: IncomingMessage }, { allowHosts }: AppOptions): unknown {
+function refusal({ raw }: { raw: IncomingMessage }, { allowHosts, corsOrigins = [] }: AppOptions): unknown {
   try {
-    checkRequest(raw, { allowHosts })
+    checkRequest(raw, { allowHosts, corsOrigins })
     return null
   } catch (fault) {
     return fault
@@ -110,14 +112,16 @@ function answerUnreadable(fault: NodeJS.ErrnoException, socket: Duplex): void {
 
 const newRequestId = () => `req_${randomBytes(12).toString('hex')}`
 
-function guard(app: App, { allowHosts }: AppOptions): void {
+function guard(app: App, { allowHosts, corsOrigins = [] }: AppOptions): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ ...protectiveHeaders, 'x-request-id': request.id, 'request-id': request.id })
     if (request.raw.rawHeaders.length > httpLimits.headersMax * 2)
       throw new AppError('invalid_request', 'too many headers')
     if ((request.raw.url ?? '').length > httpLimits.urlBytesMax)
       throw new AppError('invalid_request', 'the URL is too long')
-    checkRequest(request.raw, { allowHosts })
+    const origin = checkRequest(request.raw, { allowHosts, corsOrigins })
+    if (origin !== null) allowOrigin(reply, origin)
+    if (origin !== null && isPreflight(request)) return answerPreflight(request, reply)
     if (request.is404) throw routeFault(app, request, reply)
     checkBodyType(request.raw)
   })

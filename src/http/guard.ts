@@ -7,6 +7,8 @@ import { AppError } from '../errors.ts'
 export type GuardOptions = {
   /** Names, beside the loopback ones, that a Host header may have; lower case, without port. */
   allowHosts: readonly string[]
+  /** Origins of web pages that may call, as browsers write them. */
+  corsOrigins: readonly string[]
 }
 
 const loopbackNames = ['localhost', '127.0.0.1', '[::1]']
@@ -39,9 +41,11 @@ const foreign = (header: string) =>
   new AppError('origin_not_allowed', `requests from web pages are refused (${header}); call this server from a program`)
 
 /** A browser says where a request comes from, and a page cannot make it lie. Programs send none of these headers. */
-function checkOrigin(request: IncomingMessage, host: string): void {
+/** The foreign origin that was let in; null for what comes from no page, or one of our own. */
+function checkOrigin(request: IncomingMessage, host: string, corsOrigins: readonly string[]): string | null {
   const own = `http://${host}`
   const origin = single(request, 'origin')
+  if (origin !== undefined && corsOrigins.includes(origin)) return origin
   if (origin !== undefined && origin !== own) throw foreign('Origin')
   const site = single(request, 'sec-fetch-site')
   const isNavigation = request.method === 'GET' || request.method === 'HEAD'
@@ -50,6 +54,7 @@ function checkOrigin(request: IncomingMessage, host: string): void {
   const referer = single(request, 'referer')
   if (origin === undefined && site === undefined && referer !== undefined && !isBelow(referer, own))
     throw foreign('Referer')
+  return null
 }
 
 const isBelow = (address: string, origin: string) => address === origin || address.startsWith(`${origin}/`)
@@ -76,12 +81,12 @@ function checkContentType(request: IncomingMessage): void {
   }
 }
 
-/** Throws an AppError for a request that must not get in. */
-export function checkRequest(request: IncomingMessage, options: GuardOptions): void {
+/** Throws an AppError for a request that must not get in. Gives the foreign origin that it brings, if there is one. */
+export function checkRequest(request: IncomingMessage, options: GuardOptions): string | null {
   const host = checkHost(request, options)
   // An absolute target names a host of its own, past the Host header.
   if (!request.url?.startsWith('/')) throw new AppError('invalid_request', 'the request target must begin with /')
-  checkOrigin(request, host)
+  return checkOrigin(request, host, options.corsOrigins)
 }
 
 /** The part of the door that comes after the route is known to exist, so that a wrong path is told as such. */

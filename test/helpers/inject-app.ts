@@ -20,6 +20,7 @@ export type InjectAppOptions = {
   native?: Partial<Omit<NativeOptions, 'runs'>>
   bodyBytesMax?: number
   allowHosts?: readonly string[]
+  corsOrigins?: readonly string[]
   /** To add hooks before the routes are registered. */
   prepare?: (app: App) => void
 }
@@ -53,8 +54,8 @@ export async function createInjectApp(t: Cleanup, options: InjectAppOptions = {}
   const runs = createRuns({ agent, store: options.store ?? null })
   const logLines: Record<string, unknown>[] = []
   const log = pino({ level: 'info' }, { write: (line: string) => void logLines.push(JSON.parse(line)) })
-  const { bodyBytesMax = 32 * 1024 ** 2, allowHosts = [] } = options
-  const { app } = createApp({ log, bodyBytesMax, allowHosts })
+  const { bodyBytesMax = 32 * 1024 ** 2, allowHosts = [], corsOrigins = [] } = options
+  const { app } = createApp({ log, bodyBytesMax, allowHosts, corsOrigins })
   options.prepare?.(app)
   registerNative(app, {
     runs,
