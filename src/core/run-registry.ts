@@ -37,6 +37,8 @@ type Active = {
   isKeyed: boolean
   /** Whether somebody was told that there is such a run. */
   isTold: boolean
+  /** Whether its end was told. */
+  isEnding: boolean
   /** Why it never began; set before anybody is told. */
   refusal: AppError | null
 }
@@ -129,7 +131,17 @@ class RunRegistry implements Runs {
     )
     const clock = new RunClock(input.timeoutMs, () => controller.abort(timedOut(input.timeoutMs)))
     const asks = new RunAsks(this.#approvalTimeoutMs, (requestId) => this.#tooLate(id, requestId))
-    const active: Active = { live, record, controller, clock, asks, isKeyed: false, isTold: false, refusal: null }
+    const active: Active = {
+      live,
+      record,
+      controller,
+      clock,
+      asks,
+      isKeyed: false,
+      isTold: false,
+      isEnding: false,
+      refusal: null,
+    }
     this.#active.set(id, active)
     void this.#drive(active, input, how)
     return active
@@ -153,6 +165,7 @@ class RunRegistry implements Runs {
       if (!isKept) live.storeAfter(this.#keep(active, first))
       for (let next = await first; !next.done; next = await events.next()) {
         if (next.value.type === 'run-end') end = next.value
+        active.isEnding ||= end !== null
         this.#note(active, next.value, input)
         live.append(next.value)
         if (live.isFull) await live.saved
@@ -285,7 +298,11 @@ class RunRegistry implements Runs {
   }
 
   async saved(): Promise<void> {
-    await Promise.all([...this.#active.values(), ...this.#settling.values()].map(({ live }) => live.saved))
+    const settled = async ({ live, isEnding }: Active) => {
+      if (isEnding) await live.ended
+      await live.saved
+    }
+    await Promise.all([...this.#active.values(), ...this.#settling.values()].map(settled))
   }
 
   async *follow(id: string, afterSeq: number): AsyncGenerator<StoredEvent> {

@@ -375,7 +375,7 @@ test('a forced call that the model does not make is told as an ignored choice', 
   const { post } = await start(t)
   const answer = await post({ ...forced, top_k: 5 })
   assert.equal(messageOf(answer).stop_reason, 'end_turn')
-  assert.equal(answer.headers['x-claude-serve-ignored'], 'top_k, tool_choice')
+  assert.equal(answer.headers['x-claude-serve-ignored'], 'tool_choice, top_k')
 })
 
 for (const [what, end] of [

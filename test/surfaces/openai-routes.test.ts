@@ -195,7 +195,7 @@ test('a forced call that the model does not make is told as an ignored choice', 
   const tools = [{ type: 'function', function: { name: 'look' } }]
   const answer = await post({ ...hello, tools, tool_choice: 'required', seed: 1 })
   assert.equal(answer.statusCode, 200)
-  assert.equal(answer.headers['x-claude-serve-ignored'], 'seed, tool_choice')
+  assert.equal(answer.headers['x-claude-serve-ignored'], 'tool_choice, seed')
 })
 
 for (const stream of [false, true]) {

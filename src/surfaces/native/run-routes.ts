@@ -36,11 +36,13 @@ export function registerRuns(app: FastifyInstance, { runs, store, now }: RunOpti
   registerAnswers(app, runs)
   app.get('/v1/usage', async ({ query }) => {
     const { from, to, group_by: groupBy } = parseQuery(UsageQuery, query)
+    await runs.saved()
     const toMs = to === undefined ? now() : Date.parse(to)
     const fromMs = from === undefined ? toMs - 30 * 86_400_000 : Date.parse(from)
     if (fromMs > toMs) throw invalidField('from', 'must not be later than to')
-    await runs.saved()
-    return toUsageReply({ fromMs, toMs, groupBy }, await store.usage({ fromMs, toMs, groupBy }))
+    // What has ended in this very millisecond counts.
+    const untilMs = to === undefined ? toMs + 1 : toMs
+    return toUsageReply({ fromMs, toMs, groupBy }, await store.usage({ fromMs, toMs: untilMs, groupBy }))
   })
 }
 

@@ -14,7 +14,7 @@ export const uuid = text
 const queryInteger = (min: number, max: number) => {
   const rule = must(`an integer from ${min} to ${max}`)
   return text
-    .regex(/^\d{1,15}$/, rule)
+    .regex(/^\d{1,16}$/, rule)
     .transform(Number)
     .refine((value) => value >= min && value <= max, rule)
 }
@@ -29,7 +29,7 @@ export const RunsQuery = z.strictObject({
 })
 
 export const EventsQuery = z.strictObject({
-  after: queryInteger(0, 999_999_999_999).optional(),
+  after: queryInteger(0, Number.MAX_SAFE_INTEGER).optional(),
   events: z.enum(['default', 'full'], must('default or full')).default('default'),
 })
 
