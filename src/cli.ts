@@ -62,7 +62,21 @@ async function buildProgram(program: Command, setExitCode: (code: number) => voi
     })
   await addServeOptions(serveCommand)
   await showServeOptionsOf(serveCommand, program)
+  await addKeysCommand(program, setExitCode)
   return program
+}
+
+async function addKeysCommand(program: Command, setExitCode: (code: number) => void): Promise<void> {
+  const { Help } = await import('commander')
+  const { addKeysWords } = await import('./commands/keys-command.ts')
+  const keys = program
+    .command('keys')
+    .description('make, show and revoke API keys')
+    .helpCommand(false)
+    // What the program's own help shows of `serve` is not for this one.
+    .configureHelp({ visibleOptions: (command) => new Help().visibleOptions(command) })
+    .configureOutput({ outputError: (message, write) => write(wrongUsage(message, 'keys ')) })
+  addKeysWords(keys, setExitCode)
 }
 
 async function addServeOptions(command: Command): Promise<void> {
@@ -115,11 +129,11 @@ async function unknownCommand(word: string, program: Command): Promise<string> {
   return `error: unknown command '${word}'${nearest === null ? '' : ` (Did you mean ${nearest}?)`}`
 }
 
-function wrongUsage(message: string): string {
+function wrongUsage(message: string, words = ''): string {
   return `${message
     .replace(/^error: /, 'claude-serve: ')
     .replace(/\s+/g, ' ')
-    .trim()}\nsee claude-serve --help\n`
+    .trim()}\nsee claude-serve ${words}--help\n`
 }
 
 async function packageVersion(): Promise<string> {

@@ -34,7 +34,6 @@ import {
   size,
   text,
 } from './config-values.ts'
-import { isLoopbackHost } from './http/loopback.ts'
 
 export const permissionModeSchema = z.enum(['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions'])
 export type PermissionMode = z.infer<typeof permissionModeSchema>
@@ -78,13 +77,9 @@ export const configOptions = {
     group: 'Listening',
     placeholder: '<address>',
     description: 'address to listen on; only loopback until there are API keys',
-    accepted: 'give a loopback address: 127.0.0.1, ::1 or localhost',
+    accepted: 'give an address: 127.0.0.1, ::1 or localhost; any other needs an API key and --allow-host',
     default: '127.0.0.1',
-    schema: () =>
-      z
-        .string()
-        .refine(isLoopbackHost, wideBindRefusal)
-        .transform((host) => host.toLowerCase().replace(/^\[|\]$/g, '')),
+    schema: () => z.string().transform((host) => host.toLowerCase().replace(/^\[|\]$/g, '')),
   }),
   port: option({
     name: 'port',
@@ -429,9 +424,6 @@ const mebibyte = 1024 * 1024
 function usualProcessCount({ cores, memoryBytes }: Machine): number {
   return Math.min(16, Math.max(2, Math.min(2 * cores, Math.floor(memoryBytes / (512 * mebibyte)))))
 }
-
-const wideBindRefusal =
-  'a wide bind needs at least one API key, and this version has no keys yet: give 127.0.0.1, ::1 or localhost'
 
 const permissionModes = z
   .union([z.string().transform(splitList), z.array(z.string())])

@@ -22,6 +22,8 @@ const rules: readonly [pattern: RegExp, replacement: string][] = [
   [/((?:_|\b)(?:TOKEN|SECRET|PASSWORD|KEY)\\*["']\s*:\s*\\*["'])[^"'\\]+/g, `$1${masked}`],
   [/([?&](?:token|key|api_key|access_token|refresh_token|secret)=)[^&\s"'#\\]+/gi, `$1${masked}`],
   [/(bearer(?:\s|%20|\\[nrt])+)[A-Za-z0-9._~+/=-]+/gi, `$1${masked}`],
+  // Our own keys; their first characters alone tell them apart in lists.
+  [/csk_[A-Za-z0-9_-]{16,}/g, `csk_${masked}`],
   [/sk-ant-[A-Za-z0-9_-]+/g, `sk-ant-${masked}`],
   [new RegExp(`${start}sk-(?!ant-)[A-Za-z0-9_-]{8,}`, 'g'), `sk-${masked}`],
   [new RegExp(String.raw`${start}eyJ[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*){0,4}`, 'g'), masked],

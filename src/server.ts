@@ -13,6 +13,7 @@ import { createSessionFiles } from './agent/session-files.ts'
 import { type WorkerLimits, workerLimits } from './agent/worker.ts'
 import { type Config, processEnvironment } from './config.ts'
 import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from './core/agent.ts'
+import { watchKeys } from './core/key-watch.ts'
 import { keepTidy } from './core/retention.ts'
 import { createRuns } from './core/run-registry.ts'
 import type { Runs, RunsDependencies } from './core/runs.ts'
@@ -23,6 +24,8 @@ import { estimateRequest } from './core/token-estimate.ts'
 import { TokenGauge, withTokenGauge } from './core/token-gauge.ts'
 import type { Upstream } from './demo/upstream.ts'
 import { type App, createApp, type ServerFactory } from './http/app.ts'
+import { Callers } from './http/callers.ts'
+import { isLoopbackHost } from './http/loopback.ts'
 import { createLogger } from './log.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import { registerAnthropic, tellAnthropic } from './surfaces/anthropic/routes.ts'
@@ -47,6 +50,11 @@ export type RunningServer = {
   /** Lets runs go on for `graceMs` milliseconds, then ends everything. May be called twice. */
   close(graceMs?: number): Promise<void>
   closed: Promise<void>
+}
+
+/** Why a server does not start, in a sentence that says what to do. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
 }
 
 export type ServerOptions = {
@@ -97,6 +105,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const started = performance.now()
   // First of all: without its folder to itself there is nothing to start.
   const store = await openSqliteStore({ folder: config.dataDir, onWarning: (text) => log.warn(text) })
+  await refuseOpenDoor(config, store)
   const demo = config.demo ? await (await import('./demo/upstream.ts')).startUpstream({ scenarios: true }) : null
   const given = options.environment ?? processEnvironment()
   const environment = demo === null ? given : demoEnvironment(given, demo, config.dataDir)
@@ -117,6 +126,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     bodyBytesMax: config.bodyLimitBytes,
     allowHosts: config.allowHosts,
     corsOrigins: config.corsOrigins,
+    callers: new Callers({ keys: store, isLoopback: isLoopbackHost(config.host), now: Date.now }),
   })
   const files = createSessionFiles({ environment })
   registerSurfaces(app, { config, executable, pool, runs, store, files, gauge, started })
@@ -130,8 +140,26 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   })
   void prepare({ pool, swept, log })
   const endTidying = keepTidy(store, Date.now, onWarning)
+  const endWatching = watchKeys(runs, store, Date.now)
+  const end = () => {
+    endTidying()
+    endWatching()
+  }
   const claude = describeClaude(executable)
-  return running({ app, listeners, pool, runs, records, store, files, endTidying, demo, config, claude })
+  return running({ app, listeners, pool, runs, records, store, files, end, demo, config, claude })
+}
+
+/** Beyond loopback nobody may get in without a key, and only under a name that the operator has given. */
+async function refuseOpenDoor({ host, allowHosts }: Config, store: Store): Promise<void> {
+  if (isLoopbackHost(host)) return
+  const fault = !(await store.hasKeys())
+    ? 'needs at least one API key: make one with claude-serve keys create'
+    : allowHosts.length === 0
+      ? 'needs the names by which it may be called: give --allow-host'
+      : null
+  if (fault === null) return
+  await store.close()
+  throw new StartError(`--host ${host} reaches beyond this machine and ${fault}, or give 127.0.0.1, ::1 or localhost.`)
 }
 
 type SurfaceParts = {
@@ -316,7 +344,8 @@ type Parts = {
   records: ProcessRecords
   store: Store
   files: SessionFiles & { close(): Promise<void> }
-  endTidying(): void
+  /** Ends what goes on in the background. */
+  end(): void
   demo: Upstream | null
   config: Config
   claude: Promise<ClaudeState>
@@ -333,7 +362,7 @@ function running({
   records,
   store,
   files,
-  endTidying,
+  end: endBackground,
   demo,
   config,
   claude,
@@ -350,7 +379,7 @@ function running({
     listeners.second?.close()
     await app.close()
     await demo?.close()
-    endTidying()
+    endBackground()
     await Promise.all([records.close(), store.close(), files.close()])
     settle()
   }

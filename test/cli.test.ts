@@ -106,7 +106,10 @@ for (const host of ['0.0.0.0', '::', '', '192.168.1.5']) {
   test(`--host ${JSON.stringify(host)} is refused with exit 1, and says what it would need`, async (t) => {
     const { code, stderr } = await run(t, ['--host', host])
     assert.equal(code, 1)
-    assert.match(stderr, /a wide bind needs at least one API key, and this version has no keys yet/)
+    assert.match(
+      stderr,
+      /reaches beyond this machine and needs at least one API key: make one with claude-serve keys create/,
+    )
   })
 }
 

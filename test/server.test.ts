@@ -6,9 +6,8 @@ import { type AddressInfo, connect, createServer, Server } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { loadConfig } from '../src/config.ts'
-import { ConfigError } from '../src/config-sources.ts'
 import { startUpstream } from '../src/demo/upstream.ts'
+import { StartError } from '../src/server.ts'
 import { HealthReply } from '../src/surfaces/native/schemas.ts'
 import { chat, chatError, chatStream } from './helpers/client.ts'
 import {
@@ -250,13 +249,14 @@ test('close may be called twice, at once and later, and is over each time', asyn
 
 const wide = ['0.0.0.0', '::', '0', '0x0', '::0', '[::]', '', '０', '192.168.1.5', 'example.com', '*', '::ffff:0.0.0.0']
 for (const host of wide) {
-  test(`the host ${JSON.stringify(host)} is refused before anything is opened`, (t) => {
-    const { home, cwd } = makeFolders(t)
-    const load = () => loadConfig({ flags: { host }, environment: { HOME: home }, cwd, isTerminal: false })
-    assert.throws(load, (error) => {
-      assert.ok(error instanceof ConfigError, String(error))
-      assert.match(error.message, /host/)
+  test(`the host ${JSON.stringify(host)} is refused while there are no keys, and the data folder is let go of`, async (t) => {
+    const folders = makeFolders(t)
+    const open = startTestServer(t, { folders, config: { host, port: 0 } })
+    await assert.rejects(open, (fault) => {
+      assert.ok(fault instanceof StartError, String(fault))
+      assert.match(fault.message, /needs at least one API key: make one with claude-serve keys create/)
       return true
     })
+    await (await startTestServer(t, { folders })).close(0)
   })
 }

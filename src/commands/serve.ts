@@ -111,7 +111,7 @@ function startFailure(error: unknown): string {
     return `port ${cause.port ?? ''} may not be used by this user: give one above 1023 with --port`
   }
   // The store says by itself what is wrong and what to do.
-  if (error instanceof StoreError) return error.message
+  if (error instanceof StoreError || (error instanceof Error && error.name === 'StartError')) return error.message
   return `could not run: ${error instanceof Error ? error.message : String(error)}`
 }
 

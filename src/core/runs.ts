@@ -49,6 +49,10 @@ export type Runs = {
   cancel(id: string): Promise<RunRecord>
   /** Answers what a run has asked. Throws `run_not_found`, `not_found`. */
   answer(id: string, requestId: string, answer: AskAnswer): Promise<RunRecord>
+  /** Whose runs have not ended; those without an owner are nobody's. */
+  owners(): Set<string>
+  /** Ends all runs of an owner. */
+  cancelOf(owner: string, reason: AppError): void
   /** The id of the run that has the session now. */
   holderOf(sessionId: string): string | null
   /**

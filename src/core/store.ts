@@ -1,6 +1,7 @@
 // What is kept on disk, or in a database that several servers share: runs and their events, facts about sessions, idempotency
 // keys. The interface only; store/ has the implementations, and one suite (test/contract/store-suite.ts) holds for all.
 import type { RunEnd, RunEvent } from './events.ts'
+import type { KeyRecord } from './keys.ts'
 
 export type RunStatus = 'queued' | 'running' | 'waiting' | 'succeeded' | 'failed' | 'cancelled'
 
@@ -116,6 +117,18 @@ export interface Store {
   forgetSession(id: string): Promise<void>
   /** Runs that ended within the time, from `fromMs` on and before `toMs`. In order of the group's name. */
   usage(query: UsageQuery): Promise<UsageSum[]>
+  /** Throws `conflict` where a key that is not revoked has the name already. */
+  createKey(key: KeyRecord): Promise<void>
+  /** All keys, the newest first; revoked ones too. */
+  keys(): Promise<KeyRecord[]>
+  /** Whether any key exists that is not revoked: from then on every request needs one. An expired key counts. */
+  hasKeys(): Promise<boolean>
+  keyByHash(hash: string): Promise<KeyRecord | null>
+  /** By id or name. False where there is no such key, or it was revoked before. */
+  revokeKey(idOrName: string, nowMs: number): Promise<boolean>
+  noteKeyUse(id: string, nowMs: number): Promise<void>
+  /** What the ended runs of an owner have cost together, in US dollars. */
+  spentBy(owner: string): Promise<number>
   /**
    * Drops ended runs, with their events, that ended before `endedBeforeMs`, then the oldest until the events take at most
    * `bytesMax` bytes; and keys whose time is over. Works in small steps that leave others room. Gives the number of runs dropped.

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import type { Duplex } from 'node:stream'
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { AppError } from '../errors.ts'
+import { anybody, type Callers, requireDeclaredScopes } from './callers.ts'
 import { allowOrigin, answerPreflight, isPreflight } from './cors.ts'
 import { dialectConstraint } from './dialects.ts'
 import { routeFault } from './faults.ts'
@@ -15,6 +16,8 @@ export type AppOptions = {
   bodyBytesMax: number
   allowHosts: readonly string[]
   corsOrigins?: readonly string[]
+  /** Who may call; everybody if absent. */
+  callers?: Callers
 }
 
 /** Bounds on what a client may cost before its request is understood; times in milliseconds, sizes in bytes. */
@@ -58,6 +61,7 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
       return createListener()
     },
   })
+  requireDeclaredScopes(app)
   guard(app, options)
   logAccess(app)
   return { app, createListener }
@@ -112,7 +116,8 @@ function answerUnreadable(fault: NodeJS.ErrnoException, socket: Duplex): void {
 
 const newRequestId = () => `req_${randomBytes(12).toString('hex')}`
 
-function guard(app: App, { allowHosts, corsOrigins = [] }: AppOptions): void {
+function guard(app: App, { allowHosts, corsOrigins = [], callers }: AppOptions): void {
+  app.decorateRequest('caller')
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ ...protectiveHeaders, 'x-request-id': request.id, 'request-id': request.id })
     if (request.raw.rawHeaders.length > httpLimits.headersMax * 2)
@@ -123,6 +128,8 @@ function guard(app: App, { allowHosts, corsOrigins = [] }: AppOptions): void {
     if (origin !== null) allowOrigin(reply, origin)
     if (origin !== null && isPreflight(request)) return answerPreflight(request, reply)
     if (request.is404) throw routeFault(app, request, reply)
+    const { scope = 'admin' } = request.routeOptions.config
+    request.caller = (await callers?.identify(request, scope)) ?? anybody
     checkBodyType(request.raw)
   })
 }

@@ -46,7 +46,10 @@ export function routeFault(app: FastifyInstance, request: FastifyRequest, reply:
 /** The headers of an error answer that go with its facts. */
 export function errorHeaders(error: AppError): Record<string, string> {
   const { retryAfterS } = error.details
-  return retryAfterS === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterS)) }
+  return {
+    ...(retryAfterS === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterS)) }),
+    ...(error.code === 'unauthorized' ? { 'www-authenticate': 'Bearer' } : {}),
+  }
 }
 
 /** Longer waits than this, in seconds, would leave a program that follows `retry-after` hanging. */

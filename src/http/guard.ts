@@ -40,8 +40,10 @@ function checkHost(request: IncomingMessage, { allowHosts }: GuardOptions): stri
 const foreign = (header: string) =>
   new AppError('origin_not_allowed', `requests from web pages are refused (${header}); call this server from a program`)
 
-/** A browser says where a request comes from, and a page cannot make it lie. Programs send none of these headers. */
-/** The foreign origin that was let in; null for what comes from no page, or one of our own. */
+/**
+ * A browser says where a request comes from, and a page cannot make it lie. Programs send none of these headers. Gives the
+ * foreign origin that was let in; null for what comes from no page, or from one of our own.
+ */
 function checkOrigin(request: IncomingMessage, host: string, corsOrigins: readonly string[]): string | null {
   const own = `http://${host}`
   const origin = single(request, 'origin')

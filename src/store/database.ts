@@ -1,9 +1,10 @@
 // Opens and closes the database file: its modes, settings, schema, and the mark by which the next start sees whether the last
 // server stopped as it should. Not for what is kept in it (see sqlite.ts).
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { migrate, refuseNewerSchema, schemaVersion } from './migrations.ts'
+import type { FolderLock } from './folder-lock.ts'
+import { migrate, migrations, refuseNewerSchema, schemaVersion } from './migrations.ts'
 import { makePrivateFile, type OnWarning, tighten } from './private-files.ts'
-import { damaged, toStoreError } from './store-error.ts'
+import { damaged, StoreError, toStoreError } from './store-error.ts'
 
 /**
  * FULL and the two for macOS, where a plain fsync leaves data in the drive: what was promised survives a power cut. The time
@@ -20,6 +21,32 @@ const settings = `
 
 /** The folder's lock must be held. Throws a StoreError; then the database is as it was. */
 export function openDatabase(file: string, onWarning: OnWarning): DatabaseSync {
+  return open(file, onWarning, (db) => {
+    bringUpToDate(db, file, onWarning)
+    db.prepare("INSERT OR REPLACE INTO meta (name, value) VALUES ('running_pid', ?)").run(String(process.pid))
+  })
+}
+
+/**
+ * For a command, beside a server that may have the database open: leaves the server's mark alone, and takes the folder's lock only
+ * for as long as the schema is brought up to date, if that must be. Throws a StoreError.
+ */
+export function openBeside(file: string, onWarning: OnWarning, lock: () => FolderLock | null): DatabaseSync {
+  return open(file, onWarning, (db) => {
+    if (schemaVersion(db) === migrations.length) return db.exec(settings)
+    const held = lock()
+    try {
+      if (held !== null) bringUpToDate(db, file, onWarning)
+      // Whoever has the lock may have been faster.
+      else if (schemaVersion(db) < migrations.length) throw schemaInUse(db, file)
+      else db.exec(settings)
+    } finally {
+      held?.release()
+    }
+  })
+}
+
+function open(file: string, onWarning: OnWarning, prepare: (db: DatabaseSync) => void): DatabaseSync {
   makePrivateFile(file, onWarning)
   // SQLite gives these the mode of the database when it makes them; here are those that were left behind.
   for (const ending of ['-wal', '-shm']) tighten(`${file}${ending}`, 0o600, onWarning)
@@ -28,15 +55,25 @@ export function openDatabase(file: string, onWarning: OnWarning): DatabaseSync {
     db.open()
     db.exec('PRAGMA busy_timeout = 2000')
     refuseNewerSchema(db, file)
-    if (wasLeftRunning(db)) checkWhole(db, file, onWarning)
-    db.exec(settings)
-    migrate(db)
-    db.prepare("INSERT OR REPLACE INTO meta (name, value) VALUES ('running_pid', ?)").run(String(process.pid))
+    prepare(db)
     return db
   } catch (error) {
     if (db.isOpen) db.close()
     throw toStoreError(file, error)
   }
+}
+
+function bringUpToDate(db: DatabaseSync, file: string, onWarning: OnWarning): void {
+  if (wasLeftRunning(db)) checkWhole(db, file, onWarning)
+  db.exec(settings)
+  migrate(db)
+}
+
+function schemaInUse(db: DatabaseSync, file: string): StoreError {
+  const versions = `its schema is ${schemaVersion(db)}, this version needs ${migrations.length}`
+  return new StoreError(
+    `The database ${file} is in use by an older claude-serve (${versions}): stop that one, start this version, and try again.`,
+  )
 }
 
 /** Leaves the mark of a clean stop. Where that fails the next start looks closely, and that is all. */

@@ -74,7 +74,31 @@ const first = `
   ) STRICT, WITHOUT ROWID;
 `
 
-export const migrations: readonly string[] = [first]
+/**
+ * API keys. A name is of one key that is not revoked. `pruned_cost_usd` is what runs have cost that were dropped since, so that a
+ * budget does not fill up again as they go.
+ */
+const second = `
+  CREATE TABLE keys (
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    prefix TEXT NOT NULL,
+    hash TEXT NOT NULL UNIQUE,
+    scopes_json TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER,
+    rate_per_minute INTEGER,
+    budget_usd REAL,
+    revoked_at_ms INTEGER,
+    last_used_at_ms INTEGER,
+    pruned_cost_usd REAL NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE UNIQUE INDEX keys_in_force ON keys (name) WHERE revoked_at_ms IS NULL;
+  CREATE INDEX runs_by_spender ON runs (owner, cost_usd, ended_at_ms)
+    WHERE owner IS NOT NULL AND ended_at_ms IS NOT NULL AND cost_usd IS NOT NULL;
+`
+
+export const migrations: readonly string[] = [first, second]
 
 /** How many steps the database has behind it. */
 export function schemaVersion(db: DatabaseSync): number {

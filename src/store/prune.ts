@@ -2,6 +2,7 @@
 // much is kept.
 import type { Store } from '../core/store.ts'
 import type { Prepare } from './database.ts'
+import { noteLostCost } from './key-table.ts'
 
 type Limits = Parameters<Store['prune']>[0]
 
@@ -84,6 +85,7 @@ function keptBytes(prepare: Prepare): number {
 function dropRuns(prepare: Prepare, runs: readonly RunKey[]): number {
   for (const { pk } of runs) {
     prepare('INSERT INTO dropped_runs (run) VALUES (?)').run(pk)
+    noteLostCost(prepare, pk)
     prepare('DELETE FROM runs WHERE pk = ?').run(pk)
   }
   return runs.length

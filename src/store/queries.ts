@@ -1,4 +1,5 @@
-// The questions to the database: runs, their events, sessions and sums. Not for what changes it (see sqlite.ts).
+// The questions to the database: runs, their events, sessions and sums. Not for what changes it (see changes.ts),
+// nor for keys (see key-table.ts).
 import type {
   Page,
   RunQuery,

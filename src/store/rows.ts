@@ -1,5 +1,6 @@
 // Rows of the database to the records of core/store.ts, and back. Pure; not for SQL.
 import type { RunEnd } from '../core/events.ts'
+import type { KeyRecord } from '../core/keys.ts'
 import type { RunRecord, SessionFacts, StoredEvent, UsageSum } from '../core/store.ts'
 
 export type Columns = Record<string, string | number | null>
@@ -41,6 +42,20 @@ export type UsageRow = {
   cache_read_input_tokens: number
   cache_creation_input_tokens: number
   cost_usd: number
+}
+
+export type KeyRow = {
+  id: string
+  name: string
+  prefix: string
+  hash: string
+  scopes_json: string
+  created_at_ms: number
+  expires_at_ms: number | null
+  rate_per_minute: number | null
+  budget_usd: number | null
+  revoked_at_ms: number | null
+  last_used_at_ms: number | null
 }
 
 /** What of a run is kept as it is. */
@@ -132,6 +147,38 @@ export function toUsageSum(row: UsageRow): UsageSum {
     cacheReadInputTokens: row.cache_read_input_tokens,
     cacheCreationInputTokens: row.cache_creation_input_tokens,
     costUsd: row.cost_usd,
+  }
+}
+
+export function toKeyColumns(key: KeyRecord): Columns & KeyRow {
+  return {
+    id: key.id,
+    name: key.name,
+    prefix: key.prefix,
+    hash: key.hash,
+    scopes_json: JSON.stringify(key.scopes),
+    created_at_ms: key.createdAtMs,
+    expires_at_ms: key.expiresAtMs,
+    rate_per_minute: key.ratePerMinute,
+    budget_usd: key.budgetUsd,
+    revoked_at_ms: key.revokedAtMs,
+    last_used_at_ms: key.lastUsedAtMs,
+  }
+}
+
+export function toKeyRecord(row: KeyRow): KeyRecord {
+  return {
+    id: row.id,
+    name: row.name,
+    prefix: row.prefix,
+    hash: row.hash,
+    scopes: JSON.parse(row.scopes_json),
+    createdAtMs: row.created_at_ms,
+    expiresAtMs: row.expires_at_ms,
+    ratePerMinute: row.rate_per_minute,
+    budgetUsd: row.budget_usd,
+    revokedAtMs: row.revoked_at_ms,
+    lastUsedAtMs: row.last_used_at_ms,
   }
 }
 

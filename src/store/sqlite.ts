@@ -1,6 +1,7 @@
 // The Store in one SQLite file of the data folder, for one server at a time. Not for a database that several servers share.
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
+import type { KeyRecord } from '../core/keys.ts'
 import type {
   Claimed,
   IdempotencyClaim,
@@ -15,13 +16,14 @@ import type {
   UsageSum,
 } from '../core/store.ts'
 import { shuttingDown } from '../errors.ts'
+import { addEvents, addRun, emptyRun, patchRun, putSession, removeRun, removeSession } from './changes.ts'
 import { closeDatabase, openDatabase, type Prepare, preparer, runningPid } from './database.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { GroupCommit } from './group-commit.ts'
+import { addKey, endKey, findKey, hasKeysInForce, isNewUse, listKeys, noteUse, sumSpent } from './key-table.ts'
 import { makePrivateFolder, type OnWarning } from './private-files.ts'
 import { prune } from './prune.ts'
 import { findLastSeq, findRun, findSessions, listEvents, listRuns, listUnfinished, sumUsage } from './queries.ts'
-import { type Columns, toRunColumns } from './rows.ts'
 import { StoreError } from './store-error.ts'
 
 export type SqliteOptions = {
@@ -69,55 +71,26 @@ class SqliteStore implements Store {
   }
 
   async createRun(run: RunRecord, claim?: IdempotencyClaim): Promise<Claimed> {
-    const apply = (): Claimed => {
-      const holder = claim === undefined ? null : this.#claim(claim, run.id)
-      if (holder !== null) return { kind: 'exists', ...holder }
-      const { run: columns, documents } = toRunColumns(run)
-      const { lastInsertRowid } = this.#insert('runs', columns)
-      this.#insert('run_documents', { run: Number(lastInsertRowid), ...documents })
-      return { kind: 'created' }
-    }
+    const { now } = this.#parts
     // A caller waits for this one before anything else begins.
-    return this.#write(apply, { urgent: true })
+    return this.#write((prepare) => addRun(prepare, run, claim ?? null, now()), { urgent: true })
   }
 
   async updateRun(id: string, patch: RunPatch): Promise<void> {
-    return this.#write(() => {
-      const { run, documents } = toRunColumns(patch)
-      this.#update('runs', run, 'id = ?', id)
-      this.#update('run_documents', documents, 'run = (SELECT pk FROM runs WHERE id = ?)', id)
-    })
+    return this.#write((prepare) => patchRun(prepare, id, patch))
   }
 
   async dropRun(id: string): Promise<void> {
-    return this.#write(() => {
-      this.#removeEvents(id)
-      this.#prepare('DELETE FROM idempotency_keys WHERE run_id = ?').run(id)
-      this.#prepare('DELETE FROM runs WHERE id = ?').run(id)
-    })
+    return this.#write((prepare) => removeRun(prepare, id))
   }
 
   async clearEvents(runId: string): Promise<void> {
-    return this.#write(() => {
-      this.#removeEvents(runId)
-      this.#prepare('UPDATE runs SET event_bytes = 0 WHERE id = ?').run(runId)
-    })
+    return this.#write((prepare) => emptyRun(prepare, runId))
   }
 
   async appendEvents(runId: string, events: readonly StoredEvent[]): Promise<void> {
     if (events.length === 0) return
-    return this.#write(() => {
-      const run = this.#prepare('SELECT pk FROM runs WHERE id = ?').get(runId)?.pk
-      if (typeof run !== 'number') throw new Error(`There is no run ${runId} to keep events of.`)
-      const insert = this.#prepare('INSERT INTO events (run, seq, json) VALUES (?, ?, ?)')
-      let bytes = 0
-      for (const { seq, event } of events) {
-        const json = JSON.stringify(event)
-        insert.run(run, seq, json)
-        bytes += Buffer.byteLength(json)
-      }
-      this.#prepare('UPDATE runs SET event_bytes = event_bytes + ? WHERE pk = ?').run(bytes, run)
-    })
+    return this.#write((prepare) => addEvents(prepare, runId, events))
   }
 
   async run(id: string): Promise<RunRecord | null> {
@@ -141,11 +114,7 @@ class SqliteStore implements Store {
   }
 
   async noteSession(facts: SessionFacts): Promise<void> {
-    const sql = `INSERT INTO sessions (id, owner, cwd, model, created_at_ms, last_used_at_ms) VALUES (?, ?, ?, ?, ?, ?)
-      ON CONFLICT (id) DO UPDATE
-      SET cwd = excluded.cwd, model = excluded.model, last_used_at_ms = excluded.last_used_at_ms`
-    const { id, owner, cwd, model, createdAtMs, lastUsedAtMs } = facts
-    return this.#write(() => void this.#prepare(sql).run(id, owner, cwd, model, createdAtMs, lastUsedAtMs))
+    return this.#write((prepare) => putSession(prepare, facts))
   }
 
   async sessions(ids: readonly string[]): Promise<SessionFacts[]> {
@@ -153,17 +122,45 @@ class SqliteStore implements Store {
   }
 
   async forgetSession(id: string): Promise<void> {
-    return this.#write(() => void this.#prepare('DELETE FROM sessions WHERE id = ?').run(id))
+    return this.#write((prepare) => removeSession(prepare, id))
   }
 
   async usage(query: UsageQuery): Promise<UsageSum[]> {
     return sumUsage(this.#reading(), query)
   }
 
+  async createKey(key: KeyRecord): Promise<void> {
+    return this.#write((prepare) => addKey(prepare, key), { urgent: true })
+  }
+
+  async keys(): Promise<KeyRecord[]> {
+    return listKeys(this.#reading())
+  }
+
+  async hasKeys(): Promise<boolean> {
+    return hasKeysInForce(this.#reading())
+  }
+
+  async keyByHash(hash: string): Promise<KeyRecord | null> {
+    return findKey(this.#reading(), hash)
+  }
+
+  async revokeKey(idOrName: string, nowMs: number): Promise<boolean> {
+    return this.#write((prepare) => endKey(prepare, idOrName, nowMs), { urgent: true })
+  }
+
+  async noteKeyUse(id: string, nowMs: number): Promise<void> {
+    if (isNewUse(this.#reading(), id, nowMs)) await this.#write((prepare) => noteUse(prepare, id, nowMs))
+  }
+
+  async spentBy(owner: string): Promise<number> {
+    return sumSpent(this.#reading(), owner)
+  }
+
   async prune(limits: Parameters<Store['prune']>[0]): Promise<number> {
     return prune(limits, {
       prepare: this.#reading(),
-      write: (apply) => this.#write(apply),
+      write: (apply) => this.#write(() => apply()),
       isOpen: () => this.#isOpen,
     })
   }
@@ -180,40 +177,13 @@ class SqliteStore implements Store {
     }
   }
 
-  #write<T>(apply: () => T, how?: { urgent: boolean }): Promise<T> {
-    return this.#isOpen ? this.#group.write(apply, how) : Promise.reject(shuttingDown())
+  #write<T>(apply: (prepare: Prepare) => T, how?: { urgent: boolean }): Promise<T> {
+    if (!this.#isOpen) return Promise.reject(shuttingDown())
+    return this.#group.write(() => apply(this.#prepare), how)
   }
 
   #reading(): Prepare {
     if (!this.#isOpen) throw shuttingDown()
     return this.#prepare
-  }
-
-  /** Takes the key for the run, or tells who has it. */
-  #claim({ key, owner, bodyHash, expiresAtMs }: IdempotencyClaim, runId: string) {
-    const held = this.#prepare(
-      'SELECT run_id, body_hash FROM idempotency_keys WHERE key = ? AND owner IS ? AND expires_at_ms > ?',
-    ).get(key, owner, this.#parts.now())
-    if (held !== undefined) return { runId: String(held.run_id), bodyHash: String(held.body_hash) }
-    this.#prepare('DELETE FROM idempotency_keys WHERE key = ? AND owner IS ?').run(key, owner)
-    this.#insert('idempotency_keys', { key, owner, run_id: runId, body_hash: bodyHash, expires_at_ms: expiresAtMs })
-    return null
-  }
-
-  #removeEvents(runId: string): void {
-    this.#prepare('DELETE FROM events WHERE run = (SELECT pk FROM runs WHERE id = ?)').run(runId)
-  }
-
-  #insert(table: string, columns: Columns) {
-    const names = Object.keys(columns)
-    const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`
-    return this.#prepare(sql).run(...Object.values(columns))
-  }
-
-  #update(table: string, columns: Columns, where: string, id: string): void {
-    const names = Object.keys(columns)
-    if (names.length === 0) return
-    const set = names.map((name) => `${name} = ?`).join(', ')
-    this.#prepare(`UPDATE ${table} SET ${set} WHERE ${where}`).run(...Object.values(columns), id)
   }
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import type { RunQuery, SessionFacts, Store } from '../../src/core/store.ts'
 import { AppError } from '../../src/errors.ts'
+import { describeApiKeys } from './store-api-keys-suite.ts'
 import { describeForgetting } from './store-forgetting-suite.ts'
 import { describeClaims, describePruning } from './store-keys-suite.ts'
 import { endedRun, idsOf, noLimits, noonMs, runEnd, runRecord, textEvent, textEvents } from './store-records.ts'
@@ -25,6 +26,7 @@ export function describeStore(name: string, open: OpenStore): void {
     describeSessions(open)
     describeUsage(open)
     describePruning(open)
+    describeApiKeys(open)
     describeClosing(open)
   })
 }

@@ -7,6 +7,7 @@ import { createRuns } from '../../src/core/run-registry.ts'
 import type { Runs } from '../../src/core/runs.ts'
 import type { Store } from '../../src/core/store.ts'
 import { type App, createApp } from '../../src/http/app.ts'
+import type { Callers } from '../../src/http/callers.ts'
 import { type NativeOptions, registerNative } from '../../src/surfaces/native/routes.ts'
 import { ScriptedAgent } from './scripted-agent.ts'
 
@@ -21,8 +22,10 @@ export type InjectAppOptions = {
   bodyBytesMax?: number
   allowHosts?: readonly string[]
   corsOrigins?: readonly string[]
+  /** Who may call; everybody by default. */
+  callers?: Callers
   /** To add hooks before the routes are registered. */
-  prepare?: (app: App) => void
+  prepare?: (app: App, runs: Runs) => void
 }
 
 export type InjectApp = {
@@ -55,8 +58,14 @@ export async function createInjectApp(t: Cleanup, options: InjectAppOptions = {}
   const logLines: Record<string, unknown>[] = []
   const log = pino({ level: 'info' }, { write: (line: string) => void logLines.push(JSON.parse(line)) })
   const { bodyBytesMax = 32 * 1024 ** 2, allowHosts = [], corsOrigins = [] } = options
-  const { app } = createApp({ log, bodyBytesMax, allowHosts, corsOrigins })
-  options.prepare?.(app)
+  const { app } = createApp({
+    log,
+    bodyBytesMax,
+    allowHosts,
+    corsOrigins,
+    ...(options.callers ? { callers: options.callers } : {}),
+  })
+  options.prepare?.(app, runs)
   registerNative(app, {
     runs,
     store: options.store ?? { usage: async () => [] },

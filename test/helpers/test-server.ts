@@ -90,7 +90,10 @@ export async function startTestServer(
       poolLimits: { startSpacingMs: 0, ...options.poolLimits },
       ...(options.workerLimits ? { workerLimits: options.workerLimits } : {}),
     },
-  )
+  ).catch(async (fault) => {
+    if (options.upstream === undefined) await upstream.close()
+    throw fault
+  })
   t.after(async () => {
     await running.close(0)
     if (options.upstream === undefined) await upstream.close()

@@ -24,6 +24,7 @@ test('a new database takes all steps, and none of them twice', (t) => {
     'dropped_runs',
     'events',
     'idempotency_keys',
+    'keys',
     'meta',
     'run_documents',
     'runs',

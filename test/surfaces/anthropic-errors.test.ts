@@ -19,6 +19,7 @@ const told: Record<ErrorCode, [status: number, type: string]> = {
   model_not_found: [404, 'not_found_error'],
   unauthorized: [401, 'authentication_error'],
   budget_exceeded: [402, 'billing_error'],
+  insufficient_scope: [403, 'permission_error'],
   host_not_allowed: [403, 'permission_error'],
   origin_not_allowed: [403, 'permission_error'],
   permission_mode_not_allowed: [403, 'permission_error'],
@@ -97,7 +98,7 @@ for (const [message, expected] of spellings) {
 const headerCases: [ErrorCode, ErrorDetails, Record<string, string>][] = [
   ['invalid_request', {}, {}],
   ['model_not_found', {}, {}],
-  ['unauthorized', {}, {}],
+  ['unauthorized', {}, { 'www-authenticate': 'Bearer' }],
   ['not_found', {}, {}],
   ['body_too_large', {}, {}],
   ['queue_full', { retryAfterS: 2.5 }, { 'retry-after': '3' }],

@@ -14,6 +14,7 @@ const told: Record<ErrorCode, [status: number, type: string, code: string | null
   model_not_found: [404, 'invalid_request_error', 'model_not_found'],
   unauthorized: [401, 'invalid_request_error', 'invalid_api_key'],
   budget_exceeded: [429, 'insufficient_quota', 'insufficient_quota'],
+  insufficient_scope: [403, 'invalid_request_error', 'insufficient_scope'],
   host_not_allowed: [403, 'invalid_request_error', 'host_not_allowed'],
   origin_not_allowed: [403, 'invalid_request_error', 'origin_not_allowed'],
   permission_mode_not_allowed: [403, 'invalid_request_error', 'permission_mode_not_allowed'],

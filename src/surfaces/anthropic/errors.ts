@@ -17,6 +17,7 @@ const toldAs: Record<ErrorCode, Told> = {
   model_not_found: missing,
   unauthorized: { status: 401, type: 'authentication_error' },
   budget_exceeded: { status: 402, type: 'billing_error' },
+  insufficient_scope: forbidden,
   host_not_allowed: forbidden,
   origin_not_allowed: forbidden,
   permission_mode_not_allowed: forbidden,

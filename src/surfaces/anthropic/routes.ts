@@ -8,13 +8,14 @@ import { displayNameOf, modelNames, resolveModel } from '../../core/models.ts'
 import type { RunHandle, RunInput, Runs } from '../../core/runs.ts'
 import { checkToolSchemas } from '../../core/tool-offer.ts'
 import { AppError } from '../../errors.ts'
+import { requireScope, routesNeed } from '../../http/callers.ts'
 import type { TellError } from '../../http/dialects.ts'
 import { faultOf } from '../../http/faults.ts'
 import { endWithConnection } from '../../http/hang-up.ts'
-import { readIdempotency } from '../../http/idempotency.ts'
 import { prefixes, spellings } from '../../http/paths.ts'
 import { listed, streamRun, tellIgnored, wholeRun } from '../../http/run-answers.ts'
 import type { Frame } from '../../http/sse.ts'
+import { startRun } from '../../http/start-run.ts'
 import { parseBody } from '../../http/validate.ts'
 import { anthropicHeaders, anthropicStatus, toErrorBody } from './errors.ts'
 import { type PageQuery, toModelInfo, toModelPage } from './models.ts'
@@ -39,6 +40,7 @@ export const tellAnthropic: TellError = (error, request, reply) =>
   reply.code(anthropicStatus(error)).headers(anthropicHeaders(error)).send(toErrorBody(error, request.id))
 
 export function registerAnthropic(app: FastifyInstance, options: AnthropicOptions): void {
+  routesNeed(app, 'chat')
   app.setErrorHandler((thrown, request, reply) => tellAnthropic(faultOf(thrown, request), request, reply))
   for (const path of spellings('/messages')) {
     app.post(path, (request, reply) => messages(options, request, reply))
@@ -88,10 +90,11 @@ function refuseBatches(app: FastifyInstance): void {
 async function prepare(
   { models, modelMap }: AnthropicOptions,
   body: GivenRequest,
-  { headers }: FastifyRequest,
+  { headers, caller }: FastifyRequest,
 ): Promise<MessagesRun> {
   const resolved = resolveModel(body.model, await models(), modelMap)
   const message = toMessagesRun(body, resolved, readVersion(headers['anthropic-version']))
+  if (message.shape.isAgent) requireScope(caller, 'agent')
   const schemaParam = body.output_config?.format ? 'output_config.format.schema' : 'output_format.schema'
   await checkAnswerSchema(message.run.options.jsonSchema, schemaParam)
   await checkToolSchemas(message.tools)
@@ -102,8 +105,7 @@ async function messages(options: AnthropicOptions, request: FastifyRequest, repl
   const body = parseBody(MessagesRequest, request.body)
   const message = await prepare(options, body, request)
   tellIgnored(request, reply, message.ignored)
-  const idempotency = readIdempotency(request)
-  const run = await options.runs.start({ ...message.run, timeoutMs: options.requestTimeoutMs, idempotency })
+  const run = await startRun(options.runs, { ...message.run, timeoutMs: options.requestTimeoutMs }, request)
   endWithConnection(run, request, reply)
   const id = `msg_${run.id.replace(/^run_/, '')}`
   if (!body.stream) return answerWhole(run, message, id, reply)

@@ -9,8 +9,8 @@ import type { RunHandle, RunInput, Runs } from '../../core/runs.ts'
 import { AppError, invalidField } from '../../errors.ts'
 import { faultOf } from '../../http/faults.ts'
 import { endWithConnection, nameRun } from '../../http/hang-up.ts'
-import { readIdempotency } from '../../http/idempotency.ts'
 import { openSse } from '../../http/sse.ts'
+import { startRun } from '../../http/start-run.ts'
 import { parseBody } from '../../http/validate.ts'
 import { NativeEvents } from './events.ts'
 import { toRunReply } from './run-reply.ts'
@@ -93,9 +93,8 @@ async function start(
     metadata: body.metadata ?? {},
     background: body.background === true,
     onCrash: body.on_crash ?? 'fail',
-    idempotency: readIdempotency(request),
   }
-  return options.runs.start(input)
+  return startRun(options.runs, input, request)
 }
 
 async function check(body: ChatRequest, { permissionModes, cwdRoots }: ChatOptions): Promise<Checked> {

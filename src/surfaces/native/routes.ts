@@ -1,6 +1,7 @@
 // The native API's routes, put together: health here, runs and what starts them in files of their own.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AppError } from '../../errors.ts'
+import { routesNeed } from '../../http/callers.ts'
 import { clientDialect, type Dialect, type TellError } from '../../http/dialects.ts'
 import { errorHeaders, faultOf } from '../../http/faults.ts'
 import { type ChatOptions, registerChat } from './chat-routes.ts'
@@ -24,13 +25,20 @@ export function registerNative(app: FastifyInstance, options: NativeOptions): vo
     const tell = dialect === null ? undefined : options.tellElsewhere?.[dialect]
     return tell?.(error, request, reply) ?? sendError(reply, request, error)
   })
-  app.get('/', async (_request, reply) => reply.type('text/plain; charset=utf-8').send('claude-serve is running\n'))
-  app.get('/livez', async () => ({ status: 'ok' }))
-  app.get('/readyz', async (_request, reply) => {
+  app.register(async (scope) => registerRoutes(scope, options))
+}
+
+function registerRoutes(app: FastifyInstance, options: NativeOptions): void {
+  routesNeed(app, 'agent')
+  app.get('/', { config: { scope: 'any' } }, async (_request, reply) =>
+    reply.type('text/plain; charset=utf-8').send('claude-serve is running\n'),
+  )
+  app.get('/livez', { config: { scope: 'open' } }, async () => ({ status: 'ok' }))
+  app.get('/readyz', { config: { scope: 'any' } }, async (_request, reply) => {
     const { ready, facts } = await options.readiness()
     return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not_ready', ...facts })
   })
-  app.get('/v1/health', async (_request, reply) => {
+  app.get('/v1/health', { config: { scope: 'any' } }, async (_request, reply) => {
     try {
       return await options.health()
     } catch (fault) {

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Runs } from '../../core/runs.ts'
 import type { RunStatus, Store } from '../../core/store.ts'
 import { AppError, invalidField } from '../../errors.ts'
+import type { Caller } from '../../http/callers.ts'
 import { allowEmptyBodies } from '../../http/empty-bodies.ts'
 import { faultOf } from '../../http/faults.ts'
 import { openSse } from '../../http/sse.ts'
@@ -17,24 +18,28 @@ export type RunOptions = { runs: Runs; store: Pick<Store, 'usage'>; now(): numbe
 type Params = { Params: { id: string; request_id: string } }
 
 export function registerRuns(app: FastifyInstance, { runs, store, now }: RunOptions): void {
-  app.get('/v1/runs', async ({ query }) => {
+  app.get('/v1/runs', async ({ query, caller }) => {
     const { status, session_id: sessionId, limit, cursor } = parseQuery(RunsQuery, query)
     const page = await runs.list({
       limit,
+      ...ownOf(caller),
       ...(status === undefined ? {} : { status: status as RunStatus }),
       ...(sessionId === undefined ? {} : { sessionId }),
       ...(cursor === undefined ? {} : { cursor }),
     })
     return { runs: page.items.map(toRunReply), next_cursor: page.nextCursor }
   })
-  app.get<Params>('/v1/runs/:id', async ({ params }) => toRunReply(await find(runs, params.id)))
+  app.get<Params>('/v1/runs/:id', async (request) => toRunReply(await find(runs, request)))
   app.get<Params>('/v1/runs/:id/events', (request, reply) => follow(runs, request, reply))
   app.register(async (scope) => {
     allowEmptyBodies(scope)
-    scope.post<Params>('/v1/runs/:id/cancel', async ({ params }) => toRunReply(await runs.cancel(idOf(params.id))))
+    scope.post<Params>('/v1/runs/:id/cancel', async (request) => {
+      const { id } = await find(runs, request)
+      return toRunReply(await runs.cancel(id))
+    })
   })
   registerAnswers(app, runs)
-  app.get('/v1/usage', async ({ query }) => {
+  app.get('/v1/usage', async ({ query, caller }) => {
     const { from, to, group_by: groupBy } = parseQuery(UsageQuery, query)
     await runs.saved()
     const toMs = to === undefined ? now() : Date.parse(to)
@@ -42,14 +47,18 @@ export function registerRuns(app: FastifyInstance, { runs, store, now }: RunOpti
     if (fromMs > toMs) throw invalidField('from', 'must not be later than to')
     // What has ended in this very millisecond counts.
     const untilMs = to === undefined ? toMs + 1 : toMs
-    return toUsageReply({ fromMs, toMs, groupBy }, await store.usage({ fromMs, toMs: untilMs, groupBy }))
+    return toUsageReply(
+      { fromMs, toMs, groupBy },
+      await store.usage({ fromMs, toMs: untilMs, groupBy, ...ownOf(caller) }),
+    )
   })
 }
 
 function registerAnswers(app: FastifyInstance, runs: Runs): void {
-  app.post<Params>('/v1/runs/:id/permissions/:request_id', async ({ params, body }) => {
-    const answer = parseBody(PermissionAnswer, body)
-    const ask = await findAsk(runs, params, 'permission_request')
+  app.post<Params>('/v1/runs/:id/permissions/:request_id', async (request) => {
+    const answer = parseBody(PermissionAnswer, request.body)
+    const { params } = request
+    const ask = await findAsk(runs, request, 'permission_request')
     if (answer.behavior === 'deny') {
       if (answer.updated_input) throw invalidField('updated_input', 'can only go with "behavior": "allow"')
       const message = answer.message ?? null
@@ -59,10 +68,11 @@ function registerAnswers(app: FastifyInstance, runs: Runs): void {
     const remember = answer.remember === true
     return toRunReply(await runs.answer(params.id, ask, { behavior: 'allow', updatedInput, remember }))
   })
-  app.post<Params>('/v1/runs/:id/answers/:request_id', async ({ params, body }) => {
-    const { answers } = parseBody(QuestionAnswer, body)
-    const record = await find(runs, params.id)
-    const ask = await findAsk(runs, params, 'question')
+  app.post<Params>('/v1/runs/:id/answers/:request_id', async (request) => {
+    const { answers } = parseBody(QuestionAnswer, request.body)
+    const { params } = request
+    const record = await find(runs, request)
+    const ask = await findAsk(runs, request, 'question')
     const asked = toRunReply(record).pending.find(({ request_id: id }) => id === ask)
     const questions = asked?.type === 'question' ? asked.questions : []
     // Where nothing is asked, the run says so.
@@ -85,15 +95,26 @@ function checkAnswers(questions: readonly unknown[], answers: Record<string, str
 
 const idOf = (id: string): string => parseQuery(RunParams, { id }).id
 
-async function find(runs: Runs, id: string) {
-  const record = await runs.get(idOf(id))
-  if (record === null) throw new AppError('run_not_found', `there is no run ${id}`, { field: 'id' })
+/** Callers with a key see their own runs; nobody's and everybody's are the operator's, and an administrator's. */
+const ownOf = ({ key, may }: Caller): { owner?: string } => (key === null || may('admin') ? {} : { owner: key.id })
+
+async function find(runs: Runs, { params, caller }: FastifyRequest<Params>) {
+  const id = idOf(params.id)
+  const record = await runs.get(id)
+  const { owner } = ownOf(caller)
+  if (record === null || (owner !== undefined && record.owner !== owner))
+    throw new AppError('run_not_found', `there is no run ${id}`, { field: 'id' })
   return record
 }
 
 /** The id of what the run waits for. Throws where it waits for something else. */
-async function findAsk(runs: Runs, params: Params['Params'], type: 'permission_request' | 'question'): Promise<string> {
-  const { pending } = toRunReply(await find(runs, params.id))
+async function findAsk(
+  runs: Runs,
+  request: FastifyRequest<Params>,
+  type: 'permission_request' | 'question',
+): Promise<string> {
+  const { params } = request
+  const { pending } = toRunReply(await find(runs, request))
   const asked = pending.find(({ request_id: id }) => id === params.request_id)
   if (asked === undefined || asked.type === type) return params.request_id
   const right = asked.type === 'question' ? 'answers' : 'permissions'
@@ -111,7 +132,7 @@ function readAfter(request: FastifyRequest, after: number | undefined): number {
 async function follow(runs: Runs, request: FastifyRequest<Params>, reply: FastifyReply): Promise<unknown> {
   const { after: given, events } = parseQuery(EventsQuery, request.query)
   const after = readAfter(request, given)
-  const { id } = await find(runs, request.params.id)
+  const { id } = await find(runs, request)
   const native = new NativeEvents({ runId: id, requestId: request.id, isFull: events === 'full' })
   reply.header('x-run-id', id)
   reply.hijack()

@@ -11,6 +11,7 @@ import {
 } from '../../core/sessions.ts'
 import type { Store } from '../../core/store.ts'
 import { AppError, invalidField } from '../../errors.ts'
+import { routesNeed } from '../../http/callers.ts'
 import { allowEmptyBodies } from '../../http/empty-bodies.ts'
 import { parseBody } from '../../http/validate.ts'
 import { toMessageList, toSessionReply, toSummary } from './session-replies.ts'
@@ -38,6 +39,7 @@ export type SessionOptions = {
 
 export function registerSessions(parent: FastifyInstance, options: SessionOptions): void {
   parent.register(async (app) => {
+    routesNeed(app, 'agent')
     allowEmptyBodies(app)
     app.get('/v1/sessions', (request) => list(options, request))
     app.get('/v1/sessions/:id', async (request) => describe(options, await find(options, request)))

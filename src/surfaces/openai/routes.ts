@@ -8,13 +8,14 @@ import { modelNames, resolveModel } from '../../core/models.ts'
 import type { RunHandle, Runs } from '../../core/runs.ts'
 import { checkToolSchemas } from '../../core/tool-offer.ts'
 import { AppError } from '../../errors.ts'
+import { requireScope, routesNeed } from '../../http/callers.ts'
 import type { TellError } from '../../http/dialects.ts'
 import { faultOf } from '../../http/faults.ts'
 import { endWithConnection } from '../../http/hang-up.ts'
-import { readIdempotency } from '../../http/idempotency.ts'
 import { prefixes, spellings } from '../../http/paths.ts'
 import { listed, streamRun, tellIgnored, wholeRun } from '../../http/run-answers.ts'
 import type { Frame } from '../../http/sse.ts'
+import { startRun } from '../../http/start-run.ts'
 import { parseBody } from '../../http/validate.ts'
 import { ChatAnswer, ChatChunks, type ReplyIds } from './chat-reply.ts'
 import { type ChatRun, toChatRun } from './chat-request.ts'
@@ -35,6 +36,7 @@ export const tellOpenai: TellError = (error, _request, reply) =>
   reply.code(openaiStatus(error)).headers(openaiHeaders(error)).send(toErrorBody(error))
 
 export function registerOpenai(app: FastifyInstance, options: OpenaiOptions): void {
+  routesNeed(app, 'chat')
   app.setErrorHandler((thrown, request, reply) => tellOpenai(faultOf(thrown, request), request, reply))
   for (const path of spellings('/chat/completions')) {
     app.post(path, (request, reply) => chatCompletions(options, request, reply))
@@ -97,11 +99,11 @@ function refuseElsewhere(app: FastifyInstance): void {
 async function chatCompletions(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const body = parseBody(ChatRequest, request.body)
   const chat = toChatRun(body, resolveModel(body.model, await options.models(), options.modelMap))
+  if (chat.shape.isAgent) requireScope(request.caller, 'agent')
   await checkAnswerSchema(chat.run.options.jsonSchema, 'response_format.json_schema.schema')
   await checkToolSchemas(chat.tools)
   tellIgnored(request, reply, chat.ignored)
-  const idempotency = readIdempotency(request)
-  const run = await options.runs.start({ ...chat.run, timeoutMs: options.requestTimeoutMs, idempotency })
+  const run = await startRun(options.runs, { ...chat.run, timeoutMs: options.requestTimeoutMs }, request)
   endWithConnection(run, request, reply)
   const ids = { id: `chatcmpl-${run.id.replace(/^run_/, '')}`, created: Math.floor(run.createdAtMs / 1000) }
   if (!body.stream) return answerWhole(run, chat, ids, reply)

@@ -1,0 +1,89 @@
+// Keys as `claude-serve keys` shows them: as a table, or as JSON. Nothing secret is in either. Pure.
+import { isUsable, type KeyRecord } from '../core/keys.ts'
+
+export type KeyState = 'active' | 'expired' | 'revoked'
+
+/** A key with what its runs have cost. */
+export type ShownKey = { key: KeyRecord; spentUsd: number; state: KeyState }
+
+export function stateOf(key: KeyRecord, nowMs: number): KeyState {
+  if (key.revokedAtMs !== null) return 'revoked'
+  return isUsable(key, nowMs) ? 'active' : 'expired'
+}
+
+const toTime = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
+
+/** Field by field, so that the hash stays where it is. */
+export function keyAsJson({ key, spentUsd, state }: ShownKey) {
+  return {
+    id: key.id,
+    name: key.name,
+    prefix: key.prefix,
+    state,
+    scopes: key.scopes,
+    created_at: toTime(key.createdAtMs),
+    expires_at: toTime(key.expiresAtMs),
+    last_used_at: toTime(key.lastUsedAtMs),
+    revoked_at: toTime(key.revokedAtMs),
+    rate_per_minute: key.ratePerMinute,
+    budget_usd: key.budgetUsd,
+    spent_usd: spentUsd,
+  }
+}
+
+type Column = { title: string; cell(shown: ShownKey): string }
+
+const columns: readonly Column[] = [
+  { title: 'name', cell: ({ key }) => key.name },
+  { title: 'prefix', cell: ({ key }) => `${key.prefix}…` },
+  { title: 'scopes', cell: ({ key }) => key.scopes.join(',') },
+  { title: 'created', cell: ({ key }) => showTime(key.createdAtMs) },
+  { title: 'expires', cell: ({ key }) => showTime(key.expiresAtMs) },
+  { title: 'last used', cell: ({ key }) => showTime(key.lastUsedAtMs) },
+  { title: 'rate', cell: ({ key }) => (key.ratePerMinute === null ? '-' : `${key.ratePerMinute}/min`) },
+  { title: 'budget', cell: ({ key }) => (key.budgetUsd === null ? '-' : showDollars(key.budgetUsd)) },
+  { title: 'spent', cell: ({ spentUsd }) => showDollars(spentUsd) },
+]
+
+const stateColumn: Column = { title: 'state', cell: ({ state }) => state }
+
+/** The first line is the titles. */
+export function keysAsTable(shown: readonly ShownKey[], { withState }: { withState: boolean }): string[] {
+  const chosen = withState ? [...columns, stateColumn] : columns
+  const rows = [
+    chosen.map(({ title }) => title),
+    ...shown.map((each) => chosen.map(({ cell }) => printable(cell(each)))),
+  ]
+  const widths = chosen.map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)))
+  return rows.map((row) =>
+    row
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+/** One sentence, for the key that was just made. */
+export function describeKey(key: KeyRecord): string {
+  const { expiresAtMs, ratePerMinute, budgetUsd } = key
+  const facts = [
+    `scopes ${key.scopes.join(', ')}`,
+    expiresAtMs === null ? 'never expires' : `expires ${showTime(expiresAtMs)}`,
+    ...(ratePerMinute === null ? [] : [`${ratePerMinute} requests per minute`]),
+    ...(budgetUsd === null ? [] : [`budget ${showDollars(budgetUsd)}`]),
+  ]
+  return `key ${key.name} (${key.id}): ${facts.join(', ')}`
+}
+
+/** In UTC, which the Z says. */
+function showTime(ms: number | null): string {
+  return ms === null ? 'never' : `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')}Z`
+}
+
+/** Cents, and more digits where there are any. */
+function showDollars(usd: number): string {
+  return `$${usd.toFixed(4).replace(/0{1,2}$/, '')}`
+}
+
+/** A name that came over the API must not steer a terminal. */
+const printable = (text: string) => text.replace(/\p{C}/gu, '?')

@@ -1,0 +1,86 @@
+// What the words of `claude-serve keys create` mean: a name, scopes, an end, a rate and a budget. Pure; not for keeping keys.
+import { kindOfSecret, type Scope, scopes } from '../core/keys.ts'
+import { nearestName } from '../nearest.ts'
+
+/** What was typed cannot be meant; the message says what to give. */
+export class UsageError extends Error {}
+
+export type KeyWords = { scope?: string[]; expires?: string; rate?: string; budget?: string }
+
+export type KeyWishes = {
+  name: string
+  scopes: Scope[]
+  expiresAtMs: number | null
+  ratePerMinute: number | null
+  budgetUsd: number | null
+}
+
+/** Throws UsageError. */
+export function readWishes(name: string, words: KeyWords, nowMs: number): KeyWishes {
+  const { scope = ['agent'], expires, rate, budget } = words
+  return {
+    name: readName(name),
+    scopes: [...new Set(scope.map(readScope))],
+    expiresAtMs: expires === undefined ? null : readEnd(expires, nowMs),
+    ratePerMinute: rate === undefined ? null : readRate(rate),
+    budgetUsd: budget === undefined ? null : readBudget(budget),
+  }
+}
+
+const refuse = (option: string, value: string, accepted: string) =>
+  new UsageError(`${option}: ${JSON.stringify(value)} is not accepted; ${accepted}`)
+
+/** A secret in the place of a name is never shown again in what we print. */
+export function refuseSecret(word: string): void {
+  if (kindOfSecret(word) === 'foreign') return
+  throw new UsageError('that is the secret of a key: give its name or its id, as claude-serve keys list shows them')
+}
+
+const namePattern = /^[\p{L}\p{N}](?:[\p{L}\p{N} ._@:+/-]{0,62}[\p{L}\p{N}._@:+/-])?$/u
+
+function readName(name: string): string {
+  refuseSecret(name)
+  // Beginnings of ids are kept for those, so that a name is never taken for one.
+  if (namePattern.test(name) && !name.startsWith('key_')) return name
+  const accepted = 'give up to 64 letters, digits, spaces and . _ - @ : + /, such as laptop; key_ cannot begin a name'
+  throw refuse('name', name, accepted)
+}
+
+function readScope(word: string): Scope {
+  const scope = scopes.find((each) => each === word)
+  if (scope !== undefined) return scope
+  const nearest = nearestName(word, scopes)
+  throw refuse('--scope', word, nearest === null ? `give ${scopes.join(', ')}` : `did you mean ${nearest}?`)
+}
+
+const unitsMs: Record<string, number> = { d: 86_400_000, h: 3_600_000 }
+const endAccepted = 'give a time from now such as 30d or 12h, or the last day such as 2026-12-31 (in UTC)'
+
+function readEnd(word: string, nowMs: number): number {
+  const [, count = '', unit = ''] = /^(\d{1,5})([dh])$/.exec(word) ?? []
+  const endMs = unit === '' ? endOfDay(word) : nowMs + Number(count) * (unitsMs[unit] ?? Number.NaN)
+  if (Number.isNaN(endMs)) throw refuse('--expires', word, endAccepted)
+  if (endMs <= nowMs) throw refuse('--expires', word, `it is over already: ${endAccepted}`)
+  return endMs
+}
+
+/** The last millisecond of a day in UTC; NaN for what is no day. */
+function endOfDay(word: string): number {
+  const beginMs = /^\d{4}-\d\d-\d\d$/.test(word) ? Date.parse(`${word}T00:00:00Z`) : Number.NaN
+  // JavaScript takes the 31st of February for a day in March.
+  const isDay = !Number.isNaN(beginMs) && new Date(beginMs).toISOString().startsWith(word)
+  return isDay ? beginMs + (unitsMs.d ?? Number.NaN) - 1 : Number.NaN
+}
+
+function readRate(word: string): number {
+  const isCount = /^\d{1,6}$/.test(word) && Number(word) > 0
+  if (isCount) return Number(word)
+  throw refuse('--rate', word, 'give requests per minute, an integer from 1 to 999999')
+}
+
+function readBudget(word: string): number {
+  const isAmount = /^\$?\d{1,9}(\.\d{1,6})?$/.test(word)
+  const budget = isAmount ? Number(word.replace('$', '')) : 0
+  if (budget > 0) return budget
+  throw refuse('--budget', word, 'give US dollars above 0, such as 5 or 0.50')
+}

@@ -1,0 +1,141 @@
+// The command `keys`: makes, shows and revokes API keys in the data folder, whether a server runs there or not. A running server
+// heeds them from its next request on. Not for what a key may do (see ../core/keys.ts).
+import { randomBytes } from 'node:crypto'
+import { styleText } from 'node:util'
+import { loadConfig, processEnvironment } from '../config.ts'
+import { ConfigError } from '../config-sources.ts'
+import { type KeyRecord, newSecret } from '../core/keys.ts'
+import { AppError } from '../errors.ts'
+import { nearestName } from '../nearest.ts'
+import { type KeyAccess, openKeyStore } from '../store/key-store.ts'
+import { StoreError } from '../store/store-error.ts'
+import { describeKey, keyAsJson, keysAsTable, type ShownKey, stateOf } from './key-lists.ts'
+import { type KeyWords, readWishes, refuseSecret, UsageError } from './key-values.ts'
+import type { ExitCode } from './serve.ts'
+
+type PlaceFlags = { dataDir?: string; config?: string; json?: boolean }
+export type CreateFlags = PlaceFlags & KeyWords & { quiet?: boolean }
+export type ListFlags = PlaceFlags & { all?: boolean }
+export type RevokeFlags = PlaceFlags
+
+export function createKey(name: string, flags: CreateFlags): Promise<ExitCode> {
+  return answer('create', async () => {
+    if (flags.json === true && flags.quiet === true) throw new UsageError('give --json or --quiet, not both')
+    const nowMs = Date.now()
+    const wishes = readWishes(name, flags, nowMs)
+    const { secret, prefix, hash } = newSecret()
+    const id = `key_${randomBytes(8).toString('hex')}`
+    const key: KeyRecord = { id, prefix, hash, ...wishes, createdAtMs: nowMs, revokedAtMs: null, lastUsedAtMs: null }
+    const isFirst = await withKeys(flags, async (keys) => {
+      const before = await keys.hasKeys()
+      await keys.createKey(key)
+      return !before
+    })
+    showSecret(key, secret, flags)
+    if (flags.quiet === true) return
+    note('this is the only time that the secret is shown')
+    if (isFirst)
+      note("every request needs a key from now on: send it as 'authorization: Bearer <key>' or 'x-api-key: <key>'")
+  })
+}
+
+function showSecret(key: KeyRecord, secret: string, { json, quiet }: CreateFlags): void {
+  if (json === true) {
+    return print(JSON.stringify({ ...keyAsJson({ key, spentUsd: 0, state: 'active' }), secret }, null, 2))
+  }
+  if (quiet !== true) print(describeKey(key))
+  print(secret)
+}
+
+export function listKeys(flags: ListFlags): Promise<ExitCode> {
+  return answer('list', async () => {
+    const { all, folder } = await withKeys(flags, async (keys, folder) => ({ all: await look(keys), folder }))
+    const shown = flags.all === true ? all : all.filter(({ state }) => state === 'active')
+    if (flags.json === true) return print(JSON.stringify(shown.map(keyAsJson), null, 2))
+    if (shown.length === 0) return print(describeNone(all, folder))
+    const [titles = '', ...rows] = keysAsTable(shown, { withState: flags.all === true })
+    print([styleText('bold', titles), ...rows].join('\n'))
+  })
+}
+
+async function look(keys: KeyAccess): Promise<ShownKey[]> {
+  const nowMs = Date.now()
+  const shown: ShownKey[] = []
+  for (const key of await keys.keys()) {
+    shown.push({ key, spentUsd: await keys.spentBy(key.id), state: stateOf(key, nowMs) })
+  }
+  return shown
+}
+
+function describeNone(all: readonly ShownKey[], folder: string): string {
+  const howToMake = 'make one: claude-serve keys create <name>'
+  if (all.length === 0) return `there are no keys in ${folder}; ${howToMake}`
+  const hidden = `no key in ${folder} can be used: ${all.length} expired or revoked (--all shows them)`
+  const isLocked = all.some(({ state }) => state === 'expired')
+  const locked = 'requests need a key all the same until those that have expired are revoked'
+  return [hidden, ...(isLocked ? [locked] : []), howToMake].join('; ')
+}
+
+export function revokeKey(idOrName: string, flags: RevokeFlags): Promise<ExitCode> {
+  return answer('revoke', async () => {
+    refuseSecret(idOrName)
+    const nowMs = Date.now()
+    const { key, isLast } = await withKeys(flags, async (keys, folder) => {
+      const inForce = (await keys.keys()).filter(({ revokedAtMs }) => revokedAtMs === null)
+      const key = inForce.find(({ id }) => id === idOrName) ?? inForce.find(({ name }) => name === idOrName)
+      if (key === undefined || !(await keys.revokeKey(key.id, nowMs))) throw unknownKey(idOrName, inForce, folder)
+      return { key, isLast: !(await keys.hasKeys()) }
+    })
+    if (flags.json === true) {
+      print(JSON.stringify({ id: key.id, name: key.name, revoked_at: new Date(nowMs).toISOString() }, null, 2))
+    } else print(`revoked ${key.name} (${key.id})`)
+    if (isLast) note('that was the last key: on loopback, requests of this user need none from now on')
+  })
+}
+
+function unknownKey(word: string, inForce: readonly KeyRecord[], folder: string): StoreError {
+  const names = inForce.map(({ name }) => name)
+  const nearest = nearestName(word, names)
+  const hint = nearest === null ? 'claude-serve keys list shows those there are' : `did you mean ${nearest}?`
+  return new StoreError(`there is no key ${JSON.stringify(word)} that could be revoked in ${folder}: ${hint}`)
+}
+
+async function withKeys<T>(flags: PlaceFlags, use: (keys: KeyAccess, folder: string) => Promise<T>): Promise<T> {
+  const { dataDir, config } = flags
+  const { config: loaded } = loadConfig({
+    // An address that may be listened on once there is a key must not keep the first one from being made.
+    flags: { dataDir, config, host: '127.0.0.1' },
+    environment: processEnvironment(),
+    cwd: process.cwd(),
+    isTerminal: false,
+  })
+  const keys = await openKeyStore(loaded.dataDir, note)
+  try {
+    return await use(keys, loaded.dataDir)
+  } finally {
+    await keys.close()
+  }
+}
+
+/** What went wrong, as one line and an exit code. */
+async function answer(word: string, act: () => Promise<void>): Promise<ExitCode> {
+  try {
+    await act()
+    return 0
+  } catch (error) {
+    const isKnown = [UsageError, ConfigError, StoreError, AppError].some((known) => error instanceof known)
+    if (!isKnown || !(error instanceof Error)) throw error
+    note(error.message)
+    if (!(error instanceof UsageError || (error instanceof ConfigError && error.isWrongUsage))) return 1
+    process.stderr.write(`see claude-serve keys ${word} --help\n`)
+    return 2
+  }
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+function note(text: string): void {
+  process.stderr.write(`claude-serve: ${text}\n`)
+}

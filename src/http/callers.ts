@@ -1,0 +1,163 @@
+// Who calls: nobody in particular where there are no keys, else whoever brings one. Which power a route needs is declared with
+// the route; a server with a route that does not say so does not start.
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
+import { allows, hashOf, isUsable, type KeyRecord, kindOfSecret, type Scope } from '../core/keys.ts'
+import type { Store } from '../core/store.ts'
+import { AppError } from '../errors.ts'
+import { peerUserId } from './peer.ts'
+
+/** `key` is null for a caller without one, who may do everything: there are no keys then. */
+export type Caller = {
+  key: KeyRecord | null
+  may(scope: Scope): boolean
+  /** Throws `budget_exceeded` where the key has spent what it may. */
+  requireBudget(): Promise<void>
+}
+
+/** `open`: for everybody; `any`: for whoever may do anything here at all. */
+export type RouteScope = 'open' | 'any' | Scope
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    caller: Caller
+  }
+  interface FastifyContextConfig {
+    scope?: RouteScope
+  }
+}
+
+export const anybody: Caller = { key: null, may: () => true, requireBudget: async () => {} }
+
+export type KeyStore = Pick<Store, 'hasKeys' | 'keyByHash' | 'noteKeyUse' | 'spentBy'>
+
+export type CallerOptions = {
+  /** Null: there can be no keys. */
+  keys: KeyStore | null
+  /** Whether the server listens on loopback only. */
+  isLoopback: boolean
+  now(): number
+}
+
+/** Wrong keys that one address may try per minute. */
+const wrongKeysMax = 10
+
+const unauthorized = (text: string) => new AppError('unauthorized', text)
+
+const howToBring = "send it as 'authorization: Bearer <key>' or 'x-api-key: <key>'"
+
+export class Callers {
+  readonly #options: CallerOptions
+  readonly #wrong = new RateLimiterMemory({ points: wrongKeysMax, duration: 60 })
+  readonly #byRate = new Map<number, RateLimiterMemory>()
+  /** Users at the other end, by connection. */
+  readonly #peers = new WeakMap<object, number | null>()
+
+  constructor(options: CallerOptions) {
+    this.#options = options
+  }
+
+  /** Throws `unauthorized`, `insufficient_scope`, `rate_limited`. */
+  async identify(request: FastifyRequest, scope: RouteScope): Promise<Caller> {
+    if (scope === 'open') return anybody
+    const given = secretsOf(request)
+    const caller = (await this.#byKey(given, request)) ?? (await this.#withoutKey(request))
+    if (scope !== 'any') requireScope(caller, scope)
+    return caller
+  }
+
+  async #byKey(given: readonly string[], request: FastifyRequest): Promise<Caller | null> {
+    const ours = given.filter((secret) => kindOfSecret(secret) !== 'foreign')
+    const { keys, now } = this.#options
+    if (ours.length === 0 || keys === null) return null
+    for (const secret of ours) {
+      const key = kindOfSecret(secret) === 'ours' ? await keys.keyByHash(hashOf(secret)) : null
+      if (key === null || !isUsable(key, now())) continue
+      await this.#slowDown(key)
+      void keys.noteKeyUse(key.id, now()).catch(() => {})
+      return { key, may: (scope) => allows(key, scope), requireBudget: () => requireBudget(key, keys) }
+    }
+    await this.#noteWrong(request)
+    throw unauthorized('the API key is not valid: it is not whole, was revoked, or its time is over')
+  }
+
+  async #withoutKey(request: FastifyRequest): Promise<Caller> {
+    const { keys, isLoopback } = this.#options
+    if (!isLoopback || (await keys?.hasKeys())) throw unauthorized(`this server needs an API key: ${howToBring}`)
+    if (isForwarded(request)) {
+      const text = 'a request that was forwarded by a proxy needs an API key; make one with claude-serve keys create'
+      throw unauthorized(`${text}, and ${howToBring}`)
+    }
+    this.#refuseOtherUsers(request)
+    return anybody
+  }
+
+  #refuseOtherUsers({ raw: { socket } }: FastifyRequest): void {
+    const known = this.#peers.get(socket)
+    const uid = known === undefined ? peerUserId(socket) : known
+    this.#peers.set(socket, uid)
+    if (uid === null || uid === process.getuid?.()) return
+    const text = `the server belongs to another user of this machine (you are ${uid}): its owner can make you an API key`
+    throw unauthorized(`${text} with claude-serve keys create`)
+  }
+
+  async #slowDown({ id, ratePerMinute }: KeyRecord): Promise<void> {
+    if (ratePerMinute === null) return
+    const limiter = this.#byRate.get(ratePerMinute) ?? new RateLimiterMemory({ points: ratePerMinute, duration: 60 })
+    this.#byRate.set(ratePerMinute, limiter)
+    await limiter.consume(id).catch((limit: RateLimiterRes) => {
+      throw tooMany(`this API key may make ${ratePerMinute} requests per minute`, limit)
+    })
+  }
+
+  async #noteWrong({ ip }: FastifyRequest): Promise<void> {
+    await this.#wrong.consume(ip).catch((limit: RateLimiterRes) => {
+      throw tooMany('too many wrong API keys were tried', limit)
+    })
+  }
+}
+
+const tooMany = (what: string, { msBeforeNext }: RateLimiterRes) =>
+  new AppError('rate_limited', `${what}; try again later`, { retryAfterS: Math.max(1, Math.ceil(msBeforeNext / 1000)) })
+
+/** Either header may carry the key, whatever the API; programs often send both. */
+function secretsOf({ headers }: FastifyRequest): string[] {
+  const bearer = /^Bearer\s+(\S+)\s*$/i.exec(headers.authorization ?? '')?.[1]
+  const given = [bearer, headers['x-api-key'], headers['api-key']]
+  return given.filter((secret) => typeof secret === 'string')
+}
+
+const forwarding = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via']
+
+const isForwarded = ({ headers }: FastifyRequest) => forwarding.some((name) => headers[name] !== undefined)
+
+/** Throws `insufficient_scope`. */
+export function requireScope(caller: Caller, scope: Scope): void {
+  if (caller.may(scope)) return
+  throw new AppError('insufficient_scope', `this API key lacks the scope ${scope}, which this needs`, { scope })
+}
+
+async function requireBudget(key: KeyRecord, store: Pick<Store, 'spentBy'>): Promise<void> {
+  if (key.budgetUsd === null) return
+  const spent = await store.spentBy(key.id)
+  if (spent < key.budgetUsd) return
+  const text = `the API key ${key.name} has spent $${spent.toFixed(4)} of its budget of $${key.budgetUsd}`
+  throw new AppError('budget_exceeded', text, { costUsd: spent })
+}
+
+/** All routes of the scope that do not say otherwise need this. */
+export function routesNeed(app: FastifyInstance, scope: RouteScope): void {
+  app.addHook('onRoute', (route) => {
+    route.config = { scope, ...route.config }
+  })
+}
+
+/** Throws when the app is made ready if a route does not declare what it needs. */
+export function requireDeclaredScopes(app: FastifyInstance): void {
+  const routes: { url: string; config?: { scope?: RouteScope } }[] = []
+  app.addHook('onRoute', (route) => void routes.push(route))
+  app.addHook('onReady', async () => {
+    const open = routes.find(({ config }) => config?.scope === undefined)
+    if (open !== undefined) throw new Error(`the route ${open.url} does not say what it needs: see http/callers.ts`)
+  })
+}

@@ -1,0 +1,86 @@
+// What changes runs, their events, idempotency keys and sessions. Each is called inside of a write (see group-commit.ts), which
+// takes it back where it fails. Not for questions (see queries.ts), nor for what is old or too much (see prune.ts).
+import type { Claimed, IdempotencyClaim, RunPatch, RunRecord, SessionFacts, StoredEvent } from '../core/store.ts'
+import type { Prepare } from './database.ts'
+import { type Columns, toRunColumns } from './rows.ts'
+
+export function insertRow(prepare: Prepare, table: string, columns: Columns) {
+  const names = Object.keys(columns)
+  const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`
+  return prepare(sql).run(...Object.values(columns))
+}
+
+function updateRow(prepare: Prepare, table: string, columns: Columns, where: string, id: string): void {
+  const names = Object.keys(columns)
+  if (names.length === 0) return
+  const set = names.map((name) => `${name} = ?`).join(', ')
+  prepare(`UPDATE ${table} SET ${set} WHERE ${where}`).run(...Object.values(columns), id)
+}
+
+export function addRun(prepare: Prepare, run: RunRecord, claim: IdempotencyClaim | null, nowMs: number): Claimed {
+  const holder = claim === null ? null : takeKey(prepare, claim, run.id, nowMs)
+  if (holder !== null) return { kind: 'exists', ...holder }
+  const { run: columns, documents } = toRunColumns(run)
+  const { lastInsertRowid } = insertRow(prepare, 'runs', columns)
+  insertRow(prepare, 'run_documents', { run: Number(lastInsertRowid), ...documents })
+  return { kind: 'created' }
+}
+
+/** Takes the key for the run, or tells who has it. */
+function takeKey(prepare: Prepare, claim: IdempotencyClaim, runId: string, nowMs: number) {
+  const { key, owner, bodyHash, expiresAtMs } = claim
+  const held = prepare(
+    'SELECT run_id, body_hash FROM idempotency_keys WHERE key = ? AND owner IS ? AND expires_at_ms > ?',
+  ).get(key, owner, nowMs)
+  if (held !== undefined) return { runId: String(held.run_id), bodyHash: String(held.body_hash) }
+  prepare('DELETE FROM idempotency_keys WHERE key = ? AND owner IS ?').run(key, owner)
+  const columns = { key, owner, run_id: runId, body_hash: bodyHash, expires_at_ms: expiresAtMs }
+  insertRow(prepare, 'idempotency_keys', columns)
+  return null
+}
+
+export function patchRun(prepare: Prepare, id: string, patch: RunPatch): void {
+  const { run, documents } = toRunColumns(patch)
+  updateRow(prepare, 'runs', run, 'id = ?', id)
+  updateRow(prepare, 'run_documents', documents, 'run = (SELECT pk FROM runs WHERE id = ?)', id)
+}
+
+export function removeRun(prepare: Prepare, id: string): void {
+  removeEvents(prepare, id)
+  prepare('DELETE FROM idempotency_keys WHERE run_id = ?').run(id)
+  prepare('DELETE FROM runs WHERE id = ?').run(id)
+}
+
+export function emptyRun(prepare: Prepare, id: string): void {
+  removeEvents(prepare, id)
+  prepare('UPDATE runs SET event_bytes = 0 WHERE id = ?').run(id)
+}
+
+function removeEvents(prepare: Prepare, runId: string): void {
+  prepare('DELETE FROM events WHERE run = (SELECT pk FROM runs WHERE id = ?)').run(runId)
+}
+
+export function addEvents(prepare: Prepare, runId: string, events: readonly StoredEvent[]): void {
+  const run = prepare('SELECT pk FROM runs WHERE id = ?').get(runId)?.pk
+  if (typeof run !== 'number') throw new Error(`There is no run ${runId} to keep events of.`)
+  const insert = prepare('INSERT INTO events (run, seq, json) VALUES (?, ?, ?)')
+  let bytes = 0
+  for (const { seq, event } of events) {
+    const json = JSON.stringify(event)
+    insert.run(run, seq, json)
+    bytes += Buffer.byteLength(json)
+  }
+  prepare('UPDATE runs SET event_bytes = event_bytes + ? WHERE pk = ?').run(bytes, run)
+}
+
+export function putSession(prepare: Prepare, facts: SessionFacts): void {
+  const sql = `INSERT INTO sessions (id, owner, cwd, model, created_at_ms, last_used_at_ms) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE
+    SET cwd = excluded.cwd, model = excluded.model, last_used_at_ms = excluded.last_used_at_ms`
+  const { id, owner, cwd, model, createdAtMs, lastUsedAtMs } = facts
+  prepare(sql).run(id, owner, cwd, model, createdAtMs, lastUsedAtMs)
+}
+
+export function removeSession(prepare: Prepare, id: string): void {
+  prepare('DELETE FROM sessions WHERE id = ?').run(id)
+}

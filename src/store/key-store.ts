@@ -1,0 +1,65 @@
+// The keys of a data folder for a command, whether a server runs there or not. Not for the server (see sqlite.ts).
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Store } from '../core/store.ts'
+import { openBeside, type Prepare, preparer } from './database.ts'
+import { lockFolder } from './folder-lock.ts'
+import { addKey, endKey, findKey, hasKeysInForce, listKeys, sumSpent } from './key-table.ts'
+import { makePrivateFolder, type OnWarning } from './private-files.ts'
+import { sqliteBusy, sqliteCode, toStoreError } from './store-error.ts'
+
+export type KeyAccess = Pick<Store, 'createKey' | 'keys' | 'hasKeys' | 'keyByHash' | 'revokeKey' | 'spentBy' | 'close'>
+
+const patienceMs = 10_000
+const betweenTriesMs = 1
+
+/** Folder and database are made where they are missing. Throws a StoreError that says what to do. */
+export async function openKeyStore(folder: string, onWarning: OnWarning = () => {}): Promise<KeyAccess> {
+  makePrivateFolder(folder, onWarning)
+  const file = join(folder, 'claude-serve.db')
+  const db = openBeside(file, onWarning, () => lockFolder(folder, onWarning))
+  const prepare = preparer(db)
+  const write = <T>(apply: (prepare: Prepare) => T) => writeBeside(db, file, () => apply(prepare))
+  return {
+    createKey: (key) => write(() => addKey(prepare, key)),
+    revokeKey: (idOrName, nowMs) => write(() => endKey(prepare, idOrName, nowMs)),
+    keys: async () => listKeys(prepare),
+    hasKeys: async () => hasKeysInForce(prepare),
+    keyByHash: async (hash) => findKey(prepare, hash),
+    spentBy: async (owner) => sumSpent(prepare, owner),
+    close: async () => {
+      if (db.isOpen) db.close()
+    },
+  }
+}
+
+/**
+ * A busy server leaves only moments between two of its transactions, and SQLite looks for one ten times a second at most: so it is
+ * looked for here.
+ */
+async function writeBeside<T>(db: DatabaseSync, file: string, apply: () => T): Promise<T> {
+  const lastTryMs = performance.now() + patienceMs
+  db.exec('PRAGMA busy_timeout = 0')
+  while (!begin(db, file, performance.now() > lastTryMs)) await pause(betweenTriesMs)
+  try {
+    const value = apply()
+    db.exec('COMMIT')
+    return value
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK')
+    throw error
+  } finally {
+    db.exec('PRAGMA busy_timeout = 2000')
+  }
+}
+
+function begin(db: DatabaseSync, file: string, isLastTry: boolean): boolean {
+  try {
+    db.exec('BEGIN IMMEDIATE')
+    return true
+  } catch (error) {
+    if (!isLastTry && sqliteCode(error) === sqliteBusy) return false
+    throw toStoreError(file, error)
+  }
+}

@@ -1,0 +1,173 @@
+// The part of every Store's suite about API keys: which there are, who holds them, and what they have spent. Not for the rest (see
+// store-suite.ts), nor for idempotency keys (see store-keys-suite.ts).
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { KeyRecord } from '../../src/core/keys.ts'
+import { AppError } from '../../src/errors.ts'
+import { endedRun, hourMs, noLimits, noonMs, runEnd, runRecord } from './store-records.ts'
+import type { OpenStore } from './store-suite.ts'
+
+export function keyRecord(id: string, given: Partial<KeyRecord> = {}): KeyRecord {
+  return {
+    id,
+    name: `name of ${id}`,
+    prefix: `csk_${id}`,
+    hash: `hash of ${id}`,
+    scopes: ['agent'],
+    createdAtMs: noonMs,
+    expiresAtMs: null,
+    ratePerMinute: null,
+    budgetUsd: null,
+    revokedAtMs: null,
+    lastUsedAtMs: null,
+    ...given,
+  }
+}
+
+const fullKey = keyRecord('key_full', {
+  name: 'Büro 🦉',
+  scopes: ['chat', 'admin'],
+  expiresAtMs: noonMs + hourMs,
+  ratePerMinute: 60,
+  budgetUsd: 0.5,
+  lastUsedAtMs: noonMs + 1,
+})
+
+const isConflict = (error: unknown) => error instanceof AppError && error.code === 'conflict'
+
+export function describeApiKeys(open: OpenStore): void {
+  describeKeeping(open)
+  describeRevoking(open)
+  describeSpending(open)
+}
+
+function describeKeeping(open: OpenStore): void {
+  test('a key comes back as it was made, by its hash and in the list, also after a restart', async (t) => {
+    const { store, reopen } = await open(t)
+    const bare = keyRecord('key_bare', { createdAtMs: noonMs + 1 })
+    for (const key of [fullKey, bare]) await store.createKey(key)
+    for (const next of [async () => store, reopen]) {
+      const opened = await next()
+      assert.deepEqual(await opened.keyByHash(fullKey.hash), fullKey)
+      assert.deepEqual(await opened.keys(), [bare, fullKey])
+      assert.equal(await opened.keyByHash('hash of none'), null)
+    }
+  })
+
+  test('keys of one moment are listed with the one that was made last in front', async (t) => {
+    const { store } = await open(t)
+    for (const id of ['key_b', 'key_c', 'key_a']) await store.createKey(keyRecord(id))
+    assert.deepEqual(
+      (await store.keys()).map(({ id }) => id),
+      ['key_a', 'key_c', 'key_b'],
+    )
+  })
+
+  test('of keys that ask for one name at the same time one gets it, and it is free when that is revoked', async (t) => {
+    const { store } = await open(t)
+    const keys = [1, 2, 3].map((at) => keyRecord(`key_${at}`, { name: 'laptop', expiresAtMs: noonMs - 1 }))
+    const made = await Promise.allSettled(keys.map((key) => store.createKey(key)))
+    assert.deepEqual(
+      made.map((each) => each.status === 'fulfilled' || isConflict(each.reason)),
+      [true, true, true],
+    )
+    assert.equal((await store.keys()).length, 1)
+    await assert.rejects(store.createKey(keyRecord('key_4', { name: 'laptop' })), isConflict)
+    assert.equal(await store.revokeKey('laptop', noonMs), true)
+    await store.createKey(keyRecord('key_5', { name: 'laptop' }))
+    assert.equal((await store.keyByHash('hash of key_5'))?.name, 'laptop')
+  })
+
+  test('a use is known to the minute, and a key that is not there has none', async (t) => {
+    const { store, reopen } = await open(t)
+    await store.createKey(keyRecord('key_1'))
+    await store.createKey(keyRecord('key_2'))
+    await store.noteKeyUse('key_none', noonMs)
+    for (const atMs of [0, 30_000, 59_999, 90_000, 200_000, 230_000]) await store.noteKeyUse('key_1', noonMs + atMs)
+    const lastUsedAtMs = (await (await reopen()).keyByHash('hash of key_1'))?.lastUsedAtMs ?? 0
+    assert.ok(lastUsedAtMs > noonMs + 170_000 && lastUsedAtMs <= noonMs + 230_000, `${lastUsedAtMs - noonMs}`)
+  })
+}
+
+function describeRevoking(open: OpenStore): void {
+  test('a revoked key is still known, with the time, and cannot be revoked again', async (t) => {
+    const { store, reopen } = await open(t)
+    await store.createKey(keyRecord('key_1'))
+    await store.createKey(keyRecord('key_2', { name: 'laptop' }))
+    assert.equal(await store.revokeKey('key_1', noonMs + 5), true)
+    assert.equal(await store.revokeKey('laptop', noonMs + 6), true)
+    const again = ['key_1', 'key_2', 'laptop', 'name of key_1', 'key_none', ''].map((word) => store.revokeKey(word, 1))
+    assert.deepEqual(await Promise.all(again), Array(6).fill(false))
+    const reopened = await reopen()
+    assert.equal((await reopened.keyByHash('hash of key_1'))?.revokedAtMs, noonMs + 5)
+    assert.equal((await reopened.keyByHash('hash of key_2'))?.revokedAtMs, noonMs + 6)
+    assert.equal((await reopened.keys()).length, 2)
+  })
+
+  test('a name that is the id of another key revokes that one, and a name that came back the one in force', async (t) => {
+    const { store } = await open(t)
+    await store.createKey(keyRecord('key_1', { name: 'laptop' }))
+    await store.createKey(keyRecord('key_2', { name: 'key_1' }))
+    await store.revokeKey('key_1', noonMs)
+    await store.createKey(keyRecord('key_3', { name: 'laptop' }))
+    assert.equal(await store.revokeKey('key_1', noonMs), false)
+    assert.equal(await store.revokeKey('laptop', noonMs), true)
+    const inForce = (await store.keys()).filter(({ revokedAtMs }) => revokedAtMs === null)
+    assert.deepEqual(
+      inForce.map(({ id }) => id),
+      ['key_2'],
+    )
+  })
+
+  test('there are keys as long as one is not revoked, be its time over or not', async (t) => {
+    const { store, reopen } = await open(t)
+    assert.equal(await store.hasKeys(), false)
+    const making = store.createKey(keyRecord('key_1', { expiresAtMs: noonMs - 1 }))
+    assert.equal(await store.hasKeys(), true)
+    await making
+    await store.createKey(keyRecord('key_2'))
+    await store.revokeKey('key_2', noonMs)
+    const reopened = await reopen()
+    assert.equal(await reopened.hasKeys(), true)
+    await reopened.revokeKey('key_1', noonMs)
+    assert.equal(await reopened.hasKeys(), false)
+  })
+
+  test('a closed store answers nothing about keys', async (t) => {
+    const { store } = await open(t)
+    await store.close()
+    const calls = [store.hasKeys(), store.keyByHash(''), store.createKey(fullKey), store.noteKeyUse('key_1', 1)]
+    for (const call of calls) {
+      await assert.rejects(call, (error) => error instanceof AppError && error.code === 'shutting_down')
+    }
+  })
+}
+
+function describeSpending(open: OpenStore): void {
+  test('an owner has spent what their ended runs have cost', async (t) => {
+    const { store, reopen } = await open(t)
+    assert.equal(await store.spentBy('key_1'), 0)
+    await store.createRun(endedRun('run_1', noonMs, { owner: 'key_1', end: runEnd({ costUsd: 0.5 }) }))
+    await store.createRun(endedRun('run_2', noonMs, { owner: 'key_1', end: runEnd({ costUsd: null }) }))
+    await store.createRun(endedRun('run_3', noonMs, { owner: 'key_2', end: runEnd({ costUsd: 4 }) }))
+    await store.createRun(endedRun('run_4', noonMs, { end: runEnd({ costUsd: 8 }) }))
+    await store.createRun(runRecord('run_5', { owner: 'key_1' }))
+    assert.equal(await store.spentBy('key_1'), 0.5)
+    await store.updateRun('run_5', { status: 'failed', end: runEnd({ costUsd: 0.25 }), endedAtMs: noonMs })
+    assert.equal(await (await reopen()).spentBy('key_1'), 0.75)
+  })
+
+  test('what a key has spent is not forgotten with its runs', async (t) => {
+    const { store, reopen } = await open(t)
+    for (const id of ['key_1', 'key_2']) await store.createKey(keyRecord(id))
+    for (const [at, costUsd] of [0.5, null, 0.25, 0.125].entries()) {
+      await store.createRun(endedRun(`run_${at}`, noonMs + at, { owner: 'key_1', end: runEnd({ costUsd }) }))
+    }
+    await store.createRun(endedRun('run_other', noonMs, { owner: 'key_2', end: runEnd({ costUsd: 2 }) }))
+    assert.equal(await store.prune({ ...noLimits, endedBeforeMs: noonMs + 3 }), 4)
+    assert.deepEqual([await store.spentBy('key_1'), await store.spentBy('key_2')], [0.875, 2])
+    const reopened = await reopen()
+    assert.equal(await reopened.prune({ ...noLimits, endedBeforeMs: noonMs + 9 }), 1)
+    assert.equal(await reopened.spentBy('key_1'), 0.875)
+  })
+}

@@ -1,0 +1,58 @@
+// Secrets of API keys, and what a key may do. Not for how they are kept (see test/contract/store-api-keys-suite.ts).
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { allows, hashOf, isUsable, kindOfSecret, newSecret, type Scope, scopes } from '../../src/core/keys.ts'
+import { keyRecord } from '../contract/store-api-keys-suite.ts'
+import { noonMs } from '../contract/store-records.ts'
+
+test('secrets are never the same, are recognised, and begin with what lists show', () => {
+  const made = Array.from({ length: 1000 }, newSecret)
+  for (const { secret, prefix, hash } of made) {
+    assert.equal(kindOfSecret(secret), 'ours', secret)
+    assert.ok(secret.startsWith(prefix))
+    assert.equal(hash, hashOf(secret))
+    assert.ok(!hash.includes(secret) && !secret.includes(hash))
+  }
+  for (const field of ['secret', 'hash'] as const) {
+    assert.equal(new Set(made.map((each) => each[field])).size, made.length)
+  }
+  // What a list shows leaves nearly all of the secret to guess.
+  assert.ok(made.every(({ secret, prefix }) => secret.length - prefix.length >= 40))
+})
+
+test('a secret with any character changed, lost, added or swapped is damaged', () => {
+  const { secret } = newSecret()
+  const replaced = Array.from(secret, (letter, at) => {
+    return secret.slice(0, at) + (letter === 'A' ? 'B' : 'A') + secret.slice(at + 1)
+  })
+  const swapped = Array.from(
+    secret,
+    (letter, at) => secret.slice(0, at) + secret[at + 1] + letter + secret.slice(at + 2),
+  )
+  const others = [...replaced.slice(4), ...swapped.slice(4, -1)].filter((text) => text !== secret)
+  const lengths = [secret.slice(0, -1), `${secret}A`, `${secret} `, `${secret}\n`, secret.slice(0, 10), 'csk_']
+  for (const text of [...others, ...lengths]) assert.equal(kindOfSecret(text), 'damaged', JSON.stringify(text))
+})
+
+test('what other programs send as a key is foreign', () => {
+  const { secret } = newSecret()
+  const foreign = ['', ' ', 'sk-dummy', 'sk-ant-api03-abcdef', 'sk-proj-abc', 'dummy', 'ollama', 'not-needed', 'EMPTY']
+  const nearly = [secret.toUpperCase(), ` ${secret}`, `Bearer ${secret}`, secret.slice(1), 'csk-abc']
+  for (const text of [...foreign, ...nearly]) assert.equal(kindOfSecret(text), 'foreign', JSON.stringify(text))
+})
+
+test('a key can be used until it is revoked or its time is over', () => {
+  assert.equal(isUsable(keyRecord('key_1'), noonMs), true)
+  assert.equal(isUsable(keyRecord('key_1', { expiresAtMs: noonMs + 1 }), noonMs), true)
+  assert.equal(isUsable(keyRecord('key_1', { expiresAtMs: noonMs }), noonMs), false)
+  assert.equal(isUsable(keyRecord('key_1', { revokedAtMs: noonMs + 5 }), noonMs), false)
+})
+
+test('agent includes chat, and admin includes both', () => {
+  const allowed = (granted: Scope[]) => scopes.filter((scope) => allows({ scopes: granted }, scope))
+  assert.deepEqual(allowed([]), [])
+  assert.deepEqual(allowed(['chat']), ['chat'])
+  assert.deepEqual(allowed(['agent']), ['chat', 'agent'])
+  assert.deepEqual(allowed(['admin']), ['chat', 'agent', 'admin'])
+  assert.deepEqual(allowed(['chat', 'agent']), ['chat', 'agent'])
+})
