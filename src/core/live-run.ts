@@ -32,8 +32,6 @@ export class LiveRun {
   #storedSeq = 0
   #unsaved: StoredEvent[] = []
   #unsavedChars = 0
-  /** What of the record is still to be written. */
-  #patch: RunPatch | null = null
   #isFlushPlanned = false
   /** Whether the run is in the store, once that is known. */
   #created: Promise<boolean> = Promise.resolve(false)
@@ -87,8 +85,7 @@ export class LiveRun {
 
   /** Changes the run's record, after everything that was told before. */
   update(patch: RunPatch): void {
-    this.#patch = { ...this.#patch, ...patch }
-    this.#planFlush()
+    this.#write((store) => store.updateRun(this.id, patch))
   }
 
   /** The run never began: nothing of it is kept. */
@@ -110,13 +107,9 @@ export class LiveRun {
     this.#write(async (store) => {
       this.#isFlushPlanned = false
       const batch = this.#unsaved.splice(0)
-      const patch = this.#patch
       this.#unsavedChars = 0
-      this.#patch = null
       try {
-        // Asked for together, they are on disk together.
-        const appended = batch.length === 0 ? null : store.appendEvents(this.id, batch)
-        await Promise.all([appended, patch === null ? null : store.updateRun(this.id, patch)])
+        await store.appendEvents(this.id, batch)
       } finally {
         this.#storedSeq = batch.at(-1)?.seq ?? this.#storedSeq
         this.#trim()

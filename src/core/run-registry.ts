@@ -1,5 +1,6 @@
 // The runs of a server: begins each, drives it to its end whoever follows, keeps its record, stops it when its time is over.
 import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { AppError, shuttingDown, toAppError } from '../errors.ts'
 import type { Agent } from './agent.ts'
 import { type AskAnswer, endOfRun, type RunEnd, type RunEvent } from './events.ts'
@@ -11,6 +12,14 @@ import type { Page, RunPatch, RunQuery, RunRecord, Store, StoredEvent } from './
 
 /** A key is forgotten after a day. */
 const keyLifeMs = 24 * 3_600_000
+
+/**
+ * A run whose client waits is written down this much later, in milliseconds: the disk would hold up its first words. Nobody can
+ * miss it before, as whoever asks for runs waits for what is still to be written.
+ */
+const keepAfterMs = 50
+
+const nextTurn = () => new Promise<false>((resolve) => setImmediate(resolve, false))
 
 /** After so many events of a run others have their turn. */
 const eventsPerTurn = 64
@@ -184,7 +193,7 @@ class RunRegistry implements Runs {
       () => false,
       () => true,
     )
-    const isRefused = await Promise.race([refused, new Promise<false>((resolve) => setImmediate(resolve, false))])
+    const isRefused = await Promise.race([refused, record.background ? nextTurn() : delay(keepAfterMs, false)])
     if (this.#store === null || isRefused) return false
     try {
       await this.#store.createRun(record)
