@@ -96,7 +96,10 @@ test('a run that was accepted is there after the server was killed, has succeede
   })
   assert.deepEqual(faults, { count: 0, first: [] })
   // How many of which there are depends on how fast the machine is.
-  assert.ok(runs.some(({ status }) => status === 'failed'), 'some were interrupted')
+  assert.ok(
+    runs.some(({ status }) => status === 'failed'),
+    'some were interrupted',
+  )
 })
 
 test('a run that may be begun anew is so once, however often the server is killed, and is told as one run', async (t) => {
