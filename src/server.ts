@@ -5,7 +5,7 @@ import type { Server } from 'node:http'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { configFolder, type Environment } from './agent/environment.ts'
+import { configFolder, type Environment, withPathOutside } from './agent/environment.ts'
 import { Executable, type Login } from './agent/executable.ts'
 import { Pool, type PoolLimits, poolDefaults } from './agent/pool.ts'
 import { ownIdentity, ProcessRecords } from './agent/process-records.ts'
@@ -24,7 +24,7 @@ import { estimateRequest } from './core/token-estimate.ts'
 import { TokenGauge, withTokenGauge } from './core/token-gauge.ts'
 import type { Upstream } from './demo/upstream.ts'
 import { type App, createApp, type ServerFactory } from './http/app.ts'
-import { Callers } from './http/callers.ts'
+import { type Caller, Callers } from './http/callers.ts'
 import { isLoopbackHost } from './http/loopback.ts'
 import { createLogger } from './log.ts'
 import { openSqliteStore } from './store/sqlite.ts'
@@ -107,12 +107,13 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const store = await openSqliteStore({ folder: config.dataDir, onWarning: (text) => log.warn(text) })
   await refuseOpenDoor(config, store)
   const demo = config.demo ? await (await import('./demo/upstream.ts')).startUpstream({ scenarios: true }) : null
-  const given = options.environment ?? processEnvironment()
+  const given = withPathOutside(options.environment ?? processEnvironment(), config.cwdRoots ?? [])
   const environment = demo === null ? given : demoEnvironment(given, demo, config.dataDir)
+  const defaultCwd = await realpath(config.defaultCwd)
   const records = new ProcessRecords(config.dataDir, await ownIdentity())
-  const executable = new Executable(config.claudeBin, environment)
+  const executable = new Executable(config.claudeBin, environment, config.cwdRoots ?? [])
   const onWarning = (message: string, facts: Record<string, unknown>) => log.warn(facts, message)
-  const pool = await createPool(config, options, { environment, records, executable, log })
+  const pool = createPool(config, options, { defaultCwd, environment, records, executable, log })
   const gauge = new TokenGauge()
   const runs = createRuns({
     agent: withSecondTry(withTokenGauge(pool, gauge)),
@@ -129,7 +130,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     callers: new Callers({ keys: store, isLoopback: isLoopbackHost(config.host), now: Date.now }),
   })
   const files = createSessionFiles({ environment })
-  registerSurfaces(app, { config, executable, pool, runs, store, files, gauge, started })
+  registerSurfaces(app, { config, defaultCwd, executable, pool, runs, store, files, gauge, started })
   const swept = records.sweep()
   const found = await runs.recover(swept)
   if (found.failed + found.restarted > 0) log.warn(found, 'runs that a former server had left unfinished')
@@ -164,6 +165,8 @@ async function refuseOpenDoor({ host, allowHosts }: Config, store: Store): Promi
 
 type SurfaceParts = {
   config: Config
+  /** By its real path. */
+  defaultCwd: string
   executable: Executable
   pool: Pool
   runs: Runs
@@ -175,7 +178,7 @@ type SurfaceParts = {
 }
 
 function registerSurfaces(app: App, parts: SurfaceParts): void {
-  const { config, executable, pool, runs, store, files, gauge, started } = parts
+  const { config, defaultCwd, executable, pool, runs, store, files, gauge, started } = parts
   const face = {
     runs,
     models: () => pool.models(plainExample()),
@@ -185,13 +188,14 @@ function registerSurfaces(app: App, parts: SurfaceParts): void {
   app.register(async (scope) => registerOpenai(scope, face))
   const countTokens = (run: Omit<RunRequest, 'runId'>, model: string) => gauge.estimate(model, estimateRequest(run))
   app.register(async (scope) => registerAnthropic(scope, { ...face, countTokens }))
+  const cwdRoots = ({ key }: Caller) => config.cwdRoots ?? (key === null ? null : [defaultCwd])
   const login = () => executable.loginSoFar()
   registerNative(app, {
     runs,
     store,
     now: Date.now,
     permissionModes: config.permissionModes,
-    cwdRoots: config.cwdRoots,
+    cwdRoots,
     requestTimeoutMs: config.requestTimeoutMs,
     maxRequestTimeoutMs: config.maxRequestTimeoutMs,
     tellElsewhere: { anthropic: tellAnthropic, openai: tellOpenai },
@@ -200,16 +204,22 @@ function registerSurfaces(app: App, parts: SurfaceParts): void {
   })
   const holder = (id: string) => runs.holderOf(id)
   const release = (id: string) => pool.release(id)
-  registerSessions(app, { files, store, holder, release, cwdRoots: config.cwdRoots })
+  registerSessions(app, { files, store, holder, release, cwdRoots })
 }
 
-type PoolParts = { environment: Environment; records: ProcessRecords; executable: Executable; log: Logger }
+type PoolParts = {
+  defaultCwd: string
+  environment: Environment
+  records: ProcessRecords
+  executable: Executable
+  log: Logger
+}
 
-async function createPool(
+function createPool(
   config: Config,
   options: ServerOptions,
-  { environment, records, executable, log }: PoolParts,
-): Promise<Pool> {
+  { defaultCwd, environment, records, executable, log }: PoolParts,
+): Pool {
   const limits: PoolLimits = {
     ...poolDefaults,
     warm: config.warm,
@@ -225,7 +235,7 @@ async function createPool(
     records,
     limits: { ...workerLimits, ...options.workerLimits },
     permissionModes: config.permissionModes,
-    defaultCwd: await realpath(config.defaultCwd),
+    defaultCwd,
     scratchDir: records.scratchDir,
     onWarning: (message, facts) => log.warn(facts, message),
   })

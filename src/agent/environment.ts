@@ -1,5 +1,8 @@
 // Which variables of the server's environment a CLI process gets: an explicit list, everything else stays here. The CLI
 // hands its whole environment on to the commands it runs, so what is not on the list cannot leak into them.
+import { realpathSync } from 'node:fs'
+import { delimiter } from 'node:path'
+import { isWithin } from '../core/folders.ts'
 
 export type Environment = Record<string, string | undefined>
 
@@ -38,6 +41,25 @@ function absoluteEntries(searchPath: string): string {
   const separator = process.platform === 'win32' ? ';' : ':'
   const isAbsolute = (entry: string) => entry.startsWith('/') || /^[A-Za-z]:[\\/]/.test(entry)
   return searchPath.split(separator).filter(isAbsolute).join(separator)
+}
+
+/**
+ * The environment without the entries of its search path that lie in folders where agents work, by their real paths: a program
+ * that an agent writes there must not be found before the system's own.
+ */
+export function withPathOutside(environment: Environment, roots: readonly string[]): Environment {
+  const { PATH } = environment
+  if (PATH === undefined || roots.length === 0) return environment
+  const isOutside = (entry: string) => !roots.some((root) => isWithin(realPathOf(entry), root))
+  return { ...environment, PATH: PATH.split(delimiter).filter(isOutside).join(delimiter) }
+}
+
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
+  }
 }
 
 /** What the server itself sets, whatever the operator has: the CLI's retries are few, so that callers hear in time. */

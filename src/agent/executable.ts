@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { AppError } from '../errors.ts'
 import { childEnvironment, configFolder, type Environment } from './environment.ts'
 import { fileState } from './file-state.ts'
+import { whyUnsafe } from './safe-executable.ts'
 
 /** The oldest CLI whose behaviour this program was built and tested on; the Agent SDK brings this one along. */
 export const oldestVersion = '2.1.330'
@@ -15,7 +16,8 @@ export const oldestVersion = '2.1.330'
 /** How long an answer about the login is good while no file has changed, in milliseconds: keychains have no file. */
 const loginFreshMs = 300_000
 
-export type Claude = { path: string; version: string; origin: 'chosen' | 'path' | 'sdk' }
+/** `state` tells whether the file is still the one whose version was read; see file-state.ts. */
+export type Claude = { path: string; version: string; origin: 'chosen' | 'path' | 'sdk'; state: string }
 
 export type Login = { loggedIn: boolean; method: string }
 
@@ -73,7 +75,10 @@ function usesMusl(): boolean {
 
 const howToInstall = 'Install it with `npm install -g @anthropic-ai/claude-code`, or name it with --claude-bin.'
 
-async function choose(chosen: string | null, environment: Environment): Promise<Claude> {
+/** A claude whose file is as it was when its version was read. */
+type Found = Omit<Claude, 'state'>
+
+async function choose(chosen: string | null, environment: Environment): Promise<Found> {
   if (chosen !== null) return chooseNamed(chosen, environment)
   const onPath = await findOnPath(programName, environment)
   const version = onPath === null ? null : await readVersion(onPath, environment).catch(() => null)
@@ -85,7 +90,7 @@ async function choose(chosen: string | null, environment: Environment): Promise<
   return { path: shipped, version: await versionOrError(shipped, environment), origin: 'sdk' }
 }
 
-async function chooseNamed(chosen: string, environment: Environment): Promise<Claude> {
+async function chooseNamed(chosen: string, environment: Environment): Promise<Found> {
   const path = isAbsolute(chosen) ? chosen : ((await findOnPath(chosen, environment)) ?? chosen)
   if (!(await isProgram(path)))
     throw new AppError('claude_not_found', `${path} is not an executable file. ${howToInstall}`)
@@ -165,12 +170,15 @@ export class Executable {
   readonly #claude: Remembered<Claude>
   readonly #login: Remembered<Login>
   readonly #chosen: string | null
+  readonly #roots: readonly string[]
   /** The file that the search has led to. */
   #found: string | null = null
   #known: Login | null = null
 
-  constructor(chosen: string | null, environment: Environment) {
+  /** `roots`: folders in which agents work, by their real paths. */
+  constructor(chosen: string | null, environment: Environment, roots: readonly string[] = []) {
     this.#chosen = chosen
+    this.#roots = roots
     this.#environment = environment
     const credentials = join(configFolder(environment), '.credentials.json')
     this.#claude = new Remembered(
@@ -203,8 +211,10 @@ export class Executable {
 
   async #choose(): Promise<Claude> {
     const claude = await choose(this.#chosen, this.#environment)
+    const fault = await whyUnsafe(claude.path, this.#roots)
+    if (fault !== null) throw new AppError('claude_not_found', `${claude.path} is not used: it ${fault}`)
     this.#found = claude.path
-    return claude
+    return { ...claude, state: fileState(claude.path) }
   }
 
   async #askLogin(): Promise<Login> {

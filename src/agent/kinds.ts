@@ -3,7 +3,7 @@ import { type Profile, profileKey } from './profile.ts'
 import type { WorkerContext } from './worker.ts'
 
 /** Everything needed to start a process of the kind. `fingerprint`: see settings-files.ts. */
-export type Kind = { profile: Profile; fingerprint: string; claude: WorkerContext['claude'] }
+export type Kind = { profile: Profile; fingerprint: string; claude: WorkerContext['claude'] & { state: string } }
 
 export class Kinds {
   readonly #kinds = new Map<string, Kind & { usedAt: number }>()

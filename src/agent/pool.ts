@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto'
 import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
 import type { Agent, AgentStats, ModelFact, RunRequest } from '../core/agent.ts'
 import { type AnsweredBy, type AskAnswer, endOfRun, type RunEvent } from '../core/events.ts'
+import { SessionPlaces, sessionNotFound } from '../core/sessions.ts'
 import { AppError, shuttingDown, toAppError } from '../errors.ts'
 import {
   birthFor,
@@ -28,6 +29,7 @@ import type { Birth } from './sdk-options.ts'
 import { SessionFolders } from './session-folders.ts'
 import { SessionLocks } from './session-locks.ts'
 import { readSettingsState, type SettingsState } from './settings-files.ts'
+import { ClaudeReplaced, checkStart } from './start-check.ts'
 import { WorkerLost } from './turn-run.ts'
 import { Worker, type WorkerContext } from './worker.ts'
 
@@ -56,7 +58,7 @@ export const poolDefaults = {
 
 export type PoolContext = Omit<WorkerContext, 'claude'> & {
   /** The executable to start now; throws an AppError where there is none. */
-  claude: () => Promise<WorkerContext['claude']>
+  claude: () => Promise<Kind['claude']>
   defaultCwd: string
   /** An empty folder, in which plain models work. */
   scratchDir: string
@@ -142,6 +144,7 @@ export class Pool implements Agent {
         }
         return
       } catch (fault) {
+        if (fault instanceof AppError && start !== null) return yield endOfRun(start, fault)
         if (!(fault instanceof WorkerLost)) throw fault
         const { message: reason, details } = fault.cause
         this.#context.onWarning('a CLI process was lost', { attempt, reason, ...details })
@@ -184,7 +187,8 @@ export class Pool implements Agent {
 
   async #obtain(request: RunRequest, signal: AbortSignal): Promise<Worker> {
     for (let attempt = 1; attempt <= 3; attempt++) {
-      const worker = await this.#wait(await this.#describe(request), signal)
+      const worker = await this.#waitForStart(request, signal)
+      if (worker === null) continue
       const turn = toTurn(request)
       try {
         if (holds(worker, request)) await worker.goOn(turn)
@@ -198,6 +202,16 @@ export class Pool implements Agent {
     throw new AppError('claude_failed', 'Claude Code could not be made ready for the request.')
   }
 
+  /** Null where the executable was replaced meanwhile. */
+  async #waitForStart(request: RunRequest, signal: AbortSignal): Promise<Worker | null> {
+    try {
+      return await this.#wait(await this.#describe(request), signal)
+    } catch (fault) {
+      if (fault instanceof ClaudeReplaced) return null
+      throw fault
+    }
+  }
+
   /** A process that would not be emptied or given a prompt is ended; what it has never been able to do is not tried again. */
   #onRefusedReuse(worker: Worker, fault: unknown): void {
     this.#context.onWarning('a CLI process could not be used again', { reason: String(fault) })
@@ -209,8 +223,7 @@ export class Pool implements Agent {
   /** Everything that decides which process can serve the request. */
   async #describe(request: RunRequest): Promise<Wanted> {
     const [claude] = await Promise.all([this.#context.claude(), loadSdk()])
-    const cwd =
-      request.plain === null ? (request.options.cwd ?? (await this.#folderOf(request))) : this.#context.scratchDir
+    const cwd = request.plain === null ? await this.#folderOf(request) : this.#context.scratchDir
     const { fingerprint, hasHooks } = this.#settingsFor(request, cwd)
     const profile = toProfile(request, { cwd, abilities: this.abilities, hasHooks })
     return { request, profile, turn: toTurn(request), key: profileKey(profile), fingerprint, claude, failedStarts: 0 }
@@ -222,11 +235,17 @@ export class Pool implements Agent {
     return readSettingsState(this.#context.environment, cwd)
   }
 
-  /** A conversation goes on in its own folder; a new one begins in the server's. */
+  /**
+   * The folder that the request names; otherwise a conversation goes on in its own, and a new one begins in the server's. A
+   * conversation of a folder that the caller may not name is told like one that does not exist.
+   */
   async #folderOf(request: RunRequest): Promise<string> {
     const session = sessionOf(request)
-    const own = session === null ? null : await this.#folders.find(session)
-    return own ?? this.#context.defaultCwd
+    const { options, roots = null } = request
+    const needsOwn = session !== null && (options.cwd === null || roots !== null)
+    const own = needsOwn ? await this.#folders.find(session) : null
+    if (needsOwn && !(await new SessionPlaces(roots).allows({ cwd: own }))) throw sessionNotFound(session)
+    return options.cwd ?? own ?? this.#context.defaultCwd
   }
 
   /** `onGiven` is called at once, before anything else is decided. */
@@ -322,6 +341,11 @@ export class Pool implements Agent {
     const now = performance.now()
     const notBefore = waiter === null ? Math.max(this.#nextStartAt, this.#sparesAfter) : this.#nextStartAt
     if (now < notBefore) return this.#dispatchAt(notBefore)
+    try {
+      checkStart(claude, profile.cwd)
+    } catch (fault) {
+      return this.#onRefusedStart(fault, profileKey(profile), waiter)
+    }
     this.#nextStartAt = now + this.#limits.startSpacingMs
     const worker = new Worker(profile, birth, fingerprint, { ...this.#context, claude })
     this.#workers.add(worker)
@@ -337,6 +361,14 @@ export class Pool implements Agent {
       this.#workers.delete(worker)
       this.#dispatch()
     })
+  }
+
+  /** Nothing was started: whoever waits hears why at once. */
+  #onRefusedStart(fault: unknown, key: string, waiter: Waiter | null): void {
+    this.#kinds.forget(key)
+    if (waiter === null) return
+    this.#leave(waiter)
+    waiter.reject(fault)
   }
 
   #dispatchAt(time: number): void {

@@ -12,6 +12,7 @@ import type { Mailbox } from './mailbox.ts'
 import type { Turn } from './profile.ts'
 import { type SilenceLimits, SilenceWatch } from './silence-watch.ts'
 import type { TranscriptMessage } from './transcript.ts'
+import type { Begun } from './tripwire.ts'
 import { toPrompt } from './user-message.ts'
 
 /** The process cannot go on, and nothing of the turn was told yet: another process may take it. */
@@ -33,7 +34,9 @@ export type TurnProcess = {
   isUsable(): boolean
   /** An error about the process: `what` happened, with its exit code and last words. */
   failure(what: string): AppError
-  close(): Promise<void>
+  /** Throws `sandbox_mismatch` where the process is not what it was told to be. */
+  check(begun: Begun): void
+  close(graceMs?: number): Promise<void>
   onWarning(message: string, facts: Record<string, unknown>): void
 }
 
@@ -103,6 +106,7 @@ export class TurnRun {
         continue
       }
       if (isOtherResult(next, this.#message)) continue
+      if (next.type === 'system' && next.subtype === 'init') this.#process.check(next)
       for (const event of this.#translator.accept(next)) {
         if (event.type === 'run-end') this.#record(event)
         yield this.#note(event)
@@ -141,8 +145,9 @@ export class TurnRun {
 
   /** After a fault: stops the CLI, and says how the run ends, or that another process may try. */
   async #giveUp(fault: unknown): Promise<RunEvent[]> {
-    const isLost = fault instanceof WorkerLost || !this.#process.isUsable()
     const error = fault instanceof WorkerLost ? fault.cause : toAppError(fault)
+    if (error.code === 'sandbox_mismatch') return this.#refuse(error)
+    const isLost = fault instanceof WorkerLost || !this.#process.isUsable()
     const end = isLost || !this.#isSent ? null : await this.#interrupt()
     if (isLost) void this.#process.close()
     if (isLost && !this.#toldContent) throw new WorkerLost(error)
@@ -152,6 +157,14 @@ export class TurnRun {
     const start: RunEvent[] = this.#toldStart ? [] : [{ type: 'run-start', runId, sessionId, model }]
     const told = this.#translator.endWithout(error)
     return [...start, { ...(end ?? told), outcome: told.outcome, error: told.error, model }]
+  }
+
+  /** A process that is not what it should be is ended at once: what it would answer must not be told. */
+  #refuse(error: AppError): RunEvent[] {
+    this.#isSent = false
+    void this.#process.close(0)
+    if (!this.#toldStart) throw error
+    return [this.#translator.endWithout(error)]
   }
 
   /**

@@ -6,7 +6,7 @@ import type { Query, SDKControlInitializeResponse, SDKMessage, SDKUserMessage } 
 import type { RunRequest } from '../core/agent.ts'
 import type { ConversationMessage } from '../core/conversation.ts'
 import type { AnsweredBy, AskAnswer, RunEvent } from '../core/events.ts'
-import { type AppError, toAppError } from '../errors.ts'
+import { AppError, toAppError } from '../errors.ts'
 import { type AskNote, Asks } from './asks.ts'
 import { Child } from './child.ts'
 import { toMcpServer } from './client-tools.ts'
@@ -21,6 +21,7 @@ import { PromptSwitch } from './prompt-switch.ts'
 import { sdk } from './sdk.ts'
 import { type Birth, toSdkOptions } from './sdk-options.ts'
 import { TranscriptWriter } from './transcript.ts'
+import { wrongAtStart, wrongInTurn } from './tripwire.ts'
 import { type TurnLimits, type TurnProcess, TurnRun } from './turn-run.ts'
 import { toPastAnswer, toPastPrompt } from './user-message.ts'
 
@@ -139,6 +140,8 @@ export class Worker {
     died.catch(() => {})
     try {
       const facts = await Promise.race([this.#query.initializationResult().catch(() => died), tooLate, died])
+      const wrong = wrongAtStart(this.profile, facts)
+      if (wrong !== null) throw this.#mismatch(wrong)
       if (choosesModelByTurn(this.profile)) this.#baseModel = this.#told.model = await this.#appliedModel()
       this.#models = facts.models
       if (this.state === 'starting') this.state = 'idle'
@@ -185,6 +188,15 @@ export class Worker {
 
   #failed(what: string): AppError {
     return processFailure(what, { code: this.#child.exitCode, stderr: this.#child.stderrTail })
+  }
+
+  #mismatch(wrong: string): AppError {
+    this.#context.onWarning('a CLI process is not what it was told to be, and was ended', {
+      pid: this.pid,
+      reason: wrong,
+    })
+    const text = `The CLI did not start as it was told to: ${wrong}. Its version may be too new or too old for this server.`
+    return new AppError('sandbox_mismatch', text)
   }
 
   #onBabble(fault: Error): void {
@@ -337,8 +349,12 @@ export class Worker {
       send: (message) => this.#input.push(message),
       interrupt: () => void this.#query.interrupt().catch(() => {}),
       isUsable: () => this.state === 'busy',
+      check: (begun) => {
+        const wrong = wrongInTurn(this.profile, turn, begun)
+        if (wrong !== null) throw this.#mismatch(wrong)
+      },
       failure: (what) => this.#failed(what),
-      close: () => this.close(),
+      close: (graceMs) => this.close(graceMs),
       onWarning: this.#context.onWarning,
     }
     return new TurnRun(process, { request, turn, held, limits: this.#context.limits }).events(signal)

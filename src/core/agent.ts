@@ -75,6 +75,8 @@ export type RunRequest = {
   plain: PlainOptions | null
   /** Whether a leading slash command and file mentions in the prompt act as if a person had typed them. */
   commands?: boolean
+  /** Real paths of the folders within which an earlier conversation must live; absent: anywhere. */
+  roots?: readonly string[]
   /** Whether a person can be asked what needs permission; it is denied otherwise. */
   asks: boolean
   /** A small request that a program makes beside a conversation, which waits rather than take the last process. */

@@ -4,7 +4,7 @@ import { basename, dirname, isAbsolute, join, normalize, relative, sep } from 'n
 import { AppError } from '../errors.ts'
 
 /** Segment by segment: /a/root is not above /a/rootevil. */
-function isWithin(folder: string, root: string): boolean {
+export function isWithin(folder: string, root: string): boolean {
   const way = relative(root, folder)
   return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way))
 }

@@ -9,7 +9,7 @@ import { anybody, type Callers, requireDeclaredScopes } from './callers.ts'
 import { allowOrigin, answerPreflight, isPreflight } from './cors.ts'
 import { dialectConstraint } from './dialects.ts'
 import { routeFault } from './faults.ts'
-import { checkBodyType, checkRequest, givenRequestId, protectiveHeaders } from './guard.ts'
+import { checkBodyType, checkRequest, givenRequestId, protectiveHeaders, refuseKeysInUrl } from './guard.ts'
 
 export type AppOptions = {
   log: FastifyBaseLogger
@@ -38,7 +38,7 @@ export type ServerFactory = () => Server
 
 export function createApp(options: AppOptions): { app: App; createListener: ServerFactory } {
   let handler: ((request: IncomingMessage, response: ServerResponse) => void) | null = null
-  const createListener = () => newServer((request, response) => handler?.(request, response), options)
+  const createListener = () => newServer((request, response) => handler?.(request, response))
   const app = fastify({
     loggerInstance: options.log,
     logController: new fastify.LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
@@ -63,11 +63,12 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
   })
   requireDeclaredScopes(app)
   guard(app, options)
+  continueLate(app, options.bodyBytesMax)
   logAccess(app)
   return { app, createListener }
 }
 
-function newServer(handle: (request: IncomingMessage, response: ServerResponse) => void, options: AppOptions): Server {
+function newServer(handle: (request: IncomingMessage, response: ServerResponse) => void): Server {
   const bounds: ServerOptions = {
     maxHeaderSize: httpLimits.headerBytesMax,
     headersTimeout: httpLimits.headersTimeoutMs,
@@ -80,13 +81,16 @@ function newServer(handle: (request: IncomingMessage, response: ServerResponse) 
   server.maxHeadersCount = httpLimits.headersMax + 1
   server.maxConnections = httpLimits.connectionsMax
   server.on('clientError', answerUnreadable)
-  // A client that asks before it sends hears the refusal instead of being told to go on.
-  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    const isTooLarge = Number(request.headers['content-length'] ?? 0) > options.bodyBytesMax
-    if (!isTooLarge && refusal({ raw: request }, options) === null) response.writeContinue()
-    handle(request, response)
-  })
+  server.on('checkContinue', handle)
   return server
+}
+
+/** A client that asks before it sends is told to go on only when nothing but its body is left to be judged. */
+function continueLate(app: App, bodyBytesMax: number): void {
+  app.addHook('preParsing', async ({ headers }, reply) => {
+    const isTooLarge = Number(headers['content-length'] ?? 0) > bodyBytesMax
+    if (headers.expect?.toLowerCase() === '100-continue' && !isTooLarge) reply.raw.writeContinue()
+  })
 }
 
 /** What the door says of a request; null where it may pass. */
@@ -110,8 +114,14 @@ function answerUnreadable(fault: NodeJS.ErrnoException, socket: Duplex): void {
   const [status, error] = unreadable[fault.code ?? ''] ?? ['400 Bad Request', 'the request is not valid HTTP']
   const code = status.startsWith('408') ? 'request_timeout' : 'invalid_request'
   const body = JSON.stringify({ error, code, request_id: newRequestId(), details: {} })
-  const headers = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`
-  socket.end(`HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${body}`)
+  const headers = {
+    ...protectiveHeaders,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`)
 }
 
 const newRequestId = () => `req_${randomBytes(12).toString('hex')}`
@@ -121,15 +131,17 @@ function guard(app: App, { allowHosts, corsOrigins = [], callers }: AppOptions):
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ ...protectiveHeaders, 'x-request-id': request.id, 'request-id': request.id })
     if (request.raw.rawHeaders.length > httpLimits.headersMax * 2)
-      throw new AppError('invalid_request', 'too many headers')
-    if ((request.raw.url ?? '').length > httpLimits.urlBytesMax)
-      throw new AppError('invalid_request', 'the URL is too long')
+      throw new AppError('headers_too_large', `a request may have at most ${httpLimits.headersMax} headers`)
+    const target = request.raw.url ?? ''
+    if (target.length > httpLimits.urlBytesMax)
+      throw new AppError('url_too_long', `the URL may have at most ${httpLimits.urlBytesMax} characters`)
     const origin = checkRequest(request.raw, { allowHosts, corsOrigins })
     if (origin !== null) allowOrigin(reply, origin)
     if (origin !== null && isPreflight(request)) return answerPreflight(request, reply)
+    refuseKeysInUrl(target)
     if (request.is404) throw routeFault(app, request, reply)
     const { scope = 'admin' } = request.routeOptions.config
-    request.caller = (await callers?.identify(request, scope)) ?? anybody
+    request.caller = (await callers?.identify(request, scope, origin !== null)) ?? anybody
     checkBodyType(request.raw)
   })
 }

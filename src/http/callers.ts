@@ -57,32 +57,38 @@ export class Callers {
     this.#options = options
   }
 
-  /** Throws `unauthorized`, `insufficient_scope`, `rate_limited`. */
-  async identify(request: FastifyRequest, scope: RouteScope): Promise<Caller> {
+  /**
+   * `isPage`: a web page of an origin that was allowed. Throws `unauthorized`, `insufficient_scope`, `rate_limited`, and
+   * `invalid_request` for two keys at once.
+   */
+  async identify(request: FastifyRequest, scope: RouteScope, isPage: boolean): Promise<Caller> {
     if (scope === 'open') return anybody
-    const given = secretsOf(request)
-    const caller = (await this.#byKey(given, request)) ?? (await this.#withoutKey(request))
+    const caller = (await this.#byKey(request)) ?? (await this.#withoutKey(request, isPage))
     if (scope !== 'any') requireScope(caller, scope)
     return caller
   }
 
-  async #byKey(given: readonly string[], request: FastifyRequest): Promise<Caller | null> {
-    const ours = given.filter((secret) => kindOfSecret(secret) !== 'foreign')
+  async #byKey(request: FastifyRequest): Promise<Caller | null> {
+    const secret = secretOf(request)
     const { keys, now } = this.#options
-    if (ours.length === 0 || keys === null) return null
-    for (const secret of ours) {
-      const key = kindOfSecret(secret) === 'ours' ? await keys.keyByHash(hashOf(secret)) : null
-      if (key === null || !isUsable(key, now())) continue
-      await this.#slowDown(key)
-      void keys.noteKeyUse(key.id, now()).catch(() => {})
-      return { key, may: (scope) => allows(key, scope), requireBudget: () => requireBudget(key, keys) }
+    if (secret === null || keys === null) return null
+    const key = kindOfSecret(secret) === 'ours' ? await keys.keyByHash(hashOf(secret)) : null
+    if (key === null || !isUsable(key, now())) {
+      await this.#noteWrong(request)
+      throw unauthorized('the API key is not valid: it is not whole, was revoked, or its time is over')
     }
-    await this.#noteWrong(request)
-    throw unauthorized('the API key is not valid: it is not whole, was revoked, or its time is over')
+    await this.#slowDown(key)
+    void keys.noteKeyUse(key.id, now()).catch(() => {})
+    return { key, may: (scope) => allows(key, scope), requireBudget: () => requireBudget(key, keys) }
   }
 
-  async #withoutKey(request: FastifyRequest): Promise<Caller> {
+  async #withoutKey(request: FastifyRequest, isPage: boolean): Promise<Caller> {
     const { keys, isLoopback } = this.#options
+    if (isPage) {
+      const text =
+        'a web page needs an API key, also where its origin is allowed; make one with claude-serve keys create'
+      throw unauthorized(`${text}, and ${howToBring}`)
+    }
     if (!isLoopback || (await keys?.hasKeys())) throw unauthorized(`this server needs an API key: ${howToBring}`)
     if (isForwarded(request)) {
       const text = 'a request that was forwarded by a proxy needs an API key; make one with claude-serve keys create'
@@ -120,11 +126,16 @@ export class Callers {
 const tooMany = (what: string, { msBeforeNext }: RateLimiterRes) =>
   new AppError('rate_limited', `${what}; try again later`, { retryAfterS: Math.max(1, Math.ceil(msBeforeNext / 1000)) })
 
-/** Either header may carry the key, whatever the API; programs often send both. */
-function secretsOf({ headers }: FastifyRequest): string[] {
+/**
+ * Either header may carry the key, whatever the API; programs often send both, one of them with a placeholder. Null where there
+ * is no key of ours. Throws `invalid_request` where there are two.
+ */
+function secretOf({ headers }: FastifyRequest): string | null {
   const bearer = /^Bearer\s+(\S+)\s*$/i.exec(headers.authorization ?? '')?.[1]
-  const given = [bearer, headers['x-api-key'], headers['api-key']]
-  return given.filter((secret) => typeof secret === 'string')
+  const given = [bearer, headers['x-api-key'], headers['api-key']].filter((secret) => typeof secret === 'string')
+  const [first = null, ...others] = given.filter((secret) => kindOfSecret(secret) !== 'foreign')
+  if (others.every((secret) => secret === first)) return first
+  throw new AppError('invalid_request', 'the request brings two different API keys: send one')
 }
 
 const forwarding = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via']

@@ -104,9 +104,24 @@ export function givenRequestId(headers: IncomingHttpHeaders): string | null {
   return typeof id === 'string' && idPattern.test(id) ? id : null
 }
 
-/** On every answer, whatever it is. */
+/** What would end up in histories and logs of proxies is no place for a key. */
+const secretParameter = /[?&](?:token|access_token|key|api[-_]?key|x-api-key)=/i
+
+/** Throws `invalid_request` for a request that brings a key where no key belongs. */
+export function refuseKeysInUrl(target: string): void {
+  if (!secretParameter.test(target)) return
+  throw new AppError(
+    'invalid_request',
+    "an API key must not be part of the URL: send it as 'authorization: Bearer <key>' or 'x-api-key: <key>'",
+  )
+}
+
+/** On every answer, whatever it is. A page of our own brings a policy that lets it load what is its own. */
 export const protectiveHeaders: Record<string, string> = {
   'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
   'cache-control': 'no-store',
   'referrer-policy': 'no-referrer',

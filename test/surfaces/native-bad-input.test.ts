@@ -388,7 +388,7 @@ function makeRoot() {
 test('folders of a request', async (t) => {
   const { place, root } = makeRoot()
   t.after(() => rmSync(place, { recursive: true }))
-  const app = await createInjectApp(t, { native: { cwdRoots: [root] } })
+  const app = await createInjectApp(t, { native: { cwdRoots: () => [root] } })
   const fields = (path: string): [string, object][] => [
     ['cwd', { cwd: path }],
     ['add_dirs[0]', { add_dirs: [path] }],

@@ -9,7 +9,7 @@ import { ChatEvent, ChatReply, ChatRequest, ErrorBody } from '../../src/surfaces
 import { toError, toErrorBody, toReply, toRunRequest } from '../../src/surfaces/native/translate.ts'
 import { failedEnd, model, runEnd, sessionId } from '../helpers/scripted-agent.ts'
 
-const unchecked = { permissionMode: null, cwd: null, addDirs: null }
+const unchecked = { permissionMode: null, cwd: null, addDirs: null, roots: null }
 
 test('a prompt alone becomes a new conversation with nothing set', () => {
   for (const live of [true, false]) {
@@ -87,7 +87,7 @@ test('every option has its place', () => {
     timeout_s: 5,
     metadata: { team: 'x' },
   })
-  const checked = { permissionMode: 'acceptEdits' as const, cwd: '/real', addDirs: ['/real2'] }
+  const checked = { permissionMode: 'acceptEdits' as const, cwd: '/real', addDirs: ['/real2'], roots: null }
   assert.deepEqual(toRunRequest(body, checked, true).options, {
     model: 'sonnet',
     fallbackModel: 'haiku',

@@ -66,7 +66,7 @@ test('a session that is not there is a 404 for every request', async (t) => {
 test('sessions outside the roots are neither listed nor there', async (t) => {
   const { root, cwd } = makeFolders(t)
   const sessions = [info(one, { cwd: root }), info(two, { cwd }), info(three, { cwd: null })]
-  const { ask, files } = await setUp(t, { sessions, options: { cwdRoots: [cwd] } })
+  const { ask, files } = await setUp(t, { sessions, options: { cwdRoots: () => [cwd] } })
   const list = parse(SessionList, await ask('GET', ''))
   assert.deepEqual(
     list.sessions.map(({ session_id }) => session_id),

@@ -7,6 +7,7 @@ import type { RunEnd } from '../../core/events.ts'
 import { resolveFolder } from '../../core/folders.ts'
 import type { RunHandle, RunInput, Runs } from '../../core/runs.ts'
 import { AppError, invalidField } from '../../errors.ts'
+import type { Caller } from '../../http/callers.ts'
 import { faultOf } from '../../http/faults.ts'
 import { endWithConnection, nameRun } from '../../http/hang-up.ts'
 import { openSse } from '../../http/sse.ts'
@@ -20,7 +21,8 @@ import { type Checked, toError, toErrorBody, toReply, toRunRequest } from './tra
 export type ChatOptions = {
   runs: Runs
   permissionModes: readonly PermissionMode[]
-  cwdRoots: readonly string[] | null
+  /** Real paths of the folders that a caller may name; null is any. */
+  cwdRoots(caller: Caller): readonly string[] | null
   requestTimeoutMs: number
   maxRequestTimeoutMs: number
 }
@@ -87,7 +89,7 @@ async function start(
   if (body.on_crash === 'restart' && !body.background) throw invalidField('on_crash', 'needs "background": true')
   await checkAnswerSchema(body.json_schema ?? null, 'json_schema')
   const input: RunInput = {
-    ...toRunRequest(body, await check(body, options), live),
+    ...toRunRequest(body, await check(body, options, request.caller), live),
     timeoutMs,
     surface: 'native',
     metadata: body.metadata ?? {},
@@ -97,12 +99,14 @@ async function start(
   return startRun(options.runs, input, request)
 }
 
-async function check(body: ChatRequest, { permissionModes, cwdRoots }: ChatOptions): Promise<Checked> {
+async function check(body: ChatRequest, { permissionModes, cwdRoots }: ChatOptions, caller: Caller): Promise<Checked> {
+  const roots = cwdRoots(caller)
   return {
+    roots,
     permissionMode: checkPermissionMode(body.permission_mode ?? null, permissionModes),
-    cwd: body.cwd ? await resolveFolder(body.cwd, cwdRoots, 'cwd') : null,
+    cwd: body.cwd ? await resolveFolder(body.cwd, roots, 'cwd') : null,
     addDirs: body.add_dirs
-      ? await Promise.all(body.add_dirs.map((dir, at) => resolveFolder(dir, cwdRoots, `add_dirs[${at}]`)))
+      ? await Promise.all(body.add_dirs.map((dir, at) => resolveFolder(dir, roots, `add_dirs[${at}]`)))
       : null,
   }
 }

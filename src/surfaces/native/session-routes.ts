@@ -11,7 +11,7 @@ import {
 } from '../../core/sessions.ts'
 import type { Store } from '../../core/store.ts'
 import { AppError, invalidField } from '../../errors.ts'
-import { routesNeed } from '../../http/callers.ts'
+import { type Caller, routesNeed } from '../../http/callers.ts'
 import { allowEmptyBodies } from '../../http/empty-bodies.ts'
 import { parseBody } from '../../http/validate.ts'
 import { toMessageList, toSessionReply, toSummary } from './session-replies.ts'
@@ -33,8 +33,8 @@ export type SessionOptions = {
   holder(id: string): string | null
   /** Ends an idle process that holds the session; false while it is busy. */
   release(id: string): Promise<boolean>
-  /** Real paths; null allows every folder. */
-  cwdRoots: readonly string[] | null
+  /** Real paths of the folders whose sessions a caller may see; null is any. */
+  cwdRoots(caller: Caller): readonly string[] | null
 }
 
 export function registerSessions(parent: FastifyInstance, options: SessionOptions): void {
@@ -67,16 +67,17 @@ function checkId(request: FastifyRequest): string {
 async function find({ files, cwdRoots }: SessionOptions, request: FastifyRequest): Promise<SessionInfo> {
   const id = checkId(request)
   const session = await files.get(id)
-  if (!(await new SessionPlaces(cwdRoots).allows(session))) throw sessionNotFound(id)
+  if (!(await new SessionPlaces(cwdRoots(request.caller)).allows(session))) throw sessionNotFound(id)
   return session
 }
 
 async function list(options: SessionOptions, request: FastifyRequest): Promise<SessionList> {
   const { cwd, q, limit, cursor = null } = parseBody(SessionListQuery, given(request.query))
-  const places = new SessionPlaces(options.cwdRoots)
+  const roots = options.cwdRoots(request.caller)
+  const places = new SessionPlaces(roots)
   const folder = cwd === undefined ? null : await places.named(cwd)
   // Where nothing is left out, the files of further pages need not be opened.
-  const isWhole = folder === null && q === undefined && cursor === null && options.cwdRoots === null
+  const isWhole = folder === null && q === undefined && cursor === null && roots === null
   const all = await options.files.list({ cwd: folder, limit: isWhole ? limit + 1 : null })
   const allowed = await places.allowed(folder === null ? all : await places.within(all, folder))
   const page = pageOfSessions(q === undefined ? allowed : searchSessions(allowed, q), { limit, cursor })

@@ -5,7 +5,12 @@ import { AppError, type ErrorDetails } from '../../errors.ts'
 import type { ChatReply, ChatRequest, ErrorBody } from './schemas.ts'
 
 /** What the route has checked of a body beyond its schema. */
-export type Checked = { permissionMode: PermissionMode | null; cwd: string | null; addDirs: string[] | null }
+export type Checked = {
+  permissionMode: PermissionMode | null
+  cwd: string | null
+  addDirs: string[] | null
+  roots: readonly string[] | null
+}
 
 export function toRunRequest(body: ChatRequest, checked: Checked, live: boolean): Omit<RunRequest, 'runId'> {
   const prompt = typeof body.prompt === 'string' ? [{ type: 'text' as const, text: body.prompt }] : body.prompt
@@ -16,6 +21,7 @@ export function toRunRequest(body: ChatRequest, checked: Checked, live: boolean)
     live,
     plain: null,
     ...(body.commands ? { commands: true } : {}),
+    ...(checked.roots === null ? {} : { roots: checked.roots }),
     asks: body.approvals === true,
     isSide: false,
   }
