@@ -18,18 +18,23 @@ export type AppOptions = {
   corsOrigins?: readonly string[]
   /** Who may call; everybody if absent. */
   callers?: Callers
+  limits?: Partial<HttpLimits>
 }
 
 /** Bounds on what a client may cost before its request is understood; times in milliseconds, sizes in bytes. */
-const httpLimits = {
+export const httpLimits = {
   headerBytesMax: 16 * 1024,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,
   keepAliveMs: 15_000,
+  /** How often connections are looked at for the two timeouts. */
+  checkIntervalMs: 5_000,
   urlBytesMax: 4096,
   headersMax: 100,
   connectionsMax: 2048,
 }
+
+export type HttpLimits = typeof httpLimits
 
 export type App = FastifyInstance
 
@@ -38,7 +43,8 @@ export type ServerFactory = () => Server
 
 export function createApp(options: AppOptions): { app: App; createListener: ServerFactory } {
   let handler: ((request: IncomingMessage, response: ServerResponse) => void) | null = null
-  const createListener = () => newServer((request, response) => handler?.(request, response))
+  const limits = { ...httpLimits, ...options.limits }
+  const createListener = () => newServer((request, response) => handler?.(request, response), limits)
   const app = fastify({
     loggerInstance: options.log,
     logController: new fastify.LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
@@ -62,24 +68,24 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
     },
   })
   requireDeclaredScopes(app)
-  guard(app, options)
+  guard(app, options, limits)
   continueLate(app, options.bodyBytesMax)
   logAccess(app)
   return { app, createListener }
 }
 
-function newServer(handle: (request: IncomingMessage, response: ServerResponse) => void): Server {
+function newServer(handle: (request: IncomingMessage, response: ServerResponse) => void, limits: HttpLimits): Server {
   const bounds: ServerOptions = {
-    maxHeaderSize: httpLimits.headerBytesMax,
-    headersTimeout: httpLimits.headersTimeoutMs,
-    requestTimeout: httpLimits.requestTimeoutMs,
-    keepAliveTimeout: httpLimits.keepAliveMs,
-    connectionsCheckingInterval: 5_000,
+    maxHeaderSize: limits.headerBytesMax,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: limits.checkIntervalMs,
   }
   const server = createServer(bounds, handle)
   // One more than is accepted, so that too many are seen as such and not cut off in silence.
-  server.maxHeadersCount = httpLimits.headersMax + 1
-  server.maxConnections = httpLimits.connectionsMax
+  server.maxHeadersCount = limits.headersMax + 1
+  server.maxConnections = limits.connectionsMax
   server.on('clientError', answerUnreadable)
   server.on('checkContinue', handle)
   return server
@@ -126,15 +132,15 @@ function answerUnreadable(fault: NodeJS.ErrnoException, socket: Duplex): void {
 
 const newRequestId = () => `req_${randomBytes(12).toString('hex')}`
 
-function guard(app: App, { allowHosts, corsOrigins = [], callers }: AppOptions): void {
+function guard(app: App, { allowHosts, corsOrigins = [], callers }: AppOptions, limits: HttpLimits): void {
   app.decorateRequest('caller')
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ ...protectiveHeaders, 'x-request-id': request.id, 'request-id': request.id })
-    if (request.raw.rawHeaders.length > httpLimits.headersMax * 2)
-      throw new AppError('headers_too_large', `a request may have at most ${httpLimits.headersMax} headers`)
+    if (request.raw.rawHeaders.length > limits.headersMax * 2)
+      throw new AppError('headers_too_large', `a request may have at most ${limits.headersMax} headers`)
     const target = request.raw.url ?? ''
-    if (target.length > httpLimits.urlBytesMax)
-      throw new AppError('url_too_long', `the URL may have at most ${httpLimits.urlBytesMax} characters`)
+    if (target.length > limits.urlBytesMax)
+      throw new AppError('url_too_long', `the URL may have at most ${limits.urlBytesMax} characters`)
     const origin = checkRequest(request.raw, { allowHosts, corsOrigins })
     if (origin !== null) allowOrigin(reply, origin)
     if (origin !== null && isPreflight(request)) return answerPreflight(request, reply)

@@ -6,7 +6,7 @@ import { pino } from 'pino'
 import { createRuns } from '../../src/core/run-registry.ts'
 import type { Runs } from '../../src/core/runs.ts'
 import type { Store } from '../../src/core/store.ts'
-import { type App, createApp } from '../../src/http/app.ts'
+import { type App, createApp, type HttpLimits } from '../../src/http/app.ts'
 import type { Callers } from '../../src/http/callers.ts'
 import { type NativeOptions, registerNative } from '../../src/surfaces/native/routes.ts'
 import { ScriptedAgent } from './scripted-agent.ts'
@@ -24,6 +24,7 @@ export type InjectAppOptions = {
   corsOrigins?: readonly string[]
   /** Who may call; everybody by default. */
   callers?: Callers
+  limits?: Partial<HttpLimits>
   /** To add hooks before the routes are registered. */
   prepare?: (app: App, runs: Runs) => void
 }
@@ -64,6 +65,7 @@ export async function createInjectApp(t: Cleanup, options: InjectAppOptions = {}
     allowHosts,
     corsOrigins,
     ...(options.callers ? { callers: options.callers } : {}),
+    ...(options.limits ? { limits: options.limits } : {}),
   })
   options.prepare?.(app, runs)
   registerNative(app, {

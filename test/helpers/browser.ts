@@ -1,0 +1,77 @@
+// A real browser for tests: finds an installed Chromium and starts it without a window. Nothing is downloaded; where there is none,
+// tests are skipped and say what to install.
+import { mkdtempSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Browser, chromium } from 'playwright-core'
+
+/** A test's context, or `after` of a whole file. */
+export type Cleanup = { after(close: () => Promise<void>): void }
+
+export type BrowserOptions = {
+  /** Host names that lead to 127.0.0.1. Any other, but for those of this machine, leads nowhere. */
+  names?: readonly string[]
+  /** More switches of Chromium. */
+  args?: readonly string[]
+  /** The folder of a browser extension to load. */
+  extension?: string
+}
+
+/** Why a test is skipped where `openBrowser` gives null. */
+export const noBrowser =
+  'needs Chromium or Chrome: install the package chromium, or name an executable in CLAUDE_SERVE_TEST_CHROMIUM'
+
+const usualPaths = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/usr/bin/google-chrome-stable',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+]
+
+/** The Chromium that tests use: the one that is named in the environment, or one in a usual place; null if there is none. */
+export function chromiumPath(): string | null {
+  return process.env['CLAUDE_SERVE_TEST_CHROMIUM'] || (usualPaths.find(isUsable) ?? null)
+}
+
+/** A snap can not see the temporary folder, and the script that stands in for one only says how to install it. */
+function isUsable(path: string): boolean {
+  const size = statSync(path, { throwIfNoEntry: false })?.size
+  if (size === undefined || realpathSync(path).endsWith('/snap')) return false
+  return size > 100_000 || !readFileSync(path, 'utf8').includes('/snap/')
+}
+
+const local = ['localhost', '*.localhost', 'localhost.', '127.*', '0.0.0.0', '[::1]', '[::ffff:7f00:1]']
+
+function resolverRules(names: readonly string[]): string {
+  const mapped = names.map((name) => `MAP ${name} 127.0.0.1`)
+  return [...mapped, 'MAP * ~NOTFOUND', ...local.map((name) => `EXCLUDE ${name}`)].join(',')
+}
+
+/** Ended after the test. Its profile and all else that it writes are in temporary folders, which go with it. */
+export async function openBrowser(t: Cleanup, options: BrowserOptions = {}): Promise<Browser | null> {
+  const executablePath = chromiumPath()
+  if (executablePath === null) return null
+  const { names = [], args = [], extension } = options
+  const home = mkdtempSync(join(tmpdir(), 'claude-serve-browser-'))
+  const removeHome = () => rmSync(home, { recursive: true, force: true, maxRetries: 5 })
+  const extending = [`--load-extension=${extension}`, `--disable-extensions-except=${extension}`]
+  try {
+    const browser = await chromium.launch({
+      executablePath,
+      chromiumSandbox: process.getuid?.() !== 0,
+      env: { PATH: '/usr/bin:/bin', HOME: home, TMPDIR: home, LANG: 'C.UTF-8' },
+      ignoreDefaultArgs: extension === undefined ? [] : ['--disable-extensions'],
+      args: [`--host-resolver-rules=${resolverRules(names)}`, ...(extension === undefined ? [] : extending), ...args],
+    })
+    t.after(async () => {
+      await browser.close()
+      removeHome()
+    })
+    return browser
+  } catch (error) {
+    removeHome()
+    throw error
+  }
+}
