@@ -5,7 +5,7 @@ import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
 import { allows, hashOf, isUsable, type KeyRecord, kindOfSecret, type Scope } from '../core/keys.ts'
 import type { Store } from '../core/store.ts'
 import { AppError } from '../errors.ts'
-import { peerUserId } from './peer.ts'
+import { type PeerUser, peerUser } from './peer.ts'
 
 /** `key` is null for a caller without one, who may do everything: there are no keys then. */
 export type Caller = {
@@ -51,7 +51,7 @@ export class Callers {
   readonly #wrong = new RateLimiterMemory({ points: wrongKeysMax, duration: 60 })
   readonly #byRate = new Map<number, RateLimiterMemory>()
   /** Users at the other end, by connection. */
-  readonly #peers = new WeakMap<object, number | null>()
+  readonly #peers = new WeakMap<object, Promise<PeerUser>>()
 
   constructor(options: CallerOptions) {
     this.#options = options
@@ -94,15 +94,17 @@ export class Callers {
       const text = 'a request that was forwarded by a proxy needs an API key; make one with claude-serve keys create'
       throw unauthorized(`${text}, and ${howToBring}`)
     }
-    this.#refuseOtherUsers(request)
+    await this.#refuseOtherUsers(request)
     return anybody
   }
 
-  #refuseOtherUsers({ raw: { socket } }: FastifyRequest): void {
-    const known = this.#peers.get(socket)
-    const uid = known === undefined ? peerUserId(socket) : known
-    this.#peers.set(socket, uid)
+  async #refuseOtherUsers({ raw: { socket } }: FastifyRequest): Promise<void> {
+    const known = this.#peers.get(socket) ?? peerUser(socket)
+    this.#peers.set(socket, known)
+    const uid = await known
     if (uid === null || uid === process.getuid?.()) return
+    // Who sends a request and is gone before it can be known who that was, does not want an answer.
+    if (uid === 'gone') throw unauthorized('the connection was closed before it was known whose it is')
     const text = `the server belongs to another user of this machine (you are ${uid}): its owner can make you an API key`
     throw unauthorized(`${text} with claude-serve keys create`)
   }

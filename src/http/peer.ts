@@ -1,33 +1,70 @@
 // Which user of this machine is at the other end of a loopback connection: Linux tells, in its table of sockets. It can only be used
 // to refuse: that nobody can be named says nothing.
-import { readFileSync } from 'node:fs'
-import type { Socket } from 'node:net'
+import { readFile } from 'node:fs/promises'
+import { isIPv4, type Socket } from 'node:net'
+import { endianness } from 'node:os'
 
-const tables = { IPv4: '/proc/net/tcp', IPv6: '/proc/net/tcp6' }
+/** A user's number; `gone` where nobody holds the other end any more; null where the system does not tell. */
+export type PeerUser = number | 'gone' | null
 
-const hexPort = (port: number) => port.toString(16).toUpperCase().padStart(4, '0')
+/** The two ends, with ports; an IPv6 socket may also have made a connection between IPv4 addresses. */
+type Ends = Pick<Socket, 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort'>
 
-/**
- * The peer's socket is the one whose own port is our peer's and whose other end is ours. Both ends stand in the table of the
- * address family that they were opened with. Null where the system does not tell.
- */
-export function peerUserId({ remotePort, localPort, remoteFamily }: Socket): number | null {
-  if (process.platform !== 'linux' || remotePort === undefined || localPort === undefined) return null
-  const own = `:${hexPort(remotePort)}`
-  const other = `:${hexPort(localPort)}`
-  for (const table of remoteFamily === 'IPv6' ? [tables.IPv6, tables.IPv4] : [tables.IPv4, tables.IPv6]) {
-    for (const line of linesOf(table)) {
-      const [, local, remote, , , , , uid] = line.trim().split(/\s+/)
-      if (local?.endsWith(own) && remote?.endsWith(other) && uid !== undefined) return Number(uid)
-    }
-  }
-  return null
+/** The eight groups of an IPv6 address; `::` stands for as many zeros as are missing. */
+function groupsOf(address: string): number[] {
+  const [before = '', after] = (address.split('%')[0] ?? '').split('::')
+  const read = (part: string) => (part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16)))
+  const [head, tail] = [read(before), read(after ?? '')]
+  return after === undefined ? head : [...head, ...Array<number>(8 - head.length - tail.length).fill(0), ...tail]
 }
 
-function linesOf(table: string): string[] {
-  try {
-    return readFileSync(table, 'utf8').split('\n').slice(1)
-  } catch {
-    return []
+function bytesOf(address: string): number[] {
+  if (isIPv4(address)) return address.split('.').map(Number)
+  return groupsOf(address).flatMap((group) => [group >> 8, group & 255])
+}
+
+const hex = (byte: number) => byte.toString(16).toUpperCase().padStart(2, '0')
+
+/** The kernel writes each four bytes as one number of its own byte order. */
+function words(bytes: readonly number[]): string {
+  const starts = bytes.map((_, at) => at).filter((at) => at % 4 === 0)
+  const word = (at: number) => bytes.slice(at, at + 4)
+  return starts.flatMap((at) => (endianness() === 'LE' ? word(at).reverse() : word(at)).map(hex)).join('')
+}
+
+const portOf = (port: number) => `${hex(port >> 8)}${hex(port & 255)}`
+
+/** As the peer's own line of the table has them: its end first. */
+function lineStart({ localAddress, localPort, remoteAddress, remotePort }: Ends, isMapped: boolean): string | null {
+  if (!localAddress || !remoteAddress || localPort === undefined || remotePort === undefined) return null
+  const prefix = isMapped ? [...Array<number>(10).fill(0), 255, 255] : []
+  const end = (address: string, port: number) => `${words([...prefix, ...bytesOf(address)])}:${portOf(port)}`
+  return `${end(remoteAddress, remotePort)} ${end(localAddress, localPort)} `
+}
+
+/**
+ * Whole addresses are compared: the same port of another loopback address may be anybody's. Takes 1 to 2 ms, as the kernel goes
+ * through the table of all connections that there could be; so it is not read in this thread.
+ */
+export async function peerUser(socket: Ends): Promise<PeerUser> {
+  if (process.platform !== 'linux') return null
+  const isV4 = isIPv4(socket.remoteAddress ?? '')
+  const [start, mapped] = [lineStart(socket, false), isV4 ? lineStart(socket, true) : null]
+  const find = async () => {
+    const user = await userIn(isV4 ? '/proc/net/tcp' : '/proc/net/tcp6', start)
+    return user === 'gone' && mapped !== null ? userIn('/proc/net/tcp6', mapped) : user
   }
+  const user = await find()
+  // A table that changes while it is read can lack a line.
+  return user === 'gone' ? find() : user
+}
+
+async function userIn(table: string, start: string | null): Promise<PeerUser> {
+  const text = await readFile(table, 'utf8').catch(() => null)
+  if (text === null) return null
+  const at = start === null ? -1 : text.indexOf(`: ${start}`)
+  if (at === -1) return 'gone'
+  const [, , , , , , , uid, , inode] = text.slice(at, text.indexOf('\n', at)).split(/\s+/)
+  // A closed socket has no owner, and is written as if it were the administrator's.
+  return inode === '0' ? 'gone' : Number(uid)
 }

@@ -2,11 +2,12 @@
 // server that listens beyond loopback asks for.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { newSecret } from '../../src/core/keys.ts'
-import { peerUserId } from '../../src/http/peer.ts'
+import { type PeerUser, peerUser } from '../../src/http/peer.ts'
 import { StartError } from '../../src/server.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import { makeFolders, startTestServer, type TestFolders } from '../helpers/test-server.ts'
@@ -51,10 +52,13 @@ test('the user at the other end of a loopback connection is known', {
   skip: !isLinux && 'only Linux tells',
 }, async (t) => {
   for (const address of ['127.0.0.1', '::1']) {
-    const { promise, resolve } = Promise.withResolvers<number | null>()
+    const { promise, resolve } = Promise.withResolvers<PeerUser>()
     const server = createServer((socket) => {
-      resolve(peerUserId(socket))
-      socket.end()
+      // While it is open: the table knows no other.
+      void peerUser(socket).then((uid) => {
+        resolve(uid)
+        socket.end()
+      })
     })
     t.after(() => void server.close())
     await new Promise<void>((ready) => server.listen(0, address, ready))
@@ -64,6 +68,57 @@ test('the user at the other end of a loopback connection is known', {
     assert.equal(await promise, process.getuid?.())
   }
 })
+
+test('an IPv4 connection that was made with an IPv6 socket is known too', {
+  skip: !isLinux && 'only Linux tells',
+}, async (t) => {
+  const { socket, close } = await connectTo('127.0.0.1', { host: '::ffff:127.0.0.1' })
+  t.after(close)
+  assert.equal(await peerUser(socket), process.getuid?.())
+})
+
+test('who is gone is nobody, and so is a connection that never was', {
+  skip: !isLinux && 'only Linux tells',
+}, async (t) => {
+  const { socket, client, close } = await connectTo('127.0.0.1', {})
+  t.after(close)
+  client.resetAndDestroy()
+  await once(socket, 'close').catch(() => {})
+  const ends = { localAddress: '127.0.0.1', localPort: 1, remoteAddress: '127.0.0.1', remotePort: 2 }
+  assert.equal(await peerUser(ends), 'gone')
+  for (const address of ['::1', 'fe80::1%lo', '1:2:3:4:5:6:7:8', '1::8', '::ffff:1.2.3.4']) {
+    assert.equal(await peerUser({ ...ends, localAddress: address, remoteAddress: address }), 'gone')
+  }
+})
+
+test('a port of ours at another loopback address is not us', { skip: !isLinux && 'only Linux tells' }, async (t) => {
+  const { socket, client, close } = await connectTo('127.0.0.1', {})
+  t.after(close)
+  assert.equal(await peerUser(socket), process.getuid?.())
+  const ends = { localAddress: '127.0.0.1', localPort: socket.localPort, remotePort: client.localPort }
+  assert.equal(await peerUser({ ...ends, remoteAddress: '127.0.0.2' } as Socket), 'gone')
+})
+
+type Connected = { socket: Socket; client: Socket; close(): void }
+
+/** Both ends of a connection to a server on the address. */
+async function connectTo(address: string, options: { host?: string }): Promise<Connected> {
+  const server = createServer()
+  server.listen(0, address)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const accepted = once(server, 'connection') as Promise<[Socket]>
+  const client = connect({ port, host: address, ...options })
+  await once(client, 'connect')
+  const [socket] = await accepted
+  socket.on('error', () => {})
+  const close = () => {
+    client.destroy()
+    socket.destroy()
+    server.close()
+  }
+  return { socket, client, close }
+}
 
 const whyNot = !canBeAnother && 'only root can be another user'
 
@@ -78,6 +133,31 @@ test('another user of the machine is refused without a key, and let in with one'
   assert.equal((await fetch(`${server.url}/v1/runs`)).status, 200)
   assert.equal(await askAsNobody(server.url, await makeKey(folders)), 200)
 })
+
+/** Sends a request as another user and takes its hands off the connection at once. */
+const hitAndRun = `
+  const { connect } = require('node:net')
+  const [port, mode] = process.argv.slice(1)
+  const body = '{"prompt":"hi","background":true}'
+  const head = 'POST /v1/chat HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Type: application/json\\r\\nContent-Length: ' + body.length
+  const socket = connect({ port: Number(port), host: '127.0.0.1' }, () => {
+    socket.write(head + '\\r\\n\\r\\n' + body, () => (mode === 'reset' ? socket.resetAndDestroy() : socket.destroy()))
+  })
+  socket.on('error', () => {})
+`
+
+for (const mode of ['reset', 'close']) {
+  test(`another user who sends a request and is gone at once (${mode}) starts nothing`, { skip: whyNot }, async (t) => {
+    const server = await startTestServer(t)
+    const program = ['-e', hitAndRun, String(server.port), mode]
+    for (let at = 0; at < 20; at++) {
+      const options = { uid: nobody, gid: nobody, cwd: '/', env: {} }
+      await promisify(execFile)(process.execPath, program, options)
+    }
+    const runs = (await (await fetch(`${server.url}/v1/runs`)).json()) as { runs: unknown[] }
+    assert.deepEqual(runs.runs, [])
+  })
+}
 
 test('a server beyond loopback starts with a key and a name to be called by, and nobody gets in without the key', async (t) => {
   const folders = makeFolders(t)
