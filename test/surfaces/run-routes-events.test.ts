@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test'
 import type { RunEvent } from '../../src/core/events.ts'
 import { AppError } from '../../src/errors.ts'
 import { input, read } from '../core/runs-scene.ts'
-import { failedEnd, goodRun, runEnd, runStart, textBlock } from '../helpers/scripted-agent.ts'
+import { failedEnd, goodRun, runEnd, runStart, textBlock, untilAborted } from '../helpers/scripted-agent.ts'
 import { done, type Frame, faultOf, framesOf, listen, setUp } from './run-routes-scene.ts'
 
 const words = Array.from({ length: 30 }, (_, at) => `word${at} `)
@@ -194,3 +194,25 @@ test('a long run comes again whole', async (t) => {
   assert.equal(frames.length, 2502)
   assert.equal(frames.map(({ event }) => (event.type === 'delta' ? event.text : '')).join(''), pieces.join(''))
 })
+
+test('a run has at most 16 readers at once, and a place that was left is free again', async (t) => {
+  const scene = await listen(t, { script: (_request, signal) => untilAborted(signal) })
+  const { id } = await scene.runs.start(input({ background: true }))
+  const read = async () => {
+    const leave = new AbortController()
+    const response = await fetch(`${scene.url}/v1/runs/${id}/events`, { signal: leave.signal })
+    return { status: response.status, retryAfter: response.headers.get('retry-after'), leave: () => leave.abort() }
+  }
+  const readers = await Promise.all(Array.from({ length: 16 }, read))
+  assert.deepEqual(new Set(readers.map(({ status }) => status)), new Set([200]))
+  const { status, retryAfter } = await read()
+  assert.equal(status, 429)
+  assert.ok(Number(retryAfter) > 0)
+  for (const { leave } of readers) leave()
+  await until(async () => (await read()).status === 200)
+})
+
+/** Asks again until it is so; the test's own time limit ends what never is. */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo()));
+}

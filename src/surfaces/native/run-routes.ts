@@ -11,6 +11,7 @@ import { parseBody, parseQuery } from '../../http/validate.ts'
 import { NativeEvents } from './events.ts'
 import { toRunReply, toUsageReply } from './run-reply.ts'
 import { EventsQuery, PermissionAnswer, QuestionAnswer, RunParams, RunsQuery, UsageQuery } from './run-schemas.ts'
+import { StreamReaders } from './stream-readers.ts'
 import { toErrorBody } from './translate.ts'
 
 export type RunOptions = { runs: Runs; store: Pick<Store, 'usage'>; now(): number }
@@ -29,8 +30,9 @@ export function registerRuns(app: FastifyInstance, { runs, store, now }: RunOpti
     })
     return { runs: page.items.map(toRunReply), next_cursor: page.nextCursor }
   })
+  const readers = new StreamReaders()
   app.get<Params>('/v1/runs/:id', async (request) => toRunReply(await find(runs, request)))
-  app.get<Params>('/v1/runs/:id/events', (request, reply) => follow(runs, request, reply))
+  app.get<Params>('/v1/runs/:id/events', (request, reply) => follow(runs, readers, request, reply))
   app.register(async (scope) => {
     allowEmptyBodies(scope)
     scope.post<Params>('/v1/runs/:id/cancel', async (request) => {
@@ -129,10 +131,16 @@ function readAfter(request: FastifyRequest, after: number | undefined): number {
   return Number(last)
 }
 
-async function follow(runs: Runs, request: FastifyRequest<Params>, reply: FastifyReply): Promise<unknown> {
+async function follow(
+  runs: Runs,
+  readers: StreamReaders,
+  request: FastifyRequest<Params>,
+  reply: FastifyReply,
+): Promise<unknown> {
   const { after: given, events } = parseQuery(EventsQuery, request.query)
   const after = readAfter(request, given)
   const { id } = await find(runs, request)
+  const leave = readers.enter(id)
   const native = new NativeEvents({ runId: id, requestId: request.id, isFull: events === 'full' })
   reply.header('x-run-id', id)
   reply.hijack()
@@ -149,6 +157,7 @@ async function follow(runs: Runs, request: FastifyRequest<Params>, reply: Fastif
   } catch (thrown) {
     await stream.write(native.number([{ type: 'error', ...toErrorBody(faultOf(thrown, request), request.id) }]))
   } finally {
+    leave()
     stream.end()
   }
   return reply
