@@ -10,6 +10,7 @@ export function createLogger(
   config: Pick<Config, 'logLevel' | 'logFormat'>,
   environment: Record<string, string | undefined>,
   sink: DestinationStream & { isTTY?: boolean } = process.stderr,
+  file: { write(line: string): void } | null = null,
 ): Logger {
   const secrets = secretValues(environment)
   const mask = (line: string) => maskSecrets(maskValues(line, secrets))
@@ -17,6 +18,7 @@ export function createLogger(
   // Synchronous and in this thread: a line written just before a crash is the one that is needed.
   const write = (line: string) => {
     const safe = mask(line)
+    file?.write(safe)
     // Colours can split what the patterns look for, so a pretty line is masked both before and after.
     sink.write(format === null ? safe : mask(format(safe)))
   }

@@ -27,6 +27,7 @@ import { type App, createApp, type ServerFactory } from './http/app.ts'
 import { type Caller, Callers } from './http/callers.ts'
 import { isLoopbackHost } from './http/loopback.ts'
 import { createLogger } from './log.ts'
+import { removeServerAddress, writeServerAddress } from './server-address.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import { registerAnthropic, tellAnthropic } from './surfaces/anthropic/routes.ts'
 import { registerNative } from './surfaces/native/routes.ts'
@@ -110,7 +111,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const given = withPathOutside(options.environment ?? processEnvironment(), config.cwdRoots ?? [])
   const environment = demo === null ? given : demoEnvironment(given, demo, config.dataDir)
   const defaultCwd = await realpath(config.defaultCwd)
-  const records = new ProcessRecords(config.dataDir, await ownIdentity())
+  const identity = await ownIdentity()
+  const records = new ProcessRecords(config.dataDir, identity)
   const executable = new Executable(config.claudeBin, environment, config.cwdRoots ?? [])
   const onWarning = (message: string, facts: Record<string, unknown>) => log.warn(facts, message)
   const pool = createPool(config, options, { defaultCwd, environment, records, executable, log })
@@ -139,6 +141,9 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await Promise.all([records.close(), store.close()])
     throw fault
   })
+  const url = urlOf(config.host, listeners.port)
+  const startedAt = new Date().toISOString()
+  writeServerAddress(config.dataDir, { url, pid: process.pid, process: identity, version, startedAt })
   void prepare({ pool, swept, log })
   const endTidying = keepTidy(store, Date.now, onWarning)
   const endWatching = watchKeys(runs, store, Date.now)
@@ -147,7 +152,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     endWatching()
   }
   const claude = describeClaude(executable)
-  return running({ app, listeners, pool, runs, records, store, files, end, demo, config, claude })
+  return running({ app, listeners, url, pool, runs, records, store, files, end, demo, config, claude })
 }
 
 /** Beyond loopback nobody may get in without a key, and only under a name that the operator has given. */
@@ -313,6 +318,13 @@ function logRun(log: Logger): NonNullable<RunsDependencies['onEnd']> {
   }
 }
 
+/** As programs of this machine can reach it. */
+function urlOf(host: string, port: number): string {
+  const isWide = ['0.0.0.0', '::', '::1'].includes(host)
+  const name = isWide ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
+  return `http://${name}:${port}`
+}
+
 /** `localhost` may mean either loopback address, and another user must not be able to take the one we left free. */
 async function listen(
   app: App,
@@ -348,6 +360,7 @@ function listenSecond(server: Server, port: number): Promise<Server | null> {
 
 type Parts = {
   app: App
+  url: string
   listeners: { port: number; second: Server | null }
   pool: Pool
   runs: Runs
@@ -366,6 +379,7 @@ const processGraceMs = 4_000
 
 function running({
   app,
+  url,
   listeners,
   pool,
   runs,
@@ -383,6 +397,7 @@ function running({
     settle = resolve
   })
   const end = async (graceMs: number) => {
+    removeServerAddress(config.dataDir)
     await runs.close(graceMs)
     await pool.close(processGraceMs)
     listeners.second?.closeAllConnections()
@@ -393,9 +408,8 @@ function running({
     await Promise.all([records.close(), store.close(), files.close()])
     settle()
   }
-  const host = config.host === '::1' ? '127.0.0.1' : config.host
   return {
-    url: `http://${host}:${listeners.port}`,
+    url,
     port: listeners.port,
     claude,
     closed,

@@ -11,7 +11,8 @@ import { killAll, markedProcesses, type ProcessInfo, processInfo, processTree, s
 /** Identifies a server: its number and when it started, as one word. */
 export type ServerIdentity = string
 
-const identityOf = (info: { pid: number; started: string }) => `${info.pid}-${info.started.replaceAll(/\W/g, '_')}`
+export const identityOf = (info: { pid: number; started: string }) =>
+  `${info.pid}-${info.started.replaceAll(/\W/g, '_')}`
 
 export async function ownIdentity(): Promise<ServerIdentity> {
   const info = await processInfo(process.pid)

@@ -1,23 +1,14 @@
 // The words and options of the command `keys`, for the command line's help and parser. Not for what they do (see keys.ts), which is
 // loaded only when it is asked for.
 import type { Command } from 'commander'
-import { configFileOption, configOptions } from '../config.ts'
+import { addPlaceOptions } from './command.ts'
 import type { CreateFlags, ListFlags, RevokeFlags } from './keys.ts'
 import type { ExitCode } from './serve.ts'
 
 const collect = (value: string, earlier: string[] | undefined) => [...(earlier ?? []), value]
 
-/** What all of them take. */
-function addWord(keys: Command, usage: string, description: string): Command {
-  const { dataDir } = configOptions
-  const file = configFileOption
-  return keys
-    .command(usage)
-    .description(description)
-    .option(`--${dataDir.name} ${dataDir.placeholder}`, `${dataDir.description} (${dataDir.environment})`)
-    .option(`--${file.name} ${file.placeholder}`, `${file.description} (${file.environment})`)
-    .option('--json', 'print JSON')
-}
+const addWord = (keys: Command, usage: string, description: string) =>
+  addPlaceOptions(keys.command(usage).description(description))
 
 /** `keys` is the command without its words. */
 export function addKeysWords(keys: Command, setExitCode: (code: ExitCode) => void): void {

@@ -2,24 +2,21 @@
 // heeds them from its next request on. Not for what a key may do (see ../core/keys.ts).
 import { randomBytes } from 'node:crypto'
 import { styleText } from 'node:util'
-import { loadConfig, processEnvironment } from '../config.ts'
-import { ConfigError } from '../config-sources.ts'
 import { type KeyRecord, newSecret } from '../core/keys.ts'
-import { AppError } from '../errors.ts'
 import { nearestName } from '../nearest.ts'
 import { type KeyAccess, openKeyStore } from '../store/key-store.ts'
 import { StoreError } from '../store/store-error.ts'
+import { answer, note, type PlaceFlags, print, printJson, settingsFor, UsageError } from './command.ts'
 import { describeKey, keyAsJson, keysAsTable, type ShownKey, stateOf } from './key-lists.ts'
-import { type KeyWords, readWishes, refuseSecret, UsageError } from './key-values.ts'
+import { type KeyWords, readWishes, refuseSecret } from './key-values.ts'
 import type { ExitCode } from './serve.ts'
 
-type PlaceFlags = { dataDir?: string; config?: string; json?: boolean }
 export type CreateFlags = PlaceFlags & KeyWords & { quiet?: boolean }
 export type ListFlags = PlaceFlags & { all?: boolean }
 export type RevokeFlags = PlaceFlags
 
 export function createKey(name: string, flags: CreateFlags): Promise<ExitCode> {
-  return answer('create', async () => {
+  return answer('keys create', async () => {
     if (flags.json === true && flags.quiet === true) throw new UsageError('give --json or --quiet, not both')
     const nowMs = Date.now()
     const wishes = readWishes(name, flags, nowMs)
@@ -41,17 +38,17 @@ export function createKey(name: string, flags: CreateFlags): Promise<ExitCode> {
 
 function showSecret(key: KeyRecord, secret: string, { json, quiet }: CreateFlags): void {
   if (json === true) {
-    return print(JSON.stringify({ ...keyAsJson({ key, spentUsd: 0, state: 'active' }), secret }, null, 2))
+    return printJson({ ...keyAsJson({ key, spentUsd: 0, state: 'active' }), secret })
   }
   if (quiet !== true) print(describeKey(key))
   print(secret)
 }
 
 export function listKeys(flags: ListFlags): Promise<ExitCode> {
-  return answer('list', async () => {
+  return answer('keys list', async () => {
     const { all, folder } = await withKeys(flags, async (keys, folder) => ({ all: await look(keys), folder }))
     const shown = flags.all === true ? all : all.filter(({ state }) => state === 'active')
-    if (flags.json === true) return print(JSON.stringify(shown.map(keyAsJson), null, 2))
+    if (flags.json === true) return printJson(shown.map(keyAsJson))
     if (shown.length === 0) return print(describeNone(all, folder))
     const [titles = '', ...rows] = keysAsTable(shown, { withState: flags.all === true })
     print([styleText('bold', titles), ...rows].join('\n'))
@@ -77,7 +74,7 @@ function describeNone(all: readonly ShownKey[], folder: string): string {
 }
 
 export function revokeKey(idOrName: string, flags: RevokeFlags): Promise<ExitCode> {
-  return answer('revoke', async () => {
+  return answer('keys revoke', async () => {
     refuseSecret(idOrName)
     const nowMs = Date.now()
     const { key, isLast } = await withKeys(flags, async (keys, folder) => {
@@ -87,7 +84,7 @@ export function revokeKey(idOrName: string, flags: RevokeFlags): Promise<ExitCod
       return { key, isLast: !(await keys.hasKeys()) }
     })
     if (flags.json === true) {
-      print(JSON.stringify({ id: key.id, name: key.name, revoked_at: new Date(nowMs).toISOString() }, null, 2))
+      printJson({ id: key.id, name: key.name, revoked_at: new Date(nowMs).toISOString() })
     } else print(`revoked ${key.name} (${key.id})`)
     if (isLast) note('that was the last key: on loopback, requests of this user need none from now on')
   })
@@ -101,41 +98,12 @@ function unknownKey(word: string, inForce: readonly KeyRecord[], folder: string)
 }
 
 async function withKeys<T>(flags: PlaceFlags, use: (keys: KeyAccess, folder: string) => Promise<T>): Promise<T> {
-  const { dataDir, config } = flags
-  const { config: loaded } = loadConfig({
-    // An address that may be listened on once there is a key must not keep the first one from being made.
-    flags: { dataDir, config, host: '127.0.0.1' },
-    environment: processEnvironment(),
-    cwd: process.cwd(),
-    isTerminal: false,
-  })
-  const keys = await openKeyStore(loaded.dataDir, note)
+  // An address that may be listened on once there is a key must not keep the first one from being made.
+  const { dataDir } = settingsFor(flags, { host: '127.0.0.1' })
+  const keys = await openKeyStore(dataDir, note)
   try {
-    return await use(keys, loaded.dataDir)
+    return await use(keys, dataDir)
   } finally {
     await keys.close()
   }
-}
-
-/** What went wrong, as one line and an exit code. */
-async function answer(word: string, act: () => Promise<void>): Promise<ExitCode> {
-  try {
-    await act()
-    return 0
-  } catch (error) {
-    const isKnown = [UsageError, ConfigError, StoreError, AppError].some((known) => error instanceof known)
-    if (!isKnown || !(error instanceof Error)) throw error
-    note(error.message)
-    if (!(error instanceof UsageError || (error instanceof ConfigError && error.isWrongUsage))) return 1
-    process.stderr.write(`see claude-serve keys ${word} --help\n`)
-    return 2
-  }
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`)
-}
-
-function note(text: string): void {
-  process.stderr.write(`claude-serve: ${text}\n`)
 }

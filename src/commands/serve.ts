@@ -5,8 +5,10 @@ import { styleText } from 'node:util'
 import { type Config, loadConfig, processEnvironment } from '../config.ts'
 import { ConfigError, type Environment } from '../config-sources.ts'
 import { createLogger } from '../log.ts'
+import { openLogFile } from '../log-file.ts'
 import { maskSecrets } from '../mask.ts'
 import type { ClaudeState } from '../server.ts'
+import { makePrivateFolder } from '../store/private-files.ts'
 import { StoreError } from '../store/store-error.ts'
 
 export type ExitCode = 0 | 1 | 2
@@ -34,7 +36,9 @@ async function runServer(config: Config, environment: Environment, version: stri
   ignoreBrokenPipes()
   const stopAsked = new Promise<void>((resolve) => onStopSignal(environment, resolve))
   const { startServer } = await import('../server.ts')
-  const log = createLogger(config, environment)
+  makePrivateFolder(config.dataDir, (text) => void complain(text, 1))
+  const file = openLogFile(config.dataDir, (text) => void complain(text, 1))
+  const log = createLogger(config, environment, process.stderr, file)
   const running = await startServer(config, { environment, log })
   print(`${styleText('bold', `claude-serve ${version}`)} listening on ${styleText('cyan', running.url)}`)
   void running.claude.then((claude) => {
@@ -42,6 +46,7 @@ async function runServer(config: Config, environment: Environment, version: stri
     if (config.demo) print(`try: ${exampleRequest(running.url)}`)
   })
   await Promise.race([stopAsked.then(() => running.close()), running.closed])
+  await file.close()
 }
 
 // Under `npm start`, Ctrl-C reaches the server twice: from the terminal, and passed on by npm.
