@@ -62,21 +62,23 @@ async function buildProgram(program: Command, setExitCode: (code: number) => voi
     })
   await addServeOptions(serveCommand)
   await showServeOptionsOf(serveCommand, program)
-  await addKeysCommand(program, setExitCode)
+  await addOtherCommands(program, setExitCode)
   return program
 }
 
-async function addKeysCommand(program: Command, setExitCode: (code: number) => void): Promise<void> {
+async function addOtherCommands(program: Command, setExitCode: (code: number) => void): Promise<void> {
   const { Help } = await import('commander')
-  const { addKeysWords } = await import('./commands/keys-command.ts')
-  const keys = program
-    .command('keys')
-    .description('make, show and revoke API keys')
-    .helpCommand(false)
-    // What the program's own help shows of `serve` is not for this one.
-    .configureHelp({ visibleOptions: (command) => new Help().visibleOptions(command) })
-    .configureOutput({ outputError: (message, write) => write(wrongUsage(message, 'keys ')) })
-  addKeysWords(keys, setExitCode)
+  const { addCommands } = await import('./commands/all.ts')
+  const first = program.commands.length
+  addCommands(program, setExitCode)
+  for (const command of program.commands.slice(first)) {
+    const words = `${command.name()} `
+    command
+      // What the program's own help shows of `serve` is not for these.
+      .configureHelp({ visibleOptions: (each) => new Help().visibleOptions(each) })
+      .configureOutput({ outputError: (message, write) => write(wrongUsage(message, words)) })
+    for (const word of command.commands) word.copyInheritedSettings(command)
+  }
 }
 
 async function addServeOptions(command: Command): Promise<void> {

@@ -205,7 +205,7 @@ export const configOptions = {
     accepted: 'give a postgres:// address',
     available: false,
     default: null,
-    defaultText: 'in memory',
+    defaultText: 'SQLite in the data folder',
     schema: () => text.nullable(),
   }),
   warm: option({

@@ -1,17 +1,17 @@
 // The words and options of the command `keys`, for the command line's help and parser. Not for what they do (see keys.ts), which is
 // loaded only when it is asked for.
 import type { Command } from 'commander'
+import type { SetExitCode } from './all.ts'
 import { addPlaceOptions } from './command.ts'
 import type { CreateFlags, ListFlags, RevokeFlags } from './keys.ts'
-import type { ExitCode } from './serve.ts'
 
 const collect = (value: string, earlier: string[] | undefined) => [...(earlier ?? []), value]
 
 const addWord = (keys: Command, usage: string, description: string) =>
   addPlaceOptions(keys.command(usage).description(description))
 
-/** `keys` is the command without its words. */
-export function addKeysWords(keys: Command, setExitCode: (code: ExitCode) => void): void {
+export function addKeys(program: Command, setExitCode: SetExitCode): void {
+  const keys = program.command('keys').description('make, show and revoke API keys').helpCommand(false)
   addWord(keys, 'create <name>', 'make a key; its secret is shown this once, on the last line')
     .option(
       '--scope <scope>',

@@ -1,0 +1,38 @@
+// All commands beside `serve`, in the order in which help shows them.
+import type { Command } from 'commander'
+import { addBatch } from './batch-command.ts'
+import { addChat } from './chat-command.ts'
+import { addCompletion } from './completion-command.ts'
+import { addDoctor } from './doctor-command.ts'
+import { addKeys } from './keys-command.ts'
+import { addLaunch } from './launch-command.ts'
+import { addLogs } from './logs-command.ts'
+import { addModels } from './models-command.ts'
+import { addOpenapi } from './openapi-command.ts'
+import type { ExitCode } from './serve.ts'
+import { addService } from './service-command.ts'
+import { addSessions } from './sessions-command.ts'
+import { addStatus } from './status-command.ts'
+import { addStop } from './stop-command.ts'
+
+export type SetExitCode = (code: ExitCode) => void
+
+const adders = [
+  addStatus,
+  addStop,
+  addDoctor,
+  addChat,
+  addBatch,
+  addModels,
+  addSessions,
+  addLogs,
+  addKeys,
+  addLaunch,
+  addService,
+  addCompletion,
+  addOpenapi,
+]
+
+export function addCommands(program: Command, setExitCode: SetExitCode): void {
+  for (const add of adders) add(program, setExitCode)
+}
