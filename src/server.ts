@@ -14,6 +14,7 @@ import { type WorkerLimits, workerLimits } from './agent/worker.ts'
 import { type Config, processEnvironment } from './config.ts'
 import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from './core/agent.ts'
 import { watchKeys } from './core/key-watch.ts'
+import { type Observer, withObserver } from './core/observer.ts'
 import { keepTidy } from './core/retention.ts'
 import { createRuns } from './core/run-registry.ts'
 import type { Runs, RunsDependencies } from './core/runs.ts'
@@ -27,6 +28,7 @@ import { type App, createApp, type ServerFactory } from './http/app.ts'
 import { type Caller, Callers } from './http/callers.ts'
 import { isLoopbackHost } from './http/loopback.ts'
 import { createLogger } from './log.ts'
+import { Metrics } from './metrics/metrics.ts'
 import { removeServerAddress, writeServerAddress } from './server-address.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import { registerAnthropic, tellAnthropic } from './surfaces/anthropic/routes.ts'
@@ -115,10 +117,12 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const records = new ProcessRecords(config.dataDir, identity)
   const executable = new Executable(config.claudeBin, environment, config.cwdRoots ?? [])
   const onWarning = (message: string, facts: Record<string, unknown>) => log.warn(facts, message)
-  const pool = createPool(config, options, { defaultCwd, environment, records, executable, log })
+  const metrics = new Metrics(() => pool.stats())
+  const observer: Observer = metrics
+  const pool = createPool(config, options, { defaultCwd, environment, records, executable, log, observer })
   const gauge = new TokenGauge()
   const runs = createRuns({
-    agent: withSecondTry(withTokenGauge(pool, gauge)),
+    agent: withObserver(withSecondTry(withTokenGauge(pool, gauge)), observer),
     store,
     approvalTimeoutMs: config.approvalTimeoutMs,
     onEnd: logRun(log),
@@ -126,13 +130,14 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   })
   const { app, createListener } = createApp({
     log,
+    observer,
     bodyBytesMax: config.bodyLimitBytes,
     allowHosts: config.allowHosts,
     corsOrigins: config.corsOrigins,
     callers: new Callers({ keys: store, isLoopback: isLoopbackHost(config.host), now: Date.now }),
   })
   const files = createSessionFiles({ environment })
-  registerSurfaces(app, { config, defaultCwd, executable, pool, runs, store, files, gauge, started })
+  registerSurfaces(app, { config, defaultCwd, executable, pool, runs, store, files, gauge, metrics, started })
   const swept = records.sweep()
   const found = await runs.recover(swept)
   if (found.failed + found.restarted > 0) log.warn(found, 'runs that a former server had left unfinished')
@@ -144,7 +149,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const url = urlOf(config.host, listeners.port)
   const startedAt = new Date().toISOString()
   writeServerAddress(config.dataDir, { url, pid: process.pid, process: identity, version, startedAt })
-  void prepare({ pool, swept, log })
+  void prepare({ pool, metrics, swept, log })
   const endTidying = keepTidy(store, Date.now, onWarning)
   const endWatching = watchKeys(runs, store, Date.now)
   const end = () => {
@@ -178,12 +183,13 @@ type SurfaceParts = {
   store: Store
   files: SessionFiles
   gauge: TokenGauge
+  metrics: Metrics
   /** When the server started, on the monotonic clock. */
   started: number
 }
 
 function registerSurfaces(app: App, parts: SurfaceParts): void {
-  const { config, defaultCwd, executable, pool, runs, store, files, gauge, started } = parts
+  const { config, defaultCwd, executable, pool, runs, store, files, gauge, metrics, started } = parts
   const face = {
     runs,
     models: () => pool.models(plainExample()),
@@ -204,6 +210,7 @@ function registerSurfaces(app: App, parts: SurfaceParts): void {
     requestTimeoutMs: config.requestTimeoutMs,
     maxRequestTimeoutMs: config.maxRequestTimeoutMs,
     tellElsewhere: { anthropic: tellAnthropic, openai: tellOpenai },
+    metrics: () => metrics.read(),
     health: () => health(config, executable, pool, login(), started),
     readiness: () => readiness(executable, pool, login()),
   })
@@ -218,12 +225,13 @@ type PoolParts = {
   records: ProcessRecords
   executable: Executable
   log: Logger
+  observer: Observer
 }
 
 function createPool(
   config: Config,
   options: ServerOptions,
-  { defaultCwd, environment, records, executable, log }: PoolParts,
+  { defaultCwd, environment, records, executable, log, observer }: PoolParts,
 ): Pool {
   const limits: PoolLimits = {
     ...poolDefaults,
@@ -242,19 +250,21 @@ function createPool(
     permissionModes: config.permissionModes,
     defaultCwd,
     scratchDir: records.scratchDir,
+    observer,
     onWarning: (message, facts) => log.warn(facts, message),
   })
 }
 
-type Prepared = { pool: Pool; swept: Promise<number>; log: Logger }
+type Prepared = { pool: Pool; metrics: Metrics; swept: Promise<number>; log: Logger }
 
 /** After the server listens: ends what a killed predecessor left, starts the first spares, tries what is undocumented. */
-async function prepare({ pool, swept, log }: Prepared): Promise<void> {
+async function prepare({ pool, metrics, swept, log }: Prepared): Promise<void> {
   try {
     const left = await swept
     if (left > 0) log.warn({ processes: left }, 'ended processes that a former server had left')
     await pool.warmUp([exampleRequest({})], plainExample())
     if (pool.isChecked) log.info(pool.abilities, 'checked what the CLI can do')
+    await metrics.load()
   } catch (fault) {
     log.warn({ reason: String(fault) }, 'could not start processes ahead of the first request')
   }

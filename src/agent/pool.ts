@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto'
 import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
 import type { Agent, AgentStats, ModelFact, RunRequest } from '../core/agent.ts'
 import { type AnsweredBy, type AskAnswer, endOfRun, type RunEvent } from '../core/events.ts'
+import type { Observer } from '../core/observer.ts'
 import { SessionPlaces, sessionNotFound } from '../core/sessions.ts'
 import { AppError, shuttingDown, toAppError } from '../errors.ts'
 import {
@@ -62,6 +63,7 @@ export type PoolContext = Omit<WorkerContext, 'claude'> & {
   defaultCwd: string
   /** An empty folder, in which plain models work. */
   scratchDir: string
+  observer?: Pick<Observer, 'onProcessStart'>
 }
 
 /** A run that waits for a process. */
@@ -120,6 +122,7 @@ export class Pool implements Agent {
 
   async *run(request: RunRequest, signal: AbortSignal): AsyncGenerator<RunEvent> {
     const turn = toTurn(request)
+    const askedAt = performance.now()
     let start: Extract<RunEvent, { type: 'run-start' }> | null = null
     for (let attempt = 1; ; attempt++) {
       const lent = await this.#lend(request, signal).catch(toAppError)
@@ -129,6 +132,7 @@ export class Pool implements Agent {
         return
       }
       const { worker, release } = lent
+      const waitedMs = Math.round(performance.now() - askedAt)
       this.#running.set(request.runId, worker)
       try {
         for await (const event of worker.run(request, turn, signal)) {
@@ -136,7 +140,7 @@ export class Pool implements Agent {
             // The copy is made: the conversation that it was made of is free again.
             if (request.session.kind === 'fork') release()
             if (start !== null) continue
-            start = { ...event, cwd: worker.profile.cwd }
+            start = { ...event, cwd: worker.profile.cwd, waitedMs }
             yield start
             continue
           }
@@ -351,10 +355,14 @@ export class Pool implements Agent {
     this.#workers.add(worker)
     const started = worker.ready.then(
       ({ models }) => {
+        this.#context.observer?.onProcessStart(performance.now() - now, null)
         this.#models = models.map(toModelFact)
         this.#dispatch()
       },
-      (fault) => this.#onFailedStart(fault, worker.key, waiter),
+      (fault) => {
+        this.#context.observer?.onProcessStart(performance.now() - now, toAppError(fault).code)
+        this.#onFailedStart(fault, worker.key, waiter)
+      },
     )
     // Only when it is known that the start has failed: whoever waits would get one more process otherwise.
     void Promise.all([worker.gone, started]).then(() => {

@@ -77,6 +77,8 @@ export type RunRequest = {
   commands?: boolean
   /** Real paths of the folders within which an earlier conversation must live; absent: anywhere. */
   roots?: readonly string[]
+  /** Of which trace it is a part, as W3C Trace Context writes it. */
+  traceparent?: string
   /** Whether a person can be asked what needs permission; it is denied otherwise. */
   asks: boolean
   /** A small request that a program makes beside a conversation, which waits rather than take the last process. */

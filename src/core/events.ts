@@ -67,11 +67,11 @@ export type RunEnd = {
 /**
  * What happens during a run. Blocks (text, thinking, tool) carry an `index` that counts up from 0 within the run and is
  * never used twice; a block's start, deltas and end share it. Thinking is signed by the model's API, which takes it back only
- * so; what it will not show comes as `thinking-redacted`. After an `ask` the run waits until it is answered. `usage` is what a message of the model had counted when it began;
+ * so; what it will not show comes as `thinking-redacted`. After an `ask` the run waits until it is answered. `waitedMs` is how long the run had no process, in milliseconds. `usage` is what a message of the model had counted when it began;
  * `retry` says that the CLI asks the model's API again.
  */
 export type RunEvent =
-  | { type: 'run-start'; runId: string; sessionId: string; model: string; cwd?: string }
+  | { type: 'run-start'; runId: string; sessionId: string; model: string; cwd?: string; waitedMs?: number }
   | { type: 'text-start' | 'text-end'; index: number }
   | { type: 'text-delta'; index: number; text: string }
   | { type: 'thinking-start' | 'thinking-end'; index: number }

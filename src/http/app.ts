@@ -3,7 +3,8 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { AnswerFacts, Observer } from '../core/observer.ts'
 import { AppError } from '../errors.ts'
 import { anybody, type Callers, requireDeclaredScopes } from './callers.ts'
 import { allowOrigin, answerPreflight, isPreflight } from './cors.ts'
@@ -19,6 +20,8 @@ export type AppOptions = {
   /** Who may call; everybody if absent. */
   callers?: Callers
   limits?: Partial<HttpLimits>
+  /** Told of each answer. */
+  observer?: Pick<Observer, 'onAnswer'>
 }
 
 /** Bounds on what a client may cost before its request is understood; times in milliseconds, sizes in bytes. */
@@ -70,7 +73,7 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
   requireDeclaredScopes(app)
   guard(app, options, limits)
   continueLate(app, options.bodyBytesMax)
-  logAccess(app)
+  logAccess(app, options.observer)
   return { app, createListener }
 }
 
@@ -134,6 +137,7 @@ const newRequestId = () => `req_${randomBytes(12).toString('hex')}`
 
 function guard(app: App, { allowHosts, corsOrigins = [], callers }: AppOptions, limits: HttpLimits): void {
   app.decorateRequest('caller')
+  app.decorateRequest('fault', null)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ ...protectiveHeaders, 'x-request-id': request.id, 'request-id': request.id })
     if (request.raw.rawHeaders.length > limits.headersMax * 2)
@@ -152,7 +156,7 @@ function guard(app: App, { allowHosts, corsOrigins = [], callers }: AppOptions, 
   })
 }
 
-function logAccess(app: App): void {
+function logAccess(app: App, observer: AppOptions['observer']): void {
   app.addHook('onResponse', async (request, reply) => {
     const facts = {
       method: request.method,
@@ -161,5 +165,19 @@ function logAccess(app: App): void {
       ms: Math.round(reply.elapsedTime),
     }
     request.log.info(facts, 'request')
+    observer?.onAnswer(answerFacts(request, reply, facts.status))
   })
+}
+
+function answerFacts(request: FastifyRequest, reply: FastifyReply, status: number): AnswerFacts {
+  const ignored = reply.getHeader('x-claude-serve-ignored')
+  return {
+    method: request.method,
+    route: request.is404 ? null : (request.routeOptions.url ?? null),
+    status,
+    durationMs: reply.elapsedTime,
+    code: request.fault,
+    userAgent: request.headers['user-agent'] ?? '',
+    ignored: typeof ignored === 'string' ? ignored.split(', ').filter((name) => /^[\w.]+$/.test(name)) : [],
+  }
 }

@@ -4,6 +4,13 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { AppError, errorCodes, toAppError } from '../errors.ts'
 import { dialectOf } from './dialects.ts'
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The code of what it was refused or failed with, for figures. */
+    fault: string | null
+  }
+}
+
 /** The framework's own refusals, in our codes. */
 const frameworkCodes: Record<string, (fault: FastifyError) => AppError> = {
   FST_ERR_CTP_BODY_TOO_LARGE: () => new AppError('body_too_large', 'the body is larger than --body-limit allows'),
@@ -16,8 +23,14 @@ const frameworkCodes: Record<string, (fault: FastifyError) => AppError> = {
   FST_ERR_BAD_URL: () => new AppError('invalid_request', 'the URL is not valid'),
 }
 
-/** Any thrown thing as an AppError; what nobody expected is logged with the request's id. */
+/** Any thrown thing as an AppError, which is noted; what nobody expected is logged with the request's id. */
 export function faultOf(thrown: unknown, request: FastifyRequest): AppError {
+  const error = toKnown(thrown, request)
+  request.fault = error.code
+  return error
+}
+
+function toKnown(thrown: unknown, request: FastifyRequest): AppError {
   const fault = thrown as FastifyError
   const known = frameworkCodes[fault.code ?? '']
   if (known !== undefined) return known(fault)

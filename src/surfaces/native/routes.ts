@@ -15,6 +15,8 @@ export type NativeOptions = ChatOptions &
     /** Facts for the health routes; `health` throws an AppError where the CLI cannot be run. */
     health(): Promise<Record<string, unknown>>
     readiness(): Promise<{ ready: boolean; facts: Record<string, unknown> }>
+    /** What Prometheus reads; no such route if absent. */
+    metrics?(): Promise<{ type: string; text: string }>
   }
 
 export function registerNative(app: FastifyInstance, options: NativeOptions): void {
@@ -46,6 +48,13 @@ function registerRoutes(app: FastifyInstance, options: NativeOptions): void {
       return reply.code(503).send({ status: 'error', error: message })
     }
   })
+  const { metrics } = options
+  if (metrics !== undefined) {
+    app.get('/metrics', { config: { scope: 'admin' } }, async (_request, reply) => {
+      const { type, text } = await metrics()
+      return reply.type(type).send(text)
+    })
+  }
   registerChat(app, options)
   registerRuns(app, options)
 }

@@ -1,0 +1,24 @@
+// Which program a request came from, as one of few names: a figure for each user agent that there is would be no figure.
+
+const names: readonly [pattern: RegExp, name: string][] = [
+  [/^openai\/python/i, 'openai-python'],
+  [/^openai\/js/i, 'openai-node'],
+  [/^openai/i, 'openai-other'],
+  [/^anthropic\/python/i, 'anthropic-python'],
+  [/^anthropic\/js/i, 'anthropic-node'],
+  [/^anthropic/i, 'anthropic-other'],
+  [/ai-sdk\//i, 'ai-sdk'],
+  [/^claude-cli\//i, 'claude-code'],
+  [/opencode/i, 'opencode'],
+  [/codex/i, 'codex'],
+  [/langchain/i, 'langchain'],
+  [/litellm/i, 'litellm'],
+  [/zed/i, 'zed'],
+  [/^curl\//i, 'curl'],
+  [/^python-(requests|httpx)/i, 'python'],
+  [/^(node|undici)/i, 'node'],
+  [/^Mozilla\//i, 'browser'],
+]
+
+export const clientOf = (userAgent: string): string =>
+  userAgent === '' ? 'none' : (names.find(([pattern]) => pattern.test(userAgent))?.[1] ?? 'other')
