@@ -14,7 +14,7 @@ import { type WorkerLimits, workerLimits } from './agent/worker.ts'
 import { type Config, processEnvironment } from './config.ts'
 import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from './core/agent.ts'
 import { watchKeys } from './core/key-watch.ts'
-import { type Observer, withObserver } from './core/observer.ts'
+import { allObservers, type Observer, withObserver } from './core/observer.ts'
 import { keepTidy } from './core/retention.ts'
 import { createRuns } from './core/run-registry.ts'
 import type { Runs, RunsDependencies } from './core/runs.ts'
@@ -35,6 +35,7 @@ import { registerAnthropic, tellAnthropic } from './surfaces/anthropic/routes.ts
 import { registerNative } from './surfaces/native/routes.ts'
 import { registerSessions } from './surfaces/native/session-routes.ts'
 import { registerOpenai, tellOpenai } from './surfaces/openai/routes.ts'
+import type { Tracing } from './tracing/tracing.ts'
 
 export type ClaudeState = {
   path: string | null
@@ -118,7 +119,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const executable = new Executable(config.claudeBin, environment, config.cwdRoots ?? [])
   const onWarning = (message: string, facts: Record<string, unknown>) => log.warn(facts, message)
   const metrics = new Metrics(() => pool.stats())
-  const observer: Observer = metrics
+  const tracing = await tracingFor(environment)
+  const observer = tracing === null ? metrics : allObservers([metrics, tracing])
   const pool = createPool(config, options, { defaultCwd, environment, records, executable, log, observer })
   const gauge = new TokenGauge()
   const runs = createRuns({
@@ -152,12 +154,22 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   void prepare({ pool, metrics, swept, log })
   const endTidying = keepTidy(store, Date.now, onWarning)
   const endWatching = watchKeys(runs, store, Date.now)
-  const end = () => {
+  const end = async () => {
     endTidying()
     endWatching()
+    await tracing?.close().catch((fault: unknown) => log.warn({ reason: String(fault) }, 'traces could not be sent'))
   }
   const claude = describeClaude(executable)
   return running({ app, listeners, url, pool, runs, records, store, files, end, demo, config, claude })
+}
+
+/** Traces go where the operator has said, by OpenTelemetry's own variables, and nowhere else. */
+async function tracingFor(environment: Environment): Promise<Tracing | null> {
+  const base = environment.OTEL_EXPORTER_OTLP_ENDPOINT
+  const url = environment.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || (base ? `${base.replace(/\/$/, '')}/v1/traces` : '')
+  if (url === '') return null
+  const { startTracing } = await import('./tracing/tracing.ts')
+  return startTracing(url, version)
 }
 
 /** Beyond loopback nobody may get in without a key, and only under a name that the operator has given. */
@@ -262,7 +274,8 @@ async function prepare({ pool, metrics, swept, log }: Prepared): Promise<void> {
   try {
     const left = await swept
     if (left > 0) log.warn({ processes: left }, 'ended processes that a former server had left')
-    await pool.warmUp([exampleRequest({})], plainExample())
+    // Of agents none yet: where they start, the folder's settings may run commands, and nobody has asked for that.
+    await pool.warmUp(plainExample())
     if (pool.isChecked) log.info(pool.abilities, 'checked what the CLI can do')
     await metrics.load()
   } catch (fault) {
@@ -378,7 +391,7 @@ type Parts = {
   store: Store
   files: SessionFiles & { close(): Promise<void> }
   /** Ends what goes on in the background. */
-  end(): void
+  end(): Promise<void>
   demo: Upstream | null
   config: Config
   claude: Promise<ClaudeState>
@@ -414,7 +427,7 @@ function running({
     listeners.second?.close()
     await app.close()
     await demo?.close()
-    endBackground()
+    await endBackground()
     await Promise.all([records.close(), store.close(), files.close()])
     settle()
   }

@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process'
 import { stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { delimiter, isAbsolute, join } from 'node:path'
+import { delimiter, isAbsolute, join, parse } from 'node:path'
 import { promisify } from 'node:util'
 import { AppError } from '../errors.ts'
 import { childEnvironment, configFolder, type Environment } from './environment.ts'
@@ -23,8 +23,15 @@ export type Login = { loggedIn: boolean; method: string }
 
 const run = promisify(execFile)
 
+/** Nobody else's settings lie there: where the server was started, a project's might decide what the CLI says. */
+const neutralFolder = parse(process.cwd()).root
+
 async function readVersion(path: string, environment: Environment): Promise<string> {
-  const { stdout } = await run(path, ['--version'], { env: childEnvironment(environment), timeout: 10_000 })
+  const { stdout } = await run(path, ['--version'], {
+    cwd: neutralFolder,
+    env: childEnvironment(environment),
+    timeout: 10_000,
+  })
   const version = /^\d+\.\d+\.\d+\S*/.exec(stdout.trim())?.[0]
   if (version === undefined) throw new Error(`its --version says ${JSON.stringify(stdout.slice(0, 100))}`)
   return version
@@ -118,7 +125,11 @@ async function versionOrError(path: string, environment: Environment): Promise<s
 
 async function readLogin(path: string, environment: Environment): Promise<Login> {
   // The exit code is 1 where nobody is logged in; the answer is on stdout all the same.
-  const output = await run(path, ['auth', 'status'], { env: childEnvironment(environment), timeout: 20_000 }).then(
+  const output = await run(path, ['auth', 'status'], {
+    cwd: neutralFolder,
+    env: childEnvironment(environment),
+    timeout: 20_000,
+  }).then(
     ({ stdout }) => stdout,
     (fault: { stdout?: string }) => fault.stdout ?? '',
   )

@@ -1,6 +1,6 @@
 // How a process for plain models is started, so that it is the model and nothing else: no tools, settings, commands or file
 // mentions, whatever the prompt says and whatever lies in the folder. Each switch closes a hole that the others leave open;
-// none of them may go without a look at the table in docs/decisions/0005-plain-models.md.
+// none of them may go without a look at what it alone stops: test/security/cli-switches-table.ts.
 import type { HookCallback, Options } from '@anthropic-ai/claude-agent-sdk'
 import type { Profile } from './profile.ts'
 

@@ -462,13 +462,10 @@ export class Pool implements Agent {
   }
 
   /**
-   * Starts spares for requests as they come most often and tries, on a process for `reusable`, what the CLI can do beyond
-   * its documentation. Costs no turn of the model. Throws where no process can be started.
+   * Starts a spare for `reusable` and tries on it what the CLI can do beyond its documentation. Costs no turn of the model. Throws where no process can be started.
    */
-  async warmUp(common: readonly RunRequest[], reusable: RunRequest): Promise<void> {
+  async warmUp(reusable: RunRequest): Promise<void> {
     if (this.#limits.warm === 0) return
-    for (const request of common) this.#kinds.note(await this.#describe(request))
-    this.#dispatch()
     const worker = await this.#wait(await this.#describe(reusable), AbortSignal.timeout(60_000), (given) => {
       this.#tried = given
     })

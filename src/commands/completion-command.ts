@@ -1,5 +1,25 @@
-// The words and options of the command `completion`, for the command line's help and parser. What it does is loaded when it is asked for.
+// The words and options of the command `completion`, for the command line's help and parser. What it does is loaded when it is asked
+// for.
 import type { Command } from 'commander'
 import type { SetExitCode } from './all.ts'
 
-export function addCompletion(_program: Command, _setExitCode: SetExitCode): void {}
+const shells = ['bash', 'zsh', 'fish'] as const
+export type Shell = (typeof shells)[number]
+
+const howToInstall = `
+Install it, then open a new shell:
+  bash  claude-serve completion bash > ~/.local/share/bash-completion/completions/claude-serve
+        (without the package bash-completion, put into ~/.bashrc: source <(claude-serve completion bash))
+  zsh   claude-serve completion zsh > "\${fpath[1]}/_claude-serve"
+        (where that folder is not yours, put into ~/.zshrc, after compinit: source <(claude-serve completion zsh))
+  fish  claude-serve completion fish > ~/.config/fish/completions/claude-serve.fish`
+
+export function addCompletion(program: Command, setExitCode: SetExitCode): void {
+  const command = program.command('completion').description('print a script that completes commands and options')
+  command
+    .addArgument(command.createArgument('<shell>', 'the shell that is to complete them').choices(shells))
+    .addHelpText('after', howToInstall)
+    .action(async (shell: Shell) => {
+      setExitCode(await (await import('./completion.ts')).printCompletion(shell, program))
+    })
+}

@@ -1,5 +1,19 @@
 // The words and options of the command `stop`, for the command line's help and parser. What it does is loaded when it is asked for.
 import type { Command } from 'commander'
 import type { SetExitCode } from './all.ts'
+import { addPlaceOptions } from './command.ts'
+import type { StopFlags } from './stop.ts'
 
-export function addStop(_program: Command, _setExitCode: SetExitCode): void {}
+export function addStop(program: Command, setExitCode: SetExitCode): void {
+  addPlaceOptions(program.command('stop').description('end the server of the data folder, and wait until it is gone'))
+    .option('--timeout <time>', 'how long to wait for it, such as 30s or 2m (default: 60s)')
+    .option('--now', 'end it at once, and the requests that it works on')
+    .addHelpText(
+      'after',
+      '\nA server that is told to stop takes no more requests and gives those under way 30 s to end.' +
+        '\nThe exit code is 0 also where no server runs, since that is what was asked for.',
+    )
+    .action(async (flags: StopFlags) => {
+      setExitCode(await (await import('./stop.ts')).stopServer(flags))
+    })
+}

@@ -31,7 +31,12 @@ export type RunFacts = {
   end: RunEnd
 }
 
+/** A request on its way, as part of a trace. */
+export type RequestTrace = { traceparent: string; end(facts: AnswerFacts): void }
+
 export type Observer = {
+  /** `traceparent` is what the request brings of the caller's own trace. */
+  beginRequest?(method: string, traceparent: string | undefined): RequestTrace
   onAnswer(facts: AnswerFacts): void
   onRun(facts: RunFacts): void
   /** A CLI process is ready, or could not be started; `code` says why. */
@@ -110,9 +115,11 @@ class RunNotes {
   }
 }
 
-/** Several as one. */
+/** Several as one; the last one that follows requests does. */
 export function allObservers(observers: readonly Observer[]): Observer {
+  const tracer = observers.findLast(({ beginRequest }) => beginRequest !== undefined)
   return {
+    ...(tracer?.beginRequest ? { beginRequest: tracer.beginRequest } : {}),
     onAnswer: (facts) => {
       for (const observer of observers) observer.onAnswer(facts)
     },

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import type { AnswerFacts, Observer } from '../core/observer.ts'
+import type { AnswerFacts, Observer, RequestTrace } from '../core/observer.ts'
 import { AppError } from '../errors.ts'
 import { anybody, type Callers, requireDeclaredScopes } from './callers.ts'
 import { allowOrigin, answerPreflight, isPreflight } from './cors.ts'
@@ -21,7 +21,7 @@ export type AppOptions = {
   callers?: Callers
   limits?: Partial<HttpLimits>
   /** Told of each answer. */
-  observer?: Pick<Observer, 'onAnswer'>
+  observer?: Pick<Observer, 'onAnswer' | 'beginRequest'>
 }
 
 /** Bounds on what a client may cost before its request is understood; times in milliseconds, sizes in bytes. */
@@ -38,6 +38,13 @@ export const httpLimits = {
 }
 
 export type HttpLimits = typeof httpLimits
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Where requests are traced. */
+    trace: RequestTrace | null
+  }
+}
 
 export type App = FastifyInstance
 
@@ -71,9 +78,9 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
     },
   })
   requireDeclaredScopes(app)
+  logAccess(app, options.observer)
   guard(app, options, limits)
   continueLate(app, options.bodyBytesMax)
-  logAccess(app, options.observer)
   return { app, createListener }
 }
 
@@ -157,6 +164,14 @@ function guard(app: App, { allowHosts, corsOrigins = [], callers }: AppOptions, 
 }
 
 function logAccess(app: App, observer: AppOptions['observer']): void {
+  app.decorateRequest('trace', null)
+  if (observer?.beginRequest !== undefined) {
+    app.addHook('onRequest', async (request) => {
+      const { traceparent } = request.headers
+      request.trace =
+        observer.beginRequest?.(request.method, typeof traceparent === 'string' ? traceparent : undefined) ?? null
+    })
+  }
   app.addHook('onResponse', async (request, reply) => {
     const facts = {
       method: request.method,
@@ -165,7 +180,9 @@ function logAccess(app: App, observer: AppOptions['observer']): void {
       ms: Math.round(reply.elapsedTime),
     }
     request.log.info(facts, 'request')
-    observer?.onAnswer(answerFacts(request, reply, facts.status))
+    const told = answerFacts(request, reply, facts.status)
+    observer?.onAnswer(told)
+    request.trace?.end(told)
   })
 }
 

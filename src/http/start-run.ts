@@ -6,5 +6,8 @@ import { readIdempotency } from './idempotency.ts'
 export async function startRun(runs: Runs, input: RunInput, request: FastifyRequest): Promise<RunHandle> {
   const { caller } = request
   await caller.requireBudget()
-  return runs.start({ ...input, owner: caller.key?.id ?? null, idempotency: readIdempotency(request) })
+  const { trace } = request
+  const owner = caller.key?.id ?? null
+  const traced = trace === null ? {} : { traceparent: trace.traceparent }
+  return runs.start({ ...input, ...traced, owner, idempotency: readIdempotency(request) })
 }

@@ -1,0 +1,34 @@
+// The command `models`: the names that requests may use, from a running server. Not for which models there are (see core/models.ts).
+import { styleText } from 'node:util'
+import { answer, print, printJson } from './command.ts'
+import type { ExitCode } from './serve.ts'
+import { getJson } from './server-answers.ts'
+import { ServerClient, type ServerFlags } from './server-client.ts'
+import { asTable } from './terminal-text.ts'
+
+type ModelList = { data: { id: string }[] }
+
+const isModelList = ({ data }: Partial<ModelList>) =>
+  Array.isArray(data) && data.every((model) => typeof model?.id === 'string')
+
+export function listModels(flags: ServerFlags): Promise<ExitCode> {
+  return answer('models', async () => {
+    const client = await ServerClient.find(flags)
+    const { data } = await getJson<ModelList>(client, '/v1/models', isModelList)
+    const ids = data.map(({ id }) => id)
+    if (flags.json === true) return printJson(ids.map((id) => ({ id, agent: isAgent(id) })))
+    const [titles = '', ...rows] = asTable([['model', 'as Claude Code'], ...pairs(ids)])
+    print([styleText('bold', titles), ...rows].join('\n'))
+  })
+}
+
+const agentPrefix = 'agent/'
+const isAgent = (id: string) => id.startsWith(agentPrefix)
+
+/** Each model beside its agent; a name of the operator's own can be one of the two only. */
+function pairs(ids: readonly string[]): string[][] {
+  const known = new Set(ids)
+  const plain = ids.filter((id) => !isAgent(id)).map((id) => [id, known.has(agentPrefix + id) ? agentPrefix + id : '-'])
+  const alone = ids.filter((id) => isAgent(id) && !known.has(id.slice(agentPrefix.length)))
+  return [...plain, ...alone.map((id) => ['-', id])]
+}

@@ -1,0 +1,57 @@
+// The command `sessions`: conversations that a running server knows, those begun in a terminal too; and one of them, with the words
+// that go on with it.
+import { resolve } from 'node:path'
+import { styleText } from 'node:util'
+import type { SessionList, SessionReply } from '../surfaces/native/session-schemas.ts'
+import { answer, note, print, printJson, UsageError } from './command.ts'
+import { terminalColumns } from './output.ts'
+import type { ExitCode } from './serve.ts'
+import { getJson } from './server-answers.ts'
+import { ServerClient, type ServerFlags } from './server-client.ts'
+import { sessionAsLines, sessionsAsRows } from './sessions-lines.ts'
+import { asTable } from './terminal-text.ts'
+
+export type SessionFlags = ServerFlags & { cwd?: string; query?: string; limit?: string }
+
+export function showSessions(id: string | null, flags: SessionFlags): Promise<ExitCode> {
+  return answer('sessions', () => (id === null ? list(flags) : showOne(id, flags)))
+}
+
+async function list(flags: SessionFlags): Promise<void> {
+  const limit = readLimit(flags.limit)
+  const client = await ServerClient.find(flags)
+  const query = new URLSearchParams({ limit: String(limit) })
+  if (flags.cwd !== undefined) query.set('cwd', resolve(flags.cwd))
+  if (flags.query !== undefined) query.set('q', flags.query)
+  const { sessions, next_cursor } = await getJson<SessionList>(client, `/v1/sessions?${query}`, (body) =>
+    Array.isArray(body.sessions),
+  )
+  if (flags.json === true) return printJson(sessions)
+  if (sessions.length === 0) return note(describeNone(flags))
+  const [titles = '', ...rows] = asTable(sessionsAsRows(sessions, Date.now()), terminalColumns())
+  print([styleText('bold', titles), ...rows].join('\n'))
+  if (next_cursor !== null) note(`there are more than these ${sessions.length}: give --limit, --cwd or --query`)
+}
+
+function readLimit(text = '20'): number {
+  const limit = /^\d{1,3}$/.test(text) ? Number(text) : 0
+  if (limit >= 1 && limit <= 200) return limit
+  throw new UsageError(`--limit: ${JSON.stringify(text)} is not accepted; give an integer from 1 to 200`)
+}
+
+function describeNone({ cwd, query }: SessionFlags): string {
+  const where = cwd === undefined ? '' : ` in ${resolve(cwd)}`
+  const what = query === undefined ? '' : ` with ${JSON.stringify(query)}`
+  return `there are no sessions${what}${where}`
+}
+
+async function showOne(id: string, flags: SessionFlags): Promise<void> {
+  const filter = flags.cwd ?? flags.query ?? flags.limit
+  if (filter !== undefined) throw new UsageError('give an id, or --cwd, --query and --limit to look for one, not both')
+  const client = await ServerClient.find(flags)
+  const isSession = (body: Partial<SessionReply>) => typeof body.session_id === 'string'
+  const session = await getJson<SessionReply>(client, `/v1/sessions/${encodeURIComponent(id)}`, isSession)
+  if (flags.json === true) return printJson(session)
+  const [title = '', ...facts] = sessionAsLines(session, Date.now())
+  print([styleText('bold', title), ...facts].join('\n'))
+}

@@ -1,0 +1,74 @@
+// What `claude-serve status` has found, as lines for people and as JSON. Pure.
+import type { ServerAddress } from '../server-address.ts'
+import type { HealthReply } from '../surfaces/native/schemas.ts'
+import { asTable, oneLine, showSpan } from './terminal-text.ts'
+
+export type Status = {
+  url: string
+  /** What the server of the data folder has left there; null for one that was named by its address. */
+  own: (ServerAddress & { dataDir: string }) | null
+  /** Null where it could not be asked: `problem` says why. */
+  health: HealthReply | null
+  problem: string | null
+  /** False for a process that is there and says nothing. */
+  answers: boolean
+  nowMs: number
+}
+
+const upMs = ({ own, health, nowMs }: Status) =>
+  health !== null ? health.uptime_s * 1000 : own === null ? null : nowMs - Date.parse(own.startedAt)
+
+export function statusAsJson(status: Status) {
+  const { url, own, health, problem, answers } = status
+  const up = upMs(status)
+  return {
+    running: answers,
+    url,
+    version: health?.version ?? own?.version ?? null,
+    pid: own?.pid ?? null,
+    started_at: own?.startedAt ?? null,
+    uptime_s: up === null ? null : Math.round(up / 100) / 10,
+    data_dir: own?.dataDir ?? null,
+    health,
+    problem,
+  }
+}
+
+/** The first line is the answer, the others are facts. */
+export function statusAsLines(status: Status): string[] {
+  const { url, own, health, answers } = status
+  const up = upMs(status)
+  const version = health?.version ?? own?.version
+  const name = version === undefined ? 'a server' : `claude-serve ${version}`
+  const facts: [string, string | null][] = [
+    ['process', own === null ? null : String(own.pid)],
+    ['up for', up === null ? null : showSpan(up)],
+    ['data', own?.dataDir ?? null],
+    ...(health === null ? [] : healthFacts(health)),
+  ]
+  const rows = facts.flatMap(([title, fact]) => (fact === null ? [] : [[title, fact]]))
+  const first = oneLine(`${name} ${answers ? 'runs at' : 'does not answer at'} ${url}`)
+  return [first, ...asTable(rows).map((line) => `  ${line}`)]
+}
+
+function healthFacts({
+  claude_version,
+  claude_path,
+  processes,
+  queue,
+  demo,
+  ...login
+}: HealthReply): [string, string][] {
+  const { live, max, busy, idle, spare, starting } = processes
+  return [
+    ['claude', `${claude_version} at ${claude_path}`],
+    ['login', demo ? 'none needed: this is the demo' : loginFact(login)],
+    ['processes', `${live} of ${max}: ${busy} busy, ${idle} idle, ${spare} spare, ${starting} starting`],
+    ['queue', `${queue.waiting} of ${queue.limit} waiting`],
+  ]
+}
+
+function loginFact({ logged_in, auth_method }: Pick<HealthReply, 'logged_in' | 'auth_method'>): string {
+  if (logged_in === null) return 'not known yet'
+  return logged_in ? `logged in (${auth_method ?? 'unknown method'})` : 'not logged in: run "claude auth login"'
+}

@@ -1,0 +1,304 @@
+// The whole line of switches as the server really uses it: plain models over both compatible faces, while the user's home, its
+// settings and the server's default folder are as bad as can be; and then the same processes with the hostile folder as their
+// own. Every prompt is text to the model, and nothing is read, run or written.
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, type TestContext, test } from 'node:test'
+import { Executable, sdkExecutable } from '../../src/agent/executable.ts'
+import { Pool, poolDefaults } from '../../src/agent/pool.ts'
+import { ownIdentity, ProcessRecords } from '../../src/agent/process-records.ts'
+import { workerLimits } from '../../src/agent/worker.ts'
+import { noOptions, noPlainOptions } from '../../src/core/agent.ts'
+import { type MessagesBody, startUpstream } from '../../src/demo/upstream.ts'
+import { type Answer, post } from '../helpers/client.ts'
+import { makeFolders, startTestServer, step, type TestFolders, testEnvironment } from '../helpers/test-server.ts'
+import { columns } from './cli-switches-table.ts'
+import { canariesIn, type HostileFolder, makeHostileFolder } from './hostile-folder.ts'
+
+const hooks = { after: after as TestContext['after'] }
+
+// As bad as can be: the user trusts the folder, and lets every command run.
+async function makeScene() {
+  const folders = makeFolders(hooks)
+  const [upstream, astray] = await Promise.all([startUpstream(), startUpstream()])
+  const folder = makeHostileFolder(folders, astray.url)
+  folder.allowBash()
+  folder.trust()
+  folder.setDefaultMode('acceptEdits')
+  const filesOf = (path: string) => readdirSync(path, { recursive: true, encoding: 'utf8' }).sort()
+  const filesBefore = filesOf(folder.cwd)
+  /** Nothing has come of any attack so far. */
+  const assertUntouched = () => {
+    assert.deepEqual(canariesIn(upstream.requests.map(({ raw }) => raw).join('\n')), [])
+    assert.deepEqual([...folder.marks(), ...folder.heapDumps()], [])
+    assert.equal(folder.hasSettingsOfOld(), true)
+    assert.deepEqual(filesOf(folder.cwd), filesBefore)
+    assert.equal(astray.requests.length, 0)
+  }
+  return { folders, folder, upstream, astray, assertUntouched }
+}
+
+/** Stands before the CLI and writes down how each of its processes is started, and in which folder. */
+function makeWitness({ root }: TestFolders): { path: string; told: () => string[] } {
+  const folder = join(root, 'starts')
+  const path = join(root, 'claude')
+  mkdirSync(folder)
+  const looks = `pwd; echo "files: $(ls -A)"; echo "attachments: $CLAUDE_CODE_DISABLE_ATTACHMENTS"; printf '%s\\n' "$@"`
+  writeFileSync(path, `#!/bin/sh\n{ ${looks}; } > '${folder}'/$$\nexec '${sdkExecutable()}' "$@"\n`)
+  chmodSync(path, 0o755)
+  return { path, told: () => readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8')) }
+}
+
+const scene = await makeScene()
+const { folder, upstream, assertUntouched } = scene
+const witness = makeWitness(scene.folders)
+const server = await startTestServer(hooks, { ...scene, config: { claudeBin: witness.path } })
+after(() => Promise.all([scene.upstream.close(), scene.astray.close()]))
+
+type Prompts = readonly (readonly [what: string, prompt: string])[]
+
+const promptsFor = ({ files, mark }: HostileFolder): Prompts => [
+  ['a mention of a file elsewhere', `see @${files.outside}`],
+  ['a mention of the private key', '@~/.ssh/id_rsa'],
+  ['a mention of a file by its name', '@inside.txt'],
+  ['a mention of a file of the folder', `@${files.inside} and @"${files.inside}"`],
+  ['/config theme=light', '/config theme=light'],
+  ['/heapdump', '/heapdump'],
+  ["the repository's command", '/hostile-command x'],
+  ["the repository's skill", '/hostile-skill'],
+  ["the plugin's agent", '@agent-hostile-plugin:plugin-agent go'],
+  ['!id', '!id'],
+  ['a shell command as commands may hold it', `!\`touch ${mark('shell')}\` $ARGUMENTS`],
+  ['--version', '--version'],
+]
+
+const prompts = promptsFor(folder)
+
+/** What is no command because of what stands before it, unless somebody trims it. */
+const blanks = {
+  'a line break': '\n',
+  'a tab': '\t',
+  'two spaces': '  ',
+  'a no-break space': '\u00a0',
+  'a zero-width space': '\u200b',
+  'a byte order mark': '\ufeff',
+}
+
+const disguised: Prompts = Object.entries(blanks).flatMap(([what, blank]) => [
+  [`${what} and a command`, `${blank}/config theme=light`],
+  [`${what} and a mention`, `${blank}@inside.txt`],
+])
+
+type Message = { role: 'user' | 'assistant'; content: string | { type: 'text'; text: string }[] }
+type Asked = { system?: string; messages: Message[]; tools?: string[] }
+type Face = { name: string; ask(asked: Asked): Promise<Answer> }
+
+const schema = { type: 'object', properties: {} }
+
+const faces: readonly Face[] = [
+  {
+    name: 'openai',
+    ask: ({ system, messages, tools }) =>
+      post(server, '/v1/chat/completions', {
+        model: 'sonnet',
+        messages: [...(system === undefined ? [] : [{ role: 'system', content: system }]), ...messages],
+        ...(tools && { tools: tools.map((name) => ({ type: 'function', function: { name, parameters: schema } })) }),
+      }),
+  },
+  {
+    name: 'anthropic',
+    ask: ({ tools, ...asked }) =>
+      post(server, '/v1/messages', {
+        model: 'sonnet',
+        max_tokens: 500,
+        ...asked,
+        ...(tools && { tools: tools.map((name) => ({ name, input_schema: schema })) }),
+      }),
+  },
+]
+
+/** The body of the one request that asking has led to. */
+async function sentBy(asking: Promise<Answer>): Promise<MessagesBody> {
+  const before = upstream.requests.length
+  const { status, body } = await asking
+  assert.equal(status, 200, JSON.stringify(body))
+  assert.equal(upstream.requests.length, before + 1, 'one request')
+  const sent = upstream.requests.at(-1)?.body
+  assert.ok(sent)
+  return sent
+}
+
+const textsOf = (content: unknown) =>
+  typeof content === 'string' ? [content] : ((content ?? []) as { text?: string }[]).map(({ text }) => text)
+
+/** The texts of each message in this role. */
+const said = ({ messages }: MessagesBody, role: string) =>
+  messages.filter((message) => message.role === role).map(({ content }) => textsOf(content))
+
+const user = (content: Message['content']): Message => ({ role: 'user', content })
+const blocks = (...texts: string[]) => texts.map((text) => ({ type: 'text' as const, text }))
+
+type Place = {
+  name: string
+  put(prompt: string): Asked
+  find(sent: MessagesBody): unknown
+  wanted(prompt: string): unknown
+}
+
+const asPrompt: Place = {
+  name: 'the prompt',
+  put: (prompt) => ({ messages: [user(prompt)] }),
+  find: (sent) => said(sent, 'user'),
+  wanted: (prompt) => [[prompt]],
+}
+
+const places: readonly Place[] = [
+  asPrompt,
+  {
+    name: 'the last of several blocks',
+    put: (prompt) => ({ messages: [user(blocks('first', prompt))] }),
+    find: (sent) => said(sent, 'user'),
+    wanted: (prompt) => [['first', prompt]],
+  },
+  {
+    name: 'an earlier prompt',
+    put: (prompt) => ({ messages: [user(prompt), { role: 'assistant', content: 'yes' }, user('go on')] }),
+    find: (sent) => said(sent, 'user'),
+    wanted: (prompt) => [[prompt], ['go on']],
+  },
+  {
+    name: 'an earlier answer',
+    put: (prompt) => ({ messages: [user('say it'), { role: 'assistant', content: prompt }, user('go on')] }),
+    find: (sent) => said(sent, 'assistant'),
+    wanted: (prompt) => [[prompt]],
+  },
+  {
+    name: 'the system prompt',
+    put: (system) => ({ system, messages: [user('hello')] }),
+    find: ({ system }) => textsOf(system).slice(2),
+    wanted: (prompt) => [prompt],
+  },
+]
+
+async function checkText(face: Face, place: Place, prompt: string): Promise<void> {
+  assert.deepEqual(place.find(await sentBy(face.ask(place.put(prompt)))), place.wanted(prompt))
+  assertUntouched()
+}
+
+for (const face of faces) {
+  for (const place of places) {
+    for (const [what, prompt] of prompts) {
+      test(`F25 ${face.name}: ${what} as ${place.name} is text`, () => checkText(face, place, prompt))
+    }
+  }
+  for (const [what, prompt] of disguised) {
+    test(`F25 ${face.name}: ${what} as the prompt is text`, () => checkText(face, asPrompt, prompt))
+  }
+}
+
+/** A prompt upon which the model calls these, one after the other as long as it is let, whether they are offered or not. */
+const calling = ({ files, mark }: HostileFolder) => {
+  const calls = [
+    { name: 'Read', input: { file_path: files.sshKey } },
+    { name: 'Read', input: { file_path: files.inside } },
+    { name: 'Bash', input: { command: `touch ${mark('bash')}`, description: 'a command' } },
+    { name: 'Write', input: { file_path: mark('write'), content: 'x' } },
+  ]
+  return calls.map((call) => step({ tools: [call], force_tool: true })).join(' ')
+}
+
+for (const face of faces) {
+  test(`F25 ${face.name}: a model that asks for Claude Code's tools gets none`, async () => {
+    const { status, body } = await face.ask({ messages: [user(calling(folder))] })
+    assert.equal(status, 200)
+    assert.doesNotMatch(JSON.stringify(body), /Read|Bash|Write/)
+    assert.deepEqual(upstream.requests.at(-1)?.body?.tools, [])
+    assertUntouched()
+  })
+
+  test(`F25 ${face.name}: a client's tools named like Claude Code's are the client's to run`, async () => {
+    const asking = face.ask({ messages: [user(calling(folder))], tools: ['Read', 'Bash', 'Write'] })
+    assert.equal((await sentBy(asking)).tools?.length, 3)
+    assert.match(JSON.stringify((await asking).body), /"name":"Read".*id_rsa/)
+    assertUntouched()
+  })
+}
+
+test('F25 each process of plain models was started with the whole line, in an empty folder elsewhere', () => {
+  const starts = witness.told().filter((told) => told.includes('--input-format'))
+  assert.ok(starts.length > 0)
+  const line = [...(columns.find(({ name }) => name === 'HARD')?.arguments ?? []), '--setting-sources=']
+  for (const told of starts) {
+    const [cwd = '', ...lines] = told.split('\n')
+    assert.deepEqual(
+      line.filter((argument) => !lines.includes(argument)),
+      [],
+    )
+    assert.deepEqual(lines.slice(0, 2), ['files: ', 'attachments: 1'])
+    assert.ok(!cwd.startsWith(scene.folders.root), cwd)
+  }
+})
+
+// The empty folder is the last defence, not the only one.
+const inside = await makeScene()
+const environment = testEnvironment(inside.folders, inside.upstream.url)
+const executable = new Executable(null, environment)
+const records = new ProcessRecords(inside.folders.dataDir, await ownIdentity())
+const pool = new Pool(
+  { ...poolDefaults, warm: 0, maxProcesses: 1, queueLimit: 9, keepAliveMs: 60_000, startSpacingMs: 0 },
+  {
+    claude: () => executable.claude(),
+    environment,
+    configDir: inside.folders.configDir,
+    records,
+    limits: workerLimits,
+    defaultCwd: inside.folders.cwd,
+    scratchDir: inside.folders.cwd,
+    onWarning: () => {},
+  },
+)
+after(async () => {
+  await pool.close(2000)
+  await Promise.all([records.close(), inside.upstream.close(), inside.astray.close()])
+})
+
+/** How a run of the plain model ended that was given the prompt. */
+async function runInside(text: string): Promise<string | undefined> {
+  const request = {
+    runId: 'run_inside',
+    prompt: [{ type: 'text' as const, text }],
+    session: { kind: 'history' as const, messages: [] },
+    options: { ...noOptions, systemPrompt: 'You are A.' },
+    live: true,
+    plain: noPlainOptions,
+    asks: false,
+    isSide: false,
+  }
+  let outcome: string | undefined
+  for await (const event of pool.run(request, new AbortController().signal)) {
+    if (event.type === 'run-end') outcome = event.outcome
+  }
+  return outcome
+}
+
+for (const [what, prompt] of promptsFor(inside.folder)) {
+  test(`F25 in the hostile folder itself: ${what} is text`, async () => {
+    const before = inside.upstream.requests.length
+    assert.equal(await runInside(prompt), 'succeeded')
+    const requests = inside.upstream.requests.slice(before)
+    assert.deepEqual(
+      requests.map(({ body }) => body && said(body, 'user')),
+      [[[prompt]]],
+    )
+    inside.assertUntouched()
+  })
+}
+
+test("F25 in the hostile folder itself: a model that asks for Claude Code's tools gets none", async () => {
+  assert.equal(await runInside(calling(inside.folder)), 'succeeded')
+  const { body, raw } = inside.upstream.requests.at(-1) ?? { raw: '' }
+  assert.ok(raw.includes(inside.folders.cwd), 'it works in that folder')
+  assert.deepEqual(body?.tools, [])
+  inside.assertUntouched()
+})

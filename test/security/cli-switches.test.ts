@@ -1,0 +1,74 @@
+// The table of what each switch of the CLI stops, measured against the CLI that is installed: a new one that differs in a
+// single cell fails here. Each column is looked at once, by two processes, and its cells are read from that.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { judge, type Observation, observe } from './cli-switches-observe.ts'
+import { cells, columns } from './cli-switches-table.ts'
+import { canaries as allCanaries } from './hostile-folder.ts'
+
+/** As many columns at once, as a machine may have no more cores. */
+const lanes = Array.from({ length: 2 }, (): Promise<unknown> => Promise.resolve())
+
+/** To see that all of it can come off, and that a canary which does not is no dead one. */
+const trusted = 'plain, where the user trusts the folder'
+
+const looks: [name: string, look: () => Promise<Observation>][] = [
+  ...columns.map((column): [string, () => Promise<Observation>] => [column.name, () => observe(column)]),
+  [trusted, () => observe({ name: trusted, arguments: [] }, true)],
+]
+
+const observations = new Map(
+  looks.map(([name, look], at): [string, Promise<Observation>] => {
+    const lane = at % lanes.length
+    const observation = (lanes[lane] ?? Promise.resolve()).then(look)
+    lanes[lane] = observation.catch(() => {})
+    return [name, observation]
+  }),
+)
+
+async function observed(name: string): Promise<Observation> {
+  const observation = await observations.get(name)
+  assert.ok(observation)
+  return observation
+}
+
+for (const { column, attack, expected } of cells) {
+  test(`F25 ${column}: ${attack}: ${expected}`, async () => {
+    assert.equal(judge(attack, await observed(column)), expected)
+  })
+}
+
+test('F25 HARD: each prompt reaches the model to the letter, in one request', async () => {
+  const { prompts, said } = await observed('HARD')
+  for (const prompt of prompts) assert.equal(said.filter((text) => text === prompt).length, 1, prompt)
+})
+
+test('F25 HARD: nothing was read and nothing was run', async () => {
+  const { canaries, marks, hasSettingsOfOld, heapDumps, astray, wroteInFolder, ranAllowed } = await observed('HARD')
+  assert.deepEqual({ canaries, marks, astray }, { canaries: [], marks: [], astray: [] })
+  assert.deepEqual(
+    { hasSettingsOfOld, heapDumps, wroteInFolder, ranAllowed },
+    { hasSettingsOfOld: true, heapDumps: 0, wroteInFolder: false, ranAllowed: false },
+  )
+})
+
+test('F25 HARD: the process says that it has no tools, servers or commands', async () => {
+  const { inits } = await observed('HARD')
+  assert.ok(inits.length > 0)
+  for (const { tools, mcp_servers, slash_commands, permissionMode } of inits) {
+    assert.deepEqual({ tools, mcp_servers, slash_commands }, { tools: [], mcp_servers: [], slash_commands: [] })
+    assert.equal(permissionMode, 'dontAsk')
+  }
+})
+
+test('F25 HARD: the conversation can be resumed', async () => {
+  assert.equal((await observed('HARD')).wentOn, true)
+})
+
+test('F25 in a folder that the user trusts, without switches, all that it holds comes off', async () => {
+  const { canaries, marks } = await observed(trusted)
+  assert.deepEqual(canaries.sort(), Object.keys(allCanaries).sort())
+  const all = ['plugin-hook', 'repo-api-key-helper', 'repo-hook-PreToolUse', 'repo-hook-SessionStart', 'repo-hook-Stop']
+  const others = ['repo-hook-UserPromptSubmit', 'repo-local-hook', 'repo-mcp', 'user-hook-SessionStart', 'user-mcp']
+  for (const mark of [...all, ...others, 'bash-outside']) assert.ok(marks.includes(mark), mark)
+})
