@@ -50,13 +50,19 @@ function checkOrigin(request: IncomingMessage, host: string, corsOrigins: readon
   if (origin !== undefined && corsOrigins.includes(origin)) return origin
   if (origin !== undefined && origin !== own) throw foreign('Origin')
   const site = single(request, 'sec-fetch-site')
-  const isNavigation = request.method === 'GET' || request.method === 'HEAD'
-  if (site !== undefined && site !== 'same-origin' && !(site === 'none' && isNavigation))
+  if (site !== undefined && site !== 'same-origin' && !(site === 'none' && isOpenedByHand(request)))
     throw foreign('Sec-Fetch-Site')
   const referer = single(request, 'referer')
   if (origin === undefined && site === undefined && referer !== undefined && !isBelow(referer, own))
     throw foreign('Referer')
   return null
+}
+
+/** Extensions, and what a page has its browser fetch beforehand, come from no site either; but only a person goes somewhere. */
+function isOpenedByHand({ method, headers }: IncomingMessage): boolean {
+  if (method !== 'GET' && method !== 'HEAD') return false
+  const { 'sec-fetch-mode': mode = 'navigate', 'sec-purpose': purpose } = headers
+  return mode === 'navigate' && purpose === undefined
 }
 
 const isBelow = (address: string, origin: string) => address === origin || address.startsWith(`${origin}/`)

@@ -1,7 +1,7 @@
 // Unrelated conversations that follow one another in one process: the model is sent what a fresh process would have sent,
 // to the byte, and nothing of what went before. And what must never share a process does not.
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -409,33 +409,45 @@ async function untilWarm(server: TestServer): Promise<number> {
   return assert.fail('the first processes are not ready')
 }
 
-test('a conversation with tools begins in a spare', async (t) => {
-  const server = await startTestServer(t, { folders: newFolders(), config: { warm: 1, maxProcesses: 5 } })
+/** A first conversation with tools makes its kind known; waits until a spare of that kind is there beside it. */
+async function askOnce(server: TestServer): Promise<void> {
   await untilWarm(server)
+  await chat(server, { prompt: 'hi' })
+  for (const end = Date.now() + 10_000; Date.now() < end; await delay(20)) {
+    const { processes } = (await (await fetch(`${server.url}/v1/health`)).json()) as { processes: { spare: number } }
+    if (processes.spare === 2) return
+  }
+  assert.fail('there is no spare for conversations with tools')
+}
+
+test('a conversation with tools begins in a spare once there was one like it', async (t) => {
+  const server = await startTestServer(t, { folders: newFolders(), config: { warm: 1, maxProcesses: 5 } })
+  await askOnce(server)
   const ids = startedFor(server)
   const { session_id } = await chat(server, { prompt: 'hi' })
   assert.ok(ids.includes(session_id))
 })
 
-test('there is one spare of each kind at first', async (t) => {
-  const server = await startTestServer(t, { folders: newFolders(), config: { warm: 1, maxProcesses: 5 } })
-  assert.equal(await untilWarm(server), 2)
-})
-
-test('a conversation with tools begins in a spare where there is room for two', async (t) => {
-  const server = await startTestServer(t, { folders: newFolders(), config: { warm: 1, maxProcesses: 2 } })
-  await untilWarm(server)
-  const ids = startedFor(server)
-  const { session_id } = await chat(server, { prompt: 'hi' })
-  assert.ok(ids.includes(session_id))
+test('before the first request there is one spare, and nothing that the folder’s settings say was run', async (t) => {
+  const folders = newFolders()
+  const marker = join(folders.root, 'the hook ran')
+  mkdirSync(join(folders.cwd, '.claude'))
+  const hook = { hooks: [{ type: 'command', command: `touch '${marker}'` }] }
+  writeFileSync(join(folders.cwd, '.claude', 'settings.json'), JSON.stringify({ hooks: { SessionStart: [hook] } }))
+  const server = await startTestServer(t, { folders, config: { warm: 1, maxProcesses: 5 } })
+  assert.equal(await untilWarm(server), 1)
+  assert.equal(existsSync(marker), false)
+  // With a request it is as with `claude -p`.
+  await chat(server, { prompt: 'hi' })
+  assert.equal(existsSync(marker), true)
 })
 
 test('a spare that has read an old CLAUDE.md is not given to anyone', async (t) => {
   const folders = newFolders()
   const memory = join(folders.cwd, 'CLAUDE.md')
   writeFileSync(memory, 'The magic word is abracadabra.\n')
-  const server = await startTestServer(t, { folders, config: { warm: 1, maxProcesses: 3 } })
-  await untilWarm(server)
+  const server = await startTestServer(t, { folders, config: { warm: 1, maxProcesses: 4 } })
+  await askOnce(server)
   const spares = pidsOf(server)
   writeFileSync(memory, 'The magic word is now hocuspocus.\n')
   await chat(server, { prompt: 'hi' })

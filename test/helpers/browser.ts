@@ -13,13 +13,15 @@ export type BrowserOptions = {
   names?: readonly string[]
   /** More switches of Chromium. */
   args?: readonly string[]
-  /** The folder of a browser extension to load. */
-  extension?: string
+  /** Lets extensions be loaded later. */
+  withExtensions?: boolean
 }
 
 /** Why a test is skipped where `openBrowser` gives null. */
-export const noBrowser =
-  'needs Chromium or Chrome: install the package chromium, or name an executable in CLAUDE_SERVE_TEST_CHROMIUM'
+export const noBrowser = [
+  'needs Chromium or Chrome, and what its sandbox needs: install the packages chromium and chromium-sandbox,',
+  'or name an executable in CLAUDE_SERVE_TEST_CHROMIUM',
+].join(' ')
 
 const usualPaths = [
   '/usr/bin/chromium',
@@ -32,7 +34,7 @@ const usualPaths = [
 
 /** The Chromium that tests use: the one that is named in the environment, or one in a usual place; null if there is none. */
 export function chromiumPath(): string | null {
-  return process.env['CLAUDE_SERVE_TEST_CHROMIUM'] || (usualPaths.find(isUsable) ?? null)
+  return process.env.CLAUDE_SERVE_TEST_CHROMIUM || (usualPaths.find(isUsable) ?? null)
 }
 
 /** A snap can not see the temporary folder, and the script that stands in for one only says how to install it. */
@@ -42,28 +44,36 @@ function isUsable(path: string): boolean {
   return size > 100_000 || !readFileSync(path, 'utf8').includes('/snap/')
 }
 
-const local = ['localhost', '*.localhost', 'localhost.', '127.*', '0.0.0.0', '[::1]', '[::ffff:7f00:1]']
+const local = ['localhost', '*.localhost', 'localhost.', '127.*', '0.0.0.0', '::1', '::ffff:7f00:1']
 
 function resolverRules(names: readonly string[]): string {
   const mapped = names.map((name) => `MAP ${name} 127.0.0.1`)
   return [...mapped, 'MAP * ~NOTFOUND', ...local.map((name) => `EXCLUDE ${name}`)].join(',')
 }
 
-/** Ended after the test. Its profile and all else that it writes are in temporary folders, which go with it. */
+/** Chrome has no switch any more that loads one. */
+const debugExtensions = '--enable-unsafe-extension-debugging'
+
+/** Containers often keep what the sandbox needs from users other than root. */
+const sandboxFault = /sandboxing failed|No usable sandbox/
+
+/**
+ * Null where there is no Chromium that can be started. Ended after the test; its profile and all else that it writes are in
+ * temporary folders, which go with it.
+ */
 export async function openBrowser(t: Cleanup, options: BrowserOptions = {}): Promise<Browser | null> {
   const executablePath = chromiumPath()
   if (executablePath === null) return null
-  const { names = [], args = [], extension } = options
+  const { names = [], args = [], withExtensions = false } = options
   const home = mkdtempSync(join(tmpdir(), 'claude-serve-browser-'))
   const removeHome = () => rmSync(home, { recursive: true, force: true, maxRetries: 5 })
-  const extending = [`--load-extension=${extension}`, `--disable-extensions-except=${extension}`]
   try {
     const browser = await chromium.launch({
       executablePath,
       chromiumSandbox: process.getuid?.() !== 0,
       env: { PATH: '/usr/bin:/bin', HOME: home, TMPDIR: home, LANG: 'C.UTF-8' },
-      ignoreDefaultArgs: extension === undefined ? [] : ['--disable-extensions'],
-      args: [`--host-resolver-rules=${resolverRules(names)}`, ...(extension === undefined ? [] : extending), ...args],
+      ignoreDefaultArgs: withExtensions ? ['--disable-extensions'] : [],
+      args: [`--host-resolver-rules=${resolverRules(names)}`, ...(withExtensions ? [debugExtensions] : []), ...args],
     })
     t.after(async () => {
       await browser.close()
@@ -72,6 +82,14 @@ export async function openBrowser(t: Cleanup, options: BrowserOptions = {}): Pro
     return browser
   } catch (error) {
     removeHome()
+    if (sandboxFault.test(String(error)) && !process.env.CLAUDE_SERVE_TEST_CHROMIUM) return null
     throw error
   }
+}
+
+/** Starts the extension in the folder, in a browser that was opened for it. */
+export async function loadExtension(browser: Browser, folder: string): Promise<void> {
+  const session = await browser.newBrowserCDPSession()
+  await session.send('Extensions.loadUnpacked', { path: folder })
+  await session.detach()
 }

@@ -1,0 +1,140 @@
+// Pages of an origin that the operator has named: with an API key they can call and read, without one they only hear that they need
+// one, and nobody else gains by it.
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { Page } from 'playwright-core'
+import { type KeyRecord, newSecret } from '../../src/core/keys.ts'
+import { Callers, type KeyStore } from '../../src/http/callers.ts'
+import { assertRefused, newMark, openPage, type Scene, startHome, startTarget, type Target } from './browser-scene.ts'
+
+function oneKey(): { secret: string; keys: KeyStore } {
+  const { secret, prefix, hash } = newSecret()
+  const limits = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
+  const key: KeyRecord = { id: 'key_1', name: 'page', prefix, hash, scopes: ['agent'], createdAtMs: 0, ...limits }
+  const keyByHash = async (given: string) => (given === hash ? key : null)
+  return { secret, keys: { keyByHash, hasKeys: async () => true, noteKeyUse: async () => {}, spentBy: async () => 0 } }
+}
+
+type CorsScene = { target: Target; page: Page; secret: string; url: (path: string) => string; mark: string }
+
+/** A page of a named origin, unless another address is given; and a server with one key, unless it is to have none. */
+async function setUp(
+  t: TestContext,
+  { browser, home }: Scene,
+  { address = `http://app.example:${home.port}/`, hasKeys = true } = {},
+): Promise<CorsScene> {
+  const { secret, keys } = oneKey()
+  const callers = new Callers({ keys: hasKeys ? keys : null, isLoopback: true, now: Date.now })
+  const target = await startTarget(t, { callers, corsOrigins: [`http://app.example:${home.port}`] })
+  const page = await openPage(t, browser, address)
+  const mark = newMark()
+  return { target, page, secret, mark, url: (path) => `http://127.0.0.1:${target.port}${path}${mark}` }
+}
+
+/** What the page can tell of the answer; the empty string if that is nothing. */
+const call = ({ page, url }: CorsScene, path: string, fields: object) =>
+  page
+    .frames()
+    .at(-1)
+    ?.evaluate<string>(`
+    fetch(${JSON.stringify(url(path))}, ${JSON.stringify(fields)}).then(
+      async (answer) => [answer.status, answer.headers.has('x-request-id'), await answer.text()].join(' '),
+      () => '',
+    )`)
+
+const post = (headers: Record<string, string>, more: object = {}) => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json', ...headers },
+  body: '{"prompt":"hi"}',
+  ...more,
+})
+
+const arrived = async ({ target: { watch }, mark }: CorsScene, count: number) =>
+  (await watch.until(mark, ({ length }) => length >= count)).map(({ method, status }) => `${method} ${status}`)
+
+const timeout = 30_000
+
+function mayCall(scene: Scene): void {
+  const ways: [string, (secret: string) => Record<string, string>][] = [
+    ['authorization', (secret) => ({ authorization: `Bearer ${secret}` })],
+    ['x-api-key', (secret) => ({ 'x-api-key': secret })],
+  ]
+  for (const [header, headers] of ways) {
+    test(`B12 a page of a named origin with a key in ${header} calls and reads`, { timeout }, async (t) => {
+      const made = await setUp(t, scene)
+      assert.match((await call(made, '/v1/chat', post(headers(made.secret)))) ?? '', /^200 true .*"Hello there"/)
+      assert.deepEqual(await arrived(made, 2), ['OPTIONS 204', 'POST 200'])
+      assert.equal(made.target.agent.requests.length, 1)
+    })
+  }
+
+  test('B12 a page of a named origin with a key reads a stream', { timeout }, async (t) => {
+    const made = await setUp(t, scene)
+    const told = await call(made, '/v1/chat/stream', post({ authorization: `Bearer ${made.secret}` }))
+    assert.match(told ?? '', /^200 true .*"type":"start".*"type":"done"/s)
+  })
+
+  for (const method of ['PATCH', 'DELETE']) {
+    test(`B12 ${method} is not kept from a page of a named origin`, { timeout }, async (t) => {
+      const made = await setUp(t, scene)
+      const told = await call(made, '/v1/runs/run_1', { method, headers: { 'x-api-key': made.secret } })
+      assert.match(told ?? '', /^405 true /)
+      assert.deepEqual(await arrived(made, 2), ['OPTIONS 204', `${method} 405`])
+    })
+  }
+}
+
+function needsKey(scene: Scene): void {
+  for (const hasKeys of [true, false]) {
+    const where = hasKeys ? 'where there are keys' : 'where there are none'
+
+    test(`B12 a page of a named origin without a key is told that it needs one, ${where}`, { timeout }, async (t) => {
+      const made = await setUp(t, scene, { hasKeys })
+      assert.match((await call(made, '/v1/chat', post({}))) ?? '', /^401 true .*"unauthorized"/)
+      assert.deepEqual(await arrived(made, 2), ['OPTIONS 204', 'POST 401'])
+      assert.equal(made.target.agent.requests.length, 0)
+    })
+
+    test(`B12 what a page of a named origin sends unasked starts no run, ${where}`, { timeout }, async (t) => {
+      const made = await setUp(t, scene, { hasKeys })
+      assert.match((await call(made, '/v1/chat', { method: 'POST', body: '{"prompt":"hi"}' })) ?? '', /^401 /)
+      await call(made, '/v1/chat', { method: 'POST', mode: 'no-cors', body: '{"prompt":"hi"}' })
+      assert.deepEqual(await arrived(made, 2), ['POST 401', 'POST 401'])
+      assert.equal(made.target.agent.requests.length, 0)
+    })
+  }
+}
+
+function mayNot(scene: Scene): void {
+  const { home } = scene
+  const others: [string, (t: TestContext) => Promise<string>][] = [
+    ['a page of another site', async () => `http://evil.example:${home.port}/`],
+    ['a page of another port of the named origin', async (t) => `http://app.example:${(await startHome(t)).port}/`],
+    ['a sandboxed page of the named origin', async () => `http://app.example:${home.port}/sandboxed`],
+    ['a data: page of the named origin', async () => `http://app.example:${home.port}/data`],
+  ]
+  for (const [what, address] of others) {
+    test(`B12 ${what} gets in with no key`, { timeout }, async (t) => {
+      const made = await setUp(t, scene, { address: await address(t) })
+      assert.equal(await call(made, '/v1/chat', post({ authorization: `Bearer ${made.secret}` })), '')
+      assert.equal(await call(made, '/v1/chat', { method: 'POST', body: '{"prompt":"hi"}' }), '')
+      assert.deepEqual(await arrived(made, 2), ['OPTIONS 403', 'POST 403'])
+      for (const arrival of made.target.watch.arrivals) assertRefused(arrival)
+      assert.equal(made.target.agent.requests.length, 0)
+    })
+  }
+
+  test('B12 a page of a named origin is not let in with credentials', { timeout }, async (t) => {
+    const made = await setUp(t, scene)
+    const fields = post({ authorization: `Bearer ${made.secret}` }, { credentials: 'include' })
+    assert.equal(await call(made, '/v1/chat', fields), '')
+    assert.deepEqual(await arrived(made, 1), ['OPTIONS 204'])
+    assert.equal(made.target.agent.requests.length, 0)
+  })
+}
+
+export function namedOrigin(scene: Scene): void {
+  mayCall(scene)
+  needsKey(scene)
+  mayNot(scene)
+}

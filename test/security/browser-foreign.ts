@@ -1,0 +1,222 @@
+// Every way to reach the server, from every kind of page that is not its own. Not for what such pages may do where they are
+// named as allowed (browser-cors.ts).
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import type { Frame } from 'playwright-core'
+import { type Attack, attacks, programOf } from './browser-attacks.ts'
+import {
+  type Arrival,
+  assertNothingGranted,
+  assertRefused,
+  newMark,
+  openPage,
+  type Scene,
+  startHome,
+  startOpenDoor,
+  startTarget,
+  type Watch,
+} from './browser-scene.ts'
+
+const evil = 'evil.example'
+
+/** Ends what hangs. */
+const timeout = 60_000
+
+/** Where attacks are aimed, and where they come from. */
+type Field = { origin: string; home: string; watch: Watch }
+
+type Strike = { learned: string; arrivals: Arrival[] }
+
+/** One attack, from a page that stays where it is. */
+async function strike(
+  frame: Frame,
+  attack: Attack,
+  { origin, home, watch }: Field,
+  isEnough: (arrivals: Arrival[]) => boolean,
+): Promise<Strike> {
+  const mark = newMark()
+  const before = frame.url()
+  const learned = await frame.evaluate<string>(programOf(attack, `${origin}${attack.path}${mark}`, home))
+  const arrivals = await watch.until(mark, isEnough)
+  for (const other of frame.page().context().pages()) if (other !== frame.page()) await other.close()
+  assert.equal(frame.url(), before)
+  return { learned, arrivals }
+}
+
+function innermost(frames: Frame[]): Frame {
+  const frame = frames.at(-1)
+  assert.ok(frame)
+  return frame
+}
+
+type Kind = {
+  what: string
+  /** The name that the pages live at, and the one that they look for the server at. */
+  at: string
+  to: string
+  path?: string
+  /** Which attacks; all by default. */
+  rows?: RegExp
+  /** The browser believes the page to be one of the internet, and its user has allowed it to reach this machine. */
+  isPublic?: true
+  isFile?: true
+}
+
+/** All but the many ways to open a page or a frame, which take long; of those, one of each sort. */
+const brief = /^B(06|08 <(?!meta)|1[169] (?!<a)|20|24 fetch)|like JSON$|<iframe>$|window\.open$/
+
+const kinds: Kind[] = [
+  { what: 'a page of another site', at: evil, to: '127.0.0.1' },
+  { what: 'a page of another port of localhost', at: 'localhost', to: 'localhost' },
+  { what: 'a page of another port of 127.0.0.1', at: '127.0.0.1', to: '127.0.0.1', rows: brief },
+  { what: 'a sandboxed page', at: evil, to: '127.0.0.1', path: '/sandboxed', rows: brief },
+  { what: 'a data: page', at: evil, to: 'localhost', path: '/data', rows: brief },
+  { what: 'a file: page', at: evil, to: '127.0.0.1', isFile: true, rows: brief },
+  {
+    what: 'a page that sends no referrer',
+    at: evil,
+    to: 'localhost',
+    path: '/quiet',
+    rows: /^B(08 <(?!meta)|16 f)|like JSON$|<iframe>$|noreferrer$/,
+  },
+  {
+    what: 'a page of the internet',
+    at: 'localhost',
+    to: '127.0.0.1',
+    isPublic: true,
+    rows: /^B(06 f|1[16] f)|like JSON$/,
+  },
+  { what: 'a page that says 0.0.0.0', at: evil, to: '0.0.0.0', rows: /^B(06|1[16] f|20)|like JSON$|<iframe>$/ },
+]
+
+function newFile(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'claude-serve-page-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'page.html')
+  writeFileSync(path, '<!doctype html><body></body>')
+  return pathToFileURL(path).href
+}
+
+function expected({ isRare, isSameOriginOnly, isAskedFirst, sends }: Attack): string[] {
+  if (isRare || isSameOriginOnly) return []
+  return [isAskedFirst ? 'OPTIONS' : sends]
+}
+
+async function assertStopped(frame: Frame, attack: Attack, field: Field): Promise<void> {
+  const wanted = expected(attack)
+  const { learned, arrivals } = await strike(frame, attack, field, ({ length }) => length >= wanted.length)
+  assert.equal(learned, '')
+  for (const arrival of arrivals) assertRefused(arrival)
+  if (attack.isRare) return
+  const methods = arrivals.map(({ method }) => method)
+  assert.deepEqual(methods, wanted)
+}
+
+async function open(t: TestContext, { browser, home, publicHome }: Scene, kind: Kind) {
+  const base = `http://${kind.at}:${(kind.isPublic ? publicHome : home).port}`
+  const address = kind.isFile ? newFile(t) : `${base}${kind.path ?? '/'}`
+  const page = await openPage(t, browser, address, kind.isPublic ? ['local-network-access'] : [])
+  return { page, base }
+}
+
+export function foreignPages(scene: Scene): void {
+  for (const kind of kinds) {
+    test(`B06 ${kind.what} starts no run and reads nothing`, { timeout }, async (t) => {
+      const target = await startTarget(t)
+      const { page, base } = await open(t, scene, kind)
+      const frame = innermost(page.frames())
+      const field = { origin: `http://${kind.to}:${target.port}`, home: base, watch: target.watch }
+      for (const attack of attacks.filter(({ name }) => kind.rows?.test(name) ?? true)) {
+        await t.test(`${attack.name}, from ${kind.what}`, () => assertStopped(frame, attack, field))
+      }
+      await page.context().close()
+      for (const arrival of target.watch.arrivals) assertRefused(arrival)
+      assert.equal(target.agent.requests.length, 0)
+    })
+  }
+}
+
+/** The same attacks on a server without a door, to see that they are attacks. */
+export function openDoor({ browser, home }: Scene): void {
+  test('B06 what a page does reaches a server that lets everybody in', { timeout }, async (t) => {
+    const { port, watch } = await startOpenDoor(t)
+    const base = `http://${evil}:${home.port}`
+    const frame = (await openPage(t, browser, base)).mainFrame()
+    const field = { origin: `http://127.0.0.1:${port}`, home: base, watch }
+    for (const attack of attacks.filter(({ isRare, isSameOriginOnly }) => !isRare && !isSameOriginOnly)) {
+      await t.test(`${attack.name}, to a server that lets everybody in`, async () => {
+        const isEnough = (arrivals: Arrival[]) => arrivals.some(({ method }) => method === attack.sends)
+        const { learned } = await strike(frame, attack, field, isEnough)
+        assert.equal(learned !== '', attack.reads === true, learned)
+      })
+    }
+  })
+}
+
+/** A browser says nothing of a page to a server whose name is one of the local network: what came could be from a program. */
+export function unsaid({ browser, home }: Scene): void {
+  test('B08 what cannot be known to come from a page starts no run, and no page can read it', {
+    timeout,
+  }, async (t) => {
+    const target = await startTarget(t, { allowHosts: ['box.example'] })
+    const base = `http://${evil}:${home.port}`
+    const page = await openPage(t, browser, `${base}/quiet`)
+    const field = { origin: `http://box.example:${target.port}`, home: base, watch: target.watch }
+    for (const attack of attacks.filter(({ name }) => brief.test(name))) {
+      await t.test(`${attack.name}, to a name of the local network`, async () => {
+        const wanted = expected(attack)
+        const { learned, arrivals } = await strike(
+          page.mainFrame(),
+          attack,
+          field,
+          ({ length }) => length >= wanted.length,
+        )
+        assert.equal(learned, '')
+        for (const { method, status, answered } of arrivals) {
+          assert.ok(status === 403 || (status === 200 && method === 'GET'), `${method} ${status}`)
+          assertNothingGranted(answered)
+        }
+      })
+    }
+    await page.context().close()
+    assert.ok(target.watch.arrivals.some(({ status }) => status === 200))
+    assert.equal(target.agent.requests.length, 0)
+  })
+}
+
+/** All that the page may read is that it is refused. */
+async function assertTurnedAway(frame: Frame, attack: Attack, field: Field): Promise<void> {
+  const isEnough = ({ length }: Arrival[]) => attack.isRare === true || length > 0
+  const { learned, arrivals } = await strike(frame, attack, field, isEnough)
+  for (const arrival of arrivals) assertRefused(arrival)
+  if (learned !== '') assert.match(learned, /"this server does not answer as rebound\.example;/)
+}
+
+/** A page whose name leads to the server by now: for the browser they are one origin. */
+export function reboundName({ browser, home }: Scene): void {
+  test('B18 a page whose name was rebound to the server starts no run and reads nothing', { timeout }, async (t) => {
+    const first = await startHome(t)
+    const origin = `http://rebound.example:${first.port}`
+    const page = await openPage(t, browser, origin)
+    await first.close()
+    const target = await startTarget(t, { port: first.port })
+    const field = { origin, home: `http://${evil}:${home.port}`, watch: target.watch }
+    for (const attack of attacks) {
+      await t.test(`${attack.name}, from a rebound name`, () => assertTurnedAway(page.mainFrame(), attack, field))
+    }
+    for (const method of ['GET', 'POST']) {
+      await t.test(`B18 fetch, ${method}, from a rebound name is told host_not_allowed`, async () => {
+        const told = await page.evaluate<string>(
+          `fetch('/v1/chat', { method: '${method}' }).then((told) => told.text())`,
+        )
+        assert.equal(JSON.parse(told).code, 'host_not_allowed')
+      })
+    }
+    await page.context().close()
+    assert.equal(target.agent.requests.length, 0)
+  })
+}

@@ -1,0 +1,26 @@
+// The door, met by a real browser: what pages of every kind can send and read, and what they cannot. A title begins with the row's
+// number in the catalogue of attacks. Needs an installed Chromium.
+import { after, test } from 'node:test'
+import { noBrowser, openBrowser } from '../helpers/browser.ts'
+import { namedOrigin } from './browser-cors.ts'
+import { extension } from './browser-extension.ts'
+import { foreignPages, openDoor, reboundName, unsaid } from './browser-foreign.ts'
+import { ownPage } from './browser-own.ts'
+import { startHome } from './browser-scene.ts'
+import { addresses, cookies, frames, history, internet, speculation } from './browser-visits.ts'
+
+const cleanup = { after }
+const home = await startHome(cleanup)
+const publicHome = await startHome(cleanup)
+const browser = await openBrowser(cleanup, {
+  names: ['evil.example', 'rebound.example', 'app.example', 'box.example'],
+  args: [`--ip-address-space-overrides=127.0.0.1:${publicHome.port}=public`],
+  withExtensions: true,
+})
+
+if (browser === null) test('pages of every kind, in a browser', { skip: noBrowser }, () => {})
+else {
+  const scene = { browser, home, publicHome }
+  for (const play of [openDoor, foreignPages, unsaid, reboundName, ownPage, namedOrigin]) play(scene)
+  for (const play of [cookies, frames, addresses, history, speculation, internet, extension]) play(scene)
+}
