@@ -1,6 +1,7 @@
 // Makes files and folders that only their owner can read, whatever the umask is, and tightens those that are there already.
 // Not for what is in them.
 import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { StoreError, toStoreError } from './store-error.ts'
 
 export type OnWarning = (message: string) => void
@@ -11,7 +12,7 @@ const stickyBit = 0o1000
 /** Throws a StoreError where there can be no such folder. */
 export function makePrivateFolder(folder: string, onWarning: OnWarning): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolders(folder)
   } catch (error) {
     throw toStoreError(folder, error)
   }
@@ -20,6 +21,19 @@ export function makePrivateFolder(folder: string, onWarning: OnWarning): void {
     throw new StoreError(`The folder ${folder} is shared by many users: give one of its own with --data-dir.`)
   }
   tighten(folder, 0o700, onWarning)
+}
+
+/** Node's own recursive making never ends where the system says of a folder in an existing one that it is not there, as in /proc. */
+function makeFolders(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return
+  const parent = dirname(folder)
+  if (parent !== folder) makeFolders(parent)
+  try {
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (error) {
+    // Another program may have been quicker.
+    if (!isExisting(error) || !statSync(folder).isDirectory()) throw error
+  }
 }
 
 /**
