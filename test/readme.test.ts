@@ -1,7 +1,7 @@
-// The README's curl lines, word for word but for the port, against the demo: what a newcomer types must work.
+// What the README shows, word for word but for the address and a folder, against the demo: what a newcomer types must work.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
 import { startTestServer } from './helpers/test-server.ts'
@@ -15,20 +15,50 @@ after(async () => {
   for (const step of cleanUp) await step()
 })
 
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
-const commands = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(
-  ([, block]) => block?.match(/^curl[\s\S]*$/) ?? [],
-)
+const root = new URL('..', import.meta.url)
+const readme = readFileSync(new URL('README.md', root), 'utf8')
+const blocksOf = (language: string) =>
+  [...readme.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(([, block = '']) => block)
+
+const here = (text: string) =>
+  text.replaceAll('http://127.0.0.1:5005', server.url).replaceAll('/home/me/project', server.folders.cwd)
+
+async function run(program: string, ...args: string[]): Promise<string> {
+  const env = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: server.folders.home }
+  return (await promisify(execFile)(program, args, { cwd: root, env })).stdout
+}
+
+const titleOf = (block: string) => block.trim().split('\n').at(0) ?? ''
+
+const commands = blocksOf('sh').flatMap((block) => block.match(/^curl[\s\S]*$/) ?? [])
 
 test('the README shows three curl lines', () => assert.equal(commands.length, 3))
 
 for (const command of commands) {
-  test(`${command.split('\n')[0]} …`, async () => {
-    const line = command.replace('http://127.0.0.1:5005', server.url)
-    const { stdout } = await promisify(execFile)('bash', ['-c', line], {
-      env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
-    })
+  test(`${titleOf(command)} …`, async () => {
+    const stdout = await run('bash', '-c', here(command))
     assert.match(stdout, /"status":"ok"|"result":"[^"]+"/)
     assert.doesNotMatch(stdout, /"code"/)
   })
 }
+
+for (const program of blocksOf('js')) {
+  test(`${titleOf(program)} …`, async () => {
+    const stdout = await run(process.execPath, '--input-type=module', '-e', here(program))
+    assert.match(stdout, /\w+/)
+    assert.doesNotMatch(stdout, /undefined/)
+  })
+}
+
+const python = '/usr/bin/python3'
+for (const program of blocksOf('python')) {
+  test(`${titleOf(program)} …`, { skip: !existsSync(python) && `there is no ${python}` }, async () => {
+    assert.match(await run(python, '-c', here(program)), /\w+/)
+  })
+}
+
+test('every link of the README leads to something', () => {
+  const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, link = '']) => link)
+  assert.ok(links.length > 5)
+  for (const link of links) assert.ok(existsSync(new URL(link, root)), link)
+})
