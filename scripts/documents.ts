@@ -1,5 +1,5 @@
-// Writes the parts of the documents that are made from the code, between their marks; with --check it only says which are out
-// of date. Not for documents that people write.
+// Writes the parts of the documents that are made from the code, between their marks, and openapi.json as a whole; with --check it only
+// says which are out of date. Not for documents that people write.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -7,8 +7,13 @@ import type { FieldTable, Treatment } from '../src/core/fields.ts'
 import { messagesFields } from '../src/surfaces/anthropic/fields.ts'
 import { eventSchemas } from '../src/surfaces/native/schemas.ts'
 import { chatFields } from '../src/surfaces/openai/fields.ts'
+import { configParts } from './config-document.ts'
+import { errorsParts } from './errors-document.ts'
+import { metricsParts } from './metrics-document.ts'
+import { openapiText } from './openapi.ts'
 
-type Part = { file: string; name: string; make(): string }
+/** What stands between the marks of that name in the file. */
+export type Part = { file: string; name: string; make(): string | Promise<string> }
 
 const told: Record<Treatment, string> = {
   honoured: 'honoured',
@@ -62,14 +67,17 @@ const parts: Part[] = [
   { file: 'docs/events.md', name: 'events', make: eventTable },
   { file: 'docs/compatibility.md', name: 'openai-fields', make: () => fieldTable(chatFields) },
   { file: 'docs/compatibility.md', name: 'anthropic-fields', make: () => fieldTable(messagesFields) },
+  ...configParts,
+  ...errorsParts,
+  ...metricsParts,
 ]
 
-function withPart(text: string, { file, name, make }: Part): string {
+async function withPart(text: string, { file, name, make }: Part): Promise<string> {
   const [start, end] = [`<!-- generated: ${name} -->`, `<!-- end: ${name} -->`]
   const from = text.indexOf(start)
   const to = text.indexOf(end)
   if (from === -1 || to < from) throw new Error(`${file} lacks the marks ${start} and ${end}`)
-  return `${text.slice(0, from + start.length)}\n${make()}\n${text.slice(to)}`
+  return `${text.slice(0, from + start.length)}\n${await make()}\n${text.slice(to)}`
 }
 
 /** The files whose generated parts differ from what the code says now; brought up to date where `write` is set. */
@@ -78,12 +86,20 @@ export async function refreshDocuments(root: string, write: boolean): Promise<st
   for (const file of new Set(parts.map((part) => part.file))) {
     const path = join(root, file)
     const given = await readFile(path, 'utf8')
-    const made = parts.filter((part) => part.file === file).reduce(withPart, given)
+    let made = given
+    for (const part of parts.filter((each) => each.file === file)) made = await withPart(made, part)
     if (made === given) continue
     stale.push(file)
     if (write) await writeFile(path, made)
   }
-  return stale
+  return [...stale, ...(await refreshApi(join(root, 'openapi.json'), write))]
+}
+
+async function refreshApi(path: string, write: boolean): Promise<string[]> {
+  const made = openapiText()
+  if ((await readFile(path, 'utf8').catch(() => null)) === made) return []
+  if (write) await writeFile(path, made)
+  return ['openapi.json']
 }
 
 if (import.meta.main) {

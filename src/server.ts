@@ -13,6 +13,7 @@ import { createSessionFiles } from './agent/session-files.ts'
 import { type WorkerLimits, workerLimits } from './agent/worker.ts'
 import { type Config, processEnvironment } from './config.ts'
 import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from './core/agent.ts'
+import { isWithin, realPathSoFar } from './core/folders.ts'
 import { watchKeys } from './core/key-watch.ts'
 import { allObservers, type Observer, withObserver } from './core/observer.ts'
 import { keepTidy } from './core/retention.ts'
@@ -29,6 +30,7 @@ import { type Caller, Callers } from './http/callers.ts'
 import { isLoopbackHost } from './http/loopback.ts'
 import { createLogger } from './log.ts'
 import { Metrics } from './metrics/metrics.ts'
+import { registerOpenapi } from './openapi/routes.ts'
 import { removeServerAddress, writeServerAddress } from './server-address.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import { registerAnthropic, tellAnthropic } from './surfaces/anthropic/routes.ts'
@@ -107,6 +109,7 @@ function demoEnvironment(environment: Environment, upstream: Upstream, dataDir: 
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
   const log = options.log ?? createLogger(config, processEnvironment())
   const started = performance.now()
+  await refuseOwnFolders(config, options.environment ?? processEnvironment())
   // First of all: without its folder to itself there is nothing to start.
   const store = await openSqliteStore({ folder: config.dataDir, onWarning: (text) => log.warn(text) })
   await refuseOpenDoor(config, store)
@@ -172,6 +175,18 @@ async function tracingFor(environment: Environment): Promise<Tracing | null> {
   return startTracing(url, version)
 }
 
+/** Who can change what the server or the CLI keeps can do everything: agents must not be led there. */
+async function refuseOwnFolders({ cwdRoots, dataDir }: Config, environment: Environment): Promise<void> {
+  for (const folder of [dataDir, configFolder(environment)]) {
+    const own = await realPathSoFar(folder)
+    const root = cwdRoots?.find((each) => isWithin(own, each) || isWithin(each, own))
+    if (root === undefined) continue
+    throw new StartError(
+      `--cwd-root ${root} would let agents into ${own}, which is the server's or the CLI's own: name another folder.`,
+    )
+  }
+}
+
 /** Beyond loopback nobody may get in without a key, and only under a name that the operator has given. */
 async function refuseOpenDoor({ host, allowHosts }: Config, store: Store): Promise<void> {
   if (isLoopbackHost(host)) return
@@ -229,6 +244,7 @@ function registerSurfaces(app: App, parts: SurfaceParts): void {
   const holder = (id: string) => runs.holderOf(id)
   const release = (id: string) => pool.release(id)
   registerSessions(app, { files, store, holder, release, cwdRoots })
+  registerOpenapi(app)
 }
 
 type PoolParts = {

@@ -1,8 +1,8 @@
 // Which variables of the server's environment a CLI process gets: an explicit list, everything else stays here. The CLI
 // hands its whole environment on to the commands it runs, so what is not on the list cannot leak into them.
-import { realpathSync } from 'node:fs'
 import { delimiter } from 'node:path'
 import { isWithin } from '../core/folders.ts'
+import { stepsTo } from './steps-to.ts'
 
 export type Environment = Record<string, string | undefined>
 
@@ -50,16 +50,8 @@ function absoluteEntries(searchPath: string): string {
 export function withPathOutside(environment: Environment, roots: readonly string[]): Environment {
   const { PATH } = environment
   if (PATH === undefined || roots.length === 0) return environment
-  const isOutside = (entry: string) => !roots.some((root) => isWithin(realPathOf(entry), root))
+  const isOutside = (entry: string) => !roots.some((root) => stepsTo(entry).some((step) => isWithin(step, root)))
   return { ...environment, PATH: PATH.split(delimiter).filter(isOutside).join(delimiter) }
-}
-
-function realPathOf(path: string): string {
-  try {
-    return realpathSync(path)
-  } catch {
-    return path
-  }
 }
 
 /** What the server itself sets, whatever the operator has: the CLI's retries are few, so that callers hear in time. */

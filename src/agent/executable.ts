@@ -85,22 +85,31 @@ const howToInstall = 'Install it with `npm install -g @anthropic-ai/claude-code`
 /** A claude whose file is as it was when its version was read. */
 type Found = Omit<Claude, 'state'>
 
-async function choose(chosen: string | null, environment: Environment): Promise<Found> {
-  if (chosen !== null) return chooseNamed(chosen, environment)
+async function choose(chosen: string | null, environment: Environment, roots: readonly string[]): Promise<Found> {
+  if (chosen !== null) return chooseNamed(chosen, environment, roots)
   const onPath = await findOnPath(programName, environment)
+  if (onPath !== null) refuseUnsafe(onPath, roots)
   const version = onPath === null ? null : await readVersion(onPath, environment).catch(() => null)
   if (onPath !== null && version !== null && compareVersions(version, oldestVersion) >= 0) {
     return { path: onPath, version, origin: 'path' }
   }
   const shipped = sdkExecutable()
   if (shipped === null) throw new AppError('claude_not_found', `The claude CLI was not found. ${howToInstall}`)
+  refuseUnsafe(shipped, roots)
   return { path: shipped, version: await versionOrError(shipped, environment), origin: 'sdk' }
 }
 
-async function chooseNamed(chosen: string, environment: Environment): Promise<Found> {
+/** Such a file is not even asked for its version. Throws `claude_not_found`. */
+function refuseUnsafe(path: string, roots: readonly string[]): void {
+  const fault = whyUnsafe(path, roots)
+  if (fault !== null) throw new AppError('claude_not_found', `${path} is not used: it ${fault}`)
+}
+
+async function chooseNamed(chosen: string, environment: Environment, roots: readonly string[]): Promise<Found> {
   const path = isAbsolute(chosen) ? chosen : ((await findOnPath(chosen, environment)) ?? chosen)
   if (!(await isProgram(path)))
     throw new AppError('claude_not_found', `${path} is not an executable file. ${howToInstall}`)
+  refuseUnsafe(path, roots)
   const version = await versionOrError(path, environment)
   if (compareVersions(version, oldestVersion) >= 0) return { path, version, origin: 'chosen' }
   throw new AppError(
@@ -221,9 +230,7 @@ export class Executable {
   }
 
   async #choose(): Promise<Claude> {
-    const claude = await choose(this.#chosen, this.#environment)
-    const fault = await whyUnsafe(claude.path, this.#roots)
-    if (fault !== null) throw new AppError('claude_not_found', `${claude.path} is not used: it ${fault}`)
+    const claude = await choose(this.#chosen, this.#environment, this.#roots)
     this.#found = claude.path
     return { ...claude, state: fileState(claude.path) }
   }

@@ -61,8 +61,8 @@ export type PoolContext = Omit<WorkerContext, 'claude'> & {
   /** The executable to start now; throws an AppError where there is none. */
   claude: () => Promise<Kind['claude']>
   defaultCwd: string
-  /** An empty folder, in which plain models work. */
-  scratchDir: string
+  /** An empty folder, in which plain models work; the same one for as long as it is there. */
+  scratchDir: () => string
   observer?: Pick<Observer, 'onProcessStart'>
 }
 
@@ -227,7 +227,7 @@ export class Pool implements Agent {
   /** Everything that decides which process can serve the request. */
   async #describe(request: RunRequest): Promise<Wanted> {
     const [claude] = await Promise.all([this.#context.claude(), loadSdk()])
-    const cwd = request.plain === null ? await this.#folderOf(request) : this.#context.scratchDir
+    const cwd = request.plain === null ? await this.#folderOf(request) : this.#context.scratchDir()
     const { fingerprint, hasHooks } = this.#settingsFor(request, cwd)
     const profile = toProfile(request, { cwd, abilities: this.abilities, hasHooks })
     return { request, profile, turn: toTurn(request), key: profileKey(profile), fingerprint, claude, failedStarts: 0 }

@@ -1,7 +1,7 @@
 // A server's folder for as long as it lives, and in it one small file per CLI process that it started: a server that was
 // killed cannot end its processes nor clean up, so the next one does. Only the owner can read any of it.
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, lstatSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -29,9 +29,8 @@ type ProcessRecord = { pid: number; started: string }
 export class ProcessRecords {
   /** For what lies on disk briefly. */
   readonly privateDir: string
-  /** Empty, and named like nothing else: a model that works in it learns nothing of the machine. */
-  readonly scratchDir: string
   readonly #folder: string
+  #scratch: string | null = null
   readonly #processes: string
   readonly #server: ServerIdentity
   /** Tells servers with other data folders apart: their processes are theirs to end. */
@@ -43,9 +42,20 @@ export class ProcessRecords {
     this.#folder = join(dataDir, 'servers', server)
     this.#processes = join(this.#folder, 'processes')
     this.privateDir = join(this.#folder, 'private')
-    this.scratchDir = realpathSync(mkdtempSync(join(tmpdir(), 'claude-serve-')))
     for (const folder of [dataDir, this.#processes, this.privateDir])
       mkdirSync(folder, { recursive: true, mode: 0o700 })
+  }
+
+  /**
+   * An empty folder, named like nothing else: a model that works in it learns nothing of the machine. A new one where somebody has
+   * tidied the last one away, or put another in its place.
+   */
+  scratchDir = (): string => {
+    if (this.#scratch !== null && isOwnFolder(this.#scratch)) return this.#scratch
+    this.#scratch = realpathSync(mkdtempSync(join(tmpdir(), scratchPrefix)))
+    // For whoever cleans up after a server that was killed.
+    appendFileSync(join(this.#folder, scratchList), `${this.#scratch}\n`, { mode: 0o600 })
+    return this.#scratch
   }
 
   /** The marker for the n-th process of this server: which data folder, which server, which process. */
@@ -83,7 +93,8 @@ export class ProcessRecords {
 
   /** Removes this server's folder; its processes must be gone. */
   async close(): Promise<void> {
-    for (const folder of [this.#folder, this.scratchDir]) await rm(folder, { recursive: true, force: true })
+    await removeScratch(this.#folder)
+    await rm(this.#folder, { recursive: true, force: true })
   }
 
   async #abandoned(): Promise<ProcessInfo[]> {
@@ -92,6 +103,7 @@ export class ProcessRecords {
     for (const server of await readdir(servers)) {
       if (server === basename(this.#folder) || (await isRunning(server))) continue
       for (const info of await this.#leftBy(join(servers, server))) found.set(info.pid, info)
+      await removeScratch(join(servers, server))
       await rm(join(servers, server), { recursive: true, force: true })
     }
     for (const info of await this.#markedOrphans()) found.set(info.pid, info)
@@ -120,6 +132,23 @@ export class ProcessRecords {
     if (others.size === 0) return []
     return markedProcesses((marker) => marker.startsWith(`${this.#scope}.`) && others.has(marker.split('.')[1] ?? ''))
   }
+}
+
+const scratchPrefix = 'claude-serve-'
+const scratchList = 'scratch'
+
+/** There, no link, and nobody else's. */
+function isOwnFolder(path: string): boolean {
+  const info = lstatSync(path, { throwIfNoEntry: false })
+  if (info === undefined || !info.isDirectory()) return false
+  return process.platform === 'win32' || (info.uid === process.getuid?.() && (info.mode & 0o077) === 0)
+}
+
+/** The empty folders that a server has made. */
+async function removeScratch(serverFolder: string): Promise<void> {
+  const list = await readFile(join(serverFolder, scratchList), 'utf8').catch(() => '')
+  const made = list.split('\n').filter((path) => basename(path).startsWith(scratchPrefix) && isOwnFolder(path))
+  for (const path of made) await rm(path, { recursive: true, force: true })
 }
 
 async function readRecord(file: string): Promise<ProcessRecord | null> {

@@ -1,6 +1,6 @@
 // What must still hold in the moment in which a process is started: the executable is the one whose version was read, and the
 // working folder is where it was when it was checked. Both may have changed while the request waited for its turn.
-import { realpathSync, statSync } from 'node:fs'
+import { accessSync, constants, realpathSync, statSync } from 'node:fs'
 import { AppError } from '../errors.ts'
 import { fileState } from './file-state.ts'
 
@@ -9,6 +9,7 @@ export class ClaudeReplaced extends Error {}
 
 function realFolder(path: string): string | null {
   try {
+    accessSync(path, constants.X_OK)
     return statSync(path).isDirectory() ? realpathSync(path) : null
   } catch {
     return null

@@ -7,7 +7,10 @@ import type { Profile, Turn } from './profile.ts'
 /** Not all of it is in the SDK's types. */
 export type Started = Pick<SDKControlInitializeResponse, 'commands'> & { current_permission_mode?: unknown }
 
-export type Begun = Pick<SDKSystemMessage, 'tools' | 'mcp_servers' | 'slash_commands' | 'permissionMode' | 'cwd'>
+type Said = Pick<SDKSystemMessage, 'tools' | 'mcp_servers' | 'slash_commands' | 'permissionMode' | 'cwd'>
+
+/** What a process does not say of itself is not taken to be right. */
+export type Begun = { [Name in keyof Said]?: Said[Name] | undefined }
 
 /** What the CLI itself adds: the tool for an answer by a schema, and those that come with servers and with many tools. */
 const answerTool = 'StructuredOutput'
@@ -16,8 +19,11 @@ const comesAlong = /^mcp__|Mcp|^ToolSearch$/
 /** The CLI knows this tool under both names. */
 const sameTool: Record<string, string> = { Task: 'Agent', Agent: 'Task' }
 
-const extra = (what: string, names: readonly string[]) =>
-  names.length === 0 ? null : `it has ${what} that it should not have: ${names.slice(0, 5).join(', ')}`
+/** `names` are those that should not be there; undefined where nothing was said. */
+function extra(what: string, names: readonly string[] | undefined): string | null {
+  if (names === undefined) return `it does not say which ${what} it has`
+  return names.length === 0 ? null : `it has ${what} that it should not have: ${names.slice(0, 5).join(', ')}`
+}
 
 /** Null where all is as it should be; otherwise the end of a sentence. */
 export function wrongAtStart({ plain, permissionMode }: Profile, started: Started): string | null {
@@ -27,7 +33,7 @@ export function wrongAtStart({ plain, permissionMode }: Profile, started: Starte
   return plain
     ? extra(
         'commands',
-        started.commands.map(({ name }) => name),
+        started.commands?.map(({ name }) => name),
       )
     : null
 }
@@ -35,7 +41,7 @@ export function wrongAtStart({ plain, permissionMode }: Profile, started: Starte
 /** The same at the beginning of a turn. */
 export function wrongInTurn(profile: Profile, turn: Turn, begun: Begun): string | null {
   if (begun.cwd !== profile.cwd) return `it works in ${begun.cwd}, not in ${profile.cwd}`
-  if (!modesFor(profile).includes(begun.permissionMode)) {
+  if (!modesFor(profile).includes(begun.permissionMode ?? '')) {
     return `its permission mode is ${begun.permissionMode}, not ${profile.permissionMode}`
   }
   return profile.plain ? wrongInPlain(profile, turn, begun) : extra('tools', toolsBeyond(profile, begun.tools))
@@ -52,11 +58,11 @@ function modesFor({ permissionMode, asks }: Profile): string[] {
 function wrongInPlain({ jsonSchema }: Profile, { clientTools }: Turn, begun: Begun): string | null {
   const offered = new Set(clientTools.map(({ name }) => name))
   if (jsonSchema !== null) offered.add(answerTool)
-  const servers = begun.mcp_servers.map(({ name }) => name).filter((name) => !/^tools\d+$/.test(name))
+  const servers = begun.mcp_servers?.map(({ name }) => name).filter((name) => !/^tools\d+$/.test(name))
   return (
     extra(
       'tools',
-      begun.tools.filter((name) => !offered.has(name)),
+      begun.tools?.filter((name) => !offered.has(name)),
     ) ??
     extra('servers', servers) ??
     extra('commands', begun.slash_commands)
@@ -64,11 +70,11 @@ function wrongInPlain({ jsonSchema }: Profile, { clientTools }: Turn, begun: Beg
 }
 
 /** Tools beside those that the request has named; none where it named none, as then there are Claude Code's own. */
-function toolsBeyond({ tools, jsonSchema }: Profile, begun: readonly string[]): string[] {
+function toolsBeyond({ tools, jsonSchema }: Profile, begun: readonly string[] | undefined): string[] | undefined {
   if (tools === null || tools.includes('default')) return []
   const named = new Set(tools.map((rule) => rule.split('(')[0]))
   const isNamed = (name: string) => named.has(name) || named.has(sameTool[name] ?? name)
-  return begun.filter(
+  return begun?.filter(
     (name) => !isNamed(name) && !comesAlong.test(name) && !(jsonSchema !== null && name === answerTool),
   )
 }

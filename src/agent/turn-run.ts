@@ -51,6 +51,7 @@ export class TurnRun {
   readonly #message: SDKUserMessage
   readonly #translator: TurnTranslator
   #isSent = false
+  #isChecked = false
   #toldStart = false
   #toldContent = false
   #toldEnd = false
@@ -106,7 +107,7 @@ export class TurnRun {
         continue
       }
       if (isOtherResult(next, this.#message)) continue
-      if (next.type === 'system' && next.subtype === 'init') this.#process.check(next)
+      this.#check(next)
       for (const event of this.#translator.accept(next)) {
         if (event.type === 'run-end') this.#record(event)
         yield this.#note(event)
@@ -114,6 +115,14 @@ export class TurnRun {
       if (this.#translator.broken !== null && !this.#toldEnd) throw this.#translator.broken
       if (this.#translator.isFinished && !this.#toldEnd) return yield* this.#finish()
     }
+  }
+
+  /** Nothing is told of what a process does before it has said what it is. */
+  #check(message: SDKMessage): void {
+    const isInit = message.type === 'system' && message.subtype === 'init'
+    const isWork = message.type === 'stream_event' || message.type === 'assistant'
+    if (isInit || (isWork && !this.#isChecked)) this.#process.check(isInit ? message : {})
+    this.#isChecked ||= isInit
   }
 
   /** The answer has ended, though the CLI would go on from there: it is stopped, and what it says afterwards is not told. */

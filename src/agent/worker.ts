@@ -15,6 +15,7 @@ import { processFailure } from './failure.ts'
 import { HeldConversation } from './held-conversation.ts'
 import { Mailbox } from './mailbox.ts'
 import { plainEnvironment } from './plain-line.ts'
+import { planOptions } from './plan-line.ts'
 import type { ProcessRecords } from './process-records.ts'
 import { choosesModelByTurn, type Profile, profileKey, type Turn } from './profile.ts'
 import { PromptSwitch } from './prompt-switch.ts'
@@ -111,6 +112,7 @@ export class Worker {
     const folder = this.#promptSwitch?.folder
     return {
       ...toSdkOptions(this.profile, this.birth),
+      ...planOptions(this.profile, this.#context.configDir),
       env: childEnvironment(this.#context.environment, {
         ...(this.profile.plain ? plainEnvironment : {}),
         [markerName]: marker,

@@ -1,6 +1,6 @@
 // One line of the input to its end: which failures are the line's own, which are waited out and tried again, and which no line would
-// get past. Each attempt has a name of its own at the server; names are made anew at each start, so that runs of a batch that was
-// killed are found one after the other and none is begun a second time.
+// get past. Each attempt has a name of its own at the server, and has the same one at the next start: so the runs of a batch that was
+// killed are found, one after the other, and none is begun a second time.
 import { createHash } from 'node:crypto'
 import type { Item, Request } from './batch-input.ts'
 import { type Pace, Stopped } from './batch-pace.ts'
@@ -9,7 +9,10 @@ import { CommandError } from './command.ts'
 
 export type Ended = { end: RunEnd; runId: string | null; attempt: number }
 
-type Outcome = { end: RunEnd; runId: string | null; isReplay: boolean }
+/** `isOld`: an earlier start of this batch has begun the run. */
+type Outcome = { end: RunEnd; runId: string | null; isOld: boolean }
+
+type Asked = Omit<Outcome, 'isOld'> & { isReplay: boolean }
 
 type Failed = Extract<RunEnd, { kind: 'failed' }>
 
@@ -17,7 +20,7 @@ type Failed = Extract<RunEnd, { kind: 'failed' }>
 type Verdict = { kind: 'done' } | { kind: 'again'; isFresh: boolean; waitS: number } | { kind: 'away' }
 
 /** How often a line is tried that the server puts off, or that takes the server down. */
-const triesMax = 8
+const triesMax = 7
 
 /** No line would get past these. */
 const hopeless = new Set([
@@ -27,9 +30,6 @@ const hopeless = new Set([
   'claude_not_found',
   'claude_not_logged_in',
 ])
-
-/** A run that was cut short, when this batch was stopped or the server was, has not answered its line. */
-const cutShort = new Set(['cancelled', 'interrupted', 'shutting_down'])
 
 export type AttemptsOptions = {
   server: Pick<BatchServer, 'start' | 'follow' | 'cancel'>
@@ -53,11 +53,10 @@ export class Attempts {
     let [attempt, tries] = [first, 1]
     for (;;) {
       const outcome = await this.#once(item, attempt)
-      const { end, runId, isReplay } = outcome
+      const { end, runId, isOld } = outcome
       const verdict = end.kind === 'succeeded' ? done : this.#judge(outcome, end, item)
-      const isLast = !isReplay && tries >= triesMax
-      if (verdict.kind === 'done' || isLast) return { end, runId, attempt }
-      if (!isReplay) tries++
+      if (verdict.kind === 'done' || tries > triesMax) return { end, runId, attempt }
+      if (!isOld) tries++
       if (verdict.kind === 'away') this.#options.pace.noteAway()
       else if (verdict.waitS > 0 && end.kind === 'failed') this.#options.pace.pause(verdict.waitS, end.error.message)
       if (verdict.kind === 'away' ? runId !== null : verdict.isFresh) attempt++
@@ -67,10 +66,11 @@ export class Attempts {
   /** Until the server has said how it ended, however often the connection breaks. */
   async #once(item: Item, attempt: number): Promise<Outcome> {
     const { pace } = this.#options
-    for (;;) {
+    for (let isFirst = true; ; isFirst = false) {
       await pace.ready()
       try {
-        return await this.#ask(item, attempt)
+        const { end, runId, isReplay } = await this.#ask(item, attempt)
+        return { end, runId, isOld: isReplay && isFirst }
       } catch (fault) {
         if (!(fault instanceof Unreachable)) throw fault
         if (fault.retryAfterS === null) pace.noteAway()
@@ -79,9 +79,11 @@ export class Attempts {
     }
   }
 
-  async #ask({ id, hash, request }: Item, attempt: number): Promise<Outcome> {
+  async #ask({ id, hash, request }: Item, attempt: number): Promise<Asked> {
     const { server, pace, batch, abort } = this.#options
-    const name = createHash('sha256').update(JSON.stringify([batch, id, hash, attempt])).digest('base64url')
+    const name = createHash('sha256')
+      .update(JSON.stringify([batch, id, hash, attempt]))
+      .digest('base64url')
     const start = await server.start(request, name)
     pace.noteAnswer()
     if ('kind' in start) return { end: start, runId: null, isReplay: false }
@@ -96,12 +98,14 @@ export class Attempts {
   }
 
   /** Throws CommandError. */
-  #judge({ runId, isReplay }: Outcome, failed: Failed, item: Item): Verdict {
+  #judge({ runId, isOld }: Outcome, failed: Failed, item: Item): Verdict {
     const { error, retryAfterS } = failed
-    this.#refuseHopeless(failed, runId, item)
     const { code, status } = error
     const isPutOff = retryAfterS !== null && (status === 429 || status === 503)
-    if (isReplay && (isPutOff || cutShort.has(code))) return { kind: 'again', isFresh: true, waitS: 0 }
+    // What was in the way then may not be any more; and this batch itself has cancelled it when it was stopped.
+    const isPast = isOld && (isPutOff || hopeless.has(code) || code === 'cancelled' || code === 'shutting_down')
+    if (isPast || code === 'interrupted') return { kind: 'again', isFresh: true, waitS: 0 }
+    this.#refuseHopeless(failed, runId, item)
     if (code === 'shutting_down') return { kind: 'away' }
     if (isPutOff) return { kind: 'again', isFresh: runId !== null, waitS: retryAfterS }
     // The name is that of a run which the server has forgotten.

@@ -13,6 +13,8 @@ export type Claim = {
   batch: string
   /** Every line was gone through. Without this the next start goes on, as soon as this process is gone. */
   complete(): Promise<void>
+  /** Nothing was begun, and nothing was left by an earlier start. */
+  giveUp(): Promise<void>
 }
 
 type Content = { batch: string; process: string }
@@ -27,7 +29,8 @@ export async function claimOutput(output: string): Promise<Claim> {
   if (left !== null && (await isRunning(left.process))) throw inUse(output)
   const batch = left !== null && existsSync(output) ? left.batch : `batch_${randomBytes(16).toString('hex')}`
   await writeClaim(file, { batch, process }, left === null)
-  return { batch, complete: () => rm(file, { force: true }) }
+  const complete = () => rm(file, { force: true })
+  return { batch, complete, giveUp: left === null ? complete : async () => {} }
 }
 
 const inUse = (output: string) =>

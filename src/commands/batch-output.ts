@@ -32,7 +32,6 @@ export class BatchOutput {
     })
     const output = new BatchOutput(path, file)
     try {
-      if (!(await file.stat()).isFile()) throw new CommandError(`${path} is not a file: name one with --output`)
       await output.#read()
       return output
     } catch (fault) {
@@ -105,14 +104,19 @@ export class BatchOutput {
     }
   }
 
-  /** Leaves out the lines that others have taken the place of: afterwards there is one for each id. */
+  /** Leaves out the lines that others have taken the place of: afterwards there is one for each id. Throws CommandError. */
   async tidy(): Promise<void> {
     if (this.#outdated.size === 0) return
     const fresh = `${this.path}.new`
     const { mode } = await this.#file.stat()
-    await rm(fresh, { force: true })
-    await pipeline(this.#rowsInForce(), createWriteStream(fresh, { flags: 'wx', mode: mode & 0o777, flush: true }))
-    await rename(fresh, this.path)
+    try {
+      await rm(fresh, { force: true })
+      await pipeline(this.#rowsInForce(), createWriteStream(fresh, { flags: 'wx', mode: mode & 0o777, flush: true }))
+      await rename(fresh, this.path)
+    } catch (fault) {
+      await rm(fresh, { force: true })
+      throw new CommandError(`${this.path} still has outdated answers above the later ones: ${reasonOf(fault)}`)
+    }
     this.#outdated.clear()
   }
 

@@ -14,18 +14,31 @@ export const awayMaxMs = 120_000
 
 const awayStepsMs = [250, 500, 1000, 2000, 5000]
 
-export type PaceOptions = { now?: () => number; stop: AbortSignal; onWait?: (reason: string | null) => void }
+/** Settles when the time is over, or sooner where the signal is aborted. */
+type Sleep = (ms: number, signal: AbortSignal) => Promise<unknown>
+
+const sleepReally: Sleep = (ms, signal) => delay(ms, undefined, { signal }).catch(() => {})
+
+export type PaceOptions = {
+  stop: AbortSignal
+  onWait?: (reason: string | null) => void
+  /** Milliseconds on a clock that never goes back. */
+  now?: () => number
+  sleep?: Sleep
+}
 
 export class Pace {
   readonly #now: () => number
+  readonly #sleep: Sleep
   readonly #stop: AbortSignal
   readonly #onWait: (reason: string | null) => void
   #waitsUntil = 0
   #lastEndAt: number
   #away: { since: number; tries: number } | null = null
 
-  constructor({ now = () => performance.now(), stop, onWait = () => {} }: PaceOptions) {
+  constructor({ stop, onWait = () => {}, now = () => performance.now(), sleep = sleepReally }: PaceOptions) {
     this.#now = now
+    this.#sleep = sleep
     this.#stop = stop
     this.#onWait = onWait
     this.#lastEndAt = now()
@@ -37,7 +50,7 @@ export class Pace {
       if (this.#stop.aborted) throw new Stopped()
       const waitMs = this.#waitsUntil - this.#now()
       if (waitMs <= 0) return
-      await delay(waitMs, undefined, { signal: this.#stop }).catch(() => {})
+      await this.#sleep(waitMs, this.#stop)
     }
   }
 
@@ -64,7 +77,8 @@ export class Pace {
   noteAway(): void {
     this.#away ??= { since: this.#now(), tries: 0 }
     const { since, tries } = this.#away
-    if (this.#now() - since > awayMaxMs) throw new CommandError('the server is gone: start it, or give its address with --url')
+    if (this.#now() - since > awayMaxMs)
+      throw new CommandError('the server is gone: start it, or give its address with --url')
     this.#away.tries++
     const stepMs = awayStepsMs[Math.min(tries, awayStepsMs.length - 1)] ?? 0
     this.#waitUntil(this.#now() + stepMs, 'waiting for the server to come back')

@@ -95,9 +95,17 @@ async function handleBad({ output, tally }: BatchParts, { line, code, message, h
     tally.failedEarlier++
     return
   }
-  const error = { code, message, status: null }
-  const fixed = { run_id: null, response: null, duration_ms: 0, attempt: 0 }
-  await output.add({ id: null, line, status: 'failed', ...fixed, error, request_hash: hash })
+  await output.add({
+    id: null,
+    line,
+    status: 'failed',
+    run_id: null,
+    response: null,
+    error: { code, message, status: null },
+    duration_ms: 0,
+    request_hash: hash,
+    attempt: 0,
+  })
   tally.failed++
 }
 

@@ -5,7 +5,9 @@ import type { ChatFlags } from './chat.ts'
 import { addServerOptions } from './server-client.ts'
 
 export function addChat(program: Command, setExitCode: SetExitCode): void {
-  addServerOptions(program.command('chat').description('ask Claude Code something, and print the answer as it comes'))
+  const command = program
+    .command('chat')
+    .description('ask Claude Code something, and print the answer as it comes')
     .argument('[prompt...]', 'what to ask; what comes on stdin is added to it')
     .option('-m, --model <name>', 'the model to use, such as sonnet')
     .option('--system <text>', "a system prompt in place of Claude Code's own")
@@ -14,9 +16,10 @@ export function addChat(program: Command, setExitCode: SetExitCode): void {
     .option('--cwd <folder>', 'the folder to work in (default: the current one)')
     .option('--no-cwd', "work in the server's default folder")
     .option('--verbose', 'show thinking and tools on stderr')
+  addServerOptions(command)
     .addHelpText(
       'after',
-      '\nWith --json, only the last event is printed: the whole answer, its session, cost and usage.' +
+      '\nWith --json, only the end is printed: the answer, its session, cost and usage.' +
         '\nCtrl-C cancels the run. Put -- before a prompt that begins with a dash.',
     )
     .action(async (words: string[], flags: ChatFlags) => {

@@ -8,11 +8,14 @@ export type Shell = (typeof shells)[number]
 
 const howToInstall = `
 Install it, then open a new shell:
-  bash  claude-serve completion bash > ~/.local/share/bash-completion/completions/claude-serve
-        (without the package bash-completion, put into ~/.bashrc: source <(claude-serve completion bash))
-  zsh   claude-serve completion zsh > "\${fpath[1]}/_claude-serve"
-        (where that folder is not yours, put into ~/.zshrc, after compinit: source <(claude-serve completion zsh))
-  fish  claude-serve completion fish > ~/.config/fish/completions/claude-serve.fish`
+  bash (with the package bash-completion)
+    claude-serve completion bash > ~/.local/share/bash-completion/completions/claude-serve
+  zsh
+    claude-serve completion zsh > "\${fpath[1]}/_claude-serve"
+  fish
+    claude-serve completion fish > ~/.config/fish/completions/claude-serve.fish
+Or read it in at each start: in ~/.bashrc, or with zsh in ~/.zshrc after compinit,
+    source <(claude-serve completion bash)`
 
 export function addCompletion(program: Command, setExitCode: SetExitCode): void {
   const command = program.command('completion').description('print a script that completes commands and options')

@@ -22,7 +22,7 @@ function placesOf(command: Command, at: string): Place[] {
   const children = help.visibleCommands(command)
   const place: Place = {
     at,
-    words: children.map((child) => ({ name: child.name(), description: firstSentence(child.description()) })),
+    words: children.map((child) => ({ name: child.name(), description: shortened(child.description()) })),
     flags: help.visibleOptions(command).flatMap(flagsOf),
     argument: argumentOf(command.registeredArguments[0]),
   }
@@ -42,26 +42,27 @@ function helpPlace({ at, words }: Place): Place {
 
 function flagsOf(option: Option): Flag[] {
   const { long, short, description, flags, argChoices } = option
-  const value = option.required || option.optional ? valueOf(flags, argChoices) : null
+  const value = option.required || option.optional ? kindOfValue(flags, argChoices) : null
   const spellings = [long, short].filter((name) => typeof name === 'string')
-  return spellings.map((name) => ({ name, description: firstSentence(description), value }))
+  return spellings.map((name) => ({ name, description: shortened(description), value }))
 }
 
 function argumentOf(argument: Argument | undefined): Value | null {
-  return argument === undefined ? null : valueOf(`<${argument.name()}>`, argument.argChoices)
+  return argument === undefined ? null : kindOfValue(`<${argument.name()}>`, argument.argChoices)
 }
 
 /** Help's own word for a value tells what it is. */
-function valueOf(flags: string, choices: readonly string[] | undefined): Value {
+function kindOfValue(flags: string, choices: readonly string[] | undefined): Value {
   if (choices !== undefined) return { kind: 'words', words: choices }
   const [, name = ''] = /[<[]([\w-]+)/.exec(flags) ?? []
   if (name === 'folder') return { kind: 'folder' }
   return { kind: name === 'file' || name === 'path' ? 'file' : 'any' }
 }
 
-/** Without the default and the variable, which stand in brackets behind it. */
-function firstSentence(text: string): string {
-  return (text.split(/ \(|; /)[0] ?? '').replace(/\s+/g, ' ').trim()
+/** Without the variable and the default, which stand in brackets behind it. */
+function shortened(text: string): string {
+  const flat = text.replace(/\s+/g, ' ').trim()
+  return flat.replace(/ \((?:[^()]|\([^()]*\))*\)$/, '')
 }
 
 /** The name of a flag with the place where it can stand, as the scripts know it. */
@@ -85,5 +86,5 @@ export function steps(places: readonly Place[]): { from: string; to: string }[] 
 /** For a POSIX shell. */
 export const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`
 
-/** `'a'|'b'`; null where there is nothing to match. */
-export const patterns = (names: readonly string[]) => (names.length === 0 ? null : names.map(quote).join('|'))
+/** `'a'|'b'`, for what must match one of them. */
+export const patterns = (names: readonly string[]) => names.map(quote).join('|')

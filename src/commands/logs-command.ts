@@ -5,13 +5,16 @@ import { addPlaceOptions } from './command.ts'
 import type { LogFlags } from './logs.ts'
 
 export function addLogs(program: Command, setExitCode: SetExitCode): void {
-  addPlaceOptions(program.command('logs').description('show what the server of the data folder has logged'))
+  const command = program
+    .command('logs')
+    .description('show what the server of the data folder has logged')
     .option('-n, --lines <count>', 'so many of the newest lines, or all (default: 100)')
     .option('-f, --follow', 'go on with what comes, until Ctrl-C')
+  addPlaceOptions(command)
     .addHelpText(
       'after',
-      '\nWith --json, and where the output is no terminal, lines are as they are kept: one JSON object each.' +
-        '\nPrompts and answers are never logged.',
+      '\nWith --json, and where the output is no terminal, lines are as they are kept:' +
+        '\none JSON object each. Prompts and answers are never logged.',
     )
     .action(async (flags: LogFlags) => {
       setExitCode(await (await import('./logs.ts')).showLogs(flags))

@@ -7,8 +7,8 @@ export function addModels(program: Command, setExitCode: SetExitCode): void {
   addServerOptions(program.command('models').description('list the names of models that requests may use'))
     .addHelpText(
       'after',
-      '\nA name by itself is the model alone, for the OpenAI and Anthropic APIs. With agent/ before it, it is' +
-        '\nClaude Code: its tools and settings.',
+      '\nA name by itself is the model alone, for the OpenAI and Anthropic APIs. With' +
+        '\nagent/ before it, it is Claude Code: its tools and settings.',
     )
     .action(async (flags: ServerFlags) => {
       setExitCode(await (await import('./models.ts')).listModels(flags))

@@ -5,13 +5,16 @@ import { addPlaceOptions } from './command.ts'
 import type { StopFlags } from './stop.ts'
 
 export function addStop(program: Command, setExitCode: SetExitCode): void {
-  addPlaceOptions(program.command('stop').description('end the server of the data folder, and wait until it is gone'))
+  const command = program
+    .command('stop')
+    .description('end the server of the data folder, and wait until it is gone')
     .option('--timeout <time>', 'how long to wait for it, such as 30s or 2m (default: 60s)')
     .option('--now', 'end it at once, and the requests that it works on')
+  addPlaceOptions(command)
     .addHelpText(
       'after',
-      '\nA server that is told to stop takes no more requests and gives those under way 30 s to end.' +
-        '\nThe exit code is 0 also where no server runs, since that is what was asked for.',
+      '\nA server that is told to stop gives requests under way 30 s to end.' +
+        '\nThe exit code is 0 also where no server runs: that is what was asked for.',
     )
     .action(async (flags: StopFlags) => {
       setExitCode(await (await import('./stop.ts')).stopServer(flags))

@@ -8,22 +8,23 @@ import { type PlaceFlags, settingsFor } from './command.ts'
 import { runningServer } from './server-client.ts'
 
 /** `process` is its number and start time as one word. */
-export type Target = { pid: number; process: string }
+export type Target = { pid: number; process: string; isListening: boolean }
 
 export async function findTarget(flags: PlaceFlags): Promise<Target | null> {
-  return (await runningServer(flags)) ?? (await unlistedServer(settingsFor(flags).dataDir))
+  const listed = await runningServer(flags)
+  return listed === null ? unlistedServer(settingsFor(flags).dataDir) : { ...listed, isListening: true }
 }
 
 /** Each server has a folder of its own name below its data folder, from its first moment to its last (agent/process-records.ts). */
 export async function unlistedServer(dataDir: string): Promise<Target | null> {
   for (const word of await readdir(join(dataDir, 'servers')).catch(() => [])) {
-    const target = { pid: Number.parseInt(word, 10), process: word }
+    const target = { pid: Number.parseInt(word, 10), process: word, isListening: false }
     if (await isThere(target)) return target
   }
   return null
 }
 
-export async function isThere({ pid, process }: Target): Promise<boolean> {
+export async function isThere({ pid, process }: Pick<Target, 'pid' | 'process'>): Promise<boolean> {
   const info = Number.isSafeInteger(pid) && pid > 0 ? await processInfo(pid) : null
   return info !== null && identityOf(info) === process
 }

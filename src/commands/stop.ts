@@ -4,6 +4,7 @@ import { killAll, type ProcessInfo, processTree } from '../agent/process-tree.ts
 import { duration } from '../config-values.ts'
 import { answer, CommandError, note, type PlaceFlags, print, printJson, settingsFor, UsageError } from './command.ts'
 import type { ExitCode } from './serve.ts'
+import { runningServer } from './server-client.ts'
 import { findTarget, isThere, type Target } from './stop-target.ts'
 
 export type StopFlags = PlaceFlags & { timeout?: string; now?: boolean }
@@ -15,7 +16,7 @@ export function stopServer(flags: StopFlags): Promise<ExitCode> {
     const timeoutMs = readTimeout(flags)
     const target = await findTarget(flags)
     if (target === null) return tellNone(flags)
-    const isGone = flags.now === true ? await endNow(target) : await end(target, timeoutMs)
+    const isGone = flags.now === true ? await endNow(target) : await end(target, flags, timeoutMs)
     if (!isGone) {
       const hint =
         flags.now === true ? '' : ': it has requests under way; claude-serve stop --now does not wait for them'
@@ -43,9 +44,20 @@ function readTimeout({ timeout, now }: StopFlags): number {
   throw new UsageError(`--timeout: ${JSON.stringify(timeout)} is not accepted; give a time such as 30s or 2m`)
 }
 
-async function end(target: Target, timeoutMs: number): Promise<boolean> {
-  send(target, 'SIGTERM')
+/** A second signal would cut a server short that is ending already; such a one is only waited for. */
+async function end(target: Target, flags: StopFlags, timeoutMs: number): Promise<boolean> {
+  if (target.isListening || (await isStarting(target, flags))) send(target, 'SIGTERM')
   return waitFor(target, timeoutMs)
+}
+
+/** One that starts is soon to be found at its address, one that ends never again. */
+async function isStarting(target: Target, flags: StopFlags): Promise<boolean> {
+  const began = performance.now()
+  while (performance.now() - began < 1500 && (await isThere(target))) {
+    if ((await runningServer(flags)) !== null) return true
+    await delay(pollMs)
+  }
+  return false
 }
 
 /** What is tried, and how long each is waited for. A server without requests is gone well before the second signal. */
@@ -86,17 +98,18 @@ const pollMs = 100
 /** True once it is gone, false where it is there still after so long. Nobody tells us of the end of a process that is not our own. */
 async function waitFor(target: Target, timeoutMs: number): Promise<boolean> {
   const began = performance.now()
-  const elapsedMs = () => performance.now() - began
+  let seconds = 0
   while (await isThere(target)) {
-    if (elapsedMs() >= timeoutMs) {
-      draw('')
-      return false
+    const elapsedMs = performance.now() - began
+    if (elapsedMs >= timeoutMs) break
+    if (elapsedMs >= (seconds + 1) * 1000) {
+      seconds = Math.floor(elapsedMs / 1000)
+      draw(`waiting for requests to end: ${seconds} s`)
     }
-    if (elapsedMs() >= 1000) draw(`waiting for requests to end: ${Math.floor(elapsedMs() / 1000)} s`)
-    await delay(pollMs)
+    await delay(Math.min(pollMs, timeoutMs))
   }
-  draw('')
-  return true
+  if (seconds > 0) draw('')
+  return !(await isThere(target))
 }
 
 /** On a terminal, in place of what was drawn before. */

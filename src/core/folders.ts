@@ -1,5 +1,5 @@
 // Which folders a request may name: a real folder, after links are resolved, equal to or below an allowed one.
-import { realpath, stat } from 'node:fs/promises'
+import { access, constants, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, normalize, relative, sep } from 'node:path'
 import { AppError } from '../errors.ts'
 
@@ -10,7 +10,7 @@ export function isWithin(folder: string, root: string): boolean {
 }
 
 /** Where the path leads, as far as it exists: links on the way are resolved, what is missing is added as it stands. */
-async function realPathSoFar(path: string): Promise<string> {
+export async function realPathSoFar(path: string): Promise<string> {
   const real = await realpath(path).catch(() => null)
   if (real !== null) return real
   const parent = dirname(path)
@@ -34,7 +34,11 @@ export async function resolveFolder(path: string, roots: readonly string[] | nul
     )
   }
   const info = await stat(real).catch(() => null)
-  if (!info?.isDirectory()) {
+  const isOpen = await access(real, constants.X_OK).then(
+    () => true,
+    () => false,
+  )
+  if (!info?.isDirectory() || !isOpen) {
     throw new AppError('cwd_not_found', `${field} is not an existing folder: ${JSON.stringify(path)}`, { field })
   }
   return real

@@ -68,7 +68,7 @@ async function makePool(
       records,
       limits: { ...workerLimits, interruptMs: 500 },
       defaultCwd: folders.cwd,
-      scratchDir: folders.root,
+      scratchDir: () => folders.root,
       onWarning: () => {},
     },
   )

@@ -254,7 +254,7 @@ const pool = new Pool(
     records,
     limits: workerLimits,
     defaultCwd: inside.folders.cwd,
-    scratchDir: inside.folders.cwd,
+    scratchDir: () => inside.folders.cwd,
     onWarning: () => {},
   },
 )

@@ -1,22 +1,26 @@
-// API keys at the door: once there is one, nobody gets in without; what each may do, whose runs it sees, and when it ends.
+// API keys at the door: once there is one, nobody gets in without; what each may do, whose runs it sees, and when it ends. A title
+// begins with the row's number in the catalogue of attacks. Every route against every scope is in routes.test.ts; what keys mean for a
+// whole server with processes behind it in posture-keys.test.ts.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { watchKeys } from '../../src/core/key-watch.ts'
-import { type KeyRecord, newSecret, type Scope } from '../../src/core/keys.ts'
+import { hashOf, type KeyRecord, newSecret, type Scope } from '../../src/core/keys.ts'
 import type { Store } from '../../src/core/store.ts'
 import type { App } from '../../src/http/app.ts'
-import { Callers } from '../../src/http/callers.ts'
+import { Callers, type KeyStore } from '../../src/http/callers.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { registerAnthropic } from '../../src/surfaces/anthropic/routes.ts'
 import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
 import { input } from '../core/runs-scene.ts'
-import { createInjectApp } from '../helpers/inject-app.ts'
+import { createInjectApp, listenApp } from '../helpers/inject-app.ts'
 import { runEnd, runStart, ScriptedAgent, untilAborted } from '../helpers/scripted-agent.ts'
+import { send } from './posture-routes.ts'
 
-const host = 'localhost:5005'
 let now = Date.UTC(2026, 10, 22)
 
 async function openStore(t: TestContext): Promise<Store> {
@@ -41,11 +45,11 @@ async function makeKey(store: Store, scopes: Scope[], fields: Partial<KeyRecord>
 
 const models = async () => [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }]
 
-/** All three surfaces on a scripted agent, with keys. */
+/** All three surfaces on a scripted agent, with keys. Over real connections: whose they are is asked of the system. */
 async function setUp(t: TestContext, agent = new ScriptedAgent()) {
   const store = await openStore(t)
   const callers = new Callers({ keys: store, isLoopback: true, now: () => now })
-  const made = await createInjectApp(t, {
+  const made = await listenApp(t, {
     agent,
     store,
     callers,
@@ -55,13 +59,8 @@ async function setUp(t: TestContext, agent = new ScriptedAgent()) {
       app.register(async (scope) => registerAnthropic(scope, { ...face, countTokens: () => 7 }))
     },
   })
-  const ask = (method: 'GET' | 'POST', url: string, headers: Record<string, string> = {}, payload?: object) =>
-    made.inject({
-      method,
-      url,
-      headers: { host, ...(method === 'POST' ? { 'content-type': 'application/json' } : {}), ...headers },
-      ...(payload ? { payload } : {}),
-    })
+  const ask = (method: 'GET' | 'POST', path: string, headers: Record<string, string> = {}, payload: object = {}) =>
+    send(made, { method, path, headers, body: method === 'GET' ? '' : JSON.stringify(payload) })
   return { ...made, store, ask }
 }
 
@@ -93,18 +92,18 @@ const powers: Record<Scope, (Scope | 'any')[]> = {
   admin: ['any', 'chat', 'agent', 'admin'],
 }
 
-test('without keys everything works, and a placeholder counts as no key', async (t) => {
+test('C02 without keys everything works, and a placeholder counts as no key', async (t) => {
   const { ask } = await setUp(t)
   for (const headers of [{}, bearer('sk-dummy'), bearer('none'), { 'x-api-key': 'sk-ant-api03-placeholder' }]) {
-    assert.equal((await ask('POST', '/v1/chat', headers, { prompt: 'hi' })).statusCode, 200)
+    assert.equal((await ask('POST', '/v1/chat', headers, { prompt: 'hi' })).status, 200)
   }
 })
 
-test('a key of ours that is not valid is refused also where no key is needed', async (t) => {
+test('C02 a key of ours that is not valid is refused also where no key is needed', async (t) => {
   const { ask } = await setUp(t)
   const { secret } = newSecret()
   for (const wrong of [secret, `${secret.slice(0, -1)}_`, 'csk_', `${secret}x`]) {
-    assert.equal((await ask('POST', '/v1/chat', bearer(wrong), { prompt: 'hi' })).statusCode, 401)
+    assert.equal((await ask('POST', '/v1/chat', bearer(wrong), { prompt: 'hi' })).status, 401)
   }
 })
 
@@ -112,12 +111,12 @@ for (const [method, url, scope, payload] of routes) {
   const model = (payload as { model?: string } | undefined)?.model ?? ''
   const what = `${method} ${url}${model.startsWith('agent/') ? ' for an agent' : ''}`
 
-  test(`${what} needs a key once there is one`, async (t) => {
+  test(`C01 ${what} needs a key once there is one`, async (t) => {
     const { ask, store, agent } = await setUp(t)
     await makeKey(store, ['admin'])
     for (const headers of [{}, bearer('sk-dummy'), { 'x-api-key': 'none' }]) {
       const answer = await ask(method, url, headers, payload)
-      assert.equal(answer.statusCode, 401, answer.body)
+      assert.equal(answer.status, 401, answer.body)
       assert.equal(answer.headers['www-authenticate'], 'Bearer')
       assert.match(answer.body, /needs an API key/)
     }
@@ -126,24 +125,24 @@ for (const [method, url, scope, payload] of routes) {
 
   for (const granted of ['chat', 'agent', 'admin'] as const) {
     const isEnough = powers[granted].includes(scope)
-    test(`${what} is ${isEnough ? 'open to' : 'closed to'} a key with the scope ${granted}`, async (t) => {
+    test(`C04 ${what} is ${isEnough ? 'open to' : 'closed to'} a key with the scope ${granted}`, async (t) => {
       const { ask, store, agent } = await setUp(t)
       const { secret } = await makeKey(store, [granted])
       const answer = await ask(method, url, bearer(secret), payload)
-      assert.equal(answer.statusCode, isEnough ? 200 : 403, answer.body)
+      assert.equal(answer.status, isEnough ? 200 : 403, answer.body)
       if (!isEnough) assert.match(answer.body, new RegExp(`lacks the scope ${scope}`))
       if (!isEnough) assert.equal(agent.requests.length, 0)
     })
   }
 }
 
-test('/livez is open to everybody', async (t) => {
+test('C01 /livez is open to everybody', async (t) => {
   const { ask, store } = await setUp(t)
   await makeKey(store, ['admin'])
-  assert.equal((await ask('GET', '/livez')).statusCode, 200)
+  assert.equal((await ask('GET', '/livez')).status, 200)
 })
 
-test('any header may carry the key, beside a placeholder in another', async (t) => {
+test('C06 any header may carry the key, beside a placeholder in another', async (t) => {
   const { ask, store } = await setUp(t)
   const { secret } = await makeKey(store, ['agent'])
   for (const headers of [
@@ -154,23 +153,23 @@ test('any header may carry the key, beside a placeholder in another', async (t) 
     { ...bearer('sk-dummy'), 'x-api-key': secret },
     { ...bearer(secret), 'x-api-key': secret },
   ]) {
-    assert.equal((await ask('GET', '/v1/runs', headers)).statusCode, 200)
+    assert.equal((await ask('GET', '/v1/runs', headers)).status, 200)
   }
 })
 
-test('errors at the door have the shape of the API that was called', async (t) => {
+test('C01 errors at the door have the shape of the API that was called', async (t) => {
   const { ask, store } = await setUp(t)
   await makeKey(store, ['chat'])
-  assert.equal((await ask('POST', '/v1/chat', {}, {})).json().code, 'unauthorized')
-  assert.equal((await ask('POST', '/v1/chat/completions', {}, {})).json().error.code, 'invalid_api_key')
-  assert.equal((await ask('POST', '/v1/messages', {}, {})).json().error.type, 'authentication_error')
+  assert.equal(JSON.parse((await ask('POST', '/v1/chat', {}, {})).body).code, 'unauthorized')
+  assert.equal(JSON.parse((await ask('POST', '/v1/chat/completions', {}, {})).body).error.code, 'invalid_api_key')
+  assert.equal(JSON.parse((await ask('POST', '/v1/messages', {}, {})).body).error.type, 'authentication_error')
 })
 
-test('a key is refused from the moment its time is over, or it is revoked', async (t) => {
+test('C14 a key is refused from the moment its time is over, or it is revoked', async (t) => {
   const { ask, store } = await setUp(t)
   const lasting = await makeKey(store, ['agent'])
   const short = await makeKey(store, ['agent'], { expiresAtMs: now + 1000 })
-  const statusOf = async ({ secret }: { secret: string }) => (await ask('GET', '/v1/runs', bearer(secret))).statusCode
+  const statusOf = async ({ secret }: { secret: string }) => (await ask('GET', '/v1/runs', bearer(secret))).status
   assert.deepEqual([await statusOf(short), await statusOf(lasting)], [200, 200])
   now += 1000
   assert.deepEqual([await statusOf(short), await statusOf(lasting)], [401, 200])
@@ -178,7 +177,7 @@ test('a key is refused from the moment its time is over, or it is revoked', asyn
   assert.equal(await statusOf(lasting), 401)
 })
 
-test('a run is its key’s: others neither see nor end it, an administrator does', async (t) => {
+test('C04 a run is its key’s: others neither see nor end it, an administrator does', async (t) => {
   const { ask, store } = await setUp(t)
   const [mine, yours, admin] = [
     await makeKey(store, ['agent']),
@@ -186,22 +185,22 @@ test('a run is its key’s: others neither see nor end it, an administrator does
     await makeKey(store, ['admin']),
   ]
   const made = await ask('POST', '/v1/chat', bearer(mine.secret), { prompt: 'hi' })
-  const id = made.json().run_id
+  const id = JSON.parse(made.body).run_id
   for (const [key, status, runs] of [
     [mine, 200, 1],
     [yours, 404, 0],
     [admin, 200, 1],
   ] as const) {
     const headers = bearer(key.secret)
-    assert.equal((await ask('GET', `/v1/runs/${id}`, headers)).statusCode, status)
-    assert.equal((await ask('GET', `/v1/runs/${id}/events`, headers)).statusCode, status)
-    assert.equal((await ask('POST', `/v1/runs/${id}/cancel`, headers, {})).statusCode, status)
-    assert.equal((await ask('GET', '/v1/runs', headers)).json().runs.length, runs)
-    assert.equal((await ask('GET', '/v1/usage', headers)).json().total.runs, runs)
+    assert.equal((await ask('GET', `/v1/runs/${id}`, headers)).status, status)
+    assert.equal((await ask('GET', `/v1/runs/${id}/events`, headers)).status, status)
+    assert.equal((await ask('POST', `/v1/runs/${id}/cancel`, headers, {})).status, status)
+    assert.equal(JSON.parse((await ask('GET', '/v1/runs', headers)).body).runs.length, runs)
+    assert.equal(JSON.parse((await ask('GET', '/v1/usage', headers)).body).total.runs, runs)
   }
 })
 
-test('the same idempotency key of two API keys is two requests', async (t) => {
+test('H08 the same idempotency key of two API keys is two requests', async (t) => {
   const { ask, store, agent } = await setUp(t)
   const keys = [await makeKey(store, ['agent']), await makeKey(store, ['agent'])]
   for (const { secret } of keys) {
@@ -211,60 +210,60 @@ test('the same idempotency key of two API keys is two requests', async (t) => {
   assert.equal(agent.requests.length, 2)
 })
 
-test('a key that has a rate of its own is slowed down, and others are not', async (t) => {
+test('C08 a key that has a rate of its own is slowed down, and others are not', async (t) => {
   const { ask, store } = await setUp(t)
   const slow = await makeKey(store, ['agent'], { ratePerMinute: 2 })
   const free = await makeKey(store, ['agent'])
   const answers = []
   for (let at = 0; at < 3; at++) answers.push(await ask('GET', '/v1/runs', bearer(slow.secret)))
   assert.deepEqual(
-    answers.map(({ statusCode }) => statusCode),
+    answers.map(({ status }) => status),
     [200, 200, 429],
   )
   assert.ok(Number(answers[2]?.headers['retry-after']) > 0)
-  assert.equal((await ask('GET', '/v1/runs', bearer(free.secret))).statusCode, 200)
+  assert.equal((await ask('GET', '/v1/runs', bearer(free.secret))).status, 200)
 })
 
-test('a key starts no more runs when its budget is spent, and is told so', async (t) => {
+test('C04 a key starts no more runs when its budget is spent, and is told so', async (t) => {
   const agent = new ScriptedAgent(() => [runStart(), runEnd({ costUsd: 0.3 })])
   const { ask, store, runs } = await setUp(t, agent)
   const { secret } = await makeKey(store, ['agent'], { budgetUsd: 0.5 })
   for (const status of [200, 200, 402]) {
     await runs.saved()
-    assert.equal((await ask('POST', '/v1/chat', bearer(secret), { prompt: 'hi' })).statusCode, status)
+    assert.equal((await ask('POST', '/v1/chat', bearer(secret), { prompt: 'hi' })).status, status)
   }
   assert.equal(agent.requests.length, 2)
-  assert.equal((await ask('GET', '/v1/runs', bearer(secret))).statusCode, 200)
+  assert.equal((await ask('GET', '/v1/runs', bearer(secret))).status, 200)
 })
 
-test('who tries wrong keys is told to wait, and a right key still works', async (t) => {
+test('C08 who tries wrong keys is told to wait, and a right key still works', async (t) => {
   const { ask, store } = await setUp(t)
   const { secret } = await makeKey(store, ['agent'])
   const statuses = []
   for (let at = 0; at < 12; at++) {
-    statuses.push((await ask('GET', '/v1/runs', bearer(newSecret().secret))).statusCode)
+    statuses.push((await ask('GET', '/v1/runs', bearer(newSecret().secret))).status)
   }
   assert.deepEqual(statuses, [...Array(10).fill(401), 429, 429])
-  assert.equal((await ask('GET', '/v1/runs', bearer(secret))).statusCode, 200)
+  assert.equal((await ask('GET', '/v1/runs', bearer(secret))).status, 200)
 })
 
 for (const name of ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip']) {
-  test(`a request that was forwarded (${name}) needs a key, as nobody knows who is behind it`, async (t) => {
+  test(`C10 a request that was forwarded (${name}) needs a key, as nobody knows who is behind it`, async (t) => {
     const { ask, store } = await setUp(t)
     const headers = { [name]: '10.0.0.1' }
-    assert.equal((await ask('POST', '/v1/chat', headers, { prompt: 'hi' })).statusCode, 401)
+    assert.equal((await ask('POST', '/v1/chat', headers, { prompt: 'hi' })).status, 401)
     const { secret } = await makeKey(store, ['agent'])
     const answer = await ask('POST', '/v1/chat', { ...headers, ...bearer(secret) }, { prompt: 'hi' })
-    assert.equal(answer.statusCode, 200)
+    assert.equal(answer.status, 200)
   })
 }
 
-test('a route that does not say what it needs keeps the server from starting', async (t) => {
+test('A17 a route that does not say what it needs keeps the server from starting', async (t) => {
   const prepare = (app: App) => void app.get('/secret', async () => 'x')
   await assert.rejects(createInjectApp(t, { prepare }), /the route \/secret does not say what it needs/)
 })
 
-test('a run that waits ends when its key is revoked, and says so', async (t) => {
+test('C14 a run that waits ends when its key is revoked, and says so', async (t) => {
   const agent = new ScriptedAgent((_request, signal) => untilAborted(signal, ['Hello']))
   const { store, runs } = await setUp(t, agent)
   const end = watchKeys(runs, store, () => now)
@@ -278,4 +277,223 @@ test('a run that waits ends when its key is revoked, and says so', async (t) => 
   const last = events.at(-1)
   assert.ok(last?.type === 'run-end')
   assert.equal(last.error?.code, 'unauthorized')
+})
+
+/** A path of each API, and how it tells one of our codes. */
+const surfaces = [
+  { path: '/v1/chat', body: { prompt: 'hi' }, codeOf: (told: Told) => told.code },
+  { path: '/v1/chat/completions', body: chatBody, codeOf: (told: Told) => openaiNames[told.error.code ?? ''] },
+  {
+    path: '/v1/messages',
+    body: { ...chatBody, max_tokens: 5 },
+    codeOf: (told: Told) => anthropicNames[told.error.type],
+  },
+] as const
+
+type Told = { code: string; error: { code: string | null; type: string } }
+
+const openaiNames: Record<string, string> = {
+  '': 'invalid_request',
+  invalid_api_key: 'unauthorized',
+  rate_limit_exceeded: 'rate_limited',
+}
+const anthropicNames: Record<string, string> = {
+  invalid_request_error: 'invalid_request',
+  authentication_error: 'unauthorized',
+  rate_limit_error: 'rate_limited',
+}
+
+const placeholders: Record<string, string>[] = [
+  ...[
+    'sk-dummy',
+    'sk-proj-0123456789',
+    'sk-ant-api03-placeholder',
+    'EMPTY',
+    'none',
+    'null',
+    'ollama',
+    'lm-studio',
+    '-',
+  ].map(bearer),
+  { authorization: 'Bearer' },
+  { authorization: 'Bearer ' },
+  { authorization: 'Basic dXNlcjpwYXNzd29yZA==' },
+  { authorization: 'sk-dummy' },
+  { 'x-api-key': '' },
+  { 'x-api-key': 'your-api-key-here' },
+  { 'api-key': 'placeholder-of-azure' },
+  { ...bearer('sk-dummy-one'), 'x-api-key': 'sk-dummy-two', 'api-key': 'sk-dummy-three' },
+]
+for (const headers of placeholders) {
+  test(`C02 ${JSON.stringify(headers)} counts as no key, and is in no log and no answer`, async (t) => {
+    const { ask, store, logLines } = await setUp(t)
+    const values = Object.values(headers).flatMap((value) => value.split(' ').filter((word) => word.length > 8))
+    const open = await ask('POST', '/v1/chat', headers, { prompt: 'hi' })
+    assert.equal(open.status, 200)
+    await makeKey(store, ['admin'])
+    const bodies = [open.body]
+    for (const { path, body, codeOf } of surfaces) {
+      const refused = await ask('POST', path, headers, body)
+      assert.deepEqual([refused.status, codeOf(JSON.parse(refused.body))], [401, 'unauthorized'])
+      assert.equal(refused.headers['www-authenticate'], 'Bearer')
+      bodies.push(refused.body)
+    }
+    for (const value of values) assert.ok(![...bodies, JSON.stringify(logLines)].join().includes(value), value)
+  })
+}
+
+const inUrls = ['token', 'access_token', 'key', 'api_key', 'api-key', 'apikey', 'x-api-key', 'TOKEN', 'Api_Key']
+for (const name of inUrls) {
+  test(`C05 ?${name}= is 400, with the right key too, and the value is in no log and no answer`, async (t) => {
+    const { ask, store, agent, logLines } = await setUp(t)
+    const { secret } = await makeKey(store, ['admin'])
+    for (const headers of [{}, bearer(secret)]) {
+      for (const { path, body, codeOf } of surfaces) {
+        for (const query of [`?${name}=${secret}`, `?beta=true&${name}=${secret}`]) {
+          const refused = await ask('POST', `${path}${query}`, headers, body)
+          assert.deepEqual([refused.status, codeOf(JSON.parse(refused.body))], [400, 'invalid_request'])
+          assert.match(refused.body, /must not be part of the URL/)
+          assert.ok(!refused.body.includes(secret))
+        }
+      }
+      for (const path of ['/', '/livez', '/v1/runs', '/v1/models', '/v1/health', '/nothing']) {
+        const refused = await ask('GET', `${path}?${name}=${secret}`, headers)
+        assert.equal(refused.status, 400, path)
+        assert.ok(!refused.body.includes(secret))
+      }
+    }
+    assert.equal(agent.requests.length, 0)
+    assert.ok(!JSON.stringify(logLines).includes(secret))
+  })
+}
+
+test('C05 a parameter that only sounds like a key is none', async (t) => {
+  const { ask } = await setUp(t)
+  for (const query of ['?page_token=1', '?keys=1', '?monkey=1', '?x=token=1']) {
+    const answer = await ask('GET', `/v1/runs${query}`)
+    assert.doesNotMatch(answer.body, /part of the URL/)
+  }
+})
+
+const pairs = [
+  ['authorization', 'x-api-key'],
+  ['authorization', 'api-key'],
+  ['x-api-key', 'api-key'],
+] as const
+const inHeader = (name: string, secret: string) => ({ [name]: name === 'authorization' ? `Bearer ${secret}` : secret })
+
+for (const [first, second] of pairs) {
+  test(`C06 two keys of ours, in ${first} and ${second}, are 400, and neither is used`, async (t) => {
+    const { ask, store, agent, logLines } = await setUp(t)
+    const [one, two] = [(await makeKey(store, ['admin'])).secret, (await makeKey(store, ['admin'])).secret]
+    const damaged = `${one.slice(0, -1)}${one.endsWith('A') ? 'B' : 'A'}`
+    for (const [mine, other] of [
+      [one, two],
+      [two, one],
+      [one, newSecret().secret],
+      [one, damaged],
+      [damaged, one],
+    ] as const) {
+      for (const { path, body, codeOf } of surfaces) {
+        const refused = await ask('POST', path, { ...inHeader(first, mine), ...inHeader(second, other) }, body)
+        assert.deepEqual([refused.status, codeOf(JSON.parse(refused.body))], [400, 'invalid_request'])
+        assert.match(refused.body, /two different API keys/)
+      }
+    }
+    assert.equal(agent.requests.length, 0)
+    assert.ok((await store.keys()).every(({ lastUsedAtMs }) => lastUsedAtMs === null))
+    for (const secret of [one, two, damaged]) assert.ok(!JSON.stringify(logLines).includes(secret))
+  })
+}
+
+for (const name of ['authorization', 'x-api-key', 'api-key']) {
+  test(`C06 two keys of ours in two headers named ${name} open nothing`, async (t) => {
+    const store = await openStore(t)
+    const callers = new Callers({ keys: store, isLoopback: true, now: () => now })
+    const { port } = await listenApp(t, { store, callers })
+    const [one, two] = [(await makeKey(store, ['admin'])).secret, (await makeKey(store, ['admin'])).secret]
+    const lines = [one, two].map((secret) => `${name}: ${Object.values(inHeader(name, secret))}`)
+    const socket = connect({ port, host: '127.0.0.1' })
+    const head = ['GET /v1/runs HTTP/1.1', 'Host: localhost', 'Connection: close', ...lines]
+    socket.write(`${head.join('\r\n')}\r\n\r\n`)
+    assert.match(await text(socket), /^HTTP\/1\.1 40[01] /)
+  })
+}
+
+test('C08 wrong keys are refused in the words of each API, and placeholders are not counted', async (t) => {
+  const { ask, store } = await setUp(t)
+  await makeKey(store, ['agent'])
+  for (let at = 0; at < 30; at++) assert.equal((await ask('GET', '/v1/runs', bearer('sk-dummy'))).status, 401)
+  const damaged = `${newSecret().secret.slice(0, -6)}AAAAAA`
+  for (let at = 0; at < 10; at++) assert.equal((await ask('GET', '/v1/runs', bearer(damaged))).status, 401)
+  for (const { path, body, codeOf } of surfaces) {
+    const refused = await ask('POST', path, bearer(damaged), body)
+    assert.deepEqual([refused.status, codeOf(JSON.parse(refused.body))], [429, 'rate_limited'])
+    const seconds = Number(refused.headers['retry-after'])
+    assert.ok(seconds > 0 && seconds <= 60, String(seconds))
+  }
+})
+
+/** A store that notes what it is asked for. */
+function spyOn(record: KeyRecord) {
+  const asked: unknown[] = []
+  const note = <T>(answer: T) => {
+    return async (...args: unknown[]) => {
+      asked.push(...args)
+      return answer
+    }
+  }
+  const keys: KeyStore = {
+    hasKeys: note(true),
+    keyByHash: async (hash) => {
+      asked.push(hash)
+      return hash === record.hash ? record : null
+    },
+    noteKeyUse: note(undefined),
+    spentBy: note(0),
+  }
+  return { keys, asked }
+}
+
+test('C09 a key is looked up by its hash: what a client sends is never compared with anything that is kept', async (t) => {
+  const { secret, prefix, hash } = newSecret()
+  const none = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
+  const record: KeyRecord = { id: 'key_x', name: 'x', prefix, hash, scopes: ['agent'], createdAtMs: now, ...none }
+  const { keys, asked } = spyOn(record)
+  const callers = new Callers({ keys, isLoopback: true, now: () => now })
+  const app = await listenApp(t, { callers })
+  const statusOf = async (given: string) => (await send(app, { path: '/v1/runs', headers: bearer(given) })).status
+  assert.equal(await statusOf(secret), 200)
+  assert.deepEqual(asked.splice(0), [hashOf(secret), 'key_x', now])
+  const other = newSecret().secret
+  assert.equal(await statusOf(other), 401)
+  assert.deepEqual(asked.splice(0), [hashOf(other)])
+  // What is not whole, or none of ours, does not get as far as the store.
+  assert.equal(await statusOf(`${secret.slice(0, -1)}~`), 401)
+  assert.deepEqual(asked.splice(0), [])
+  assert.equal(await statusOf('sk-dummy'), 401)
+  assert.deepEqual(asked.splice(0), [])
+  // Keys that are alike have hashes that are not.
+  const near = `${secret.slice(0, -7)}${secret.at(-7) === 'A' ? 'B' : 'A'}${secret.slice(-6)}`
+  assert.notEqual(hashOf(near).slice(0, 8), hashOf(secret).slice(0, 8))
+})
+
+test('C12 when the time of the last key is over the door stays shut, until that key is revoked', async (t) => {
+  const { ask, store } = await setUp(t)
+  const { id, secret } = await makeKey(store, ['agent'], { expiresAtMs: now + 1000 })
+  const statusOf = async (headers: Record<string, string>) => (await ask('GET', '/v1/runs', headers)).status
+  assert.deepEqual([await statusOf({}), await statusOf(bearer(secret))], [401, 200])
+  now += 30 * 86_400_000
+  await store.prune({ endedBeforeMs: now, bytesMax: 0, nowMs: now })
+  assert.deepEqual([await statusOf({}), await statusOf(bearer(secret))], [401, 401])
+  await store.revokeKey(id, now)
+  assert.deepEqual([await statusOf({}), await statusOf(bearer(secret))], [200, 401])
+})
+
+test('C12 beyond loopback the door stays shut without keys', async (t) => {
+  const store = await openStore(t)
+  const callers = new Callers({ keys: store, isLoopback: false, now: () => now })
+  const app = await listenApp(t, { store, callers })
+  const statusOf = async (path: string) => (await send(app, { path })).status
+  assert.deepEqual([await statusOf('/v1/runs'), await statusOf('/'), await statusOf('/livez')], [401, 401, 200])
 })

@@ -1,0 +1,397 @@
+// Examples of requests and answers. Each request is really sent, by a test, to a server with the demo model; what stands for something of
+// the reader's own (ids, the folder) is replaced there.
+import { sampleRequest, sampleRun, sampleSession } from './parameters.ts'
+
+export type Example = { summary: string; value: unknown; status?: number }
+export type Examples = Record<string, Example>
+
+export const sampleFolder = '/home/ann/project'
+
+/** A picture of one point. */
+const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=='
+
+const city = {
+  type: 'object',
+  properties: { name: { type: 'string' }, country: { type: 'string' } },
+  required: ['name', 'country'],
+  additionalProperties: false,
+}
+
+const weather = {
+  type: 'object',
+  properties: { city: { type: 'string' } },
+  required: ['city'],
+}
+
+const chat: Examples = {
+  short: { summary: 'A prompt', value: { prompt: 'Say hello' } },
+  goOn: { summary: 'Going on with a conversation', value: { prompt: 'And in French?', session_id: sampleSession } },
+  folder: {
+    summary: 'In a folder, with some tools',
+    value: {
+      prompt: 'What is this project for?',
+      cwd: sampleFolder,
+      allowed_tools: ['Read', 'Bash(ls *)'],
+      max_turns: 5,
+    },
+  },
+  alone: {
+    summary: 'The model without tools, and a system prompt of your own',
+    value: { prompt: 'Say hello', system_prompt: 'You answer in French.', tools: [], model: 'sonnet' },
+  },
+  structured: {
+    summary: 'An answer that fits a JSON Schema',
+    value: { prompt: 'Name a city and its country', json_schema: city },
+  },
+  picture: {
+    summary: 'With a picture',
+    value: {
+      prompt: [
+        { type: 'text', text: 'What is in this picture?' },
+        { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } },
+      ],
+    },
+  },
+}
+
+const background: Examples = {
+  background: {
+    summary: 'In the background',
+    value: { prompt: 'Say hello', background: true, metadata: { ticket: '42' } },
+    status: 202,
+  },
+}
+
+const stream: Examples = {
+  short: { summary: 'A prompt', value: { prompt: 'Say hello' } },
+  full: { summary: 'With thinking, tools and more', value: { prompt: 'Think of a number', events: 'full' } },
+}
+
+const hello = { role: 'user', content: 'Say hello' }
+
+/** Bodies of requests, by the operation. */
+export const requestExamples: Record<string, Examples> = {
+  chat: { ...chat, ...background },
+  chatStream: stream,
+  answerPermission: {
+    allow: { summary: 'Yes', value: { behavior: 'allow' } },
+    remember: { summary: 'Yes, and do not ask again', value: { behavior: 'allow', remember: true } },
+    deny: { summary: 'No, and why', value: { behavior: 'deny', message: 'Not here: use /tmp.' } },
+  },
+  answerQuestion: {
+    label: { summary: 'One of the options', value: { answers: { 'Which colour should the demo be?': 'Blue' } } },
+    words: {
+      summary: 'Words of your own',
+      value: { answers: { 'Which colour should the demo be?': 'Green, please' } },
+    },
+  },
+  cancelRun: { plain: { summary: 'Nothing more to say', value: {} } },
+  deleteSession: { plain: { summary: 'Nothing more to say', value: {} } },
+  renameSession: { title: { summary: 'A title', value: { title: 'Greetings' } } },
+  forkSession: {
+    plain: { summary: 'A copy', value: {} },
+    titled: { summary: 'A copy with a title', value: { title: 'Another try' } },
+  },
+  createChatCompletion: {
+    short: { summary: 'A prompt', value: { model: 'sonnet', messages: [hello] } },
+    stream: {
+      summary: 'As a stream',
+      value: { model: 'sonnet', messages: [hello], stream: true, stream_options: { include_usage: true } },
+    },
+    agent: { summary: 'Claude Code itself', value: { model: 'agent/sonnet', messages: [hello] } },
+    tools: {
+      summary: 'With a tool of your own',
+      value: {
+        model: 'sonnet',
+        messages: [{ role: 'user', content: 'Call a tool for the weather in Rome' }],
+        tools: [{ type: 'function', function: { name: 'get_weather', parameters: weather } }],
+      },
+    },
+    structured: {
+      summary: 'An answer that fits a JSON Schema',
+      value: {
+        model: 'sonnet',
+        messages: [{ role: 'user', content: 'Name a city and its country' }],
+        response_format: { type: 'json_schema', json_schema: { name: 'city', schema: city } },
+      },
+    },
+    picture: {
+      summary: 'With a picture',
+      value: {
+        model: 'sonnet',
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { type: 'text', text: 'What is in this picture?' },
+              { type: 'image_url', image_url: { url: `data:image/png;base64,${png}` } },
+            ],
+          },
+        ],
+      },
+    },
+  },
+  createMessage: {
+    short: { summary: 'A prompt', value: { model: 'sonnet', max_tokens: 1024, messages: [hello] } },
+    stream: { summary: 'As a stream', value: { model: 'sonnet', max_tokens: 1024, messages: [hello], stream: true } },
+    agent: { summary: 'Claude Code itself', value: { model: 'agent/sonnet', max_tokens: 1024, messages: [hello] } },
+    tools: {
+      summary: 'With a tool of your own',
+      value: {
+        model: 'sonnet',
+        max_tokens: 1024,
+        messages: [{ role: 'user', content: 'Call a tool for the weather in Rome' }],
+        tools: [{ name: 'get_weather', description: 'The weather in a city.', input_schema: weather }],
+      },
+    },
+    system: {
+      summary: 'With a system prompt and an earlier answer',
+      value: {
+        model: 'sonnet',
+        max_tokens: 1024,
+        system: 'You answer in French.',
+        messages: [hello, { role: 'assistant', content: 'Bonjour !' }, { role: 'user', content: 'Once more' }],
+      },
+    },
+  },
+  countTokens: { short: { summary: 'A prompt', value: { model: 'sonnet', messages: [hello] } } },
+}
+
+const usage = {
+  input_tokens: 12,
+  cache_creation_input_tokens: 0,
+  cache_read_input_tokens: 14_031,
+  output_tokens: 9,
+}
+
+const chatReply = {
+  result: 'Hello! What shall we do today?',
+  session_id: sampleSession,
+  cost_usd: 0.0124,
+  usage,
+  model: 'claude-sonnet-5',
+  run_id: sampleRun,
+  num_turns: 1,
+  duration_ms: 912,
+  stop_reason: 'end_turn',
+  structured_output: null,
+  permission_denials: [],
+}
+
+const run = {
+  id: sampleRun,
+  surface: 'native',
+  status: 'succeeded',
+  session_id: sampleSession,
+  model: 'claude-sonnet-5',
+  cwd: sampleFolder,
+  background: true,
+  metadata: { ticket: '42' },
+  created_at: '2026-11-22T10:00:00.000Z',
+  started_at: '2026-11-22T10:00:00.004Z',
+  ended_at: '2026-11-22T10:00:00.912Z',
+  pending: [],
+  result: chatReply.result,
+  structured_output: null,
+  cost_usd: 0.0124,
+  usage,
+  num_turns: 1,
+  duration_ms: 912,
+  stop_reason: 'end_turn',
+  error: null,
+}
+
+const going = {
+  ...run,
+  ended_at: null,
+  result: null,
+  cost_usd: null,
+  usage: null,
+  num_turns: null,
+  duration_ms: null,
+  stop_reason: null,
+}
+
+const waiting = {
+  ...going,
+  status: 'waiting',
+  pending: [
+    {
+      type: 'permission_request',
+      request_id: sampleRequest,
+      tool_name: 'Write',
+      tool_use_id: 'toolu_01',
+      input: { file_path: `${sampleFolder}/hello.txt`, content: 'hello' },
+      description: null,
+      blocked_path: null,
+      suggestions: [],
+    },
+  ],
+}
+
+const sums = {
+  runs: 3,
+  input_tokens: 36,
+  output_tokens: 27,
+  cache_read_input_tokens: 42_093,
+  cache_creation_input_tokens: 0,
+  cost_usd: 0.0372,
+}
+
+const summary = {
+  session_id: sampleSession,
+  title: 'Greetings',
+  first_prompt: 'Say hello',
+  cwd: sampleFolder,
+  created_at: '2026-11-22T10:00:00.000Z',
+  updated_at: '2026-11-22T10:05:00.000Z',
+  model: 'claude-sonnet-5',
+  running: null,
+}
+
+const { cost_usd: costUsd, ...sessionUsage } = sums
+const session = {
+  ...summary,
+  cost_usd: costUsd,
+  usage: sessionUsage,
+  resume_command: `cd '${sampleFolder}' && claude --resume ${sampleSession}`,
+}
+
+const openaiModel = { id: 'sonnet', object: 'model', created: 0, owned_by: 'anthropic' }
+const anthropicModel = {
+  type: 'model',
+  id: 'sonnet',
+  display_name: 'Sonnet',
+  created_at: '1970-01-01T00:00:00Z',
+  lifecycle: 'active',
+  line: 'sonnet',
+  capabilities: null,
+  max_input_tokens: null,
+  max_tokens: null,
+  deprecated_at: null,
+  retires_at: null,
+}
+
+const one = (summary: string, value: unknown): Examples => ({ usual: { summary, value } })
+
+/** Answers, by the operation and the status; streams by one event at a time. */
+export const answerExamples: Record<string, Examples> = {
+  'chat 200': one('An answer', chatReply),
+  'chat 202': one('A run that has begun', { ...going, status: 'running' }),
+  'chatStream 200': {
+    start: {
+      summary: 'First',
+      value: { type: 'start', session_id: sampleSession, model: 'claude-sonnet-5', run_id: sampleRun },
+    },
+    delta: { summary: 'Then, many times', value: { type: 'delta', text: 'Hello!' } },
+    done: { summary: 'Last', value: { type: 'done', ...chatReply } },
+    error: {
+      summary: 'Or this',
+      value: {
+        type: 'error',
+        error: 'Request timed out',
+        code: 'timeout',
+        request_id: 'req_6f1d0c2b9a8e4d7f8b3a5c1e',
+        details: { run_id: sampleRun, timeout_s: 300 },
+      },
+    },
+  },
+  'getRun 200': { ended: { summary: 'It has ended', value: run }, waiting: { summary: 'It asks', value: waiting } },
+  'listRuns 200': one('A page', { runs: [run], next_cursor: null }),
+  'getUsage 200': one('By day', {
+    from: '2026-10-23T10:00:00.000Z',
+    to: '2026-11-22T10:00:00.000Z',
+    group_by: 'day',
+    groups: [{ group: '2026-11-22', ...sums }],
+    total: sums,
+  }),
+  'listSessions 200': one('A page', { sessions: [summary], next_cursor: null }),
+  'getSession 200': one('A conversation', session),
+  'listSessionMessages 200': one('A page', {
+    messages: [
+      {
+        id: '0c5d9b3e-2f61-4b0e-8a77-5d1e9c4f3b20',
+        role: 'user',
+        created_at: '2026-11-22T10:00:00.000Z',
+        content: [{ type: 'text', text: 'Say hello' }],
+      },
+    ],
+    next_cursor: null,
+  }),
+  'createChatCompletion 200': one('An answer', {
+    id: 'chatcmpl-6f1d0c2b9a8e4d7f8b3a5c1e0d9f7a42',
+    object: 'chat.completion',
+    created: 1_795_341_600,
+    model: 'claude-sonnet-5',
+    service_tier: 'default',
+    system_fingerprint: 'fp_claude_serve',
+    choices: [
+      {
+        index: 0,
+        message: { role: 'assistant', content: 'Hello!', refusal: null, annotations: [] },
+        logprobs: null,
+        finish_reason: 'stop',
+      },
+    ],
+    usage: {
+      prompt_tokens: 297,
+      completion_tokens: 3,
+      total_tokens: 300,
+      prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
+      completion_tokens_details: {
+        reasoning_tokens: 0,
+        audio_tokens: 0,
+        accepted_prediction_tokens: 0,
+        rejected_prediction_tokens: 0,
+      },
+    },
+  }),
+  'createMessage 200': one('An answer', {
+    id: 'msg_6f1d0c2b9a8e4d7f8b3a5c1e0d9f7a42',
+    type: 'message',
+    role: 'assistant',
+    model: 'claude-sonnet-5',
+    content: [{ type: 'text', text: 'Hello!', citations: null }],
+    stop_reason: 'end_turn',
+    stop_sequence: null,
+    stop_details: null,
+    container: null,
+    diagnostics: null,
+    usage: {
+      input_tokens: 297,
+      output_tokens: 3,
+      cache_creation_input_tokens: 0,
+      cache_read_input_tokens: 0,
+      cache_creation: null,
+      output_tokens_details: null,
+      server_tool_use: null,
+      service_tier: 'standard',
+      inference_geo: null,
+      speed: null,
+    },
+  }),
+  'countTokens 200': one('An estimate', { input_tokens: 297 }),
+  'listModels 200': {
+    openai: { summary: "In OpenAI's shape", value: { object: 'list', data: [openaiModel] } },
+    anthropic: {
+      summary: "In Anthropic's shape",
+      value: { data: [anthropicModel], has_more: false, first_id: 'sonnet', last_id: 'sonnet' },
+    },
+  },
+  'getModel 200': {
+    openai: { summary: "In OpenAI's shape", value: openaiModel },
+    anthropic: { summary: "In Anthropic's shape", value: anthropicModel },
+  },
+  'getHealth 200': one('It can run', {
+    status: 'ok',
+    claude_version: '2.1.330 (Claude Code)',
+    version: '0.1.0',
+    uptime_s: 42.1,
+    logged_in: true,
+    auth_method: 'claude.ai',
+    claude_path: '/usr/local/bin/claude',
+    demo: false,
+    processes: { live: 2, idle: 1, spare: 1, busy: 0, starting: 0, max: 4 },
+    queue: { waiting: 0, limit: 64 },
+  }),
+}

@@ -1,0 +1,129 @@
+// The schemas of the document: the very ones that the routes check bodies with and that tests hold answers against, under the names
+// that the document gives them, with words for people. Not for what the words are.
+import { z } from 'zod'
+import * as anthropicReplies from '../../src/surfaces/anthropic/reply-schemas.ts'
+import * as anthropic from '../../src/surfaces/anthropic/schemas.ts'
+import * as runs from '../../src/surfaces/native/run-schemas.ts'
+import * as native from '../../src/surfaces/native/schemas.ts'
+import * as sessions from '../../src/surfaces/native/session-schemas.ts'
+import * as openai from '../../src/surfaces/openai/chat-schemas.ts'
+import * as openaiReplies from '../../src/surfaces/openai/reply-schemas.ts'
+import { describe } from './describe.ts'
+import { type Schema, tidy } from './json-schema.ts'
+import { faceWords } from './words-faces.ts'
+import { nativeWords } from './words-native.ts'
+import { serverSchemas } from './words-server.ts'
+
+type Named = Record<string, z.core.$ZodType>
+
+const messages = openai.ChatRequest.shape.messages.element
+const [, parts] = messages.options[2].shape.content.options
+const { messages: anthropicMessages, tools: anthropicTools, system } = anthropic.MessagesRequest.shape
+const [, blocks] = anthropicMessages.element.shape.content.options
+const [, systemBlocks] = system.unwrap().unwrap().options
+
+/** What clients send. Parts that several of them have are named, so that they stand in the document once. */
+const requests: Named = {
+  ChatRequest: native.ChatRequest,
+  PermissionAnswer: runs.PermissionAnswer,
+  QuestionAnswer: runs.QuestionAnswer,
+  SessionPatch: sessions.SessionPatch,
+  SessionFork: sessions.SessionFork,
+  OpenAIChatRequest: openai.ChatRequest,
+  OpenAIInputMessage: messages,
+  OpenAIInputPart: parts.element,
+  AnthropicMessagesRequest: anthropic.MessagesRequest,
+  AnthropicCountRequest: anthropic.CountRequest,
+  AnthropicInputMessage: anthropicMessages.element,
+  AnthropicInputBlock: blocks.element,
+  AnthropicTextBlock: systemBlocks.element,
+  AnthropicTool: anthropicTools.unwrap().unwrap().element,
+}
+
+const { choices, usage } = openaiReplies.ChatCompletion.shape
+
+/** What the server answers. */
+const replies: Named = {
+  ChatReply: native.ChatReply,
+  StartEvent: native.eventSchemas.start,
+  DeltaEvent: native.eventSchemas.delta,
+  DoneEvent: native.eventSchemas.done,
+  ErrorEvent: native.eventSchemas.error,
+  ThinkingEvent: native.eventSchemas.thinking,
+  ToolUseEvent: native.eventSchemas.tool_use,
+  ToolResultEvent: native.eventSchemas.tool_result,
+  PermissionRequestEvent: native.eventSchemas.permission_request,
+  QuestionEvent: native.eventSchemas.question,
+  StatusEvent: native.eventSchemas.status,
+  Run: runs.RunReply,
+  RunList: runs.RunList,
+  Usage: runs.UsageReply,
+  SessionSummary: sessions.SessionSummary,
+  SessionUsage: sessions.SessionUsage,
+  Session: sessions.SessionReply,
+  SessionList: sessions.SessionList,
+  SessionBlock: sessions.SessionBlock,
+  MessageList: sessions.MessageList,
+  Health: native.HealthReply,
+  Error: native.ErrorBody,
+  OpenAIChatCompletion: openaiReplies.ChatCompletion,
+  OpenAIChatCompletionChunk: openaiReplies.ChatCompletionChunk,
+  OpenAIChoice: choices._zod.def.items[0],
+  OpenAIUsage: usage,
+  OpenAIModel: openaiReplies.Model,
+  OpenAIModelList: openaiReplies.ModelList,
+  OpenAIError: openaiReplies.ErrorBody,
+  AnthropicMessage: anthropicReplies.Message,
+  AnthropicBlock: anthropicReplies.Message.shape.content.element,
+  AnthropicUsage: anthropicReplies.Message.shape.usage,
+  AnthropicMessageEvent: anthropicReplies.MessageEvent,
+  AnthropicTokenCount: anthropicReplies.TokenCount,
+  AnthropicModel: anthropicReplies.ModelInfo,
+  AnthropicModelPage: anthropicReplies.ModelPage,
+  AnthropicError: anthropicReplies.ErrorBody,
+}
+
+export const refTo = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` })
+
+/** Each schema by itself, referring to the others by their names. */
+function toJson(given: Named, io: 'input' | 'output'): Record<string, Schema> {
+  const registry = z.registry<{ id: string }>()
+  for (const [id, schema] of Object.entries(given)) registry.add(schema, { id })
+  const { schemas } = z.toJSONSchema(registry, { io, uri: (id) => `#/components/schemas/${id}` })
+  return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, tidy(schema as Schema)]))
+}
+
+/** The schema of one parameter of a query or path. */
+export const parameterSchema = (schema: z.core.$ZodType): Schema =>
+  tidy(z.toJSONSchema(schema, { io: 'input' }) as Schema)
+
+/** The native stream's events, told apart by their type. */
+function chatEvent(): Schema {
+  const names = Object.keys(native.eventSchemas).map((type) => {
+    const name = `${type.replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase())}Event`
+    return [type, `#/components/schemas/${name}`] as const
+  })
+  return {
+    description: 'What the `data:` of one server-sent event holds.',
+    oneOf: names.map(([, $ref]) => ({ $ref })),
+    discriminator: { propertyName: 'type', mapping: Object.fromEntries(names) },
+  }
+}
+
+/** A server without a type is one that is started as a program; the schema that Zod gives is that of what is made of it. */
+function allowUntyped(request: Schema): void {
+  const { mcp_servers: servers } = request.properties as { mcp_servers: { additionalProperties: { oneOf: Schema[] } } }
+  const [program] = servers.additionalProperties.oneOf
+  if (program === undefined) throw new Error('mcp_servers has no kinds')
+  program.required = ['command']
+}
+
+export function componentSchemas(): Record<string, Schema> {
+  const schemas: Record<string, Schema> = {
+    ...toJson(requests, 'input'),
+    ...toJson(replies, 'output'),
+    ChatEvent: chatEvent(),
+  }
+  allowUntyped(schemas.ChatRequest ?? {})
+  return { ...describe(schemas, { ...nativeWords, ...faceWords }), ...serverSchemas }
+}

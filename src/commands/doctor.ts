@@ -1,0 +1,81 @@
+// The command `doctor`: looks at one thing after the other, and goes on whatever it finds. Not for how anything is looked at (see the
+// other files of this name).
+import { processEnvironment } from '../config.ts'
+import { answer, type PlaceFlags, print, printJson } from './command.ts'
+import { examineClaude, examineLogin, examineNode } from './doctor-claude.ts'
+import { examineDatabase, examineKeys } from './doctor-database.ts'
+import { examineEnvironment } from './doctor-environment.ts'
+import { examineDisk, examineFiles, examineFolder } from './doctor-files.ts'
+import { type Check, type Finding, type Patient, problem, reasonOf, warning } from './doctor-finding.ts'
+import { asLines, asSummary, cleaned, startWaiting } from './doctor-report.ts'
+import { examineLocalhost, examinePort, examineServer } from './doctor-server.ts'
+import { examineSettings } from './doctor-settings.ts'
+import { examineTurn } from './doctor-turn.ts'
+import type { ExitCode } from './serve.ts'
+
+export type DoctorFlags = PlaceFlags & { fix?: boolean }
+
+const checks: readonly Check[] = [
+  { name: 'claude', doing: 'looking for claude', examine: examineClaude },
+  { name: 'login', doing: 'asking claude whether it is logged in', examine: examineLogin },
+  { name: 'environment', doing: 'looking at the environment', examine: examineEnvironment },
+  { name: 'data-folder', doing: 'looking at the data folder', examine: examineFolder },
+  { name: 'files', doing: 'looking at its files', examine: examineFiles },
+  { name: 'disk', doing: 'looking for room on the disk', examine: examineDisk },
+  { name: 'database', doing: 'checking that the database is whole', examine: examineDatabase },
+  { name: 'keys', doing: 'looking at the API keys', examine: examineKeys },
+  { name: 'server', doing: 'looking for a running server', examine: examineServer },
+  { name: 'port', doing: 'trying the port', examine: examinePort },
+  { name: 'localhost', doing: 'asking where localhost is', examine: examineLocalhost },
+]
+
+const turn: Check = { name: 'turn', doing: 'asking the scripted model a question', examine: examineTurn }
+
+const width = Math.max(...checks.map(({ name }) => name.length))
+
+export function runDoctor(flags: DoctorFlags): Promise<ExitCode> {
+  return answer('doctor', async () => {
+    const findings: Finding[] = []
+    const waiting = startWaiting(process.stderr)
+    const tell = (found: readonly Finding[]) => {
+      waiting.end()
+      findings.push(...found)
+      if (flags.json !== true) for (const finding of found) print(asLines(finding, width).join('\n'))
+    }
+    const environment = processEnvironment()
+    const { dataDir, config: file } = flags
+    const settings = examineSettings({ dataDir, config: file }, environment)
+    tell([examineNode(), ...settings.findings])
+    const patient: Patient = { config: settings.config, environment, mends: flags.fix === true }
+    for (const check of checks) {
+      waiting.show(check.doing)
+      tell(await examine(check, patient))
+    }
+    waiting.show(turn.doing)
+    tell(await lastOf(findings, patient))
+    if (flags.json === true) printJson(findings.map(forScripts))
+    else print(asSummary(findings))
+    return findings.some(({ state }) => state === 'problem') ? 1 : 0
+  })
+}
+
+/** What nobody thought of is a finding too. */
+async function examine({ name, examine: look }: Check, patient: Patient): Promise<Finding[]> {
+  try {
+    return await look(patient)
+  } catch (fault) {
+    return [problem(name, `this could not be looked at: ${reasonOf(fault)}`)]
+  }
+}
+
+async function lastOf(findings: readonly Finding[], patient: Patient): Promise<Finding[]> {
+  const hasClaude = findings.some(({ check, state }) => check === 'claude' && state === 'ok')
+  return hasClaude ? examine(turn, patient) : [warning(turn.name, 'not tried: there is no claude')]
+}
+
+const forScripts = ({ check, state, message, fix }: Finding): Finding => ({
+  check,
+  state,
+  message: cleaned(message),
+  fix: fix === null ? null : cleaned(fix),
+})

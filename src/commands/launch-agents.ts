@@ -1,0 +1,122 @@
+// Coding agents of the terminal as clients: their settings, and how they are started. Each is set up as its own documentation says.
+import { join } from 'node:path'
+import type { Client } from './launch-clients.ts'
+import {
+  contextTokens,
+  keyFor,
+  keyVariable,
+  note,
+  outputTokens,
+  type Place,
+  placeholder,
+  plainModels,
+  shellKey,
+  shellWord,
+  shortPath,
+  titleOf,
+} from './launch-parts.ts'
+
+/** For a program that is started: the key itself, which it gets in its environment. */
+const keyOf = ({ hasKeys, surroundings }: Place): string =>
+  (hasKeys ? surroundings.environment[keyVariable] : undefined) ?? placeholder
+
+const commandLine = (...words: string[]) => words.join(' \\\n')
+
+export const claudeCode: Client = {
+  parts: (place) => [
+    note(
+      'In a terminal:',
+      'sh',
+      commandLine(
+        `ANTHROPIC_BASE_URL=${shellWord(place.url)}`,
+        `ANTHROPIC_AUTH_TOKEN=${shellKey(place)}`,
+        `claude --model ${shellWord(place.model)}`,
+      ),
+    ),
+  ],
+  start: (place) => ({
+    program: 'claude',
+    words: ['--model', place.model],
+    environment: { ANTHROPIC_BASE_URL: place.url, ANTHROPIC_AUTH_TOKEN: keyOf(place) },
+    // With any of these it would go elsewhere, or ask which of them to use.
+    without: ['ANTHROPIC_API_KEY', 'CLAUDE_CODE_USE_BEDROCK', 'CLAUDE_CODE_USE_VERTEX', 'CLAUDE_CODE_USE_FOUNDRY'],
+    install: 'npm install -g @anthropic-ai/claude-code',
+  }),
+}
+
+export const opencode: Client = {
+  parts: (place) => {
+    const { home, environment } = place.surroundings
+    const limit = { context: contextTokens, output: outputTokens }
+    const models = plainModels(place).map((id) => [id, { name: titleOf(id), attachment: true, tool_call: true, limit }])
+    const provider = {
+      npm: '@ai-sdk/openai-compatible',
+      name: 'claude-serve',
+      options: { baseURL: `${place.url}/v1`, apiKey: keyFor(place, `{env:${keyVariable}}`) },
+      models: Object.fromEntries(models),
+    }
+    return [
+      {
+        kind: 'file',
+        path: join(environment.XDG_CONFIG_HOME || join(home, '.config'), 'opencode', 'opencode.json'),
+        format: 'json',
+        settings: { $schema: 'https://opencode.ai/config.json', provider: { 'claude-serve': provider } },
+        needsFolder: false,
+      },
+      note('Then, in a terminal:', 'sh', `opencode --model ${shellWord(`claude-serve/${place.model}`)}`),
+    ]
+  },
+  start: (place) => ({
+    program: 'opencode',
+    words: ['--model', `claude-serve/${place.model}`],
+    environment: {},
+    without: [],
+    install: 'npm install -g opencode-ai',
+  }),
+}
+
+export const aider: Client = {
+  parts: (place) => [
+    note(
+      'In a terminal, in the folder of a project:',
+      'sh',
+      commandLine(
+        `OPENAI_API_BASE=${shellWord(`${place.url}/v1`)}`,
+        `OPENAI_API_KEY=${shellKey(place)}`,
+        `aider --model ${shellWord(`openai/${place.model}`)} --no-show-model-warnings`,
+      ),
+    ),
+  ],
+  start: (place) => ({
+    program: 'aider',
+    words: ['--model', `openai/${place.model}`, '--no-show-model-warnings'],
+    environment: { OPENAI_API_BASE: `${place.url}/v1`, OPENAI_API_KEY: keyOf(place) },
+    without: [],
+    install: 'python -m pip install aider-install && aider-install',
+  }),
+}
+
+export const codex: Client = {
+  missing:
+    'Codex speaks only the Responses API (POST /v1/responses), which this version of claude-serve does not have yet',
+  parts: (place) => {
+    const { home, environment } = place.surroundings
+    const folder = environment.CODEX_HOME || join(home, '.codex')
+    const text = (value: string) => JSON.stringify(value)
+    const lines = [
+      `model = ${text(place.model)}`,
+      'model_provider = "claude-serve"',
+      `model_context_window = ${contextTokens}`,
+      '',
+      '[model_providers.claude-serve]',
+      'name = "claude-serve"',
+      `base_url = ${text(`${place.url}/v1`)}`,
+      'wire_api = "responses"',
+      ...(place.hasKeys ? [`env_key = ${text(keyVariable)}`] : []),
+    ]
+    return [
+      note(`In a new file \`${shortPath(join(folder, 'claude-serve.config.toml'), home)}\`:`, 'toml', lines.join('\n')),
+      note('Then, in a terminal:', 'sh', 'codex --profile claude-serve'),
+    ]
+  },
+}

@@ -1,0 +1,42 @@
+// The table of clients: what each is told, and how it is started where it is a program of the terminal.
+import { aider, claudeCode, codex, opencode } from './launch-agents.ts'
+import { librechat, litellm, llm, n8n, openWebui } from './launch-apps.ts'
+import { cline, continueDev, vscode, zed } from './launch-editors.ts'
+import type { ClientName } from './launch-names.ts'
+import type { Part, Place } from './launch-parts.ts'
+import { aiSdk, anthropic, openai } from './launch-sdks.ts'
+
+/** A program, the words after its name, and what it finds in its environment and what not, beside what the terminal has. */
+export type Start = {
+  program: string
+  words: string[]
+  environment: Record<string, string>
+  without: string[]
+  install: string
+}
+
+export type Client = {
+  parts: (place: Place) => Part[]
+  start?: (place: Place) => Start
+  /** What the client needs and this version lacks: nothing is written or started, and the settings are shown for later. */
+  missing?: string
+}
+
+export const clients: Readonly<Record<ClientName, Client>> = {
+  'claude-code': claudeCode,
+  codex,
+  opencode,
+  aider,
+  cline,
+  continue: continueDev,
+  vscode,
+  zed,
+  'open-webui': openWebui,
+  librechat,
+  n8n,
+  llm,
+  litellm,
+  'ai-sdk': aiSdk,
+  openai,
+  anthropic,
+}

@@ -1,0 +1,15 @@
+// The command `openapi`: the description of the HTTP API. It needs no server. Not for what stands in it (see scripts/openapi.ts).
+import { readDocument } from '../openapi/document.ts'
+import { answer, print, printJson } from './command.ts'
+import type { ExitCode } from './serve.ts'
+
+export type OpenapiFlags = { yaml?: boolean }
+
+export function printOpenapi({ yaml = false }: OpenapiFlags): Promise<ExitCode> {
+  return answer('openapi', async () => {
+    const document = await readDocument()
+    if (!yaml) return printJson(document)
+    const { stringify } = await import('yaml')
+    print(stringify(document, { lineWidth: 0, aliasDuplicateObjects: false }).trimEnd())
+  })
+}

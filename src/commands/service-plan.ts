@@ -1,0 +1,99 @@
+// What a service is started with: which node, which file of ours, which flags, which search path. No secret is part of it.
+import { realpathSync } from 'node:fs'
+import { delimiter, isAbsolute } from 'node:path'
+import type { Command } from 'commander'
+import { childEnvironment } from '../agent/environment.ts'
+import { type ConfigOption, configFileOption, configOptions, loadConfig, processEnvironment } from '../config.ts'
+import { camelCase, type Environment, resolvePath, userFolders } from '../config-sources.ts'
+import { maskSecrets } from '../mask.ts'
+import { note, UsageError } from './command.ts'
+
+export type Plan = {
+  node: string
+  cli: string
+  /** For `serve`, every path in them absolute. */
+  flags: readonly string[]
+  searchPath: string
+  home: string
+  /** Of the server that these flags make. */
+  dataDir: string
+}
+
+/** Throws UsageError and ConfigError: what the server would refuse must not get into a service. */
+export function makePlan(words: readonly string[], program: Command): Plan {
+  const environment = processEnvironment()
+  const { home } = userFolders(environment)
+  const values = readFlags(words, program)
+  const { config } = loadConfig({
+    flags: values,
+    environment: ownFolders(environment),
+    cwd: process.cwd(),
+    isTerminal: false,
+  })
+  const cli = realpathSync(process.argv[1] ?? '')
+  if (cli.includes('/_npx/'))
+    note('npx keeps this program for a while only: npm install -g claude-serve, then install the service')
+  const flags = toWords(values, home)
+  return { node: process.execPath, cli, flags, searchPath: searchPathOf(environment), home, dataDir: config.dataDir }
+}
+
+/** Of this shell's variables the service knows these. */
+const ownFolders = ({ HOME, XDG_CONFIG_HOME, XDG_DATA_HOME }: Environment): Environment => ({
+  HOME,
+  XDG_CONFIG_HOME,
+  XDG_DATA_HOME,
+})
+
+function readFlags(words: readonly string[], program: Command): Record<string, unknown> {
+  const serve = program.commands.find((command) => command.name() === 'serve')
+  if (serve === undefined) throw new Error('there is no command serve')
+  const { operands, unknown } = serve.parseOptions([...words])
+  const [stranger] = [...unknown, ...operands]
+  if (stranger !== undefined) throw new UsageError(`${JSON.stringify(stranger)} is no flag of claude-serve serve`)
+  const { printConfig, json, ...values } = serve.opts()
+  if (printConfig !== undefined || json !== undefined) throw new UsageError('a service has no use for --print-config')
+  if (maskSecrets(words.join(' ')) === words.join(' ')) return values
+  throw new UsageError(
+    'a flag holds a secret, and anybody can read those of a service: put it into the configuration file',
+  )
+}
+
+type Named = Pick<ConfigOption, 'name' | 'placeholder'>
+
+/** The flags again, in the order of help. A service does not start where we are, so that paths must say where they begin. */
+function toWords(values: Record<string, unknown>, home: string): string[] {
+  const declared: readonly Named[] = [...Object.values<ConfigOption>(configOptions), configFileOption]
+  return declared.flatMap((option) => {
+    const value = values[camelCase(option.name)]
+    if (value === undefined) return []
+    if (typeof value === 'boolean') return [value ? `--${option.name}` : `--no-${option.name}`]
+    const all = Array.isArray(value) ? value : [value]
+    return all.flatMap((each) => [`--${option.name}`, toAbsolute(option, String(each), home)])
+  })
+}
+
+function toAbsolute({ placeholder }: Named, value: string, home: string): string {
+  const isFolder = placeholder === '<folder>' || placeholder === '<file>'
+  // A program may be named without a path.
+  const isPath = isFolder || (placeholder === '<path>' && value.includes('/'))
+  return isPath ? resolvePath(value, process.cwd(), home) : value
+}
+
+const systemFolders = ['/usr/local/bin', '/usr/bin', '/bin']
+
+/** This shell's, so that the same claude is found, and the tools that it starts; without what npm puts before it for a while. */
+function searchPathOf({ PATH = '' }: Environment): string {
+  const isLasting = (entry: string) =>
+    isAbsolute(entry) && !/\/node_modules\/\.bin\/?$|\/node-gyp-bin\/?$|\p{Cc}/u.test(entry)
+  return [...new Set([...PATH.split(delimiter).filter(isLasting), ...systemFolders])].join(delimiter)
+}
+
+const forCli = /^(ANTHROPIC|CLAUDE|AWS|GOOGLE|GCLOUD|CLOUD_ML|VERTEX)_|_proxy$|^(SSL_CERT|NODE_EXTRA_CA_CERTS)/i
+
+/** Names of variables that would mean something to a server started from this shell, and that a service does not see. */
+export function hiddenVariables(environment: Environment): string[] {
+  const settings = Object.values<ConfigOption>(configOptions).map((option) => option.environment)
+  const isSetting = (name: string) => [...settings, configFileOption.environment].includes(name)
+  const isPassedOn = (name: string) => forCli.test(name) && childEnvironment({ [name]: '?' })[name] === '?'
+  return Object.keys(environment).filter((name) => environment[name] && (isSetting(name) || isPassedOn(name)))
+}

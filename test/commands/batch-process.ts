@@ -1,0 +1,109 @@
+// The command `batch run` as a process of its own, for its tests: in the folders of one test, against the server of their data folder.
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after } from 'node:test'
+import type { Answer } from '../../src/commands/batch-answers.ts'
+import type { Upstream } from '../../src/demo/upstream.ts'
+import { startTestServer, step, type TestFolders } from '../helpers/test-server.ts'
+import { cli, environmentOf, type Outcome } from './keys-process.ts'
+
+/** What one test works with: a server that others use as well, and a folder of its own. */
+export type Scene = { url: string; upstream: Upstream; folders: TestFolders }
+
+/** One server for the tests of a file, which come one after the other. Gives what makes a fresh scene of it. */
+export async function shareServer(): Promise<() => Scene> {
+  const cleanUp: (() => unknown)[] = []
+  const { url, upstream, folders } = await startTestServer({
+    after: (step?: unknown) => cleanUp.push(step as () => unknown),
+  })
+  after(async () => {
+    for (const step of cleanUp) await step()
+  })
+  return () => {
+    upstream.reset()
+    return { url, upstream, folders: { ...folders, cwd: mkdtempSync(join(folders.root, 'scene-')) } }
+  }
+}
+
+export type Batch = { child: ChildProcess; ended: Promise<Outcome> }
+
+const running = new Set<ChildProcess>()
+
+// A test that fails must not leave one behind.
+after(() => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/** `words` follow `batch run`. Standard input stays open. */
+export function startBatch(folders: TestFolders, words: string[], environment: Record<string, string> = {}): Batch {
+  const child = spawn(process.execPath, [cli, 'batch', 'run', ...words], {
+    cwd: folders.cwd,
+    env: environmentOf(folders, environment),
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk
+  })
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk
+  })
+  running.add(child)
+  const ended = once(child, 'close').then(([code, signal]) => {
+    running.delete(child)
+    return { code: code ?? signal, stdout, stderr }
+  })
+  return { child, ended }
+}
+
+export function batch(folders: TestFolders, words: string[], environment?: Record<string, string>): Promise<Outcome> {
+  const { child, ended } = startBatch(folders, words, environment)
+  child.stdin?.end()
+  return ended
+}
+
+/** Writes the lines of an input, JSON but for what is a Buffer, and gives its name. */
+export function writeInput(folders: TestFolders, lines: readonly unknown[], name = 'in.jsonl'): string {
+  const texts = lines.map((line) => (Buffer.isBuffer(line) ? line.toString() : JSON.stringify(line)))
+  writeFileSync(join(folders.cwd, name), texts.map((text) => `${text}\n`).join(''))
+  return name
+}
+
+export const outputOf = ({ cwd }: TestFolders, name = 'out.jsonl'): string => join(cwd, name)
+
+/** The lines of the output, each of which must be whole. */
+export function readOutput(folders: TestFolders, name?: string): Answer[] {
+  const text = readFileSync(outputOf(folders, name), 'utf8')
+  assert.ok(text === '' || text.endsWith('\n'), 'the last line is whole')
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line))
+}
+
+/** What was answered, by id; ids must be there once. */
+export function answersById(folders: TestFolders, name?: string): Record<string, Answer> {
+  const answers = readOutput(folders, name)
+  const byId = Object.fromEntries(answers.map((answer) => [answer.id ?? `line ${answer.line}`, answer]))
+  assert.equal(Object.keys(byId).length, answers.length, 'each id is there once')
+  return byId
+}
+
+/** A prompt that can be told from all others, and what the model makes of it. */
+export const prompt = (tag: string, fields: Record<string, unknown> = {}) =>
+  `<${tag}> ${step({ text: `answer to ${tag}`, ...fields })}`
+
+/** Without tools, processes are used again, which saves the time of their start. */
+export const light = { tools: [] }
+
+/** How often the model was asked this. */
+export const askedFor = ({ requests }: Upstream, tag: string): number =>
+  requests.filter(({ url, raw }) => url.startsWith('/v1/messages') && raw.includes(`<${tag}>`)).length
+
+export const isFor =
+  (tag: string) =>
+  ({ raw }: { raw: string }): boolean =>
+    raw.includes(`<${tag}>`)

@@ -1,0 +1,223 @@
+// Going on with a batch: after it was killed or stopped, after the server was, with lines that had failed or were changed since. Nothing
+// that was answered is done again.
+import assert from 'node:assert/strict'
+import { copyFileSync, existsSync, readFileSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { startUpstream } from '../../src/demo/upstream.ts'
+import { makeFolders, startTestServer } from '../helpers/test-server.ts'
+import {
+  answersById,
+  askedFor,
+  type Batch,
+  batch,
+  isFor,
+  light,
+  outputOf,
+  prompt,
+  readOutput,
+  shareServer,
+  startBatch,
+  writeInput,
+} from './batch-process.ts'
+
+const shared = await shareServer()
+
+const io = ['in.jsonl', '-o', 'out.jsonl']
+
+const line = (tag: string, fields: Record<string, unknown> = {}) => ({ id: tag, prompt: prompt(tag, fields), ...light })
+
+const hangsOnce = { hang: 'headers', times: 1 }
+
+/** The CLI takes no second try at this status. */
+const failsOnce = { status: 402, times: 1 }
+
+async function kill({ child, ended }: Batch, signal: NodeJS.Signals): Promise<string> {
+  child.kill(signal)
+  return (await ended).stderr
+}
+
+/** Settles when a run that was begun for somebody else has ended: its stream does then. */
+async function runsEnded(url: string): Promise<void> {
+  const { runs } = (await (await fetch(`${url}/v1/runs`)).json()) as { runs: { id: string }[] }
+  for (const { id } of runs) await (await fetch(`${url}/v1/runs/${id}/events`)).text()
+}
+
+const allSucceeded = (answers: ReturnType<typeof answersById>) =>
+  Object.values(answers).every(({ status }) => status === 'succeeded')
+
+test('killed half-way and started again, it does nothing twice', { timeout: 90_000 }, async () => {
+  const { folders, upstream, url } = shared()
+  const tags = ['a', 'b', 'c', 'd', 'e', 'f']
+  // The third is still being answered when the batch is killed, and waits for the test to look away.
+  writeInput(
+    folders,
+    tags.map((tag) => line(tag, tag === 'c' ? { ttft: 1500 } : {})),
+  )
+  const first = startBatch(folders, [...io, '-c', '1'])
+  await upstream.waitForRequest(isFor('c'))
+  await kill(first, 'SIGKILL')
+  assert.deepEqual(Object.keys(answersById(folders)), ['a', 'b'])
+  await runsEnded(url)
+  const { code, stdout } = await batch(folders, [...io, '--json'])
+  assert.equal(code, 0)
+  const { succeeded, succeeded_earlier } = JSON.parse(stdout)
+  assert.deepEqual([succeeded, succeeded_earlier], [4, 2])
+  const answers = answersById(folders)
+  assert.deepEqual(Object.keys(answers).toSorted(), tags)
+  assert.ok(allSucceeded(answers))
+  assert.equal(answers.c?.response?.result, 'answer to c')
+  for (const tag of tags) assert.equal(askedFor(upstream, tag), 1, tag)
+})
+
+test('a run that goes on while the batch is away is waited for', { timeout: 60_000 }, async () => {
+  const { folders, upstream } = shared()
+  writeInput(folders, [line('a', { ttft: 4000 })])
+  const first = startBatch(folders, io)
+  await upstream.waitForRequest(isFor('a'))
+  await kill(first, 'SIGKILL')
+  assert.equal(upstream.inFlight(), 1)
+  assert.equal((await batch(folders, io)).code, 0)
+  assert.equal(askedFor(upstream, 'a'), 1)
+})
+
+test('Ctrl-C cancels what runs; the next start asks for that again', { timeout: 60_000 }, async () => {
+  const { folders, upstream } = shared()
+  writeInput(folders, [line('a'), line('b', hangsOnce), line('c')])
+  const first = startBatch(folders, [...io, '-c', '1'])
+  await upstream.waitForRequest(isFor('b'))
+  const aborted = upstream.waitForAbort(isFor('b'))
+  const said = await kill(first, 'SIGINT')
+  assert.match(said, /1 line in .*: 1 succeeded, 0 failed/)
+  assert.match(said, /give the same command again to go on\n$/)
+  await aborted
+  assert.deepEqual(Object.keys(answersById(folders)), ['a'])
+  const second = await batch(folders, io)
+  assert.equal(second.code, 0, second.stderr)
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((tag) => askedFor(upstream, tag)),
+    [1, 2, 1],
+  )
+  assert.ok(allSucceeded(answersById(folders)))
+})
+
+test('a server that is stopped and started again is waited for', { timeout: 60_000 }, async (t) => {
+  const folders = makeFolders(t)
+  const upstream = await startUpstream()
+  t.after(() => upstream.close())
+  const first = await startTestServer(t, { folders, upstream })
+  writeInput(folders, [line('a'), line('b', hangsOnce), line('c')])
+  const { ended } = startBatch(folders, [...io, '-c', '1'])
+  await upstream.waitForRequest(isFor('b'))
+  await first.close(0)
+  // It takes another port.
+  await startTestServer(t, { folders, upstream })
+  const { code, stderr } = await ended
+  assert.equal(code, 0, stderr)
+  assert.match(stderr, /waiting for the server to come back/)
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((tag) => askedFor(upstream, tag)),
+    [1, 2, 1],
+  )
+  assert.ok(allSucceeded(answersById(folders)))
+})
+
+test('an answer that was cut off in the file is mended', { timeout: 60_000 }, async () => {
+  const { folders } = shared()
+  writeInput(folders, [line('a'), line('b'), line('c')])
+  assert.equal((await batch(folders, [...io, '-c', '1'])).code, 0)
+  const output = outputOf(folders)
+  const whole = readFileSync(output)
+  for (const cut of [1, 2, 300, whole.length - whole.lastIndexOf('\n', whole.length - 2) - 3]) {
+    writeFileSync(output, whole)
+    truncateSync(output, whole.length - cut)
+    const { code, stdout } = await batch(folders, [...io, '--json'])
+    assert.deepEqual([code, JSON.parse(stdout).succeeded_earlier], [0, cut === 1 ? 3 : 2], `${cut} bytes less`)
+    assert.deepEqual(Object.keys(answersById(folders)).toSorted(), ['a', 'b', 'c'])
+  }
+})
+
+test('what failed is left alone, until --retry-failed', { timeout: 60_000 }, async () => {
+  const { folders, upstream } = shared()
+  writeInput(folders, [line('a'), line('b', failsOnce)])
+  const first = await batch(folders, io)
+  assert.equal(first.code, 1)
+  assert.match(first.stderr, /--retry-failed tries again what failed/)
+  const second = await batch(folders, [...io, '--json'])
+  assert.deepEqual([second.code, JSON.parse(second.stdout).failed_earlier, askedFor(upstream, 'b')], [1, 1, 1])
+  const third = await batch(folders, [...io, '--retry-failed'])
+  assert.equal(third.code, 0, third.stderr)
+  assert.deepEqual(
+    ['a', 'b'].map((tag) => askedFor(upstream, tag)),
+    [1, 2],
+  )
+  assert.equal(answersById(folders).b?.status, 'succeeded')
+})
+
+test('--retry-failed after a kill asks anew what had failed before it', { timeout: 60_000 }, async () => {
+  const { folders, upstream } = shared()
+  writeInput(folders, [line('a', failsOnce), line('b', hangsOnce)])
+  const first = startBatch(folders, [...io, '-c', '1'])
+  await upstream.waitForRequest(isFor('b'))
+  await kill(first, 'SIGINT')
+  assert.equal((await batch(folders, [...io, '--retry-failed'])).code, 0)
+  assert.deepEqual(
+    ['a', 'b'].map((tag) => askedFor(upstream, tag)),
+    [2, 2],
+  )
+})
+
+test('a changed request is noticed, and answered anew only where that is asked for', { timeout: 60_000 }, async () => {
+  const { folders, upstream } = shared()
+  writeInput(folders, [line('a'), line('b')])
+  assert.equal((await batch(folders, io)).code, 0)
+  // The order of the fields is no change.
+  writeInput(folders, [
+    { ...light, prompt: prompt('a'), id: 'a' },
+    { ...line('new'), id: 'b' },
+  ])
+  const second = await batch(folders, io)
+  assert.equal(second.code, 1)
+  assert.match(second.stderr, /1 line had been answered before, but to another request \(the first is line 2, id "b"\)/)
+  assert.equal(askedFor(upstream, 'new'), 0)
+  const third = await batch(folders, [...io, '--redo-changed'])
+  assert.equal(third.code, 0, third.stderr)
+  assert.equal(answersById(folders).b?.response?.result, 'answer to new')
+  assert.deepEqual(
+    ['a', 'b', 'new'].map((tag) => askedFor(upstream, tag)),
+    [1, 1, 1],
+  )
+})
+
+test('a line that failed and was mended since is tried by itself', { timeout: 60_000 }, async () => {
+  const { folders } = shared()
+  writeInput(folders, [Buffer.from('{"id": "a",'), { id: 'b', promt: 'hi', ...light }])
+  assert.equal((await batch(folders, io)).code, 1)
+  writeInput(folders, [line('a'), line('b')])
+  const { code, stderr } = await batch(folders, io)
+  assert.equal(code, 0, stderr)
+  assert.deepEqual(Object.keys(answersById(folders)).toSorted(), ['a', 'b'])
+})
+
+test('an output that was removed is begun anew, with new runs', { timeout: 60_000 }, async () => {
+  const { folders, upstream } = shared()
+  writeInput(folders, [line('a'), line('b', hangsOnce)])
+  const first = startBatch(folders, [...io, '-c', '1'])
+  await upstream.waitForRequest(isFor('b'))
+  await kill(first, 'SIGINT')
+  unlinkSync(outputOf(folders))
+  assert.ok(existsSync(`${outputOf(folders)}.batch`))
+  assert.equal((await batch(folders, io)).code, 0)
+  assert.equal(askedFor(upstream, 'a'), 2)
+})
+
+test('two outputs of one input have nothing to do with each other', { timeout: 60_000 }, async () => {
+  const { folders, upstream } = shared()
+  writeInput(folders, [line('a')])
+  await batch(folders, io)
+  await batch(folders, ['in.jsonl', '-o', 'other.jsonl'])
+  assert.equal(askedFor(upstream, 'a'), 2)
+  copyFileSync(outputOf(folders), outputOf(folders, 'third.jsonl'))
+  await batch(folders, ['in.jsonl', '-o', 'third.jsonl'])
+  assert.equal(askedFor(upstream, 'a'), 2)
+  assert.equal(readOutput(folders, 'third.jsonl').length, 1)
+})

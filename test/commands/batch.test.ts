@@ -1,0 +1,255 @@
+// The command `batch run` as a process: what becomes of each line, what it says where, and how many lines it sends at a time. Not for
+// going on after a stop (see batch-resume.test.ts) nor for wrong usage (see batch-usage.test.ts).
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { existsSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { ChatReply } from '../../src/surfaces/native/schemas.ts'
+import { makeFolders, startTestServer, step } from '../helpers/test-server.ts'
+import {
+  answersById,
+  askedFor,
+  batch,
+  isFor,
+  light,
+  outputOf,
+  prompt,
+  shareServer,
+  startBatch,
+  writeInput,
+} from './batch-process.ts'
+import { cli, environmentOf, keys } from './keys-process.ts'
+
+const shared = await shareServer()
+
+const io = ['in.jsonl', '-o', 'out.jsonl']
+
+/** Hangs once, and is answered when it is asked again. */
+const hangsOnce = { hang: 'headers', times: 1 }
+
+test('each line is answered under its id, or its number, whatever the order', { timeout: 60_000 }, async () => {
+  const { folders, upstream } = shared()
+  writeInput(folders, [
+    { id: 'first', prompt: prompt('a', { ttft: 200 }), ...light },
+    prompt('b'),
+    Buffer.from(''),
+    { id: 7, prompt: prompt('c'), system_prompt: 'Be brief.', ...light },
+    Buffer.from('  \r'),
+    Buffer.from(`${JSON.stringify({ prompt: prompt('d\u2028e'), ...light })}\r`),
+  ])
+  const { code, stdout, stderr } = await batch(folders, io)
+  assert.deepEqual([code, stdout], [0, ''], stderr)
+  assert.match(stderr, /^claude-serve: 4 lines in .*: 4 succeeded, 0 failed.*; answers in .*out\.jsonl\n$/)
+  const answers = answersById(folders)
+  assert.deepEqual(Object.keys(answers).toSorted(), ['2', '6', '7', 'first'])
+  for (const [id, tag] of [
+    ['first', 'a'],
+    ['2', 'b'],
+    ['7', 'c'],
+    ['6', 'd\u2028e'],
+  ] as const) {
+    const { status, response, error, run_id, line } = answers[id] ?? assert.fail(id)
+    assert.deepEqual([status, error], ['succeeded', null])
+    assert.equal(ChatReply.parse(response).result, `answer to ${tag}`)
+    assert.equal(ChatReply.parse(response).run_id, run_id)
+    assert.equal(line, { first: 1, 2: 2, 7: 4, 6: 6 }[id])
+    assert.equal(askedFor(upstream, JSON.stringify(tag).slice(1, -1)), 1)
+  }
+  const asked = upstream.requests.find(isFor('c'))
+  assert.match(JSON.stringify(asked?.body?.system), /Be brief\./)
+  assert.ok(!existsSync(`${outputOf(folders)}.batch`), 'nothing is left beside the output')
+})
+
+test('lines that cannot be answered say why, and the others are answered', { timeout: 60_000 }, async () => {
+  const { folders } = shared()
+  writeInput(folders, [
+    Buffer.from('{"prompt": "secret words'),
+    { id: 'x', prompt: prompt('x'), ...light },
+    { id: 'x', prompt: prompt('again'), ...light },
+    [1],
+    { id: {}, prompt: 'hi' },
+    { id: 'no-prompt' },
+    { id: 'typo', promt: 'hi', prompt: 'hi' },
+    { id: 'refused', prompt: prompt('refused', { status: 400, message: 'too much' }), ...light },
+  ])
+  writeFileSync(join(folders.cwd, 'in.jsonl'), Buffer.from([0x22, 0xff, 0x22, 0x0a]), { flag: 'a' })
+  const { code, stdout } = await batch(folders, [...io, '--json'])
+  assert.equal(code, 1)
+  const { duration_ms, cost_usd, ...summary } = JSON.parse(stdout)
+  const counts = { succeeded: 1, failed: 8, succeeded_earlier: 0, failed_earlier: 0, changed: 0 }
+  assert.deepEqual(summary, { complete: true, ...counts, output: outputOf(folders) })
+  assert.ok(duration_ms > 0 && cost_usd > 0)
+  const answers = answersById(folders)
+  const told = Object.entries(answers).map(([key, { status, error, response }]) => {
+    assert.equal(response === null, status === 'failed')
+    return [key, error === null ? null : `${error.code} ${error.status}: ${error.message}`]
+  })
+  assert.deepEqual(Object.fromEntries(told), {
+    'line 1': 'invalid_line null: the line is not JSON: see character 25',
+    x: null,
+    'line 3': 'duplicate_id null: id "x" is that of line 2 already',
+    'line 4': 'invalid_line null: the line is neither a JSON object nor a JSON string',
+    'line 5': 'invalid_line null: id must be a string of 1 to 256 characters, or an integer',
+    'no-prompt': 'invalid_request 400: prompt is required',
+    typo: 'invalid_request 400: promt is not a field of this request; did you mean prompt?',
+    refused: 'invalid_request 400: API Error: 400 too much',
+    'line 9': 'invalid_line null: the line is not UTF-8',
+  })
+})
+
+test('fields that lines lack are taken from --defaults and --model', { timeout: 60_000 }, async () => {
+  const { folders, upstream } = shared()
+  writeInput(folders, [prompt('a'), { prompt: prompt('b'), system_prompt: 'Mine.', model: 'sonnet' }])
+  const defaults = JSON.stringify({ ...light, system_prompt: 'Theirs.' })
+  assert.equal((await batch(folders, [...io, '--defaults', defaults, '--model', 'haiku'])).code, 0)
+  const [a, b] = ['a', 'b'].map((tag) => JSON.stringify(upstream.requests.find(isFor(tag))?.body ?? {}))
+  assert.match(a ?? '', /"model":"claude-haiku.*Theirs\./)
+  assert.match(b ?? '', /"model":"claude-sonnet.*Mine\./)
+})
+
+test('a default that is refused ends it, as no line would get past it', { timeout: 60_000 }, async () => {
+  const { folders } = shared()
+  writeInput(folders, ['one', 'two', 'three'])
+  const { code, stderr } = await batch(folders, [...io, '--defaults', '{"max_turns": "many"}', '-c', '1'])
+  assert.equal(code, 1)
+  assert.match(stderr, /what --model or --defaults gives to every line is refused: max_turns must be an integer/)
+  assert.deepEqual(answersById(folders), {})
+})
+
+test('no more lines are sent at a time than --concurrency says', { timeout: 60_000 }, async (t) => {
+  const { folders, url, upstream } = await startTestServer(t)
+  upstream.setDefaults({ hang: 'headers' })
+  writeInput(
+    folders,
+    ['a', 'b', 'c', 'd', 'e'].map((tag) => ({ prompt: `<${tag}>`, ...light })),
+  )
+  const { child, ended } = startBatch(folders, [...io, '--concurrency', '3'])
+  for (const tag of ['a', 'b', 'c']) await upstream.waitForRequest(isFor(tag))
+  assert.equal(upstream.inFlight(), 3)
+  child.kill('SIGINT')
+  assert.equal((await ended).code, 1)
+  const { runs } = (await (await fetch(`${url}/v1/runs`)).json()) as { runs: { status: string }[] }
+  assert.deepEqual(
+    runs.map(({ status }) => status),
+    ['cancelled', 'cancelled', 'cancelled'],
+  )
+})
+
+test('the first lines are answered before the input has ended', { timeout: 60_000 }, async () => {
+  const { folders, upstream } = shared()
+  const { child, ended } = startBatch(folders, ['-', '-o', 'out.jsonl'])
+  child.stdin?.write(`${JSON.stringify({ prompt: prompt('a'), ...light })}\n`)
+  await upstream.waitForRequest(isFor('a'))
+  child.stdin?.end(JSON.stringify({ id: 'last', prompt: prompt('b'), ...light }))
+  assert.equal((await ended).code, 0)
+  assert.deepEqual(Object.keys(answersById(folders)).toSorted(), ['1', 'last'])
+})
+
+test('Ctrl-C ends it while it waits for input', { timeout: 60_000 }, async () => {
+  const { folders, upstream } = shared()
+  const { child, ended } = startBatch(folders, ['-', '-o', 'out.jsonl'])
+  child.stdin?.write(`${JSON.stringify({ prompt: prompt('a'), ...light })}\n`)
+  await upstream.waitForRequest(isFor('a'))
+  child.kill('SIGINT')
+  const { code, stderr } = await ended
+  assert.equal(code, 1)
+  assert.match(stderr, /it has stopped before the end: give the same command again to go on/)
+})
+
+test('where no server runs it says so, and makes nothing', async (t) => {
+  const folders = makeFolders(t)
+  writeInput(folders, ['hi'])
+  const missing = await batch(folders, io)
+  assert.deepEqual([missing.code, missing.stdout], [1, ''])
+  assert.match(missing.stderr, /^claude-serve: no server runs in .*: start one with claude-serve, or give its address/)
+  const elsewhere = await batch(folders, [...io, '--url', 'http://127.0.0.1:9'])
+  assert.equal(elsewhere.code, 1)
+  assert.match(elsewhere.stderr, /there is no server at http:\/\/127\.0\.0\.1:9/)
+  assert.ok(!existsSync(outputOf(folders)) && !existsSync(`${outputOf(folders)}.batch`))
+})
+
+test('where the server wants a key it stops at once, and with one it works', { timeout: 60_000 }, async (t) => {
+  const { folders, upstream } = await startTestServer(t)
+  const secret = (await keys(folders, ['create', 'batch', '--quiet'])).stdout.trim()
+  writeInput(folders, [
+    { prompt: prompt('a'), ...light },
+    { prompt: prompt('b'), ...light },
+  ])
+  const refused = await batch(folders, io)
+  assert.equal(refused.code, 1)
+  assert.match(refused.stderr, /needs an API key.*CLAUDE_SERVE_API_KEY must hold a key of this server/)
+  assert.deepEqual(answersById(folders), {})
+  assert.equal(upstream.requests.length, 0)
+  assert.equal((await batch(folders, io, { CLAUDE_SERVE_API_KEY: secret })).code, 0)
+  assert.equal(Object.keys(answersById(folders)).length, 2)
+})
+
+test('a key whose budget is used up stops it; the lines are left for later', { timeout: 60_000 }, async (t) => {
+  const { folders } = await startTestServer(t)
+  const made = await keys(folders, ['create', 'poor', '--budget', '0.000001', '--quiet'])
+  writeInput(
+    folders,
+    ['a', 'b', 'c', 'd', 'e'].map((tag) => ({ prompt: prompt(tag), ...light })),
+  )
+  const { code, stderr } = await batch(folders, [...io, '-c', '1'], { CLAUDE_SERVE_API_KEY: made.stdout.trim() })
+  assert.equal(code, 1)
+  assert.match(stderr, /the API key poor has spent/)
+  // What a run has cost is known a moment after its end.
+  const answered = Object.values(answersById(folders))
+  assert.ok(answered.length < 5 && answered.every(({ status }) => status === 'succeeded'))
+})
+
+test('a second batch keeps its hands off an output that is being written', { timeout: 60_000 }, async () => {
+  const { folders, upstream } = shared()
+  writeInput(folders, [{ prompt: prompt('a', hangsOnce), ...light }])
+  const { child, ended } = startBatch(folders, io)
+  await upstream.waitForRequest(isFor('a'))
+  const second = await batch(folders, io)
+  assert.equal(second.code, 1)
+  assert.match(second.stderr, /^claude-serve: another batch writes .*out\.jsonl: wait for it, or name another file/)
+  child.kill('SIGTERM')
+  assert.equal((await ended).code, 1)
+  assert.equal((await batch(folders, io)).code, 0)
+})
+
+test('elsewhere than on a terminal it says a line per hundred', { timeout: 60_000 }, async () => {
+  const { folders } = shared()
+  writeInput(
+    folders,
+    Array.from({ length: 200 }, (_, at) => [at]),
+  )
+  const { stderr } = await batch(folders, io)
+  const [first, second, ...rest] = stderr.split('\n')
+  assert.match(first ?? '', /^claude-serve: 1\d\d\/(200|\?), 1\d\d failed$/)
+  assert.match(second ?? '', /^claude-serve: 200\/200, 200 failed$/)
+  assert.match(rest[0] ?? '', /^claude-serve: 200 lines in /)
+})
+
+test('on a terminal it draws a bar, and leaves the terminal as it was', { timeout: 60_000 }, async (t) => {
+  if (!existsSync('/usr/bin/script')) return t.skip('needs script, of util-linux')
+  const { folders } = shared()
+  writeInput(
+    folders,
+    ['a', 'b', 'c'].map((tag) => ({ prompt: prompt(tag, { ttft: 300 }), ...light })),
+  )
+  const command = [process.execPath, cli, 'batch', 'run', ...io, '-c', '1'].join(' ')
+  const { stdout } = await promisify(execFile)('/usr/bin/script', ['-qec', command, '/dev/null'], {
+    cwd: folders.cwd,
+    env: environmentOf(folders),
+  })
+  assert.match(stdout, /░{20} /)
+  assert.match(stdout, /█+░* \d\/3, 0 failed, \$0\.\d{4}/)
+  const [hide, show] = ['\u001b[?25l', '\u001b[?25h'].map((code) => stdout.lastIndexOf(code))
+  assert.ok(hide !== -1 && (show ?? -1) > (hide ?? -1), 'the cursor is shown again')
+  assert.match(stdout, /claude-serve: 3 lines in /)
+  assert.equal(Object.keys(answersById(folders)).length, 3)
+})
+
+test('the output is as private as other files of the user', { timeout: 60_000 }, async () => {
+  const { folders } = shared()
+  writeInput(folders, [{ prompt: `<a> ${step({ text: 'x' })}`, ...light }])
+  await batch(folders, io)
+  assert.equal(statSync(outputOf(folders)).mode & 0o777, 0o666 & ~process.umask())
+})

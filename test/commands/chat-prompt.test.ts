@@ -1,0 +1,117 @@
+// What `claude-serve chat` sends: the prompt from words and stdin, and what each option becomes.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { realpathSync } from 'node:fs'
+import { type TestContext, test } from 'node:test'
+import { makeFolders } from '../helpers/test-server.ts'
+import { type ChatServer, done, sessionId, startChatServer, stream, streamOf } from './chat-server.ts'
+import { assertFailure, assertWrongUsage, type Given, noTerminal, run, runOnTerminal } from './command-process.ts'
+import { cli, environmentOf } from './keys-process.ts'
+
+const startServer = (t: TestContext): Promise<ChatServer> =>
+  startChatServer(t, (response, request) => {
+    if (request.method === 'POST') return stream(streamOf(done()))(response, request)
+    const sessions = request.url?.includes('empty') ? [] : [{ session_id: sessionId }]
+    response.end(JSON.stringify({ sessions, next_cursor: null }))
+  })
+
+const prompts: [words: string[], input: string, prompt: string][] = [
+  [['one'], '', 'one'],
+  [['one', 'two  three'], '', 'one two  three'],
+  [['one'], ' \n', 'one'],
+  [[], 'from stdin\n', 'from stdin\n'],
+  [['what is this?'], 'some text\n', 'what is this?\n\nsome text\n'],
+  [['--', '--json', '-x'], '', '--json -x'],
+  [['/help', '@file', '$HOME "q"'], '', '/help @file $HOME "q"'],
+]
+test('the prompt is the words, and after them what comes on stdin', async (t) => {
+  const folders = makeFolders(t)
+  const { url, bodies } = await startServer(t)
+  const environment = { CLAUDE_SERVE_URL: url }
+  for (const [words, input, prompt] of prompts) {
+    assert.equal((await run(folders, ['chat', ...words], { environment, input })).code, 0)
+    assert.equal(bodies.pop()?.prompt, prompt, words.join(' '))
+  }
+})
+
+test('options become fields; the folder is where one stands', async (t) => {
+  const folders = makeFolders(t)
+  const { url, bodies, paths } = await startServer(t)
+  const cwd = folders.cwd
+  const rows: [words: string[], fields: Record<string, unknown>][] = [
+    [[], { cwd }],
+    [['-m', 'sonnet'], { cwd, model: 'sonnet' }],
+    [['--model', 'agent/sonnet'], { cwd, model: 'sonnet' }],
+    [['--system', 'Be brief.'], { cwd, system_prompt: 'Be brief.' }],
+    [['--cwd', '..'], { cwd: realpathSync(folders.root) }],
+    [['--no-cwd'], {}],
+    [['-s', sessionId], { session_id: sessionId }],
+    [['-s', sessionId, '--cwd', '.'], { session_id: sessionId, cwd }],
+    [['-c'], { session_id: sessionId }],
+    [['--continue', '--cwd', '..'], { session_id: sessionId, cwd: folders.root }],
+    // A server on another machine has other folders.
+    [['--url', url.replace('127.0.0.1', '0.0.0.0')], {}],
+  ]
+  for (const [words, fields] of rows) {
+    const { code, stderr } = await run(folders, ['chat', 'x', '--url', url, ...words])
+    assert.deepEqual([code, stderr], [0, ''], words.join(' '))
+    assert.deepEqual(bodies.pop(), { prompt: 'x', events: 'full', ...fields }, words.join(' '))
+  }
+  const asked = paths.filter((path) => path.startsWith('/v1/sessions'))
+  const query = (folder: string) => `/v1/sessions?${new URLSearchParams({ cwd: folder, limit: '1' })}`
+  assert.deepEqual(asked, [query(cwd), query(folders.root)])
+})
+
+test('--continue where there is no conversation says so, and asks nothing', async (t) => {
+  const folders = makeFolders(t)
+  const { url, bodies } = await startServer(t)
+  const outcome = await run(folders, ['chat', 'x', '-c', '--cwd', '/empty', '--url', url])
+  assertFailure(outcome, /there is no conversation in \/empty yet: leave --continue out/)
+  assert.deepEqual(bodies, [])
+})
+
+test('stdin that stays open is waited for, and that is told', { timeout: 60_000 }, async (t) => {
+  const folders = makeFolders(t)
+  const { url, bodies } = await startServer(t)
+  const child = spawn(process.execPath, [cli, 'chat', 'x', '--url', url], {
+    cwd: folders.cwd,
+    env: environmentOf(folders),
+  })
+  const [told] = await once(child.stderr.setEncoding('utf8'), 'data')
+  assert.match(told, /^claude-serve: waiting for the end of stdin/)
+  child.stdin.end('late')
+  assert.deepEqual(await once(child, 'exit'), [0, null])
+  assert.equal(bodies[0]?.prompt, 'x\n\nlate')
+})
+
+test('stdin that is no text is refused, and nothing is asked', async (t) => {
+  const { url, bodies } = await startServer(t)
+  const outcome = await run(makeFolders(t), ['chat', 'x', '--url', url], { input: Buffer.from([0x61, 0xff, 0xfe]) })
+  assertFailure(outcome, /stdin is not text in UTF-8/)
+  assert.deepEqual(bodies, [])
+})
+
+const wrong: [words: string[], said: RegExp, given?: Given][] = [
+  [[], /there is nothing to ask: give a prompt, or write it to stdin/],
+  [['', ' '], /there is nothing to ask/, { input: '\n' }],
+  [['x', '--modl', 'y'], /unknown option '--modl' \(Did you mean --model\?\)/],
+  [['x', '--model'], /argument missing/],
+  [['x', '-s', 'last'], /--session: "last" is not accepted; give the id of a session/],
+  [['x', '-s', sessionId, '-c'], /give --session or --continue, not both/],
+  [['x', '-c', '--no-cwd'], /--continue needs a folder/, { environment: { CLAUDE_SERVE_URL: 'http://127.0.0.1:1' } }],
+  [['x', '--url', 'nowhere'], /--url: "nowhere" is not accepted/],
+]
+test('wrong usage is one line and exit 2', async (t) => {
+  const folders = makeFolders(t)
+  for (const [words, said, given] of wrong)
+    assertWrongUsage(await run(folders, ['chat', ...words], given), 'chat', said)
+})
+
+test('on a terminal, stdin is not waited for', { skip: noTerminal }, async (t) => {
+  const { url, bodies } = await startServer(t)
+  const { code } = await runOnTerminal(makeFolders(t), ['chat', 'x', '--url', url])
+  assert.deepEqual([code, bodies[0]?.prompt], [0, 'x'])
+  const nothing = await runOnTerminal(makeFolders(t), ['chat', '--url', url])
+  assert.equal(nothing.code, 2)
+})

@@ -1,0 +1,87 @@
+// The command `doctor` as a process of its own, for its tests, and the things to look at that they make.
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Finding, Patient, State } from '../../src/commands/doctor-finding.ts'
+import { type Config, loadConfig } from '../../src/config.ts'
+import type { TestFolders } from '../helpers/test-server.ts'
+import { cli, type Outcome } from './keys-process.ts'
+
+/** A login that is none, so that claude says that it has one; and a search path without any claude. */
+export const environmentFor = ({ root, home, dataDir }: TestFolders, given: Record<string, string> = {}) => {
+  mkdirSync(join(root, 'tmp'), { recursive: true })
+  return {
+    PATH: '/usr/bin:/bin',
+    HOME: home,
+    TMPDIR: join(root, 'tmp'),
+    CLAUDE_SERVE_DATA_DIR: dataDir,
+    CLAUDE_SERVE_PORT: '0',
+    CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-test-000',
+    NO_COLOR: '1',
+    ...given,
+  }
+}
+
+/** `uid`: as this user, where the tests run as the administrator, whom no mode keeps out. */
+export type AsWhom = { uid?: number; gid?: number }
+
+export function doctor(
+  folders: TestFolders,
+  words: string[],
+  environment: Record<string, string> = {},
+  whom: AsWhom = {},
+): Promise<Outcome> {
+  const options = { cwd: folders.cwd, env: environmentFor(folders, environment), timeout: 60_000, ...whom }
+  return new Promise((resolve) => {
+    execFile(process.execPath, [cli, 'doctor', ...words], options, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : (error.code ?? null), stdout, stderr })
+    })
+  })
+}
+
+/** All findings of a run, which is to end with this code. */
+export async function examine(
+  folders: TestFolders,
+  code: 0 | 1,
+  environment?: Record<string, string>,
+  { words = [], whom = {} }: { words?: string[]; whom?: AsWhom } = {},
+): Promise<Finding[]> {
+  const outcome = await doctor(folders, ['--json', ...words], environment, whom)
+  assert.deepEqual([outcome.code, outcome.stderr], [code, ''], outcome.stdout)
+  return JSON.parse(outcome.stdout)
+}
+
+export const inState = (findings: readonly Finding[], state: State): string[] =>
+  findings.filter((finding) => finding.state === state).map(({ check }) => check)
+
+export const findingOf = (findings: readonly Finding[], check: string): Finding =>
+  findings.find((finding) => finding.check === check) ?? assert.fail(`nothing was said of ${check}`)
+
+/** What single checks look at. */
+export function patientIn(
+  folders: TestFolders,
+  {
+    config = {},
+    environment = {},
+    mends = false,
+  }: Partial<Omit<Patient, 'config'>> & { config?: Partial<Config> } = {},
+): Patient {
+  const loaded = loadConfig({
+    flags: { dataDir: folders.dataDir, defaultCwd: folders.cwd },
+    environment: { HOME: folders.home },
+    cwd: folders.cwd,
+    isTerminal: false,
+  })
+  const own = { PATH: '/usr/bin:/bin', HOME: folders.home, ...environment }
+  return { config: { ...loaded.config, ...config }, environment: own, mends }
+}
+
+export function assertOne(findings: readonly Finding[], state: State, message: RegExp, fix: RegExp | null): void {
+  assert.equal(findings.length, 1, JSON.stringify(findings))
+  const [finding] = findings
+  assert.equal(finding?.state, state, JSON.stringify(finding))
+  assert.match(finding?.message ?? '', message)
+  if (fix === null) assert.equal(finding?.fix, null)
+  else assert.match(finding?.fix ?? '', fix)
+}

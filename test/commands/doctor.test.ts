@@ -1,0 +1,177 @@
+// The command `doctor` as a process: that it comes to its end whatever it finds, what it prints for whom, and its exit code. Not for each
+// single finding (see doctor-findings.test.ts).
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { fakeCli, makeFolders, startTestServer, type TestFolders } from '../helpers/test-server.ts'
+import { doctor, environmentFor, examine, findingOf, inState } from './doctor-process.ts'
+import { cli } from './keys-process.ts'
+
+const allChecks = [
+  'node',
+  'settings',
+  'claude',
+  'login',
+  'environment',
+  'data-folder',
+  'files',
+  'disk',
+  'database',
+  'keys',
+  'server',
+  'port',
+  'localhost',
+  'turn',
+]
+
+/** Fakes begin with a line that looks for node on the search path. */
+const withNode = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` }
+
+/** Nothing is left of what was tried. */
+const leftovers = ({ root }: TestFolders) =>
+  readdirSync(join(root, 'tmp')).filter((name) => name.startsWith('claude-serve-'))
+
+test('where nothing was ever configured it finds no problem, and makes nothing', { timeout: 90_000 }, async (t) => {
+  const folders = makeFolders(t)
+  const findings = await examine(folders, 0)
+  assert.deepEqual(inState(findings, 'problem'), [])
+  assert.deepEqual([...new Set(findings.map(({ check }) => check))], allChecks)
+  for (const { state, message, fix } of findings) {
+    assert.ok(message !== '')
+    if (state === 'ok') assert.equal(fix, null)
+  }
+  assert.equal(findingOf(findings, 'turn').state, 'ok')
+  assert.ok(!existsSync(folders.dataDir))
+  assert.deepEqual(leftovers(folders), [])
+})
+
+test('for people there is a line for each, what mends it, and a sum; --fix mends modes', {
+  timeout: 90_000,
+}, async (t) => {
+  const folders = makeFolders(t)
+  const { dataDir } = folders
+  const logs = join(dataDir, 'logs')
+  mkdirSync(logs, { recursive: true })
+  const files = [join(dataDir, 'claude-serve.db'), join(logs, 'claude-serve.log')]
+  for (const file of files) writeFileSync(file, '')
+  const open: [path: string, mode: number][] = [
+    [dataDir, 0o777],
+    [logs, 0o755],
+    ...files.map((file): [string, number] => [file, 0o644]),
+  ]
+  for (const [path, mode] of open) chmodSync(path, mode)
+  const { code, stdout, stderr } = await doctor(folders, [], { ANTHROPIC_API_KEY: 'sk-ant-test-000' })
+  assert.deepEqual([code, stderr], [1, ''])
+  assert.match(stdout, /^✓ node {9}Node\.js /)
+  assert.match(stdout, /\n! environment {2}ANTHROPIC_API_KEY is set: .*\n {15}→ unset ANTHROPIC_API_KEY\n/)
+  assert.ok(stdout.includes(`\n✗ data folder  ${dataDir} is open to other users (0777)\n`), stdout)
+  assert.ok(stdout.includes(`→ chmod 700 ${dataDir}\n`))
+  for (const file of files) assert.ok(stdout.includes(`→ chmod 600 ${file}\n`), file)
+  assert.match(stdout, /\n4 problems, 1 warning\n$/)
+  for (const never of ['\u001b', 'sk-ant-test']) assert.ok(!stdout.includes(never))
+  const mended = await examine(folders, 0, {}, { words: ['--fix'] })
+  assert.deepEqual(inState(mended, 'problem'), [])
+  assert.match(findingOf(mended, 'data-folder').message, /\(0777\): mended$/)
+  const modes = open.map(([path]) => statSync(path).mode & 0o777)
+  assert.deepEqual(modes, [0o700, 0o700, 0o600, 0o600])
+})
+
+test('with settings that are wrong it goes on without them', { timeout: 90_000 }, async (t) => {
+  const folders = makeFolders(t)
+  const file = join(folders.root, 'config.json')
+  writeFileSync(file, '{"prot": 1}')
+  const given = { CLAUDE_SERVE_CONFIG: file, CLAUDE_SERVE_WARM: 'many' }
+  const findings = await examine(folders, 1, given)
+  assert.deepEqual(inState(findings, 'problem'), ['settings', 'settings'])
+  const [, first, second] = findings
+  assert.match(first?.message ?? '', /prot.*did you mean port\?/)
+  assert.equal(first?.fix, `edit ${file}: prot`)
+  assert.match(second?.message ?? '', /--warm: "many" \(from CLAUDE_SERVE_WARM\)/)
+  assert.equal(second?.fix, 'unset CLAUDE_SERVE_WARM')
+  assert.equal(findingOf(findings, 'turn').state, 'ok')
+  assert.deepEqual(leftovers(folders), [])
+})
+
+test('without claude, and with the port taken, it says what it can', { timeout: 90_000 }, async (t) => {
+  const other = createServer((socket) => socket.end('220 hello\r\n'))
+  other.listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  t.after(() => other.close())
+  const { port } = other.address() as { port: number }
+  const folders = makeFolders(t)
+  const missing = join(folders.root, 'claude')
+  writeFileSync(missing, 'not a program')
+  const findings = await examine(folders, 1, { CLAUDE_BIN: missing, CLAUDE_SERVE_PORT: String(port) })
+  assert.deepEqual(inState(findings, 'problem'), ['claude', 'port'])
+  assert.deepEqual(inState(findings, 'warning'), ['login', 'turn'])
+  assert.match(findingOf(findings, 'claude').message, /is not an executable file/)
+  assert.equal(findingOf(findings, 'claude').fix, 'npm install -g @anthropic-ai/claude-code')
+  assert.equal(findingOf(findings, 'port').message, `127.0.0.1:${port} is taken by another program`)
+})
+
+test('a claude that answers with other words than the model did is noticed', { timeout: 90_000 }, async (t) => {
+  const folders = makeFolders(t)
+  const findings = await examine(folders, 1, { ...withNode, CLAUDE_BIN: fakeCli('well-behaved') })
+  assert.deepEqual(inState(findings, 'problem'), ['turn'])
+  assert.match(findingOf(findings, 'turn').message, /words did not come back: Hello from the fake CLI/)
+  assert.deepEqual(leftovers(folders), [])
+})
+
+test('a claude that breaks down in the turn is noticed', { timeout: 90_000 }, async (t) => {
+  const folders = makeFolders(t)
+  const findings = await examine(folders, 1, { ...withNode, CLAUDE_BIN: fakeCli('crash-mid-answer') })
+  assert.deepEqual(inState(findings, 'problem'), ['turn'])
+  assert.match(findingOf(findings, 'turn').message, /a turn with the scripted model failed: Claude Code /)
+})
+
+test('in a data folder that cannot be written it says what it can', { timeout: 90_000 }, async (t) => {
+  const folders = makeFolders(t)
+  environmentFor(folders)
+  mkdirSync(folders.dataDir, { mode: 0o500 })
+  const isAdministrator = process.getuid?.() === 0
+  const nobody = 65534
+  if (isAdministrator) {
+    for (const path of ['.', 'home', 'work', 'data', 'tmp']) chownSync(join(folders.root, path), nobody, nobody)
+  }
+  const whom = isAdministrator ? { uid: nobody, gid: nobody } : {}
+  const findings = await examine(folders, 1, {}, { whom })
+  assert.deepEqual(inState(findings, 'problem'), ['data-folder'], JSON.stringify(findings))
+  const { message, fix } = findingOf(findings, 'data-folder')
+  assert.match(message, /cannot be written/)
+  assert.equal(fix, `chmod 700 ${folders.dataDir}`)
+  assert.equal(findingOf(findings, 'turn').state, 'ok')
+})
+
+test('beside a running server it finds that one, and leaves it alone', { timeout: 90_000 }, async (t) => {
+  const { folders, url, port } = await startTestServer(t)
+  const findings = await examine(folders, 0, { CLAUDE_SERVE_PORT: String(port) })
+  assert.match(findingOf(findings, 'server').message, new RegExp(`at ${url} \\(process ${process.pid}\\) answers$`))
+  assert.equal(findingOf(findings, 'port').message, `${port} is used by the server of this data folder`)
+  assert.match(findingOf(findings, 'database').message, /is whole$/)
+  assert.equal((await fetch(`${url}/livez`)).status, 200)
+})
+
+test('on a terminal it says what it is doing, in colours', { timeout: 90_000 }, async (t) => {
+  if (!existsSync('/usr/bin/script')) return t.skip('needs script, of util-linux')
+  const folders = makeFolders(t)
+  const { NO_COLOR: _, ...environment } = environmentFor(folders, { TERM: 'xterm' })
+  const command = [process.execPath, cli, 'doctor'].join(' ')
+  const { stdout } = await promisify(execFile)('/usr/bin/script', ['-qec', command, '/dev/null'], {
+    cwd: folders.cwd,
+    env: environment,
+  })
+  const [dim, plain, clear, green] = ['2m', '22m', '2K\u001b[1G', '32m'].map((code) => `\u001b[${code}`)
+  assert.ok(stdout.includes(`${dim}asking the scripted model a question …${plain}${clear}${green}✓`), stdout)
+  assert.match(stdout, /\r\nno problems, no warnings\r\n$/)
+})
+
+test('what was typed wrong is wrong usage', async (t) => {
+  const { code, stdout, stderr } = await doctor(makeFolders(t), ['--data-dir', ''])
+  assert.deepEqual([code, stdout], [2, ''])
+  assert.match(stderr, /^claude-serve: --data-dir: "" .*\nsee claude-serve doctor --help\n$/)
+})

@@ -1,0 +1,206 @@
+// The programs that `launch` starts: with which words and in which environment, how they end, and when they are not started. Small
+// scripts stand in for them, but for Claude Code itself.
+import assert from 'node:assert/strict'
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, beforeEach, describe, type TestContext, test } from 'node:test'
+import { sdkExecutable } from '../../src/agent/executable.ts'
+import { makeFolders, startTestServer, step, type TestFolders } from '../helpers/test-server.ts'
+import { assertFailure, noTerminal, run, runOnTerminal, start } from './command-process.ts'
+import { keys } from './keys-process.ts'
+
+const cleanUp: (() => unknown)[] = []
+const forAll = { after: (step?: unknown) => cleanUp.push(step as () => unknown) }
+after(async () => {
+  for (const step of cleanUp) await step()
+})
+
+const open = await startTestServer(forAll)
+const locked = await startTestServer(forAll)
+const secret = (await keys(locked.folders, ['create', 'laptop', '--quiet'])).stdout.trim()
+
+/** Tells with which words it was called and what it finds in its environment, and does what its first word says. */
+const script = `#!/bin/sh
+for word in "$@"; do printf '<%s>' "$word"; done
+echo
+env | grep -E '^(ANTHROPIC|OPENAI|CLAUDE_CODE_USE|MINE)' | sort
+while [ $# -gt 0 ]; do
+  case "$1" in
+    fail) exit 7 ;;
+    wait)
+      trap 'echo told to stop; exit 0' TERM
+      echo ready
+      while kill -0 $PPID 2>/dev/null; do sleep 0.05; done
+      echo left alone
+      exit 1 ;;
+  esac
+  shift
+done
+`
+
+type Stage = { environment: Record<string, string>; home: string }
+
+/** A search path with these programs and the system's own, and a home that no server works in. */
+function stage(t: TestContext, ...programs: string[]): Stage {
+  const { root, home } = makeFolders(t)
+  const bin = join(root, 'bin')
+  mkdirSync(bin)
+  for (const name of programs) {
+    writeFileSync(join(bin, name), script)
+    chmodSync(join(bin, name), 0o755)
+  }
+  symlinkSync(join(open.folders.home, '.cache'), join(home, '.cache'))
+  return { environment: { PATH: `${bin}:/usr/bin:/bin`, HOME: home, MINE: 'stays' }, home }
+}
+
+/** What the script told, by lines. */
+const told = (stdout: string) => stdout.trim().split('\n')
+
+describe('a program', () => {
+  for (const [client, words, environment] of [
+    [
+      'claude-code',
+      '<--model><opus><-p><say "hello">',
+      [`ANTHROPIC_AUTH_TOKEN=none`, `ANTHROPIC_BASE_URL=${open.url}`, 'MINE=stays'],
+    ],
+    [
+      'aider',
+      '<--model><openai/opus><--no-show-model-warnings><-p><say "hello">',
+      ['MINE=stays', `OPENAI_API_BASE=${open.url}/v1`, 'OPENAI_API_KEY=none'],
+    ],
+    ['opencode', '<--model><claude-serve/opus><-p><say "hello">', ['MINE=stays']],
+  ] as const) {
+    test(`${client} gets its words, its address, and what the terminal has`, async (t) => {
+      const { environment: own } = stage(t, 'claude', 'aider', 'opencode')
+      const given = { environment: own }
+      const asked = ['launch', client, '--model', 'opus', '--', '-p', 'say "hello"']
+      const { code, stdout, stderr } = await run(open.folders, asked, given)
+      assert.equal(code, 0, stderr)
+      assert.match(stderr, /^claude-serve: starting \w+ --model \S*opus/)
+      assert.deepEqual(told(stdout).slice(-environment.length - 1), [words, ...environment])
+    })
+  }
+
+  test('Claude Code is kept from going elsewhere', async (t) => {
+    const { environment } = stage(t, 'claude')
+    const elsewhere = { ANTHROPIC_API_KEY: 'sk-ant-mine', CLAUDE_CODE_USE_BEDROCK: '1', ANTHROPIC_BASE_URL: 'http://x' }
+    const given = { environment: { ...environment, ...elsewhere } }
+    const { stdout } = await run(open.folders, ['launch', 'claude-code', '--', '-p'], given)
+    assert.deepEqual(told(stdout).slice(1), [
+      'ANTHROPIC_AUTH_TOKEN=none',
+      `ANTHROPIC_BASE_URL=${open.url}`,
+      'MINE=stays',
+    ])
+  })
+
+  test('with keys it gets the one in the variable, and nobody sees it', async (t) => {
+    const { environment } = stage(t, 'aider')
+    const given = { environment: { ...environment, CLAUDE_SERVE_API_KEY: secret } }
+    const { stdout, stderr } = await run(locked.folders, ['launch', 'aider', '--', 'x'], given)
+    assert.ok(told(stdout).includes(`OPENAI_API_KEY=${secret}`))
+    assert.ok(!stderr.includes('csk_'))
+  })
+
+  test('its settings are written before it starts', async (t) => {
+    const { environment, home } = stage(t, 'opencode')
+    const { stdout } = await run(open.folders, ['launch', 'opencode', '--', 'run'], { environment })
+    const [first = '', ...rest] = told(stdout)
+    assert.equal(first, 'wrote ~/.config/opencode/opencode.json, which is new:')
+    assert.ok(rest.includes('<--model><claude-serve/sonnet><run>'))
+    assert.match(readFileSync(join(home, '.config/opencode/opencode.json'), 'utf8'), /"claude-serve"/)
+  })
+
+  test('that fails is a failure, exit 1', async (t) => {
+    const { environment } = stage(t, 'aider')
+    assert.equal((await run(open.folders, ['launch', 'aider', '--', 'fail'], { environment })).code, 1)
+  })
+
+  test('is told to stop where `launch` is, and `launch` waits for it', { timeout: 30_000 }, async (t) => {
+    const { environment } = stage(t, 'aider')
+    const running = start(t, open.folders, ['launch', 'aider', '--', 'wait'], { environment })
+    await running.until('stdout', /^ready$/m)
+    // Ctrl-C at a terminal is for the program, which may go on after it.
+    running.child.kill('SIGINT')
+    running.child.kill('SIGTERM')
+    const { code, stdout } = await running.outcome()
+    assert.equal(code, 0)
+    assert.match(stdout, /^told to stop$/m)
+  })
+})
+
+describe('nothing is started', () => {
+  test('where no server answers: the settings are written all the same, exit 1', async (t) => {
+    const { environment, home } = stage(t, 'opencode')
+    const elsewhere: TestFolders = makeFolders(t)
+    const { code, stdout, stderr } = await run(elsewhere, ['launch', 'opencode', '--', 'x'], { environment })
+    assert.equal(code, 1)
+    assert.match(stderr, /opencode is not started, as no server answers: start one with claude-serve\n$/)
+    assert.doesNotMatch(stdout, /<x>/)
+    assert.ok(existsSync(join(home, '.config/opencode/opencode.json')))
+  })
+
+  test('where the server wants a key and there is none, exit 1', async (t) => {
+    const { environment } = stage(t, 'claude')
+    const { code, stdout, stderr } = await run(locked.folders, ['launch', 'claude-code', '--', 'x'], { environment })
+    assert.deepEqual([code, stdout], [1, ''])
+    assert.match(stderr, /Claude Code is not started: CLAUDE_SERVE_API_KEY must hold a key of this server\n$/)
+  })
+
+  test('where the program is not there: it says how to get it, exit 1', async (t) => {
+    const { environment } = stage(t)
+    const { code, stderr } = await run(open.folders, ['launch', 'opencode', '--', 'x'], { environment })
+    assert.equal(code, 1)
+    assert.match(stderr, /opencode cannot be started \(it is not on PATH\): npm install -g opencode-ai\n$/)
+  })
+
+  test('where its settings could not be written, exit 1', async (t) => {
+    const { environment, home } = stage(t, 'opencode')
+    writeFileSync(join(home, '.config'), '')
+    const outcome = await run(open.folders, ['launch', 'opencode', '--', 'x'], { environment })
+    assertFailure(outcome, /opencode\.json cannot be \w+ \(E\w+\)/)
+    assert.equal(outcome.stdout, '')
+  })
+
+  test('by a script that gives no arguments', async (t) => {
+    const { environment } = stage(t, 'claude')
+    const { code, stdout, stderr } = await run(open.folders, ['launch', 'claude-code'], { environment })
+    assert.deepEqual([code, stderr], [0, ''])
+    assert.match(stdout, /^In a terminal:\n\nANTHROPIC_BASE_URL=/)
+  })
+})
+
+describe('on a terminal', { skip: noTerminal }, () => {
+  test('it is started by its name alone', async (t) => {
+    const { environment } = stage(t, 'aider')
+    const { code, stdout } = await runOnTerminal(open.folders, ['launch', 'aider'], { environment })
+    assert.equal(code, 0)
+    assert.match(stdout, /^claude-serve: starting aider --model openai\/sonnet --no-show-model-warnings\n<--model>/)
+  })
+
+  for (const word of ['--config-only', '--print', '--json']) {
+    test(`${word} starts nothing`, async (t) => {
+      const { environment } = stage(t, 'aider')
+      const { code, stdout } = await runOnTerminal(open.folders, ['launch', 'aider', word], { environment })
+      assert.equal(code, 0)
+      assert.doesNotMatch(stdout, /starting|<--model>/)
+      assert.match(stdout, /OPENAI_API_BASE/)
+    })
+  }
+})
+
+describe('Claude Code itself', () => {
+  beforeEach(() => open.upstream.reset())
+
+  test('talks to this server', { timeout: 60_000 }, async (t) => {
+    const { environment, home } = stage(t)
+    const program = sdkExecutable()
+    assert.ok(program)
+    symlinkSync(program, join(home, '..', 'bin', 'claude'))
+    const words = ['launch', 'claude-code', '--', '-p', step({ text: 'Ahoy from afar.' }), '--tools', '']
+    const given = { environment: { ...environment, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1' } }
+    const { code, stdout, stderr } = await run(open.folders, words, given)
+    assert.deepEqual([code, stdout], [0, 'Ahoy from afar.\n'], stderr)
+    const asked = open.logLines.filter(({ route, status }) => route === '/v1/messages' && status === 200)
+    assert.ok(asked.length > 0)
+  })
+})

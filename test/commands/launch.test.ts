@@ -1,0 +1,377 @@
+// The command `launch` as it is typed: what it shows, which server and which key the settings are for, and what it writes where.
+// Not for how settings are put together (see launch-merge.test.ts), nor for the programs that it starts (see launch-start.test.ts).
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { after, describe, type TestContext, test } from 'node:test'
+import { parse } from 'yaml'
+import { blocksOf } from '../../src/commands/launch.ts'
+import { type ClientName, clientNames } from '../../src/commands/launch-names.ts'
+import { asText } from '../../src/commands/launch-parts.ts'
+import { makeFolders, startTestServer } from '../helpers/test-server.ts'
+import { assertFailure, assertWrongUsage, run } from './command-process.ts'
+import { keys } from './keys-process.ts'
+
+const cleanUp: (() => unknown)[] = []
+const forAll = { after: (step?: unknown) => cleanUp.push(step as () => unknown) }
+after(async () => {
+  for (const step of cleanUp) await step()
+})
+
+const open = await startTestServer(forAll)
+const locked = await startTestServer(forAll)
+const secret = (await keys(locked.folders, ['create', 'laptop', '--scope', 'chat', '--quiet'])).stdout.trim()
+
+/** A home of the test's own, with the compiled code that the others have. */
+function makeHome(t: Pick<TestContext, 'after'>): string {
+  const { home } = makeFolders(t)
+  symlinkSync(join(open.folders.home, '.cache'), join(home, '.cache'))
+  return home
+}
+
+const atHome = (home: string) => ({ environment: { HOME: home } })
+
+const filesIn = (home: string) => readdirSync(home).filter((name) => name !== '.cache')
+
+const wrong: [words: string[], said: RegExp][] = [
+  [['opncode'], /there is no client "opncode": did you mean opencode\?/],
+  [['Claude_Code'], /did you mean claude-code\?/],
+  [['emacs'], /there is no client "emacs": claude-serve launch --list shows those there are/],
+  [['constructor'], /there is no client "constructor"/],
+  [['opencode', '--list'], /give a client or --list, not both/],
+  [['--print'], /--print needs the name of a client/],
+  [['zed', '--model', 'snonet'], /--model: this server has no model "snonet"; did you mean sonnet\?/],
+  [['zed', '--model', '$(reboot)'], /--model: "\$\(reboot\)" cannot be the name of a model/],
+  [['zed', '--', 'x'], /Zed is no program that is started from here: it takes no arguments/],
+  [['opencode', '--config-only', '--', 'x'], /opencode is not started with these options: it takes no arguments/],
+  [['opencode', '--print', '--', 'x'], /it takes no arguments/],
+  [['opencode', '--url', 'nowhere'], /--url: "nowhere" is not accepted/],
+  [['opencode', '--prnt'], /unknown option '--prnt' \(Did you mean --print\?\)/],
+]
+
+describe('what is typed', () => {
+  for (const [words, said] of wrong) {
+    test(`refused: launch ${words.join(' ')}`, async (t) => {
+      const home = makeHome(t)
+      assertWrongUsage(await run(open.folders, ['launch', ...words], atHome(home)), 'launch', said)
+      assert.deepEqual(filesIn(home), [])
+    })
+  }
+
+  test('without a client, and with --list, all are listed with what is done for each', async () => {
+    const { code, stdout, stderr } = await run(open.folders, ['launch'])
+    assert.deepEqual([code, stderr], [0, ''])
+    assert.equal((await run(open.folders, ['launch', '--list'])).stdout, stdout)
+    const rows = stdout.trim().split('\n').slice(1)
+    assert.deepEqual(
+      rows.map((row) => row.split(' ')[0]),
+      clientNames,
+    )
+    assert.match(stdout, /^opencode +opencode +writes ~\/\.config\/opencode\/opencode\.json, starts opencode$/m)
+    assert.match(stdout, /^claude-code +Claude Code +starts claude$/m)
+    assert.match(stdout, /^codex +Codex +.*not possible yet$/m)
+    const asJson = JSON.parse((await run(open.folders, ['launch', '--list', '--json'])).stdout)
+    assert.deepEqual(
+      asJson.find(({ name }: { name: string }) => name === 'continue'),
+      { name: 'continue', title: 'Continue', writes: '~/.continue/config.yaml', starts: null, missing: null },
+    )
+  })
+
+  test('a client has its other names too', async () => {
+    const [one, other] = await Promise.all(
+      ['claude', 'claude-code'].map((name) => run(open.folders, ['launch', name, '--print'])),
+    )
+    assert.deepEqual(one, other)
+    assert.match(one?.stdout ?? '', /claude --model sonnet\n$/)
+  })
+})
+
+describe('the server', () => {
+  test('the address is that of the running server', async () => {
+    const { code, stdout, stderr } = await run(open.folders, ['launch', 'litellm', '--print'])
+    assert.deepEqual([code, stderr], [0, ''])
+    assert.ok(stdout.includes(`api_base: ${open.url}/v1\n`), stdout)
+  })
+
+  for (const [title, words, environment] of [
+    ['--url', ['--url', 'http://localhost:7000/'], {}],
+    ['CLAUDE_SERVE_URL', [], { CLAUDE_SERVE_URL: 'http://localhost:7000' }],
+  ] as const) {
+    test(`the address is the given one, though nobody answers there: ${title}`, async () => {
+      const { code, stdout, stderr } = await run(open.folders, ['launch', 'n8n', '--print', ...words], { environment })
+      assert.equal(code, 0)
+      assert.match(stdout, /^Base URL: http:\/\/localhost:7000\/v1$/m)
+      assert.match(
+        stderr,
+        /there is no server at http:\/\/localhost:7000 .*\n.*for http:\/\/localhost:7000 all the same/,
+      )
+    })
+  }
+
+  test('where none runs, it is the one that it would have', async (t) => {
+    const folders = makeFolders(t)
+    const usual = await run(folders, ['launch', 'n8n', '--print'])
+    assert.equal(usual.code, 0)
+    assert.match(usual.stdout, /^Base URL: http:\/\/127\.0\.0\.1:5005\/v1$/m)
+    assert.match(usual.stderr, /^claude-serve: no server runs in \S+: these settings are for its usual address\n$/)
+    const environment = { CLAUDE_SERVE_PORT: '7001', CLAUDE_SERVE_HOST: '0.0.0.0' }
+    const other = await run(folders, ['launch', 'n8n', '--print'], { environment })
+    assert.match(other.stdout, /^Base URL: http:\/\/127\.0\.0\.1:7001\/v1$/m)
+    const anyPort = await run(folders, ['launch', 'n8n', '--print'], { environment: { CLAUDE_SERVE_PORT: '0' } })
+    assert.match(anyPort.stdout, /^Base URL: http:\/\/127\.0\.0\.1:5005\/v1$/m)
+  })
+
+  test('nothing in an address means anything to a shell', async () => {
+    const url = "http://127.0.0.1:1/$(reboot)'`x`"
+    const { code, stdout } = await run(open.folders, ['launch', 'claude-code', '--print', '--url', url])
+    assert.equal(code, 0)
+    const [, word = ''] = /^ANTHROPIC_BASE_URL=(.*) \\$/m.exec(stdout) ?? []
+    assert.equal(word, `'http://127.0.0.1:1/$(reboot)'\\''%60x%60'`)
+  })
+
+  test('nor to a program', async (t) => {
+    const url = "http://127.0.0.1:1/'+process.exit(9)+'"
+    const { stdout } = await run(open.folders, ['launch', 'openai', '--print', '--url', url])
+    const [, text = ''] = /new OpenAI\((.*)\)\n/.exec(stdout) ?? []
+    const file = join(makeFolders(t).cwd, 'program.mjs')
+    writeFileSync(file, `console.log((${text}).baseURL)`)
+    const said = execFileSync(process.execPath, [file], { encoding: 'utf8', env: {} })
+    assert.equal(said, `${url}/v1\n`)
+  })
+
+  test('another program at the address is told', async (t) => {
+    const other = createServer((_request, response) => response.end('{"data":[{"name":"x"}]}'))
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+    t.after(() => other.close())
+    const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`
+    const { stdout, stderr } = await run(open.folders, ['launch', 'n8n', '--print', '--url', url])
+    assert.match(stderr, /is not claude-serve/)
+    assert.ok(stdout.includes(url))
+  })
+
+  test('a server that cannot name its models is one all the same', async (t) => {
+    const { folders, url } = await startTestServer(t, { config: { claudeBin: '/nowhere/claude' } })
+    const { code, stdout, stderr } = await run(folders, ['launch', 'litellm', '--print'])
+    assert.equal(code, 0)
+    assert.match(stderr, /^claude-serve: [^\n]+\n$/)
+    assert.ok(stdout.includes(`${url}/v1`))
+    assert.match(stdout, /openai\/agent\/sonnet/)
+  })
+})
+
+describe('the model', () => {
+  for (const [model, shown] of [
+    ['opus', 'openai/opus'],
+    ['agent/sonnet', 'openai/agent/sonnet'],
+    ['claude-opus-4-1', 'openai/claude-opus-4-1'],
+  ] as const) {
+    test(`${model} comes first, and the usual ones after it`, async () => {
+      const { code, stdout } = await run(open.folders, ['launch', 'litellm', '--print', '--model', model])
+      assert.equal(code, 0)
+      const names = [...stdout.matchAll(/^ +model: (\S+)$/gm)].map(([, name]) => name)
+      const usual = ['openai/sonnet', 'openai/opus', 'openai/haiku', 'openai/agent/sonnet']
+      assert.deepEqual(names, [shown, ...usual.filter((name) => name !== shown)])
+      assert.ok(stdout.includes(`model="${shown}",`))
+    })
+  }
+
+  test('clients that bring tools are offered no agents unless one was asked for', async () => {
+    const idsOf = async (...words: string[]) => {
+      const { stdout } = await run(open.folders, ['launch', 'vscode', '--print', '--json', ...words])
+      const [{ text }] = JSON.parse(stdout).blocks
+      return JSON.parse(text)[0].models.map(({ id }: { id: string }) => id)
+    }
+    assert.deepEqual(await idsOf(), ['sonnet', 'opus', 'haiku'])
+    assert.deepEqual(await idsOf('--model', 'agent/opus'), ['agent/opus', 'sonnet', 'opus', 'haiku'])
+  })
+})
+
+/** How each client is told where the key is; the key itself is in none of it. */
+const references: [client: ClientName, reference: string][] = [
+  ['claude-code', 'ANTHROPIC_AUTH_TOKEN="$CLAUDE_SERVE_API_KEY"'],
+  ['opencode', '"apiKey": "{env:CLAUDE_SERVE_API_KEY}"'],
+  ['aider', 'OPENAI_API_KEY="$CLAUDE_SERVE_API_KEY"'],
+  ['cline', '-k "$CLAUDE_SERVE_API_KEY"'],
+  ['continue', 'apiKey: $' + '{{ secrets.CLAUDE_SERVE_API_KEY }}'],
+  ['vscode', 'Chat: Manage Language Models'],
+  ['zed', 'CLAUDE_SERVE_API_KEY="$CLAUDE_SERVE_API_KEY" zed'],
+  ['open-webui', 'OPENAI_API_KEY="$CLAUDE_SERVE_API_KEY"'],
+  ['librechat', 'apiKey: $' + '{CLAUDE_SERVE_API_KEY}'],
+  ['n8n', 'API Key: a key of this server'],
+  ['llm', 'api_key_name: claude-serve'],
+  ['litellm', 'api_key: os.environ/CLAUDE_SERVE_API_KEY'],
+  ['ai-sdk', 'apiKey: process.env.CLAUDE_SERVE_API_KEY'],
+  ['openai', 'api_key=os.environ["CLAUDE_SERVE_API_KEY"]'],
+  ['anthropic', 'option.WithAPIKey(os.Getenv("CLAUDE_SERVE_API_KEY"))'],
+]
+
+describe('keys', () => {
+  const withKey = { environment: { CLAUDE_SERVE_API_KEY: secret } }
+
+  for (const [client, reference] of references) {
+    test(`${client}: the settings point at the variable, and hold no key`, () => {
+      const surroundings = {
+        platform: 'linux',
+        home: '/home/me',
+        environment: { CLAUDE_SERVE_API_KEY: secret },
+      } as const
+      const names = { model: 'sonnet', models: ['opus'], agents: ['agent/sonnet'] }
+      const text = asText(blocksOf(client, { url: 'http://127.0.0.1:5005', hasKeys: true, ...names, surroundings }))
+      assert.ok(text.includes(reference), text)
+      assert.ok(!text.includes('csk_'))
+      assert.doesNotMatch(text, /\bnone\b/)
+    })
+  }
+
+  test('they do so for a server that wants keys', async () => {
+    const { code, stdout, stderr } = await run(locked.folders, ['launch', 'opencode', '--print'], withKey)
+    assert.deepEqual([code, stderr], [0, ''])
+    assert.match(stdout, /"apiKey": "\{env:CLAUDE_SERVE_API_KEY\}"/)
+  })
+
+  test('who has none is told how to get one, and a wrong one is told', async () => {
+    const without = await run(locked.folders, ['launch', 'opencode', '--print'])
+    assert.equal(without.code, 0)
+    assert.match(without.stdout, /\{env:CLAUDE_SERVE_API_KEY\}/)
+    assert.match(without.stderr, /^claude-serve: this server wants a key: make one with claude-serve keys create/)
+    const environment = { CLAUDE_SERVE_API_KEY: 'csk_wrong' }
+    const refused = await run(locked.folders, ['launch', 'opencode', '--print'], { environment })
+    assert.equal(refused.stderr, 'claude-serve: this server refuses the key in CLAUDE_SERVE_API_KEY\n')
+  })
+
+  test('a key in the environment changes nothing where the server wants none', async () => {
+    const { stdout } = await run(open.folders, ['launch', 'opencode', '--print'], withKey)
+    assert.match(stdout, /"apiKey": "none"/)
+  })
+
+  test('where no server runs, the environment tells whether there are keys', async (t) => {
+    const { stdout } = await run(makeFolders(t), ['launch', 'opencode', '--print'], withKey)
+    assert.match(stdout, /\{env:CLAUDE_SERVE_API_KEY\}/)
+  })
+})
+
+describe('what is written', () => {
+  test('opencode: added to what is there, told line by line, with a copy of the old file', async (t) => {
+    const home = makeHome(t)
+    const folder = join(home, '.config', 'opencode')
+    const old = '{"theme": "dark", "provider": {"mine": {"npm": "x"}}}'
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'opencode.json'), old)
+    const { code, stdout, stderr } = await run(open.folders, ['launch', 'opencode'], atHome(home))
+    assert.deepEqual([code, stderr], [0, ''])
+    assert.match(
+      stdout,
+      /^changed ~\/\.config\/opencode\/opencode\.json:\n {2}\+ \$schema: .*\n {2}\+ provider\.claude-serve: \{.*\n/,
+    )
+    assert.match(stdout, /its old content is in opencode\.json\.bak beside it\n/)
+    assert.match(stdout, /\nopencode --model claude-serve\/sonnet\n$/)
+    const made = JSON.parse(readFileSync(join(folder, 'opencode.json'), 'utf8'))
+    assert.deepEqual([made.theme, made.provider.mine], ['dark', { npm: 'x' }])
+    assert.equal(made.provider['claude-serve'].options.baseURL, `${open.url}/v1`)
+    assert.equal(readFileSync(join(folder, 'opencode.json.bak'), 'utf8'), old)
+    const again = await run(open.folders, ['launch', 'opencode'], atHome(home))
+    assert.match(again.stdout, /^~\/\.config\/opencode\/opencode\.json holds it all already\n/)
+    assert.deepEqual(readdirSync(folder).sort(), ['opencode.json', 'opencode.json.bak'])
+  })
+
+  test('a server that has moved is told as a change, and a key of the user is not shown', async (t) => {
+    const home = makeHome(t)
+    const file = join(home, '.continue', 'config.yaml')
+    await run(open.folders, ['launch', 'continue'], atHome(home))
+    writeFileSync(file, readFileSync(file, 'utf8').replace('apiKey: none', `apiKey: ${secret}`))
+    const { stdout } = await run(locked.folders, ['launch', 'continue'], atHome(home))
+    assert.ok(stdout.includes(`  ~ models.0.apiBase: "${open.url}/v1" becomes "${locked.url}/v1"\n`), stdout)
+    assert.ok(!stdout.includes(secret.slice(4, 12)))
+    const { models } = parse(readFileSync(file, 'utf8'))
+    assert.deepEqual([models[0].apiKey, models[0].apiBase], [secret, `${locked.url}/v1`])
+    assert.match(models[1].apiKey, /^\$\{\{ secrets\.CLAUDE_SERVE_API_KEY \}\}$/)
+  })
+
+  test('a file with comments is left alone, and what it needs is shown, exit 1', async (t) => {
+    const home = makeHome(t)
+    const file = join(home, '.config', 'zed', 'settings.json')
+    mkdirSync(join(file, '..'), { recursive: true })
+    writeFileSync(file, '// mine\n{}')
+    const { code, stdout } = await run(open.folders, ['launch', 'zed'], atHome(home))
+    assert.equal(code, 1)
+    assert.match(stdout, /^~\/\.config\/zed\/settings\.json is left as it is: it is not plain JSON; .*What it needs:\n/)
+    assert.ok(stdout.includes(`"api_url": "${open.url}/v1"`))
+    assert.deepEqual([readFileSync(file, 'utf8'), readdirSync(join(file, '..'))], ['// mine\n{}', ['settings.json']])
+  })
+
+  test('where an editor is not installed, no folder is made for it, exit 1', async (t) => {
+    const home = makeHome(t)
+    const { code, stdout } = await run(open.folders, ['launch', 'vscode'], atHome(home))
+    assert.equal(code, 1)
+    assert.match(stdout, /chatLanguageModels\.json is left as it is: there is no such folder/)
+    assert.deepEqual(filesIn(home), [])
+  })
+
+  test('a client with a folder of its own choice is set up there', async (t) => {
+    const home = makeHome(t)
+    const root = join(home, '..')
+    const environment = { HOME: home, LLM_USER_PATH: join(root, 'llm'), XDG_CONFIG_HOME: join(root, 'xdg') }
+    await run(open.folders, ['launch', 'llm'], { environment })
+    await run(open.folders, ['launch', 'opencode'], { environment })
+    const [first] = parse(readFileSync(join(root, 'llm', 'extra-openai-models.yaml'), 'utf8'))
+    assert.deepEqual([first.model_id, first.api_base], ['claude-serve/sonnet', `${open.url}/v1`])
+    assert.ok(existsSync(join(root, 'xdg', 'opencode', 'opencode.json')))
+    assert.deepEqual(filesIn(home), [])
+  })
+
+  test('--json tells scripts the same', async (t) => {
+    const home = makeHome(t)
+    const tell = async () =>
+      JSON.parse((await run(open.folders, ['launch', 'opencode', '--json'], atHome(home))).stdout)
+    const path = join(home, '.config', 'opencode', 'opencode.json')
+    const { blocks, files, ...rest } = await tell()
+    assert.deepEqual(rest, { client: 'opencode', title: 'opencode', url: open.url, model: 'sonnet', needs_key: false })
+    assert.deepEqual(files, [{ path, status: 'created', reason: null, backup: null }])
+    assert.deepEqual(JSON.parse(blocks[0].text), JSON.parse(readFileSync(path, 'utf8')))
+    assert.deepEqual((await tell()).files, [{ path, status: 'unchanged', reason: null, backup: null }])
+    writeFileSync(path, '{}')
+    assert.deepEqual((await tell()).files, [{ path, status: 'changed', reason: null, backup: `${path}.bak` }])
+  })
+
+  test('--print writes nothing, and what it shows is what would be written', async (t) => {
+    const home = makeHome(t)
+    const { stdout } = await run(open.folders, ['launch', 'continue', '--print'], atHome(home))
+    assert.deepEqual(filesIn(home), [])
+    await run(open.folders, ['launch', 'continue'], atHome(home))
+    const written = readFileSync(join(home, '.continue', 'config.yaml'), 'utf8')
+    assert.equal(stdout, `In ~/.continue/config.yaml:\n\n${written}`)
+  })
+
+  test('a file that may not be written is told in one line, exit 1', async (t) => {
+    const home = makeHome(t)
+    writeFileSync(join(home, '.continue'), '')
+    assertFailure(await run(open.folders, ['launch', 'continue'], atHome(home)), /config\.yaml cannot be \w+ \(E\w+\)/)
+  })
+})
+
+describe('what is not possible yet', () => {
+  test('the Responses API is not there', async () => {
+    const response = await fetch(`${open.url}/v1/responses`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"model":"sonnet","input":"hello"}',
+    })
+    await response.body?.cancel()
+    assert.equal(response.status, 404, 'Codex can be launched: take `missing` from its entry, and this test away')
+  })
+
+  test('Codex: says so, shows the settings and writes nothing, exit 1', async (t) => {
+    const home = makeHome(t)
+    for (const words of [['codex'], ['codex', '--print']]) {
+      const { code, stdout, stderr } = await run(open.folders, ['launch', ...words], atHome(home))
+      assert.equal(code, 1)
+      assert.match(stderr, /^claude-serve: Codex speaks only the Responses API .* nothing is written, .*\n$/)
+      assert.match(stdout, /^In a new file ~\/\.codex\/claude-serve\.config\.toml:\n/)
+      assert.ok(stdout.includes(`base_url = "${open.url}/v1"`))
+    }
+    assert.deepEqual(filesIn(home), [])
+  })
+})

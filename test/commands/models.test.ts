@@ -1,0 +1,80 @@
+// The command `models`: the names that a running server knows, and what it says where it cannot be asked.
+import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { test } from 'node:test'
+import { makeFolders, startTestServer } from '../helpers/test-server.ts'
+import { assertFailure, assertWrongUsage, Running, run } from './command-process.ts'
+import { keys } from './keys-process.ts'
+
+test('each model stands beside its agent; a name of the operator stands for what it is', async (t) => {
+  const modelMap = { mine: 'sonnet', worker: 'agent/sonnet' }
+  const { folders, url } = await startTestServer(t, { config: { modelMap } })
+  const { code, stdout, stderr } = await run(folders, ['models'])
+  assert.deepEqual([code, stderr], [0, ''])
+  const rows = stdout.split('\n').map((line) => line.split(/ {2,}/))
+  assert.deepEqual(rows[0], ['model', 'as Claude Code'])
+  for (const row of [
+    ['sonnet', 'agent/sonnet'],
+    ['mine', 'agent/mine'],
+    ['worker', '-'],
+  ])
+    assert.ok(
+      rows.some((each) => each.join() === row.join()),
+      `${row} in ${stdout}`,
+    )
+  const asJson: { id: string; agent: boolean }[] = JSON.parse((await run(folders, ['models', '--json'])).stdout)
+  const { data } = (await (await fetch(`${url}/v1/models`)).json()) as { data: { id: string }[] }
+  assert.deepEqual(
+    asJson,
+    data.map(({ id }) => ({ id, agent: id.startsWith('agent/') })),
+  )
+})
+
+test('where no server runs, it says how to start one, exit 1', async (t) => {
+  const outcome = await run(makeFolders(t), ['models', '--json'])
+  assertFailure(outcome, /no server runs in .*: start one with claude-serve/)
+  assert.equal(outcome.stdout, '')
+})
+
+test('with API keys, it says which variable must hold one', async (t) => {
+  const { folders } = await startTestServer(t)
+  const secret = (await keys(folders, ['create', 'laptop', '--scope', 'chat', '--quiet'])).stdout.trim()
+  const without = await run(folders, ['models'])
+  assertFailure(without, /CLAUDE_SERVE_API_KEY must hold a key of this server/)
+  assert.equal(without.stdout, '')
+  assert.equal((await run(folders, ['models'], { environment: { CLAUDE_SERVE_API_KEY: secret } })).code, 0)
+})
+
+test('a server that cannot say which models there are is quoted', async (t) => {
+  const { folders } = await startTestServer(t, { config: { claudeBin: '/nowhere/claude' } })
+  assertFailure(await run(folders, ['models']), /\/nowhere\/claude is not an executable file/)
+})
+
+test('another program, and nobody, at an address are told apart', async (t) => {
+  const folders = makeFolders(t)
+  const server = createServer((_request, response) => response.end('{"data":[{"name":"x"}]}'))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  assertFailure(await run(folders, ['models', '--url', url]), /is not claude-serve: give its address with --url/)
+  await new Promise((resolve) => server.close(resolve))
+  assertFailure(await run(folders, ['models', '--url', url]), /there is no server at http:\S+ \(ECONNREFUSED\)/)
+})
+
+test('a reader that goes early is no fault', async (t) => {
+  const { folders } = await startTestServer(t)
+  const running = new Running(folders, ['models'])
+  running.child.stdout?.destroy()
+  const { code, stderr } = await running.outcome()
+  assert.deepEqual([code, stderr], [0, ''])
+})
+
+const wrong: [words: string[], said: RegExp][] = [
+  [['--jsn'], /unknown option '--jsn' \(Did you mean --json\?\)/],
+  [['sonnet'], /too many arguments/],
+  [['--url', 'nowhere'], /--url: "nowhere" is not accepted/],
+]
+test('wrong usage is one line and exit 2', async (t) => {
+  const folders = makeFolders(t)
+  for (const [words, said] of wrong) assertWrongUsage(await run(folders, ['models', ...words]), 'models', said)
+})

@@ -1,0 +1,50 @@
+// A service manager that only takes down how it is called, and the command `service` in front of it: for its tests. Nothing of the
+// machine's own services is touched.
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { makeFolders, type TestFolders } from '../helpers/test-server.ts'
+import { run } from './command-process.ts'
+import type { Outcome } from './keys-process.ts'
+
+export type Scene = {
+  folders: TestFolders
+  /** Where the manager's program lies. */
+  bin: string
+  service(words: readonly string[], given?: { environment?: Record<string, string>; cwd?: string }): Promise<Outcome>
+  /** Each call's arguments since the last look. */
+  calls(): string[]
+  /** What the manager says from now on, and its exit code. */
+  answer(call: string, said: string, code: number): void
+}
+
+/** As if on this platform, on any machine that has a POSIX shell. */
+export function setUp(t: TestContext, platform: 'linux' | 'darwin' | 'sunos', program: string | null): Scene {
+  const folders = makeFolders(t)
+  const bin = join(folders.root, 'bin')
+  const log = join(bin, 'calls')
+  mkdirSync(bin)
+  if (program !== null) {
+    const answers = `for word; do f='${bin}'/answer-$word; [ -f "$f" ] && { . "$f"; exit $code; }; done`
+    writeFileSync(join(bin, program), `#!/bin/sh\necho "$*" >> '${log}'\n${answers}\nexit 0\n`)
+    chmodSync(join(bin, program), 0o755)
+  }
+  const preload = `data:text/javascript,Object.defineProperty(process,'platform',{value:'${platform}'})`
+  return {
+    folders,
+    bin,
+    service: (words, { environment = {}, cwd } = {}) =>
+      run(folders, ['service', ...words], {
+        environment: { PATH: `${bin}:/usr/bin:/bin`, CLAUDE_SERVE_DATA_DIR: '', ...environment },
+        nodeFlags: ['--import', preload],
+        ...(cwd === undefined ? {} : { cwd }),
+      }),
+    calls: () => {
+      const text = existsSync(log) ? readFileSync(log, 'utf8') : ''
+      writeFileSync(log, '')
+      return text.split('\n').slice(0, -1)
+    },
+    answer: (call, said, code) =>
+      writeFileSync(join(bin, `answer-${call}`), `echo '${said}'; echo '${said}' >&2; code=${code}\n`),
+  }
+}

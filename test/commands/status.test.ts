@@ -1,0 +1,189 @@
+// The command `status`: what it tells of a server, where there is none, and where it may not look.
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { ownIdentity } from '../../src/agent/process-records.ts'
+import { HealthReply } from '../../src/surfaces/native/schemas.ts'
+import { makeFolders, startTestServer, type TestFolders } from '../helpers/test-server.ts'
+import { assertFailure, assertWrongUsage, noTerminal, run, runOnTerminal } from './command-process.ts'
+import { keys } from './keys-process.ts'
+
+const json = async (folders: TestFolders, words: string[] = [], environment: Record<string, string> = {}) => {
+  const { code, stdout, stderr } = await run(folders, ['status', '--json', ...words], { environment })
+  return { code, stderr, status: JSON.parse(stdout) }
+}
+
+test('where no server runs, it says so and how to start one, exit 1', async (t) => {
+  const folders = makeFolders(t)
+  const outcome = await run(folders, ['status'])
+  assertFailure(outcome, /no server runs in .*: start one with claude-serve/)
+  assert.ok(outcome.stderr.includes(folders.dataDir))
+  assert.equal(outcome.stdout, '')
+  const { code, status } = await json(folders)
+  assert.deepEqual([code, status.running, status.data_dir], [1, false, folders.dataDir])
+})
+
+test('a running server: where, since when, which claude, what it is doing', async (t) => {
+  const { folders, url, claude } = await startTestServer(t)
+  await claude
+  const { code, stdout, stderr } = await run(folders, ['status'])
+  assert.deepEqual([code, stderr], [0, ''])
+  assert.match(stdout, new RegExp(`^claude-serve \\d+\\.\\d+\\.\\d+ runs at ${url}\n`))
+  for (const line of [
+    `process    ${process.pid}`,
+    `data       ${folders.dataDir}`,
+    'login      logged in (api_key)',
+    'queue      0 of 64 waiting',
+  ])
+    assert.ok(stdout.includes(`\n  ${line}\n`), `${line} in ${stdout}`)
+  assert.match(stdout, /\n {2}claude {5}\d\S+ \(Claude Code\) at \//)
+  assert.match(stdout, /\n {2}processes {2}\d+ of \d+: \d+ busy, \d+ idle, \d+ spare, \d+ starting\n/)
+})
+
+test('--json tells the same and the whole of health', async (t) => {
+  const { folders, url } = await startTestServer(t)
+  const { code, status } = await json(folders)
+  const { health, started_at, uptime_s, version, ...rest } = status
+  assert.deepEqual(
+    [code, rest],
+    [0, { running: true, url, pid: process.pid, data_dir: folders.dataDir, problem: null }],
+  )
+  assert.equal(HealthReply.parse(health).version, version)
+  assert.ok(Date.parse(started_at) <= Date.now() && uptime_s >= 0)
+})
+
+test('a server that is named by its address needs no data folder, and none is told', async (t) => {
+  const { url } = await startTestServer(t)
+  const elsewhere = makeFolders(t)
+  for (const { code, status } of [
+    await json(elsewhere, ['--url', url]),
+    await json(elsewhere, [], { CLAUDE_SERVE_URL: `${url}/` }),
+  ]) {
+    assert.deepEqual([code, status.running, status.url, status.pid, status.data_dir], [0, true, url, null, null])
+    assert.equal(status.health.status, 'ok')
+  }
+})
+
+test('with API keys and none given, it tells what is known and that a key is needed, exit 0', async (t) => {
+  const { folders, url } = await startTestServer(t)
+  const secret = (await keys(folders, ['create', 'laptop', '--scope', 'chat', '--quiet'])).stdout.trim()
+  const { code, stdout, stderr } = await run(folders, ['status'])
+  assert.equal(code, 0)
+  assert.match(stdout, new RegExp(`^claude-serve \\S+ runs at ${url}\n`))
+  assert.match(stdout, new RegExp(`\\n {2}process +${process.pid}\\n`))
+  assert.doesNotMatch(stdout, /queue/)
+  assert.match(stderr, /needs an API key.*CLAUDE_SERVE_API_KEY must hold a key of this server\n$/)
+  const without = await json(folders)
+  assert.deepEqual([without.code, without.status.running, without.status.health], [0, true, null])
+  assert.match(without.status.problem, /CLAUDE_SERVE_API_KEY/)
+  const wrong = await json(folders, [], { CLAUDE_SERVE_API_KEY: `${secret.slice(0, -6)}AAAAAA` })
+  assert.deepEqual([wrong.code, wrong.status.health], [0, null])
+  assert.match(wrong.status.problem, /not valid/)
+  assert.ok(!wrong.stderr.includes(secret.slice(6, 20)))
+  const withKey = await json(folders, [], { CLAUDE_SERVE_API_KEY: secret })
+  assert.deepEqual([withKey.status.health.status, withKey.stderr], ['ok', ''])
+})
+
+test('a server without a claude to run is running, and says what is wrong', async (t) => {
+  const { folders } = await startTestServer(t, { config: { claudeBin: '/nowhere/claude' } })
+  const { code, stdout, stderr } = await run(folders, ['status'])
+  assert.deepEqual([code, stdout.includes(' runs at ')], [0, true])
+  assert.match(stderr, /^claude-serve: \/nowhere\/claude is not an executable file/)
+})
+
+const leftovers: [name: string, content: string][] = [
+  ['not JSON', '{"url":'],
+  ['no object', 'null'],
+  ['nothing of ours', '{}'],
+  [
+    'of a process that is gone',
+    JSON.stringify({ url: 'http://127.0.0.1:9', pid: process.pid, process: `${process.pid}-1`, version: '1' }),
+  ],
+]
+test('an address file that is broken or was left behind is no server', async (t) => {
+  const folders = makeFolders(t)
+  mkdirSync(folders.dataDir)
+  for (const [name, content] of leftovers) {
+    writeFileSync(join(folders.dataDir, 'server.json'), content)
+    const outcome = await run(folders, ['status'])
+    assertFailure(outcome, /no server runs in/)
+    assert.equal(outcome.stdout, '', name)
+  }
+})
+
+/** As if this test were the server of the folder. */
+async function pretend({ dataDir }: TestFolders, url: string): Promise<void> {
+  mkdirSync(dataDir, { recursive: true })
+  const address = { url, pid: process.pid, process: await ownIdentity(), version: '9.9.9', startedAt: new Date(0) }
+  writeFileSync(join(dataDir, 'server.json'), JSON.stringify(address))
+}
+
+test('a process that is there and not reached is told with its number, exit 1', async (t) => {
+  const folders = makeFolders(t)
+  await pretend(folders, 'http://127.0.0.1:1')
+  const { code, stdout, stderr } = await run(folders, ['status'])
+  assert.equal(code, 1)
+  assert.match(stdout, /^claude-serve 9\.9\.9 does not answer at http:\/\/127\.0\.0\.1:1\n/)
+  assert.match(
+    stderr,
+    new RegExp(`no server at .*; end it with claude-serve stop --now, its process is ${process.pid}\n$`),
+  )
+})
+
+test('a server that has a folder and no address starts or stops', async (t) => {
+  const folders = makeFolders(t)
+  mkdirSync(join(folders.dataDir, 'servers', await ownIdentity()), { recursive: true })
+  mkdirSync(join(folders.dataDir, 'servers', `${process.pid}-1`))
+  mkdirSync(join(folders.dataDir, 'servers', 'x'))
+  assertFailure(await run(folders, ['status']), new RegExp(`\\(pid ${process.pid}\\) is starting or stopping`))
+})
+
+/** Another program at an address of its own. */
+async function startOther(t: TestContext, status: number, body: string): Promise<string> {
+  const server = createServer((_request, response) => response.writeHead(status).end(body))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close())
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+test('another program at an address is not taken for a server', async (t) => {
+  const folders = makeFolders(t)
+  for (const body of ['<html>', '[]', '{"status":"ok"}', 'null']) {
+    const url = await startOther(t, 200, body)
+    const outcome = await run(folders, ['status', '--url', url])
+    assertFailure(outcome, new RegExp(`what answers at ${url} is not claude-serve`))
+  }
+})
+
+const steering = '\u001b[31m\u009b1m'
+
+test('what a server says cannot steer the terminal', { skip: noTerminal }, async (t) => {
+  const folders = makeFolders(t)
+  const { processes, queue } = { processes: { live: 1, max: 1, busy: 0, idle: 1, spare: 0, starting: 0 }, queue: {} }
+  const health = { status: 'ok', version: `1${steering}`, claude_version: steering, uptime_s: 1, processes, queue }
+  const good = await startOther(t, 200, JSON.stringify(health))
+  const bad = await startOther(t, 503, JSON.stringify({ error: `no${steering}` }))
+  for (const [url, said] of [
+    [good, /claude-serve 1\u241b\[31m\ufffd1m runs at/] as const,
+    [bad, /no\S*\[31m/] as const,
+  ]) {
+    const { stdout } = await runOnTerminal(folders, ['status', '--url', url])
+    assert.match(stdout, said)
+    assert.ok(!stdout.includes('\u001b[31m') && !stdout.includes('\u009b'), JSON.stringify(stdout))
+  }
+})
+
+const wrong: [words: string[], said: RegExp][] = [
+  [['--jsn'], /unknown option '--jsn' \(Did you mean --json\?\)/],
+  [['now'], /too many arguments/],
+  [['--url', 'nowhere'], /--url: "nowhere" is not accepted; give an address such as http/],
+  [['--url', 'ftp://x'], /is not accepted/],
+  [['--data-dir', ''], /--data-dir: "" .* give the path of a folder/],
+]
+test('wrong usage is one line and exit 2', async (t) => {
+  const folders = makeFolders(t)
+  for (const [words, said] of wrong) assertWrongUsage(await run(folders, ['status', ...words]), 'status', said)
+})

@@ -1,0 +1,187 @@
+// The pages on clients: each shows what `launch` prints, to the letter, and what can be run of it is run, against the demo.
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, describe, type TestContext, test } from 'node:test'
+import { promisify } from 'node:util'
+import { parse as parseToml } from 'smol-toml'
+import { parse as parseYaml } from 'yaml'
+import { sdkExecutable } from '../src/agent/executable.ts'
+import { blocksOf } from '../src/commands/launch.ts'
+import { type ClientName, clientNames, clientTitles } from '../src/commands/launch-names.ts'
+import { asMarkdown, asText } from '../src/commands/launch-parts.ts'
+import { run } from './commands/command-process.ts'
+import { makeFolders, startTestServer, step } from './helpers/test-server.ts'
+
+const cleanUp: (() => unknown)[] = []
+const forAll = { after: (step?: unknown) => cleanUp.push(step as () => unknown) }
+after(async () => {
+  for (const step of cleanUp) await step()
+})
+
+const server = await startTestServer(forAll, { config: { demo: true } })
+const folders = makeFolders(forAll)
+const repository = join(import.meta.dirname, '..')
+const pages = join(repository, 'docs/clients')
+const usualUrl = 'http://127.0.0.1:5005'
+
+const pageOf = (name: string) => readFileSync(join(pages, `${name}.md`), 'utf8')
+
+/** As on Linux, wherever the test runs. */
+const place = {
+  url: usualUrl,
+  hasKeys: false,
+  model: 'sonnet',
+  models: ['sonnet', 'opus', 'haiku'],
+  agents: ['agent/sonnet'],
+  surroundings: { platform: 'linux', home: '/home/me', environment: {} },
+} as const
+
+const marked = /<!-- generated: launch -->\n([\s\S]*?)\n<!-- end: launch -->/
+
+type Code = { client: ClientName; language: string; text: string }
+
+const blocks: Code[] = clientNames.flatMap((client) =>
+  [...pageOf(client).matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = '', text = '']) => ({
+    client,
+    language,
+    text,
+  })),
+)
+
+const inLanguage = (...languages: string[]) => blocks.filter(({ language }) => languages.includes(language))
+
+describe('each page', () => {
+  for (const name of clientNames) {
+    test(`${name} shows what launch has to say`, () => {
+      const [, shown] = marked.exec(pageOf(name)) ?? []
+      assert.equal(shown, asMarkdown(blocksOf(name, place)), `bring docs/clients/${name}.md up to date`)
+    })
+
+    test(`${name} says what is got, what is not, what to do, and whether it was tried`, () => {
+      const titles = [...pageOf(name).matchAll(/^#+ .*$/gm)].map(([title]) => title)
+      const sections = ['## Settings', '## Limits', '## When it does not work', '## Tried?']
+      assert.deepEqual(titles, [`# ${clientTitles[name]}`, ...sections])
+      assert.match(pageOf(name), /## Tried\?\n\n(Tried with [^\n]*\d|Written from )/)
+    })
+  }
+
+  test('is there for each client, and in the list of them', () => {
+    const files = readdirSync(pages).sort()
+    assert.deepEqual(files, [...clientNames.map((name) => `${name}.md`), 'README.md'].sort())
+    const rows = [...pageOf('README').matchAll(/^\| \[(.*)\]\((.*)\.md\) \|/gm)].map(([, title, file]) => [file, title])
+    assert.deepEqual(
+      rows,
+      clientNames.map((name) => [name, clientTitles[name]]),
+    )
+  })
+
+  test('links to places that are there', () => {
+    for (const name of [...clientNames, 'README']) {
+      for (const [, target = '', anchor] of pageOf(name).matchAll(/\]\(([^)#]+)(?:#([^)]*))?\)/g)) {
+        const file = join(pages, target)
+        assert.ok(existsSync(file), `${name}: ${target}`)
+        const anchors = [...readFileSync(file, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+          title.toLowerCase().replaceAll(' ', '-'),
+        )
+        if (anchor !== undefined) assert.ok(anchors.includes(anchor), `${name}: ${target}#${anchor}`)
+      }
+    }
+  })
+})
+
+test('what is printed is what the pages show', async () => {
+  for (const name of clientNames) {
+    const here = { ...place.surroundings, platform: process.platform }
+    const { stdout } = await run(folders, ['launch', name, '--print'])
+    const shown = asText(blocksOf(name, { ...place, surroundings: { ...here, home: folders.home } }))
+    assert.equal(stdout, `${shown}\n`, name)
+  }
+})
+
+const parsers: Record<string, (text: string) => unknown> = { json: JSON.parse, yaml: parseYaml, toml: parseToml }
+
+describe('settings', () => {
+  for (const { client, language, text } of inLanguage('json', 'yaml', 'toml')) {
+    test(`${client}: its ${language} can be read, and names the server`, () => {
+      const value = parsers[language]?.(text)
+      assert.ok(typeof value === 'object' && value !== null)
+      assert.match(JSON.stringify(value), /"http:\/\/127\.0\.0\.1:5005\/v1/)
+    })
+  }
+
+  test('there are some of each kind', () => {
+    const clientsWith = (language: string) => inLanguage(language).map(({ client }) => client)
+    assert.deepEqual(clientsWith('json'), ['opencode', 'vscode', 'zed'])
+    assert.deepEqual(clientsWith('yaml'), ['continue', 'librechat', 'llm', 'litellm'])
+    assert.deepEqual(clientsWith('toml'), ['codex'])
+  })
+})
+
+/** The program's answer, with the test's server in the place of the usual one. */
+async function output(command: string, args: string[], environment: Record<string, string> = {}): Promise<string> {
+  const { stdout } = await promisify(execFile)(command, args, {
+    cwd: folders.cwd,
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: folders.home, ...environment },
+    timeout: 60_000,
+  })
+  return stdout
+}
+
+const here = (text: string) => text.replaceAll(usualUrl, server.url)
+
+describe('programs', () => {
+  symlinkSync(join(repository, 'node_modules'), join(folders.cwd, 'node_modules'))
+
+  for (const [at, { client, text }] of inLanguage('js').entries()) {
+    test(`${client}: JavaScript, ${/from '([^']+)'/.exec(text)?.[1]}`, async () => {
+      const file = join(folders.cwd, `program-${at}.mjs`)
+      writeFileSync(file, here(text))
+      assert.match(await output(process.execPath, [file]), /^Hello from the demo model.*"?Say hello"?\n?$/)
+    })
+  }
+
+  for (const { client, text } of inLanguage('sh').filter(({ text }) => text.startsWith('curl '))) {
+    test(`${client}: curl`, async () => {
+      const answer = JSON.parse(await output('bash', ['-c', here(text)]))
+      const said = client === 'openai' ? answer.choices[0].message.content : answer.content[0].text
+      assert.match(said, /^Hello from the demo model/)
+    })
+  }
+
+  test('Claude Code as its page starts it', async (t: TestContext) => {
+    const program = sdkExecutable()
+    assert.ok(program)
+    const { root, home } = makeFolders(t)
+    mkdirSync(join(root, 'bin'))
+    symlinkSync(program, join(root, 'bin/claude'))
+    const [{ text } = { text: '' }] = inLanguage('sh').filter(({ client }) => client === 'claude-code')
+    const line = `${here(text).trim()} -p '${step({ text: 'Ahoy from afar.' })}' --tools ''`
+    const environment = {
+      PATH: `${join(root, 'bin')}:/usr/bin:/bin`,
+      HOME: home,
+      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+    }
+    const said = await output('bash', ['-c', line], environment)
+    assert.equal(said, 'Ahoy from afar.\n')
+  })
+
+  test('there are as many as the pages say', () => {
+    const count = (language: string) => inLanguage(language).length
+    assert.deepEqual([count('js'), count('python'), count('go'), count('java'), count('ruby')], [5, 3, 2, 2, 2])
+    const lines = inLanguage('sh').filter(({ text }) => text.startsWith('curl '))
+    assert.deepEqual(
+      lines.map(({ client }) => client),
+      ['openai', 'anthropic'],
+    )
+  })
+})
+
+describe('command lines', () => {
+  for (const { client, text } of inLanguage('sh')) {
+    test(`${client}: ${text.split('\n')[0]}`, async () => {
+      assert.equal(await output('bash', ['-n', '-c', text]), '')
+    })
+  }
+})

@@ -1,0 +1,228 @@
+// Every example of openapi.json, and every request that needs none, is sent to a real server with the demo model; each answer is held
+// against what the document says of it. In the examples, what stands for something of the reader's own is replaced by what there is.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { sampleFolder } from '../scripts/openapi/examples.ts'
+import { sampleRequest, sampleRun, sampleSession } from '../scripts/openapi/parameters.ts'
+import { chat, post, readChatEvents } from './helpers/client.ts'
+import { startTestServer, type TestServer } from './helpers/test-server.ts'
+import {
+  assertFits,
+  document,
+  type Operation,
+  operations,
+  type Parameter,
+  resolve,
+  responseOf,
+} from './openapi-scene.ts'
+
+let server: TestServer
+const ends: (() => unknown)[] = []
+/** What the samples of the document stand for. */
+const stands = new Map<string, string>()
+
+before(async () => {
+  const file = { after: (end?: unknown) => void ends.unshift(end as () => unknown) }
+  server = await startTestServer(file, { config: { demo: true } })
+  const first = await chat(server, { prompt: 'Say hello' })
+  stands.set(sampleFolder, server.folders.cwd).set(sampleRun, first.run_id).set(sampleSession, first.session_id)
+})
+
+after(async () => {
+  for (const end of ends) await end()
+})
+
+const replaced = (text: string): string => [...stands].reduce((result, [from, to]) => result.replaceAll(from, to), text)
+
+/** A run in the background that asks; its id and that of what it asks for. */
+async function ask(prompt: string): Promise<void> {
+  const { status, body } = await post(server, '/v1/chat', { prompt, approvals: true, background: true })
+  assert.equal(status, 202)
+  stands.set(sampleRun, String(body.id))
+  for await (const event of readChatEvents(await fetch(`${server.url}/v1/runs/${body.id}/events`))) {
+    if (event.type !== 'permission_request' && event.type !== 'question') continue
+    stands.set(sampleRequest, event.request_id)
+    return
+  }
+  assert.fail('nothing was asked')
+}
+
+/** What must be there before an operation can succeed. */
+const beginnings: Record<string, () => Promise<void>> = {
+  answerPermission: () => ask('Write a file, please'),
+  answerQuestion: () => ask('Ask me something'),
+  async cancelRun() {
+    const { body } = await post(server, '/v1/chat', { prompt: 'Be slow', background: true })
+    stands.set(sampleRun, String(body.id))
+  },
+  async deleteSession() {
+    const { body } = await post(server, `/v1/sessions/${stands.get(sampleSession)}/fork`, {})
+    stands.set(sampleSession, String(body.session_id))
+  },
+}
+
+function pathOf({ path, parameters }: Operation): string {
+  const example = (name: string) => parameters.find((each: Parameter) => each.name === name)?.example
+  return replaced(path.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(example(name))))
+}
+
+/** The protective ones are told nowhere, and these belong to HTTP itself or say the same as another. */
+const common =
+  /^(content-|cross-origin-|referrer-policy|x-content-type-options|x-frame-options|x-accel-buffering|cache-control|connection|date|keep-alive|transfer-encoding|etag|request-id|vary|allow)/
+
+/** Holds an answer against what the document says of its status. */
+async function check(operation: Operation, response: Response): Promise<void> {
+  const { found, at } = responseOf(operation, response.status)
+  const text = await response.text()
+  const named = Object.keys(found.headers ?? {})
+  for (const [name, value] of response.headers) {
+    if (common.test(name)) continue
+    assert.ok(named.includes(name), `${operation.operationId} says nothing of the header ${name}`)
+    const { at: place } = resolve({ $ref: `#/components/headers/${name}` }, [])
+    assertFits(/^\d+$/.test(value) ? Number(value) : value, [...place, 'schema'])
+  }
+  const type = (response.headers.get('content-type') ?? '').split(';')[0] ?? ''
+  if (found.content === undefined) return assert.equal(text, '')
+  assert.ok(found.content[type], `${operation.operationId} says nothing of ${type}`)
+  const schema = [...at, 'content', type, 'schema']
+  if (type === 'application/json') return assertFits(JSON.parse(text), schema)
+  if (type !== 'text/event-stream') return assertFits(text, schema)
+  const events = [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => data ?? '')
+  assert.ok(events.length > 2, text)
+  for (const data of events) if (data !== '[DONE]') assertFits(JSON.parse(data), schema)
+  assert.match(events.at(-1) ?? '', lastEvents[operation.operationId] ?? /^$/)
+}
+
+const lastEvents: Record<string, RegExp> = {
+  chatStream: /"type":"done"/,
+  followRun: /"type":"done"/,
+  createChatCompletion: /^\[DONE\]$/,
+  createMessage: /"type":"message_stop"/,
+}
+
+const isRight = (operation: Operation, { status }: Response, wanted: number) =>
+  assert.equal(status, wanted, `${operation.operationId} answered ${status}`)
+
+/** The statuses of examples that are not the usual one. */
+const statuses: Record<string, number> = { 'chat background': 202, 'forkSession plain': 201, 'forkSession titled': 201 }
+
+for (const operation of operations.filter(({ requestBody }) => requestBody !== undefined)) {
+  const { operationId, method, requestBody, responses } = operation
+  const usual = Number(Object.keys(responses).find((status) => status < '300'))
+  for (const [name, { value }] of Object.entries(requestBody?.content['application/json']?.examples ?? {})) {
+    test(`${operationId}: the example ${name} works, and is answered as the document says`, async () => {
+      const before = new Map(stands)
+      await beginnings[operationId]?.()
+      const response = await fetch(`${server.url}${pathOf(operation)}`, {
+        method,
+        headers: { 'content-type': 'application/json' },
+        body: replaced(JSON.stringify(value)),
+      })
+      for (const [sample, real] of before) stands.set(sample, real)
+      isRight(operation, response, statuses[`${operationId} ${name}`] ?? usual)
+      await check(operation, response)
+    })
+  }
+}
+
+const faces: Record<string, Record<string, string>> = {
+  'as OpenAI': {},
+  'as Anthropic': { 'anthropic-version': '2023-06-01' },
+}
+
+for (const operation of operations.filter(({ method }) => method === 'GET')) {
+  const isFace = operation.tags.includes('openai')
+  for (const [name, headers] of Object.entries(isFace ? faces : { '': {} })) {
+    test(`${operation.operationId} ${name} is answered as the document says`, async () => {
+      const response = await fetch(`${server.url}${pathOf(operation)}`, { headers })
+      isRight(operation, response, 200)
+      await check(operation, response)
+    })
+  }
+}
+
+const none = '11111111-2222-4333-8444-555555555555'
+const hello = [{ role: 'user', content: 'hi' }]
+
+/** Refusals of all kinds: operation, path, body, status. */
+for (const [operationId, path, body, status] of [
+  ['chat', '/v1/chat', { promt: 'hi' }, 400],
+  ['chat', '/v1/chat', { prompt: 'hi', cwd: '/there/is/no/such/folder' }, 400],
+  ['chat', '/v1/chat', { prompt: 'hi', session_id: none }, 404],
+  ['chat', '/v1/chat', { prompt: 'hi', permission_mode: 'bypassPermissions' }, 403],
+  ['chat', '/v1/chat', { prompt: 'error 500' }, 502],
+  ['chat', '/v1/chat', { prompt: 'error 401' }, 503],
+  ['chat', '/v1/chat', { prompt: 'Be slow', timeout_s: 0.05 }, 504],
+  ['chatStream', '/v1/chat/stream', { prompt: 'hi', session_id: none }, 404],
+  ['getRun', `/v1/runs/run_${'0'.repeat(32)}`, null, 404],
+  ['getRun', '/v1/runs/me', null, 400],
+  ['getSession', `/v1/sessions/${none}`, null, 404],
+  ['listRuns', '/v1/runs?limit=0', null, 400],
+  ['createChatCompletion', '/v1/chat/completions', { messages: hello }, 400],
+  ['createChatCompletion', '/v1/chat/completions', { model: 'gpt-9', messages: hello }, 404],
+  ['createMessage', '/v1/messages', { model: 'sonnet', messages: hello }, 400],
+  ['createMessage', '/v1/messages', { model: 'gpt-9', max_tokens: 1, messages: hello }, 404],
+  ['countTokens', '/v1/messages/count_tokens', { model: 'sonnet', messages: [] }, 400],
+  ['getModel', '/v1/models/gpt-9', null, 404],
+] as const) {
+  test(`${operationId}: a refusal is told as the document says: ${status} for ${JSON.stringify(body) ?? path}`, async () => {
+    const operation = operations.find((each) => each.operationId === operationId)
+    assert.ok(operation)
+    const sent = body === null ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
+    const response = await fetch(`${server.url}${path}`, { method: operation.method, ...sent })
+    isRight(operation, response, status)
+    await check(operation, response)
+  })
+}
+
+test('a body that does not say that it is JSON is told as the document says', async () => {
+  for (const operation of operations.filter(({ requestBody }) => requestBody !== undefined)) {
+    const { method } = operation
+    const response = await fetch(`${server.url}${pathOf(operation)}`, { method, body: '{}' })
+    isRight(operation, response, 415)
+    await check(operation, response)
+  }
+})
+
+test('a key that was used for another body is told as the document says, and an answer again as such', async () => {
+  const operation = operations.find((each) => each.operationId === 'chat')
+  assert.ok(operation)
+  const send = (prompt: string) =>
+    fetch(`${server.url}/v1/chat`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': 'one' },
+      body: JSON.stringify({ prompt }),
+    })
+  for (const [prompt, status] of [
+    ['Say hello', 200],
+    ['Say hello', 200],
+    ['Say goodbye', 409],
+  ] as const) {
+    const response = await send(prompt)
+    isRight(operation, response, status)
+    await check(operation, response)
+  }
+})
+
+test('fields without effect are named as the document says', async () => {
+  for (const [operationId, body] of [
+    ['createChatCompletion', { model: 'sonnet', messages: hello, seed: 1 }],
+    ['createMessage', { model: 'sonnet', max_tokens: 99, messages: hello, top_k: 1 }],
+  ] as const) {
+    const operation = operations.find((each) => each.operationId === operationId)
+    assert.ok(operation)
+    const { url } = server
+    const headers = { 'content-type': 'application/json' }
+    const response = await fetch(`${url}${operation.path}`, { method: 'POST', headers, body: JSON.stringify(body) })
+    assert.ok(response.headers.has('x-claude-serve-ignored'))
+    isRight(operation, response, 200)
+    await check(operation, response)
+  }
+})
+
+test('the document is served as it is in the package, but for the address', async () => {
+  for (const host of [`127.0.0.1:${server.port}`, `localhost:${server.port}`]) {
+    const served = (await (await fetch(`http://${host}/openapi.json`)).json()) as object
+    assert.deepEqual(served, { ...document, servers: [{ url: `http://${host}` }] })
+  }
+})

@@ -1,0 +1,186 @@
+// The page of the API: in a real browser, under the strict policy of our pages; and the files that it is made of, which are served and
+// nothing else. The browser's part needs an installed Chromium.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { after, test } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import { registerOpenapi } from '../src/openapi/routes.ts'
+import { noBrowser, openBrowser } from './helpers/browser.ts'
+import { listenApp } from './helpers/inject-app.ts'
+import { operations } from './openapi-scene.ts'
+import { send } from './security/posture-routes.ts'
+
+const cleanup = { after }
+const browser = await openBrowser(cleanup)
+const { url, port, agent, inject } = await listenApp(cleanup, { prepare: (app) => registerOpenapi(app) })
+
+/** Written down a second time on purpose. */
+const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+
+const files: Record<string, string> = {
+  '/docs': 'text/html; charset=utf-8',
+  '/docs/docs.js': 'text/javascript; charset=utf-8',
+  '/docs/docs.css': 'text/css; charset=utf-8',
+  '/docs/icon.svg': 'image/svg+xml',
+  '/docs/swagger-ui.js': 'text/javascript; charset=utf-8',
+  '/docs/swagger-ui.css': 'text/css; charset=utf-8',
+}
+
+for (const [path, type] of Object.entries(files)) {
+  test(`${path} is served as what it is, and once only to those who keep it`, async () => {
+    const first = await send({ port }, { path })
+    assert.equal(first.status, 200)
+    assert.equal(first.headers['content-type'], type)
+    assert.equal(first.headers['x-content-type-options'], 'nosniff')
+    assert.equal(first.headers['x-frame-options'], 'DENY')
+    assert.equal(first.headers['cross-origin-resource-policy'], 'same-origin')
+    const own = first.headers['content-security-policy']
+    assert.equal(own, path === '/docs' ? policy : "default-src 'none'; frame-ancestors 'none'")
+    assert.ok(first.body.length > 100)
+    const etag = String(first.headers.etag)
+    assert.match(etag, /^"[\w-]{43}"$/)
+    assert.equal(first.headers['cache-control'], 'no-cache')
+    const again = await send({ port }, { path, headers: { 'if-none-match': etag } })
+    assert.deepEqual([again.status, again.body, again.headers.etag], [304, '', etag])
+    assert.equal(again.headers['content-security-policy'], own)
+    const other = await send({ port }, { path, headers: { 'if-none-match': '"another"' } })
+    assert.deepEqual([other.status, other.body.length], [200, first.body.length])
+    const head = await send({ port }, { method: 'HEAD', path })
+    assert.deepEqual([head.status, head.body, head.headers.etag], [200, '', etag])
+    assert.equal((await send({ port }, { method: 'POST', path })).status, 405)
+  })
+}
+
+for (const path of [
+  '/docs/',
+  '/docs/docs.html',
+  '/docs/index.html',
+  '/docs/swagger-ui-bundle.js',
+  '/docs/docs.js/',
+  '/docs/docs.js%00',
+  '/docs/docs%2ejs.map',
+  '/docs/../package.json',
+  '/docs/%2e%2e/package.json',
+  '/docs/..%2fpackage.json',
+  '/docs/..%5cpackage.json',
+  '/docs/....//package.json',
+  '/docs/%c0%ae%c0%ae/package.json',
+  '/docs/.env',
+  '/web/docs.js',
+  '/package.json',
+  '/openapi.json/../package.json',
+]) {
+  test(`D17 ${path} is not there`, async () => {
+    const { status, headers } = await send({ port }, { path })
+    assert.ok([400, 404].includes(status), String(status))
+    assert.match(String(headers['content-type']), /^application\/json/)
+  })
+}
+
+test('the page names no other place, and holds no code and no style', () => {
+  const page = readFileSync(new URL('../web/docs.html', import.meta.url), 'utf8')
+  assert.doesNotMatch(page, /https?:|\/\/|<style|style=|\son\w+=|<script>/)
+  for (const [, name] of page.matchAll(/(?:src|href)="([^"]+)"/g)) {
+    assert.ok(name === 'openapi.json' || `/${name}` in files, name)
+  }
+})
+
+test('of the package that brings Swagger UI nothing is run', async () => {
+  assert.equal((await send({ port }, { path: '/docs/swagger-ui.js' })).status, 200)
+  const { cache, resolve } = createRequire(import.meta.url)
+  assert.equal(cache[resolve('@fastify/swagger-ui')], undefined)
+  assert.ok(Object.keys(cache).every((path) => !path.includes('swagger-ui')))
+})
+
+test('the document tells the address by which it was asked for', async () => {
+  const served = async (headers: Record<string, string>) =>
+    (await inject({ url: '/openapi.json', headers })).json().servers as unknown
+  assert.deepEqual(await served({ host: 'localhost:7' }), [{ url: 'http://localhost:7' }])
+  assert.deepEqual(await served({ host: '127.0.0.1' }), [{ url: 'http://127.0.0.1' }])
+  const forwarded = { host: 'localhost', 'x-forwarded-proto': 'https' }
+  assert.deepEqual(await served(forwarded), [{ url: 'https://localhost' }])
+  const strange = { host: 'localhost', 'x-forwarded-proto': 'javascript' }
+  assert.deepEqual(await served(strange), [{ url: 'http://localhost' }])
+})
+
+/** Faults that a page has, by itself or against its policy, and what it asked of others. */
+type Watched = { page: Page; faults: string[]; strangers: string[] }
+
+async function watchedPage(browser: Browser): Promise<Watched> {
+  const page = await browser.newPage()
+  page.setDefaultTimeout(90_000)
+  const faults: string[] = []
+  const strangers: string[] = []
+  page.on('pageerror', (error) => void faults.push(String(error)))
+  page.on('console', (message) => void (message.type() === 'error' && faults.push(message.text())))
+  page.on('request', (request) => void (request.url().startsWith(`${url}/`) || strangers.push(request.url())))
+  return { page, faults, strangers }
+}
+
+const clickAll = (selector: string) => `for (const each of document.querySelectorAll('${selector}')) each.click()`
+
+/** Each is forbidden, and the browser says so in these words. */
+const misdeeds: [RegExp, string][] = [
+  [/inline style/, `document.body.append(Object.assign(document.createElement('style'), { textContent: 'a {}' }))`],
+  [/inline event handler|unsafe-inline/, `document.body.setAttribute('onclick', 'alert(1)')`],
+  [/connect-src/, `void fetch('http://127.0.0.1:9/').catch(() => {})`],
+  [/img-src/, `new Image().src = 'http://127.0.0.1:9/x.png'`],
+  [/TrustedHTML/, `try { document.createElement('div').innerHTML = '<b>x</b>' } catch {}`],
+]
+
+function playPage(browser: Browser): void {
+  test('the page shows every operation, keeps to its policy, and asks nobody else', { timeout: 240_000 }, async (t) => {
+    const { page, faults, strangers } = await watchedPage(browser)
+    t.after(() => page.close())
+    await page.goto(`${url}/docs`)
+    await page.waitForSelector('.opblock')
+    assert.equal(await page.title(), 'claude-serve API')
+    const shown = operations.flatMap(({ tags }) => tags).length
+    assert.equal(await page.locator('.opblock').count(), shown)
+    // All is opened, so that every kind of thing is drawn.
+    await page.evaluate(clickAll('.opblock-summary-control'))
+    await page
+      .locator('.opblock-body .responses-wrapper')
+      .nth(shown - 1)
+      .waitFor()
+    await page.evaluate(clickAll('.opblock-body .tablinks[data-name=model]'))
+    await page.locator('.json-schema-2020-12').first().waitFor()
+    const text = await page.locator('body').innerText()
+    for (const { summary } of operations) assert.ok(text.includes(summary), summary)
+    // Its texts are formatted, though without HTML.
+    assert.ok(await page.locator('.markdown code', { hasText: 'claude -p' }).count())
+    assert.ok(await page.locator('.markdown li').count())
+    assert.deepEqual([faults, strangers], [[], []])
+  })
+
+  test('a request can be tried out, with what the page shows as its body', { timeout: 240_000 }, async (t) => {
+    const { page, faults, strangers } = await watchedPage(browser)
+    t.after(() => page.close())
+    await page.goto(`${url}/docs#/native/chat`)
+    const chat = page.locator('#operations-native-chat')
+    await chat.locator('.try-out__btn').click()
+    await chat.locator('.execute').click()
+    const response = chat.locator('.live-responses-table')
+    await response.waitFor()
+    assert.match(await response.innerText(), /"result": "Hello there"/)
+    assert.deepEqual(agent.requests.at(-1)?.prompt, [{ type: 'text', text: 'Say hello' }])
+    assert.deepEqual([faults, strangers], [[], []])
+  })
+
+  test('what the policy forbids is forbidden, and noticed by these tests', { timeout: 240_000 }, async (t) => {
+    const { page, faults } = await watchedPage(browser)
+    t.after(() => page.close())
+    await page.goto(`${url}/docs`)
+    for (const [words, script] of misdeeds) {
+      const told = page.waitForEvent('console', (message) => words.test(message.text()))
+      await page.evaluate(script)
+      await told
+      assert.ok(faults.some((fault) => words.test(fault)))
+    }
+  })
+}
+
+if (browser === null) test('the page in a browser', { skip: noBrowser }, () => {})
+else playPage(browser)

@@ -1,0 +1,490 @@
+// What is shipped beside the code: the facts of package.json, the container's recipe, the script that publishes, the formula for
+// Homebrew. And the documents, as far as a program can say whether they are true. The package itself is in package.test.ts.
+import assert from 'node:assert/strict'
+import { execFile, execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { Command } from 'commander'
+import { examples, passedOn, sampleOf } from '../scripts/config-document.ts'
+import { childEnvironment } from '../src/agent/environment.ts'
+import { sdkExecutable } from '../src/agent/executable.ts'
+import { poolDefaults } from '../src/agent/pool.ts'
+import { workerLimits } from '../src/agent/worker.ts'
+import { addCommands } from '../src/commands/all.ts'
+import { type Config, configFileOption, configOptions, loadConfig } from '../src/config.ts'
+import { camelCase } from '../src/config-sources.ts'
+import { httpLimits } from '../src/http/app.ts'
+import { startTestServer } from './helpers/test-server.ts'
+
+const root = join(import.meta.dirname, '..')
+const read = (file: string) => readFileSync(join(root, file), 'utf8')
+const filesBelow = (folder: string) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name))
+
+type Manifest = {
+  license: string
+  bin: Record<string, string>
+  exports: Record<string, Record<string, string>>
+  files: string[]
+  engines: { node: string }
+  dependencies: Record<string, string>
+  publishConfig?: Record<string, unknown>
+}
+const manifest = JSON.parse(read('package.json')) as Manifest
+
+function temporaryFolder(t: Pick<TestContext, 'after'>): string {
+  const folder = mkdtempSync(join(tmpdir(), 'claude-serve-packaging-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** The names of packages in a file's imports: those at its head, and those that are made as it goes. */
+function importsOf(file: string): string[] {
+  const text = read(file)
+  const body = text.search(/^(?!import\b|[\s}/#]|$)/m)
+  const head = text.slice(0, body === -1 ? text.length : body)
+  const found = [...head.matchAll(/ from '([^']+)'/g), ...text.matchAll(/\b(?:import|resolve)\('([\w@/.-]+)'\)/g)]
+  return found
+    .map(([, name = '']) => name)
+    .filter((name) => !name.startsWith('.') && !name.startsWith('node:'))
+    .map((name) => /^(?:@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? name)
+}
+
+test('every package that src imports is a dependency, and every dependency is imported', () => {
+  const imported = filesBelow('src')
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap(importsOf)
+  assert.deepEqual([...new Set(imported)].sort(), Object.keys(manifest.dependencies).sort())
+})
+
+test('what package.json names is there, or is compiled from what is there', () => {
+  const compiled = [...Object.values(manifest.bin), ...Object.values(manifest.exports['.'] ?? {})]
+  for (const file of compiled) {
+    const source = file.replace(/^\.\//, '').replace(/^dist\/(.*?)(?:\.d\.ts|\.js)$/, 'src/$1.ts')
+    assert.ok(source.startsWith('src/') && existsSync(join(root, source)), file)
+  }
+  for (const file of manifest.files.filter((name) => name !== 'dist')) assert.ok(existsSync(join(root, file)), file)
+  assert.equal(manifest.license, 'MIT')
+  assert.match(read('LICENSE'), /^MIT License\n/)
+})
+
+test('package.json wants the Node that the program itself wants', () => {
+  const [, major, minor] = /oldestNode.*= \[(\d+), (\d+)\]/.exec(read('src/cli.ts')) ?? []
+  assert.equal(manifest.engines.node, `>=${major}.${minor}`)
+})
+
+type Instruction = { word: string; text: string; stage: number }
+
+/** Each as one line; `stage` counts from 1. */
+function readInstructions(): Instruction[] {
+  const lines = read('Dockerfile')
+    .replace(/^\s*#.*\n/gm, '')
+    .replace(/\\\n/g, ' ')
+    .split('\n')
+  let stage = 0
+  return lines
+    .filter((line) => line.trim() !== '')
+    .map((line) => {
+      const [, word = '', text = ''] = /^([A-Z]+)\s+(.*)$/.exec(line) ?? assert.fail(`not an instruction: ${line}`)
+      if (word === 'FROM') stage++
+      return { word, text, stage }
+    })
+}
+
+const instructions = readInstructions()
+const named = (word: string, stage?: number) =>
+  instructions.filter((each) => each.word === word && (stage === undefined || each.stage === stage))
+const lastStage = named('FROM').length
+
+test('the Dockerfile copies what is there, what .dockerignore lets through, and from stages that there are', () => {
+  const [first, ...exceptions] = read('.dockerignore')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+  assert.equal(first, '*')
+  const stages = named('FROM').map(({ text }) => / AS (\S+)$/.exec(text)?.[1])
+  for (const { text, stage } of named('COPY')) {
+    const words = text.split(/\s+/)
+    const from = /^--from=(.+)$/.exec(words[0] ?? '')?.[1]
+    if (from !== undefined) {
+      const at = stages.indexOf(from) + 1
+      assert.ok(at > 0 && at < stage, from)
+      continue
+    }
+    for (const source of words.slice(0, -1)) {
+      assert.ok(existsSync(join(root, source)), source)
+      assert.ok(exceptions.includes(`!${source}`), `${source} is kept out by .dockerignore`)
+    }
+  }
+  const copied = named('COPY').flatMap(({ text }) => text.split(/\s+/))
+  for (const exception of exceptions) assert.ok(copied.includes(exception.slice(1)), `nobody needs ${exception}`)
+})
+
+test('the Dockerfile installs what the lock file says, and runs no scripts of what it ships', () => {
+  const installs = named('RUN').flatMap(({ text, stage }) =>
+    (text.match(/npm (?:ci|i|install|add)\b[^&|;]*/g) ?? []).map((line) => ({ line: line.trim(), stage })),
+  )
+  assert.ok(installs.length > 0)
+  for (const { line } of installs) assert.match(line, /^npm ci\b/)
+  const [shipped] = named('COPY', lastStage).flatMap(
+    ({ text }) => /--from=(\S+) \S*node_modules /.exec(text)?.[1] ?? [],
+  )
+  const stage = named('FROM').find(({ text }) => text.endsWith(` AS ${shipped}`))?.stage
+  assert.deepEqual(
+    installs.filter((each) => each.stage === stage).map(({ line }) => line),
+    ['npm ci --omit=dev --ignore-scripts'],
+  )
+})
+
+test('the container runs as nobody special, holds no secret, and on a Node that is new enough', () => {
+  assert.equal(named('USER', lastStage).at(-1)?.text, 'node')
+  for (const { text } of named('FROM')) assert.match(text, /^node:24-slim(?: AS \w+)?$/)
+  const names = [...named('ENV'), ...named('ARG')].flatMap(({ text }) => text.match(/\b[A-Z][A-Z0-9_]*(?==)/g) ?? [])
+  const known = Object.values(configOptions).map(({ environment }) => environment)
+  for (const name of names) {
+    assert.doesNotMatch(name, /KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL/)
+    if (name.startsWith('CLAUDE_SERVE_')) assert.ok(known.includes(name), name)
+  }
+  assert.ok(names.includes('CLAUDE_CONFIG_DIR') && names.includes('CLAUDE_SERVE_DATA_DIR'))
+  const volumes = named('VOLUME', lastStage).flatMap(({ text }) => JSON.parse(text) as string[])
+  const values = Object.fromEntries(
+    named('ENV').flatMap(({ text }) => [...text.matchAll(/(\S+)=(\S+)/g)].map(([, a, b]) => [a, b])),
+  )
+  for (const name of ['CLAUDE_CONFIG_DIR', 'CLAUDE_SERVE_DATA_DIR']) assert.ok(volumes.includes(values[name]), name)
+})
+
+test('what the Dockerfile starts and calls is there', () => {
+  const paths = [...read('Dockerfile').matchAll(/\/app\/dist\/([\w/-]+)\.js/g)].map(([, path]) => `src/${path}.ts`)
+  assert.deepEqual(paths.sort(), ['src/agent/executable.ts', 'src/cli.ts'])
+  for (const path of paths) assert.ok(existsSync(join(root, path)), path)
+  assert.match(read('Dockerfile'), new RegExp(`module\\.${sdkExecutable.name}\\(\\)`))
+})
+
+test("the container's health check tells a server that is there from one that is not", async (t) => {
+  const [check] = named('HEALTHCHECK')
+  const [program, ...words] = JSON.parse(/ CMD (\[.*\])$/.exec(check?.text ?? '')?.[1] ?? '[]') as string[]
+  assert.equal(program, 'node')
+  const server = await startTestServer(t)
+  const exitCode = (port: number) =>
+    new Promise((resolve) => {
+      const env = { CLAUDE_SERVE_PORT: String(port) }
+      execFile(process.execPath, words, { env, timeout: 30_000 }, (error) => resolve(error === null ? 0 : error.code))
+    })
+  assert.equal(await exitCode(server.port), 0)
+  await server.close(0)
+  assert.equal(await exitCode(server.port), 1)
+})
+
+/** Stands for npm: writes down what it is asked for, and packs a file of one line. */
+const fakeNpm = `#!/usr/bin/env node
+const { appendFileSync, writeFileSync } = require('node:fs')
+const words = process.argv.slice(2)
+if (words[0] === 'view') {
+  if (words[2] === 'dist.tarball') console.log('https://registry.example/claude-serve-1.2.3.tgz')
+  else if (process.env.FAKE_PUBLISHED) console.log('1.2.3')
+  else process.exit(1)
+  process.exit(0)
+}
+appendFileSync(process.env.FAKE_LOG, words.join(' ') + '\\n')
+if (words[0] === 'pack') {
+  writeFileSync('.tmp/claude-serve-1.2.3.tgz', 'packed')
+  console.log('claude-serve-1.2.3.tgz')
+}
+if (words[0] === process.env.FAKE_FAILS) process.exit(1)
+`
+
+const place = {
+  repository: { url: 'git+https://git.example/claude-serve.git' },
+  homepage: 'https://git.example/claude-serve',
+  bugs: { url: 'https://git.example/bugs' },
+}
+
+type Publishing = {
+  words?: string[]
+  environment?: Record<string, string>
+  manifest?: Record<string, unknown>
+  changelog?: string
+  tag?: string
+  dirt?: boolean
+}
+
+/** A repository that could be published but for what is given, and what the script does in it. */
+async function publish(t: TestContext, given: Publishing) {
+  const folder = temporaryFolder(t)
+  const [work, bin, log] = [join(folder, 'work'), join(folder, 'bin'), join(folder, 'log')]
+  for (const each of [work, bin, join(work, 'scripts')]) mkdirSync(each)
+  writeFileSync(join(bin, 'npm'), fakeNpm, { mode: 0o755 })
+  writeFileSync(log, '')
+  cpSync(join(root, 'scripts/publish.sh'), join(work, 'scripts/publish.sh'))
+  cpSync(join(root, 'packaging'), join(work, 'packaging'), { recursive: true })
+  const fields = { name: 'claude-serve', version: '1.2.3', ...place, ...given.manifest }
+  writeFileSync(join(work, 'package.json'), JSON.stringify(fields))
+  writeFileSync(join(work, 'CHANGELOG.md'), given.changelog ?? '# Changes\n\n## 1.2.3 (2026-12-01)\n')
+  const env = {
+    PATH: [bin, dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'].join(':'),
+    HOME: folder,
+    GIT_CONFIG_NOSYSTEM: '1',
+    FAKE_LOG: log,
+    ...(given.environment ?? { SIGSTORE_ID_TOKEN: 'token' }),
+  }
+  const git = (...words: string[]) =>
+    execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.c', ...words], { cwd: work, env })
+  git('init', '--quiet')
+  git('add', '.')
+  git('commit', '--quiet', '-m', 'all')
+  git('tag', given.tag ?? 'v1.2.3')
+  if (given.dirt) writeFileSync(join(work, 'left-over'), '')
+  const outcome = await new Promise<{ code: number; stderr: string }>((resolve) => {
+    const options = { cwd: folder, env, timeout: 60_000 }
+    execFile('bash', [join(work, 'scripts/publish.sh'), ...(given.words ?? [])], options, (error, _stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code), stderr }),
+    )
+  })
+  const calls = readFileSync(log, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+  return { ...outcome, calls, work }
+}
+
+const tarball = '.tmp/claude-serve-1.2.3.tgz'
+const prepared = ['ci', 'test', 'pack --silent --pack-destination .tmp']
+
+test('a tagged commit is tested, packed and published with its origin, and the formula names just that file', async (t) => {
+  const { code, stderr, calls, work } = await publish(t, {})
+  assert.deepEqual([code, stderr], [0, ''])
+  assert.deepEqual(calls, [...prepared, `publish ${tarball} --provenance --access public`])
+  const formula = readFileSync(join(work, '.tmp/claude-serve.rb'), 'utf8')
+  assert.match(formula, /^ {2}homepage "https:\/\/git\.example\/claude-serve"$/m)
+  assert.match(formula, /^ {2}url "https:\/\/registry\.example\/claude-serve-1\.2\.3\.tgz"$/m)
+  assert.match(formula, new RegExp(`^ {2}sha256 "${createHash('sha256').update('packed').digest('hex')}"$`, 'm'))
+  assert.doesNotMatch(formula, /@[A-Z0-9]+@/)
+})
+
+test('--dry-run does all but the upload, and needs no CI', async (t) => {
+  const { code, calls } = await publish(t, { words: ['--dry-run'], environment: {} })
+  assert.equal(code, 0)
+  assert.deepEqual(calls, [...prepared, `publish ${tarball} --dry-run --access public`])
+})
+
+const refusals: [what: string, given: Publishing, told: RegExp][] = [
+  ['changes that are not committed', { dirt: true }, /not committed/],
+  ['a commit without the tag', { tag: 'v1.2.2' }, /no tag v1\.2\.3/],
+  ['a version that CHANGELOG.md does not know', { changelog: '## 1.2.30\n## 1x2.3\n' }, /no heading ## 1\.2\.3/],
+  ['a package without a repository', { manifest: { repository: undefined } }, /does not name repository/],
+  ['a package without a homepage', { manifest: { homepage: undefined } }, /does not name homepage/],
+  ['what is published already', { environment: { FAKE_PUBLISHED: '1', SIGSTORE_ID_TOKEN: 'token' } }, /already/],
+  ['a machine that cannot sign', { environment: {} }, /only a CI that may sign/],
+  ['a word that it does not know', { words: ['--dryrun'] }, /takes --dry-run or nothing/],
+]
+for (const [what, given, told] of refusals) {
+  test(`publishing refuses ${what}, before anything is done`, async (t) => {
+    const { code, stderr, calls } = await publish(t, given)
+    assert.equal(code, 1)
+    assert.match(stderr, told)
+    assert.deepEqual(calls, [])
+  })
+}
+
+test('publishing ends where a test fails', async (t) => {
+  const { code, calls } = await publish(t, { environment: { SIGSTORE_ID_TOKEN: 'token', FAKE_FAILS: 'test' } })
+  assert.notEqual(code, 0)
+  assert.deepEqual(calls, ['ci', 'test'])
+})
+
+test('npm itself publishes no other way than the script does', () => {
+  assert.deepEqual(manifest.publishConfig ?? { access: 'public', provenance: true }, {
+    access: 'public',
+    provenance: true,
+  })
+})
+
+/** A home folder with what the examples of docs/config.md name. */
+function exampleHome(t: TestContext): string {
+  const home = temporaryFolder(t)
+  for (const folder of ['projects', 'notes', '.local/bin']) mkdirSync(join(home, folder), { recursive: true })
+  writeFileSync(join(home, '.local/bin/claude'), '')
+  return home
+}
+
+function configFrom(home: string, flags: Record<string, unknown>, environment: Record<string, string> = {}): Config {
+  const input = { flags, environment: { HOME: home, ...environment }, cwd: home, isTerminal: true }
+  return loadConfig({ ...input, machine: { cores: 2, memoryBytes: 8e9 } }).config
+}
+
+for (const [key, example] of Object.entries(examples) as [keyof Config, unknown][]) {
+  if (example === null) continue
+  test(`the example of --${configOptions[key].name} means the same as flag, as variable and in the file`, (t) => {
+    const home = exampleHome(t)
+    const { name, environment } = configOptions[key]
+    const file = join(home, 'config.json')
+    writeFileSync(file, JSON.stringify({ [name]: example }))
+    const asText = Array.isArray(example) ? example.join(',') : String(example)
+    const values = [
+      configFrom(home, { config: file })[key],
+      configFrom(home, { [camelCase(name)]: example })[key],
+      configFrom(home, {}, { [environment]: asText })[key],
+    ]
+    assert.deepEqual(values[1], values[0])
+    assert.deepEqual(values[2], values[0])
+    assert.notDeepEqual(values[0], configFrom(home, {})[key], 'it is the default, and shows nothing')
+  })
+}
+
+test('the file that docs/config.md shows is taken as it is', (t) => {
+  const home = exampleHome(t)
+  const [, text = ''] = /```json\n([\s\S]*?)```/.exec(read('docs/config.md')) ?? []
+  const file = join(home, 'config.json')
+  writeFileSync(file, text)
+  const config = configFrom(home, { config: file })
+  assert.deepEqual([config.port, config.maxProcesses, config.requestTimeoutMs], [6000, 8, 600_000])
+})
+
+test('docs/config.md names every variable that the CLI gets, and none that it does not', () => {
+  const source = read('src/agent/environment.ts')
+  const [, lists = ''] = /const plain = \[([\s\S]*?)const families/.exec(source) ?? []
+  const names = [...lists.matchAll(/'(\w+)'/g)].map(([, name = '']) => name)
+  const fixed = Object.keys(childEnvironment({}))
+  const told = passedOn.flatMap(([, all]) => all.split(' '))
+  assert.ok(names.length > 50)
+  assert.deepEqual(
+    told.filter((name) => !name.endsWith('*')).sort(),
+    names.filter((name) => !fixed.includes(name)).sort(),
+  )
+  const families = [...source.matchAll(/^ {2}\/(\^.*\$)\/,$/gm)].map(([, pattern = '']) => new RegExp(pattern))
+  assert.equal(families.length, 5)
+  const samples = told.filter((name) => name.endsWith('*')).map(sampleOf)
+  for (const family of families)
+    assert.ok(
+      samples.some((name) => family.test(name)),
+      String(family),
+    )
+  // The words between the bars of a pattern are families of their own.
+  const alternatives = families.flatMap(({ source: text }) => text.match(/\(([A-Z|]+)\)/)?.[1]?.split('|') ?? [])
+  for (const word of alternatives) assert.ok(told.includes(`ANTHROPIC_${word}_*`), word)
+})
+
+const count = (number: number) => number.toLocaleString('en')
+const { headersTimeoutMs, requestTimeoutMs, headerBytesMax } = httpLimits
+const limits: [what: string, howMuch: string][] = [
+  ['URL; headers', `${count(httpLimits.urlBytesMax)} characters; ${httpLimits.headersMax}, and ${headerBytesMax / 1024} KB together`],
+  ['time for the headers; for a whole request to arrive', `${headersTimeoutMs / 1000} s; ${requestTimeoutMs / 1000} s`],
+  ['an idle connection', `${httpLimits.keepAliveMs / 1000} s`],
+  ['connections, for each address listened on', count(httpLimits.connectionsMax)],
+  ['runs that wait', `${configOptions.queueLimit.default}, then 429`],
+  ['a body', String(configOptions.bodyLimitBytes.default).replace('mb', ' MB')],
+  ['a run', `${String(configOptions.requestTimeoutMs.default).replace('s', ' s')}; a request may ask for up to ${String(configOptions.maxRequestTimeoutMs.default).replace('h', ' h')}`],
+  ["a CLI's start; its first sign; silence; silence of a tool", [workerLimits.startMs, workerLimits.firstMessageMs].map((ms) => `${ms / 1000} s`).concat([workerLimits.silenceMs, workerLimits.toolSilenceMs].map((ms) => `${ms / 60_000} min`)).join('; ')],
+] // biome-ignore format: a table reads better with a line for each
+for (const [what, howMuch] of limits) {
+  test(`docs/operations.md tells the limit that holds: ${what}`, () => {
+    const row = read('docs/operations.md')
+      .split('\n')
+      .find((line) => line.startsWith(`| ${what} |`))
+    assert.equal(row?.split(' | ')[1], howMuch)
+  })
+}
+
+test('docs/operations.md tells when a process is replaced', () => {
+  const text = read('docs/operations.md').replace(/\s+/g, ' ')
+  const { requestsMax, residentBytesMax } = poolDefaults
+  assert.ok(text.includes(`after ${requestsMax} of them, or above ${residentBytesMax / 1024 ** 2} MB`))
+})
+
+test('the questions to Prometheus in docs/metrics.md ask for figures that there are', () => {
+  const text = read('docs/metrics.md')
+  const [, queries = ''] = /```promql\n([\s\S]*?)```/.exec(text) ?? []
+  const names = queries.match(/\b(?:claude_serve|gen_ai|http)_\w+/g) ?? []
+  assert.equal(queries.trim().split('\n').length, 3)
+  assert.ok(names.length >= 3)
+  for (const name of names) assert.ok(text.includes(`\n| \`${name.replace(/_bucket$/, '')}\` |`), name)
+})
+
+const documents = ['README.md', 'CONTRIBUTING.md', ...filesBelow('docs').filter((file) => file.endsWith('.md'))]
+
+/** A heading as links name it. */
+const anchorOf = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+    .trim()
+    .replace(/\s/g, '-')
+
+test('links between the documents lead somewhere', () => {
+  for (const file of documents) {
+    const links = [...read(file).matchAll(/\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)/g)]
+    for (const [link, path = '', anchor] of links) {
+      const target = path === '' ? file : join(dirname(file), path)
+      assert.ok(existsSync(join(root, target)), `${file}: ${link}`)
+      if (anchor === undefined) continue
+      const headings = [...read(target).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading))
+      assert.ok(headings.includes(anchor), `${file}: ${link}`)
+    }
+  }
+})
+
+const program = new Command()
+addCommands(program, () => {})
+const serveFlags = new Set([
+  ...Object.values(configOptions).map(({ name }) => `--${name}`),
+  ...['--no-demo', `--${configFileOption.name}`, '--print-config', '--json', '--help', '--version'],
+])
+
+/** The command that the words name; null for the server itself. */
+function commandOf(words: readonly string[]): Command | null {
+  let command: Command | null = null
+  for (const word of words) {
+    const next: Command | undefined = (command ?? program).commands.find((each) => each.name() === word)
+    if (next === undefined) break
+    command = next
+  }
+  return command
+}
+
+/** What is wrong with the words after `claude-serve`; null where such a command can be given. */
+function commandFault(given: readonly string[]): string | null {
+  const [first = '', ...rest] = given
+  const words = first === 'serve' ? rest : given
+  const command = commandOf(words)
+  if (command === null && words[0]?.startsWith('-') === false) return words[0]
+  const end = words.indexOf('--')
+  const own = words.slice(0, end === -1 ? words.length : end)
+  // What follows is the server's for a service, and a client's otherwise.
+  const forServe = end === -1 || command?.name() !== 'install' ? [] : words.slice(end + 1)
+  const flags = new Set(command?.options.flatMap(({ long, short }) => [long, short]) ?? serveFlags)
+  const isFlag = (word: string) => /^--?[a-z]/.test(word) && word !== '--help'
+  const strange = own.find((word) => isFlag(word) && !flags.has(word))
+  return strange ?? forServe.find((word) => isFlag(word) && !serveFlags.has(word)) ?? null
+}
+
+test('commands in the documents are ones that there are', () => {
+  let seen = 0
+  for (const file of documents) {
+    const text = read(file)
+    const lines = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = '']) =>
+      block
+        .split('\n')
+        .flatMap((line) => /^(?:[A-Z_]+=\S+ )*claude-serve\b(.*?)(?: # .*| \| .*| > .*)?$/.exec(line)?.[1] ?? []),
+    )
+    const spans = [...text.matchAll(/`claude-serve( [^`\n]+)`/g)].map(([, words = '']) => words)
+    for (const words of [...lines, ...spans]) {
+      seen++
+      assert.equal(commandFault(words.trim().split(/\s+/).filter(Boolean)), null, `${file}: claude-serve${words}`)
+    }
+  }
+  assert.ok(seen > 40, `only ${seen} were found`)
+})
+
+test('a command that there is not would be noticed', () => {
+  for (const words of [
+    'serves',
+    'keys create a --scop chat',
+    '--prot 1',
+    'service install -- --prot 1',
+    'status --port 1',
+  ])
+    assert.notEqual(commandFault(words.split(' ')), null, words)
+  for (const words of ['', 'serve --port 1', '--port 1', 'service install -- --port 1', 'logs -f'])
+    assert.equal(commandFault(words.split(' ').filter(Boolean)), null, words)
+})

@@ -1,0 +1,14 @@
+// An API key for tests of folders: one that may run agents.
+import { newSecret } from '../../src/core/keys.ts'
+import { openKeyStore } from '../../src/store/key-store.ts'
+import type { TestFolders } from '../helpers/test-server.ts'
+
+/** The key's secret. From now on every request to a server with this data folder needs one. */
+export async function makeKey({ dataDir }: Pick<TestFolders, 'dataDir'>): Promise<string> {
+  const { secret, prefix, hash } = newSecret()
+  const store = await openKeyStore(dataDir)
+  const none = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
+  await store.createKey({ id: 'key_1', name: 'one', prefix, hash, scopes: ['agent'], createdAtMs: Date.now(), ...none })
+  await store.close()
+  return secret
+}

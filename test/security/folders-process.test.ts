@@ -1,0 +1,151 @@
+// Folders that only a server in a process of its own shows: those that it refuses to start with, those of its own that it leaves behind
+// or opens to others, and one that it may not enter. A title begins with the row's number in the catalogue of attacks.
+import assert from 'node:assert/strict'
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { until } from '../faults/killed-scene.ts'
+import { post } from '../helpers/client.ts'
+import type { TestFolders } from '../helpers/test-server.ts'
+import { makeKey } from './folders-key.ts'
+import { makeProcessScene, type ProcessScene, type ServerProcess } from './spawn-server.ts'
+
+const where = `--claude-bin=${fileURLToPath(new URL('folders-where.mjs', import.meta.url))}`
+
+type Root = [what: string, root: (folders: TestFolders) => string, environment?: (folders: TestFolders) => object]
+
+const link = (target: string, path: string) => {
+  symlinkSync(target, path)
+  return path
+}
+
+const refusedRoots: Root[] = [
+  ['the whole disk', () => '/'],
+  ['the home', ({ home }) => home],
+  ['a folder above the home', ({ root }) => root],
+  ['a link to the home', ({ root, home }) => link(home, join(root, 'link'))],
+  ['the data folder', ({ dataDir }) => dataDir],
+  ['a link to the data folder', ({ root, dataDir }) => link(dataDir, join(root, 'link'))],
+  ["the CLI's own folder", ({ configDir }) => configDir],
+  [
+    "the CLI's own folder, where the operator has put it",
+    ({ root }) => join(root, 'claude'),
+    ({ root }) => ({ CLAUDE_CONFIG_DIR: join(root, 'claude') }),
+  ],
+]
+
+/** All that may be named is there, so that nothing is refused because it is missing. */
+async function makeScene(t: TestContext): Promise<ProcessScene> {
+  const scene = await makeProcessScene(t)
+  const { root, configDir, dataDir } = scene.folders
+  for (const folder of [configDir, join(root, 'claude'), join(root, 'tmp')]) mkdirSync(folder)
+  mkdirSync(dataDir, { mode: 0o700 })
+  return scene
+}
+
+for (const [what, root, more = () => ({})] of refusedRoots) {
+  test(`G09 a server that is to let agents work in ${what} does not start`, async (t) => {
+    const { folders, runToEnd } = await makeScene(t)
+    const environment = { CLAUDE_SERVE_CWD_ROOT: root(folders), ...more(folders) }
+    const { code, output } = await runToEnd({ flags: [where], environment })
+    assert.doesNotMatch(output, /listening on/)
+    assert.match(output, /--cwd-root/)
+    assert.equal(code, 1)
+  })
+}
+
+test('G09 a server that is to let agents work in another folder starts', async (t) => {
+  const { folders, start } = await makeScene(t)
+  const { url } = await start({ flags: [where], environment: { CLAUDE_SERVE_CWD_ROOT: folders.cwd } })
+  assert.equal((await post({ url }, '/v1/chat', { prompt: 'where?', cwd: folders.cwd })).status, 200)
+  assert.equal((await post({ url }, '/v1/chat', { prompt: 'where?', cwd: folders.home })).status, 403)
+})
+
+const plain = { model: 'claude-fake-1', messages: [{ role: 'user', content: 'where?' }] }
+
+/** Runs of plain models, each of which worked in an empty folder of the server's. */
+async function runPlain(server: ServerProcess, times: number): Promise<void> {
+  for (let run = 0; run < times; run++) {
+    const { status, body } = await post(server, '/v1/chat/completions', { ...plain, user: String(run) })
+    assert.equal(status, 200)
+    assert.match(JSON.stringify(body), /\/tmp\/claude-serve-\w{6}"/)
+  }
+}
+
+test('G10 nothing is left of the empty folders of plain models when the server has ended, and after one was killed', async (t) => {
+  const { folders, start } = await makeScene(t)
+  const tmp = join(folders.root, 'tmp')
+  const options = { flags: [where], environment: { TMPDIR: tmp } }
+  const first = await start(options)
+  await runPlain(first, 50)
+  assert.equal(readdirSync(tmp).length, 1)
+  await first.kill('SIGTERM')
+  assert.deepEqual(readdirSync(tmp), [])
+  const second = await start(options)
+  await runPlain(second, 3)
+  await second.kill('SIGKILL')
+  const third = await start(options)
+  await runPlain(third, 1)
+  await third.kill('SIGTERM')
+  assert.deepEqual(readdirSync(tmp), [])
+  assert.deepEqual(readdirSync(join(folders.dataDir, 'servers')), [])
+})
+
+/** What others than the owner may do with anything in the folder, and with the folder itself. */
+function openToOthers(folder: string): string[] {
+  const names = ['', ...readdirSync(folder, { recursive: true, encoding: 'utf8' })]
+  const modes = names.map((name): [string, number] => [name, statSync(join(folder, name)).mode])
+  return modes.filter(([, mode]) => (mode & 0o077) !== 0).map(([name, mode]) => `${name || '.'} ${mode.toString(8)}`)
+}
+
+test('G12 a server that was started with an open umask keeps to itself what it keeps', async (t) => {
+  const { folders, start } = await makeScene(t)
+  const { root, configDir, dataDir } = folders
+  const tmp = join(root, 'tmp')
+  const options = { flags: [where, `--data-dir=${join(dataDir, 'new')}`], environment: { TMPDIR: tmp } }
+  const server = await start({ ...options, umask: '000' })
+  await runPlain(server, 1)
+  const body = { prompt: 'where?', tools: [], system_prompt: 'You are A.' }
+  const { body: answer } = await post(server, '/v1/chat', body)
+  await post(server, '/v1/chat', { prompt: 'where?', background: true })
+  await until('its files are there', () => existsSync(join(dataDir, 'new', 'claude-serve.db')))
+  assert.deepEqual(openToOthers(join(dataDir, 'new')), [])
+  const [scratch = ''] = readdirSync(tmp)
+  assert.deepEqual(openToOthers(join(tmp, scratch)), [])
+  const files = readdirSync(join(configDir, 'projects'), { recursive: true, encoding: 'utf8' })
+  const conversation = files.find((name) => name.endsWith(`${answer.session_id}.jsonl`))
+  assert.ok(conversation !== undefined, 'the conversation was not written')
+  assert.deepEqual(openToOthers(dirname(join(configDir, 'projects', conversation))), [])
+})
+
+const nobody = 65_534
+const isRoot = process.getuid?.() === 0
+
+function giveAway(folder: string): void {
+  chownSync(folder, nobody, nobody)
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    chownSync(join(folder, name), nobody, nobody)
+  }
+}
+
+test('G06 a folder that may not be entered is refused', async (t) => {
+  const { folders, start } = await makeScene(t)
+  const closed = join(folders.cwd, 'closed')
+  mkdirSync(closed)
+  const headers = { 'x-api-key': await makeKey(folders) }
+  // Root may enter every folder, so the server is to be another user's.
+  if (isRoot) giveAway(folders.root)
+  const server = await start({ flags: [where], ...(isRoot ? { uid: nobody } : {}) })
+  const ask = (body: object) => post(server, '/v1/chat', { prompt: 'where?', ...body }, { headers })
+  chmodSync(closed, 0o000)
+  try {
+    const { status, body } = await ask({ cwd: closed })
+    assert.deepEqual([status, body.code], [400, 'cwd_not_found'], JSON.stringify(body))
+    assert.equal((await ask({ cwd: join(closed, 'below') })).status, 400)
+    assert.equal((await ask({})).status, 200)
+  } finally {
+    chmodSync(closed, 0o700)
+  }
+  assert.equal((await ask({ cwd: closed })).status, 200)
+})

@@ -1,0 +1,30 @@
+#!/usr/bin/env node
+// A stand-in for the `claude` binary whose answer is the folder that it runs in. It keeps an answer back for as long as there is a
+// file `hold` in its home folder. In all else it is as in test/fakes/.
+import { existsSync, watch } from 'node:fs'
+import { join } from 'node:path'
+import { emit, runFake } from '../fakes/fake-cli.mjs'
+
+const hold = join(process.env.HOME ?? '.', 'hold')
+
+/** Until the file is gone. */
+function released() {
+  const { promise, resolve } = Promise.withResolvers()
+  const watcher = watch(process.env.HOME ?? '.', () => existsSync(hold) || resolve())
+  if (!existsSync(hold)) resolve()
+  return promise.finally(() => watcher.close())
+}
+
+await runFake({
+  async turn(turn) {
+    const { sessionId, model } = turn.state
+    const mode = process.argv.find((argument) => argument.startsWith('--permission-mode='))
+    const seen = { cwd: process.cwd(), tools: [], mcp_servers: [], slash_commands: [], session_id: sessionId, model }
+    turn.hasBegun = true
+    await emit({ type: 'system', subtype: 'init', permissionMode: mode?.split('=')[1], uuid: turn.uuid, ...seen })
+    await released()
+    await turn.begin()
+    await turn.delta(process.cwd())
+    await turn.finish()
+  },
+})

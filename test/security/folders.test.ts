@@ -1,0 +1,347 @@
+// Which folders a run works in, whatever a request names and whatever happens to the folders meanwhile: an allowed one, or none.
+// The CLI is a stand-in that answers with the folder it is in. A title begins with the row's number in the catalogue of attacks.
+import assert from 'node:assert/strict'
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { Config } from '../../src/config.ts'
+import { until } from '../faults/killed-scene.ts'
+import { post } from '../helpers/client.ts'
+import { makeFolders, startTestServer, type TestFolders } from '../helpers/test-server.ts'
+import { makeKey } from './folders-key.ts'
+import { startSwapper } from './folders-swapper.ts'
+import { type Answer, openScene } from './harness.ts'
+import { liveProcesses } from './spawn-processes.ts'
+
+const claudeBin = fileURLToPath(new URL('folders-where.mjs', import.meta.url))
+const config: Partial<Config> = { claudeBin, maxProcesses: 2 }
+
+function prepare({ root, cwd }: TestFolders): void {
+  config.cwdRoots = [cwd, join(root, 'second')]
+  for (const folder of ['in/deep', '..dots', 'a b\u00fc', 'flip', 'outer/inner'])
+    mkdirSync(join(cwd, folder), { recursive: true })
+  for (const folder of ['second', 'outside/inner', 'worker']) mkdirSync(join(root, folder), { recursive: true })
+  writeFileSync(join(cwd, 'file'), '')
+  for (const [target, name] of [
+    ['work/in', 'work/link-in'],
+    ['outside', 'work/link-out'],
+    ['.', 'work/link-up'],
+    ['work/file', 'work/link-file'],
+    ['work', 'link-to-work'],
+  ] as const) {
+    symlinkSync(join(root, target), join(root, name))
+  }
+}
+
+const scene = await openScene({ config, prepare })
+const { root, home, cwd } = scene.folders
+const second = join(root, 'second')
+
+const ask = (more: object): Promise<Answer> => scene.ask({ body: { prompt: 'where?', ...more } })
+
+async function assertRunsIn(folder: string, more: object): Promise<void> {
+  const { status, json, text } = await ask(more)
+  assert.deepEqual([status, json.result], [200, folder], text)
+}
+
+async function refusal(asking: Promise<Answer>, status: number, code: string): Promise<Answer> {
+  const answer = await asking
+  assert.deepEqual([answer.status, answer.json.code], [status, code], answer.text)
+  return answer
+}
+
+/** Nothing is started meanwhile. */
+async function withoutProcess(act: () => Promise<unknown>): Promise<void> {
+  const before = (await liveProcesses()).map(({ pid }) => pid)
+  await act()
+  const started = (await liveProcesses()).filter(({ pid }) => !before.includes(pid))
+  assert.deepEqual(started, [], 'a process was started')
+}
+
+const allowed: [named: string, folder: string][] = [
+  [cwd, cwd],
+  [`${cwd}/`, cwd],
+  [`${cwd}//in/./deep/`, join(cwd, 'in', 'deep')],
+  [`${cwd}/in/../in`, join(cwd, 'in')],
+  [`${cwd}/../${basename(cwd)}/in`, join(cwd, 'in')],
+  [join(cwd, '..dots'), join(cwd, '..dots')],
+  [join(cwd, 'a b\u00fc'), join(cwd, 'a b\u00fc')],
+  [join(cwd, 'link-in'), join(cwd, 'in')],
+  [join(root, 'link-to-work', 'in'), join(cwd, 'in')],
+  [second, second],
+]
+
+const shown = (path: string) => path.replaceAll(root, '<root>')
+
+for (const [named, folder] of allowed) {
+  test(`G01 a run in ${shown(named)} works there`, () => assertRunsIn(folder, { cwd: named }))
+}
+
+const outside = [
+  ...['', '/outside', '/outside/inner', '/worker', '/missing', '/missing/deep', '/data', '/home', '/home/.claude'],
+  ...['/work/..', '/work/../outside', '/work/./../missing', '/work/in/../../worker', '/work/../../etc'],
+  ...['/work/link-out', '/work/link-out/inner', '/work/link-out/missing', '/work/link-up', '/work/link-up/outside'],
+  ...['/work/link-in/../../../outside', '/second/../outside', '/secondary', '/Work/../outside'],
+].map((path) => `${root}${path}`)
+const refused = [...outside, '/', '//', '/etc', '/etc/passwd', '/no-such-folder', '/proc/self/cwd', '/proc/self/root']
+
+/** How a request can name a folder, and the field that the refusal names. */
+const fields: [field: string, send: (path: string) => Promise<Answer>][] = [
+  ['cwd', (path) => ask({ cwd: path })],
+  ['add_dirs[0]', (path) => ask({ add_dirs: [path] })],
+  ['add_dirs[1]', (path) => ask({ add_dirs: [cwd, path] })],
+  ['cwd', (path) => scene.ask({ path: `/v1/sessions?cwd=${encodeURIComponent(path)}` })],
+]
+const notAllowed = 'is not within a folder that this server allows; start it with --cwd-root to allow it'
+
+for (const path of refused) {
+  test(`G02 ${shown(path)} is refused, in words that do not tell whether it exists`, () =>
+    withoutProcess(async () => {
+      for (const [field, send] of fields) {
+        const { json } = await refusal(send(path), 403, 'cwd_not_allowed')
+        assert.deepEqual([json.error, json.details], [`${field} ${notAllowed}`, { field }])
+      }
+    }))
+}
+
+for (const path of [
+  '.',
+  '..',
+  'in',
+  './in',
+  '~',
+  '~/x',
+  '$HOME',
+  '~root',
+  'C:\\in',
+  `file://${cwd}`,
+  ' ',
+  `./${cwd}`,
+]) {
+  test(`G02 ${JSON.stringify(shown(path))} is refused: it is no absolute path`, () =>
+    withoutProcess(async () => {
+      for (const [, send] of fields) await refusal(send(path), 400, 'invalid_request')
+    }))
+}
+
+test('G02 where there are keys and no folder was allowed, only the default folder may be named', async (t) => {
+  const folders = makeFolders(t)
+  const server = await startTestServer(t, { folders, config: { claudeBin } })
+  const open = await post(server, '/v1/chat', { prompt: 'where?', cwd: folders.root })
+  assert.deepEqual([open.status, open.body.result], [200, folders.root])
+  const headers = { 'x-api-key': await makeKey(folders) }
+  const named = await post(server, '/v1/chat', { prompt: 'where?', cwd: folders.cwd }, { headers })
+  assert.deepEqual([named.status, named.body.result], [200, folders.cwd])
+  for (const more of [{ cwd: folders.root }, { cwd: folders.home }, { add_dirs: ['/'] }]) {
+    const { status, body } = await post(server, '/v1/chat', { prompt: 'where?', ...more }, { headers })
+    assert.deepEqual([status, body.code], [403, 'cwd_not_allowed'])
+  }
+  const body = { prompt: 'where?', session_id: open.body.session_id }
+  assert.equal((await post(server, '/v1/chat', body, { headers })).body.code, 'session_not_found')
+})
+
+/** What a request that waits for a process finds when its time has come. */
+const changes: [what: string, folder: string, change: (folder: string) => void, status: number, code: string | null][] =
+  [
+    [
+      'G04 a link out of it has taken its place',
+      'flip',
+      (folder) => replaced(folder, join(root, 'outside')),
+      403,
+      'cwd_not_allowed',
+    ],
+    [
+      'G04 a link to another allowed one has taken its place',
+      'flip',
+      (folder) => replaced(folder, second),
+      403,
+      'cwd_not_allowed',
+    ],
+    [
+      'G04 a link has taken the place of the folder above',
+      'outer/inner',
+      (folder) => replaced(dirname(folder), join(root, 'outside')),
+      403,
+      'cwd_not_allowed',
+    ],
+    ['G06 it is gone', 'flip', (folder) => rmSync(folder, { recursive: true }), 400, 'cwd_not_found'],
+    ['G06 it is a file', 'flip', (folder) => madeAnew(folder, (path) => writeFileSync(path, '')), 400, 'cwd_not_found'],
+    ['G06 another folder has taken its place', 'flip', (folder) => madeAnew(folder, mkdirSync), 200, null],
+  ]
+
+function madeAnew(folder: string, make: (path: string) => void): void {
+  rmSync(folder, { recursive: true })
+  make(folder)
+}
+
+function replaced(folder: string, target: string): void {
+  rmSync(folder, { recursive: true })
+  symlinkSync(target, folder)
+}
+
+type Health = { processes: { busy: number }; queue: { waiting: number } }
+const health = async () => (await scene.ask({ path: '/v1/health' })).json as unknown as Health
+
+for (const [what, name, change, status, code] of changes) {
+  test(`${what}, while a request waits`, async () => {
+    const folder = join(cwd, name)
+    // What a test that has failed may have left there.
+    rmSync(join(cwd, name.split('/')[0] ?? ''), { recursive: true, force: true })
+    mkdirSync(folder, { recursive: true })
+    const hold = join(home, 'hold')
+    writeFileSync(hold, '')
+    const holders = [ask({ cwd }), ask({ cwd })]
+    await until('all processes are busy', async () => (await health()).processes.busy === 2)
+    const waiting = ask({ cwd: folder })
+    await until('it waits', async () => (await health()).queue.waiting === 1)
+    change(folder)
+    rmSync(hold)
+    for (const { status: held } of await Promise.all(holders)) assert.equal(held, 200)
+    const answer = await waiting
+    assert.deepEqual([answer.status, answer.json.code ?? null], [status, code], answer.text)
+    if (status === 200) assert.equal(answer.json.result, folder)
+  })
+}
+
+test('G04 a conversation does not go on in a folder whose place a link out of it has taken', async () => {
+  const folder = join(cwd, 'flip')
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder)
+  const { json } = await ask({ cwd: folder })
+  assert.equal(json.result, folder)
+  replaced(folder, join(root, 'outside'))
+  await withoutProcess(async () => {
+    for (const more of [{}, { fork: true }, { cwd }]) {
+      await refusal(ask({ session_id: json.session_id, ...more }), 404, 'session_not_found')
+    }
+  })
+  rmSync(folder)
+})
+
+/** All that a request may come to whose folder changes all the time. */
+const lost = ['cwd_not_allowed', 'cwd_not_found', 'sandbox_mismatch', 'claude_failed']
+
+test('G04 a run never works outside, however often a link takes the place of its folder', async () => {
+  const folder = join(cwd, 'flip')
+  const link = join(cwd, 'flip-link')
+  mkdirSync(folder)
+  symlinkSync(join(root, 'outside'), link)
+  const swapper = startSwapper({ folder, link, aside: join(cwd, 'flip-aside') })
+  const answers: Answer[] = []
+  for (let tries = 0; tries < 50; tries++) {
+    answers.push(...(await Promise.all([1, 2, 3, 4].map(() => ask({ cwd: folder })))))
+  }
+  const swaps = await swapper.end()
+  const counts: Record<string, number> = {}
+  for (const { status, json } of answers) {
+    const outcome = status === 200 ? String(json.result) : String(json.code)
+    counts[outcome] = (counts[outcome] ?? 0) + 1
+  }
+  const others = Object.keys(counts).filter((outcome) => outcome !== folder && !lost.includes(outcome))
+  assert.deepEqual(others, [])
+  assert.ok(swaps > 100 && counts[folder] && counts.cwd_not_allowed, JSON.stringify(counts))
+  rmSync(link)
+})
+
+const bad: [what: string, value: unknown, code: string][] = [
+  ['a NUL', `${cwd}/a\u0000b`, 'invalid_request'],
+  ['a NUL at the end', `${cwd}\u0000`, 'invalid_request'],
+  ['a line break', `${cwd}/a\nb`, 'invalid_request'],
+  ['an escape', `${cwd}/\u001b[2J`, 'invalid_request'],
+  ['5,000 characters', `${cwd}/${'a/'.repeat(2500)}`, 'invalid_request'],
+  ['4,000 characters', `${cwd}/${'a/'.repeat(2000)}`.slice(0, 4090), 'cwd_not_found'],
+  ['a name that is too long', join(cwd, 'a'.repeat(300)), 'cwd_not_found'],
+  ['half a character', `${cwd}/\ud800`, 'cwd_not_found'],
+  ['a number', 5, 'invalid_request'],
+  ['true', true, 'invalid_request'],
+  ['an array', [cwd], 'invalid_request'],
+  ['an object', { path: cwd, toString: 'x' }, 'invalid_request'],
+  ['nothing', '', 'invalid_request'],
+]
+for (const [what, value, code] of bad) {
+  test(`G05 a folder with ${what} is refused`, () =>
+    withoutProcess(async () => {
+      await refusal(ask({ cwd: value }), 400, code)
+      await refusal(ask({ add_dirs: [value] }), 400, code)
+    }))
+}
+
+for (const bytes of [[0xff], [0xc0, 0xaf], [0xed, 0xa0, 0x80]]) {
+  test(`G05 a folder with the bytes ${Buffer.from(bytes).toString('hex')}, which are no UTF-8, is refused`, async () => {
+    const body = Buffer.concat([`{"prompt":"where?","cwd":"${cwd}/`, bytes, '"}'].map((part) => Buffer.from(part)))
+    const headers = { 'content-type': 'application/json', connection: 'close' }
+    const response = await fetch(`${scene.url}/v1/chat`, { method: 'POST', headers, body })
+    assert.equal(response.status, 400, await response.text())
+  })
+}
+
+for (const name of ['file', 'link-file', 'file/x', 'missing', 'in/missing']) {
+  test(`G06 ${name}, which is no folder, is refused`, () =>
+    withoutProcess(async () => {
+      const { json } = await refusal(ask({ cwd: join(cwd, name) }), 400, 'cwd_not_found')
+      assert.match(String(json.error), /^cwd is not an existing folder: /)
+      await refusal(ask({ add_dirs: [join(cwd, name)] }), 400, 'cwd_not_found')
+    }))
+}
+
+/** The allowed folder is gone, or another one, and is there again later. */
+async function withoutSecond(during: () => Promise<unknown>): Promise<void> {
+  const aside = join(root, 'aside')
+  renameSync(second, aside)
+  try {
+    await during()
+    await assertRunsIn(cwd, { cwd })
+    await assertRunsIn(join(cwd, 'in'), { cwd: join(cwd, 'in') })
+  } finally {
+    rmSync(second, { force: true })
+    renameSync(aside, second)
+  }
+  await assertRunsIn(second, { cwd: second })
+}
+
+test('G08 an allowed folder that is gone is refused, and others are not', () =>
+  withoutSecond(() => withoutProcess(() => refusal(ask({ cwd: second }), 400, 'cwd_not_found'))))
+
+test('G08 an allowed folder that has become a link out of it is refused, and others are not', () =>
+  withoutSecond(async () => {
+    symlinkSync(join(root, 'outside'), second)
+    await withoutProcess(() => refusal(ask({ cwd: second }), 403, 'cwd_not_allowed'))
+  }))
+
+test('G08 an allowed folder that has become a file is refused, and others are not', () =>
+  withoutSecond(async () => {
+    writeFileSync(second, '')
+    await withoutProcess(() => refusal(ask({ cwd: second }), 400, 'cwd_not_found'))
+  }))
+
+const askPlain = (content: string) =>
+  scene.ask({
+    path: '/v1/chat/completions',
+    body: { model: 'claude-fake-1', messages: [{ role: 'user', content }] },
+  })
+
+test('G08 without the default folder who names none is refused, and plain models are not', async () => {
+  const aside = join(root, 'aside')
+  renameSync(cwd, aside)
+  try {
+    await refusal(ask({}), 400, 'cwd_not_found')
+    assert.equal((await askPlain('where?')).status, 200)
+    await assertRunsIn(second, { cwd: second })
+  } finally {
+    renameSync(aside, cwd)
+  }
+  await assertRunsIn(cwd, {})
+})
+
+test('G08 plain models go on when somebody has tidied their empty folder away', async () => {
+  const { text } = await askPlain('where?')
+  const folder = /\/[\w/.-]*claude-serve-\w{6}/.exec(text)?.[0]
+  assert.ok(folder !== undefined, text)
+  rmSync(folder, { recursive: true })
+  // Two others end all processes that there are: they are in the way of no more than two.
+  for (const each of [cwd, second]) await assertRunsIn(each, { cwd: each })
+  const { status, text: answer } = await askPlain('where?')
+  assert.equal(status, 200, answer)
+  assert.ok(answer.includes('/claude-serve-'), answer)
+})

@@ -1,0 +1,334 @@
+// Bodies for fuzzing: good ones as a schema has them, and what becomes of them by mistake or malice. A fault is never far from
+// what is right, as what is wrong altogether is refused at the first look.
+import fc from 'fast-check'
+import { z } from 'zod'
+import { nested } from './faces.ts'
+
+/** The part of JSON Schema that our own schemas come out as. */
+type Node = {
+  type?: string | string[]
+  anyOf?: Node[]
+  oneOf?: Node[]
+  allOf?: Node[]
+  const?: unknown
+  enum?: unknown[]
+  pattern?: string
+  properties?: Record<string, Node>
+  required?: string[]
+  additionalProperties?: boolean | Node
+  propertyNames?: Node
+  items?: Node
+  minItems?: number
+}
+
+type Arb = fc.Arbitrary<unknown>
+type Json = Record<string, unknown>
+
+const oneOf = (values: readonly unknown[]): Arb => fc.constantFrom(...values)
+
+const png = 'iVBORw0KGgoAAAANSUhEUg=='
+const pdf = 'JVBERi0xLjQKJQ=='
+
+const texts = [
+  ...[
+    'hi',
+    'a',
+    'f',
+    'x y',
+    'sonnet',
+    'agent/sonnet',
+    'claude-sonnet-5',
+    '{}',
+    '{"a":1}',
+    'auto',
+    'none',
+    'user',
+    '/tmp',
+  ],
+  ...[png, pdf, `data:image/png;base64,${png}`, `data:text/plain;base64,aGk=`, 'bash_20250124', 'custom', 'function'],
+  ...['11111111-2222-4333-8444-555555555555', 'generate a title for this chat', '🦉', 'a\r\nb', ''],
+]
+
+const schemas = [
+  { type: 'object' },
+  { type: 'object', properties: { a: { type: 'string', pattern: '^a' } }, required: ['a'] },
+  { type: 'object', $defs: { d: { type: 'number' } }, properties: { a: { $ref: '#/$defs/d' } } },
+  { type: 'object', $schema: 'https://json-schema.org/draft/2020-12/schema', additionalProperties: false },
+]
+
+/** What a good value is, where the schema alone does not say it. */
+const known: Record<string, Arb> = {
+  model: oneOf(['sonnet', 'sonnet', 'agent/sonnet', 'claude-sonnet-5', 'default']),
+  fallback_model: oneOf(['sonnet', 'haiku']),
+  cwd: oneOf(['/tmp', '/']),
+  add_dirs: oneOf([['/tmp'], []]),
+  permission_mode: oneOf(['default', 'plan', 'dontAsk']),
+  timeout_s: oneOf([1, 30, 3600]),
+  // Kept in a store only; there is a test for it elsewhere.
+  background: oneOf([false]),
+  on_crash: oneOf(['fail']),
+  json_schema: oneOf(schemas),
+  schema: oneOf(schemas),
+  parameters: oneOf(schemas),
+  input_schema: oneOf(schemas),
+  arguments: oneOf(['{}', '{"a":[1]}', '', { a: 1 }]),
+  image_url: oneOf([`data:image/png;base64,${png}`, { url: `data:image/png;base64,${png}` }]),
+  file_data: oneOf([`data:application/pdf;base64,${pdf}`, pdf, 'data:text/plain;base64,aGk=']),
+  data: oneOf([png, pdf, 'aGk=']),
+  media_type: oneOf(['image/png', 'application/pdf', 'text/plain']),
+  id: oneOf(['a', 'b']),
+  tool_call_id: oneOf(['a', 'b']),
+  tool_use_id: oneOf(['a', 'b']),
+  name: oneOf(['f', 'g', 'Bash']),
+  n: oneOf([1]),
+  max_tokens: oneOf([1, 100, 128_000]),
+}
+
+const absent = Symbol('absent')
+const maybe = (value: Arb): Arb =>
+  fc.oneof({ weight: 5, arbitrary: fc.constant(absent) }, { weight: 1, arbitrary: value })
+
+/** Bodies that are good, or as good as. */
+export function bodiesOf(schema: z.ZodObject, more: Record<string, Arb> = {}): fc.Arbitrary<Json> {
+  const node = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Node
+  return madeFor(node, { ...known, ...more }) as fc.Arbitrary<Json>
+}
+
+function madeFor(node: Node, names: Record<string, Arb>): Arb {
+  const kinds = node.anyOf ?? node.oneOf
+  if (kinds !== undefined) return fc.oneof(...kinds.map((kind) => madeFor(kind, names)))
+  if ('const' in node) return fc.constant(node.const)
+  if (node.enum !== undefined) return oneOf(node.enum)
+  if (Array.isArray(node.type)) return fc.oneof(...node.type.map((type) => madeFor({ ...node, type }, names)))
+  switch (node.type) {
+    case 'object':
+      return objectOf(node, names)
+    case 'array':
+      return fc.array(madeFor(node.items ?? {}, names), { minLength: node.minItems ?? 0, maxLength: 3 })
+    case 'string':
+      return textOf(node)
+    case 'integer':
+      return oneOf([0, 1, 2, 1024, 100_000])
+    case 'number':
+      return oneOf([0, 1, 0.5, -1, 1e6])
+    case 'boolean':
+      return fc.boolean()
+    case 'null':
+      return fc.constant(null)
+    default:
+      return fc.oneof(oneOf(texts), oneOf([0, true, null, [], {}, { a: [1] }]))
+  }
+}
+
+function textOf(node: Node): Arb {
+  const patterns = [node, ...(node.allOf ?? [])].flatMap(({ pattern }) => (pattern === undefined ? [] : [pattern]))
+  const rules = patterns.map((pattern) => new RegExp(pattern, 'u'))
+  return oneOf(texts.filter((text) => rules.every((rule) => rule.test(text))))
+}
+
+function objectOf(node: Node, names: Record<string, Arb>): Arb {
+  const { properties, required = [], additionalProperties: values } = node
+  if (properties === undefined) {
+    return typeof values === 'object' && Object.keys(values).length > 0
+      ? fc.dictionary(fc.constantFrom('a', 'b', 'hi'), madeFor(values, names), { maxKeys: 2 })
+      : oneOf(schemas)
+  }
+  const fields = Object.entries(properties).map(([name, field]): [string, Arb] => {
+    const value = names[name] ?? madeFor(field, names)
+    return [name, required.includes(name) ? value : maybe(value)]
+  })
+  return fc.record(Object.fromEntries(fields)).map((made) => withoutAbsent(made as Json))
+}
+
+const withoutAbsent = (made: Json): Json =>
+  Object.fromEntries(Object.entries(made).filter(([, value]) => value !== absent))
+
+const oddNames = [
+  ...['__proto__', 'constructor', 'prototype', 'toString', 'valueOf', 'toJSON', 'then', 'hasOwnProperty', 'length'],
+  ...[
+    '',
+    ' ',
+    '0',
+    '-1',
+    'a.b',
+    'a[0]',
+    'a\r\nb',
+    '\0',
+    'é',
+    '🦉',
+    '\ud800',
+    '\u202e',
+    'type',
+    'role',
+    'model',
+    '$ref',
+  ],
+  ...['$schema', 'x'.repeat(1000), '<script>', '../..', '--x', 'permissionMode', 'cwd', 'settings'],
+]
+
+const oddTexts = [
+  ...oddNames,
+  ...[
+    '\ud83e',
+    '\udd89',
+    '\ud800\ud800',
+    '\u0000',
+    '\x1b[2J',
+    '\u2028',
+    'data: [DONE]\n\n',
+    'NaN',
+    'null',
+    'true',
+    '1e999',
+  ],
+  ...[
+    '{',
+    '[',
+    '{"__proto__":{"admin":true}}',
+    `${'['.repeat(500)}${']'.repeat(500)}`,
+    'data:',
+    'data:;base64,',
+    'A'.repeat(5000),
+  ],
+  ...[
+    'http://127.0.0.1:1/',
+    'file:///etc/passwd',
+    '/config theme=light',
+    '@/etc/passwd',
+    'agent/',
+    'anthropic/',
+    'a'.repeat(300),
+  ],
+]
+
+const oddNumbers = [0, -0, -1, 1.5, 1e21, 1e308, -1e308, 5e-324, 2 ** 31, 2 ** 32, 2 ** 53, 2 ** 63, 1e-7]
+
+const odd: Arb = fc.oneof(
+  { weight: 4, arbitrary: oneOf([null, true, false, [], {}, [null], [[]], [{}], { a: null }]) },
+  { weight: 4, arbitrary: oneOf(oddTexts) },
+  { weight: 2, arbitrary: oneOf(oddNumbers) },
+  { weight: 1, arbitrary: oneOf(texts) },
+  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 20 }) },
+  { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 3 }) },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(oneOf(oddNames), oneOf(oddTexts)).map(([name, text]) => ({ [String(name)]: text })),
+  },
+)
+
+type Change = { at: number; other: number; how: number; name: string; value: unknown }
+
+const change: fc.Arbitrary<Change> = fc.record({
+  at: fc.nat(1000),
+  other: fc.nat(1000),
+  how: fc.nat(100),
+  name: fc.constantFrom(...oddNames),
+  value: odd,
+})
+
+/** Where a value stands. */
+type Place = { parent: Json | unknown[]; key: string | number }
+
+function placesIn(value: unknown, places: Place[] = []): Place[] {
+  if (value === null || typeof value !== 'object') return places
+  for (const key of Object.keys(value)) {
+    places.push({ parent: value as Json, key })
+    placesIn((value as Json)[key], places)
+  }
+  return places
+}
+
+const get = ({ parent, key }: Place): unknown => (parent as Json)[key]
+
+/** Nothing is in two places, or within itself. */
+const copy = <T>(value: T): T => (value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T))
+
+/** As a field of the object itself, whatever it is called. */
+function set({ parent, key }: Place, value: unknown): void {
+  Object.defineProperty(parent, key, { value: copy(value), enumerable: true, writable: true, configurable: true })
+}
+
+function remove({ parent, key }: Place): void {
+  if (Array.isArray(parent)) parent.splice(Number(key), 1)
+  else delete parent[key]
+}
+
+const hows: ((place: Place, change: Change, other: Place) => void)[] = [
+  (place, { value }) => set(place, value),
+  (place, { value }) => set(place, value),
+  (place) => remove(place),
+  ({ parent }, { name, value }) => set({ parent, key: Array.isArray(parent) ? parent.length : name }, value),
+  (place, { name, value }) => {
+    const at = get(place)
+    if (at !== null && typeof at === 'object' && !Array.isArray(at)) set({ parent: at as Json, key: name }, value)
+    else set(place, { [name]: at })
+  },
+  (place) => set(place, [get(place)]),
+  (place) => set(place, JSON.stringify(get(place))),
+  (place, _change, other) => {
+    const [value, otherValue] = [copy(get(place)), copy(get(other))]
+    set(place, otherValue)
+    set(other, value)
+  },
+  (place, { other: count }) => {
+    const value = get(place)
+    if (Array.isArray(value)) set(place, [...value, ...Array(count % 50).fill(value[0] ?? null)])
+    else if (typeof value === 'string') set(place, value.repeat(count % 50))
+    else set(place, Array(count % 50).fill(value))
+  },
+  (place, { other: levels }) => set(place, nested(1 + (levels % 90))),
+  (place) => {
+    const value = get(place)
+    set(place, typeof value === 'string' ? Number(value) : JSON.stringify(value))
+  },
+]
+
+/** Changes upon changes could make a body grow beyond all measure. */
+const placesMax = 2000
+
+function changed(body: Json, changes: readonly Change[]): unknown {
+  // In a list, so that the whole body can be changed as well.
+  const whole = [copy(body)]
+  for (const each of changes) {
+    const places = placesIn(whole)
+    const place = places[each.at % places.length]
+    const other = places[each.other % places.length]
+    if (place === undefined || other === undefined || places.length > placesMax) break
+    hows[each.how % hows.length]?.(place, each, other)
+  }
+  return whole[0]
+}
+
+/** Good bodies with up to four changes. */
+export const oddBodies = (bodies: fc.Arbitrary<Json>): fc.Arbitrary<unknown> =>
+  fc.tuple(bodies, fc.array(change, { maxLength: 4 })).map(([body, changes]) => changed(body, changes))
+
+type Noise = { at: number; byte: number; how: number }
+
+const noise: fc.Arbitrary<Noise> = fc.record({ at: fc.nat(100_000), byte: fc.nat(255), how: fc.nat(3) })
+
+/** Bytes that are put in, taken out, changed, or all that follow cut off. */
+export function withNoise(given: Buffer, noises: readonly Noise[]): Buffer {
+  let bytes = given
+  for (const { at, byte, how } of noises) {
+    const place = at % (bytes.length + 1)
+    const rest = bytes.subarray(how === 0 ? place : place + 1)
+    bytes = Buffer.concat([
+      bytes.subarray(0, place),
+      ...(how === 1 ? [] : [Buffer.of(byte)]),
+      ...(how === 3 ? [] : [rest]),
+    ])
+  }
+  return bytes
+}
+
+export const noises = fc.array(noise, { minLength: 1, maxLength: 4 })
+
+const toBytes = (body: unknown) => Buffer.from(JSON.stringify(body) ?? '')
+
+/** What is sent: mostly JSON, sometimes with bytes in it that nobody meant. */
+export const payloads = (bodies: fc.Arbitrary<Json>): fc.Arbitrary<Buffer> =>
+  fc.oneof(
+    { weight: 6, arbitrary: oddBodies(bodies).map(toBytes) },
+    { weight: 1, arbitrary: fc.tuple(bodies.map(toBytes), noises).map(([bytes, given]) => withNoise(bytes, given)) },
+  )

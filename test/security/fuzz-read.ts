@@ -1,0 +1,78 @@
+// What the surfaces make of a body before anything is started: schema, translation, checks. For fuzzing without HTTP.
+import assert from 'node:assert/strict'
+import type { z } from 'zod'
+import { checkAnswerSchema } from '../../src/core/answer-schema.ts'
+import { resolveModel } from '../../src/core/models.ts'
+import { estimateRequest } from '../../src/core/token-estimate.ts'
+import { checkToolSchemas } from '../../src/core/tool-offer.ts'
+import { AppError } from '../../src/errors.ts'
+import { parseBody } from '../../src/http/validate.ts'
+import { toErrorBody as anthropicError } from '../../src/surfaces/anthropic/errors.ts'
+import { toMessagesRun } from '../../src/surfaces/anthropic/request.ts'
+import { CountRequest, MessagesRequest } from '../../src/surfaces/anthropic/schemas.ts'
+import { ChatRequest as NativeRequest } from '../../src/surfaces/native/schemas.ts'
+import { toErrorBody as nativeError, toRunRequest } from '../../src/surfaces/native/translate.ts'
+import { toChatRun } from '../../src/surfaces/openai/chat-request.ts'
+import { ChatRequest as OpenaiRequest } from '../../src/surfaces/openai/chat-schemas.ts'
+import { toErrorBody as openaiError } from '../../src/surfaces/openai/errors.ts'
+import { models } from './faces.ts'
+
+/** Settles if the body is understood; throws an `AppError` where it is refused. */
+export type Read = (body: unknown) => Promise<void>
+
+/** Throws for whatever is neither understood nor a fault of the caller's that every API can tell. */
+export async function understood(read: Read, body: unknown): Promise<void> {
+  try {
+    await read(body)
+  } catch (fault) {
+    if (!(fault instanceof AppError) || fault.status >= 500) throw fault
+    assert.notEqual(fault.message, '')
+    for (const told of [nativeError(fault, 'req'), openaiError(fault), anthropicError(fault, 'req')])
+      JSON.parse(JSON.stringify(told))
+  }
+}
+
+const facts = await models()
+const unchecked = { permissionMode: null, cwd: null, addDirs: null, roots: null }
+
+export const readNative: Read = async (body) => {
+  const { prompt, options } = toRunRequest(parseBody(NativeRequest, body), unchecked, true)
+  await checkAnswerSchema(options.jsonSchema, 'json_schema')
+  assertCanBeSent(prompt, options)
+}
+
+export const readOpenai: Read = async (body) => {
+  const parsed = parseBody(OpenaiRequest, body)
+  const { run, tools } = toChatRun(parsed, resolveModel(parsed.model, facts, {}))
+  await checkAnswerSchema(run.options.jsonSchema, 'schema')
+  await checkToolSchemas(tools)
+  assertCanBeSent(run.prompt, run.session)
+}
+
+export const readMessages: Read = async (body) => {
+  await readAnthropic(parseBody(MessagesRequest, body))
+}
+
+export const readCount: Read = async (body) => {
+  const count = estimateRequest(await readAnthropic(parseBody(CountRequest, body)))
+  assert.ok(count > 0 && Number.isFinite(count), String(count))
+}
+
+async function readAnthropic(parsed: z.output<typeof CountRequest>) {
+  const { run, tools } = toMessagesRun(parsed, resolveModel(parsed.model, facts, {}), { isStrict: false })
+  await checkAnswerSchema(run.options.jsonSchema, 'schema')
+  await checkToolSchemas(tools)
+  assertCanBeSent(run.prompt, run.session)
+  return run
+}
+
+/** The CLI is told in JSON. */
+function assertCanBeSent(prompt: readonly unknown[], rest: unknown): void {
+  assert.ok(prompt.length > 0)
+  JSON.stringify([prompt, rest])
+}
+
+export const readOnly =
+  (schema: z.ZodObject): Read =>
+  async (body) =>
+    void parseBody(schema, body)

@@ -1,0 +1,149 @@
+// Ten thousand hostile bodies for every schema of a request, made from the schema itself: whatever they say, each is answered or
+// refused in the words of its API; never a fault of our own, never a hang, and what is accepted reaches the agent.
+//
+// Every body is held against its schema and translated; a part of them, by default every fifth, goes the whole way through the
+// HTTP application. FUZZ_RUNS sets how many there are, FUZZ_HTTP_RUNS how many of them go by HTTP, FUZZ_SEED which they are.
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
+import type { z } from 'zod'
+import { CountRequest, MessagesRequest } from '../../src/surfaces/anthropic/schemas.ts'
+import { PermissionAnswer, QuestionAnswer } from '../../src/surfaces/native/run-schemas.ts'
+import { ChatRequest as NativeRequest } from '../../src/surfaces/native/schemas.ts'
+import { SessionFork, SessionPatch } from '../../src/surfaces/native/session-schemas.ts'
+import { ChatRequest as OpenaiRequest } from '../../src/surfaces/openai/chat-schemas.ts'
+import { anthropic, native, openai } from './faces.ts'
+import { bodiesOf, oddBodies, payloads } from './fuzz-bodies.ts'
+import { type Read, readCount, readMessages, readNative, readOnly, readOpenai, understood } from './fuzz-read.ts'
+import { question, type Send, sendAnswers, sendToAgent, sendToSession } from './fuzz-send.ts'
+
+const numRuns = Number(process.env.FUZZ_RUNS ?? 10_000)
+const httpRuns = Number(process.env.FUZZ_HTTP_RUNS ?? Math.ceil(numRuns / 5))
+const seed = Number(process.env.FUZZ_SEED ?? 20_261_122)
+
+/** So long no machine takes. */
+const hang = { timeout: 300_000 }
+
+const prompts = fc.constantFrom<unknown>('hi', [{ type: 'text', text: 'hi' }])
+const nativeBodies = fc.oneof(bodiesOf(NativeRequest), bodiesOf(NativeRequest, { prompt: prompts }))
+
+/** Conversations that hold together, which is rarely so by chance. */
+const talks = [
+  [{ role: 'user', content: 'hi' }],
+  [
+    { role: 'system', content: 'Be kind.' },
+    { role: 'user', content: [{ type: 'text', text: 'hi' }] },
+  ],
+]
+const openaiCalls = [
+  { role: 'user', content: 'hi' },
+  { role: 'assistant', tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '{"a":1}' } }] },
+  { role: 'tool', tool_call_id: 'a', content: 'r' },
+]
+const anthropicCalls = [
+  { role: 'user', content: 'hi' },
+  { role: 'assistant', content: [{ type: 'tool_use', id: 'a', name: 'f', input: { a: 1 } }] },
+  { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'a', content: [{ type: 'text', text: 'r' }] }] },
+]
+
+/** Half of the bodies have messages as the schema alone would have them. */
+const withMessages = (schema: z.ZodObject, calls: unknown) => {
+  const messages = fc.constantFrom<unknown>(...talks, calls)
+  return fc.oneof(bodiesOf(schema), bodiesOf(schema, { messages }))
+}
+
+const colors = fc.constantFrom<unknown>({ [question]: 'red' }, { [question]: ['red', 'blue'] }, { other: 'red' }, {})
+const titles = { title: fc.constantFrom<unknown>('a title', '🦉', 'x'.repeat(200)) }
+
+type Target = {
+  what: string
+  bodies: fc.Arbitrary<Record<string, unknown>>
+  /** Null where it is done for another route. */
+  read: Read | null
+  open(t: TestContext): Promise<Send>
+}
+
+const targets: Target[] = [
+  {
+    what: 'POST /v1/chat',
+    bodies: nativeBodies,
+    read: readNative,
+    open: (t) => sendToAgent(t, '/v1/chat', native),
+  },
+  {
+    what: 'POST /v1/chat/stream',
+    bodies: nativeBodies,
+    read: null,
+    open: (t) => sendToAgent(t, '/v1/chat/stream', native),
+  },
+  {
+    what: 'POST /v1/chat/completions',
+    bodies: withMessages(OpenaiRequest, openaiCalls),
+    read: readOpenai,
+    open: (t) => sendToAgent(t, openai.path, openai),
+  },
+  {
+    what: 'POST /v1/messages',
+    bodies: withMessages(MessagesRequest, anthropicCalls),
+    read: readMessages,
+    open: (t) => sendToAgent(t, anthropic.path, anthropic),
+  },
+  {
+    what: 'POST /v1/messages/count_tokens',
+    bodies: withMessages(CountRequest, anthropicCalls),
+    read: readCount,
+    open: (t) => sendToAgent(t, '/v1/messages/count_tokens', anthropic, true),
+  },
+  {
+    what: 'POST /v1/runs/{id}/permissions/{id}',
+    bodies: bodiesOf(PermissionAnswer),
+    read: readOnly(PermissionAnswer),
+    open: (t) => sendAnswers(t, 'permissions'),
+  },
+  {
+    what: 'POST /v1/runs/{id}/answers/{id}',
+    bodies: bodiesOf(QuestionAnswer, { answers: colors }),
+    read: readOnly(QuestionAnswer),
+    open: (t) => sendAnswers(t, 'answers'),
+  },
+  {
+    what: 'PATCH /v1/sessions/{id}',
+    bodies: bodiesOf(SessionPatch, titles),
+    read: readOnly(SessionPatch),
+    open: (t) => sendToSession(t, 'PATCH', '', /^rename /),
+  },
+  {
+    what: 'POST /v1/sessions/{id}/fork',
+    bodies: bodiesOf(SessionFork, titles),
+    read: readOnly(SessionFork),
+    open: (t) => sendToSession(t, 'POST', '/fork', /^fork /),
+  },
+]
+
+const check = <T>(arbitrary: fc.Arbitrary<T>, count: number, act: (value: T) => Promise<void>) =>
+  fc.assert(fc.asyncProperty(arbitrary, act), { seed, numRuns: count })
+
+for (const { what, bodies, read, open } of targets) {
+  test(`E07 ${httpRuns} odd requests of ${what} are answered or refused (FUZZ_SEED=${seed})`, hang, async (t) => {
+    await check(payloads(bodies), httpRuns, await open(t))
+  })
+
+  if (read === null) continue
+
+  test(`E07 ${numRuns} odd bodies of ${what} are understood or refused (FUZZ_SEED=${seed})`, hang, async () => {
+    // As they would come by HTTP.
+    await check(oddBodies(bodies), numRuns, (body) => understood(read, JSON.parse(JSON.stringify(body) ?? 'null')))
+  })
+
+  test(`E07 many bodies of ${what} are good before they are changed`, async () => {
+    let good = 0
+    for (const body of fc.sample(bodies, { numRuns: 100, seed })) {
+      const isGood = await read(body).then(
+        () => true,
+        () => false,
+      )
+      if (isGood) good++
+    }
+    assert.ok(good > 20, `${good} of 100`)
+  })
+}

@@ -1,0 +1,323 @@
+// What keys mean for a whole server with processes behind it: revoked in the middle of a stream, which folders and conversations a
+// key opens, and web pages that have one. A title begins with the row's number in the catalogue of attacks, of which
+// C20 to C22 are additions. What keys mean at the door alone is in keys.test.ts.
+import assert from 'node:assert/strict'
+import { mkdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { newSecret, type Scope } from '../../src/core/keys.ts'
+import { type KeyAccess, openKeyStore } from '../../src/store/key-store.ts'
+import { chat } from '../helpers/client.ts'
+import { makeFolders, startTestServer, step, type TestServer, type TestServerOptions } from '../helpers/test-server.ts'
+import { send } from './posture-routes.ts'
+
+type Key = { id: string; secret: string }
+type Scene = TestServer & {
+  /** Makes a key, as the command does beside a running server. */
+  makeKey(...scopes: Scope[]): Promise<Key>
+  revoke(...keys: Key[]): Promise<void>
+}
+
+async function openServer(t: TestContext, options: TestServerOptions = {}): Promise<Scene> {
+  const folders = options.folders ?? makeFolders(t)
+  const server = await startTestServer(t, { folders, ...options })
+  let count = 0
+  const beside = async <T>(use: (keys: KeyAccess) => Promise<T>) => {
+    const keys = await openKeyStore(folders.dataDir)
+    return use(keys).finally(() => keys.close())
+  }
+  return Object.assign(server, {
+    makeKey: async (...scopes: Scope[]) => {
+      const { secret, prefix, hash } = newSecret()
+      const id = `key_${++count}`
+      const none = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
+      await beside((keys) => keys.createKey({ id, name: id, prefix, hash, scopes, createdAtMs: Date.now(), ...none }))
+      return { id, secret }
+    },
+    revoke: (...revoked: Key[]) =>
+      beside(async (keys) => {
+        for (const { id } of revoked) assert.ok(await keys.revokeKey(id, Date.now()))
+      }),
+  })
+}
+
+const bearer = ({ secret }: Key) => ({ authorization: `Bearer ${secret}` })
+
+const post = (server: TestServer, key: Key | null, path: string, body: object) =>
+  send(server, {
+    method: 'POST',
+    path,
+    body: JSON.stringify(body),
+    headers: key === null ? {} : bearer(key),
+  })
+
+const get = (server: TestServer, key: Key | null, path: string) =>
+  send(server, { path, headers: key === null ? {} : bearer(key) })
+
+type Stream = { begun: Promise<void>; whole: Promise<string> }
+
+/** Reads a stream to its end; `begun` resolves when its first piece of text is there. */
+async function readStream(response: Response): Promise<Stream> {
+  assert.equal(response.status, 200, response.status === 200 ? '' : await response.clone().text())
+  const { promise: begun, resolve } = Promise.withResolvers<void>()
+  const whole = (async () => {
+    let text = ''
+    for await (const part of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      text += part
+      if (/tok0/.test(text)) resolve()
+    }
+    return text
+  })()
+  return { begun, whole }
+}
+
+const openStream = async (server: TestServer, key: Key, path: string, body: object) =>
+  readStream(
+    await fetch(`${server.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...bearer(key) },
+      body: JSON.stringify(body),
+    }),
+  )
+
+const follow = async (server: TestServer, key: Key, runId: string) =>
+  readStream(await fetch(`${server.url}/v1/runs/${runId}/events`, { headers: bearer(key) }))
+
+/** An answer that takes far longer than the test. */
+const endless = step({ tokens: 2000, gap: 50 })
+const timeout = 120_000
+
+/** The data of the last frame. */
+function lastFrame(text: string): Record<string, unknown> {
+  const frame = text.trim().split('\n\n').at(-1) ?? ''
+  return JSON.parse(/^data: (.*)$/m.exec(frame)?.[1] ?? '{}') as Record<string, unknown>
+}
+
+test('C14 a key that is revoked ends its streams of every API with an error, and their runs', {
+  timeout,
+}, async (t) => {
+  const server = await openServer(t, { config: { maxProcesses: 4 } })
+  const [native, openai, anthropic, admin] = [
+    await server.makeKey('agent'),
+    await server.makeKey('chat'),
+    await server.makeKey('chat'),
+    await server.makeKey('admin'),
+  ]
+  const messages = [{ role: 'user', content: endless }]
+  const plain = { model: 'sonnet', messages, stream: true }
+  const streams = await Promise.all([
+    openStream(server, native, '/v1/chat/stream', { prompt: endless, tools: [] }),
+    openStream(server, openai, '/v1/chat/completions', plain),
+    openStream(server, anthropic, '/v1/messages', { ...plain, max_tokens: 4000 }),
+  ])
+  await Promise.all(streams.map(({ begun }) => begun))
+  await server.revoke(native, openai, anthropic)
+  const [ofNative = '', ofOpenai = '', ofAnthropic = ''] = await Promise.all(streams.map(({ whole }) => whole))
+
+  const { type, code, error } = lastFrame(ofNative)
+  assert.deepEqual([type, code], ['error', 'unauthorized'])
+  assert.match(String(error), /was revoked/)
+  const told = lastFrame(ofOpenai).error as Record<string, unknown>
+  assert.equal(told.code, 'invalid_api_key')
+  assert.ok(!ofOpenai.includes('[DONE]'))
+  assert.match(ofAnthropic, /\nevent: error\n[^\n]*authentication_error[^\n]*\n\n$/)
+  assert.ok(!ofAnthropic.includes('message_stop'))
+
+  const { runs } = JSON.parse((await get(server, admin, '/v1/runs')).body)
+  assert.equal(runs.length, 3)
+  for (const run of runs) assert.deepEqual([run.status, run.error?.code], ['failed', 'unauthorized'])
+  for (const key of [native, openai, anthropic]) assert.equal((await get(server, key, '/v1/models')).status, 401)
+})
+
+test('C14 a background run ends with its key, and so does every stream of it', { timeout }, async (t) => {
+  const server = await openServer(t)
+  const [owner, admin] = [await server.makeKey('agent'), await server.makeKey('admin')]
+  const accepted = await post(server, owner, '/v1/chat', { prompt: endless, tools: [], background: true })
+  assert.equal(accepted.status, 202)
+  const { id } = JSON.parse(accepted.body)
+  const streams = [await follow(server, owner, id), await follow(server, admin, id)]
+  await Promise.all(streams.map(({ begun }) => begun))
+  await server.revoke(owner)
+  for (const { whole } of streams) assert.equal(lastFrame(await whole).code, 'unauthorized')
+  const run = JSON.parse((await get(server, admin, `/v1/runs/${id}`)).body)
+  assert.deepEqual([run.status, run.error.code], ['failed', 'unauthorized'])
+})
+
+test('C14 an administrator’s key that is revoked does not go on reading the run of another', { timeout }, async (t) => {
+  const server = await openServer(t)
+  const [owner, other, admin] = [
+    await server.makeKey('agent'),
+    await server.makeKey('agent'),
+    await server.makeKey('admin'),
+  ]
+  const accepted = await post(server, owner, '/v1/chat', { prompt: endless, tools: [], background: true })
+  const { id } = JSON.parse(accepted.body)
+  const read = await follow(server, admin, id)
+  const others = await openStream(server, other, '/v1/chat/stream', { prompt: endless, tools: [] })
+  await Promise.all([read.begun, others.begun])
+  await server.revoke(admin, other)
+  // When this one is over, revoked keys were looked for.
+  assert.equal(lastFrame(await others.whole).code, 'unauthorized')
+  const cancelled = await post(server, owner, `/v1/runs/${id}/cancel`, {})
+  assert.equal(JSON.parse(cancelled.body).status, 'cancelled')
+  assert.equal(lastFrame(await read.whole).code, 'unauthorized')
+})
+
+type Places = { inside: string; outside: string }
+
+/** A folder below the default one and one beside it, and links between them. */
+function makePlaces(folders: ReturnType<typeof makeFolders>): Places {
+  const places = { inside: join(folders.cwd, 'inside'), outside: join(folders.root, 'outside') }
+  for (const folder of Object.values(places)) mkdirSync(folder)
+  mkdirSync(`${folders.cwd}-evil`)
+  symlinkSync(places.outside, join(folders.cwd, 'link'))
+  symlinkSync(places.inside, join(places.outside, 'back'))
+  return places
+}
+
+test('C21 with keys and no --cwd-root only the default folder, and what is below it, can be named', {
+  timeout,
+}, async (t) => {
+  const folders = makeFolders(t)
+  const { inside, outside } = makePlaces(folders)
+  const server = await openServer(t, { folders, fake: 'well-behaved' })
+  const keys = [await server.makeKey('agent'), await server.makeKey('admin')]
+  const missing = join(folders.root, 'nowhere')
+  const refused = [
+    ...[outside, missing, folders.root, folders.home, folders.dataDir, '/', '/etc', `${folders.cwd}-evil`],
+    ...[join(folders.cwd, 'link'), `${folders.cwd}/../outside`, `${folders.cwd}/inside/../../outside`],
+  ]
+  for (const key of keys) {
+    for (const folder of refused) {
+      for (const [field, named] of [
+        ['cwd', { cwd: folder }],
+        ['add_dirs[0]', { add_dirs: [folder] }],
+        ['add_dirs[1]', { add_dirs: [inside, folder] }],
+      ] as const) {
+        const answer = await post(server, key, '/v1/chat', { prompt: 'hi', ...named })
+        const told = JSON.parse(answer.body)
+        assert.deepEqual([answer.status, told.code], [403, 'cwd_not_allowed'], `${folder} as ${field}`)
+        // One text for what exists and what does not.
+        assert.equal(
+          told.error,
+          `${field} is not within a folder that this server allows; start it with --cwd-root to allow it`,
+        )
+      }
+    }
+    for (const folder of [folders.cwd, inside, `${folders.cwd}/`, join(outside, 'back')]) {
+      assert.equal((await post(server, key, '/v1/chat', { prompt: 'hi', cwd: folder, add_dirs: [inside] })).status, 200)
+    }
+  }
+  const { processes } = JSON.parse((await get(server, keys[0] ?? null, '/v1/health')).body)
+  assert.ok(processes.live > 0)
+})
+
+test('C21 with keys and no --cwd-root conversations of other folders are not there', { timeout }, async (t) => {
+  const folders = makeFolders(t)
+  const { inside, outside } = makePlaces(folders)
+  const server = await openServer(t, { folders })
+  const prompt = step({ text: 'a secret answer' })
+  const [mine, theirs] = [
+    (await chat(server, { prompt, cwd: inside, tools: [] })).session_id,
+    (await chat(server, { prompt, cwd: outside, tools: [] })).session_id,
+  ]
+  assert.equal((await get(server, null, `/v1/sessions/${theirs}`)).status, 200)
+  const [agent, admin] = [await server.makeKey('agent'), await server.makeKey('admin')]
+  for (const key of [agent, admin]) {
+    const { sessions } = JSON.parse((await get(server, key, '/v1/sessions')).body)
+    assert.deepEqual(
+      sessions.map(({ session_id: id }: { session_id: string }) => id),
+      [mine],
+    )
+    assert.equal((await get(server, key, `/v1/sessions/${mine}`)).status, 200)
+    assert.equal((await get(server, key, `/v1/sessions?cwd=${encodeURIComponent(outside)}`)).status, 403)
+    const unknown = '99999999-2222-4333-8444-555555555555'
+    for (const [method, ending, body] of [
+      ['GET', '', ''],
+      ['GET', '/messages', ''],
+      ['PATCH', '', '{"title":"mine now"}'],
+      ['POST', '/fork', '{}'],
+      ['DELETE', '', ''],
+    ] as const) {
+      const tell = async (id: string) => {
+        const headers = { ...bearer(key), 'content-type': 'application/json' }
+        const { status, body: told } = await send(server, {
+          method,
+          path: `/v1/sessions/${id}${ending}`,
+          headers,
+          body,
+        })
+        return [status, told.replaceAll(id, 'ID').replace(/req_\w+/, '')]
+      }
+      const answer = await tell(theirs)
+      assert.equal(answer[0], 404, `${method} ${ending}`)
+      assert.match(String(answer[1]), /session_not_found/)
+      assert.deepEqual(answer, await tell(unknown), `${method} ${ending} tells that there is one`)
+    }
+    const before = server.upstream.requests.length
+    for (const more of [{}, { fork: true }, { cwd: folders.cwd }, { cwd: inside, fork: true }]) {
+      const answer = await post(server, key, '/v1/chat', { prompt: 'go on', session_id: theirs, tools: [], ...more })
+      assert.deepEqual([answer.status, JSON.parse(answer.body).code], [404, 'session_not_found'], JSON.stringify(more))
+    }
+    assert.equal(server.upstream.requests.length, before)
+  }
+})
+
+test('C22 runs from the time before there were keys are an administrator’s alone', { timeout }, async (t) => {
+  const server = await openServer(t, { fake: 'well-behaved' })
+  const { run_id: id } = await chat(server, { prompt: 'hi' })
+  const [agent, admin] = [await server.makeKey('agent'), await server.makeKey('admin')]
+  for (const path of [`/v1/runs/${id}`, `/v1/runs/${id}/events`]) {
+    assert.equal((await get(server, agent, path)).status, 404, path)
+    assert.equal((await get(server, admin, path)).status, 200, path)
+  }
+  assert.equal((await post(server, agent, `/v1/runs/${id}/cancel`, {})).status, 404)
+  assert.deepEqual(JSON.parse((await get(server, agent, '/v1/runs')).body).runs, [])
+})
+
+const page = 'https://app.example'
+const fromPage = { origin: page, 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors' }
+
+const calls = [
+  ['/v1/chat', { prompt: 'hi' }, /"code":"unauthorized"/],
+  ['/v1/chat/stream', { prompt: 'hi' }, /"code":"unauthorized"/],
+  ['/v1/chat/completions', { model: 'sonnet', messages: [] }, /"code":"invalid_api_key"/],
+  ['/v1/messages', { model: 'sonnet', messages: [], max_tokens: 5 }, /"type":"authentication_error"/],
+] as const
+
+test('C20 a page of a named origin needs a key, and can read why it was refused', { timeout }, async (t) => {
+  const server = await openServer(t, { fake: 'well-behaved', config: { corsOrigins: [page] } })
+  const ask = (path: string, body: object, headers: Record<string, string>) =>
+    send(server, { method: 'POST', path, body: JSON.stringify(body), headers: { ...fromPage, ...headers } })
+  const assertReadable = ({ headers }: Awaited<ReturnType<typeof ask>>) => {
+    assert.equal(headers['access-control-allow-origin'], page)
+    assert.match(String(headers.vary), /\borigin\b/i)
+    assert.equal(headers['access-control-allow-credentials'], undefined)
+  }
+  const assertRefused = async () => {
+    for (const [path, body, told] of calls) {
+      for (const headers of [{}, { authorization: 'Bearer sk-dummy' }, { 'x-api-key': newSecret().secret }]) {
+        const refused = await ask(path, body, headers)
+        assert.equal(refused.status, 401, path)
+        assert.match(refused.body, told)
+        assert.equal(refused.headers['www-authenticate'], 'Bearer')
+        assertReadable(refused)
+      }
+    }
+  }
+  await assertRefused()
+  const { secret } = await server.makeKey('agent')
+  for (const path of ['/v1/chat', '/v1/chat/stream']) {
+    const answer = await ask(path, { prompt: 'hi' }, { authorization: `Bearer ${secret}` })
+    assert.equal(answer.status, 200, answer.body)
+    assertReadable(answer)
+    assert.match(answer.body, /Hello from the fake CLI/)
+  }
+  const preflight = { ...fromPage, 'access-control-request-method': 'POST' }
+  const asked = await send(server, { method: 'OPTIONS', path: '/v1/chat', headers: preflight })
+  assert.equal(asked.status, 204)
+  const foreign = { ...fromPage, origin: `${page}.evil.example`, authorization: `Bearer ${secret}` }
+  const refused = await send(server, { method: 'POST', path: '/v1/chat', headers: foreign, body: '{"prompt":"hi"}' })
+  assert.equal(refused.status, 403)
+  assert.equal(refused.headers['access-control-allow-origin'], undefined)
+})

@@ -1,0 +1,197 @@
+// `claude-serve` as a process of its own: with which code it ends, what it says, and what it listens on. For the tests of start-up
+// and of what gets into logs; a server inside the test's process is started by test-server.ts.
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { type TestFolders, testEnvironment } from '../helpers/test-server.ts'
+
+const program = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+
+/** Nobody listens there. */
+const nowhere = 'http://127.0.0.1:9'
+
+export type Outcome = { code: number | null; stdout: string; stderr: string }
+
+export type ProgramOptions = {
+  folders: TestFolders
+  environment?: Record<string, string>
+  /** What stands before the command: a program that changes its surroundings. */
+  before?: readonly string[]
+  /** In octal, such as `000`. */
+  umask?: string
+  /** Whether even what Node has compiled is to be as on the first start ever. */
+  isFirst?: boolean
+}
+
+/** Shared by all starts of a file of tests, which would otherwise take twice as long. */
+const compiled = mkdtempSync(join(tmpdir(), 'claude-serve-compiled-'))
+after(() => rmSync(compiled, { recursive: true, force: true }))
+
+function shareCompiled({ home }: TestFolders): void {
+  const folder = join(home, '.cache')
+  if (existsSync(folder)) return
+  mkdirSync(folder)
+  symlinkSync(compiled, join(folder, 'claude-serve'))
+}
+
+export class Program {
+  readonly #child: ChildProcess
+  /** Once it has ended and all that it said was read. */
+  readonly exited: Promise<Outcome>
+  #stdout = ''
+  #stderr = ''
+  #isOver = false
+  readonly #waiting = new Set<() => void>()
+
+  constructor(words: readonly string[], options: ProgramOptions) {
+    const { folders, environment = {}, before = [], umask } = options
+    if (options.isFirst !== true) shareCompiled(folders)
+    const inShell = umask === undefined ? [] : ['/bin/sh', '-c', `umask ${umask}; exec "$0" "$@"`]
+    const [command = '', ...args] = [...before, ...inShell, process.execPath, program, ...words]
+    const env = { ...testEnvironment(folders, nowhere), ...environment }
+    this.#child = spawn(command, args, { cwd: folders.cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
+    this.exited = promise
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#hear(text, ''))
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#hear('', text))
+    this.#child.once('error', reject)
+    this.#child.once('close', (code) => {
+      this.#isOver = true
+      this.#hear('', '')
+      resolve({ code, stdout: this.#stdout, stderr: this.#stderr })
+    })
+  }
+
+  #hear(stdout: string, stderr: string): void {
+    this.#stdout += stdout
+    this.#stderr += stderr
+    for (const look of this.#waiting) look()
+  }
+
+  get pid(): number {
+    assert.ok(this.#child.pid)
+    return this.#child.pid
+  }
+
+  /** All that it has printed so far. */
+  get output(): string {
+    return this.#stdout + this.#stderr
+  }
+
+  get stderr(): string {
+    return this.#stderr
+  }
+
+  /** Resolves as soon as it has said so. Rejects where it ends before. */
+  said(pattern: RegExp): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const found = pattern.exec(this.output)
+        if (found === null && !this.#isOver) return
+        this.#waiting.delete(look)
+        if (found === null) reject(new Error(`it never said ${pattern}: ${this.output}`))
+        else resolve(found[1] ?? found[0])
+      }
+      this.#waiting.add(look)
+      look()
+    })
+  }
+
+  /** Where it listens. */
+  url(): Promise<string> {
+    return this.said(/listening on (http:\S+)/)
+  }
+
+  signal(name: NodeJS.Signals): void {
+    if (!this.#isOver) this.#child.kill(name)
+  }
+
+  /** As a person ends it. */
+  async stop(): Promise<Outcome> {
+    this.signal('SIGTERM')
+    return this.exited
+  }
+}
+
+/** Ended after the test. */
+export function startProgram(
+  t: Pick<TestContext, 'after'>,
+  words: readonly string[],
+  options: ProgramOptions,
+): Program {
+  const started = new Program(words, options)
+  t.after(async () => {
+    const force = setTimeout(() => started.signal('SIGKILL'), 10_000)
+    await started.stop()
+    clearTimeout(force)
+  })
+  return started
+}
+
+/** `serve` on a free port, with no spares, in the folders of the test. */
+export const serveWords = ({ dataDir, cwd }: TestFolders, ...more: string[]): string[] => [
+  ...['serve', '--port=0', '--warm=0', '--log-format=json'],
+  ...[`--data-dir=${dataDir}`, `--default-cwd=${cwd}`],
+  ...more,
+]
+
+/** Runs it to its end. */
+export const runProgram = (
+  t: Pick<TestContext, 'after'>,
+  words: readonly string[],
+  options: ProgramOptions,
+): Promise<Outcome> => startProgram(t, words, options).exited
+
+const loopback: Record<string, string> = {
+  '0100007F': '127.0.0.1',
+  '00000000000000000000000001000000': '::1',
+}
+
+/** What a file descriptor is of; it may be closed by now. */
+function targetOf(link: string): string {
+  try {
+    return readlinkSync(link)
+  } catch {
+    return ''
+  }
+}
+
+/** All that a process listens on, by the system's own table of sockets: `127.0.0.1 5005`; an address that is not loopback as it stands there. */
+export function listeningOf(pid: number): string[] {
+  const folder = `/proc/${pid}/fd`
+  const sockets = new Set(readdirSync(folder).map((fd) => targetOf(`${folder}/${fd}`)))
+  return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) =>
+    readFileSync(table, 'utf8')
+      .split('\n')
+      .flatMap((line) => {
+        const [, local = '', , state, , , , , , inode = ''] = line.trim().split(/\s+/)
+        if (state !== '0A' || !sockets.has(`socket:[${inode}]`)) return []
+        const [address = '', port = ''] = local.split(':')
+        return [`${loopback[address] ?? address} ${Number.parseInt(port, 16)}`]
+      }),
+  )
+}
+
+/** A port that somebody else holds on that address until the end of the test. */
+export async function occupy(t: Pick<TestContext, 'after'>, host: string): Promise<number> {
+  const other = createServer()
+  t.after(() => void other.close())
+  await new Promise<void>((resolve) => other.listen({ host, port: 0, ipv6Only: true }, resolve))
+  const address = other.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  return address.port
+}

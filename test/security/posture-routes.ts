@@ -1,0 +1,89 @@
+// Every route that a real server has, as Fastify tells them while they are registered, and a request for each. Not for what any of
+// them does.
+import assert from 'node:assert/strict'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { type IncomingHttpHeaders, request } from 'node:http'
+import { text } from 'node:stream/consumers'
+import type { TestContext } from 'node:test'
+import type { RouteOptions } from 'fastify'
+import type { App } from '../../src/http/app.ts'
+import { startTestServer, type TestServer, type TestServerOptions } from '../helpers/test-server.ts'
+
+/** `dialect`: of a path that two APIs have. */
+export type Route = { methods: string[]; path: string; scope: string; dialect: string }
+
+const channel = 'fastify.initialization'
+
+/** To be read when the server is ready: what a route needs may come from a hook after ours. */
+function toRoute({ method, url, config, constraints }: RouteOptions): Route {
+  const { dialect = '' } = (constraints ?? {}) as { dialect?: string }
+  return { methods: [method].flat(), path: url, scope: config?.scope ?? 'none', dialect }
+}
+
+/** Starts a server and notes its routes. `add` may register more of them. */
+export async function startWithRoutes(
+  t: Pick<TestContext, 'after'>,
+  options: TestServerOptions,
+  add: (app: App) => void = () => {},
+): Promise<{ server: TestServer; routes: Route[] }> {
+  const told: RouteOptions[] = []
+  const onApp = (message: unknown) => {
+    const { fastify } = message as { fastify: App }
+    fastify.addHook('onRoute', (route) => void told.push(route))
+    add(fastify)
+  }
+  subscribe(channel, onApp)
+  try {
+    const server = await startTestServer(t, options)
+    return { server, routes: told.map(toRoute) }
+  } finally {
+    unsubscribe(channel, onApp)
+  }
+}
+
+/** In place of what stands for itself in a path. */
+const stands: Record<string, string> = {
+  '/v1/runs/:id': `/v1/runs/run_${'0'.repeat(32)}`,
+  '/v1/sessions/:id': '/v1/sessions/11111111-2222-4333-8444-555555555555',
+  ':request_id': 'ask_1',
+  '*': 'x',
+}
+
+export function pathFor({ path }: Pick<Route, 'path'>): string {
+  const real = Object.entries(stands).reduce((result, [from, to]) => result.replace(from, to), path)
+  assert.doesNotMatch(real, /[:*]/)
+  return real
+}
+
+export type Answer = { status: number; headers: IncomingHttpHeaders; body: string }
+
+export type Asked = {
+  method?: string
+  path: string
+  headers?: Record<string, string>
+  body?: string
+}
+
+const withoutBody = ['GET', 'HEAD', 'TRACE', 'OPTIONS']
+
+/** Of any method, on a connection of its own. What could have a body has `{}`. */
+export function send({ port }: Pick<TestServer, 'port'>, asked: Asked): Promise<Answer> {
+  const { method = 'GET', path, headers = {} } = asked
+  const body = asked.body ?? (withoutBody.includes(method) ? '' : '{}')
+  const type = withoutBody.includes(method)
+    ? {}
+    : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }
+  return new Promise((resolve, reject) => {
+    const sent = request({ port, host: '127.0.0.1', method, path, agent: false, headers: { ...type, ...headers } })
+    sent.once('error', reject)
+    sent.once('response', (response) => {
+      const status = response.statusCode ?? 0
+      text(response).then((answered) => resolve({ status, headers: response.headers, body: answered }), reject)
+    })
+    sent.end(body)
+  })
+}
+
+/** What makes a request one of that dialect, where the path does not. */
+export const dialectHeaders = ({ dialect }: Pick<Route, 'dialect'>): Record<string, string> =>
+  dialect === 'anthropic' ? { 'anthropic-version': '2023-06-01' } : {}

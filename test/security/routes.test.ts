@@ -1,0 +1,273 @@
+// Every route of the real server, as a list that is kept here: a route that comes, goes or asks for less shows as a difference. And
+// each of them against callers without a key, with a placeholder, and with a key of each scope. A title begins with the row's number
+// in the catalogue of attacks.
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { newSecret, type Scope, scopes } from '../../src/core/keys.ts'
+import { openKeyStore } from '../../src/store/key-store.ts'
+import { makeFolders, startTestServer } from '../helpers/test-server.ts'
+import { dialectHeaders, pathFor, type Route, send, startWithRoutes } from './posture-routes.ts'
+
+/**
+ * Method, path, what it needs, whose words its errors are in, and, for paths that two APIs have, which of them is meant. A GET has a
+ * HEAD beside it; ALL is every method.
+ */
+const list = `
+GET  /                                        any    native
+GET  /livez                                   open   native
+GET  /readyz                                  any    native
+GET  /v1/health                               any    native
+GET  /metrics                                 admin  native
+GET  /openapi.json                            any    native
+GET  /docs                                    any    native
+GET  /docs/docs.css                           any    native
+GET  /docs/docs.js                            any    native
+GET  /docs/icon.svg                           any    native
+GET  /docs/swagger-ui.css                     any    native
+GET  /docs/swagger-ui.js                      any    native
+POST /v1/chat                                 agent  native
+POST /v1/chat/stream                          agent  native
+GET  /v1/runs                                 agent  native
+GET  /v1/runs/:id                             agent  native
+GET  /v1/runs/:id/events                      agent  native
+POST /v1/runs/:id/cancel                      agent  native
+POST /v1/runs/:id/permissions/:request_id     agent  native
+POST /v1/runs/:id/answers/:request_id         agent  native
+GET  /v1/usage                                agent  native
+GET  /v1/sessions                             agent  native
+GET  /v1/sessions/:id                         agent  native
+GET  /v1/sessions/:id/messages                agent  native
+PATCH /v1/sessions/:id                        agent  native
+POST /v1/sessions/:id/fork                    agent  native
+DELETE /v1/sessions/:id                       agent  native
+
+POST /chat/completions                        chat   openai
+POST /chat/completions/                       chat   openai
+POST /v1/chat/completions                     chat   openai
+POST /v1/chat/completions/                    chat   openai
+POST /v1/v1/chat/completions                  chat   openai
+POST /v1/v1/chat/completions/                 chat   openai
+GET  /v1/chat/completions                     chat   openai
+GET  /models                                  chat   openai     openai
+GET  /models/                                 chat   openai     openai
+GET  /models/*                                chat   openai     openai
+GET  /v1/models                               chat   openai     openai
+GET  /v1/models/                              chat   openai     openai
+GET  /v1/models/*                             chat   openai     openai
+GET  /v1/v1/models                            chat   openai     openai
+GET  /v1/v1/models/                           chat   openai     openai
+GET  /v1/v1/models/*                          chat   openai     openai
+ALL  /v1/assistants                           chat   openai     openai
+ALL  /v1/assistants/*                         chat   openai     openai
+ALL  /v1/audio/*                              chat   openai     openai
+ALL  /v1/batches                              chat   openai     openai
+ALL  /v1/batches/*                            chat   openai     openai
+ALL  /v1/completions                          chat   openai     openai
+ALL  /v1/embeddings                           chat   openai     openai
+ALL  /v1/files                                chat   openai     openai
+ALL  /v1/files/*                              chat   openai     openai
+ALL  /v1/fine_tuning/*                        chat   openai     openai
+ALL  /v1/images/*                             chat   openai     openai
+ALL  /v1/moderations                          chat   openai     openai
+ALL  /v1/responses                            chat   openai     openai
+ALL  /v1/threads                              chat   openai     openai
+ALL  /v1/threads/*                            chat   openai     openai
+ALL  /v1/uploads                              chat   openai     openai
+ALL  /v1/vector_stores                        chat   openai     openai
+ALL  /v1/vector_stores/*                      chat   openai     openai
+
+POST /messages                                chat   anthropic
+POST /messages/                               chat   anthropic
+POST /messages/count_tokens                   chat   anthropic
+POST /messages/count_tokens/                  chat   anthropic
+POST /v1/messages                             chat   anthropic
+POST /v1/messages/                            chat   anthropic
+POST /v1/messages/count_tokens                chat   anthropic
+POST /v1/messages/count_tokens/               chat   anthropic
+POST /v1/v1/messages                          chat   anthropic
+POST /v1/v1/messages/                         chat   anthropic
+POST /v1/v1/messages/count_tokens             chat   anthropic
+POST /v1/v1/messages/count_tokens/            chat   anthropic
+GET  /v1/messages                             chat   anthropic
+GET  /v1/messages/count_tokens                chat   anthropic
+ALL  /v1/messages/batches                     chat   anthropic
+ALL  /v1/messages/batches/*                   chat   anthropic
+ALL  /v1/complete                             chat   anthropic
+GET  /models                                  chat   anthropic  anthropic
+GET  /models/                                 chat   anthropic  anthropic
+GET  /models/*                                chat   anthropic  anthropic
+GET  /v1/models                               chat   anthropic  anthropic
+GET  /v1/models/                              chat   anthropic  anthropic
+GET  /v1/models/*                             chat   anthropic  anthropic
+GET  /v1/v1/models                            chat   anthropic  anthropic
+GET  /v1/v1/models/                           chat   anthropic  anthropic
+GET  /v1/v1/models/*                          chat   anthropic  anthropic
+`
+
+type Words = 'native' | 'openai' | 'anthropic'
+type Listed = {
+  line: string
+  method: string
+  path: string
+  scope: Scope | 'any' | 'open'
+  words: Words
+  dialect: string
+}
+
+const listed = list
+  .split('\n')
+  .filter((line) => line.trim() !== '')
+  .map((line): Listed => {
+    const [method = '', path = '', scope = '', words = '', dialect = ''] = line.split(/\s+/)
+    return { line: `${method} ${path}`, method, path, scope: scope as Scope, words: words as Words, dialect }
+  })
+
+/** The file of tests, as that after which something is to be put away. */
+const file = { after: (end: () => Promise<void>) => after(end) }
+
+const folders = makeFolders(file)
+const { server, routes } = await startWithRoutes(file, { folders, fake: 'well-behaved' })
+
+const allMethods = routes
+  .map(({ methods }) => methods)
+  .reduce((most, each) => (each.length > most.length ? each : most), [])
+
+/** Each route as one line of the list, sorted. */
+const toLine = (method: string, { path, scope, dialect }: Route) => [method, path, scope, dialect].join(' ').trim()
+const lineOf = (route: Route) =>
+  toLine(route.methods.length === allMethods.length ? 'ALL' : route.methods.join('+'), route)
+
+test('A17 the routes of the server, and what each needs, are those of the list', () => {
+  const own = routes.filter(({ methods }) => methods.join() !== 'HEAD').map(lineOf)
+  const known = listed.map(({ method, path, scope, dialect }) => toLine(method, { methods: [], path, scope, dialect }))
+  assert.deepEqual(own.toSorted(), known.toSorted())
+  assert.equal(new Set(own).size, own.length)
+})
+
+test('A17 a HEAD needs just what its GET does', () => {
+  const of = (method: string) =>
+    routes
+      .filter(({ methods }) => methods.join() === method)
+      .map((route) => toLine('', route))
+      .toSorted()
+  assert.deepEqual(of('HEAD'), of('GET'))
+})
+
+test('A17 a server with a route that does not say what it needs does not start, and lets go of everything', async (t) => {
+  const place = makeFolders(t)
+  const add = (scope: Scope | null) => (app: Parameters<NonNullable<Parameters<typeof startWithRoutes>[2]>>[0]) =>
+    void app.register(async (plugin) => {
+      plugin.get('/v1/back-door', scope === null ? {} : { config: { scope } }, async () => 'open')
+    })
+  const options = { folders: place, fake: 'well-behaved' }
+  await assert.rejects(startWithRoutes(t, options, add(null)), /the route \/v1\/back-door does not say what it needs/)
+  const declared = await startWithRoutes(t, options, add('admin'))
+  assert.ok(declared.routes.some(({ path, scope }) => path === '/v1/back-door' && scope === 'admin'))
+  await declared.server.close(0)
+  await (await startTestServer(t, options)).close(0)
+})
+
+async function makeKey(scope: Scope): Promise<string> {
+  const { secret, prefix, hash } = newSecret()
+  const store = await openKeyStore(folders.dataDir)
+  const none = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
+  const names = { id: `key_${scope}`, name: scope }
+  await store.createKey({ ...names, prefix, hash, scopes: [scope], createdAtMs: Date.now(), ...none })
+  await store.close()
+  return secret
+}
+
+const keys = new Map<Scope, string>()
+for (const scope of scopes) keys.set(scope, await makeKey(scope))
+
+/** What each scope opens, written down a second time on purpose. */
+const opens: Record<Scope, readonly string[]> = {
+  chat: ['open', 'any', 'chat'],
+  agent: ['open', 'any', 'chat', 'agent'],
+  admin: ['open', 'any', 'chat', 'agent', 'admin'],
+}
+
+/** The code or class of an error, in the words of its API. */
+function codeIn(words: Words, body: string): unknown {
+  const told = JSON.parse(body)
+  if (words === 'native') {
+    assert.equal(typeof told.error, 'string')
+    return told.code
+  }
+  assert.equal(typeof told.error.message, 'string')
+  if (words === 'openai') return told.error.code
+  assert.equal(told.type, 'error')
+  return told.error.type
+}
+
+const noKey: Record<Words, string> = {
+  native: 'unauthorized',
+  openai: 'invalid_api_key',
+  anthropic: 'authentication_error',
+}
+const tooLittle: Record<Words, string> = {
+  native: 'insufficient_scope',
+  openai: 'insufficient_scope',
+  anthropic: 'permission_error',
+}
+
+const methodsOf = ({ method }: Listed): string[] =>
+  method === 'ALL' ? allMethods : method === 'GET' ? ['GET', 'HEAD'] : [method]
+
+/** Each method of the route, asked with these headers. */
+async function askAll(route: Listed, headers: Record<string, string>) {
+  const path = pathFor(route)
+  const asked = methodsOf(route).map(async (method) => {
+    const answer = await send(server, { method, path, headers: { ...dialectHeaders(route), ...headers } })
+    return { ...answer, method, hasBody: method !== 'HEAD' }
+  })
+  return Promise.all(asked)
+}
+
+for (const route of listed) {
+  const name = `${route.line}${route.dialect === '' ? '' : ` for ${route.dialect}`}`
+
+  test(`C01 ${name} ${route.scope === 'open' ? 'is open to everybody' : 'is 401 without a key'}`, async () => {
+    for (const headers of [{}, { authorization: 'Bearer sk-dummy' }]) {
+      for (const answer of await askAll(route, headers)) {
+        assert.equal(answer.status, route.scope === 'open' ? 200 : 401, answer.method)
+        if (route.scope === 'open') continue
+        assert.equal(answer.headers['www-authenticate'], 'Bearer')
+        if (answer.hasBody) assert.equal(codeIn(route.words, answer.body), noKey[route.words])
+      }
+    }
+  })
+
+  test(`C04 ${name} is open to the scopes that include ${route.scope}, and 403 to others`, async () => {
+    for (const scope of scopes) {
+      const answers = await askAll(route, { authorization: `Bearer ${keys.get(scope)}` })
+      for (const answer of answers) {
+        const what = `${answer.method} with ${scope}: ${answer.body}`
+        if (opens[scope].includes(route.scope)) assert.ok(![401, 403].includes(answer.status), what)
+        else {
+          assert.equal(answer.status, 403, what)
+          if (!answer.hasBody) continue
+          assert.equal(codeIn(route.words, answer.body), tooLittle[route.words])
+          assert.match(answer.body, new RegExp(`lacks the scope ${route.scope}`))
+        }
+      }
+    }
+  })
+}
+
+test('C01 none of this started a process', async () => {
+  const health = await send(server, { path: '/v1/health', headers: { authorization: `Bearer ${keys.get('chat')}` } })
+  const { processes } = JSON.parse(health.body) as { processes: { busy: number } }
+  assert.equal(processes.busy, 0)
+  const runs = await send(server, { path: '/v1/runs', headers: { authorization: `Bearer ${keys.get('admin')}` } })
+  assert.deepEqual(JSON.parse(runs.body), { runs: [], next_cursor: null })
+})
+
+for (const path of ['/nothing', '/v1/nothing', '/v1/keys', '/admin', '/.env', '/v1/runs/../../etc/passwd']) {
+  test(`C01 ${path} is not there, with a key or without one`, async () => {
+    for (const key of ['', keys.get('admin') ?? '']) {
+      const headers: Record<string, string> = key === '' ? {} : { authorization: `Bearer ${key}` }
+      assert.equal((await send(server, { path, headers })).status, 404)
+    }
+  })
+}

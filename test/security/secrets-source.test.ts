@@ -1,0 +1,157 @@
+// What must not stand in the program's text: shells, code made from strings, calls into the world, dumps of its memory. And what comes
+// along with it from others. A title begins with the row's number in the catalogue of attacks.
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const repository = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The program without its comments, by file. */
+const sources = readdirSync(join(repository, 'src'), { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile() && /\.[cm]?[jt]sx?$/.test(entry.name))
+  .map((entry) => {
+    const path = join(entry.parentPath, entry.name)
+    return { file: relative(repository, path), code: withoutComments(readFileSync(path, 'utf8')) }
+  })
+
+function withoutComments(code: string): string {
+  return code.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/^\s*\/\/.*$|\s\/\/\s.*$/gm, '')
+}
+
+/** Files, with the lines in which it stands. */
+function linesWith(pattern: RegExp, isMeant: (file: string) => boolean = () => true): string[] {
+  return sources
+    .filter(({ file }) => isMeant(file))
+    .flatMap(({ file, code }) =>
+      code
+        .split('\n')
+        .filter((line) => pattern.test(line))
+        .map((line) => `${file}: ${line.trim()}`),
+    )
+}
+
+test('P15 the sources are found, and a pattern is seen where it stands', () => {
+  assert.ok(sources.length > 100, String(sources.length))
+  assert.ok(linesWith(/\bspawn\(/).length > 0)
+  const code = withoutComments('a // eval(x)\n/* eval(y)\n */\n  // eval(z)\nconst u = "http://x"')
+  assert.deepEqual(
+    code.split('\n').filter((line) => line !== ''),
+    ['a', 'const u = "http://x"'],
+  )
+})
+
+/** `RegExp.exec` is a method of something, so it has a point before it. */
+const forbidden: [what: string, pattern: RegExp][] = [
+  [
+    'a shell',
+    /\bshell\s*:\s*(?:true|['"`]|process)|['"`]\/bin\/\w*sh\b|\b(?:spawn|execFile)\s*\(\s*['"`]\w*sh['"`]|cmd\.exe|powershell/i,
+  ],
+  [
+    'exec and its kind',
+    /(?<![.\w])exec(?:Sync|FileSync)?\s*\(|\b(?:execSync|execFileSync|spawnSync)\b|\bfork\s*\(\s*['"`./]/,
+  ],
+  ['code made from text', /\beval\s*\(|new\s+Function\b|\bFunction\s*\(\s*['"`]|node:vm|['"]vm['"]|\bimport\(\s*`/],
+  ['timers that take code', /set(?:Timeout|Interval|Immediate)\s*\(\s*['"`]/],
+  ['parts of Node that are not public', /process\.(?:binding|dlopen)|_linkedBinding/],
+  [
+    'dumps and debuggers',
+    /writeHeapSnapshot|getHeapSnapshot|NearHeapLimit|node:inspector|process\.report\.(?!getReport)|startupSnapshot/,
+  ],
+  ['bodies that are put into patterns or prototypes', /__proto__\s*[\]=:]|setPrototypeOf/],
+  ['TLS that takes any certificate', /rejectUnauthorized|NODE_TLS_REJECT_UNAUTHORIZED\s*=/],
+]
+for (const [what, pattern] of forbidden) {
+  test(`P15 nowhere in the program is there ${what}`, () => {
+    assert.deepEqual(linesWith(pattern), [])
+  })
+}
+
+/** Commands are clients of a server that runs, and start programs for their user; the demo's model is a server of its own. */
+const isServer = (file: string) => !file.startsWith(join('src', 'commands')) && !file.startsWith(join('src', 'demo'))
+
+test('P15 processes are started by their program and a list of arguments, by the server in three places', () => {
+  const imports = linesWith(/node:child_process/)
+  for (const line of imports)
+    assert.match(line, /import \{ (?:type ChildProcess, )?(?:spawn|execFile) \} from 'node:child_process'$/)
+  const places = imports.map((line) => line.split(':')[0] ?? '').filter(isServer)
+  assert.deepEqual(places.toSorted(), [
+    join('src', 'agent', 'child.ts'),
+    join('src', 'agent', 'executable.ts'),
+    join('src', 'agent', 'process-tree.ts'),
+  ])
+})
+
+test('P15 the server calls nobody: it fetches no address and opens no connection', () => {
+  const calls =
+    /(?<![.\w#])fetch\s*\(|node:(?:https|http2|tls|dgram|dns)|['"](?:undici|axios|got)['"]|\bhttps?\.(?:get|request)\s*\(|net\.(?:connect|createConnection)|new\s+(?:WebSocket|EventSource|XMLHttpRequest)\b/
+  assert.deepEqual(linesWith(calls, isServer), [])
+  const imported = linesWith(/from 'node:(?:http|net)'/, isServer)
+  assert.ok(imported.length > 0)
+  for (const line of imported) assert.doesNotMatch(line, /\b(?:request|get|connect|createConnection|Agent)\b[ ,}]/)
+})
+
+test('P15 traces are the one thing that is sent, by a part that is loaded only where the operator has named a collector', () => {
+  const exporting = linesWith(/@opentelemetry\//, isServer).map((line) => line.split(':')[0])
+  assert.deepEqual([...new Set(exporting)], [join('src', 'tracing', 'tracing.ts')])
+  const loading = linesWith(/tracing\/tracing\.ts/).filter((line) => !/\bimport type\b/.test(line))
+  assert.deepEqual(loading, [
+    `${join('src', 'server.ts')}: const { startTracing } = await import('./tracing/tracing.ts')`,
+  ])
+  const [{ code = '' } = {}] = sources.filter(({ file }) => file === join('src', 'server.ts'))
+  assert.match(code, /if \(url === ''\) return null\s+const \{ startTracing \} = await import/)
+})
+
+test('P15 the environment of the process is read in the settings alone', () => {
+  const places = new Set(linesWith(/(?<!`)process\.env\b/).map((line) => line.split(':')[0]))
+  assert.deepEqual([...places], [join('src', 'config.ts')])
+})
+
+type Manifest = {
+  scripts: Record<string, string>
+  allowScripts: Record<string, boolean>
+  dependencies: Record<string, string>
+  devDependencies: Record<string, string>
+}
+type Locked = { version?: string; resolved?: string; integrity?: string; link?: boolean; hasInstallScript?: boolean }
+
+const read = <T>(name: string) => JSON.parse(readFileSync(join(repository, name), 'utf8')) as T
+const manifest = read<Manifest>('package.json')
+const lock = read<{ lockfileVersion: number; packages: Record<string, Locked> }>('package-lock.json')
+const locked = Object.entries(lock.packages).filter(([path]) => path !== '')
+
+test('P15 installing the package runs nothing of ours', () => {
+  const onInstall = ['preinstall', 'install', 'postinstall', 'prepare', 'preprepare', 'postprepare', 'prepublish']
+  for (const name of onInstall) assert.equal(manifest.scripts[name], undefined, name)
+  for (const [name, script] of Object.entries(manifest.scripts))
+    assert.doesNotMatch(script, /\b(?:curl|wget|npx|npm (?:i|install|add|exec))\b|https?:/, name)
+})
+
+test('P15 every dependency is locked, with its checksum, from the public registry', () => {
+  assert.ok(lock.lockfileVersion >= 3)
+  assert.ok(locked.length > 100)
+  for (const [path, { resolved, integrity, link }] of locked) {
+    assert.ok(link !== true, path)
+    assert.match(integrity ?? '', /^sha512-[A-Za-z0-9+/]{86}==$/, path)
+    assert.match(resolved ?? 'https://registry.npmjs.org/', /^https:\/\/registry\.npmjs\.org\//, path)
+  }
+  for (const name of Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }))
+    assert.ok(lock.packages[`node_modules/${name}`], name)
+})
+
+test('P15 of all dependencies only those that are named may run a script when they are installed', () => {
+  const running = locked.filter(([, { hasInstallScript }]) => hasInstallScript === true).map(([path]) => path)
+  const allowed = Object.entries(manifest.allowScripts).filter(([, isAllowed]) => isAllowed)
+  assert.deepEqual(
+    running,
+    allowed.map(([name]) => `node_modules/${name}`),
+  )
+  for (const path of running) assert.ok(!(path.replace('node_modules/', '') in manifest.dependencies), path)
+})
+
+test('P07 nothing that the server is started by asks for dumps, reports or a debugger', () => {
+  const [shebang = ''] = readFileSync(join(repository, 'src', 'cli.ts'), 'utf8').split('\n')
+  for (const text of [manifest.scripts.start ?? '', shebang])
+    assert.doesNotMatch(text, /inspect|heap|report|prof|diagnostic|trace/)
+})

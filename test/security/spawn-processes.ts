@@ -1,0 +1,33 @@
+// What can be seen of the CLI processes of a server from outside, in the system's list of processes: arguments, environments,
+// folders. Linux only.
+import { readFileSync, readlinkSync } from 'node:fs'
+import { markedProcesses } from '../../src/agent/process-tree.ts'
+
+export type CliProcess = { pid: number; arguments: string[]; environment: Record<string, string>; cwd: string }
+
+/** Those that this process has started and that are alive, the oldest first. What they have started is not among them. */
+export async function liveProcesses(parent = process.pid): Promise<CliProcess[]> {
+  const marked = await markedProcesses((marker) => marker !== '')
+  return marked
+    .filter((info) => info.parent === parent)
+    .sort((a, b) => a.pid - b.pid)
+    .flatMap(({ pid }) => look(pid))
+}
+
+/** Empty where it has gone meanwhile. */
+function look(pid: number): CliProcess[] {
+  try {
+    const [, ...given] = entriesOf(pid, 'cmdline')
+    const environment = Object.fromEntries(entriesOf(pid, 'environ').map(variable))
+    return [{ pid, arguments: given, environment, cwd: readlinkSync(`/proc/${pid}/cwd`) }]
+  } catch {
+    return []
+  }
+}
+
+const entriesOf = (pid: number, what: string) => readFileSync(`/proc/${pid}/${what}`, 'utf8').split('\0').slice(0, -1)
+
+function variable(entry: string): [name: string, value: string] {
+  const at = entry.indexOf('=')
+  return [entry.slice(0, at), entry.slice(at + 1)]
+}

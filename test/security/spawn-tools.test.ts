@@ -1,0 +1,228 @@
+// What the model may have done by Claude Code's tools: nothing where it answers alone, and within its folder where it may read or
+// edit. The model asks for tools, whether they are offered or not. A title begins with the row's number in the catalogue of attacks.
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { after, test } from 'node:test'
+import type { Config } from '../../src/config.ts'
+import { startUpstream } from '../../src/demo/upstream.ts'
+import { step, type TestFolders } from '../helpers/test-server.ts'
+import { openScene } from './harness.ts'
+
+type Use = { name: string; input: Record<string, unknown> }
+
+const config: Partial<Config> = {}
+const canary = 'canary-of-a-folder-4e1a'
+const within = 'the text of a file within'
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text)
+}
+
+function prepare({ root, home, cwd }: TestFolders): void {
+  config.cwdRoots = [cwd]
+  write(join(home, '.ssh', 'id_rsa'), canary)
+  write(join(root, 'outside', 'file.txt'), canary)
+  write(`${cwd}er/file.txt`, canary)
+  write(join(cwd, 'inside.txt'), within)
+  write(join(cwd, '.git', 'config'), '[core]\n')
+  write(join(cwd, '.git', 'hooks', 'old'), '')
+  symlinkSync(join(root, 'outside', 'file.txt'), join(cwd, 'link.txt'))
+  symlinkSync(join(root, 'outside'), join(cwd, 'link'))
+}
+
+const scene = await openScene({ config, prepare })
+const { root, home, cwd } = scene.folders
+/** A server elsewhere, which nobody may call. */
+const elsewhere = await startUpstream()
+after(() => elsewhere.close())
+
+const mark = join(root, 'mark')
+const outside = join(root, 'outside')
+
+/** What the model was told of the uses of tools in its last request, oldest first. */
+function results(): { isError: boolean; text: string }[] {
+  const blocks = (scene.upstream.requests.at(-1)?.body?.messages ?? []).flatMap(({ content }) =>
+    typeof content === 'string' ? [] : content.filter(({ type }) => type === 'tool_result'),
+  )
+  return blocks.map(({ is_error, content }) => ({ isError: is_error === true, text: JSON.stringify(content) }))
+}
+
+const filesIn = (folder: string) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()
+
+/** The model asks for the tool once, offered or not. */
+const using = (...uses: Use[]) => `use it ${step({ tools: uses, force_tool: true })}`
+
+const asked: Use[] = [
+  { name: 'Bash', input: { command: `touch ${mark}`, description: 'a command' } },
+  { name: 'Write', input: { file_path: mark, content: 'x' } },
+  { name: 'Edit', input: { file_path: join(cwd, 'inside.txt'), old_string: within, new_string: 'x' } },
+  { name: 'Read', input: { file_path: scene.secretFile.path } },
+  { name: 'WebFetch', input: { url: `${elsewhere.url}/`, prompt: 'read it' } },
+  { name: 'Task', input: { description: 'a task', prompt: 'do it', subagent_type: 'general-purpose' } },
+  { name: 'Agent', input: { description: 'a task', prompt: 'do it', subagent_type: 'general-purpose' } },
+  { name: 'Skill', input: { skill: 'init' } },
+]
+
+function assertNothingDone(filesBefore: string[]): void {
+  assert.equal(existsSync(mark), false)
+  assert.deepEqual(filesIn(cwd), filesBefore)
+  assert.equal(readFileSync(join(cwd, 'inside.txt'), 'utf8'), within)
+  assert.equal(elsewhere.requests.length, 0)
+}
+
+const faces = [
+  ['openai', '/v1/chat/completions', (content: string) => ({ model: 'sonnet', messages: [{ role: 'user', content }] })],
+  [
+    'anthropic',
+    '/v1/messages',
+    (content: string) => ({ model: 'sonnet', max_tokens: 500, messages: [{ role: 'user', content }] }),
+  ],
+] as const
+
+for (const use of asked) {
+  for (const [face, path, body] of faces) {
+    test(`F09 ${face}: a model that asks for ${use.name} gets nothing`, async () => {
+      const before = filesIn(cwd)
+      const { status, text } = await scene.ask({ path, body: body(using(use)) })
+      assert.equal(status, 200, text)
+      assert.ok(!text.includes(use.name), text)
+      assert.deepEqual(scene.upstream.requests.at(-1)?.body?.tools, [])
+      assertNothingDone(before)
+    })
+  }
+
+  test(`F09 native without tools: a model that asks for ${use.name} hears that there is no such tool`, async () => {
+    const before = filesIn(cwd)
+    const { status, text } = await scene.ask({ body: { prompt: using(use), tools: [] } })
+    assert.equal(status, 200, text)
+    const [result, ...others] = results()
+    assert.deepEqual([result?.isError, others], [true, []])
+    assert.match(result?.text ?? '', new RegExp(`No such tool available: ${use.name}`))
+    assertNothingDone(before)
+  })
+}
+
+/** A conversation for each set of tools and mode, as the start of a process takes long. */
+const sessions = new Map<string, unknown>()
+
+async function useAs(tools: string[], mode: string, use: Use): Promise<{ isError: boolean; text: string }> {
+  const key = `${tools} ${mode}`
+  const session = sessions.has(key) ? { session_id: sessions.get(key) } : {}
+  const before = results().length
+  const answer = await scene.ask({ body: { prompt: using(use), tools, permission_mode: mode, ...session } })
+  assert.equal(answer.status, 200, answer.text)
+  sessions.set(key, answer.json.session_id)
+  const result = results().at(-1)
+  assert.ok(result, `no use of the tool: ${before}`)
+  return result
+}
+
+const toRead = ['Read', 'Glob', 'Grep']
+const toEdit = [...toRead, 'Edit', 'Write']
+
+const reads: [what: string, use: Use][] = [
+  ['its own environment', { name: 'Read', input: { file_path: '/proc/self/environ' } }],
+  ['names of files elsewhere', { name: 'Glob', input: { pattern: '**/*', path: outside } }],
+  ['a file of the system', { name: 'Read', input: { file_path: '/etc/passwd' } }],
+  ['the private key', { name: 'Read', input: { file_path: join(home, '.ssh', 'id_rsa') } }],
+  ['a file by a link', { name: 'Read', input: { file_path: join(cwd, 'link.txt') } }],
+  ['a file in a linked folder', { name: 'Read', input: { file_path: join(cwd, 'link', 'file.txt') } }],
+  ['a file above', { name: 'Read', input: { file_path: `${cwd}/../outside/file.txt` } }],
+  ['a file of a folder that is named alike', { name: 'Read', input: { file_path: `${cwd}er/file.txt` } }],
+  ['what is found elsewhere', { name: 'Grep', input: { pattern: canary, path: root, output_mode: 'content' } }],
+]
+
+for (const mode of ['default', 'dontAsk', 'plan']) {
+  test(`F10 to read in mode ${mode}: a file within is read`, async () => {
+    const use = { name: 'Read', input: { file_path: join(cwd, 'inside.txt') } }
+    const { isError, text } = await useAs(toRead, mode, use)
+    assert.deepEqual([isError, text.includes(within)], [false, true], text)
+  })
+
+  for (const [what, use] of reads) {
+    test(`F10 to read in mode ${mode}: ${what} is not read`, async () => {
+      const { isError, text } = await useAs(toRead, mode, use)
+      for (const word of [canary, 'root:x:0', 'sk-ant-test', '/file.txt"']) assert.ok(!text.includes(word), text)
+      assert.equal(isError, true, text)
+    })
+  }
+}
+
+const content = 'written by the model'
+const writing = (file_path: string): Use => ({ name: 'Write', input: { file_path, content } })
+
+const guarded: [what: string, path: string][] = [
+  ["git's configuration", '.git/config'],
+  ['a hook of git', '.git/hooks/pre-commit'],
+  ["Claude Code's settings", '.claude/settings.json'],
+  ["Claude Code's settings for here", '.claude/settings.local.json'],
+  ['a list of servers', '.mcp.json'],
+  ["an editor's tasks", '.vscode/tasks.json'],
+  ["a shell's start", '.bashrc'],
+  ['a file in a linked folder', 'link/new.txt'],
+  ['a file by a link', 'link.txt'],
+  ['a file above', '../outside/new.txt'],
+  ['a file of a folder that is named alike', '../worker/new.txt'],
+]
+
+const readOr = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8') : null)
+
+for (const [what, path] of guarded) {
+  test(`F11 to edit: ${what} is not written`, async () => {
+    const file = join(cwd, path)
+    const before = readOr(file)
+    const { isError, text } = await useAs(toEdit, 'acceptEdits', writing(file))
+    assert.equal(readOr(file), before)
+    assert.equal(isError, true, text)
+  })
+}
+
+test('F11 to edit: a file of the home is not written', async () => {
+  const { isError } = await useAs(toEdit, 'acceptEdits', writing(join(home, '.bashrc')))
+  assert.deepEqual([isError, existsSync(join(home, '.bashrc'))], [true, false])
+})
+
+test('F11 to edit: a file within is written and changed', async () => {
+  const file = join(cwd, 'new.txt')
+  assert.equal((await useAs(toEdit, 'acceptEdits', writing(file))).isError, false)
+  const change = { name: 'Edit', input: { file_path: file, old_string: 'model', new_string: 'tool' } }
+  assert.equal((await useAs(toEdit, 'acceptEdits', change)).isError, false)
+  assert.equal(readFileSync(file, 'utf8'), 'written by the tool')
+})
+
+for (const [tools, mode, what] of [
+  [toRead, 'default', 'to read'],
+  [toRead, 'acceptEdits', 'to read, in a mode that would let it'],
+  [toEdit, 'dontAsk', 'to edit, in a mode that asks nobody'],
+  [toEdit, 'default', 'to edit, in a mode that asks'],
+  [toEdit, 'plan', 'to plan'],
+] as const) {
+  test(`F11 ${what}: a file within is not written`, async () => {
+    const file = join(cwd, 'not-written.txt')
+    const { isError } = await useAs([...tools], mode, writing(file))
+    assert.deepEqual([isError, existsSync(file)], [true, false])
+  })
+}
+
+test('G04 a folder that may be used beside its own is none any more when a link out of it has taken its place', async () => {
+  const beside = join(root, 'work', 'beside')
+  write(join(beside, 'file.txt'), within)
+  const reading = using({ name: 'Read', input: { file_path: join(beside, 'file.txt') } })
+  const body = {
+    prompt: reading,
+    cwd: join(cwd, '.git'),
+    add_dirs: [beside],
+    tools: toRead,
+    permission_mode: 'dontAsk',
+  }
+  const first = await scene.ask({ body })
+  assert.deepEqual([results().at(-1)?.isError, results().length], [false, 1], first.text)
+  renameSync(beside, `${beside}-aside`)
+  symlinkSync(outside, beside)
+  const { status } = await scene.ask({ body: { ...body, add_dirs: undefined, session_id: first.json.session_id } })
+  assert.equal(status, 200)
+  const { isError, text = '' } = results().at(-1) ?? {}
+  assert.deepEqual([isError, text.includes(canary)], [true, false], text)
+})

@@ -1,0 +1,112 @@
+// The ways in which a prompt comes in, from the plain models of both compatible faces to an agent with all its tools, and what
+// the model's API got of it. For tests of what a text may do: nothing.
+import assert from 'node:assert/strict'
+import type { MessagesBody } from '../../src/demo/upstream.ts'
+import type { Answer, Scene } from './harness.ts'
+
+export type Message = { role: 'user' | 'assistant'; content: string | Block[] }
+export type Block = { type: 'text'; text: string }
+
+/** `history` is for the faces only; the native API keeps conversations itself. */
+export type Asked = { prompt: string | Block[]; system?: string; history?: Message[] }
+
+export type Way = {
+  name: string
+  /** `isFirst`: a new conversation, where the way has one that goes on from prompt to prompt. */
+  ask(asked: Asked, isFirst?: boolean): Promise<Answer>
+}
+
+function openai(scene: Scene): Way {
+  const ask = ({ prompt, system, history = [] }: Asked) =>
+    scene.ask({
+      path: '/v1/chat/completions',
+      body: {
+        model: 'sonnet',
+        messages: [
+          ...(system === undefined ? [] : [{ role: 'system', content: system }]),
+          ...history,
+          { role: 'user', content: prompt },
+        ],
+      },
+    })
+  return { name: 'openai', ask }
+}
+
+function anthropic(scene: Scene): Way {
+  const ask = ({ prompt, system, history = [] }: Asked) =>
+    scene.ask({
+      path: '/v1/messages',
+      body: {
+        model: 'sonnet',
+        max_tokens: 500,
+        ...(system === undefined ? {} : { system }),
+        messages: [...history, { role: 'user', content: prompt }],
+      },
+    })
+  return { name: 'anthropic', ask }
+}
+
+function toolless(scene: Scene): Way {
+  const ask = ({ prompt, system }: Asked) =>
+    scene.ask({ body: { prompt, tools: [], ...(system === undefined ? {} : { system_prompt: system }) } })
+  return { name: 'native without tools', ask }
+}
+
+/** Its prompts follow one another in one conversation, as the start of a process for each would take long. */
+function agent(scene: Scene): Way {
+  let session: unknown
+  const ask = async ({ prompt, system }: Asked, isFirst = system !== undefined) => {
+    const goesOn = !isFirst && session !== undefined
+    const answer = await scene.ask({
+      body: {
+        prompt,
+        ...(goesOn ? { session_id: session } : {}),
+        ...(system === undefined ? {} : { append_system_prompt: system }),
+      },
+    })
+    if (system === undefined) session = answer.json.session_id
+    return answer
+  }
+  return { name: 'native', ask }
+}
+
+/** Both faces lead to the same processes: a text comes in by one of them, the next one by the other. */
+function plain(scene: Scene): Way {
+  const faces = [openai(scene), anthropic(scene)]
+  let asked = 0
+  return { name: 'plain', ask: (each) => (faces[asked++ % faces.length] as Way).ask(each) }
+}
+
+export type Ways = { plain: Way; toolless: Way; agent: Way }
+
+export const waysInto = (scene: Scene): Ways => ({
+  plain: plain(scene),
+  toolless: toolless(scene),
+  agent: agent(scene),
+})
+
+/** The body of the one request to the model that asking has led to. */
+export async function sentBy(scene: Scene, asking: Promise<Answer>): Promise<MessagesBody> {
+  const before = scene.upstream.requests.length
+  const { status, text } = await asking
+  assert.equal(status, 200, text)
+  assert.match(text, /tok0 /, 'it was not the model that answered')
+  assert.equal(scene.upstream.requests.length, before + 1, 'not one request')
+  const body = scene.upstream.requests.at(-1)?.body
+  assert.ok(body)
+  return body
+}
+
+/** The texts of the last thing that the user said, without what the CLI puts beside it. */
+export function lastSaid({ messages }: MessagesBody): string[] {
+  const content = messages.findLast(({ role }) => role === 'user')?.content ?? []
+  const texts = typeof content === 'string' ? [content] : content.map(({ text }) => text ?? '')
+  return texts.filter((text) => !text.startsWith('<system-reminder>'))
+}
+
+/** Every string that stands anywhere in it. */
+export function stringsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value]
+  if (typeof value !== 'object' || value === null) return []
+  return Object.values(value).flatMap(stringsIn)
+}
