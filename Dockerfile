@@ -20,7 +20,8 @@ RUN apt-get update \
   && apt-get install -y --no-install-recommends ca-certificates git tini \
   && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
-COPY package.json LICENSE ./
+COPY package.json openapi.json LICENSE ./
+COPY web ./web
 COPY --from=modules /modules/node_modules ./node_modules
 COPY --from=build /build/dist ./dist
 # The CLI by its name, to log in with: docker run -it … --entrypoint claude. The folders belong to the user that runs it all.

@@ -14,12 +14,21 @@ function isOldNode(version: string): boolean {
 
 /** Keeps what Node makes of our files between starts, which halves the time of a start. In the owner's folder only. */
 async function keepCompiledCode(): Promise<void> {
-  const [{ enableCompileCache }, { homedir }, { join }] = await Promise.all([
+  const [{ enableCompileCache }, { chmodSync, mkdirSync }, { homedir }, { join }] = await Promise.all([
     import('node:module'),
+    import('node:fs'),
     import('node:os'),
     import('node:path'),
   ])
-  enableCompileCache(join(homedir(), '.cache', 'claude-serve', 'compiled'))
+  const folder = join(homedir(), '.cache', 'claude-serve')
+  try {
+    // Node runs what lies there.
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    chmodSync(folder, 0o700)
+    enableCompileCache(join(folder, 'compiled'))
+  } catch {
+    // Without it a start takes longer.
+  }
 }
 
 async function main(): Promise<number> {

@@ -108,7 +108,7 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_CORS_ORIGIN',
     group: 'Listening',
     placeholder: '<origin>',
-    description: 'origin whose web pages may call, and so do all that this server can; repeatable',
+    description: 'origin whose web pages may call, with an API key; repeatable',
     accepted:
       'give origins as browsers write them, such as https://app.example or http://localhost:3000; * and null cannot be allowed',
     repeatable: true,

@@ -14,7 +14,7 @@ const rules: readonly [pattern: RegExp, replacement: string][] = [
   // The end can be missing where the text was cut.
   [/-----BEGIN [A-Z0-9 ]{1,64}-----(?:[A-Za-z0-9+/=\s]|\\[nr])*/g, `-----PEM ${masked}-----`],
   // "x-api-key": "…", and the same as two neighbours in a list of raw headers; with or without JSON's escapes.
-  [new RegExp(String.raw`(${secretNames}\\*["']\s*[:=,]\s*\\*["']${scheme})[^"'\\]+`, 'gi'), `$1${masked}`],
+  [new RegExp(String.raw`(${secretNames}\\*["']\s*[:=,]\s*(?:\[\s*)?\\*["']${scheme})[^"'\\]+`, 'gi'), `$1${masked}`],
   // x-api-key: …
   [new RegExp(String.raw`(${secretNames}\s*[:=]\s*${scheme})[^\s"'\\,;}\])]+`, 'gi'), `$1${masked}`],
   // ANTHROPIC_AUTH_TOKEN=… and "ANTHROPIC_AUTH_TOKEN": "…"

@@ -46,7 +46,7 @@ function importsOf(file: string): string[] {
   const text = read(file)
   const body = text.search(/^(?!import\b|[\s}/#]|$)/m)
   const head = text.slice(0, body === -1 ? text.length : body)
-  const found = [...head.matchAll(/ from '([^']+)'/g), ...text.matchAll(/\b(?:import|resolve)\('([\w@/.-]+)'\)/g)]
+  const found = [...head.matchAll(/ from '([^']+)'/g), ...text.matchAll(/\b(?:import|resolve)\(['`]([\w@:/.-]+)/g)]
   return found
     .map(([, name = '']) => name)
     .filter((name) => !name.startsWith('.') && !name.startsWith('node:'))
@@ -160,6 +160,32 @@ test('what the Dockerfile starts and calls is there', () => {
   assert.deepEqual(paths.sort(), ['src/agent/executable.ts', 'src/cli.ts'])
   for (const path of paths) assert.ok(existsSync(join(root, path)), path)
   assert.match(read('Dockerfile'), new RegExp(`module\\.${sdkExecutable.name}\\(\\)`))
+})
+
+/** What the program reads that is not compiled from `src`: files and folders beside it. */
+function readBeside(): string[] {
+  const found = filesBelow('src')
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => {
+      const paths = [...read(file).matchAll(/\((['`])((?:\.\.\/)+[^'`$]+)/g)].map(([, , path = '']) =>
+        join(dirname(file), path),
+      )
+      return paths
+        .filter((path) => !path.startsWith('src') && !path.startsWith('..'))
+        .map((path) => path.split('/')[0] ?? '')
+    })
+  return [...new Set(found)].sort()
+}
+
+test('what the program reads beside its own code is in the package', () => {
+  const beside = readBeside()
+  assert.ok(beside.includes('package.json') && beside.length > 1, beside.join())
+  for (const name of beside.filter((each) => each !== 'package.json')) assert.ok(manifest.files.includes(name), name)
+})
+
+test('what the program reads beside its own code is in the container', () => {
+  const copied = named('COPY', lastStage).flatMap(({ text }) => text.split(/\s+/))
+  for (const name of readBeside()) assert.ok(copied.includes(name), name)
 })
 
 test("the container's health check tells a server that is there from one that is not", async (t) => {

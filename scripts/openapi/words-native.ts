@@ -88,7 +88,7 @@ const run: Words = {
     status: 'Where it is; `waiting` is for an answer to what is `pending`.',
     session_id: answer.session_id,
     model: 'The full name of the model; until the run has begun, what was asked for.',
-    cwd: 'The folder that was named; null for the usual one.',
+    cwd: 'The folder that Claude works in; until the run has begun, the one that was named.',
     background: 'Whether it goes on without its connection.',
     metadata: 'As in the request.',
     created_at: 'When it was accepted.',

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SpawnedProcess, SpawnOptions } from '@anthropic-ai/claude-agent-sdk'
-import { maskSecrets } from '../mask.ts'
+import { maskSecrets, maskValues } from '../mask.ts'
 import type { ProcessRecords } from './process-records.ts'
 import { killAll, markedProcesses, processTree } from './process-tree.ts'
 import { StdoutGate } from './stdout-gate.ts'
@@ -26,13 +26,16 @@ export class Child {
   readonly marker: string
   #process: ChildProcess | null = null
   #records: ProcessRecords
+  readonly #secrets: readonly string[]
   #stderr = ''
   #settle: (exit: ChildExit) => void = () => {}
   #ending: Promise<void> | null = null
   #swept: Promise<void> = Promise.resolve()
 
-  constructor(marker: string, records: ProcessRecords) {
+  /** `secrets`: what must not be seen in what it says. */
+  constructor(marker: string, records: ProcessRecords, secrets: readonly string[]) {
     this.marker = marker
+    this.#secrets = secrets
     this.#records = records
     this.exited = new Promise((resolve) => {
       this.#settle = resolve
@@ -53,7 +56,7 @@ export class Child {
 
   /** The end of what it wrote to stderr, without secrets. */
   get stderrTail(): string {
-    return maskSecrets(this.#stderr).trim()
+    return maskSecrets(maskValues(this.#stderr, this.#secrets)).trim()
   }
 
   /** Hand this to the SDK as `spawnClaudeCodeProcess`. */

@@ -150,8 +150,10 @@ export class Pool implements Agent {
       } catch (fault) {
         if (fault instanceof AppError && start !== null) return yield endOfRun(start, fault)
         if (!(fault instanceof WorkerLost)) throw fault
-        const { message: reason, details } = fault.cause
-        this.#context.onWarning('a CLI process was lost', { attempt, reason, ...details })
+        // What it wrote to stderr may quote a prompt: that is for whoever asked, not for the log.
+        const { message: reason, code, details } = fault.cause
+        const { returncode = null } = details
+        this.#context.onWarning('a CLI process was lost', { attempt, reason, code, returncode })
         // A conversation's next turn may have reached its file: asked twice, it would stand there twice.
         if (attempt === 1 && sessionOf(request) === null && !signal.aborted) continue
         if (start === null) throw fault.cause

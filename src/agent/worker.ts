@@ -7,6 +7,7 @@ import type { RunRequest } from '../core/agent.ts'
 import type { ConversationMessage } from '../core/conversation.ts'
 import type { AnsweredBy, AskAnswer, RunEvent } from '../core/events.ts'
 import { AppError, toAppError } from '../errors.ts'
+import { secretValues } from '../mask.ts'
 import { type AskNote, Asks } from './asks.ts'
 import { Child } from './child.ts'
 import { toMcpServer } from './client-tools.ts'
@@ -94,7 +95,7 @@ export class Worker {
     this.fingerprint = fingerprint
     this.#context = context
     const marker = context.records.marker(++workerCount)
-    this.#child = new Child(marker, context.records)
+    this.#child = new Child(marker, context.records, secretValues(context.environment))
     this.#mailbox = new Mailbox((isFull) => (isFull ? this.#child.gate.hold() : this.#child.gate.release()))
     this.#asks = new Asks((note) => this.#mailbox.push(note), context.permissionModes ?? [])
     this.#promptSwitch = profile.prompt.kind === 'by-turn' ? new PromptSwitch(context.records.privateDir) : null

@@ -7,6 +7,7 @@ import { AppError } from '../errors.ts'
 import { maskSecrets } from '../mask.ts'
 import { StoreError } from '../store/store-error.ts'
 import type { ExitCode } from './serve.ts'
+import { inert } from './terminal-text.ts'
 
 /** What was typed cannot be meant; the message says what to give. */
 export class UsageError extends Error {}
@@ -37,6 +38,8 @@ export async function answer(words: string, act: () => Promise<unknown>): Promis
 
 /** A result: to stdout, for people and for pipes. */
 export function print(text: string): void {
+  // Nobody reads on, as with `| head`: that is all.
+  if (process.stdout.listenerCount('error') === 0) process.stdout.on('error', () => {})
   process.stdout.write(`${text}\n`)
 }
 
@@ -47,7 +50,7 @@ export function printJson(value: unknown): void {
 
 /** What is said beside the result: to stderr. */
 export function note(text: string): void {
-  process.stderr.write(`claude-serve: ${maskSecrets(text)}\n`)
+  process.stderr.write(`claude-serve: ${inert(maskSecrets(text))}\n`)
 }
 
 /** The options by which a command finds the data folder. */

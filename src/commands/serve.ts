@@ -8,7 +8,6 @@ import { createLogger } from '../log.ts'
 import { openLogFile } from '../log-file.ts'
 import { maskSecrets } from '../mask.ts'
 import type { ClaudeState } from '../server.ts'
-import { makePrivateFolder } from '../store/private-files.ts'
 import { StoreError } from '../store/store-error.ts'
 
 export type ExitCode = 0 | 1 | 2
@@ -34,9 +33,10 @@ export async function serve(flags: Record<string, unknown>, version: string): Pr
 
 async function runServer(config: Config, environment: Environment, version: string): Promise<void> {
   ignoreBrokenPipes()
+  // Node would open its debugger, on a port that any program and page can reach.
+  process.on('SIGUSR1', () => {})
   const stopAsked = new Promise<void>((resolve) => onStopSignal(environment, resolve))
   const { startServer } = await import('../server.ts')
-  makePrivateFolder(config.dataDir, (text) => void complain(text, 1))
   const file = openLogFile(config.dataDir, (text) => void complain(text, 1))
   const log = createLogger(config, environment, process.stderr, file)
   const running = await startServer(config, { environment, log })

@@ -55,7 +55,8 @@ export class ServerClient {
     const response = await this.#fetch(method, path, body, signal)
     if (response.ok) return response
     const { error } = (await response.json().catch(() => ({}))) as { error?: unknown }
-    const text = typeof error === 'string' ? error : `${method} ${path} was answered with status ${response.status}`
+    const told = typeof error === 'object' && error !== null && 'message' in error ? error.message : error
+    const text = typeof told === 'string' ? told : `${method} ${path} was answered with status ${response.status}`
     const hint = response.status === 401 ? `; ${keyVariable} must hold a key of this server` : ''
     throw new ServerRefusal(`${text}${hint}`, response)
   }

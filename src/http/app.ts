@@ -91,6 +91,8 @@ function newServer(handle: (request: IncomingMessage, response: ServerResponse) 
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveMs,
     connectionsCheckingInterval: limits.checkIntervalMs,
+    // The door says so itself, in its own words.
+    requireHostHeader: false,
   }
   const server = createServer(bounds, handle)
   // One more than is accepted, so that too many are seen as such and not cut off in silence.
@@ -98,6 +100,7 @@ function newServer(handle: (request: IncomingMessage, response: ServerResponse) 
   server.maxConnections = limits.connectionsMax
   server.on('clientError', answerUnreadable)
   server.on('checkContinue', handle)
+  server.on('checkExpectation', handle)
   return server
 }
 

@@ -13,6 +13,8 @@ export type Caller = {
   may(scope: Scope): boolean
   /** Throws `budget_exceeded` where the key has spent what it may. */
   requireBudget(): Promise<void>
+  /** Whether the key is still one. */
+  isCurrent(): Promise<boolean>
 }
 
 /** `open`: for everybody; `any`: for whoever may do anything here at all. */
@@ -27,7 +29,12 @@ declare module 'fastify' {
   }
 }
 
-export const anybody: Caller = { key: null, may: () => true, requireBudget: async () => {} }
+export const anybody: Caller = {
+  key: null,
+  may: () => true,
+  requireBudget: async () => {},
+  isCurrent: async () => true,
+}
 
 export type KeyStore = Pick<Store, 'hasKeys' | 'keyByHash' | 'noteKeyUse' | 'spentBy'>
 
@@ -79,7 +86,11 @@ export class Callers {
     }
     await this.#slowDown(key)
     void keys.noteKeyUse(key.id, now()).catch(() => {})
-    return { key, may: (scope) => allows(key, scope), requireBudget: () => requireBudget(key, keys) }
+    const isCurrent = async () => {
+      const kept = await keys.keyByHash(key.hash)
+      return kept !== null && isUsable(kept, now())
+    }
+    return { key, may: (scope) => allows(key, scope), requireBudget: () => requireBudget(key, keys), isCurrent }
   }
 
   async #withoutKey(request: FastifyRequest, isPage: boolean): Promise<Caller> {
@@ -132,9 +143,11 @@ const tooMany = (what: string, { msBeforeNext }: RateLimiterRes) =>
  * Either header may carry the key, whatever the API; programs often send both, one of them with a placeholder. Null where there
  * is no key of ours. Throws `invalid_request` where there are two.
  */
-function secretOf({ headers }: FastifyRequest): string | null {
-  const bearer = /^Bearer\s+(\S+)\s*$/i.exec(headers.authorization ?? '')?.[1]
-  const given = [bearer, headers['x-api-key'], headers['api-key']].filter((secret) => typeof secret === 'string')
+function secretOf({ raw: { headersDistinct: headers } }: FastifyRequest): string | null {
+  const bearers = headers.authorization?.map((value) => /^Bearer\s+(\S+)\s*$/i.exec(value)?.[1]) ?? []
+  const given = [...bearers, ...(headers['x-api-key'] ?? []), ...(headers['api-key'] ?? [])].filter(
+    (secret) => secret !== undefined,
+  )
   const [first = null, ...others] = given.filter((secret) => kindOfSecret(secret) !== 'foreign')
   if (others.every((secret) => secret === first)) return first
   throw new AppError('invalid_request', 'the request brings two different API keys: send one')

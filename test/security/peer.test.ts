@@ -139,7 +139,7 @@ test('another user of the machine is refused without a key, and let in with one'
 test('who is gone before it can be known who it was is refused', { skip: !isLinux && 'only Linux tells' }, async () => {
   const callers = new Callers({ keys: null, isLoopback: true, now: Date.now })
   const socket = { localAddress: '127.0.0.1', localPort: 1, remoteAddress: '127.0.0.1', remotePort: 2 }
-  const request = { headers: {}, raw: { socket } } as unknown as FastifyRequest
+  const request = { headers: {}, raw: { socket, headersDistinct: {} } } as unknown as FastifyRequest
   await assert.rejects(callers.identify(request, 'agent', false), {
     code: 'unauthorized',
     message: /connection was closed/,

@@ -131,6 +131,15 @@ const reads: [what: string, use: Use][] = [
   ['a file in a linked folder', { name: 'Read', input: { file_path: join(cwd, 'link', 'file.txt') } }],
   ['a file above', { name: 'Read', input: { file_path: `${cwd}/../outside/file.txt` } }],
   ['a file of a folder that is named alike', { name: 'Read', input: { file_path: `${cwd}er/file.txt` } }],
+  ['the private key by its short name', { name: 'Read', input: { file_path: '~/.ssh/id_rsa' } }],
+  ['a file above by a relative name', { name: 'Read', input: { file_path: '../outside/file.txt' } }],
+  ['names above by a pattern', { name: 'Glob', input: { pattern: '../outside/**' } }],
+  ['names elsewhere by a pattern', { name: 'Glob', input: { pattern: `${outside}/*` } }],
+  ['names elsewhere by a pattern with choices', { name: 'Glob', input: { pattern: `{in,${outside}}/*.txt` } }],
+  ['names above by a pattern with choices', { name: 'Glob', input: { pattern: '{in,../outside}/*.txt' } }],
+  ['names above by a pattern that goes up', { name: 'Glob', input: { pattern: '*/../../outside/*.txt' } }],
+  ['names in a linked folder', { name: 'Glob', input: { pattern: 'link/*' } }],
+  ['what is found by its short name', { name: 'Grep', input: { pattern: canary, path: '~', output_mode: 'content' } }],
   ['what is found elsewhere', { name: 'Grep', input: { pattern: canary, path: root, output_mode: 'content' } }],
 ]
 

@@ -123,6 +123,23 @@ async function findAsk(
   throw invalidField('request_id', `is a ${asked.type}: answer it under /v1/runs/{id}/${right}/{request_id}`)
 }
 
+/** How often it is looked whether a reader's key is still one, in milliseconds. */
+const lookEveryMs = 2_000
+
+/** Rejects when the caller's key has ended, while the answer goes on. */
+function untilRevoked(caller: Caller, reply: FastifyReply): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  promise.catch(() => {})
+  if (caller.key === null) return promise
+  const look = async () => {
+    if (await caller.isCurrent()) return
+    reject(new AppError('unauthorized', 'the API key was revoked, or its time is over'))
+  }
+  const timer = setInterval(() => void look().catch(() => {}), lookEveryMs).unref()
+  reply.raw.once('close', () => clearInterval(timer))
+  return promise
+}
+
 /** Where a reader that comes back had got to. */
 function readAfter(request: FastifyRequest, after: number | undefined): number {
   const last = request.headers['last-event-id']
@@ -146,10 +163,11 @@ async function follow(
   reply.hijack()
   const stream = openSse(reply.raw, { headers: reply.getHeaders() })
   const gone = new Promise<null>((resolve) => reply.raw.once('close', () => resolve(null)))
+  const revoked = untilRevoked(request.caller, reply)
   const stored = runs.follow(id, 0)[Symbol.asyncIterator]()
   try {
     for (;;) {
-      const next = await Promise.race([stored.next(), gone])
+      const next = await Promise.race([stored.next(), gone, revoked])
       if (next === null || next.done) break
       const frames = native.framesOf(next.value.event).filter((frame) => (frame.id ?? 0) > after)
       if (frames.length > 0 && !(await stream.write(frames))) break
