@@ -32,6 +32,7 @@ const dropped: Entry[] = [
   ['a folder with a program in one where agents work', ({ cwd }) => join(cwd, 'bin')],
   ['the same with dots', ({ root, cwd }) => `${root}/../${basename(root)}/work/../${basename(cwd)}/bin`],
   ['a link to such a folder', ({ root }) => join(root, 'link-to-bin')],
+  ['the folder above one that a link leads to', ({ root }) => `${root}/link-to-bin/..`],
   ['a folder below a link', ({ root }) => join(root, 'link-to-work', 'bin')],
   ['a folder that an agent can make', ({ cwd }) => join(cwd, 'not-yet')],
   ['a folder that an agent can make, below a link', ({ root }) => join(root, 'link-to-work', 'not-yet')],
