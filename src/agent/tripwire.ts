@@ -62,7 +62,7 @@ function wrongInPlain({ jsonSchema }: Profile, { clientTools }: Turn, begun: Beg
   return (
     extra(
       'tools',
-      begun.tools?.filter((name) => !offered.has(name)),
+      begun.tools?.filter((name) => !offered.has(name) && !offered.has(sameTool[name] ?? name)),
     ) ??
     extra('servers', servers) ??
     extra('commands', begun.slash_commands)
