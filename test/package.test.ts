@@ -4,7 +4,7 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   copyFileSync,
-  existsSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -39,9 +39,8 @@ async function pack(stage: string): Promise<string> {
   const compiler = join(repository, 'node_modules', '.bin', 'tsc')
   const out = ['-p', join(repository, 'tsconfig.build.json'), '--outDir', join(stage, 'dist')]
   await run(compiler, out, { cwd: repository, env: environment })
-  for (const name of ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE']) {
-    if (existsSync(join(repository, name))) copyFileSync(join(repository, name), join(stage, name))
-  }
+  for (const name of papers) copyFileSync(join(repository, name), join(stage, name))
+  cpSync(join(repository, 'web'), join(stage, 'web'), { recursive: true })
   // What lies about in a working copy must not get into the package.
   mkdirSync(join(stage, 'test'))
   writeFileSync(join(stage, 'test', 'secret.test.ts'), '')
@@ -53,6 +52,8 @@ async function pack(stage: string): Promise<string> {
   const [packed] = JSON.parse(stdout) as [{ filename: string }]
   return join(stage, packed.filename)
 }
+
+const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'openapi.json', 'package.json']
 
 const filesBelow = (folder: string) =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -74,13 +75,11 @@ test('the packed program installs, serves and stops', { timeout: 240_000 }, asyn
   await t.test('it holds the compiled program, its types and its papers, and nothing else', () => {
     const files = filesBelow(folder)
     const strangers = files.filter((file) => !/^dist\/.*\.(js|d\.ts)$/.test(file))
-    assert.deepEqual(
-      strangers.sort(),
-      ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'].filter((name) => existsSync(join(repository, name))),
-    )
+    const pages = filesBelow(join(repository, 'web')).map((file) => `web/${file}`)
+    assert.deepEqual(strangers.sort(), [...papers, ...pages].sort())
     for (const file of files) assert.doesNotMatch(file, /test|fixture|bench/)
     for (const file of ['dist/cli.js', 'dist/server.js', 'dist/server.d.ts']) assert.ok(files.includes(file), file)
-    for (const file of files.filter((name) => name.endsWith('.js'))) {
+    for (const file of files.filter((name) => /^dist\/.*\.js$/.test(name))) {
       assert.ok(files.includes(file.replace(/\.js$/, '.d.ts')), `types for ${file}`)
       // A path with .ts would be looked for at run time.
       assert.doesNotMatch(readFileSync(join(folder, file), 'utf8'), /(?:from|import\()\s*['"]\.[^'"]*\.ts['"]/)

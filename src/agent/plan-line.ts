@@ -12,13 +12,16 @@ const ownFolders = ['plans', 'projects']
 
 type ReaderInput = { file_path?: unknown; notebook_path?: unknown; path?: unknown; pattern?: unknown }
 
+/** The CLI's tools know the home folder by this name. */
+const isHome = (path: string) => path.startsWith('~')
+
 /** What a pattern looks into: the folder before its first special sign. */
 const rootOf = (pattern: string) => dirname(`${pattern.replace(/[*?[{].*$/s, '')}x`)
 
 function placesOf(toolName: string, cwd: string, { file_path, notebook_path, path, pattern }: ReaderInput): string[] {
   const named = [file_path, notebook_path, path]
     .filter((each) => typeof each === 'string')
-    .map((each) => resolve(cwd, each))
+    .map((each) => (isHome(each) ? each : resolve(cwd, each)))
   if (toolName !== 'Glob' || typeof pattern !== 'string') return named
   return [...named, resolve(named[0] ?? cwd, rootOf(pattern))]
 }
@@ -30,7 +33,7 @@ const askBeyond =
     const folders = [cwd, ...(addDirs ?? []), ...ownFolders.map((name) => join(configDir, name))]
     for (const place of placesOf(input.tool_name, cwd, (input.tool_input ?? {}) as ReaderInput)) {
       const real = await realPathSoFar(place)
-      if (folders.some((folder) => isWithin(real, folder))) continue
+      if (!isHome(place) && folders.some((folder) => isWithin(real, folder))) continue
       const permissionDecisionReason = `${place} is outside of the working folder`
       return {
         hookSpecificOutput: { hookEventName: 'PreToolUse', permissionDecision: 'ask', permissionDecisionReason },

@@ -347,13 +347,9 @@ export class Pool implements Agent {
     const now = performance.now()
     const notBefore = waiter === null ? Math.max(this.#nextStartAt, this.#sparesAfter) : this.#nextStartAt
     if (now < notBefore) return this.#dispatchAt(notBefore)
-    try {
-      checkStart(claude, profile.cwd)
-    } catch (fault) {
-      return this.#onRefusedStart(fault, profileKey(profile), waiter)
-    }
+    const worker = this.#tryStarting({ profile, fingerprint, claude }, birth, waiter)
+    if (worker === null) return
     this.#nextStartAt = now + this.#limits.startSpacingMs
-    const worker = new Worker(profile, birth, fingerprint, { ...this.#context, claude })
     this.#workers.add(worker)
     const started = worker.ready.then(
       ({ models }) => {
@@ -371,6 +367,17 @@ export class Pool implements Agent {
       this.#workers.delete(worker)
       this.#dispatch()
     })
+  }
+
+  /** Null where nothing was started. Some of what the system refuses it refuses at once, not by an event. */
+  #tryStarting({ profile, fingerprint, claude }: Kind, birth: Birth, waiter: Waiter | null): Worker | null {
+    try {
+      checkStart(claude, profile.cwd)
+      return new Worker(profile, birth, fingerprint, { ...this.#context, claude })
+    } catch (fault) {
+      this.#onRefusedStart(toStartFault(fault), profileKey(profile), waiter)
+      return null
+    }
   }
 
   /** Nothing was started: whoever waits hears why at once. */
@@ -520,6 +527,13 @@ const toModelFact = ({ value, resolvedModel, displayName }: ModelInfo): ModelFac
   resolvedModel: resolvedModel ?? value,
   displayName,
 })
+
+function toStartFault(fault: unknown): unknown {
+  const isTooLong = fault instanceof Error && 'code' in fault && fault.code === 'E2BIG'
+  if (!isTooLong) return fault
+  const text = 'the lists of tools, rules and folders are longer than this system lets a program be started with'
+  return new AppError('invalid_request', text)
+}
 
 /** The conversation of ours that the request goes on with or copies. */
 function sessionOf({ session }: RunRequest): string | null {

@@ -26,9 +26,13 @@ const depthMax = 64
 /** How many fields an object, or elements a list, may have. */
 const widthMax = 10_000
 
+/** How many values there may be in all. */
+const entriesMax = 500_000
+
 /** What is wrong with the size of a body that fits into the limit of bytes; null where nothing is. */
 function shapeFault(body: unknown): string | null {
   let level: unknown[] = [body]
+  let entries = 0
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > depthMax) return `the body is nested more than ${depthMax} levels deep`
     const next: unknown[] = []
@@ -36,6 +40,8 @@ function shapeFault(body: unknown): string | null {
       if (value === null || typeof value !== 'object') continue
       const parts = Object.values(value)
       if (parts.length > widthMax) return `the body has a list or object of more than ${widthMax} entries`
+      entries += parts.length
+      if (entries > entriesMax) return `the body has more than ${entriesMax} values`
       next.push(...parts)
     }
     level = next

@@ -5,6 +5,7 @@ import type { AgentStats } from '../core/agent.ts'
 import type { RunEnd } from '../core/events.ts'
 import type { AnswerFacts, Observer, RunFacts } from '../core/observer.ts'
 import { clientOf } from './client-names.ts'
+import { LabelNames } from './label-names.ts'
 
 type Library = typeof import('prom-client')
 
@@ -49,6 +50,8 @@ export class Metrics implements Observer {
   #loading: Promise<Registry> | null = null
   #meters: Meters | null = null
   #noted: ((meters: Meters) => void)[] = []
+  readonly #models = new LabelNames(64)
+  readonly #fields = new LabelNames(128)
 
   constructor(stats: () => AgentStats) {
     this.#stats = stats
@@ -111,11 +114,13 @@ export class Metrics implements Observer {
   }
 
   onAnswer(facts: AnswerFacts): void {
-    this.#tell((meters) => countAnswer(meters, facts))
+    const ignored = facts.ignored.map((field) => this.#fields.of(field))
+    this.#tell((meters) => countAnswer(meters, { ...facts, ignored }))
   }
 
   onRun(facts: RunFacts): void {
-    this.#tell((meters) => countRun(meters, facts))
+    const model = this.#models.of(facts.end.model || 'unknown')
+    this.#tell((meters) => countRun(meters, facts, model))
   }
 
   onProcessStart(durationMs: number, code: string | null): void {
@@ -145,10 +150,13 @@ function countAnswer(
   for (const field of ignored) meters.ignored.inc({ field })
 }
 
-function countRun(meters: Meters, { request, waitedMs, firstContentMs, durationMs, retries, end }: RunFacts): void {
+function countRun(
+  meters: Meters,
+  { request, waitedMs, firstContentMs, durationMs, retries, end }: RunFacts,
+  model: string,
+): void {
   const { outcome, error, costUsd, stopReason } = end
   const kind = request.plain === null ? 'agent' : 'plain'
-  const model = end.model || 'unknown'
   meters.runs.inc({ kind, model, outcome, code: error?.code ?? 'ok' })
   if (waitedMs !== null) meters.waitSeconds.observe({ kind }, waitedMs / 1000)
   if (firstContentMs !== null) {

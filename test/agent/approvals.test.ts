@@ -124,11 +124,11 @@ test('what nobody answers in time is denied, and the run goes on', async (t) => 
 })
 
 test("the time that a person takes is not the run's", async (t) => {
-  const server = await start(t, { config: { approvalTimeoutMs: 2500 } })
+  const server = await start(t, { config: { approvalTimeoutMs: 6000 } })
   await chat(server, { prompt: 'one' })
-  const talk = await Talk.begin(server, { prompt: `go ${bash('touch made')} ${step({ text: 'ok' })}`, timeout_s: 2 })
+  const talk = await Talk.begin(server, { prompt: `go ${bash('touch made')} ${step({ text: 'ok' })}`, timeout_s: 5 })
   await talk.next()
-  // Denied after 2.5 seconds, of which none count.
+  // Denied after 6 seconds, of which none count.
   assert.equal((await talk.rest()).type, 'done')
 })
 
