@@ -271,7 +271,12 @@ export class Pool implements Agent {
       signal.addEventListener('abort', onAbort, { once: true })
       this.#waiting.push(waiter)
       if (sessionOf(wanted.request) === null) this.#kinds.note(wanted)
-      this.#dispatch()
+      try {
+        this.#dispatch()
+      } catch (fault) {
+        onAbort()
+        reject(fault)
+      }
     }
     return promise.finally(() => signal.removeEventListener('abort', onAbort))
   }

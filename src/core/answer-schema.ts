@@ -2,14 +2,32 @@
 // that it cannot read in silence, and drops a tool whose schema it does not like.
 import { invalidField } from '../errors.ts'
 
+/** Lists in lists make it take for ever to decide what may stand in place of its reference. */
+const rules = { strict: false, validateFormats: false, logger: false, inlineRefs: false } as const
+
+/** Made once for each version of JSON Schema: it takes some milliseconds, and nothing of a request stays in it. */
+const checkers = new Map<boolean, Promise<{ check(schema: Record<string, unknown>): void }>>()
+
+async function newChecker(isNew: boolean) {
+  // Loaded when it is first needed: few requests bring a schema.
+  const Ajv = isNew ? (await import('ajv/dist/2020.js')).Ajv2020 : (await import('ajv')).Ajv
+  const meta = new Ajv(rules)
+  return {
+    check(schema: Record<string, unknown>) {
+      void meta.validateSchema(schema, true)
+      new Ajv({ ...rules, meta: false, validateSchema: false }).compile(schema)
+    },
+  }
+}
+
 /** What is wrong with the schema, as the end of a sentence that begins with its name; null for a good one. */
 async function faultIn(schema: Record<string, unknown>): Promise<string | null> {
   if (schema.type !== 'object') return 'must have "type": "object" at its root'
-  // Loaded when it is first needed: few requests bring a schema.
-  const isNew = String(schema.$schema ?? '').includes('2020-12')
-  const Ajv = isNew ? (await import('ajv/dist/2020.js')).Ajv2020 : (await import('ajv')).Ajv
+  const isNew = typeof schema.$schema === 'string' && schema.$schema.includes('2020-12')
+  const checker = checkers.get(isNew) ?? newChecker(isNew)
+  checkers.set(isNew, checker)
   try {
-    new Ajv({ strict: false, validateFormats: false, logger: false }).compile(schema)
+    ;(await checker).check(schema)
     return null
   } catch (fault) {
     return `is not a valid JSON Schema: ${(fault as Error).message}`

@@ -127,26 +127,36 @@ const unreadable: Record<string, [status: string, text: string]> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request took too long to arrive'],
 }
 
+const unreadableCodes: Record<string, string> = { 408: 'request_timeout', 431: 'headers_too_large' }
+
 /** For what is no HTTP request at all there is no route and no surface to ask. */
 function answerUnreadable(fault: NodeJS.ErrnoException, socket: Duplex): void {
   if (fault.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
   const [status, error] = unreadable[fault.code ?? ''] ?? ['400 Bad Request', 'the request is not valid HTTP']
-  const code = status.startsWith('408') ? 'request_timeout' : 'invalid_request'
-  const body = JSON.stringify({ error, code, request_id: newRequestId(), details: {} })
+  const code = unreadableCodes[status.slice(0, 3)] ?? 'invalid_request'
+  const id = newRequestId()
+  const body = JSON.stringify({ error, code, request_id: id, details: {} })
   const headers = {
     ...protectiveHeaders,
+    'x-request-id': id,
+    'request-id': id,
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
     connection: 'close',
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`)
+  // Who does not hang up then is hung up on.
+  socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`, () => socket.destroy())
 }
 
 const newRequestId = () => `req_${randomBytes(12).toString('hex')}`
 
 function guard(app: App, { allowHosts, corsOrigins = [], callers }: AppOptions, limits: HttpLimits): void {
   app.decorateRequest('caller')
+  // What of a body is still to come when its request is refused is not waited for.
+  app.addHook('onSend', async (request, reply) => {
+    if (request.raw.complete === false) reply.header('connection', 'close')
+  })
   app.decorateRequest('fault', null)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ ...protectiveHeaders, 'x-request-id': request.id, 'request-id': request.id })
@@ -175,7 +185,16 @@ function logAccess(app: App, observer: AppOptions['observer']): void {
         observer.beginRequest?.(request.method, typeof traceparent === 'string' ? traceparent : undefined) ?? null
     })
   }
-  app.addHook('onResponse', async (request, reply) => {
+  // Not the framework's hook, which passes over answers that were cut short.
+  app.addHook('onRequest', async (request, reply) => {
+    let isTold = false
+    const tell = () => {
+      if (!isTold) told(request, reply)
+      isTold = true
+    }
+    reply.raw.once('finish', tell).once('close', tell)
+  })
+  function told(request: FastifyRequest, reply: FastifyReply): void {
     const facts = {
       method: request.method,
       route: request.is404 ? null : (request.routeOptions.url ?? null),
@@ -183,10 +202,10 @@ function logAccess(app: App, observer: AppOptions['observer']): void {
       ms: Math.round(reply.elapsedTime),
     }
     request.log.info(facts, 'request')
-    const told = answerFacts(request, reply, facts.status)
-    observer?.onAnswer(told)
-    request.trace?.end(told)
-  })
+    const answer = answerFacts(request, reply, facts.status)
+    observer?.onAnswer(answer)
+    request.trace?.end(answer)
+  }
 }
 
 function answerFacts(request: FastifyRequest, reply: FastifyReply, status: number): AnswerFacts {

@@ -21,6 +21,7 @@ const frameworkCodes: Record<string, (fault: FastifyError) => AppError> = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: () =>
     new AppError('invalid_request', 'the body is not as long as content-length says'),
   FST_ERR_BAD_URL: () => new AppError('invalid_request', 'the URL is not valid'),
+  FST_ERR_MAX_PARAM_LENGTH: () => new AppError('not_found', 'there is nothing of so long a name'),
 }
 
 /** Any thrown thing as an AppError, which is noted; what nobody expected is logged with the request's id. */
@@ -46,8 +47,14 @@ const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as 
 export function routeFault(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): AppError {
   const path = request.url.split('?')[0] ?? '/'
   const constraints = { dialect: dialectOf(request.headers) }
-  const hasRoute = (route: { method: (typeof methods)[number]; url: string; constraints?: { dialect: string } }) =>
-    app.findRoute(route) !== null || app.hasRoute(route)
+  const hasRoute = (route: { method: (typeof methods)[number]; url: string; constraints?: { dialect: string } }) => {
+    try {
+      return app.findRoute(route) !== null || app.hasRoute(route)
+    } catch {
+      // The path is read as the pattern of a route, and is not a good one.
+      return false
+    }
+  }
   const allowed = methods.filter(
     (method) => hasRoute({ method, url: path }) || hasRoute({ method, url: path, constraints }),
   )

@@ -30,7 +30,7 @@ const widthMax = 10_000
 const entriesMax = 500_000
 
 /** What is wrong with the size of a body that fits into the limit of bytes; null where nothing is. */
-function shapeFault(body: unknown): string | null {
+export function shapeFault(body: unknown): string | null {
   let level: unknown[] = [body]
   let entries = 0
   for (let depth = 0; level.length > 0; depth++) {

@@ -3,6 +3,7 @@
 import type { ConversationMessage, UserBlock } from '../../core/conversation.ts'
 import { type CallFaults, ConversationBuilder, type EarlierCall } from '../../core/conversation-builder.ts'
 import { invalidField } from '../../errors.ts'
+import { shapeFault } from '../../http/validate.ts'
 import type { ChatMessage } from './chat-schemas.ts'
 import { toBlocks, toTextBlocks } from './content-parts.ts'
 
@@ -104,5 +105,7 @@ function parseArguments(given: string | Record<string, unknown> | null | undefin
     throw fault
   }
   if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) throw fault
+  const misshapen = shapeFault(parsed)
+  if (misshapen !== null) throw invalidField(param, misshapen.replace('the body ', ''))
   return parsed as Record<string, unknown>
 }
