@@ -101,10 +101,10 @@ async function start(
 
 async function check(body: ChatRequest, { permissionModes, cwdRoots }: ChatOptions, caller: Caller): Promise<Checked> {
   const roots = cwdRoots(caller)
+  checkAgents(body, permissionModes)
   return {
     roots,
     permissionMode: checkPermissionMode(body.permission_mode ?? null, permissionModes),
-    ...checkAgents(body, permissionModes),
     cwd: body.cwd ? await resolveFolder(body.cwd, roots, 'cwd') : null,
     addDirs: body.add_dirs
       ? await Promise.all(body.add_dirs.map((dir, at) => resolveFolder(dir, roots, `add_dirs[${at}]`)))
@@ -124,11 +124,10 @@ function checkTimeout(body: ChatRequest, { requestTimeoutMs, maxRequestTimeoutMs
 const knownModes = ['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions', 'auto']
 
 /** An agent of the request may be given no more than the request. */
-function checkAgents({ agents }: ChatRequest, allowed: readonly PermissionMode[]): object {
+function checkAgents({ agents }: ChatRequest, allowed: readonly PermissionMode[]): void {
   for (const { permissionMode: mode } of Object.values(agents ?? {})) {
     if (mode !== undefined) checkPermissionMode(String(mode), allowed)
   }
-  return {}
 }
 
 function checkPermissionMode(mode: string | null, allowed: readonly PermissionMode[]): PermissionMode | null {
