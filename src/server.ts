@@ -36,6 +36,7 @@ import { openSqliteStore } from './store/sqlite.ts'
 import { registerAnthropic, tellAnthropic } from './surfaces/anthropic/routes.ts'
 import { registerNative } from './surfaces/native/routes.ts'
 import { registerSessions } from './surfaces/native/session-routes.ts'
+import { StreamReaders } from './surfaces/native/stream-readers.ts'
 import { registerOpenai, tellOpenai } from './surfaces/openai/routes.ts'
 import type { Tracing } from './tracing/tracing.ts'
 
@@ -142,7 +143,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     callers: new Callers({ keys: store, isLoopback: isLoopbackHost(config.host), now: Date.now }),
   })
   const files = createSessionFiles({ environment })
-  registerSurfaces(app, { config, defaultCwd, executable, pool, runs, store, files, gauge, metrics, started })
+  const readers = new StreamReaders()
+  registerSurfaces(app, { config, defaultCwd, executable, pool, runs, readers, store, files, gauge, metrics, started })
   const swept = records.sweep()
   const found = await runs.recover(swept)
   if (found.failed + found.restarted > 0) log.warn(found, 'runs that a former server had left unfinished')
@@ -156,7 +158,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   writeServerAddress(config.dataDir, { url, pid: process.pid, process: identity, version, startedAt })
   void prepare({ pool, metrics, swept, log })
   const endTidying = keepTidy(store, Date.now, onWarning)
-  const endWatching = watchKeys(runs, store, Date.now)
+  const endWatching = watchKeys([readers, runs], store, Date.now)
   const end = async () => {
     endTidying()
     endWatching()
@@ -207,6 +209,7 @@ type SurfaceParts = {
   executable: Executable
   pool: Pool
   runs: Runs
+  readers: StreamReaders
   store: Store
   files: SessionFiles
   gauge: TokenGauge
@@ -216,7 +219,7 @@ type SurfaceParts = {
 }
 
 function registerSurfaces(app: App, parts: SurfaceParts): void {
-  const { config, defaultCwd, executable, pool, runs, store, files, gauge, metrics, started } = parts
+  const { config, defaultCwd, executable, pool, runs, readers, store, files, gauge, metrics, started } = parts
   const face = {
     runs,
     models: () => pool.models(plainExample()),
@@ -230,6 +233,7 @@ function registerSurfaces(app: App, parts: SurfaceParts): void {
   const login = () => executable.loginSoFar()
   registerNative(app, {
     runs,
+    readers,
     store,
     now: Date.now,
     permissionModes: config.permissionModes,

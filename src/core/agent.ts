@@ -145,3 +145,14 @@ export interface Agent {
   release(sessionId: string): Promise<boolean>
   close(deadlineMs: number): Promise<void>
 }
+
+/** An agent that runs in its own way, and is the given one in all else. */
+export function withRun(agent: Agent, run: Agent['run']): Agent {
+  return {
+    run,
+    stats: () => agent.stats(),
+    answer: (runId, requestId, answer, by) => agent.answer(runId, requestId, answer, by),
+    release: (sessionId) => agent.release(sessionId),
+    close: (deadlineMs) => agent.close(deadlineMs),
+  }
+}

@@ -1,21 +1,29 @@
-// Ends the runs of keys that were revoked, or whose time is over, while the runs go on.
+// Ends what goes on with keys that were revoked, or whose time is over: their runs, and the streams that they read.
 import { AppError } from '../errors.ts'
 import { isUsable } from './keys.ts'
-import type { Runs } from './runs.ts'
 import type { Store } from './store.ts'
 
 /** How often it is looked, in milliseconds. */
 const everyMs = 2_000
 
-/** Gives a function that ends it. */
-export function watchKeys(runs: Runs, store: Pick<Store, 'keys'>, now: () => number): () => void {
+/** Where something goes on in the name of keys. */
+export type KeyHolder = {
+  /** The ids of those keys. */
+  owners(): ReadonlySet<string>
+  /** Ends all that goes on in the name of one. */
+  cancelOf(owner: string, reason: AppError): void
+}
+
+/** The holders are asked in their order. Gives a function that ends the watch. */
+export function watchKeys(holders: readonly KeyHolder[], store: Pick<Store, 'keys'>, now: () => number): () => void {
   const look = async () => {
-    const owners = runs.owners()
+    const owners = new Set(holders.flatMap((holder) => [...holder.owners()]))
     if (owners.size === 0) return
     const usable = new Set((await store.keys()).filter((key) => isUsable(key, now())).map(({ id }) => id))
     for (const owner of owners) {
-      if (!usable.has(owner))
-        runs.cancelOf(owner, new AppError('unauthorized', 'the API key was revoked, or its time is over'))
+      if (usable.has(owner)) continue
+      const reason = new AppError('unauthorized', 'the API key was revoked, or its time is over')
+      for (const holder of holders) holder.cancelOf(owner, reason)
     }
   }
   const timer = setInterval(() => void look().catch(() => {}), everyMs).unref()

@@ -1,7 +1,7 @@
 // What is told of the server's work as it goes on, for figures and traces: answers over HTTP, runs, starts of processes. Whoever
 // listens must be quick and must not throw. Nothing here holds what was said in a run.
 import { toAppError } from '../errors.ts'
-import type { Agent, RunRequest } from './agent.ts'
+import { type Agent, type RunRequest, withRun } from './agent.ts'
 import { endOfRun, isContent, type RunEnd, type RunEvent } from './events.ts'
 
 /** An answered HTTP request. `route` is its pattern, null where there is none. Times in milliseconds. */
@@ -45,13 +45,7 @@ export type Observer = {
 
 /** An agent of whose runs the observer is told. */
 export function withObserver(agent: Agent, observer: Observer): Agent {
-  return {
-    stats: () => agent.stats(),
-    answer: (runId, requestId, answer, by) => agent.answer(runId, requestId, answer, by),
-    release: (sessionId) => agent.release(sessionId),
-    close: (deadlineMs) => agent.close(deadlineMs),
-    run: (request, signal) => observed(agent, observer, request, signal),
-  }
+  return withRun(agent, (request, signal) => observed(agent, observer, request, signal))
 }
 
 async function* observed(

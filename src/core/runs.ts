@@ -3,6 +3,7 @@
 import { AppError } from '../errors.ts'
 import type { Agent, RunRequest } from './agent.ts'
 import type { AskAnswer, RunEnd, RunEvent } from './events.ts'
+import type { KeyHolder } from './key-watch.ts'
 import type { Page, RunQuery, RunRecord, Store, StoredEvent } from './store.ts'
 
 /** The caller's own name for a request: a second one of that name and body is the first one. */
@@ -34,7 +35,8 @@ export type RunHandle = {
   cancel(reason: AppError): void
 }
 
-export type Runs = {
+/** As a holder of keys it ends the runs of an owner; runs without one are nobody's. */
+export type Runs = KeyHolder & {
   /** Begins a run; one in the background is on disk when this settles. Throws `conflict` for a key that was used for something else. */
   start(input: RunInput): Promise<RunHandle>
   /** How many runs have not ended. */
@@ -49,10 +51,6 @@ export type Runs = {
   cancel(id: string): Promise<RunRecord>
   /** Answers what a run has asked. Throws `run_not_found`, `not_found`. */
   answer(id: string, requestId: string, answer: AskAnswer): Promise<RunRecord>
-  /** Whose runs have not ended; those without an owner are nobody's. */
-  owners(): Set<string>
-  /** Ends all runs of an owner. */
-  cancelOf(owner: string, reason: AppError): void
   /** The id of the run that has the session now. */
   holderOf(sessionId: string): string | null
   /**

@@ -1,7 +1,7 @@
 // An agent that asks a plain model once more where its answer is not what the caller insists on: a call of a tool, or an
 // object in JSON. The CLI can force neither. The first answer is held back until it is known to be right.
 import { toAppError } from '../errors.ts'
-import type { Agent, RunRequest } from './agent.ts'
+import { type Agent, type RunRequest, withRun } from './agent.ts'
 import type { RunEnd, RunEvent } from './events.ts'
 import { JsonText } from './json-text.ts'
 
@@ -11,13 +11,9 @@ const reminders = {
 }
 
 export function withSecondTry(agent: Agent): Agent {
-  return {
-    stats: () => agent.stats(),
-    answer: (runId, requestId, answer, by) => agent.answer(runId, requestId, answer, by),
-    release: (sessionId) => agent.release(sessionId),
-    close: (deadlineMs) => agent.close(deadlineMs),
-    run: (request, signal) => (must(request) === null ? agent.run(request, signal) : runTwice(agent, request, signal)),
-  }
+  return withRun(agent, (request, signal) =>
+    must(request) === null ? agent.run(request, signal) : runTwice(agent, request, signal),
+  )
 }
 
 /** The words of an answer in JSON are told as they come where the caller listens: they cannot be taken back then. */

@@ -1,6 +1,6 @@
 // Learns from the answers of plain models how what their API counts compares to the estimate (token-estimate.ts): each model has
 // a tokenizer of its own. Kept in memory only. Not for what a run has cost, which its own usage says.
-import type { Agent, RunRequest } from './agent.ts'
+import { type Agent, type RunRequest, withRun } from './agent.ts'
 import type { RunEnd, RunEvent } from './events.ts'
 import { type EstimatedRequest, estimateRequest } from './token-estimate.ts'
 
@@ -51,14 +51,9 @@ function median(values: readonly number[]): number | null {
 
 /** An agent whose answers of plain models teach the gauge. It has to see each request as it is sent: no second try inside. */
 export function withTokenGauge(agent: Agent, gauge: TokenGauge): Agent {
-  return {
-    stats: () => agent.stats(),
-    answer: (runId, requestId, answer, by) => agent.answer(runId, requestId, answer, by),
-    release: (sessionId) => agent.release(sessionId),
-    close: (deadlineMs) => agent.close(deadlineMs),
-    run: (request, signal) =>
-      isWhole(request) ? runAndNote(agent, gauge, request, signal) : agent.run(request, signal),
-  }
+  return withRun(agent, (request, signal) =>
+    isWhole(request) ? runAndNote(agent, gauge, request, signal) : agent.run(request, signal),
+  )
 }
 
 /** Whether the request is all that the model is sent. */

@@ -13,8 +13,6 @@ export type Caller = {
   may(scope: Scope): boolean
   /** Throws `budget_exceeded` where the key has spent what it may. */
   requireBudget(): Promise<void>
-  /** Whether the key is still one. */
-  isCurrent(): Promise<boolean>
 }
 
 /** `open`: for everybody; `any`: for whoever may do anything here at all. */
@@ -33,7 +31,6 @@ export const anybody: Caller = {
   key: null,
   may: () => true,
   requireBudget: async () => {},
-  isCurrent: async () => true,
 }
 
 export type KeyStore = Pick<Store, 'hasKeys' | 'keyByHash' | 'noteKeyUse' | 'spentBy'>
@@ -86,11 +83,7 @@ export class Callers {
     }
     await this.#slowDown(key)
     void keys.noteKeyUse(key.id, now()).catch(() => {})
-    const isCurrent = async () => {
-      const kept = await keys.keyByHash(key.hash)
-      return kept !== null && isUsable(kept, now())
-    }
-    return { key, may: (scope) => allows(key, scope), requireBudget: () => requireBudget(key, keys), isCurrent }
+    return { key, may: (scope) => allows(key, scope), requireBudget: () => requireBudget(key, keys) }
   }
 
   async #withoutKey(request: FastifyRequest, isPage: boolean): Promise<Caller> {

@@ -9,6 +9,7 @@ import type { Store } from '../../src/core/store.ts'
 import { type App, createApp, type HttpLimits } from '../../src/http/app.ts'
 import type { Callers } from '../../src/http/callers.ts'
 import { type NativeOptions, registerNative } from '../../src/surfaces/native/routes.ts'
+import { StreamReaders } from '../../src/surfaces/native/stream-readers.ts'
 import { ScriptedAgent } from './scripted-agent.ts'
 
 /** A test's context, or `after` of a whole file. */
@@ -70,6 +71,7 @@ export async function createInjectApp(t: Cleanup, options: InjectAppOptions = {}
   options.prepare?.(app, runs)
   registerNative(app, {
     runs,
+    readers: new StreamReaders(),
     store: options.store ?? { usage: async () => [] },
     now: Date.now,
     permissionModes: ['default', 'acceptEdits', 'plan', 'dontAsk'],

@@ -266,7 +266,7 @@ test('A17 a route that does not say what it needs keeps the server from starting
 test('C14 a run that waits ends when its key is revoked, and says so', async (t) => {
   const agent = new ScriptedAgent((_request, signal) => untilAborted(signal, ['Hello']))
   const { store, runs } = await setUp(t, agent)
-  const end = watchKeys(runs, store, () => now)
+  const end = watchKeys([runs], store, () => now)
   t.after(async () => end())
   const { id } = await makeKey(store, ['agent'])
   const run = await runs.start(input({ owner: id }))

@@ -11,14 +11,14 @@ import { parseBody, parseQuery } from '../../http/validate.ts'
 import { NativeEvents } from './events.ts'
 import { toRunReply, toUsageReply } from './run-reply.ts'
 import { EventsQuery, PermissionAnswer, QuestionAnswer, RunParams, RunsQuery, UsageQuery } from './run-schemas.ts'
-import { StreamReaders } from './stream-readers.ts'
+import type { StreamReaders } from './stream-readers.ts'
 import { toErrorBody } from './translate.ts'
 
-export type RunOptions = { runs: Runs; store: Pick<Store, 'usage'>; now(): number }
+export type RunOptions = { runs: Runs; readers: StreamReaders; store: Pick<Store, 'usage'>; now(): number }
 
 type Params = { Params: { id: string; request_id: string } }
 
-export function registerRuns(app: FastifyInstance, { runs, store, now }: RunOptions): void {
+export function registerRuns(app: FastifyInstance, { runs, readers, store, now }: RunOptions): void {
   app.get('/v1/runs', async ({ query, caller }) => {
     const { status, session_id: sessionId, limit, cursor } = parseQuery(RunsQuery, query)
     const page = await runs.list({
@@ -30,7 +30,6 @@ export function registerRuns(app: FastifyInstance, { runs, store, now }: RunOpti
     })
     return { runs: page.items.map(toRunReply), next_cursor: page.nextCursor }
   })
-  const readers = new StreamReaders()
   app.get<Params>('/v1/runs/:id', async (request) => toRunReply(await find(runs, request)))
   app.get<Params>('/v1/runs/:id/events', (request, reply) => follow(runs, readers, request, reply))
   app.register(async (scope) => {
@@ -123,23 +122,6 @@ async function findAsk(
   throw invalidField('request_id', `is a ${asked.type}: answer it under /v1/runs/{id}/${right}/{request_id}`)
 }
 
-/** How often it is looked whether a reader's key is still one, in milliseconds. */
-const lookEveryMs = 2_000
-
-/** Rejects when the caller's key has ended, while the answer goes on. */
-function untilRevoked(caller: Caller, reply: FastifyReply): Promise<never> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  promise.catch(() => {})
-  if (caller.key === null) return promise
-  const look = async () => {
-    if (await caller.isCurrent()) return
-    reject(new AppError('unauthorized', 'the API key was revoked, or its time is over'))
-  }
-  const timer = setInterval(() => void look().catch(() => {}), lookEveryMs).unref()
-  reply.raw.once('close', () => clearInterval(timer))
-  return promise
-}
-
 /** Where a reader that comes back had got to. */
 function readAfter(request: FastifyRequest, after: number | undefined): number {
   const last = request.headers['last-event-id']
@@ -157,13 +139,12 @@ async function follow(
   const { after: given, events } = parseQuery(EventsQuery, request.query)
   const after = readAfter(request, given)
   const { id } = await find(runs, request)
-  const leave = readers.enter(id)
+  const { revoked, leave } = readers.enter(id, request.caller.key?.id ?? null)
   const native = new NativeEvents({ runId: id, requestId: request.id, isFull: events === 'full' })
   reply.header('x-run-id', id)
   reply.hijack()
   const stream = openSse(reply.raw, { headers: reply.getHeaders() })
   const gone = new Promise<null>((resolve) => reply.raw.once('close', () => resolve(null)))
-  const revoked = untilRevoked(request.caller, reply)
   const stored = runs.follow(id, 0)[Symbol.asyncIterator]()
   try {
     for (;;) {

@@ -1,28 +1,41 @@
-// How many may read the events of runs at once: each reader holds a connection and a place in the run's memory.
+// Who reads the events of runs: each reader holds a connection and a place in the run's memory, so they are counted; and
+// a reader whose key has ended reads no further, whoever's run it is.
+import type { KeyHolder } from '../../core/key-watch.ts'
 import { AppError } from '../../errors.ts'
 
 const perRunMax = 16
 const inAllMax = 1024
 
-export class StreamReaders {
-  readonly #readers = new Map<string, number>()
-  #all = 0
+type Reader = { runId: string; owner: string | null; end(reason: AppError): void }
 
-  /** Counts one more reader until the function that it gives is called. Throws `rate_limited`. */
-  enter(runId: string): () => void {
-    const readers = this.#readers.get(runId) ?? 0
-    if (readers >= perRunMax) throw tooMany(`run ${runId} has ${perRunMax} readers already`)
-    if (this.#all >= inAllMax) throw tooMany(`${inAllMax} streams are being read already`)
-    this.#all++
-    this.#readers.set(runId, readers + 1)
-    return () => this.#leave(runId)
+export type Reading = {
+  /** Rejects when the reader's key has ended. */
+  revoked: Promise<never>
+  leave(): void
+}
+
+export class StreamReaders implements KeyHolder {
+  readonly #readers = new Set<Reader>()
+
+  /** `owner`: the id of the reader's key. Throws `rate_limited`. */
+  enter(runId: string, owner: string | null): Reading {
+    const ofRun = [...this.#readers].filter((each) => each.runId === runId)
+    if (ofRun.length >= perRunMax) throw tooMany(`run ${runId} has ${perRunMax} readers already`)
+    if (this.#readers.size >= inAllMax) throw tooMany(`${inAllMax} streams are being read already`)
+    const { promise: revoked, reject: end } = Promise.withResolvers<never>()
+    // The reader may have left when it comes.
+    revoked.catch(() => {})
+    const reader = { runId, owner, end }
+    this.#readers.add(reader)
+    return { revoked, leave: () => this.#readers.delete(reader) }
   }
 
-  #leave(runId: string): void {
-    const readers = (this.#readers.get(runId) ?? 0) - 1
-    this.#all--
-    if (readers > 0) this.#readers.set(runId, readers)
-    else this.#readers.delete(runId)
+  owners(): Set<string> {
+    return new Set([...this.#readers].flatMap(({ owner }) => owner ?? []))
+  }
+
+  cancelOf(owner: string, reason: AppError): void {
+    for (const reader of this.#readers) if (reader.owner === owner) reader.end(reason)
   }
 }
 
