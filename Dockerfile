@@ -7,6 +7,9 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
+COPY ui ./ui
+COPY web ./web
+COPY scripts/build-ui.ts ./scripts/
 RUN npm run build
 
 FROM node:24-slim AS modules
@@ -24,6 +27,7 @@ COPY package.json openapi.json LICENSE ./
 COPY web ./web
 COPY --from=modules /modules/node_modules ./node_modules
 COPY --from=build /build/dist ./dist
+COPY --from=build /build/web/ui ./web/ui
 # The CLI by its name, to log in with: docker run -it … --entrypoint claude. The folders belong to the user that runs it all.
 RUN ln -s "$(node -e "import('/app/dist/agent/executable.js').then((module) => console.log(module.sdkExecutable()))")" \
     /usr/local/bin/claude \

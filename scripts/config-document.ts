@@ -12,6 +12,7 @@ export const examples: Record<Key, Value | null> = {
   port: 6000,
   allowHosts: ['box.example'],
   corsOrigins: ['http://localhost:3000'],
+  open: false,
   claudeBin: '~/.local/bin/claude',
   demo: true,
   modelMap: ['gpt-4o=sonnet', 'gpt-4o-mini=haiku'],

@@ -14,7 +14,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const description = [
   'Your own Claude Code, as an HTTP API on your own machine. Three APIs in one: the native one, and those of OpenAI and Anthropic, for programs that know these.',
   [
-    '- **Keys.** On this machine and without keys nothing needs to be sent. Once there is a key (`claude-serve keys create`), every request but `GET /livez` needs one, in `authorization` or in `x-api-key`; what the key must be able to do stands with each route: `chat`, `agent` or `admin`, each of which includes those before it.',
+    '- **Keys.** On this machine and without keys nothing needs to be sent. Once there is a key (`claude-serve keys create`), every request but `GET /livez` and the files of the pages needs one, in `authorization` or in `x-api-key`; what the key must be able to do stands with each route: `chat`, `agent` or `admin`, each of which includes those before it.',
     '- **Bodies** are JSON and say so: `content-type: application/json`, also where there is nothing to say. An unknown field of the native API is refused, and the nearest known one named. Null is the same as leaving a field out.',
     '- **Web pages** are refused, unless their origin is allowed and they bring a key.',
     "- **Spellings.** The base URL of OpenAI's and Anthropic's paths may have `/v1` once, twice or not at all, and their paths may end in a slash. Where a path has `GET` it has `HEAD` too.",

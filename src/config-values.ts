@@ -13,6 +13,11 @@ const mebibyte = 1024 * 1024
 
 export const text = z.string().trim().min(1)
 
+export const switchValue = z.union([
+  z.boolean(),
+  z.stringbool({ truthy: ['true', '1', 'on'], falsy: ['false', '0', 'off'] }),
+])
+
 export function integer(min: number, max: number) {
   const digits = z
     .string()

@@ -32,6 +32,7 @@ import {
   showDuration,
   showSize,
   size,
+  switchValue,
   text,
 } from './config-values.ts'
 
@@ -69,6 +70,8 @@ type Optional = 'repeatable' | 'available' | 'defaultText'
 function option<T>(declared: Omit<ConfigOption<T>, Optional> & Partial<Pick<ConfigOption<T>, Optional>>) {
   return { repeatable: false, available: true, defaultText: null, ...declared }
 }
+
+const switchAccepted = 'give true, false, 1, 0, on or off'
 
 export const configOptions = {
   host: option({
@@ -116,6 +119,17 @@ export const configOptions = {
     defaultText: 'none',
     schema: () => z.array(origin),
   }),
+  open: option({
+    name: 'open',
+    environment: 'CLAUDE_SERVE_OPEN',
+    group: 'Listening',
+    placeholder: null,
+    description: 'where there are API keys, open the page in a browser at a start on a desktop, from a terminal; --no-open does not',
+    accepted: switchAccepted,
+    default: true,
+    defaultText: 'on',
+    schema: () => switchValue,
+  }),
   claudeBin: option({
     name: 'claude-bin',
     environment: 'CLAUDE_BIN',
@@ -133,10 +147,10 @@ export const configOptions = {
     group: 'Claude',
     placeholder: null,
     description: 'needs no login: the real CLI against a scripted model inside claude-serve',
-    accepted: 'give true, false, 1, 0, on or off',
+    accepted: switchAccepted,
     default: false,
     defaultText: 'off',
-    schema: () => z.union([z.boolean(), z.stringbool({ truthy: ['true', '1', 'on'], falsy: ['false', '0', 'off'] })]),
+    schema: () => switchValue,
   }),
   modelMap: option({
     name: 'model-map',

@@ -16,6 +16,7 @@ import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from './c
 import { isWithin, realPathSoFar } from './core/folders.ts'
 import { watchKeys } from './core/key-watch.ts'
 import { allObservers, type Observer, withObserver } from './core/observer.ts'
+import { makePageLink } from './core/page-links.ts'
 import { keepTidy } from './core/retention.ts'
 import { createRuns } from './core/run-registry.ts'
 import type { Runs, RunsDependencies } from './core/runs.ts'
@@ -34,11 +35,13 @@ import { registerOpenapi } from './openapi/routes.ts'
 import { removeServerAddress, writeServerAddress } from './server-address.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import { registerAnthropic, tellAnthropic } from './surfaces/anthropic/routes.ts'
+import { registerLogin } from './surfaces/native/login-routes.ts'
 import { registerNative } from './surfaces/native/routes.ts'
 import { registerSessions } from './surfaces/native/session-routes.ts'
 import { StreamReaders } from './surfaces/native/stream-readers.ts'
 import { registerOpenai, tellOpenai } from './surfaces/openai/routes.ts'
 import type { Tracing } from './tracing/tracing.ts'
+import { registerUi } from './ui/routes.ts'
 
 export type ClaudeState = {
   path: string | null
@@ -54,6 +57,8 @@ export type RunningServer = {
   port: number
   /** Which CLI is used and whether it is logged in; settles within a second of the start. */
   claude: Promise<ClaudeState>
+  /** A link that opens the web page, once and within a minute; null where there are no keys, and the page's address is enough. */
+  pageLink(): Promise<string | null>
   /** Lets runs go on for `graceMs` milliseconds, then ends everything. May be called twice. */
   close(graceMs?: number): Promise<void>
   closed: Promise<void>
@@ -248,7 +253,9 @@ function registerSurfaces(app: App, parts: SurfaceParts): void {
   const holder = (id: string) => runs.holderOf(id)
   const release = (id: string) => pool.release(id)
   registerSessions(app, { files, store, holder, release, cwdRoots })
+  registerLogin(app, { keys: store, now: Date.now })
   registerOpenapi(app)
+  registerUi(app)
 }
 
 type PoolParts = {
@@ -456,6 +463,7 @@ function running({
     port: listeners.port,
     claude,
     closed,
+    pageLink: async () => (await makePageLink(url, store, Date.now()))?.address ?? null,
     close: (graceMs = 30_000) => {
       closing ??= end(graceMs)
       return closing

@@ -4,6 +4,9 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { sampleFolder } from '../scripts/openapi/examples.ts'
 import { sampleRequest, sampleRun, sampleSession } from '../scripts/openapi/parameters.ts'
+import { newSecret } from '../src/core/keys.ts'
+import { openKeyStore } from '../src/store/key-store.ts'
+import { keyRecord } from './contract/store-api-keys-suite.ts'
 import { chat, post, readChatEvents } from './helpers/client.ts'
 import { startTestServer, type TestServer } from './helpers/test-server.ts'
 import {
@@ -106,7 +109,10 @@ const isRight = (operation: Operation, { status }: Response, wanted: number) =>
 /** The statuses of examples that are not the usual one. */
 const statuses: Record<string, number> = { 'chat background': 202, 'forkSession plain': 201, 'forkSession titled': 201 }
 
-for (const operation of operations.filter(({ requestBody }) => requestBody !== undefined)) {
+/** Those that the server, which has no keys, can answer; the exchange of a code has a test of its own below. */
+const isForAll = ({ operationId }: Operation) => operationId !== 'login'
+
+for (const operation of operations.filter((each) => each.requestBody !== undefined && isForAll(each))) {
   const { operationId, method, requestBody, responses } = operation
   const usual = Number(Object.keys(responses).find((status) => status < '300'))
   for (const [name, { value }] of Object.entries(requestBody?.content['application/json']?.examples ?? {})) {
@@ -175,8 +181,35 @@ for (const [operationId, path, body, status] of [
   })
 }
 
+test('the code of a one-time link is exchanged as the document says, and refused as it says', async (t) => {
+  const operation = operations.find((each) => each.operationId === 'login')
+  assert.ok(operation)
+  const other = await startTestServer(t, { fake: 'well-behaved' })
+  const send = (key: string) =>
+    fetch(`${other.url}${pathOf(operation)}`, {
+      method: operation.method,
+      headers: { 'content-type': 'application/json', ...(key === '' ? {} : { authorization: `Bearer ${key}` }) },
+      body: JSON.stringify(operation.requestBody?.content['application/json']?.examples?.plain?.value),
+    })
+  const expect = async (key: string, status: number) => {
+    const response = await send(key)
+    isRight(operation, response, status)
+    await check(operation, response)
+  }
+  await expect('', 400)
+  const { secret, prefix, hash } = newSecret()
+  const keys = await openKeyStore(other.folders.dataDir)
+  await keys.createKey(keyRecord('key_own', { prefix, hash }))
+  await keys.close()
+  const [, code = ''] = (await other.pageLink())?.split('#code=') ?? []
+  await expect('', 401)
+  await expect(secret, 403)
+  await expect(code, 201)
+  await expect(code, 401)
+})
+
 test('a body that does not say that it is JSON is told as the document says', async () => {
-  for (const operation of operations.filter(({ requestBody }) => requestBody !== undefined)) {
+  for (const operation of operations.filter((each) => each.requestBody !== undefined && isForAll(each))) {
     const { method } = operation
     const response = await fetch(`${server.url}${pathOf(operation)}`, { method, body: '{}' })
     isRight(operation, response, 415)

@@ -5,8 +5,11 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { after, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
+import { newSecret } from '../src/core/keys.ts'
+import { Callers, type KeyStore } from '../src/http/callers.ts'
 import { registerOpenapi } from '../src/openapi/routes.ts'
-import { noBrowser, openBrowser } from './helpers/browser.ts'
+import { keyRecord } from './contract/store-api-keys-suite.ts'
+import { type Cleanup, noBrowser, openBrowser } from './helpers/browser.ts'
 import { listenApp } from './helpers/inject-app.ts'
 import { operations } from './openapi-scene.ts'
 import { send } from './security/posture-routes.ts'
@@ -83,7 +86,7 @@ test('the page names no other place, and holds no code and no style', () => {
   const page = readFileSync(new URL('../web/docs.html', import.meta.url), 'utf8')
   assert.doesNotMatch(page, /https?:|\/\/|<style|style=|\son\w+=|<script>/)
   for (const [, name] of page.matchAll(/(?:src|href)="([^"]+)"/g)) {
-    assert.ok(name === 'openapi.json' || `/${name}` in files, name)
+    assert.ok(name === 'openapi.json' || name === './' || `/${name}` in files, name)
   }
 })
 
@@ -92,6 +95,18 @@ test('of the package that brings Swagger UI nothing is run', async () => {
   const { cache, resolve } = createRequire(import.meta.url)
   assert.equal(cache[resolve('@fastify/swagger-ui')], undefined)
   assert.ok(Object.keys(cache).every((path) => !path.includes('swagger-ui')))
+})
+
+test('where there are keys the page is there for everybody, and the document is not', async (t) => {
+  const locked = await openLocked(t)
+  for (const path of Object.keys(files)) {
+    const { status, body } = await send(locked, { path })
+    assert.equal(status, 200, path)
+    assert.ok(!body.includes(locked.secret))
+  }
+  assert.equal((await send(locked, { path: '/openapi.json' })).status, 401)
+  const headers = { authorization: `Bearer ${locked.secret}` }
+  assert.equal((await send(locked, { path: '/openapi.json', headers })).status, 200)
 })
 
 test('the document tells the address by which it was asked for', async () => {
@@ -105,17 +120,31 @@ test('the document tells the address by which it was asked for', async () => {
   assert.deepEqual(await served(strange), [{ url: 'http://localhost' }])
 })
 
+/** The same with one key. */
+async function openLocked(t: Cleanup) {
+  const { secret, prefix, hash } = newSecret()
+  const key = keyRecord('key_own', { prefix, hash })
+  const keys: KeyStore = {
+    hasKeys: async () => true,
+    keyByHash: async (given) => (given === hash ? key : null),
+    noteKeyUse: async () => {},
+    spentBy: async () => 0,
+  }
+  const callers = new Callers({ keys, isLoopback: true, now: Date.now })
+  return { ...(await listenApp(t, { callers, prepare: (app) => registerOpenapi(app) })), secret }
+}
+
 /** Faults that a page has, by itself or against its policy, and what it asked of others. */
 type Watched = { page: Page; faults: string[]; strangers: string[] }
 
-async function watchedPage(browser: Browser): Promise<Watched> {
+async function watchedPage(browser: Browser, own = url): Promise<Watched> {
   const page = await browser.newPage()
   page.setDefaultTimeout(90_000)
   const faults: string[] = []
   const strangers: string[] = []
   page.on('pageerror', (error) => void faults.push(String(error)))
   page.on('console', (message) => void (message.type() === 'error' && faults.push(message.text())))
-  page.on('request', (request) => void (request.url().startsWith(`${url}/`) || strangers.push(request.url())))
+  page.on('request', (request) => void (request.url().startsWith(`${own}/`) || strangers.push(request.url())))
   return { page, faults, strangers }
 }
 
@@ -176,6 +205,54 @@ function playPage(browser: Browser): void {
     assert.match(await response.innerText(), /"result": "Hello there"/)
     assert.deepEqual(agent.requests.at(-1)?.prompt, [{ type: 'text', text: 'Say hello' }])
     assert.deepEqual([faults, strangers], [[], []])
+  })
+
+  test('where there are keys the page says what to do, and goes by the key of the page at /', {
+    timeout: 240_000,
+  }, async (t) => {
+    const locked = await openLocked(t)
+    const { page, strangers } = await watchedPage(browser, locked.url)
+    t.after(() => page.close())
+    await page.goto(`${locked.url}/docs`)
+    const told = page.locator('#needs-key')
+    await told.waitFor()
+    assert.match(await told.innerText(), /Open the page of the server first/)
+    await page.evaluate(`sessionStorage.setItem('claude-serve.key', ${JSON.stringify(locked.secret)})`)
+    await page.goto(`${locked.url}/docs?again#/native/chat`)
+    const chat = page.locator('#operations-native-chat')
+    await chat.locator('.try-out__btn').click()
+    assert.equal(await told.isVisible(), false)
+    await chat.locator('.execute').click()
+    await chat.locator('.live-responses-table').waitFor()
+    assert.match(await chat.locator('.live-responses-table').innerText(), /"result": "Hello there"/)
+    // Nor is it in the command that the page offers to copy.
+    assert.ok((await chat.locator('.curl').innerText()).includes('/v1/chat'))
+    assert.ok(!(await page.content()).includes(locked.secret))
+    assert.deepEqual(strangers, [])
+  })
+
+  test('a key of the page goes to this server alone', { timeout: 240_000 }, async (t) => {
+    const { page } = await watchedPage(browser)
+    t.after(() => page.close())
+    await page.goto(`${url}/docs`)
+    await page.waitForSelector('.opblock')
+    await page.evaluate(`sessionStorage.setItem('claude-serve.key', 'csk_canary')`)
+    const headersFor = (request: object) => page.evaluate(`withKey(${JSON.stringify(request)}).headers`)
+    assert.deepEqual(await headersFor({ url: '/v1/runs' }), { authorization: 'Bearer csk_canary' })
+    assert.deepEqual(await headersFor({ url: `${url}/v1/runs`, headers: { a: 'b' } }), {
+      a: 'b',
+      authorization: 'Bearer csk_canary',
+    })
+    const { port: ownPort } = new URL(url)
+    for (const other of [
+      'https://evil.example/',
+      '//evil.example/',
+      `http://localhost:${ownPort}/`,
+      'http://127.0.0.1:9/',
+    ])
+      assert.deepEqual(await headersFor({ url: other, headers: {} }), {}, other)
+    for (const headers of [{ Authorization: 'Bearer x' }, { 'X-API-Key': 'x' }])
+      assert.deepEqual(await headersFor({ url: '/v1/runs', headers }), headers)
   })
 
   test('what the policy forbids is forbidden, and noticed by these tests', { timeout: 240_000 }, async (t) => {

@@ -28,11 +28,47 @@ const plainTexts = ({ React: { createElement } }) => ({
   },
 })
 
+/** Where the page at / keeps its key. Read with each request: it may come and go. */
+const keyName = 'claude-serve.key'
+
+function savedKey() {
+  try {
+    return sessionStorage.getItem(keyName)
+  } catch {
+    // A browser that keeps nothing for any page.
+    return null
+  }
+}
+
+const isOwn = (address) => new URL(address, location.href).origin === location.origin
+
+/** To this server alone, and not over a key that was given here. */
+function withKey(request) {
+  const key = savedKey()
+  const { headers = {} } = request
+  const names = Object.keys(headers).map((name) => name.toLowerCase())
+  const isGiven = names.includes('authorization') || names.includes('x-api-key')
+  if (key !== null && !isGiven && isOwn(request.url)) request.headers = { ...headers, authorization: `Bearer ${key}` }
+  return request
+}
+
+/** The document itself may need a key, which nobody can give before it is there. */
+function tellOfKeys(response) {
+  if (response.status === 401 && new URL(response.url, location.href).pathname.endsWith('/openapi.json')) {
+    document.getElementById('needs-key').hidden = false
+  }
+  return response
+}
+
 window.SwaggerUIBundle({
   url: 'openapi.json',
   dom_id: '#docs',
   deepLinking: true,
   displayRequestDuration: true,
+  requestInterceptor: withKey,
+  responseInterceptor: tellOfKeys,
+  // Commands to be copied hold no key of the page's.
+  showMutatedRequest: false,
   // Where others would send the address of this server.
   validatorUrl: null,
   presets: [window.SwaggerUIBundle.presets.apis],

@@ -92,6 +92,7 @@ export const requestExamples: Record<string, Examples> = {
     plain: { summary: 'A copy', value: {} },
     titled: { summary: 'A copy with a title', value: { title: 'Another try' } },
   },
+  login: { plain: { summary: 'Nothing more to say', value: {} } },
   createChatCompletion: {
     short: { summary: 'A prompt', value: { model: 'sonnet', messages: [hello] } },
     stream: {
@@ -382,6 +383,10 @@ export const answerExamples: Record<string, Examples> = {
     openai: { summary: "In OpenAI's shape", value: openaiModel },
     anthropic: { summary: "In Anthropic's shape", value: anthropicModel },
   },
+  'login 201': one('A key', {
+    key: `csk_${'0'.repeat(49)}`,
+    expires_at: '2026-11-22T22:00:00.000Z',
+  }),
   'getHealth 200': one('It can run', {
     status: 'ok',
     claude_version: '2.1.330 (Claude Code)',

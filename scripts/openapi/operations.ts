@@ -7,7 +7,7 @@ import type { Schema } from './json-schema.ts'
 import { refTo } from './schemas.ts'
 
 /** Who may: as in http/callers.ts. */
-export type Need = 'open' | 'any' | 'chat' | 'agent' | 'admin'
+export type Need = 'open' | 'any' | 'login' | 'chat' | 'agent' | 'admin'
 
 /** `json` and `events` name schemas; a text has its type. `headers` name headers of answers. */
 export type Answer = {
@@ -70,11 +70,12 @@ function answerOf(answer: Answer, key: string): Schema {
   }
 }
 
-/** With a key where there are any; the list names the scope that the key must have. */
+/** With a key where there are any, and always where that is the code of a link; the list names the scope that the key must have. */
 function securityOf(needs: Need): Schema[] {
   if (needs === 'open') return []
   const scopes = needs === 'any' ? [] : [needs]
-  return [{}, { bearer: scopes }, { apiKey: scopes }]
+  const withKey = [{ bearer: scopes }, { apiKey: scopes }]
+  return needs === 'login' ? withKey : [{}, ...withKey]
 }
 
 function errorsOf({ needs, surface, body, errors = [] }: Route, book: ErrorResponses): Record<string, Schema> {

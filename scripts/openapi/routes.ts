@@ -295,6 +295,18 @@ const about = { method: 'get', surface: 'native', tag: server } as const
 const ofServer: Route[] = [
   {
     ...about,
+    method: 'post',
+    path: '/v1/login',
+    id: 'login',
+    needs: 'login',
+    summary: 'Exchange the code of a one-time link for a key',
+    about:
+      'For the web page. The link that `claude-serve open` makes where there are keys holds a code, sent like a key: `authorization: Bearer …`. It opens no other route, works once and for a minute. The key can do everything for twelve hours; `claude-serve keys` lists and revokes it.',
+    body: 'Nothing',
+    answers: { 201: { about: 'The key.', json: 'Login' } },
+  },
+  {
+    ...about,
     path: '/v1/health',
     id: 'getHealth',
     needs: 'any',
@@ -345,7 +357,7 @@ const ofServer: Route[] = [
     ...about,
     path: '/docs',
     id: 'getDocs',
-    needs: 'any',
+    needs: 'open',
     summary: 'This document as a page',
     answers: { 200: { about: 'The page.', text: 'text/html' } },
   },
@@ -353,9 +365,9 @@ const ofServer: Route[] = [
     ...about,
     path: '/',
     id: 'getRoot',
-    needs: 'any',
-    summary: 'A word that the server runs',
-    answers: { 200: { about: 'The word.', text: 'text/plain' } },
+    needs: 'open',
+    summary: 'A word that the server runs; for a browser, the web page',
+    answers: { 200: { about: 'The word, or the page.', text: 'text/plain' } },
   },
 ]
 

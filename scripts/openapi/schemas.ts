@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import * as anthropicReplies from '../../src/surfaces/anthropic/reply-schemas.ts'
 import * as anthropic from '../../src/surfaces/anthropic/schemas.ts'
+import * as login from '../../src/surfaces/native/login-routes.ts'
 import * as runs from '../../src/surfaces/native/run-schemas.ts'
 import * as native from '../../src/surfaces/native/schemas.ts'
 import * as sessions from '../../src/surfaces/native/session-schemas.ts'
@@ -65,6 +66,7 @@ const replies: Named = {
   SessionBlock: sessions.SessionBlock,
   MessageList: sessions.MessageList,
   Health: native.HealthReply,
+  Login: login.LoginReply,
   Error: native.ErrorBody,
   OpenAIChatCompletion: openaiReplies.ChatCompletion,
   OpenAIChatCompletionChunk: openaiReplies.ChatCompletionChunk,

@@ -269,6 +269,13 @@ export const nativeWords: Record<string, Words> = {
     },
   },
   ...sessions,
+  Login: {
+    about: 'A key in place of the code that was sent.',
+    fields: {
+      key: 'The key, which is told this once.',
+      expires_at: 'When it ends.',
+    },
+  },
   Health: {
     about: 'What the server knows of itself and of the CLI, without asking it.',
     fields: {

@@ -8,6 +8,7 @@ import { addKeys } from './keys-command.ts'
 import { addLaunch } from './launch-command.ts'
 import { addLogs } from './logs-command.ts'
 import { addModels } from './models-command.ts'
+import { addOpen } from './open-command.ts'
 import { addOpenapi } from './openapi-command.ts'
 import type { ExitCode } from './serve.ts'
 import { addService } from './service-command.ts'
@@ -19,6 +20,7 @@ export type SetExitCode = (code: ExitCode) => void
 
 const adders = [
   addStatus,
+  addOpen,
   addStop,
   addDoctor,
   addChat,

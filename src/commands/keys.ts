@@ -2,7 +2,7 @@
 // heeds them from its next request on. Not for what a key may do (see ../core/keys.ts).
 import { randomBytes } from 'node:crypto'
 import { styleText } from 'node:util'
-import { type KeyRecord, newSecret } from '../core/keys.ts'
+import { isLoginCode, type KeyRecord, newSecret } from '../core/keys.ts'
 import { nearestName } from '../nearest.ts'
 import { type KeyAccess, openKeyStore } from '../store/key-store.ts'
 import { StoreError } from '../store/store-error.ts'
@@ -55,10 +55,13 @@ export function listKeys(flags: ListFlags): Promise<ExitCode> {
   })
 }
 
+/** All but the codes of one-time links, which nobody has made to be kept. */
+const personalKeys = async (keys: KeyAccess) => (await keys.keys()).filter((key) => !isLoginCode(key))
+
 async function look(keys: KeyAccess): Promise<ShownKey[]> {
   const nowMs = Date.now()
   const shown: ShownKey[] = []
-  for (const key of await keys.keys()) {
+  for (const key of await personalKeys(keys)) {
     shown.push({ key, spentUsd: await keys.spentBy(key.id), state: stateOf(key, nowMs) })
   }
   return shown
@@ -78,7 +81,7 @@ export function revokeKey(idOrName: string, flags: RevokeFlags): Promise<ExitCod
     refuseSecret(idOrName)
     const nowMs = Date.now()
     const { key, isLast } = await withKeys(flags, async (keys, folder) => {
-      const inForce = (await keys.keys()).filter(({ revokedAtMs }) => revokedAtMs === null)
+      const inForce = (await personalKeys(keys)).filter(({ revokedAtMs }) => revokedAtMs === null)
       const key = inForce.find(({ id }) => id === idOrName) ?? inForce.find(({ name }) => name === idOrName)
       if (key === undefined || !(await keys.revokeKey(key.id, nowMs))) throw unknownKey(idOrName, inForce, folder)
       return { key, isLast: !(await keys.hasKeys()) }

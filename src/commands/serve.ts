@@ -7,7 +7,7 @@ import { ConfigError, type Environment } from '../config-sources.ts'
 import { createLogger } from '../log.ts'
 import { openLogFile } from '../log-file.ts'
 import { maskSecrets } from '../mask.ts'
-import type { ClaudeState } from '../server.ts'
+import type { ClaudeState, RunningServer } from '../server.ts'
 import { StoreError } from '../store/store-error.ts'
 
 export type ExitCode = 0 | 1 | 2
@@ -41,12 +41,27 @@ async function runServer(config: Config, environment: Environment, version: stri
   const log = createLogger(config, environment, process.stderr, file)
   const running = await startServer(config, { environment, log })
   print(`${styleText('bold', `claude-serve ${version}`)} listening on ${styleText('cyan', running.url)}`)
+  if (process.stdout.isTTY === true) void showPage(running, config, environment)
   void running.claude.then((claude) => {
     print(claudeLine(claude))
     if (config.demo) print(`try: ${exampleRequest(running.url)}`)
   })
   await Promise.race([stopAsked.then(() => running.close()), running.closed])
   await file.close()
+}
+
+/** For a person who sits there, where there are keys: the link is as good as one for a minute, so it is not logged. */
+async function showPage(running: RunningServer, { open }: Config, environment: Environment): Promise<void> {
+  try {
+    const link = await running.pageLink()
+    if (link === null) return
+    // Not by print, which masks what is secret.
+    process.stdout.write(`open the page: ${link} (works once, within a minute)\n`)
+    const { hasScreen, openInBrowser } = await import('./browser.ts')
+    if (open && !environment.CI && hasScreen(environment)) await openInBrowser(link, environment)
+  } catch (fault) {
+    complain(`the page could not be opened: ${fault instanceof Error ? fault.message : String(fault)}`, 1)
+  }
 }
 
 // Under `npm start`, Ctrl-C reaches the server twice: from the terminal, and passed on by npm.

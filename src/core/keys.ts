@@ -15,6 +15,7 @@ export type KeyRecord = {
   /** The first characters of the secret, by which a person tells keys apart. */
   prefix: string
   hash: string
+  /** None: the code of a one-time link (see page-links.ts), which can be exchanged for a key and do nothing else. */
   scopes: Scope[]
   createdAtMs: number
   /** Null: never. */
@@ -56,6 +57,8 @@ export function kindOfSecret(text: string): 'ours' | 'damaged' | 'foreign' {
 
 export const isUsable = ({ revokedAtMs, expiresAtMs }: KeyRecord, nowMs: number): boolean =>
   revokedAtMs === null && (expiresAtMs === null || expiresAtMs > nowMs)
+
+export const isLoginCode = ({ scopes: granted }: Pick<KeyRecord, 'scopes'>): boolean => granted.length === 0
 
 /** `agent` includes `chat`, `admin` includes both. */
 export function allows({ scopes: granted }: Pick<KeyRecord, 'scopes'>, scope: Scope): boolean {

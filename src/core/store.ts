@@ -121,7 +121,10 @@ export interface Store {
   createKey(key: KeyRecord): Promise<void>
   /** All keys, the newest first; revoked ones too. */
   keys(): Promise<KeyRecord[]>
-  /** Whether any key exists that is not revoked: from then on every request needs one. An expired key counts. */
+  /**
+   * Whether any key exists that is not revoked: from then on every request needs one. An expired key counts, the code of a one-time
+   * link does not.
+   */
   hasKeys(): Promise<boolean>
   keyByHash(hash: string): Promise<KeyRecord | null>
   /** By id or name. False where there is no such key, or it was revoked before. */
@@ -131,7 +134,7 @@ export interface Store {
   spentBy(owner: string): Promise<number>
   /**
    * Drops ended runs, with their events, that ended before `endedBeforeMs`, then the oldest until the events take at most
-   * `bytesMax` bytes; and keys whose time is over. Works in small steps that leave others room. Gives the number of runs dropped.
+   * `bytesMax` bytes; idempotency keys whose time is over, and what one-time links have left. Works in small steps that leave others room. Gives the number of runs dropped.
    */
   prune(limits: { endedBeforeMs: number; bytesMax: number; nowMs: number }): Promise<number>
   /** Writes what is still to be written and lets go. */

@@ -2,9 +2,10 @@
 // the route; a server with a route that does not say so does not start.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
-import { allows, hashOf, isUsable, type KeyRecord, kindOfSecret, type Scope } from '../core/keys.ts'
+import { allows, hashOf, isLoginCode, isUsable, type KeyRecord, kindOfSecret, type Scope } from '../core/keys.ts'
 import type { Store } from '../core/store.ts'
 import { AppError } from '../errors.ts'
+import { isLoopbackHost } from './loopback.ts'
 import { type PeerUser, peerUser } from './peer.ts'
 
 /** `key` is null for a caller without one, who may do everything: there are no keys then. */
@@ -15,8 +16,11 @@ export type Caller = {
   requireBudget(): Promise<void>
 }
 
-/** `open`: for everybody; `any`: for whoever may do anything here at all. */
-export type RouteScope = 'open' | 'any' | Scope
+/**
+ * `open`: for everybody; `any`: for whoever may do anything here at all; `login`: for whoever brings the code of a one-time link,
+ * which opens nothing else.
+ */
+export type RouteScope = 'open' | 'any' | 'login' | Scope
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -48,6 +52,8 @@ const wrongKeysMax = 10
 
 const unauthorized = (text: string) => new AppError('unauthorized', text)
 
+const notValid = 'the API key is not valid: it is not whole, was revoked, or its time is over'
+
 const howToBring = "send it as 'authorization: Bearer <key>' or 'x-api-key: <key>'"
 
 export class Callers {
@@ -67,23 +73,57 @@ export class Callers {
    */
   async identify(request: FastifyRequest, scope: RouteScope, isPage: boolean): Promise<Caller> {
     if (scope === 'open') return anybody
+    if (scope === 'login') return this.#byCode(request, isPage)
     const caller = (await this.#byKey(request)) ?? (await this.#withoutKey(request, isPage))
     if (scope !== 'any') requireScope(caller, scope)
     return caller
   }
 
   async #byKey(request: FastifyRequest): Promise<Caller | null> {
+    const key = await this.#keyOf(request)
+    const { keys, now } = this.#options
+    if (key === null || keys === null) return null
+    // Told as a key that is not there. It is not counted as such: nobody who brings it has to guess.
+    if (isLoginCode(key)) throw unauthorized(notValid)
+    await this.#slowDown(key)
+    void keys.noteKeyUse(key.id, now()).catch(() => {})
+    return { key, may: (scope) => allows(key, scope), requireBudget: () => requireBudget(key, keys) }
+  }
+
+  /** Who may exchange a code for a key, and nothing else. */
+  async #byCode(request: FastifyRequest, isPage: boolean): Promise<Caller> {
+    const key = await this.#keyOf(request)
+    if (key === null) throw await this.#withoutCode(request, isPage)
+    if (!isLoginCode(key)) {
+      const text =
+        'this API key lacks the scope login, which only the code of a one-time link has: use the key itself, or make a link'
+      throw new AppError('insufficient_scope', `${text} with claude-serve open`, { scope: 'login' })
+    }
+    await this.#refuseReaders(request)
+    return { key, may: (scope) => allows(key, scope), requireBudget: async () => {} }
+  }
+
+  async #withoutCode(request: FastifyRequest, isPage: boolean): Promise<AppError> {
+    if (!this.#options.isLoopback || (await this.#options.keys?.hasKeys())) {
+      const text = 'this needs the code of a one-time link, which claude-serve open makes'
+      return unauthorized(`${text}: send it as 'authorization: Bearer <code>'`)
+    }
+    await this.#withoutKey(request, isPage)
+    return new AppError(
+      'invalid_request',
+      'this server has no API keys, so there is nothing to exchange: call it without',
+    )
+  }
+
+  /** The key that the request brings, where it is in force; null where it brings none of ours. */
+  async #keyOf(request: FastifyRequest): Promise<KeyRecord | null> {
     const secret = secretOf(request)
     const { keys, now } = this.#options
     if (secret === null || keys === null) return null
     const key = kindOfSecret(secret) === 'ours' ? await keys.keyByHash(hashOf(secret)) : null
-    if (key === null || !isUsable(key, now())) {
-      await this.#noteWrong(request)
-      throw unauthorized('the API key is not valid: it is not whole, was revoked, or its time is over')
-    }
-    await this.#slowDown(key)
-    void keys.noteKeyUse(key.id, now()).catch(() => {})
-    return { key, may: (scope) => allows(key, scope), requireBudget: () => requireBudget(key, keys) }
+    if (key !== null && isUsable(key, now())) return key
+    await this.#noteWrong(request)
+    throw unauthorized(notValid)
   }
 
   async #withoutKey(request: FastifyRequest, isPage: boolean): Promise<Caller> {
@@ -102,15 +142,31 @@ export class Callers {
     return anybody
   }
 
-  async #refuseOtherUsers({ raw: { socket } }: FastifyRequest): Promise<void> {
-    const known = this.#peers.get(socket) ?? peerUser(socket)
-    this.#peers.set(socket, known)
-    const uid = await known
+  async #refuseOtherUsers(request: FastifyRequest): Promise<void> {
+    const uid = await this.#peerOf(request)
     if (uid === null || uid === process.getuid?.()) return
     // Who sends a request and is gone before it can be known who that was, does not want an answer.
     if (uid === 'gone') throw unauthorized('the connection was closed before it was known whose it is')
-    const text = `the server belongs to another user of this machine (you are ${uid}): its owner can make you an API key`
-    throw unauthorized(`${text} with claude-serve keys create`)
+    throw unauthorized(describeOther(uid))
+  }
+
+  /**
+   * A code stands among the arguments of the browser that opens its link, where other users of the machine can read it. Root may
+   * bring it: what passes connections on, as from Windows into WSL, often runs as root, who could do everything here anyway.
+   */
+  async #refuseReaders(request: FastifyRequest): Promise<void> {
+    const uid = await this.#peerOf(request)
+    if (uid === null || uid === 0 || uid === process.getuid?.()) return
+    if (uid !== 'gone') throw unauthorized(describeOther(uid))
+    // Of a connection from elsewhere the other end is not here.
+    const address = request.raw.socket.remoteAddress?.replace(/^::ffff:/, '') ?? ''
+    if (isLoopbackHost(address)) throw unauthorized('the connection was closed before it was known whose it is')
+  }
+
+  #peerOf({ raw: { socket } }: FastifyRequest): Promise<PeerUser> {
+    const known = this.#peers.get(socket) ?? peerUser(socket)
+    this.#peers.set(socket, known)
+    return known
   }
 
   async #slowDown({ id, ratePerMinute }: KeyRecord): Promise<void> {
@@ -127,6 +183,11 @@ export class Callers {
       throw tooMany('too many wrong API keys were tried', limit)
     })
   }
+}
+
+function describeOther(uid: number): string {
+  const text = `the server belongs to another user of this machine (you are ${uid}): its owner can make you an API key`
+  return `${text} with claude-serve keys create`
 }
 
 const tooMany = (what: string, { msBeforeNext }: RateLimiterRes) =>

@@ -43,7 +43,11 @@ export function serveFiles(app: FastifyInstance, files: StaticFiles, scope: Rout
 }
 
 /** What the browser has already is not sent again. */
-async function sendFile({ type, locate }: StaticFile, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+export async function sendFile(
+  { type, locate }: StaticFile,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
   const bytes = await readFile(locate())
   const etag = `"${createHash('sha256').update(bytes).digest('base64url')}"`
   reply.headers({ ...(type === 'html' ? pageHeaders : {}), 'cache-control': 'no-cache', etag })

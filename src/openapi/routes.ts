@@ -29,7 +29,8 @@ export function registerOpenapi(app: FastifyInstance): void {
     ...(await readDocument()),
     servers: [{ url: addressOf(request) }],
   }))
-  serveFiles(app, files, 'any')
+  // They hold nothing of anybody's, and a browser cannot send a key when it opens an address.
+  serveFiles(app, files, 'open')
 }
 
 /** As the caller reached it: the door has seen to it that the host is one of ours. */

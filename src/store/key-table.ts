@@ -1,6 +1,7 @@
 // API keys in the database: the server's store and the command `keys` share these statements. Not for who may do what (see
 // ../core/keys.ts).
 import type { KeyRecord } from '../core/keys.ts'
+import { pageKeyMark } from '../core/page-links.ts'
 import { AppError } from '../errors.ts'
 import { insertRow } from './changes.ts'
 import type { Prepare } from './database.ts'
@@ -25,7 +26,8 @@ export function listKeys(prepare: Prepare): KeyRecord[] {
 }
 
 export function hasKeysInForce(prepare: Prepare): boolean {
-  return prepare('SELECT 1 FROM keys WHERE revoked_at_ms IS NULL LIMIT 1').get() !== undefined
+  const sql = "SELECT 1 FROM keys WHERE revoked_at_ms IS NULL AND scopes_json != '[]' LIMIT 1"
+  return prepare(sql).get() !== undefined
 }
 
 export function findKey(prepare: Prepare, hash: string): KeyRecord | null {
@@ -38,6 +40,13 @@ export function endKey(prepare: Prepare, idOrName: string, nowMs: number): boole
   const sql = `UPDATE keys SET revoked_at_ms = ? WHERE revoked_at_ms IS NULL AND id = coalesce(
     (SELECT id FROM keys WHERE id = ?), (SELECT id FROM keys WHERE name = ? AND revoked_at_ms IS NULL))`
   return Number(prepare(sql).run(nowMs, idOrName, idOrName).changes) > 0
+}
+
+/** Drops codes of links that are over, and keys of pages that are revoked and over: neither counts as a key that exists. */
+export function dropPageKeys(prepare: Prepare, nowMs: number): void {
+  const sql = `DELETE FROM keys WHERE expires_at_ms <= ? AND (scopes_json = '[]' OR
+    (revoked_at_ms IS NOT NULL AND id GLOB '${pageKeyMark}*'))`
+  prepare(sql).run(nowMs)
 }
 
 /** Whether a use is long enough after the one that was noted last to be noted. */

@@ -2,7 +2,7 @@
 // much is kept.
 import type { Store } from '../core/store.ts'
 import type { Prepare } from './database.ts'
-import { noteLostCost } from './key-table.ts'
+import { dropPageKeys, noteLostCost } from './key-table.ts'
 
 type Limits = Parameters<Store['prune']>[0]
 
@@ -37,6 +37,10 @@ export async function prune(limits: Limits, tools: PruneTools): Promise<number> 
   await drop(() => dropRuns(prepare, runsToMakeRoom(prepare, excess)))
   await repeat(tools, () => removeEvents(prepare))
   await repeat(tools, () => removeKeys(prepare, limits.nowMs))
+  await repeat(tools, () => {
+    dropPageKeys(prepare, limits.nowMs)
+    return false
+  })
   return dropped
 }
 

@@ -71,7 +71,7 @@ export function start(t: TestContext, folders: TestFolders, words: readonly stri
 export const run = (folders: TestFolders, words: readonly string[], given?: Given): Promise<Outcome> =>
   new Running(folders, words, given).outcome()
 
-const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
+export const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
 
 const hasScript = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') === true
 export const noTerminal = hasScript ? false : 'there is no script of util-linux, which gives a process a terminal'
@@ -83,7 +83,7 @@ export async function runOnTerminal(
   given: Given = {},
 ): Promise<Outcome> {
   const { NO_COLOR, ...plain } = environmentOf(folders)
-  const command = [process.execPath, cli, ...words].map(quote).join(' ')
+  const command = [process.execPath, cli, ...words].map(quoted).join(' ')
   const child = spawn('script', ['-qec', command, '/dev/null'], {
     cwd: given.cwd ?? folders.cwd,
     env: { ...plain, TERM: 'xterm', SHELL: '/bin/sh', ...given.environment },

@@ -133,6 +133,26 @@ function describeRevoking(open: OpenStore): void {
     assert.equal(await reopened.hasKeys(), false)
   })
 
+  test('the codes of one-time links are no keys that there are, and are dropped when they are over', async (t) => {
+    const { store, reopen } = await open(t)
+    const life = { scopes: [], expiresAtMs: noonMs + 1 }
+    await store.createKey(keyRecord('key_1', life))
+    await store.createKey(keyRecord('key_2', life))
+    await store.revokeKey('key_2', noonMs)
+    await store.createKey(keyRecord('key_3', { ...life, expiresAtMs: noonMs + 2 }))
+    assert.equal(await store.hasKeys(), false)
+    assert.deepEqual((await store.keyByHash('hash of key_1'))?.scopes, [])
+    await store.createKey(keyRecord('key_own', { expiresAtMs: noonMs }))
+    await store.createKey(keyRecord('key_page_1', { expiresAtMs: noonMs }))
+    await store.createKey(keyRecord('key_page_2', { expiresAtMs: noonMs }))
+    await store.createKey(keyRecord('key_page_3', { expiresAtMs: noonMs + 2 }))
+    for (const id of ['key_own', 'key_page_2', 'key_page_3']) await store.revokeKey(id, noonMs)
+    assert.equal(await store.hasKeys(), true)
+    await store.prune({ ...noLimits, nowMs: noonMs + 1 })
+    const left = (await (await reopen()).keys()).map(({ id }) => id)
+    assert.deepEqual(left.toSorted(), ['key_3', 'key_own', 'key_page_1', 'key_page_3'])
+  })
+
   test('a closed store answers nothing about keys', async (t) => {
     const { store } = await open(t)
     await store.close()

@@ -1,7 +1,16 @@
 // Secrets of API keys, and what a key may do. Not for how they are kept (see test/contract/store-api-keys-suite.ts).
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { allows, hashOf, isUsable, kindOfSecret, newSecret, type Scope, scopes } from '../../src/core/keys.ts'
+import {
+  allows,
+  hashOf,
+  isLoginCode,
+  isUsable,
+  kindOfSecret,
+  newSecret,
+  type Scope,
+  scopes,
+} from '../../src/core/keys.ts'
 import { keyRecord } from '../contract/store-api-keys-suite.ts'
 import { noonMs } from '../contract/store-records.ts'
 
@@ -55,4 +64,13 @@ test('agent includes chat, and admin includes both', () => {
   assert.deepEqual(allowed(['agent']), ['chat', 'agent'])
   assert.deepEqual(allowed(['admin']), ['chat', 'agent', 'admin'])
   assert.deepEqual(allowed(['chat', 'agent']), ['chat', 'agent'])
+})
+
+test('a code is a key that may do nothing', () => {
+  const code = keyRecord('key_1', { scopes: [] })
+  assert.ok(isLoginCode(code))
+  for (const scope of scopes) {
+    assert.equal(allows(code, scope), false)
+    assert.equal(isLoginCode(keyRecord('key_2', { scopes: [scope] })), false)
+  }
 })

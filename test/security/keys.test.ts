@@ -70,7 +70,6 @@ const chatBody = { model: 'sonnet', messages }
 
 /** Every route with the least scope that it needs. */
 const routes: ['GET' | 'POST', string, Scope | 'any', object?][] = [
-  ['GET', '/', 'any'],
   ['GET', '/readyz', 'any'],
   ['GET', '/v1/health', 'any'],
   ['GET', '/v1/models', 'chat'],
@@ -495,5 +494,5 @@ test('C12 beyond loopback the door stays shut without keys', async (t) => {
   const callers = new Callers({ keys: store, isLoopback: false, now: () => now })
   const app = await listenApp(t, { store, callers })
   const statusOf = async (path: string) => (await send(app, { path })).status
-  assert.deepEqual([await statusOf('/v1/runs'), await statusOf('/'), await statusOf('/livez')], [401, 401, 200])
+  assert.deepEqual([await statusOf('/v1/runs'), await statusOf('/readyz'), await statusOf('/livez')], [401, 401, 200])
 })

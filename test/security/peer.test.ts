@@ -20,13 +20,15 @@ const canBeAnother = isLinux && process.getuid?.() === 0
 
 const program = `
   const headers = process.argv[2] ? { authorization: 'Bearer ' + process.argv[2] } : {}
-  const { status } = await fetch(process.argv[1] + '/v1/runs', { headers })
+  const [method = 'GET', path = '/v1/runs'] = process.argv.slice(3)
+  if (method === 'POST') headers['content-type'] = 'application/json'
+  const { status } = await fetch(process.argv[1] + path, { method, headers })
   console.log(status)
 `
 
 /** The status that another user's program gets; null where it cannot be run as one. */
-async function askAsNobody(url: string, key = ''): Promise<number | null> {
-  const args = ['--input-type=module', '-e', program, url, key]
+async function askAsNobody(url: string, key = '', ...route: string[]): Promise<number | null> {
+  const args = ['--input-type=module', '-e', program, url, key, ...route]
   try {
     const { stdout } = await promisify(execFile)(process.execPath, args, {
       uid: nobody,
@@ -134,6 +136,21 @@ test('another user of the machine is refused without a key, and let in with one'
   assert.equal(status, 401)
   assert.equal((await fetch(`${server.url}/v1/runs`)).status, 200)
   assert.equal(await askAsNobody(server.url, await makeKey(folders)), 200)
+})
+
+test('another user of the machine cannot use the code of a one-time link, which they may read among the arguments of a browser', {
+  skip: whyNot,
+}, async (t: TestContext) => {
+  const folders = makeFolders(t)
+  const server = await startTestServer(t, { folders, fake: 'well-behaved' })
+  const key = await makeKey(folders)
+  const [, code = ''] = (await server.pageLink())?.split('#code=') ?? []
+  const status = await askAsNobody(server.url, code, 'POST', '/v1/login')
+  if (status === null) return t.skip('this Node cannot be run by another user')
+  assert.equal(status, 401)
+  assert.equal(await askAsNobody(server.url, key), 200)
+  const headers = { authorization: `Bearer ${code}`, 'content-type': 'application/json' }
+  assert.equal((await fetch(`${server.url}/v1/login`, { method: 'POST', headers })).status, 201)
 })
 
 test('who is gone before it can be known who it was is refused', { skip: !isLinux && 'only Linux tells' }, async () => {

@@ -13,18 +13,24 @@ import { dialectHeaders, pathFor, type Route, send, startWithRoutes } from './po
  * HEAD beside it; ALL is every method.
  */
 const list = `
-GET  /                                        any    native
+GET  /                                        open   native
+GET  /ui/chunk.js                             open   native
+GET  /ui/highlight.js                         open   native
+GET  /ui/icon.svg                             open   native
+GET  /ui/page.css                             open   native
+GET  /ui/page.js                              open   native
 GET  /livez                                   open   native
 GET  /readyz                                  any    native
 GET  /v1/health                               any    native
 GET  /metrics                                 admin  native
+POST /v1/login                                login  native
 GET  /openapi.json                            any    native
-GET  /docs                                    any    native
-GET  /docs/docs.css                           any    native
-GET  /docs/docs.js                            any    native
-GET  /docs/icon.svg                           any    native
-GET  /docs/swagger-ui.css                     any    native
-GET  /docs/swagger-ui.js                      any    native
+GET  /docs                                    open   native
+GET  /docs/docs.css                           open   native
+GET  /docs/docs.js                            open   native
+GET  /docs/icon.svg                           open   native
+GET  /docs/swagger-ui.css                     open   native
+GET  /docs/swagger-ui.js                      open   native
 POST /v1/chat                                 agent  native
 POST /v1/chat/stream                          agent  native
 GET  /v1/runs                                 agent  native
@@ -109,7 +115,7 @@ type Listed = {
   line: string
   method: string
   path: string
-  scope: Scope | 'any' | 'open'
+  scope: Scope | 'any' | 'login' | 'open'
   words: Words
   dialect: string
 }
@@ -167,18 +173,24 @@ test('A17 a server with a route that does not say what it needs does not start, 
   await (await startTestServer(t, options)).close(0)
 })
 
-async function makeKey(scope: Scope): Promise<string> {
+/** Without a scope: the code of a one-time link. */
+async function makeKey(scope: Scope | null): Promise<string> {
   const { secret, prefix, hash } = newSecret()
   const store = await openKeyStore(folders.dataDir)
   const none = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
-  const names = { id: `key_${scope}`, name: scope }
-  await store.createKey({ ...names, prefix, hash, scopes: [scope], createdAtMs: Date.now(), ...none })
+  const names = { id: `key_${scope ?? 'code'}`, name: scope ?? 'code' }
+  const granted = scope === null ? [] : [scope]
+  await store.createKey({ ...names, prefix, hash, scopes: granted, createdAtMs: Date.now(), ...none })
   await store.close()
   return secret
 }
 
 const keys = new Map<Scope, string>()
 for (const scope of scopes) keys.set(scope, await makeKey(scope))
+const loginCode = await makeKey(null)
+
+/** What an unknown key is told. */
+const notValid = /the API key is not valid: it is not whole, was revoked, or its time is over/
 
 /** What each scope opens, written down a second time on purpose. */
 const opens: Record<Scope, readonly string[]> = {
@@ -250,6 +262,22 @@ for (const route of listed) {
           assert.equal(codeIn(route.words, answer.body), tooLittle[route.words])
           assert.match(answer.body, new RegExp(`lacks the scope ${route.scope}`))
         }
+      }
+    }
+  })
+}
+
+for (const route of listed.filter(({ scope }) => scope !== 'login')) {
+  const name = `${route.line}${route.dialect === '' ? '' : ` for ${route.dialect}`}`
+
+  test(`C16 the code of a one-time link is no key for ${name}`, async () => {
+    // x-api-key would make some of these requests ones of another API.
+    for (const [header, value] of Object.entries({ authorization: `Bearer ${loginCode}`, 'api-key': loginCode })) {
+      for (const answer of await askAll(route, { [header]: value })) {
+        assert.equal(answer.status, route.scope === 'open' ? 200 : 401, answer.method)
+        if (route.scope === 'open' || !answer.hasBody) continue
+        assert.equal(codeIn(route.words, answer.body), noKey[route.words])
+        assert.match(answer.body, notValid)
       }
     }
   })

@@ -32,9 +32,6 @@ export function registerNative(app: FastifyInstance, options: NativeOptions): vo
 
 function registerRoutes(app: FastifyInstance, options: NativeOptions): void {
   routesNeed(app, 'agent')
-  app.get('/', { config: { scope: 'any' } }, async (_request, reply) =>
-    reply.type('text/plain; charset=utf-8').send('claude-serve is running\n'),
-  )
   app.get('/livez', { config: { scope: 'open' } }, async () => ({ status: 'ok' }))
   app.get('/readyz', { config: { scope: 'any' } }, async (_request, reply) => {
     const { ready, facts } = await options.readiness()

@@ -79,6 +79,7 @@ export const RunReply = z.strictObject({
 export type RunReply = z.output<typeof RunReply>
 
 export const RunList = z.strictObject({ runs: z.array(RunReply), next_cursor: z.string().nullable() })
+export type RunList = z.output<typeof RunList>
 
 const days = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/
 const timeRule = must('a day such as 2026-11-22, in UTC, or a time such as 2026-11-22T10:00:00Z')

@@ -162,6 +162,8 @@ export const ChatRequest = z.strictObject({
   metadata: metadata.nullish(),
 })
 export type ChatRequest = z.output<typeof ChatRequest>
+/** As it is sent. */
+export type ChatRequestInput = z.input<typeof ChatRequest>
 
 const nullableString = z.string().nullable()
 

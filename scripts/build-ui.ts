@@ -1,0 +1,41 @@
+// Makes the web page's files (web/ui/) from its sources (ui/). `npm run build:ui` runs it, and so do
+// `npm start`, `npm test` and the build of the package; nothing is downloaded.
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { build } from 'esbuild'
+
+const sources = new URL('../ui/', import.meta.url)
+const target = new URL('../web/ui/', import.meta.url)
+
+await rm(target, { recursive: true, force: true })
+await mkdir(target, { recursive: true })
+const { metafile } = await build({
+  entryPoints: [new URL('main.tsx', sources).pathname],
+  outdir: target.pathname,
+  entryNames: 'page',
+  // A part that is loaded later has the name of its source.
+  chunkNames: '[name]',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  target: 'es2022',
+  minify: true,
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+  legalComments: 'none',
+  metafile: true,
+  logLevel: 'warning',
+})
+for (const name of ['page.html', 'page.css', 'icon.svg']) {
+  await copyFile(new URL(name === 'icon.svg' ? '../web/icon.svg' : name, sources), new URL(name, target))
+}
+
+/** Whoever passes on what the page is made of must pass on these too. */
+const packages = new Set(
+  Object.keys(metafile.inputs).flatMap((path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []),
+)
+const licenses = [...packages].toSorted().map(async (folder) => {
+  const name = (await readdir(folder)).find((each) => /^licen[cs]e/i.test(each))
+  if (name === undefined) throw new Error(`${folder} has no licence`)
+  return `${folder.replace(/^.*node_modules\//, '')}\n\n${(await readFile(`${folder}/${name}`, 'utf8')).trim()}\n`
+})
+await writeFile(new URL('licenses.txt', target), (await Promise.all(licenses)).join('\n----\n\n'))

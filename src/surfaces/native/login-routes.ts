@@ -1,0 +1,31 @@
+// The route by which the web page gets its key: the code of a one-time link in exchange for one. Who may call it is decided at the door;
+// errors are told by routes.ts.
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import { exchangeCode, type PageKeys } from '../../core/page-links.ts'
+import { AppError } from '../../errors.ts'
+import { allowEmptyBodies } from '../../http/empty-bodies.ts'
+import { parseBody } from '../../http/validate.ts'
+
+export type LoginOptions = { keys: PageKeys; now(): number }
+
+const LoginRequest = z.strictObject({})
+
+/** The answer of `POST /v1/login`. */
+export const LoginReply = z.strictObject({ key: z.string(), expires_at: z.iso.datetime() })
+export type LoginReply = z.output<typeof LoginReply>
+
+export function registerLogin(parent: FastifyInstance, { keys, now }: LoginOptions): void {
+  parent.register(async (app) => {
+    allowEmptyBodies(app)
+    app.post('/v1/login', { config: { scope: 'login' } }, async ({ body, caller }, reply) => {
+      // A request that is refused leaves the code as it was.
+      parseBody(LoginRequest, body ?? {})
+      if (caller.key === null) throw new AppError('unauthorized', 'this needs the code of a one-time link')
+      const nowMs = now()
+      const { secret, key } = await exchangeCode(caller.key, keys, nowMs)
+      const answer: LoginReply = { key: secret, expires_at: new Date(key.expiresAtMs ?? nowMs).toISOString() }
+      return reply.code(201).send(answer)
+    })
+  })
+}

@@ -1,0 +1,37 @@
+// Serves the web page at `/`: files that `npm run build:ui` makes from the sources in ui/. They hold nothing secret, so they are there
+// for everybody; what the page shows it asks the native API for.
+import { readdirSync } from 'node:fs'
+import type { FastifyInstance } from 'fastify'
+import { type StaticFile, type StaticFiles, sendFile, serveFiles } from '../http/static-files.ts'
+
+const folder = new URL('../../web/ui/', import.meta.url)
+
+const types = { html: 'html', js: 'js', css: 'css', svg: 'svg' } as const
+
+export function registerUi(app: FastifyInstance): void {
+  const files = Object.fromEntries(namesOfFiles().flatMap((name) => fileOf(name) ?? []))
+  const { 'page.html': page, ...parts } = files
+  app.get('/', { config: { scope: 'open' } }, (request, reply) => {
+    reply.header('vary', 'accept')
+    const wantsPage = request.headers.accept?.includes('text/html') === true
+    if (wantsPage && page !== undefined) return sendFile(page, request, reply)
+    const hint = wantsPage ? '; its page is not built: npm run build:ui' : ''
+    return reply.type('text/plain; charset=utf-8').send(`claude-serve is running${hint}\n`)
+  })
+  const served: StaticFiles = Object.fromEntries(Object.entries(parts).map(([name, file]) => [`/ui/${name}`, file]))
+  serveFiles(app, served, 'open')
+}
+
+function fileOf(name: string): [[string, StaticFile]] | null {
+  const type = types[name.slice(name.lastIndexOf('.') + 1) as keyof typeof types]
+  return type === undefined ? null : [[name, { type, locate: () => new URL(name, folder) }]]
+}
+
+/** None in a clone where the page was not built. */
+function namesOfFiles(): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,304 @@
+// The command `open`, and the link that a start shows on a terminal: what is printed, what a browser is told and what it gets to see,
+// and where nothing is opened. The browser is a program of the test's, which tells how it was started.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
+import { type TestContext, test } from 'node:test'
+import { browserEnvironment, hasScreen } from '../../src/commands/browser.ts'
+import { fakeCli, makeFolders, startTestServer, type TestFolders } from '../helpers/test-server.ts'
+import { assertFailure, assertWrongUsage, noTerminal, quoted, run, startDemo } from './command-process.ts'
+import { cli, environmentOf, keys, list } from './keys-process.ts'
+
+const linkPattern = /http:\/\/127\.0\.0\.1:\d+\/#code=(csk_[\w-]{49})/
+
+async function makeKey(folders: TestFolders): Promise<string> {
+  const { code, stdout } = await keys(folders, ['create', 'laptop', '--quiet'])
+  assert.equal(code, 0)
+  return stdout.trim()
+}
+
+const startServer = (t: TestContext) => startTestServer(t, { fake: 'well-behaved' })
+
+const exchange = (url: string, code: string) =>
+  fetch(`${url}/v1/login`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${code}`, 'content-type': 'application/json' },
+  })
+
+type Told = { words: string[]; environment: Record<string, string> }
+type FakeBrowser = { told: Promise<Told>; environment: Record<string, string> }
+
+/** What makes the program that looks for a browser find the test's own, which tells by what words it was started. */
+async function makeBrowser(t: TestContext, { root }: TestFolders): Promise<FakeBrowser> {
+  const { promise: told, resolve } = Promise.withResolvers<Told>()
+  const server = createServer((request, response) => {
+    void json(request).then((body) => {
+      response.end()
+      resolve(body as Told)
+    })
+  })
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
+  t.after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const { port } = server.address() as AddressInfo
+  const path = join(root, 'browser')
+  const program = `#!${process.execPath}
+    const body = JSON.stringify({ words: process.argv.slice(2), environment: process.env })
+    fetch('http://127.0.0.1:${port}/', { method: 'POST', body })`
+  writeFileSync(path, program, { mode: 0o755 })
+  // Asked which program opens addresses, the desktop knows of none: so the variable is gone by.
+  writeFileSync(join(root, 'xdg-mime'), '#!/bin/sh\n', { mode: 0o755 })
+  const searchPath = [root, process.env.PATH ?? ''].join(':')
+  return { told, environment: { PATH: searchPath, BROWSER: path, DISPLAY: ':99', XDG_CURRENT_DESKTOP: 'X-Generic' } }
+}
+
+/** Only there the test knows how a browser is found. */
+const noBrowser = process.platform !== 'linux' && 'only on Linux a browser can be named in a variable'
+
+test('without a running server it says so and how to start one, exit 1', async (t) => {
+  const folders = makeFolders(t)
+  for (const words of [[], ['--print'], ['--json']]) {
+    const outcome = await run(folders, ['open', ...words])
+    assertFailure(outcome, /no server runs in .*: start one with claude-serve/)
+    assert.equal(outcome.stdout, '')
+  }
+  assert.ok(!existsSync(folders.dataDir))
+})
+
+test('--print without keys prints the address of the page', async (t) => {
+  const { folders, url } = await startServer(t)
+  const { code, stdout, stderr } = await run(folders, ['open', '--print'])
+  assert.deepEqual([code, stdout, stderr], [0, `${url}/\n`, ''])
+  const told = JSON.parse((await run(folders, ['open', '--print', '--json'])).stdout)
+  assert.deepEqual(told, { url: `${url}/`, expires_at: null, opened: false })
+})
+
+test('--print with keys prints a link that works once, and nothing else', async (t) => {
+  const { folders, url, logLines } = await startServer(t)
+  await makeKey(folders)
+  const { code, stdout, stderr } = await run(folders, ['open', '--print'])
+  assert.deepEqual([code, stderr], [0, ''])
+  const [link = '', secret = ''] = linkPattern.exec(stdout) ?? []
+  assert.equal(stdout, `${link}\n`)
+  assert.ok(link.startsWith(`${url}/#`))
+  assert.deepEqual([(await exchange(url, secret)).status, (await exchange(url, secret)).status], [201, 401])
+  assert.ok(!JSON.stringify(logLines).includes(secret))
+})
+
+test('--json tells the link, and when it ends', async (t) => {
+  const { folders } = await startServer(t)
+  await makeKey(folders)
+  const beforeMs = Date.now()
+  const { stdout } = await run(folders, ['open', '--print', '--json'])
+  const { url, expires_at, opened } = JSON.parse(stdout)
+  assert.match(url, linkPattern)
+  assert.equal(opened, false)
+  const lifeMs = Date.parse(expires_at) - beforeMs
+  assert.ok(lifeMs > 0 && lifeMs <= 60_000 + (Date.now() - beforeMs), String(lifeMs))
+})
+
+test('codes are in no list of keys; the key of a page is, and can be revoked', async (t) => {
+  const { folders, url } = await startServer(t)
+  await makeKey(folders)
+  const [, secret = ''] = linkPattern.exec((await run(folders, ['open', '--print'])).stdout) ?? []
+  const names = async () => (await list(folders, '--all')).map(({ name }) => String(name).split(' ')[0])
+  assert.deepEqual(await names(), ['laptop'])
+  const { key } = (await (await exchange(url, secret)).json()) as { key: string }
+  assert.deepEqual(await names(), ['page', 'laptop'])
+  const [page] = await list(folders)
+  assert.deepEqual([page?.scopes, page?.state], [['admin'], 'active'])
+  assert.equal((await keys(folders, ['revoke', String(page?.name)])).code, 0)
+  assert.equal((await fetch(`${url}/v1/runs`, { headers: { authorization: `Bearer ${key}` } })).status, 401)
+})
+
+test('a code that is left does not keep the door shut when the last key is revoked', async (t) => {
+  const { folders, url } = await startServer(t)
+  await makeKey(folders)
+  await run(folders, ['open', '--print'])
+  const { stdout, stderr } = await keys(folders, ['revoke', 'laptop'])
+  assert.match(stdout, /^revoked laptop/)
+  assert.match(stderr, /that was the last key/)
+  assert.equal((await fetch(`${url}/v1/runs`)).status, 200)
+  assert.deepEqual(await list(folders), [])
+})
+
+test('without a screen the link is printed, to be opened by hand', { skip: noBrowser }, async (t) => {
+  const { folders, url } = await startServer(t)
+  const first = await run(folders, ['open'])
+  assert.deepEqual([first.code, first.stdout], [0, `${url}/\n`])
+  assert.match(first.stderr, /there is no screen here: open the link yourself\n$/)
+  await makeKey(folders)
+  const { code, stdout, stderr } = await run(folders, ['open'])
+  assert.equal(code, 0)
+  assert.match(stdout, linkPattern)
+  assert.match(stderr, /open the link yourself \(it works once, within a minute\)\n$/)
+})
+
+test('the browser is told the whole link, and gets none of our secrets', { skip: noBrowser }, async (t) => {
+  const { folders, url } = await startServer(t)
+  await makeKey(folders)
+  const browser = await makeBrowser(t, folders)
+  const secrets = { ANTHROPIC_API_KEY: 'sk-ant-test-001', CLAUDE_SERVE_API_KEY: 'csk_x', GITHUB_TOKEN: 'ghp_x' }
+  const { code, stdout, stderr } = await run(folders, ['open'], {
+    environment: { ...browser.environment, ...secrets, LC_ALL: 'C.UTF-8' },
+  })
+  assert.deepEqual([code, stdout, stderr], [0, `opened ${url}/\n`, ''])
+  const { words, environment } = await browser.told
+  assert.equal(words.length, 1)
+  const [link = '', secret = ''] = linkPattern.exec(words[0] ?? '') ?? []
+  assert.equal(words[0], link)
+  assert.equal((await exchange(url, secret)).status, 201)
+  for (const name of Object.keys({ ...secrets, CLAUDE_SERVE_DATA_DIR: '' })) assert.ok(!(name in environment), name)
+  assert.deepEqual([environment.DISPLAY, environment.LC_ALL], [':99', 'C.UTF-8'])
+})
+
+test('what a browser gets of the environment is a list', () => {
+  const own = { PATH: '/bin', Path: 'C:\\', QT_IM_MODULE: 'x', http_proxy: 'p', 'ProgramFiles(x86)': 'q', WSLENV: 'w' }
+  assert.deepEqual(
+    browserEnvironment({ ...own, NODE_OPTIONS: '--x', LD_PRELOAD: '/x', AWS_SECRET: 'y', HOME: undefined }),
+    own,
+  )
+})
+
+test('on Linux a screen is named in a variable', { skip: noBrowser }, () => {
+  assert.deepEqual([{}, { DISPLAY: '' }, { DISPLAY: ':0' }, { WAYLAND_DISPLAY: 'wayland-0' }].map(hasScreen), [
+    false,
+    false,
+    true,
+    true,
+  ])
+})
+
+test('wrong usage is one line and exit 2', async (t) => {
+  const folders = makeFolders(t)
+  for (const [words, said] of [
+    [['--prnt'], /unknown option '--prnt' \(Did you mean --print\?\)/],
+    [['now'], /too many arguments/],
+  ] as const)
+    assertWrongUsage(await run(folders, ['open', ...words]), 'open', said)
+})
+
+type Shown = { url: string; text: string }
+
+/** Starts a server on a terminal, waits until it has said what is wanted, stops it, and gives all that was shown. */
+async function serveOnTerminal(
+  t: TestContext,
+  folders: TestFolders,
+  wanted: (text: string) => Promise<unknown> | boolean,
+  given: { words?: string[]; environment?: Record<string, string> } = {},
+): Promise<Shown> {
+  const words = ['--port', '0', '--warm', '0', '--claude-bin', fakeCli('well-behaved'), ...(given.words ?? [])]
+  const command = [process.execPath, cli, ...words].map(quoted).join(' ')
+  const child = spawn('script', ['-qec', command, '/dev/null'], {
+    cwd: folders.cwd,
+    env: { ...environmentOf(folders, given.environment), TERM: 'xterm', SHELL: '/bin/sh' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const closed = once(child, 'close')
+  t.after(() => void child.kill('SIGKILL'))
+  let text = ''
+  child.stdout.setEncoding('utf8')
+  for await (const part of child.stdout) {
+    text += part
+    if (!/\nclaude [^\n]+\n/.test(text.replaceAll('\r', '')) || !(await wanted(text))) continue
+    break
+  }
+  assert.equal((await run(folders, ['stop', '--now'])).code, 0)
+  await closed
+  const [, url = ''] = /listening on (http:\S+)/.exec(text) ?? []
+  return { url, text: text.replaceAll('\r\n', '\n') }
+}
+
+const filesBelow = (folder: string) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+
+test('a start on a terminal shows the link, whole, and nowhere else', { skip: noTerminal }, async (t) => {
+  const folders = makeFolders(t)
+  await makeKey(folders)
+  let status = 0
+  const { text } = await serveOnTerminal(t, folders, async (shown) => {
+    const [link, secret = ''] = linkPattern.exec(shown) ?? []
+    if (link === undefined) return false
+    status = (await exchange(new URL(link).origin, secret)).status
+    return true
+  })
+  assert.equal(status, 201)
+  const [, secret = ''] = linkPattern.exec(text) ?? []
+  assert.match(text, /listening on \S+\nopen the page: http:\S+ \(works once, within a minute\)\n/)
+  assert.equal(text.split(secret).length, 2)
+  const logs = filesBelow(folders.dataDir)
+  assert.ok(logs.some((file) => file.endsWith('claude-serve.log')))
+  for (const file of logs) assert.ok(!readFileSync(file).includes(secret.slice(4)), file)
+})
+
+test('without keys a start shows nothing more than its address', { skip: noTerminal }, async (t) => {
+  const { text } = await serveOnTerminal(t, makeFolders(t), () => true)
+  assert.match(text, /listening on http:/)
+  assert.doesNotMatch(text, /open the page|code=/)
+})
+
+test('a start that is not on a terminal shows no link', async (t) => {
+  const folders = makeFolders(t)
+  await makeKey(folders)
+  const { process: started } = await startDemo(t, folders)
+  await started.until('stdout', /\nclaude [^\n]+\n/)
+  assert.doesNotMatch(started.stdout, /open the page|csk_/)
+})
+
+test('a start on a terminal of a desktop opens the page, unless it is told not to', {
+  skip: noTerminal || noBrowser,
+}, async (t) => {
+  const folders = makeFolders(t)
+  await makeKey(folders)
+  const browser = await makeBrowser(t, folders)
+  const { environment } = browser
+  await serveOnTerminal(t, folders, () => browser.told, { environment })
+  const { words } = await browser.told
+  assert.match(words.join(), linkPattern)
+})
+
+test('a start without keys opens nothing', { skip: noTerminal || noBrowser }, async (t) => {
+  const folders = makeFolders(t)
+  const browser = await makeBrowser(t, folders)
+  let isTold = false
+  void browser.told.then(() => {
+    isTold = true
+  })
+  const { environment } = browser
+  await serveOnTerminal(t, folders, (shown) => /\nclaude [^\n]+\n/.test(shown), { environment })
+  assert.equal(isTold, false)
+})
+
+for (const [what, words, more] of [
+  ['--no-open', ['--no-open'], {}],
+  ['the setting', [], { CLAUDE_SERVE_OPEN: 'off' }],
+  ['CI', [], { CI: 'true' }],
+] as const) {
+  test(`where ${what} says so no browser is started, and the link is shown`, {
+    skip: noTerminal || noBrowser,
+  }, async (t) => {
+    const folders = makeFolders(t)
+    await makeKey(folders)
+    const browser = await makeBrowser(t, folders)
+    let isTold = false
+    void browser.told.then(() => {
+      isTold = true
+    })
+    const environment = { ...browser.environment, ...more }
+    const { text } = await serveOnTerminal(t, folders, (shown) => linkPattern.test(shown), {
+      words: [...words],
+      environment,
+    })
+    assert.match(text, linkPattern)
+    assert.equal(isTold, false)
+  })
+}

@@ -1,0 +1,64 @@
+// The events of a run, from the first one or after a given one. A connection that is lost is taken up again where it broke.
+import { EventSourceParserStream } from 'eventsource-parser/stream'
+import type { ChatEvent } from '../../src/surfaces/native/schemas.ts'
+import { ApiError, send } from './api.ts'
+
+const firstWaitMs = 250
+const longestWaitMs = 5_000
+
+export type FollowOptions = {
+  signal: AbortSignal
+  /** Called with true where the connection was lost, with false when it is back. */
+  onLost(isLost: boolean): void
+}
+
+/** Ends after `done` or `error`. Throws ApiError where the server refuses. */
+export async function* followRun(runId: string, { signal, onLost }: FollowOptions): AsyncGenerator<ChatEvent> {
+  let after = 0
+  let waitMs = firstWaitMs
+  for (;;) {
+    try {
+      const response = await send(`/v1/runs/${runId}/events?events=full&after=${after}`, { signal })
+      onLost(false)
+      for await (const { id, data } of eventsOf(response)) {
+        after = Number(id ?? after)
+        waitMs = firstWaitMs
+        const event = JSON.parse(data) as ChatEvent
+        yield event
+        if (event.type === 'done' || event.type === 'error') return
+      }
+    } catch (fault) {
+      // A connection that breaks within the body is a TypeError.
+      const isLost = fault instanceof TypeError || (fault instanceof ApiError && isPassing(fault))
+      if (!isLost || signal.aborted) throw fault
+    }
+    onLost(true)
+    await waitUnlessAborted(waitMs, signal)
+    waitMs = Math.min(waitMs * 2, longestWaitMs)
+  }
+}
+
+const isPassing = ({ code, status }: ApiError) => code === 'offline' || status === 429 || status === 503
+
+async function* eventsOf(response: Response): AsyncGenerator<{ id?: string | undefined; data: string }> {
+  if (response.body === null) return
+  const reader = response.body
+    .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array<ArrayBuffer>>)
+    .pipeThrough(new EventSourceParserStream())
+    .getReader()
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value
+  } finally {
+    await reader.cancel().catch(() => {})
+  }
+}
+
+function waitUnlessAborted(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms)
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      reject(signal.reason)
+    })
+  })
+}

@@ -1,0 +1,100 @@
+// One message on the screen, with all its parts.
+import { memo } from 'preact/compat'
+import { count, money, seconds } from '../lib/format.ts'
+import type { Part, Turn } from '../lib/turn.ts'
+import { Ask } from './ask.tsx'
+import { CodeBlock } from './code-block.tsx'
+import { CopyButton } from './copy-button.tsx'
+import { Markdown } from './markdown.tsx'
+import { Tool } from './tool.tsx'
+
+/** What each error of a run means for who reads it; others are told by their own text. */
+const endings: Record<string, string> = {
+  cancelled: 'Stopped.',
+  timeout: 'Its time was over. Options has a longer one.',
+}
+
+type Props = { turn: Turn; isLive: boolean; onRetry?: (() => void) | undefined }
+
+export const TurnView = memo(({ turn, isLive, onRetry }: Props) => {
+  void turn.version.value
+  const isOver = !isLive
+  return (
+    <article class={`turn ${turn.role}`} aria-busy={isLive}>
+      <h2 class="who">{turn.role === 'user' ? 'You' : 'Claude'}</h2>
+      {turn.parts.map((part, at) => (
+        <PartView key={at} part={part} runId={turn.runId} isOver={isOver} />
+      ))}
+      {isLive && turn.openAsk === null ? <p class="busy">working</p> : null}
+      <Ending turn={turn} onRetry={onRetry} />
+    </article>
+  )
+})
+
+function PartView({ part, runId, isOver }: { part: Part; runId: string | null; isOver: boolean }) {
+  switch (part.kind) {
+    case 'text':
+      return <Markdown blocks={part.blocks} />
+    case 'thinking':
+      return (
+        <details class="thinking">
+          <summary>Thinking</summary>
+          <p class="plain">{part.text}</p>
+        </details>
+      )
+    case 'tool':
+      // Its question is shown as such.
+      return part.name === 'AskUserQuestion' ? null : <Tool tool={part} isOver={isOver} />
+    case 'ask':
+      return <Ask runId={runId ?? ''} ask={part.ask} answered={part.answered} isOver={isOver} />
+    case 'note':
+      return <p class="note">{part.text}</p>
+  }
+}
+
+function Ending({ turn, onRetry }: { turn: Turn; onRetry: (() => void) | undefined }) {
+  const { end } = turn
+  if (end === null) return null
+  const retry =
+    onRetry === undefined ? null : (
+      <button type="button" class="quiet" onClick={onRetry}>
+        Try again
+      </button>
+    )
+  if (end.outcome === 'error') {
+    return (
+      <div class={end.code === 'cancelled' ? 'note' : 'fault'} role="status">
+        <p>
+          {endings[end.code] ?? end.text} {end.code === 'cancelled' ? null : <code>{end.code}</code>}
+        </p>
+        {retry}
+      </div>
+    )
+  }
+  const { reply } = end
+  const { usage } = reply as { usage: { input_tokens?: number; output_tokens?: number } }
+  const facts = [
+    reply.model,
+    seconds(reply.duration_ms),
+    usage.output_tokens === undefined ? '' : `${count(usage.input_tokens ?? 0)} in, ${count(usage.output_tokens)} out`,
+    reply.cost_usd === null ? '' : money(reply.cost_usd),
+    reply.stop_reason === null || reply.stop_reason === 'end_turn' ? '' : `ended by ${reply.stop_reason}`,
+  ]
+  return (
+    <>
+      {reply.structured_output === null || reply.structured_output === undefined ? null : (
+        <CodeBlock text={JSON.stringify(reply.structured_output, null, 2)} language="json" />
+      )}
+      {reply.permission_denials.map(({ tool_name: name, tool_use_id: id }) => (
+        <p class="note" key={id}>
+          {name} was not allowed.
+        </p>
+      ))}
+      <footer>
+        <span>{facts.filter((fact) => fact !== '').join(' · ')}</span>
+        <CopyButton text={() => turn.text || reply.result} label="Copy" />
+        {retry}
+      </footer>
+    </>
+  )
+}

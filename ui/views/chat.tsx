@@ -1,0 +1,162 @@
+// Talking to Claude: a conversation, or the beginning of one.
+import { useComputed, useSignal } from '@preact/signals'
+import { useEffect, useMemo } from 'preact/hooks'
+import type { SessionReply } from '../../src/surfaces/native/session-schemas.ts'
+import { ApiError, call } from '../lib/api.ts'
+import { type ChatBody, Conversation, metadataOf } from '../lib/conversation.ts'
+import { toCurl } from '../lib/curl.ts'
+import { money } from '../lib/format.ts'
+import { go, hrefOf, place, replacePlace } from '../lib/router.ts'
+import { userTurn } from '../lib/turn.ts'
+import { useEvery, useLoad } from '../lib/use-load.ts'
+import { Composer } from '../parts/composer.tsx'
+import { CopyButton } from '../parts/copy-button.tsx'
+import { Fault } from '../parts/fault.tsx'
+import { Transcript } from '../parts/transcript.tsx'
+
+const lookEveryMs = 2_000
+
+const examples = [
+  'List files here, and say what this folder is about.',
+  'Think of a name for a server that never sleeps.',
+  'Explain what an event stream is, in Markdown, with a small example in code.',
+]
+
+type Models = { data: { id: string }[] }
+
+/** A conversation that begins here keeps its view when its address gets an id. */
+let begun: Conversation | null = null
+
+function conversationOf(id: string | null): Conversation {
+  if (id !== null && begun?.sessionId.peek() === id) return begun
+  const conversation = new Conversation()
+  conversation.onSession = (sessionId) => {
+    begun?.close()
+    begun = conversation
+    // Whoever has gone elsewhere meanwhile stays there.
+    if (place.peek().view === 'chat' && place.peek().id === null) replacePlace('chat', sessionId)
+  }
+  if (id !== null) void conversation.open(id)
+  return conversation
+}
+
+export function Chat({ id }: { id: string | null }) {
+  const conversation = useMemo(() => conversationOf(id), [id])
+  const text = useSignal('')
+  const { data: models } = useLoad<Models>('/v1/models')
+  const names = useComputed(() =>
+    (models.value?.data ?? []).flatMap(({ id: name }) => (name.includes('/') ? [] : name)),
+  )
+  useEffect(
+    () => () => {
+      if (begun !== conversation) conversation.close()
+    },
+    [conversation],
+  )
+  useEvery(lookEveryMs, () => void conversation.look(), [conversation])
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key === 'Escape' && conversation.runId.value !== null) void conversation.stop()
+    }
+    addEventListener('keydown', onKey)
+    return () => removeEventListener('keydown', onKey)
+  }, [conversation])
+
+  const ask = (body: ChatBody, words: string, files: readonly string[]) => {
+    const whole = { ...body, background: true, approvals: true, metadata: metadataOf(words || files.join(', ')) }
+    const notes = files.map((name) => `with ${name}`)
+    void conversation.send(whole, userTurn(crypto.randomUUID(), words, notes)).then(() => {
+      // What could not be sent is not lost.
+      if (conversation.fault.value !== null && conversation.runId.value === null && text.value === '')
+        text.value = words
+    })
+  }
+  const retry = () => {
+    const { lastBody } = conversation
+    const words = conversation.turns.value.findLast(({ role }) => role === 'user')?.text ?? ''
+    if (lastBody !== null) void conversation.send(lastBody, userTurn(crypto.randomUUID(), words))
+    else if (words !== '') ask({ prompt: words }, words, [])
+  }
+  const isEmpty = conversation.turns.value.length === 0 && id === null && !conversation.isBusy.value
+  return (
+    <div class="chat">
+      {id === null ? <h1 class="hidden">New conversation</h1> : <SessionBar conversation={conversation} id={id} />}
+      {isEmpty ? <Beginning onChoose={(prompt) => ask({ prompt }, prompt, [])} /> : null}
+      <Transcript conversation={conversation} onRetry={retry} />
+      {conversation.isLoading.value ? <p class="waiting">Loading</p> : null}
+      <div class="below">
+        {conversation.isLost.value ? (
+          <p class="fault" role="status">
+            The connection is lost; trying to get it back. The run goes on.
+          </p>
+        ) : null}
+        <Fault fault={conversation.fault.value} />
+        <Composer
+          text={text}
+          sessionId={conversation.sessionId.value}
+          isBusy={conversation.isBusy.value}
+          models={names.value}
+          onSend={ask}
+          onStop={() => void conversation.stop()}
+        />
+      </div>
+    </div>
+  )
+}
+
+function Beginning({ onChoose }: { onChoose(prompt: string): void }) {
+  return (
+    <section class="beginning">
+      <h2>Talk to your own Claude Code</h2>
+      <p>What you can do here, every program on this machine can do too. Try one of these:</p>
+      <ul>
+        {examples.map((example) => (
+          <li key={example}>
+            <button type="button" onClick={() => onChoose(example)}>
+              {example}
+            </button>
+          </li>
+        ))}
+      </ul>
+      <p>The same from a terminal:</p>
+      <p class="line">
+        <code>{toCurl('/v1/chat/stream', { prompt: 'Say hello' })}</code>
+        <CopyButton text={() => toCurl('/v1/chat/stream', { prompt: 'Say hello' })} label="Copy" />
+      </p>
+    </section>
+  )
+}
+
+function SessionBar({ conversation, id }: { conversation: Conversation; id: string }) {
+  const fault = useSignal<ApiError | null>(null)
+  const session = conversation.session.value
+  const fork = async () => {
+    try {
+      const copy = await call<SessionReply>(`/v1/sessions/${id}/fork`, { method: 'POST' })
+      go('chat', copy.session_id)
+    } catch (thrown) {
+      fault.value = thrown instanceof ApiError ? thrown : new ApiError(0, {})
+    }
+  }
+  return (
+    <header class="bar">
+      <h1>{session?.title ?? 'Conversation'}</h1>
+      <p>
+        {session?.cwd === undefined ? null : <code>{session.cwd}</code>}
+        {session?.cost_usd ? ` ${money(session.cost_usd)}` : ''}
+      </p>
+      <div class="buttons">
+        <a class="button" href={hrefOf('chat')}>
+          New
+        </a>
+        <button type="button" onClick={fork} disabled={conversation.isBusy.value}>
+          Fork
+        </button>
+        {session?.resume_command ? (
+          <CopyButton text={() => session.resume_command ?? ''} label="Copy the command to go on in a terminal" />
+        ) : null}
+      </div>
+      <Fault fault={fault.value} />
+    </header>
+  )
+}

@@ -1,0 +1,149 @@
+// What runs, waits and ran: the list, and one run with all that happened in it.
+import { useSignal } from '@preact/signals'
+import { useEffect, useMemo } from 'preact/hooks'
+import type { RunList, RunReply } from '../../src/surfaces/native/run-schemas.ts'
+import { ApiError, call, query } from '../lib/api.ts'
+import { Conversation } from '../lib/conversation.ts'
+import { toCurl } from '../lib/curl.ts'
+import { money, seconds, time } from '../lib/format.ts'
+import { hrefOf } from '../lib/router.ts'
+import { useList } from '../lib/use-list.tsx'
+import { useLoad } from '../lib/use-load.ts'
+import { CopyButton } from '../parts/copy-button.tsx'
+import { Fault } from '../parts/fault.tsx'
+import { Transcript } from '../parts/transcript.tsx'
+
+const lookEveryMs = 2_000
+const statuses = ['queued', 'running', 'waiting', 'succeeded', 'failed', 'cancelled']
+const isActive = ({ status }: RunReply) => ['queued', 'running', 'waiting'].includes(status)
+
+export function Runs() {
+  const status = useSignal('')
+  const path = `/v1/runs${query({ status: status.value, limit: 50 })}`
+  const { items, fault, more, reload } = useList<RunList, RunReply>(path, lookEveryMs, ({ runs }) => runs)
+  return (
+    <>
+      <h1>Runs</h1>
+      <label class="line">
+        Status
+        <select value={status.value} onInput={({ currentTarget }) => (status.value = currentTarget.value)}>
+          <option value="">any</option>
+          {statuses.map((each) => (
+            <option key={each}>{each}</option>
+          ))}
+        </select>
+      </label>
+      <Fault fault={fault} />
+      {items?.length === 0 ? (
+        <p class="empty">
+          Nothing {status.value === '' ? 'has run yet' : `is ${status.value}`}. Whatever any program asks this server
+          shows up here for a week.
+        </p>
+      ) : null}
+      <ul class="list">
+        {items?.map((run) => (
+          <Row key={run.id} run={run} onChange={reload} />
+        ))}
+      </ul>
+      {more}
+    </>
+  )
+}
+
+function Row({ run, onChange }: { run: RunReply; onChange(): Promise<void> }) {
+  return (
+    <li>
+      <a class="title" href={hrefOf('runs', run.id)}>
+        {run.metadata.prompt ?? run.result?.slice(0, 200) ?? run.id}
+      </a>
+      <Facts run={run} />
+      <Buttons run={run} onChange={onChange} />
+    </li>
+  )
+}
+
+function Facts({ run }: { run: RunReply }) {
+  const facts = [
+    time(run.created_at),
+    run.surface,
+    run.model ?? '',
+    run.duration_ms === null ? '' : seconds(run.duration_ms),
+    run.cost_usd === null ? '' : money(run.cost_usd),
+  ]
+  return (
+    <p class="facts">
+      <b class={`status ${run.status}`}>{run.status}</b> {facts.filter((fact) => fact !== '').join(' · ')}
+      {run.error === null ? null : (
+        <>
+          {' · '}
+          <code>{run.error.code}</code>
+        </>
+      )}
+    </p>
+  )
+}
+
+function Buttons({ run, onChange }: { run: RunReply; onChange(): Promise<void> }) {
+  const fault = useSignal<ApiError | null>(null)
+  const cancel = async () => {
+    try {
+      await call(`/v1/runs/${run.id}/cancel`, { method: 'POST' })
+      await onChange()
+    } catch (thrown) {
+      fault.value = thrown instanceof ApiError ? thrown : new ApiError(0, {})
+    }
+  }
+  return (
+    <div class="buttons">
+      {isActive(run) ? (
+        <button type="button" onClick={cancel}>
+          Stop
+        </button>
+      ) : null}
+      {run.session_id === null || run.surface !== 'native' ? null : (
+        <a class="button quiet" href={hrefOf('chat', run.session_id)}>
+          Open its session
+        </a>
+      )}
+      <CopyButton text={() => toCurl(`/v1/runs/${run.id}/events?events=full`)} label="Copy as curl" />
+      <Fault fault={fault.value} />
+    </div>
+  )
+}
+
+export function Run({ id }: { id: string }) {
+  const { data, fault, reload } = useLoad<RunReply>(`/v1/runs/${id}`, lookEveryMs)
+  const run = data.value
+  return (
+    <>
+      <header class="bar">
+        <h1>Run</h1>
+        <p>
+          <code>{id}</code>
+        </p>
+      </header>
+      <Fault fault={fault.value} />
+      {run === null ? null : (
+        <>
+          <Facts run={run} />
+          <Buttons run={run} onChange={reload} />
+          <Events key={id} run={run} />
+        </>
+      )}
+    </>
+  )
+}
+
+function Events({ run }: { run: RunReply }) {
+  const conversation = useMemo(() => new Conversation(), [run.id])
+  useEffect(() => {
+    void conversation.openRun(run)
+    return () => conversation.close()
+  }, [conversation])
+  return (
+    <>
+      <Fault fault={conversation.fault.value} />
+      <Transcript conversation={conversation} />
+    </>
+  )
+}
