@@ -124,7 +124,8 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_OPEN',
     group: 'Listening',
     placeholder: null,
-    description: 'where there are API keys, open the page in a browser at a start on a desktop, from a terminal; --no-open does not',
+    description:
+      'where there are API keys, open the page in a browser at a start on a desktop, from a terminal; --no-open does not',
     accepted: switchAccepted,
     default: true,
     defaultText: 'on',
