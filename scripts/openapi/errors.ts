@@ -4,49 +4,12 @@ import { AppError, type ErrorCode, errorCodes } from '../../src/errors.ts'
 import { anthropicStatus, toErrorBody as toAnthropicBody } from '../../src/surfaces/anthropic/errors.ts'
 import { toErrorBody as toNativeBody } from '../../src/surfaces/native/translate.ts'
 import { openaiStatus, toErrorBody as toOpenaiBody } from '../../src/surfaces/openai/errors.ts'
+import { meanings } from '../error-meanings.ts'
 import type { Schema } from './json-schema.ts'
 import { refTo } from './schemas.ts'
 
 /** `faces`: routes that speak as OpenAI or Anthropic, whichever the request is for. */
 export type Surface = 'native' | 'openai' | 'anthropic' | 'faces'
-
-/** When each comes. */
-const when: Record<ErrorCode, string> = {
-  invalid_request: 'something in the request is not as it must be; the text names it',
-  cwd_not_found: 'the folder does not exist',
-  model_not_found: 'there is no such model',
-  unauthorized:
-    'the server has API keys, and none or a wrong one was given; or the caller is another user of the machine',
-  budget_exceeded: "the request's `max_budget_usd`, or the key's budget, is used up",
-  insufficient_scope: 'the key lacks the scope that this needs',
-  host_not_allowed: 'the Host header names a host that this server does not answer as (`--allow-host`)',
-  origin_not_allowed: 'the request comes from a web page (`--cors-origin`)',
-  permission_mode_not_allowed: 'the server does not allow this permission mode (`--permission-modes`)',
-  cwd_not_allowed: 'the folder is outside of those that the server allows (`--cwd-root`)',
-  not_found: 'there is nothing of that name',
-  session_not_found: 'there is no such conversation',
-  run_not_found: 'there is no such run',
-  method_not_allowed: 'the path is there for other methods',
-  request_timeout: 'the request took too long to arrive',
-  conflict: 'an idempotency key was used for something else, or the conversation is held by a run',
-  body_too_large: 'the body is larger than `--body-limit` allows',
-  url_too_long: 'the URL is longer than 4096 characters',
-  unsupported_media_type: 'the body is not JSON, or does not say so',
-  queue_full: 'too many runs wait already',
-  rate_limited: "the key, the server or the model's API allows no more for now",
-  headers_too_large: 'there are more than 100 headers, or more than 16 KiB of them',
-  cancelled: 'the run was cancelled',
-  internal: 'a fault of this server; the id of the request is in its log',
-  interrupted: 'the server ended before the run did',
-  sandbox_mismatch: 'the CLI did not start as it was told to, and was ended',
-  not_implemented: 'this server cannot do that',
-  claude_failed: 'the CLI failed',
-  claude_not_found: 'the CLI is not there, or cannot be run',
-  claude_not_logged_in: 'the CLI is not logged in',
-  overloaded: "the model's API is overloaded, or the server is for this",
-  shutting_down: 'the server is being stopped',
-  timeout: 'it took too long',
-}
 
 /** What routes have in common. `door` comes with all of them. */
 export const groups = {
@@ -90,7 +53,7 @@ export const everywhere: readonly ErrorCode[] = [
   'headers_too_large',
 ]
 
-export const meaningOf = (code: ErrorCode): string => when[code]
+export const meaningOf = (code: ErrorCode): string => meanings[code][0]
 
 /** An error as an API tells it: its status, the words that programs compare, and the whole body. */
 type Shape = { status: number; words: string; body: unknown }
@@ -118,10 +81,8 @@ const shapeIn: Record<Surface, (error: AppError) => Shape> = {
 
 type Told = Shape & { group: Group; code: ErrorCode }
 
-const sentence = (text: string) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`.replaceAll('`', '')
-
 function tell(surface: Surface, group: Group, code: ErrorCode): Told {
-  return { group, code, ...shapeIn[surface](new AppError(code, sentence(when[code]))) }
+  return { group, code, ...shapeIn[surface](new AppError(code, meaningOf(code).replaceAll('`', ''))) }
 }
 
 function bodySchema(surface: Surface, codes: readonly ErrorCode[]): Schema {
@@ -163,7 +124,7 @@ function toResponse(kind: Kind, errors: readonly Told[]): Schema {
   const all = [...byCode.values()]
   const examples = Object.fromEntries(all.map(({ code, body }) => [code, { value: body }]))
   return {
-    description: all.map(({ words, code }) => `- ${words}: ${when[code]}`).join('\n'),
+    description: all.map(({ words, code }) => `- ${words}: ${meaningOf(code)}`).join('\n'),
     headers: headersOf(kind, codes),
     content: { 'application/json': { schema: bodySchema(kind.surface, codes), examples } },
   }
