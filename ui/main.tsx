@@ -1,8 +1,7 @@
 // The page: its frame and which view is in it. It knows the server by its public API alone.
-import { signal } from '@preact/signals'
 import { render } from 'preact'
 import { announcement } from './lib/announce.ts'
-import { ApiError, logIn, needsKey } from './lib/api.ts'
+import { ApiError, logIn, loginFault, needsKey } from './lib/api.ts'
 import { hrefOf, place, replacePlace } from './lib/router.ts'
 import { Chat } from './views/chat.tsx'
 import { KeyForm } from './views/key.tsx'
@@ -18,8 +17,6 @@ const views = [
   ['usage', 'Usage'],
   ['server', 'Server'],
 ] as const
-
-const loginFault = signal<ApiError | null>(null)
 
 function View() {
   const { view, id } = place.value
@@ -65,7 +62,7 @@ function Page() {
         ))}
       </nav>
       <main id="content" tabIndex={-1}>
-        {needsKey.value ? <KeyForm fault={loginFault.value} /> : <View />}
+        {needsKey.value ? <KeyForm /> : <View />}
       </main>
       <p class="hidden" role="status" aria-live="polite">
         {announcement.value}
@@ -82,9 +79,11 @@ async function takeCode(): Promise<void> {
   try {
     await logIn(code)
   } catch (thrown) {
+    if (!(thrown instanceof ApiError)) throw thrown
+    // There are no keys any more: nothing is needed.
+    if (thrown.code === 'invalid_request') return
     const text = 'This link was used, or its minute is over. Run claude-serve open for another.'
-    loginFault.value =
-      thrown instanceof ApiError && thrown.status === 401 ? new ApiError(401, { error: text, code: thrown.code }) : null
+    loginFault.value = thrown.status === 401 ? new ApiError(401, { error: text, code: thrown.code }) : thrown
     needsKey.value = true
   }
 }
@@ -100,6 +99,7 @@ function onKey(event: KeyboardEvent): void {
 }
 
 addEventListener('keydown', onKey)
+addEventListener('hashchange', () => void takeCode())
 await takeCode()
 const root = document.getElementById('page')
 if (root !== null) {

@@ -8,11 +8,15 @@ const keyPlace = 'claude-serve.key'
 /** Whether the server wants an API key that we do not have, or not any more. */
 export const needsKey = signal(false)
 
+/** Why a one-time link did not let anybody in. */
+export const loginFault = signal<ApiError | null>(null)
+
 export const currentKey = (): string | null => sessionStorage.getItem(keyPlace)
 
 export function keepKey(key: string | null): void {
   if (key === null) sessionStorage.removeItem(keyPlace)
   else sessionStorage.setItem(keyPlace, key)
+  loginFault.value = null
   needsKey.value = false
 }
 

@@ -6,6 +6,7 @@ import type { ChatRequest, ChatRequestInput } from '../../src/surfaces/native/sc
 import type { MessageList, SessionReply } from '../../src/surfaces/native/session-schemas.ts'
 import { announce } from './announce.ts'
 import { ApiError, call, query } from './api.ts'
+import { randomId } from './random-id.ts'
 import { followRun } from './run-events.ts'
 import { Turn, TurnWriter, turnsOf, userTurn } from './turn.ts'
 
@@ -31,9 +32,14 @@ export class Conversation {
   readonly isBusy = computed(() => this.isSending.value || this.runId.value !== null)
   /** What was asked last, to ask it again. */
   lastBody: ChatBody | null = null
+  /** Called when the first run of a new conversation was taken, which may be some time before there is an id. */
+  onRun: (id: string) => void = () => {}
   /** Called when a new conversation has got its id. */
   onSession: (id: string) => void = () => {}
   readonly #known = new Set<string>()
+  #isRunAlone = false
+  /** The request of which it is not known whether it arrived: the same one again has the same key, and is run once. */
+  #unsure: { text: string; key: string } | null = null
   readonly #ending = new AbortController()
 
   close(): void {
@@ -44,18 +50,26 @@ export class Conversation {
   async open(id: string): Promise<void> {
     this.sessionId.value = id
     this.isLoading.value = true
-    await this.#guarded(async () => {
-      const run = await this.#newestRun()
-      await this.#load(run !== null && isActive(run) ? run : null)
-      this.isLoading.value = false
-      if (run !== null && isActive(run)) void this.#follow(run.id)
-    })
+    await this.#guarded(async () => this.#show(await this.#newestRuns()))
     this.isLoading.value = false
+  }
+
+  /** Shows a conversation that has just begun, when all that is known is its run. */
+  async takeUp(runId: string): Promise<void> {
+    await this.#guarded(async () => {
+      const run = await call<RunReply>(`/v1/runs/${runId}`, { signal: this.#ending.signal })
+      if (run.session_id !== null) return this.onSession(run.session_id)
+      this.onRun(runId)
+      this.#known.add(runId)
+      this.turns.value = askedIn(run)
+      void this.#follow(runId)
+    })
   }
 
   /** Shows one run alone, as it was or as it goes on. */
   async openRun(run: RunReply): Promise<void> {
-    this.turns.value = run.metadata.prompt === undefined ? [] : [userTurn(`${run.id}-prompt`, run.metadata.prompt)]
+    this.#isRunAlone = true
+    this.turns.value = askedIn(run)
     await this.#follow(run.id)
   }
 
@@ -69,12 +83,26 @@ export class Conversation {
     }
   }
 
-  async #newestRun(): Promise<RunReply | null> {
-    const path = `/v1/runs${query({ session_id: this.sessionId.value, limit: 1 })}`
+  /** The oldest of them first. */
+  async #newestRuns(): Promise<RunReply[]> {
+    const path = `/v1/runs${query({ session_id: this.sessionId.value, limit: 20 })}`
     const { runs } = await call<RunList>(path, { signal: this.#ending.signal })
-    const [newest = null] = runs
-    if (newest !== null) this.#known.add(newest.id)
-    return newest
+    return runs.toReversed()
+  }
+
+  /** What is in the file, and after it the runs that go on, one after the other as they do. */
+  async #show(runs: readonly RunReply[]): Promise<void> {
+    for (const { id } of runs) this.#known.add(id)
+    const [first, ...others] = runs.filter(isActive)
+    await this.#load(first ?? null)
+    this.isLoading.value = false
+    if (first === undefined) return
+    void this.#follow(first.id).then(async () => {
+      for (const run of others) {
+        this.turns.value = [...this.turns.value, ...askedIn(run)]
+        await this.#follow(run.id)
+      }
+    })
   }
 
   /** What a run that goes on has added to the file is left to its events. */
@@ -83,46 +111,51 @@ export class Conversation {
     const options = { signal: this.#ending.signal }
     const session = call<SessionReply>(`/v1/sessions/${id}`, options)
     session.catch(() => {})
+    const messages: Message[] = []
     const turns: Turn[] = []
-    let asked: Turn | null = null
     for (let cursor: string | null = ''; cursor !== null; ) {
       const path = `/v1/sessions/${id}/messages${query({ limit: 200, cursor })}`
       const page: MessageList = await call<MessageList>(path, options)
-      const isEarlier = ({ created_at: at }: { created_at: string | null }) =>
-        running === null || at === null || at < running.created_at
-      turnsOf(page.messages.filter(isEarlier), turns)
-      const later = page.messages.find((message) => !isEarlier(message) && message.role === 'user')
-      if (later !== undefined) asked ??= turnsOf([later])[0] ?? null
-      this.turns.value = [...turns]
       cursor = page.next_cursor
+      messages.push(...page.messages)
+      if (running !== null) continue
+      turnsOf(page.messages, turns)
+      this.turns.value = [...turns]
     }
-    const prompt = running?.metadata.prompt
-    if (asked === null && prompt !== undefined) asked = userTurn(`${running?.id}-prompt`, prompt)
-    if (asked !== null) this.turns.value = [...turns, asked]
+    if (running !== null) {
+      const at = beginOf(running, messages)
+      const asked = messages[at] === undefined ? askedIn(running) : turnsOf([messages[at]])
+      this.turns.value = [...turnsOf(messages.slice(0, at)), ...asked]
+    }
     this.session.value = await session
   }
 
-  /** Asks, and shows the answer as it comes. */
-  async send(body: ChatBody, shown: Turn): Promise<void> {
-    if (this.isBusy.value) return
+  /** Asks, and shows the answer as it comes. Whether the server has taken it. */
+  async send(body: ChatBody, shown: Turn): Promise<boolean> {
+    if (this.isBusy.value) return false
     const sessionId = this.sessionId.value
     this.lastBody = body
     this.isSending.value = true
     this.turns.value = [...this.turns.value, shown]
+    const whole = { ...body, ...(sessionId === null ? {} : { session_id: sessionId }) }
+    const text = JSON.stringify(whole)
+    const key = this.#unsure?.text === text ? this.#unsure.key : randomId()
     let runId: string | null = null
     await this.#guarded(async () => {
       const { id } = await call<RunReply>('/v1/chat', {
         method: 'POST',
-        // A request of which it is not known whether it arrived can be sent again.
-        headers: { 'idempotency-key': crypto.randomUUID() },
-        body: { ...body, ...(sessionId === null ? {} : { session_id: sessionId }) },
+        headers: { 'idempotency-key': key },
+        body: whole,
       })
       this.#known.add(id)
       runId = id
+      if (sessionId === null) this.onRun(id)
     })
+    this.#unsure = this.fault.value?.code === 'offline' ? { text, key } : null
     this.isSending.value = false
     if (runId === null) this.turns.value = this.turns.value.filter((turn) => turn !== shown)
-    else await this.#follow(runId)
+    else void this.#follow(runId)
+    return runId !== null
   }
 
   async #follow(runId: string): Promise<void> {
@@ -169,7 +202,7 @@ export class Conversation {
   }
 
   #begun(sessionId: string): void {
-    if (this.sessionId.value !== null || sessionId === '') return
+    if (this.#isRunAlone || this.sessionId.value !== null || sessionId === '') return
     this.sessionId.value = sessionId
     this.onSession(sessionId)
   }
@@ -182,16 +215,37 @@ export class Conversation {
 
   /** Whether somebody else has asked something since. */
   async look(): Promise<void> {
-    if (this.sessionId.value === null || this.isBusy.value || this.isLoading.value) return
-    const known = new Set(this.#known)
-    const newest = await this.#newestRun().catch(() => null)
-    if (newest === null || known.has(newest.id) || this.isBusy.value) return
-    await this.#guarded(async () => {
-      const running = isActive(newest) ? newest : null
-      await this.#load(running)
-      if (running !== null) void this.#follow(newest.id)
-    })
+    const { value: id } = this.sessionId
+    if (id === null || this.isBusy.value || this.isLoading.value) return
+    if (this.fault.value?.code === 'offline' && this.turns.value.length === 0) return this.open(id)
+    const runs = await this.#newestRuns().catch(() => [])
+    if (runs.every(({ id }) => this.#known.has(id)) || this.isBusy.value) return
+    await this.#guarded(() => this.#show(runs))
   }
+}
+
+type Message = MessageList['messages'][number]
+
+/** The prompt of a run, as far as it is kept with it. */
+function askedIn({ id, metadata }: RunReply): Turn[] {
+  return metadata.prompt === undefined ? [] : [userTurn(`${id}-prompt`, metadata.prompt)]
+}
+
+/** Where the run's own messages begin: with its prompt, where that is known, and else with its time. */
+function beginOf({ created_at: createdAt, metadata }: RunReply, messages: readonly Message[]): number {
+  const prompt = metadata.prompt?.replace(/…$/, '')
+  const isLater = ({ created_at: at }: Message) => at !== null && at >= createdAt
+  const isPrompt = (message: Message) =>
+    message.role === 'user' && prompt !== undefined && (textOf(message) ?? '').startsWith(prompt)
+  const own = messages.findLastIndex((message) => isLater(message) && isPrompt(message))
+  const at = own === -1 ? messages.findIndex((message) => isLater(message) && textOf(message) !== null) : own
+  return at === -1 ? messages.length : at
+}
+
+/** Of what a person has said. */
+function textOf({ role, content }: Message): string | null {
+  const text = content.find((block) => block.type === 'text')
+  return role === 'user' && text?.type === 'text' ? text.text : null
 }
 
 /** What is kept with the run, so that whoever looks at it knows what was asked. */

@@ -1,7 +1,7 @@
 // A list of the API: its first page, looked at again every so often, and further pages behind a button at its end.
-import { useSignal } from '@preact/signals'
+import { useSignal, useSignalEffect } from '@preact/signals'
 import type { ComponentChild } from 'preact'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import { ApiError, call } from './api.ts'
 import { useLoad } from './use-load.ts'
 
@@ -16,17 +16,29 @@ export type List<T> = {
   reload(): Promise<void>
 }
 
+type Reading<P, T> = { read(page: P): T[]; idOf(item: T): string }
+
 /** Another `path`, which has a query, is another list. */
-export function useList<P extends Page, T>(path: string, everyMs: number, read: (page: P) => T[]): List<T> {
+export function useList<P extends Page, T>(path: string, everyMs: number, { read, idOf }: Reading<P, T>): List<T> {
   const { data, fault, reload } = useLoad<P>(path, everyMs)
   const further = useSignal<T[]>([])
   /** Where the further pages end; undefined before there is one. */
   const end = useSignal<string | null | undefined>(undefined)
   const moreFault = useSignal<ApiError | null>(null)
-  useEffect(() => {
+  const forget = () => {
     further.value = []
     end.value = undefined
-  }, [path])
+  }
+  useEffect(forget, [path])
+  const before = useRef<T[]>([])
+  // What new items push off the first page is not on the further ones, which were loaded earlier.
+  useSignalEffect(() => {
+    const now = data.value === null ? [] : read(data.value)
+    const ids = new Set([...now, ...further.peek()].map(idOf))
+    const pushedOff = before.current.filter((item) => !ids.has(idOf(item)))
+    if (end.peek() !== undefined && now.length > 0) further.value = [...pushedOff, ...further.peek()]
+    before.current = now
+  })
   const add = async (cursor: string) => {
     try {
       const page = await call<P>(`${path}&cursor=${encodeURIComponent(cursor)}`)
@@ -46,5 +58,9 @@ export function useList<P extends Page, T>(path: string, everyMs: number, read: 
       </button>
     )
   const items = first === null ? null : [...read(first), ...further.value]
-  return { items, fault: fault.value ?? moreFault.value, more, reload }
+  const anew = () => {
+    forget()
+    return reload()
+  }
+  return { items, fault: fault.value ?? moreFault.value, more, reload: anew }
 }

@@ -9,27 +9,40 @@ export type Loaded<T> = {
   reload(): Promise<void>
 }
 
+/** A server that is gone is looked for this often, in milliseconds. */
+const againMs = 2_000
+
 /** `everyMs`: null loads once. A path that changes loads anew; what was there stays until then. */
 export function useLoad<T>(path: string, everyMs: number | null = null): Loaded<T> {
   const data = useSignal<T | null>(null)
   const fault = useSignal<ApiError | null>(null)
-  const newest = useRef(0)
+  const asked = useRef(0)
+  /** The newest answer that was heard, which an older one does not replace. */
+  const heard = useRef(0)
+  const current = useRef(path)
+  current.current = path
   const reload = async () => {
-    const turn = ++newest.current
+    const turn = ++asked.current
+    const isNews = () => {
+      const isNew = current.current === path && turn > heard.current
+      if (isNew) heard.current = turn
+      return isNew
+    }
     try {
       const loaded = await call<T>(path)
-      if (turn !== newest.current) return
+      if (!isNews()) return
       data.value = loaded
       fault.value = null
     } catch (thrown) {
-      if (turn === newest.current) fault.value = thrown instanceof ApiError ? thrown : new ApiError(0, {})
+      if (isNews()) fault.value = thrown instanceof ApiError ? thrown : new ApiError(0, {})
     }
   }
   useEffect(() => void reload(), [path])
   useSignalEffect(() => {
     if (!needsKey.value && fault.peek()?.status === 401) void reload()
   })
-  useEvery(everyMs, () => void reload(), [path])
+  const isGone = fault.value?.code === 'offline'
+  useEvery(everyMs ?? (isGone ? againMs : null), () => void reload(), [path])
   return { data, fault, reload }
 }
 

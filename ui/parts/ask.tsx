@@ -48,6 +48,8 @@ function useAnswer(path: string) {
     fault.value = null
     try {
       await call(path, { method: 'POST', body })
+      // The card goes, and the focus with it.
+      document.querySelector<HTMLElement>('.composer textarea')?.focus()
     } catch (thrown) {
       fault.value = thrown instanceof ApiError ? thrown : new ApiError(0, { error: String(thrown) })
       isSending.value = false

@@ -10,7 +10,14 @@ const colouredCharsMax = 20_000
 /** A block that is still being written is not coloured with each word. */
 const restMs = 300
 
-export const CodeBlock = memo(({ text, language }: { text: string; language: string }) => {
+/** Signs that change the order in which the others are shown: what is run would not be what is read. */
+const turning = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g
+
+const withMarks = (text: string) =>
+  text.replace(turning, (sign) => `⟦U+${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}⟧`)
+
+export const CodeBlock = memo(({ text: given, language }: { text: string; language: string }) => {
+  const text = withMarks(given)
   const coloured = useSignal<Coloured[] | null>(null)
   useEffect(() => {
     coloured.value = null
@@ -29,7 +36,7 @@ export const CodeBlock = memo(({ text, language }: { text: string; language: str
     <figure class="code">
       <figcaption>
         <span>{language || 'text'}</span>
-        <CopyButton text={() => text} label="Copy code" />
+        <CopyButton text={() => given} label="Copy code" />
       </figcaption>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what is too wide must be reachable with the arrow keys */}
       <pre tabIndex={0}>

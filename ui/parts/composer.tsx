@@ -13,7 +13,8 @@ type Props = {
   sessionId: string | null
   isBusy: boolean
   models: readonly string[]
-  onSend(body: ChatBody, text: string, files: readonly string[]): void
+  /** Whether it was taken. Throws FieldFault. */
+  onSend(body: ChatBody, text: string, files: readonly string[]): Promise<boolean>
   onStop(): void
 }
 
@@ -22,7 +23,7 @@ export function Composer({ text, sessionId, isBusy, models, onSend, onStop }: Pr
   const fault = useSignal<string | null>(null)
   const field = useRef<HTMLTextAreaElement>(null)
   const picker = useRef<HTMLInputElement>(null)
-  useEffect(() => field.current?.focus(), [sessionId])
+  useEffect(() => field.current?.focus(), [])
 
   const body = (): ChatBody => {
     const prompt = text.value.trim()
@@ -31,18 +32,25 @@ export function Composer({ text, sessionId, isBusy, models, onSend, onStop }: Pr
     if (blocks.length === 0) return { prompt, ...given }
     return { prompt: [...blocks, ...(prompt === '' ? [] : [{ type: 'text' as const, text: prompt }])], ...given }
   }
-  const send = () => {
-    if (isBusy || (text.value.trim() === '' && files.value.length === 0)) return
+  const send = async () => {
+    const [words, taken] = [text.value, files.value]
+    if (isBusy || (words.trim() === '' && taken.length === 0)) return
     fault.value = null
     try {
-      const names = files.value.map(({ name }) => name)
-      onSend(body(), text.value.trim(), names)
+      const sending = onSend(
+        body(),
+        words.trim(),
+        taken.map(({ name }) => name),
+      )
+      text.value = ''
+      files.value = []
+      if (await sending) return
+      // What was not taken is not lost, nor is what was written since.
+      if (text.value === '') text.value = words
+      files.value = [...taken, ...files.value]
     } catch (thrown) {
       fault.value = thrown instanceof Error ? thrown.message : String(thrown)
-      return
     }
-    text.value = ''
-    files.value = []
   }
   const add = async (list: Iterable<File>) => {
     fault.value = null
@@ -53,17 +61,19 @@ export function Composer({ text, sessionId, isBusy, models, onSend, onStop }: Pr
     }
   }
   const curl = () => {
+    fault.value = null
     try {
       return toCurl('/v1/chat/stream', { ...body(), ...(sessionId === null ? {} : { session_id: sessionId }) })
-    } catch {
-      return toCurl('/v1/chat/stream', { prompt: text.value })
+    } catch (thrown) {
+      fault.value = thrown instanceof Error ? thrown.message : String(thrown)
+      throw thrown
     }
   }
   const onKeyDown = (event: KeyboardEvent) => {
     // Enter that ends a word of an input method is not meant for us.
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
     event.preventDefault()
-    send()
+    void send()
   }
   const takeFiles = (event: DragEvent | ClipboardEvent, data: DataTransfer | null) => {
     if (data === null || data.files.length === 0) return
@@ -75,7 +85,7 @@ export function Composer({ text, sessionId, isBusy, models, onSend, onStop }: Pr
       class="composer"
       onSubmit={(event) => {
         event.preventDefault()
-        send()
+        void send()
       }}
       onDragOver={(event) => event.preventDefault()}
       onDrop={(event) => takeFiles(event, event.dataTransfer)}
@@ -113,15 +123,14 @@ export function Composer({ text, sessionId, isBusy, models, onSend, onStop }: Pr
         onPaste={(event) => takeFiles(event, event.clipboardData)}
       />
       <div class="buttons">
+        <button type="submit" class="main" disabled={isBusy}>
+          Send
+        </button>
         {isBusy ? (
-          <button type="button" class="main" onClick={onStop} title="Esc">
+          <button type="button" onClick={onStop} title="Esc">
             Stop
           </button>
-        ) : (
-          <button type="submit" class="main">
-            Send
-          </button>
-        )}
+        ) : null}
         <button type="button" onClick={() => picker.current?.click()}>
           Attach
         </button>

@@ -15,10 +15,16 @@ function summaryOf(input: unknown): string {
   return name === undefined ? '' : String(fields[name]).split('\n', 1)[0]?.slice(0, 200) || ''
 }
 
+/** All of it: who allows a tool must have seen what it is given. */
 export function ToolInput({ input }: { input: unknown }) {
-  const command = (input as { command?: unknown } | null)?.command
-  if (typeof command === 'string') return <CodeBlock text={command} language="bash" />
-  return <CodeBlock text={JSON.stringify(input, null, 2)} language="json" />
+  const { command, ...others } = Object(input) as Record<string, unknown>
+  if (typeof command !== 'string') return <CodeBlock text={JSON.stringify(input, null, 2)} language="json" />
+  return (
+    <>
+      <CodeBlock text={command} language="bash" />
+      {Object.keys(others).length === 0 ? null : <CodeBlock text={JSON.stringify(others, null, 2)} language="json" />}
+    </>
+  )
 }
 
 export function Tool({ tool, isOver }: { tool: Extract<Part, { kind: 'tool' }>; isOver: boolean }) {

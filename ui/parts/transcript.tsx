@@ -7,7 +7,13 @@ import { TurnView } from './turn-view.tsx'
 /** So near to the end is at the end, in pixels. */
 const nearPx = 80
 
-export function Transcript({ conversation, onRetry }: { conversation: Conversation; onRetry?: () => void }) {
+export function Transcript({
+  conversation,
+  onRetry,
+}: {
+  conversation: Conversation
+  onRetry?: (() => void) | undefined
+}) {
   const list = useRef<HTMLDivElement>(null)
   const isAtEnd = useRef(true)
   const toEnd = () => {

@@ -43,8 +43,8 @@ function PartView({ part, runId, isOver }: { part: Part; runId: string | null; i
         </details>
       )
     case 'tool':
-      // Its question is shown as such.
-      return part.name === 'AskUserQuestion' ? null : <Tool tool={part} isOver={isOver} />
+      // Of a run its question is shown as such.
+      return part.name === 'AskUserQuestion' && runId !== null ? null : <Tool tool={part} isOver={isOver} />
     case 'ask':
       return <Ask runId={runId ?? ''} ask={part.ask} answered={part.answered} isOver={isOver} />
     case 'note':

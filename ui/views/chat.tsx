@@ -6,6 +6,8 @@ import { ApiError, call } from '../lib/api.ts'
 import { type ChatBody, Conversation, metadataOf } from '../lib/conversation.ts'
 import { toCurl } from '../lib/curl.ts'
 import { money } from '../lib/format.ts'
+import { bodyOf, values } from '../lib/options.ts'
+import { randomId } from '../lib/random-id.ts'
 import { go, hrefOf, place, replacePlace } from '../lib/router.ts'
 import { userTurn } from '../lib/turn.ts'
 import { useEvery, useLoad } from '../lib/use-load.ts'
@@ -27,16 +29,26 @@ type Models = { data: { id: string }[] }
 /** A conversation that begins here keeps its view when its address gets an id. */
 let begun: Conversation | null = null
 
+/** The run of a conversation that has no id yet: a page that is loaded anew just then finds it by this. */
+const begunRun = 'claude-serve.begun-run'
+
 function conversationOf(id: string | null): Conversation {
-  if (id !== null && begun?.sessionId.peek() === id) return begun
+  if (id !== null && begun?.sessionId.peek() === id && begun.fault.peek() === null) return begun
   const conversation = new Conversation()
+  conversation.onRun = (runId) => sessionStorage.setItem(begunRun, runId)
   conversation.onSession = (sessionId) => {
+    sessionStorage.removeItem(begunRun)
     begun?.close()
     begun = conversation
     // Whoever has gone elsewhere meanwhile stays there.
     if (place.peek().view === 'chat' && place.peek().id === null) replacePlace('chat', sessionId)
   }
+  const runId = sessionStorage.getItem(begunRun)
   if (id !== null) void conversation.open(id)
+  else if (runId !== null) {
+    sessionStorage.removeItem(begunRun)
+    void conversation.takeUp(runId)
+  }
   return conversation
 }
 
@@ -65,24 +77,27 @@ export function Chat({ id }: { id: string | null }) {
   const ask = (body: ChatBody, words: string, files: readonly string[]) => {
     const whole = { ...body, background: true, approvals: true, metadata: metadataOf(words || files.join(', ')) }
     const notes = files.map((name) => `with ${name}`)
-    void conversation.send(whole, userTurn(crypto.randomUUID(), words, notes)).then(() => {
-      // What could not be sent is not lost.
-      if (conversation.fault.value !== null && conversation.runId.value === null && text.value === '')
-        text.value = words
-    })
+    return conversation.send(whole, userTurn(randomId(), words, notes))
   }
   const retry = () => {
     const { lastBody } = conversation
     const words = conversation.turns.value.findLast(({ role }) => role === 'user')?.text ?? ''
-    if (lastBody !== null) void conversation.send(lastBody, userTurn(crypto.randomUUID(), words))
-    else if (words !== '') ask({ prompt: words }, words, [])
+    if (lastBody !== null) void conversation.send(lastBody, userTurn(randomId(), words))
+  }
+  const begin = (prompt: string) => {
+    try {
+      void ask({ prompt, ...bodyOf(values.value) }, prompt, [])
+    } catch {
+      // The composer tells what is wrong with the options when it is sent from there.
+      text.value = prompt
+    }
   }
   const isEmpty = conversation.turns.value.length === 0 && id === null && !conversation.isBusy.value
   return (
     <div class="chat">
       {id === null ? <h1 class="hidden">New conversation</h1> : <SessionBar conversation={conversation} id={id} />}
-      {isEmpty ? <Beginning onChoose={(prompt) => ask({ prompt }, prompt, [])} /> : null}
-      <Transcript conversation={conversation} onRetry={retry} />
+      {isEmpty ? <Beginning onChoose={begin} /> : null}
+      <Transcript conversation={conversation} onRetry={conversation.lastBody === null ? undefined : retry} />
       {conversation.isLoading.value ? <p class="waiting">Loading</p> : null}
       <div class="below">
         {conversation.isLost.value ? (

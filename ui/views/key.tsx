@@ -1,19 +1,24 @@
 // Asks for an API key, where the server wants one.
 import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
-import { ApiError, call, keepKey } from '../lib/api.ts'
+import { ApiError, call, keepKey, loginFault } from '../lib/api.ts'
 import { Fault } from '../parts/fault.tsx'
 
-export function KeyForm({ fault: first }: { fault: ApiError | null }) {
+export function KeyForm() {
   const key = useSignal('')
-  const fault = useSignal<ApiError | null>(first)
+  const fault = useSignal<ApiError | null>(loginFault.value)
   const field = useRef<HTMLInputElement>(null)
   useEffect(() => field.current?.focus(), [])
   const submit = async (event: Event) => {
     event.preventDefault()
+    const given = key.value.trim()
+    if (!/^[\x21-\x7e]+$/.test(given)) {
+      fault.value = new ApiError(0, { error: 'That is no key: a key has letters, digits, - and _ only.', code: 'page' })
+      return
+    }
     try {
-      await call('/v1/health', { key: key.value.trim() })
-      keepKey(key.value.trim())
+      await call('/v1/health', { key: given })
+      keepKey(given)
     } catch (thrown) {
       fault.value = thrown instanceof ApiError ? thrown : new ApiError(0, { error: 'That is no key.', code: 'page' })
     }

@@ -20,7 +20,10 @@ const isActive = ({ status }: RunReply) => ['queued', 'running', 'waiting'].incl
 export function Runs() {
   const status = useSignal('')
   const path = `/v1/runs${query({ status: status.value, limit: 50 })}`
-  const { items, fault, more, reload } = useList<RunList, RunReply>(path, lookEveryMs, ({ runs }) => runs)
+  const { items, fault, more, reload } = useList<RunList, RunReply>(path, lookEveryMs, {
+    read: ({ runs }) => runs,
+    idOf: ({ id }) => id,
+  })
   return (
     <>
       <h1>Runs</h1>

@@ -12,11 +12,10 @@ const lookEveryMs = 5_000
 export function Sessions() {
   const search = useSignal('')
   const path = `/v1/sessions${query({ q: search.value, limit: 50 })}`
-  const { items, fault, more, reload } = useList<SessionList, SessionSummary>(
-    path,
-    lookEveryMs,
-    (page) => page.sessions,
-  )
+  const { items, fault, more, reload } = useList<SessionList, SessionSummary>(path, lookEveryMs, {
+    read: (page) => page.sessions,
+    idOf: (session) => session.session_id,
+  })
   return (
     <>
       <h1>Sessions</h1>
