@@ -7,10 +7,14 @@ import * as tools from 'anthropic0/helpers/beta/json-schema'
 import * as formats from 'anthropic0/helpers/zod'
 import { testAnthropicClient } from './anthropic-suite.ts'
 
-await testAnthropicClient('@anthropic-ai/sdk 0', {
-  // The suite uses nothing that the two have in different forms, but their classes are not of one type.
-  Anthropic: anthropic.Anthropic as unknown as typeof Anthropic,
-  betaTool: tools.betaTool as unknown as typeof betaTool,
-  zodOutputFormat: formats.zodOutputFormat as unknown as typeof zodOutputFormat,
-  version: '2023-06-01',
-})
+await testAnthropicClient(
+  '@anthropic-ai/sdk 0',
+  {
+    // The suite uses nothing that the two have in different forms, but their classes are not of one type.
+    Anthropic: anthropic.Anthropic as unknown as typeof Anthropic,
+    betaTool: tools.betaTool as unknown as typeof betaTool,
+    zodOutputFormat: formats.zodOutputFormat as unknown as typeof zodOutputFormat,
+    version: '2023-06-01',
+  },
+  true,
+)

@@ -5,8 +5,12 @@ import * as openai from 'openai6'
 import * as helpers from 'openai6/helpers/zod'
 import { testOpenaiClient } from './openai-suite.ts'
 
-await testOpenaiClient('openai 6', {
-  // The suite uses nothing that the two have in different forms, but their classes are not of one type.
-  OpenAI: openai.OpenAI as unknown as typeof OpenAI,
-  zodResponseFormat: helpers.zodResponseFormat as unknown as typeof zodResponseFormat,
-})
+await testOpenaiClient(
+  'openai 6',
+  {
+    // The suite uses nothing that the two have in different forms, but their classes are not of one type.
+    OpenAI: openai.OpenAI as unknown as typeof OpenAI,
+    zodResponseFormat: helpers.zodResponseFormat as unknown as typeof zodResponseFormat,
+  },
+  true,
+)

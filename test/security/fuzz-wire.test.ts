@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
+import { registerUi } from '../../src/ui/routes.ts'
 import { listenApp } from '../helpers/inject-app.ts'
 import { allFaces, faces } from './faces.ts'
 import { noises, withNoise } from './fuzz-bodies.ts'
@@ -25,7 +26,7 @@ const seed = Number(process.env.FUZZ_SEED ?? 20_261_122)
 const hang = { timeout: 120_000 }
 
 const limits = { headersTimeoutMs: 2000, requestTimeoutMs: 2000, checkIntervalMs: 100, keepAliveMs: 100 }
-const app = await listenApp({ after }, allFaces({ limits, bodyBytesMax: 100_000 }))
+const app = await listenApp({ after }, allFaces({ limits, bodyBytesMax: 100_000 }, registerUi))
 
 /** So many at a time. */
 const batch = 20

@@ -15,6 +15,9 @@ const pieceChars = 4_000
 /** A block that is longer is cut: the rest of a block of code goes on as code, that of anything else as plain text. */
 const blockCharsMax = 24_000
 
+/** After so many milliseconds the page has its turn. */
+const sliceMs = 30
+
 /** What a piece shows: parsed blocks, or text of a block that is too long to be parsed. */
 export type Piece = { tokens: readonly Token[]; plain: string | null }
 
@@ -28,11 +31,11 @@ export class MarkdownBlocks {
   /** What may still change. */
   last: Piece = plainPiece('')
   text = ''
-  isWhole = false
   /** Not looked at yet. */
   #incoming = ''
   /** Not put away yet; never more than one block may have. */
   #pending = ''
+  #timer: ReturnType<typeof setTimeout> | null = null
   /** The line that opens the block of code which was cut. */
   #fence: string | null = null
 
@@ -41,19 +44,22 @@ export class MarkdownBlocks {
     this.#incoming += text.replace(/\r\n?/g, '\n')
   }
 
-  /** Parses what has come since; `isWhole`: nothing more will come. */
-  update(isWhole = false): void {
-    this.isWhole = isWhole
-    const incoming = this.#incoming
-    this.#incoming = ''
-    for (let at = 0; at < incoming.length; ) {
-      const end = Math.min(incoming.length, at + blockCharsMax - this.#pending.length)
-      this.#pending += incoming.slice(at, end)
-      at = end
+  /** Parses what has come since; where that takes long, by and by. */
+  update(): void {
+    const until = performance.now() + sliceMs
+    while (this.#incoming !== '' && performance.now() < until) {
+      const room = blockCharsMax - this.#pending.length
+      this.#pending += this.#incoming.slice(0, room)
+      this.#incoming = this.#incoming.slice(room)
       if (!this.#putAway() && this.#pending.length >= blockCharsMax) this.#cutBlock()
     }
     this.last = this.#piece(this.#pending)
     this.version.value++
+    if (this.#incoming === '' || this.#timer !== null) return
+    this.#timer = setTimeout(() => {
+      this.#timer = null
+      this.update()
+    })
   }
 
   #piece(text: string): Piece {
@@ -105,6 +111,6 @@ function beginOfLine(text: string, line: number): number {
 export function wholeMarkdown(text: string): MarkdownBlocks {
   const blocks = new MarkdownBlocks()
   blocks.push(text)
-  blocks.update(true)
+  blocks.update()
   return blocks
 }

@@ -133,7 +133,7 @@ export class TurnWriter {
   }
 
   #closeText(): void {
-    this.#open?.update(true)
+    this.#open?.update()
     this.#open = null
   }
 
