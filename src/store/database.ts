@@ -7,7 +7,8 @@ import { makePrivateFile, type OnWarning, tighten } from './private-files.ts'
 import { damaged, StoreError, toStoreError } from './store-error.ts'
 
 /**
- * FULL and the two for macOS, where a plain fsync leaves data in the drive: what was promised survives a power cut. The time
+ * FULL, for which the server's store has a way of its own (sqlite.ts), and the two for macOS, where a plain fsync leaves data in the drive:
+ * what was promised survives a power cut. The time
  * to wait for a lock is short, as waiting holds up the whole process; only a person with a tool of their own can hold one.
  */
 const settings = `

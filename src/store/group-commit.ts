@@ -1,4 +1,4 @@
-// Many writes in one transaction, so that they share one wait for the disk. Not for what is written.
+// Many writes in one transaction, so that they share one commit and one wait for the disk. Not for what is written.
 import type { DatabaseSync } from 'node:sqlite'
 
 type Waiting = { settle(): void; reject(error: unknown): void }
@@ -7,18 +7,22 @@ const groupMs = 5
 const groupMsMax = 250
 
 /**
- * A write is made at once, in a transaction that stays open for some milliseconds; its promise settles after the commit. What
+ * A write is made at once, in a transaction that stays open for some milliseconds; its promise settles after the commit, when that is
+ * on the disk. What
  * reads through the same connection sees it before that. A write that fails takes back what it did, and nothing of others.
  */
 export class GroupCommit {
   readonly #db: DatabaseSync
+  readonly #onDisk: () => Promise<void>
   #waiting: Waiting[] = []
   #timer: NodeJS.Timeout | null = null
   #immediate: NodeJS.Immediate | null = null
   #lastCommitMs = 0
 
-  constructor(db: DatabaseSync) {
+  /** `onDisk` resolves when all that was committed before is on the disk; without it the database waits for that itself. */
+  constructor(db: DatabaseSync, onDisk: () => Promise<void> = async () => {}) {
     this.#db = db
+    this.#onDisk = onDisk
   }
 
   /** `urgent` waits for no more company than what comes in the same turn of the event loop. */
@@ -48,7 +52,15 @@ export class GroupCommit {
       return this.#rejectAll(error)
     }
     this.#lastCommitMs = performance.now() - begunMs
-    for (const { settle } of this.#waiting.splice(0)) settle()
+    const group = this.#waiting.splice(0)
+    this.#onDisk().then(
+      () => {
+        for (const { settle } of group) settle()
+      },
+      (error: unknown) => {
+        for (const { reject } of group) reject(error)
+      },
+    )
   }
 
   #apply<T>(apply: () => T): T {
@@ -86,7 +98,7 @@ export class GroupCommit {
     for (const { reject } of this.#waiting.splice(0)) reject(error)
   }
 
-  /** A slow disk gets larger groups: a commit holds up the process, and shall do so for a third of the time at most. */
+  /** Where commits take long, groups are larger: a commit holds up the process, and shall do so for a third of the time at most. */
   #schedule(urgent: boolean): void {
     const commit = () => this.commit()
     if (urgent) this.#immediate ??= setImmediate(commit)

@@ -18,6 +18,7 @@ import type {
 import { shuttingDown } from '../errors.ts'
 import { addEvents, addRun, emptyRun, patchRun, putSession, removeRun, removeSession } from './changes.ts'
 import { closeDatabase, openDatabase, type Prepare, preparer, runningPid } from './database.ts'
+import { DiskSync } from './disk-sync.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { GroupCommit } from './group-commit.ts'
 import { addKey, endKey, findKey, hasKeysInForce, isNewUse, listKeys, noteUse, sumSpent } from './key-table.ts'
@@ -41,7 +42,11 @@ export async function openSqliteStore({ folder, now = Date.now, onWarning = () =
   const lock = lockFolder(folder, onWarning)
   if (lock === null) throw inUse(folder, runningPid(file))
   try {
-    return new SqliteStore({ db: openDatabase(file, onWarning), lock, now, onWarning })
+    const db = openDatabase(file, onWarning)
+    // The wait for the disk, which would hold up everything here, is a thread's: SQLite writes its log, and the log is synced there.
+    const disk = await DiskSync.open(`${file}-wal`)
+    db.exec('PRAGMA synchronous = NORMAL')
+    return new SqliteStore({ db, disk, lock, now, onWarning })
   } catch (error) {
     lock.release()
     throw error
@@ -55,7 +60,7 @@ function inUse(folder: string, pid: number | null): StoreError {
   )
 }
 
-type Parts = { db: DatabaseSync; lock: FolderLock; now: () => number; onWarning: OnWarning }
+type Parts = { db: DatabaseSync; disk: DiskSync; lock: FolderLock; now: () => number; onWarning: OnWarning }
 
 /** Writes and reads go through one connection, in the order of the calls: what was written is seen before it is durable. */
 class SqliteStore implements Store {
@@ -67,7 +72,7 @@ class SqliteStore implements Store {
   constructor(parts: Parts) {
     this.#parts = parts
     this.#prepare = preparer(parts.db)
-    this.#group = new GroupCommit(parts.db)
+    this.#group = new GroupCommit(parts.db, () => parts.disk.done())
   }
 
   async createRun(run: RunRecord, claim?: IdempotencyClaim): Promise<Claimed> {
@@ -168,9 +173,10 @@ class SqliteStore implements Store {
   async close(): Promise<void> {
     if (!this.#isOpen) return
     this.#isOpen = false
-    const { db, lock, onWarning } = this.#parts
+    const { db, disk, lock, onWarning } = this.#parts
     try {
       this.#group.commit()
+      await disk.close()
       closeDatabase(db, onWarning)
     } finally {
       lock.release()

@@ -58,6 +58,28 @@ test('a promise settles after the commit, and the same connection sees the write
   assert.deepEqual(seenByOthers(), ['early'])
 })
 
+test('a promise settles when the commit is on the disk, and what others write meanwhile is not held up', async (t) => {
+  const { db, seenByOthers } = open(t)
+  const waits: PromiseWithResolvers<void>[] = []
+  const group = new GroupCommit(db, () => {
+    waits.push(Promise.withResolvers<void>())
+    return waits.at(-1)?.promise ?? Promise.resolve()
+  })
+  const put = (word: string) =>
+    group.write(() => void db.prepare('INSERT INTO words VALUES (?)').run(word), { urgent: true })
+  const settled: string[] = []
+  const writes = [put('a').then(() => settled.push('a'))]
+  await new Promise(setImmediate)
+  writes.push(put('b').then(() => settled.push('b')))
+  await new Promise(setImmediate)
+  assert.deepEqual([seenByOthers(), settled, waits.length], [['a', 'b'], [], 2])
+  waits[0]?.resolve()
+  await writes[0]
+  assert.deepEqual(settled, ['a'])
+  waits[1]?.reject(new Error('EIO'))
+  await assert.rejects(writes[1] ?? Promise.resolve(), /EIO/)
+})
+
 test('an urgent write takes those before it along, without waiting for the timer', async (t) => {
   const { put, group, seenByOthers } = open(t)
   const writes = [put('patient'), group.write(() => {}, { urgent: true })]
