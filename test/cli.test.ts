@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { configOptions } from '../src/config.ts'
+import { compileCache } from './helpers/compile-cache.ts'
 
 const cli = path.resolve(import.meta.dirname, '../src/cli.ts')
 const { version } = JSON.parse(readFileSync(path.resolve(import.meta.dirname, '../package.json'), 'utf8'))
@@ -22,7 +23,11 @@ function makeHome(t: TestContext): string {
 
 function run(t: TestContext, words: string[], given: Given = {}): Promise<Outcome> {
   const { home = makeHome(t), environment = {}, nodeFlags = [] } = given
-  const options = { cwd: home, env: { PATH: process.env.PATH ?? '', HOME: home, ...environment }, timeout: 30_000 }
+  const options = {
+    cwd: home,
+    env: { PATH: process.env.PATH ?? '', HOME: home, ...compileCache, ...environment },
+    timeout: 30_000,
+  }
   return new Promise((resolve) => {
     execFile(process.execPath, [...nodeFlags, cli, ...words], options, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : (error.code ?? null), stdout, stderr })

@@ -5,6 +5,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Finding, Patient, State } from '../../src/commands/doctor-finding.ts'
 import { type Config, loadConfig } from '../../src/config.ts'
+import { compileCache } from '../helpers/compile-cache.ts'
 import type { TestFolders } from '../helpers/test-server.ts'
 import { cli, type Outcome } from './keys-process.ts'
 
@@ -19,6 +20,7 @@ export const environmentFor = ({ root, home, dataDir }: TestFolders, given: Reco
     CLAUDE_SERVE_PORT: '0',
     CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-test-000',
     NO_COLOR: '1',
+    ...compileCache,
     ...given,
   }
 }

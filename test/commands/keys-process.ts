@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
+import { compileCache } from '../helpers/compile-cache.ts'
 import type { TestFolders } from '../helpers/test-server.ts'
 
 export const cli = join(import.meta.dirname, '../../src/cli.ts')
@@ -11,6 +12,7 @@ export const environmentOf = ({ home, dataDir }: TestFolders, given: Record<stri
   HOME: home,
   CLAUDE_SERVE_DATA_DIR: dataDir,
   NO_COLOR: '1',
+  ...compileCache,
   ...given,
 })
 

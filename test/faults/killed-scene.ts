@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
 import { RunReply } from '../../src/surfaces/native/run-schemas.ts'
+import { compileCache } from '../helpers/compile-cache.ts'
 import { makeFolders, type TestFolders, testEnvironment } from '../helpers/test-server.ts'
 
 const program = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
@@ -35,7 +36,7 @@ export async function setUp(t: TestContext, ...flags: string[]): Promise<KillSce
     const where = ['--port=0', `--data-dir=${folders.dataDir}`, `--default-cwd=${folders.cwd}`, '--log-format=json']
     const child = spawn(process.execPath, [program, 'serve', ...where, '--warm=0', ...flags], {
       cwd: folders.cwd,
-      env: testEnvironment(folders, upstream.url),
+      env: { ...testEnvironment(folders, upstream.url), ...compileCache },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     children.push(child)

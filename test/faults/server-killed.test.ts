@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
 import { chat, chatStream, openStream, post, readChatEvents, textOf } from '../helpers/client.ts'
+import { compileCache } from '../helpers/compile-cache.ts'
 import { makeFolders, step, type TestFolders, testEnvironment } from '../helpers/test-server.ts'
 
 const program = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
@@ -30,7 +31,7 @@ class ServerProcess {
     const where = ['--port=0', `--data-dir=${folders.dataDir}`, `--default-cwd=${folders.cwd}`, '--log-format=json']
     this.child = spawn(process.execPath, [program, 'serve', ...where, ...flags], {
       cwd: folders.cwd,
-      env: testEnvironment(folders, upstream.url),
+      env: { ...testEnvironment(folders, upstream.url), ...compileCache },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     })
