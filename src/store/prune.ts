@@ -37,10 +37,7 @@ export async function prune(limits: Limits, tools: PruneTools): Promise<number> 
   await drop(() => dropRuns(prepare, runsToMakeRoom(prepare, excess)))
   await repeat(tools, () => removeEvents(prepare))
   await repeat(tools, () => removeKeys(prepare, limits.nowMs))
-  await repeat(tools, () => {
-    dropPageKeys(prepare, limits.nowMs)
-    return false
-  })
+  if (isOpen()) await tools.write(() => dropPageKeys(prepare, limits.nowMs))
   return dropped
 }
 

@@ -25,7 +25,7 @@ import { addKey, endKey, findKey, hasKeysInForce, isNewUse, listKeys, noteUse, s
 import { makePrivateFolder, type OnWarning } from './private-files.ts'
 import { prune } from './prune.ts'
 import { findLastSeq, findRun, findSessions, listEvents, listRuns, listUnfinished, sumUsage } from './queries.ts'
-import { StoreError } from './store-error.ts'
+import { StoreError, toStoreError } from './store-error.ts'
 
 export type SqliteOptions = {
   /** Made where it is missing, and closed to other users. */
@@ -43,13 +43,22 @@ export async function openSqliteStore({ folder, now = Date.now, onWarning = () =
   if (lock === null) throw inUse(folder, runningPid(file))
   try {
     const db = openDatabase(file, onWarning)
-    // The wait for the disk, which would hold up everything here, is a thread's: SQLite writes its log, and the log is synced there.
-    const disk = await DiskSync.open(`${file}-wal`)
-    db.exec('PRAGMA synchronous = NORMAL')
-    return new SqliteStore({ db, disk, lock, now, onWarning })
+    return new SqliteStore({ db, disk: await syncElsewhere(db, file), lock, now, onWarning })
   } catch (error) {
     lock.release()
     throw error
+  }
+}
+
+/** The wait for the disk, which would hold up everything here, is a thread's: SQLite writes its log, and the log is synced there. */
+async function syncElsewhere(db: DatabaseSync, file: string): Promise<DiskSync> {
+  try {
+    const disk = await DiskSync.open(`${file}-wal`)
+    db.exec('PRAGMA synchronous = NORMAL')
+    return disk
+  } catch (error) {
+    db.close()
+    throw toStoreError(file, error)
   }
 }
 

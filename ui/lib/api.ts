@@ -34,6 +34,10 @@ export class ApiError extends Error {
   }
 }
 
+/** What was thrown, as something that can be shown. */
+export const toApiError = (thrown: unknown): ApiError =>
+  thrown instanceof ApiError ? thrown : new ApiError(0, { error: String(thrown), code: 'page' })
+
 export const offline = () =>
   new ApiError(0, { error: 'The server cannot be reached. Is it still running?', code: 'offline' })
 

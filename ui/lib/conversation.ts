@@ -5,7 +5,7 @@ import type { RunList, RunReply } from '../../src/surfaces/native/run-schemas.ts
 import type { ChatRequest, ChatRequestInput } from '../../src/surfaces/native/schemas.ts'
 import type { MessageList, SessionReply } from '../../src/surfaces/native/session-schemas.ts'
 import { announce } from './announce.ts'
-import { ApiError, call, query } from './api.ts'
+import { type ApiError, call, query, toApiError } from './api.ts'
 import { randomId } from './random-id.ts'
 import { followRun } from './run-events.ts'
 import { Turn, TurnWriter, turnsOf, userTurn } from './turn.ts'
@@ -13,7 +13,8 @@ import { Turn, TurnWriter, turnsOf, userTurn } from './turn.ts'
 export type Prompt = ChatRequest['prompt']
 export type ChatBody = Partial<ChatRequestInput>
 
-const isActive = ({ status }: Pick<RunReply, 'status'>) =>
+/** Whether a run has not ended. */
+export const isActive = ({ status }: Pick<RunReply, 'status'>): boolean =>
   status === 'queued' || status === 'running' || status === 'waiting'
 
 /** As many characters of a prompt as a run's `metadata` takes. */
@@ -79,7 +80,7 @@ export class Conversation {
       await work()
     } catch (fault) {
       if (this.#ending.signal.aborted) return
-      this.fault.value = fault instanceof ApiError ? fault : new ApiError(0, { error: String(fault), code: 'page' })
+      this.fault.value = toApiError(fault)
     }
   }
 

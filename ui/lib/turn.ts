@@ -92,9 +92,6 @@ export class TurnWriter {
     const { parts } = turn
     if (event.type !== 'start' && event.type !== 'status') this.#closeText()
     switch (event.type) {
-      case 'start':
-        turn.runId = event.run_id
-        return
       case 'thinking':
         return void parts.push({ kind: 'thinking', text: event.text })
       case 'tool_use':

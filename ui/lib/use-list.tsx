@@ -2,7 +2,7 @@
 import { useSignal, useSignalEffect } from '@preact/signals'
 import type { ComponentChild } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
-import { ApiError, call } from './api.ts'
+import { type ApiError, call, toApiError } from './api.ts'
 import { useLoad } from './use-load.ts'
 
 type Page = { next_cursor: string | null }
@@ -46,7 +46,7 @@ export function useList<P extends Page, T>(path: string, everyMs: number, { read
       end.value = page.next_cursor
       moreFault.value = null
     } catch (thrown) {
-      moreFault.value = thrown instanceof ApiError ? thrown : new ApiError(0, {})
+      moreFault.value = toApiError(thrown)
     }
   }
   const first = data.value

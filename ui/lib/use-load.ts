@@ -1,7 +1,7 @@
 // Data of a view: loaded when it is shown, and again every so often while somebody looks.
 import { type Signal, useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
-import { ApiError, call, needsKey } from './api.ts'
+import { type ApiError, call, needsKey, toApiError } from './api.ts'
 
 export type Loaded<T> = {
   data: Signal<T | null>
@@ -34,7 +34,7 @@ export function useLoad<T>(path: string, everyMs: number | null = null): Loaded<
       data.value = loaded
       fault.value = null
     } catch (thrown) {
-      if (isNews()) fault.value = thrown instanceof ApiError ? thrown : new ApiError(0, {})
+      if (isNews()) fault.value = toApiError(thrown)
     }
   }
   useEffect(() => void reload(), [path])

@@ -1,7 +1,7 @@
 // What Claude asks: whether it may use a tool, or a question of its own. Answered in its place.
 import { useSignal } from '@preact/signals'
 import type { AskEvent } from '../../src/surfaces/native/events.ts'
-import { ApiError, call } from '../lib/api.ts'
+import { type ApiError, call, toApiError } from '../lib/api.ts'
 import type { Answered } from '../lib/turn.ts'
 import { Fault } from './fault.tsx'
 import { ToolInput } from './tool.tsx'
@@ -51,7 +51,7 @@ function useAnswer(path: string) {
       // The card goes, and the focus with it.
       document.querySelector<HTMLElement>('.composer textarea')?.focus()
     } catch (thrown) {
-      fault.value = thrown instanceof ApiError ? thrown : new ApiError(0, { error: String(thrown) })
+      fault.value = toApiError(thrown)
       isSending.value = false
     }
   }

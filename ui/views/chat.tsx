@@ -1,16 +1,17 @@
 // Talking to Claude: a conversation, or the beginning of one.
-import { useComputed, useSignal } from '@preact/signals'
+import { useSignal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
-import type { SessionReply } from '../../src/surfaces/native/session-schemas.ts'
-import { ApiError, call } from '../lib/api.ts'
+import { type ApiError, toApiError } from '../lib/api.ts'
 import { type ChatBody, Conversation, metadataOf } from '../lib/conversation.ts'
 import { toCurl } from '../lib/curl.ts'
+import { fork } from '../lib/fork.ts'
 import { money } from '../lib/format.ts'
 import { bodyOf, values } from '../lib/options.ts'
 import { randomId } from '../lib/random-id.ts'
-import { go, hrefOf, place, replacePlace } from '../lib/router.ts'
+import { hrefOf, place, replacePlace } from '../lib/router.ts'
 import { userTurn } from '../lib/turn.ts'
-import { useEvery, useLoad } from '../lib/use-load.ts'
+import { useEvery } from '../lib/use-load.ts'
+import { useModels } from '../lib/use-models.ts'
 import { Composer } from '../parts/composer.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
 import { Fault } from '../parts/fault.tsx'
@@ -23,8 +24,6 @@ const examples = [
   'Think of a name for a server that never sleeps.',
   'Explain what an event stream is, in Markdown, with a small example in code.',
 ]
-
-type Models = { data: { id: string }[] }
 
 /** A conversation that begins here keeps its view when its address gets an id. */
 let begun: Conversation | null = null
@@ -55,10 +54,7 @@ function conversationOf(id: string | null): Conversation {
 export function Chat({ id }: { id: string | null }) {
   const conversation = useMemo(() => conversationOf(id), [id])
   const text = useSignal('')
-  const { data: models } = useLoad<Models>('/v1/models')
-  const names = useComputed(() =>
-    (models.value?.data ?? []).flatMap(({ id: name }) => (name.includes('/') ? [] : name)),
-  )
+  const { names } = useModels()
   useEffect(
     () => () => {
       if (begun !== conversation) conversation.close()
@@ -110,7 +106,7 @@ export function Chat({ id }: { id: string | null }) {
           text={text}
           sessionId={conversation.sessionId.value}
           isBusy={conversation.isBusy.value}
-          models={names.value}
+          models={names.value.filter((name) => !name.includes('/'))}
           onSend={ask}
           onStop={() => void conversation.stop()}
         />
@@ -145,12 +141,11 @@ function Beginning({ onChoose }: { onChoose(prompt: string): void }) {
 function SessionBar({ conversation, id }: { conversation: Conversation; id: string }) {
   const fault = useSignal<ApiError | null>(null)
   const session = conversation.session.value
-  const fork = async () => {
+  const forkIt = async () => {
     try {
-      const copy = await call<SessionReply>(`/v1/sessions/${id}/fork`, { method: 'POST' })
-      go('chat', copy.session_id)
+      await fork(id)
     } catch (thrown) {
-      fault.value = thrown instanceof ApiError ? thrown : new ApiError(0, {})
+      fault.value = toApiError(thrown)
     }
   }
   return (
@@ -164,7 +159,7 @@ function SessionBar({ conversation, id }: { conversation: Conversation; id: stri
         <a class="button" href={hrefOf('chat')}>
           New
         </a>
-        <button type="button" onClick={fork} disabled={conversation.isBusy.value}>
+        <button type="button" onClick={forkIt} disabled={conversation.isBusy.value}>
           Fork
         </button>
         {session?.resume_command ? (

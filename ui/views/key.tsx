@@ -1,7 +1,7 @@
 // Asks for an API key, where the server wants one.
 import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
-import { ApiError, call, keepKey, loginFault } from '../lib/api.ts'
+import { ApiError, call, keepKey, loginFault, toApiError } from '../lib/api.ts'
 import { Fault } from '../parts/fault.tsx'
 
 export function KeyForm() {
@@ -20,7 +20,7 @@ export function KeyForm() {
       await call('/v1/health', { key: given })
       keepKey(given)
     } catch (thrown) {
-      fault.value = thrown instanceof ApiError ? thrown : new ApiError(0, { error: 'That is no key.', code: 'page' })
+      fault.value = toApiError(thrown)
     }
   }
   return (

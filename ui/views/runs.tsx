@@ -2,8 +2,8 @@
 import { useSignal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
 import type { RunList, RunReply } from '../../src/surfaces/native/run-schemas.ts'
-import { ApiError, call, query } from '../lib/api.ts'
-import { Conversation } from '../lib/conversation.ts'
+import { type ApiError, call, query, toApiError } from '../lib/api.ts'
+import { Conversation, isActive } from '../lib/conversation.ts'
 import { toCurl } from '../lib/curl.ts'
 import { money, seconds, time } from '../lib/format.ts'
 import { hrefOf } from '../lib/router.ts'
@@ -15,7 +15,6 @@ import { Transcript } from '../parts/transcript.tsx'
 
 const lookEveryMs = 2_000
 const statuses = ['queued', 'running', 'waiting', 'succeeded', 'failed', 'cancelled']
-const isActive = ({ status }: RunReply) => ['queued', 'running', 'waiting'].includes(status)
 
 export function Runs() {
   const status = useSignal('')
@@ -93,7 +92,7 @@ function Buttons({ run, onChange }: { run: RunReply; onChange(): Promise<void> }
       await call(`/v1/runs/${run.id}/cancel`, { method: 'POST' })
       await onChange()
     } catch (thrown) {
-      fault.value = thrown instanceof ApiError ? thrown : new ApiError(0, {})
+      fault.value = toApiError(thrown)
     }
   }
   return (

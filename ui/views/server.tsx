@@ -4,16 +4,15 @@ import { currentKey, keepKey, needsKey } from '../lib/api.ts'
 import { toCurl } from '../lib/curl.ts'
 import { duration } from '../lib/format.ts'
 import { useLoad } from '../lib/use-load.ts'
+import { useModels } from '../lib/use-models.ts'
 import { CopyButton } from '../parts/copy-button.tsx'
 import { Fault } from '../parts/fault.tsx'
 
 const lookEveryMs = 2_000
 
-type Models = { data: { id: string }[] }
-
 export function Server() {
   const health = useLoad<HealthReply>('/v1/health', lookEveryMs)
-  const models = useLoad<Models>('/v1/models')
+  const models = useModels()
   return (
     <>
       <h1>Server</h1>
@@ -22,9 +21,9 @@ export function Server() {
       <h2>Models</h2>
       <Fault fault={models.fault.value} />
       <ul class="models">
-        {(models.data.value?.data ?? []).map(({ id }) => (
-          <li key={id}>
-            <code>{id}</code>
+        {models.names.value.map((name) => (
+          <li key={name}>
+            <code>{name}</code>
           </li>
         ))}
       </ul>

@@ -1,9 +1,10 @@
 // Claude Code's conversations, those of the terminal too: found, opened, renamed, copied, deleted.
 import { useSignal } from '@preact/signals'
-import type { SessionList, SessionReply, SessionSummary } from '../../src/surfaces/native/session-schemas.ts'
-import { ApiError, call, query } from '../lib/api.ts'
+import type { SessionList, SessionSummary } from '../../src/surfaces/native/session-schemas.ts'
+import { type ApiError, call, query, toApiError } from '../lib/api.ts'
+import { fork } from '../lib/fork.ts'
 import { time } from '../lib/format.ts'
-import { go, hrefOf } from '../lib/router.ts'
+import { hrefOf } from '../lib/router.ts'
 import { useList } from '../lib/use-list.tsx'
 import { Fault } from '../parts/fault.tsx'
 
@@ -60,14 +61,9 @@ function Row({ session, onChange }: { session: SessionSummary; onChange(): Promi
       state.value = 'shown'
       await onChange()
     } catch (thrown) {
-      fault.value = thrown instanceof ApiError ? thrown : new ApiError(0, {})
+      fault.value = toApiError(thrown)
     }
   }
-  const fork = () =>
-    run(async () => {
-      const copy = await call<SessionReply>(`${path}/fork`, { method: 'POST' })
-      go('chat', copy.session_id)
-    })
   const rename = (event: Event) => {
     event.preventDefault()
     void run(() => call(path, { method: 'PATCH', body: { title: title.value } }))
@@ -117,7 +113,7 @@ function Row({ session, onChange }: { session: SessionSummary; onChange(): Promi
             <button type="button" class="quiet" onClick={() => (state.value = 'renamed')}>
               Rename
             </button>
-            <button type="button" class="quiet" onClick={fork}>
+            <button type="button" class="quiet" onClick={() => run(() => fork(session.session_id))}>
               Fork
             </button>
             <button type="button" class="quiet" onClick={() => (state.value = 'deleted')}>
