@@ -75,7 +75,7 @@ pageTest(
   'a connection that breaks is taken up again where it broke',
   async (tab) => {
     const { page } = tab
-    await tab.ask(step({ text: words, tokens: 16, gap: 150 }))
+    await tab.ask(step({ text: words, tokens: 16, gap: 400 }))
     await tab.answer.getByText('w2').waitFor()
     line.cut()
     await page.getByText(lost).waitFor()

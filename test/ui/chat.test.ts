@@ -3,14 +3,14 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { step } from '../helpers/test-server.ts'
-import { button, messagesOf, openPageScene, styleOf, until } from './page-scene.ts'
+import { button, copyBy, messagesOf, openPageScene, styleOf, until } from './page-scene.ts'
 
 const scene = await openPageScene()
 const run = promisify(execFile)
 
 scene.test('an answer grows before the run has ended, and then has model, time and cost', async (tab) => {
   const { page, answer } = tab
-  await tab.ask(step({ text: 'first second third fourth fifth sixth seventh last', tokens: 8, gap: 150 }))
+  await tab.ask(step({ text: 'first second third fourth fifth sixth seventh last', tokens: 8, gap: 600 }))
   await answer.getByText('first').waitFor()
   assert.doesNotMatch(await answer.innerText(), /last/)
   assert.equal(await answer.getAttribute('aria-busy'), 'true')
@@ -33,7 +33,7 @@ scene.test('an answer grows before the run has ended, and then has model, time a
 })
 
 scene.test('Markdown is drawn as what it means, and code has colours', async (tab) => {
-  const { page, answer } = tab
+  const { answer } = tab
   await tab.ask('Some markdown, please')
   await tab.settled()
   await answer.getByRole('heading', { name: 'A heading', level: 1 }).waitFor()
@@ -46,9 +46,7 @@ scene.test('Markdown is drawn as what it means, and code has colours', async (ta
   assert.notEqual(await styleOf(keyword, 'color'), await styleOf(code, 'color'))
   const source = 'export function add(a: number, b: number): number {\n  return a + b\n}\n'
   assert.equal(await code.textContent(), source)
-  await button(answer, 'Copy code').click()
-  await button(answer, 'Copied').waitFor()
-  assert.equal(await page.evaluate('navigator.clipboard.readText()'), source)
+  assert.equal(await copyBy(button(answer, 'Copy code')), source)
 })
 
 scene.test('thoughts are folded until somebody looks', async (tab) => {
@@ -86,9 +84,7 @@ scene.test('the line for a shell does what the page would', async (tab) => {
   await tab.prompt.fill(words)
   await page.getByText('Options', { exact: true }).click()
   await page.getByLabel('Added to the system prompt').fill("don't")
-  await button(page, 'Copy as curl').click()
-  await button(page, 'Copied').waitFor()
-  const line = await page.evaluate<string>('navigator.clipboard.readText()')
+  const line = await copyBy(button(page, 'Copy as curl'))
   assert.match(line, /^curl -sN 'http:\/\/127\.0\.0\.1:\d+\/v1\/chat\/stream' /)
   const { stdout } = await run('bash', ['-c', line], { env: { PATH: '/usr/bin:/bin', HOME: '/nowhere' } })
   const events = [...stdout.matchAll(/^data: ?(.*)$/gm)].map(([, data = '']) => JSON.parse(data))
@@ -100,9 +96,7 @@ scene.test('the example of the first page works as it stands there', async ({ pa
   const shown = await page.locator('code', { hasText: 'curl -sN' }).innerText()
   const { stdout } = await run('bash', ['-c', shown], { env: { PATH: '/usr/bin:/bin' } })
   assert.match(stdout, /"type":"done"/)
-  await button(page, 'Copy').click()
-  await button(page, 'Copied').waitFor()
-  assert.equal(await page.evaluate('navigator.clipboard.readText()'), shown)
+  assert.equal(await copyBy(button(page, 'Copy')), shown)
 })
 
 scene.test('what is stopped has stopped on the server too, and can be tried again', async (tab) => {

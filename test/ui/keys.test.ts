@@ -4,7 +4,17 @@ import type { Page } from 'playwright-core'
 import { type KeyRecord, newSecret, type Scope } from '../../src/core/keys.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import { step } from '../helpers/test-server.ts'
-import { answerOf, askOn, button, messagesOf, openPageScene, pageTest, promptOf, refused } from './page-scene.ts'
+import {
+  answerOf,
+  askOn,
+  button,
+  copyBy,
+  messagesOf,
+  openPageScene,
+  pageTest,
+  promptOf,
+  refused,
+} from './page-scene.ts'
 
 const scene = await openPageScene({ config: { allowHosts: ['box.test'] } }, { names: ['box.test'] })
 const { dataDir } = scene.server.folders
@@ -80,21 +90,23 @@ scene.test('the key is kept for this tab alone, and stands in no address', async
 scene.test('P14 a line for a shell names a variable, not the key', async (tab) => {
   const { page } = tab
   await giveKey(page, key.secret)
-  await tab.prompt.fill('Say hello')
-  await button(page, 'Copy as curl').click()
-  await button(page, 'Copied').waitFor()
-  const line = await page.evaluate<string>('navigator.clipboard.readText()')
+  await tab.ask('Say hello')
+  await tab.settled()
+  await tab.prompt.fill('Say hello again')
+  const line = await copyBy(button(page, 'Copy as curl'))
   assert.match(line, / -H "authorization: Bearer \$CLAUDE_SERVE_KEY" /)
   assert.doesNotMatch(line, /csk_/)
-  for (const view of ['Runs', 'Usage', 'Server']) {
+  // Each with what stands above the button, or the button would still move.
+  const views = {
+    Runs: page.getByRole('listitem'),
+    Usage: page.getByText('It is what the API would have charged'),
+    Server: page.getByRole('meter'),
+  }
+  for (const [view, shown] of Object.entries(views)) {
     await page.getByRole('link', { name: view, exact: true }).click()
-    await page.getByRole('heading', { name: view, level: 1 }).waitFor()
-    await page
-      .getByRole('button', { name: /^Copy( as curl)?$/ })
-      .first()
-      .click()
-    await button(page, 'Copied').first().waitFor()
-    assert.match(await page.evaluate<string>('navigator.clipboard.readText()'), /Bearer \$CLAUDE_SERVE_KEY"/)
+    await shown.first().waitFor()
+    const copied = await copyBy(page.getByRole('button', { name: /^Copy( as curl)?$/ }).first())
+    assert.match(copied, /Bearer \$CLAUDE_SERVE_KEY"/)
   }
   assert.equal(await page.evaluate(`document.documentElement.outerHTML.includes('csk_')`), false)
   tab.expectFault(/status of 401/)

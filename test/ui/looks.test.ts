@@ -337,7 +337,7 @@ scene.test('nothing jumps while an answer comes, nor when it is complete', async
   await tab.settled()
   await until(page, isAtEnd)
   await page.evaluate(watchJumps)
-  await tab.ask(step({ text: lines.join('\n\n'), tokens: 60, gap: 25, thinking: 3 }))
+  await tab.ask(step({ text: lines.join('\n\n'), tokens: 60, gap: 50, thinking: 3 }))
   await tab.answer.getByText('Line 29').waitFor()
   await tab.settled()
   await tab.answer.locator('.hljs-keyword').last().waitFor()

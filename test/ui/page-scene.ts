@@ -81,11 +81,15 @@ export async function until(page: Page, expression: string): Promise<void> {
     const look = () => { if (${expression}) resolve(); else requestAnimationFrame(look) }
     look()
   })`)
+  await inTime(looked, `never true: ${expression}`)
+}
+
+async function inTime<T>(awaited: Promise<T>, fault: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`never true: ${expression}`)), patienceMs)
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(fault)), patienceMs)
   })
-  await Promise.race([looked, late]).finally(() => clearTimeout(timer))
+  return Promise.race([awaited, late]).finally(() => clearTimeout(timer))
 }
 
 /** As the browser draws it. */
@@ -94,6 +98,26 @@ export const styleOf = (place: Locator, name: string): Promise<string> =>
     (element, wanted) => String(Reflect.get(globalThis, 'getComputedStyle')(element).getPropertyValue(wanted)),
     name,
   )
+
+/** Presses a button that copies, and gives what is in the clipboard. That it was copied is said for a moment only, so it is awaited before. */
+export async function copyBy(copier: Locator): Promise<string> {
+  const element = await copier.elementHandle()
+  assert.ok(element)
+  const said = element.evaluate(
+    (node) =>
+      new Promise((resolve) => {
+        const Observer = Reflect.get(globalThis, 'MutationObserver')
+        new Observer(() => resolve(node.textContent)).observe(node, {
+          childList: true,
+          characterData: true,
+          subtree: true,
+        })
+      }),
+  )
+  await element.click()
+  assert.equal(await inTime(said, 'the button says nothing'), 'Copied')
+  return copier.page().evaluate('navigator.clipboard.readText()')
+}
 
 export async function askOn(page: Page, words: string): Promise<void> {
   await promptOf(page).fill(words)
