@@ -76,7 +76,11 @@ export class AppError extends Error {
 }
 
 /** What of a request's fault a dialect may have a code of its own for. */
-export type FieldFault = 'missing_required_parameter' | 'unsupported_parameter' | 'unsupported_value'
+export type FieldFault =
+  | 'missing_required_parameter'
+  | 'unsupported_parameter'
+  | 'unsupported_value'
+  | 'previous_response_not_found'
 
 /** A field of a request that cannot be taken; `fault` ends a sentence that begins with its name and says how to mend it. */
 export function invalidField(field: string, fault: string, kind?: FieldFault): AppError {

@@ -29,6 +29,7 @@ import type { Upstream } from './demo/upstream.ts'
 import { type App, createApp, type ServerFactory } from './http/app.ts'
 import { type Caller, Callers } from './http/callers.ts'
 import { isLoopbackHost } from './http/loopback.ts'
+import { StreamReaders } from './http/stream-readers.ts'
 import { createLogger } from './log.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { registerOpenapi } from './openapi/routes.ts'
@@ -38,7 +39,6 @@ import { registerAnthropic, tellAnthropic } from './surfaces/anthropic/routes.ts
 import { registerLogin } from './surfaces/native/login-routes.ts'
 import { registerNative } from './surfaces/native/routes.ts'
 import { registerSessions } from './surfaces/native/session-routes.ts'
-import { StreamReaders } from './surfaces/native/stream-readers.ts'
 import { registerOpenai, tellOpenai } from './surfaces/openai/routes.ts'
 import type { Tracing } from './tracing/tracing.ts'
 import { registerUi } from './ui/routes.ts'
@@ -231,8 +231,8 @@ function registerSurfaces(app: App, parts: SurfaceParts): void {
     modelMap: config.modelMap,
     requestTimeoutMs: config.requestTimeoutMs,
   }
-  app.register(async (scope) => registerOpenai(scope, face))
   const countTokens = (run: Omit<RunRequest, 'runId'>, model: string) => gauge.estimate(model, estimateRequest(run))
+  app.register(async (scope) => registerOpenai(scope, { ...face, readers, countTokens, now: Date.now }))
   app.register(async (scope) => registerAnthropic(scope, { ...face, countTokens }))
   const cwdRoots = ({ key }: Caller) => config.cwdRoots ?? (key === null ? null : [defaultCwd])
   const login = () => executable.loginSoFar()

@@ -42,6 +42,7 @@ type Active = {
   controller: AbortController
   clock: RunClock
   asks: RunAsks
+  asked: unknown
   /** Whether it holds an idempotency key. */
   isKeyed: boolean
   /** Whether somebody was told that there is such a run. */
@@ -85,7 +86,7 @@ class RunRegistry implements Runs {
     if (this.#isClosing) throw shuttingDown()
     const record = this.#newRecord(input)
     const { idempotency, background } = input
-    const earlier = idempotency ? await this.#claim(record, idempotency) : null
+    const earlier = idempotency ? await this.#claim(record, input, idempotency) : null
     if (earlier !== null) return earlier
     const isKeyed = Boolean(idempotency) && this.#store !== null
     if (this.#isClosing) {
@@ -120,9 +121,9 @@ class RunRegistry implements Runs {
   }
 
   /** Takes the key for the run; the handle of the earlier run where it is taken. */
-  async #claim(record: RunRecord, { key, bodyHash }: Idempotency): Promise<RunHandle | null> {
+  async #claim(record: RunRecord, { asked }: RunInput, { key, bodyHash }: Idempotency): Promise<RunHandle | null> {
     const claim = { key, owner: record.owner, bodyHash, expiresAtMs: record.createdAtMs + keyLifeMs }
-    const claimed = await this.#store?.createRun(record, claim)
+    const claimed = await this.#store?.createRun(record, claim, asked)
     if (claimed === undefined || claimed.kind === 'created') return null
     if (claimed.bodyHash !== bodyHash) throw keyFault('was used for another request; give a new one')
     const earlier = await this.get(claimed.runId)
@@ -146,6 +147,7 @@ class RunRegistry implements Runs {
       controller,
       clock,
       asks,
+      asked: input.asked ?? null,
       isKeyed: false,
       isTold: false,
       isEnding: false,
@@ -188,7 +190,7 @@ class RunRegistry implements Runs {
   }
 
   /** Puts the run into the store, unless it is refused at once. Whether it is there. */
-  async #keep({ record, controller }: Active, first: Promise<unknown>): Promise<boolean> {
+  async #keep({ record, controller, asked }: Active, first: Promise<unknown>): Promise<boolean> {
     const refused = first.then(
       () => false,
       () => true,
@@ -196,7 +198,7 @@ class RunRegistry implements Runs {
     const isRefused = await Promise.race([refused, record.background ? nextTurn() : delay(keepAfterMs, false)])
     if (this.#store === null || isRefused) return false
     try {
-      await this.#store.createRun(record)
+      await this.#store.createRun(record, null, asked)
       return true
     } catch (fault) {
       this.#onWarning('a run could not be kept', { run_id: record.id, reason: String(fault) })
@@ -304,6 +306,17 @@ class RunRegistry implements Runs {
     if (this.#store === null) return { items: [], nextCursor: null }
     await this.saved()
     return this.#store.runs(query)
+  }
+
+  async asked(id: string): Promise<unknown> {
+    const known = this.#known(id)
+    return known === undefined ? ((await this.#store?.asked(id)) ?? null) : known.asked
+  }
+
+  async forget(id: string): Promise<void> {
+    await this.cancel(id)
+    await this.saved()
+    await this.#store?.forgetRun(id)
   }
 
   async saved(): Promise<void> {

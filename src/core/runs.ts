@@ -21,6 +21,8 @@ export type RunInput = Omit<RunRequest, 'runId'> & {
   /** What becomes of it if the server dies: it fails, or it is begun anew. */
   onCrash?: 'fail' | 'restart'
   idempotency?: Idempotency | null
+  /** What was asked, where the surface tells it again later: anything that JSON can hold. */
+  asked?: unknown
 }
 
 /** A run that was accepted, or that is there already. */
@@ -43,6 +45,10 @@ export type Runs = KeyHolder & {
   active(): number
   get(id: string): Promise<RunRecord | null>
   list(query: RunQuery): Promise<Page<RunRecord>>
+  /** What was given as `asked` with the run; null where there was nothing, or it was forgotten. */
+  asked(id: string): Promise<unknown>
+  /** Ends the run, and forgets what it was asked and what happened in it. Throws `run_not_found`. */
+  forget(id: string): Promise<void>
   /** Settles when all that has happened so far is in the store. */
   saved(): Promise<void>
   /** What happened after the event numbered `afterSeq`, and what happens from now on. */

@@ -92,13 +92,17 @@ export type UsageSum = {
 export interface Store {
   /**
    * Keeps a new run; with a claim, only where nobody holds its key (a key whose time is over is free). Run and key come
-   * into being together.
+   * into being together, and what was asked with them.
    */
-  createRun(run: RunRecord, claim?: IdempotencyClaim): Promise<Claimed>
+  createRun(run: RunRecord, claim?: IdempotencyClaim | null, asked?: unknown): Promise<Claimed>
   /** Changes what is given. A run that is not there, or was pruned, is passed over. */
   updateRun(id: string, patch: RunPatch): Promise<void>
   /** Forgets a run that was never begun, with its key. */
   dropRun(id: string): Promise<void>
+  /** What was given as `asked` with the run; null where there was nothing, or it was forgotten. */
+  asked(runId: string): Promise<unknown>
+  /** Forgets what a run was asked and what happened in it. That it was there, and what it cost, stays. */
+  forgetRun(id: string): Promise<void>
   /** Forgets what happened in a run that is to begin anew. */
   clearEvents(runId: string): Promise<void>
   appendEvents(runId: string, events: readonly StoredEvent[]): Promise<void>

@@ -37,6 +37,10 @@ export const anybody: Caller = {
   requireBudget: async () => {},
 }
 
+/** Callers with a key see their own runs; nobody's and everybody's are the operator's, and an administrator's. */
+export const ownRuns = ({ key, may }: Caller): { owner?: string } =>
+  key === null || may('admin') ? {} : { owner: key.id }
+
 export type KeyStore = Pick<Store, 'hasKeys' | 'keyByHash' | 'noteKeyUse' | 'spentBy'>
 
 export type CallerOptions = {

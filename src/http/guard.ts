@@ -73,6 +73,7 @@ const jsonType = /^application\/json(?:\s*;\s*charset="?utf-8"?)?$/i
 function checkContentType(request: IncomingMessage): void {
   if (effectFree.has(request.method ?? '')) return
   const type = single(request, 'content-type')
+  if (type === undefined && isEmptyWithKey(request)) return
   if (type === undefined || !jsonType.test(type.trim())) {
     const got = type === undefined ? 'no content type' : JSON.stringify(type)
     throw new AppError(
@@ -87,6 +88,15 @@ function checkContentType(request: IncomingMessage): void {
       `a body with content-encoding ${JSON.stringify(encoding)} is not accepted; send it as it is`,
     )
   }
+}
+
+/**
+ * The SDKs say nothing of a body that is not there. The header for a key, whatever is in it, tells that no web page sent the request
+ * by itself: it would have had to ask before.
+ */
+function isEmptyWithKey({ headers }: IncomingMessage): boolean {
+  const { 'content-length': length = '0', 'transfer-encoding': coding, authorization, 'x-api-key': key } = headers
+  return length === '0' && coding === undefined && (authorization !== undefined || key !== undefined)
 }
 
 /** Throws an AppError for a request that must not get in. Gives the foreign origin that it brings, if there is one. */

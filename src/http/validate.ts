@@ -75,13 +75,18 @@ export function parseBody<T extends z.ZodObject>(schema: T, body: unknown): z.ou
   }
   const misshapen = shapeFault(body)
   if (misshapen !== null) throw new AppError('invalid_request', misshapen)
+  return parsePart(schema, body, '')
+}
+
+/** A part of a body that stands at `place`, whose schema depends on what it says it is. Throws `invalid_request`. */
+export function parsePart<T extends z.ZodObject>(schema: T, body: unknown, place: string): z.output<T> {
   const parsed = schema.safeParse(body)
   if (parsed.success) return parsed.data
   const first = parsed.error.issues[0]
   if (first === undefined) throw new AppError('invalid_request', 'the body is not valid')
   const issue = deepest(first)
   if (issue.code === 'unrecognized_keys') throw unknownField(issue, Object.keys(schema.shape))
-  const field = fieldOf(issue)
+  const field = [place, fieldOf(issue)].filter((part) => part !== '').join('.')
   const fault = isMissing(issue, body) ? 'is required' : issue.message
   throw new AppError('invalid_request', `${shorten(field)} ${fault}`.trim(), { field: shorten(field) })
 }

@@ -17,13 +17,23 @@ function updateRow(prepare: Prepare, table: string, columns: Columns, where: str
   prepare(`UPDATE ${table} SET ${set} WHERE ${where}`).run(...Object.values(columns), id)
 }
 
-export function addRun(prepare: Prepare, run: RunRecord, claim: IdempotencyClaim | null, nowMs: number): Claimed {
+export type NewRun = { run: RunRecord; claim: IdempotencyClaim | null; asked: unknown }
+
+export function addRun(prepare: Prepare, { run, claim, asked }: NewRun, nowMs: number): Claimed {
   const holder = claim === null ? null : takeKey(prepare, claim, run.id, nowMs)
   if (holder !== null) return { kind: 'exists', ...holder }
   const { run: columns, documents } = toRunColumns(run)
   const { lastInsertRowid } = insertRow(prepare, 'runs', columns)
-  insertRow(prepare, 'run_documents', { run: Number(lastInsertRowid), ...documents })
+  const pk = Number(lastInsertRowid)
+  insertRow(prepare, 'run_documents', { run: pk, ...documents })
+  if (asked !== null) keepAsked(prepare, pk, JSON.stringify(asked))
   return { kind: 'created' }
+}
+
+/** It takes room as events do. */
+function keepAsked(prepare: Prepare, pk: number, json: string): void {
+  insertRow(prepare, 'asked', { run: pk, json })
+  prepare('UPDATE runs SET event_bytes = event_bytes + ? WHERE pk = ?').run(Buffer.byteLength(json), pk)
 }
 
 /** Takes the key for the run, or tells who has it. */
@@ -53,7 +63,16 @@ export function removeRun(prepare: Prepare, id: string): void {
 
 export function emptyRun(prepare: Prepare, id: string): void {
   removeEvents(prepare, id)
-  prepare('UPDATE runs SET event_bytes = 0 WHERE id = ?').run(id)
+  const askedBytes = 'SELECT coalesce(sum(octet_length(json)), 0) FROM asked WHERE run = pk'
+  prepare(`UPDATE runs SET event_bytes = (${askedBytes}) WHERE id = ?`).run(id)
+}
+
+export function forgetRun(prepare: Prepare, id: string): void {
+  prepare('DELETE FROM asked WHERE run = (SELECT pk FROM runs WHERE id = ?)').run(id)
+  prepare(
+    'UPDATE run_documents SET restart_json = NULL, end_json = NULL WHERE run = (SELECT pk FROM runs WHERE id = ?)',
+  ).run(id)
+  emptyRun(prepare, id)
 }
 
 function removeEvents(prepare: Prepare, runId: string): void {

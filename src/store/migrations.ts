@@ -98,7 +98,15 @@ const second = `
     WHERE owner IS NOT NULL AND ended_at_ms IS NOT NULL AND cost_usd IS NOT NULL;
 `
 
-export const migrations: readonly string[] = [first, second]
+/** What runs were asked, where a surface tells it again. It may be long, and lists of runs do without it. */
+const third = `
+  CREATE TABLE asked (
+    run INTEGER PRIMARY KEY REFERENCES runs (pk) ON DELETE CASCADE,
+    json TEXT NOT NULL
+  ) STRICT;
+`
+
+export const migrations: readonly string[] = [first, second, third]
 
 /** How many steps the database has behind it. */
 export function schemaVersion(db: DatabaseSync): number {

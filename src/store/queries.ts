@@ -61,6 +61,12 @@ export function listRuns(prepare: Prepare, query: RunQuery): Page<RunRecord> {
   return { items, nextCursor: found.length > items.length && last !== undefined ? toCursor(last) : null }
 }
 
+export function findAsked(prepare: Prepare, runId: string): unknown {
+  const sql = 'SELECT json FROM asked WHERE run = (SELECT pk FROM runs WHERE id = ?)'
+  const json = prepare(sql).get(runId)?.json
+  return typeof json === 'string' ? JSON.parse(json) : null
+}
+
 export function listUnfinished(prepare: Prepare): RunRecord[] {
   const sql = `${selectRun} WHERE status IN ('queued', 'running', 'waiting') ORDER BY created_at_ms, id`
   return rows<RunRow>(prepare, sql, []).map(toRunRecord)

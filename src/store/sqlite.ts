@@ -16,7 +16,7 @@ import type {
   UsageSum,
 } from '../core/store.ts'
 import { shuttingDown } from '../errors.ts'
-import { addEvents, addRun, emptyRun, patchRun, putSession, removeRun, removeSession } from './changes.ts'
+import { addEvents, addRun, emptyRun, forgetRun, patchRun, putSession, removeRun, removeSession } from './changes.ts'
 import { closeDatabase, openDatabase, type Prepare, preparer, runningPid } from './database.ts'
 import { DiskSync } from './disk-sync.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
@@ -24,7 +24,16 @@ import { GroupCommit } from './group-commit.ts'
 import { addKey, endKey, findKey, hasKeysInForce, isNewUse, listKeys, noteUse, sumSpent } from './key-table.ts'
 import { makePrivateFolder, type OnWarning } from './private-files.ts'
 import { prune } from './prune.ts'
-import { findLastSeq, findRun, findSessions, listEvents, listRuns, listUnfinished, sumUsage } from './queries.ts'
+import {
+  findAsked,
+  findLastSeq,
+  findRun,
+  findSessions,
+  listEvents,
+  listRuns,
+  listUnfinished,
+  sumUsage,
+} from './queries.ts'
 import { StoreError, toStoreError } from './store-error.ts'
 
 export type SqliteOptions = {
@@ -84,10 +93,18 @@ class SqliteStore implements Store {
     this.#group = new GroupCommit(parts.db, () => parts.disk.done())
   }
 
-  async createRun(run: RunRecord, claim?: IdempotencyClaim): Promise<Claimed> {
+  async createRun(run: RunRecord, claim: IdempotencyClaim | null = null, asked: unknown = null): Promise<Claimed> {
     const { now } = this.#parts
     // A caller waits for this one before anything else begins.
-    return this.#write((prepare) => addRun(prepare, run, claim ?? null, now()), { urgent: true })
+    return this.#write((prepare) => addRun(prepare, { run, claim, asked }, now()), { urgent: true })
+  }
+
+  async asked(runId: string): Promise<unknown> {
+    return findAsked(this.#reading(), runId)
+  }
+
+  async forgetRun(id: string): Promise<void> {
+    return this.#write((prepare) => forgetRun(prepare, id))
   }
 
   async updateRun(id: string, patch: RunPatch): Promise<void> {

@@ -8,12 +8,15 @@ import type { Runs } from '../../src/core/runs.ts'
 import type { Store } from '../../src/core/store.ts'
 import { type App, createApp, type HttpLimits } from '../../src/http/app.ts'
 import type { Callers } from '../../src/http/callers.ts'
+import { StreamReaders } from '../../src/http/stream-readers.ts'
 import { type NativeOptions, registerNative } from '../../src/surfaces/native/routes.ts'
-import { StreamReaders } from '../../src/surfaces/native/stream-readers.ts'
 import { ScriptedAgent } from './scripted-agent.ts'
 
 /** A test's context, or `after` of a whole file. */
 export type Cleanup = { after(close: () => Promise<void>): void }
+
+/** What OpenAI's routes want beyond what tests are about. */
+export const openaiRest = () => ({ readers: new StreamReaders(), countTokens: () => 7, now: Date.now })
 
 export type InjectAppOptions = {
   agent?: ScriptedAgent

@@ -15,7 +15,7 @@ import type { App } from '../../src/http/app.ts'
 import { Callers, routesNeed } from '../../src/http/callers.ts'
 import { registerAnthropic } from '../../src/surfaces/anthropic/routes.ts'
 import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
-import { type Cleanup, createInjectApp, type InjectAppOptions } from '../helpers/inject-app.ts'
+import { type Cleanup, createInjectApp, type InjectAppOptions, openaiRest } from '../helpers/inject-app.ts'
 import type { ScriptedAgent } from '../helpers/scripted-agent.ts'
 
 /** In the answers of both servers; in nothing else. */
@@ -101,7 +101,7 @@ export async function startTarget(t: Cleanup, { port = 0, ...options }: TargetOp
     ...options,
     prepare: (app, runs) => {
       const face = { runs, models, modelMap: {}, requestTimeoutMs: 60_000 }
-      app.register(async (scope) => registerOpenai(scope, face))
+      app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...face }))
       app.register(async (scope) => registerAnthropic(scope, { ...face, countTokens: () => 7 }))
       app.register(async (scope) => ownPages(scope))
     },

@@ -1,5 +1,6 @@
 // The three surfaces on one scripted agent, and what is the same of each in words of its own: a request, a stream, an answer's text,
 // an error. For tests that do one thing to all of them.
+
 import assert from 'node:assert/strict'
 import type { z } from 'zod'
 import type { App } from '../../src/http/app.ts'
@@ -9,6 +10,7 @@ import { ErrorBody as NativeError } from '../../src/surfaces/native/schemas.ts'
 import { ErrorBody as OpenaiError } from '../../src/surfaces/openai/reply-schemas.ts'
 import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
 import type { InjectAppOptions } from '../helpers/inject-app.ts'
+import { openaiRest } from '../helpers/inject-app.ts'
 
 export const models = async () => [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }]
 
@@ -19,7 +21,7 @@ export function allFaces(options: InjectAppOptions = {}, first: (app: App) => vo
     prepare: (app, runs) => {
       first(app)
       const face = { runs, models, modelMap: {}, requestTimeoutMs: 60_000 }
-      app.register(async (scope) => registerOpenai(scope, face))
+      app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...face }))
       app.register(async (scope) => registerAnthropic(scope, { ...face, countTokens: () => 7 }))
     },
   }

@@ -17,7 +17,7 @@ import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { registerAnthropic } from '../../src/surfaces/anthropic/routes.ts'
 import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
 import { input } from '../core/runs-scene.ts'
-import { createInjectApp, listenApp } from '../helpers/inject-app.ts'
+import { createInjectApp, listenApp, openaiRest } from '../helpers/inject-app.ts'
 import { runEnd, runStart, ScriptedAgent, untilAborted } from '../helpers/scripted-agent.ts'
 import { send } from './posture-routes.ts'
 
@@ -55,7 +55,7 @@ async function setUp(t: TestContext, agent = new ScriptedAgent()) {
     callers,
     prepare: (app, runs) => {
       const face = { runs, models, modelMap: {}, requestTimeoutMs: 60_000 }
-      app.register(async (scope) => registerOpenai(scope, face))
+      app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...face }))
       app.register(async (scope) => registerAnthropic(scope, { ...face, countTokens: () => 7 }))
     },
   })

@@ -11,7 +11,7 @@ import { ErrorBody, ModelInfo, ModelPage } from '../../src/surfaces/anthropic/re
 import { registerAnthropic } from '../../src/surfaces/anthropic/routes.ts'
 import * as openai from '../../src/surfaces/openai/reply-schemas.ts'
 import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
-import { createInjectApp } from '../helpers/inject-app.ts'
+import { createInjectApp, openaiRest } from '../helpers/inject-app.ts'
 import { ScriptedAgent } from '../helpers/scripted-agent.ts'
 import { assertFits, undeclaredIn } from '../helpers/sdk-schemas.ts'
 
@@ -32,7 +32,7 @@ const { inject } = await createInjectApp(
     agent,
     prepare: (app) => {
       const face = { runs: createRuns({ agent }), models: async () => facts, modelMap, requestTimeoutMs: 300_000 }
-      void app.register(async (scope) => registerOpenai(scope, face))
+      void app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...face }))
       void app.register(async (scope) => registerAnthropic(scope, { ...face, countTokens: () => 1 }))
     },
   },

@@ -8,7 +8,7 @@ import type { RunEvent } from '../../src/core/events.ts'
 import { createRuns } from '../../src/core/run-registry.ts'
 import { AppError } from '../../src/errors.ts'
 import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
-import { listenApp } from '../helpers/inject-app.ts'
+import { listenApp, openaiRest } from '../helpers/inject-app.ts'
 import {
   failedEnd,
   goodRun,
@@ -27,6 +27,7 @@ const { url } = await listenApp(
     prepare: (app) => {
       void app.register(async (scope) =>
         registerOpenai(scope, {
+          ...openaiRest(),
           runs: createRuns({ agent }),
           models: async () => [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }],
           modelMap: {},

@@ -6,6 +6,7 @@ import type { LightMyRequestResponse } from 'fastify'
 import type { RunEvent } from '../../src/core/events.ts'
 import { createRuns } from '../../src/core/run-registry.ts'
 import { AppError } from '../../src/errors.ts'
+import type { OpenaiOptions } from '../../src/surfaces/openai/options.ts'
 import {
   ChatCompletion,
   ChatCompletionChunk,
@@ -13,8 +14,8 @@ import {
   Model,
   ModelList,
 } from '../../src/surfaces/openai/reply-schemas.ts'
-import { type OpenaiOptions, registerOpenai } from '../../src/surfaces/openai/routes.ts'
-import { createInjectApp, type InjectAppOptions, listenApp } from '../helpers/inject-app.ts'
+import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
+import { createInjectApp, type InjectAppOptions, listenApp, openaiRest } from '../helpers/inject-app.ts'
 import {
   failedEnd,
   goodRun,
@@ -37,6 +38,7 @@ function setup(agent: ScriptedAgent, options: Partial<OpenaiOptions> = {}): Inje
   const prepare: InjectAppOptions['prepare'] = (app) => {
     void app.register(async (scope) =>
       registerOpenai(scope, {
+        ...openaiRest(),
         runs: createRuns({ agent, now: () => 1_790_000_000_500 }),
         models: async () => facts,
         modelMap: { 'gpt-4o': 'sonnet' },

@@ -7,7 +7,7 @@ import type { RunEvent } from '../../src/core/events.ts'
 import { createRuns } from '../../src/core/run-registry.ts'
 import { AppError } from '../../src/errors.ts'
 import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
-import { listenApp } from '../helpers/inject-app.ts'
+import { listenApp, openaiRest } from '../helpers/inject-app.ts'
 import { failedEnd, goodRun, queueFull, runEnd, runStart, ScriptedAgent, textBlock } from '../helpers/scripted-agent.ts'
 
 const agent = new ScriptedAgent()
@@ -18,6 +18,7 @@ const { url } = await listenApp(
     prepare: (app) => {
       void app.register(async (scope) =>
         registerOpenai(scope, {
+          ...openaiRest(),
           runs: createRuns({ agent }),
           models: async () => [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }],
           modelMap: {},

@@ -10,7 +10,7 @@ import { registerAnthropic } from '../../src/surfaces/anthropic/routes.ts'
 import { type ChatEvent, ErrorBody, eventSchemas } from '../../src/surfaces/native/schemas.ts'
 import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
 import { input, read } from '../core/runs-scene.ts'
-import { createInjectApp, type ListeningApp, listenApp } from '../helpers/inject-app.ts'
+import { createInjectApp, type ListeningApp, listenApp, openaiRest } from '../helpers/inject-app.ts'
 import { type Script, ScriptedAgent } from '../helpers/scripted-agent.ts'
 import { makePlace } from '../store/place.ts'
 
@@ -56,7 +56,7 @@ async function parts(t: TestContext, { script, now }: Given) {
     requestTimeoutMs: 60_000,
   }
   const prepare = (app: ReturnType<typeof createApp>['app']) => {
-    void app.register(async (scope) => registerOpenai(scope, face))
+    void app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...face }))
     void app.register(async (scope) => registerAnthropic(scope, { ...face, countTokens: () => 1 }))
   }
   // The native routes get the same runs.

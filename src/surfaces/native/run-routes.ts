@@ -3,15 +3,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Runs } from '../../core/runs.ts'
 import type { RunStatus, Store } from '../../core/store.ts'
 import { AppError, invalidField } from '../../errors.ts'
-import type { Caller } from '../../http/callers.ts'
+import { ownRuns } from '../../http/callers.ts'
 import { allowEmptyBodies } from '../../http/empty-bodies.ts'
-import { faultOf } from '../../http/faults.ts'
-import { openSse } from '../../http/sse.ts'
+import { followRun } from '../../http/follow-run.ts'
+import type { StreamReaders } from '../../http/stream-readers.ts'
 import { parseBody, parseQuery } from '../../http/validate.ts'
 import { NativeEvents } from './events.ts'
 import { toRunReply, toUsageReply } from './run-reply.ts'
 import { EventsQuery, PermissionAnswer, QuestionAnswer, RunParams, RunsQuery, UsageQuery } from './run-schemas.ts'
-import type { StreamReaders } from './stream-readers.ts'
 import { toErrorBody } from './translate.ts'
 
 export type RunOptions = { runs: Runs; readers: StreamReaders; store: Pick<Store, 'usage'>; now(): number }
@@ -23,7 +22,7 @@ export function registerRuns(app: FastifyInstance, { runs, readers, store, now }
     const { status, session_id: sessionId, limit, cursor } = parseQuery(RunsQuery, query)
     const page = await runs.list({
       limit,
-      ...ownOf(caller),
+      ...ownRuns(caller),
       ...(status === undefined ? {} : { status: status as RunStatus }),
       ...(sessionId === undefined ? {} : { sessionId }),
       ...(cursor === undefined ? {} : { cursor }),
@@ -50,7 +49,7 @@ export function registerRuns(app: FastifyInstance, { runs, readers, store, now }
     const untilMs = to === undefined ? toMs + 1 : toMs
     return toUsageReply(
       { fromMs, toMs, groupBy },
-      await store.usage({ fromMs, toMs: untilMs, groupBy, ...ownOf(caller) }),
+      await store.usage({ fromMs, toMs: untilMs, groupBy, ...ownRuns(caller) }),
     )
   })
 }
@@ -96,13 +95,10 @@ function checkAnswers(questions: readonly unknown[], answers: Record<string, str
 
 const idOf = (id: string): string => parseQuery(RunParams, { id }).id
 
-/** Callers with a key see their own runs; nobody's and everybody's are the operator's, and an administrator's. */
-const ownOf = ({ key, may }: Caller): { owner?: string } => (key === null || may('admin') ? {} : { owner: key.id })
-
 async function find(runs: Runs, { params, caller }: FastifyRequest<Params>) {
   const id = idOf(params.id)
   const record = await runs.get(id)
-  const { owner } = ownOf(caller)
+  const { owner } = ownRuns(caller)
   if (record === null || (owner !== undefined && record.owner !== owner))
     throw new AppError('run_not_found', `there is no run ${id}`, { field: 'id' })
   return record
@@ -139,25 +135,14 @@ async function follow(
   const { after: given, events } = parseQuery(EventsQuery, request.query)
   const after = readAfter(request, given)
   const { id } = await find(runs, request)
-  const { revoked, leave } = readers.enter(id, request.caller.key?.id ?? null)
   const native = new NativeEvents({ runId: id, requestId: request.id, isFull: events === 'full' })
-  reply.header('x-run-id', id)
-  reply.hijack()
-  const stream = openSse(reply.raw, { headers: reply.getHeaders() })
-  const gone = new Promise<null>((resolve) => reply.raw.once('close', () => resolve(null)))
-  const stored = runs.follow(id, 0)[Symbol.asyncIterator]()
-  try {
-    for (;;) {
-      const next = await Promise.race([stored.next(), gone, revoked])
-      if (next === null || next.done) break
-      const frames = native.framesOf(next.value.event).filter((frame) => (frame.id ?? 0) > after)
-      if (frames.length > 0 && !(await stream.write(frames))) break
-    }
-  } catch (thrown) {
-    await stream.write(native.number([{ type: 'error', ...toErrorBody(faultOf(thrown, request), request.id) }]))
-  } finally {
-    leave()
-    stream.end()
-  }
-  return reply
+  return followRun(
+    { runs, readers, id },
+    {
+      toFrames: (event) => native.framesOf(event).filter((frame) => (frame.id ?? 0) > after),
+      toErrorFrames: (error) => native.number([{ type: 'error', ...toErrorBody(error, request.id) }]),
+    },
+    request,
+    reply,
+  )
 }

@@ -3,7 +3,7 @@
 import type { ConversationMessage, UserBlock } from '../../core/conversation.ts'
 import { type CallFaults, ConversationBuilder, type EarlierCall } from '../../core/conversation-builder.ts'
 import { invalidField } from '../../errors.ts'
-import { shapeFault } from '../../http/validate.ts'
+import { parseArguments } from './call-arguments.ts'
 import type { ChatMessage } from './chat-schemas.ts'
 import { toBlocks, toTextBlocks } from './content-parts.ts'
 
@@ -92,20 +92,4 @@ function earlierCalls({ tool_calls: calls, function_call: legacy }: AssistantMes
     if (custom) return { id, name: custom.name, input: { input: custom.input }, param: where }
     throw invalidField(`${where}.function`, 'is required')
   })
-}
-
-function parseArguments(given: string | Record<string, unknown> | null | undefined, param: string) {
-  if (given !== null && typeof given === 'object') return given
-  if (given === null || given === undefined || given.trim() === '') return {}
-  const fault = invalidField(param, 'must be a JSON object, written as a string')
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(given)
-  } catch {
-    throw fault
-  }
-  if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) throw fault
-  const misshapen = shapeFault(parsed)
-  if (misshapen !== null) throw invalidField(param, misshapen.replace('the body ', ''))
-  return parsed as Record<string, unknown>
 }

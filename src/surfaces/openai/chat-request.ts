@@ -85,7 +85,7 @@ const withoutTools = (body: ChatRequest): ChatRequest => ({
 })
 
 /** The plain model has the caller's words alone; an agent has them after its own. */
-function systemOptions(system: string, isAgent: boolean): RunOptions {
+export function systemOptions(system: string, isAgent: boolean): RunOptions {
   if (isAgent) return { ...noOptions, appendSystemPrompt: system === '' ? null : system }
   return { ...noOptions, systemPrompt: system }
 }
@@ -110,7 +110,7 @@ function plainOptions(
 
 type JsonFormat = Pick<AnswerShape, 'format'> & { schema: Record<string, unknown> | null; instruction: string | null }
 
-const objectInstruction = 'Answer with one JSON object and nothing else: no words around it, no code fence.'
+export const objectInstruction = 'Answer with one JSON object and nothing else: no words around it, no code fence.'
 
 function jsonFormat({ response_format: format }: ChatRequest): JsonFormat {
   if (!format || format.type === 'text') return { format: 'text', schema: null, instruction: null }
@@ -120,6 +120,6 @@ function jsonFormat({ response_format: format }: ChatRequest): JsonFormat {
   return { format: 'json_object', schema: null, instruction: objectInstruction }
 }
 
-function checkMetadata({ metadata }: ChatRequest): void {
+export function checkMetadata({ metadata }: Pick<ChatRequest, 'metadata'>): void {
   if (Object.keys(metadata ?? {}).length > 16) throw invalidField('metadata', 'must have at most 16 entries')
 }

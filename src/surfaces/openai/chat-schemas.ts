@@ -28,10 +28,10 @@ const part = z.discriminatedUnion(
 )
 export type ContentPart = z.output<typeof part>
 
-const content = z.union([text, z.array(part)], must('a string or an array of content parts'))
+export const content = z.union([text, z.array(part)], must('a string or an array of content parts'))
 export type Content = z.output<typeof content>
 
-const callArguments = z.union([text, object], must('a string of JSON')).nullish()
+export const callArguments = z.union([text, object], must('a string of JSON')).nullish()
 const calledFunction = z.looseObject(
   { name: text, arguments: callArguments },
   must('an object with name and arguments'),
@@ -66,7 +66,7 @@ const message = z.discriminatedUnion(
 )
 export type ChatMessage = z.output<typeof message>
 
-const toolName = text.regex(/^[\w-]{1,128}$/, must('1 to 128 letters, digits, _ and -'))
+export const toolName = text.regex(/^[\w-]{1,128}$/, must('1 to 128 letters, digits, _ and -'))
 const definition = { name: toolName, description: text.nullish() }
 const functionFields = { ...definition, parameters: object.nullish() }
 const functionTool = z.looseObject(functionFields, must('an object with name, description and parameters'))
@@ -122,7 +122,7 @@ const responseFormat = z.discriminatedUnion(
 )
 
 const efforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
-const effort = z.enum(efforts, must(`one of ${efforts.join(', ')}`))
+export const effort = z.enum(efforts, must(`one of ${efforts.join(', ')}`))
 
 /** `POST /v1/chat/completions`. Null is the same as leaving a field out. */
 export const ChatRequest = z.looseObject({

@@ -4,7 +4,7 @@ import type { ChatRequest } from './chat-schemas.ts'
 
 type AskedEffort = NonNullable<ChatRequest['reasoning_effort']>
 
-const efforts: Record<AskedEffort, Effort | null> = {
+export const efforts: Record<AskedEffort, Effort | null> = {
   none: null,
   minimal: 'low',
   low: 'low',

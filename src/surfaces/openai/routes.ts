@@ -1,11 +1,10 @@
-// OpenAI's routes: chat completions, whole and as a stream, and the models. The translation itself is pure and stands in the
+// OpenAI's routes: chat completions, whole and as a stream, and the models; those of responses are in response-routes.ts. The translation itself is pure and stands in the
 // other files. Register it in a scope of its own, as its error answers are meant for its routes only.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { ModelFact } from '../../core/agent.ts'
 import { checkAnswerSchema } from '../../core/answer-schema.ts'
 import type { RunEvent } from '../../core/events.ts'
 import { modelNames, resolveModel } from '../../core/models.ts'
-import type { RunHandle, Runs } from '../../core/runs.ts'
+import type { RunHandle } from '../../core/runs.ts'
 import { checkToolSchemas } from '../../core/tool-offer.ts'
 import { AppError } from '../../errors.ts'
 import { requireScope, routesNeed } from '../../http/callers.ts'
@@ -22,15 +21,8 @@ import { type ChatRun, toChatRun } from './chat-request.ts'
 import { ChatRequest } from './chat-schemas.ts'
 import { openaiHeaders, openaiStatus, toErrorBody } from './errors.ts'
 import { toModel, toModelList } from './models.ts'
-
-export type OpenaiOptions = {
-  runs: Runs
-  /** What the CLI reports. Asked for with each request. */
-  models(): Promise<ModelFact[]>
-  /** Names that clients use, and what they stand for. */
-  modelMap: Readonly<Record<string, string>>
-  requestTimeoutMs: number
-}
+import type { OpenaiOptions } from './options.ts'
+import { registerResponses } from './response-routes.ts'
 
 export const tellOpenai: TellError = (error, _request, reply) =>
   reply.code(openaiStatus(error)).headers(openaiHeaders(error)).send(toErrorBody(error))
@@ -41,6 +33,7 @@ export function registerOpenai(app: FastifyInstance, options: OpenaiOptions): vo
   for (const path of spellings('/chat/completions')) {
     app.post(path, (request, reply) => chatCompletions(options, request, reply))
   }
+  registerResponses(app, options)
   const constraints = { dialect: 'openai' }
   for (const path of spellings('/models')) {
     app.get(path, { constraints }, async () => toModelList(modelNames(await options.models(), options.modelMap)))
@@ -59,7 +52,9 @@ export function registerOpenai(app: FastifyInstance, options: OpenaiOptions): vo
 const elsewhere = [
   ...[
     'completions',
-    'responses',
+    'responses/compact',
+    'conversations',
+    'conversations/*',
     'embeddings',
     'moderations',
     'images/*',
@@ -86,7 +81,7 @@ function refuseElsewhere(app: FastifyInstance): void {
     app.all(`/v1/${path}`, { constraints: { dialect: 'openai' } }, async ({ url }) => {
       throw new AppError(
         'not_found',
-        `${url.split('?')[0]} is not among what this server does: use /v1/chat/completions`,
+        `${url.split('?')[0]} is not among what this server does: use /v1/responses or /v1/chat/completions`,
       )
     })
   }

@@ -28,7 +28,7 @@ export type ToolOffer = {
 type Read = GivenTool & { kind: ToolKind }
 
 /** A custom tool takes one text. */
-const customSchema = { type: 'object', properties: { input: { type: 'string' } }, required: ['input'] }
+export const customSchema = { type: 'object', properties: { input: { type: 'string' } }, required: ['input'] }
 
 export function readTools(body: ChatRequest): ToolOffer {
   const isLegacy = !body.tools?.length && Boolean(body.functions?.length)

@@ -1,7 +1,7 @@
 // Who reads the events of runs: each reader holds a connection and a place in the run's memory, so they are counted; and
 // a reader whose key has ended reads no further, whoever's run it is.
-import type { KeyHolder } from '../../core/key-watch.ts'
-import { AppError } from '../../errors.ts'
+import type { KeyHolder } from '../core/key-watch.ts'
+import { AppError } from '../errors.ts'
 
 const perRunMax = 16
 const inAllMax = 1024

@@ -1,0 +1,18 @@
+// What OpenAI's routes need of the server.
+import type { ModelFact } from '../../core/agent.ts'
+import type { RunInput, Runs } from '../../core/runs.ts'
+import type { StreamReaders } from '../../http/stream-readers.ts'
+
+export type OpenaiOptions = {
+  runs: Runs
+  /** Whoever reads a stored response as a stream. */
+  readers: StreamReaders
+  /** What the CLI reports. Asked for with each request. */
+  models(): Promise<ModelFact[]>
+  /** Names that clients use, and what they stand for. */
+  modelMap: Readonly<Record<string, string>>
+  requestTimeoutMs: number
+  /** An estimate of what the model is sent, in tokens. */
+  countTokens(run: Omit<RunInput, 'timeoutMs'>, model: string): number
+  now(): number
+}

@@ -1,0 +1,134 @@
+// Responses that were stored: found by their ids, told again, and what they say to a request that goes on from them. A response is a run
+// whose request was kept; it is gone when that is.
+
+import type { RunEnd } from '../../core/events.ts'
+import { type Runs, runFailure } from '../../core/runs.ts'
+import { isFinal, type RunRecord } from '../../core/store.ts'
+import { AppError, invalidField, toAppError } from '../../errors.ts'
+import { type Caller, ownRuns } from '../../http/callers.ts'
+import { parsePart } from '../../http/validate.ts'
+import type { PlacedItem } from './response-items.ts'
+import {
+  failedResponse,
+  openResponse,
+  type ResponseFacts,
+  responseId,
+  runIdOf,
+  WholeResponse,
+} from './response-reply.ts'
+import type { OutputItem, Response } from './response-reply-schemas.ts'
+import { type AskedResponse, type ResponseShape, shapeOf } from './response-request.ts'
+import { type InputItem, ReferenceItem } from './response-schemas.ts'
+
+/** How many responses a conversation may be made of. */
+const chainMax = 1_000
+
+export type StoredResponse = { record: RunRecord; asked: AskedResponse; shape: ResponseShape; facts: ResponseFacts }
+
+const notFound = (id: string) =>
+  new AppError(
+    'not_found',
+    `there is no response ${id.slice(0, 80)}: it was never stored, was deleted, or is too old`,
+    {
+      field: 'response_id',
+    },
+  )
+
+export class ResponseChain {
+  readonly #runs: Runs
+  readonly #caller: Caller
+
+  constructor(runs: Runs, caller: Caller) {
+    this.#runs = runs
+    this.#caller = caller
+  }
+
+  /** Throws `not_found`, also for what is somebody else's. */
+  async find(id: string): Promise<StoredResponse> {
+    const found = /^resp_/.test(id) ? await this.#stored(id) : null
+    if (found === null) throw notFound(id)
+    return found
+  }
+
+  async #stored(id: string): Promise<StoredResponse | null> {
+    const runId = runIdOf(id)
+    if (runId === null) return null
+    await this.#runs.saved()
+    const record = await this.#runs.get(runId)
+    const { owner } = ownRuns(this.#caller)
+    if (record === null || (owner !== undefined && record.owner !== owner)) return null
+    const asked = record.surface === 'openai' ? ((await this.#runs.asked(runId)) as AskedResponse | null) : null
+    if (asked === null) return null
+    return { record, asked, shape: shapeOf(asked), facts: { runId, createdAtMs: record.createdAtMs } }
+  }
+
+  /** As it is now. */
+  async response({ record, shape, facts }: StoredResponse): Promise<Response> {
+    if (!isFinal(record.status))
+      return openResponse(shape, facts, record.status === 'queued' ? 'queued' : 'in_progress')
+    const whole = new WholeResponse(shape)
+    let end: RunEnd | null = record.end
+    for await (const { event } of this.#runs.follow(record.id, 0)) {
+      whole.accept(event)
+      if (event.type === 'run-end') end = event
+    }
+    if (end === null) throw notFound(responseId(record.id))
+    if (end.outcome !== 'succeeded') return failedResponse(shape, facts, runFailure(end, record.id))
+    try {
+      return whole.toResponse(end, facts, record.endedAtMs ?? record.createdAtMs)
+    } catch (thrown) {
+      return failedResponse(shape, facts, toAppError(thrown))
+    }
+  }
+
+  /** The conversation that ends with a response, the oldest item first. Throws `invalid_request` where a part of it is not there. */
+  async before(previousId: string): Promise<PlacedItem[]> {
+    const param = 'previous_response_id'
+    const turns: InputItem[][] = []
+    for (let id: string | null = previousId; id !== null; ) {
+      const found: StoredResponse | null = await this.#stored(id)
+      if (found === null) {
+        const fault = `names a conversation that is not there any more: ${id.slice(0, 80)} is missing; send its items in input`
+        throw invalidField(param, fault, 'previous_response_not_found')
+      }
+      if (!isFinal(found.record.status)) throw invalidField(param, 'is of a response that has not ended yet')
+      if (turns.length >= chainMax) throw invalidField(param, `has more than ${chainMax} responses before it`)
+      turns.unshift([...found.asked.items, ...givenBack(await this.response(found))])
+      id = found.asked.body.previous_response_id ?? null
+    }
+    return turns.flat().map((item) => ({ item, param }))
+  }
+
+  /** Items of a request, with those that it only names in their places. Throws `invalid_request` for a name of nothing. */
+  async withReferences(items: readonly InputItem[]): Promise<InputItem[]> {
+    const known = new Map<string, readonly OutputItem[]>()
+    const followed: InputItem[] = []
+    for (const [at, item] of items.entries()) {
+      if (item.type !== 'item_reference') {
+        followed.push(item)
+        continue
+      }
+      const { id } = parsePart(ReferenceItem, item, `input[${at}]`)
+      const runId = runIdOf(id) ?? ''
+      if (!known.has(runId)) known.set(runId, await this.#outputOf(id))
+      const named = known.get(runId)?.find((each) => each.id === id)
+      if (named === undefined) {
+        throw invalidField(
+          `input[${at}].id`,
+          `names no item of a stored response: ${id.slice(0, 80)}; send the item itself`,
+        )
+      }
+      followed.push(named)
+    }
+    return followed
+  }
+
+  async #outputOf(itemId: string): Promise<readonly OutputItem[]> {
+    const found = await this.#stored(itemId)
+    return found === null ? [] : (await this.response(found)).output
+  }
+}
+
+/** What of a response is said to the model again: a call that was cut short was never made. */
+const givenBack = ({ output }: Response): InputItem[] =>
+  output.filter(({ type, status }) => status === 'completed' || type === 'message')

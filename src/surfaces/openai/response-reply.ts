@@ -1,0 +1,205 @@
+// A run's answer as a response, whole or as the events of a stream. Pure: ids and times are given.
+import { AnswerCollector, type AnswerPiece, AnswerReader, type AnswerStop } from '../../core/answer-reader.ts'
+import type { RunEnd, RunEvent, Usage } from '../../core/events.ts'
+import type { AppError } from '../../errors.ts'
+import { toUsage } from './chat-reply.ts'
+import { openaiStatus, toErrorBody } from './errors.ts'
+import type { Response, ResponseEvent, ResponseUsage } from './response-reply-schemas.ts'
+import { isStored, type ResponseShape } from './response-request.ts'
+import { type ItemEvent, ItemWriter } from './response-writer.ts'
+
+/** Of the run that makes the response. */
+export type ResponseFacts = { runId: string; createdAtMs: number }
+
+const seconds = (ms: number) => Math.floor(ms / 1000)
+
+const nameOf = (runId: string) => runId.replace(/^run_/, '')
+
+export const responseId = (runId: string): string => `resp_${nameOf(runId)}`
+
+/** The run that an id of a response, or of one of its items, belongs to; null for what cannot be one. */
+export function runIdOf(id: string): string | null {
+  const name = /^(?:resp|msg|rs|fc|ctc)_([0-9a-f]{32})(?:_\d{1,6})?$/.exec(id)?.[1]
+  return name === undefined ? null : `run_${name}`
+}
+
+function toResponseUsage(usage: Usage): ResponseUsage {
+  const told = toUsage(usage)
+  return {
+    input_tokens: told.prompt_tokens,
+    input_tokens_details: {
+      cached_tokens: usage.cacheReadInputTokens,
+      cache_write_tokens: usage.cacheCreationInputTokens,
+    },
+    output_tokens: told.completion_tokens,
+    output_tokens_details: { reasoning_tokens: told.completion_tokens_details.reasoning_tokens },
+    total_tokens: told.total_tokens,
+  }
+}
+
+type Changing = Pick<Response, 'status' | 'output' | 'error' | 'incomplete_details' | 'completed_at' | 'usage'>
+
+const unfinished: Changing = {
+  status: 'in_progress',
+  output: [],
+  error: null,
+  incomplete_details: null,
+  completed_at: null,
+  usage: null,
+}
+
+function toResponse({ asked }: ResponseShape, { runId, createdAtMs }: ResponseFacts, changing: Changing): Response {
+  const { body, model } = asked
+  return {
+    id: responseId(runId),
+    object: 'response',
+    created_at: seconds(createdAtMs),
+    background: body.background === true,
+    instructions: body.instructions ?? null,
+    max_output_tokens: body.max_output_tokens ?? null,
+    max_tool_calls: body.max_tool_calls ?? null,
+    model,
+    parallel_tool_calls: body.parallel_tool_calls !== false,
+    previous_response_id: body.previous_response_id ?? null,
+    prompt_cache_key: body.prompt_cache_key ?? null,
+    reasoning: { effort: body.reasoning?.effort ?? null, summary: body.reasoning?.summary ?? null },
+    safety_identifier: body.safety_identifier ?? null,
+    service_tier: 'default',
+    store: isStored(body),
+    temperature: body.temperature ?? 1,
+    top_p: body.top_p ?? 1,
+    presence_penalty: 0,
+    frequency_penalty: 0,
+    text: { format: body.text?.format ?? { type: 'text' }, verbosity: body.text?.verbosity ?? 'medium' },
+    tool_choice: body.tool_choice ?? 'auto',
+    tools: body.tools ?? [],
+    top_logprobs: body.top_logprobs ?? 0,
+    truncation: 'disabled',
+    metadata: body.metadata ?? {},
+    access_programs: null,
+    ...changing,
+  }
+}
+
+/** A response that has not ended yet. */
+export const openResponse = (shape: ResponseShape, facts: ResponseFacts, status: 'queued' | 'in_progress'): Response =>
+  toResponse(shape, facts, { ...unfinished, status })
+
+/** A response that came to nothing. */
+export function failedResponse(shape: ResponseShape, facts: ResponseFacts, error: AppError): Response {
+  if (error.code === 'cancelled') return toResponse(shape, facts, { ...unfinished, status: 'cancelled' })
+  const status = openaiStatus(error)
+  const code = status === 429 ? 'rate_limit_exceeded' : status === 400 ? 'invalid_prompt' : 'server_error'
+  return toResponse(shape, facts, { ...unfinished, status: 'failed', error: { code, message: error.message } })
+}
+
+const cutReasons: Partial<Record<AnswerStop, 'max_output_tokens'>> = {
+  max_tokens: 'max_output_tokens',
+  model_context_window_exceeded: 'max_output_tokens',
+}
+
+function ended(writer: ItemWriter, stop: AnswerStop, { usage }: RunEnd, endedAtMs: number): Changing {
+  const said = writer.items.some(
+    (item) => item.type === 'message' && item.content.some(({ type }) => type === 'output_text'),
+  )
+  // Words that the model took back are not a refusal's own.
+  const reason = stop === 'refusal' && said ? 'content_filter' : (cutReasons[stop] ?? null)
+  return {
+    status: reason === null ? 'completed' : 'incomplete',
+    output: structuredClone(writer.items),
+    error: null,
+    incomplete_details: reason === null ? null : { reason },
+    completed_at: reason === null ? seconds(endedAtMs) : null,
+    usage: toResponseUsage(usage),
+  }
+}
+
+const closingOf = (stop: AnswerStop) => (stop in cutReasons ? 'incomplete' : 'completed')
+
+/** Collects the answer of a run that nobody follows word by word, or that is over. */
+export class WholeResponse {
+  readonly #shape: ResponseShape
+  readonly #answer: AnswerCollector
+
+  constructor(shape: ResponseShape) {
+    this.#shape = shape
+    this.#answer = new AnswerCollector(shape)
+  }
+
+  accept(event: RunEvent): void {
+    this.#answer.accept(event)
+  }
+
+  /** The answer of a run that succeeded. Throws where it is not what was asked for. */
+  toResponse(end: RunEnd, facts: ResponseFacts, endedAtMs: number): Response {
+    const { pieces, stop } = this.#answer.end(end)
+    const writer = new ItemWriter(this.#shape, nameOf(facts.runId))
+    for (const piece of this.#heldPieces(pieces, end)) writer.of(piece)
+    writer.close(closingOf(stop))
+    return toResponse(this.#shape, facts, ended(writer, stop, end, endedAtMs))
+  }
+
+  /** Of an agent the text that holds in the end, whatever it said on the way there. */
+  #heldPieces(pieces: readonly AnswerPiece[], { result }: RunEnd): AnswerPiece[] {
+    const { isAgent, format } = this.#shape
+    if (!isAgent || format !== 'text' || result === '') return [...pieces]
+    return [...pieces.filter(({ type }) => type !== 'text'), { type: 'text', text: result }]
+  }
+}
+
+/** The events of a stream, from those of a run, numbered from 0. */
+export class ResponseEvents {
+  readonly #shape: ResponseShape
+  readonly #facts: ResponseFacts
+  readonly #reader: AnswerReader
+  readonly #writer: ItemWriter
+  readonly #now: () => number
+  #next = 0
+
+  constructor(shape: ResponseShape, facts: ResponseFacts, now: () => number) {
+    this.#shape = shape
+    this.#facts = facts
+    this.#now = now
+    this.#reader = new AnswerReader(shape)
+    this.#writer = new ItemWriter(shape, nameOf(facts.runId))
+  }
+
+  /** Throws where the run succeeded with an answer that is not what was asked for. Of a run that did not, `failure` tells the end. */
+  of(event: RunEvent): ResponseEvent[] {
+    if (event.type === 'run-start') {
+      const response = openResponse(this.#shape, this.#facts, 'in_progress')
+      return this.#number([
+        { type: 'response.created', response },
+        { type: 'response.in_progress', response },
+      ])
+    }
+    if (event.type === 'run-end') return event.outcome === 'succeeded' ? this.#end(event) : []
+    return this.#number(this.#reader.read(event).flatMap((piece) => this.#writer.of(piece)))
+  }
+
+  #end(end: RunEnd): ResponseEvent[] {
+    const { pieces, stop } = this.#reader.end(end)
+    const told = pieces.flatMap((piece) => this.#writer.of(piece))
+    const closed = this.#writer.close(closingOf(stop))
+    const response = toResponse(this.#shape, this.#facts, ended(this.#writer, stop, end, this.#now()))
+    const type = response.status === 'completed' ? ('response.completed' as const) : ('response.incomplete' as const)
+    return this.#number([...told, ...closed, { type, response }])
+  }
+
+  /** Every client hears of a failure by one of the two. */
+  failure(error: AppError): ResponseEvent[] {
+    const begun = this.#next > 0 ? [] : this.of({ type: 'run-start', runId: '', sessionId: '', model: '' })
+    const response = failedResponse(this.#shape, this.#facts, error)
+    const { error: told } = toErrorBody(error)
+    const { code, message, param } = told
+    const ended = this.#number([
+      { type: 'response.failed', response: { ...response, status: 'failed' } },
+      { type: 'error', code, message, param, error: told },
+    ])
+    return [...begun, ...ended]
+  }
+
+  #number(events: readonly ItemEvent[]): ResponseEvent[] {
+    return events.map((event) => ({ ...event, sequence_number: this.#next++ }) as ResponseEvent)
+  }
+}

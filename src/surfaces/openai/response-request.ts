@@ -1,0 +1,130 @@
+// A request to the Responses API as a run: pure. Its items and tools are read in files of their own; here they are put together. What
+// its answer is told by comes from the request alone, so that a stored one can be told again.
+import type { PlainOptions } from '../../core/agent.ts'
+import type { AnswerPlan } from '../../core/answer-reader.ts'
+import { ignoredFields, refuseFields } from '../../core/fields.ts'
+import type { ResolvedModel } from '../../core/models.ts'
+import type { RunInput } from '../../core/runs.ts'
+import { isSideRequest } from '../../core/side-requests.ts'
+import type { GivenTool } from '../../core/tool-offer.ts'
+import { invalidField } from '../../errors.ts'
+import { checkMetadata, objectInstruction, systemOptions } from './chat-request.ts'
+import { efforts } from './parameters.ts'
+import { responseFields } from './response-fields.ts'
+import { type PlacedItem, readItems } from './response-items.ts'
+import type { InputItem, ResponseRequest } from './response-schemas.ts'
+import { type ResponseTools, readResponseTools, type ToolName } from './response-tools.ts'
+
+/** What is kept of a request, to go on from it and to tell of it again. `model` is what the answer says. */
+export type AskedResponse = { body: ResponseRequest; items: InputItem[]; model: string; isAgent: boolean }
+
+/** What of a request decides how its answer is told. */
+export type ResponseShape = AnswerPlan & {
+  asked: Omit<AskedResponse, 'items'>
+  names: ReadonlyMap<string, ToolName>
+  /** The answer should be a call; nothing can force it. */
+  wantsCall: boolean
+  showsSummary: boolean
+  carriesThoughts: boolean
+}
+
+export type ResponseRun = {
+  run: Omit<RunInput, 'timeoutMs'>
+  shape: ResponseShape
+  ignored: string[]
+  /** With schemas that are still to be checked. */
+  tools: GivenTool[]
+}
+
+/** Without what no response can be made of. */
+export function checkResponse(body: ResponseRequest): void {
+  refuseFields(body, responseFields)
+  checkMetadata(body)
+  if (body.background && body.store === false)
+    throw invalidField('background', 'needs the response to be stored: leave out "store": false')
+}
+
+export const isStored = ({ store }: ResponseRequest): boolean => store !== false
+
+/** `items`: all of the conversation, the request's own among them. */
+export function toResponseRun(
+  body: ResponseRequest,
+  resolved: ResolvedModel,
+  items: readonly PlacedItem[],
+): ResponseRun {
+  const { system, history, prompt, ignored } = readItems(items)
+  const offer = offerOf(body, resolved.agent)
+  const shape = shapeOf({ body, model: resolved.shown, isAgent: resolved.agent }, offer)
+  const isOff = body.reasoning?.effort === 'none'
+  const instructions = [offer.instruction, shape.format === 'json_object' ? objectInstruction : null]
+  const systemPrompt = [body.instructions, ...system, ...instructions].filter(Boolean).join('\n\n')
+  const effort = body.reasoning?.effort ? efforts[body.reasoning.effort] : null
+  return {
+    run: {
+      prompt,
+      session: { kind: 'history', messages: history },
+      options: {
+        ...systemOptions(systemPrompt, resolved.agent),
+        model: resolved.model,
+        effort: resolved.agent && isOff ? 'low' : effort,
+        jsonSchema: schemaOf(body),
+      },
+      // One in the background may be followed at any time.
+      live: body.stream === true || body.background === true,
+      plain: resolved.agent ? null : plainOptions(body, shape, offer),
+      surface: 'openai',
+      asks: false,
+      isSide: !resolved.agent && isSideRequest({ systemPrompt, history, prompt, toolCount: offer.tools.length }),
+      background: body.background === true,
+      metadata: body.metadata ?? {},
+    },
+    shape,
+    ignored: [...ignoredFields(body, responseFields, resolved.agent), ...offer.ignored, ...ignored],
+    tools: offer.given,
+  }
+}
+
+const offerOf = (body: ResponseRequest, isAgent: boolean): ResponseTools =>
+  readResponseTools(isAgent ? { ...body, tools: null, tool_choice: null } : body)
+
+/** How the answer of a request is told, be it new or kept. */
+export function shapeOf(asked: ResponseShape['asked'], offer = offerOf(asked.body, asked.isAgent)): ResponseShape {
+  const { body, isAgent } = asked
+  const { effort, summary, generate_summary: formerly } = body.reasoning ?? {}
+  const isThinking = effort !== 'none'
+  const showsSummary = isThinking && Boolean(summary ?? formerly)
+  const carriesThoughts = isThinking && body.include?.includes('reasoning.encrypted_content') === true
+  return {
+    asked,
+    isAgent,
+    tools: offer.kinds,
+    names: offer.names,
+    isParallel: body.parallel_tool_calls !== false,
+    showsThinking: showsSummary || carriesThoughts,
+    showsSummary,
+    carriesThoughts,
+    wantsCall: offer.instruction !== null,
+    format: body.text?.format?.type ?? 'text',
+    formatParam: 'text.format',
+  }
+}
+
+const schemaOf = ({ text }: ResponseRequest) => (text?.format?.type === 'json_schema' ? text.format.schema : null)
+
+function plainOptions(
+  body: ResponseRequest,
+  { format, showsSummary }: ResponseShape,
+  { tools, instruction }: ResponseTools,
+): PlainOptions {
+  return {
+    tools,
+    maxOutputTokens: body.max_output_tokens ?? null,
+    stopSequences: [],
+    thinking: {
+      isOff: body.reasoning?.effort === 'none',
+      budgetTokens: null,
+      display: showsSummary ? 'summarized' : null,
+    },
+    must: instruction !== null ? 'call' : format === 'json_object' ? 'json-object' : null,
+  }
+}

@@ -1,0 +1,213 @@
+// The routes of the Responses API: making a response, whole, as a stream or in the background; and those that were stored.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { checkAnswerSchema } from '../../core/answer-schema.ts'
+import { resolveModel } from '../../core/models.ts'
+import type { RunHandle } from '../../core/runs.ts'
+import { runFailure } from '../../core/runs.ts'
+import { checkToolSchemas } from '../../core/tool-offer.ts'
+import { AppError, invalidField } from '../../errors.ts'
+import { requireScope } from '../../http/callers.ts'
+import { allowEmptyBodies } from '../../http/empty-bodies.ts'
+import { followRun } from '../../http/follow-run.ts'
+import { endWithConnection, nameRun } from '../../http/hang-up.ts'
+import { spellings } from '../../http/paths.ts'
+import { listed, streamRun, tellIgnored, wholeRun } from '../../http/run-answers.ts'
+import type { Frame } from '../../http/sse.ts'
+import { startRun } from '../../http/start-run.ts'
+import { parseBody, parseQuery } from '../../http/validate.ts'
+import type { OpenaiOptions } from './options.ts'
+import { ResponseChain } from './response-chain.ts'
+import { ResponseEvents, responseId, WholeResponse } from './response-reply.ts'
+import type { ResponseDeleted, ResponseEvent, ResponseItemList } from './response-reply-schemas.ts'
+import { checkResponse, isStored, type ResponseRun, toResponseRun } from './response-request.ts'
+import { type InputItem, ItemsQuery, ResponseRequest, RetrieveQuery } from './response-schemas.ts'
+
+type Params = { Params: { id: string } }
+
+export function registerResponses(app: FastifyInstance, options: OpenaiOptions): void {
+  for (const path of spellings('/responses')) app.post(path, (request, reply) => create(options, request, reply))
+  for (const path of spellings('/responses/input_tokens')) {
+    app.post(path, (request, reply) => countTokens(options, request, reply))
+  }
+  for (const path of spellings('/responses/:id')) {
+    app.get<Params>(path, (request, reply) => retrieve(options, request, reply))
+  }
+  for (const path of spellings('/responses/:id/input_items')) {
+    app.get<Params>(path, (request) => listItems(options, request))
+  }
+  app.register(async (scope) => {
+    allowEmptyBodies(scope)
+    for (const path of spellings('/responses/:id')) scope.delete<Params>(path, (request) => remove(options, request))
+    for (const path of spellings('/responses/:id/cancel')) {
+      scope.post<Params>(path, (request) => cancel(options, request))
+    }
+  })
+}
+
+type Prepared = ResponseRun & { items: InputItem[] }
+
+async function prepare(
+  { runs, models, modelMap }: OpenaiOptions,
+  body: ResponseRequest,
+  { caller }: FastifyRequest,
+): Promise<Prepared> {
+  checkResponse(body)
+  const resolved = resolveModel(body.model, await models(), modelMap)
+  if (resolved.agent) requireScope(caller, 'agent')
+  const chain = new ResponseChain(runs, caller)
+  const items = await chain.withReferences(ownItems(body))
+  const before = body.previous_response_id ? await chain.before(body.previous_response_id) : []
+  const own = items.map((item, at) => ({ item, param: typeof body.input === 'string' ? 'input' : `input[${at}]` }))
+  const response = toResponseRun(body, resolved, [...before, ...own])
+  await checkAnswerSchema(response.run.options.jsonSchema, 'text.format.schema')
+  await checkToolSchemas(response.tools)
+  return { ...response, items }
+}
+
+function ownItems({ input, previous_response_id: previous }: ResponseRequest): InputItem[] {
+  if (Array.isArray(input)) return input
+  if (typeof input === 'string') return [{ type: 'message', role: 'user', content: input }]
+  throw invalidField('input', previous ? 'is required: what is to be said after the response before' : 'is required')
+}
+
+async function create(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const body = parseBody(ResponseRequest, request.body)
+  const response = await prepare(options, body, request)
+  tellIgnored(request, reply, response.ignored)
+  const { run: input, shape, items } = response
+  // The items are kept beside it, as they are with what they refer to.
+  const asked = isStored(body) ? { ...shape.asked, body: { ...body, input: null }, items } : null
+  const run = await startRun(options.runs, { ...input, asked, timeoutMs: options.requestTimeoutMs }, request)
+  if (body.background) nameRun(run, reply)
+  else endWithConnection(run, request, reply)
+  if (!body.stream)
+    return body.background ? accepted(options, run, request, reply) : answerWhole(options, run, response, reply)
+  const events = new ResponseEvents(shape, factsOf(run), options.now)
+  return streamRun(
+    run,
+    {
+      toFrames: (event) => events.of(event).map(toFrame),
+      toErrorFrames: (error) => events.failure(error).map(toFrame),
+    },
+    request,
+    reply,
+  )
+}
+
+const factsOf = ({ id, createdAtMs }: RunHandle) => ({ runId: id, createdAtMs })
+
+/** Events are told by their names too. */
+const toFrame = (event: ResponseEvent): Frame => ({ event: event.type, data: JSON.stringify(event) })
+
+/** The run is on disk by now. */
+async function accepted(
+  { runs }: OpenaiOptions,
+  run: RunHandle,
+  { caller }: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const chain = new ResponseChain(runs, caller)
+  return reply.send(await chain.response(await chain.find(responseId(run.id))))
+}
+
+async function answerWhole(
+  { now }: OpenaiOptions,
+  run: RunHandle,
+  { shape, ignored }: ResponseRun,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const whole = new WholeResponse(shape)
+  const end = await wholeRun(run, (event) => whole.accept(event))
+  const response = whole.toResponse(end, factsOf(run), now())
+  // Whether the model follows a forced choice shows only now.
+  const hasCalled = response.output.some(({ type }) => type === 'function_call' || type === 'custom_tool_call')
+  if (shape.wantsCall && !hasCalled && response.status === 'completed') {
+    reply.header('x-claude-serve-ignored', listed(['tool_choice', ...ignored]))
+  }
+  return reply.send(response)
+}
+
+async function retrieve(
+  { runs, readers, now }: OpenaiOptions,
+  request: FastifyRequest<Params>,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const { stream, starting_after: after = -1 } = parseQuery(RetrieveQuery, request.query)
+  const chain = new ResponseChain(runs, request.caller)
+  const found = await chain.find(request.params.id)
+  if (stream !== 'true') return chain.response(found)
+  const events = new ResponseEvents(found.shape, found.facts, () => found.record.endedAtMs ?? now())
+  const toFrames = (told: readonly ResponseEvent[]) =>
+    told.filter(({ sequence_number: number }) => number > after).map(toFrame)
+  return followRun(
+    { runs, readers, id: found.record.id },
+    {
+      toFrames: (event) =>
+        event.type === 'run-end' && event.outcome !== 'succeeded'
+          ? toFrames(events.failure(runFailure(event, found.record.id)))
+          : toFrames(events.of(event)),
+      toErrorFrames: (error) => toFrames(events.failure(error)),
+    },
+    request,
+    reply,
+  )
+}
+
+async function listItems({ runs }: OpenaiOptions, request: FastifyRequest<Params>): Promise<ResponseItemList> {
+  const { limit, order, after } = parseQuery(ItemsQuery, request.query)
+  const chain = new ResponseChain(runs, request.caller)
+  const { asked, facts } = await chain.find(request.params.id)
+  const previous = asked.body.previous_response_id
+  const before = previous ? await chain.before(previous) : []
+  const name = facts.runId.replace(/^run_/, '')
+  const all = [...before.map(({ item }) => item), ...asked.items].map((item, at) =>
+    toListed(item, `item_${name}_${at}`),
+  )
+  if (order === 'desc') all.reverse()
+  const from = after === undefined ? 0 : all.findIndex(({ id }) => id === after) + 1
+  if (after !== undefined && from === 0) throw invalidField('after', 'is no id of an item of this response')
+  const data = all.slice(from, from + limit)
+  return {
+    object: 'list',
+    data,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+    has_more: from + limit < all.length,
+  }
+}
+
+/** An item that came without an id, a type or parts has them in lists. */
+function toListed(item: InputItem, name: string): InputItem & { id: string } {
+  const id = typeof item.id === 'string' ? item.id : name
+  const { type = 'message', content } = item
+  if (type !== 'message') return { ...item, id }
+  const textType = item.role === 'assistant' ? 'output_text' : 'input_text'
+  const parts = typeof content === 'string' ? [{ type: textType, text: content }] : content
+  return { status: 'completed', ...item, type, content: parts, id }
+}
+
+async function remove({ runs }: OpenaiOptions, request: FastifyRequest<Params>): Promise<ResponseDeleted> {
+  const { record } = await new ResponseChain(runs, request.caller).find(request.params.id)
+  await runs.forget(record.id)
+  return { id: responseId(record.id), object: 'response', deleted: true }
+}
+
+async function cancel({ runs }: OpenaiOptions, request: FastifyRequest<Params>): Promise<unknown> {
+  const chain = new ResponseChain(runs, request.caller)
+  const { record } = await chain.find(request.params.id)
+  if (!record.background) {
+    throw new AppError('invalid_request', 'only a response in the background can be cancelled; for others hang up', {
+      field: 'response_id',
+    })
+  }
+  await runs.cancel(record.id)
+  return chain.response(await chain.find(request.params.id))
+}
+
+async function countTokens(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const body = parseBody(ResponseRequest, request.body)
+  const { run, shape, ignored } = await prepare(options, body, request)
+  tellIgnored(request, reply, ignored)
+  reply.header('x-claude-serve-estimate', 'input_tokens')
+  return { object: 'response.input_tokens', input_tokens: options.countTokens(run, shape.asked.model) }
+}

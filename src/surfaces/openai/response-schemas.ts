@@ -1,0 +1,121 @@
+// The body of a request to the Responses API, and the items of its input. Loose: what is not known here is let through, to be told as
+// ignored (response-fields.ts). Messages complete a sentence that begins with the parameter's name (http/validate.ts).
+import { z } from 'zod'
+import { callArguments, content, effort, toolName } from './chat-schemas.ts'
+
+const must = (what: string) => ({ error: `must be ${what}` })
+const text = z.string(must('a string'))
+const flag = z.boolean(must('true or false'))
+const integer = z.int(must('an integer'))
+const number = z.number(must('a number'))
+const object = z.record(z.string(), z.unknown(), must('an object'))
+const named = text.min(1, must('a string that is not empty'))
+
+/** What every item has; the rest depends on its type and is read where the item is (response-items.ts). */
+const item = z.looseObject({ type: text.nullish() }, must('an item, as an object'))
+export type InputItem = z.output<typeof item>
+
+/** A message may come without its type. */
+export const MessageItem = z.looseObject({
+  role: z.enum(['system', 'developer', 'user', 'assistant'], must('one of system, developer, user, assistant')),
+  content,
+})
+export const FunctionCallItem = z.looseObject({
+  call_id: named,
+  name: text,
+  namespace: text.nullish(),
+  arguments: callArguments,
+})
+export const CustomCallItem = z.looseObject({ call_id: named, name: text, namespace: text.nullish(), input: text })
+export const CallOutputItem = z.looseObject({ call_id: named, output: content.nullish() })
+export const ReasoningItem = z.looseObject({ encrypted_content: text.nullish() })
+export const ReferenceItem = z.looseObject({ id: named })
+
+const definition = { name: toolName, description: text.nullish() }
+
+/** Functions and custom tools, flat; namespaces hold more of them. Others are let through, to be left out. */
+const tool = z.looseObject({ type: text }, must('a tool, as an object with its type'))
+export type Tool = z.output<typeof tool>
+export const FunctionTool = z.looseObject({ ...definition, parameters: object.nullish() })
+export const CustomTool = z.looseObject({ ...definition, format: object.nullish() })
+export const NamespaceTool = z.looseObject({ name: toolName, tools: z.array(tool, must('an array of tools')) })
+
+const toolChoice = z.union(
+  [
+    z.enum(['none', 'auto', 'required']),
+    z.looseObject({
+      type: text,
+      name: text.nullish(),
+      namespace: text.nullish(),
+      mode: z.enum(['auto', 'required'], must('auto or required')).nullish(),
+      tools: z
+        .array(z.looseObject({ name: text.nullish(), namespace: text.nullish() }), must('an array of tools'))
+        .nullish(),
+    }),
+  ],
+  must('none, auto, required or an object that names a tool'),
+)
+export type ToolChoice = z.output<typeof toolChoice>
+
+const format = z.discriminatedUnion(
+  'type',
+  [
+    z.looseObject({ type: z.enum(['text', 'json_object']) }),
+    z.looseObject({
+      type: z.literal('json_schema'),
+      name: text.nullish(),
+      schema: z.record(z.string(), z.unknown(), must('a JSON Schema, as an object')),
+    }),
+  ],
+  must('text, json_object or json_schema'),
+)
+
+/** `POST /v1/responses`. Null is the same as leaving a field out. */
+export const ResponseRequest = z.looseObject({
+  model: text.min(1, must('the name of a model')).max(256, must('the name of a model')),
+  input: z.union([text, z.array(item)], must('a string or an array of items')).nullish(),
+  instructions: text.nullish(),
+  previous_response_id: text.nullish(),
+  store: flag.nullish(),
+  background: flag.nullish(),
+  stream: flag.nullish(),
+  stream_options: object.nullish(),
+  tools: z.array(tool, must('an array of tools')).nullish(),
+  tool_choice: toolChoice.nullish(),
+  parallel_tool_calls: flag.nullish(),
+  text: z.looseObject({ format: format.nullish(), verbosity: text.nullish() }, must('an object')).nullish(),
+  reasoning: z
+    .looseObject(
+      { effort: effort.nullish(), summary: text.nullish(), generate_summary: text.nullish() },
+      must('an object'),
+    )
+    .nullish(),
+  include: z.array(text, must('an array of strings')).nullish(),
+  max_output_tokens: integer.min(1, must('at least 1')).nullish(),
+  max_tool_calls: integer.nullish(),
+  metadata: z.record(z.string(), text, must('an object of strings')).nullish(),
+  conversation: z.union([text, object], must('an id or an object')).nullish(),
+  prompt: object.nullish(),
+  prompt_cache_key: text.nullish(),
+  safety_identifier: text.nullish(),
+  temperature: number.nullish(),
+  top_p: number.nullish(),
+  top_logprobs: integer.nullish(),
+  truncation: text.nullish(),
+})
+export type ResponseRequest = z.output<typeof ResponseRequest>
+
+const count = (what: string) => z.coerce.number(must(what)).int(must(what))
+
+/** `GET /v1/responses/{id}`. */
+export const RetrieveQuery = z.looseObject({
+  stream: z.enum(['true', 'false'], must('true or false')).optional(),
+  starting_after: count('the sequence_number of an event').min(0, must('the sequence_number of an event')).optional(),
+})
+
+/** `GET /v1/responses/{id}/input_items`. */
+export const ItemsQuery = z.looseObject({
+  limit: count('1 to 100').min(1, must('1 to 100')).max(100, must('1 to 100')).default(20),
+  order: z.enum(['asc', 'desc'], must('asc or desc')).default('desc'),
+  after: text.optional(),
+})

@@ -1,0 +1,133 @@
+// The tools of a request to the Responses API and its choice, in the words of core/tool-offer.ts. Tools in namespaces get names of
+// their own, from which a call is told by both its names again.
+import type { ToolKind } from '../../core/answer-reader.ts'
+import type { ClientTool } from '../../core/conversation.ts'
+import {
+  choiceInstruction,
+  freeChoice,
+  type GivenTool,
+  offeredTools,
+  type ToolChoice,
+  toClientTool,
+} from '../../core/tool-offer.ts'
+import { invalidField } from '../../errors.ts'
+import { parsePart } from '../../http/validate.ts'
+import {
+  CustomTool,
+  FunctionTool,
+  type ToolChoice as GivenChoice,
+  NamespaceTool,
+  type ResponseRequest,
+  type Tool,
+} from './response-schemas.ts'
+import { customSchema } from './tools.ts'
+
+/** What a call is told as. */
+export type ToolName = { name: string; namespace: string | null }
+
+export type ResponseTools = {
+  tools: ClientTool[]
+  kinds: Map<string, ToolKind>
+  /** Of tools in namespaces, by the names that the model has for them. */
+  names: Map<string, ToolName>
+  /** For the system prompt; null where the model may choose. */
+  instruction: string | null
+  ignored: string[]
+  /** All of them, with schemas that are still to be checked. */
+  given: GivenTool[]
+}
+
+type Read = GivenTool & { kind: ToolKind; told: ToolName }
+
+const nameMax = 128
+
+/** The name by which the model knows a tool. */
+export const flatName = ({ name, namespace }: ToolName): string => (namespace === null ? name : `${namespace}__${name}`)
+
+export function readResponseTools(body: ResponseRequest): ResponseTools {
+  const ignored: string[] = []
+  const given = readList(body.tools ?? [], { param: 'tools', namespace: null, ignored })
+  const choice = readChoice(body.tool_choice)
+  const tools = offeredTools(given, choice)
+  const offered = given.filter(({ tool }) => tools.includes(tool))
+  return {
+    tools,
+    kinds: new Map(offered.map(({ tool, kind }) => [tool.name, kind])),
+    names: new Map(offered.map(({ tool, told }) => [tool.name, told])),
+    instruction: tools.length === 0 ? null : choiceInstruction(choice),
+    ignored,
+    given,
+  }
+}
+
+type Place = { param: string; namespace: string | null; ignored: string[] }
+
+function readList(tools: readonly Tool[], place: Place): Read[] {
+  return tools.flatMap((tool, at) => readTool(tool, { ...place, param: `${place.param}[${at}]` }))
+}
+
+function readTool(tool: Tool, place: Place): Read[] {
+  const { param, namespace, ignored } = place
+  switch (tool.type) {
+    case 'function': {
+      const { parameters, ...definition } = parsePart(FunctionTool, tool, param)
+      return [toRead(definition, { schema: parameters ?? {}, kind: 'json', schemaParam: `${param}.parameters` }, place)]
+    }
+    case 'custom': {
+      const { format, ...definition } = parsePart(CustomTool, tool, param)
+      if (format && format.type !== 'text') ignored.push(`${param}.format`)
+      return [toRead(definition, { schema: customSchema, kind: 'text', schemaParam: param }, place)]
+    }
+    case 'namespace': {
+      if (namespace !== null) throw invalidField(`${param}.type`, 'cannot be namespace inside of a namespace')
+      const { name, tools } = parsePart(NamespaceTool, tool, param)
+      return readList(tools, { ...place, param: `${param}.tools`, namespace: name })
+    }
+    default:
+      ignored.push(param)
+      return []
+  }
+}
+
+type Definition = { name: string; description?: string | null | undefined }
+type Takes = { schema: Record<string, unknown>; kind: ToolKind; schemaParam: string }
+
+function toRead(
+  { name, description }: Definition,
+  { schema, kind, schemaParam }: Takes,
+  { param, namespace }: Place,
+): Read {
+  const told = { name, namespace }
+  const nameParam = `${param}.name`
+  if (flatName(told).length > nameMax)
+    throw invalidField(nameParam, `is too long with its namespace: ${nameMax} characters at most`)
+  const tool = toClientTool({ name: flatName(told), description }, schema, schemaParam)
+  return { tool, kind, told, nameParam, schemaParam }
+}
+
+function readChoice(choice: GivenChoice | null | undefined): ToolChoice {
+  if (!choice) return freeChoice
+  if (typeof choice === 'string') return { ...freeChoice, mode: choice }
+  if (choice.type === 'allowed_tools') {
+    const param = 'tool_choice.tools'
+    if (!choice.tools) throw invalidField(param, 'is required')
+    const names = choice.tools.map((each, at) => chosenName(each, `${param}[${at}]`))
+    return { mode: choice.mode ?? 'auto', names, param }
+  }
+  if (choice.type !== 'function' && choice.type !== 'custom') {
+    throw invalidField(
+      'tool_choice.type',
+      'must be function, custom or allowed_tools: other tools are not here',
+      'unsupported_value',
+    )
+  }
+  return { mode: 'required', names: [chosenName(choice, 'tool_choice')], param: 'tool_choice.name' }
+}
+
+function chosenName(
+  { name, namespace }: { name?: string | null | undefined; namespace?: string | null | undefined },
+  param: string,
+): string {
+  if (!name) throw invalidField(`${param}.name`, 'is required')
+  return flatName({ name, namespace: namespace ?? null })
+}
