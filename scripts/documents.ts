@@ -7,6 +7,7 @@ import type { FieldTable, Treatment } from '../src/core/fields.ts'
 import { messagesFields } from '../src/surfaces/anthropic/fields.ts'
 import { eventSchemas } from '../src/surfaces/native/schemas.ts'
 import { chatFields } from '../src/surfaces/openai/fields.ts'
+import { responseFields } from '../src/surfaces/openai/response-fields.ts'
 import { configParts } from './config-document.ts'
 import { errorsParts } from './errors-document.ts'
 import { metricsParts } from './metrics-document.ts'
@@ -66,6 +67,7 @@ function eventTable(): string {
 const parts: Part[] = [
   { file: 'docs/events.md', name: 'events', make: eventTable },
   { file: 'docs/compatibility.md', name: 'openai-fields', make: () => fieldTable(chatFields) },
+  { file: 'docs/compatibility.md', name: 'response-fields', make: () => fieldTable(responseFields) },
   { file: 'docs/compatibility.md', name: 'anthropic-fields', make: () => fieldTable(messagesFields) },
   ...configParts,
   ...errorsParts,

@@ -85,7 +85,7 @@ const isOfPage = ({ path }: Route) => path.startsWith('/docs/') || path.startsWi
 const unified = (path: string) =>
   path
     .replace(/^\/v1\/v1\//, '/v1/')
-    .replace(/^\/(?=chat\/|messages|models)/, '/v1/')
+    .replace(/^\/(?=chat\/|messages|models|responses)/, '/v1/')
     .replace(/(?<=.)\/$/, '')
     .replace('/models/*', '/models/{model}')
     .replaceAll(/:(\w+)/g, '{$1}')

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { sampleFolder } from '../scripts/openapi/examples.ts'
-import { sampleRequest, sampleRun, sampleSession } from '../scripts/openapi/parameters.ts'
+import { sampleRequest, sampleResponse, sampleRun, sampleSession } from '../scripts/openapi/parameters.ts'
 import { newSecret } from '../src/core/keys.ts'
 import { openKeyStore } from '../src/store/key-store.ts'
 import { keyRecord } from './contract/store-api-keys-suite.ts'
@@ -28,6 +28,7 @@ before(async () => {
   const file = { after: (end?: unknown) => void ends.unshift(end as () => unknown) }
   server = await startTestServer(file, { config: { demo: true } })
   const first = await chat(server, { prompt: 'Say hello' })
+  await respond('Say hello')
   stands.set(sampleFolder, server.folders.cwd).set(sampleRun, first.run_id).set(sampleSession, first.session_id)
 })
 
@@ -36,6 +37,13 @@ after(async () => {
 })
 
 const replaced = (text: string): string => [...stands].reduce((result, [from, to]) => result.replaceAll(from, to), text)
+
+/** A response to the prompt; its id. */
+async function respond(input: string, more: object = {}): Promise<void> {
+  const { status, body } = await post(server, '/v1/responses', { model: 'sonnet', input, ...more })
+  assert.equal(status, 200)
+  stands.set(sampleResponse, String(body.id))
+}
 
 /** A run in the background that asks; its id and that of what it asks for. */
 async function ask(prompt: string): Promise<void> {
@@ -58,6 +66,8 @@ const beginnings: Record<string, () => Promise<void>> = {
     const { body } = await post(server, '/v1/chat', { prompt: 'Be slow', background: true })
     stands.set(sampleRun, String(body.id))
   },
+  deleteResponse: () => respond('Say hello'),
+  cancelResponse: () => respond('Be slow', { background: true }),
   async deleteSession() {
     const { body } = await post(server, `/v1/sessions/${stands.get(sampleSession)}/fork`, {})
     stands.set(sampleSession, String(body.session_id))
@@ -100,6 +110,8 @@ const lastEvents: Record<string, RegExp> = {
   chatStream: /"type":"done"/,
   followRun: /"type":"done"/,
   createChatCompletion: /^\[DONE\]$/,
+  createResponse: /"type":"response.completed"/,
+  getResponse: /"type":"response.completed"/,
   createMessage: /"type":"message_stop"/,
 }
 

@@ -36,6 +36,7 @@ export const groups = {
   mode: ['permission_mode_not_allowed'],
   oneRun: ['run_not_found'],
   ask: ['not_found'],
+  response: ['not_found'],
   session: ['session_not_found'],
   held: ['conflict'],
   files: ['overloaded', 'timeout', 'not_implemented'],

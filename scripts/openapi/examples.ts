@@ -1,6 +1,6 @@
 // Examples of requests and answers. Each request is really sent, by a test, to a server with the demo model; what stands for something of
 // the reader's own (ids, the folder) is replaced there.
-import { sampleRequest, sampleRun, sampleSession } from './parameters.ts'
+import { sampleRequest, sampleResponse, sampleRun, sampleSession } from './parameters.ts'
 
 export type Example = { summary: string; value: unknown; status?: number }
 export type Examples = Record<string, Example>
@@ -132,6 +132,50 @@ export const requestExamples: Record<string, Examples> = {
       },
     },
   },
+  createResponse: {
+    short: { summary: 'A prompt', value: { model: 'sonnet', input: 'Say hello' } },
+    stream: { summary: 'As a stream', value: { model: 'sonnet', input: 'Say hello', stream: true } },
+    goOn: {
+      summary: 'Going on from a stored response',
+      value: { model: 'sonnet', input: 'And in French?', previous_response_id: sampleResponse },
+    },
+    background: { summary: 'In the background', value: { model: 'sonnet', input: 'Say hello', background: true } },
+    agent: { summary: 'Claude Code itself', value: { model: 'agent/sonnet', input: 'Say hello' } },
+    tools: {
+      summary: 'With a tool of your own',
+      value: {
+        model: 'sonnet',
+        input: 'Call a tool for the weather in Rome',
+        tools: [{ type: 'function', name: 'get_weather', parameters: weather, strict: false }],
+      },
+    },
+    structured: {
+      summary: 'An answer that fits a JSON Schema',
+      value: {
+        model: 'sonnet',
+        input: 'Name a city and its country',
+        text: { format: { type: 'json_schema', name: 'city', schema: city } },
+      },
+    },
+    picture: {
+      summary: 'With a picture',
+      value: {
+        model: 'sonnet',
+        input: [
+          {
+            role: 'user',
+            content: [
+              { type: 'input_text', text: 'What is in this picture?' },
+              { type: 'input_image', image_url: `data:image/png;base64,${png}` },
+            ],
+          },
+        ],
+      },
+    },
+  },
+  deleteResponse: { plain: { summary: 'Nothing more to say', value: {} } },
+  cancelResponse: { plain: { summary: 'Nothing more to say', value: {} } },
+  countResponseTokens: { short: { summary: 'A prompt', value: { model: 'sonnet', input: 'Say hello' } } },
   createMessage: {
     short: { summary: 'A prompt', value: { model: 'sonnet', max_tokens: 1024, messages: [hello] } },
     stream: { summary: 'As a stream', value: { model: 'sonnet', max_tokens: 1024, messages: [hello], stream: true } },
@@ -258,6 +302,55 @@ const session = {
   resume_command: `cd '${sampleFolder}' && claude --resume ${sampleSession}`,
 }
 
+const response = {
+  id: sampleResponse,
+  object: 'response',
+  created_at: 1_795_341_600,
+  background: false,
+  instructions: null,
+  max_output_tokens: null,
+  max_tool_calls: null,
+  model: 'claude-sonnet-5',
+  parallel_tool_calls: true,
+  previous_response_id: null,
+  prompt_cache_key: null,
+  reasoning: { effort: null, summary: null },
+  safety_identifier: null,
+  service_tier: 'default',
+  store: true,
+  temperature: 1,
+  top_p: 1,
+  presence_penalty: 0,
+  frequency_penalty: 0,
+  text: { format: { type: 'text' }, verbosity: 'medium' },
+  tool_choice: 'auto',
+  tools: [],
+  top_logprobs: 0,
+  truncation: 'disabled',
+  metadata: {},
+  access_programs: null,
+  status: 'completed',
+  output: [
+    {
+      type: 'message',
+      id: `${sampleResponse.replace('resp', 'msg')}_0`,
+      status: 'completed',
+      role: 'assistant',
+      content: [{ type: 'output_text', text: 'Hello!', annotations: [], logprobs: [] }],
+    },
+  ],
+  error: null,
+  incomplete_details: null,
+  completed_at: 1_795_341_601,
+  usage: {
+    input_tokens: 297,
+    input_tokens_details: { cached_tokens: 0, cache_write_tokens: 0 },
+    output_tokens: 3,
+    output_tokens_details: { reasoning_tokens: 0 },
+    total_tokens: 300,
+  },
+}
+
 const openaiModel = { id: 'sonnet', object: 'model', created: 0, owned_by: 'anthropic' }
 const anthropicModel = {
   type: 'model',
@@ -347,6 +440,25 @@ export const answerExamples: Record<string, Examples> = {
       },
     },
   }),
+  'createResponse 200': one('A response', response),
+  'getResponse 200': one('A response', response),
+  'listResponseItems 200': one('A page', {
+    object: 'list',
+    data: [
+      {
+        type: 'message',
+        id: `${sampleResponse.replace('resp', 'item')}_0`,
+        status: 'completed',
+        role: 'user',
+        content: [{ type: 'input_text', text: 'Say hello' }],
+      },
+    ],
+    first_id: `${sampleResponse.replace('resp', 'item')}_0`,
+    last_id: `${sampleResponse.replace('resp', 'item')}_0`,
+    has_more: false,
+  }),
+  'deleteResponse 200': one('It is gone', { id: sampleResponse, object: 'response', deleted: true }),
+  'countResponseTokens 200': one('An estimate', { object: 'response.input_tokens', input_tokens: 297 }),
   'createMessage 200': one('An answer', {
     id: 'msg_6f1d0c2b9a8e4d7f8b3a5c1e0d9f7a42',
     type: 'message',

@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import { EventsQuery, RunParams, RunsQuery, UsageQuery } from '../../src/surfaces/native/run-schemas.ts'
 import { MessageListQuery, SessionListQuery } from '../../src/surfaces/native/session-schemas.ts'
+import { ItemsQuery, RetrieveQuery } from '../../src/surfaces/openai/response-schemas.ts'
 import type { Schema } from './json-schema.ts'
 import { parameterSchema } from './schemas.ts'
 
@@ -58,6 +59,18 @@ export const queries = {
     cursor,
   }),
   messages: queryOf(MessageListQuery, { limit, cursor }),
+  response: queryOf(RetrieveQuery, {
+    stream: { about: 'Whether to give its events, live if it still runs.' },
+    starting_after: {
+      about: 'With `stream`: goes on after the event with this `sequence_number`.',
+      schema: count(0, Number.MAX_SAFE_INTEGER),
+    },
+  }),
+  responseItems: queryOf(ItemsQuery, {
+    limit: { about: limit.about, schema: count(1, 100, 20) },
+    order: { about: 'By time.' },
+    after: { about: 'Goes on after the item of this id.' },
+  }),
   /** Without effect for OpenAI, which gives all. */
   models: [
     {
@@ -81,6 +94,7 @@ const inPath = (name: string, description: string, schema: Schema, example: stri
 })
 
 export const sampleRun = 'run_6f1d0c2b9a8e4d7f8b3a5c1e0d9f7a42'
+export const sampleResponse = 'resp_0b4e7a1d9c2f4658a3e1b7d05c6f8294'
 export const sampleSession = '4f203e9b-7c1d-4a58-9e06-2b8d5f1c7a30'
 export const sampleRequest = 'ask_0b7e4d5c92f14a6e8d3b1f6a5c7e9d20'
 
@@ -88,6 +102,7 @@ export const paths = {
   run: inPath('id', 'The id of a run.', parameterSchema(RunParams.shape.id), sampleRun),
   session: inPath('id', "The id of a conversation, the CLI's own.", { type: 'string', format: 'uuid' }, sampleSession),
   request: inPath('request_id', 'What the run waits for: see its `pending`.', text, sampleRequest),
+  response: inPath('id', 'The id of a response that was stored.', text, sampleResponse),
   model: inPath('model', 'A name. The slash in `agent/sonnet` may be written as it is, or as `%2F`.', text, 'sonnet'),
 }
 

@@ -201,6 +201,8 @@ const ignored = 'x-claude-serve-ignored'
 const plainOrAgent =
   "`sonnet` is the plain model: your system prompt alone, and your own tools. `agent/sonnet` is Claude Code itself, with its tools and settings in the server's default folder; it needs the scope `agent`."
 
+const response = { tag: openai, surface: 'openai', needs: 'chat' } as const
+
 const compatible: Route[] = [
   {
     method: 'post',
@@ -222,6 +224,90 @@ const compatible: Route[] = [
       },
     },
     errors: [...run],
+  },
+  {
+    ...response,
+    method: 'post',
+    path: '/v1/responses',
+    id: 'createResponse',
+    summary: "OpenAI's responses",
+    about: `${plainOrAgent} With \`"stream": true\` the answer comes as server-sent events, each with its name in \`event:\`. Responses are stored as long as runs are, unless \`store\` is false.`,
+    headers: ['idempotency-key', 'x-claude-serve-strict'],
+    body: 'OpenAIResponseRequest',
+    answers: {
+      200: {
+        about: 'The response; with `background` as it is now.',
+        json: 'OpenAIResponse',
+        events: 'OpenAIResponseEvent',
+        headers: [...runHeaders, ignored],
+      },
+    },
+    errors: [...run],
+  },
+  {
+    ...response,
+    method: 'get',
+    path: '/v1/responses/{id}',
+    id: 'getResponse',
+    summary: 'A stored response',
+    about: 'As it is now, or with `stream` from its first event on.',
+    parameters: [paths.response, ...queries.response],
+    answers: {
+      200: {
+        about: 'The response.',
+        json: 'OpenAIResponse',
+        events: 'OpenAIResponseEvent',
+        headers: ['x-run-id'],
+      },
+    },
+    errors: ['response'],
+  },
+  {
+    ...response,
+    method: 'delete',
+    path: '/v1/responses/{id}',
+    id: 'deleteResponse',
+    summary: 'Forget a response',
+    about: 'What was asked and answered is gone then; what it cost still counts. One that still runs is ended.',
+    parameters: [paths.response],
+    body: 'Nothing',
+    answers: { 200: { about: 'It is gone.', json: 'OpenAIResponseDeleted' } },
+    errors: ['response'],
+  },
+  {
+    ...response,
+    method: 'post',
+    path: '/v1/responses/{id}/cancel',
+    id: 'cancelResponse',
+    summary: 'End a response in the background',
+    parameters: [paths.response],
+    body: 'Nothing',
+    answers: { 200: { about: 'The response.', json: 'OpenAIResponse' } },
+    errors: ['response'],
+  },
+  {
+    ...response,
+    method: 'get',
+    path: '/v1/responses/{id}/input_items',
+    id: 'listResponseItems',
+    summary: 'What a response was made of',
+    parameters: [paths.response, ...queries.responseItems],
+    answers: { 200: { about: 'A page.', json: 'OpenAIResponseItemList' } },
+    errors: ['response'],
+  },
+  {
+    ...response,
+    method: 'post',
+    path: '/v1/responses/input_tokens',
+    id: 'countResponseTokens',
+    summary: "OpenAI's token counts",
+    about: 'An estimate: nobody is asked, and no turn is spent.',
+    headers: ['x-claude-serve-strict'],
+    body: 'OpenAIResponseRequest',
+    answers: {
+      200: { about: 'The estimate.', json: 'OpenAIResponseTokens', headers: ['x-claude-serve-estimate', ignored] },
+    },
+    errors: ['model', 'cli'],
   },
   {
     method: 'post',

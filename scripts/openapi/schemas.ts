@@ -9,6 +9,8 @@ import * as native from '../../src/surfaces/native/schemas.ts'
 import * as sessions from '../../src/surfaces/native/session-schemas.ts'
 import * as openai from '../../src/surfaces/openai/chat-schemas.ts'
 import * as openaiReplies from '../../src/surfaces/openai/reply-schemas.ts'
+import * as responseReplies from '../../src/surfaces/openai/response-reply-schemas.ts'
+import * as responses from '../../src/surfaces/openai/response-schemas.ts'
 import { describe } from './describe.ts'
 import { type Schema, tidy } from './json-schema.ts'
 import { faceWords } from './words-faces.ts'
@@ -33,6 +35,7 @@ const requests: Named = {
   OpenAIChatRequest: openai.ChatRequest,
   OpenAIInputMessage: messages,
   OpenAIInputPart: parts.element,
+  OpenAIResponseRequest: responses.ResponseRequest,
   AnthropicMessagesRequest: anthropic.MessagesRequest,
   AnthropicCountRequest: anthropic.CountRequest,
   AnthropicInputMessage: anthropicMessages.element,
@@ -72,6 +75,12 @@ const replies: Named = {
   OpenAIChatCompletionChunk: openaiReplies.ChatCompletionChunk,
   OpenAIChoice: choices._zod.def.items[0],
   OpenAIUsage: usage,
+  OpenAIResponse: responseReplies.Response,
+  OpenAIOutputItem: responseReplies.Response.shape.output.element,
+  OpenAIResponseEvent: responseReplies.ResponseEvent,
+  OpenAIResponseDeleted: responseReplies.ResponseDeleted,
+  OpenAIResponseItemList: responseReplies.ResponseItemList,
+  OpenAIResponseTokens: responseReplies.ResponseTokens,
   OpenAIModel: openaiReplies.Model,
   OpenAIModelList: openaiReplies.ModelList,
   OpenAIError: openaiReplies.ErrorBody,

@@ -5,6 +5,8 @@ import { messagesFields } from '../../src/surfaces/anthropic/fields.ts'
 import { CountRequest, MessagesRequest } from '../../src/surfaces/anthropic/schemas.ts'
 import { ChatRequest } from '../../src/surfaces/openai/chat-schemas.ts'
 import { chatFields } from '../../src/surfaces/openai/fields.ts'
+import { responseFields } from '../../src/surfaces/openai/response-fields.ts'
+import { ResponseRequest } from '../../src/surfaces/openai/response-schemas.ts'
 import type { Words } from './describe.ts'
 import type { Schema } from './json-schema.ts'
 
@@ -55,6 +57,26 @@ export const faceWords: Record<string, Words> = {
     'message.reasoning_content': 'What the model thought, where it was asked for.',
   }),
   OpenAIUsage: partly("Tokens, as the model's API counts them, with those of the cache and of thinking."),
+  OpenAIResponseRequest: requestWords(
+    "The body of OpenAI's responses. A field that is not here is without effect, and named in the header `x-claude-serve-ignored`.",
+    responseFields,
+    ResponseRequest.shape,
+  ),
+  OpenAIResponse: partly("A response, as OpenAI's API gives it.", {
+    id: 'The id of the run, with another beginning.',
+    model: 'The full name of the model that answered.',
+    previous_response_id: 'As in the request.',
+  }),
+  OpenAIOutputItem: partly('A part of a response: a message, thinking, or a call of a tool of the client.'),
+  OpenAIResponseEvent: partly(
+    'What the `data:` of one server-sent event holds; its `event:` line has the same type. A stream that failed ends with `response.failed` and `error`.',
+    { sequence_number: 'Counts up from 0.' },
+  ),
+  OpenAIResponseDeleted: partly('What is told of a response that was deleted.'),
+  OpenAIResponseItemList: partly(
+    'A page of the items that a response was made of, with those of the responses before it.',
+  ),
+  OpenAIResponseTokens: partly('How many tokens the request would have.', { input_tokens: 'An estimate.' }),
   OpenAIModel: partly('A model that requests may name.', {
     id: 'The name: `sonnet` is the plain model, `agent/sonnet` is Claude Code with it.',
     created: 'Always 0: nobody knows.',

@@ -97,26 +97,48 @@ export const aider: Client = {
 }
 
 export const codex: Client = {
-  missing:
-    'Codex speaks only the Responses API (POST /v1/responses), which this version of claude-serve does not have yet',
   parts: (place) => {
     const { home, environment } = place.surroundings
     const folder = environment.CODEX_HOME || join(home, '.codex')
-    const text = (value: string) => JSON.stringify(value)
     const lines = [
-      `model = ${text(place.model)}`,
-      'model_provider = "claude-serve"',
-      `model_context_window = ${contextTokens}`,
+      ...assignments(codexSettings(place)),
       '',
       '[model_providers.claude-serve]',
-      'name = "claude-serve"',
-      `base_url = ${text(`${place.url}/v1`)}`,
-      'wire_api = "responses"',
-      ...(place.hasKeys ? [`env_key = ${text(keyVariable)}`] : []),
+      ...assignments(codexProvider(place)),
     ]
     return [
       note(`In a new file \`${shortPath(join(folder, 'claude-serve.config.toml'), home)}\`:`, 'toml', lines.join('\n')),
       note('Then, in a terminal:', 'sh', 'codex --profile claude-serve'),
     ]
   },
+  // It takes every setting as a word too, so that no file of its own has to be touched.
+  start: (place) => ({
+    program: 'codex',
+    words: [
+      ...assignments(codexSettings(place), '='),
+      ...assignments(codexProvider(place), '=').map((setting) => `model_providers.claude-serve.${setting}`),
+    ].flatMap((setting) => ['-c', setting]),
+    environment: {},
+    without: [],
+    install: 'npm install -g @openai/codex',
+  }),
 }
+
+type Toml = Record<string, string | number>
+
+const codexSettings = ({ model }: Place): Toml => ({
+  model,
+  model_provider: 'claude-serve',
+  model_context_window: contextTokens,
+})
+
+const codexProvider = ({ url, hasKeys }: Place): Toml => ({
+  name: 'claude-serve',
+  base_url: `${url}/v1`,
+  wire_api: 'responses',
+  ...(hasKeys ? { env_key: keyVariable } : {}),
+})
+
+/** A string of TOML is written as one of JSON. */
+const assignments = (settings: Toml, sign = ' = '): string[] =>
+  Object.entries(settings).map(([name, value]) => `${name}${sign}${JSON.stringify(value)}`)

@@ -64,7 +64,11 @@ export const n8n: Client = {
       'text',
       `API Key: ${keyFor(place, ownKey)}\nBase URL: ${place.url}/v1`,
     ),
-    note('With it, in a node "OpenAI Chat Model":', 'text', `Model, by ID: ${place.model}\nUse Responses API: off`),
+    note(
+      'With it, in a node "OpenAI Chat Model":',
+      'text',
+      `Model, by ID: ${place.model}\nUse Responses API: on or off`,
+    ),
   ],
 }
 

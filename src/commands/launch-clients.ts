@@ -18,8 +18,6 @@ export type Start = {
 export type Client = {
   parts: (place: Place) => Part[]
   start?: (place: Place) => Start
-  /** What the client needs and this version lacks: nothing is written or started, and the settings are shown for later. */
-  missing?: string
 }
 
 export const clients: Readonly<Record<ClientName, Client>> = {

@@ -285,8 +285,7 @@ import { createOpenAI } from '@ai-sdk/openai'
 import { generateText } from 'ai'
 
 const openai = createOpenAI({ baseURL: ${openaiUrl}, apiKey: ${key} })
-// .chat(): what openai() itself gives needs the Responses API.
-const { text } = await generateText({ model: openai.chat(${model}), prompt: 'Say hello' })
+const { text } = await generateText({ model: openai(${model}), prompt: 'Say hello' })
 console.log(text)
 `,
       'With @ai-sdk/openai',

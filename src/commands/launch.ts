@@ -2,7 +2,7 @@
 // Not for what any client needs (see launch-clients.ts).
 import { styleText } from 'node:util'
 import { nearestName } from '../nearest.ts'
-import { answer, CommandError, note, print, printJson, UsageError } from './command.ts'
+import { answer, CommandError, print, printJson, UsageError } from './command.ts'
 import { type Client, clients } from './launch-clients.ts'
 import { planFile, writeFile } from './launch-file.ts'
 import { type ClientName, clientNames, clientTitles, otherNames } from './launch-names.ts'
@@ -31,7 +31,6 @@ export function launch(word: string | undefined, words: string[], flags: LaunchF
     const client = clients[name]
     const isStarted = checkStart(name, client, words, flags)
     const place = await findPlace(flags)
-    if (client.missing !== undefined) return showForLater(name, client.missing, place, flags)
     if (flags.print === true) return show(name, place, flags)
     if (client.start === undefined || !isStarted) return setUp(name, partsOf(name, place), place, flags) ? 0 : 1
     const files = partsOf(name, place).filter((part) => part.kind === 'file')
@@ -88,12 +87,6 @@ function show(name: ClientName, place: FoundPlace, { json }: LaunchFlags): void 
   else print(asText(blocksOf(name, place)))
 }
 
-function showForLater(name: ClientName, missing: string, place: FoundPlace, flags: LaunchFlags): 1 {
-  note(`${missing}: nothing is written, and these settings do not work before it has`)
-  show(name, place, flags)
-  return 1
-}
-
 /** False where a file was left as it is. */
 function setUp(name: ClientName, parts: readonly Part[], place: FoundPlace, flags: LaunchFlags): boolean {
   const { home } = place.surroundings
@@ -127,14 +120,14 @@ function list(word: string | undefined, { json, print: isPrint }: LaunchFlags): 
   if (json === true) return printJson(rows)
   const [titles = '', ...lines] = asTable([
     ['name', 'client', 'what launch does'],
-    ...rows.map(({ name, title, writes, starts, missing }) => [name, title, inWords(writes, starts, missing)]),
+    ...rows.map(({ name, title, writes, starts }) => [name, title, inWords(writes, starts)]),
   ])
   print([styleText('bold', titles), ...lines].join('\n'))
 }
 
-type WhatHappens = { writes: string | null; starts: string | null; missing: string | null }
+type WhatHappens = { writes: string | null; starts: string | null }
 
-function whatHappens({ parts, start, missing }: Client): WhatHappens {
+function whatHappens({ parts, start }: Client): WhatHappens {
   const around = surroundings()
   const place = {
     url: 'http://127.0.0.1',
@@ -148,12 +141,10 @@ function whatHappens({ parts, start, missing }: Client): WhatHappens {
   return {
     writes: file === undefined ? null : shortPath(file.path, around.home),
     starts: start?.(place).program ?? null,
-    missing: missing ?? null,
   }
 }
 
-function inWords(writes: string | null, starts: string | null, missing: string | null): string {
-  if (missing !== null) return 'shows what it will need: not possible yet'
+function inWords(writes: string | null, starts: string | null): string {
   if (writes === null && starts === null) return 'shows what to enter'
   return [...(writes === null ? [] : [`writes ${writes}`]), ...(starts === null ? [] : [`starts ${starts}`])].join(', ')
 }

@@ -171,7 +171,8 @@ class RunRegistry implements Runs {
         change(active, { restart: null })
         await live.saved
       }
-      const events = this.#agent.run({ ...input, runId: record.id }, controller.signal)[Symbol.asyncIterator]()
+      const { asked: _, ...request } = input
+      const events = this.#agent.run({ ...request, runId: record.id }, controller.signal)[Symbol.asyncIterator]()
       const first = events.next()
       if (!isKept) live.storeAfter(this.#keep(active, first))
       for (let next = await first; !next.done; next = await events.next()) {

@@ -56,6 +56,17 @@ function stage(t: TestContext, ...programs: string[]): Stage {
 /** What the script told, by lines. */
 const told = (stdout: string) => stdout.trim().split('\n')
 
+const codexWords = [
+  'model="opus"',
+  'model_provider="claude-serve"',
+  'model_context_window=200000',
+  'model_providers.claude-serve.name="claude-serve"',
+  `model_providers.claude-serve.base_url="${open.url}/v1"`,
+  'model_providers.claude-serve.wire_api="responses"',
+]
+  .map((setting) => `<-c><${setting}>`)
+  .join('')
+
 describe('a program', () => {
   for (const [client, words, environment] of [
     [
@@ -69,14 +80,15 @@ describe('a program', () => {
       ['MINE=stays', `OPENAI_API_BASE=${open.url}/v1`, 'OPENAI_API_KEY=none'],
     ],
     ['opencode', '<--model><claude-serve/opus><-p><say "hello">', ['MINE=stays']],
+    ['codex', `${codexWords}<-p><say "hello">`, ['MINE=stays']],
   ] as const) {
     test(`${client} gets its words, its address, and what the terminal has`, async (t) => {
-      const { environment: own } = stage(t, 'claude', 'aider', 'opencode')
+      const { environment: own } = stage(t, 'claude', 'aider', 'opencode', 'codex')
       const given = { environment: own }
       const asked = ['launch', client, '--model', 'opus', '--', '-p', 'say "hello"']
       const { code, stdout, stderr } = await run(open.folders, asked, given)
       assert.equal(code, 0, stderr)
-      assert.match(stderr, /^claude-serve: starting \w+ --model \S*opus/)
+      assert.match(stderr, /^claude-serve: starting \w+ .*opus/)
       assert.deepEqual(told(stdout).slice(-environment.length - 1), [words, ...environment])
     })
   }

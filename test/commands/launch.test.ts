@@ -72,11 +72,11 @@ describe('what is typed', () => {
     )
     assert.match(stdout, /^opencode +opencode +writes ~\/\.config\/opencode\/opencode\.json, starts opencode$/m)
     assert.match(stdout, /^claude-code +Claude Code +starts claude$/m)
-    assert.match(stdout, /^codex +Codex +.*not possible yet$/m)
+    assert.match(stdout, /^codex +Codex +starts codex$/m)
     const asJson = JSON.parse((await run(open.folders, ['launch', '--list', '--json'])).stdout)
     assert.deepEqual(
       asJson.find(({ name }: { name: string }) => name === 'continue'),
-      { name: 'continue', title: 'Continue', writes: '~/.continue/config.yaml', starts: null, missing: null },
+      { name: 'continue', title: 'Continue', writes: '~/.continue/config.yaml', starts: null },
     )
   })
 
@@ -349,29 +349,5 @@ describe('what is written', () => {
     const home = makeHome(t)
     writeFileSync(join(home, '.continue'), '')
     assertFailure(await run(open.folders, ['launch', 'continue'], atHome(home)), /config\.yaml cannot be \w+ \(E\w+\)/)
-  })
-})
-
-describe('what is not possible yet', () => {
-  test('the Responses API is not there', async () => {
-    const response = await fetch(`${open.url}/v1/responses`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: '{"model":"sonnet","input":"hello"}',
-    })
-    await response.body?.cancel()
-    assert.equal(response.status, 404, 'Codex can be launched: take `missing` from its entry, and this test away')
-  })
-
-  test('Codex: says so, shows the settings and writes nothing, exit 1', async (t) => {
-    const home = makeHome(t)
-    for (const words of [['codex'], ['codex', '--print']]) {
-      const { code, stdout, stderr } = await run(open.folders, ['launch', ...words], atHome(home))
-      assert.equal(code, 1)
-      assert.match(stderr, /^claude-serve: Codex speaks only the Responses API .* nothing is written, .*\n$/)
-      assert.match(stdout, /^In a new file ~\/\.codex\/claude-serve\.config\.toml:\n/)
-      assert.ok(stdout.includes(`base_url = "${open.url}/v1"`))
-    }
-    assert.deepEqual(filesIn(home), [])
   })
 })

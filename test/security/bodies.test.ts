@@ -18,7 +18,18 @@ import { createInjectApp } from '../helpers/inject-app.ts'
 import { goodRun, runEnd, type Script, ScriptedAgent } from '../helpers/scripted-agent.ts'
 import { one, setUp as setUpSessions } from '../helpers/session-app.ts'
 import { startTestServer } from '../helpers/test-server.ts'
-import { allFaces, anthropic, compatible, type Face, faces, native, nested, openai, toldBy } from './faces.ts'
+import {
+  allFaces,
+  anthropic,
+  compatible,
+  type Face,
+  faces,
+  native,
+  nested,
+  openai,
+  responses,
+  toldBy,
+} from './faces.ts'
 
 /** Says hello; what is to fit a schema is an empty object. */
 const obliging: Script = ({ options: { jsonSchema } }) => [
@@ -186,13 +197,16 @@ for (const face of faces) {
 for (const face of compatible) {
   test(`E05 a hundred thousand messages to ${face.name} are 400`, hang, async () => {
     const messages = Array(100_000).fill({ role: 'user', content: 'hi' })
-    assert.match(await refused(face, { ...face.body('hi'), messages }), /10000 entries/)
+    assert.match(await refused(face, { ...face.body('hi'), [face.saidIn]: messages }), /10000 entries/)
   })
 
   test(`E05 a hundred faults in each of a thousand messages to ${face.name} are told as one`, hang, async () => {
     const content = Array(100).fill({ type: 'text', text: 5 })
-    const message = await refused(face, { ...face.body('hi'), messages: Array(1000).fill({ role: 'user', content }) })
-    assert.match(message, /^messages\[0\]\.content\[0\]\.text must be a string/)
+    const message = await refused(face, {
+      ...face.body('hi'),
+      [face.saidIn]: Array(1000).fill({ role: 'user', content }),
+    })
+    assert.match(message, new RegExp(`^${face.saidIn}\\[0\\]\\.content\\[0\\]\\.text must be a string`))
   })
 }
 
@@ -313,8 +327,8 @@ for (const name of inherited) {
       const plain = withoutId(await taken(face.path, face.body('hi')))
       assert.deepEqual(withoutId(await taken(face.path, face.body('hi', field))), plain)
       await refused(face, { ...face.body('hi'), model: name }, [404])
-      await refused(face, { ...face.body('hi'), messages: [{ role: name, content: 'hi' }] })
-      await refused(face, { ...face.body('hi'), messages: [{ role: 'user', content: [{ type: name }] }] })
+      await refused(face, { ...face.body('hi'), [face.saidIn]: [{ role: name, content: 'hi' }] })
+      await refused(face, { ...face.body('hi'), [face.saidIn]: [{ role: 'user', content: [{ type: name }] }] })
     }
     await refused(native, native.body('hi', { permission_mode: name }))
     await refused(native, native.body('hi', { effort: name }))
@@ -380,6 +394,10 @@ const fieldNames = {
   openai: [
     ...['stream', 'stream_options', 'tools', 'tool_choice', 'functions', 'function_call', 'response_format', 'stop'],
     ...['max_tokens', 'reasoning', 'thinking', 'metadata', 'n', 'modalities', 'logit_bias', 'audio', 'unknown'],
+  ],
+  responses: [
+    ...['input', 'instructions', 'previous_response_id', 'tools', 'tool_choice', 'text', 'reasoning', 'include'],
+    ...['max_output_tokens', 'metadata', 'store', 'background', 'stream', 'conversation', 'prompt', 'unknown'],
   ],
   anthropic: [
     ...['system', 'tools', 'tool_choice', 'thinking', 'output_config', 'output_format', 'stop_sequences', 'metadata'],
@@ -448,7 +466,7 @@ const powers: Json = {
 
 /** OpenAI's metadata: strings, and few of them. */
 function* metadataOf(face: Face): Generator<Json> {
-  if (face !== openai) return yield powers
+  if (face !== openai && face !== responses) return yield powers
   const entries = Object.entries(powers).map(([name, value]) => [name, JSON.stringify(value)])
   for (let at = 0; at < entries.length; at += 16) yield Object.fromEntries(entries.slice(at, at + 16))
 }
@@ -456,7 +474,8 @@ function* metadataOf(face: Face): Generator<Json> {
 /** All the ways in which a program may send them. */
 function* powerful(face: Face): Generator<[where: string, body: Json]> {
   const body = face.body('hi')
-  yield ['fields', { ...body, ...powers }]
+  // The Responses API has a field of that name, which means the same there.
+  yield ['fields', { ...body, ...(face === responses ? without(powers, 'background') : powers) }]
   for (const metadata of metadataOf(face)) yield ['metadata', { ...body, metadata }]
   for (const name of [
     'extra_body',
@@ -469,7 +488,7 @@ function* powerful(face: Face): Generator<[where: string, body: Json]> {
     'kwargs',
   ])
     yield [name, { ...body, [name]: powers }]
-  yield ['a message', { ...body, messages: [{ role: 'user', content: 'hi', ...without(powers, 'role') }] }]
+  yield ['a message', { ...body, [face.saidIn]: [{ role: 'user', content: 'hi', ...without(powers, 'role') }] }]
   yield ['a block', face.body([{ ...powers, type: 'text', text: 'hi' }])]
 }
 
@@ -528,7 +547,8 @@ for (const face of compatible) {
   test(`E09 tools of a client of ${face.name} that are called like Claude Code’s own are the client’s`, async () => {
     const names = ['Bash', 'Read', 'Write', 'Task', 'WebFetch', 'mcp__x__y']
     const tools = names.map((name) => ({ name, input_schema: { type: 'object' } }))
-    const given = face === openai ? tools.map(asFunction) : tools
+    const flat = tools.map(({ name, input_schema: parameters }) => ({ type: 'function', name, parameters }))
+    const given = face === openai ? tools.map(asFunction) : face === responses ? flat : tools
     const { options, plain } = await taken(face.path, face.body('hi', { tools: given }))
     assert.deepEqual(
       plain?.tools.map(({ name }) => name),

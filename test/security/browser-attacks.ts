@@ -230,7 +230,7 @@ const asked = all('POST', '/v1/chat', [
   ['B19 fetch, JSON, with credentials', `return post({ headers: asJson, credentials: 'include' })`, asksAndReads],
 ])
 
-const faces = ['/v1/chat/stream', '/v1/chat/completions', '/v1/messages'].flatMap((path) =>
+const faces = ['/v1/chat/stream', '/v1/chat/completions', '/v1/responses', '/v1/messages'].flatMap((path) =>
   all('POST', path, [
     [`B11 fetch, JSON, to ${path}`, `return post({ headers: asJson })`, asksAndReads],
     [`B16 fetch, no-cors, text, to ${path}`, `return post({ mode: 'no-cors' })`],
@@ -242,6 +242,14 @@ const withoutBody = [
     ['B24 fetch, no-cors, without body', `return post({ mode: 'no-cors', body: null })`],
     ['B24 a form, without fields', `return submit({}, {})`],
     ['B24 sendBeacon, without body', `return beacon()`],
+  ]),
+  ...all('POST', '/v1/responses/resp_00000000000000000000000000000000/cancel', [
+    ['B24 fetch, no-cors, without body', `return post({ mode: 'no-cors', body: null })`],
+    [
+      'B24 fetch, with a key, without body',
+      `return post({ headers: { authorization: 'Bearer x' }, body: null })`,
+      asksAndReads,
+    ],
   ]),
   ...all('DELETE', '/v1/sessions/11111111-2222-4333-8444-555555555555', [
     ['B24 fetch, DELETE', `return send({ method: 'DELETE' })`, asksAndReads],

@@ -33,10 +33,12 @@ type Json = Record<string, unknown>
 export type SentEvent = { id: string | null; event: string | null; data: string }
 
 export type Face = {
-  name: 'native' | 'openai' | 'anthropic'
+  name: 'native' | 'openai' | 'responses' | 'anthropic'
   path: string
   /** Where a stream is asked for. */
   streamPath: string
+  /** The field that has what was said so far. */
+  saidIn: string
   /** A request with one prompt. */
   body(prompt: unknown, more?: Json): Json
   /** The same, for a stream. */
@@ -66,6 +68,7 @@ export const native: Face = {
   name: 'native',
   path: '/v1/chat',
   streamPath: '/v1/chat/stream',
+  saidIn: 'prompt',
   body: (prompt, more = {}) => ({ prompt, ...more }),
   streamed: (prompt) => ({ prompt }),
   ErrorBody: NativeError,
@@ -79,6 +82,7 @@ export const openai: Face = {
   name: 'openai',
   path: '/v1/chat/completions',
   streamPath: '/v1/chat/completions',
+  saidIn: 'messages',
   body: (prompt, more = {}) => ({ model: 'sonnet', messages: messages(prompt), ...more }),
   streamed: (prompt) => openai.body(prompt, { stream: true }),
   ErrorBody: OpenaiError,
@@ -88,10 +92,26 @@ export const openai: Face = {
   isEnd: ({ data }) => data === '[DONE]',
 }
 
+/** OpenAI's other way to ask. */
+export const responses: Face = {
+  name: 'responses',
+  path: '/v1/responses',
+  streamPath: '/v1/responses',
+  saidIn: 'input',
+  body: (prompt, more = {}) => ({ model: 'sonnet', input: messages(prompt), ...more }),
+  streamed: (prompt) => responses.body(prompt, { stream: true }),
+  ErrorBody: OpenaiError,
+  messageOf: (body) => textIn(body, 'error', 'message'),
+  textOf: (body) => textIn(body, 'output', 0, 'content', 0, 'text'),
+  deltaOf: (event) => (event.type === 'response.output_text.delta' ? textIn(event, 'delta') : ''),
+  isEnd: ({ event }) => event === 'response.completed',
+}
+
 export const anthropic: Face = {
   name: 'anthropic',
   path: '/v1/messages',
   streamPath: '/v1/messages',
+  saidIn: 'messages',
   body: (prompt, more = {}) => ({ model: 'sonnet', max_tokens: 100, messages: messages(prompt), ...more }),
   streamed: (prompt) => anthropic.body(prompt, { stream: true }),
   ErrorBody: AnthropicError,
@@ -102,7 +122,7 @@ export const anthropic: Face = {
 }
 
 /** The native API's own surface, and the two faces of other APIs. */
-export const compatible = [openai, anthropic]
+export const compatible = [openai, responses, anthropic]
 export const faces = [native, ...compatible]
 
 const lineOf = /^(data|event|id): (.*)$/s

@@ -44,6 +44,7 @@ export async function startWithRoutes(
 /** In place of what stands for itself in a path. */
 const stands: Record<string, string> = {
   '/v1/runs/:id': `/v1/runs/run_${'0'.repeat(32)}`,
+  '/responses/:id': `/responses/resp_${'0'.repeat(32)}`,
   '/v1/sessions/:id': '/v1/sessions/11111111-2222-4333-8444-555555555555',
   ':request_id': 'ask_1',
   '*': 'x',

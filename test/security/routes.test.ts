@@ -53,6 +53,42 @@ POST /v1/chat/completions                     chat   openai
 POST /v1/chat/completions/                    chat   openai
 POST /v1/v1/chat/completions                  chat   openai
 POST /v1/v1/chat/completions/                 chat   openai
+POST /responses                               chat   openai
+POST /responses/                              chat   openai
+POST /responses/input_tokens                  chat   openai
+POST /responses/input_tokens/                 chat   openai
+GET  /responses/:id                           chat   openai
+GET  /responses/:id/                          chat   openai
+DELETE /responses/:id                         chat   openai
+DELETE /responses/:id/                        chat   openai
+POST /responses/:id/cancel                    chat   openai
+POST /responses/:id/cancel/                   chat   openai
+GET  /responses/:id/input_items               chat   openai
+GET  /responses/:id/input_items/              chat   openai
+POST /v1/responses                            chat   openai
+POST /v1/responses/                           chat   openai
+POST /v1/responses/input_tokens               chat   openai
+POST /v1/responses/input_tokens/              chat   openai
+GET  /v1/responses/:id                        chat   openai
+GET  /v1/responses/:id/                       chat   openai
+DELETE /v1/responses/:id                      chat   openai
+DELETE /v1/responses/:id/                     chat   openai
+POST /v1/responses/:id/cancel                 chat   openai
+POST /v1/responses/:id/cancel/                chat   openai
+GET  /v1/responses/:id/input_items            chat   openai
+GET  /v1/responses/:id/input_items/           chat   openai
+POST /v1/v1/responses                         chat   openai
+POST /v1/v1/responses/                        chat   openai
+POST /v1/v1/responses/input_tokens            chat   openai
+POST /v1/v1/responses/input_tokens/           chat   openai
+GET  /v1/v1/responses/:id                     chat   openai
+GET  /v1/v1/responses/:id/                    chat   openai
+DELETE /v1/v1/responses/:id                   chat   openai
+DELETE /v1/v1/responses/:id/                  chat   openai
+POST /v1/v1/responses/:id/cancel              chat   openai
+POST /v1/v1/responses/:id/cancel/             chat   openai
+GET  /v1/v1/responses/:id/input_items         chat   openai
+GET  /v1/v1/responses/:id/input_items/        chat   openai
 GET  /v1/chat/completions                     chat   openai
 GET  /models                                  chat   openai     openai
 GET  /models/                                 chat   openai     openai
@@ -69,13 +105,15 @@ ALL  /v1/audio/*                              chat   openai     openai
 ALL  /v1/batches                              chat   openai     openai
 ALL  /v1/batches/*                            chat   openai     openai
 ALL  /v1/completions                          chat   openai     openai
+ALL  /v1/conversations                        chat   openai     openai
+ALL  /v1/conversations/*                      chat   openai     openai
 ALL  /v1/embeddings                           chat   openai     openai
 ALL  /v1/files                                chat   openai     openai
 ALL  /v1/files/*                              chat   openai     openai
 ALL  /v1/fine_tuning/*                        chat   openai     openai
 ALL  /v1/images/*                             chat   openai     openai
 ALL  /v1/moderations                          chat   openai     openai
-ALL  /v1/responses                            chat   openai     openai
+ALL  /v1/responses/compact                    chat   openai     openai
 ALL  /v1/threads                              chat   openai     openai
 ALL  /v1/threads/*                            chat   openai     openai
 ALL  /v1/uploads                              chat   openai     openai

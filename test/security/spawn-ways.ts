@@ -32,6 +32,19 @@ function openai(scene: Scene): Way {
   return { name: 'openai', ask }
 }
 
+function responses(scene: Scene): Way {
+  const ask = ({ prompt, system, history = [] }: Asked) =>
+    scene.ask({
+      path: '/v1/responses',
+      body: {
+        model: 'sonnet',
+        ...(system === undefined ? {} : { instructions: system }),
+        input: [...history, { role: 'user', content: prompt }],
+      },
+    })
+  return { name: 'responses', ask }
+}
+
 function anthropic(scene: Scene): Way {
   const ask = ({ prompt, system, history = [] }: Asked) =>
     scene.ask({
@@ -70,9 +83,9 @@ function agent(scene: Scene): Way {
   return { name: 'native', ask }
 }
 
-/** Both faces lead to the same processes: a text comes in by one of them, the next one by the other. */
+/** All faces lead to the same processes: a text comes in by one of them, the next one by another. */
 function plain(scene: Scene): Way {
-  const faces = [openai(scene), anthropic(scene)]
+  const faces = [openai(scene), anthropic(scene), responses(scene)]
   let asked = 0
   return { name: 'plain', ask: (each) => (faces[asked++ % faces.length] as Way).ask(each) }
 }

@@ -63,7 +63,7 @@ export class ResponseChain {
   }
 
   /** As it is now. */
-  async response({ record, shape, facts }: StoredResponse): Promise<Response> {
+  async response({ record, shape, facts }: Omit<StoredResponse, 'asked'>): Promise<Response> {
     if (!isFinal(record.status))
       return openResponse(shape, facts, record.status === 'queued' ? 'queued' : 'in_progress')
     const whole = new WholeResponse(shape)

@@ -76,7 +76,6 @@ export function toResponseRun(
       asks: false,
       isSide: !resolved.agent && isSideRequest({ systemPrompt, history, prompt, toolCount: offer.tools.length }),
       background: body.background === true,
-      metadata: body.metadata ?? {},
     },
     shape,
     ignored: [...ignoredFields(body, responseFields, resolved.agent), ...offer.ignored, ...ignored],

@@ -17,9 +17,9 @@ import { startRun } from '../../http/start-run.ts'
 import { parseBody, parseQuery } from '../../http/validate.ts'
 import type { OpenaiOptions } from './options.ts'
 import { ResponseChain } from './response-chain.ts'
-import { ResponseEvents, responseId, WholeResponse } from './response-reply.ts'
-import type { ResponseDeleted, ResponseEvent, ResponseItemList } from './response-reply-schemas.ts'
-import { checkResponse, isStored, type ResponseRun, toResponseRun } from './response-request.ts'
+import { openResponse, ResponseEvents, responseId, WholeResponse } from './response-reply.ts'
+import type { Response, ResponseDeleted, ResponseEvent, ResponseItemList } from './response-reply-schemas.ts'
+import { checkResponse, isStored, type ResponseRun, type ResponseShape, toResponseRun } from './response-request.ts'
 import { type InputItem, ItemsQuery, ResponseRequest, RetrieveQuery } from './response-schemas.ts'
 
 type Params = { Params: { id: string } }
@@ -80,8 +80,8 @@ async function create(options: OpenaiOptions, request: FastifyRequest, reply: Fa
   const run = await startRun(options.runs, { ...input, asked, timeoutMs: options.requestTimeoutMs }, request)
   if (body.background) nameRun(run, reply)
   else endWithConnection(run, request, reply)
-  if (!body.stream)
-    return body.background ? accepted(options, run, request, reply) : answerWhole(options, run, response, reply)
+  if (!body.stream && body.background) return accepted(options, run, shape, request)
+  if (!body.stream) return answerWhole(options, run, response, reply)
   const events = new ResponseEvents(shape, factsOf(run), options.now)
   return streamRun(
     run,
@@ -99,15 +99,17 @@ const factsOf = ({ id, createdAtMs }: RunHandle) => ({ runId: id, createdAtMs })
 /** Events are told by their names too. */
 const toFrame = (event: ResponseEvent): Frame => ({ event: event.type, data: JSON.stringify(event) })
 
-/** The run is on disk by now. */
+/** The run is on disk by now; where nothing is kept, nobody can ask for it later. */
 async function accepted(
   { runs }: OpenaiOptions,
   run: RunHandle,
+  shape: ResponseShape,
   { caller }: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  const chain = new ResponseChain(runs, caller)
-  return reply.send(await chain.response(await chain.find(responseId(run.id))))
+): Promise<Response> {
+  const record = await runs.get(run.id)
+  const facts = factsOf(run)
+  if (record === null) return openResponse(shape, facts, 'queued')
+  return new ResponseChain(runs, caller).response({ record, shape, facts })
 }
 
 async function answerWhole(
