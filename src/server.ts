@@ -232,7 +232,7 @@ function registerSurfaces(app: App, parts: SurfaceParts): void {
     requestTimeoutMs: config.requestTimeoutMs,
   }
   const countTokens = (run: Omit<RunRequest, 'runId'>, model: string) => gauge.estimate(model, estimateRequest(run))
-  app.register(async (scope) => registerOpenai(scope, { ...face, readers, countTokens, now: Date.now }))
+  app.register(async (scope) => registerOpenai(scope, { ...face, readers, countTokens }))
   app.register(async (scope) => registerAnthropic(scope, { ...face, countTokens }))
   const cwdRoots = ({ key }: Caller) => config.cwdRoots ?? (key === null ? null : [defaultCwd])
   const login = () => executable.loginSoFar()

@@ -8,7 +8,15 @@ import { LiveRun } from './live-run.ts'
 import { RunAsks } from './run-asks.ts'
 import { RunClock } from './run-clock.ts'
 import type { Idempotency, RunHandle, RunInput, Runs, RunsDependencies } from './runs.ts'
-import type { Page, RunPatch, RunQuery, RunRecord, Store, StoredEvent } from './store.ts'
+import {
+  isFinal,
+  type Page,
+  type RunPatch,
+  type RunQuery,
+  type RunRecord,
+  type Store,
+  type StoredEvent,
+} from './store.ts'
 
 /** A key is forgotten after a day. */
 const keyLifeMs = 24 * 3_600_000
@@ -33,6 +41,9 @@ const notFound = (id: string) => new AppError('run_not_found', `there is no run 
 
 const interrupted = () =>
   new AppError('interrupted', 'The server ended before the run did. Ask again, or with "on_crash": "restart".')
+
+/** Only its record is left. */
+const isForgotten = ({ status, end }: RunRecord) => isFinal(status) && end === null
 
 const keyFault = (fault: string) => new AppError('conflict', `idempotency-key ${fault}`, { field: 'idempotency-key' })
 
@@ -127,7 +138,8 @@ class RunRegistry implements Runs {
     if (claimed === undefined || claimed.kind === 'created') return null
     if (claimed.bodyHash !== bodyHash) throw keyFault('was used for another request; give a new one')
     const earlier = await this.get(claimed.runId)
-    if (earlier === null) throw keyFault('was used for a run that is not kept any more; give a new one')
+    if (earlier === null || isForgotten(earlier))
+      throw keyFault('was used for a run that is not kept any more; give a new one')
     const { id, createdAtMs } = earlier
     return { id, createdAtMs, isReplay: true, events: eventsOf(this.follow(id, 0)), cancel: () => {} }
   }

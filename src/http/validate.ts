@@ -1,6 +1,6 @@
 // A request body held against its schema: the first fault becomes an error that names the field, what is wrong and what
 // would be right. Schemas give their messages as the end of a sentence that begins with the field's name.
-import type { z } from 'zod'
+import { z } from 'zod'
 import { AppError } from '../errors.ts'
 import { nearestName } from '../nearest.ts'
 
@@ -91,9 +91,21 @@ export function parsePart<T extends z.ZodObject>(schema: T, body: unknown, place
   throw new AppError('invalid_request', `${shorten(field)} ${fault}`.trim(), { field: shorten(field) })
 }
 
+/** A number in a query, where it is a text. */
+export function queryInteger(min: number, max: number) {
+  const rule = { error: `must be an integer from ${min} to ${max}` }
+  return z
+    .string(rule)
+    .regex(/^\d{1,16}$/, rule)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, rule)
+}
+
 /** A query or a path's parameters as their schema's type. Throws `invalid_request`. */
 export function parseQuery<T extends z.ZodObject>(schema: T, query: unknown): z.output<T> {
-  const twice = Object.entries(query as object).find(([, value]) => Array.isArray(value))
+  const twice = Object.entries(query as object).find(
+    ([name, value]) => Array.isArray(value) && Object.hasOwn(schema.shape, name),
+  )
   if (twice !== undefined) {
     const field = shorten(twice[0])
     throw new AppError('invalid_request', `${field} was given more than once`, { field })

@@ -5,6 +5,7 @@ import { describe, type TestContext, test } from 'node:test'
 import type { RunQuery, SessionFacts, Store } from '../../src/core/store.ts'
 import { AppError } from '../../src/errors.ts'
 import { describeApiKeys } from './store-api-keys-suite.ts'
+import { describeAsked, describeForgottenRuns } from './store-asked-suite.ts'
 import { describeForgetting } from './store-forgetting-suite.ts'
 import { describeClaims, describePruning } from './store-keys-suite.ts'
 import { endedRun, idsOf, noLimits, noonMs, runEnd, runRecord, textEvent, textEvents } from './store-records.ts'
@@ -22,6 +23,8 @@ export function describeStore(name: string, open: OpenStore): void {
     describeLists(open)
     describeEvents(open)
     describeForgetting(open)
+    describeAsked(open)
+    describeForgottenRuns(open)
     describeClaims(open)
     describeSessions(open)
     describeUsage(open)

@@ -16,7 +16,7 @@ import { ScriptedAgent } from './scripted-agent.ts'
 export type Cleanup = { after(close: () => Promise<void>): void }
 
 /** What OpenAI's routes want beyond what tests are about. */
-export const openaiRest = () => ({ readers: new StreamReaders(), countTokens: () => 7, now: Date.now })
+export const openaiRest = () => ({ readers: new StreamReaders(), countTokens: () => 7 })
 
 export type InjectAppOptions = {
   agent?: ScriptedAgent

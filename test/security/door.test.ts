@@ -255,6 +255,94 @@ test('B14 a POST without content type or body is 415', async () => {
   )
 })
 
+const cancelling = `/v1/runs/run_${'0'.repeat(32)}/cancel`
+const keyHeaders = [
+  'Authorization: Bearer csk_x',
+  'Authorization: Bearer placeholder',
+  'Authorization: Basic eDp5',
+  'Authorization: x',
+  'Authorization:',
+  'X-Api-Key: sk-ant-x',
+  'X-Api-Key: placeholder',
+  'X-Api-Key:',
+]
+for (const header of keyHeaders) {
+  for (const [how, headers] of [
+    ['of no length', []],
+    ['of the length 0', ['Content-Length: 0']],
+  ] as const) {
+    test(`B14 an empty request ${how} with ${header} needs no content type`, async () => {
+      // As far as the route, which has no such run.
+      const request = head({ method: 'POST', target: cancelling, headers: [header, ...headers] })
+      await refused(request, 404, 'run_not_found')
+    })
+  }
+
+  test(`B14 a request with ${header} and a body, or one that may follow, is 415`, async () => {
+    for (const [headers, body] of [
+      [['Content-Length: 2'], '{}'],
+      [['Content-Length: 1'], ' '],
+      [['Transfer-Encoding: chunked'], '0\r\n\r\n'],
+      [['Transfer-Encoding: chunked'], '2\r\n{}\r\n0\r\n\r\n'],
+    ] as const) {
+      for (const target of [cancelling, '/v1/chat']) {
+        const request = head({ method: 'POST', target, headers: [header, ...headers], body })
+        await refused(request, 415, 'unsupported_media_type')
+      }
+    }
+  })
+
+  test(`B14 an empty request with ${header} and another content type is 415`, async () => {
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', '']) {
+      const headers = [header, `Content-Type: ${type}`, 'Content-Length: 0']
+      await refused(head({ method: 'POST', target: cancelling, headers }), 415, 'unsupported_media_type')
+    }
+  })
+
+  test(`B14 an empty request with ${header} that a web page has sent is refused as before`, async () => {
+    const evil = 'http://evil.example'
+    for (const sent of [
+      `Origin: ${evil}`,
+      'Origin: null',
+      'Sec-Fetch-Site: cross-site',
+      'Sec-Fetch-Site: same-site',
+      'Sec-Fetch-Site: none',
+      `Referer: ${evil}/`,
+    ]) {
+      const headers = [header, sent, 'Content-Length: 0']
+      await refused(head({ method: 'POST', target: cancelling, headers }), 403, 'origin_not_allowed')
+    }
+    const foreign = head({ method: 'POST', target: cancelling, host: 'evil.example', headers: [header] })
+    await refused(foreign, 403, 'host_not_allowed')
+  })
+
+  test(`B14 a run is not begun by an empty request with ${header}`, async () => {
+    for (const target of ['/v1/chat', '/v1/chat/stream']) {
+      await refused(head({ method: 'POST', target, headers: [header, 'Content-Length: 0'] }), 400, 'invalid_request')
+    }
+  })
+}
+
+for (const header of ['Proxy-Authorization: Basic eDp5', 'Cookie: authorization=x', 'X-Api-Keys: x', 'Accept: */*']) {
+  test(`B14 an empty request with no more than ${header} is 415`, async () => {
+    for (const length of [[], ['Content-Length: 0']]) {
+      const request = head({ method: 'POST', target: cancelling, headers: [header, ...length] })
+      await refused(request, 415, 'unsupported_media_type')
+    }
+  })
+}
+
+test('B11 a preflight from elsewhere that asks to send a key is 403 and allows nothing', async () => {
+  for (const method of ['POST', 'DELETE']) {
+    const headers = [
+      'Origin: http://evil.example',
+      `Access-Control-Request-Method: ${method}`,
+      'Access-Control-Request-Headers: authorization, x-api-key',
+    ]
+    await refused(head({ method: 'OPTIONS', target: cancelling, headers }), 403, 'origin_not_allowed')
+  }
+})
+
 test('B14 two content types are refused', async () => {
   await refused(head(post({ headers: ['Content-Type: text/plain'] })), 400, 'invalid_request')
 })

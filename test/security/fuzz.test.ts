@@ -7,12 +7,20 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import type { z } from 'zod'
+import { checkAnswerSchema } from '../../src/core/answer-schema.ts'
+import { resolveModel } from '../../src/core/models.ts'
+import { checkToolSchemas } from '../../src/core/tool-offer.ts'
+import { parseBody } from '../../src/http/validate.ts'
 import { CountRequest, MessagesRequest } from '../../src/surfaces/anthropic/schemas.ts'
 import { PermissionAnswer, QuestionAnswer } from '../../src/surfaces/native/run-schemas.ts'
 import { ChatRequest as NativeRequest } from '../../src/surfaces/native/schemas.ts'
 import { SessionFork, SessionPatch } from '../../src/surfaces/native/session-schemas.ts'
 import { ChatRequest as OpenaiRequest } from '../../src/surfaces/openai/chat-schemas.ts'
-import { anthropic, native, openai } from './faces.ts'
+import { openResponse } from '../../src/surfaces/openai/response-reply.ts'
+import { Response } from '../../src/surfaces/openai/response-reply-schemas.ts'
+import { checkResponse, toResponseRun } from '../../src/surfaces/openai/response-request.ts'
+import { ResponseRequest } from '../../src/surfaces/openai/response-schemas.ts'
+import { anthropic, type Face, models, native, openai } from './faces.ts'
 import { bodiesOf, oddBodies, payloads } from './fuzz-bodies.ts'
 import { type Read, readCount, readMessages, readNative, readOnly, readOpenai, understood } from './fuzz-read.ts'
 import { question, type Send, sendAnswers, sendToAgent, sendToSession } from './fuzz-send.ts'
@@ -52,6 +60,67 @@ const withMessages = (schema: z.ZodObject, calls: unknown) => {
   return fc.oneof(bodiesOf(schema), bodiesOf(schema, { messages }))
 }
 
+const responseItems = [
+  [{ role: 'user', content: [{ type: 'input_text', text: 'hi' }] }],
+  [
+    { type: 'message', role: 'developer', content: 'Be kind.' },
+    { type: 'message', role: 'user', content: 'hi' },
+    { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'cs1.W10' },
+    { type: 'function_call', call_id: 'a', name: 'f', namespace: 'n', arguments: '{"a":1}' },
+    { type: 'custom_tool_call', call_id: 'b', name: 'g', input: 'x' },
+    { type: 'function_call_output', call_id: 'a', output: 'r' },
+    { type: 'custom_tool_call_output', call_id: 'b', output: [{ type: 'input_text', text: 'r' }] },
+  ],
+  [
+    { type: 'web_search_call', id: 'ws_1' },
+    { role: 'user', content: 'hi' },
+  ],
+]
+const aFunction = { type: 'function', name: 'f', parameters: { type: 'object' } }
+const responseTools = [
+  [aFunction],
+  [{ type: 'custom', name: 'g', format: { type: 'text' } }, { type: 'web_search' }],
+  [aFunction, { type: 'namespace', name: 'n', tools: [aFunction, { type: 'custom', name: 'g' }] }],
+]
+
+/** What the schema leaves to the items' and tools' own, and what there is no store for. */
+const knownInResponses = {
+  tools: fc.constantFrom<unknown>(...responseTools),
+  tool_choice: fc.constantFrom<unknown>('auto', 'none', { type: 'allowed_tools', mode: 'auto', tools: [] }),
+  previous_response_id: fc.constantFrom<unknown>(null, null, `resp_${'0'.repeat(32)}`),
+  conversation: fc.constantFrom<unknown>(null, '', {}),
+  prompt: fc.constantFrom<unknown>(null, {}),
+}
+const inputs = fc.constantFrom<unknown>('hi', ...responseItems)
+const responseBodies = fc
+  .tuple(bodiesOf(ResponseRequest, knownInResponses), inputs, fc.boolean())
+  .map(([body, input, isGiven]) => (isGiven ? { ...body, input } : { input, ...body }))
+
+const responses: Face = {
+  ...openai,
+  path: '/v1/responses',
+  isEnd: ({ event }) => event === 'response.completed' || event === 'response.incomplete',
+}
+
+const facts = await models()
+
+/** Without a store: what names something in it is understood as what it is not. */
+const readResponses: Read = async (body) => {
+  const parsed = parseBody(ResponseRequest, body)
+  checkResponse(parsed)
+  const { input } = parsed
+  const items = typeof input === 'string' ? [{ type: 'message', role: 'user', content: input }] : (input ?? [])
+  const placed = items.map((item, at) => ({ item, param: `input[${at}]` }))
+  const { run, shape, tools } = toResponseRun(parsed, resolveModel(parsed.model, facts, {}), placed)
+  await checkAnswerSchema(run.options.jsonSchema, 'schema')
+  await checkToolSchemas(tools)
+  assert.ok(run.prompt.length > 0)
+  JSON.stringify([run.prompt, run.session])
+  // Whatever was asked, the answer that repeats it fits its own schema.
+  const told = openResponse(shape, { runId: `run_${'0'.repeat(32)}`, createdAtMs: 0 }, 'queued')
+  Response.parse(JSON.parse(JSON.stringify(told)))
+}
+
 const colors = fc.constantFrom<unknown>({ [question]: 'red' }, { [question]: ['red', 'blue'] }, { other: 'red' }, {})
 const titles = { title: fc.constantFrom<unknown>('a title', '🦉', 'x'.repeat(200)) }
 
@@ -81,6 +150,18 @@ const targets: Target[] = [
     bodies: withMessages(OpenaiRequest, openaiCalls),
     read: readOpenai,
     open: (t) => sendToAgent(t, openai.path, openai),
+  },
+  {
+    what: 'POST /v1/responses',
+    bodies: responseBodies,
+    read: readResponses,
+    open: (t) => sendToAgent(t, responses.path, responses),
+  },
+  {
+    what: 'POST /v1/responses/input_tokens',
+    bodies: responseBodies,
+    read: null,
+    open: (t) => sendToAgent(t, '/v1/responses/input_tokens', responses, true),
   },
   {
     what: 'POST /v1/messages',

@@ -90,6 +90,7 @@ POST /v1/v1/responses/:id/cancel/             chat   openai
 GET  /v1/v1/responses/:id/input_items         chat   openai
 GET  /v1/v1/responses/:id/input_items/        chat   openai
 GET  /v1/chat/completions                     chat   openai
+GET  /v1/responses                            chat   openai
 GET  /models                                  chat   openai     openai
 GET  /models/                                 chat   openai     openai
 GET  /models/*                                chat   openai     openai

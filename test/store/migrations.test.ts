@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
 import { migrate, migrations, refuseNewerSchema, schemaVersion } from '../../src/store/migrations.ts'
+import { endedRun, hourMs, noonMs, runEnd, textEvents } from '../contract/store-records.ts'
+import { makePlace } from './place.ts'
 
 function openMemory(t: TestContext): DatabaseSync {
   const db = new DatabaseSync(':memory:')
@@ -21,6 +23,7 @@ test('a new database takes all steps, and none of them twice', (t) => {
   migrate(db)
   assert.equal(schemaVersion(db), migrations.length)
   assert.deepEqual(tables(db), [
+    'asked',
     'dropped_runs',
     'events',
     'idempotency_keys',
@@ -56,4 +59,43 @@ test('a schema that is not known yet is refused', (t) => {
   refuseNewerSchema(db, 'a.db')
   db.exec(`PRAGMA user_version = ${migrations.length + 1}`)
   assert.throws(() => refuseNewerSchema(db, 'a.db'), { name: 'StoreError', message: /a\.db was made by a newer/ })
+})
+
+const schemaOf = (db: DatabaseSync) =>
+  db
+    .prepare("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name")
+    .all()
+    .map(({ name, sql }) => [name, sql])
+
+/** As it was before runs were kept with what they were asked. */
+function makeSecond(db: DatabaseSync): void {
+  db.exec('DROP TABLE asked; PRAGMA user_version = 2')
+  const second = new DatabaseSync(':memory:')
+  migrate(second, migrations.slice(0, 2))
+  assert.deepEqual(schemaOf(db), schemaOf(second))
+  second.close()
+}
+
+test('a database of the second schema becomes one of today with its runs, events and keys as they were', async (t) => {
+  const { open, look } = makePlace(t)
+  const now = () => noonMs
+  const run = endedRun('run_1', noonMs, { owner: 'key_1', metadata: { a: 'b' }, end: runEnd() })
+  const claim = { key: 'once', owner: 'key_1', bodyHash: 'hash-1', expiresAtMs: noonMs + hourMs }
+  const before = await open({ now })
+  await before.createRun(run, claim)
+  await before.appendEvents('run_1', textEvents(1, 3))
+  await before.close()
+  look(makeSecond)
+  const store = await open({ now })
+  assert.deepEqual(await store.run('run_1'), run)
+  assert.deepEqual(await store.events('run_1', 0, 9), textEvents(1, 3))
+  assert.equal(await store.asked('run_1'), null)
+  const held = { kind: 'exists', runId: 'run_1', bodyHash: 'hash-1' }
+  assert.deepEqual(await store.createRun(endedRun('run_2', noonMs), claim, 'x'), held)
+  await store.createRun(endedRun('run_2', noonMs), null, ['asked'])
+  assert.deepEqual(await store.asked('run_2'), ['asked'])
+  await store.forgetRun('run_1')
+  assert.deepEqual(await store.events('run_1', 0, 9), [])
+  await store.close()
+  assert.equal(look(schemaVersion), migrations.length)
 })

@@ -1,6 +1,7 @@
 // The bodies, queries and answers of the routes for runs.
 import { z } from 'zod'
 import { runStatuses } from '../../core/store.ts'
+import { queryInteger } from '../../http/validate.ts'
 import { ErrorBody, eventSchemas } from './schemas.ts'
 
 const must = (what: string) => ({ error: `must be ${what}` })
@@ -9,15 +10,6 @@ const text = z.string(must('a string'))
 export const uuid = text
   .regex(/^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$/, must('the id of a session, a UUID'))
   .toLowerCase()
-
-/** A number in a query, from `min` to `max`. */
-const queryInteger = (min: number, max: number) => {
-  const rule = must(`an integer from ${min} to ${max}`)
-  return text
-    .regex(/^\d{1,16}$/, rule)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, rule)
-}
 
 const statuses = runStatuses as [string, ...string[]]
 

@@ -14,5 +14,4 @@ export type OpenaiOptions = {
   requestTimeoutMs: number
   /** An estimate of what the model is sent, in tokens. */
   countTokens(run: Omit<RunInput, 'timeoutMs'>, model: string): number
-  now(): number
 }

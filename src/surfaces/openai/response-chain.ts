@@ -7,13 +7,14 @@ import { isFinal, type RunRecord } from '../../core/store.ts'
 import { AppError, invalidField, toAppError } from '../../errors.ts'
 import { type Caller, ownRuns } from '../../http/callers.ts'
 import { parsePart } from '../../http/validate.ts'
-import type { PlacedItem } from './response-items.ts'
+import { earlierParam, type PlacedItem } from './response-items.ts'
 import {
   failedResponse,
   openResponse,
   type ResponseFacts,
   responseId,
   runIdOf,
+  runIdOfItem,
   WholeResponse,
 } from './response-reply.ts'
 import type { OutputItem, Response } from './response-reply-schemas.ts'
@@ -45,13 +46,12 @@ export class ResponseChain {
 
   /** Throws `not_found`, also for what is somebody else's. */
   async find(id: string): Promise<StoredResponse> {
-    const found = /^resp_/.test(id) ? await this.#stored(id) : null
+    const found = await this.#stored(runIdOf(id))
     if (found === null) throw notFound(id)
     return found
   }
 
-  async #stored(id: string): Promise<StoredResponse | null> {
-    const runId = runIdOf(id)
+  async #stored(runId: string | null): Promise<StoredResponse | null> {
     if (runId === null) return null
     await this.#runs.saved()
     const record = await this.#runs.get(runId)
@@ -75,7 +75,7 @@ export class ResponseChain {
     if (end === null) throw notFound(responseId(record.id))
     if (end.outcome !== 'succeeded') return failedResponse(shape, facts, runFailure(end, record.id))
     try {
-      return whole.toResponse(end, facts, record.endedAtMs ?? record.createdAtMs)
+      return whole.toResponse(end, facts)
     } catch (thrown) {
       return failedResponse(shape, facts, toAppError(thrown))
     }
@@ -83,34 +83,47 @@ export class ResponseChain {
 
   /** The conversation that ends with a response, the oldest item first. Throws `invalid_request` where a part of it is not there. */
   async before(previousId: string): Promise<PlacedItem[]> {
-    const param = 'previous_response_id'
+    const { items, missing } = await this.#back(previousId, (found) => this.#withThoughts(found))
+    if (missing === null) return items.map((item) => ({ item, param: earlierParam }))
+    const fault = `names a conversation that is not there any more: ${missing.slice(0, 80)} is missing; send its items in input`
+    throw invalidField(earlierParam, fault, 'previous_response_not_found')
+  }
+
+  /** What is left of the conversation that a response goes on from, as it was told. */
+  async itemsBefore({ asked }: StoredResponse): Promise<InputItem[]> {
+    const previous = asked.body.previous_response_id
+    return previous ? (await this.#back(previous, (found) => this.response(found))).items : []
+  }
+
+  /** Goes back from a response to the first one, or to one that is missing. */
+  async #back(
+    previousId: string,
+    tell: (found: StoredResponse) => Promise<Response>,
+  ): Promise<{ items: InputItem[]; missing: string | null }> {
     const turns: InputItem[][] = []
     for (let id: string | null = previousId; id !== null; ) {
-      const found: StoredResponse | null = await this.#stored(id)
-      if (found === null) {
-        const fault = `names a conversation that is not there any more: ${id.slice(0, 80)} is missing; send its items in input`
-        throw invalidField(param, fault, 'previous_response_not_found')
-      }
-      if (!isFinal(found.record.status)) throw invalidField(param, 'is of a response that has not ended yet')
-      if (turns.length >= chainMax) throw invalidField(param, `has more than ${chainMax} responses before it`)
-      turns.unshift([...found.asked.items, ...givenBack(await this.response(found))])
-      id = found.asked.body.previous_response_id ?? null
+      const found: StoredResponse | null = await this.#stored(runIdOf(id))
+      if (found === null) return { items: turns.flat(), missing: id }
+      if (!isFinal(found.record.status)) throw invalidField(earlierParam, 'is of a response that has not ended yet')
+      if (turns.length >= chainMax) throw invalidField(earlierParam, `has more than ${chainMax} responses before it`)
+      turns.unshift([...found.asked.items, ...givenBack(await tell(found))])
+      id = found.asked.body.previous_response_id || null
     }
-    return turns.flat().map((item) => ({ item, param }))
+    return { items: turns.flat(), missing: null }
   }
 
   /** Items of a request, with those that it only names in their places. Throws `invalid_request` for a name of nothing. */
   async withReferences(items: readonly InputItem[]): Promise<InputItem[]> {
-    const known = new Map<string, readonly OutputItem[]>()
+    const known = new Map<string | null, readonly OutputItem[]>()
     const followed: InputItem[] = []
     for (const [at, item] of items.entries()) {
-      if (item.type !== 'item_reference') {
+      if (!isReference(item)) {
         followed.push(item)
         continue
       }
       const { id } = parsePart(ReferenceItem, item, `input[${at}]`)
-      const runId = runIdOf(id) ?? ''
-      if (!known.has(runId)) known.set(runId, await this.#outputOf(id))
+      const runId = runIdOfItem(id)
+      if (!known.has(runId)) known.set(runId, await this.#outputOf(runId))
       const named = known.get(runId)?.find((each) => each.id === id)
       if (named === undefined) {
         throw invalidField(
@@ -123,11 +136,20 @@ export class ResponseChain {
     return followed
   }
 
-  async #outputOf(itemId: string): Promise<readonly OutputItem[]> {
-    const found = await this.#stored(itemId)
-    return found === null ? [] : (await this.response(found)).output
+  async #outputOf(runId: string | null): Promise<readonly OutputItem[]> {
+    const found = await this.#stored(runId)
+    return found === null ? [] : (await this.#withThoughts(found)).output
+  }
+
+  /** As the model needs it: with its thoughts, whether or not the client was told of them. */
+  #withThoughts({ record, shape, facts }: StoredResponse): Promise<Response> {
+    return this.response({ record, facts, shape: { ...shape, carriesThoughts: true } })
   }
 }
+
+/** Its type may be left out. */
+const isReference = ({ type, role, id }: InputItem) =>
+  type === 'item_reference' || (!type && role === undefined && id !== undefined)
 
 /** What of a response is said to the model again: a call that was cut short was never made. */
 const givenBack = ({ output }: Response): InputItem[] =>

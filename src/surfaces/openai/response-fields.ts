@@ -4,10 +4,6 @@ import { type FieldTable, isEmpty } from '../../core/fields.ts'
 const isZero = (value: unknown) => value === 0
 const isOne = (value: unknown) => value === 1
 
-/** What of `include` there is nothing to tell of: it is given, or stays empty without loss. */
-const isKnownInclude = (value: unknown) =>
-  Array.isArray(value) && value.every((each) => each === 'reasoning.encrypted_content')
-
 export const responseFields: FieldTable = {
   model: { treatment: 'honoured', note: 'a name from `GET /v1/models`, a full id, or one that `--model-map` gives' },
   input: {
@@ -47,7 +43,6 @@ export const responseFields: FieldTable = {
   include: {
     treatment: 'emulated',
     note: '`reasoning.encrypted_content` carries the thinking, so that it can be given back; the rest is without effect',
-    asksNothing: isKnownInclude,
   },
   max_output_tokens: { treatment: 'honoured', plainOnly: true, note: 'the response is `incomplete` there' },
   metadata: { treatment: 'emulated', note: 'given back with the response; at most 16 entries' },

@@ -21,6 +21,9 @@ import { flatName } from './response-tools.ts'
 /** An item and where it stands in the request, or what it came from. */
 export type PlacedItem = { item: InputItem; param: string }
 
+/** Where items stand that came with earlier requests. */
+export const earlierParam = 'previous_response_id'
+
 export type ReadItems = ReadMessages & { ignored: string[] }
 
 const callFaults: CallFaults = {
@@ -63,7 +66,8 @@ class ItemReader {
       case 'reasoning':
         return void this.#thoughts.push(...readThoughts(parsePart(ReasoningItem, item, param).encrypted_content ?? ''))
       default:
-        this.#ignored.push(param)
+        // Of what came earlier it was told then.
+        if (param !== earlierParam) this.#ignored.push(param)
     }
   }
 
@@ -71,9 +75,11 @@ class ItemReader {
     const { role, content } = parsePart(MessageItem, item, param)
     const where = `${param}.content`
     if (role === 'assistant') {
-      const blocks = [...this.#thoughts, ...toTextBlocks(content, where)]
+      const texts = toTextBlocks(content, where)
+      if (texts.length === 0) return
+      this.#builder.assistant([...this.#thoughts, ...texts], [])
       this.#thoughts = []
-      return this.#builder.assistant(blocks, [])
+      return
     }
     this.#thoughts = []
     if (role === 'user') return this.#builder.user(toBlocks(content, where))
@@ -87,7 +93,7 @@ class ItemReader {
     input: Record<string, unknown>,
     param: string,
   ): void {
-    const name = flatName({ name: given.name, namespace: given.namespace ?? null })
+    const name = flatName({ name: given.name, namespace: given.namespace || null })
     const call: EarlierCall = { id: given.call_id, name, input, param }
     this.#builder.assistant(this.#thoughts, [call])
     this.#thoughts = []

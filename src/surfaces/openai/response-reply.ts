@@ -5,7 +5,7 @@ import type { AppError } from '../../errors.ts'
 import { toUsage } from './chat-reply.ts'
 import { openaiStatus, toErrorBody } from './errors.ts'
 import type { Response, ResponseEvent, ResponseUsage } from './response-reply-schemas.ts'
-import { isStored, type ResponseShape } from './response-request.ts'
+import { isLive, isStored, type ResponseShape } from './response-request.ts'
 import { type ItemEvent, ItemWriter } from './response-writer.ts'
 
 /** Of the run that makes the response. */
@@ -17,11 +17,14 @@ const nameOf = (runId: string) => runId.replace(/^run_/, '')
 
 export const responseId = (runId: string): string => `resp_${nameOf(runId)}`
 
-/** The run that an id of a response, or of one of its items, belongs to; null for what cannot be one. */
-export function runIdOf(id: string): string | null {
-  const name = /^(?:resp|msg|rs|fc|ctc)_([0-9a-f]{32})(?:_\d{1,6})?$/.exec(id)?.[1]
-  return name === undefined ? null : `run_${name}`
-}
+const runOf = (name: string | undefined) => (name === undefined ? null : `run_${name}`)
+
+/** The run that makes a response; null for what cannot be the id of one. */
+export const runIdOf = (id: string): string | null => runOf(/^resp_([0-9a-f]{32})$/.exec(id)?.[1])
+
+/** The run that makes the response that an item belongs to; null for what cannot be the id of one. */
+export const runIdOfItem = (id: string): string | null =>
+  runOf(/^(?:msg|rs|fc|ctc)_([0-9a-f]{32})_\d{1,6}$/.exec(id)?.[1])
 
 function toResponseUsage(usage: Usage): ResponseUsage {
   const told = toUsage(usage)
@@ -98,7 +101,10 @@ const cutReasons: Partial<Record<AnswerStop, 'max_output_tokens'>> = {
   model_context_window_exceeded: 'max_output_tokens',
 }
 
-function ended(writer: ItemWriter, stop: AnswerStop, { usage }: RunEnd, endedAtMs: number): Changing {
+/** What tells of the end. `waitedMs`: how long the run had no process. */
+type Ended = { end: RunEnd; stop: AnswerStop; waitedMs: number }
+
+function ended(writer: ItemWriter, { end, stop, waitedMs }: Ended, { createdAtMs }: ResponseFacts): Changing {
   const said = writer.items.some(
     (item) => item.type === 'message' && item.content.some(({ type }) => type === 'output_text'),
   )
@@ -109,8 +115,9 @@ function ended(writer: ItemWriter, stop: AnswerStop, { usage }: RunEnd, endedAtM
     output: structuredClone(writer.items),
     error: null,
     incomplete_details: reason === null ? null : { reason },
-    completed_at: reason === null ? seconds(endedAtMs) : null,
-    usage: toResponseUsage(usage),
+    // By the run's own count, so that it is the same whenever it is told.
+    completed_at: reason === null ? seconds(createdAtMs + waitedMs + end.durationMs) : null,
+    usage: toResponseUsage(end.usage),
   }
 }
 
@@ -120,6 +127,7 @@ const closingOf = (stop: AnswerStop) => (stop in cutReasons ? 'incomplete' : 'co
 export class WholeResponse {
   readonly #shape: ResponseShape
   readonly #answer: AnswerCollector
+  #waitedMs = 0
 
   constructor(shape: ResponseShape) {
     this.#shape = shape
@@ -127,22 +135,23 @@ export class WholeResponse {
   }
 
   accept(event: RunEvent): void {
+    if (event.type === 'run-start') this.#waitedMs = event.waitedMs ?? 0
     this.#answer.accept(event)
   }
 
   /** The answer of a run that succeeded. Throws where it is not what was asked for. */
-  toResponse(end: RunEnd, facts: ResponseFacts, endedAtMs: number): Response {
+  toResponse(end: RunEnd, facts: ResponseFacts): Response {
     const { pieces, stop } = this.#answer.end(end)
     const writer = new ItemWriter(this.#shape, nameOf(facts.runId))
     for (const piece of this.#heldPieces(pieces, end)) writer.of(piece)
     writer.close(closingOf(stop))
-    return toResponse(this.#shape, facts, ended(writer, stop, end, endedAtMs))
+    return toResponse(this.#shape, facts, ended(writer, { end, stop, waitedMs: this.#waitedMs }, facts))
   }
 
-  /** Of an agent the text that holds in the end, whatever it said on the way there. */
+  /** Of an agent that nobody listened to, the text that holds in the end, whatever it said on the way there. */
   #heldPieces(pieces: readonly AnswerPiece[], { result }: RunEnd): AnswerPiece[] {
-    const { isAgent, format } = this.#shape
-    if (!isAgent || format !== 'text' || result === '') return [...pieces]
+    const { isAgent, format, asked } = this.#shape
+    if (!isAgent || format !== 'text' || result === '' || isLive(asked.body)) return [...pieces]
     return [...pieces.filter(({ type }) => type !== 'text'), { type: 'text', text: result }]
   }
 }
@@ -153,13 +162,12 @@ export class ResponseEvents {
   readonly #facts: ResponseFacts
   readonly #reader: AnswerReader
   readonly #writer: ItemWriter
-  readonly #now: () => number
+  #waitedMs = 0
   #next = 0
 
-  constructor(shape: ResponseShape, facts: ResponseFacts, now: () => number) {
+  constructor(shape: ResponseShape, facts: ResponseFacts) {
     this.#shape = shape
     this.#facts = facts
-    this.#now = now
     this.#reader = new AnswerReader(shape)
     this.#writer = new ItemWriter(shape, nameOf(facts.runId))
   }
@@ -167,6 +175,7 @@ export class ResponseEvents {
   /** Throws where the run succeeded with an answer that is not what was asked for. Of a run that did not, `failure` tells the end. */
   of(event: RunEvent): ResponseEvent[] {
     if (event.type === 'run-start') {
+      this.#waitedMs = event.waitedMs ?? 0
       const response = openResponse(this.#shape, this.#facts, 'in_progress')
       return this.#number([
         { type: 'response.created', response },
@@ -181,7 +190,11 @@ export class ResponseEvents {
     const { pieces, stop } = this.#reader.end(end)
     const told = pieces.flatMap((piece) => this.#writer.of(piece))
     const closed = this.#writer.close(closingOf(stop))
-    const response = toResponse(this.#shape, this.#facts, ended(this.#writer, stop, end, this.#now()))
+    const response = toResponse(
+      this.#shape,
+      this.#facts,
+      ended(this.#writer, { end, stop, waitedMs: this.#waitedMs }, this.#facts),
+    )
     const type = response.status === 'completed' ? ('response.completed' as const) : ('response.incomplete' as const)
     return this.#number([...told, ...closed, { type, response }])
   }
@@ -193,7 +206,7 @@ export class ResponseEvents {
     const { error: told } = toErrorBody(error)
     const { code, message, param } = told
     const ended = this.#number([
-      { type: 'response.failed', response: { ...response, status: 'failed' } },
+      { type: 'response.failed', response },
       { type: 'error', code, message, param, error: told },
     ])
     return [...begun, ...ended]

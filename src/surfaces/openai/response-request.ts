@@ -44,6 +44,9 @@ export function checkResponse(body: ResponseRequest): void {
     throw invalidField('background', 'needs the response to be stored: leave out "store": false')
 }
 
+/** Whether words are told as they come. One in the background may be followed at any time. */
+export const isLive = ({ stream, background }: ResponseRequest): boolean => stream === true || background === true
+
 export const isStored = ({ store }: ResponseRequest): boolean => store !== false
 
 /** `items`: all of the conversation, the request's own among them. */
@@ -69,8 +72,7 @@ export function toResponseRun(
         effort: resolved.agent && isOff ? 'low' : effort,
         jsonSchema: schemaOf(body),
       },
-      // One in the background may be followed at any time.
-      live: body.stream === true || body.background === true,
+      live: isLive(body),
       plain: resolved.agent ? null : plainOptions(body, shape, offer),
       surface: 'openai',
       asks: false,
@@ -78,7 +80,7 @@ export function toResponseRun(
       background: body.background === true,
     },
     shape,
-    ignored: [...ignoredFields(body, responseFields, resolved.agent), ...offer.ignored, ...ignored],
+    ignored: [...ignoredFields(body, responseFields, resolved.agent), ...idleText(body), ...offer.ignored, ...ignored],
     tools: offer.given,
   }
 }
@@ -99,7 +101,8 @@ export function shapeOf(asked: ResponseShape['asked'], offer = offerOf(asked.bod
     tools: offer.kinds,
     names: offer.names,
     isParallel: body.parallel_tool_calls !== false,
-    showsThinking: showsSummary || carriesThoughts,
+    // Where it is not told either, it parts the words before it from those after.
+    showsThinking: true,
     showsSummary,
     carriesThoughts,
     wantsCall: offer.instruction !== null,
@@ -107,6 +110,10 @@ export function shapeOf(asked: ResponseShape['asked'], offer = offerOf(asked.bod
     formatParam: 'text.format',
   }
 }
+
+/** Of a field that is honoured but for this. */
+const idleText = ({ text }: ResponseRequest): string[] =>
+  text?.verbosity && text.verbosity !== 'medium' ? ['text.verbosity'] : []
 
 const schemaOf = ({ text }: ResponseRequest) => (text?.format?.type === 'json_schema' ? text.format.schema : null)
 

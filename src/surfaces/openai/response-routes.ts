@@ -81,8 +81,8 @@ async function create(options: OpenaiOptions, request: FastifyRequest, reply: Fa
   if (body.background) nameRun(run, reply)
   else endWithConnection(run, request, reply)
   if (!body.stream && body.background) return accepted(options, run, shape, request)
-  if (!body.stream) return answerWhole(options, run, response, reply)
-  const events = new ResponseEvents(shape, factsOf(run), options.now)
+  if (!body.stream) return answerWhole(run, response, reply)
+  const events = new ResponseEvents(shape, factsOf(run))
   return streamRun(
     run,
     {
@@ -113,14 +113,13 @@ async function accepted(
 }
 
 async function answerWhole(
-  { now }: OpenaiOptions,
   run: RunHandle,
   { shape, ignored }: ResponseRun,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const whole = new WholeResponse(shape)
   const end = await wholeRun(run, (event) => whole.accept(event))
-  const response = whole.toResponse(end, factsOf(run), now())
+  const response = whole.toResponse(end, factsOf(run))
   // Whether the model follows a forced choice shows only now.
   const hasCalled = response.output.some(({ type }) => type === 'function_call' || type === 'custom_tool_call')
   if (shape.wantsCall && !hasCalled && response.status === 'completed') {
@@ -130,7 +129,7 @@ async function answerWhole(
 }
 
 async function retrieve(
-  { runs, readers, now }: OpenaiOptions,
+  { runs, readers }: OpenaiOptions,
   request: FastifyRequest<Params>,
   reply: FastifyReply,
 ): Promise<unknown> {
@@ -138,7 +137,7 @@ async function retrieve(
   const chain = new ResponseChain(runs, request.caller)
   const found = await chain.find(request.params.id)
   if (stream !== 'true') return chain.response(found)
-  const events = new ResponseEvents(found.shape, found.facts, () => found.record.endedAtMs ?? now())
+  const events = new ResponseEvents(found.shape, found.facts)
   const toFrames = (told: readonly ResponseEvent[]) =>
     told.filter(({ sequence_number: number }) => number > after).map(toFrame)
   return followRun(
@@ -158,13 +157,8 @@ async function retrieve(
 async function listItems({ runs }: OpenaiOptions, request: FastifyRequest<Params>): Promise<ResponseItemList> {
   const { limit, order, after } = parseQuery(ItemsQuery, request.query)
   const chain = new ResponseChain(runs, request.caller)
-  const { asked, facts } = await chain.find(request.params.id)
-  const previous = asked.body.previous_response_id
-  const before = previous ? await chain.before(previous) : []
-  const name = facts.runId.replace(/^run_/, '')
-  const all = [...before.map(({ item }) => item), ...asked.items].map((item, at) =>
-    toListed(item, `item_${name}_${at}`),
-  )
+  const found = await chain.find(request.params.id)
+  const all = toListed([...(await chain.itemsBefore(found)), ...found.asked.items], found.facts.runId)
   if (order === 'desc') all.reverse()
   const from = after === undefined ? 0 : all.findIndex(({ id }) => id === after) + 1
   if (after !== undefined && from === 0) throw invalidField('after', 'is no id of an item of this response')
@@ -178,14 +172,24 @@ async function listItems({ runs }: OpenaiOptions, request: FastifyRequest<Params
   }
 }
 
-/** An item that came without an id, a type or parts has them in lists. */
-function toListed(item: InputItem, name: string): InputItem & { id: string } {
-  const id = typeof item.id === 'string' ? item.id : name
-  const { type = 'message', content } = item
-  if (type !== 'message') return { ...item, id }
-  const textType = item.role === 'assistant' ? 'output_text' : 'input_text'
-  const parts = typeof content === 'string' ? [{ type: textType, text: content }] : content
-  return { status: 'completed', ...item, type, content: parts, id }
+type ListedItem = InputItem & { id: string }
+
+/** In lists each has an id of its own, a type, a status and parts, whether or not it came with them. */
+function toListed(items: readonly InputItem[], runId: string): ListedItem[] {
+  const ids = new Set<unknown>()
+  return items.map((item, at) => {
+    const isNamed = typeof item.id === 'string' && !ids.has(item.id)
+    const id = isNamed ? String(item.id) : runId.replace('run', 'item').concat(`_${at}`)
+    ids.add(id)
+    return withParts({ ...item, type: item.type ?? 'message', status: item.status ?? 'completed', id })
+  })
+}
+
+function withParts(item: ListedItem): ListedItem {
+  if (item.type !== 'message') return item
+  const type = item.role === 'assistant' ? 'output_text' : 'input_text'
+  const parts = typeof item.content === 'string' ? [{ type, text: item.content }] : (item.content as { type: string }[])
+  return { ...item, content: parts.map((part) => (part.type === 'output_text' ? { annotations: [], ...part } : part)) }
 }
 
 async function remove({ runs }: OpenaiOptions, request: FastifyRequest<Params>): Promise<ResponseDeleted> {

@@ -1,6 +1,7 @@
 // The body of a request to the Responses API, and the items of its input. Loose: what is not known here is let through, to be told as
 // ignored (response-fields.ts). Messages complete a sentence that begins with the parameter's name (http/validate.ts).
 import { z } from 'zod'
+import { queryInteger } from '../../http/validate.ts'
 import { callArguments, content, effort, toolName } from './chat-schemas.ts'
 
 const must = (what: string) => ({ error: `must be ${what}` })
@@ -22,11 +23,11 @@ export const MessageItem = z.looseObject({
 })
 export const FunctionCallItem = z.looseObject({
   call_id: named,
-  name: text,
+  name: named,
   namespace: text.nullish(),
   arguments: callArguments,
 })
-export const CustomCallItem = z.looseObject({ call_id: named, name: text, namespace: text.nullish(), input: text })
+export const CustomCallItem = z.looseObject({ call_id: named, name: named, namespace: text.nullish(), input: text })
 export const CallOutputItem = z.looseObject({ call_id: named, output: content.nullish() })
 export const ReasoningItem = z.looseObject({ encrypted_content: text.nullish() })
 export const ReferenceItem = z.looseObject({ id: named })
@@ -105,17 +106,15 @@ export const ResponseRequest = z.looseObject({
 })
 export type ResponseRequest = z.output<typeof ResponseRequest>
 
-const count = (what: string) => z.coerce.number(must(what)).int(must(what))
-
 /** `GET /v1/responses/{id}`. */
 export const RetrieveQuery = z.looseObject({
   stream: z.enum(['true', 'false'], must('true or false')).optional(),
-  starting_after: count('the sequence_number of an event').min(0, must('the sequence_number of an event')).optional(),
+  starting_after: queryInteger(0, Number.MAX_SAFE_INTEGER).optional(),
 })
 
 /** `GET /v1/responses/{id}/input_items`. */
 export const ItemsQuery = z.looseObject({
-  limit: count('1 to 100').min(1, must('1 to 100')).max(100, must('1 to 100')).default(20),
+  limit: queryInteger(1, 100).default(20),
   order: z.enum(['asc', 'desc'], must('asc or desc')).default('desc'),
   after: text.optional(),
 })

@@ -47,7 +47,7 @@ export const flatName = ({ name, namespace }: ToolName): string => (namespace ==
 export function readResponseTools(body: ResponseRequest): ResponseTools {
   const ignored: string[] = []
   const given = readList(body.tools ?? [], { param: 'tools', namespace: null, ignored })
-  const choice = readChoice(body.tool_choice)
+  const choice = readChoice(body.tool_choice, given)
   const tools = offeredTools(given, choice)
   const offered = given.filter(({ tool }) => tools.includes(tool))
   return {
@@ -105,13 +105,13 @@ function toRead(
   return { tool, kind, told, nameParam, schemaParam }
 }
 
-function readChoice(choice: GivenChoice | null | undefined): ToolChoice {
+function readChoice(choice: GivenChoice | null | undefined, given: readonly Read[]): ToolChoice {
   if (!choice) return freeChoice
   if (typeof choice === 'string') return { ...freeChoice, mode: choice }
   if (choice.type === 'allowed_tools') {
     const param = 'tool_choice.tools'
     if (!choice.tools) throw invalidField(param, 'is required')
-    const names = choice.tools.map((each, at) => chosenName(each, `${param}[${at}]`))
+    const names = choice.tools.flatMap((each, at) => allowedNames(each, `${param}[${at}]`, given))
     return { mode: choice.mode ?? 'auto', names, param }
   }
   if (choice.type !== 'function' && choice.type !== 'custom') {
@@ -124,10 +124,16 @@ function readChoice(choice: GivenChoice | null | undefined): ToolChoice {
   return { mode: 'required', names: [chosenName(choice, 'tool_choice')], param: 'tool_choice.name' }
 }
 
-function chosenName(
-  { name, namespace }: { name?: string | null | undefined; namespace?: string | null | undefined },
-  param: string,
-): string {
+type Chosen = { type?: unknown; name?: string | null | undefined; namespace?: string | null | undefined }
+
+/** A namespace stands for all that is in it; a tool of another kind was left out. */
+function allowedNames(chosen: Chosen, param: string, given: readonly Read[]): string[] {
+  const { type = 'function', name } = chosen
+  if (type === 'function' || type === 'custom') return [chosenName(chosen, param)]
+  return type === 'namespace' ? given.flatMap(({ told, tool }) => (told.namespace === name ? [tool.name] : [])) : []
+}
+
+function chosenName({ name, namespace }: Chosen, param: string): string {
   if (!name) throw invalidField(`${param}.name`, 'is required')
-  return flatName({ name, namespace: namespace ?? null })
+  return flatName({ name, namespace: namespace || null })
 }

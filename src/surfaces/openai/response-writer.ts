@@ -14,9 +14,13 @@ type Of<T extends OutputItem['type']> = Extract<OutputItem, { type: T }>
 
 const emptyText: OutputPart = { type: 'output_text', text: '', annotations: [], logprobs: [] }
 
-/** One item is open at a time. The items told so far are in `items`; the open one is among them, and grows. */
+/**
+ * One item is open at a time. The items told so far are in `items`; the open one is among them, and grows. Their ids are the same
+ * whether or not thinking is told.
+ */
 export class ItemWriter {
   readonly items: OutputItem[] = []
+  readonly #counts = new Map<string, number>()
   readonly #shape: ResponseShape
   /** What of a response's own id its items' ids are made of. */
   readonly #name: string
@@ -74,7 +78,9 @@ export class ItemWriter {
   }
 
   #id(prefix: string): string {
-    return `${prefix}_${this.#name}_${this.items.length}`
+    const count = this.#counts.get(prefix) ?? 0
+    this.#counts.set(prefix, count + 1)
+    return `${prefix}_${this.#name}_${count}`
   }
 
   #say(kind: 'text' | 'refusal', text: string): ItemEvent[] {
@@ -87,17 +93,26 @@ export class ItemWriter {
       message.content.push(part)
       events.push({ type: 'response.content_part.added', ...this.#place(message), content_index: 0, part: { ...part } })
     }
-    const place = { ...this.#place(message), content_index: 0, delta: text }
+    const delta = this.#asBeginning(text, message)
+    const place = { ...this.#place(message), content_index: 0, delta }
     const [part] = message.content
     if (part?.type === 'refusal') {
-      part.refusal += text
+      part.refusal += delta
       return [...events, { type: 'response.refusal.delta', ...place }]
     }
-    if (part !== undefined) part.text += text
+    if (part !== undefined) part.text += delta
     return [...events, { type: 'response.output_text.delta', ...place, logprobs: [] }]
   }
 
+  /** What an agent says after a step begins a paragraph, but not where it begins a message. */
+  #asBeginning(text: string, { content: [part] }: Of<'message'>): string {
+    const isFirst = part?.type === 'output_text' && part.text === ''
+    return this.#shape.isAgent && this.items.length > 1 && isFirst ? text.replace(/^\n\n/, '') : text
+  }
+
   #think(kind: 'thinking' | 'signature' | 'redacted', text: string): ItemEvent[] {
+    const { showsSummary, carriesThoughts } = this.#shape
+    if (!showsSummary && !carriesThoughts) return this.close()
     const events: ItemEvent[] = []
     let reasoning = this.#open
     if (reasoning?.type !== 'reasoning') {
@@ -117,7 +132,7 @@ export class ItemWriter {
         : { type: 'thinking' as const, thinking: '', signature: '' }
     if (thought !== last) this.#thoughts.push(thought)
     thought[kind] += text
-    if (kind === 'signature' || !this.#shape.showsSummary) return events
+    if (kind === 'signature' || !showsSummary) return events
     return [...events, ...this.#summarise(reasoning, text)]
   }
 

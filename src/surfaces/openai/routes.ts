@@ -85,10 +85,12 @@ function refuseElsewhere(app: FastifyInstance): void {
       )
     })
   }
-  app.get('/v1/chat/completions', async (_request, reply) => {
-    reply.header('allow', 'POST')
-    throw new AppError('method_not_allowed', '/v1/chat/completions takes POST, not GET')
-  })
+  for (const path of ['/v1/chat/completions', '/v1/responses']) {
+    app.get(path, async (_request, reply) => {
+      reply.header('allow', 'POST')
+      throw new AppError('method_not_allowed', `${path} takes POST, not GET`)
+    })
+  }
 }
 
 async function chatCompletions(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {

@@ -1,0 +1,272 @@
+// Cases of the Responses API: conversations, which the server keeps (previous_response_id, references) or the client (store: false).
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { step } from '../helpers/test-server.ts'
+import { failureOf } from './openai-calls.ts'
+import {
+  ask,
+  askForEvents,
+  callOf,
+  endOf,
+  fromUser,
+  giveBack,
+  type InputItem,
+  outputOf,
+  type Params,
+  type Response,
+  thought,
+  typesOf,
+  weatherTool,
+} from './openai-response-calls.ts'
+import { assertItem, isItem } from './openai-response-types.ts'
+import type { Subject } from './openai-responses.test.ts'
+import { assistant, conversationOf, requestAt, sent, systemOf, toolResult, toolUse, user } from './told.ts'
+
+const rome = { city: 'Rome' }
+const tools = [weatherTool]
+const include = ['reasoning.encrypted_content' as const]
+const think = (text: string) => step({ text, thinking: 2 })
+
+/** A thought, words, a call; then the answer to its result. */
+const loop = `${step({ thinking: 2, text: 'I will look.', tool: 'get_weather', input: rome })}${step({ text: 'It rains.' })}`
+
+export function testConversations({ client, server, OpenAI }: Subject): void {
+  const { upstream } = server
+  const { responses } = client
+
+  test('a conversation goes on from the response before', async () => {
+    const prompts = ['one', 'two', 'three'].map((word) => `${word} ${step({ text: `Polly ${word}.` })}`)
+    let previous: string | null = null
+    for (const [at, input] of prompts.entries()) {
+      const response: Response = await ask(client, { input, previous_response_id: previous })
+      assert.equal(response.previous_response_id, previous)
+      assert.equal(upstream.requests.length, at + 1)
+      previous = response.id
+    }
+    const [one = '', two = '', three = ''] = prompts
+    const told = [user(one), assistant('Polly one.'), user(two), assistant('Polly two.'), user(three)]
+    assert.deepEqual(conversationOf(sent(upstream)), told)
+  })
+
+  test('the conversation goes on in the process that holds it', async () => {
+    const first = await ask(client, { input: `hold ${step({ text: 'Held.' })}` })
+    await ask(client, { input: 'on', previous_response_id: first.id })
+    const sessions = [0, 1].map((index) => requestAt(upstream, index).headers['x-claude-code-session-id'])
+    assert.equal(sessions[0], sessions[1])
+  })
+
+  test('a conversation goes on from a stream, in a stream', async () => {
+    const prompt = `streamed ${step({ text: 'Said in a stream.', tokens: 3 })}`
+    const { id } = endOf(await askForEvents(client, { input: prompt }))
+    const second = endOf(await askForEvents(client, { input: 'two', previous_response_id: id }))
+    assert.equal(second.previous_response_id, id)
+    assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant('Said in a stream.'), user('two')])
+  })
+
+  test('two answers to one response know nothing of each other', async () => {
+    const root = await ask(client, { input: `root ${step({ text: 'Root.' })}` })
+    const ids: string[] = []
+    for (const input of ['left-branch', 'right-branch']) {
+      ids.push((await ask(client, { input, previous_response_id: root.id })).id)
+    }
+    assert.notEqual(ids[0], ids[1])
+    assert.doesNotMatch(requestAt(upstream).raw, /left-branch/)
+    assert.deepEqual(conversationOf(sent(upstream)).at(-1), user('right-branch'))
+  })
+
+  test('instructions are not carried over, messages of developers are', async () => {
+    const input: InputItem[] = [{ role: 'developer', content: 'You are old.' }, fromUser('one')]
+    const first = await ask(client, { instructions: 'You are a pirate.', input })
+    await ask(client, { input: 'two', previous_response_id: first.id })
+    assert.deepEqual(systemOf(sent(upstream)), ['You are old.'])
+    await ask(client, { instructions: 'You are a parrot.', input: 'two', previous_response_id: first.id })
+    assert.deepEqual(systemOf(sent(upstream)), ['You are a parrot.\n\nYou are old.'])
+    assert.doesNotMatch(requestAt(upstream).raw, /pirate/)
+  })
+
+  test('tools are not carried over', async () => {
+    const first = await ask(client, { tools, input: 'one' })
+    await ask(client, { input: 'two', previous_response_id: first.id })
+    assert.deepEqual(sent(upstream).tools ?? [], [])
+  })
+
+  test('a response that was cut short goes on with what it said', async () => {
+    const prompt = step({ text: 'one two', tokens: 2, stop_reason: 'max_tokens' })
+    const first = await ask(client, { max_output_tokens: 2, input: prompt })
+    await ask(client, { input: 'Go on.', previous_response_id: first.id })
+    assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant('one two'), user('Go on.')])
+  })
+
+  for (const [what, params] of [
+    ['that shows no thinking', {}],
+    ['that shows its thinking', { reasoning: { summary: 'auto' } }],
+    ['that carries its thinking', { include }],
+  ] satisfies [string, Params][]) {
+    // The text that is said to each is its own, so that the three do not share a process that holds the conversation.
+    const prompt = `${what} ${loop}`
+    const told = (call: { call_id: string }) => [
+      user(prompt),
+      assistant(thought(2), 'I will look.', toolUse(call.call_id, 'get_weather', rome)),
+      user(toolResult(call.call_id, 'rain')),
+    ]
+
+    test(`a loop of a tool goes on from a response ${what}, with the thought that began it`, async () => {
+      const first = await ask(client, { ...params, tools, input: prompt })
+      const call = callOf(first)
+      const input = [outputOf(call, 'rain')]
+      // Once in the process that holds the conversation, once in another.
+      for (let count = 0; count < 2; count++) {
+        const second = await ask(client, { ...params, tools, input, previous_response_id: first.id })
+        assert.equal(second.output_text, 'It rains.')
+        assert.deepEqual(conversationOf(sent(upstream)), told(call))
+      }
+    })
+
+    test(`a loop of a tool goes on from references to a response ${what}, with all that is named`, async () => {
+      const first = await ask(client, { ...params, tools, input: `references ${prompt}` })
+      const references = first.output.map(({ id = '' }): InputItem => ({ type: 'item_reference', id }))
+      const call = callOf(first)
+      const input = [fromUser(prompt), ...references, outputOf(call, 'rain')]
+      await ask(client, { ...params, tools, input })
+      const [question, answer, result] = told(call)
+      const isNamed = typesOf(first.output).includes('reasoning')
+      const words = isNamed ? answer : assistant(...(answer?.content ?? []).slice(1))
+      assert.deepEqual(conversationOf(sent(upstream)), [question, words, result])
+    })
+  }
+
+  test('a call that is left without an output is no conversation to go on from', async () => {
+    const first = await ask(client, { tools, input: loop })
+    const asked = ask(client, { tools, input: 'Never mind.', previous_response_id: first.id })
+    const error = await failureOf(asked, OpenAI.BadRequestError)
+    assert.equal(error.param, 'previous_response_id')
+    const other = [outputOf({ call_id: 'call_other' }, 'rain')]
+    const orphan = ask(client, { tools, input: other, previous_response_id: first.id })
+    assert.equal((await failureOf(orphan, OpenAI.BadRequestError)).param, 'input[0].call_id')
+    assert.equal(upstream.requests.length, 1)
+  })
+
+  test('a client that keeps the conversation gives it back, its thoughts as well', async () => {
+    const params = { store: false, include, tools }
+    const input = [fromUser(loop)]
+    const first = await ask(client, { ...params, input })
+    assert.equal(first.store, false)
+    assert.deepEqual(typesOf(first.output), ['reasoning', 'message', 'function_call'])
+    const call = callOf(first)
+    input.push(...giveBack(first), outputOf(call, 'rain'))
+    const second = await ask(client, { ...params, input })
+    assert.equal(second.output_text, 'It rains.')
+    const told = [
+      user(loop),
+      assistant(thought(2), 'I will look.', toolUse(call.call_id, 'get_weather', rome)),
+      user(toolResult(call.call_id, 'rain')),
+    ]
+    assert.deepEqual(conversationOf(sent(upstream)), told)
+    input.push(...giveBack(second), fromUser('Thanks.'))
+    await ask(client, { ...params, input })
+    assert.deepEqual(conversationOf(sent(upstream)), [...told, assistant('It rains.'), user('Thanks.')])
+  })
+
+  test('a stream is given back just so', async () => {
+    const prompt = `streamed ${think('Hm.')}`
+    const params = { store: false, include, reasoning: { summary: 'auto' as const } }
+    const first = endOf(await askForEvents(client, { ...params, input: prompt }))
+    const other = { model: 'haiku', tools: [weatherTool] }
+    await ask(client, { ...params, ...other, input: [fromUser(prompt), ...giveBack(first), fromUser('So?')] })
+    assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant(thought(2), 'Hm.'), user('So?')])
+  })
+
+  const forged = (blocks: unknown) => `cs1.${Buffer.from(JSON.stringify(blocks)).toString('base64url')}`
+
+  for (const [what, encrypted_content] of [
+    ['of another vendor', 'gAAAAABod2Fzbm90aGluZw=='],
+    ['that was cut', forged([thought(2)]).slice(0, -20)],
+    ['that is no text of ours', 'cs1.%%%'],
+    ['with a block of another type in it', forged([{ type: 'text', text: 'I was made up.' }])],
+    ['with a field too many in it', forged([{ ...thought(1), cache_control: {} }])],
+    ['that is empty', ''],
+    ['that is missing', null],
+  ] as const) {
+    test(`a thought ${what} is left out, and the conversation goes on`, async () => {
+      const input: InputItem[] = [
+        fromUser('one'),
+        { type: 'reasoning', id: 'rs_1', summary: [{ type: 'summary_text', text: 'Aloud.' }], encrypted_content },
+        { role: 'assistant', content: 'Hm.' },
+        fromUser('So?'),
+      ]
+      await ask(client, { store: false, input })
+      assert.deepEqual(conversationOf(sent(upstream)), [user('one'), assistant('Hm.'), user('So?')])
+    })
+  }
+
+  test('calls of another provider reach the model with their ids, results in the order in which they come', async () => {
+    const call = (call_id: string, city: string): InputItem => {
+      return { type: 'function_call', call_id, name: 'get_weather', arguments: JSON.stringify({ city }) }
+    }
+    const input: InputItem[] = [
+      fromUser('Rome and Oslo?'),
+      call('call_1', 'Rome'),
+      call('call_2', 'Oslo'),
+      outputOf({ call_id: 'call_2' }, 'snow'),
+      { type: 'function_call_output', call_id: 'call_1', output: [{ type: 'input_text', text: 'rain' }] },
+      { type: 'message', role: 'assistant', content: 'Rain and snow.' },
+      fromUser('Thanks.'),
+    ]
+    await ask(client, { tools, input })
+    assert.deepEqual(conversationOf(sent(upstream)), [
+      user('Rome and Oslo?'),
+      assistant(toolUse('call_1', 'get_weather', rome), toolUse('call_2', 'get_weather', { city: 'Oslo' })),
+      user(toolResult('call_2', 'snow'), toolResult('call_1', 'rain')),
+      assistant('Rain and snow.'),
+      user('Thanks.'),
+    ])
+  })
+
+  test('what a response was made of is listed in both orders, page by page, with what was before it', async () => {
+    const first = await ask(client, { tools, input: loop })
+    const call = callOf(first)
+    const input: InputItem[] = [outputOf(call, 'rain'), fromUser('And?')]
+    const { id } = await ask(client, { tools, input, previous_response_id: first.id })
+    const page = await responses.inputItems.list(id, { order: 'asc' })
+    for (const item of page.data) assertItem(item)
+    assert.equal(page.has_more, false)
+    assert.deepEqual(typesOf(page.data), ['message', 'message', 'function_call', 'function_call_output', 'message'])
+    const [question, words, made, result, rest] = page.data
+    assert.ok(question?.type === 'message' && words?.type === 'message' && rest?.type === 'message')
+    assert.deepEqual([question.role, question.content], ['user', [{ type: 'input_text', text: loop }]])
+    assert.deepEqual([words.role, words.id], ['assistant', first.output[0]?.id])
+    assert.ok(made?.type === 'function_call' && result?.type === 'function_call_output')
+    assert.deepEqual([made.call_id, result.call_id, result.output], [call.call_id, call.call_id, 'rain'])
+    assert.deepEqual(rest.content, [{ type: 'input_text', text: 'And?' }])
+    const all = page.data.map((item) => item.id)
+    assert.equal(new Set(all).size, 5)
+    const paged = async (order: 'asc' | 'desc') => {
+      const ids: unknown[] = []
+      for await (const item of responses.inputItems.list(id, { order, limit: 2 })) ids.push(item.id)
+      return ids
+    }
+    assert.deepEqual(await paged('asc'), all)
+    assert.deepEqual(await paged('desc'), all.toReversed())
+    const unordered = await responses.inputItems.list(id, { limit: 1 })
+    assert.deepEqual([unordered.data[0]?.id, unordered.has_more], [all.at(-1), true])
+    await failureOf(responses.inputItems.list(id, { after: 'item_none' }), OpenAI.BadRequestError)
+  })
+
+  test('items that came in their short form are listed in their long one', async () => {
+    const input = [
+      { role: 'developer', content: 'Be brief.' },
+      fromUser('one'),
+      { role: 'assistant', content: 'Aye.' },
+      { type: 'function_call', call_id: 'call_1', name: 'look', arguments: '{}' },
+      { type: 'custom_tool_call', call_id: 'call_2', name: 'say', input: 'hi' },
+      outputOf({ call_id: 'call_1' }, 'seen'),
+      { type: 'custom_tool_call_output', call_id: 'call_2', output: 'said' },
+      fromUser('two'),
+    ] as InputItem[]
+    const { id } = await ask(client, { input })
+    const { data } = await responses.inputItems.list(id, { order: 'asc' })
+    assert.equal(data.length, input.length)
+    const faults = data.filter((item) => !isItem(item))
+    assert.deepEqual(faults, [])
+  })
+}

@@ -1,0 +1,259 @@
+// Cases of the Responses API: responses that are stored, told again, made in the background, cancelled and deleted.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startUpstream } from '../../src/demo/upstream.ts'
+import { makeFolders, startTestServer, step } from '../helpers/test-server.ts'
+import { failureOf } from './openai-calls.ts'
+import {
+  ask,
+  askForEvents,
+  checkEvents,
+  checkResponse,
+  type Event,
+  endOf,
+  model,
+  type Params,
+  type Response,
+  readEvents,
+  readUntilError,
+  weatherTool,
+} from './openai-response-calls.ts'
+import type { Subject } from './openai-responses.test.ts'
+
+const unknownId = `resp_${'0'.repeat(32)}`
+const long = (mark: string) => `${mark} ${step({ tokens: 1000, gap: 20 })}`
+
+/** When a response ended is read from one clock by those who hear it live, from the store by others: a second may lie between them. */
+function timeless<T>(told: T): T {
+  const text = JSON.stringify(told, (key, value) => (key === 'completed_at' && value !== null ? 'some time' : value))
+  return JSON.parse(text) as T
+}
+
+export function testStored({ client, server, OpenAI }: Subject): void {
+  const { upstream } = server
+  const { responses } = client
+
+  const replay = async (id: string, after?: number) =>
+    readEvents(
+      await responses.retrieve(id, { stream: true, ...(after === undefined ? {} : { starting_after: after }) }),
+    )
+
+  /** Asked for again and again until it has ended. */
+  async function poll(id: string): Promise<{ response: Response; seen: Set<string | undefined> }> {
+    const seen = new Set<string | undefined>()
+    for (;;) {
+      const response = await responses.retrieve(id)
+      checkResponse(response)
+      seen.add(response.status)
+      if (response.status !== 'queued' && response.status !== 'in_progress') return { response, seen }
+    }
+  }
+
+  for (const [what, params] of [
+    ['a text', { input: step({ text: 'one two three', tokens: 3 }) }],
+    [
+      'a thought, words and calls',
+      {
+        tools: [weatherTool],
+        reasoning: { summary: 'auto' },
+        include: ['reasoning.encrypted_content'],
+        input: step({
+          thinking: 2,
+          text: 'I will look.',
+          tokens: 2,
+          tools: ['Rome', 'Oslo'].map((city) => ({ name: 'get_weather', input: { city } })),
+        }),
+      },
+    ],
+    ['what was cut short', { input: step({ text: 'one two', tokens: 2, stop_reason: 'max_tokens' }) }],
+  ] satisfies [string, Params][]) {
+    test(`${what} is told again as it came, from any place on`, async () => {
+      const live = await askForEvents(client, params)
+      const { id, ...response } = endOf(live)
+      const { output_text: _, ...found } = await responses.retrieve(id)
+      assert.deepEqual(timeless(found), timeless({ id, ...response }))
+      assert.deepEqual(timeless(await replay(id)), timeless(live))
+      for (const after of [0, 1, 4, live.length - 2]) {
+        assert.deepEqual(timeless(await replay(id, after)), timeless(live.slice(after + 1)))
+      }
+      assert.deepEqual(await replay(id, live.length - 1), [])
+    })
+  }
+
+  test('a response that came whole can be told as a stream', async () => {
+    const { output_text: _, ...response } = await ask(client, {
+      input: step({ text: 'one two', tokens: 2, thinking: 1 }),
+    })
+    const events = await replay(response.id)
+    checkEvents(events)
+    assert.deepEqual(timeless(endOf(events)), timeless(response))
+  })
+
+  test('the stream helper takes up a stored response', async () => {
+    const { id, output_text } = await ask(client, { input: step({ text: 'one two', tokens: 2 }) })
+    const stream = responses.stream({ response_id: id, starting_after: 3 })
+    assert.equal((await stream.finalResponse()).output_text, output_text)
+  })
+
+  test('what else a client may ask of a stored response has no effect', async () => {
+    const { id, output } = await ask(client, { input: step({ text: 'one', tokens: 1 }), stream_options: {} } as Params)
+    const found = await responses.retrieve(id, { include: ['reasoning.encrypted_content'], include_obfuscation: false })
+    assert.deepEqual(found.output, output)
+  })
+
+  test('a response that is not to be stored is found nowhere', async () => {
+    const { id, store } = await ask(client, { input: 'hi', store: false })
+    assert.equal(store, false)
+    await failureOf(responses.retrieve(id), OpenAI.NotFoundError)
+    await failureOf(responses.inputItems.list(id), OpenAI.NotFoundError)
+    const next = ask(client, { input: 'hi', previous_response_id: id })
+    const error = await failureOf(next, OpenAI.BadRequestError)
+    assert.deepEqual([error.code, error.param], ['previous_response_not_found', 'previous_response_id'])
+  })
+
+  test('a response is there until it is deleted', async () => {
+    const { id } = await ask(client, { input: step({ text: 'Hello.' }) })
+    assert.equal((await responses.retrieve(id)).output_text, 'Hello.')
+    await responses.delete(id)
+    const routes = [() => responses.retrieve(id), () => responses.delete(id), () => responses.inputItems.list(id)]
+    for (const route of routes) {
+      const error = await failureOf(Promise.resolve(route()), OpenAI.NotFoundError)
+      assert.equal(error.type, 'invalid_request_error')
+    }
+    const error = await failureOf(ask(client, { input: 'hi', previous_response_id: id }), OpenAI.BadRequestError)
+    assert.equal(error.code, 'previous_response_not_found')
+  })
+
+  for (const id of [unknownId, 'resp_x', `msg_${'0'.repeat(32)}_0`, `run_${'0'.repeat(32)}`]) {
+    test(`${id} is not found by any route`, async () => {
+      const asked = [
+        () => responses.retrieve(id),
+        () => responses.retrieve(id, { stream: true }),
+        () => responses.delete(id),
+        () => responses.cancel(id),
+        () => responses.inputItems.list(id),
+      ]
+      for (const ask of asked) {
+        const error = await failureOf(Promise.resolve(ask()), OpenAI.NotFoundError)
+        assert.equal(error.type, 'invalid_request_error')
+      }
+    })
+  }
+
+  test('a response in the background is polled until it is there', async () => {
+    const params = {
+      model,
+      background: true,
+      input: step({ text: 'one two', tokens: 2, gap: 50 }),
+      metadata: { a: 'b' },
+    }
+    const begun = await responses.create(params)
+    checkResponse(begun)
+    assert.match(String(begun.status), /^(queued|in_progress)$/)
+    assert.deepEqual([begun.background, begun.output, begun.completed_at], [true, [], null])
+    const { response, seen } = await poll(begun.id)
+    assert.ok(seen.has('in_progress') || seen.has('queued'))
+    assert.deepEqual([response.status, response.output_text, response.background], ['completed', 'one two', true])
+    assert.deepEqual([response.metadata, response.created_at], [{ a: 'b' }, begun.created_at])
+  })
+
+  test('a response in the background that fails says so when it is polled', async () => {
+    const input = step({ status: 529, headers: { 'x-should-retry': 'false' } })
+    const { id } = await responses.create({ model, background: true, input })
+    const { response } = await poll(id)
+    assert.deepEqual([response.status, response.error?.code, response.output], ['failed', 'server_error', []])
+    assert.match(response.error?.message ?? '', /529/)
+    const { events } = await readUntilError(await responses.retrieve(id, { stream: true }))
+    assert.equal(events.at(-1)?.type, 'response.failed')
+  })
+
+  test('a long response in the background can be cancelled, and stays so', async () => {
+    const { id } = await responses.create({ model, background: true, input: long('cancel') })
+    await upstream.waitForRequest()
+    const cancelled = await responses.cancel(id)
+    checkResponse(cancelled)
+    assert.deepEqual([cancelled.status, cancelled.id, cancelled.error], ['cancelled', id, null])
+    await upstream.waitForAbort()
+    assert.deepEqual(await responses.cancel(id), cancelled)
+    const found = await responses.retrieve(id)
+    assert.deepEqual([found.status, found.output], ['cancelled', []])
+  })
+
+  test('one that is over is not cancelled any more, and one that is not in the background never', async () => {
+    const { id } = await responses.create({ model, background: true, input: step({ text: 'Done.' }) })
+    const { response } = await poll(id)
+    const { status, output } = await responses.cancel(id)
+    assert.deepEqual([status, output], ['completed', response.output])
+    const other = await ask(client, { input: 'hi' })
+    const error = await failureOf(responses.cancel(other.id), OpenAI.BadRequestError)
+    assert.equal(error.type, 'invalid_request_error')
+  })
+
+  test('a response in the background needs to be stored', async () => {
+    const asked = responses.create({ model, background: true, store: false, input: 'hi' })
+    assert.equal((await failureOf(asked, OpenAI.BadRequestError)).param, 'background')
+    assert.equal(upstream.requests.length, 0)
+  })
+
+  test('a stream in the background goes on without its reader, who takes it up where it was left', async () => {
+    const input = step({ tokens: 12, gap: 20 })
+    const stream = await responses.create({ model, background: true, stream: true, input })
+    const seen: Event[] = []
+    for await (const event of stream) {
+      seen.push(event)
+      if (event.type === 'response.output_text.delta') break
+    }
+    const [created] = seen
+    assert.ok(created?.type === 'response.created')
+    const { id } = created.response
+    const last = seen.at(-1)?.sequence_number ?? 0
+    const rest = await replay(id, last)
+    assert.equal(rest[0]?.sequence_number, last + 1)
+    const all = [...seen, ...rest]
+    checkEvents(all)
+    assert.equal(endOf(all).status, 'completed')
+    assert.deepEqual(timeless(await replay(id)), timeless(all))
+    assert.equal(upstream.aborted(), 0)
+    assert.equal(upstream.requests.length, 1)
+  })
+
+  test('two readers of one response in the background hear the same', async () => {
+    const { id } = await responses.create({ model, background: true, input: step({ tokens: 5, gap: 20 }) })
+    const [one, two] = await Promise.all([replay(id), replay(id)])
+    checkEvents(one)
+    assert.deepEqual(timeless(one), timeless(two))
+  })
+
+  test('a reader of a response that is cancelled hears of it', async () => {
+    const { id } = await responses.create({ model, background: true, input: long('reader') })
+    const reading = readUntilError(await responses.retrieve(id, { stream: true }))
+    await upstream.waitForRequest()
+    await responses.cancel(id)
+    const { events, error } = await reading
+    assert.deepEqual([events.at(-1)?.type, endOf(events).status], ['response.failed', 'cancelled'])
+    assert.ok(error instanceof OpenAI.APIError)
+    assert.equal(error.code, 'cancelled')
+  })
+
+  test('a conversation cannot go on from a response that has not ended', async () => {
+    const { id } = await responses.create({ model, background: true, input: long('not ended') })
+    const error = await failureOf(ask(client, { input: 'hi', previous_response_id: id }), OpenAI.BadRequestError)
+    assert.equal(error.param, 'previous_response_id')
+    await responses.cancel(id)
+  })
+
+  test('stored responses outlive the server', async (t) => {
+    const upstream = await startUpstream()
+    t.after(() => upstream.close())
+    const folders = makeFolders(t)
+    const clientOf = ({ url }: { url: string }) => new OpenAI({ baseURL: `${url}/v1`, apiKey: 'sk-dummy' })
+    const before = await startTestServer(t, { upstream, folders })
+    const live = await askForEvents(clientOf(before), { input: step({ text: 'Hello.' }) })
+    const { id, output } = endOf(live)
+    await before.close(0)
+    const after = clientOf(await startTestServer(t, { upstream, folders }))
+    assert.deepEqual((await after.responses.retrieve(id)).output, output)
+    const again = await readEvents(await after.responses.retrieve(id, { stream: true }))
+    assert.deepEqual(timeless(again), timeless(live))
+  })
+}

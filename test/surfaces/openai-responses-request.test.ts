@@ -1,0 +1,267 @@
+// Requests to the Responses API as runs, but for their items and tools: models, instructions, formats, thinking, limits, and what of a
+// request has no effect or is refused.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { noOptions, noPlainOptions } from '../../src/core/agent.ts'
+import { AppError } from '../../src/errors.ts'
+import { parseBody } from '../../src/http/validate.ts'
+import { checkResponse, shapeOf, toResponseRun } from '../../src/surfaces/openai/response-request.ts'
+import { ResponseRequest } from '../../src/surfaces/openai/response-schemas.ts'
+
+const plain = { model: 'sonnet', agent: false, shown: 'claude-sonnet-5' }
+const agent = { model: 'sonnet', agent: true, shown: 'agent/claude-sonnet-5' }
+const item = { role: 'user', content: 'hi' }
+const look = { type: 'function', name: 'look' }
+
+function read(body: object = {}, model = plain) {
+  const parsed = parseBody(ResponseRequest, { model: 'sonnet', input: 'hi', ...body })
+  checkResponse(parsed)
+  return toResponseRun(parsed, model, [{ item, param: 'input' }])
+}
+
+test('a prompt alone is a plain run with an empty system prompt and no history', () => {
+  const { run, ignored, tools } = read()
+  assert.deepEqual(run, {
+    prompt: [{ type: 'text', text: 'hi' }],
+    session: { kind: 'history', messages: [] },
+    options: { ...noOptions, model: 'sonnet', systemPrompt: '' },
+    live: false,
+    plain: noPlainOptions,
+    surface: 'openai',
+    asks: false,
+    isSide: false,
+    background: false,
+  })
+  assert.deepEqual([ignored, tools], [[], []])
+})
+
+test('every field may be null, which is the same as leaving it out', () => {
+  const fields = Object.keys(ResponseRequest.shape).filter((name) => name !== 'model' && name !== 'input')
+  const nulls = Object.fromEntries(fields.map((name) => [name, null]))
+  const { run, ignored } = read(nulls)
+  assert.deepEqual([run, ignored], [read().run, []])
+})
+
+test('instructions come before those of the items, and the choice of a tool after them', () => {
+  const parsed = parseBody(ResponseRequest, {
+    model: 'sonnet',
+    input: 'hi',
+    instructions: 'One.',
+    tools: [look],
+    tool_choice: 'required',
+    text: { format: { type: 'json_object' } },
+  })
+  const system = { item: { role: 'system', content: 'Two.' }, param: 'input[0]' }
+  const { run, shape } = toResponseRun(parsed, plain, [system, { item, param: 'input[1]' }])
+  const [first, second, choice, object, ...more] = run.options.systemPrompt?.split('\n\n') ?? []
+  assert.deepEqual([first, second, more], ['One.', 'Two.', []])
+  assert.match(choice ?? '', /calling at least one of the tools/)
+  assert.match(object ?? '', /one JSON object/)
+  assert.equal(run.plain?.must, 'call')
+  assert.equal(shape.wantsCall, true)
+})
+
+test('an agent gets instructions added to its own prompt, and none of the tools', () => {
+  const { run, shape, ignored, tools } = read(
+    { instructions: 'Be brief.', tools: [look], tool_choice: 'required', max_output_tokens: 5 },
+    agent,
+  )
+  assert.deepEqual([run.plain, run.options.systemPrompt, run.options.appendSystemPrompt], [null, null, 'Be brief.'])
+  assert.deepEqual([shape.isAgent, shape.tools.size, shape.wantsCall, tools], [true, 0, false, []])
+  assert.deepEqual(ignored, ['tools', 'max_output_tokens'])
+})
+
+test('a stream and a run in the background are live, as somebody may follow them word by word', () => {
+  assert.equal(read({ stream: true }).run.live, true)
+  assert.equal(read({ background: true }).run.live, true)
+  assert.equal(read({ background: true }).run.background, true)
+})
+
+const formats: [title: string, format: unknown, format_: string, schema: object | null][] = [
+  ['nothing', undefined, 'text', null],
+  ['null', null, 'text', null],
+  ['text', { type: 'text' }, 'text', null],
+  ['an object', { type: 'json_object' }, 'json_object', null],
+  [
+    'a schema',
+    { type: 'json_schema', name: 'x', strict: true, schema: { type: 'object' } },
+    'json_schema',
+    { type: 'object' },
+  ],
+]
+for (const [title, format, told, schema] of formats) {
+  test(`the format of ${title} is asked for`, () => {
+    const { run, shape } = read({ text: { format } })
+    assert.deepEqual([shape.format, run.options.jsonSchema], [told, schema])
+    assert.equal(run.plain?.must, told === 'json_object' ? 'json-object' : null)
+    assert.equal(/JSON object/.test(run.options.systemPrompt ?? ''), told === 'json_object')
+  })
+}
+
+const secret = ['reasoning.encrypted_content']
+const thoughts: [
+  title: string,
+  body: object,
+  effort: string | null,
+  off: boolean,
+  summary: boolean,
+  carried: boolean,
+][] = [
+  ['nothing', {}, null, false, false, false],
+  ['an empty object', { reasoning: {} }, null, false, false, false],
+  ['effort', { reasoning: { effort: 'high' } }, 'high', false, false, false],
+  ['minimal effort', { reasoning: { effort: 'minimal' } }, 'low', false, false, false],
+  ['a summary', { reasoning: { summary: 'auto' } }, null, false, true, false],
+  ['a summary in the older field', { reasoning: { generate_summary: 'detailed' } }, null, false, true, false],
+  ['what can be given back', { include: secret }, null, false, false, true],
+  ['both', { reasoning: { effort: 'low', summary: 'auto' }, include: secret }, 'low', false, true, true],
+  ['none', { reasoning: { effort: 'none', summary: 'auto' }, include: secret }, null, true, false, false],
+]
+for (const [title, body, effort, off, summary, carried] of thoughts) {
+  test(`thinking is as the request has it: ${title}`, () => {
+    const { run, shape } = read(body)
+    assert.equal(run.options.effort, effort)
+    assert.deepEqual(run.plain?.thinking, { isOff: off, budgetTokens: null, display: summary ? 'summarized' : null })
+    assert.deepEqual([shape.showsSummary, shape.carriesThoughts], [summary, carried])
+  })
+}
+
+test('an agent that is not to think thinks little', () => {
+  assert.equal(read({ reasoning: { effort: 'none' } }, agent).run.options.effort, 'low')
+})
+
+test('a limit and the number of calls are passed on, and metadata stays with the request', () => {
+  const { run, shape } = read({ max_output_tokens: 9, metadata: { ticket: '42' }, parallel_tool_calls: false })
+  assert.deepEqual([run.plain?.maxOutputTokens, run.metadata, shape.isParallel], [9, undefined, false])
+  assert.deepEqual(shape.asked.body.metadata, { ticket: '42' })
+})
+
+const ignoredCases: [title: string, body: object, names: string[]][] = [
+  [
+    'what this server has no way to do',
+    { max_tool_calls: 3, moderation: { model: 'x' }, temperature: 0, top_p: 0.5, top_logprobs: 2, truncation: 'auto' },
+    ['max_tool_calls', 'temperature', 'top_p', 'top_logprobs', 'truncation', 'moderation'],
+  ],
+  [
+    'what asks for nothing',
+    {
+      temperature: 1,
+      top_p: 1,
+      top_logprobs: 0,
+      truncation: 'disabled',
+      context_management: [],
+      conversation: '',
+      prompt: {},
+    },
+    [],
+  ],
+  [
+    'what is without effect and no loss',
+    {
+      user: 'u',
+      safety_identifier: 's',
+      service_tier: 'auto',
+      prompt_cache_key: 'k',
+      prompt_cache_retention: '24h',
+      client_metadata: { a: 1 },
+      stream_options: { include_obfuscation: false },
+      access_programs: ['x'],
+    },
+    [],
+  ],
+  ['how long an answer is to be', { text: { verbosity: 'low' } }, ['text.verbosity']],
+  ['an answer as long as is usual', { text: { verbosity: 'medium' } }, []],
+  ['what nobody knows', { seed: 1, 'strange\nname': 1 }, ['seed', '(unknown)']],
+  [
+    'tools of other kinds, after the fields',
+    { temperature: 0, tools: [{ type: 'mcp' }, look] },
+    ['temperature', 'tools[0]'],
+  ],
+]
+for (const [title, body, names] of ignoredCases) {
+  test(`it is told what has no effect: ${title}`, () => {
+    assert.deepEqual(read(body).ignored.toSorted(), names.toSorted())
+  })
+}
+
+test('an item that is left out is told after all else', () => {
+  const parsed = parseBody(ResponseRequest, { model: 'sonnet', input: 'hi', seed: 1, tools: [{ type: 'mcp' }] })
+  const other = { item: { type: 'web_search_call' }, param: 'input[1]' }
+  assert.deepEqual(toResponseRun(parsed, plain, [{ item, param: 'input[0]' }, other]).ignored, [
+    'seed',
+    'tools[0]',
+    'input[1]',
+  ])
+})
+
+const many = Object.fromEntries(Array.from({ length: 17 }, (_, at) => [`k${at}`, 'v']))
+const refusals: [title: string, body: object, field: string, what: RegExp][] = [
+  ['a model that is no text', { model: 7 }, 'model', /must be the name of a model|must be a string/],
+  ['an empty model', { model: '' }, 'model', /must be the name of a model/],
+  ['input that is a number', { input: 7 }, 'input', /must be a string or an array of items/],
+  ['input that is an object', { input: {} }, 'input', /must be a string or an array of items/],
+  ['instructions that are a list', { instructions: ['x'] }, 'instructions', /must be a string/],
+  ['a stream of text', { stream: 'true' }, 'stream', /must be true or false/],
+  ['store of text', { store: 'no' }, 'store', /must be true or false/],
+  ['background of text', { background: 1 }, 'background', /must be true or false/],
+  [
+    'background that is not stored',
+    { background: true, store: false },
+    'background',
+    /needs the response to be stored/,
+  ],
+  ['a conversation', { conversation: 'conv_1' }, 'conversation', /cannot be used: go on with previous_response_id/],
+  ['a conversation as an object', { conversation: { id: 'conv_1' } }, 'conversation', /cannot be used/],
+  ['a prompt template', { prompt: { id: 'pmpt_1' } }, 'prompt', /keeps no prompt templates/],
+  ['too much metadata', { metadata: many }, 'metadata', /at most 16 entries/],
+  ['metadata of numbers', { metadata: { a: 1 } }, 'metadata.a', /must be a string/],
+  ['effort that is none', { reasoning: { effort: 'huge' } }, 'reasoning.effort', /must be one of none, minimal/],
+  ['reasoning that is text', { reasoning: 'high' }, 'reasoning', /must be an object/],
+  [
+    'a format that is none',
+    { text: { format: { type: 'xml' } } },
+    'text.format.type',
+    /must be text, json_object or json_schema/,
+  ],
+  ['a format that is text', { text: { format: 'json' } }, 'text.format', /must be text, json_object or json_schema/],
+  ['a format without its schema', { text: { format: { type: 'json_schema' } } }, 'text.format.schema', /is required/],
+  [
+    'a schema that is a list',
+    { text: { format: { type: 'json_schema', schema: [] } } },
+    'text.format.schema',
+    /as an object/,
+  ],
+  ['no room for an answer', { max_output_tokens: 0 }, 'max_output_tokens', /must be at least 1/],
+  ['half a token', { max_output_tokens: 1.5 }, 'max_output_tokens', /must be an integer/],
+  ['include that is text', { include: 'x' }, 'include', /must be an array of strings/],
+  ['include of numbers', { include: [7] }, 'include[0]', /must be a string/],
+  ['a previous response that is an object', { previous_response_id: {} }, 'previous_response_id', /must be a string/],
+  ['truncation that is a flag', { truncation: true }, 'truncation', /must be a string/],
+  ['a temperature that is text', { temperature: 'hot' }, 'temperature', /must be a number/],
+]
+for (const [title, body, field, what] of refusals) {
+  test(`a request with ${title} is refused by the name of its field`, () => {
+    assert.throws(
+      () => read(body),
+      (thrown) => {
+        assert.ok(thrown instanceof AppError, String(thrown))
+        assert.deepEqual([thrown.code, thrown.details.field], ['invalid_request', field])
+        assert.match(thrown.message, what)
+        return true
+      },
+    )
+  })
+}
+
+test('how an answer is told comes from what is kept of the request alone', () => {
+  const { shape } = read({
+    tools: [look, { type: 'namespace', name: 'fs', tools: [{ type: 'custom', name: 'sql' }] }],
+    reasoning: { summary: 'auto' },
+    include: secret,
+    text: { format: { type: 'json_object' } },
+    parallel_tool_calls: false,
+  })
+  const kept = JSON.parse(JSON.stringify({ ...shape.asked, items: [item] }))
+  const again = shapeOf(kept)
+  assert.deepEqual({ ...again, asked: null }, { ...shape, asked: null })
+})

@@ -1,0 +1,359 @@
+// Making a response by its routes, whole, as a stream and in the background: paths, statuses, headers and events as they are on the wire.
+// What becomes of it later is in openai-responses-stored.test.ts.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { RunEvent } from '../../src/core/events.ts'
+import { AppError } from '../../src/errors.ts'
+import { Response, ResponseTokens } from '../../src/surfaces/openai/response-reply-schemas.ts'
+import { silent } from '../core/runs-scene.ts'
+import { failedEnd, goodRun, queueFull, refusing, runEnd, runStart, textBlock } from '../helpers/scripted-agent.ts'
+import { eventsIn, faultOf, hello, listen, reach, responseOf, saidIn, setUp } from './openai-responses-scene.ts'
+
+const path = '/v1/responses'
+const look = { type: 'function', name: 'look', parameters: { type: 'object' } }
+const strict = { 'x-claude-serve-strict': 'true' }
+const schema = (given: unknown) => ({ text: { format: { type: 'json_schema', name: 'x', schema: given } } })
+const callOf = (name: string): RunEvent[] => [
+  runStart(),
+  { type: 'tool-start', index: 0, toolId: 'toolu_1', name },
+  { type: 'tool-end', index: 0 },
+  runEnd({ stopReason: 'tool_use' }),
+]
+
+test('a response is answered whole', async (t) => {
+  const { post, agent } = await setUp(t)
+  const answer = await post(path, { ...hello, instructions: 'Be brief.' })
+  const response = responseOf(answer)
+  assert.deepEqual([response.status, saidIn(response), response.model], ['completed', 'Hello there', 'claude-sonnet-5'])
+  assert.match(response.id, /^resp_[0-9a-f]{32}$/)
+  assert.equal(answer.headers['x-run-id'], response.id.replace('resp_', 'run_'))
+  assert.equal(answer.headers['x-claude-serve-ignored'], undefined)
+  assert.partialDeepStrictEqual(agent.requests[0], {
+    prompt: [{ type: 'text', text: 'hi' }],
+    options: { model: 'sonnet', systemPrompt: 'Be brief.' },
+    live: false,
+  })
+})
+
+test('a stream tells all of it, each event by its name and its number', async (t) => {
+  const { post, agent } = await setUp(t)
+  const answer = await post(path, { ...hello, stream: true })
+  assert.match(String(answer.headers['content-type']), /^text\/event-stream/)
+  const events = eventsIn(answer)
+  assert.deepEqual(
+    events.map(({ sequence_number: number }) => number),
+    events.map((_, at) => at),
+  )
+  const last = events.at(-1)
+  assert.ok(last?.type === 'response.completed')
+  assert.equal(saidIn(last.response), 'Hello there')
+  assert.equal(answer.headers['x-run-id'], last.response.id.replace('resp_', 'run_'))
+  assert.equal(agent.requests[0]?.live, true)
+})
+
+for (const base of ['', '/v1', '/v1/v1']) {
+  for (const slash of ['', '/']) {
+    test(`every route is below ${base}/responses, written ${slash === '' ? 'without' : 'with'} a slash at its end`, async (t) => {
+      const { post, get, remove } = await setUp(t)
+      const at = (rest = '') => `${base}/responses${rest}${slash}`
+      const { id } = responseOf(await post(at(), hello))
+      assert.equal(responseOf(await get(at(`/${id}`))).id, id)
+      assert.equal((await get(at(`/${id}/input_items`))).status, 200)
+      assert.equal((await post(at('/input_tokens'), hello)).status, 200)
+      assert.equal((await post(at(`/${id}/cancel`))).status, 400)
+      assert.equal((await remove(at(`/${id}`))).status, 200)
+      assert.equal((await get(at(`/${id}`))).status, 404)
+    })
+  }
+}
+
+const refused: [title: string, body: object, status: number, code: string | null, param: string | null][] = [
+  ['no model', { input: 'hi' }, 400, 'missing_required_parameter', 'model'],
+  ['no input', { model: 'sonnet' }, 400, 'missing_required_parameter', 'input'],
+  ['null for input', { model: 'sonnet', input: null }, 400, 'missing_required_parameter', 'input'],
+  ['an empty list', { ...hello, input: [] }, 400, null, 'input'],
+  ['an empty text', { ...hello, input: '' }, 400, null, 'input'],
+  ['nothing but white space', { ...hello, input: ' \n ' }, 400, null, 'input'],
+  ['an unknown model', { ...hello, model: 'llama' }, 404, 'model_not_found', 'model'],
+  ['a conversation', { ...hello, conversation: 'conv_1' }, 400, 'unsupported_value', 'conversation'],
+  ['a schema of no object', { ...hello, ...schema({ type: 'array' }) }, 400, null, 'text.format.schema'],
+  [
+    'a schema that is none',
+    { ...hello, ...schema({ type: 'object', properties: 7 }) },
+    400,
+    null,
+    'text.format.schema',
+  ],
+  [
+    'parameters that are no schema',
+    { ...hello, tools: [look, { ...look, name: 'b', parameters: { type: 'object', properties: 7 } }] },
+    400,
+    null,
+    'tools[1].parameters',
+  ],
+  [
+    'a bad output in the third item',
+    {
+      ...hello,
+      input: [
+        { role: 'user', content: 'hi' },
+        { type: 'function_call', call_id: 'a', name: 'look', arguments: '{}' },
+        { type: 'function_call_output', call_id: 'a', output: 7 },
+      ],
+    },
+    400,
+    null,
+    'input[2].output',
+  ],
+  [
+    'an unknown response before it',
+    { ...hello, previous_response_id: 'resp_x' },
+    400,
+    'previous_response_not_found',
+    'previous_response_id',
+  ],
+]
+for (const [title, body, status, code, param] of refused) {
+  test(`a request with ${title} is refused in OpenAI's shape, and no run begins`, async (t) => {
+    const { post, agent } = await setUp(t)
+    for (const stream of [false, true]) {
+      assert.deepEqual(faultOf(await post(path, { ...body, stream })), [status, code, param])
+    }
+    assert.equal(agent.requests.length, 0)
+  })
+}
+
+test('a body that is no object is refused', async (t) => {
+  const { post } = await setUp(t)
+  for (const body of ['[]', '"hi"', '7', 'null', '{', '']) assert.equal(faultOf(await post(path, body))[0], 400, body)
+})
+
+test('what has no effect is named in a header, or refused where the caller is strict', async (t) => {
+  const { post, agent } = await setUp(t)
+  const body = {
+    ...hello,
+    temperature: 0,
+    tools: [{ type: 'web_search' }, look],
+    input: [
+      { type: 'web_search_call', id: 'ws_1' },
+      { role: 'user', content: 'hi' },
+    ],
+  }
+  const names = 'temperature, tools[0], input[0]'
+  for (const stream of [false, true]) {
+    assert.equal((await post(path, { ...body, stream })).headers['x-claude-serve-ignored'], names)
+  }
+  assert.deepEqual(faultOf(await post(path, body, strict)), [400, 'unsupported_parameter', 'temperature'])
+  assert.equal((await post(path, hello, strict)).status, 200)
+  assert.equal(agent.requests.length, 3)
+})
+
+test('a forced call that the model does not make is told as an ignored choice', async (t) => {
+  const { post, agent } = await setUp(t)
+  const body = { ...hello, tools: [look], tool_choice: 'required', seed: 1 }
+  assert.equal((await post(path, body)).headers['x-claude-serve-ignored'], 'tool_choice, seed')
+  agent.script = callOf('look')
+  assert.equal((await post(path, body)).headers['x-claude-serve-ignored'], 'seed')
+})
+
+for (const stream of [false, true]) {
+  const kind = stream ? 'a stream' : 'a whole answer'
+
+  test(`${kind} that there is no room for is 429 and may be asked for again`, async (t) => {
+    const { post } = await setUp(t, refusing(queueFull()))
+    const answer = await post(path, { ...hello, stream })
+    assert.deepEqual(faultOf(answer), [429, 'server_busy', null])
+    assert.deepEqual([answer.headers['retry-after'], answer.headers['x-should-retry']], ['3', undefined])
+  })
+
+  test(`${kind} whose run fails before it says anything has its own status`, async (t) => {
+    const failure = new AppError('overloaded', 'The model is busy.', { upstreamStatus: 529 })
+    const { post } = await setUp(t, [runStart(), failedEnd(failure)])
+    const answer = await post(path, { ...hello, stream })
+    assert.deepEqual(faultOf(answer), [503, 'overloaded', null])
+    assert.equal(answer.headers['x-should-retry'], 'false')
+  })
+
+  test(`${kind} is the schema's JSON`, async (t) => {
+    const { agent, post } = await setUp(t, [runStart(), runEnd({ structuredOutput: { a: 1 }, result: 'words' })])
+    const answer = await post(path, { ...hello, ...schema({ type: 'object' }), stream })
+    const last = stream ? eventsIn(answer).at(-1) : null
+    const response = last && 'response' in last ? last.response : responseOf(answer)
+    assert.equal(saidIn(response), '{"a":1}')
+    assert.deepEqual(agent.requests[0]?.options.jsonSchema, { type: 'object' })
+  })
+}
+
+test('a whole answer that does not fit the schema is an error, and later a response that failed', async (t) => {
+  const { post, get } = await setUp(t, goodRun(['No.']))
+  const answer = await post(path, { ...hello, ...schema({ type: 'object' }) })
+  assert.deepEqual(faultOf(answer), [500, 'cli_error', null])
+  const id = String(answer.headers['x-run-id']).replace('run_', 'resp_')
+  const response = responseOf(await get(`${path}/${id}`))
+  assert.deepEqual([response.status, response.error?.code], ['failed', 'server_error'])
+})
+
+test('a stream that fails after its first words ends with the failure', async (t) => {
+  const broke = new AppError('claude_failed', 'It broke.')
+  const { post } = await setUp(t, [runStart(), ...textBlock(0, ['Half an']), failedEnd(broke)])
+  const events = eventsIn(await post(path, { ...hello, stream: true }))
+  assert.deepEqual(
+    events.slice(-2).map(({ type }) => type),
+    ['response.failed', 'error'],
+  )
+  assert.ok(events.some((event) => event.type === 'response.output_text.delta' && event.delta === 'Half an'))
+})
+
+test('a stream whose answer does not fit the schema ends with the failure', async (t) => {
+  const { post } = await setUp(t, goodRun(['No.']))
+  const events = eventsIn(await post(path, { ...hello, ...schema({ type: 'object' }), stream: true }))
+  const [failed, last] = events.slice(-2)
+  assert.ok(failed?.type === 'response.failed' && last?.type === 'error')
+  assert.match(last.message, /text\.format/)
+  assert.equal(failed.response.error?.message, last.message)
+})
+
+test('an unexpected fault gives nothing away', async (t) => {
+  const { post } = await setUp(t, () => {
+    throw new Error('secret')
+  })
+  for (const stream of [false, true]) {
+    const answer = await post(path, { ...hello, stream })
+    assert.equal(answer.status, 500)
+    assert.doesNotMatch(answer.text, /secret/)
+  }
+})
+
+test('tokens are counted without a run, and what has no effect is named', async (t) => {
+  const { post, agent } = await setUp(t)
+  const answer = await post(`${path}/input_tokens`, { ...hello, temperature: 0 })
+  assert.deepEqual(ResponseTokens.parse(answer.body), { object: 'response.input_tokens', input_tokens: 7 })
+  assert.equal(answer.headers['x-claude-serve-ignored'], 'temperature')
+  assert.equal(answer.headers['x-claude-serve-estimate'], 'input_tokens')
+  assert.deepEqual(faultOf(await post(`${path}/input_tokens`, { model: 'sonnet' })), [
+    400,
+    'missing_required_parameter',
+    'input',
+  ])
+  assert.equal(agent.requests.length, 0)
+})
+
+test('tokens are counted of the whole conversation', async (t) => {
+  const { post, make } = await setUp(t)
+  const { id } = await make()
+  assert.equal((await post(`${path}/input_tokens`, { ...hello, previous_response_id: id })).status, 200)
+  const unknown = `resp_${'0'.repeat(32)}`
+  const fault = faultOf(await post(`${path}/input_tokens`, { ...hello, previous_response_id: unknown }))
+  assert.deepEqual(fault, [400, 'previous_response_not_found', 'previous_response_id'])
+})
+
+const posting = { method: 'POST', headers: { 'content-type': 'application/json' } }
+
+for (const stream of [false, true]) {
+  test(`a client that hangs up ends its response (${stream ? 'stream' : 'whole'})`, async (t) => {
+    const { url, agent } = await listen(t, silent)
+    const controller = new AbortController()
+    const body = JSON.stringify({ ...hello, stream })
+    const asking = fetch(`${url}${path}`, { ...posting, body, signal: controller.signal })
+    await agent.asked(1)
+    if (stream) await asking
+    else asking.catch(() => {})
+    controller.abort()
+    await agent.ended(0)
+    assert.equal((agent.signals[0]?.reason as AppError | undefined)?.code, 'cancelled')
+  })
+}
+
+test('a response in the background goes on without whoever asked for it or reads it', async (t) => {
+  const { url, agent, runs } = await listen(t, silent)
+  const body = JSON.stringify({ ...hello, background: true, stream: true })
+  const asking = new AbortController()
+  const asked = await fetch(`${url}${path}`, { ...posting, body, signal: asking.signal })
+  const id = String(asked.headers.get('x-run-id')).replace('run_', 'resp_')
+  const reading = new AbortController()
+  const read = await fetch(`${url}${path}/${id}?stream=true`, { signal: reading.signal })
+  assert.equal(read.status, 200)
+  for (const controller of [asking, reading]) controller.abort()
+  const still = await fetch(`${url}${path}/${id}`)
+  assert.equal(Response.parse(await still.json()).status, 'in_progress')
+  assert.deepEqual([agent.signals[0]?.aborted, runs.active()], [false, 1])
+})
+
+for (const [method, url] of [
+  ['POST', `${path}/compact`],
+  ['POST', '/v1/conversations'],
+] as const) {
+  test(`${method} ${url} is told in OpenAI's words not to be here`, async (t) => {
+    const { post } = await setUp(t)
+    assert.deepEqual(faultOf(await post(url, hello)), [404, null, null])
+  })
+}
+
+const completedAt = (text: string) => /"completed_at":(\d+)/.exec(text)?.[1]
+const key = (given: string) => ({ 'idempotency-key': given })
+for (const [kind, more] of [
+  ['a whole answer', {}],
+  ['a stream', { stream: true }],
+] as const) {
+  test(`a key that comes again gets the same answer, however late, from one run: ${kind}`, async (t) => {
+    let nowMs = 1_790_000_000_000
+    const { post, agent } = await setUp(t, goodRun(['Hel', 'lo']), { now: () => nowMs })
+    const first = await post(path, { ...hello, ...more }, key('k'))
+    assert.equal(first.status, 200, first.text)
+    nowMs += 3_600_000
+    const again = await post(path, { ...hello, ...more }, key('k'))
+    assert.equal(again.headers['idempotent-replayed'], 'true')
+    assert.equal(again.headers['x-run-id'], first.headers['x-run-id'])
+    assert.equal(agent.requests.length, 1)
+    assert.equal(completedAt(again.text), completedAt(first.text))
+    assert.ok(again.text === first.text)
+  })
+
+  test(`a key with another body is a 409, and without it there is another run: ${kind}`, async (t) => {
+    const { post, agent } = await setUp(t)
+    await post(path, { ...hello, ...more }, key('k'))
+    assert.deepEqual(faultOf(await post(path, { ...hello, ...more, input: 'ho' }, key('k'))), [
+      409,
+      'conflict',
+      'idempotency-key',
+    ])
+    await post(path, { ...hello, ...more }, key('l'))
+    await post(path, { ...hello, ...more })
+    assert.equal(agent.requests.length, 3)
+  })
+}
+
+test('many that come at once with one key are one run and one response', async (t) => {
+  const { post, agent } = await setUp(t)
+  const answers = await Promise.all(Array.from({ length: 5 }, () => post(path, hello, key('k'))))
+  assert.equal(new Set(answers.map((answer) => responseOf(answer).id)).size, 1)
+  assert.equal(agent.requests.length, 1)
+})
+
+test('a key in the background gets the same response as it is by then', async (t) => {
+  const { post, agent, runs } = await setUp(t)
+  const body = { ...hello, background: true }
+  const first = responseOf(await post(path, body, key('k')))
+  await reach({ runs }, first.id, 'succeeded')
+  const again = responseOf(await post(path, body, key('k')))
+  assert.deepEqual([again.id, again.status, saidIn(again)], [first.id, 'completed', 'Hello there'])
+  assert.equal(agent.requests.length, 1)
+})
+
+test('a key whose response was deleted is used, and nothing is told of the response', async (t) => {
+  const { post, remove, agent } = await setUp(t)
+  const { id } = responseOf(await post(path, hello, key('k')))
+  await remove(`${path}/${id}`)
+  const again = await post(path, hello, key('k'))
+  assert.deepEqual(faultOf(again), [409, 'conflict', 'idempotency-key'])
+  assert.equal(agent.requests.length, 1)
+})
+
+test('the key of a response that goes on from another is of its whole conversation', async (t) => {
+  const { post, make } = await setUp(t)
+  const [one, two] = [await make(), await make()]
+  const body = (id: string) => ({ ...hello, previous_response_id: id })
+  assert.equal((await post(path, body(one.id), key('k'))).status, 200)
+  assert.equal((await post(path, body(two.id), key('k'))).status, 409)
+  assert.equal((await post(path, body(one.id), key('k'))).headers['idempotent-replayed'], 'true')
+})

@@ -1,0 +1,155 @@
+// The Responses API on a scripted agent, with runs kept in SQLite and as many keys as a test wants. Not for its pure parts.
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
+import type { LightMyRequestResponse } from 'fastify'
+import { newSecret, type Scope } from '../../src/core/keys.ts'
+import { createRuns } from '../../src/core/run-registry.ts'
+import type { Runs } from '../../src/core/runs.ts'
+import type { RunRecord, Store } from '../../src/core/store.ts'
+import type { createApp } from '../../src/http/app.ts'
+import { Callers } from '../../src/http/callers.ts'
+import { ErrorBody } from '../../src/surfaces/openai/reply-schemas.ts'
+import { Response, ResponseEvent } from '../../src/surfaces/openai/response-reply-schemas.ts'
+import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
+import { createInjectApp, listenApp, openaiRest } from '../helpers/inject-app.ts'
+import { type Script, ScriptedAgent } from '../helpers/scripted-agent.ts'
+import { makePlace } from '../store/place.ts'
+
+const headers = { host: 'localhost:5005', 'content-type': 'application/json' }
+const facts = [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }]
+
+export const hello = { model: 'sonnet', input: 'hi' }
+
+type Json = Record<string, unknown>
+export type Answer = { status: number; headers: LightMyRequestResponse['headers']; body: unknown; text: string }
+export type Ask = (url: string, body?: unknown, more?: Record<string, string>) => Promise<Answer>
+
+export type Scene = {
+  runs: Runs
+  agent: ScriptedAgent
+  store: Store
+  get(url: string, more?: Record<string, string>): Promise<Answer>
+  post: Ask
+  remove(url: string, more?: Record<string, string>): Promise<Answer>
+  /** A response that was made whole. */
+  make(body?: Json, more?: Record<string, string>): Promise<Response>
+  /** The headers of a new key. */
+  key(...scopes: Scope[]): Promise<Record<string, string>>
+}
+
+/** `isKeyed`: every request has to bring a key. `isKept`: as is usual, runs are kept on disk. */
+export type SceneOptions = { now?: () => number; isKeyed?: boolean; isKept?: boolean }
+
+async function parts(t: TestContext, script: Script | undefined, given: SceneOptions) {
+  const { now = Date.now, isKeyed = false, isKept = true } = given
+  const agent = new ScriptedAgent(script)
+  let made: Runs | null = null
+  // Closed before the store is.
+  t.after(() => made?.close(0))
+  const store = await makePlace(t).open({ now })
+  const runs = createRuns({ agent, store: isKept ? store : null, now })
+  made = runs
+  const prepare = (app: ReturnType<typeof createApp>['app']) => {
+    const rest = { models: async () => facts, modelMap: {}, requestTimeoutMs: 60_000 }
+    void app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), runs, ...rest }))
+  }
+  const callers = isKeyed ? { callers: new Callers({ keys: store, isLoopback: true, now }) } : {}
+  // `runs` is the native routes' own dependency, which their options do not let in.
+  const native = { runs, now } as object
+  return { agent, store, runs, now, options: { agent, store, prepare, native, ...callers } }
+}
+
+/** The same on a port, for what needs a connection. */
+export async function listen(t: TestContext, script?: Script) {
+  const { agent, runs, options } = await parts(t, script, {})
+  return { ...(await listenApp(t, options)), agent, runs }
+}
+
+export async function setUp(t: TestContext, script?: Script, given: SceneOptions = {}): Promise<Scene> {
+  const { agent, store, runs, now, options } = await parts(t, script, given)
+  const { inject } = await createInjectApp(t, options)
+  const ask = async (method: 'GET' | 'POST' | 'DELETE', url: string, more: object, payload?: object) => {
+    const answered = await inject({
+      method,
+      url,
+      headers: { ...headers, ...more },
+      ...(payload === undefined ? {} : { payload }),
+    })
+    const answer: Answer = {
+      status: answered.statusCode,
+      headers: answered.headers,
+      text: answered.body,
+      get body(): unknown {
+        return answered.json()
+      },
+    }
+    return answer
+  }
+  const post: Ask = (url, body = {}, more = {}) => ask('POST', url, more, body as object)
+  let count = 0
+  return {
+    runs,
+    agent,
+    store,
+    get: (url, more = {}) => ask('GET', url, more),
+    post,
+    remove: (url, more = {}) => ask('DELETE', url, more),
+    async make(body = {}, more = {}) {
+      return responseOf(await post('/v1/responses', { ...hello, ...body }, more))
+    },
+    async key(...scopes) {
+      const { secret, prefix, hash } = newSecret()
+      const id = `key_${++count}`
+      const limits = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
+      await store.createKey({ id, name: id, prefix, hash, scopes, createdAtMs: now(), ...limits })
+      return { authorization: `Bearer ${secret}` }
+    },
+  }
+}
+
+/** A response, held against its schema. */
+export function responseOf({ status, body, text }: Answer): Response {
+  assert.equal(status, 200, text)
+  return Response.parse(body)
+}
+
+/** An error, held against its schema: its status, code and the field that it names. */
+export function faultOf({ status, body }: Answer): [number, string | null, string | null] {
+  const { error } = ErrorBody.parse(body)
+  return [status, error.code, error.param]
+}
+
+/** The events of a stream that is over, each held against its schema and named by its frame. */
+export function eventsIn({ status, text }: Pick<Answer, 'status' | 'text'>): ResponseEvent[] {
+  assert.equal(status, 200, text)
+  const frames = text.split('\n\n').filter((frame) => frame !== '' && !frame.startsWith(':'))
+  return frames.map((frame) => {
+    const [, name, data] = /^event: ([\w.]+)\ndata: ([^\n]*)$/.exec(frame) ?? []
+    assert.ok(data, frame)
+    const event = ResponseEvent.parse(JSON.parse(data))
+    assert.equal(event.type, name)
+    return event
+  })
+}
+
+export const runIdOf = (responseId: string) => responseId.replace(/^resp_/, 'run_')
+
+/** Waits for a response's run to come to a status, which no event tells. */
+export async function reach(
+  { runs }: Pick<Scene, 'runs'>,
+  responseId: string,
+  status: RunRecord['status'],
+): Promise<void> {
+  for (let turns = 0; turns < 100_000; turns++) {
+    if ((await runs.get(runIdOf(responseId)))?.status === status) return
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  assert.fail(`the run did not come to be ${status}`)
+}
+
+/** Everything that was said, in the items of the type `message`. */
+export const saidIn = ({ output }: Pick<Response, 'output'>): string =>
+  output
+    .flatMap((item) => (item.type === 'message' ? item.content : []))
+    .map((part) => (part.type === 'output_text' ? part.text : part.refusal))
+    .join('|')
