@@ -43,7 +43,7 @@ type Options = OpenAILanguageModelResponsesOptions
 
 /** How a program may have the server treat what was said; `thinks`: whether thoughts are brought along. */
 const ways: [what: string, options: Options, thinks: boolean][] = [
-  ['that the server keeps', {}, false],
+  ['that the server keeps', {}, true],
   ['that the client keeps', { store: false }, false],
   ['that the server keeps with its thoughts', { forceReasoning: true, reasoningSummary: 'auto' }, true],
   ['that the client keeps with its thoughts', { forceReasoning: true, store: false }, true],

@@ -45,7 +45,6 @@ export async function testAnthropicClient(name: string, anthropic: AnthropicPack
   describe(name, () => {
     beforeEach(() => server.upstream.reset())
     testText(subject)
-    testContent(subject)
     testTools(subject)
     testToolLoops(subject)
     testFormats(subject)
@@ -53,6 +52,7 @@ export async function testAnthropicClient(name: string, anthropic: AnthropicPack
     testErrors(subject)
     if (isFormer) return
     // What depends on the server alone.
+    testContent(subject)
     testHistory(subject)
     testToolKinds(subject)
     testThinking(subject)

@@ -34,11 +34,11 @@ export async function testOpenaiClient(name: string, openai: OpenaiPackage, isFo
     testText(subject)
     testTools(subject)
     testToolLoops(subject)
-    testContent(subject)
     testModels(subject)
     testErrors(subject)
     if (isFormer) return
     // What depends on the server alone.
+    testContent(subject)
     testHistory(subject)
     testLimits(subject)
     testIsolation(subject)

@@ -168,6 +168,7 @@ pageTest(
     await server.outcome()
     await page.getByText(lost).waitFor()
     server = startServer(port)
+    await server.until('stdout', /listening on \S+\n/)
     await page.getByText(lost).waitFor({ state: 'detached' })
     await button(tab.answer, 'Try again').waitFor()
     const {

@@ -12,7 +12,7 @@ const { cwd } = scene.server.folders
 
 const whole = Array.from({ length: 16 }, (_, at) => `w${at}`).join(' ')
 /** An answer that takes its time. */
-const slow = (gap = 200) => step({ text: whole, tokens: 16, gap })
+const slow = (gap = 450) => step({ text: whole, tokens: 16, gap })
 
 /** All that stands in the conversation, without what a run alone has below its answer. */
 const textsOf = async (page: Page) => {

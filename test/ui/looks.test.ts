@@ -309,7 +309,10 @@ pageTest(
   },
 )
 
-/** What jumps, and where the line below the answer was painted: the browser measures before the page has moved to its end again. */
+/**
+ * What jumps, and where the line below the answer was painted once there is an answer: the browser measures before the page has moved to
+ * its end again.
+ */
 const watchJumps = `
   globalThis.jumps = []
   globalThis.painted = []
@@ -323,7 +326,8 @@ const watchJumps = `
   const look = () => {
     setTimeout(() => {
       const busy = document.querySelector('.busy')
-      if (busy !== null) painted.push(busy.getBoundingClientRect().y)
+      const answer = [...document.querySelectorAll('article')].at(-1)
+      if (busy !== null && answer?.querySelector('li')) painted.push(busy.getBoundingClientRect().y)
     })
     requestAnimationFrame(look)
   }

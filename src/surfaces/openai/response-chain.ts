@@ -21,8 +21,11 @@ import type { OutputItem, Response } from './response-reply-schemas.ts'
 import { type AskedResponse, type ResponseShape, shapeOf } from './response-request.ts'
 import { type InputItem, ReferenceItem } from './response-schemas.ts'
 
-/** How many responses a conversation may be made of. */
+/** How many responses a conversation may be made of, or items of a request come from. */
 const chainMax = 1_000
+
+/** How long it may be, as JSON: more than any model takes. */
+const charsMax = 50_000_000
 
 export type StoredResponse = { record: RunRecord; asked: AskedResponse; shape: ResponseShape; facts: ResponseFacts }
 
@@ -101,12 +104,16 @@ export class ResponseChain {
     tell: (found: StoredResponse) => Promise<Response>,
   ): Promise<{ items: InputItem[]; missing: string | null }> {
     const turns: InputItem[][] = []
+    let chars = 0
     for (let id: string | null = previousId; id !== null; ) {
       const found: StoredResponse | null = await this.#stored(runIdOf(id))
       if (found === null) return { items: turns.flat(), missing: id }
       if (!isFinal(found.record.status)) throw invalidField(earlierParam, 'is of a response that has not ended yet')
       if (turns.length >= chainMax) throw invalidField(earlierParam, `has more than ${chainMax} responses before it`)
-      turns.unshift([...found.asked.items, ...givenBack(await tell(found))])
+      const turn = [...found.asked.items, ...givenBack(await tell(found))]
+      chars += JSON.stringify(turn).length
+      if (chars > charsMax) throw invalidField(earlierParam, `has more than ${charsMax} characters before it`)
+      turns.unshift(turn)
       id = found.asked.body.previous_response_id || null
     }
     return { items: turns.flat(), missing: null }
@@ -114,7 +121,7 @@ export class ResponseChain {
 
   /** Items of a request, with those that it only names in their places. Throws `invalid_request` for a name of nothing. */
   async withReferences(items: readonly InputItem[]): Promise<InputItem[]> {
-    const known = new Map<string | null, readonly OutputItem[]>()
+    const known = new Map<string | null, ReadonlyMap<string, readonly OutputItem[]>>()
     const followed: InputItem[] = []
     for (const [at, item] of items.entries()) {
       if (!isReference(item)) {
@@ -123,22 +130,38 @@ export class ResponseChain {
       }
       const { id } = parsePart(ReferenceItem, item, `input[${at}]`)
       const runId = runIdOfItem(id)
-      if (!known.has(runId)) known.set(runId, await this.#outputOf(runId))
-      const named = known.get(runId)?.find((each) => each.id === id)
+      if (!known.has(runId)) {
+        if (known.size >= chainMax) throw invalidField('input', `refers to more than ${chainMax} responses`)
+        known.set(runId, await this.#namedItems(runId))
+      }
+      const named = known.get(runId)?.get(id)
       if (named === undefined) {
         throw invalidField(
           `input[${at}].id`,
           `names no item of a stored response: ${id.slice(0, 80)}; send the item itself`,
         )
       }
-      followed.push(named)
+      followed.push(...named)
     }
     return followed
   }
 
-  async #outputOf(runId: string | null): Promise<readonly OutputItem[]> {
+  /** The items of a response by their ids. One that follows thinking that was not told brings it along: nobody could name it. */
+  async #namedItems(runId: string | null): Promise<ReadonlyMap<string, readonly OutputItem[]>> {
     const found = await this.#stored(runId)
-    return found === null ? [] : (await this.#withThoughts(found)).output
+    if (found === null) return new Map()
+    const isTold = found.shape.showsSummary || found.shape.carriesThoughts
+    const { output } = await this.#withThoughts(found)
+    const named = new Map<string, readonly OutputItem[]>()
+    let untold: OutputItem[] = []
+    for (const item of output) {
+      if (item.type === 'reasoning' && !isTold) untold.push(item)
+      else {
+        named.set(item.id, [...untold, item])
+        untold = []
+      }
+    }
+    return named
   }
 
   /** As the model needs it: with its thoughts, whether or not the client was told of them. */
