@@ -12,15 +12,12 @@ const inBrowser = files.filter((file) => file.startsWith(join('test', 'ui')))
 const others = files.filter((file) => !inBrowser.includes(file))
 
 /** How many files there are for each one in a browser. */
-const share = others.length / inBrowser.length
-const places = new Map<string, number>([
-  ...others.map((file, at) => [file, at] as const),
-  ...inBrowser.map((file, at) => [file, at * share - 0.5] as const),
-])
-const placeOf = (file: string) => places.get(file) ?? 0
+const share = Math.ceil(others.length / inBrowser.length)
+
+const mixed = inBrowser.flatMap((file, at) => [file, ...others.slice(at * share, (at + 1) * share)])
 
 run({
-  files: files.toSorted((a, b) => placeOf(a) - placeOf(b)).map((file) => join(root, file)),
+  files: mixed.map((file) => join(root, file)),
   concurrency: 3,
   timeout: 300_000,
   execArgv: ['--import', join(root, 'test/helpers/compile-cache.ts')],
