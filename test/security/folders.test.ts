@@ -229,7 +229,7 @@ test('G04 a run never works outside, however often a link takes the place of its
   symlinkSync(join(root, 'outside'), link)
   const swapper = startSwapper({ folder, link, aside: join(cwd, 'flip-aside') })
   const answers: Answer[] = []
-  for (let tries = 0; tries < 50; tries++) {
+  for (let tries = 0; tries < 30; tries++) {
     answers.push(...(await Promise.all([1, 2, 3, 4].map(() => ask({ cwd: folder })))))
   }
   const swaps = await swapper.end()

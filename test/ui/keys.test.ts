@@ -104,6 +104,7 @@ scene.test('P14 a line for a shell names a variable, not the key', async (tab) =
   }
   for (const [view, shown] of Object.entries(views)) {
     await page.getByRole('link', { name: view, exact: true }).click()
+    await page.getByRole('heading', { name: view, level: 1 }).waitFor()
     await shown.first().waitFor()
     const copied = await copyBy(page.getByRole('button', { name: /^Copy( as curl)?$/ }).first())
     assert.match(copied, /Bearer \$CLAUDE_SERVE_KEY"/)

@@ -197,6 +197,7 @@ scene.test('a server that takes its time is shown all the same', async ({ page }
     if (held.length > 1) held.shift()?.()
   })
   await page.getByRole('link', go('Runs')).click()
+  await page.getByRole('heading', { name: 'Runs', level: 1 }).waitFor()
   await page.getByRole('listitem').first().waitFor({ timeout: 9_000 })
   assert.ok(asked >= 2)
   await page.unrouteAll({ behavior: 'ignoreErrors' })
