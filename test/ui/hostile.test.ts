@@ -110,9 +110,10 @@ scene.test('of an answer full of it nothing is more than text', async (tab) => {
 
 scene.test('a link says where it leads', async (tab) => {
   await tab.ask(step({ text: '[https://bank.example](https://thief.example/x)' }))
+  // Before its other half has come, it is an address.
+  await tab.settled()
   const link = tab.answer.getByRole('link', { name: 'https://bank.example' })
   assert.equal(await link.getAttribute('title'), 'https://thief.example/x')
-  await tab.settled()
 })
 
 const deep: Record<string, string> = {
