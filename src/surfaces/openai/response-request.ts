@@ -1,6 +1,6 @@
 // A request to the Responses API as a run: pure. Its items and tools are read in files of their own; here they are put together. What
 // its answer is told by comes from the request alone, so that a stored one can be told again.
-import type { PlainOptions } from '../../core/agent.ts'
+import { noPlainOptions, type PlainOptions } from '../../core/agent.ts'
 import type { AnswerPlan } from '../../core/answer-reader.ts'
 import { ignoredFields, refuseFields } from '../../core/fields.ts'
 import type { ResolvedModel } from '../../core/models.ts'
@@ -58,7 +58,6 @@ export function toResponseRun(
   const { system, history, prompt, ignored } = readItems(items)
   const offer = offerOf(body, resolved.agent)
   const shape = shapeOf({ body, model: resolved.shown, isAgent: resolved.agent }, offer)
-  const isOff = body.reasoning?.effort === 'none'
   const instructions = [offer.instruction, shape.format === 'json_object' ? objectInstruction : null]
   const systemPrompt = [body.instructions, ...system, ...instructions].filter(Boolean).join('\n\n')
   const effort = body.reasoning?.effort ? efforts[body.reasoning.effort] : null
@@ -69,7 +68,7 @@ export function toResponseRun(
       options: {
         ...systemOptions(systemPrompt, resolved.agent),
         model: resolved.model,
-        effort: resolved.agent && isOff ? 'low' : effort,
+        effort: resolved.agent && isThinkingOff(body) ? 'low' : effort,
         jsonSchema: schemaOf(body),
       },
       live: isLive(body),
@@ -85,14 +84,16 @@ export function toResponseRun(
   }
 }
 
+const isThinkingOff = ({ reasoning }: ResponseRequest) => reasoning?.effort === 'none'
+
 const offerOf = (body: ResponseRequest, isAgent: boolean): ResponseTools =>
   readResponseTools(isAgent ? { ...body, tools: null, tool_choice: null } : body)
 
 /** How the answer of a request is told, be it new or kept. */
 export function shapeOf(asked: ResponseShape['asked'], offer = offerOf(asked.body, asked.isAgent)): ResponseShape {
   const { body, isAgent } = asked
-  const { effort, summary, generate_summary: formerly } = body.reasoning ?? {}
-  const isThinking = effort !== 'none'
+  const { summary, generate_summary: formerly } = body.reasoning ?? {}
+  const isThinking = !isThinkingOff(body)
   const showsSummary = isThinking && Boolean(summary ?? formerly)
   const carriesThoughts = isThinking && body.include?.includes('reasoning.encrypted_content') === true
   return {
@@ -123,12 +124,12 @@ function plainOptions(
   { tools, instruction }: ResponseTools,
 ): PlainOptions {
   return {
+    ...noPlainOptions,
     tools,
     maxOutputTokens: body.max_output_tokens ?? null,
-    stopSequences: [],
     thinking: {
-      isOff: body.reasoning?.effort === 'none',
-      budgetTokens: null,
+      ...noPlainOptions.thinking,
+      isOff: isThinkingOff(body),
       display: showsSummary ? 'summarized' : null,
     },
     must: instruction !== null ? 'call' : format === 'json_object' ? 'json-object' : null,
