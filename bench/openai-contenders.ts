@@ -3,10 +3,10 @@
 
 import type { JsonRecord } from './json.ts'
 import { type Completion, complete } from './openai-client.ts'
+import { thinkOnce } from './process-check.ts'
 import { step } from './scripted-model.ts'
 import type { Served } from './systems.ts'
 import type { Contender } from './turns.ts'
-import { thinkOnce } from './witness.ts'
 
 export const systemFor = (prompt: string) => `You keep to the matter of "${prompt}" and answer briefly.`
 

@@ -1,5 +1,5 @@
 // Rows about the OpenAI route: what it costs beside the native one, and beside a process per request. Each figure is
-// checked against what the model was really asked (witness.ts).
+// checked against what the model was really asked (process-check.ts).
 
 import {
   alike,
@@ -11,11 +11,11 @@ import {
   twice,
   unrelatedCompletion,
 } from './openai-contenders.ts'
+import { oneLiveProcess, oneToolTrip, unrelatedWith, warm, watched } from './process-check.ts'
 import { check, type Row } from './result.ts'
 import { summarize } from './stats.ts'
 import { quiet, type Served, type Systems } from './systems.ts'
 import { type LatencyPlan, sum, takeTurns, unrelated } from './turns.ts'
-import { oneLiveProcess, oneToolTrip, unrelatedWith, warm, watched } from './witness.ts'
 
 /** Unrelated requests, beside the plain row's and beside native ones that bring a system prompt and a model as these do. */
 export async function openaiFirstRows(systems: Systems, plan: LatencyPlan): Promise<Row[]> {

@@ -1,6 +1,6 @@
 // The generated parts of docs/config.md: the table of settings, and which variables the CLI gets to see. Not for the words around them.
-import { childEnvironment } from '../src/agent/environment.ts'
-import { type ConfigOption, configFileOption, configOptions } from '../src/config.ts'
+import { childEnvironment } from '../src/claude/cli/environment.ts'
+import { type ConfigOption, configFileOption, configOptions } from '../src/config/options.ts'
 import type { Part } from './documents.ts'
 
 type Key = keyof typeof configOptions

@@ -2,7 +2,7 @@
 import { AppError, type ErrorCode, errorCodes } from '../src/errors.ts'
 import { anthropicStatus, toErrorBody as toAnthropic } from '../src/surfaces/anthropic/errors.ts'
 import { toErrorBody as toNative } from '../src/surfaces/native/translate.ts'
-import { openaiStatus, toErrorBody as toOpenai } from '../src/surfaces/openai/errors.ts'
+import { openaiStatus, toErrorBody as toOpenai } from '../src/surfaces/openai/shared/errors.ts'
 import type { Part } from './documents.ts'
 import { meanings } from './error-meanings.ts'
 

@@ -7,7 +7,7 @@ import type { AgentStats } from '../src/core/agent.ts'
 import { endOfRun, type RunEnd } from '../src/core/events.ts'
 import type { AnswerFacts, RunFacts } from '../src/core/observer.ts'
 import { AppError } from '../src/errors.ts'
-import { Metrics } from '../src/metrics/metrics.ts'
+import { Metrics } from '../src/observability/metrics.ts'
 import type { Part } from './documents.ts'
 
 const noStats: AgentStats = {
@@ -120,7 +120,7 @@ async function exportedSpans(): Promise<Span[]> {
     response.setHeader('content-type', 'application/json').end('{}')
   })
   await new Promise<void>((ready) => collector.listen(0, '127.0.0.1', ready))
-  const { startTracing } = await import('../src/tracing/tracing.ts')
+  const { startTracing } = await import('../src/observability/tracing.ts')
   const { port } = collector.address() as AddressInfo
   const tracing = startTracing(`http://127.0.0.1:${port}/v1/traces`, '0')
   tracing.beginRequest?.('POST', undefined).end(answer)

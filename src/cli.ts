@@ -3,7 +3,7 @@
 // It imports nothing before it has looked at Node's version, and is itself written so that an old Node can parse it.
 
 import type { Command } from 'commander'
-import type { ConfigOption } from './config.ts'
+import type { ConfigOption } from './config/options.ts'
 
 const oldestNode: [major: number, minor: number] = [22, 18]
 
@@ -77,7 +77,7 @@ async function buildProgram(program: Command, setExitCode: (code: number) => voi
 
 async function addOtherCommands(program: Command, setExitCode: (code: number) => void): Promise<void> {
   const { Help } = await import('commander')
-  const { addCommands } = await import('./commands/all.ts')
+  const { addCommands } = await import('./commands/registry.ts')
   const first = program.commands.length
   addCommands(program, setExitCode)
   for (const command of program.commands.slice(first)) {
@@ -92,7 +92,7 @@ async function addOtherCommands(program: Command, setExitCode: (code: number) =>
 
 async function addServeOptions(command: Command): Promise<void> {
   const { Option } = await import('commander')
-  const { configFileOption, configOptions } = await import('./config.ts')
+  const { configFileOption, configOptions } = await import('./config/options.ts')
   for (const declared of Object.values<ConfigOption>(configOptions)) {
     const switchOrValue = declared.placeholder === null ? '' : ` ${declared.placeholder}`
     const option = new Option(`--${declared.name}${switchOrValue}`, describe(declared)).helpGroup(`${declared.group}:`)
@@ -134,7 +134,7 @@ async function showServeOptionsOf(serveCommand: Command, program: Command): Prom
 }
 
 async function unknownCommand(word: string, program: Command): Promise<string> {
-  const { nearestName } = await import('./nearest.ts')
+  const { nearestName } = await import('./platform/did-you-mean.ts')
   const known = program.commands.map((command) => command.name()).concat('help')
   const nearest = nearestName(word, known)
   return `error: unknown command '${word}'${nearest === null ? '' : ` (Did you mean ${nearest}?)`}`

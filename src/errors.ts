@@ -1,5 +1,5 @@
 // The one error class and the one table of codes. What a caller is told about a failure is decided here and nowhere
-// else: each surface turns an AppError into its own shape. Not for errors of start-up (see config.ts).
+// else: each surface turns an AppError into its own shape. Not for errors of start-up (see config/options.ts).
 
 /** What a code means over HTTP. `retry` says whether the same request may succeed later without being changed. */
 type CodeFacts = { status: number; retry: boolean }

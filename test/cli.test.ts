@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { configOptions } from '../src/config.ts'
+import { configOptions } from '../src/config/options.ts'
 import { compileCache } from './helpers/compile-cache.ts'
 
 const cli = path.resolve(import.meta.dirname, '../src/cli.ts')

@@ -9,13 +9,13 @@ import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Command } from 'commander'
 import { examples, passedOn, sampleOf } from '../scripts/config-document.ts'
-import { childEnvironment } from '../src/agent/environment.ts'
-import { sdkExecutable } from '../src/agent/executable.ts'
-import { poolDefaults } from '../src/agent/pool.ts'
-import { workerLimits } from '../src/agent/worker.ts'
-import { addCommands } from '../src/commands/all.ts'
-import { type Config, configFileOption, configOptions, loadConfig } from '../src/config.ts'
-import { camelCase } from '../src/config-sources.ts'
+import { childEnvironment } from '../src/claude/cli/environment.ts'
+import { sdkExecutable } from '../src/claude/cli/executable.ts'
+import { poolDefaults } from '../src/claude/pool/pool.ts'
+import { workerLimits } from '../src/claude/process/worker.ts'
+import { addCommands } from '../src/commands/registry.ts'
+import { type Config, configFileOption, configOptions, loadConfig } from '../src/config/options.ts'
+import { camelCase } from '../src/config/sources.ts'
 import { httpLimits } from '../src/http/app.ts'
 import { startTestServer } from './helpers/test-server.ts'
 
@@ -157,7 +157,7 @@ test('the container runs as nobody special, holds no secret, and on a Node that 
 
 test('what the Dockerfile starts and calls is there', () => {
   const paths = [...read('Dockerfile').matchAll(/\/app\/dist\/([\w/-]+)\.js/g)].map(([, path]) => `src/${path}.ts`)
-  assert.deepEqual(paths.sort(), ['src/agent/executable.ts', 'src/cli.ts'])
+  assert.deepEqual(paths.sort(), ['src/claude/cli/executable.ts', 'src/cli.ts'])
   for (const path of paths) assert.ok(existsSync(join(root, path)), path)
   assert.match(read('Dockerfile'), new RegExp(`module\\.${sdkExecutable.name}\\(\\)`))
 })
@@ -368,7 +368,7 @@ test('the file that docs/config.md shows is taken as it is', (t) => {
 })
 
 test('docs/config.md names every variable that the CLI gets, and none that it does not', () => {
-  const source = read('src/agent/environment.ts')
+  const source = read('src/claude/cli/environment.ts')
   const [, lists = ''] = /const plain = \[([\s\S]*?)const families/.exec(source) ?? []
   const names = [...lists.matchAll(/'(\w+)'/g)].map(([, name = '']) => name)
   const fixed = Object.keys(childEnvironment({}))

@@ -3,7 +3,7 @@
 import { AppError, type ErrorCode, errorCodes } from '../../src/errors.ts'
 import { anthropicStatus, toErrorBody as toAnthropicBody } from '../../src/surfaces/anthropic/errors.ts'
 import { toErrorBody as toNativeBody } from '../../src/surfaces/native/translate.ts'
-import { openaiStatus, toErrorBody as toOpenaiBody } from '../../src/surfaces/openai/errors.ts'
+import { openaiStatus, toErrorBody as toOpenaiBody } from '../../src/surfaces/openai/shared/errors.ts'
 import { meanings } from '../error-meanings.ts'
 import type { Schema } from './json-schema.ts'
 import { refTo } from './schemas.ts'

@@ -6,7 +6,7 @@ import { answerExamples, type Examples, requestExamples } from './examples.ts'
 import type { Schema } from './json-schema.ts'
 import { refTo } from './schemas.ts'
 
-/** Who may: as in http/callers.ts. */
+/** Who may: as in auth/authenticate.ts. */
 export type Need = 'open' | 'any' | 'login' | 'chat' | 'agent' | 'admin'
 
 /** `json` and `events` name schemas; a text has its type. `headers` name headers of answers. */

@@ -2,7 +2,7 @@
 import type { z } from 'zod'
 import { EventsQuery, RunParams, RunsQuery, UsageQuery } from '../../src/surfaces/native/run-schemas.ts'
 import { MessageListQuery, SessionListQuery } from '../../src/surfaces/native/session-schemas.ts'
-import { ItemsQuery, RetrieveQuery } from '../../src/surfaces/openai/response-schemas.ts'
+import { ItemsQuery, RetrieveQuery } from '../../src/surfaces/openai/responses/schemas.ts'
 import type { Schema } from './json-schema.ts'
 import { parameterSchema } from './schemas.ts'
 

@@ -1,12 +1,12 @@
 // What the schemas of the OpenAI and Anthropic faces mean here. What those APIs say of their fields they say themselves; the words are
 // about what this server makes of them, from the tables that it goes by.
-import type { FieldTable, Treatment } from '../../src/core/fields.ts'
+import type { FieldTable, Treatment } from '../../src/compat/request-fields.ts'
 import { messagesFields } from '../../src/surfaces/anthropic/fields.ts'
 import { CountRequest, MessagesRequest } from '../../src/surfaces/anthropic/schemas.ts'
-import { ChatRequest } from '../../src/surfaces/openai/chat-schemas.ts'
-import { chatFields } from '../../src/surfaces/openai/fields.ts'
-import { responseFields } from '../../src/surfaces/openai/response-fields.ts'
-import { ResponseRequest } from '../../src/surfaces/openai/response-schemas.ts'
+import { chatFields } from '../../src/surfaces/openai/chat/fields.ts'
+import { ChatRequest } from '../../src/surfaces/openai/chat/schemas.ts'
+import { responseFields } from '../../src/surfaces/openai/responses/fields.ts'
+import { ResponseRequest } from '../../src/surfaces/openai/responses/schemas.ts'
 import type { Words } from './describe.ts'
 import type { Schema } from './json-schema.ts'
 

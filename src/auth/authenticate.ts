@@ -2,11 +2,11 @@
 // the route; a server with a route that does not say so does not start.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
-import { allows, hashOf, isLoginCode, isUsable, type KeyRecord, kindOfSecret, type Scope } from '../core/keys.ts'
 import type { Store } from '../core/store.ts'
 import { AppError } from '../errors.ts'
-import { isLoopbackHost } from './loopback.ts'
-import { type PeerUser, peerUser } from './peer.ts'
+import { isLoopbackHost } from '../platform/loopback.ts'
+import { allows, hashOf, isLoginCode, isUsable, type KeyRecord, kindOfSecret, type Scope } from './keys.ts'
+import { type PeerUser, peerUser } from './peer-uid.ts'
 
 /** `key` is null for a caller without one, who may do everything: there are no keys then. */
 export type Caller = {
@@ -242,6 +242,7 @@ export function requireDeclaredScopes(app: FastifyInstance): void {
   app.addHook('onRoute', (route) => void routes.push(route))
   app.addHook('onReady', async () => {
     const open = routes.find(({ config }) => config?.scope === undefined)
-    if (open !== undefined) throw new Error(`the route ${open.url} does not say what it needs: see http/callers.ts`)
+    if (open !== undefined)
+      throw new Error(`the route ${open.url} does not say what it needs: see auth/authenticate.ts`)
   })
 }

@@ -15,7 +15,7 @@ export type KeyRecord = {
   /** The first characters of the secret, by which a person tells keys apart. */
   prefix: string
   hash: string
-  /** None: the code of a one-time link (see page-links.ts), which can be exchanged for a key and do nothing else. */
+  /** None: the code of a one-time link (see login-links.ts), which can be exchanged for a key and do nothing else. */
   scopes: Scope[]
   createdAtMs: number
   /** Null: never. */

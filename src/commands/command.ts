@@ -1,10 +1,10 @@
 // What the commands have in common: how they fail, what they print where, and the options by which they find their server. Not for
 // what any of them does.
 import type { Command } from 'commander'
-import { configFileOption, configOptions, loadConfig, processEnvironment } from '../config.ts'
-import { ConfigError } from '../config-sources.ts'
+import { configFileOption, configOptions, loadConfig, processEnvironment } from '../config/options.ts'
+import { ConfigError } from '../config/sources.ts'
 import { AppError } from '../errors.ts'
-import { maskSecrets } from '../mask.ts'
+import { maskSecrets } from '../platform/redact.ts'
 import { StoreError } from '../store/store-error.ts'
 import type { ExitCode } from './serve.ts'
 import { inert } from './terminal-text.ts'

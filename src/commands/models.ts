@@ -1,4 +1,4 @@
-// The command `models`: the names that requests may use, from a running server. Not for which models there are (see core/models.ts).
+// The command `models`: the names that requests may use, from a running server. Not for which models there are (see compat/models.ts).
 import { styleText } from 'node:util'
 import { answer, print, printJson } from './command.ts'
 import type { ExitCode } from './serve.ts'

@@ -1,5 +1,5 @@
 // The command `openapi`: the description of the HTTP API. It needs no server. Not for what stands in it (see scripts/openapi.ts).
-import { readDocument } from '../openapi/document.ts'
+import { readDocument } from '../web/api-document.ts'
 import { answer, print, printJson } from './command.ts'
 import type { ExitCode } from './serve.ts'
 

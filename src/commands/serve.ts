@@ -2,11 +2,11 @@
 // What the server does is in server.ts.
 
 import { styleText } from 'node:util'
-import { type Config, loadConfig, processEnvironment } from '../config.ts'
-import { ConfigError, type Environment } from '../config-sources.ts'
-import { createLogger } from '../log.ts'
-import { openLogFile } from '../log-file.ts'
-import { maskSecrets } from '../mask.ts'
+import { type Config, loadConfig, processEnvironment } from '../config/options.ts'
+import { ConfigError, type Environment } from '../config/sources.ts'
+import { openLogFile } from '../log/log-file.ts'
+import { createLogger } from '../log/logger.ts'
+import { maskSecrets } from '../platform/redact.ts'
 import type { ClaudeState, RunningServer } from '../server.ts'
 import { StoreError } from '../store/store-error.ts'
 
@@ -57,7 +57,7 @@ async function showPage(running: RunningServer, { open }: Config, environment: E
     if (link === null) return
     // Not by print, which masks what is secret.
     process.stdout.write(`open the page: ${link} (works once, within a minute)\n`)
-    const { hasScreen, openInBrowser } = await import('./browser.ts')
+    const { hasScreen, openInBrowser } = await import('./open/browser.ts')
     if (open && !environment.CI && hasScreen(environment)) await openInBrowser(link, environment)
   } catch (fault) {
     complain(`the page could not be opened: ${fault instanceof Error ? fault.message : String(fault)}`, 1)

@@ -1,10 +1,10 @@
 // A running server as its commands see it: where it is, and its native API. It is the one of the data folder unless another address is
 // given. Not for what is made of the answers.
 import type { Command } from 'commander'
-import { identityOf } from '../agent/process-records.ts'
-import { processInfo } from '../agent/process-tree.ts'
-import { processEnvironment } from '../config.ts'
-import { readServerAddress, type ServerAddress } from '../server-address.ts'
+import { identityOf } from '../claude/process/process-registry.ts'
+import { processInfo } from '../claude/process/process-tree.ts'
+import { processEnvironment } from '../config/options.ts'
+import { readServerAddress, type ServerAddress } from '../platform/server-address.ts'
 import { addPlaceOptions, CommandError, type PlaceFlags, settingsFor, UsageError } from './command.ts'
 
 export type ServerFlags = PlaceFlags & { url?: string }

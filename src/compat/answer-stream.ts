@@ -1,8 +1,9 @@
 // What of a run's events is the answer, for the faces of other APIs: text, thinking and calls of the client's tools, in pieces.
 // How the pieces are written is each dialect's own business.
+
+import type { RunEnd, RunEvent } from '../core/events.ts'
 import { AppError } from '../errors.ts'
-import type { RunEnd, RunEvent } from './events.ts'
-import { JsonText } from './json-text.ts'
+import { JsonText } from './json-object-extractor.ts'
 
 /** What a tool takes: an object, or one text, which the model writes as `{"input": text}`. */
 export type ToolKind = 'json' | 'text'

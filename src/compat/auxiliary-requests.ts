@@ -1,6 +1,6 @@
 // Tells the small requests that chat programs make beside a conversation (a title for it, tags, the questions that may follow)
 // from the conversation itself. There is no sign of them but their words, so it is only used to let others go first.
-import type { ConversationMessage, UserBlock } from './conversation.ts'
+import type { ConversationMessage, UserBlock } from '../core/conversation.ts'
 
 /** How the programs' own templates begin: Open WebUI ("### Task:"), opencode, LibreChat, Zed, Claude Code. */
 const wordings = [

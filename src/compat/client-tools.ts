@@ -1,8 +1,9 @@
 // The tools that a client brings and its choice among them: what the model is offered and what it is told. The CLI cannot
-// force a call, so that a forced one is a narrower offer, a sentence, and a second try (second-try.ts).
+// force a call, so that a forced one is a narrower offer, a sentence, and a second try (retry-forced-output.ts).
+
+import type { ClientTool } from '../core/conversation.ts'
 import { invalidField } from '../errors.ts'
-import { faultInToolSchema } from './answer-schema.ts'
-import type { ClientTool } from './conversation.ts'
+import { faultInToolSchema } from './json-schema-checks.ts'
 
 /** A tool, and where its name and its schema stand in the request. */
 export type GivenTool = { tool: ClientTool; nameParam: string; schemaParam: string }

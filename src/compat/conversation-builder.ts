@@ -1,8 +1,15 @@
 // Puts a conversation together from messages as they come: neighbours of one role become one message, results of tools stand
 // first in theirs, calls and results are matched by ids that the model's API takes. Not for any shape of request.
+
+import type { PromptBlock } from '../core/content.ts'
+import type {
+  AssistantBlock,
+  ConversationMessage,
+  ToolResultBlock,
+  ToolUseBlock,
+  UserBlock,
+} from '../core/conversation.ts'
 import type { AppError } from '../errors.ts'
-import type { PromptBlock } from './content.ts'
-import type { AssistantBlock, ConversationMessage, ToolResultBlock, ToolUseBlock, UserBlock } from './conversation.ts'
 
 /** A call in an earlier answer. `param` says where it stands in the request. */
 export type EarlierCall = { id: string; name: string; input: Record<string, unknown>; param: string }

@@ -1,6 +1,6 @@
 // The beginning of a run that is answered as a stream, held back until it shows something: until then a failure can still
 // have an HTTP status of its own.
-import { isContent, type RunEnd, type RunEvent } from './events.ts'
+import { isContent, type RunEnd, type RunEvent } from '../core/events.ts'
 
 /** How long a stream may stay without its first byte, in milliseconds. */
 const statusHoldMs = 5_000

@@ -1,7 +1,8 @@
 // Pictures and documents that a request brings along in base64, as content blocks. What they are is read from how they begin:
 // programs often name the wrong kind, which the model's API would refuse.
+
+import type { DocumentBlock, ImageBlock } from '../core/content.ts'
 import { invalidField } from '../errors.ts'
-import type { DocumentBlock, ImageBlock } from './content.ts'
 
 /** How files of these kinds begin, in base64. */
 const imageBeginnings: [RegExp, string][] = [

@@ -1,8 +1,9 @@
 // Names of models, for the faces that take them: which there are and what a name in a request stands for. Pure; what there is
 // comes from the CLI.
+
+import type { ModelFact } from '../core/agent.ts'
 import { AppError } from '../errors.ts'
-import { nearestName } from '../nearest.ts'
-import type { ModelFact } from './agent.ts'
+import { nearestName } from '../platform/did-you-mean.ts'
 
 /** `model` is what the CLI is given, null for its default; `shown` is what an answer says. */
 export type ResolvedModel = { model: string | null; agent: boolean; shown: string }

@@ -1,9 +1,10 @@
 // An agent that asks a plain model once more where its answer is not what the caller insists on: a call of a tool, or an
 // object in JSON. The CLI can force neither. The first answer is held back until it is known to be right.
+
+import { type Agent, type RunRequest, withRun } from '../core/agent.ts'
+import type { RunEnd, RunEvent } from '../core/events.ts'
 import { toAppError } from '../errors.ts'
-import { type Agent, type RunRequest, withRun } from './agent.ts'
-import type { RunEnd, RunEvent } from './events.ts'
-import { JsonText } from './json-text.ts'
+import { JsonText } from './json-object-extractor.ts'
 
 const reminders = {
   call: 'Your answer must be a call of one of the tools. Call it now, and write nothing else.',

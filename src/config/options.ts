@@ -1,6 +1,6 @@
 // Every setting, declared once: its names, default, unit, help text and what it accepts; and the merge into one Config.
 // Nothing else decides a default. Help, `--print-config` and the documentation are made from this table.
-// Together with config-sources.ts this is the only place that may look at the process's environment.
+// Together with config/sources.ts this is the only place that may look at the process's environment.
 
 import { availableParallelism, totalmem } from 'node:os'
 import path from 'node:path'
@@ -18,7 +18,7 @@ import {
   type SourceKind,
   splitList,
   userFolders,
-} from './config-sources.ts'
+} from './sources.ts'
 import {
   duration,
   executable,
@@ -34,7 +34,7 @@ import {
   size,
   switchValue,
   text,
-} from './config-values.ts'
+} from './values.ts'
 
 export const permissionModeSchema = z.enum(['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions'])
 export type PermissionMode = z.infer<typeof permissionModeSchema>

@@ -4,8 +4,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
-import { maskSecrets } from './mask.ts'
-import { nearestName } from './nearest.ts'
+import { nearestName } from '../platform/did-you-mean.ts'
+import { maskSecrets } from '../platform/redact.ts'
 
 export type Environment = Record<string, string | undefined>
 

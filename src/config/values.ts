@@ -1,10 +1,10 @@
 // The kinds of value that a setting can have: numbers, durations, sizes, names, files and folders. Each takes what a flag, a
-// variable or a JSON file can hold. Which setting is of which kind is in config.ts.
+// variable or a JSON file can hold. Which setting is of which kind is in config/options.ts.
 
 import { realpathSync, type Stats, statSync } from 'node:fs'
 import path from 'node:path'
 import { z } from 'zod'
-import { resolvePath, userFolders } from './config-sources.ts'
+import { resolvePath, userFolders } from './sources.ts'
 
 /** Where relative paths and `~` lead. */
 export type Places = { cwd: string; home: string }
@@ -117,5 +117,5 @@ function statOf(value: string): Stats | null {
 
 function contains(folderPath: string, other: string): boolean {
   const relative = path.relative(folderPath, other)
-  return relative === '' || !(relative === '..' || relative.startsWith(`..${path.sep}`) || path.isAbsolute(relative))
+  return relative === '' || !(relative === '../..' || relative.startsWith(`..${path.sep}`) || path.isAbsolute(relative))
 }

@@ -95,7 +95,7 @@ export type PlainOptions = {
   maxOutputTokens: number | null
   stopSequences: string[]
   thinking: Thinking
-  /** What the answer has to have, which the CLI cannot force: see second-try.ts. */
+  /** What the answer has to have, which the CLI cannot force: see compat/retry-forced-output.ts. */
   must: 'call' | 'json-object' | null
 }
 

@@ -4,9 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { AppError, shuttingDown, toAppError } from '../errors.ts'
 import type { Agent } from './agent.ts'
 import { type AskAnswer, endOfRun, type RunEnd, type RunEvent } from './events.ts'
-import { LiveRun } from './live-run.ts'
-import { RunAsks } from './run-asks.ts'
-import { RunClock } from './run-clock.ts'
+import { RunClock } from './pausable-timeout.ts'
+import { RunAsks } from './pending-permissions.ts'
+import { LiveRun } from './run-log.ts'
 import type { Idempotency, RunHandle, RunInput, Runs, RunsDependencies } from './runs.ts'
 import {
   isFinal,

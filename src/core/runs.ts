@@ -1,9 +1,10 @@
 // Runs: each belongs to the server, which drives it to its end and keeps what happened; whoever asked for it follows. Here is
 // what surfaces ask for; run-registry.ts does it. Not for how Claude is run (agent.ts) nor for any dialect.
+
+import type { KeyHolder } from '../auth/revocation.ts'
 import { AppError } from '../errors.ts'
 import type { Agent, RunRequest } from './agent.ts'
 import type { AskAnswer, RunEnd, RunEvent } from './events.ts'
-import type { KeyHolder } from './key-watch.ts'
 import type { Page, RunQuery, RunRecord, Store, StoredEvent } from './store.ts'
 
 /** The caller's own name for a request: a second one of that name and body is the first one. */

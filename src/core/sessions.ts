@@ -2,7 +2,7 @@
 // (order, search, pages). Where the files lie and what stands in them is agent/'s business.
 import { normalize } from 'node:path'
 import { AppError, invalidField } from '../errors.ts'
-import { resolveFolder } from './folders.ts'
+import { resolveFolder } from '../platform/allowed-folders.ts'
 import type { Page } from './store.ts'
 
 /** What the CLI's own file tells of a conversation. Times are milliseconds since 1970; null where it does not say. */

@@ -1,16 +1,16 @@
 // The HTTP application: the framework, the door in front of every route, request ids, one access line per request. Not for
-// what any route does, nor for how a failure is told (faults.ts).
+// what any route does, nor for how a failure is told (request-errors.ts).
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { anybody, type Callers, requireDeclaredScopes } from '../auth/authenticate.ts'
 import type { AnswerFacts, Observer, RequestTrace } from '../core/observer.ts'
 import { AppError } from '../errors.ts'
-import { anybody, type Callers, requireDeclaredScopes } from './callers.ts'
 import { allowOrigin, answerPreflight, isPreflight } from './cors.ts'
-import { dialectConstraint } from './dialects.ts'
-import { routeFault } from './faults.ts'
 import { checkBodyType, checkRequest, givenRequestId, protectiveHeaders, refuseKeysInUrl } from './guard.ts'
+import { routeFault } from './request-errors.ts'
+import { dialectConstraint } from './requested-surface.ts'
 
 export type AppOptions = {
   log: FastifyBaseLogger

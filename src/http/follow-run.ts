@@ -2,10 +2,10 @@
 // and goes on without them.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Runs } from '../core/runs.ts'
-import { faultOf } from './faults.ts'
-import type { StreamDialect } from './run-answers.ts'
+import type { StreamReaders } from './reader-limits.ts'
+import { faultOf } from './request-errors.ts'
 import { openSse } from './sse.ts'
-import type { StreamReaders } from './stream-readers.ts'
+import type { StreamDialect } from './stream-run.ts'
 
 export type Followed = { runs: Runs; readers: StreamReaders; id: string }
 

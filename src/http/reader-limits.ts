@@ -1,6 +1,6 @@
 // Who reads the events of runs: each reader holds a connection and a place in the run's memory, so they are counted; and
 // a reader whose key has ended reads no further, whoever's run it is.
-import type { KeyHolder } from '../core/key-watch.ts'
+import type { KeyHolder } from '../auth/revocation.ts'
 import { AppError } from '../errors.ts'
 
 const perRunMax = 16

@@ -2,7 +2,7 @@
 // is told is each surface's own business.
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError, errorCodes, toAppError } from '../errors.ts'
-import { dialectOf } from './dialects.ts'
+import { dialectOf } from './requested-surface.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { RouteScope } from './callers.ts'
+import type { RouteScope } from '../auth/authenticate.ts'
 
 /** What our own pages may do: load scripts, styles and data from this server only; no code in the page, none made of texts. */
 export const pagePolicy = [

@@ -1,11 +1,11 @@
 // A run as the answer to a request, whole or as server-sent events, for every dialect alike: what the frames say is theirs.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { allEvents, takeEarlyEvents } from '../core/early-events.ts'
+import { allEvents, takeEarlyEvents } from '../compat/hold-until-content.ts'
+import { refuseIgnored } from '../compat/request-fields.ts'
 import type { RunEnd, RunEvent } from '../core/events.ts'
-import { refuseIgnored } from '../core/fields.ts'
 import { type RunHandle, runFailure } from '../core/runs.ts'
 import type { AppError } from '../errors.ts'
-import { faultOf } from './faults.ts'
+import { faultOf } from './request-errors.ts'
 import { type Frame, openSse } from './sse.ts'
 
 /** Names the fields of a request that have no effect, or throws where the caller would rather be refused. */

@@ -2,7 +2,7 @@
 // would be right. Schemas give their messages as the end of a sentence that begins with the field's name.
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
-import { nearestName } from '../nearest.ts'
+import { nearestName } from '../platform/did-you-mean.ts'
 
 type Issue = z.core.$ZodIssue
 

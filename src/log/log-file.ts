@@ -2,7 +2,7 @@
 // is full or closed ends it with one complaint; the server goes on without.
 import { dirname, join } from 'node:path'
 import { createStream } from 'rotating-file-stream'
-import { makePrivateFolder } from './store/private-files.ts'
+import { makePrivateFolder } from '../platform/private-files.ts'
 
 /** Below the data folder; where it is put aside, `.1` to `.3` are added, the newest first. */
 export const logFileName = join('logs', 'claude-serve.log')

@@ -3,8 +3,8 @@
 
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino'
 import { prettyFactory } from 'pino-pretty'
-import type { Config } from './config.ts'
-import { maskSecrets, maskValues, secretValues } from './mask.ts'
+import type { Config } from '../config/options.ts'
+import { maskSecrets, maskValues, secretValues } from '../platform/redact.ts'
 
 export function createLogger(
   config: Pick<Config, 'logLevel' | 'logFormat'>,

@@ -5,7 +5,7 @@ import type { AgentStats } from '../core/agent.ts'
 import type { RunEnd } from '../core/events.ts'
 import type { AnswerFacts, Observer, RunFacts } from '../core/observer.ts'
 import { clientOf } from './client-names.ts'
-import { LabelNames } from './label-names.ts'
+import { LabelNames } from './label-values.ts'
 
 type Library = typeof import('prom-client')
 

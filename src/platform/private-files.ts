@@ -2,7 +2,7 @@
 // Not for what is in them.
 import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { StoreError, toStoreError } from './store-error.ts'
+import { StoreError, toStoreError } from '../store/store-error.ts'
 
 export type OnWarning = (message: string) => void
 

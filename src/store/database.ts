@@ -1,9 +1,9 @@
 // Opens and closes the database file: its modes, settings, schema, and the mark by which the next start sees whether the last
 // server stopped as it should. Not for what is kept in it (see sqlite.ts).
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { makePrivateFile, type OnWarning, tighten } from '../platform/private-files.ts'
 import type { FolderLock } from './folder-lock.ts'
 import { migrate, migrations, refuseNewerSchema, schemaVersion } from './migrations.ts'
-import { makePrivateFile, type OnWarning, tighten } from './private-files.ts'
 import { damaged, StoreError, toStoreError } from './store-error.ts'
 
 /**

@@ -3,7 +3,7 @@
 // in the folder.
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { makePrivateFile, type OnWarning } from './private-files.ts'
+import { makePrivateFile, type OnWarning } from '../platform/private-files.ts'
 import { sqliteBusy, sqliteCode, toStoreError } from './store-error.ts'
 
 export type FolderLock = { release(): void }

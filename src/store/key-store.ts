@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Store } from '../core/store.ts'
+import { makePrivateFolder, type OnWarning } from '../platform/private-files.ts'
 import { openBeside, type Prepare, preparer } from './database.ts'
 import { lockFolder } from './folder-lock.ts'
 import { addKey, endKey, findKey, hasKeysInForce, listKeys, sumSpent } from './key-table.ts'
-import { makePrivateFolder, type OnWarning } from './private-files.ts'
 import { sqliteBusy, sqliteCode, toStoreError } from './store-error.ts'
 
 export type KeyAccess = Pick<Store, 'createKey' | 'keys' | 'hasKeys' | 'keyByHash' | 'revokeKey' | 'spentBy' | 'close'>

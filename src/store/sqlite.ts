@@ -1,7 +1,7 @@
 // The Store in one SQLite file of the data folder, for one server at a time. Not for a database that several servers share.
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import type { KeyRecord } from '../core/keys.ts'
+import type { KeyRecord } from '../auth/keys.ts'
 import type {
   Claimed,
   IdempotencyClaim,
@@ -16,13 +16,13 @@ import type {
   UsageSum,
 } from '../core/store.ts'
 import { shuttingDown } from '../errors.ts'
+import { makePrivateFolder, type OnWarning } from '../platform/private-files.ts'
 import { addEvents, addRun, emptyRun, forgetRun, patchRun, putSession, removeRun, removeSession } from './changes.ts'
 import { closeDatabase, openDatabase, type Prepare, preparer, runningPid } from './database.ts'
 import { DiskSync } from './disk-sync.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { GroupCommit } from './group-commit.ts'
 import { addKey, endKey, findKey, hasKeysInForce, isNewUse, listKeys, noteUse, sumSpent } from './key-table.ts'
-import { makePrivateFolder, type OnWarning } from './private-files.ts'
 import { prune } from './prune.ts'
 import {
   findAsked,

@@ -2,7 +2,7 @@
 // asks for it.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type StaticFile, type StaticFiles, serveFiles } from '../http/static-files.ts'
-import { readDocument } from './document.ts'
+import { readDocument } from './api-document.ts'
 
 const own = (name: string, type: StaticFile['type']): StaticFile => ({
   type,

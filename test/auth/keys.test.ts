@@ -10,7 +10,7 @@ import {
   newSecret,
   type Scope,
   scopes,
-} from '../../src/core/keys.ts'
+} from '../../src/auth/keys.ts'
 import { keyRecord } from '../contract/store-api-keys-suite.ts'
 import { noonMs } from '../contract/store-records.ts'
 

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { RunReply } from '../../src/surfaces/native/run-schemas.ts'
 import { chat, post } from '../helpers/client.ts'
 import { step } from '../helpers/test-server.ts'
-import { bash, heard, runOf, start, Talk } from './approvals-talk.ts'
+import { bash, heard, runOf, start, Talk } from './approvals-scene.ts'
 
 const option = (label: string) => ({ label, description: `it is ${label}` })
 const colour = { question: 'Which colour?', header: 'Colour', options: ['Red', 'Blue'].map(option), multiSelect: false }

@@ -7,7 +7,7 @@ import { RunList, RunReply } from '../../src/surfaces/native/run-schemas.ts'
 import type { ChatEvent } from '../../src/surfaces/native/schemas.ts'
 import { chat, post, readChatEvents } from '../helpers/client.ts'
 import { step } from '../helpers/test-server.ts'
-import { bash, get, heard, runOf, start, Talk } from './approvals-talk.ts'
+import { bash, get, heard, runOf, start, Talk } from './approvals-scene.ts'
 
 test('a command runs only after it was allowed', async (t) => {
   const server = await start(t)

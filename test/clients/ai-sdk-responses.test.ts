@@ -16,7 +16,7 @@ import {
 import { z } from 'zod'
 import { startTestServer, step } from '../helpers/test-server.ts'
 import { thought } from './openai-response-calls.ts'
-import { assistant, conversationOf, sent, systemOf, toolNames, toolResult, toolUse, user } from './told.ts'
+import { assistant, conversationOf, sent, systemOf, toolNames, toolResult, toolUse, user } from './sent.ts'
 
 const server = await startTestServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 3 } })
 const { upstream } = server

@@ -15,7 +15,7 @@ import {
 } from 'ai'
 import { z } from 'zod'
 import { startTestServer, step } from '../helpers/test-server.ts'
-import { assistant, conversationOf, requestAt, sent, systemOf, toolNames, toolResult, toolUse, user } from './told.ts'
+import { assistant, conversationOf, requestAt, sent, systemOf, toolNames, toolResult, toolUse, user } from './sent.ts'
 
 const server = await startTestServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 3 } })
 const { upstream } = server

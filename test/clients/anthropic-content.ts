@@ -13,7 +13,7 @@ import {
   weatherTool,
 } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
-import { assistant, conversationOf, sent, user } from './told.ts'
+import { assistant, conversationOf, sent, user } from './sent.ts'
 
 type Block = Anthropic.ContentBlockParam
 

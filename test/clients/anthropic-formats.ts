@@ -17,7 +17,7 @@ import {
   weatherTool,
 } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
-import { assistant, conversationOf, sent, user } from './told.ts'
+import { assistant, conversationOf, sent, user } from './sent.ts'
 
 const City = z.object({ city: z.string(), population: z.number() })
 const { $schema: _, ...schema } = z.toJSONSchema(City)

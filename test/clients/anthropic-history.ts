@@ -15,7 +15,7 @@ import {
   textOfEvents,
 } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
-import { assistant, conversationOf, requestAt, sent, systemOf, user } from './told.ts'
+import { assistant, conversationOf, requestAt, sent, systemOf, user } from './sent.ts'
 
 export function testHistory({ client, server, makeClient }: Subject): void {
   const { upstream } = server

@@ -14,7 +14,7 @@ import {
   textOfEvents,
 } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
-import { assistant, conversationOf, sent, user } from './told.ts'
+import { assistant, conversationOf, sent, user } from './sent.ts'
 
 export function testLimits({ client, server }: Subject): void {
   const { upstream } = server

@@ -6,7 +6,7 @@ import { assertFits } from '../helpers/sdk-schemas.ts'
 import { step } from '../helpers/test-server.ts'
 import { ask, failureOf, fromUser, longModel, textOf, weatherTool } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
-import { sent } from './told.ts'
+import { sent } from './sent.ts'
 
 export function testModels({ client, server, Anthropic }: Subject): void {
   const { upstream } = server

@@ -18,7 +18,7 @@ import {
   weatherTool,
 } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
-import { assistant, conversationOf, requestAt, sent, toolResult, toolUse, user } from './told.ts'
+import { assistant, conversationOf, requestAt, sent, toolResult, toolUse, user } from './sent.ts'
 
 const adaptive = { type: 'adaptive' }
 /** What the scripted model thinks, and how its API signs it. */

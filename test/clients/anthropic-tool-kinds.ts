@@ -18,7 +18,7 @@ import {
   weatherTool,
 } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
-import { conversationOf, sent, systemOf, toolNames, toolResult, user } from './told.ts'
+import { conversationOf, sent, systemOf, toolNames, toolResult, user } from './sent.ts'
 
 const rome = { city: 'Rome' }
 const callWeather = step({ tool: 'get_weather', input: rome })

@@ -19,7 +19,7 @@ import {
   weatherTool,
 } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
-import { assistant, type Block, conversationOf, requestAt, sent, toolNames, toolResult, toolUse, user } from './told.ts'
+import { assistant, type Block, conversationOf, requestAt, sent, toolNames, toolResult, toolUse, user } from './sent.ts'
 
 const cities = ['Rome', 'Oslo', 'Lima']
 const callAll = (prefix: string) =>

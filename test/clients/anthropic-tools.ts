@@ -23,7 +23,7 @@ import {
   weatherTool,
 } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
-import { assistant, conversationOf, requestAt, sent, toolNames, toolResult, toolUse, user } from './told.ts'
+import { assistant, conversationOf, requestAt, sent, toolNames, toolResult, toolUse, user } from './sent.ts'
 
 const rome = { city: 'Rome' }
 const callWeather = step({ tool: 'get_weather', input: rome })

@@ -7,9 +7,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, beforeEach, describe, type TestContext, test } from 'node:test'
-import { sdkExecutable } from '../../src/agent/executable.ts'
+import { sdkExecutable } from '../../src/claude/cli/executable.ts'
 import { makeFolders, startTestServer, step } from '../helpers/test-server.ts'
-import { conversationOf, sent, toolNames } from './told.ts'
+import { conversationOf, sent, toolNames } from './sent.ts'
 
 const server = await startTestServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 3 } })
 const { upstream } = server

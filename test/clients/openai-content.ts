@@ -16,7 +16,7 @@ import {
   textOfChunks,
 } from './openai-calls.ts'
 import type { Subject } from './openai-suite.ts'
-import { assistant, conversationOf, sent, user } from './told.ts'
+import { assistant, conversationOf, sent, user } from './sent.ts'
 
 type Part = OpenAI.ChatCompletionContentPart
 

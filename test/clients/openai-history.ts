@@ -5,7 +5,7 @@ import type { TestServer } from '../helpers/test-server.ts'
 import { step } from '../helpers/test-server.ts'
 import { contentOf, finishOf, fromUser, giveBack, type Message, model, readAll, textOfChunks } from './openai-calls.ts'
 import type { Subject } from './openai-suite.ts'
-import { assistant, conversationOf, requestAt, sent, systemOf, toolResult, toolUse, user } from './told.ts'
+import { assistant, conversationOf, requestAt, sent, systemOf, toolResult, toolUse, user } from './sent.ts'
 
 const fromAssistant = (content: string): Message => ({ role: 'assistant', content })
 

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { step } from '../helpers/test-server.ts'
 import { contentOf, fromUser, giveBack, type Message, model } from './openai-calls.ts'
 import type { Subject } from './openai-suite.ts'
-import { assistant, conversationOf, requestAt, sent, systemOf, user } from './told.ts'
+import { assistant, conversationOf, requestAt, sent, systemOf, user } from './sent.ts'
 
 const opening = `Good morning. ${step({ text: 'And to you.' })}`
 

@@ -14,7 +14,7 @@ import {
   textOfChunks,
 } from './openai-calls.ts'
 import type { Subject } from './openai-suite.ts'
-import { assistant, conversationOf, sent, user } from './told.ts'
+import { assistant, conversationOf, sent, user } from './sent.ts'
 
 export function testLimits({ client, server, OpenAI }: Subject): void {
   const { upstream } = server

@@ -5,7 +5,7 @@ import type { OpenAI } from 'openai'
 import { step } from '../helpers/test-server.ts'
 import { contentOf, failureOf, fromUser } from './openai-calls.ts'
 import type { Subject } from './openai-suite.ts'
-import { sent } from './told.ts'
+import { sent } from './sent.ts'
 
 export function testModels({ client, server, OpenAI }: Subject): void {
   const { upstream } = server

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import type { OpenAI } from 'openai'
 import { assertEvent, assertResponse } from './openai-response-types.ts'
-import type { Block } from './told.ts'
+import type { Block } from './sent.ts'
 
 /** The SDK's type has no place for `store`. */
 export type Response = OpenAI.Responses.Response & { store?: boolean }

@@ -20,7 +20,7 @@ import {
 } from './openai-response-calls.ts'
 import { assertItem, isItem } from './openai-response-types.ts'
 import type { Subject } from './openai-responses.test.ts'
-import { assistant, conversationOf, requestAt, sent, systemOf, toolResult, toolUse, user } from './told.ts'
+import { assistant, conversationOf, requestAt, sent, systemOf, toolResult, toolUse, user } from './sent.ts'
 
 const rome = { city: 'Rome' }
 const tools = [weatherTool]

@@ -23,7 +23,7 @@ import {
   typesOf,
 } from './openai-response-calls.ts'
 import type { Subject } from './openai-responses.test.ts'
-import { conversationOf, sent, systemOf, user } from './told.ts'
+import { conversationOf, sent, systemOf, user } from './sent.ts'
 
 const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
 const pdf = Buffer.from('%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n').toString('base64')

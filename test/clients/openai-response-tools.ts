@@ -23,7 +23,7 @@ import {
   weatherTool,
 } from './openai-response-calls.ts'
 import type { Subject } from './openai-responses.test.ts'
-import { assistant, conversationOf, sent, systemOf, toolNames, toolResult, toolUse, user } from './told.ts'
+import { assistant, conversationOf, sent, systemOf, toolNames, toolResult, toolUse, user } from './sent.ts'
 
 const rome = { city: 'Rome' }
 const cities = ['Rome', 'Oslo']

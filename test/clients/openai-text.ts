@@ -15,7 +15,7 @@ import {
   textOfChunks,
 } from './openai-calls.ts'
 import type { Subject } from './openai-suite.ts'
-import { assistant, conversationOf, sent, systemOf, toolNames, user } from './told.ts'
+import { assistant, conversationOf, sent, systemOf, toolNames, user } from './sent.ts'
 
 const scriptedUsage = {
   input_tokens: 12,

@@ -17,7 +17,7 @@ import {
   weatherTool,
 } from './openai-calls.ts'
 import type { Subject } from './openai-suite.ts'
-import { assistant, conversationOf, requestAt, sent, toolNames, toolResult, toolUse, user } from './told.ts'
+import { assistant, conversationOf, requestAt, sent, toolNames, toolResult, toolUse, user } from './sent.ts'
 
 const cities = ['Rome', 'Oslo', 'Lima']
 const manyCalls = step({ tools: cities.map((city) => ({ name: 'get_weather', input: { city } })) })

@@ -24,7 +24,7 @@ import {
   weatherTool,
 } from './openai-calls.ts'
 import type { Subject } from './openai-suite.ts'
-import { assistant, conversationOf, requestAt, sent, systemOf, toolNames, toolResult, toolUse, user } from './told.ts'
+import { assistant, conversationOf, requestAt, sent, systemOf, toolNames, toolResult, toolUse, user } from './sent.ts'
 
 const rome = { city: 'Rome' }
 const callWeather = step({ tool: 'get_weather', input: rome })

@@ -5,7 +5,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import type { TestContext } from 'node:test'
 import type { TestFolders } from '../helpers/test-server.ts'
-import { cli, environmentOf, type Outcome } from './keys-process.ts'
+import { cli, environmentOf, type Outcome } from './keys/process.ts'
 
 export type Given = {
   environment?: Record<string, string>

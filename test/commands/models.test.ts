@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { makeFolders, startTestServer } from '../helpers/test-server.ts'
 import { assertFailure, assertWrongUsage, Running, run } from './command-process.ts'
-import { keys } from './keys-process.ts'
+import { keys } from './keys/process.ts'
 
 test('each model stands beside its agent; a name of the operator stands for what it is', async (t) => {
   const modelMap = { mine: 'sonnet', worker: 'agent/sonnet' }

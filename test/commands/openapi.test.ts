@@ -4,9 +4,9 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'yaml'
-import { document, documentText } from './openapi-scene.ts'
+import { document, documentText } from '../web/api-scene.ts'
 
-const cli = join(import.meta.dirname, '../src/cli.ts')
+const cli = join(import.meta.dirname, '../../src/cli.ts')
 
 function openapi(...words: string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
   const options = { env: { PATH: process.env.PATH ?? '', HOME: '/nonexistent' }, timeout: 30_000, maxBuffer: 2 ** 24 }

@@ -2,8 +2,8 @@
 // nothing that a person would say.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { isSideRequest, type SideClues } from '../../src/compat/auxiliary-requests.ts'
 import type { ConversationMessage } from '../../src/core/conversation.ts'
-import { isSideRequest, type SideClues } from '../../src/core/side-requests.ts'
 
 const text = (value: string) => ({ type: 'text' as const, text: value })
 const talk: ConversationMessage[] = [

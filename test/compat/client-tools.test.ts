@@ -10,7 +10,7 @@ import {
   offeredTools,
   type ToolChoice,
   toClientTool,
-} from '../../src/core/tool-offer.ts'
+} from '../../src/compat/client-tools.ts'
 import { AppError } from '../../src/errors.ts'
 
 const given = (name: string, at = 0, inputSchema: Record<string, unknown> = { type: 'object' }): GivenTool => ({

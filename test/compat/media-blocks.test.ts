@@ -1,7 +1,7 @@
 // Pictures and documents in base64: what they are is read from their bytes.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { imageBlock, isBase64, isPdf, pdfBlock, textDocument } from '../../src/core/media.ts'
+import { imageBlock, isBase64, isPdf, pdfBlock, textDocument } from '../../src/compat/media-blocks.ts'
 import { AppError } from '../../src/errors.ts'
 
 const toBase64 = (bytes: string) => Buffer.from(bytes, 'latin1').toString('base64')

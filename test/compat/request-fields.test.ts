@@ -2,7 +2,13 @@
 // fields is looked at in the tests of the faces.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type FieldTable, ignoredFields, isEmpty, refuseFields, refuseIgnored } from '../../src/core/fields.ts'
+import {
+  type FieldTable,
+  ignoredFields,
+  isEmpty,
+  refuseFields,
+  refuseIgnored,
+} from '../../src/compat/request-fields.ts'
 import { AppError } from '../../src/errors.ts'
 
 const table: FieldTable = {

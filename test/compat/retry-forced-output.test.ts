@@ -2,9 +2,9 @@
 // the first answer shows where the second one stands.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { withSecondTry } from '../../src/compat/retry-forced-output.ts'
 import { noOptions, noPlainOptions, type PlainOptions, type RunRequest } from '../../src/core/agent.ts'
 import { OrderChecker, type RunEnd, type RunEvent, type Usage } from '../../src/core/events.ts'
-import { withSecondTry } from '../../src/core/second-try.ts'
 import { AppError } from '../../src/errors.ts'
 import {
   failedEnd,

@@ -5,9 +5,9 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { type ConfigInput, configOptions, type LoadedConfig, loadConfig } from '../src/config.ts'
-import { ConfigError } from '../src/config-sources.ts'
-import { nearestName } from '../src/nearest.ts'
+import { type ConfigInput, configOptions, type LoadedConfig, loadConfig } from '../../src/config/options.ts'
+import { ConfigError } from '../../src/config/sources.ts'
+import { nearestName } from '../../src/platform/did-you-mean.ts'
 
 const machine = { cores: 4, memoryBytes: 8 * 1024 ** 3 }
 

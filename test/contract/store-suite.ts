@@ -5,10 +5,10 @@ import { describe, type TestContext, test } from 'node:test'
 import type { RunQuery, SessionFacts, Store } from '../../src/core/store.ts'
 import { AppError } from '../../src/errors.ts'
 import { describeApiKeys } from './store-api-keys-suite.ts'
-import { describeAsked, describeForgottenRuns } from './store-asked-suite.ts'
-import { describeForgetting } from './store-forgetting-suite.ts'
+import { describeForgetting } from './store-deletion-suite.ts'
 import { describeClaims, describePruning } from './store-keys-suite.ts'
 import { endedRun, idsOf, noLimits, noonMs, runEnd, runRecord, textEvent, textEvents } from './store-records.ts'
+import { describeAsked, describeForgottenRuns } from './store-request-snapshot-suite.ts'
 import { describeUsage } from './store-usage-suite.ts'
 
 /** `reopen` closes the store and opens the same data again, as the next start of a server does. */

@@ -1,5 +1,5 @@
 // The suite of the Store's contract, for SQLite.
-import { makePlace } from '../store/place.ts'
+import { makePlace } from '../store/scene.ts'
 import { describeStore } from './store-suite.ts'
 
 describeStore('SQLite', async (t, now = Date.now) => {

@@ -1,7 +1,7 @@
 // The clock of a run: when its time is over, and that it stands while a person is being waited for.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { RunClock } from '../../src/core/run-clock.ts'
+import { RunClock } from '../../src/core/pausable-timeout.ts'
 
 /** A clock of so many milliseconds, and a world in which time passes when it is told to. */
 function setUp(t: TestContext, timeoutMs: number) {

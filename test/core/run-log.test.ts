@@ -1,11 +1,11 @@
 // A run while it runs, read by followers who come early and late, keep up or do not, while its events are written to the store.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { LiveRun } from '../../src/core/live-run.ts'
+import { LiveRun } from '../../src/core/run-log.ts'
 import type { Store, StoredEvent } from '../../src/core/store.ts'
 import { AppError } from '../../src/errors.ts'
 import { runRecord, textEvent, textEvents } from '../contract/store-records.ts'
-import { makePlace } from '../store/place.ts'
+import { makePlace } from '../store/scene.ts'
 import { keeps, withOther } from './runs-scene.ts'
 
 type Parts = { live: LiveRun; store: Store | null; faults: string[] }

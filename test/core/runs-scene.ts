@@ -17,7 +17,7 @@ import {
   textBlock,
   untilAborted,
 } from '../helpers/scripted-agent.ts'
-import { makePlace, type Place } from '../store/place.ts'
+import { makePlace, type Place } from '../store/scene.ts'
 
 export type Ended = { runId: string; end: RunEnd | null; error: AppError | null }
 export type Warning = { message: string; facts: Record<string, unknown> }

@@ -5,8 +5,8 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ownIdentity } from '../../src/agent/process-records.ts'
-import { workerLimits } from '../../src/agent/worker.ts'
+import { ownIdentity } from '../../src/claude/process/process-registry.ts'
+import { workerLimits } from '../../src/claude/process/worker.ts'
 import { chat, chatError, chatStream, openStream, readChatEvents, textOf } from '../helpers/client.ts'
 import {
   fakeCli,

@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { post } from '../helpers/client.ts'
 import { startTestServer, step, type TestServer } from '../helpers/test-server.ts'
-import { type Frame, framesOf } from '../surfaces/run-routes-scene.ts'
+import { type Frame, framesOf } from '../surfaces/native/run-routes-scene.ts'
 import { random, runOf } from './killed-scene.ts'
 
 const start = (t: TestContext) => startTestServer(t, { config: { maxProcesses: 1 } })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import OpenAI from 'openai'
 import parse from 'parse-prometheus-text-format'
-import { clientOf } from '../../src/metrics/client-names.ts'
+import { clientOf } from '../../src/observability/client-names.ts'
 import { startTestServer, step, type TestServer } from '../helpers/test-server.ts'
 
 /** `name{label="value",…} 1` */

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { resolveFolder } from '../../src/core/folders.ts'
 import { AppError } from '../../src/errors.ts'
+import { resolveFolder } from '../../src/platform/allowed-folders.ts'
 
 const place = realpathSync(mkdtempSync(join(tmpdir(), 'claude-serve-folders-')))
 after(() => rmSync(place, { recursive: true }))

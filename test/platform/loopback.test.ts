@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isLoopbackHost } from '../../src/http/loopback.ts'
+import { isLoopbackHost } from '../../src/platform/loopback.ts'
 
 for (const host of ['127.0.0.1', '127.0.0.2', '127.255.255.254', 'localhost', 'LOCALHOST', '::1', '[::1]']) {
   test(`${host} stays on this machine`, () => {

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createLogger } from '../src/log.ts'
-import { maskSecrets, maskValues, secretValues } from '../src/mask.ts'
+import { createLogger } from '../../src/log/logger.ts'
+import { maskSecrets, maskValues, secretValues } from '../../src/platform/redact.ts'
 
 const canary = 'C4nary7C4nary7C4nary7'
 const jwt = `eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI${canary}.sig_${canary}`

@@ -29,7 +29,7 @@ import {
   openai,
   responses,
   toldBy,
-} from './faces.ts'
+} from './surfaces.ts'
 
 /** Says hello; what is to fit a schema is an empty object. */
 const obliging: Script = ({ options: { jsonSchema } }) => [

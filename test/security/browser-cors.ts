@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { type KeyRecord, newSecret } from '../../src/core/keys.ts'
-import { Callers, type KeyStore } from '../../src/http/callers.ts'
+import { Callers, type KeyStore } from '../../src/auth/authenticate.ts'
+import { type KeyRecord, newSecret } from '../../src/auth/keys.ts'
 import { assertRefused, newMark, openPage, type Scene, startHome, startTarget, type Target } from './browser-scene.ts'
 
 function oneKey(): { secret: string; keys: KeyStore } {

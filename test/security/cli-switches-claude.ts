@@ -5,7 +5,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { watch } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
-import { sdkExecutable } from '../../src/agent/executable.ts'
+import { sdkExecutable } from '../../src/claude/cli/executable.ts'
 import type { Column } from './cli-switches-table.ts'
 
 /** How long a process may take before it counts as hanging, in milliseconds. */

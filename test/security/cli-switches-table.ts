@@ -1,6 +1,6 @@
 // What each switch of the CLI stops of what a prompt, a working folder or the user's own settings can do, as it was seen with
 // CLI 2.1.330. Recorded by hand and measured again by cli-switches.test.ts: where a new CLI differs, look at what the plain
-// models are started with (src/agent/plain-line.ts) before a cell is changed here.
+// models are started with (src/claude/cli/plain-mode-options.ts) before a cell is changed here.
 
 export type Column = {
   name: string

@@ -1,5 +1,5 @@
 // An API key for tests of folders: one that may run agents.
-import { newSecret } from '../../src/core/keys.ts'
+import { newSecret } from '../../src/auth/keys.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import type { TestFolders } from '../helpers/test-server.ts'
 

@@ -5,7 +5,7 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { basename, dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Config } from '../../src/config.ts'
+import type { Config } from '../../src/config/options.ts'
 import { until } from '../faults/killed-scene.ts'
 import { post } from '../helpers/client.ts'
 import { makeFolders, startTestServer, type TestFolders } from '../helpers/test-server.ts'

@@ -2,7 +2,7 @@
 // what is right, as what is wrong altogether is refused at the first look.
 import fc from 'fast-check'
 import { z } from 'zod'
-import { nested } from './faces.ts'
+import { nested } from './surfaces.ts'
 
 /** The part of JSON Schema that our own schemas come out as. */
 type Node = {

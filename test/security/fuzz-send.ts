@@ -5,7 +5,7 @@ import type { InjectOptions } from 'fastify'
 import { createInjectApp, type InjectApp } from '../helpers/inject-app.ts'
 import { aborted, failedEnd, goodRun, runEnd, runStart, type Script, ScriptedAgent } from '../helpers/scripted-agent.ts'
 import { one, setUp as setUpSessions } from '../helpers/session-app.ts'
-import { allFaces, eventsOf, type Face, native } from './faces.ts'
+import { allFaces, eventsOf, type Face, native } from './surfaces.ts'
 
 /** Sends one body; throws where the answer is not what it has to be. */
 export type Send = (payload: Buffer) => Promise<void>

@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
-import { registerUi } from '../../src/ui/routes.ts'
+import { registerUi } from '../../src/web/page-routes.ts'
 import { listenApp } from '../helpers/inject-app.ts'
-import { allFaces, faces } from './faces.ts'
 import { noises, withNoise } from './fuzz-bodies.ts'
 import {
   type Answer,
@@ -18,6 +17,7 @@ import {
   statusesOf,
   typed,
 } from './raw-client.ts'
+import { allFaces, faces } from './surfaces.ts'
 
 const numRuns = Number(process.env.FUZZ_WIRE_RUNS ?? 2000)
 const seed = Number(process.env.FUZZ_SEED ?? 20_261_122)

@@ -23,8 +23,7 @@ import {
   ScriptedAgent,
   untilAborted,
 } from '../helpers/scripted-agent.ts'
-import { makePlace } from '../store/place.ts'
-import { allFaces, compatible, type Face, faces, native, toldBy } from './faces.ts'
+import { makePlace } from '../store/scene.ts'
 import {
   assertProtected,
   exchange,
@@ -36,6 +35,7 @@ import {
   statusesOf,
   typed,
 } from './raw-client.ts'
+import { allFaces, compatible, type Face, faces, native, toldBy } from './surfaces.ts'
 
 /** Nothing here may take longer, whatever the machine. */
 const hang = { timeout: 20_000 }

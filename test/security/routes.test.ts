@@ -3,7 +3,7 @@
 // in the catalogue of attacks.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { newSecret, type Scope, scopes } from '../../src/core/keys.ts'
+import { newSecret, type Scope, scopes } from '../../src/auth/keys.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import { makeFolders, startTestServer } from '../helpers/test-server.ts'
 import { dialectHeaders, pathFor, type Route, send, startWithRoutes } from './posture-routes.ts'

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { after, test } from 'node:test'
-import { newSecret } from '../../src/core/keys.ts'
+import { newSecret } from '../../src/auth/keys.ts'
 import { listenApp } from '../helpers/inject-app.ts'
 import { ScriptedAgent, untilAborted } from '../helpers/scripted-agent.ts'
 import {

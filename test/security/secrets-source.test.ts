@@ -105,7 +105,7 @@ test('P15 traces are the one thing that is sent, by a part that is loaded only w
 
 test('P15 the environment of the process is read in the settings alone', () => {
   const places = new Set(linesWith(/(?<!`)process\.env\b/).map((line) => line.split(':')[0]))
-  assert.deepEqual([...places], [join('src', 'config.ts')])
+  assert.deepEqual([...places], [join('src', 'config/options.ts')])
 })
 
 type Manifest = {

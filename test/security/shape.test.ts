@@ -2,11 +2,10 @@
 // paths and queries, bodies that are no JSON. A title begins with the row's number in the catalogue of attacks.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { type KeyRecord, newSecret } from '../../src/core/keys.ts'
-import { Callers, type KeyStore } from '../../src/http/callers.ts'
+import { Callers, type KeyStore } from '../../src/auth/authenticate.ts'
+import { type KeyRecord, newSecret } from '../../src/auth/keys.ts'
 import { ErrorBody } from '../../src/surfaces/native/schemas.ts'
 import { listenApp } from '../helpers/inject-app.ts'
-import { allFaces, faces, toldBy } from './faces.ts'
 import {
   assertProtected,
   exchange,
@@ -20,6 +19,7 @@ import {
   statusesOf,
   typed,
 } from './raw-client.ts'
+import { allFaces, faces, toldBy } from './surfaces.ts'
 
 const { port, agent, logLines } = await listenApp({ after }, allFaces())
 /** One that asks for a key, and takes bodies of at most 100,000 bytes. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { sdkExecutable } from '../../src/agent/executable.ts'
+import { sdkExecutable } from '../../src/claude/cli/executable.ts'
 import { post } from '../helpers/client.ts'
 import { fakeCli, makeFolders, startTestServer, type TestFolders, type TestServer } from '../helpers/test-server.ts'
 

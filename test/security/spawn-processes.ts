@@ -1,7 +1,7 @@
 // What can be seen of the CLI processes of a server from outside, in the system's list of processes: arguments, environments,
 // folders. Linux only.
 import { readFileSync, readlinkSync } from 'node:fs'
-import { markedProcesses } from '../../src/agent/process-tree.ts'
+import { markedProcesses } from '../../src/claude/process/process-tree.ts'
 
 export type CliProcess = { pid: number; arguments: string[]; environment: Record<string, string>; cwd: string }
 

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { lockFolder } from '../../src/store/folder-lock.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { runRecord } from '../contract/store-records.ts'
-import { hasShell, makePlace, refusal, startProgram } from './place.ts'
+import { hasShell, makePlace, refusal, startProgram } from './scene.ts'
 
 const modeOf = (path: string) => (statSync(path).mode & 0o7777).toString(8)
 const hasModes = { skip: process.platform === 'win32' && 'Windows has no such modes' }

@@ -7,14 +7,14 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { hashOf } from '../../src/core/keys.ts'
+import { hashOf } from '../../src/auth/keys.ts'
 import { lockFolder } from '../../src/store/folder-lock.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import { findKey, hasKeysInForce, isNewUse, sumSpent } from '../../src/store/key-table.ts'
 import { migrate, migrations, schemaVersion } from '../../src/store/migrations.ts'
 import { keyRecord } from '../contract/store-api-keys-suite.ts'
 import { noonMs, runRecord, textEvents } from '../contract/store-records.ts'
-import { makePlace, type Place, refusal } from './place.ts'
+import { makePlace, type Place, refusal } from './scene.ts'
 
 const cli = join(import.meta.dirname, '../../src/cli.ts')
 

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
 import { migrate, migrations, refuseNewerSchema, schemaVersion } from '../../src/store/migrations.ts'
 import { endedRun, hourMs, noonMs, runEnd, textEvents } from '../contract/store-records.ts'
-import { makePlace } from './place.ts'
+import { makePlace } from './scene.ts'
 
 function openMemory(t: TestContext): DatabaseSync {
   const db = new DatabaseSync(':memory:')

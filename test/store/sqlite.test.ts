@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { endedRun, noonMs, runRecord, textEvents } from '../contract/store-records.ts'
-import { hasShell, makePlace, type Place, refusal, startProgram } from './place.ts'
+import { hasShell, makePlace, type Place, refusal, startProgram } from './scene.ts'
 
 test('everything that was promised before a kill is there after it, each run with its events', hasShell, async (t) => {
   const place = makePlace(t)

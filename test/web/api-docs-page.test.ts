@@ -5,14 +5,14 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { after, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
-import { newSecret } from '../src/core/keys.ts'
-import { Callers, type KeyStore } from '../src/http/callers.ts'
-import { registerOpenapi } from '../src/openapi/routes.ts'
-import { keyRecord } from './contract/store-api-keys-suite.ts'
-import { type Cleanup, noBrowser, openBrowser } from './helpers/browser.ts'
-import { listenApp } from './helpers/inject-app.ts'
-import { operations } from './openapi-scene.ts'
-import { send } from './security/posture-routes.ts'
+import { Callers, type KeyStore } from '../../src/auth/authenticate.ts'
+import { newSecret } from '../../src/auth/keys.ts'
+import { registerOpenapi } from '../../src/web/api-docs-routes.ts'
+import { keyRecord } from '../contract/store-api-keys-suite.ts'
+import { type Cleanup, noBrowser, openBrowser } from '../helpers/browser.ts'
+import { listenApp } from '../helpers/inject-app.ts'
+import { send } from '../security/posture-routes.ts'
+import { operations } from './api-scene.ts'
 
 const cleanup = { after }
 const browser = await openBrowser(cleanup)
@@ -83,10 +83,10 @@ for (const path of [
 }
 
 test('the page names no other place, and holds no code and no style', () => {
-  const page = readFileSync(new URL('../web/docs.html', import.meta.url), 'utf8')
+  const page = readFileSync(new URL('../../web/docs.html', import.meta.url), 'utf8')
   assert.doesNotMatch(page, /https?:|\/\/|<style|style=|\son\w+=|<script>/)
   for (const [, name] of page.matchAll(/(?:src|href)="([^"]+)"/g)) {
-    assert.ok(name === 'openapi.json' || name === './' || `/${name}` in files, name)
+    assert.ok(name === 'openapi.json' || name === '../' || `/${name}` in files, name)
   }
 })
 

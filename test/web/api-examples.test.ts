@@ -2,22 +2,14 @@
 // against what the document says of it. In the examples, what stands for something of the reader's own is replaced by what there is.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { sampleFolder } from '../scripts/openapi/examples.ts'
-import { sampleRequest, sampleResponse, sampleRun, sampleSession } from '../scripts/openapi/parameters.ts'
-import { newSecret } from '../src/core/keys.ts'
-import { openKeyStore } from '../src/store/key-store.ts'
-import { keyRecord } from './contract/store-api-keys-suite.ts'
-import { chat, post, readChatEvents } from './helpers/client.ts'
-import { startTestServer, type TestServer } from './helpers/test-server.ts'
-import {
-  assertFits,
-  document,
-  type Operation,
-  operations,
-  type Parameter,
-  resolve,
-  responseOf,
-} from './openapi-scene.ts'
+import { sampleFolder } from '../../scripts/openapi/examples.ts'
+import { sampleRequest, sampleResponse, sampleRun, sampleSession } from '../../scripts/openapi/parameters.ts'
+import { newSecret } from '../../src/auth/keys.ts'
+import { openKeyStore } from '../../src/store/key-store.ts'
+import { keyRecord } from '../contract/store-api-keys-suite.ts'
+import { chat, post, readChatEvents } from '../helpers/client.ts'
+import { startTestServer, type TestServer } from '../helpers/test-server.ts'
+import { assertFits, document, type Operation, operations, type Parameter, resolve, responseOf } from './api-scene.ts'
 
 let server: TestServer
 const ends: (() => unknown)[] = []

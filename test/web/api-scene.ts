@@ -24,7 +24,7 @@ export type Operation = {
 
 type Paths = Record<string, Record<string, Omit<Operation, 'method' | 'path'>>>
 
-export const documentText = readFileSync(new URL('../openapi.json', import.meta.url), 'utf8')
+export const documentText = readFileSync(new URL('../../openapi.json', import.meta.url), 'utf8')
 export const document = JSON.parse(documentText) as Json & {
   paths: Paths
   components: Record<'schemas' | 'responses' | 'parameters' | 'headers', Record<string, Json>>

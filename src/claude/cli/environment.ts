@@ -1,8 +1,8 @@
 // Which variables of the server's environment a CLI process gets: an explicit list, everything else stays here. The CLI
 // hands its whole environment on to the commands it runs, so what is not on the list cannot leak into them.
 import { delimiter } from 'node:path'
-import { isWithin } from '../core/folders.ts'
-import { stepsTo } from './steps-to.ts'
+import { isWithin } from '../../platform/allowed-folders.ts'
+import { stepsTo } from './path-components.ts'
 
 export type Environment = Record<string, string | undefined>
 

@@ -1,8 +1,8 @@
 // What a failure reported by the CLI means to a caller: from the CLI's own classes and the API's status to our codes. A
 // flat table in the form of one function; the texts are the CLI's, masked.
 import type { SDKAssistantMessageError, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk'
-import { AppError, type ErrorCode, type ErrorDetails } from '../errors.ts'
-import { maskSecrets } from '../mask.ts'
+import { AppError, type ErrorCode, type ErrorDetails } from '../../errors.ts'
+import { maskSecrets } from '../../platform/redact.ts'
 
 /** What is known of a failed turn beside its result. */
 export type FailureClues = {

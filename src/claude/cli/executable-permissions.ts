@@ -1,7 +1,7 @@
 // Whether a file may be run as `claude`: whoever can change it, or the way to it, could run what they like as this user.
 import { type Stats, statSync } from 'node:fs'
-import { isWithin } from '../core/folders.ts'
-import { stepsTo } from './steps-to.ts'
+import { isWithin } from '../../platform/allowed-folders.ts'
+import { stepsTo } from './path-components.ts'
 
 const groupWrites = 0o020
 const worldWrites = 0o002

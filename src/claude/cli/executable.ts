@@ -5,10 +5,10 @@ import { stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { delimiter, isAbsolute, join, parse } from 'node:path'
 import { promisify } from 'node:util'
-import { AppError } from '../errors.ts'
+import { AppError } from '../../errors.ts'
 import { childEnvironment, configFolder, type Environment } from './environment.ts'
-import { fileState } from './file-state.ts'
-import { whyUnsafe } from './safe-executable.ts'
+import { whyUnsafe } from './executable-permissions.ts'
+import { fileState } from './file-stamp.ts'
 
 /** The oldest CLI whose behaviour this program was built and tested on; the Agent SDK brings this one along. */
 export const oldestVersion = '2.1.330'
@@ -16,7 +16,7 @@ export const oldestVersion = '2.1.330'
 /** How long an answer about the login is good while no file has changed, in milliseconds: keychains have no file. */
 const loginFreshMs = 300_000
 
-/** `state` tells whether the file is still the one whose version was read; see file-state.ts. */
+/** `state` tells whether the file is still the one whose version was read; see file-stamp.ts. */
 export type Claude = { path: string; version: string; origin: 'chosen' | 'path' | 'sdk'; state: string }
 
 export type Login = { loggedIn: boolean; method: string }

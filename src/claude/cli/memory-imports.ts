@@ -1,7 +1,7 @@
 // Which files a memory file (CLAUDE.md) imports by `@path`, directly or through others. They count as part of it.
 import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
-import { Remembering } from './file-state.ts'
+import { Remembering } from './file-stamp.ts'
 
 /** The CLI follows imports this deep. */
 const depthMax = 5

@@ -2,7 +2,7 @@
 // the working folders needs permission, which is denied where nobody can be asked.
 import { dirname, join, resolve } from 'node:path'
 import type { HookCallback, Options } from '@anthropic-ai/claude-agent-sdk'
-import { isWithin, realPathSoFar } from '../core/folders.ts'
+import { isWithin, realPathSoFar } from '../../platform/allowed-folders.ts'
 import type { Profile } from './profile.ts'
 
 const readers = 'Read|Grep|Glob|LS|NotebookRead'

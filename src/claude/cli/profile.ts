@@ -8,8 +8,8 @@ import {
   type RunRequest,
   type SettingSource,
   type Thinking,
-} from '../core/agent.ts'
-import type { ClientTool, ConversationMessage, UserBlock } from '../core/conversation.ts'
+} from '../../core/agent.ts'
+import type { ClientTool, ConversationMessage, UserBlock } from '../../core/conversation.ts'
 import { canSwitchTo } from './prompt-switch.ts'
 
 /**
@@ -23,7 +23,7 @@ export type BasePrompt =
   | { kind: 'by-turn' }
 
 export type Profile = {
-  /** Whether it is the model alone that answers; see plain-line.ts. */
+  /** Whether it is the model alone that answers; see plain-mode-options.ts. */
   plain: boolean
   cwd: string
   prompt: BasePrompt

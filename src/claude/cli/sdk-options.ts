@@ -1,7 +1,7 @@
 // A profile in the words of the Agent SDK. What a client wrote as free text (prompts, schemas, servers, agents) goes to the
 // CLI over stdin; only names, rules, numbers and paths are arguments of the process, each as `--flag=value`.
 import type { AgentDefinition, McpServerConfig, Options } from '@anthropic-ai/claude-agent-sdk'
-import { plainOptions } from './plain-line.ts'
+import { plainOptions } from './plain-mode-options.ts'
 import type { Profile } from './profile.ts'
 
 /** Which conversation a process is born with. `sessionId` is its id from then on. */
@@ -56,7 +56,7 @@ export function toSdkOptions(profile: Profile, birth: Birth): Options {
     permissionMode: profile.permissionMode,
     includePartialMessages: true,
     mcpServersDelivery: 'initialize' as const,
-    // A reused process holds many conversations; each is written to a file of its own (transcript.ts).
+    // A reused process holds many conversations; each is written to a file of its own (claude/sessions/transcript.ts).
     ...(profile.reusable ? { persistSession: false } : conversation(birth)),
   })
 }

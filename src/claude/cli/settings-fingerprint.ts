@@ -2,11 +2,11 @@
 // repository, the date. A process kept ready for a new conversation is used only while none of it has changed.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { projectFolder } from '../sessions/transcript.ts'
 import type { Environment } from './environment.ts'
 import { configFolder } from './environment.ts'
-import { fileState, Remembering } from './file-state.ts'
+import { fileState, Remembering } from './file-stamp.ts'
 import { importedFiles } from './memory-imports.ts'
-import { projectFolder } from './transcript.ts'
 
 export type SettingsState = {
   /** Equal for as long as nothing that a new process would read has changed. */

@@ -1,13 +1,26 @@
 // The Agent made of workers: queues runs, lends each a process, keeps spares ready, makes room, retires and replaces.
-// What happens inside a process is the worker's business (worker.ts); which processes can stand in for each other is
-// decided by profiles (profile.ts).
+// What happens inside a process is the worker's business (claude/process/worker.ts); which processes can stand in for each other is
+// decided by profiles (claude/cli/profile.ts).
 import { randomUUID } from 'node:crypto'
 import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
-import type { Agent, AgentStats, ModelFact, RunRequest } from '../core/agent.ts'
-import { type AnsweredBy, type AskAnswer, endOfRun, type RunEvent } from '../core/events.ts'
-import type { Observer } from '../core/observer.ts'
-import { SessionPlaces, sessionNotFound } from '../core/sessions.ts'
-import { AppError, shuttingDown, toAppError } from '../errors.ts'
+import type { Agent, AgentStats, ModelFact, RunRequest } from '../../core/agent.ts'
+import { type AnsweredBy, type AskAnswer, endOfRun, type RunEvent } from '../../core/events.ts'
+import type { Observer } from '../../core/observer.ts'
+import { SessionPlaces, sessionNotFound } from '../../core/sessions.ts'
+import { AppError, shuttingDown, toAppError } from '../../errors.ts'
+import { type Abilities, canContinue, profileKey, type Turn, toProfile, toTurn } from '../cli/profile.ts'
+import { loadSdk } from '../cli/sdk.ts'
+import type { Birth } from '../cli/sdk-options.ts'
+import { readSettingsState, type SettingsState } from '../cli/settings-fingerprint.ts'
+import type { BegunWith } from '../process/loaded-conversation.ts'
+import { residentBytes } from '../process/process-tree.ts'
+import { Worker, type WorkerContext } from '../process/worker.ts'
+import { said } from '../sessions/conversation-fingerprint.ts'
+import { SessionFolders } from '../sessions/session-folders.ts'
+import { WorkerLost } from '../turn/turn.ts'
+import { type Kind, Kinds } from './recent-profiles.ts'
+import { SessionLocks } from './session-locks.ts'
+import { ClaudeReplaced, checkStart } from './spawn-precheck.ts'
 import {
   birthFor,
   birthOfSpare,
@@ -19,20 +32,7 @@ import {
   leastRecentlyUsed,
   worthLess,
   wouldTakeTheLast,
-} from './choice.ts'
-import type { BegunWith } from './held-conversation.ts'
-import { type Kind, Kinds } from './kinds.ts'
-import { residentBytes } from './process-tree.ts'
-import { type Abilities, canContinue, profileKey, type Turn, toProfile, toTurn } from './profile.ts'
-import { said } from './said.ts'
-import { loadSdk } from './sdk.ts'
-import type { Birth } from './sdk-options.ts'
-import { SessionFolders } from './session-folders.ts'
-import { SessionLocks } from './session-locks.ts'
-import { readSettingsState, type SettingsState } from './settings-files.ts'
-import { ClaudeReplaced, checkStart } from './start-check.ts'
-import { WorkerLost } from './turn-run.ts'
-import { Worker, type WorkerContext } from './worker.ts'
+} from './worker-selection.ts'
 
 export type PoolLimits = {
   /** Spare processes kept ready for each kind of request in recent use. */

@@ -1,8 +1,8 @@
 // The kinds of request in recent use, for which the pool keeps spare processes: what one is born with, and what it reads.
-import { type Profile, profileKey } from './profile.ts'
-import type { WorkerContext } from './worker.ts'
+import { type Profile, profileKey } from '../cli/profile.ts'
+import type { WorkerContext } from '../process/worker.ts'
 
-/** Everything needed to start a process of the kind. `fingerprint`: see settings-files.ts. */
+/** Everything needed to start a process of the kind. `fingerprint`: see claude/cli/settings-fingerprint.ts. */
 export type Kind = { profile: Profile; fingerprint: string; claude: WorkerContext['claude'] & { state: string } }
 
 export class Kinds {

@@ -1,8 +1,8 @@
 // What must still hold in the moment in which a process is started: the executable is the one whose version was read, and the
 // working folder is where it was when it was checked. Both may have changed while the request waited for its turn.
 import { accessSync, constants, realpathSync, statSync } from 'node:fs'
-import { AppError } from '../errors.ts'
-import { fileState } from './file-state.ts'
+import { AppError } from '../../errors.ts'
+import { fileState } from '../cli/file-stamp.ts'
 
 /** The executable was replaced since it was looked at: look again. */
 export class ClaudeReplaced extends Error {}

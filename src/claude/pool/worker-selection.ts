@@ -1,8 +1,8 @@
 // Which process for which request: pure choices among the workers there are. When to start, lend and end is the pool's.
 import { randomUUID } from 'node:crypto'
-import type { RunRequest } from '../core/agent.ts'
-import type { Profile } from './profile.ts'
-import type { Birth } from './sdk-options.ts'
+import type { RunRequest } from '../../core/agent.ts'
+import type { Profile } from '../cli/profile.ts'
+import type { Birth } from '../cli/sdk-options.ts'
 
 /** What a choice looks at; a Worker is one. */
 export type Candidate = {

@@ -3,8 +3,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SpawnedProcess, SpawnOptions } from '@anthropic-ai/claude-agent-sdk'
-import { maskSecrets, maskValues } from '../mask.ts'
-import type { ProcessRecords } from './process-records.ts'
+import { maskSecrets, maskValues } from '../../platform/redact.ts'
+import type { ProcessRecords } from './process-registry.ts'
 import { killAll, markedProcesses, processTree } from './process-tree.ts'
 import { StdoutGate } from './stdout-gate.ts'
 

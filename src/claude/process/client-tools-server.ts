@@ -1,7 +1,7 @@
 // The tools that a client defines, as an MCP server inside this process: the model sees them as its own. They are never run
-// here; a call ends the turn before it gets that far (plain-line.ts).
+// here; a call ends the turn before it gets that far (claude/cli/plain-mode-options.ts).
 import type { McpServerConfig } from '@anthropic-ai/claude-agent-sdk'
-import type { ClientTool } from '../core/conversation.ts'
+import type { ClientTool } from '../../core/conversation.ts'
 
 /** Read-only tools are called side by side, so that an answer with several calls comes whole. */
 const annotations = { readOnlyHint: true }

@@ -1,8 +1,8 @@
 // The conversation that a process holds: whose it is, how it was begun, and from which message it can be taken back.
-import type { ConversationMessage } from '../core/conversation.ts'
-import type { Turn } from './profile.ts'
-import { said } from './said.ts'
-import type { TranscriptMessage, TranscriptWriter } from './transcript.ts'
+import type { ConversationMessage } from '../../core/conversation.ts'
+import type { Turn } from '../cli/profile.ts'
+import { said } from '../sessions/conversation-fingerprint.ts'
+import type { TranscriptMessage, TranscriptWriter } from '../sessions/transcript.ts'
 
 /** The part of a turn that belongs to the whole conversation. */
 export type BegunWith = Pick<Turn, 'systemPrompt' | 'model' | 'clientTools'>

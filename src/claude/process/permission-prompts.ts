@@ -2,7 +2,7 @@
 // core/runs.ts.
 import { randomUUID } from 'node:crypto'
 import type { CanUseTool, PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk'
-import type { AnsweredBy, Ask, AskAnswer } from '../core/events.ts'
+import type { AnsweredBy, Ask, AskAnswer } from '../../core/events.ts'
 
 /** What the turn's reader finds among the messages of its process. */
 export type AskNote =

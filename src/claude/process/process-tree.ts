@@ -4,7 +4,7 @@
 import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { markerName } from './environment.ts'
+import { markerName } from '../cli/environment.ts'
 
 export type ProcessInfo = { pid: number; parent: number; started: string }
 

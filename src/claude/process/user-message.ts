@@ -1,7 +1,7 @@
 // Messages on their way to the CLI: the prompt of a turn, and what was said before it.
 import { randomUUID } from 'node:crypto'
 import type { SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
-import type { ConversationMessage, UserBlock } from '../core/conversation.ts'
+import type { ConversationMessage, UserBlock } from '../../core/conversation.ts'
 
 type Content = Extract<SDKUserMessage['message']['content'], unknown[]>
 

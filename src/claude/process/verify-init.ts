@@ -2,7 +2,7 @@
 // twice: in the answer to `initialize`, before any prompt, and at the beginning of each turn, before the model's first word.
 // A CLI that does not do what a switch says is not used.
 import type { SDKControlInitializeResponse, SDKSystemMessage } from '@anthropic-ai/claude-agent-sdk'
-import type { Profile, Turn } from './profile.ts'
+import type { Profile, Turn } from '../cli/profile.ts'
 
 /** Not all of it is in the SDK's types. */
 export type Started = Pick<SDKControlInitializeResponse, 'commands'> & { current_permission_mode?: unknown }

@@ -1,31 +1,31 @@
 // One live CLI process on the Agent SDK: its birth, the turns it is given one after the other, the emptying between
-// unrelated conversations, and its end. Which request goes to which worker is the pool's business (pool.ts).
+// unrelated conversations, and its end. Which request goes to which worker is the pool's business (claude/pool/pool.ts).
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Query, SDKControlInitializeResponse, SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
-import type { RunRequest } from '../core/agent.ts'
-import type { ConversationMessage } from '../core/conversation.ts'
-import type { AnsweredBy, AskAnswer, RunEvent } from '../core/events.ts'
-import { AppError, toAppError } from '../errors.ts'
-import { secretValues } from '../mask.ts'
-import { type AskNote, Asks } from './asks.ts'
-import { Child } from './child.ts'
-import { toMcpServer } from './client-tools.ts'
-import { childEnvironment, type Environment, markerName } from './environment.ts'
-import { processFailure } from './failure.ts'
-import { HeldConversation } from './held-conversation.ts'
-import { Mailbox } from './mailbox.ts'
-import { plainEnvironment } from './plain-line.ts'
-import { planOptions } from './plan-line.ts'
-import type { ProcessRecords } from './process-records.ts'
-import { choosesModelByTurn, type Profile, profileKey, type Turn } from './profile.ts'
-import { PromptSwitch } from './prompt-switch.ts'
-import { sdk } from './sdk.ts'
-import { type Birth, toSdkOptions } from './sdk-options.ts'
-import { TranscriptWriter } from './transcript.ts'
-import { wrongAtStart, wrongInTurn } from './tripwire.ts'
-import { type TurnLimits, type TurnProcess, TurnRun } from './turn-run.ts'
+import type { RunRequest } from '../../core/agent.ts'
+import type { ConversationMessage } from '../../core/conversation.ts'
+import type { AnsweredBy, AskAnswer, RunEvent } from '../../core/events.ts'
+import { AppError, toAppError } from '../../errors.ts'
+import { secretValues } from '../../platform/redact.ts'
+import { childEnvironment, type Environment, markerName } from '../cli/environment.ts'
+import { processFailure } from '../cli/errors-from-sdk.ts'
+import { plainEnvironment } from '../cli/plain-mode-options.ts'
+import { planOptions } from '../cli/plan-mode-hook.ts'
+import { choosesModelByTurn, type Profile, profileKey, type Turn } from '../cli/profile.ts'
+import { PromptSwitch } from '../cli/prompt-switch.ts'
+import { sdk } from '../cli/sdk.ts'
+import { type Birth, toSdkOptions } from '../cli/sdk-options.ts'
+import { TranscriptWriter } from '../sessions/transcript.ts'
+import { type TurnLimits, type TurnProcess, TurnRun } from '../turn/turn.ts'
+import { Child } from './cli-process.ts'
+import { toMcpServer } from './client-tools-server.ts'
+import { HeldConversation } from './loaded-conversation.ts'
+import { Mailbox } from './message-queue.ts'
+import { type AskNote, Asks } from './permission-prompts.ts'
+import type { ProcessRecords } from './process-registry.ts'
 import { toPastAnswer, toPastPrompt } from './user-message.ts'
+import { wrongAtStart, wrongInTurn } from './verify-init.ts'
 
 /** Deadlines in milliseconds. */
 export type WorkerLimits = TurnLimits & { startMs: number }
@@ -40,7 +40,7 @@ export const workerLimits: WorkerLimits = {
 
 export type WorkerContext = {
   claude: { path: string; version: string }
-  /** The server's environment; what of it reaches the process is decided in environment.ts. */
+  /** The server's environment; what of it reaches the process is decided in claude/cli/environment.ts. */
   environment: Environment
   configDir: string
   records: ProcessRecords
@@ -63,7 +63,7 @@ export class Worker {
   readonly profile: Profile
   readonly key: string
   readonly birth: Birth
-  /** What the settings files were when the process read them; see settings-files.ts. */
+  /** What the settings files were when the process read them; see claude/cli/settings-fingerprint.ts. */
   readonly fingerprint: string
   /** Settles when the process can take a turn; rejects with an AppError where it cannot be started. */
   readonly ready: Promise<SDKControlInitializeResponse>

@@ -1,7 +1,7 @@
 // What has been said in a conversation so far, as one word: equal for a process that holds the conversation and a request
 // that brings it along. Thinking does not count, as few clients give it back; neither does how text is cut into blocks.
 import { createHash } from 'node:crypto'
-import type { AssistantBlock, ConversationMessage, UserBlock } from '../core/conversation.ts'
+import type { AssistantBlock, ConversationMessage, UserBlock } from '../../core/conversation.ts'
 
 type Block = UserBlock | AssistantBlock
 

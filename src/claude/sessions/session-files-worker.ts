@@ -1,6 +1,6 @@
 // The thread in which the Agent SDK reads and changes conversation files: its functions take their folder from the
 // environment of whoever calls them, and keep the processor busy with large files. Answers one call after the other; who
-// asks, and for how long, is call-thread.ts's business.
+// asks, and for how long, is worker-rpc.ts's business.
 import { parentPort } from 'node:worker_threads'
 import {
   deleteSession,
@@ -11,10 +11,10 @@ import {
   renameSession,
   type SDKSessionInfo,
 } from '@anthropic-ai/claude-agent-sdk'
-import { pageOfMessages, type SessionFiles, type SessionInfo, sessionNotFound } from '../core/sessions.ts'
-import { AppError } from '../errors.ts'
-import type { ThreadAnswer, ThreadCall } from './call-thread.ts'
+import { pageOfMessages, type SessionFiles, type SessionInfo, sessionNotFound } from '../../core/sessions.ts'
+import { AppError } from '../../errors.ts'
 import { toSessionMessages } from './session-messages.ts'
+import type { ThreadAnswer, ThreadCall } from './worker-rpc.ts'
 
 export type SessionCalls = Omit<SessionFiles, 'close'>
 

@@ -1,11 +1,11 @@
 // The CLI's conversations, by the Agent SDK's own functions in a thread of their own (session-files-worker.ts): they read
 // the environment of the thread that calls them, and the server's must not matter. Nothing here opens a file.
 import { Worker } from 'node:worker_threads'
-import type { SessionFiles } from '../core/sessions.ts'
-import { AppError } from '../errors.ts'
-import { CallFault, CallThread } from './call-thread.ts'
-import { configFolder, type Environment } from './environment.ts'
+import type { SessionFiles } from '../../core/sessions.ts'
+import { AppError } from '../../errors.ts'
+import { configFolder, type Environment } from '../cli/environment.ts'
 import type { SessionCalls } from './session-files-worker.ts'
+import { CallFault, CallThread } from './worker-rpc.ts'
 
 /** Where the program is compiled, so is the thread's file: nobody rewrites the name in a string. */
 const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'

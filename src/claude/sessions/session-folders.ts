@@ -1,5 +1,5 @@
 // In which folder a conversation lives: remembered for those that passed through here, looked up for the others.
-import { AppError } from '../errors.ts'
+import { AppError } from '../../errors.ts'
 import { findTranscript } from './transcript.ts'
 
 /** How many conversations are remembered; the others are looked up again. */

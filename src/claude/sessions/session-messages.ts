@@ -1,7 +1,7 @@
 // What stands in a conversation's file as the messages that a person would recognise: lines of one answer put together,
 // what the CLI wrote for itself left out, data reduced to its kind and size. Pure.
 import type { SessionMessage as SdkMessage } from '@anthropic-ai/claude-agent-sdk'
-import type { SessionBlock, SessionMessage } from '../core/sessions.ts'
+import type { SessionBlock, SessionMessage } from '../../core/sessions.ts'
 
 /** Beyond what the SDK declares it also gives these. */
 type Line = SdkMessage & { timestamp?: unknown; is_meta?: unknown; isSidechain?: unknown }

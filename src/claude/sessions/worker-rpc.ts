@@ -1,7 +1,7 @@
 // A thread that is asked one thing at a time: started at the first call, ended when it has had nothing to do for a while,
 // replaced when it dies or hangs. Every call comes to an end. Not for what is asked (session-files.ts).
 import type { Worker } from 'node:worker_threads'
-import { AppError, type ErrorCode, type ErrorDetails, shuttingDown } from '../errors.ts'
+import { AppError, type ErrorCode, type ErrorDetails, shuttingDown } from '../../errors.ts'
 
 export type ThreadCall = { name: string; args: unknown[] }
 

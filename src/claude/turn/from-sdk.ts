@@ -8,12 +8,12 @@ import type {
   SDKUserMessage,
   SDKUserMessageReplay,
 } from '@anthropic-ai/claude-agent-sdk'
-import type { PlainOptions } from '../core/agent.ts'
-import { endOfRun, type RunEnd, type RunEvent, type Usage } from '../core/events.ts'
-import { AppError } from '../errors.ts'
-import { type FailureClues, resultFailure, upstreamFailure } from './failure.ts'
+import type { PlainOptions } from '../../core/agent.ts'
+import { endOfRun, type RunEnd, type RunEvent, type Usage } from '../../core/events.ts'
+import { AppError } from '../../errors.ts'
+import { type FailureClues, resultFailure, upstreamFailure } from '../cli/errors-from-sdk.ts'
+import type { TranscriptMessage } from '../sessions/transcript.ts'
 import { StopSequences } from './stop-sequences.ts'
-import type { TranscriptMessage } from './transcript.ts'
 
 type BlockKind = 'text' | 'thinking' | 'tool'
 type StreamEvent = SDKPartialAssistantMessage['event']

@@ -1,19 +1,19 @@
 // One turn on a live process: the prompt goes in, events come out until the turn's end, its failure, its cancellation, or
-// the loss of the process. The process itself is the worker's (worker.ts).
+// the loss of the process. The process itself is the worker's (claude/process/worker.ts).
 import type { SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
-import type { RunRequest } from '../core/agent.ts'
-import type { ConversationMessage } from '../core/conversation.ts'
-import { isContent, type RunEnd, type RunEvent } from '../core/events.ts'
-import { AppError, toAppError } from '../errors.ts'
-import type { AskNote, Asks } from './asks.ts'
+import type { RunRequest } from '../../core/agent.ts'
+import type { ConversationMessage } from '../../core/conversation.ts'
+import { isContent, type RunEnd, type RunEvent } from '../../core/events.ts'
+import { AppError, toAppError } from '../../errors.ts'
+import type { Turn } from '../cli/profile.ts'
+import type { HeldConversation } from '../process/loaded-conversation.ts'
+import type { Mailbox } from '../process/message-queue.ts'
+import type { AskNote, Asks } from '../process/permission-prompts.ts'
+import { toPrompt } from '../process/user-message.ts'
+import type { Begun } from '../process/verify-init.ts'
+import type { TranscriptMessage } from '../sessions/transcript.ts'
 import { TurnTranslator } from './from-sdk.ts'
-import type { HeldConversation } from './held-conversation.ts'
-import type { Mailbox } from './mailbox.ts'
-import type { Turn } from './profile.ts'
-import { type SilenceLimits, SilenceWatch } from './silence-watch.ts'
-import type { TranscriptMessage } from './transcript.ts'
-import type { Begun } from './tripwire.ts'
-import { toPrompt } from './user-message.ts'
+import { type SilenceLimits, SilenceWatch } from './idle-timeout.ts'
 
 /** The process cannot go on, and nothing of the turn was told yet: another process may take it. */
 export class WorkerLost extends Error {

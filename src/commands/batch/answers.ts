@@ -1,5 +1,5 @@
-// A line of the output: how one line of the input ended. Its shape, and reading it back. Not for the file (see batch-output.ts).
-import { isObject } from './batch-input.ts'
+// A line of the output: how one line of the input ended. Its shape, and reading it back. Not for the file (see output.ts).
+import { isObject } from './input.ts'
 
 export type AnswerError = { code: string; message: string; status: number | null }
 

@@ -2,10 +2,10 @@
 // get past. Each attempt has a name of its own at the server, and has the same one at the next start: so the runs of a batch that was
 // killed are found, one after the other, and none is begun a second time.
 import { createHash } from 'node:crypto'
-import type { Item, Request } from './batch-input.ts'
-import { type Pace, Stopped } from './batch-pace.ts'
-import { type BatchServer, type RunEnd, Unreachable } from './batch-server.ts'
-import { CommandError } from './command.ts'
+import { CommandError } from '../command.ts'
+import type { Item, Request } from './input.ts'
+import { type Pace, Stopped } from './pace.ts'
+import { type BatchServer, type RunEnd, Unreachable } from './server.ts'
 
 export type Ended = { end: RunEnd; runId: string | null; attempt: number }
 

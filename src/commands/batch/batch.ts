@@ -1,19 +1,20 @@
 // The command `batch run`: what was typed, and everything around the lines of a batch: its files, the server, progress, signals, and what
 // is said at the end.
-import { Attempts } from './batch-attempts.ts'
-import { claimOutput } from './batch-claim.ts'
-import { checkInput, itemsOf, placeOfOutput, totalOf } from './batch-files.ts'
-import { isObject, type Request } from './batch-input.ts'
-import { BatchOutput } from './batch-output.ts'
-import { Pace } from './batch-pace.ts'
-import { startProgress } from './batch-progress.ts'
-import { newTally, runLines, type Wishes } from './batch-run.ts'
-import { BatchServer } from './batch-server.ts'
-import { onStopSignals } from './batch-stop.ts'
-import { isGood, type Summary, summaryAsJson, summaryAsLines } from './batch-summary.ts'
-import { answer, note, printJson, UsageError } from './command.ts'
-import type { ExitCode } from './serve.ts'
-import type { ServerFlags } from './server-client.ts'
+
+import { answer, note, printJson, UsageError } from '../command.ts'
+import type { ExitCode } from '../serve.ts'
+import type { ServerFlags } from '../server-client.ts'
+import { Attempts } from './attempts.ts'
+import { claimOutput } from './claim.ts'
+import { checkInput, itemsOf, placeOfOutput, totalOf } from './files.ts'
+import { isObject, type Request } from './input.ts'
+import { BatchOutput } from './output.ts'
+import { Pace } from './pace.ts'
+import { startProgress } from './progress.ts'
+import { newTally, runLines, type Wishes } from './run.ts'
+import { BatchServer } from './server.ts'
+import { onStopSignals } from './stop.ts'
+import { isGood, type Summary, summaryAsJson, summaryAsLines } from './summary.ts'
 
 export type BatchFlags = ServerFlags & {
   output: string

@@ -3,10 +3,10 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { identityOf, ownIdentity } from '../agent/process-records.ts'
-import { processInfo } from '../agent/process-tree.ts'
-import { isObject } from './batch-input.ts'
-import { CommandError } from './command.ts'
+import { identityOf, ownIdentity } from '../../claude/process/process-registry.ts'
+import { processInfo } from '../../claude/process/process-tree.ts'
+import { CommandError } from '../command.ts'
+import { isObject } from './input.ts'
 
 export type Claim = {
   /** What the names of this output's requests are made of. */

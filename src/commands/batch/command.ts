@@ -1,9 +1,9 @@
 // The words and options of the command `batch`, for the command line's help and parser. What it does is in batch.ts, which is loaded when
 // it is asked for.
 import type { Command } from 'commander'
-import type { SetExitCode } from './all.ts'
+import type { SetExitCode } from '../registry.ts'
+import { addServerOptions } from '../server-client.ts'
 import type { BatchFlags } from './batch.ts'
-import { addServerOptions } from './server-client.ts'
 
 const help = `
 Each line of <file> is the JSON body of POST /v1/chat ({"prompt": "…"}, and whatever else that takes) with an id of

@@ -2,9 +2,9 @@
 // input, line by line. Not for what is in either.
 import { createReadStream, realpathSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { type BadItem, InputReader, type Item, type Request } from './batch-input.ts'
-import { countLines, linesOf } from './batch-lines.ts'
-import { CommandError, UsageError } from './command.ts'
+import { CommandError, UsageError } from '../command.ts'
+import { type BadItem, InputReader, type Item, type Request } from './input.ts'
+import { countLines, linesOf } from './lines.ts'
 
 const standardInput = '-'
 

@@ -1,6 +1,6 @@
 // What a line of the input asks for: a request of `POST /v1/chat` under an id, or why it is none. Not for reading the file.
 import { createHash } from 'node:crypto'
-import { type Line, textOf } from './batch-lines.ts'
+import { type Line, textOf } from './lines.ts'
 
 export type Request = Readonly<Record<string, unknown>>
 

@@ -1,11 +1,11 @@
 // The file of answers: what is there is read once and mended where the last writer was killed; answers are added at its end, and are on
-// disk when that settles. Not for what an answer says (see batch-answers.ts).
+// disk when that settles. Not for what an answer says (see answers.ts).
 import { createReadStream, createWriteStream } from 'node:fs'
 import { type FileHandle, open, rename, rm, truncate } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
-import { type Answer, type Known, keyOf, mayBeAnswer, readAnswer } from './batch-answers.ts'
-import { type Line, linesOf, textOf } from './batch-lines.ts'
-import { CommandError } from './command.ts'
+import { CommandError } from '../command.ts'
+import { type Answer, type Known, keyOf, mayBeAnswer, readAnswer } from './answers.ts'
+import { type Line, linesOf, textOf } from './lines.ts'
 
 const reasonOf = (fault: unknown) => (fault instanceof Error ? fault.message : String(fault))
 

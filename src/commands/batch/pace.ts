@@ -1,7 +1,7 @@
 // When the next request may be sent: a server that is busy, or away for a moment, is waited for by all lines alike, but not for ever.
-// Not for what is a reason to wait (see batch-attempts.ts).
+// Not for what is a reason to wait (see attempts.ts).
 import { setTimeout as delay } from 'node:timers/promises'
-import { CommandError } from './command.ts'
+import { CommandError } from '../command.ts'
 
 /** The batch ends before this line was done; its answer is still to come. */
 export class Stopped extends Error {}

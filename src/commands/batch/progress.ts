@@ -1,8 +1,8 @@
 // How far a batch is, while it works: a bar on a terminal, elsewhere a line now and then. What came of it is told at the end (see
-// batch-summary.ts).
+// summary.ts).
 import { type Options, SingleBar } from 'cli-progress'
-import type { Tally } from './batch-run.ts'
-import { note } from './command.ts'
+import { note } from '../command.ts'
+import type { Tally } from './run.ts'
 
 /** Elsewhere than on a terminal, a line for so many lines that were answered. */
 const linesPerNote = 100

@@ -1,10 +1,10 @@
 // The lines of the input, so many at a time: what is done with each, and the count of it. Not for how one is brought to its end (see
-// batch-attempts.ts).
-import type { Answer, Known } from './batch-answers.ts'
-import type { Attempts } from './batch-attempts.ts'
-import type { BadItem, Item } from './batch-input.ts'
-import type { BatchOutput } from './batch-output.ts'
-import { type Pace, Stopped } from './batch-pace.ts'
+// attempts.ts).
+import type { Answer, Known } from './answers.ts'
+import type { Attempts } from './attempts.ts'
+import type { BadItem, Item } from './input.ts'
+import type { BatchOutput } from './output.ts'
+import { type Pace, Stopped } from './pace.ts'
 
 export type Wishes = { retryFailed: boolean; redoChanged: boolean }
 

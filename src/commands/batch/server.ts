@@ -1,12 +1,12 @@
 // One request as a run of the server's: begun in the background under a name of its own, so that it is never begun twice and outlives
-// this process, then followed to its end. Not for what is tried again (see batch-attempts.ts).
-import { processEnvironment } from '../config.ts'
-import { errorCodes } from '../errors.ts'
-import type { AnswerError } from './batch-answers.ts'
-import { isObject, type Request } from './batch-input.ts'
-import { linesOf } from './batch-lines.ts'
-import { CommandError } from './command.ts'
-import { ServerClient, type ServerFlags } from './server-client.ts'
+// this process, then followed to its end. Not for what is tried again (see attempts.ts).
+import { processEnvironment } from '../../config/options.ts'
+import { errorCodes } from '../../errors.ts'
+import { CommandError } from '../command.ts'
+import { ServerClient, type ServerFlags } from '../server-client.ts'
+import type { AnswerError } from './answers.ts'
+import { isObject, type Request } from './input.ts'
+import { linesOf } from './lines.ts'
 
 /** `isReplay`: an earlier request of this name had begun the run. */
 export type RunStart = { runId: string; isReplay: boolean }

@@ -1,6 +1,6 @@
 // What came of a batch: a few lines for people, or JSON for scripts. Pure.
-import { endedNow, showDollars, showTime } from './batch-progress.ts'
-import type { Tally } from './batch-run.ts'
+import { endedNow, showDollars, showTime } from './progress.ts'
+import type { Tally } from './run.ts'
 
 export type Summary = { tally: Tally; output: string; durationMs: number; isComplete: boolean }
 

@@ -1,15 +1,15 @@
-// The command `chat`: one prompt to a running server, the answer as it comes. Not for how the prompt is found (chat-prompt.ts), nor
-// for what is shown of which event (chat-view.ts).
+// The command `chat`: one prompt to a running server, the answer as it comes. Not for how the prompt is found (prompt.ts), nor
+// for what is shown of which event (view.ts).
 import { resolve } from 'node:path'
-import { isLoopbackHost } from '../http/loopback.ts'
-import type { SessionList } from '../surfaces/native/session-schemas.ts'
-import { readEvents } from './chat-events.ts'
-import { readPrompt } from './chat-prompt.ts'
-import { ChatView } from './chat-view.ts'
-import { answer, CommandError, note, UsageError } from './command.ts'
-import type { ExitCode } from './serve.ts'
-import { getJson } from './server-answers.ts'
-import { ServerClient, type ServerFlags } from './server-client.ts'
+import { isLoopbackHost } from '../../platform/loopback.ts'
+import type { SessionList } from '../../surfaces/native/session-schemas.ts'
+import { answer, CommandError, note, UsageError } from '../command.ts'
+import type { ExitCode } from '../serve.ts'
+import { getJson } from '../server-answers.ts'
+import { ServerClient, type ServerFlags } from '../server-client.ts'
+import { readEvents } from './events.ts'
+import { readPrompt } from './prompt.ts'
+import { ChatView } from './view.ts'
 
 export type ChatFlags = ServerFlags & {
   model?: string

@@ -1,6 +1,6 @@
 // The events of a run's stream, as its client reads them: server-sent events to objects, and an error for a stream that breaks off.
-import type { ChatEvent } from '../surfaces/native/schemas.ts'
-import { CommandError } from './command.ts'
+import type { ChatEvent } from '../../surfaces/native/schemas.ts'
+import { CommandError } from '../command.ts'
 
 /** Ends after the last event of a run. Throws CommandError for a stream that ends without one, or that is none. */
 export async function* readEvents(response: Response, url: string): AsyncGenerator<ChatEvent> {

@@ -1,5 +1,5 @@
 // What `claude-serve chat` asks: the words of its command line, with what comes on stdin after them.
-import { CommandError, note, UsageError } from './command.ts'
+import { CommandError, note, UsageError } from '../command.ts'
 
 /** Throws UsageError where there is nothing to ask. */
 export async function readPrompt(words: readonly string[]): Promise<string> {

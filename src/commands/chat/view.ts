@@ -1,9 +1,9 @@
 // What `claude-serve chat` shows of a run, event by event: the answer on stdout, everything else on stderr.
 import { styleText } from 'node:util'
-import type { ChatEvent, ChatReply } from '../surfaces/native/schemas.ts'
-import { CommandError, note } from './command.ts'
-import { isTerminal, write } from './output.ts'
-import { cut, inert, oneLine, showDollars } from './terminal-text.ts'
+import type { ChatEvent, ChatReply } from '../../surfaces/native/schemas.ts'
+import { CommandError, note } from '../command.ts'
+import { isTerminal, write } from '../output.ts'
+import { cut, inert, oneLine, showDollars } from '../terminal-text.ts'
 
 export type ViewOptions = { isJson: boolean; isVerbose: boolean }
 

@@ -1,5 +1,5 @@
 // The completion script for bash, from 3.2 (which macOS has) on; it needs no package.
-import { type Place, patterns, quote, steps, type Value, valueFlags } from './completion-words.ts'
+import { type Place, patterns, quote, steps, type Value, valueFlags } from './words.ts'
 
 export function bashScript(places: readonly Place[]): string {
   return `# bash completion for claude-serve; made by: claude-serve completion bash

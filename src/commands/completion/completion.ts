@@ -1,14 +1,14 @@
 // The command `completion`: prints a script by which a shell completes our words. It is made from the command line's own list, so it
 // is as new as the program that printed it.
 import type { Command } from 'commander'
-import { answer } from './command.ts'
-import { bashScript } from './completion-bash.ts'
-import type { Shell } from './completion-command.ts'
-import { fishScript } from './completion-fish.ts'
-import { readPlaces } from './completion-words.ts'
-import { zshScript } from './completion-zsh.ts'
-import { write } from './output.ts'
-import type { ExitCode } from './serve.ts'
+import { answer } from '../command.ts'
+import { write } from '../output.ts'
+import type { ExitCode } from '../serve.ts'
+import { bashScript } from './bash.ts'
+import type { Shell } from './command.ts'
+import { fishScript } from './fish.ts'
+import { readPlaces } from './words.ts'
+import { zshScript } from './zsh.ts'
 
 const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript }
 

@@ -1,5 +1,5 @@
 // The completion script for fish.
-import { type Flag, type Place, steps, type Value, valueFlags } from './completion-words.ts'
+import { type Flag, type Place, steps, type Value, valueFlags } from './words.ts'
 
 export function fishScript(places: readonly Place[]): string {
   return `# fish completion for claude-serve; made by: claude-serve completion fish

@@ -1,5 +1,5 @@
 // The completion script for zsh: for a folder of its fpath, or to be read in at its start.
-import { type Place, patterns, quote, steps, type Value, valueFlags, type Word } from './completion-words.ts'
+import { type Place, patterns, quote, steps, type Value, valueFlags, type Word } from './words.ts'
 
 export function zshScript(places: readonly Place[]): string {
   return `#compdef claude-serve

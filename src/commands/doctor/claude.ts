@@ -1,11 +1,11 @@
 // Node.js, the claude executable and its login, as the server would find them. Never reads a token: the CLI is asked.
 import { realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { withPathOutside } from '../agent/environment.ts'
-import { type Claude, compareVersions, Executable, oldestVersion } from '../agent/executable.ts'
-import { type Finding, ok, type Patient, problem, quoted, reasonOf, warning } from './doctor-finding.ts'
+import { withPathOutside } from '../../claude/cli/environment.ts'
+import { type Claude, compareVersions, Executable, oldestVersion } from '../../claude/cli/executable.ts'
+import { type Finding, ok, type Patient, problem, quoted, reasonOf, warning } from './finding.ts'
 
-const { engines } = createRequire(import.meta.url)('../../package.json') as { engines: { node: string } }
+const { engines } = createRequire(import.meta.url)('../../../package.json') as { engines: { node: string } }
 
 export function examineNode(version = process.versions.node): Finding {
   const oldest = engines.node.replace(/^\D+/, '')

@@ -3,12 +3,12 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { hashOf, isUsable, type KeyRecord } from '../core/keys.ts'
-import { isLoopbackHost } from '../http/loopback.ts'
-import { preparer } from '../store/database.ts'
-import { listKeys } from '../store/key-table.ts'
-import { migrations, schemaVersion } from '../store/migrations.ts'
-import { type Finding, ok, type Patient, problem, quoted, reasonOf, warning } from './doctor-finding.ts'
+import { hashOf, isUsable, type KeyRecord } from '../../auth/keys.ts'
+import { isLoopbackHost } from '../../platform/loopback.ts'
+import { preparer } from '../../store/database.ts'
+import { listKeys } from '../../store/key-table.ts'
+import { migrations, schemaVersion } from '../../store/migrations.ts'
+import { type Finding, ok, type Patient, problem, quoted, reasonOf, warning } from './finding.ts'
 
 const fileOf = ({ config }: Patient) => join(config.dataDir, 'claude-serve.db')
 

@@ -1,17 +1,17 @@
 // The command `doctor`: looks at one thing after the other, and goes on whatever it finds. Not for how anything is looked at (see the
 // other files of this name).
-import { processEnvironment } from '../config.ts'
-import { answer, type PlaceFlags, print, printJson } from './command.ts'
-import { examineClaude, examineLogin, examineNode } from './doctor-claude.ts'
-import { examineDatabase, examineKeys } from './doctor-database.ts'
-import { examineEnvironment } from './doctor-environment.ts'
-import { examineDisk, examineFiles, examineFolder } from './doctor-files.ts'
-import { type Check, type Finding, type Patient, problem, reasonOf, warning } from './doctor-finding.ts'
-import { asLines, asSummary, cleaned, startWaiting } from './doctor-report.ts'
-import { examineLocalhost, examinePort, examineServer } from './doctor-server.ts'
-import { examineSettings } from './doctor-settings.ts'
-import { examineTurn } from './doctor-turn.ts'
-import type { ExitCode } from './serve.ts'
+import { processEnvironment } from '../../config/options.ts'
+import { answer, type PlaceFlags, print, printJson } from '../command.ts'
+import type { ExitCode } from '../serve.ts'
+import { examineClaude, examineLogin, examineNode } from './claude.ts'
+import { examineDatabase, examineKeys } from './database.ts'
+import { examineEnvironment } from './environment.ts'
+import { examineDisk, examineFiles, examineFolder } from './files.ts'
+import { type Check, type Finding, type Patient, problem, reasonOf, warning } from './finding.ts'
+import { asLines, asSummary, cleaned, startWaiting } from './report.ts'
+import { examineLocalhost, examinePort, examineServer } from './server.ts'
+import { examineSettings } from './settings.ts'
+import { examineTurn } from './turn.ts'
 
 export type DoctorFlags = PlaceFlags & { fix?: boolean }
 

@@ -1,9 +1,9 @@
 // The variables of the environment that change what claude does, or whether our own commands reach the server: one table. Values that
 // may be secret are not shown.
 import { existsSync } from 'node:fs'
-import type { Environment } from '../config-sources.ts'
-import { maskSecrets } from '../mask.ts'
-import { type Finding, ok, type Patient, type State } from './doctor-finding.ts'
+import type { Environment } from '../../config/sources.ts'
+import { maskSecrets } from '../../platform/redact.ts'
+import { type Finding, ok, type Patient, type State } from './finding.ts'
 
 const check = 'environment'
 

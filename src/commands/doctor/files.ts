@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { type Finding, ok, type Patient, problem, quoted, reasonOf, warning } from './doctor-finding.ts'
+import { type Finding, ok, type Patient, problem, quoted, reasonOf, warning } from './finding.ts'
 
 const othersBits = 0o077
 const stickyBit = 0o1000

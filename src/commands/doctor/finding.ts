@@ -1,6 +1,6 @@
 // What the doctor says of one thing: how it is, and what mends it. Not for how any of it is found out.
-import type { Config } from '../config.ts'
-import type { Environment } from '../config-sources.ts'
+import type { Config } from '../../config/options.ts'
+import type { Environment } from '../../config/sources.ts'
 
 export type State = 'ok' | 'warning' | 'problem'
 

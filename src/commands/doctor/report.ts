@@ -1,8 +1,8 @@
 // Findings as people read them: a line each as it is found, with what mends it below. Not for scripts, who get the findings themselves.
 import { clearLine, cursorTo } from 'node:readline'
 import { styleText } from 'node:util'
-import { maskSecrets } from '../mask.ts'
-import type { Finding, State } from './doctor-finding.ts'
+import { maskSecrets } from '../../platform/redact.ts'
+import type { Finding, State } from './finding.ts'
 
 type Style = Parameters<typeof styleText>[0]
 

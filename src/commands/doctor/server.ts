@@ -2,13 +2,13 @@
 import { lookup } from 'node:dns/promises'
 import { createRequire } from 'node:module'
 import { createServer, isIP } from 'node:net'
-import { identityOf } from '../agent/process-records.ts'
-import { processInfo } from '../agent/process-tree.ts'
-import { isLoopbackHost } from '../http/loopback.ts'
-import { readServerAddress, type ServerAddress } from '../server-address.ts'
-import { codeOf, type Finding, ok, type Patient, problem, reasonOf, warning } from './doctor-finding.ts'
+import { identityOf } from '../../claude/process/process-registry.ts'
+import { processInfo } from '../../claude/process/process-tree.ts'
+import { isLoopbackHost } from '../../platform/loopback.ts'
+import { readServerAddress, type ServerAddress } from '../../platform/server-address.ts'
+import { codeOf, type Finding, ok, type Patient, problem, reasonOf, warning } from './finding.ts'
 
-const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
+const { version } = createRequire(import.meta.url)('../../../package.json') as { version: string }
 
 const patienceMs = 5_000
 

@@ -2,9 +2,9 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type LoadedConfig, loadConfig } from '../config.ts'
-import { ConfigError, type Environment } from '../config-sources.ts'
-import { type Finding, ok, problem, quoted, reasonOf, warning } from './doctor-finding.ts'
+import { type LoadedConfig, loadConfig } from '../../config/options.ts'
+import { ConfigError, type Environment } from '../../config/sources.ts'
+import { type Finding, ok, problem, quoted, reasonOf, warning } from './finding.ts'
 
 const check = 'settings'
 

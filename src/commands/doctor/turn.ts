@@ -4,9 +4,9 @@ import { mkdirSync, mkdtempSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createLogger } from '../log.ts'
-import type { RunningServer } from '../server.ts'
-import { type Finding, ok, type Patient, problem, reasonOf } from './doctor-finding.ts'
+import { createLogger } from '../../log/logger.ts'
+import type { RunningServer } from '../../server.ts'
+import { type Finding, ok, type Patient, problem, reasonOf } from './finding.ts'
 
 const check = 'turn'
 
@@ -64,7 +64,7 @@ async function startDemo({ config, environment }: Patient, root: string): Promis
     cwdRoots: null,
     warm: 0,
   }
-  const { startServer } = await import('../server.ts')
+  const { startServer } = await import('../../server.ts')
   return startServer({ ...config, ...own }, { environment, log })
 }
 

@@ -1,15 +1,15 @@
 // The command `keys`: makes, shows and revokes API keys in the data folder, whether a server runs there or not. A running server
-// heeds them from its next request on. Not for what a key may do (see ../core/keys.ts).
+// heeds them from its next request on. Not for what a key may do (see ../auth/keys.ts).
 import { randomBytes } from 'node:crypto'
 import { styleText } from 'node:util'
-import { isLoginCode, type KeyRecord, newSecret } from '../core/keys.ts'
-import { nearestName } from '../nearest.ts'
-import { type KeyAccess, openKeyStore } from '../store/key-store.ts'
-import { StoreError } from '../store/store-error.ts'
-import { answer, note, type PlaceFlags, print, printJson, settingsFor, UsageError } from './command.ts'
-import { describeKey, keyAsJson, keysAsTable, type ShownKey, stateOf } from './key-lists.ts'
-import { type KeyWords, readWishes, refuseSecret } from './key-values.ts'
-import type { ExitCode } from './serve.ts'
+import { isLoginCode, type KeyRecord, newSecret } from '../../auth/keys.ts'
+import { nearestName } from '../../platform/did-you-mean.ts'
+import { type KeyAccess, openKeyStore } from '../../store/key-store.ts'
+import { StoreError } from '../../store/store-error.ts'
+import { answer, note, type PlaceFlags, print, printJson, settingsFor, UsageError } from '../command.ts'
+import type { ExitCode } from '../serve.ts'
+import { describeKey, keyAsJson, keysAsTable, type ShownKey, stateOf } from './lists.ts'
+import { type KeyWords, readWishes, refuseSecret } from './values.ts'
 
 export type CreateFlags = PlaceFlags & KeyWords & { quiet?: boolean }
 export type ListFlags = PlaceFlags & { all?: boolean }

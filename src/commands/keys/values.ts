@@ -1,7 +1,7 @@
 // What the words of `claude-serve keys create` mean: a name, scopes, an end, a rate and a budget. Pure; not for keeping keys.
-import { kindOfSecret, type Scope, scopes } from '../core/keys.ts'
-import { nearestName } from '../nearest.ts'
-import { UsageError } from './command.ts'
+import { kindOfSecret, type Scope, scopes } from '../../auth/keys.ts'
+import { nearestName } from '../../platform/did-you-mean.ts'
+import { UsageError } from '../command.ts'
 
 export type KeyWords = { scope?: string[]; expires?: string; rate?: string; budget?: string }
 

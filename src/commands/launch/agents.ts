@@ -1,6 +1,6 @@
 // Coding agents of the terminal as clients: their settings, and how they are started. Each is set up as its own documentation says.
 import { join } from 'node:path'
-import type { Client } from './launch-clients.ts'
+import type { Client } from './clients.ts'
 import {
   contextTokens,
   keyFor,
@@ -14,7 +14,7 @@ import {
   shellWord,
   shortPath,
   titleOf,
-} from './launch-parts.ts'
+} from './instructions.ts'
 
 /** For a program that is started: the key itself, which it gets in its environment. */
 const keyOf = ({ hasKeys, surroundings }: Place): string =>

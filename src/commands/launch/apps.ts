@@ -1,7 +1,7 @@
 // Chat programs, tools and gateways as clients: their settings, each as its own documentation says.
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import type { Client } from './launch-clients.ts'
+import type { Client } from './clients.ts'
 import {
   allModels,
   keyFor,
@@ -12,7 +12,7 @@ import {
   type Surroundings,
   shellKey,
   shellWord,
-} from './launch-parts.ts'
+} from './instructions.ts'
 
 const ownKey = 'a key of this server (claude-serve keys create <name> --scope agent)'
 

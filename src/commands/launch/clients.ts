@@ -1,10 +1,10 @@
 // The table of clients: what each is told, and how it is started where it is a program of the terminal.
-import { aider, claudeCode, codex, opencode } from './launch-agents.ts'
-import { librechat, litellm, llm, n8n, openWebui } from './launch-apps.ts'
-import { cline, continueDev, vscode, zed } from './launch-editors.ts'
-import type { ClientName } from './launch-names.ts'
-import type { Part, Place } from './launch-parts.ts'
-import { aiSdk, anthropic, openai } from './launch-sdks.ts'
+import { aider, claudeCode, codex, opencode } from './agents.ts'
+import { librechat, litellm, llm, n8n, openWebui } from './apps.ts'
+import { cline, continueDev, vscode, zed } from './editors.ts'
+import type { Part, Place } from './instructions.ts'
+import type { ClientName } from './names.ts'
+import { aiSdk, anthropic, openai } from './sdks.ts'
 
 /** A program, the words after its name, and what it finds in its environment and what not, beside what the terminal has. */
 export type Start = {

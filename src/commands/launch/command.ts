@@ -1,9 +1,9 @@
 // The words and options of the command `launch`, for the command line's help and parser. What it does is loaded when it is asked for.
 import { Argument, type Command } from 'commander'
-import type { SetExitCode } from './all.ts'
+import type { SetExitCode } from '../registry.ts'
+import { addServerOptions } from '../server-client.ts'
 import type { LaunchFlags } from './launch.ts'
-import { clientNames } from './launch-names.ts'
-import { addServerOptions } from './server-client.ts'
+import { clientNames } from './names.ts'
 
 /** The names are for completion; a name that is none of them is refused with a hint, by the command itself. */
 function clientArgument(): Argument {

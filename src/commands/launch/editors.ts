@@ -1,6 +1,6 @@
 // Editors and their extensions as clients: their settings, each as its own documentation says.
 import { join } from 'node:path'
-import type { Client } from './launch-clients.ts'
+import type { Client } from './clients.ts'
 import {
   contextTokens,
   keyFor,
@@ -14,7 +14,7 @@ import {
   shellKey,
   shellWord,
   titleOf,
-} from './launch-parts.ts'
+} from './instructions.ts'
 
 /** Where editors keep their settings: each system has its own place, and some editors go by Linux's on macOS too. */
 function settingsFolder({ platform, home, environment }: Surroundings, { likeLinux = false } = {}): string {

@@ -1,6 +1,6 @@
 // What there is to say of a client: blocks of settings with a line before each, as text and as Markdown. Pure; not for any one client.
 import { stringify } from 'yaml'
-import type { Environment } from '../config-sources.ts'
+import type { Environment } from '../../config/sources.ts'
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 

@@ -1,11 +1,11 @@
 // The command `launch`: shows or writes what a client needs to use this server, and starts it where it is a program of the terminal.
-// Not for what any client needs (see launch-clients.ts).
+// Not for what any client needs (see clients.ts).
 import { styleText } from 'node:util'
-import { nearestName } from '../nearest.ts'
-import { answer, CommandError, print, printJson, UsageError } from './command.ts'
-import { type Client, clients } from './launch-clients.ts'
-import { planFile, writeFile } from './launch-file.ts'
-import { type ClientName, clientNames, clientTitles, otherNames } from './launch-names.ts'
+import { nearestName } from '../../platform/did-you-mean.ts'
+import { answer, CommandError, print, printJson, UsageError } from '../command.ts'
+import type { ExitCode } from '../serve.ts'
+import { asTable } from '../terminal-text.ts'
+import { type Client, clients } from './clients.ts'
 import {
   asText,
   type Block,
@@ -15,12 +15,12 @@ import {
   type SettingsFile,
   shortPath,
   toBlock,
-} from './launch-parts.ts'
-import { type FoundPlace, findPlace, surroundings, type Wish } from './launch-place.ts'
-import { start } from './launch-start.ts'
-import { type Told, tell } from './launch-told.ts'
-import type { ExitCode } from './serve.ts'
-import { asTable } from './terminal-text.ts'
+} from './instructions.ts'
+import { type ClientName, clientNames, clientTitles, otherNames } from './names.ts'
+import { type Told, tell } from './report.ts'
+import { planFile, writeFile } from './settings-file.ts'
+import { start } from './start.ts'
+import { type FoundPlace, findPlace, surroundings, type Wish } from './target.ts'
 
 export type LaunchFlags = Wish & { list?: boolean; print?: boolean; configOnly?: boolean }
 

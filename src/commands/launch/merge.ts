@@ -1,6 +1,6 @@
 // What has to change in a client's settings so that they hold ours: pure, and careful with what is there. It adds what is missing,
 // corrects the address, puts the reference to a key in the place of a placeholder, and leaves every other value as it is.
-import { type Json, placeholder } from './launch-parts.ts'
+import { type Json, placeholder } from './instructions.ts'
 
 export type Path = readonly (string | number)[]
 

@@ -1,5 +1,5 @@
 // The clients that `launch` knows, under the names by which it is asked for them. It is loaded at every start, for help and
-// completion; what there is to say of each client is in launch-clients.ts.
+// completion; what there is to say of each client is in clients.ts.
 
 export const clientTitles = {
   'claude-code': 'Claude Code',

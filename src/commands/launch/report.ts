@@ -1,8 +1,8 @@
 // Tells what became of a client's settings file, and what was changed in it. Pure.
-import { maskSecrets } from '../mask.ts'
-import { type Change, showPath } from './launch-merge.ts'
-import { asText, type Block } from './launch-parts.ts'
-import { cut, oneLine } from './terminal-text.ts'
+import { maskSecrets } from '../../platform/redact.ts'
+import { cut, oneLine } from '../terminal-text.ts'
+import { asText, type Block } from './instructions.ts'
+import { type Change, showPath } from './merge.ts'
 
 type Facts = {
   path: string

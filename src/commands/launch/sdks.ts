@@ -1,6 +1,6 @@
 // Libraries as clients: the first program in each language, as each library's own documentation writes it.
-import type { Client } from './launch-clients.ts'
-import { keyVariable, type Note, note, type Place, placeholder, shellWord } from './launch-parts.ts'
+import type { Client } from './clients.ts'
+import { keyVariable, type Note, note, type Place, placeholder, shellWord } from './instructions.ts'
 
 /** Strings are written alike in all these languages. */
 const quoted = (text: string) => JSON.stringify(text)

@@ -1,5 +1,5 @@
 // A client's settings file: read, compared with what is wanted, copied, written. It is left alone where it cannot be understood to
-// the last sign, comments in JSON among them. Not for what is wanted (see launch-clients.ts).
+// the last sign, comments in JSON among them. Not for what is wanted (see clients.ts).
 import {
   chmodSync,
   constants,
@@ -16,9 +16,9 @@ import {
 import { dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { type Document, isCollection, parse, parseDocument } from 'yaml'
-import { CommandError } from './command.ts'
-import { type Change, changesTo, MergeConflict, withChanges } from './launch-merge.ts'
-import { type Json, type SettingsFile, serialize } from './launch-parts.ts'
+import { CommandError } from '../command.ts'
+import { type Json, type SettingsFile, serialize } from './instructions.ts'
+import { type Change, changesTo, MergeConflict, withChanges } from './merge.ts'
 
 /** `text` is what the file is going to hold; with no changes it holds it already. `left` says why it is not touched. */
 export type Plan = { target: string; isNew: boolean } & (

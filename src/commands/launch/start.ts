@@ -1,9 +1,9 @@
 // Starts a client in the user's terminal, and ends when it does. Not for the processes that a server starts (see ../agent).
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import type { Environment } from '../config-sources.ts'
-import { CommandError, note } from './command.ts'
-import type { Start } from './launch-clients.ts'
+import type { Environment } from '../../config/sources.ts'
+import { CommandError, note } from '../command.ts'
+import type { Start } from './clients.ts'
 
 /** Gives 0 where it ended well. Throws CommandError where it cannot be started. */
 export async function start(wanted: Start, words: readonly string[], own: Environment): Promise<0 | 1> {

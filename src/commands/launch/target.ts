@@ -1,13 +1,13 @@
 // Which server the settings are for, whether it wants keys and which models it has: asked of the server where one runs, and the usual
 // values where none does. The key itself is no part of it.
 import { homedir } from 'node:os'
-import { processEnvironment } from '../config.ts'
-import type { Environment } from '../config-sources.ts'
-import { nearestName } from '../nearest.ts'
-import { CommandError, note, settingsFor, UsageError } from './command.ts'
-import { keyVariable, type Place, type Surroundings } from './launch-parts.ts'
-import { getJson } from './server-answers.ts'
-import { runningServer, ServerClient, type ServerFlags, ServerRefusal } from './server-client.ts'
+import { processEnvironment } from '../../config/options.ts'
+import type { Environment } from '../../config/sources.ts'
+import { nearestName } from '../../platform/did-you-mean.ts'
+import { CommandError, note, settingsFor, UsageError } from '../command.ts'
+import { getJson } from '../server-answers.ts'
+import { runningServer, ServerClient, type ServerFlags, ServerRefusal } from '../server-client.ts'
+import { keyVariable, type Place, type Surroundings } from './instructions.ts'
 
 export type Wish = ServerFlags & { model?: string }
 

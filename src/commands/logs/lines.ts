@@ -1,6 +1,6 @@
 // Lines of the log as text: as they are kept, or for people. Nothing in them is obeyed by a terminal. Pure.
 import { prettyFactory } from 'pino-pretty'
-import { inert } from './terminal-text.ts'
+import { inert } from '../terminal-text.ts'
 
 const isObject = (line: string) => {
   try {

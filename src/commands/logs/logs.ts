@@ -1,14 +1,14 @@
-// The command `logs`: the newest lines of the data folder's log, and those that come. Not for how the log is written (see ../log.ts
-// and ../log-file.ts).
+// The command `logs`: the newest lines of the data folder's log, and those that come. Not for how the log is written (see ../log/logger.ts
+// and ../log/log-file.ts).
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { processEnvironment } from '../config.ts'
-import { logFileName } from '../log-file.ts'
-import { answer, note, type PlaceFlags, settingsFor, UsageError } from './command.ts'
-import { prettyLines, rawLine } from './logs-lines.ts'
-import { LogReader } from './logs-reader.ts'
-import { isTerminal, write } from './output.ts'
-import type { ExitCode } from './serve.ts'
+import { processEnvironment } from '../../config/options.ts'
+import { logFileName } from '../../log/log-file.ts'
+import { answer, note, type PlaceFlags, settingsFor, UsageError } from '../command.ts'
+import { isTerminal, write } from '../output.ts'
+import type { ExitCode } from '../serve.ts'
+import { prettyLines, rawLine } from './lines.ts'
+import { LogReader } from './reader.ts'
 
 export type LogFlags = PlaceFlags & { lines?: string; follow?: boolean }
 

@@ -1,7 +1,7 @@
 // Reads a log that grows and is put aside when it is large: its last lines, and then each new one once. Where the files lie and
-// when they are put aside is log-file.ts's business. Not for what stands in a line.
+// when they are put aside is log/log-file.ts's business. Not for what stands in a line.
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises'
-import { CommandError } from './command.ts'
+import { CommandError } from '../command.ts'
 
 /** Files that were put aside, the newest first. */
 const asideCount = 3

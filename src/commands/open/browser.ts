@@ -1,11 +1,11 @@
 // Opens an address in the user's browser, by the package `open`, which is loaded only then: in a thread, as the package gives the
 // browser whatever environment it finds. Not for which address.
 import { Worker } from 'node:worker_threads'
-import type { Environment } from '../config-sources.ts'
+import type { Environment } from '../../config/sources.ts'
 
 /** Where the program is compiled, so is the thread's file: nobody rewrites the name in a string. */
 const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-const workerUrl = new URL(`./browser-worker${extension}`, import.meta.url)
+const workerUrl = new URL(`../browser-worker${extension}`, import.meta.url)
 
 /** Whether there is a screen that a browser could be shown on. */
 export function hasScreen({ DISPLAY, WAYLAND_DISPLAY }: Environment): boolean {

@@ -1,7 +1,7 @@
 // The words and options of the command `open`, for the command line's help and parser. What it does is loaded when it is asked for.
 import type { Command } from 'commander'
-import type { SetExitCode } from './all.ts'
-import { addPlaceOptions } from './command.ts'
+import { addPlaceOptions } from '../command.ts'
+import type { SetExitCode } from '../registry.ts'
 import type { OpenFlags } from './open.ts'
 
 export function addOpen(program: Command, setExitCode: SetExitCode): void {

@@ -1,12 +1,13 @@
 // The command `open`: the web page of the running server, in a browser or as a link. Where there are API keys, the link holds a code
-// that is made here, in the data folder. Not for what the code is worth (see ../core/page-links.ts).
-import { processEnvironment } from '../config.ts'
-import { makePageLink, type PageLink } from '../core/page-links.ts'
-import { openKeyStore } from '../store/key-store.ts'
+// that is made here, in the data folder. Not for what the code is worth (see ../auth/login-links.ts).
+
+import { makePageLink, type PageLink } from '../../auth/login-links.ts'
+import { processEnvironment } from '../../config/options.ts'
+import { openKeyStore } from '../../store/key-store.ts'
+import { answer, CommandError, note, type PlaceFlags, print, printJson, settingsFor } from '../command.ts'
+import type { ExitCode } from '../serve.ts'
+import { runningServer } from '../server-client.ts'
 import { hasScreen, openInBrowser } from './browser.ts'
-import { answer, CommandError, note, type PlaceFlags, print, printJson, settingsFor } from './command.ts'
-import type { ExitCode } from './serve.ts'
-import { runningServer } from './server-client.ts'
 
 export type OpenFlags = PlaceFlags & { print?: boolean }
 

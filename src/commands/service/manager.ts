@@ -1,8 +1,8 @@
 // What the command `service` needs of the program that runs services, and how that program is called.
 import { execFile } from 'node:child_process'
-import { processEnvironment } from '../config.ts'
-import type { Plan } from './service-plan.ts'
-import { oneLine } from './terminal-text.ts'
+import { processEnvironment } from '../../config/options.ts'
+import { oneLine } from '../terminal-text.ts'
+import type { Plan } from './plan.ts'
 
 export type ManagerCall = { words: readonly string[]; mayFail?: boolean }
 

@@ -2,11 +2,17 @@
 import { realpathSync } from 'node:fs'
 import { delimiter, isAbsolute } from 'node:path'
 import type { Command } from 'commander'
-import { childEnvironment } from '../agent/environment.ts'
-import { type ConfigOption, configFileOption, configOptions, loadConfig, processEnvironment } from '../config.ts'
-import { camelCase, type Environment, resolvePath, userFolders } from '../config-sources.ts'
-import { maskSecrets } from '../mask.ts'
-import { note, UsageError } from './command.ts'
+import { childEnvironment } from '../../claude/cli/environment.ts'
+import {
+  type ConfigOption,
+  configFileOption,
+  configOptions,
+  loadConfig,
+  processEnvironment,
+} from '../../config/options.ts'
+import { camelCase, type Environment, resolvePath, userFolders } from '../../config/sources.ts'
+import { maskSecrets } from '../../platform/redact.ts'
+import { note, UsageError } from '../command.ts'
 
 export type Plan = {
   node: string

@@ -1,18 +1,18 @@
 // The command `service`: writes, starts, shows and removes what makes the operating system run the server for its user. What the file
-// holds is in service-systemd.ts and service-launchd.ts, what the server is started with in service-plan.ts.
+// holds is in systemd.ts and launchd.ts, what the server is started with in plan.ts.
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Command } from 'commander'
-import { processEnvironment } from '../config.ts'
-import { answer, CommandError, note, print, printJson } from './command.ts'
-import { write } from './output.ts'
-import type { ExitCode } from './serve.ts'
-import { runningServer } from './server-client.ts'
-import { launchd } from './service-launchd.ts'
-import { type Manager, type ManagerCall, runTool } from './service-manager.ts'
-import { hiddenVariables, makePlan, type Plan } from './service-plan.ts'
-import { systemd } from './service-systemd.ts'
-import { asTable } from './terminal-text.ts'
+import { processEnvironment } from '../../config/options.ts'
+import { answer, CommandError, note, print, printJson } from '../command.ts'
+import { write } from '../output.ts'
+import type { ExitCode } from '../serve.ts'
+import { runningServer } from '../server-client.ts'
+import { asTable } from '../terminal-text.ts'
+import { launchd } from './launchd.ts'
+import { type Manager, type ManagerCall, runTool } from './manager.ts'
+import { hiddenVariables, makePlan, type Plan } from './plan.ts'
+import { systemd } from './systemd.ts'
 
 export type InstallFlags = { print?: boolean }
 export type StateFlags = { json?: boolean }

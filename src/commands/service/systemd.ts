@@ -1,9 +1,9 @@
 // The service on Linux: a unit of the user's own systemd, and the calls that start and end it.
 import { isAbsolute, join } from 'node:path'
-import { type Environment, userFolders } from '../config-sources.ts'
-import { CommandError } from './command.ts'
-import { type Manager, runTool } from './service-manager.ts'
-import type { Plan } from './service-plan.ts'
+import { type Environment, userFolders } from '../../config/sources.ts'
+import { CommandError } from '../command.ts'
+import { type Manager, runTool } from './manager.ts'
+import type { Plan } from './plan.ts'
 
 const unit = 'claude-serve.service'
 const systemctl = (...words: string[]) => ({ words: ['systemctl', '--user', ...words] })

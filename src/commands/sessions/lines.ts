@@ -1,6 +1,6 @@
 // Conversations as `claude-serve sessions` shows them: as rows of a table, or one with all that is known of it. Pure.
-import type { SessionReply, SessionSummary } from '../surfaces/native/session-schemas.ts'
-import { asTable, oneLine, showDollars, showSpan } from './terminal-text.ts'
+import type { SessionReply, SessionSummary } from '../../surfaces/native/session-schemas.ts'
+import { asTable, oneLine, showDollars, showSpan } from '../terminal-text.ts'
 
 const ago = (time: string, nowMs: number) => `${showSpan(nowMs - Date.parse(time))} ago`
 

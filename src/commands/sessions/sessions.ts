@@ -2,14 +2,14 @@
 // that go on with it.
 import { resolve } from 'node:path'
 import { styleText } from 'node:util'
-import type { SessionList, SessionReply } from '../surfaces/native/session-schemas.ts'
-import { answer, note, print, printJson, UsageError } from './command.ts'
-import { terminalColumns } from './output.ts'
-import type { ExitCode } from './serve.ts'
-import { getJson } from './server-answers.ts'
-import { ServerClient, type ServerFlags } from './server-client.ts'
-import { sessionAsLines, sessionsAsRows } from './sessions-lines.ts'
-import { asTable } from './terminal-text.ts'
+import type { SessionList, SessionReply } from '../../surfaces/native/session-schemas.ts'
+import { answer, note, print, printJson, UsageError } from '../command.ts'
+import { terminalColumns } from '../output.ts'
+import type { ExitCode } from '../serve.ts'
+import { getJson } from '../server-answers.ts'
+import { ServerClient, type ServerFlags } from '../server-client.ts'
+import { asTable } from '../terminal-text.ts'
+import { sessionAsLines, sessionsAsRows } from './lines.ts'
 
 export type SessionFlags = ServerFlags & { cwd?: string; query?: string; limit?: string }
 

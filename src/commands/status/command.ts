@@ -1,7 +1,7 @@
 // The words and options of the command `status`, for the command line's help and parser. What it does is loaded when it is asked for.
 import type { Command } from 'commander'
-import type { SetExitCode } from './all.ts'
-import { addServerOptions, type ServerFlags } from './server-client.ts'
+import type { SetExitCode } from '../registry.ts'
+import { addServerOptions, type ServerFlags } from '../server-client.ts'
 
 export function addStatus(program: Command, setExitCode: SetExitCode): void {
   addServerOptions(program.command('status').description('show whether a server runs, where, and what it is doing'))

@@ -1,7 +1,7 @@
 // What `claude-serve status` has found, as lines for people and as JSON. Pure.
-import type { ServerAddress } from '../server-address.ts'
-import type { HealthReply } from '../surfaces/native/schemas.ts'
-import { asTable, oneLine, showSpan } from './terminal-text.ts'
+import type { ServerAddress } from '../../platform/server-address.ts'
+import type { HealthReply } from '../../surfaces/native/schemas.ts'
+import { asTable, oneLine, showSpan } from '../terminal-text.ts'
 
 export type Status = {
   url: string

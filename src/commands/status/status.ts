@@ -1,12 +1,12 @@
-// The command `status`: whether a server runs, where, and what it is doing. Not for why something does not work (see doctor.ts).
+// The command `status`: whether a server runs, where, and what it is doing. Not for why something does not work (see commands/doctor/doctor.ts).
 import { styleText } from 'node:util'
-import type { HealthReply } from '../surfaces/native/schemas.ts'
-import { answer, CommandError, note, print, printJson, settingsFor, UsageError } from './command.ts'
-import type { ExitCode } from './serve.ts'
-import { getJson } from './server-answers.ts'
-import { runningServer, ServerClient, type ServerFlags, ServerRefusal } from './server-client.ts'
-import { type Status, statusAsJson, statusAsLines } from './status-lines.ts'
-import { unlistedServer } from './stop-target.ts'
+import type { HealthReply } from '../../surfaces/native/schemas.ts'
+import { answer, CommandError, note, print, printJson, settingsFor, UsageError } from '../command.ts'
+import type { ExitCode } from '../serve.ts'
+import { getJson } from '../server-answers.ts'
+import { runningServer, ServerClient, type ServerFlags, ServerRefusal } from '../server-client.ts'
+import { unlistedServer } from '../stop/target.ts'
+import { type Status, statusAsJson, statusAsLines } from './lines.ts'
 
 export function showStatus(flags: ServerFlags): Promise<ExitCode> {
   return answer('status', async () => {

@@ -1,11 +1,11 @@
 // The command `stop`: ends the server of the data folder, politely or at once, and waits until it is gone.
 import { setTimeout as delay } from 'node:timers/promises'
-import { killAll, type ProcessInfo, processTree } from '../agent/process-tree.ts'
-import { duration } from '../config-values.ts'
-import { answer, CommandError, note, type PlaceFlags, print, printJson, settingsFor, UsageError } from './command.ts'
-import type { ExitCode } from './serve.ts'
-import { runningServer } from './server-client.ts'
-import { findTarget, isThere, type Target } from './stop-target.ts'
+import { killAll, type ProcessInfo, processTree } from '../../claude/process/process-tree.ts'
+import { duration } from '../../config/values.ts'
+import { answer, CommandError, note, type PlaceFlags, print, printJson, settingsFor, UsageError } from '../command.ts'
+import type { ExitCode } from '../serve.ts'
+import { runningServer } from '../server-client.ts'
+import { findTarget, isThere, type Target } from './target.ts'
 
 export type StopFlags = PlaceFlags & { timeout?: string; now?: boolean }
 

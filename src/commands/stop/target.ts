@@ -2,10 +2,10 @@
 // is known by its number and start time, so that no other is ever signalled.
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { identityOf } from '../agent/process-records.ts'
-import { processInfo } from '../agent/process-tree.ts'
-import { type PlaceFlags, settingsFor } from './command.ts'
-import { runningServer } from './server-client.ts'
+import { identityOf } from '../../claude/process/process-registry.ts'
+import { processInfo } from '../../claude/process/process-tree.ts'
+import { type PlaceFlags, settingsFor } from '../command.ts'
+import { runningServer } from '../server-client.ts'
 
 /** `process` is its number and start time as one word. */
 export type Target = { pid: number; process: string; isListening: boolean }
@@ -15,7 +15,7 @@ export async function findTarget(flags: PlaceFlags): Promise<Target | null> {
   return listed === null ? unlistedServer(settingsFor(flags).dataDir) : { ...listed, isListening: true }
 }
 
-/** Each server has a folder of its own name below its data folder, from its first moment to its last (agent/process-records.ts). */
+/** Each server has a folder of its own name below its data folder, from its first moment to its last (claude/process/process-registry.ts). */
 export async function unlistedServer(dataDir: string): Promise<Target | null> {
   for (const word of await readdir(join(dataDir, 'servers')).catch(() => [])) {
     const target = { pid: Number.parseInt(word, 10), process: word, isListening: false }

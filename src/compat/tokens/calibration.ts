@@ -1,8 +1,8 @@
-// Learns from the answers of plain models how what their API counts compares to the estimate (token-estimate.ts): each model has
+// Learns from the answers of plain models how what their API counts compares to the estimate (estimate.ts): each model has
 // a tokenizer of its own. Kept in memory only. Not for what a run has cost, which its own usage says.
-import { type Agent, type RunRequest, withRun } from './agent.ts'
-import type { RunEnd, RunEvent } from './events.ts'
-import { type EstimatedRequest, estimateRequest } from './token-estimate.ts'
+import { type Agent, type RunRequest, withRun } from '../../core/agent.ts'
+import type { RunEnd, RunEvent } from '../../core/events.ts'
+import { type EstimatedRequest, estimateRequest } from './estimate.ts'
 
 /** As many of the last answers of a model as its ratio is made of. */
 const notesMax = 32

@@ -1,11 +1,11 @@
 // How many input tokens a request to a plain model will be counted as by the model's API, without asking anybody. Pure. What
-// the API counts differs from model to model, which token-gauge.ts learns. Not for agents: what Claude Code adds to their
+// the API counts differs from model to model, which calibration.ts learns. Not for agents: what Claude Code adds to their
 // requests is many times of what the caller sees.
-import type { RunRequest } from './agent.ts'
-import type { DocumentBlock } from './content.ts'
-import type { AssistantBlock, ClientTool, UserBlock } from './conversation.ts'
-import { estimateImage, estimatePdf } from './media-tokens.ts'
-import { estimateText } from './text-tokens.ts'
+import type { RunRequest } from '../../core/agent.ts'
+import type { DocumentBlock } from '../../core/content.ts'
+import type { AssistantBlock, ClientTool, UserBlock } from '../../core/conversation.ts'
+import { estimateImage, estimatePdf } from './media.ts'
+import { estimateText } from './text.ts'
 
 export type EstimatedRequest = Pick<RunRequest, 'prompt' | 'session' | 'options' | 'plain'>
 

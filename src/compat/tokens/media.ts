@@ -1,4 +1,4 @@
-// How many tokens a picture or a PDF is, read from as little of its bytes as tells. Not a check of what it is (media.ts): what
+// How many tokens a picture or a PDF is, read from as little of its bytes as tells. Not a check of what it is (compat/media-blocks.ts): what
 // cannot be read is taken for something of a usual size.
 
 /**

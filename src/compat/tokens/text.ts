@@ -1,7 +1,7 @@
 // How many tokens a text is, by rough weights for the kinds of characters in it: no table of tokens, one pass, nothing
 // allocated per character. The weights fit the tokenizer of older Claude models; what newer ones count is learned from their
-// answers (token-gauge.ts). Not for whole requests (token-estimate.ts).
-import { WordTokens } from './word-tokens.ts'
+// answers (calibration.ts). Not for whole requests (estimate.ts).
+import { WordTokens } from './word.ts'
 
 /** Neighbours of one kind are weighed together, much as tokenizers cut a text into words before they look into them. */
 const kinds = { space: 0, digit: 1, latin: 2, sign: 3, cyrillic: 4, semitic: 5, han: 6, kana: 7, hangul: 8, other: 9 }

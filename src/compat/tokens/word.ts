@@ -1,5 +1,5 @@
 // How many tokens words in Latin letters are: English words and those that programs are made of are mostly one, words of other
-// languages the more the longer they are. Not for anything else that a text may hold (text-tokens.ts).
+// languages the more the longer they are. Not for anything else that a text may hold (text.ts).
 
 /**
  * The short words that English and programs are full of. Where a text's short words are others, so is its language; that alone

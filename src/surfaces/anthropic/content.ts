@@ -1,7 +1,8 @@
 // Content of messages, strings or blocks, as the blocks that reach the model. Text of nothing but white space is left out, as the
 // model's API refuses it. The server fetches no address and keeps no files.
+
+import { type DocumentNames, imageBlock, isBase64, isPdf, pdfBlock, textDocument } from '../../compat/media-blocks.ts'
 import type { PromptBlock, TextBlock } from '../../core/content.ts'
-import { type DocumentNames, imageBlock, isBase64, isPdf, pdfBlock, textDocument } from '../../core/media.ts'
 import { invalidField } from '../../errors.ts'
 import type { DocumentSource, GivenBlock, ImageSource, ResultBlock } from './schemas.ts'
 

@@ -1,6 +1,6 @@
 // Failures as Anthropic tells them: status, body and the headers that steer its SDKs' retries. One table; the texts are ours.
 import type { AppError, ErrorCode } from '../../errors.ts'
-import { errorHeaders, retryHeaders } from '../../http/faults.ts'
+import { errorHeaders, retryHeaders } from '../../http/request-errors.ts'
 import type { ErrorBody } from './reply-schemas.ts'
 
 type Told = { status: number; type: string }

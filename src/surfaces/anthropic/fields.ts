@@ -1,5 +1,5 @@
 // Every field of a messages request, and what becomes of it.
-import { type FieldTable, isEmpty } from '../../core/fields.ts'
+import { type FieldTable, isEmpty } from '../../compat/request-fields.ts'
 
 const isOne = (value: unknown) => value === 1
 

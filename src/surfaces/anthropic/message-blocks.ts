@@ -1,6 +1,6 @@
 // The blocks of an answer, from its pieces: which of them opens one, goes on in it, and ends it. Indices count up from 0 without
 // a gap, and one block is open at a time, as the API has it.
-import type { AnswerPiece } from '../../core/answer-reader.ts'
+import type { AnswerPiece } from '../../compat/answer-stream.ts'
 import type { Block, MessageEvent } from './reply-schemas.ts'
 
 type BlockEvent = Extract<MessageEvent, { index: number }>

@@ -1,7 +1,8 @@
 // The messages of a request: which of them are the system prompt, which the conversation so far, which the prompt.
+
+import { type CallFaults, ConversationBuilder, type EarlierCall } from '../../compat/conversation-builder.ts'
 import type { PromptBlock } from '../../core/content.ts'
 import type { AssistantBlock, ConversationMessage, UserBlock } from '../../core/conversation.ts'
-import { type CallFaults, ConversationBuilder, type EarlierCall } from '../../core/conversation-builder.ts'
 import { AppError, invalidField } from '../../errors.ts'
 import { isPlain, toPromptBlocks, toText, toTexts } from './content.ts'
 import type { GivenBlock, GivenMessage } from './schemas.ts'

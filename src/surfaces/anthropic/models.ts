@@ -1,5 +1,5 @@
 // Anthropic's list of models, in pages, from the names that requests may use.
-import type { NamedModel } from '../../core/models.ts'
+import type { NamedModel } from '../../compat/models.ts'
 import { invalidField } from '../../errors.ts'
 import type { ModelInfo, ModelPage } from './reply-schemas.ts'
 

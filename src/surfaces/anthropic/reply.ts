@@ -1,7 +1,7 @@
 // A run's answer as a message, whole or as the events of a stream. Pure: ids are given.
-import { AnswerCollector, type AnswerPiece, AnswerReader, type AnswerStop } from '../../core/answer-reader.ts'
+import { AnswerCollector, type AnswerPiece, AnswerReader, type AnswerStop } from '../../compat/answer-stream.ts'
 import type { RunEnd, RunEvent, Usage } from '../../core/events.ts'
-import { BlockWriter, toBlocks } from './blocks.ts'
+import { BlockWriter, toBlocks } from './message-blocks.ts'
 import type { DeltaUsage, Message, MessageEvent, MessageUsage } from './reply-schemas.ts'
 import type { AnswerShape } from './request.ts'
 

@@ -1,11 +1,12 @@
 // A messages request as a run: pure. Its messages, tools and version are read in files of their own; here they are put together.
+
+import type { AnswerPlan } from '../../compat/answer-stream.ts'
+import { isSideRequest } from '../../compat/auxiliary-requests.ts'
+import type { GivenTool } from '../../compat/client-tools.ts'
+import type { ResolvedModel } from '../../compat/models.ts'
+import { ignoredFields, refuseFields } from '../../compat/request-fields.ts'
 import { noOptions, type PlainOptions, type RunOptions, type Thinking } from '../../core/agent.ts'
-import type { AnswerPlan } from '../../core/answer-reader.ts'
-import { ignoredFields, refuseFields } from '../../core/fields.ts'
-import type { ResolvedModel } from '../../core/models.ts'
 import type { RunInput } from '../../core/runs.ts'
-import { isSideRequest } from '../../core/side-requests.ts'
-import type { GivenTool } from '../../core/tool-offer.ts'
 import { toTexts } from './content.ts'
 import { messagesFields } from './fields.ts'
 import { readMessages } from './messages.ts'

@@ -1,6 +1,6 @@
-// The tools of a request and its choice, in the words of core/tool-offer.ts. Tools of a type that Anthropic has defined and the
+// The tools of a request and its choice, in the words of compat/client-tools.ts. Tools of a type that Anthropic has defined and the
 // client runs are given the schemas that they have there.
-import type { ClientTool } from '../../core/conversation.ts'
+
 import {
   choiceInstruction,
   freeChoice,
@@ -8,10 +8,11 @@ import {
   offeredTools,
   type ToolChoice,
   toClientTool,
-} from '../../core/tool-offer.ts'
+} from '../../compat/client-tools.ts'
+import type { ClientTool } from '../../core/conversation.ts'
 import { invalidField } from '../../errors.ts'
+import { typedTool } from './builtin-tools.ts'
 import type { CountRequest, GivenToolChoice, GivenToolEntry } from './schemas.ts'
-import { typedTool } from './typed-tools.ts'
 
 export type ToolOffer = {
   tools: ClientTool[]

@@ -2,7 +2,7 @@
 // errors are told by routes.ts.
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { exchangeCode, type PageKeys } from '../../core/page-links.ts'
+import { exchangeCode, type PageKeys } from '../../auth/login-links.ts'
 import { AppError } from '../../errors.ts'
 import { allowEmptyBodies } from '../../http/empty-bodies.ts'
 import { parseBody } from '../../http/validate.ts'

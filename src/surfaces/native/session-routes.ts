@@ -1,6 +1,7 @@
 // The native API's sessions: what a request must pass before a file is touched, and which sessions this server shows at
 // all. The CLI's own files are the truth; the store adds what they do not tell. Errors are told by routes.ts.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type Caller, routesNeed } from '../../auth/authenticate.ts'
 import {
   pageOfSessions,
   type SessionFiles,
@@ -11,7 +12,6 @@ import {
 } from '../../core/sessions.ts'
 import type { Store } from '../../core/store.ts'
 import { AppError, invalidField } from '../../errors.ts'
-import { type Caller, routesNeed } from '../../http/callers.ts'
 import { allowEmptyBodies } from '../../http/empty-bodies.ts'
 import { parseBody } from '../../http/validate.ts'
 import { toMessageList, toSessionReply, toSummary } from './session-replies.ts'

@@ -2,8 +2,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SDKResultMessage } from '@anthropic-ai/claude-agent-sdk'
-import { type FailureClues, processFailure, resultFailure, upstreamFailure } from '../../src/agent/failure.ts'
-import type { ErrorCode } from '../../src/errors.ts'
+import {
+  type FailureClues,
+  processFailure,
+  resultFailure,
+  upstreamFailure,
+} from '../../../src/claude/cli/errors-from-sdk.ts'
+import type { ErrorCode } from '../../../src/errors.ts'
 
 const noClues: FailureClues = { kind: null, upstreamStatus: null, retryAfterS: null }
 

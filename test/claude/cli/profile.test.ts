@@ -1,8 +1,8 @@
 // Which requests can share a process, which process can be used again, and when a conversation goes on where it is.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { canContinue, type Profile, profileKey, type Turn, toProfile, toTurn } from '../../src/agent/profile.ts'
-import { canSwitchTo } from '../../src/agent/prompt-switch.ts'
+import { canContinue, type Profile, profileKey, type Turn, toProfile, toTurn } from '../../../src/claude/cli/profile.ts'
+import { canSwitchTo } from '../../../src/claude/cli/prompt-switch.ts'
 import {
   type Effort,
   noOptions,
@@ -10,7 +10,7 @@ import {
   type PlainOptions,
   type RunOptions,
   type RunRequest,
-} from '../../src/core/agent.ts'
+} from '../../../src/core/agent.ts'
 
 type Given = {
   session?: RunRequest['session']

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { readSettingsState } from '../../src/agent/settings-files.ts'
-import { makeFolders, type TestFolders } from '../helpers/test-server.ts'
+import { readSettingsState } from '../../../src/claude/cli/settings-fingerprint.ts'
+import { makeFolders, type TestFolders } from '../../helpers/test-server.ts'
 
 type Side = 'configDir' | 'cwd'
 

@@ -5,9 +5,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFi
 import { dirname, join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { RecordedRequest } from '../../src/demo/upstream.ts'
-import { chat, chatError, chatStream, openStream, readChatEvents } from '../helpers/client.ts'
-import { makeFolders, startTestServer, step, type TestFolders, type TestServer } from '../helpers/test-server.ts'
+import type { RecordedRequest } from '../../../src/demo/upstream.ts'
+import { chat, chatError, chatStream, openStream, readChatEvents } from '../../helpers/client.ts'
+import { makeFolders, startTestServer, step, type TestFolders, type TestServer } from '../../helpers/test-server.ts'
 
 type Body = Record<string, unknown>
 
@@ -353,7 +353,7 @@ const sources: { title: string; prepare?: (cwd: string) => void; change: (cwd: s
   },
   {
     title: 'a CLAUDE.md appears in a folder above',
-    change: (cwd) => put(join(cwd, '..', 'CLAUDE.md'), 'abracadabra'),
+    change: (cwd) => put(join(cwd, '../..', 'CLAUDE.md'), 'abracadabra'),
   },
   {
     title: 'a file that the CLAUDE.md imports is changed',

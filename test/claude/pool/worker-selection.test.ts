@@ -2,9 +2,15 @@
 // others are seen at work in reuse.test.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Candidate, idleFor, keptFromSide, type Wish, wouldTakeTheLast } from '../../src/agent/choice.ts'
-import { noOptions, noPlainOptions, type RunRequest } from '../../src/core/agent.ts'
-import type { ClientTool } from '../../src/core/conversation.ts'
+import {
+  type Candidate,
+  idleFor,
+  keptFromSide,
+  type Wish,
+  wouldTakeTheLast,
+} from '../../../src/claude/pool/worker-selection.ts'
+import { noOptions, noPlainOptions, type RunRequest } from '../../../src/core/agent.ts'
+import type { ClientTool } from '../../../src/core/conversation.ts'
 
 type Named = Candidate & { readonly name: string }
 

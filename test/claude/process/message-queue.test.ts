@@ -1,7 +1,7 @@
 // The queue between a live process and the turn that reads it: order, stopping, ending, and when it asks for a pause.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Mailbox } from '../../src/agent/mailbox.ts'
+import { Mailbox } from '../../../src/claude/process/message-queue.ts'
 
 function makeMailbox(): { mailbox: Mailbox<number>; fullness: boolean[] } {
   const fullness: boolean[] = []

@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { markerName } from '../../src/agent/environment.ts'
+import { markerName } from '../../../src/claude/cli/environment.ts'
 import {
   killAll,
   markedProcesses,
@@ -15,8 +15,8 @@ import {
   processTree,
   residentBytes,
   signal,
-} from '../../src/agent/process-tree.ts'
-import { makeFolders } from '../helpers/test-server.ts'
+} from '../../../src/claude/process/process-tree.ts'
+import { makeFolders } from '../../helpers/test-server.ts'
 
 const onLinux = { skip: process.platform === 'linux' ? false : 'it is told by /proc' }
 

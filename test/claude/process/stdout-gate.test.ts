@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { StdoutGate } from '../../src/agent/stdout-gate.ts'
+import { StdoutGate } from '../../../src/claude/process/stdout-gate.ts'
 
 const lineBytesMax = 16 * 1024 * 1024
 const noiseLinesMax = 100

@@ -7,12 +7,12 @@ import { mkdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
-import { sdkExecutable } from '../../src/agent/executable.ts'
-import { createSessionFiles } from '../../src/agent/session-files.ts'
-import { findTranscript, TranscriptWriter } from '../../src/agent/transcript.ts'
-import type { SessionFiles } from '../../src/core/sessions.ts'
-import type { AppError } from '../../src/errors.ts'
-import { chat } from '../helpers/client.ts'
+import { sdkExecutable } from '../../../src/claude/cli/executable.ts'
+import { createSessionFiles } from '../../../src/claude/sessions/session-files.ts'
+import { findTranscript, TranscriptWriter } from '../../../src/claude/sessions/transcript.ts'
+import type { SessionFiles } from '../../../src/core/sessions.ts'
+import type { AppError } from '../../../src/errors.ts'
+import { chat } from '../../helpers/client.ts'
 import {
   makeFolders,
   startTestServer,
@@ -20,7 +20,7 @@ import {
   type TestFolders,
   type TestServer,
   testEnvironment,
-} from '../helpers/test-server.ts'
+} from '../../helpers/test-server.ts'
 
 const run = promisify(execFile)
 const nobody = '00000000-0000-4000-8000-000000000000'
@@ -145,7 +145,7 @@ test('each has the sessions of its own environment, whatever the server itself h
 
 test('a program that has asked for sessions ends by itself', { timeout: 20_000 }, async (t) => {
   const { home } = makeFolders(t)
-  const module = new URL('../../src/agent/session-files.ts', import.meta.url)
+  const module = new URL('../../../src/claude/sessions/session-files.ts', import.meta.url)
   const script = `const { createSessionFiles } = await import(${JSON.stringify(module)})
     const files = createSessionFiles({ environment: { HOME: ${JSON.stringify(home)} } })
     process.stdout.write(JSON.stringify(await files.list({ cwd: null, limit: null })))`

@@ -1,7 +1,7 @@
 // Lines of conversation files as messages.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { toSessionMessages } from '../../src/agent/session-messages.ts'
+import { toSessionMessages } from '../../../src/claude/sessions/session-messages.ts'
 
 type Line = Parameters<typeof toSessionMessages>[0][number]
 

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { chat, chatError, chatStream, textOf } from '../helpers/client.ts'
-import { startTestServer, type TestServer } from '../helpers/test-server.ts'
+import { chat, chatError, chatStream, textOf } from '../../helpers/client.ts'
+import { startTestServer, type TestServer } from '../../helpers/test-server.ts'
 
 /** The user's own texts of the last request that reached the model's API. */
 function lastPrompts({ upstream }: TestServer): string[] {

@@ -6,8 +6,8 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
-import { findTranscript, type TranscriptMessage, TranscriptWriter } from '../../src/agent/transcript.ts'
-import { makeFolders, type TestFolders } from '../helpers/test-server.ts'
+import { findTranscript, type TranscriptMessage, TranscriptWriter } from '../../../src/claude/sessions/transcript.ts'
+import { makeFolders, type TestFolders } from '../../helpers/test-server.ts'
 
 const run = promisify(execFile)
 
@@ -19,7 +19,7 @@ async function askSdk(folders: TestFolders, expression: string, ...args: unknown
     'process.stdout.write(JSON.stringify(answer))',
   ]
   const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script.join('\n')], {
-    cwd: dirname(dirname(import.meta.dirname)),
+    cwd: dirname(dirname(dirname(import.meta.dirname))),
     env: { HOME: folders.home, PATH: '/usr/bin:/bin' },
   })
   return JSON.parse(stdout)

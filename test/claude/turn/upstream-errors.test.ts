@@ -2,10 +2,10 @@
 // CLI's error text as an answer, never a broken answer that looks whole, and a server that goes on.
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
-import type { ErrorCode } from '../../src/errors.ts'
-import type { ChatEvent } from '../../src/surfaces/native/schemas.ts'
-import { type Answer, chat, chatStream, openStream, post, readChatEvents, textOf } from '../helpers/client.ts'
-import { startTestServer, step, type TestServer } from '../helpers/test-server.ts'
+import type { ErrorCode } from '../../../src/errors.ts'
+import type { ChatEvent } from '../../../src/surfaces/native/schemas.ts'
+import { type Answer, chat, chatStream, openStream, post, readChatEvents, textOf } from '../../helpers/client.ts'
+import { startTestServer, step, type TestServer } from '../../helpers/test-server.ts'
 
 const hooks = { after: after as TestContext['after'] }
 const server = await startTestServer(hooks, { config: { maxProcesses: 4 } })

@@ -6,8 +6,9 @@ import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { ChatReply } from '../../src/surfaces/native/schemas.ts'
-import { makeFolders, startTestServer, step } from '../helpers/test-server.ts'
+import { ChatReply } from '../../../src/surfaces/native/schemas.ts'
+import { makeFolders, startTestServer, step } from '../../helpers/test-server.ts'
+import { cli, environmentOf, keys } from '../keys/process.ts'
 import {
   answersById,
   askedFor,
@@ -19,8 +20,7 @@ import {
   shareServer,
   startBatch,
   writeInput,
-} from './batch-process.ts'
-import { cli, environmentOf, keys } from './keys-process.ts'
+} from './process.ts'
 
 const shared = await shareServer()
 

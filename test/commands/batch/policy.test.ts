@@ -2,11 +2,11 @@
 // clock that the test turns.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Attempts, type Ended } from '../../src/commands/batch-attempts.ts'
-import type { Item } from '../../src/commands/batch-input.ts'
-import { awayMaxMs, Pace, Stopped } from '../../src/commands/batch-pace.ts'
-import { type RunEnd, Unreachable } from '../../src/commands/batch-server.ts'
-import { CommandError } from '../../src/commands/command.ts'
+import { Attempts, type Ended } from '../../../src/commands/batch/attempts.ts'
+import type { Item } from '../../../src/commands/batch/input.ts'
+import { awayMaxMs, Pace, Stopped } from '../../../src/commands/batch/pace.ts'
+import { type RunEnd, Unreachable } from '../../../src/commands/batch/server.ts'
+import { CommandError } from '../../../src/commands/command.ts'
 
 type Failure = { code: string; status: number; retryAfterS?: number; field?: string }
 

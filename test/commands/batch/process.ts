@@ -5,10 +5,10 @@ import { once } from 'node:events'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after } from 'node:test'
-import type { Answer } from '../../src/commands/batch-answers.ts'
-import type { Upstream } from '../../src/demo/upstream.ts'
-import { startTestServer, step, type TestFolders } from '../helpers/test-server.ts'
-import { cli, environmentOf, type Outcome } from './keys-process.ts'
+import type { Answer } from '../../../src/commands/batch/answers.ts'
+import type { Upstream } from '../../../src/demo/upstream.ts'
+import { startTestServer, step, type TestFolders } from '../../helpers/test-server.ts'
+import { cli, environmentOf, type Outcome } from '../keys/process.ts'
 
 /** What one test works with: a server that others use as well, and a folder of its own. */
 export type Scene = { url: string; upstream: Upstream; folders: TestFolders }

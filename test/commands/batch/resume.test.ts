@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { copyFileSync, existsSync, readFileSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { startUpstream } from '../../src/demo/upstream.ts'
-import { makeFolders, startTestServer } from '../helpers/test-server.ts'
+import { startUpstream } from '../../../src/demo/upstream.ts'
+import { makeFolders, startTestServer } from '../../helpers/test-server.ts'
 import {
   answersById,
   askedFor,
@@ -18,7 +18,7 @@ import {
   shareServer,
   startBatch,
   writeInput,
-} from './batch-process.ts'
+} from './process.ts'
 
 const shared = await shareServer()
 

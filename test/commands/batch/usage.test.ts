@@ -6,8 +6,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { makeFolders } from '../helpers/test-server.ts'
-import { batch, outputOf, startBatch, writeInput } from './batch-process.ts'
+import { makeFolders } from '../../helpers/test-server.ts'
+import { batch, outputOf, startBatch, writeInput } from './process.ts'
 
 const io = ['in.jsonl', '-o', 'out.jsonl']
 

@@ -2,9 +2,9 @@
 // the run. What is sent and shown in detail is in chat-prompt.test.ts and chat-view.test.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { makeFolders, startTestServer, step, type TestServer } from '../helpers/test-server.ts'
-import { assertFailure, run, start } from './command-process.ts'
-import { keys } from './keys-process.ts'
+import { makeFolders, startTestServer, step, type TestServer } from '../../helpers/test-server.ts'
+import { assertFailure, run, start } from '../command-process.ts'
+import { keys } from '../keys/process.ts'
 
 const ask = (server: TestServer, words: string[], environment: Record<string, string> = {}) =>
   run(server.folders, ['chat', ...words], { environment })

@@ -2,9 +2,9 @@
 // byte a test decides; the real one is in chat.test.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { makeFolders } from '../helpers/test-server.ts'
-import { delta, done, type Reply, sessionId, startChatServer, stream, streamOf } from './chat-server.ts'
-import { assertFailure, noTerminal, run, runOnTerminal } from './command-process.ts'
+import { makeFolders } from '../../helpers/test-server.ts'
+import { assertFailure, noTerminal, run, runOnTerminal } from '../command-process.ts'
+import { delta, done, type Reply, sessionId, startChatServer, stream, streamOf } from './server.ts'
 
 const tool = { type: 'tool_use', id: 't', name: 'Bash', input: { command: 'ls\n\u001b[2J' } }
 const toolResult = { type: 'tool_result', tool_use_id: 't', is_error: false, text: `a\nb ${'x'.repeat(300)}` }

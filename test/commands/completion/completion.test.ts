@@ -5,8 +5,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { makeFolders } from '../helpers/test-server.ts'
-import { assertWrongUsage, Running, run } from './command-process.ts'
+import { makeFolders } from '../../helpers/test-server.ts'
+import { assertWrongUsage, Running, run } from '../command-process.ts'
 
 /** The last word is the one that is being typed. */
 const rows: [line: string, offered: string[]][] = [

@@ -5,11 +5,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Command, Option } from 'commander'
-import { bashScript } from '../../src/commands/completion-bash.ts'
-import { fishScript } from '../../src/commands/completion-fish.ts'
-import { readPlaces, steps, valueFlags } from '../../src/commands/completion-words.ts'
-import { zshScript } from '../../src/commands/completion-zsh.ts'
-import { makeFolders } from '../helpers/test-server.ts'
+import { bashScript } from '../../../src/commands/completion/bash.ts'
+import { fishScript } from '../../../src/commands/completion/fish.ts'
+import { readPlaces, steps, valueFlags } from '../../../src/commands/completion/words.ts'
+import { zshScript } from '../../../src/commands/completion/zsh.ts'
+import { makeFolders } from '../../helpers/test-server.ts'
 
 function makeProgram(): Command {
   const program = new Command('x')

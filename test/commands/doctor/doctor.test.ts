@@ -8,9 +8,9 @@ import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { fakeCli, makeFolders, startTestServer, type TestFolders } from '../helpers/test-server.ts'
-import { doctor, environmentFor, examine, findingOf, inState } from './doctor-process.ts'
-import { cli } from './keys-process.ts'
+import { fakeCli, makeFolders, startTestServer, type TestFolders } from '../../helpers/test-server.ts'
+import { cli } from '../keys/process.ts'
+import { doctor, environmentFor, examine, findingOf, inState } from './process.ts'
 
 const allChecks = [
   'node',

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Finding, Patient, State } from '../../src/commands/doctor-finding.ts'
-import { type Config, loadConfig } from '../../src/config.ts'
-import { compileCache } from '../helpers/compile-cache.ts'
-import type { TestFolders } from '../helpers/test-server.ts'
-import { cli, type Outcome } from './keys-process.ts'
+import type { Finding, Patient, State } from '../../../src/commands/doctor/finding.ts'
+import { type Config, loadConfig } from '../../../src/config/options.ts'
+import { compileCache } from '../../helpers/compile-cache.ts'
+import type { TestFolders } from '../../helpers/test-server.ts'
+import { cli, type Outcome } from '../keys/process.ts'
 
 /** A login that is none, so that claude says that it has one; and a search path without any claude. */
 export const environmentFor = ({ root, home, dataDir }: TestFolders, given: Record<string, string> = {}) => {

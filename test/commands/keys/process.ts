@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
-import { compileCache } from '../helpers/compile-cache.ts'
-import type { TestFolders } from '../helpers/test-server.ts'
+import { compileCache } from '../../helpers/compile-cache.ts'
+import type { TestFolders } from '../../helpers/test-server.ts'
 
-export const cli = join(import.meta.dirname, '../../src/cli.ts')
+export const cli = join(import.meta.dirname, '../../../src/cli.ts')
 
 export const environmentOf = ({ home, dataDir }: TestFolders, given: Record<string, string> = {}) => ({
   PATH: process.env.PATH ?? '',

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { makeFolders } from '../helpers/test-server.ts'
-import { keys, list } from './keys-process.ts'
+import { makeFolders } from '../../helpers/test-server.ts'
+import { keys, list } from './process.ts'
 
 const wrong: [words: string[], said: RegExp][] = [
   [['create'], /missing required argument 'name'/],

@@ -16,11 +16,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { parse } from 'yaml'
-import { CommandError } from '../../src/commands/command.ts'
-import { planFile, writeFile } from '../../src/commands/launch-file.ts'
-import { changesTo, MergeConflict, withChanges } from '../../src/commands/launch-merge.ts'
-import type { Json, SettingsFile } from '../../src/commands/launch-parts.ts'
-import { tell } from '../../src/commands/launch-told.ts'
+import { CommandError } from '../../../src/commands/command.ts'
+import type { Json, SettingsFile } from '../../../src/commands/launch/instructions.ts'
+import { changesTo, MergeConflict, withChanges } from '../../../src/commands/launch/merge.ts'
+import { tell } from '../../../src/commands/launch/report.ts'
+import { planFile, writeFile } from '../../../src/commands/launch/settings-file.ts'
 
 const values: [title: string, existing: Json, wanted: Json, merged: Json][] = [
   ['what is missing is added', { theme: 'dark' }, { provider: { x: 1 } }, { theme: 'dark', provider: { x: 1 } }],
@@ -183,7 +183,7 @@ describe('files', () => {
       assert.equal(apply(file), after)
       assert.equal(apply(file), after, 'a second time nothing is written')
       assert.equal(readFileSync(`${path}.bak`, 'utf8'), before)
-      assert.deepEqual(readdirSync(join(path, '..')).sort(), ['settings', 'settings.bak'])
+      assert.deepEqual(readdirSync(join(path, '../..')).sort(), ['settings', 'settings.bak'])
     })
   }
 
@@ -201,8 +201,8 @@ describe('files', () => {
     const path = join(folderOf(t), 'one', 'two', 'settings.json')
     assert.deepEqual(JSON.parse(apply(fileAt(path))), settings)
     assert.equal(statSync(path).mode & 0o777, 0o600)
-    assert.equal(statSync(join(path, '..')).mode & 0o777, 0o700)
-    assert.deepEqual(readdirSync(join(path, '..')), ['settings.json'])
+    assert.equal(statSync(join(path, '../..')).mode & 0o777, 0o700)
+    assert.deepEqual(readdirSync(join(path, '../..')), ['settings.json'])
   })
 
   test('a new file is what is shown, in either format', (t) => {
@@ -233,7 +233,7 @@ describe('files', () => {
       writeFileSync(path, `{"count":${count}}`)
       chmodSync(path, 0o640)
       apply(fileAt(path))
-      assert.equal(readFileSync(join(path, '..', String(name)), 'utf8'), `{"count":${count}}`)
+      assert.equal(readFileSync(join(path, '../..', String(name)), 'utf8'), `{"count":${count}}`)
       assert.equal(statSync(path).mode & 0o777, 0o640)
     }
   })

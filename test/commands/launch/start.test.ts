@@ -4,10 +4,10 @@ import assert from 'node:assert/strict'
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, beforeEach, describe, type TestContext, test } from 'node:test'
-import { sdkExecutable } from '../../src/agent/executable.ts'
-import { makeFolders, startTestServer, step, type TestFolders } from '../helpers/test-server.ts'
-import { assertFailure, noTerminal, run, runOnTerminal, start } from './command-process.ts'
-import { keys } from './keys-process.ts'
+import { sdkExecutable } from '../../../src/claude/cli/executable.ts'
+import { makeFolders, startTestServer, step, type TestFolders } from '../../helpers/test-server.ts'
+import { assertFailure, noTerminal, run, runOnTerminal, start } from '../command-process.ts'
+import { keys } from '../keys/process.ts'
 
 const cleanUp: (() => unknown)[] = []
 const forAll = { after: (step?: unknown) => cleanUp.push(step as () => unknown) }
@@ -207,7 +207,7 @@ describe('Claude Code itself', () => {
     const { environment, home } = stage(t)
     const program = sdkExecutable()
     assert.ok(program)
-    symlinkSync(program, join(home, '..', 'bin', 'claude'))
+    symlinkSync(program, join(home, '../..', 'bin', 'claude'))
     const words = ['launch', 'claude-code', '--', '-p', step({ text: 'Ahoy from afar.' }), '--tools', '']
     const given = { environment: { ...environment, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1' } }
     const { code, stdout, stderr } = await run(open.folders, words, given)

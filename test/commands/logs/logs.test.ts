@@ -4,9 +4,17 @@ import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, renameSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { logFileName } from '../../src/log-file.ts'
-import { makeFolders } from '../helpers/test-server.ts'
-import { assertFailure, assertWrongUsage, noTerminal, run, runOnTerminal, start, startDemo } from './command-process.ts'
+import { logFileName } from '../../../src/log/log-file.ts'
+import { makeFolders } from '../../helpers/test-server.ts'
+import {
+  assertFailure,
+  assertWrongUsage,
+  noTerminal,
+  run,
+  runOnTerminal,
+  start,
+  startDemo,
+} from '../command-process.ts'
 
 const line = (msg: string, more: Record<string, unknown> = {}) =>
   `${JSON.stringify({ level: 'info', time: '2026-05-04T03:02:01.000Z', ...more, msg })}\n`

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { CommandError } from '../../src/commands/command.ts'
-import { LogReader } from '../../src/commands/logs-reader.ts'
-import { makeFolders } from '../helpers/test-server.ts'
+import { CommandError } from '../../../src/commands/command.ts'
+import { LogReader } from '../../../src/commands/logs/reader.ts'
+import { makeFolders } from '../../helpers/test-server.ts'
 
 function setUp(t: TestContext) {
   const file = join(makeFolders(t).root, 'x.log')

@@ -4,9 +4,9 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { assertFailure } from './command-process.ts'
-import { cli } from './keys-process.ts'
-import { type Scene, setUp } from './service-scene.ts'
+import { assertFailure } from '../command-process.ts'
+import { cli } from '../keys/process.ts'
+import { type Scene, setUp } from './scene.ts'
 
 const fileOf = ({ folders }: Scene) => join(folders.home, 'Library', 'LaunchAgents', 'claude-serve.plist')
 const domain = `gui/${process.getuid?.() ?? 0}`

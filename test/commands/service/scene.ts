@@ -3,9 +3,9 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { makeFolders, type TestFolders } from '../helpers/test-server.ts'
-import { run } from './command-process.ts'
-import type { Outcome } from './keys-process.ts'
+import { makeFolders, type TestFolders } from '../../helpers/test-server.ts'
+import { run } from '../command-process.ts'
+import type { Outcome } from '../keys/process.ts'
 
 export type Scene = {
   folders: TestFolders

@@ -5,10 +5,10 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { ownIdentity } from '../../src/agent/process-records.ts'
-import { assertFailure, assertWrongUsage } from './command-process.ts'
-import { cli } from './keys-process.ts'
-import { type Scene, setUp } from './service-scene.ts'
+import { ownIdentity } from '../../../src/claude/process/process-registry.ts'
+import { assertFailure, assertWrongUsage } from '../command-process.ts'
+import { cli } from '../keys/process.ts'
+import { type Scene, setUp } from './scene.ts'
 
 const linux = (t: TestContext) => setUp(t, 'linux', 'systemctl')
 const fileOf = ({ folders }: Scene) => join(folders.home, '.config', 'systemd', 'user', 'claude-serve.service')

@@ -4,11 +4,11 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import type { SessionReply, SessionSummary } from '../../src/surfaces/native/session-schemas.ts'
-import { chat } from '../helpers/client.ts'
-import { makeFolders, startTestServer, type TestFolders } from '../helpers/test-server.ts'
-import { assertFailure, assertWrongUsage, noTerminal, run, runOnTerminal } from './command-process.ts'
-import { keys } from './keys-process.ts'
+import type { SessionReply, SessionSummary } from '../../../src/surfaces/native/session-schemas.ts'
+import { chat } from '../../helpers/client.ts'
+import { makeFolders, startTestServer, type TestFolders } from '../../helpers/test-server.ts'
+import { assertFailure, assertWrongUsage, noTerminal, run, runOnTerminal } from '../command-process.ts'
+import { keys } from '../keys/process.ts'
 
 const json = async <T>(folders: TestFolders, ...words: string[]): Promise<T> => {
   const { code, stdout, stderr } = await run(folders, ['sessions', '--json', ...words])

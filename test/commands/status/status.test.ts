@@ -5,11 +5,11 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { ownIdentity } from '../../src/agent/process-records.ts'
-import { HealthReply } from '../../src/surfaces/native/schemas.ts'
-import { makeFolders, startTestServer, type TestFolders } from '../helpers/test-server.ts'
-import { assertFailure, assertWrongUsage, noTerminal, run, runOnTerminal } from './command-process.ts'
-import { keys } from './keys-process.ts'
+import { ownIdentity } from '../../../src/claude/process/process-registry.ts'
+import { HealthReply } from '../../../src/surfaces/native/schemas.ts'
+import { makeFolders, startTestServer, type TestFolders } from '../../helpers/test-server.ts'
+import { assertFailure, assertWrongUsage, noTerminal, run, runOnTerminal } from '../command-process.ts'
+import { keys } from '../keys/process.ts'
 
 const json = async (folders: TestFolders, words: string[] = [], environment: Record<string, string> = {}) => {
   const { code, stdout, stderr } = await run(folders, ['status', '--json', ...words], { environment })

@@ -5,9 +5,9 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { processInfo, processTree } from '../../src/agent/process-tree.ts'
-import { openStream } from '../helpers/client.ts'
-import { makeFolders, type TestFolders } from '../helpers/test-server.ts'
+import { processInfo, processTree } from '../../../src/claude/process/process-tree.ts'
+import { openStream } from '../../helpers/client.ts'
+import { makeFolders, type TestFolders } from '../../helpers/test-server.ts'
 import {
   assertFailure,
   assertWrongUsage,
@@ -16,7 +16,7 @@ import {
   runOnTerminal,
   type Server,
   startDemo,
-} from './command-process.ts'
+} from '../command-process.ts'
 
 test('where no server runs, what was asked for is so: exit 0, and it is told', async (t) => {
   const folders = makeFolders(t)
@@ -38,7 +38,7 @@ test('a server ends cleanly, and is gone when the command is done', async (t) =>
 /** A server whose claude begins to answer, never ends, and can only be ended by SIGKILL. */
 async function startStuck(t: TestContext, folders: TestFolders): Promise<Server> {
   const claude = join(folders.root, 'claude')
-  const shared = JSON.stringify(join(import.meta.dirname, '../fakes/fake-cli.mjs'))
+  const shared = JSON.stringify(join(import.meta.dirname, '../../fakes/fake-cli.mjs'))
   const turn = 'async (turn) => { await turn.init(); await turn.begin(); await turn.deltas(3); await hang() }'
   const program = `import { hang, runFake } from ${shared}\nawait runFake({ immortal: true, turn: ${turn} })\n`
   writeFileSync(`${claude}.mjs`, program)

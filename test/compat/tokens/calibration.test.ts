@@ -2,12 +2,12 @@
 // leaves alone, and that no answer waits for it. The decorator is held against the contract of every Agent as well.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { noOptions, noPlainOptions, type RunRequest } from '../../src/core/agent.ts'
-import type { RunEvent, Usage } from '../../src/core/events.ts'
-import { estimateRequest } from '../../src/core/token-estimate.ts'
-import { TokenGauge, withTokenGauge } from '../../src/core/token-gauge.ts'
-import { AppError } from '../../src/errors.ts'
-import { type Behaviour, testAgent } from '../contract/agent-suite.ts'
+import { TokenGauge, withTokenGauge } from '../../../src/compat/tokens/calibration.ts'
+import { estimateRequest } from '../../../src/compat/tokens/estimate.ts'
+import { noOptions, noPlainOptions, type RunRequest } from '../../../src/core/agent.ts'
+import type { RunEvent, Usage } from '../../../src/core/events.ts'
+import { AppError } from '../../../src/errors.ts'
+import { type Behaviour, testAgent } from '../../contract/agent-suite.ts'
 import {
   failedEnd,
   goodRun,
@@ -20,7 +20,7 @@ import {
   ScriptedAgent,
   textBlock,
   untilAborted,
-} from '../helpers/scripted-agent.ts'
+} from '../../helpers/scripted-agent.ts'
 
 const never = new AbortController().signal
 

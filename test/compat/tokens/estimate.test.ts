@@ -3,13 +3,13 @@
 // other texts of these kinds, and some were mended after a look at these.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { noOptions, noPlainOptions, type RunOptions } from '../../src/core/agent.ts'
-import type { ClientTool, ConversationMessage, UserBlock } from '../../src/core/conversation.ts'
-import { estimateImage, estimatePdf } from '../../src/core/media-tokens.ts'
-import { estimateText } from '../../src/core/text-tokens.ts'
-import { estimateRequest } from '../../src/core/token-estimate.ts'
-import { countTokens } from '../helpers/count-tokens.ts'
-import { naturalTexts, oddTexts, toolSchema } from '../helpers/sample-texts.ts'
+import { estimateRequest } from '../../../src/compat/tokens/estimate.ts'
+import { estimateImage, estimatePdf } from '../../../src/compat/tokens/media.ts'
+import { estimateText } from '../../../src/compat/tokens/text.ts'
+import { noOptions, noPlainOptions, type RunOptions } from '../../../src/core/agent.ts'
+import type { ClientTool, ConversationMessage, UserBlock } from '../../../src/core/conversation.ts'
+import { countTokens } from '../../helpers/count-tokens.ts'
+import { naturalTexts, oddTexts, toolSchema } from '../../helpers/sample-texts.ts'
 
 function assertNear(estimated: number, counted: number, tolerance: number): void {
   const error = estimated / counted - 1

@@ -2,12 +2,12 @@
 // with it and what would be right. No run begins.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { createRuns } from '../../src/core/run-registry.ts'
-import { ErrorBody } from '../../src/surfaces/anthropic/reply-schemas.ts'
-import { registerAnthropic } from '../../src/surfaces/anthropic/routes.ts'
-import { createInjectApp } from '../helpers/inject-app.ts'
-import { ScriptedAgent } from '../helpers/scripted-agent.ts'
-import { assertFits, undeclaredIn } from '../helpers/sdk-schemas.ts'
+import { createRuns } from '../../../src/core/run-registry.ts'
+import { ErrorBody } from '../../../src/surfaces/anthropic/reply-schemas.ts'
+import { registerAnthropic } from '../../../src/surfaces/anthropic/routes.ts'
+import { createInjectApp } from '../../helpers/inject-app.ts'
+import { ScriptedAgent } from '../../helpers/scripted-agent.ts'
+import { assertFits, undeclaredIn } from '../../helpers/sdk-schemas.ts'
 
 const agent = new ScriptedAgent()
 const { inject } = await createInjectApp(

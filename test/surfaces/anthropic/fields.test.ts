@@ -4,12 +4,12 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { type FieldTable, ignoredFields, refuseFields } from '../../src/core/fields.ts'
-import type { AppError } from '../../src/errors.ts'
-import { messagesFields } from '../../src/surfaces/anthropic/fields.ts'
-import { CountRequest, MessagesRequest } from '../../src/surfaces/anthropic/schemas.ts'
-import { ChatRequest } from '../../src/surfaces/openai/chat-schemas.ts'
-import { chatFields } from '../../src/surfaces/openai/fields.ts'
+import { type FieldTable, ignoredFields, refuseFields } from '../../../src/compat/request-fields.ts'
+import type { AppError } from '../../../src/errors.ts'
+import { messagesFields } from '../../../src/surfaces/anthropic/fields.ts'
+import { CountRequest, MessagesRequest } from '../../../src/surfaces/anthropic/schemas.ts'
+import { chatFields } from '../../../src/surfaces/openai/chat/fields.ts'
+import { ChatRequest } from '../../../src/surfaces/openai/chat/schemas.ts'
 
 /** The keys that an interface of a package declares itself. */
 function keysOf(packageName: string, file: string, name: string): string[] {

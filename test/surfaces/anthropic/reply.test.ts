@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MessageStream } from '@anthropic-ai/sdk/lib/MessageStream'
-import { OrderChecker, type RunEnd, type RunEvent, type Usage } from '../../src/core/events.ts'
-import { MessageAnswer, MessageEvents } from '../../src/surfaces/anthropic/reply.ts'
-import { type Block, Message, MessageEvent } from '../../src/surfaces/anthropic/reply-schemas.ts'
-import type { AnswerShape } from '../../src/surfaces/anthropic/request.ts'
-import { failedEnd, runEnd, runStart, textBlock } from '../helpers/scripted-agent.ts'
-import { assertFits, undeclaredIn } from '../helpers/sdk-schemas.ts'
+import { OrderChecker, type RunEnd, type RunEvent, type Usage } from '../../../src/core/events.ts'
+import { MessageAnswer, MessageEvents } from '../../../src/surfaces/anthropic/reply.ts'
+import { type Block, Message, MessageEvent } from '../../../src/surfaces/anthropic/reply-schemas.ts'
+import type { AnswerShape } from '../../../src/surfaces/anthropic/request.ts'
+import { failedEnd, runEnd, runStart, textBlock } from '../../helpers/scripted-agent.ts'
+import { assertFits, undeclaredIn } from '../../helpers/sdk-schemas.ts'
 
 const id = 'msg_1'
 const shapeOf = (fields: Partial<AnswerShape> = {}): AnswerShape => ({

@@ -1,12 +1,12 @@
 // Messages requests as runs: bodies in, run inputs out. What is refused is in anthropic-bad-input.test.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { noOptions, noPlainOptions, type Thinking } from '../../src/core/agent.ts'
-import type { AppError } from '../../src/errors.ts'
-import { parseBody } from '../../src/http/validate.ts'
-import { toMessagesRun } from '../../src/surfaces/anthropic/request.ts'
-import { CountRequest, MessagesRequest } from '../../src/surfaces/anthropic/schemas.ts'
-import { readVersion } from '../../src/surfaces/anthropic/version.ts'
+import { noOptions, noPlainOptions, type Thinking } from '../../../src/core/agent.ts'
+import type { AppError } from '../../../src/errors.ts'
+import { parseBody } from '../../../src/http/validate.ts'
+import { toMessagesRun } from '../../../src/surfaces/anthropic/request.ts'
+import { CountRequest, MessagesRequest } from '../../../src/surfaces/anthropic/schemas.ts'
+import { readVersion } from '../../../src/surfaces/anthropic/version.ts'
 
 const plain = { model: 'sonnet', agent: false, shown: 'claude-sonnet-5' }
 const agent = { model: 'sonnet', agent: true, shown: 'agent/claude-sonnet-5' }

@@ -5,13 +5,19 @@ import { createServer, request as httpRequest, type IncomingMessage, type Server
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import type { LightMyRequestResponse } from 'fastify'
-import type { RunEvent } from '../../src/core/events.ts'
-import { createRuns } from '../../src/core/run-registry.ts'
-import { AppError } from '../../src/errors.ts'
-import { encodeFrame, openSse } from '../../src/http/sse.ts'
-import { type Block, ErrorBody, Message, MessageEvent, TokenCount } from '../../src/surfaces/anthropic/reply-schemas.ts'
-import { type AnthropicOptions, registerAnthropic } from '../../src/surfaces/anthropic/routes.ts'
-import { createInjectApp, type InjectAppOptions, listenApp } from '../helpers/inject-app.ts'
+import type { RunEvent } from '../../../src/core/events.ts'
+import { createRuns } from '../../../src/core/run-registry.ts'
+import { AppError } from '../../../src/errors.ts'
+import { encodeFrame, openSse } from '../../../src/http/sse.ts'
+import {
+  type Block,
+  ErrorBody,
+  Message,
+  MessageEvent,
+  TokenCount,
+} from '../../../src/surfaces/anthropic/reply-schemas.ts'
+import { type AnthropicOptions, registerAnthropic } from '../../../src/surfaces/anthropic/routes.ts'
+import { createInjectApp, type InjectAppOptions, listenApp } from '../../helpers/inject-app.ts'
 import {
   failedEnd,
   goodRun,
@@ -23,8 +29,8 @@ import {
   ScriptedAgent,
   textBlock,
   untilAborted,
-} from '../helpers/scripted-agent.ts'
-import { assertFits } from '../helpers/sdk-schemas.ts'
+} from '../../helpers/scripted-agent.ts'
+import { assertFits } from '../../helpers/sdk-schemas.ts'
 
 const facts = [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }]
 const hello = { model: 'sonnet', max_tokens: 50, messages: [{ role: 'user', content: 'hi' }] }

@@ -8,8 +8,8 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, test } from 'node:test'
 import type { LightMyRequestResponse } from 'fastify'
-import { ChatReply, ErrorBody } from '../../src/surfaces/native/schemas.ts'
-import { createInjectApp, type InjectApp, listenApp } from '../helpers/inject-app.ts'
+import { ChatReply, ErrorBody } from '../../../src/surfaces/native/schemas.ts'
+import { createInjectApp, type InjectApp, listenApp } from '../../helpers/inject-app.ts'
 
 const server = await createInjectApp({ after })
 
@@ -76,7 +76,23 @@ const badValues: Record<string, (unknown | [value: unknown, field: string])[]> =
     `/${sessionId}`,
   ],
   fork: ['true', 1, 0, [], {}],
-  model: [5, true, [], {}, '', ' ', '--x', '-x', '../..', 'a b', 'a\nb', 'a\u0000b', '<script>', 'é', 'a'.repeat(129)],
+  model: [
+    5,
+    true,
+    [],
+    {},
+    '',
+    ' ',
+    '--x',
+    '-x',
+    '../../..',
+    'a b',
+    'a\nb',
+    'a\u0000b',
+    '<script>',
+    'é',
+    'a'.repeat(129),
+  ],
   fallback_model: [5, [], {}, '', '--x', 'a b', 'a'.repeat(129)],
   system_prompt: [5, true, [], {}, ['x']],
   append_system_prompt: [5, false, [], {}],
@@ -87,7 +103,7 @@ const badValues: Record<string, (unknown | [value: unknown, field: string])[]> =
   disallowed_tools: ['Bash', 5, {}, true, ...inner('disallowed_tools')],
   tools: ['Bash', 5, {}, ...inner('tools'), [['Bash(ls)'], 'tools[0]'], [['--x y'], 'tools[0]']],
   cwd: [5, true, [], {}, '', 'work', './work', '../work', '~', 'C:\\work', '/a\u0000b', '/a\nb', `/${lineTooLong}`],
-  add_dirs: ['/tmp', 5, {}, ...inner('add_dirs'), [['work'], 'add_dirs[0]'], [[tmpdir(), '..'], 'add_dirs[1]']],
+  add_dirs: ['/tmp', 5, {}, ...inner('add_dirs'), [['work'], 'add_dirs[0]'], [[tmpdir(), '../..'], 'add_dirs[1]']],
   effort: [5, '', 'huge', 'High', [], true],
   json_schema: [
     5,
@@ -407,7 +423,7 @@ test('folders of a request', async (t) => {
     'root/../out',
     'root/way-out',
     'root/../missing',
-    '..',
+    '../..',
     'missing/deep',
   ]
   await t.test('folders outside all roots get one answer, whether they exist or not', async () => {

@@ -1,11 +1,11 @@
 // A run's events as the events of the native stream: which are told in which view, and under which numbers.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { RunEvent } from '../../src/core/events.ts'
-import { AppError } from '../../src/errors.ts'
-import { NativeEvents, toAskEvent } from '../../src/surfaces/native/events.ts'
-import { type ChatEvent, eventSchemas } from '../../src/surfaces/native/schemas.ts'
-import { failedEnd, model, runEnd, runStart, sessionId, textBlock } from '../helpers/scripted-agent.ts'
+import type { RunEvent } from '../../../src/core/events.ts'
+import { AppError } from '../../../src/errors.ts'
+import { NativeEvents, toAskEvent } from '../../../src/surfaces/native/events.ts'
+import { type ChatEvent, eventSchemas } from '../../../src/surfaces/native/schemas.ts'
+import { failedEnd, model, runEnd, runStart, sessionId, textBlock } from '../../helpers/scripted-agent.ts'
 
 const runId = `run_${'0'.repeat(32)}`
 

@@ -1,10 +1,10 @@
 // A run's events by GET /v1/runs/{id}/events: all of them or those after one, of runs that go on and runs that have ended.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { RunEvent } from '../../src/core/events.ts'
-import { AppError } from '../../src/errors.ts'
-import { input, read } from '../core/runs-scene.ts'
-import { failedEnd, goodRun, runEnd, runStart, textBlock, untilAborted } from '../helpers/scripted-agent.ts'
+import type { RunEvent } from '../../../src/core/events.ts'
+import { AppError } from '../../../src/errors.ts'
+import { input, read } from '../../core/runs-scene.ts'
+import { failedEnd, goodRun, runEnd, runStart, textBlock, untilAborted } from '../../helpers/scripted-agent.ts'
 import { done, type Frame, faultOf, framesOf, listen, setUp } from './run-routes-scene.ts'
 
 const words = Array.from({ length: 30 }, (_, at) => `word${at} `)

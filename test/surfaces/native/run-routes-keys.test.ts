@@ -1,7 +1,7 @@
 // The idempotency key on each route that starts a run: the same answer again, one run for each key, and keys that are none.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { failedEnd, goodRun, queueFull, refusing, runStart, untilAborted } from '../helpers/scripted-agent.ts'
+import { failedEnd, goodRun, queueFull, refusing, runStart, untilAborted } from '../../helpers/scripted-agent.ts'
 import { listen, setUp } from './run-routes-scene.ts'
 
 const message = { model: 'sonnet', max_tokens: 100, messages: [{ role: 'user', content: 'hi' }] }

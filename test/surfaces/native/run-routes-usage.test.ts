@@ -1,9 +1,9 @@
 // What runs have cost, by GET /v1/usage: sums by day, model, session and key, and the time that they are of.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { UsageReply } from '../../src/surfaces/native/run-schemas.ts'
-import { input, silent } from '../core/runs-scene.ts'
-import { failedEnd, goodRun, queueFull, refusing, runEnd, runStart, sessionId } from '../helpers/scripted-agent.ts'
+import { UsageReply } from '../../../src/surfaces/native/run-schemas.ts'
+import { input, silent } from '../../core/runs-scene.ts'
+import { failedEnd, goodRun, queueFull, refusing, runEnd, runStart, sessionId } from '../../helpers/scripted-agent.ts'
 import { done, faultOf, reach, setUp } from './run-routes-scene.ts'
 
 const other = '99999999-2222-4333-8444-555555555555'

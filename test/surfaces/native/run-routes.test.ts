@@ -1,9 +1,9 @@
 // The routes for runs on a scripted agent: one run, lists in pages, ending and answering, and how faults are told.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { RunList, RunReply } from '../../src/surfaces/native/run-schemas.ts'
-import { asking, input, silent } from '../core/runs-scene.ts'
-import { failedEnd, goodRun, queueFull, refusing, runStart, sessionId } from '../helpers/scripted-agent.ts'
+import { RunList, RunReply } from '../../../src/surfaces/native/run-schemas.ts'
+import { asking, input, silent } from '../../core/runs-scene.ts'
+import { failedEnd, goodRun, queueFull, refusing, runStart, sessionId } from '../../helpers/scripted-agent.ts'
 import { done, faultOf, reach, setUp } from './run-routes-scene.ts'
 
 const unknown = `run_${'0'.repeat(32)}`

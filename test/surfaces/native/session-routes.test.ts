@@ -4,11 +4,11 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { SessionBlock } from '../../src/core/sessions.ts'
-import { resumeCommand } from '../../src/surfaces/native/session-replies.ts'
-import { MessageList, SessionList, SessionReply } from '../../src/surfaces/native/session-schemas.ts'
-import { idOf, info, one, parse, refusal, setUp, three, two } from '../helpers/session-app.ts'
-import { makeFolders } from '../helpers/test-server.ts'
+import type { SessionBlock } from '../../../src/core/sessions.ts'
+import { resumeCommand } from '../../../src/surfaces/native/session-replies.ts'
+import { MessageList, SessionList, SessionReply } from '../../../src/surfaces/native/session-schemas.ts'
+import { idOf, info, one, parse, refusal, setUp, three, two } from '../../helpers/session-app.ts'
+import { makeFolders } from '../../helpers/test-server.ts'
 
 test('a list tells of each session what the files and the store know', async (t) => {
   const { ask } = await setUp(t, { options: { holder: (id) => (id === two ? 'run_1' : null) } })

@@ -9,13 +9,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json, text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
-import type { RunEvent } from '../../src/core/events.ts'
-import { AppError, type ErrorCode, type ErrorDetails, errorCodes } from '../../src/errors.ts'
-import { encodeFrame, type Frame, openSse, type SseOptions, type SseStream } from '../../src/http/sse.ts'
-import { openSqliteStore } from '../../src/store/sqlite.ts'
-import { ChatEvent, ErrorBody } from '../../src/surfaces/native/schemas.ts'
-import { chatStream, textOf } from '../helpers/client.ts'
-import { listenApp } from '../helpers/inject-app.ts'
+import type { RunEvent } from '../../../src/core/events.ts'
+import { AppError, type ErrorCode, type ErrorDetails, errorCodes } from '../../../src/errors.ts'
+import { encodeFrame, type Frame, openSse, type SseOptions, type SseStream } from '../../../src/http/sse.ts'
+import { openSqliteStore } from '../../../src/store/sqlite.ts'
+import { ChatEvent, ErrorBody } from '../../../src/surfaces/native/schemas.ts'
+import { chatStream, textOf } from '../../helpers/client.ts'
+import { listenApp } from '../../helpers/inject-app.ts'
 import {
   aborted,
   failedEnd,
@@ -29,7 +29,7 @@ import {
   sessionId,
   textBlock,
   untilAborted,
-} from '../helpers/scripted-agent.ts'
+} from '../../helpers/scripted-agent.ts'
 
 /** Sends a request and resolves with the answer, of which nothing is read yet. */
 function ask(url: string, path = '/v1/chat/stream', method = 'POST'): Promise<IncomingMessage> {

@@ -1,13 +1,13 @@
 // The native dialect's translation, both ways, as pure functions: fixtures in, fixtures out.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { noOptions } from '../../src/core/agent.ts'
-import type { RunEvent } from '../../src/core/events.ts'
-import { AppError, type ErrorDetails, errorCodes } from '../../src/errors.ts'
-import { NativeEvents } from '../../src/surfaces/native/events.ts'
-import { ChatEvent, ChatReply, ChatRequest, ErrorBody } from '../../src/surfaces/native/schemas.ts'
-import { toError, toErrorBody, toReply, toRunRequest } from '../../src/surfaces/native/translate.ts'
-import { failedEnd, model, runEnd, sessionId } from '../helpers/scripted-agent.ts'
+import { noOptions } from '../../../src/core/agent.ts'
+import type { RunEvent } from '../../../src/core/events.ts'
+import { AppError, type ErrorDetails, errorCodes } from '../../../src/errors.ts'
+import { NativeEvents } from '../../../src/surfaces/native/events.ts'
+import { ChatEvent, ChatReply, ChatRequest, ErrorBody } from '../../../src/surfaces/native/schemas.ts'
+import { toError, toErrorBody, toReply, toRunRequest } from '../../../src/surfaces/native/translate.ts'
+import { failedEnd, model, runEnd, sessionId } from '../../helpers/scripted-agent.ts'
 
 const unchecked = { permissionMode: null, cwd: null, addDirs: null, roots: null }
 

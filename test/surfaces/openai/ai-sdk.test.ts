@@ -4,11 +4,11 @@ import { after, test } from 'node:test'
 import { createOpenAI } from '@ai-sdk/openai'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { generateText, jsonSchema, Output, stepCountIs, streamText, tool } from 'ai'
-import type { RunEvent } from '../../src/core/events.ts'
-import { createRuns } from '../../src/core/run-registry.ts'
-import { AppError } from '../../src/errors.ts'
-import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
-import { listenApp, openaiRest } from '../helpers/inject-app.ts'
+import type { RunEvent } from '../../../src/core/events.ts'
+import { createRuns } from '../../../src/core/run-registry.ts'
+import { AppError } from '../../../src/errors.ts'
+import { registerOpenai } from '../../../src/surfaces/openai/routes.ts'
+import { listenApp, openaiRest } from '../../helpers/inject-app.ts'
 import {
   failedEnd,
   goodRun,
@@ -17,7 +17,7 @@ import {
   type Script,
   ScriptedAgent,
   textBlock,
-} from '../helpers/scripted-agent.ts'
+} from '../../helpers/scripted-agent.ts'
 
 const agent = new ScriptedAgent()
 const { url } = await listenApp(

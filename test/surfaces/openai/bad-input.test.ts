@@ -1,11 +1,11 @@
 // Chat completions requests that must be refused, each by the name of its parameter as OpenAI would write it.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { AppError } from '../../src/errors.ts'
-import { parseBody } from '../../src/http/validate.ts'
-import { toChatRun } from '../../src/surfaces/openai/chat-request.ts'
-import { ChatRequest } from '../../src/surfaces/openai/chat-schemas.ts'
-import { toErrorBody } from '../../src/surfaces/openai/errors.ts'
+import type { AppError } from '../../../src/errors.ts'
+import { parseBody } from '../../../src/http/validate.ts'
+import { toChatRun } from '../../../src/surfaces/openai/chat/request.ts'
+import { ChatRequest } from '../../../src/surfaces/openai/chat/schemas.ts'
+import { toErrorBody } from '../../../src/surfaces/openai/shared/errors.ts'
 
 const user = { role: 'user', content: 'hi' }
 const text = (value: string) => ({ type: 'text', text: value })

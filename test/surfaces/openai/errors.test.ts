@@ -1,11 +1,11 @@
 // Every code of this program as OpenAI would tell it: status, body, and the headers that its SDKs act on.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { runFailure } from '../../src/core/runs.ts'
-import { AppError, type ErrorCode, type ErrorDetails, errorCodes } from '../../src/errors.ts'
-import { openaiHeaders, openaiStatus, toErrorBody } from '../../src/surfaces/openai/errors.ts'
-import { ErrorBody } from '../../src/surfaces/openai/reply-schemas.ts'
-import { failedEnd } from '../helpers/scripted-agent.ts'
+import { runFailure } from '../../../src/core/runs.ts'
+import { AppError, type ErrorCode, type ErrorDetails, errorCodes } from '../../../src/errors.ts'
+import { ErrorBody } from '../../../src/surfaces/openai/chat/reply-schemas.ts'
+import { openaiHeaders, openaiStatus, toErrorBody } from '../../../src/surfaces/openai/shared/errors.ts'
+import { failedEnd } from '../../helpers/scripted-agent.ts'
 
 /** Written out here, so that a change of what clients see is one of this table as well. */
 const told: Record<ErrorCode, [status: number, type: string, code: string | null]> = {

@@ -1,11 +1,11 @@
 // Names of models: what each stands for, which there are, and what is said of one that there is not.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ModelFact } from '../../src/core/agent.ts'
-import { modelNames, resolveModel } from '../../src/core/models.ts'
-import { AppError } from '../../src/errors.ts'
-import { toModelList } from '../../src/surfaces/openai/models.ts'
-import { ModelList } from '../../src/surfaces/openai/reply-schemas.ts'
+import { modelNames, resolveModel } from '../../../src/compat/models.ts'
+import type { ModelFact } from '../../../src/core/agent.ts'
+import { AppError } from '../../../src/errors.ts'
+import { ModelList } from '../../../src/surfaces/openai/chat/reply-schemas.ts'
+import { toModelList } from '../../../src/surfaces/openai/shared/models.ts'
 
 const facts: ModelFact[] = [
   { value: 'default', resolvedModel: 'claude-opus-5', displayName: 'Default' },

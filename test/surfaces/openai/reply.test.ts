@@ -1,11 +1,11 @@
 // Runs as chat completions, whole and in chunks: the same events must say the same either way.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { RunEnd, RunEvent } from '../../src/core/events.ts'
-import { ChatAnswer, ChatChunks } from '../../src/surfaces/openai/chat-reply.ts'
-import type { AnswerShape } from '../../src/surfaces/openai/chat-request.ts'
-import { ChatCompletion, ChatCompletionChunk, type Delta } from '../../src/surfaces/openai/reply-schemas.ts'
-import { runEnd, runStart, textBlock } from '../helpers/scripted-agent.ts'
+import type { RunEnd, RunEvent } from '../../../src/core/events.ts'
+import { ChatAnswer, ChatChunks } from '../../../src/surfaces/openai/chat/reply.ts'
+import { ChatCompletion, ChatCompletionChunk, type Delta } from '../../../src/surfaces/openai/chat/reply-schemas.ts'
+import type { AnswerShape } from '../../../src/surfaces/openai/chat/request.ts'
+import { runEnd, runStart, textBlock } from '../../helpers/scripted-agent.ts'
 
 const ids = { id: 'chatcmpl-1', created: 1_790_000_000 }
 const shapeOf = (fields: Partial<AnswerShape> = {}): AnswerShape => ({

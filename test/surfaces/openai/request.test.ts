@@ -1,10 +1,10 @@
 // Chat completions requests as runs: bodies in, run inputs out. What is refused is in openai-bad-input.test.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { noOptions, noPlainOptions } from '../../src/core/agent.ts'
-import { parseBody } from '../../src/http/validate.ts'
-import { toChatRun } from '../../src/surfaces/openai/chat-request.ts'
-import { ChatRequest } from '../../src/surfaces/openai/chat-schemas.ts'
+import { noOptions, noPlainOptions } from '../../../src/core/agent.ts'
+import { parseBody } from '../../../src/http/validate.ts'
+import { toChatRun } from '../../../src/surfaces/openai/chat/request.ts'
+import { ChatRequest } from '../../../src/surfaces/openai/chat/schemas.ts'
 
 const plain = { model: 'sonnet', agent: false, shown: 'claude-sonnet-5' }
 const agent = { model: 'sonnet', agent: true, shown: 'agent/claude-sonnet-5' }

@@ -3,19 +3,19 @@ import assert from 'node:assert/strict'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import type { LightMyRequestResponse } from 'fastify'
-import type { RunEvent } from '../../src/core/events.ts'
-import { createRuns } from '../../src/core/run-registry.ts'
-import { AppError } from '../../src/errors.ts'
-import type { OpenaiOptions } from '../../src/surfaces/openai/options.ts'
+import type { RunEvent } from '../../../src/core/events.ts'
+import { createRuns } from '../../../src/core/run-registry.ts'
+import { AppError } from '../../../src/errors.ts'
 import {
   ChatCompletion,
   ChatCompletionChunk,
   ErrorBody,
   Model,
   ModelList,
-} from '../../src/surfaces/openai/reply-schemas.ts'
-import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
-import { createInjectApp, type InjectAppOptions, listenApp, openaiRest } from '../helpers/inject-app.ts'
+} from '../../../src/surfaces/openai/chat/reply-schemas.ts'
+import { registerOpenai } from '../../../src/surfaces/openai/routes.ts'
+import type { OpenaiOptions } from '../../../src/surfaces/openai/shared/options.ts'
+import { createInjectApp, type InjectAppOptions, listenApp, openaiRest } from '../../helpers/inject-app.ts'
 import {
   failedEnd,
   goodRun,
@@ -27,7 +27,7 @@ import {
   ScriptedAgent,
   textBlock,
   untilAborted,
-} from '../helpers/scripted-agent.ts'
+} from '../../helpers/scripted-agent.ts'
 
 const facts = [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }]
 const hello = { model: 'sonnet', messages: [{ role: 'user', content: 'hi' }] }

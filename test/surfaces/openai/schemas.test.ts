@@ -10,9 +10,9 @@
 import assert from 'node:assert/strict'
 import { after, type TestContext, test } from 'node:test'
 import OpenAI from 'openai'
-import { model, weatherTool } from '../clients/openai-calls.ts'
-import { assertFits, brokenCopies, sdkSchema, undeclaredIn } from '../helpers/sdk-schemas.ts'
-import { startTestServer, step } from '../helpers/test-server.ts'
+import { model, weatherTool } from '../../clients/openai-calls.ts'
+import { assertFits, brokenCopies, sdkSchema, undeclaredIn } from '../../helpers/sdk-schemas.ts'
+import { startTestServer, step } from '../../helpers/test-server.ts'
 
 const server = await startTestServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 4 } })
 

@@ -3,12 +3,20 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import OpenAI from 'openai'
 import OpenAI6 from 'openai6'
-import type { RunEvent } from '../../src/core/events.ts'
-import { createRuns } from '../../src/core/run-registry.ts'
-import { AppError } from '../../src/errors.ts'
-import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
-import { listenApp, openaiRest } from '../helpers/inject-app.ts'
-import { failedEnd, goodRun, queueFull, runEnd, runStart, ScriptedAgent, textBlock } from '../helpers/scripted-agent.ts'
+import type { RunEvent } from '../../../src/core/events.ts'
+import { createRuns } from '../../../src/core/run-registry.ts'
+import { AppError } from '../../../src/errors.ts'
+import { registerOpenai } from '../../../src/surfaces/openai/routes.ts'
+import { listenApp, openaiRest } from '../../helpers/inject-app.ts'
+import {
+  failedEnd,
+  goodRun,
+  queueFull,
+  runEnd,
+  runStart,
+  ScriptedAgent,
+  textBlock,
+} from '../../helpers/scripted-agent.ts'
 
 const agent = new ScriptedAgent()
 const { url } = await listenApp(

@@ -1,5 +1,5 @@
 // Every field of a chat completions request, and what becomes of it.
-import { type FieldTable, isEmpty } from '../../core/fields.ts'
+import { type FieldTable, isEmpty } from '../../../compat/request-fields.ts'
 
 const isOne = (value: unknown) => value === 1
 const isZero = (value: unknown) => value === 0

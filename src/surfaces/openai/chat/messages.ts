@@ -1,11 +1,12 @@
 // The messages of a chat completions request: which of them are the system prompt, which the conversation so far, which the
 // prompt.
-import type { ConversationMessage, UserBlock } from '../../core/conversation.ts'
-import { type CallFaults, ConversationBuilder, type EarlierCall } from '../../core/conversation-builder.ts'
-import { invalidField } from '../../errors.ts'
-import { parseArguments } from './call-arguments.ts'
-import type { ChatMessage } from './chat-schemas.ts'
-import { toBlocks, toTextBlocks } from './content-parts.ts'
+
+import { type CallFaults, ConversationBuilder, type EarlierCall } from '../../../compat/conversation-builder.ts'
+import type { ConversationMessage, UserBlock } from '../../../core/conversation.ts'
+import { invalidField } from '../../../errors.ts'
+import { parseArguments } from '../shared/call-arguments.ts'
+import { toBlocks, toTextBlocks } from '../shared/content-parts.ts'
+import type { ChatMessage } from './schemas.ts'
 
 export type ReadMessages = { system: string[]; history: ConversationMessage[]; prompt: UserBlock[] }
 

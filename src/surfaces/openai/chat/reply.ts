@@ -5,9 +5,8 @@ import {
   AnswerReader,
   type AnswerStop,
   type ToolKind,
-} from '../../core/answer-reader.ts'
-import type { RunEnd, RunEvent, Usage } from '../../core/events.ts'
-import type { AnswerShape } from './chat-request.ts'
+} from '../../../compat/answer-stream.ts'
+import type { RunEnd, RunEvent, Usage } from '../../../core/events.ts'
 import type {
   ChatCompletion,
   ChatCompletionChunk,
@@ -16,6 +15,7 @@ import type {
   FinishReason,
   MadeToolCall,
 } from './reply-schemas.ts'
+import type { AnswerShape } from './request.ts'
 
 /** `created` is in seconds since 1970. */
 export type ReplyIds = { id: string; created: number }

@@ -1,17 +1,18 @@
 // A chat completions request as a run: pure. Its messages, tools and further parameters are read in files of their own; here
 // they are put together.
-import { noOptions, type PlainOptions, type RunOptions } from '../../core/agent.ts'
-import type { AnswerPlan } from '../../core/answer-reader.ts'
-import { ignoredFields, refuseFields } from '../../core/fields.ts'
-import type { ResolvedModel } from '../../core/models.ts'
-import type { RunInput } from '../../core/runs.ts'
-import { isSideRequest } from '../../core/side-requests.ts'
-import type { GivenTool } from '../../core/tool-offer.ts'
-import { invalidField } from '../../errors.ts'
-import { readMessages } from './chat-messages.ts'
-import type { ChatRequest } from './chat-schemas.ts'
+
+import type { AnswerPlan } from '../../../compat/answer-stream.ts'
+import { isSideRequest } from '../../../compat/auxiliary-requests.ts'
+import type { GivenTool } from '../../../compat/client-tools.ts'
+import type { ResolvedModel } from '../../../compat/models.ts'
+import { ignoredFields, refuseFields } from '../../../compat/request-fields.ts'
+import { noOptions, type PlainOptions, type RunOptions } from '../../../core/agent.ts'
+import type { RunInput } from '../../../core/runs.ts'
+import { invalidField } from '../../../errors.ts'
+import { type Reasoning, readReasoning } from '../shared/reasoning.ts'
 import { chatFields } from './fields.ts'
-import { type Reasoning, readReasoning } from './parameters.ts'
+import { readMessages } from './messages.ts'
+import type { ChatRequest } from './schemas.ts'
 import { readTools, type ToolOffer } from './tools.ts'
 
 /** What of a request decides how its answer is told. */

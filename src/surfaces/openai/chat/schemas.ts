@@ -1,5 +1,5 @@
 // The body of a chat completions request. It is loose: what is not known here is let through, to be told as
-// ignored (parameters.ts). Messages complete a sentence that begins with the parameter's name (http/validate.ts).
+// ignored (surfaces/openai/shared/reasoning.ts). Messages complete a sentence that begins with the parameter's name (http/validate.ts).
 import { z } from 'zod'
 
 const must = (what: string) => ({ error: `must be ${what}` })
@@ -11,7 +11,7 @@ const object = z.record(z.string(), z.unknown(), must('an object'))
 
 const fileFields = { file_data: text.nullish(), filename: text.nullish(), file_id: text.nullish() }
 
-/** The parts of all roles; which of them a role may have is decided where they are read (content-parts.ts). */
+/** The parts of all roles; which of them a role may have is decided where they are read (surfaces/openai/shared/content-parts.ts). */
 const part = z.discriminatedUnion(
   'type',
   [

@@ -1,6 +1,5 @@
-// The tools of a request, the older functions among them, and its choice, in the words of core/tool-offer.ts.
-import type { ToolKind } from '../../core/answer-reader.ts'
-import type { ClientTool } from '../../core/conversation.ts'
+// The tools of a request, the older functions among them, and its choice, in the words of compat/client-tools.ts.
+import type { ToolKind } from '../../../compat/answer-stream.ts'
 import {
   choiceInstruction,
   freeChoice,
@@ -8,9 +7,10 @@ import {
   offeredTools,
   type ToolChoice,
   toClientTool,
-} from '../../core/tool-offer.ts'
-import { invalidField } from '../../errors.ts'
-import type { ChatRequest, ToolChoice as GivenChoice, Tool } from './chat-schemas.ts'
+} from '../../../compat/client-tools.ts'
+import type { ClientTool } from '../../../core/conversation.ts'
+import { invalidField } from '../../../errors.ts'
+import type { ChatRequest, ToolChoice as GivenChoice, Tool } from './schemas.ts'
 
 export type ToolOffer = {
   tools: ClientTool[]

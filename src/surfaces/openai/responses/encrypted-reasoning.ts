@@ -1,7 +1,7 @@
 // Thinking that a client keeps and gives back, in the one text that the Responses API has for it. The signature in it is the model's
 // API's own, which takes thinking back only so; what this server did not write is passed over.
 import { z } from 'zod'
-import type { ThinkingBlock } from '../../core/conversation.ts'
+import type { ThinkingBlock } from '../../../core/conversation.ts'
 
 const prefix = 'cs1.'
 

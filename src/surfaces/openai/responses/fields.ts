@@ -1,5 +1,5 @@
 // Every field of a request to the Responses API, and what becomes of it.
-import { type FieldTable, isEmpty } from '../../core/fields.ts'
+import { type FieldTable, isEmpty } from '../../../compat/request-fields.ts'
 
 const isZero = (value: unknown) => value === 0
 const isOne = (value: unknown) => value === 1

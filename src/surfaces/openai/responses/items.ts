@@ -1,13 +1,14 @@
 // The items of a Responses request, with those of the responses before it: which of them are the system prompt, which the conversation so
-// far, which the prompt. References must have been followed before (response-chain.ts).
-import type { ThinkingBlock } from '../../core/conversation.ts'
-import { type CallFaults, ConversationBuilder, type EarlierCall } from '../../core/conversation-builder.ts'
-import { invalidField } from '../../errors.ts'
-import { parsePart } from '../../http/validate.ts'
-import { parseArguments } from './call-arguments.ts'
-import { readThoughts } from './carried-thoughts.ts'
-import type { ReadMessages } from './chat-messages.ts'
-import { toBlocks, toTextBlocks } from './content-parts.ts'
+// far, which the prompt. References must have been followed before (stored-responses.ts).
+
+import { type CallFaults, ConversationBuilder, type EarlierCall } from '../../../compat/conversation-builder.ts'
+import type { ThinkingBlock } from '../../../core/conversation.ts'
+import { invalidField } from '../../../errors.ts'
+import { parsePart } from '../../../http/validate.ts'
+import type { ReadMessages } from '../chat/messages.ts'
+import { parseArguments } from '../shared/call-arguments.ts'
+import { toBlocks, toTextBlocks } from '../shared/content-parts.ts'
+import { readThoughts } from './encrypted-reasoning.ts'
 import {
   CallOutputItem,
   CustomCallItem,
@@ -15,8 +16,8 @@ import {
   type InputItem,
   MessageItem,
   ReasoningItem,
-} from './response-schemas.ts'
-import { flatName } from './response-tools.ts'
+} from './schemas.ts'
+import { flatName } from './tools.ts'
 
 /** An item and where it stands in the request, or what it came from. */
 export type PlacedItem = { item: InputItem; param: string }

@@ -1,10 +1,10 @@
 // The items of a response from the pieces of an answer, and the events that tell of them. Pure; what tells of the response as a whole
-// is response-reply.ts.
-import type { AnswerPiece } from '../../core/answer-reader.ts'
-import type { ThinkingBlock } from '../../core/conversation.ts'
-import { carryThoughts } from './carried-thoughts.ts'
-import type { OutputItem, OutputPart, ResponseEvent } from './response-reply-schemas.ts'
-import type { ResponseShape } from './response-request.ts'
+// is reply.ts.
+import type { AnswerPiece } from '../../../compat/answer-stream.ts'
+import type { ThinkingBlock } from '../../../core/conversation.ts'
+import { carryThoughts } from './encrypted-reasoning.ts'
+import type { OutputItem, OutputPart, ResponseEvent } from './reply-schemas.ts'
+import type { ResponseShape } from './request.ts'
 
 type Unnumbered<E> = E extends unknown ? Omit<E, 'sequence_number'> : never
 /** An event that has not got its number yet. */

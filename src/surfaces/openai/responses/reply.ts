@@ -1,12 +1,12 @@
 // A run's answer as a response, whole or as the events of a stream. Pure: ids and times are given.
-import { AnswerCollector, type AnswerPiece, AnswerReader, type AnswerStop } from '../../core/answer-reader.ts'
-import type { RunEnd, RunEvent, Usage } from '../../core/events.ts'
-import type { AppError } from '../../errors.ts'
-import { toUsage } from './chat-reply.ts'
-import { openaiStatus, toErrorBody } from './errors.ts'
-import type { Response, ResponseEvent, ResponseUsage } from './response-reply-schemas.ts'
-import { isLive, isStored, type ResponseShape } from './response-request.ts'
-import { type ItemEvent, ItemWriter } from './response-writer.ts'
+import { AnswerCollector, type AnswerPiece, AnswerReader, type AnswerStop } from '../../../compat/answer-stream.ts'
+import type { RunEnd, RunEvent, Usage } from '../../../core/events.ts'
+import type { AppError } from '../../../errors.ts'
+import { toUsage } from '../chat/reply.ts'
+import { openaiStatus, toErrorBody } from '../shared/errors.ts'
+import { type ItemEvent, ItemWriter } from './output-items.ts'
+import type { Response, ResponseEvent, ResponseUsage } from './reply-schemas.ts'
+import { isLive, isStored, type ResponseShape } from './request.ts'
 
 /** Of the run that makes the response. */
 export type ResponseFacts = { runId: string; createdAtMs: number }

@@ -1,19 +1,20 @@
 // A request to the Responses API as a run: pure. Its items and tools are read in files of their own; here they are put together. What
 // its answer is told by comes from the request alone, so that a stored one can be told again.
-import { noPlainOptions, type PlainOptions } from '../../core/agent.ts'
-import type { AnswerPlan } from '../../core/answer-reader.ts'
-import { ignoredFields, refuseFields } from '../../core/fields.ts'
-import type { ResolvedModel } from '../../core/models.ts'
-import type { RunInput } from '../../core/runs.ts'
-import { isSideRequest } from '../../core/side-requests.ts'
-import type { GivenTool } from '../../core/tool-offer.ts'
-import { invalidField } from '../../errors.ts'
-import { checkMetadata, objectInstruction, systemOptions } from './chat-request.ts'
-import { efforts } from './parameters.ts'
-import { responseFields } from './response-fields.ts'
-import { type PlacedItem, readItems } from './response-items.ts'
-import type { InputItem, ResponseRequest } from './response-schemas.ts'
-import { type ResponseTools, readResponseTools, type ToolName } from './response-tools.ts'
+
+import type { AnswerPlan } from '../../../compat/answer-stream.ts'
+import { isSideRequest } from '../../../compat/auxiliary-requests.ts'
+import type { GivenTool } from '../../../compat/client-tools.ts'
+import type { ResolvedModel } from '../../../compat/models.ts'
+import { ignoredFields, refuseFields } from '../../../compat/request-fields.ts'
+import { noPlainOptions, type PlainOptions } from '../../../core/agent.ts'
+import type { RunInput } from '../../../core/runs.ts'
+import { invalidField } from '../../../errors.ts'
+import { checkMetadata, objectInstruction, systemOptions } from '../chat/request.ts'
+import { efforts } from '../shared/reasoning.ts'
+import { responseFields } from './fields.ts'
+import { type PlacedItem, readItems } from './items.ts'
+import type { InputItem, ResponseRequest } from './schemas.ts'
+import { type ResponseTools, readResponseTools, type ToolName } from './tools.ts'
 
 /** What is kept of a request, to go on from it and to tell of it again. `model` is what the answer says. */
 export type AskedResponse = { body: ResponseRequest; items: InputItem[]; model: string; isAgent: boolean }

@@ -1,8 +1,8 @@
 // The body of a request to the Responses API, and the items of its input. Loose: what is not known here is let through, to be told as
-// ignored (response-fields.ts). Messages complete a sentence that begins with the parameter's name (http/validate.ts).
+// ignored (fields.ts). Messages complete a sentence that begins with the parameter's name (http/validate.ts).
 import { z } from 'zod'
-import { queryInteger } from '../../http/validate.ts'
-import { callArguments, content, effort, toolName } from './chat-schemas.ts'
+import { queryInteger } from '../../../http/validate.ts'
+import { callArguments, content, effort, toolName } from '../chat/schemas.ts'
 
 const must = (what: string) => ({ error: `must be ${what}` })
 const text = z.string(must('a string'))
@@ -12,7 +12,7 @@ const number = z.number(must('a number'))
 const object = z.record(z.string(), z.unknown(), must('an object'))
 const named = text.min(1, must('a string that is not empty'))
 
-/** What every item has; the rest depends on its type and is read where the item is (response-items.ts). */
+/** What every item has; the rest depends on its type and is read where the item is (items.ts). */
 const item = z.looseObject({ type: text.nullish() }, must('an item, as an object'))
 export type InputItem = z.output<typeof item>
 

@@ -1,13 +1,13 @@
 // Responses that were stored: found by their ids, told again, and what they say to a request that goes on from them. A response is a run
 // whose request was kept; it is gone when that is.
 
-import type { RunEnd } from '../../core/events.ts'
-import { type Runs, runFailure } from '../../core/runs.ts'
-import { isFinal, type RunRecord } from '../../core/store.ts'
-import { AppError, invalidField, toAppError } from '../../errors.ts'
-import { type Caller, ownRuns } from '../../http/callers.ts'
-import { parsePart } from '../../http/validate.ts'
-import { earlierParam, type PlacedItem } from './response-items.ts'
+import { type Caller, ownRuns } from '../../../auth/authenticate.ts'
+import type { RunEnd } from '../../../core/events.ts'
+import { type Runs, runFailure } from '../../../core/runs.ts'
+import { isFinal, type RunRecord } from '../../../core/store.ts'
+import { AppError, invalidField, toAppError } from '../../../errors.ts'
+import { parsePart } from '../../../http/validate.ts'
+import { earlierParam, type PlacedItem } from './items.ts'
 import {
   failedResponse,
   openResponse,
@@ -16,10 +16,10 @@ import {
   runIdOf,
   runIdOfItem,
   WholeResponse,
-} from './response-reply.ts'
-import type { OutputItem, Response } from './response-reply-schemas.ts'
-import { type AskedResponse, type ResponseShape, shapeOf } from './response-request.ts'
-import { type InputItem, ReferenceItem } from './response-schemas.ts'
+} from './reply.ts'
+import type { OutputItem, Response } from './reply-schemas.ts'
+import { type AskedResponse, type ResponseShape, shapeOf } from './request.ts'
+import { type InputItem, ReferenceItem } from './schemas.ts'
 
 /** How many responses a conversation may be made of, or items of a request come from. */
 const chainMax = 1_000

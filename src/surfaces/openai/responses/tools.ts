@@ -1,7 +1,6 @@
-// The tools of a request to the Responses API and its choice, in the words of core/tool-offer.ts. Tools in namespaces get names of
+// The tools of a request to the Responses API and its choice, in the words of compat/client-tools.ts. Tools in namespaces get names of
 // their own, from which a call is told by both its names again.
-import type { ToolKind } from '../../core/answer-reader.ts'
-import type { ClientTool } from '../../core/conversation.ts'
+import type { ToolKind } from '../../../compat/answer-stream.ts'
 import {
   choiceInstruction,
   freeChoice,
@@ -9,9 +8,11 @@ import {
   offeredTools,
   type ToolChoice,
   toClientTool,
-} from '../../core/tool-offer.ts'
-import { invalidField } from '../../errors.ts'
-import { parsePart } from '../../http/validate.ts'
+} from '../../../compat/client-tools.ts'
+import type { ClientTool } from '../../../core/conversation.ts'
+import { invalidField } from '../../../errors.ts'
+import { parsePart } from '../../../http/validate.ts'
+import { customSchema } from '../chat/tools.ts'
 import {
   CustomTool,
   FunctionTool,
@@ -19,8 +20,7 @@ import {
   NamespaceTool,
   type ResponseRequest,
   type Tool,
-} from './response-schemas.ts'
-import { customSchema } from './tools.ts'
+} from './schemas.ts'
 
 /** What a call is told as. */
 export type ToolName = { name: string; namespace: string | null }

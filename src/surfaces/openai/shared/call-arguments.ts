@@ -1,6 +1,6 @@
 // The arguments of a call in an earlier answer: JSON in a string, as OpenAI has it, or an object, as some programs send it.
-import { invalidField } from '../../errors.ts'
-import { shapeFault } from '../../http/validate.ts'
+import { invalidField } from '../../../errors.ts'
+import { shapeFault } from '../../../http/validate.ts'
 
 type Given = string | Record<string, unknown> | null | undefined
 

@@ -1,8 +1,8 @@
 // The content of messages, a string or an array of parts in every role, as content blocks. Text of nothing but white space is
 // left out, as the model's API refuses it.
-import type { PromptBlock, TextBlock } from '../../core/content.ts'
-import { invalidField } from '../../errors.ts'
-import type { Content, ContentPart } from './chat-schemas.ts'
+import type { PromptBlock, TextBlock } from '../../../core/content.ts'
+import { invalidField } from '../../../errors.ts'
+import type { Content, ContentPart } from '../chat/schemas.ts'
 import { toDocument, toImage } from './data-urls.ts'
 
 type Given = Content | null | undefined

@@ -1,7 +1,8 @@
 // Pictures and files that a request brings along as data URLs. The server fetches no address.
-import type { DocumentBlock, ImageBlock } from '../../core/content.ts'
-import { imageBlock, isBase64, isPdf, pdfBlock, textDocument } from '../../core/media.ts'
-import { invalidField } from '../../errors.ts'
+
+import { imageBlock, isBase64, isPdf, pdfBlock, textDocument } from '../../../compat/media-blocks.ts'
+import type { DocumentBlock, ImageBlock } from '../../../core/content.ts'
+import { invalidField } from '../../../errors.ts'
 
 const header = /^data:([^;,]*)(?:;[^;,]*)*;base64$/i
 

@@ -1,7 +1,7 @@
 // Failures as OpenAI tells them: status, body and the headers that steer its SDKs' retries. One table; the texts are ours.
-import type { AppError, ErrorCode } from '../../errors.ts'
-import { errorHeaders, retryHeaders } from '../../http/faults.ts'
-import type { ErrorBody } from './reply-schemas.ts'
+import type { AppError, ErrorCode } from '../../../errors.ts'
+import { errorHeaders, retryHeaders } from '../../../http/request-errors.ts'
+import type { ErrorBody } from '../chat/reply-schemas.ts'
 
 type Told = { status: number; type: string; code: string | null }
 

@@ -1,7 +1,7 @@
 // What OpenAI's routes need of the server.
-import type { ModelFact } from '../../core/agent.ts'
-import type { RunInput, Runs } from '../../core/runs.ts'
-import type { StreamReaders } from '../../http/stream-readers.ts'
+import type { ModelFact } from '../../../core/agent.ts'
+import type { RunInput, Runs } from '../../../core/runs.ts'
+import type { StreamReaders } from '../../../http/reader-limits.ts'
 
 export type OpenaiOptions = {
   runs: Runs

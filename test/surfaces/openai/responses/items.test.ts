@@ -2,12 +2,12 @@
 // faults in them, each told by the field that it stands in.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ThinkingBlock } from '../../src/core/conversation.ts'
-import { AppError } from '../../src/errors.ts'
-import { parseBody } from '../../src/http/validate.ts'
-import { carryThoughts, readThoughts } from '../../src/surfaces/openai/carried-thoughts.ts'
-import { readItems } from '../../src/surfaces/openai/response-items.ts'
-import { ResponseRequest } from '../../src/surfaces/openai/response-schemas.ts'
+import type { ThinkingBlock } from '../../../../src/core/conversation.ts'
+import { AppError } from '../../../../src/errors.ts'
+import { parseBody } from '../../../../src/http/validate.ts'
+import { carryThoughts, readThoughts } from '../../../../src/surfaces/openai/responses/encrypted-reasoning.ts'
+import { readItems } from '../../../../src/surfaces/openai/responses/items.ts'
+import { ResponseRequest } from '../../../../src/surfaces/openai/responses/schemas.ts'
 
 const png = 'iVBORw0KGgoAAAANSUhEUg=='
 const pdf = 'JVBERi0xLjQK'

@@ -2,10 +2,10 @@
 // route against every scope is in test/security/routes.test.ts.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { Scope } from '../../src/core/keys.ts'
-import { silent } from '../core/runs-scene.ts'
-import { goodRun } from '../helpers/scripted-agent.ts'
-import { eventsIn, faultOf, hello, reach, responseOf, setUp } from './openai-responses-scene.ts'
+import type { Scope } from '../../../../src/auth/keys.ts'
+import { silent } from '../../../core/runs-scene.ts'
+import { goodRun } from '../../../helpers/scripted-agent.ts'
+import { eventsIn, faultOf, hello, reach, responseOf, setUp } from './scene.ts'
 
 const path = '/v1/responses'
 const gone = [404, null, 'response_id']

@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { RunEnd, RunEvent } from '../../src/core/events.ts'
-import { AppError } from '../../src/errors.ts'
-import { parseBody } from '../../src/http/validate.ts'
-import { readThoughts } from '../../src/surfaces/openai/carried-thoughts.ts'
+import type { RunEnd, RunEvent } from '../../../../src/core/events.ts'
+import { AppError } from '../../../../src/errors.ts'
+import { parseBody } from '../../../../src/http/validate.ts'
+import { readThoughts } from '../../../../src/surfaces/openai/responses/encrypted-reasoning.ts'
 import {
   failedResponse,
   openResponse,
@@ -15,11 +15,11 @@ import {
   runIdOf,
   runIdOfItem,
   WholeResponse,
-} from '../../src/surfaces/openai/response-reply.ts'
-import { Response, ResponseEvent } from '../../src/surfaces/openai/response-reply-schemas.ts'
-import { type ResponseShape, shapeOf } from '../../src/surfaces/openai/response-request.ts'
-import { ResponseRequest } from '../../src/surfaces/openai/response-schemas.ts'
-import { runEnd, runStart, textBlock } from '../helpers/scripted-agent.ts'
+} from '../../../../src/surfaces/openai/responses/reply.ts'
+import { Response, ResponseEvent } from '../../../../src/surfaces/openai/responses/reply-schemas.ts'
+import { type ResponseShape, shapeOf } from '../../../../src/surfaces/openai/responses/request.ts'
+import { ResponseRequest } from '../../../../src/surfaces/openai/responses/schemas.ts'
+import { runEnd, runStart, textBlock } from '../../../helpers/scripted-agent.ts'
 
 const name = '0123456789abcdef0123456789abcdef'
 const facts = { runId: `run_${name}`, createdAtMs: 1_790_000_000_500 }

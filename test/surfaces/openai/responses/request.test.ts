@@ -2,11 +2,11 @@
 // request has no effect or is refused.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { noOptions, noPlainOptions } from '../../src/core/agent.ts'
-import { AppError } from '../../src/errors.ts'
-import { parseBody } from '../../src/http/validate.ts'
-import { checkResponse, shapeOf, toResponseRun } from '../../src/surfaces/openai/response-request.ts'
-import { ResponseRequest } from '../../src/surfaces/openai/response-schemas.ts'
+import { noOptions, noPlainOptions } from '../../../../src/core/agent.ts'
+import { AppError } from '../../../../src/errors.ts'
+import { parseBody } from '../../../../src/http/validate.ts'
+import { checkResponse, shapeOf, toResponseRun } from '../../../../src/surfaces/openai/responses/request.ts'
+import { ResponseRequest } from '../../../../src/surfaces/openai/responses/schemas.ts'
 
 const plain = { model: 'sonnet', agent: false, shown: 'claude-sonnet-5' }
 const agent = { model: 'sonnet', agent: true, shown: 'agent/claude-sonnet-5' }

@@ -2,12 +2,20 @@
 // What becomes of it later is in openai-responses-stored.test.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { RunEvent } from '../../src/core/events.ts'
-import { AppError } from '../../src/errors.ts'
-import { Response, ResponseTokens } from '../../src/surfaces/openai/response-reply-schemas.ts'
-import { silent } from '../core/runs-scene.ts'
-import { failedEnd, goodRun, queueFull, refusing, runEnd, runStart, textBlock } from '../helpers/scripted-agent.ts'
-import { eventsIn, faultOf, hello, listen, reach, responseOf, saidIn, setUp } from './openai-responses-scene.ts'
+import type { RunEvent } from '../../../../src/core/events.ts'
+import { AppError } from '../../../../src/errors.ts'
+import { Response, ResponseTokens } from '../../../../src/surfaces/openai/responses/reply-schemas.ts'
+import { silent } from '../../../core/runs-scene.ts'
+import {
+  failedEnd,
+  goodRun,
+  queueFull,
+  refusing,
+  runEnd,
+  runStart,
+  textBlock,
+} from '../../../helpers/scripted-agent.ts'
+import { eventsIn, faultOf, hello, listen, reach, responseOf, saidIn, setUp } from './scene.ts'
 
 const path = '/v1/responses'
 const look = { type: 'function', name: 'look', parameters: { type: 'object' } }

@@ -2,23 +2,17 @@
 // gone on from. How they are made is in openai-responses-routes.test.ts; whose they are in openai-responses-keys.test.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { RunEvent } from '../../src/core/events.ts'
-import { AppError } from '../../src/errors.ts'
-import { UsageReply } from '../../src/surfaces/native/run-schemas.ts'
-import { type Response, ResponseDeleted, ResponseItemList } from '../../src/surfaces/openai/response-reply-schemas.ts'
-import { silent, stuck } from '../core/runs-scene.ts'
-import { failedEnd, goodRun, runEnd, runStart, type Script, textBlock } from '../helpers/scripted-agent.ts'
+import type { RunEvent } from '../../../../src/core/events.ts'
+import { AppError } from '../../../../src/errors.ts'
+import { UsageReply } from '../../../../src/surfaces/native/run-schemas.ts'
 import {
-  eventsIn,
-  faultOf,
-  hello,
-  reach,
-  responseOf,
-  runIdOf,
-  type Scene,
-  saidIn,
-  setUp,
-} from './openai-responses-scene.ts'
+  type Response,
+  ResponseDeleted,
+  ResponseItemList,
+} from '../../../../src/surfaces/openai/responses/reply-schemas.ts'
+import { silent, stuck } from '../../../core/runs-scene.ts'
+import { failedEnd, goodRun, runEnd, runStart, type Script, textBlock } from '../../../helpers/scripted-agent.ts'
+import { eventsIn, faultOf, hello, reach, responseOf, runIdOf, type Scene, saidIn, setUp } from './scene.ts'
 
 const path = '/v1/responses'
 const background = { background: true }

@@ -2,10 +2,10 @@
 // each told by the field that it stands in.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { AppError } from '../../src/errors.ts'
-import { parseBody } from '../../src/http/validate.ts'
-import { ResponseRequest } from '../../src/surfaces/openai/response-schemas.ts'
-import { readResponseTools } from '../../src/surfaces/openai/response-tools.ts'
+import { AppError } from '../../../../src/errors.ts'
+import { parseBody } from '../../../../src/http/validate.ts'
+import { ResponseRequest } from '../../../../src/surfaces/openai/responses/schemas.ts'
+import { readResponseTools } from '../../../../src/surfaces/openai/responses/tools.ts'
 
 const look = { type: 'function', name: 'look', description: 'Looks.', strict: null, parameters: { type: 'object' } }
 const sql = { type: 'custom', name: 'sql', description: 'Asks.' }
