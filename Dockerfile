@@ -1,5 +1,5 @@
-# claude-serve and the CLI that the Agent SDK ships, for one person's own use. How to run it: docs/operations.md, "In a container".
-# No login and no key is part of the image: they are mounted, or given to the container.
+# claude-serve with the CLI that the Agent SDK ships, for one person's own use. How to run it: docs/operations.md, "In a container".
+# The image contains no login and no key: they are mounted, or passed to the container.
 
 FROM node:24-slim AS build
 WORKDIR /build
@@ -18,7 +18,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts
 
 FROM node:24-slim
-# git is what Claude Code itself makes use of; tini passes signals on and buries processes whose parents are gone.
+# Claude Code itself uses git; tini forwards signals and reaps orphaned processes.
 RUN apt-get update \
   && apt-get install -y --no-install-recommends ca-certificates git tini \
   && rm -rf /var/lib/apt/lists/*
@@ -28,8 +28,8 @@ COPY web ./web
 COPY --from=modules /modules/node_modules ./node_modules
 COPY --from=build /build/dist ./dist
 COPY --from=build /build/web/ui ./web/ui
-# The CLI by its name, to log in with: docker run -it … --entrypoint claude. The folders belong to the user that runs it all.
-RUN ln -s "$(node -e "import('/app/dist/agent/executable.js').then((module) => console.log(module.sdkExecutable()))")" \
+# `claude` on PATH is for logging in: docker run -it … --entrypoint claude. The folders belong to the user that runs everything.
+RUN ln -s "$(node -e "import('/app/dist/claude/cli/executable.js').then((module) => console.log(module.sdkExecutable()))")" \
     /usr/local/bin/claude \
   && mkdir -p /data /claude /work \
   && chown node:node /data /claude /work \

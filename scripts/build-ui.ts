@@ -1,5 +1,5 @@
-// Makes the web page's files (web/ui/) from its sources (ui/). `npm run build:ui` runs it, and so do
-// `npm start`, `npm test` and the build of the package; nothing is downloaded.
+// Builds the web page's files (web/ui/) from its sources (ui/). `npm run build:ui` runs it, and so do
+// `npm start`, `npm test` and the build of the package. It downloads nothing.
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { build } from 'esbuild'
 
@@ -12,7 +12,7 @@ const { metafile } = await build({
   entryPoints: [new URL('main.tsx', sources).pathname],
   outdir: target.pathname,
   entryNames: 'page',
-  // A part that is loaded later has the name of its source.
+  // Parts that are loaded later are named after their source.
   chunkNames: '[name]',
   bundle: true,
   splitting: true,
@@ -29,13 +29,13 @@ for (const name of ['page.html', 'page.css', 'icon.svg']) {
   await copyFile(new URL(name === 'icon.svg' ? '../web/icon.svg' : name, sources), new URL(name, target))
 }
 
-/** Whoever passes on what the page is made of must pass on these too. */
+/** The packages that are bundled into the page: their licenses must be distributed with it. */
 const packages = new Set(
   Object.keys(metafile.inputs).flatMap((path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []),
 )
 const licenses = [...packages].toSorted().map(async (folder) => {
   const name = (await readdir(folder)).find((each) => /^licen[cs]e/i.test(each))
-  if (name === undefined) throw new Error(`${folder} has no licence`)
+  if (name === undefined) throw new Error(`${folder} has no license`)
   return `${folder.replace(/^.*node_modules\//, '')}\n\n${(await readFile(`${folder}/${name}`, 'utf8')).trim()}\n`
 })
 await writeFile(new URL('licenses.txt', target), (await Promise.all(licenses)).join('\n----\n\n'))

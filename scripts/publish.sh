@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Publishes this version to the npm registry, with a signed statement of where it was built, and writes the Homebrew formula for it.
-# Run by CI on the commit of a version's tag: only there can that statement be made. With --dry-run it does all but upload, anywhere.
+# Publishes this version to the npm registry with a signed statement of where it was built (provenance), and writes its Homebrew formula.
+# CI runs it on the commit of a version's tag, because only CI can sign that statement. With --dry-run it does everything except the
+# upload, on any machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,16 +24,16 @@ esac
 name=$(field name)
 version=$(field version)
 
-[ -z "$(git status --porcelain)" ] || die 'there are changes that are not committed'
+[ -z "$(git status --porcelain)" ] || die 'some changes are not committed'
 git tag --points-at HEAD | grep -qxF "v$version" || die "this commit has no tag v$version"
 grep -qE "^## ${version//./\\.}( |$)" CHANGELOG.md || die "CHANGELOG.md has no heading ## $version"
 for each in repository homepage bugs; do
-  [ -n "$(field "$each")" ] || die "package.json does not name $each, which npm or Homebrew wants to know"
+  [ -n "$(field "$each")" ] || die "package.json does not name $each, which npm or Homebrew requires"
 done
-[ -z "$(npm view "$name@$version" version 2>/dev/null || true)" ] || die "$name $version is published already"
+[ -z "$(npm view "$name@$version" version 2>/dev/null || true)" ] || die "$name $version is already published"
 if ! $is_dry; then
   [ -n "${ACTIONS_ID_TOKEN_REQUEST_URL:-}${SIGSTORE_ID_TOKEN:-}" ] ||
-    die 'only a CI that may sign can publish (id-token: write on GitHub, SIGSTORE_ID_TOKEN on GitLab); try --dry-run'
+    die 'only a CI that may sign can publish (id-token: write on GitHub, SIGSTORE_ID_TOKEN on GitLab): use --dry-run elsewhere'
 fi
 
 npm ci
@@ -46,9 +47,9 @@ if $is_dry; then
 fi
 npm publish "$tarball" --provenance --access public
 
-# The registry keeps the file as it was sent.
+# The registry serves exactly this file, so its checksum is the one for the formula.
 url=$(npm view "$name@$version" dist.tarball)
 sha256=$(node -p "require('node:crypto').createHash('sha256').update(require('node:fs').readFileSync('$tarball')).digest('hex')")
 formula=.tmp/claude-serve.rb
 sed -e "s|@HOMEPAGE@|$(field homepage)|" -e "s|@URL@|$url|" -e "s|@SHA256@|$sha256|" packaging/homebrew/claude-serve.rb >"$formula"
-echo "publish: $name $version is published; $formula is for the tap"
+echo "publish: published $name $version; copy $formula to the Homebrew tap"

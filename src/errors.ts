@@ -1,5 +1,5 @@
 // The one error class and the one table of codes. What a caller is told about a failure is decided here and nowhere
-// else: each surface turns an AppError into its own shape. Not for errors of start-up (see config/options.ts).
+// else: each surface turns an AppError into its own shape. Errors that stop a start are here too, without a code: no client sees them.
 
 /** What a code means over HTTP. `retry` says whether the same request may succeed later without being changed. */
 type CodeFacts = { status: number; retry: boolean }
@@ -73,6 +73,11 @@ export class AppError extends Error {
   get status(): number {
     return errorCodes[this.code].status
   }
+}
+
+/** What keeps a server or a command from starting, in a sentence that names the cause and the fix. */
+export class StartupError extends Error {
+  override readonly name = 'StartupError'
 }
 
 /** What of a request's fault a dialect may have a code of its own for. */

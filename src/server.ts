@@ -8,11 +8,12 @@ import type { Logger } from 'pino'
 import { type Caller, Callers } from './auth/authenticate.ts'
 import { makePageLink } from './auth/login-links.ts'
 import { watchKeys } from './auth/revocation.ts'
-import { configFolder, type Environment, withPathOutside } from './claude/cli/environment.ts'
+import { withPathOutside } from './claude/cli/environment.ts'
 import { Executable, type Login } from './claude/cli/executable.ts'
-import { Pool, type PoolLimits, poolDefaults } from './claude/pool/pool.ts'
+import { defaultPoolLimits, defaultProcessLimits, type PoolLimits, type ProcessLimits } from './claude/pool/limits.ts'
+import { Pool } from './claude/pool/pool.ts'
 import { ownIdentity, ProcessRecords } from './claude/process/process-registry.ts'
-import { type WorkerLimits, workerLimits } from './claude/process/worker.ts'
+import { configFolder, type Environment } from './claude/sessions/config-folder.ts'
 import { createSessionFiles } from './claude/sessions/session-files.ts'
 import { withSecondTry } from './compat/retry-forced-output.ts'
 import { TokenGauge, withTokenGauge } from './compat/tokens/calibration.ts'
@@ -26,6 +27,7 @@ import type { Runs, RunsDependencies } from './core/runs.ts'
 import type { SessionFiles } from './core/sessions.ts'
 import type { Store } from './core/store.ts'
 import type { Upstream } from './demo/upstream.ts'
+import { StartupError } from './errors.ts'
 import { type App, createApp, type ServerFactory } from './http/app.ts'
 import { StreamReaders } from './http/reader-limits.ts'
 import { createLogger } from './log/logger.ts'
@@ -64,17 +66,12 @@ export type RunningServer = {
   closed: Promise<void>
 }
 
-/** Why a server does not start, in a sentence that says what to do. */
-export class StartError extends Error {
-  override readonly name = 'StartError'
-}
-
 export type ServerOptions = {
   /** The environment of which the CLI gets its part; the server's own by default. */
   environment?: Environment
   log?: Logger
   /** For tests that cannot wait minutes. */
-  workerLimits?: Partial<WorkerLimits>
+  processLimits?: Partial<ProcessLimits>
   poolLimits?: Partial<PoolLimits>
 }
 
@@ -188,7 +185,7 @@ async function refuseOwnFolders({ cwdRoots, dataDir }: Config, environment: Envi
     const own = await realPathSoFar(folder)
     const root = cwdRoots?.find((each) => isWithin(own, each) || isWithin(each, own))
     if (root === undefined) continue
-    throw new StartError(
+    throw new StartupError(
       `--cwd-root ${root} would let agents into ${own}, which is the server's or the CLI's own: name another folder.`,
     )
   }
@@ -204,7 +201,9 @@ async function refuseOpenDoor({ host, allowHosts }: Config, store: Store): Promi
       : null
   if (fault === null) return
   await store.close()
-  throw new StartError(`--host ${host} reaches beyond this machine and ${fault}, or give 127.0.0.1, ::1 or localhost.`)
+  throw new StartupError(
+    `--host ${host} reaches beyond this machine and ${fault}, or give 127.0.0.1, ::1 or localhost.`,
+  )
 }
 
 type SurfaceParts = {
@@ -273,7 +272,7 @@ function createPool(
   { defaultCwd, environment, records, executable, log, observer }: PoolParts,
 ): Pool {
   const limits: PoolLimits = {
-    ...poolDefaults,
+    ...defaultPoolLimits,
     warm: config.warm,
     maxProcesses: config.maxProcesses,
     queueLimit: config.queueLimit,
@@ -285,7 +284,7 @@ function createPool(
     environment,
     configDir: configFolder(environment),
     records,
-    limits: { ...workerLimits, ...options.workerLimits },
+    limits: { ...defaultProcessLimits, ...options.processLimits },
     permissionModes: config.permissionModes,
     defaultCwd,
     scratchDir: records.scratchDir,

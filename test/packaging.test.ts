@@ -11,8 +11,7 @@ import { Command } from 'commander'
 import { examples, passedOn, sampleOf } from '../scripts/config-document.ts'
 import { childEnvironment } from '../src/claude/cli/environment.ts'
 import { sdkExecutable } from '../src/claude/cli/executable.ts'
-import { poolDefaults } from '../src/claude/pool/pool.ts'
-import { workerLimits } from '../src/claude/process/worker.ts'
+import { defaultPoolLimits, defaultProcessLimits } from '../src/claude/pool/limits.ts'
 import { addCommands } from '../src/commands/registry.ts'
 import { type Config, configFileOption, configOptions, loadConfig } from '../src/config/options.ts'
 import { camelCase } from '../src/config/sources.ts'
@@ -401,7 +400,7 @@ const limits: [what: string, howMuch: string][] = [
   ['runs that wait', `${configOptions.queueLimit.default}, then 429`],
   ['a body', String(configOptions.bodyLimitBytes.default).replace('mb', ' MB')],
   ['a run', `${String(configOptions.requestTimeoutMs.default).replace('s', ' s')}; a request may ask for up to ${String(configOptions.maxRequestTimeoutMs.default).replace('h', ' h')}`],
-  ["a CLI's start; its first sign; silence; silence of a tool", [workerLimits.startMs, workerLimits.firstMessageMs].map((ms) => `${ms / 1000} s`).concat([workerLimits.silenceMs, workerLimits.toolSilenceMs].map((ms) => `${ms / 60_000} min`)).join('; ')],
+  ["a CLI's start; its first sign; silence; silence of a tool", [defaultProcessLimits.startMs, defaultProcessLimits.firstMessageMs].map((ms) => `${ms / 1000} s`).concat([defaultProcessLimits.silenceMs, defaultProcessLimits.toolSilenceMs].map((ms) => `${ms / 60_000} min`)).join('; ')],
 ] // biome-ignore format: a table reads better with a line for each
 for (const [what, howMuch] of limits) {
   test(`docs/operations.md tells the limit that holds: ${what}`, () => {
@@ -414,7 +413,7 @@ for (const [what, howMuch] of limits) {
 
 test('docs/operations.md tells when a process is replaced', () => {
   const text = read('docs/operations.md').replace(/\s+/g, ' ')
-  const { requestsMax, residentBytesMax } = poolDefaults
+  const { requestsMax, residentBytesMax } = defaultPoolLimits
   assert.ok(text.includes(`after ${requestsMax} of them, or above ${residentBytesMax / 1024 ** 2} MB`))
 })
 

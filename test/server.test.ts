@@ -7,7 +7,7 @@ import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { startUpstream } from '../src/demo/upstream.ts'
-import { StartError } from '../src/server.ts'
+import { StartupError } from '../src/errors.ts'
 import { HealthReply } from '../src/surfaces/native/schemas.ts'
 import { chat, chatError, chatStream } from './helpers/client.ts'
 import {
@@ -253,7 +253,7 @@ for (const host of wide) {
     const folders = makeFolders(t)
     const open = startTestServer(t, { folders, config: { host, port: 0 } })
     await assert.rejects(open, (fault) => {
-      assert.ok(fault instanceof StartError, String(fault))
+      assert.ok(fault instanceof StartupError, String(fault))
       assert.match(fault.message, /needs at least one API key: make one with claude-serve keys create/)
       return true
     })

@@ -1,11 +1,12 @@
 // Who calls: nobody in particular where there are no keys, else whoever brings one. Which power a route needs is declared with
 // the route; a server with a route that does not say so does not start.
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { IncomingMessage } from 'node:http'
 import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
+import { allows, isLoginCode, isUsable, type KeyRecord, type Scope } from '../core/key-record.ts'
 import type { Store } from '../core/store.ts'
 import { AppError } from '../errors.ts'
 import { isLoopbackHost } from '../platform/loopback.ts'
-import { allows, hashOf, isLoginCode, isUsable, type KeyRecord, kindOfSecret, type Scope } from './keys.ts'
+import { hashOf, kindOfSecret } from './keys.ts'
 import { type PeerUser, peerUser } from './peer-uid.ts'
 
 /** `key` is null for a caller without one, who may do everything: there are no keys then. */
@@ -22,15 +23,6 @@ export type Caller = {
  */
 export type RouteScope = 'open' | 'any' | 'login' | Scope
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    caller: Caller
-  }
-  interface FastifyContextConfig {
-    scope?: RouteScope
-  }
-}
-
 export const anybody: Caller = {
   key: null,
   may: () => true,
@@ -40,6 +32,13 @@ export const anybody: Caller = {
 /** Callers with a key see their own runs; nobody's and everybody's are the operator's, and an administrator's. */
 export const ownRuns = ({ key, may }: Caller): { owner?: string } =>
   key === null || may('admin') ? {} : { owner: key.id }
+
+/** What of a request tells who sent it. */
+export type IncomingCall = {
+  readonly raw: IncomingMessage
+  readonly headers: IncomingMessage['headers']
+  readonly ip: string
+}
 
 export type KeyStore = Pick<Store, 'hasKeys' | 'keyByHash' | 'noteKeyUse' | 'spentBy'>
 
@@ -75,7 +74,7 @@ export class Callers {
    * `isPage`: a web page of an origin that was allowed. Throws `unauthorized`, `insufficient_scope`, `rate_limited`, and
    * `invalid_request` for two keys at once.
    */
-  async identify(request: FastifyRequest, scope: RouteScope, isPage: boolean): Promise<Caller> {
+  async identify(request: IncomingCall, scope: RouteScope, isPage: boolean): Promise<Caller> {
     if (scope === 'open') return anybody
     if (scope === 'login') return this.#byCode(request, isPage)
     const caller = (await this.#byKey(request)) ?? (await this.#withoutKey(request, isPage))
@@ -83,7 +82,7 @@ export class Callers {
     return caller
   }
 
-  async #byKey(request: FastifyRequest): Promise<Caller | null> {
+  async #byKey(request: IncomingCall): Promise<Caller | null> {
     const key = await this.#keyOf(request)
     const { keys, now } = this.#options
     if (key === null || keys === null) return null
@@ -95,7 +94,7 @@ export class Callers {
   }
 
   /** Who may exchange a code for a key, and nothing else. */
-  async #byCode(request: FastifyRequest, isPage: boolean): Promise<Caller> {
+  async #byCode(request: IncomingCall, isPage: boolean): Promise<Caller> {
     const key = await this.#keyOf(request)
     if (key === null) throw await this.#withoutCode(request, isPage)
     if (!isLoginCode(key)) {
@@ -107,7 +106,7 @@ export class Callers {
     return { key, may: (scope) => allows(key, scope), requireBudget: async () => {} }
   }
 
-  async #withoutCode(request: FastifyRequest, isPage: boolean): Promise<AppError> {
+  async #withoutCode(request: IncomingCall, isPage: boolean): Promise<AppError> {
     if (!this.#options.isLoopback || (await this.#options.keys?.hasKeys())) {
       const text = 'this needs the code of a one-time link, which claude-serve open makes'
       return unauthorized(`${text}: send it as 'authorization: Bearer <code>'`)
@@ -120,7 +119,7 @@ export class Callers {
   }
 
   /** The key that the request brings, where it is in force; null where it brings none of ours. */
-  async #keyOf(request: FastifyRequest): Promise<KeyRecord | null> {
+  async #keyOf(request: IncomingCall): Promise<KeyRecord | null> {
     const secret = secretOf(request)
     const { keys, now } = this.#options
     if (secret === null || keys === null) return null
@@ -130,7 +129,7 @@ export class Callers {
     throw unauthorized(notValid)
   }
 
-  async #withoutKey(request: FastifyRequest, isPage: boolean): Promise<Caller> {
+  async #withoutKey(request: IncomingCall, isPage: boolean): Promise<Caller> {
     const { keys, isLoopback } = this.#options
     if (isPage) {
       const text =
@@ -146,7 +145,7 @@ export class Callers {
     return anybody
   }
 
-  async #refuseOtherUsers(request: FastifyRequest): Promise<void> {
+  async #refuseOtherUsers(request: IncomingCall): Promise<void> {
     const uid = await this.#peerOf(request)
     if (uid === null || uid === process.getuid?.()) return
     // Who sends a request and is gone before it can be known who that was, does not want an answer.
@@ -158,7 +157,7 @@ export class Callers {
    * A code stands among the arguments of the browser that opens its link, where other users of the machine can read it. Root may
    * bring it: what passes connections on, as from Windows into WSL, often runs as root, who could do everything here anyway.
    */
-  async #refuseReaders(request: FastifyRequest): Promise<void> {
+  async #refuseReaders(request: IncomingCall): Promise<void> {
     const uid = await this.#peerOf(request)
     if (uid === null || uid === 0 || uid === process.getuid?.()) return
     if (uid !== 'gone') throw unauthorized(describeOther(uid))
@@ -167,7 +166,7 @@ export class Callers {
     if (isLoopbackHost(address)) throw unauthorized('the connection was closed before it was known whose it is')
   }
 
-  #peerOf({ raw: { socket } }: FastifyRequest): Promise<PeerUser> {
+  #peerOf({ raw: { socket } }: IncomingCall): Promise<PeerUser> {
     const known = this.#peers.get(socket) ?? peerUser(socket)
     this.#peers.set(socket, known)
     return known
@@ -182,7 +181,7 @@ export class Callers {
     })
   }
 
-  async #noteWrong({ ip }: FastifyRequest): Promise<void> {
+  async #noteWrong({ ip }: IncomingCall): Promise<void> {
     await this.#wrong.consume(ip).catch((limit: RateLimiterRes) => {
       throw tooMany('too many wrong API keys were tried', limit)
     })
@@ -201,7 +200,7 @@ const tooMany = (what: string, { msBeforeNext }: RateLimiterRes) =>
  * Either header may carry the key, whatever the API; programs often send both, one of them with a placeholder. Null where there
  * is no key of ours. Throws `invalid_request` where there are two.
  */
-function secretOf({ raw: { headersDistinct: headers } }: FastifyRequest): string | null {
+function secretOf({ raw: { headersDistinct: headers } }: IncomingCall): string | null {
   const bearers = headers.authorization?.map((value) => /^Bearer\s+(\S+)\s*$/i.exec(value)?.[1]) ?? []
   const given = [...bearers, ...(headers['x-api-key'] ?? []), ...(headers['api-key'] ?? [])].filter(
     (secret) => secret !== undefined,
@@ -213,7 +212,7 @@ function secretOf({ raw: { headersDistinct: headers } }: FastifyRequest): string
 
 const forwarding = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via']
 
-const isForwarded = ({ headers }: FastifyRequest) => forwarding.some((name) => headers[name] !== undefined)
+const isForwarded = ({ headers }: IncomingCall) => forwarding.some((name) => headers[name] !== undefined)
 
 /** Throws `insufficient_scope`. */
 export function requireScope(caller: Caller, scope: Scope): void {
@@ -227,22 +226,4 @@ async function requireBudget(key: KeyRecord, store: Pick<Store, 'spentBy'>): Pro
   if (spent < key.budgetUsd) return
   const text = `the API key ${key.name} has spent $${spent.toFixed(4)} of its budget of $${key.budgetUsd}`
   throw new AppError('budget_exceeded', text, { costUsd: spent })
-}
-
-/** All routes of the scope that do not say otherwise need this. */
-export function routesNeed(app: FastifyInstance, scope: RouteScope): void {
-  app.addHook('onRoute', (route) => {
-    route.config = { scope, ...route.config }
-  })
-}
-
-/** Throws when the app is made ready if a route does not declare what it needs. */
-export function requireDeclaredScopes(app: FastifyInstance): void {
-  const routes: { url: string; config?: { scope?: RouteScope } }[] = []
-  app.addHook('onRoute', (route) => void routes.push(route))
-  app.addHook('onReady', async () => {
-    const open = routes.find(({ config }) => config?.scope === undefined)
-    if (open !== undefined)
-      throw new Error(`the route ${open.url} does not say what it needs: see auth/authenticate.ts`)
-  })
 }

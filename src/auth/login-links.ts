@@ -1,9 +1,10 @@
 // The one-time link that opens the web page where API keys exist: a code that can do nothing but be exchanged, once and within a
 // minute, for a key that the page keeps. Both are records like any key's. Not for who may exchange one (see ../auth/authenticate.ts).
 import { randomBytes } from 'node:crypto'
+import type { KeyRecord } from '../core/key-record.ts'
 import type { Store } from '../core/store.ts'
 import { AppError } from '../errors.ts'
-import { type KeyRecord, newSecret } from './keys.ts'
+import { newSecret } from './keys.ts'
 
 /** Enough for a browser to start, and for a person to follow a link. */
 const codeLifeMs = 60_000

@@ -1,8 +1,8 @@
 // Ends what goes on with keys that were revoked, or whose time is over: their runs, and the streams that they read.
 
+import { isUsable } from '../core/key-record.ts'
 import type { Store } from '../core/store.ts'
 import { AppError } from '../errors.ts'
-import { isUsable } from './keys.ts'
 
 /** How often it is looked, in milliseconds. */
 const everyMs = 2_000

@@ -3,9 +3,8 @@
 import type { Command } from 'commander'
 import { configFileOption, configOptions, loadConfig, processEnvironment } from '../config/options.ts'
 import { ConfigError } from '../config/sources.ts'
-import { AppError } from '../errors.ts'
+import { AppError, StartupError } from '../errors.ts'
 import { maskSecrets } from '../platform/redact.ts'
-import { StoreError } from '../store/store-error.ts'
 import type { ExitCode } from './serve.ts'
 import { inert } from './terminal-text.ts'
 
@@ -18,7 +17,7 @@ export class CommandError extends Error {}
 /** The folder of the server that a command is about. */
 export type PlaceFlags = { dataDir?: string; config?: string; json?: boolean }
 
-const known = [UsageError, CommandError, ConfigError, StoreError, AppError]
+const known = [UsageError, CommandError, ConfigError, StartupError, AppError]
 
 /**
  * Does it, and gives the exit code: 1 where `act` says so or fails in a way that a user can mend, which is then told in one line on

@@ -4,11 +4,11 @@
 import { styleText } from 'node:util'
 import { type Config, loadConfig, processEnvironment } from '../config/options.ts'
 import { ConfigError, type Environment } from '../config/sources.ts'
+import { StartupError } from '../errors.ts'
 import { openLogFile } from '../log/log-file.ts'
 import { createLogger } from '../log/logger.ts'
 import { maskSecrets } from '../platform/redact.ts'
 import type { ClaudeState, RunningServer } from '../server.ts'
-import { StoreError } from '../store/store-error.ts'
 
 export type ExitCode = 0 | 1 | 2
 
@@ -131,7 +131,7 @@ function startFailure(error: unknown): string {
     return `port ${cause.port ?? ''} may not be used by this user: give one above 1023 with --port`
   }
   // The store says by itself what is wrong and what to do.
-  if (error instanceof StoreError || (error instanceof Error && error.name === 'StartError')) return error.message
+  if (error instanceof StartupError) return error.message
   return `could not run: ${error instanceof Error ? error.message : String(error)}`
 }
 

@@ -1,6 +1,6 @@
 // What each field of a foreign API's request means here: one table per face, which the code goes by, the reference page is
 // made of, and tests are held against.
-import { type AppError, invalidField } from '../errors.ts'
+import { invalidField } from '../errors.ts'
 
 /**
  * `honoured`: does what it does there. `emulated`: the same by other means. `silent`: without effect, and nothing is lost.
@@ -48,12 +48,4 @@ export function refuseFields(body: object, table: FieldTable): void {
     if (field?.treatment !== 'refused' || isAbsent(value) || field.asksNothing?.(value)) continue
     throw invalidField(name, field.note ?? 'cannot be used here', 'unsupported_value')
   }
-}
-
-/** For callers that would rather be refused than be passed over. */
-export function refuseIgnored(ignored: readonly string[]): AppError | null {
-  const [first] = ignored
-  if (first === undefined) return null
-  const fault = 'cannot be honoured by this server (x-claude-serve-strict)'
-  return invalidField(first, fault, 'unsupported_parameter')
 }

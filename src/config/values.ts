@@ -117,5 +117,5 @@ function statOf(value: string): Stats | null {
 
 function contains(folderPath: string, other: string): boolean {
   const relative = path.relative(folderPath, other)
-  return relative === '' || !(relative === '../..' || relative.startsWith(`..${path.sep}`) || path.isAbsolute(relative))
+  return relative === '' || !(relative === '..' || relative.startsWith(`..${path.sep}`) || path.isAbsolute(relative))
 }

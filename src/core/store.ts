@@ -1,8 +1,8 @@
 // What is kept on disk, or in a database that several servers share: runs and their events, facts about sessions, idempotency
 // keys. The interface only; store/ has the implementations, and one suite (test/contract/store-suite.ts) holds for all.
 
-import type { KeyRecord } from '../auth/keys.ts'
 import type { RunEnd, RunEvent } from './events.ts'
+import type { KeyRecord } from './key-record.ts'
 
 export type RunStatus = 'queued' | 'running' | 'waiting' | 'succeeded' | 'failed' | 'cancelled'
 

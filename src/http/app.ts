@@ -4,13 +4,14 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { anybody, type Callers, requireDeclaredScopes } from '../auth/authenticate.ts'
+import { anybody, type Callers } from '../auth/authenticate.ts'
 import type { AnswerFacts, Observer, RequestTrace } from '../core/observer.ts'
 import { AppError } from '../errors.ts'
 import { allowOrigin, answerPreflight, isPreflight } from './cors.ts'
 import { checkBodyType, checkRequest, givenRequestId, protectiveHeaders, refuseKeysInUrl } from './guard.ts'
 import { routeFault } from './request-errors.ts'
 import { dialectConstraint } from './requested-surface.ts'
+import { requireDeclaredScopes } from './route-options.ts'
 
 export type AppOptions = {
   log: FastifyBaseLogger
@@ -158,6 +159,7 @@ function guard(app: App, { allowHosts, corsOrigins = [], callers }: AppOptions, 
     if (request.raw.complete === false) reply.header('connection', 'close')
   })
   app.decorateRequest('fault', null)
+  app.decorateRequest('ignoredFields', null)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ ...protectiveHeaders, 'x-request-id': request.id, 'request-id': request.id })
     if (request.raw.rawHeaders.length > limits.headersMax * 2)
@@ -209,7 +211,6 @@ function logAccess(app: App, observer: AppOptions['observer']): void {
 }
 
 function answerFacts(request: FastifyRequest, reply: FastifyReply, status: number): AnswerFacts {
-  const ignored = reply.getHeader('x-claude-serve-ignored')
   return {
     method: request.method,
     route: request.is404 ? null : (request.routeOptions.url ?? null),
@@ -217,6 +218,7 @@ function answerFacts(request: FastifyRequest, reply: FastifyReply, status: numbe
     durationMs: reply.elapsedTime,
     code: request.fault,
     userAgent: request.headers['user-agent'] ?? '',
-    ignored: typeof ignored === 'string' ? ignored.split(', ').filter((name) => /^[\w.]+$/.test(name)) : [],
+    // Other names are a client's own, and would make a label each.
+    ignored: (request.ignoredFields ?? []).filter((name) => /^[\w.]+$/.test(name)),
   }
 }

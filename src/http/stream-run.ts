@@ -1,27 +1,13 @@
 // A run as the answer to a request, whole or as server-sent events, for every dialect alike: what the frames say is theirs.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { allEvents, takeEarlyEvents } from '../compat/hold-until-content.ts'
-import { refuseIgnored } from '../compat/request-fields.ts'
 import type { RunEnd, RunEvent } from '../core/events.ts'
-import { type RunHandle, runFailure } from '../core/runs.ts'
+import { allEvents, takeEarlyEvents } from '../core/hold-until-content.ts'
+import { type RunHandle, type Runs, runFailure } from '../core/runs.ts'
+
 import type { AppError } from '../errors.ts'
+import type { StreamReaders } from './reader-limits.ts'
 import { faultOf } from './request-errors.ts'
 import { type Frame, openSse } from './sse.ts'
-
-/** Names the fields of a request that have no effect, or throws where the caller would rather be refused. */
-export function tellIgnored(request: FastifyRequest, reply: FastifyReply, names: readonly string[]): void {
-  const refusal = request.headers['x-claude-serve-strict'] === 'true' ? refuseIgnored(names) : null
-  if (refusal !== null) throw refusal
-  if (names.length > 0) reply.header('x-claude-serve-ignored', listed(names))
-}
-
-/** Programs take only so much in a header. */
-const listedMax = 30
-
-export function listed(names: readonly string[]): string {
-  const left = names.length - listedMax
-  return [...names.slice(0, listedMax), ...(left > 0 ? [`and ${left} more`] : [])].join(', ')
-}
 
 /** Hands each event of the run to `accept` and gives its end. Throws where it did not succeed. */
 export async function wholeRun(run: RunHandle, accept: (event: RunEvent) => void): Promise<RunEnd> {
@@ -64,6 +50,37 @@ export async function streamRun(
     await stream.write(toErrorFrames(faultOf(thrown, request)))
   } finally {
     await events.return?.()
+    stream.end()
+  }
+  return reply
+}
+
+export type Followed = { runs: Runs; readers: StreamReaders; id: string }
+
+/** `toFrames` gets all events, also the end of a run that did not succeed. Throws `rate_limited` where there are too many readers. */
+export async function followRun(
+  { runs, readers, id }: Followed,
+  { toFrames, toErrorFrames, heartbeat }: StreamDialect,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { revoked, leave } = readers.enter(id, request.caller.key?.id ?? null)
+  reply.header('x-run-id', id)
+  reply.hijack()
+  const stream = openSse(reply.raw, { headers: reply.getHeaders(), ...(heartbeat ? { heartbeat } : {}) })
+  const gone = new Promise<null>((resolve) => reply.raw.once('close', () => resolve(null)))
+  const stored = runs.follow(id, 0)[Symbol.asyncIterator]()
+  try {
+    for (;;) {
+      const next = await Promise.race([stored.next(), gone, revoked])
+      if (next === null || next.done) break
+      const frames = toFrames(next.value.event)
+      if (frames.length > 0 && !(await stream.write(frames))) break
+    }
+  } catch (thrown) {
+    await stream.write(toErrorFrames(faultOf(thrown, request)))
+  } finally {
+    leave()
     stream.end()
   }
   return reply

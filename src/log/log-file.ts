@@ -9,7 +9,7 @@ export const logFileName = join('logs', 'claude-serve.log')
 
 export type LogFile = { write(line: string): void; close(): Promise<void> }
 
-/** The folders are made where they are missing, and closed to others. Throws a StoreError where they cannot be. */
+/** The folders are made where they are missing, and closed to others. Throws a StartupError where they cannot be. */
 export function openLogFile(dataDir: string, complain: (text: string) => void): LogFile {
   for (const folder of [dataDir, dirname(join(dataDir, logFileName))]) makePrivateFolder(folder, complain)
   const stream = createStream(logFileName, { path: dataDir, size: '10M', rotate: 3, mode: 0o600, encoding: 'utf8' })

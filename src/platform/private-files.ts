@@ -2,23 +2,23 @@
 // Not for what is in them.
 import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { StoreError, toStoreError } from '../store/store-error.ts'
+import { StartupError } from '../errors.ts'
 
 export type OnWarning = (message: string) => void
 
 const othersBits = 0o077
 const stickyBit = 0o1000
 
-/** Throws a StoreError where there can be no such folder. */
+/** Throws a StartupError where there can be no such folder. */
 export function makePrivateFolder(folder: string, onWarning: OnWarning): void {
   try {
     makeFolders(folder)
   } catch (error) {
-    throw toStoreError(folder, error)
+    throw cannotBeUsed(folder, error)
   }
   // To close /tmp to everybody else would break the machine.
   if ((statSync(folder).mode & stickyBit) !== 0) {
-    throw new StoreError(`The folder ${folder} is shared by many users: give one of its own with --data-dir.`)
+    throw new StartupError(`The folder ${folder} is shared by many users: give one of its own with --data-dir.`)
   }
   tighten(folder, 0o700, onWarning)
 }
@@ -44,7 +44,7 @@ export function makePrivateFile(file: string, onWarning: OnWarning): void {
   try {
     closeSync(openSync(file, 'wx', 0o600))
   } catch (error) {
-    if (!isExisting(error)) throw toStoreError(file, error)
+    if (!isExisting(error)) throw cannotBeUsed(file, error)
   }
   tighten(file, 0o600, onWarning)
 }
@@ -63,4 +63,12 @@ export function tighten(path: string, mode: number, onWarning: OnWarning): void 
 
 function isExisting(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EEXIST'
+}
+
+function cannotBeUsed(path: string, cause: unknown): StartupError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new StartupError(
+    `${path} cannot be used (${reason}): see to it that its folder can be written to and has room, or give another with --data-dir.`,
+    { cause },
+  )
 }

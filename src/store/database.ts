@@ -1,10 +1,11 @@
 // Opens and closes the database file: its modes, settings, schema, and the mark by which the next start sees whether the last
 // server stopped as it should. Not for what is kept in it (see sqlite.ts).
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { StartupError } from '../errors.ts'
 import { makePrivateFile, type OnWarning, tighten } from '../platform/private-files.ts'
 import type { FolderLock } from './folder-lock.ts'
 import { migrate, migrations, refuseNewerSchema, schemaVersion } from './migrations.ts'
-import { damaged, StoreError, toStoreError } from './store-error.ts'
+import { damaged, toStoreError } from './store-error.ts'
 
 /**
  * FULL, for which the server's store has a way of its own (sqlite.ts), and the two for macOS, where a plain fsync leaves data in the drive:
@@ -20,7 +21,7 @@ const settings = `
   PRAGMA journal_size_limit = 67108864;
 `
 
-/** The folder's lock must be held. Throws a StoreError; then the database is as it was. */
+/** The folder's lock must be held. Throws a StartupError; then the database is as it was. */
 export function openDatabase(file: string, onWarning: OnWarning): DatabaseSync {
   return open(file, onWarning, (db) => {
     bringUpToDate(db, file, onWarning)
@@ -30,7 +31,7 @@ export function openDatabase(file: string, onWarning: OnWarning): DatabaseSync {
 
 /**
  * For a command, beside a server that may have the database open: leaves the server's mark alone, and takes the folder's lock only
- * for as long as the schema is brought up to date, if that must be. Throws a StoreError.
+ * for as long as the schema is brought up to date, if that must be. Throws a StartupError.
  */
 export function openBeside(file: string, onWarning: OnWarning, lock: () => FolderLock | null): DatabaseSync {
   return open(file, onWarning, (db) => {
@@ -70,9 +71,9 @@ function bringUpToDate(db: DatabaseSync, file: string, onWarning: OnWarning): vo
   migrate(db)
 }
 
-function schemaInUse(db: DatabaseSync, file: string): StoreError {
+function schemaInUse(db: DatabaseSync, file: string): StartupError {
   const versions = `its schema is ${schemaVersion(db)}, this version needs ${migrations.length}`
-  return new StoreError(
+  return new StartupError(
     `The database ${file} is in use by an older claude-serve (${versions}): stop that one, start this version, and try again.`,
   )
 }

@@ -8,7 +8,7 @@ import { sqliteBusy, sqliteCode, toStoreError } from './store-error.ts'
 
 export type FolderLock = { release(): void }
 
-/** Null where another server has it, be it in this process. Throws a StoreError where nobody could. */
+/** Null where another server has it, be it in this process. Throws a StartupError where nobody could. */
 export function lockFolder(folder: string, onWarning: OnWarning): FolderLock | null {
   const file = join(folder, 'claude-serve.lock')
   makePrivateFile(file, onWarning)

@@ -14,7 +14,7 @@ export type KeyAccess = Pick<Store, 'createKey' | 'keys' | 'hasKeys' | 'keyByHas
 const patienceMs = 10_000
 const betweenTriesMs = 1
 
-/** Folder and database are made where they are missing. Throws a StoreError that says what to do. */
+/** Folder and database are made where they are missing. Throws a StartupError that says what to do. */
 export async function openKeyStore(folder: string, onWarning: OnWarning = () => {}): Promise<KeyAccess> {
   makePrivateFolder(folder, onWarning)
   const file = join(folder, 'claude-serve.db')

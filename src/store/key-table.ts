@@ -1,7 +1,8 @@
 // API keys in the database: the server's store and the command `keys` share these statements. Not for who may do what (see
 // ../auth/keys.ts).
-import type { KeyRecord } from '../auth/keys.ts'
+
 import { pageKeyMark } from '../auth/login-links.ts'
+import type { KeyRecord } from '../core/key-record.ts'
 import { AppError } from '../errors.ts'
 import { insertRow } from './changes.ts'
 import type { Prepare } from './database.ts'

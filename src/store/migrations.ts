@@ -1,7 +1,7 @@
 // The database's shape, as numbered steps from nothing to what this version knows. A step that was published is never changed.
 // Not for reading and writing (see sqlite.ts).
 import type { DatabaseSync } from 'node:sqlite'
-import { StoreError } from './store-error.ts'
+import { StartupError } from '../errors.ts'
 
 /**
  * `runs` has what lists, sums and pruning look at; long texts are in `run_documents`, so that scans stay small and counting
@@ -113,11 +113,11 @@ export function schemaVersion(db: DatabaseSync): number {
   return Number(db.prepare('PRAGMA user_version').get()?.user_version)
 }
 
-/** Throws a StoreError for a database of a later version. Changes nothing. */
+/** Throws a StartupError for a database of a later version. Changes nothing. */
 export function refuseNewerSchema(db: DatabaseSync, file: string): void {
   const version = schemaVersion(db)
   if (version <= migrations.length) return
-  throw new StoreError(
+  throw new StartupError(
     `The database ${file} was made by a newer claude-serve (its schema is ${version}, this version knows ${migrations.length}): run that version, or give another folder with --data-dir.`,
   )
 }

@@ -1,7 +1,7 @@
 // Rows of the database to the records of core/store.ts, and back. Pure; not for SQL.
 
-import type { KeyRecord } from '../auth/keys.ts'
 import type { RunEnd } from '../core/events.ts'
+import type { KeyRecord } from '../core/key-record.ts'
 import type { RunRecord, SessionFacts, StoredEvent, UsageSum } from '../core/store.ts'
 
 export type Columns = Record<string, string | number | null>

@@ -1,7 +1,7 @@
 // The Store in one SQLite file of the data folder, for one server at a time. Not for a database that several servers share.
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import type { KeyRecord } from '../auth/keys.ts'
+import type { KeyRecord } from '../core/key-record.ts'
 import type {
   Claimed,
   IdempotencyClaim,
@@ -15,7 +15,7 @@ import type {
   UsageQuery,
   UsageSum,
 } from '../core/store.ts'
-import { shuttingDown } from '../errors.ts'
+import { StartupError, shuttingDown } from '../errors.ts'
 import { makePrivateFolder, type OnWarning } from '../platform/private-files.ts'
 import { addEvents, addRun, emptyRun, forgetRun, patchRun, putSession, removeRun, removeSession } from './changes.ts'
 import { closeDatabase, openDatabase, type Prepare, preparer, runningPid } from './database.ts'
@@ -34,7 +34,7 @@ import {
   listUnfinished,
   sumUsage,
 } from './queries.ts'
-import { StoreError, toStoreError } from './store-error.ts'
+import { toStoreError } from './store-error.ts'
 
 export type SqliteOptions = {
   /** Made where it is missing, and closed to other users. */
@@ -44,7 +44,7 @@ export type SqliteOptions = {
   onWarning?: OnWarning
 }
 
-/** Throws a StoreError that says what to do. */
+/** Throws a StartupError that says what to do. */
 export async function openSqliteStore({ folder, now = Date.now, onWarning = () => {} }: SqliteOptions): Promise<Store> {
   makePrivateFolder(folder, onWarning)
   const file = join(folder, 'claude-serve.db')
@@ -71,9 +71,9 @@ async function syncElsewhere(db: DatabaseSync, file: string): Promise<DiskSync> 
   }
 }
 
-function inUse(folder: string, pid: number | null): StoreError {
+function inUse(folder: string, pid: number | null): StartupError {
   const who = pid === null ? 'another claude-serve' : `another claude-serve (process ${pid})`
-  return new StoreError(
+  return new StartupError(
     `The data folder ${folder} is in use by ${who}: stop that, or give this one a folder of its own with --data-dir.`,
   )
 }

@@ -1,5 +1,5 @@
-// Serves the web page at `/`: files that `npm run build:ui` makes from the sources in ui/. They hold nothing secret, so they are there
-// for everybody; what the page shows it asks the native API for.
+// Serves the web page at `/`: the files that `npm run build:ui` builds from ui/. They contain no secrets, so they are public. The page
+// loads everything it shows from the native API.
 import { readdirSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import { type StaticFile, type StaticFiles, sendFile, serveFiles } from '../http/static-files.ts'
@@ -9,13 +9,13 @@ const folder = new URL('../../web/ui/', import.meta.url)
 const types = { html: 'html', js: 'js', css: 'css', svg: 'svg' } as const
 
 export function registerUi(app: FastifyInstance): void {
-  const files = Object.fromEntries(namesOfFiles().flatMap((name) => fileOf(name) ?? []))
+  const files = Object.fromEntries(fileNames().flatMap((name) => fileOf(name) ?? []))
   const { 'page.html': page, ...parts } = files
   app.get('/', { config: { scope: 'open' } }, (request, reply) => {
     reply.header('vary', 'accept')
     const wantsPage = request.headers.accept?.includes('text/html') === true
     if (wantsPage && page !== undefined) return sendFile(page, request, reply)
-    const hint = wantsPage ? '; its page is not built: npm run build:ui' : ''
+    const hint = wantsPage ? '; its page is not built: run npm run build:ui' : ''
     return reply.type('text/plain; charset=utf-8').send(`claude-serve is running${hint}\n`)
   })
   const served: StaticFiles = Object.fromEntries(Object.entries(parts).map(([name, file]) => [`/ui/${name}`, file]))
@@ -27,8 +27,8 @@ function fileOf(name: string): [[string, StaticFile]] | null {
   return type === undefined ? null : [[name, { type, locate: () => new URL(name, folder) }]]
 }
 
-/** None in a clone where the page was not built. */
-function namesOfFiles(): string[] {
+/** Empty in a clone in which the page has not been built. */
+function fileNames(): string[] {
   try {
     return readdirSync(folder)
   } catch {

@@ -1,16 +1,8 @@
 // Secrets of API keys, and what a key may do. Not for how they are kept (see test/contract/store-api-keys-suite.ts).
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  allows,
-  hashOf,
-  isLoginCode,
-  isUsable,
-  kindOfSecret,
-  newSecret,
-  type Scope,
-  scopes,
-} from '../../src/auth/keys.ts'
+import { hashOf, kindOfSecret, newSecret } from '../../src/auth/keys.ts'
+import { allows, isLoginCode, isUsable, type Scope, scopes } from '../../src/core/key-record.ts'
 import { keyRecord } from '../contract/store-api-keys-suite.ts'
 import { noonMs } from '../contract/store-records.ts'
 

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { Executable } from '../../src/claude/cli/executable.ts'
-import { Pool, poolDefaults } from '../../src/claude/pool/pool.ts'
+import { defaultPoolLimits, defaultProcessLimits } from '../../src/claude/pool/limits.ts'
+import { Pool } from '../../src/claude/pool/pool.ts'
 import { ownIdentity, ProcessRecords } from '../../src/claude/process/process-registry.ts'
-import { workerLimits } from '../../src/claude/process/worker.ts'
 import { noOptions, noPlainOptions, type RunOptions, type Thinking } from '../../src/core/agent.ts'
 import type { AssistantBlock, ClientTool, ConversationMessage, UserBlock } from '../../src/core/conversation.ts'
 import { OrderChecker, type RunEnd, type RunEvent } from '../../src/core/events.ts'
@@ -18,7 +18,7 @@ const environment = testEnvironment(folders, upstream.url)
 const records = new ProcessRecords(folders.dataDir, await ownIdentity())
 const executable = new Executable(null, environment)
 const warnings: string[] = []
-const limits = { ...poolDefaults, warm: 0, queueLimit: 99, keepAliveMs: 60_000, startSpacingMs: 0 }
+const limits = { ...defaultPoolLimits, warm: 0, queueLimit: 99, keepAliveMs: 60_000, startSpacingMs: 0 }
 const pools: Pool[] = []
 
 function makePool(maxProcesses: number): Pool {
@@ -29,7 +29,7 @@ function makePool(maxProcesses: number): Pool {
       environment,
       configDir: folders.configDir,
       records,
-      limits: workerLimits,
+      limits: defaultProcessLimits,
       defaultCwd: folders.cwd,
       scratchDir: records.scratchDir,
       onWarning: (message) => warnings.push(message),

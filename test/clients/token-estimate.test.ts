@@ -6,9 +6,9 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { Executable } from '../../src/claude/cli/executable.ts'
-import { Pool, poolDefaults } from '../../src/claude/pool/pool.ts'
+import { defaultPoolLimits, defaultProcessLimits } from '../../src/claude/pool/limits.ts'
+import { Pool } from '../../src/claude/pool/pool.ts'
 import { ownIdentity, ProcessRecords } from '../../src/claude/process/process-registry.ts'
-import { workerLimits } from '../../src/claude/process/worker.ts'
 import { TokenGauge, withTokenGauge } from '../../src/compat/tokens/calibration.ts'
 import { estimateRequest } from '../../src/compat/tokens/estimate.ts'
 import { noOptions, noPlainOptions, type RunRequest } from '../../src/core/agent.ts'
@@ -50,13 +50,20 @@ const folders = makeFolders({ after: () => {} })
 const environment = testEnvironment(folders, upstream.url)
 const records = new ProcessRecords(folders.dataDir, await ownIdentity())
 const executable = new Executable(null, environment)
-const limits = { ...poolDefaults, warm: 0, maxProcesses: 3, queueLimit: 99, keepAliveMs: 60_000, startSpacingMs: 0 }
+const limits = {
+  ...defaultPoolLimits,
+  warm: 0,
+  maxProcesses: 3,
+  queueLimit: 99,
+  keepAliveMs: 60_000,
+  startSpacingMs: 0,
+}
 const pool = new Pool(limits, {
   claude: () => executable.claude(),
   environment,
   configDir: folders.configDir,
   records,
-  limits: workerLimits,
+  limits: defaultProcessLimits,
   defaultCwd: folders.cwd,
   scratchDir: records.scratchDir,
   onWarning: () => {},

@@ -2,13 +2,7 @@
 // fields is looked at in the tests of the faces.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  type FieldTable,
-  ignoredFields,
-  isEmpty,
-  refuseFields,
-  refuseIgnored,
-} from '../../src/compat/request-fields.ts'
+import { type FieldTable, ignoredFields, isEmpty, refuseFields } from '../../src/compat/request-fields.ts'
 import { AppError } from '../../src/errors.ts'
 
 const table: FieldTable = {
@@ -88,12 +82,6 @@ for (const [body, field, message] of refused) {
     )
   })
 }
-
-test('a caller who would rather be refused is refused by the first field that has no effect', () => {
-  assert.equal(refuseIgnored([]), null)
-  const fault = refuseIgnored(['seed', 'heat'])
-  assert.deepEqual([fault?.code, fault?.details.field], ['invalid_request', 'seed'])
-})
 
 test('empty are texts, lists and objects in which there is nothing, and nothing else', () => {
   assert.deepEqual(['', [], {}].map(isEmpty), [true, true, true])

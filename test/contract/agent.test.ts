@@ -4,10 +4,10 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { fileState } from '../../src/claude/cli/file-stamp.ts'
-import { Pool, type PoolLimits, poolDefaults } from '../../src/claude/pool/pool.ts'
+import { fileStamp } from '../../src/claude/cli/file-stamp.ts'
+import { defaultPoolLimits, defaultProcessLimits, type PoolLimits } from '../../src/claude/pool/limits.ts'
+import { Pool } from '../../src/claude/pool/pool.ts'
 import { ownIdentity, ProcessRecords } from '../../src/claude/process/process-registry.ts'
-import { workerLimits } from '../../src/claude/process/worker.ts'
 import { withSecondTry } from '../../src/compat/retry-forced-output.ts'
 import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from '../../src/core/agent.ts'
 import { OrderChecker, type RunEvent } from '../../src/core/events.ts'
@@ -43,7 +43,7 @@ function requestFor(behaviour: Behaviour, options: Partial<RunOptions> = {}): Ru
 }
 
 const limits: PoolLimits = {
-  ...poolDefaults,
+  ...defaultPoolLimits,
   warm: 0,
   maxProcesses: 3,
   queueLimit: 8,
@@ -62,11 +62,11 @@ async function makePool(
   const pool = new Pool(
     { ...limits, ...more },
     {
-      claude: async () => ({ path: claude, version: '2.1.330', state: fileState(claude) }),
+      claude: async () => ({ path: claude, version: '2.1.330', state: fileStamp(claude) }),
       environment: testEnvironment(folders, 'http://127.0.0.1:9'),
       configDir: folders.configDir,
       records,
-      limits: { ...workerLimits, interruptMs: 500 },
+      limits: { ...defaultProcessLimits, interruptMs: 500 },
       defaultCwd: folders.cwd,
       scratchDir: () => folders.root,
       onWarning: () => {},

@@ -2,7 +2,7 @@
 // store-suite.ts), nor for idempotency keys (see store-keys-suite.ts).
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { KeyRecord } from '../../src/auth/keys.ts'
+import type { KeyRecord } from '../../src/core/key-record.ts'
 import { AppError } from '../../src/errors.ts'
 import { endedRun, hourMs, noLimits, noonMs, runEnd, runRecord } from './store-records.ts'
 import type { OpenStore } from './store-suite.ts'

@@ -5,8 +5,8 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { defaultProcessLimits } from '../../src/claude/pool/limits.ts'
 import { ownIdentity } from '../../src/claude/process/process-registry.ts'
-import { workerLimits } from '../../src/claude/process/worker.ts'
 import { chat, chatError, chatStream, openStream, readChatEvents, textOf } from '../helpers/client.ts'
 import {
   fakeCli,
@@ -25,8 +25,8 @@ type Start = { pid: number; argv: string[]; cwd: string; env: Record<string, str
 async function startFaulty(t: TestContext, fake: string, options: TestServerOptions = {}): Promise<TestServer> {
   const folders = makeFolders(t)
   writeFileSync(join(folders.cwd, 'record-here'), '')
-  const limits = { ...workerLimits, interruptMs: 500, ...options.workerLimits }
-  return startTestServer(t, { fake, folders, ...options, workerLimits: limits })
+  const limits = { ...defaultProcessLimits, interruptMs: 500, ...options.processLimits }
+  return startTestServer(t, { fake, folders, ...options, processLimits: limits })
 }
 
 /** The processes that were started to work, in order; those that were only asked for their version are elsewhere. */
@@ -204,7 +204,7 @@ for (const [fake, returncode] of [
 }
 
 test('a CLI that does not become ready in time is ended, tried once more, and reported', async (t) => {
-  const server = await startFaulty(t, 'silent-at-start', { workerLimits: { startMs: 400 } })
+  const server = await startFaulty(t, 'silent-at-start', { processLimits: { startMs: 400 } })
   const { status, body } = await chatError(server, { prompt: 'x' })
   assert.equal(status, 502)
   assert.equal(body.code, 'claude_failed')
@@ -215,7 +215,7 @@ test('a CLI that does not become ready in time is ended, tried once more, and re
 })
 
 test('a CLI that does not react to a prompt is ended, tried once more, and reported', async (t) => {
-  const server = await startFaulty(t, 'silent-turn', { workerLimits: { firstMessageMs: 300 } })
+  const server = await startFaulty(t, 'silent-turn', { processLimits: { firstMessageMs: 300 } })
   const { status, body } = await chatError(server, { prompt: 'x' })
   assert.equal(status, 502)
   assert.equal(body.code, 'claude_failed')
@@ -226,7 +226,7 @@ test('a CLI that does not react to a prompt is ended, tried once more, and repor
 })
 
 test('a CLI that falls silent is a 504, is interrupted, and takes the next turn', async (t) => {
-  const server = await startFaulty(t, 'stalls-mid-answer', { workerLimits: { silenceMs: 300 } })
+  const server = await startFaulty(t, 'stalls-mid-answer', { processLimits: { silenceMs: 300 } })
   const first = await chatError(server, { prompt: 'x' })
   assert.equal(first.status, 504)
   assert.equal(first.body.code, 'timeout')

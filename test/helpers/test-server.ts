@@ -7,8 +7,7 @@ import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
-import type { PoolLimits } from '../../src/claude/pool/pool.ts'
-import type { WorkerLimits } from '../../src/claude/process/worker.ts'
+import type { PoolLimits, ProcessLimits } from '../../src/claude/pool/limits.ts'
 import { type Config, loadConfig } from '../../src/config/options.ts'
 import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
 import { type RunningServer, startServer } from '../../src/server.ts'
@@ -49,7 +48,7 @@ export type TestServerOptions = {
   upstream?: Upstream
   /** The name of a fake CLI; the real one of the SDK otherwise. */
   fake?: string
-  workerLimits?: Partial<WorkerLimits>
+  processLimits?: Partial<ProcessLimits>
   poolLimits?: Partial<PoolLimits>
 }
 
@@ -88,7 +87,7 @@ export async function startTestServer(
       environment,
       log,
       poolLimits: { startSpacingMs: 0, ...options.poolLimits },
-      ...(options.workerLimits ? { workerLimits: options.workerLimits } : {}),
+      ...(options.processLimits ? { processLimits: options.processLimits } : {}),
     },
   ).catch(async (fault) => {
     if (options.upstream === undefined) await upstream.close()

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { Callers, type KeyStore } from '../../src/auth/authenticate.ts'
-import { type KeyRecord, newSecret } from '../../src/auth/keys.ts'
+import { newSecret } from '../../src/auth/keys.ts'
+import type { KeyRecord } from '../../src/core/key-record.ts'
 import { assertRefused, newMark, openPage, type Scene, startHome, startTarget, type Target } from './browser-scene.ts'
 
 function oneKey(): { secret: string; keys: KeyStore } {

@@ -6,9 +6,9 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { Executable, sdkExecutable } from '../../src/claude/cli/executable.ts'
-import { Pool, poolDefaults } from '../../src/claude/pool/pool.ts'
+import { defaultPoolLimits, defaultProcessLimits } from '../../src/claude/pool/limits.ts'
+import { Pool } from '../../src/claude/pool/pool.ts'
 import { ownIdentity, ProcessRecords } from '../../src/claude/process/process-registry.ts'
-import { workerLimits } from '../../src/claude/process/worker.ts'
 import { noOptions, noPlainOptions } from '../../src/core/agent.ts'
 import { type MessagesBody, startUpstream } from '../../src/demo/upstream.ts'
 import { type Answer, post } from '../helpers/client.ts'
@@ -246,13 +246,13 @@ const environment = testEnvironment(inside.folders, inside.upstream.url)
 const executable = new Executable(null, environment)
 const records = new ProcessRecords(inside.folders.dataDir, await ownIdentity())
 const pool = new Pool(
-  { ...poolDefaults, warm: 0, maxProcesses: 1, queueLimit: 9, keepAliveMs: 60_000, startSpacingMs: 0 },
+  { ...defaultPoolLimits, warm: 0, maxProcesses: 1, queueLimit: 9, keepAliveMs: 60_000, startSpacingMs: 0 },
   {
     claude: () => executable.claude(),
     environment,
     configDir: inside.folders.configDir,
     records,
-    limits: workerLimits,
+    limits: defaultProcessLimits,
     defaultCwd: inside.folders.cwd,
     scratchDir: () => inside.folders.cwd,
     onWarning: () => {},

@@ -8,8 +8,9 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, afterEach, beforeEach } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { newSecret, type Scope } from '../../src/auth/keys.ts'
+import { newSecret } from '../../src/auth/keys.ts'
 import { markedProcesses, type ProcessInfo } from '../../src/claude/process/process-tree.ts'
+import type { Scope } from '../../src/core/key-record.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import {
   makeFolders,

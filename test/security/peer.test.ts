@@ -10,7 +10,7 @@ import type { FastifyRequest } from 'fastify'
 import { Callers } from '../../src/auth/authenticate.ts'
 import { newSecret } from '../../src/auth/keys.ts'
 import { type PeerUser, peerUser } from '../../src/auth/peer-uid.ts'
-import { StartError } from '../../src/server.ts'
+import { StartupError } from '../../src/errors.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import { makeFolders, startTestServer, type TestFolders } from '../helpers/test-server.ts'
 
@@ -169,7 +169,7 @@ test('a server beyond loopback starts with a key and a name to be called by, and
   const secret = await makeKey(folders)
   const config = { host: '0.0.0.0', port: 0 }
   await assert.rejects(startTestServer(t, { folders, config }), (fault) => {
-    assert.ok(fault instanceof StartError)
+    assert.ok(fault instanceof StartupError)
     assert.match(fault.message, /give --allow-host/)
     return true
   })

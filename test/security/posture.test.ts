@@ -20,7 +20,7 @@ import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
 import { startUpstream } from '../../src/demo/upstream.ts'
-import { StartError } from '../../src/server.ts'
+import { StartupError } from '../../src/errors.ts'
 import { migrations } from '../../src/store/migrations.ts'
 import { post } from '../helpers/client.ts'
 import { fakeCli, makeFolders, startTestServer, type TestFolders } from '../helpers/test-server.ts'
@@ -131,7 +131,7 @@ for (const host of [...wide, ...(lan === undefined ? [] : [lan])]) {
     t.after(() => upstream.close())
     const listen = t.mock.method(Server.prototype, 'listen')
     await assert.rejects(startTestServer(t, { upstream, config: { host, port: 0 } }), (fault) => {
-      assert.ok(fault instanceof StartError)
+      assert.ok(fault instanceof StartupError)
       assert.match(fault.message, /needs at least one API key: make one with claude-serve keys create/)
       return true
     })

@@ -3,7 +3,8 @@
 // in the catalogue of attacks.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { newSecret, type Scope, scopes } from '../../src/auth/keys.ts'
+import { newSecret } from '../../src/auth/keys.ts'
+import { type Scope, scopes } from '../../src/core/key-record.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import { makeFolders, startTestServer } from '../helpers/test-server.ts'
 import { dialectHeaders, pathFor, type Route, send, startWithRoutes } from './posture-routes.ts'

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { Callers, type KeyStore } from '../../src/auth/authenticate.ts'
-import { type KeyRecord, newSecret } from '../../src/auth/keys.ts'
+import { newSecret } from '../../src/auth/keys.ts'
+import type { KeyRecord } from '../../src/core/key-record.ts'
 import { ErrorBody } from '../../src/surfaces/native/schemas.ts'
 import { listenApp } from '../helpers/inject-app.ts'
 import {

@@ -58,7 +58,7 @@ test('a schema that is not known yet is refused', (t) => {
   migrate(db)
   refuseNewerSchema(db, 'a.db')
   db.exec(`PRAGMA user_version = ${migrations.length + 1}`)
-  assert.throws(() => refuseNewerSchema(db, 'a.db'), { name: 'StoreError', message: /a\.db was made by a newer/ })
+  assert.throws(() => refuseNewerSchema(db, 'a.db'), { name: 'StartupError', message: /a\.db was made by a newer/ })
 })
 
 const schemaOf = (db: DatabaseSync) =>

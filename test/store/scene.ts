@@ -10,8 +10,8 @@ import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Store } from '../../src/core/store.ts'
+import { StartupError } from '../../src/errors.ts'
 import { openSqliteStore, type SqliteOptions } from '../../src/store/sqlite.ts'
-import { StoreError } from '../../src/store/store-error.ts'
 
 export type Place = {
   folder: string
@@ -56,7 +56,7 @@ export async function refusal(opening: Promise<unknown>): Promise<string> {
   try {
     await opening
   } catch (error) {
-    assert.ok(error instanceof StoreError, String(error))
+    assert.ok(error instanceof StartupError, String(error))
     return error.message
   }
   assert.fail('it opened')

@@ -2,9 +2,8 @@
 // hands its whole environment on to the commands it runs, so what is not on the list cannot leak into them.
 import { delimiter } from 'node:path'
 import { isWithin } from '../../platform/allowed-folders.ts'
+import type { Environment } from '../sessions/config-folder.ts'
 import { stepsTo } from './path-components.ts'
-
-export type Environment = Record<string, string | undefined>
 
 /** What a program needs to find its way about: home, path, language, folders. */
 const plain = [
@@ -80,9 +79,3 @@ export function childEnvironment(
 
 /** The variable by which a process and all that it started are known to be ours. */
 export const markerName = 'CLAUDE_SERVE_WORKER'
-
-/** The folder in which the CLI keeps its login, settings and conversations. */
-export function configFolder(environment: Environment): string {
-  const home = environment.HOME ?? environment.USERPROFILE ?? '.'
-  return environment.CLAUDE_CONFIG_DIR || `${home}/.claude`
-}

@@ -6,9 +6,10 @@ import { createRequire } from 'node:module'
 import { delimiter, isAbsolute, join, parse } from 'node:path'
 import { promisify } from 'node:util'
 import { AppError } from '../../errors.ts'
-import { childEnvironment, configFolder, type Environment } from './environment.ts'
+import { configFolder, type Environment } from '../sessions/config-folder.ts'
+import { childEnvironment } from './environment.ts'
 import { whyUnsafe } from './executable-permissions.ts'
-import { fileState } from './file-stamp.ts'
+import { fileStamp } from './file-stamp.ts'
 
 /** The oldest CLI whose behaviour this program was built and tested on; the Agent SDK brings this one along. */
 export const oldestVersion = '2.1.330'
@@ -203,12 +204,12 @@ export class Executable {
     const credentials = join(configFolder(environment), '.credentials.json')
     this.#claude = new Remembered(
       () => this.#choose(),
-      () => fileState(this.#found ?? ''),
+      () => fileStamp(this.#found ?? ''),
       Number.POSITIVE_INFINITY,
     )
     this.#login = new Remembered(
       () => this.#askLogin(),
-      () => fileState(credentials),
+      () => fileStamp(credentials),
       loginFreshMs,
     )
   }
@@ -232,7 +233,7 @@ export class Executable {
   async #choose(): Promise<Claude> {
     const claude = await choose(this.#chosen, this.#environment, this.#roots)
     this.#found = claude.path
-    return { ...claude, state: fileState(claude.path) }
+    return { ...claude, state: fileStamp(claude.path) }
   }
 
   async #askLogin(): Promise<Login> {

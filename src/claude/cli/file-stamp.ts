@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs'
 
 /** A word that is equal for as long as the file, or folder, is the same; `-` where there is none. */
-export function fileState(path: string): string {
+export function fileStamp(path: string): string {
   try {
     const info = statSync(path, { throwIfNoEntry: false })
     return info === undefined ? '-' : `${info.mtimeMs}:${info.size}:${info.ino}`
@@ -26,7 +26,7 @@ export class Remembering<T> {
 
   /** Null where the file is missing or cannot be read. */
   of(path: string): T | null {
-    const state = fileState(path)
+    const state = fileStamp(path)
     if (state === '-') return null
     const known = this.#known.get(path)
     if (known?.state === state) return known.found

@@ -24,14 +24,14 @@ function linkAt(path: string): string | null {
 /** The last one is the file itself. */
 export function stepsTo(path: string): string[] {
   const steps: string[] = []
-  // Not by path.resolve, which takes `../..` for the folder above a link, not above where that leads.
+  // Not by path.resolve, which takes `..` for the folder above a link, not above where that leads.
   let rest = segmentsOf(path)
   let place = parse(path).root || process.cwd()
   for (let links = 0; rest.length > 0; ) {
     const [first = '', ...others] = rest
     const next = join(place, first)
     steps.push(next)
-    if (first === '../..') {
+    if (first === '..') {
       place = next
       rest = others
       continue

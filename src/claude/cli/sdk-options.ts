@@ -5,19 +5,19 @@ import { plainOptions } from './plain-mode-options.ts'
 import type { Profile } from './profile.ts'
 
 /** Which conversation a process is born with. `sessionId` is its id from then on. */
-export type Birth =
+export type SpawnMode =
   | { kind: 'new'; sessionId: string }
   | { kind: 'resume'; sessionId: string }
   | { kind: 'fork'; from: string; sessionId: string }
 
-function systemPrompt({ prompt }: Profile, birth: Birth): Options['systemPrompt'] {
+function systemPrompt({ prompt }: Profile, birth: SpawnMode): Options['systemPrompt'] {
   // A recorded prompt would win over the one that this request names.
   if (prompt.kind === 'fixed') return { type: 'custom', prompt: prompt.text, snapshot: birth.kind === 'new' }
   const append = prompt.kind === 'claude-code' ? prompt.append : null
   return { type: 'preset', preset: 'claude_code', ...(append === null ? {} : { append }) }
 }
 
-function conversation(birth: Birth): Options {
+function conversation(birth: SpawnMode): Options {
   if (birth.kind === 'resume') return { resume: birth.sessionId }
   if (birth.kind === 'fork') return { resume: birth.from, forkSession: true, sessionId: birth.sessionId }
   return { sessionId: birth.sessionId }
@@ -33,7 +33,7 @@ function undated({ $schema: _, ...schema }: Record<string, unknown>): Record<str
   return schema
 }
 
-export function toSdkOptions(profile: Profile, birth: Birth): Options {
+export function toSdkOptions(profile: Profile, birth: SpawnMode): Options {
   const options = given({
     model: profile.model,
     fallbackModel: profile.fallbackModel,

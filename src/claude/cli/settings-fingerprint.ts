@@ -2,10 +2,10 @@
 // repository, the date. A process kept ready for a new conversation is used only while none of it has changed.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import type { Environment } from '../sessions/config-folder.ts'
+import { configFolder } from '../sessions/config-folder.ts'
 import { projectFolder } from '../sessions/transcript.ts'
-import type { Environment } from './environment.ts'
-import { configFolder } from './environment.ts'
-import { fileState, Remembering } from './file-stamp.ts'
+import { fileStamp, Remembering } from './file-stamp.ts'
 import { importedFiles } from './memory-imports.ts'
 
 export type SettingsState = {
@@ -41,7 +41,7 @@ const filesMax = 500
 
 /** Each file below the folder: one that is edited in place leaves no trace in its folder. */
 function filesBelow(folder: string): string[] {
-  if (fileState(folder) === '-') return []
+  if (fileStamp(folder) === '-') return []
   try {
     const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).slice(0, filesMax)
     return [folder, ...names.map((name) => join(folder, name))]
@@ -87,7 +87,7 @@ export function readSettingsState(environment: Environment, cwd: string): Settin
   ]
   const ownFile = environment.CLAUDE_CONFIG_DIR ? join(configDir, '.claude.json') : join(home, '.claude.json')
   return {
-    fingerprint: [new Date().toDateString(), userServers.of(ownFile) ?? '-', ...files.map(fileState)].join('|'),
+    fingerprint: [new Date().toDateString(), userServers.of(ownFile) ?? '-', ...files.map(fileStamp)].join('|'),
     hasHooks: settings.some((file) => bringsHooks.of(file) === true),
   }
 }

@@ -1,104 +1,72 @@
-// The Agent made of workers: queues runs, lends each a process, keeps spares ready, makes room, retires and replaces.
-// What happens inside a process is the worker's business (claude/process/worker.ts); which processes can stand in for each other is
-// decided by profiles (claude/cli/profile.ts).
+// The Agent made of workers: queues runs, assigns each a process, keeps spares ready, makes room, retires and replaces. What happens
+// inside a process is the worker's business (claude/process/worker.ts); which processes can stand in for each other is decided by
+// profiles (claude/cli/profile.ts).
 import { randomUUID } from 'node:crypto'
 import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
 import type { Agent, AgentStats, ModelFact, RunRequest } from '../../core/agent.ts'
 import { type AnsweredBy, type AskAnswer, endOfRun, type RunEvent } from '../../core/events.ts'
 import type { Observer } from '../../core/observer.ts'
-import { SessionPlaces, sessionNotFound } from '../../core/sessions.ts'
 import { AppError, shuttingDown, toAppError } from '../../errors.ts'
-import { type Abilities, canContinue, profileKey, type Turn, toProfile, toTurn } from '../cli/profile.ts'
-import { loadSdk } from '../cli/sdk.ts'
-import type { Birth } from '../cli/sdk-options.ts'
-import { readSettingsState, type SettingsState } from '../cli/settings-fingerprint.ts'
-import type { BegunWith } from '../process/loaded-conversation.ts'
+import { type Abilities, canContinue, profileKey, type Turn, toTurn } from '../cli/profile.ts'
+import type { SpawnMode } from '../cli/sdk-options.ts'
+import { readSettingsState } from '../cli/settings-fingerprint.ts'
 import { residentBytes } from '../process/process-tree.ts'
-import { Worker, type WorkerContext } from '../process/worker.ts'
-import { said } from '../sessions/conversation-fingerprint.ts'
+import type { Worker, WorkerContext } from '../process/worker.ts'
 import { SessionFolders } from '../sessions/session-folders.ts'
-import { WorkerLost } from '../turn/turn.ts'
-import { type Kind, Kinds } from './recent-profiles.ts'
+import { TurnRun, WorkerLost } from '../turn/turn.ts'
+import type { PoolLimits, ProcessLimits } from './limits.ts'
+import { RecentProfiles, type SpawnSpec } from './recent-profiles.ts'
+import { type RequestContext, type ResolvedRequest, resolveRequest } from './resolve-request.ts'
 import { SessionLocks } from './session-locks.ts'
-import { ClaudeReplaced, checkStart } from './spawn-precheck.ts'
+import { ClaudeReplaced } from './spawn-precheck.ts'
+import { Spawner } from './spawner.ts'
 import {
-  birthFor,
-  birthOfSpare,
-  canBeEmptied,
-  idleFor,
-  isMadeFor,
+  canBeRewound,
+  existingSession,
+  holdsConversation,
+  idleWorkerFor,
   isSpare,
-  keptFromSide,
+  isStartedFor,
   leastRecentlyUsed,
-  worthLess,
-  wouldTakeTheLast,
+  leastValuable,
+  reservedFromAuxiliary,
+  spareSpawnMode,
+  spawnModeFor,
+  wouldTakeLastProcess,
 } from './worker-selection.ts'
 
-export type PoolLimits = {
-  /** Spare processes kept ready for each kind of request in recent use. */
-  warm: number
-  maxProcesses: number
-  queueLimit: number
-  /** How long an idle conversation keeps its process, in milliseconds. */
-  keepAliveMs: number
-  /** The shortest time between two starts: parallel starts race for the login's refresh token and for the cores. */
-  startSpacingMs: number
-  /** How long a kind of request counts as in recent use, in milliseconds. */
-  recentMs: number
-  /** A reused process is replaced after so many requests, or above so many bytes. */
-  requestsMax: number
-  residentBytesMax: number
-}
-
-export const poolDefaults = {
-  startSpacingMs: 250,
-  recentMs: 3_600_000,
-  requestsMax: 150,
-  residentBytesMax: 350 * 1024 * 1024,
-} satisfies Partial<PoolLimits>
-
-export type PoolContext = Omit<WorkerContext, 'claude'> & {
-  /** The executable to start now; throws an AppError where there is none. */
-  claude: () => Promise<Kind['claude']>
-  defaultCwd: string
-  /** An empty folder, in which plain models work; the same one for as long as it is there. */
-  scratchDir: () => string
-  observer?: Pick<Observer, 'onProcessStart'>
-}
+export type PoolContext = Omit<WorkerContext, 'claude' | 'limits'> &
+  RequestContext & {
+    limits: ProcessLimits
+    observer?: Pick<Observer, 'onProcessStart'>
+  }
 
 /** A run that waits for a process. */
-type Waiter = Kind & {
-  request: RunRequest
-  turn: Turn
-  key: string
+type Waiter = ResolvedRequest & {
   failedStarts: number
   resolve: (worker: Worker) => void
   reject: (error: unknown) => void
 }
 
-type Wanted = Omit<Waiter, 'resolve' | 'reject'>
-
 export class Pool implements Agent {
   readonly abilities: Abilities = { recycle: true, promptSwitch: true }
-  /** Whether the abilities that the CLI does not document were tried at start. */
+  /** Whether the abilities that the CLI does not document were tested at start. */
   isChecked = false
   readonly #limits: PoolLimits
   readonly #context: PoolContext
   readonly #workers = new Set<Worker>()
   readonly #waiting: Waiter[] = []
-  readonly #kinds = new Kinds()
+  readonly #recentProfiles = new RecentProfiles()
   /** Which process works on which run. */
   readonly #running = new Map<string, Worker>()
   readonly #locks = new SessionLocks()
   readonly #folders: SessionFolders
+  readonly #spawner: Spawner
   readonly #housekeeping: NodeJS.Timeout
-  /** Runs that were let in and have no process yet, from the first look at their request on. */
+  /** Runs that were admitted and have no process yet, from the first look at their request on. */
   #admitted = 0
-  /** The process on which abilities are being tried: a spare as soon as that is over. */
-  #tried: Worker | null = null
-  #nextStartAt = 0
-  #sparesAfter = 0
-  #startTimer: NodeJS.Timeout | null = null
+  /** The process on which abilities are being tested: a spare as soon as that is over. */
+  #underTest: Worker | null = null
   #closing: Promise<void> | null = null
   #models: ModelFact[] | null = null
 
@@ -106,6 +74,12 @@ export class Pool implements Agent {
     this.#limits = limits
     this.#context = context
     this.#folders = new SessionFolders(context.configDir)
+    this.#spawner = new Spawner({
+      spacingMs: limits.startSpacingMs,
+      context,
+      observer: context.observer,
+      onReady: () => this.#dispatch(),
+    })
     this.#housekeeping = setInterval(() => this.#dispatch(), Math.min(Math.max(limits.keepAliveMs, 250), 5000)).unref()
   }
 
@@ -122,23 +96,23 @@ export class Pool implements Agent {
 
   async *run(request: RunRequest, signal: AbortSignal): AsyncGenerator<RunEvent> {
     const turn = toTurn(request)
-    const askedAt = performance.now()
+    const requestedAt = performance.now()
     let start: Extract<RunEvent, { type: 'run-start' }> | null = null
     for (let attempt = 1; ; attempt++) {
-      const lent = await this.#lend(request, signal).catch(toAppError)
-      if (lent instanceof AppError) {
-        if (start === null) throw lent
-        yield endOfRun(start, lent)
+      const acquired = await this.#acquire(request, turn, signal).catch(toAppError)
+      if (acquired instanceof AppError) {
+        if (start === null) throw acquired
+        yield endOfRun(start, acquired)
         return
       }
-      const { worker, release } = lent
-      const waitedMs = Math.round(performance.now() - askedAt)
+      const { worker, unlock } = acquired
+      const waitedMs = Math.round(performance.now() - requestedAt)
       this.#running.set(request.runId, worker)
       try {
-        for await (const event of worker.run(request, turn, signal)) {
+        for await (const event of this.#runTurn(worker, request, turn, signal)) {
           if (event.type === 'run-start') {
-            // The copy is made: the conversation that it was made of is free again.
-            if (request.session.kind === 'fork') release()
+            // The copy exists now: the conversation that it was made from is free again.
+            if (request.session.kind === 'fork') unlock()
             if (start !== null) continue
             start = { ...event, cwd: worker.profile.cwd, waitedMs }
             yield start
@@ -147,121 +121,107 @@ export class Pool implements Agent {
           yield event
         }
         return
-      } catch (fault) {
-        if (fault instanceof AppError && start !== null) return yield endOfRun(start, fault)
-        if (!(fault instanceof WorkerLost)) throw fault
-        // What it wrote to stderr may quote a prompt: that is for whoever asked, not for the log.
-        const { message: reason, code, details } = fault.cause
+      } catch (error) {
+        if (error instanceof AppError && start !== null) return yield endOfRun(start, error)
+        if (!(error instanceof WorkerLost)) throw error
+        // What it wrote to stderr may quote a prompt: that is for the caller, not for the log.
+        const { message: reason, code, details } = error.cause
         const { returncode = null } = details
         this.#context.onWarning('a CLI process was lost', { attempt, reason, code, returncode })
-        // A conversation's next turn may have reached its file: asked twice, it would stand there twice.
-        if (attempt === 1 && sessionOf(request) === null && !signal.aborted) continue
-        if (start === null) throw fault.cause
-        yield endOfRun(start, fault.cause)
+        // A conversation's next turn may have reached its file: sent twice, it would be stored twice.
+        if (attempt === 1 && existingSession(request) === null && !signal.aborted) continue
+        if (start === null) throw error.cause
+        yield endOfRun(start, error.cause)
         return
       } finally {
         this.#running.delete(request.runId)
-        this.#giveBack(worker)
-        release()
+        this.#release(worker)
+        unlock()
       }
     }
   }
 
-  /** Waits for a process that is ready for the request's turn. `release` lets the conversation's next run begin. */
-  async #lend(request: RunRequest, signal: AbortSignal): Promise<{ worker: Worker; release: () => void }> {
+  #runTurn(worker: Worker, request: RunRequest, turn: Turn, signal: AbortSignal): AsyncGenerator<RunEvent> {
+    const process = worker.turnProcess(turn)
+    const { held } = worker
+    if (held === null) throw new Error('a turn without a conversation')
+    return new TurnRun(process, { request, turn, held, limits: this.#context.limits }).events(signal)
+  }
+
+  /** Waits for a process that is ready for the request's turn. `unlock` lets the conversation's next run start. */
+  async #acquire(
+    request: RunRequest,
+    turn: Turn,
+    signal: AbortSignal,
+  ): Promise<{ worker: Worker; unlock: () => void }> {
     if (this.#closing !== null) throw shuttingDown()
     if (this.#admitted >= this.#limits.queueLimit && !this.#hasRoom()) throw queueFull(this.#limits.queueLimit)
     this.#admitted++
-    let release = () => {}
+    let unlock = () => {}
     try {
       signal.throwIfAborted()
-      const session = sessionOf(request)
-      if (session !== null) release = await this.#locks.acquire(session, signal)
-      return { worker: await this.#obtain(request, signal), release }
-    } catch (fault) {
-      release()
-      throw fault
+      const session = existingSession(request)
+      if (session !== null) unlock = await this.#locks.acquire(session, signal)
+      return { worker: await this.#prepareWorker(request, turn, signal), unlock }
+    } catch (error) {
+      unlock()
+      throw error
     } finally {
       this.#admitted--
     }
   }
 
-  /** Whether a run that comes now would have a process without waiting for another run to end. */
+  /** Whether a run that arrives now would get a process without waiting for another run to end. */
   #hasRoom(): boolean {
     return this.#admitted === 0 && [...this.#workers].some((worker) => worker.state === 'idle')
   }
 
-  async #obtain(request: RunRequest, signal: AbortSignal): Promise<Worker> {
+  async #prepareWorker(request: RunRequest, turn: Turn, signal: AbortSignal): Promise<Worker> {
     for (let attempt = 1; attempt <= 3; attempt++) {
-      const worker = await this.#waitForStart(request, signal)
+      const worker = await this.#waitForWorker(request, turn, signal)
       if (worker === null) continue
-      const turn = toTurn(request)
       try {
-        if (holds(worker, request)) await worker.goOn(turn)
+        if (holdsConversation(worker.held, request, turn)) await worker.goOn(turn)
         else await worker.begin(turn, newSessionId(worker))
         return worker
-      } catch (fault) {
-        this.#onRefusedReuse(worker, fault)
-        this.#giveBack(worker)
+      } catch (error) {
+        this.#onRefusedReuse(worker, error)
+        this.#release(worker)
       }
     }
     throw new AppError('claude_failed', 'Claude Code could not be made ready for the request.')
   }
 
-  /** Null where the executable was replaced meanwhile. */
-  async #waitForStart(request: RunRequest, signal: AbortSignal): Promise<Worker | null> {
+  /** Null if the executable was replaced meanwhile. */
+  async #waitForWorker(request: RunRequest, turn: Turn, signal: AbortSignal): Promise<Worker | null> {
     try {
-      return await this.#wait(await this.#describe(request), signal)
-    } catch (fault) {
-      if (fault instanceof ClaudeReplaced) return null
-      throw fault
+      return await this.#wait(await this.#resolve(request, turn), signal)
+    } catch (error) {
+      if (error instanceof ClaudeReplaced) return null
+      throw error
     }
   }
 
-  /** A process that would not be emptied or given a prompt is ended; what it has never been able to do is not tried again. */
-  #onRefusedReuse(worker: Worker, fault: unknown): void {
-    this.#context.onWarning('a CLI process could not be used again', { reason: String(fault) })
+  #resolve(request: RunRequest, turn = toTurn(request)): Promise<ResolvedRequest> {
+    return resolveRequest(request, turn, { context: this.#context, folders: this.#folders, abilities: this.abilities })
+  }
+
+  /** Ends a process that could not be rewound or take a prompt; an ability that it never had is not tried again. */
+  #onRefusedReuse(worker: Worker, error: unknown): void {
+    this.#context.onWarning('a CLI process could not be used again', { reason: String(error) })
     if (worker.requests === 0) this.abilities.promptSwitch = false
-    else if (/Unsupported control request/.test(String(fault))) this.abilities.recycle = false
+    else if (/Unsupported control request/.test(String(error))) this.abilities.recycle = false
     void worker.close()
   }
 
-  /** Everything that decides which process can serve the request. */
-  async #describe(request: RunRequest): Promise<Wanted> {
-    const [claude] = await Promise.all([this.#context.claude(), loadSdk()])
-    const cwd = request.plain === null ? await this.#folderOf(request) : this.#context.scratchDir()
-    const { fingerprint, hasHooks } = this.#settingsFor(request, cwd)
-    const profile = toProfile(request, { cwd, abilities: this.abilities, hasHooks })
-    return { request, profile, turn: toTurn(request), key: profileKey(profile), fingerprint, claude, failedStarts: 0 }
-  }
-
-  /** A plain model reads no settings; the date is all that changes for it. */
-  #settingsFor({ plain }: RunRequest, cwd: string): SettingsState {
-    if (plain !== null) return { fingerprint: new Date().toDateString(), hasHooks: false }
-    return readSettingsState(this.#context.environment, cwd)
-  }
-
-  /**
-   * The folder that the request names; otherwise a conversation goes on in its own, and a new one begins in the server's. A
-   * conversation of a folder that the caller may not name is told like one that does not exist.
-   */
-  async #folderOf(request: RunRequest): Promise<string> {
-    const session = sessionOf(request)
-    const { options, roots = null } = request
-    const needsOwn = session !== null && (options.cwd === null || roots !== null)
-    const own = needsOwn ? await this.#folders.find(session) : null
-    if (needsOwn && !(await new SessionPlaces(roots).allows({ cwd: own }))) throw sessionNotFound(session)
-    return options.cwd ?? own ?? this.#context.defaultCwd
-  }
-
-  /** `onGiven` is called at once, before anything else is decided. */
-  #wait(wanted: Wanted, signal: AbortSignal, onGiven?: (worker: Worker) => void): Promise<Worker> {
+  /** `onAssigned` is called at once, before anything else is decided. */
+  #wait(resolved: ResolvedRequest, signal: AbortSignal, onAssigned?: (worker: Worker) => void): Promise<Worker> {
     const { promise, resolve, reject } = Promise.withResolvers<Worker>()
-    const give = (worker: Worker) => {
-      onGiven?.(worker)
+    const assign = (worker: Worker) => {
+      onAssigned?.(worker)
       resolve(worker)
     }
-    const waiter: Waiter = { ...wanted, resolve: give, reject }
+    const waiter: Waiter = { ...resolved, failedStarts: 0, resolve: assign, reject }
     const onAbort = () => {
       this.#leave(waiter)
       reject(signal.reason)
@@ -270,29 +230,29 @@ export class Pool implements Agent {
     else {
       signal.addEventListener('abort', onAbort, { once: true })
       this.#waiting.push(waiter)
-      if (sessionOf(wanted.request) === null) this.#kinds.note(wanted)
+      if (existingSession(resolved.request) === null) this.#recentProfiles.note(resolved)
       try {
         this.#dispatch()
-      } catch (fault) {
+      } catch (error) {
         onAbort()
-        reject(fault)
+        reject(error)
       }
     }
     return promise.finally(() => signal.removeEventListener('abort', onAbort))
   }
 
   #leave(waiter: Waiter): void {
-    const at = this.#waiting.indexOf(waiter)
-    if (at !== -1) this.#waiting.splice(at, 1)
+    const index = this.#waiting.indexOf(waiter)
+    if (index !== -1) this.#waiting.splice(index, 1)
   }
 
   /**
-   * Looks at everything that waits, in order of arrival, and gives out, starts and ends processes accordingly. Called
-   * whenever something has changed; does nothing where nothing can be done.
+   * Looks at everything that waits, in order of arrival, and assigns, starts and ends processes accordingly. Called whenever something
+   * has changed; does nothing if nothing can be done.
    */
   #dispatch(): void {
     if (this.#closing !== null) return
-    /** Processes that are on their way, for whoever comes first. */
+    /** Processes that are starting, for the first waiters they suit. */
     const starting = [...this.#workers].filter((worker) => worker.state === 'starting')
     for (const waiter of [...this.#waiting]) this.#serve(waiter, starting)
     this.#endUnused()
@@ -300,23 +260,23 @@ export class Pool implements Agent {
   }
 
   #serve(waiter: Waiter, starting: Worker[]): void {
-    if (waiter.request.isSide && wouldTakeTheLast(this.#workers, this.#limits.maxProcesses)) return
+    if (waiter.request.isSide && wouldTakeLastProcess(this.#workers, this.#limits.maxProcesses)) return
     const holder = this.#holderFor(waiter)
     if (holder === 'wait') return
     const hasRoom = this.#workers.size < this.#limits.maxProcesses
-    const kept = keptFromSide(this.#workers, waiter, hasRoom)
-    const worker = holder ?? idleFor(this.#workers, waiter, kept)
-    if (worker !== null) return this.#give(worker, waiter)
-    const coming = starting.findIndex((each) => isMadeFor(each, waiter))
+    const reserved = reservedFromAuxiliary(this.#workers, waiter, hasRoom)
+    const worker = holder ?? idleWorkerFor(this.#workers, waiter, reserved)
+    if (worker !== null) return this.#assign(worker, waiter)
+    const coming = starting.findIndex((each) => isStartedFor(each, waiter))
     if (coming !== -1) starting.splice(coming, 1)
-    else if (!hasRoom) this.#makeRoom(kept)
-    else this.#start(waiter, birthFor(waiter.request), waiter)
+    else if (!hasRoom) this.#makeRoom(reserved)
+    else this.#start(waiter, spawnModeFor(waiter.request), waiter)
   }
 
-  /** The process that holds the conversation and can go on with it; `wait` where one must first end its work or itself. */
+  /** The process that holds the conversation and can continue it; `wait` if one must first finish its work or be ended. */
   #holderFor(waiter: Waiter): Worker | 'wait' | null {
     const { session } = waiter.request
-    if (session.kind === 'history') return this.#knowing(waiter)
+    if (session.kind === 'history') return this.#idleHolderOf(waiter)
     if (session.kind !== 'continue') return null
     const holder = [...this.#workers].find((worker) => worker.held?.sessionId === session.sessionId)
     if (holder === undefined) return null
@@ -326,92 +286,73 @@ export class Pool implements Agent {
     return 'wait'
   }
 
-  /** An idle process that holds just the conversation that the request brings along. */
-  #knowing(waiter: Waiter): Worker | null {
-    const idle = [...this.#workers].filter((worker) => worker.state === 'idle' && worker.key === waiter.key)
-    return idle.find((worker) => holds(worker, waiter.request)) ?? null
+  /** An idle process that holds exactly the conversation that the request brings along. */
+  #idleHolderOf({ key, request, turn }: Waiter): Worker | null {
+    const idle = [...this.#workers].filter((worker) => worker.state === 'idle' && worker.key === key)
+    return idle.find((worker) => holdsConversation(worker.held, request, turn)) ?? null
   }
 
-  /** Ends the idle process that was not used for longest. The room is there when it is gone; dispatch is called then. */
-  #makeRoom(kept: Worker | null): void {
+  /** Ends the least recently used idle process. There is room once it is gone; dispatch is called then. */
+  #makeRoom(reserved: Worker | null): void {
     const isUnderWay = [...this.#workers].some((worker) => worker.state === 'ending')
-    if (!isUnderWay) void leastRecentlyUsed(this.#workers, kept)?.close()
+    if (!isUnderWay) void leastRecentlyUsed(this.#workers, reserved)?.close()
   }
 
-  #give(worker: Worker, waiter: Waiter): void {
+  #assign(worker: Worker, waiter: Waiter): void {
     this.#leave(waiter)
     worker.state = 'busy'
     worker.lastUsedAt = performance.now()
-    // A spare that starts beside a turn slows down its first word: it can wait a moment.
-    this.#sparesAfter = worker.lastUsedAt + this.#limits.startSpacingMs
+    this.#spawner.delaySpares()
     waiter.resolve(worker)
   }
 
   /** Starts a process, unless another one was started a moment ago: then later. */
-  #start({ profile, fingerprint, claude }: Kind, birth: Birth, waiter: Waiter | null): void {
-    const now = performance.now()
-    const notBefore = waiter === null ? Math.max(this.#nextStartAt, this.#sparesAfter) : this.#nextStartAt
-    if (now < notBefore) return this.#dispatchAt(notBefore)
-    const worker = this.#tryStarting({ profile, fingerprint, claude }, birth, waiter)
+  #start(spec: SpawnSpec, mode: SpawnMode, waiter: Waiter | null): void {
+    const worker = this.#trySpawning(spec, mode, waiter)
     if (worker === null) return
-    this.#nextStartAt = now + this.#limits.startSpacingMs
     this.#workers.add(worker)
     const started = worker.ready.then(
       ({ models }) => {
-        this.#context.observer?.onProcessStart(performance.now() - now, null)
         this.#models = models.map(toModelFact)
         this.#dispatch()
       },
-      (fault) => {
-        this.#context.observer?.onProcessStart(performance.now() - now, toAppError(fault).code)
-        this.#onFailedStart(fault, worker.key, waiter)
-      },
+      (error) => this.#onFailedStart(error, worker.key, waiter),
     )
-    // Only when it is known that the start has failed: whoever waits would get one more process otherwise.
+    // Only once the start is known to have failed: a waiter would get one more process otherwise.
     void Promise.all([worker.gone, started]).then(() => {
       this.#workers.delete(worker)
       this.#dispatch()
     })
   }
 
-  /** Null where nothing was started. Some of what the system refuses it refuses at once, not by an event. */
-  #tryStarting({ profile, fingerprint, claude }: Kind, birth: Birth, waiter: Waiter | null): Worker | null {
+  /** Null if nothing was started. A waiter hears of what the system refuses at once. */
+  #trySpawning(spec: SpawnSpec, mode: SpawnMode, waiter: Waiter | null): Worker | null {
     try {
-      checkStart(claude, profile.cwd)
-      return new Worker(profile, birth, fingerprint, { ...this.#context, claude })
-    } catch (fault) {
-      this.#onRefusedStart(toStartFault(fault), profileKey(profile), waiter)
+      return this.#spawner.spawn(spec, mode, waiter === null)
+    } catch (error) {
+      this.#recentProfiles.remove(profileKey(spec.profile))
+      if (waiter !== null) {
+        this.#leave(waiter)
+        waiter.reject(error)
+      }
       return null
     }
   }
 
-  /** Nothing was started: whoever waits hears why at once. */
-  #onRefusedStart(fault: unknown, key: string, waiter: Waiter | null): void {
-    this.#kinds.forget(key)
-    if (waiter === null) return
-    this.#leave(waiter)
-    waiter.reject(fault)
-  }
-
-  #dispatchAt(time: number): void {
-    if (this.#startTimer !== null) clearTimeout(this.#startTimer)
-    this.#startTimer = setTimeout(() => this.#dispatch(), time - performance.now() + 1)
-  }
-
-  /** Whoever waits for such a process gets a second one, then hears why there is none. */
-  #onFailedStart(fault: unknown, key: string, waiter: Waiter | null): void {
-    this.#context.onWarning('a CLI process could not be started', { reason: String(fault) })
-    this.#kinds.forget(key)
+  /** The waiter gets a second process, then the reason why there is none. */
+  #onFailedStart(error: unknown, key: string, waiter: Waiter | null): void {
+    this.#context.onWarning('a CLI process could not be started', { reason: String(error) })
+    this.#recentProfiles.remove(key)
     const isWaiting = waiter !== null && this.#waiting.includes(waiter)
     const victim = isWaiting ? waiter : this.#waiting.find((each) => each.key === key)
     if (victim !== undefined && ++victim.failedStarts > 1) {
       this.#leave(victim)
-      victim.reject(fault)
+      victim.reject(error)
     }
     this.#dispatch()
   }
 
-  #giveBack(worker: Worker): void {
+  #release(worker: Worker): void {
     if (worker.held !== null) this.#folders.note(worker.held.sessionId, worker.profile.cwd)
     if (worker.state === 'busy') {
       worker.state = 'idle'
@@ -420,7 +361,7 @@ export class Pool implements Agent {
       else if (worker.profile.reusable) void this.#retireIfLarge(worker)
     }
     this.#dispatch()
-    if (!worker.profile.reusable) this.#refreshKinds(worker.profile.cwd)
+    if (!worker.profile.reusable) this.#refreshProfiles(worker.profile.cwd)
   }
 
   #isSpent({ profile, requests, held }: Worker): boolean {
@@ -435,69 +376,64 @@ export class Pool implements Agent {
   }
 
   /** After a run that may have changed files: spares that have read the old ones are replaced before they are needed. */
-  #refreshKinds(cwd: string): void {
+  #refreshProfiles(cwd: string): void {
     const { fingerprint } = readSettingsState(this.#context.environment, cwd)
-    if (this.#kinds.refresh(cwd, fingerprint)) this.#dispatch()
+    if (this.#recentProfiles.refresh(cwd, fingerprint)) this.#dispatch()
   }
 
   #endUnused(): void {
-    this.#kinds.forgetUnused(this.#limits.recentMs)
+    this.#recentProfiles.removeUnused(this.#limits.recentMs)
     const longAgo = performance.now() - this.#limits.keepAliveMs
     for (const worker of this.#workers) {
-      const isWanted = worker.held === null && this.#kinds.isCurrent(worker.key, worker.fingerprint)
+      const isWanted = worker.held === null && this.#recentProfiles.isCurrent(worker.key, worker.fingerprint)
       if (worker.state === 'idle' && !isWanted && worker.lastUsedAt < longAgo) void worker.close()
     }
   }
 
   /**
-   * Starts spares for the kinds in recent use, the most recent first. Where there is no room, an idle process that is
-   * worth less makes it: the next request of this kind is more likely than a return to that conversation.
+   * Starts spares for the profiles in recent use, the most recent first. If there is no room, the least valuable idle process makes
+   * it: the next request of this profile is more likely than a return to that conversation.
    */
   #keepSpares(): void {
     if (this.#waiting.length > 0 || this.#limits.warm === 0) return
     const wanted = new Set<Worker>()
-    for (const [key, kind] of this.#kinds.byRecency()) {
-      const isOne = (worker: Worker) => isSpare(worker, key, kind.fingerprint) || worker === this.#tried
+    for (const [key, spec] of this.#recentProfiles.byRecency()) {
+      const isOne = (worker: Worker) => isSpare(worker, key, spec.fingerprint) || worker === this.#underTest
       const spares = [...this.#workers].filter((worker) => worker.key === key && isOne(worker))
       for (const spare of spares.slice(0, this.#limits.warm)) wanted.add(spare)
       if (spares.length >= this.#limits.warm) continue
-      if (this.#workers.size < this.#limits.maxProcesses) return this.#start(kind, birthOfSpare(), null)
-      const victim = worthLess(this.#workers, wanted, kind.usedAt)
-      // One that can be emptied is as good as a spare, and no process has to start for it.
-      if (victim !== null && canBeEmptied(victim, key, kind.fingerprint)) wanted.add(victim)
-      else if (victim !== null) return this.#afterTurns(() => void victim.close())
+      if (this.#workers.size < this.#limits.maxProcesses) return this.#start(spec, spareSpawnMode(), null)
+      const victim = leastValuable(this.#workers, wanted, spec.usedAt)
+      // One that can be rewound is as good as a spare, and no process has to start for it.
+      if (victim !== null && canBeRewound(victim, key, spec.fingerprint)) wanted.add(victim)
+      else if (victim !== null) return this.#spawner.whenSparesMayStart(() => void victim.close())
     }
   }
 
-  /** Now, or a moment after the last turn was given out. */
-  #afterTurns(act: () => void): void {
-    if (performance.now() >= this.#sparesAfter) act()
-    else this.#dispatchAt(this.#sparesAfter)
-  }
-
   /**
-   * Starts a spare for `reusable` and tries on it what the CLI can do beyond its documentation. Costs no turn of the model. Throws where no process can be started.
+   * Starts a spare for `reusable` and tests on it what the CLI can do beyond its documentation. Costs no turn of the model. Throws if
+   * no process can be started.
    */
   async warmUp(reusable: RunRequest): Promise<void> {
     if (this.#limits.warm === 0) return
-    const worker = await this.#wait(await this.#describe(reusable), AbortSignal.timeout(60_000), (given) => {
-      this.#tried = given
+    const worker = await this.#wait(await this.#resolve(reusable), AbortSignal.timeout(60_000), (assigned) => {
+      this.#underTest = assigned
     })
     try {
       this.abilities.recycle = await worker.knowsRewind().catch(() => false)
       this.abilities.promptSwitch = await worker.canSwitchPrompt()
       this.isChecked = true
     } finally {
-      this.#tried = null
-      this.#giveBack(worker)
+      this.#underTest = null
+      this.#release(worker)
     }
   }
 
-  /** The models that the CLI knows; where none has said it yet, a process for `example` is started. */
+  /** The models that the CLI knows; if no process has reported them yet, one for `example` is started. */
   async models(example: RunRequest): Promise<ModelFact[]> {
     if (this.#models === null) {
       await this.#context.claude()
-      this.#giveBack(await this.#wait(await this.#describe(example), AbortSignal.timeout(60_000)))
+      this.#release(await this.#wait(await this.#resolve(example), AbortSignal.timeout(60_000)))
     }
     return this.#models ?? []
   }
@@ -521,7 +457,7 @@ export class Pool implements Agent {
 
   async #closeAll(deadlineMs: number): Promise<void> {
     clearInterval(this.#housekeeping)
-    if (this.#startTimer !== null) clearTimeout(this.#startTimer)
+    this.#spawner.stop()
     for (const waiter of this.#waiting.splice(0)) waiter.reject(shuttingDown())
     await Promise.all([...this.#workers].map((worker) => worker.close(deadlineMs)))
   }
@@ -533,30 +469,7 @@ const toModelFact = ({ value, resolvedModel, displayName }: ModelInfo): ModelFac
   displayName,
 })
 
-function toStartFault(fault: unknown): unknown {
-  const isTooLong = fault instanceof Error && 'code' in fault && fault.code === 'E2BIG'
-  if (!isTooLong) return fault
-  const text = 'the lists of tools, rules and folders are longer than this system lets a program be started with'
-  return new AppError('invalid_request', text)
-}
-
-/** The conversation of ours that the request goes on with or copies. */
-function sessionOf({ session }: RunRequest): string | null {
-  return session.kind === 'continue' || session.kind === 'fork' ? session.sessionId : null
-}
-
-/** Whether the process holds the conversation that the request goes on with, whole and unchanged. */
-function holds({ held }: Worker, request: RunRequest): boolean {
-  if (held === null) return false
-  if (request.session.kind === 'continue') return held.sessionId === request.session.sessionId
-  if (request.session.kind !== 'history' || held.said === null || request.session.messages.length === 0) return false
-  const turn = toTurn(request)
-  const begunWith = ({ systemPrompt, model, clientTools }: BegunWith) =>
-    JSON.stringify([systemPrompt, model, clientTools])
-  return held.said === said(request.session.messages) && begunWith(held.turn) === begunWith(turn)
-}
-
-/** A process that keeps its own conversation files has its one id from birth; a reused one gets a new id each time. */
+/** A process that keeps its own conversation files has one id for life; a reused one gets a new id each time. */
 const newSessionId = (worker: Worker) => (worker.profile.reusable ? randomUUID() : worker.birth.sessionId)
 
 function queueFull(limit: number): AppError {

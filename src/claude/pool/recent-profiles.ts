@@ -1,44 +1,47 @@
-// The kinds of request in recent use, for which the pool keeps spare processes: what one is born with, and what it reads.
+// The profiles in recent use, for which the pool keeps spare processes.
 import { type Profile, profileKey } from '../cli/profile.ts'
 import type { WorkerContext } from '../process/worker.ts'
 
-/** Everything needed to start a process of the kind. `fingerprint`: see claude/cli/settings-fingerprint.ts. */
-export type Kind = { profile: Profile; fingerprint: string; claude: WorkerContext['claude'] & { state: string } }
+/**
+ * Everything needed to start a process. `fingerprint` stands for the settings files that it will read: see
+ * claude/cli/settings-fingerprint.ts. `claude.state` is the stamp of the executable whose version was read.
+ */
+export type SpawnSpec = { profile: Profile; fingerprint: string; claude: WorkerContext['claude'] & { state: string } }
 
-export class Kinds {
-  readonly #kinds = new Map<string, Kind & { usedAt: number }>()
+export class RecentProfiles {
+  readonly #specs = new Map<string, SpawnSpec & { usedAt: number }>()
 
-  note({ profile, fingerprint, claude }: Kind): void {
+  note({ profile, fingerprint, claude }: SpawnSpec): void {
     // A process with a budget serves one run; the next one may not even have the same budget.
     if (profile.maxBudgetUsd !== null) return
-    this.#kinds.set(profileKey(profile), { profile, fingerprint, claude, usedAt: performance.now() })
+    this.#specs.set(profileKey(profile), { profile, fingerprint, claude, usedAt: performance.now() })
   }
 
-  forget(key: string): void {
-    this.#kinds.delete(key)
+  remove(key: string): void {
+    this.#specs.delete(key)
   }
 
-  forgetUnused(forMs: number): void {
+  removeUnused(forMs: number): void {
     const now = performance.now()
-    for (const [key, kind] of this.#kinds) if (now - kind.usedAt > forMs) this.#kinds.delete(key)
+    for (const [key, spec] of this.#specs) if (now - spec.usedAt > forMs) this.#specs.delete(key)
   }
 
-  /** Takes note that what processes in the folder read has changed; false where it has not. */
+  /** Notes the settings that processes in the folder read from now on. False if nothing has changed. */
   refresh(cwd: string, fingerprint: string): boolean {
-    const changed = [...this.#kinds.values()].filter(
-      (kind) => kind.profile.cwd === cwd && kind.fingerprint !== fingerprint,
+    const changed = [...this.#specs.values()].filter(
+      (spec) => spec.profile.cwd === cwd && spec.fingerprint !== fingerprint,
     )
-    for (const kind of changed) kind.fingerprint = fingerprint
+    for (const spec of changed) spec.fingerprint = fingerprint
     return changed.length > 0
   }
 
-  /** Whether a process that was born so would be given to a request that comes now. */
+  /** Whether a process started with these would serve a request that comes now. */
   isCurrent(key: string, fingerprint: string): boolean {
-    return this.#kinds.get(key)?.fingerprint === fingerprint
+    return this.#specs.get(key)?.fingerprint === fingerprint
   }
 
   /** The most recently used first. */
-  byRecency(): [key: string, kind: Kind & { readonly usedAt: number }][] {
-    return [...this.#kinds].sort(([, a], [, b]) => b.usedAt - a.usedAt)
+  byRecency(): [key: string, spec: SpawnSpec & { readonly usedAt: number }][] {
+    return [...this.#specs].sort(([, a], [, b]) => b.usedAt - a.usedAt)
   }
 }

@@ -1,10 +1,10 @@
-// What must still hold in the moment in which a process is started: the executable is the one whose version was read, and the
-// working folder is where it was when it was checked. Both may have changed while the request waited for its turn.
+// What must still hold at the moment a process is started: the executable is the one whose version was read, and the working folder
+// is where it was when it was checked. Both may have changed while the request waited.
 import { accessSync, constants, realpathSync, statSync } from 'node:fs'
 import { AppError } from '../../errors.ts'
-import { fileState } from '../cli/file-stamp.ts'
+import { fileStamp } from '../cli/file-stamp.ts'
 
-/** The executable was replaced since it was looked at: look again. */
+/** The executable was replaced after its version was read: read it again. */
 export class ClaudeReplaced extends Error {}
 
 function realFolder(path: string): string | null {
@@ -18,13 +18,12 @@ function realFolder(path: string): string | null {
 
 /**
  * `cwd` is a real path that was checked against the allowed folders. Throws ClaudeReplaced, `cwd_not_found`, and
- * `cwd_not_allowed` where a link has taken a folder's place. Not for what happens after: the process itself says where it is.
+ * `cwd_not_allowed` if a link has replaced a folder. What happens later is checked elsewhere: the process itself reports its folder.
  */
-export function checkStart(claude: { path: string; state: string }, cwd: string): void {
-  if (fileState(claude.path) !== claude.state) throw new ClaudeReplaced(`${claude.path} was replaced`)
+export function checkSpawn(claude: { path: string; state: string }, cwd: string): void {
+  if (fileStamp(claude.path) !== claude.state) throw new ClaudeReplaced(`${claude.path} was replaced`)
   const real = realFolder(cwd)
   const facts = { field: 'cwd' }
-  if (real === null) throw new AppError('cwd_not_found', `the working folder is not there any more: ${cwd}`, facts)
-  if (real !== cwd)
-    throw new AppError('cwd_not_allowed', `a link has taken the place of the working folder ${cwd}`, facts)
+  if (real === null) throw new AppError('cwd_not_found', `the working folder no longer exists: ${cwd}`, facts)
+  if (real !== cwd) throw new AppError('cwd_not_allowed', `the working folder ${cwd} was replaced by a link`, facts)
 }

@@ -1,7 +1,7 @@
 // The conversation that a process holds: whose it is, how it was begun, and from which message it can be taken back.
 import type { ConversationMessage } from '../../core/conversation.ts'
 import type { Turn } from '../cli/profile.ts'
-import { said } from '../sessions/conversation-fingerprint.ts'
+import { conversationFingerprint } from '../sessions/conversation-fingerprint.ts'
 import type { TranscriptMessage, TranscriptWriter } from '../sessions/transcript.ts'
 
 /** The part of a turn that belongs to the whole conversation. */
@@ -43,7 +43,7 @@ export class HeldConversation {
 
   noteSaid(messages: readonly ConversationMessage[]): void {
     this.#messages = [...messages]
-    this.said = said(this.#messages)
+    this.said = conversationFingerprint(this.#messages)
   }
 
   noteAnswer(turn: Turn, answer: readonly ConversationMessage[]): void {

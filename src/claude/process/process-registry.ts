@@ -99,7 +99,7 @@ export class ProcessRecords {
 
   async #abandoned(): Promise<ProcessInfo[]> {
     const found = new Map<number, ProcessInfo>()
-    const servers = join(this.#folder, '../..')
+    const servers = join(this.#folder, '..')
     for (const server of await readdir(servers)) {
       if (server === basename(this.#folder) || (await isRunning(server))) continue
       for (const info of await this.#leftBy(join(servers, server))) found.set(info.pid, info)

@@ -3,40 +3,32 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Query, SDKControlInitializeResponse, SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
-import type { RunRequest } from '../../core/agent.ts'
 import type { ConversationMessage } from '../../core/conversation.ts'
-import type { AnsweredBy, AskAnswer, RunEvent } from '../../core/events.ts'
+import type { AnsweredBy, AskAnswer } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
 import { secretValues } from '../../platform/redact.ts'
-import { childEnvironment, type Environment, markerName } from '../cli/environment.ts'
+import { childEnvironment, markerName } from '../cli/environment.ts'
 import { processFailure } from '../cli/errors-from-sdk.ts'
 import { plainEnvironment } from '../cli/plain-mode-options.ts'
 import { planOptions } from '../cli/plan-mode-hook.ts'
 import { choosesModelByTurn, type Profile, profileKey, type Turn } from '../cli/profile.ts'
 import { PromptSwitch } from '../cli/prompt-switch.ts'
 import { sdk } from '../cli/sdk.ts'
-import { type Birth, toSdkOptions } from '../cli/sdk-options.ts'
+import { type SpawnMode, toSdkOptions } from '../cli/sdk-options.ts'
+import type { Environment } from '../sessions/config-folder.ts'
 import { TranscriptWriter } from '../sessions/transcript.ts'
-import { type TurnLimits, type TurnProcess, TurnRun } from '../turn/turn.ts'
 import { Child } from './cli-process.ts'
 import { toMcpServer } from './client-tools-server.ts'
 import { HeldConversation } from './loaded-conversation.ts'
 import { Mailbox } from './message-queue.ts'
 import { type AskNote, Asks } from './permission-prompts.ts'
 import type { ProcessRecords } from './process-registry.ts'
+import type { TurnProcess } from './turn-process.ts'
 import { toPastAnswer, toPastPrompt } from './user-message.ts'
 import { wrongAtStart, wrongInTurn } from './verify-init.ts'
 
-/** Deadlines in milliseconds. */
-export type WorkerLimits = TurnLimits & { startMs: number }
-
-export const workerLimits: WorkerLimits = {
-  startMs: 30_000,
-  firstMessageMs: 30_000,
-  silenceMs: 180_000,
-  toolSilenceMs: 900_000,
-  interruptMs: 2_000,
-}
+/** `startMs`: how long a process may take to start, in milliseconds. */
+export type WorkerLimits = { startMs: number }
 
 export type WorkerContext = {
   claude: { path: string; version: string }
@@ -62,7 +54,7 @@ let workerCount = 0
 export class Worker {
   readonly profile: Profile
   readonly key: string
-  readonly birth: Birth
+  readonly birth: SpawnMode
   /** What the settings files were when the process read them; see claude/cli/settings-fingerprint.ts. */
   readonly fingerprint: string
   /** Settles when the process can take a turn; rejects with an AppError where it cannot be started. */
@@ -88,7 +80,7 @@ export class Worker {
   /** What the process was told last. */
   readonly #told = { model: null as string | null, settings: '', thinking: '', tools: '[]' }
 
-  constructor(profile: Profile, birth: Birth, fingerprint: string, context: WorkerContext) {
+  constructor(profile: Profile, birth: SpawnMode, fingerprint: string, context: WorkerContext) {
     this.profile = profile
     this.key = profileKey(profile)
     this.birth = birth
@@ -341,12 +333,11 @@ export class Worker {
     return (await loaded?.catch(() => false)) ?? false
   }
 
-  /** Gives the process a turn of the conversation it holds; see TurnRun.events. */
-  run(request: RunRequest, turn: Turn, signal: AbortSignal): AsyncGenerator<RunEvent> {
-    const { held } = this
-    if (held === null || this.state !== 'busy') throw new Error('a turn for a process that was not lent')
+  /** The process as a turn of the conversation that it holds sees it. Throws if the process was not acquired for one. */
+  turnProcess(turn: Turn): TurnProcess {
+    if (this.held === null || this.state !== 'busy') throw new Error('a turn on a process that was not acquired')
     this.requests++
-    const process: TurnProcess = {
+    return {
       mailbox: this.#mailbox,
       asks: this.#asks,
       send: (message) => this.#input.push(message),
@@ -360,7 +351,6 @@ export class Worker {
       close: (graceMs) => this.close(graceMs),
       onWarning: this.#context.onWarning,
     }
-    return new TurnRun(process, { request, turn, held, limits: this.#context.limits }).events(signal)
   }
 
   /** Answers what the turn has asked; false where nothing of that id waits. */

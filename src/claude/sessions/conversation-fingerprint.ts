@@ -1,4 +1,4 @@
-// What has been said in a conversation so far, as one word: equal for a process that holds the conversation and a request
+// What has been conversationFingerprint in a conversation so far, as one word: equal for a process that holds the conversation and a request
 // that brings it along. Thinking does not count, as few clients give it back; neither does how text is cut into blocks.
 import { createHash } from 'node:crypto'
 import type { AssistantBlock, ConversationMessage, UserBlock } from '../../core/conversation.ts'
@@ -44,7 +44,7 @@ function merge(parts: unknown[]): unknown[] {
   return merged
 }
 
-export function said(messages: readonly ConversationMessage[]): string {
+export function conversationFingerprint(messages: readonly ConversationMessage[]): string {
   const turns: { role: string; parts: unknown[] }[] = []
   for (const { role, content } of messages) {
     const parts = (content as Block[]).flatMap(canonical)

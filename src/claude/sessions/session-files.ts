@@ -3,7 +3,7 @@
 import { Worker } from 'node:worker_threads'
 import type { SessionFiles } from '../../core/sessions.ts'
 import { AppError } from '../../errors.ts'
-import { configFolder, type Environment } from '../cli/environment.ts'
+import { configFolder, type Environment } from './config-folder.ts'
 import type { SessionCalls } from './session-files-worker.ts'
 import { CallFault, CallThread } from './worker-rpc.ts'
 

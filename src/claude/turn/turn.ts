@@ -7,10 +7,9 @@ import { isContent, type RunEnd, type RunEvent } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
 import type { Turn } from '../cli/profile.ts'
 import type { HeldConversation } from '../process/loaded-conversation.ts'
-import type { Mailbox } from '../process/message-queue.ts'
-import type { AskNote, Asks } from '../process/permission-prompts.ts'
+import type { AskNote } from '../process/permission-prompts.ts'
+import type { TurnProcess } from '../process/turn-process.ts'
 import { toPrompt } from '../process/user-message.ts'
-import type { Begun } from '../process/verify-init.ts'
 import type { TranscriptMessage } from '../sessions/transcript.ts'
 import { TurnTranslator } from './from-sdk.ts'
 import { type SilenceLimits, SilenceWatch } from './idle-timeout.ts'
@@ -22,22 +21,6 @@ export class WorkerLost extends Error {
     super(cause.message)
     this.cause = cause
   }
-}
-
-/** What a turn needs of its process. */
-export type TurnProcess = {
-  readonly mailbox: Mailbox<SDKMessage | AskNote>
-  readonly asks: Pick<Asks, 'isWaiting' | 'withdraw'>
-  send(message: SDKUserMessage): void
-  interrupt(): void
-  /** Whether it still takes commands. */
-  isUsable(): boolean
-  /** An error about the process: `what` happened, with its exit code and last words. */
-  failure(what: string): AppError
-  /** Throws `sandbox_mismatch` where the process is not what it was told to be. */
-  check(begun: Begun): void
-  close(graceMs?: number): Promise<void>
-  onWarning(message: string, facts: Record<string, unknown>): void
 }
 
 /** `interruptMs`: how long an interrupted CLI may take to report, in milliseconds. */

@@ -2,11 +2,11 @@
 // heeds them from its next request on. Not for what a key may do (see ../auth/keys.ts).
 import { randomBytes } from 'node:crypto'
 import { styleText } from 'node:util'
-import { isLoginCode, type KeyRecord, newSecret } from '../../auth/keys.ts'
+import { newSecret } from '../../auth/keys.ts'
+import { isLoginCode, type KeyRecord } from '../../core/key-record.ts'
 import { nearestName } from '../../platform/did-you-mean.ts'
 import { type KeyAccess, openKeyStore } from '../../store/key-store.ts'
-import { StoreError } from '../../store/store-error.ts'
-import { answer, note, type PlaceFlags, print, printJson, settingsFor, UsageError } from '../command.ts'
+import { answer, CommandError, note, type PlaceFlags, print, printJson, settingsFor, UsageError } from '../command.ts'
 import type { ExitCode } from '../serve.ts'
 import { describeKey, keyAsJson, keysAsTable, type ShownKey, stateOf } from './lists.ts'
 import { type KeyWords, readWishes, refuseSecret } from './values.ts'
@@ -93,11 +93,11 @@ export function revokeKey(idOrName: string, flags: RevokeFlags): Promise<ExitCod
   })
 }
 
-function unknownKey(word: string, inForce: readonly KeyRecord[], folder: string): StoreError {
+function unknownKey(word: string, inForce: readonly KeyRecord[], folder: string): CommandError {
   const names = inForce.map(({ name }) => name)
   const nearest = nearestName(word, names)
   const hint = nearest === null ? 'claude-serve keys list shows those there are' : `did you mean ${nearest}?`
-  return new StoreError(`there is no key ${JSON.stringify(word)} that could be revoked in ${folder}: ${hint}`)
+  return new CommandError(`there is no key ${JSON.stringify(word)} that could be revoked in ${folder}: ${hint}`)
 }
 
 async function withKeys<T>(flags: PlaceFlags, use: (keys: KeyAccess, folder: string) => Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 // Keys as `claude-serve keys` shows them: as a table, or as JSON. Nothing secret is in either. Pure.
-import { isUsable, type KeyRecord } from '../../auth/keys.ts'
+import { isUsable, type KeyRecord } from '../../core/key-record.ts'
 
 export type KeyState = 'active' | 'expired' | 'revoked'
 

@@ -1,5 +1,7 @@
 // What the words of `claude-serve keys create` mean: a name, scopes, an end, a rate and a budget. Pure; not for keeping keys.
-import { kindOfSecret, type Scope, scopes } from '../../auth/keys.ts'
+
+import { kindOfSecret } from '../../auth/keys.ts'
+import { type Scope, scopes } from '../../core/key-record.ts'
 import { nearestName } from '../../platform/did-you-mean.ts'
 import { UsageError } from '../command.ts'
 

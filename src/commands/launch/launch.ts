@@ -20,9 +20,9 @@ import { type ClientName, clientNames, clientTitles, otherNames } from './names.
 import { type Told, tell } from './report.ts'
 import { planFile, writeFile } from './settings-file.ts'
 import { start } from './start.ts'
-import { type FoundPlace, findPlace, surroundings, type Wish } from './target.ts'
+import { type FoundPlace, findPlace, type RequestMatch, surroundings } from './target.ts'
 
-export type LaunchFlags = Wish & { list?: boolean; print?: boolean; configOnly?: boolean }
+export type LaunchFlags = RequestMatch & { list?: boolean; print?: boolean; configOnly?: boolean }
 
 export function launch(word: string | undefined, words: string[], flags: LaunchFlags): Promise<ExitCode> {
   return answer('launch', async () => {

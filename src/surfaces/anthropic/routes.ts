@@ -1,7 +1,7 @@
 // Anthropic's routes: messages, whole and as a stream, token counts and models. The translation itself is pure and stands in the
 // other files. Register it in a scope of its own, as its error answers are meant for its routes only.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { requireScope, routesNeed } from '../../auth/authenticate.ts'
+import { requireScope } from '../../auth/authenticate.ts'
 import { checkToolSchemas } from '../../compat/client-tools.ts'
 import { checkAnswerSchema } from '../../compat/json-schema-checks.ts'
 import { displayNameOf, modelNames, resolveModel } from '../../compat/models.ts'
@@ -9,13 +9,13 @@ import type { ModelFact } from '../../core/agent.ts'
 import type { RunEvent } from '../../core/events.ts'
 import type { RunHandle, RunInput, Runs } from '../../core/runs.ts'
 import { AppError } from '../../errors.ts'
-import { endWithConnection } from '../../http/hang-up.ts'
-import { prefixes, spellings } from '../../http/paths.ts'
+import { nameIgnoredFields, reportIgnoredFields } from '../../http/ignored-fields.ts'
 import { faultOf } from '../../http/request-errors.ts'
 import type { TellError } from '../../http/requested-surface.ts'
+import { prefixes, routesNeed, spellings } from '../../http/route-options.ts'
 import type { Frame } from '../../http/sse.ts'
-import { startRun } from '../../http/start-run.ts'
-import { listed, streamRun, tellIgnored, wholeRun } from '../../http/stream-run.ts'
+import { cancelOnDisconnect, startRun } from '../../http/start-run.ts'
+import { streamRun, wholeRun } from '../../http/stream-run.ts'
 import { parseBody } from '../../http/validate.ts'
 import { anthropicHeaders, anthropicStatus, toErrorBody } from './errors.ts'
 import { type PageQuery, toModelInfo, toModelPage } from './models.ts'
@@ -104,9 +104,9 @@ async function prepare(
 async function messages(options: AnthropicOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const body = parseBody(MessagesRequest, request.body)
   const message = await prepare(options, body, request)
-  tellIgnored(request, reply, message.ignored)
+  reportIgnoredFields(reply, message.ignored)
   const run = await startRun(options.runs, { ...message.run, timeoutMs: options.requestTimeoutMs }, request)
-  endWithConnection(run, request, reply)
+  cancelOnDisconnect(run, request, reply)
   const id = `msg_${run.id.replace(/^run_/, '')}`
   if (!body.stream) return answerWhole(run, message, id, reply)
   const events = new MessageEvents(message.shape, id)
@@ -132,7 +132,7 @@ async function answerWhole(
   const message = answer.toMessage(await wholeRun(run, (event) => answer.accept(event)), id)
   // Whether the model follows a forced choice shows only now.
   if (shape.wantsCall && message.stop_reason === 'end_turn') {
-    reply.header('x-claude-serve-ignored', listed(['tool_choice', ...ignored]))
+    nameIgnoredFields(reply, ['tool_choice', ...ignored])
   }
   return reply.send(message)
 }
@@ -143,7 +143,7 @@ const toFrame = (event: MessageEvent): Frame => ({ event: event.type, data: JSON
 async function countTokens(options: AnthropicOptions, request: FastifyRequest, reply: FastifyReply) {
   const body = parseBody(CountRequest, request.body)
   const { run, shape, ignored } = await prepare(options, body, request)
-  tellIgnored(request, reply, ignored)
+  reportIgnoredFields(reply, ignored)
   reply.header('x-claude-serve-estimate', 'input_tokens')
   return { input_tokens: options.countTokens(run, shape.model) }
 }

@@ -1,16 +1,15 @@
 // The routes that start runs: what a request must pass beyond its schema, and how a run becomes an answer.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Caller } from '../../auth/authenticate.ts'
-import { allEvents, takeEarlyEvents } from '../../compat/hold-until-content.ts'
 import { checkAnswerSchema } from '../../compat/json-schema-checks.ts'
 import type { PermissionMode } from '../../core/agent.ts'
 import type { RunEnd } from '../../core/events.ts'
+import { allEvents, takeEarlyEvents } from '../../core/hold-until-content.ts'
 import type { RunHandle, RunInput, Runs } from '../../core/runs.ts'
 import { AppError, invalidField } from '../../errors.ts'
-import { endWithConnection, nameRun } from '../../http/hang-up.ts'
 import { faultOf } from '../../http/request-errors.ts'
 import { openSse } from '../../http/sse.ts'
-import { startRun } from '../../http/start-run.ts'
+import { cancelOnDisconnect, nameRun, startRun } from '../../http/start-run.ts'
 import { parseBody } from '../../http/validate.ts'
 import { resolveFolder } from '../../platform/allowed-folders.ts'
 import { NativeEvents } from './events.ts'
@@ -36,7 +35,7 @@ async function chat(options: ChatOptions, request: FastifyRequest, reply: Fastif
   const body = parseBody(ChatRequest, request.body)
   const run = await start(options, body, request, false)
   if (body.background) return acceptedInBackground(options, run, reply)
-  endWithConnection(run, request, reply)
+  cancelOnDisconnect(run, request, reply)
   let end: RunEnd | null = null
   for await (const event of run.events) if (event.type === 'run-end') end = event
   if (end === null) throw new Error('a run without an end')
@@ -57,7 +56,7 @@ async function chatStream(options: ChatOptions, request: FastifyRequest, reply: 
   const body = parseBody(ChatRequest, request.body)
   const run = await start(options, body, request, true)
   if (body.background) nameRun(run, reply)
-  else endWithConnection(run, request, reply)
+  else cancelOnDisconnect(run, request, reply)
   const events = run.events[Symbol.asyncIterator]()
   const early = await takeEarlyEvents(events, (end) => toError(end, run.id))
   reply.hijack()

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { exchangeCode, type PageKeys } from '../../auth/login-links.ts'
 import { AppError } from '../../errors.ts'
-import { allowEmptyBodies } from '../../http/empty-bodies.ts'
+import { allowEmptyBodies } from '../../http/route-options.ts'
 import { parseBody } from '../../http/validate.ts'
 
 export type LoginOptions = { keys: PageKeys; now(): number }

@@ -1,9 +1,9 @@
 // The native API's routes, put together: health here, runs and what starts them in files of their own.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { routesNeed } from '../../auth/authenticate.ts'
 import type { AppError } from '../../errors.ts'
 import { errorHeaders, faultOf } from '../../http/request-errors.ts'
 import { clientDialect, type Dialect, type TellError } from '../../http/requested-surface.ts'
+import { routesNeed } from '../../http/route-options.ts'
 import { type ChatOptions, registerChat } from './chat-routes.ts'
 import { type RunOptions, registerRuns } from './run-routes.ts'
 import { toErrorBody } from './translate.ts'

@@ -1,7 +1,7 @@
 // The native API's sessions: what a request must pass before a file is touched, and which sessions this server shows at
 // all. The CLI's own files are the truth; the store adds what they do not tell. Errors are told by routes.ts.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { type Caller, routesNeed } from '../../auth/authenticate.ts'
+import type { Caller } from '../../auth/authenticate.ts'
 import {
   pageOfSessions,
   type SessionFiles,
@@ -12,7 +12,7 @@ import {
 } from '../../core/sessions.ts'
 import type { Store } from '../../core/store.ts'
 import { AppError, invalidField } from '../../errors.ts'
-import { allowEmptyBodies } from '../../http/empty-bodies.ts'
+import { allowEmptyBodies, routesNeed } from '../../http/route-options.ts'
 import { parseBody } from '../../http/validate.ts'
 import { toMessageList, toSessionReply, toSummary } from './session-replies.ts'
 import {

@@ -1,20 +1,20 @@
 // OpenAI's routes: chat completions, whole and as a stream, and the models; those of responses are in surfaces/openai/responses/routes.ts. The translation itself is pure and stands in the
 // other files. Register it in a scope of its own, as its error answers are meant for its routes only.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { requireScope, routesNeed } from '../../auth/authenticate.ts'
+import { requireScope } from '../../auth/authenticate.ts'
 import { checkToolSchemas } from '../../compat/client-tools.ts'
 import { checkAnswerSchema } from '../../compat/json-schema-checks.ts'
 import { modelNames, resolveModel } from '../../compat/models.ts'
 import type { RunEvent } from '../../core/events.ts'
 import type { RunHandle } from '../../core/runs.ts'
 import { AppError } from '../../errors.ts'
-import { endWithConnection } from '../../http/hang-up.ts'
-import { prefixes, spellings } from '../../http/paths.ts'
+import { nameIgnoredFields, reportIgnoredFields } from '../../http/ignored-fields.ts'
 import { faultOf } from '../../http/request-errors.ts'
 import type { TellError } from '../../http/requested-surface.ts'
+import { prefixes, routesNeed, spellings } from '../../http/route-options.ts'
 import type { Frame } from '../../http/sse.ts'
-import { startRun } from '../../http/start-run.ts'
-import { listed, streamRun, tellIgnored, wholeRun } from '../../http/stream-run.ts'
+import { cancelOnDisconnect, startRun } from '../../http/start-run.ts'
+import { streamRun, wholeRun } from '../../http/stream-run.ts'
 import { parseBody } from '../../http/validate.ts'
 import { ChatAnswer, ChatChunks, type ReplyIds } from './chat/reply.ts'
 import { type ChatRun, toChatRun } from './chat/request.ts'
@@ -99,9 +99,9 @@ async function chatCompletions(options: OpenaiOptions, request: FastifyRequest, 
   if (chat.shape.isAgent) requireScope(request.caller, 'agent')
   await checkAnswerSchema(chat.run.options.jsonSchema, 'response_format.json_schema.schema')
   await checkToolSchemas(chat.tools)
-  tellIgnored(request, reply, chat.ignored)
+  reportIgnoredFields(reply, chat.ignored)
   const run = await startRun(options.runs, { ...chat.run, timeoutMs: options.requestTimeoutMs }, request)
-  endWithConnection(run, request, reply)
+  cancelOnDisconnect(run, request, reply)
   const ids = { id: `chatcmpl-${run.id.replace(/^run_/, '')}`, created: Math.floor(run.createdAtMs / 1000) }
   if (!body.stream) return answerWhole(run, chat, ids, reply)
   const chunks = new ChatChunks(chat.shape, ids)
@@ -119,7 +119,7 @@ async function answerWhole(
   const completion = answer.toCompletion(await wholeRun(run, (event) => answer.accept(event)), ids)
   // Whether the model follows a forced choice shows only now.
   if (shape.wantsCall && completion.choices[0].finish_reason === 'stop') {
-    reply.header('x-claude-serve-ignored', listed(['tool_choice', ...ignored]))
+    nameIgnoredFields(reply, ['tool_choice', ...ignored])
   }
   return reply.send(completion)
 }

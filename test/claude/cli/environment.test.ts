@@ -1,7 +1,8 @@
 // What of the server's environment a CLI process sees: the list, and nothing that is not on it.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { childEnvironment, configFolder, markerName } from '../../../src/claude/cli/environment.ts'
+import { childEnvironment, markerName } from '../../../src/claude/cli/environment.ts'
+import { configFolder } from '../../../src/claude/sessions/config-folder.ts'
 
 const setByServer = {
   CLAUDE_CODE_MAX_RETRIES: '2',

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { compareVersions, Executable, oldestVersion, sdkExecutable } from '../../../src/claude/cli/executable.ts'
-import { fileState } from '../../../src/claude/cli/file-stamp.ts'
+import { fileStamp } from '../../../src/claude/cli/file-stamp.ts'
 import { AppError } from '../../../src/errors.ts'
 import { makeFolders, type TestFolders } from '../../helpers/test-server.ts'
 
@@ -61,7 +61,7 @@ test('a claude on the search path is used if it is new enough', onPosix, async (
   const path = makeClaude(scene, 'two')
   const { state, ...claude } = await new Executable(null, scene.environment).claude()
   assert.deepEqual(claude, { path, version: newer, origin: 'path' })
-  assert.equal(state, fileState(path))
+  assert.equal(state, fileStamp(path))
 })
 
 const unusable: [title: string, answer: string, mode: number][] = [

@@ -353,7 +353,7 @@ const sources: { title: string; prepare?: (cwd: string) => void; change: (cwd: s
   },
   {
     title: 'a CLAUDE.md appears in a folder above',
-    change: (cwd) => put(join(cwd, '../..', 'CLAUDE.md'), 'abracadabra'),
+    change: (cwd) => put(join(cwd, '..', 'CLAUDE.md'), 'abracadabra'),
   },
   {
     title: 'a file that the CLAUDE.md imports is changed',

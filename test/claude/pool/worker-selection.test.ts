@@ -4,10 +4,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   type Candidate,
-  idleFor,
-  keptFromSide,
-  type Wish,
-  wouldTakeTheLast,
+  idleWorkerFor,
+  type RequestMatch,
+  reservedFromAuxiliary,
+  wouldTakeLastProcess,
 } from '../../../src/claude/pool/worker-selection.ts'
 import { noOptions, noPlainOptions, type RunRequest } from '../../../src/core/agent.ts'
 import type { ClientTool } from '../../../src/core/conversation.ts'
@@ -33,7 +33,7 @@ function worker(name: string, fields: Partial<Candidate> = {}): Named {
 const holder = (name: string, lastUsedAt: number, turns = 1, fields: Partial<Candidate> = {}): Named =>
   worker(name, { held: { sessionId: name, turns }, lastUsedAt, ...fields })
 
-function wish(isSide: boolean, tools: ClientTool[] = []): Wish {
+function match(isSide: boolean, tools: ClientTool[] = []): RequestMatch {
   const request: RunRequest = {
     runId: 'run_1',
     prompt: [{ type: 'text', text: 'hi' }],
@@ -48,7 +48,7 @@ function wish(isSide: boolean, tools: ClientTool[] = []): Wish {
 }
 
 const chosen = (workers: readonly Named[], isSide: boolean) =>
-  idleFor(workers, wish(isSide), keptFromSide(workers, wish(isSide), true))?.name ?? null
+  idleWorkerFor(workers, match(isSide), reservedFromAuxiliary(workers, match(isSide), true))?.name ?? null
 
 const cases: [title: string, workers: Named[], ordinary: string | null, side: string | null][] = [
   ['nothing is there', [], null, null],
@@ -95,9 +95,9 @@ test('a process that knows a tool of this name as something else does not get th
   const tool = { name: 'look', description: 'Looks.', inputSchema: { type: 'object' } }
   const other = { ...tool, description: 'Looks elsewhere.' }
   const knowing = (known: ClientTool) => worker('one', { knownTools: new Map([[known.name, JSON.stringify(known)]]) })
-  assert.equal(idleFor([knowing(other)], wish(false, [tool])), null)
-  assert.equal(idleFor([knowing(tool)], wish(false, [tool]))?.name, 'one')
-  assert.equal(idleFor([knowing(other)], wish(false))?.name, 'one')
+  assert.equal(idleWorkerFor([knowing(other)], match(false, [tool])), null)
+  assert.equal(idleWorkerFor([knowing(tool)], match(false, [tool]))?.name, 'one')
+  assert.equal(idleWorkerFor([knowing(other)], match(false))?.name, 'one')
 })
 
 const states: [states: Candidate['state'][], processesMax: number, expected: boolean][] = [
@@ -119,6 +119,6 @@ for (const [each, processesMax, expected] of states) {
   const what = each.join(', ') || 'no process'
   test(`with ${what} of ${processesMax}, a side request would ${expected ? '' : 'not '}take the last`, () => {
     const workers = each.map((state, at) => worker(String(at), { state }))
-    assert.equal(wouldTakeTheLast(workers, processesMax), expected)
+    assert.equal(wouldTakeLastProcess(workers, processesMax), expected)
   })
 }

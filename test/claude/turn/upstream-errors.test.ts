@@ -322,7 +322,7 @@ describe('an API that falls silent', () => {
   }
 
   test('for longer than a sign of life may take: a timeout, and the process goes on', async (t) => {
-    const impatient = await startTestServer(t, { workerLimits: { silenceMs: 1000 }, config: { maxProcesses: 1 } })
+    const impatient = await startTestServer(t, { processLimits: { silenceMs: 1000 }, config: { maxProcesses: 1 } })
     for (const [how, hang] of [
       ['chat', 'headers'],
       ['stream', 'body'],

@@ -44,12 +44,12 @@ test('options become fields; the folder is where one stands', async (t) => {
     [['-m', 'sonnet'], { cwd, model: 'sonnet' }],
     [['--model', 'agent/sonnet'], { cwd, model: 'sonnet' }],
     [['--system', 'Be brief.'], { cwd, system_prompt: 'Be brief.' }],
-    [['--cwd', '../..'], { cwd: realpathSync(folders.root) }],
+    [['--cwd', '..'], { cwd: realpathSync(folders.root) }],
     [['--no-cwd'], {}],
     [['-s', sessionId], { session_id: sessionId }],
     [['-s', sessionId, '--cwd', '.'], { session_id: sessionId, cwd }],
     [['-c'], { session_id: sessionId }],
-    [['--continue', '--cwd', '../..'], { session_id: sessionId, cwd: folders.root }],
+    [['--continue', '--cwd', '..'], { session_id: sessionId, cwd: folders.root }],
     // A server on another machine has other folders.
     [['--url', url.replace('127.0.0.1', '0.0.0.0')], {}],
   ]

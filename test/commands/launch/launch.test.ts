@@ -293,13 +293,13 @@ describe('what is written', () => {
   test('a file with comments is left alone, and what it needs is shown, exit 1', async (t) => {
     const home = makeHome(t)
     const file = join(home, '.config', 'zed', 'settings.json')
-    mkdirSync(join(file, '../..'), { recursive: true })
+    mkdirSync(join(file, '..'), { recursive: true })
     writeFileSync(file, '// mine\n{}')
     const { code, stdout } = await run(open.folders, ['launch', 'zed'], atHome(home))
     assert.equal(code, 1)
     assert.match(stdout, /^~\/\.config\/zed\/settings\.json is left as it is: it is not plain JSON; .*What it needs:\n/)
     assert.ok(stdout.includes(`"api_url": "${open.url}/v1"`))
-    assert.deepEqual([readFileSync(file, 'utf8'), readdirSync(join(file, '../..'))], ['// mine\n{}', ['settings.json']])
+    assert.deepEqual([readFileSync(file, 'utf8'), readdirSync(join(file, '..'))], ['// mine\n{}', ['settings.json']])
   })
 
   test('where an editor is not installed, no folder is made for it, exit 1', async (t) => {
@@ -312,7 +312,7 @@ describe('what is written', () => {
 
   test('a client with a folder of its own choice is set up there', async (t) => {
     const home = makeHome(t)
-    const root = join(home, '../..')
+    const root = join(home, '..')
     const environment = { HOME: home, LLM_USER_PATH: join(root, 'llm'), XDG_CONFIG_HOME: join(root, 'xdg') }
     await run(open.folders, ['launch', 'llm'], { environment })
     await run(open.folders, ['launch', 'opencode'], { environment })

@@ -183,7 +183,7 @@ describe('files', () => {
       assert.equal(apply(file), after)
       assert.equal(apply(file), after, 'a second time nothing is written')
       assert.equal(readFileSync(`${path}.bak`, 'utf8'), before)
-      assert.deepEqual(readdirSync(join(path, '../..')).sort(), ['settings', 'settings.bak'])
+      assert.deepEqual(readdirSync(join(path, '..')).sort(), ['settings', 'settings.bak'])
     })
   }
 
@@ -201,8 +201,8 @@ describe('files', () => {
     const path = join(folderOf(t), 'one', 'two', 'settings.json')
     assert.deepEqual(JSON.parse(apply(fileAt(path))), settings)
     assert.equal(statSync(path).mode & 0o777, 0o600)
-    assert.equal(statSync(join(path, '../..')).mode & 0o777, 0o700)
-    assert.deepEqual(readdirSync(join(path, '../..')), ['settings.json'])
+    assert.equal(statSync(join(path, '..')).mode & 0o777, 0o700)
+    assert.deepEqual(readdirSync(join(path, '..')), ['settings.json'])
   })
 
   test('a new file is what is shown, in either format', (t) => {
@@ -233,7 +233,7 @@ describe('files', () => {
       writeFileSync(path, `{"count":${count}}`)
       chmodSync(path, 0o640)
       apply(fileAt(path))
-      assert.equal(readFileSync(join(path, '../..', String(name)), 'utf8'), `{"count":${count}}`)
+      assert.equal(readFileSync(join(path, '..', String(name)), 'utf8'), `{"count":${count}}`)
       assert.equal(statSync(path).mode & 0o777, 0o640)
     }
   })

@@ -207,7 +207,7 @@ describe('Claude Code itself', () => {
     const { environment, home } = stage(t)
     const program = sdkExecutable()
     assert.ok(program)
-    symlinkSync(program, join(home, '../..', 'bin', 'claude'))
+    symlinkSync(program, join(home, '..', 'bin', 'claude'))
     const words = ['launch', 'claude-code', '--', '-p', step({ text: 'Ahoy from afar.' }), '--tools', '']
     const given = { environment: { ...environment, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1' } }
     const { code, stdout, stderr } = await run(open.folders, words, given)

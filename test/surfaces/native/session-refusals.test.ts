@@ -40,7 +40,7 @@ for (const [query, expected] of [
 for (const id of [
   'My%20title',
   '..%2F..%2Fetc%2Fpasswd',
-  '../..',
+  '..',
   one.slice(1),
   `${one}x`,
   one.replaceAll('-', ''),
@@ -51,7 +51,7 @@ for (const id of [
     for (const [method, path, body] of requestsOf(id)) {
       const told = refusal(await ask(method, path, body))
       // A path of dots is resolved before it gets here.
-      assert.ok(told === '400 invalid_request id' || (id === '../..' && told.startsWith('404')), `${method}: ${told}`)
+      assert.ok(told === '400 invalid_request id' || (id === '..' && told.startsWith('404')), `${method}: ${told}`)
     }
     assert.deepEqual(files.calls, noCalls)
   })

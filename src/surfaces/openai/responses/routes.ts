@@ -6,13 +6,11 @@ import { checkAnswerSchema } from '../../../compat/json-schema-checks.ts'
 import { resolveModel } from '../../../compat/models.ts'
 import { type RunHandle, runFailure } from '../../../core/runs.ts'
 import { AppError, invalidField } from '../../../errors.ts'
-import { allowEmptyBodies } from '../../../http/empty-bodies.ts'
-import { followRun } from '../../../http/follow-run.ts'
-import { endWithConnection, nameRun } from '../../../http/hang-up.ts'
-import { spellings } from '../../../http/paths.ts'
+import { nameIgnoredFields, reportIgnoredFields } from '../../../http/ignored-fields.ts'
+import { allowEmptyBodies, spellings } from '../../../http/route-options.ts'
 import type { Frame } from '../../../http/sse.ts'
-import { startRun } from '../../../http/start-run.ts'
-import { listed, streamRun, tellIgnored, wholeRun } from '../../../http/stream-run.ts'
+import { cancelOnDisconnect, nameRun, startRun } from '../../../http/start-run.ts'
+import { followRun, streamRun, wholeRun } from '../../../http/stream-run.ts'
 import { parseBody, parseQuery } from '../../../http/validate.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
 import { openResponse, ResponseEvents, responseId, WholeResponse } from './reply.ts'
@@ -72,13 +70,13 @@ function ownItems({ input, previous_response_id: previous }: ResponseRequest): I
 async function create(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const body = parseBody(ResponseRequest, request.body)
   const response = await prepare(options, body, request)
-  tellIgnored(request, reply, response.ignored)
+  reportIgnoredFields(reply, response.ignored)
   const { run: input, shape, items } = response
   // The items are kept beside it, as they are with what they refer to.
   const asked = isStored(body) ? { ...shape.asked, body: { ...body, input: null }, items } : null
   const run = await startRun(options.runs, { ...input, asked, timeoutMs: options.requestTimeoutMs }, request)
   if (body.background) nameRun(run, reply)
-  else endWithConnection(run, request, reply)
+  else cancelOnDisconnect(run, request, reply)
   if (!body.stream && body.background) return accepted(options, run, shape, request)
   if (!body.stream) return answerWhole(run, response, reply)
   const events = new ResponseEvents(shape, factsOf(run))
@@ -122,7 +120,7 @@ async function answerWhole(
   // Whether the model follows a forced choice shows only now.
   const hasCalled = response.output.some(({ type }) => type === 'function_call' || type === 'custom_tool_call')
   if (shape.wantsCall && !hasCalled && response.status === 'completed') {
-    reply.header('x-claude-serve-ignored', listed(['tool_choice', ...ignored]))
+    nameIgnoredFields(reply, ['tool_choice', ...ignored])
   }
   return reply.send(response)
 }
@@ -212,7 +210,7 @@ async function cancel({ runs }: OpenaiOptions, request: FastifyRequest<Params>):
 async function countTokens(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const body = parseBody(ResponseRequest, request.body)
   const { run, shape, ignored } = await prepare(options, body, request)
-  tellIgnored(request, reply, ignored)
+  reportIgnoredFields(reply, ignored)
   reply.header('x-claude-serve-estimate', 'input_tokens')
   return { object: 'response.input_tokens', input_tokens: options.countTokens(run, shape.asked.model) }
 }

@@ -2,7 +2,7 @@
 // route against every scope is in test/security/routes.test.ts.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { Scope } from '../../../../src/auth/keys.ts'
+import type { Scope } from '../../../../src/core/key-record.ts'
 import { silent } from '../../../core/runs-scene.ts'
 import { goodRun } from '../../../helpers/scripted-agent.ts'
 import { eventsIn, faultOf, hello, reach, responseOf, setUp } from './scene.ts'

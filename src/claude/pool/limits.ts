@@ -1,0 +1,38 @@
+// How many processes there may be, how long they live, and how long each step may take. The operator's settings decide some of these
+// (see config/options.ts); the others are fixed here.
+import type { WorkerLimits } from '../process/worker.ts'
+import type { TurnLimits } from '../turn/turn.ts'
+
+export type PoolLimits = {
+  /** Spare processes kept ready for each profile in recent use. */
+  warm: number
+  maxProcesses: number
+  queueLimit: number
+  /** How long an idle conversation keeps its process, in milliseconds. */
+  keepAliveMs: number
+  /** The shortest time between two starts: parallel starts race for the login's refresh token and for the cores. */
+  startSpacingMs: number
+  /** How long a profile counts as in recent use, in milliseconds. */
+  recentMs: number
+  /** A reused process is replaced after so many requests, or above so many bytes. */
+  requestsMax: number
+  residentBytesMax: number
+}
+
+export const defaultPoolLimits = {
+  startSpacingMs: 250,
+  recentMs: 3_600_000,
+  requestsMax: 150,
+  residentBytesMax: 350 * 1024 * 1024,
+} satisfies Partial<PoolLimits>
+
+/** Deadlines of one process and of the turns on it, in milliseconds. */
+export type ProcessLimits = WorkerLimits & TurnLimits
+
+export const defaultProcessLimits: ProcessLimits = {
+  startMs: 30_000,
+  firstMessageMs: 30_000,
+  silenceMs: 180_000,
+  toolSilenceMs: 900_000,
+  interruptMs: 2_000,
+}

@@ -1,0 +1,58 @@
+// Everything that decides which process can serve a request: its working folder, the settings in force there, its profile, and its
+// turn. Computed once per request; choosing among the processes is done in worker-selection.ts.
+import type { RunRequest } from '../../core/agent.ts'
+import { SessionPlaces, sessionNotFound } from '../../core/sessions.ts'
+import { type Abilities, profileKey, type Turn, toProfile } from '../cli/profile.ts'
+import { loadSdk } from '../cli/sdk.ts'
+import { readSettingsState, type SettingsState } from '../cli/settings-fingerprint.ts'
+import type { Environment } from '../sessions/config-folder.ts'
+import type { SessionFolders } from '../sessions/session-folders.ts'
+import type { SpawnSpec } from './recent-profiles.ts'
+import { existingSession } from './worker-selection.ts'
+
+export type RequestContext = {
+  /** The executable to start now; throws an AppError if there is none. */
+  claude: () => Promise<SpawnSpec['claude']>
+  environment: Environment
+  defaultCwd: string
+  /** An empty folder in which plain models work; the same one for as long as it exists. */
+  scratchDir: () => string
+}
+
+export type ResolvedRequest = SpawnSpec & { request: RunRequest; turn: Turn; key: string }
+
+/** Throws `session_not_found` and whatever `claude` throws. */
+export async function resolveRequest(
+  request: RunRequest,
+  turn: Turn,
+  { context, folders, abilities }: { context: RequestContext; folders: SessionFolders; abilities: Abilities },
+): Promise<ResolvedRequest> {
+  const [claude] = await Promise.all([context.claude(), loadSdk()])
+  const cwd = request.plain === null ? await workingFolder(request, context, folders) : context.scratchDir()
+  const { fingerprint, hasHooks } = settingsFor(request, cwd, context)
+  const profile = toProfile(request, { cwd, abilities, hasHooks })
+  return { request, profile, turn, key: profileKey(profile), fingerprint, claude }
+}
+
+/** A plain model reads no settings; only the date changes for it. */
+function settingsFor({ plain }: RunRequest, cwd: string, { environment }: RequestContext): SettingsState {
+  if (plain !== null) return { fingerprint: new Date().toDateString(), hasHooks: false }
+  return readSettingsState(environment, cwd)
+}
+
+/**
+ * The folder that the request names; otherwise a conversation continues in its own, and a new one starts in the server's. A
+ * conversation in a folder that the caller may not name is reported like one that does not exist.
+ */
+async function workingFolder(
+  request: RunRequest,
+  { defaultCwd }: RequestContext,
+  folders: SessionFolders,
+): Promise<string> {
+  const session = existingSession(request)
+  const { options, roots = null } = request
+  const needsOwn = session !== null && (options.cwd === null || roots !== null)
+  const own = needsOwn ? await folders.find(session) : null
+  if (needsOwn && !(await new SessionPlaces(roots).allows({ cwd: own }))) throw sessionNotFound(session)
+  return options.cwd ?? own ?? defaultCwd
+}

@@ -1,0 +1,34 @@
+// Fields of a request that have no effect here: named in a header of the answer, or refused if the caller prefers that.
+import type { FastifyReply } from 'fastify'
+import { invalidField } from '../errors.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Fields that had no effect, by name; null if there are none. */
+    ignoredFields: readonly string[] | null
+  }
+}
+
+/** Clients accept only so much in one header. */
+const listedMax = 30
+
+function listed(names: readonly string[]): string {
+  const left = names.length - listedMax
+  return [...names.slice(0, listedMax), ...(left > 0 ? [`and ${left} more`] : [])].join(', ')
+}
+
+/** Names the fields that have no effect. Throws `invalid_request` if the caller asked for strictness. */
+export function reportIgnoredFields(reply: FastifyReply, names: readonly string[]): void {
+  const [first] = names
+  if (first === undefined) return
+  if (reply.request.headers['x-claude-serve-strict'] === 'true') {
+    throw invalidField(first, 'cannot be honored by this server (x-claude-serve-strict)', 'unsupported_parameter')
+  }
+  nameIgnoredFields(reply, names)
+}
+
+/** The same for fields that turn out to have no effect only in the course of the run. */
+export function nameIgnoredFields(reply: FastifyReply, names: readonly string[]): void {
+  reply.request.ignoredFields = names
+  reply.header('x-claude-serve-ignored', listed(names))
+}
