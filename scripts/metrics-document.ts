@@ -89,10 +89,10 @@ const end: RunEnd = {
 }
 
 const run: RunFacts = {
-  request: { runId: 'run_1', plain: null, live: true },
+  request: { runId: 'run_1', plain: null, streaming: true },
   startedAtMs: Date.UTC(2026, 0, 1),
   waitedMs: 1,
-  begunMs: 2,
+  processReadyMs: 2,
   firstContentMs: 3,
   durationMs: 4,
   retries: [529],

@@ -80,15 +80,15 @@ export class StartupError extends Error {
   override readonly name = 'StartupError'
 }
 
-/** What of a request's fault a dialect may have a code of its own for. */
-export type FieldFault =
+/** What of a request's fault a surface may have a code of its own for. */
+export type FieldErrorKind =
   | 'missing_required_parameter'
   | 'unsupported_parameter'
   | 'unsupported_value'
   | 'previous_response_not_found'
 
 /** A field of a request that cannot be taken; `fault` ends a sentence that begins with its name and says how to mend it. */
-export function invalidField(field: string, fault: string, kind?: FieldFault): AppError {
+export function invalidField(field: string, fault: string, kind?: FieldErrorKind): AppError {
   return new AppError('invalid_request', `${field} ${fault}`, { field, ...(kind === undefined ? {} : { kind }) })
 }
 

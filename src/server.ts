@@ -5,23 +5,23 @@ import type { Server } from 'node:http'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { type Caller, Callers } from './auth/authenticate.ts'
-import { makePageLink } from './auth/login-links.ts'
-import { watchKeys } from './auth/revocation.ts'
+import { Authenticator, type Caller } from './auth/authenticate.ts'
+import { createLoginLink } from './auth/login-links.ts'
+import { watchRevocations } from './auth/revocation.ts'
 import { withPathOutside } from './claude/cli/environment.ts'
 import { Executable, type Login } from './claude/cli/executable.ts'
 import { defaultPoolLimits, defaultProcessLimits, type PoolLimits, type ProcessLimits } from './claude/pool/limits.ts'
 import { Pool } from './claude/pool/pool.ts'
-import { ownIdentity, ProcessRecords } from './claude/process/process-registry.ts'
+import { ownIdentity, ProcessRegistry } from './claude/process/process-registry.ts'
 import { configFolder, type Environment } from './claude/sessions/config-folder.ts'
 import { createSessionFiles } from './claude/sessions/session-files.ts'
-import { withSecondTry } from './compat/retry-forced-output.ts'
-import { TokenGauge, withTokenGauge } from './compat/tokens/calibration.ts'
+import { withForcedOutputRetry } from './compat/retry-forced-output.ts'
+import { TokenCalibration, withTokenCalibration } from './compat/tokens/calibration.ts'
 import { estimateRequest } from './compat/tokens/estimate.ts'
 import { type Config, processEnvironment } from './config/options.ts'
 import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from './core/agent.ts'
 import { allObservers, type Observer, withObserver } from './core/observer.ts'
-import { keepTidy } from './core/retention.ts'
+import { scheduleRetention } from './core/retention.ts'
 import { createRuns } from './core/run-registry.ts'
 import type { Runs, RunsDependencies } from './core/runs.ts'
 import type { SessionFiles } from './core/sessions.ts'
@@ -29,7 +29,7 @@ import type { Store } from './core/store.ts'
 import type { Upstream } from './demo/upstream.ts'
 import { StartupError } from './errors.ts'
 import { type App, createApp, type ServerFactory } from './http/app.ts'
-import { StreamReaders } from './http/reader-limits.ts'
+import { ReaderLimits } from './http/reader-limits.ts'
 import { createLogger } from './log/logger.ts'
 import { Metrics } from './observability/metrics.ts'
 import type { Tracing } from './observability/tracing.ts'
@@ -37,11 +37,11 @@ import { isWithin, realPathSoFar } from './platform/allowed-folders.ts'
 import { isLoopbackHost } from './platform/loopback.ts'
 import { removeServerAddress, writeServerAddress } from './platform/server-address.ts'
 import { openSqliteStore } from './store/sqlite.ts'
-import { registerAnthropic, tellAnthropic } from './surfaces/anthropic/routes.ts'
+import { registerAnthropic, sendAnthropicError } from './surfaces/anthropic/routes.ts'
 import { registerLogin } from './surfaces/native/login-routes.ts'
 import { registerNative } from './surfaces/native/routes.ts'
 import { registerSessions } from './surfaces/native/session-routes.ts'
-import { registerOpenai, tellOpenai } from './surfaces/openai/routes.ts'
+import { registerOpenai, sendOpenaiError } from './surfaces/openai/routes.ts'
 import { registerOpenapi } from './web/api-docs-routes.ts'
 import { registerUi } from './web/page-routes.ts'
 
@@ -83,10 +83,10 @@ const exampleRequest = (options: Partial<RunOptions>): RunRequest => ({
   prompt: [],
   session: { kind: 'new' },
   options: { ...noOptions, ...options },
-  live: true,
+  streaming: true,
   plain: null,
-  asks: false,
-  isSide: false,
+  approvals: false,
+  isAuxiliary: false,
 })
 
 /** The same for plain models. */
@@ -121,16 +121,16 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const environment = demo === null ? given : demoEnvironment(given, demo, config.dataDir)
   const defaultCwd = await realpath(config.defaultCwd)
   const identity = await ownIdentity()
-  const records = new ProcessRecords(config.dataDir, identity)
+  const registry = new ProcessRegistry(config.dataDir, identity)
   const executable = new Executable(config.claudeBin, environment, config.cwdRoots ?? [])
   const onWarning = (message: string, facts: Record<string, unknown>) => log.warn(facts, message)
   const metrics = new Metrics(() => pool.stats())
   const tracing = await tracingFor(environment)
   const observer = tracing === null ? metrics : allObservers([metrics, tracing])
-  const pool = createPool(config, options, { defaultCwd, environment, records, executable, log, observer })
-  const gauge = new TokenGauge()
+  const pool = createPool(config, options, { defaultCwd, environment, registry, executable, log, observer })
+  const calibration = new TokenCalibration()
   const runs = createRuns({
-    agent: withObserver(withSecondTry(withTokenGauge(pool, gauge)), observer),
+    agent: withObserver(withForcedOutputRetry(withTokenCalibration(pool, calibration)), observer),
     store,
     approvalTimeoutMs: config.approvalTimeoutMs,
     onEnd: logRun(log),
@@ -142,32 +142,44 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     bodyBytesMax: config.bodyLimitBytes,
     allowHosts: config.allowHosts,
     corsOrigins: config.corsOrigins,
-    callers: new Callers({ keys: store, isLoopback: isLoopbackHost(config.host), now: Date.now }),
+    callers: new Authenticator({ keys: store, isLoopback: isLoopbackHost(config.host), now: Date.now }),
   })
   const files = createSessionFiles({ environment })
-  const readers = new StreamReaders()
-  registerSurfaces(app, { config, defaultCwd, executable, pool, runs, readers, store, files, gauge, metrics, started })
-  const swept = records.sweep()
+  const readers = new ReaderLimits()
+  registerSurfaces(app, {
+    config,
+    defaultCwd,
+    executable,
+    pool,
+    runs,
+    readers,
+    store,
+    files,
+    calibration,
+    metrics,
+    started,
+  })
+  const swept = registry.sweep()
   const found = await runs.recover(swept)
   if (found.failed + found.restarted > 0) log.warn(found, 'runs that a former server had left unfinished')
   const listeners = await listen(app, createListener, config).catch(async (fault) => {
     await Promise.all([app.close(), pool.close(0), demo?.close()])
-    await Promise.all([records.close(), store.close()])
+    await Promise.all([registry.close(), store.close()])
     throw fault
   })
   const url = urlOf(config.host, listeners.port)
   const startedAt = new Date().toISOString()
   writeServerAddress(config.dataDir, { url, pid: process.pid, process: identity, version, startedAt })
   void prepare({ pool, metrics, swept, log })
-  const endTidying = keepTidy(store, Date.now, onWarning)
-  const endWatching = watchKeys([readers, runs], store, Date.now)
+  const endTidying = scheduleRetention(store, Date.now, onWarning)
+  const endWatching = watchRevocations([readers, runs], store, Date.now)
   const end = async () => {
     endTidying()
     endWatching()
     await tracing?.close().catch((fault: unknown) => log.warn({ reason: String(fault) }, 'traces could not be sent'))
   }
   const claude = describeClaude(executable)
-  return running({ app, listeners, url, pool, runs, records, store, files, end, demo, config, claude })
+  return running({ app, listeners, url, pool, runs, registry, store, files, end, demo, config, claude })
 }
 
 /** Traces go where the operator has said, by OpenTelemetry's own variables, and nowhere else. */
@@ -213,24 +225,25 @@ type SurfaceParts = {
   executable: Executable
   pool: Pool
   runs: Runs
-  readers: StreamReaders
+  readers: ReaderLimits
   store: Store
   files: SessionFiles
-  gauge: TokenGauge
+  calibration: TokenCalibration
   metrics: Metrics
   /** When the server started, on the monotonic clock. */
   started: number
 }
 
 function registerSurfaces(app: App, parts: SurfaceParts): void {
-  const { config, defaultCwd, executable, pool, runs, readers, store, files, gauge, metrics, started } = parts
+  const { config, defaultCwd, executable, pool, runs, readers, store, files, calibration, metrics, started } = parts
   const face = {
     runs,
     models: () => pool.models(plainExample()),
     modelMap: config.modelMap,
     requestTimeoutMs: config.requestTimeoutMs,
   }
-  const countTokens = (run: Omit<RunRequest, 'runId'>, model: string) => gauge.estimate(model, estimateRequest(run))
+  const countTokens = (run: Omit<RunRequest, 'runId'>, model: string) =>
+    calibration.estimate(model, estimateRequest(run))
   app.register(async (scope) => registerOpenai(scope, { ...face, readers, countTokens }))
   app.register(async (scope) => registerAnthropic(scope, { ...face, countTokens }))
   const cwdRoots = ({ key }: Caller) => config.cwdRoots ?? (key === null ? null : [defaultCwd])
@@ -244,13 +257,13 @@ function registerSurfaces(app: App, parts: SurfaceParts): void {
     cwdRoots,
     requestTimeoutMs: config.requestTimeoutMs,
     maxRequestTimeoutMs: config.maxRequestTimeoutMs,
-    tellElsewhere: { anthropic: tellAnthropic, openai: tellOpenai },
+    errorSenders: { anthropic: sendAnthropicError, openai: sendOpenaiError },
     metrics: () => metrics.read(),
     health: () => health(config, executable, pool, login(), started),
     readiness: () => readiness(executable, pool, login()),
   })
   const holder = (id: string) => runs.holderOf(id)
-  const release = (id: string) => pool.release(id)
+  const release = (id: string) => pool.unloadSession(id)
   registerSessions(app, { files, store, holder, release, cwdRoots })
   registerLogin(app, { keys: store, now: Date.now })
   registerOpenapi(app)
@@ -260,7 +273,7 @@ function registerSurfaces(app: App, parts: SurfaceParts): void {
 type PoolParts = {
   defaultCwd: string
   environment: Environment
-  records: ProcessRecords
+  registry: ProcessRegistry
   executable: Executable
   log: Logger
   observer: Observer
@@ -269,7 +282,7 @@ type PoolParts = {
 function createPool(
   config: Config,
   options: ServerOptions,
-  { defaultCwd, environment, records, executable, log, observer }: PoolParts,
+  { defaultCwd, environment, registry, executable, log, observer }: PoolParts,
 ): Pool {
   const limits: PoolLimits = {
     ...defaultPoolLimits,
@@ -283,11 +296,11 @@ function createPool(
     claude: () => executable.claude(),
     environment,
     configDir: configFolder(environment),
-    records,
+    registry,
     limits: { ...defaultProcessLimits, ...options.processLimits },
     permissionModes: config.permissionModes,
     defaultCwd,
-    scratchDir: records.scratchDir,
+    scratchDir: registry.scratchDir,
     observer,
     onWarning: (message, facts) => log.warn(facts, message),
   })
@@ -340,7 +353,7 @@ async function readiness(executable: Executable, pool: Pool, login: Login | null
   const facts = {
     logged_in: login?.loggedIn ?? null,
     abilities: {
-      reuse_processes: state(pool.abilities.recycle),
+      reuse_processes: state(pool.abilities.rewind),
       switch_system_prompts: state(pool.abilities.promptSwitch),
     },
   }
@@ -413,7 +426,7 @@ type Parts = {
   listeners: { port: number; second: Server | null }
   pool: Pool
   runs: Runs
-  records: ProcessRecords
+  registry: ProcessRegistry
   store: Store
   files: SessionFiles & { close(): Promise<void> }
   /** Ends what goes on in the background. */
@@ -432,7 +445,7 @@ function running({
   listeners,
   pool,
   runs,
-  records,
+  registry,
   store,
   files,
   end: endBackground,
@@ -454,7 +467,7 @@ function running({
     await app.close()
     await demo?.close()
     await endBackground()
-    await Promise.all([records.close(), store.close(), files.close()])
+    await Promise.all([registry.close(), store.close(), files.close()])
     settle()
   }
   return {
@@ -462,7 +475,7 @@ function running({
     port: listeners.port,
     claude,
     closed,
-    pageLink: async () => (await makePageLink(url, store, Date.now()))?.address ?? null,
+    pageLink: async () => (await createLoginLink(url, store, Date.now()))?.address ?? null,
     close: (graceMs = 30_000) => {
       closing ??= end(graceMs)
       return closing

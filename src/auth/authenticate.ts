@@ -23,7 +23,7 @@ export type Caller = {
  */
 export type RouteScope = 'open' | 'any' | 'login' | Scope
 
-export const anybody: Caller = {
+export const anonymousCaller: Caller = {
   key: null,
   may: () => true,
   requireBudget: async () => {},
@@ -40,7 +40,7 @@ export type IncomingCall = {
   readonly ip: string
 }
 
-export type KeyStore = Pick<Store, 'hasKeys' | 'keyByHash' | 'noteKeyUse' | 'spentBy'>
+export type KeyStore = Pick<Store, 'hasKeys' | 'keyByHash' | 'recordKeyUse' | 'spentBy'>
 
 export type CallerOptions = {
   /** Null: there can be no keys. */
@@ -59,7 +59,7 @@ const notValid = 'the API key is not valid: it is not whole, was revoked, or its
 
 const howToBring = "send it as 'authorization: Bearer <key>' or 'x-api-key: <key>'"
 
-export class Callers {
+export class Authenticator {
   readonly #options: CallerOptions
   readonly #wrong = new RateLimiterMemory({ points: wrongKeysMax, duration: 60 })
   readonly #byRate = new Map<number, RateLimiterMemory>()
@@ -75,7 +75,7 @@ export class Callers {
    * `invalid_request` for two keys at once.
    */
   async identify(request: IncomingCall, scope: RouteScope, isPage: boolean): Promise<Caller> {
-    if (scope === 'open') return anybody
+    if (scope === 'open') return anonymousCaller
     if (scope === 'login') return this.#byCode(request, isPage)
     const caller = (await this.#byKey(request)) ?? (await this.#withoutKey(request, isPage))
     if (scope !== 'any') requireScope(caller, scope)
@@ -89,7 +89,7 @@ export class Callers {
     // Told as a key that is not there. It is not counted as such: nobody who brings it has to guess.
     if (isLoginCode(key)) throw unauthorized(notValid)
     await this.#slowDown(key)
-    void keys.noteKeyUse(key.id, now()).catch(() => {})
+    void keys.recordKeyUse(key.id, now()).catch(() => {})
     return { key, may: (scope) => allows(key, scope), requireBudget: () => requireBudget(key, keys) }
   }
 
@@ -142,7 +142,7 @@ export class Callers {
       throw unauthorized(`${text}, and ${howToBring}`)
     }
     await this.#refuseOtherUsers(request)
-    return anybody
+    return anonymousCaller
   }
 
   async #refuseOtherUsers(request: IncomingCall): Promise<void> {

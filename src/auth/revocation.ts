@@ -12,11 +12,15 @@ export type KeyHolder = {
   /** The ids of those keys. */
   owners(): ReadonlySet<string>
   /** Ends all that goes on in the name of one. */
-  cancelOf(owner: string, reason: AppError): void
+  cancelOwnedBy(owner: string, reason: AppError): void
 }
 
 /** The holders are asked in their order. Gives a function that ends the watch. */
-export function watchKeys(holders: readonly KeyHolder[], store: Pick<Store, 'keys'>, now: () => number): () => void {
+export function watchRevocations(
+  holders: readonly KeyHolder[],
+  store: Pick<Store, 'keys'>,
+  now: () => number,
+): () => void {
   const look = async () => {
     const owners = new Set(holders.flatMap((holder) => [...holder.owners()]))
     if (owners.size === 0) return
@@ -24,7 +28,7 @@ export function watchKeys(holders: readonly KeyHolder[], store: Pick<Store, 'key
     for (const owner of owners) {
       if (usable.has(owner)) continue
       const reason = new AppError('unauthorized', 'the API key was revoked, or its time is over')
-      for (const holder of holders) holder.cancelOf(owner, reason)
+      for (const holder of holders) holder.cancelOwnedBy(owner, reason)
     }
   }
   const timer = setInterval(() => void look().catch(() => {}), everyMs).unref()

@@ -15,7 +15,7 @@ export class UsageError extends Error {}
 export class CommandError extends Error {}
 
 /** The folder of the server that a command is about. */
-export type PlaceFlags = { dataDir?: string; config?: string; json?: boolean }
+export type LocationFlags = { dataDir?: string; config?: string; json?: boolean }
 
 const known = [UsageError, CommandError, ConfigError, StartupError, AppError]
 
@@ -53,7 +53,7 @@ export function note(text: string): void {
 }
 
 /** The options by which a command finds the data folder. */
-export function addPlaceOptions(command: Command): Command {
+export function addLocationOptions(command: Command): Command {
   const { dataDir } = configOptions
   const file = configFileOption
   return command
@@ -63,7 +63,7 @@ export function addPlaceOptions(command: Command): Command {
 }
 
 /** The settings as a server in this place would have them. Throws ConfigError. */
-export function settingsFor({ dataDir, config }: PlaceFlags, more: Record<string, unknown> = {}) {
+export function settingsFor({ dataDir, config }: LocationFlags, more: Record<string, unknown> = {}) {
   const flags = { dataDir, config, ...more }
   return loadConfig({ flags, environment: processEnvironment(), cwd: process.cwd(), isTerminal: false }).config
 }

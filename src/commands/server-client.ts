@@ -5,22 +5,22 @@ import { identityOf } from '../claude/process/process-registry.ts'
 import { processInfo } from '../claude/process/process-tree.ts'
 import { processEnvironment } from '../config/options.ts'
 import { readServerAddress, type ServerAddress } from '../platform/server-address.ts'
-import { addPlaceOptions, CommandError, type PlaceFlags, settingsFor, UsageError } from './command.ts'
+import { addLocationOptions, CommandError, type LocationFlags, settingsFor, UsageError } from './command.ts'
 
-export type ServerFlags = PlaceFlags & { url?: string }
+export type ServerFlags = LocationFlags & { url?: string }
 
 /** Where commands look for the server and for the key that it may want. A key is never an argument: those can be read by others. */
 const urlVariable = 'CLAUDE_SERVE_URL'
 const keyVariable = 'CLAUDE_SERVE_API_KEY'
 
 export function addServerOptions(command: Command): Command {
-  return addPlaceOptions(command)
+  return addLocationOptions(command)
     .option('--url <address>', `the server's address (${urlVariable}; default: the running server of the data folder)`)
     .addHelpText('after', `\nWhere the server has API keys, ${keyVariable} must hold one.`)
 }
 
 /** The server of the data folder, where it runs; null where none does. */
-export async function runningServer(flags: PlaceFlags): Promise<ServerAddress | null> {
+export async function runningServer(flags: LocationFlags): Promise<ServerAddress | null> {
   const address = readServerAddress(settingsFor(flags).dataDir)
   if (address === null) return null
   const info = await processInfo(address.pid)

@@ -1,9 +1,9 @@
 // What of a run's events is the answer, for the faces of other APIs: text, thinking and calls of the client's tools, in pieces.
-// How the pieces are written is each dialect's own business.
+// How the pieces are written is each surface's own business.
 
 import type { RunEnd, RunEvent } from '../core/events.ts'
 import { AppError } from '../errors.ts'
-import { JsonText } from './json-object-extractor.ts'
+import { JsonObjectExtractor } from './json-object-extractor.ts'
 
 /** What a tool takes: an object, or one text, which the model writes as `{"input": text}`. */
 export type ToolKind = 'json' | 'text'
@@ -25,8 +25,8 @@ export type AnswerPlan = {
 /** `at` counts the calls of an answer from 0. The pieces of a call come after it and before the next. */
 export type AnswerPiece =
   | { type: 'text' | 'thinking' | 'signature' | 'redacted' | 'refusal'; text: string }
-  | { type: 'call'; at: number; id: string; name: string; kind: ToolKind }
-  | { type: 'arguments'; at: number; kind: ToolKind; text: string }
+  | { type: 'call'; index: number; id: string; name: string; kind: ToolKind }
+  | { type: 'arguments'; index: number; kind: ToolKind; text: string }
 
 export type AnswerStop =
   | 'end_turn'
@@ -44,13 +44,13 @@ const declined = 'The model declined to answer.'
 
 const isLimit = (stop: AnswerStop) => stop === 'max_tokens' || stop === 'model_context_window_exceeded'
 
-export class AnswerReader {
+export class AnswerStream {
   readonly #plan: AnswerPlan
-  readonly #json = new JsonText()
+  readonly #json = new JsonObjectExtractor()
   #calls = 0
   /** Open calls, by the index of their block. */
   #open = new Map<number, Call>()
-  #toldText = false
+  #hasEmittedText = false
   #owesBreak = false
 
   constructor(plan: AnswerPlan) {
@@ -61,7 +61,7 @@ export class AnswerReader {
     switch (event.type) {
       case 'text-start':
         // An agent talks between its steps; these are paragraphs of one answer.
-        this.#owesBreak = this.#plan.isAgent && this.#toldText
+        this.#owesBreak = this.#plan.isAgent && this.#hasEmittedText
         return []
       case 'text-delta':
         return this.#text(event.text)
@@ -85,7 +85,7 @@ export class AnswerReader {
   /** What is left to tell once the run has succeeded. Throws where the answer is not what was asked for. */
   end(end: RunEnd): AnswerEnd {
     const stop = this.#stop(end.stopReason)
-    if (stop === 'refusal') return { pieces: this.#toldText ? [] : [{ type: 'refusal', text: declined }], stop }
+    if (stop === 'refusal') return { pieces: this.#hasEmittedText ? [] : [{ type: 'refusal', text: declined }], stop }
     return { pieces: isLimit(stop) || stop === 'tool_use' ? [] : this.#jsonAnswer(end), stop }
   }
 
@@ -102,7 +102,7 @@ export class AnswerReader {
     if (piece === '') return []
     const text = this.#owesBreak && format === 'text' ? `\n\n${piece}` : piece
     this.#owesBreak = false
-    this.#toldText = true
+    this.#hasEmittedText = true
     return [{ type: 'text', text }]
   }
 
@@ -111,14 +111,14 @@ export class AnswerReader {
     if (kind === undefined || (this.#calls > 0 && !this.#plan.isParallel)) return []
     const at = this.#calls++
     this.#open.set(index, { at, kind, json: '' })
-    return [{ type: 'call', at, id: toolId, name, kind }]
+    return [{ type: 'call', index: at, id: toolId, name, kind }]
   }
 
   #toolDelta(index: number, json: string): AnswerPiece[] {
     const call = this.#open.get(index)
     if (call === undefined || json === '') return []
     call.json += json
-    return call.kind === 'json' ? [{ type: 'arguments', at: call.at, kind: call.kind, text: json }] : []
+    return call.kind === 'json' ? [{ type: 'arguments', index: call.at, kind: call.kind, text: json }] : []
   }
 
   #toolEnd(index: number): AnswerPiece[] {
@@ -126,9 +126,9 @@ export class AnswerReader {
     this.#open.delete(index)
     if (call === undefined) return []
     const { at, kind, json } = call
-    if (kind === 'text') return [{ type: 'arguments', at, kind, text: textInput(json) }]
+    if (kind === 'text') return [{ type: 'arguments', index: at, kind, text: textInput(json) }]
     // A call without arguments comes without a word of JSON, which programs fail to parse.
-    return json === '' ? [{ type: 'arguments', at, kind, text: '{}' }] : []
+    return json === '' ? [{ type: 'arguments', index: at, kind, text: '{}' }] : []
   }
 
   #stop(stopReason: string | null): AnswerStop {
@@ -157,18 +157,18 @@ export class AnswerReader {
 /** Collects the answer of a run that nobody follows word by word. */
 export class AnswerCollector {
   readonly #plan: AnswerPlan
-  #reader: AnswerReader
+  #reader: AnswerStream
   #pieces: AnswerPiece[] = []
 
   constructor(plan: AnswerPlan) {
     this.#plan = plan
-    this.#reader = new AnswerReader(plan)
+    this.#reader = new AnswerStream(plan)
   }
 
   accept(event: RunEvent): void {
     // The model is asked again, and its next answer takes the place of what it said of this one.
     if (event.type === 'retry' && !this.#plan.isAgent) {
-      this.#reader = new AnswerReader(this.#plan)
+      this.#reader = new AnswerStream(this.#plan)
       this.#pieces = []
     }
     this.#pieces.push(...this.#reader.read(event))

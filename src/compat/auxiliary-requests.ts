@@ -14,14 +14,14 @@ const wordings = [
 /** Templates stand at the beginning of a text; what comes after so many characters is the conversation they speak of. */
 const headLength = 600
 
-export type SideClues = {
+export type AuxiliaryHints = {
   systemPrompt: string
   history: readonly ConversationMessage[]
   prompt: readonly UserBlock[]
   toolCount: number
 }
 
-export function isSideRequest({ systemPrompt, history, prompt, toolCount }: SideClues): boolean {
+export function isAuxiliaryRequest({ systemPrompt, history, prompt, toolCount }: AuxiliaryHints): boolean {
   if (toolCount > 0) return false
   const last = prompt.filter((block) => block.type === 'text').at(-1)?.text ?? ''
   const first = history[0]?.content.find((block) => block.type === 'text')?.text ?? ''

@@ -3,10 +3,10 @@
 
 import type { ClientTool } from '../core/conversation.ts'
 import { invalidField } from '../errors.ts'
-import { faultInToolSchema } from './json-schema-checks.ts'
+import { toolSchemaProblem } from './json-schema-checks.ts'
 
 /** A tool, and where its name and its schema stand in the request. */
-export type GivenTool = { tool: ClientTool; nameParam: string; schemaParam: string }
+export type RequestedTool = { tool: ClientTool; nameParam: string; schemaParam: string }
 
 /** `names` narrows the offer; `param` is where the choice stands. */
 export type ToolChoice = { mode: 'none' | 'auto' | 'required'; names: readonly string[] | null; param: string }
@@ -28,7 +28,7 @@ export function toClientTool(
 }
 
 /** The tools that the choice leaves. Throws `invalid_request` for names that are taken, given twice, or chosen but unknown. */
-export function offeredTools(given: readonly GivenTool[], { mode, names, param }: ToolChoice): ClientTool[] {
+export function offeredTools(given: readonly RequestedTool[], { mode, names, param }: ToolChoice): ClientTool[] {
   refuseNames(given)
   if (mode === 'none') return []
   const unknown = names?.find((name) => !given.some(({ tool }) => tool.name === name))
@@ -40,7 +40,7 @@ export function offeredTools(given: readonly GivenTool[], { mode, names, param }
   return tools
 }
 
-function refuseNames(given: readonly GivenTool[]): void {
+function refuseNames(given: readonly RequestedTool[]): void {
   const names = new Set<string>()
   for (const { tool, nameParam } of given) {
     if (tool.name === takenName) {
@@ -62,9 +62,9 @@ export function choiceInstruction({ mode, names }: ToolChoice): string | null {
 }
 
 /** Throws `invalid_request` that names the first tool whose schema the CLI would not take. */
-export async function checkToolSchemas(given: readonly GivenTool[]): Promise<void> {
+export async function checkToolSchemas(given: readonly RequestedTool[]): Promise<void> {
   for (const { tool, schemaParam } of given) {
-    const fault = await faultInToolSchema(tool.inputSchema)
+    const fault = await toolSchemaProblem(tool.inputSchema)
     if (fault !== null) throw invalidField(schemaParam, fault)
   }
 }

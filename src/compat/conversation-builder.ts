@@ -15,8 +15,8 @@ import type { AppError } from '../errors.ts'
 export type EarlierCall = { id: string; name: string; input: Record<string, unknown>; param: string }
 export type EarlierResult = { id: string; content: PromptBlock[]; isError?: boolean; param: string }
 
-/** How a dialect tells what is wrong with a conversation's calls and results. */
-export type CallFaults = {
+/** How a surface tells what is wrong with a conversation's calls and results. */
+export type CallErrors = {
   orphan(id: string, param: string): AppError
   unanswered(id: string, param: string): AppError
   sameId(id: string, param: string): AppError
@@ -38,10 +38,10 @@ export class ConversationBuilder {
   /** Calls of the last answer that have no result yet: the request's ids to ours. */
   #open = new Map<string, { id: string; name: string; param: string }>()
   #ids = new Set<string>()
-  readonly #faults: CallFaults
+  readonly #errors: CallErrors
 
-  constructor(faults: CallFaults) {
-    this.#faults = faults
+  constructor(faults: CallErrors) {
+    this.#errors = faults
   }
 
   user(blocks: readonly PromptBlock[]): void {
@@ -62,7 +62,7 @@ export class ConversationBuilder {
 
   result({ id, content, isError, param }: EarlierResult): void {
     const call = this.#open.get(id)
-    if (call === undefined) throw this.#faults.orphan(id, param)
+    if (call === undefined) throw this.#errors.orphan(id, param)
     this.#endAssistant()
     this.#open.delete(id)
     const error = isError === true ? { is_error: true } : {}
@@ -94,7 +94,7 @@ export class ConversationBuilder {
   }
 
   #toolUse({ id, name, input, param }: EarlierCall): ToolUseBlock {
-    if (this.#open.has(id)) throw this.#faults.sameId(id, param)
+    if (this.#open.has(id)) throw this.#errors.sameId(id, param)
     const safe = this.#freshId(id)
     this.#open.set(id, { id: safe, name, param })
     return { type: 'tool_use', id: safe, name, input }
@@ -124,6 +124,6 @@ export class ConversationBuilder {
   }
 
   #refuseOpenCalls(): void {
-    for (const [id, { param }] of this.#open) throw this.#faults.unanswered(id, param)
+    for (const [id, { param }] of this.#open) throw this.#errors.unanswered(id, param)
   }
 }

@@ -1,8 +1,8 @@
 // Finds the JSON object in an answer that should be nothing else: words before it, a code fence around it and words after it
 // are left out. The text may come in pieces.
 
-export class JsonText {
-  #told = ''
+export class JsonObjectExtractor {
+  #emitted = ''
   #depth = 0
   #inString = false
   #isEscaped = false
@@ -11,19 +11,19 @@ export class JsonText {
   /** The part of the object that this piece brings. */
   push(piece: string): string {
     if (this.#isOver) return ''
-    const from = this.#told === '' ? piece.indexOf('{') : 0
+    const from = this.#emitted === '' ? piece.indexOf('{') : 0
     if (from === -1) return ''
     let at = from
     while (at < piece.length && !this.#isOver) this.#step(piece.charAt(at++))
     const told = piece.slice(from, at)
-    this.#told += told
+    this.#emitted += told
     return told
   }
 
   /** Whether what was told is one whole object. */
   get isWhole(): boolean {
     try {
-      JSON.parse(this.#told)
+      JSON.parse(this.#emitted)
       return true
     } catch {
       return false

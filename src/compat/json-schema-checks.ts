@@ -47,7 +47,7 @@ export async function checkAnswerSchema(schema: Record<string, unknown> | null, 
 const propertyName = /^[A-Za-z0-9_.-]{1,64}$/
 
 /** What is wrong with the schema of a client's tool; null for a good one. */
-export async function faultInToolSchema(schema: Record<string, unknown>): Promise<string | null> {
+export async function toolSchemaProblem(schema: Record<string, unknown>): Promise<string | null> {
   const badName = Object.keys(schema.properties ?? {}).find((name) => !propertyName.test(name))
   if (badName === undefined) return faultIn(schema)
   return `has a property ${JSON.stringify(badName.slice(0, 80))}; names take letters, digits, _, . and - only, 64 at most`

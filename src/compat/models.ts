@@ -6,7 +6,7 @@ import { AppError } from '../errors.ts'
 import { nearestName } from '../platform/did-you-mean.ts'
 
 /** `model` is what the CLI is given, null for its default; `shown` is what an answer says. */
-export type ResolvedModel = { model: string | null; agent: boolean; shown: string }
+export type ResolvedModel = { model: string | null; agent: boolean; publicName: string }
 
 const agentPrefix = 'agent/'
 /** Some programs put the provider in front of a model's name. */
@@ -45,9 +45,9 @@ export function resolveModel(
   const { name, agent } = mapped(given, modelMap)
   const shownAs = (id: string) => `${agent ? agentPrefix : ''}${id}`
   const fact = models.find(({ value }) => value === name) ?? models.find(({ resolvedModel }) => resolvedModel === name)
-  if (name === 'default') return { model: null, agent, shown: shownAs(fact?.resolvedModel ?? name) }
-  if (fact !== undefined) return { model: name, agent, shown: shownAs(fact.resolvedModel) }
-  if (fullId.test(name)) return { model: name, agent, shown: shownAs(name) }
+  if (name === 'default') return { model: null, agent, publicName: shownAs(fact?.resolvedModel ?? name) }
+  if (fact !== undefined) return { model: name, agent, publicName: shownAs(fact.resolvedModel) }
+  if (fullId.test(name)) return { model: name, agent, publicName: shownAs(name) }
   throw notFound(given, name, models, modelMap)
 }
 

@@ -13,7 +13,7 @@ export type Field = {
   /** For the reference page; the whole rule, where the treatment alone does not say it. */
   note?: string
   /** Whether a value asks for nothing, so that there is nothing to tell. */
-  asksNothing?: (value: unknown) => boolean
+  requestsNothing?: (value: unknown) => boolean
   /** Of no effect for `agent/…` models. */
   plainOnly?: boolean
 }
@@ -35,7 +35,7 @@ export function ignoredFields(body: object, table: FieldTable, isAgent: boolean)
     const field = Object.hasOwn(table, name) ? table[name] : undefined
     if (field === undefined) return true
     if (field.treatment !== 'ignored' && !(isAgent && field.plainOnly)) return false
-    return !(field.asksNothing ?? isEmpty)(value)
+    return !(field.requestsNothing ?? isEmpty)(value)
   }
   const names = Object.entries(body).filter(isIgnored)
   return [...new Set(names.map(([name]) => showable(name)))].slice(0, 30)
@@ -45,7 +45,7 @@ export function ignoredFields(body: object, table: FieldTable, isAgent: boolean)
 export function refuseFields(body: object, table: FieldTable): void {
   for (const [name, value] of Object.entries(body)) {
     const field = Object.hasOwn(table, name) ? table[name] : undefined
-    if (field?.treatment !== 'refused' || isAbsent(value) || field.asksNothing?.(value)) continue
+    if (field?.treatment !== 'refused' || isAbsent(value) || field.requestsNothing?.(value)) continue
     throw invalidField(name, field.note ?? 'cannot be used here', 'unsupported_value')
   }
 }

@@ -4,23 +4,23 @@
 import { type Agent, type RunRequest, withRun } from '../core/agent.ts'
 import type { RunEnd, RunEvent } from '../core/events.ts'
 import { toAppError } from '../errors.ts'
-import { JsonText } from './json-object-extractor.ts'
+import { JsonObjectExtractor } from './json-object-extractor.ts'
 
 const reminders = {
   call: 'Your answer must be a call of one of the tools. Call it now, and write nothing else.',
   'json-object': 'Your answer must be one JSON object and nothing else: no words around it, no code fence.',
 }
 
-export function withSecondTry(agent: Agent): Agent {
+export function withForcedOutputRetry(agent: Agent): Agent {
   return withRun(agent, (request, signal) =>
     must(request) === null ? agent.run(request, signal) : runTwice(agent, request, signal),
   )
 }
 
 /** The words of an answer in JSON are told as they come where the caller listens: they cannot be taken back then. */
-function must({ plain, live }: RunRequest): 'call' | 'json-object' | null {
-  if (plain === null || (plain.must === 'json-object' && live)) return null
-  return plain.must
+function must({ plain, streaming }: RunRequest): 'call' | 'json-object' | null {
+  if (plain === null || (plain.requiredOutput === 'json-object' && streaming)) return null
+  return plain.requiredOutput
 }
 
 async function* runTwice(agent: Agent, request: RunRequest, signal: AbortSignal): AsyncGenerator<RunEvent> {
@@ -47,10 +47,10 @@ function isWrong({ outcome, stopReason }: RunEnd, held: readonly RunEvent[], wan
   const hasEnded = stopReason === null || stopReason === 'end_turn' || stopReason === 'tool_use'
   if (outcome !== 'succeeded' || !hasEnded) return false
   if (wanted === 'call') return true
-  let json = new JsonText()
+  let json = new JsonObjectExtractor()
   for (const event of held) {
     // The model is asked again, and its next answer takes the place of this one.
-    if (event.type === 'retry') json = new JsonText()
+    if (event.type === 'retry') json = new JsonObjectExtractor()
     if (event.type === 'text-delta') json.push(event.text)
   }
   return !json.isWhole

@@ -20,6 +20,7 @@ import {
   userFolders,
 } from './sources.ts'
 import {
+  type BaseFolders,
   duration,
   executable,
   folder,
@@ -27,7 +28,6 @@ import {
   integer,
   modelPair,
   origin,
-  type Places,
   rootFolder,
   showDuration,
   showSize,
@@ -42,7 +42,7 @@ export type PermissionMode = z.infer<typeof permissionModeSchema>
 export type Machine = { cores: number; memoryBytes: number }
 
 /** What a default or a check may depend on besides the value itself. */
-type Context = Places & { dataFolder: string; isTerminal: boolean; machine: Machine }
+type Context = BaseFolders & { dataFolder: string; isTerminal: boolean; machine: Machine }
 
 export type ConfigOption<T = unknown> = {
   name: string

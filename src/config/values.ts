@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { resolvePath, userFolders } from './sources.ts'
 
 /** Where relative paths and `~` lead. */
-export type Places = { cwd: string; home: string }
+export type BaseFolders = { cwd: string; home: string }
 
 const mebibyte = 1024 * 1024
 
@@ -73,7 +73,7 @@ export const modelPair = text.transform((pair, issues): [string, string] => {
   return [from, to]
 })
 
-export function executable({ cwd, home }: Places) {
+export function executable({ cwd, home }: BaseFolders) {
   return text.transform((value, issues) => {
     if (!/[/\\]/.test(value)) return value // A command's name is looked up on PATH by whoever starts it.
     const file = resolvePath(value, cwd, home)
@@ -82,7 +82,7 @@ export function executable({ cwd, home }: Places) {
   })
 }
 
-export function folder({ cwd, home }: Places) {
+export function folder({ cwd, home }: BaseFolders) {
   return text.transform((value, issues) => {
     const resolved = resolvePath(value, cwd, home)
     if (!statOf(resolved)?.isDirectory()) issues.addIssue('give an existing folder')
@@ -91,7 +91,7 @@ export function folder({ cwd, home }: Places) {
 }
 
 /** With links resolved, so that a link cannot smuggle in the home directory. */
-export function rootFolder(context: Places) {
+export function rootFolder(context: BaseFolders) {
   return folder(context).transform((value, issues) => {
     const root = realPath(value)
     const homes = [context.home, userFolders({}).home].map(realPath)

@@ -1,7 +1,7 @@
 // What the core asks of whatever runs Claude: the Agent interface and its request. The pool of CLI processes is one
 // implementation; tests bring others. Not for how a run is kept, followed and cancelled (see runs.ts).
 import type { ClientTool, ConversationMessage, UserBlock } from './conversation.ts'
-import type { AnsweredBy, AskAnswer, RunEvent } from './events.ts'
+import type { AnsweredBy, ApprovalAnswer, RunEvent } from './events.ts'
 
 export type PermissionMode = 'default' | 'acceptEdits' | 'plan' | 'dontAsk' | 'bypassPermissions'
 export type Effort = 'low' | 'medium' | 'high' | 'xhigh' | 'max'
@@ -70,7 +70,7 @@ export type RunRequest = {
    * Whether the caller hears words as they come. If so, an answer whose stream broke after its first word cannot be
    * taken back and the run fails; if not, the CLI's second try replaces the first one unseen.
    */
-  live: boolean
+  streaming: boolean
   /** Set for a plain model: no Claude Code, just the model; `null` for an agent. */
   plain: PlainOptions | null
   /** Whether a leading slash command and file mentions in the prompt act as if a person had typed them. */
@@ -80,9 +80,9 @@ export type RunRequest = {
   /** Of which trace it is a part, as W3C Trace Context writes it. */
   traceparent?: string
   /** Whether a person can be asked what needs permission; it is denied otherwise. */
-  asks: boolean
+  approvals: boolean
   /** A small request that a program makes beside a conversation, which waits rather than take the last process. */
-  isSide: boolean
+  isAuxiliary: boolean
 }
 
 /**
@@ -96,7 +96,7 @@ export type PlainOptions = {
   stopSequences: string[]
   thinking: Thinking
   /** What the answer has to have, which the CLI cannot force: see compat/retry-forced-output.ts. */
-  must: 'call' | 'json-object' | null
+  requiredOutput: 'call' | 'json-object' | null
 }
 
 /**
@@ -110,7 +110,7 @@ export const noPlainOptions: Readonly<PlainOptions> = {
   maxOutputTokens: null,
   stopSequences: [],
   thinking: { isOff: false, budgetTokens: null, display: null },
-  must: null,
+  requiredOutput: null,
 }
 
 /**
@@ -140,9 +140,9 @@ export interface Agent {
   run(request: RunRequest, signal: AbortSignal): AsyncIterable<RunEvent>
   stats(): AgentStats
   /** Answers what a run has asked; false where nothing of that id waits for an answer. */
-  answer(runId: string, requestId: string, answer: AskAnswer, by?: AnsweredBy): boolean
+  answer(runId: string, requestId: string, answer: ApprovalAnswer, by?: AnsweredBy): boolean
   /** Ends what holds an idle conversation, whose file can be changed then; false while a run has it. */
-  release(sessionId: string): Promise<boolean>
+  unloadSession(sessionId: string): Promise<boolean>
   close(deadlineMs: number): Promise<void>
 }
 
@@ -152,7 +152,7 @@ export function withRun(agent: Agent, run: Agent['run']): Agent {
     run,
     stats: () => agent.stats(),
     answer: (runId, requestId, answer, by) => agent.answer(runId, requestId, answer, by),
-    release: (sessionId) => agent.release(sessionId),
+    unloadSession: (sessionId) => agent.unloadSession(sessionId),
     close: (deadlineMs) => agent.close(deadlineMs),
   }
 }

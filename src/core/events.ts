@@ -18,7 +18,7 @@ export type Usage = {
 export type PermissionDenial = { toolName: string; toolId: string; input: Record<string, unknown> }
 
 /** What a person has to decide before the run goes on: whether a tool may be used, or what Claude wants to know. */
-export type Ask = {
+export type ApprovalRequest = {
   requestId: string
   kind: 'permission' | 'question'
   toolName: string
@@ -34,7 +34,7 @@ export type Ask = {
 }
 
 /** `remember`: do not ask again for the like, as long as the conversation's process lives. */
-export type AskAnswer =
+export type ApprovalAnswer =
   | { behavior: 'allow'; updatedInput: Record<string, unknown> | null; remember: boolean }
   | { behavior: 'deny'; message: string | null }
 
@@ -82,7 +82,7 @@ export type RunEvent =
   | { type: 'tool-delta'; index: number; json: string }
   | { type: 'tool-end'; index: number }
   | { type: 'tool-result'; toolId: string; isError: boolean; text: string }
-  | ({ type: 'ask' } & Ask)
+  | ({ type: 'ask' } & ApprovalRequest)
   | { type: 'ask-answered'; requestId: string; behavior: 'allow' | 'deny'; by: AnsweredBy }
   | { type: 'usage'; usage: Usage }
   | { type: 'retry'; attempt: number; delayMs: number; upstreamStatus: number | null }

@@ -1,53 +1,51 @@
-// The beginning of a run that is answered as a stream, held back until it shows something: until then a failure can still
-// have an HTTP status of its own.
-import { isContent, type RunEnd, type RunEvent } from '../core/events.ts'
+// Holds back the beginning of a run that is answered as a stream until it shows something: until then a failure can still have an
+// HTTP status of its own.
+import { isContent, type RunEnd, type RunEvent } from './events.ts'
 
 /** How long a stream may stay without its first byte, in milliseconds. */
 const statusHoldMs = 5_000
 
-/** Events that were held back, and the one that is being waited for, if any. */
-export type EarlyEvents = { told: RunEvent[]; next: Promise<IteratorResult<RunEvent>> | null }
+/** Events that were held back, and the pending read of the next one, if any. */
+export type HeldEvents = { held: RunEvent[]; pending: Promise<IteratorResult<RunEvent>> | null }
 
 /**
- * The events up to the first that shows something, or as many as come in the time that there is. A run that fails without
- * having shown anything throws what `toFailure` makes of it; the iterator is closed then.
+ * Reads events up to the first that shows something, or as many as arrive within the time limit. A run that fails before it has shown
+ * anything throws what `toFailure` makes of it; the iterator is closed then.
  */
-export async function takeEarlyEvents(
+export async function holdUntilContent(
   events: AsyncIterator<RunEvent>,
   toFailure: (end: RunEnd) => Error,
-): Promise<EarlyEvents> {
-  const told: RunEvent[] = []
+): Promise<HeldEvents> {
+  const held: RunEvent[] = []
   const { promise: tooLate, resolve } = Promise.withResolvers<null>()
   const timer = setTimeout(() => resolve(null), statusHoldMs)
   try {
     for (;;) {
-      const next = events.next()
-      const result = await Promise.race([next, tooLate])
-      if (result === null) return { told, next }
-      if (result.done) return { told, next: null }
+      const pending = events.next()
+      const result = await Promise.race([pending, tooLate])
+      if (result === null) return { held, pending }
+      if (result.done) return { held, pending: null }
       const event = result.value
       if (event.type === 'run-end' && event.outcome !== 'succeeded') throw toFailure(event)
-      told.push(event)
-      if (event.type === 'run-end' || isContent(event)) return { told, next: null }
+      held.push(event)
+      if (event.type === 'run-end' || isContent(event)) return { held, pending: null }
     }
-  } catch (fault) {
+  } catch (error) {
     await events.return?.()
-    throw fault
+    throw error
   } finally {
     clearTimeout(timer)
   }
 }
 
-/** What was held back and then each event as it comes. */
-export async function* allEvents(
-  { told, next }: EarlyEvents,
+/** The events that were held back, then each event as it arrives. */
+export async function* withHeldEvents(
+  { held, pending }: HeldEvents,
   events: AsyncIterator<RunEvent>,
 ): AsyncGenerator<RunEvent> {
-  yield* told
-  let pending = next
-  for (;;) {
-    const { done, value } = await (pending ?? events.next())
-    pending = null
+  yield* held
+  for (let next = pending; ; next = null) {
+    const { done, value } = await (next ?? events.next())
     if (done) return
     yield value
   }

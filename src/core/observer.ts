@@ -19,11 +19,11 @@ export type AnswerFacts = {
 
 /** A run that has ended. `waitedMs` is how long it had no process; the times to come after it are since its beginning. */
 export type RunFacts = {
-  request: Pick<RunRequest, 'runId' | 'plain' | 'live' | 'traceparent'>
+  request: Pick<RunRequest, 'runId' | 'plain' | 'streaming' | 'traceparent'>
   /** On the wall clock, in milliseconds since 1970. */
   startedAtMs: number
   waitedMs: number | null
-  begunMs: number | null
+  processReadyMs: number | null
   firstContentMs: number | null
   durationMs: number
   /** Statuses that the model's API gave before the CLI tried again; null where there was none. */
@@ -91,12 +91,12 @@ class RunNotes {
   }
 
   facts(end: RunEnd): RunFacts {
-    const { runId, plain, live, traceparent } = this.#request
+    const { runId, plain, streaming, traceparent } = this.#request
     return {
-      request: { runId, plain, live, ...(traceparent === undefined ? {} : { traceparent }) },
+      request: { runId, plain, streaming, ...(traceparent === undefined ? {} : { traceparent }) },
       startedAtMs: this.#startedAtMs,
       waitedMs: this.#waitedMs,
-      begunMs: this.#begunMs,
+      processReadyMs: this.#begunMs,
       firstContentMs: this.#firstContentMs,
       durationMs: this.#since(),
       retries: this.#retries,

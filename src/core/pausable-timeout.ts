@@ -3,7 +3,7 @@
 /** Timers above this fire at once in Node. */
 const timerMsMax = 2 ** 31 - 1
 
-export class RunClock {
+export class PausableTimeout {
   #leftMs: number
   #startedAt = performance.now()
   #timer: NodeJS.Timeout | null

@@ -1,8 +1,11 @@
 // What a run waits for a person to decide, and how long it does.
-import type { Ask } from './events.ts'
+import type { ApprovalRequest } from './events.ts'
 
-export class RunAsks {
-  readonly #pending = new Map<string, { ask: Ask; timer: NodeJS.Timeout; answered: PromiseWithResolvers<void> }>()
+export class PendingPermissions {
+  readonly #pending = new Map<
+    string,
+    { ask: ApprovalRequest; timer: NodeJS.Timeout; answered: PromiseWithResolvers<void> }
+  >()
   readonly #timeoutMs: number
   readonly #onTimeout: (requestId: string) => void
 
@@ -11,7 +14,7 @@ export class RunAsks {
     this.#onTimeout = onTimeout
   }
 
-  get list(): Ask[] {
+  get list(): ApprovalRequest[] {
     return [...this.#pending.values()].map(({ ask }) => ask)
   }
 
@@ -20,7 +23,7 @@ export class RunAsks {
     await this.#pending.get(requestId)?.answered.promise
   }
 
-  add(ask: Ask): void {
+  add(ask: ApprovalRequest): void {
     const timer = setTimeout(() => this.#onTimeout(ask.requestId), this.#timeoutMs)
     this.#pending.set(ask.requestId, { ask, timer, answered: Promise.withResolvers() })
   }

@@ -10,7 +10,7 @@ const firstAfterMs = 60_000
 const everyMs = 3_600_000
 
 /** Gives a function that ends it. */
-export function keepTidy(
+export function scheduleRetention(
   store: Pick<Store, 'prune'>,
   now: () => number,
   onWarning: (message: string, facts: Record<string, unknown>) => void,

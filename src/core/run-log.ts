@@ -20,10 +20,10 @@ const sizeOf = (event: RunEvent): number => {
   return event.type === 'run-end' ? event.result.length : 100
 }
 
-export class LiveRun {
+export class RunLog {
   readonly id: string
   readonly #store: Store | null
-  readonly #onStoreFault: (fault: unknown) => void
+  readonly #onStoreError: (fault: unknown) => void
   /** The latest events, without a gap up to the last one. */
   #window: StoredEvent[] = []
   #windowChars = 0
@@ -44,7 +44,7 @@ export class LiveRun {
   constructor(id: string, store: Store | null, onStoreFault: (fault: unknown) => void) {
     this.id = id
     this.#store = store
-    this.#onStoreFault = onStoreFault
+    this.#onStoreError = onStoreFault
   }
 
   /** Whether the run is in the store; settles when it is, or will not be. */
@@ -124,7 +124,7 @@ export class LiveRun {
       .then(async () => {
         if (await this.#created) await act(store)
       })
-      .catch(this.#onStoreFault)
+      .catch(this.#onStoreError)
   }
 
   /** Lets go of what is on disk, as far as it is too much to hold. */

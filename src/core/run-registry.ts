@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AppError, shuttingDown, toAppError } from '../errors.ts'
 import type { Agent } from './agent.ts'
-import { type AskAnswer, endOfRun, type RunEnd, type RunEvent } from './events.ts'
-import { RunClock } from './pausable-timeout.ts'
-import { RunAsks } from './pending-permissions.ts'
-import { LiveRun } from './run-log.ts'
+import { type ApprovalAnswer, endOfRun, type RunEnd, type RunEvent } from './events.ts'
+import { PausableTimeout } from './pausable-timeout.ts'
+import { PendingPermissions } from './pending-permissions.ts'
+import { RunLog } from './run-log.ts'
 import type { Idempotency, RunHandle, RunInput, Runs, RunsDependencies } from './runs.ts'
 import {
   isFinal,
@@ -48,16 +48,16 @@ const isForgotten = ({ status, end }: RunRecord) => isFinal(status) && end === n
 const keyFault = (fault: string) => new AppError('conflict', `idempotency-key ${fault}`, { field: 'idempotency-key' })
 
 type Active = {
-  live: LiveRun
+  log: RunLog
   record: RunRecord
   controller: AbortController
-  clock: RunClock
-  asks: RunAsks
-  asked: unknown
+  timeout: PausableTimeout
+  pendingPermissions: PendingPermissions
+  requestSnapshot: unknown
   /** Whether it holds an idempotency key. */
   isKeyed: boolean
   /** Whether somebody was told that there is such a run. */
-  isTold: boolean
+  isAcknowledged: boolean
   /** Whether its end was told. */
   isEnding: boolean
   /** Why it never began; set before anybody is told. */
@@ -132,9 +132,13 @@ class RunRegistry implements Runs {
   }
 
   /** Takes the key for the run; the handle of the earlier run where it is taken. */
-  async #claim(record: RunRecord, { asked }: RunInput, { key, bodyHash }: Idempotency): Promise<RunHandle | null> {
+  async #claim(
+    record: RunRecord,
+    { requestSnapshot }: RunInput,
+    { key, bodyHash }: Idempotency,
+  ): Promise<RunHandle | null> {
     const claim = { key, owner: record.owner, bodyHash, expiresAtMs: record.createdAtMs + keyLifeMs }
-    const claimed = await this.#store?.createRun(record, claim, asked)
+    const claimed = await this.#store?.createRun(record, claim, requestSnapshot)
     if (claimed === undefined || claimed.kind === 'created') return null
     if (claimed.bodyHash !== bodyHash) throw keyFault('was used for another request; give a new one')
     const earlier = await this.get(claimed.runId)
@@ -148,20 +152,22 @@ class RunRegistry implements Runs {
   #begin(input: RunInput, record: RunRecord, how: Beginning): Active {
     const { id } = record
     const controller = new AbortController()
-    const live = new LiveRun(id, this.#store, (fault) =>
-      this.#onWarning('what happened in a run could not be kept', { run_id: id, reason: String(fault) }),
+    const log = new RunLog(id, this.#store, (error) =>
+      this.#onWarning('events of a run could not be stored', { run_id: id, reason: String(error) }),
     )
-    const clock = new RunClock(input.timeoutMs, () => controller.abort(timedOut(input.timeoutMs)))
-    const asks = new RunAsks(this.#approvalTimeoutMs, (requestId) => this.#tooLate(id, requestId))
+    const timeout = new PausableTimeout(input.timeoutMs, () => controller.abort(timedOut(input.timeoutMs)))
+    const pendingPermissions = new PendingPermissions(this.#approvalTimeoutMs, (requestId) =>
+      this.#tooLate(id, requestId),
+    )
     const active: Active = {
-      live,
+      log,
       record,
       controller,
-      clock,
-      asks,
-      asked: input.asked ?? null,
+      timeout,
+      pendingPermissions,
+      requestSnapshot: input.requestSnapshot ?? null,
       isKeyed: false,
-      isTold: false,
+      isAcknowledged: false,
       isEnding: false,
       refusal: null,
     }
@@ -171,28 +177,28 @@ class RunRegistry implements Runs {
   }
 
   async #drive(active: Active, input: RunInput, { isKept, after }: Beginning): Promise<void> {
-    const { live, record, controller } = active
+    const { log, record, controller } = active
     let end: RunEnd | null = null
     let refused: AppError | null = null
     let told = 0
     try {
-      if (isKept) live.storeAfter(Promise.resolve(true))
+      if (isKept) log.storeAfter(Promise.resolve(true))
       if (after !== undefined) {
         await unlessAborted(after, controller.signal)
         // A run that brings the server down must not do so for ever: it is begun anew once.
         change(active, { restart: null })
-        await live.saved
+        await log.saved
       }
-      const { asked: _, ...request } = input
+      const { requestSnapshot: _, ...request } = input
       const events = this.#agent.run({ ...request, runId: record.id }, controller.signal)[Symbol.asyncIterator]()
       const first = events.next()
-      if (!isKept) live.storeAfter(this.#keep(active, first))
+      if (!isKept) log.storeAfter(this.#keep(active, first))
       for (let next = await first; !next.done; next = await events.next()) {
         if (next.value.type === 'run-end') end = next.value
         active.isEnding ||= end !== null
         this.#note(active, next.value, input)
-        live.append(next.value)
-        if (live.isFull) await live.saved
+        log.append(next.value)
+        if (log.isFull) await log.saved
         // An agent that has much to tell at once must not keep everybody else waiting.
         else if (++told % eventsPerTurn === 0) await new Promise((resolve) => setImmediate(resolve))
       }
@@ -203,7 +209,7 @@ class RunRegistry implements Runs {
   }
 
   /** Puts the run into the store, unless it is refused at once. Whether it is there. */
-  async #keep({ record, controller, asked }: Active, first: Promise<unknown>): Promise<boolean> {
+  async #keep({ record, controller, requestSnapshot }: Active, first: Promise<unknown>): Promise<boolean> {
     const refused = first.then(
       () => false,
       () => true,
@@ -211,7 +217,7 @@ class RunRegistry implements Runs {
     const isRefused = await Promise.race([refused, record.background ? nextTurn() : delay(keepAfterMs, false)])
     if (this.#store === null || isRefused) return false
     try {
-      await this.#store.createRun(record, null, asked)
+      await this.#store.createRun(record, null, requestSnapshot)
       return true
     } catch (fault) {
       this.#onWarning('a run could not be kept', { run_id: record.id, reason: String(fault) })
@@ -223,20 +229,20 @@ class RunRegistry implements Runs {
 
   /** A run in the background is told of only when it is on disk and was not refused. */
   async #untilKept(active: Active): Promise<void> {
-    const { live, controller } = active
+    const { log, controller } = active
     await new Promise((resolve) => setImmediate(resolve))
-    const isKept = await live.created
+    const isKept = await log.created
     if (active.refusal !== null) {
-      await live.ended
+      await log.ended
       throw active.refusal
     }
     if (!isKept && this.#store !== null) throw toAppError(controller.signal.reason)
-    active.isTold = true
+    active.isAcknowledged = true
   }
 
   /** Takes note of what an event changes in the run itself. */
   #note(active: Active, event: RunEvent, { session }: RunInput): void {
-    const { asks, clock } = active
+    const { pendingPermissions, timeout } = active
     if (event.type === 'run-start') {
       // A conversation that came with the request has an id that means nothing to anybody.
       const sessionId = session.kind === 'history' ? null : event.sessionId
@@ -244,11 +250,11 @@ class RunRegistry implements Runs {
       return change(active, { status: 'running', startedAtMs: this.#now(), sessionId, model, cwd })
     }
     if (event.type !== 'ask' && event.type !== 'ask-answered') return
-    if (event.type === 'ask-answered') asks.remove(event.requestId)
-    else asks.add(event)
-    const pending = asks.list
-    if (pending.length > 0) clock.pause()
-    else clock.resume()
+    if (event.type === 'ask-answered') pendingPermissions.remove(event.requestId)
+    else pendingPermissions.add(event)
+    const pending = pendingPermissions.list
+    if (pending.length > 0) timeout.pause()
+    else timeout.resume()
     change(active, { status: pending.length > 0 ? 'waiting' : 'running', pending })
   }
 
@@ -259,35 +265,35 @@ class RunRegistry implements Runs {
   }
 
   async #conclude(active: Active, end: RunEnd | null, refused: AppError | null): Promise<void> {
-    const { record, clock, asks, live } = active
-    clock.stop()
-    asks.clear()
+    const { record, timeout, pendingPermissions, log } = active
+    timeout.stop()
+    pendingPermissions.clear()
     this.#active.delete(record.id)
     this.#settling.set(record.id, active)
     const fault = refused ?? interrupted()
-    const isRefused = end === null && record.startedAtMs === null && !active.isTold
+    const isRefused = end === null && record.startedAtMs === null && !active.isAcknowledged
     if (isRefused) active.refusal = fault
-    const isKept = !isRefused || (!active.isKeyed && !record.background && (await live.created))
+    const isKept = !isRefused || (!active.isKeyed && !record.background && (await log.created))
     if (isKept) {
       this.#finish(active, end, fault)
     } else {
       Object.assign(record, { status: fault.code === 'cancelled' ? 'cancelled' : 'failed', endedAtMs: this.#now() })
-      live.drop()
+      log.drop()
       // Who tries again with the same key is to find it free.
-      await live.saved
+      await log.saved
     }
-    live.end(isRefused ? fault : null)
+    log.end(isRefused ? fault : null)
     this.#onEnd(record.id, end, refused)
-    void live.saved.then(() => this.#settling.delete(record.id))
+    void log.saved.then(() => this.#settling.delete(record.id))
     if (this.#active.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   #finish(active: Active, given: RunEnd | null, refused: AppError): void {
-    const { record, live } = active
+    const { record, log } = active
     const end = given ?? endOfRun({ sessionId: record.sessionId ?? '', model: record.model ?? '' }, refused)
     if (given === null) {
-      if (record.startedAtMs === null) live.append(startOf(record))
-      live.append(end)
+      if (record.startedAtMs === null) log.append(startOf(record))
+      log.append(end)
     }
     // One that the next server is to begin anew is left as it is.
     if (end.error?.code === 'shutting_down' && record.restart !== null) return
@@ -298,7 +304,7 @@ class RunRegistry implements Runs {
   #noteSession({ sessionId: id, owner, cwd, model, createdAtMs }: RunRecord): void {
     if (id === null || cwd === null || this.#store === null) return
     const facts = { id, owner, cwd, model, createdAtMs, lastUsedAtMs: this.#now() }
-    this.#store.noteSession(facts).catch((fault: unknown) => {
+    this.#store.upsertSession(facts).catch((fault: unknown) => {
       this.#onWarning('facts about a session could not be kept', { session_id: id, reason: String(fault) })
     })
   }
@@ -321,28 +327,28 @@ class RunRegistry implements Runs {
     return this.#store.runs(query)
   }
 
-  async asked(id: string): Promise<unknown> {
+  async requestSnapshot(id: string): Promise<unknown> {
     const known = this.#known(id)
-    return known === undefined ? ((await this.#store?.asked(id)) ?? null) : known.asked
+    return known === undefined ? ((await this.#store?.requestSnapshot(id)) ?? null) : known.requestSnapshot
   }
 
-  async forget(id: string): Promise<void> {
+  async erase(id: string): Promise<void> {
     await this.cancel(id)
     await this.saved()
-    await this.#store?.forgetRun(id)
+    await this.#store?.eraseRun(id)
   }
 
   async saved(): Promise<void> {
-    const settled = async ({ live, isEnding }: Active) => {
-      if (isEnding) await live.ended
-      await live.saved
+    const settled = async ({ log, isEnding }: Active) => {
+      if (isEnding) await log.ended
+      await log.saved
     }
     await Promise.all([...this.#active.values(), ...this.#settling.values()].map(settled))
   }
 
   async *follow(id: string, afterSeq: number): AsyncGenerator<StoredEvent> {
     const known = this.#known(id)
-    if (known !== undefined) return yield* known.live.follow(afterSeq)
+    if (known !== undefined) return yield* known.log.follow(afterSeq)
     if (this.#store === null || (await this.#store.run(id)) === null) throw notFound(id)
     for (let seq = afterSeq, from = afterSeq; ; ) {
       for (const event of await this.#store.events(id, seq, pageSize)) {
@@ -359,7 +365,7 @@ class RunRegistry implements Runs {
     const active = this.#active.get(id)
     if (active === undefined) return this.#recordOf(id)
     active.controller.abort(new AppError('cancelled', 'The run was cancelled.'))
-    await active.live.ended
+    await active.log.ended
     return active.record
   }
 
@@ -369,11 +375,11 @@ class RunRegistry implements Runs {
     return record
   }
 
-  async answer(id: string, requestId: string, answer: AskAnswer): Promise<RunRecord> {
+  async answer(id: string, requestId: string, answer: ApprovalAnswer): Promise<RunRecord> {
     const record = await this.#recordOf(id)
     const active = this.#active.get(id)
     if (active !== undefined && this.#agent.answer(id, requestId, answer, 'caller')) {
-      await Promise.race([active.asks.answered(requestId), active.live.ended])
+      await Promise.race([active.pendingPermissions.answered(requestId), active.log.ended])
       return record
     }
     const fault = 'is not what the run waits for: it was answered already, or its time is over'
@@ -384,7 +390,7 @@ class RunRegistry implements Runs {
     return new Set([...this.#active.values()].flatMap(({ record }) => record.owner ?? []))
   }
 
-  cancelOf(owner: string, reason: AppError): void {
+  cancelOwnedBy(owner: string, reason: AppError): void {
     for (const { record, controller } of this.#active.values()) if (record.owner === owner) controller.abort(reason)
   }
 
@@ -408,7 +414,7 @@ class RunRegistry implements Runs {
     const lanes: Promise<unknown>[] = Array(this.#agent.stats().processes.max).fill(isClear)
     for (const [at, record] of again.entries()) {
       const lane = at % lanes.length
-      lanes[lane] = (await this.#restart(record, lanes[lane] ?? isClear)).live.ended
+      lanes[lane] = (await this.#restart(record, lanes[lane] ?? isClear)).log.ended
     }
     return { failed: left.length - again.length, restarted: again.length }
   }
@@ -418,7 +424,7 @@ class RunRegistry implements Runs {
     await this.#store?.clearEvents(record.id)
     const fresh: RunRecord = { ...record, status: 'queued', pending: [], startedAtMs: null }
     const active = this.#begin(record.restart as RunInput, fresh, { isKept: true, after })
-    active.isTold = true
+    active.isAcknowledged = true
     return active
   }
 
@@ -453,13 +459,13 @@ class RunRegistry implements Runs {
       await drained
       clearTimeout(timer)
     }
-    await Promise.all([...this.#settling.values()].map(({ live }) => live.saved))
+    await Promise.all([...this.#settling.values()].map(({ log }) => log.saved))
   }
 }
 
-function toHandle({ live, record, controller }: Active): RunHandle {
+function toHandle({ log, record, controller }: Active): RunHandle {
   const cancel = (reason: AppError) => controller.abort(reason)
-  return { id: record.id, createdAtMs: record.createdAtMs, isReplay: false, events: eventsOf(live.follow(0)), cancel }
+  return { id: record.id, createdAtMs: record.createdAtMs, isReplay: false, events: eventsOf(log.follow(0)), cancel }
 }
 
 /** Waits for something that may fail; throws the signal's reason as soon as there is one. */
@@ -479,9 +485,9 @@ const startOf = ({ id, sessionId, model }: RunRecord): RunEvent => ({
   model: model ?? '',
 })
 
-function change({ record, live }: Active, patch: RunPatch): void {
+function change({ record, log }: Active, patch: RunPatch): void {
   Object.assign(record, patch)
-  live.update(patch)
+  log.update(patch)
 }
 
 async function* eventsOf(stored: AsyncIterable<StoredEvent>): AsyncGenerator<RunEvent> {

@@ -1,10 +1,10 @@
 // Runs: each belongs to the server, which drives it to its end and keeps what happened; whoever asked for it follows. Here is
-// what surfaces ask for; run-registry.ts does it. Not for how Claude is run (agent.ts) nor for any dialect.
+// what surfaces ask for; run-registry.ts does it. Not for how Claude is run (agent.ts) nor for any surface.
 
 import type { KeyHolder } from '../auth/revocation.ts'
 import { AppError } from '../errors.ts'
 import type { Agent, RunRequest } from './agent.ts'
-import type { AskAnswer, RunEnd, RunEvent } from './events.ts'
+import type { ApprovalAnswer, RunEnd, RunEvent } from './events.ts'
 import type { Page, RunQuery, RunRecord, Store, StoredEvent } from './store.ts'
 
 /** The caller's own name for a request: a second one of that name and body is the first one. */
@@ -13,7 +13,7 @@ export type Idempotency = { key: string; bodyHash: string }
 export type RunInput = Omit<RunRequest, 'runId'> & {
   /** How long the run may take, in milliseconds; waiting for a person does not count. */
   timeoutMs: number
-  /** The dialect it came in by. */
+  /** The surface it came in by. */
   surface: string
   owner?: string | null
   metadata?: Record<string, string>
@@ -23,7 +23,7 @@ export type RunInput = Omit<RunRequest, 'runId'> & {
   onCrash?: 'fail' | 'restart'
   idempotency?: Idempotency | null
   /** What was asked, where the surface tells it again later: anything that JSON can hold. */
-  asked?: unknown
+  requestSnapshot?: unknown
 }
 
 /** A run that was accepted, or that is there already. */
@@ -47,9 +47,9 @@ export type Runs = KeyHolder & {
   get(id: string): Promise<RunRecord | null>
   list(query: RunQuery): Promise<Page<RunRecord>>
   /** What was given as `asked` with the run; null where there was nothing, or it was forgotten. */
-  asked(id: string): Promise<unknown>
+  requestSnapshot(id: string): Promise<unknown>
   /** Ends the run, and forgets what it was asked and what happened in it. Throws `run_not_found`. */
-  forget(id: string): Promise<void>
+  erase(id: string): Promise<void>
   /** Settles when all that has happened so far is in the store. */
   saved(): Promise<void>
   /** What happened after the event numbered `afterSeq`, and what happens from now on. */
@@ -57,7 +57,7 @@ export type Runs = KeyHolder & {
   /** Ends a run, whatever it is doing; nothing happens to one that has ended. Throws `run_not_found`. */
   cancel(id: string): Promise<RunRecord>
   /** Answers what a run has asked. Throws `run_not_found`, `not_found`. */
-  answer(id: string, requestId: string, answer: AskAnswer): Promise<RunRecord>
+  answer(id: string, requestId: string, answer: ApprovalAnswer): Promise<RunRecord>
   /** The id of the run that has the session now. */
   holderOf(sessionId: string): string | null
   /**

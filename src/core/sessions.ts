@@ -132,22 +132,22 @@ function placeAfter(messages: readonly SessionMessage[], cursor: string): number
 }
 
 /** Where a conversation's folder really is; `fault` says why this server may not show it. */
-type SessionPlace = { real: string; fault: unknown }
+type SessionFolder = { real: string; fault: unknown }
 
 const isGone = (fault: unknown) => fault instanceof AppError && fault.code === 'cwd_not_found'
 const withoutSlash = (path: string) => (path.length > 1 ? path.replace(/\/$/, '') : path)
 
 /** Looks at each folder once: many conversations share one. `roots` as in `resolveFolder`. */
-export class SessionPlaces {
+export class SessionAccess {
   readonly #roots: readonly string[] | null
-  readonly #seen = new Map<string, Promise<SessionPlace>>()
+  readonly #seen = new Map<string, Promise<SessionFolder>>()
 
   constructor(roots: readonly string[] | null) {
     this.#roots = roots
   }
 
   /** A folder that is gone still has conversations: it is taken as it stands. */
-  of(cwd: string): Promise<SessionPlace> {
+  of(cwd: string): Promise<SessionFolder> {
     const seen = this.#seen.get(cwd)
     if (seen !== undefined) return seen
     const place = resolveFolder(cwd, this.#roots, 'cwd').then(

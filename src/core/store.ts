@@ -14,7 +14,7 @@ export const isFinal = (status: RunStatus): boolean =>
 /** One run, as it is kept. Times are milliseconds since 1970; null where there is none, or none yet. */
 export type RunRecord = {
   id: string
-  /** The dialect it came in by. */
+  /** The surface it came in by. */
   surface: string
   /** Whose run it is: the id of an API key, null where there are no keys. */
   owner: string | null
@@ -101,9 +101,9 @@ export interface Store {
   /** Forgets a run that was never begun, with its key. */
   dropRun(id: string): Promise<void>
   /** What was given as `asked` with the run; null where there was nothing, or it was forgotten. */
-  asked(runId: string): Promise<unknown>
+  requestSnapshot(runId: string): Promise<unknown>
   /** Forgets what a run was asked and what happened in it. That it was there, and what it cost, stays. */
-  forgetRun(id: string): Promise<void>
+  eraseRun(id: string): Promise<void>
   /** Forgets what happened in a run that is to begin anew. */
   clearEvents(runId: string): Promise<void>
   appendEvents(runId: string, events: readonly StoredEvent[]): Promise<void>
@@ -117,9 +117,9 @@ export interface Store {
   /** Runs that have not ended, the oldest first: what a server finds at its start was interrupted. */
   unfinished(): Promise<RunRecord[]>
   /** Keeps, or brings up to date; `createdAtMs` and `owner` stay as they were first. */
-  noteSession(facts: SessionFacts): Promise<void>
+  upsertSession(facts: SessionFacts): Promise<void>
   sessions(ids: readonly string[]): Promise<SessionFacts[]>
-  forgetSession(id: string): Promise<void>
+  deleteSession(id: string): Promise<void>
   /** Runs that ended within the time, from `fromMs` on and before `toMs`. In order of the group's name. */
   usage(query: UsageQuery): Promise<UsageSum[]>
   /** Throws `conflict` where a key that is not revoked has the name already. */
@@ -134,7 +134,7 @@ export interface Store {
   keyByHash(hash: string): Promise<KeyRecord | null>
   /** By id or name. False where there is no such key, or it was revoked before. */
   revokeKey(idOrName: string, nowMs: number): Promise<boolean>
-  noteKeyUse(id: string, nowMs: number): Promise<void>
+  recordKeyUse(id: string, nowMs: number): Promise<void>
   /** What the ended runs of an owner have cost together, in US dollars. */
   spentBy(owner: string): Promise<number>
   /**

@@ -4,13 +4,13 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { anybody, type Callers } from '../auth/authenticate.ts'
+import { type Authenticator, anonymousCaller } from '../auth/authenticate.ts'
 import type { AnswerFacts, Observer, RequestTrace } from '../core/observer.ts'
 import { AppError } from '../errors.ts'
 import { allowOrigin, answerPreflight, isPreflight } from './cors.ts'
-import { checkBodyType, checkRequest, givenRequestId, protectiveHeaders, refuseKeysInUrl } from './guard.ts'
-import { routeFault } from './request-errors.ts'
-import { dialectConstraint } from './requested-surface.ts'
+import { checkBodyType, checkRequest, clientRequestId, protectiveHeaders, refuseKeysInUrl } from './guard.ts'
+import { routeError } from './request-errors.ts'
+import { surfaceConstraint } from './requested-surface.ts'
 import { requireDeclaredScopes } from './route-options.ts'
 
 export type AppOptions = {
@@ -19,7 +19,7 @@ export type AppOptions = {
   allowHosts: readonly string[]
   corsOrigins?: readonly string[]
   /** Who may call; everybody if absent. */
-  callers?: Callers
+  callers?: Authenticator
   limits?: Partial<HttpLimits>
   /** Told of each answer. */
   observer?: Pick<Observer, 'onAnswer' | 'beginRequest'>
@@ -60,8 +60,8 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
     loggerInstance: options.log,
     logController: new fastify.LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     bodyLimit: options.bodyBytesMax,
-    genReqId: (request) => givenRequestId(request.headers) ?? newRequestId(),
-    routerOptions: { maxParamLength: 200, ignoreDuplicateSlashes: true, constraints: { dialect: dialectConstraint } },
+    genReqId: (request) => clientRequestId(request.headers) ?? newRequestId(),
+    routerOptions: { maxParamLength: 200, ignoreDuplicateSlashes: true, constraints: { surface: surfaceConstraint } },
     // A body with such a name could reach an object's prototype.
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
@@ -171,9 +171,9 @@ function guard(app: App, { allowHosts, corsOrigins = [], callers }: AppOptions, 
     if (origin !== null) allowOrigin(reply, origin)
     if (origin !== null && isPreflight(request)) return answerPreflight(request, reply)
     refuseKeysInUrl(target)
-    if (request.is404) throw routeFault(app, request, reply)
+    if (request.is404) throw routeError(app, request, reply)
     const { scope = 'admin' } = request.routeOptions.config
-    request.caller = (await callers?.identify(request, scope, origin !== null)) ?? anybody
+    request.caller = (await callers?.identify(request, scope, origin !== null)) ?? anonymousCaller
     checkBodyType(request.raw)
   })
 }
@@ -216,7 +216,7 @@ function answerFacts(request: FastifyRequest, reply: FastifyReply, status: numbe
     route: request.is404 ? null : (request.routeOptions.url ?? null),
     status,
     durationMs: reply.elapsedTime,
-    code: request.fault,
+    code: request.errorCode,
     userAgent: request.headers['user-agent'] ?? '',
     // Other names are a client's own, and would make a label each.
     ignored: (request.ignoredFields ?? []).filter((name) => /^[\w.]+$/.test(name)),

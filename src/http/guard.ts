@@ -115,7 +115,7 @@ export function checkBodyType(request: IncomingMessage): void {
 const idPattern = /^[A-Za-z0-9._-]{1,64}$/
 
 /** The caller's own request id, where it is one that can be logged and echoed. */
-export function givenRequestId(headers: IncomingHttpHeaders): string | null {
+export function clientRequestId(headers: IncomingHttpHeaders): string | null {
   const id = headers['x-request-id']
   return typeof id === 'string' && idPattern.test(id) ? id : null
 }

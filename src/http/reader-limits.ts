@@ -14,7 +14,7 @@ export type Reading = {
   leave(): void
 }
 
-export class StreamReaders implements KeyHolder {
+export class ReaderLimits implements KeyHolder {
   readonly #readers = new Set<Reader>()
 
   /** `owner`: the id of the reader's key. Throws `rate_limited`. */
@@ -34,7 +34,7 @@ export class StreamReaders implements KeyHolder {
     return new Set([...this.#readers].flatMap(({ owner }) => owner ?? []))
   }
 
-  cancelOf(owner: string, reason: AppError): void {
+  cancelOwnedBy(owner: string, reason: AppError): void {
     for (const reader of this.#readers) if (reader.owner === owner) reader.end(reason)
   }
 }

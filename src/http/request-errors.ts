@@ -2,12 +2,12 @@
 // is told is each surface's own business.
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError, errorCodes, toAppError } from '../errors.ts'
-import { dialectOf } from './requested-surface.ts'
+import { requestedSurface } from './requested-surface.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** The code of what it was refused or failed with, for figures. */
-    fault: string | null
+    errorCode: string | null
   }
 }
 
@@ -25,9 +25,9 @@ const frameworkCodes: Record<string, (fault: FastifyError) => AppError> = {
 }
 
 /** Any thrown thing as an AppError, which is noted; what nobody expected is logged with the request's id. */
-export function faultOf(thrown: unknown, request: FastifyRequest): AppError {
+export function toRequestError(thrown: unknown, request: FastifyRequest): AppError {
   const error = toKnown(thrown, request)
-  request.fault = error.code
+  request.errorCode = error.code
   return error
 }
 
@@ -44,10 +44,10 @@ function toKnown(thrown: unknown, request: FastifyRequest): AppError {
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
 /** For a path that exists under another method the answer is 405, with the methods that it has. */
-export function routeFault(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): AppError {
+export function routeError(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): AppError {
   const path = request.url.split('?')[0] ?? '/'
-  const constraints = { dialect: dialectOf(request.headers) }
-  const hasRoute = (route: { method: (typeof methods)[number]; url: string; constraints?: { dialect: string } }) => {
+  const constraints = { surface: requestedSurface(request.headers) }
+  const hasRoute = (route: { method: (typeof methods)[number]; url: string; constraints?: { surface: string } }) => {
     try {
       return app.findRoute(route) !== null || app.hasRoute(route)
     } catch {
@@ -86,7 +86,7 @@ function mayRetry({ code, details }: AppError): boolean {
   return errorCodes[code].retry && details.runId === undefined && (details.retryAfterS ?? 0) <= patientS
 }
 
-/** Keeps the SDKs of other APIs from trying again in vain; `status` is the one that the dialect gives the error. */
+/** Keeps the SDKs of other APIs from trying again in vain; `status` is the one that the surface gives the error. */
 export function retryHeaders(error: AppError, status: number): Record<string, string> {
   const wouldTry = isRetried(status) || error.code === 'claude_not_logged_in'
   return wouldTry && !mayRetry(error) ? { 'x-should-retry': 'false' } : {}

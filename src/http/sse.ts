@@ -1,5 +1,5 @@
 // Server-sent events on the wire: frames to bytes, heartbeats in silence, and a reader that is slow or gone. Knows nothing
-// of any dialect.
+// of any surface.
 import type { ServerResponse } from 'node:http'
 
 /** One server-sent event before it is bytes. `data` must be free of line breaks, as JSON is. */
@@ -7,7 +7,7 @@ export type Frame = { id?: number; event?: string; data: string }
 
 export type SseOptions = {
   headers: Record<string, string | number | string[] | undefined>
-  /** What is sent in silence, after so many milliseconds of it: a comment line unless the dialect has an event for it. */
+  /** What is sent in silence, after so many milliseconds of it: a comment line unless the surface has an event for it. */
   heartbeat?: Frame
   heartbeatMs?: number
   /** A reader that takes nothing for so long is given up, in milliseconds. */

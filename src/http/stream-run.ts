@@ -1,16 +1,16 @@
-// A run as the answer to a request, whole or as server-sent events, for every dialect alike: what the frames say is theirs.
+// A run as the answer to a request, whole or as server-sent events, for every surface alike: what the frames say is theirs.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { RunEnd, RunEvent } from '../core/events.ts'
-import { allEvents, takeEarlyEvents } from '../core/hold-until-content.ts'
+import { holdUntilContent, withHeldEvents } from '../core/hold-until-content.ts'
 import { type RunHandle, type Runs, runFailure } from '../core/runs.ts'
 
 import type { AppError } from '../errors.ts'
-import type { StreamReaders } from './reader-limits.ts'
-import { faultOf } from './request-errors.ts'
+import type { ReaderLimits } from './reader-limits.ts'
+import { toRequestError } from './request-errors.ts'
 import { type Frame, openSse } from './sse.ts'
 
 /** Hands each event of the run to `accept` and gives its end. Throws where it did not succeed. */
-export async function wholeRun(run: RunHandle, accept: (event: RunEvent) => void): Promise<RunEnd> {
+export async function collectRun(run: RunHandle, accept: (event: RunEvent) => void): Promise<RunEnd> {
   let end: RunEnd | null = null
   for await (const event of run.events) {
     accept(event)
@@ -21,8 +21,8 @@ export async function wholeRun(run: RunHandle, accept: (event: RunEvent) => void
   return end
 }
 
-/** How a dialect tells a run as a stream. `toFrames` gets the end only of a run that succeeded. */
-export type StreamDialect = {
+/** How a surface tells a run as a stream. `toFrames` gets the end only of a run that succeeded. */
+export type StreamEncoder = {
   toFrames(event: RunEvent): Frame[]
   toErrorFrames(error: AppError): Frame[]
   /** Sent in silence; a comment if absent. */
@@ -32,22 +32,22 @@ export type StreamDialect = {
 /** A run that fails before it shows anything is thrown, and has an HTTP status of its own. */
 export async function streamRun(
   run: RunHandle,
-  { toFrames, toErrorFrames, heartbeat }: StreamDialect,
+  { toFrames, toErrorFrames, heartbeat }: StreamEncoder,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const events = run.events[Symbol.asyncIterator]()
-  const early = await takeEarlyEvents(events, (end) => runFailure(end, run.id))
+  const early = await holdUntilContent(events, (end) => runFailure(end, run.id))
   reply.hijack()
   const stream = openSse(reply.raw, { headers: reply.getHeaders(), ...(heartbeat ? { heartbeat } : {}) })
   try {
-    for await (const event of allEvents(early, events)) {
+    for await (const event of withHeldEvents(early, events)) {
       if (event.type === 'run-end' && event.outcome !== 'succeeded') throw runFailure(event, run.id)
       const frames = toFrames(event)
       if (frames.length > 0 && !(await stream.write(frames))) break
     }
   } catch (thrown) {
-    await stream.write(toErrorFrames(faultOf(thrown, request)))
+    await stream.write(toErrorFrames(toRequestError(thrown, request)))
   } finally {
     await events.return?.()
     stream.end()
@@ -55,12 +55,12 @@ export async function streamRun(
   return reply
 }
 
-export type Followed = { runs: Runs; readers: StreamReaders; id: string }
+export type FollowTarget = { runs: Runs; readers: ReaderLimits; id: string }
 
 /** `toFrames` gets all events, also the end of a run that did not succeed. Throws `rate_limited` where there are too many readers. */
 export async function followRun(
-  { runs, readers, id }: Followed,
-  { toFrames, toErrorFrames, heartbeat }: StreamDialect,
+  { runs, readers, id }: FollowTarget,
+  { toFrames, toErrorFrames, heartbeat }: StreamEncoder,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -78,7 +78,7 @@ export async function followRun(
       if (frames.length > 0 && !(await stream.write(frames))) break
     }
   } catch (thrown) {
-    await stream.write(toErrorFrames(faultOf(thrown, request)))
+    await stream.write(toErrorFrames(toRequestError(thrown, request)))
   } finally {
     leave()
     stream.end()

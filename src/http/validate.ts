@@ -30,7 +30,7 @@ const widthMax = 10_000
 const entriesMax = 500_000
 
 /** What is wrong with the size of a body that fits into the limit of bytes; null where nothing is. */
-export function shapeFault(body: unknown): string | null {
+export function shapeError(body: unknown): string | null {
   let level: unknown[] = [body]
   let entries = 0
   for (let depth = 0; level.length > 0; depth++) {
@@ -73,7 +73,7 @@ export function parseBody<T extends z.ZodObject>(schema: T, body: unknown): z.ou
   if (body === null || typeof body !== 'object' || Array.isArray(body)) {
     throw new AppError('invalid_request', 'the body must be a JSON object')
   }
-  const misshapen = shapeFault(body)
+  const misshapen = shapeError(body)
   if (misshapen !== null) throw new AppError('invalid_request', misshapen)
   return parsePart(schema, body, '')
 }

@@ -20,5 +20,5 @@ const names: readonly [pattern: RegExp, name: string][] = [
   [/^Mozilla\//i, 'browser'],
 ]
 
-export const clientOf = (userAgent: string): string =>
+export const clientName = (userAgent: string): string =>
   userAgent === '' ? 'none' : (names.find(([pattern]) => pattern.test(userAgent))?.[1] ?? 'other')

@@ -1,6 +1,6 @@
 // The values that one label may have: some of them come with requests, and each new one costs memory for as long as the server lives.
 
-export class LabelNames {
+export class LabelValues {
   readonly #known = new Set<string>()
   readonly #max: number
 

@@ -4,8 +4,8 @@ import type { Registry } from 'prom-client'
 import type { AgentStats } from '../core/agent.ts'
 import type { RunEnd } from '../core/events.ts'
 import type { AnswerFacts, Observer, RunFacts } from '../core/observer.ts'
-import { clientOf } from './client-names.ts'
-import { LabelNames } from './label-values.ts'
+import { clientName } from './client-names.ts'
+import { LabelValues } from './label-values.ts'
 
 type Library = typeof import('prom-client')
 
@@ -50,8 +50,8 @@ export class Metrics implements Observer {
   #loading: Promise<Registry> | null = null
   #meters: Meters | null = null
   #noted: ((meters: Meters) => void)[] = []
-  readonly #models = new LabelNames(64)
-  readonly #fields = new LabelNames(128)
+  readonly #models = new LabelValues(64)
+  readonly #fields = new LabelValues(128)
 
   constructor(stats: () => AgentStats) {
     this.#stats = stats
@@ -145,7 +145,7 @@ function countAnswer(
 ): void {
   const [path, surface] = [route ?? 'none', surfaceOf(route)]
   meters.requestSeconds.observe({ method, route: path, status }, durationMs / 1000)
-  meters.requests.inc({ route: path, status, surface, client: clientOf(userAgent) })
+  meters.requests.inc({ route: path, status, surface, client: clientName(userAgent) })
   if (code !== null) meters.errors.inc({ code, surface })
   for (const field of ignored) meters.ignored.inc({ field })
 }

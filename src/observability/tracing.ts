@@ -69,7 +69,7 @@ function endRequest(span: Span, { method, route, status, code, userAgent }: Answ
 
 /** The run and its parts: it waits in the queue, its process is made ready, the turn is Claude's work. */
 function tellRun(tracer: Tracer, facts: RunFacts): void {
-  const { request, startedAtMs, waitedMs, begunMs, durationMs, end } = facts
+  const { request, startedAtMs, waitedMs, processReadyMs, durationMs, end } = facts
   const endAtMs = startedAtMs + durationMs
   const run = tracer.startSpan(
     'run',
@@ -79,10 +79,10 @@ function tellRun(tracer: Tracer, facts: RunFacts): void {
   const below = trace.setSpan(context.active(), run)
   const part = (name: string, fromMs: number, toMs: number, attributes: Attributes = {}) =>
     tracer.startSpan(name, { startTime: startedAtMs + fromMs, attributes }, below).end(startedAtMs + toMs)
-  part('queue', 0, waitedMs ?? begunMs ?? durationMs)
-  if (begunMs !== null) {
-    part('process', waitedMs ?? begunMs, begunMs)
-    part('turn', begunMs, durationMs, { 'gen_ai.response.model': end.model })
+  part('queue', 0, waitedMs ?? processReadyMs ?? durationMs)
+  if (processReadyMs !== null) {
+    part('process', waitedMs ?? processReadyMs, processReadyMs)
+    part('turn', processReadyMs, durationMs, { 'gen_ai.response.model': end.model })
   }
   if (end.error !== null) run.setStatus({ code: SpanStatusCode.ERROR })
   run.end(endAtMs)

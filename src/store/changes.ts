@@ -17,21 +17,21 @@ function updateRow(prepare: Prepare, table: string, columns: Columns, where: str
   prepare(`UPDATE ${table} SET ${set} WHERE ${where}`).run(...Object.values(columns), id)
 }
 
-export type NewRun = { run: RunRecord; claim: IdempotencyClaim | null; asked: unknown }
+export type NewRun = { run: RunRecord; claim: IdempotencyClaim | null; requestSnapshot: unknown }
 
-export function addRun(prepare: Prepare, { run, claim, asked }: NewRun, nowMs: number): Claimed {
+export function addRun(prepare: Prepare, { run, claim, requestSnapshot }: NewRun, nowMs: number): Claimed {
   const holder = claim === null ? null : takeKey(prepare, claim, run.id, nowMs)
   if (holder !== null) return { kind: 'exists', ...holder }
   const { run: columns, documents } = toRunColumns(run)
   const { lastInsertRowid } = insertRow(prepare, 'runs', columns)
   const pk = Number(lastInsertRowid)
   insertRow(prepare, 'run_documents', { run: pk, ...documents })
-  if (asked !== null) keepAsked(prepare, pk, JSON.stringify(asked))
+  if (requestSnapshot !== null) insertRequestSnapshot(prepare, pk, JSON.stringify(requestSnapshot))
   return { kind: 'created' }
 }
 
 /** It takes room as events do. */
-function keepAsked(prepare: Prepare, pk: number, json: string): void {
+function insertRequestSnapshot(prepare: Prepare, pk: number, json: string): void {
   insertRow(prepare, 'asked', { run: pk, json })
   prepare('UPDATE runs SET event_bytes = event_bytes + ? WHERE pk = ?').run(Buffer.byteLength(json), pk)
 }
@@ -63,8 +63,8 @@ export function removeRun(prepare: Prepare, id: string): void {
 
 export function emptyRun(prepare: Prepare, id: string): void {
   removeEvents(prepare, id)
-  const askedBytes = 'SELECT coalesce(sum(octet_length(json)), 0) FROM asked WHERE run = pk'
-  prepare(`UPDATE runs SET event_bytes = (${askedBytes}) WHERE id = ?`).run(id)
+  const requestSnapshotBytes = 'SELECT coalesce(sum(octet_length(json)), 0) FROM asked WHERE run = pk'
+  prepare(`UPDATE runs SET event_bytes = (${requestSnapshotBytes}) WHERE id = ?`).run(id)
 }
 
 export function forgetRun(prepare: Prepare, id: string): void {

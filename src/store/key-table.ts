@@ -1,7 +1,7 @@
 // API keys in the database: the server's store and the command `keys` share these statements. Not for who may do what (see
 // ../auth/keys.ts).
 
-import { pageKeyMark } from '../auth/login-links.ts'
+import { pageKeyPrefix } from '../auth/login-links.ts'
 import type { KeyRecord } from '../core/key-record.ts'
 import { AppError } from '../errors.ts'
 import { insertRow } from './changes.ts'
@@ -46,7 +46,7 @@ export function endKey(prepare: Prepare, idOrName: string, nowMs: number): boole
 /** Drops codes of links that are over, and keys of pages that are revoked and over: neither counts as a key that exists. */
 export function dropPageKeys(prepare: Prepare, nowMs: number): void {
   const sql = `DELETE FROM keys WHERE expires_at_ms <= ? AND (scopes_json = '[]' OR
-    (revoked_at_ms IS NOT NULL AND id GLOB '${pageKeyMark}*'))`
+    (revoked_at_ms IS NOT NULL AND id GLOB '${pageKeyPrefix}*'))`
   prepare(sql).run(nowMs)
 }
 

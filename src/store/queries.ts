@@ -61,7 +61,7 @@ export function listRuns(prepare: Prepare, query: RunQuery): Page<RunRecord> {
   return { items, nextCursor: found.length > items.length && last !== undefined ? toCursor(last) : null }
 }
 
-export function findAsked(prepare: Prepare, runId: string): unknown {
+export function findRequestSnapshot(prepare: Prepare, runId: string): unknown {
   const sql = 'SELECT json FROM asked WHERE run = (SELECT pk FROM runs WHERE id = ?)'
   const json = prepare(sql).get(runId)?.json
   return typeof json === 'string' ? JSON.parse(json) : null

@@ -25,8 +25,8 @@ import { GroupCommit } from './group-commit.ts'
 import { addKey, endKey, findKey, hasKeysInForce, isNewUse, listKeys, noteUse, sumSpent } from './key-table.ts'
 import { prune } from './prune.ts'
 import {
-  findAsked,
   findLastSeq,
+  findRequestSnapshot,
   findRun,
   findSessions,
   listEvents,
@@ -93,17 +93,21 @@ class SqliteStore implements Store {
     this.#group = new GroupCommit(parts.db, () => parts.disk.done())
   }
 
-  async createRun(run: RunRecord, claim: IdempotencyClaim | null = null, asked: unknown = null): Promise<Claimed> {
+  async createRun(
+    run: RunRecord,
+    claim: IdempotencyClaim | null = null,
+    requestSnapshot: unknown = null,
+  ): Promise<Claimed> {
     const { now } = this.#parts
     // A caller waits for this one before anything else begins.
-    return this.#write((prepare) => addRun(prepare, { run, claim, asked }, now()), { urgent: true })
+    return this.#write((prepare) => addRun(prepare, { run, claim, requestSnapshot }, now()), { urgent: true })
   }
 
-  async asked(runId: string): Promise<unknown> {
-    return findAsked(this.#reading(), runId)
+  async requestSnapshot(runId: string): Promise<unknown> {
+    return findRequestSnapshot(this.#reading(), runId)
   }
 
-  async forgetRun(id: string): Promise<void> {
+  async eraseRun(id: string): Promise<void> {
     return this.#write((prepare) => forgetRun(prepare, id))
   }
 
@@ -144,7 +148,7 @@ class SqliteStore implements Store {
     return listUnfinished(this.#reading())
   }
 
-  async noteSession(facts: SessionFacts): Promise<void> {
+  async upsertSession(facts: SessionFacts): Promise<void> {
     return this.#write((prepare) => putSession(prepare, facts))
   }
 
@@ -152,7 +156,7 @@ class SqliteStore implements Store {
     return findSessions(this.#reading(), ids)
   }
 
-  async forgetSession(id: string): Promise<void> {
+  async deleteSession(id: string): Promise<void> {
     return this.#write((prepare) => removeSession(prepare, id))
   }
 
@@ -180,7 +184,7 @@ class SqliteStore implements Store {
     return this.#write((prepare) => endKey(prepare, idOrName, nowMs), { urgent: true })
   }
 
-  async noteKeyUse(id: string, nowMs: number): Promise<void> {
+  async recordKeyUse(id: string, nowMs: number): Promise<void> {
     if (isNewUse(this.#reading(), id, nowMs)) await this.#write((prepare) => noteUse(prepare, id, nowMs))
   }
 

@@ -5,7 +5,7 @@ import { after, test } from 'node:test'
 import { Executable } from '../../src/claude/cli/executable.ts'
 import { defaultPoolLimits, defaultProcessLimits } from '../../src/claude/pool/limits.ts'
 import { Pool } from '../../src/claude/pool/pool.ts'
-import { ownIdentity, ProcessRecords } from '../../src/claude/process/process-registry.ts'
+import { ownIdentity, ProcessRegistry } from '../../src/claude/process/process-registry.ts'
 import { noOptions, noPlainOptions, type RunOptions, type Thinking } from '../../src/core/agent.ts'
 import type { AssistantBlock, ClientTool, ConversationMessage, UserBlock } from '../../src/core/conversation.ts'
 import { OrderChecker, type RunEnd, type RunEvent } from '../../src/core/events.ts'
@@ -15,7 +15,7 @@ import { makeFolders, step, testEnvironment } from '../helpers/test-server.ts'
 const upstream = await startUpstream()
 const folders = makeFolders({ after: () => {} })
 const environment = testEnvironment(folders, upstream.url)
-const records = new ProcessRecords(folders.dataDir, await ownIdentity())
+const registry = new ProcessRegistry(folders.dataDir, await ownIdentity())
 const executable = new Executable(null, environment)
 const warnings: string[] = []
 const limits = { ...defaultPoolLimits, warm: 0, queueLimit: 99, keepAliveMs: 60_000, startSpacingMs: 0 }
@@ -28,10 +28,10 @@ function makePool(maxProcesses: number): Pool {
       claude: () => executable.claude(),
       environment,
       configDir: folders.configDir,
-      records,
+      registry,
       limits: defaultProcessLimits,
       defaultCwd: folders.cwd,
-      scratchDir: records.scratchDir,
+      scratchDir: registry.scratchDir,
       onWarning: (message) => warnings.push(message),
     },
   )
@@ -42,7 +42,7 @@ function makePool(maxProcesses: number): Pool {
 const pool = makePool(3)
 after(async () => {
   await Promise.all(pools.map((each) => each.close(2000)))
-  await records.close()
+  await registry.close()
   await upstream.close()
 })
 
@@ -71,7 +71,7 @@ async function ask({ prompt, history = [], tools = [], max, stop = [], ...rest }
     prompt: typeof prompt === 'string' ? text(prompt) : prompt,
     session: { kind: 'history' as const, messages: history },
     options: { ...noOptions, systemPrompt: 'You are A.', ...options },
-    live: true,
+    streaming: true,
     plain: {
       ...noPlainOptions,
       tools,
@@ -79,8 +79,8 @@ async function ask({ prompt, history = [], tools = [], max, stop = [], ...rest }
       stopSequences: stop,
       thinking: { ...noPlainOptions.thinking, ...thinking },
     },
-    asks: false,
-    isSide: false,
+    approvals: false,
+    isAuxiliary: false,
   }
   for await (const event of from.run(request, new AbortController().signal)) {
     checker.accept(event)

@@ -1,5 +1,5 @@
 // What the model was told, read from the requests that reached the scripted upstream: the caller's own part of them,
-// without what the CLI adds to every request. Knows nothing of the dialect that the caller spoke.
+// without what the CLI adds to every request. Knows nothing of the surface that the caller spoke.
 import assert from 'node:assert/strict'
 import type { MessagesBody, RecordedRequest, Upstream } from '../../src/demo/upstream.ts'
 

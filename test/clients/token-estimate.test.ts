@@ -8,8 +8,8 @@ import { after, test } from 'node:test'
 import { Executable } from '../../src/claude/cli/executable.ts'
 import { defaultPoolLimits, defaultProcessLimits } from '../../src/claude/pool/limits.ts'
 import { Pool } from '../../src/claude/pool/pool.ts'
-import { ownIdentity, ProcessRecords } from '../../src/claude/process/process-registry.ts'
-import { TokenGauge, withTokenGauge } from '../../src/compat/tokens/calibration.ts'
+import { ownIdentity, ProcessRegistry } from '../../src/claude/process/process-registry.ts'
+import { TokenCalibration, withTokenCalibration } from '../../src/compat/tokens/calibration.ts'
 import { estimateRequest } from '../../src/compat/tokens/estimate.ts'
 import { noOptions, noPlainOptions, type RunRequest } from '../../src/core/agent.ts'
 import type { ClientTool, ConversationMessage, UserBlock } from '../../src/core/conversation.ts'
@@ -48,7 +48,7 @@ function countInput({ model, system = '', messages, tools = [] }: MessagesBody):
 const upstream = await startUpstream({ countInput })
 const folders = makeFolders({ after: () => {} })
 const environment = testEnvironment(folders, upstream.url)
-const records = new ProcessRecords(folders.dataDir, await ownIdentity())
+const registry = new ProcessRegistry(folders.dataDir, await ownIdentity())
 const executable = new Executable(null, environment)
 const limits = {
   ...defaultPoolLimits,
@@ -62,17 +62,17 @@ const pool = new Pool(limits, {
   claude: () => executable.claude(),
   environment,
   configDir: folders.configDir,
-  records,
+  registry,
   limits: defaultProcessLimits,
   defaultCwd: folders.cwd,
-  scratchDir: records.scratchDir,
+  scratchDir: registry.scratchDir,
   onWarning: () => {},
 })
-const gauge = new TokenGauge()
-const agent = withTokenGauge(pool, gauge)
+const gauge = new TokenCalibration()
+const agent = withTokenCalibration(pool, gauge)
 after(async () => {
   await pool.close(2000)
-  await records.close()
+  await registry.close()
   await upstream.close()
 })
 
@@ -164,10 +164,10 @@ const requestOf = (
   prompt: typeof prompt === 'string' ? words(prompt) : prompt,
   session: { kind: 'history', messages: history },
   options: { ...noOptions, model, systemPrompt: system ?? null, jsonSchema: jsonSchema ?? null },
-  live: true,
+  streaming: true,
   plain: { ...noPlainOptions, tools },
-  asks: false,
-  isSide: false,
+  approvals: false,
+  isAuxiliary: false,
 })
 
 async function run(request: RunRequest): Promise<{ end: RunEnd; counted: number }> {

@@ -2,7 +2,7 @@
 // nothing that a person would say.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isSideRequest, type SideClues } from '../../src/compat/auxiliary-requests.ts'
+import { type AuxiliaryHints, isAuxiliaryRequest } from '../../src/compat/auxiliary-requests.ts'
 import type { ConversationMessage } from '../../src/core/conversation.ts'
 
 const text = (value: string) => ({ type: 'text' as const, text: value })
@@ -11,7 +11,7 @@ const talk: ConversationMessage[] = [
   { role: 'assistant', content: [text('With flour, water, salt and yeast.')] },
 ]
 
-const cluesOf = (clues: Partial<SideClues>): SideClues => ({
+const cluesOf = (clues: Partial<AuxiliaryHints>): AuxiliaryHints => ({
   systemPrompt: '',
   history: [],
   prompt: [text('hi')],
@@ -19,10 +19,10 @@ const cluesOf = (clues: Partial<SideClues>): SideClues => ({
   ...clues,
 })
 
-const inPrompt = (value: string): Partial<SideClues> => ({ prompt: [text(value)] })
+const inPrompt = (value: string): Partial<AuxiliaryHints> => ({ prompt: [text(value)] })
 const history = '\n### Chat History:\n<chat_history>\nUSER: How do I bake bread?\n</chat_history>'
 
-const side: [title: string, clues: Partial<SideClues>][] = [
+const side: [title: string, clues: Partial<AuxiliaryHints>][] = [
   [
     'Open WebUI asks for a title',
     inPrompt(
@@ -107,26 +107,26 @@ const side: [title: string, clues: Partial<SideClues>][] = [
 ]
 for (const [title, clues] of side) {
   test(`${title}: a side request`, () => {
-    assert.equal(isSideRequest(cluesOf(clues)), true)
+    assert.equal(isAuxiliaryRequest(cluesOf(clues)), true)
   })
 }
 
 test('a template is recognised in the last text of a prompt, among pictures', () => {
   const picture = { type: 'image' as const, source: { type: 'base64' as const, media_type: 'image/png', data: 'aaaa' } }
   const prompt = [text('How do I bake bread?'), text('Generate a title for this conversation:'), picture]
-  assert.equal(isSideRequest(cluesOf({ prompt })), true)
+  assert.equal(isAuxiliaryRequest(cluesOf({ prompt })), true)
 })
 
 test('a template is recognised in the first text of a conversation that goes on from it', () => {
   const first: ConversationMessage = { role: 'user', content: [text('Generate a title for this conversation:')] }
   const conversation: ConversationMessage[] = [first, { role: 'assistant', content: [text('Which one?')] }]
-  assert.equal(isSideRequest(cluesOf({ history: conversation, prompt: [text('How do I bake bread?')] })), true)
+  assert.equal(isAuxiliaryRequest(cluesOf({ history: conversation, prompt: [text('How do I bake bread?')] })), true)
 })
 
 const rag =
   '### Task:\nRespond to the user query using the provided context, incorporating inline citations in the format [id].\n\n### Guidelines:\n- If uncertain, ask the user for clarification.\n\n<context>\n<source id="1">Flour</source>\n</context>\n\nHow do I bake bread?'
 
-const ordinary: [title: string, clues: Partial<SideClues>][] = [
+const ordinary: [title: string, clues: Partial<AuxiliaryHints>][] = [
   ['a greeting', {}],
   ['a question in a conversation', { history: talk, prompt: [text('And without yeast?')] }],
   ['a question about titles', inPrompt('What makes a good title?')],
@@ -150,13 +150,13 @@ const ordinary: [title: string, clues: Partial<SideClues>][] = [
 ]
 for (const [title, clues] of ordinary) {
   test(`${title}: no side request`, () => {
-    assert.equal(isSideRequest(cluesOf(clues)), false)
+    assert.equal(isAuxiliaryRequest(cluesOf(clues)), false)
   })
 }
 
 for (const [title, clues] of side) {
   test(`${title}, but with tools to call: no side request`, () => {
-    assert.equal(isSideRequest(cluesOf({ ...clues, toolCount: 1 })), false)
+    assert.equal(isAuxiliaryRequest(cluesOf({ ...clues, toolCount: 1 })), false)
   })
 }
 
@@ -164,12 +164,12 @@ const late = `${'Bread is made of flour, water, salt and yeast. '.repeat(13)}Gen
 
 test('a long text that speaks of titles late is no side request, wherever it stands', () => {
   assert.ok(late.indexOf('Generate') > 600)
-  const places: Partial<SideClues>[] = [
+  const places: Partial<AuxiliaryHints>[] = [
     inPrompt(late),
     { systemPrompt: late },
     { history: [{ role: 'user', content: [text(late)] }, ...talk.slice(1)] },
   ]
-  for (const place of places) assert.equal(isSideRequest(cluesOf(place)), false)
+  for (const place of places) assert.equal(isAuxiliaryRequest(cluesOf(place)), false)
 })
 
 test('what the model has said of titles makes no side request', () => {
@@ -177,5 +177,5 @@ test('what the model has said of titles makes no side request', () => {
     ...talk.slice(0, 1),
     { role: 'assistant', content: [text('Shall I generate a title for this conversation?')] },
   ]
-  assert.equal(isSideRequest(cluesOf({ history, prompt: [text('Yes.')] })), false)
+  assert.equal(isAuxiliaryRequest(cluesOf({ history, prompt: [text('Yes.')] })), false)
 })

@@ -6,14 +6,14 @@ import {
   checkToolSchemas,
   choiceInstruction,
   freeChoice,
-  type GivenTool,
   offeredTools,
+  type RequestedTool,
   type ToolChoice,
   toClientTool,
 } from '../../src/compat/client-tools.ts'
 import { AppError } from '../../src/errors.ts'
 
-const given = (name: string, at = 0, inputSchema: Record<string, unknown> = { type: 'object' }): GivenTool => ({
+const given = (name: string, at = 0, inputSchema: Record<string, unknown> = { type: 'object' }): RequestedTool => ({
   tool: { name, description: '', inputSchema },
   nameParam: `tools[${at}].name`,
   schemaParam: `tools[${at}].schema`,

@@ -8,12 +8,12 @@ import { AppError } from '../../src/errors.ts'
 const table: FieldTable = {
   model: { treatment: 'honoured' },
   stop: { treatment: 'emulated', plainOnly: true },
-  limit: { treatment: 'honoured', plainOnly: true, asksNothing: (value) => value === -1 },
+  limit: { treatment: 'honoured', plainOnly: true, requestsNothing: (value) => value === -1 },
   user: { treatment: 'silent' },
-  seed: { treatment: 'ignored', asksNothing: () => false },
+  seed: { treatment: 'ignored', requestsNothing: () => false },
   bias: { treatment: 'ignored' },
-  heat: { treatment: 'ignored', asksNothing: (value) => value === 1 },
-  n: { treatment: 'refused', note: 'must be 1', asksNothing: (value) => value === 1 },
+  heat: { treatment: 'ignored', requestsNothing: (value) => value === 1 },
+  n: { treatment: 'refused', note: 'must be 1', requestsNothing: (value) => value === 1 },
   audio: { treatment: 'refused' },
 }
 

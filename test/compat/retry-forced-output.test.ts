@@ -2,7 +2,7 @@
 // the first answer shows where the second one stands.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { withSecondTry } from '../../src/compat/retry-forced-output.ts'
+import { withForcedOutputRetry } from '../../src/compat/retry-forced-output.ts'
 import { noOptions, noPlainOptions, type PlainOptions, type RunRequest } from '../../src/core/agent.ts'
 import { OrderChecker, type RunEnd, type RunEvent, type Usage } from '../../src/core/events.ts'
 import { AppError } from '../../src/errors.ts'
@@ -19,9 +19,9 @@ import {
   untilAborted,
 } from '../helpers/scripted-agent.ts'
 
-type Must = PlainOptions['must']
+type Must = PlainOptions['requiredOutput']
 
-function requestOf(must: Must, more: Partial<RunRequest> = {}): RunRequest {
+function requestOf(requiredOutput: Must, more: Partial<RunRequest> = {}): RunRequest {
   return {
     runId: 'run_twice',
     prompt: [
@@ -30,10 +30,10 @@ function requestOf(must: Must, more: Partial<RunRequest> = {}): RunRequest {
     ],
     session: { kind: 'history', messages: [{ role: 'user', content: [{ type: 'text', text: 'Before.' }] }] },
     options: { ...noOptions, model: 'sonnet', systemPrompt: 'S' },
-    live: true,
-    plain: { ...noPlainOptions, must, maxOutputTokens: 9 },
-    asks: false,
-    isSide: false,
+    streaming: true,
+    plain: { ...noPlainOptions, requiredOutput, maxOutputTokens: 9 },
+    approvals: false,
+    isAuxiliary: false,
     ...more,
   }
 }
@@ -94,7 +94,7 @@ async function play(
   const agent = new ScriptedAgent(inTurn(scripts))
   const checker = new OrderChecker()
   const events: RunEvent[] = []
-  for await (const event of withSecondTry(agent).run(request, signal)) {
+  for await (const event of withForcedOutputRetry(agent).run(request, signal)) {
     checker.accept(event)
     events.push(event)
     onEvent(event)
@@ -116,7 +116,7 @@ for (const [what, words] of [
     const checker = new OrderChecker()
     const events: RunEvent[] = []
     const atStart = 1 + words.length
-    for await (const event of withSecondTry(agent).run(requestOf('call'), never)) {
+    for await (const event of withForcedOutputRetry(agent).run(requestOf('call'), never)) {
       checker.accept(event)
       // What was taken from the agent was told, and nothing was taken ahead of what was asked for.
       if (events.length >= atStart) assert.equal(agent.taken[0], events.length + 1)
@@ -130,7 +130,7 @@ for (const [what, words] of [
 
 test('the beginning of a run is told at once, whatever its answer will be', async () => {
   const agent = new ScriptedAgent((_request, signal) => untilAborted(signal, ['Hello']))
-  const events = withSecondTry(agent).run(requestOf('call'), never)[Symbol.asyncIterator]()
+  const events = withForcedOutputRetry(agent).run(requestOf('call'), never)[Symbol.asyncIterator]()
   assert.equal((await events.next()).value?.type, 'run-start')
   assert.deepEqual(agent.taken, [1])
   await events.return?.()
@@ -193,7 +193,7 @@ test('the first run is over before the second is asked for', async () => {
     seen.push([...agent.over])
     return request.prompt.length === 2 ? prose('No.') : calling()
   })
-  for await (const _event of withSecondTry(agent).run(requestOf('call'), never));
+  for await (const _event of withForcedOutputRetry(agent).run(requestOf('call'), never));
   assert.deepEqual(seen, [[false], [true, false]])
 })
 
@@ -219,18 +219,21 @@ const final: [title: string, end: RunEnd][] = [
   ['ends at a stop sequence', runEnd({ stopReason: 'stop_sequence', stopSequence: 'x' })],
   ['is a refusal', runEnd({ stopReason: 'refusal' })],
 ]
-for (const must of ['call', 'json-object'] as const) {
+for (const requiredOutput of ['call', 'json-object'] as const) {
   for (const [title, end] of final) {
-    test(`an answer that ${title} is not asked for again, though it is no ${must}`, async () => {
+    test(`an answer that ${title} is not asked for again, though it is no ${requiredOutput}`, async () => {
       const script = [runStart(), ...textBlock(0, ['Some ', 'words']), end]
-      const { events } = await play([script], requestOf(must, { live: false }))
+      const { events } = await play([script], requestOf(requiredOutput, { streaming: false }))
       assert.deepEqual(events, told(script))
     })
   }
 
   for (const stopReason of [null, 'end_turn', 'tool_use']) {
-    test(`an answer that is no ${must} is asked for again when it ended with ${stopReason}`, async () => {
-      const { agent } = await play([prose('No.', { stopReason }), calling()], requestOf(must, { live: false }))
+    test(`an answer that is no ${requiredOutput} is asked for again when it ended with ${stopReason}`, async () => {
+      const { agent } = await play(
+        [prose('No.', { stopReason }), calling()],
+        requestOf(requiredOutput, { streaming: false }),
+      )
       assert.equal(agent.requests.length, 2)
     })
   }
@@ -255,7 +258,7 @@ for (const [title, words] of [
   ['nothing', []],
 ] as const) {
   test(`${title} instead of an object in JSON are asked for again, with a reminder of its own`, async () => {
-    const { agent, events } = await play([goodRun([...words]), object], requestOf('json-object', { live: false }))
+    const { agent, events } = await play([goodRun([...words]), object], requestOf('json-object', { streaming: false }))
     assert.deepEqual(events.slice(0, -1), told(object).slice(0, -1))
     const reminder = agent.requests[1]?.prompt.at(-1)
     assert.ok(reminder?.type === 'text')
@@ -269,7 +272,7 @@ for (const [title, words] of [
   ['among words', ['Here: {"a":1}', ' and so on {']],
 ] as const) {
   test(`an object in JSON ${title} is told at its end, and not asked for again`, async () => {
-    const { events } = await play([goodRun([...words])], requestOf('json-object', { live: false }))
+    const { events } = await play([goodRun([...words])], requestOf('json-object', { streaming: false }))
     assert.deepEqual(events, told(goodRun([...words])))
   })
 }
@@ -282,14 +285,14 @@ test('an object that the model gave when its API was asked again is not asked fo
     ...textBlock(1, ['{"a":1}']),
     runEnd({ result: '{"a":1}' }),
   ]
-  const { events } = await play([script], requestOf('json-object', { live: false }))
+  const { events } = await play([script], requestOf('json-object', { streaming: false }))
   assert.deepEqual(events, told(script))
 })
 
 test('words instead of an object are told as they come to one who listens, and not asked for again', async () => {
   const agent = new ScriptedAgent(inTurn([goodRun(['No', ' object.'])]))
   const events: RunEvent[] = []
-  for await (const event of withSecondTry(agent).run(requestOf('json-object'), never)) {
+  for await (const event of withForcedOutputRetry(agent).run(requestOf('json-object'), never)) {
     events.push(event)
     assert.equal(agent.taken[0], events.length)
   }
@@ -313,7 +316,7 @@ test('a first run that is not let in throws, and is not tried again', async () =
       },
     ]),
   )
-  const events = withSecondTry(agent).run(requestOf('call'), never)[Symbol.asyncIterator]()
+  const events = withForcedOutputRetry(agent).run(requestOf('call'), never)[Symbol.asyncIterator]()
   await assert.rejects(events.next(), (thrown) => thrown instanceof AppError && thrown.code === 'queue_full')
   assert.equal(agent.requests.length, 1)
 })
@@ -377,7 +380,7 @@ test('a second run that fails ends the run with its error, and with the figures 
 
 test('leaving during the first answer ends its run, and no second one is asked for', async () => {
   const agent = new ScriptedAgent(inTurn([(_request, signal) => untilAborted(signal, ['No'])]))
-  const events = withSecondTry(agent).run(requestOf('call'), never)[Symbol.asyncIterator]()
+  const events = withForcedOutputRetry(agent).run(requestOf('call'), never)[Symbol.asyncIterator]()
   await events.next()
   await events.return?.()
   assert.deepEqual(agent.over, [true])
@@ -385,13 +388,14 @@ test('leaving during the first answer ends its run, and no second one is asked f
 
 test('leaving during the second answer ends both runs', async () => {
   const agent = new ScriptedAgent(inTurn([prose('No.'), (_request, signal) => untilAborted(signal, ['I'])]))
-  for await (const event of withSecondTry(agent).run(requestOf('call'), never)) if (event.type === 'text-delta') break
+  for await (const event of withForcedOutputRetry(agent).run(requestOf('call'), never))
+    if (event.type === 'text-delta') break
   assert.deepEqual(agent.over, [true, true])
 })
 
 test('figures of the processes are those of the agent, which is closed in the same time', async () => {
   const agent = new ScriptedAgent()
-  const twice = withSecondTry(agent)
+  const twice = withForcedOutputRetry(agent)
   assert.deepEqual(twice.stats(), agent.stats())
   await twice.close(123)
   assert.deepEqual(agent.closedWith, [123])

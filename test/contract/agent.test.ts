@@ -7,8 +7,8 @@ import { type TestContext, test } from 'node:test'
 import { fileStamp } from '../../src/claude/cli/file-stamp.ts'
 import { defaultPoolLimits, defaultProcessLimits, type PoolLimits } from '../../src/claude/pool/limits.ts'
 import { Pool } from '../../src/claude/pool/pool.ts'
-import { ownIdentity, ProcessRecords } from '../../src/claude/process/process-registry.ts'
-import { withSecondTry } from '../../src/compat/retry-forced-output.ts'
+import { ownIdentity, ProcessRegistry } from '../../src/claude/process/process-registry.ts'
+import { withForcedOutputRetry } from '../../src/compat/retry-forced-output.ts'
 import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from '../../src/core/agent.ts'
 import { OrderChecker, type RunEvent } from '../../src/core/events.ts'
 import { AppError } from '../../src/errors.ts'
@@ -35,10 +35,10 @@ function requestFor(behaviour: Behaviour, options: Partial<RunOptions> = {}): Ru
     prompt: [{ type: 'text', text: 'hello' }],
     session: behaviour === 'is refused' ? { kind: 'continue', sessionId: unknownSession } : { kind: 'new' },
     options: { ...noOptions, ...options },
-    live: true,
+    streaming: true,
     plain: null,
-    asks: false,
-    isSide: false,
+    approvals: false,
+    isAuxiliary: false,
   }
 }
 
@@ -58,14 +58,14 @@ async function makePool(
   more: Partial<PoolLimits> = {},
 ): Promise<{ pool: Pool; cwd: string }> {
   const folders = makeFolders(t)
-  const records = new ProcessRecords(folders.dataDir, await ownIdentity())
+  const registry = new ProcessRegistry(folders.dataDir, await ownIdentity())
   const pool = new Pool(
     { ...limits, ...more },
     {
       claude: async () => ({ path: claude, version: '2.1.330', state: fileStamp(claude) }),
       environment: testEnvironment(folders, 'http://127.0.0.1:9'),
       configDir: folders.configDir,
-      records,
+      registry,
       limits: { ...defaultProcessLimits, interruptMs: 500 },
       defaultCwd: folders.cwd,
       scratchDir: () => folders.root,
@@ -133,13 +133,13 @@ const callingScripts: Record<Behaviour, Script> = {
 
 const mustCall = (behaviour: Behaviour): RunRequest => ({
   ...requestFor(behaviour),
-  plain: { ...noPlainOptions, must: 'call' },
+  plain: { ...noPlainOptions, requiredOutput: 'call' },
 })
 
 testAgent(
   'an agent that is asked a second time where need be, and calls at once',
   async (_t, behaviour) => ({
-    agent: withSecondTry(new ScriptedAgent(callingScripts[behaviour])),
+    agent: withForcedOutputRetry(new ScriptedAgent(callingScripts[behaviour])),
     request: mustCall(behaviour),
   }),
   onlyNotesClose,
@@ -158,7 +158,7 @@ testAgent(
   async (_t, behaviour) => {
     const script = callingScripts[behaviour]
     const agent = new ScriptedAgent(behaviour === 'is refused' ? script : reminded(script))
-    return { agent: withSecondTry(agent), request: mustCall(behaviour) }
+    return { agent: withForcedOutputRetry(agent), request: mustCall(behaviour) }
   },
   onlyNotesClose,
 )

@@ -82,8 +82,8 @@ function describeKeeping(open: OpenStore): void {
     const { store, reopen } = await open(t)
     await store.createKey(keyRecord('key_1'))
     await store.createKey(keyRecord('key_2'))
-    await store.noteKeyUse('key_none', noonMs)
-    for (const atMs of [0, 30_000, 59_999, 90_000, 200_000, 230_000]) await store.noteKeyUse('key_1', noonMs + atMs)
+    await store.recordKeyUse('key_none', noonMs)
+    for (const atMs of [0, 30_000, 59_999, 90_000, 200_000, 230_000]) await store.recordKeyUse('key_1', noonMs + atMs)
     const lastUsedAtMs = (await (await reopen()).keyByHash('hash of key_1'))?.lastUsedAtMs ?? 0
     assert.ok(lastUsedAtMs > noonMs + 170_000 && lastUsedAtMs <= noonMs + 230_000, `${lastUsedAtMs - noonMs}`)
   })
@@ -156,7 +156,7 @@ function describeRevoking(open: OpenStore): void {
   test('a closed store answers nothing about keys', async (t) => {
     const { store } = await open(t)
     await store.close()
-    const calls = [store.hasKeys(), store.keyByHash(''), store.createKey(fullKey), store.noteKeyUse('key_1', 1)]
+    const calls = [store.hasKeys(), store.keyByHash(''), store.createKey(fullKey), store.recordKeyUse('key_1', 1)]
     for (const call of calls) {
       await assert.rejects(call, (error) => error instanceof AppError && error.code === 'shutting_down')
     }

@@ -28,7 +28,7 @@ export function describeAsked(open: OpenStore): void {
     await store.createRun(run, null, asked)
     for (const next of [async () => store, reopen]) {
       const opened = await next()
-      assert.deepEqual(await opened.asked('run_1'), asked)
+      assert.deepEqual(await opened.requestSnapshot('run_1'), asked)
       assert.deepEqual(await opened.run('run_1'), run)
       assert.deepEqual((await opened.runs({ limit: 9 })).items, [run])
     }
@@ -39,7 +39,7 @@ export function describeAsked(open: OpenStore): void {
     const { store, reopen } = await open(t)
     for (const [at, value] of values.entries()) await store.createRun(runRecord(`run_${at}`), null, value)
     const opened = await reopen()
-    for (const [at, value] of values.entries()) assert.deepEqual(await opened.asked(`run_${at}`), value)
+    for (const [at, value] of values.entries()) assert.deepEqual(await opened.requestSnapshot(`run_${at}`), value)
   })
 
   test('a run that nothing is kept of what it was asked has null, as has one that is not there', async (t) => {
@@ -47,13 +47,14 @@ export function describeAsked(open: OpenStore): void {
     await store.createRun(runRecord('run_1'))
     await store.createRun(runRecord('run_2'), null)
     await store.createRun(runRecord('run_3'), null, null)
-    for (const id of ['run_1', 'run_2', 'run_3', 'run_none', '']) assert.equal(await store.asked(id), null, id)
+    for (const id of ['run_1', 'run_2', 'run_3', 'run_none', ''])
+      assert.equal(await store.requestSnapshot(id), null, id)
   })
 
   test('what was asked is seen at once', async (t) => {
     const { store } = await open(t)
     const writing = store.createRun(runRecord('run_1'), null, asked)
-    assert.deepEqual(await store.asked('run_1'), asked)
+    assert.deepEqual(await store.requestSnapshot('run_1'), asked)
     await writing
   })
 
@@ -64,14 +65,14 @@ export function describeAsked(open: OpenStore): void {
     const created = ids.filter((_, at) => claimed[at]?.kind === 'created')
     assert.equal(created.length, 1)
     const opened = await reopen()
-    for (const id of ids) assert.deepEqual(await opened.asked(id), created.includes(id) ? { id } : null)
+    for (const id of ids) assert.deepEqual(await opened.requestSnapshot(id), created.includes(id) ? { id } : null)
   })
 
   test('a run that cannot be kept changes nothing of what another was asked', async (t) => {
     const { store } = await open(t, () => noonMs)
     await store.createRun(runRecord('run_1'), null, asked)
     await assert.rejects(store.createRun(runRecord('run_1'), claim, 'other'))
-    assert.deepEqual(await store.asked('run_1'), asked)
+    assert.deepEqual(await store.requestSnapshot('run_1'), asked)
   })
 
   test('what was asked outlives a change of the run, its end and the clearing of its events', async (t) => {
@@ -80,14 +81,14 @@ export function describeAsked(open: OpenStore): void {
     await store.appendEvents('run_1', textEvents(1, 3))
     await store.updateRun('run_1', { status: 'succeeded', end: runEnd(), endedAtMs: noonMs })
     await store.clearEvents('run_1')
-    assert.deepEqual(await store.asked('run_1'), asked)
+    assert.deepEqual(await store.requestSnapshot('run_1'), asked)
   })
 
   for (const [how, drop] of [
     ['pruned', (store) => store.prune({ ...noLimits, endedBeforeMs: noonMs + 1 })],
     ['pruned to make room', (store) => store.prune({ ...noLimits, bytesMax: 0 })],
     ['dropped', (store) => store.dropRun('run_2')],
-    ['forgotten', (store) => store.forgetRun('run_2')],
+    ['forgotten', (store) => store.eraseRun('run_2')],
   ] as const satisfies [string, (store: Awaited<ReturnType<OpenStore>>['store']) => Promise<unknown>][]) {
     test(`what was asked is gone with its run where that is ${how}`, async (t) => {
       const { store, reopen } = await open(t)
@@ -95,12 +96,12 @@ export function describeAsked(open: OpenStore): void {
       await store.createRun(endedRun('run_2', noonMs), null, 'secret')
       await drop(store)
       const opened = await reopen()
-      assert.equal(await opened.asked('run_2'), null)
-      assert.deepEqual(await opened.asked('run_1'), asked)
+      assert.equal(await opened.requestSnapshot('run_2'), null)
+      assert.deepEqual(await opened.requestSnapshot('run_1'), asked)
       // A run that comes later has nothing of it.
       if (how !== 'forgotten') await opened.createRun(runRecord('run_2'))
       await opened.createRun(runRecord('run_3'))
-      for (const id of ['run_2', 'run_3']) assert.equal(await opened.asked(id), null)
+      for (const id of ['run_2', 'run_3']) assert.equal(await opened.requestSnapshot(id), null)
     })
   }
 
@@ -147,15 +148,15 @@ export function describeForgottenRuns(open: OpenStore): void {
     await store.createRun(run, claim, 'secret')
     await store.createRun(runRecord('run_other'), null, asked)
     for (const id of ['run_1', 'run_other']) await store.appendEvents(id, textEvents(1, 3))
-    await store.forgetRun('run_1')
+    await store.eraseRun('run_1')
     for (const next of [async () => store, reopen]) {
       const opened = await next()
       assert.deepEqual(await opened.run('run_1'), { ...run, restart: null, end: null })
       assert.deepEqual([await opened.events('run_1', 0, 9), await opened.lastSeq('run_1')], [[], 0])
-      assert.equal(await opened.asked('run_1'), null)
+      assert.equal(await opened.requestSnapshot('run_1'), null)
       // What was not forgotten is as it was.
       assert.deepEqual(await opened.events('run_other', 0, 9), textEvents(1, 3))
-      assert.deepEqual(await opened.asked('run_other'), asked)
+      assert.deepEqual(await opened.requestSnapshot('run_other'), asked)
       const held = { kind: 'exists', runId: 'run_1', bodyHash: 'hash-1' }
       assert.deepEqual(await opened.createRun(runRecord('run_next'), claim), held)
     }
@@ -171,7 +172,7 @@ export function describeForgottenRuns(open: OpenStore): void {
       return [usage, await from.spentBy('key_1')]
     }
     const before = await sums(store)
-    await store.forgetRun('run_1')
+    await store.eraseRun('run_1')
     assert.deepEqual(await sums(store), before)
     assert.deepEqual(await sums(await reopen()), before)
   })
@@ -183,7 +184,7 @@ export function describeForgottenRuns(open: OpenStore): void {
     await store.createKey({ ...named, ...limits, createdAtMs: noonMs })
     await store.createRun(run, null, asked)
     await store.appendEvents('run_1', textEvents(1, 100))
-    await store.forgetRun('run_1')
+    await store.eraseRun('run_1')
     assert.equal(await store.prune({ ...noLimits, bytesMax: 0 }), 0)
     assert.equal(await store.prune({ ...noLimits, endedBeforeMs: noonMs + 1 }), 1)
     assert.equal(await store.run('run_1'), null)
@@ -193,8 +194,8 @@ export function describeForgottenRuns(open: OpenStore): void {
   test('forgetting a run that is not there, or was forgotten, does nothing', async (t) => {
     const { store } = await open(t)
     await store.createRun(run)
-    await store.forgetRun('run_none')
-    await Promise.all([store.forgetRun('run_1'), store.forgetRun('run_1')])
+    await store.eraseRun('run_none')
+    await Promise.all([store.eraseRun('run_1'), store.eraseRun('run_1')])
     assert.deepEqual(idsOf((await store.runs({ limit: 9 })).items), ['run_1'])
   })
 
@@ -202,7 +203,7 @@ export function describeForgottenRuns(open: OpenStore): void {
     const { store } = await open(t)
     await store.createRun(run, null, asked)
     await store.close()
-    for (const call of [store.asked('run_1'), store.forgetRun('run_1')]) {
+    for (const call of [store.requestSnapshot('run_1'), store.eraseRun('run_1')]) {
       await assert.rejects(call, (error) => error instanceof AppError && error.code === 'shutting_down')
     }
   })

@@ -242,18 +242,18 @@ function describeSessions(open: OpenStore): void {
 
   test('what is noted of a session later replaces all but its owner and its birth', async (t) => {
     const { store, reopen } = await open(t)
-    await store.noteSession(facts('session-1', { owner: 'key_1', model: 'sonnet' }))
+    await store.upsertSession(facts('session-1', { owner: 'key_1', model: 'sonnet' }))
     const later = { owner: 'key_2', cwd: '/else', model: 'opus', createdAtMs: 5, lastUsedAtMs: noonMs + 5 }
-    await store.noteSession(facts('session-1', later))
+    await store.upsertSession(facts('session-1', later))
     const expected = { ...facts('session-1', later), owner: 'key_1', createdAtMs: noonMs }
     assert.deepEqual(await (await reopen()).sessions(['session-1']), [expected])
   })
 
   test('of the sessions asked for those come that are known and not forgotten, once each', async (t) => {
     const { store } = await open(t)
-    for (const id of ['session-1', 'session-2', 'session-3']) await store.noteSession(facts(id))
-    await store.forgetSession('session-2')
-    await store.forgetSession('session-9')
+    for (const id of ['session-1', 'session-2', 'session-3']) await store.upsertSession(facts(id))
+    await store.deleteSession('session-2')
+    await store.deleteSession('session-9')
     const found = await store.sessions(['session-3', 'session-9', 'session-1', 'session-2', 'session-1'])
     assert.deepEqual(
       found.toSorted((a, b) => (a.id < b.id ? -1 : 1)),

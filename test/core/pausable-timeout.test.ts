@@ -1,7 +1,7 @@
 // The clock of a run: when its time is over, and that it stands while a person is being waited for.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { RunClock } from '../../src/core/pausable-timeout.ts'
+import { PausableTimeout } from '../../src/core/pausable-timeout.ts'
 
 /** A clock of so many milliseconds, and a world in which time passes when it is told to. */
 function setUp(t: TestContext, timeoutMs: number) {
@@ -9,7 +9,7 @@ function setUp(t: TestContext, timeoutMs: number) {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   t.mock.method(performance, 'now', () => nowMs)
   const rings: number[] = []
-  const clock = new RunClock(timeoutMs, () => rings.push(nowMs - 1000))
+  const clock = new PausableTimeout(timeoutMs, () => rings.push(nowMs - 1000))
   const pass = (ms: number) => {
     nowMs += ms
     t.mock.timers.tick(ms)

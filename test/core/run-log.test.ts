@@ -1,25 +1,25 @@
 // A run while it runs, read by followers who come early and late, keep up or do not, while its events are written to the store.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { LiveRun } from '../../src/core/run-log.ts'
+import { RunLog } from '../../src/core/run-log.ts'
 import type { Store, StoredEvent } from '../../src/core/store.ts'
 import { AppError } from '../../src/errors.ts'
 import { runRecord, textEvent, textEvents } from '../contract/store-records.ts'
 import { makePlace } from '../store/scene.ts'
 import { keeps, withOther } from './runs-scene.ts'
 
-type Parts = { live: LiveRun; store: Store | null; faults: string[] }
+type Parts = { live: RunLog; store: Store | null; faults: string[] }
 
 async function setUp(t: TestContext, keep: (typeof keeps)[number], wrap = (store: Store) => store): Promise<Parts> {
   const store = keep === 'SQLite' ? await makePlace(t).open() : null
   await store?.createRun(runRecord('run_1'))
   const faults: string[] = []
-  const live = new LiveRun('run_1', store === null ? null : wrap(store), (fault) => faults.push(String(fault)))
+  const live = new RunLog('run_1', store === null ? null : wrap(store), (fault) => faults.push(String(fault)))
   live.storeAfter(Promise.resolve(store !== null))
   return { live, store, faults }
 }
 
-const append = (live: LiveRun, first: number, last: number) => {
+const append = (live: RunLog, first: number, last: number) => {
   for (const { event } of textEvents(first, last)) live.append(event)
 }
 

@@ -15,7 +15,7 @@ async function begin(t: TestContext, ids: string[], options: SceneOptions = {}, 
   const scene = await setUp(t, options)
   const { runs, agent } = scene
   agent.script = asking(() => agent, ...ids)
-  const run = await runs.start(input({ asks: true, timeoutMs }))
+  const run = await runs.start(input({ approvals: true, timeoutMs }))
   const events: RunEvent[] = []
   const asked = Promise.withResolvers<void>()
   const reading = (async () => {

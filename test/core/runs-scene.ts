@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { noOptions } from '../../src/core/agent.ts'
-import { type Ask, OrderChecker, type RunEnd, type RunEvent } from '../../src/core/events.ts'
+import { type ApprovalRequest, OrderChecker, type RunEnd, type RunEvent } from '../../src/core/events.ts'
 import { createRuns } from '../../src/core/run-registry.ts'
 import type { RunInput, Runs, RunsDependencies } from '../../src/core/runs.ts'
 import type { Store } from '../../src/core/store.ts'
@@ -88,10 +88,10 @@ export function input(fields: Partial<RunInput> = {}): RunInput {
     prompt: [{ type: 'text', text: 'hi' }],
     session: { kind: 'new' },
     options: noOptions,
-    live: false,
+    streaming: false,
     plain: null,
-    asks: false,
-    isSide: false,
+    approvals: false,
+    isAuxiliary: false,
     timeoutMs: 60_000,
     surface: 'native',
     ...fields,
@@ -131,7 +131,7 @@ export const endOf = (events: readonly RunEvent[]): RunEnd => {
 export const textOf = (events: readonly RunEvent[]) =>
   events.map((event) => (event.type === 'text-delta' ? event.text : '')).join('')
 
-export const ask = (requestId: string, given: Partial<Ask> = {}): RunEvent => ({
+export const ask = (requestId: string, given: Partial<ApprovalRequest> = {}): RunEvent => ({
   type: 'ask',
   requestId,
   kind: 'permission',

@@ -10,7 +10,7 @@ import { endOf, follow, input, keeps, read, setUp, silent, stuck } from './runs-
 for (const keep of keeps) {
   test(`a run is asked of the agent as it was given, under an id of its own; kept: ${keep}`, async (t) => {
     const { runs, agent, ended } = await setUp(t, { keep, script: goodRun(['a', 'b']) })
-    const given = input({ live: true })
+    const given = input({ streaming: true })
     const [one, two] = await Promise.all([runs.start(given), runs.start(given)])
     assert.match(one.id, /^run_[0-9a-f]{32}$/)
     assert.notEqual(one.id, two.id)

@@ -6,9 +6,9 @@ import { test } from 'node:test'
 import {
   pageOfMessages,
   pageOfSessions,
+  SessionAccess,
   type SessionInfo,
   type SessionMessage,
-  SessionPlaces,
   searchSessions,
 } from '../../src/core/sessions.ts'
 import { AppError } from '../../src/errors.ts'
@@ -124,12 +124,12 @@ test('only sessions of folders below the roots are shown, wherever a link preten
   const folders = [allowed, join(allowed, 'sub'), join(allowed, 'gone'), join(other, 'in')]
   const refused = [other, join(allowed, 'out'), root, '/', 'allowed']
   const all = [...folders, ...refused, null].map((cwd, at) => session(String(at), at, { cwd }))
-  const shown = await new SessionPlaces([allowed]).allowed(all)
+  const shown = await new SessionAccess([allowed]).allowed(all)
   assert.deepEqual(
     shown.map(({ cwd }) => cwd),
     folders,
   )
-  assert.equal((await new SessionPlaces(null).allowed(all)).length, all.length)
+  assert.equal((await new SessionAccess(null).allowed(all)).length, all.length)
 })
 
 test('sessions of one folder are found by every path to it, and after it is gone', async (t) => {
@@ -141,7 +141,7 @@ test('sessions of one folder are found by every path to it, and after it is gone
     session(String(at), at, { cwd }),
   )
   const found = async (cwd: string) => {
-    const places = new SessionPlaces(null)
+    const places = new SessionAccess(null)
     return (await places.within(all, await places.named(cwd))).map(({ id }) => id)
   }
   assert.deepEqual(await found(link), ['0', '1', '2'])
@@ -151,7 +151,7 @@ test('sessions of one folder are found by every path to it, and after it is gone
 
 test('a folder outside the roots cannot be asked for, nor one by a relative path', async () => {
   const codeOf = (cwd: string, roots: string[] | null) =>
-    new SessionPlaces(roots).named(cwd).then(
+    new SessionAccess(roots).named(cwd).then(
       () => null,
       (fault: AppError) => fault.code,
     )

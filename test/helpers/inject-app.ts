@@ -3,12 +3,12 @@ import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { pino } from 'pino'
-import type { Callers } from '../../src/auth/authenticate.ts'
+import type { Authenticator } from '../../src/auth/authenticate.ts'
 import { createRuns } from '../../src/core/run-registry.ts'
 import type { Runs } from '../../src/core/runs.ts'
 import type { Store } from '../../src/core/store.ts'
 import { type App, createApp, type HttpLimits } from '../../src/http/app.ts'
-import { StreamReaders } from '../../src/http/reader-limits.ts'
+import { ReaderLimits } from '../../src/http/reader-limits.ts'
 import { type NativeOptions, registerNative } from '../../src/surfaces/native/routes.ts'
 import { ScriptedAgent } from './scripted-agent.ts'
 
@@ -16,7 +16,7 @@ import { ScriptedAgent } from './scripted-agent.ts'
 export type Cleanup = { after(close: () => Promise<void>): void }
 
 /** What OpenAI's routes want beyond what tests are about. */
-export const openaiRest = () => ({ readers: new StreamReaders(), countTokens: () => 7 })
+export const openaiRest = () => ({ readers: new ReaderLimits(), countTokens: () => 7 })
 
 export type InjectAppOptions = {
   agent?: ScriptedAgent
@@ -27,7 +27,7 @@ export type InjectAppOptions = {
   allowHosts?: readonly string[]
   corsOrigins?: readonly string[]
   /** Who may call; everybody by default. */
-  callers?: Callers
+  callers?: Authenticator
   limits?: Partial<HttpLimits>
   /** To add hooks before the routes are registered. */
   prepare?: (app: App, runs: Runs) => void
@@ -74,7 +74,7 @@ export async function createInjectApp(t: Cleanup, options: InjectAppOptions = {}
   options.prepare?.(app, runs)
   registerNative(app, {
     runs,
-    readers: new StreamReaders(),
+    readers: new ReaderLimits(),
     store: options.store ?? { usage: async () => [] },
     now: Date.now,
     permissionModes: ['default', 'acceptEdits', 'plan', 'dontAsk'],

@@ -1,6 +1,6 @@
 // An agent that plays what a test tells it to and notes what it was asked for; no process and no model stand behind it.
 import type { Agent, AgentStats, RunRequest } from '../../src/core/agent.ts'
-import type { AnsweredBy, AskAnswer, RunEnd, RunEvent } from '../../src/core/events.ts'
+import type { AnsweredBy, ApprovalAnswer, RunEnd, RunEvent } from '../../src/core/events.ts'
 import { AppError, toAppError } from '../../src/errors.ts'
 
 /** What happens in a run: always the same events, or whatever a function makes of the request. */
@@ -81,7 +81,7 @@ export class ScriptedAgent implements Agent {
   readonly over: boolean[] = []
   readonly closedWith: number[] = []
   /** What was answered, in order. A script that asks looks here, or waits for `answered`. */
-  readonly answers: { runId: string; requestId: string; answer: AskAnswer; by: AnsweredBy }[] = []
+  readonly answers: { runId: string; requestId: string; answer: ApprovalAnswer; by: AnsweredBy }[] = []
   /** Requests that wait for an answer. */
   readonly open = new Set<string>()
   readonly released: string[] = []
@@ -124,7 +124,7 @@ export class ScriptedAgent implements Agent {
     return { processes: { live, idle: 0, spare: 0, busy: live, starting: 0, max: 4 }, queue: { waiting: 0, limit: 64 } }
   }
 
-  answer(runId: string, requestId: string, answer: AskAnswer, by: AnsweredBy = 'caller'): boolean {
+  answer(runId: string, requestId: string, answer: ApprovalAnswer, by: AnsweredBy = 'caller'): boolean {
     if (!this.open.delete(requestId)) return false
     this.answers.push({ runId, requestId, answer, by })
     this.#tell()
@@ -136,7 +136,7 @@ export class ScriptedAgent implements Agent {
     await this.#until(() => this.answers.length >= count)
   }
 
-  async release(sessionId: string): Promise<boolean> {
+  async unloadSession(sessionId: string): Promise<boolean> {
     this.released.push(sessionId)
     return true
   }

@@ -106,8 +106,8 @@ function fakeStore() {
     store: {
       sessions: async (ids: readonly string[]) => [...kept.values()].filter(({ id }) => ids.includes(id)),
       usage: async () => [usageOf('somebody else'), usageOf(one)],
-      forgetSession: async (id: string) => void kept.delete(id),
-      noteSession: async (facts: SessionFacts) => void kept.set(facts.id, facts),
+      deleteSession: async (id: string) => void kept.delete(id),
+      upsertSession: async (facts: SessionFacts) => void kept.set(facts.id, facts),
     },
   }
 }

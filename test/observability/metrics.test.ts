@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import OpenAI from 'openai'
 import parse from 'parse-prometheus-text-format'
-import { clientOf } from '../../src/observability/client-names.ts'
+import { clientName } from '../../src/observability/client-names.ts'
 import { startTestServer, step, type TestServer } from '../helpers/test-server.ts'
 
 /** `name{label="value",…} 1` */
@@ -97,5 +97,5 @@ for (const [agent, name] of [
   ['Mozilla/5.0 (X11; Linux x86_64)', 'browser'],
   ['somebody’s own', 'other'],
 ] as const) {
-  test(`the user agent ${JSON.stringify(agent)} counts as ${name}`, () => assert.equal(clientOf(agent), name))
+  test(`the user agent ${JSON.stringify(agent)} counts as ${name}`, () => assert.equal(clientName(agent), name))
 }

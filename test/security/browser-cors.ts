@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { Callers, type KeyStore } from '../../src/auth/authenticate.ts'
+import { Authenticator, type KeyStore } from '../../src/auth/authenticate.ts'
 import { newSecret } from '../../src/auth/keys.ts'
 import type { KeyRecord } from '../../src/core/key-record.ts'
 import { assertRefused, newMark, openPage, type Scene, startHome, startTarget, type Target } from './browser-scene.ts'
@@ -13,7 +13,10 @@ function oneKey(): { secret: string; keys: KeyStore } {
   const limits = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
   const key: KeyRecord = { id: 'key_1', name: 'page', prefix, hash, scopes: ['agent'], createdAtMs: 0, ...limits }
   const keyByHash = async (given: string) => (given === hash ? key : null)
-  return { secret, keys: { keyByHash, hasKeys: async () => true, noteKeyUse: async () => {}, spentBy: async () => 0 } }
+  return {
+    secret,
+    keys: { keyByHash, hasKeys: async () => true, recordKeyUse: async () => {}, spentBy: async () => 0 },
+  }
 }
 
 type CorsScene = { target: Target; page: Page; secret: string; url: (path: string) => string; mark: string }
@@ -25,7 +28,7 @@ async function setUp(
   { address = `http://app.example:${home.port}/`, hasKeys = true } = {},
 ): Promise<CorsScene> {
   const { secret, keys } = oneKey()
-  const callers = new Callers({ keys: hasKeys ? keys : null, isLoopback: true, now: Date.now })
+  const callers = new Authenticator({ keys: hasKeys ? keys : null, isLoopback: true, now: Date.now })
   const target = await startTarget(t, { callers, corsOrigins: [`http://app.example:${home.port}`] })
   const page = await openPage(t, browser, address)
   const mark = newMark()

@@ -11,7 +11,7 @@ import {
 } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Browser, Page } from 'playwright-core'
-import { Callers } from '../../src/auth/authenticate.ts'
+import { Authenticator } from '../../src/auth/authenticate.ts'
 import type { App } from '../../src/http/app.ts'
 import { routesNeed } from '../../src/http/route-options.ts'
 import { registerAnthropic } from '../../src/surfaces/anthropic/routes.ts'
@@ -97,7 +97,7 @@ const html = (body: string) => `<!doctype html><link rel="icon" href="data:,"><b
 /** All three surfaces on a scripted agent, and two pages of the server's own. */
 export async function startTarget(t: Cleanup, { port = 0, ...options }: TargetOptions = {}): Promise<Target> {
   const { app, agent } = await createInjectApp(t, {
-    callers: new Callers({ keys: null, isLoopback: true, now: Date.now }),
+    callers: new Authenticator({ keys: null, isLoopback: true, now: Date.now }),
     native: { health: async () => ({ status: 'ok', claude_version: canary }) },
     ...options,
     prepare: (app, runs) => {

@@ -8,7 +8,7 @@ import { after, type TestContext, test } from 'node:test'
 import { Executable, sdkExecutable } from '../../src/claude/cli/executable.ts'
 import { defaultPoolLimits, defaultProcessLimits } from '../../src/claude/pool/limits.ts'
 import { Pool } from '../../src/claude/pool/pool.ts'
-import { ownIdentity, ProcessRecords } from '../../src/claude/process/process-registry.ts'
+import { ownIdentity, ProcessRegistry } from '../../src/claude/process/process-registry.ts'
 import { noOptions, noPlainOptions } from '../../src/core/agent.ts'
 import { type MessagesBody, startUpstream } from '../../src/demo/upstream.ts'
 import { type Answer, post } from '../helpers/client.ts'
@@ -244,14 +244,14 @@ test('F25 each process of plain models was started with the whole line, in an em
 const inside = await makeScene()
 const environment = testEnvironment(inside.folders, inside.upstream.url)
 const executable = new Executable(null, environment)
-const records = new ProcessRecords(inside.folders.dataDir, await ownIdentity())
+const registry = new ProcessRegistry(inside.folders.dataDir, await ownIdentity())
 const pool = new Pool(
   { ...defaultPoolLimits, warm: 0, maxProcesses: 1, queueLimit: 9, keepAliveMs: 60_000, startSpacingMs: 0 },
   {
     claude: () => executable.claude(),
     environment,
     configDir: inside.folders.configDir,
-    records,
+    registry,
     limits: defaultProcessLimits,
     defaultCwd: inside.folders.cwd,
     scratchDir: () => inside.folders.cwd,
@@ -260,7 +260,7 @@ const pool = new Pool(
 )
 after(async () => {
   await pool.close(2000)
-  await Promise.all([records.close(), inside.upstream.close(), inside.astray.close()])
+  await Promise.all([registry.close(), inside.upstream.close(), inside.astray.close()])
 })
 
 /** How a run of the plain model ended that was given the prompt. */
@@ -270,10 +270,10 @@ async function runInside(text: string): Promise<string | undefined> {
     prompt: [{ type: 'text' as const, text }],
     session: { kind: 'history' as const, messages: [] },
     options: { ...noOptions, systemPrompt: 'You are A.' },
-    live: true,
+    streaming: true,
     plain: noPlainOptions,
-    asks: false,
-    isSide: false,
+    approvals: false,
+    isAuxiliary: false,
   }
   let outcome: string | undefined
   for await (const event of pool.run(request, new AbortController().signal)) {

@@ -129,7 +129,7 @@ const target = fc
 const asked = fc.record({
   method: fc.constantFrom('GET', 'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND'),
   target,
-  dialect: fc.constantFrom('', 'anthropic-version: 2023-06-01', 'x-stainless-lang: js'),
+  surface: fc.constantFrom('', 'anthropic-version: 2023-06-01', 'x-stainless-lang: js'),
   body: fc.constantFrom('', '{}', '{', 'null', '{"model":"sonnet"}'),
 })
 
@@ -147,8 +147,8 @@ function checkAnswer(answer: Answer, what: string): void {
 
 test(`D17 ${numRuns} odd targets are answered or refused (FUZZ_SEED=${seed})`, hang, async () => {
   const counts = new Map<number, number>()
-  await inBatches(fc.sample(asked, { numRuns, seed }), async ({ method, target, dialect, body }) => {
-    const headers = [typed, `Content-Length: ${body.length}`, ...(dialect === '' ? [] : [dialect])]
+  await inBatches(fc.sample(asked, { numRuns, seed }), async ({ method, target, surface, body }) => {
+    const headers = [typed, `Content-Length: ${body.length}`, ...(surface === '' ? [] : [surface])]
     const raw = await exchange(head({ method, target, headers, body }), app.port)
     const answer = parse(raw)
     counts.set(answer.status, (counts.get(answer.status) ?? 0) + 1)

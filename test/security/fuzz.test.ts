@@ -111,13 +111,13 @@ const readResponses: Read = async (body) => {
   const { input } = parsed
   const items = typeof input === 'string' ? [{ type: 'message', role: 'user', content: input }] : (input ?? [])
   const placed = items.map((item, at) => ({ item, param: `input[${at}]` }))
-  const { run, shape, tools } = toResponseRun(parsed, resolveModel(parsed.model, facts, {}), placed)
+  const { run, plan, tools } = toResponseRun(parsed, resolveModel(parsed.model, facts, {}), placed)
   await checkAnswerSchema(run.options.jsonSchema, 'schema')
   await checkToolSchemas(tools)
   assert.ok(run.prompt.length > 0)
   JSON.stringify([run.prompt, run.session])
   // Whatever was asked, the answer that repeats it fits its own schema.
-  const told = openResponse(shape, { runId: `run_${'0'.repeat(32)}`, createdAtMs: 0 }, 'queued')
+  const told = openResponse(plan, { runId: `run_${'0'.repeat(32)}`, createdAtMs: 0 }, 'queued')
   Response.parse(JSON.parse(JSON.stringify(told)))
 }
 

@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
-import { Callers, type KeyStore } from '../../src/auth/authenticate.ts'
+import { Authenticator, type KeyStore } from '../../src/auth/authenticate.ts'
 import { hashOf, newSecret } from '../../src/auth/keys.ts'
-import { watchKeys } from '../../src/auth/revocation.ts'
+import { watchRevocations } from '../../src/auth/revocation.ts'
 import type { KeyRecord, Scope } from '../../src/core/key-record.ts'
 import type { Store } from '../../src/core/store.ts'
 import type { App } from '../../src/http/app.ts'
@@ -49,7 +49,7 @@ const models = async () => [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5',
 /** All three surfaces on a scripted agent, with keys. Over real connections: whose they are is asked of the system. */
 async function setUp(t: TestContext, agent = new ScriptedAgent()) {
   const store = await openStore(t)
-  const callers = new Callers({ keys: store, isLoopback: true, now: () => now })
+  const callers = new Authenticator({ keys: store, isLoopback: true, now: () => now })
   const made = await listenApp(t, {
     agent,
     store,
@@ -266,7 +266,7 @@ test('A17 a route that does not say what it needs keeps the server from starting
 test('C14 a run that waits ends when its key is revoked, and says so', async (t) => {
   const agent = new ScriptedAgent((_request, signal) => untilAborted(signal, ['Hello']))
   const { store, runs } = await setUp(t, agent)
-  const end = watchKeys([runs], store, () => now)
+  const end = watchRevocations([runs], store, () => now)
   t.after(async () => end())
   const { id } = await makeKey(store, ['agent'])
   const run = await runs.start(input({ owner: id }))
@@ -409,7 +409,7 @@ for (const [first, second] of pairs) {
 for (const name of ['authorization', 'x-api-key', 'api-key']) {
   test(`C06 two keys of ours in two headers named ${name} open nothing`, async (t) => {
     const store = await openStore(t)
-    const callers = new Callers({ keys: store, isLoopback: true, now: () => now })
+    const callers = new Authenticator({ keys: store, isLoopback: true, now: () => now })
     const { port } = await listenApp(t, { store, callers })
     const [one, two] = [(await makeKey(store, ['admin'])).secret, (await makeKey(store, ['admin'])).secret]
     const lines = [one, two].map((secret) => `${name}: ${Object.values(inHeader(name, secret))}`)
@@ -449,7 +449,7 @@ function spyOn(record: KeyRecord) {
       asked.push(hash)
       return hash === record.hash ? record : null
     },
-    noteKeyUse: note(undefined),
+    recordKeyUse: note(undefined),
     spentBy: note(0),
   }
   return { keys, asked }
@@ -460,7 +460,7 @@ test('C09 a key is looked up by its hash: what a client sends is never compared 
   const none = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
   const record: KeyRecord = { id: 'key_x', name: 'x', prefix, hash, scopes: ['agent'], createdAtMs: now, ...none }
   const { keys, asked } = spyOn(record)
-  const callers = new Callers({ keys, isLoopback: true, now: () => now })
+  const callers = new Authenticator({ keys, isLoopback: true, now: () => now })
   const app = await listenApp(t, { callers })
   const statusOf = async (given: string) => (await send(app, { path: '/v1/runs', headers: bearer(given) })).status
   assert.equal(await statusOf(secret), 200)
@@ -492,7 +492,7 @@ test('C12 when the time of the last key is over the door stays shut, until that 
 
 test('C12 beyond loopback the door stays shut without keys', async (t) => {
   const store = await openStore(t)
-  const callers = new Callers({ keys: store, isLoopback: false, now: () => now })
+  const callers = new Authenticator({ keys: store, isLoopback: false, now: () => now })
   const app = await listenApp(t, { store, callers })
   const statusOf = async (path: string) => (await send(app, { path })).status
   assert.deepEqual([await statusOf('/v1/runs'), await statusOf('/readyz'), await statusOf('/livez')], [401, 401, 200])

@@ -6,9 +6,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { Callers } from '../../src/auth/authenticate.ts'
+import { Authenticator } from '../../src/auth/authenticate.ts'
 import { newSecret } from '../../src/auth/keys.ts'
-import { makePageLink } from '../../src/auth/login-links.ts'
+import { createLoginLink } from '../../src/auth/login-links.ts'
 import { isLoginCode } from '../../src/core/key-record.ts'
 import type { Store } from '../../src/core/store.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
@@ -36,7 +36,7 @@ async function setUp(t: TestContext) {
   const store = await openStore(t)
   const clock = { nowMs: noonMs }
   const now = () => clock.nowMs
-  const callers = new Callers({ keys: store, isLoopback: true, now })
+  const callers = new Authenticator({ keys: store, isLoopback: true, now })
   const app = await listenApp(t, {
     store,
     callers,
@@ -45,7 +45,7 @@ async function setUp(t: TestContext) {
   const { secret, prefix, hash } = newSecret()
   await store.createKey(keyRecord('key_own', { prefix, hash, scopes: ['agent'] }))
   const makeCode = async () => {
-    const link = await makePageLink('http://127.0.0.1:5005', store, clock.nowMs)
+    const link = await createLoginLink('http://127.0.0.1:5005', store, clock.nowMs)
     const [, code = ''] = /^http:\/\/127\.0\.0\.1:5005\/#code=(csk_\S+)$/.exec(link?.address ?? '') ?? []
     assert.notEqual(code, '')
     return code
@@ -142,7 +142,7 @@ test('C16 a code of a server whose last key was revoked makes no key, and the do
   assert.deepEqual(codeOf(answer), [400, 'invalid_request'])
   assert.match(answer.body, /no API keys any more: call it without/)
   assert.equal((await ask({ path: '/v1/runs' })).status, 200)
-  assert.equal(await makePageLink('http://127.0.0.1:5005', store, clock.nowMs), null)
+  assert.equal(await createLoginLink('http://127.0.0.1:5005', store, clock.nowMs), null)
 })
 
 test('C16 a code is sent as every key is', async (t) => {

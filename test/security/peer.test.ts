@@ -7,7 +7,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import type { FastifyRequest } from 'fastify'
-import { Callers } from '../../src/auth/authenticate.ts'
+import { Authenticator } from '../../src/auth/authenticate.ts'
 import { newSecret } from '../../src/auth/keys.ts'
 import { type PeerUser, peerUser } from '../../src/auth/peer-uid.ts'
 import { StartupError } from '../../src/errors.ts'
@@ -154,7 +154,7 @@ test('another user of the machine cannot use the code of a one-time link, which 
 })
 
 test('who is gone before it can be known who it was is refused', { skip: !isLinux && 'only Linux tells' }, async () => {
-  const callers = new Callers({ keys: null, isLoopback: true, now: Date.now })
+  const callers = new Authenticator({ keys: null, isLoopback: true, now: Date.now })
   const socket = { localAddress: '127.0.0.1', localPort: 1, remoteAddress: '127.0.0.1', remotePort: 2 }
   const request = { headers: {}, raw: { socket, headersDistinct: {} } } as unknown as FastifyRequest
   await assert.rejects(callers.identify(request, 'agent', false), {

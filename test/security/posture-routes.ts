@@ -9,15 +9,15 @@ import type { RouteOptions } from 'fastify'
 import type { App } from '../../src/http/app.ts'
 import { startTestServer, type TestServer, type TestServerOptions } from '../helpers/test-server.ts'
 
-/** `dialect`: of a path that two APIs have. */
-export type Route = { methods: string[]; path: string; scope: string; dialect: string }
+/** `surface`: of a path that two APIs have. */
+export type Route = { methods: string[]; path: string; scope: string; surface: string }
 
 const channel = 'fastify.initialization'
 
 /** To be read when the server is ready: what a route needs may come from a hook after ours. */
 function toRoute({ method, url, config, constraints }: RouteOptions): Route {
-  const { dialect = '' } = (constraints ?? {}) as { dialect?: string }
-  return { methods: [method].flat(), path: url, scope: config?.scope ?? 'none', dialect }
+  const { surface = '' } = (constraints ?? {}) as { surface?: string }
+  return { methods: [method].flat(), path: url, scope: config?.scope ?? 'none', surface }
 }
 
 /** Starts a server and notes its routes. `add` may register more of them. */
@@ -85,6 +85,6 @@ export function send({ port }: Pick<TestServer, 'port'>, asked: Asked): Promise<
   })
 }
 
-/** What makes a request one of that dialect, where the path does not. */
-export const dialectHeaders = ({ dialect }: Pick<Route, 'dialect'>): Record<string, string> =>
-  dialect === 'anthropic' ? { 'anthropic-version': '2023-06-01' } : {}
+/** What makes a request one of that surface, where the path does not. */
+export const surfaceHeaders = ({ surface }: Pick<Route, 'surface'>): Record<string, string> =>
+  surface === 'anthropic' ? { 'anthropic-version': '2023-06-01' } : {}

@@ -7,7 +7,7 @@ import { newSecret } from '../../src/auth/keys.ts'
 import { type Scope, scopes } from '../../src/core/key-record.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import { makeFolders, startTestServer } from '../helpers/test-server.ts'
-import { dialectHeaders, pathFor, type Route, send, startWithRoutes } from './posture-routes.ts'
+import { pathFor, type Route, send, startWithRoutes, surfaceHeaders } from './posture-routes.ts'
 
 /**
  * Method, path, what it needs, whose words its errors are in, and, for paths that two APIs have, which of them is meant. A GET has a
@@ -157,15 +157,15 @@ type Listed = {
   path: string
   scope: Scope | 'any' | 'login' | 'open'
   words: Words
-  dialect: string
+  surface: string
 }
 
 const listed = list
   .split('\n')
   .filter((line) => line.trim() !== '')
   .map((line): Listed => {
-    const [method = '', path = '', scope = '', words = '', dialect = ''] = line.split(/\s+/)
-    return { line: `${method} ${path}`, method, path, scope: scope as Scope, words: words as Words, dialect }
+    const [method = '', path = '', scope = '', words = '', surface = ''] = line.split(/\s+/)
+    return { line: `${method} ${path}`, method, path, scope: scope as Scope, words: words as Words, surface }
   })
 
 /** The file of tests, as that after which something is to be put away. */
@@ -179,13 +179,13 @@ const allMethods = routes
   .reduce((most, each) => (each.length > most.length ? each : most), [])
 
 /** Each route as one line of the list, sorted. */
-const toLine = (method: string, { path, scope, dialect }: Route) => [method, path, scope, dialect].join(' ').trim()
+const toLine = (method: string, { path, scope, surface }: Route) => [method, path, scope, surface].join(' ').trim()
 const lineOf = (route: Route) =>
   toLine(route.methods.length === allMethods.length ? 'ALL' : route.methods.join('+'), route)
 
 test('A17 the routes of the server, and what each needs, are those of the list', () => {
   const own = routes.filter(({ methods }) => methods.join() !== 'HEAD').map(lineOf)
-  const known = listed.map(({ method, path, scope, dialect }) => toLine(method, { methods: [], path, scope, dialect }))
+  const known = listed.map(({ method, path, scope, surface }) => toLine(method, { methods: [], path, scope, surface }))
   assert.deepEqual(own.toSorted(), known.toSorted())
   assert.equal(new Set(own).size, own.length)
 })
@@ -270,14 +270,14 @@ const methodsOf = ({ method }: Listed): string[] =>
 async function askAll(route: Listed, headers: Record<string, string>) {
   const path = pathFor(route)
   const asked = methodsOf(route).map(async (method) => {
-    const answer = await send(server, { method, path, headers: { ...dialectHeaders(route), ...headers } })
+    const answer = await send(server, { method, path, headers: { ...surfaceHeaders(route), ...headers } })
     return { ...answer, method, hasBody: method !== 'HEAD' }
   })
   return Promise.all(asked)
 }
 
 for (const route of listed) {
-  const name = `${route.line}${route.dialect === '' ? '' : ` for ${route.dialect}`}`
+  const name = `${route.line}${route.surface === '' ? '' : ` for ${route.surface}`}`
 
   test(`C01 ${name} ${route.scope === 'open' ? 'is open to everybody' : 'is 401 without a key'}`, async () => {
     for (const headers of [{}, { authorization: 'Bearer sk-dummy' }]) {
@@ -308,7 +308,7 @@ for (const route of listed) {
 }
 
 for (const route of listed.filter(({ scope }) => scope !== 'login')) {
-  const name = `${route.line}${route.dialect === '' ? '' : ` for ${route.dialect}`}`
+  const name = `${route.line}${route.surface === '' ? '' : ` for ${route.surface}`}`
 
   test(`C16 the code of a one-time link is no key for ${name}`, async () => {
     // x-api-key would make some of these requests ones of another API.

@@ -10,11 +10,11 @@ import { ScriptedAgent, untilAborted } from '../helpers/scripted-agent.ts'
 import {
   type Answer,
   type Asked,
-  dialectHeaders,
   pathFor,
   type Route,
   send,
   startWithRoutes,
+  surfaceHeaders,
 } from './posture-routes.ts'
 
 const file = { after: (end: () => Promise<void>) => after(end) }
@@ -63,7 +63,7 @@ const methods = (route: Route) => (route.methods.length > 2 ? ['GET', 'POST', 'D
 
 /** Each route by each of its methods, once. */
 const targets = routes.flatMap((route) =>
-  methods(route).map((method) => ({ method, path: pathFor(route), headers: dialectHeaders(route) })),
+  methods(route).map((method) => ({ method, path: pathFor(route), headers: surfaceHeaders(route) })),
 )
 
 type Target = { method: string; path: string; headers: Record<string, string> }

@@ -2,7 +2,7 @@
 // paths and queries, bodies that are no JSON. A title begins with the row's number in the catalogue of attacks.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { Callers, type KeyStore } from '../../src/auth/authenticate.ts'
+import { Authenticator, type KeyStore } from '../../src/auth/authenticate.ts'
 import { newSecret } from '../../src/auth/keys.ts'
 import type { KeyRecord } from '../../src/core/key-record.ts'
 import { ErrorBody } from '../../src/surfaces/native/schemas.ts'
@@ -35,10 +35,10 @@ async function listenWithKey() {
   const keys: KeyStore = {
     hasKeys: async () => true,
     keyByHash: async (given) => (given === hash ? key : null),
-    noteKeyUse: async () => {},
+    recordKeyUse: async () => {},
     spentBy: async () => 0,
   }
-  const callers = new Callers({ keys, isLoopback: true, now: Date.now })
+  const callers = new Authenticator({ keys, isLoopback: true, now: Date.now })
   return { ...(await listenApp({ after }, allFaces({ callers, bodyBytesMax: 100_000 }))), secret }
 }
 

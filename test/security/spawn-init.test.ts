@@ -51,7 +51,7 @@ function streamed({ path = '', body = {} }: Request): Request {
 
 const words = /Hello|fake CLI|answer/
 
-/** The refusal, in the dialect of the path, and nothing of the answer; the process is gone. */
+/** The refusal, in the surface of the path, and nothing of the answer; the process is gone. */
 async function assertRefused({ status, text }: Answer): Promise<void> {
   assert.equal(status, 500, text)
   assert.match(text, /The CLI did not start as it was told to: it/)

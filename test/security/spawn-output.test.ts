@@ -53,7 +53,7 @@ function toldBy(frames: Frame[], isEnd: (frame: Frame) => boolean, textOf: (delt
   return { text: texts.join(''), ends: frames.filter(isEnd).length, last: last?.event ?? last?.data ?? '' }
 }
 
-type Dialect = {
+type Surface = {
   path: string
   body(prompt: string): object
   whole(json: never): string
@@ -61,7 +61,7 @@ type Dialect = {
   last: RegExp
 }
 
-const native: Dialect = {
+const native: Surface = {
   path: '/v1/chat',
   body: (prompt) => ({ prompt, tools: [] }),
   whole: ({ result }: { result: string }) => result,
@@ -74,7 +74,7 @@ const native: Dialect = {
   last: /^\{"type":"done"/,
 }
 
-const openai: Dialect = {
+const openai: Surface = {
   path: '/v1/chat/completions',
   body: (content) => ({ model: 'sonnet', messages: [{ role: 'user', content }] }),
   whole: ({ choices }: { choices: { message: { content: string } }[] }) => choices[0]?.message.content ?? '',
@@ -87,7 +87,7 @@ const openai: Dialect = {
   last: /^\[DONE\]$/,
 }
 
-const anthropic: Dialect = {
+const anthropic: Surface = {
   path: '/v1/messages',
   body: (content) => ({ model: 'sonnet', max_tokens: 500, messages: [{ role: 'user', content }] }),
   whole: ({ content }: { content: { text: string }[] }) => content[0]?.text ?? '',
@@ -100,22 +100,22 @@ const anthropic: Dialect = {
   last: /^message_stop$/,
 }
 
-for (const [name, dialect] of Object.entries({ native, openai, anthropic })) {
+for (const [name, surface] of Object.entries({ native, openai, anthropic })) {
   for (const [what, text] of outputs) {
     test(`F22 ${name}: ${what} is text, in a whole answer and in a stream`, async () => {
-      const body = dialect.body(saying(text))
-      const whole = await scene.ask({ path: dialect.path, body })
+      const body = surface.body(saying(text))
+      const whole = await scene.ask({ path: surface.path, body })
       assert.equal(whole.status, 200, whole.text)
-      assert.equal(dialect.whole(whole.json as never), text)
+      assert.equal(surface.whole(whole.json as never), text)
       const stream = await scene.ask(
         name === 'native'
-          ? { path: `${dialect.path}/stream`, body }
-          : { path: dialect.path, body: { ...body, stream: true } },
+          ? { path: `${surface.path}/stream`, body }
+          : { path: surface.path, body: { ...body, stream: true } },
       )
       assert.equal(stream.status, 200, stream.text)
-      const told = dialect.told(framesIn(stream.text))
+      const told = surface.told(framesIn(stream.text))
       assert.deepEqual([told.text, told.ends], [text, 1])
-      assert.match(told.last, dialect.last)
+      assert.match(told.last, surface.last)
     })
   }
 }

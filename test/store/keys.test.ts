@@ -186,11 +186,11 @@ test('a key that is used all the time is written once a minute', async (t) => {
   await store.createKey(keyRecord('key_1'))
   const changes = () => place.look((db) => db.prepare('PRAGMA data_version').get()?.data_version)
   const walBytes = () => statSync(`${place.file}-wal`).size
-  await store.noteKeyUse('key_1', noonMs)
+  await store.recordKeyUse('key_1', noonMs)
   const [before, bytesBefore] = [changes(), walBytes()]
-  for (let atMs = 100; atMs < 60_000; atMs += 100) await store.noteKeyUse('key_1', noonMs + atMs)
+  for (let atMs = 100; atMs < 60_000; atMs += 100) await store.recordKeyUse('key_1', noonMs + atMs)
   assert.deepEqual([changes(), walBytes()], [before, bytesBefore])
   assert.equal((await store.keys())[0]?.lastUsedAtMs, noonMs)
-  await store.noteKeyUse('key_1', noonMs + 60_000)
+  await store.recordKeyUse('key_1', noonMs + 60_000)
   assert.equal((await store.keys())[0]?.lastUsedAtMs, noonMs + 60_000)
 })

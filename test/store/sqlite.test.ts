@@ -99,7 +99,7 @@ test('a file that is no database is refused and kept', async (t) => {
 test('a new run is durable at once, and takes earlier writes along', async (t) => {
   const { open, look } = makePlace(t)
   const store = await open()
-  const writes = [store.noteSession(session), store.createRun(runRecord('run_1'))]
+  const writes = [store.upsertSession(session), store.createRun(runRecord('run_1'))]
   // The commit is set for this turn of the event loop, before this.
   await new Promise(setImmediate)
   const count = 'SELECT (SELECT count(*) FROM runs) AS runs, (SELECT count(*) FROM sessions) AS sessions'

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { after, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
-import { Callers, type KeyStore } from '../../src/auth/authenticate.ts'
+import { Authenticator, type KeyStore } from '../../src/auth/authenticate.ts'
 import { newSecret } from '../../src/auth/keys.ts'
 import { registerOpenapi } from '../../src/web/api-docs-routes.ts'
 import { keyRecord } from '../contract/store-api-keys-suite.ts'
@@ -127,10 +127,10 @@ async function openLocked(t: Cleanup) {
   const keys: KeyStore = {
     hasKeys: async () => true,
     keyByHash: async (given) => (given === hash ? key : null),
-    noteKeyUse: async () => {},
+    recordKeyUse: async () => {},
     spentBy: async () => 0,
   }
-  const callers = new Callers({ keys, isLoopback: true, now: Date.now })
+  const callers = new Authenticator({ keys, isLoopback: true, now: Date.now })
   return { ...(await listenApp(t, { callers, prepare: (app) => registerOpenapi(app) })), secret }
 }
 

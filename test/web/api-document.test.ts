@@ -127,7 +127,7 @@ test('the routes of a real server, and what each needs, are those of the documen
 test('every GET of a real server has its HEAD, as the document says', async (t) => {
   const { routes } = await startWithRoutes(t, { fake: 'well-behaved' })
   const pathsOf = (method: string) =>
-    routes.filter(({ methods }) => methods.join() === method).map(({ path, dialect }) => `${path} ${dialect}`)
+    routes.filter(({ methods }) => methods.join() === method).map(({ path, surface }) => `${path} ${surface}`)
   assert.deepEqual(pathsOf('HEAD').toSorted(), pathsOf('GET').toSorted())
 })
 

@@ -3,7 +3,7 @@
 import { delimiter } from 'node:path'
 import { isWithin } from '../../platform/allowed-folders.ts'
 import type { Environment } from '../sessions/config-folder.ts'
-import { stepsTo } from './path-components.ts'
+import { pathComponents } from './path-components.ts'
 
 /** What a program needs to find its way about: home, path, language, folders. */
 const plain = [
@@ -49,7 +49,7 @@ function absoluteEntries(searchPath: string): string {
 export function withPathOutside(environment: Environment, roots: readonly string[]): Environment {
   const { PATH } = environment
   if (PATH === undefined || roots.length === 0) return environment
-  const isOutside = (entry: string) => !roots.some((root) => stepsTo(entry).some((step) => isWithin(step, root)))
+  const isOutside = (entry: string) => !roots.some((root) => pathComponents(entry).some((step) => isWithin(step, root)))
   return { ...environment, PATH: PATH.split(delimiter).filter(isOutside).join(delimiter) }
 }
 

@@ -1,7 +1,7 @@
 // Whether a file may be run as `claude`: whoever can change it, or the way to it, could run what they like as this user.
 import { type Stats, statSync } from 'node:fs'
 import { isWithin } from '../../platform/allowed-folders.ts'
-import { stepsTo } from './path-components.ts'
+import { pathComponents } from './path-components.ts'
 
 const groupWrites = 0o020
 const worldWrites = 0o002
@@ -22,7 +22,7 @@ const isOthersFolder = ({ mode }: Stats): boolean => (mode & worldWrites) !== 0 
  */
 export function whyUnsafe(path: string, roots: readonly string[]): string | null {
   if (process.platform === 'win32') return null
-  const steps = stepsTo(path)
+  const steps = pathComponents(path)
   const root = roots.find((each) => steps.some((step) => isWithin(step, each)))
   if (root !== undefined) return `lies in ${root}, where agents may work: name another one with --claude-bin`
   const open = steps.find((step) => {

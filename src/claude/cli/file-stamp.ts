@@ -16,7 +16,7 @@ export function fileStamp(path: string): string {
 const rememberedMax = 2000
 
 /** What was found in files, kept for as long as each is the same. */
-export class Remembering<T> {
+export class FileCache<T> {
   readonly #read: (path: string) => T
   readonly #known = new Map<string, { state: string; found: T | null }>()
 

@@ -1,7 +1,7 @@
 // Which files a memory file (CLAUDE.md) imports by `@path`, directly or through others. They count as part of it.
 import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
-import { Remembering } from './file-stamp.ts'
+import { FileCache } from './file-stamp.ts'
 
 /** The CLI follows imports this deep. */
 const depthMax = 5
@@ -9,7 +9,7 @@ const depthMax = 5
 const importPattern = /(?:^|\s)@([^\s`'"<>|]+)/g
 
 /** The paths as they stand in the file. */
-const mentions = new Remembering((file: string) =>
+const mentions = new FileCache((file: string) =>
   [...readFileSync(file, 'utf8').matchAll(importPattern)].flatMap(([, path]) => path ?? []),
 )
 

@@ -22,7 +22,7 @@ function linkAt(path: string): string | null {
 }
 
 /** The last one is the file itself. */
-export function stepsTo(path: string): string[] {
+export function pathComponents(path: string): string[] {
   const steps: string[] = []
   // Not by path.resolve, which takes `..` for the folder above a link, not above where that leads.
   let rest = segmentsOf(path)

@@ -43,7 +43,7 @@ export type Profile = {
   maxTurns: number | null
   maxBudgetUsd: number | null
   /** Whether what needs permission is asked over the API. */
-  asks: boolean
+  approvals: boolean
   /**
    * Whether unrelated conversations may follow one another in the process. Only where it has no tools: what tools,
    * servers and hooks leave behind (rules, shells, tasks, files) survives the emptying of a conversation.
@@ -65,7 +65,7 @@ export type Turn = {
 }
 
 /** What the CLI in use is able to do beyond its documentation; see docs/decisions/0003-warm-processes.md. */
-export type Abilities = { recycle: boolean; promptSwitch: boolean }
+export type Abilities = { rewind: boolean; promptSwitch: boolean }
 
 const allSources: SettingSource[] = ['user', 'project', 'local']
 
@@ -102,7 +102,7 @@ const nothingElse = {
   maxBudgetUsd: null,
   fallbackModel: null,
   effort: null,
-  asks: false,
+  approvals: false,
 } satisfies Partial<Profile>
 
 /** The CLI cuts off what is longer in a tool's description. */
@@ -119,9 +119,9 @@ function plainSystemPrompt({ options, plain }: RunRequest): string {
 function toPlainProfile(request: RunRequest, { cwd, abilities }: ProfileContext): Profile {
   const text = plainSystemPrompt(request)
   const prompt: BasePrompt =
-    abilities.recycle && abilities.promptSwitch && canSwitchTo(text) ? { kind: 'by-turn' } : { kind: 'fixed', text }
+    abilities.rewind && abilities.promptSwitch && canSwitchTo(text) ? { kind: 'by-turn' } : { kind: 'fixed', text }
   const { jsonSchema } = request.options
-  return { ...nothingElse, plain: true, cwd, prompt, model: null, jsonSchema, reusable: abilities.recycle }
+  return { ...nothingElse, plain: true, cwd, prompt, model: null, jsonSchema, reusable: abilities.rewind }
 }
 
 /** What a process must be born with to serve the request. */
@@ -137,9 +137,9 @@ function toAgentProfile(request: RunRequest, { cwd, abilities, hasHooks }: Profi
   const needsOwnFile = options.systemPrompt === null && options.appendSystemPrompt !== null
   const leavesNothing = toolless && !needsOwnFile && !(hasHooks && settingSources.length > 0)
   const reusable =
-    abilities.recycle &&
+    abilities.rewind &&
     leavesNothing &&
-    !request.asks &&
+    !request.approvals &&
     !request.commands &&
     request.session.kind === 'new' &&
     options.maxBudgetUsd === null
@@ -162,7 +162,7 @@ function toAgentProfile(request: RunRequest, { cwd, abilities, hasHooks }: Profi
     settingSources,
     maxTurns: options.maxTurns,
     maxBudgetUsd: options.maxBudgetUsd,
-    asks: request.asks,
+    approvals: request.approvals,
     reusable,
   }
 }

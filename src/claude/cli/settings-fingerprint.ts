@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import type { Environment } from '../sessions/config-folder.ts'
 import { configFolder } from '../sessions/config-folder.ts'
 import { projectFolder } from '../sessions/transcript.ts'
-import { fileStamp, Remembering } from './file-stamp.ts'
+import { FileCache, fileStamp } from './file-stamp.ts'
 import { importedFiles } from './memory-imports.ts'
 
 export type SettingsState = {
@@ -61,14 +61,14 @@ const projectState = (cwd: string) => [
 ]
 
 /** The CLI writes its own figures into this file all the time: only the MCP servers in it count. */
-const userServers = new Remembering((path: string) => {
+const userServers = new FileCache((path: string) => {
   type Servers = { mcpServers?: unknown }
   const content = JSON.parse(readFileSync(path, 'utf8')) as Servers & { projects?: Record<string, Servers> }
   const perProject = Object.entries(content.projects ?? {}).map(([folder, { mcpServers }]) => [folder, mcpServers])
   return JSON.stringify([content.mcpServers, perProject])
 })
 
-const bringsHooks = new Remembering((path: string) =>
+const bringsHooks = new FileCache((path: string) =>
   /"(hooks|enabledPlugins|statusLine|apiKeyHelper)"\s*:/.test(readFileSync(path, 'utf8')),
 )
 

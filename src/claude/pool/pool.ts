@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
 import type { Agent, AgentStats, ModelFact, RunRequest } from '../../core/agent.ts'
-import { type AnsweredBy, type AskAnswer, endOfRun, type RunEvent } from '../../core/events.ts'
+import { type AnsweredBy, type ApprovalAnswer, endOfRun, type RunEvent } from '../../core/events.ts'
 import type { Observer } from '../../core/observer.ts'
 import { AppError, shuttingDown, toAppError } from '../../errors.ts'
 import { type Abilities, canContinue, profileKey, type Turn, toTurn } from '../cli/profile.ts'
@@ -49,7 +49,7 @@ type Waiter = ResolvedRequest & {
 }
 
 export class Pool implements Agent {
-  readonly abilities: Abilities = { recycle: true, promptSwitch: true }
+  readonly abilities: Abilities = { rewind: true, promptSwitch: true }
   /** Whether the abilities that the CLI does not document were tested at start. */
   isChecked = false
   readonly #limits: PoolLimits
@@ -143,9 +143,9 @@ export class Pool implements Agent {
 
   #runTurn(worker: Worker, request: RunRequest, turn: Turn, signal: AbortSignal): AsyncGenerator<RunEvent> {
     const process = worker.turnProcess(turn)
-    const { held } = worker
-    if (held === null) throw new Error('a turn without a conversation')
-    return new TurnRun(process, { request, turn, held, limits: this.#context.limits }).events(signal)
+    const { conversation } = worker
+    if (conversation === null) throw new Error('a turn without a conversation')
+    return new TurnRun(process, { request, turn, conversation, limits: this.#context.limits }).events(signal)
   }
 
   /** Waits for a process that is ready for the request's turn. `unlock` lets the conversation's next run start. */
@@ -181,8 +181,8 @@ export class Pool implements Agent {
       const worker = await this.#waitForWorker(request, turn, signal)
       if (worker === null) continue
       try {
-        if (holdsConversation(worker.held, request, turn)) await worker.goOn(turn)
-        else await worker.begin(turn, newSessionId(worker))
+        if (holdsConversation(worker.conversation, request, turn)) await worker.continueConversation(turn)
+        else await worker.startConversation(turn, newSessionId(worker))
         return worker
       } catch (error) {
         this.#onRefusedReuse(worker, error)
@@ -210,7 +210,7 @@ export class Pool implements Agent {
   #onRefusedReuse(worker: Worker, error: unknown): void {
     this.#context.onWarning('a CLI process could not be used again', { reason: String(error) })
     if (worker.requests === 0) this.abilities.promptSwitch = false
-    else if (/Unsupported control request/.test(String(error))) this.abilities.recycle = false
+    else if (/Unsupported control request/.test(String(error))) this.abilities.rewind = false
     void worker.close()
   }
 
@@ -260,7 +260,7 @@ export class Pool implements Agent {
   }
 
   #serve(waiter: Waiter, starting: Worker[]): void {
-    if (waiter.request.isSide && wouldTakeLastProcess(this.#workers, this.#limits.maxProcesses)) return
+    if (waiter.request.isAuxiliary && wouldTakeLastProcess(this.#workers, this.#limits.maxProcesses)) return
     const holder = this.#holderFor(waiter)
     if (holder === 'wait') return
     const hasRoom = this.#workers.size < this.#limits.maxProcesses
@@ -278,10 +278,11 @@ export class Pool implements Agent {
     const { session } = waiter.request
     if (session.kind === 'history') return this.#idleHolderOf(waiter)
     if (session.kind !== 'continue') return null
-    const holder = [...this.#workers].find((worker) => worker.held?.sessionId === session.sessionId)
+    const holder = [...this.#workers].find((worker) => worker.conversation?.sessionId === session.sessionId)
     if (holder === undefined) return null
-    const { held, profile, state } = holder
-    if (state === 'idle' && held !== null && canContinue({ profile, turn: held.turn }, waiter)) return holder
+    const { conversation, profile, state } = holder
+    if (state === 'idle' && conversation !== null && canContinue({ profile, turn: conversation.start }, waiter))
+      return holder
     if (state === 'idle') void holder.close()
     return 'wait'
   }
@@ -289,7 +290,7 @@ export class Pool implements Agent {
   /** An idle process that holds exactly the conversation that the request brings along. */
   #idleHolderOf({ key, request, turn }: Waiter): Worker | null {
     const idle = [...this.#workers].filter((worker) => worker.state === 'idle' && worker.key === key)
-    return idle.find((worker) => holdsConversation(worker.held, request, turn)) ?? null
+    return idle.find((worker) => holdsConversation(worker.conversation, request, turn)) ?? null
   }
 
   /** Ends the least recently used idle process. There is room once it is gone; dispatch is called then. */
@@ -353,7 +354,7 @@ export class Pool implements Agent {
   }
 
   #release(worker: Worker): void {
-    if (worker.held !== null) this.#folders.note(worker.held.sessionId, worker.profile.cwd)
+    if (worker.conversation !== null) this.#folders.note(worker.conversation.sessionId, worker.profile.cwd)
     if (worker.state === 'busy') {
       worker.state = 'idle'
       worker.lastUsedAt = performance.now()
@@ -364,8 +365,8 @@ export class Pool implements Agent {
     if (!worker.profile.reusable) this.#refreshProfiles(worker.profile.cwd)
   }
 
-  #isSpent({ profile, requests, held }: Worker): boolean {
-    if (held !== null && !held.canBeTakenBack) return true
+  #isSpent({ profile, requests, conversation }: Worker): boolean {
+    if (conversation !== null && !conversation.canBeRewound) return true
     return profile.maxBudgetUsd !== null || (profile.reusable && requests >= this.#limits.requestsMax)
   }
 
@@ -385,7 +386,7 @@ export class Pool implements Agent {
     this.#recentProfiles.removeUnused(this.#limits.recentMs)
     const longAgo = performance.now() - this.#limits.keepAliveMs
     for (const worker of this.#workers) {
-      const isWanted = worker.held === null && this.#recentProfiles.isCurrent(worker.key, worker.fingerprint)
+      const isWanted = worker.conversation === null && this.#recentProfiles.isCurrent(worker.key, worker.fingerprint)
       if (worker.state === 'idle' && !isWanted && worker.lastUsedAt < longAgo) void worker.close()
     }
   }
@@ -420,7 +421,7 @@ export class Pool implements Agent {
       this.#underTest = assigned
     })
     try {
-      this.abilities.recycle = await worker.knowsRewind().catch(() => false)
+      this.abilities.rewind = await worker.knowsRewind().catch(() => false)
       this.abilities.promptSwitch = await worker.canSwitchPrompt()
       this.isChecked = true
     } finally {
@@ -438,12 +439,12 @@ export class Pool implements Agent {
     return this.#models ?? []
   }
 
-  answer(runId: string, requestId: string, answer: AskAnswer, by: AnsweredBy = 'caller'): boolean {
+  answer(runId: string, requestId: string, answer: ApprovalAnswer, by: AnsweredBy = 'caller'): boolean {
     return this.#running.get(runId)?.answer(requestId, answer, by) ?? false
   }
 
-  async release(sessionId: string): Promise<boolean> {
-    const holders = [...this.#workers].filter((worker) => worker.held?.sessionId === sessionId)
+  async unloadSession(sessionId: string): Promise<boolean> {
+    const holders = [...this.#workers].filter((worker) => worker.conversation?.sessionId === sessionId)
     if (holders.some(({ state }) => state === 'busy')) return false
     await Promise.all(holders.map((worker) => worker.close()))
     this.#folders.forget(sessionId)
@@ -470,7 +471,7 @@ const toModelFact = ({ value, resolvedModel, displayName }: ModelInfo): ModelFac
 })
 
 /** A process that keeps its own conversation files has one id for life; a reused one gets a new id each time. */
-const newSessionId = (worker: Worker) => (worker.profile.reusable ? randomUUID() : worker.birth.sessionId)
+const newSessionId = (worker: Worker) => (worker.profile.reusable ? randomUUID() : worker.spawnMode.sessionId)
 
 function queueFull(limit: number): AppError {
   return new AppError('queue_full', `${limit} requests are waiting already; try again in a moment.`, { retryAfterS: 2 })

@@ -1,7 +1,7 @@
 // Everything that decides which process can serve a request: its working folder, the settings in force there, its profile, and its
 // turn. Computed once per request; choosing among the processes is done in worker-selection.ts.
 import type { RunRequest } from '../../core/agent.ts'
-import { SessionPlaces, sessionNotFound } from '../../core/sessions.ts'
+import { SessionAccess, sessionNotFound } from '../../core/sessions.ts'
 import { type Abilities, profileKey, type Turn, toProfile } from '../cli/profile.ts'
 import { loadSdk } from '../cli/sdk.ts'
 import { readSettingsState, type SettingsState } from '../cli/settings-fingerprint.ts'
@@ -53,6 +53,6 @@ async function workingFolder(
   const { options, roots = null } = request
   const needsOwn = session !== null && (options.cwd === null || roots !== null)
   const own = needsOwn ? await folders.find(session) : null
-  if (needsOwn && !(await new SessionPlaces(roots).allows({ cwd: own }))) throw sessionNotFound(session)
+  if (needsOwn && !(await new SessionAccess(roots).allows({ cwd: own }))) throw sessionNotFound(session)
   return options.cwd ?? own ?? defaultCwd
 }

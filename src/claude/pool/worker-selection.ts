@@ -9,10 +9,10 @@ import { conversationFingerprint } from '../sessions/conversation-fingerprint.ts
 export type Candidate = {
   readonly key: string
   readonly fingerprint: string
-  readonly birth: SpawnMode
+  readonly spawnMode: SpawnMode
   readonly profile: Pick<Profile, 'reusable'>
   readonly state: 'starting' | 'idle' | 'busy' | 'ending' | 'gone'
-  readonly held: { sessionId: string; turns: number } | null
+  readonly conversation: { sessionId: string; turns: number } | null
   readonly lastUsedAt: number
   readonly knownTools: ReadonlyMap<string, string>
 }
@@ -36,8 +36,8 @@ function isModeFor(birth: SpawnMode, { session }: RunRequest): boolean {
 
 /** Whether the process was born for requests like this, whatever it holds now. */
 export function isStartedFor(worker: Candidate, match: RequestMatch): boolean {
-  if (worker.key !== match.key || !isModeFor(worker.birth, match.request)) return false
-  return worker.birth.kind !== 'new' || worker.fingerprint === match.fingerprint
+  if (worker.key !== match.key || !isModeFor(worker.spawnMode, match.request)) return false
+  return worker.spawnMode.kind !== 'new' || worker.fingerprint === match.fingerprint
 }
 
 /** Whether the process knows one of the request's tools as something else, which it would take for it still. */
@@ -47,7 +47,7 @@ function hasOtherTools({ knownTools }: Candidate, { request }: RequestMatch): bo
 }
 
 /** Whether nobody has come back to the conversation that the process holds, if any. */
-const isCheap = (worker: Candidate) => worker.held === null || worker.held.turns <= 1
+const isCheap = (worker: Candidate) => worker.conversation === null || worker.conversation.turns <= 1
 
 /**
  * An idle process that can take the request's turn as its first: one that holds nothing, or a reusable one whose
@@ -60,8 +60,8 @@ export function idleWorkerFor<T extends Candidate>(
   kept: T | null = null,
 ): T | null {
   const isFree = (worker: T) =>
-    worker.state === 'idle' && worker !== kept && (worker.held === null || worker.profile.reusable)
-  const rank = (worker: T) => (worker.held === null ? 0 : isCheap(worker) ? 1 : 2)
+    worker.state === 'idle' && worker !== kept && (worker.conversation === null || worker.profile.reusable)
+  const rank = (worker: T) => (worker.conversation === null ? 0 : isCheap(worker) ? 1 : 2)
   const candidates = [...workers].filter(
     (worker) => isFree(worker) && isStartedFor(worker, match) && !hasOtherTools(worker, match),
   )
@@ -77,9 +77,9 @@ export function reservedFromAuxiliary<T extends Candidate>(
   { request }: RequestMatch,
   hasRoom: boolean,
 ): T | null {
-  if (!request.isSide) return null
+  if (!request.isAuxiliary) return null
   const all = [...workers]
-  const [last] = all.filter(({ held }) => held !== null).sort((a, b) => b.lastUsedAt - a.lastUsedAt)
+  const [last] = all.filter(({ conversation }) => conversation !== null).sort((a, b) => b.lastUsedAt - a.lastUsedAt)
   const isOnlyChoice = !hasRoom && all.every((worker) => worker === last || worker.state !== 'idle')
   return last === undefined || isOnlyChoice ? null : last
 }
@@ -92,9 +92,9 @@ export function wouldTakeLastProcess(workers: Iterable<Candidate>, processesMax:
 
 /** Whether the process is, or will be, ready for a new conversation of its kind at no loss. */
 export function isSpare(worker: Candidate, key: string, fingerprint: string): boolean {
-  if (worker.key !== key || worker.fingerprint !== fingerprint || worker.birth.kind !== 'new') return false
+  if (worker.key !== key || worker.fingerprint !== fingerprint || worker.spawnMode.kind !== 'new') return false
   if (worker.state === 'starting') return true
-  return worker.state === 'idle' && isCheap(worker) && (worker.held === null || worker.profile.reusable)
+  return worker.state === 'idle' && isCheap(worker) && (worker.conversation === null || worker.profile.reusable)
 }
 
 /** Whether the process, which holds a conversation, could take a new one of that kind. */
@@ -116,7 +116,7 @@ export function leastValuable<T extends Candidate>(
   usedAt: number,
 ): T | null {
   const idle = [...workers].filter((worker) => worker.state === 'idle' && !wanted.has(worker))
-  const held = idle.filter((worker) => worker.held !== null).sort((a, b) => b.lastUsedAt - a.lastUsedAt)
+  const held = idle.filter((worker) => worker.conversation !== null).sort((a, b) => b.lastUsedAt - a.lastUsedAt)
   return leastRecentlyUsed(idle.filter((worker) => worker !== held[0] && worker.lastUsedAt < usedAt))
 }
 
@@ -128,14 +128,14 @@ export function existingSession({ session }: RunRequest): string | null {
 /** The part of a turn that belongs to the whole conversation. */
 export type ConversationStart = Pick<Turn, 'systemPrompt' | 'model' | 'clientTools'>
 
-export type LoadedState = { sessionId: string; said: string | null; turn: ConversationStart }
+export type LoadedState = { sessionId: string; contentFingerprint: string | null; start: ConversationStart }
 
 /** Whether the process holds the conversation that the request continues, whole and unchanged. */
 export function holdsConversation(held: LoadedState | null, { session }: RunRequest, turn: Turn): boolean {
   if (held === null) return false
   if (session.kind === 'continue') return held.sessionId === session.sessionId
-  if (session.kind !== 'history' || held.said === null || session.messages.length === 0) return false
+  if (session.kind !== 'history' || held.contentFingerprint === null || session.messages.length === 0) return false
   const start = ({ systemPrompt, model, clientTools }: ConversationStart) =>
     JSON.stringify([systemPrompt, model, clientTools])
-  return held.said === conversationFingerprint(session.messages) && start(held.turn) === start(turn)
+  return held.contentFingerprint === conversationFingerprint(session.messages) && start(held.start) === start(turn)
 }

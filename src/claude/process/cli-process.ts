@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SpawnedProcess, SpawnOptions } from '@anthropic-ai/claude-agent-sdk'
 import { maskSecrets, maskValues } from '../../platform/redact.ts'
-import type { ProcessRecords } from './process-registry.ts'
+import type { ProcessRegistry } from './process-registry.ts'
 import { killAll, markedProcesses, processTree } from './process-tree.ts'
 import { StdoutGate } from './stdout-gate.ts'
 
@@ -18,22 +18,22 @@ const termGraceMs = 4000
  */
 const isPublicArgument = (argument: string) => !argument.startsWith('--json-schema')
 
-export type ChildExit = { code: number | null; signal: NodeJS.Signals | null }
+export type CliExit = { code: number | null; signal: NodeJS.Signals | null }
 
-export class Child {
+export class CliProcess {
   readonly gate = new StdoutGate()
-  readonly exited: Promise<ChildExit>
+  readonly exited: Promise<CliExit>
   readonly marker: string
   #process: ChildProcess | null = null
-  #records: ProcessRecords
+  #records: ProcessRegistry
   readonly #secrets: readonly string[]
   #stderr = ''
-  #settle: (exit: ChildExit) => void = () => {}
+  #settle: (exit: CliExit) => void = () => {}
   #ending: Promise<void> | null = null
   #swept: Promise<void> = Promise.resolve()
 
   /** `secrets`: what must not be seen in what it says. */
-  constructor(marker: string, records: ProcessRecords, secrets: readonly string[]) {
+  constructor(marker: string, records: ProcessRegistry, secrets: readonly string[]) {
     this.marker = marker
     this.#secrets = secrets
     this.#records = records
@@ -105,7 +105,7 @@ export class Child {
     await killAll(await markedProcesses((marker) => marker === this.marker))
   }
 
-  #onExit(exit: ChildExit): void {
+  #onExit(exit: CliExit): void {
     this.#swept = this.#sweep()
     this.#forget()
     this.#settle(exit)

@@ -7,22 +7,22 @@ import type { TranscriptMessage, TranscriptWriter } from '../sessions/transcript
 /** The part of a turn that belongs to the whole conversation. */
 export type BegunWith = Pick<Turn, 'systemPrompt' | 'model' | 'clientTools'>
 
-export class HeldConversation {
+export class LoadedConversation {
   readonly sessionId: string
   /** The system prompt and model that it was begun with. */
-  readonly turn: BegunWith
+  readonly start: BegunWith
   turns = 0
   firstMessage = ''
   lastMessage = ''
   /** What has been said, where the conversation came with a request; null where that is not known for sure. */
-  said: string | null = null
+  contentFingerprint: string | null = null
   #messages: ConversationMessage[] = []
   readonly #transcript: TranscriptWriter | null
 
   /** `transcript` is null where the CLI writes the conversation's file itself. */
   constructor(sessionId: string, turn: BegunWith, transcript: TranscriptWriter | null) {
     this.sessionId = sessionId
-    this.turn = turn
+    this.start = turn
     this.#transcript = transcript
   }
 
@@ -37,22 +37,22 @@ export class HeldConversation {
    * Whether the process can be emptied of it: only messages of the user can be gone back to, so that an answer before the
    * first of them would stay.
    */
-  get canBeTakenBack(): boolean {
+  get canBeRewound(): boolean {
     return this.#messages[0]?.role !== 'assistant'
   }
 
-  noteSaid(messages: readonly ConversationMessage[]): void {
+  setMessages(messages: readonly ConversationMessage[]): void {
     this.#messages = [...messages]
-    this.said = conversationFingerprint(this.#messages)
+    this.contentFingerprint = conversationFingerprint(this.#messages)
   }
 
-  noteAnswer(turn: Turn, answer: readonly ConversationMessage[]): void {
+  addAnswer(turn: Turn, answer: readonly ConversationMessage[]): void {
     if (turn.history === null) return
-    this.noteSaid([...this.#messages, { role: 'user', content: turn.prompt }, ...answer])
+    this.setMessages([...this.#messages, { role: 'user', content: turn.prompt }, ...answer])
   }
 
-  forgetSaid(): void {
-    this.said = null
+  invalidateFingerprint(): void {
+    this.contentFingerprint = null
   }
 
   /** Adds a turn to the conversation's file. Throws where the disk refuses. */

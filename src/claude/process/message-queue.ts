@@ -5,7 +5,7 @@
 const high = 256
 const low = 64
 
-export class Mailbox<T> {
+export class MessageQueue<T> {
   #items: T[] = []
   #reader: { resolve: (item: T) => void; reject: (reason: unknown) => void } | null = null
   #stopped: { reason: unknown } | null = null

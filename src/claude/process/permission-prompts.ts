@@ -2,27 +2,27 @@
 // core/runs.ts.
 import { randomUUID } from 'node:crypto'
 import type { CanUseTool, PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk'
-import type { AnsweredBy, Ask, AskAnswer } from '../../core/events.ts'
+import type { AnsweredBy, ApprovalAnswer, ApprovalRequest } from '../../core/events.ts'
 
 /** What the turn's reader finds among the messages of its process. */
-export type AskNote =
-  | { type: 'ask'; ask: Ask }
+export type ApprovalNote =
+  | { type: 'ask'; ask: ApprovalRequest }
   | { type: 'ask-answered'; requestId: string; behavior: 'allow' | 'deny'; by: AnsweredBy }
 
-type Pending = { ask: Ask; settle: (result: PermissionResult) => void }
+type Pending = { ask: ApprovalRequest; settle: (result: PermissionResult) => void }
 
 /** The tool by which Claude asks a person something. */
 const questionTool = 'AskUserQuestion'
 
 const unanswered = 'Nobody answered, so this was not allowed.'
 
-export class Asks {
+export class PermissionPrompts {
   readonly #pending = new Map<string, Pending>()
-  readonly #note: (note: AskNote) => void
+  readonly #note: (note: ApprovalNote) => void
   readonly #modes: readonly string[]
 
   /** `modes`: the permission modes that the operator allows. */
-  constructor(note: (note: AskNote) => void, modes: readonly string[]) {
+  constructor(note: (note: ApprovalNote) => void, modes: readonly string[]) {
     this.#note = note
     this.#modes = modes
   }
@@ -33,7 +33,7 @@ export class Asks {
 
   /** To be given to the SDK. */
   readonly canUseTool: CanUseTool = (toolName, input, context) => {
-    const ask: Ask = {
+    const ask: ApprovalRequest = {
       requestId: `ask_${randomUUID().replaceAll('-', '')}`,
       kind: toolName === questionTool ? 'question' : 'permission',
       toolName,
@@ -53,7 +53,7 @@ export class Asks {
   }
 
   /** False where nothing of that id waits. */
-  answer(requestId: string, answer: AskAnswer, by: AnsweredBy): boolean {
+  answer(requestId: string, answer: ApprovalAnswer, by: AnsweredBy): boolean {
     const pending = this.#pending.get(requestId)
     return pending !== undefined && this.#settle(requestId, toResult(pending.ask, answer, this.#modes), by)
   }
@@ -73,7 +73,7 @@ export class Asks {
   }
 }
 
-function toResult(ask: Ask, answer: AskAnswer, modes: readonly string[]): PermissionResult {
+function toResult(ask: ApprovalRequest, answer: ApprovalAnswer, modes: readonly string[]): PermissionResult {
   if (answer.behavior === 'deny') {
     return { behavior: 'deny', message: answer.message ?? 'The user did not allow this.' }
   }
@@ -87,7 +87,10 @@ function toResult(ask: Ask, answer: AskAnswer, modes: readonly string[]): Permis
  * narrow; a mode only where there is nothing narrower and the operator allows it. Where it suggests nothing, a command is
  * remembered to the letter, and everything else is allowed this once.
  */
-function toSessionRules({ toolName, input, suggestions }: Ask, modes: readonly string[]): PermissionUpdate[] {
+function toSessionRules(
+  { toolName, input, suggestions }: ApprovalRequest,
+  modes: readonly string[],
+): PermissionUpdate[] {
   const given = suggestions as PermissionUpdate[]
   const narrow = given.filter(({ type }) => type === 'addRules' || type === 'addDirectories')
   const isEnough = narrow.some(({ type }) => type === 'addRules')

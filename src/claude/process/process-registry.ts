@@ -26,7 +26,7 @@ async function isRunning(server: ServerIdentity): Promise<boolean> {
 
 type ProcessRecord = { pid: number; started: string }
 
-export class ProcessRecords {
+export class ProcessRegistry {
   /** For what lies on disk briefly. */
   readonly privateDir: string
   readonly #folder: string

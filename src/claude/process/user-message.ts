@@ -18,7 +18,7 @@ export function toPrompt(blocks: readonly UserBlock[], isTyped = false): SDKUser
 }
 
 /** A past message of the user: noted, not answered. */
-export function toPastPrompt(message: ConversationMessage & { role: 'user' }): SDKUserMessage {
+export function toHistoryPrompt(message: ConversationMessage & { role: 'user' }): SDKUserMessage {
   return { ...toPrompt(message.content), shouldQuery: false }
 }
 
@@ -26,7 +26,7 @@ export function toPastPrompt(message: ConversationMessage & { role: 'user' }): S
  * A past answer of the model; `model` is the full id of the one that goes on. The CLI takes such lines, which its types do not say; that it did shows in the next request,
  * and in the test that reads it.
  */
-export function toPastAnswer(message: ConversationMessage & { role: 'assistant' }, model: string): SDKUserMessage {
+export function toHistoryAnswer(message: ConversationMessage & { role: 'assistant' }, model: string): SDKUserMessage {
   const isCall = message.content.some((block) => block.type === 'tool_use')
   const line = {
     type: 'assistant',

@@ -5,12 +5,12 @@ import type { SDKControlInitializeResponse, SDKSystemMessage } from '@anthropic-
 import type { Profile, Turn } from '../cli/profile.ts'
 
 /** Not all of it is in the SDK's types. */
-export type Started = Pick<SDKControlInitializeResponse, 'commands'> & { current_permission_mode?: unknown }
+export type ProcessInit = Pick<SDKControlInitializeResponse, 'commands'> & { current_permission_mode?: unknown }
 
 type Said = Pick<SDKSystemMessage, 'tools' | 'mcp_servers' | 'slash_commands' | 'permissionMode' | 'cwd'>
 
 /** What a process does not say of itself is not taken to be right. */
-export type Begun = { [Name in keyof Said]?: Said[Name] | undefined }
+export type TurnInit = { [Name in keyof Said]?: Said[Name] | undefined }
 
 /** What the CLI itself adds: the tool for an answer by a schema, and those that come with servers and with many tools. */
 const answerTool = 'StructuredOutput'
@@ -26,7 +26,7 @@ function extra(what: string, names: readonly string[] | undefined): string | nul
 }
 
 /** Null where all is as it should be; otherwise the end of a sentence. */
-export function wrongAtStart({ plain, permissionMode }: Profile, started: Started): string | null {
+export function startMismatch({ plain, permissionMode }: Profile, started: ProcessInit): string | null {
   const mode = started.current_permission_mode
   if (typeof mode === 'string' && mode !== permissionMode)
     return `its permission mode is ${mode}, not ${permissionMode}`
@@ -39,7 +39,7 @@ export function wrongAtStart({ plain, permissionMode }: Profile, started: Starte
 }
 
 /** The same at the beginning of a turn. */
-export function wrongInTurn(profile: Profile, turn: Turn, begun: Begun): string | null {
+export function turnMismatch(profile: Profile, turn: Turn, begun: TurnInit): string | null {
   if (begun.cwd !== profile.cwd) return `it works in ${begun.cwd}, not in ${profile.cwd}`
   if (!modesFor(profile).includes(begun.permissionMode ?? '')) {
     return `its permission mode is ${begun.permissionMode}, not ${profile.permissionMode}`
@@ -48,14 +48,14 @@ export function wrongInTurn(profile: Profile, turn: Turn, begun: Begun): string 
 }
 
 /** Leaving and entering plan mode is the model's, and a person who is asked may let it edit files from then on. */
-function modesFor({ permissionMode, asks }: Profile): string[] {
+function modesFor({ permissionMode, approvals }: Profile): string[] {
   const byModel = permissionMode === 'dontAsk' ? [] : ['plan', 'default']
-  const byPerson = asks ? ['acceptEdits', 'auto'] : []
+  const byPerson = approvals ? ['acceptEdits', 'auto'] : []
   return [permissionMode, ...byModel, ...byPerson]
 }
 
 /** The client's tools, and nothing that would bring others. */
-function wrongInPlain({ jsonSchema }: Profile, { clientTools }: Turn, begun: Begun): string | null {
+function wrongInPlain({ jsonSchema }: Profile, { clientTools }: Turn, begun: TurnInit): string | null {
   const offered = new Set(clientTools.map(({ name }) => name))
   if (jsonSchema !== null) offered.add(answerTool)
   const servers = begun.mcp_servers?.map(({ name }) => name).filter((name) => !/^tools\d+$/.test(name))

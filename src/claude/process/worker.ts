@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Query, SDKControlInitializeResponse, SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { ConversationMessage } from '../../core/conversation.ts'
-import type { AnsweredBy, AskAnswer } from '../../core/events.ts'
+import type { AnsweredBy, ApprovalAnswer } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
 import { secretValues } from '../../platform/redact.ts'
 import { childEnvironment, markerName } from '../cli/environment.ts'
@@ -17,15 +17,15 @@ import { sdk } from '../cli/sdk.ts'
 import { type SpawnMode, toSdkOptions } from '../cli/sdk-options.ts'
 import type { Environment } from '../sessions/config-folder.ts'
 import { TranscriptWriter } from '../sessions/transcript.ts'
-import { Child } from './cli-process.ts'
+import { CliProcess } from './cli-process.ts'
 import { toMcpServer } from './client-tools-server.ts'
-import { HeldConversation } from './loaded-conversation.ts'
-import { Mailbox } from './message-queue.ts'
-import { type AskNote, Asks } from './permission-prompts.ts'
-import type { ProcessRecords } from './process-registry.ts'
+import { LoadedConversation } from './loaded-conversation.ts'
+import { MessageQueue } from './message-queue.ts'
+import { type ApprovalNote, PermissionPrompts } from './permission-prompts.ts'
+import type { ProcessRegistry } from './process-registry.ts'
 import type { TurnProcess } from './turn-process.ts'
-import { toPastAnswer, toPastPrompt } from './user-message.ts'
-import { wrongAtStart, wrongInTurn } from './verify-init.ts'
+import { toHistoryAnswer, toHistoryPrompt } from './user-message.ts'
+import { startMismatch, turnMismatch } from './verify-init.ts'
 
 /** `startMs`: how long a process may take to start, in milliseconds. */
 export type WorkerLimits = { startMs: number }
@@ -35,7 +35,7 @@ export type WorkerContext = {
   /** The server's environment; what of it reaches the process is decided in claude/cli/environment.ts. */
   environment: Environment
   configDir: string
-  records: ProcessRecords
+  registry: ProcessRegistry
   limits: WorkerLimits
   /** What the operator allows; a person who answers cannot allow more. None if absent. */
   permissionModes?: readonly string[]
@@ -43,7 +43,7 @@ export type WorkerContext = {
 }
 
 /** How long the CLI may take to note one past message, in milliseconds; 27 were seen. */
-const recallMs = 10_000
+const replayMs = 10_000
 
 /** What a process goes by that was told nothing; see #tellSettings. */
 const unset = JSON.stringify([null, false, null])
@@ -54,7 +54,7 @@ let workerCount = 0
 export class Worker {
   readonly profile: Profile
   readonly key: string
-  readonly birth: SpawnMode
+  readonly spawnMode: SpawnMode
   /** What the settings files were when the process read them; see claude/cli/settings-fingerprint.ts. */
   readonly fingerprint: string
   /** Settles when the process can take a turn; rejects with an AppError where it cannot be started. */
@@ -62,57 +62,57 @@ export class Worker {
   /** Settles when the process is gone. */
   readonly gone: Promise<void>
   state: 'starting' | 'idle' | 'busy' | 'ending' | 'gone' = 'starting'
-  held: HeldConversation | null = null
+  conversation: LoadedConversation | null = null
   lastUsedAt = performance.now()
   requests = 0
   /** Every tool that was ever offered here, by name: the CLI keeps a tool as it first knew it, under whatever server. */
   readonly knownTools = new Map<string, string>()
   readonly #context: WorkerContext
-  readonly #child: Child
+  readonly #process: CliProcess
   readonly #query: Query
-  readonly #mailbox: Mailbox<SDKMessage | AskNote>
-  readonly #asks: Asks
+  readonly #messages: MessageQueue<SDKMessage | ApprovalNote>
+  readonly #permissionPrompts: PermissionPrompts
   readonly #promptSwitch: PromptSwitch | null
-  readonly #input = new Mailbox<SDKUserMessage>(() => {})
+  readonly #input = new MessageQueue<SDKUserMessage>(() => {})
   #baseModel: string | null = null
   #toolServers = 0
   #models: SDKControlInitializeResponse['models'] = []
   /** What the process was told last. */
-  readonly #told = { model: null as string | null, settings: '', thinking: '', tools: '[]' }
+  readonly #applied = { model: null as string | null, settings: '', thinking: '', tools: '[]' }
 
   constructor(profile: Profile, birth: SpawnMode, fingerprint: string, context: WorkerContext) {
     this.profile = profile
     this.key = profileKey(profile)
-    this.birth = birth
+    this.spawnMode = birth
     this.fingerprint = fingerprint
     this.#context = context
-    const marker = context.records.marker(++workerCount)
-    this.#child = new Child(marker, context.records, secretValues(context.environment))
-    this.#mailbox = new Mailbox((isFull) => (isFull ? this.#child.gate.hold() : this.#child.gate.release()))
-    this.#asks = new Asks((note) => this.#mailbox.push(note), context.permissionModes ?? [])
-    this.#promptSwitch = profile.prompt.kind === 'by-turn' ? new PromptSwitch(context.records.privateDir) : null
+    const marker = context.registry.marker(++workerCount)
+    this.#process = new CliProcess(marker, context.registry, secretValues(context.environment))
+    this.#messages = new MessageQueue((isFull) => (isFull ? this.#process.gate.hold() : this.#process.gate.release()))
+    this.#permissionPrompts = new PermissionPrompts((note) => this.#messages.push(note), context.permissionModes ?? [])
+    this.#promptSwitch = profile.prompt.kind === 'by-turn' ? new PromptSwitch(context.registry.privateDir) : null
     this.#query = sdk().query({ prompt: this.#prompts(), options: this.#options(marker) })
     this.gone = this.#pump()
     this.ready = this.#start()
-    this.#child.gate.once('babble', (fault: Error) => this.#onBabble(fault))
+    this.#process.gate.once('babble', (fault: Error) => this.#onUnparseableOutput(fault))
   }
 
   get pid(): number | null {
-    return this.#child.pid
+    return this.#process.pid
   }
 
   #options(marker: string) {
     const folder = this.#promptSwitch?.folder
     return {
-      ...toSdkOptions(this.profile, this.birth),
+      ...toSdkOptions(this.profile, this.spawnMode),
       ...planOptions(this.profile, this.#context.configDir),
       env: childEnvironment(this.#context.environment, {
         ...(this.profile.plain ? plainEnvironment : {}),
         [markerName]: marker,
       }),
       pathToClaudeCodeExecutable: this.#context.claude.path,
-      spawnClaudeCodeProcess: this.#child.spawn,
-      ...(this.profile.asks ? { canUseTool: this.#asks.canUseTool } : {}),
+      spawnClaudeCodeProcess: this.#process.spawn,
+      ...(this.profile.approvals ? { canUseTool: this.#permissionPrompts.canUseTool } : {}),
       ...(folder === undefined ? {} : { plugins: [{ type: 'local' as const, path: folder }] }),
     }
   }
@@ -135,9 +135,9 @@ export class Worker {
     died.catch(() => {})
     try {
       const facts = await Promise.race([this.#query.initializationResult().catch(() => died), tooLate, died])
-      const wrong = wrongAtStart(this.profile, facts)
+      const wrong = startMismatch(this.profile, facts)
       if (wrong !== null) throw this.#mismatch(wrong)
-      if (choosesModelByTurn(this.profile)) this.#baseModel = this.#told.model = await this.#appliedModel()
+      if (choosesModelByTurn(this.profile)) this.#baseModel = this.#applied.model = await this.#appliedModel()
       this.#models = facts.models
       if (this.state === 'starting') this.state = 'idle'
       this.lastUsedAt = performance.now()
@@ -170,19 +170,19 @@ export class Worker {
 
   async #pump(): Promise<void> {
     try {
-      for await (const message of this.#query) if (this.state === 'busy') this.#mailbox.push(message)
+      for await (const message of this.#query) if (this.state === 'busy') this.#messages.push(message)
     } catch {
       // The SDK throws when the process ends; how it ended is known from the process itself.
     }
-    await Promise.race([this.#child.exited, this.#child.end()])
+    await Promise.race([this.#process.exited, this.#process.end()])
     this.state = 'gone'
-    this.#mailbox.end(this.#failed('ended in the middle of its work'))
+    this.#messages.end(this.#failed('ended in the middle of its work'))
     this.#query.close()
     await this.#promptSwitch?.remove().catch(() => {})
   }
 
   #failed(what: string): AppError {
-    return processFailure(what, { code: this.#child.exitCode, stderr: this.#child.stderrTail })
+    return processFailure(what, { code: this.#process.exitCode, stderr: this.#process.stderrTail })
   }
 
   #mismatch(wrong: string): AppError {
@@ -194,9 +194,9 @@ export class Worker {
     return new AppError('sandbox_mismatch', text)
   }
 
-  #onBabble(fault: Error): void {
+  #onUnparseableOutput(fault: Error): void {
     this.#context.onWarning('a CLI process was ended', { pid: this.pid, reason: fault.message })
-    this.#mailbox.stop(this.#failed(`could not be understood: ${fault.message}`))
+    this.#messages.stop(this.#failed(`could not be understood: ${fault.message}`))
     void this.close()
   }
 
@@ -204,37 +204,37 @@ export class Worker {
    * Makes the process ready for a new conversation: empties it, gives it the turn's system prompt, model and tools, and lets
    * it know what was said before. Throws where the CLI refuses any of it; the process must not be used then.
    */
-  async begin(turn: Turn, sessionId: string): Promise<void> {
-    if (this.held !== null) await this.#empty(this.held)
+  async startConversation(turn: Turn, sessionId: string): Promise<void> {
+    if (this.conversation !== null) await this.#rewind(this.conversation)
     if (this.#promptSwitch !== null && turn.systemPrompt !== null) {
       await this.#promptSwitch.use(this.#query, turn.systemPrompt)
     }
-    await this.#tell(turn)
+    await this.#applySettings(turn)
     const transcript = this.profile.reusable && turn.history === null ? this.#newTranscript(sessionId) : null
-    this.held = new HeldConversation(sessionId, turn, transcript)
-    await this.#recall(this.held, turn)
+    this.conversation = new LoadedConversation(sessionId, turn, transcript)
+    await this.#replayHistory(this.conversation, turn)
   }
 
   /** Makes the process ready for the next turn of the conversation that it holds. */
-  async goOn(turn: Turn): Promise<void> {
-    await this.#tell(turn)
+  async continueConversation(turn: Turn): Promise<void> {
+    await this.#applySettings(turn)
   }
 
   /** Model, effort, thinking, output limit and tools, as far as they differ from what the process was told last. */
-  async #tell(turn: Turn): Promise<void> {
-    const told = this.#told
+  async #applySettings(turn: Turn): Promise<void> {
+    const told = this.#applied
     if (choosesModelByTurn(this.profile)) {
       const model = turn.model ?? this.#baseModel
       if (model !== told.model) await this.#query.applyFlagSettings({ model })
       told.model = model
     }
     if (!this.profile.plain) return
-    await this.#tellSettings(turn)
+    await this.#applyModelOptions(turn)
     await this.#offerTools(turn)
   }
 
-  async #tellSettings({ effort, thinking, maxOutputTokens }: Turn): Promise<void> {
-    const told = this.#told
+  async #applyModelOptions({ effort, thinking, maxOutputTokens }: Turn): Promise<void> {
+    const told = this.#applied
     const settings = JSON.stringify([effort, thinking.isOff, maxOutputTokens])
     if (settings !== (told.settings || unset)) {
       // An empty value takes one back; leaving it out does not.
@@ -255,28 +255,28 @@ export class Worker {
   /** The name of the server is new each time: under the same name the CLI keeps the tools that it knows. */
   async #offerTools({ clientTools }: Turn): Promise<void> {
     const tools = JSON.stringify(clientTools)
-    if (tools === this.#told.tools) return
+    if (tools === this.#applied.tools) return
     for (const tool of clientTools) this.knownTools.set(tool.name, JSON.stringify(tool))
     const name = `tools${++this.#toolServers}`
     const servers = clientTools.length === 0 ? {} : { [name]: await toMcpServer(name, clientTools) }
     const { errors } = await this.#query.setMcpServers(servers)
     const fault = Object.values(errors ?? {})[0]
     if (fault !== undefined) throw new Error(`the CLI did not take the tools: ${fault}`)
-    this.#told.tools = tools
+    this.#applied.tools = tools
   }
 
   /**
    * Lets the process know what was said before: the user's messages each as a turn that asks nothing, the model's in between.
    * One must have arrived before the next is sent, or they change places.
    */
-  async #recall(held: HeldConversation, turn: Turn): Promise<void> {
+  async #replayHistory(held: LoadedConversation, turn: Turn): Promise<void> {
     const messages = turn.history ?? []
     const model = this.#fullModelId(turn)
     for (const message of messages) {
-      if (message.role === 'assistant') this.#input.push(toPastAnswer(message, model))
-      else await this.#recallPrompt(held, message)
+      if (message.role === 'assistant') this.#input.push(toHistoryAnswer(message, model))
+      else await this.#replayPrompt(held, message)
     }
-    held.noteSaid(messages)
+    held.setMessages(messages)
   }
 
   #fullModelId(turn: Turn): string {
@@ -284,14 +284,14 @@ export class Worker {
     return this.#models.find(({ value }) => value === name)?.resolvedModel ?? name
   }
 
-  async #recallPrompt(held: HeldConversation, message: ConversationMessage & { role: 'user' }): Promise<void> {
-    const past = toPastPrompt(message)
+  async #replayPrompt(held: LoadedConversation, message: ConversationMessage & { role: 'user' }): Promise<void> {
+    const past = toHistoryPrompt(message)
     this.#input.push(past)
     held.noteTurn(past.uuid ?? '')
-    const timer = setTimeout(() => this.#mailbox.stop(new Error('a past message was not taken')), recallMs)
+    const timer = setTimeout(() => this.#messages.stop(new Error('a past message was not taken')), replayMs)
     try {
       for (;;) {
-        const answer = await this.#mailbox.take()
+        const answer = await this.#messages.take()
         if (answer.type === 'result' && answer.user_message_uuid === past.uuid) return
       }
     } finally {
@@ -304,8 +304,8 @@ export class Worker {
     return new TranscriptWriter({ configDir, cwd: this.profile.cwd, sessionId, version: claude.version })
   }
 
-  async #empty(held: HeldConversation): Promise<void> {
-    if (!held.canBeTakenBack) throw new Error('the conversation begins with an answer and cannot be taken back')
+  async #rewind(held: LoadedConversation): Promise<void> {
+    if (!held.canBeRewound) throw new Error('the conversation begins with an answer and cannot be taken back')
     if (held.turns === 0) return
     const { rewound, reason } = await this.#control({
       subtype: 'rewind_conversation',
@@ -313,7 +313,7 @@ export class Worker {
       last_seen_user_message_uuid: held.lastMessage,
     })
     if (rewound !== true) throw new Error(`the CLI did not empty the conversation: ${String(reason)}`)
-    this.held = null
+    this.conversation = null
   }
 
   /** Whether the CLI knows the command that empties a conversation. Costs no turn. */
@@ -335,16 +335,17 @@ export class Worker {
 
   /** The process as a turn of the conversation that it holds sees it. Throws if the process was not acquired for one. */
   turnProcess(turn: Turn): TurnProcess {
-    if (this.held === null || this.state !== 'busy') throw new Error('a turn on a process that was not acquired')
+    if (this.conversation === null || this.state !== 'busy')
+      throw new Error('a turn on a process that was not acquired')
     this.requests++
     return {
-      mailbox: this.#mailbox,
-      asks: this.#asks,
+      messages: this.#messages,
+      permissionPrompts: this.#permissionPrompts,
       send: (message) => this.#input.push(message),
       interrupt: () => void this.#query.interrupt().catch(() => {}),
       isUsable: () => this.state === 'busy',
       check: (begun) => {
-        const wrong = wrongInTurn(this.profile, turn, begun)
+        const wrong = turnMismatch(this.profile, turn, begun)
         if (wrong !== null) throw this.#mismatch(wrong)
       },
       failure: (what) => this.#failed(what),
@@ -354,14 +355,14 @@ export class Worker {
   }
 
   /** Answers what the turn has asked; false where nothing of that id waits. */
-  answer(requestId: string, answer: AskAnswer, by: AnsweredBy): boolean {
-    return this.#asks.answer(requestId, answer, by)
+  answer(requestId: string, answer: ApprovalAnswer, by: AnsweredBy): boolean {
+    return this.#permissionPrompts.answer(requestId, answer, by)
   }
 
   /** Ends the process: an idle one by SIGTERM; the system's own means follow where that is ignored. Safe to call twice. */
   async close(graceMs?: number): Promise<void> {
     if (this.state !== 'gone') this.state = 'ending'
-    await this.#child.end(graceMs)
+    await this.#process.end(graceMs)
     this.#input.end(null)
     await this.gone
   }

@@ -14,7 +14,7 @@ import {
 import { pageOfMessages, type SessionFiles, type SessionInfo, sessionNotFound } from '../../core/sessions.ts'
 import { AppError } from '../../errors.ts'
 import { toSessionMessages } from './session-messages.ts'
-import type { ThreadAnswer, ThreadCall } from './worker-rpc.ts'
+import type { RpcAnswer, RpcCall } from './worker-rpc.ts'
 
 export type SessionCalls = Omit<SessionFiles, 'close'>
 
@@ -82,7 +82,7 @@ const calls: SessionCalls = {
 }
 
 /** Of the unexpected only its kind is told: a message could quote what stands in a file. */
-function toAnswer(fault: unknown): ThreadAnswer {
+function toAnswer(fault: unknown): RpcAnswer {
   if (fault instanceof AppError) {
     const { code, message, details } = fault
     return { error: { code, message, details } }
@@ -91,8 +91,8 @@ function toAnswer(fault: unknown): ThreadAnswer {
   return { failed: `${name ?? 'Error'} ${code ?? ''}`.trim() }
 }
 
-parentPort?.on('message', async ({ name, args }: ThreadCall) => {
+parentPort?.on('message', async ({ name, args }: RpcCall) => {
   const call = calls[name as keyof SessionCalls] as (...args: unknown[]) => Promise<unknown>
-  const answer = await call(...args).then((value): ThreadAnswer => ({ value }), toAnswer)
+  const answer = await call(...args).then((value): RpcAnswer => ({ value }), toAnswer)
   parentPort?.postMessage(answer)
 })

@@ -5,7 +5,7 @@ import type { SessionFiles } from '../../core/sessions.ts'
 import { AppError } from '../../errors.ts'
 import { configFolder, type Environment } from './config-folder.ts'
 import type { SessionCalls } from './session-files-worker.ts'
-import { CallFault, CallThread } from './worker-rpc.ts'
+import { RpcError, WorkerRpc } from './worker-rpc.ts'
 
 /** Where the program is compiled, so is the thread's file: nobody rewrites the name in a string. */
 const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
@@ -51,13 +51,13 @@ const reads: readonly string[] = ['list', 'get', 'messages'] satisfies (keyof Se
 export function createSessionFiles(options: SessionFilesOptions): SessionFiles {
   const { deadlineMs = defaults.deadlineMs, idleMs = defaults.idleMs } = options
   const start = () => startThread(options)
-  const thread = new CallThread({ start, deadlineMs, idleMs, isRepeatable: (name) => reads.includes(name) })
+  const thread = new WorkerRpc({ start, deadlineMs, idleMs, isRepeatable: (name) => reads.includes(name) })
   const call = <Name extends keyof SessionCalls>(
     name: Name,
     ...args: Parameters<SessionCalls[Name]>
   ): ReturnType<SessionCalls[Name]> =>
     thread.call(name, args).catch((fault) => {
-      throw fault instanceof CallFault ? toError(fault, name, deadlineMs) : fault
+      throw fault instanceof RpcError ? toError(fault, name, deadlineMs) : fault
     }) as ReturnType<SessionCalls[Name]>
   return {
     list: (query) => call('list', query),
@@ -79,7 +79,7 @@ const doings: Record<keyof SessionCalls, string> = {
   remove: 'deleting the session',
 }
 
-function toError({ kind }: CallFault, name: keyof SessionCalls, deadlineMs: number): AppError {
+function toError({ kind }: RpcError, name: keyof SessionCalls, deadlineMs: number): AppError {
   const doing = doings[name]
   const unsure = reads.includes(name) ? '' : '; it may have been done all the same'
   switch (kind) {

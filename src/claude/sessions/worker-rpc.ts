@@ -3,25 +3,25 @@
 import type { Worker } from 'node:worker_threads'
 import { AppError, type ErrorCode, type ErrorDetails, shuttingDown } from '../../errors.ts'
 
-export type ThreadCall = { name: string; args: unknown[] }
+export type RpcCall = { name: string; args: unknown[] }
 
 /** What the thread sends back: a value, an error that a caller can be told about, or the kind of an unexpected one. */
-export type ThreadAnswer =
+export type RpcAnswer =
   | { value: unknown }
   | { error: { code: ErrorCode; message: string; details: ErrorDetails } }
   | { failed: string }
 
 /** Why a call has no answer: its turn came too late, it took too long, or its thread died of it. */
-export class CallFault extends Error {
+export class RpcError extends Error {
   readonly kind: 'late' | 'slow' | 'died' | 'memory'
 
-  constructor(kind: CallFault['kind']) {
+  constructor(kind: RpcError['kind']) {
     super(`a call to a thread: ${kind}`)
     this.kind = kind
   }
 }
 
-export type ThreadOptions = {
+export type RpcOptions = {
   start(): Worker
   /** From the asking to the answer. */
   deadlineMs: number
@@ -30,7 +30,7 @@ export type ThreadOptions = {
   isRepeatable(name: string): boolean
 }
 
-type Pending = ThreadCall & {
+type Pending = RpcCall & {
   hasFailed: boolean
   startedMs: number | null
   timer: NodeJS.Timeout
@@ -38,15 +38,15 @@ type Pending = ThreadCall & {
   reject(fault: Error): void
 }
 
-export class CallThread {
-  readonly #options: ThreadOptions
+export class WorkerRpc {
+  readonly #options: RpcOptions
   readonly #waiting: Pending[] = []
   #running: Pending | null = null
   #worker: Worker | null = null
   #idle: NodeJS.Timeout | null = null
   #isClosed = false
 
-  constructor(options: ThreadOptions) {
+  constructor(options: RpcOptions) {
     this.#options = options
   }
 
@@ -83,7 +83,7 @@ export class CallThread {
       this.#worker ??= this.#start()
       // It keeps the program alive while it is asked something, and only then.
       this.#worker.ref()
-      this.#worker.postMessage({ name: next.name, args: next.args } satisfies ThreadCall)
+      this.#worker.postMessage({ name: next.name, args: next.args } satisfies RpcCall)
     } catch (fault) {
       this.#settle(() => next.reject(fault as Error))
     }
@@ -98,19 +98,19 @@ export class CallThread {
   #start(): Worker {
     const worker = this.#options.start()
     let reason: unknown = null
-    worker.on('message', (answer: ThreadAnswer) => {
+    worker.on('message', (answer: RpcAnswer) => {
       if (this.#worker === worker) this.#answer(answer)
     })
     worker.on('error', (fault) => {
       reason = fault
     })
     worker.on('exit', () => {
-      if (this.#worker === worker) this.#bury(reason)
+      if (this.#worker === worker) this.#discardWorker(reason)
     })
     return worker
   }
 
-  #answer(answer: ThreadAnswer): void {
+  #answer(answer: RpcAnswer): void {
     const pending = this.#running
     if (pending === null) return
     this.#settle(() => {
@@ -122,13 +122,13 @@ export class CallThread {
   }
 
   /** The thread has ended by itself. */
-  #bury(reason: unknown): void {
+  #discardWorker(reason: unknown): void {
     this.#worker = null
     const pending = this.#running
     if (pending === null) return
     const isMemory = (reason as NodeJS.ErrnoException | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY'
     if (isMemory || pending.hasFailed || !this.#options.isRepeatable(pending.name)) {
-      this.#settle(() => pending.reject(new CallFault(isMemory ? 'memory' : 'died')))
+      this.#settle(() => pending.reject(new RpcError(isMemory ? 'memory' : 'died')))
       return
     }
     pending.hasFailed = true
@@ -139,7 +139,7 @@ export class CallThread {
 
   /** What a thread is busy with cannot be called off: it is ended with it. */
   #giveUp(pending: Pending): void {
-    const fault = new CallFault(this.#isLate(pending) ? 'late' : 'slow')
+    const fault = new RpcError(this.#isLate(pending) ? 'late' : 'slow')
     if (this.#running === pending) {
       void this.#letGo()?.terminate()
       return this.#settle(() => pending.reject(fault))

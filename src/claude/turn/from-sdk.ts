@@ -29,7 +29,7 @@ const retryWaitMsMax = 10_000
 export type TurnContext = {
   runId: string
   sessionId: string
-  live: boolean
+  streaming: boolean
   wantsSchema: boolean
   plain: PlainOptions | null
   nowMs: () => number
@@ -50,9 +50,9 @@ export class TurnTranslator {
   #open = new Map<number, { index: number; kind: BlockKind }>()
   #streamed = new Set<string>()
   /** The message that is being told whole, without having been streamed. */
-  #toldWhole = ''
+  #emittedWhole = ''
   #isComplete = true
-  #toldText = false
+  #emittedText = false
   #text = ''
   #allText = ''
   /** The texts of earlier parts of an answer that the CLI continued after the model's output limit. */
@@ -161,7 +161,7 @@ export class TurnTranslator {
 
   /** The CLI closes a stream that broke by itself; that the model did not end its message tells the two apart. */
   #messageStop(): RunEvent[] {
-    if (!this.#isComplete && this.#toldText && this.context.live) {
+    if (!this.#isComplete && this.#emittedText && this.context.streaming) {
       this.broken ??= new AppError(
         'claude_failed',
         "The connection to the model's API broke in the middle of the answer.",
@@ -174,7 +174,7 @@ export class TurnTranslator {
   #noteStop(reason: string | null): void {
     if (this.context.plain !== null && this.#endsPlainAnswer(reason)) return
     // The CLI asks once more after a refusal; what was told of the refused answer would stand before the next one.
-    if (reason === 'refusal' && this.#toldText && this.context.live) {
+    if (reason === 'refusal' && this.#emittedText && this.context.streaming) {
       this.broken ??= new AppError('invalid_request', "The model's safeguards stopped its answer.", { reason })
     }
     this.#hitOutputLimit = reason === 'max_tokens' || reason === 'model_context_window_exceeded'
@@ -227,7 +227,7 @@ export class TurnTranslator {
     const block = this.#open.get(apiIndex)
     if (block === undefined) return []
     if (delta.type === 'text_delta') {
-      return this.#tellText(block.index, delta.text)
+      return this.#emitText(block.index, delta.text)
     }
     if (delta.type === 'signature_delta') {
       return [{ type: 'thinking-signature', index: block.index, signature: delta.signature }]
@@ -237,16 +237,16 @@ export class TurnTranslator {
     return []
   }
 
-  #tellText(index: number, piece: string): RunEvent[] {
+  #emitText(index: number, piece: string): RunEvent[] {
     if (this.#finished !== null) return []
     const { text, hit } = this.#stops.push(piece)
     if (hit !== null) this.#finished = { stopReason: 'stop_sequence', stopSequence: hit }
-    return this.#toldDelta(index, text)
+    return this.#emitDelta(index, text)
   }
 
-  #toldDelta(index: number, text: string): RunEvent[] {
+  #emitDelta(index: number, text: string): RunEvent[] {
     if (text === '') return []
-    this.#toldText = true
+    this.#emittedText = true
     this.#text += text
     this.#allText += text
     return [{ type: 'text-delta', index, text }]
@@ -257,7 +257,7 @@ export class TurnTranslator {
     if (block === undefined) return []
     this.#open.delete(apiIndex)
     const rest =
-      block.kind === 'text' && this.#finished === null ? this.#toldDelta(block.index, this.#stops.flush()) : []
+      block.kind === 'text' && this.#finished === null ? this.#emitDelta(block.index, this.#stops.flush()) : []
     return [...rest, { type: `${block.kind}-end`, index: block.index }]
   }
 
@@ -279,8 +279,8 @@ export class TurnTranslator {
 
   /** It comes in parts, one per block. */
   #wholeMessage({ id, usage, content }: SDKAssistantMessage['message']): RunEvent[] {
-    const isFirst = this.#toldWhole !== id
-    this.#toldWhole = id
+    const isFirst = this.#emittedWhole !== id
+    this.#emittedWhole = id
     const counted: RunEvent[] = isFirst ? [{ type: 'usage', usage: toUsage(usage) }] : []
     return [...counted, ...content.flatMap((block) => this.#wholeBlock(block))]
   }
@@ -301,7 +301,7 @@ export class TurnTranslator {
   }
 
   #wholeText(index: number, text: string): RunEvent[] {
-    this.#toldText = true
+    this.#emittedText = true
     this.#allText += text
     return [
       { type: 'text-start', index },
@@ -328,14 +328,14 @@ export class TurnTranslator {
 
   #result(result: SDKResultMessage): RunEvent[] {
     const closed = this.closeBlocks()
-    const untold = this.#untoldText(result)
+    const untold = this.#unemittedText(result)
     return [...closed, ...untold, this.#end(result)]
   }
 
   /** An answer that the CLI gave by itself, without asking the model, is only in the result. */
-  #untoldText(result: SDKResultMessage): RunEvent[] {
+  #unemittedText(result: SDKResultMessage): RunEvent[] {
     const isAnswer = result.subtype === 'success' && !result.is_error && result.structured_output === undefined
-    if (!isAnswer || this.#toldText || result.result === '') return []
+    if (!isAnswer || this.#emittedText || result.result === '') return []
     return this.#wholeText(this.#nextIndex++, result.result)
   }
 

@@ -1,7 +1,7 @@
 // Notices that a CLI has gone silent in the middle of a turn, or has never reacted to it. The CLI itself gives up on a
 // silent upstream after five minutes at the earliest.
 
-export type SilenceLimits = {
+export type IdleLimits = {
   /** From the prompt to the first message of any kind, in milliseconds. */
   firstMessageMs: number
   /** Between two messages, in milliseconds. */
@@ -10,8 +10,8 @@ export type SilenceLimits = {
   toolSilenceMs: number
 }
 
-export type SilenceOptions = {
-  limits: SilenceLimits
+export type IdleTimeoutOptions = {
+  limits: IdleLimits
   isToolRunning: () => boolean
   /** Whether messages wait for a reader that takes its time, which is no fault of the CLI. */
   isReaderSlow: () => boolean
@@ -21,13 +21,13 @@ export type SilenceOptions = {
   onSilence: (limitMs: number, isFirst: boolean) => void
 }
 
-export class SilenceWatch {
-  readonly #options: SilenceOptions
+export class IdleTimeout {
+  readonly #options: IdleTimeoutOptions
   readonly #begunAt = performance.now()
   #lastAt: number | null = null
   #timer: NodeJS.Timeout
 
-  constructor(options: SilenceOptions) {
+  constructor(options: IdleTimeoutOptions) {
     this.#options = options
     this.#timer = this.#arm(Math.min(options.limits.firstMessageMs, options.limits.silenceMs))
   }

@@ -6,13 +6,13 @@ import type { ConversationMessage } from '../../core/conversation.ts'
 import { isContent, type RunEnd, type RunEvent } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
 import type { Turn } from '../cli/profile.ts'
-import type { HeldConversation } from '../process/loaded-conversation.ts'
-import type { AskNote } from '../process/permission-prompts.ts'
+import type { LoadedConversation } from '../process/loaded-conversation.ts'
+import type { ApprovalNote } from '../process/permission-prompts.ts'
 import type { TurnProcess } from '../process/turn-process.ts'
 import { toPrompt } from '../process/user-message.ts'
 import type { TranscriptMessage } from '../sessions/transcript.ts'
 import { TurnTranslator } from './from-sdk.ts'
-import { type SilenceLimits, SilenceWatch } from './idle-timeout.ts'
+import { type IdleLimits, IdleTimeout } from './idle-timeout.ts'
 
 /** The process cannot go on, and nothing of the turn was told yet: another process may take it. */
 export class WorkerLost extends Error {
@@ -24,9 +24,9 @@ export class WorkerLost extends Error {
 }
 
 /** `interruptMs`: how long an interrupted CLI may take to report, in milliseconds. */
-export type TurnLimits = SilenceLimits & { interruptMs: number }
+export type TurnLimits = IdleLimits & { interruptMs: number }
 
-export type TurnInput = { request: RunRequest; turn: Turn; held: HeldConversation; limits: TurnLimits }
+export type TurnInput = { request: RunRequest; turn: Turn; conversation: LoadedConversation; limits: TurnLimits }
 
 export class TurnRun {
   readonly #process: TurnProcess
@@ -35,19 +35,19 @@ export class TurnRun {
   readonly #translator: TurnTranslator
   #isSent = false
   #isChecked = false
-  #toldStart = false
-  #toldContent = false
-  #toldEnd = false
+  #hasEmittedStart = false
+  #hasEmittedContent = false
+  #hasEmittedEnd = false
 
   constructor(process: TurnProcess, input: TurnInput) {
-    const { request, turn, held } = input
+    const { request, turn, conversation } = input
     this.#process = process
     this.#input = input
     this.#message = toPrompt(turn.prompt, request.commands)
     this.#translator = new TurnTranslator({
       runId: request.runId,
-      sessionId: held.sessionId,
-      live: request.live,
+      sessionId: conversation.sessionId,
+      streaming: request.streaming,
       wantsSchema: request.options.jsonSchema !== null,
       plain: request.plain,
       nowMs: Date.now,
@@ -59,10 +59,10 @@ export class TurnRun {
    * WorkerLost.
    */
   async *events(signal: AbortSignal): AsyncGenerator<RunEvent> {
-    const { mailbox } = this.#process
-    const onAbort = () => mailbox.stop(signal.reason)
-    const watch = this.#watchSilence()
-    mailbox.clear()
+    const { messages } = this.#process
+    const onAbort = () => messages.stop(signal.reason)
+    const watch = this.#startIdleTimeout()
+    messages.clear()
     signal.addEventListener('abort', onAbort, { once: true })
     try {
       signal.throwIfAborted()
@@ -72,18 +72,18 @@ export class TurnRun {
       for (const event of await this.#giveUp(fault)) yield this.#note(event)
     } finally {
       watch.stop()
-      this.#process.asks.withdraw()
+      this.#process.permissionPrompts.withdraw()
       signal.removeEventListener('abort', onAbort)
-      if (this.#isSent && !this.#toldEnd) await this.#interrupt()
+      if (this.#isSent && !this.#hasEmittedEnd) await this.#interrupt()
     }
   }
 
-  async *#converse(watch: SilenceWatch): AsyncGenerator<RunEvent> {
-    this.#input.held.noteTurn(this.#message.uuid ?? '')
+  async *#converse(watch: IdleTimeout): AsyncGenerator<RunEvent> {
+    this.#input.conversation.noteTurn(this.#message.uuid ?? '')
     this.#isSent = true
     this.#process.send(this.#message)
-    while (!this.#toldEnd) {
-      const next = await this.#process.mailbox.take()
+    while (!this.#hasEmittedEnd) {
+      const next = await this.#process.messages.take()
       watch.refresh()
       if (isNote(next)) {
         yield this.#note(toEvent(next))
@@ -95,8 +95,8 @@ export class TurnRun {
         if (event.type === 'run-end') this.#record(event)
         yield this.#note(event)
       }
-      if (this.#translator.broken !== null && !this.#toldEnd) throw this.#translator.broken
-      if (this.#translator.isFinished && !this.#toldEnd) return yield* this.#finish()
+      if (this.#translator.broken !== null && !this.#hasEmittedEnd) throw this.#translator.broken
+      if (this.#translator.isFinished && !this.#hasEmittedEnd) return yield* this.#finish()
     }
   }
 
@@ -112,26 +112,26 @@ export class TurnRun {
   async *#finish(): AsyncGenerator<RunEvent> {
     yield* this.#translator.closeBlocks()
     const result = await this.#interrupt()
-    this.#input.held.forgetSaid()
+    this.#input.conversation.invalidateFingerprint()
     yield this.#note(this.#translator.finishedEnd(result))
   }
 
   #note(event: RunEvent): RunEvent {
-    if (event.type === 'run-start') this.#toldStart = true
-    if (event.type === 'run-end') this.#toldEnd = true
-    if (isContent(event)) this.#toldContent = true
+    if (event.type === 'run-start') this.#hasEmittedStart = true
+    if (event.type === 'run-end') this.#hasEmittedEnd = true
+    if (isContent(event)) this.#hasEmittedContent = true
     return event
   }
 
-  #watchSilence(): SilenceWatch {
-    const { mailbox } = this.#process
-    return new SilenceWatch({
+  #startIdleTimeout(): IdleTimeout {
+    const { messages } = this.#process
+    return new IdleTimeout({
       limits: this.#input.limits,
       isToolRunning: () => this.#translator.toolIsRunning,
-      isReaderSlow: () => mailbox.size > 0,
-      isAsking: () => this.#process.asks.isWaiting,
+      isReaderSlow: () => messages.size > 0,
+      isAsking: () => this.#process.permissionPrompts.isWaiting,
       onSilence: (limitMs, isFirst) =>
-        mailbox.stop(isFirst ? new WorkerLost(this.#process.failure('did not react to the prompt')) : silent(limitMs)),
+        messages.stop(isFirst ? new WorkerLost(this.#process.failure('did not react to the prompt')) : silent(limitMs)),
     })
   }
 
@@ -142,11 +142,11 @@ export class TurnRun {
     const isLost = fault instanceof WorkerLost || !this.#process.isUsable()
     const end = isLost || !this.#isSent ? null : await this.#interrupt()
     if (isLost) void this.#process.close()
-    if (isLost && !this.#toldContent) throw new WorkerLost(error)
+    if (isLost && !this.#hasEmittedContent) throw new WorkerLost(error)
     if (this.#isSent) this.#record(null)
     const { runId, sessionId } = this.#translator.context
     const { model } = this.#translator
-    const start: RunEvent[] = this.#toldStart ? [] : [{ type: 'run-start', runId, sessionId, model }]
+    const start: RunEvent[] = this.#hasEmittedStart ? [] : [{ type: 'run-start', runId, sessionId, model }]
     const told = this.#translator.endWithout(error)
     return [...start, { ...(end ?? told), outcome: told.outcome, error: told.error, model }]
   }
@@ -155,7 +155,7 @@ export class TurnRun {
   #refuse(error: AppError): RunEvent[] {
     this.#isSent = false
     void this.#process.close(0)
-    if (!this.#toldStart) throw error
+    if (!this.#hasEmittedStart) throw error
     return [this.#translator.endWithout(error)]
   }
 
@@ -164,15 +164,15 @@ export class TurnRun {
    * state is not known.
    */
   async #interrupt(): Promise<RunEnd | null> {
-    const { mailbox } = this.#process
+    const { messages } = this.#process
     if (!this.#process.isUsable()) return null
-    const noResult = () => mailbox.stop(new Error('no result after the interrupt'))
+    const noResult = () => messages.stop(new Error('no result after the interrupt'))
     const timer = setTimeout(noResult, this.#input.limits.interruptMs)
-    mailbox.resume()
+    messages.resume()
     try {
       this.#process.interrupt()
       for (;;) {
-        const next = await mailbox.take()
+        const next = await messages.take()
         if (isNote(next) || isOtherResult(next, this.#message)) continue
         const end = this.#translator.accept(next).find((event) => event.type === 'run-end')
         if (end !== undefined) return end
@@ -189,7 +189,7 @@ export class TurnRun {
    * What the client will give back as the model's answer: of a plain model all of it, of an agent the words. Null where the
    * process holds something else: a structured answer is a tool call to it and a text to the client.
    */
-  #answerAsGiven(answer: readonly TranscriptMessage[]): ConversationMessage[] | null {
+  #answerAsReturned(answer: readonly TranscriptMessage[]): ConversationMessage[] | null {
     const { request } = this.#input
     if (request.options.jsonSchema !== null) return null
     if (request.plain !== null) return answer as unknown as ConversationMessage[]
@@ -198,24 +198,24 @@ export class TurnRun {
 
   /** `end` is how the turn ended by itself; null where it was stopped and the process holds something else than was told. */
   #record(end: RunEnd | null): void {
-    const { held, turn } = this.#input
+    const { conversation, turn } = this.#input
     const answer = this.#translator.messages.splice(0)
-    const given = this.#answerAsGiven(answer)
-    if (end?.outcome === 'succeeded' && given !== null) held.noteAnswer(turn, given)
-    else held.forgetSaid()
+    const given = this.#answerAsReturned(answer)
+    if (end?.outcome === 'succeeded' && given !== null) conversation.addAnswer(turn, given)
+    else conversation.invalidateFingerprint()
     try {
-      held.record(turn, answer)
+      conversation.record(turn, answer)
     } catch (fault) {
-      const facts = { sessionId: held.sessionId, reason: String(fault) }
+      const facts = { sessionId: conversation.sessionId, reason: String(fault) }
       this.#process.onWarning('a conversation could not be written to disk', facts)
     }
   }
 }
 
-const isNote = (message: SDKMessage | AskNote): message is AskNote =>
+const isNote = (message: SDKMessage | ApprovalNote): message is ApprovalNote =>
   message.type === 'ask' || message.type === 'ask-answered'
 
-const toEvent = (note: AskNote): RunEvent => (note.type === 'ask' ? { type: 'ask', ...note.ask } : note)
+const toEvent = (note: ApprovalNote): RunEvent => (note.type === 'ask' ? { type: 'ask', ...note.ask } : note)
 
 function silent(limitMs: number): AppError {
   const reason = `no sign of life from Claude for ${Math.round(limitMs / 1000)} s`

@@ -6,12 +6,12 @@ import type { ExitCode } from '../serve.ts'
 import type { ServerFlags } from '../server-client.ts'
 import { Attempts } from './attempts.ts'
 import { claimOutput } from './claim.ts'
-import { checkInput, itemsOf, placeOfOutput, totalOf } from './files.ts'
+import { checkInput, itemsOf, resolveOutputPath, totalOf } from './files.ts'
 import { isObject, type Request } from './input.ts'
 import { BatchOutput } from './output.ts'
 import { Pace } from './pace.ts'
 import { startProgress } from './progress.ts'
-import { newTally, runLines, type Wishes } from './run.ts'
+import { newTally, type RetryOptions, runLines } from './run.ts'
 import { BatchServer } from './server.ts'
 import { onStopSignals } from './stop.ts'
 import { isGood, type Summary, summaryAsJson, summaryAsLines } from './summary.ts'
@@ -33,7 +33,7 @@ type Work = {
   batch: string
   defaults: Request
   concurrency: number
-  wishes: Wishes
+  wishes: RetryOptions
 }
 
 const concurrencyMax = 256
@@ -43,7 +43,7 @@ export function runBatch(file: string, flags: BatchFlags): Promise<ExitCode> {
     const concurrency = readCount(flags.concurrency)
     const defaults = readDefaults(flags)
     const wishes = { retryFailed: flags.retryFailed === true, redoChanged: flags.redoChanged === true }
-    const path = placeOfOutput(flags.output)
+    const path = resolveOutputPath(flags.output)
     checkInput(file, path)
     const server = new BatchServer(flags)
     await server.check()

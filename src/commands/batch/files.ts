@@ -9,7 +9,7 @@ import { countLines, linesOf } from './lines.ts'
 const standardInput = '-'
 
 /** By its real path, so that it has one name however it was written. Throws CommandError where there can be no such file. */
-export function placeOfOutput(path: string): string {
+export function resolveOutputPath(path: string): string {
   const file = resolve(path)
   const found = statSync(file, { throwIfNoEntry: false })
   if (found !== undefined && !found.isFile()) throw new CommandError(`${path} is not a file: name one with --output`)

@@ -6,7 +6,7 @@ import type { BadItem, Item } from './input.ts'
 import type { BatchOutput } from './output.ts'
 import { type Pace, Stopped } from './pace.ts'
 
-export type Wishes = { retryFailed: boolean; redoChanged: boolean }
+export type RetryOptions = { retryFailed: boolean; redoChanged: boolean }
 
 export type Tally = {
   /** Answered now. */
@@ -35,7 +35,7 @@ export const newTally = (): Tally => ({
 type Plan = { do: 'run'; attempt: number } | { do: 'leave'; as: 'succeededEarlier' | 'failedEarlier' | 'changed' }
 
 /** What was answered is left alone unless that is asked for; a failed line whose request was changed since is simply tried. */
-export function planOf({ hash }: Item, known: Known | null, { retryFailed, redoChanged }: Wishes): Plan {
+export function planOf({ hash }: Item, known: Known | null, { retryFailed, redoChanged }: RetryOptions): Plan {
   if (known === null) return { do: 'run', attempt: 0 }
   const isSame = known.hash === hash
   if (known.status === 'failed') {
@@ -51,7 +51,7 @@ export type BatchParts = {
   output: BatchOutput
   attempts: Attempts
   pace: Pace
-  wishes: Wishes
+  wishes: RetryOptions
   tally: Tally
   /** No further line is begun. */
   stop: AbortController

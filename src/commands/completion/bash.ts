@@ -1,7 +1,7 @@
 // The completion script for bash, from 3.2 (which macOS has) on; it needs no package.
-import { type Place, patterns, quote, steps, type Value, valueFlags } from './words.ts'
+import { type CompletionPoint, patterns, quote, steps, type Value, valueFlags } from './words.ts'
 
-export function bashScript(places: readonly Place[]): string {
+export function bashScript(places: readonly CompletionPoint[]): string {
   return `# bash completion for claude-serve; made by: claude-serve completion bash
 
 _claude_serve_add() {
@@ -67,7 +67,7 @@ complete -F _claude_serve claude-serve
 
 const namesOf = (words: readonly { name: string }[]) => words.map(({ name }) => name).join(' ')
 
-function wordsArm({ at, words, argument }: Place): string[] {
+function wordsArm({ at, words, argument }: CompletionPoint): string[] {
   if (words.length > 0) return [`    ${quote(at)}) _claude_serve_words ${quote(namesOf(words))} ;;`]
   return argument === null ? [] : arm(quote(at), argument).map((line) => line.slice(2))
 }

@@ -7,13 +7,13 @@ import type { ExitCode } from '../serve.ts'
 import { bashScript } from './bash.ts'
 import type { Shell } from './command.ts'
 import { fishScript } from './fish.ts'
-import { readPlaces } from './words.ts'
+import { readCompletionPoints } from './words.ts'
 import { zshScript } from './zsh.ts'
 
 const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript }
 
 export function printCompletion(shell: Shell, program: Command): Promise<ExitCode> {
   return answer('completion', async () => {
-    await write(scripts[shell](readPlaces(program)))
+    await write(scripts[shell](readCompletionPoints(program)))
   })
 }

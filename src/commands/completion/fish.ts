@@ -1,7 +1,7 @@
 // The completion script for fish.
-import { type Flag, type Place, steps, type Value, valueFlags } from './words.ts'
+import { type CompletionPoint, type Flag, steps, type Value, valueFlags } from './words.ts'
 
-export function fishScript(places: readonly Place[]): string {
+export function fishScript(places: readonly CompletionPoint[]): string {
   return `# fish completion for claude-serve; made by: claude-serve completion fish
 
 # The command that stands before the cursor.
@@ -41,7 +41,7 @@ ${places.flatMap(linesOf).join('\n')}
 
 const quote = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 
-function linesOf(place: Place): string[] {
+function linesOf(place: CompletionPoint): string[] {
   const condition = `-n ${quote(`__claude_serve_at ${quote(place.at)}`)}`
   const words = place.words.map(
     ({ name, description }) => `complete -c claude-serve ${condition} -a ${quote(name)} -d ${quote(description)}`,

@@ -11,16 +11,16 @@ export type Word = { name: string; description: string }
 export type Flag = Word & { value: Value | null }
 
 /** A command, named by the words that lead to it; none for the program itself. */
-export type Place = { at: string; words: Word[]; flags: Flag[]; argument: Value | null }
+export type CompletionPoint = { at: string; words: Word[]; flags: Flag[]; argument: Value | null }
 
-export function readPlaces(program: Command): Place[] {
+export function readCompletionPoints(program: Command): CompletionPoint[] {
   return placesOf(program, '')
 }
 
-function placesOf(command: Command, at: string): Place[] {
+function placesOf(command: Command, at: string): CompletionPoint[] {
   const help = command.createHelp()
   const children = help.visibleCommands(command)
-  const place: Place = {
+  const place: CompletionPoint = {
     at,
     words: children.map((child) => ({ name: child.name(), description: shortened(child.description()) })),
     flags: help.visibleOptions(command).flatMap(flagsOf),
@@ -36,7 +36,7 @@ function placesOf(command: Command, at: string): Place[] {
 const join = (at: string, name: string) => (at === '' ? name : `${at} ${name}`)
 
 /** After `help` comes the name of a command. */
-function helpPlace({ at, words }: Place): Place {
+function helpPlace({ at, words }: CompletionPoint): CompletionPoint {
   return { at: join(at, 'help'), words: words.filter(({ name }) => name !== 'help'), flags: [], argument: null }
 }
 
@@ -66,17 +66,17 @@ function shortened(text: string): string {
 }
 
 /** The name of a flag with the place where it can stand, as the scripts know it. */
-export const flagKey = ({ at }: Place, { name }: Flag) => `${at}/${name}`
+export const flagKey = ({ at }: CompletionPoint, { name }: Flag) => `${at}/${name}`
 
 /** Every flag that takes a value, with its place. */
-export function valueFlags(places: readonly Place[]): { key: string; value: Value }[] {
+export function valueFlags(places: readonly CompletionPoint[]): { key: string; value: Value }[] {
   return places.flatMap((place) =>
     place.flags.flatMap((flag) => (flag.value === null ? [] : [{ key: flagKey(place, flag), value: flag.value }])),
   )
 }
 
 /** Every word that leads to another place: from where, and to which. */
-export function steps(places: readonly Place[]): { from: string; to: string }[] {
+export function steps(places: readonly CompletionPoint[]): { from: string; to: string }[] {
   const known = new Set(places.map(({ at }) => at))
   return places.flatMap(({ at, words }) =>
     words.map(({ name }) => ({ from: `${at}/${name}`, to: join(at, name) })).filter(({ to }) => known.has(to)),

@@ -1,7 +1,7 @@
 // The completion script for zsh: for a folder of its fpath, or to be read in at its start.
-import { type Place, patterns, quote, steps, type Value, valueFlags, type Word } from './words.ts'
+import { type CompletionPoint, patterns, quote, steps, type Value, valueFlags, type Word } from './words.ts'
 
-export function zshScript(places: readonly Place[]): string {
+export function zshScript(places: readonly CompletionPoint[]): string {
   return `#compdef claude-serve
 # zsh completion for claude-serve; made by: claude-serve completion zsh
 
@@ -65,7 +65,7 @@ fi
 const items = (words: readonly Word[]) =>
   words.map(({ name, description }) => quote(`${name.replaceAll(':', '\\:')}:${description}`)).join(' ')
 
-function wordsArm({ at, words, argument }: Place): string[] {
+function wordsArm({ at, words, argument }: CompletionPoint): string[] {
   if (words.length > 0) return [`      (${quote(at)}) found=(${items(words)}); _describe command found ;;`]
   return argument === null ? [] : arm(at, argument).map((line) => `    ${line}`)
 }

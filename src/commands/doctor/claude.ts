@@ -3,7 +3,7 @@ import { realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { withPathOutside } from '../../claude/cli/environment.ts'
 import { type Claude, compareVersions, Executable, oldestVersion } from '../../claude/cli/executable.ts'
-import { type Finding, ok, type Patient, problem, quoted, reasonOf, warning } from './finding.ts'
+import { type DoctorContext, type Finding, ok, problem, quoted, reasonOf, warning } from './finding.ts'
 
 const { engines } = createRequire(import.meta.url)('../../../package.json') as { engines: { node: string } }
 
@@ -14,7 +14,7 @@ export function examineNode(version = process.versions.node): Finding {
 }
 
 /** As the server looks for it. */
-function executableOf({ config, environment }: Patient, chosen: string | null): Executable {
+function executableOf({ config, environment }: DoctorContext, chosen: string | null): Executable {
   const roots = config.cwdRoots ?? []
   return new Executable(chosen, withPathOutside(environment, roots), roots)
 }
@@ -25,7 +25,7 @@ const origins: Record<Claude['origin'], string> = {
   sdk: 'it comes with claude-serve',
 }
 
-export async function examineClaude(patient: Patient): Promise<Finding[]> {
+export async function examineClaude(patient: DoctorContext): Promise<Finding[]> {
   const { claudeBin } = patient.config
   try {
     const { path, version, origin } = await executableOf(patient, claudeBin).claude()
@@ -37,7 +37,7 @@ export async function examineClaude(patient: Patient): Promise<Finding[]> {
 }
 
 /** The one on PATH that was not taken. */
-async function examinePassedOver(patient: Patient): Promise<Finding[]> {
+async function examinePassedOver(patient: DoctorContext): Promise<Finding[]> {
   const said = await executableOf(patient, 'claude')
     .claude()
     .then(() => null, reasonOf)
@@ -61,7 +61,7 @@ function realPathOf(path: string): string {
   }
 }
 
-export async function examineLogin(patient: Patient): Promise<Finding[]> {
+export async function examineLogin(patient: DoctorContext): Promise<Finding[]> {
   if (patient.config.demo) return [ok('login', 'the demo needs none')]
   const executable = executableOf(patient, patient.config.claudeBin)
   const claude = await executable.claude().catch(() => null)

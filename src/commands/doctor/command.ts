@@ -1,7 +1,7 @@
 // The words and options of the command `doctor`, for the command line's help and parser. What it does is in doctor.ts, which is loaded
 // when it is asked for.
 import type { Command } from 'commander'
-import { addPlaceOptions } from '../command.ts'
+import { addLocationOptions } from '../command.ts'
 import type { SetExitCode } from '../registry.ts'
 import type { DoctorFlags } from './doctor.ts'
 
@@ -11,7 +11,7 @@ for it and nothing leaves the machine. Ends with 1 where there is a problem; a w
 
 export function addDoctor(program: Command, setExitCode: SetExitCode): void {
   const command = program.command('doctor').description('look for what is wrong, and say what mends it')
-  addPlaceOptions(command)
+  addLocationOptions(command)
     .option('--fix', 'close the data folder and its files to other users')
     .addHelpText('after', help)
     .action(async (flags: DoctorFlags) => {

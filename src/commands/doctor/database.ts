@@ -9,9 +9,9 @@ import { isLoopbackHost } from '../../platform/loopback.ts'
 import { preparer } from '../../store/database.ts'
 import { listKeys } from '../../store/key-table.ts'
 import { migrations, schemaVersion } from '../../store/migrations.ts'
-import { type Finding, ok, type Patient, problem, quoted, reasonOf, warning } from './finding.ts'
+import { type DoctorContext, type Finding, ok, problem, quoted, reasonOf, warning } from './finding.ts'
 
-const fileOf = ({ config }: Patient) => join(config.dataDir, 'claude-serve.db')
+const fileOf = ({ config }: DoctorContext) => join(config.dataDir, 'claude-serve.db')
 
 /** The version since which there are keys. */
 const firstWithKeys = 2
@@ -26,7 +26,7 @@ function read<T>(file: string, use: (db: DatabaseSync) => T): T {
   }
 }
 
-export async function examineDatabase(patient: Patient): Promise<Finding[]> {
+export async function examineDatabase(patient: DoctorContext): Promise<Finding[]> {
   const check = 'database'
   const file = fileOf(patient)
   if (!existsSync(file)) return [ok(check, 'none yet: it is made at the first start')]
@@ -51,7 +51,7 @@ function examineOpened(check: string, file: string, db: DatabaseSync, away: stri
   return ok(check, `${file} is whole${older}`)
 }
 
-export async function examineKeys(patient: Patient): Promise<Finding[]> {
+export async function examineKeys(patient: DoctorContext): Promise<Finding[]> {
   const check = 'keys'
   const keys = keysIn(fileOf(patient))
   if (keys === null) return [warning(check, 'not known: the database cannot be read')]
@@ -73,7 +73,7 @@ function keysIn(file: string): KeyRecord[] | null {
 
 const howToMake = 'claude-serve keys create <name>'
 
-function examineHost(check: string, { config: { host, allowHosts } }: Patient, keys: KeyRecord[]): Finding[] {
+function examineHost(check: string, { config: { host, allowHosts } }: DoctorContext, keys: KeyRecord[]): Finding[] {
   if (isLoopbackHost(host)) return []
   const wide = `--host ${host} reaches beyond this machine`
   return [
@@ -84,7 +84,7 @@ function examineHost(check: string, { config: { host, allowHosts } }: Patient, k
   ]
 }
 
-function examineKeyList(check: string, { config, environment }: Patient, keys: KeyRecord[]): Finding[] {
+function examineKeyList(check: string, { config, environment }: DoctorContext, keys: KeyRecord[]): Finding[] {
   const isWide = !isLoopbackHost(config.host)
   if (keys.length === 0) return isWide ? [] : [ok(check, 'none: on loopback your own programs need none')]
   const usable = keys.filter((key) => isUsable(key, Date.now()))

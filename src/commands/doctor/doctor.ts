@@ -1,19 +1,19 @@
 // The command `doctor`: looks at one thing after the other, and goes on whatever it finds. Not for how anything is looked at (see the
 // other files of this name).
 import { processEnvironment } from '../../config/options.ts'
-import { answer, type PlaceFlags, print, printJson } from '../command.ts'
+import { answer, type LocationFlags, print, printJson } from '../command.ts'
 import type { ExitCode } from '../serve.ts'
 import { examineClaude, examineLogin, examineNode } from './claude.ts'
 import { examineDatabase, examineKeys } from './database.ts'
 import { examineEnvironment } from './environment.ts'
 import { examineDisk, examineFiles, examineFolder } from './files.ts'
-import { type Check, type Finding, type Patient, problem, reasonOf, warning } from './finding.ts'
+import { type Check, type DoctorContext, type Finding, problem, reasonOf, warning } from './finding.ts'
 import { asLines, asSummary, cleaned, startWaiting } from './report.ts'
 import { examineLocalhost, examinePort, examineServer } from './server.ts'
 import { examineSettings } from './settings.ts'
 import { examineTurn } from './turn.ts'
 
-export type DoctorFlags = PlaceFlags & { fix?: boolean }
+export type DoctorFlags = LocationFlags & { fix?: boolean }
 
 const checks: readonly Check[] = [
   { name: 'claude', doing: 'looking for claude', examine: examineClaude },
@@ -46,7 +46,7 @@ export function runDoctor(flags: DoctorFlags): Promise<ExitCode> {
     const { dataDir, config: file } = flags
     const settings = examineSettings({ dataDir, config: file }, environment)
     tell([examineNode(), ...settings.findings])
-    const patient: Patient = { config: settings.config, environment, mends: flags.fix === true }
+    const patient: DoctorContext = { config: settings.config, environment, fixes: flags.fix === true }
     for (const check of checks) {
       waiting.show(check.doing)
       tell(await examine(check, patient))
@@ -60,7 +60,7 @@ export function runDoctor(flags: DoctorFlags): Promise<ExitCode> {
 }
 
 /** What nobody thought of is a finding too. */
-async function examine({ name, examine: look }: Check, patient: Patient): Promise<Finding[]> {
+async function examine({ name, examine: look }: Check, patient: DoctorContext): Promise<Finding[]> {
   try {
     return await look(patient)
   } catch (fault) {
@@ -68,7 +68,7 @@ async function examine({ name, examine: look }: Check, patient: Patient): Promis
   }
 }
 
-async function lastOf(findings: readonly Finding[], patient: Patient): Promise<Finding[]> {
+async function lastOf(findings: readonly Finding[], patient: DoctorContext): Promise<Finding[]> {
   const hasClaude = findings.some(({ check, state }) => check === 'claude' && state === 'ok')
   return hasClaude ? examine(turn, patient) : [warning(turn.name, 'not tried: there is no claude')]
 }

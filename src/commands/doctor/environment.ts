@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import type { Environment } from '../../config/sources.ts'
 import { maskSecrets } from '../../platform/redact.ts'
-import { type Finding, ok, type Patient, type State } from './finding.ts'
+import { type DoctorContext, type Finding, ok, type State } from './finding.ts'
 
 const check = 'environment'
 
@@ -84,7 +84,7 @@ const howToMend: Partial<Record<string, string>> = {
   NODE_USE_ENV_PROXY: 'export NO_PROXY=127.0.0.1,localhost',
 }
 
-export async function examineEnvironment({ environment }: Patient): Promise<Finding[]> {
+export async function examineEnvironment({ environment }: DoctorContext): Promise<Finding[]> {
   const findings = rules.flatMap(({ names, state, say }) =>
     names.flatMap((name) => {
       const value = environment[name]

@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { type Finding, ok, type Patient, problem, quoted, reasonOf, warning } from './finding.ts'
+import { type DoctorContext, type Finding, ok, problem, quoted, reasonOf, warning } from './finding.ts'
 
 const othersBits = 0o077
 const stickyBit = 0o1000
@@ -37,7 +37,7 @@ const isOwn = ({ uid }: Stats) => !hasModes || uid === process.getuid?.()
 
 const toOwn = (path: string) => `sudo chown -R "$(id -un)" ${quoted(path)}`
 
-export async function examineFolder({ config: { dataDir }, mends }: Patient): Promise<Finding[]> {
+export async function examineFolder({ config: { dataDir }, fixes }: DoctorContext): Promise<Finding[]> {
   const check = 'data-folder'
   const info = statSync(dataDir, { throwIfNoEntry: false })
   if (info === undefined) return [examineMissing(check, dataDir)]
@@ -48,7 +48,7 @@ export async function examineFolder({ config: { dataDir }, mends }: Patient): Pr
   if (!mayWrite(dataDir)) return [problem(check, `${dataDir} cannot be written`, `chmod 700 ${quoted(dataDir)}`)]
   if (!hasModes || (info.mode & othersBits) === 0) return [ok(check, dataDir)]
   const open = `${dataDir} is open to other users (${showMode(info)})`
-  return [mends ? close(check, dataDir, 0o700, open) : problem(check, open, `chmod 700 ${quoted(dataDir)}`)]
+  return [fixes ? close(check, dataDir, 0o700, open) : problem(check, open, `chmod 700 ${quoted(dataDir)}`)]
 }
 
 function examineMissing(check: string, dataDir: string): Finding {
@@ -70,12 +70,12 @@ function close(check: string, path: string, mode: number, open: string): Finding
 const filesMax = 20_000
 const toldMax = 5
 
-export async function examineFiles({ config: { dataDir }, mends }: Patient): Promise<Finding[]> {
+export async function examineFiles({ config: { dataDir }, fixes }: DoctorContext): Promise<Finding[]> {
   const check = 'files'
   const info = statSync(dataDir, { throwIfNoEntry: false })
   if (!info?.isDirectory()) return [ok(check, 'none yet')]
   const found = filesBelow(dataDir)
-  const wrong = found.map((path) => examineOne(check, path, mends)).filter((finding) => finding !== null)
+  const wrong = found.map((path) => examineOne(check, path, fixes)).filter((finding) => finding !== null)
   const told = wrong.slice(0, toldMax)
   if (wrong.length > toldMax)
     told.push(problem(check, `${wrong.length - toldMax} more like these`, 'claude-serve doctor --fix'))
@@ -121,7 +121,7 @@ const gigabyte = 1e9
 const scarceBytes = gigabyte
 const tooFewBytes = 0.1 * gigabyte
 
-export async function examineDisk({ config: { dataDir } }: Patient): Promise<Finding[]> {
+export async function examineDisk({ config: { dataDir } }: DoctorContext): Promise<Finding[]> {
   const [own, scratch] = [nearestExisting(dataDir), tmpdir()]
   const isOneDisk = statSync(own).dev === statSync(scratch).dev
   return (isOneDisk ? [own] : [own, scratch]).map((folder) => {

@@ -8,18 +8,18 @@ export type State = 'ok' | 'warning' | 'problem'
 export type Finding = { check: string; state: State; message: string; fix: string | null }
 
 /** What is looked at. */
-export type Patient = {
+export type DoctorContext = {
   config: Config
   environment: Environment
   /** Whether what can be mended without asking is to be mended. */
-  mends: boolean
+  fixes: boolean
 }
 
 export type Check = {
   name: string
   /** What is said while it is looked at. */
   doing: string
-  examine(patient: Patient): Promise<Finding[]>
+  examine(patient: DoctorContext): Promise<Finding[]>
 }
 
 export const ok = (check: string, message: string): Finding => ({ check, state: 'ok', message, fix: null })

@@ -6,20 +6,20 @@ import { identityOf } from '../../claude/process/process-registry.ts'
 import { processInfo } from '../../claude/process/process-tree.ts'
 import { isLoopbackHost } from '../../platform/loopback.ts'
 import { readServerAddress, type ServerAddress } from '../../platform/server-address.ts'
-import { codeOf, type Finding, ok, type Patient, problem, reasonOf, warning } from './finding.ts'
+import { codeOf, type DoctorContext, type Finding, ok, problem, reasonOf, warning } from './finding.ts'
 
 const { version } = createRequire(import.meta.url)('../../../package.json') as { version: string }
 
 const patienceMs = 5_000
 
 /** Null where none runs. */
-async function running({ config: { dataDir } }: Patient): Promise<ServerAddress | null> {
+async function running({ config: { dataDir } }: DoctorContext): Promise<ServerAddress | null> {
   const address = readServerAddress(dataDir)
   const info = address === null ? null : await processInfo(address.pid)
   return info !== null && address?.process === identityOf(info) ? address : null
 }
 
-export async function examineServer(patient: Patient): Promise<Finding[]> {
+export async function examineServer(patient: DoctorContext): Promise<Finding[]> {
   const check = 'server'
   const address = await running(patient)
   if (address === null) return [ok(check, 'none runs in this data folder')]
@@ -46,7 +46,7 @@ async function ask(url: string, key: string | undefined) {
   return { status: response.status, body }
 }
 
-export async function examinePort(patient: Patient): Promise<Finding[]> {
+export async function examinePort(patient: DoctorContext): Promise<Finding[]> {
   const check = 'port'
   const { host, port } = patient.config
   if (port === 0) return [ok(check, 'the next server takes a free one')]

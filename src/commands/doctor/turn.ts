@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLogger } from '../../log/logger.ts'
 import type { RunningServer } from '../../server.ts'
-import { type Finding, ok, type Patient, problem, reasonOf } from './finding.ts'
+import { type DoctorContext, type Finding, ok, problem, reasonOf } from './finding.ts'
 
 const check = 'turn'
 
@@ -17,7 +17,7 @@ const question = 'Say hello'
 /** What the scripted model answers to it. */
 const expected = /demo model.*You said: Say hello/s
 
-export async function examineTurn(patient: Patient): Promise<Finding[]> {
+export async function examineTurn(patient: DoctorContext): Promise<Finding[]> {
   const root = mkdtempSync(join(tmpdir(), 'claude-serve-doctor-'))
   const removed = () => rm(root, { recursive: true, force: true, maxRetries: 5 })
   try {
@@ -35,7 +35,7 @@ export async function examineTurn(patient: Patient): Promise<Finding[]> {
   }
 }
 
-async function tryTurn(patient: Patient, root: string): Promise<Finding> {
+async function tryTurn(patient: DoctorContext, root: string): Promise<Finding> {
   const startedAt = performance.now()
   const server = await startDemo(patient, root)
   const leave = endWithSignals(server)
@@ -51,7 +51,7 @@ async function tryTurn(patient: Patient, root: string): Promise<Finding> {
   }
 }
 
-async function startDemo({ config, environment }: Patient, root: string): Promise<RunningServer> {
+async function startDemo({ config, environment }: DoctorContext, root: string): Promise<RunningServer> {
   const defaultCwd = join(root, 'work')
   mkdirSync(defaultCwd)
   const log = createLogger({ logLevel: 'silent', logFormat: 'json' }, environment)

@@ -1,14 +1,14 @@
 // The words and options of the command `keys`, for the command line's help and parser. Not for what they do (see keys.ts), which is
 // loaded only when it is asked for.
 import type { Command } from 'commander'
-import { addPlaceOptions } from '../command.ts'
+import { addLocationOptions } from '../command.ts'
 import type { SetExitCode } from '../registry.ts'
 import type { CreateFlags, ListFlags, RevokeFlags } from './keys.ts'
 
 const collect = (value: string, earlier: string[] | undefined) => [...(earlier ?? []), value]
 
 const addWord = (keys: Command, usage: string, description: string) =>
-  addPlaceOptions(keys.command(usage).description(description))
+  addLocationOptions(keys.command(usage).description(description))
 
 export function addKeys(program: Command, setExitCode: SetExitCode): void {
   const keys = program.command('keys').description('make, show and revoke API keys').helpCommand(false)

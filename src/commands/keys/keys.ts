@@ -6,20 +6,29 @@ import { newSecret } from '../../auth/keys.ts'
 import { isLoginCode, type KeyRecord } from '../../core/key-record.ts'
 import { nearestName } from '../../platform/did-you-mean.ts'
 import { type KeyAccess, openKeyStore } from '../../store/key-store.ts'
-import { answer, CommandError, note, type PlaceFlags, print, printJson, settingsFor, UsageError } from '../command.ts'
+import {
+  answer,
+  CommandError,
+  type LocationFlags,
+  note,
+  print,
+  printJson,
+  settingsFor,
+  UsageError,
+} from '../command.ts'
 import type { ExitCode } from '../serve.ts'
 import { describeKey, keyAsJson, keysAsTable, type ShownKey, stateOf } from './lists.ts'
-import { type KeyWords, readWishes, refuseSecret } from './values.ts'
+import { type KeyWords, readKeyOptions, refuseSecret } from './values.ts'
 
-export type CreateFlags = PlaceFlags & KeyWords & { quiet?: boolean }
-export type ListFlags = PlaceFlags & { all?: boolean }
-export type RevokeFlags = PlaceFlags
+export type CreateFlags = LocationFlags & KeyWords & { quiet?: boolean }
+export type ListFlags = LocationFlags & { all?: boolean }
+export type RevokeFlags = LocationFlags
 
 export function createKey(name: string, flags: CreateFlags): Promise<ExitCode> {
   return answer('keys create', async () => {
     if (flags.json === true && flags.quiet === true) throw new UsageError('give --json or --quiet, not both')
     const nowMs = Date.now()
-    const wishes = readWishes(name, flags, nowMs)
+    const wishes = readKeyOptions(name, flags, nowMs)
     const { secret, prefix, hash } = newSecret()
     const id = `key_${randomBytes(8).toString('hex')}`
     const key: KeyRecord = { id, prefix, hash, ...wishes, createdAtMs: nowMs, revokedAtMs: null, lastUsedAtMs: null }
@@ -100,7 +109,7 @@ function unknownKey(word: string, inForce: readonly KeyRecord[], folder: string)
   return new CommandError(`there is no key ${JSON.stringify(word)} that could be revoked in ${folder}: ${hint}`)
 }
 
-async function withKeys<T>(flags: PlaceFlags, use: (keys: KeyAccess, folder: string) => Promise<T>): Promise<T> {
+async function withKeys<T>(flags: LocationFlags, use: (keys: KeyAccess, folder: string) => Promise<T>): Promise<T> {
   // An address that may be listened on once there is a key must not keep the first one from being made.
   const { dataDir } = settingsFor(flags, { host: '127.0.0.1' })
   const keys = await openKeyStore(dataDir, note)

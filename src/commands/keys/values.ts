@@ -7,7 +7,7 @@ import { UsageError } from '../command.ts'
 
 export type KeyWords = { scope?: string[]; expires?: string; rate?: string; budget?: string }
 
-export type KeyWishes = {
+export type KeyOptions = {
   name: string
   scopes: Scope[]
   expiresAtMs: number | null
@@ -16,7 +16,7 @@ export type KeyWishes = {
 }
 
 /** Throws UsageError. */
-export function readWishes(name: string, words: KeyWords, nowMs: number): KeyWishes {
+export function readKeyOptions(name: string, words: KeyWords, nowMs: number): KeyOptions {
   const { scope = ['agent'], expires, rate, budget } = words
   return {
     name: readName(name),

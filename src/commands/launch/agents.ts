@@ -7,17 +7,17 @@ import {
   keyVariable,
   note,
   outputTokens,
-  type Place,
   placeholder,
   plainModels,
   shellKey,
   shellWord,
   shortPath,
+  type Target,
   titleOf,
 } from './instructions.ts'
 
 /** For a program that is started: the key itself, which it gets in its environment. */
-const keyOf = ({ hasKeys, surroundings }: Place): string =>
+const keyOf = ({ hasKeys, surroundings }: Target): string =>
   (hasKeys ? surroundings.environment[keyVariable] : undefined) ?? placeholder
 
 const commandLine = (...words: string[]) => words.join(' \\\n')
@@ -126,13 +126,13 @@ export const codex: Client = {
 
 type Toml = Record<string, string | number>
 
-const codexSettings = ({ model }: Place): Toml => ({
+const codexSettings = ({ model }: Target): Toml => ({
   model,
   model_provider: 'claude-serve',
   model_context_window: contextTokens,
 })
 
-const codexProvider = ({ url, hasKeys }: Place): Toml => ({
+const codexProvider = ({ url, hasKeys }: Target): Toml => ({
   name: 'claude-serve',
   base_url: `${url}/v1`,
   wire_api: 'responses',

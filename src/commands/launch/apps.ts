@@ -7,11 +7,11 @@ import {
   keyFor,
   keyVariable,
   note,
-  type Place,
   plainModels,
   type Surroundings,
   shellKey,
   shellWord,
+  type Target,
 } from './instructions.ts'
 
 const ownKey = 'a key of this server (claude-serve keys create <name> --scope agent)'
@@ -81,7 +81,7 @@ function llmFolder({ platform, home, environment }: Surroundings): string {
   return join(environment.XDG_CONFIG_HOME || join(home, '.config'), name)
 }
 
-const llmModel = (place: Place, id: string) => ({
+const llmModel = (place: Target, id: string) => ({
   model_id: `claude-serve/${id}`,
   model_name: id,
   api_base: `${place.url}/v1`,
@@ -108,7 +108,7 @@ export const llm: Client = {
   },
 }
 
-const litellmModel = (place: Place, id: string) => ({
+const litellmModel = (place: Target, id: string) => ({
   model_name: id,
   litellm_params: {
     model: `openai/${id}`,

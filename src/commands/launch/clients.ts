@@ -2,7 +2,7 @@
 import { aider, claudeCode, codex, opencode } from './agents.ts'
 import { librechat, litellm, llm, n8n, openWebui } from './apps.ts'
 import { cline, continueDev, vscode, zed } from './editors.ts'
-import type { Part, Place } from './instructions.ts'
+import type { Part, Target } from './instructions.ts'
 import type { ClientName } from './names.ts'
 import { aiSdk, anthropic, openai } from './sdks.ts'
 
@@ -16,8 +16,8 @@ export type Start = {
 }
 
 export type Client = {
-  parts: (place: Place) => Part[]
-  start?: (place: Place) => Start
+  parts: (place: Target) => Part[]
+  start?: (place: Target) => Start
 }
 
 export const clients: Readonly<Record<ClientName, Client>> = {

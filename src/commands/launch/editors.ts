@@ -7,12 +7,12 @@ import {
   keyVariable,
   note,
   outputTokens,
-  type Place,
   placeholder,
   plainModels,
   type Surroundings,
   shellKey,
   shellWord,
+  type Target,
   titleOf,
 } from './instructions.ts'
 
@@ -51,7 +51,7 @@ export const cline: Client = {
   ],
 }
 
-const continueModel = (place: Place, id: string) => ({
+const continueModel = (place: Target, id: string) => ({
   name: `${titleOf(id)} (claude-serve)`,
   provider: 'openai',
   model: id,
@@ -81,7 +81,7 @@ export const continueDev: Client = {
   },
 }
 
-const vscodeModel = (place: Place, id: string) => ({
+const vscodeModel = (place: Target, id: string) => ({
   id,
   name: titleOf(id),
   url: `${place.url}/v1/chat/completions`,

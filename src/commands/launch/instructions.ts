@@ -8,7 +8,7 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 export type Surroundings = { platform: NodeJS.Platform; home: string; environment: Environment }
 
 /** What the settings are made from. `models` and `agents` are for clients that want a list; `model` is the one to begin with. */
-export type Place = {
+export type Target = {
   url: string
   hasKeys: boolean
   model: string
@@ -69,14 +69,14 @@ export const placeholder = 'none'
 export const keyVariable = 'CLAUDE_SERVE_API_KEY'
 
 /** For a setting: the placeholder, or the client's own way to point at the variable. */
-export const keyFor = ({ hasKeys }: Place, reference: string): string => (hasKeys ? reference : placeholder)
+export const keyFor = ({ hasKeys }: Target, reference: string): string => (hasKeys ? reference : placeholder)
 
 /** One word of a shell's command line. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
-export const shellKey = (place: Place): string => keyFor(place, `"$${keyVariable}"`)
+export const shellKey = (place: Target): string => keyFor(place, `"$${keyVariable}"`)
 
 /** A name of a model for people. */
 export function titleOf(model: string): string {
@@ -88,9 +88,9 @@ export function titleOf(model: string): string {
 const each = (names: readonly string[]) => [...new Set(names)]
 
 /** For clients that bring tools of their own, which agents would not use. */
-export const plainModels = ({ model, models }: Place): string[] => each([model, ...models])
+export const plainModels = ({ model, models }: Target): string[] => each([model, ...models])
 
-export const allModels = ({ model, models, agents }: Place): string[] => each([model, ...models, ...agents])
+export const allModels = ({ model, models, agents }: Target): string[] => each([model, ...models, ...agents])
 
 /** What every model can take and give at least, in tokens. */
 export const contextTokens = 200_000

@@ -11,18 +11,18 @@ import {
   type Block,
   keyVariable,
   type Part,
-  type Place,
   type SettingsFile,
   shortPath,
+  type Target,
   toBlock,
 } from './instructions.ts'
 import { type ClientName, clientNames, clientTitles, otherNames } from './names.ts'
-import { type Told, tell } from './report.ts'
+import { type FileReport, reportFile } from './report.ts'
 import { planFile, writeFile } from './settings-file.ts'
 import { start } from './start.ts'
-import { type FoundPlace, findPlace, type RequestMatch, surroundings } from './target.ts'
+import { type FoundTarget, findTarget, surroundings, type TargetFlags } from './target.ts'
 
-export type LaunchFlags = RequestMatch & { list?: boolean; print?: boolean; configOnly?: boolean }
+export type LaunchFlags = TargetFlags & { list?: boolean; print?: boolean; configOnly?: boolean }
 
 export function launch(word: string | undefined, words: string[], flags: LaunchFlags): Promise<ExitCode> {
   return answer('launch', async () => {
@@ -30,7 +30,7 @@ export function launch(word: string | undefined, words: string[], flags: LaunchF
     const name = nameOf(word)
     const client = clients[name]
     const isStarted = checkStart(name, client, words, flags)
-    const place = await findPlace(flags)
+    const place = await findTarget(flags)
     if (flags.print === true) return show(name, place, flags)
     if (client.start === undefined || !isStarted) return setUp(name, partsOf(name, place), place, flags) ? 0 : 1
     const files = partsOf(name, place).filter((part) => part.kind === 'file')
@@ -59,7 +59,7 @@ function checkStart(name: ClientName, client: Client, words: readonly string[], 
   return isWanted && (isTerminal || words.length > 0)
 }
 
-function checkReady(name: ClientName, { isRunning, hasKeys, surroundings }: FoundPlace): void {
+function checkReady(name: ClientName, { isRunning, hasKeys, surroundings }: FoundTarget): void {
   const title = clientTitles[name]
   if (!isRunning) throw new CommandError(`${title} is not started, as no server answers: start one with claude-serve`)
   if (hasKeys && !surroundings.environment[keyVariable]) {
@@ -67,13 +67,13 @@ function checkReady(name: ClientName, { isRunning, hasKeys, surroundings }: Foun
   }
 }
 
-const partsOf = (name: ClientName, place: Place) => clients[name].parts(place)
+const partsOf = (name: ClientName, place: Target) => clients[name].parts(place)
 
-export const blocksOf = (name: ClientName, place: Place): Block[] =>
+export const blocksOf = (name: ClientName, place: Target): Block[] =>
   partsOf(name, place).map((part) => toBlock(part, place.surroundings))
 
 /** The facts of a set-up, for scripts. */
-const described = (name: ClientName, place: FoundPlace) => ({
+const described = (name: ClientName, place: FoundTarget) => ({
   client: name,
   title: clientTitles[name],
   url: place.url,
@@ -82,13 +82,13 @@ const described = (name: ClientName, place: FoundPlace) => ({
   blocks: blocksOf(name, place),
 })
 
-function show(name: ClientName, place: FoundPlace, { json }: LaunchFlags): void {
+function show(name: ClientName, place: FoundTarget, { json }: LaunchFlags): void {
   if (json === true) printJson(described(name, place))
   else print(asText(blocksOf(name, place)))
 }
 
 /** False where a file was left as it is. */
-function setUp(name: ClientName, parts: readonly Part[], place: FoundPlace, flags: LaunchFlags): boolean {
+function setUp(name: ClientName, parts: readonly Part[], place: FoundTarget, flags: LaunchFlags): boolean {
   const { home } = place.surroundings
   const told = parts.map((part) => ({
     block: toBlock(part, place.surroundings),
@@ -97,11 +97,11 @@ function setUp(name: ClientName, parts: readonly Part[], place: FoundPlace, flag
   const files = told.flatMap(({ file }) => (file === null ? [] : [file]))
   if (flags.json === true) printJson({ ...described(name, place), files: files.map((file) => file.facts) })
   else if (told.length > 0)
-    print(told.map(({ block, file }) => (file === null ? asText([block]) : tell(file, block))).join('\n\n'))
+    print(told.map(({ block, file }) => (file === null ? asText([block]) : reportFile(file, block))).join('\n\n'))
   return files.every(({ facts }) => facts.status !== 'left')
 }
 
-function settle(file: SettingsFile, home: string): Told {
+function settle(file: SettingsFile, home: string): FileReport {
   const plan = planFile(file)
   const path = plan.target
   const shown = shortPath(path, home)

@@ -13,11 +13,11 @@ type Facts = {
 }
 
 /** `shown` is the path for people. */
-export type Told = { shown: string; changes: readonly Change[]; facts: Facts }
+export type FileReport = { shown: string; changes: readonly Change[]; facts: Facts }
 
 const lineWidth = 110
 
-export function tell({ shown, changes, facts }: Told, block: Block): string {
+export function reportFile({ shown, changes, facts }: FileReport, block: Block): string {
   const { status, reason, backup } = facts
   if (status === 'left') return `${shown} is left as it is: ${reason}. What it needs:\n\n${asText([block])}`
   if (status === 'unchanged') return `${shown} holds it all already`

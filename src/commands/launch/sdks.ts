@@ -1,6 +1,6 @@
 // Libraries as clients: the first program in each language, as each library's own documentation writes it.
 import type { Client } from './clients.ts'
-import { keyVariable, type Note, note, type Place, placeholder, shellWord } from './instructions.ts'
+import { keyVariable, type Note, note, placeholder, shellWord, type Target } from './instructions.ts'
 
 /** Strings are written alike in all these languages. */
 const quoted = (text: string) => JSON.stringify(text)
@@ -21,7 +21,7 @@ const fromEnvironment: Record<Language, string> = {
 
 type Values = { key: string; model: string; openaiUrl: string; anthropicUrl: string; hasKeys: boolean }
 
-function program(place: Place, language: Language, write: (values: Values) => string, name: string = language): Note {
+function program(place: Target, language: Language, write: (values: Values) => string, name: string = language): Note {
   const quote = language === 'JavaScript' ? quotedOnce : quoted
   const { url, model, hasKeys } = place
   const text = write({
@@ -34,7 +34,7 @@ function program(place: Place, language: Language, write: (values: Values) => st
   return note(`${name}:`, fence[language], text.trim())
 }
 
-const curl = (place: Place, path: string, headers: string[], body: unknown) =>
+const curl = (place: Target, path: string, headers: string[], body: unknown) =>
   note(
     'curl:',
     'sh',

@@ -7,12 +7,12 @@ import { nearestName } from '../../platform/did-you-mean.ts'
 import { CommandError, note, settingsFor, UsageError } from '../command.ts'
 import { getJson } from '../server-answers.ts'
 import { runningServer, ServerClient, type ServerFlags, ServerRefusal } from '../server-client.ts'
-import { keyVariable, type Place, type Surroundings } from './instructions.ts'
+import { keyVariable, type Surroundings, type Target } from './instructions.ts'
 
-export type RequestMatch = ServerFlags & { model?: string }
+export type TargetFlags = ServerFlags & { model?: string }
 
 /** `isRunning`: whether a server has answered. */
-export type FoundPlace = Place & { isRunning: boolean }
+export type FoundTarget = Target & { isRunning: boolean }
 
 const usualModels = ['sonnet', 'opus', 'haiku']
 const usualAgents = ['agent/sonnet']
@@ -23,7 +23,7 @@ export function surroundings(environment: Environment = processEnvironment()): S
 }
 
 /** Throws UsageError for a model that the server does not have, or that can be none. */
-export async function findPlace(wish: RequestMatch): Promise<FoundPlace> {
+export async function findTarget(wish: TargetFlags): Promise<FoundTarget> {
   const around = surroundings()
   const url = await findUrl(wish, around.environment)
   const answer = url === null ? null : await ask(url, around.environment)
@@ -41,7 +41,7 @@ export async function findPlace(wish: RequestMatch): Promise<FoundPlace> {
   }
 }
 
-async function findUrl(wish: RequestMatch, environment: Environment): Promise<string | null> {
+async function findUrl(wish: TargetFlags, environment: Environment): Promise<string | null> {
   const isGiven = Boolean(wish.url ?? environment.CLAUDE_SERVE_URL)
   // The parser's form: nothing in it means anything to a shell.
   if (isGiven) return new URL((await ServerClient.find(wish)).url).href.replace(/\/+$/, '')
@@ -51,7 +51,7 @@ async function findUrl(wish: RequestMatch, environment: Environment): Promise<st
   return null
 }
 
-function usualUrl(wish: RequestMatch): string {
+function usualUrl(wish: TargetFlags): string {
   const { port } = settingsFor(wish, { host: '127.0.0.1' })
   return `http://127.0.0.1:${port || usualPort}`
 }

@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { processEnvironment } from '../../config/options.ts'
 import { logFileName } from '../../log/log-file.ts'
-import { answer, note, type PlaceFlags, settingsFor, UsageError } from '../command.ts'
+import { answer, type LocationFlags, note, settingsFor, UsageError } from '../command.ts'
 import { isTerminal, write } from '../output.ts'
 import type { ExitCode } from '../serve.ts'
 import { prettyLines, rawLine } from './lines.ts'
 import { LogReader } from './reader.ts'
 
-export type LogFlags = PlaceFlags & { lines?: string; follow?: boolean }
+export type LogFlags = LocationFlags & { lines?: string; follow?: boolean }
 
 export function showLogs(flags: LogFlags): Promise<ExitCode> {
   return answer('logs', async () => {

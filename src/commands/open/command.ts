@@ -1,6 +1,6 @@
 // The words and options of the command `open`, for the command line's help and parser. What it does is loaded when it is asked for.
 import type { Command } from 'commander'
-import { addPlaceOptions } from '../command.ts'
+import { addLocationOptions } from '../command.ts'
 import type { SetExitCode } from '../registry.ts'
 import type { OpenFlags } from './open.ts'
 
@@ -9,7 +9,7 @@ export function addOpen(program: Command, setExitCode: SetExitCode): void {
     .command('open')
     .description('open the web page of the running server in a browser')
     .option('--print', 'print the link, and open nothing')
-  addPlaceOptions(command)
+  addLocationOptions(command)
     .addHelpText(
       'after',
       '\nWhere the server has API keys, the link lets in whoever has it: once, and within a minute.',

@@ -1,15 +1,15 @@
 // The command `open`: the web page of the running server, in a browser or as a link. Where there are API keys, the link holds a code
 // that is made here, in the data folder. Not for what the code is worth (see ../auth/login-links.ts).
 
-import { makePageLink, type PageLink } from '../../auth/login-links.ts'
+import { createLoginLink, type LoginLink } from '../../auth/login-links.ts'
 import { processEnvironment } from '../../config/options.ts'
 import { openKeyStore } from '../../store/key-store.ts'
-import { answer, CommandError, note, type PlaceFlags, print, printJson, settingsFor } from '../command.ts'
+import { answer, CommandError, type LocationFlags, note, print, printJson, settingsFor } from '../command.ts'
 import type { ExitCode } from '../serve.ts'
 import { runningServer } from '../server-client.ts'
 import { hasScreen, openInBrowser } from './browser.ts'
 
-export type OpenFlags = PlaceFlags & { print?: boolean }
+export type OpenFlags = LocationFlags & { print?: boolean }
 
 export function openPage(flags: OpenFlags): Promise<ExitCode> {
   return answer('open', async () => {
@@ -30,10 +30,10 @@ export function openPage(flags: OpenFlags): Promise<ExitCode> {
   })
 }
 
-async function makeLink(dataDir: string, url: string): Promise<PageLink | null> {
+async function makeLink(dataDir: string, url: string): Promise<LoginLink | null> {
   const keys = await openKeyStore(dataDir, note)
   try {
-    return await makePageLink(url, keys, Date.now())
+    return await createLoginLink(url, keys, Date.now())
   } finally {
     await keys.close()
   }

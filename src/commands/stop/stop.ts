@@ -2,12 +2,21 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { killAll, type ProcessInfo, processTree } from '../../claude/process/process-tree.ts'
 import { duration } from '../../config/values.ts'
-import { answer, CommandError, note, type PlaceFlags, print, printJson, settingsFor, UsageError } from '../command.ts'
+import {
+  answer,
+  CommandError,
+  type LocationFlags,
+  note,
+  print,
+  printJson,
+  settingsFor,
+  UsageError,
+} from '../command.ts'
 import type { ExitCode } from '../serve.ts'
 import { runningServer } from '../server-client.ts'
 import { findTarget, isThere, type Target } from './target.ts'
 
-export type StopFlags = PlaceFlags & { timeout?: string; now?: boolean }
+export type StopFlags = LocationFlags & { timeout?: string; now?: boolean }
 
 const timeoutUsualMs = 60_000
 

@@ -4,13 +4,13 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { identityOf } from '../../claude/process/process-registry.ts'
 import { processInfo } from '../../claude/process/process-tree.ts'
-import { type PlaceFlags, settingsFor } from '../command.ts'
+import { type LocationFlags, settingsFor } from '../command.ts'
 import { runningServer } from '../server-client.ts'
 
 /** `process` is its number and start time as one word. */
 export type Target = { pid: number; process: string; isListening: boolean }
 
-export async function findTarget(flags: PlaceFlags): Promise<Target | null> {
+export async function findTarget(flags: LocationFlags): Promise<Target | null> {
   const listed = await runningServer(flags)
   return listed === null ? unlistedServer(settingsFor(flags).dataDir) : { ...listed, isListening: true }
 }

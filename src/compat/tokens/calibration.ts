@@ -17,7 +17,7 @@ const defaultRatio = 1
 /** Above this a request is not estimated just to learn from it: that would hold up others. */
 const learnedCharsMax = 2_000_000
 
-export class TokenGauge {
+export class TokenCalibration {
   /** What was counted for each token of the estimate, by model; the model heard of last stands last. */
   readonly #ratios = new Map<string, number[]>()
 
@@ -50,7 +50,7 @@ function median(values: readonly number[]): number | null {
 }
 
 /** An agent whose answers of plain models teach the gauge. It has to see each request as it is sent: no second try inside. */
-export function withTokenGauge(agent: Agent, gauge: TokenGauge): Agent {
+export function withTokenCalibration(agent: Agent, gauge: TokenCalibration): Agent {
   return withRun(agent, (request, signal) =>
     isWhole(request) ? runAndNote(agent, gauge, request, signal) : agent.run(request, signal),
   )
@@ -62,7 +62,7 @@ const isWhole = ({ plain, session }: RunRequest) =>
 
 async function* runAndNote(
   agent: Agent,
-  gauge: TokenGauge,
+  gauge: TokenCalibration,
   request: RunRequest,
   signal: AbortSignal,
 ): AsyncGenerator<RunEvent> {
@@ -76,7 +76,7 @@ async function* runAndNote(
 }
 
 /** Once the end has been passed on, so that no answer waits for it. */
-function noteLater(gauge: TokenGauge, request: EstimatedRequest, { model, usage }: RunEnd): void {
+function noteLater(gauge: TokenCalibration, request: EstimatedRequest, { model, usage }: RunEnd): void {
   const counted = usage.inputTokens + usage.cacheReadInputTokens + usage.cacheCreationInputTokens
   setImmediate(() => {
     try {

@@ -64,7 +64,7 @@ const known: [RegExp, ClientTool][] = [
 const unknownToClaude = /^(?:computer|browser)/
 
 /** The tool of that type; null where Anthropic's own servers would run it. Throws for what cannot be offered. */
-export function typedTool(type: string, param: string): ClientTool | null {
+export function builtinTool(type: string, param: string): ClientTool | null {
   if (unknownToClaude.test(type)) {
     throw invalidField(param, `cannot be ${type.slice(0, 40)}: tools for screens and browsers are not supported here`)
   }

@@ -4,12 +4,12 @@
 import { type DocumentNames, imageBlock, isBase64, isPdf, pdfBlock, textDocument } from '../../compat/media-blocks.ts'
 import type { PromptBlock, TextBlock } from '../../core/content.ts'
 import { invalidField } from '../../errors.ts'
-import type { DocumentSource, GivenBlock, ImageSource, ResultBlock } from './schemas.ts'
+import type { DocumentSource, ImageSource, RequestBlock, ResultBlock } from './schemas.ts'
 
 export const toText = (text: string): TextBlock[] => (text.trim() === '' ? [] : [{ type: 'text', text }])
 
 /** Blocks that a user's message and a tool's result both can have. */
-export type PlainBlock = Extract<ResultBlock | GivenBlock, { type: 'text' | 'image' | 'document' | 'search_result' }>
+export type PlainBlock = Extract<ResultBlock | RequestBlock, { type: 'text' | 'image' | 'document' | 'search_result' }>
 
 const plainTypes = ['text', 'image', 'document', 'search_result']
 

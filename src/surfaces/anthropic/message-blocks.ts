@@ -10,7 +10,7 @@ export class BlockWriter {
   #next = 0
   #open: Kind | null = null
 
-  of(piece: AnswerPiece): BlockEvent[] {
+  encode(piece: AnswerPiece): BlockEvent[] {
     switch (piece.type) {
       case 'text':
         return this.#write(
@@ -76,7 +76,7 @@ export function toBlocks(pieces: readonly AnswerPiece[]): Block[] {
   const writer = new BlockWriter()
   const blocks: Block[] = []
   let json = ''
-  for (const event of [...pieces.flatMap((piece) => writer.of(piece)), ...writer.close()]) {
+  for (const event of [...pieces.flatMap((piece) => writer.encode(piece)), ...writer.close()]) {
     if (event.type === 'content_block_start') {
       blocks.push(structuredClone(event.content_block))
       json = ''

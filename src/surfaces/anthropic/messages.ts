@@ -1,11 +1,11 @@
 // The messages of a request: which of them are the system prompt, which the conversation so far, which the prompt.
 
-import { type CallFaults, ConversationBuilder, type EarlierCall } from '../../compat/conversation-builder.ts'
+import { type CallErrors, ConversationBuilder, type EarlierCall } from '../../compat/conversation-builder.ts'
 import type { PromptBlock } from '../../core/content.ts'
 import type { AssistantBlock, ConversationMessage, UserBlock } from '../../core/conversation.ts'
 import { AppError, invalidField } from '../../errors.ts'
 import { isPlain, toPromptBlocks, toText, toTexts } from './content.ts'
-import type { GivenBlock, GivenMessage } from './schemas.ts'
+import type { RequestBlock, RequestMessage } from './schemas.ts'
 import type { Version } from './version.ts'
 
 export type ReadMessages = {
@@ -17,7 +17,7 @@ export type ReadMessages = {
 }
 
 /** In the words of Anthropic's API, which programs look for. */
-const callFaults: CallFaults = {
+const callFaults: CallErrors = {
   orphan: (id, param) =>
     new AppError(
       'invalid_request',
@@ -38,7 +38,7 @@ const callFaults: CallFaults = {
 
 const short = (id: string) => id.slice(0, 80)
 
-export function readMessages(messages: readonly GivenMessage[], version: Version): ReadMessages {
+export function readMessages(messages: readonly RequestMessage[], version: Version): ReadMessages {
   const reader = new Reader(version)
   messages.forEach((message, at) => {
     reader.add(message, `messages[${at}].content`)
@@ -56,9 +56,9 @@ class Reader {
     this.#version = version
   }
 
-  add({ role, content }: GivenMessage, param: string): void {
+  add({ role, content }: RequestMessage, param: string): void {
     if (role === 'system') return this.#systemMessage(toTexts(content, param))
-    const blocks: readonly GivenBlock[] = typeof content === 'string' ? [{ type: 'text', text: content }] : content
+    const blocks: readonly RequestBlock[] = typeof content === 'string' ? [{ type: 'text', text: content }] : content
     if (role === 'assistant') return this.#answer(blocks, param)
     blocks.forEach((block, at) => {
       this.#userBlock(block, `${param}[${at}]`)
@@ -70,7 +70,7 @@ class Reader {
     else this.#builder.system(texts)
   }
 
-  #userBlock(block: GivenBlock, param: string): void {
+  #userBlock(block: RequestBlock, param: string): void {
     switch (block.type) {
       case 'text':
         if (this.#version.isStrict && block.citations?.length) {
@@ -97,7 +97,7 @@ class Reader {
     }
   }
 
-  #resultContent(content: Extract<GivenBlock, { type: 'tool_result' }>['content'], param: string): PromptBlock[] {
+  #resultContent(content: Extract<RequestBlock, { type: 'tool_result' }>['content'], param: string): PromptBlock[] {
     if (!content) return []
     if (typeof content === 'string') return toText(content)
     return content.flatMap((block, at) => {
@@ -106,7 +106,7 @@ class Reader {
     })
   }
 
-  #answer(blocks: readonly GivenBlock[], param: string): void {
+  #answer(blocks: readonly RequestBlock[], param: string): void {
     const calls: EarlierCall[] = []
     const said = blocks.flatMap((block, at) => {
       if (block.type !== 'tool_use') return this.#answerBlock(block, `${param}[${at}]`)
@@ -116,7 +116,7 @@ class Reader {
     this.#builder.assistant(said, calls)
   }
 
-  #answerBlock(block: Exclude<GivenBlock, { type: 'tool_use' }>, param: string): AssistantBlock[] {
+  #answerBlock(block: Exclude<RequestBlock, { type: 'tool_use' }>, param: string): AssistantBlock[] {
     switch (block.type) {
       case 'text':
         return toText(block.text)
@@ -137,7 +137,7 @@ class Reader {
   }
 
   /** The older version of the API let a document stand in an answer. */
-  #shownByModel(block: Extract<GivenBlock, { type: 'image' | 'document' | 'search_result' }>, param: string) {
+  #shownByModel(block: Extract<RequestBlock, { type: 'image' | 'document' | 'search_result' }>, param: string) {
     if (this.#version.isStrict || block.type === 'image') {
       throw invalidField(`${param}.type`, `cannot be ${block.type} in a message of the assistant`)
     }

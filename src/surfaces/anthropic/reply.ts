@@ -1,9 +1,9 @@
 // A run's answer as a message, whole or as the events of a stream. Pure: ids are given.
-import { AnswerCollector, type AnswerPiece, AnswerReader, type AnswerStop } from '../../compat/answer-stream.ts'
+import { AnswerCollector, type AnswerPiece, type AnswerStop, AnswerStream } from '../../compat/answer-stream.ts'
 import type { RunEnd, RunEvent, Usage } from '../../core/events.ts'
 import { BlockWriter, toBlocks } from './message-blocks.ts'
 import type { DeltaUsage, Message, MessageEvent, MessageUsage } from './reply-schemas.ts'
-import type { AnswerShape } from './request.ts'
+import type { MessagePlan } from './request.ts'
 
 const nothing: Usage = {
   inputTokens: 0,
@@ -56,7 +56,7 @@ const toStop = (stop: AnswerStop, { stopSequence }: RunEnd): Stop => ({
   stop_details: stop === 'refusal' ? { type: 'refusal', category: null, explanation: null } : null,
 })
 
-const emptyMessage = (id: string, { model }: AnswerShape, usage: Usage): Message => ({
+const emptyMessage = (id: string, { model }: MessagePlan, usage: Usage): Message => ({
   id,
   type: 'message',
   role: 'assistant',
@@ -69,11 +69,11 @@ const emptyMessage = (id: string, { model }: AnswerShape, usage: Usage): Message
 
 /** Collects the answer of a run that nobody follows word by word. */
 export class MessageAnswer {
-  readonly #shape: AnswerShape
+  readonly #plan: MessagePlan
   readonly #answer: AnswerCollector
 
-  constructor(shape: AnswerShape) {
-    this.#shape = shape
+  constructor(shape: MessagePlan) {
+    this.#plan = shape
     this.#answer = new AnswerCollector(shape)
   }
 
@@ -85,48 +85,48 @@ export class MessageAnswer {
   toMessage(end: RunEnd, id: string): Message {
     const { pieces, stop } = this.#answer.end(end)
     return {
-      ...emptyMessage(id, this.#shape, end.usage),
-      content: toBlocks(this.#shape.isAgent ? lastWords(pieces, end, this.#shape) : pieces),
+      ...emptyMessage(id, this.#plan, end.usage),
+      content: toBlocks(this.#plan.isAgent ? lastWords(pieces, end, this.#plan) : pieces),
       ...toStop(stop, end),
     }
   }
 }
 
 /** Of an agent, the text that holds in the end, whatever was said on the way there. */
-function lastWords(pieces: AnswerPiece[], { result }: RunEnd, { format }: AnswerShape): AnswerPiece[] {
+function lastWords(pieces: AnswerPiece[], { result }: RunEnd, { format }: MessagePlan): AnswerPiece[] {
   return format !== 'text' || result === '' ? pieces : [{ type: 'text', text: result }]
 }
 
 /** The events of a stream, from the events of a run. Of a run that did not succeed there is no end. */
 export class MessageEvents {
-  readonly #shape: AnswerShape
+  readonly #plan: MessagePlan
   readonly #id: string
-  readonly #reader: AnswerReader
+  readonly #reader: AnswerStream
   readonly #blocks = new BlockWriter()
   #isStarted = false
 
-  constructor(shape: AnswerShape, id: string) {
-    this.#shape = shape
+  constructor(shape: MessagePlan, id: string) {
+    this.#plan = shape
     this.#id = id
-    this.#reader = new AnswerReader(shape)
+    this.#reader = new AnswerStream(shape)
   }
 
   /** Throws where the run succeeded with an answer that is not what was asked for. */
-  of(event: RunEvent): MessageEvent[] {
+  encode(event: RunEvent): MessageEvent[] {
     if (event.type === 'usage') return this.#start(event.usage)
     if (event.type === 'run-end') return event.outcome === 'succeeded' ? this.#end(event) : []
-    return this.#told(this.#reader.read(event))
+    return this.#encodePieces(this.#reader.read(event))
   }
 
   /** A message begins with what the model's API had counted by then, or with its first word. */
   #start(usage: Usage): MessageEvent[] {
     if (this.#isStarted) return []
     this.#isStarted = true
-    return [{ type: 'message_start', message: emptyMessage(this.#id, this.#shape, usage) }]
+    return [{ type: 'message_start', message: emptyMessage(this.#id, this.#plan, usage) }]
   }
 
-  #told(pieces: readonly AnswerPiece[]): MessageEvent[] {
-    const events = pieces.flatMap((piece) => this.#blocks.of(piece))
+  #encodePieces(pieces: readonly AnswerPiece[]): MessageEvent[] {
+    const events = pieces.flatMap((piece) => this.#blocks.encode(piece))
     return events.length === 0 ? [] : [...this.#start(nothing), ...events]
   }
 
@@ -134,7 +134,7 @@ export class MessageEvents {
     const { pieces, stop } = this.#reader.end(end)
     return [
       ...this.#start(nothing),
-      ...this.#told(pieces),
+      ...this.#encodePieces(pieces),
       ...this.#blocks.close(),
       { type: 'message_delta', delta: toStop(stop, end), usage: toDeltaUsage(end.usage) },
       { type: 'message_stop' },

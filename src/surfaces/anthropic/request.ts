@@ -1,8 +1,8 @@
 // A messages request as a run: pure. Its messages, tools and version are read in files of their own; here they are put together.
 
 import type { AnswerPlan } from '../../compat/answer-stream.ts'
-import { isSideRequest } from '../../compat/auxiliary-requests.ts'
-import type { GivenTool } from '../../compat/client-tools.ts'
+import { isAuxiliaryRequest } from '../../compat/auxiliary-requests.ts'
+import type { RequestedTool } from '../../compat/client-tools.ts'
 import type { ResolvedModel } from '../../compat/models.ts'
 import { ignoredFields, refuseFields } from '../../compat/request-fields.ts'
 import { noOptions, type PlainOptions, type RunOptions, type Thinking } from '../../core/agent.ts'
@@ -15,7 +15,7 @@ import { readTools, type ToolOffer } from './tools.ts'
 import { refuseRemoved, refuseThread, type Version } from './version.ts'
 
 /** What of a request decides how its answer is told. */
-export type AnswerShape = AnswerPlan & {
+export type MessagePlan = AnswerPlan & {
   model: string
   /** The answer should be a call; nothing can force it. */
   wantsCall: boolean
@@ -23,16 +23,16 @@ export type AnswerShape = AnswerPlan & {
 
 export type MessagesRun = {
   run: Omit<RunInput, 'timeoutMs'>
-  shape: AnswerShape
+  plan: MessagePlan
   /** The names of fields that have no effect. */
   ignored: string[]
   /** With schemas that are still to be checked. */
-  tools: GivenTool[]
+  tools: RequestedTool[]
 }
 
-export type GivenRequest = CountRequest & Partial<MessagesRequest>
+export type MessagesBody = CountRequest & Partial<MessagesRequest>
 
-export function toMessagesRun(body: GivenRequest, resolved: ResolvedModel, version: Version): MessagesRun {
+export function toMessagesRun(body: MessagesBody, resolved: ResolvedModel, version: Version): MessagesRun {
   const isAgent = resolved.agent
   refuseRemoved(body, version)
   refuseThread(body)
@@ -53,14 +53,14 @@ export function toMessagesRun(body: GivenRequest, resolved: ResolvedModel, versi
         effort: body.output_config?.effort ?? null,
         jsonSchema: schema,
       },
-      live: body.stream === true,
+      streaming: body.stream === true,
       plain: isAgent ? null : plainOptions(body, offer, thinking),
       surface: 'anthropic',
-      asks: false,
-      isSide: !isAgent && isSideRequest({ systemPrompt, history, prompt, toolCount: offer.tools.length }),
+      approvals: false,
+      isAuxiliary: !isAgent && isAuxiliaryRequest({ systemPrompt, history, prompt, toolCount: offer.tools.length }),
     },
-    shape: {
-      model: resolved.shown,
+    plan: {
+      model: resolved.publicName,
       isAgent,
       tools: new Map(offer.tools.map(({ name }) => [name, 'json'])),
       wantsCall: offer.instruction !== null,
@@ -71,7 +71,7 @@ export function toMessagesRun(body: GivenRequest, resolved: ResolvedModel, versi
       formatParam: body.output_config?.format ? 'output_config.format' : 'output_format',
     },
     ignored: [...ignoredFields(body, messagesFields, isAgent), ...offer.ignored, ...ignored],
-    tools: offer.given,
+    tools: offer.requested,
   }
 }
 
@@ -92,12 +92,12 @@ function readThinking({ thinking }: CountRequest): Thinking {
   }
 }
 
-function plainOptions(body: GivenRequest, { tools, instruction }: ToolOffer, thinking: Thinking): PlainOptions {
+function plainOptions(body: MessagesBody, { tools, instruction }: ToolOffer, thinking: Thinking): PlainOptions {
   return {
     tools,
     maxOutputTokens: body.max_tokens ?? null,
     stopSequences: (body.stop_sequences ?? []).filter((sequence) => sequence !== ''),
     thinking,
-    must: instruction === null ? null : 'call',
+    requiredOutput: instruction === null ? null : 'call',
   }
 }

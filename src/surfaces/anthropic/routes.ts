@@ -10,18 +10,18 @@ import type { RunEvent } from '../../core/events.ts'
 import type { RunHandle, RunInput, Runs } from '../../core/runs.ts'
 import { AppError } from '../../errors.ts'
 import { nameIgnoredFields, reportIgnoredFields } from '../../http/ignored-fields.ts'
-import { faultOf } from '../../http/request-errors.ts'
-import type { TellError } from '../../http/requested-surface.ts'
+import { toRequestError } from '../../http/request-errors.ts'
+import type { SendError } from '../../http/requested-surface.ts'
 import { prefixes, routesNeed, spellings } from '../../http/route-options.ts'
 import type { Frame } from '../../http/sse.ts'
 import { cancelOnDisconnect, startRun } from '../../http/start-run.ts'
-import { streamRun, wholeRun } from '../../http/stream-run.ts'
+import { collectRun, streamRun } from '../../http/stream-run.ts'
 import { parseBody } from '../../http/validate.ts'
 import { anthropicHeaders, anthropicStatus, toErrorBody } from './errors.ts'
 import { type PageQuery, toModelInfo, toModelPage } from './models.ts'
 import { MessageAnswer, MessageEvents } from './reply.ts'
 import type { MessageEvent } from './reply-schemas.ts'
-import { type GivenRequest, type MessagesRun, toMessagesRun } from './request.ts'
+import { type MessagesBody, type MessagesRun, toMessagesRun } from './request.ts'
 import { CountRequest, MessagesRequest } from './schemas.ts'
 import { readVersion } from './version.ts'
 
@@ -36,12 +36,12 @@ export type AnthropicOptions = {
   countTokens(run: Omit<RunInput, 'timeoutMs'>, model: string): number
 }
 
-export const tellAnthropic: TellError = (error, request, reply) =>
+export const sendAnthropicError: SendError = (error, request, reply) =>
   reply.code(anthropicStatus(error)).headers(anthropicHeaders(error)).send(toErrorBody(error, request.id))
 
 export function registerAnthropic(app: FastifyInstance, options: AnthropicOptions): void {
   routesNeed(app, 'chat')
-  app.setErrorHandler((thrown, request, reply) => tellAnthropic(faultOf(thrown, request), request, reply))
+  app.setErrorHandler((thrown, request, reply) => sendAnthropicError(toRequestError(thrown, request), request, reply))
   for (const path of spellings('/messages')) {
     app.post(path, (request, reply) => messages(options, request, reply))
   }
@@ -53,7 +53,7 @@ export function registerAnthropic(app: FastifyInstance, options: AnthropicOption
 }
 
 function registerModels(app: FastifyInstance, { models, modelMap }: AnthropicOptions): void {
-  const constraints = { dialect: 'anthropic' }
+  const constraints = { surface: 'anthropic' }
   for (const path of spellings('/models')) {
     app.get<{ Querystring: PageQuery }>(path, { constraints }, async ({ query }) =>
       toModelPage(modelNames(await models(), modelMap), query),
@@ -89,12 +89,12 @@ function refuseBatches(app: FastifyInstance): void {
 
 async function prepare(
   { models, modelMap }: AnthropicOptions,
-  body: GivenRequest,
+  body: MessagesBody,
   { headers, caller }: FastifyRequest,
 ): Promise<MessagesRun> {
   const resolved = resolveModel(body.model, await models(), modelMap)
   const message = toMessagesRun(body, resolved, readVersion(headers['anthropic-version']))
-  if (message.shape.isAgent) requireScope(caller, 'agent')
+  if (message.plan.isAgent) requireScope(caller, 'agent')
   const schemaParam = body.output_config?.format ? 'output_config.format.schema' : 'output_format.schema'
   await checkAnswerSchema(message.run.options.jsonSchema, schemaParam)
   await checkToolSchemas(message.tools)
@@ -109,11 +109,11 @@ async function messages(options: AnthropicOptions, request: FastifyRequest, repl
   cancelOnDisconnect(run, request, reply)
   const id = `msg_${run.id.replace(/^run_/, '')}`
   if (!body.stream) return answerWhole(run, message, id, reply)
-  const events = new MessageEvents(message.shape, id)
+  const events = new MessageEvents(message.plan, id)
   return streamRun(
     run,
     {
-      toFrames: (event: RunEvent) => events.of(event).map(toFrame),
+      toFrames: (event: RunEvent) => events.encode(event).map(toFrame),
       toErrorFrames: (error) => [toFrame(toErrorBody(error, request.id))],
       heartbeat: toFrame({ type: 'ping' }),
     },
@@ -124,14 +124,14 @@ async function messages(options: AnthropicOptions, request: FastifyRequest, repl
 
 async function answerWhole(
   run: RunHandle,
-  { shape, ignored }: MessagesRun,
+  { plan, ignored }: MessagesRun,
   id: string,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const answer = new MessageAnswer(shape)
-  const message = answer.toMessage(await wholeRun(run, (event) => answer.accept(event)), id)
+  const answer = new MessageAnswer(plan)
+  const message = answer.toMessage(await collectRun(run, (event) => answer.accept(event)), id)
   // Whether the model follows a forced choice shows only now.
-  if (shape.wantsCall && message.stop_reason === 'end_turn') {
+  if (plan.wantsCall && message.stop_reason === 'end_turn') {
     nameIgnoredFields(reply, ['tool_choice', ...ignored])
   }
   return reply.send(message)
@@ -142,8 +142,8 @@ const toFrame = (event: MessageEvent): Frame => ({ event: event.type, data: JSON
 
 async function countTokens(options: AnthropicOptions, request: FastifyRequest, reply: FastifyReply) {
   const body = parseBody(CountRequest, request.body)
-  const { run, shape, ignored } = await prepare(options, body, request)
+  const { run, plan, ignored } = await prepare(options, body, request)
   reportIgnoredFields(reply, ignored)
   reply.header('x-claude-serve-estimate', 'input_tokens')
-  return { input_tokens: options.countTokens(run, shape.model) }
+  return { input_tokens: options.countTokens(run, plan.model) }
 }

@@ -107,12 +107,12 @@ const block = z.discriminatedUnion(
   ],
   must('a content block of a known type, such as text, image, document, tool_use or tool_result'),
 )
-export type GivenBlock = z.output<typeof block>
+export type RequestBlock = z.output<typeof block>
 
 const content = z.union([text, z.array(block)], must('a string or an array of content blocks'))
 const roles = ['user', 'assistant', 'system'] as const
 const message = z.looseObject({ role: z.enum(roles, must('user, assistant or system')), content }, must('a message'))
-export type GivenMessage = z.output<typeof message>
+export type RequestMessage = z.output<typeof message>
 
 const tool = z.looseObject(
   {
@@ -123,7 +123,7 @@ const tool = z.looseObject(
   },
   must('a tool'),
 )
-export type GivenToolEntry = z.output<typeof tool>
+export type RequestToolEntry = z.output<typeof tool>
 
 const toolChoice = z.looseObject(
   {
@@ -133,7 +133,7 @@ const toolChoice = z.looseObject(
   },
   must('an object with a type'),
 )
-export type GivenToolChoice = z.output<typeof toolChoice>
+export type RequestToolChoice = z.output<typeof toolChoice>
 
 const thinkingTypes = ['disabled', 'enabled', 'adaptive', 'between_tools'] as const
 const thinking = z.looseObject(

@@ -4,15 +4,15 @@
 import {
   choiceInstruction,
   freeChoice,
-  type GivenTool,
   offeredTools,
+  type RequestedTool,
   type ToolChoice,
   toClientTool,
 } from '../../compat/client-tools.ts'
 import type { ClientTool } from '../../core/conversation.ts'
 import { invalidField } from '../../errors.ts'
-import { typedTool } from './builtin-tools.ts'
-import type { CountRequest, GivenToolChoice, GivenToolEntry } from './schemas.ts'
+import { builtinTool } from './builtin-tools.ts'
+import type { CountRequest, RequestToolChoice, RequestToolEntry } from './schemas.ts'
 
 export type ToolOffer = {
   tools: ClientTool[]
@@ -20,7 +20,7 @@ export type ToolOffer = {
   isParallel: boolean
   ignored: string[]
   /** All of them, with schemas that are still to be checked. */
-  given: GivenTool[]
+  requested: RequestedTool[]
 }
 
 export function readTools({
@@ -28,23 +28,23 @@ export function readTools({
   tool_choice: choice,
 }: Pick<CountRequest, 'tools' | 'tool_choice'>): ToolOffer {
   const ignored: string[] = []
-  const given = (entries ?? []).flatMap((entry, at) => readTool(entry, `tools[${at}]`, ignored))
+  const requested = (entries ?? []).flatMap((entry, at) => readTool(entry, `tools[${at}]`, ignored))
   const wanted = readChoice(choice)
-  const tools = offeredTools(given, wanted)
+  const tools = offeredTools(requested, wanted)
   return {
     tools,
     instruction: tools.length === 0 ? null : choiceInstruction(wanted),
     isParallel: choice?.disable_parallel_tool_use !== true,
     ignored,
-    given,
+    requested,
   }
 }
 
-function readTool(entry: GivenToolEntry, param: string, ignored: string[]): GivenTool[] {
+function readTool(entry: RequestToolEntry, param: string, ignored: string[]): RequestedTool[] {
   const { type, name, description, input_schema: schema } = entry
   const params = { nameParam: `${param}.name`, schemaParam: `${param}.input_schema` }
   if (type && type !== 'custom') {
-    const known = typedTool(type, `${param}.type`)
+    const known = builtinTool(type, `${param}.type`)
     if (known !== null) return [{ tool: known, ...params }]
     ignored.push(param)
     return []
@@ -54,7 +54,7 @@ function readTool(entry: GivenToolEntry, param: string, ignored: string[]): Give
   return [{ tool: toClientTool({ name, description }, schema, params.schemaParam), ...params }]
 }
 
-function readChoice(choice: GivenToolChoice | null | undefined): ToolChoice {
+function readChoice(choice: RequestToolChoice | null | undefined): ToolChoice {
   switch (choice?.type) {
     case undefined:
     case 'auto':

@@ -4,10 +4,10 @@ import type { Caller } from '../../auth/authenticate.ts'
 import { checkAnswerSchema } from '../../compat/json-schema-checks.ts'
 import type { PermissionMode } from '../../core/agent.ts'
 import type { RunEnd } from '../../core/events.ts'
-import { allEvents, takeEarlyEvents } from '../../core/hold-until-content.ts'
+import { holdUntilContent, withHeldEvents } from '../../core/hold-until-content.ts'
 import type { RunHandle, RunInput, Runs } from '../../core/runs.ts'
 import { AppError, invalidField } from '../../errors.ts'
-import { faultOf } from '../../http/request-errors.ts'
+import { toRequestError } from '../../http/request-errors.ts'
 import { openSse } from '../../http/sse.ts'
 import { cancelOnDisconnect, nameRun, startRun } from '../../http/start-run.ts'
 import { parseBody } from '../../http/validate.ts'
@@ -58,17 +58,17 @@ async function chatStream(options: ChatOptions, request: FastifyRequest, reply: 
   if (body.background) nameRun(run, reply)
   else cancelOnDisconnect(run, request, reply)
   const events = run.events[Symbol.asyncIterator]()
-  const early = await takeEarlyEvents(events, (end) => toError(end, run.id))
+  const early = await holdUntilContent(events, (end) => toError(end, run.id))
   reply.hijack()
   const stream = openSse(reply.raw, { headers: reply.getHeaders() })
   const native = new NativeEvents({ runId: run.id, requestId: request.id, isFull: body.events === 'full' })
   try {
-    for await (const event of allEvents(early, events)) {
+    for await (const event of withHeldEvents(early, events)) {
       const frames = native.framesOf(event)
       if (frames.length > 0 && !(await stream.write(frames))) break
     }
   } catch (thrown) {
-    await stream.write(native.number([{ type: 'error', ...toErrorBody(faultOf(thrown, request), request.id) }]))
+    await stream.write(native.number([{ type: 'error', ...toErrorBody(toRequestError(thrown, request), request.id) }]))
   } finally {
     await events.return?.()
     stream.end()

@@ -1,6 +1,6 @@
 // A run's events as the events of the native stream, numbered from 1: the same run always gives the same ones, so that a reader
 // can come back and go on after any of them. Pure.
-import type { Ask, RunEvent } from '../../core/events.ts'
+import type { ApprovalRequest, RunEvent } from '../../core/events.ts'
 import type { Frame } from '../../http/sse.ts'
 import type { ChatEvent } from './schemas.ts'
 import { toError, toErrorBody, toReply } from './translate.ts'
@@ -37,7 +37,7 @@ export class NativeEvents {
       case 'text-delta':
         return [{ type: 'delta', text: event.text }]
       case 'ask':
-        return [toAskEvent(event)]
+        return [toApprovalEvent(event)]
       case 'run-end':
         return [this.#end(event)]
       default:
@@ -97,10 +97,10 @@ function parsed(json: string): Record<string, unknown> {
   return {}
 }
 
-export type AskEvent = Extract<ChatEvent, { type: 'permission_request' | 'question' }>
+export type ApprovalEvent = Extract<ChatEvent, { type: 'permission_request' | 'question' }>
 
 /** What waits for a person's answer, in the stream and in the run. */
-export function toAskEvent(ask: Ask): AskEvent {
+export function toApprovalEvent(ask: ApprovalRequest): ApprovalEvent {
   const { requestId: request_id, toolName: tool_name, toolId: tool_use_id, input, description } = ask
   if (ask.kind === 'question') {
     const questions = Array.isArray(input.questions) ? (input.questions as unknown[]) : []

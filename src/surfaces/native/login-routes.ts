@@ -2,12 +2,12 @@
 // errors are told by routes.ts.
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { exchangeCode, type PageKeys } from '../../auth/login-links.ts'
+import { exchangeCode, type LoginLinkStore } from '../../auth/login-links.ts'
 import { AppError } from '../../errors.ts'
 import { allowEmptyBodies } from '../../http/route-options.ts'
 import { parseBody } from '../../http/validate.ts'
 
-export type LoginOptions = { keys: PageKeys; now(): number }
+export type LoginOptions = { keys: LoginLinkStore; now(): number }
 
 const LoginRequest = z.strictObject({})
 

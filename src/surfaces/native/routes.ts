@@ -1,8 +1,8 @@
 // The native API's routes, put together: health here, runs and what starts them in files of their own.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AppError } from '../../errors.ts'
-import { errorHeaders, faultOf } from '../../http/request-errors.ts'
-import { clientDialect, type Dialect, type TellError } from '../../http/requested-surface.ts'
+import { errorHeaders, toRequestError } from '../../http/request-errors.ts'
+import { type CompatibleSurface, clientSurface, type SendError } from '../../http/requested-surface.ts'
 import { routesNeed } from '../../http/route-options.ts'
 import { type ChatOptions, registerChat } from './chat-routes.ts'
 import { type RunOptions, registerRuns } from './run-routes.ts'
@@ -11,7 +11,7 @@ import { toErrorBody } from './translate.ts'
 export type NativeOptions = ChatOptions &
   RunOptions & {
     /** How clients of other APIs are told that a path is not there. */
-    tellElsewhere?: Readonly<Record<Dialect, TellError>>
+    errorSenders?: Readonly<Record<CompatibleSurface, SendError>>
     /** Facts for the health routes; `health` throws an AppError where the CLI cannot be run. */
     health(): Promise<Record<string, unknown>>
     readiness(): Promise<{ ready: boolean; facts: Record<string, unknown> }>
@@ -21,10 +21,10 @@ export type NativeOptions = ChatOptions &
 
 export function registerNative(app: FastifyInstance, options: NativeOptions): void {
   app.setErrorHandler((thrown, request, reply) => {
-    const error = faultOf(thrown, request)
+    const error = toRequestError(thrown, request)
     // A path that is not there belongs to no API: who asks decides how it is told.
-    const dialect = request.is404 ? clientDialect(request.headers) : null
-    const tell = dialect === null ? undefined : options.tellElsewhere?.[dialect]
+    const surface = request.is404 ? clientSurface(request.headers) : null
+    const tell = surface === null ? undefined : options.errorSenders?.[surface]
     return tell?.(error, request, reply) ?? sendError(reply, request, error)
   })
   app.register(async (scope) => registerRoutes(scope, options))

@@ -1,7 +1,7 @@
 // A run's record, and sums over runs, as the native API gives them. Pure.
-import type { Ask } from '../../core/events.ts'
+import type { ApprovalRequest } from '../../core/events.ts'
 import type { RunRecord, UsageSum } from '../../core/store.ts'
-import { toAskEvent } from './events.ts'
+import { toApprovalEvent } from './events.ts'
 import type { RunReply, UsageReply } from './run-schemas.ts'
 import { toError, toErrorBody } from './translate.ts'
 
@@ -21,7 +21,7 @@ export function toRunReply(record: RunRecord): RunReply {
     created_at: new Date(record.createdAtMs).toISOString(),
     started_at: timeOf(record.startedAtMs),
     ended_at: timeOf(record.endedAtMs),
-    pending: (record.pending as Ask[]).map(toAskEvent),
+    pending: (record.pending as ApprovalRequest[]).map(toApprovalEvent),
     result: end?.result ?? null,
     structured_output: end?.structuredOutput ?? null,
     cost_usd: end?.costUsd ?? null,

@@ -4,7 +4,7 @@ import { ownRuns } from '../../auth/authenticate.ts'
 import type { Runs } from '../../core/runs.ts'
 import type { RunStatus, Store } from '../../core/store.ts'
 import { AppError, invalidField } from '../../errors.ts'
-import type { StreamReaders } from '../../http/reader-limits.ts'
+import type { ReaderLimits } from '../../http/reader-limits.ts'
 import { allowEmptyBodies } from '../../http/route-options.ts'
 import { followRun } from '../../http/stream-run.ts'
 import { parseBody, parseQuery } from '../../http/validate.ts'
@@ -13,7 +13,7 @@ import { toRunReply, toUsageReply } from './run-reply.ts'
 import { EventsQuery, PermissionAnswer, QuestionAnswer, RunParams, RunsQuery, UsageQuery } from './run-schemas.ts'
 import { toErrorBody } from './translate.ts'
 
-export type RunOptions = { runs: Runs; readers: StreamReaders; store: Pick<Store, 'usage'>; now(): number }
+export type RunOptions = { runs: Runs; readers: ReaderLimits; store: Pick<Store, 'usage'>; now(): number }
 
 type Params = { Params: { id: string; request_id: string } }
 
@@ -128,7 +128,7 @@ function readAfter(request: FastifyRequest, after: number | undefined): number {
 
 async function follow(
   runs: Runs,
-  readers: StreamReaders,
+  readers: ReaderLimits,
   request: FastifyRequest<Params>,
   reply: FastifyReply,
 ): Promise<unknown> {

@@ -4,12 +4,12 @@ import type { Page, SessionFacts, UsageSum } from '../../core/store.ts'
 import type { MessageList, SessionBlock, SessionReply, SessionSummary } from './session-schemas.ts'
 
 /** What is known of a session beyond the CLI's own file. */
-export type Beyond = { facts: SessionFacts | null; runId: string | null; usage: UsageSum | null }
+export type SessionExtras = { facts: SessionFacts | null; runId: string | null; usage: UsageSum | null }
 
 const toTime = (ms: number) => new Date(ms).toISOString()
 const toTimeOrNull = (ms: number | null) => (ms === null ? null : toTime(ms))
 
-export function toSummary(session: SessionInfo, { facts, runId }: Omit<Beyond, 'usage'>): SessionSummary {
+export function toSummary(session: SessionInfo, { facts, runId }: Omit<SessionExtras, 'usage'>): SessionSummary {
   return {
     session_id: session.id,
     title: session.title,
@@ -22,7 +22,7 @@ export function toSummary(session: SessionInfo, { facts, runId }: Omit<Beyond, '
   }
 }
 
-export function toSessionReply(session: SessionInfo, beyond: Beyond): SessionReply {
+export function toSessionReply(session: SessionInfo, beyond: SessionExtras): SessionReply {
   const { usage } = beyond
   return {
     ...toSummary(session, beyond),

@@ -4,9 +4,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Caller } from '../../auth/authenticate.ts'
 import {
   pageOfSessions,
+  SessionAccess,
   type SessionFiles,
   type SessionInfo,
-  SessionPlaces,
   searchSessions,
   sessionNotFound,
 } from '../../core/sessions.ts'
@@ -28,7 +28,7 @@ import {
 export type SessionOptions = {
   files: SessionFiles
   /** Null where nothing is kept. */
-  store: Pick<Store, 'sessions' | 'forgetSession' | 'usage' | 'noteSession'> | null
+  store: Pick<Store, 'sessions' | 'deleteSession' | 'usage' | 'upsertSession'> | null
   /** The id of the run that holds the session now. */
   holder(id: string): string | null
   /** Ends an idle process that holds the session; false while it is busy. */
@@ -67,14 +67,14 @@ function checkId(request: FastifyRequest): string {
 async function find({ files, cwdRoots }: SessionOptions, request: FastifyRequest): Promise<SessionInfo> {
   const id = checkId(request)
   const session = await files.get(id)
-  if (!(await new SessionPlaces(cwdRoots(request.caller)).allows(session))) throw sessionNotFound(id)
+  if (!(await new SessionAccess(cwdRoots(request.caller)).allows(session))) throw sessionNotFound(id)
   return session
 }
 
 async function list(options: SessionOptions, request: FastifyRequest): Promise<SessionList> {
   const { cwd, q, limit, cursor = null } = parseBody(SessionListQuery, given(request.query))
   const roots = options.cwdRoots(request.caller)
-  const places = new SessionPlaces(roots)
+  const places = new SessionAccess(roots)
   const folder = cwd === undefined ? null : await places.named(cwd)
   // Where nothing is left out, the files of further pages need not be opened.
   const isWhole = folder === null && q === undefined && cursor === null && roots === null
@@ -124,7 +124,7 @@ async function fork(options: SessionOptions, request: FastifyRequest, reply: Fas
   const [facts] = (await store?.sessions([session.id])) ?? []
   if (facts !== undefined) {
     const now = Date.now()
-    await store?.noteSession({ ...facts, id: copy.id, createdAtMs: now, lastUsedAtMs: now })
+    await store?.upsertSession({ ...facts, id: copy.id, createdAtMs: now, lastUsedAtMs: now })
   }
   return reply
     .code(201)
@@ -140,6 +140,6 @@ async function remove(options: SessionOptions, request: FastifyRequest, reply: F
     throw new AppError('conflict', text, { sessionId: id })
   }
   await options.files.remove(id)
-  await options.store?.forgetSession(id)
+  await options.store?.deleteSession(id)
   return reply.code(204).send()
 }

@@ -1,4 +1,4 @@
-// The native dialect, both ways: bodies to run requests, run events to replies and stream events. Pure functions.
+// The native surface, both ways: bodies to run requests, run events to replies and stream events. Pure functions.
 import type { PermissionMode, RunOptions, RunRequest, SessionChoice } from '../../core/agent.ts'
 import type { RunEnd } from '../../core/events.ts'
 import { AppError, type ErrorDetails } from '../../errors.ts'
@@ -12,18 +12,18 @@ export type Checked = {
   roots: readonly string[] | null
 }
 
-export function toRunRequest(body: ChatRequest, checked: Checked, live: boolean): Omit<RunRequest, 'runId'> {
+export function toRunRequest(body: ChatRequest, checked: Checked, streaming: boolean): Omit<RunRequest, 'runId'> {
   const prompt = typeof body.prompt === 'string' ? [{ type: 'text' as const, text: body.prompt }] : body.prompt
   return {
     prompt,
     session: toSessionChoice(body),
     options: toRunOptions(body, checked),
-    live,
+    streaming,
     plain: null,
     ...(body.commands ? { commands: true } : {}),
     ...(checked.roots === null ? {} : { roots: checked.roots }),
-    asks: body.approvals === true,
-    isSide: false,
+    approvals: body.approvals === true,
+    isAuxiliary: false,
   }
 }
 

@@ -9,12 +9,12 @@ import type { RunEvent } from '../../core/events.ts'
 import type { RunHandle } from '../../core/runs.ts'
 import { AppError } from '../../errors.ts'
 import { nameIgnoredFields, reportIgnoredFields } from '../../http/ignored-fields.ts'
-import { faultOf } from '../../http/request-errors.ts'
-import type { TellError } from '../../http/requested-surface.ts'
+import { toRequestError } from '../../http/request-errors.ts'
+import type { SendError } from '../../http/requested-surface.ts'
 import { prefixes, routesNeed, spellings } from '../../http/route-options.ts'
 import type { Frame } from '../../http/sse.ts'
 import { cancelOnDisconnect, startRun } from '../../http/start-run.ts'
-import { streamRun, wholeRun } from '../../http/stream-run.ts'
+import { collectRun, streamRun } from '../../http/stream-run.ts'
 import { parseBody } from '../../http/validate.ts'
 import { ChatAnswer, ChatChunks, type ReplyIds } from './chat/reply.ts'
 import { type ChatRun, toChatRun } from './chat/request.ts'
@@ -24,17 +24,17 @@ import { openaiHeaders, openaiStatus, toErrorBody } from './shared/errors.ts'
 import { toModel, toModelList } from './shared/models.ts'
 import type { OpenaiOptions } from './shared/options.ts'
 
-export const tellOpenai: TellError = (error, _request, reply) =>
+export const sendOpenaiError: SendError = (error, _request, reply) =>
   reply.code(openaiStatus(error)).headers(openaiHeaders(error)).send(toErrorBody(error))
 
 export function registerOpenai(app: FastifyInstance, options: OpenaiOptions): void {
   routesNeed(app, 'chat')
-  app.setErrorHandler((thrown, request, reply) => tellOpenai(faultOf(thrown, request), request, reply))
+  app.setErrorHandler((thrown, request, reply) => sendOpenaiError(toRequestError(thrown, request), request, reply))
   for (const path of spellings('/chat/completions')) {
     app.post(path, (request, reply) => chatCompletions(options, request, reply))
   }
   registerResponses(app, options)
-  const constraints = { dialect: 'openai' }
+  const constraints = { surface: 'openai' }
   for (const path of spellings('/models')) {
     app.get(path, { constraints }, async () => toModelList(modelNames(await options.models(), options.modelMap)))
   }
@@ -78,7 +78,7 @@ const elsewhere = [
 
 function refuseElsewhere(app: FastifyInstance): void {
   for (const path of elsewhere) {
-    app.all(`/v1/${path}`, { constraints: { dialect: 'openai' } }, async ({ url }) => {
+    app.all(`/v1/${path}`, { constraints: { surface: 'openai' } }, async ({ url }) => {
       throw new AppError(
         'not_found',
         `${url.split('?')[0]} is not among what this server does: use /v1/responses or /v1/chat/completions`,
@@ -96,7 +96,7 @@ function refuseElsewhere(app: FastifyInstance): void {
 async function chatCompletions(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const body = parseBody(ChatRequest, request.body)
   const chat = toChatRun(body, resolveModel(body.model, await options.models(), options.modelMap))
-  if (chat.shape.isAgent) requireScope(request.caller, 'agent')
+  if (chat.plan.isAgent) requireScope(request.caller, 'agent')
   await checkAnswerSchema(chat.run.options.jsonSchema, 'response_format.json_schema.schema')
   await checkToolSchemas(chat.tools)
   reportIgnoredFields(reply, chat.ignored)
@@ -104,21 +104,21 @@ async function chatCompletions(options: OpenaiOptions, request: FastifyRequest, 
   cancelOnDisconnect(run, request, reply)
   const ids = { id: `chatcmpl-${run.id.replace(/^run_/, '')}`, created: Math.floor(run.createdAtMs / 1000) }
   if (!body.stream) return answerWhole(run, chat, ids, reply)
-  const chunks = new ChatChunks(chat.shape, ids)
+  const chunks = new ChatChunks(chat.plan, ids)
   const toErrorFrames = (error: AppError) => [toFrame(toErrorBody(error))]
   return streamRun(run, { toFrames: (event) => toFrames(event, chunks), toErrorFrames }, request, reply)
 }
 
 async function answerWhole(
   run: RunHandle,
-  { shape, ignored }: ChatRun,
+  { plan, ignored }: ChatRun,
   ids: ReplyIds,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const answer = new ChatAnswer(shape)
-  const completion = answer.toCompletion(await wholeRun(run, (event) => answer.accept(event)), ids)
+  const answer = new ChatAnswer(plan)
+  const completion = answer.toCompletion(await collectRun(run, (event) => answer.accept(event)), ids)
   // Whether the model follows a forced choice shows only now.
-  if (shape.wantsCall && completion.choices[0].finish_reason === 'stop') {
+  if (plan.wantsCall && completion.choices[0].finish_reason === 'stop') {
     nameIgnoredFields(reply, ['tool_choice', ...ignored])
   }
   return reply.send(completion)
@@ -128,6 +128,6 @@ const toFrame = (chunk: object): Frame => ({ data: JSON.stringify(chunk) })
 
 /** Only a stream that ends well ends with `[DONE]`. */
 function toFrames(event: RunEvent, chunks: ChatChunks): Frame[] {
-  const frames = chunks.of(event).map(toFrame)
+  const frames = chunks.encode(event).map(toFrame)
   return event.type === 'run-end' ? [...frames, { data: '[DONE]' }] : frames
 }

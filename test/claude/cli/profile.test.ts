@@ -14,7 +14,7 @@ import {
 
 type Given = {
   session?: RunRequest['session']
-  recycle?: boolean
+  rewind?: boolean
   promptSwitch?: boolean
   hasHooks?: boolean
   cwd?: string
@@ -26,15 +26,15 @@ const requestOf = (options: Partial<RunOptions>, session: RunRequest['session'] 
   prompt: [{ type: 'text', text: 'hello' }],
   session,
   options: { ...noOptions, ...options },
-  live: true,
+  streaming: true,
   plain: null,
-  asks: false,
-  isSide: false,
+  approvals: false,
+  isAuxiliary: false,
 })
 
 function profileOf(options: Partial<RunOptions>, given: Given = {}): Profile {
-  const { session, recycle = true, promptSwitch = true, hasHooks = false, cwd = '/work' } = given
-  return toProfile(requestOf(options, session), { cwd, abilities: { recycle, promptSwitch }, hasHooks })
+  const { session, rewind = true, promptSwitch = true, hasHooks = false, cwd = '/work' } = given
+  return toProfile(requestOf(options, session), { cwd, abilities: { rewind, promptSwitch }, hasHooks })
 }
 
 const toolless = { tools: [] }
@@ -61,7 +61,7 @@ const reusable: [title: string, options: Partial<RunOptions>, given: Given, expe
   ['one with hooks in its settings', toolless, { hasHooks: true }, false],
   ['one that goes on with a conversation', toolless, { session: { kind: 'continue', sessionId } }, false],
   ['one that copies a conversation', toolless, { session: { kind: 'fork', sessionId } }, false],
-  ['one for a CLI that cannot empty a conversation', toolless, { recycle: false }, false],
+  ['one for a CLI that cannot empty a conversation', toolless, { rewind: false }, false],
 ]
 for (const [title, options, given, expected] of reusable) {
   test(`${expected ? 'used again' : 'not used again'}: ${title}`, () => {
@@ -86,7 +86,7 @@ const prompts: [title: string, options: Partial<RunOptions>, given: Given, expec
   [
     'a text, where the CLI cannot empty',
     { ...toolless, systemPrompt: 'S' },
-    { recycle: false },
+    { rewind: false },
     { kind: 'fixed', text: 'S' },
   ],
 ]
@@ -175,7 +175,7 @@ const plainRequestOf = (options: Partial<RunOptions>, plain: Partial<PlainOption
 const plainProfileOf = (options: Partial<RunOptions>, plain: Partial<PlainOptions> = {}): Profile =>
   toProfile(plainRequestOf(options, plain), {
     cwd: '/work',
-    abilities: { recycle: true, promptSwitch: true },
+    abilities: { rewind: true, promptSwitch: true },
     hasHooks: false,
   })
 
@@ -192,7 +192,7 @@ const plainTurns: [what: string, options: Partial<RunOptions>, plain?: Partial<P
   ['tools', {}, { tools: [tool] }],
   ['model', { model: 'm' }],
   ['system prompt', { systemPrompt: 'another' }],
-  ['what the answer has to have', {}, { must: 'call' }],
+  ['what the answer has to have', {}, { requiredOutput: 'call' }],
 ]
 for (const [what, options, plain] of plainTurns) {
   test(`plain requests share a process whatever their ${what}`, () => {

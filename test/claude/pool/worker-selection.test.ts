@@ -19,10 +19,10 @@ function worker(name: string, fields: Partial<Candidate> = {}): Named {
     name,
     key: 'key',
     fingerprint: 'print',
-    birth: { kind: 'new', sessionId: name },
+    spawnMode: { kind: 'new', sessionId: name },
     profile: { reusable: true },
     state: 'idle',
-    held: null,
+    conversation: null,
     lastUsedAt: 0,
     knownTools: new Map(),
     ...fields,
@@ -31,24 +31,24 @@ function worker(name: string, fields: Partial<Candidate> = {}): Named {
 
 /** One that holds a conversation of so many turns. */
 const holder = (name: string, lastUsedAt: number, turns = 1, fields: Partial<Candidate> = {}): Named =>
-  worker(name, { held: { sessionId: name, turns }, lastUsedAt, ...fields })
+  worker(name, { conversation: { sessionId: name, turns }, lastUsedAt, ...fields })
 
-function match(isSide: boolean, tools: ClientTool[] = []): RequestMatch {
+function match(isAuxiliary: boolean, tools: ClientTool[] = []): RequestMatch {
   const request: RunRequest = {
     runId: 'run_1',
     prompt: [{ type: 'text', text: 'hi' }],
     session: { kind: 'history', messages: [] },
     options: noOptions,
-    live: true,
+    streaming: true,
     plain: { ...noPlainOptions, tools },
-    asks: false,
-    isSide,
+    approvals: false,
+    isAuxiliary,
   }
   return { key: 'key', fingerprint: 'print', request }
 }
 
-const chosen = (workers: readonly Named[], isSide: boolean) =>
-  idleWorkerFor(workers, match(isSide), reservedFromAuxiliary(workers, match(isSide), true))?.name ?? null
+const chosen = (workers: readonly Named[], isAuxiliary: boolean) =>
+  idleWorkerFor(workers, match(isAuxiliary), reservedFromAuxiliary(workers, match(isAuxiliary), true))?.name ?? null
 
 const cases: [title: string, workers: Named[], ordinary: string | null, side: string | null][] = [
   ['nothing is there', [], null, null],

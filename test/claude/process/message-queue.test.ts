@@ -1,18 +1,18 @@
 // The queue between a live process and the turn that reads it: order, stopping, ending, and when it asks for a pause.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Mailbox } from '../../../src/claude/process/message-queue.ts'
+import { MessageQueue } from '../../../src/claude/process/message-queue.ts'
 
-function makeMailbox(): { mailbox: Mailbox<number>; fullness: boolean[] } {
+function makeMailbox(): { mailbox: MessageQueue<number>; fullness: boolean[] } {
   const fullness: boolean[] = []
-  return { mailbox: new Mailbox<number>((isFull) => fullness.push(isFull)), fullness }
+  return { mailbox: new MessageQueue<number>((isFull) => fullness.push(isFull)), fullness }
 }
 
-const fill = (mailbox: Mailbox<number>, count: number) => {
+const fill = (mailbox: MessageQueue<number>, count: number) => {
   for (let item = 1; item <= count; item++) mailbox.push(item)
 }
 
-async function take(mailbox: Mailbox<number>, count: number): Promise<number[]> {
+async function take(mailbox: MessageQueue<number>, count: number): Promise<number[]> {
   const items: number[] = []
   while (items.length < count) items.push(await mailbox.take())
   return items

@@ -117,7 +117,7 @@ const messagesOf = (name: string) => readLines<SDKMessage>(name)
 const contextOf = (more: Partial<TurnTranslator['context']> = {}) => ({
   runId: 'run_1',
   sessionId,
-  live: true,
+  streaming: true,
   wantsSchema: false,
   plain: null,
   nowMs: () => 1_000_000,
@@ -234,9 +234,10 @@ for (const [how, pick] of [
 }
 
 test('the output of a schema is given as an object', () => {
-  const end = replay({ name: 'x', recording: 'x', live: true, wantsSchema: true }, messagesOf('structured-output')).at(
-    -1,
-  )
+  const end = replay(
+    { name: 'x', recording: 'x', streaming: true, wantsSchema: true },
+    messagesOf('structured-output'),
+  ).at(-1)
   assert.ok(end?.type === 'run-end')
   assert.deepEqual(end.structuredOutput, { city: 'Bern', people: 134_000 })
 })
@@ -288,14 +289,14 @@ test('a stream that is cut off at any point is in order once it is ended', () =>
     const messages = messagesOf(recording)
     const start = messages.findIndex((message) => message.type === 'system' && message.subtype === 'init')
     for (let length = start + 1; length < messages.length; length++) {
-      const translator = new TurnTranslator(contextOf({ live: false }))
+      const translator = new TurnTranslator(contextOf({ streaming: false }))
       const events = translate(messages.slice(0, length), translator)
       checkOrder([...events, translator.endWithout(new AppError('cancelled', 'Enough.'))])
     }
   }
 })
 
-test('a turn on a live process, which says anew how it is set up, begins once', () => {
+test('a turn on a streaming process, which says anew how it is set up, begins once', () => {
   const messages = messagesOf('text')
   const init = messages.find((message) => message.type === 'system' && message.subtype === 'init')
   assert.ok(init)

@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { Command, Option } from 'commander'
 import { bashScript } from '../../../src/commands/completion/bash.ts'
 import { fishScript } from '../../../src/commands/completion/fish.ts'
-import { readPlaces, steps, valueFlags } from '../../../src/commands/completion/words.ts'
+import { readCompletionPoints, steps, valueFlags } from '../../../src/commands/completion/words.ts'
 import { zshScript } from '../../../src/commands/completion/zsh.ts'
 import { makeFolders } from '../../helpers/test-server.ts'
 
@@ -25,7 +25,7 @@ function makeProgram(): Command {
 }
 
 test('visible words and options with what they take, by place', () => {
-  const places = readPlaces(makeProgram())
+  const places = readCompletionPoints(makeProgram())
   assert.deepEqual(
     places.map(({ at }) => at),
     ['', 'copy', 'deep', 'deep er', 'help'],
@@ -65,7 +65,7 @@ for (const [shell, option, script] of parsers) {
   const skip = spawnSync(shell, ['--version']).status === 0 ? false : `${shell} is not installed here`
   test(`${shell} takes the script, whatever stands in a description`, { skip }, (t) => {
     const file = join(makeFolders(t).root, 'script')
-    writeFileSync(file, script(readPlaces(makeProgram())))
+    writeFileSync(file, script(readCompletionPoints(makeProgram())))
     const env = { PATH: process.env.PATH ?? '' }
     const { status, stdout, stderr } = spawnSync(shell, [option, file], { encoding: 'utf8', env })
     assert.deepEqual([status, stdout, stderr], [0, '', ''])

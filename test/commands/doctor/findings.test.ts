@@ -162,7 +162,7 @@ test('files: links are not followed, the demo is left alone, many are told brief
   const findings = await examineFiles(patientIn(folders))
   assert.equal(findings.length, 6)
   assert.deepEqual([findings[5]?.message, findings[5]?.fix], ['3 more like these', 'claude-serve doctor --fix'])
-  await examineFiles(patientIn(folders, { mends: true }))
+  await examineFiles(patientIn(folders, { fixes: true }))
   assertOne(await examineFiles(patientIn(folders)), 'ok', /^8 of your own/, null)
 })
 

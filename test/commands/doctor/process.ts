@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Finding, Patient, State } from '../../../src/commands/doctor/finding.ts'
+import type { DoctorContext, Finding, State } from '../../../src/commands/doctor/finding.ts'
 import { type Config, loadConfig } from '../../../src/config/options.ts'
 import { compileCache } from '../../helpers/compile-cache.ts'
 import type { TestFolders } from '../../helpers/test-server.ts'
@@ -66,9 +66,9 @@ export function patientIn(
   {
     config = {},
     environment = {},
-    mends = false,
-  }: Partial<Omit<Patient, 'config'>> & { config?: Partial<Config> } = {},
-): Patient {
+    fixes = false,
+  }: Partial<Omit<DoctorContext, 'config'>> & { config?: Partial<Config> } = {},
+): DoctorContext {
   const loaded = loadConfig({
     flags: { dataDir: folders.dataDir, defaultCwd: folders.cwd },
     environment: { HOME: folders.home },
@@ -76,7 +76,7 @@ export function patientIn(
     isTerminal: false,
   })
   const own = { PATH: '/usr/bin:/bin', HOME: folders.home, ...environment }
-  return { config: { ...loaded.config, ...config }, environment: own, mends }
+  return { config: { ...loaded.config, ...config }, environment: own, fixes }
 }
 
 export function assertOne(findings: readonly Finding[], state: State, message: RegExp, fix: RegExp | null): void {

@@ -19,7 +19,7 @@ import { parse } from 'yaml'
 import { CommandError } from '../../../src/commands/command.ts'
 import type { Json, SettingsFile } from '../../../src/commands/launch/instructions.ts'
 import { changesTo, MergeConflict, withChanges } from '../../../src/commands/launch/merge.ts'
-import { tell } from '../../../src/commands/launch/report.ts'
+import { reportFile } from '../../../src/commands/launch/report.ts'
 import { planFile, writeFile } from '../../../src/commands/launch/settings-file.ts'
 
 const values: [title: string, existing: Json, wanted: Json, merged: Json][] = [
@@ -256,7 +256,7 @@ describe('files', () => {
       { path: ['x', 'headers'], before: undefined, after: { authorization: 'Bearer abcdefgh' } },
     ]
     const facts = { path: '/x', status: 'changed', reason: null, backup: '/x.bak' } as const
-    const text = tell({ shown: '~/x', changes, facts }, { intro: '', language: '', text: '' })
+    const text = reportFile({ shown: '~/x', changes, facts }, { intro: '', language: '', text: '' })
     assert.match(text, /x\.url: "http:\/\/me:\*+@old\/v1" becomes "http:\/\/127\.0\.0\.1:5005\/v1"/)
     assert.doesNotMatch(text, /sekret|abcdefgh/)
   })

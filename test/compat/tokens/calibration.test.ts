@@ -2,7 +2,7 @@
 // leaves alone, and that no answer waits for it. The decorator is held against the contract of every Agent as well.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { TokenGauge, withTokenGauge } from '../../../src/compat/tokens/calibration.ts'
+import { TokenCalibration, withTokenCalibration } from '../../../src/compat/tokens/calibration.ts'
 import { estimateRequest } from '../../../src/compat/tokens/estimate.ts'
 import { noOptions, noPlainOptions, type RunRequest } from '../../../src/core/agent.ts'
 import type { RunEvent, Usage } from '../../../src/core/events.ts'
@@ -30,10 +30,10 @@ function plainRequest(fields: Partial<RunRequest> = {}): RunRequest {
     prompt: [{ type: 'text', text: 'How many tokens is this?' }],
     session: { kind: 'history', messages: [] },
     options: { ...noOptions },
-    live: true,
+    streaming: true,
     plain: { ...noPlainOptions },
-    asks: false,
-    isSide: false,
+    approvals: false,
+    isAuxiliary: false,
     ...fields,
   }
 }
@@ -42,16 +42,16 @@ const usage = (inputTokens: number, cacheReadInputTokens = 0, cacheCreationInput
   return { inputTokens, outputTokens: 2, cacheReadInputTokens, cacheCreationInputTokens, raw: {} }
 }
 
-const noted = (gauge: TokenGauge, name: string, ratios: readonly number[]) => {
+const noted = (gauge: TokenCalibration, name: string, ratios: readonly number[]) => {
   for (const ratio of ratios) gauge.note(name, 1000, 1000 * ratio)
 }
 
 test('an estimate stays as it is before anything was learned', () => {
-  assert.equal(new TokenGauge().estimate('a', 1234), 1234)
+  assert.equal(new TokenCalibration().estimate('a', 1234), 1234)
 })
 
 test('an estimate is corrected by the median of what was noted of its model', () => {
-  const gauge = new TokenGauge()
+  const gauge = new TokenCalibration()
   noted(gauge, 'a', [1.2, 1.3, 3])
   noted(gauge, 'b', [0.8, 0.9])
   assert.equal(gauge.estimate('a', 1000), 1300)
@@ -59,14 +59,14 @@ test('an estimate is corrected by the median of what was noted of its model', ()
 })
 
 test('a model that nothing was noted of is taken to be like the others', () => {
-  const gauge = new TokenGauge()
+  const gauge = new TokenCalibration()
   noted(gauge, 'a', [1.1, 1.2])
   noted(gauge, 'b', [1.4])
   assert.equal(gauge.estimate('c', 1000), 1200)
 })
 
 test('only the last 32 notes of a model count', () => {
-  const gauge = new TokenGauge()
+  const gauge = new TokenCalibration()
   noted(gauge, 'a', Array(100).fill(2))
   noted(gauge, 'a', Array(15).fill(1.25))
   assert.equal(gauge.estimate('a', 1000), 2000)
@@ -75,14 +75,14 @@ test('only the last 32 notes of a model count', () => {
 })
 
 test('a correction is never below a half or above three times', () => {
-  const gauge = new TokenGauge()
+  const gauge = new TokenCalibration()
   noted(gauge, 'low', [0.01])
   noted(gauge, 'high', [50])
   assert.deepEqual([gauge.estimate('low', 1000), gauge.estimate('high', 1000)], [500, 3000])
 })
 
 test('figures that say nothing are not learned from', () => {
-  const gauge = new TokenGauge()
+  const gauge = new TokenCalibration()
   for (const [estimated, counted] of [
     [0, 0],
     [0, 10],
@@ -97,7 +97,7 @@ test('figures that say nothing are not learned from', () => {
 })
 
 test('of very many models those heard of last are known', () => {
-  const gauge = new TokenGauge()
+  const gauge = new TokenCalibration()
   noted(gauge, 'old', [3])
   noted(gauge, 'kept', [3])
   for (let n = 0; n < 63; n++) noted(gauge, `model-${n}`, [2])
@@ -114,15 +114,15 @@ const answered = (answers: number, end: Parameters<typeof runEnd>[0] = {}): RunE
   runEnd({ result: 'Some.', usage: usage(100, 250, 50), ...end }),
 ]
 
-async function play(script: Script, request: RunRequest): Promise<TokenGauge> {
-  const gauge = new TokenGauge()
-  for await (const _ of withTokenGauge(new ScriptedAgent(script), gauge).run(request, never)) {
+async function play(script: Script, request: RunRequest): Promise<TokenCalibration> {
+  const gauge = new TokenCalibration()
+  for await (const _ of withTokenCalibration(new ScriptedAgent(script), gauge).run(request, never)) {
   }
   await new Promise(setImmediate)
   return gauge
 }
 
-const learned = (gauge: TokenGauge) => gauge.estimate(model, 1000) / 1000
+const learned = (gauge: TokenCalibration) => gauge.estimate(model, 1000) / 1000
 const ratio = Math.round((400 / estimateRequest(plainRequest())) * 1000) / 1000
 
 test('the gauge learns from a plain answer what was counted, from the cache or not', async () => {
@@ -152,9 +152,9 @@ for (const [what, script, request] of passedOver) {
 }
 
 test('the end of a run is passed on before anything is estimated, and learned from by those who leave with it', async () => {
-  const gauge = new TokenGauge()
+  const gauge = new TokenCalibration()
   const request = plainRequest()
-  for await (const event of withTokenGauge(new ScriptedAgent(answered(1)), gauge).run(request, never)) {
+  for await (const event of withTokenCalibration(new ScriptedAgent(answered(1)), gauge).run(request, never)) {
     if (event.type === 'run-end') break
   }
   assert.equal(learned(gauge), 1)
@@ -180,7 +180,7 @@ const scripts: Record<Behaviour, Script> = {
 testAgent(
   'an agent with a gauge',
   async (_t, behaviour) => ({
-    agent: withTokenGauge(new ScriptedAgent(scripts[behaviour]), new TokenGauge()),
+    agent: withTokenCalibration(new ScriptedAgent(scripts[behaviour]), new TokenCalibration()),
     request: plainRequest(),
   }),
   {

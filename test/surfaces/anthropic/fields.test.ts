@@ -143,7 +143,7 @@ for (const [table, fields, shape] of faces) {
         assert.doesNotThrow(() => refuseFields(body, fields))
       }
       const isTold = treatment === 'ignored'
-      const isAskedFor = field.asksNothing?.('something') !== true
+      const isAskedFor = field.requestsNothing?.('something') !== true
       assert.deepEqual(ignoredBy(false), isTold ? [key] : [])
       assert.deepEqual(ignoredBy(true), isTold || (plainOnly && isAskedFor) ? [key] : [])
     })

@@ -6,12 +6,12 @@ import { MessageStream } from '@anthropic-ai/sdk/lib/MessageStream'
 import { OrderChecker, type RunEnd, type RunEvent, type Usage } from '../../../src/core/events.ts'
 import { MessageAnswer, MessageEvents } from '../../../src/surfaces/anthropic/reply.ts'
 import { type Block, Message, MessageEvent } from '../../../src/surfaces/anthropic/reply-schemas.ts'
-import type { AnswerShape } from '../../../src/surfaces/anthropic/request.ts'
+import type { MessagePlan } from '../../../src/surfaces/anthropic/request.ts'
 import { failedEnd, runEnd, runStart, textBlock } from '../../helpers/scripted-agent.ts'
 import { assertFits, undeclaredIn } from '../../helpers/sdk-schemas.ts'
 
 const id = 'msg_1'
-const shapeOf = (fields: Partial<AnswerShape> = {}): AnswerShape => ({
+const shapeOf = (fields: Partial<MessagePlan> = {}): MessagePlan => ({
   model: 'claude-sonnet-5',
   isAgent: false,
   tools: new Map([
@@ -60,7 +60,7 @@ function checked(events: readonly RunEvent[], end: Partial<RunEnd>): RunEvent[] 
   return all
 }
 
-function whole(events: readonly RunEvent[], end: Partial<RunEnd> = {}, fields?: Partial<AnswerShape>): Message {
+function whole(events: readonly RunEvent[], end: Partial<RunEnd> = {}, fields?: Partial<MessagePlan>): Message {
   const answer = new MessageAnswer(shapeOf(fields))
   for (const event of checked(events, end)) answer.accept(event)
   const message = Message.parse(answer.toMessage(runEnd(end), id))
@@ -73,10 +73,10 @@ function whole(events: readonly RunEvent[], end: Partial<RunEnd> = {}, fields?: 
 function streamed(
   events: readonly RunEvent[],
   end: Partial<RunEnd> = {},
-  fields?: Partial<AnswerShape>,
+  fields?: Partial<MessagePlan>,
 ): MessageEvent[] {
   const writer = new MessageEvents(shapeOf(fields), id)
-  const told = checked(events, end).flatMap((event) => writer.of(event))
+  const told = checked(events, end).flatMap((event) => writer.encode(event))
   assertOrder(told)
   for (const event of told) {
     assert.deepEqual(MessageEvent.parse(event), event)
@@ -180,7 +180,7 @@ const toolUse = (toolId: string, name: string, input: Record<string, unknown>): 
 type Script = {
   events: RunEvent[]
   end?: Partial<RunEnd>
-  shape?: Partial<AnswerShape>
+  shape?: Partial<MessagePlan>
   content: Block[]
   stop?: Message['stop_reason']
 }
@@ -193,7 +193,7 @@ const calls: RunEvent[] = [
 const seen = toolUse('toolu_1', 'look', { at: 1 })
 const leapt = toolUse('toolu_2', 'leap', {})
 const byCall = { stopReason: 'tool_use' }
-const jsonSchema: Partial<AnswerShape> = { format: 'json_schema' }
+const jsonSchema: Partial<MessagePlan> = { format: 'json_schema' }
 const retry: RunEvent = { type: 'retry', attempt: 1, delayMs: 1, upstreamStatus: 529 }
 
 const scripts: Record<string, Script> = {
@@ -473,7 +473,7 @@ test('whatever blocks an answer has and however they are cut, a stream says what
       usage: usageOf(roll(50), roll(50)),
       structuredOutput: { a: 1 },
     }
-    const shape: Partial<AnswerShape> = {
+    const shape: Partial<MessagePlan> = {
       isParallel: roll(2) === 0,
       showsThinking: ([true, true, 'signed', false] as const)[roll(4)] ?? true,
       format: roll(4) === 0 ? 'json_schema' : 'text',
@@ -548,7 +548,7 @@ test('a stream is the message without its words, each block from its start to it
 test('words are passed on as they come, in the event that brought them', () => {
   const writer = new MessageEvents(shapeOf(), id)
   const perEvent = [runStart(), counted(), ...textBlock(0, ['Hel', 'lo']), runEnd()].map((event) =>
-    writer.of(event).map(({ type }) => type),
+    writer.encode(event).map(({ type }) => type),
   )
   assert.deepEqual(perEvent, [
     [],
@@ -655,6 +655,6 @@ for (const json of ['{"at', '{', '{"at":1', '{"text":"half a wo']) {
 test('a run that fails has no end in its stream', () => {
   const writer = new MessageEvents(shapeOf(), id)
   const events = [runStart(), ...textBlock(0, ['Half an']), failedEnd(new Error('It broke.'))]
-  const types = events.flatMap((event) => writer.of(event)).map(({ type }) => type)
+  const types = events.flatMap((event) => writer.encode(event)).map(({ type }) => type)
   assert.deepEqual(types, ['message_start', 'content_block_start', 'content_block_delta'])
 })

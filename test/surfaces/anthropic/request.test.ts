@@ -8,8 +8,8 @@ import { toMessagesRun } from '../../../src/surfaces/anthropic/request.ts'
 import { CountRequest, MessagesRequest } from '../../../src/surfaces/anthropic/schemas.ts'
 import { readVersion } from '../../../src/surfaces/anthropic/version.ts'
 
-const plain = { model: 'sonnet', agent: false, shown: 'claude-sonnet-5' }
-const agent = { model: 'sonnet', agent: true, shown: 'agent/claude-sonnet-5' }
+const plain = { model: 'sonnet', agent: false, publicName: 'claude-sonnet-5' }
+const agent = { model: 'sonnet', agent: true, publicName: 'agent/claude-sonnet-5' }
 const older = '2023-06-01'
 const newer = '2026-10-21'
 
@@ -62,8 +62,8 @@ test('a message alone is a plain run without thinking, with an empty system prom
 })
 
 test('a stream is a live run', () => {
-  assert.equal(read({ stream: true }).run.live, true)
-  assert.equal(read({ stream: false }).run.live, false)
+  assert.equal(read({ stream: true }).run.streaming, true)
+  assert.equal(read({ stream: false }).run.streaming, false)
 })
 
 test('null is the same as leaving a field out', () => {
@@ -464,13 +464,13 @@ const choices: [string, object | undefined, object[], RegExp | null, 'call' | nu
 ]
 for (const [title, choice, tools, instruction, must] of choices) {
   test(`tool_choice: ${title}`, () => {
-    const { run, shape, ignored } = read({ system: 'Be brief.', tools: [look, shout], tool_choice: choice })
-    assert.deepEqual([run.plain?.tools, run.plain?.must], [tools, must])
+    const { run, plan, ignored } = read({ system: 'Be brief.', tools: [look, shout], tool_choice: choice })
+    assert.deepEqual([run.plain?.tools, run.plain?.requiredOutput], [tools, must])
     assert.deepEqual(
-      [...shape.tools.keys()],
+      [...plan.tools.keys()],
       tools.map((tool) => (tool as typeof lookTool).name),
     )
-    assert.equal(shape.wantsCall, must !== null)
+    assert.equal(plan.wantsCall, must !== null)
     assert.ok(run.options.systemPrompt?.startsWith('Be brief.'))
     if (instruction === null) assert.equal(run.options.systemPrompt, 'Be brief.')
     else assert.match(run.options.systemPrompt ?? '', instruction)
@@ -481,7 +481,7 @@ for (const [title, choice, tools, instruction, must] of choices) {
 test('calls come one at a time where several at once are switched off', () => {
   for (const type of ['auto', 'any'] as const) {
     const choose = (off: unknown) =>
-      read({ tools: [look], tool_choice: { type, disable_parallel_tool_use: off } }).shape.isParallel
+      read({ tools: [look], tool_choice: { type, disable_parallel_tool_use: off } }).plan.isParallel
     assert.deepEqual([true, false, null, undefined].map(choose), [false, true, true, true])
   }
 })
@@ -521,13 +521,13 @@ const typed: [string, string, string[]][] = [
 ]
 for (const [type, name, fields] of typed) {
   test(`the typed tool ${type} is offered as ${name}, for the client to run`, () => {
-    const { run, shape, ignored } = read({ tools: [{ type, name }], tool_choice: { type: 'tool', name } })
+    const { run, plan, ignored } = read({ tools: [{ type, name }], tool_choice: { type: 'tool', name } })
     const [tool] = run.plain?.tools ?? []
     assert.equal(tool?.name, name)
     assert.notEqual(tool?.description, '')
     const properties = Object.keys((tool?.inputSchema.properties ?? {}) as object)
     for (const field of fields) assert.ok(properties.includes(field), `${field} in ${properties.join(', ')}`)
-    assert.equal(shape.tools.get(name), 'json')
+    assert.equal(plan.tools.get(name), 'json')
     assert.deepEqual(ignored, [])
   })
 }
@@ -569,19 +569,19 @@ const thoughts: [object, Thinking][] = [
 ]
 for (const [body, thinking] of thoughts) {
   test(`${JSON.stringify(body)} thinks as ${JSON.stringify(thinking)}`, () => {
-    const { run, shape, ignored } = read(body)
+    const { run, plan, ignored } = read(body)
     assert.deepEqual(run.plain?.thinking, thinking)
     // What is left out is left out of the answer as well, but for what the model needs to have back.
-    assert.equal(shape.showsThinking, !thinking.isOff && (thinking.display === 'omitted' ? 'signed' : true))
+    assert.equal(plan.showsThinking, !thinking.isOff && (thinking.display === 'omitted' ? 'signed' : true))
     assert.deepEqual(ignored, [])
   })
 }
 
 for (const effort of ['low', 'medium', 'high', 'xhigh', 'max', null]) {
   test(`the effort ${effort} reaches the CLI and says nothing of thinking`, () => {
-    const { run, shape } = read({ output_config: { effort } })
+    const { run, plan } = read({ output_config: { effort } })
     assert.equal(run.options.effort, effort)
-    assert.deepEqual([run.plain?.thinking, shape.showsThinking], [noThinking, false])
+    assert.deepEqual([run.plain?.thinking, plan.showsThinking], [noThinking, false])
   })
 }
 
@@ -599,16 +599,16 @@ const formats: [string, object][] = [
 ]
 for (const [where, body] of formats) {
   test(`a schema in ${where} goes to the CLI`, () => {
-    const { run, shape, ignored } = read(body)
-    assert.deepEqual([run.options.jsonSchema, shape.format, ignored], [schema, 'json_schema', []])
+    const { run, plan, ignored } = read(body)
+    assert.deepEqual([run.options.jsonSchema, plan.format, ignored], [schema, 'json_schema', []])
     assert.equal(run.options.systemPrompt, '')
   })
 }
 
 test('without a schema the answer is text', () => {
   for (const body of [{}, { output_config: {} }, { output_config: { format: null } }, { output_format: null }]) {
-    const { run, shape } = read(body)
-    assert.deepEqual([run.options.jsonSchema, shape.format], [null, 'text'])
+    const { run, plan } = read(body)
+    assert.deepEqual([run.options.jsonSchema, plan.format], [null, 'text'])
   }
 })
 
@@ -645,27 +645,27 @@ for (const [body, ignored] of ignoredCases) {
 
 test('an agent gets the system prompt after its own and no plain options', () => {
   const body = { system: 'One.', messages: [{ role: 'system', content: 'Two.' }, user] }
-  const { run, shape } = read(body, { model: agent })
+  const { run, plan } = read(body, { model: agent })
   assert.deepEqual(run.options, { ...noOptions, model: 'sonnet', appendSystemPrompt: 'One.\n\nTwo.' })
   assert.equal(run.plain, null)
-  assert.deepEqual([shape.isAgent, shape.model], [true, 'agent/claude-sonnet-5'])
+  assert.deepEqual([plan.isAgent, plan.model], [true, 'agent/claude-sonnet-5'])
   assert.equal(read({}, { model: agent }).run.options.appendSystemPrompt, null)
 })
 
 test('client tools and stop sequences are told as ignored by an agent, and the limit that is always there is not', () => {
   const body = { tools: [look], tool_choice: { type: 'any' }, stop_sequences: ['x'], max_tokens: 5 }
-  const { run, ignored, shape } = read(body, { model: agent })
+  const { run, ignored, plan } = read(body, { model: agent })
   assert.deepEqual(ignored.toSorted(), ['stop_sequences', 'tools'])
   assert.equal(run.options.appendSystemPrompt, null)
-  assert.deepEqual([shape.tools.size, shape.wantsCall], [0, false])
+  assert.deepEqual([plan.tools.size, plan.wantsCall], [0, false])
   assert.deepEqual(read({ tools: [], stop_sequences: [] }, { model: agent }).ignored, [])
 })
 
 test('an agent takes effort and a schema, and shows nothing of its thinking', () => {
   const output = { effort: 'high', format: { type: 'json_schema', schema } }
-  const { run, shape } = read({ output_config: output, thinking: { type: 'adaptive' } }, { model: agent })
+  const { run, plan } = read({ output_config: output, thinking: { type: 'adaptive' } }, { model: agent })
   assert.deepEqual([run.options.effort, run.options.jsonSchema], ['high', schema])
-  assert.equal(shape.showsThinking, false)
+  assert.equal(plan.showsThinking, false)
 })
 
 const asides: [string, object, boolean][] = [
@@ -685,7 +685,7 @@ const asides: [string, object, boolean][] = [
 ]
 for (const [what, body, isSide] of asides) {
   test(`${what} is ${isSide ? 'a side request' : 'no side request'}, and never for an agent`, () => {
-    assert.equal(read(body).run.isSide, isSide)
-    assert.equal(read(body, { model: agent }).run.isSide, false)
+    assert.equal(read(body).run.isAuxiliary, isSide)
+    assert.equal(read(body, { model: agent }).run.isAuxiliary, false)
   })
 }

@@ -111,7 +111,7 @@ test('a message is answered whole', async (t) => {
   assert.match(String(answer.headers['request-id']), /^req_/)
   assert.equal(answer.headers['x-request-id'], answer.headers['request-id'])
   assert.equal(answer.headers['x-claude-serve-ignored'], undefined)
-  assert.deepEqual([agent.requests[0]?.options.model, agent.requests[0]?.live], ['sonnet', false])
+  assert.deepEqual([agent.requests[0]?.options.model, agent.requests[0]?.streaming], ['sonnet', false])
 })
 
 test('a message is streamed in events that are named', async (t) => {
@@ -133,7 +133,7 @@ test('a message is streamed in events that are named', async (t) => {
   assert.equal(answer.headers['x-run-id'], first.message.id.replace('msg_', 'run_'))
   assert.match(String(answer.headers['request-id']), /^req_/)
   assert.equal(answer.headers['cache-control'], 'no-store')
-  assert.equal(agent.requests[0]?.live, true)
+  assert.equal(agent.requests[0]?.streaming, true)
 })
 
 const look = { name: 'look', input_schema: { type: 'object' } }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { RunEvent } from '../../../src/core/events.ts'
 import { AppError } from '../../../src/errors.ts'
-import { NativeEvents, toAskEvent } from '../../../src/surfaces/native/events.ts'
+import { NativeEvents, toApprovalEvent } from '../../../src/surfaces/native/events.ts'
 import { type ChatEvent, eventSchemas } from '../../../src/surfaces/native/schemas.ts'
 import { failedEnd, model, runEnd, runStart, sessionId, textBlock } from '../../helpers/scripted-agent.ts'
 
@@ -154,6 +154,6 @@ test('a call whose input is JSON but no object is told with none', () => {
 
 test('a question that has no list of questions is told with an empty one', () => {
   assert.ok(question.type === 'ask')
-  const asked = toAskEvent({ ...question, input: { questions: 'Which?' } })
+  const asked = toApprovalEvent({ ...question, input: { questions: 'Which?' } })
   assert.deepEqual(eventSchemas.question.parse(asked).questions, [])
 })

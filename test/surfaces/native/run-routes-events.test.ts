@@ -38,7 +38,7 @@ async function beginSteps(t: TestContext) {
       }
     },
   })
-  const run = await scene.runs.start(input({ background: true, live: true }))
+  const run = await scene.runs.start(input({ background: true, streaming: true }))
   const go = (first: number, last: number) => {
     for (let at = first; at <= last; at++) gate(at).resolve()
   }

@@ -1,4 +1,4 @@
-// All three dialects on one scripted agent, with runs kept in SQLite: for the tests of the routes for runs.
+// All three surfaces on one scripted agent, with runs kept in SQLite: for the tests of the routes for runs.
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import type { LightMyRequestResponse } from 'fastify'

@@ -128,7 +128,7 @@ test('a stream is exactly start, deltas and done, numbered from 1', async (t) =>
   ]
   const expected = events.map((event, at) => `id: ${at + 1}\ndata: ${JSON.stringify(event)}\n\n`).join('')
   assert.equal(await text(answer), expected)
-  assert.equal(agent.requests[0]?.live, true)
+  assert.equal(agent.requests[0]?.streaming, true)
 })
 
 test('an answer without any word is start and done', async (t) => {

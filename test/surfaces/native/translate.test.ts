@@ -1,4 +1,4 @@
-// The native dialect's translation, both ways, as pure functions: fixtures in, fixtures out.
+// The native surface's translation, both ways, as pure functions: fixtures in, fixtures out.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { noOptions } from '../../../src/core/agent.ts'

@@ -1,4 +1,4 @@
-// The AI SDK's two providers for this dialect against the routes: words, calls, objects, errors.
+// The AI SDK's two providers for this surface against the routes: words, calls, objects, errors.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { createOpenAI } from '@ai-sdk/openai'

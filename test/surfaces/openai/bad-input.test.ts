@@ -19,7 +19,7 @@ const look = { type: 'function', function: { name: 'look' } }
 const pdf = 'JVBERi0xLjQK'
 
 function read(body: object) {
-  const model = { model: 'sonnet', agent: false, shown: 'claude-sonnet-5' }
+  const model = { model: 'sonnet', agent: false, publicName: 'claude-sonnet-5' }
   return toChatRun(parseBody(ChatRequest, { model: 'sonnet', messages: [user], ...body }), model)
 }
 

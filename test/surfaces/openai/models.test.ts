@@ -32,9 +32,9 @@ const names: [string, string | null, boolean, string][] = [
   ['coder', 'opus', true, 'agent/claude-opus-5'],
   ['openai/o3', 'opus', false, 'claude-opus-5'],
 ]
-for (const [name, model, agent, shown] of names) {
-  test(`${name} is ${model ?? 'the default'}${agent ? ' as an agent' : ''} and shown as ${shown}`, () => {
-    assert.deepEqual(resolveModel(name, facts, modelMap), { model, agent, shown })
+for (const [name, model, agent, publicName] of names) {
+  test(`${name} is ${model ?? 'the default'}${agent ? ' as an agent' : ''} and shown as ${publicName}`, () => {
+    assert.deepEqual(resolveModel(name, facts, modelMap), { model, agent, publicName })
   })
 }
 

@@ -4,11 +4,11 @@ import { test } from 'node:test'
 import type { RunEnd, RunEvent } from '../../../src/core/events.ts'
 import { ChatAnswer, ChatChunks } from '../../../src/surfaces/openai/chat/reply.ts'
 import { ChatCompletion, ChatCompletionChunk, type Delta } from '../../../src/surfaces/openai/chat/reply-schemas.ts'
-import type { AnswerShape } from '../../../src/surfaces/openai/chat/request.ts'
+import type { ChatPlan } from '../../../src/surfaces/openai/chat/request.ts'
 import { runEnd, runStart, textBlock } from '../../helpers/scripted-agent.ts'
 
 const ids = { id: 'chatcmpl-1', created: 1_790_000_000 }
-const shapeOf = (fields: Partial<AnswerShape> = {}): AnswerShape => ({
+const shapeOf = (fields: Partial<ChatPlan> = {}): ChatPlan => ({
   model: 'claude-sonnet-5',
   isAgent: false,
   tools: new Map([
@@ -37,17 +37,17 @@ const thinkingBlock = (index: number, text: string): RunEvent[] => [
   { type: 'thinking-end', index },
 ]
 
-function whole(events: readonly RunEvent[], end: Partial<RunEnd>, fields?: Partial<AnswerShape>) {
+function whole(events: readonly RunEvent[], end: Partial<RunEnd>, fields?: Partial<ChatPlan>) {
   const answer = new ChatAnswer(shapeOf(fields))
   for (const event of [runStart(), ...events]) answer.accept(event)
   const { choices, ...rest } = ChatCompletion.parse(answer.toCompletion(runEnd(end), ids))
   return { ...rest, ...choices[0] }
 }
 
-function chunked(events: readonly RunEvent[], end: Partial<RunEnd>, fields?: Partial<AnswerShape>) {
+function chunked(events: readonly RunEvent[], end: Partial<RunEnd>, fields?: Partial<ChatPlan>) {
   const chunks = new ChatChunks(shapeOf(fields), ids)
   return [runStart(), ...events, runEnd(end)].flatMap((event) =>
-    chunks.of(event).map((each) => ChatCompletionChunk.parse(each)),
+    chunks.encode(event).map((each) => ChatCompletionChunk.parse(each)),
   )
 }
 

@@ -6,8 +6,8 @@ import { parseBody } from '../../../src/http/validate.ts'
 import { toChatRun } from '../../../src/surfaces/openai/chat/request.ts'
 import { ChatRequest } from '../../../src/surfaces/openai/chat/schemas.ts'
 
-const plain = { model: 'sonnet', agent: false, shown: 'claude-sonnet-5' }
-const agent = { model: 'sonnet', agent: true, shown: 'agent/claude-sonnet-5' }
+const plain = { model: 'sonnet', agent: false, publicName: 'claude-sonnet-5' }
+const agent = { model: 'sonnet', agent: true, publicName: 'agent/claude-sonnet-5' }
 
 const user = { role: 'user', content: 'hi' }
 const call = (id: string, name = 'look', args = '{"at":1}') => ({
@@ -60,7 +60,7 @@ test('an agent gets system messages added to its own prompt and no plain options
 })
 
 test('a stream is a live run', () => {
-  assert.equal(read({ stream: true }).run.live, true)
+  assert.equal(read({ stream: true }).run.streaming, true)
 })
 
 test('system and developer messages before the first words are the system prompt, later ones stay in their place', () => {
@@ -216,9 +216,9 @@ for (const [title, body, tools, instruction] of toolCases) {
 
 test('a custom tool takes one text, and its grammar is told as ignored', () => {
   const custom = { name: 'sql', format: { type: 'grammar' } }
-  const { run, shape, ignored } = read({ tools: [{ type: 'custom', custom }] })
+  const { run, plan, ignored } = read({ tools: [{ type: 'custom', custom }] })
   assert.deepEqual(run.plain?.tools[0]?.inputSchema.required, ['input'])
-  assert.equal(shape.tools.get('sql'), 'text')
+  assert.equal(plan.tools.get('sql'), 'text')
   assert.deepEqual(ignored, ['tools[0].custom.format'])
 })
 
@@ -242,23 +242,23 @@ const efforts: [object, string | null, boolean][] = [
 ]
 for (const [body, effort, isShown] of efforts) {
   test(`${JSON.stringify(body)} asks for effort ${effort} and ${isShown ? 'shows' : 'hides'} reasoning`, () => {
-    const { run, shape } = read(body)
+    const { run, plan } = read(body)
     assert.equal(run.plain?.thinking.isOff, effort === 'none')
-    assert.deepEqual([run.options.effort, shape.showsThinking], [effort === 'none' ? null : effort, isShown])
+    assert.deepEqual([run.options.effort, plan.showsThinking], [effort === 'none' ? null : effort, isShown])
   })
 }
 
 test('a schema goes to the CLI, a JSON object is asked for in words', () => {
   const schema = { type: 'object', properties: { a: { type: 'string' } } }
   const strict = read({ response_format: { type: 'json_schema', json_schema: { name: 'x', strict: true, schema } } })
-  assert.deepEqual([strict.run.options.jsonSchema, strict.shape.format], [schema, 'json_schema'])
+  assert.deepEqual([strict.run.options.jsonSchema, strict.plan.format], [schema, 'json_schema'])
   for (const format of [{ type: 'json_object' }, { type: 'json_schema', json_schema: { name: 'x' } }]) {
-    const { run, shape } = read({ response_format: format })
+    const { run, plan } = read({ response_format: format })
     assert.equal(run.options.jsonSchema, null)
-    assert.equal(shape.format, 'json_object')
+    assert.equal(plan.format, 'json_object')
     assert.match(run.options.systemPrompt ?? '', /one JSON object/)
   }
-  assert.equal(read({ response_format: { type: 'text' } }).shape.format, 'text')
+  assert.equal(read({ response_format: { type: 'text' } }).plan.format, 'text')
 })
 
 const ignoredCases: [object, string[]][] = [
@@ -279,9 +279,9 @@ for (const [body, ignored] of ignoredCases) {
 }
 
 test('client tools and limits are told as ignored by an agent, which has its own', () => {
-  const { run, ignored, shape } = read({ tools: [look], tool_choice: 'required', stop: ['x'], max_tokens: 5 }, agent)
+  const { run, ignored, plan } = read({ tools: [look], tool_choice: 'required', stop: ['x'], max_tokens: 5 }, agent)
   assert.deepEqual(ignored.toSorted(), ['max_tokens', 'stop', 'tools'])
   assert.equal(run.options.appendSystemPrompt, null)
-  assert.equal(shape.tools.size, 0)
+  assert.equal(plan.tools.size, 0)
   assert.deepEqual(read({ tools: [], stop: [], max_tokens: -1 }, agent).ignored, [])
 })

@@ -96,7 +96,7 @@ test('a stream ends with [DONE], and all its chunks have one id', async (t) => {
   assert.equal(chunks.map(({ choices: [choice] }) => choice?.delta.content ?? '').join(''), 'Hello there')
   assert.equal(chunks.at(-1)?.usage?.total_tokens, 12)
   assert.equal(new Set(chunks.map(({ id }) => id)).size, 1)
-  assert.equal(agent.requests[0]?.live, true)
+  assert.equal(agent.requests[0]?.streaming, true)
 })
 
 for (const url of [path, `${path}/`, `/v1${path}`, '/chat/completions', '/chat/completions/']) {

@@ -1,7 +1,7 @@
 // The messages of a chat completions request: which of them are the system prompt, which the conversation so far, which the
 // prompt.
 
-import { type CallFaults, ConversationBuilder, type EarlierCall } from '../../../compat/conversation-builder.ts'
+import { type CallErrors, ConversationBuilder, type EarlierCall } from '../../../compat/conversation-builder.ts'
 import type { ConversationMessage, UserBlock } from '../../../core/conversation.ts'
 import { invalidField } from '../../../errors.ts'
 import { parseArguments } from '../shared/call-arguments.ts'
@@ -12,7 +12,7 @@ export type ReadMessages = { system: string[]; history: ConversationMessage[]; p
 
 type AssistantMessage = Extract<ChatMessage, { role: 'assistant' }>
 
-const callFaults: CallFaults = {
+const callFaults: CallErrors = {
   orphan: (_id, param) => invalidField(param, 'answers no tool call of the message before it that is still open'),
   unanswered: (_id, param) =>
     invalidField(param, 'has no result: each tool call must be followed by a tool message with its id'),

@@ -2,8 +2,8 @@
 import {
   AnswerCollector,
   type AnswerPiece,
-  AnswerReader,
   type AnswerStop,
+  AnswerStream,
   type ToolKind,
 } from '../../../compat/answer-stream.ts'
 import type { RunEnd, RunEvent, Usage } from '../../../core/events.ts'
@@ -15,12 +15,12 @@ import type {
   FinishReason,
   MadeToolCall,
 } from './reply-schemas.ts'
-import type { AnswerShape } from './request.ts'
+import type { ChatPlan } from './request.ts'
 
 /** `created` is in seconds since 1970. */
 export type ReplyIds = { id: string; created: number }
 
-const common = ({ id, created }: ReplyIds, { model }: AnswerShape) => ({
+const common = ({ id, created }: ReplyIds, { model }: ChatPlan) => ({
   id,
   created,
   model,
@@ -48,11 +48,11 @@ export function toUsage({ inputTokens, outputTokens, cacheReadInputTokens, ...re
 
 /** Collects the answer of a run that nobody follows word by word. */
 export class ChatAnswer {
-  readonly #shape: AnswerShape
+  readonly #plan: ChatPlan
   readonly #answer: AnswerCollector
 
-  constructor(shape: AnswerShape) {
-    this.#shape = shape
+  constructor(shape: ChatPlan) {
+    this.#plan = shape
     this.#answer = new AnswerCollector(shape)
   }
 
@@ -63,11 +63,11 @@ export class ChatAnswer {
   /** The answer of a run that succeeded. Throws where it is not what was asked for. */
   toCompletion(end: RunEnd, ids: ReplyIds): ChatCompletion {
     const { pieces, stop } = this.#answer.end(end)
-    const finishReason = toFinishReason(stop, this.#shape)
-    const message = toMessage(pieces, this.#shape, finishReason, end.result)
-    const { metadata } = this.#shape
+    const finishReason = toFinishReason(stop, this.#plan)
+    const message = toMessage(pieces, this.#plan, finishReason, end.result)
+    const { metadata } = this.#plan
     return {
-      ...common(ids, this.#shape),
+      ...common(ids, this.#plan),
       object: 'chat.completion',
       choices: [{ index: 0, message, logprobs: null, finish_reason: finishReason }],
       usage: toUsage(end.usage),
@@ -76,7 +76,7 @@ export class ChatAnswer {
   }
 }
 
-function toFinishReason(stop: AnswerStop, { isLegacy }: AnswerShape): FinishReason {
+function toFinishReason(stop: AnswerStop, { isLegacy }: ChatPlan): FinishReason {
   switch (stop) {
     case 'max_tokens':
     case 'model_context_window_exceeded':
@@ -98,7 +98,7 @@ type Message = ChatCompletion['choices'][0]['message']
 
 function toMessage(
   pieces: readonly AnswerPiece[],
-  shape: AnswerShape,
+  shape: ChatPlan,
   finishReason: FinishReason,
   result: string,
 ): Message {
@@ -119,7 +119,7 @@ function toMessage(
   }
 }
 
-function toCallFields(calls: MadeToolCall[], { isLegacy }: AnswerShape): Partial<Message> {
+function toCallFields(calls: MadeToolCall[], { isLegacy }: ChatPlan): Partial<Message> {
   const [first] = calls
   if (first === undefined) return {}
   return isLegacy && first.type === 'function' ? { function_call: first.function } : { tool_calls: calls }
@@ -128,8 +128,10 @@ function toCallFields(calls: MadeToolCall[], { isLegacy }: AnswerShape): Partial
 function toCalls(pieces: readonly AnswerPiece[]): MadeToolCall[] {
   return pieces.flatMap((piece): MadeToolCall[] => {
     if (piece.type !== 'call') return []
-    const { at, id, name, kind } = piece
-    const written = pieces.flatMap((each) => (each.type === 'arguments' && each.at === at ? [each.text] : [])).join('')
+    const { index, id, name, kind } = piece
+    const written = pieces
+      .flatMap((each) => (each.type === 'arguments' && each.index === index ? [each.text] : []))
+      .join('')
     return [
       kind === 'json'
         ? { id, type: 'function', function: { name, arguments: written } }
@@ -140,45 +142,45 @@ function toCalls(pieces: readonly AnswerPiece[]): MadeToolCall[] {
 
 /** The chunks of a stream, from the events of a run. Of a run that did not succeed there is no end. */
 export class ChatChunks {
-  readonly #shape: AnswerShape
+  readonly #plan: ChatPlan
   readonly #ids: ReplyIds
-  readonly #reader: AnswerReader
+  readonly #reader: AnswerStream
 
-  constructor(shape: AnswerShape, ids: ReplyIds) {
-    this.#shape = shape
+  constructor(shape: ChatPlan, ids: ReplyIds) {
+    this.#plan = shape
     this.#ids = ids
-    this.#reader = new AnswerReader(shape)
+    this.#reader = new AnswerStream(shape)
   }
 
   /** Throws where the run succeeded with an answer that is not what was asked for. */
-  of(event: RunEvent): ChatCompletionChunk[] {
+  encode(event: RunEvent): ChatCompletionChunk[] {
     if (event.type === 'run-start') return [this.#chunk({ role: 'assistant', content: '' })]
     if (event.type === 'run-end') return event.outcome === 'succeeded' ? this.#end(event) : []
-    return this.#told(this.#reader.read(event))
+    return this.#encodePieces(this.#reader.read(event))
   }
 
-  #told(pieces: readonly AnswerPiece[]): ChatCompletionChunk[] {
-    return pieces.flatMap((piece) => toDeltas(piece, this.#shape)).map((delta) => this.#chunk(delta))
+  #encodePieces(pieces: readonly AnswerPiece[]): ChatCompletionChunk[] {
+    return pieces.flatMap((piece) => toDeltas(piece, this.#plan)).map((delta) => this.#chunk(delta))
   }
 
   #end(end: RunEnd): ChatCompletionChunk[] {
     const { pieces, stop } = this.#reader.end(end)
-    const chunks = [...this.#told(pieces), this.#chunk({}, toFinishReason(stop, this.#shape))]
-    if (!this.#shape.includeUsage) return chunks
+    const chunks = [...this.#encodePieces(pieces), this.#chunk({}, toFinishReason(stop, this.#plan))]
+    if (!this.#plan.includeUsage) return chunks
     return [...chunks, { ...this.#chunk({}), choices: [], usage: toUsage(end.usage) }]
   }
 
   #chunk(delta: Delta, finishReason: FinishReason | null = null): ChatCompletionChunk {
     return {
-      ...common(this.#ids, this.#shape),
+      ...common(this.#ids, this.#plan),
       object: 'chat.completion.chunk',
       choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
-      ...(this.#shape.includeUsage ? { usage: null } : {}),
+      ...(this.#plan.includeUsage ? { usage: null } : {}),
     }
   }
 }
 
-function toDeltas(piece: AnswerPiece, { isLegacy }: AnswerShape): Delta[] {
+function toDeltas(piece: AnswerPiece, { isLegacy }: ChatPlan): Delta[] {
   switch (piece.type) {
     case 'text':
       return [{ content: piece.text }]
@@ -190,13 +192,13 @@ function toDeltas(piece: AnswerPiece, { isLegacy }: AnswerShape): Delta[] {
     case 'redacted':
       return []
     case 'call': {
-      const { at: index, id, name, kind } = piece
+      const { index, id, name, kind } = piece
       if (isLegacy) return [{ function_call: { name, arguments: '' } }]
       const opened = kind === 'json' ? { function: { name, arguments: '' } } : { custom: { name, input: '' } }
       return [{ tool_calls: [{ index, id, type: typeOf(kind), ...opened }] }]
     }
     case 'arguments': {
-      const { at: index, kind, text } = piece
+      const { index, kind, text } = piece
       if (isLegacy) return [{ function_call: { arguments: text } }]
       const added = kind === 'json' ? { function: { arguments: text } } : { custom: { input: text } }
       return [{ tool_calls: [{ index, ...added }] }]

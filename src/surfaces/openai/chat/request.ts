@@ -2,8 +2,8 @@
 // they are put together.
 
 import type { AnswerPlan } from '../../../compat/answer-stream.ts'
-import { isSideRequest } from '../../../compat/auxiliary-requests.ts'
-import type { GivenTool } from '../../../compat/client-tools.ts'
+import { isAuxiliaryRequest } from '../../../compat/auxiliary-requests.ts'
+import type { RequestedTool } from '../../../compat/client-tools.ts'
 import type { ResolvedModel } from '../../../compat/models.ts'
 import { ignoredFields, refuseFields } from '../../../compat/request-fields.ts'
 import { noOptions, type PlainOptions, type RunOptions } from '../../../core/agent.ts'
@@ -16,7 +16,7 @@ import type { ChatRequest } from './schemas.ts'
 import { readTools, type ToolOffer } from './tools.ts'
 
 /** What of a request decides how its answer is told. */
-export type AnswerShape = AnswerPlan & {
+export type ChatPlan = AnswerPlan & {
   model: string
   isLegacy: boolean
   /** The answer should be a call; nothing can force it. */
@@ -27,11 +27,11 @@ export type AnswerShape = AnswerPlan & {
 
 export type ChatRun = {
   run: Omit<RunInput, 'timeoutMs'>
-  shape: AnswerShape
+  plan: ChatPlan
   /** The names of parameters that have no effect. */
   ignored: string[]
   /** With schemas that are still to be checked. */
-  tools: GivenTool[]
+  tools: RequestedTool[]
 }
 
 export function toChatRun(body: ChatRequest, resolved: ResolvedModel): ChatRun {
@@ -53,14 +53,15 @@ export function toChatRun(body: ChatRequest, resolved: ResolvedModel): ChatRun {
         effort: resolved.agent && reasoning.thinking.isOff ? 'low' : reasoning.effort,
         jsonSchema: json.schema,
       },
-      live: body.stream === true,
+      streaming: body.stream === true,
       plain: resolved.agent ? null : plainOptions(body, offer, reasoning, json),
       surface: 'openai',
-      asks: false,
-      isSide: !resolved.agent && isSideRequest({ systemPrompt, history, prompt, toolCount: offer.tools.length }),
+      approvals: false,
+      isAuxiliary:
+        !resolved.agent && isAuxiliaryRequest({ systemPrompt, history, prompt, toolCount: offer.tools.length }),
     },
-    shape: {
-      model: resolved.shown,
+    plan: {
+      model: resolved.publicName,
       isAgent: resolved.agent,
       tools: offer.kinds,
       isLegacy: offer.isLegacy,
@@ -73,7 +74,7 @@ export function toChatRun(body: ChatRequest, resolved: ResolvedModel): ChatRun {
       metadata: body.metadata ?? null,
     },
     ignored: [...ignoredFields(body, chatFields, resolved.agent), ...offer.ignored],
-    tools: offer.given,
+    tools: offer.requested,
   }
 }
 
@@ -105,11 +106,11 @@ function plainOptions(
     maxOutputTokens: limit > 0 ? limit : null,
     stopSequences: [stop ?? []].flat().filter((sequence) => sequence !== ''),
     thinking,
-    must: instruction !== null ? 'call' : format === 'json_object' ? 'json-object' : null,
+    requiredOutput: instruction !== null ? 'call' : format === 'json_object' ? 'json-object' : null,
   }
 }
 
-type JsonFormat = Pick<AnswerShape, 'format'> & { schema: Record<string, unknown> | null; instruction: string | null }
+type JsonFormat = Pick<ChatPlan, 'format'> & { schema: Record<string, unknown> | null; instruction: string | null }
 
 export const objectInstruction = 'Answer with one JSON object and nothing else: no words around it, no code fence.'
 

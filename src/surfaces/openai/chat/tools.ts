@@ -3,8 +3,8 @@ import type { ToolKind } from '../../../compat/answer-stream.ts'
 import {
   choiceInstruction,
   freeChoice,
-  type GivenTool,
   offeredTools,
+  type RequestedTool,
   type ToolChoice,
   toClientTool,
 } from '../../../compat/client-tools.ts'
@@ -22,10 +22,10 @@ export type ToolOffer = {
   isLegacy: boolean
   ignored: string[]
   /** All of them, with schemas that are still to be checked. */
-  given: GivenTool[]
+  requested: RequestedTool[]
 }
 
-type Read = GivenTool & { kind: ToolKind }
+type Read = RequestedTool & { kind: ToolKind }
 
 /** A custom tool takes one text. */
 export const customSchema = { type: 'object', properties: { input: { type: 'string' } }, required: ['input'] }
@@ -33,17 +33,17 @@ export const customSchema = { type: 'object', properties: { input: { type: 'stri
 export function readTools(body: ChatRequest): ToolOffer {
   const isLegacy = !body.tools?.length && Boolean(body.functions?.length)
   const ignored: string[] = []
-  const given = isLegacy ? readFunctions(body) : readToolList(body.tools ?? [], ignored)
+  const requested = isLegacy ? readFunctions(body) : readToolList(body.tools ?? [], ignored)
   const choice = isLegacy ? legacyChoice(body.function_call) : toolChoice(body.tool_choice)
-  const tools = offeredTools(given, choice)
+  const tools = offeredTools(requested, choice)
   const isOffered = ({ tool }: Read) => tools.includes(tool)
   return {
     tools,
-    kinds: new Map(given.filter(isOffered).map(({ tool, kind }) => [tool.name, kind])),
+    kinds: new Map(requested.filter(isOffered).map(({ tool, kind }) => [tool.name, kind])),
     instruction: tools.length === 0 ? null : choiceInstruction(choice),
     isLegacy,
     ignored,
-    given,
+    requested,
   }
 }
 

@@ -12,11 +12,11 @@ const Thoughts = z.array(
   ]),
 )
 
-export const carryThoughts = (blocks: readonly ThinkingBlock[]): string =>
+export const encodeThinking = (blocks: readonly ThinkingBlock[]): string =>
   `${prefix}${Buffer.from(JSON.stringify(blocks)).toString('base64url')}`
 
 /** Nothing where the text is none of ours. */
-export function readThoughts(given: string): ThinkingBlock[] {
+export function decodeThinking(given: string): ThinkingBlock[] {
   if (!given.startsWith(prefix)) return []
   try {
     return Thoughts.parse(JSON.parse(Buffer.from(given.slice(prefix.length), 'base64url').toString('utf8')))

@@ -1,14 +1,14 @@
 // The items of a Responses request, with those of the responses before it: which of them are the system prompt, which the conversation so
 // far, which the prompt. References must have been followed before (stored-responses.ts).
 
-import { type CallFaults, ConversationBuilder, type EarlierCall } from '../../../compat/conversation-builder.ts'
+import { type CallErrors, ConversationBuilder, type EarlierCall } from '../../../compat/conversation-builder.ts'
 import type { ThinkingBlock } from '../../../core/conversation.ts'
 import { invalidField } from '../../../errors.ts'
 import { parsePart } from '../../../http/validate.ts'
 import type { ReadMessages } from '../chat/messages.ts'
 import { parseArguments } from '../shared/call-arguments.ts'
 import { toBlocks, toTextBlocks } from '../shared/content-parts.ts'
-import { readThoughts } from './encrypted-reasoning.ts'
+import { decodeThinking } from './encrypted-reasoning.ts'
 import {
   CallOutputItem,
   CustomCallItem,
@@ -27,7 +27,7 @@ export const earlierParam = 'previous_response_id'
 
 export type ReadItems = ReadMessages & { ignored: string[] }
 
-const callFaults: CallFaults = {
+const callFaults: CallErrors = {
   orphan: (_id, param) => invalidField(param, 'answers no call of the items before it that is still open'),
   unanswered: (_id, param) =>
     invalidField(param, 'has no output: each call must be followed by an item with its output'),
@@ -65,7 +65,9 @@ class ItemReader {
       case 'custom_tool_call_output':
         return this.#output(item, param)
       case 'reasoning':
-        return void this.#thoughts.push(...readThoughts(parsePart(ReasoningItem, item, param).encrypted_content ?? ''))
+        return void this.#thoughts.push(
+          ...decodeThinking(parsePart(ReasoningItem, item, param).encrypted_content ?? ''),
+        )
       default:
         // Of what came earlier it was told then.
         if (param !== earlierParam) this.#ignored.push(param)

@@ -2,9 +2,9 @@
 // is reply.ts.
 import type { AnswerPiece } from '../../../compat/answer-stream.ts'
 import type { ThinkingBlock } from '../../../core/conversation.ts'
-import { carryThoughts } from './encrypted-reasoning.ts'
+import { encodeThinking } from './encrypted-reasoning.ts'
 import type { OutputItem, OutputPart, ResponseEvent } from './reply-schemas.ts'
-import type { ResponseShape } from './request.ts'
+import type { ResponsePlan } from './request.ts'
 
 type Unnumbered<E> = E extends unknown ? Omit<E, 'sequence_number'> : never
 /** An event that has not got its number yet. */
@@ -21,18 +21,18 @@ const emptyText: OutputPart = { type: 'output_text', text: '', annotations: [], 
 export class ItemWriter {
   readonly items: OutputItem[] = []
   readonly #counts = new Map<string, number>()
-  readonly #shape: ResponseShape
+  readonly #plan: ResponsePlan
   /** What of a response's own id its items' ids are made of. */
   readonly #name: string
   #isOpen = false
   #thoughts: ThinkingBlock[] = []
 
-  constructor(shape: ResponseShape, name: string) {
-    this.#shape = shape
+  constructor(shape: ResponsePlan, name: string) {
+    this.#plan = shape
     this.#name = name
   }
 
-  of(piece: AnswerPiece): ItemEvent[] {
+  encode(piece: AnswerPiece): ItemEvent[] {
     switch (piece.type) {
       case 'text':
       case 'refusal':
@@ -107,12 +107,12 @@ export class ItemWriter {
   /** What an agent says after a step begins a paragraph, but not where it begins a message. */
   #asBeginning(text: string, { content: [part] }: Of<'message'>): string {
     const isFirst = part?.type === 'output_text' && part.text === ''
-    return this.#shape.isAgent && this.items.length > 1 && isFirst ? text.replace(/^\n\n/, '') : text
+    return this.#plan.isAgent && this.items.length > 1 && isFirst ? text.replace(/^\n\n/, '') : text
   }
 
   #think(kind: 'thinking' | 'signature' | 'redacted', text: string): ItemEvent[] {
-    const { showsSummary, carriesThoughts } = this.#shape
-    if (!showsSummary && !carriesThoughts) return this.close()
+    const { showsSummary, includesThinking } = this.#plan
+    if (!showsSummary && !includesThinking) return this.close()
     const events: ItemEvent[] = []
     let reasoning = this.#open
     if (reasoning?.type !== 'reasoning') {
@@ -133,10 +133,10 @@ export class ItemWriter {
     if (thought !== last) this.#thoughts.push(thought)
     thought[kind] += text
     if (kind === 'signature' || !showsSummary) return events
-    return [...events, ...this.#summarise(reasoning, text)]
+    return [...events, ...this.#summarize(reasoning, text)]
   }
 
-  #summarise(reasoning: Of<'reasoning'>, text: string): ItemEvent[] {
+  #summarize(reasoning: Of<'reasoning'>, text: string): ItemEvent[] {
     const place = { ...this.#place(reasoning), summary_index: 0 }
     const events: ItemEvent[] = []
     let [part] = reasoning.summary
@@ -150,7 +150,7 @@ export class ItemWriter {
   }
 
   #openCall({ id, name, kind }: Extract<AnswerPiece, { type: 'call' }>): ItemEvent[] {
-    const told = this.#shape.names.get(name) ?? { name, namespace: null }
+    const told = this.#plan.names.get(name) ?? { name, namespace: null }
     const common = {
       status: 'in_progress' as const,
       call_id: id,
@@ -181,7 +181,7 @@ export class ItemWriter {
       case 'message':
         return item.content.flatMap((part, at) => endOfPart(part, { ...place, content_index: at }))
       case 'reasoning':
-        if (this.#shape.carriesThoughts) item.encrypted_content = carryThoughts(this.#thoughts)
+        if (this.#plan.includesThinking) item.encrypted_content = encodeThinking(this.#thoughts)
         return item.summary.flatMap((part, at): ItemEvent[] => [
           { type: 'response.reasoning_summary_text.done', ...place, summary_index: at, text: part.text },
           { type: 'response.reasoning_summary_part.done', ...place, summary_index: at, part: { ...part } },

@@ -1,12 +1,12 @@
 // A run's answer as a response, whole or as the events of a stream. Pure: ids and times are given.
-import { AnswerCollector, type AnswerPiece, AnswerReader, type AnswerStop } from '../../../compat/answer-stream.ts'
+import { AnswerCollector, type AnswerPiece, type AnswerStop, AnswerStream } from '../../../compat/answer-stream.ts'
 import type { RunEnd, RunEvent, Usage } from '../../../core/events.ts'
 import type { AppError } from '../../../errors.ts'
 import { toUsage } from '../chat/reply.ts'
 import { openaiStatus, toErrorBody } from '../shared/errors.ts'
 import { type ItemEvent, ItemWriter } from './output-items.ts'
 import type { Response, ResponseEvent, ResponseUsage } from './reply-schemas.ts'
-import { isLive, isStored, type ResponseShape } from './request.ts'
+import { isLive, isStored, type ResponsePlan } from './request.ts'
 
 /** Of the run that makes the response. */
 export type ResponseFacts = { runId: string; createdAtMs: number }
@@ -51,8 +51,8 @@ const unfinished: Changing = {
   usage: null,
 }
 
-function toResponse({ asked }: ResponseShape, { runId, createdAtMs }: ResponseFacts, changing: Changing): Response {
-  const { body, model } = asked
+function toResponse({ request }: ResponsePlan, { runId, createdAtMs }: ResponseFacts, changing: Changing): Response {
+  const { body, model } = request
   return {
     id: responseId(runId),
     object: 'response',
@@ -85,11 +85,11 @@ function toResponse({ asked }: ResponseShape, { runId, createdAtMs }: ResponseFa
 }
 
 /** A response that has not ended yet. */
-export const openResponse = (shape: ResponseShape, facts: ResponseFacts, status: 'queued' | 'in_progress'): Response =>
+export const openResponse = (shape: ResponsePlan, facts: ResponseFacts, status: 'queued' | 'in_progress'): Response =>
   toResponse(shape, facts, { ...unfinished, status })
 
 /** A response that came to nothing. */
-export function failedResponse(shape: ResponseShape, facts: ResponseFacts, error: AppError): Response {
+export function failedResponse(shape: ResponsePlan, facts: ResponseFacts, error: AppError): Response {
   if (error.code === 'cancelled') return toResponse(shape, facts, { ...unfinished, status: 'cancelled' })
   const status = openaiStatus(error)
   const code = status === 429 ? 'rate_limit_exceeded' : status === 400 ? 'invalid_prompt' : 'server_error'
@@ -125,12 +125,12 @@ const closingOf = (stop: AnswerStop) => (stop in cutReasons ? 'incomplete' : 'co
 
 /** Collects the answer of a run that nobody follows word by word, or that is over. */
 export class WholeResponse {
-  readonly #shape: ResponseShape
+  readonly #plan: ResponsePlan
   readonly #answer: AnswerCollector
   #waitedMs = 0
 
-  constructor(shape: ResponseShape) {
-    this.#shape = shape
+  constructor(shape: ResponsePlan) {
+    this.#plan = shape
     this.#answer = new AnswerCollector(shape)
   }
 
@@ -142,56 +142,56 @@ export class WholeResponse {
   /** The answer of a run that succeeded. Throws where it is not what was asked for. */
   toResponse(end: RunEnd, facts: ResponseFacts): Response {
     const { pieces, stop } = this.#answer.end(end)
-    const writer = new ItemWriter(this.#shape, nameOf(facts.runId))
-    for (const piece of this.#heldPieces(pieces, end)) writer.of(piece)
+    const writer = new ItemWriter(this.#plan, nameOf(facts.runId))
+    for (const piece of this.#heldPieces(pieces, end)) writer.encode(piece)
     writer.close(closingOf(stop))
-    return toResponse(this.#shape, facts, ended(writer, { end, stop, waitedMs: this.#waitedMs }, facts))
+    return toResponse(this.#plan, facts, ended(writer, { end, stop, waitedMs: this.#waitedMs }, facts))
   }
 
   /** Of an agent that nobody listened to, the text that holds in the end, whatever it said on the way there. */
   #heldPieces(pieces: readonly AnswerPiece[], { result }: RunEnd): AnswerPiece[] {
-    const { isAgent, format, asked } = this.#shape
-    if (!isAgent || format !== 'text' || result === '' || isLive(asked.body)) return [...pieces]
+    const { isAgent, format, request } = this.#plan
+    if (!isAgent || format !== 'text' || result === '' || isLive(request.body)) return [...pieces]
     return [...pieces.filter(({ type }) => type !== 'text'), { type: 'text', text: result }]
   }
 }
 
 /** The events of a stream, from those of a run, numbered from 0. */
 export class ResponseEvents {
-  readonly #shape: ResponseShape
+  readonly #plan: ResponsePlan
   readonly #facts: ResponseFacts
-  readonly #reader: AnswerReader
+  readonly #reader: AnswerStream
   readonly #writer: ItemWriter
   #waitedMs = 0
   #next = 0
 
-  constructor(shape: ResponseShape, facts: ResponseFacts) {
-    this.#shape = shape
+  constructor(shape: ResponsePlan, facts: ResponseFacts) {
+    this.#plan = shape
     this.#facts = facts
-    this.#reader = new AnswerReader(shape)
+    this.#reader = new AnswerStream(shape)
     this.#writer = new ItemWriter(shape, nameOf(facts.runId))
   }
 
   /** Throws where the run succeeded with an answer that is not what was asked for. Of a run that did not, `failure` tells the end. */
-  of(event: RunEvent): ResponseEvent[] {
+  encode(event: RunEvent): ResponseEvent[] {
     if (event.type === 'run-start') {
       this.#waitedMs = event.waitedMs ?? 0
-      const response = openResponse(this.#shape, this.#facts, 'in_progress')
+      const response = openResponse(this.#plan, this.#facts, 'in_progress')
       return this.#number([
         { type: 'response.created', response },
         { type: 'response.in_progress', response },
       ])
     }
     if (event.type === 'run-end') return event.outcome === 'succeeded' ? this.#end(event) : []
-    return this.#number(this.#reader.read(event).flatMap((piece) => this.#writer.of(piece)))
+    return this.#number(this.#reader.read(event).flatMap((piece) => this.#writer.encode(piece)))
   }
 
   #end(end: RunEnd): ResponseEvent[] {
     const { pieces, stop } = this.#reader.end(end)
-    const told = pieces.flatMap((piece) => this.#writer.of(piece))
+    const told = pieces.flatMap((piece) => this.#writer.encode(piece))
     const closed = this.#writer.close(closingOf(stop))
     const response = toResponse(
-      this.#shape,
+      this.#plan,
       this.#facts,
       ended(this.#writer, { end, stop, waitedMs: this.#waitedMs }, this.#facts),
     )
@@ -201,8 +201,8 @@ export class ResponseEvents {
 
   /** Every client hears of a failure by one of the two. */
   failure(error: AppError): ResponseEvent[] {
-    const begun = this.#next > 0 ? [] : this.of({ type: 'run-start', runId: '', sessionId: '', model: '' })
-    const response = failedResponse(this.#shape, this.#facts, error)
+    const begun = this.#next > 0 ? [] : this.encode({ type: 'run-start', runId: '', sessionId: '', model: '' })
+    const response = failedResponse(this.#plan, this.#facts, error)
     const { error: told } = toErrorBody(error)
     const { code, message, param } = told
     const ended = this.#number([

@@ -2,8 +2,8 @@
 // its answer is told by comes from the request alone, so that a stored one can be told again.
 
 import type { AnswerPlan } from '../../../compat/answer-stream.ts'
-import { isSideRequest } from '../../../compat/auxiliary-requests.ts'
-import type { GivenTool } from '../../../compat/client-tools.ts'
+import { isAuxiliaryRequest } from '../../../compat/auxiliary-requests.ts'
+import type { RequestedTool } from '../../../compat/client-tools.ts'
 import type { ResolvedModel } from '../../../compat/models.ts'
 import { ignoredFields, refuseFields } from '../../../compat/request-fields.ts'
 import { noPlainOptions, type PlainOptions } from '../../../core/agent.ts'
@@ -17,24 +17,24 @@ import type { InputItem, ResponseRequest } from './schemas.ts'
 import { type ResponseTools, readResponseTools, type ToolName } from './tools.ts'
 
 /** What is kept of a request, to go on from it and to tell of it again. `model` is what the answer says. */
-export type AskedResponse = { body: ResponseRequest; items: InputItem[]; model: string; isAgent: boolean }
+export type ResponseSnapshot = { body: ResponseRequest; items: InputItem[]; model: string; isAgent: boolean }
 
 /** What of a request decides how its answer is told. */
-export type ResponseShape = AnswerPlan & {
-  asked: Omit<AskedResponse, 'items'>
+export type ResponsePlan = AnswerPlan & {
+  request: Omit<ResponseSnapshot, 'items'>
   names: ReadonlyMap<string, ToolName>
   /** The answer should be a call; nothing can force it. */
   wantsCall: boolean
   showsSummary: boolean
-  carriesThoughts: boolean
+  includesThinking: boolean
 }
 
 export type ResponseRun = {
   run: Omit<RunInput, 'timeoutMs'>
-  shape: ResponseShape
+  plan: ResponsePlan
   ignored: string[]
   /** With schemas that are still to be checked. */
-  tools: GivenTool[]
+  tools: RequestedTool[]
 }
 
 /** Without what no response can be made of. */
@@ -58,8 +58,8 @@ export function toResponseRun(
 ): ResponseRun {
   const { system, history, prompt, ignored } = readItems(items)
   const offer = offerOf(body, resolved.agent)
-  const shape = shapeOf({ body, model: resolved.shown, isAgent: resolved.agent }, offer)
-  const instructions = [offer.instruction, shape.format === 'json_object' ? objectInstruction : null]
+  const plan = planOf({ body, model: resolved.publicName, isAgent: resolved.agent }, offer)
+  const instructions = [offer.instruction, plan.format === 'json_object' ? objectInstruction : null]
   const systemPrompt = [body.instructions, ...system, ...instructions].filter(Boolean).join('\n\n')
   const effort = body.reasoning?.effort ? efforts[body.reasoning.effort] : null
   return {
@@ -72,16 +72,17 @@ export function toResponseRun(
         effort: resolved.agent && isThinkingOff(body) ? 'low' : effort,
         jsonSchema: schemaOf(body),
       },
-      live: isLive(body),
-      plain: resolved.agent ? null : plainOptions(body, shape, offer),
+      streaming: isLive(body),
+      plain: resolved.agent ? null : plainOptions(body, plan, offer),
       surface: 'openai',
-      asks: false,
-      isSide: !resolved.agent && isSideRequest({ systemPrompt, history, prompt, toolCount: offer.tools.length }),
+      approvals: false,
+      isAuxiliary:
+        !resolved.agent && isAuxiliaryRequest({ systemPrompt, history, prompt, toolCount: offer.tools.length }),
       background: body.background === true,
     },
-    shape,
+    plan,
     ignored: [...ignoredFields(body, responseFields, resolved.agent), ...idleText(body), ...offer.ignored, ...ignored],
-    tools: offer.given,
+    tools: offer.requested,
   }
 }
 
@@ -91,14 +92,14 @@ const offerOf = (body: ResponseRequest, isAgent: boolean): ResponseTools =>
   readResponseTools(isAgent ? { ...body, tools: null, tool_choice: null } : body)
 
 /** How the answer of a request is told, be it new or kept. */
-export function shapeOf(asked: ResponseShape['asked'], offer = offerOf(asked.body, asked.isAgent)): ResponseShape {
-  const { body, isAgent } = asked
+export function planOf(request: ResponsePlan['request'], offer = offerOf(request.body, request.isAgent)): ResponsePlan {
+  const { body, isAgent } = request
   const { summary, generate_summary: formerly } = body.reasoning ?? {}
   const isThinking = !isThinkingOff(body)
   const showsSummary = isThinking && Boolean(summary ?? formerly)
-  const carriesThoughts = isThinking && body.include?.includes('reasoning.encrypted_content') === true
+  const includesThinking = isThinking && body.include?.includes('reasoning.encrypted_content') === true
   return {
-    asked,
+    request,
     isAgent,
     tools: offer.kinds,
     names: offer.names,
@@ -106,7 +107,7 @@ export function shapeOf(asked: ResponseShape['asked'], offer = offerOf(asked.bod
     // Where it is not told either, it parts the words before it from those after.
     showsThinking: true,
     showsSummary,
-    carriesThoughts,
+    includesThinking,
     wantsCall: offer.instruction !== null,
     format: body.text?.format?.type ?? 'text',
     formatParam: 'text.format',
@@ -121,7 +122,7 @@ const schemaOf = ({ text }: ResponseRequest) => (text?.format?.type === 'json_sc
 
 function plainOptions(
   body: ResponseRequest,
-  { format, showsSummary }: ResponseShape,
+  { format, showsSummary }: ResponsePlan,
   { tools, instruction }: ResponseTools,
 ): PlainOptions {
   return {
@@ -133,6 +134,6 @@ function plainOptions(
       isOff: isThinkingOff(body),
       display: showsSummary ? 'summarized' : null,
     },
-    must: instruction !== null ? 'call' : format === 'json_object' ? 'json-object' : null,
+    requiredOutput: instruction !== null ? 'call' : format === 'json_object' ? 'json-object' : null,
   }
 }

@@ -10,14 +10,14 @@ import { nameIgnoredFields, reportIgnoredFields } from '../../../http/ignored-fi
 import { allowEmptyBodies, spellings } from '../../../http/route-options.ts'
 import type { Frame } from '../../../http/sse.ts'
 import { cancelOnDisconnect, nameRun, startRun } from '../../../http/start-run.ts'
-import { followRun, streamRun, wholeRun } from '../../../http/stream-run.ts'
+import { collectRun, followRun, streamRun } from '../../../http/stream-run.ts'
 import { parseBody, parseQuery } from '../../../http/validate.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
 import { openResponse, ResponseEvents, responseId, WholeResponse } from './reply.ts'
 import type { Response, ResponseDeleted, ResponseEvent, ResponseItemList } from './reply-schemas.ts'
-import { checkResponse, isStored, type ResponseRun, type ResponseShape, toResponseRun } from './request.ts'
+import { checkResponse, isStored, type ResponsePlan, type ResponseRun, toResponseRun } from './request.ts'
 import { type InputItem, ItemsQuery, ResponseRequest, RetrieveQuery } from './schemas.ts'
-import { ResponseChain } from './stored-responses.ts'
+import { StoredResponses } from './stored-responses.ts'
 
 type Params = { Params: { id: string } }
 
@@ -51,7 +51,7 @@ async function prepare(
   checkResponse(body)
   const resolved = resolveModel(body.model, await models(), modelMap)
   if (resolved.agent) requireScope(caller, 'agent')
-  const chain = new ResponseChain(runs, caller)
+  const chain = new StoredResponses(runs, caller)
   const items = await chain.withReferences(ownItems(body))
   const before = body.previous_response_id ? await chain.before(body.previous_response_id) : []
   const own = items.map((item, at) => ({ item, param: typeof body.input === 'string' ? 'input' : `input[${at}]` }))
@@ -71,19 +71,19 @@ async function create(options: OpenaiOptions, request: FastifyRequest, reply: Fa
   const body = parseBody(ResponseRequest, request.body)
   const response = await prepare(options, body, request)
   reportIgnoredFields(reply, response.ignored)
-  const { run: input, shape, items } = response
+  const { run: input, plan, items } = response
   // The items are kept beside it, as they are with what they refer to.
-  const asked = isStored(body) ? { ...shape.asked, body: { ...body, input: null }, items } : null
-  const run = await startRun(options.runs, { ...input, asked, timeoutMs: options.requestTimeoutMs }, request)
+  const requestSnapshot = isStored(body) ? { ...plan.request, body: { ...body, input: null }, items } : null
+  const run = await startRun(options.runs, { ...input, requestSnapshot, timeoutMs: options.requestTimeoutMs }, request)
   if (body.background) nameRun(run, reply)
   else cancelOnDisconnect(run, request, reply)
-  if (!body.stream && body.background) return accepted(options, run, shape, request)
+  if (!body.stream && body.background) return accepted(options, run, plan, request)
   if (!body.stream) return answerWhole(run, response, reply)
-  const events = new ResponseEvents(shape, factsOf(run))
+  const events = new ResponseEvents(plan, factsOf(run))
   return streamRun(
     run,
     {
-      toFrames: (event) => events.of(event).map(toFrame),
+      toFrames: (event) => events.encode(event).map(toFrame),
       toErrorFrames: (error) => events.failure(error).map(toFrame),
     },
     request,
@@ -100,26 +100,22 @@ const toFrame = (event: ResponseEvent): Frame => ({ event: event.type, data: JSO
 async function accepted(
   { runs }: OpenaiOptions,
   run: RunHandle,
-  shape: ResponseShape,
+  plan: ResponsePlan,
   { caller }: FastifyRequest,
 ): Promise<Response> {
   const record = await runs.get(run.id)
   const facts = factsOf(run)
-  if (record === null) return openResponse(shape, facts, 'queued')
-  return new ResponseChain(runs, caller).response({ record, shape, facts })
+  if (record === null) return openResponse(plan, facts, 'queued')
+  return new StoredResponses(runs, caller).response({ record, plan, facts })
 }
 
-async function answerWhole(
-  run: RunHandle,
-  { shape, ignored }: ResponseRun,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  const whole = new WholeResponse(shape)
-  const end = await wholeRun(run, (event) => whole.accept(event))
+async function answerWhole(run: RunHandle, { plan, ignored }: ResponseRun, reply: FastifyReply): Promise<FastifyReply> {
+  const whole = new WholeResponse(plan)
+  const end = await collectRun(run, (event) => whole.accept(event))
   const response = whole.toResponse(end, factsOf(run))
   // Whether the model follows a forced choice shows only now.
   const hasCalled = response.output.some(({ type }) => type === 'function_call' || type === 'custom_tool_call')
-  if (shape.wantsCall && !hasCalled && response.status === 'completed') {
+  if (plan.wantsCall && !hasCalled && response.status === 'completed') {
     nameIgnoredFields(reply, ['tool_choice', ...ignored])
   }
   return reply.send(response)
@@ -131,10 +127,10 @@ async function retrieve(
   reply: FastifyReply,
 ): Promise<unknown> {
   const { stream, starting_after: after = -1 } = parseQuery(RetrieveQuery, request.query)
-  const chain = new ResponseChain(runs, request.caller)
+  const chain = new StoredResponses(runs, request.caller)
   const found = await chain.find(request.params.id)
   if (stream !== 'true') return chain.response(found)
-  const events = new ResponseEvents(found.shape, found.facts)
+  const events = new ResponseEvents(found.plan, found.facts)
   const toFrames = (told: readonly ResponseEvent[]) =>
     told.filter(({ sequence_number: number }) => number > after).map(toFrame)
   return followRun(
@@ -143,7 +139,7 @@ async function retrieve(
       toFrames: (event) =>
         event.type === 'run-end' && event.outcome !== 'succeeded'
           ? toFrames(events.failure(runFailure(event, found.record.id)))
-          : toFrames(events.of(event)),
+          : toFrames(events.encode(event)),
       toErrorFrames: (error) => toFrames(events.failure(error)),
     },
     request,
@@ -153,9 +149,9 @@ async function retrieve(
 
 async function listItems({ runs }: OpenaiOptions, request: FastifyRequest<Params>): Promise<ResponseItemList> {
   const { limit, order, after } = parseQuery(ItemsQuery, request.query)
-  const chain = new ResponseChain(runs, request.caller)
+  const chain = new StoredResponses(runs, request.caller)
   const found = await chain.find(request.params.id)
-  const all = toListed([...(await chain.itemsBefore(found)), ...found.asked.items], found.facts.runId)
+  const all = toListed([...(await chain.itemsBefore(found)), ...found.snapshot.items], found.facts.runId)
   if (order === 'desc') all.reverse()
   const from = after === undefined ? 0 : all.findIndex(({ id }) => id === after) + 1
   if (after !== undefined && from === 0) throw invalidField('after', 'is no id of an item of this response')
@@ -190,13 +186,13 @@ function withParts(item: ListedItem): ListedItem {
 }
 
 async function remove({ runs }: OpenaiOptions, request: FastifyRequest<Params>): Promise<ResponseDeleted> {
-  const { record } = await new ResponseChain(runs, request.caller).find(request.params.id)
-  await runs.forget(record.id)
+  const { record } = await new StoredResponses(runs, request.caller).find(request.params.id)
+  await runs.erase(record.id)
   return { id: responseId(record.id), object: 'response', deleted: true }
 }
 
 async function cancel({ runs }: OpenaiOptions, request: FastifyRequest<Params>): Promise<unknown> {
-  const chain = new ResponseChain(runs, request.caller)
+  const chain = new StoredResponses(runs, request.caller)
   const { record } = await chain.find(request.params.id)
   if (!record.background) {
     throw new AppError('invalid_request', 'only a response in the background can be cancelled; for others hang up', {
@@ -209,8 +205,8 @@ async function cancel({ runs }: OpenaiOptions, request: FastifyRequest<Params>):
 
 async function countTokens(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const body = parseBody(ResponseRequest, request.body)
-  const { run, shape, ignored } = await prepare(options, body, request)
+  const { run, plan, ignored } = await prepare(options, body, request)
   reportIgnoredFields(reply, ignored)
   reply.header('x-claude-serve-estimate', 'input_tokens')
-  return { object: 'response.input_tokens', input_tokens: options.countTokens(run, shape.asked.model) }
+  return { object: 'response.input_tokens', input_tokens: options.countTokens(run, plan.request.model) }
 }

@@ -18,7 +18,7 @@ import {
   WholeResponse,
 } from './reply.ts'
 import type { OutputItem, Response } from './reply-schemas.ts'
-import { type AskedResponse, type ResponseShape, shapeOf } from './request.ts'
+import { planOf, type ResponsePlan, type ResponseSnapshot } from './request.ts'
 import { type InputItem, ReferenceItem } from './schemas.ts'
 
 /** How many responses a conversation may be made of, or items of a request come from. */
@@ -27,7 +27,7 @@ const chainMax = 1_000
 /** How long it may be, as JSON: more than any model takes. */
 const charsMax = 50_000_000
 
-export type StoredResponse = { record: RunRecord; asked: AskedResponse; shape: ResponseShape; facts: ResponseFacts }
+export type StoredResponse = { record: RunRecord; snapshot: ResponseSnapshot; plan: ResponsePlan; facts: ResponseFacts }
 
 const notFound = (id: string) =>
   new AppError(
@@ -38,7 +38,7 @@ const notFound = (id: string) =>
     },
   )
 
-export class ResponseChain {
+export class StoredResponses {
   readonly #runs: Runs
   readonly #caller: Caller
 
@@ -60,27 +60,27 @@ export class ResponseChain {
     const record = await this.#runs.get(runId)
     const { owner } = ownRuns(this.#caller)
     if (record === null || (owner !== undefined && record.owner !== owner)) return null
-    const asked = record.surface === 'openai' ? ((await this.#runs.asked(runId)) as AskedResponse | null) : null
-    if (asked === null) return null
-    return { record, asked, shape: shapeOf(asked), facts: { runId, createdAtMs: record.createdAtMs } }
+    const snapshot =
+      record.surface === 'openai' ? ((await this.#runs.requestSnapshot(runId)) as ResponseSnapshot | null) : null
+    if (snapshot === null) return null
+    return { record, snapshot, plan: planOf(snapshot), facts: { runId, createdAtMs: record.createdAtMs } }
   }
 
   /** As it is now. */
-  async response({ record, shape, facts }: Omit<StoredResponse, 'asked'>): Promise<Response> {
-    if (!isFinal(record.status))
-      return openResponse(shape, facts, record.status === 'queued' ? 'queued' : 'in_progress')
-    const whole = new WholeResponse(shape)
+  async response({ record, plan, facts }: Omit<StoredResponse, 'snapshot'>): Promise<Response> {
+    if (!isFinal(record.status)) return openResponse(plan, facts, record.status === 'queued' ? 'queued' : 'in_progress')
+    const whole = new WholeResponse(plan)
     let end: RunEnd | null = record.end
     for await (const { event } of this.#runs.follow(record.id, 0)) {
       whole.accept(event)
       if (event.type === 'run-end') end = event
     }
     if (end === null) throw notFound(responseId(record.id))
-    if (end.outcome !== 'succeeded') return failedResponse(shape, facts, runFailure(end, record.id))
+    if (end.outcome !== 'succeeded') return failedResponse(plan, facts, runFailure(end, record.id))
     try {
       return whole.toResponse(end, facts)
     } catch (thrown) {
-      return failedResponse(shape, facts, toAppError(thrown))
+      return failedResponse(plan, facts, toAppError(thrown))
     }
   }
 
@@ -93,8 +93,8 @@ export class ResponseChain {
   }
 
   /** What is left of the conversation that a response goes on from, as it was told. */
-  async itemsBefore({ asked }: StoredResponse): Promise<InputItem[]> {
-    const previous = asked.body.previous_response_id
+  async itemsBefore({ snapshot }: StoredResponse): Promise<InputItem[]> {
+    const previous = snapshot.body.previous_response_id
     return previous ? (await this.#back(previous, (found) => this.response(found))).items : []
   }
 
@@ -110,11 +110,11 @@ export class ResponseChain {
       if (found === null) return { items: turns.flat(), missing: id }
       if (!isFinal(found.record.status)) throw invalidField(earlierParam, 'is of a response that has not ended yet')
       if (turns.length >= chainMax) throw invalidField(earlierParam, `has more than ${chainMax} responses before it`)
-      const turn = [...found.asked.items, ...givenBack(await tell(found))]
+      const turn = [...found.snapshot.items, ...givenBack(await tell(found))]
       chars += JSON.stringify(turn).length
       if (chars > charsMax) throw invalidField(earlierParam, `has more than ${charsMax} characters before it`)
       turns.unshift(turn)
-      id = found.asked.body.previous_response_id || null
+      id = found.snapshot.body.previous_response_id || null
     }
     return { items: turns.flat(), missing: null }
   }
@@ -150,7 +150,7 @@ export class ResponseChain {
   async #namedItems(runId: string | null): Promise<ReadonlyMap<string, readonly OutputItem[]>> {
     const found = await this.#stored(runId)
     if (found === null) return new Map()
-    const isTold = found.shape.showsSummary || found.shape.carriesThoughts
+    const isTold = found.plan.showsSummary || found.plan.includesThinking
     const { output } = await this.#withThoughts(found)
     const named = new Map<string, readonly OutputItem[]>()
     let untold: OutputItem[] = []
@@ -165,8 +165,8 @@ export class ResponseChain {
   }
 
   /** As the model needs it: with its thoughts, whether or not the client was told of them. */
-  #withThoughts({ record, shape, facts }: StoredResponse): Promise<Response> {
-    return this.response({ record, facts, shape: { ...shape, carriesThoughts: true } })
+  #withThoughts({ record, plan, facts }: StoredResponse): Promise<Response> {
+    return this.response({ record, facts, plan: { ...plan, includesThinking: true } })
   }
 }
 

@@ -4,8 +4,8 @@ import type { ToolKind } from '../../../compat/answer-stream.ts'
 import {
   choiceInstruction,
   freeChoice,
-  type GivenTool,
   offeredTools,
+  type RequestedTool,
   type ToolChoice,
   toClientTool,
 } from '../../../compat/client-tools.ts'
@@ -34,10 +34,10 @@ export type ResponseTools = {
   instruction: string | null
   ignored: string[]
   /** All of them, with schemas that are still to be checked. */
-  given: GivenTool[]
+  requested: RequestedTool[]
 }
 
-type Read = GivenTool & { kind: ToolKind; told: ToolName }
+type Read = RequestedTool & { kind: ToolKind; told: ToolName }
 
 const nameMax = 128
 
@@ -46,17 +46,17 @@ export const flatName = ({ name, namespace }: ToolName): string => (namespace ==
 
 export function readResponseTools(body: ResponseRequest): ResponseTools {
   const ignored: string[] = []
-  const given = readList(body.tools ?? [], { param: 'tools', namespace: null, ignored })
-  const choice = readChoice(body.tool_choice, given)
-  const tools = offeredTools(given, choice)
-  const offered = given.filter(({ tool }) => tools.includes(tool))
+  const requested = readList(body.tools ?? [], { param: 'tools', namespace: null, ignored })
+  const choice = readChoice(body.tool_choice, requested)
+  const tools = offeredTools(requested, choice)
+  const offered = requested.filter(({ tool }) => tools.includes(tool))
   return {
     tools,
     kinds: new Map(offered.map(({ tool, kind }) => [tool.name, kind])),
     names: new Map(offered.map(({ tool, told }) => [tool.name, told])),
     instruction: tools.length === 0 ? null : choiceInstruction(choice),
     ignored,
-    given,
+    requested,
   }
 }
 

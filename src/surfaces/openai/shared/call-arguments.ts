@@ -1,6 +1,6 @@
 // The arguments of a call in an earlier answer: JSON in a string, as OpenAI has it, or an object, as some programs send it.
 import { invalidField } from '../../../errors.ts'
-import { shapeFault } from '../../../http/validate.ts'
+import { shapeError } from '../../../http/validate.ts'
 
 type Given = string | Record<string, unknown> | null | undefined
 
@@ -15,7 +15,7 @@ export function parseArguments(given: Given, param: string): Record<string, unkn
     throw fault
   }
   if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) throw fault
-  const misshapen = shapeFault(parsed)
+  const misshapen = shapeError(parsed)
   if (misshapen !== null) throw invalidField(param, misshapen.replace('the body ', ''))
   return parsed as Record<string, unknown>
 }

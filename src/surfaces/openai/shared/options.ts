@@ -1,12 +1,12 @@
 // What OpenAI's routes need of the server.
 import type { ModelFact } from '../../../core/agent.ts'
 import type { RunInput, Runs } from '../../../core/runs.ts'
-import type { StreamReaders } from '../../../http/reader-limits.ts'
+import type { ReaderLimits } from '../../../http/reader-limits.ts'
 
 export type OpenaiOptions = {
   runs: Runs
   /** Whoever reads a stored response as a stream. */
-  readers: StreamReaders
+  readers: ReaderLimits
   /** What the CLI reports. Asked for with each request. */
   models(): Promise<ModelFact[]>
   /** Names that clients use, and what they stand for. */

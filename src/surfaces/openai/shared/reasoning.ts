@@ -1,4 +1,4 @@
-// How much the model is to think, and whether the caller wants to see it: several dialects' ways of saying so.
+// How much the model is to think, and whether the caller wants to see it: several surfaces' ways of saying so.
 import { type Effort, noPlainOptions, type Thinking } from '../../../core/agent.ts'
 import type { ChatRequest } from '../chat/schemas.ts'
 

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import type { ThinkingBlock } from '../../../../src/core/conversation.ts'
 import { AppError } from '../../../../src/errors.ts'
 import { parseBody } from '../../../../src/http/validate.ts'
-import { carryThoughts, readThoughts } from '../../../../src/surfaces/openai/responses/encrypted-reasoning.ts'
+import { decodeThinking, encodeThinking } from '../../../../src/surfaces/openai/responses/encrypted-reasoning.ts'
 import { readItems } from '../../../../src/surfaces/openai/responses/items.ts'
 import { ResponseRequest } from '../../../../src/surfaces/openai/responses/schemas.ts'
 
@@ -31,7 +31,7 @@ const reasoning = (...blocks: ThinkingBlock[]) => ({
   type: 'reasoning',
   id: 'rs_1',
   summary: [],
-  encrypted_content: carryThoughts(blocks),
+  encrypted_content: encodeThinking(blocks),
 })
 
 /** As they come in a request. */
@@ -283,7 +283,7 @@ test('thinking before an output is left out', () => {
   assert.doesNotMatch(JSON.stringify([history, prompt]), /lost/)
 })
 
-const mine = carryThoughts([thought('mine')])
+const mine = encodeThinking([thought('mine')])
 const foreign: [title: string, given: unknown][] = [
   ['of somebody else', 'gAAAAABo'],
   ['that is missing', undefined],
@@ -316,8 +316,8 @@ for (const [title, given] of foreign) {
 
 test('thinking that is carried comes back as it was, whatever is in it', () => {
   const blocks: ThinkingBlock[] = [thought('ä🦉\u0000\u2028"', 'a+/='), { type: 'redacted_thinking', data: '' }]
-  assert.deepEqual(readThoughts(carryThoughts(blocks)), blocks)
-  assert.deepEqual(readThoughts(carryThoughts([])), [])
+  assert.deepEqual(decodeThinking(encodeThinking(blocks)), blocks)
+  assert.deepEqual(decodeThinking(encodeThinking([])), [])
 })
 
 test('items of other types are left out and named, and what is beside them is read', () => {

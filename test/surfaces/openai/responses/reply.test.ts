@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import type { RunEnd, RunEvent } from '../../../../src/core/events.ts'
 import { AppError } from '../../../../src/errors.ts'
 import { parseBody } from '../../../../src/http/validate.ts'
-import { readThoughts } from '../../../../src/surfaces/openai/responses/encrypted-reasoning.ts'
+import { decodeThinking } from '../../../../src/surfaces/openai/responses/encrypted-reasoning.ts'
 import {
   failedResponse,
   openResponse,
@@ -17,7 +17,7 @@ import {
   WholeResponse,
 } from '../../../../src/surfaces/openai/responses/reply.ts'
 import { Response, ResponseEvent } from '../../../../src/surfaces/openai/responses/reply-schemas.ts'
-import { type ResponseShape, shapeOf } from '../../../../src/surfaces/openai/responses/request.ts'
+import { planOf, type ResponsePlan } from '../../../../src/surfaces/openai/responses/request.ts'
 import { ResponseRequest } from '../../../../src/surfaces/openai/responses/schemas.ts'
 import { runEnd, runStart, textBlock } from '../../../helpers/scripted-agent.ts'
 
@@ -30,9 +30,9 @@ const tools = [look, sql, { type: 'namespace', name: 'fs', tools: [look, sql] }]
 const summary = { reasoning: { summary: 'auto' } }
 const carried = { include: ['reasoning.encrypted_content'] }
 
-function shape(body: object = {}, isAgent = false): ResponseShape {
+function shape(body: object = {}, isAgent = false): ResponsePlan {
   const parsed = parseBody(ResponseRequest, { model: 'sonnet', input: 'hi', ...(isAgent ? {} : { tools }), ...body })
-  return shapeOf({ body: parsed, model: `${isAgent ? 'agent/' : ''}claude-sonnet-5`, isAgent })
+  return planOf({ body: parsed, model: `${isAgent ? 'agent/' : ''}claude-sonnet-5`, isAgent })
 }
 
 const toolBlock = (index: number, toolId: string, tool: string, pieces: readonly string[]): RunEvent[] => [
@@ -48,7 +48,7 @@ const thinkingBlock = (index: number, pieces: readonly string[], signature = 'si
 ]
 const redacted = (index: number, data: string): RunEvent => ({ type: 'thinking-redacted', index, data })
 
-function whole(given: ResponseShape, events: readonly RunEvent[], end: Partial<RunEnd> = {}): Response {
+function whole(given: ResponsePlan, events: readonly RunEvent[], end: Partial<RunEnd> = {}): Response {
   const answer = new WholeResponse(given)
   const last = runEnd(end)
   for (const event of [runStart(), ...events, last]) answer.accept(event)
@@ -56,9 +56,9 @@ function whole(given: ResponseShape, events: readonly RunEvent[], end: Partial<R
 }
 
 /** All events, held against the rules that hold for every stream. */
-function streamed(given: ResponseShape, events: readonly RunEvent[], end: Partial<RunEnd> = {}): ResponseEvent[] {
+function streamed(given: ResponsePlan, events: readonly RunEvent[], end: Partial<RunEnd> = {}): ResponseEvent[] {
   const told = new ResponseEvents(given, facts)
-  return inOrder([runStart(), ...events, runEnd(end)].flatMap((event) => told.of(event)))
+  return inOrder([runStart(), ...events, runEnd(end)].flatMap((event) => told.encode(event)))
 }
 
 function inOrder(events: readonly ResponseEvent[]): ResponseEvent[] {
@@ -241,7 +241,7 @@ test('what was told is not changed by what comes after it', () => {
     ...toolBlock(2, 'toolu_1', 'look', ['{}']),
     runEnd(),
   ]
-  for (const event of events) for (const each of told.of(event)) seen.push([each, JSON.stringify(each)])
+  for (const event of events) for (const each of told.encode(event)) seen.push([each, JSON.stringify(each)])
   for (const [event, before] of seen) assert.equal(JSON.stringify(event), before)
 })
 
@@ -285,7 +285,7 @@ test('thinking that is only to be given back shows no words, and its signature w
   const [reasoning] = lastOf(events).output
   assert.ok(reasoning?.type === 'reasoning')
   assert.deepEqual(reasoning.summary, [])
-  assert.deepEqual(readThoughts(reasoning.encrypted_content ?? ''), [
+  assert.deepEqual(decodeThinking(reasoning.encrypted_content ?? ''), [
     { type: 'thinking', thinking: 'One', signature: 'sig-1' },
     { type: 'thinking', thinking: 'Two', signature: 'sig-2' },
     { type: 'redacted_thinking', data: 'dark' },
@@ -299,13 +299,13 @@ test('thinking that was withheld from the first word on can be given back', () =
   const [reasoning] = whole(shape({ ...summary, ...carried }), [redacted(0, 'dark'), ...textBlock(1, ['Hi'])]).output
   assert.ok(reasoning?.type === 'reasoning')
   assert.deepEqual(reasoning.summary, [])
-  assert.deepEqual(readThoughts(reasoning.encrypted_content ?? ''), [{ type: 'redacted_thinking', data: 'dark' }])
+  assert.deepEqual(decodeThinking(reasoning.encrypted_content ?? ''), [{ type: 'redacted_thinking', data: 'dark' }])
 })
 
 test('thinking with a signature and no words can be given back', () => {
   const [reasoning] = whole(shape(carried), [...thinkingBlock(0, [], 'sig'), ...textBlock(1, ['Hi'])]).output
   assert.ok(reasoning?.type === 'reasoning')
-  assert.deepEqual(readThoughts(reasoning.encrypted_content ?? ''), [
+  assert.deepEqual(decodeThinking(reasoning.encrypted_content ?? ''), [
     { type: 'thinking', thinking: '', signature: 'sig' },
   ])
 })
@@ -325,7 +325,7 @@ test('thinking between calls carries what was thought before each', () => {
     ...toolBlock(3, 'toolu_2', 'look', []),
   ])
   const thoughts = output.flatMap((item) =>
-    item.type === 'reasoning' ? readThoughts(item.encrypted_content ?? '') : [],
+    item.type === 'reasoning' ? decodeThinking(item.encrypted_content ?? '') : [],
   )
   assert.deepEqual(
     thoughts.map((thought) => (thought.type === 'thinking' ? thought.thinking : '')),
@@ -497,8 +497,8 @@ for (const [title, body] of [
     const misfit = (thrown: unknown) => thrown instanceof AppError && /fits text\.format/.test(thrown.message)
     assert.throws(() => whole(shape(body), textBlock(0, ['No.'])), misfit)
     const told = new ResponseEvents(shape(body), facts)
-    const events = [runStart(), ...textBlock(0, ['No.'])].flatMap((event) => told.of(event))
-    assert.throws(() => told.of(runEnd({ result: 'No.' })), misfit)
+    const events = [runStart(), ...textBlock(0, ['No.'])].flatMap((event) => told.encode(event))
+    assert.throws(() => told.encode(runEnd({ result: 'No.' })), misfit)
     const ends = inOrder([...events, ...told.failure(new AppError('claude_failed', 'It does not fit.'))]).slice(-2)
     assert.partialDeepStrictEqual(ends, [
       { type: 'response.failed', response: { status: 'failed', error: { code: 'server_error' } } },
@@ -583,7 +583,7 @@ for (const [title, before] of [
   test(`a failure ${title} ends the stream with both events that clients know`, () => {
     const told = new ResponseEvents(shape(), facts)
     const error = new AppError('overloaded', 'It is busy.')
-    const events = inOrder([...before.flatMap((event) => told.of(event)), ...told.failure(error)])
+    const events = inOrder([...before.flatMap((event) => told.encode(event)), ...told.failure(error)])
     const [failed, last] = events.slice(-2)
     assert.partialDeepStrictEqual(failed, {
       type: 'response.failed',
@@ -596,9 +596,9 @@ for (const [title, before] of [
 
 test('the end of a run that did not succeed tells nothing by itself', () => {
   const told = new ResponseEvents(shape(), facts)
-  told.of(runStart())
+  told.encode(runStart())
   const error = { code: 'overloaded', message: 'It is busy.', details: {} } as const
-  assert.deepEqual(told.of(runEnd({ outcome: 'failed', error })), [])
+  assert.deepEqual(told.encode(runEnd({ outcome: 'failed', error })), [])
 })
 
 const hex = 'f'.repeat(32)

@@ -5,11 +5,11 @@ import { test } from 'node:test'
 import { noOptions, noPlainOptions } from '../../../../src/core/agent.ts'
 import { AppError } from '../../../../src/errors.ts'
 import { parseBody } from '../../../../src/http/validate.ts'
-import { checkResponse, shapeOf, toResponseRun } from '../../../../src/surfaces/openai/responses/request.ts'
+import { checkResponse, planOf, toResponseRun } from '../../../../src/surfaces/openai/responses/request.ts'
 import { ResponseRequest } from '../../../../src/surfaces/openai/responses/schemas.ts'
 
-const plain = { model: 'sonnet', agent: false, shown: 'claude-sonnet-5' }
-const agent = { model: 'sonnet', agent: true, shown: 'agent/claude-sonnet-5' }
+const plain = { model: 'sonnet', agent: false, publicName: 'claude-sonnet-5' }
+const agent = { model: 'sonnet', agent: true, publicName: 'agent/claude-sonnet-5' }
 const item = { role: 'user', content: 'hi' }
 const look = { type: 'function', name: 'look' }
 
@@ -52,28 +52,28 @@ test('instructions come before those of the items, and the choice of a tool afte
     text: { format: { type: 'json_object' } },
   })
   const system = { item: { role: 'system', content: 'Two.' }, param: 'input[0]' }
-  const { run, shape } = toResponseRun(parsed, plain, [system, { item, param: 'input[1]' }])
+  const { run, plan } = toResponseRun(parsed, plain, [system, { item, param: 'input[1]' }])
   const [first, second, choice, object, ...more] = run.options.systemPrompt?.split('\n\n') ?? []
   assert.deepEqual([first, second, more], ['One.', 'Two.', []])
   assert.match(choice ?? '', /calling at least one of the tools/)
   assert.match(object ?? '', /one JSON object/)
-  assert.equal(run.plain?.must, 'call')
-  assert.equal(shape.wantsCall, true)
+  assert.equal(run.plain?.requiredOutput, 'call')
+  assert.equal(plan.wantsCall, true)
 })
 
 test('an agent gets instructions added to its own prompt, and none of the tools', () => {
-  const { run, shape, ignored, tools } = read(
+  const { run, plan, ignored, tools } = read(
     { instructions: 'Be brief.', tools: [look], tool_choice: 'required', max_output_tokens: 5 },
     agent,
   )
   assert.deepEqual([run.plain, run.options.systemPrompt, run.options.appendSystemPrompt], [null, null, 'Be brief.'])
-  assert.deepEqual([shape.isAgent, shape.tools.size, shape.wantsCall, tools], [true, 0, false, []])
+  assert.deepEqual([plan.isAgent, plan.tools.size, plan.wantsCall, tools], [true, 0, false, []])
   assert.deepEqual(ignored, ['tools', 'max_output_tokens'])
 })
 
 test('a stream and a run in the background are live, as somebody may follow them word by word', () => {
-  assert.equal(read({ stream: true }).run.live, true)
-  assert.equal(read({ background: true }).run.live, true)
+  assert.equal(read({ stream: true }).run.streaming, true)
+  assert.equal(read({ background: true }).run.streaming, true)
   assert.equal(read({ background: true }).run.background, true)
 })
 
@@ -91,9 +91,9 @@ const formats: [title: string, format: unknown, format_: string, schema: object 
 ]
 for (const [title, format, told, schema] of formats) {
   test(`the format of ${title} is asked for`, () => {
-    const { run, shape } = read({ text: { format } })
-    assert.deepEqual([shape.format, run.options.jsonSchema], [told, schema])
-    assert.equal(run.plain?.must, told === 'json_object' ? 'json-object' : null)
+    const { run, plan } = read({ text: { format } })
+    assert.deepEqual([plan.format, run.options.jsonSchema], [told, schema])
+    assert.equal(run.plain?.requiredOutput, told === 'json_object' ? 'json-object' : null)
     assert.equal(/JSON object/.test(run.options.systemPrompt ?? ''), told === 'json_object')
   })
 }
@@ -119,10 +119,10 @@ const thoughts: [
 ]
 for (const [title, body, effort, off, summary, carried] of thoughts) {
   test(`thinking is as the request has it: ${title}`, () => {
-    const { run, shape } = read(body)
+    const { run, plan } = read(body)
     assert.equal(run.options.effort, effort)
     assert.deepEqual(run.plain?.thinking, { isOff: off, budgetTokens: null, display: summary ? 'summarized' : null })
-    assert.deepEqual([shape.showsSummary, shape.carriesThoughts], [summary, carried])
+    assert.deepEqual([plan.showsSummary, plan.includesThinking], [summary, carried])
   })
 }
 
@@ -131,9 +131,9 @@ test('an agent that is not to think thinks little', () => {
 })
 
 test('a limit and the number of calls are passed on, and metadata stays with the request', () => {
-  const { run, shape } = read({ max_output_tokens: 9, metadata: { ticket: '42' }, parallel_tool_calls: false })
-  assert.deepEqual([run.plain?.maxOutputTokens, run.metadata, shape.isParallel], [9, undefined, false])
-  assert.deepEqual(shape.asked.body.metadata, { ticket: '42' })
+  const { run, plan } = read({ max_output_tokens: 9, metadata: { ticket: '42' }, parallel_tool_calls: false })
+  assert.deepEqual([run.plain?.maxOutputTokens, run.metadata, plan.isParallel], [9, undefined, false])
+  assert.deepEqual(plan.request.body.metadata, { ticket: '42' })
 })
 
 const ignoredCases: [title: string, body: object, names: string[]][] = [
@@ -254,14 +254,14 @@ for (const [title, body, field, what] of refusals) {
 }
 
 test('how an answer is told comes from what is kept of the request alone', () => {
-  const { shape } = read({
+  const { plan } = read({
     tools: [look, { type: 'namespace', name: 'fs', tools: [{ type: 'custom', name: 'sql' }] }],
     reasoning: { summary: 'auto' },
     include: secret,
     text: { format: { type: 'json_object' } },
     parallel_tool_calls: false,
   })
-  const kept = JSON.parse(JSON.stringify({ ...shape.asked, items: [item] }))
-  const again = shapeOf(kept)
-  assert.deepEqual({ ...again, asked: null }, { ...shape, asked: null })
+  const kept = JSON.parse(JSON.stringify({ ...plan.request, items: [item] }))
+  const again = planOf(kept)
+  assert.deepEqual({ ...again, asked: null }, { ...plan, asked: null })
 })

@@ -56,7 +56,7 @@ test('a stream tells all of it, each event by its name and its number', async (t
   assert.ok(last?.type === 'response.completed')
   assert.equal(saidIn(last.response), 'Hello there')
   assert.equal(answer.headers['x-run-id'], last.response.id.replace('resp_', 'run_'))
-  assert.equal(agent.requests[0]?.live, true)
+  assert.equal(agent.requests[0]?.streaming, true)
 })
 
 for (const base of ['', '/v1', '/v1/v1']) {

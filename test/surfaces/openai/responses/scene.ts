@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import type { LightMyRequestResponse } from 'fastify'
-import { Callers } from '../../../../src/auth/authenticate.ts'
+import { Authenticator } from '../../../../src/auth/authenticate.ts'
 import { newSecret } from '../../../../src/auth/keys.ts'
 import type { Scope } from '../../../../src/core/key-record.ts'
 import { createRuns } from '../../../../src/core/run-registry.ts'
@@ -54,7 +54,7 @@ async function parts(t: TestContext, script: Script | undefined, given: SceneOpt
     const rest = { models: async () => facts, modelMap: {}, requestTimeoutMs: 60_000 }
     void app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), runs, ...rest }))
   }
-  const callers = isKeyed ? { callers: new Callers({ keys: store, isLoopback: true, now }) } : {}
+  const callers = isKeyed ? { callers: new Authenticator({ keys: store, isLoopback: true, now }) } : {}
   // `runs` is the native routes' own dependency, which their options do not let in.
   const native = { runs, now } as object
   return { agent, store, runs, now, options: { agent, store, prepare, native, ...callers } }

@@ -242,7 +242,7 @@ test('a response that was deleted is gone for everybody, and what it cost is not
   assert.deepEqual(faultOf(await post(path, { ...hello, input: [reference] })), [400, null, 'input[0].id'])
   assert.deepEqual(await usage(), before)
   const run = runIdOf(id)
-  assert.deepEqual([await store.asked(run), await store.events(run, 0, 9)], [null, []])
+  assert.deepEqual([await store.requestSnapshot(run), await store.events(run, 0, 9)], [null, []])
   assert.equal((await store.run(run))?.status, 'succeeded')
 })
 

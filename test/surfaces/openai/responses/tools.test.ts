@@ -68,14 +68,14 @@ test('a tool that is only named takes an object', () => {
 })
 
 test('tools in namespaces are offered by both their names, and told by them', () => {
-  const { tools, kinds, names, given } = read([space('fs', look, sql), space('db', sql), look])
+  const { tools, kinds, names, requested } = read([space('fs', look, sql), space('db', sql), look])
   assert.deepEqual(namesOf({ tools }), ['fs__look', 'fs__sql', 'db__sql', 'look'])
   assert.deepEqual(names.get('fs__sql'), { name: 'sql', namespace: 'fs' })
   assert.deepEqual(names.get('db__sql'), { name: 'sql', namespace: 'db' })
   assert.deepEqual(names.get('look'), { name: 'look', namespace: null })
   assert.deepEqual([kinds.get('fs__look'), kinds.get('fs__sql')], ['json', 'text'])
   assert.deepEqual(
-    given.map(({ nameParam, schemaParam }) => [nameParam, schemaParam]),
+    requested.map(({ nameParam, schemaParam }) => [nameParam, schemaParam]),
     [
       ['tools[0].tools[0].name', 'tools[0].tools[0].parameters'],
       ['tools[0].tools[1].name', 'tools[0].tools[1]'],
@@ -144,7 +144,7 @@ for (const [title, choice, names, instruction] of choices) {
     if (instruction === null) assert.equal(offer.instruction, null)
     else assert.match(offer.instruction ?? '', instruction)
     // All schemas are checked, also of what may not be called.
-    assert.equal(offer.given.length, 3)
+    assert.equal(offer.requested.length, 3)
   })
 }
 
