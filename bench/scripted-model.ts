@@ -15,7 +15,7 @@ export interface Asked {
   messages: { role: string; blocks: JsonRecord[] }[]
 }
 
-/** A directive to stand in a prompt; see src/demo/steps.ts. */
+/** A directive to stand in a prompt; see src/demo/step.ts. */
 export const step = (fields: JsonRecord) => `[[fake ${JSON.stringify(fields)}]]`
 
 export class ScriptedModel {

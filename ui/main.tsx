@@ -1,10 +1,10 @@
-// The page: its frame and which view is in it. It knows the server by its public API alone.
+// The page: navigation and the current view. It uses nothing but the public API of the server.
 import { render } from 'preact'
 import { announcement } from './lib/announce.ts'
-import { ApiError, logIn, loginFault, needsKey } from './lib/api.ts'
-import { hrefOf, place, replacePlace } from './lib/router.ts'
+import { ApiError, logIn, loginError, needsKey } from './lib/api.ts'
+import { hrefOf, replaceRoute, route } from './lib/router.ts'
 import { Chat } from './views/chat.tsx'
-import { KeyForm } from './views/key.tsx'
+import { KeyForm } from './views/key-form.tsx'
 import { Run, Runs } from './views/runs.tsx'
 import { Server } from './views/server.tsx'
 import { Sessions } from './views/sessions.tsx'
@@ -19,7 +19,7 @@ const views = [
 ] as const
 
 function View() {
-  const { view, id } = place.value
+  const { view, id } = route.value
   switch (view) {
     case 'chat':
       return <Chat id={id} />
@@ -34,18 +34,18 @@ function View() {
     default:
       return (
         <p class="empty">
-          There is nothing here. <a href={hrefOf('chat')}>Talk to Claude</a>
+          There is nothing here. <a href={hrefOf('chat')}>Start a chat</a>
         </p>
       )
   }
 }
 
 function Page() {
-  const { view, id } = place.value
+  const { view, id } = route.value
   return (
     <>
       <button type="button" class="skip" onClick={() => document.getElementById('content')?.focus()}>
-        To the content
+        Skip to content
       </button>
       <nav aria-label="Views">
         <a class="name" href={hrefOf('chat')}>
@@ -71,27 +71,27 @@ function Page() {
   )
 }
 
-/** A one-time link brings a code, which is taken out of the address before anything else happens. */
-async function takeCode(): Promise<void> {
+/** Logs in with the code of a one-time link, after removing it from the URL. */
+async function logInFromHash(): Promise<void> {
   const code = /^#code=(.+)$/.exec(location.hash)?.[1]
   if (code === undefined) return
-  replacePlace('chat')
+  replaceRoute('chat')
   try {
     await logIn(code)
   } catch (thrown) {
     if (!(thrown instanceof ApiError)) throw thrown
-    // There are no keys any more: nothing is needed.
+    // The server has no API keys anymore, so the page needs none.
     if (thrown.code === 'invalid_request') return
-    const text = 'This link was used, or its minute is over. Run claude-serve open for another.'
-    loginFault.value = thrown.status === 401 ? new ApiError(401, { error: text, code: thrown.code }) : thrown
+    const text = 'This link was already used or is more than a minute old. Run claude-serve open to get another one.'
+    loginError.value = thrown.status === 401 ? new ApiError(401, { error: text, code: thrown.code }) : thrown
     needsKey.value = true
   }
 }
 
-/** `/` leads to where one writes: a search, or the prompt. */
+/** `/` focuses the search field or the prompt. */
 function onKey(event: KeyboardEvent): void {
-  const isWriting = event.target instanceof Element && event.target.matches('input, textarea, select')
-  if (event.key !== '/' || isWriting || event.ctrlKey || event.metaKey || event.altKey) return
+  const isTyping = event.target instanceof Element && event.target.matches('input, textarea, select')
+  if (event.key !== '/' || isTyping || event.ctrlKey || event.metaKey || event.altKey) return
   const field = document.querySelector<HTMLElement>('input[type="search"], .composer textarea')
   if (field === null) return
   event.preventDefault()
@@ -99,8 +99,8 @@ function onKey(event: KeyboardEvent): void {
 }
 
 addEventListener('keydown', onKey)
-addEventListener('hashchange', () => void takeCode())
-await takeCode()
+addEventListener('hashchange', () => void logInFromHash())
+await logInFromHash()
 const root = document.getElementById('page')
 if (root !== null) {
   root.replaceChildren()

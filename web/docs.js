@@ -1,59 +1,60 @@
-// The page of the API: starts Swagger UI on our document. Its own Markdown makes HTML of texts, which the page's policy forbids; so
-// texts are shown by the few rules of Markdown that the document uses, without any HTML.
+// The API reference page: starts Swagger UI with openapi.json. Swagger UI renders Markdown as raw HTML, which the
+// page's policy forbids, so this file renders the little Markdown that the document uses, without raw HTML.
 
-/** Pieces of a line: `code`, **strong** and plain. */
+/** Splits a line into `code`, **strong** and plain text. */
 function inline(line, element) {
-  return line.split(/(`[^`]+`|\*\*[^*]+\*\*)/).map((piece, at) => {
-    if (piece.startsWith('`')) return element('code', { key: at }, piece.slice(1, -1))
-    if (piece.startsWith('**')) return element('strong', { key: at }, piece.slice(2, -2))
+  return line.split(/(`[^`]+`|\*\*[^*]+\*\*)/).map((piece, index) => {
+    if (piece.startsWith('`')) return element('code', { key: index }, piece.slice(1, -1))
+    if (piece.startsWith('**')) return element('strong', { key: index }, piece.slice(2, -2))
     return piece
   })
 }
 
-/** Lines that begin with a dash are a list, any others a paragraph. */
+/** Lines that start with a dash become a list, all others a paragraph. */
 function block(text, key, element) {
   const lines = text.split('\n')
   if (!lines.every((line) => line.startsWith('- '))) return element('p', { key }, inline(lines.join(' '), element))
-  const items = lines.map((line, at) => element('li', { key: at }, inline(line.slice(2), element)))
+  const items = lines.map((line, index) => element('li', { key: index }, inline(line.slice(2), element)))
   return element('ul', { key }, items)
 }
 
-const plainTexts = ({ React: { createElement } }) => ({
+const plainMarkdown = ({ React: { createElement } }) => ({
   components: {
     Markdown({ source, className = '' }) {
       const blocks = typeof source === 'string' ? source.trim().split('\n\n') : []
-      const children = blocks.map((text, at) => block(text, at, createElement))
+      const children = blocks.map((text, index) => block(text, index, createElement))
       return createElement('div', { className: `markdown ${className}` }, children)
     },
   },
 })
 
-/** Where the page at / keeps its key. Read with each request: it may come and go. */
-const keyName = 'claude-serve.key'
+/** Where the page at / stores its key. Read for each request, because it may change. */
+const storageKey = 'claude-serve.key'
 
 function savedKey() {
   try {
-    return sessionStorage.getItem(keyName)
+    return sessionStorage.getItem(storageKey)
   } catch {
-    // A browser that keeps nothing for any page.
+    // The browser does not let pages store anything.
     return null
   }
 }
 
-const isOwn = (address) => new URL(address, location.href).origin === location.origin
+const isSameOrigin = (address) => new URL(address, location.href).origin === location.origin
 
-/** To this server alone, and not over a key that was given here. */
+/** Adds the key to requests to this server only, unless the user has set one here. */
 function withKey(request) {
   const key = savedKey()
   const { headers = {} } = request
   const names = Object.keys(headers).map((name) => name.toLowerCase())
-  const isGiven = names.includes('authorization') || names.includes('x-api-key')
-  if (key !== null && !isGiven && isOwn(request.url)) request.headers = { ...headers, authorization: `Bearer ${key}` }
+  const hasKey = names.includes('authorization') || names.includes('x-api-key')
+  if (key !== null && !hasKey && isSameOrigin(request.url))
+    request.headers = { ...headers, authorization: `Bearer ${key}` }
   return request
 }
 
-/** The document itself may need a key, which nobody can give before it is there. */
-function tellOfKeys(response) {
+/** Without a key, openapi.json itself may be refused, and Swagger UI has no form for a key until it is loaded. */
+function showKeyHint(response) {
   if (response.status === 401 && new URL(response.url, location.href).pathname.endsWith('/openapi.json')) {
     document.getElementById('needs-key').hidden = false
   }
@@ -66,11 +67,11 @@ window.SwaggerUIBundle({
   deepLinking: true,
   displayRequestDuration: true,
   requestInterceptor: withKey,
-  responseInterceptor: tellOfKeys,
-  // Commands to be copied hold no key of the page's.
+  responseInterceptor: showKeyHint,
+  // Keeps the key of the page out of the curl commands to copy.
   showMutatedRequest: false,
-  // Where others would send the address of this server.
+  // Swagger UI would otherwise send the address of this server to an online validator.
   validatorUrl: null,
   presets: [window.SwaggerUIBundle.presets.apis],
-  plugins: [plainTexts],
+  plugins: [plainMarkdown],
 })

@@ -1,5 +1,5 @@
-# The formula for a tap of the project's own. scripts/publish.sh fills in what stands between at signs. Not for homebrew-core, which
-# takes only what it can build itself: the Agent SDK brings the CLI along as a finished program.
+# The formula for the project's own tap. scripts/publish.sh fills in the values between at signs. Not for homebrew-core, which accepts
+# only what it can build itself: the Agent SDK ships the CLI as a finished program.
 class ClaudeServe < Formula
   desc "Local HTTP API in front of your own Claude Code CLI"
   homepage "@HOMEPAGE@"

@@ -5,8 +5,12 @@ import { configFileOption, configOptions, loadConfig, processEnvironment } from 
 import { ConfigError } from '../config/sources.ts'
 import { AppError, StartupError } from '../errors.ts'
 import { maskSecrets } from '../platform/redact.ts'
-import type { ExitCode } from './serve.ts'
 import { inert } from './terminal-text.ts'
+
+/** 0: done. 1: failed. 2: wrong usage. */
+export type ExitCode = 0 | 1 | 2
+
+export type SetExitCode = (code: ExitCode) => void
 
 /** What was typed cannot be meant; the message says what to give. */
 export class UsageError extends Error {}

@@ -1,7 +1,6 @@
 // The command `openapi`: the description of the HTTP API. It needs no server. Not for what stands in it (see scripts/openapi.ts).
 import { readDocument } from '../web/api-document.ts'
-import { answer, print, printJson } from './command.ts'
-import type { ExitCode } from './serve.ts'
+import { answer, print, printJson, type ExitCode } from './command.ts'
 
 export type OpenapiFlags = { yaml?: boolean }
 

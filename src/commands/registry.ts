@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { addBatch } from './batch/command.ts'
 import { addChat } from './chat/command.ts'
+import type { SetExitCode } from './command.ts'
 import { addCompletion } from './completion/command.ts'
 import { addDoctor } from './doctor/command.ts'
 import { addKeys } from './keys/command.ts'
@@ -10,13 +11,10 @@ import { addLogs } from './logs/command.ts'
 import { addModels } from './models-command.ts'
 import { addOpen } from './open/command.ts'
 import { addOpenapi } from './openapi-command.ts'
-import type { ExitCode } from './serve.ts'
 import { addService } from './service/command.ts'
 import { addSessions } from './sessions/command.ts'
 import { addStatus } from './status/command.ts'
 import { addStop } from './stop/command.ts'
-
-export type SetExitCode = (code: ExitCode) => void
 
 const adders = [
   addStatus,

@@ -9,8 +9,7 @@ import { openLogFile } from '../log/log-file.ts'
 import { createLogger } from '../log/logger.ts'
 import { maskSecrets } from '../platform/redact.ts'
 import type { ClaudeState, RunningServer } from '../server.ts'
-
-export type ExitCode = 0 | 1 | 2
+import type { ExitCode } from './command.ts'
 
 /** Runs until the server has stopped, and gives the exit code of the process. */
 export async function serve(flags: Record<string, unknown>, version: string): Promise<ExitCode> {

@@ -1,7 +1,7 @@
 // Turns a step into the content of a reply: blocks, usage and stop reason. Sends nothing.
 import { randomBytes } from 'node:crypto'
 import type { ContentBlock, MessagesBody, OfferedTool } from './messages-body.ts'
-import type { Step, ToolCall, Usage } from './steps.ts'
+import type { Step, ToolCall, Usage } from './step.ts'
 
 export type Delta = { type: string; [field: string]: unknown }
 

@@ -2,7 +2,7 @@
 // Does not decide what the reply says.
 import { type Delta, openingMessage, type Reply } from './reply-content.ts'
 import type { ReplySink } from './reply-sink.ts'
-import type { Step } from './steps.ts'
+import type { Step } from './step.ts'
 
 type Fault = 'cut' | 'eof' | 'error' | 'json'
 

@@ -4,7 +4,7 @@ import type { MessagesBody } from './messages-body.ts'
 import { composeReply, wholeMessage } from './reply-content.ts'
 import type { ReplySink } from './reply-sink.ts'
 import { streamReply } from './reply-stream.ts'
-import type { Step } from './steps.ts'
+import type { Step } from './step.ts'
 
 const ERROR_TYPES: Record<number, string> = {
   400: 'invalid_request_error',

@@ -2,7 +2,7 @@
 // Holds credentials only in a masked form.
 import type { IncomingHttpHeaders } from 'node:http'
 import type { MessagesBody } from './messages-body.ts'
-import type { Step } from './steps.ts'
+import type { Step } from './step.ts'
 
 export type RecordedRequest = {
   /** Counts from 1, since the start or the last reset. */

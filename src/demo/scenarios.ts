@@ -1,7 +1,7 @@
 // What the demo model does with an ordinary prompt: a table of keywords, and the steps that each of them leads to.
 // A pure function of the request: it keeps no memory and does no I/O.
 import { fitSchema } from './fit-schema.ts'
-import type { Step } from './steps.ts'
+import type { Step } from './step.ts'
 
 /** The tool with which the CLI asks for an answer that fits a JSON schema. */
 export const STRUCTURED_OUTPUT_TOOL = 'StructuredOutput'

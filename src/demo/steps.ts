@@ -11,62 +11,7 @@
 import { createHash } from 'node:crypto'
 import { countPrompts, DIRECTIVE_START, lastPrompt, type MessagesBody, type Prompt } from './messages-body.ts'
 import { STRUCTURED_OUTPUT_TOOL, toDemoSteps } from './scenarios.ts'
-
-export type ToolCall = { name: string; input?: Record<string, unknown> }
-
-export type Usage = {
-  input_tokens: number
-  output_tokens: number
-  cache_creation_input_tokens: number
-  cache_read_input_tokens: number
-}
-
-/** One scripted reply. The names are those of the directive syntax, hence the underscores. */
-export type Step = {
-  /** Text of the reply, cut into at most `tokens` deltas. Without it the text is "tok0 tok1 ...". */
-  text?: string
-  tokens?: number
-  /** Milliseconds after each delta, before the response headers, and between message_start and the first delta. */
-  gap?: number
-  ttft?: number
-  start_delay?: number
-  /** Number of thinking deltas before the text. */
-  thinking?: number
-  /** A tool call: the exact name of an offered tool, or the end of one. `tools` makes several calls at once. */
-  tool?: string
-  input?: Record<string, unknown>
-  tools?: ToolCall[]
-  /** Make the call even when no such tool is offered. */
-  force_tool?: boolean
-  /** Go on calling the tool when the script is used up. */
-  repeat?: boolean
-  /** An HTTP error instead of a reply. */
-  status?: number
-  error_type?: string
-  message?: string
-  retry_after?: string | number
-  headers?: Record<string, string>
-  /** The fault applies to the first so many tries of this prompt only. */
-  times?: number
-  /** Silence before the headers, or after message_start. */
-  hang?: 'headers' | 'body'
-  /** After so many deltas: destroy the socket, or end the body with no message_stop. */
-  cut?: number
-  eof?: number
-  /** An `error` event of this type after `after` deltas (0). */
-  sse_error?: string
-  after?: number
-  /** A broken data line after `after` deltas (2), an HTML page, unknown event names, or JSON where a stream was due. */
-  malformed?: 'json' | 'html' | 'event' | 'nonsse'
-  /** A ping event before every so many deltas. */
-  ping?: number
-  stop_reason?: string
-  stop_sequence?: string
-  usage?: Partial<Usage>
-  model?: string
-  /** The response body, to the letter. */
-  raw?: string
-}
+import type { Step } from './step.ts'
 
 export class DirectiveError extends Error {}
 

@@ -7,11 +7,12 @@ import { errorBody, sendReply } from './reply.ts'
 import { newId } from './reply-content.ts'
 import { ClientGone, ReplySink } from './reply-sink.ts'
 import { maskCredentials, type RecordedRequest, RequestLog, type RequestPredicate } from './request-log.ts'
-import { DirectiveError, type Step, StepScript } from './steps.ts'
+import type { Step } from './step.ts'
+import { DirectiveError, StepScript } from './steps.ts'
 
 export type { MessagesBody } from './messages-body.ts'
 export type { RecordedRequest } from './request-log.ts'
-export type { Step } from './steps.ts'
+export type { Step } from './step.ts'
 
 export type Upstream = {
   url: string

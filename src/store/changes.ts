@@ -32,7 +32,7 @@ export function addRun(prepare: Prepare, { run, claim, requestSnapshot }: NewRun
 
 /** It takes room as events do. */
 function insertRequestSnapshot(prepare: Prepare, pk: number, json: string): void {
-  insertRow(prepare, 'asked', { run: pk, json })
+  insertRow(prepare, 'run_requests', { run: pk, json })
   prepare('UPDATE runs SET event_bytes = event_bytes + ? WHERE pk = ?').run(Buffer.byteLength(json), pk)
 }
 
@@ -63,12 +63,12 @@ export function removeRun(prepare: Prepare, id: string): void {
 
 export function emptyRun(prepare: Prepare, id: string): void {
   removeEvents(prepare, id)
-  const requestSnapshotBytes = 'SELECT coalesce(sum(octet_length(json)), 0) FROM asked WHERE run = pk'
+  const requestSnapshotBytes = 'SELECT coalesce(sum(octet_length(json)), 0) FROM run_requests WHERE run = pk'
   prepare(`UPDATE runs SET event_bytes = (${requestSnapshotBytes}) WHERE id = ?`).run(id)
 }
 
 export function forgetRun(prepare: Prepare, id: string): void {
-  prepare('DELETE FROM asked WHERE run = (SELECT pk FROM runs WHERE id = ?)').run(id)
+  prepare('DELETE FROM run_requests WHERE run = (SELECT pk FROM runs WHERE id = ?)').run(id)
   prepare(
     'UPDATE run_documents SET restart_json = NULL, end_json = NULL WHERE run = (SELECT pk FROM runs WHERE id = ?)',
   ).run(id)

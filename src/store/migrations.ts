@@ -98,7 +98,7 @@ const second = `
     WHERE owner IS NOT NULL AND ended_at_ms IS NOT NULL AND cost_usd IS NOT NULL;
 `
 
-/** What runs were asked, where a surface tells it again. It may be long, and lists of runs do without it. */
+/** The requests of runs whose surface shows them again. They may be long, and lists of runs do without them. */
 const third = `
   CREATE TABLE asked (
     run INTEGER PRIMARY KEY REFERENCES runs (pk) ON DELETE CASCADE,
@@ -106,7 +106,24 @@ const third = `
   ) STRICT;
 `
 
-export const migrations: readonly string[] = [first, second, third]
+/**
+ * Names as the code has them since: the table of stored requests, and the fields of runs that are to be restarted. A request that
+ * SQLite's JSON functions cannot read, as it is nested too deeply, is not restarted: its run ends as interrupted.
+ */
+const fourth = `
+  ALTER TABLE asked RENAME TO run_requests;
+  UPDATE run_documents SET restart_json = CASE WHEN json_valid(restart_json) THEN
+    json_remove(
+      json_set(restart_json,
+        '$.streaming', json(restart_json -> '$.live'),
+        '$.approvals', json(restart_json -> '$.asks'),
+        '$.isAuxiliary', json(restart_json -> '$.isSide')),
+      '$.live', '$.asks', '$.isSide')
+    END
+    WHERE restart_json IS NOT NULL;
+`
+
+export const migrations: readonly string[] = [first, second, third, fourth]
 
 /** How many steps the database has behind it. */
 export function schemaVersion(db: DatabaseSync): number {

@@ -62,7 +62,7 @@ export function listRuns(prepare: Prepare, query: RunQuery): Page<RunRecord> {
 }
 
 export function findRequestSnapshot(prepare: Prepare, runId: string): unknown {
-  const sql = 'SELECT json FROM asked WHERE run = (SELECT pk FROM runs WHERE id = ?)'
+  const sql = 'SELECT json FROM run_requests WHERE run = (SELECT pk FROM runs WHERE id = ?)'
   const json = prepare(sql).get(runId)?.json
   return typeof json === 'string' ? JSON.parse(json) : null
 }

@@ -102,5 +102,5 @@ export async function startTestServer(
   return Object.assign(running, { upstream, folders, logLines })
 }
 
-/** A directive for the scripted upstream, to stand in a prompt; see src/demo/steps.ts. */
+/** A directive for the scripted upstream, to stand in a prompt; see src/demo/step.ts. */
 export const step = (fields: Record<string, unknown>) => `[[fake ${JSON.stringify(fields)}]]`

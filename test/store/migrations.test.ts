@@ -23,13 +23,13 @@ test('a new database takes all steps, and none of them twice', (t) => {
   migrate(db)
   assert.equal(schemaVersion(db), migrations.length)
   assert.deepEqual(tables(db), [
-    'asked',
     'dropped_runs',
     'events',
     'idempotency_keys',
     'keys',
     'meta',
     'run_documents',
+    'run_requests',
     'runs',
     'sessions',
   ])
@@ -67,14 +67,36 @@ const schemaOf = (db: DatabaseSync) =>
     .all()
     .map(({ name, sql }) => [name, sql])
 
-/** As it was before runs were kept with what they were asked. */
+/** As it was before the requests of runs were stored. */
 function makeSecond(db: DatabaseSync): void {
-  db.exec('DROP TABLE asked; PRAGMA user_version = 2')
+  db.exec('DROP TABLE run_requests; PRAGMA user_version = 2')
   const second = new DatabaseSync(':memory:')
   migrate(second, migrations.slice(0, 2))
   assert.deepEqual(schemaOf(db), schemaOf(second))
   second.close()
 }
+
+test('a run that was to be restarted keeps its request when the fields of requests get their new names', (t) => {
+  const db = openMemory(t)
+  migrate(db, migrations.slice(0, 3))
+  db.exec('PRAGMA foreign_keys = OFF')
+  const insert = db.prepare('INSERT INTO run_documents (run, restart_json) VALUES (?, ?)')
+  const request = { prompt: [{ type: 'text', text: 'hi' }], live: true, asks: false, isSide: false, options: { max: 1.0 } }
+  const deep = `${'['.repeat(2000)}${']'.repeat(2000)}`
+  insert.run(1, JSON.stringify(request))
+  insert.run(2, null)
+  insert.run(3, `{"live":true,"options":${deep}}`)
+  migrate(db)
+  const [kept, none, unreadable] = db.prepare('SELECT restart_json FROM run_documents ORDER BY run').all()
+  assert.deepEqual(JSON.parse(String(kept?.restart_json)), {
+    prompt: [{ type: 'text', text: 'hi' }],
+    options: { max: 1 },
+    streaming: true,
+    approvals: false,
+    isAuxiliary: false,
+  })
+  assert.deepEqual([none?.restart_json, unreadable?.restart_json], [null, null])
+})
 
 test('a database of the second schema becomes one of today with its runs, events and keys as they were', async (t) => {
   const { open, look } = makePlace(t)

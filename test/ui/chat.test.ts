@@ -1,16 +1,16 @@
-// The web page: a question and its answer as it comes, what an answer is made of, and what a person does with it meanwhile.
+// The web page: sending prompts, streaming answers, the parts of an answer, and stopping, retrying and scrolling.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { step } from '../helpers/test-server.ts'
-import { button, copyBy, messagesOf, openPageScene, styleOf, until } from './page-scene.ts'
+import { button, copyWith, messagesOf, openPageScene, styleOf, until } from './page-scene.ts'
 
 const scene = await openPageScene()
 const run = promisify(execFile)
 
-scene.test('an answer grows before the run has ended, and then has model, time and cost', async (tab) => {
+scene.test('an answer streams while the run is active, then shows model, time and cost', async (tab) => {
   const { page, answer } = tab
-  await tab.ask(step({ text: 'first second third fourth fifth sixth seventh last', tokens: 8, gap: 600 }))
+  await tab.send(step({ text: 'first second third fourth fifth sixth seventh last', tokens: 8, gap: 600 }))
   await answer.getByText('first').waitFor()
   assert.doesNotMatch(await answer.innerText(), /last/)
   assert.equal(await answer.getAttribute('aria-busy'), 'true')
@@ -21,20 +21,20 @@ scene.test('an answer grows before the run has ended, and then has model, time a
   assert.equal(await answer.getAttribute('aria-busy'), 'false')
   const { model, cost_usd: cost } = await scene.newestRun()
   assert.ok(model !== null && cost !== null && cost > 0)
-  const words = (await answer.getByRole('contentinfo').or(answer.locator('footer')).first().innerText()).split('\n')[0]
-  assert.match(String(words), /^\S+ · [\d.]+ m?s · 10 in, 8 out · \$0\.0*[1-9]\d*$/)
-  assert.ok(words?.startsWith(model))
+  const footer = (await answer.getByRole('contentinfo').or(answer.locator('footer')).first().innerText()).split('\n')[0]
+  assert.match(String(footer), /^\S+ · [\d.]+ m?s · 10 in, 8 out · \$0\.0*[1-9]\d*$/)
+  assert.ok(footer?.startsWith(model))
   await page.getByRole('status').getByText('The answer is complete.').waitFor()
-  // It is a conversation now, and goes on as one.
+  // It is a conversation now, with an id, and can be continued.
   assert.match(page.url(), /#\/chat\/[0-9a-f-]{36}$/)
-  await tab.ask('How are you?')
+  await tab.send('How are you?')
   await messagesOf(page, 'Claude').nth(1).getByText('This is turn 2').waitFor()
   await tab.settled()
 })
 
-scene.test('Markdown is drawn as what it means, and code has colours', async (tab) => {
+scene.test('Markdown is rendered, and code is highlighted', async (tab) => {
   const { answer } = tab
-  await tab.ask('Some markdown, please')
+  await tab.send('Some markdown, please')
   await tab.settled()
   await answer.getByRole('heading', { name: 'A heading', level: 1 }).waitFor()
   assert.equal(await answer.getByRole('listitem').count(), 4)
@@ -46,25 +46,25 @@ scene.test('Markdown is drawn as what it means, and code has colours', async (ta
   assert.notEqual(await styleOf(keyword, 'color'), await styleOf(code, 'color'))
   const source = 'export function add(a: number, b: number): number {\n  return a + b\n}\n'
   assert.equal(await code.textContent(), source)
-  assert.equal(await copyBy(button(answer, 'Copy code')), source)
+  assert.equal(await copyWith(button(answer, 'Copy code')), source)
 })
 
-scene.test('thoughts are folded until somebody looks', async (tab) => {
+scene.test('thinking is collapsed until it is opened', async (tab) => {
   const { page, answer } = tab
-  await tab.ask('Think about it')
+  await tab.send('Think about it')
   await tab.settled()
-  const thoughts = answer.getByText(/^think0 think1/)
-  assert.equal(await thoughts.isVisible(), false)
+  const thinking = answer.getByText(/^think0 think1/)
+  assert.equal(await thinking.isVisible(), false)
   await answer.getByText('Thinking', { exact: true }).click()
-  await thoughts.waitFor()
+  await thinking.waitFor()
   await answer.getByText('After some thought: it depends.').waitFor()
   await page.reload()
   await answer.getByText('After some thought: it depends.').waitFor()
 })
 
-scene.test('a tool is one line that opens to what it was told and what came of it', async (tab) => {
+scene.test('a tool call is one line that opens to show its input and result', async (tab) => {
   const { answer } = tab
-  await tab.ask(
+  await tab.send(
     `${step({ tool: 'Bash', input: { command: 'echo from the $((40 + 2))' } })}${step({ text: 'So it is.' })}`,
   )
   await tab.settled()
@@ -74,34 +74,34 @@ scene.test('a tool is one line that opens to what it was told and what came of i
   assert.equal(await result.isVisible(), false)
   await card.getByText('Bash', { exact: true }).click()
   await result.waitFor()
-  await card.getByRole('heading', { name: 'What came of it' }).waitFor()
+  await card.getByRole('heading', { name: 'Result' }).waitFor()
   assert.equal(await card.getByRole('code').first().textContent(), 'echo from the $((40 + 2))')
 })
 
-scene.test('the line for a shell does what the page would', async (tab) => {
+scene.test('the copied curl command does the same as the page', async (tab) => {
   const { page } = tab
-  const words = 'it\'s "me" $HOME `id` \\ !! %s\nand a second line; exit 3 #'
-  await tab.prompt.fill(words)
+  const prompt = 'it\'s "me" $HOME `id` \\ !! %s\nand a second line; exit 3 #'
+  await tab.prompt.fill(prompt)
   await page.getByText('Options', { exact: true }).click()
-  await page.getByLabel('Added to the system prompt').fill("don't")
-  const line = await copyBy(button(page, 'Copy as curl'))
-  assert.match(line, /^curl -sN 'http:\/\/127\.0\.0\.1:\d+\/v1\/chat\/stream' /)
-  const { stdout } = await run('bash', ['-c', line], { env: { PATH: '/usr/bin:/bin', HOME: '/nowhere' } })
+  await page.getByLabel('Append to system prompt').fill("don't")
+  const command = await copyWith(button(page, 'Copy as curl'))
+  assert.match(command, /^curl -sN 'http:\/\/127\.0\.0\.1:\d+\/v1\/chat\/stream' /)
+  const { stdout } = await run('bash', ['-c', command], { env: { PATH: '/usr/bin:/bin', HOME: '/nowhere' } })
   const events = [...stdout.matchAll(/^data: ?(.*)$/gm)].map(([, data = '']) => JSON.parse(data))
   assert.equal(events.at(-1).type, 'done')
-  assert.ok(events.at(-1).result.endsWith(`You said: ${words}`), events.at(-1).result)
+  assert.ok(events.at(-1).result.endsWith(`You said: ${prompt}`), events.at(-1).result)
 })
 
-scene.test('the example of the first page works as it stands there', async ({ page }) => {
+scene.test('the example command on the start page works as shown', async ({ page }) => {
   const shown = await page.locator('code', { hasText: 'curl -sN' }).innerText()
   const { stdout } = await run('bash', ['-c', shown], { env: { PATH: '/usr/bin:/bin' } })
   assert.match(stdout, /"type":"done"/)
-  assert.equal(await copyBy(button(page, 'Copy')), shown)
+  assert.equal(await copyWith(button(page, 'Copy')), shown)
 })
 
-scene.test('what is stopped has stopped on the server too, and can be tried again', async (tab) => {
+scene.test('stopping also cancels the run on the server, and the prompt can be tried again', async (tab) => {
   const { page, answer } = tab
-  await tab.ask(step({ text: 'on and on', tokens: 9, gap: 4000 }))
+  await tab.send(step({ text: 'on and on', tokens: 9, gap: 4000 }))
   await answer.getByText('o', { exact: true }).waitFor()
   await button(page, 'Stop').click()
   await answer.getByText('Stopped.').waitFor()
@@ -118,26 +118,26 @@ scene.test('what is stopped has stopped on the server too, and can be tried agai
   assert.deepEqual(await messagesOf(page, 'You').count(), 2)
 })
 
-scene.test('an error of the model is told, with its code, and what was asked can be asked again', async (tab) => {
+scene.test('an error of the model is shown with its code, and the prompt can be tried again', async (tab) => {
   const { page, answer } = tab
-  await tab.ask(step({ status: 400, error_type: 'invalid_request_error', message: 'too much of it' }))
+  await tab.send(step({ status: 400, error_type: 'invalid_request_error', message: 'too much of it' }))
   await answer.getByText('too much of it').waitFor()
   const { error } = await scene.newestRun()
   await answer.getByText(String(error?.code), { exact: true }).waitFor()
   await button(answer, 'Try again').waitFor()
-  await tab.ask('Another one')
+  await tab.send('Another one')
   await messagesOf(page, 'Claude').nth(1).getByText('You said: Another one').waitFor()
   await tab.settled()
 })
 
-scene.test('whoever has scrolled up stays where they are while an answer grows', async (tab) => {
+scene.test('the page does not scroll while an answer streams if the user has scrolled up', async (tab) => {
   const { page, answer } = tab
-  const lines = Array.from({ length: 60 }, (_, at) => `line${at}`).join('\n\n')
-  await tab.ask(step({ text: lines, tokens: 1 }))
+  const lines = Array.from({ length: 60 }, (_, index) => `line${index}`).join('\n\n')
+  await tab.send(step({ text: lines, tokens: 1 }))
   await tab.settled()
   const atEnd = 'innerHeight + scrollY >= document.documentElement.scrollHeight - 5'
   await until(page, atEnd)
-  await tab.ask(step({ text: lines, tokens: 60, gap: 25 }))
+  await tab.send(step({ text: lines, tokens: 60, gap: 25 }))
   await answer.getByText('line20', { exact: true }).waitFor()
   await until(page, atEnd)
   await page.mouse.move(500, 300)

@@ -1,15 +1,15 @@
-// P11: the files that the web page is made of: what they are served as, under which policy, and that nothing else is.
+// P11: the files of the web page: their content types and security headers, and that no other files are served.
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { after, test } from 'node:test'
-import { registerUi } from '../../src/ui/routes.ts'
+import { registerUi } from '../../src/web/page-routes.ts'
 import { listenApp } from '../helpers/inject-app.ts'
 import { send } from '../security/posture-routes.ts'
 
 const { port } = await listenApp({ after }, { prepare: (app) => registerUi(app) })
 const folder = new URL('../../web/ui/', import.meta.url)
 
-/** Written down a second time on purpose. */
+/** Duplicated on purpose. */
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
@@ -23,13 +23,13 @@ const names = existsSync(folder) ? readdirSync(folder).filter((name) => (name.sp
 const html = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }
 const page = () => readFileSync(new URL('page.html', folder), 'utf8')
 
-test('the page is built: npm run build:ui', () => {
+test('the page has been built with npm run build:ui', () => {
   assert.ok(existsSync(new URL('page.html', folder)))
   for (const name of ['page.js', 'page.css', 'icon.svg']) assert.ok(names.includes(name), name)
 })
 
 for (const path of ['/', ...names.map((name) => `/ui/${name}`)]) {
-  test(`P11 ${path} is served as what it is, and once only to those who keep it`, async () => {
+  test(`P11 ${path} is served with the right headers, and not again to clients that have it cached`, async () => {
     const first = await send({ port }, { path, headers: html })
     assert.equal(first.status, 200)
     assert.equal(first.headers['content-type'], types[path.split('.').at(-1) ?? ''] ?? 'text/html; charset=utf-8')
@@ -38,8 +38,8 @@ for (const path of ['/', ...names.map((name) => `/ui/${name}`)]) {
     assert.equal(first.headers['referrer-policy'], 'no-referrer')
     assert.equal(first.headers['cross-origin-resource-policy'], 'same-origin')
     assert.equal(first.headers['access-control-allow-origin'], undefined)
-    const own = first.headers['content-security-policy']
-    assert.equal(own, path === '/' ? policy : "default-src 'none'; frame-ancestors 'none'")
+    const csp = first.headers['content-security-policy']
+    assert.equal(csp, path === '/' ? policy : "default-src 'none'; frame-ancestors 'none'")
     assert.ok(first.body.length > 100)
     const etag = String(first.headers.etag)
     assert.match(etag, /^"[\w-]{43}"$/)
@@ -47,31 +47,31 @@ for (const path of ['/', ...names.map((name) => `/ui/${name}`)]) {
     assert.equal(first.headers.vary?.includes('accept') ?? false, path === '/')
     const again = await send({ port }, { path, headers: { ...html, 'if-none-match': etag } })
     assert.deepEqual([again.status, again.body, again.headers.etag], [304, '', etag])
-    assert.equal(again.headers['content-security-policy'], own)
+    assert.equal(again.headers['content-security-policy'], csp)
     assert.equal((await send({ port }, { method: 'POST', path })).status, 405)
   })
 }
 
-test('whoever does not ask for a page is told that there is a server', async () => {
+test('a client that does not accept HTML gets a plain text status', async () => {
   for (const headers of [{}, { accept: '*/*' }, { accept: 'application/json' }, { accept: '' }]) {
-    const { status, headers: told, body } = await send({ port }, { path: '/', headers })
+    const { status, headers: responseHeaders, body } = await send({ port }, { path: '/', headers })
     assert.deepEqual(
-      [status, told['content-type'], body],
+      [status, responseHeaders['content-type'], body],
       [200, 'text/plain; charset=utf-8', 'claude-serve is running\n'],
     )
-    assert.equal(told['content-security-policy'], "default-src 'none'; frame-ancestors 'none'")
-    assert.equal(told.vary, 'accept')
+    assert.equal(responseHeaders['content-security-policy'], "default-src 'none'; frame-ancestors 'none'")
+    assert.equal(responseHeaders.vary, 'accept')
   }
 })
 
-test('the page names no other place, and holds no code and no style', () => {
+test('the page refers to no other host and has no inline scripts or styles', () => {
   assert.doesNotMatch(page(), /https?:|\/\/|<style|style=|\son\w+=|<script>/)
   for (const [, name] of page().matchAll(/(?:src|href)="([^"]+)"/g)) {
     assert.ok(names.includes(String(name).replace(/^\/ui\//, '')), name)
   }
 })
 
-test('its code makes nothing of texts that could be run, and asks for nothing elsewhere', () => {
+test('the scripts never run text as code and never contact another host', () => {
   for (const name of names.filter((each) => each.endsWith('.js'))) {
     const code = readFileSync(new URL(name, folder), 'utf8')
     assert.doesNotMatch(code, /\beval\(|new Function\(|document\.write|insertAdjacentHTML|sourceMappingURL/, name)
@@ -100,7 +100,7 @@ for (const path of [
   '/ui/__proto__',
   '/ui/constructor',
 ]) {
-  test(`D17 ${path} is not there`, async () => {
+  test(`D17 ${path} does not exist`, async () => {
     const { status, headers } = await send({ port }, { path, headers: html })
     assert.ok([400, 404].includes(status), String(status))
     assert.match(String(headers['content-type']), /^application\/json/)

@@ -1,5 +1,5 @@
-// Markdown that grows: however a text is cut on its way, what is drawn of it in the end is the same; and nothing of it is parsed again and
-// again. Pure, without a browser.
+// Incremental Markdown parsing: the result does not depend on how the text was split, and nothing is parsed over and
+// over. Runs without a browser.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -9,17 +9,17 @@ import { MarkdownBlocks, type Piece } from '../../ui/lib/markdown-blocks.ts'
 const reference = markdownIt({ html: false, linkify: true })
 reference.linkify.set({ fuzzyLink: false, fuzzyEmail: false })
 
-/** What there is to be seen, whatever it was cut into. */
-const drawn = (pieces: readonly Piece[]): string =>
+/** The rendered HTML of all pieces. */
+const rendered = (pieces: readonly Piece[]): string =>
   pieces.map(({ tokens, plain }) => plain ?? reference.renderer.render([...tokens], reference.options, {})).join('')
 
-/** Waits for what is parsed by and by: each slice draws. */
-function untilWhole(blocks: MarkdownBlocks, chars: number): Promise<void> {
-  const parsed = () =>
+/** Waits until everything is parsed: each slice increases the version. */
+function untilParsed(blocks: MarkdownBlocks, chars: number): Promise<void> {
+  const parsedChars = () =>
     [...blocks.pieces, blocks.last].map(({ plain, tokens }) => plain ?? textOf(tokens)).join('').length
   return new Promise((resolve) => {
     const stop = blocks.version.subscribe(() => {
-      if (parsed() < chars) return
+      if (parsedChars() < chars) return
       resolve()
       queueMicrotask(() => stop())
     })
@@ -47,7 +47,7 @@ const block = fc.oneof(
   fc.constantFrom('word '.repeat(500), 'line\n'.repeat(300), `\`\`\`\n${'code\n\n'.repeat(400)}\`\`\``),
 )
 
-test('however a text is cut, the same is drawn of it', () => {
+test('the rendered result does not depend on how the text was split', () => {
   const cases = fc.tuple(
     fc.array(block, { minLength: 1, maxLength: 30 }),
     fc.array(fc.nat(400), { minLength: 1, maxLength: 20 }),
@@ -56,25 +56,25 @@ test('however a text is cut, the same is drawn of it', () => {
     fc.property(cases, ([blocks, steps]) => {
       const text = blocks.join('\n\n')
       const growing = new MarkdownBlocks()
-      for (let at = 0, step = 0; at < text.length; step++) {
+      for (let start = 0, step = 0; start < text.length; step++) {
         const length = 1 + (steps[step % steps.length] ?? 0)
-        growing.push(text.slice(at, at + length))
+        growing.push(text.slice(start, start + length))
         growing.update()
-        at += length
+        start += length
       }
       assert.equal(growing.text, text)
-      assert.equal(drawn([...growing.pieces, growing.last]), reference.render(text))
+      assert.equal(rendered([...growing.pieces, growing.last]), reference.render(text))
     }),
     { numRuns: 60 },
   )
 })
 
-test('a block of code of any length stays code, to its end and not beyond', async () => {
-  const lines = Array.from({ length: 20_000 }, (_, at) => `const value${at} = ${at}`).join('\n')
+test('a code block of any length stays code up to its end and not beyond', async () => {
+  const lines = Array.from({ length: 20_000 }, (_, index) => `const value${index} = ${index}`).join('\n')
   const blocks = new MarkdownBlocks()
   blocks.push(`\`\`\`js\n${lines}\n\`\`\`\n\n# After`)
   blocks.update()
-  await untilWhole(blocks, lines.length)
+  await untilParsed(blocks, lines.length)
   const tokens = [...blocks.pieces, blocks.last].flatMap((piece) => {
     assert.equal(piece.plain, null)
     return [...piece.tokens]
@@ -89,16 +89,16 @@ test('a block of code of any length stays code, to its end and not beyond', asyn
   )
 })
 
-for (const [what, text] of [
+for (const [description, text] of [
   ['letters', 'x'.repeat(300_000)],
   ['brackets', '['.repeat(100_000)],
   ['emoji', '😀'.repeat(60_000)],
 ] as const) {
-  test(`of ${what} in one line nothing is lost, and none is cut in two`, async () => {
+  test(`a very long line of ${description} loses nothing and no character is split`, async () => {
     const blocks = new MarkdownBlocks()
     blocks.push(text)
     blocks.update()
-    await untilWhole(blocks, text.length)
+    await untilParsed(blocks, text.length)
     assert.equal([...blocks.pieces, blocks.last].map(({ plain, tokens }) => plain ?? textOf(tokens)).join(''), text)
     for (const { plain } of blocks.pieces) assert.ok(plain !== null && plain.length <= 24_000 && plain.isWellFormed())
   })

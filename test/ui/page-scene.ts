@@ -1,5 +1,6 @@
-// The web page in a real browser, before a real server with the real CLI and the demo's model: what its tests share. After each test
-// the page must have had no fault, broken no policy, run nothing of what a model wrote, and asked nobody but its own server.
+// Shared by the tests of the web page: a real browser with a real server, the real CLI and the demo model. After each
+// test, the page must have had no errors and no policy violations, must not have run anything a model wrote, and must
+// not have contacted any other host.
 import assert from 'node:assert/strict'
 import { after, type TestContext, test } from 'node:test'
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core'
@@ -7,103 +8,106 @@ import type { RunReply } from '../../src/surfaces/native/run-schemas.ts'
 import { type BrowserOptions, noBrowser, openBrowser } from '../helpers/browser.ts'
 import { startTestServer, type TestServer, type TestServerOptions } from '../helpers/test-server.ts'
 
-/** No step of a test may take longer than this, in milliseconds. */
-const patienceMs = 15_000
+/** The timeout of each step of a test, in milliseconds. */
+const timeoutMs = 15_000
 
-/** What browsers say of an answer that is an error, of a server that is gone and of a connection that breaks. */
+/** Console messages of the browser for an error response, for a server that is gone and for a broken connection. */
 export const refused = /Failed to load resource: the server responded with a status of/
 export const unreachable = /Failed to load resource: net::ERR_|net::ERR_\w+/
 
 export type Tab = {
   page: Page
   context: BrowserContext
-  /** Where the server is. */
+  /** The URL of the server. */
   url: string
-  /** The message of Claude that came last. */
+  /** The last message from Claude. */
   answer: Locator
   prompt: Locator
-  /** Writes a prompt and sends it. */
-  ask(words: string): Promise<void>
-  /** Waits until nothing goes on any more. */
+  /** Types a prompt and sends it. */
+  send(prompt: string): Promise<void>
+  /** Waits until the run has ended. */
   settled(): Promise<void>
-  /** Another page of the same browser. It has a session storage of its own. */
+  /** Opens another tab in the same browser. It has its own session storage. */
   another(path?: string): Promise<Page>
-  /** Such a fault was meant, and must have been there. */
-  expectFault(words: RegExp): void
+  /** Requires an error that matches the pattern, and does not count it as a failure. */
+  expectError(pattern: RegExp): void
 }
 
 export type TabOptions = BrowserContextOptions & { path?: string }
 
-class Watch {
-  readonly #faults: string[] = []
+class ErrorCollector {
+  readonly #errors: string[] = []
   readonly #expected: RegExp[] = []
 
   async start(context: BrowserContext, url: string): Promise<void> {
-    context.on('weberror', (error) => void this.#faults.push(`error: ${error.error().stack}`))
+    context.on('weberror', (error) => void this.#errors.push(`error: ${error.error().stack}`))
     context.on('console', (message) => {
-      if (message.type() === 'error') this.#faults.push(`console: ${message.text()} (${message.location().url})`)
+      if (message.type() === 'error') this.#errors.push(`console: ${message.text()} (${message.location().url})`)
     })
     context.on('request', (request) => {
-      if (!request.url().startsWith(`${url}/`)) this.#faults.push(`elsewhere: ${request.url()}`)
+      if (!request.url().startsWith(`${url}/`)) this.#errors.push(`foreign request: ${request.url()}`)
     })
-    await context.exposeBinding('tellViolation', (_, words: string) => void this.#faults.push(`policy: ${words}`))
+    await context.exposeBinding('reportViolation', (_, text: string) => void this.#errors.push(`policy: ${text}`))
     await context.addInitScript(`addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
-      tellViolation(violatedDirective + ' ' + blockedURI))`)
+      reportViolation(violatedDirective + ' ' + blockedURI))`)
   }
 
-  expect(words: RegExp): void {
-    this.#expected.push(words)
+  expect(pattern: RegExp): void {
+    this.#expected.push(pattern)
   }
 
   async check(context: BrowserContext): Promise<void> {
     for (const page of context.pages()) {
-      assert.equal(await page.evaluate(`'__hit' in globalThis`), false, 'what a model wrote was run')
+      assert.equal(await page.evaluate(`'__hit' in globalThis`), false, 'something a model wrote was run')
     }
-    for (const words of this.#expected)
+    for (const pattern of this.#expected)
       assert.ok(
-        this.#faults.some((fault) => words.test(fault)),
-        `none like ${words}`,
+        this.#errors.some((error) => pattern.test(error)),
+        `no error matches ${pattern}`,
       )
-    const faults = this.#faults.filter((fault) => !this.#expected.some((words) => words.test(fault)))
-    assert.deepEqual(faults, [])
+    const unexpected = this.#errors.filter((error) => !this.#expected.some((pattern) => pattern.test(error)))
+    assert.deepEqual(unexpected, [])
   }
 }
 
 export const promptOf = (page: Page) => page.getByRole('textbox', { name: 'Your prompt' })
-export const button = (place: Page | Locator, name: string) => place.getByRole('button', { name, exact: true })
-export const messagesOf = (page: Page, who: 'You' | 'Claude') =>
-  page.getByRole('article').filter({ has: page.getByRole('heading', { name: who, exact: true, level: 2 }) })
+export const button = (locator: Page | Locator, name: string) => locator.getByRole('button', { name, exact: true })
+export const messagesOf = (page: Page, author: 'You' | 'Claude') =>
+  page.getByRole('article').filter({ has: page.getByRole('heading', { name: author, exact: true, level: 2 }) })
 export const answerOf = (page: Page) => messagesOf(page, 'Claude').last()
 
-/** Until the expression is true in the page. (The page's policy forbids what Playwright's own way of waiting does.) */
+/** Waits until the expression is true in the page. (The page's policy forbids Playwright's own waitForFunction.) */
 export async function until(page: Page, expression: string): Promise<void> {
-  const looked = page.evaluate(`new Promise((resolve) => {
-    const look = () => { if (${expression}) resolve(); else requestAnimationFrame(look) }
-    look()
+  const isTrue = page.evaluate(`new Promise((resolve) => {
+    const check = () => { if (${expression}) resolve(); else requestAnimationFrame(check) }
+    check()
   })`)
-  await inTime(looked, `never true: ${expression}`)
+  await withTimeout(isTrue, `never true: ${expression}`)
 }
 
-async function inTime<T>(awaited: Promise<T>, fault: string): Promise<T> {
+async function withTimeout<T>(awaited: Promise<T>, message: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(fault)), patienceMs)
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(message)), timeoutMs)
   })
-  return Promise.race([awaited, late]).finally(() => clearTimeout(timer))
+  return Promise.race([awaited, timeout]).finally(() => clearTimeout(timer))
 }
 
-/** As the browser draws it. */
-export const styleOf = (place: Locator, name: string): Promise<string> =>
-  place.evaluate(
-    (element, wanted) => String(Reflect.get(globalThis, 'getComputedStyle')(element).getPropertyValue(wanted)),
+/** A computed style. */
+export const styleOf = (locator: Locator, name: string): Promise<string> =>
+  locator.evaluate(
+    (element, property) => String(Reflect.get(globalThis, 'getComputedStyle')(element).getPropertyValue(property)),
     name,
   )
 
-/** Presses a button that copies, and gives what is in the clipboard. That it was copied is said for a moment only, so it is awaited before. */
-export async function copyBy(copier: Locator): Promise<string> {
-  const element = await copier.elementHandle()
+/**
+ * Clicks a copy button and returns the clipboard. The confirmation only shows for a moment, so it is observed before
+ * the click.
+ */
+export async function copyWith(copyButton: Locator): Promise<string> {
+  const element = await copyButton.elementHandle()
   assert.ok(element)
-  const said = element.evaluate(
+  const newLabel = element.evaluate(
     (node) =>
       new Promise((resolve) => {
         const Observer = Reflect.get(globalThis, 'MutationObserver')
@@ -115,16 +119,16 @@ export async function copyBy(copier: Locator): Promise<string> {
       }),
   )
   await element.click()
-  assert.equal(await inTime(said, 'the button says nothing'), 'Copied')
-  return copier.page().evaluate('navigator.clipboard.readText()')
+  assert.equal(await withTimeout(newLabel, 'the label of the button does not change'), 'Copied')
+  return copyButton.page().evaluate('navigator.clipboard.readText()')
 }
 
-export async function askOn(page: Page, words: string): Promise<void> {
-  await promptOf(page).fill(words)
+export async function sendOn(page: Page, prompt: string): Promise<void> {
+  await promptOf(page).fill(prompt)
   await promptOf(page).press('Enter')
 }
 
-/** A run has begun and come to its end: its answer has a footer, or says how else it ended. */
+/** Waits until a run has started and ended: its answer has a footer, or states how it ended. */
 export async function settledOn(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Send', exact: true, disabled: false }).waitFor()
   await answerOf(page).locator('footer, [role="status"]').waitFor()
@@ -137,13 +141,13 @@ export async function openTab(
 ): Promise<{ tab: Tab; check(): Promise<void>; close(): Promise<void> }> {
   const { path = '/', ...contextOptions } = options
   const context = await browser.newContext({ viewport: { width: 1100, height: 800 }, ...contextOptions })
-  context.setDefaultTimeout(patienceMs)
+  context.setDefaultTimeout(timeoutMs)
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
-  const watch = new Watch()
-  await watch.start(context, url)
-  const another = async (where = '/') => {
+  const errors = new ErrorCollector()
+  await errors.start(context, url)
+  const another = async (path = '/') => {
     const page = await context.newPage()
-    await page.goto(`${url}${where}`)
+    await page.goto(`${url}${path}`)
     return page
   }
   const page = await another(path)
@@ -153,17 +157,17 @@ export async function openTab(
     url,
     answer: answerOf(page),
     prompt: promptOf(page),
-    ask: (words) => askOn(page, words),
+    send: (prompt) => sendOn(page, prompt),
     settled: () => settledOn(page),
     another,
-    expectFault: (words) => watch.expect(words),
+    expectError: (pattern) => errors.expect(pattern),
   }
-  return { tab, check: () => watch.check(context), close: () => context.close() }
+  return { tab, check: () => errors.check(context), close: () => context.close() }
 }
 
 export type Body = (tab: Tab, t: TestContext) => Promise<void>
 
-/** A test with a page, skipped where there is no browser. `urlOf` is asked when the test begins. */
+/** A test with a page, skipped if there is no browser. `urlOf` is called when the test starts. */
 export function pageTest(
   browser: Browser | null,
   urlOf: () => string,
@@ -187,13 +191,13 @@ export type PageScene = {
   server: TestServer
   browser: Browser | null
   test(name: string, body: Body, options?: TabOptions): void
-  /** Of the native API, as JSON. */
+  /** Calls the native API, with JSON. */
   api<T = Record<string, unknown>>(path: string, init?: RequestInit & { json?: unknown }): Promise<T>
-  /** The run that was begun last. */
+  /** The run that was started last. */
   newestRun(): Promise<RunReply>
 }
 
-/** To be called at the top of a file: one server and one browser serve all of its tests. */
+/** Call it at the top of a file: all its tests share one server and one browser. */
 export async function openPageScene(
   options: TestServerOptions = {},
   browserOptions: BrowserOptions = {},
@@ -207,7 +211,7 @@ export async function openPageScene(
   return {
     server,
     browser,
-    test: (name, body, given) => pageTest(browser, () => server.url, name, body, given),
+    test: (name, body, tabOptions) => pageTest(browser, () => server.url, name, body, tabOptions),
     api,
     newestRun: async () => {
       const [run] = (await api<{ runs: RunReply[] }>('/v1/runs?limit=1')).runs

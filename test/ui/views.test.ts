@@ -1,4 +1,4 @@
-// The web page's views of runs, usage and the server: what they show is what the API says, and they keep up with it.
+// The views for runs, usage and the server: they show what the API returns and stay up to date.
 import assert from 'node:assert/strict'
 import type { RunReply, UsageReply } from '../../src/surfaces/native/run-schemas.ts'
 import { step } from '../helpers/test-server.ts'
@@ -6,24 +6,24 @@ import { answerOf, button, openPageScene, until } from './page-scene.ts'
 
 const scene = await openPageScene()
 
-const go = (title: string) => ({ name: title, exact: true })
+const exactly = (title: string) => ({ name: title, exact: true })
 
-scene.test('with nothing there yet each view says what will be', async ({ page }) => {
-  await page.getByRole('link', go('Runs')).click()
-  await page.getByText('Nothing has run yet').waitFor()
+scene.test('empty views explain what will appear in them', async ({ page }) => {
+  await page.getByRole('link', exactly('Runs')).click()
+  await page.getByText('No runs yet').waitFor()
   await page.getByRole('combobox', { name: 'Status' }).selectOption('failed')
-  await page.getByText('Nothing is failed').waitFor()
-  await page.getByRole('link', go('Sessions')).click()
-  await page.getByText('There are no sessions yet').waitFor()
-  await page.getByRole('link', go('Usage')).click()
-  await page.getByText('Nothing was used in this time').waitFor()
+  await page.getByText('No failed runs').waitFor()
+  await page.getByRole('link', exactly('Sessions')).click()
+  await page.getByText('No sessions yet').waitFor()
+  await page.getByRole('link', exactly('Usage')).click()
+  await page.getByText('No usage in this period').waitFor()
   assert.equal(await page.getByRole('table').count(), 0)
 })
 
-scene.test('a run shows up, changes and is stopped without the page being loaded again', async (tab) => {
+scene.test('a run appears, changes and can be stopped without reloading the page', async (tab) => {
   const { page } = tab
-  await page.getByRole('link', go('Runs')).click()
-  await page.getByRole('heading', go('Runs')).waitFor()
+  await page.getByRole('link', exactly('Runs')).click()
+  await page.getByRole('heading', exactly('Runs')).waitFor()
   const prompt = `a long one ${step({ text: 'on and on', tokens: 9, gap: 5000 })}`
   await scene.api<RunReply>('/v1/chat', { json: { prompt, background: true, metadata: { prompt: 'a long one' } } })
   const row = page.getByRole('listitem').filter({ hasText: 'a long one' })
@@ -43,17 +43,17 @@ scene.test('a run shows up, changes and is stopped without the page being loaded
   await other.waitFor({ state: 'detached' })
   await row.waitFor()
   await status.selectOption('')
-  await other.getByRole('link', { name: 'Open its session' }).click()
+  await other.getByRole('link', { name: 'Open session' }).click()
   await answerOf(page).getByText('You said: a short one').waitFor()
 })
 
-scene.test('a run waits, and can be answered where it is looked at', async (tab) => {
+scene.test('a run that waits for permission can be answered in its own view', async (tab) => {
   const { page } = tab
   const prompt =
     step({ tool: 'Write', input: { file_path: 'from-the-run.txt', content: 'x' } }) + step({ text: 'Written.' })
   const body = { prompt, background: true, approvals: true, metadata: { prompt: 'it waits' } }
   const { id } = await scene.api<RunReply>('/v1/chat', { json: body })
-  await page.getByRole('link', go('Runs')).click()
+  await page.getByRole('link', exactly('Runs')).click()
   const row = page.getByRole('listitem').filter({ hasText: 'it waits' })
   await row.getByText('waiting', { exact: true }).waitFor()
   await row.getByRole('link', { name: 'it waits' }).click()
@@ -63,14 +63,14 @@ scene.test('a run waits, and can be answered where it is looked at', async (tab)
   assert.equal((await scene.api<RunReply>(`/v1/runs/${id}`)).status, 'succeeded')
 })
 
-scene.test('what another face was asked is a run like any other', async (tab) => {
+scene.test('a request through another surface is a run like any other', async (tab) => {
   const { page } = tab
   await scene.api('/v1/chat/completions', {
     json: { model: 'sonnet', messages: [{ role: 'user', content: 'In the words of OpenAI' }] },
   })
   const { id, surface } = await scene.newestRun()
   assert.equal(surface, 'openai')
-  await page.getByRole('link', go('Runs')).click()
+  await page.getByRole('link', exactly('Runs')).click()
   const row = page.getByRole('listitem').first()
   await row.getByText(/ · openai · /).waitFor()
   await row.getByRole('link').first().click()
@@ -80,20 +80,20 @@ scene.test('what another face was asked is a run like any other', async (tab) =>
   assert.match(await answerOf(page).innerText(), /· 10 in, \d+ out/)
 })
 
-scene.test('more runs than fit are behind a button, none is missing and none is there twice', async (tab) => {
+scene.test('a button loads more runs, without gaps or duplicates', async (tab) => {
   const { page } = tab
   const example = await scene.newestRun()
-  const all = Array.from({ length: 120 }, (_, at) => ({
+  const all = Array.from({ length: 120 }, (_, index) => ({
     ...example,
-    id: `run_${String(at).padStart(32, '0')}`,
-    metadata: { prompt: `number ${at} of them` },
+    id: `run_${String(index).padStart(32, '0')}`,
+    metadata: { prompt: `number ${index} of them` },
   }))
   await page.route('**/v1/runs?*', async (route) => {
     const from = Number(new URL(route.request().url()).searchParams.get('cursor') ?? 0)
     const end = from + 50
     await route.fulfill({ json: { runs: all.slice(from, end), next_cursor: end < all.length ? String(end) : null } })
   })
-  await page.getByRole('link', go('Runs')).click()
+  await page.getByRole('link', exactly('Runs')).click()
   await button(page, 'More').click()
   await page.getByText('number 99 of them').waitFor()
   await button(page, 'More').click()
@@ -106,14 +106,14 @@ scene.test('more runs than fit are behind a button, none is missing and none is 
   )
 })
 
-scene.test('usage is what the API says', async (tab) => {
+scene.test('the usage view shows what the API returns', async (tab) => {
   const { page } = tab
   const from = new Date(Date.now() - 29 * 86_400_000).toISOString().slice(0, 10)
   const [byDay, byModel] = await Promise.all(
     ['day', 'model'].map((group) => scene.api<UsageReply>(`/v1/usage?from=${from}&group_by=${group}`)),
   )
   assert.ok(byDay && byModel && byDay.total.runs > 3 && byModel.groups.length > 0)
-  await page.getByRole('link', go('Usage')).click()
+  await page.getByRole('link', exactly('Usage')).click()
   const money = (usd: number) => (usd === 0 ? '$0' : usd < 0.01 ? `$${usd.toPrecision(2)}` : `$${usd.toFixed(2)}`)
   await page.getByText(`${money(byDay.total.cost_usd)} for ${byDay.total.runs} runs`).waitFor()
   for (const [title, usage] of [
@@ -122,16 +122,16 @@ scene.test('usage is what the API says', async (tab) => {
   ] as const) {
     const rows = page.getByRole('table', { name: title }).getByRole('row')
     assert.equal(await rows.count(), usage.groups.length + 1)
-    for (const [at, { group, ...sums }] of usage.groups.entries()) {
+    for (const [index, { group, ...sums }] of usage.groups.entries()) {
       const cells = (
         await rows
-          .nth(at + 1)
+          .nth(index + 1)
           .getByRole('cell')
           .allInnerTexts()
       ).filter((text) => text !== '')
       assert.equal(
         await rows
-          .nth(at + 1)
+          .nth(index + 1)
           .getByRole('rowheader')
           .innerText(),
         group ?? 'unknown',
@@ -140,20 +140,20 @@ scene.test('usage is what the API says', async (tab) => {
       assert.deepEqual(cells, [money(sums.cost_usd), ...counts.map(String), money(sums.cost_usd)])
     }
   }
-  await page.getByRole('combobox', { name: 'Shown' }).selectOption('Tokens')
+  await page.getByRole('combobox', { name: 'Measure' }).selectOption('Tokens')
   const { input_tokens: input, output_tokens: output } = byDay.total
   await page
     .getByRole('table', { name: 'Day' })
     .getByRole('cell', { name: String(input + output), exact: true })
     .waitFor()
-  const asked = page.waitForRequest((request) =>
+  const usageRequest = page.waitForRequest((request) =>
     request.url().includes(`from=${new Date().toISOString().slice(0, 10)}`),
   )
-  await page.getByRole('combobox', { name: 'Time' }).selectOption('today')
-  await asked
+  await page.getByRole('combobox', { name: 'Period' }).selectOption('today')
+  await usageRequest
 })
 
-scene.test('the server’s view shows how it is', async (tab) => {
+scene.test('the server view shows its state', async (tab) => {
   const { page } = tab
   const health = await scene.api<{
     version: string
@@ -161,9 +161,9 @@ scene.test('the server’s view shows how it is', async (tab) => {
     processes: { max: number }
     queue: { limit: number }
   }>('/v1/health')
-  await page.getByRole('link', go('Server')).click()
+  await page.getByRole('link', exactly('Server')).click()
   const text = page.getByRole('main')
-  for (const words of [
+  for (const shown of [
     `${health.version}, up for`,
     ', demo',
     health.claude_version,
@@ -171,7 +171,7 @@ scene.test('the server’s view shows how it is', async (tab) => {
     `0 of ${health.queue.limit} waiting`,
     'yes (api_key)',
   ])
-    await text.getByText(words).first().waitFor()
+    await text.getByText(shown).first().waitFor()
   await page.getByRole('meter', { name: 'Live processes' }).waitFor()
   const { data } = await scene.api<{ data: { id: string }[] }>('/v1/models')
   await until(page, `document.querySelectorAll('main .models li').length === ${data.length}`)
@@ -179,26 +179,26 @@ scene.test('the server’s view shows how it is', async (tab) => {
     json: { prompt: step({ text: 'slow enough', tokens: 4, gap: 2500 }), background: true },
   })
   await text.getByText(/: 1 busy/).waitFor()
-  await page.getByRole('link', { name: 'Every route and field' }).click()
+  await page.getByRole('link', { name: 'API reference' }).click()
   await page
     .getByRole('heading', { name: /claude-serve/ })
     .first()
     .waitFor()
 })
 
-scene.test('a server that takes its time is shown all the same', async ({ page }) => {
-  let asked = 0
-  const held: (() => void)[] = []
-  // Each answer comes when two more were asked for.
+scene.test('a slow server still fills the view', async ({ page }) => {
+  let requestCount = 0
+  const heldResponses: (() => void)[] = []
+  // Each response is held back until the next request.
   await page.route('**/v1/runs?*', async (route) => {
     const response = await route.fetch()
-    asked++
-    held.push(() => void route.fulfill({ response }).catch(() => {}))
-    if (held.length > 1) held.shift()?.()
+    requestCount++
+    heldResponses.push(() => void route.fulfill({ response }).catch(() => {}))
+    if (heldResponses.length > 1) heldResponses.shift()?.()
   })
-  await page.getByRole('link', go('Runs')).click()
+  await page.getByRole('link', exactly('Runs')).click()
   await page.getByRole('heading', { name: 'Runs', level: 1 }).waitFor()
   await page.getByRole('listitem').first().waitFor({ timeout: 9_000 })
-  assert.ok(asked >= 2)
+  assert.ok(requestCount >= 2)
   await page.unrouteAll({ behavior: 'ignoreErrors' })
 })

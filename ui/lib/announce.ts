@@ -1,4 +1,4 @@
-// What a screen reader is told of what happens: a sentence now and then, never the words of an answer as they come.
+// Announcements for screen readers: an occasional sentence about what happened, never the streamed text of an answer.
 import { signal } from '@preact/signals'
 
 export const announcement = signal('')

@@ -1,4 +1,4 @@
-// Files that go with a prompt, as the content blocks of the API.
+// Files attached to a prompt, as content blocks of the API.
 import type { Prompt } from './conversation.ts'
 
 type Block = Exclude<Prompt, string>[number]
@@ -10,9 +10,9 @@ const bytesMax = 20 * 1024 ** 2
 
 export const acceptedFiles = [...images, 'application/pdf', 'text/*', '.md', '.json', '.ts', '.py'].join(',')
 
-/** Throws an Error that says why a file cannot go with it. */
+/** Throws an Error with the reason if the file cannot be attached. */
 export async function readAttachment(file: File): Promise<Attachment> {
-  if (file.size > bytesMax) throw new Error(`${file.name} has more than 20 MB.`)
+  if (file.size > bytesMax) throw new Error(`${file.name} is larger than 20 MB.`)
   const { name, type } = file
   const image = images.find((each) => each === type)
   if (image !== undefined) {
@@ -23,7 +23,7 @@ export async function readAttachment(file: File): Promise<Attachment> {
     return { name, block: { type: 'document', title: name, source: { type: 'base64', media_type: type, data } } }
   }
   const data = await file.text()
-  if (data.includes('\0')) throw new Error(`${name} is no image, no PDF and no text.`)
+  if (data.includes('\0')) throw new Error(`${name} is not an image, a PDF or a text file.`)
   return { name, block: { type: 'document', title: name, source: { type: 'text', media_type: 'text/plain', data } } }
 }
 

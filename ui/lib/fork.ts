@@ -1,4 +1,4 @@
-// A copy of a session, which is then shown.
+// Forks a session and opens the copy.
 import type { SessionReply } from '../../src/surfaces/native/session-schemas.ts'
 import { call } from './api.ts'
 import { go } from './router.ts'

@@ -1,4 +1,4 @@
-// Numbers and times as a person reads them.
+// Numbers and times in human-readable form.
 
 export const money = (usd: number): string =>
   usd === 0 ? '$0' : usd < 0.01 ? `$${usd.toPrecision(2)}` : `$${usd.toFixed(2)}`
@@ -8,14 +8,14 @@ export const count = (value: number): string => compact.format(value)
 
 export const seconds = (ms: number): string => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`)
 
-const times = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
-const hours = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' })
+const dateAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+const timeOnly = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' })
 
-/** Today's times without their day. */
+/** Omits the date if it is today. */
 export function time(iso: string | null): string {
   if (iso === null) return ''
-  const at = new Date(iso)
-  return at.toDateString() === new Date().toDateString() ? hours.format(at) : times.format(at)
+  const date = new Date(iso)
+  return date.toDateString() === new Date().toDateString() ? timeOnly.format(date) : dateAndTime.format(date)
 }
 
 export function duration(s: number): string {

@@ -1,4 +1,4 @@
-// Colours for code: the languages that people ask about most. Loaded when the first block of code is shown.
+// Syntax highlighting for the most common languages. Loaded when the first code block is shown.
 import bash from 'highlight.js/lib/languages/bash'
 import c from 'highlight.js/lib/languages/c'
 import cpp from 'highlight.js/lib/languages/cpp'
@@ -54,20 +54,20 @@ const lowlight = createLowlight({
   yaml,
 })
 
-/** A piece of code, and of what kind it is (`hljs-…`). */
-export type Coloured = { text: string; kind: string | null }
+/** A piece of code and its class (`hljs-…`). */
+export type HighlightedText = { text: string; className: string | null }
 
-/** Null for a language that is not known. */
-export function highlight(text: string, language: string): Coloured[] | null {
+/** Null if the language is not supported. */
+export function highlight(text: string, language: string): HighlightedText[] | null {
   if (!lowlight.registered(language)) return null
-  const found: Coloured[] = []
+  const pieces: HighlightedText[] = []
   type Node = ReturnType<typeof lowlight.highlight>['children'][number]
-  const read = (node: Node, kind: string | null) => {
-    if (node.type === 'text') found.push({ text: node.value, kind })
+  const collect = (node: Node, className: string | null) => {
+    if (node.type === 'text') pieces.push({ text: node.value, className })
     if (node.type !== 'element') return
     const [own] = Array.isArray(node.properties.className) ? node.properties.className : []
-    for (const child of node.children) read(child as Node, own === undefined ? kind : String(own))
+    for (const child of node.children) collect(child as Node, own === undefined ? className : String(own))
   }
-  for (const child of lowlight.highlight(language, text).children) read(child, null)
-  return found
+  for (const child of lowlight.highlight(language, text).children) collect(child, null)
+  return pieces
 }

@@ -1,42 +1,42 @@
-// Markdown that grows: a text that comes piece by piece is parsed a few kilobytes at a time, and what is complete is never looked at
-// again, so that an answer of any length stays smooth. What it looks like is drawn by parts/markdown.tsx.
+// Incremental Markdown parsing: a streamed text is parsed a few kilobytes at a time and complete blocks are never
+// parsed again, so that an answer of any length renders smoothly. Rendering is in parts/markdown.tsx.
 import { signal } from '@preact/signals'
 import markdownIt, { type Token } from 'markdown-it'
 
 export type { Token } from 'markdown-it'
 
-// No raw HTML: what looks like it is text.
+// No raw HTML: anything that looks like HTML is shown as text.
 const parser = markdownIt({ html: false, linkify: true })
-// The name of a file is no address.
+// A file name is not a link.
 parser.linkify.set({ fuzzyLink: false, fuzzyEmail: false })
 
-/** Complete blocks are put away in pieces of at least this many characters. */
+/** Complete blocks are moved to a finished piece once they have at least this many characters. */
 const pieceChars = 4_000
-/** A block that is longer is cut: the rest of a block of code goes on as code, that of anything else as plain text. */
+/** A longer block is split: a code block continues as code, anything else as plain text. */
 const blockCharsMax = 24_000
 
-/** After so many milliseconds the page has its turn. */
+/** Parsing yields to the page after this many milliseconds. */
 const sliceMs = 30
 
-/** What a piece shows: parsed blocks, or text of a block that is too long to be parsed. */
+/** Parsed blocks, or the plain text of a block that is too long to parse. */
 export type Piece = { tokens: readonly Token[]; plain: string | null }
 
 const plainPiece = (plain: string): Piece => ({ tokens: [], plain })
 
 export class MarkdownBlocks {
-  /** Counts up when there is something new to draw. */
+  /** Increases when there is something new to render. */
   readonly version = signal(0)
-  /** Complete ones; each stays the same object for good. */
+  /** Finished pieces; these objects never change. */
   readonly pieces: Piece[] = []
-  /** What may still change. */
+  /** The piece that may still change. */
   last: Piece = plainPiece('')
   text = ''
-  /** Not looked at yet. */
+  /** Text that has not been parsed yet. */
   #incoming = ''
-  /** Not put away yet; never more than one block may have. */
+  /** Parsed text that is not in a finished piece yet; never longer than the maximum of one block. */
   #pending = ''
   #timer: ReturnType<typeof setTimeout> | null = null
-  /** The line that opens the block of code which was cut. */
+  /** The opening line of the code block that was split. */
   #fence: string | null = null
 
   push(text: string): void {
@@ -44,14 +44,14 @@ export class MarkdownBlocks {
     this.#incoming += text.replace(/\r\n?/g, '\n')
   }
 
-  /** Parses what has come since; where that takes long, by and by. */
+  /** Parses the new text, in slices if that takes long. */
   update(): void {
-    const until = performance.now() + sliceMs
-    while (this.#incoming !== '' && performance.now() < until) {
+    const deadline = performance.now() + sliceMs
+    while (this.#incoming !== '' && performance.now() < deadline) {
       const room = blockCharsMax - this.#pending.length
       this.#pending += this.#incoming.slice(0, room)
       this.#incoming = this.#incoming.slice(room)
-      if (!this.#putAway() && this.#pending.length >= blockCharsMax) this.#cutBlock()
+      if (!this.#finishBlocks() && this.#pending.length >= blockCharsMax) this.#splitBlock()
     }
     this.last = this.#piece(this.#pending)
     this.version.value++
@@ -66,23 +66,23 @@ export class MarkdownBlocks {
     return { tokens: parser.parse(this.#fence === null ? text : `${this.#fence}\n${text}`, {}), plain: null }
   }
 
-  /** Makes a piece of all blocks but the last one, where they are enough; false where there is no second block. */
-  #putAway(): boolean {
+  /** Moves all blocks but the last to a finished piece if they are long enough; false if there is only one block. */
+  #finishBlocks(): boolean {
     if (this.#pending.length < pieceChars) return true
     const { tokens } = this.#piece(this.#pending)
-    const at = tokens.findLastIndex(({ level, map }) => level === 0 && map !== null)
+    const index = tokens.findLastIndex(({ level, map }) => level === 0 && map !== null)
     const added = this.#fence === null ? 0 : 1
-    const line = (tokens[at]?.map?.[0] ?? 0) - added
+    const line = (tokens[index]?.map?.[0] ?? 0) - added
     if (line <= 0) return false
-    if (at > 0) this.pieces.push({ tokens: tokens.slice(0, at), plain: null })
-    this.#pending = this.#pending.slice(beginOfLine(this.#pending, line))
+    if (index > 0) this.pieces.push({ tokens: tokens.slice(0, index), plain: null })
+    this.#pending = this.#pending.slice(startOfLine(this.#pending, line))
     this.#fence = null
     return true
   }
 
-  /** All that is pending is one block: what there is of it is put away. */
-  #cutBlock(): void {
-    const cut = placeToCut(this.#pending)
+  /** Splits the pending text, which is a single block, and finishes what there is of it. */
+  #splitBlock(): void {
+    const cut = splitIndex(this.#pending)
     const text = this.#pending.slice(0, cut)
     this.#pending = this.#pending.slice(cut)
     const piece = this.#piece(text)
@@ -93,22 +93,22 @@ export class MarkdownBlocks {
   }
 }
 
-/** After a line's end, if there is one in the last half; never between the halves of a character. */
-function placeToCut(text: string): number {
-  const at = text.lastIndexOf('\n') + 1
-  if (at > text.length / 2) return at
+/** After a line break if the second half has one; never between the halves of a surrogate pair. */
+function splitIndex(text: string): number {
+  const index = text.lastIndexOf('\n') + 1
+  if (index > text.length / 2) return index
   const unit = text.charCodeAt(text.length - 1)
   return unit >= 0xd800 && unit <= 0xdbff ? text.length - 1 : text.length
 }
 
-function beginOfLine(text: string, line: number): number {
-  let at = 0
-  for (let count = 0; count < line; count++) at = text.indexOf('\n', at) + 1
-  return at
+function startOfLine(text: string, line: number): number {
+  let index = 0
+  for (let count = 0; count < line; count++) index = text.indexOf('\n', index) + 1
+  return index
 }
 
-/** A text that is there already. */
-export function wholeMarkdown(text: string): MarkdownBlocks {
+/** Parses a complete text. */
+export function parseMarkdown(text: string): MarkdownBlocks {
   const blocks = new MarkdownBlocks()
   blocks.push(text)
   blocks.update()

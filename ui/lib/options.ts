@@ -1,75 +1,85 @@
-// The options of a request, as a person fills them in: a table of fields, and what a request is made of them. They live as long as the
-// tab does.
+// The options form: a table of fields, and their conversion into a request body. The values live as long as the tab.
 import { effect, signal } from '@preact/signals'
 import type { ChatBody } from './conversation.ts'
 
 export type Field = {
   name: keyof ChatBody
   label: string
-  kind: 'text' | 'long' | 'number' | 'lines' | 'json' | 'choice' | 'check'
+  control: 'text' | 'textarea' | 'number' | 'list' | 'json' | 'select' | 'checkbox'
   help?: string
   choices?: readonly string[]
-  /** Names of models are offered. */
+  /** Suggests model names. */
   isModel?: boolean
 }
 
 export const fields: readonly Field[] = [
-  { name: 'model', label: 'Model', kind: 'text', isModel: true, help: 'empty: the default of Claude Code' },
+  { name: 'model', label: 'Model', control: 'text', isModel: true, help: 'empty: Claude Code’s default' },
   {
     name: 'permission_mode',
     label: 'Permission mode',
-    kind: 'choice',
+    control: 'select',
     choices: ['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions'],
-    help: 'bypassPermissions only where the server allows it',
+    help: 'bypassPermissions only if the server allows it',
   },
-  { name: 'effort', label: 'Effort', kind: 'choice', choices: ['low', 'medium', 'high', 'xhigh', 'max'] },
+  { name: 'effort', label: 'Effort', control: 'select', choices: ['low', 'medium', 'high', 'xhigh', 'max'] },
   {
     name: 'cwd',
     label: 'Folder',
-    kind: 'text',
-    help: 'an absolute path; empty: the server’s own, or the conversation’s',
+    control: 'text',
+    help: 'an absolute path; empty: the default of the server or the conversation',
   },
-  { name: 'add_dirs', label: 'Further folders', kind: 'lines' },
-  { name: 'tools', label: 'Tools that exist', kind: 'lines', help: 'names, or none for none at all; empty: all' },
-  { name: 'allowed_tools', label: 'Allowed without asking', kind: 'lines', help: 'rules such as Bash(git status)' },
-  { name: 'disallowed_tools', label: 'Never allowed', kind: 'lines' },
-  { name: 'system_prompt', label: 'System prompt', kind: 'long', help: 'in place of Claude Code’s own' },
-  { name: 'append_system_prompt', label: 'Added to the system prompt', kind: 'long' },
-  { name: 'max_turns', label: 'Turns at most', kind: 'number' },
-  { name: 'max_budget_usd', label: 'Cost at most, in US dollars', kind: 'number' },
-  { name: 'timeout_s', label: 'Time at most, in seconds', kind: 'number' },
-  { name: 'fallback_model', label: 'Model where that one is overloaded', kind: 'text', isModel: true },
-  { name: 'json_schema', label: 'JSON Schema of the answer', kind: 'json' },
-  { name: 'mcp_servers', label: 'MCP servers', kind: 'json', help: 'as in .mcp.json' },
-  { name: 'agents', label: 'Agents', kind: 'json' },
-  { name: 'setting_sources', label: 'Settings that count', kind: 'lines', help: 'of user, project, local; empty: all' },
-  { name: 'commands', label: 'Let /commands and @files in the prompt act', kind: 'check' },
-  { name: 'on_crash', label: 'If the server dies', kind: 'choice', choices: ['fail', 'restart'] },
+  { name: 'add_dirs', label: 'Additional folders', control: 'list' },
+  { name: 'tools', label: 'Available tools', control: 'list', help: 'names, or none for no tools; empty: all' },
+  { name: 'allowed_tools', label: 'Allowed without asking', control: 'list', help: 'rules such as Bash(git status)' },
+  { name: 'disallowed_tools', label: 'Never allowed', control: 'list' },
+  { name: 'system_prompt', label: 'System prompt', control: 'textarea', help: 'replaces Claude Code’s own' },
+  { name: 'append_system_prompt', label: 'Append to system prompt', control: 'textarea' },
+  { name: 'max_turns', label: 'Maximum turns', control: 'number' },
+  { name: 'max_budget_usd', label: 'Maximum cost in US dollars', control: 'number' },
+  { name: 'timeout_s', label: 'Time limit in seconds', control: 'number' },
+  {
+    name: 'fallback_model',
+    label: 'Fallback model',
+    control: 'text',
+    isModel: true,
+    help: 'used if the model is overloaded',
+  },
+  { name: 'json_schema', label: 'JSON Schema for the answer', control: 'json' },
+  { name: 'mcp_servers', label: 'MCP servers', control: 'json', help: 'as in .mcp.json' },
+  { name: 'agents', label: 'Agents', control: 'json' },
+  {
+    name: 'setting_sources',
+    label: 'Setting sources',
+    control: 'list',
+    help: 'any of user, project, local; empty: all',
+  },
+  { name: 'commands', label: 'Enable /commands and @files in the prompt', control: 'checkbox' },
+  { name: 'on_crash', label: 'If the server crashes', control: 'select', choices: ['fail', 'restart'] },
 ]
 
 export type Values = Partial<Record<Field['name'], string>>
 
-const place = 'claude-serve.options'
+const storageKey = 'claude-serve.options'
 
-function kept(): Values {
+function savedValues(): Values {
   try {
-    const values: unknown = JSON.parse(sessionStorage.getItem(place) ?? '{}')
+    const values: unknown = JSON.parse(sessionStorage.getItem(storageKey) ?? '{}')
     return typeof values === 'object' && values !== null ? (values as Values) : {}
   } catch {
     return {}
   }
 }
 
-export const values = signal<Values>(kept())
-effect(() => sessionStorage.setItem(place, JSON.stringify(values.value)))
+export const values = signal<Values>(savedValues())
+effect(() => sessionStorage.setItem(storageKey, JSON.stringify(values.value)))
 
 export function setValue(name: Field['name'], value: string): void {
   const { [name]: _, ...others } = values.value
   values.value = value === '' ? others : { ...others, [name]: value }
 }
 
-/** A field whose value is none. */
-export class FieldFault extends Error {
+/** A field has an invalid value. */
+export class FieldError extends Error {
   readonly field: Field
 
   constructor(field: Field, text: string) {
@@ -78,32 +88,32 @@ export class FieldFault extends Error {
   }
 }
 
-/** What the values say to a request. Throws FieldFault. */
-export function bodyOf(given: Values): ChatBody {
+/** Converts the values into fields of a request body. Throws FieldError. */
+export function bodyOf(values: Values): ChatBody {
   const entries = fields.flatMap((field) => {
-    const text = given[field.name]?.trim() ?? ''
+    const text = values[field.name]?.trim() ?? ''
     return text === '' ? [] : [[field.name, readValue(field, text)]]
   })
   return Object.fromEntries(entries) as ChatBody
 }
 
 function readValue(field: Field, text: string): unknown {
-  switch (field.kind) {
-    case 'check':
+  switch (field.control) {
+    case 'checkbox':
       return true
     case 'number': {
       const value = Number(text)
-      if (!(value > 0)) throw new FieldFault(field, 'must be a number above 0')
+      if (!(value > 0)) throw new FieldError(field, 'must be a number greater than 0')
       return value
     }
-    case 'lines':
+    case 'list':
       if (field.name === 'tools' && text === 'none') return []
       return text.split('\n').flatMap((line) => line.trim() || [])
     case 'json':
       try {
         return JSON.parse(text) as unknown
-      } catch (fault) {
-        throw new FieldFault(field, `is no JSON (${fault instanceof Error ? fault.message : String(fault)})`)
+      } catch (error) {
+        throw new FieldError(field, `must be valid JSON (${error instanceof Error ? error.message : String(error)})`)
       }
     default:
       return text

@@ -1,4 +1,4 @@
-// Which view is shown: the part of the address after the #, which no server ever sees.
+// Selects the view by the URL fragment, which is never sent to a server.
 import { computed, signal } from '@preact/signals'
 
 const hash = signal(location.hash)
@@ -6,10 +6,13 @@ addEventListener('hashchange', () => {
   hash.value = location.hash
 })
 
-export type Place = { view: string; id: string | null }
+export type Route = { view: string; id: string | null }
 
-/** `#/runs/run_1` is the view `runs` with the id `run_1`. What is no id of ours is none: ids become part of the API's paths. */
-export const place = computed<Place>(() => {
+/**
+ * `#/runs/run_1` is the view `runs` with the id `run_1`. Anything that cannot be an id becomes null, because ids go
+ * into API paths.
+ */
+export const route = computed<Route>(() => {
   const [, view = 'chat', id = null] = hash.value.replace(/^#/, '').split('/')
   return { view, id: id !== null && /^[\w-]+$/.test(id) ? id : null }
 })
@@ -20,8 +23,8 @@ export function go(view: string, id?: string): void {
   location.hash = hrefOf(view, id)
 }
 
-/** The same view by another address: no step back leads to the former one. */
-export function replacePlace(view: string, id?: string): void {
+/** Changes the URL without adding a history entry. */
+export function replaceRoute(view: string, id?: string): void {
   history.replaceState(null, '', hrefOf(view, id))
   hash.value = location.hash
 }

@@ -1,4 +1,4 @@
-// The events of a run, from the first one or after a given one. A connection that is lost is taken up again where it broke.
+// Streams the events of a run. If the connection breaks, it reconnects and continues after the last event received.
 import { EventSourceParserStream } from 'eventsource-parser/stream'
 import type { ChatEvent } from '../../src/surfaces/native/schemas.ts'
 import { ApiError, send } from './api.ts'
@@ -8,18 +8,18 @@ const longestWaitMs = 5_000
 
 export type FollowOptions = {
   signal: AbortSignal
-  /** Called with true where the connection was lost, with false when it is back. */
-  onLost(isLost: boolean): void
+  /** Called with true when the connection is lost, and with false when it is back. */
+  onReconnecting(isReconnecting: boolean): void
 }
 
-/** Ends after `done` or `error`. Throws ApiError where the server refuses. */
-export async function* followRun(runId: string, { signal, onLost }: FollowOptions): AsyncGenerator<ChatEvent> {
+/** Ends after `done` or `error`. Throws ApiError if the server rejects the request. */
+export async function* followRun(runId: string, { signal, onReconnecting }: FollowOptions): AsyncGenerator<ChatEvent> {
   let after = 0
   let waitMs = firstWaitMs
   for (;;) {
     try {
       const response = await send(`/v1/runs/${runId}/events?events=full&after=${after}`, { signal })
-      onLost(false)
+      onReconnecting(false)
       for await (const { id, data } of eventsOf(response)) {
         after = Number(id ?? after)
         waitMs = firstWaitMs
@@ -27,18 +27,18 @@ export async function* followRun(runId: string, { signal, onLost }: FollowOption
         yield event
         if (event.type === 'done' || event.type === 'error') return
       }
-    } catch (fault) {
-      // A connection that breaks within the body is a TypeError.
-      const isLost = fault instanceof TypeError || (fault instanceof ApiError && isPassing(fault))
-      if (!isLost || signal.aborted) throw fault
+    } catch (error) {
+      // A connection that breaks in the middle of the body throws a TypeError.
+      const isRetryable = error instanceof TypeError || (error instanceof ApiError && isTemporary(error))
+      if (!isRetryable || signal.aborted) throw error
     }
-    onLost(true)
+    onReconnecting(true)
     await waitUnlessAborted(waitMs, signal)
     waitMs = Math.min(waitMs * 2, longestWaitMs)
   }
 }
 
-const isPassing = ({ code, status }: ApiError) => code === 'offline' || status === 429 || status === 503
+const isTemporary = ({ code, status }: ApiError) => code === 'offline' || status === 429 || status === 503
 
 async function* eventsOf(response: Response): AsyncGenerator<{ id?: string | undefined; data: string }> {
   if (response.body === null) return

@@ -1,31 +1,31 @@
-// What is shown of a conversation: messages made of parts. A run's events, and the messages of Claude Code's own files, both become
-// these. Holds no connection and draws nothing.
+// The messages of a conversation, made of parts, built from the events of a run or from the messages in Claude Code's
+// own files. No network and no rendering here.
 import { signal } from '@preact/signals'
-import type { AskEvent } from '../../src/surfaces/native/events.ts'
+import type { ApprovalEvent } from '../../src/surfaces/native/events.ts'
 import type { ChatEvent, ChatReply } from '../../src/surfaces/native/schemas.ts'
 import type { MessageList, SessionBlock } from '../../src/surfaces/native/session-schemas.ts'
-import { MarkdownBlocks, wholeMarkdown } from './markdown-blocks.ts'
+import { MarkdownBlocks, parseMarkdown } from './markdown-blocks.ts'
 
 export type ToolResult = { text: string; isError: boolean }
-export type Answered = { behavior: 'allow' | 'deny'; by: 'caller' | 'timeout' | 'run' }
+export type Decision = { behavior: 'allow' | 'deny'; by: 'caller' | 'timeout' | 'run' }
 
 export type Part =
   | { kind: 'text'; blocks: MarkdownBlocks }
   | { kind: 'thinking'; text: string }
   | { kind: 'tool'; id: string; name: string; input: unknown; result: ToolResult | null }
-  | { kind: 'ask'; ask: AskEvent; answered: Answered | null }
+  | { kind: 'approval'; approval: ApprovalEvent; decision: Decision | null }
   | { kind: 'note'; text: string }
 
 export type TurnEnd = { outcome: 'done'; reply: ChatReply } | { outcome: 'error'; code: string; text: string }
 
-/** One message, which may still grow. */
+/** A message, which may still grow. */
 export class Turn {
   readonly id: string
   readonly role: 'user' | 'assistant'
-  /** Counts up with each change but those within a text, which has its own count. */
+  /** Increases with each change, except changes within a text, which has its own version. */
   readonly version = signal(0)
   readonly parts: Part[] = []
-  /** Of a run only, once it is over. */
+  /** Only set for runs, when they end. */
   end: TurnEnd | null = null
   runId: string | null = null
 
@@ -38,10 +38,10 @@ export class Turn {
     return this.parts.flatMap((part) => (part.kind === 'text' ? [part.blocks.text] : [])).join('\n\n')
   }
 
-  /** What waits for the person who looks on. */
-  get openAsk(): AskEvent | null {
-    const open = this.parts.find((part) => part.kind === 'ask' && part.answered === null)
-    return open?.kind === 'ask' && this.end === null ? open.ask : null
+  /** The approval that waits for an answer. */
+  get openApproval(): ApprovalEvent | null {
+    const open = this.parts.find((part) => part.kind === 'approval' && part.decision === null)
+    return open?.kind === 'approval' && this.end === null ? open.approval : null
   }
 
   changed(): void {
@@ -55,12 +55,12 @@ export class Turn {
 
 export function userTurn(id: string, text: string, notes: readonly string[] = []): Turn {
   const turn = new Turn(id, 'user')
-  if (text !== '') turn.parts.push({ kind: 'text', blocks: wholeMarkdown(text) })
+  if (text !== '') turn.parts.push({ kind: 'text', blocks: parseMarkdown(text) })
   for (const note of notes) turn.parts.push({ kind: 'note', text: note })
   return turn
 }
 
-/** Puts a run's events into a turn. Texts are parsed when `update` is called: once for each picture that the screen shows. */
+/** Adds a run's events to a turn. Texts are parsed when `update` is called, once per animation frame. */
 export class TurnWriter {
   readonly turn: Turn
   #open: MarkdownBlocks | null = null
@@ -103,7 +103,7 @@ export class TurnWriter {
       }
       case 'permission_request':
       case 'question':
-        return void parts.push({ kind: 'ask', ask: event, answered: null })
+        return void parts.push({ kind: 'approval', approval: event, decision: null })
       case 'status':
         return this.#status(event)
       case 'done':
@@ -117,15 +117,15 @@ export class TurnWriter {
   #status(event: Extract<ChatEvent, { type: 'status' }>): void {
     const { parts } = this.turn
     if (event.status === 'answered') {
-      const ask = parts.find((part) => part.kind === 'ask' && part.ask.request_id === event.request_id)
-      if (ask?.kind === 'ask') ask.answered = { behavior: event.behavior, by: event.by }
+      const part = parts.find((each) => each.kind === 'approval' && each.approval.request_id === event.request_id)
+      if (part?.kind === 'approval') part.decision = { behavior: event.behavior, by: event.by }
       return
     }
     const seconds = Math.round(event.delay_ms / 100) / 10
-    const status = event.upstream_status === null ? 'could not be reached' : `answered ${event.upstream_status}`
+    const status = event.upstream_status === null ? 'could not be reached' : `returned ${event.upstream_status}`
     parts.push({
       kind: 'note',
-      text: `The model’s API ${status}; trying again in ${seconds} s (attempt ${event.attempt}).`,
+      text: `The model API ${status}; retrying in ${seconds} s (attempt ${event.attempt}).`,
     })
   }
 
@@ -142,7 +142,10 @@ export class TurnWriter {
 
 type Message = MessageList['messages'][number]
 
-/** Messages of a file as turns: an answer in several messages, and the results of its tools, are one turn. */
+/**
+ * Converts the messages of a file into turns. An answer that spans several messages, and its tool results, become one
+ * turn.
+ */
 export function turnsOf(messages: readonly Message[], turns: Turn[] = []): Turn[] {
   for (const message of messages) {
     const isResults = message.role === 'user' && message.content.some(({ type }) => type === 'tool_result')
@@ -160,7 +163,7 @@ function addBlock(turn: Turn, block: SessionBlock): void {
   const { parts } = turn
   switch (block.type) {
     case 'text':
-      return void parts.push({ kind: 'text', blocks: wholeMarkdown(block.text) })
+      return void parts.push({ kind: 'text', blocks: parseMarkdown(block.text) })
     case 'thinking':
       return void (block.thinking && parts.push({ kind: 'thinking', text: block.thinking }))
     case 'tool_use':

@@ -1,4 +1,4 @@
-// A list of the API: its first page, looked at again every so often, and further pages behind a button at its end.
+// A paginated list of the API: the first page is refreshed regularly, a button at the end loads more pages.
 import { useSignal, useSignalEffect } from '@preact/signals'
 import type { ComponentChild } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
@@ -8,59 +8,59 @@ import { useLoad } from './use-load.ts'
 type Page = { next_cursor: string | null }
 
 export type List<T> = {
-  /** Null until they are there. */
+  /** Null until loaded. */
   items: T[] | null
-  fault: ApiError | null
+  error: ApiError | null
   /** Null at the end of the list. */
   more: ComponentChild
   reload(): Promise<void>
 }
 
-type Reading<P, T> = { read(page: P): T[]; idOf(item: T): string }
+type PageReader<P, T> = { read(page: P): T[]; idOf(item: T): string }
 
-/** Another `path`, which has a query, is another list. */
-export function useList<P extends Page, T>(path: string, everyMs: number, { read, idOf }: Reading<P, T>): List<T> {
-  const { data, fault, reload } = useLoad<P>(path, everyMs)
-  const further = useSignal<T[]>([])
-  /** Where the further pages end; undefined before there is one. */
+/** `path` must have a query. A new `path` starts a new list. */
+export function useList<P extends Page, T>(path: string, everyMs: number, { read, idOf }: PageReader<P, T>): List<T> {
+  const { data, error, reload } = useLoad<P>(path, everyMs)
+  const extra = useSignal<T[]>([])
+  /** The cursor after the last extra page; undefined if none is loaded. */
   const end = useSignal<string | null | undefined>(undefined)
-  const moreFault = useSignal<ApiError | null>(null)
-  const forget = () => {
-    further.value = []
+  const moreError = useSignal<ApiError | null>(null)
+  const reset = () => {
+    extra.value = []
     end.value = undefined
   }
-  useEffect(forget, [path])
-  const before = useRef<T[]>([])
-  // What new items push off the first page is not on the further ones, which were loaded earlier.
+  useEffect(reset, [path])
+  const previous = useRef<T[]>([])
+  // Items that newer ones push off the first page are not on the extra pages, which were loaded earlier.
   useSignalEffect(() => {
-    const now = data.value === null ? [] : read(data.value)
-    const ids = new Set([...now, ...further.peek()].map(idOf))
-    const pushedOff = before.current.filter((item) => !ids.has(idOf(item)))
-    if (end.peek() !== undefined && now.length > 0) further.value = [...pushedOff, ...further.peek()]
-    before.current = now
+    const current = data.value === null ? [] : read(data.value)
+    const ids = new Set([...current, ...extra.peek()].map(idOf))
+    const pushedOff = previous.current.filter((item) => !ids.has(idOf(item)))
+    if (end.peek() !== undefined && current.length > 0) extra.value = [...pushedOff, ...extra.peek()]
+    previous.current = current
   })
-  const add = async (cursor: string) => {
+  const loadMore = async (cursor: string) => {
     try {
       const page = await call<P>(`${path}&cursor=${encodeURIComponent(cursor)}`)
-      further.value = [...further.value, ...read(page)]
+      extra.value = [...extra.value, ...read(page)]
       end.value = page.next_cursor
-      moreFault.value = null
+      moreError.value = null
     } catch (thrown) {
-      moreFault.value = toApiError(thrown)
+      moreError.value = toApiError(thrown)
     }
   }
   const first = data.value
   const cursor = end.value === undefined ? (first?.next_cursor ?? null) : end.value
   const more =
     cursor === null ? null : (
-      <button type="button" class="more" onClick={() => void add(cursor)}>
+      <button type="button" class="more" onClick={() => void loadMore(cursor)}>
         More
       </button>
     )
-  const items = first === null ? null : [...read(first), ...further.value]
-  const anew = () => {
-    forget()
+  const items = first === null ? null : [...read(first), ...extra.value]
+  const restart = () => {
+    reset()
     return reload()
   }
-  return { items, fault: fault.value ?? moreFault.value, more, reload: anew }
+  return { items, error: error.value ?? moreError.value, more, reload: restart }
 }

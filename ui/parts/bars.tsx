@@ -1,10 +1,10 @@
-// A bar chart: one bar for each name, with its value beside it. It is a table as well, so that whoever cannot see it can read it.
+// A bar chart with the value next to each bar. It is a table, so that screen readers can read it.
 export type Bar = { name: string; value: number; text: string; details: readonly string[] }
 
 type Props = { title: string; valueTitle: string; detailTitles: readonly string[]; bars: readonly Bar[] }
 
 export function Bars({ title, valueTitle, detailTitles, bars }: Props) {
-  const most = Math.max(...bars.map(({ value }) => value), Number.MIN_VALUE)
+  const max = Math.max(...bars.map(({ value }) => value), Number.MIN_VALUE)
   return (
     <div class="wide">
       <table class="bars">
@@ -13,7 +13,7 @@ export function Bars({ title, valueTitle, detailTitles, bars }: Props) {
           <tr>
             <th scope="col">{title}</th>
             <th scope="col">{valueTitle}</th>
-            <td class="drawn" aria-hidden="true" />
+            <td class="chart" aria-hidden="true" />
             {detailTitles.map((each) => (
               <th key={each} scope="col">
                 {each}
@@ -26,13 +26,13 @@ export function Bars({ title, valueTitle, detailTitles, bars }: Props) {
             <tr key={name}>
               <th scope="row">{name}</th>
               <td>{text}</td>
-              <td class="drawn" aria-hidden="true">
+              <td class="chart" aria-hidden="true">
                 <svg viewBox="0 0 100 10" preserveAspectRatio="none" role="presentation">
-                  <rect width={(100 * value) / most} height="10" />
+                  <rect width={(100 * value) / max} height="10" />
                 </svg>
               </td>
-              {details.map((each, at) => (
-                <td key={detailTitles[at]}>{each}</td>
+              {details.map((each, index) => (
+                <td key={detailTitles[index]}>{each}</td>
               ))}
             </tr>
           ))}

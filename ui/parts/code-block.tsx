@@ -1,32 +1,32 @@
-// A block of code: its language, a button that copies it, and colours once they are there.
+// A code block: its language, a copy button, and syntax highlighting once it is loaded.
 import { useSignal } from '@preact/signals'
 import { memo } from 'preact/compat'
 import { useEffect } from 'preact/hooks'
-import type { Coloured } from '../lib/highlight.ts'
+import type { HighlightedText } from '../lib/highlight.ts'
 import { CopyButton } from './copy-button.tsx'
 
-/** Longer ones stay black and white: colouring them would be felt. */
-const colouredCharsMax = 20_000
-/** A block that is still being written is not coloured with each word. */
-const restMs = 300
+/** Longer blocks are not highlighted: it would be noticeably slow. */
+const highlightCharsMax = 20_000
+/** Waits for a pause, so that a block is not highlighted again with each word that arrives. */
+const delayMs = 300
 
-/** Signs that change the order in which the others are shown: what is run would not be what is read. */
-const turning = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g
+/** Characters that change the order in which others are shown: what you read would not be what is run. */
+const bidiControls = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g
 
-const withMarks = (text: string) =>
-  text.replace(turning, (sign) => `⟦U+${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}⟧`)
+const revealBidiControls = (text: string) =>
+  text.replace(bidiControls, (char) => `⟦U+${char.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}⟧`)
 
-export const CodeBlock = memo(({ text: given, language }: { text: string; language: string }) => {
-  const text = withMarks(given)
-  const coloured = useSignal<Coloured[] | null>(null)
+export const CodeBlock = memo(({ text: source, language }: { text: string; language: string }) => {
+  const text = revealBidiControls(source)
+  const highlighted = useSignal<HighlightedText[] | null>(null)
   useEffect(() => {
-    coloured.value = null
-    if (language === '' || text.length > colouredCharsMax) return
+    highlighted.value = null
+    if (language === '' || text.length > highlightCharsMax) return
     let isCurrent = true
     const timer = setTimeout(async () => {
       const { highlight } = await import('../lib/highlight.ts')
-      if (isCurrent) coloured.value = highlight(text, language.toLowerCase())
-    }, restMs)
+      if (isCurrent) highlighted.value = highlight(text, language.toLowerCase())
+    }, delayMs)
     return () => {
       isCurrent = false
       clearTimeout(timer)
@@ -36,18 +36,18 @@ export const CodeBlock = memo(({ text: given, language }: { text: string; langua
     <figure class="code">
       <figcaption>
         <span>{language || 'text'}</span>
-        <CopyButton text={() => given} label="Copy code" />
+        <CopyButton text={() => source} label="Copy code" />
       </figcaption>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what is too wide must be reachable with the arrow keys */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: wide code must be scrollable with the arrow keys */}
       <pre tabIndex={0}>
         <code>
-          {coloured.value === null
+          {highlighted.value === null
             ? text
-            : coloured.value.map(({ text: piece, kind }, at) =>
-                kind === null ? (
+            : highlighted.value.map(({ text: piece, className }, index) =>
+                className === null ? (
                   piece
                 ) : (
-                  <span key={at} class={kind}>
+                  <span key={index} class={className}>
                     {piece}
                   </span>
                 ),

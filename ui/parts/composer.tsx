@@ -1,4 +1,4 @@
-// Where a prompt is written: text, files that go with it, and the options.
+// The form for a prompt: text, attached files and options.
 import { type Signal, useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { type Attachment, acceptedFiles, readAttachment } from '../lib/attachments.ts'
@@ -13,14 +13,14 @@ type Props = {
   sessionId: string | null
   isBusy: boolean
   models: readonly string[]
-  /** Whether it was taken. Throws FieldFault. */
+  /** Resolves to whether the server accepted it. Throws FieldError. */
   onSend(body: ChatBody, text: string, files: readonly string[]): Promise<boolean>
   onStop(): void
 }
 
 export function Composer({ text, sessionId, isBusy, models, onSend, onStop }: Props) {
   const files = useSignal<Attachment[]>([])
-  const fault = useSignal<string | null>(null)
+  const error = useSignal<string | null>(null)
   const field = useRef<HTMLTextAreaElement>(null)
   const picker = useRef<HTMLInputElement>(null)
   useEffect(() => field.current?.focus(), [])
@@ -28,57 +28,57 @@ export function Composer({ text, sessionId, isBusy, models, onSend, onStop }: Pr
   const body = (): ChatBody => {
     const prompt = text.value.trim()
     const blocks = files.value.map(({ block }) => block)
-    const given = bodyOf(values.value)
-    if (blocks.length === 0) return { prompt, ...given }
-    return { prompt: [...blocks, ...(prompt === '' ? [] : [{ type: 'text' as const, text: prompt }])], ...given }
+    const options = bodyOf(values.value)
+    if (blocks.length === 0) return { prompt, ...options }
+    return { prompt: [...blocks, ...(prompt === '' ? [] : [{ type: 'text' as const, text: prompt }])], ...options }
   }
   const send = async () => {
-    const [words, taken] = [text.value, files.value]
-    if (isBusy || (words.trim() === '' && taken.length === 0)) return
-    fault.value = null
+    const [sentText, sentFiles] = [text.value, files.value]
+    if (isBusy || (sentText.trim() === '' && sentFiles.length === 0)) return
+    error.value = null
     try {
       const sending = onSend(
         body(),
-        words.trim(),
-        taken.map(({ name }) => name),
+        sentText.trim(),
+        sentFiles.map(({ name }) => name),
       )
       text.value = ''
       files.value = []
       if (await sending) return
-      // What was not taken is not lost, nor is what was written since.
-      if (text.value === '') text.value = words
-      files.value = [...taken, ...files.value]
+      // Restore what was not accepted, and keep what was typed in the meantime.
+      if (text.value === '') text.value = sentText
+      files.value = [...sentFiles, ...files.value]
     } catch (thrown) {
-      fault.value = thrown instanceof Error ? thrown.message : String(thrown)
+      error.value = thrown instanceof Error ? thrown.message : String(thrown)
     }
   }
-  const add = async (list: Iterable<File>) => {
-    fault.value = null
+  const attach = async (list: Iterable<File>) => {
+    error.value = null
     try {
       for (const file of list) files.value = [...files.value, await readAttachment(file)]
     } catch (thrown) {
-      fault.value = thrown instanceof Error ? thrown.message : String(thrown)
+      error.value = thrown instanceof Error ? thrown.message : String(thrown)
     }
   }
   const curl = () => {
-    fault.value = null
+    error.value = null
     try {
       return toCurl('/v1/chat/stream', { ...body(), ...(sessionId === null ? {} : { session_id: sessionId }) })
     } catch (thrown) {
-      fault.value = thrown instanceof Error ? thrown.message : String(thrown)
+      error.value = thrown instanceof Error ? thrown.message : String(thrown)
       throw thrown
     }
   }
   const onKeyDown = (event: KeyboardEvent) => {
-    // Enter that ends a word of an input method is not meant for us.
+    // Enter that confirms a word of an input method must not send.
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
     event.preventDefault()
     void send()
   }
-  const takeFiles = (event: DragEvent | ClipboardEvent, data: DataTransfer | null) => {
+  const attachFrom = (event: DragEvent | ClipboardEvent, data: DataTransfer | null) => {
     if (data === null || data.files.length === 0) return
     event.preventDefault()
-    void add(data.files)
+    void attach(data.files)
   }
   return (
     <form
@@ -88,22 +88,22 @@ export function Composer({ text, sessionId, isBusy, models, onSend, onStop }: Pr
         void send()
       }}
       onDragOver={(event) => event.preventDefault()}
-      onDrop={(event) => takeFiles(event, event.dataTransfer)}
+      onDrop={(event) => attachFrom(event, event.dataTransfer)}
     >
-      {fault.value === null ? null : (
-        <p class="fault" role="alert">
-          {fault.value}
+      {error.value === null ? null : (
+        <p class="error" role="alert">
+          {error.value}
         </p>
       )}
       {files.value.length === 0 ? null : (
-        <ul class="files" aria-label="Files that go with it">
+        <ul class="files" aria-label="Attached files">
           {files.value.map((file) => (
             <li key={file.name}>
               {file.name}
               <button
                 type="button"
                 class="quiet"
-                aria-label={`Leave out ${file.name}`}
+                aria-label={`Remove ${file.name}`}
                 onClick={() => (files.value = files.value.filter((each) => each !== file))}
               >
                 ×
@@ -115,12 +115,12 @@ export function Composer({ text, sessionId, isBusy, models, onSend, onStop }: Pr
       <textarea
         ref={field}
         aria-label="Your prompt"
-        placeholder="Ask Claude (Enter sends, Shift+Enter is a new line)"
+        placeholder="Ask Claude (Enter to send, Shift+Enter for a new line)"
         rows={2}
         value={text.value}
         onInput={({ currentTarget }) => (text.value = currentTarget.value)}
         onKeyDown={onKeyDown}
-        onPaste={(event) => takeFiles(event, event.clipboardData)}
+        onPaste={(event) => attachFrom(event, event.clipboardData)}
       />
       <div class="buttons">
         <button type="submit" class="main" disabled={isBusy}>
@@ -142,7 +142,7 @@ export function Composer({ text, sessionId, isBusy, models, onSend, onStop }: Pr
           aria-label="Files"
           accept={acceptedFiles}
           onChange={({ currentTarget }) => {
-            void add([...(currentTarget.files ?? [])])
+            void attach([...(currentTarget.files ?? [])])
             currentTarget.value = ''
           }}
         />

@@ -1,10 +1,10 @@
-// A button that puts a text into the clipboard, and says that it has.
+// A button that copies text to the clipboard and confirms it.
 import { useSignal } from '@preact/signals'
 import { announce } from '../lib/announce.ts'
 
 const shownMs = 1_500
 
-/** Browsers have a clipboard on loopback and over TLS only. */
+/** Browsers only offer a clipboard on loopback and over TLS. */
 async function writeToClipboard(text: () => string): Promise<boolean> {
   const clipboard = navigator.clipboard as Clipboard | undefined
   try {
@@ -19,15 +19,15 @@ export function CopyButton({ text, label }: { text(): string; label: string }) {
   const state = useSignal<'ready' | 'copied' | 'failed'>('ready')
   const copy = async () => {
     state.value = (await writeToClipboard(text)) ? 'copied' : 'failed'
-    announce(state.value === 'copied' ? 'Copied.' : 'It could not be copied.')
+    announce(state.value === 'copied' ? 'Copied.' : 'Copying failed.')
     setTimeout(() => {
       state.value = 'ready'
     }, shownMs)
   }
-  const words = { ready: label, copied: 'Copied', failed: 'Not copied' }
+  const labels = { ready: label, copied: 'Copied', failed: 'Copy failed' }
   return (
     <button type="button" class="quiet" onClick={copy}>
-      {words[state.value]}
+      {labels[state.value]}
     </button>
   )
 }

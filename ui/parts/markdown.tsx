@@ -1,5 +1,6 @@
-// Parsed Markdown as elements. Nothing in it becomes HTML: each kind of token has its own element here, texts are texts, links lead to
-// web pages only, and images are named, not loaded, since their address would tell whoever wrote it what it likes.
+// Renders parsed Markdown as elements. Nothing becomes raw HTML: each type of token has its own element here, text
+// stays text, links only lead to web pages or mail, and images are named but not loaded, because loading one could leak
+// data to the author of its URL.
 import type { ComponentChild, ComponentChildren } from 'preact'
 import { memo } from 'preact/compat'
 import type { MarkdownBlocks, Piece, Token } from '../lib/markdown-blocks.ts'
@@ -8,20 +9,20 @@ import { CodeBlock } from './code-block.tsx'
 /** Tokens that open an element of the same name. */
 const elements = new Set('p h1 h2 h3 h4 h5 h6 blockquote ul ol li strong em s table thead tbody tr th td'.split(' '))
 
-/** Elements, read one after the other; `at` is where the reading is. */
-class Reader {
-  #at = 0
+/** Builds elements from a flat list of tokens. */
+class TokenReader {
+  #index = 0
   readonly #tokens: readonly Token[]
 
   constructor(tokens: readonly Token[]) {
     this.#tokens = tokens
   }
 
-  /** All up to the token that closes what is open. */
+  /** All elements up to the token that closes the open one. */
   children(): ComponentChild[] {
     const children: ComponentChild[] = []
-    for (let token = this.#tokens[this.#at]; token !== undefined; token = this.#tokens[this.#at]) {
-      this.#at++
+    for (let token = this.#tokens[this.#index]; token !== undefined; token = this.#tokens[this.#index]) {
+      this.#index++
       if (token.nesting === -1) break
       children.push(token.nesting === 1 ? this.#element(token) : leaf(token))
     }
@@ -41,7 +42,7 @@ class Reader {
         {children}
       </Tag>
     )
-    // A wide table moves within itself, not the page.
+    // A wide table scrolls by itself; the page does not.
     return token.tag === 'table' ? <div class="wide">{element}</div> : element
   }
 }
@@ -49,7 +50,7 @@ class Reader {
 function leaf(token: Token): ComponentChild {
   switch (token.type) {
     case 'inline':
-      return new Reader(token.children ?? []).children()
+      return new TokenReader(token.children ?? []).children()
     case 'text':
       return token.content
     case 'softbreak':
@@ -64,7 +65,7 @@ function leaf(token: Token): ComponentChild {
     case 'code_block':
       return <CodeBlock text={token.content} language={token.info.trim().split(/\s/)[0] ?? ''} />
     case 'image': {
-      const text = `image: ${token.content || 'without a name'}`
+      const text = `image: ${token.content || 'unnamed'}`
       return <Link href={String(token.attrGet('src') ?? '')}>{text}</Link>
     }
     default:
@@ -72,7 +73,7 @@ function leaf(token: Token): ComponentChild {
   }
 }
 
-/** Only where it leads to a web page or to mail: elsewhere its text alone. */
+/** A link if it leads to a web page or to mail; otherwise just its text. */
 function Link({ href, children }: { href: string; children: ComponentChildren }) {
   if (!/^(https?:\/\/|mailto:)/i.test(href)) return <span>{children}</span>
   return (
@@ -84,18 +85,18 @@ function Link({ href, children }: { href: string; children: ComponentChildren })
 
 const PieceView = memo(({ piece }: { piece: Piece }) => (
   <div class="piece">
-    {piece.plain === null ? new Reader(piece.tokens).children() : <p class="plain">{piece.plain}</p>}
+    {piece.plain === null ? new TokenReader(piece.tokens).children() : <p class="plain">{piece.plain}</p>}
   </div>
 ))
 
 export function Markdown({ blocks }: { blocks: MarkdownBlocks }) {
-  // Drawn again with each new version, and only then.
+  // Subscribes to the version: renders again whenever it changes.
   void blocks.version.value
   return (
     <div class="markdown">
-      {blocks.pieces.map((piece, at) => (
-        // A piece never changes its place.
-        <PieceView key={at} piece={piece} />
+      {blocks.pieces.map((piece, index) => (
+        // A piece never changes its position.
+        <PieceView key={index} piece={piece} />
       ))}
       <PieceView key="last" piece={blocks.last} />
     </div>

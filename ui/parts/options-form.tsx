@@ -1,11 +1,11 @@
-// All options of a request, in a form that opens.
+// All options of a request, in a collapsible form.
 import { type Field, fields, setValue, values } from '../lib/options.ts'
 
 export function OptionsForm({ models }: { models: readonly string[] }) {
-  const set = Object.keys(values.value).length
+  const count = Object.keys(values.value).length
   return (
     <details class="options">
-      <summary>Options{set === 0 ? '' : ` (${set} set)`}</summary>
+      <summary>Options{count === 0 ? '' : ` (${count} set)`}</summary>
       <datalist id="models">
         {models.map((model) => (
           <option key={model} value={model} />
@@ -16,8 +16,8 @@ export function OptionsForm({ models }: { models: readonly string[] }) {
           <FieldRow key={field.name} field={field} />
         ))}
       </div>
-      <button type="button" class="quiet" disabled={set === 0} onClick={() => (values.value = {})}>
-        Back to the defaults
+      <button type="button" class="quiet" disabled={count === 0} onClick={() => (values.value = {})}>
+        Reset to defaults
       </button>
     </details>
   )
@@ -26,9 +26,9 @@ export function OptionsForm({ models }: { models: readonly string[] }) {
 const idOf = ({ name }: Field) => `option-${name}`
 
 function FieldRow({ field }: { field: Field }) {
-  const { label, help, kind } = field
+  const { label, help, control } = field
   return (
-    <div class={kind}>
+    <div class={control === 'checkbox' ? 'checkbox' : undefined}>
       <label for={idOf(field)}>
         {label}
         {help === undefined ? null : <small>{help}</small>}
@@ -39,12 +39,12 @@ function FieldRow({ field }: { field: Field }) {
 }
 
 function Input({ field }: { field: Field }) {
-  const { name, kind, choices = [], isModel } = field
+  const { name, control, choices = [], isModel } = field
   const id = idOf(field)
   const value = values.value[name] ?? ''
   const onInput = ({ currentTarget }: { currentTarget: { value: string } }) => setValue(name, currentTarget.value)
-  switch (kind) {
-    case 'choice':
+  switch (control) {
+    case 'select':
       return (
         <select id={id} value={value} onInput={onInput}>
           <option value="">default</option>
@@ -55,7 +55,7 @@ function Input({ field }: { field: Field }) {
             ))}
         </select>
       )
-    case 'check':
+    case 'checkbox':
       return (
         <input
           id={id}
@@ -64,14 +64,14 @@ function Input({ field }: { field: Field }) {
           onChange={({ currentTarget }) => setValue(name, currentTarget.checked ? 'yes' : '')}
         />
       )
-    case 'lines':
+    case 'list':
     case 'json':
-    case 'long':
+    case 'textarea':
       return (
         <textarea
           id={id}
-          rows={kind === 'lines' ? 2 : 4}
-          spellcheck={kind === 'long'}
+          rows={control === 'list' ? 2 : 4}
+          spellcheck={control === 'textarea'}
           value={value}
           onInput={onInput}
         />
@@ -81,7 +81,7 @@ function Input({ field }: { field: Field }) {
         <input
           id={id}
           type="text"
-          inputMode={kind === 'number' ? 'decimal' : 'text'}
+          inputMode={control === 'number' ? 'decimal' : 'text'}
           {...(isModel === true ? { list: 'models' } : {})}
           spellcheck={false}
           value={value}

@@ -1,11 +1,11 @@
-// The messages of a conversation, one below the other. It stays at the end while an answer grows, unless somebody has scrolled up.
+// The messages of a conversation. It stays scrolled to the end while an answer grows, unless the user has scrolled up.
 import { useSignalEffect } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import type { Conversation } from '../lib/conversation.ts'
 import { TurnView } from './turn-view.tsx'
 
-/** So near to the end is at the end, in pixels. */
-const nearPx = 80
+/** This close to the end counts as the end, in pixels. */
+const endTolerancePx = 80
 
 export function Transcript({
   conversation,
@@ -16,33 +16,33 @@ export function Transcript({
 }) {
   const list = useRef<HTMLDivElement>(null)
   const isAtEnd = useRef(true)
-  const toEnd = () => {
+  const scrollToEnd = () => {
     if (isAtEnd.current) scrollTo({ top: document.documentElement.scrollHeight })
   }
   useEffect(() => {
     const onScroll = () => {
-      isAtEnd.current = innerHeight + scrollY >= document.documentElement.scrollHeight - nearPx
+      isAtEnd.current = innerHeight + scrollY >= document.documentElement.scrollHeight - endTolerancePx
     }
     addEventListener('scroll', onScroll, { passive: true })
-    const watch = new ResizeObserver(toEnd)
-    if (list.current !== null) watch.observe(list.current)
+    const observer = new ResizeObserver(scrollToEnd)
+    if (list.current !== null) observer.observe(list.current)
     return () => {
       removeEventListener('scroll', onScroll)
-      watch.disconnect()
+      observer.disconnect()
     }
   }, [])
-  // What one has just said is always looked at.
+  // Sending a prompt always scrolls to it.
   useSignalEffect(() => {
     if (!conversation.isSending.value) return
     isAtEnd.current = true
-    requestAnimationFrame(toEnd)
+    requestAnimationFrame(scrollToEnd)
   })
   const turns = conversation.turns.value
   const runId = conversation.runId.value
   return (
     <div class="transcript" ref={list}>
-      {turns.map((turn, at) => {
-        const isLast = at === turns.length - 1
+      {turns.map((turn, index) => {
+        const isLast = index === turns.length - 1
         return (
           <TurnView
             key={turn.id}

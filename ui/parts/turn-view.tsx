@@ -1,17 +1,17 @@
-// One message on the screen, with all its parts.
+// One message with all its parts.
 import { memo } from 'preact/compat'
 import { count, money, seconds } from '../lib/format.ts'
 import type { Part, Turn } from '../lib/turn.ts'
-import { Ask } from './ask.tsx'
+import { ApprovalCard } from './approval-card.tsx'
 import { CodeBlock } from './code-block.tsx'
 import { CopyButton } from './copy-button.tsx'
 import { Markdown } from './markdown.tsx'
-import { Tool } from './tool.tsx'
+import { ToolCall } from './tool-call.tsx'
 
-/** What each error of a run means for who reads it; others are told by their own text. */
-const endings: Record<string, string> = {
+/** Texts for some errors of a run; the others show their own message. */
+const errorTexts: Record<string, string> = {
   cancelled: 'Stopped.',
-  timeout: 'Its time was over. Options has a longer one.',
+  timeout: 'Timed out. You can set a longer time limit under Options.',
 }
 
 type Props = { turn: Turn; isLive: boolean; onRetry?: (() => void) | undefined }
@@ -21,12 +21,12 @@ export const TurnView = memo(({ turn, isLive, onRetry }: Props) => {
   const isOver = !isLive
   return (
     <article class={`turn ${turn.role}`} aria-busy={isLive}>
-      <h2 class="who">{turn.role === 'user' ? 'You' : 'Claude'}</h2>
-      {turn.parts.map((part, at) => (
-        <PartView key={at} part={part} runId={turn.runId} isOver={isOver} />
+      <h2 class="author">{turn.role === 'user' ? 'You' : 'Claude'}</h2>
+      {turn.parts.map((part, index) => (
+        <PartView key={index} part={part} runId={turn.runId} isOver={isOver} />
       ))}
-      {isLive && turn.openAsk === null ? <p class="busy">working</p> : null}
-      <Ending turn={turn} onRetry={onRetry} />
+      {isLive && turn.openApproval === null ? <p class="busy">Working</p> : null}
+      <TurnFooter turn={turn} onRetry={onRetry} />
     </article>
   )
 })
@@ -43,16 +43,16 @@ function PartView({ part, runId, isOver }: { part: Part; runId: string | null; i
         </details>
       )
     case 'tool':
-      // Of a run its question is shown as such.
-      return part.name === 'AskUserQuestion' && runId !== null ? null : <Tool tool={part} isOver={isOver} />
-    case 'ask':
-      return <Ask runId={runId ?? ''} ask={part.ask} answered={part.answered} isOver={isOver} />
+      // In a run, the question itself is shown instead.
+      return part.name === 'AskUserQuestion' && runId !== null ? null : <ToolCall tool={part} isOver={isOver} />
+    case 'approval':
+      return <ApprovalCard runId={runId ?? ''} approval={part.approval} decision={part.decision} isOver={isOver} />
     case 'note':
       return <p class="note">{part.text}</p>
   }
 }
 
-function Ending({ turn, onRetry }: { turn: Turn; onRetry: (() => void) | undefined }) {
+function TurnFooter({ turn, onRetry }: { turn: Turn; onRetry: (() => void) | undefined }) {
   const { end } = turn
   if (end === null) return null
   const retry =
@@ -63,9 +63,9 @@ function Ending({ turn, onRetry }: { turn: Turn; onRetry: (() => void) | undefin
     )
   if (end.outcome === 'error') {
     return (
-      <div class={end.code === 'cancelled' ? 'note' : 'fault'} role="status">
+      <div class={end.code === 'cancelled' ? 'note' : 'error'} role="status">
         <p>
-          {endings[end.code] ?? end.text} {end.code === 'cancelled' ? null : <code>{end.code}</code>}
+          {errorTexts[end.code] ?? end.text} {end.code === 'cancelled' ? null : <code>{end.code}</code>}
         </p>
         {retry}
       </div>
@@ -78,7 +78,7 @@ function Ending({ turn, onRetry }: { turn: Turn; onRetry: (() => void) | undefin
     seconds(reply.duration_ms),
     usage.output_tokens === undefined ? '' : `${count(usage.input_tokens ?? 0)} in, ${count(usage.output_tokens)} out`,
     reply.cost_usd === null ? '' : money(reply.cost_usd),
-    reply.stop_reason === null || reply.stop_reason === 'end_turn' ? '' : `ended by ${reply.stop_reason}`,
+    reply.stop_reason === null || reply.stop_reason === 'end_turn' ? '' : `stop reason: ${reply.stop_reason}`,
   ]
   return (
     <>

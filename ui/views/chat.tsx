@@ -1,4 +1,4 @@
-// Talking to Claude: a conversation, or the beginning of one.
+// The chat view: a new or existing conversation.
 import { useSignal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
 import { type ApiError, toApiError } from '../lib/api.ts'
@@ -8,45 +8,45 @@ import { fork } from '../lib/fork.ts'
 import { money } from '../lib/format.ts'
 import { bodyOf, values } from '../lib/options.ts'
 import { randomId } from '../lib/random-id.ts'
-import { hrefOf, place, replacePlace } from '../lib/router.ts'
+import { hrefOf, replaceRoute, route } from '../lib/router.ts'
 import { userTurn } from '../lib/turn.ts'
-import { useEvery } from '../lib/use-load.ts'
+import { useInterval } from '../lib/use-load.ts'
 import { useModels } from '../lib/use-models.ts'
 import { Composer } from '../parts/composer.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
-import { Fault } from '../parts/fault.tsx'
+import { ErrorNotice } from '../parts/error-notice.tsx'
 import { Transcript } from '../parts/transcript.tsx'
 
-const lookEveryMs = 2_000
+const refreshEveryMs = 2_000
 
 const examples = [
-  'List files here, and say what this folder is about.',
+  'List the files here and explain what this folder is about.',
   'Think of a name for a server that never sleeps.',
-  'Explain what an event stream is, in Markdown, with a small example in code.',
+  'Explain what an event stream is, in Markdown, with a short code example.',
 ]
 
-/** A conversation that begins here keeps its view when its address gets an id. */
-let begun: Conversation | null = null
+/** The conversation started here last. It stays on screen when its URL gets an id. */
+let started: Conversation | null = null
 
-/** The run of a conversation that has no id yet: a page that is loaded anew just then finds it by this. */
-const begunRun = 'claude-serve.begun-run'
+/** Stores the run of a conversation that has no id yet, so that the page can find it after a reload. */
+const startedRunKey = 'claude-serve.started-run'
 
 function conversationOf(id: string | null): Conversation {
-  if (id !== null && begun?.sessionId.peek() === id && begun.fault.peek() === null) return begun
+  if (id !== null && started?.sessionId.peek() === id && started.error.peek() === null) return started
   const conversation = new Conversation()
-  conversation.onRun = (runId) => sessionStorage.setItem(begunRun, runId)
+  conversation.onRun = (runId) => sessionStorage.setItem(startedRunKey, runId)
   conversation.onSession = (sessionId) => {
-    sessionStorage.removeItem(begunRun)
-    begun?.close()
-    begun = conversation
-    // Whoever has gone elsewhere meanwhile stays there.
-    if (place.peek().view === 'chat' && place.peek().id === null) replacePlace('chat', sessionId)
+    sessionStorage.removeItem(startedRunKey)
+    started?.close()
+    started = conversation
+    // Only if the user has not navigated away in the meantime.
+    if (route.peek().view === 'chat' && route.peek().id === null) replaceRoute('chat', sessionId)
   }
-  const runId = sessionStorage.getItem(begunRun)
+  const runId = sessionStorage.getItem(startedRunKey)
   if (id !== null) void conversation.open(id)
   else if (runId !== null) {
-    sessionStorage.removeItem(begunRun)
-    void conversation.takeUp(runId)
+    sessionStorage.removeItem(startedRunKey)
+    void conversation.resumeFrom(runId)
   }
   return conversation
 }
@@ -57,11 +57,11 @@ export function Chat({ id }: { id: string | null }) {
   const { names } = useModels()
   useEffect(
     () => () => {
-      if (begun !== conversation) conversation.close()
+      if (started !== conversation) conversation.close()
     },
     [conversation],
   )
-  useEvery(lookEveryMs, () => void conversation.look(), [conversation])
+  useInterval(refreshEveryMs, () => void conversation.checkForNewRuns(), [conversation])
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.key === 'Escape' && conversation.runId.value !== null) void conversation.stop()
@@ -70,21 +70,24 @@ export function Chat({ id }: { id: string | null }) {
     return () => removeEventListener('keydown', onKey)
   }, [conversation])
 
-  const ask = (body: ChatBody, words: string, files: readonly string[]) => {
-    const whole = { ...body, background: true, approvals: true, metadata: metadataOf(words || files.join(', ')) }
-    const notes = files.map((name) => `with ${name}`)
-    return conversation.send(whole, userTurn(randomId(), words, notes))
+  const send = (body: ChatBody, prompt: string, files: readonly string[]) => {
+    const metadata = metadataOf(prompt || files.join(', '))
+    const notes = files.map((name) => `Attached: ${name}`)
+    return conversation.send(
+      { ...body, background: true, approvals: true, metadata },
+      userTurn(randomId(), prompt, notes),
+    )
   }
   const retry = () => {
     const { lastBody } = conversation
-    const words = conversation.turns.value.findLast(({ role }) => role === 'user')?.text ?? ''
-    if (lastBody !== null) void conversation.send(lastBody, userTurn(randomId(), words))
+    const prompt = conversation.turns.value.findLast(({ role }) => role === 'user')?.text ?? ''
+    if (lastBody !== null) void conversation.send(lastBody, userTurn(randomId(), prompt))
   }
-  const begin = (prompt: string) => {
+  const sendExample = (prompt: string) => {
     try {
-      void ask({ prompt, ...bodyOf(values.value) }, prompt, [])
+      void send({ prompt, ...bodyOf(values.value) }, prompt, [])
     } catch {
-      // The composer tells what is wrong with the options when it is sent from there.
+      // Invalid options: the composer shows the error when the prompt is sent from there.
       text.value = prompt
     }
   }
@@ -92,22 +95,22 @@ export function Chat({ id }: { id: string | null }) {
   return (
     <div class="chat">
       {id === null ? <h1 class="hidden">New conversation</h1> : <SessionBar conversation={conversation} id={id} />}
-      {isEmpty ? <Beginning onChoose={begin} /> : null}
+      {isEmpty ? <Welcome onChoose={sendExample} /> : null}
       <Transcript conversation={conversation} onRetry={conversation.lastBody === null ? undefined : retry} />
-      {conversation.isLoading.value ? <p class="waiting">Loading</p> : null}
+      {conversation.isLoading.value ? <p class="waiting">Loading…</p> : null}
       <div class="below">
-        {conversation.isLost.value ? (
-          <p class="fault" role="status">
-            The connection is lost; trying to get it back. The run goes on.
+        {conversation.isReconnecting.value ? (
+          <p class="error" role="status">
+            Connection lost. Reconnecting… The run continues on the server.
           </p>
         ) : null}
-        <Fault fault={conversation.fault.value} />
+        <ErrorNotice error={conversation.error.value} />
         <Composer
           text={text}
           sessionId={conversation.sessionId.value}
           isBusy={conversation.isBusy.value}
           models={names.value.filter((name) => !name.includes('/'))}
-          onSend={ask}
+          onSend={send}
           onStop={() => void conversation.stop()}
         />
       </div>
@@ -115,11 +118,11 @@ export function Chat({ id }: { id: string | null }) {
   )
 }
 
-function Beginning({ onChoose }: { onChoose(prompt: string): void }) {
+function Welcome({ onChoose }: { onChoose(prompt: string): void }) {
   return (
-    <section class="beginning">
+    <section class="welcome">
       <h2>Talk to your own Claude Code</h2>
-      <p>What you can do here, every program on this machine can do too. Try one of these:</p>
+      <p>Anything you can do here, any program on this machine can do too. Try one of these:</p>
       <ul>
         {examples.map((example) => (
           <li key={example}>
@@ -129,7 +132,7 @@ function Beginning({ onChoose }: { onChoose(prompt: string): void }) {
           </li>
         ))}
       </ul>
-      <p>The same from a terminal:</p>
+      <p>Or from a terminal:</p>
       <p class="line">
         <code>{toCurl('/v1/chat/stream', { prompt: 'Say hello' })}</code>
         <CopyButton text={() => toCurl('/v1/chat/stream', { prompt: 'Say hello' })} label="Copy" />
@@ -139,13 +142,13 @@ function Beginning({ onChoose }: { onChoose(prompt: string): void }) {
 }
 
 function SessionBar({ conversation, id }: { conversation: Conversation; id: string }) {
-  const fault = useSignal<ApiError | null>(null)
+  const error = useSignal<ApiError | null>(null)
   const session = conversation.session.value
-  const forkIt = async () => {
+  const forkSession = async () => {
     try {
       await fork(id)
     } catch (thrown) {
-      fault.value = toApiError(thrown)
+      error.value = toApiError(thrown)
     }
   }
   return (
@@ -159,14 +162,14 @@ function SessionBar({ conversation, id }: { conversation: Conversation; id: stri
         <a class="button" href={hrefOf('chat')}>
           New
         </a>
-        <button type="button" onClick={forkIt} disabled={conversation.isBusy.value}>
+        <button type="button" onClick={forkSession} disabled={conversation.isBusy.value}>
           Fork
         </button>
         {session?.resume_command ? (
-          <CopyButton text={() => session.resume_command ?? ''} label="Copy the command to go on in a terminal" />
+          <CopyButton text={() => session.resume_command ?? ''} label="Copy command to continue in a terminal" />
         ) : null}
       </div>
-      <Fault fault={fault.value} />
+      <ErrorNotice error={error.value} />
     </header>
   )
 }

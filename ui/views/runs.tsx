@@ -1,4 +1,4 @@
-// What runs, waits and ran: the list, and one run with all that happened in it.
+// The list of runs, and a single run with all its events.
 import { useSignal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
 import type { RunList, RunReply } from '../../src/surfaces/native/run-schemas.ts'
@@ -10,16 +10,16 @@ import { hrefOf } from '../lib/router.ts'
 import { useList } from '../lib/use-list.tsx'
 import { useLoad } from '../lib/use-load.ts'
 import { CopyButton } from '../parts/copy-button.tsx'
-import { Fault } from '../parts/fault.tsx'
+import { ErrorNotice } from '../parts/error-notice.tsx'
 import { Transcript } from '../parts/transcript.tsx'
 
-const lookEveryMs = 2_000
+const refreshEveryMs = 2_000
 const statuses = ['queued', 'running', 'waiting', 'succeeded', 'failed', 'cancelled']
 
 export function Runs() {
   const status = useSignal('')
   const path = `/v1/runs${query({ status: status.value, limit: 50 })}`
-  const { items, fault, more, reload } = useList<RunList, RunReply>(path, lookEveryMs, {
+  const { items, error, more, reload } = useList<RunList, RunReply>(path, refreshEveryMs, {
     read: ({ runs }) => runs,
     idOf: ({ id }) => id,
   })
@@ -35,11 +35,11 @@ export function Runs() {
           ))}
         </select>
       </label>
-      <Fault fault={fault} />
+      <ErrorNotice error={error} />
       {items?.length === 0 ? (
         <p class="empty">
-          Nothing {status.value === '' ? 'has run yet' : `is ${status.value}`}. Whatever any program asks this server
-          shows up here for a week.
+          {status.value === '' ? 'No runs yet.' : `No ${status.value} runs.`} Requests from any program to this server
+          appear here for a week.
         </p>
       ) : null}
       <ul class="list">
@@ -86,13 +86,13 @@ function Facts({ run }: { run: RunReply }) {
 }
 
 function Buttons({ run, onChange }: { run: RunReply; onChange(): Promise<void> }) {
-  const fault = useSignal<ApiError | null>(null)
+  const error = useSignal<ApiError | null>(null)
   const cancel = async () => {
     try {
       await call(`/v1/runs/${run.id}/cancel`, { method: 'POST' })
       await onChange()
     } catch (thrown) {
-      fault.value = toApiError(thrown)
+      error.value = toApiError(thrown)
     }
   }
   return (
@@ -104,17 +104,17 @@ function Buttons({ run, onChange }: { run: RunReply; onChange(): Promise<void> }
       ) : null}
       {run.session_id === null || run.surface !== 'native' ? null : (
         <a class="button quiet" href={hrefOf('chat', run.session_id)}>
-          Open its session
+          Open session
         </a>
       )}
       <CopyButton text={() => toCurl(`/v1/runs/${run.id}/events?events=full`)} label="Copy as curl" />
-      <Fault fault={fault.value} />
+      <ErrorNotice error={error.value} />
     </div>
   )
 }
 
 export function Run({ id }: { id: string }) {
-  const { data, fault, reload } = useLoad<RunReply>(`/v1/runs/${id}`, lookEveryMs)
+  const { data, error, reload } = useLoad<RunReply>(`/v1/runs/${id}`, refreshEveryMs)
   const run = data.value
   return (
     <>
@@ -124,7 +124,7 @@ export function Run({ id }: { id: string }) {
           <code>{id}</code>
         </p>
       </header>
-      <Fault fault={fault.value} />
+      <ErrorNotice error={error.value} />
       {run === null ? null : (
         <>
           <Facts run={run} />
@@ -144,7 +144,7 @@ function Events({ run }: { run: RunReply }) {
   }, [conversation])
   return (
     <>
-      <Fault fault={conversation.fault.value} />
+      <ErrorNotice error={conversation.error.value} />
       <Transcript conversation={conversation} />
     </>
   )

@@ -1,25 +1,25 @@
-// How the server is: Claude, its login, processes, queue; the models; where the API is described.
+// The state of the server: Claude Code, login, processes and queue; the models; links to the API reference.
 import type { HealthReply } from '../../src/surfaces/native/schemas.ts'
-import { currentKey, keepKey, needsKey } from '../lib/api.ts'
+import { currentKey, needsKey, saveKey } from '../lib/api.ts'
 import { toCurl } from '../lib/curl.ts'
 import { duration } from '../lib/format.ts'
 import { useLoad } from '../lib/use-load.ts'
 import { useModels } from '../lib/use-models.ts'
 import { CopyButton } from '../parts/copy-button.tsx'
-import { Fault } from '../parts/fault.tsx'
+import { ErrorNotice } from '../parts/error-notice.tsx'
 
-const lookEveryMs = 2_000
+const refreshEveryMs = 2_000
 
 export function Server() {
-  const health = useLoad<HealthReply>('/v1/health', lookEveryMs)
+  const health = useLoad<HealthReply>('/v1/health', refreshEveryMs)
   const models = useModels()
   return (
     <>
       <h1>Server</h1>
-      <Fault fault={health.fault.value} />
+      <ErrorNotice error={health.error.value} />
       {health.data.value === null ? null : <Facts health={health.data.value} />}
       <h2>Models</h2>
-      <Fault fault={models.fault.value} />
+      <ErrorNotice error={models.error.value} />
       <ul class="models">
         {models.names.value.map((name) => (
           <li key={name}>
@@ -28,11 +28,13 @@ export function Server() {
         ))}
       </ul>
       <p>
-        As the OpenAI and Anthropic faces name them: plain, and with <code>agent/</code> Claude Code with all its tools.
+        Names for the OpenAI and Anthropic APIs. A name alone is the plain model; with <code>agent/</code> it is Claude
+        Code with all its tools.
       </p>
       <h2>API</h2>
       <p>
-        <a href="/docs">Every route and field</a>, also as <a href="/openapi.json">openapi.json</a>.
+        <a href="/docs">API reference</a> with every route and field, also available as{' '}
+        <a href="/openapi.json">openapi.json</a>.
       </p>
       <p class="line">
         <code>{toCurl('/v1/health')}</code>
@@ -43,11 +45,11 @@ export function Server() {
           <button
             type="button"
             onClick={() => {
-              keepKey(null)
+              saveKey(null)
               needsKey.value = true
             }}
           >
-            Forget the API key
+            Remove API key
           </button>
         </p>
       )}

@@ -1,4 +1,4 @@
-// Claude Code's conversations, those of the terminal too: found, opened, renamed, copied, deleted.
+// Claude Code's conversations, including those from the terminal: search, open, rename, fork, delete.
 import { useSignal } from '@preact/signals'
 import type { SessionList, SessionSummary } from '../../src/surfaces/native/session-schemas.ts'
 import { type ApiError, call, query, toApiError } from '../lib/api.ts'
@@ -6,14 +6,14 @@ import { fork } from '../lib/fork.ts'
 import { time } from '../lib/format.ts'
 import { hrefOf } from '../lib/router.ts'
 import { useList } from '../lib/use-list.tsx'
-import { Fault } from '../parts/fault.tsx'
+import { ErrorNotice } from '../parts/error-notice.tsx'
 
-const lookEveryMs = 5_000
+const refreshEveryMs = 5_000
 
 export function Sessions() {
   const search = useSignal('')
   const path = `/v1/sessions${query({ q: search.value, limit: 50 })}`
-  const { items, fault, more, reload } = useList<SessionList, SessionSummary>(path, lookEveryMs, {
+  const { items, error, more, reload } = useList<SessionList, SessionSummary>(path, refreshEveryMs, {
     read: (page) => page.sessions,
     idOf: (session) => session.session_id,
   })
@@ -27,7 +27,7 @@ export function Sessions() {
         value={search.value}
         onInput={({ currentTarget }) => (search.value = currentTarget.value)}
       />
-      <Fault fault={fault} />
+      <ErrorNotice error={error} />
       {items?.length === 0 ? <Empty search={search.value} /> : null}
       <ul class="list">
         {items?.map((session) => (
@@ -43,34 +43,34 @@ function Empty({ search }: { search: string }) {
   if (search !== '') return <p class="empty">No session has “{search}” in its title or first prompt.</p>
   return (
     <p class="empty">
-      There are no sessions yet. <a href={hrefOf('chat')}>Begin one</a>, or run <code>claude</code> in a terminal: it
-      shows up here as well.
+      No sessions yet. <a href={hrefOf('chat')}>Start one</a>, or run <code>claude</code> in a terminal: its
+      conversations appear here too.
     </p>
   )
 }
 
 function Row({ session, onChange }: { session: SessionSummary; onChange(): Promise<void> }) {
-  const fault = useSignal<ApiError | null>(null)
-  const state = useSignal<'shown' | 'renamed' | 'deleted'>('shown')
+  const error = useSignal<ApiError | null>(null)
+  const state = useSignal<'idle' | 'renaming' | 'deleting'>('idle')
   const title = useSignal(session.title)
   const path = `/v1/sessions/${session.session_id}`
-  const run = async (work: () => Promise<unknown>) => {
-    fault.value = null
+  const perform = async (work: () => Promise<unknown>) => {
+    error.value = null
     try {
       await work()
-      state.value = 'shown'
+      state.value = 'idle'
       await onChange()
     } catch (thrown) {
-      fault.value = toApiError(thrown)
+      error.value = toApiError(thrown)
     }
   }
   const rename = (event: Event) => {
     event.preventDefault()
-    void run(() => call(path, { method: 'PATCH', body: { title: title.value } }))
+    void perform(() => call(path, { method: 'PATCH', body: { title: title.value } }))
   }
   return (
     <li>
-      {state.value === 'renamed' ? (
+      {state.value === 'renaming' ? (
         <form class="line" onSubmit={rename}>
           <input
             type="text"
@@ -79,13 +79,13 @@ function Row({ session, onChange }: { session: SessionSummary; onChange(): Promi
             onInput={({ currentTarget }) => (title.value = currentTarget.value)}
           />
           <button type="submit">Save</button>
-          <button type="button" onClick={() => (state.value = 'shown')}>
-            Leave it
+          <button type="button" onClick={() => (state.value = 'idle')}>
+            Cancel
           </button>
         </form>
       ) : (
         <a class="title" href={hrefOf('chat', session.session_id)}>
-          {session.title || 'Without a title'}
+          {session.title || 'Untitled'}
         </a>
       )}
       <p class="facts">
@@ -98,31 +98,31 @@ function Row({ session, onChange }: { session: SessionSummary; onChange(): Promi
         )}
       </p>
       <div class="buttons">
-        {state.value === 'deleted' ? (
+        {state.value === 'deleting' ? (
           <>
-            <span>Delete it for good, in Claude Code too?</span>
-            <button type="button" onClick={() => run(() => call(path, { method: 'DELETE' }))}>
+            <span>Delete permanently? This also deletes it from Claude Code.</span>
+            <button type="button" onClick={() => perform(() => call(path, { method: 'DELETE' }))}>
               Delete
             </button>
-            <button type="button" onClick={() => (state.value = 'shown')}>
-              Keep it
+            <button type="button" onClick={() => (state.value = 'idle')}>
+              Cancel
             </button>
           </>
         ) : (
           <>
-            <button type="button" class="quiet" onClick={() => (state.value = 'renamed')}>
+            <button type="button" class="quiet" onClick={() => (state.value = 'renaming')}>
               Rename
             </button>
-            <button type="button" class="quiet" onClick={() => run(() => fork(session.session_id))}>
+            <button type="button" class="quiet" onClick={() => perform(() => fork(session.session_id))}>
               Fork
             </button>
-            <button type="button" class="quiet" onClick={() => (state.value = 'deleted')}>
-              Delete …
+            <button type="button" class="quiet" onClick={() => (state.value = 'deleting')}>
+              Delete…
             </button>
           </>
         )}
       </div>
-      <Fault fault={fault.value} />
+      <ErrorNotice error={error.value} />
     </li>
   )
 }

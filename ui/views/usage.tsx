@@ -1,4 +1,4 @@
-// What has been used and what it cost, by day and by model.
+// Tokens and cost by day and by model.
 import { useSignal } from '@preact/signals'
 import type { UsageReply } from '../../src/surfaces/native/run-schemas.ts'
 import { query } from '../lib/api.ts'
@@ -7,48 +7,54 @@ import { count, money } from '../lib/format.ts'
 import { useLoad } from '../lib/use-load.ts'
 import { type Bar, Bars } from '../parts/bars.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
-import { Fault } from '../parts/fault.tsx'
+import { ErrorNotice } from '../parts/error-notice.tsx'
 
-const lookEveryMs = 10_000
+const refreshEveryMs = 10_000
 const dayMs = 86_400_000
 
-type Sums = UsageReply['total']
+type Totals = UsageReply['total']
 
 const measures = {
-  cost: { title: 'Cost', valueOf: (sums: Sums) => sums.cost_usd, textOf: (sums: Sums) => money(sums.cost_usd) },
-  tokens: { title: 'Tokens', valueOf: tokensOf, textOf: (sums: Sums) => count(tokensOf(sums)) },
-  runs: { title: 'Runs', valueOf: (sums: Sums) => sums.runs, textOf: (sums: Sums) => String(sums.runs) },
+  cost: {
+    title: 'Cost',
+    valueOf: (totals: Totals) => totals.cost_usd,
+    textOf: (totals: Totals) => money(totals.cost_usd),
+  },
+  tokens: { title: 'Tokens', valueOf: tokensOf, textOf: (totals: Totals) => count(tokensOf(totals)) },
+  runs: { title: 'Runs', valueOf: (totals: Totals) => totals.runs, textOf: (totals: Totals) => String(totals.runs) },
 } as const
 type Measure = keyof typeof measures
 
-function tokensOf(sums: Sums): number {
-  return sums.input_tokens + sums.output_tokens + sums.cache_read_input_tokens + sums.cache_creation_input_tokens
+function tokensOf(totals: Totals): number {
+  return (
+    totals.input_tokens + totals.output_tokens + totals.cache_read_input_tokens + totals.cache_creation_input_tokens
+  )
 }
 
-const detailTitles = ['Runs', 'In', 'Out', 'Cache read', 'Cost']
-const detailsOf = (sums: Sums) => [
-  String(sums.runs),
-  count(sums.input_tokens),
-  count(sums.output_tokens),
-  count(sums.cache_read_input_tokens),
-  money(sums.cost_usd),
+const detailTitles = ['Runs', 'Input', 'Output', 'Cache read', 'Cost']
+const detailsOf = (totals: Totals) => [
+  String(totals.runs),
+  count(totals.input_tokens),
+  count(totals.output_tokens),
+  count(totals.cache_read_input_tokens),
+  money(totals.cost_usd),
 ]
 
 export function Usage() {
   const days = useSignal(30)
   const measure = useSignal<Measure>('cost')
-  // Whole days in UTC, as the server counts them.
+  // Full days in UTC, like the server counts them.
   const from = new Date(Date.now() - (days.value - 1) * dayMs).toISOString().slice(0, 10)
   const pathOf = (group: string) => `/v1/usage${query({ from, group_by: group })}`
-  const byDay = useLoad<UsageReply>(pathOf('day'), lookEveryMs)
-  const byModel = useLoad<UsageReply>(pathOf('model'), lookEveryMs)
+  const byDay = useLoad<UsageReply>(pathOf('day'), refreshEveryMs)
+  const byModel = useLoad<UsageReply>(pathOf('model'), refreshEveryMs)
   const total = byDay.data.value?.total ?? null
   const barsOf = (usage: UsageReply | null): Bar[] =>
-    (usage?.groups ?? []).map(({ group, ...sums }) => ({
+    (usage?.groups ?? []).map(({ group, ...totals }) => ({
       name: group ?? 'unknown',
-      value: measures[measure.value].valueOf(sums),
-      text: measures[measure.value].textOf(sums),
-      details: detailsOf(sums),
+      value: measures[measure.value].valueOf(totals),
+      text: measures[measure.value].textOf(totals),
+      details: detailsOf(totals),
     }))
   const { title } = measures[measure.value]
   return (
@@ -56,16 +62,16 @@ export function Usage() {
       <h1>Usage</h1>
       <div class="line">
         <label>
-          Time
+          Period
           <select value={days.value} onInput={({ currentTarget }) => (days.value = Number(currentTarget.value))}>
             <option value={1}>today</option>
-            <option value={7}>7 days</option>
-            <option value={30}>30 days</option>
-            <option value={90}>90 days</option>
+            <option value={7}>last 7 days</option>
+            <option value={30}>last 30 days</option>
+            <option value={90}>last 90 days</option>
           </select>
         </label>
         <label>
-          Shown
+          Measure
           <select
             value={measure.value}
             onInput={({ currentTarget }) => (measure.value = currentTarget.value as Measure)}
@@ -79,16 +85,15 @@ export function Usage() {
         </label>
         <CopyButton text={() => toCurl(pathOf('day'))} label="Copy as curl" />
       </div>
-      <Fault fault={byDay.fault.value ?? byModel.fault.value} />
+      <ErrorNotice error={byDay.error.value ?? byModel.error.value} />
       {total === null ? null : total.runs === 0 ? (
-        <p class="empty">
-          Nothing was used in this time. Runs are kept for a week, what they cost as long as they are.
-        </p>
+        <p class="empty">No usage in this period. Runs are stored for a week, and their costs with them.</p>
       ) : (
         <>
           <p class="total">
             {money(total.cost_usd)} for {count(total.runs)} {total.runs === 1 ? 'run' : 'runs'} and{' '}
-            {count(tokensOf(total))} tokens. It is what the API would have charged; a subscription is not charged by it.
+            {count(tokensOf(total))} tokens. This is what the API would have charged; a subscription is not billed for
+            it.
           </p>
           <Bars title="Day" valueTitle={title} detailTitles={detailTitles} bars={barsOf(byDay.data.value)} />
           <Bars title="Model" valueTitle={title} detailTitles={detailTitles} bars={barsOf(byModel.data.value)} />

@@ -1,7 +1,7 @@
 // The words and options of the command `batch`, for the command line's help and parser. What it does is in batch.ts, which is loaded when
 // it is asked for.
 import type { Command } from 'commander'
-import type { SetExitCode } from '../registry.ts'
+import type { SetExitCode } from '../command.ts'
 import { addServerOptions } from '../server-client.ts'
 import type { BatchFlags } from './batch.ts'
 

@@ -1,6 +1,6 @@
 // The words and options of the command `chat`, for the command line's help and parser. What it does is loaded when it is asked for.
 import type { Command } from 'commander'
-import type { SetExitCode } from '../registry.ts'
+import type { SetExitCode } from '../command.ts'
 import { addServerOptions } from '../server-client.ts'
 import type { ChatFlags } from './chat.ts'
 

@@ -1,7 +1,7 @@
 // The words and options of the command `completion`, for the command line's help and parser. What it does is loaded when it is asked
 // for.
 import type { Command } from 'commander'
-import type { SetExitCode } from '../registry.ts'
+import type { SetExitCode } from '../command.ts'
 
 const shells = ['bash', 'zsh', 'fish'] as const
 export type Shell = (typeof shells)[number]

@@ -1,9 +1,8 @@
 // The command `completion`: prints a script by which a shell completes our words. It is made from the command line's own list, so it
 // is as new as the program that printed it.
 import type { Command } from 'commander'
-import { answer } from '../command.ts'
+import { answer, type ExitCode } from '../command.ts'
 import { write } from '../output.ts'
-import type { ExitCode } from '../serve.ts'
 import { bashScript } from './bash.ts'
 import type { Shell } from './command.ts'
 import { fishScript } from './fish.ts'

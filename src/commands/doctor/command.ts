@@ -2,7 +2,7 @@
 // when it is asked for.
 import type { Command } from 'commander'
 import { addLocationOptions } from '../command.ts'
-import type { SetExitCode } from '../registry.ts'
+import type { SetExitCode } from '../command.ts'
 import type { DoctorFlags } from './doctor.ts'
 
 const help = `

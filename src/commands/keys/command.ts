@@ -2,7 +2,7 @@
 // loaded only when it is asked for.
 import type { Command } from 'commander'
 import { addLocationOptions } from '../command.ts'
-import type { SetExitCode } from '../registry.ts'
+import type { SetExitCode } from '../command.ts'
 import type { CreateFlags, ListFlags, RevokeFlags } from './keys.ts'
 
 const collect = (value: string, earlier: string[] | undefined) => [...(earlier ?? []), value]

@@ -1,6 +1,6 @@
 // Coding agents of the terminal as clients: their settings, and how they are started. Each is set up as its own documentation says.
 import { join } from 'node:path'
-import type { Client } from './clients.ts'
+import type { Client } from './client.ts'
 import {
   contextTokens,
   keyFor,

@@ -1,7 +1,7 @@
 // Chat programs, tools and gateways as clients: their settings, each as its own documentation says.
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import type { Client } from './clients.ts'
+import type { Client } from './client.ts'
 import {
   allModels,
   keyFor,

@@ -2,23 +2,9 @@
 import { aider, claudeCode, codex, opencode } from './agents.ts'
 import { librechat, litellm, llm, n8n, openWebui } from './apps.ts'
 import { cline, continueDev, vscode, zed } from './editors.ts'
-import type { Part, Target } from './instructions.ts'
+import type { Client } from './client.ts'
 import type { ClientName } from './names.ts'
 import { aiSdk, anthropic, openai } from './sdks.ts'
-
-/** A program, the words after its name, and what it finds in its environment and what not, beside what the terminal has. */
-export type Start = {
-  program: string
-  words: string[]
-  environment: Record<string, string>
-  without: string[]
-  install: string
-}
-
-export type Client = {
-  parts: (place: Target) => Part[]
-  start?: (place: Target) => Start
-}
 
 export const clients: Readonly<Record<ClientName, Client>> = {
   'claude-code': claudeCode,

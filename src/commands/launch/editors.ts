@@ -1,6 +1,6 @@
 // Editors and their extensions as clients: their settings, each as its own documentation says.
 import { join } from 'node:path'
-import type { Client } from './clients.ts'
+import type { Client } from './client.ts'
 import {
   contextTokens,
   keyFor,

@@ -2,10 +2,10 @@
 // Not for what any client needs (see clients.ts).
 import { styleText } from 'node:util'
 import { nearestName } from '../../platform/did-you-mean.ts'
-import { answer, CommandError, print, printJson, UsageError } from '../command.ts'
-import type { ExitCode } from '../serve.ts'
+import { answer, CommandError, print, printJson, UsageError, type ExitCode } from '../command.ts'
 import { asTable } from '../terminal-text.ts'
-import { type Client, clients } from './clients.ts'
+import type { Client } from './client.ts'
+import { clients } from './clients.ts'
 import {
   asText,
   type Block,

@@ -1,5 +1,5 @@
 // Libraries as clients: the first program in each language, as each library's own documentation writes it.
-import type { Client } from './clients.ts'
+import type { Client } from './client.ts'
 import { keyVariable, type Note, note, placeholder, shellWord, type Target } from './instructions.ts'
 
 /** Strings are written alike in all these languages. */

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Environment } from '../../config/sources.ts'
 import { CommandError, note } from '../command.ts'
-import type { Start } from './clients.ts'
+import type { Start } from './client.ts'
 
 /** Gives 0 where it ended well. Throws CommandError where it cannot be started. */
 export async function start(wanted: Start, words: readonly string[], own: Environment): Promise<0 | 1> {

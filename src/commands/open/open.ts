@@ -4,8 +4,7 @@
 import { createLoginLink, type LoginLink } from '../../auth/login-links.ts'
 import { processEnvironment } from '../../config/options.ts'
 import { openKeyStore } from '../../store/key-store.ts'
-import { answer, CommandError, type LocationFlags, note, print, printJson, settingsFor } from '../command.ts'
-import type { ExitCode } from '../serve.ts'
+import { answer, CommandError, type LocationFlags, note, print, printJson, settingsFor, type ExitCode } from '../command.ts'
 import { runningServer } from '../server-client.ts'
 import { hasScreen, openInBrowser } from './browser.ts'
 

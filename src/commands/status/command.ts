@@ -1,6 +1,6 @@
 // The words and options of the command `status`, for the command line's help and parser. What it does is loaded when it is asked for.
 import type { Command } from 'commander'
-import type { SetExitCode } from '../registry.ts'
+import type { SetExitCode } from '../command.ts'
 import { addServerOptions, type ServerFlags } from '../server-client.ts'
 
 export function addStatus(program: Command, setExitCode: SetExitCode): void {

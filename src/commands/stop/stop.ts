@@ -2,17 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { killAll, type ProcessInfo, processTree } from '../../claude/process/process-tree.ts'
 import { duration } from '../../config/values.ts'
-import {
-  answer,
-  CommandError,
-  type LocationFlags,
-  note,
-  print,
-  printJson,
-  settingsFor,
-  UsageError,
-} from '../command.ts'
-import type { ExitCode } from '../serve.ts'
+import { answer, CommandError, type LocationFlags, note, print, printJson, settingsFor, UsageError, type ExitCode } from '../command.ts'
 import { runningServer } from '../server-client.ts'
 import { findTarget, isThere, type Target } from './target.ts'
 

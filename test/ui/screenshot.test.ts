@@ -1,5 +1,5 @@
-// The picture of the page in the README, which is drawn anew by `CLAUDE_SERVE_TEST_PICTURE=docs/page.png npm test`, and the page's
-// figures: how much is loaded, and when something is seen.
+// The screenshot of the page in the README, which `CLAUDE_SERVE_TEST_PICTURE=docs/page.png npm test` updates, and the
+// page's size and time to first paint.
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,17 +11,17 @@ import { noBrowser, openBrowser } from '../helpers/browser.ts'
 import { startTestServer } from '../helpers/test-server.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
-const built = join(root, 'web', 'ui')
+const builtPage = join(root, 'web', 'ui')
 const bytesMax = 300_000
 
-const answer = `The test fails because \`total\` adds strings. Two ways out:
+const answer = `The test fails because \`total\` adds strings. There are two ways to fix it:
 
-| way | changes |
+| fix | file |
 | --- | --- |
-| parse where it is read | \`src/read.ts\` |
-| parse where it is added | \`src/sum.ts\` |
+| parse when reading | \`src/read.ts\` |
+| parse when adding | \`src/sum.ts\` |
 
-I'd take the first: then every other reader is right, too.
+I'd choose the first: it fixes every other caller, too.
 
 \`\`\`ts
 export const amountOf = (cell: string): number => Number.parseFloat(cell)
@@ -35,15 +35,15 @@ const edit = {
 
 const sizeOf = async (page: Page) => (await page.viewportSize()) ?? { width: 0, height: 0 }
 
-test('all files of the page together are less than 300 KB, compressed', (t) => {
-  const names = readdirSync(built).filter((name) => name !== 'licenses.txt')
+test('the compressed files of the page are less than 300 KB in total', (t) => {
+  const names = readdirSync(builtPage).filter((name) => name !== 'licenses.txt')
   assert.ok(names.includes('page.html') && names.includes('page.js') && names.includes('page.css'))
-  const bytes = names.map((name) => gzipSync(readFileSync(join(built, name))).length).reduce((a, b) => a + b)
-  t.diagnostic(`the page is ${(bytes / 1000).toFixed(1)} kB, compressed`)
+  const bytes = names.map((name) => gzipSync(readFileSync(join(builtPage, name))).length).reduce((a, b) => a + b)
+  t.diagnostic(`the page is ${(bytes / 1000).toFixed(1)} kB compressed`)
   assert.ok(bytes < bytesMax, String(bytes))
 })
 
-test('a conversation looks as in the README', { timeout: 120_000 }, async (t) => {
+test('a conversation looks like the screenshot in the README', { timeout: 120_000 }, async (t) => {
   const browser = await openBrowser(t)
   if (browser === null) return t.skip(noBrowser)
   const server = await startTestServer(t)
@@ -51,24 +51,24 @@ test('a conversation looks as in the README', { timeout: 120_000 }, async (t) =>
   await page.goto(server.url)
   await page.getByRole('textbox', { name: 'Your prompt' }).waitFor()
   const paintMs = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime)
-  t.diagnostic(`something is seen after ${Math.round(Number(paintMs))} ms`)
+  t.diagnostic(`first paint after ${Math.round(Number(paintMs))} ms`)
   assert.ok(Number(paintMs) > 0)
 
   server.upstream.enqueue({ text: answer, tokens: 30 })
-  server.upstream.enqueue({ text: 'Done in one place.', tool: 'Write', input: edit })
-  for (const words of ['Why does the test of the sum fail?', 'The first one. Go ahead.']) {
-    await page.getByRole('textbox', { name: 'Your prompt' }).fill(words)
+  server.upstream.enqueue({ text: 'I’ll make the change in one place.', tool: 'Write', input: edit })
+  for (const prompt of ['Why does the sum test fail?', 'The first one. Go ahead.']) {
+    await page.getByRole('textbox', { name: 'Your prompt' }).fill(prompt)
     await page.keyboard.press('Enter')
-    await page.getByRole('button', { name: words.startsWith('Why') ? 'Try again' : 'Deny' }).waitFor()
+    await page.getByRole('button', { name: prompt.startsWith('Why') ? 'Try again' : 'Deny' }).waitFor()
   }
-  // The colours of code come a moment later.
+  // Code is highlighted a moment later.
   await page.locator('.hljs-keyword').first().waitFor()
-  await page.getByRole('heading', { name: 'Claude asks to use Write' }).scrollIntoViewIfNeeded()
-  const picture = await page.screenshot({ animations: 'disabled', caret: 'hide' })
+  await page.getByRole('heading', { name: 'Claude wants to use Write' }).scrollIntoViewIfNeeded()
+  const screenshot = await page.screenshot({ animations: 'disabled', caret: 'hide' })
   const { width, height } = await sizeOf(page)
-  assert.deepEqual([picture.readUInt32BE(16), picture.readUInt32BE(20)], [width, height])
+  assert.deepEqual([screenshot.readUInt32BE(16), screenshot.readUInt32BE(20)], [width, height])
   const target = process.env.CLAUDE_SERVE_TEST_PICTURE
-  if (target) writeFileSync(join(root, target), picture)
+  if (target) writeFileSync(join(root, target), screenshot)
   await page.getByRole('button', { name: 'Deny' }).click()
-  await page.getByText('permission to use Write: denied').waitFor()
+  await page.getByText('Permission to use Write: denied').waitFor()
 })

@@ -1,4 +1,4 @@
-// The web page: what Claude asks a person, a permission or a question, and what comes of the answers.
+// The web page: permission prompts and questions from Claude, and the effects of the answers.
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,75 +9,73 @@ const scene = await openPageScene()
 const { cwd } = scene.server.folders
 
 const write = (name: string, content = 'by the test', ...more: Record<string, unknown>[]) =>
-  [{ tool: 'Write', input: { file_path: join(cwd, name), content } }, ...more, { text: 'That was it.' }]
-    .map(step)
-    .join('')
+  [{ tool: 'Write', input: { file_path: join(cwd, name), content } }, ...more, { text: 'All done.' }].map(step).join('')
 
 const cardOf = ({ page }: Tab, tool = 'Write') => page.getByRole('region', { name: `Permission to use ${tool}` })
 const fileOf = (name: string) => readFileSync(join(cwd, name), 'utf8')
 
-scene.test('a tool that was allowed has done its work', async (tab) => {
-  await tab.ask(write('allowed.txt'))
+scene.test('an allowed tool runs', async (tab) => {
+  await tab.send(write('allowed.txt'))
   const card = cardOf(tab)
   await card.getByText(join(cwd, 'allowed.txt')).first().waitFor()
-  await tab.page.getByRole('status').getByText('Claude asks for permission to use Write.').waitFor()
+  await tab.page.getByRole('status').getByText('Claude is asking for permission to use Write.').waitFor()
   assert.equal(existsSync(join(cwd, 'allowed.txt')), false)
   assert.equal((await scene.newestRun()).status, 'waiting')
   await button(card, 'Allow').click()
   await tab.settled()
   assert.equal(fileOf('allowed.txt'), 'by the test')
-  await tab.answer.getByText('Claude’s permission to use Write: allowed.').waitFor()
-  await tab.answer.getByText('That was it.').waitFor()
+  await tab.answer.getByText('Permission to use Write: allowed.').waitFor()
+  await tab.answer.getByText('All done.').waitFor()
 })
 
-scene.test('a tool that was denied has done nothing, and Claude is told why', async (tab) => {
-  await tab.ask(write('denied.txt'))
+scene.test('a denied tool does not run, and Claude receives the reason', async (tab) => {
+  await tab.send(write('denied.txt'))
   const card = cardOf(tab)
-  await card.getByText('Change it, or say why not').click()
-  await card.getByLabel('What Claude is told where you deny it').fill('not in <this> folder')
+  await card.getByText('Edit the input or explain a denial').click()
+  await card.getByLabel('Explanation for Claude if you deny').fill('not in <this> folder')
   await button(card, 'Deny').click()
   await tab.settled()
   assert.equal(existsSync(join(cwd, 'denied.txt')), false)
-  await tab.answer.getByText('Claude’s permission to use Write: denied.').waitFor()
+  await tab.answer.getByText('Permission to use Write: denied.').waitFor()
   await tab.answer.getByText('failed', { exact: true }).click()
   await tab.answer.getByText('not in <this> folder').waitFor()
   await tab.answer.getByText('Write was not allowed.').waitFor()
 })
 
-scene.test('what was allowed for the conversation is not asked again in it', async (tab) => {
+scene.test('a tool allowed for the conversation does not prompt again in it', async (tab) => {
   const second = { tool: 'Write', input: { file_path: join(cwd, 'second.txt'), content: '2' } }
-  await tab.ask(write('first.txt', '1', second))
+  await tab.send(write('first.txt', '1', second))
   await button(cardOf(tab), 'Allow for this conversation').click()
   await tab.settled()
   assert.deepEqual([fileOf('first.txt'), fileOf('second.txt')], ['1', '2'])
-  assert.equal(await tab.answer.getByText('Claude’s permission to use Write: allowed.').count(), 1)
-  await tab.ask(write('third.txt', '3'))
-  await tab.answer.getByText('That was it.').waitFor()
+  assert.equal(await tab.answer.getByText('Permission to use Write: allowed.').count(), 1)
+  await tab.send(write('third.txt', '3'))
+  await tab.answer.getByText('All done.').waitFor()
   await tab.settled()
   assert.equal(fileOf('third.txt'), '3')
 })
 
-scene.test('the input of a tool can be changed, but not into something that is no JSON', async (tab) => {
-  await tab.ask(write('before.txt'))
+scene.test('the input of a tool can be edited, but must stay valid JSON', async (tab) => {
+  await tab.send(write('before.txt'))
   const card = cardOf(tab)
-  await card.getByText('Change it, or say why not').click()
-  const input = card.getByLabel('Its input')
+  await card.getByText('Edit the input or explain a denial').click()
+  const input = card.getByLabel('Input')
   const before = await input.inputValue()
   assert.deepEqual(JSON.parse(before), { file_path: join(cwd, 'before.txt'), content: 'by the test' })
   await input.fill('{ "file_path": ')
   await button(card, 'Allow').click()
-  await card.getByRole('alert').getByText('The input is no JSON').waitFor()
+  await card.getByRole('alert').getByText('The input must be valid JSON').waitFor()
   assert.equal((await scene.newestRun()).status, 'waiting')
-  await input.fill(before.replace('before.txt', 'after.txt').replace('by the test', 'by me'))
+  await input.fill(before.replace('before.txt', 'after.txt').replace('by the test', 'by hand'))
   await button(card, 'Allow').click()
   await tab.settled()
   assert.equal(existsSync(join(cwd, 'before.txt')), false)
-  assert.equal(fileOf('after.txt'), 'by me')
+  assert.equal(fileOf('after.txt'), 'by hand')
 })
 
 const question = (fields: Record<string, unknown>) => ({
-  question: 'Which colour?',
-  header: 'Colour',
+  question: 'Which color?',
+  header: 'Color',
   multiSelect: false,
   options: [
     { label: 'Blue', description: 'Calm' },
@@ -86,35 +84,35 @@ const question = (fields: Record<string, unknown>) => ({
   ...fields,
 })
 
-/** Claude asks, and says what it was told. */
-const askQuestions = (...questions: object[]) =>
+/** Claude asks these questions. */
+const questionSteps = (...questions: object[]) =>
   step({ tool: 'AskUserQuestion', input: { questions } }) + step({ text: 'I see.' })
 
-/** The answers as the CLI had them told, in the events of the run. */
-async function toldAnswers(): Promise<string> {
+/** The answers as the CLI passed them to Claude, from the events of the run. */
+async function submittedAnswers(): Promise<string> {
   const { id } = await scene.newestRun()
   const response = await fetch(`${scene.server.url}/v1/runs/${id}/events?events=full`)
   const events = [...(await response.text()).matchAll(/^data: ?(.*)$/gm)].map(([, data = '']) => JSON.parse(data))
   return events.find(({ type }) => type === 'tool_result').text
 }
 
-scene.test('a question is answered by an option', async (tab) => {
-  await tab.ask(askQuestions(question({})))
-  const card = tab.page.getByRole('form', { name: 'Claude asks' })
-  const group = card.getByRole('group', { name: 'Which colour?' })
+scene.test('a question can be answered with an option', async (tab) => {
+  await tab.send(questionSteps(question({})))
+  const card = tab.page.getByRole('form', { name: 'Question from Claude' })
+  const group = card.getByRole('group', { name: 'Which color?' })
   assert.equal(await button(card, 'Answer').isEnabled(), false)
   await group.getByRole('radio', { name: 'Blue' }).check()
   await group.getByRole('radio', { name: 'Orange' }).check()
   assert.equal(await group.getByRole('radio', { name: 'Blue' }).isChecked(), false)
   await button(card, 'Answer').click()
   await tab.settled()
-  await tab.answer.getByText('Claude’s question: answered.').waitFor()
-  const told = await toldAnswers()
-  assert.match(told, /"Orange"/)
-  assert.doesNotMatch(told, /"Blue"/)
+  await tab.answer.getByText('Question from Claude: answered.').waitFor()
+  const answers = await submittedAnswers()
+  assert.match(answers, /"Orange"/)
+  assert.doesNotMatch(answers, /"Blue"/)
 })
 
-scene.test('several questions need an answer each: several options, and own words', async (tab) => {
+scene.test('each of several questions needs an answer, which can be several options or free text', async (tab) => {
   const animals = {
     question: 'Which animals?',
     header: 'Animals',
@@ -125,25 +123,25 @@ scene.test('several questions need an answer each: several options, and own word
       { label: 'Cow', description: 'calm' },
     ],
   }
-  await tab.ask(askQuestions(question({}), question(animals)))
-  const card = tab.page.getByRole('form', { name: 'Claude asks' })
+  await tab.send(questionSteps(question({}), question(animals)))
+  const card = tab.page.getByRole('form', { name: 'Question from Claude' })
   const many = card.getByRole('group', { name: 'Which animals?' })
   await many.getByRole('checkbox', { name: 'Ant' }).check()
   await many.getByRole('checkbox', { name: 'Bee' }).check()
   await many.getByRole('checkbox', { name: 'Cow' }).check()
   await many.getByRole('checkbox', { name: 'Bee' }).uncheck()
   assert.equal(await button(card, 'Answer').isEnabled(), false)
-  await card.getByRole('group', { name: 'Which colour?' }).getByLabel('In your own words').fill('like the sea')
+  await card.getByRole('group', { name: 'Which color?' }).getByLabel('In your own words').fill('like the sea')
   await button(card, 'Answer').click()
   await tab.settled()
-  const told = await toldAnswers()
-  assert.match(told, /like the sea/)
-  assert.match(told, /Ant.*Cow/)
-  assert.doesNotMatch(told, /Bee/)
+  const answers = await submittedAnswers()
+  assert.match(answers, /like the sea/)
+  assert.match(answers, /Ant.*Cow/)
+  assert.doesNotMatch(answers, /Bee/)
 })
 
-scene.test('where somebody else answers, the card goes', async (tab) => {
-  await tab.ask(write('elsewhere.txt'))
+scene.test('the card disappears if somebody else answers', async (tab) => {
+  await tab.send(write('elsewhere.txt'))
   await cardOf(tab).waitFor()
   const { id, pending } = await scene.newestRun()
   await scene.api(`/v1/runs/${id}/permissions/${pending[0]?.request_id}`, { json: { behavior: 'allow' } })
@@ -152,31 +150,31 @@ scene.test('where somebody else answers, the card goes', async (tab) => {
   assert.equal(fileOf('elsewhere.txt'), 'by the test')
 })
 
-scene.test('an answer that the server refuses is told, and can be given again', async (tab) => {
+scene.test('an answer that fails shows an error and can be sent again', async (tab) => {
   await tab.page.route('**/permissions/*', (route) => route.abort(), { times: 1 })
-  await tab.ask(write('again.txt'))
+  await tab.send(write('again.txt'))
   const card = cardOf(tab)
   await button(card, 'Allow').click()
   await card.getByRole('alert').getByText('The server cannot be reached').waitFor()
   await button(card, 'Allow').click()
   await tab.settled()
   assert.equal(fileOf('again.txt'), 'by the test')
-  tab.expectFault(/net::ERR_FAILED/)
+  tab.expectError(/net::ERR_FAILED/)
 })
 
-scene.test('what is stopped while it waits has not been allowed', async (tab) => {
-  await tab.ask(write('never.txt'))
+scene.test('stopping a run that waits for permission does not allow the tool', async (tab) => {
+  await tab.send(write('never.txt'))
   await cardOf(tab).waitFor()
   await tab.page.keyboard.press('Escape')
-  await tab.answer.getByText('not answered: the run ended first').waitFor()
+  await tab.answer.getByText('not answered before the run ended').waitFor()
   await tab.settled()
   assert.equal((await scene.newestRun()).status, 'cancelled')
   assert.equal(existsSync(join(cwd, 'never.txt')), false)
 })
 
-scene.test('of what a tool is going to do everything is shown before it is allowed', async (tab) => {
+scene.test('the permission prompt shows the complete input of the tool', async (tab) => {
   const input = { command: 'touch a-file', timeout: 4321, description: 'Touch a file', run_in_background: true }
-  await tab.ask(step({ tool: 'Bash', input }) + step({ text: 'Done so.' }))
+  await tab.send(step({ tool: 'Bash', input }) + step({ text: 'Done so.' }))
   const card = cardOf(tab, 'Bash')
   await card.getByText('touch a-file').first().waitFor()
   const shown = await card.innerText()

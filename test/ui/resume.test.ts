@@ -1,20 +1,20 @@
-// The web page: coming back to what goes on, after a reload, in another tab, from the list of sessions; and what it does where the
-// connection breaks.
+// The web page: returning to active runs and old sessions after a reload, in another tab or from the list of sessions,
+// and recovering from broken connections.
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { step } from '../helpers/test-server.ts'
-import { answerOf, askOn, button, messagesOf, openPageScene, settledOn, until } from './page-scene.ts'
+import { answerOf, button, messagesOf, openPageScene, sendOn, settledOn, until } from './page-scene.ts'
 
 const scene = await openPageScene()
 const { cwd } = scene.server.folders
 
-const whole = Array.from({ length: 16 }, (_, at) => `w${at}`).join(' ')
-/** An answer that takes its time. */
-const slow = (gap = 450) => step({ text: whole, tokens: 16, gap })
+const fullText = Array.from({ length: 16 }, (_, index) => `w${index}`).join(' ')
+/** A slow answer. */
+const slow = (gap = 450) => step({ text: fullText, tokens: 16, gap })
 
-/** All that stands in the conversation, without what a run alone has below its answer. */
+/** The texts of the conversation, without the footers, which only live runs have. */
 const textsOf = async (page: Page) => {
   const articles = await page.getByRole('article').all()
   return Promise.all(
@@ -26,25 +26,25 @@ const textsOf = async (page: Page) => {
   )
 }
 
-scene.test('a page that is loaded anew in mid-answer shows all of it, once', async (tab) => {
+scene.test('a page reloaded in the middle of an answer shows the full answer once', async (tab) => {
   const { page } = tab
-  await tab.ask(slow())
+  await tab.send(slow())
   await tab.answer.getByText('w3').waitFor()
   await page.reload()
   await tab.answer.getByText('w5').waitFor()
   assert.equal((await scene.newestRun()).status, 'running')
   await tab.settled()
-  await tab.answer.getByText(whole, { exact: true }).waitFor()
+  await tab.answer.getByText(fullText, { exact: true }).waitFor()
   assert.deepEqual([await messagesOf(page, 'You').count(), await messagesOf(page, 'Claude').count()], [1, 1])
   await page.reload()
-  await tab.answer.getByText(whole, { exact: true }).waitFor()
+  await tab.answer.getByText(fullText, { exact: true }).waitFor()
   assert.deepEqual([await messagesOf(page, 'You').count(), await messagesOf(page, 'Claude').count()], [1, 1])
 })
 
-scene.test('a page that is loaded anew while a tool waits for permission shows the card, and it works', async (tab) => {
+scene.test('a page reloaded while a tool waits for permission shows a working permission prompt', async (tab) => {
   const { page } = tab
   const input = { file_path: join(cwd, 'reloaded.txt'), content: 'x' }
-  await tab.ask(`${step({ text: 'First this.', tool: 'Write', input })}${step({ text: 'Then that.' })}`)
+  await tab.send(`${step({ text: 'First this.', tool: 'Write', input })}${step({ text: 'Then that.' })}`)
   const card = page.getByRole('region', { name: 'Permission to use Write' })
   await card.waitFor()
   await page.reload()
@@ -55,12 +55,12 @@ scene.test('a page that is loaded anew while a tool waits for permission shows t
   assert.equal(await messagesOf(page, 'You').count(), 1)
 })
 
-scene.test('an old session is found, gone on with, forked, renamed and deleted', async (tab) => {
+scene.test('an old session can be found, continued, forked, renamed and deleted', async (tab) => {
   const { page } = tab
-  await tab.ask('The walrus and the carpenter')
+  await tab.send('The walrus and the carpenter')
   await tab.settled()
   await page.getByRole('link', { name: 'New' }).click()
-  await tab.ask('Something else altogether')
+  await tab.send('Something else altogether')
   await tab.settled()
   await page.getByRole('link', { name: 'Sessions' }).click()
   const list = page.getByRole('list').last()
@@ -76,14 +76,14 @@ scene.test('an old session is found, gone on with, forked, renamed and deleted',
   await button(list, 'Save').click()
   await list.getByRole('link', { name: 'Oysters for the walrus' }).click()
   await page.getByRole('heading', { name: 'Oysters for the walrus', level: 1 }).waitFor()
-  await tab.ask('And then?')
+  await tab.send('And then?')
   await tab.answer.getByText('This is turn 2. You said: And then?').waitFor()
   await tab.settled()
   const original = page.url()
   await button(page, 'Fork').click()
   await until(page, `location.href !== ${JSON.stringify(original)}`)
   await messagesOf(page, 'Claude').nth(1).getByText('This is turn 2').waitFor()
-  await tab.ask('In the copy')
+  await tab.send('In the copy')
   await tab.answer.getByText('This is turn 3. You said: In the copy').waitFor()
   await tab.settled()
   await page.goto(original)
@@ -92,97 +92,97 @@ scene.test('an old session is found, gone on with, forked, renamed and deleted',
   const id = String(original.split('/').at(-1))
   await page.getByRole('link', { name: 'Sessions' }).click()
   const row = list.getByRole('listitem').filter({ has: page.locator(`a[href$="${id}"]`) })
-  await button(row, 'Delete …').click()
-  await button(row, 'Keep it').click()
-  await button(row, 'Delete …').click()
+  await button(row, 'Delete…').click()
+  await button(row, 'Cancel').click()
+  await button(row, 'Delete…').click()
   assert.equal((await scene.api<{ session_id: string }>(`/v1/sessions/${id}`)).session_id, id)
   await button(row, 'Delete').click()
   await row.waitFor({ state: 'detached' })
   assert.equal((await fetch(`${tab.url}/v1/sessions/${id}`)).status, 404)
 })
 
-scene.test('two tabs on one session see what is asked in the other, and end up the same', async (tab) => {
+scene.test('two tabs on one session show the prompts of the other and end up the same', async (tab) => {
   const { page } = tab
-  await tab.ask('From the first')
+  await tab.send('From the first')
   await tab.settled()
   const other = await tab.another(new URL(page.url()).pathname + new URL(page.url()).hash)
   await messagesOf(other, 'Claude').nth(0).getByText('From the first').waitFor()
   await page.bringToFront()
-  await askOn(other, `From the second ${slow(60)}`)
+  await sendOn(other, `From the second ${slow(60)}`)
   await messagesOf(page, 'Claude').nth(1).getByText('w2').waitFor()
   for (const each of [page, other]) {
-    await answerOf(each).getByText(whole, { exact: true }).waitFor()
+    await answerOf(each).getByText(fullText, { exact: true }).waitFor()
     await button(each, 'Send').waitFor()
   }
   assert.deepEqual(await textsOf(page), await textsOf(other))
-  await askOn(page, 'And the first again')
+  await sendOn(page, 'And the first again')
   await messagesOf(other, 'Claude').nth(2).getByText('This is turn 3').waitFor()
   await settledOn(page)
   assert.deepEqual(await textsOf(page), await textsOf(other))
   assert.equal((await textsOf(page)).length, 6)
 })
 
-scene.test('a tab that is opened in mid-answer follows it to its end', async (tab) => {
+scene.test('a tab opened in the middle of an answer follows it to the end', async (tab) => {
   const { page } = tab
-  await tab.ask(slow())
+  await tab.send(slow())
   await tab.answer.getByText('w4').waitFor()
   const other = await tab.another(new URL(page.url()).pathname + new URL(page.url()).hash)
   await answerOf(other).getByText('w6').waitFor()
   await button(other, 'Stop').waitFor()
   await Promise.all([settledOn(page), settledOn(other)])
-  await answerOf(other).getByText(whole, { exact: true }).waitFor()
+  await answerOf(other).getByText(fullText, { exact: true }).waitFor()
   assert.deepEqual(await textsOf(page), await textsOf(other))
   assert.equal((await textsOf(page)).length, 2)
 })
 
 scene.test(
-  'a new conversation can be begun while the former one goes on, which is there again on the way back',
+  'a new conversation can be started while another one is running, which is shown again on return',
   async (tab) => {
     const { page } = tab
-    await tab.ask(slow())
+    await tab.send(slow())
     await tab.answer.getByText('w2').waitFor()
     const first = page.url()
     await page.getByRole('link', { name: 'New' }).click()
     await page.getByRole('heading', { name: 'Talk to your own Claude Code' }).waitFor()
-    await tab.ask('Meanwhile')
+    await tab.send('Meanwhile')
     await tab.answer.getByText('This is turn 1. You said: Meanwhile').waitFor()
     await tab.settled()
     await page.goto(first)
-    await tab.answer.getByText(whole, { exact: true }).waitFor()
+    await tab.answer.getByText(fullText, { exact: true }).waitFor()
     assert.equal((await textsOf(page)).length, 2)
   },
 )
 
-scene.test('a stream that ends too early, again and again, is told without loss or doubling', async (tab) => {
+scene.test('a stream that keeps ending too early is shown without gaps or duplicates', async (tab) => {
   const { page } = tab
-  const asked: string[] = []
-  // Each time one event more than the last time, and then the end of the connection.
+  const requests: string[] = []
+  // Each connection delivers one event more than the last one, then ends.
   await page.route('**/v1/runs/*/events*', async (route) => {
-    asked.push(route.request().url())
-    if (asked.length > 5) return route.continue()
+    requests.push(route.request().url())
+    if (requests.length > 5) return route.continue()
     const response = await fetch(route.request().url())
-    const frames = (await response.text()).split('\n\n').slice(0, asked.length)
+    const frames = (await response.text()).split('\n\n').slice(0, requests.length)
     await route.fulfill({
       contentType: 'text/event-stream',
-      body: `${frames.join('\n\n')}\n\n${asked.length === 3 ? 'id: 99\ndata: {"ty' : ''}`,
+      body: `${frames.join('\n\n')}\n\n${requests.length === 3 ? 'id: 99\ndata: {"ty' : ''}`,
     })
   })
-  await tab.ask(slow(1))
+  await tab.send(slow(1))
   await tab.settled()
-  await tab.answer.getByText(whole, { exact: true }).waitFor()
+  await tab.answer.getByText(fullText, { exact: true }).waitFor()
   assert.deepEqual(
-    asked.map((address) => new URL(address).searchParams.get('after')),
+    requests.map((address) => new URL(address).searchParams.get('after')),
     ['0', '1', '3', '6', '10', '15'],
   )
 })
 
-scene.test('what could not be sent is not sent twice, and not lost', async (tab) => {
+scene.test('a prompt whose response was lost is neither lost nor run twice', async (tab) => {
   const { page } = tab
   const keys: (string | undefined)[] = []
   page.on('request', (request) => {
     if (request.url().endsWith('/v1/chat')) keys.push(request.headers()['idempotency-key'])
   })
-  // The server gets it, but its answer is lost.
+  // The server receives the request, but the response is lost.
   await page.route(
     '**/v1/chat',
     async (route) => {
@@ -192,7 +192,7 @@ scene.test('what could not be sent is not sent twice, and not lost', async (tab)
     { times: 1 },
   )
   const { runs: before } = await scene.api<{ runs: unknown[] }>('/v1/runs?limit=200')
-  await tab.ask('Only once, please')
+  await tab.send('Only once, please')
   await page.getByRole('alert').getByText('The server cannot be reached').waitFor()
   assert.equal(await tab.prompt.inputValue(), 'Only once, please')
   await button(page, 'Send').click()
@@ -202,5 +202,5 @@ scene.test('what could not be sent is not sent twice, and not lost', async (tab)
   const { runs: after } = await scene.api<{ runs: unknown[] }>('/v1/runs?limit=200')
   assert.equal(keys.length, 2)
   assert.deepEqual([keys[0], after.length - before.length], [keys[1], 1])
-  tab.expectFault(/net::ERR_FAILED/)
+  tab.expectError(/net::ERR_FAILED/)
 })

@@ -1,4 +1,4 @@
-// The web page where its server is gone, or cannot be reached for a while: it says so, and goes on by itself when it can.
+// The web page when its server dies or cannot be reached for a while: it shows an error and recovers by itself.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
@@ -10,16 +10,16 @@ import { makeFolders, step } from '../helpers/test-server.ts'
 import { apiOf, button, messagesOf, openPageScene, pageTest, promptOf, unreachable } from './page-scene.ts'
 
 const scene = await openPageScene()
-/** The file of tests, as that after which something is to be put away. */
+/** Cleans up after all tests of this file. */
 const file = { after: (end: () => Promise<void>) => after(end) }
 
-type Line = { url: string; cut(): void; mend(): void }
+type Proxy = { url: string; cut(): void; restore(): void }
 
-/** A way to the server that can be cut in two. */
-async function openLine(t: Cleanup): Promise<Line> {
+/** A TCP proxy to the server whose connections can be cut. */
+async function startProxy(t: Cleanup): Promise<Proxy> {
   const open = new Set<Socket>()
   let isCut = false
-  const line = createServer((near) => {
+  const listener = createServer((near) => {
     if (isCut) return near.destroy()
     const far = connect(scene.server.port, '127.0.0.1')
     for (const [from, to] of [
@@ -35,24 +35,24 @@ async function openLine(t: Cleanup): Promise<Line> {
       from.pipe(to)
     }
   })
-  line.listen(0, '127.0.0.1')
-  await once(line, 'listening')
+  listener.listen(0, '127.0.0.1')
+  await once(listener, 'listening')
   const cut = () => {
     isCut = true
     for (const socket of open) socket.destroy()
   }
-  const mend = () => {
+  const restore = () => {
     isCut = false
   }
   t.after(async () => {
     cut()
-    line.close()
+    listener.close()
   })
-  const url = `http://127.0.0.1:${(line.address() as AddressInfo).port}`
-  return { url, cut, mend }
+  const url = `http://127.0.0.1:${(listener.address() as AddressInfo).port}`
+  return { url, cut, restore }
 }
 
-const line = await openLine(file)
+const proxy = await startProxy(file)
 const folders = makeFolders(file)
 const startServer = (port: number) =>
   new Running(folders, ['--demo', '--port', String(port), '--warm', '0', '--log-level', 'silent'])
@@ -66,36 +66,36 @@ after(async () => {
 })
 const url = `http://127.0.0.1:${port}`
 
-const words = Array.from({ length: 16 }, (_, at) => `w${at}`).join(' ')
-const lost = 'The connection is lost; trying to get it back. The run goes on.'
+const answerText = Array.from({ length: 16 }, (_, index) => `w${index}`).join(' ')
+const lostNotice = 'Connection lost. Reconnecting… The run continues on the server.'
 
 pageTest(
   scene.browser,
-  () => line.url,
-  'a connection that breaks is taken up again where it broke',
+  () => proxy.url,
+  'a broken connection is resumed where it broke',
   async (tab) => {
     const { page } = tab
-    await tab.ask(step({ text: words, tokens: 16, gap: 400 }))
+    await tab.send(step({ text: answerText, tokens: 16, gap: 400 }))
     await tab.answer.getByText('w2').waitFor()
-    line.cut()
-    await page.getByText(lost).waitFor()
+    proxy.cut()
+    await page.getByText(lostNotice).waitFor()
     assert.doesNotMatch(await tab.answer.innerText(), /w15/)
-    line.mend()
-    await page.getByText(lost).waitFor({ state: 'detached' })
+    proxy.restore()
+    await page.getByText(lostNotice).waitFor({ state: 'detached' })
     await tab.settled()
-    await tab.answer.getByText(words, { exact: true }).waitFor()
+    await tab.answer.getByText(answerText, { exact: true }).waitFor()
     assert.equal(await messagesOf(page, 'Claude').count(), 1)
-    tab.expectFault(unreachable)
+    tab.expectError(unreachable)
   },
 )
 
 pageTest(
   scene.browser,
-  () => line.url,
-  'each view says that the server cannot be reached, and is there again by itself',
+  () => proxy.url,
+  'each view shows that the server cannot be reached, and recovers by itself',
   async (tab) => {
     const { page } = tab
-    await tab.ask('Something to list')
+    await tab.send('Something to list')
     await tab.settled()
     const conversation = page.url()
     const { session_id: copy } = await scene.api<{ session_id: string }>(
@@ -113,63 +113,63 @@ pageTest(
     const tabs = await Promise.all(
       Object.keys(pages).map(async (name) => [name, await tab.another('/#/none')] as const),
     )
-    line.cut()
-    // Half of them are opened only now.
+    proxy.cut()
+    // The views are only loaded now.
     for (const [name, each] of tabs) {
       await each.bringToFront()
       await each.evaluate(`location.hash = ${JSON.stringify(pages[name as keyof typeof pages])}`)
       await each.getByText('The server cannot be reached. Is it still running?').first().waitFor()
     }
-    line.mend()
-    const stuck: string[] = []
+    proxy.restore()
+    const stuckViews: string[] = []
     const waits = tabs.map(async ([name, each]) => {
       const alert = each.getByRole('alert').first()
-      await alert.waitFor({ state: 'detached' }).catch(() => stuck.push(name))
+      await alert.waitFor({ state: 'detached' }).catch(() => stuckViews.push(name))
     })
     await Promise.all(waits)
-    assert.deepEqual(stuck, [])
+    assert.deepEqual(stuckViews, [])
     for (const [name, each] of tabs)
       if (name !== 'server' && name !== 'usage') await each.getByText('Something to list').first().waitFor()
-    tab.expectFault(unreachable)
+    tab.expectError(unreachable)
   },
 )
 
 pageTest(
   scene.browser,
-  () => line.url,
-  'what could not be sent stays, with its files, and can be sent when the server is back',
+  () => proxy.url,
+  'a prompt that could not be sent stays, with its files, and can be sent when the server is back',
   async (tab) => {
     const { page } = tab
     await page
       .getByLabel('Files', { exact: true })
       .setInputFiles([{ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('a note') }])
     await page.getByText('notes.txt').waitFor()
-    line.cut()
-    await tab.ask('With a file')
+    proxy.cut()
+    await tab.send('With a file')
     await page.getByRole('alert').getByText('The server cannot be reached').waitFor()
     assert.equal(await tab.prompt.inputValue(), 'With a file')
-    line.mend()
+    proxy.restore()
     await button(page, 'Send').click()
     await tab.answer.getByText('I got 0 images and 1 document.').waitFor()
     await tab.settled()
-    tab.expectFault(unreachable)
+    tab.expectError(unreachable)
   },
 )
 
 pageTest(
   scene.browser,
   () => url,
-  'a server that dies and comes back: what ran has failed, and the conversation goes on',
+  'after a server crash and restart, the active run has failed and the conversation can continue',
   async (tab) => {
     const { page } = tab
-    await tab.ask(step({ text: words, tokens: 16, gap: 400 }))
+    await tab.send(step({ text: answerText, tokens: 16, gap: 400 }))
     await tab.answer.getByText('w1').waitFor()
     server.child.kill('SIGKILL')
     await server.outcome()
-    await page.getByText(lost).waitFor()
+    await page.getByText(lostNotice).waitFor()
     server = startServer(port)
     await server.until('stdout', /listening on \S+\n/)
-    await page.getByText(lost).waitFor({ state: 'detached' })
+    await page.getByText(lostNotice).waitFor({ state: 'detached' })
     await button(tab.answer, 'Try again').waitFor()
     const {
       runs: [run],
@@ -181,6 +181,6 @@ pageTest(
     await button(page, 'Send').click()
     await tab.answer.getByText('You said: Are you there?').waitFor()
     await tab.settled()
-    tab.expectFault(unreachable)
+    tab.expectError(unreachable)
   },
 )
