@@ -1,7 +1,8 @@
 // What the commands have in common: how they fail, what they print where, and the options by which they find their server. Not for
 // what any of them does.
 import type { Command } from 'commander'
-import { configFileOption, configOptions, loadConfig, processEnvironment } from '../config/options.ts'
+import { loadConfig, processEnvironment } from '../config/load.ts'
+import { configFileOption, configOptions } from '../config/options.ts'
 import { ConfigError } from '../config/sources.ts'
 import { AppError, StartupError } from '../errors.ts'
 import { maskSecrets } from '../platform/redact.ts'

@@ -1,6 +1,6 @@
 // The command `models`: the names that requests may use, from a running server. Not for which models there are (see compat/models.ts).
 import { styleText } from 'node:util'
-import { answer, print, printJson, type ExitCode } from './command.ts'
+import { answer, type ExitCode, print, printJson } from './command.ts'
 import { getJson } from './server-answers.ts'
 import { ServerClient, type ServerFlags } from './server-client.ts'
 import { asTable } from './terminal-text.ts'

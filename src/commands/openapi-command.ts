@@ -1,7 +1,7 @@
 // The words and options of the command `openapi`, for the command line's help and parser. What it does is loaded when it is asked for.
 import type { Command } from 'commander'
-import type { OpenapiFlags } from './openapi.ts'
 import type { SetExitCode } from './command.ts'
+import type { OpenapiFlags } from './openapi.ts'
 
 export function addOpenapi(program: Command, setExitCode: SetExitCode): void {
   program

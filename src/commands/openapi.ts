@@ -1,6 +1,6 @@
 // The command `openapi`: the description of the HTTP API. It needs no server. Not for what stands in it (see scripts/openapi.ts).
 import { readDocument } from '../web/api-document.ts'
-import { answer, print, printJson, type ExitCode } from './command.ts'
+import { answer, type ExitCode, print, printJson } from './command.ts'
 
 export type OpenapiFlags = { yaml?: boolean }
 

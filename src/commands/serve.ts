@@ -2,7 +2,8 @@
 // What the server does is in server.ts.
 
 import { styleText } from 'node:util'
-import { type Config, loadConfig, processEnvironment } from '../config/options.ts'
+import { loadConfig, processEnvironment } from '../config/load.ts'
+import type { Config } from '../config/options.ts'
 import { ConfigError, type Environment } from '../config/sources.ts'
 import { StartupError } from '../errors.ts'
 import { openLogFile } from '../log/log-file.ts'

@@ -3,7 +3,7 @@
 import type { Command } from 'commander'
 import { identityOf } from '../claude/process/process-registry.ts'
 import { processInfo } from '../claude/process/process-tree.ts'
-import { processEnvironment } from '../config/options.ts'
+import { processEnvironment } from '../config/load.ts'
 import { readServerAddress, type ServerAddress } from '../platform/server-address.ts'
 import { addLocationOptions, CommandError, type LocationFlags, settingsFor, UsageError } from './command.ts'
 

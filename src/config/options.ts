@@ -1,24 +1,8 @@
-// Every setting, declared once: its names, default, unit, help text and what it accepts; and the merge into one Config.
-// Nothing else decides a default. Help, `--print-config` and the documentation are made from this table.
-// Together with config/sources.ts this is the only place that may look at the process's environment.
+// Every setting, declared once: its names, default, unit, help text and what it accepts. Nothing else decides a default. Help,
+// `--print-config` and the documentation are made from this table. Not for where values come from (see load.ts).
 
-import { availableParallelism, totalmem } from 'node:os'
-import path from 'node:path'
 import { z } from 'zod'
-import {
-  ConfigError,
-  type Environment,
-  fromEnvironment,
-  fromFile,
-  fromFlags,
-  nameFileKeys,
-  type RawSetting,
-  readConfigFile,
-  resolvePath,
-  type SourceKind,
-  splitList,
-  userFolders,
-} from './sources.ts'
+import { resolvePath, splitList } from './sources.ts'
 import {
   type BaseFolders,
   duration,
@@ -42,7 +26,7 @@ export type PermissionMode = z.infer<typeof permissionModeSchema>
 export type Machine = { cores: number; memoryBytes: number }
 
 /** What a default or a check may depend on besides the value itself. */
-type Context = BaseFolders & { dataFolder: string; isTerminal: boolean; machine: Machine }
+export type Context = BaseFolders & { dataFolder: string; isTerminal: boolean; machine: Machine }
 
 export type ConfigOption<T = unknown> = {
   name: string
@@ -344,94 +328,6 @@ export const configFileOption = {
   description: 'JSON file with these settings, its keys being the flags without dashes in front',
   defaultText: "claude-serve/config.json in the user's config folder",
   repeatable: false,
-}
-
-export type ConfigSource = { key: string; value: unknown; source: SourceKind; where: string }
-export type LoadedConfig = { config: Config; sources: ConfigSource[] }
-
-export type ConfigInput = {
-  flags: Record<string, unknown>
-  environment: Environment
-  cwd: string
-  isTerminal: boolean
-  machine?: Machine
-}
-
-/** A copy, so that nobody changes the process's own environment by accident. */
-export function processEnvironment(): Environment {
-  return { ...process.env }
-}
-
-/** Flags win over the environment, that over the file, that over the default. Throws ConfigError. */
-export function loadConfig(input: ConfigInput): LoadedConfig {
-  const { flags, environment, cwd, isTerminal, machine = thisMachine() } = input
-  const folders = userFolders(environment)
-  const context: Context = { cwd, home: folders.home, dataFolder: folders.data, isTerminal, machine }
-  const options = Object.entries<ConfigOption>(configOptions)
-
-  const named = fromFlags(configFileOption, flags) ?? fromEnvironment(configFileOption, environment)
-  const found = readConfigFile(named, path.join(folders.config, 'config.json'), cwd, folders.home)
-  const names = options.map(([, { name }]) => name)
-  const file = nameFileKeys(found, names)
-
-  const sources: ConfigSource[] = [{ key: 'config', source: 'default', where: 'default', ...named, value: file.path }]
-  const values: Record<string, unknown> = {}
-  for (const [key, declared] of options) {
-    const raw =
-      fromFlags(declared, flags) ??
-      fromEnvironment(declared, environment) ??
-      fromFile(declared, file) ??
-      defaultSetting(declared, context)
-    const value = readSetting(declared, raw, context)
-    values[key] = value
-    sources.push({ ...raw, key: declared.name, value: declared.show?.(value) ?? value })
-  }
-  const config = values as Config // Each value came out of its own schema, and Config is made of those.
-  refuseCrossedTimeouts(config, sources)
-  return { config, sources }
-}
-
-function defaultSetting(declared: ConfigOption, context: Context): RawSetting {
-  const value = typeof declared.default === 'function' ? declared.default(context) : declared.default
-  return { value, source: 'default', where: 'default' }
-}
-
-function readSetting(declared: ConfigOption, raw: RawSetting, context: Context): unknown {
-  const { where } = raw
-  const refuse = (value: unknown, accepted: string) =>
-    new ConfigError({ key: `--${declared.name}`, value, where, accepted })
-  const result = declared.schema(context).safeParse(raw.value)
-  if (!declared.available && raw.source !== 'default') {
-    // Better than to take a value and do nothing with it.
-    const isDefault = JSON.stringify(raw.value) === JSON.stringify(declared.default)
-    if (!isDefault) throw refuse(raw.value, 'this version does not have this setting yet: leave it out')
-  }
-  if (result.success) return result.data
-  const issue = result.error.issues[0]
-  const index = issue?.path[0]
-  const value = Array.isArray(raw.value) && typeof index === 'number' ? raw.value[index] : raw.value
-  throw refuse(value, issue?.code === 'custom' ? issue.message : declared.accepted)
-}
-
-function refuseCrossedTimeouts(config: Config, sources: ConfigSource[]): void {
-  if (config.requestTimeoutMs <= config.maxRequestTimeoutMs) return
-  const sourceOf = (key: string) => sources.find((source) => source.key === key && source.source !== 'default')
-  // Blame what somebody wrote, not the default that it collides with.
-  const timeout = sourceOf('request-timeout')
-  const longest = sourceOf('max-request-timeout')
-  const blamed = timeout ?? longest
-  if (blamed === undefined) return
-  const accepted =
-    blamed === timeout
-      ? `give at most what --max-request-timeout holds, ${showDuration(config.maxRequestTimeoutMs)}`
-      : `give at least what --request-timeout holds, ${showDuration(config.requestTimeoutMs)}`
-  throw new ConfigError({ ...blamed, key: `--${blamed.key}`, accepted })
-}
-
-function thisMachine(): Machine {
-  // In a container the kernel's limit counts, not what the machine has.
-  const limit = process.constrainedMemory()
-  return { cores: availableParallelism(), memoryBytes: limit > 0 ? Math.min(limit, totalmem()) : totalmem() }
 }
 
 const mebibyte = 1024 * 1024

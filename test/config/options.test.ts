@@ -5,7 +5,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { type ConfigInput, configOptions, type LoadedConfig, loadConfig } from '../../src/config/options.ts'
+import { type ConfigInput, type LoadedConfig, loadConfig } from '../../src/config/load.ts'
+import { configOptions } from '../../src/config/options.ts'
 import { ConfigError } from '../../src/config/sources.ts'
 import { nearestName } from '../../src/platform/did-you-mean.ts'
 

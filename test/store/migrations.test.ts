@@ -81,7 +81,13 @@ test('a run that was to be restarted keeps its request when the fields of reques
   migrate(db, migrations.slice(0, 3))
   db.exec('PRAGMA foreign_keys = OFF')
   const insert = db.prepare('INSERT INTO run_documents (run, restart_json) VALUES (?, ?)')
-  const request = { prompt: [{ type: 'text', text: 'hi' }], live: true, asks: false, isSide: false, options: { max: 1.0 } }
+  const request = {
+    prompt: [{ type: 'text', text: 'hi' }],
+    live: true,
+    asks: false,
+    isSide: false,
+    options: { max: 1.0 },
+  }
   const deep = `${'['.repeat(2000)}${']'.repeat(2000)}`
   insert.run(1, JSON.stringify(request))
   insert.run(2, null)

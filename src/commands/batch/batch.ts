@@ -1,7 +1,7 @@
 // The command `batch run`: what was typed, and everything around the lines of a batch: its files, the server, progress, signals, and what
 // is said at the end.
 
-import { answer, note, printJson, UsageError, type ExitCode } from '../command.ts'
+import { answer, type ExitCode, note, printJson, UsageError } from '../command.ts'
 import type { ServerFlags } from '../server-client.ts'
 import { Attempts } from './attempts.ts'
 import { claimOutput } from './claim.ts'

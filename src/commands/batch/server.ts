@@ -1,6 +1,6 @@
 // One request as a run of the server's: begun in the background under a name of its own, so that it is never begun twice and outlives
 // this process, then followed to its end. Not for what is tried again (see attempts.ts).
-import { processEnvironment } from '../../config/options.ts'
+import { processEnvironment } from '../../config/load.ts'
 import { errorCodes } from '../../errors.ts'
 import { CommandError } from '../command.ts'
 import { ServerClient, type ServerFlags } from '../server-client.ts'

@@ -1,5 +1,5 @@
 // How a batch is stopped from outside: a first signal lets it end what runs, a second one ends it at once.
-import { processEnvironment } from '../../config/options.ts'
+import { processEnvironment } from '../../config/load.ts'
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import { isLoopbackHost } from '../../platform/loopback.ts'
 import type { SessionList } from '../../surfaces/native/session-schemas.ts'
-import { answer, CommandError, note, UsageError, type ExitCode } from '../command.ts'
+import { answer, CommandError, type ExitCode, note, UsageError } from '../command.ts'
 import { getJson } from '../server-answers.ts'
 import { ServerClient, type ServerFlags } from '../server-client.ts'
 import { readEvents } from './events.ts'

@@ -1,8 +1,8 @@
 // The words and options of the command `doctor`, for the command line's help and parser. What it does is in doctor.ts, which is loaded
 // when it is asked for.
 import type { Command } from 'commander'
-import { addLocationOptions } from '../command.ts'
 import type { SetExitCode } from '../command.ts'
+import { addLocationOptions } from '../command.ts'
 import type { DoctorFlags } from './doctor.ts'
 
 const help = `

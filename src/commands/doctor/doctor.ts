@@ -1,7 +1,7 @@
 // The command `doctor`: looks at one thing after the other, and goes on whatever it finds. Not for how anything is looked at (see the
 // other files of this name).
-import { processEnvironment } from '../../config/options.ts'
-import { answer, type LocationFlags, print, printJson, type ExitCode } from '../command.ts'
+import { processEnvironment } from '../../config/load.ts'
+import { answer, type ExitCode, type LocationFlags, print, printJson } from '../command.ts'
 import { examineClaude, examineLogin, examineNode } from './claude.ts'
 import { examineDatabase, examineKeys } from './database.ts'
 import { examineEnvironment } from './environment.ts'

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type LoadedConfig, loadConfig } from '../../config/options.ts'
+import { type LoadedConfig, loadConfig } from '../../config/load.ts'
 import { ConfigError, type Environment } from '../../config/sources.ts'
 import { type Finding, ok, problem, quoted, reasonOf, warning } from './finding.ts'
 

@@ -1,8 +1,8 @@
 // The words and options of the command `keys`, for the command line's help and parser. Not for what they do (see keys.ts), which is
 // loaded only when it is asked for.
 import type { Command } from 'commander'
-import { addLocationOptions } from '../command.ts'
 import type { SetExitCode } from '../command.ts'
+import { addLocationOptions } from '../command.ts'
 import type { CreateFlags, ListFlags, RevokeFlags } from './keys.ts'
 
 const collect = (value: string, earlier: string[] | undefined) => [...(earlier ?? []), value]

@@ -6,7 +6,17 @@ import { newSecret } from '../../auth/keys.ts'
 import { isLoginCode, type KeyRecord } from '../../core/key-record.ts'
 import { nearestName } from '../../platform/did-you-mean.ts'
 import { type KeyAccess, openKeyStore } from '../../store/key-store.ts'
-import { answer, CommandError, type LocationFlags, note, print, printJson, settingsFor, UsageError, type ExitCode } from '../command.ts'
+import {
+  answer,
+  CommandError,
+  type ExitCode,
+  type LocationFlags,
+  note,
+  print,
+  printJson,
+  settingsFor,
+  UsageError,
+} from '../command.ts'
 import { describeKey, keyAsJson, keysAsTable, type ShownKey, stateOf } from './lists.ts'
 import { type KeyWords, readKeyOptions, refuseSecret } from './values.ts'
 

@@ -1,8 +1,8 @@
 // The table of clients: what each is told, and how it is started where it is a program of the terminal.
 import { aider, claudeCode, codex, opencode } from './agents.ts'
 import { librechat, litellm, llm, n8n, openWebui } from './apps.ts'
-import { cline, continueDev, vscode, zed } from './editors.ts'
 import type { Client } from './client.ts'
+import { cline, continueDev, vscode, zed } from './editors.ts'
 import type { ClientName } from './names.ts'
 import { aiSdk, anthropic, openai } from './sdks.ts'
 

@@ -2,7 +2,7 @@
 // Not for what any client needs (see clients.ts).
 import { styleText } from 'node:util'
 import { nearestName } from '../../platform/did-you-mean.ts'
-import { answer, CommandError, print, printJson, UsageError, type ExitCode } from '../command.ts'
+import { answer, CommandError, type ExitCode, print, printJson, UsageError } from '../command.ts'
 import { asTable } from '../terminal-text.ts'
 import type { Client } from './client.ts'
 import { clients } from './clients.ts'

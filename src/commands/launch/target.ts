@@ -1,7 +1,7 @@
 // Which server the settings are for, whether it wants keys and which models it has: asked of the server where one runs, and the usual
 // values where none does. The key itself is no part of it.
 import { homedir } from 'node:os'
-import { processEnvironment } from '../../config/options.ts'
+import { processEnvironment } from '../../config/load.ts'
 import type { Environment } from '../../config/sources.ts'
 import { nearestName } from '../../platform/did-you-mean.ts'
 import { CommandError, note, settingsFor, UsageError } from '../command.ts'

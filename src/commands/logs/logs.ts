@@ -2,9 +2,9 @@
 // and ../log/log-file.ts).
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { processEnvironment } from '../../config/options.ts'
+import { processEnvironment } from '../../config/load.ts'
 import { logFileName } from '../../log/log-file.ts'
-import { answer, type LocationFlags, note, settingsFor, UsageError, type ExitCode } from '../command.ts'
+import { answer, type ExitCode, type LocationFlags, note, settingsFor, UsageError } from '../command.ts'
 import { isTerminal, write } from '../output.ts'
 import { prettyLines, rawLine } from './lines.ts'
 import { LogReader } from './reader.ts'

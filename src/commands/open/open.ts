@@ -2,9 +2,18 @@
 // that is made here, in the data folder. Not for what the code is worth (see ../auth/login-links.ts).
 
 import { createLoginLink, type LoginLink } from '../../auth/login-links.ts'
-import { processEnvironment } from '../../config/options.ts'
+import { processEnvironment } from '../../config/load.ts'
 import { openKeyStore } from '../../store/key-store.ts'
-import { answer, CommandError, type LocationFlags, note, print, printJson, settingsFor, type ExitCode } from '../command.ts'
+import {
+  answer,
+  CommandError,
+  type ExitCode,
+  type LocationFlags,
+  note,
+  print,
+  printJson,
+  settingsFor,
+} from '../command.ts'
 import { runningServer } from '../server-client.ts'
 import { hasScreen, openInBrowser } from './browser.ts'
 

@@ -1,6 +1,6 @@
 // What the command `service` needs of the program that runs services, and how that program is called.
 import { execFile } from 'node:child_process'
-import { processEnvironment } from '../../config/options.ts'
+import { processEnvironment } from '../../config/load.ts'
 import { oneLine } from '../terminal-text.ts'
 import type { Plan } from './plan.ts'
 

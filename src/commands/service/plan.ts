@@ -3,13 +3,8 @@ import { realpathSync } from 'node:fs'
 import { delimiter, isAbsolute } from 'node:path'
 import type { Command } from 'commander'
 import { childEnvironment } from '../../claude/cli/environment.ts'
-import {
-  type ConfigOption,
-  configFileOption,
-  configOptions,
-  loadConfig,
-  processEnvironment,
-} from '../../config/options.ts'
+import { loadConfig, processEnvironment } from '../../config/load.ts'
+import { type ConfigOption, configFileOption, configOptions } from '../../config/options.ts'
 import { camelCase, type Environment, resolvePath, userFolders } from '../../config/sources.ts'
 import { maskSecrets } from '../../platform/redact.ts'
 import { note, UsageError } from '../command.ts'

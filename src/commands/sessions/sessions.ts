@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import { styleText } from 'node:util'
 import type { SessionList, SessionReply } from '../../surfaces/native/session-schemas.ts'
-import { answer, note, print, printJson, UsageError, type ExitCode } from '../command.ts'
+import { answer, type ExitCode, note, print, printJson, UsageError } from '../command.ts'
 import { terminalColumns } from '../output.ts'
 import { getJson } from '../server-answers.ts'
 import { ServerClient, type ServerFlags } from '../server-client.ts'

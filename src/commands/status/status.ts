@@ -1,7 +1,7 @@
 // The command `status`: whether a server runs, where, and what it is doing. Not for why something does not work (see commands/doctor/doctor.ts).
 import { styleText } from 'node:util'
 import type { HealthReply } from '../../surfaces/native/schemas.ts'
-import { answer, CommandError, note, print, printJson, settingsFor, UsageError, type ExitCode } from '../command.ts'
+import { answer, CommandError, type ExitCode, note, print, printJson, settingsFor, UsageError } from '../command.ts'
 import { getJson } from '../server-answers.ts'
 import { runningServer, ServerClient, type ServerFlags, ServerRefusal } from '../server-client.ts'
 import { unlistedServer } from '../stop/target.ts'

@@ -1,7 +1,7 @@
 // The words and options of the command `stop`, for the command line's help and parser. What it does is loaded when it is asked for.
 import type { Command } from 'commander'
-import { addLocationOptions } from '../command.ts'
 import type { SetExitCode } from '../command.ts'
+import { addLocationOptions } from '../command.ts'
 import type { StopFlags } from './stop.ts'
 
 export function addStop(program: Command, setExitCode: SetExitCode): void {

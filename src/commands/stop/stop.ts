@@ -2,7 +2,17 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { killAll, type ProcessInfo, processTree } from '../../claude/process/process-tree.ts'
 import { duration } from '../../config/values.ts'
-import { answer, CommandError, type LocationFlags, note, print, printJson, settingsFor, UsageError, type ExitCode } from '../command.ts'
+import {
+  answer,
+  CommandError,
+  type ExitCode,
+  type LocationFlags,
+  note,
+  print,
+  printJson,
+  settingsFor,
+  UsageError,
+} from '../command.ts'
 import { runningServer } from '../server-client.ts'
 import { findTarget, isThere, type Target } from './target.ts'
 
