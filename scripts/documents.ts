@@ -17,7 +17,7 @@ import { openapiText } from './openapi.ts'
 export type Part = { file: string; name: string; make(): string | Promise<string> }
 
 const told: Record<Treatment, string> = {
-  honoured: 'honoured',
+  honored: 'honored',
   emulated: 'emulated',
   silent: 'accepted, without effect',
   ignored: 'without effect, named in `x-claude-serve-ignored`',

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The executable: arguments to command, help, and exit codes (0 done, 1 failed, 2 wrong usage).
-// It imports nothing before it has looked at Node's version, and is itself written so that an old Node can parse it.
+// The executable: runs the command that the arguments name, prints help, and sets the exit code (0 success, 1 failure, 2 wrong usage).
+// It imports nothing before it has checked Node's version, and uses only syntax that an old Node can parse.
 
 import type { Command } from 'commander'
 import type { ConfigOption } from './config/options.ts'
@@ -12,8 +12,8 @@ function isOldNode(version: string): boolean {
   return major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1])
 }
 
-/** Keeps what Node makes of our files between starts, which halves the time of a start. In the owner's folder only. */
-async function keepCompiledCode(): Promise<void> {
+/** Caches the compiled form of our files between starts, which halves the startup time. Only the owner can access the cache. */
+async function enableCodeCache(): Promise<void> {
   const [{ enableCompileCache }, { chmodSync, mkdirSync }, { homedir }, { join }] = await Promise.all([
     import('node:module'),
     import('node:fs'),
@@ -22,17 +22,17 @@ async function keepCompiledCode(): Promise<void> {
   ])
   const folder = join(homedir(), '.cache', 'claude-serve')
   try {
-    // Node runs what lies there.
+    // Node executes what is in this folder.
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     chmodSync(folder, 0o700)
     enableCompileCache(join(folder, 'compiled'))
   } catch {
-    // Without it a start takes longer.
+    // Without the cache, startup only takes longer.
   }
 }
 
 async function main(): Promise<number> {
-  await keepCompiledCode()
+  await enableCodeCache()
   const { Command, CommanderError } = await import('commander')
   let exitCode = 0
   const program = await buildProgram(new Command(), (code) => {
@@ -60,9 +60,9 @@ async function buildProgram(program: Command, setExitCode: (code: number) => voi
     .configureOutput({ outputError: (message, write) => write(wrongUsage(message)) })
   const serveCommand = program
     .command('serve', { isDefault: true })
-    .description('start the server (what happens when no command is named)')
+    .description('start the server (the default command)')
     .usage('[options]')
-    // Without a command of that name, commander hands the word to the default command.
+    // If no command has this name, commander passes the word to the default command.
     .argument('[word]')
     .action(async (word: string | undefined, flags: Record<string, unknown>) => {
       if (word !== undefined) return serveCommand.error(await unknownCommand(word, program))
@@ -70,7 +70,7 @@ async function buildProgram(program: Command, setExitCode: (code: number) => voi
       setExitCode(await serve(flags, version))
     })
   await addServeOptions(serveCommand)
-  await showServeOptionsOf(serveCommand, program)
+  await showServeOptions(serveCommand, program)
   await addOtherCommands(program, setExitCode)
   return program
 }
@@ -81,12 +81,12 @@ async function addOtherCommands(program: Command, setExitCode: (code: number) =>
   const first = program.commands.length
   addCommands(program, setExitCode)
   for (const command of program.commands.slice(first)) {
-    const words = `${command.name()} `
+    const prefix = `${command.name()} `
     command
-      // What the program's own help shows of `serve` is not for these.
+      // Only the program's own help includes the options of `serve`.
       .configureHelp({ visibleOptions: (each) => new Help().visibleOptions(each) })
-      .configureOutput({ outputError: (message, write) => write(wrongUsage(message, words)) })
-    for (const word of command.commands) word.copyInheritedSettings(command)
+      .configureOutput({ outputError: (message, write) => write(wrongUsage(message, prefix)) })
+    for (const subcommand of command.commands) subcommand.copyInheritedSettings(command)
   }
 }
 
@@ -100,26 +100,26 @@ async function addServeOptions(command: Command): Promise<void> {
       option.argParser((value: string, earlier: string[] | undefined) => (earlier || []).concat(value))
     }
     command.addOption(option)
-    // A switch that the environment or the file turned on must be possible to turn off.
+    // A flag can turn off a switch that the environment or the configuration file turned on.
     if (declared.placeholder === null) command.addOption(new Option(`--no-${declared.name}`).hideHelp())
   }
   const { name, placeholder, description, environment, defaultText } = configFileOption
   const fileHelp = `${description} (${environment}; default: ${defaultText})`
   command.addOption(new Option(`--${name} ${placeholder}`, fileHelp).helpGroup('Settings:'))
   command.addOption(
-    new Option('--print-config', 'print every setting and where it came from, and end').helpGroup('Settings:'),
+    new Option('--print-config', 'print every setting and where it comes from, then exit').helpGroup('Settings:'),
   )
-  command.addOption(new Option('--json', 'with --print-config: as JSON').helpGroup('Settings:'))
+  command.addOption(new Option('--json', 'with --print-config: print JSON').helpGroup('Settings:'))
 }
 
 function describe(declared: ConfigOption): string {
-  const usual = declared.defaultText === null ? String(declared.default) : declared.defaultText
-  const missing = declared.available ? '' : '; not in this version yet'
-  return `${declared.description} (${declared.environment}; default: ${usual}${missing})`
+  const defaultText = declared.defaultText === null ? String(declared.default) : declared.defaultText
+  const availability = declared.available ? '' : '; not available yet'
+  return `${declared.description} (${declared.environment}; default: ${defaultText}${availability})`
 }
 
-/** `claude-serve --help` shows what `claude-serve serve --help` does, as both start the server. */
-async function showServeOptionsOf(serveCommand: Command, program: Command): Promise<void> {
+/** `claude-serve --help` also shows the options of `claude-serve serve`, because both start the server. */
+async function showServeOptions(serveCommand: Command, program: Command): Promise<void> {
   const { Help } = await import('commander')
   const plain = new Help()
   program.configureHelp({
@@ -140,11 +140,11 @@ async function unknownCommand(word: string, program: Command): Promise<string> {
   return `error: unknown command '${word}'${nearest === null ? '' : ` (Did you mean ${nearest}?)`}`
 }
 
-function wrongUsage(message: string, words = ''): string {
+function wrongUsage(message: string, prefix = ''): string {
   return `${message
     .replace(/^error: /, 'claude-serve: ')
     .replace(/\s+/g, ' ')
-    .trim()}\nsee claude-serve ${words}--help\n`
+    .trim()}\nsee claude-serve ${prefix}--help\n`
 }
 
 async function packageVersion(): Promise<string> {
@@ -153,21 +153,21 @@ async function packageVersion(): Promise<string> {
   return String(version)
 }
 
-/** The code is set rather than forced, so that output is written out; what still holds the process gets one second. */
-function leave(code: number): void {
+/** Sets the exit code instead of exiting, so that pending output is written; whatever keeps the process alive gets one second. */
+function exit(code: number): void {
   process.exitCode = code
   setTimeout(() => process.exit(code), 1000).unref()
 }
 
 if (isOldNode(process.versions.node)) {
   process.stderr.write(
-    `claude-serve needs Node ${oldestNode.join('.')} or newer, and this is ${process.versions.node}: ` +
-      'install a newer one from https://nodejs.org\n',
+    `claude-serve requires Node ${oldestNode.join('.')} or newer, but this is ${process.versions.node}: ` +
+      'install a newer version from https://nodejs.org\n',
   )
   process.exitCode = 1
 } else {
-  main().then(leave, (error: unknown) => {
+  main().then(exit, (error: unknown) => {
     process.stderr.write(`claude-serve: ${error instanceof Error ? error.message : String(error)}\n`)
-    leave(1)
+    exit(1)
   })
 }

@@ -1,10 +1,10 @@
-// The one error class and the one table of codes. What a caller is told about a failure is decided here and nowhere
-// else: each surface turns an AppError into its own shape. Errors that stop a start are here too, without a code: no client sees them.
+// The error class and the table of error codes. Only this file decides what a client learns about a failure; each
+// surface turns an AppError into its own format. Startup errors are here too, without a code: no client sees them.
 
-/** What a code means over HTTP. `retry` says whether the same request may succeed later without being changed. */
+/** What a code means over HTTP. `retry`: whether the same request may succeed later, unchanged. */
 type CodeFacts = { status: number; retry: boolean }
 
-/** Every code this program can answer with. Codes are permanent: clients compare them, never the text. */
+/** Every code that a response can carry. Codes are permanent: clients compare them, never the text. */
 export const errorCodes = {
   invalid_request: { status: 400, retry: false },
   cwd_not_found: { status: 400, retry: false },
@@ -44,8 +44,8 @@ export const errorCodes = {
 export type ErrorCode = keyof typeof errorCodes
 
 /**
- * Facts beside the message that a program may act on. `retryAfterS` is in seconds; `stderr` is a masked tail;
- * `upstreamStatus` is the HTTP status that the model's API gave the CLI.
+ * Details that a program can act on. `retryAfterS` is in seconds; `stderr` is the masked end of the output;
+ * `upstreamStatus` is the HTTP status that the model's API returned to the CLI.
  */
 export type ErrorDetails = {
   field?: string
@@ -58,7 +58,7 @@ export type ErrorDetails = {
   [fact: string]: unknown
 }
 
-/** A failure that a caller can be told about: a permanent code, a sentence that says what to do, and facts. */
+/** An error that a client may see: a permanent code, a message that says what to do, and details. */
 export class AppError extends Error {
   readonly code: ErrorCode
   readonly details: ErrorDetails
@@ -75,29 +75,32 @@ export class AppError extends Error {
   }
 }
 
-/** What keeps a server or a command from starting, in a sentence that names the cause and the fix. */
+/** Prevents a server or a command from starting. The message names the cause and the fix. */
 export class StartupError extends Error {
   override readonly name = 'StartupError'
 }
 
-/** What of a request's fault a surface may have a code of its own for. */
+/** Kinds of invalid field for which a surface may have its own code. */
 export type FieldErrorKind =
   | 'missing_required_parameter'
   | 'unsupported_parameter'
   | 'unsupported_value'
   | 'previous_response_not_found'
 
-/** A field of a request that cannot be taken; `fault` ends a sentence that begins with its name and says how to mend it. */
-export function invalidField(field: string, fault: string, kind?: FieldErrorKind): AppError {
-  return new AppError('invalid_request', `${field} ${fault}`, { field, ...(kind === undefined ? {} : { kind }) })
+/**
+ * A request field that is not accepted. `problem` continues a sentence that starts with the field's name, and says how
+ * to fix it.
+ */
+export function invalidField(field: string, problem: string, kind?: FieldErrorKind): AppError {
+  return new AppError('invalid_request', `${field} ${problem}`, { field, ...(kind === undefined ? {} : { kind }) })
 }
 
-/** The answer to everything that comes while the server ends. */
+/** The answer to every request that arrives during shutdown. */
 export function shuttingDown(): AppError {
   return new AppError('shutting_down', 'claude-serve is shutting down; try again when it is back.', { retryAfterS: 5 })
 }
 
-/** Anything thrown, as an AppError: unknown errors become `internal`, with a text that gives nothing away. */
+/** Anything thrown, as an AppError. Unknown errors become `internal`, with a message that reveals nothing. */
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown
   return new AppError(

@@ -1,15 +1,13 @@
-// The wiring: configuration in, a running server out. The only file that knows every part; it decides nothing that a part
-// could decide.
+// The wiring: configuration in, a running server out. The only file that knows every part; it decides nothing that a part could
+// decide.
 import { realpath } from 'node:fs/promises'
-import type { Server } from 'node:http'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { Authenticator, type Caller } from './auth/authenticate.ts'
 import { createLoginLink } from './auth/login-links.ts'
 import { watchRevocations } from './auth/revocation.ts'
 import { withPathOutside } from './claude/cli/environment.ts'
-import { Executable, type Login } from './claude/cli/executable.ts'
+import { Executable } from './claude/cli/executable.ts'
 import { defaultPoolLimits, defaultProcessLimits, type PoolLimits, type ProcessLimits } from './claude/pool/limits.ts'
 import { Pool } from './claude/pool/pool.ts'
 import { ownIdentity, ProcessRegistry } from './claude/process/process-registry.ts'
@@ -27,9 +25,12 @@ import { createRuns } from './core/run-registry.ts'
 import type { Runs, RunsDependencies } from './core/runs.ts'
 import type { SessionFiles } from './core/sessions.ts'
 import type { Store } from './core/store.ts'
+import { demoEnvironment } from './demo/environment.ts'
 import type { Upstream } from './demo/upstream.ts'
 import { StartupError } from './errors.ts'
-import { type App, createApp, type ServerFactory } from './http/app.ts'
+import { type ClaudeState, describeClaude, health, readiness } from './health.ts'
+import { type App, createApp } from './http/app.ts'
+import { type Listeners, listen, localUrl } from './http/listen.ts'
 import { ReaderLimits } from './http/reader-limits.ts'
 import { createLogger } from './log/logger.ts'
 import { Metrics } from './observability/metrics.ts'
@@ -46,29 +47,20 @@ import { registerOpenai, sendOpenaiError } from './surfaces/openai/routes.ts'
 import { registerOpenapi } from './web/api-docs-routes.ts'
 import { registerUi } from './web/page-routes.ts'
 
-export type ClaudeState = {
-  path: string | null
-  version: string | null
-  loggedIn: boolean | null
-  authMethod: string | null
-  /** What to do where the CLI cannot be run; null where it can. */
-  error: string | null
-}
-
 export type RunningServer = {
   url: string
   port: number
   /** Which CLI is used and whether it is logged in; settles within a second of the start. */
   claude: Promise<ClaudeState>
-  /** A link that opens the web page, once and within a minute; null where there are no keys, and the page's address is enough. */
+  /** A link that opens the web page, once and within a minute; null if there are no keys: the page's address is enough then. */
   pageLink(): Promise<string | null>
-  /** Lets runs go on for `graceMs` milliseconds, then ends everything. May be called twice. */
+  /** Lets runs continue for `graceMs` milliseconds, then ends everything. Safe to call twice. */
   close(graceMs?: number): Promise<void>
   closed: Promise<void>
 }
 
 export type ServerOptions = {
-  /** The environment of which the CLI gets its part; the server's own by default. */
+  /** The environment from which the CLI gets its part; the server's own by default. */
   environment?: Environment
   log?: Logger
   /** For tests that cannot wait minutes. */
@@ -78,7 +70,7 @@ export type ServerOptions = {
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string }
 
-/** A request that is never run: it stands for its kind when spares are started. */
+/** A request that is never run: spares are started for requests like it. */
 const exampleRequest = (options: Partial<RunOptions>): RunRequest => ({
   runId: '',
   prompt: [],
@@ -97,29 +89,16 @@ const plainExample = (): RunRequest => ({
   plain: noPlainOptions,
 })
 
-/** What of the demo's upstream and folder the CLI must see instead of the operator's login. */
-function demoEnvironment(environment: Environment, upstream: Upstream, dataDir: string): Environment {
-  const kept = Object.entries(environment).filter(
-    ([name]) => !/^(ANTHROPIC_|CLAUDE_|AWS_|GOOGLE_|https?_proxy$|all_proxy$)/i.test(name),
-  )
-  return {
-    ...Object.fromEntries(kept),
-    ANTHROPIC_BASE_URL: upstream.url,
-    ANTHROPIC_API_KEY: 'sk-ant-demo-000',
-    CLAUDE_CONFIG_DIR: join(dataDir, 'demo'),
-  }
-}
-
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
   const log = options.log ?? createLogger(config, processEnvironment())
-  const started = performance.now()
+  const startedAt = performance.now()
   await refuseOwnFolders(config, options.environment ?? processEnvironment())
-  // First of all: without its folder to itself there is nothing to start.
+  // First of all: a server that does not have its folder to itself must not start.
   const store = await openSqliteStore({ folder: config.dataDir, onWarning: (text) => log.warn(text) })
   await refuseOpenDoor(config, store)
   const demo = config.demo ? await (await import('./demo/upstream.ts')).startUpstream({ scenarios: true }) : null
-  const given = withPathOutside(options.environment ?? processEnvironment(), config.cwdRoots ?? [])
-  const environment = demo === null ? given : demoEnvironment(given, demo, config.dataDir)
+  const serverEnvironment = withPathOutside(options.environment ?? processEnvironment(), config.cwdRoots ?? [])
+  const environment = demo === null ? serverEnvironment : demoEnvironment(serverEnvironment, demo.url, config.dataDir)
   const defaultCwd = await realpath(config.defaultCwd)
   const identity = await ownIdentity()
   const registry = new ProcessRegistry(config.dataDir, identity)
@@ -158,32 +137,38 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     files,
     calibration,
     metrics,
-    started,
+    startedAt,
   })
   const swept = registry.sweep()
   const found = await runs.recover(swept)
-  if (found.failed + found.restarted > 0) log.warn(found, 'runs that a former server had left unfinished')
-  const listeners = await listen(app, createListener, config).catch(async (fault) => {
+  if (found.failed + found.restarted > 0) log.warn(found, 'found runs that a former server left unfinished')
+  const listeners = await listen(app, createListener, config).catch(async (error) => {
     await Promise.all([app.close(), pool.close(0), demo?.close()])
     await Promise.all([registry.close(), store.close()])
-    throw fault
+    throw error
   })
-  const url = urlOf(config.host, listeners.port)
-  const startedAt = new Date().toISOString()
-  writeServerAddress(config.dataDir, { url, pid: process.pid, process: identity, version, startedAt })
+  const url = localUrl(config.host, listeners.port)
+  const listeningSince = new Date().toISOString()
+  writeServerAddress(config.dataDir, {
+    url,
+    pid: process.pid,
+    process: identity,
+    version,
+    startedAt: listeningSince,
+  })
   void prepare({ pool, metrics, swept, log })
-  const endTidying = scheduleRetention(store, Date.now, onWarning)
-  const endWatching = watchRevocations([readers, runs], store, Date.now)
-  const end = async () => {
-    endTidying()
-    endWatching()
-    await tracing?.close().catch((fault: unknown) => log.warn({ reason: String(fault) }, 'traces could not be sent'))
+  const stopRetention = scheduleRetention(store, Date.now, onWarning)
+  const stopWatching = watchRevocations([readers, runs], store, Date.now)
+  const stopBackground = async () => {
+    stopRetention()
+    stopWatching()
+    await tracing?.close().catch((error: unknown) => log.warn({ reason: String(error) }, 'traces could not be sent'))
   }
   const claude = describeClaude(executable)
-  return running({ app, listeners, url, pool, runs, registry, store, files, end, demo, config, claude })
+  return running({ app, listeners, url, pool, runs, registry, store, files, stopBackground, demo, config, claude })
 }
 
-/** Traces go where the operator has said, by OpenTelemetry's own variables, and nowhere else. */
+/** Traces are sent only to the collector that the operator names with OpenTelemetry's own variables. */
 async function tracingFor(environment: Environment): Promise<Tracing | null> {
   const base = environment.OTEL_EXPORTER_OTLP_ENDPOINT
   const url = environment.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || (base ? `${base.replace(/\/$/, '')}/v1/traces` : '')
@@ -192,36 +177,36 @@ async function tracingFor(environment: Environment): Promise<Tracing | null> {
   return startTracing(url, version)
 }
 
-/** Who can change what the server or the CLI keeps can do everything: agents must not be led there. */
+/** Whoever can change the files of the server or the CLI can do everything, so agents must not work there. */
 async function refuseOwnFolders({ cwdRoots, dataDir }: Config, environment: Environment): Promise<void> {
   for (const folder of [dataDir, configFolder(environment)]) {
     const own = await realPathSoFar(folder)
     const root = cwdRoots?.find((each) => isWithin(own, each) || isWithin(each, own))
     if (root === undefined) continue
     throw new StartupError(
-      `--cwd-root ${root} would let agents into ${own}, which is the server's or the CLI's own: name another folder.`,
+      `--cwd-root ${root} would let agents into ${own}, which belongs to the server or the CLI: choose another folder.`,
     )
   }
 }
 
-/** Beyond loopback nobody may get in without a key, and only under a name that the operator has given. */
+/** Beyond loopback every request needs a key and a host name that the operator allows. */
 async function refuseOpenDoor({ host, allowHosts }: Config, store: Store): Promise<void> {
   if (isLoopbackHost(host)) return
-  const fault = !(await store.hasKeys())
-    ? 'needs at least one API key: make one with claude-serve keys create'
+  const reason = !(await store.hasKeys())
+    ? 'needs at least one API key: create one with claude-serve keys create'
     : allowHosts.length === 0
-      ? 'needs the names by which it may be called: give --allow-host'
+      ? 'needs the host names that clients may use: set --allow-host'
       : null
-  if (fault === null) return
+  if (reason === null) return
   await store.close()
   throw new StartupError(
-    `--host ${host} reaches beyond this machine and ${fault}, or give 127.0.0.1, ::1 or localhost.`,
+    `--host ${host} is reachable from other machines and ${reason}, or use 127.0.0.1, ::1 or localhost.`,
   )
 }
 
 type SurfaceParts = {
   config: Config
-  /** By its real path. */
+  /** A real path. */
   defaultCwd: string
   executable: Executable
   pool: Pool
@@ -231,13 +216,13 @@ type SurfaceParts = {
   files: SessionFiles
   calibration: TokenCalibration
   metrics: Metrics
-  /** When the server started, on the monotonic clock. */
-  started: number
+  /** When the server started, on the monotonic clock, in milliseconds. */
+  startedAt: number
 }
 
 function registerSurfaces(app: App, parts: SurfaceParts): void {
-  const { config, defaultCwd, executable, pool, runs, readers, store, files, calibration, metrics, started } = parts
-  const face = {
+  const { config, defaultCwd, executable, pool, runs, readers, store, files, calibration, metrics, startedAt } = parts
+  const compatible = {
     runs,
     models: () => pool.models(plainExample()),
     modelMap: config.modelMap,
@@ -245,10 +230,10 @@ function registerSurfaces(app: App, parts: SurfaceParts): void {
   }
   const countTokens = (run: Omit<RunRequest, 'runId'>, model: string) =>
     calibration.estimate(model, estimateRequest(run))
-  app.register(async (scope) => registerOpenai(scope, { ...face, readers, countTokens }))
-  app.register(async (scope) => registerAnthropic(scope, { ...face, countTokens }))
+  app.register(async (scope) => registerOpenai(scope, { ...compatible, readers, countTokens }))
+  app.register(async (scope) => registerAnthropic(scope, { ...compatible, countTokens }))
   const cwdRoots = ({ key }: Caller) => config.cwdRoots ?? (key === null ? null : [defaultCwd])
-  const login = () => executable.loginSoFar()
+  const healthParts = { executable, pool, version, isDemo: config.demo, startedAt }
   registerNative(app, {
     runs,
     readers,
@@ -260,8 +245,8 @@ function registerSurfaces(app: App, parts: SurfaceParts): void {
     maxRequestTimeoutMs: config.maxRequestTimeoutMs,
     errorSenders: { anthropic: sendAnthropicError, openai: sendOpenaiError },
     metrics: () => metrics.read(),
-    health: () => health(config, executable, pool, login(), started),
-    readiness: () => readiness(executable, pool, login()),
+    health: () => health(healthParts),
+    readiness: () => readiness(healthParts),
   })
   const holder = (id: string) => runs.holderOf(id)
   const release = (id: string) => pool.unloadSession(id)
@@ -307,62 +292,19 @@ function createPool(
   })
 }
 
-type Prepared = { pool: Pool; metrics: Metrics; swept: Promise<number>; log: Logger }
+type Preparation = { pool: Pool; metrics: Metrics; swept: Promise<number>; log: Logger }
 
-/** After the server listens: ends what a killed predecessor left, starts the first spares, tries what is undocumented. */
-async function prepare({ pool, metrics, swept, log }: Prepared): Promise<void> {
+/** After the server listens: ends what a killed predecessor left, starts the first spares, tests undocumented abilities. */
+async function prepare({ pool, metrics, swept, log }: Preparation): Promise<void> {
   try {
     const left = await swept
-    if (left > 0) log.warn({ processes: left }, 'ended processes that a former server had left')
-    // Of agents none yet: where they start, the folder's settings may run commands, and nobody has asked for that.
+    if (left > 0) log.warn({ processes: left }, 'ended processes that a former server left running')
+    // No agent yet: where agents start, the folder's settings may run commands, and nobody has requested one.
     await pool.warmUp(plainExample())
-    if (pool.isChecked) log.info(pool.abilities, 'checked what the CLI can do')
+    if (pool.isChecked) log.info(pool.abilities, 'tested the abilities of the CLI')
     await metrics.load()
-  } catch (fault) {
-    log.warn({ reason: String(fault) }, 'could not start processes ahead of the first request')
-  }
-}
-
-async function describeClaude(executable: Executable): Promise<ClaudeState> {
-  try {
-    const { path, version } = await executable.claude()
-    const login = await executable.login().catch((): Login => ({ loggedIn: false, method: 'unknown' }))
-    return { path, version, loggedIn: login.loggedIn, authMethod: login.method, error: null }
-  } catch (fault) {
-    return { path: null, version: null, loggedIn: null, authMethod: null, error: (fault as Error).message }
-  }
-}
-
-async function health(config: Config, executable: Executable, pool: Pool, login: Login | null, started: number) {
-  const claude = await executable.claude()
-  return {
-    status: 'ok',
-    claude_version: `${claude.version} (Claude Code)`,
-    version,
-    uptime_s: Math.round((performance.now() - started) / 100) / 10,
-    logged_in: login?.loggedIn ?? null,
-    auth_method: login?.method ?? null,
-    claude_path: claude.path,
-    demo: config.demo,
-    ...pool.stats(),
-  }
-}
-
-/** Which of the CLI's undocumented abilities are in use; without them requests are served all the same, but colder. */
-async function readiness(executable: Executable, pool: Pool, login: Login | null) {
-  const state = (ability: boolean) => (!pool.isChecked ? 'not_checked' : ability ? 'in_use' : 'not_available')
-  const facts = {
-    logged_in: login?.loggedIn ?? null,
-    abilities: {
-      reuse_processes: state(pool.abilities.rewind),
-      switch_system_prompts: state(pool.abilities.promptSwitch),
-    },
-  }
-  try {
-    await executable.claude()
-    return { ready: true, facts }
-  } catch (fault) {
-    return { ready: false, facts: { ...facts, error: (fault as Error).message } }
+  } catch (error) {
+    log.warn({ reason: String(error) }, 'could not start processes ahead of the first request')
   }
 }
 
@@ -381,57 +323,17 @@ function logRun(log: Logger): NonNullable<RunsDependencies['onEnd']> {
   }
 }
 
-/** As programs of this machine can reach it. */
-function urlOf(host: string, port: number): string {
-  const isWide = ['0.0.0.0', '::', '::1'].includes(host)
-  const name = isWide ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
-  return `http://${name}:${port}`
-}
-
-/** `localhost` may mean either loopback address, and another user must not be able to take the one we left free. */
-async function listen(
-  app: App,
-  createListener: ServerFactory,
-  { host, port }: Config,
-): Promise<{ port: number; second: Server | null }> {
-  const both = host === 'localhost' || host === '127.0.0.1' || host === '::1'
-  if (!both) {
-    await app.listen({ host, port })
-    return { port: portOf(app), second: null }
-  }
-  await app.listen({ host: '127.0.0.1', port })
-  const second = await listenSecond(createListener(), portOf(app))
-  return { port: portOf(app), second }
-}
-
-function portOf(app: App): number {
-  const address = app.server.address()
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
-
-/** Null on a machine without IPv6. Throws where the port is taken there. */
-function listenSecond(server: Server, port: number): Promise<Server | null> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (fault: NodeJS.ErrnoException) => {
-      const isMissing = fault.code === 'EADDRNOTAVAIL' || fault.code === 'EAFNOSUPPORT'
-      if (isMissing) resolve(null)
-      else reject(fault)
-    })
-    server.listen({ host: '::1', port, ipv6Only: true }, () => resolve(server))
-  })
-}
-
 type Parts = {
   app: App
   url: string
-  listeners: { port: number; second: Server | null }
+  listeners: Listeners
   pool: Pool
   runs: Runs
   registry: ProcessRegistry
   store: Store
   files: SessionFiles & { close(): Promise<void> }
-  /** Ends what goes on in the background. */
-  end(): Promise<void>
+  /** Stops timers and flushes traces. */
+  stopBackground(): Promise<void>
   demo: Upstream | null
   config: Config
   claude: Promise<ClaudeState>
@@ -449,7 +351,7 @@ function running({
   registry,
   store,
   files,
-  end: endBackground,
+  stopBackground,
   demo,
   config,
   claude,
@@ -467,7 +369,7 @@ function running({
     listeners.second?.close()
     await app.close()
     await demo?.close()
-    await endBackground()
+    await stopBackground()
     await Promise.all([registry.close(), store.close(), files.close()])
     settle()
   }

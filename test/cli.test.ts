@@ -94,7 +94,7 @@ const wrong: [words: string[], firstLine: RegExp][] = [
   [['--port'], /'--port <port>' argument missing$/],
   [['--port', 'abc'], /--port: "abc" \(from --port\) is not accepted; give an integer from 0 to 65535$/],
   [['--config', 'nope.json'], /--config: "nope.json" .* give the path of an existing JSON file$/],
-  [['--json'], /--json needs --print-config$/],
+  [['--json'], /--json requires --print-config$/],
 ]
 for (const [words, firstLine] of wrong) {
   test(`${['claude-serve', ...words].join(' ')} is wrong usage: one clear line, where to look, exit 2`, async (t) => {
@@ -113,7 +113,7 @@ for (const host of ['0.0.0.0', '::', '', '192.168.1.5']) {
     assert.equal(code, 1)
     assert.match(
       stderr,
-      /reaches beyond this machine and needs at least one API key: make one with claude-serve keys create/,
+      /is reachable from other machines and needs at least one API key: create one with claude-serve keys create/,
     )
   })
 }
@@ -129,7 +129,7 @@ test('a bad value of the environment or of a file is exit 1 and names its place'
   const inFile = await run(t, ['--config', file], { home })
   assert.equal(inFile.code, 1)
   assert.ok(
-    inFile.stderr.includes(`prot: 5 (from file ${file}) is not accepted; there is no such key, did you mean port?`),
+    inFile.stderr.includes(`prot: 5 (from file ${file}) is not accepted; this key does not exist; did you mean port?`),
   )
 })
 
@@ -138,6 +138,6 @@ test('a Node that is too old is told what to do, with exit 1', async (t) => {
     const preload = `data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'${old}'}})`
     const { code, stderr } = await run(t, ['--version'], { nodeFlags: ['--import', preload] })
     assert.equal(code, works ? 0 : 1)
-    assert.equal(stderr.includes(`needs Node 22.18 or newer, and this is ${old}`), !works)
+    assert.equal(stderr.includes(`requires Node 22.18 or newer, but this is ${old}`), !works)
   }
 })

@@ -11,8 +11,8 @@ import type { Words } from './describe.ts'
 import type { Schema } from './json-schema.ts'
 
 const told: Record<Treatment, string> = {
-  honoured: 'Honoured',
-  emulated: 'Honoured by other means',
+  honored: 'Honored',
+  emulated: 'Honored by other means',
   silent: 'Accepted, without effect',
   ignored: 'Without effect, and named in the header `x-claude-serve-ignored`',
   refused: 'Refused, unless it asks for nothing',

@@ -1,5 +1,5 @@
-// API keys: how they are made and recognised, and what they may do. The secret is shown once and kept as a hash; it is random enough
-// that a plain hash gives nothing away.
+// API keys: generates, hashes and recognizes their secrets. A secret is shown once and stored as a hash; it is random
+// enough that a plain hash reveals nothing.
 import { createHash, randomBytes } from 'node:crypto'
 
 const mark = 'csk_'
@@ -8,7 +8,7 @@ const checksumLength = 6
 
 const digest = (text: string) => createHash('sha256').update(text).digest('base64url')
 
-/** 256 random bits between a mark, by which a key is known for one of ours, and a checksum, by which a mistyped one is. */
+/** 256 random bits between a prefix that marks a key as ours and a checksum that reveals a mistyped one. */
 export function newSecret(): { secret: string; prefix: string; hash: string } {
   const body = mark + randomBytes(32).toString('base64url')
   const secret = body + digest(body).slice(0, checksumLength)
@@ -18,8 +18,8 @@ export function newSecret(): { secret: string; prefix: string; hash: string } {
 export const hashOf = (secret: string): string => digest(`claude-serve key ${secret}`)
 
 /**
- * What a client has sent as a key. `foreign`: none of ours, such as the placeholders that SDKs insist on; `damaged`: one of ours, but
- * not whole.
+ * Classifies what a client sent as a key. `foreign`: not ours, such as the placeholders that SDKs require; `damaged`:
+ * ours, but incomplete or mistyped.
  */
 export function kindOfSecret(text: string): 'ours' | 'damaged' | 'foreign' {
   if (!text.startsWith(mark)) return 'foreign'

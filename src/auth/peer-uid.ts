@@ -1,13 +1,13 @@
-// Which user of this machine is at the other end of a loopback connection: Linux tells, in its table of sockets. It can only be used
-// to refuse: that nobody can be named says nothing.
+// Finds the user of this machine at the other end of a loopback connection, from Linux's table of sockets. Use it only
+// to refuse: if no user is found, that proves nothing.
 import { readFile } from 'node:fs/promises'
 import { isIPv4, type Socket } from 'node:net'
 import { endianness } from 'node:os'
 
-/** A user's number; `gone` where nobody holds the other end any more; null where the system does not tell. */
+/** A user id; `gone` if no process holds the other end any more; null if the system does not show it. */
 export type PeerUser = number | 'gone' | null
 
-/** The two ends, with ports; an IPv6 socket may also have made a connection between IPv4 addresses. */
+/** Both ends of the connection. An IPv6 socket may also have opened a connection between IPv4 addresses. */
 type Ends = Pick<Socket, 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort'>
 
 /** The eight groups of an IPv6 address; `::` stands for as many zeros as are missing. */
@@ -25,16 +25,16 @@ function bytesOf(address: string): number[] {
 
 const hex = (byte: number) => byte.toString(16).toUpperCase().padStart(2, '0')
 
-/** The kernel writes each four bytes as one number of its own byte order. */
+/** The kernel writes every four bytes as one number in its own byte order. */
 function words(bytes: readonly number[]): string {
-  const starts = bytes.map((_, at) => at).filter((at) => at % 4 === 0)
-  const word = (at: number) => bytes.slice(at, at + 4)
-  return starts.flatMap((at) => (endianness() === 'LE' ? word(at).reverse() : word(at)).map(hex)).join('')
+  const starts = bytes.map((_, index) => index).filter((at) => at % 4 === 0)
+  const word = (start: number) => bytes.slice(start, start + 4)
+  return starts.flatMap((start) => (endianness() === 'LE' ? word(start).reverse() : word(start)).map(hex)).join('')
 }
 
 const portOf = (port: number) => `${hex(port >> 8)}${hex(port & 255)}`
 
-/** As the peer's own line of the table has them: its end first. */
+/** The start of the peer's line in the table: its own end comes first. */
 function lineStart({ localAddress, localPort, remoteAddress, remotePort }: Ends, isMapped: boolean): string | null {
   if (!localAddress || !remoteAddress || localPort === undefined || remotePort === undefined) return null
   const prefix = isMapped ? [...Array<number>(10).fill(0), 255, 255] : []
@@ -43,8 +43,8 @@ function lineStart({ localAddress, localPort, remoteAddress, remotePort }: Ends,
 }
 
 /**
- * Whole addresses are compared: the same port of another loopback address may be anybody's. Takes 1 to 2 ms, as the kernel goes
- * through the table of all connections that there could be; so it is not read in this thread.
+ * Compares whole addresses: the same port of another loopback address may be anybody's. Takes 1 to 2 ms, because the
+ * kernel walks the table of all possible connections; so the table is not read in this thread.
  */
 export async function peerUser(socket: Ends): Promise<PeerUser> {
   if (process.platform !== 'linux') return null
@@ -55,16 +55,16 @@ export async function peerUser(socket: Ends): Promise<PeerUser> {
     return user === 'gone' && mapped !== null ? userIn('/proc/net/tcp6', mapped) : user
   }
   const user = await find()
-  // A table that changes while it is read can lack a line.
+  // A line can be missing if the table changes while it is read.
   return user === 'gone' ? find() : user
 }
 
 async function userIn(table: string, start: string | null): Promise<PeerUser> {
   const text = await readFile(table, 'utf8').catch(() => null)
   if (text === null) return null
-  const at = start === null ? -1 : text.indexOf(`: ${start}`)
-  if (at === -1) return 'gone'
-  const [, , , , , , , uid, , inode] = text.slice(at, text.indexOf('\n', at)).split(/\s+/)
-  // A closed socket has no owner, and is written as if it were the administrator's.
+  const position = start === null ? -1 : text.indexOf(`: ${start}`)
+  if (position === -1) return 'gone'
+  const [, , , , , , , uid, , inode] = text.slice(position, text.indexOf('\n', position)).split(/\s+/)
+  // A closed socket has no owner; the table shows it as root's.
   return inode === '0' ? 'gone' : Number(uid)
 }

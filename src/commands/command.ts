@@ -1,5 +1,5 @@
-// What the commands have in common: how they fail, what they print where, and the options by which they find their server. Not for
-// what any of them does.
+// What all commands share: exit codes and errors, where output goes, and the options that locate the data folder. Not for what any
+// command does.
 import type { Command } from 'commander'
 import { loadConfig, processEnvironment } from '../config/load.ts'
 import { configFileOption, configOptions } from '../config/options.ts'
@@ -8,56 +8,56 @@ import { AppError, StartupError } from '../errors.ts'
 import { maskSecrets } from '../platform/redact.ts'
 import { inert } from './terminal-text.ts'
 
-/** 0: done. 1: failed. 2: wrong usage. */
+/** 0: success. 1: failure. 2: wrong usage. */
 export type ExitCode = 0 | 1 | 2
 
 export type SetExitCode = (code: ExitCode) => void
 
-/** What was typed cannot be meant; the message says what to give. */
+/** The command line is invalid; the message says what to pass instead. */
 export class UsageError extends Error {}
 
-/** What a command could not do; the message says why, and what to do about it. */
+/** The command failed; the message says why, and what to do about it. */
 export class CommandError extends Error {}
 
-/** The folder of the server that a command is about. */
+/** Selects the data folder of the server that a command is about. */
 export type LocationFlags = { dataDir?: string; config?: string; json?: boolean }
 
-const known = [UsageError, CommandError, ConfigError, StartupError, AppError]
+const expectedErrors = [UsageError, CommandError, ConfigError, StartupError, AppError]
 
 /**
- * Does it, and gives the exit code: 1 where `act` says so or fails in a way that a user can mend, which is then told in one line on
- * stderr; 2 for wrong usage. `words` are for the hint at help.
+ * Runs the action and returns the exit code: 1 if `action` returns 1, or if it fails in a way that a user can fix, which is reported in
+ * one line on stderr; 2 for wrong usage. `commandName` is for the hint at --help.
  */
-export async function answer(words: string, act: () => Promise<unknown>): Promise<ExitCode> {
+export async function answer(commandName: string, action: () => Promise<unknown>): Promise<ExitCode> {
   try {
-    return (await act()) === 1 ? 1 : 0
+    return (await action()) === 1 ? 1 : 0
   } catch (error) {
-    if (!known.some((each) => error instanceof each) || !(error instanceof Error)) throw error
+    if (!expectedErrors.some((each) => error instanceof each) || !(error instanceof Error)) throw error
     note(error.message)
     if (!(error instanceof UsageError || (error instanceof ConfigError && error.isWrongUsage))) return 1
-    process.stderr.write(`see claude-serve ${words} --help\n`)
+    process.stderr.write(`see claude-serve ${commandName} --help\n`)
     return 2
   }
 }
 
-/** A result: to stdout, for people and for pipes. */
+/** Prints a result to stdout, for people and for pipes. */
 export function print(text: string): void {
-  // Nobody reads on, as with `| head`: that is all.
+  // A reader that stops early, as with `| head`, is not an error.
   if (process.stdout.listenerCount('error') === 0) process.stdout.on('error', () => {})
   process.stdout.write(`${text}\n`)
 }
 
-/** For scripts. */
+/** Prints a result for scripts. */
 export function printJson(value: unknown): void {
   print(JSON.stringify(value, null, 2))
 }
 
-/** What is said beside the result: to stderr. */
+/** Prints what is not part of the result, to stderr. */
 export function note(text: string): void {
   process.stderr.write(`claude-serve: ${inert(maskSecrets(text))}\n`)
 }
 
-/** The options by which a command finds the data folder. */
+/** Adds the options by which a command finds the data folder. */
 export function addLocationOptions(command: Command): Command {
   const { dataDir } = configOptions
   const file = configFileOption
@@ -67,8 +67,8 @@ export function addLocationOptions(command: Command): Command {
     .option('--json', 'print JSON')
 }
 
-/** The settings as a server in this place would have them. Throws ConfigError. */
-export function settingsFor({ dataDir, config }: LocationFlags, more: Record<string, unknown> = {}) {
-  const flags = { dataDir, config, ...more }
+/** The settings that a server with these flags would use. Throws ConfigError. */
+export function settingsFor({ dataDir, config }: LocationFlags, otherFlags: Record<string, unknown> = {}) {
+  const flags = { dataDir, config, ...otherFlags }
   return loadConfig({ flags, environment: processEnvironment(), cwd: process.cwd(), isTerminal: false }).config
 }

@@ -1,4 +1,5 @@
-// The command `models`: the names that requests may use, from a running server. Not for which models there are (see compat/models.ts).
+// The command `models`: lists the model names that requests may use, from a running server. Not for which models exist (see
+// compat/models.ts).
 import { styleText } from 'node:util'
 import { answer, type ExitCode, print, printJson } from './command.ts'
 import { getJson } from './server-answers.ts'
@@ -24,10 +25,10 @@ export function listModels(flags: ServerFlags): Promise<ExitCode> {
 const agentPrefix = 'agent/'
 const isAgent = (id: string) => id.startsWith(agentPrefix)
 
-/** Each model beside its agent; a name of the operator's own can be one of the two only. */
+/** Each model next to its agent; a name that the operator defined may be only one of the two. */
 function pairs(ids: readonly string[]): string[][] {
   const known = new Set(ids)
   const plain = ids.filter((id) => !isAgent(id)).map((id) => [id, known.has(agentPrefix + id) ? agentPrefix + id : '-'])
-  const alone = ids.filter((id) => isAgent(id) && !known.has(id.slice(agentPrefix.length)))
-  return [...plain, ...alone.map((id) => ['-', id])]
+  const agentsAlone = ids.filter((id) => isAgent(id) && !known.has(id.slice(agentPrefix.length)))
+  return [...plain, ...agentsAlone.map((id) => ['-', id])]
 }

@@ -1,4 +1,4 @@
-// The words and options of the command `openapi`, for the command line's help and parser. What it does is loaded when it is asked for.
+// Declares the command `openapi` for the command line's parser and help. Its implementation is loaded only when it runs.
 import type { Command } from 'commander'
 import type { SetExitCode } from './command.ts'
 import type { OpenapiFlags } from './openapi.ts'
@@ -8,7 +8,7 @@ export function addOpenapi(program: Command, setExitCode: SetExitCode): void {
     .command('openapi')
     .description('print the OpenAPI description of the HTTP API, as JSON')
     .option('--yaml', 'print YAML')
-    .addHelpText('after', '\nA running server gives it under /openapi.json, and under /docs as a page.')
+    .addHelpText('after', '\nA running server returns it at /openapi.json, and shows it as a web page at /docs.')
     .action(async (flags: OpenapiFlags) => {
       setExitCode(await (await import('./openapi.ts')).printOpenapi(flags))
     })

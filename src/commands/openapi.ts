@@ -1,4 +1,5 @@
-// The command `openapi`: the description of the HTTP API. It needs no server. Not for what stands in it (see scripts/openapi.ts).
+// The command `openapi`: prints the description of the HTTP API. It needs no server. Not for what the description says (see
+// scripts/openapi.ts).
 import { readDocument } from '../web/api-document.ts'
 import { answer, type ExitCode, print, printJson } from './command.ts'
 

@@ -1,5 +1,5 @@
-// Long output: written only as fast as it is read, and ended in peace where nobody reads on, as in `… | head`. Short results need
-// none of this (see print in command.ts).
+// Writes long output with backpressure, and tolerates a reader that stops early, as in `… | head`. Short results do not need this (see
+// print in command.ts).
 let isClosed = false
 let isWatched = false
 
@@ -11,16 +11,16 @@ function watch(): void {
   })
 }
 
-/** Resolves when the text is on its way: to false once nobody reads any more. */
+/** Resolves when the text has been handed over: to false once the reader is gone. */
 export function write(text: string): Promise<boolean> {
   watch()
   if (isClosed || text === '') return Promise.resolve(!isClosed)
   return new Promise((resolve) => {
-    process.stdout.write(text, (fault) => resolve(fault === null || fault === undefined))
+    process.stdout.write(text, (error) => resolve(error === null || error === undefined))
   })
 }
 
 export const isTerminal = () => process.stdout.isTTY === true
 
-/** How many columns the terminal has; null where the result goes elsewhere. */
+/** The width of the terminal in columns; null if stdout is not a terminal. */
 export const terminalColumns = () => (isTerminal() ? process.stdout.columns || null : null)

@@ -1,4 +1,4 @@
-// All commands beside `serve`, in the order in which help shows them.
+// All commands except `serve`, in the order in which help lists them.
 import type { Command } from 'commander'
 import { addBatch } from './batch/command.ts'
 import { addChat } from './chat/command.ts'

@@ -1,18 +1,19 @@
-// The command `serve`: settings, the start lines, signals and exit codes around one server.
-// What the server does is in server.ts.
+// The command `serve`: settings, startup lines, signals and exit codes around one server.
+// Not for what the server does (see server.ts).
 
 import { styleText } from 'node:util'
 import { loadConfig, processEnvironment } from '../config/load.ts'
 import type { Config } from '../config/options.ts'
 import { ConfigError, type Environment } from '../config/sources.ts'
 import { StartupError } from '../errors.ts'
+import type { ClaudeState } from '../health.ts'
 import { openLogFile } from '../log/log-file.ts'
 import { createLogger } from '../log/logger.ts'
 import { maskSecrets } from '../platform/redact.ts'
-import type { ClaudeState, RunningServer } from '../server.ts'
+import type { RunningServer } from '../server.ts'
 import type { ExitCode } from './command.ts'
 
-/** Runs until the server has stopped, and gives the exit code of the process. */
+/** Runs until the server has stopped, and returns the exit code of the process. */
 export async function serve(flags: Record<string, unknown>, version: string): Promise<ExitCode> {
   const environment = processEnvironment()
   try {
@@ -22,52 +23,52 @@ export async function serve(flags: Record<string, unknown>, version: string): Pr
       print(flags.json === true ? sourcesAsJson(loaded.sources) : sourcesAsTable(loaded.sources))
       return 0
     }
-    if (flags.json === true) return refuseUsage('--json needs --print-config')
+    if (flags.json === true) return reportWrongUsage('--json requires --print-config')
     await runServer(loaded.config, environment, version)
     return 0
   } catch (error) {
-    if (error instanceof ConfigError && error.isWrongUsage) return refuseUsage(error.message)
-    return complain(error instanceof ConfigError ? error.message : startFailure(error), 1)
+    if (error instanceof ConfigError && error.isWrongUsage) return reportWrongUsage(error.message)
+    return printError(error instanceof ConfigError ? error.message : startFailure(error), 1)
   }
 }
 
 async function runServer(config: Config, environment: Environment, version: string): Promise<void> {
   ignoreBrokenPipes()
-  // Node would open its debugger, on a port that any program and page can reach.
+  // Without a listener, Node opens its debugger on a port that any program and web page can reach.
   process.on('SIGUSR1', () => {})
-  const stopAsked = new Promise<void>((resolve) => onStopSignal(environment, resolve))
+  const stopRequested = new Promise<void>((resolve) => onStopSignal(environment, resolve))
   const { startServer } = await import('../server.ts')
-  const file = openLogFile(config.dataDir, (text) => void complain(text, 1))
+  const file = openLogFile(config.dataDir, (text) => void printError(text, 1))
   const log = createLogger(config, environment, process.stderr, file)
   const running = await startServer(config, { environment, log })
   print(`${styleText('bold', `claude-serve ${version}`)} listening on ${styleText('cyan', running.url)}`)
-  if (process.stdout.isTTY === true) void showPage(running, config, environment)
+  if (process.stdout.isTTY === true) void showPageLink(running, config, environment)
   void running.claude.then((claude) => {
     print(claudeLine(claude))
     if (config.demo) print(`try: ${exampleRequest(running.url)}`)
   })
-  await Promise.race([stopAsked.then(() => running.close()), running.closed])
+  await Promise.race([stopRequested.then(() => running.close()), running.closed])
   await file.close()
 }
 
-/** For a person who sits there, where there are keys: the link is as good as one for a minute, so it is not logged. */
-async function showPage(running: RunningServer, { open }: Config, environment: Environment): Promise<void> {
+/** For a person at the terminal, if there are API keys. For a minute the link is as good as a key, so it is not logged. */
+async function showPageLink(running: RunningServer, { open }: Config, environment: Environment): Promise<void> {
   try {
     const link = await running.pageLink()
     if (link === null) return
-    // Not by print, which masks what is secret.
+    // Not with print, which masks secrets.
     process.stdout.write(`open the page: ${link} (works once, within a minute)\n`)
     const { hasScreen, openInBrowser } = await import('./open/browser.ts')
     if (open && !environment.CI && hasScreen(environment)) await openInBrowser(link, environment)
-  } catch (fault) {
-    complain(`the page could not be opened: ${fault instanceof Error ? fault.message : String(fault)}`, 1)
+  } catch (error) {
+    printError(`the page could not be opened: ${error instanceof Error ? error.message : String(error)}`, 1)
   }
 }
 
-// Under `npm start`, Ctrl-C reaches the server twice: from the terminal, and passed on by npm.
+// Under `npm start`, Ctrl-C reaches the server twice: from the terminal, and forwarded by npm.
 const npmEchoMs = 500
 
-/** The first signal asks for a stop, the second ends the process at once. */
+/** The first signal requests a stop, the second exits at once. */
 function onStopSignal(environment: Environment, stop: () => void): void {
   const echoMs = environment.npm_lifecycle_event === undefined ? 0 : npmEchoMs
   let firstAt: number | null = null
@@ -81,17 +82,16 @@ function onStopSignal(environment: Environment, stop: () => void): void {
   process.on('SIGTERM', listener)
 }
 
-/** `claude-serve | head` must not end the server: nobody reads on, and that is all. */
+/** `claude-serve | head` must not end the server: a reader that stops early is not an error. */
 function ignoreBrokenPipes(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 }
 
 function claudeLine({ path, version, loggedIn, authMethod, error }: ClaudeState): string {
-  if (path === null) return `no claude to run: ${oneLine(error ?? 'it was not found')}`
+  if (path === null) return `claude is not available: ${oneLine(error ?? 'it was not found')}`
   const found = version === null ? `claude at ${path}` : `claude ${version} at ${path}`
   if (loggedIn === true) return `${found} (logged in: ${authMethod ?? 'unknown method'})`
-  if (loggedIn === null)
-    return `${found} (not known whether it is logged in${error === null ? '' : `: ${oneLine(error)}`})`
+  if (loggedIn === null) return `${found} (login unknown${error === null ? '' : `: ${oneLine(error)}`})`
   return `${found} (not logged in: run "claude auth login", set ANTHROPIC_API_KEY, or try --demo)`
 }
 
@@ -116,28 +116,29 @@ function sourcesAsTable(sources: Sources): string {
 }
 
 function cell(value: unknown): string {
-  const isNone = value === null || (Array.isArray(value) && value.length === 0)
-  if (isNone) return '-'
+  const isEmpty = value === null || (Array.isArray(value) && value.length === 0)
+  if (isEmpty) return '-'
   return Array.isArray(value) ? value.join(',') : String(value)
 }
 
 function startFailure(error: unknown): string {
   const cause = systemError(error)
   if (cause?.code === 'EADDRINUSE') {
-    const port = cause.port ?? 'it'
-    return `port ${port} is taken by another program: stop that, or give another with --port (--port 0 takes a free one)`
+    const port = cause.port === undefined ? 'the port' : `port ${cause.port}`
+    return `${port} is in use by another program: stop it, or choose another port with --port (--port 0 picks a free one)`
   }
   if (cause?.code === 'EACCES' && cause.syscall === 'listen') {
-    return `port ${cause.port ?? ''} may not be used by this user: give one above 1023 with --port`
+    const port = cause.port === undefined ? 'this port' : `port ${cause.port}`
+    return `this user is not allowed to use ${port}: choose one above 1023 with --port`
   }
-  // The store says by itself what is wrong and what to do.
+  // A startup error already says what is wrong and what to do.
   if (error instanceof StartupError) return error.message
   return `could not run: ${error instanceof Error ? error.message : String(error)}`
 }
 
 type SystemError = { code?: unknown; syscall?: unknown; port?: unknown }
 
-/** The operating system's error, which may be wrapped in others. */
+/** The operating system's error, which may be the cause of other errors. */
 function systemError(error: unknown): SystemError | null {
   let current = error
   while (current instanceof Error) {
@@ -155,13 +156,13 @@ function print(text: string): void {
   process.stdout.write(`${maskSecrets(text)}\n`)
 }
 
-function refuseUsage(message: string): ExitCode {
-  complain(message, 2)
+function reportWrongUsage(message: string): ExitCode {
+  printError(message, 2)
   process.stderr.write('see claude-serve --help\n')
   return 2
 }
 
-function complain(message: string, code: ExitCode): ExitCode {
+function printError(message: string, code: ExitCode): ExitCode {
   process.stderr.write(`claude-serve: ${oneLine(message)}\n`)
   return code
 }

@@ -1,9 +1,9 @@
-// A server's JSON as commands take it: checked for what they need of it, since another program may listen at an address that
-// somebody has given. Not for how the server is found and asked (see server-client.ts).
+// Reads JSON responses for commands and checks the parts that they use, since another program may be listening at the address that the
+// user set. Not for finding the server or sending requests (see server-client.ts).
 import { CommandError } from './command.ts'
 import type { ServerClient } from './server-client.ts'
 
-/** The answer to GET; `isExpected` looks at what the caller is going to use. Throws CommandError. */
+/** The response to a GET request; `isExpected` checks the parts that the caller uses. Throws CommandError. */
 export async function getJson<T>(
   client: ServerClient,
   path: string,
@@ -11,10 +11,10 @@ export async function getJson<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   const response = await client.send('GET', path, undefined, signal)
-  const body: unknown = await response.json().catch((fault) => {
-    if (signal?.aborted) throw fault
+  const body: unknown = await response.json().catch((error) => {
+    if (signal?.aborted) throw error
     return null
   })
   if (typeof body === 'object' && body !== null && isExpected(body as Partial<T>)) return body as T
-  throw new CommandError(`what answers at ${client.url} is not claude-serve: give its address with --url`)
+  throw new CommandError(`the server at ${client.url} is not claude-serve: pass the right address with --url`)
 }

@@ -1,5 +1,5 @@
-// A running server as its commands see it: where it is, and its native API. It is the one of the data folder unless another address is
-// given. Not for what is made of the answers.
+// The commands' client for a running server: finds the server and sends requests to its native API. It is the server of the data folder
+// unless another address is set. Not for interpreting the responses.
 import type { Command } from 'commander'
 import { identityOf } from '../claude/process/process-registry.ts'
 import { processInfo } from '../claude/process/process-tree.ts'
@@ -9,17 +9,17 @@ import { addLocationOptions, CommandError, type LocationFlags, settingsFor, Usag
 
 export type ServerFlags = LocationFlags & { url?: string }
 
-/** Where commands look for the server and for the key that it may want. A key is never an argument: those can be read by others. */
+/** The variables for the server's address and for a key, if it requires one. A key is never an argument: other users can read those. */
 const urlVariable = 'CLAUDE_SERVE_URL'
 const keyVariable = 'CLAUDE_SERVE_API_KEY'
 
 export function addServerOptions(command: Command): Command {
   return addLocationOptions(command)
-    .option('--url <address>', `the server's address (${urlVariable}; default: the running server of the data folder)`)
-    .addHelpText('after', `\nWhere the server has API keys, ${keyVariable} must hold one.`)
+    .option('--url <address>', `address of the server (${urlVariable}; default: the running server of the data folder)`)
+    .addHelpText('after', `\nIf the server has API keys, set ${keyVariable} to one of them.`)
 }
 
-/** The server of the data folder, where it runs; null where none does. */
+/** The running server of the data folder; null if none is running. */
 export async function runningServer(flags: LocationFlags): Promise<ServerAddress | null> {
   const address = readServerAddress(settingsFor(flags).dataDir)
   if (address === null) return null
@@ -27,37 +27,37 @@ export async function runningServer(flags: LocationFlags): Promise<ServerAddress
   return info !== null && address.process === identityOf(info) ? address : null
 }
 
-const howToStart = 'start one with claude-serve, or give its address with --url'
+const howToStart = 'start one with claude-serve, or pass its address with --url'
 
 export class ServerClient {
   readonly url: string
   readonly #headers: Record<string, string>
 
-  /** `url` is without a slash at its end. */
+  /** `url` has no trailing slash. */
   constructor(url: string, key: string | null) {
     this.url = url
     this.#headers = key === null ? {} : { authorization: `Bearer ${key}` }
   }
 
-  /** Throws CommandError where no server runs, and UsageError for an address that is none. */
+  /** Throws CommandError if no server is running, and UsageError if the address is invalid. */
   static async find(flags: ServerFlags): Promise<ServerClient> {
     const environment = processEnvironment()
-    const given = flags.url ?? environment[urlVariable]
+    const url = flags.url ?? environment[urlVariable]
     const key = environment[keyVariable] || null
-    if (given) return new ServerClient(checkUrl(given), key)
+    if (url) return new ServerClient(checkUrl(url), key)
     const address = await runningServer(flags)
-    if (address === null) throw new CommandError(`no server runs in ${settingsFor(flags).dataDir}: ${howToStart}`)
+    if (address === null) throw new CommandError(`no server is running in ${settingsFor(flags).dataDir}: ${howToStart}`)
     return new ServerClient(address.url, key)
   }
 
-  /** The answer to a request of the native API. Throws CommandError with what the server says, or why it cannot be reached. */
+  /** Sends a request of the native API. Throws CommandError with the server's error message, or the reason why it cannot be reached. */
   async send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
     const response = await this.#fetch(method, path, body, signal)
     if (response.ok) return response
     const { error } = (await response.json().catch(() => ({}))) as { error?: unknown }
-    const told = typeof error === 'object' && error !== null && 'message' in error ? error.message : error
-    const text = typeof told === 'string' ? told : `${method} ${path} was answered with status ${response.status}`
-    const hint = response.status === 401 ? `; ${keyVariable} must hold a key of this server` : ''
+    const message = typeof error === 'object' && error !== null && 'message' in error ? error.message : error
+    const text = typeof message === 'string' ? message : `${method} ${path} returned status ${response.status}`
+    const hint = response.status === 401 ? `; set ${keyVariable} to a key of this server` : ''
     throw new ServerRefusal(`${text}${hint}`, response)
   }
 
@@ -74,16 +74,16 @@ export class ServerClient {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         ...(signal === undefined ? {} : { signal }),
       })
-    } catch (fault) {
-      if (signal?.aborted) throw fault
-      const { cause } = fault as Error
-      const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(fault)
-      throw new CommandError(`there is no server at ${this.url} (${why}): ${howToStart}`)
+    } catch (error) {
+      if (signal?.aborted) throw error
+      const { cause } = error as Error
+      const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(error)
+      throw new CommandError(`no server responds at ${this.url} (${why}): ${howToStart}`)
     }
   }
 }
 
-/** The server has answered, and refused. `response` is read already. */
+/** The server rejected the request. The body of the response has been read. */
 export class ServerRefusal extends CommandError {
   readonly status: number
   readonly retryAfterS: number | null

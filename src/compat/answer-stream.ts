@@ -1,28 +1,28 @@
-// What of a run's events is the answer, for the faces of other APIs: text, thinking and calls of the client's tools, in pieces.
-// How the pieces are written is each surface's own business.
+// Extracts the answer from a run's events for the compatible APIs, in pieces: text, thinking and calls of the client's tools.
+// Each surface encodes the pieces itself.
 
 import type { RunEnd, RunEvent } from '../core/events.ts'
 import { AppError } from '../errors.ts'
 import { JsonObjectExtractor } from './json-object-extractor.ts'
 
-/** What a tool takes: an object, or one text, which the model writes as `{"input": text}`. */
+/** The input of a tool: an object, or one text, which the model writes as `{"input": text}`. */
 export type ToolKind = 'json' | 'text'
 
-/** What the caller has asked for. */
+/** What the caller requested. */
 export type AnswerPlan = {
   isAgent: boolean
-  /** The client's tools; calls of others are none of its business. */
+  /** The client's tools; calls of other tools are left out. */
   tools: ReadonlyMap<string, ToolKind>
-  /** Whether there may be more than one call. */
+  /** Whether the answer may contain more than one call. */
   isParallel: boolean
-  /** `signed`: only what the model needs to be given back, without its words. */
+  /** `signed`: only what the model needs back (signatures, redacted thinking), without the text. */
   showsThinking: boolean | 'signed'
   format: 'text' | 'json_object' | 'json_schema'
-  /** The request's field that asks for the format, for errors. */
+  /** The request field that sets the format, for errors. */
   formatParam: string
 }
 
-/** `at` counts the calls of an answer from 0. The pieces of a call come after it and before the next. */
+/** `index` counts the calls of an answer from 0. A call's argument pieces follow it, before the next call. */
 export type AnswerPiece =
   | { type: 'text' | 'thinking' | 'signature' | 'redacted' | 'refusal'; text: string }
   | { type: 'call'; index: number; id: string; name: string; kind: ToolKind }
@@ -38,9 +38,9 @@ export type AnswerStop =
 
 export type AnswerEnd = { pieces: AnswerPiece[]; stop: AnswerStop }
 
-type Call = { at: number; kind: ToolKind; json: string }
+type Call = { index: number; kind: ToolKind; json: string }
 
-const declined = 'The model declined to answer.'
+const refusalText = 'The model declined to answer.'
 
 const isLimit = (stop: AnswerStop) => stop === 'max_tokens' || stop === 'model_context_window_exceeded'
 
@@ -51,7 +51,7 @@ export class AnswerStream {
   /** Open calls, by the index of their block. */
   #open = new Map<number, Call>()
   #hasEmittedText = false
-  #owesBreak = false
+  #needsParagraphBreak = false
 
   constructor(plan: AnswerPlan) {
     this.#plan = plan
@@ -60,8 +60,8 @@ export class AnswerStream {
   read(event: RunEvent): AnswerPiece[] {
     switch (event.type) {
       case 'text-start':
-        // An agent talks between its steps; these are paragraphs of one answer.
-        this.#owesBreak = this.#plan.isAgent && this.#hasEmittedText
+        // An agent writes text between its steps; these texts are paragraphs of one answer.
+        this.#needsParagraphBreak = this.#plan.isAgent && this.#hasEmittedText
         return []
       case 'text-delta':
         return this.#text(event.text)
@@ -82,10 +82,11 @@ export class AnswerStream {
     }
   }
 
-  /** What is left to tell once the run has succeeded. Throws where the answer is not what was asked for. */
+  /** The remaining pieces once the run has succeeded. Throws if the answer is not in the requested format. */
   end(end: RunEnd): AnswerEnd {
     const stop = this.#stop(end.stopReason)
-    if (stop === 'refusal') return { pieces: this.#hasEmittedText ? [] : [{ type: 'refusal', text: declined }], stop }
+    if (stop === 'refusal')
+      return { pieces: this.#hasEmittedText ? [] : [{ type: 'refusal', text: refusalText }], stop }
     return { pieces: isLimit(stop) || stop === 'tool_use' ? [] : this.#jsonAnswer(end), stop }
   }
 
@@ -95,40 +96,40 @@ export class AnswerStream {
     return isHidden ? [] : [{ type, text }]
   }
 
-  #text(given: string): AnswerPiece[] {
+  #text(delta: string): AnswerPiece[] {
     const { format } = this.#plan
     if (format === 'json_schema') return []
-    const piece = format === 'json_object' ? this.#json.push(given) : given
+    const piece = format === 'json_object' ? this.#json.push(delta) : delta
     if (piece === '') return []
-    const text = this.#owesBreak && format === 'text' ? `\n\n${piece}` : piece
-    this.#owesBreak = false
+    const text = this.#needsParagraphBreak && format === 'text' ? `\n\n${piece}` : piece
+    this.#needsParagraphBreak = false
     this.#hasEmittedText = true
     return [{ type: 'text', text }]
   }
 
-  #toolStart({ index, toolId, name }: Extract<RunEvent, { type: 'tool-start' }>): AnswerPiece[] {
+  #toolStart({ index: block, toolId, name }: Extract<RunEvent, { type: 'tool-start' }>): AnswerPiece[] {
     const kind = this.#plan.tools.get(name)
     if (kind === undefined || (this.#calls > 0 && !this.#plan.isParallel)) return []
-    const at = this.#calls++
-    this.#open.set(index, { at, kind, json: '' })
-    return [{ type: 'call', index: at, id: toolId, name, kind }]
+    const index = this.#calls++
+    this.#open.set(block, { index, kind, json: '' })
+    return [{ type: 'call', index, id: toolId, name, kind }]
   }
 
-  #toolDelta(index: number, json: string): AnswerPiece[] {
-    const call = this.#open.get(index)
+  #toolDelta(block: number, json: string): AnswerPiece[] {
+    const call = this.#open.get(block)
     if (call === undefined || json === '') return []
     call.json += json
-    return call.kind === 'json' ? [{ type: 'arguments', index: call.at, kind: call.kind, text: json }] : []
+    return call.kind === 'json' ? [{ type: 'arguments', index: call.index, kind: call.kind, text: json }] : []
   }
 
-  #toolEnd(index: number): AnswerPiece[] {
-    const call = this.#open.get(index)
-    this.#open.delete(index)
+  #toolEnd(block: number): AnswerPiece[] {
+    const call = this.#open.get(block)
+    this.#open.delete(block)
     if (call === undefined) return []
-    const { at, kind, json } = call
-    if (kind === 'text') return [{ type: 'arguments', index: at, kind, text: textInput(json) }]
-    // A call without arguments comes without a word of JSON, which programs fail to parse.
-    return json === '' ? [{ type: 'arguments', index: at, kind, text: '{}' }] : []
+    const { index, kind, json } = call
+    if (kind === 'text') return [{ type: 'arguments', index, kind, text: textInput(json) }]
+    // A call without arguments arrives without any JSON, which programs fail to parse.
+    return json === '' ? [{ type: 'arguments', index, kind, text: '{}' }] : []
   }
 
   #stop(stopReason: string | null): AnswerStop {
@@ -154,34 +155,34 @@ export class AnswerStream {
   }
 }
 
-/** Collects the answer of a run that nobody follows word by word. */
+/** Collects the whole answer of a run, for responses that are not streamed. */
 export class AnswerCollector {
   readonly #plan: AnswerPlan
-  #reader: AnswerStream
+  #stream: AnswerStream
   #pieces: AnswerPiece[] = []
 
   constructor(plan: AnswerPlan) {
     this.#plan = plan
-    this.#reader = new AnswerStream(plan)
+    this.#stream = new AnswerStream(plan)
   }
 
   accept(event: RunEvent): void {
-    // The model is asked again, and its next answer takes the place of what it said of this one.
+    // The CLI repeats its request to the model, and the next answer replaces what there is of this one.
     if (event.type === 'retry' && !this.#plan.isAgent) {
-      this.#reader = new AnswerStream(this.#plan)
+      this.#stream = new AnswerStream(this.#plan)
       this.#pieces = []
     }
-    this.#pieces.push(...this.#reader.read(event))
+    this.#pieces.push(...this.#stream.read(event))
   }
 
-  /** All of the answer, once the run has succeeded. Throws where it is not what was asked for. */
+  /** The whole answer once the run has succeeded. Throws if it is not in the requested format. */
   end(end: RunEnd): AnswerEnd {
-    const { pieces, stop } = this.#reader.end(end)
+    const { pieces, stop } = this.#stream.end(end)
     return { pieces: [...this.#pieces, ...pieces], stop }
   }
 }
 
-/** The one text that a tool of the kind `text` takes. */
+/** The text that is the input of a tool of kind `text`. */
 function textInput(json: string): string {
   try {
     const { input } = JSON.parse(json) as { input?: unknown }

@@ -1,8 +1,8 @@
-// Tells the small requests that chat programs make beside a conversation (a title for it, tags, the questions that may follow)
-// from the conversation itself. There is no sign of them but their words, so it is only used to let others go first.
+// Detects the small requests that chat programs send alongside a conversation (for a title, tags, follow-up questions). Only
+// their wording gives them away, so the result is used for nothing but a lower priority.
 import type { ConversationMessage, UserBlock } from '../core/conversation.ts'
 
-/** How the programs' own templates begin: Open WebUI ("### Task:"), opencode, LibreChat, Zed, Claude Code. */
+/** How the templates of these programs begin: Open WebUI ("### Task:"), opencode, LibreChat, Zed, Claude Code. */
 const wordings = [
   /^\s*### Task:\s*\n\s*(?:generate|suggest|analy[sz]e|create|you are an autocompletion)/i,
   /\byou are a title generator\b/i,
@@ -11,7 +11,7 @@ const wordings = [
   /\bsummari[sz]e this (?:coding )?conversation in (?:under|fewer than|at most)\b/i,
 ]
 
-/** Templates stand at the beginning of a text; what comes after so many characters is the conversation they speak of. */
+/** A template is at the beginning of a text. After this many characters comes the conversation that it is about. */
 const headLength = 600
 
 export type AuxiliaryHints = {

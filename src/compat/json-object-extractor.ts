@@ -1,5 +1,5 @@
-// Finds the JSON object in an answer that should be nothing else: words before it, a code fence around it and words after it
-// are left out. The text may come in pieces.
+// Extracts the JSON object from an answer that should contain nothing else. Text before and after it and a code fence around
+// it are left out. The answer may arrive in pieces.
 
 export class JsonObjectExtractor {
   #emitted = ''
@@ -8,19 +8,19 @@ export class JsonObjectExtractor {
   #isEscaped = false
   #isOver = false
 
-  /** The part of the object that this piece brings. */
+  /** Returns the part of the object that is in this piece. */
   push(piece: string): string {
     if (this.#isOver) return ''
     const from = this.#emitted === '' ? piece.indexOf('{') : 0
     if (from === -1) return ''
-    let at = from
-    while (at < piece.length && !this.#isOver) this.#step(piece.charAt(at++))
-    const told = piece.slice(from, at)
-    this.#emitted += told
-    return told
+    let index = from
+    while (index < piece.length && !this.#isOver) this.#step(piece.charAt(index++))
+    const part = piece.slice(from, index)
+    this.#emitted += part
+    return part
   }
 
-  /** Whether what was told is one whole object. */
+  /** Whether the parts returned so far are one complete object. */
   get isWhole(): boolean {
     try {
       JSON.parse(this.#emitted)

@@ -1,16 +1,16 @@
-// JSON Schemas that a request brings, held against the rules before anything is started with them: the CLI passes over one
-// that it cannot read in silence, and drops a tool whose schema it does not like.
+// Validates the JSON Schemas in a request before a run starts: the CLI silently ignores a schema that it cannot read, and drops
+// a tool whose schema it does not accept.
 import { invalidField } from '../errors.ts'
 
-/** Lists in lists make it take for ever to decide what may stand in place of its reference. */
+/** `inlineRefs` is off because deciding which references can be inlined takes forever on deeply nested lists. */
 const rules = { strict: false, validateFormats: false, logger: false, inlineRefs: false } as const
 
-/** Made once for each version of JSON Schema: it takes some milliseconds, and nothing of a request stays in it. */
+/** One per version of JSON Schema, as creating one takes several milliseconds. They hold no data of requests. */
 const checkers = new Map<boolean, Promise<{ check(schema: Record<string, unknown>): void }>>()
 
-async function newChecker(isNew: boolean) {
-  // Loaded when it is first needed: few requests bring a schema.
-  const Ajv = isNew ? (await import('ajv/dist/2020.js')).Ajv2020 : (await import('ajv')).Ajv
+async function createChecker(isDraft2020: boolean) {
+  // Loaded on first use: few requests contain a schema.
+  const Ajv = isDraft2020 ? (await import('ajv/dist/2020.js')).Ajv2020 : (await import('ajv')).Ajv
   const meta = new Ajv(rules)
   return {
     check(schema: Record<string, unknown>) {
@@ -20,35 +20,36 @@ async function newChecker(isNew: boolean) {
   }
 }
 
-/** What is wrong with the schema, as the end of a sentence that begins with its name; null for a good one. */
-async function faultIn(schema: Record<string, unknown>): Promise<string | null> {
+/** What is wrong with the schema, as the end of a sentence that begins with its name; null if it is valid. */
+async function schemaProblem(schema: Record<string, unknown>): Promise<string | null> {
   if (schema.type !== 'object') return 'must have "type": "object" at its root'
-  const isNew = typeof schema.$schema === 'string' && schema.$schema.includes('2020-12')
-  const checker = checkers.get(isNew) ?? newChecker(isNew)
-  checkers.set(isNew, checker)
+  const isDraft2020 = typeof schema.$schema === 'string' && schema.$schema.includes('2020-12')
+  const checker = checkers.get(isDraft2020) ?? createChecker(isDraft2020)
+  checkers.set(isDraft2020, checker)
   try {
     ;(await checker).check(schema)
     return null
-  } catch (fault) {
-    return `is not a valid JSON Schema: ${(fault as Error).message}`
+  } catch (error) {
+    return `is not a valid JSON Schema: ${(error as Error).message}`
   }
 }
 
 /**
- * Throws `invalid_request` for a schema that is none; `param` is where it stands. The model answers by calling a tool with the
- * schema as its input, so that a schema of anything but an object would never fit.
+ * Throws `invalid_request` if the schema is not valid; `param` is its location. The model answers by calling a tool whose input
+ * has this schema, so only a schema of an object can ever match.
  */
 export async function checkAnswerSchema(schema: Record<string, unknown> | null, param: string): Promise<void> {
-  const fault = schema === null ? null : await faultIn(schema)
-  if (fault !== null) throw invalidField(param, fault)
+  const problem = schema === null ? null : await schemaProblem(schema)
+  if (problem !== null) throw invalidField(param, problem)
 }
 
-/** How the API wants the properties of a tool's input to be named. */
+/** The property names that the API allows in a tool's input. */
 const propertyName = /^[A-Za-z0-9_.-]{1,64}$/
 
-/** What is wrong with the schema of a client's tool; null for a good one. */
+/** What is wrong with the schema of a client's tool; null if it is valid. */
 export async function toolSchemaProblem(schema: Record<string, unknown>): Promise<string | null> {
-  const badName = Object.keys(schema.properties ?? {}).find((name) => !propertyName.test(name))
-  if (badName === undefined) return faultIn(schema)
-  return `has a property ${JSON.stringify(badName.slice(0, 80))}; names take letters, digits, _, . and - only, 64 at most`
+  const invalidName = Object.keys(schema.properties ?? {}).find((name) => !propertyName.test(name))
+  if (invalidName === undefined) return schemaProblem(schema)
+  const name = JSON.stringify(invalidName.slice(0, 80))
+  return `has a property named ${name}; use only letters, digits, _, . and -, at most 64 characters`
 }

@@ -1,26 +1,26 @@
-// Pictures and documents that a request brings along in base64, as content blocks. What they are is read from how they begin:
-// programs often name the wrong kind, which the model's API would refuse.
+// Content blocks for the base64 images and documents in a request. The media type is detected from the first bytes, because
+// programs often send a wrong one, which the model's API would reject.
 
 import type { DocumentBlock, ImageBlock } from '../core/content.ts'
 import { invalidField } from '../errors.ts'
 
-/** How files of these kinds begin, in base64. */
-const imageBeginnings: [RegExp, string][] = [
+/** The first bytes of each image type, in base64. */
+const imageSignatures: [RegExp, string][] = [
   [/^iVBORw0KGgo/, 'image/png'],
   [/^\/9j\//, 'image/jpeg'],
   [/^R0lGOD/, 'image/gif'],
-  // Other kinds of RIFF files, such as sounds, begin alike but for the eighth byte on.
+  // Other RIFF files, such as sounds, differ only from the eighth byte on.
   [/^UklGR.{6}XRUJQ/, 'image/webp'],
 ]
-const pdfBeginning = /^JVBERi/
+const pdfSignature = /^JVBERi/
 const base64 = /^[A-Za-z0-9+/\r\n]+(?:=[\r\n]*){0,2}$/
 
 export const isBase64 = (data: string) => base64.test(data)
-export const isPdf = (data: string) => pdfBeginning.test(data)
+export const isPdf = (data: string) => pdfSignature.test(data)
 
-/** Throws `invalid_request` for what is no picture that the model takes. */
+/** Throws `invalid_request` if the data is not an image type that the model accepts. */
 export function imageBlock(data: string, param: string): ImageBlock {
-  const mediaType = imageBeginnings.find(([beginning]) => beginning.test(data))?.[1]
+  const mediaType = imageSignatures.find(([signature]) => signature.test(data))?.[1]
   if (mediaType === undefined)
     throw invalidField(param, 'must be an image: PNG, JPEG, GIF or WebP', 'unsupported_value')
   return { type: 'image', source: { type: 'base64', media_type: mediaType, data } }
@@ -28,13 +28,14 @@ export function imageBlock(data: string, param: string): ImageBlock {
 
 export type DocumentNames = Pick<DocumentBlock, 'title' | 'context'>
 
-/** Leaves out what is empty. */
-const named = (names: DocumentNames) => Object.fromEntries(Object.entries(names).filter(([, name]) => Boolean(name)))
+/** Leaves out empty names. */
+const withoutEmpty = (names: DocumentNames) =>
+  Object.fromEntries(Object.entries(names).filter(([, name]) => Boolean(name)))
 
 export function pdfBlock(data: string, names: DocumentNames): DocumentBlock {
-  return { type: 'document', source: { type: 'base64', media_type: 'application/pdf', data }, ...named(names) }
+  return { type: 'document', source: { type: 'base64', media_type: 'application/pdf', data }, ...withoutEmpty(names) }
 }
 
 export function textDocument(text: string, names: DocumentNames): DocumentBlock {
-  return { type: 'document', source: { type: 'text', media_type: 'text/plain', data: text }, ...named(names) }
+  return { type: 'document', source: { type: 'text', media_type: 'text/plain', data: text }, ...withoutEmpty(names) }
 }

@@ -1,65 +1,65 @@
-// Names of models, for the faces that take them: which there are and what a name in a request stands for. Pure; what there is
-// comes from the CLI.
+// Model names in the compatible APIs: which names exist, and which model a name in a request resolves to. Pure; the models
+// themselves come from the CLI.
 
 import type { ModelFact } from '../core/agent.ts'
 import { AppError } from '../errors.ts'
 import { nearestName } from '../platform/did-you-mean.ts'
 
-/** `model` is what the CLI is given, null for its default; `shown` is what an answer says. */
+/** `model` is passed to the CLI, null for its default; `publicName` is the name in the response. */
 export type ResolvedModel = { model: string | null; agent: boolean; publicName: string }
 
 const agentPrefix = 'agent/'
-/** Some programs put the provider in front of a model's name. */
+/** Some programs prefix a model's name with the provider. */
 const providerPrefixes = ['anthropic/', 'openai/', 'claude-serve/']
 const fullId = /^claude-[a-z0-9.-]+$/
 
-type Wanted = { name: string; agent: boolean }
+type ModelRequest = { name: string; agent: boolean }
 
-/** One prefix less; null where there is none. */
-function withoutPrefix({ name, agent }: Wanted): Wanted | null {
+/** Strips one prefix; null if there is none. */
+function withoutPrefix({ name, agent }: ModelRequest): ModelRequest | null {
   if (name.startsWith(agentPrefix)) return { name: name.slice(agentPrefix.length), agent: true }
   const provider = providerPrefixes.find((prefix) => name.startsWith(prefix))
   return provider === undefined ? null : { name: name.slice(provider.length), agent }
 }
 
-/** The names in the map stand for others, with or without prefixes; what they stand for is not looked up again. */
-function mapped(given: string, modelMap: Readonly<Record<string, string>>): Wanted {
-  let wanted: Wanted = { name: given, agent: false }
+/** Applies the model map, to the name with and without its prefixes. A mapped name is not looked up again. */
+function applyModelMap(requestedName: string, modelMap: Readonly<Record<string, string>>): ModelRequest {
+  let request: ModelRequest = { name: requestedName, agent: false }
   for (;;) {
-    if (Object.hasOwn(modelMap, wanted.name)) {
-      const target = mapped(modelMap[wanted.name] ?? '', {})
-      return { name: target.name, agent: target.agent || wanted.agent }
+    if (Object.hasOwn(modelMap, request.name)) {
+      const target = applyModelMap(modelMap[request.name] ?? '', {})
+      return { name: target.name, agent: target.agent || request.agent }
     }
-    const next = withoutPrefix(wanted)
-    if (next === null) return wanted
-    wanted = next
+    const next = withoutPrefix(request)
+    if (next === null) return request
+    request = next
   }
 }
 
 /** Throws `model_not_found`. */
 export function resolveModel(
-  given: string,
+  requestedName: string,
   models: readonly ModelFact[],
   modelMap: Readonly<Record<string, string>>,
 ): ResolvedModel {
-  const { name, agent } = mapped(given, modelMap)
-  const shownAs = (id: string) => `${agent ? agentPrefix : ''}${id}`
+  const { name, agent } = applyModelMap(requestedName, modelMap)
+  const toPublicName = (id: string) => `${agent ? agentPrefix : ''}${id}`
   const fact = models.find(({ value }) => value === name) ?? models.find(({ resolvedModel }) => resolvedModel === name)
-  if (name === 'default') return { model: null, agent, publicName: shownAs(fact?.resolvedModel ?? name) }
-  if (fact !== undefined) return { model: name, agent, publicName: shownAs(fact.resolvedModel) }
-  if (fullId.test(name)) return { model: name, agent, publicName: shownAs(name) }
-  throw notFound(given, name, models, modelMap)
+  if (name === 'default') return { model: null, agent, publicName: toPublicName(fact?.resolvedModel ?? name) }
+  if (fact !== undefined) return { model: name, agent, publicName: toPublicName(fact.resolvedModel) }
+  if (fullId.test(name)) return { model: name, agent, publicName: toPublicName(name) }
+  throw notFound(requestedName, name, models, modelMap)
 }
 
 function notFound(
-  given: string,
+  requestedName: string,
   name: string,
   models: readonly ModelFact[],
   modelMap: Readonly<Record<string, string>>,
 ): AppError {
-  const shown = given.length > 80 ? `${given.slice(0, 80)}…` : given
+  const shown = requestedName.length > 80 ? `${requestedName.slice(0, 80)}…` : requestedName
   const nearest = nearestName(name, [...plainNames(models), ...Object.keys(modelMap)])
-  const hint = nearest === null ? 'GET /v1/models lists those there are' : `did you mean ${nearest}?`
+  const hint = nearest === null ? 'GET /v1/models lists the available models' : `did you mean ${nearest}?`
   return new AppError('model_not_found', `there is no model ${JSON.stringify(shown)}; ${hint}`, { field: 'model' })
 }
 
@@ -67,10 +67,10 @@ function plainNames(models: readonly ModelFact[]): string[] {
   return [...new Set([...models.map(({ value }) => value), ...models.map(({ resolvedModel }) => resolvedModel)])]
 }
 
-/** A name that requests may use; `displayName` is for people. */
+/** A model name that requests may use; `displayName` is for people. */
 export type NamedModel = { id: string; displayName: string }
 
-/** Every name that `resolveModel` takes, but for older full ids: each model by itself, and as an agent. */
+/** Every name that `resolveModel` accepts, except older full ids: each model as a plain model and as an agent. */
 export function modelNames(
   models: readonly ModelFact[],
   modelMap: Readonly<Record<string, string>> = {},
@@ -81,13 +81,13 @@ export function modelNames(
   return [...names, ...agents].map((id) => ({ id, displayName: displayNameOf(id, models, modelMap) }))
 }
 
-/** For people: the CLI's name for it, the full id where that says more, and whether it is an agent. */
+/** The CLI's display name, or the id if the CLI does not list the model, and whether it is an agent. */
 export function displayNameOf(
   id: string,
   models: readonly ModelFact[],
   modelMap: Readonly<Record<string, string>>,
 ): string {
-  const { name, agent } = mapped(id, modelMap)
+  const { name, agent } = applyModelMap(id, modelMap)
   const fact = models.find(({ value, resolvedModel }) => value === name || resolvedModel === name)
   const shown = fact?.displayName ?? name
   return agent ? `${shown}, as an agent` : shown

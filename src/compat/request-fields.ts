@@ -1,20 +1,20 @@
-// What each field of a foreign API's request means here: one table per face, which the code goes by, the reference page is
-// made of, and tests are held against.
+// How this server treats each request field of a compatible API. Each surface has one table: the code follows it, the reference
+// page is generated from it, and the tests check against it.
 import { invalidField } from '../errors.ts'
 
 /**
- * `honoured`: does what it does there. `emulated`: the same by other means. `silent`: without effect, and nothing is lost.
- * `ignored`: without effect, and the caller is told. `refused`: a 400.
+ * `honored`: works as in the original API. `emulated`: the same by other means. `silent`: no effect, and nothing is lost.
+ * `ignored`: no effect, and it is reported to the caller. `refused`: a 400.
  */
-export type Treatment = 'honoured' | 'emulated' | 'silent' | 'ignored' | 'refused'
+export type Treatment = 'honored' | 'emulated' | 'silent' | 'ignored' | 'refused'
 
 export type Field = {
   treatment: Treatment
-  /** For the reference page; the whole rule, where the treatment alone does not say it. */
+  /** For the reference page: the full rule, if the treatment alone does not state it. */
   note?: string
-  /** Whether a value asks for nothing, so that there is nothing to tell. */
+  /** Whether a value requests nothing, so that there is nothing to report. */
   requestsNothing?: (value: unknown) => boolean
-  /** Of no effect for `agent/…` models. */
+  /** Has no effect for `agent/…` models. */
   plainOnly?: boolean
 }
 
@@ -25,10 +25,10 @@ export const isEmpty = (value: unknown): boolean =>
 
 const isAbsent = (value: unknown) => value === null || value === undefined
 
-/** Names can be anything a client sends, and the list of them goes into a header. */
-const showable = (name: string) => (/^[\w.[\]-]{1,64}$/.test(name) ? name : '(unknown)')
+/** Names can be anything that a client sends, and they are listed in a header. */
+const toSafeName = (name: string) => (/^[\w.[\]-]{1,64}$/.test(name) ? name : '(unknown)')
 
-/** The fields of a request that have no effect and are to be told so; those that are not in the table are among them. */
+/** The fields of a request to report as ignored, including those that are not in the table. */
 export function ignoredFields(body: object, table: FieldTable, isAgent: boolean): string[] {
   const isIgnored = ([name, value]: [string, unknown]) => {
     if (isAbsent(value)) return false
@@ -38,7 +38,7 @@ export function ignoredFields(body: object, table: FieldTable, isAgent: boolean)
     return !(field.requestsNothing ?? isEmpty)(value)
   }
   const names = Object.entries(body).filter(isIgnored)
-  return [...new Set(names.map(([name]) => showable(name)))].slice(0, 30)
+  return [...new Set(names.map(([name]) => toSafeName(name)))].slice(0, 30)
 }
 
 /** Throws `invalid_request` for the first field that the table refuses. */
@@ -46,6 +46,6 @@ export function refuseFields(body: object, table: FieldTable): void {
   for (const [name, value] of Object.entries(body)) {
     const field = Object.hasOwn(table, name) ? table[name] : undefined
     if (field?.treatment !== 'refused' || isAbsent(value) || field.requestsNothing?.(value)) continue
-    throw invalidField(name, field.note ?? 'cannot be used here', 'unsupported_value')
+    throw invalidField(name, field.note ?? 'is not supported', 'unsupported_value')
   }
 }

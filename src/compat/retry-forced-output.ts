@@ -1,5 +1,5 @@
-// An agent that asks a plain model once more where its answer is not what the caller insists on: a call of a tool, or an
-// object in JSON. The CLI can force neither. The first answer is held back until it is known to be right.
+// An agent that prompts a plain model once more if its answer lacks the required output: a tool call, or a JSON object. The CLI
+// can force neither. The first answer is held back until it is known to be valid.
 
 import { type Agent, type RunRequest, withRun } from '../core/agent.ts'
 import type { RunEnd, RunEvent } from '../core/events.ts'
@@ -13,43 +13,49 @@ const reminders = {
 
 export function withForcedOutputRetry(agent: Agent): Agent {
   return withRun(agent, (request, signal) =>
-    must(request) === null ? agent.run(request, signal) : runTwice(agent, request, signal),
+    retryableOutput(request) === null ? agent.run(request, signal) : runTwice(agent, request, signal),
   )
 }
 
-/** The words of an answer in JSON are told as they come where the caller listens: they cannot be taken back then. */
-function must({ plain, streaming }: RunRequest): 'call' | 'json-object' | null {
+/** The required output, if a retry is possible. A streamed JSON answer is emitted as it arrives and cannot be taken back. */
+function retryableOutput({ plain, streaming }: RunRequest): 'call' | 'json-object' | null {
   if (plain === null || (plain.requiredOutput === 'json-object' && streaming)) return null
   return plain.requiredOutput
 }
 
 async function* runTwice(agent: Agent, request: RunRequest, signal: AbortSignal): AsyncGenerator<RunEvent> {
-  const wanted = must(request) ?? 'call'
+  const required = retryableOutput(request) ?? 'call'
   const held: RunEvent[] = []
-  let isRight = false
-  let wrong: RunEnd | null = null
+  let isValid = false
+  let invalidEnd: RunEnd | null = null
   for await (const event of agent.run(request, signal)) {
-    if (event.type === 'run-end' && !isRight && isWrong(event, held, wanted)) {
-      wrong = event
+    if (event.type === 'run-end' && !isValid && needsRetry(event, held, required)) {
+      invalidEnd = event
       continue
     }
-    isRight ||= event.type === 'run-end' || (wanted === 'call' && event.type === 'tool-start')
-    if (isRight) yield* held.splice(0)
-    if (isRight || event.type === 'run-start') yield event
+    isValid ||= event.type === 'run-end' || (required === 'call' && event.type === 'tool-start')
+    if (isValid) yield* held.splice(0)
+    if (isValid || event.type === 'run-start') yield event
     else held.push(event)
   }
-  // Only now has the first run let go of its process.
-  if (wrong !== null) yield* again(agent, remind(request, reminders[wanted]), { held, end: wrong }, signal)
+  // Only now has the first run released its process.
+  if (invalidEnd !== null) {
+    yield* retry(agent, remind(request, reminders[required]), { held, end: invalidEnd }, signal)
+  }
 }
 
-/** Only an answer that has come to its own end is asked for again. */
-function isWrong({ outcome, stopReason }: RunEnd, held: readonly RunEvent[], wanted: 'call' | 'json-object'): boolean {
+/** Only an answer that ended by itself is retried. */
+function needsRetry(
+  { outcome, stopReason }: RunEnd,
+  held: readonly RunEvent[],
+  required: 'call' | 'json-object',
+): boolean {
   const hasEnded = stopReason === null || stopReason === 'end_turn' || stopReason === 'tool_use'
   if (outcome !== 'succeeded' || !hasEnded) return false
-  if (wanted === 'call') return true
+  if (required === 'call') return true
   let json = new JsonObjectExtractor()
   for (const event of held) {
-    // The model is asked again, and its next answer takes the place of this one.
+    // The CLI repeats its request to the model, and the next answer replaces this one.
     if (event.type === 'retry') json = new JsonObjectExtractor()
     if (event.type === 'text-delta') json.push(event.text)
   }
@@ -63,8 +69,8 @@ const remind = (request: RunRequest, text: string): RunRequest => ({
 
 type FirstAnswer = { held: readonly RunEvent[]; end: RunEnd }
 
-/** The second answer, told as if it were the first; both were paid for. */
-async function* again(
+/** Emits the second answer as if it were the first. Usage and cost are those of both. */
+async function* retry(
   agent: Agent,
   request: RunRequest,
   first: FirstAnswer,
@@ -73,11 +79,11 @@ async function* again(
   const { held, end } = first
   try {
     for await (const event of agent.run(request, signal)) {
-      if (event.type === 'run-end') yield { ...event, ...both(end, event), sessionId: end.sessionId }
+      if (event.type === 'run-end') yield { ...event, ...sumOfBoth(end, event), sessionId: end.sessionId }
       else if (event.type !== 'run-start') yield event
     }
   } catch (thrown) {
-    // Nothing was told of the second answer yet. The first was a good one but for its form, and is better than none.
+    // Nothing of the second answer was emitted yet. The first is only in the wrong form, and better than none.
     if (!signal.aborted) return yield* [...held, end]
     const { code, message, details } = toAppError(thrown)
     yield {
@@ -89,7 +95,7 @@ async function* again(
   }
 }
 
-const both = (a: RunEnd, b: RunEnd): Partial<RunEnd> => ({
+const sumOfBoth = (a: RunEnd, b: RunEnd): Partial<RunEnd> => ({
   usage: {
     inputTokens: a.usage.inputTokens + b.usage.inputTokens,
     outputTokens: a.usage.outputTokens + b.usage.outputTokens,
@@ -102,7 +108,7 @@ const both = (a: RunEnd, b: RunEnd): Partial<RunEnd> => ({
   durationMs: a.durationMs + b.durationMs,
 })
 
-/** Adds up the numbers of two objects, however deep they stand; of everything else the second one holds. */
+/** Adds the numbers of two objects at every depth. For everything else the second value wins. */
 function sum(a: unknown, b: unknown): unknown {
   if (typeof a === 'number' && typeof b === 'number') return a + b
   if (!isObject(a) || !isObject(b)) return b ?? a

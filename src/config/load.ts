@@ -1,4 +1,4 @@
-// Merges flags, the environment, the configuration file and the defaults into one Config. Together with sources.ts the only place that
+// Merges flags, the environment, the configuration file and the defaults into one Config. Only this file and sources.ts
 // may read the process's environment.
 import { availableParallelism, totalmem } from 'node:os'
 import path from 'node:path'
@@ -35,12 +35,12 @@ export type ConfigInput = {
   machine?: Machine
 }
 
-/** A copy, so that nobody changes the process's own environment by accident. */
+/** A copy, so that the process's own environment is never changed by accident. */
 export function processEnvironment(): Environment {
   return { ...process.env }
 }
 
-/** Flags win over the environment, that over the file, that over the default. Throws ConfigError. */
+/** Flags override the environment, which overrides the file, which overrides the defaults. Throws ConfigError. */
 export function loadConfig(input: ConfigInput): LoadedConfig {
   const { flags, environment, cwd, isTerminal, machine = thisMachine() } = input
   const folders = userFolders(environment)
@@ -64,7 +64,7 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
     values[key] = value
     sources.push({ ...raw, key: declared.name, value: declared.show?.(value) ?? value })
   }
-  const config = values as Config // Each value came out of its own schema, and Config is made of those.
+  const config = values as Config // Each value was parsed by its own schema, and Config is derived from the schemas.
   refuseCrossedTimeouts(config, sources)
   return { config, sources }
 }
@@ -80,9 +80,9 @@ function readSetting(declared: ConfigOption, raw: RawSetting, context: Context):
     new ConfigError({ key: `--${declared.name}`, value, where, accepted })
   const result = declared.schema(context).safeParse(raw.value)
   if (!declared.available && raw.source !== 'default') {
-    // Better than to take a value and do nothing with it.
+    // Better than accepting a value that has no effect.
     const isDefault = JSON.stringify(raw.value) === JSON.stringify(declared.default)
-    if (!isDefault) throw refuse(raw.value, 'this version does not have this setting yet: leave it out')
+    if (!isDefault) throw refuse(raw.value, 'this version does not support this setting yet: leave it out')
   }
   if (result.success) return result.data
   const issue = result.error.issues[0]
@@ -94,20 +94,20 @@ function readSetting(declared: ConfigOption, raw: RawSetting, context: Context):
 function refuseCrossedTimeouts(config: Config, sources: ConfigSource[]): void {
   if (config.requestTimeoutMs <= config.maxRequestTimeoutMs) return
   const sourceOf = (key: string) => sources.find((source) => source.key === key && source.source !== 'default')
-  // Blame what somebody wrote, not the default that it collides with.
+  // Blame the value that the user set, not the default that it conflicts with.
   const timeout = sourceOf('request-timeout')
   const longest = sourceOf('max-request-timeout')
   const blamed = timeout ?? longest
   if (blamed === undefined) return
   const accepted =
     blamed === timeout
-      ? `give at most what --max-request-timeout holds, ${showDuration(config.maxRequestTimeoutMs)}`
-      : `give at least what --request-timeout holds, ${showDuration(config.requestTimeoutMs)}`
+      ? `set at most the value of --max-request-timeout, ${showDuration(config.maxRequestTimeoutMs)}`
+      : `set at least the value of --request-timeout, ${showDuration(config.requestTimeoutMs)}`
   throw new ConfigError({ ...blamed, key: `--${blamed.key}`, accepted })
 }
 
 function thisMachine(): Machine {
-  // In a container the kernel's limit counts, not what the machine has.
+  // In a container the kernel's limit counts, not the machine's memory.
   const limit = process.constrainedMemory()
   return { cores: availableParallelism(), memoryBytes: limit > 0 ? Math.min(limit, totalmem()) : totalmem() }
 }

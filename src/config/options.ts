@@ -1,5 +1,6 @@
-// Every setting, declared once: its names, default, unit, help text and what it accepts. Nothing else decides a default. Help,
-// `--print-config` and the documentation are made from this table. Not for where values come from (see load.ts).
+// Declares every setting once: its names, default, unit, help text and accepted values. All defaults are here. The
+// help, `--print-config` and the documentation are generated from this table. Not for where values come from (see
+// load.ts).
 
 import { z } from 'zod'
 import { resolvePath, splitList } from './sources.ts'
@@ -25,27 +26,27 @@ export type PermissionMode = z.infer<typeof permissionModeSchema>
 
 export type Machine = { cores: number; memoryBytes: number }
 
-/** What a default or a check may depend on besides the value itself. */
+/** What a default or a check may depend on, besides the value itself. */
 export type Context = BaseFolders & { dataFolder: string; isTerminal: boolean; machine: Machine }
 
 export type ConfigOption<T = unknown> = {
   name: string
   environment: string
   group: 'Listening' | 'Claude' | 'Folders' | 'Who may call' | 'Limits' | 'Logs'
-  /** How help writes the value, `<port>`; null for a switch. */
+  /** The value as the help shows it, such as `<port>`; null for a switch. */
   placeholder: string | null
   description: string
-  /** Ends the sentence of a refusal. */
+  /** What to do about a value that is not accepted; ends the sentence of the error. */
   accepted: string
   repeatable: boolean
-  /** False: the name is fixed, but this version refuses any value but the default. */
+  /** False: the name is reserved, but this version accepts only the default. */
   available: boolean
-  /** The default as a user would write it, or how it is found. */
+  /** The default as a user would write it, or a function that computes it. */
   default: string | number | boolean | null | readonly string[] | ((context: Context) => string | number)
-  /** What help says of a default that is no plain value. */
+  /** How the help describes a default that is not a plain value. */
   defaultText: string | null
   schema: (context: Context) => z.ZodType<T>
-  /** The value as a user would write it, so that `--print-config` shows what a file could hold. */
+  /** The value as a user would write it, so that `--print-config` shows what a file can contain. */
   show?(value: T): unknown
 }
 
@@ -63,8 +64,8 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_HOST',
     group: 'Listening',
     placeholder: '<address>',
-    description: 'address to listen on; only loopback until there are API keys',
-    accepted: 'give an address: 127.0.0.1, ::1 or localhost; any other needs an API key and --allow-host',
+    description: 'address to listen on; loopback only, until an API key exists',
+    accepted: 'give an address: 127.0.0.1, ::1 or localhost; any other requires an API key and --allow-host',
     default: '127.0.0.1',
     schema: () => z.string().transform((host) => host.toLowerCase().replace(/^\[|\]$/g, '')),
   }),
@@ -73,7 +74,7 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_PORT',
     group: 'Listening',
     placeholder: '<port>',
-    description: 'port to listen on; 0 takes a free one, which the start line names',
+    description: 'port to listen on; 0 picks a free port, which the start line shows',
     accepted: 'give an integer from 0 to 65535',
     default: 5005,
     schema: () => integer(0, 65_535),
@@ -83,7 +84,7 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_ALLOW_HOST',
     group: 'Listening',
     placeholder: '<name>',
-    description: 'name that a Host header may hold besides localhost, 127.0.0.1 and [::1]; repeatable',
+    description: 'host name to accept in Host headers, besides localhost, 127.0.0.1 and [::1]; repeatable',
     accepted: 'give host names without scheme, port or wildcard, such as box.example',
     repeatable: true,
     default: [],
@@ -95,7 +96,7 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_CORS_ORIGIN',
     group: 'Listening',
     placeholder: '<origin>',
-    description: 'origin whose web pages may call, with an API key; repeatable',
+    description: 'origin whose web pages may call the API, with an API key; repeatable',
     accepted:
       'give origins as browsers write them, such as https://app.example or http://localhost:3000; * and null cannot be allowed',
     repeatable: true,
@@ -109,7 +110,7 @@ export const configOptions = {
     group: 'Listening',
     placeholder: null,
     description:
-      'where there are API keys, open the page in a browser at a start on a desktop, from a terminal; --no-open does not',
+      'open the page in a browser when started from a terminal on a desktop, if API keys exist; --no-open turns this off',
     accepted: switchAccepted,
     default: true,
     defaultText: 'on',
@@ -123,7 +124,7 @@ export const configOptions = {
     description: 'the claude executable to use',
     accepted: 'give the path of an existing file, or the name of a command on PATH',
     default: null,
-    defaultText: 'claude on PATH if new enough, else the one that comes with claude-serve',
+    defaultText: 'claude on PATH if new enough, otherwise the one bundled with claude-serve',
     schema: (context) => executable(context).nullable(),
   }),
   demo: option({
@@ -131,7 +132,7 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_DEMO',
     group: 'Claude',
     placeholder: null,
-    description: 'needs no login: the real CLI against a scripted model inside claude-serve',
+    description: 'run without a login: the real CLI against a scripted model inside claude-serve',
     accepted: switchAccepted,
     default: false,
     defaultText: 'off',
@@ -142,7 +143,7 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_MODEL_MAP',
     group: 'Claude',
     placeholder: '<name=model>',
-    description: 'model name that clients send and the one to use for it, such as gpt-4o=sonnet; repeatable',
+    description: 'model name that clients send, and the model to use for it, such as gpt-4o=sonnet; repeatable',
     accepted: 'give pairs such as gpt-4o=sonnet',
     repeatable: true,
     default: [],
@@ -155,7 +156,7 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_PERMISSION_MODES',
     group: 'Who may call',
     placeholder: '<modes>',
-    description: 'permission modes that a request may ask for; bypassPermissions must be named here to be allowed',
+    description: 'permission modes that a request may use; bypassPermissions is allowed only if it is listed here',
     accepted: `give a comma-separated list of ${permissionModeSchema.options.join(', ')}`,
     default: 'default,acceptEdits,plan,dontAsk',
     schema: () => permissionModes,
@@ -166,10 +167,10 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_DEFAULT_CWD',
     group: 'Folders',
     placeholder: '<folder>',
-    description: 'folder for agent requests that name none',
+    description: 'folder for agent requests that do not name one',
     accepted: 'give an existing folder',
     default: (context) => context.cwd,
-    defaultText: 'where it was started',
+    defaultText: 'the folder it was started in',
     schema: (context) => folder(context),
   }),
   cwdRoots: option({
@@ -177,7 +178,7 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_CWD_ROOT',
     group: 'Folders',
     placeholder: '<folder>',
-    description: 'folder that a request may name, with all below it; repeatable',
+    description: 'folder that requests may use, including everything below it; repeatable',
     accepted: 'give existing folders',
     repeatable: true,
     default: null,
@@ -189,7 +190,7 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_DATA_DIR',
     group: 'Folders',
     placeholder: '<folder>',
-    description: 'folder for what claude-serve keeps; made when missing',
+    description: 'folder for the data of claude-serve; created if missing',
     accepted: 'give the path of a folder',
     default: (context) => context.dataFolder,
     defaultText: "the user's data folder",
@@ -200,7 +201,7 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_DATABASE',
     group: 'Folders',
     placeholder: '<url>',
-    description: 'database to keep runs in',
+    description: 'database to store runs in',
     accepted: 'give a postgres:// address',
     available: false,
     default: null,
@@ -212,7 +213,7 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_WARM',
     group: 'Limits',
     placeholder: '<count>',
-    description: 'spare processes kept ready for each kind of request in recent use',
+    description: 'spare processes to keep ready for each recently used kind of request',
     accepted: 'give an integer from 0 to 64',
     default: 1,
     schema: () => integer(0, 64),
@@ -222,7 +223,7 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_MAX_PROCESSES',
     group: 'Limits',
     placeholder: '<count>',
-    description: 'live claude processes at most',
+    description: 'maximum number of live claude processes',
     accepted: 'give an integer from 1 to 256',
     default: (context) => usualProcessCount(context.machine),
     defaultText: 'from memory and cores, 2 to 16',
@@ -233,7 +234,7 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_KEEP_ALIVE',
     group: 'Limits',
     placeholder: '<time>',
-    description: "how long an idle session's process lives",
+    description: "how long to keep an idle session's process",
     accepted: 'give a time such as 500ms, 300s, 10m or 1h, from 0 to 576h (a plain number counts seconds)',
     default: '10m',
     schema: () => duration(0),
@@ -244,7 +245,7 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_REQUEST_TIMEOUT',
     group: 'Limits',
     placeholder: '<time>',
-    description: 'time for a whole run when the request names none',
+    description: 'time limit for a whole run, unless the request sets one',
     accepted: 'give a time such as 500ms, 300s, 10m or 1h, from 1ms to 576h (a plain number counts seconds)',
     default: '300s',
     schema: () => duration(1),
@@ -255,7 +256,7 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_APPROVAL_TIMEOUT',
     group: 'Limits',
     placeholder: '<time>',
-    description: 'time for a person to answer what a run asks; then it is denied',
+    description: 'time for a person to answer an approval; after that it is denied',
     accepted: 'give a time such as 500ms, 300s, 10m or 1h, from 1ms to 576h (a plain number counts seconds)',
     default: '10m',
     schema: () => duration(1),
@@ -266,7 +267,7 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_MAX_REQUEST_TIMEOUT',
     group: 'Limits',
     placeholder: '<time>',
-    description: 'longest time that a request may ask for',
+    description: 'longest time limit that a request may set',
     accepted: 'give a time such as 500ms, 300s, 10m or 1h, from 1ms to 576h (a plain number counts seconds)',
     default: '1h',
     schema: () => duration(1),
@@ -277,7 +278,7 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_QUEUE_LIMIT',
     group: 'Limits',
     placeholder: '<count>',
-    description: 'runs that may wait for a process; past it requests get 429',
+    description: 'maximum number of runs waiting for a process; beyond it requests get 429',
     accepted: 'give an integer from 0 to 100000',
     default: 64,
     schema: () => integer(0, 100_000),
@@ -287,7 +288,7 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_BODY_LIMIT',
     group: 'Limits',
     placeholder: '<size>',
-    description: 'size of a request body at most',
+    description: 'maximum size of a request body',
     accepted: 'give a size such as 512kb or 32mb, from 1kb to 256mb (a plain number counts bytes)',
     default: '32mb',
     schema: () => size,
@@ -320,12 +321,12 @@ export type Config = {
   -readonly [Key in keyof typeof configOptions]: z.output<ReturnType<(typeof configOptions)[Key]['schema']>>
 }
 
-/** The file cannot name another file, so this one setting stands outside the table. */
+/** Not part of the table, because a configuration file cannot name another one. */
 export const configFileOption = {
   name: 'config',
   environment: 'CLAUDE_SERVE_CONFIG',
   placeholder: '<file>',
-  description: 'JSON file with these settings, its keys being the flags without dashes in front',
+  description: 'JSON file with these settings; its keys are the flag names without the leading dashes',
   defaultText: "claude-serve/config.json in the user's config folder",
   repeatable: false,
 }

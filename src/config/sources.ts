@@ -1,5 +1,5 @@
-// Where settings come from: flags, the environment, the configuration file and, last, defaults.
-// It finds the raw value of a setting and says where it was; it knows no single setting and judges no value.
+// Where settings come from: flags, the environment and the configuration file.
+// It finds the raw value of a setting and where it was set. It knows no particular setting and validates no value.
 
 import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
@@ -11,25 +11,25 @@ export type Environment = Record<string, string | undefined>
 
 export type SourceKind = 'flag' | 'environment' | 'file' | 'default'
 
-/** What a source needs to know of a setting to find it. */
+/** What a source needs to find a setting. */
 export type SettingNames = { name: string; environment: string; repeatable: boolean }
 
-/** A value as it was written, and where. */
+/** A value as it was written, and where it was set. */
 export type RawSetting = { value: unknown; source: SourceKind; where: string }
 
 export type ConfigFile = { path: string | null; values: ReadonlyMap<string, unknown> }
 
 const shownValueLengthMax = 120
 
-/** The start is refused: which key, what it held, where that was set, and what would do instead. */
+/** Stops the start: the key, its value, where it was set, and what is accepted. */
 export class ConfigError extends Error {
   readonly key: string
   readonly value: unknown
   readonly where: string
   readonly accepted: string
   /**
-   * Whether what was typed is at fault: not for what the environment or a file brings, nor for an address that this server
-   * refuses to listen on.
+   * Whether the command line itself is wrong: not if the value comes from the environment or a file, nor for an address
+   * that the server refuses to listen on.
    */
   readonly isWrongUsage: boolean
 
@@ -45,13 +45,14 @@ export class ConfigError extends Error {
   }
 }
 
-// The message is one line on a terminal whatever the value holds, and a value can be a connection string.
+// The message must stay one line on a terminal, whatever the value is; and a value can be a connection string with a
+// password.
 function showValue(value: unknown): string {
   const shown = maskSecrets(JSON.stringify(value) ?? String(value))
   return shown.length > shownValueLengthMax ? `${shown.slice(0, shownValueLengthMax)}…` : shown
 }
 
-/** A flag's name as the key of a JavaScript object: max-processes -> maxProcesses. */
+/** A flag's name in camel case: max-processes -> maxProcesses. */
 export function camelCase(name: string): string {
   return name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
 }
@@ -64,7 +65,7 @@ export function fromFlags(setting: SettingNames, flags: Record<string, unknown>)
 
 export function fromEnvironment(setting: SettingNames, environment: Environment): RawSetting | null {
   const text = environment[setting.environment]?.trim()
-  // A variable that is there but empty means "not set": that is how compose files and service units leave one out.
+  // An empty variable counts as not set: that is how compose files and service units leave one out.
   if (text === undefined || text === '') return null
   const value = setting.repeatable ? splitList(text) : text
   return { value, source: 'environment', where: `${setting.environment} environment variable` }
@@ -83,7 +84,7 @@ export function splitList(text: string): string[] {
     .filter((part) => part !== '')
 }
 
-/** The file that was named must be there; the one at the usual place may be missing. */
+/** A file that was named must exist; the one at the default path may be missing. */
 export function readConfigFile(named: RawSetting | null, usualPath: string, cwd: string, home: string): ConfigFile {
   if (named === null) return existsSync(usualPath) ? { path: usualPath, values: parseFile(usualPath) } : noFile
   const text = typeof named.value === 'string' ? named.value.trim() : ''
@@ -106,20 +107,20 @@ function parseFile(filePath: string): Map<string, unknown> {
     content = JSON.parse(readFileSync(filePath, 'utf8').replace(/^\uFEFF/, ''))
   } catch (error) {
     const reason = error instanceof Error ? error.message.replace(/\s+/g, ' ') : String(error)
-    return refuse(`give a readable file that holds valid JSON (${maskSecrets(reason)})`)
+    return refuse(`give a readable file that contains valid JSON (${maskSecrets(reason)})`)
   }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
-    return refuse('give a file that holds one JSON object')
+    return refuse('give a file that contains one JSON object')
   }
   return new Map(Object.entries(content))
 }
 
-/** The file's values under the flags' names; a key may be written in either case, but only once. */
+/** The file's values by flag name. A key may be in camel or kebab case, but must occur only once. */
 export function nameFileKeys(file: ConfigFile, names: readonly string[]): ConfigFile {
   const values = new Map<string, unknown>()
   for (const [key, value] of file.values) {
     const name = names.find((candidate) => candidate === key || camelCase(candidate) === key)
-    const problem = name === undefined ? unknownKey(key, names) : values.has(name) ? 'it is there twice' : null
+    const problem = name === undefined ? unknownKey(key, names) : values.has(name) ? 'it is set twice' : null
     if (name === undefined || problem !== null) {
       throw new ConfigError({ key, value, where: `file ${file.path}`, accepted: problem ?? '' })
     }
@@ -130,18 +131,18 @@ export function nameFileKeys(file: ConfigFile, names: readonly string[]): Config
 
 function unknownKey(key: string, names: readonly string[]): string {
   const nearest = nearestName(key, names)
-  return nearest === null ? 'there is no such key' : `there is no such key, did you mean ${nearest}?`
+  return nearest === null ? 'this key does not exist' : `this key does not exist; did you mean ${nearest}?`
 }
 
-/** An absolute path; `~` is the home directory here too, since no shell expands it in a file or a service unit. */
+/** An absolute path. `~` is expanded here, because no shell does it in a file or a service unit. */
 export function resolvePath(text: string, cwd: string, home: string): string {
   const expanded = text === '~' || /^~[/\\]/.test(text) ? path.join(home, text.slice(1)) : text
   return path.resolve(cwd, expanded)
 }
 
 /**
- * The user's folders for this program, laid out as the package env-paths lays them out. That package looks at the
- * process itself, so it could not honour the environment that a caller passes in.
+ * The user's folders for this program, with the layout of the package env-paths. That package reads the process's own
+ * environment, so it cannot be used with the one that a caller passes in.
  */
 export function userFolders(environment: Environment): { home: string; config: string; data: string } {
   const name = 'claude-serve'
@@ -159,7 +160,7 @@ export function userFolders(environment: Environment): { home: string; config: s
       data: path.join(library, 'Application Support', name),
     }
   }
-  // The XDG rules say that a relative path in these is to be ignored.
+  // The XDG specification says that relative paths in these must be ignored.
   const xdg = (value: string | undefined, usual: string) =>
     path.join(value !== undefined && path.isAbsolute(value) ? value : path.join(home, usual), name)
   return {

@@ -1,12 +1,12 @@
-// The kinds of value that a setting can have: numbers, durations, sizes, names, files and folders. Each takes what a flag, a
-// variable or a JSON file can hold. Which setting is of which kind is in config/options.ts.
+// Schemas for the values of settings: numbers, durations, sizes, names, files and folders. Each accepts what a flag, a
+// variable or a JSON file can contain. Which setting uses which schema is in config/options.ts.
 
 import { realpathSync, type Stats, statSync } from 'node:fs'
 import path from 'node:path'
 import { z } from 'zod'
 import { resolvePath, userFolders } from './sources.ts'
 
-/** Where relative paths and `~` lead. */
+/** The bases for relative paths and `~`. */
 export type BaseFolders = { cwd: string; home: string }
 
 const mebibyte = 1024 * 1024
@@ -27,7 +27,7 @@ export function integer(min: number, max: number) {
 }
 
 const durationUnits = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 }
-// Timers cannot hold more than 2^31 - 1 ms: past it they fire at once. This is the last whole day below.
+// Timers cannot exceed 2^31 - 1 ms: longer ones fire at once. This is the largest number of whole days below that.
 const durationMaxMs = 24 * 24 * durationUnits.h
 
 export function duration(min: number) {
@@ -56,7 +56,7 @@ export function showSize(bytes: number): string {
   return showQuantity(bytes, sizeUnits)
 }
 
-/** In the largest unit that divides it. */
+/** In the largest unit that divides the count. */
 function showQuantity(count: number, units: Record<string, number>): string {
   const [unit, factor] = Object.entries(units).find(([, each]) => count >= each && count % each === 0) ?? ['', 1]
   return `${count / factor}${unit}`
@@ -64,7 +64,7 @@ function showQuantity(count: number, units: Record<string, number>): string {
 
 export const hostName = text.toLowerCase().regex(/^(?!.*\.\.)(?:[a-z0-9_][a-z0-9_.-]{0,252}|\[[0-9a-f:.]{2,45}\])$/)
 
-/** A scheme and a host, perhaps a port, and nothing after that: just what a browser sends as Origin. */
+/** A scheme, a host and an optional port, and nothing else: exactly what a browser sends as Origin. */
 export const origin = text.toLowerCase().regex(/^[a-z][a-z0-9+.-]*:\/\/(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/)
 
 export const modelPair = text.transform((pair, issues): [string, string] => {
@@ -75,7 +75,7 @@ export const modelPair = text.transform((pair, issues): [string, string] => {
 
 export function executable({ cwd, home }: BaseFolders) {
   return text.transform((value, issues) => {
-    if (!/[/\\]/.test(value)) return value // A command's name is looked up on PATH by whoever starts it.
+    if (!/[/\\]/.test(value)) return value // A command name, looked up on PATH when it is started.
     const file = resolvePath(value, cwd, home)
     if (!statOf(file)?.isFile()) issues.addIssue('give the path of an existing file')
     return file
@@ -90,13 +90,13 @@ export function folder({ cwd, home }: BaseFolders) {
   })
 }
 
-/** With links resolved, so that a link cannot smuggle in the home directory. */
+/** Links are resolved, so that a link cannot smuggle in the home directory. */
 export function rootFolder(context: BaseFolders) {
   return folder(context).transform((value, issues) => {
     const root = realPath(value)
     const homes = [context.home, userFolders({}).home].map(realPath)
     if (path.parse(root).root === root || homes.some((home) => contains(root, home))) {
-      issues.addIssue('give folders that do not hold the whole disk or the home directory')
+      issues.addIssue('give folders that do not contain the whole disk or the home directory')
     }
     return root
   })
@@ -106,7 +106,7 @@ function realPath(value: string): string {
   return statOf(value) === null ? path.resolve(value) : realpathSync(value)
 }
 
-/** What is there, or null: missing, unreadable and impossible names are the same to whoever wrote the setting. */
+/** The file's status, or null: for a setting, missing, unreadable and impossible paths are the same. */
 function statOf(value: string): Stats | null {
   try {
     return statSync(value)

@@ -1,5 +1,5 @@
-// What the core asks of whatever runs Claude: the Agent interface and its request. The pool of CLI processes is one
-// implementation; tests bring others. Not for how a run is kept, followed and cancelled (see runs.ts).
+// The Agent interface, through which the core runs Claude, and its request. The pool of CLI processes is one
+// implementation; tests have others. Storing, following and cancelling runs is in runs.ts.
 import type { ClientTool, ConversationMessage, UserBlock } from './conversation.ts'
 import type { AnsweredBy, ApprovalAnswer, RunEvent } from './events.ts'
 
@@ -8,8 +8,8 @@ export type Effort = 'low' | 'medium' | 'high' | 'xhigh' | 'max'
 export type SettingSource = 'user' | 'project' | 'local'
 
 /**
- * The conversation a run belongs to: a new one, an earlier one, a copy of an earlier one, or one that the request brings
- * along whole (`history`: all its messages but the prompt). The latter leaves no file behind.
+ * The conversation a run belongs to: a new one, an earlier one, a copy of an earlier one, or one that the request contains
+ * in full (`history`: all its messages except the prompt). The last kind leaves no file behind.
  */
 export type SessionChoice =
   | { kind: 'new' }
@@ -17,7 +17,7 @@ export type SessionChoice =
   | { kind: 'fork'; sessionId: string }
   | { kind: 'history'; messages: ConversationMessage[] }
 
-/** How Claude is set up for a run; null or absent means what `claude -p` without that option would do. */
+/** How Claude is configured for a run. Null or absent means the behavior of `claude -p` without that option. */
 export type RunOptions = {
   model: string | null
   fallbackModel: string | null
@@ -29,7 +29,7 @@ export type RunOptions = {
   allowedTools: string[] | null
   disallowedTools: string[] | null
   tools: string[] | null
-  /** Absolute path, already checked against the allowed folders; null for the session's own or the server's. */
+  /** Absolute path, already checked against the allowed folders. Null: the session's own folder, or the server's. */
   cwd: string | null
   addDirs: string[] | null
   effort: Effort | null
@@ -39,7 +39,7 @@ export type RunOptions = {
   settingSources: SettingSource[] | null
 }
 
-/** The options of a request that names none. */
+/** The options of a request that sets none. */
 export const noOptions: Readonly<RunOptions> = {
   model: null,
   fallbackModel: null,
@@ -67,41 +67,41 @@ export type RunRequest = {
   session: SessionChoice
   options: RunOptions
   /**
-   * Whether the caller hears words as they come. If so, an answer whose stream broke after its first word cannot be
-   * taken back and the run fails; if not, the CLI's second try replaces the first one unseen.
+   * Whether the caller receives text as it is generated. If so, an answer whose stream breaks after its first word cannot
+   * be taken back and the run fails. If not, the CLI's second attempt silently replaces the first.
    */
   streaming: boolean
   /** Set for a plain model: no Claude Code, just the model; `null` for an agent. */
   plain: PlainOptions | null
-  /** Whether a leading slash command and file mentions in the prompt act as if a person had typed them. */
+  /** Whether a leading slash command and file mentions in the prompt work as if a person had typed them. */
   commands?: boolean
-  /** Real paths of the folders within which an earlier conversation must live; absent: anywhere. */
+  /** Real paths of the folders that an earlier conversation must be in. Absent: anywhere. */
   roots?: readonly string[]
-  /** Of which trace it is a part, as W3C Trace Context writes it. */
+  /** The trace that the request is part of, in W3C Trace Context format. */
   traceparent?: string
-  /** Whether a person can be asked what needs permission; it is denied otherwise. */
+  /** Whether a person can be prompted for permission. If not, whatever requires permission is denied. */
   approvals: boolean
-  /** A small request that a program makes beside a conversation, which waits rather than take the last process. */
+  /** A small request that a program sends alongside a conversation. It waits instead of taking the last process. */
   isAuxiliary: boolean
 }
 
 /**
- * A request to the plain model: the caller's system prompt alone, none of Claude Code's tools, settings or files. The run is
- * one answer of the model: it ends where that answer first ends, be it at a limit (`stopReason` `max_tokens`), a stop
- * sequence (`stop_sequence`), a refusal (`refusal`) or a call of client tools (`tool_use`), all of which are successes.
+ * A request to the plain model: only the caller's system prompt, none of Claude Code's tools, settings or files. The run is
+ * one answer of the model. It ends when that answer first ends: also at a limit (`stopReason` `max_tokens`), a stop
+ * sequence (`stop_sequence`), a refusal (`refusal`) or a call of client tools (`tool_use`). All of these are successes.
  */
 export type PlainOptions = {
   tools: ClientTool[]
   maxOutputTokens: number | null
   stopSequences: string[]
   thinking: Thinking
-  /** What the answer has to have, which the CLI cannot force: see compat/retry-forced-output.ts. */
+  /** What the answer must contain. The CLI cannot force it: see compat/retry-forced-output.ts. */
   requiredOutput: 'call' | 'json-object' | null
 }
 
 /**
- * How the plain model thinks. `budgetTokens` is of use with older models only. `display` is what the model's API shows of it;
- * null is the CLI's own choice.
+ * How the plain model thinks. `budgetTokens` has an effect on older models only. `display` is how much of its thinking the
+ * model's API shows; null leaves that to the CLI.
  */
 export type Thinking = { isOff: boolean; budgetTokens: number | null; display: 'summarized' | 'omitted' | null }
 
@@ -114,7 +114,7 @@ export const noPlainOptions: Readonly<PlainOptions> = {
 }
 
 /**
- * How many processes there are and what they do. Of the idle ones, `spare` are ready for a new conversation at no loss.
+ * How many processes exist and what they do. Of the idle ones, `spare` can take a new conversation without losing one.
  * `waiting` counts runs that have no process yet.
  */
 export type AgentStats = {
@@ -122,31 +122,31 @@ export type AgentStats = {
   queue: { waiting: number; limit: number }
 }
 
-/** A model as the CLI reports it: how it may be asked for, what that stands for, and its name for people. */
+/** A model as the CLI reports it: the name to request it by, the model that the name resolves to, and its display name. */
 export type ModelFact = { value: string; resolvedModel: string; displayName: string }
 
 /**
  * Something that runs Claude.
  *
- * `run` throws an AppError only before its first event (no room in the queue, no such session, a process that cannot be
- * started). After that the first event is `run-start` and the last `run-end`, once each, whatever happens: failing and
- * being cancelled included. Aborting `signal` ends a silent wait too; its reason, if an AppError, becomes the run's
- * error. A caller that stops iterating early cancels the run. While the caller does not ask for the next event, the
- * source is held back rather than buffered.
+ * `run` throws an AppError only before its first event (no room in the queue, an unknown session, a process that cannot be
+ * started). After that the first event is `run-start` and the last is `run-end`, exactly once each, even if the run fails or
+ * is cancelled. Aborting `signal` also ends a silent wait; its reason, if it is an AppError, becomes the run's error. A
+ * caller that stops iterating early cancels the run. While the caller does not request the next event, the source is paused
+ * instead of buffered.
  *
  * `close` ends everything within `deadlineMs` milliseconds and may be called twice.
  */
 export interface Agent {
   run(request: RunRequest, signal: AbortSignal): AsyncIterable<RunEvent>
   stats(): AgentStats
-  /** Answers what a run has asked; false where nothing of that id waits for an answer. */
+  /** Answers an approval of a run; false if no approval with that id is pending. */
   answer(runId: string, requestId: string, answer: ApprovalAnswer, by?: AnsweredBy): boolean
-  /** Ends what holds an idle conversation, whose file can be changed then; false while a run has it. */
+  /** Ends the process that has an idle conversation loaded, so that its file can be changed. False while a run uses it. */
   unloadSession(sessionId: string): Promise<boolean>
   close(deadlineMs: number): Promise<void>
 }
 
-/** An agent that runs in its own way, and is the given one in all else. */
+/** Wraps an agent with another `run`; everything else is passed through. */
 export function withRun(agent: Agent, run: Agent['run']): Agent {
   return {
     run,

@@ -1,10 +1,10 @@
-// What a person or program puts into a prompt: text, images and documents, in the words of Anthropic's content blocks.
-// Not for what the model answers (see events.ts).
+// The content of a prompt: text, images and documents, as Anthropic's content blocks. What the model answers is in
+// events.ts.
 
-/** Bytes of an image or document, in base64. The server fetches no address, so there is no other source. */
+/** The bytes of an image or document, in base64. The server does not fetch URLs, so this is the only source. */
 export type Base64Source = { type: 'base64'; media_type: string; data: string }
 
-/** A document may also be plain text. */
+/** Documents may also be plain text. */
 export type TextSource = { type: 'text'; media_type: 'text/plain'; data: string }
 
 export type TextBlock = { type: 'text'; text: string }
@@ -19,7 +19,7 @@ export type DocumentBlock = {
 /** One block of a prompt. */
 export type PromptBlock = TextBlock | ImageBlock | DocumentBlock
 
-/** The text of a prompt without its pictures, for titles and logs. */
+/** The text of a prompt, without images and documents, for titles and logs. */
 export function textOf(blocks: readonly PromptBlock[]): string {
   return blocks.flatMap((block) => (block.type === 'text' ? [block.text] : [])).join('\n')
 }

@@ -1,12 +1,11 @@
-// A conversation that a request brings along whole: its messages, in roles and blocks, in the words of Anthropic's API. Every
-// surface translates into these; the engine lets them reach the model as they are. Not for what happens during a run
-// (events.ts).
+// A conversation that a request contains in full: messages with roles and content blocks, as in Anthropic's API. Every
+// surface translates into these types, and they reach the model unchanged. What happens during a run is in events.ts.
 import type { DocumentBlock, ImageBlock, PromptBlock, TextBlock } from './content.ts'
 
-/** A call of a tool by the model, in an earlier turn. */
+/** A tool call that the model made in an earlier turn. */
 export type ToolUseBlock = { type: 'tool_use'; id: string; name: string; input: Record<string, unknown> }
 
-/** What a tool gave back; the message it stands in must follow the call's. */
+/** What a tool returned. Its message must follow the message with the call. */
 export type ToolResultBlock = {
   type: 'tool_result'
   tool_use_id: string
@@ -14,7 +13,7 @@ export type ToolResultBlock = {
   is_error?: boolean
 }
 
-/** Thinking is given back as it came: the signature is the API's. */
+/** Thinking is returned to the API unchanged: the API signed it. */
 export type ThinkingBlock =
   | { type: 'thinking'; thinking: string; signature: string }
   | { type: 'redacted_thinking'; data: string }

@@ -1,10 +1,10 @@
-// The one internal language: what happens during a run, as a sequence of RunEvents. Every surface translates from these
-// and none knows how they are made. Also the rules of their order, which every stream in every test is held against.
+// What happens during a run, as a sequence of RunEvents. Every surface translates these into its own API, and none knows how
+// they are produced. Also the rules for their order, against which the tests check every stream.
 import type { AppError, ErrorCode, ErrorDetails } from '../errors.ts'
 
 /**
  * Tokens, as the model's API counts them, summed over the requests of one run. `raw` is the usage object as the CLI
- * reported it, for surfaces that pass further figures through.
+ * reported it, for surfaces that pass on more of its figures.
  */
 export type Usage = {
   inputTokens: number
@@ -14,45 +14,45 @@ export type Usage = {
   raw: Record<string, unknown>
 }
 
-/** A tool call that was refused during a run. */
+/** A tool call that was denied during a run. */
 export type PermissionDenial = { toolName: string; toolId: string; input: Record<string, unknown> }
 
-/** What a person has to decide before the run goes on: whether a tool may be used, or what Claude wants to know. */
+/** An approval: a person must allow a tool, or answer Claude's question, before the run continues. */
 export type ApprovalRequest = {
   requestId: string
   kind: 'permission' | 'question'
   toolName: string
   toolId: string
-  /** Of a question: `{ questions: [...] }`. */
+  /** For a question: `{ questions: [...] }`. */
   input: Record<string, unknown>
-  /** What it would do, in the CLI's words; null where it says nothing. */
+  /** What the tool would do, as the CLI describes it; null if it does not. */
   description: string | null
-  /** The file outside the allowed folders, where that is the reason. */
+  /** The file outside the allowed folders, if that is the reason. */
   blockedPath: string | null
-  /** Rules that would spare the next such request, as the CLI writes them. */
+  /** Rules that would make the next such request unnecessary, in the CLI's format. */
   suggestions: unknown[]
 }
 
-/** `remember`: do not ask again for the like, as long as the conversation's process lives. */
+/** `remember`: do not prompt again for similar requests while the conversation's process lives. */
 export type ApprovalAnswer =
   | { behavior: 'allow'; updatedInput: Record<string, unknown> | null; remember: boolean }
   | { behavior: 'deny'; message: string | null }
 
-/** `run`: the run went on or ended without an answer. */
+/** `run`: the run continued or ended without an answer. */
 export type AnsweredBy = 'caller' | 'timeout' | 'run'
 
 /** How a run ended. */
 export type RunOutcome = 'succeeded' | 'failed' | 'cancelled'
 
-/** The last event of every run. `costUsd` is an estimate at list prices, null where it is not known. */
+/** The last event of every run. `costUsd` is an estimate at list prices; null if it is unknown. */
 export type RunEnd = {
   type: 'run-end'
   outcome: RunOutcome
-  /** The text of the last answer; empty where there is none. */
+  /** The text of the last answer; empty if there is none. */
   result: string
   structuredOutput: unknown
   stopReason: string | null
-  /** Which of the request's stop sequences ended the answer. */
+  /** The stop sequence of the request that ended the answer. */
   stopSequence: string | null
   numTurns: number
   durationMs: number
@@ -66,9 +66,10 @@ export type RunEnd = {
 
 /**
  * What happens during a run. Blocks (text, thinking, tool) carry an `index` that counts up from 0 within the run and is
- * never used twice; a block's start, deltas and end share it. Thinking is signed by the model's API, which takes it back only
- * so; what it will not show comes as `thinking-redacted`. After an `ask` the run waits until it is answered. `waitedMs` is how long the run had no process, in milliseconds. `usage` is what a message of the model had counted when it began;
- * `retry` says that the CLI asks the model's API again.
+ * never used twice; a block's start, deltas and end share it. The model's API signs its thinking and accepts it back only
+ * with the signature; thinking that it does not show arrives as `thinking-redacted`. After an `ask` the run waits for the
+ * answer. `waitedMs` is how long the run had no process, in milliseconds. `usage` is the usage of a message of the model when
+ * the message began. `retry` means that the CLI repeats its request to the model's API.
  */
 export type RunEvent =
   | { type: 'run-start'; runId: string; sessionId: string; model: string; cwd?: string; waitedMs?: number }
@@ -96,7 +97,7 @@ export const noUsage: Usage = {
   raw: {},
 }
 
-/** A run's end of which nothing is known but why. */
+/** The end of a run of which only the reason is known. */
 export function endOfRun({ sessionId, model }: { sessionId: string; model: string }, error: AppError | null): RunEnd {
   return {
     type: 'run-end',
@@ -124,7 +125,7 @@ const contentTypes: ReadonlySet<RunEvent['type']> = new Set([
   'tool-result',
 ])
 
-/** Whether the event shows the caller something that cannot be taken back: words, thoughts or a tool's work. */
+/** Whether the event shows the caller something that cannot be taken back: text, thinking or a tool's work. */
 export function isContent(event: RunEvent): boolean {
   return contentTypes.has(event.type)
 }
@@ -134,8 +135,8 @@ const blockless: ReadonlySet<RunEvent['type']> = new Set(['tool-result', 'retry'
 const kindOf = (type: RunEvent['type']) => type.slice(0, type.indexOf('-'))
 
 /**
- * Checks the order of a run's events: first `run-start`, last `run-end`, once each, and blocks that open, go on and
- * close under an index of their own. A block may be cut short only by the end of a run that did not succeed.
+ * Checks the order of a run's events: `run-start` first, `run-end` last, exactly once each, and blocks that start, continue
+ * and end under an index of their own. Only the end of a run that did not succeed may cut a block short.
  */
 export class OrderChecker {
   #started = false
@@ -143,7 +144,7 @@ export class OrderChecker {
   #open = new Map<number, string>()
   #used = new Set<number>()
 
-  /** Takes the next event; throws an Error that names the broken rule. */
+  /** Checks the next event; throws an Error that names the broken rule. */
   accept(event: RunEvent): void {
     if (this.#ended) throw new Error(`${event.type} after run-end`)
     if (event.type === 'run-start') return this.#start()
@@ -153,7 +154,7 @@ export class OrderChecker {
     this.#block(event)
   }
 
-  /** Call when the stream is over; throws where `run-end` is missing. */
+  /** Call when the stream is over; throws if `run-end` is missing. */
   finish(): void {
     if (!this.#ended) throw new Error('the stream is over without run-end')
   }

@@ -1,16 +1,16 @@
-// Holds back the beginning of a run that is answered as a stream until it shows something: until then a failure can still have an
-// HTTP status of its own.
+// Holds back the start of a streamed run until it produces content: until then a failure can still be sent with its own HTTP
+// status.
 import { isContent, type RunEnd, type RunEvent } from './events.ts'
 
-/** How long a stream may stay without its first byte, in milliseconds. */
+/** How long the first byte of a stream may be held back, in milliseconds. */
 const statusHoldMs = 5_000
 
 /** Events that were held back, and the pending read of the next one, if any. */
 export type HeldEvents = { held: RunEvent[]; pending: Promise<IteratorResult<RunEvent>> | null }
 
 /**
- * Reads events up to the first that shows something, or as many as arrive within the time limit. A run that fails before it has shown
- * anything throws what `toFailure` makes of it; the iterator is closed then.
+ * Reads events up to the first with content, or as many as arrive within the time limit. If the run fails before that, this
+ * closes the iterator and throws the error that `toFailure` returns.
  */
 export async function holdUntilContent(
   events: AsyncIterator<RunEvent>,

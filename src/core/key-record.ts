@@ -1,7 +1,8 @@
-// An API key as it is stored, and what follows from its record alone: whether it may be used and what it allows. Not for secrets
-// (see ../auth/keys.ts).
+// An API key as it is stored, and what its record alone decides: whether the key may be used and what it allows. Secrets are
+// handled in ../auth/keys.ts.
+import type { AppError } from '../errors.ts'
 
-/** `chat`: plain models without tools of ours; `agent`: everything a run can do; `admin`: keys and everyone's runs. */
+/** `chat`: plain models without Claude Code's tools; `agent`: everything a run can do; `admin`: keys and everyone's runs. */
 export type Scope = 'chat' | 'agent' | 'admin'
 
 export const scopes: readonly Scope[] = ['chat', 'agent', 'admin']
@@ -11,17 +12,17 @@ export type KeyRecord = {
   /** `key_…`, for logs, lists and the owner of a run. */
   id: string
   name: string
-  /** The first characters of the secret, by which a person tells keys apart. */
+  /** The first characters of the secret, so that a person can tell keys apart. */
   prefix: string
   hash: string
-  /** None: the code of a one-time link (see login-links.ts), which can be exchanged for a key and do nothing else. */
+  /** Empty: the code of a one-time link (see login-links.ts), which can only be exchanged for a key. */
   scopes: Scope[]
   createdAtMs: number
   /** Null: never. */
   expiresAtMs: number | null
   /** Requests per minute; null: no limit of its own. */
   ratePerMinute: number | null
-  /** What all its runs may cost together; null: no limit. */
+  /** The most that all its runs together may cost; null: no limit. */
   budgetUsd: number | null
   revokedAtMs: number | null
   lastUsedAtMs: number | null
@@ -40,4 +41,15 @@ export function allows({ scopes: granted }: Pick<KeyRecord, 'scopes'>, scope: Sc
     admin: ['admin'],
   }
   return granted.some((each) => enough[scope].includes(each))
+}
+
+/** The ids of keys that the web page got for a login link; no person can give a key such an id. */
+export const pageKeyPrefix = 'key_page_'
+
+/** Something with ongoing work on behalf of keys. */
+export type KeyHolder = {
+  /** The ids of the keys with ongoing work. */
+  owners(): ReadonlySet<string>
+  /** Ends all work of one key. */
+  cancelOwnedBy(owner: string, reason: AppError): void
 }

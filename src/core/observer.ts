@@ -1,23 +1,23 @@
-// What is told of the server's work as it goes on, for figures and traces: answers over HTTP, runs, starts of processes. Whoever
-// listens must be quick and must not throw. Nothing here holds what was said in a run.
+// Reports what the server does, for metrics and traces: HTTP responses, runs, process starts. Observers must be fast and must
+// not throw. Nothing here contains the text of a run.
 import { toAppError } from '../errors.ts'
 import { type Agent, type RunRequest, withRun } from './agent.ts'
 import { endOfRun, isContent, type RunEnd, type RunEvent } from './events.ts'
 
-/** An answered HTTP request. `route` is its pattern, null where there is none. Times in milliseconds. */
+/** An answered HTTP request. `route` is its pattern; null if no route matched. Times are in milliseconds. */
 export type AnswerFacts = {
   method: string
   route: string | null
   status: number
   durationMs: number
-  /** What was refused or failed, as our own code; null where nothing did. */
+  /** Our error code if the request was refused or failed; null otherwise. */
   code: string | null
   userAgent: string
   /** Fields of the request that had no effect. */
   ignored: string[]
 }
 
-/** A run that has ended. `waitedMs` is how long it had no process; the times to come after it are since its beginning. */
+/** A run that has ended. `waitedMs` is how long it had no process; the times after it count from the start of the run. */
 export type RunFacts = {
   request: Pick<RunRequest, 'runId' | 'plain' | 'streaming' | 'traceparent'>
   /** On the wall clock, in milliseconds since 1970. */
@@ -26,65 +26,65 @@ export type RunFacts = {
   processReadyMs: number | null
   firstContentMs: number | null
   durationMs: number
-  /** Statuses that the model's API gave before the CLI tried again; null where there was none. */
+  /** The status that the model's API returned before each retry of the CLI; null if there was none. */
   retries: (number | null)[]
   end: RunEnd
 }
 
-/** A request on its way, as part of a trace. */
+/** A request in progress, as part of a trace. */
 export type RequestTrace = { traceparent: string; end(facts: AnswerFacts): void }
 
 export type Observer = {
-  /** `traceparent` is what the request brings of the caller's own trace. */
+  /** `traceparent` is the caller's own trace context, if the request has one. */
   beginRequest?(method: string, traceparent: string | undefined): RequestTrace
   onAnswer(facts: AnswerFacts): void
   onRun(facts: RunFacts): void
-  /** A CLI process is ready, or could not be started; `code` says why. */
+  /** A CLI process is ready (`code` is null) or could not be started (`code` is the error code). */
   onProcessStart(durationMs: number, code: string | null): void
 }
 
-/** An agent of whose runs the observer is told. */
+/** An agent that reports its runs to the observer. */
 export function withObserver(agent: Agent, observer: Observer): Agent {
-  return withRun(agent, (request, signal) => observed(agent, observer, request, signal))
+  return withRun(agent, (request, signal) => observeRun(agent, observer, request, signal))
 }
 
-async function* observed(
+async function* observeRun(
   agent: Agent,
   observer: Observer,
   request: RunRequest,
   signal: AbortSignal,
 ): AsyncGenerator<RunEvent> {
-  const notes = new RunNotes(request)
+  const recorder = new RunRecorder(request)
   try {
     for await (const event of agent.run(request, signal)) {
-      // Whoever takes the last event does not always ask for one more, so this cannot wait until after it.
-      if (event.type === 'run-end') observer.onRun(notes.facts(event))
-      else notes.note(event)
+      // Readers may stop at the last event, so this cannot wait until after it.
+      if (event.type === 'run-end') observer.onRun(recorder.facts(event))
+      else recorder.record(event)
       yield event
     }
-  } catch (fault) {
-    observer.onRun(notes.facts(endOfRun({ sessionId: '', model: '' }, toAppError(fault))))
-    throw fault
+  } catch (error) {
+    observer.onRun(recorder.facts(endOfRun({ sessionId: '', model: '' }, toAppError(error))))
+    throw error
   }
 }
 
-class RunNotes {
+class RunRecorder {
   readonly #request: RunRequest
   readonly #startedAtMs = Date.now()
   readonly #started = performance.now()
   readonly #retries: (number | null)[] = []
   #waitedMs: number | null = null
-  #begunMs: number | null = null
+  #processReadyMs: number | null = null
   #firstContentMs: number | null = null
 
   constructor(request: RunRequest) {
     this.#request = request
   }
 
-  note(event: RunEvent): void {
+  record(event: RunEvent): void {
     if (event.type === 'retry') this.#retries.push(event.upstreamStatus)
     if (event.type === 'run-start') {
-      this.#begunMs = this.#since()
+      this.#processReadyMs = this.#since()
       this.#waitedMs = event.waitedMs ?? null
     }
     if (this.#firstContentMs === null && isContent(event)) this.#firstContentMs = this.#since()
@@ -96,7 +96,7 @@ class RunNotes {
       request: { runId, plain, streaming, ...(traceparent === undefined ? {} : { traceparent }) },
       startedAtMs: this.#startedAtMs,
       waitedMs: this.#waitedMs,
-      processReadyMs: this.#begunMs,
+      processReadyMs: this.#processReadyMs,
       firstContentMs: this.#firstContentMs,
       durationMs: this.#since(),
       retries: this.#retries,
@@ -109,7 +109,7 @@ class RunNotes {
   }
 }
 
-/** Several as one; the last one that follows requests does. */
+/** Several observers as one. Of those that trace requests, only the last one does. */
 export function allObservers(observers: readonly Observer[]): Observer {
   const tracer = observers.findLast(({ beginRequest }) => beginRequest !== undefined)
   return {

@@ -1,30 +1,30 @@
-// How long a run may still take. The clock stands while a person is being waited for.
+// The timeout of a run. It is paused while the run waits for a person.
 
-/** Timers above this fire at once in Node. */
+/** Node fires longer timers immediately. */
 const timerMsMax = 2 ** 31 - 1
 
 export class PausableTimeout {
-  #leftMs: number
+  #remainingMs: number
   #startedAt = performance.now()
   #timer: NodeJS.Timeout | null
-  readonly #onTime: () => void
+  readonly #onTimeout: () => void
 
-  /** Calls `onTime` once, after `timeoutMs` milliseconds that were not paused. */
-  constructor(timeoutMs: number, onTime: () => void) {
-    this.#leftMs = timeoutMs
-    this.#onTime = onTime
+  /** Calls `onTimeout` once, after `timeoutMs` milliseconds, not counting pauses. */
+  constructor(timeoutMs: number, onTimeout: () => void) {
+    this.#remainingMs = timeoutMs
+    this.#onTimeout = onTimeout
     this.#timer = this.#arm()
   }
 
   #arm(): NodeJS.Timeout {
     this.#startedAt = performance.now()
-    return setTimeout(this.#onTime, Math.min(Math.max(this.#leftMs, 0), timerMsMax))
+    return setTimeout(this.#onTimeout, Math.min(Math.max(this.#remainingMs, 0), timerMsMax))
   }
 
   pause(): void {
     if (this.#timer === null) return
     this.stop()
-    this.#leftMs -= performance.now() - this.#startedAt
+    this.#remainingMs -= performance.now() - this.#startedAt
   }
 
   resume(): void {

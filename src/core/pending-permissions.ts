@@ -1,10 +1,10 @@
-// What a run waits for a person to decide, and how long it does.
+// The approvals that a run is waiting for, each with its timeout.
 import type { ApprovalRequest } from './events.ts'
 
 export class PendingPermissions {
   readonly #pending = new Map<
     string,
-    { ask: ApprovalRequest; timer: NodeJS.Timeout; answered: PromiseWithResolvers<void> }
+    { request: ApprovalRequest; timer: NodeJS.Timeout; answered: PromiseWithResolvers<void> }
   >()
   readonly #timeoutMs: number
   readonly #onTimeout: (requestId: string) => void
@@ -15,17 +15,17 @@ export class PendingPermissions {
   }
 
   get list(): ApprovalRequest[] {
-    return [...this.#pending.values()].map(({ ask }) => ask)
+    return [...this.#pending.values()].map(({ request }) => request)
   }
 
-  /** Settles when the request does not wait any more. */
+  /** Settles when the request is no longer pending. */
   async answered(requestId: string): Promise<void> {
     await this.#pending.get(requestId)?.answered.promise
   }
 
-  add(ask: ApprovalRequest): void {
-    const timer = setTimeout(() => this.#onTimeout(ask.requestId), this.#timeoutMs)
-    this.#pending.set(ask.requestId, { ask, timer, answered: Promise.withResolvers() })
+  add(request: ApprovalRequest): void {
+    const timer = setTimeout(() => this.#onTimeout(request.requestId), this.#timeoutMs)
+    this.#pending.set(request.requestId, { request, timer, answered: Promise.withResolvers() })
   }
 
   remove(requestId: string): void {

@@ -1,31 +1,31 @@
-// How long ended runs are kept, and how much of them: tidied up in the background, a little at a time.
+// How long ended runs are stored, and how much of them. Old ones are removed in the background.
 import type { Store } from './store.ts'
 
-/** A week, and a gigabyte of what happened in the runs. */
-const keptMs = 7 * 86_400_000
+/** A week, and a gigabyte of events. */
+const retentionMs = 7 * 86_400_000
 const bytesMax = 1024 ** 3
 
-/** First after a minute, as a server that has just started has other things to do; then every hour. */
+/** First after a minute, because a server that has just started has other things to do; then every hour. */
 const firstAfterMs = 60_000
 const everyMs = 3_600_000
 
-/** Gives a function that ends it. */
+/** Returns a function that stops it. */
 export function scheduleRetention(
   store: Pick<Store, 'prune'>,
   now: () => number,
   onWarning: (message: string, facts: Record<string, unknown>) => void,
 ): () => void {
   let timer: NodeJS.Timeout
-  const plan = (ms: number) => {
-    timer = setTimeout(tidy, ms).unref()
+  const schedule = (ms: number) => {
+    timer = setTimeout(prune, ms).unref()
   }
-  const tidy = async () => {
+  const prune = async () => {
     const nowMs = now()
-    await store.prune({ endedBeforeMs: nowMs - keptMs, bytesMax, nowMs }).catch((fault: unknown) => {
-      onWarning('old runs could not be removed', { reason: String(fault) })
+    await store.prune({ endedBeforeMs: nowMs - retentionMs, bytesMax, nowMs }).catch((error: unknown) => {
+      onWarning('old runs could not be removed', { reason: String(error) })
     })
-    plan(everyMs)
+    schedule(everyMs)
   }
-  plan(firstAfterMs)
+  schedule(firstAfterMs)
   return () => clearTimeout(timer)
 }

@@ -1,17 +1,17 @@
-// A run while it runs: its events on their way to the store and to any number of followers, who may come late, be slow, or leave.
-// The latest events are held in memory; who is further behind reads from the store. Not for what a run is told (runs.ts).
+// The event log of an active run. It passes events to the store and to any number of followers, which may join late, be slow,
+// or leave. The latest events are held in memory; followers further behind read from the store.
 import { type AppError, toAppError } from '../errors.ts'
 import type { RunEvent } from './events.ts'
 import type { RunPatch, Store, StoredEvent } from './store.ts'
 
-/** How much of a run is held in memory for its followers: events, and characters of their text. */
+/** How much of a run is held in memory for its followers: number of events, and characters of their text. */
 const windowEvents = 512
 const windowChars = 1024 * 1024
 
-/** What may wait to be written, in characters. */
+/** How much may wait to be written, in characters. */
 const unsavedCharsMax = 4 * 1024 * 1024
 
-/** Events of a follower who is behind are read so many at a time. */
+/** How many events are read at a time for a follower that is behind. */
 const pageSize = 200
 
 const sizeOf = (event: RunEvent): number => {
@@ -23,51 +23,51 @@ const sizeOf = (event: RunEvent): number => {
 export class RunLog {
   readonly id: string
   readonly #store: Store | null
-  readonly #onStoreError: (fault: unknown) => void
-  /** The latest events, without a gap up to the last one. */
+  readonly #onStoreError: (error: unknown) => void
+  /** The latest events, without gaps, up to the last one. */
   #window: StoredEvent[] = []
   #windowChars = 0
   #seq = 0
-  /** The last event that is on disk, or that was given up. */
+  /** The last event that is on disk, or could not be written. */
   #storedSeq = 0
   #unsaved: StoredEvent[] = []
   #unsavedChars = 0
   #isFlushPlanned = false
-  /** Whether the run is in the store, once that is known. */
+  /** Whether the run is in the store, as soon as that is known. */
   #created: Promise<boolean> = Promise.resolve(false)
-  /** Writes follow one another in the order in which they were asked for. */
+  /** Writes run one after another, in the order in which they were requested. */
   #writes: Promise<void> = Promise.resolve()
   readonly #ended = Promise.withResolvers<void>()
   #end: { refusal: AppError | null } | null = null
   #waiting: (() => void)[] = []
 
-  constructor(id: string, store: Store | null, onStoreFault: (fault: unknown) => void) {
+  constructor(id: string, store: Store | null, onStoreError: (error: unknown) => void) {
     this.id = id
     this.#store = store
-    this.#onStoreError = onStoreFault
+    this.#onStoreError = onStoreError
   }
 
-  /** Whether the run is in the store; settles when it is, or will not be. */
+  /** Settles when the run is in the store (true) or will not be (false). */
   get created(): Promise<boolean> {
     return this.#created
   }
 
-  /** Settles when all that has happened so far is on disk, or cannot be brought there. */
+  /** Settles when everything up to now is on disk, or could not be written. */
   get saved(): Promise<void> {
     return this.#writes
   }
 
-  /** Settles when nothing more will come. */
+  /** Settles when no more events will follow. */
   get ended(): Promise<void> {
     return this.#ended.promise
   }
 
-  /** Nothing is written about the run before it is in the store itself. */
+  /** Nothing is written about the run until it is itself in the store. */
   storeAfter(created: Promise<boolean>): void {
     this.#created = created
   }
 
-  /** Whether more has happened than the store has room for at the moment: wait for `saved` before going on. */
+  /** Whether the store has fallen too far behind: wait for `saved` before continuing. */
   get isFull(): boolean {
     return this.#store !== null && this.#unsavedChars > unsavedCharsMax
   }
@@ -83,24 +83,24 @@ export class RunLog {
     this.#wake()
   }
 
-  /** Changes the run's record, after everything that was told before. */
+  /** Changes the run's record after all earlier writes. */
   update(patch: RunPatch): void {
     this.#write((store) => store.updateRun(this.id, patch))
   }
 
-  /** The run never began: nothing of it is kept. */
+  /** Deletes the run from the store: it never started. */
   drop(): void {
     this.#write((store) => store.dropRun(this.id))
   }
 
-  /** Nothing more will come. `refusal`: the run never began, and followers are told why. */
+  /** Ends the log. `refusal`: the run never started, and followers get this error. */
   end(refusal: AppError | null): void {
     this.#end ??= { refusal }
     this.#ended.resolve()
     this.#wake()
   }
 
-  /** What comes together while other writes are under way is one write after them. */
+  /** Events that arrive while other writes are in progress are written together after them. */
   #planFlush(): void {
     if (this.#isFlushPlanned) return
     this.#isFlushPlanned = true
@@ -127,7 +127,7 @@ export class RunLog {
       .catch(this.#onStoreError)
   }
 
-  /** Lets go of what is on disk, as far as it is too much to hold. */
+  /** Drops events that are on disk while more are held than the window allows. */
   #trim(): void {
     let count = 0
     for (const { seq, event } of this.#window) {
@@ -143,7 +143,7 @@ export class RunLog {
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
-  /** Every event after `afterSeq`, as it comes. Throws where the run was refused. */
+  /** Every event after `afterSeq`, as it happens. Throws if the run was refused. */
   async *follow(afterSeq: number): AsyncGenerator<StoredEvent> {
     let seq = afterSeq
     for (;;) {

@@ -1,13 +1,13 @@
-// Runs: each belongs to the server, which drives it to its end and keeps what happened; whoever asked for it follows. Here is
-// what surfaces ask for; run-registry.ts does it. Not for how Claude is run (agent.ts) nor for any surface.
+// The interface to runs that surfaces use; run-registry.ts implements it. A run belongs to the server, which drives it to its
+// end and stores what happens; the caller only follows it. How Claude is run is in agent.ts.
 
-import type { KeyHolder } from '../auth/revocation.ts'
 import { AppError } from '../errors.ts'
 import type { Agent, RunRequest } from './agent.ts'
 import type { ApprovalAnswer, RunEnd, RunEvent } from './events.ts'
+import type { KeyHolder } from './key-record.ts'
 import type { Page, RunQuery, RunRecord, Store, StoredEvent } from './store.ts'
 
-/** The caller's own name for a request: a second one of that name and body is the first one. */
+/** The caller's own key for a request: a second request with the same key and body returns the first run. */
 export type Idempotency = { key: string; bodyHash: string }
 
 export type RunInput = Omit<RunRequest, 'runId'> & {
@@ -17,16 +17,16 @@ export type RunInput = Omit<RunRequest, 'runId'> & {
   surface: string
   owner?: string | null
   metadata?: Record<string, string>
-  /** Whether it goes on without its connection. */
+  /** Whether it continues without its connection. */
   background?: boolean
-  /** What becomes of it if the server dies: it fails, or it is begun anew. */
+  /** What happens to it if the server dies: it fails, or it is restarted. */
   onCrash?: 'fail' | 'restart'
   idempotency?: Idempotency | null
-  /** What was asked, where the surface tells it again later: anything that JSON can hold. */
+  /** The request as the surface returns it later, if it does: any JSON value. */
   requestSnapshot?: unknown
 }
 
-/** A run that was accepted, or that is there already. */
+/** A run that was accepted, or that exists already. */
 export type RunHandle = {
   id: string
   createdAtMs: number
@@ -34,35 +34,35 @@ export type RunHandle = {
   isReplay: boolean
   /** All its events, from the first. Errors before acceptance are thrown by the first step. */
   events: AsyncIterable<RunEvent>
-  /** Ends the run: the CLI is interrupted and its tools are stopped. Safe to call at any time, more than once. */
+  /** Ends the run: the CLI is interrupted and its tools are stopped. May be called at any time and more than once. */
   cancel(reason: AppError): void
 }
 
-/** As a holder of keys it ends the runs of an owner; runs without one are nobody's. */
+/** As a KeyHolder it ends the runs of an owner when a key is revoked. Runs without an owner belong to nobody. */
 export type Runs = KeyHolder & {
-  /** Begins a run; one in the background is on disk when this settles. Throws `conflict` for a key that was used for something else. */
+  /** Starts a run. A background run is on disk when this settles. Throws `conflict` if the key was used for another request. */
   start(input: RunInput): Promise<RunHandle>
-  /** How many runs have not ended. */
+  /** The number of runs that have not ended. */
   active(): number
   get(id: string): Promise<RunRecord | null>
   list(query: RunQuery): Promise<Page<RunRecord>>
-  /** What was given as `asked` with the run; null where there was nothing, or it was forgotten. */
+  /** The request snapshot that the run was started with; null if there was none, or it was erased. */
   requestSnapshot(id: string): Promise<unknown>
-  /** Ends the run, and forgets what it was asked and what happened in it. Throws `run_not_found`. */
+  /** Ends the run and erases its request snapshot and its events. Throws `run_not_found`. */
   erase(id: string): Promise<void>
-  /** Settles when all that has happened so far is in the store. */
+  /** Settles when everything up to now is in the store. */
   saved(): Promise<void>
-  /** What happened after the event numbered `afterSeq`, and what happens from now on. */
+  /** The events after the one numbered `afterSeq`, then each new event. */
   follow(id: string, afterSeq: number): AsyncIterable<StoredEvent>
-  /** Ends a run, whatever it is doing; nothing happens to one that has ended. Throws `run_not_found`. */
+  /** Ends a run, whatever it is doing. Does nothing if the run has ended. Throws `run_not_found`. */
   cancel(id: string): Promise<RunRecord>
-  /** Answers what a run has asked. Throws `run_not_found`, `not_found`. */
+  /** Answers an approval of a run. Throws `run_not_found`, `not_found`. */
   answer(id: string, requestId: string, answer: ApprovalAnswer): Promise<RunRecord>
-  /** The id of the run that has the session now. */
+  /** The id of the run that is using the session now. */
   holderOf(sessionId: string): string | null
   /**
-   * What a former server left unfinished has failed, or, where that was asked for, is begun anew as soon as `isClear` settles:
-   * the processes of that server must be gone then. Gives the number of both.
+   * Recovers the runs that a former server left unfinished. They fail or, if requested, restart as soon as `isClear`
+   * settles: by then the processes of that server must be gone. Returns the number of each.
    */
   recover(isClear: Promise<unknown>): Promise<{ failed: number; restarted: number }>
   /** Refuses new runs with `shutting_down`, waits up to `graceMs` milliseconds for the others, then cancels them. */
@@ -71,17 +71,17 @@ export type Runs = KeyHolder & {
 
 export type RunsDependencies = {
   agent: Agent
-  /** Null keeps nothing beyond the life of a run. */
+  /** Null: nothing is stored beyond the life of a run. */
   store?: Store | null
   /** How long a person may take to answer, in milliseconds. */
   approvalTimeoutMs?: number
   now?: () => number
-  /** Called once per run with how it ended; `end` is null where the run was refused. Must not throw. */
+  /** Called once per run when it ends; `end` is null if the run was refused. Must not throw. */
   onEnd?: (runId: string, end: RunEnd | null, error: AppError | null) => void
   onWarning?: (message: string, facts: Record<string, unknown>) => void
 }
 
-/** How a run that did not succeed is told. That it had begun can be seen by its id. */
+/** The error for a run that did not succeed. It contains the run's id: the run had started. */
 export function runFailure(end: RunEnd, runId: string): AppError {
   const { code, message, details } = end.error ?? {
     code: 'cancelled' as const,

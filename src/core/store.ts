@@ -1,5 +1,5 @@
-// What is kept on disk, or in a database that several servers share: runs and their events, facts about sessions, idempotency
-// keys. The interface only; store/ has the implementations, and one suite (test/contract/store-suite.ts) holds for all.
+// The interface to what is stored on disk, or in a database that several servers share: runs and their events, session facts,
+// idempotency keys. The implementations are in store/; one suite (test/contract/store-suite.ts) tests them all.
 
 import type { RunEnd, RunEvent } from './events.ts'
 import type { KeyRecord } from './key-record.ts'
@@ -11,12 +11,12 @@ export const runStatuses: readonly RunStatus[] = ['queued', 'running', 'waiting'
 export const isFinal = (status: RunStatus): boolean =>
   status === 'succeeded' || status === 'failed' || status === 'cancelled'
 
-/** One run, as it is kept. Times are milliseconds since 1970; null where there is none, or none yet. */
+/** One run, as it is stored. Times are milliseconds since 1970; null if there is none, or none yet. */
 export type RunRecord = {
   id: string
-  /** The surface it came in by. */
+  /** The surface that received it. */
   surface: string
-  /** Whose run it is: the id of an API key, null where there are no keys. */
+  /** Whose run it is: the id of an API key; null if there are no keys. */
   owner: string | null
   status: RunStatus
   sessionId: string | null
@@ -24,9 +24,9 @@ export type RunRecord = {
   cwd: string | null
   background: boolean
   metadata: Record<string, string>
-  /** What is needed to run it again after a crash, as JSON; null where it must not be, and once it has ended. */
+  /** What is needed to restart it after a crash, as JSON. Null if it must not be restarted, and once it has ended. */
   restart: unknown
-  /** What waits for a person's answer, as the surface shows it. */
+  /** The approvals that wait for an answer, as the surface shows them. */
   pending: unknown[]
   end: RunEnd | null
   createdAtMs: number
@@ -44,7 +44,7 @@ export type RunPatch = Partial<
 /** `seq` counts the events of a run from 1. */
 export type StoredEvent = { seq: number; event: RunEvent }
 
-/** `bodyHash` tells whether a second request with the key asks for the same. */
+/** `bodyHash` shows whether a second request with the key has the same body. */
 export type IdempotencyClaim = { key: string; owner: string | null; bodyHash: string; expiresAtMs: number }
 
 export type Claimed = { kind: 'created' } | { kind: 'exists'; runId: string; bodyHash: string }
@@ -61,7 +61,7 @@ export type RunQuery = {
 
 export type Page<T> = { items: T[]; nextCursor: string | null }
 
-/** What the CLI's own session files do not tell. */
+/** What the CLI's own session files do not contain. */
 export type SessionFacts = {
   id: string
   owner: string | null
@@ -75,7 +75,7 @@ export type UsageGroup = 'day' | 'model' | 'session' | 'key'
 
 export type UsageQuery = { fromMs: number; toMs: number; groupBy: UsageGroup; owner?: string | null }
 
-/** Sums over ended runs. `group` is a day in UTC (`2026-11-22`), a model, a session's id or a key's id; null for none. */
+/** Sums over ended runs. `group` is a day in UTC (`2026-11-22`), a model, a session's id or a key's id; null if it has none. */
 export type UsageSum = {
   group: string | null
   runs: number
@@ -87,61 +87,62 @@ export type UsageSum = {
 }
 
 /**
- * Every promise settles when the change is durable: it survives the death of the process and of the machine. Writes of one
- * caller take effect in the order in which they were asked for. What cannot be written rejects; nothing is half written.
+ * Every promise settles when the change is durable: it survives a crash of the process and of the machine. Writes of one
+ * caller take effect in the order in which they were requested. A write that fails rejects; nothing is half written.
  */
 export interface Store {
   /**
-   * Keeps a new run; with a claim, only where nobody holds its key (a key whose time is over is free). Run and key come
-   * into being together, and what was asked with them.
+   * Stores a new run; with a claim, only if no other run holds its key (an expired key is free). The run, its key and the
+   * request snapshot are stored together.
    */
-  createRun(run: RunRecord, claim?: IdempotencyClaim | null, asked?: unknown): Promise<Claimed>
-  /** Changes what is given. A run that is not there, or was pruned, is passed over. */
+  createRun(run: RunRecord, claim?: IdempotencyClaim | null, requestSnapshot?: unknown): Promise<Claimed>
+  /** Changes the fields in the patch. Does nothing if the run does not exist or was pruned. */
   updateRun(id: string, patch: RunPatch): Promise<void>
-  /** Forgets a run that was never begun, with its key. */
+  /** Deletes a run that never started, and its key. */
   dropRun(id: string): Promise<void>
-  /** What was given as `asked` with the run; null where there was nothing, or it was forgotten. */
+  /** The request snapshot that the run was created with; null if there was none, or it was erased. */
   requestSnapshot(runId: string): Promise<unknown>
-  /** Forgets what a run was asked and what happened in it. That it was there, and what it cost, stays. */
+  /** Erases a run's request snapshot and its events. The record that it existed, and its cost, stay. */
   eraseRun(id: string): Promise<void>
-  /** Forgets what happened in a run that is to begin anew. */
+  /** Deletes the events of a run that is about to restart. */
   clearEvents(runId: string): Promise<void>
   appendEvents(runId: string, events: readonly StoredEvent[]): Promise<void>
   run(id: string): Promise<RunRecord | null>
-  /** The newest first. Throws `invalid_request` (field `cursor`) for a cursor that is none of its own. */
+  /** Newest first. Throws `invalid_request` (field `cursor`) if this list did not return the cursor. */
   runs(query: RunQuery): Promise<Page<RunRecord>>
   /** At most `limit` events after the one numbered `afterSeq`, in order. */
   events(runId: string, afterSeq: number, limit: number): Promise<StoredEvent[]>
-  /** The number of a run's last event; 0 where there is none. */
+  /** The number of a run's last event; 0 if there is none. */
   lastSeq(runId: string): Promise<number>
-  /** Runs that have not ended, the oldest first: what a server finds at its start was interrupted. */
+  /** Runs that have not ended, oldest first. The ones that a server finds when it starts were interrupted. */
   unfinished(): Promise<RunRecord[]>
-  /** Keeps, or brings up to date; `createdAtMs` and `owner` stay as they were first. */
+  /** Inserts or updates; `createdAtMs` and `owner` keep their first values. */
   upsertSession(facts: SessionFacts): Promise<void>
   sessions(ids: readonly string[]): Promise<SessionFacts[]>
   deleteSession(id: string): Promise<void>
-  /** Runs that ended within the time, from `fromMs` on and before `toMs`. In order of the group's name. */
+  /** Sums over the runs that ended at or after `fromMs` and before `toMs`, ordered by the group's name. */
   usage(query: UsageQuery): Promise<UsageSum[]>
-  /** Throws `conflict` where a key that is not revoked has the name already. */
+  /** Throws `conflict` if a key that is not revoked already has the name. */
   createKey(key: KeyRecord): Promise<void>
-  /** All keys, the newest first; revoked ones too. */
+  /** All keys, newest first, including revoked ones. */
   keys(): Promise<KeyRecord[]>
   /**
-   * Whether any key exists that is not revoked: from then on every request needs one. An expired key counts, the code of a one-time
-   * link does not.
+   * Whether any key exists that is not revoked: if so, every request needs one. An expired key counts; the code of a
+   * one-time link does not.
    */
   hasKeys(): Promise<boolean>
   keyByHash(hash: string): Promise<KeyRecord | null>
-  /** By id or name. False where there is no such key, or it was revoked before. */
+  /** By id or name. False if the key does not exist or was already revoked. */
   revokeKey(idOrName: string, nowMs: number): Promise<boolean>
   recordKeyUse(id: string, nowMs: number): Promise<void>
-  /** What the ended runs of an owner have cost together, in US dollars. */
+  /** The total cost of an owner's ended runs, in US dollars. */
   spentBy(owner: string): Promise<number>
   /**
-   * Drops ended runs, with their events, that ended before `endedBeforeMs`, then the oldest until the events take at most
-   * `bytesMax` bytes; idempotency keys whose time is over, and what one-time links have left. Works in small steps that leave others room. Gives the number of runs dropped.
+   * Deletes runs that ended before `endedBeforeMs`, with their events, then the oldest ended runs until the events take at
+   * most `bytesMax` bytes. Also deletes expired idempotency keys and what one-time links have left behind. Works in small
+   * steps so that other writes are not held up. Returns the number of runs deleted.
    */
   prune(limits: { endedBeforeMs: number; bytesMax: number; nowMs: number }): Promise<number>
-  /** Writes what is still to be written and lets go. */
+  /** Writes everything that is pending, then closes the store. */
   close(): Promise<void>
 }

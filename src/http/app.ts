@@ -1,5 +1,5 @@
-// The HTTP application: the framework, the door in front of every route, request ids, one access line per request. Not for
-// what any route does, nor for how a failure is told (request-errors.ts).
+// Creates the HTTP application: the framework, the guard in front of every route, request ids, and one access log line
+// per request. Not for what a route does, nor for how errors are reported (request-errors.ts).
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -18,20 +18,20 @@ export type AppOptions = {
   bodyBytesMax: number
   allowHosts: readonly string[]
   corsOrigins?: readonly string[]
-  /** Who may call; everybody if absent. */
+  /** Authenticates callers; if absent, everybody may call. */
   callers?: Authenticator
   limits?: Partial<HttpLimits>
-  /** Told of each answer. */
+  /** Notified of each answer. */
   observer?: Pick<Observer, 'onAnswer' | 'beginRequest'>
 }
 
-/** Bounds on what a client may cost before its request is understood; times in milliseconds, sizes in bytes. */
+/** Limits on what a client may cost before its request is read; times in milliseconds, sizes in bytes. */
 export const httpLimits = {
   headerBytesMax: 16 * 1024,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,
   keepAliveMs: 15_000,
-  /** How often connections are looked at for the two timeouts. */
+  /** How often connections are checked for the two timeouts. */
   checkIntervalMs: 5_000,
   urlBytesMax: 4096,
   headersMax: 100,
@@ -42,14 +42,14 @@ export type HttpLimits = typeof httpLimits
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Where requests are traced. */
+    /** Null unless requests are traced. */
     trace: RequestTrace | null
   }
 }
 
 export type App = FastifyInstance
 
-/** One of the servers that answer for the app: there is one per address that is listened on. */
+/** Creates a server that serves the app: there is one per address to listen on. */
 export type ServerFactory = () => Server
 
 export function createApp(options: AppOptions): { app: App; createListener: ServerFactory } {
@@ -62,12 +62,12 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
     bodyLimit: options.bodyBytesMax,
     genReqId: (request) => clientRequestId(request.headers) ?? newRequestId(),
     routerOptions: { maxParamLength: 200, ignoreDuplicateSlashes: true, constraints: { surface: surfaceConstraint } },
-    // A body with such a name could reach an object's prototype.
+    // A body with such a key could reach an object's prototype.
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     return503OnClosing: false,
     forceCloseConnections: true,
-    // Refusals that come before any hook: they must pass the door all the same.
+    // These errors occur before any hook, but such requests must pass the guard too.
     frameworkErrors: (error, request, reply) => {
       reply.headers({ ...protectiveHeaders, 'x-request-id': request.id, 'request-id': request.id })
       app.errorHandler(refusal(request, options) ?? error, request, reply)
@@ -92,11 +92,11 @@ function newServer(handle: (request: IncomingMessage, response: ServerResponse) 
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveMs,
     connectionsCheckingInterval: limits.checkIntervalMs,
-    // The door says so itself, in its own words.
+    // The guard checks this itself, with its own message.
     requireHostHeader: false,
   }
   const server = createServer(bounds, handle)
-  // One more than is accepted, so that too many are seen as such and not cut off in silence.
+  // One more than is accepted, so that too many are detected instead of silently cut off.
   server.maxHeadersCount = limits.headersMax + 1
   server.maxConnections = limits.connectionsMax
   server.on('clientError', answerUnreadable)
@@ -105,7 +105,7 @@ function newServer(handle: (request: IncomingMessage, response: ServerResponse) 
   return server
 }
 
-/** A client that asks before it sends is told to go on only when nothing but its body is left to be judged. */
+/** Answers `expect: 100-continue` only once everything but the body has been checked. */
 function continueLate(app: App, bodyBytesMax: number): void {
   app.addHook('preParsing', async ({ headers }, reply) => {
     const isTooLarge = Number(headers['content-length'] ?? 0) > bodyBytesMax
@@ -113,13 +113,13 @@ function continueLate(app: App, bodyBytesMax: number): void {
   })
 }
 
-/** What the door says of a request; null where it may pass. */
+/** The guard's error for a request; null if it may pass. */
 function refusal({ raw }: { raw: IncomingMessage }, { allowHosts, corsOrigins = [] }: AppOptions): unknown {
   try {
     checkRequest(raw, { allowHosts, corsOrigins })
     return null
-  } catch (fault) {
-    return fault
+  } catch (error) {
+    return error
   }
 }
 
@@ -130,10 +130,10 @@ const unreadable: Record<string, [status: string, text: string]> = {
 
 const unreadableCodes: Record<string, string> = { 408: 'request_timeout', 431: 'headers_too_large' }
 
-/** For what is no HTTP request at all there is no route and no surface to ask. */
-function answerUnreadable(fault: NodeJS.ErrnoException, socket: Duplex): void {
-  if (fault.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-  const [status, error] = unreadable[fault.code ?? ''] ?? ['400 Bad Request', 'the request is not valid HTTP']
+/** Bytes that are not valid HTTP have no route and no surface, so they are answered here. */
+function answerUnreadable(cause: NodeJS.ErrnoException, socket: Duplex): void {
+  if (cause.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const [status, error] = unreadable[cause.code ?? ''] ?? ['400 Bad Request', 'the request is not valid HTTP']
   const code = unreadableCodes[status.slice(0, 3)] ?? 'invalid_request'
   const id = newRequestId()
   const body = JSON.stringify({ error, code, request_id: id, details: {} })
@@ -146,7 +146,7 @@ function answerUnreadable(fault: NodeJS.ErrnoException, socket: Duplex): void {
     connection: 'close',
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  // Who does not hang up then is hung up on.
+  // Close the connection even if the client does not.
   socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`, () => socket.destroy())
 }
 
@@ -154,11 +154,11 @@ const newRequestId = () => `req_${randomBytes(12).toString('hex')}`
 
 function guard(app: App, { allowHosts, corsOrigins = [], callers }: AppOptions, limits: HttpLimits): void {
   app.decorateRequest('caller')
-  // What of a body is still to come when its request is refused is not waited for.
+  // Do not wait for the rest of a body whose request is refused.
   app.addHook('onSend', async (request, reply) => {
     if (request.raw.complete === false) reply.header('connection', 'close')
   })
-  app.decorateRequest('fault', null)
+  app.decorateRequest('errorCode', null)
   app.decorateRequest('ignoredFields', null)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ ...protectiveHeaders, 'x-request-id': request.id, 'request-id': request.id })
@@ -187,16 +187,16 @@ function logAccess(app: App, observer: AppOptions['observer']): void {
         observer.beginRequest?.(request.method, typeof traceparent === 'string' ? traceparent : undefined) ?? null
     })
   }
-  // Not the framework's hook, which passes over answers that were cut short.
+  // Not the framework's hook, which skips answers that were cut short.
   app.addHook('onRequest', async (request, reply) => {
-    let isTold = false
-    const tell = () => {
-      if (!isTold) told(request, reply)
-      isTold = true
+    let isReported = false
+    const report = () => {
+      if (!isReported) reportAnswer(request, reply)
+      isReported = true
     }
-    reply.raw.once('finish', tell).once('close', tell)
+    reply.raw.once('finish', report).once('close', report)
   })
-  function told(request: FastifyRequest, reply: FastifyReply): void {
+  function reportAnswer(request: FastifyRequest, reply: FastifyReply): void {
     const facts = {
       method: request.method,
       route: request.is404 ? null : (request.routeOptions.url ?? null),
@@ -218,7 +218,7 @@ function answerFacts(request: FastifyRequest, reply: FastifyReply, status: numbe
     durationMs: reply.elapsedTime,
     code: request.errorCode,
     userAgent: request.headers['user-agent'] ?? '',
-    // Other names are a client's own, and would make a label each.
+    // Any other name is the client's own, and would create a label of its own.
     ignored: (request.ignoredFields ?? []).filter((name) => /^[\w.]+$/.test(name)),
   }
 }

@@ -1,10 +1,10 @@
-// Web pages of origins that the operator has named may call, and read the answers: what a browser asks beforehand, and what it must
-// be told. Never a wildcard, never with credentials. Whether an origin may call is decided at the door (guard.ts).
+// CORS: lets web pages of the origins that the operator has allowed call and read the answers. Never a wildcard, never
+// with credentials. Whether an origin may call is decided in guard.ts.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 const methods = 'GET, HEAD, POST, PATCH, DELETE'
 
-/** What programs read beside the body. */
+/** Response headers that pages may read. */
 const exposed = [
   'x-request-id',
   'request-id',
@@ -18,10 +18,10 @@ const exposed = [
   'location',
 ].join(', ')
 
-/** How long a browser may remember what it was told, in seconds. */
+/** How long a browser may cache a preflight answer, in seconds. */
 const maxAgeS = '600'
 
-/** For a request that has passed the door and brings a foreign origin. */
+/** For a request from an allowed foreign origin that has passed the guard. */
 export function allowOrigin(reply: FastifyReply, origin: string): void {
   reply.headers({ 'access-control-allow-origin': origin, 'access-control-expose-headers': exposed, vary: 'origin' })
 }
@@ -29,7 +29,7 @@ export function allowOrigin(reply: FastifyReply, origin: string): void {
 export const isPreflight = ({ method, headers }: FastifyRequest): boolean =>
   method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined
 
-/** Whatever headers the page wants to send: SDKs bring many of their own. */
+/** Allows whatever headers the page wants to send: SDKs add many of their own. */
 export function answerPreflight({ headers }: FastifyRequest, reply: FastifyReply): FastifyReply {
   const wanted = headers['access-control-request-headers']
   const isPrivate = headers['access-control-request-private-network'] === 'true'

@@ -1,11 +1,11 @@
-// The one door. Every request of every method and route passes it before a byte of its body is read: is it meant for us
-// (Host), does it come from a program rather than a web page (Origin, Sec-Fetch-Site, Referer), and can a web page not
-// have made it (JSON content type). Never reads the body.
+// The guard in front of every route. It checks each request before a byte of its body is read: is it meant for this
+// server (Host), does it come from a program rather than a web page (Origin, Sec-Fetch-Site, Referer), and is it one
+// that a web page cannot send (JSON content type). It never reads the body.
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { AppError } from '../errors.ts'
 
 export type GuardOptions = {
-  /** Names, beside the loopback ones, that a Host header may have; lower case, without port. */
+  /** Names that a Host header may hold besides the loopback names; lower case, without port. */
   allowHosts: readonly string[]
   /** Origins of web pages that may call, as browsers write them. */
   corsOrigins: readonly string[]
@@ -13,10 +13,10 @@ export type GuardOptions = {
 
 const loopbackNames = ['localhost', '127.0.0.1', '[::1]']
 
-/** A name or address, and perhaps a port. */
+/** A name or address with an optional port. */
 const hostPattern = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?$/
 
-/** The same header, sent twice, might be read as either. */
+/** Refuses a header that was sent twice: other programs might read either value. */
 function single(request: IncomingMessage, name: string): string | undefined {
   const values = request.headersDistinct[name]
   if (values !== undefined && values.length > 1)
@@ -41,8 +41,8 @@ const foreign = (header: string) =>
   new AppError('origin_not_allowed', `requests from web pages are refused (${header}); call this server from a program`)
 
 /**
- * A browser says where a request comes from, and a page cannot make it lie. Programs send none of these headers. Gives the
- * foreign origin that was let in; null for what comes from no page, or from one of our own.
+ * A browser states where a request comes from, and a page cannot forge that. Programs send none of these headers.
+ * Returns the foreign origin if it is allowed; null if the request comes from no page or from one of our own.
  */
 function checkOrigin(request: IncomingMessage, host: string, corsOrigins: readonly string[]): string | null {
   const own = `http://${host}`
@@ -58,7 +58,7 @@ function checkOrigin(request: IncomingMessage, host: string, corsOrigins: readon
   return null
 }
 
-/** Extensions, and what a page has its browser fetch beforehand, come from no site either; but only a person goes somewhere. */
+/** Requests of extensions and prefetches have no site either, but only a person navigates. */
 function isOpenedByHand({ method, headers }: IncomingMessage): boolean {
   if (method !== 'GET' && method !== 'HEAD') return false
   const { 'sec-fetch-mode': mode = 'navigate', 'sec-purpose': purpose } = headers
@@ -78,52 +78,52 @@ function checkContentType(request: IncomingMessage): void {
     const got = type === undefined ? 'no content type' : JSON.stringify(type)
     throw new AppError(
       'unsupported_media_type',
-      `the body must be JSON, and the request say so: add -H 'content-type: application/json' (got ${got})`,
+      `the body must be JSON and declare it: add -H 'content-type: application/json' (got ${got})`,
     )
   }
   const encoding = single(request, 'content-encoding')
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw new AppError(
       'unsupported_media_type',
-      `a body with content-encoding ${JSON.stringify(encoding)} is not accepted; send it as it is`,
+      `content-encoding ${JSON.stringify(encoding)} is not supported; send the body uncompressed`,
     )
   }
 }
 
 /**
- * The SDKs say nothing of a body that is not there. The header for a key, whatever is in it, tells that no web page sent the request
- * by itself: it would have had to ask before.
+ * SDKs send no content type without a body. A key header, whatever its value, proves that no web page sent the request
+ * on its own: it would have needed a preflight.
  */
 function isEmptyWithKey({ headers }: IncomingMessage): boolean {
   const { 'content-length': length = '0', 'transfer-encoding': coding, authorization, 'x-api-key': key } = headers
   return length === '0' && coding === undefined && (authorization !== undefined || key !== undefined)
 }
 
-/** Throws an AppError for a request that must not get in. Gives the foreign origin that it brings, if there is one. */
+/** Throws an AppError if the request must be refused. Returns its allowed foreign origin, or null. */
 export function checkRequest(request: IncomingMessage, options: GuardOptions): string | null {
   const host = checkHost(request, options)
-  // An absolute target names a host of its own, past the Host header.
+  // An absolute target names its own host, which would bypass the Host check.
   if (!request.url?.startsWith('/')) throw new AppError('invalid_request', 'the request target must begin with /')
   return checkOrigin(request, host, options.corsOrigins)
 }
 
-/** The part of the door that comes after the route is known to exist, so that a wrong path is told as such. */
+/** Runs once the route is known to exist, so that a wrong path is reported as such. */
 export function checkBodyType(request: IncomingMessage): void {
   checkContentType(request)
 }
 
 const idPattern = /^[A-Za-z0-9._-]{1,64}$/
 
-/** The caller's own request id, where it is one that can be logged and echoed. */
+/** The client's own request id, if it is safe to log and echo. */
 export function clientRequestId(headers: IncomingHttpHeaders): string | null {
   const id = headers['x-request-id']
   return typeof id === 'string' && idPattern.test(id) ? id : null
 }
 
-/** What would end up in histories and logs of proxies is no place for a key. */
+/** A key in a URL would end up in browser histories and proxy logs. */
 const secretParameter = /[?&](?:token|access_token|key|api[-_]?key|x-api-key)=/i
 
-/** Throws `invalid_request` for a request that brings a key where no key belongs. */
+/** Throws `invalid_request` if the URL contains a key. */
 export function refuseKeysInUrl(target: string): void {
   if (!secretParameter.test(target)) return
   throw new AppError(
@@ -132,7 +132,7 @@ export function refuseKeysInUrl(target: string): void {
   )
 }
 
-/** On every answer, whatever it is. A page of our own brings a policy that lets it load what is its own. */
+/** Sent with every answer. Our own pages have a policy that lets them load their own files (static-files.ts). */
 export const protectiveHeaders: Record<string, string> = {
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',

@@ -1,4 +1,5 @@
-// Fields of a request that have no effect here: named in a header of the answer, or refused if the caller prefers that.
+// Reports request fields that have no effect: in a header of the answer, or as an error if the caller asks for
+// strictness.
 import type { FastifyReply } from 'fastify'
 import { invalidField } from '../errors.ts'
 
@@ -9,7 +10,7 @@ declare module 'fastify' {
   }
 }
 
-/** Clients accept only so much in one header. */
+/** Clients limit the length of a header. */
 const listedMax = 30
 
 function listed(names: readonly string[]): string {
@@ -27,7 +28,7 @@ export function reportIgnoredFields(reply: FastifyReply, names: readonly string[
   nameIgnoredFields(reply, names)
 }
 
-/** The same for fields that turn out to have no effect only in the course of the run. */
+/** For fields that turn out to have no effect only during the run. */
 export function nameIgnoredFields(reply: FastifyReply, names: readonly string[]): void {
   reply.request.ignoredFields = names
   reply.header('x-claude-serve-ignored', listed(names))

@@ -1,6 +1,6 @@
-// Who reads the events of runs: each reader holds a connection and a place in the run's memory, so they are counted; and
-// a reader whose key has ended reads no further, whoever's run it is.
-import type { KeyHolder } from '../auth/revocation.ts'
+// Limits the readers of run events. Each reader holds a connection and some of the run's memory, so readers are
+// counted; and a reader is disconnected once its key is revoked or expires, whoever owns the run.
+import type { KeyHolder } from '../core/key-record.ts'
 import { AppError } from '../errors.ts'
 
 const perRunMax = 16
@@ -9,7 +9,7 @@ const inAllMax = 1024
 type Reader = { runId: string; owner: string | null; end(reason: AppError): void }
 
 export type Reading = {
-  /** Rejects when the reader's key has ended. */
+  /** Rejects when the reader's key is revoked or expires. */
   revoked: Promise<never>
   leave(): void
 }
@@ -20,10 +20,10 @@ export class ReaderLimits implements KeyHolder {
   /** `owner`: the id of the reader's key. Throws `rate_limited`. */
   enter(runId: string, owner: string | null): Reading {
     const ofRun = [...this.#readers].filter((each) => each.runId === runId)
-    if (ofRun.length >= perRunMax) throw tooMany(`run ${runId} has ${perRunMax} readers already`)
-    if (this.#readers.size >= inAllMax) throw tooMany(`${inAllMax} streams are being read already`)
+    if (ofRun.length >= perRunMax) throw tooMany(`run ${runId} already has ${perRunMax} readers`)
+    if (this.#readers.size >= inAllMax) throw tooMany(`${inAllMax} streams are already being read`)
     const { promise: revoked, reject: end } = Promise.withResolvers<never>()
-    // The reader may have left when it comes.
+    // The reader may have left by then.
     revoked.catch(() => {})
     const reader = { runId, owner, end }
     this.#readers.add(reader)

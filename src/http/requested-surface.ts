@@ -1,12 +1,12 @@
-// Which API a request means, where its path does not tell: two of them have routes of the same name, and a path that is not there
-// is refused in words that the client understands.
+// Finds the surface that a request means if its path does not show it: two surfaces share some paths, and the error for
+// an unknown path must be one that the client understands.
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AppError } from '../errors.ts'
 
 export type CompatibleSurface = 'anthropic' | 'openai'
 
-/** For paths that both have. */
+/** For paths that both surfaces have. */
 export const requestedSurface = (headers: IncomingHttpHeaders): CompatibleSurface =>
   headers['anthropic-version'] || headers['x-api-key'] ? 'anthropic' : 'openai'
 
@@ -16,10 +16,10 @@ export function clientSurface(headers: IncomingHttpHeaders): CompatibleSurface |
   return headers['x-stainless-lang'] ? 'openai' : null
 }
 
-/** Sends an error in a surface's own shape. */
+/** Sends an error in a surface's own format. */
 export type SendError = (error: AppError, request: FastifyRequest, reply: FastifyReply) => FastifyReply
 
-/** Paths differ by surface as by host or version: see Fastify's constraints. */
+/** Lets routes differ by surface as they can by host or version: see Fastify's constraints. */
 export const surfaceConstraint = {
   name: 'surface',
   storage() {

@@ -1,4 +1,5 @@
-// What a file of routes declares about them: the scope that each needs, the spellings of its path, and whether its body may be empty.
+// What route files declare about their routes: the required scope, the spellings of a path, and whether the body may be
+// empty.
 import type { FastifyInstance } from 'fastify'
 import type { Caller, RouteScope } from '../auth/authenticate.ts'
 
@@ -11,31 +12,31 @@ declare module 'fastify' {
   }
 }
 
-/** All routes of the scope that do not say otherwise need this. */
+/** Sets the required scope for all routes of this plugin that declare none. */
 export function routesNeed(app: FastifyInstance, scope: RouteScope): void {
   app.addHook('onRoute', (route) => {
     route.config = { scope, ...route.config }
   })
 }
 
-/** Throws when the app is made ready if a route does not declare what it needs. */
+/** Throws when the app becomes ready if a route declares no scope. */
 export function requireDeclaredScopes(app: FastifyInstance): void {
   const routes: { url: string; config?: { scope?: RouteScope } }[] = []
   app.addHook('onRoute', (route) => void routes.push(route))
   app.addHook('onReady', async () => {
     const open = routes.find(({ config }) => config?.scope === undefined)
     if (open !== undefined)
-      throw new Error(`the route ${open.url} does not say what it needs: see auth/authenticate.ts`)
+      throw new Error(`the route ${open.url} does not declare its scope: see auth/authenticate.ts`)
   })
 }
 
 export const prefixes = ['/v1', '/v1/v1', '']
 
-/** Every spelling of a path that begins after `/v1`. */
+/** Every spelling of a path; `path` is the part after `/v1`. */
 export const spellings = (path: string): string[] =>
   prefixes.flatMap((prefix) => [`${prefix}${path}`, `${prefix}${path}/`])
 
-/** For all routes of the scope. */
+/** For all routes of this plugin. */
 export function allowEmptyBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) =>

@@ -1,16 +1,16 @@
-// Server-sent events on the wire: frames to bytes, heartbeats in silence, and a reader that is slow or gone. Knows nothing
-// of any surface.
+// Writes server-sent events: frames to bytes, heartbeats during silence, and readers that are slow or gone. It knows
+// nothing about surfaces.
 import type { ServerResponse } from 'node:http'
 
-/** One server-sent event before it is bytes. `data` must be free of line breaks, as JSON is. */
+/** One server-sent event. `data` must not contain line breaks; JSON does not. */
 export type Frame = { id?: number; event?: string; data: string }
 
 export type SseOptions = {
   headers: Record<string, string | number | string[] | undefined>
-  /** What is sent in silence, after so many milliseconds of it: a comment line unless the surface has an event for it. */
+  /** Sent after `heartbeatMs` milliseconds of silence; a comment line if absent. */
   heartbeat?: Frame
   heartbeatMs?: number
-  /** A reader that takes nothing for so long is given up, in milliseconds. */
+  /** A reader that takes nothing for this long, in milliseconds, is disconnected. */
   stallMs?: number
 }
 
@@ -18,16 +18,16 @@ export function encodeFrame({ id, event, data }: Frame): string {
   return `${id === undefined ? '' : `id: ${id}\n`}${event === undefined ? '' : `event: ${event}\n`}data: ${data}\n\n`
 }
 
-/** An open stream. `write` resolves to false once nobody reads any more: stop then. */
+/** An open stream. `write` resolves to false once nobody is reading: stop then. */
 export type SseStream = { write(frames: readonly Frame[]): Promise<boolean>; end(): void }
 
-/** Resolves when the reader has taken what was written (true), is gone, or has not moved for too long (false). */
+/** Resolves to true once the reader has taken what was written; to false if it is gone or has stalled for too long. */
 function waitForReader(response: ServerResponse, stallMs: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const settle = (goesOn: boolean) => {
+    const settle = (isReading: boolean) => {
       clearTimeout(timer)
       response.off('drain', onDrain).off('close', onGone).off('error', onGone)
-      resolve(goesOn)
+      resolve(isReading)
     }
     const onDrain = () => settle(true)
     const onGone = () => settle(false)
@@ -39,8 +39,8 @@ function waitForReader(response: ServerResponse, stallMs: number): Promise<boole
   })
 }
 
-/** What is given to the socket at a time: of a larger piece nobody could tell whether the reader takes any of it. */
-const pieceBytes = 256 * 1024
+/** Written to the socket at a time. With a larger chunk it would be unknown whether the reader takes any of it. */
+const chunkBytes = 256 * 1024
 
 export function openSse(
   response: ServerResponse,
@@ -54,24 +54,24 @@ export function openSse(
   })
   response.flushHeaders()
   let isWriting = false
-  const sign = heartbeat === undefined ? ': still here\n\n' : encodeFrame(heartbeat)
+  const heartbeatText = heartbeat === undefined ? ': still here\n\n' : encodeFrame(heartbeat)
   const timer = setInterval(() => {
-    if (!isWriting) response.write(sign)
+    if (!isWriting) response.write(heartbeatText)
   }, heartbeatMs)
   response.once('close', () => clearInterval(timer))
   return {
     async write(frames) {
       timer.refresh()
       isWriting = true
-      // Bytes, as a cut between the halves of a character would lose it.
+      // Bytes, because cutting between the halves of a character would lose it.
       const bytes = Buffer.from(frames.map(encodeFrame).join(''))
-      let goesOn = !response.destroyed
-      for (let at = 0; goesOn && at < bytes.length; at += pieceBytes) {
-        const hasRoom = response.write(bytes.subarray(at, at + pieceBytes))
-        goesOn = hasRoom || (await waitForReader(response, stallMs))
+      let isReading = !response.destroyed
+      for (let offset = 0; isReading && offset < bytes.length; offset += chunkBytes) {
+        const hasRoom = response.write(bytes.subarray(offset, offset + chunkBytes))
+        isReading = hasRoom || (await waitForReader(response, stallMs))
       }
       isWriting = false
-      return goesOn
+      return isReading
     },
     end() {
       clearInterval(timer)

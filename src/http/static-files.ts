@@ -1,11 +1,14 @@
-// Pages and what belongs to them, from files of the package. Each file is a route of its own, and no path is ever made of what a
-// request says. Files are read when they are asked for. Not for what any page shows.
+// Serves pages and their assets from files of the package. Each file is its own route, and no file path is ever built
+// from a request. Files are read on each request. Not for what a page shows.
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RouteScope } from '../auth/authenticate.ts'
 
-/** What our own pages may do: load scripts, styles and data from this server only; no code in the page, none made of texts. */
+/**
+ * Our own pages may load scripts, styles and data from this server only: no inline code, and no code built from
+ * strings.
+ */
 export const pagePolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -18,7 +21,7 @@ export const pagePolicy = [
   "require-trusted-types-for 'script'",
 ].join('; ')
 
-/** In place of those that every answer has (guard.ts). */
+/** Replaces the policy that every other answer has (guard.ts). */
 export const pageHeaders: Readonly<Record<string, string>> = { 'content-security-policy': pagePolicy }
 
 const types = {
@@ -30,10 +33,10 @@ const types = {
   woff2: 'font/woff2',
 } as const
 
-/** `locate` is called with each request: a package need not be looked for before somebody wants its file. */
+/** `locate` is called on each request, so that a package is not looked up before one of its files is requested. */
 export type StaticFile = { type: keyof typeof types; locate(): URL }
 
-/** By the paths under which they are served, which are taken as they are. */
+/** Files by the exact path under which they are served. */
 export type StaticFiles = Readonly<Record<string, StaticFile>>
 
 export function serveFiles(app: FastifyInstance, files: StaticFiles, scope: RouteScope): void {
@@ -42,7 +45,7 @@ export function serveFiles(app: FastifyInstance, files: StaticFiles, scope: Rout
   }
 }
 
-/** What the browser has already is not sent again. */
+/** Answers 304 if the browser has the current file. */
 export async function sendFile(
   { type, locate }: StaticFile,
   request: FastifyRequest,

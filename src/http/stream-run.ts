@@ -1,15 +1,15 @@
-// A run as the answer to a request, whole or as server-sent events, for every surface alike: what the frames say is theirs.
+// Answers a request with a run, whole or as server-sent events, for every surface. The surface decides what its frames
+// contain.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { RunEnd, RunEvent } from '../core/events.ts'
 import { holdUntilContent, withHeldEvents } from '../core/hold-until-content.ts'
 import { type RunHandle, type Runs, runFailure } from '../core/runs.ts'
-
 import type { AppError } from '../errors.ts'
 import type { ReaderLimits } from './reader-limits.ts'
 import { toRequestError } from './request-errors.ts'
 import { type Frame, openSse } from './sse.ts'
 
-/** Hands each event of the run to `accept` and gives its end. Throws where it did not succeed. */
+/** Passes each event of the run to `accept` and returns its end. Throws if the run did not succeed. */
 export async function collectRun(run: RunHandle, accept: (event: RunEvent) => void): Promise<RunEnd> {
   let end: RunEnd | null = null
   for await (const event of run.events) {
@@ -21,15 +21,15 @@ export async function collectRun(run: RunHandle, accept: (event: RunEvent) => vo
   return end
 }
 
-/** How a surface tells a run as a stream. `toFrames` gets the end only of a run that succeeded. */
+/** How a surface encodes a run as a stream. `toFrames` receives the end only if the run succeeded. */
 export type StreamEncoder = {
   toFrames(event: RunEvent): Frame[]
   toErrorFrames(error: AppError): Frame[]
-  /** Sent in silence; a comment if absent. */
+  /** Sent during silence; a comment line if absent. */
   heartbeat?: Frame
 }
 
-/** A run that fails before it shows anything is thrown, and has an HTTP status of its own. */
+/** Throws if the run fails before it produces content, so that the answer has a real HTTP status. */
 export async function streamRun(
   run: RunHandle,
   { toFrames, toErrorFrames, heartbeat }: StreamEncoder,
@@ -57,7 +57,10 @@ export async function streamRun(
 
 export type FollowTarget = { runs: Runs; readers: ReaderLimits; id: string }
 
-/** `toFrames` gets all events, also the end of a run that did not succeed. Throws `rate_limited` where there are too many readers. */
+/**
+ * `toFrames` receives all events, also the end of a run that did not succeed. Throws `rate_limited` if there are too
+ * many readers.
+ */
 export async function followRun(
   { runs, readers, id }: FollowTarget,
   { toFrames, toErrorFrames, heartbeat }: StreamEncoder,

@@ -1,5 +1,5 @@
-// A request body held against its schema: the first fault becomes an error that names the field, what is wrong and what
-// would be right. Schemas give their messages as the end of a sentence that begins with the field's name.
+// Validates request bodies and queries. The first problem becomes an error that names the field, what is wrong and how
+// to fix it. A schema's message continues a sentence that starts with the field's name.
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
 import { nearestName } from '../platform/did-you-mean.ts'
@@ -8,7 +8,7 @@ type Issue = z.core.$ZodIssue
 
 const fieldOf = (issue: Issue) =>
   issue.path
-    .map((part, at) => (typeof part === 'number' ? `[${part}]` : at === 0 ? String(part) : `.${String(part)}`))
+    .map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? String(part) : `.${String(part)}`))
     .join('')
 
 function unknownField(issue: Extract<Issue, { code: 'unrecognized_keys' }>, known: readonly string[]): AppError {
@@ -20,16 +20,16 @@ function unknownField(issue: Extract<Issue, { code: 'unrecognized_keys' }>, know
   return new AppError('invalid_request', `${field} is not a field of this request${hint}`, { field })
 }
 
-/** How deep a body may be nested: more is nothing that a person or program means, and would exhaust the stack later. */
+/** How deep a body may be nested. No useful body is deeper, and it would exhaust the stack later. */
 const depthMax = 64
 
-/** How many fields an object, or elements a list, may have. */
+/** How many fields an object may have, or elements a list. */
 const widthMax = 10_000
 
-/** How many values there may be in all. */
+/** How many values a body may have in total. */
 const entriesMax = 500_000
 
-/** What is wrong with the size of a body that fits into the limit of bytes; null where nothing is. */
+/** What is wrong with the structure of a body that is within the byte limit; null if nothing is. */
 export function shapeError(body: unknown): string | null {
   let level: unknown[] = [body]
   let entries = 0
@@ -49,10 +49,10 @@ export function shapeError(body: unknown): string | null {
   return null
 }
 
-/** Text from a request in a message: enough of it to be recognised. */
+/** Text from a request, short enough for a message and long enough to be recognized. */
 const shorten = (text: string) => (text.length > 80 ? `${text.slice(0, 80)}…` : text)
 
-/** The fault of the alternative that got furthest, where there are several. */
+/** The issue of the union member that matched furthest. */
 function deepest(issue: Issue): Issue {
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return issue
   const furthest = issue.errors.flat().sort((a, b) => b.path.length - a.path.length)[0]
@@ -61,37 +61,37 @@ function deepest(issue: Issue): Issue {
     : deepest({ ...furthest, path: [...issue.path, ...furthest.path] })
 }
 
-/** Whether the value is simply not there. */
+/** Whether the value is missing. */
 function isMissing(issue: Issue, body: unknown): boolean {
   let value = body
   for (const part of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part]
   return value === undefined
 }
 
-/** The body as its schema's type. Throws `invalid_request`. */
+/** The body, validated. Throws `invalid_request`. */
 export function parseBody<T extends z.ZodObject>(schema: T, body: unknown): z.output<T> {
   if (body === null || typeof body !== 'object' || Array.isArray(body)) {
     throw new AppError('invalid_request', 'the body must be a JSON object')
   }
-  const misshapen = shapeError(body)
-  if (misshapen !== null) throw new AppError('invalid_request', misshapen)
+  const problem = shapeError(body)
+  if (problem !== null) throw new AppError('invalid_request', problem)
   return parsePart(schema, body, '')
 }
 
-/** A part of a body that stands at `place`, whose schema depends on what it says it is. Throws `invalid_request`. */
-export function parsePart<T extends z.ZodObject>(schema: T, body: unknown, place: string): z.output<T> {
+/** The part of a body at `path`, whose schema depends on its own type field. Throws `invalid_request`. */
+export function parsePart<T extends z.ZodObject>(schema: T, body: unknown, path: string): z.output<T> {
   const parsed = schema.safeParse(body)
   if (parsed.success) return parsed.data
   const first = parsed.error.issues[0]
   if (first === undefined) throw new AppError('invalid_request', 'the body is not valid')
   const issue = deepest(first)
   if (issue.code === 'unrecognized_keys') throw unknownField(issue, Object.keys(schema.shape))
-  const field = [place, fieldOf(issue)].filter((part) => part !== '').join('.')
-  const fault = isMissing(issue, body) ? 'is required' : issue.message
-  throw new AppError('invalid_request', `${shorten(field)} ${fault}`.trim(), { field: shorten(field) })
+  const field = [path, fieldOf(issue)].filter((part) => part !== '').join('.')
+  const problem = isMissing(issue, body) ? 'is required' : issue.message
+  throw new AppError('invalid_request', `${shorten(field)} ${problem}`.trim(), { field: shorten(field) })
 }
 
-/** A number in a query, where it is a text. */
+/** A number in a query, where every value is a string. */
 export function queryInteger(min: number, max: number) {
   const rule = { error: `must be an integer from ${min} to ${max}` }
   return z
@@ -101,14 +101,14 @@ export function queryInteger(min: number, max: number) {
     .refine((value) => value >= min && value <= max, rule)
 }
 
-/** A query or a path's parameters as their schema's type. Throws `invalid_request`. */
+/** A query or a path's parameters, validated. Throws `invalid_request`. */
 export function parseQuery<T extends z.ZodObject>(schema: T, query: unknown): z.output<T> {
   const twice = Object.entries(query as object).find(
     ([name, value]) => Array.isArray(value) && Object.hasOwn(schema.shape, name),
   )
   if (twice !== undefined) {
     const field = shorten(twice[0])
-    throw new AppError('invalid_request', `${field} was given more than once`, { field })
+    throw new AppError('invalid_request', `${field} was sent more than once`, { field })
   }
   return parseBody(schema, query)
 }

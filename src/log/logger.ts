@@ -1,5 +1,5 @@
-// The server's log: pino to stderr, for people or for machines, with secrets taken out of every line as the last step.
-// It is not for what a command prints as its result; that goes to stdout.
+// The server's log: pino to stderr, for people or for machines, with secrets masked in every line as the last step.
+// Not for what a command prints as its result; that goes to stdout.
 
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino'
 import { prettyFactory } from 'pino-pretty'
@@ -15,11 +15,11 @@ export function createLogger(
   const secrets = secretValues(environment)
   const mask = (line: string) => maskSecrets(maskValues(line, secrets))
   const format = config.logFormat === 'pretty' ? prettyLine(sink.isTTY === true && !environment.NO_COLOR) : null
-  // Synchronous and in this thread: a line written just before a crash is the one that is needed.
+  // Synchronous and in this thread: the line written just before a crash is the one that matters.
   const write = (line: string) => {
     const safe = mask(line)
     file?.write(safe)
-    // Colours can split what the patterns look for, so a pretty line is masked both before and after.
+    // Colors can split what the patterns look for, so a pretty line is masked both before and after formatting.
     sink.write(format === null ? safe : mask(format(safe)))
   }
   return pino({ level: config.logLevel, base: null, timestamp: stdTimeFunctions.isoTime, formatters }, { write })
@@ -32,7 +32,7 @@ function prettyLine(colorize: boolean): (line: string) => string {
   return (line) => format(showControlCharacters(line))
 }
 
-/** Pretty text goes to a terminal, where an escape sequence from a request would be obeyed. Line breaks stay. */
+/** Pretty text goes to a terminal, which would execute an escape sequence from a request. Line breaks stay. */
 function showControlCharacters(jsonLine: string): string {
   return jsonLine
     .replace(/(?<!\\)((?:\\\\)*)\\u00([01][0-9a-f])/g, String.raw`$1\\x$2`)

@@ -1,4 +1,4 @@
-// Which program a request came from, as one of few names: a figure for each user agent that there is would be no figure.
+// Maps a user agent to one of a few client names for metrics: a label value for every user agent would be useless.
 
 const names: readonly [pattern: RegExp, name: string][] = [
   [/^openai\/python/i, 'openai-python'],

@@ -1,4 +1,4 @@
-// The values that one label may have: some of them come with requests, and each new one costs memory for as long as the server lives.
+// Limits the values of one label: some come from requests, and each new one uses memory as long as the server runs.
 
 export class LabelValues {
   readonly #known = new Set<string>()
@@ -8,8 +8,8 @@ export class LabelValues {
     this.#max = max
   }
 
-  /** The name itself for the first so many names, `other` for all that come after them. */
-  of(name: string): string {
+  /** The name itself for the first `max` names, `other` for any further one. */
+  limit(name: string): string {
     if (this.#known.has(name)) return name
     if (this.#known.size >= this.#max) return 'other'
     this.#known.add(name)

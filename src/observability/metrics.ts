@@ -1,5 +1,5 @@
-// Figures of the server for Prometheus: what was asked, what it cost, how long it took, what the processes do. The library is loaded
-// after the server listens; what happens before that is noted and told to it then.
+// Prometheus metrics of the server: requests, cost, durations, processes. The library is loaded after the server
+// listens; whatever happens earlier is queued and recorded then.
 import type { Registry } from 'prom-client'
 import type { AgentStats } from '../core/agent.ts'
 import type { RunEnd } from '../core/events.ts'
@@ -9,7 +9,7 @@ import { LabelValues } from './label-values.ts'
 
 type Library = typeof import('prom-client')
 
-/** Seconds. Words of a warm process come in tens of milliseconds, runs of an agent may take an hour. */
+/** Seconds. A warm process answers within tens of milliseconds; an agent run may take an hour. */
 const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800]
 const tokenBuckets = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576]
 
@@ -24,32 +24,32 @@ function makeMeters({ Counter, Histogram }: Library, registry: Registry) {
     requestSeconds: histogram(seconds, 'Time to the end of an answer.', ['method', 'route', 'status']),
     requests: counter('claude_serve_requests_total', 'Answered requests.', ['route', 'status', 'surface', 'client']),
     errors: counter('claude_serve_errors_total', 'Requests refused or failed, by error code.', ['code', 'surface']),
-    ignored: counter('claude_serve_ignored_fields_total', 'Fields of requests that had no effect.', ['field']),
+    ignored: counter('claude_serve_ignored_fields_total', 'Request fields that had no effect.', ['field']),
     runs: counter('claude_serve_runs_total', 'Runs that ended.', ['kind', 'model', 'outcome', 'code']),
     waitSeconds: histogram('claude_serve_queue_wait_seconds', 'Time until a run had a process.', ['kind']),
     firstSeconds: histogram('claude_serve_time_to_first_content_seconds', 'Time to the first word, thought or tool call.', ['kind', 'model']),
-    firstToken: histogram('gen_ai_server_time_to_first_token_seconds', 'The same under the name that OpenTelemetry gives it.', ['gen_ai_request_model']),
+    firstToken: histogram('gen_ai_server_time_to_first_token_seconds', 'The same, under the name that OpenTelemetry defines.', ['gen_ai_request_model']),
     runSeconds: histogram('gen_ai_server_request_duration_seconds', 'Time from the acceptance of a run to its end.', ['gen_ai_request_model', 'error_type']),
     tokens: counter('claude_serve_tokens_total', 'Tokens as the API counts them.', ['type', 'model']),
     tokenUsage: histogram('gen_ai_client_token_usage', 'Tokens per run.', ['gen_ai_token_type', 'gen_ai_request_model'], tokenBuckets),
     cost: counter('claude_serve_cost_usd_total', 'Cost of runs at list prices, in US dollars.', ['model']),
-    retries: counter('claude_serve_retries_total', 'Times that the CLI asked the API again, by what it was told.', ['status']),
+    retries: counter('claude_serve_retries_total', 'Retries of API requests by the CLI, by the status that the API returned.', ['status']),
     truncations: counter('claude_serve_truncations_total', 'Answers that ended at a limit or stop sequence.', ['reason']),
-    processStarts: counter('claude_serve_process_starts_total', 'CLI processes started, and those that could not be.', ['code']),
+    processStarts: counter('claude_serve_process_starts_total', 'CLI process starts, including failed ones.', ['code']),
     processSeconds: histogram('claude_serve_process_start_seconds', 'Time until a CLI process was ready.', []),
   } // biome-ignore format: a table reads better with a line for each
 }
 
 type Meters = ReturnType<typeof makeMeters>
 
-/** Kept until the library is there; a server that never gets to load it must not grow. */
-const notedMax = 10_000
+/** Records queued until the library is loaded: bounded, in case it never is. */
+const pendingMax = 10_000
 
 export class Metrics implements Observer {
   readonly #stats: () => AgentStats
   #loading: Promise<Registry> | null = null
   #meters: Meters | null = null
-  #noted: ((meters: Meters) => void)[] = []
+  #pending: ((meters: Meters) => void)[] = []
   readonly #models = new LabelValues(64)
   readonly #fields = new LabelValues(128)
 
@@ -57,7 +57,7 @@ export class Metrics implements Observer {
     this.#stats = stats
   }
 
-  /** What Prometheus reads, and its content type. */
+  /** The metrics in Prometheus's text format, with their content type. */
   async read(): Promise<{ type: string; text: string }> {
     const registry = await this.load()
     return { type: registry.contentType, text: await registry.metrics() }
@@ -75,18 +75,18 @@ export class Metrics implements Observer {
     this.#addGauges(library, registry)
     const meters = makeMeters(library, registry)
     this.#meters = meters
-    for (const note of this.#noted.splice(0)) note(meters)
+    for (const note of this.#pending.splice(0)) note(meters)
     return registry
   }
 
-  /** Read when they are asked for. */
+  /** Gauges are read on each scrape. */
   #addGauges({ Gauge }: Library, registry: Registry): void {
     const stats = this.#stats
     const registers = [registry]
     const names = ['idle', 'busy', 'starting', 'spare'] as const
     new Gauge({
       name: 'claude_serve_processes',
-      help: 'Live CLI processes by state; spare ones are among the idle.',
+      help: 'Live CLI processes by state; idle ones include the spares.',
       labelNames: ['state'],
       registers,
       collect() {
@@ -103,35 +103,35 @@ export class Metrics implements Observer {
           this.set(read(stats()))
         },
       })
-    gauge('claude_serve_processes_max', 'CLI processes that there may be.', ({ processes }) => processes.max)
-    gauge('claude_serve_queue_waiting', 'Runs that wait for a process.', ({ queue }) => queue.waiting)
-    gauge('claude_serve_queue_limit', 'Runs that may wait.', ({ queue }) => queue.limit)
+    gauge('claude_serve_processes_max', 'Maximum number of CLI processes.', ({ processes }) => processes.max)
+    gauge('claude_serve_queue_waiting', 'Runs waiting for a process.', ({ queue }) => queue.waiting)
+    gauge('claude_serve_queue_limit', 'Maximum number of waiting runs.', ({ queue }) => queue.limit)
   }
 
-  #tell(note: (meters: Meters) => void): void {
+  #record(note: (meters: Meters) => void): void {
     if (this.#meters !== null) note(this.#meters)
-    else if (this.#noted.length < notedMax) this.#noted.push(note)
+    else if (this.#pending.length < pendingMax) this.#pending.push(note)
   }
 
   onAnswer(facts: AnswerFacts): void {
-    const ignored = facts.ignored.map((field) => this.#fields.of(field))
-    this.#tell((meters) => countAnswer(meters, { ...facts, ignored }))
+    const ignored = facts.ignored.map((field) => this.#fields.limit(field))
+    this.#record((meters) => countAnswer(meters, { ...facts, ignored }))
   }
 
   onRun(facts: RunFacts): void {
-    const model = this.#models.of(facts.end.model || 'unknown')
-    this.#tell((meters) => countRun(meters, facts, model))
+    const model = this.#models.limit(facts.end.model || 'unknown')
+    this.#record((meters) => countRun(meters, facts, model))
   }
 
   onProcessStart(durationMs: number, code: string | null): void {
-    this.#tell(({ processStarts, processSeconds }) => {
+    this.#record(({ processStarts, processSeconds }) => {
       processStarts.inc({ code: code ?? 'ok' })
       if (code === null) processSeconds.observe(durationMs / 1000)
     })
   }
 }
 
-/** By the path that was asked for; what is not there belongs to none. */
+/** The surface by the route's path; `none` for an unknown path. */
 function surfaceOf(route: string | null): string {
   if (route === null) return 'none'
   if (/\/(chat\/completions|responses|embeddings)/.test(route)) return 'openai'

@@ -1,5 +1,5 @@
-// Traces of requests and runs for whoever collects them by OpenTelemetry's protocol. Loaded only where the operator has named a
-// collector. A trace holds times, names and figures: nothing of what was said.
+// Sends traces of requests and runs to an OpenTelemetry collector (OTLP). Loaded only if the operator has set one. A
+// trace holds times, names and numbers, never prompts or answers.
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   type Attributes,
@@ -19,7 +19,7 @@ import type { AnswerFacts, Observer, RequestTrace, RunFacts } from '../core/obse
 
 export type Tracing = Observer & { close(): Promise<void> }
 
-/** `url` takes traces by HTTP. Headers and the like come from the variables that OpenTelemetry has for them. */
+/** `url` accepts traces over HTTP. Headers and other settings come from OpenTelemetry's own environment variables. */
 export function startTracing(url: string, version: string): Tracing {
   const processor = new BatchSpanProcessor(new OTLPTraceExporter({ url }))
   const resource = resourceFromAttributes({ 'service.name': 'claude-serve', 'service.version': version })
@@ -28,19 +28,19 @@ export function startTracing(url: string, version: string): Tracing {
   return {
     beginRequest: (method, traceparent) => beginRequest(tracer, method, traceparent),
     onAnswer() {},
-    onRun: (facts) => tellRun(tracer, facts),
-    onProcessStart: (durationMs, code) => tellStart(tracer, durationMs, code),
-    // A collector that does not answer must not hold up the end.
+    onRun: (facts) => recordRun(tracer, facts),
+    onProcessStart: (durationMs, code) => recordProcessStart(tracer, durationMs, code),
+    // A collector that does not answer must not delay shutdown.
     close: () => Promise.race([provider.shutdown(), delay(closeMs, undefined, { ref: false })]),
   }
 }
 
-/** How long what is left may take to be sent when the server ends, in milliseconds. */
+/** How long sending the remaining traces may delay shutdown, in milliseconds. */
 const closeMs = 2_000
 
 const pattern = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
 
-/** The caller's own trace goes on here; what cannot be read begins a new one. */
+/** Continues the caller's trace. A header that is not valid starts a new one. */
 function contextOf(traceparent: string | undefined): Context {
   const [, traceId, spanId, flags] = pattern.exec(traceparent ?? '') ?? []
   if (traceId === undefined || spanId === undefined || flags === undefined) return ROOT_CONTEXT
@@ -67,8 +67,8 @@ function endRequest(span: Span, { method, route, status, code, userAgent }: Answ
   span.end()
 }
 
-/** The run and its parts: it waits in the queue, its process is made ready, the turn is Claude's work. */
-function tellRun(tracer: Tracer, facts: RunFacts): void {
+/** A span for the run, with one for each part: waiting in the queue, preparing the process, Claude's turn. */
+function recordRun(tracer: Tracer, facts: RunFacts): void {
   const { request, startedAtMs, waitedMs, processReadyMs, durationMs, end } = facts
   const endAtMs = startedAtMs + durationMs
   const run = tracer.startSpan(
@@ -108,8 +108,8 @@ function attributesOf({ request, firstContentMs, retries, end }: RunFacts): Attr
   }
 }
 
-/** A trace of its own: a process may start for nobody in particular. */
-function tellStart(tracer: Tracer, durationMs: number, code: string | null): void {
+/** A trace of its own: a process may start without a request. */
+function recordProcessStart(tracer: Tracer, durationMs: number, code: string | null): void {
   const nowMs = Date.now()
   const attributes = code === null ? {} : { 'error.type': code }
   const span = tracer.startSpan('process start', { startTime: nowMs - durationMs, attributes, root: true })

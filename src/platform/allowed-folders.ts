@@ -1,15 +1,15 @@
-// Which folders a request may name: a real folder, after links are resolved, equal to or below an allowed one.
+// Checks the folders that a request names: after links are resolved, a folder must equal or be below an allowed one.
 import { access, constants, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, normalize, relative, sep } from 'node:path'
 import { AppError } from '../errors.ts'
 
-/** Segment by segment: /a/root is not above /a/rootevil. */
+/** Compares segment by segment: /a/root is not above /a/rootevil. */
 export function isWithin(folder: string, root: string): boolean {
   const way = relative(root, folder)
   return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way))
 }
 
-/** Where the path leads, as far as it exists: links on the way are resolved, what is missing is added as it stands. */
+/** The real path, as far as it exists: links are resolved, and missing parts are appended unchanged. */
 export async function realPathSoFar(path: string): Promise<string> {
   const real = await realpath(path).catch(() => null)
   if (real !== null) return real
@@ -18,8 +18,8 @@ export async function realPathSoFar(path: string): Promise<string> {
 }
 
 /**
- * The folder's real path. `roots` are real paths; null allows every folder. Throws `cwd_not_allowed` for one outside,
- * whether it exists or not, and `cwd_not_found` for one inside that is not there or is no folder.
+ * The folder's real path. `roots` are real paths; null allows every folder. Throws `cwd_not_allowed` for a path
+ * outside, whether it exists or not, and `cwd_not_found` for one inside that does not exist or is not a folder.
  */
 export async function resolveFolder(path: string, roots: readonly string[] | null, field: string): Promise<string> {
   if (!isAbsolute(path))
@@ -29,7 +29,7 @@ export async function resolveFolder(path: string, roots: readonly string[] | nul
   if (!isAllowed) {
     throw new AppError(
       'cwd_not_allowed',
-      `${field} is not within a folder that this server allows; start it with --cwd-root to allow it`,
+      `${field} is not within a folder that this server allows; start the server with --cwd-root to allow it`,
       { field },
     )
   }

@@ -1,10 +1,10 @@
 // Finds the name that a mistyped word most likely meant, for "did you mean" hints.
-// It is not a search: it gives one name or none, and never corrects anything by itself.
+// Not a search: it returns one name or none, and never corrects anything by itself.
 
-// Unknown names can come from a client; the comparison costs length × length, so long ones get no hint.
+// Unknown names can come from a client. A comparison costs length × length, so long names get no hint.
 const wordLengthMax = 64
 
-/** The known name nearest to `word`, or null when none is near enough to be worth suggesting. */
+/** The known name nearest to `word`, or null if none is near enough to suggest. */
 export function nearestName(word: string, known: readonly string[]): string | null {
   if (word.length > wordLengthMax) return null
   const wanted = plain(word)
@@ -22,12 +22,12 @@ export function nearestName(word: string, known: readonly string[]): string | nu
   return nearest
 }
 
-// maxTokens, max_tokens and max-tokens are one name to the person who typed it.
+// maxTokens, max_tokens and max-tokens are the same name to the person who typed it.
 function plain(name: string): string {
   return name.toLowerCase().replace(/[-_\s]/g, '')
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours, each counted as one. */
+/** Insertions, deletions, replacements and swaps of neighbors, each counted as one. */
 function editDistance(from: string, to: string): number {
   let beforePrevious: number[] = []
   let previous = Array.from({ length: to.length + 1 }, (_, column) => column)
@@ -36,20 +36,20 @@ function editDistance(from: string, to: string): number {
     for (let column = 1; column <= to.length; column++) {
       const same = from[row - 1] === to[column - 1]
       let cost = Math.min(
-        at(previous, column) + 1,
-        at(current, column - 1) + 1,
-        at(previous, column - 1) + (same ? 0 : 1),
+        cell(previous, column) + 1,
+        cell(current, column - 1) + 1,
+        cell(previous, column - 1) + (same ? 0 : 1),
       )
       const swapped = row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1]
-      if (swapped) cost = Math.min(cost, at(beforePrevious, column - 2) + 1)
+      if (swapped) cost = Math.min(cost, cell(beforePrevious, column - 2) + 1)
       current.push(cost)
     }
     beforePrevious = previous
     previous = current
   }
-  return at(previous, to.length)
+  return cell(previous, to.length)
 }
 
-function at(row: readonly number[], column: number): number {
+function cell(row: readonly number[], column: number): number {
   return row[column] ?? Number.POSITIVE_INFINITY
 }

@@ -1,19 +1,19 @@
-// Takes what looks like a secret out of text that is about to be written or shown: logs, error texts, stderr tails.
-// It is the last net, not the policy: what is known to be secret must not be passed to a log in the first place.
+// Masks whatever looks like a secret in text that is about to be written or shown: logs, error messages, stderr tails.
+// It is the last safety net, not the policy: known secrets must not be passed to a log in the first place.
 // Every pattern runs in linear time, and a masked JSON line is still JSON.
 
 const masked = '***'
 
-// A token starts here: not inside a word, but also right after an escape of JSON, of a URL or of a terminal colour.
+// A token starts here: not inside a word, but also right after an escape of JSON, of a URL or of a terminal color.
 const start = String.raw`(?<=^|[^A-Za-z0-9]|\\[nrtbf]|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|\[[0-9;]{0,16}m)`
 const secretNames = '(?:x-api-key|api[-_]?key|proxy-authorization|authorization)'
 const scheme = String.raw`(?:(?:bearer|basic)\s+)?`
 
 const rules: readonly [pattern: RegExp, replacement: string][] = [
   [/-----BEGIN [A-Z0-9 ]{1,64}-----[\s\S]{0,16384}?-----END [A-Z0-9 ]{1,64}-----/g, `-----PEM ${masked}-----`],
-  // The end can be missing where the text was cut.
+  // The end can be missing if the text was cut.
   [/-----BEGIN [A-Z0-9 ]{1,64}-----(?:[A-Za-z0-9+/=\s]|\\[nr])*/g, `-----PEM ${masked}-----`],
-  // "x-api-key": "…", and the same as two neighbours in a list of raw headers; with or without JSON's escapes.
+  // "x-api-key": "…", and the same as two neighbors in a list of raw headers; with or without JSON escapes.
   [new RegExp(String.raw`(${secretNames}\\*["']\s*[:=,]\s*(?:\[\s*)?\\*["']${scheme})[^"'\\]+`, 'gi'), `$1${masked}`],
   // x-api-key: …
   [new RegExp(String.raw`(${secretNames}\s*[:=]\s*${scheme})[^\s"'\\,;}\])]+`, 'gi'), `$1${masked}`],
@@ -22,7 +22,7 @@ const rules: readonly [pattern: RegExp, replacement: string][] = [
   [/((?:_|\b)(?:TOKEN|SECRET|PASSWORD|KEY)\\*["']\s*:\s*\\*["'])[^"'\\]+/g, `$1${masked}`],
   [/([?&](?:token|key|api_key|access_token|refresh_token|secret)=)[^&\s"'#\\]+/gi, `$1${masked}`],
   [/(bearer(?:\s|%20|\\[nrt])+)[A-Za-z0-9._~+/=-]+/gi, `$1${masked}`],
-  // Our own keys; their first characters alone tell them apart in lists.
+  // Our own keys. The shorter prefix that lists show is not masked.
   [/csk_[A-Za-z0-9_-]{16,}/g, `csk_${masked}`],
   [/sk-ant-[A-Za-z0-9_-]+/g, `sk-ant-${masked}`],
   [new RegExp(`${start}sk-(?!ant-)[A-Za-z0-9_-]{8,}`, 'g'), `sk-${masked}`],
@@ -40,10 +40,10 @@ export function maskSecrets(text: string): string {
 }
 
 const secretVariable = /(?:KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?)$/i
-// Shorter values ("1", "none", "true") are no secrets, and masking them would eat the text around.
+// Shorter values ("1", "none", "true") are not secrets, and masking them would damage the surrounding text.
 const secretLengthMin = 8
 
-/** The secrets that an environment holds, as they would read inside a JSON string, the longest first. */
+/** The secrets in an environment, each as it is and as it reads inside a JSON string, the longest first. */
 export function secretValues(environment: Record<string, string | undefined>): string[] {
   return Object.entries(environment)
     .filter(([name]) => secretVariable.test(name))

@@ -1,5 +1,6 @@
-// What changes runs, their events, idempotency keys and sessions. Each is called inside of a write (see group-commit.ts), which
-// takes it back where it fails. Not for questions (see queries.ts), nor for what is old or too much (see prune.ts).
+// Writes runs, their events, idempotency keys and sessions. Each function is called inside a write (see
+// group-commit.ts), which is undone if it fails. Not for reading (see queries.ts), nor for deleting old data (see
+// prune.ts).
 import type { Claimed, IdempotencyClaim, RunPatch, RunRecord, SessionFacts, StoredEvent } from '../core/store.ts'
 import type { Prepare } from './database.ts'
 import { type Columns, toRunColumns } from './rows.ts'
@@ -20,7 +21,7 @@ function updateRow(prepare: Prepare, table: string, columns: Columns, where: str
 export type NewRun = { run: RunRecord; claim: IdempotencyClaim | null; requestSnapshot: unknown }
 
 export function addRun(prepare: Prepare, { run, claim, requestSnapshot }: NewRun, nowMs: number): Claimed {
-  const holder = claim === null ? null : takeKey(prepare, claim, run.id, nowMs)
+  const holder = claim === null ? null : claimKey(prepare, claim, run.id, nowMs)
   if (holder !== null) return { kind: 'exists', ...holder }
   const { run: columns, documents } = toRunColumns(run)
   const { lastInsertRowid } = insertRow(prepare, 'runs', columns)
@@ -30,14 +31,14 @@ export function addRun(prepare: Prepare, { run, claim, requestSnapshot }: NewRun
   return { kind: 'created' }
 }
 
-/** It takes room as events do. */
+/** Its size counts like that of events. */
 function insertRequestSnapshot(prepare: Prepare, pk: number, json: string): void {
   insertRow(prepare, 'run_requests', { run: pk, json })
   prepare('UPDATE runs SET event_bytes = event_bytes + ? WHERE pk = ?').run(Buffer.byteLength(json), pk)
 }
 
-/** Takes the key for the run, or tells who has it. */
-function takeKey(prepare: Prepare, claim: IdempotencyClaim, runId: string, nowMs: number) {
+/** Claims the key for the run, or returns the run that holds it. */
+function claimKey(prepare: Prepare, claim: IdempotencyClaim, runId: string, nowMs: number) {
   const { key, owner, bodyHash, expiresAtMs } = claim
   const held = prepare(
     'SELECT run_id, body_hash FROM idempotency_keys WHERE key = ? AND owner IS ? AND expires_at_ms > ?',
@@ -61,18 +62,18 @@ export function removeRun(prepare: Prepare, id: string): void {
   prepare('DELETE FROM runs WHERE id = ?').run(id)
 }
 
-export function emptyRun(prepare: Prepare, id: string): void {
+export function clearEvents(prepare: Prepare, id: string): void {
   removeEvents(prepare, id)
   const requestSnapshotBytes = 'SELECT coalesce(sum(octet_length(json)), 0) FROM run_requests WHERE run = pk'
   prepare(`UPDATE runs SET event_bytes = (${requestSnapshotBytes}) WHERE id = ?`).run(id)
 }
 
-export function forgetRun(prepare: Prepare, id: string): void {
+export function eraseRun(prepare: Prepare, id: string): void {
   prepare('DELETE FROM run_requests WHERE run = (SELECT pk FROM runs WHERE id = ?)').run(id)
   prepare(
     'UPDATE run_documents SET restart_json = NULL, end_json = NULL WHERE run = (SELECT pk FROM runs WHERE id = ?)',
   ).run(id)
-  emptyRun(prepare, id)
+  clearEvents(prepare, id)
 }
 
 function removeEvents(prepare: Prepare, runId: string): void {
@@ -81,7 +82,7 @@ function removeEvents(prepare: Prepare, runId: string): void {
 
 export function addEvents(prepare: Prepare, runId: string, events: readonly StoredEvent[]): void {
   const run = prepare('SELECT pk FROM runs WHERE id = ?').get(runId)?.pk
-  if (typeof run !== 'number') throw new Error(`There is no run ${runId} to keep events of.`)
+  if (typeof run !== 'number') throw new Error(`The run ${runId} does not exist: its events cannot be stored.`)
   const insert = prepare('INSERT INTO events (run, seq, json) VALUES (?, ?, ?)')
   let bytes = 0
   for (const { seq, event } of events) {

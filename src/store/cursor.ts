@@ -1,20 +1,24 @@
-// Where a page of runs ended, as an opaque word for clients. Pure.
+// Encodes the position where a page of runs ended as an opaque cursor for clients. Pure.
 import { AppError } from '../errors.ts'
 
-/** The last run of a page. Runs are in order of both, the newest first. */
+/** The last run of a page. Runs are ordered by both fields, the newest first. */
 export type RunPosition = { createdAtMs: number; id: string }
 
 export function toCursor({ createdAtMs, id }: RunPosition): string {
   return Buffer.from(JSON.stringify([createdAtMs, id])).toString('base64url')
 }
 
-/** Throws `invalid_request` for what `toCursor` did not make. */
+/** Throws `invalid_request` for a cursor that `toCursor` did not create. */
 export function fromCursor(cursor: string): RunPosition {
   const position = readPosition(cursor)
   if (position !== null && toCursor(position) === cursor) return position
-  throw new AppError('invalid_request', 'cursor is not one that a page of this list gave; leave it out to start anew', {
-    field: 'cursor',
-  })
+  throw new AppError(
+    'invalid_request',
+    'cursor does not come from a page of this list; leave it out to start from the beginning',
+    {
+      field: 'cursor',
+    },
+  )
 }
 
 function readPosition(cursor: string): RunPosition | null {

@@ -1,5 +1,5 @@
-// Opens and closes the database file: its modes, settings, schema, and the mark by which the next start sees whether the last
-// server stopped as it should. Not for what is kept in it (see sqlite.ts).
+// Opens and closes the database file: its modes, settings, schema, and the mark that shows the next start whether the
+// last server stopped cleanly. Not for its contents (see sqlite.ts).
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { StartupError } from '../errors.ts'
 import { makePrivateFile, type OnWarning, tighten } from '../platform/private-files.ts'
@@ -8,9 +8,9 @@ import { migrate, migrations, refuseNewerSchema, schemaVersion } from './migrati
 import { damaged, toStoreError } from './store-error.ts'
 
 /**
- * FULL, for which the server's store has a way of its own (sqlite.ts), and the two for macOS, where a plain fsync leaves data in the drive:
- * what was promised survives a power cut. The time
- * to wait for a lock is short, as waiting holds up the whole process; only a person with a tool of their own can hold one.
+ * Acknowledged writes survive a power cut: that takes synchronous=FULL, which the server's store replaces by its own
+ * sync (sqlite.ts), and on macOS the two fullfsync settings, because a plain fsync leaves data in the drive. The lock
+ * timeout is short, because waiting blocks the whole process; only another tool that has the file open can hold a lock.
  */
 const settings = `
   PRAGMA journal_mode = WAL;
@@ -21,7 +21,7 @@ const settings = `
   PRAGMA journal_size_limit = 67108864;
 `
 
-/** The folder's lock must be held. Throws a StartupError; then the database is as it was. */
+/** The caller must hold the folder's lock. If it throws, which is a StartupError, the database is unchanged. */
 export function openDatabase(file: string, onWarning: OnWarning): DatabaseSync {
   return open(file, onWarning, (db) => {
     bringUpToDate(db, file, onWarning)
@@ -30,8 +30,8 @@ export function openDatabase(file: string, onWarning: OnWarning): DatabaseSync {
 }
 
 /**
- * For a command, beside a server that may have the database open: leaves the server's mark alone, and takes the folder's lock only
- * for as long as the schema is brought up to date, if that must be. Throws a StartupError.
+ * For a command that runs beside a server. It leaves the server's mark alone, and holds the folder's lock only while it
+ * migrates the schema, if that is necessary. Throws a StartupError.
  */
 export function openBeside(file: string, onWarning: OnWarning, lock: () => FolderLock | null): DatabaseSync {
   return open(file, onWarning, (db) => {
@@ -39,7 +39,7 @@ export function openBeside(file: string, onWarning: OnWarning, lock: () => Folde
     const held = lock()
     try {
       if (held !== null) bringUpToDate(db, file, onWarning)
-      // Whoever has the lock may have been faster.
+      // The process that holds the lock may have migrated it already.
       else if (schemaVersion(db) < migrations.length) throw schemaInUse(db, file)
       else db.exec(settings)
     } finally {
@@ -50,7 +50,7 @@ export function openBeside(file: string, onWarning: OnWarning, lock: () => Folde
 
 function open(file: string, onWarning: OnWarning, prepare: (db: DatabaseSync) => void): DatabaseSync {
   makePrivateFile(file, onWarning)
-  // SQLite gives these the mode of the database when it makes them; here are those that were left behind.
+  // SQLite creates these with the mode of the database; this is for those that were left behind.
   for (const ending of ['-wal', '-shm']) tighten(`${file}${ending}`, 0o600, onWarning)
   const db = new DatabaseSync(file, { open: false })
   try {
@@ -66,19 +66,19 @@ function open(file: string, onWarning: OnWarning, prepare: (db: DatabaseSync) =>
 }
 
 function bringUpToDate(db: DatabaseSync, file: string, onWarning: OnWarning): void {
-  if (wasLeftRunning(db)) checkWhole(db, file, onWarning)
+  if (wasLeftRunning(db)) checkIntegrity(db, file, onWarning)
   db.exec(settings)
   migrate(db)
 }
 
 function schemaInUse(db: DatabaseSync, file: string): StartupError {
-  const versions = `its schema is ${schemaVersion(db)}, this version needs ${migrations.length}`
+  const versions = `its schema is ${schemaVersion(db)}, this version requires ${migrations.length}`
   return new StartupError(
-    `The database ${file} is in use by an older claude-serve (${versions}): stop that one, start this version, and try again.`,
+    `The database ${file} is in use by an older claude-serve (${versions}): stop it, start this version, and try again.`,
   )
 }
 
-/** Leaves the mark of a clean stop. Where that fails the next start looks closely, and that is all. */
+/** Removes the running mark. If that fails, the next start only checks the database's integrity. */
 export function closeDatabase(db: DatabaseSync, onWarning: OnWarning): void {
   try {
     db.exec("DELETE FROM meta WHERE name = 'running_pid'")
@@ -88,13 +88,13 @@ export function closeDatabase(db: DatabaseSync, onWarning: OnWarning): void {
   db.close()
 }
 
-/** The process that has the database open, as far as that can be told from outside. */
+/** The process that has the database open, as far as another process can see. */
 export function runningPid(file: string): number | null {
   try {
     const db = new DatabaseSync(file, { readOnly: true })
     try {
       const pid = Number(readRunningPid(db))
-      // The number may be that of a server that was killed, while the one that has the lock is still starting.
+      // The pid may be that of a server that was killed, while the one that holds the lock is still starting.
       return pid > 0 && process.kill(pid, 0) ? pid : null
     } finally {
       db.close()
@@ -124,8 +124,8 @@ function wasLeftRunning(db: DatabaseSync): boolean {
   return schemaVersion(db) > 0 && readRunningPid(db) !== undefined
 }
 
-function checkWhole(db: DatabaseSync, file: string, onWarning: OnWarning): void {
-  onWarning(`the last server was not stopped properly: checking ${file}`)
-  const said = db.prepare('PRAGMA quick_check(1)').get()?.quick_check
-  if (said !== 'ok') throw damaged(file, said)
+function checkIntegrity(db: DatabaseSync, file: string, onWarning: OnWarning): void {
+  onWarning(`the last server did not stop cleanly: checking ${file}`)
+  const result = db.prepare('PRAGMA quick_check(1)').get()?.quick_check
+  if (result !== 'ok') throw damaged(file, result)
 }

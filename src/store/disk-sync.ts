@@ -1,7 +1,8 @@
-// Waits until what was written to a file is on the disk, while the process goes on: the wait is a thread's. Not for what is written.
+// Waits until writes to a file are on the disk. The wait happens in another thread, so the process continues. Not for
+// the data itself.
 import { type FileHandle, open } from 'node:fs/promises'
 
-/** What it needs of a file. */
+/** The part of a file handle that is used here. */
 export type SyncedFile = Pick<FileHandle, 'datasync' | 'close'>
 
 export class DiskSync {
@@ -17,20 +18,20 @@ export class DiskSync {
     return new DiskSync(await open(path, 'r+'))
   }
 
-  /** Resolves when all that was written before the call is on the disk. Those who wait at the same time share one wait. */
+  /** Resolves once everything written before the call is on the disk. Concurrent calls share one sync. */
   done(): Promise<void> {
-    if (this.#current === null) return this.#begin()
-    // The one that goes on may have missed what was written since it began.
+    if (this.#current === null) return this.#start()
+    // The sync in progress may miss writes made since it started.
     this.#next ??= this.#current
       .catch(() => {})
       .then(() => {
         this.#next = null
-        return this.#begin()
+        return this.#start()
       })
     return this.#next
   }
 
-  #begin(): Promise<void> {
+  #start(): Promise<void> {
     const current = this.#file.datasync().finally(() => {
       if (this.#current === current) this.#current = null
     })
@@ -38,7 +39,7 @@ export class DiskSync {
     return current
   }
 
-  /** After those who wait. */
+  /** Closes the file once pending calls are settled. */
   async close(): Promise<void> {
     await this.done().catch(() => {})
     await this.#file.close()

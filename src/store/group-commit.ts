@@ -1,4 +1,4 @@
-// Many writes in one transaction, so that they share one commit and one wait for the disk. Not for what is written.
+// Groups writes into one transaction, so that they share one commit and one wait for the disk. Not for the data itself.
 import type { DatabaseSync } from 'node:sqlite'
 
 type Waiting = { settle(): void; reject(error: unknown): void }
@@ -7,9 +7,9 @@ const groupMs = 5
 const groupMsMax = 250
 
 /**
- * A write is made at once, in a transaction that stays open for some milliseconds; its promise settles after the commit, when that is
- * on the disk. What
- * reads through the same connection sees it before that. A write that fails takes back what it did, and nothing of others.
+ * A write is applied immediately, in a transaction that stays open for some milliseconds. Its promise settles once the
+ * commit is on the disk; reads through the same connection see it earlier. A write that fails is undone, without
+ * affecting others.
  */
 export class GroupCommit {
   readonly #db: DatabaseSync
@@ -19,13 +19,16 @@ export class GroupCommit {
   #immediate: NodeJS.Immediate | null = null
   #lastCommitMs = 0
 
-  /** `onDisk` resolves when all that was committed before is on the disk; without it the database waits for that itself. */
+  /**
+   * `onDisk` resolves once all earlier commits are on the disk; without it, the database's own commit waits for the
+   * disk.
+   */
   constructor(db: DatabaseSync, onDisk: () => Promise<void> = async () => {}) {
     this.#db = db
     this.#onDisk = onDisk
   }
 
-  /** `urgent` waits for no more company than what comes in the same turn of the event loop. */
+  /** An `urgent` write waits only for others of the same turn of the event loop. */
   write<T>(apply: () => T, { urgent = false } = {}): Promise<T> {
     try {
       const value = this.#apply(apply)
@@ -34,24 +37,24 @@ export class GroupCommit {
         this.#schedule(urgent)
       })
     } catch (error) {
-      // Where the disk is full or fails, SQLite takes back the whole transaction.
+      // If the disk is full or fails, SQLite rolls back the whole transaction.
       if (!this.#db.isTransaction) this.#rejectAll(error)
       return Promise.reject(error)
     }
   }
 
-  /** Commits what was written so far. Whoever waits for it learns how that went. */
+  /** Commits all writes so far and settles their promises. */
   commit(): void {
     this.#unschedule()
     if (this.#waiting.length === 0) return
-    const begunMs = performance.now()
+    const startedAtMs = performance.now()
     try {
       this.#db.exec('COMMIT')
     } catch (error) {
       this.#rollBack()
       return this.#rejectAll(error)
     }
-    this.#lastCommitMs = performance.now() - begunMs
+    this.#lastCommitMs = performance.now() - startedAtMs
     const group = this.#waiting.splice(0)
     this.#onDisk().then(
       () => {
@@ -71,12 +74,12 @@ export class GroupCommit {
       this.#db.exec('RELEASE one')
       return value
     } catch (error) {
-      this.#takeBack()
+      this.#undo()
       throw error
     }
   }
 
-  #takeBack(): void {
+  #undo(): void {
     try {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK TO one; RELEASE one')
       if (this.#waiting.length === 0) this.#rollBack()
@@ -89,7 +92,7 @@ export class GroupCommit {
     try {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
     } catch {
-      // The next write finds the transaction still open, and its commit tells.
+      // The next write finds the transaction still open, and its commit reports the error.
     }
   }
 
@@ -98,7 +101,7 @@ export class GroupCommit {
     for (const { reject } of this.#waiting.splice(0)) reject(error)
   }
 
-  /** Where commits take long, groups are larger: a commit holds up the process, and shall do so for a third of the time at most. */
+  /** Slow commits make groups larger: a commit blocks the process, and should do so for at most a third of the time. */
   #schedule(urgent: boolean): void {
     const commit = () => this.commit()
     if (urgent) this.#immediate ??= setImmediate(commit)

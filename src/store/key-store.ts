@@ -1,4 +1,5 @@
-// The keys of a data folder for a command, whether a server runs there or not. Not for the server (see sqlite.ts).
+// Access to a data folder's API keys for commands, whether a server is running or not. Not for the server (see
+// sqlite.ts).
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -6,15 +7,15 @@ import type { Store } from '../core/store.ts'
 import { makePrivateFolder, type OnWarning } from '../platform/private-files.ts'
 import { openBeside, type Prepare, preparer } from './database.ts'
 import { lockFolder } from './folder-lock.ts'
-import { addKey, endKey, findKey, hasKeysInForce, listKeys, sumSpent } from './key-table.ts'
+import { addKey, findKey, hasKeysInForce, listKeys, revokeKey, sumSpent } from './key-table.ts'
 import { sqliteBusy, sqliteCode, toStoreError } from './store-error.ts'
 
 export type KeyAccess = Pick<Store, 'createKey' | 'keys' | 'hasKeys' | 'keyByHash' | 'revokeKey' | 'spentBy' | 'close'>
 
-const patienceMs = 10_000
-const betweenTriesMs = 1
+const lockTimeoutMs = 10_000
+const retryIntervalMs = 1
 
-/** Folder and database are made where they are missing. Throws a StartupError that says what to do. */
+/** Creates the folder and the database if they are missing. Throws a StartupError that says what to do. */
 export async function openKeyStore(folder: string, onWarning: OnWarning = () => {}): Promise<KeyAccess> {
   makePrivateFolder(folder, onWarning)
   const file = join(folder, 'claude-serve.db')
@@ -23,7 +24,7 @@ export async function openKeyStore(folder: string, onWarning: OnWarning = () => 
   const write = <T>(apply: (prepare: Prepare) => T) => writeBeside(db, file, () => apply(prepare))
   return {
     createKey: (key) => write(() => addKey(prepare, key)),
-    revokeKey: (idOrName, nowMs) => write(() => endKey(prepare, idOrName, nowMs)),
+    revokeKey: (idOrName, nowMs) => write(() => revokeKey(prepare, idOrName, nowMs)),
     keys: async () => listKeys(prepare),
     hasKeys: async () => hasKeysInForce(prepare),
     keyByHash: async (hash) => findKey(prepare, hash),
@@ -35,13 +36,13 @@ export async function openKeyStore(folder: string, onWarning: OnWarning = () => 
 }
 
 /**
- * A busy server leaves only moments between two of its transactions, and SQLite looks for one ten times a second at most: so it is
- * looked for here.
+ * A busy server leaves only moments between its transactions, and SQLite itself retries at most ten times a second: so
+ * the retries happen here.
  */
 async function writeBeside<T>(db: DatabaseSync, file: string, apply: () => T): Promise<T> {
-  const lastTryMs = performance.now() + patienceMs
+  const lastTryMs = performance.now() + lockTimeoutMs
   db.exec('PRAGMA busy_timeout = 0')
-  while (!begin(db, file, performance.now() > lastTryMs)) await pause(betweenTriesMs)
+  while (!begin(db, file, performance.now() > lastTryMs)) await pause(retryIntervalMs)
   try {
     const value = apply()
     db.exec('COMMIT')

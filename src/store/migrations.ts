@@ -1,12 +1,12 @@
-// The database's shape, as numbered steps from nothing to what this version knows. A step that was published is never changed.
-// Not for reading and writing (see sqlite.ts).
+// The database schema, as numbered migrations from an empty database to this version. A published migration is never
+// changed. Not for reading and writing (see sqlite.ts).
 import type { DatabaseSync } from 'node:sqlite'
 import { StartupError } from '../errors.ts'
 
 /**
- * `runs` has what lists, sums and pruning look at; long texts are in `run_documents`, so that scans stay small and counting
- * `event_bytes` does not write a long request again. `pk` is never used twice: events of a run that was dropped are out of
- * reach at once, and are removed bit by bit by what `dropped_runs` says.
+ * `runs` holds what lists, sums and pruning read. Long texts are in `run_documents`, so that scans stay small and
+ * updating `event_bytes` does not rewrite a long request. `pk` is never reused: the events of a dropped run become
+ * unreachable at once, and are removed bit by bit from the list in `dropped_runs`.
  */
 const first = `
   CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -75,8 +75,8 @@ const first = `
 `
 
 /**
- * API keys. A name is of one key that is not revoked. `pruned_cost_usd` is what runs have cost that were dropped since, so that a
- * budget does not fill up again as they go.
+ * API keys. A name belongs to at most one key that is not revoked. `pruned_cost_usd` is the cost of runs that were
+ * dropped since, so that pruning does not refill a budget.
  */
 const second = `
   CREATE TABLE keys (
@@ -98,7 +98,7 @@ const second = `
     WHERE owner IS NOT NULL AND ended_at_ms IS NOT NULL AND cost_usd IS NOT NULL;
 `
 
-/** The requests of runs whose surface shows them again. They may be long, and lists of runs do without them. */
+/** The requests of runs whose surface returns them later. They may be long, and lists of runs do not need them. */
 const third = `
   CREATE TABLE asked (
     run INTEGER PRIMARY KEY REFERENCES runs (pk) ON DELETE CASCADE,
@@ -107,8 +107,8 @@ const third = `
 `
 
 /**
- * Names as the code has them since: the table of stored requests, and the fields of runs that are to be restarted. A request that
- * SQLite's JSON functions cannot read, as it is nested too deeply, is not restarted: its run ends as interrupted.
+ * Renames the table of stored requests, and fields of runs to be restarted, as the code names them now. A request that
+ * SQLite's JSON functions cannot read because it is nested too deeply is not restarted: its run ends as interrupted.
  */
 const fourth = `
   ALTER TABLE asked RENAME TO run_requests;
@@ -125,21 +125,21 @@ const fourth = `
 
 export const migrations: readonly string[] = [first, second, third, fourth]
 
-/** How many steps the database has behind it. */
+/** How many migrations have been applied to the database. */
 export function schemaVersion(db: DatabaseSync): number {
   return Number(db.prepare('PRAGMA user_version').get()?.user_version)
 }
 
-/** Throws a StartupError for a database of a later version. Changes nothing. */
+/** Throws a StartupError if the database was created by a newer version. Changes nothing. */
 export function refuseNewerSchema(db: DatabaseSync, file: string): void {
   const version = schemaVersion(db)
   if (version <= migrations.length) return
   throw new StartupError(
-    `The database ${file} was made by a newer claude-serve (its schema is ${version}, this version knows ${migrations.length}): run that version, or give another folder with --data-dir.`,
+    `The database ${file} was created by a newer claude-serve (its schema is ${version}, this version supports ${migrations.length}): run that version, or set another folder with --data-dir.`,
   )
 }
 
-/** Takes the steps that are missing. Each happens as a whole or not at all, the new number included. */
+/** Applies the missing migrations. Each is atomic, including the new version number. */
 export function migrate(db: DatabaseSync, steps: readonly string[] = migrations): void {
   for (let version = schemaVersion(db); version < steps.length; version++) {
     try {

@@ -1,16 +1,16 @@
-// Removes what is old or too much, in steps that are short enough for the server to answer in between. Not for when, and how
-// much is kept.
+// Deletes old runs and those beyond the size limit, in steps short enough that the server can answer in between. Not
+// for the limits themselves, nor for when pruning runs.
 import type { Store } from '../core/store.ts'
 import type { Prepare } from './database.ts'
-import { dropPageKeys, noteLostCost } from './key-table.ts'
+import { addPrunedCost, dropPageKeys } from './key-table.ts'
 
 type Limits = Parameters<Store['prune']>[0]
 
 export type PruneTools = {
   prepare: Prepare
-  /** Makes a write; its promise settles when that is durable. */
+  /** Applies a write; its promise settles once it is durable. */
   write<T>(apply: () => T): Promise<T>
-  /** Whether to go on: not once the store is being closed. */
+  /** False once the store is being closed: pruning stops then. */
   isOpen(): boolean
 }
 
@@ -18,10 +18,10 @@ const runsPerStep = 200
 const keysPerStep = 1000
 const eventsPerStep = 2000
 const eventsPerSlice = 20
-/** For steps whose events are large. */
+/** Ends a step early if its events are large. */
 const stepMsMax = 10
 
-/** Gives the number of runs dropped. What a stop in the middle leaves is taken up by the next call. */
+/** Returns the number of dropped runs. If it is stopped early, the next call continues. */
 export async function prune(limits: Limits, tools: PruneTools): Promise<number> {
   const { prepare, isOpen } = tools
   let dropped = 0
@@ -33,7 +33,7 @@ export async function prune(limits: Limits, tools: PruneTools): Promise<number> 
     })
   }
   await drop(() => dropRuns(prepare, oldRuns(prepare, limits.endedBeforeMs)))
-  const excess = { bytes: isOpen() ? keptBytes(prepare) - limits.bytesMax : 0 }
+  const excess = { bytes: isOpen() ? storedBytes(prepare) - limits.bytesMax : 0 }
   await drop(() => dropRuns(prepare, runsToMakeRoom(prepare, excess)))
   await repeat(tools, () => removeEvents(prepare))
   await repeat(tools, () => removeKeys(prepare, limits.nowMs))
@@ -42,19 +42,19 @@ export async function prune(limits: Limits, tools: PruneTools): Promise<number> 
 }
 
 /**
- * Makes a step again and again for as long as it says that there may be more to do. Each is a write of its own, whose promise
- * settles in another turn of the event loop: in between others have theirs.
+ * Repeats a step while it returns that there may be more to do. Each step is its own write, whose promise settles in a
+ * later turn of the event loop, so that other work happens in between.
  */
 async function repeat({ write, isOpen }: PruneTools, step: () => boolean): Promise<void> {
-  let goesOn = true
-  while (goesOn && isOpen()) {
-    goesOn = await write(step)
+  let hasMore = true
+  while (hasMore && isOpen()) {
+    hasMore = await write(step)
   }
 }
 
 type RunKey = { pk: number; event_bytes: number }
 
-// The plus keeps SQLite from the index on status, by which it would have to sort all runs at each step.
+// The plus keeps SQLite from using the index on status, with which it would have to sort all runs at each step.
 const isEnded = "ended_at_ms IS NOT NULL AND +status IN ('succeeded', 'failed', 'cancelled')"
 
 function oldRuns(prepare: Prepare, endedBeforeMs: number): RunKey[] {
@@ -62,7 +62,7 @@ function oldRuns(prepare: Prepare, endedBeforeMs: number): RunKey[] {
   return prepare(sql).all(endedBeforeMs, runsPerStep) as RunKey[]
 }
 
-/** The oldest whose events are in the way; takes their size off `excess`. */
+/** The oldest runs that must go to free `excess` bytes; subtracts their size from it. */
 function runsToMakeRoom(prepare: Prepare, excess: { bytes: number }): RunKey[] {
   if (excess.bytes <= 0) return []
   const sql = `SELECT pk, event_bytes FROM runs WHERE ${isEnded} ORDER BY ended_at_ms, pk LIMIT ?`
@@ -74,19 +74,19 @@ function runsToMakeRoom(prepare: Prepare, excess: { bytes: number }): RunKey[] {
   })
 }
 
-/** In two halves, as each has an index to itself. */
-function keptBytes(prepare: Prepare): number {
+/** Summed in two halves, because each has its own index. */
+function storedBytes(prepare: Prepare): number {
   const sql = `SELECT
     (SELECT total(event_bytes) FROM runs WHERE ended_at_ms IS NOT NULL) +
     (SELECT total(event_bytes) FROM runs WHERE status IN ('queued', 'running', 'waiting') AND ended_at_ms IS NULL) AS bytes`
   return Number(prepare(sql).get()?.bytes)
 }
 
-/** The run is gone at once; of its events there may be many, so they go later. */
+/** Removes the runs at once; their events may be many, so they are removed later. */
 function dropRuns(prepare: Prepare, runs: readonly RunKey[]): number {
   for (const { pk } of runs) {
     prepare('INSERT INTO dropped_runs (run) VALUES (?)').run(pk)
-    noteLostCost(prepare, pk)
+    addPrunedCost(prepare, pk)
     prepare('DELETE FROM runs WHERE pk = ?').run(pk)
   }
   return runs.length
@@ -94,8 +94,8 @@ function dropRuns(prepare: Prepare, runs: readonly RunKey[]): number {
 
 /** True if there may be more. */
 function removeEvents(prepare: Prepare): boolean {
-  const begunMs = performance.now()
-  for (let left = eventsPerStep; left > 0 && performance.now() - begunMs < stepMsMax; left -= eventsPerSlice) {
+  const startedAtMs = performance.now()
+  for (let left = eventsPerStep; left > 0 && performance.now() - startedAtMs < stepMsMax; left -= eventsPerSlice) {
     const run = prepare('SELECT run FROM dropped_runs LIMIT 1').get()?.run
     if (typeof run !== 'number') return false
     const slice = 'SELECT seq FROM events WHERE run = ? ORDER BY seq LIMIT ?'

@@ -1,5 +1,5 @@
-// The questions to the database: runs, their events, sessions and sums. Not for what changes it (see changes.ts),
-// nor for keys (see key-table.ts).
+// Reads from the database: runs, their events, sessions and sums. Not for writes (see changes.ts), nor for keys (see
+// key-table.ts).
 import type {
   Page,
   RunQuery,
@@ -27,7 +27,7 @@ type Value = string | number | null
 
 const selectRun = 'SELECT * FROM runs LEFT JOIN run_documents ON run_documents.run = runs.pk'
 
-/** Rows have the shape that the statement beside the call selects; SQLite's tables are strict. */
+/** `Row` is what the statement at the call selects; SQLite's tables are strict, so the types hold. */
 function rows<Row>(prepare: Prepare, sql: string, values: readonly Value[]): Row[] {
   return prepare(sql).all(...values) as unknown as Row[]
 }
@@ -40,9 +40,9 @@ export function findRun(prepare: Prepare, id: string): RunRecord | null {
 export function listRuns(prepare: Prepare, query: RunQuery): Page<RunRecord> {
   const conditions: string[] = []
   const values: Value[] = []
-  const where = (condition: string, ...given: Value[]) => {
+  const where = (condition: string, ...parameters: Value[]) => {
     conditions.push(condition)
-    values.push(...given)
+    values.push(...parameters)
   }
   // `IS` holds for null too.
   if (query.owner !== undefined) where('owner IS ?', query.owner)
@@ -54,7 +54,7 @@ export function listRuns(prepare: Prepare, query: RunQuery): Page<RunRecord> {
   }
   const filter = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`
   const sql = `${selectRun} ${filter} ORDER BY created_at_ms DESC, id DESC LIMIT ?`
-  // One more than asked for tells whether there is a next page.
+  // One more than requested, to find out whether there is a next page.
   const found = rows<RunRow>(prepare, sql, [...values, query.limit + 1])
   const items = found.slice(0, query.limit).map(toRunRecord)
   const last = items.at(-1)
@@ -85,7 +85,7 @@ export function findSessions(prepare: Prepare, ids: readonly string[]): SessionF
 
 const groupNames: Record<UsageGroup, string> = {
   day: "strftime('%Y-%m-%d', ended_at_ms / 1000, 'unixepoch')",
-  // What a run asked for is known even where it never came to an answer.
+  // The requested model is known even if the run never got an answer.
   model: 'coalesce(end_model, model)',
   session: 'session_id',
   key: 'owner',

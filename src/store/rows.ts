@@ -1,4 +1,4 @@
-// Rows of the database to the records of core/store.ts, and back. Pure; not for SQL.
+// Converts between database rows and the records of core/store.ts. Pure; not for SQL.
 
 import type { RunEnd } from '../core/events.ts'
 import type { KeyRecord } from '../core/key-record.ts'
@@ -59,7 +59,7 @@ export type KeyRow = {
   last_used_at_ms: number | null
 }
 
-/** What of a run is kept as it is. */
+/** Fields of a run that are stored unchanged. */
 const plainColumns = {
   id: 'id',
   surface: 'surface',
@@ -73,7 +73,7 @@ const plainColumns = {
   endedAtMs: 'ended_at_ms',
 } as const satisfies Partial<Record<keyof RunRecord, string>>
 
-/** The columns of the tables `runs` and `run_documents` that hold what is given. */
+/** The columns of the tables `runs` and `run_documents` for the fields that are set. */
 export function toRunColumns(fields: Partial<RunRecord>): { run: Columns; documents: Columns } {
   const run: Columns = {}
   const documents: Columns = {}
@@ -92,7 +92,7 @@ export function toRunColumns(fields: Partial<RunRecord>): { run: Columns; docume
   return { run, documents }
 }
 
-/** What sums over runs are made of. A run that failed early may have no model to name. */
+/** The columns that usage sums read. A run that failed early may have no model. */
 function toUsageColumns(end: RunEnd | null): Columns {
   return {
     end_model: end?.model || null,

@@ -1,4 +1,5 @@
-// The Store in one SQLite file of the data folder, for one server at a time. Not for a database that several servers share.
+// The Store in one SQLite file of the data folder, for one server at a time. Not for a database that several servers
+// share.
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import type { KeyRecord } from '../core/key-record.ts'
@@ -17,12 +18,21 @@ import type {
 } from '../core/store.ts'
 import { StartupError, shuttingDown } from '../errors.ts'
 import { makePrivateFolder, type OnWarning } from '../platform/private-files.ts'
-import { addEvents, addRun, emptyRun, forgetRun, patchRun, putSession, removeRun, removeSession } from './changes.ts'
+import { addEvents, addRun, clearEvents, eraseRun, patchRun, putSession, removeRun, removeSession } from './changes.ts'
 import { closeDatabase, openDatabase, type Prepare, preparer, runningPid } from './database.ts'
 import { DiskSync } from './disk-sync.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { GroupCommit } from './group-commit.ts'
-import { addKey, endKey, findKey, hasKeysInForce, isNewUse, listKeys, noteUse, sumSpent } from './key-table.ts'
+import {
+  addKey,
+  findKey,
+  hasKeysInForce,
+  listKeys,
+  recordUse,
+  revokeKey,
+  shouldRecordUse,
+  sumSpent,
+} from './key-table.ts'
 import { prune } from './prune.ts'
 import {
   findLastSeq,
@@ -37,10 +47,10 @@ import {
 import { toStoreError } from './store-error.ts'
 
 export type SqliteOptions = {
-  /** Made where it is missing, and closed to other users. */
+  /** Created if missing, and closed to other users. */
   folder: string
   now?: () => number
-  /** Told, in a sentence for the log, what does not keep the store from working. */
+  /** Receives warnings for the log about problems that do not stop the store from working. */
   onWarning?: OnWarning
 }
 
@@ -59,7 +69,7 @@ export async function openSqliteStore({ folder, now = Date.now, onWarning = () =
   }
 }
 
-/** The wait for the disk, which would hold up everything here, is a thread's: SQLite writes its log, and the log is synced there. */
+/** Waiting for the disk here would block everything: SQLite writes its log, and another thread syncs it. */
 async function syncElsewhere(db: DatabaseSync, file: string): Promise<DiskSync> {
   try {
     const disk = await DiskSync.open(`${file}-wal`)
@@ -74,13 +84,13 @@ async function syncElsewhere(db: DatabaseSync, file: string): Promise<DiskSync> 
 function inUse(folder: string, pid: number | null): StartupError {
   const who = pid === null ? 'another claude-serve' : `another claude-serve (process ${pid})`
   return new StartupError(
-    `The data folder ${folder} is in use by ${who}: stop that, or give this one a folder of its own with --data-dir.`,
+    `The data folder ${folder} is in use by ${who}: stop it, or set another folder for this server with --data-dir.`,
   )
 }
 
 type Parts = { db: DatabaseSync; disk: DiskSync; lock: FolderLock; now: () => number; onWarning: OnWarning }
 
-/** Writes and reads go through one connection, in the order of the calls: what was written is seen before it is durable. */
+/** Writes and reads share one connection, in the order of the calls: a read sees writes that are not durable yet. */
 class SqliteStore implements Store {
   readonly #parts: Parts
   readonly #prepare: Prepare
@@ -99,7 +109,7 @@ class SqliteStore implements Store {
     requestSnapshot: unknown = null,
   ): Promise<Claimed> {
     const { now } = this.#parts
-    // A caller waits for this one before anything else begins.
+    // Urgent, because a caller waits for it before anything else starts.
     return this.#write((prepare) => addRun(prepare, { run, claim, requestSnapshot }, now()), { urgent: true })
   }
 
@@ -108,7 +118,7 @@ class SqliteStore implements Store {
   }
 
   async eraseRun(id: string): Promise<void> {
-    return this.#write((prepare) => forgetRun(prepare, id))
+    return this.#write((prepare) => eraseRun(prepare, id))
   }
 
   async updateRun(id: string, patch: RunPatch): Promise<void> {
@@ -120,7 +130,7 @@ class SqliteStore implements Store {
   }
 
   async clearEvents(runId: string): Promise<void> {
-    return this.#write((prepare) => emptyRun(prepare, runId))
+    return this.#write((prepare) => clearEvents(prepare, runId))
   }
 
   async appendEvents(runId: string, events: readonly StoredEvent[]): Promise<void> {
@@ -181,11 +191,11 @@ class SqliteStore implements Store {
   }
 
   async revokeKey(idOrName: string, nowMs: number): Promise<boolean> {
-    return this.#write((prepare) => endKey(prepare, idOrName, nowMs), { urgent: true })
+    return this.#write((prepare) => revokeKey(prepare, idOrName, nowMs), { urgent: true })
   }
 
   async recordKeyUse(id: string, nowMs: number): Promise<void> {
-    if (isNewUse(this.#reading(), id, nowMs)) await this.#write((prepare) => noteUse(prepare, id, nowMs))
+    if (shouldRecordUse(this.#reading(), id, nowMs)) await this.#write((prepare) => recordUse(prepare, id, nowMs))
   }
 
   async spentBy(owner: string): Promise<number> {

@@ -1,5 +1,5 @@
-// The description of the API, for programs and as a page. The page is Swagger UI, from the package; nothing of it is read before somebody
-// asks for it.
+// Serves the API description, as JSON and as a page. The page is Swagger UI, from its package; its files are read only
+// when they are requested.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type StaticFile, type StaticFiles, serveFiles } from '../http/static-files.ts'
 import { readDocument } from './api-document.ts'
@@ -9,7 +9,7 @@ const own = (name: string, type: StaticFile['type']): StaticFile => ({
   locate: () => new URL(`../../web/${name}`, import.meta.url),
 })
 
-/** Swagger UI's own files; the package that they come in is not run. */
+/** Swagger UI's own files. No code of the package that ships them runs here. */
 const swaggerUi = (name: string, type: StaticFile['type']): StaticFile => ({
   type,
   locate: () => new URL(import.meta.resolve(`@fastify/swagger-ui/static/${name}`)),
@@ -29,11 +29,11 @@ export function registerOpenapi(app: FastifyInstance): void {
     ...(await readDocument()),
     servers: [{ url: addressOf(request) }],
   }))
-  // They hold nothing of anybody's, and a browser cannot send a key when it opens an address.
+  // They contain no private data, and a browser cannot send a key when it opens an address.
   serveFiles(app, files, 'open')
 }
 
-/** As the caller reached it: the door has seen to it that the host is one of ours. */
+/** The address by which the client reached the server. The guard has verified the host. */
 function addressOf({ headers }: FastifyRequest): string {
   const scheme = headers['x-forwarded-proto'] === 'https' ? 'https' : 'http'
   return `${scheme}://${headers.host}`

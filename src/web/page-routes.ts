@@ -1,5 +1,5 @@
-// Serves the web page at `/`: the files that `npm run build:ui` builds from ui/. They contain no secrets, so they are public. The page
-// loads everything it shows from the native API.
+// Serves the web page at `/`: the files that `npm run build:ui` builds from ui/. They contain no secrets, so they are
+// public. The page loads everything it shows from the native API.
 import { readdirSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import { type StaticFile, type StaticFiles, sendFile, serveFiles } from '../http/static-files.ts'

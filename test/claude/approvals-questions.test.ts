@@ -1,104 +1,105 @@
-// Claude's own questions to a person, with the real CLI: they wait, are answered by their own words, and the answers reach the model.
+// Claude's own questions to a person, with the real CLI: they wait, are answered with their own fields, and the answers reach the
+// model.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { RunReply } from '../../src/surfaces/native/run-schemas.ts'
 import { chat, post } from '../helpers/client.ts'
 import { step } from '../helpers/test-server.ts'
-import { bash, heard, runOf, start, Talk } from './approvals-scene.ts'
+import { ApprovalRun, bash, resultsForModel, runOf, startServer } from './approvals-scene.ts'
 
 const option = (label: string) => ({ label, description: `it is ${label}` })
-const colour = { question: 'Which colour?', header: 'Colour', options: ['Red', 'Blue'].map(option), multiSelect: false }
+const color = { question: 'Which color?', header: 'Color', options: ['Red', 'Blue'].map(option), multiSelect: false }
 const fruit = { question: 'Which fruit?', header: 'Fruit', options: ['Fig', 'Kiwi'].map(option), multiSelect: true }
-const asking = (...questions: unknown[]) =>
+const askScript = (...questions: unknown[]) =>
   `go ${step({ tool: 'AskUserQuestion', input: { questions } })} ${step({ text: 'thanks' })}`
 
-test('a question waits for its answers, and these reach the model', async (t) => {
-  const server = await start(t)
-  const talk = await Talk.begin(server, { prompt: asking(colour, fruit) })
-  const asked = await talk.nextOf('question')
-  assert.ok(asked.type === 'question')
-  assert.deepEqual(asked.questions, [colour, fruit])
-  const waiting = await runOf(server, talk.runId)
-  assert.deepEqual([waiting.status, waiting.pending], ['waiting', [asked]])
-  const given = { 'Which colour?': 'Blue', 'Which fruit?': ['Fig', 'Kiwi'] }
-  const { status, body } = await talk.answer(asked, { answers: given }, 'answers')
+test('a question waits for its answers, which reach the model', async (t) => {
+  const server = await startServer(t)
+  const run = await ApprovalRun.start(server, { prompt: askScript(color, fruit) })
+  const question = await run.nextOf('question')
+  assert.ok(question.type === 'question')
+  assert.deepEqual(question.questions, [color, fruit])
+  const waiting = await runOf(server, run.runId)
+  assert.deepEqual([waiting.status, waiting.pending], ['waiting', [question]])
+  const chosen = { 'Which color?': 'Blue', 'Which fruit?': ['Fig', 'Kiwi'] }
+  const { status, body } = await run.answer(question, { answers: chosen }, 'answers')
   assert.equal(status, 200)
   RunReply.parse(body)
-  const end = await talk.rest()
+  const end = await run.finish()
   assert.ok(end.type === 'done')
   assert.deepEqual([end.result, end.permission_denials], ['thanks', []])
-  const said = heard(server).join()
-  assert.match(said, /Which colour\?.*Blue/)
-  assert.match(said, /Which fruit\?.*Fig, Kiwi/)
-  assert.deepEqual(talk.told, ['allow by caller'])
+  const results = resultsForModel(server).join()
+  assert.match(results, /Which color\?.*Blue/)
+  assert.match(results, /Which fruit\?.*Fig, Kiwi/)
+  assert.deepEqual(run.answered, ['allow by caller'])
 })
 
-test('a text that is none of the options is an answer, too', async (t) => {
-  const server = await start(t)
-  const talk = await Talk.begin(server, { prompt: asking(colour) })
-  const asked = await talk.nextOf('question')
-  await talk.answer(asked, { answers: { 'Which colour?': 'something between teal and "grey"' } }, 'answers')
-  assert.equal((await talk.rest()).type, 'done')
-  assert.match(heard(server).join(), /something between teal and/)
+test('a text that is not one of the options is accepted as an answer', async (t) => {
+  const server = await startServer(t)
+  const run = await ApprovalRun.start(server, { prompt: askScript(color) })
+  const question = await run.nextOf('question')
+  await run.answer(question, { answers: { 'Which color?': 'something between teal and "gray"' } }, 'answers')
+  assert.equal((await run.finish()).type, 'done')
+  assert.match(resultsForModel(server).join(), /something between teal and/)
 })
 
-test('answers that do not fit the questions are refused in words that say how, and the run waits on', async (t) => {
-  const server = await start(t)
-  const talk = await Talk.begin(server, { prompt: asking(colour, fruit) })
-  const asked = await talk.nextOf('question')
+test('answers that do not match the questions are rejected with an explanation, and the run keeps waiting', async (t) => {
+  const server = await startServer(t)
+  const run = await ApprovalRun.start(server, { prompt: askScript(color, fruit) })
+  const question = await run.nextOf('question')
   const cases: [body: Record<string, unknown>, message: RegExp][] = [
     [{}, /^answers is required/],
-    [{ answers: {} }, /lacks an answer to "Which colour\?"/],
-    [{ answers: { 'Which colour?': 'Red' } }, /lacks an answer to "Which fruit\?"/],
-    [{ answers: { 'Which colour?': 'Red', 'Which fruit?': 'Fig', 'Which car?': 'x' } }, /"Which car\?", which was not/],
-    [{ answers: { 'Which colour?': 5 } }, /must be the label of an option/],
+    [{ answers: {} }, /lacks an answer to "Which color\?"/],
+    [{ answers: { 'Which color?': 'Red' } }, /lacks an answer to "Which fruit\?"/],
+    [{ answers: { 'Which color?': 'Red', 'Which fruit?': 'Fig', 'Which car?': 'x' } }, /"Which car\?", which was not/],
+    [{ answers: { 'Which color?': 5 } }, /must be the label of an option/],
     [{ answers: [], more: 1 }, /^(answers|more)/],
   ]
   for (const [body, message] of cases) {
-    const answer = await talk.answer(asked, body, 'answers')
+    const answer = await run.answer(question, body, 'answers')
     assert.deepEqual([answer.status, answer.body.code], [400, 'invalid_request'], JSON.stringify(body))
     assert.match(String(answer.body.error), message)
   }
-  assert.equal((await runOf(server, talk.runId)).status, 'waiting')
-  talk.hangUp()
+  assert.equal((await runOf(server, run.runId)).status, 'waiting')
+  run.disconnect()
 })
 
-test('an answer by the wrong route is refused, and told the right one', async (t) => {
-  const server = await start(t)
-  const talk = await Talk.begin(server, { prompt: `${asking(colour)}` })
-  const asked = await talk.nextOf('question')
-  const wrong = await talk.answer(asked, { behavior: 'allow' })
+test('an answer on the wrong route is rejected with the right one', async (t) => {
+  const server = await startServer(t)
+  const run = await ApprovalRun.start(server, { prompt: `${askScript(color)}` })
+  const question = await run.nextOf('question')
+  const wrong = await run.answer(question, { behavior: 'allow' })
   assert.deepEqual([wrong.status, wrong.body.code], [400, 'invalid_request'])
   assert.match(String(wrong.body.error), /question: answer it under \/v1\/runs\/\{id\}\/answers\/\{request_id\}/)
-  await talk.answer(asked, { answers: { 'Which colour?': 'Red' } }, 'answers')
-  await talk.rest()
-  const other = await Talk.begin(server, { prompt: `go ${bash('touch made')} ${step({ text: 'ok' })}` })
+  await run.answer(question, { answers: { 'Which color?': 'Red' } }, 'answers')
+  await run.finish()
+  const other = await ApprovalRun.start(server, { prompt: `go ${bash('touch made')} ${step({ text: 'ok' })}` })
   const permission = await other.next()
-  const also = await other.answer(permission, { answers: { 'Which colour?': 'Red' } }, 'answers')
+  const also = await other.answer(permission, { answers: { 'Which color?': 'Red' } }, 'answers')
   assert.equal(also.status, 400)
   assert.match(String(also.body.error), /permission_request: answer it under \/v1\/runs\/\{id\}\/permissions\//)
   await other.answer(permission, { behavior: 'deny' })
-  await other.rest()
+  await other.finish()
 })
 
-test('a question that was answered, or was never asked, is not found', async (t) => {
-  const server = await start(t)
-  const talk = await Talk.begin(server, { prompt: asking(colour) })
-  const asked = await talk.nextOf('question')
-  const answers = { 'Which colour?': 'Red' }
+test('a question that was answered, or that does not exist, is not found', async (t) => {
+  const server = await startServer(t)
+  const run = await ApprovalRun.start(server, { prompt: askScript(color) })
+  const question = await run.nextOf('question')
+  const answers = { 'Which color?': 'Red' }
   const codes = async (requestId: string) => {
-    const { status, body } = await post(server, `/v1/runs/${talk.runId}/answers/${requestId}`, { answers })
+    const { status, body } = await post(server, `/v1/runs/${run.runId}/answers/${requestId}`, { answers })
     return [status, body.code]
   }
   assert.deepEqual(await codes('ask_none'), [404, 'not_found'])
-  await talk.answer(asked, { answers }, 'answers')
-  await talk.rest()
-  assert.deepEqual(await codes(asked.request_id), [404, 'not_found'])
+  await run.answer(question, { answers }, 'answers')
+  await run.finish()
+  assert.deepEqual(await codes(question.request_id), [404, 'not_found'])
 })
 
-test('a run without approvals has nobody to ask, so that Claude is not offered to', async (t) => {
-  const server = await start(t)
-  const forced = step({ tool: 'AskUserQuestion', input: { questions: [colour] }, force_tool: true })
+test('a run without approvals does not offer Claude the question tool', async (t) => {
+  const server = await startServer(t)
+  const forced = step({ tool: 'AskUserQuestion', input: { questions: [color] }, force_tool: true })
   const reply = await chat(server, { prompt: `go ${forced} ${step({ text: 'then not' })}` })
   assert.equal(reply.result, 'then not')
   const offered = (server.upstream.requests.at(-1)?.body?.tools ?? []).map(({ name }) => name)

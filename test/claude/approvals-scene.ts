@@ -1,5 +1,5 @@
-// A run that asks, as the client of a real server sees it: its events as they come, and the answers that it gives. For the tests of
-// approvals and questions only.
+// A run with approvals, from the point of view of a real server's client: its events as they arrive, and the answers to them. Only for
+// the tests of approvals and questions.
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { RunReply } from '../../src/surfaces/native/run-schemas.ts'
@@ -7,11 +7,11 @@ import type { ChatEvent } from '../../src/surfaces/native/schemas.ts'
 import { openStream, post, readChatEvents } from '../helpers/client.ts'
 import { startTestServer, step, type TestServer, type TestServerOptions } from '../helpers/test-server.ts'
 
-export type Asked = Extract<ChatEvent, { type: 'permission_request' | 'question' }>
+export type ApprovalEvent = Extract<ChatEvent, { type: 'permission_request' | 'question' }>
 
 export const bash = (command: string) => step({ tool: 'Bash', input: { command, description: 'do it' } })
 
-export const start = (t: TestContext, options: TestServerOptions = {}) =>
+export const startServer = (t: TestContext, options: TestServerOptions = {}) =>
   startTestServer(t, { ...options, config: { maxProcesses: 1, ...options.config } })
 
 export async function get<T>({ url }: TestServer, path: string, schema: { parse(value: unknown): T }): Promise<T> {
@@ -22,8 +22,8 @@ export async function get<T>({ url }: TestServer, path: string, schema: { parse(
 
 export const runOf = (server: TestServer, id: string) => get(server, `/v1/runs/${id}`, RunReply)
 
-/** A run as its events tell it; `next` gives the next one that asks. */
-export class Talk {
+/** A run that is followed through its events; `next` returns the next permission prompt. */
+export class ApprovalRun {
   readonly events: ChatEvent[] = []
   readonly #server: TestServer
   readonly #reading: AsyncGenerator<ChatEvent>
@@ -35,10 +35,10 @@ export class Talk {
     this.#reading = readChatEvents(response)
   }
 
-  static async begin(server: TestServer, body: Record<string, unknown>): Promise<Talk> {
+  static async start(server: TestServer, body: Record<string, unknown>): Promise<ApprovalRun> {
     const controller = new AbortController()
-    const asked = { approvals: true, events: 'full', ...body }
-    return new Talk(server, await openStream(server, asked, { signal: controller.signal }), controller)
+    const request = { approvals: true, events: 'full', ...body }
+    return new ApprovalRun(server, await openStream(server, request, { signal: controller.signal }), controller)
   }
 
   get runId(): string {
@@ -47,16 +47,16 @@ export class Talk {
     return first.run_id
   }
 
-  async next(): Promise<Extract<Asked, { type: 'permission_request' }>> {
-    const asked = await this.nextOf('permission_request')
-    assert.ok(asked.type === 'permission_request')
-    return asked
+  async next(): Promise<Extract<ApprovalEvent, { type: 'permission_request' }>> {
+    const approval = await this.nextOf('permission_request')
+    assert.ok(approval.type === 'permission_request')
+    return approval
   }
 
-  async nextOf(type: Asked['type']): Promise<Asked> {
+  async nextOf(type: ApprovalEvent['type']): Promise<ApprovalEvent> {
     for (;;) {
       const { value, done } = await this.#reading.next()
-      assert.ok(!done, `nothing was asked: ${JSON.stringify(this.events)}`)
+      assert.ok(!done, `no approval was requested: ${JSON.stringify(this.events)}`)
       this.events.push(value)
       if (value.type === 'permission_request' || value.type === 'question') {
         assert.equal(value.type, type)
@@ -65,36 +65,37 @@ export class Talk {
     }
   }
 
-  async rest(): Promise<ChatEvent> {
+  async finish(): Promise<ChatEvent> {
     for await (const event of this.#reading) this.events.push(event)
     const last = this.events.at(-1)
     assert.ok(last)
     return last
   }
 
-  answer({ request_id }: { request_id: string }, body: Record<string, unknown>, how = 'permissions') {
-    return post(this.#server, `/v1/runs/${this.runId}/${how}/${request_id}`, body)
+  answer({ request_id }: { request_id: string }, body: Record<string, unknown>, route = 'permissions') {
+    return post(this.#server, `/v1/runs/${this.runId}/${route}/${request_id}`, body)
   }
 
-  hangUp(): void {
+  disconnect(): void {
     this.#controller.abort()
     this.#reading.next().catch(() => {})
   }
 
-  /** What tools have answered, as the client hears it. */
+  /** The results of tools as the client receives them. */
   get results(): { is_error: boolean; text: string }[] {
     return this.events.flatMap((event) => (event.type === 'tool_result' ? [event] : []))
   }
 
-  get told(): string[] {
+  /** How each approval was answered, such as `allow by caller`. */
+  get answered(): string[] {
     return this.events.flatMap((event) =>
       event.type === 'status' && event.status === 'answered' ? [`${event.behavior} by ${event.by}`] : [],
     )
   }
 }
 
-/** What tools have answered, as the model hears it. */
-export function heard({ upstream }: TestServer): string[] {
+/** The results of tools as the model receives them. */
+export function resultsForModel({ upstream }: TestServer): string[] {
   return (upstream.requests.at(-1)?.body?.messages ?? []).flatMap(({ content }) =>
     typeof content === 'string'
       ? []

@@ -1,5 +1,5 @@
-// Runs that end before they are done, wait their turn or find no room: a client that hangs up, a time that is over, a full
-// queue. The CLI stops working for nobody, its commands die with the run, and conversations go on.
+// Runs that end early, wait their turn or find no room: a client that disconnects, a timeout, a full queue. The CLI does no work that
+// no client waits for, its commands end with the run, and conversations can continue.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, watch } from 'node:fs'
@@ -11,12 +11,12 @@ import { startTestServer, step, type TestServer, type TestServerOptions } from '
 
 const plain = { tools: [], system_prompt: 'S' }
 const endless = step({ tokens: 100_000, gap: 20 })
-const held = step({ hang: 'headers' })
+const hanging = step({ hang: 'headers' })
 
 const start = (t: TestContext, options: TestServerOptions = {}) =>
   startTestServer(t, { ...options, config: { maxProcesses: 1, ...options.config } })
 
-/** Waits for something that no event tells, for ten seconds at most. */
+/** Polls for a condition that no event reports, for at most ten seconds. */
 async function until(what: string, isTrue: () => boolean | Promise<boolean>): Promise<void> {
   for (const end = performance.now() + 10_000; performance.now() < end; await delay(15)) if (await isTrue()) return
   assert.fail(`within ten seconds: ${what}`)
@@ -29,7 +29,7 @@ const health = async ({ url }: TestServer) => (await (await fetch(`${url}/v1/hea
 const untilWaiting = (server: TestServer, count: number) =>
   until(`${count} runs wait`, async () => (await health(server)).queue.waiting === count)
 
-/** The processes below this one that work for the server: the CLI, and all that it started. */
+/** The processes below this one that work for the server: the CLI and everything it started. */
 function processesOf({ folders }: TestServer): { pid: number; parent: number; command: string }[] {
   return readdirSync('/proc').flatMap((pid) => {
     try {
@@ -45,7 +45,7 @@ function processesOf({ folders }: TestServer): { pid: number; parent: number; co
   })
 }
 
-/** The CLI processes alone. */
+/** Only the CLI processes. */
 const pidsOf = (server: TestServer) =>
   processesOf(server).flatMap(({ pid, parent }) => (parent === process.pid ? [pid] : []))
 
@@ -60,19 +60,19 @@ function history({ upstream }: TestServer): string[] {
 
 const has = (word: string) => (request: { raw: string }) => request.raw.includes(word)
 
-/** A request that can be hung up on; a hang-up is no fault of the test. */
-function begin(server: TestServer, path: string, body: Record<string, unknown>) {
+/** Starts a request that the client can abort; the abort does not fail the test. */
+function startRequest(server: TestServer, path: string, body: Record<string, unknown>) {
   const controller = new AbortController()
   const answer = post(server, path, body, { signal: controller.signal })
   answer.catch(() => {})
-  return { answer, hangUp: () => controller.abort() }
+  return { answer, disconnect: () => controller.abort() }
 }
 
 for (const [kind, options] of [
   ['with tools', {}],
   ['without tools', plain],
 ] as const) {
-  test(`a client that hangs up in the middle of an answer stops it, and the conversation goes on, ${kind}`, async (t) => {
+  test(`a client that disconnects in the middle of an answer stops it, and the conversation can continue, ${kind}`, async (t) => {
     const server = await start(t)
     const { session_id } = await chat(server, { prompt: 'one', ...options })
     const pids = pidsOf(server)
@@ -85,53 +85,53 @@ for (const [kind, options] of [
     const reply = await chat(server, { prompt: 'three', session_id, ...options })
     assert.equal(reply.session_id, session_id)
     assert.deepEqual(pidsOf(server), pids)
-    const said = history(server)
-    assert.deepEqual([said[0], said.at(-1)], ['one', 'three'])
-    assert.ok(said.includes('two'))
+    const texts = history(server)
+    assert.deepEqual([texts[0], texts.at(-1)], ['one', 'three'])
+    assert.ok(texts.includes('two'))
   })
 }
 
-test('a client that hangs up before the first event stops the run', async (t) => {
+test('a client that disconnects before the first event stops the run', async (t) => {
   const server = await start(t)
   // The CLI's very first start changes the user's folder, which counts as a change of settings: the second one lasts.
   for (const prompt of ['one', 'two']) await chat(server, { prompt, ...plain })
   const pids = pidsOf(server)
   for (const path of ['/v1/chat', '/v1/chat/stream']) {
     const word = `word${path}`
-    const { hangUp } = begin(server, path, { prompt: `${word} ${held}`, ...plain })
+    const { disconnect } = startRequest(server, path, { prompt: `${word} ${hanging}`, ...plain })
     await server.upstream.waitForRequest(has(word))
-    hangUp()
+    disconnect()
     await server.upstream.waitForAbort(has(word))
     await chat(server, { prompt: 'and now', ...plain })
   }
   assert.deepEqual(pidsOf(server), pids)
 })
 
-test('a client that hangs up while its run waits is forgotten', async (t) => {
+test('a run whose client disconnects leaves the queue', async (t) => {
   const server = await start(t)
-  const first = begin(server, '/v1/chat', { prompt: `first ${held}`, ...plain })
+  const first = startRequest(server, '/v1/chat', { prompt: `first ${hanging}`, ...plain })
   await server.upstream.waitForRequest(has('first '))
-  const second = begin(server, '/v1/chat', { prompt: 'second', ...plain })
+  const second = startRequest(server, '/v1/chat', { prompt: 'second', ...plain })
   await untilWaiting(server, 1)
-  second.hangUp()
+  second.disconnect()
   await untilWaiting(server, 0)
-  first.hangUp()
+  first.disconnect()
   await chat(server, { prompt: 'third', ...plain })
   assert.equal(server.upstream.requests.some(has('second')), false)
 })
 
-test('a client that hangs up while a process starts for it leaves nothing behind', async (t) => {
+test('a client that disconnects while a process starts for it leaves nothing behind', async (t) => {
   const server = await start(t)
-  const { hangUp } = begin(server, '/v1/chat', { prompt: 'first', ...plain })
+  const { disconnect } = startRequest(server, '/v1/chat', { prompt: 'first', ...plain })
   await until('a process starts', async () => (await health(server)).processes.starting === 1)
-  hangUp()
+  disconnect()
   await untilWaiting(server, 0)
   await chat(server, { prompt: 'second', ...plain })
   assert.equal(server.upstream.requests.some(has('first')), false)
   assert.equal(pidsOf(server).length, 1)
 })
 
-for (const how of ['hangs up', 'runs out of time'] as const) {
+for (const how of ['disconnects', 'runs out of time'] as const) {
   test(`a command that runs for a client that ${how} is ended`, async (t) => {
     const server = await start(t)
     const { cwd } = server.folders
@@ -139,12 +139,12 @@ for (const how of ['hangs up', 'runs out of time'] as const) {
     t.after(() => watcher.close())
     const command = 'touch started; while true; do sleep 1; done'
     const prompt = `go ${step({ tool: 'Bash', input: { command, description: 'wait' } })}`
-    const timeout = how === 'hangs up' ? {} : { timeout_s: 3 }
-    const run = begin(server, '/v1/chat', { prompt, allowed_tools: ['Bash'], ...timeout })
+    const timeout = how === 'disconnects' ? {} : { timeout_s: 3 }
+    const run = startRequest(server, '/v1/chat', { prompt, allowed_tools: ['Bash'], ...timeout })
     while (!existsSync(join(cwd, 'started'))) await once(watcher, 'change')
     const isShell = ({ command: line }: { command: string }) => line.includes('touch started')
     assert.ok(processesOf(server).some(isShell))
-    if (how === 'hangs up') run.hangUp()
+    if (how === 'disconnects') run.disconnect()
     else assert.equal((await run.answer).status, 504)
     await until(
       'the shell is gone',
@@ -158,7 +158,7 @@ for (const [kind, options] of [
   ['with tools', {}],
   ['without tools', plain],
 ] as const) {
-  test(`a run that takes longer than timeout_s is a 504, and the conversation goes on, ${kind}`, async (t) => {
+  test(`a run that takes longer than timeout_s returns 504, and the conversation can continue, ${kind}`, async (t) => {
     const server = await start(t)
     const { session_id } = await chat(server, { prompt: 'one', ...options })
     const pids = pidsOf(server)
@@ -175,14 +175,14 @@ for (const [kind, options] of [
   })
 }
 
-test('the time that a run waits for its turn counts', async (t) => {
+test('the time that a run spends in the queue counts towards its timeout', async (t) => {
   const server = await start(t)
-  const first = begin(server, '/v1/chat', { prompt: `first ${held}`, ...plain })
+  const first = startRequest(server, '/v1/chat', { prompt: `first ${hanging}`, ...plain })
   await server.upstream.waitForRequest(has('first '))
   const { status, body } = await chatError(server, { prompt: 'second', timeout_s: 0.3, ...plain })
   assert.deepEqual([status, body.code, body.error], [504, 'timeout', 'Request timed out'])
   assert.equal(server.upstream.requests.some(has('second')), false)
-  first.hangUp()
+  first.disconnect()
 })
 
 test('requests for one conversation run one after the other, in order of arrival', async (t) => {
@@ -190,16 +190,16 @@ test('requests for one conversation run one after the other, in order of arrival
   const { session_id } = await chat(server, { prompt: `zero ${step({ text: 'null' })}`, ...plain })
   const slow = step({ tokens: 8, gap: 30, text: 'eins' })
   const order: string[] = []
-  const say = async (word: string, prompt: string) => {
+  const send = async (word: string, prompt: string) => {
     const reply = await chat(server, { prompt, session_id, ...plain })
     order.push(word)
     return reply
   }
-  const first = say('one', `one ${slow}`)
+  const first = send('one', `one ${slow}`)
   await server.upstream.waitForRequest(has('one '))
-  const second = say('two', `two ${step({ text: 'zwei' })}`)
+  const second = send('two', `two ${step({ text: 'zwei' })}`)
   await untilWaiting(server, 1)
-  const third = say('three', `three ${step({ text: 'drei' })}`)
+  const third = send('three', `three ${step({ text: 'drei' })}`)
   await Promise.all([first, second, third])
   assert.deepEqual(order, ['one', 'two', 'three'])
   assert.deepEqual(history(server), ['zero', 'null', 'one', 'eins', 'two', 'zwei', 'three'])
@@ -207,17 +207,17 @@ test('requests for one conversation run one after the other, in order of arrival
 })
 
 for (const path of ['/v1/chat', '/v1/chat/stream']) {
-  test(`a request beyond the queue is a 429 with a time to come back, ${path}`, async (t) => {
+  test(`a request beyond the queue limit gets 429 with Retry-After, ${path}`, async (t) => {
     const server = await start(t, { config: { queueLimit: 1 } })
-    const first = begin(server, '/v1/chat', { prompt: `first ${held}`, ...plain })
+    const first = startRequest(server, '/v1/chat', { prompt: `first ${hanging}`, ...plain })
     await server.upstream.waitForRequest(has('first '))
-    const second = begin(server, '/v1/chat', { prompt: 'second', ...plain })
+    const second = startRequest(server, '/v1/chat', { prompt: 'second', ...plain })
     await untilWaiting(server, 1)
     const { status, headers, body } = await post(server, path, { prompt: 'third', ...plain })
     assert.deepEqual([status, body.code], [429, 'queue_full'])
     assert.match(headers.get('retry-after') ?? '', /^[1-9]\d*$/)
     assert.match(headers.get('content-type') ?? '', /^application\/json/)
-    first.hangUp()
+    first.disconnect()
     assert.equal((await second.answer).status, 200)
     assert.equal(server.upstream.requests.some(has('third')), false)
   })
@@ -227,7 +227,7 @@ test('twenty requests at once are all answered by three processes', async (t) =>
   const server = await start(t, { config: { maxProcesses: 3 } })
   const seen: number[] = []
   const watching = new AbortController()
-  const look = (async () => {
+  const counting = (async () => {
     while (!watching.signal.aborted) {
       seen.push(pidsOf(server).length)
       await delay(20)
@@ -238,7 +238,7 @@ test('twenty requests at once are all answered by three processes', async (t) =>
     chat(server, { prompt: `${word} ${step({ text: `re:${word}` })}`, ...plain, system_prompt: n % 2 ? 'S' : word })
   const replies = await Promise.all(words.map(ask))
   watching.abort()
-  await look
+  await counting
   assert.deepEqual(
     replies.map(({ result }) => result),
     words.map((word) => `re:${word}`),
@@ -247,7 +247,7 @@ test('twenty requests at once are all answered by three processes', async (t) =>
   assert.equal(new Set(replies.map(({ session_id }) => session_id)).size, 20)
 })
 
-test('the idle process that was not used for longest makes room', async (t) => {
+test('the least recently used idle process makes room', async (t) => {
   const server = await start(t, { config: { maxProcesses: 2 } })
   const first = await chat(server, { prompt: 'first' })
   const firstPids = pidsOf(server)
@@ -264,14 +264,14 @@ test('the idle process that was not used for longest makes room', async (t) => {
   assert.deepEqual([history(server)[0], history(server).at(-1)], ['second', 'second'])
 })
 
-test('a process that nobody comes back to is ended', async (t) => {
+test('a process that stays idle is ended', async (t) => {
   const server = await start(t, { config: { keepAliveMs: 300 } })
   await chat(server, { prompt: 'one', ...plain })
   assert.equal(pidsOf(server).length, 1)
   await until('the process is gone', () => pidsOf(server).length === 0)
 })
 
-test('a conversation goes on where no idle process is kept', async (t) => {
+test('a conversation can continue if no idle process is retained', async (t) => {
   const server = await start(t, { config: { keepAliveMs: 0 } })
   const { session_id } = await chat(server, { prompt: 'one', ...plain })
   await until('the process is gone', () => pidsOf(server).length === 0)
@@ -291,7 +291,7 @@ for (const [kind, options] of [
   ['with tools', {}],
   ['without tools', plain],
 ] as const) {
-  test(`a fork begins with the history and leaves the conversation as it was, ${kind}`, async (t) => {
+  test(`a fork starts with the history and leaves the conversation unchanged, ${kind}`, async (t) => {
     const server = await start(t, { config: { maxProcesses: 2 } })
     const { session_id } = await chat(server, { prompt: `one ${step({ text: 'uno' })}`, ...options })
     const body = { prompt: `other ${step({ text: 'otro' })}`, session_id, fork: true, ...options }

@@ -1,5 +1,5 @@
-// A prompt is text, whatever it looks like: a command of the CLI, a file mention, a flag, a line of its protocol. Each
-// reaches the model as it was written, in one request, and nothing else happens.
+// A prompt is text, whatever it looks like: a command of the CLI, a file mention, a flag, a line of its protocol. Each reaches the
+// model exactly as written, in one request, and nothing else happens.
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -35,14 +35,14 @@ mkdirSync(folders.configDir)
 writeFileSync(join(folders.configDir, 'settings.json'), settings)
 const server = await startTestServer(hooks, { folders })
 
-/** The texts of the last thing that the user said, as the model's API got it. */
+/** The texts of the last user message that the model's API received. */
 function lastTexts(): string[] {
   const content = server.upstream.requests.at(-1)?.body?.messages.findLast(({ role }) => role === 'user')?.content ?? []
   const texts = typeof content === 'string' ? [content] : content.map((block) => block.text ?? '')
   return texts.filter((text) => !text.startsWith('<system-reminder>'))
 }
 
-/** Sends the prompt and holds what arrived against it. */
+/** Sends the prompt and compares it with what arrived. */
 async function check(prompt: string, options: Record<string, unknown>): Promise<string> {
   const count = server.upstream.requests.length
   const reply = await chat(server, { prompt, ...options })
@@ -53,29 +53,29 @@ async function check(prompt: string, options: Record<string, unknown>): Promise<
 }
 
 for (const prompt of prompts) {
-  test(`${JSON.stringify(prompt)} is the first prompt of a conversation without tools`, async () => {
+  test(`${JSON.stringify(prompt)} reaches the model unchanged as the first prompt of a conversation without tools`, async () => {
     await check(prompt, { tools: [] })
     await check(prompt, { tools: [], system_prompt: 'S' })
   })
 }
 
 for (const prompt of ['/config theme=light', 'see @/etc/hostname', '--dangerously-skip-permissions']) {
-  test(`${JSON.stringify(prompt)} is the first prompt of an agent's conversation`, async () => {
+  test(`${JSON.stringify(prompt)} reaches the model unchanged as the first prompt of an agent's conversation`, async () => {
     await check(prompt, {})
   })
 }
 
-test("each of them is a later prompt of an agent's conversation", async () => {
+test("all of them reach the model unchanged as later prompts of an agent's conversation", async () => {
   let session = await check('hello', {})
   for (const prompt of prompts) session = await check(prompt, { session_id: session })
 })
 
-test('none of them changed a setting or left a file', () => {
+test('none of them changes a setting or leaves a file', () => {
   assert.equal(readFileSync(join(folders.configDir, 'settings.json'), 'utf8'), settings)
   assert.doesNotMatch(readFileSync(join(folders.home, '.claude.json'), 'utf8'), /light/)
   assert.deepEqual(readdirSync(folders.cwd), [])
   assert.deepEqual(readdirSync(folders.home).sort(), ['.claude', '.claude.json'])
-  // The CLI keeps house in its own folder at moments of its choosing; none of that is a memory or a dump.
+  // The CLI maintains its own folder at times of its choosing; none of those files is a memory or a dump.
   const files = readdirSync(folders.configDir, { recursive: true, encoding: 'utf8' })
   assert.deepEqual(
     files.filter((name) => /heap|claude\.md$|memory\.md$/i.test(name)),
@@ -83,7 +83,7 @@ test('none of them changed a setting or left a file', () => {
   )
 })
 
-test('with "commands" a leading command and a file mention act as they do in the CLI', async () => {
+test('with "commands" a leading command and a file mention work as in the CLI', async () => {
   mkdirSync(join(folders.cwd, '.claude', 'commands'), { recursive: true })
   writeFileSync(join(folders.cwd, '.claude', 'commands', 'fruit.md'), 'Say banana about $ARGUMENTS.')
   writeFileSync(join(folders.cwd, 'note.txt'), 'the walrus was here')

@@ -1,5 +1,5 @@
-// Every field of a chat request that sets Claude up, followed through the real CLI to what the model's API is sent or to
-// what the CLI does, and none of a client's own text in the arguments of a process.
+// Every field of a chat request that configures Claude, followed through the real CLI to what the model's API receives or to what the
+// CLI does. Also: none of a client's own text is in the arguments of a process.
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -28,17 +28,17 @@ function sent(index = -1): MessagesBody {
   return body
 }
 
-/** The system prompt without the two lines that the CLI puts before it. */
+/** The system prompt without the two lines that the CLI prepends. */
 const systemOf = (body: MessagesBody) => textsOf(body.system).slice(2)
 
-/** What the CLI tells the model of its surroundings. */
+/** What the CLI tells the model about its environment. */
 const environmentOf = ({ messages }: MessagesBody) =>
   messages.flatMap(({ role, content }) => (role === 'system' ? textsOf(content) : [])).join('\n')
 
 const toolNames = ({ tools }: MessagesBody) =>
   (tools ?? []).map((tool) => tool.name).filter((name) => name !== 'DeferredToolPlaceholder')
 
-/** The results of the tools that the model called, as it was told them. */
+/** The results of the tools that the model called, as the model receives them. */
 const toolResults = ({ messages }: MessagesBody) =>
   messages.flatMap(({ content }) => blocks(content).filter((block) => block.type === 'tool_result'))
 
@@ -60,7 +60,7 @@ function argumentsOfProcesses(): string[] {
   })
 }
 
-/** A folder of its own below the test's, with these files. */
+/** Creates a folder below the test's, with these files. */
 function makeFolder(name: string, files: Record<string, string> = {}): string {
   const folder = join(folders.root, name)
   mkdirSync(folder)
@@ -71,15 +71,15 @@ function makeFolder(name: string, files: Record<string, string> = {}): string {
 const write = (path: string) => step({ tool: 'Write', input: { file_path: path, content: 'written' } })
 const bash = (command: string) => step({ tool: 'Bash', input: { command, description: 'a command' } })
 
-for (const [kind, model, wanted, options] of [
+for (const [kind, model, expected, options] of [
   ['an alias, with tools', 'haiku', 'claude-haiku-5-5', {}],
   ['a full name, without tools', 'claude-sonnet-5-5', 'claude-sonnet-5-5', { tools: [] }],
   ['an alias, with a prompt of its own', 'haiku', 'claude-haiku-5-5', { tools: [], system_prompt: 'S' }],
 ] as const) {
-  test(`model names the model by ${kind}`, async () => {
+  test(`model selects the model by ${kind}`, async () => {
     const reply = await chat(server, { prompt: 'hi', model, ...options })
-    assert.equal(sent().model, wanted)
-    assert.equal(reply.model, wanted)
+    assert.equal(sent().model, expected)
+    assert.equal(reply.model, expected)
   })
 }
 
@@ -90,7 +90,7 @@ test('fallback_model answers when the model is overloaded', async () => {
   const models = upstream.requests.map(({ body }) => body?.model)
   assert.deepEqual(models, [...Array(3).fill('claude-sonnet-5-5'), 'claude-haiku-5-5'])
   await chat(server, { prompt: 'the next one', ...options })
-  assert.equal(sent().model, 'claude-sonnet-5-5', 'an unrelated request begins with its own model again')
+  assert.equal(sent().model, 'claude-sonnet-5-5', 'an unrelated request starts with its own model again')
 })
 
 test('the reply names the model that answered', async () => {
@@ -101,7 +101,7 @@ test('the reply names the model that answered', async () => {
   assert.equal(reply.model, 'claude-haiku-5-5')
 })
 
-/** With tools each of them costs a process: there, only those that may differ are tried. */
+/** With tools each of these needs a process: there, only those that may differ are tested. */
 const prompts: [string, Record<string, string>, alsoWithTools: boolean, (texts: string[]) => void][] = [
   [
     'system_prompt replaces the whole prompt',
@@ -130,7 +130,7 @@ const prompts: [string, Record<string, string>, alsoWithTools: boolean, (texts: 
       assert.ok(texts.join('\n').length > 2000)
     },
   ],
-  ["without either the prompt is Claude Code's own", {}, true, (texts) => assert.ok(texts.join('\n').length > 2000)],
+  ["without either, the prompt is Claude Code's own", {}, true, (texts) => assert.ok(texts.join('\n').length > 2000)],
 ]
 
 for (const [kind, options] of [
@@ -146,7 +146,7 @@ for (const [kind, options] of [
   }
 }
 
-test('max_budget_usd ends the run that goes beyond it, with its session and its cost', async () => {
+test('max_budget_usd ends a run that exceeds it, and the error has its session and cost', async () => {
   const { status, body } = await chatError(server, { prompt: 'hi', tools: [], max_budget_usd: 0.000001 })
   assert.equal(status, 402)
   assert.equal(body.code, 'budget_exceeded')
@@ -155,7 +155,7 @@ test('max_budget_usd ends the run that goes beyond it, with its session and its 
   assert.match(body.error, /budget/i)
 })
 
-test('max_turns stops a model that goes on calling a tool', async () => {
+test('max_turns stops a model that keeps calling a tool', async () => {
   const prompt = step({ tool: 'Bash', input: { command: 'ls', description: 'look' }, repeat: true })
   const { status, body } = await chatError(server, { prompt, max_turns: 2 })
   assert.equal(status, 502)
@@ -165,7 +165,7 @@ test('max_turns stops a model that goes on calling a tool', async () => {
 })
 
 for (const mode of ['default', 'plan', 'dontAsk']) {
-  test(`permission_mode ${mode} denies a Write and says so`, async () => {
+  test(`permission_mode ${mode} denies a Write and reports it`, async () => {
     const path = join(folders.cwd, `${mode}.txt`)
     const reply = await chat(server, { prompt: write(path), permission_mode: mode })
     assert.deepEqual(
@@ -177,7 +177,7 @@ for (const mode of ['default', 'plan', 'dontAsk']) {
   })
 }
 
-test('permission_mode acceptEdits lets a Write in the folder happen and none elsewhere', async () => {
+test('permission_mode acceptEdits allows a Write in the folder but not elsewhere', async () => {
   const inside = join(folders.cwd, 'accepted.txt')
   const outside = join(folders.root, 'outside.txt')
   const reply = await chat(server, { prompt: write(inside) + write(outside), permission_mode: 'acceptEdits' })
@@ -189,7 +189,7 @@ test('permission_mode acceptEdits lets a Write in the folder happen and none els
   )
 })
 
-test('allowed_tools lets a command run that would be denied otherwise, and no other', async () => {
+test('allowed_tools allows a command that would otherwise be denied, and no other', async () => {
   const allowed = join(folders.cwd, 'touched')
   const other = join(folders.cwd, 'removed-not')
   writeFileSync(other, '')
@@ -203,13 +203,13 @@ test('allowed_tools lets a command run that would be denied otherwise, and no ot
   )
 })
 
-test('disallowed_tools takes a tool away from the model', async () => {
+test('disallowed_tools removes a tool from the model', async () => {
   await chat(server, { prompt: 'hi', disallowed_tools: ['Bash', 'Write'] })
   assert.ok(toolNames(sent()).includes('Read'))
   assert.ok(!toolNames(sent()).includes('Bash') && !toolNames(sent()).includes('Write'))
 })
 
-test('disallowed_tools denies by pattern what would be allowed', async () => {
+test('disallowed_tools with a pattern denies what would otherwise be allowed', async () => {
   const options = { allowed_tools: ['Bash'], disallowed_tools: ['Bash(touch *)'] }
   const path = join(folders.cwd, 'never-touched')
   const reply = await chat(server, { prompt: bash(`touch ${path}`), ...options })
@@ -218,20 +218,20 @@ test('disallowed_tools denies by pattern what would be allowed', async () => {
 })
 
 for (const tools of [[], ['Read']]) {
-  test(`tools ${JSON.stringify(tools)} are all the tools that the model has`, async () => {
+  test(`with tools ${JSON.stringify(tools)} the model has exactly these tools`, async () => {
     await chat(server, { prompt: 'hi', tools })
     assert.deepEqual(toolNames(sent()), tools)
   })
 }
 
-test('cwd is where Claude works', async () => {
+test('cwd is the folder in which Claude works', async () => {
   const cwd = makeFolder('elsewhere', { 'here.txt': '' })
   await chat(server, { prompt: bash('pwd; ls'), cwd })
   assert.match(environmentOf(sent()), new RegExp(`working directory: ${cwd}\n`))
   assert.match(resultText(sent()), new RegExp(`${cwd}\nhere.txt`))
 })
 
-test('add_dirs makes a folder readable that was not', async () => {
+test('add_dirs makes another folder readable', async () => {
   const extra = makeFolder('extra', { 'note.txt': 'the word is xylophone' })
   const prompt = step({ tool: 'Read', input: { file_path: join(extra, 'note.txt') } })
   const without = await chat(server, { prompt })
@@ -258,7 +258,7 @@ for (const [kind, options] of [
   ['with tools', {}],
   ['without tools', { tools: [] }],
 ] as const) {
-  test(`json_schema brings a validated object, ${kind}`, async () => {
+  test(`json_schema returns a validated object, ${kind}`, async () => {
     const prompt = step({ tool: 'StructuredOutput', input: { city: 'Berlin' } })
     const reply = await chat(server, { prompt, json_schema: schema, ...options })
     assert.deepEqual(reply.structured_output, { city: 'Berlin' })
@@ -269,7 +269,7 @@ for (const [kind, options] of [
   })
 }
 
-test('json_schema refuses an object that does not fit until the model gives one that does', async () => {
+test('json_schema rejects objects that do not match until the model returns one that does', async () => {
   const call = (input: Record<string, unknown>) => step({ tool: 'StructuredOutput', input })
   const reply = await chat(server, {
     prompt: call({ city: 5 }) + call({ city: 'Rome' }),
@@ -280,7 +280,7 @@ test('json_schema refuses an object that does not fit until the model gives one 
   assert.equal(upstream.requests.length, 2)
 })
 
-test('json_schema that the model never meets is an error, not an answer', async () => {
+test('a json_schema that the model never satisfies is an error, not an answer', async () => {
   const { status, body } = await chatError(server, { prompt: 'only words', tools: [], json_schema: schema })
   assert.equal(status, 502)
   assert.equal(body.code, 'claude_failed')
@@ -294,7 +294,7 @@ const echoServer = {
 }
 const callEcho = step({ tool: 'mcp__echo__echo', input: { text: 'hello' } })
 
-test('mcp_servers gives the model a tool that answers where it is allowed', async () => {
+test('mcp_servers gives the model a tool, which works if it is allowed', async () => {
   const options = { tools: [], mcp_servers: { echo: echoServer }, allowed_tools: ['mcp__echo'] }
   const reply = await chat(server, { prompt: callEcho, ...options })
   assert.deepEqual(toolNames(sent(0)), ['mcp__echo__echo'])
@@ -302,7 +302,7 @@ test('mcp_servers gives the model a tool that answers where it is allowed', asyn
   assert.deepEqual(reply.permission_denials, [])
 })
 
-test('a tool of mcp_servers is denied where it is not allowed', async () => {
+test('a tool of mcp_servers is denied if it is not allowed', async () => {
   const reply = await chat(server, { prompt: callEcho, tools: [], mcp_servers: { echo: echoServer } })
   assert.deepEqual(
     reply.permission_denials.map((denial) => denial.tool_name),
@@ -325,18 +325,18 @@ test('agents are offered to the model and work with their own prompt', async () 
   assert.match(JSON.stringify(own?.messages), /what do owls eat/)
 })
 
-test('setting_sources decide whether the CLAUDE.md of the folder is read', async () => {
+test('setting_sources determine whether the CLAUDE.md of the folder is read', async () => {
   const cwd = makeFolder('with-memory', { 'CLAUDE.md': 'The magic word is abracadabra.\n' })
-  const heard = async (fields: Record<string, unknown>) => {
+  const isMemoryRead = async (fields: Record<string, unknown>) => {
     await chat(server, { prompt: 'hi', tools: [], cwd, ...fields })
     return JSON.stringify(sent()).includes('abracadabra')
   }
-  assert.equal(await heard({}), true, 'all sources by default')
-  assert.equal(await heard({ setting_sources: ['user'] }), false)
-  assert.equal(await heard({ setting_sources: [] }), false)
+  assert.equal(await isMemoryRead({}), true, 'all sources by default')
+  assert.equal(await isMemoryRead({ setting_sources: ['user'] }), false)
+  assert.equal(await isMemoryRead({ setting_sources: [] }), false)
 })
 
-test('setting_sources decide whether the settings of the folder are in force', async () => {
+test('setting_sources determine whether the settings of the folder apply', async () => {
   const cwd = makeFolder('with-settings')
   mkdirSync(join(cwd, '.claude'))
   writeFileSync(join(cwd, '.claude', 'settings.json'), JSON.stringify({ model: 'claude-haiku-5-5' }))
@@ -350,11 +350,11 @@ const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwA
 const pdf = Buffer.from('%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n').toString('base64')
 
 for (const [kind, options, ending] of [
-  // Where the CLI keeps the images of a conversation on disk, it adds a note that says where.
+  // If the CLI stores the images of a conversation on disk, it adds a note with their location.
   ['with tools', {}, '\n'],
   ['without tools', { tools: [] }, ''],
 ] as const) {
-  test(`a prompt of blocks arrives in order and to the byte, ${kind}`, async () => {
+  test(`a prompt of blocks arrives in order and byte for byte, ${kind}`, async () => {
     const prompt = [
       { type: 'text', text: 'first' },
       { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } },
@@ -371,7 +371,7 @@ for (const [kind, options, ending] of [
   })
 }
 
-test('timeout_s above what the server allows is refused', async () => {
+test('timeout_s above the server limit is rejected', async () => {
   const { status, body } = await chatError(server, { prompt: 'hi', timeout_s: 3601 })
   assert.equal(status, 400)
   assert.match(body.error, /timeout_s/)
@@ -383,7 +383,7 @@ test('metadata is accepted and does not reach the model', async () => {
   assert.doesNotMatch(upstream.requests.at(-1)?.raw ?? '', /metadata-secret/)
 })
 
-test('null means the same as leaving a field out', async () => {
+test('null means the same as an omitted field', async () => {
   const fields = [
     'session_id', 'fork', 'model', 'fallback_model', 'system_prompt', 'append_system_prompt', 'max_budget_usd', 'max_turns',
     'permission_mode', 'allowed_tools', 'disallowed_tools', 'tools', 'cwd', 'add_dirs', 'effort', 'json_schema', 'mcp_servers',
@@ -399,11 +399,11 @@ test('null means the same as leaving a field out', async () => {
 for (const [kind, fields] of [
   ['with tools', { append_system_prompt: 'append-secret' }],
   ['without tools', { tools: [], system_prompt: 'system-secret', append_system_prompt: 'append-secret' }],
-  ['without tools, going on', { tools: [], append_system_prompt: 'append-secret', goesOn: true }],
-  ['with a prompt of its own, going on', { system_prompt: 'system-secret', goesOn: true }],
+  ['without tools, continued', { tools: [], append_system_prompt: 'append-secret', isContinued: true }],
+  ['with a prompt of its own, continued', { system_prompt: 'system-secret', isContinued: true }],
 ] as const) {
-  test(`no text of a client is among the arguments of a process, ${kind}`, async () => {
-    const { goesOn = false, ...options } = { goesOn: false, ...fields }
+  test(`the arguments of a process contain no text of a client, ${kind}`, async () => {
+    const { isContinued = false, ...options } = { isContinued: false, ...fields }
     const body = {
       prompt: `prompt-secret ${step({ tool: 'StructuredOutput', input: { city: 'Rome' } })}`,
       json_schema: schema,
@@ -413,7 +413,7 @@ for (const [kind, fields] of [
       ...options,
     }
     const first = await chat(server, body)
-    if (goesOn) await chat(server, { ...body, session_id: first.session_id, effort: 'low' })
+    if (isContinued) await chat(server, { ...body, session_id: first.session_id, effort: 'low' })
     const claude = argumentsOfProcesses().filter((line) => !line.includes('mcp-echo.mjs'))
     assert.ok(claude.length > 0)
     for (const line of claude) assert.doesNotMatch(line, /secret/)

@@ -1,5 +1,5 @@
-// Plain models over the real CLI: what reaches the model is the caller's and nothing else, histories keep their roles, client
-// tools are the client's, and conversations never mix.
+// Plain models over the real CLI: only the caller's content reaches the model, histories keep their roles, client tools stay the
+// client's, and conversations never mix.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { Executable } from '../../src/claude/cli/executable.ts'
@@ -22,7 +22,7 @@ const limits = { ...defaultPoolLimits, warm: 0, queueLimit: 99, keepAliveMs: 60_
 const pools: Pool[] = []
 
 function makePool(maxProcesses: number): Pool {
-  const made = new Pool(
+  const pool = new Pool(
     { ...limits, maxProcesses },
     {
       claude: () => executable.claude(),
@@ -35,8 +35,8 @@ function makePool(maxProcesses: number): Pool {
       onWarning: (message) => warnings.push(message),
     },
   )
-  pools.push(made)
-  return made
+  pools.push(pool)
+  return pool
 }
 
 const pool = makePool(3)
@@ -47,8 +47,11 @@ after(async () => {
 })
 
 const text = (value: string): UserBlock[] => [{ type: 'text', text: value }]
-const said = (value: string): ConversationMessage => ({ role: 'assistant', content: [{ type: 'text', text: value }] })
-const asked = (value: string): ConversationMessage => ({ role: 'user', content: text(value) })
+const assistant = (value: string): ConversationMessage => ({
+  role: 'assistant',
+  content: [{ type: 'text', text: value }],
+})
+const user = (value: string): ConversationMessage => ({ role: 'user', content: text(value) })
 
 type Request = {
   prompt: UserBlock[] | string
@@ -89,8 +92,8 @@ async function ask({ prompt, history = [], tools = [], max, stop = [], ...rest }
   checker.finish()
   const end = events.at(-1)
   assert.ok(end?.type === 'run-end')
-  const told = events.flatMap((event) => (event.type === 'text-delta' ? [event.text] : [])).join('')
-  return { end, text: told, events, calls: callsIn(events) }
+  const answer = events.flatMap((event) => (event.type === 'text-delta' ? [event.text] : [])).join('')
+  return { end, text: answer, events, calls: callsIn(events) }
 }
 
 function callsIn(events: readonly RunEvent[]) {
@@ -107,7 +110,7 @@ function lastBody() {
   return body
 }
 
-/** What the model was sent of the conversation: roles and contents, without what the CLI cannot be kept from adding. */
+/** The conversation that the model received: roles and contents, without what the CLI always adds. */
 function conversation(): unknown[] {
   return lastBody().messages.flatMap(({ role, content }) => {
     if (role === 'system') return []
@@ -116,7 +119,7 @@ function conversation(): unknown[] {
   })
 }
 
-test('the model gets the system prompt, the words, and only what the CLI always adds', async () => {
+test('the model gets the system prompt, the prompt, and only what the CLI always adds', async () => {
   await ask({ prompt: 'hello' })
   const { system, messages, tools, model } = lastBody() as {
     system: { text: string }[]
@@ -137,8 +140,8 @@ test('the model gets the system prompt, the words, and only what the CLI always 
   assert.ok((upstream.requests.at(-1)?.bytes ?? 0) < 2500)
 })
 
-test('a history reaches the model in its roles, also where no process knows it', async () => {
-  const history = [asked('q1'), said('a1'), asked('q2'), said('a2')]
+test('a history reaches the model with its roles, even if no process holds it', async () => {
+  const history = [user('q1'), assistant('a1'), user('q2'), assistant('a2')]
   await ask({ prompt: 'q3', history })
   assert.deepEqual(conversation(), [
     ['user', 'q1'],
@@ -152,7 +155,7 @@ test('a history reaches the model in its roles, also where no process knows it',
 test('the next turn of a conversation goes to the process that holds it', async () => {
   const first = await ask({ prompt: 'walrus' })
   const before = warnings.length
-  await ask({ prompt: 'next', history: [asked('walrus'), said(first.text)] })
+  await ask({ prompt: 'next', history: [user('walrus'), assistant(first.text)] })
   assert.deepEqual(conversation(), [
     ['user', 'walrus'],
     ['assistant', first.text],
@@ -161,9 +164,9 @@ test('the next turn of a conversation goes to the process that holds it', async 
   assert.equal(warnings.length, before)
 })
 
-test('a conversation that begins alike but went on otherwise is another one', async () => {
+test('a conversation with the same start but another continuation is a different one', async () => {
   const first = await ask({ prompt: 'alike' })
-  await ask({ prompt: 'next', history: [asked('alike'), said(`${first.text}!`)] })
+  await ask({ prompt: 'next', history: [user('alike'), assistant(`${first.text}!`)] })
   assert.deepEqual(conversation(), [
     ['user', 'alike'],
     ['assistant', `${first.text}!`],
@@ -190,11 +193,11 @@ const prefixed: ClientTool = {
 const calling = (...names: string[]) =>
   step({ text: 'I look.', tools: names.map((name) => ({ name, input: { city: name } })) })
 
-test("the client's tools reach the model under their names, and a call ends the answer", async () => {
+test("the client's tools reach the model under their own names, and a call ends the answer", async () => {
   const prompt = `look ${calling('get_weather', 'Bash', 'mcp__x')}`
   const tools = [weather, bash, prefixed]
-  const { end, calls, text: told } = await ask({ prompt, tools })
-  assert.deepEqual([end.outcome, end.stopReason, told], ['succeeded', 'tool_use', 'I look.'])
+  const { end, calls, text: answer } = await ask({ prompt, tools })
+  assert.deepEqual([end.outcome, end.stopReason, answer], ['succeeded', 'tool_use', 'I look.'])
   assert.deepEqual(
     calls.map(({ name }) => name),
     ['get_weather', 'Bash', 'mcp__x'],
@@ -219,7 +222,7 @@ test("the client's tools reach the model under their names, and a call ends the 
     content: [{ type: 'text', text: `of ${name}` }],
   }))
   const history: ConversationMessage[] = [
-    asked(prompt),
+    user(prompt),
     { role: 'assistant', content: [{ type: 'text', text: 'I look.' }, ...uses] },
   ]
   const before = upstream.requests.length
@@ -236,9 +239,9 @@ test("the client's tools reach the model under their names, and a call ends the 
   )
 })
 
-test('a call and its result reach the model where no process knows of them, whatever tools are offered now', async () => {
+test('a call and its result reach the model even if no process holds them, whatever tools are offered now', async () => {
   const history: ConversationMessage[] = [
-    asked('q'),
+    user('q'),
     { role: 'assistant', content: [{ type: 'tool_use', id: 'call_1', name: 'gone', input: { a: 1 } }] },
   ]
   const prompt: UserBlock[] = [
@@ -255,13 +258,13 @@ test('a call and its result reach the model where no process knows of them, what
   assert.deepEqual([result[1].tool_use_id, result[1].is_error], ['call_1', true])
 })
 
-test('tools that one request brought are gone in the next', async () => {
+test('tools of one request are gone in the next', async () => {
   await ask({ prompt: 'with', tools: [weather] })
   await ask({ prompt: 'without' })
   assert.deepEqual(lastBody().tools, [])
 })
 
-for (const [what, script, request, stopReason, told] of [
+for (const [what, script, request, stopReason, answer] of [
   ['the output limit', { text: 'cut here', stop_reason: 'max_tokens' }, { max: 77 }, 'max_tokens', 'cut here'],
   ['a refusal', { text: 'I will not', stop_reason: 'refusal' }, {}, 'refusal', 'I will not'],
   ['a stop sequence', { text: 'one STOP two', tokens: 12 }, { stop: ['nothing', 'STOP'] }, 'stop_sequence', 'one '],
@@ -272,7 +275,7 @@ for (const [what, script, request, stopReason, told] of [
       ...request,
       stop: [...('stop' in request ? request.stop : [])],
     })
-    assert.deepEqual([end.outcome, end.stopReason, end.result, words], ['succeeded', stopReason, told, told])
+    assert.deepEqual([end.outcome, end.stopReason, end.result, words], ['succeeded', stopReason, answer, answer])
     assert.equal(end.stopSequence, what === 'a stop sequence' ? 'STOP' : null)
     assert.equal(lastBody().max_tokens, 'max' in request ? request.max : 128_000)
     await ask({ prompt: 'afterwards' })
@@ -281,13 +284,13 @@ for (const [what, script, request, stopReason, told] of [
   })
 }
 
-test('a text that only looks like the beginning of a stop sequence is told whole', async () => {
+test('a text that only looks like the start of a stop sequence is emitted completely', async () => {
   const { text: words } = await ask({ prompt: `x ${step({ text: 'one STO', tokens: 7 })}`, stop: ['STOP'] })
   assert.equal(words, 'one STO')
 })
 
-test('a history that begins with an answer leaves nothing in a process', async () => {
-  await ask({ prompt: 'q', history: [said('capybara'), asked('x'), said('y')] })
+test('a history that starts with an answer leaves nothing behind in a process', async () => {
+  await ask({ prompt: 'q', history: [assistant('capybara'), user('x'), assistant('y')] })
   assert.match(upstream.requests.at(-1)?.raw ?? '', /capybara/)
   for (let turn = 0; turn < 3; turn++) {
     await ask({ prompt: 'fresh' })
@@ -295,12 +298,12 @@ test('a history that begins with an answer leaves nothing in a process', async (
   }
 })
 
-test('a structured answer fits its schema, and the conversation goes on from its text', async () => {
+test('a structured answer matches its schema, and the conversation continues from its text', async () => {
   const jsonSchema = { type: 'object', properties: { a: { type: 'number' } }, required: ['a'] }
   const prompt = `s ${step({ tool: 'StructuredOutput', input: { a: 1 } })}`
   const { end } = await ask({ prompt, options: { jsonSchema } })
   assert.deepEqual([end.structuredOutput, end.result], [{ a: 1 }, '{"a":1}'])
-  await ask({ prompt: 'next', history: [asked(prompt), said(end.result)] })
+  await ask({ prompt: 'next', history: [user(prompt), assistant(end.result)] })
   assert.deepEqual(conversation(), [
     ['user', prompt],
     ['assistant', '{"a":1}'],
@@ -308,7 +311,7 @@ test('a structured answer fits its schema, and the conversation goes on from its
   ])
 })
 
-/** What was sent, without the id that differs from process to process. */
+/** The request that was sent, without the id that differs between processes. */
 function wire(): { raw: string; session: string } {
   const request = upstream.requests.at(-1)
   assert.ok(request)
@@ -319,22 +322,22 @@ function wire(): { raw: string; session: string } {
 
 type Settings = Pick<Request, 'thinking' | 'max' | 'options' | 'tools'>
 
-/** `thinking` is what the model's API is asked for; undefined where the field is to be absent. */
-type Seen = { effort: string; max: number; thinking: Record<string, unknown> | undefined }
+/** `thinking` is what the model's API receives; undefined if the field must be absent. */
+type Expected = { effort: string; max: number; thinking: Record<string, unknown> | undefined }
 
-/** The CLI's own way of asking to be shown no thinking. */
-const unshown = { type: 'adaptive', display: 'updates' }
-const asIs: Seen = { effort: 'medium', max: 128_000, thinking: unshown }
+/** How the CLI itself requests that no thinking is shown. */
+const notShown = { type: 'adaptive', display: 'updates' }
+const defaults: Expected = { effort: 'medium', max: 128_000, thinking: notShown }
 const off = { isOff: true }
 
 /** One after the other, in one process. */
-const sequence: [title: string, settings: Settings, seen: Seen][] = [
-  ['nothing', {}, asIs],
-  ['low effort', { options: { effort: 'low' } }, { ...asIs, effort: 'low' }],
-  ['most effort', { options: { effort: 'max' } }, { ...asIs, effort: 'max' }],
-  ['nothing, after an effort', {}, asIs],
-  ['thinking off', { thinking: off }, { ...asIs, thinking: undefined }],
-  ['nothing, after thinking was off', {}, asIs],
+const sequence: [title: string, settings: Settings, expected: Expected][] = [
+  ['nothing', {}, defaults],
+  ['low effort', { options: { effort: 'low' } }, { ...defaults, effort: 'low' }],
+  ['most effort', { options: { effort: 'max' } }, { ...defaults, effort: 'max' }],
+  ['nothing, after an effort', {}, defaults],
+  ['thinking off', { thinking: off }, { ...defaults, thinking: undefined }],
+  ['nothing, after thinking was off', {}, defaults],
   [
     'thinking off, an effort and a limit',
     { thinking: off, options: { effort: 'high' }, max: 77 },
@@ -348,54 +351,54 @@ const sequence: [title: string, settings: Settings, seen: Seen][] = [
   [
     'the same effort and limit, with thinking',
     { options: { effort: 'high' }, max: 77 },
-    { ...asIs, effort: 'high', max: 77 },
+    { ...defaults, effort: 'high', max: 77 },
   ],
-  ['another limit', { max: 78 }, { ...asIs, max: 78 }],
-  ['nothing, after a limit', {}, asIs],
+  ['another limit', { max: 78 }, { ...defaults, max: 78 }],
+  ['nothing, after a limit', {}, defaults],
   [
     'thinking shown in summaries',
     { thinking: { display: 'summarized' } },
-    { ...asIs, thinking: { type: 'adaptive', display: 'summarized' } },
+    { ...defaults, thinking: { type: 'adaptive', display: 'summarized' } },
   ],
   [
     'the same with tools, a limit and an effort',
     { thinking: { display: 'summarized' }, tools: [weather], max: 79, options: { effort: 'xhigh' } },
     { effort: 'xhigh', max: 79, thinking: { type: 'adaptive', display: 'summarized' } },
   ],
-  ['thinking not shown', { thinking: { display: 'omitted' } }, asIs],
-  ['nothing, after thinking was shown', {}, asIs],
-  ['a budget, which is for older models', { thinking: { budgetTokens: 2048 } }, asIs],
-  ['nothing, in the end', {}, asIs],
+  ['thinking not shown', { thinking: { display: 'omitted' } }, defaults],
+  ['nothing, after thinking was shown', {}, defaults],
+  ['a budget, which is for older models', { thinking: { budgetTokens: 2048 } }, defaults],
+  ['nothing, in the end', {}, defaults],
 ]
 
 const alone = makePool(1)
 let only: string | null = null
 
-for (const [title, settings, seen] of sequence) {
-  test(`a live process that is asked for ${title} tells the model so, and all else as a fresh one would`, async () => {
+for (const [title, settings, expected] of sequence) {
+  test(`a live process with ${title} sends the model exactly what a fresh one would`, async () => {
     await ask({ prompt: 'same words', ...settings, from: alone })
     const { thinking, output_config: output, max_tokens: max } = lastBody()
-    assert.deepEqual({ effort: output?.effort, max, thinking }, seen)
-    assert.equal('thinking' in lastBody(), seen.thinking !== undefined)
+    assert.deepEqual({ effort: output?.effort, max, thinking }, expected)
+    assert.equal('thinking' in lastBody(), expected.thinking !== undefined)
     const live = wire()
     only ??= live.session
     assert.equal(live.session, only, 'the process is the first one')
     const fresh = makePool(1)
     await ask({ prompt: 'same words', ...settings, from: fresh })
-    const born = wire()
+    const reference = wire()
     await fresh.close(2000)
-    assert.notEqual(born.session, only)
-    assert.equal(live.raw, born.raw)
+    assert.notEqual(reference.session, only)
+    assert.equal(live.raw, reference.raw)
   })
 }
 
-test('a conversation goes on in its process with another effort, without thinking and under another limit', async () => {
+test('a conversation continues in its process with another effort, without thinking and with another limit', async () => {
   const from = makePool(1)
   const first = await ask({ prompt: 'dugong', from, options: { effort: 'low' }, max: 90 })
   const { session } = wire()
   await ask({
     prompt: 'next',
-    history: [asked('dugong'), said(first.text)],
+    history: [user('dugong'), assistant(first.text)],
     from,
     options: { effort: 'high' },
     thinking: off,
@@ -414,12 +417,12 @@ test('a conversation goes on in its process with another effort, without thinkin
 const thought = { type: 'thinking' as const, thinking: 'Rain is likely.', signature: 'c2lnbmVk' }
 const hidden = { type: 'redacted_thinking' as const, data: 'aGlkZGVu' }
 
-test('thinking that is given back reaches the model as it was given, where no process knows the conversation', async () => {
+test('thinking that the client sends back reaches the model unchanged, even if no process holds the conversation', async () => {
   const use = { type: 'tool_use' as const, id: 'call_7', name: 'get_weather', input: { city: 'Rome' } }
   const history: ConversationMessage[] = [
-    asked('thoughtful'),
+    user('thoughtful'),
     { role: 'assistant', content: [thought, hidden, { type: 'text', text: 'I look.' }] },
-    asked('Go on.'),
+    user('Go on.'),
     { role: 'assistant', content: [hidden, thought, use] },
   ]
   const prompt: UserBlock[] = [
@@ -434,16 +437,16 @@ test('thinking that is given back reaches the model as it was given, where no pr
   ])
 })
 
-for (const isGivenBack of [true, false]) {
-  test(`what a model has thought stays in its conversation, ${isGivenBack ? 'given back' : 'left out'} by the client`, async () => {
-    const prompt = `${isGivenBack} ${step({ thinking: 2, text: 'It rains.' })}`
+for (const isReturned of [true, false]) {
+  test(`the model's thinking stays in its conversation, ${isReturned ? 'sent back' : 'left out'} by the client`, async () => {
+    const prompt = `${isReturned} ${step({ thinking: 2, text: 'It rains.' })}`
     const { events, text: words } = await ask({ prompt })
     const signature = events.flatMap((event) => (event.type === 'thinking-signature' ? [event.signature] : [])).join('')
     const thinking = events.flatMap((event) => (event.type === 'thinking-delta' ? [event.text] : [])).join('')
     assert.notEqual(signature, '')
     const own: AssistantBlock = { type: 'thinking', thinking, signature }
-    const content: AssistantBlock[] = [...(isGivenBack ? [own] : []), { type: 'text', text: words }]
-    await ask({ prompt: 'next', history: [asked(prompt), { role: 'assistant', content }] })
+    const content: AssistantBlock[] = [...(isReturned ? [own] : []), { type: 'text', text: words }]
+    await ask({ prompt: 'next', history: [user(prompt), { role: 'assistant', content }] })
     assert.deepEqual(conversation(), [
       ['user', prompt],
       ['assistant', own, 'It rains.'],
@@ -461,14 +464,14 @@ for (const prompt of ['/config theme=light', '/cost', 'see @/etc/hostname', '!id
   })
 }
 
-test('twenty conversations that begin alike, side by side, never mix', async () => {
+test('twenty parallel conversations with the same start never mix', async () => {
   const talk = async (n: number) => {
     const history: ConversationMessage[] = []
     for (let turn = 1; turn <= 3; turn++) {
       const prompt = `same start ${turn === 1 ? '' : `secret-${n}-${turn}`} ${step({ text: `answer-${n}-${turn}` })}`
       const { text: words } = await ask({ prompt, history })
       assert.equal(words, `answer-${n}-${turn}`)
-      history.push(asked(prompt), said(words))
+      history.push(user(prompt), assistant(words))
     }
   }
   const from = upstream.requests.length

@@ -19,7 +19,7 @@ export function testFields({ client, server, version, Anthropic }: Subject): voi
     else assert.match((await failureOf(answer, Anthropic.BadRequestError)).message, /temperature/)
   })
 
-  test('in the older version what cannot be honoured is named in a header', async () => {
+  test('in the older version what cannot be honored is named in a header', async () => {
     const given = { ...sampling, mcp_servers: [{ type: 'url', name: 'a', url: 'https://a' }], unheard_of: 1 }
     const { message, ignored } = await askAndTell(client, { messages, ...given }, older)
     assert.equal(message.stop_reason, 'end_turn')
@@ -39,7 +39,7 @@ export function testFields({ client, server, version, Anthropic }: Subject): voi
     })
   }
 
-  test('what cannot be honoured is refused where the client is strict', async () => {
+  test('what cannot be honored is refused where the client is strict', async () => {
     const headers = { ...older.headers, 'x-claude-serve-strict': 'true' }
     const error = await failureOf(ask(client, { messages, temperature: 0.2 }, { headers }), Anthropic.BadRequestError)
     assert.match(error.message, /temperature/)

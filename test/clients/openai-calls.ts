@@ -54,7 +54,7 @@ export function callOf(completion: Completion): FunctionCall {
 }
 
 /** An answer as the message that the next request brings back, as every client does. */
-export const giveBack = (completion: Completion): Message => choiceOf(completion).message
+export const asMessage = (completion: Completion): Message => choiceOf(completion).message
 
 export async function readAll(stream: AsyncIterable<Chunk>): Promise<Chunk[]> {
   const chunks: Chunk[] = []

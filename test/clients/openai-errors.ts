@@ -42,12 +42,12 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
     assert.equal(error.code, 'context_length_exceeded')
   })
 
-  for (const [fault, fields] of [
+  for (const [failure, fields] of [
     ['breaks off', { cut: 3 }],
     ['ends too early', { eof: 3 }],
     ['brings an error', { sse_error: 'overloaded_error', after: 3 }],
   ] as const) {
-    test(`a stream whose source ${fault} raises an error and never looks complete`, async () => {
+    test(`a stream whose source ${failure} raises an error and never looks complete`, async () => {
       const messages = [fromUser(step({ tokens: 10, gap: 50, ...fields }))]
       const stream = await completions.create({ model, messages, stream: true })
       const chunks: Chunk[] = []

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestServer } from '../helpers/test-server.ts'
 import { step } from '../helpers/test-server.ts'
-import { contentOf, finishOf, fromUser, giveBack, type Message, model, readAll, textOfChunks } from './openai-calls.ts'
+import { contentOf, finishOf, fromUser, asMessage, type Message, model, readAll, textOfChunks } from './openai-calls.ts'
 import type { Subject } from './openai-suite.ts'
 import { assistant, conversationOf, requestAt, sent, systemOf, toolResult, toolUse, user } from './sent.ts'
 
@@ -51,7 +51,7 @@ export function testHistory({ client, server }: Subject): void {
       messages.push(fromUser(prompt))
       const completion = await completions.create({ model, messages })
       assert.equal(contentOf(completion), `Polly ${word}.`)
-      messages.push(giveBack(completion))
+      messages.push(asMessage(completion))
       seen.push(await processes(server))
     }
     assert.deepEqual(seen, Array(3).fill(seen[0]))

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { step } from '../helpers/test-server.ts'
-import { contentOf, fromUser, giveBack, type Message, model } from './openai-calls.ts'
+import { contentOf, fromUser, asMessage, type Message, model } from './openai-calls.ts'
 import type { Subject } from './openai-suite.ts'
 import { assistant, conversationOf, requestAt, sent, systemOf, user } from './sent.ts'
 
@@ -25,7 +25,7 @@ export function testIsolation({ client, server }: Subject): void {
       const messages: Message[] = [system]
       for (const saying of [opening, ...sayings(secret)]) {
         messages.push(fromUser(saying))
-        messages.push(giveBack(await completions.create({ model, messages })))
+        messages.push(asMessage(await completions.create({ model, messages })))
       }
       return messages.at(-1)?.content
     }
@@ -56,7 +56,7 @@ export function testIsolation({ client, server }: Subject): void {
     const first = await completions.create({ model, messages: [fromUser(prompt)] })
     const ways = ['left', 'right'].map((way) => `${way} ${step({ text: `Gone ${way}.`, ttft: 50 })}`)
     const answers = await Promise.all(
-      ways.map((way) => completions.create({ model, messages: [fromUser(prompt), giveBack(first), fromUser(way)] })),
+      ways.map((way) => completions.create({ model, messages: [fromUser(prompt), asMessage(first), fromUser(way)] })),
     )
     assert.deepEqual(answers.map(contentOf), ['Gone left.', 'Gone right.'])
     const seen = [1, 2].map((index) => JSON.stringify(conversationOf(sent(upstream, index))))

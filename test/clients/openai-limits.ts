@@ -1,4 +1,4 @@
-// Cases of the OpenAI suite: what ends an answer early, what sets the model's effort, and what cannot be honoured.
+// Cases of the OpenAI suite: what ends an answer early, what sets the model's effort, and what cannot be honored.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { step } from '../helpers/test-server.ts'
@@ -8,7 +8,7 @@ import {
   failureOf,
   finishOf,
   fromUser,
-  giveBack,
+  asMessage,
   model,
   readAll,
   textOfChunks,
@@ -49,7 +49,7 @@ export function testLimits({ client, server, OpenAI }: Subject): void {
   test('a conversation goes on after a stop with the words that the client got', async () => {
     const prompt = `Say. ${step({ text: 'one END two', tokens: 4 })}`
     const first = await completions.create({ model, messages: [fromUser(prompt)], stop: 'END' })
-    await completions.create({ model, messages: [fromUser(prompt), giveBack(first), fromUser('Go on.')] })
+    await completions.create({ model, messages: [fromUser(prompt), asMessage(first), fromUser('Go on.')] })
     const [question, answer, next] = conversationOf(sent(upstream))
     assert.deepEqual([question, next], [user(prompt), user('Go on.')])
     assert.equal(answer?.content.join('').trimEnd(), 'one')
@@ -67,7 +67,7 @@ export function testLimits({ client, server, OpenAI }: Subject): void {
       const chunks = await readAll(await completions.create({ ...limits, stream: true }))
       assert.equal(textOfChunks(chunks), text)
       assert.deepEqual(finishOf(chunks), ['length'])
-      await completions.create({ model, messages: [fromUser(prompt), giveBack(completion), fromUser('Go on.')] })
+      await completions.create({ model, messages: [fromUser(prompt), asMessage(completion), fromUser('Go on.')] })
       assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant(text), user('Go on.')])
     })
   }
@@ -109,7 +109,7 @@ export function testLimits({ client, server, OpenAI }: Subject): void {
 
   const unheard = { temperature: 0.2, seed: 7, logit_bias: { '50256': -100 } }
 
-  test('what cannot be honoured is named in a header', async () => {
+  test('what cannot be honored is named in a header', async () => {
     const answer = completions.create({ model, messages: [fromUser('hi')], ...unheard })
     const { data, response } = await answer.withResponse()
     assert.equal(choiceOf(data).finish_reason, 'stop')
@@ -117,7 +117,7 @@ export function testLimits({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(ignored, ['logit_bias', 'seed', 'temperature'])
   })
 
-  test('what cannot be honoured is refused where the client is strict', async () => {
+  test('what cannot be honored is refused where the client is strict', async () => {
     const headers = { 'x-claude-serve-strict': 'true' }
     for (const [param, value] of Object.entries(unheard)) {
       const answer = completions.create({ model, messages: [fromUser('hi')], [param]: value }, { headers })

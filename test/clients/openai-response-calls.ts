@@ -51,7 +51,7 @@ export async function ask(client: OpenAI, params: Params): Promise<Response> {
 }
 
 /** The same with the names of the fields that had no effect. */
-export async function askAndTell(
+export async function askWithIgnored(
   client: OpenAI,
   params: Params,
 ): Promise<{ response: Response; ignored: string | null }> {
@@ -194,4 +194,4 @@ export function callOf(response: Response): FunctionCall {
 }
 
 /** What was answered, as a program that keeps the conversation itself sends it back. */
-export const giveBack = ({ output }: Response) => output as InputItem[]
+export const asInput = ({ output }: Response) => output as InputItem[]

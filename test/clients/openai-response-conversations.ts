@@ -9,7 +9,7 @@ import {
   callOf,
   endOf,
   fromUser,
-  giveBack,
+  asInput,
   type InputItem,
   outputOf,
   type Params,
@@ -151,7 +151,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     assert.equal(first.store, false)
     assert.deepEqual(typesOf(first.output), ['reasoning', 'message', 'function_call'])
     const call = callOf(first)
-    input.push(...giveBack(first), outputOf(call, 'rain'))
+    input.push(...asInput(first), outputOf(call, 'rain'))
     const second = await ask(client, { ...params, input })
     assert.equal(second.output_text, 'It rains.')
     const told = [
@@ -160,7 +160,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
       user(toolResult(call.call_id, 'rain')),
     ]
     assert.deepEqual(conversationOf(sent(upstream)), told)
-    input.push(...giveBack(second), fromUser('Thanks.'))
+    input.push(...asInput(second), fromUser('Thanks.'))
     await ask(client, { ...params, input })
     assert.deepEqual(conversationOf(sent(upstream)), [...told, assistant('It rains.'), user('Thanks.')])
   })
@@ -170,7 +170,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     const params = { store: false, include, reasoning: { summary: 'auto' as const } }
     const first = endOf(await askForEvents(client, { ...params, input: prompt }))
     const other = { model: 'haiku', tools: [weatherTool] }
-    await ask(client, { ...params, ...other, input: [fromUser(prompt), ...giveBack(first), fromUser('So?')] })
+    await ask(client, { ...params, ...other, input: [fromUser(prompt), ...asInput(first), fromUser('So?')] })
     assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant(thought(2), 'Hm.'), user('So?')])
   })
 

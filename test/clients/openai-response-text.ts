@@ -7,7 +7,7 @@ import { step } from '../helpers/test-server.ts'
 import { failureOf } from './openai-calls.ts'
 import {
   ask,
-  askAndTell,
+  askWithIgnored,
   askForEvents,
   checkEvents,
   checkResponse,
@@ -126,7 +126,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
       safety_identifier: 'somebody',
       prompt_cache_key: 'key',
     }
-    const { response, ignored } = await askAndTell(client, { ...asked, input: 'hi' })
+    const { response, ignored } = await askWithIgnored(client, { ...asked, input: 'hi' })
     for (const [field, value] of Object.entries(asked)) {
       assert.deepEqual(response[field as keyof typeof asked], value, field)
     }
@@ -136,7 +136,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
   })
 
   test('a request that names every field with its default is like one that names none', async () => {
-    const { response, ignored } = await askAndTell(client, {
+    const { response, ignored } = await askWithIgnored(client, {
       input: 'hi',
       instructions: null,
       previous_response_id: null,
@@ -381,7 +381,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
 
   test('Claude Code itself answers with what holds in the end', async () => {
     const prompt = `${step({ text: 'I will look.', tool: 'Bash', input: command })}${step({ text: 'Done.', tokens: 2 })}`
-    const { response, ignored } = await askAndTell(client, {
+    const { response, ignored } = await askWithIgnored(client, {
       model: 'agent/sonnet',
       input: prompt,
       instructions: 'You are a pirate.',

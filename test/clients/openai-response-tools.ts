@@ -6,13 +6,13 @@ import { step } from '../helpers/test-server.ts'
 import { failureOf } from './openai-calls.ts'
 import {
   ask,
-  askAndTell,
+  askWithIgnored,
   askForEvents,
   callOf,
   callsOf,
   endOf,
   fromUser,
-  giveBack,
+  asInput,
   type InputItem,
   makeTool,
   model,
@@ -53,7 +53,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     assert.match(String(call.id), /^fc_/)
     assert.deepEqual([call.name, call.status, JSON.parse(call.arguments)], ['get_weather', 'completed', rome])
     assert.equal(upstream.requests.length, 1)
-    const input = [fromUser(prompt), ...giveBack(first), outputOf(call, 'rain')]
+    const input = [fromUser(prompt), ...asInput(first), outputOf(call, 'rain')]
     assert.equal((await ask(client, { tools, input })).output_text, 'It rains.')
     assert.deepEqual(conversationOf(sent(upstream)), [
       user(prompt),
@@ -164,7 +164,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
   ]
   for (const [what, tool_choice, names, told] of choices) {
     test(`tool_choice ${what}`, async () => {
-      const { response, ignored } = await askAndTell(client, { tools: offered, tool_choice, input: callWeather })
+      const { response, ignored } = await askWithIgnored(client, { tools: offered, tool_choice, input: callWeather })
       assert.deepEqual(toolNames(sent(upstream)), names)
       assert.equal(response.output.length, 1)
       if (names.includes('get_weather')) assert.deepEqual(JSON.parse(callOf(response).arguments), rome)
@@ -180,7 +180,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
       upstream.enqueue({ text: 'No, thanks.', tokens: 3 }, { tool: 'get_weather', input: rome })
     const params = { tools, input: 'hi', tool_choice: 'required' as const }
     talkThenCall()
-    const { response, ignored } = await askAndTell(client, params)
+    const { response, ignored } = await askWithIgnored(client, params)
     assert.deepEqual(typesOf(response.output), ['function_call'])
     assert.equal(ignored, null)
     talkThenCall()
@@ -197,7 +197,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
 
   test('a model that would rather talk is not passed off as one that called', async () => {
     upstream.enqueue({ text: 'No, thanks.' }, { text: 'No, really.' })
-    const { response, ignored } = await askAndTell(client, { tools, input: 'hi', tool_choice: 'required' })
+    const { response, ignored } = await askWithIgnored(client, { tools, input: 'hi', tool_choice: 'required' })
     assert.equal(response.output_text, 'No, really.')
     assert.equal(ignored, 'tool_choice')
   })
@@ -229,7 +229,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     const second = await ask(client, { tools: [patchTool], input: [output], previous_response_id: first.id })
     assert.equal(second.output_text, 'Applied.')
     assert.deepEqual(conversationOf(sent(upstream)), told)
-    await ask(client, { tools: [patchTool], input: [fromUser(prompt), ...giveBack(first), output] })
+    await ask(client, { tools: [patchTool], input: [fromUser(prompt), ...asInput(first), output] })
     assert.deepEqual(conversationOf(sent(upstream)), told)
   })
 
@@ -251,7 +251,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
       { name: 'find', input: {} },
     ]
     const prompt = `names ${step({ tools: calls })}${step({ text: 'Found.' })}`
-    const { response: first, ignored } = await askAndTell(client, { tools: [namespace, find], input: prompt })
+    const { response: first, ignored } = await askWithIgnored(client, { tools: [namespace, find], input: prompt })
     assert.equal(ignored, null)
     assert.deepEqual(toolNames(sent(upstream)), ['crm__find', 'crm__note', 'find'])
     const told = first.output.map((item) => {
@@ -270,7 +270,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     const ids = outputs.map((item) => ('call_id' in item ? String(item.call_id) : ''))
     for (const params of [
       { input: outputs, previous_response_id: first.id },
-      { input: [fromUser(prompt), ...giveBack(first), ...outputs] },
+      { input: [fromUser(prompt), ...asInput(first), ...outputs] },
     ]) {
       assert.equal((await ask(client, { ...params, tools: [namespace, find] })).output_text, 'Found.')
       assert.deepEqual(conversationOf(sent(upstream)), [
@@ -312,7 +312,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
       { type: 'mcp', server_label: 'x', server_url: 'https://a.b' },
       { type: 'custom', name: 'say', format: { type: 'grammar', syntax: 'regex', definition: 'a+' } },
     ]
-    const { response, ignored } = await askAndTell(client, { tools: hosted, input: 'hi', max_tool_calls: 3 })
+    const { response, ignored } = await askWithIgnored(client, { tools: hosted, input: 'hi', max_tool_calls: 3 })
     assert.deepEqual(toolNames(sent(upstream)), ['get_weather', 'say'])
     assert.deepEqual(ignored?.split(', ').sort(), [
       'max_tool_calls',
@@ -333,7 +333,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
       status: 'completed',
       action: { type: 'search', query: 'x' },
     }
-    const { ignored } = await askAndTell(client, { input: [fromUser('one'), search, fromUser('two')] })
+    const { ignored } = await askWithIgnored(client, { input: [fromUser('one'), search, fromUser('two')] })
     assert.equal(ignored, 'input[1]')
     assert.deepEqual(conversationOf(sent(upstream)), [user('one', 'two')])
   })

@@ -8,7 +8,7 @@ import {
   failureOf,
   finishOf,
   fromUser,
-  giveBack,
+  asMessage,
   type Message,
   model,
   readAll,
@@ -172,7 +172,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
   test('a conversation with an agent goes on in its process', async () => {
     const prompt = `agent ${step({ tool: 'Bash', input: { command: 'echo 1', description: 'a' } })}${step({ text: 'Done.' })}`
     const first = await completions.create({ model: `agent/${model}`, messages: [fromUser(prompt)] })
-    const messages = [fromUser(prompt), giveBack(first), fromUser('agent, go on')]
+    const messages = [fromUser(prompt), asMessage(first), fromUser('agent, go on')]
     await completions.create({ model: `agent/${model}`, messages })
     const told = conversationOf(sent(upstream))
     assert.deepEqual(
@@ -226,7 +226,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     for await (const { choices } of stream) if (choices[0]?.delta.content) break
     await upstream.waitForAbort()
     const completion = await completions.create({ model, messages: [fromUser('hi')] })
-    const messages = [fromUser('hi'), giveBack(completion), fromUser('again')]
+    const messages = [fromUser('hi'), asMessage(completion), fromUser('again')]
     await completions.create({ model, messages })
     assert.deepEqual(conversationOf(sent(upstream)), [
       user('hi'),

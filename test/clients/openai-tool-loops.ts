@@ -8,7 +8,7 @@ import {
   contentOf,
   finishOf,
   fromUser,
-  giveBack,
+  asMessage,
   type Message,
   makeTool,
   model,
@@ -42,7 +42,7 @@ export function testToolLoops({ client, server }: Subject): void {
       )
       assert.equal(new Set(calls.map(({ id }) => id)).size, 3)
       const results = arrange(calls).map((call) => resultFor(call, `weather of ${call.function.arguments}`))
-      const messages = [fromUser(prompt), giveBack(first), ...results]
+      const messages = [fromUser(prompt), asMessage(first), ...results]
       assert.equal(contentOf(await completions.create({ model, tools, messages })), 'All of them.')
       assert.equal(upstream.requests.length, 2)
       const told = conversationOf(sent(upstream))
@@ -84,7 +84,7 @@ export function testToolLoops({ client, server }: Subject): void {
       const completion = await completions.create({ model, tools, messages })
       assert.deepEqual(conversationOf(sent(upstream)), told)
       const call = callOf(completion)
-      messages.push(giveBack(completion), resultFor(call, `${city}: sun`))
+      messages.push(asMessage(completion), resultFor(call, `${city}: sun`))
       told.push(assistant(toolUse(call.id, 'get_weather', { city })), user(toolResult(call.id, `${city}: sun`)))
     }
     assert.equal(contentOf(await completions.create({ model, tools, messages })), 'That is all.')
@@ -95,7 +95,7 @@ export function testToolLoops({ client, server }: Subject): void {
   test('the loop of a tool goes on in one process', async () => {
     const prompt = `one process ${step({ tool: 'get_weather', input: { city: 'Rome' } })}${step({ text: 'Sun.' })}`
     const first = await completions.create({ model, tools, messages: [fromUser(prompt)] })
-    const messages = [fromUser(prompt), giveBack(first), resultFor(callOf(first), 'sun')]
+    const messages = [fromUser(prompt), asMessage(first), resultFor(callOf(first), 'sun')]
     await completions.create({ model, tools, messages })
     const sessions = [0, 1].map((index) => requestAt(upstream, index).headers['x-claude-code-session-id'])
     assert.equal(sessions[0], sessions[1])
@@ -139,15 +139,15 @@ export function testToolLoops({ client, server }: Subject): void {
     const prompt = `changing ${step({ tool: 'get_weather', input: { city: 'Rome' } })}${step({ text: 'Sun.' })}`
     const first = await completions.create({ model, tools, messages: [fromUser(prompt)] })
     const call = callOf(first)
-    const messages: Message[] = [fromUser(prompt), giveBack(first), resultFor(call, 'sun')]
+    const messages: Message[] = [fromUser(prompt), asMessage(first), resultFor(call, 'sun')]
     const others = [makeTool('get_time'), makeTool('get_place')]
     const second = await completions.create({ model, tools: others, messages })
     assert.deepEqual(toolNames(sent(upstream)), ['get_place', 'get_time'])
     const again = `again ${step({ tool: 'get_time' })}`
-    messages.push(giveBack(second), fromUser(again))
+    messages.push(asMessage(second), fromUser(again))
     const third = await completions.create({ model, tools: others, messages })
     assert.equal(callOf(third).function.name, 'get_time')
-    messages.push(giveBack(third), resultFor(callOf(third), 'noon'))
+    messages.push(asMessage(third), resultFor(callOf(third), 'noon'))
     await completions.create({ model, messages })
     assert.deepEqual(toolNames(sent(upstream)), [])
     assert.deepEqual(conversationOf(sent(upstream)), [

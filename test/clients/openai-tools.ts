@@ -14,7 +14,7 @@ import {
   failureOf,
   finishOf,
   fromUser,
-  giveBack,
+  asMessage,
   type Message,
   makeTool,
   model,
@@ -73,7 +73,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     assert.equal(call.function.name, 'get_weather')
     assert.deepEqual(JSON.parse(call.function.arguments), rome)
     assert.equal(upstream.requests.length, 1)
-    const messages = [fromUser(prompt), giveBack(first), resultFor(call, 'rain')]
+    const messages = [fromUser(prompt), asMessage(first), resultFor(call, 'rain')]
     assert.equal(contentOf(await completions.create({ model, tools, messages })), 'It rains.')
     assert.equal(upstream.requests.length, 2)
     assert.deepEqual(conversationOf(sent(upstream)), [
@@ -89,7 +89,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     const first = await completions.create({ model, tools, messages: [fromUser(prompt)] })
     const call = callOf(first)
     assert.equal(contentOf(first), 'I will look.')
-    const messages = [fromUser(prompt), giveBack(first), resultFor(call, 'rain')]
+    const messages = [fromUser(prompt), asMessage(first), resultFor(call, 'rain')]
     await completions.create({ model, tools, messages })
     assert.deepEqual(conversationOf(sent(upstream)), [
       user(prompt),
@@ -121,7 +121,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     const first = await completions.stream({ model, tools, messages: [fromUser(prompt)] }).finalChatCompletion()
     const call = callOf(first)
     assert.deepEqual(JSON.parse(call.function.arguments), rome)
-    const messages = [fromUser(prompt), giveBack(first), resultFor(call, 'rain')]
+    const messages = [fromUser(prompt), asMessage(first), resultFor(call, 'rain')]
     const second = await completions.stream({ model, tools, messages }).finalChatCompletion()
     assert.equal(contentOf(second), 'It rains.')
     assert.deepEqual(conversationOf(sent(upstream)), [
@@ -142,7 +142,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     test(`a result of ${result.length} characters arrives unchanged`, async () => {
       const prompt = `result ${callWeather}${step({ text: 'I see.' })}`
       const first = await completions.create({ model, tools, messages: [fromUser(prompt)] })
-      const messages = [fromUser(prompt), giveBack(first), resultFor(callOf(first), result)]
+      const messages = [fromUser(prompt), asMessage(first), resultFor(callOf(first), result)]
       assert.equal(contentOf(await completions.create({ model, tools, messages })), 'I see.')
       assert.deepEqual(conversationOf(sent(upstream)).at(-1), user(toolResult(callOf(first).id, result)))
     })
@@ -153,7 +153,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     const call = callOf(first)
     const parts = ['ra', 'in'].map((text) => ({ type: 'text' as const, text }))
     const result: Message = { role: 'tool', tool_call_id: call.id, content: parts }
-    const messages = [fromUser(callWeather), giveBack(first), result, fromUser('And tomorrow?')]
+    const messages = [fromUser(callWeather), asMessage(first), result, fromUser('And tomorrow?')]
     await completions.create({ model, tools, messages })
     assert.deepEqual(conversationOf(sent(upstream)).at(-1), user(toolResult(call.id, 'rain'), 'And tomorrow?'))
   })
@@ -171,7 +171,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
       const [offered, ...others] = sent(upstream).tools ?? []
       assert.deepEqual(others, [])
       assert.deepEqual([offered?.name, offered?.description], [name, tool.function.description])
-      const messages = [fromUser(prompt), giveBack(first), resultFor(call, 'ran elsewhere')]
+      const messages = [fromUser(prompt), asMessage(first), resultFor(call, 'ran elsewhere')]
       assert.equal(contentOf(await completions.create({ model, tools: [tool], messages })), 'Done.')
       assert.deepEqual(conversationOf(sent(upstream)), [
         user(prompt),
@@ -208,7 +208,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     await before.close(0)
     const after = await startTestServer(t, { upstream, folders })
     const call = callOf(first)
-    const messages = [fromUser(prompt), giveBack(first), resultFor(call, 'rain')]
+    const messages = [fromUser(prompt), asMessage(first), resultFor(call, 'rain')]
     const second = await makeClient(after).chat.completions.create({ model, tools, messages })
     assert.equal(contentOf(second), 'It rains.')
     assert.equal(upstream.requests.length, 2)
@@ -328,7 +328,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     assert.match(String(content.at(-1)), /must be a call of one of the tools/)
     assert.deepEqual(again.system, told.system)
     assert.deepEqual(again.tools, told.tools)
-    const messages = [fromUser('remind me'), giveBack(first), resultFor(callOf(first), 'rain')]
+    const messages = [fromUser('remind me'), asMessage(first), resultFor(callOf(first), 'rain')]
     await completions.create({ model, tools, messages })
     assert.deepEqual(conversationOf(sent(upstream)), [
       user('remind me'),

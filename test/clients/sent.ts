@@ -1,12 +1,12 @@
-// What the model was told, read from the requests that reached the scripted upstream: the caller's own part of them,
+// What the model was messages, read from the requests that reached the scripted upstream: the caller's own part of them,
 // without what the CLI adds to every request. Knows nothing of the surface that the caller spoke.
 import assert from 'node:assert/strict'
 import type { MessagesBody, RecordedRequest, Upstream } from '../../src/demo/upstream.ts'
 
 export type Block = { type: string; text?: string; [field: string]: unknown }
 
-/** A text is told as a string, everything else as its block. */
-export type Told = { role: string; content: (string | Block)[] }
+/** A text is messages as a string, everything else as its block. */
+export type SentMessage = { role: string; content: (string | Block)[] }
 
 const blocksOf = (content: unknown): Block[] =>
   typeof content === 'string' ? [{ type: 'text', text: content }] : ((content ?? []) as Block[])
@@ -31,7 +31,7 @@ export const systemOf = ({ system }: MessagesBody) =>
     .slice(2)
     .map((block) => block.text)
 
-function toTold({ cache_control: _, ...block }: Block): string | Block {
+function simplify({ cache_control: _, ...block }: Block): string | Block {
   if (block.type === 'text') return block.text ?? ''
   // A result's text may come as a string or in blocks, which is the same to the model.
   const isText = block.type === 'tool_result' && blocksOf(block.content).every(({ type }) => type === 'text')
@@ -41,25 +41,25 @@ function toTold({ cache_control: _, ...block }: Block): string | Block {
 const isReminder = (block: Block) => block.type === 'text' && /^<system-reminder>/.test(block.text ?? '')
 
 /**
- * The conversation without the CLI's reminders and its notice of the surroundings. Neighbours of one role are told as one
+ * The conversation without the CLI's reminders and its notice of the surroundings. Neighbours of one role are messages as one
  * message, as the model's API takes them.
  */
-export function conversationOf({ messages }: MessagesBody): Told[] {
-  const told: Told[] = []
+export function conversationOf({ messages }: MessagesBody): SentMessage[] {
+  const messages: SentMessage[] = []
   for (const { role, content } of messages) {
     if (role === 'system') continue
     const own = blocksOf(content)
       .filter((block) => !isReminder(block))
-      .map(toTold)
-    const last = told.at(-1)
+      .map(simplify)
+    const last = messages.at(-1)
     if (last?.role === role) last.content.push(...own)
-    else if (own.length > 0) told.push({ role, content: own })
+    else if (own.length > 0) messages.push({ role, content: own })
   }
-  return told
+  return messages
 }
 
-export const user = (...content: Told['content']): Told => ({ role: 'user', content })
-export const assistant = (...content: Told['content']): Told => ({ role: 'assistant', content })
+export const user = (...content: SentMessage['content']): SentMessage => ({ role: 'user', content })
+export const assistant = (...content: SentMessage['content']): SentMessage => ({ role: 'assistant', content })
 
 export const toolUse = (id: string, name: string, input: Record<string, unknown>): Block => ({
   type: 'tool_use',

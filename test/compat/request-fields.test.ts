@@ -6,9 +6,9 @@ import { type FieldTable, ignoredFields, isEmpty, refuseFields } from '../../src
 import { AppError } from '../../src/errors.ts'
 
 const table: FieldTable = {
-  model: { treatment: 'honoured' },
+  model: { treatment: 'honored' },
   stop: { treatment: 'emulated', plainOnly: true },
-  limit: { treatment: 'honoured', plainOnly: true, requestsNothing: (value) => value === -1 },
+  limit: { treatment: 'honored', plainOnly: true, requestsNothing: (value) => value === -1 },
   user: { treatment: 'silent' },
   seed: { treatment: 'ignored', requestsNothing: () => false },
   bias: { treatment: 'ignored' },

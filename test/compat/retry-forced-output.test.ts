@@ -39,7 +39,7 @@ function requestOf(requiredOutput: Must, more: Partial<RunRequest> = {}): RunReq
 }
 
 const never = new AbortController().signal
-const hungUp = () => new AppError('cancelled', 'The client hung up.')
+const hungUp = () => new AppError('cancelled', 'The client disconnected.')
 
 function callBlock(index: number): RunEvent[] {
   return [

@@ -151,7 +151,7 @@ const refused: [name: string, values: unknown[], accepted: RegExp][] = [
   ['cwd-root', [['/nope/nope'], [], 'x'], /give.*existing folders?/],
   ['cwd-root', [['/'], ['~'], ['/tmp/..']], /whole disk or the home directory/],
   ['claude-bin', ['./nope', '/nope/claude', ''], /existing file/],
-  ['database', ['postgres://me:hunter22@db/x'], /does not have this setting yet/],
+  ['database', ['postgres://me:hunter22@db/x'], /does not support this setting yet/],
   ['cors-origin', [['*'], ['null'], ['https://app.example/'], ['app.example'], ['']], /as browsers write them/],
   ['model-map', [['nonsense'], ['a=b=c']], /give pairs such as gpt-4o=sonnet/],
 ]
@@ -224,7 +224,7 @@ test('the longest request time must not be below the usual one, and whoever wrot
   assert.equal(refusal(t, { flags: { requestTimeout: '2h' } }).key, '--request-timeout')
   const error = refusal(t, { environment: { CLAUDE_SERVE_MAX_REQUEST_TIMEOUT: '1m' } })
   assert.equal(error.key, '--max-request-timeout')
-  assert.match(error.message, /give at least what --request-timeout holds, 5m$/)
+  assert.match(error.message, /set at least the value of --request-timeout, 5m$/)
   assert.equal(load(t, { flags: { requestTimeout: '1h' } }).config.requestTimeoutMs, 3_600_000)
 })
 
@@ -234,13 +234,13 @@ test('a file takes keys in either case', (t) => {
 })
 
 const badFiles: [why: string, file: unknown, message: RegExp][] = [
-  ['an unknown key', { warmth: 3 }, /^warmth: 3 .*no such key, did you mean warm\?$/],
-  ['an unknown key with no neighbour', { anonymous: 'off' }, /^anonymous: "off" .*there is no such key$/],
-  ['a key twice', { logLevel: 'info', 'log-level': 'warn' }, /it is there twice$/],
+  ['an unknown key', { warmth: 3 }, /^warmth: 3 .*this key does not exist; did you mean warm\?$/],
+  ['an unknown key with no neighbour', { anonymous: 'off' }, /^anonymous: "off" .*this key does not exist$/],
+  ['a key twice', { logLevel: 'info', 'log-level': 'warn' }, /it is set twice$/],
   ['a value of the wrong type', { port: {} }, /^--port: \{\} \(from file .*give an integer/],
   ['broken JSON', '{"port": 1,\n}', /valid JSON/],
   ['no object', '[]', /one JSON object/],
-  ['a hidden prototype', '{"__proto__": {"port": 1}}', /no such key/],
+  ['a hidden prototype', '{"__proto__": {"port": 1}}', /this key does not exist/],
 ]
 for (const [why, file, message] of badFiles) {
   test(`a file with ${why} is refused and named`, (t) => {

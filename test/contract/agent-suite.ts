@@ -24,7 +24,7 @@ export type CaseName =
   | 'a finished run can be cancelled'
 
 const never = new AbortController().signal
-const hungUp = () => new AppError('cancelled', 'The client hung up.')
+const hungUp = () => new AppError('cancelled', 'The client disconnected.')
 
 /** Takes events until the run is over, or as many as asked for, holding their order against the rules. */
 async function take(events: AsyncIterator<RunEvent>, checker: OrderChecker, count = Number.POSITIVE_INFINITY) {
@@ -117,7 +117,7 @@ export function testAgent(name: string, make: MakeSubject, cannot: Partial<Recor
       const end = endOf(await take(events, checker), checker)
       assert.deepEqual(
         [end.outcome, end.error?.code, end.error?.message],
-        ['cancelled', 'cancelled', 'The client hung up.'],
+        ['cancelled', 'cancelled', 'The client disconnected.'],
       )
     } catch (thrown) {
       assert.ok(thrown instanceof AppError, String(thrown))

@@ -216,7 +216,7 @@ test('a pool: a run that has begun ends with run-end when it is cancelled while 
     wasLost ||= pool.stats().processes.busy > 0
     await new Promise(setImmediate)
   }
-  controller.abort(new AppError('cancelled', 'The client hung up.'))
+  controller.abort(new AppError('cancelled', 'The client disconnected.'))
   const end = (await events).at(-1)
   assert.ok(end?.type === 'run-end')
   assert.equal(end.outcome, 'cancelled')
@@ -248,7 +248,7 @@ test('a pool: a run that is cancelled while it waits for a process throws the re
   const controller = new AbortController()
   const waiting = pool.run(requestFor('stalls'), controller.signal)[Symbol.asyncIterator]().next()
   while (pool.stats().queue.waiting === 0) await new Promise(setImmediate)
-  const reason = new AppError('cancelled', 'The client hung up.')
+  const reason = new AppError('cancelled', 'The client disconnected.')
   controller.abort(reason)
   await assert.rejects(waiting, (thrown) => thrown === reason)
   assert.equal(pool.stats().queue.waiting, 0)

@@ -1,9 +1,9 @@
 // The suite of the Store's contract, for SQLite.
-import { makePlace } from '../store/scene.ts'
+import { makeStoreFolder } from '../store/scene.ts'
 import { describeStore } from './store-suite.ts'
 
 describeStore('SQLite', async (t, now = Date.now) => {
-  const { open } = makePlace(t)
+  const { open } = makeStoreFolder(t)
   const store = await open({ now })
   return {
     store,

@@ -5,13 +5,13 @@ import { RunLog } from '../../src/core/run-log.ts'
 import type { Store, StoredEvent } from '../../src/core/store.ts'
 import { AppError } from '../../src/errors.ts'
 import { runRecord, textEvent, textEvents } from '../contract/store-records.ts'
-import { makePlace } from '../store/scene.ts'
+import { makeStoreFolder } from '../store/scene.ts'
 import { keeps, withOther } from './runs-scene.ts'
 
 type Parts = { live: RunLog; store: Store | null; faults: string[] }
 
 async function setUp(t: TestContext, keep: (typeof keeps)[number], wrap = (store: Store) => store): Promise<Parts> {
-  const store = keep === 'SQLite' ? await makePlace(t).open() : null
+  const store = keep === 'SQLite' ? await makeStoreFolder(t).open() : null
   await store?.createRun(runRecord('run_1'))
   const faults: string[] = []
   const live = new RunLog('run_1', store === null ? null : wrap(store), (fault) => faults.push(String(fault)))

@@ -78,7 +78,7 @@ test('a run that is begun anew is asked as it was, and tells nothing of the firs
   assert.deepEqual(await runs.recover(clear.promise), { failed: 0, restarted: 1 })
   assert.equal(agent.requests.length, 0)
   clear.resolve()
-  await agent.asked(1)
+  await agent.requested(1)
   const events = await read(follow(runs, id))
   assert.equal(textOf(events), 'new')
   assert.deepEqual(events[0], runStart(id))
@@ -93,7 +93,7 @@ test('a run is begun anew though the processes of the former server could not be
   const { store, runs, agent } = await setUpKept(t, { script: goodRun(['new']) })
   await leave(store, { status: 'running', restart: again() })
   await runs.recover(Promise.reject(new Error('no such folder')))
-  await agent.asked(1)
+  await agent.requested(1)
 })
 
 test('a run that waits to be begun anew can be cancelled, and does not begin', async (t) => {
@@ -135,7 +135,7 @@ for (const [what, script] of [
     assert.equal((await store.run(failing.id))?.end?.error?.code, 'shutting_down')
     const second = next(goodRun(['new']))
     assert.deepEqual(await second.runs.recover(Promise.resolve()), { failed: 0, restarted: 1 })
-    await second.agent.asked(1)
+    await second.agent.requested(1)
     assert.equal(textOf(await read(follow(second.runs, own))), 'new')
   })
 }

@@ -22,7 +22,7 @@ for (const keep of keeps) {
     test(`forgetting a run that ${state} ends it; kept: ${keep}`, async (t) => {
       const { runs, agent, store } = await setUp(t, { keep, script })
       const { id, events } = await runs.start(input({ requestSnapshot: asked, background: true }))
-      await agent.asked(1)
+      await agent.requested(1)
       const reading = read(events)
       await runs.erase(id)
       assert.equal(endOf(await reading).outcome, 'cancelled')
@@ -110,7 +110,7 @@ test('what a run was asked is told between its end and the disk, and it is forgo
 test('what a run in the background was asked is on disk when it is told of', async (t) => {
   const { runs, place } = await setUp(t, { keep: 'SQLite', script: silent })
   await runs.start(input({ requestSnapshot: asked, background: true }))
-  const rows = place.look((db) => db.prepare('SELECT json FROM asked').all())
+  const rows = place.look((db) => db.prepare('SELECT json FROM run_requests').all())
   assert.deepEqual(
     rows.map(({ json }) => JSON.parse(String(json))),
     [asked],
@@ -163,7 +163,7 @@ test('a run beside one that is forgotten goes on', async (t) => {
   const { runs, agent } = await setUp(t, { keep: 'SQLite', script: silent })
   const one = await runs.start(input({ requestSnapshot: asked, background: true }))
   const other = await runs.start(input({ requestSnapshot: asked, background: true }))
-  await agent.asked(2)
+  await agent.requested(2)
   await runs.erase(one.id)
   assert.deepEqual([runs.active(), await runs.requestSnapshot(other.id)], [1, asked])
   assert.equal(agent.signals[1]?.aborted, false)

@@ -17,7 +17,7 @@ import {
   textBlock,
   untilAborted,
 } from '../helpers/scripted-agent.ts'
-import { makePlace, type Place } from '../store/scene.ts'
+import { makeStoreFolder, type StoreFolder } from '../store/scene.ts'
 
 export type Ended = { runId: string; end: RunEnd | null; error: AppError | null }
 export type Warning = { message: string; facts: Record<string, unknown> }
@@ -26,7 +26,7 @@ export type Scene = {
   runs: Runs
   agent: ScriptedAgent
   store: Store | null
-  place: Place
+  place: StoreFolder
   ended: Ended[]
   warnings: Warning[]
   /** Another server on the same store. */
@@ -47,7 +47,7 @@ export async function setUp(t: TestContext, options: SceneOptions = {}): Promise
   const { script, keep = 'nowhere', wrap = (store) => store, ...others } = options
   const opened: Runs[] = []
   t.after(() => Promise.all(opened.map((runs) => runs.close(0))))
-  const place = makePlace(t)
+  const place = makeStoreFolder(t)
   const store = keep === 'SQLite' ? await place.open() : null
   const ended: Ended[] = []
   const warnings: Warning[] = []

@@ -213,7 +213,7 @@ test('close cancels what has not ended in time, and waits for it', async (t) => 
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const started = [await runs.start(input()), await runs.start(input())]
   const reading = started.map((run) => read(run.events))
-  await agent.asked(2)
+  await agent.requested(2)
   const closing = runs.close(1000)
   t.mock.timers.tick(999)
   assert.deepEqual(

@@ -255,7 +255,7 @@ test('a CLI whose output is mostly noise is ended, and its run is a 502', async 
   const { status, body } = await chatError(server, { prompt: 'x' })
   assert.equal(status, 502)
   assert.equal(body.code, 'claude_failed')
-  assert.match(body.error, /could not be understood: the CLI wrote more than 100 lines that are not JSON/)
+  assert.match(body.error, /sent output that could not be parsed: the CLI wrote more than 100 lines that are not JSON/)
   await until('it is gone', () => startsOf(server).every(({ pid }) => !isAlive(pid)))
   await goesOnAndEndsClean(server)
 })
@@ -267,7 +267,7 @@ test('a line without an end is cut off before it fills the memory', async (t) =>
   const grownBy = process.resourceUsage().maxRSS * 1024 - before
   assert.equal(status, 502)
   assert.equal(body.code, 'claude_failed')
-  assert.match(body.error, /could not be understood: the CLI wrote a line of more than \d+ bytes/)
+  assert.match(body.error, /sent output that could not be parsed: the CLI wrote a line of more than \d+ bytes/)
   assert.ok(grownBy < 100 * 1024 * 1024, `${Math.round(grownBy / 1024 / 1024)} MiB more`)
   await until('it is gone', () => startsOf(server).every(({ pid }) => !isAlive(pid)))
   await goesOnAndEndsClean(server)

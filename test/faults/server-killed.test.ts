@@ -152,8 +152,8 @@ async function until(what: string, isSo: () => boolean | Promise<boolean>, withi
   }
 }
 
-const endedMessage = 'ended processes that a former server had left'
-const checkedMessage = 'checked what the CLI can do'
+const endedMessage = 'ended processes that a former server left running'
+const checkedMessage = 'tested the abilities of the CLI'
 
 const hang = (server: ServerProcess) => {
   const answer = post(server, '/v1/chat', { prompt: step({ hang: 'body' }) })

@@ -1,5 +1,4 @@
-// What is compiled for one file of tests, or for a server that it starts, is there for the next one. Loaded before each file
-// (`npm run test:all`).
+// Shares compiled code between test files and the servers that they start. Loaded before each file (`npm run test:all`).
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 
@@ -7,5 +6,5 @@ const folder = join(import.meta.dirname, '../../node_modules/.cache/claude-serve
 
 enableCompileCache(folder)
 
-/** For children, whose home is a new one with each test. */
+/** For child processes, which get a new home folder in each test. */
 export const compileCache: Readonly<Record<string, string>> = { NODE_COMPILE_CACHE: folder }

@@ -1,5 +1,4 @@
-// Counts tokens with the tokenizer of older Claude models, which is the only one that is public. Not what an API of today
-// counts: for newer models that is more.
+// Counts tokens with the tokenizer of older Claude models, the only public one. Today's API counts more for newer models.
 import { getTokenizer } from '@anthropic-ai/tokenizer'
 
 const tokenizer = getTokenizer()

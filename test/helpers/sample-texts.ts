@@ -1,5 +1,5 @@
-// Texts of many kinds, each of 500 characters or more, for what depends on how a text is made: languages, programs, formats.
-// Not for what a text says.
+// Texts of many kinds (languages, programs, formats), at least 500 characters each, for tests that depend on the form of a
+// text, not its content.
 import { readFileSync } from 'node:fs'
 import { arabic, chinese, english, french, german, japanese, korean, russian } from './sample-prose.ts'
 
@@ -104,34 +104,34 @@ Math.min(n,l-(e-c)):n}(e))}function m(e){return u=void 0,s&&r?d(e):(r=o=void 0,i
 r=arguments,o=this,a=e,n){if(void 0===u)return c=a,u=setTimeout(v,t),f?d(a):i;if(l)return u=setTimeout(v,t),d(a)}return i}}return e});
 `.replaceAll('\n', '')
 
-/** The same figures at each run, without a pattern. */
-function* figures(): Generator<number> {
-  let figure = 1
+/** Pseudorandom numbers, the same in every run. */
+function* numbers(): Generator<number> {
+  let value = 1
   for (;;) {
-    figure = (figure * 48271) % 2147483647
-    yield figure
+    value = (value * 48271) % 2147483647
+    yield value
   }
 }
 
 function lines(count: number, line: (next: () => number) => string): string {
-  const source = figures()
+  const source = numbers()
   return Array.from({ length: count }, () => line(() => source.next().value ?? 0)).join('\n')
 }
 
-const hex = (figure: number) => figure.toString(16).padStart(8, '0')
+const hex = (value: number) => value.toString(16).padStart(8, '0')
 const log = lines(20, (next) => {
   const time = new Date(1.77e12 + next()).toISOString()
   const level = ['INFO', 'WARN', 'DEBUG'][next() % 3]
   return `${time} ${level} [worker-${next() % 16}] request ${hex(next())}${hex(next())} done in ${next() % 9000} ms, bytes=${next()}`
 })
 const table = lines(30, (next) => `${next() % 1000},${next() / 1000},${next() % 2 === 0},2026-0${1 + (next() % 9)}-11`)
-const bytes = figures()
+const bytes = numbers()
 const base64 = Buffer.from(Array.from({ length: 900 }, () => (bytes.next().value ?? 0) >> 8)).toString('base64')
 const emoji = lines(40, (next) => ['😀', '🚀', '❤️', '👍🏽', '🎉', '🔥', '🧪', '✅', '🌍', '👀'][next() % 10] ?? '')
   .replaceAll('\n', '')
   .repeat(8)
 
-/** Language as people write it, programs and formats as they are in use. */
+/** Natural languages, and programs and formats as they are used in practice. */
 export const naturalTexts: Record<string, string> = {
   English: english,
   German: german,

@@ -1,9 +1,9 @@
-// An agent that plays what a test tells it to and notes what it was asked for; no process and no model stand behind it.
+// An agent that plays a script from the test and records its requests, without a process or a model.
 import type { Agent, AgentStats, RunRequest } from '../../src/core/agent.ts'
 import type { AnsweredBy, ApprovalAnswer, RunEnd, RunEvent } from '../../src/core/events.ts'
 import { AppError, toAppError } from '../../src/errors.ts'
 
-/** What happens in a run: always the same events, or whatever a function makes of the request. */
+/** What happens in a run: always the same events, or those that a function returns for the request. */
 export type Script =
   | readonly RunEvent[]
   | ((request: RunRequest, signal: AbortSignal) => AsyncIterable<RunEvent> | Iterable<RunEvent>)
@@ -39,20 +39,20 @@ export function runEnd(fields: Partial<RunEnd> = {}): RunEnd {
   }
 }
 
-/** The end of a run that failed, or was cancelled where the code says so. */
+/** The end of a run that failed, or was cancelled if that is the error's code. */
 export function failedEnd(thrown: unknown, fields: Partial<RunEnd> = {}): RunEnd {
   const { code, message, details } = toAppError(thrown)
   const outcome = code === 'cancelled' ? 'cancelled' : 'failed'
   return runEnd({ outcome, stopReason: null, error: { code, message, details }, ...fields })
 }
 
-/** One block of text, whose deltas are `pieces`. */
+/** One block of text with `pieces` as its deltas. */
 export function textBlock(index: number, pieces: readonly string[]): RunEvent[] {
   const deltas = pieces.map((text): RunEvent => ({ type: 'text-delta', index, text }))
   return [{ type: 'text-start', index }, ...deltas, { type: 'text-end', index }]
 }
 
-/** A run that goes well: a block of text for each argument, given as its deltas. The last one is the result. */
+/** A run that succeeds: one block of text for each argument, which is its deltas. The last block is the result. */
 export function goodRun(...blocks: readonly (readonly string[])[]): RunEvent[] {
   const result = blocks.at(-1)?.join('') ?? ''
   return [runStart(), ...blocks.flatMap((pieces, index) => textBlock(index, pieces)), runEnd({ result })]
@@ -64,7 +64,7 @@ export async function aborted(signal: AbortSignal): Promise<AppError> {
   return toAppError(signal.reason)
 }
 
-/** A run that says `pieces` and then nothing more until it is ended from outside. */
+/** A run that emits `pieces`, then nothing more until it is aborted. */
 export async function* untilAborted(signal: AbortSignal, pieces: readonly string[] = []): AsyncGenerator<RunEvent> {
   yield runStart()
   if (pieces.length > 0) yield* textBlock(0, pieces).slice(0, -1)
@@ -75,16 +75,16 @@ export class ScriptedAgent implements Agent {
   script: Script
   readonly requests: RunRequest[] = []
   readonly signals: AbortSignal[] = []
-  /** For each run, how many events it was asked for and got. */
+  /** For each run, how many of its events were read. */
   readonly taken: number[] = []
-  /** For each run, whether its last event was taken or it was left early. */
+  /** For each run, whether it is over: its last event was read, or its reader left early. */
   readonly over: boolean[] = []
   readonly closedWith: number[] = []
-  /** What was answered, in order. A script that asks looks here, or waits for `answered`. */
+  /** The answers to approvals, in order. A script that waits for one reads this, or awaits `answered`. */
   readonly answers: { runId: string; requestId: string; answer: ApprovalAnswer; by: AnsweredBy }[] = []
-  /** Requests that wait for an answer. */
+  /** The ids of pending approvals. */
   readonly open = new Set<string>()
-  readonly released: string[] = []
+  readonly unloaded: string[] = []
   #waiting: (() => void)[] = []
 
   constructor(script: Script = goodRun(['Hello', ' there'])) {
@@ -92,31 +92,31 @@ export class ScriptedAgent implements Agent {
   }
 
   async *run(request: RunRequest, signal: AbortSignal): AsyncGenerator<RunEvent> {
-    const at = this.requests.push(request) - 1
+    const index = this.requests.push(request) - 1
     this.signals.push(signal)
     this.taken.push(0)
     this.over.push(false)
-    this.#tell()
+    this.#notify()
     try {
       const events = typeof this.script === 'function' ? this.script(request, signal) : this.script
       for await (const event of events) {
-        this.taken[at] = (this.taken[at] ?? 0) + 1
+        this.taken[index] = (this.taken[index] ?? 0) + 1
         yield event.type === 'run-start' && event.runId === '' ? { ...event, runId: request.runId } : event
       }
     } finally {
-      this.over[at] = true
-      this.#tell()
+      this.over[index] = true
+      this.#notify()
     }
   }
 
-  /** Resolves once the agent has been asked for so many runs. */
-  async asked(count: number): Promise<void> {
+  /** Resolves once this many runs have been requested. */
+  async requested(count: number): Promise<void> {
     await this.#until(() => this.requests.length >= count)
   }
 
-  /** Resolves once the n-th run, counted from 0, is over. */
-  async ended(at: number): Promise<void> {
-    await this.#until(() => this.over[at] === true)
+  /** Resolves once the run with this index is over. */
+  async ended(index: number): Promise<void> {
+    await this.#until(() => this.over[index] === true)
   }
 
   stats(): AgentStats {
@@ -127,17 +127,17 @@ export class ScriptedAgent implements Agent {
   answer(runId: string, requestId: string, answer: ApprovalAnswer, by: AnsweredBy = 'caller'): boolean {
     if (!this.open.delete(requestId)) return false
     this.answers.push({ runId, requestId, answer, by })
-    this.#tell()
+    this.#notify()
     return true
   }
 
-  /** Resolves once so many answers were given. */
+  /** Resolves once this many approvals have been answered. */
   async answered(count: number): Promise<void> {
     await this.#until(() => this.answers.length >= count)
   }
 
   async unloadSession(sessionId: string): Promise<boolean> {
-    this.released.push(sessionId)
+    this.unloaded.push(sessionId)
     return true
   }
 
@@ -149,12 +149,12 @@ export class ScriptedAgent implements Agent {
     while (!isTrue()) await new Promise<void>((resolve) => this.#waiting.push(resolve))
   }
 
-  #tell(): void {
+  #notify(): void {
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
 }
 
-/** A script that throws before its first event, as an agent does that has no room. */
+/** A script that throws before its first event, like an agent whose queue is full. */
 export function refusing(error: AppError): Script {
   return () => {
     throw error

@@ -74,7 +74,7 @@ for (const path of [...outside, '/', '/etc', '/etc/passwd', '/no-such-folder']) 
   test(`${path.replace(place, '') || 'the folder above'} is outside the root, and nothing more is said`, async () => {
     const { code, message, details } = await failure(path, [root])
     assert.equal(code, 'cwd_not_allowed')
-    assert.equal(message, 'cwd is not within a folder that this server allows; start it with --cwd-root to allow it')
+    assert.equal(message, 'cwd is not within a folder that this server allows; start the server with --cwd-root to allow it')
     assert.deepEqual(details, { field: 'cwd' })
   })
 }

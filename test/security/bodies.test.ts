@@ -1,6 +1,5 @@
-// What requests may say: bodies that are hostile in what they hold or how they are built, on all three surfaces. A scripted agent
-// stands behind them, so that it can be seen what would have been asked of Claude. A title begins with the row's number in the
-// catalogue of attacks.
+// Hostile request bodies, by content or by structure, on every surface. A scripted agent stands behind them and shows what would have
+// reached Claude. Each title begins with the number of its attack.
 import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
@@ -19,28 +18,28 @@ import { goodRun, runEnd, type Script, ScriptedAgent } from '../helpers/scripted
 import { one, setUp as setUpSessions } from '../helpers/session-app.ts'
 import { startTestServer } from '../helpers/test-server.ts'
 import {
-  allFaces,
+  allSurfaces,
   anthropic,
   compatible,
-  type Face,
-  faces,
   native,
   nested,
   openai,
   responses,
-  toldBy,
+  type Surface,
+  streamedText,
+  surfaces,
 } from './surfaces.ts'
 
-/** Says hello; what is to fit a schema is an empty object. */
+/** Says hello; if a schema is requested, an empty object stands for the structured answer. */
 const obliging: Script = ({ options: { jsonSchema } }) => [
   ...goodRun(['Hello', ' there']).slice(0, -1),
   runEnd({ result: 'Hello there', structuredOutput: jsonSchema === null ? null : {} }),
 ]
 
 const agent = new ScriptedAgent(obliging)
-const app = await createInjectApp({ after }, allFaces({ agent }))
+const app = await createInjectApp({ after }, allSurfaces({ agent }))
 
-/** Nothing here may take longer, whatever the machine. */
+/** Ends a test that hangs; no machine is this slow. */
 const hang = { timeout: 60_000 }
 
 type Json = Record<string, unknown>
@@ -52,21 +51,21 @@ function send(path: string, body: unknown, more: Record<string, string> = {}): P
   return app.inject({ method: 'POST', url: path, headers: { ...headers, ...more }, payload })
 }
 
-/** Sends what must be refused, in the face's own words, before anything is asked of the agent. */
-async function refused(face: Face, body: unknown, statuses = [400], path = face.path): Promise<string> {
+/** Sends what must be refused in the surface's own error format, before anything reaches the agent. */
+async function refused(surface: Surface, body: unknown, statuses = [400], path = surface.path): Promise<string> {
   const before = agent.requests.length
   const answer = await send(path, body)
-  assert.equal(agent.requests.length, before, `the agent was asked, and the answer is ${answer.statusCode}`)
+  assert.equal(agent.requests.length, before, `the agent received a request, and the answer is ${answer.statusCode}`)
   assert.ok(statuses.includes(answer.statusCode), `${answer.statusCode} ${answer.body.slice(0, 500)}`)
-  const message = face.messageOf(face.ErrorBody.parse(answer.json()))
+  const message = surface.messageOf(surface.ErrorBody.parse(answer.json()))
   assert.notEqual(message, '')
-  assert.ok(answer.body.length < 2000, 'an error gives back no more than is needed to recognise the fault')
+  assert.ok(answer.body.length < 2000, 'an error echoes no more than is needed to recognize the mistake')
   assertNothingPolluted()
   return message
 }
 
-/** Sends what must be taken; what the agent was asked. */
-async function taken(path: string, body: unknown, more?: Record<string, string>): Promise<RunRequest> {
+/** Sends what must be accepted; returns what the agent received. */
+async function accepted(path: string, body: unknown, more?: Record<string, string>): Promise<RunRequest> {
   const before = agent.requests.length
   const answer = await send(path, body, more)
   assert.equal(answer.statusCode, 200, answer.body.slice(0, 500))
@@ -88,8 +87,8 @@ const title = (value: unknown) => {
   return written.length > 60 ? `${written.slice(0, 60)}… (${written.length} characters)` : written
 }
 
-// E01, on every surface: the native one alone is met by raw sockets in shape.test.ts.
-for (const face of faces) {
+// E01 on every surface; shape.test.ts sends the same to the native one over raw sockets.
+for (const surface of surfaces) {
   for (const document of [
     '',
     '{',
@@ -103,22 +102,22 @@ for (const face of faces) {
     '{"a":01}',
     '{"a":"\n"}',
   ]) {
-    test(`E01 the body ${JSON.stringify(document)} is 400 by ${face.name}`, async () => {
-      await refused(face, document)
+    test(`E01 ${surface.name} answers the body ${JSON.stringify(document)} with 400`, async () => {
+      await refused(surface, document)
     })
   }
 
   for (const document of ['null', '5', 'true', '"{}"', '[]', '[{}]']) {
-    test(`E01 the body ${document}, which is no object, is 400 by ${face.name}`, async () => {
-      await refused(face, document)
+    test(`E01 ${surface.name} answers the body ${document}, which is not an object, with 400`, async () => {
+      await refused(surface, document)
     })
   }
 }
 
-/** Where a value can stand for which there is no rule but its shape. */
-const loose: [where: string, face: Face, of: (value: unknown) => Json][] = [
-  ['a field that nobody knows', openai, (value) => openai.body('hi', { unknown: value })],
-  ['a field that nobody knows', anthropic, (value) => anthropic.body('hi', { unknown: value })],
+/** Positions for which no rule exists but the general limits. */
+const loose: [where: string, surface: Surface, of: (value: unknown) => Json][] = [
+  ['an unknown field', openai, (value) => openai.body('hi', { unknown: value })],
+  ['an unknown field', anthropic, (value) => anthropic.body('hi', { unknown: value })],
   ['a schema', native, (value) => native.body('hi', { json_schema: { type: 'object', default: value } })],
   ['an agent', native, (value) => native.body('hi', { agents: { a: { description: 'd', prompt: 'p', more: value } } })],
   ['a message', openai, (value) => ({ model: 'sonnet', messages: [{ role: 'user', content: 'hi', unknown: value }] })],
@@ -136,7 +135,7 @@ const loose: [where: string, face: Face, of: (value: unknown) => Json][] = [
   ],
 ]
 
-/** How many levels deep the number stands; null where it is not to be found. */
+/** How many levels deep the number is; null if it does not occur. */
 function levelOf(mark: number, value: unknown): number | null {
   if (value === mark) return 0
   if (value === null || typeof value !== 'object') return null
@@ -144,69 +143,69 @@ function levelOf(mark: number, value: unknown): number | null {
   return levels.length === 0 ? null : 1 + Math.min(...levels)
 }
 
-for (const [where, face, of] of loose) {
+for (const [where, surface, of] of loose) {
   const above = levelOf(0.5, of(0.5)) ?? 0
 
-  test(`E03 ${where} of ${face.name} may be nested, so that the whole has 64 levels and no more`, async () => {
+  test(`E03 ${where} of ${surface.name} may be nested until the whole body has 64 levels, not more`, async () => {
     const levels = 64 - above + 1
-    await taken(face.path, of(nested(levels)))
-    assert.match(await refused(face, of(nested(levels + 1))), /nested/)
+    await accepted(surface.path, of(nested(levels)))
+    assert.match(await refused(surface, of(nested(levels + 1))), /nested/)
   })
 
   for (const levels of [100, 10_000, 1_000_000]) {
-    test(`E03 ${where} of ${face.name}, ${levels} levels deep, is 400`, hang, async () => {
+    test(`E03 ${where} of ${surface.name}, ${levels} levels deep, is 400`, hang, async () => {
       for (const [opened, closed] of [
         ['[', ']'],
         ['{"a":', '}'],
       ] as const) {
         const deep = `${opened.repeat(levels)}0${closed.repeat(levels)}`
-        assert.match(await refused(face, JSON.stringify(of(0.5)).replace('0.5', deep)), /nested/)
+        assert.match(await refused(surface, JSON.stringify(of(0.5)).replace('0.5', deep)), /nested/)
       }
     })
   }
 
-  test(`E05 ${where} of ${face.name} may have 10,000 entries and no more`, hang, async () => {
+  test(`E05 ${where} of ${surface.name} may have 10,000 entries and no more`, hang, async () => {
     const list = (count: number) => Array(count).fill(0)
-    const object = (count: number) => Object.fromEntries(list(count).map((_, at) => [`k${at}`, 0]))
+    const object = (count: number) => Object.fromEntries(list(count).map((_, index) => [`k${index}`, 0]))
     for (const wide of [list, object]) {
-      await taken(face.path, of(wide(10_000)))
-      assert.match(await refused(face, of(wide(10_001))), /10000 entries/)
-      assert.match(await refused(face, of(wide(100_000))), /10000 entries/)
+      await accepted(surface.path, of(wide(10_000)))
+      assert.match(await refused(surface, of(wide(10_001))), /10000 entries/)
+      assert.match(await refused(surface, of(wide(100_000))), /10000 entries/)
     }
   })
 }
 
-for (const face of faces) {
-  test(`E03 a million opened lists to ${face.name} are 400`, hang, async () => {
-    await refused(face, '['.repeat(1_000_000))
-    await refused(face, `${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}`)
-    await refused(face, '{"a":'.repeat(1_000_000))
+for (const surface of surfaces) {
+  test(`E03 ${surface.name} answers a million opening brackets with 400`, hang, async () => {
+    await refused(surface, '['.repeat(1_000_000))
+    await refused(surface, `${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}`)
+    await refused(surface, '{"a":'.repeat(1_000_000))
   })
 
-  test(`E05 a hundred thousand fields to ${face.name} are 400`, hang, async () => {
-    const many = Object.fromEntries(Array.from({ length: 100_000 }, (_, at) => [`f${at}`, 1]))
-    assert.match(await refused(face, face.body('hi', many)), /10000 entries/)
+  test(`E05 ${surface.name} answers a hundred thousand fields with 400`, hang, async () => {
+    const many = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`f${index}`, 1]))
+    assert.match(await refused(surface, surface.body('hi', many)), /10000 entries/)
   })
 
-  test(`E05 a text of ten million characters to ${face.name} arrives whole`, hang, async () => {
+  test(`E05 a text of ten million bytes arrives at ${surface.name} in full`, hang, async () => {
     const text = 'ä'.repeat(5_000_000)
-    assert.deepEqual((await taken(face.path, face.body(text))).prompt, [{ type: 'text', text }])
+    assert.deepEqual((await accepted(surface.path, surface.body(text))).prompt, [{ type: 'text', text }])
   })
 }
 
-for (const face of compatible) {
-  test(`E05 a hundred thousand messages to ${face.name} are 400`, hang, async () => {
+for (const surface of compatible) {
+  test(`E05 ${surface.name} answers a hundred thousand messages with 400`, hang, async () => {
     const messages = Array(100_000).fill({ role: 'user', content: 'hi' })
-    assert.match(await refused(face, { ...face.body('hi'), [face.saidIn]: messages }), /10000 entries/)
+    assert.match(await refused(surface, { ...surface.body('hi'), [surface.promptField]: messages }), /10000 entries/)
   })
 
-  test(`E05 a hundred faults in each of a thousand messages to ${face.name} are told as one`, hang, async () => {
+  test(`E05 ${surface.name} reports a hundred mistakes in each of a thousand messages as one`, hang, async () => {
     const content = Array(100).fill({ type: 'text', text: 5 })
-    const message = await refused(face, {
-      ...face.body('hi'),
-      [face.saidIn]: Array(1000).fill({ role: 'user', content }),
+    const message = await refused(surface, {
+      ...surface.body('hi'),
+      [surface.promptField]: Array(1000).fill({ role: 'user', content }),
     })
-    assert.match(message, new RegExp(`^${face.saidIn}\\[0\\]\\.content\\[0\\]\\.text must be a string`))
+    assert.match(message, new RegExp(`^${surface.promptField}\\[0\\]\\.content\\[0\\]\\.text must be a string`))
   })
 }
 
@@ -220,13 +219,13 @@ const call = (args: unknown) => ({
 })
 
 for (const levels of [100, 3000, 20_000]) {
-  test(`E03 the arguments of an earlier call, written as text, are 400 when ${levels} levels deep`, async () => {
+  test(`E03 arguments of an earlier call, written as text, are 400 if they are ${levels} levels deep`, async () => {
     await refused(openai, call(`${'{"a":'.repeat(levels)}0${'}'.repeat(levels)}`))
     await refused(openai, call(`{"a":${'['.repeat(levels)}${']'.repeat(levels)}}`))
   })
 }
 
-test('E03 a request that is nested too deeply keeps no other from being served', async (t) => {
+test('E03 a request that is nested too deeply does not block others', async (t) => {
   const server = await startTestServer(t, { config: { maxProcesses: 1 } })
   const ask = async (path: string, body: unknown) => {
     const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
@@ -236,36 +235,39 @@ test('E03 a request that is nested too deeply keeps no other from being served',
   }
   const deep = `${'{"a":'.repeat(20_000)}0${'}'.repeat(20_000)}`
   assert.equal(await ask(openai.path, call(deep)), 400)
-  for (const face of faces) assert.equal(await ask(face.path, face.body('hi')), 200, face.name)
+  for (const surface of surfaces) assert.equal(await ask(surface.path, surface.body('hi')), 200, surface.name)
 })
 
-test('E05 the arguments of an earlier call, written as text, are 400 when they have more than 10,000 entries', async () => {
+test('E05 arguments of an earlier call, written as text, are 400 if they have more than 10,000 entries', async () => {
   await refused(openai, call(JSON.stringify({ a: Array(10_001).fill(0) })))
 })
 
-const slowWork: [what: string, face: Face, body: () => Json][] = [
+const slowWork: [what: string, surface: Surface, body: () => Json][] = [
   ['a thousand tools', openai, () => openai.body('hi', { tools: manyTools(1000).map(asFunction) })],
   ['a thousand tools', anthropic, () => anthropic.body('hi', { tools: manyTools(1000) })],
   ['a schema that refers to lists in lists', native, () => native.body('hi', { json_schema: referring })],
   ['a tool that refers to lists in lists', openai, () => openai.body('hi', { tools: [asFunction(referringTool)] })],
   ['a tool that refers to lists in lists', anthropic, () => anthropic.body('hi', { tools: [referringTool] })],
 ]
-/** With each level more it could take half as long again as before: with the 64 that are allowed, for ever. */
+/** Each further level could multiply the time by one and a half: with the 64 allowed ones it would take forever. */
 const referring = { type: 'object', $defs: { d: nested(38) }, properties: { a: { $ref: '#/$defs/d' } } }
 const referringTool = { name: 'a', input_schema: referring }
 const manyTools = (count: number) =>
-  Array.from({ length: count }, (_, at) => ({ name: `tool_${at}`, input_schema: { type: 'object', title: `${at}` } }))
+  Array.from({ length: count }, (_, index) => ({
+    name: `tool_${index}`,
+    input_schema: { type: 'object', title: `${index}` },
+  }))
 const asFunction = ({ name, input_schema: parameters }: { name: string; input_schema: Json }) => ({
   type: 'function',
   function: { name, parameters },
 })
-for (const [what, face, body] of slowWork) {
-  test(`E05 ${what} to ${face.name} keeps nobody waiting`, hang, async () => {
-    // Nothing of it can be interrupted, so that it has to be over soon; it is some milliseconds of work, or many seconds.
+for (const [what, surface, body] of slowWork) {
+  test(`E05 ${what} to ${surface.name} does not make others wait`, hang, async () => {
+    // This work cannot be interrupted, so it must be short. It takes either milliseconds or many seconds.
     const before = process.cpuUsage()
-    const { statusCode } = await send(face.path, body())
+    const { statusCode } = await send(surface.path, body())
     const { user, system } = process.cpuUsage(before)
-    assert.ok(user + system < 3_000_000, 'everybody else had to wait')
+    assert.ok(user + system < 3_000_000, 'everyone else had to wait')
     assert.ok(statusCode === 400 || statusCode === 200, String(statusCode))
   })
 }
@@ -281,15 +283,15 @@ const poison = [
   '{"constr\\u0075ctor":{"prototype":{"admin":true}}}',
 ]
 for (const document of poison) {
-  test(`E04 ${document} is 400 wherever it stands`, async () => {
-    for (const face of faces) {
-      const body = JSON.stringify(face.body('hi'))
-      await refused(face, document)
-      await refused(face, body.replace('{', `${document.slice(0, -1)},`))
-      for (const place of ['metadata', 'unknown', 'tools', 'json_schema', 'mcp_servers', 'system'])
-        await refused(face, body.replace('{', `{"${place}":${document},`))
-      await refused(face, body.replace('"hi"', document))
-      await refused(face, body.replace('"hi"', `[{"type":"text","text":"hi","more":${document}}]`))
+  test(`E04 ${document} is 400 in every position`, async () => {
+    for (const surface of surfaces) {
+      const body = JSON.stringify(surface.body('hi'))
+      await refused(surface, document)
+      await refused(surface, body.replace('{', `${document.slice(0, -1)},`))
+      for (const field of ['metadata', 'unknown', 'tools', 'json_schema', 'mcp_servers', 'system'])
+        await refused(surface, body.replace('{', `{"${field}":${document},`))
+      await refused(surface, body.replace('"hi"', document))
+      await refused(surface, body.replace('"hi"', `[{"type":"text","text":"hi","more":${document}}]`))
     }
   })
 
@@ -307,9 +309,9 @@ for (const document of poison) {
   })
 }
 
-test('E04 the arguments of an earlier call can bring no prototype', async () => {
+test('E04 arguments of an earlier call cannot set a prototype', async () => {
   for (const document of poison) {
-    const { session } = await taken(openai.path, call(document))
+    const { session } = await accepted(openai.path, call(document))
     assert.ok(session.kind === 'history')
     const [use] = session.messages.at(-1)?.content ?? []
     assert.ok(use?.type === 'tool_use')
@@ -320,26 +322,29 @@ test('E04 the arguments of an earlier call can bring no prototype', async () => 
 
 const inherited = ['constructor', 'toString', 'hasOwnProperty', 'valueOf', '__defineGetter__', 'prototype', 'length']
 for (const name of inherited) {
-  test(`E04 the name ${name} means nothing: as a field, a model, a mode, a type, a tool, a key of metadata`, async () => {
+  test(`E04 the name ${name} has no special meaning as a field, a model, a mode, a type, a tool or a metadata key`, async () => {
     const field = { [name]: 1 }
     assert.match(await refused(native, native.body('hi', field)), new RegExp(`^${name} is not a field`))
-    for (const face of compatible) {
-      const plain = withoutId(await taken(face.path, face.body('hi')))
-      assert.deepEqual(withoutId(await taken(face.path, face.body('hi', field))), plain)
-      await refused(face, { ...face.body('hi'), model: name }, [404])
-      await refused(face, { ...face.body('hi'), [face.saidIn]: [{ role: name, content: 'hi' }] })
-      await refused(face, { ...face.body('hi'), [face.saidIn]: [{ role: 'user', content: [{ type: name }] }] })
+    for (const surface of compatible) {
+      const plain = withoutId(await accepted(surface.path, surface.body('hi')))
+      assert.deepEqual(withoutId(await accepted(surface.path, surface.body('hi', field))), plain)
+      await refused(surface, { ...surface.body('hi'), model: name }, [404])
+      await refused(surface, { ...surface.body('hi'), [surface.promptField]: [{ role: name, content: 'hi' }] })
+      await refused(surface, {
+        ...surface.body('hi'),
+        [surface.promptField]: [{ role: 'user', content: [{ type: name }] }],
+      })
     }
     await refused(native, native.body('hi', { permission_mode: name }))
     await refused(native, native.body('hi', { effort: name }))
     await refused(native, native.body([{ type: name }]))
-    await taken(native.path, native.body('hi', { metadata: { [name]: 'x' } }))
-    await taken(openai.path, openai.body('hi', { metadata: { [name]: 'x' } }))
-    await taken(anthropic.path, anthropic.body('hi', { metadata: { [name]: 'x' } }))
+    await accepted(native.path, native.body('hi', { metadata: { [name]: 'x' } }))
+    await accepted(openai.path, openai.body('hi', { metadata: { [name]: 'x' } }))
+    await accepted(anthropic.path, anthropic.body('hi', { metadata: { [name]: 'x' } }))
   })
 }
 
-/** Objects whose own fields stand where a program expects methods. */
+/** Objects whose own fields shadow methods that a program expects. */
 for (const name of [
   'toString',
   'valueOf',
@@ -350,13 +355,13 @@ for (const name of [
   'length',
   'Symbol.toPrimitive',
 ]) {
-  test(`E04 an object with a field ${name} is as good as any other, wherever it stands`, async () => {
+  test(`E04 an object with a field ${name} causes no failure in any position`, async () => {
     const odd = { [name]: 1 }
-    for (const face of faces) {
-      const fields = Object.keys({ ...face.body('hi'), ...namesOf(face) })
-      for (const field of fields) await neverFails(face, { ...face.body('hi'), [field]: odd })
+    for (const surface of surfaces) {
+      const fields = Object.keys({ ...surface.body('hi'), ...namesOf(surface) })
+      for (const field of fields) await neverFails(surface, { ...surface.body('hi'), [field]: odd })
     }
-    for (const place of [
+    for (const keyword of [
       '$schema',
       '$id',
       '$ref',
@@ -369,7 +374,7 @@ for (const name of [
       'items',
       '$defs',
     ]) {
-      const schema = { type: 'object', [place]: odd }
+      const schema = { type: 'object', [keyword]: odd }
       await neverFails(native, native.body('hi', { json_schema: schema }))
       await neverFails(openai, openai.body('hi', { tools: [asFunction({ name: 'a', input_schema: schema })] }))
       await neverFails(openai, openai.body('hi', { response_format: { type: 'json_schema', json_schema: { schema } } }))
@@ -379,13 +384,13 @@ for (const name of [
   })
 }
 
-/** Whatever a request says, it is either answered or refused. */
-async function neverFails(face: Face, body: Json): Promise<void> {
-  const { statusCode, body: text } = await send(face.path, body)
+/** Every request is either answered or refused. */
+async function neverFails(surface: Surface, body: Json): Promise<void> {
+  const { statusCode, body: text } = await send(surface.path, body)
   assert.ok(statusCode < 500, `${statusCode} ${text} for ${JSON.stringify(body)}`)
 }
 
-const namesOf = ({ name }: Face): Json => Object.fromEntries(fieldNames[name].map((field) => [field, 1]))
+const namesOf = ({ name }: Surface): Json => Object.fromEntries(fieldNames[name].map((field) => [field, 1]))
 const fieldNames = {
   native: [
     ...['prompt', 'session_id', 'model', 'system_prompt', 'allowed_tools', 'tools', 'cwd', 'add_dirs', 'effort'],
@@ -407,7 +412,7 @@ const fieldNames = {
 
 const withoutId = (request: RunRequest) => ({ ...request, runId: '' })
 
-/** What would give a caller more than talk, in the words of this server, the CLI and the Agent SDK. */
+/** Fields that would give a caller more power, in the terms of this server, the CLI and the Agent SDK. */
 const powers: Json = {
   cwd: '/etc',
   add_dirs: ['/'],
@@ -464,19 +469,19 @@ const powers: Json = {
   role: 'admin',
 }
 
-/** OpenAI's metadata: strings, and few of them. */
-function* metadataOf(face: Face): Generator<Json> {
-  if (face !== openai && face !== responses) return yield powers
+/** OpenAI's metadata holds strings, and only a few. */
+function* metadataOf(surface: Surface): Generator<Json> {
+  if (surface !== openai && surface !== responses) return yield powers
   const entries = Object.entries(powers).map(([name, value]) => [name, JSON.stringify(value)])
-  for (let at = 0; at < entries.length; at += 16) yield Object.fromEntries(entries.slice(at, at + 16))
+  for (let start = 0; start < entries.length; start += 16) yield Object.fromEntries(entries.slice(start, start + 16))
 }
 
-/** All the ways in which a program may send them. */
-function* powerful(face: Face): Generator<[where: string, body: Json]> {
-  const body = face.body('hi')
-  // The Responses API has a field of that name, which means the same there.
-  yield ['fields', { ...body, ...(face === responses ? without(powers, 'background') : powers) }]
-  for (const metadata of metadataOf(face)) yield ['metadata', { ...body, metadata }]
+/** Every way in which a program might send them. */
+function* powerful(surface: Surface): Generator<[where: string, body: Json]> {
+  const body = surface.body('hi')
+  // The Responses API has a field of this name with the same meaning.
+  yield ['fields', { ...body, ...(surface === responses ? without(powers, 'background') : powers) }]
+  for (const metadata of metadataOf(surface)) yield ['metadata', { ...body, metadata }]
   for (const name of [
     'extra_body',
     'extra_headers',
@@ -488,47 +493,47 @@ function* powerful(face: Face): Generator<[where: string, body: Json]> {
     'kwargs',
   ])
     yield [name, { ...body, [name]: powers }]
-  yield ['a message', { ...body, [face.saidIn]: [{ role: 'user', content: 'hi', ...without(powers, 'role') }] }]
-  yield ['a block', face.body([{ ...powers, type: 'text', text: 'hi' }])]
+  yield ['a message', { ...body, [surface.promptField]: [{ role: 'user', content: 'hi', ...without(powers, 'role') }] }]
+  yield ['a block', surface.body([{ ...powers, type: 'text', text: 'hi' }])]
 }
 
 const without = (fields: Json, name: string): Json =>
   Object.fromEntries(Object.entries(fields).filter(([each]) => each !== name))
 
-for (const face of compatible) {
-  test(`E09 fields that reach for power change nothing of what ${face.name} asks the agent`, async () => {
-    const plain = withoutId(await taken(face.path, face.body('hi')))
+for (const surface of compatible) {
+  test(`E09 fields that claim powers do not change what ${surface.name} sends to the agent`, async () => {
+    const plain = withoutId(await accepted(surface.path, surface.body('hi')))
     assert.notEqual(plain.plain, null)
-    for (const [where, body] of powerful(face)) {
-      assert.deepEqual(withoutId(await taken(face.path, body)), plain, `powers as ${where}`)
+    for (const [where, body] of powerful(surface)) {
+      assert.deepEqual(withoutId(await accepted(surface.path, body)), plain, `powers as ${where}`)
     }
   })
 
-  test(`E09 headers that reach for power change nothing of what ${face.name} asks the agent`, async () => {
-    const plain = withoutId(await taken(face.path, face.body('hi')))
+  test(`E09 headers that claim powers do not change what ${surface.name} sends to the agent`, async () => {
+    const plain = withoutId(await accepted(surface.path, surface.body('hi')))
     for (const prefix of ['', 'x-', 'x-claude-', 'x-claude-serve-', 'anthropic-', 'openai-', 'x-stainless-']) {
       const entries = Object.entries(powers)
         .filter(([name]) => !(prefix === '' && name === 'continue'))
         .map(([name, value]) => [`${prefix}${name.replaceAll('_', '-').toLowerCase()}`, JSON.stringify(value)])
       const more = Object.fromEntries(entries.slice(0, 80)) as Record<string, string>
-      assert.deepEqual(withoutId(await taken(face.path, face.body('hi'), more)), plain)
+      assert.deepEqual(withoutId(await accepted(surface.path, surface.body('hi'), more)), plain)
     }
     const model = { 'x-model': 'agent/sonnet', 'x-claude-model': 'agent/sonnet', 'anthropic-model': 'agent/sonnet' }
-    assert.deepEqual(withoutId(await taken(face.path, face.body('hi'), model)), plain)
+    assert.deepEqual(withoutId(await accepted(surface.path, surface.body('hi'), model)), plain)
   })
 
-  test(`E08 fields without effect are told to a client of ${face.name}, and refused where it is strict`, async () => {
-    const body = { ...face.body('hi'), cwd: '/etc', permission_mode: 'bypassPermissions', 'a\r\nb': 1, é: 1 }
-    const { headers: told } = await send(face.path, body)
-    assert.equal(told['x-claude-serve-ignored'], 'cwd, permission_mode, (unknown)')
+  test(`E08 ${surface.name} reports fields without effect to its client, and refuses them in strict mode`, async () => {
+    const body = { ...surface.body('hi'), cwd: '/etc', permission_mode: 'bypassPermissions', 'a\r\nb': 1, é: 1 }
+    const { headers: answered } = await send(surface.path, body)
+    assert.equal(answered['x-claude-serve-ignored'], 'cwd, permission_mode, (unknown)')
     const before = agent.requests.length
-    const answer = await send(face.path, body, { 'x-claude-serve-strict': 'true' })
+    const answer = await send(surface.path, body, { 'x-claude-serve-strict': 'true' })
     assert.equal(answer.statusCode, 400)
-    assert.match(face.messageOf(face.ErrorBody.parse(answer.json())), /^cwd cannot be honoured/)
+    assert.match(surface.messageOf(surface.ErrorBody.parse(answer.json())), /^cwd cannot be honored/)
     assert.equal(agent.requests.length, before)
   })
 
-  test(`E09 a name that is only like an agent’s does not make a plain model of ${face.name} one`, async () => {
+  test(`E09 a model name of ${surface.name} that only resembles an agent’s does not select an agent`, async () => {
     for (const model of [
       ' agent/sonnet',
       'Agent/sonnet',
@@ -541,26 +546,26 @@ for (const face of compatible) {
       'agent//sonnet',
       'agent%2fsonnet',
     ])
-      await refused(face, { ...face.body('hi'), model }, [404])
+      await refused(surface, { ...surface.body('hi'), model }, [404])
   })
 
-  test(`E09 tools of a client of ${face.name} that are called like Claude Code’s own are the client’s`, async () => {
+  test(`E09 tools that a client of ${surface.name} names like Claude Code’s own remain the client’s`, async () => {
     const names = ['Bash', 'Read', 'Write', 'Task', 'WebFetch', 'mcp__x__y']
     const tools = names.map((name) => ({ name, input_schema: { type: 'object' } }))
     const flat = tools.map(({ name, input_schema: parameters }) => ({ type: 'function', name, parameters }))
-    const given = face === openai ? tools.map(asFunction) : face === responses ? flat : tools
-    const { options, plain } = await taken(face.path, face.body('hi', { tools: given }))
+    const requested = surface === openai ? tools.map(asFunction) : surface === responses ? flat : tools
+    const { options, plain } = await accepted(surface.path, surface.body('hi', { tools: requested }))
     assert.deepEqual(
       plain?.tools.map(({ name }) => name),
       names,
     )
-    const baseline = await taken(face.path, face.body('hi'))
+    const baseline = await accepted(surface.path, surface.body('hi'))
     assert.deepEqual(options, baseline.options)
   })
 }
 
 for (const name of Object.keys(powers).filter((each) => !knownToNative(each))) {
-  test(`E08 ${name}, which the native API does not have, is 400 there`, async () => {
+  test(`E08 the native API, which has no field ${name}, answers it with 400`, async () => {
     const message = await refused(native, native.body('hi', { [name]: powers[name] }))
     assert.match(message, new RegExp(`^${name} is not a field of this request`))
   })
@@ -574,7 +579,7 @@ function knownToNative(name: string): boolean {
   ].includes(name)
 }
 
-test('E09 an agent of a request has no permission mode that the request may not have', async () => {
+test('E09 an agent in a request cannot have a permission mode that the request itself may not have', async () => {
   for (const mode of ['bypassPermissions', 'auto']) {
     const agents = { a: { description: 'd', prompt: 'p', permissionMode: mode } }
     const before = agent.requests.length
@@ -584,10 +589,10 @@ test('E09 an agent of a request has no permission mode that the request may not 
   }
 })
 
-for (const face of faces) {
+for (const surface of surfaces) {
   for (const prompt of ['', ' ', ' \t\r\n ', '\u00a0\u2003\ufeff', []]) {
-    test(`E11 the prompt ${JSON.stringify(prompt)} is 400 by ${face.name}`, async () => {
-      await refused(face, face.body(prompt))
+    test(`E11 ${surface.name} answers the prompt ${JSON.stringify(prompt)} with 400`, async () => {
+      await refused(surface, surface.body(prompt))
     })
   }
 
@@ -604,23 +609,23 @@ for (const face of faces) {
     [{ type: 'text' }],
     [{ type: 'text', text: 5 }],
   ]) {
-    test(`E11 the prompt ${JSON.stringify(prompt)} is 400 by ${face.name}`, async () => {
-      await refused(face, face.body(prompt))
+    test(`E11 ${surface.name} answers the prompt ${JSON.stringify(prompt)} with 400`, async () => {
+      await refused(surface, surface.body(prompt))
     })
   }
 }
 
-for (const face of compatible) {
+for (const surface of compatible) {
   for (const stream of ['false', 'true', '', 0, 1, [], {}, 'null']) {
-    test(`E12 "stream": ${JSON.stringify(stream)} is 400 by ${face.name}`, async () => {
-      assert.match(await refused(face, face.body('hi', { stream })), /^stream must be true or false/)
+    test(`E12 ${surface.name} answers "stream": ${JSON.stringify(stream)} with 400`, async () => {
+      assert.match(await refused(surface, surface.body('hi', { stream })), /^stream must be true or false/)
     })
   }
 }
 
 for (const name of ['background', 'approvals', 'commands', 'fork']) {
   for (const value of ['false', 'true', 0, 1, [], {}]) {
-    test(`E12 "${name}": ${JSON.stringify(value)} is 400 by native`, async () => {
+    test(`E12 native answers "${name}": ${JSON.stringify(value)} with 400`, async () => {
       assert.match(
         await refused(native, native.body('hi', { [name]: value })),
         new RegExp(`^${name} must be true or false`),
@@ -647,16 +652,16 @@ const oddTexts = [
   '--version',
 ]
 for (const text of oddTexts) {
-  for (const face of faces) {
-    test(`E13 the text ${JSON.stringify(text)} comes through ${face.name} as it is, both ways`, async () => {
-      const { prompt } = await taken(face.path, face.body(text))
+  for (const surface of surfaces) {
+    test(`E13 the text ${JSON.stringify(text)} passes through ${surface.name} unchanged in both directions`, async () => {
+      const { prompt } = await accepted(surface.path, surface.body(text))
       assert.deepEqual(prompt, [{ type: 'text', text }])
       agent.script = goodRun(inPieces(text))
       try {
-        assert.equal(face.textOf((await send(face.path, face.body('hi'))).json()), text)
-        const stream = await send(face.streamPath, face.streamed('hi'))
+        assert.equal(surface.textOf((await send(surface.path, surface.body('hi'))).json()), text)
+        const stream = await send(surface.streamPath, surface.streamed('hi'))
         assert.equal(stream.statusCode, 200)
-        assert.equal(toldBy(face, stream.body), text)
+        assert.equal(streamedText(surface, stream.body), text)
       } finally {
         agent.script = obliging
       }
@@ -664,20 +669,20 @@ for (const text of oddTexts) {
   }
 }
 
-/** In two, not between the halves of a character, unless they are apart already. */
+/** Two pieces, split between characters unless a character is already split. */
 function inPieces(text: string): string[] {
   const half = [...text].slice(0, Math.ceil([...text].length / 2)).join('')
   return [half, text.slice(half.length)].filter((piece) => piece !== '')
 }
 
-test('E13 a character whose halves come apart is whole again in every stream', async () => {
+test('E13 a character that was split between two pieces is whole in every stream', async () => {
   const [high = '', low = ''] = '🦉'.split('')
   const events: RunEvent[] = goodRun([`a${high}`, `${low}b`])
-  for (const face of faces) {
+  for (const surface of surfaces) {
     agent.script = events
-    const stream = await send(face.streamPath, face.streamed('hi'))
+    const stream = await send(surface.streamPath, surface.streamed('hi'))
     agent.script = obliging
-    assert.equal(toldBy(face, stream.body), 'a🦉b')
+    assert.equal(streamedText(surface, stream.body), 'a🦉b')
   }
 })
 
@@ -698,7 +703,7 @@ const canary = 'canary-of-a-file-77d1'
 const secretFile = join(folder, 'secret.txt')
 writeFileSync(secretFile, canary)
 
-/** What is done while no connection may be opened, to anywhere. */
+/** Runs `act` and checks that it opened no connection at all. */
 async function withoutSockets(act: () => Promise<unknown>): Promise<void> {
   let opened = 0
   const note = () => {
@@ -714,7 +719,7 @@ async function withoutSockets(act: () => Promise<unknown>): Promise<void> {
   assert.deepEqual(visits, [])
 }
 
-test('E15 that a connection is opened would be noticed', async () => {
+test('E15 an opened connection would be noticed', async () => {
   await assert.rejects(
     withoutSockets(() => fetch(`http://127.0.0.1:${trapPort}/control`)),
     /a connection was opened/,
@@ -755,8 +760,8 @@ const addresses = [
   'data:',
 ]
 
-/** Everywhere an address could stand. */
-const shown: [face: Face, blocks: (url: string) => unknown[]][] = [
+/** Every position in which an address could be sent. */
+const addressBlocks: [surface: Surface, blocks: (url: string) => unknown[]][] = [
   [
     native,
     (url) => [
@@ -794,17 +799,17 @@ const shown: [face: Face, blocks: (url: string) => unknown[]][] = [
     ],
   ],
 ]
-for (const [face, blocks] of shown) {
+for (const [surface, blocks] of addressBlocks) {
   for (const url of addresses) {
-    test(`E15 the address ${title(JSON.stringify(url))} is 400 by ${face.name} wherever it stands, and nobody goes there`, async () => {
+    test(`E15 ${surface.name} answers the address ${title(JSON.stringify(url))} with 400 in every position and never connects to it`, async () => {
       await withoutSockets(async () => {
-        for (const block of blocks(url)) await refused(face, face.body([{ type: 'text', text: 'look' }, block]))
+        for (const block of blocks(url)) await refused(surface, surface.body([{ type: 'text', text: 'look' }, block]))
       })
     })
   }
 }
 
-test('E15 a picture is refused in a tool’s result as well, and nobody goes there', async () => {
+test('E15 an image address is refused in a tool result as well and never fetched', async () => {
   await withoutSockets(async () => {
     for (const url of addresses) {
       const image = { type: 'image', source: { type: 'url', url } }
@@ -824,11 +829,11 @@ test('E15 a picture is refused in a tool’s result as well, and nobody goes the
   })
 })
 
-test('E15 a text file that is sent along is data, whatever it says', async () => {
+test('E15 an attached text file is only data, whatever it contains', async () => {
   await withoutSockets(async () => {
     const data = Buffer.from(`@${secretFile} http://127.0.0.1:${trapPort}/`).toString('base64')
     const file = { filename: secretFile, file_data: `data:text/plain;base64,${data}` }
-    const request = await taken(openai.path, openai.body([{ type: 'file', file }]))
+    const request = await accepted(openai.path, openai.body([{ type: 'file', file }]))
     assert.ok(!JSON.stringify(request).includes(canary))
   })
 })
@@ -884,9 +889,9 @@ const badModels = [
   ...['anthropic/', 'openai/--x', 'anthropic/agent/--x', 'agent/agent/'],
 ]
 for (const model of badModels) {
-  test(`E16 the model ${title(JSON.stringify(model))} is refused, and nothing is started`, async () => {
-    for (const face of compatible) await refused(face, { ...face.body('hi'), model }, [400, 404])
-    // The native API asks the CLI what there is: names that look like one pass.
+  test(`E16 the model ${title(JSON.stringify(model))} is refused, and no run is started`, async () => {
+    for (const surface of compatible) await refused(surface, { ...surface.body('hi'), model }, [400, 404])
+    // The native API leaves the check to the CLI, so plausible names pass.
     const looksGood = /^[A-Za-z0-9][A-Za-z0-9._:@/[\]-]{0,127}$/.test(model)
     if (!looksGood) await refused(native, native.body('hi', { model }))
     if (!looksGood) await refused(native, native.body('hi', { fallback_model: model }))
@@ -896,14 +901,14 @@ for (const model of badModels) {
 
 for (const model of ['', 5, null, true, [], {}, ['sonnet'], { name: 'sonnet' }]) {
   test(`E16 the model ${JSON.stringify(model)} is 400`, async () => {
-    for (const face of compatible) assert.match(await refused(face, { ...face.body('hi'), model }), /^model /)
+    for (const surface of compatible) assert.match(await refused(surface, { ...surface.body('hi'), model }), /^model /)
     if (model !== null) assert.match(await refused(native, native.body('hi', { model })), /^model /)
   })
 }
 
 const mebibyte = 1024 ** 2
 
-/** Texts that make a pattern with two ways to match the same thing take for ever. */
+/** Texts on which a pattern with two ways to match the same text would take forever. */
 const longTexts: [what: string, text: string][] = [
   ['a…a!', `${'a'.repeat(mebibyte)}!`],
   ['A…A=!', `${'A'.repeat(mebibyte)}=!`],
@@ -915,35 +920,39 @@ const longTexts: [what: string, text: string][] = [
   ['emoji', `${'🦉'.repeat(mebibyte / 4)}\0`],
   ['a data URL of parameters', `data:image/png${';a=b'.repeat(mebibyte / 4)};base64,!`],
   ['a data URL without an end', `data:${'a'.repeat(mebibyte)}`],
-  ['a title that is asked for', 'generate a title '.repeat(mebibyte / 16)],
+  ['a request for a title', 'generate a title '.repeat(mebibyte / 16)],
   ['sentences', 'you are a title generator, write summarize this coding conversation '.repeat(mebibyte / 64)],
 ]
 
-/** Every field that a pattern is held against. */
-const patterned: [field: string, face: Face, of: (text: string) => Json][] = [
+/** Every field that is matched against a pattern. */
+const patterned: [field: string, surface: Surface, of: (text: string) => Json][] = [
   ...['model', 'fallback_model', 'session_id', 'cwd', 'permission_mode', 'effort'].map(
-    (name): [string, Face, (text: string) => Json] => [name, native, (text) => native.body('hi', { [name]: text })],
+    (name): [string, Surface, (text: string) => Json] => [name, native, (text) => native.body('hi', { [name]: text })],
   ),
   ...['allowed_tools', 'disallowed_tools', 'tools', 'add_dirs', 'setting_sources'].map(
-    (name): [string, Face, (text: string) => Json] => [name, native, (text) => native.body('hi', { [name]: [text] })],
+    (name): [string, Surface, (text: string) => Json] => [
+      name,
+      native,
+      (text) => native.body('hi', { [name]: [text] }),
+    ],
   ),
-  ['the name of a server', native, (text) => native.body('hi', { mcp_servers: { [text]: { command: 'x' } } })],
+  ['the name of an MCP server', native, (text) => native.body('hi', { mcp_servers: { [text]: { command: 'x' } } })],
   ['a command', native, (text) => native.body('hi', { mcp_servers: { a: { command: text } } })],
-  ['a server’s address', native, (text) => native.body('hi', { mcp_servers: { a: { type: 'http', url: text } } })],
+  ['an MCP server’s address', native, (text) => native.body('hi', { mcp_servers: { a: { type: 'http', url: text } } })],
   [
     'the name of an agent',
     native,
     (text) => native.body('hi', { agents: { [text]: { description: 'd', prompt: 'p' } } }),
   ],
-  ['a key of metadata', native, (text) => native.body('hi', { metadata: { [text]: 'x' } })],
-  ['a field that is not there', native, (text) => native.body('hi', { [text]: 'x' })],
-  ['a picture', native, (text) => native.body([pictureOf(text)])],
+  ['a metadata key', native, (text) => native.body('hi', { metadata: { [text]: 'x' } })],
+  ['an unknown field', native, (text) => native.body('hi', { [text]: 'x' })],
+  ['an image', native, (text) => native.body([pictureOf(text)])],
   [
     'a document',
     native,
     (text) => native.body([{ type: 'document', source: { ...sourceOf(text), media_type: 'application/pdf' } }]),
   ],
-  ['a picture', anthropic, (text) => anthropic.body([pictureOf(text)])],
+  ['an image', anthropic, (text) => anthropic.body([pictureOf(text)])],
   ['a document', anthropic, (text) => anthropic.body([{ type: 'document', source: sourceOf(text) }])],
   ['a tool', anthropic, (text) => anthropic.body('hi', { tools: [{ name: text, input_schema: { type: 'object' } }] })],
   [
@@ -951,7 +960,7 @@ const patterned: [field: string, face: Face, of: (text: string) => Json][] = [
     anthropic,
     (text) => anthropic.body('hi', { tools: [{ name: 'a', input_schema: propertyOf(text) }] }),
   ],
-  ['a picture', openai, (text) => openai.body([{ type: 'image_url', image_url: { url: text } }])],
+  ['an image', openai, (text) => openai.body([{ type: 'image_url', image_url: { url: text } }])],
   ['a file', openai, (text) => openai.body([{ type: 'file', file: { file_data: text } }])],
   [
     'a tool',
@@ -965,24 +974,24 @@ const sourceOf = (data: string) => ({ type: 'base64', media_type: 'image/png', d
 const pictureOf = (data: string) => ({ type: 'image', source: sourceOf(data) })
 const propertyOf = (name: string) => ({ type: 'object', properties: { [name]: {} } })
 
-for (const [field, face, of] of patterned) {
-  test(`E17 long texts as ${field} of ${face.name} are refused without long thought`, hang, async () => {
+for (const [field, surface, of] of patterned) {
+  test(`E17 long texts as ${field} of ${surface.name} are refused without delay`, hang, async () => {
     for (const [, text] of longTexts) {
-      await refused(face, of(text))
-      if (text.startsWith('data:')) await refused(face, of(`data:image/png;base64,${'A'.repeat(mebibyte)}!`))
+      await refused(surface, of(text))
+      if (text.startsWith('data:')) await refused(surface, of(`data:image/png;base64,${'A'.repeat(mebibyte)}!`))
     }
   })
 }
 
-for (const face of faces) {
-  test(`E17 long texts as the prompt of ${face.name} are taken without long thought`, hang, async () => {
+for (const surface of surfaces) {
+  test(`E17 long texts as the prompt of ${surface.name} are accepted without delay`, hang, async () => {
     for (const [, text] of longTexts) {
-      assert.deepEqual((await taken(face.path, face.body(text))).prompt, [{ type: 'text', text }])
+      assert.deepEqual((await accepted(surface.path, surface.body(text))).prompt, [{ type: 'text', text }])
     }
   })
 }
 
-test('E17 headers as long as they may be are read without long thought', hang, async () => {
+test('E17 headers of the maximum length are read without delay', hang, async () => {
   for (const text of [
     'a'.repeat(8000),
     ' '.repeat(8000),
@@ -999,14 +1008,14 @@ test('E17 headers as long as they may be are read without long thought', hang, a
       'expect',
       'x-claude-serve-strict',
     ]) {
-      for (const face of faces) {
-        const { statusCode } = await send(face.path, face.body('hi'), { [name]: text })
+      for (const surface of surfaces) {
+        const { statusCode } = await send(surface.path, surface.body('hi'), { [name]: text })
         assert.ok(statusCode === 200 || statusCode === 400, `${name} ${statusCode}`)
       }
     }
   }
 })
 
-test('after all this a good request is answered', async () => {
-  for (const face of faces) await taken(face.path, face.body('hi'))
+test('a good request is answered after all of this', async () => {
+  for (const surface of surfaces) await accepted(surface.path, surface.body('hi'))
 })

@@ -1,28 +1,28 @@
-// What a web page can do to reach a server: one row for each way, as a piece of a page's program. Run from every kind of page
-// against the server, and against one that lets everybody in, to see that the way is one. Holds no tests.
+// What a web page can do to reach a server: one row per way, as a snippet of a page's script. Run from every kind of page against the
+// server, and against a server that lets everybody in, to prove that each way works. Contains no tests.
 
 export type Attack = {
-  /** Begins with the row in the catalogue of attacks. */
+  /** Begins with the number of the attack. */
   name: string
-  /** The request that would get through. */
+  /** The method of the request that would get through. */
   sends: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   path: string
   /**
-   * The body of an async function: `url` is the address to reach, `home` the origin of hostile pages, `json` a good body. Gives
+   * The body of an async function: `url` is the address to reach, `home` the origin of hostile pages, `json` a good body. Returns
    * what the page could learn: the empty string if that is nothing.
    */
   script: string
-  /** The browser asks first, so that only an OPTIONS arrives where it is refused. */
-  isAskedFirst?: true
-  /** Where everybody is let in, the page learns something. */
+  /** The browser sends a preflight first, so only an OPTIONS request arrives if it is refused. */
+  isPreflighted?: true
+  /** On a server that lets everybody in, the page learns something. */
   reads?: true
-  /** The browser itself keeps it from pages of other origins. */
+  /** The browser itself keeps pages of other origins from doing it. */
   isSameOriginOnly?: true
-  /** Not in every Chromium, or not from every page: it may send something or nothing. */
+  /** Not in every Chromium, or not from every page: it may or may not send something. */
   isRare?: true
 }
 
-/** What the scripts share. */
+/** Helpers for all scripts. */
 const prelude = `
 document.body.replaceChildren()
 const make = (name, fields) => Object.assign(document.createElement(name), fields)
@@ -86,16 +86,16 @@ const likeJson = { '{"prompt":"hi","metadata":{"a":"': '"}}' }
 const away = (path) => home + path + '?to=' + encodeURIComponent(url)
 `
 
-/** The whole program, for a page to evaluate. */
+/** The whole script, for a page to evaluate. */
 export function programOf({ script }: Attack, url: string, home: string): string {
-  const given = [url, home, '{"prompt":"hi"}'].map((value) => JSON.stringify(value)).join(', ')
-  return `(async (url, home, json) => { ${prelude}; ${script} })(${given}).catch(() => '')`
+  const values = [url, home, '{"prompt":"hi"}'].map((value) => JSON.stringify(value)).join(', ')
+  return `(async (url, home, json) => { ${prelude}; ${script} })(${values}).catch(() => '')`
 }
 
 type Row = [name: string, script: string, more?: Partial<Attack>]
 
 const reads = { reads: true } as const
-const asks = { isAskedFirst: true } as const
+const asks = { isPreflighted: true } as const
 const asksAndReads = { ...asks, ...reads }
 const rare = { isRare: true } as const
 const own = { isSameOriginOnly: true } as const
@@ -119,7 +119,7 @@ const elements = all('GET', '/v1/health', [
   ['B08 <link rel=prefetch>', `await load('link', { rel: 'prefetch', href: url }); return ''`],
   ['B08 @import', `put(make('style', { textContent: '@import "' + url + '"' })); return ''`],
   ['B08 background: url()', `put(make('p', { style: 'background: url("' + url + '")' })); return ''`],
-  ['B08 @font-face', `return new FontFace('x', 'url("' + url + '")').load().then(() => 'loaded')`],
+  ['B08 @font-surface', `return new FontFace('x', 'url("' + url + '")').load().then(() => 'loaded')`],
   ['B08 <audio>', `return load('audio', { src: url }, 'onloadedmetadata')`],
   ['B08 <video>', `return load('video', { src: url }, 'onloadedmetadata')`],
   ['B22 <iframe>', `return framed({ src: url })`],
@@ -215,7 +215,7 @@ const simple = all('POST', '/v1/chat', [
   ['B16 a report of a content policy', `framed({ src: away('/reporting') }); return ''`],
 ])
 
-const asked = all('POST', '/v1/chat', [
+const preflighted = all('POST', '/v1/chat', [
   ['B11 fetch, JSON', `return post({ headers: asJson })`, asksAndReads],
   ['B11 fetch, JSON, keepalive', `return post({ headers: asJson, keepalive: true })`, asksAndReads],
   ['B11 fetch, JSON, redirected', `return post({ headers: asJson }, away('/redirect'))`, asksAndReads],
@@ -230,7 +230,7 @@ const asked = all('POST', '/v1/chat', [
   ['B19 fetch, JSON, with credentials', `return post({ headers: asJson, credentials: 'include' })`, asksAndReads],
 ])
 
-const faces = ['/v1/chat/stream', '/v1/chat/completions', '/v1/responses', '/v1/messages'].flatMap((path) =>
+const surfaces = ['/v1/chat/stream', '/v1/chat/completions', '/v1/responses', '/v1/messages'].flatMap((path) =>
   all('POST', path, [
     [`B11 fetch, JSON, to ${path}`, `return post({ headers: asJson })`, asksAndReads],
     [`B16 fetch, no-cors, text, to ${path}`, `return post({ mode: 'no-cors' })`],
@@ -264,7 +264,7 @@ export const attacks: readonly Attack[] = [
   ...leaving,
   ...forms,
   ...simple,
-  ...asked,
-  ...faces,
+  ...preflighted,
+  ...surfaces,
   ...withoutBody,
 ]

@@ -1,5 +1,5 @@
-// Pages of an origin that the operator has named: with an API key they can call and read, without one they only hear that they need
-// one, and nobody else gains by it.
+// Pages of an origin that the operator allows by name: with an API key they can send requests and read answers, without one they
+// only learn that they need one, and no other page gains anything.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
@@ -12,7 +12,7 @@ function oneKey(): { secret: string; keys: KeyStore } {
   const { secret, prefix, hash } = newSecret()
   const limits = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
   const key: KeyRecord = { id: 'key_1', name: 'page', prefix, hash, scopes: ['agent'], createdAtMs: 0, ...limits }
-  const keyByHash = async (given: string) => (given === hash ? key : null)
+  const keyByHash = async (requested: string) => (requested === hash ? key : null)
   return {
     secret,
     keys: { keyByHash, hasKeys: async () => true, recordKeyUse: async () => {}, spentBy: async () => 0 },
@@ -21,7 +21,7 @@ function oneKey(): { secret: string; keys: KeyStore } {
 
 type CorsScene = { target: Target; page: Page; secret: string; url: (path: string) => string; mark: string }
 
-/** A page of a named origin, unless another address is given; and a server with one key, unless it is to have none. */
+/** By default a page of an allowed origin and a server with one key. */
 async function setUp(
   t: TestContext,
   { browser, home }: Scene,
@@ -35,7 +35,7 @@ async function setUp(
   return { target, page, secret, mark, url: (path) => `http://127.0.0.1:${target.port}${path}${mark}` }
 }
 
-/** What the page can tell of the answer; the empty string if that is nothing. */
+/** What the page can learn of the answer; the empty string if that is nothing. */
 const call = ({ page, url }: CorsScene, path: string, fields: object) =>
   page
     .frames()
@@ -64,47 +64,51 @@ function mayCall(scene: Scene): void {
     ['x-api-key', (secret) => ({ 'x-api-key': secret })],
   ]
   for (const [header, headers] of ways) {
-    test(`B12 a page of a named origin with a key in ${header} calls and reads`, { timeout }, async (t) => {
-      const made = await setUp(t, scene)
-      assert.match((await call(made, '/v1/chat', post(headers(made.secret)))) ?? '', /^200 true .*"Hello there"/)
-      assert.deepEqual(await arrived(made, 2), ['OPTIONS 204', 'POST 200'])
-      assert.equal(made.target.agent.requests.length, 1)
+    test(`B12 a page of an allowed origin with a key in ${header} sends requests and reads answers`, {
+      timeout,
+    }, async (t) => {
+      const cors = await setUp(t, scene)
+      assert.match((await call(cors, '/v1/chat', post(headers(cors.secret)))) ?? '', /^200 true .*"Hello there"/)
+      assert.deepEqual(await arrived(cors, 2), ['OPTIONS 204', 'POST 200'])
+      assert.equal(cors.target.agent.requests.length, 1)
     })
   }
 
-  test('B12 a page of a named origin with a key reads a stream', { timeout }, async (t) => {
-    const made = await setUp(t, scene)
-    const told = await call(made, '/v1/chat/stream', post({ authorization: `Bearer ${made.secret}` }))
-    assert.match(told ?? '', /^200 true .*"type":"start".*"type":"done"/s)
+  test('B12 a page of a allowed origin with a key reads a stream', { timeout }, async (t) => {
+    const cors = await setUp(t, scene)
+    const answer = await call(cors, '/v1/chat/stream', post({ authorization: `Bearer ${cors.secret}` }))
+    assert.match(answer ?? '', /^200 true .*"type":"start".*"type":"done"/s)
   })
 
   for (const method of ['PATCH', 'DELETE']) {
-    test(`B12 ${method} is not kept from a page of a named origin`, { timeout }, async (t) => {
-      const made = await setUp(t, scene)
-      const told = await call(made, '/v1/runs/run_1', { method, headers: { 'x-api-key': made.secret } })
-      assert.match(told ?? '', /^405 true /)
-      assert.deepEqual(await arrived(made, 2), ['OPTIONS 204', `${method} 405`])
+    test(`B12 a page of an allowed origin can send ${method}`, { timeout }, async (t) => {
+      const cors = await setUp(t, scene)
+      const answer = await call(cors, '/v1/runs/run_1', { method, headers: { 'x-api-key': cors.secret } })
+      assert.match(answer ?? '', /^405 true /)
+      assert.deepEqual(await arrived(cors, 2), ['OPTIONS 204', `${method} 405`])
     })
   }
 }
 
 function needsKey(scene: Scene): void {
   for (const hasKeys of [true, false]) {
-    const where = hasKeys ? 'where there are keys' : 'where there are none'
+    const where = hasKeys ? 'if keys exist' : 'if none exist'
 
-    test(`B12 a page of a named origin without a key is told that it needs one, ${where}`, { timeout }, async (t) => {
-      const made = await setUp(t, scene, { hasKeys })
-      assert.match((await call(made, '/v1/chat', post({}))) ?? '', /^401 true .*"unauthorized"/)
-      assert.deepEqual(await arrived(made, 2), ['OPTIONS 204', 'POST 401'])
-      assert.equal(made.target.agent.requests.length, 0)
+    test(`B12 a page of an allowed origin without a key learns that it needs one, ${where}`, { timeout }, async (t) => {
+      const cors = await setUp(t, scene, { hasKeys })
+      assert.match((await call(cors, '/v1/chat', post({}))) ?? '', /^401 true .*"unauthorized"/)
+      assert.deepEqual(await arrived(cors, 2), ['OPTIONS 204', 'POST 401'])
+      assert.equal(cors.target.agent.requests.length, 0)
     })
 
-    test(`B12 what a page of a named origin sends unasked starts no run, ${where}`, { timeout }, async (t) => {
-      const made = await setUp(t, scene, { hasKeys })
-      assert.match((await call(made, '/v1/chat', { method: 'POST', body: '{"prompt":"hi"}' })) ?? '', /^401 /)
-      await call(made, '/v1/chat', { method: 'POST', mode: 'no-cors', body: '{"prompt":"hi"}' })
-      assert.deepEqual(await arrived(made, 2), ['POST 401', 'POST 401'])
-      assert.equal(made.target.agent.requests.length, 0)
+    test(`B12 what a page of an allowed origin can send without a preflight starts no run, ${where}`, {
+      timeout,
+    }, async (t) => {
+      const cors = await setUp(t, scene, { hasKeys })
+      assert.match((await call(cors, '/v1/chat', { method: 'POST', body: '{"prompt":"hi"}' })) ?? '', /^401 /)
+      await call(cors, '/v1/chat', { method: 'POST', mode: 'no-cors', body: '{"prompt":"hi"}' })
+      assert.deepEqual(await arrived(cors, 2), ['POST 401', 'POST 401'])
+      assert.equal(cors.target.agent.requests.length, 0)
     })
   }
 }
@@ -113,27 +117,27 @@ function mayNot(scene: Scene): void {
   const { home } = scene
   const others: [string, (t: TestContext) => Promise<string>][] = [
     ['a page of another site', async () => `http://evil.example:${home.port}/`],
-    ['a page of another port of the named origin', async (t) => `http://app.example:${(await startHome(t)).port}/`],
-    ['a sandboxed page of the named origin', async () => `http://app.example:${home.port}/sandboxed`],
-    ['a data: page of the named origin', async () => `http://app.example:${home.port}/data`],
+    ['a page of another port of the allowed origin', async (t) => `http://app.example:${(await startHome(t)).port}/`],
+    ['a sandboxed page of the allowed origin', async () => `http://app.example:${home.port}/sandboxed`],
+    ['a data: page of the allowed origin', async () => `http://app.example:${home.port}/data`],
   ]
   for (const [what, address] of others) {
-    test(`B12 ${what} gets in with no key`, { timeout }, async (t) => {
-      const made = await setUp(t, scene, { address: await address(t) })
-      assert.equal(await call(made, '/v1/chat', post({ authorization: `Bearer ${made.secret}` })), '')
-      assert.equal(await call(made, '/v1/chat', { method: 'POST', body: '{"prompt":"hi"}' }), '')
-      assert.deepEqual(await arrived(made, 2), ['OPTIONS 403', 'POST 403'])
-      for (const arrival of made.target.watch.arrivals) assertRefused(arrival)
-      assert.equal(made.target.agent.requests.length, 0)
+    test(`B12 ${what} does not get in, even with a key`, { timeout }, async (t) => {
+      const cors = await setUp(t, scene, { address: await address(t) })
+      assert.equal(await call(cors, '/v1/chat', post({ authorization: `Bearer ${cors.secret}` })), '')
+      assert.equal(await call(cors, '/v1/chat', { method: 'POST', body: '{"prompt":"hi"}' }), '')
+      assert.deepEqual(await arrived(cors, 2), ['OPTIONS 403', 'POST 403'])
+      for (const arrival of cors.target.watch.arrivals) assertRefused(arrival)
+      assert.equal(cors.target.agent.requests.length, 0)
     })
   }
 
-  test('B12 a page of a named origin is not let in with credentials', { timeout }, async (t) => {
-    const made = await setUp(t, scene)
-    const fields = post({ authorization: `Bearer ${made.secret}` }, { credentials: 'include' })
-    assert.equal(await call(made, '/v1/chat', fields), '')
-    assert.deepEqual(await arrived(made, 1), ['OPTIONS 204'])
-    assert.equal(made.target.agent.requests.length, 0)
+  test('B12 a page of an allowed origin cannot send credentials', { timeout }, async (t) => {
+    const cors = await setUp(t, scene)
+    const fields = post({ authorization: `Bearer ${cors.secret}` }, { credentials: 'include' })
+    assert.equal(await call(cors, '/v1/chat', fields), '')
+    assert.deepEqual(await arrived(cors, 1), ['OPTIONS 204'])
+    assert.equal(cors.target.agent.requests.length, 0)
   })
 }
 

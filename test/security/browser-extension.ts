@@ -1,5 +1,5 @@
-// A browser extension that its user has allowed to reach this machine: browsers let it read what no page may, so that only the door
-// can keep it out.
+// A browser extension that its user allowed to reach this machine. Browsers let it read what no page may, so only the server's own
+// access checks can keep it out.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ import { assertRefused, newMark, type Scene, startTarget } from './browser-scene
 
 const json = `'{"prompt":"hi"}'`
 
-/** What it tries, all at once. */
+/** Everything it tries, all at once. */
 const tries: [name: string, method: string, path: string, fields: string][] = [
   ['B06 fetch', 'GET', '/v1/health', '{}'],
   ['B06 fetch, HEAD', 'HEAD', '/v1/health', `{ method: 'HEAD' }`],
@@ -25,7 +25,7 @@ const tries: [name: string, method: string, path: string, fields: string][] = [
   ['B24 fetch, DELETE', 'DELETE', '/v1/runs/run_1', `{ method: 'DELETE' }`],
 ]
 
-/** The folder of an extension that makes the calls as soon as it is loaded. */
+/** The folder of an extension that sends its requests as soon as it is loaded. */
 function writeExtension(t: TestContext, calls: string[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'claude-serve-extension-'))
   t.after(() => rmSync(folder, { recursive: true }))

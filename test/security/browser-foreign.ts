@@ -1,5 +1,5 @@
-// Every way to reach the server, from every kind of page that is not its own. Not for what such pages may do where they are
-// named as allowed (browser-cors.ts).
+// Every way to reach the server, from every kind of page that is not its own. browser-cors.ts covers what such pages may do if their
+// origin is allowed.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -23,15 +23,15 @@ import {
 
 const evil = 'evil.example'
 
-/** Ends what hangs. */
+/** Ends a test that hangs. */
 const timeout = 60_000
 
-/** Where attacks are aimed, and where they come from. */
+/** The target of attacks, and where they come from. */
 type Field = { origin: string; home: string; watch: Watch }
 
 type Strike = { learned: string; arrivals: Arrival[] }
 
-/** One attack, from a page that stays where it is. */
+/** One attack, from a page that stays at its address. */
 async function strike(
   frame: Frame,
   attack: Attack,
@@ -55,42 +55,42 @@ function innermost(frames: Frame[]): Frame {
 
 type Kind = {
   what: string
-  /** The name that the pages live at, and the one that they look for the server at. */
-  at: string
+  /** The host name of the pages, and the one at which they look for the server. */
+  host: string
   to: string
   path?: string
-  /** Which attacks; all by default. */
+  /** Which attacks to run; all by default. */
   rows?: RegExp
-  /** The browser believes the page to be one of the internet, and its user has allowed it to reach this machine. */
+  /** The browser takes the page for one on the internet, and its user allowed it to reach this machine. */
   isPublic?: true
   isFile?: true
 }
 
-/** All but the many ways to open a page or a frame, which take long; of those, one of each sort. */
+/** Leaves out the many slow ways to open a page or a frame; of those, one of each sort is left. */
 const brief = /^B(06|08 <(?!meta)|1[169] (?!<a)|20|24 fetch)|like JSON$|<iframe>$|window\.open$/
 
 const kinds: Kind[] = [
-  { what: 'a page of another site', at: evil, to: '127.0.0.1' },
-  { what: 'a page of another port of localhost', at: 'localhost', to: 'localhost' },
-  { what: 'a page of another port of 127.0.0.1', at: '127.0.0.1', to: '127.0.0.1', rows: brief },
-  { what: 'a sandboxed page', at: evil, to: '127.0.0.1', path: '/sandboxed', rows: brief },
-  { what: 'a data: page', at: evil, to: 'localhost', path: '/data', rows: brief },
-  { what: 'a file: page', at: evil, to: '127.0.0.1', isFile: true, rows: brief },
+  { what: 'a page of another site', host: evil, to: '127.0.0.1' },
+  { what: 'a page of another port of localhost', host: 'localhost', to: 'localhost' },
+  { what: 'a page of another port of 127.0.0.1', host: '127.0.0.1', to: '127.0.0.1', rows: brief },
+  { what: 'a sandboxed page', host: evil, to: '127.0.0.1', path: '/sandboxed', rows: brief },
+  { what: 'a data: page', host: evil, to: 'localhost', path: '/data', rows: brief },
+  { what: 'a file: page', host: evil, to: '127.0.0.1', isFile: true, rows: brief },
   {
     what: 'a page that sends no referrer',
-    at: evil,
+    host: evil,
     to: 'localhost',
     path: '/quiet',
     rows: /^B(08 <(?!meta)|16 f)|like JSON$|<iframe>$|noreferrer$/,
   },
   {
     what: 'a page of the internet',
-    at: 'localhost',
+    host: 'localhost',
     to: '127.0.0.1',
     isPublic: true,
     rows: /^B(06 f|1[16] f)|like JSON$/,
   },
-  { what: 'a page that says 0.0.0.0', at: evil, to: '0.0.0.0', rows: /^B(06|1[16] f|20)|like JSON$|<iframe>$/ },
+  { what: 'a page that uses 0.0.0.0', host: evil, to: '0.0.0.0', rows: /^B(06|1[16] f|20)|like JSON$|<iframe>$/ },
 ]
 
 function newFile(t: TestContext): string {
@@ -101,9 +101,9 @@ function newFile(t: TestContext): string {
   return pathToFileURL(path).href
 }
 
-function expected({ isRare, isSameOriginOnly, isAskedFirst, sends }: Attack): string[] {
+function expected({ isRare, isSameOriginOnly, isPreflighted, sends }: Attack): string[] {
   if (isRare || isSameOriginOnly) return []
-  return [isAskedFirst ? 'OPTIONS' : sends]
+  return [isPreflighted ? 'OPTIONS' : sends]
 }
 
 async function assertStopped(frame: Frame, attack: Attack, field: Field): Promise<void> {
@@ -117,7 +117,7 @@ async function assertStopped(frame: Frame, attack: Attack, field: Field): Promis
 }
 
 async function open(t: TestContext, { browser, home, publicHome }: Scene, kind: Kind) {
-  const base = `http://${kind.at}:${(kind.isPublic ? publicHome : home).port}`
+  const base = `http://${kind.host}:${(kind.isPublic ? publicHome : home).port}`
   const address = kind.isFile ? newFile(t) : `${base}${kind.path ?? '/'}`
   const page = await openPage(t, browser, address, kind.isPublic ? ['local-network-access'] : [])
   return { page, base }
@@ -140,9 +140,9 @@ export function foreignPages(scene: Scene): void {
   }
 }
 
-/** The same attacks on a server without a door, to see that they are attacks. */
+/** The same attacks on a server without access checks, to prove that they are attacks. */
 export function openDoor({ browser, home }: Scene): void {
-  test('B06 what a page does reaches a server that lets everybody in', { timeout }, async (t) => {
+  test('B06 each attack of a page reaches a server that lets everybody in', { timeout }, async (t) => {
     const { port, watch } = await startOpenDoor(t)
     const base = `http://${evil}:${home.port}`
     const frame = (await openPage(t, browser, base)).mainFrame()
@@ -157,9 +157,9 @@ export function openDoor({ browser, home }: Scene): void {
   })
 }
 
-/** A browser says nothing of a page to a server whose name is one of the local network: what came could be from a program. */
-export function unsaid({ browser, home }: Scene): void {
-  test('B08 what cannot be known to come from a page starts no run, and no page can read it', {
+/** For a server name of the local network, browsers send nothing about the page: the request could come from a program. */
+export function unidentified({ browser, home }: Scene): void {
+  test('B08 a request that cannot be recognized as coming from a page starts no run, and no page can read its answer', {
     timeout,
   }, async (t) => {
     const target = await startTarget(t, { allowHosts: ['box.example'] })
@@ -188,7 +188,7 @@ export function unsaid({ browser, home }: Scene): void {
   })
 }
 
-/** All that the page may read is that it is refused. */
+/** All that the page can read is the refusal. */
 async function assertTurnedAway(frame: Frame, attack: Attack, field: Field): Promise<void> {
   const isEnough = ({ length }: Arrival[]) => attack.isRare === true || length > 0
   const { learned, arrivals } = await strike(frame, attack, field, isEnough)
@@ -196,7 +196,7 @@ async function assertTurnedAway(frame: Frame, attack: Attack, field: Field): Pro
   if (learned !== '') assert.match(learned, /"this server does not answer as rebound\.example;/)
 }
 
-/** A page whose name leads to the server by now: for the browser they are one origin. */
+/** A page whose host name now leads to the server: to the browser they are one origin. */
 export function reboundName({ browser, home }: Scene): void {
   test('B18 a page whose name was rebound to the server starts no run and reads nothing', { timeout }, async (t) => {
     const first = await startHome(t)
@@ -209,11 +209,11 @@ export function reboundName({ browser, home }: Scene): void {
       await t.test(`${attack.name}, from a rebound name`, () => assertTurnedAway(page.mainFrame(), attack, field))
     }
     for (const method of ['GET', 'POST']) {
-      await t.test(`B18 fetch, ${method}, from a rebound name is told host_not_allowed`, async () => {
-        const told = await page.evaluate<string>(
+      await t.test(`B18 fetch, ${method}, from a rebound name gets host_not_allowed`, async () => {
+        const answer = await page.evaluate<string>(
           `fetch('/v1/chat', { method: '${method}' }).then((told) => told.text())`,
         )
-        assert.equal(JSON.parse(told).code, 'host_not_allowed')
+        assert.equal(JSON.parse(answer).code, 'host_not_allowed')
       })
     }
     await page.context().close()

@@ -1,11 +1,11 @@
-// What the server's own pages can do, and what even they cannot: the counterpart of all that is refused to others.
+// What the server's own pages can do, and what even they cannot: the counterpart of everything that other pages are refused.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { assertNothingGranted, canary, newMark, openPage, type Scene, startTarget } from './browser-scene.ts'
 
 type Row = [
   name: string,
-  /** `url` is the address, on the server; gives what the page learns of it. */
+  /** `url` is an address of the server; returns what the page learns from it. */
   script: string,
   path: string,
   expect: { learned: string; status: number; runs: number },
@@ -51,7 +51,7 @@ const rows: Row[] = [
     document.body.appendChild(Object.assign(document.createElement('form'), action)).submit()
     return ''`,
     '/v1/chat',
-    // Without a referrer a form has no origin either.
+    // Without a referrer a form sends no origin either.
     { learned: '', status: 403, runs: 0 },
   ],
   [

@@ -1,5 +1,5 @@
-// What the browser tests are played with: the server behind its door, a server that lets everybody in, and the home of hostile
-// pages. Each notes what arrives and how it was answered. Holds no tests.
+// The setting of the browser tests: the guarded server, a server that lets everybody in, and the home of hostile pages. Each
+// records what arrives and how it was answered. Contains no tests.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import {
@@ -19,7 +19,7 @@ import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
 import { type Cleanup, createInjectApp, type InjectAppOptions, openaiRest } from '../helpers/inject-app.ts'
 import type { ScriptedAgent } from '../helpers/scripted-agent.ts'
 
-/** In the answers of both servers; in nothing else. */
+/** Appears in the answers of both servers and nowhere else. */
 export const canary = 'canary-5b1f9c'
 
 export type Arrival = {
@@ -32,7 +32,7 @@ export type Arrival = {
   answered: OutgoingHttpHeaders
 }
 
-/** Notes each request of a server once it is answered. */
+/** Records each request of a server once it is answered. */
 export class Watch {
   readonly arrivals: Arrival[] = []
   #waiting: (() => void)[] = []
@@ -44,13 +44,13 @@ export class Watch {
   }
 
   note({ method = '', url = '', headers }: IncomingMessage, status: number, answered: OutgoingHttpHeaders = {}): void {
-    // A browser asks for it when it shows an answer, whatever that is.
+    // A browser requests it when it shows an answer of any kind.
     if (url === '/favicon.ico') return
     this.arrivals.push({ method, url, headers, status, answered })
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
-  /** What arrived at addresses that end like this, once that is enough. */
+  /** The arrivals at addresses with this ending, once there are enough. */
   async until(ending: string, isEnough: (arrivals: Arrival[]) => boolean): Promise<Arrival[]> {
     for (;;) {
       const arrivals = this.arrivals.filter(({ url }) => url.endsWith(ending))
@@ -59,7 +59,7 @@ export class Watch {
     }
   }
 
-  /** The first that arrives there. */
+  /** The first arrival at an address with this ending. */
   async first(ending: string): Promise<Arrival> {
     const [arrival] = await this.until(ending, ({ length }) => length > 0)
     assert.ok(arrival)
@@ -67,7 +67,7 @@ export class Watch {
   }
 }
 
-/** The answer was a refusal and lets no page read it. */
+/** The answer was a refusal, and no page may read it. */
 export function assertRefused({ method, url, status, answered }: Arrival): void {
   assert.equal(status, 403, `${method} ${url}`)
   assertNothingGranted(answered)
@@ -79,7 +79,7 @@ export function assertNothingGranted(answered: OutgoingHttpHeaders): void {
 
 const models = async () => [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }]
 
-/** `/bare` is as protected as any answer; `/page` may load what it wants, as that is not the door's affair. */
+/** `/bare` is as protected as any answer; `/page` may load anything, as that is not what these tests are about. */
 function ownPages(app: App): void {
   routesNeed(app, 'open')
   app.get('/bare', (_request, reply) => reply.type('text/html').send(html(canary)))
@@ -94,16 +94,16 @@ export type TargetOptions = Omit<InjectAppOptions, 'prepare'> & { port?: number 
 
 const html = (body: string) => `<!doctype html><link rel="icon" href="data:,"><body>${body}</body>`
 
-/** All three surfaces on a scripted agent, and two pages of the server's own. */
+/** The native, OpenAI and Anthropic surfaces on a scripted agent, and two pages of the server's own. */
 export async function startTarget(t: Cleanup, { port = 0, ...options }: TargetOptions = {}): Promise<Target> {
   const { app, agent } = await createInjectApp(t, {
     callers: new Authenticator({ keys: null, isLoopback: true, now: Date.now }),
     native: { health: async () => ({ status: 'ok', claude_version: canary }) },
     ...options,
     prepare: (app, runs) => {
-      const face = { runs, models, modelMap: {}, requestTimeoutMs: 60_000 }
-      app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...face }))
-      app.register(async (scope) => registerAnthropic(scope, { ...face, countTokens: () => 7 }))
+      const shared = { runs, models, modelMap: {}, requestTimeoutMs: 60_000 }
+      app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...shared }))
+      app.register(async (scope) => registerAnthropic(scope, { ...shared, countTokens: () => 7 }))
       app.register(async (scope) => ownPages(scope))
     },
   })
@@ -134,7 +134,7 @@ const everythingAllowed = ({ headers }: IncomingMessage) => ({
   'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
 })
 
-/** What a page can make use of, by what its browser wants it for. */
+/** Answers that a page can use, by what its browser requests them for. */
 const useful: Record<string, [type: string, body: string]> = {
   image: ['image/svg+xml', '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'],
   script: ['text/javascript', `globalThis.seen = '${canary}'`],
@@ -145,7 +145,7 @@ const useful: Record<string, [type: string, body: string]> = {
   document: ['text/html', html(canary)],
 }
 
-/** Lets everybody in, and read: what is refused at the door must get through here, or it was no attack. */
+/** Lets everybody in and lets them read: what the guarded server refuses must get through here, or it was no attack. */
 export async function startOpenDoor(t: Cleanup): Promise<PageServer> {
   const server = createServer((request, response) => {
     const isStream = request.headers.accept === 'text/event-stream'
@@ -177,7 +177,7 @@ const hostilePages: Record<string, (to: string, isAsking: boolean) => HostilePag
   }),
 }
 
-/** Where hostile pages live. They may read all that is theirs. */
+/** The home of hostile pages. They may read everything of their own. */
 export function startHome(t: Cleanup): Promise<PageServer> {
   const server = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://home')
@@ -188,7 +188,7 @@ export function startHome(t: Cleanup): Promise<PageServer> {
   return listen(t, server)
 }
 
-/** A page in a browser context of its own, which goes with the test. What its user allowed, it may. */
+/** A page in a browser context of its own, which is closed after the test. It has the permissions that its user allowed. */
 export async function openPage(t: Cleanup, browser: Browser, url: string, allowed: string[] = []): Promise<Page> {
   const context = await browser.newContext({ permissions: allowed })
   t.after(() => context.close())
@@ -199,13 +199,13 @@ export async function openPage(t: Cleanup, browser: Browser, url: string, allowe
 
 let marks = 0
 
-/** The end of an address that nothing else has. */
+/** A unique ending for an address. */
 export const newMark = () => `?mark=${++marks}.`
 
 export type Scene = {
   browser: Browser
-  /** A page of it has the names that the browser knows, and this port. */
+  /** Its pages have the names that the browser knows, and this port. */
   home: PageServer
-  /** The same, but a browser takes it for a server on the internet. */
+  /** The same, but the browser takes it for a server on the internet. */
   publicHome: PageServer
 }

@@ -1,5 +1,5 @@
-// What a browser does beyond the requests of a page's program: cookies, frames, addresses that a person types, history, and what
-// it fetches beforehand.
+// What a browser does beyond the requests of a page's script: cookies, frames, addresses that a person types, history, and what it
+// fetches in advance.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Page } from 'playwright-core'
@@ -8,15 +8,17 @@ import { assertRefused, canary, newMark, openPage, type Scene, startTarget } fro
 const timeout = 30_000
 
 export function cookies({ browser, home }: Scene): void {
-  test('B19 cookies of another port come along and change nothing; the server sets none', { timeout }, async (t) => {
+  test('B19 cookies of another port are sent along and change nothing; the server sets none', {
+    timeout,
+  }, async (t) => {
     const target = await startTarget(t)
     const page = await openPage(t, browser, `http://localhost:${home.port}/`)
     await page.evaluate(`document.cookie = 'port=other'`)
     for (const fields of [{}, { method: 'POST', mode: 'no-cors', body: '{"prompt":"hi"}' }]) {
       const mark = newMark()
       const address = JSON.stringify(`http://localhost:${target.port}/v1/chat${mark}`)
-      const given = JSON.stringify({ ...fields, credentials: 'include' })
-      assert.equal(await page.evaluate(`fetch(${address}, ${given}).then(() => 'read', () => '')`), '')
+      const init = JSON.stringify({ ...fields, credentials: 'include' })
+      assert.equal(await page.evaluate(`fetch(${address}, ${init}).then(() => 'read', () => '')`), '')
       const arrival = await target.watch.first(mark)
       assert.equal(arrival.headers.cookie, 'port=other')
       assertRefused(arrival)
@@ -30,7 +32,7 @@ export function cookies({ browser, home }: Scene): void {
   })
 }
 
-/** Puts an address into a frame; gives what the frame shows. */
+/** Shows an address in a frame; returns the content of the frame. */
 async function show(page: Page, url: string): Promise<string> {
   await page.evaluate(`new Promise((done) => {
     const frame = Object.assign(document.createElement('iframe'), { src: ${JSON.stringify(url)}, onload: done })
@@ -40,12 +42,12 @@ async function show(page: Page, url: string): Promise<string> {
 }
 
 export function frames({ browser, home }: Scene): void {
-  const places: [what: string, address: string, name: string, status: number][] = [
+  const cases: [what: string, address: string, name: string, status: number][] = [
     ['a page of another site', `http://evil.example:${home.port}/`, '127.0.0.1', 403],
     ['a page of another port', `http://localhost:${home.port}/`, 'localhost', 403],
-    ['a page that the browser says nothing of', `http://evil.example:${home.port}/quiet`, 'box.example', 200],
+    ['a page that the browser does not identify', `http://evil.example:${home.port}/quiet`, 'box.example', 200],
   ]
-  for (const [what, address, name, status] of places) {
+  for (const [what, address, name, status] of cases) {
     test(`B22 a page of the server is not shown in a frame of ${what}`, { timeout }, async (t) => {
       const target = await startTarget(t, { allowHosts: ['box.example'] })
       const page = await openPage(t, browser, address)
@@ -55,7 +57,7 @@ export function frames({ browser, home }: Scene): void {
     })
   }
 
-  test('B22 a page of the server is shown where a person opens it', { timeout }, async (t) => {
+  test('B22 a page of the server is shown if a person opens it', { timeout }, async (t) => {
     const target = await startTarget(t)
     const page = await openPage(t, browser, `http://localhost:${target.port}/bare`)
     assert.ok((await page.content()).includes(canary))
@@ -93,7 +95,9 @@ export function addresses({ browser }: Scene): void {
 }
 
 export function history({ browser, home }: Scene): void {
-  test('B08 where a page leads, a person is refused: at first, going back there, and again', { timeout }, async (t) => {
+  test('B08 a person whom a page leads to the server is refused: at first, on going back there, and on reload', {
+    timeout,
+  }, async (t) => {
     const { watch, port } = await startTarget(t)
     const page = await openPage(t, browser, `http://evil.example:${home.port}/`)
     const mark = newMark()
@@ -109,17 +113,17 @@ export function history({ browser, home }: Scene): void {
   })
 }
 
-/** What a page asks its browser to fetch beforehand looks as if a person had opened it. */
+/** What a page has its browser fetch in advance looks as if a person had opened it. */
 export function speculation({ browser, home, publicHome }: Scene): void {
-  const places: [what: string, address: string, name: string][] = [
+  const cases: [what: string, address: string, name: string][] = [
     ['a page of another site', `http://evil.example:${home.port}/`, '127.0.0.1'],
     ['a page of another port', `http://localhost:${home.port}/`, 'localhost'],
     ['a page that sends no referrer', `http://evil.example:${home.port}/quiet`, '127.0.0.1'],
     ['a page of the internet', `http://evil.example:${publicHome.port}/`, '127.0.0.1'],
   ]
   for (const kind of ['prefetch', 'prerender']) {
-    for (const [what, address, name] of places) {
-      test(`B08 a ${kind} that is asked for by ${what} is refused`, { timeout }, async (t) => {
+    for (const [what, address, name] of cases) {
+      test(`B08 a ${kind} requested by ${what} is refused`, { timeout }, async (t) => {
         const { watch, port } = await startTarget(t)
         const page = await openPage(t, browser, address)
         const mark = newMark()
@@ -132,9 +136,9 @@ export function speculation({ browser, home, publicHome }: Scene): void {
   }
 }
 
-/** A browser keeps pages of the internet from this machine, but for what they lead to. */
+/** A browser keeps pages of the internet from reaching this machine, except by navigation. */
 export function internet({ browser, publicHome }: Scene): void {
-  test('B06 a page of the internet that leads to the server is refused', { timeout }, async (t) => {
+  test('B06 a navigation from a page of the internet to the server is refused', { timeout }, async (t) => {
     const { watch, port, agent } = await startTarget(t)
     const page = await openPage(t, browser, `http://evil.example:${publicHome.port}/`)
     const opened = newMark()

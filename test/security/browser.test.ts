@@ -1,10 +1,10 @@
-// The door, met by a real browser: what pages of every kind can send and read, and what they cannot. A title begins with the row's
-// number in the catalogue of attacks. Needs an installed Chromium.
+// The server's access checks, tested with a real browser: what pages of every kind can send and read, and what they cannot. Each title
+// begins with the number of its attack. Needs an installed Chromium.
 import { after, test } from 'node:test'
 import { noBrowser, openBrowser } from '../helpers/browser.ts'
 import { namedOrigin } from './browser-cors.ts'
 import { extension } from './browser-extension.ts'
-import { foreignPages, openDoor, reboundName, unsaid } from './browser-foreign.ts'
+import { foreignPages, openDoor, reboundName, unidentified } from './browser-foreign.ts'
 import { ownPage } from './browser-own.ts'
 import { startHome } from './browser-scene.ts'
 import { addresses, cookies, frames, history, internet, speculation } from './browser-visits.ts'
@@ -21,6 +21,6 @@ const browser = await openBrowser(cleanup, {
 if (browser === null) test('pages of every kind, in a browser', { skip: noBrowser }, () => {})
 else {
   const scene = { browser, home, publicHome }
-  for (const play of [openDoor, foreignPages, unsaid, reboundName, ownPage, namedOrigin]) play(scene)
-  for (const play of [cookies, frames, addresses, history, speculation, internet, extension]) play(scene)
+  for (const run of [openDoor, foreignPages, unidentified, reboundName, ownPage, namedOrigin]) run(scene)
+  for (const run of [cookies, frames, addresses, history, speculation, internet, extension]) run(scene)
 }

@@ -1,5 +1,5 @@
-// Drives `claude -p` by hand, as nothing in src/ does: one process with a column's switches, some prompts one after the other
-// over stdin, and what it said. Judges nothing.
+// Runs `claude -p` directly, as nothing in src/ does: one process with the switches of a column, several prompts one after the other
+// on stdin, and the lines it prints. Makes no judgment.
 import assert from 'node:assert/strict'
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { watch } from 'node:fs'
@@ -8,7 +8,7 @@ import type { Readable, Writable } from 'node:stream'
 import { sdkExecutable } from '../../src/claude/cli/executable.ts'
 import type { Column } from './cli-switches-table.ts'
 
-/** How long a process may take before it counts as hanging, in milliseconds. */
+/** A process that takes longer counts as hanging, in milliseconds. */
 const hangMs = 60_000
 
 export type Line = { type?: unknown; subtype?: unknown; [field: string]: unknown }
@@ -18,17 +18,17 @@ export type Conversation = {
   prompts: readonly string[]
   cwd: string
   environment: Readonly<Record<string, string>>
-  /** The conversation to go on with. */
+  /** The id of the conversation to continue. */
   resume?: string
-  /** A file at whose sight the process is killed during the last prompt. */
+  /** When this file appears during the last prompt, the process is killed. */
   endAt?: { folder: string; file: RegExp }
 }
 
-/** The lines of one process that was told the prompts, each after the answer to the one before, and ended well. */
+/** The output of one process that got the prompts, each after the answer to the one before, and ended well. */
 export async function runClaude(conversation: Conversation): Promise<Line[]> {
   const { column, prompts, cwd, environment, resume, endAt } = conversation
   const path = sdkExecutable()
-  assert.ok(path !== null, 'the Agent SDK brought no CLI along')
+  assert.ok(path !== null, 'the Agent SDK did not bring a CLI')
   const args = ['-p', '--input-format=stream-json', '--output-format=stream-json', '--verbose', ...column.arguments]
   const child = spawn(path, [...args, ...(resume === undefined ? [] : [`--resume=${resume}`])], {
     cwd,
@@ -61,7 +61,7 @@ function ending(child: Child): Promise<{ code: number | null; errors: string }> 
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     errors += text
   })
-  // One that ends early is told by its exit code.
+  // A process that ends early is reported by its exit code.
   child.stdin.on('error', () => {})
   const hang = setTimeout(() => child.kill('SIGKILL'), hangMs)
   return new Promise((resolve, reject) => {

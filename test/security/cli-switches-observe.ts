@@ -1,5 +1,5 @@
-// One column of the table, seen once: the CLI with these switches, in a hostile folder and an ordinary user's home, told the
-// prompts of an attacker by a client and asked for tools by the model. Says what came of each attack.
+// Observes one column of the table: runs the CLI with its switches, in a hostile folder and an ordinary user's home, with the prompts
+// of an attacking client and a model that calls tools. Reports the outcome of each attack.
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,36 +10,36 @@ import type { Attack, Column, Outcome } from './cli-switches-table.ts'
 import { type Canary, canariesIn, type HostileFolder, heapDump, makeHostileFolder } from './hostile-folder.ts'
 
 export type Observation = {
-  /** What the process said of itself with each turn. */
+  /** What the process reported about itself with each turn. */
   inits: Line[]
-  /** The prompts without calls of tools, as they were given to the process. */
+  /** The prompts without tool calls, as the process received them. */
   prompts: string[]
-  /** What the user said last in each request, in order. */
-  said: string[]
-  /** The requests that went where the repository would have them, and those that went where they should. */
+  /** The last text of the user in each request, in order. */
+  userTexts: string[]
+  /** The requests that went where the repository wants them, and those that went where they should. */
   astray: RecordedRequest[]
   own: RecordedRequest[]
   canaries: Canary[]
   marks: string[]
   theme: unknown
-  hasSettingsOfOld: boolean
+  hasOriginalSettings: boolean
   heapDumps: number
   wroteInFolder: boolean
-  /** Whether a command that nothing but the user's own rule allows was run: without the rule, and with it. */
+  /** Whether a command ran that only the user's own rule allows: without the rule, and with it. */
   ranUnallowed: boolean
   ranAllowed: boolean
-  /** The permission mode of the second process, for which the repository's settings name `acceptEdits`. */
+  /** The permission mode of the second process, for which the repository's settings say `acceptEdits`. */
   laterMode: unknown
-  /** Whether the second process went on with the conversation of the first. */
-  wentOn: boolean
+  /** Whether the second process continued the conversation of the first. */
+  hasResumed: boolean
 }
 
 const bash = (command: string) => ({ name: 'Bash', input: { command, description: 'Makes a file' } })
 
-/** The model asks for the tools one after the other, offered or not. */
+/** The model calls the tools one after the other, whether they are offered or not. */
 const calls = (...tools: object[]) => tools.map((tool) => step({ tools: [tool], force_tool: true })).join(' ')
 
-/** What only the rule allows in every mode: a command that writes outside the folder. */
+/** Only the rule allows it in any mode: a command that writes outside the folder. */
 const outsideCall = (folder: HostileFolder) => bash(`echo x > '${folder.mark('bash-outside')}'`)
 
 const inFolder = (folder: HostileFolder) => join(folder.cwd, 'written-by-bash')
@@ -49,7 +49,7 @@ const toolPrompt = (folder: HostileFolder) => {
   return `use tools ${calls(read, bash(`touch '${inFolder(folder)}'`), outsideCall(folder))}`
 }
 
-/** The dump is the last thing asked for: once it has begun there is nothing more to see, and it would take seconds. */
+/** The dump comes last: once it has begun there is nothing more to see, and it would take seconds. */
 const firstPrompts = ({ files }: HostileFolder) => [
   `see @${files.outside} and @~/.ssh/id_rsa`,
   'see @inside.txt',
@@ -58,10 +58,10 @@ const firstPrompts = ({ files }: HostileFolder) => [
   '/heapdump',
 ]
 
-/** Settings are written in the background: the process that does so must end in peace. */
+/** Settings are written in the background, so the process that does it must be allowed to end by itself. */
 const laterPrompts = ['/config theme=light']
 
-/** Everything that was started is ended, and all files are gone, when it settles. */
+/** When it settles, everything that was started has ended and all files are gone. */
 export async function observe(column: Column, isTrusted = false): Promise<Observation> {
   const cleanups: (() => unknown)[] = []
   const [own, astray] = await Promise.all([startUpstream(), startUpstream()])
@@ -77,7 +77,7 @@ export async function observe(column: Column, isTrusted = false): Promise<Observ
 
 type Upstreams = { own: Upstream; astray: Upstream }
 
-/** The last four characters are what the upstream shows of it. */
+/** The upstream shows its last four characters. */
 const userKey = 'sk-ant-test-mine'
 
 async function look(column: Column, folder: HostileFolder, { own, astray }: Upstreams): Promise<Observation> {
@@ -96,7 +96,7 @@ async function look(column: Column, folder: HostileFolder, { own, astray }: Upst
   })
   const ranUnallowed = folder.marks().includes('bash-outside')
   const before = [...own.requests, ...astray.requests]
-  assert.equal(toolResultsIn(before), 3, `${column.name}: the model was not told what came of its calls`)
+  assert.equal(toolResultsIn(before), 3, `${column.name}: the model did not get the results of its calls`)
   folder.allowBash()
   folder.setDefaultMode('acceptEdits')
   const more = await runClaude({
@@ -106,22 +106,22 @@ async function look(column: Column, folder: HostileFolder, { own, astray }: Upst
   })
   const requests = [...own.requests, ...astray.requests]
   const later = requests.find((request) => !before.includes(request))
-  assert.equal(lastSaid(later).trim().slice(0, 9), 'once more', column.name)
+  assert.equal(lastUserText(later).trim().slice(0, 9), 'once more', column.name)
   return {
     inits: lines.filter(isInit),
     prompts: [...firstPrompts(folder), ...laterPrompts].map((prompt) => `${column.prefix ?? ''}${prompt}`),
-    said: requests.map((request) => lastSaid(request)),
+    userTexts: requests.map((request) => lastUserText(request)),
     ...{ own: own.requests, astray: astray.requests },
     canaries: canariesIn(requests.map(({ raw }) => raw).join('\n')),
     marks: folder.marks(),
     theme: folder.theme(),
-    hasSettingsOfOld: folder.hasSettingsOfOld(),
+    hasOriginalSettings: folder.hasOriginalSettings(),
     heapDumps: folder.heapDumps().length,
     wroteInFolder: existsSync(inFolder(folder)),
     ranUnallowed,
     ranAllowed: folder.marks().includes('bash-outside'),
     laterMode: more.find(isInit)?.permissionMode,
-    wentOn: later?.raw.includes('use tools') === true,
+    hasResumed: later?.raw.includes('use tools') === true,
   }
 }
 
@@ -132,8 +132,8 @@ function toolResultsIn(requests: RecordedRequest[]): number {
   return new Set(ids).size
 }
 
-/** What the user said last, without what the CLI adds to it. */
-function lastSaid(request: RecordedRequest | undefined): string {
+/** The last text of the user, without what the CLI adds to it. */
+function lastUserText(request: RecordedRequest | undefined): string {
   const texts = (request?.body?.messages ?? []).flatMap(({ role, content }) => {
     if (role !== 'user') return []
     return typeof content === 'string' ? [content] : content.map(({ text }) => text ?? '')
@@ -141,7 +141,7 @@ function lastSaid(request: RecordedRequest | undefined): string {
   return texts.findLast((text) => text !== '' && !text.startsWith('<system-reminder>')) ?? ''
 }
 
-/** All of them or none; anything between is told as it is, and is neither of the two. */
+/** All of them or none; anything in between is described, and is neither of the two outcomes. */
 function allOf(parts: Record<string, boolean>): Outcome | string {
   const names = Object.keys(parts)
   const working = names.filter((name) => parts[name])
@@ -163,7 +163,7 @@ const ran =
   ({ marks }) =>
     allOf(Object.fromEntries(wanted.map((name) => [name, marks.includes(name)])))
 
-/** Any marker file that begins so, but for those named. */
+/** Any marker file with this prefix, except those named. */
 const ranAny =
   (prefix: RegExp, ...but: string[]): Judge =>
   ({ marks }) =>
@@ -172,8 +172,8 @@ const ranAny =
 const judges: Record<Attack, Judge> = {
   'a file elsewhere and ~/.ssh/id_rsa, mentioned in the prompt, are sent': sent('outside', 'sshKey'),
   'a file of the folder, mentioned in the prompt, is sent': sent('inside'),
-  "/config in the prompt rewrites the user's settings": ({ theme, hasSettingsOfOld }) =>
-    allOf({ 'the theme': theme === 'light', 'the file': !hasSettingsOfOld }),
+  "/config in the prompt rewrites the user's settings": ({ theme, hasOriginalSettings }) =>
+    allOf({ 'the theme': theme === 'light', 'the file': !hasOriginalSettings }),
   '/heapdump in the prompt writes into the home folder': ({ heapDumps }) => someOf(heapDumps > 0),
   "the repository's SessionStart hook runs": ran('repo-hook-SessionStart'),
   "the repository's UserPromptSubmit hook runs": ran('repo-hook-UserPromptSubmit'),
@@ -199,8 +199,8 @@ const judges: Record<Attack, Judge> = {
   ),
   "the repository's settings.local.json brings a hook that runs": ran('repo-local-hook'),
   "the repository's CLAUDE.local.md and rules are sent": sent('repoLocalMemory', 'repoRule'),
-  "the repository's commands and skills are told to the model": sent('repoCommand', 'repoSkill'),
-  "the repository's agents are told to the model": sent('repoAgent'),
+  "the repository's commands and skills are announced to the model": sent('repoCommand', 'repoSkill'),
+  "the repository's agents are announced to the model": sent('repoAgent'),
   "the repository's output style is the system prompt": sent('repoOutputStyle'),
   "the repository's default permission mode is obeyed": ({ inits, laterMode }) =>
     someOf(laterMode !== inits[0]?.permissionMode),
@@ -210,7 +210,7 @@ const judges: Record<Attack, Judge> = {
     /^repo-(proxy-auth|aws-auth|gcp-auth|otel-headers|status-line|file-suggestion)/,
   ),
   "the user's MCP server is started": ran('user-mcp'),
-  "the user's commands are told to the model": sent('userCommand'),
+  "the user's commands are announced to the model": sent('userCommand'),
 }
 
 export const judge = (attack: Attack, seen: Observation): Outcome | string => judges[attack](seen)

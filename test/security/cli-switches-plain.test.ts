@@ -1,6 +1,6 @@
-// The whole line of switches as the server really uses it: plain models over both compatible faces, while the user's home, its
-// settings and the server's default folder are as bad as can be; and then the same processes with the hostile folder as their
-// own. Every prompt is text to the model, and nothing is read, run or written.
+// The full set of switches as the server really uses it: plain models on the OpenAI and Anthropic surfaces, with the user's home, its
+// settings and the server's default folder as bad as can be; then the same processes with the hostile folder as their own. Every
+// prompt is text to the model, and nothing is read, run or written.
 import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,7 +18,7 @@ import { canariesIn, type HostileFolder, makeHostileFolder } from './hostile-fol
 
 const hooks = { after: after as TestContext['after'] }
 
-// As bad as can be: the user trusts the folder, and lets every command run.
+// The worst case: the user trusts the folder and allows every command.
 async function makeScene() {
   const folders = makeFolders(hooks)
   const [upstream, astray] = await Promise.all([startUpstream(), startUpstream()])
@@ -28,32 +28,32 @@ async function makeScene() {
   folder.setDefaultMode('acceptEdits')
   const filesOf = (path: string) => readdirSync(path, { recursive: true, encoding: 'utf8' }).sort()
   const filesBefore = filesOf(folder.cwd)
-  /** Nothing has come of any attack so far. */
+  /** No attack has had any effect so far. */
   const assertUntouched = () => {
     assert.deepEqual(canariesIn(upstream.requests.map(({ raw }) => raw).join('\n')), [])
     assert.deepEqual([...folder.marks(), ...folder.heapDumps()], [])
-    assert.equal(folder.hasSettingsOfOld(), true)
+    assert.equal(folder.hasOriginalSettings(), true)
     assert.deepEqual(filesOf(folder.cwd), filesBefore)
     assert.equal(astray.requests.length, 0)
   }
   return { folders, folder, upstream, astray, assertUntouched }
 }
 
-/** Stands before the CLI and writes down how each of its processes is started, and in which folder. */
-function makeWitness({ root }: TestFolders): { path: string; told: () => string[] } {
+/** Runs in place of the CLI and records how each of its processes is started, and in which folder. */
+function makeStartRecorder({ root }: TestFolders): { path: string; starts: () => string[] } {
   const folder = join(root, 'starts')
   const path = join(root, 'claude')
   mkdirSync(folder)
   const looks = `pwd; echo "files: $(ls -A)"; echo "attachments: $CLAUDE_CODE_DISABLE_ATTACHMENTS"; printf '%s\\n' "$@"`
   writeFileSync(path, `#!/bin/sh\n{ ${looks}; } > '${folder}'/$$\nexec '${sdkExecutable()}' "$@"\n`)
   chmodSync(path, 0o755)
-  return { path, told: () => readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8')) }
+  return { path, starts: () => readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8')) }
 }
 
 const scene = await makeScene()
 const { folder, upstream, assertUntouched } = scene
-const witness = makeWitness(scene.folders)
-const server = await startTestServer(hooks, { ...scene, config: { claudeBin: witness.path } })
+const recorder = makeStartRecorder(scene.folders)
+const server = await startTestServer(hooks, { ...scene, config: { claudeBin: recorder.path } })
 after(() => Promise.all([scene.upstream.close(), scene.astray.close()]))
 
 type Prompts = readonly (readonly [what: string, prompt: string])[]
@@ -69,13 +69,13 @@ const promptsFor = ({ files, mark }: HostileFolder): Prompts => [
   ["the repository's skill", '/hostile-skill'],
   ["the plugin's agent", '@agent-hostile-plugin:plugin-agent go'],
   ['!id', '!id'],
-  ['a shell command as commands may hold it', `!\`touch ${mark('shell')}\` $ARGUMENTS`],
+  ['a shell command as command files may contain it', `!\`touch ${mark('shell')}\` $ARGUMENTS`],
   ['--version', '--version'],
 ]
 
 const prompts = promptsFor(folder)
 
-/** What is no command because of what stands before it, unless somebody trims it. */
+/** A command behind one of these is not a command, unless somebody trims it. */
 const blanks = {
   'a line break': '\n',
   'a tab': '\t',
@@ -91,12 +91,12 @@ const disguised: Prompts = Object.entries(blanks).flatMap(([what, blank]) => [
 ])
 
 type Message = { role: 'user' | 'assistant'; content: string | { type: 'text'; text: string }[] }
-type Asked = { system?: string; messages: Message[]; tools?: string[] }
-type Face = { name: string; ask(asked: Asked): Promise<Answer> }
+type Conversation = { system?: string; messages: Message[]; tools?: string[] }
+type Surface = { name: string; ask(fields: Conversation): Promise<Answer> }
 
 const schema = { type: 'object', properties: {} }
 
-const faces: readonly Face[] = [
+const surfaces: readonly Surface[] = [
   {
     name: 'openai',
     ask: ({ system, messages, tools }) =>
@@ -108,17 +108,17 @@ const faces: readonly Face[] = [
   },
   {
     name: 'anthropic',
-    ask: ({ tools, ...asked }) =>
+    ask: ({ tools, ...fields }) =>
       post(server, '/v1/messages', {
         model: 'sonnet',
         max_tokens: 500,
-        ...asked,
+        ...fields,
         ...(tools && { tools: tools.map((name) => ({ name, input_schema: schema })) }),
       }),
   },
 ]
 
-/** The body of the one request that asking has led to. */
+/** The body of the one request to the model that the call has caused. */
 async function sentBy(asking: Promise<Answer>): Promise<MessagesBody> {
   const before = upstream.requests.length
   const { status, body } = await asking
@@ -133,44 +133,44 @@ const textsOf = (content: unknown) =>
   typeof content === 'string' ? [content] : ((content ?? []) as { text?: string }[]).map(({ text }) => text)
 
 /** The texts of each message in this role. */
-const said = ({ messages }: MessagesBody, role: string) =>
+const textsIn = ({ messages }: MessagesBody, role: string) =>
   messages.filter((message) => message.role === role).map(({ content }) => textsOf(content))
 
 const user = (content: Message['content']): Message => ({ role: 'user', content })
 const blocks = (...texts: string[]) => texts.map((text) => ({ type: 'text' as const, text }))
 
-type Place = {
+type Position = {
   name: string
-  put(prompt: string): Asked
+  put(prompt: string): Conversation
   find(sent: MessagesBody): unknown
   wanted(prompt: string): unknown
 }
 
-const asPrompt: Place = {
+const asPrompt: Position = {
   name: 'the prompt',
   put: (prompt) => ({ messages: [user(prompt)] }),
-  find: (sent) => said(sent, 'user'),
+  find: (sent) => textsIn(sent, 'user'),
   wanted: (prompt) => [[prompt]],
 }
 
-const places: readonly Place[] = [
+const positions: readonly Position[] = [
   asPrompt,
   {
     name: 'the last of several blocks',
     put: (prompt) => ({ messages: [user(blocks('first', prompt))] }),
-    find: (sent) => said(sent, 'user'),
+    find: (sent) => textsIn(sent, 'user'),
     wanted: (prompt) => [['first', prompt]],
   },
   {
     name: 'an earlier prompt',
     put: (prompt) => ({ messages: [user(prompt), { role: 'assistant', content: 'yes' }, user('go on')] }),
-    find: (sent) => said(sent, 'user'),
+    find: (sent) => textsIn(sent, 'user'),
     wanted: (prompt) => [[prompt], ['go on']],
   },
   {
     name: 'an earlier answer',
     put: (prompt) => ({ messages: [user('say it'), { role: 'assistant', content: prompt }, user('go on')] }),
-    find: (sent) => said(sent, 'assistant'),
+    find: (sent) => textsIn(sent, 'assistant'),
     wanted: (prompt) => [[prompt]],
   },
   {
@@ -181,23 +181,23 @@ const places: readonly Place[] = [
   },
 ]
 
-async function checkText(face: Face, place: Place, prompt: string): Promise<void> {
-  assert.deepEqual(place.find(await sentBy(face.ask(place.put(prompt)))), place.wanted(prompt))
+async function checkText(surface: Surface, position: Position, prompt: string): Promise<void> {
+  assert.deepEqual(position.find(await sentBy(surface.ask(position.put(prompt)))), position.wanted(prompt))
   assertUntouched()
 }
 
-for (const face of faces) {
-  for (const place of places) {
+for (const surface of surfaces) {
+  for (const position of positions) {
     for (const [what, prompt] of prompts) {
-      test(`F25 ${face.name}: ${what} as ${place.name} is text`, () => checkText(face, place, prompt))
+      test(`F25 ${surface.name}: ${what} as ${position.name} is text`, () => checkText(surface, position, prompt))
     }
   }
   for (const [what, prompt] of disguised) {
-    test(`F25 ${face.name}: ${what} as the prompt is text`, () => checkText(face, asPrompt, prompt))
+    test(`F25 ${surface.name}: ${what} as the prompt is text`, () => checkText(surface, asPrompt, prompt))
   }
 }
 
-/** A prompt upon which the model calls these, one after the other as long as it is let, whether they are offered or not. */
+/** A prompt that makes the model call these tools, one after the other as long as it may, whether they are offered or not. */
 const calling = ({ files, mark }: HostileFolder) => {
   const calls = [
     { name: 'Read', input: { file_path: files.sshKey } },
@@ -208,25 +208,25 @@ const calling = ({ files, mark }: HostileFolder) => {
   return calls.map((call) => step({ tools: [call], force_tool: true })).join(' ')
 }
 
-for (const face of faces) {
-  test(`F25 ${face.name}: a model that asks for Claude Code's tools gets none`, async () => {
-    const { status, body } = await face.ask({ messages: [user(calling(folder))] })
+for (const surface of surfaces) {
+  test(`F25 ${surface.name}: a model that calls Claude Code's tools gets none`, async () => {
+    const { status, body } = await surface.ask({ messages: [user(calling(folder))] })
     assert.equal(status, 200)
     assert.doesNotMatch(JSON.stringify(body), /Read|Bash|Write/)
     assert.deepEqual(upstream.requests.at(-1)?.body?.tools, [])
     assertUntouched()
   })
 
-  test(`F25 ${face.name}: a client's tools named like Claude Code's are the client's to run`, async () => {
-    const asking = face.ask({ messages: [user(calling(folder))], tools: ['Read', 'Bash', 'Write'] })
+  test(`F25 ${surface.name}: a client's tools named like Claude Code's are left to the client`, async () => {
+    const asking = surface.ask({ messages: [user(calling(folder))], tools: ['Read', 'Bash', 'Write'] })
     assert.equal((await sentBy(asking)).tools?.length, 3)
     assert.match(JSON.stringify((await asking).body), /"name":"Read".*id_rsa/)
     assertUntouched()
   })
 }
 
-test('F25 each process of plain models was started with the whole line, in an empty folder elsewhere', () => {
-  const starts = witness.told().filter((told) => told.includes('--input-format'))
+test('F25 each process of plain models was started with the full set of switches, in an empty folder elsewhere', () => {
+  const starts = recorder.starts().filter((argsOfStarts) => argsOfStarts.includes('--input-format'))
   assert.ok(starts.length > 0)
   const line = [...(columns.find(({ name }) => name === 'HARD')?.arguments ?? []), '--setting-sources=']
   for (const told of starts) {
@@ -263,7 +263,7 @@ after(async () => {
   await Promise.all([registry.close(), inside.upstream.close(), inside.astray.close()])
 })
 
-/** How a run of the plain model ended that was given the prompt. */
+/** The outcome of a run of the plain model with this prompt. */
 async function runInside(text: string): Promise<string | undefined> {
   const request = {
     runId: 'run_inside',
@@ -288,17 +288,17 @@ for (const [what, prompt] of promptsFor(inside.folder)) {
     assert.equal(await runInside(prompt), 'succeeded')
     const requests = inside.upstream.requests.slice(before)
     assert.deepEqual(
-      requests.map(({ body }) => body && said(body, 'user')),
+      requests.map(({ body }) => body && textsIn(body, 'user')),
       [[[prompt]]],
     )
     inside.assertUntouched()
   })
 }
 
-test("F25 in the hostile folder itself: a model that asks for Claude Code's tools gets none", async () => {
+test("F25 in the hostile folder itself: a model that calls Claude Code's tools gets none", async () => {
   assert.equal(await runInside(calling(inside.folder)), 'succeeded')
   const { body, raw } = inside.upstream.requests.at(-1) ?? { raw: '' }
-  assert.ok(raw.includes(inside.folders.cwd), 'it works in that folder')
+  assert.ok(raw.includes(inside.folders.cwd), 'it did not work in that folder')
   assert.deepEqual(body?.tools, [])
   inside.assertUntouched()
 })

@@ -1,18 +1,18 @@
-// What each switch of the CLI stops of what a prompt, a working folder or the user's own settings can do, as it was seen with
-// CLI 2.1.330. Recorded by hand and measured again by cli-switches.test.ts: where a new CLI differs, look at what the plain
-// models are started with (src/claude/cli/plain-mode-options.ts) before a cell is changed here.
+// What each switch of the CLI stops of what a prompt, a working folder or the user's own settings can do, as observed with CLI 2.1.330.
+// Recorded by hand and measured again by cli-switches.test.ts: if a new CLI differs, check what the plain models are started with
+// (src/claude/cli/plain-mode-options.ts) before you change a cell here.
 
 export type Column = {
   name: string
   arguments: readonly string[]
   environment?: Readonly<Record<string, string>>
-  /** What is put before each prompt. */
+  /** Put in front of each prompt. */
   prefix?: string
 }
 
 const noAttachments = { CLAUDE_CODE_DISABLE_ATTACHMENTS: '1' }
 
-/** Single switches on top of a bare `claude -p`, and last the whole line, on which nothing works. */
+/** Single switches on top of a bare `claude -p`, and last the full set, against which nothing works. */
 export const columns: readonly Column[] = [
   { name: 'plain', arguments: [] },
   { name: '--tools=', arguments: ['--tools='] },
@@ -43,8 +43,8 @@ type Row = { attack: string; cells: string }
 
 /**
  * One mark for each column, in their order: ● the attack works, – it does not.
- * In mode `auto` a safety check by the service decides about most commands; it does not run here, so with a real login more
- * may be possible in that column.
+ * In mode `auto` a safety check by the service decides about most commands. It does not run here, so with a real login more may be
+ * possible in that column.
  */
 export const rows = [
   { attack: 'a file elsewhere and ~/.ssh/id_rsa, mentioned in the prompt, are sent', cells: '●●●●●●●––●●●–●–' },
@@ -64,19 +64,19 @@ export const rows = [
   { attack: "the model's Bash writes in the folder", cells: '–––●–●–––––––––' },
 ] as const satisfies readonly Row[]
 
-/** The same for more of what a folder or a home can hold. */
+/** The same for more of what a folder or a home can contain. */
 export const moreRows = [
   { attack: "the repository's hooks of other events run", cells: '●●●●●●–––––●●●–' },
   { attack: "the repository's settings.local.json brings a hook that runs", cells: '●●●●●●–––––●●●–' },
   { attack: "the repository's CLAUDE.local.md and rules are sent", cells: '●●●●●●–––––●●●–' },
-  { attack: "the repository's commands and skills are told to the model", cells: '●–●●●●–––––––●–' },
-  { attack: "the repository's agents are told to the model", cells: '●–●●●●–––––●●●–' },
+  { attack: "the repository's commands and skills are announced to the model", cells: '●–●●●●–––––––●–' },
+  { attack: "the repository's agents are announced to the model", cells: '●–●●●●–––––●●●–' },
   { attack: "the repository's output style is the system prompt", cells: '●●●●●●–––––●●●–' },
   { attack: "the repository's default permission mode is obeyed", cells: '●●––––●●–––●●●–' },
   { attack: "the repository's plugin is loaded", cells: '–––––––––––––––' },
   { attack: "other commands of the repository's settings run", cells: '–––––––––––––––' },
   { attack: "the user's MCP server is started", cells: '●●●●●●–––●–●●●–' },
-  { attack: "the user's commands are told to the model", cells: '●–●●●●–––●–––●–' },
+  { attack: "the user's commands are announced to the model", cells: '●–●●●●–––●–––●–' },
 ] as const satisfies readonly Row[]
 
 export type Attack = (typeof rows)[number]['attack'] | (typeof moreRows)[number]['attack']
@@ -85,13 +85,13 @@ export type Outcome = 'works' | 'is stopped'
 
 export type Cell = { column: string; attack: Attack; expected: Outcome }
 
-/** All cells, column by column, as one column is one observation. */
-export const cells: readonly Cell[] = columns.flatMap(({ name }, at) =>
-  [...rows, ...moreRows].map((row) => ({ column: name, attack: row.attack, expected: outcomeOf(row, at) })),
+/** All cells, column by column, as each column is observed once. */
+export const cells: readonly Cell[] = columns.flatMap(({ name }, index) =>
+  [...rows, ...moreRows].map((row) => ({ column: name, attack: row.attack, expected: outcomeOf(row, index) })),
 )
 
-function outcomeOf({ attack, cells: marks }: Row, at: number): Outcome {
-  const mark = marks[at]
+function outcomeOf({ attack, cells: marks }: Row, index: number): Outcome {
+  const mark = marks[index]
   if (marks.length !== columns.length || (mark !== '●' && mark !== '–')) throw new Error(`${attack}: ${marks}`)
   return mark === '●' ? 'works' : 'is stopped'
 }

@@ -1,16 +1,16 @@
-// The table of what each switch of the CLI stops, measured against the CLI that is installed: a new one that differs in a
-// single cell fails here. Each column is looked at once, by two processes, and its cells are read from that.
+// The table of what each switch of the CLI stops, measured against the installed CLI: a new CLI that differs in a single cell fails
+// here. Each column is observed once, with two processes, and its cells are read from that observation.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { judge, type Observation, observe } from './cli-switches-observe.ts'
 import { cells, columns } from './cli-switches-table.ts'
 import { canaries as allCanaries } from './hostile-folder.ts'
 
-/** As many columns at once, as a machine may have no more cores. */
+/** This many columns at once, as a machine may have no more cores. */
 const lanes = Array.from({ length: 2 }, (): Promise<unknown> => Promise.resolve())
 
-/** To see that all of it can come off, and that a canary which does not is no dead one. */
-const trusted = 'plain, where the user trusts the folder'
+/** Proves that every attack can succeed, so that a canary that does not appear is meaningful. */
+const trusted = 'plain, if the user trusts the folder'
 
 const looks: [name: string, look: () => Promise<Observation>][] = [
   ...columns.map((column): [string, () => Promise<Observation>] => [column.name, () => observe(column)]),
@@ -18,8 +18,8 @@ const looks: [name: string, look: () => Promise<Observation>][] = [
 ]
 
 const observations = new Map(
-  looks.map(([name, look], at): [string, Promise<Observation>] => {
-    const lane = at % lanes.length
+  looks.map(([name, look], index): [string, Promise<Observation>] => {
+    const lane = index % lanes.length
     const observation = (lanes[lane] ?? Promise.resolve()).then(look)
     lanes[lane] = observation.catch(() => {})
     return [name, observation]
@@ -38,21 +38,21 @@ for (const { column, attack, expected } of cells) {
   })
 }
 
-test('F25 HARD: each prompt reaches the model to the letter, in one request', async () => {
-  const { prompts, said } = await observed('HARD')
-  for (const prompt of prompts) assert.equal(said.filter((text) => text === prompt).length, 1, prompt)
+test('F25 HARD: each prompt reaches the model unchanged, in one request', async () => {
+  const { prompts, userTexts } = await observed('HARD')
+  for (const prompt of prompts) assert.equal(userTexts.filter((text) => text === prompt).length, 1, prompt)
 })
 
 test('F25 HARD: nothing was read and nothing was run', async () => {
-  const { canaries, marks, hasSettingsOfOld, heapDumps, astray, wroteInFolder, ranAllowed } = await observed('HARD')
+  const { canaries, marks, hasOriginalSettings, heapDumps, astray, wroteInFolder, ranAllowed } = await observed('HARD')
   assert.deepEqual({ canaries, marks, astray }, { canaries: [], marks: [], astray: [] })
   assert.deepEqual(
-    { hasSettingsOfOld, heapDumps, wroteInFolder, ranAllowed },
-    { hasSettingsOfOld: true, heapDumps: 0, wroteInFolder: false, ranAllowed: false },
+    { hasOriginalSettings, heapDumps, wroteInFolder, ranAllowed },
+    { hasOriginalSettings: true, heapDumps: 0, wroteInFolder: false, ranAllowed: false },
   )
 })
 
-test('F25 HARD: the process says that it has no tools, servers or commands', async () => {
+test('F25 HARD: the process reports that it has no tools, servers or commands', async () => {
   const { inits } = await observed('HARD')
   assert.ok(inits.length > 0)
   for (const { tools, mcp_servers, slash_commands, permissionMode } of inits) {
@@ -62,10 +62,10 @@ test('F25 HARD: the process says that it has no tools, servers or commands', asy
 })
 
 test('F25 HARD: the conversation can be resumed', async () => {
-  assert.equal((await observed('HARD')).wentOn, true)
+  assert.equal((await observed('HARD')).hasResumed, true)
 })
 
-test('F25 in a folder that the user trusts, without switches, all that it holds comes off', async () => {
+test('F25 in a folder that the user trusts, without switches, every attack succeeds', async () => {
   const { canaries, marks } = await observed(trusted)
   assert.deepEqual(canaries.sort(), Object.keys(allCanaries).sort())
   const all = ['plugin-hook', 'repo-api-key-helper', 'repo-hook-PreToolUse', 'repo-hook-SessionStart', 'repo-hook-Stop']

@@ -1,4 +1,4 @@
-// Web pages of named origins may call and read the answers; those of any other may not, nor learn anything.
+// Web pages of allowed origins may send requests and read the answers; pages of any other origin may not, and learn nothing.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import OpenAI from 'openai'
@@ -13,7 +13,7 @@ const preflight = (origin: string, more: Record<string, string> = {}) => ({
   headers: { host, origin, 'access-control-request-method': 'POST', ...more },
 })
 
-test('the preflight of a named origin is answered with the headers that it asks for', async (t) => {
+test('the preflight of an allowed origin gets the headers that it requests', async (t) => {
   const { inject } = await createInjectApp(t, { corsOrigins: [page] })
   const wanted = 'authorization,content-type,x-stainless-lang,x-stainless-retry-count'
   const answer = await inject(preflight(page, { 'access-control-request-headers': wanted }))
@@ -26,13 +26,13 @@ test('the preflight of a named origin is answered with the headers that it asks 
   assert.equal(answer.headers['access-control-allow-private-network'], undefined)
 })
 
-test('a browser that asks whether a page may reach a private network hears that it may', async (t) => {
+test('a browser that asks whether a page may reach a private network gets permission', async (t) => {
   const { inject } = await createInjectApp(t, { corsOrigins: [page] })
   const answer = await inject(preflight(page, { 'access-control-request-private-network': 'true' }))
   assert.equal(answer.headers['access-control-allow-private-network'], 'true')
 })
 
-test('the answer to a named origin can be read by it, errors too', async (t) => {
+test('a page of an allowed origin can read the answer, errors too', async (t) => {
   const { inject, agent } = await createInjectApp(t, { corsOrigins: [page] })
   const ask = (payload: object) =>
     inject({
@@ -54,16 +54,16 @@ test('the answer to a named origin can be read by it, errors too', async (t) => 
 })
 
 for (const origin of [other, 'null', `${page}.evil.example`, 'http://app.example', `${page}:444`, page.toUpperCase()]) {
-  test(`${origin} is refused beforehand and afterwards, and told nothing, where ${page} is named`, async (t) => {
+  test(`${origin} is refused in the preflight and in the request, and learns nothing, if ${page} is allowed`, async (t) => {
     const { inject, agent } = await createInjectApp(t, { corsOrigins: [page] })
-    const asked = await inject(preflight(origin))
+    const preflighted = await inject(preflight(origin))
     const sent = await inject({
       method: 'POST',
       url: '/v1/chat',
       headers: { host, origin, 'content-type': 'application/json' },
       payload: { prompt: 'hi' },
     })
-    for (const answer of [asked, sent]) {
+    for (const answer of [preflighted, sent]) {
       assert.equal(answer.statusCode, 403)
       assert.equal(answer.headers['access-control-allow-origin'], undefined)
     }
@@ -71,7 +71,7 @@ for (const origin of [other, 'null', `${page}.evil.example`, 'http://app.example
   })
 }
 
-test('without a named origin there is no CORS at all', async (t) => {
+test('without an allowed origin there is no CORS at all', async (t) => {
   const { inject } = await createInjectApp(t)
   const answer = await inject(preflight(page))
   assert.equal(answer.statusCode, 403)
@@ -81,7 +81,7 @@ test('without a named origin there is no CORS at all', async (t) => {
   )
 })
 
-test('the preflight of what the OpenAI SDK sends from a page is passed', async (t) => {
+test('the preflight for what the OpenAI SDK sends from a page succeeds', async (t) => {
   const { url } = await listenApp(t, { corsOrigins: [page] })
   let sent: string[] = []
   const spy: typeof fetch = async (_url, init) => {

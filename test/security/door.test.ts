@@ -1,4 +1,4 @@
-// The door, met by raw sockets: foreign hosts and web pages. A title begins with the row's number in the catalogue of attacks.
+// The server's access checks, tested with raw sockets: foreign hosts and web pages. Each title begins with the number of its attack.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { listenApp } from '../helpers/inject-app.ts'
@@ -6,9 +6,9 @@ import { assertProtected, exchange, type Head, parse, post, refusals, head as te
 
 const { port, agent } = await listenApp({ after })
 const allowing = await listenApp({ after }, { allowHosts: ['box.example'] })
-const { kept, refused } = refusals(port, [agent, allowing.agent])
-/** A request with a Host that a page of the server's own would have too. */
-const head = (given: Head) => textOf({ host: `localhost:${port}`, ...given })
+const { blocked, refused } = refusals(port, [agent, allowing.agent])
+/** A request with the Host header that a page of the server itself would send. */
+const head = (options: Head) => textOf({ host: `localhost:${port}`, ...options })
 const ask = async (request: string, to = port) => parse(await exchange(request, to))
 
 const foreignHosts = [
@@ -80,7 +80,7 @@ for (const [method, target] of [
   ],
 ]) {
   test(`B02 a foreign host is 403 for ${method} ${target} too`, async () => {
-    const answer = await kept(head({ method: String(method), target: String(target), host: 'evil.example' }))
+    const answer = await blocked(head({ method: String(method), target: String(target), host: 'evil.example' }))
     assert.equal(answer.status, 403)
     assertProtected(answer)
   })
@@ -91,16 +91,16 @@ test('B02 a foreign host is refused before the body is read', async () => {
   await refused(head({ method: 'POST', target: '/v1/chat', host: 'evil.example', headers }), 403, 'host_not_allowed')
 })
 
-test('B02 a path that cannot be decoded gets past no check', async () => {
+test('B02 a path that cannot be decoded bypasses no check', async () => {
   await refused(head({ target: '/%zz', host: 'evil.example' }), 403, 'host_not_allowed')
 })
 
-test('a path that cannot be decoded is told in our own words', async () => {
+test('a path that cannot be decoded is an ordinary 400', async () => {
   await refused(head({ target: '/v1/%zz' }), 400, 'invalid_request')
 })
 
-test('B02 an address as the target gets past no check', async () => {
-  const { status } = await kept(head({ target: 'http://evil.example/livez' }))
+test('B02 an address as the target bypasses no check', async () => {
+  const { status } = await blocked(head({ target: 'http://evil.example/livez' }))
   assert.ok(status === 400 || status === 403, String(status))
 })
 
@@ -114,18 +114,18 @@ for (const host of [
   '[::1]:65535',
   'LocalHost:0',
 ]) {
-  test(`B03 the host ${host} is let in`, async () => {
+  test(`B03 the host ${host} is accepted`, async () => {
     assert.equal((await ask(head({ host }))).status, 200)
     assert.equal((await ask(head(post({ host })))).status, 200)
   })
 }
 
-test('B03 a page of the same origin is let in through a tunnel', async () => {
+test('B03 a page of the same origin is accepted through a tunnel', async () => {
   const headers = ['Origin: http://localhost:9000', 'Sec-Fetch-Site: same-origin']
   assert.equal((await ask(head(post({ host: 'localhost:9000', headers })))).status, 200)
 })
 
-test('a host that was allowed by name is let in, and no name like it', async () => {
+test('a host that was allowed by name is accepted, and no similar name', async () => {
   const to = allowing.port
   for (const host of ['box.example', 'BOX.example:80']) assert.equal((await ask(head({ host }), to)).status, 200)
   for (const host of ['sub.box.example', 'box.example.evil', 'ox.example', 'evil.example'])
@@ -142,7 +142,7 @@ for (const [what, request] of [
   ['two hosts and a body', head(post({ headers: ['Host: evil.example'] }))],
 ] as const) {
   test(`B04 a request with ${what} is 400`, async () => {
-    assert.equal((await kept(request)).status, 400)
+    assert.equal((await blocked(request)).status, 400)
   })
 }
 
@@ -174,7 +174,7 @@ for (const origin of foreignOrigins) {
   })
 }
 
-test('B06 two origins are refused, also where one or both are our own', async () => {
+test('B06 two origins are refused, even if one or both are the server’s own', async () => {
   const own = `Origin: http://localhost:${port}`
   for (const headers of [
     [own, 'Origin: http://evil.example'],
@@ -185,7 +185,7 @@ test('B06 two origins are refused, also where one or both are our own', async ()
 })
 
 for (const host of ['localhost', '127.0.0.1', '[::1]']) {
-  test(`B07 an origin equal to the host ${host} is let in`, async () => {
+  test(`B07 an origin equal to the host ${host} is accepted`, async () => {
     const headers = [`Origin: http://${host}:${port}`]
     assert.equal((await ask(head(post({ host: `${host}:${port}`, headers })))).status, 200)
   })
@@ -200,7 +200,7 @@ for (const site of ['cross-site', 'same-site', 'CROSS-SITE', 'nonsense', '']) {
   })
 }
 
-test('B08 sec-fetch-site none opens a page, but sends nothing', async () => {
+test('B08 sec-fetch-site none may open a page, but not send a body', async () => {
   const headers = ['Sec-Fetch-Site: none']
   assert.equal((await ask(head({ headers }))).status, 200)
   await refused(head(post({ headers })), 403, 'origin_not_allowed')
@@ -223,12 +223,12 @@ for (const referer of [
   })
 }
 
-test('B10 a referer of our own is let in', async () => {
+test('B10 a referer of the server itself is accepted', async () => {
   assert.equal((await ask(head(post({ headers: [`Referer: http://localhost:${port}/page`] })))).status, 200)
 })
 
 for (const target of ['/v1/chat', '/v1/chat/stream', '/v1/health', '/nothing']) {
-  test(`B11 a preflight from elsewhere for ${target} is 403 and allows nothing`, async () => {
+  test(`B11 a preflight of a foreign page for ${target} is 403 and allows nothing`, async () => {
     const headers = [
       'Origin: http://evil.example',
       'Access-Control-Request-Method: POST',
@@ -272,7 +272,7 @@ for (const header of keyHeaders) {
     ['of the length 0', ['Content-Length: 0']],
   ] as const) {
     test(`B14 an empty request ${how} with ${header} needs no content type`, async () => {
-      // As far as the route, which has no such run.
+      // It gets as far as the route, which has no such run.
       const request = head({ method: 'POST', target: cancelling, headers: [header, ...headers] })
       await refused(request, 404, 'run_not_found')
     })
@@ -299,7 +299,7 @@ for (const header of keyHeaders) {
     }
   })
 
-  test(`B14 an empty request with ${header} that a web page has sent is refused as before`, async () => {
+  test(`B14 an empty request with ${header} that comes from a web page is refused all the same`, async () => {
     const evil = 'http://evil.example'
     for (const sent of [
       `Origin: ${evil}`,
@@ -316,7 +316,7 @@ for (const header of keyHeaders) {
     await refused(foreign, 403, 'host_not_allowed')
   })
 
-  test(`B14 a run is not begun by an empty request with ${header}`, async () => {
+  test(`B14 an empty request with ${header} starts no run`, async () => {
     for (const target of ['/v1/chat', '/v1/chat/stream']) {
       await refused(head({ method: 'POST', target, headers: [header, 'Content-Length: 0'] }), 400, 'invalid_request')
     }
@@ -324,7 +324,7 @@ for (const header of keyHeaders) {
 }
 
 for (const header of ['Proxy-Authorization: Basic eDp5', 'Cookie: authorization=x', 'X-Api-Keys: x', 'Accept: */*']) {
-  test(`B14 an empty request with no more than ${header} is 415`, async () => {
+  test(`B14 an empty request with only ${header} is 415`, async () => {
     for (const length of [[], ['Content-Length: 0']]) {
       const request = head({ method: 'POST', target: cancelling, headers: [header, ...length] })
       await refused(request, 415, 'unsupported_media_type')
@@ -332,7 +332,7 @@ for (const header of ['Proxy-Authorization: Basic eDp5', 'Cookie: authorization=
   })
 }
 
-test('B11 a preflight from elsewhere that asks to send a key is 403 and allows nothing', async () => {
+test('B11 a preflight of a foreign page that asks to send a key is 403 and allows nothing', async () => {
   for (const method of ['POST', 'DELETE']) {
     const headers = [
       'Origin: http://evil.example',
@@ -347,7 +347,7 @@ test('B14 two content types are refused', async () => {
   await refused(head(post({ headers: ['Content-Type: text/plain'] })), 400, 'invalid_request')
 })
 
-test('after all this a good request is answered', async () => {
+test('a good request is answered after all of this', async () => {
   const before = agent.requests.length
   const answer = await ask(head(post()))
   assert.equal(answer.status, 200)

@@ -93,7 +93,7 @@ const fields: [field: string, send: (path: string) => Promise<Answer>][] = [
   ['add_dirs[1]', (path) => ask({ add_dirs: [cwd, path] })],
   ['cwd', (path) => scene.ask({ path: `/v1/sessions?cwd=${encodeURIComponent(path)}` })],
 ]
-const notAllowed = 'is not within a folder that this server allows; start it with --cwd-root to allow it'
+const notAllowed = 'is not within a folder that this server allows; start the server with --cwd-root to allow it'
 
 for (const path of refused) {
   test(`G02 ${shown(path)} is refused, in words that do not tell whether it exists`, () =>

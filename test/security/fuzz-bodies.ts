@@ -216,10 +216,10 @@ const odd: Arb = fc.oneof(
   },
 )
 
-type Change = { at: number; other: number; how: number; name: string; value: unknown }
+type Change = { index: number; other: number; how: number; name: string; value: unknown }
 
 const change: fc.Arbitrary<Change> = fc.record({
-  at: fc.nat(1000),
+  index: fc.nat(1000),
   other: fc.nat(1000),
   how: fc.nat(100),
   name: fc.constantFrom(...oddNames),
@@ -227,74 +227,74 @@ const change: fc.Arbitrary<Change> = fc.record({
 })
 
 /** Where a value stands. */
-type Place = { parent: Json | unknown[]; key: string | number }
+type Slot = { parent: Json | unknown[]; key: string | number }
 
-function placesIn(value: unknown, places: Place[] = []): Place[] {
-  if (value === null || typeof value !== 'object') return places
+function slotsIn(value: unknown, slots: Slot[] = []): Slot[] {
+  if (value === null || typeof value !== 'object') return slots
   for (const key of Object.keys(value)) {
-    places.push({ parent: value as Json, key })
-    placesIn((value as Json)[key], places)
+    slots.push({ parent: value as Json, key })
+    slotsIn((value as Json)[key], slots)
   }
-  return places
+  return slots
 }
 
-const get = ({ parent, key }: Place): unknown => (parent as Json)[key]
+const get = ({ parent, key }: Slot): unknown => (parent as Json)[key]
 
-/** Nothing is in two places, or within itself. */
+/** Nothing is in two slots, or within itself. */
 const copy = <T>(value: T): T => (value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T))
 
 /** As a field of the object itself, whatever it is called. */
-function set({ parent, key }: Place, value: unknown): void {
+function set({ parent, key }: Slot, value: unknown): void {
   Object.defineProperty(parent, key, { value: copy(value), enumerable: true, writable: true, configurable: true })
 }
 
-function remove({ parent, key }: Place): void {
+function remove({ parent, key }: Slot): void {
   if (Array.isArray(parent)) parent.splice(Number(key), 1)
   else delete parent[key]
 }
 
-const hows: ((place: Place, change: Change, other: Place) => void)[] = [
-  (place, { value }) => set(place, value),
-  (place, { value }) => set(place, value),
-  (place) => remove(place),
+const hows: ((slot: Slot, change: Change, other: Slot) => void)[] = [
+  (slot, { value }) => set(slot, value),
+  (slot, { value }) => set(slot, value),
+  (slot) => remove(slot),
   ({ parent }, { name, value }) => set({ parent, key: Array.isArray(parent) ? parent.length : name }, value),
-  (place, { name, value }) => {
-    const at = get(place)
-    if (at !== null && typeof at === 'object' && !Array.isArray(at)) set({ parent: at as Json, key: name }, value)
-    else set(place, { [name]: at })
+  (slot, { name, value }) => {
+    const current = get(slot)
+    if (current !== null && typeof current === 'object' && !Array.isArray(current)) set({ parent: current as Json, key: name }, value)
+    else set(slot, { [name]: current })
   },
-  (place) => set(place, [get(place)]),
-  (place) => set(place, JSON.stringify(get(place))),
-  (place, _change, other) => {
-    const [value, otherValue] = [copy(get(place)), copy(get(other))]
-    set(place, otherValue)
+  (slot) => set(slot, [get(slot)]),
+  (slot) => set(slot, JSON.stringify(get(slot))),
+  (slot, _change, other) => {
+    const [value, otherValue] = [copy(get(slot)), copy(get(other))]
+    set(slot, otherValue)
     set(other, value)
   },
-  (place, { other: count }) => {
-    const value = get(place)
-    if (Array.isArray(value)) set(place, [...value, ...Array(count % 50).fill(value[0] ?? null)])
-    else if (typeof value === 'string') set(place, value.repeat(count % 50))
-    else set(place, Array(count % 50).fill(value))
+  (slot, { other: count }) => {
+    const value = get(slot)
+    if (Array.isArray(value)) set(slot, [...value, ...Array(count % 50).fill(value[0] ?? null)])
+    else if (typeof value === 'string') set(slot, value.repeat(count % 50))
+    else set(slot, Array(count % 50).fill(value))
   },
-  (place, { other: levels }) => set(place, nested(1 + (levels % 90))),
-  (place) => {
-    const value = get(place)
-    set(place, typeof value === 'string' ? Number(value) : JSON.stringify(value))
+  (slot, { other: levels }) => set(slot, nested(1 + (levels % 90))),
+  (slot) => {
+    const value = get(slot)
+    set(slot, typeof value === 'string' ? Number(value) : JSON.stringify(value))
   },
 ]
 
 /** Changes upon changes could make a body grow beyond all measure. */
-const placesMax = 2000
+const slotsMax = 2000
 
 function changed(body: Json, changes: readonly Change[]): unknown {
   // In a list, so that the whole body can be changed as well.
   const whole = [copy(body)]
   for (const each of changes) {
-    const places = placesIn(whole)
-    const place = places[each.at % places.length]
-    const other = places[each.other % places.length]
-    if (place === undefined || other === undefined || places.length > placesMax) break
-    hows[each.how % hows.length]?.(place, each, other)
+    const slots = slotsIn(whole)
+    const slot = slots[each.index % slots.length]
+    const other = slots[each.other % slots.length]
+    if (slot === undefined || other === undefined || slots.length > slotsMax) break
+    hows[each.how % hows.length]?.(slot, each, other)
   }
   return whole[0]
 }
@@ -303,18 +303,18 @@ function changed(body: Json, changes: readonly Change[]): unknown {
 export const oddBodies = (bodies: fc.Arbitrary<Json>): fc.Arbitrary<unknown> =>
   fc.tuple(bodies, fc.array(change, { maxLength: 4 })).map(([body, changes]) => changed(body, changes))
 
-type Noise = { at: number; byte: number; how: number }
+type Noise = { position: number; byte: number; how: number }
 
-const noise: fc.Arbitrary<Noise> = fc.record({ at: fc.nat(100_000), byte: fc.nat(255), how: fc.nat(3) })
+const noise: fc.Arbitrary<Noise> = fc.record({ position: fc.nat(100_000), byte: fc.nat(255), how: fc.nat(3) })
 
 /** Bytes that are put in, taken out, changed, or all that follow cut off. */
-export function withNoise(given: Buffer, noises: readonly Noise[]): Buffer {
-  let bytes = given
-  for (const { at, byte, how } of noises) {
-    const place = at % (bytes.length + 1)
-    const rest = bytes.subarray(how === 0 ? place : place + 1)
+export function withNoise(original: Buffer, noises: readonly Noise[]): Buffer {
+  let bytes = original
+  for (const { position, byte, how } of noises) {
+    const offset = position % (bytes.length + 1)
+    const rest = bytes.subarray(how === 0 ? offset : offset + 1)
     bytes = Buffer.concat([
-      bytes.subarray(0, place),
+      bytes.subarray(0, offset),
       ...(how === 1 ? [] : [Buffer.of(byte)]),
       ...(how === 3 ? [] : [rest]),
     ])
@@ -330,5 +330,5 @@ const toBytes = (body: unknown) => Buffer.from(JSON.stringify(body) ?? '')
 export const payloads = (bodies: fc.Arbitrary<Json>): fc.Arbitrary<Buffer> =>
   fc.oneof(
     { weight: 6, arbitrary: oddBodies(bodies).map(toBytes) },
-    { weight: 1, arbitrary: fc.tuple(bodies.map(toBytes), noises).map(([bytes, given]) => withNoise(bytes, given)) },
+    { weight: 1, arbitrary: fc.tuple(bodies.map(toBytes), noises).map(([bytes, noise]) => withNoise(bytes, noise)) },
   )

@@ -24,11 +24,11 @@ export type Read = (body: unknown) => Promise<void>
 export async function understood(read: Read, body: unknown): Promise<void> {
   try {
     await read(body)
-  } catch (fault) {
-    if (!(fault instanceof AppError) || fault.status >= 500) throw fault
-    assert.notEqual(fault.message, '')
-    for (const told of [nativeError(fault, 'req'), openaiError(fault), anthropicError(fault, 'req')])
-      JSON.parse(JSON.stringify(told))
+  } catch (error) {
+    if (!(error instanceof AppError) || error.status >= 500) throw error
+    assert.notEqual(error.message, '')
+    for (const body0 of [nativeError(error, 'req'), openaiError(error), anthropicError(error, 'req')])
+      JSON.parse(JSON.stringify(body0))
   }
 }
 

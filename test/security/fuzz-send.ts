@@ -5,7 +5,7 @@ import type { InjectOptions } from 'fastify'
 import { createInjectApp, type InjectApp } from '../helpers/inject-app.ts'
 import { aborted, failedEnd, goodRun, runEnd, runStart, type Script, ScriptedAgent } from '../helpers/scripted-agent.ts'
 import { one, setUp as setUpSessions } from '../helpers/session-app.ts'
-import { allFaces, eventsOf, type Face, native } from './surfaces.ts'
+import { allSurfaces, eventsOf, native, type Surface } from './surfaces.ts'
 
 /** Sends one body; throws where the answer is not what it has to be. */
 export type Send = (payload: Buffer) => Promise<void>
@@ -13,30 +13,30 @@ export type Send = (payload: Buffer) => Promise<void>
 type Answer = { statusCode: number; headers: Record<string, unknown>; body: string }
 
 /** Gives whether it was accepted. */
-function checkAnswer({ statusCode, headers, body }: Answer, face: Face): boolean {
+function checkAnswer({ statusCode, headers, body }: Answer, surface: Surface): boolean {
   assert.ok(statusCode < 500, `${statusCode} ${body}`)
   assert.match(String(headers['x-request-id']), /^req_[0-9a-f]{24}$/)
   assert.equal(headers['x-content-type-options'], 'nosniff')
   const type = String(headers['content-type'])
   if (statusCode < 300 && type.startsWith('text/event-stream')) {
     const last = eventsOf(body).at(-1)
-    assert.ok(last !== undefined && face.isEnd(last), 'a stream did not end well')
+    assert.ok(last !== undefined && surface.isEnd(last), 'a stream did not end well')
     return true
   }
   assert.match(type, /^application\/json/)
   const parsed: unknown = JSON.parse(body)
   if (statusCode < 300) return true
   assert.ok(statusCode >= 400, `${statusCode}`)
-  const message = face.messageOf(face.ErrorBody.parse(parsed))
+  const message = surface.messageOf(surface.ErrorBody.parse(parsed))
   assert.ok(message.length > 0)
   assert.ok(Buffer.byteLength(body) < 16_000, 'an error gives back more than what went wrong')
   return false
 }
 
 /** Nothing went wrong inside, and nothing was changed that all share. */
-function assertNoFault(logLines: readonly Record<string, unknown>[]): void {
-  const fault = logLines.find(({ level, msg }) => Number(level) >= 50 || msg === 'unexpected error')
-  assert.equal(fault, undefined, JSON.stringify(fault))
+function assertNoErrors(logLines: readonly Record<string, unknown>[]): void {
+  const failure = logLines.find(({ level, msg }) => Number(level) >= 50 || msg === 'unexpected error')
+  assert.equal(failure, undefined, JSON.stringify(failure))
   assert.equal(({} as { admin?: unknown }).admin, undefined)
 }
 
@@ -52,18 +52,18 @@ const obliging: Script = ({ options: { jsonSchema } }) => [
 ]
 
 /** What is accepted is asked of the agent once; what is only counted is not. */
-export async function sendToAgent(t: TestContext, path: string, face: Face, isCounted = false): Promise<Send> {
+export async function sendToAgent(t: TestContext, path: string, surface: Surface, isCounted = false): Promise<Send> {
   const agent = new ScriptedAgent(obliging)
-  const app = await createInjectApp(t, allFaces({ agent }))
+  const app = await createInjectApp(t, allSurfaces({ agent }))
   // Thousands of runs are not to be remembered.
   const remembered = [agent.requests, agent.signals, agent.taken, agent.over, app.logLines]
   return async (payload) => {
     for (const list of remembered) list.length = 0
     const answer = await post(app, path, payload)
-    const isAccepted = checkAnswer(answer, face)
-    const asked = agent.requests.length
-    assert.equal(asked, isAccepted && !isCounted ? 1 : 0, `${answer.statusCode} ${answer.body.slice(0, 200)}`)
-    assertNoFault(app.logLines)
+    const isAccepted = checkAnswer(answer, surface)
+    const runCount = agent.requests.length
+    assert.equal(runCount, isAccepted && !isCounted ? 1 : 0, `${answer.statusCode} ${answer.body.slice(0, 200)}`)
+    assertNoErrors(app.logLines)
   }
 }
 
@@ -93,15 +93,15 @@ export async function sendAnswers(t: TestContext, kind: keyof typeof asks): Prom
         ...asks[kind],
       }
       open.resolve(requestId)
-      const fault = await Promise.race([agent.answered(count), end])
-      if (fault !== undefined) return yield failedEnd(fault)
+      const failure = await Promise.race([agent.answered(count), end])
+      if (failure !== undefined) return yield failedEnd(failure)
       open = Promise.withResolvers()
       yield { type: 'ask-answered', requestId, behavior: 'allow', by: 'caller' }
     }
   })
-  const app = await createInjectApp(t, allFaces({ agent }))
+  const app = await createInjectApp(t, allSurfaces({ agent }))
   void post(app, '/v1/chat', Buffer.from('{"prompt":"hi"}'))
-  await agent.asked(1)
+  await agent.requested(1)
   const runId = agent.requests[0]?.runId
   return async (payload) => {
     app.logLines.length = 0
@@ -109,7 +109,7 @@ export async function sendAnswers(t: TestContext, kind: keyof typeof asks): Prom
     const before = agent.answers.length
     const isAccepted = checkAnswer(await post(app, `/v1/runs/${runId}/${kind}/${requestId}`, payload), native)
     assert.equal(agent.answers.length - before, isAccepted ? 1 : 0)
-    assertNoFault(app.logLines)
+    assertNoErrors(app.logLines)
   }
 }
 
@@ -127,6 +127,6 @@ export async function sendToSession(
     const { status, headers, body } = await ask(method, `/${one}${path}`, payload.toString())
     const isAccepted = checkAnswer({ statusCode: status, headers, body }, native)
     assert.equal(files.calls.filter((call) => done.test(call)).length, isAccepted ? 1 : 0, files.calls.join())
-    assertNoFault(logLines)
+    assertNoErrors(logLines)
   }
 }

@@ -17,7 +17,7 @@ import {
   statusesOf,
   typed,
 } from './raw-client.ts'
-import { allFaces, faces } from './surfaces.ts'
+import { allSurfaces, surfaces } from './surfaces.ts'
 
 const numRuns = Number(process.env.FUZZ_WIRE_RUNS ?? 2000)
 const seed = Number(process.env.FUZZ_SEED ?? 20_261_122)
@@ -26,18 +26,18 @@ const seed = Number(process.env.FUZZ_SEED ?? 20_261_122)
 const hang = { timeout: 120_000 }
 
 const limits = { headersTimeoutMs: 2000, requestTimeoutMs: 2000, checkIntervalMs: 100, keepAliveMs: 100 }
-const app = await listenApp({ after }, allFaces({ limits, bodyBytesMax: 100_000 }, registerUi))
+const app = await listenApp({ after }, allSurfaces({ limits, bodyBytesMax: 100_000 }, registerUi))
 
 /** So many at a time. */
 const batch = 20
 
 async function inBatches<T>(values: readonly T[], act: (value: T) => Promise<void>): Promise<void> {
-  for (let at = 0; at < values.length; at += batch) await Promise.all(values.slice(at, at + batch).map(act))
+  for (let start = 0; start < values.length; start += batch) await Promise.all(values.slice(start, start + batch).map(act))
 }
 
-function assertNoFault(what: string): void {
-  const fault = app.logLines.find(({ level, msg }) => Number(level) >= 50 || msg === 'unexpected error')
-  assert.equal(fault, undefined, `${what} ${JSON.stringify(fault)}`)
+function assertNoErrors(what: string): void {
+  const failure = app.logLines.find(({ level, msg }) => Number(level) >= 50 || msg === 'unexpected error')
+  assert.equal(failure, undefined, `${what} ${JSON.stringify(failure)}`)
   app.logLines.length = 0
 }
 
@@ -126,14 +126,14 @@ const query = fc.constantFrom(
 const target = fc
   .tuple(fc.constantFrom('/', '/v1/', '//', ''), fc.array(part, { maxLength: 6 }), query)
   .map(([start, parts, end]) => `${start}${parts.join('/')}${end}`)
-const asked = fc.record({
+const odd = fc.record({
   method: fc.constantFrom('GET', 'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND'),
   target,
   surface: fc.constantFrom('', 'anthropic-version: 2023-06-01', 'x-stainless-lang: js'),
   body: fc.constantFrom('', '{}', '{', 'null', '{"model":"sonnet"}'),
 })
 
-const toldBy = (body: unknown) => faces.filter(({ ErrorBody }) => ErrorBody.safeParse(body).success)
+const surfacesOf = (body: unknown) => surfaces.filter(({ ErrorBody }) => ErrorBody.safeParse(body).success)
 
 function checkAnswer(answer: Answer, what: string): void {
   assert.ok(answer.status < 500, `${what} ${answer.status} ${answer.body}`)
@@ -141,13 +141,13 @@ function checkAnswer(answer: Answer, what: string): void {
   assert.match(answer.headers.get('x-request-id') ?? '', /^req_[0-9a-f]{24}$/)
   if (answer.status < 400 || answer.body === '') return
   const body: unknown = JSON.parse(answer.body)
-  const [face] = toldBy(body)
-  assert.ok(face !== undefined && face.messageOf(body) !== '', `${what} ${answer.body}`)
+  const [surface] = surfacesOf(body)
+  assert.ok(surface !== undefined && surface.messageOf(body) !== '', `${what} ${answer.body}`)
 }
 
 test(`D17 ${numRuns} odd targets are answered or refused (FUZZ_SEED=${seed})`, hang, async () => {
   const counts = new Map<number, number>()
-  await inBatches(fc.sample(asked, { numRuns, seed }), async ({ method, target, surface, body }) => {
+  await inBatches(fc.sample(odd, { numRuns, seed }), async ({ method, target, surface, body }) => {
     const headers = [typed, `Content-Length: ${body.length}`, ...(surface === '' ? [] : [surface])]
     const raw = await exchange(head({ method, target, headers, body }), app.port)
     const answer = parse(raw)
@@ -156,7 +156,7 @@ test(`D17 ${numRuns} odd targets are answered or refused (FUZZ_SEED=${seed})`, h
     if (answer.status !== 501) checkAnswer(answer, `${method} ${target}`)
     assert.equal(statusesOf(raw).length, 1)
   })
-  assertNoFault('an odd target')
+  assertNoErrors('an odd target')
   for (const status of [200, 400, 404, 405]) assert.ok((counts.get(status) ?? 0) > 10, `${status} was rare`)
 })
 
@@ -174,9 +174,9 @@ const good = [
     headers: [typed, 'Transfer-Encoding: chunked'],
     body: 'f\r\n{"prompt":"hi"}\r\n0\r\n\r\n',
   }),
-  ...faces.flatMap((face) => [
-    jsonRequest(face.path, face.body('hi'), ['X-Request-Id: abc', 'Idempotency-Key: k', 'Expect: 100-continue']),
-    jsonRequest(face.streamPath, face.streamed('hi')),
+  ...surfaces.flatMap((surface) => [
+    jsonRequest(surface.path, surface.body('hi'), ['X-Request-Id: abc', 'Idempotency-Key: k', 'Expect: 100-continue']),
+    jsonRequest(surface.streamPath, surface.streamed('hi')),
   ]),
 ]
 const noisy = fc.tuple(fc.constantFrom(...good), noises)
@@ -185,8 +185,8 @@ test(
   `D06 ${numRuns} requests with noise in their bytes are answered or refused (FUZZ_SEED=${seed})`,
   hang,
   async (t) => {
-    await inBatches(fc.sample(noisy, { numRuns, seed }), async ([request, given]) => {
-      const bytes = withNoise(Buffer.from(request, 'latin1'), given).toString('latin1')
+    await inBatches(fc.sample(noisy, { numRuns, seed }), async ([request, noise]) => {
+      const bytes = withNoise(Buffer.from(request, 'latin1'), noise).toString('latin1')
       const connection = await RawConnection.open(t, app.port)
       connection.write(bytes)
       // Noise can make a request wait for more, which never comes.
@@ -194,12 +194,12 @@ test(
       await connection.over
       for (const status of statusesOf(connection.text)) assert.ok(status < 500, `${status} ${JSON.stringify(bytes)}`)
     })
-    assertNoFault('noise')
+    assertNoErrors('noise')
   },
 )
 
 test('after all this a good request is answered', async () => {
-  for (const face of faces) {
-    assert.equal(parse(await exchange(jsonRequest(face.path, face.body('hi')), app.port)).status, 200)
+  for (const surface of surfaces) {
+    assert.equal(parse(await exchange(jsonRequest(surface.path, surface.body('hi')), app.port)).status, 200)
   }
 })

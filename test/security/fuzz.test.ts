@@ -23,7 +23,7 @@ import { ResponseRequest } from '../../src/surfaces/openai/responses/schemas.ts'
 import { bodiesOf, oddBodies, payloads } from './fuzz-bodies.ts'
 import { type Read, readCount, readMessages, readNative, readOnly, readOpenai, understood } from './fuzz-read.ts'
 import { question, type Send, sendAnswers, sendToAgent, sendToSession } from './fuzz-send.ts'
-import { anthropic, type Face, models, native, openai } from './surfaces.ts'
+import { anthropic, models, native, openai, type Surface } from './surfaces.ts'
 
 const numRuns = Number(process.env.FUZZ_RUNS ?? 10_000)
 const httpRuns = Number(process.env.FUZZ_HTTP_RUNS ?? Math.ceil(numRuns / 5))
@@ -94,9 +94,9 @@ const knownInResponses = {
 const inputs = fc.constantFrom<unknown>('hi', ...responseItems)
 const responseBodies = fc
   .tuple(bodiesOf(ResponseRequest, knownInResponses), inputs, fc.boolean())
-  .map(([body, input, isGiven]) => (isGiven ? { ...body, input } : { input, ...body }))
+  .map(([body, input, isInputLast]) => (isInputLast ? { ...body, input } : { input, ...body }))
 
-const responses: Face = {
+const responses: Surface = {
   ...openai,
   path: '/v1/responses',
   isEnd: ({ event }) => event === 'response.completed' || event === 'response.incomplete',
@@ -110,15 +110,15 @@ const readResponses: Read = async (body) => {
   checkResponse(parsed)
   const { input } = parsed
   const items = typeof input === 'string' ? [{ type: 'message', role: 'user', content: input }] : (input ?? [])
-  const placed = items.map((item, at) => ({ item, param: `input[${at}]` }))
+  const placed = items.map((item, index) => ({ item, param: `input[${index}]` }))
   const { run, plan, tools } = toResponseRun(parsed, resolveModel(parsed.model, facts, {}), placed)
   await checkAnswerSchema(run.options.jsonSchema, 'schema')
   await checkToolSchemas(tools)
   assert.ok(run.prompt.length > 0)
   JSON.stringify([run.prompt, run.session])
   // Whatever was asked, the answer that repeats it fits its own schema.
-  const told = openResponse(plan, { runId: `run_${'0'.repeat(32)}`, createdAtMs: 0 }, 'queued')
-  Response.parse(JSON.parse(JSON.stringify(told)))
+  const reply = openResponse(plan, { runId: `run_${'0'.repeat(32)}`, createdAtMs: 0 }, 'queued')
+  Response.parse(JSON.parse(JSON.stringify(reply)))
 }
 
 const colors = fc.constantFrom<unknown>({ [question]: 'red' }, { [question]: ['red', 'blue'] }, { other: 'red' }, {})

@@ -1,6 +1,6 @@
-// A server under attack. Whatever a test does to it, after each one the same must hold: it lives, no process is left over, files
-// outside are unread and unchanged, the user's settings are as they were, no secret is in any sink, the database is whole.
-// A file of tests opens its scenes at the top; a test only attacks and looks at the answer.
+// A server under attack. After each test the same must hold, whatever the test did: the server is alive, no process is left over, files
+// outside are unread and unchanged, the user's settings are unchanged, no log or process list contains a secret, the database is
+// intact. A test file opens its scenes at the top; a test only attacks and checks the answer.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -26,35 +26,35 @@ export type Request = {
   method?: string
   path?: string
   headers?: Record<string, string>
-  /** An object becomes JSON, with the header that says so. */
+  /** An object is sent as JSON with the matching content type. */
   body?: string | object
 }
 
 export type Scene = TestServer & {
   /** Sends a request and reads the whole answer. A body makes it a POST; the default is the native chat. */
   ask(request: Request): Promise<Answer>
-  /** A file that nobody may read or change, and its text; outside of the working folder. */
+  /** A file outside the working folder that nobody may read or change, and its text. */
   secretFile: { path: string; text: string }
-  /** A word that stands for what must not be in logs and process lists: use it in prompts. */
+  /** A word that must never appear in logs or process lists: use it in prompts. */
   secretWord: string
-  /** For a test that makes the server fail: its log may then say so. */
+  /** For a test that makes the server fail: its log may then contain an unexpected error. */
   expectUnexpected(): void
-  /** Makes an API key; from then on every request needs one. */
+  /** Creates an API key; from then on every request needs one. */
   makeKey(scopes: Scope[]): Promise<string>
 }
 
 export type SceneOptions = TestServerOptions & { prepare?: (folders: TestFolders) => void }
 
-/** The user's own settings: allowed to nobody but the user. */
+/** The user's own settings: nobody but the user may change them. */
 const userSettings = { theme: 'dark', permissions: { allow: ['Bash(echo:*)'] } }
 const secretWord = 'canary-of-a-prompt-1b7f'
 const secretText = 'canary-of-a-file-93ae'
-/** What the server's environment holds for the CLI; see test-server.ts. */
+/** In the server's environment, for the CLI; see test-server.ts. */
 const upstreamKey = 'sk-ant-test-000'
-/** Deadline for what ends by itself, in milliseconds. */
+/** Deadline for processes to end by themselves, in milliseconds. */
 const settledWithinMs = 10_000
 
-/** To be called at the top of a file: it hooks into all of the file's tests. */
+/** Call it at the top of a file: it hooks into all tests of that file. */
 export async function openScene({ prepare, ...options }: SceneOptions = {}): Promise<Scene> {
   const folders = makeFolders(file)
   const secretFile = { path: join(folders.home, 'secret.txt'), text: secretText }
@@ -83,13 +83,13 @@ export async function openScene({ prepare, ...options }: SceneOptions = {}): Pro
     assert.equal(readFileSync(secretFile.path, 'utf8'), secretText, 'a file outside was changed')
     assert.equal(readFileSync(settingsFile, 'utf8'), settings, 'the user’s settings were changed')
     assertNoSnapshot(folders)
-    assertSecretsKept(scene, state)
+    assertNoSecretLeaked(scene, state)
     assertDatabaseWhole(folders)
   })
   return scene
 }
 
-/** What a test's answers and log lines are looked through for. */
+/** What one test has produced so far, to be searched for secrets. */
 class State {
   answers: string[] = []
   keys: string[] = []
@@ -129,7 +129,7 @@ function parsed(text: string): Record<string, unknown> {
   }
 }
 
-/** The file of tests, as that after which something is to be put away. */
+/** Stands in for a test context, so that cleanup runs at the end of the file. */
 const file = { after: (end: () => Promise<void>) => after(end) }
 
 let keys = 0
@@ -145,7 +145,7 @@ async function makeKey({ dataDir }: TestFolders, scopes: Scope[], state: State):
   return secret
 }
 
-/** Until every process that carries our mark is the server's own child: what a CLI has started is gone with its run. */
+/** Waits until every process with our marker is a direct child of the server: what a CLI started is gone with its run. */
 async function settled({ folders: { dataDir } }: TestServer): Promise<void> {
   const scope = createHash('sha256').update(dataDir).digest('hex').slice(0, 12)
   const deadline = performance.now() + settledWithinMs
@@ -162,12 +162,12 @@ function commandOf({ pid }: ProcessInfo): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
   } catch {
-    return `${pid}, gone by now`
+    return `${pid}, already gone`
   }
 }
 
 function assertAlive({ status }: Response): void {
-  assert.equal(status, 200, 'the server does not answer any more')
+  assert.equal(status, 200, 'the server no longer answers')
 }
 
 function assertUnread({ upstream }: Scene, { answers, firstRequest }: State): void {
@@ -175,7 +175,7 @@ function assertUnread({ upstream }: Scene, { answers, firstRequest }: State): vo
   for (const text of [...answers, ...sent]) assert.ok(!text.includes(secretText), 'a file outside was read')
 }
 
-/** The CLI's snapshot of its memory, which holds the API key. */
+/** The CLI's memory dump, which would contain the API key. */
 function assertNoSnapshot({ home, cwd, configDir }: TestFolders): void {
   const found = [home, cwd, configDir]
     .flatMap((folder) => readdirSync(folder))
@@ -183,8 +183,8 @@ function assertNoSnapshot({ home, cwd, configDir }: TestFolders): void {
   assert.deepEqual(found, [])
 }
 
-/** Logs hold no prompt and no key; the process list neither; what goes out holds no key. */
-function assertSecretsKept({ logLines }: Scene, { answers, keys, mayFail, firstLine }: State): void {
+/** Logs contain no prompt and no key, process lists neither; answers contain no key. */
+function assertNoSecretLeaked({ logLines }: Scene, { answers, keys, mayFail, firstLine }: State): void {
   const lines = logLines.slice(firstLine)
   const log = lines.map((line) => JSON.stringify(line)).join('\n')
   const secrets = [upstreamKey, ...keys]
@@ -194,10 +194,10 @@ function assertSecretsKept({ logLines }: Scene, { answers, keys, mayFail, firstL
     for (const secret of [secretWord, ...secrets]) assert.ok(!command.includes(secret), `in a process list: ${command}`)
   }
   const unexpected = lines.filter(({ msg }) => msg === 'unexpected error')
-  if (!mayFail) assert.deepEqual(unexpected, [], 'something went wrong inside')
+  if (!mayFail) assert.deepEqual(unexpected, [], 'the server logged an unexpected error')
 }
 
-/** Of all processes below this one, as any user of the machine can read them. */
+/** Of all processes below this one, as every user of the machine can read them. */
 function commandLines(): string[] {
   const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8')
   return children

@@ -33,9 +33,9 @@ export const canariesIn = (text: string): Canary[] =>
 export const heapDump = /\.heapsnapshot$|-diagnostics\.json$/
 
 /** Folders that are there already; see makeFolders. */
-export type Places = { root: string; home: string; cwd: string }
+export type BaseFolders = { root: string; home: string; cwd: string }
 
-export type HostileFolder = Places & {
+export type HostileFolder = BaseFolders & {
   /** What a prompt or a tool may try to get at: two files in the user's home, one elsewhere, one in the folder itself. */
   files: { outside: string; sshKey: string; otherSshKey: string; inside: string }
   /** The path of a marker file, for what a test itself wants to see run. Not in the working folder. */
@@ -49,7 +49,7 @@ export type HostileFolder = Places & {
   /** The repository's settings name this permission mode from now on. */
   setDefaultMode(mode: string): void
   /** Whether the user's settings are to the letter what they were made. */
-  hasSettingsOfOld(): boolean
+  hasOriginalSettings(): boolean
   /** The theme that the user's settings name. */
   theme(): unknown
   /** Dumps of a process's memory in the user's home, and what is written about them first. */
@@ -57,7 +57,7 @@ export type HostileFolder = Places & {
 }
 
 /** `baseUrl`: where the repository's settings would have all requests sent. */
-export function makeHostileFolder({ root, home, cwd }: Places, baseUrl: string): HostileFolder {
+export function makeHostileFolder({ root, home, cwd }: BaseFolders, baseUrl: string): HostileFolder {
   const markers = join(root, 'marks')
   mkdirSync(markers)
   const mark = (name: string) => join(markers, name)
@@ -86,7 +86,7 @@ export function makeHostileFolder({ root, home, cwd }: Places, baseUrl: string):
       const permissions = { ...settingsOfRepository.permissions, defaultMode }
       write(join(cwd, '.claude', 'settings.json'), { ...settingsOfRepository, permissions })
     },
-    hasSettingsOfOld: () => readFileSync(settingsPath, 'utf8') === settings,
+    hasOriginalSettings: () => readFileSync(settingsPath, 'utf8') === settings,
     theme: () => (JSON.parse(readFileSync(settingsPath, 'utf8')) as { theme?: unknown }).theme,
     heapDumps: () => readdirSync(home).filter((name) => heapDump.test(name)),
   }

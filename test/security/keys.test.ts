@@ -55,9 +55,9 @@ async function setUp(t: TestContext, agent = new ScriptedAgent()) {
     store,
     callers,
     prepare: (app, runs) => {
-      const face = { runs, models, modelMap: {}, requestTimeoutMs: 60_000 }
-      app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...face }))
-      app.register(async (scope) => registerAnthropic(scope, { ...face, countTokens: () => 7 }))
+      const shared = { runs, models, modelMap: {}, requestTimeoutMs: 60_000 }
+      app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...shared }))
+      app.register(async (scope) => registerAnthropic(scope, { ...shared, countTokens: () => 7 }))
     },
   })
   const ask = (method: 'GET' | 'POST', path: string, headers: Record<string, string> = {}, payload: object = {}) =>
@@ -215,7 +215,7 @@ test('C08 a key that has a rate of its own is slowed down, and others are not', 
   const slow = await makeKey(store, ['agent'], { ratePerMinute: 2 })
   const free = await makeKey(store, ['agent'])
   const answers = []
-  for (let at = 0; at < 3; at++) answers.push(await ask('GET', '/v1/runs', bearer(slow.secret)))
+  for (let attempt = 0; attempt < 3; attempt++) answers.push(await ask('GET', '/v1/runs', bearer(slow.secret)))
   assert.deepEqual(
     answers.map(({ status }) => status),
     [200, 200, 429],
@@ -240,7 +240,7 @@ test('C08 who tries wrong keys is told to wait, and a right key still works', as
   const { ask, store } = await setUp(t)
   const { secret } = await makeKey(store, ['agent'])
   const statuses = []
-  for (let at = 0; at < 12; at++) {
+  for (let attempt = 0; attempt < 12; attempt++) {
     statuses.push((await ask('GET', '/v1/runs', bearer(newSecret().secret))).status)
   }
   assert.deepEqual(statuses, [...Array(10).fill(401), 429, 429])
@@ -258,9 +258,9 @@ for (const name of ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip']) {
   })
 }
 
-test('A17 a route that does not say what it needs keeps the server from starting', async (t) => {
+test('A17 a route that does not declare its scope keeps the server from starting', async (t) => {
   const prepare = (app: App) => void app.get('/secret', async () => 'x')
-  await assert.rejects(createInjectApp(t, { prepare }), /the route \/secret does not say what it needs/)
+  await assert.rejects(createInjectApp(t, { prepare }), /the route \/secret does not declare its scope/)
 })
 
 test('C14 a run that waits ends when its key is revoked, and says so', async (t) => {
@@ -270,7 +270,7 @@ test('C14 a run that waits ends when its key is revoked, and says so', async (t)
   t.after(async () => end())
   const { id } = await makeKey(store, ['agent'])
   const run = await runs.start(input({ owner: id }))
-  await agent.asked(1)
+  await agent.requested(1)
   await store.revokeKey(id, now)
   const events = []
   for await (const event of run.events) events.push(event)
@@ -281,16 +281,16 @@ test('C14 a run that waits ends when its key is revoked, and says so', async (t)
 
 /** A path of each API, and how it tells one of our codes. */
 const surfaces = [
-  { path: '/v1/chat', body: { prompt: 'hi' }, codeOf: (told: Told) => told.code },
-  { path: '/v1/chat/completions', body: chatBody, codeOf: (told: Told) => openaiNames[told.error.code ?? ''] },
+  { path: '/v1/chat', body: { prompt: 'hi' }, codeOf: (reply: ErrorReply) => reply.code },
+  { path: '/v1/chat/completions', body: chatBody, codeOf: (reply: ErrorReply) => openaiNames[reply.error.code ?? ''] },
   {
     path: '/v1/messages',
     body: { ...chatBody, max_tokens: 5 },
-    codeOf: (told: Told) => anthropicNames[told.error.type],
+    codeOf: (reply: ErrorReply) => anthropicNames[reply.error.type],
   },
 ] as const
 
-type Told = { code: string; error: { code: string | null; type: string } }
+type ErrorReply = { code: string; error: { code: string | null; type: string } }
 
 const openaiNames: Record<string, string> = {
   '': 'invalid_request',
@@ -423,9 +423,9 @@ for (const name of ['authorization', 'x-api-key', 'api-key']) {
 test('C08 wrong keys are refused in the words of each API, and placeholders are not counted', async (t) => {
   const { ask, store } = await setUp(t)
   await makeKey(store, ['agent'])
-  for (let at = 0; at < 30; at++) assert.equal((await ask('GET', '/v1/runs', bearer('sk-dummy'))).status, 401)
+  for (let attempt = 0; attempt < 30; attempt++) assert.equal((await ask('GET', '/v1/runs', bearer('sk-dummy'))).status, 401)
   const damaged = `${newSecret().secret.slice(0, -6)}AAAAAA`
-  for (let at = 0; at < 10; at++) assert.equal((await ask('GET', '/v1/runs', bearer(damaged))).status, 401)
+  for (let attempt = 0; attempt < 10; attempt++) assert.equal((await ask('GET', '/v1/runs', bearer(damaged))).status, 401)
   for (const { path, body, codeOf } of surfaces) {
     const refused = await ask('POST', path, bearer(damaged), body)
     assert.deepEqual([refused.status, codeOf(JSON.parse(refused.body))], [429, 'rate_limited'])
@@ -436,23 +436,23 @@ test('C08 wrong keys are refused in the words of each API, and placeholders are 
 
 /** A store that notes what it is asked for. */
 function spyOn(record: KeyRecord) {
-  const asked: unknown[] = []
+  const lookups: unknown[] = []
   const note = <T>(answer: T) => {
     return async (...args: unknown[]) => {
-      asked.push(...args)
+      lookups.push(...args)
       return answer
     }
   }
   const keys: KeyStore = {
     hasKeys: note(true),
     keyByHash: async (hash) => {
-      asked.push(hash)
+      lookups.push(hash)
       return hash === record.hash ? record : null
     },
     recordKeyUse: note(undefined),
     spentBy: note(0),
   }
-  return { keys, asked }
+  return { keys, asked: lookups }
 }
 
 test('C09 a key is looked up by its hash: what a client sends is never compared with anything that is kept', async (t) => {
@@ -462,7 +462,7 @@ test('C09 a key is looked up by its hash: what a client sends is never compared 
   const { keys, asked } = spyOn(record)
   const callers = new Authenticator({ keys, isLoopback: true, now: () => now })
   const app = await listenApp(t, { callers })
-  const statusOf = async (given: string) => (await send(app, { path: '/v1/runs', headers: bearer(given) })).status
+  const statusOf = async (key0: string) => (await send(app, { path: '/v1/runs', headers: bearer(key0) })).status
   assert.equal(await statusOf(secret), 200)
   assert.deepEqual(asked.splice(0), [hashOf(secret), 'key_x', now])
   const other = newSecret().secret

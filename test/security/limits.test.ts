@@ -23,7 +23,7 @@ import {
   ScriptedAgent,
   untilAborted,
 } from '../helpers/scripted-agent.ts'
-import { makePlace } from '../store/scene.ts'
+import { makeStoreFolder } from '../store/scene.ts'
 import {
   assertProtected,
   exchange,
@@ -35,7 +35,7 @@ import {
   statusesOf,
   typed,
 } from './raw-client.ts'
-import { allFaces, compatible, type Face, faces, native, toldBy } from './surfaces.ts'
+import { allSurfaces, compatible, native, type Surface, streamedText, surfaces } from './surfaces.ts'
 
 /** Nothing here may take longer, whatever the machine. */
 const hang = { timeout: 20_000 }
@@ -46,7 +46,7 @@ const short = { headersTimeoutMs: 400, requestTimeoutMs: 800, keepAliveMs: 100, 
 const bodyBytesMax = 100_000
 
 const listen = (t: { after(close: () => Promise<void>): void }, options: InjectAppOptions = {}) =>
-  listenApp(t, allFaces({ limits: short, bodyBytesMax, ...options }))
+  listenApp(t, allSurfaces({ limits: short, bodyBytesMax, ...options }))
 
 /** With a second address, as where the server listens on 127.0.0.1 and [::1]. */
 const app = await listen({ after })
@@ -56,7 +56,7 @@ const second = await listenTwice()
 async function listenTwice(): Promise<Server> {
   const made = createApp({ log: pino({ level: 'silent' }), bodyBytesMax, allowHosts: [], limits: short })
   const runs = createRuns({ agent: new ScriptedAgent() })
-  allFaces().prepare?.(made.app, runs)
+  allSurfaces().prepare?.(made.app, runs)
   await made.app.listen({ host: '127.0.0.1', port: 0 })
   const server = made.createListener()
   server.listen(0, '127.0.0.1')
@@ -133,21 +133,25 @@ const connectionsOf = (server: Server) =>
     server.getConnections((fault, count) => (fault === null ? resolve(count) : reject(fault))),
   )
 
-for (const face of faces) {
-  test(`D02 a body that comes byte by byte to ${face.name} is 408, and its connection is closed`, hang, async (t) => {
-    const before = app.agent.requests.length
-    const { connection, closed } = await open(t, app.app.server)
-    connection.write(head({ method: 'POST', target: face.path, headers: [typed, 'Content-Length: 50000'] }))
-    const timer = setInterval(() => connection.write(' '), 20)
-    t.after(() => clearInterval(timer))
-    await closed
-    await connection.over
-    const answer = parse(connection.text)
-    assert.deepEqual(statusesOf(connection.text), [408])
-    assert.equal(ErrorBody.parse(JSON.parse(answer.body)).code, 'request_timeout')
-    assertProtected(answer)
-    assert.equal(app.agent.requests.length, before)
-  })
+for (const surface of surfaces) {
+  test(
+    `D02 a body that comes byte by byte to ${surface.name} is 408, and its connection is closed`,
+    hang,
+    async (t) => {
+      const before = app.agent.requests.length
+      const { connection, closed } = await open(t, app.app.server)
+      connection.write(head({ method: 'POST', target: surface.path, headers: [typed, 'Content-Length: 50000'] }))
+      const timer = setInterval(() => connection.write(' '), 20)
+      t.after(() => clearInterval(timer))
+      await closed
+      await connection.over
+      const answer = parse(connection.text)
+      assert.deepEqual(statusesOf(connection.text), [408])
+      assert.equal(ErrorBody.parse(JSON.parse(answer.body)).code, 'request_timeout')
+      assertProtected(answer)
+      assert.equal(app.agent.requests.length, before)
+    },
+  )
 }
 
 test('D02 a body that stops half-way, in chunks, is 408 as well', hang, async (t) => {
@@ -185,28 +189,28 @@ const tooLong: [what: string, length: string][] = [
   ['a terabyte', '1099511627776'],
   ['one byte more than there may be', String(bodyBytesMax + 1)],
 ]
-for (const face of faces) {
+for (const surface of surfaces) {
   for (const [what, length] of tooLong) {
-    test(`D03 a body of ${what} to ${face.name} is 413 at once, unread`, hang, async (t) => {
+    test(`D03 a body of ${what} to ${surface.name} is 413 at once, unread`, hang, async (t) => {
       const before = app.agent.requests.length
       const { connection, socket, closed } = await open(t, app.app.server)
       // The client wants to go on with the connection; the server does not.
-      const request = head({ method: 'POST', target: face.path, headers: [typed, `Content-Length: ${length}`] })
+      const request = head({ method: 'POST', target: surface.path, headers: [typed, `Content-Length: ${length}`] })
       connection.write(goingOn(request))
       await connection.over
       await closed
       const answer = parse(connection.text)
       assert.deepEqual([answer.status, answer.headers.get('connection')], [413, 'close'])
-      face.ErrorBody.parse(JSON.parse(answer.body))
+      surface.ErrorBody.parse(JSON.parse(answer.body))
       assert.equal(socket.bytesRead, goingOn(request).length)
       assert.equal(app.agent.requests.length, before)
     })
   }
 
-  test(`D03 a body to ${face.name} that never ends is 413 as soon as it is too long`, hang, async (t) => {
+  test(`D03 a body to ${surface.name} that never ends is 413 as soon as it is too long`, hang, async (t) => {
     const before = app.agent.requests.length
     const { connection, socket, closed } = await open(t, app.app.server)
-    connection.write(head({ method: 'POST', target: face.path, headers: [typed, 'Transfer-Encoding: chunked'] }))
+    connection.write(head({ method: 'POST', target: surface.path, headers: [typed, 'Transfer-Encoding: chunked'] }))
     const chunk = `2000\r\n${' '.repeat(0x2000)}\r\n`
     const pump = () => {
       while (connection.socket.writable && connection.socket.write(chunk));
@@ -221,18 +225,20 @@ for (const face of faces) {
     assert.equal(app.agent.requests.length, before)
   })
 
-  test(`D03 a body to ${face.name} that is just within the limit is taken`, async () => {
-    const empty = Buffer.byteLength(JSON.stringify(face.body('')))
-    const request = jsonRequest(face.path, face.body('a'.repeat(bodyBytesMax - empty)))
+  test(`D03 a body to ${surface.name} that is just within the limit is taken`, async () => {
+    const empty = Buffer.byteLength(JSON.stringify(surface.body('')))
+    const request = jsonRequest(surface.path, surface.body('a'.repeat(bodyBytesMax - empty)))
     assert.equal(parse(await exchange(request, app.port)).status, 200)
-    const tooLarge = jsonRequest(face.path, face.body('a'.repeat(bodyBytesMax - empty + 1)))
+    const tooLarge = jsonRequest(surface.path, surface.body('a'.repeat(bodyBytesMax - empty + 1)))
     assert.equal(parse(await exchange(tooLarge, app.port)).status, 413)
   })
 
-  test(`D05 a client of ${face.name} that hangs up within its body starts no run`, hang, async (t) => {
+  test(`D05 a client of ${surface.name} that hangs up within its body starts no run`, hang, async (t) => {
     const before = app.agent.requests.length
     const { connection, closed } = await open(t, app.app.server)
-    connection.write(head({ method: 'POST', target: face.path, headers: [typed, 'Content-Length: 10'], body: '{"mod' }))
+    connection.write(
+      head({ method: 'POST', target: surface.path, headers: [typed, 'Content-Length: 10'], body: '{"mod' }),
+    )
     connection.socket.end()
     await closed
     await connection.over
@@ -255,7 +261,7 @@ for (const encoding of [
   test(`D13 a body in ${encoding} that would be a thousand times as long is 415`, async () => {
     const before = app.agent.requests.length
     const bomb = gzipSync(JSON.stringify({ prompt: ' '.repeat(10_000_000) })).toString('latin1')
-    for (const { path, ErrorBody } of faces) {
+    for (const { path, ErrorBody } of surfaces) {
       const headers = [typed, `Content-Encoding: ${encoding}`, `Content-Length: ${bomb.length}`]
       const answer = parse(await exchange(head({ method: 'POST', target: path, headers, body: bomb }), app.port))
       assert.equal(answer.status, 415)
@@ -337,39 +343,39 @@ test('D15 a connection that is idle is closed cleanly, and the next request find
   assert.equal(parse(await exchange(head({}), app.port)).status, 200)
 })
 
-const requests: [what: string, of: (face: Face) => string][] = [
-  ['whole answer', (face) => jsonRequest(face.path, face.body('hi'))],
-  ['stream', (face) => jsonRequest(face.streamPath, face.streamed('hi'))],
+const requests: [what: string, of: (surface: Surface) => string][] = [
+  ['whole answer', (surface) => jsonRequest(surface.path, surface.body('hi'))],
+  ['stream', (surface) => jsonRequest(surface.streamPath, surface.streamed('hi'))],
 ]
 const leaving: [how: string, leave: (socket: Socket) => void][] = [
   ['hangs up half', (socket) => socket.end()],
   ['hangs up', (socket) => socket.destroy()],
   ['cuts the connection', (socket) => socket.resetAndDestroy()],
 ]
-for (const face of faces) {
+for (const surface of surfaces) {
   for (const [what, of] of requests) {
     for (const [how, leave] of leaving) {
       const leaves = async (t: TestContext) => {
         const agent = new ScriptedAgent((_request, signal) => untilAborted(signal, ['Hello']))
         const made = await listen(t, { agent })
         const connection = await RawConnection.open(t, made.port)
-        connection.write(of(face))
-        await agent.asked(1)
+        connection.write(of(surface))
+        await agent.requested(1)
         leave(connection.socket)
         await agent.ended(0)
         return made
       }
 
-      test(`D21 a client that asks ${face.name} for a ${what} and ${how} cancels its run`, hang, async (t) => {
+      test(`D21 a client that asks ${surface.name} for a ${what} and ${how} cancels its run`, hang, async (t) => {
         const { agent } = await leaves(t)
         assert.equal((agent.signals[0]?.reason as { code?: unknown } | undefined)?.code, 'cancelled')
       })
 
       test(
-        `D21 that a client of ${face.name} ${how} before the end of its ${what} is logged as 499`,
+        `D21 that a client of ${surface.name} ${how} before the end of its ${what} is logged as 499`,
         hang,
         async (t) => {
-          assert.equal((await accessOf(await leaves(t), face)).status, 499)
+          assert.equal((await accessOf(await leaves(t), surface)).status, 499)
         },
       )
     }
@@ -377,7 +383,7 @@ for (const face of faces) {
 }
 
 /** The log's line about the request, which comes after the answer. */
-async function accessOf({ logLines }: ListeningApp, { path, streamPath }: Face) {
+async function accessOf({ logLines }: ListeningApp, { path, streamPath }: Surface) {
   const find = () => logLines.find(({ msg, route }) => msg === 'request' && (route === path || route === streamPath))
   await untilTrue(() => find() !== undefined, 'the request is logged')
   return find() ?? {}
@@ -422,14 +428,14 @@ function inUse(): number {
 async function listenWithStore(t: TestContext, agent: ScriptedAgent) {
   const responses: ServerResponse[] = []
   const note = (app: App) => app.addHook('onRequest', async (_request, reply) => void responses.push(reply.raw))
-  const store = await makePlace(t).open()
-  const made = await listenApp(t, allFaces({ agent, store }, note))
+  const store = await makeStoreFolder(t).open()
+  const made = await listenApp(t, allSurfaces({ agent, store }, note))
   return { ...made, responses }
 }
 
-for (const face of faces) {
+for (const surface of surfaces) {
   test(
-    `J03 a client of ${face.name} that never reads its stream costs no memory, and the run goes on to its end`,
+    `J03 a client of ${surface.name} that never reads its stream costs no memory, and the run goes on to its end`,
     longer,
     async (t) => {
       const waiting: number[] = []
@@ -443,7 +449,7 @@ for (const face of faces) {
       const before = inUse()
       const frozen = await RawConnection.open(t, port)
       frozen.socket.pause()
-      frozen.write(jsonRequest(face.streamPath, face.streamed('hi')))
+      frozen.write(jsonRequest(surface.streamPath, surface.streamed('hi')))
       await agent.ended(0)
       await runs.saved()
       assert.equal(agent.taken[0], pieces + 4, 'the run was held up')
@@ -484,18 +490,18 @@ test('J03 a reader of a run’s events that never reads costs no memory', longer
   assert.ok(most < 128 * mebibyte, `${Math.round(most / mebibyte)} MiB more than before`)
 })
 
-for (const face of compatible) {
-  test(`J04 a slow reader of ${face.name} gets every byte, in order`, longer, async (t) => {
+for (const surface of compatible) {
+  test(`J04 a slow reader of ${surface.name} gets every byte, in order`, longer, async (t) => {
     const { port } = await listenWithStore(t, new ScriptedAgent(words(200)))
     const connection = await RawConnection.open(t, port)
-    connection.write(jsonRequest(face.streamPath, face.streamed('hi')).replace('HTTP/1.1', 'HTTP/1.0'))
+    connection.write(jsonRequest(surface.streamPath, surface.streamed('hi')).replace('HTTP/1.1', 'HTTP/1.0'))
     // It takes a piece, and rests until others had their turn.
     connection.socket.on('data', () => {
       connection.socket.pause()
       setImmediate(() => connection.socket.resume())
     })
     await connection.over
-    const told = toldBy(face, Buffer.from(parse(connection.text).body, 'latin1').toString('utf8'))
+    const told = streamedText(surface, Buffer.from(parse(connection.text).body, 'latin1').toString('utf8'))
     assert.equal(told, wordsOf(200).join(''))
   })
 }

@@ -15,7 +15,7 @@ import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { LoginReply, registerLogin } from '../../src/surfaces/native/login-routes.ts'
 import { keyRecord } from '../contract/store-api-keys-suite.ts'
 import { listenApp } from '../helpers/inject-app.ts'
-import { type Asked, send } from './posture-routes.ts'
+import { type SendOptions, send } from './posture-routes.ts'
 
 const noonMs = Date.UTC(2026, 10, 22, 12)
 const minuteMs = 60_000
@@ -50,8 +50,8 @@ async function setUp(t: TestContext) {
     assert.notEqual(code, '')
     return code
   }
-  const ask = (asked: Asked) => send(app, asked)
-  const login = (code: string, more: Partial<Asked> = {}) =>
+  const ask = (options: SendOptions) => send(app, options)
+  const login = (code: string, more: Partial<SendOptions> = {}) =>
     ask({ method: 'POST', path: '/v1/login', headers: bearer(code), ...more })
   return { ...app, store, clock, ownKey: secret, makeCode, ask, login }
 }
@@ -113,7 +113,7 @@ test('C16 a code that was found to be good, and was used by another until then, 
   }
   const answer = await login(code)
   assert.deepEqual(codeOf(answer), [401, 'unauthorized'])
-  assert.match(answer.body, /works once: claude-serve open makes another/)
+  assert.match(answer.body, /works only once: create another one with claude-serve open/)
 })
 
 test('C16 a code is good for a minute', async (t) => {
@@ -140,7 +140,7 @@ test('C16 a code of a server whose last key was revoked makes no key, and the do
   assert.equal(await store.hasKeys(), false)
   const answer = await login(code)
   assert.deepEqual(codeOf(answer), [400, 'invalid_request'])
-  assert.match(answer.body, /no API keys any more: call it without/)
+  assert.match(answer.body, /no longer has API keys: call it without/)
   assert.equal((await ask({ path: '/v1/runs' })).status, 200)
   assert.equal(await createLoginLink('http://127.0.0.1:5005', store, clock.nowMs), null)
 })
@@ -191,7 +191,7 @@ test('C16 no code, a placeholder, a key: refused in a sentence that says what to
     const answer = await login('', { headers })
     assert.deepEqual(codeOf(answer), [401, 'unauthorized'])
     assert.equal(answer.headers['www-authenticate'], 'Bearer')
-    assert.match(answer.body, /one-time link, which claude-serve open makes/)
+    assert.match(answer.body, /one-time link, which claude-serve open creates/)
   }
   const answer = await login(ownKey)
   assert.deepEqual(codeOf(answer), [403, 'insufficient_scope'])
@@ -212,7 +212,7 @@ test('C16 whoever guesses codes is told to wait, and the right one still works',
   const { login, makeCode, store } = await setUp(t)
   const code = await makeCode()
   const statuses = []
-  for (let at = 0; at < 12; at++) statuses.push((await login(newSecret().secret)).status)
+  for (let attempt = 0; attempt < 12; attempt++) statuses.push((await login(newSecret().secret)).status)
   assert.deepEqual(statuses, [...Array(10).fill(401), 429, 429])
   assert.equal((await login(code)).status, 201)
   assert.equal((await store.keys()).length, 3)
@@ -221,7 +221,7 @@ test('C16 whoever guesses codes is told to wait, and the right one still works',
 test('C16 a code that was tried elsewhere is no guess, is not noted as used, and is good afterwards', async (t) => {
   const { login, ask, makeCode, store } = await setUp(t)
   const code = await makeCode()
-  for (let at = 0; at < 12; at++) {
+  for (let attempt = 0; attempt < 12; attempt++) {
     const answer = await ask({ path: '/v1/runs', headers: bearer(code) })
     const unknown = await ask({ path: '/v1/runs', headers: bearer(`${code.slice(0, -1)}~`) })
     assert.deepEqual(codeOf(answer), [401, 'unauthorized'])
@@ -259,7 +259,7 @@ test('C16 neither a code nor the key is ever in the log', async (t) => {
 
 test('C16 keys of pages whose time is over are ended when another page gets one', async (t) => {
   const { login, makeCode, clock, store } = await setUp(t)
-  for (let at = 0; at < 3; at++) {
+  for (let attempt = 0; attempt < 3; attempt++) {
     assert.equal((await login(await makeCode())).status, 201)
     clock.nowMs += 12 * hourMs
   }

@@ -37,9 +37,9 @@ async function askAsNobody(url: string, key = '', ...route: string[]): Promise<n
       env: {},
     })
     return Number(stdout)
-  } catch (fault) {
-    if ((fault as NodeJS.ErrnoException).code === 'EACCES') return null
-    throw fault
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') return null
+    throw error
   }
 }
 
@@ -168,9 +168,9 @@ test('a server beyond loopback starts with a key and a name to be called by, and
   await (await startTestServer(t, { folders })).close(0)
   const secret = await makeKey(folders)
   const config = { host: '0.0.0.0', port: 0 }
-  await assert.rejects(startTestServer(t, { folders, config }), (fault) => {
-    assert.ok(fault instanceof StartupError)
-    assert.match(fault.message, /give --allow-host/)
+  await assert.rejects(startTestServer(t, { folders, config }), (error) => {
+    assert.ok(error instanceof StartupError)
+    assert.match(error.message, /give --allow-host/)
     return true
   })
   const server = await startTestServer(t, { folders, config: { ...config, allowHosts: ['box.example'] } })

@@ -118,8 +118,8 @@ test('C14 a key that is revoked ends its streams of every API with an error, and
   const { type, code, error } = lastFrame(ofNative)
   assert.deepEqual([type, code], ['error', 'unauthorized'])
   assert.match(String(error), /was revoked/)
-  const told = lastFrame(ofOpenai).error as Record<string, unknown>
-  assert.equal(told.code, 'invalid_api_key')
+  const openaiError = lastFrame(ofOpenai).error as Record<string, unknown>
+  assert.equal(openaiError.code, 'invalid_api_key')
   assert.ok(!ofOpenai.includes('[DONE]'))
   assert.match(ofAnthropic, /\nevent: error\n[^\n]*authentication_error[^\n]*\n\n$/)
   assert.ok(!ofAnthropic.includes('message_stop'))
@@ -164,23 +164,23 @@ test('C14 an administrator’s key that is revoked does not go on reading the ru
   assert.equal(lastFrame(await read.whole).code, 'unauthorized')
 })
 
-type Places = { inside: string; outside: string }
+type Folders = { inside: string; outside: string }
 
 /** A folder below the default one and one beside it, and links between them. */
-function makePlaces(folders: ReturnType<typeof makeFolders>): Places {
-  const places = { inside: join(folders.cwd, 'inside'), outside: join(folders.root, 'outside') }
-  for (const folder of Object.values(places)) mkdirSync(folder)
+function makeFolderTree(folders: ReturnType<typeof makeFolders>): Folders {
+  const made = { inside: join(folders.cwd, 'inside'), outside: join(folders.root, 'outside') }
+  for (const folder of Object.values(made)) mkdirSync(folder)
   mkdirSync(`${folders.cwd}-evil`)
-  symlinkSync(places.outside, join(folders.cwd, 'link'))
-  symlinkSync(places.inside, join(places.outside, 'back'))
-  return places
+  symlinkSync(made.outside, join(folders.cwd, 'link'))
+  symlinkSync(made.inside, join(made.outside, 'back'))
+  return made
 }
 
 test('C21 with keys and no --cwd-root only the default folder, and what is below it, can be named', {
   timeout,
 }, async (t) => {
   const folders = makeFolders(t)
-  const { inside, outside } = makePlaces(folders)
+  const { inside, outside } = makeFolderTree(folders)
   const server = await openServer(t, { folders, fake: 'well-behaved' })
   const keys = [await server.makeKey('agent'), await server.makeKey('admin')]
   const missing = join(folders.root, 'nowhere')
@@ -196,12 +196,12 @@ test('C21 with keys and no --cwd-root only the default folder, and what is below
         ['add_dirs[1]', { add_dirs: [inside, folder] }],
       ] as const) {
         const answer = await post(server, key, '/v1/chat', { prompt: 'hi', ...named })
-        const told = JSON.parse(answer.body)
-        assert.deepEqual([answer.status, told.code], [403, 'cwd_not_allowed'], `${folder} as ${field}`)
+        const reply = JSON.parse(answer.body)
+        assert.deepEqual([answer.status, reply.code], [403, 'cwd_not_allowed'], `${folder} as ${field}`)
         // One text for what exists and what does not.
         assert.equal(
-          told.error,
-          `${field} is not within a folder that this server allows; start it with --cwd-root to allow it`,
+          reply.error,
+          `${field} is not within a folder that this server allows; start the server with --cwd-root to allow it`,
         )
       }
     }
@@ -215,7 +215,7 @@ test('C21 with keys and no --cwd-root only the default folder, and what is below
 
 test('C21 with keys and no --cwd-root conversations of other folders are not there', { timeout }, async (t) => {
   const folders = makeFolders(t)
-  const { inside, outside } = makePlaces(folders)
+  const { inside, outside } = makeFolderTree(folders)
   const server = await openServer(t, { folders })
   const prompt = step({ text: 'a secret answer' })
   const [mine, theirs] = [
@@ -240,7 +240,7 @@ test('C21 with keys and no --cwd-root conversations of other folders are not the
       ['POST', '/fork', '{}'],
       ['DELETE', '', ''],
     ] as const) {
-      const tell = async (id: string) => {
+      const answerTo = async (id: string) => {
         const headers = { ...bearer(key), 'content-type': 'application/json' }
         const { status, body: told } = await send(server, {
           method,
@@ -250,10 +250,10 @@ test('C21 with keys and no --cwd-root conversations of other folders are not the
         })
         return [status, told.replaceAll(id, 'ID').replace(/req_\w+/, '')]
       }
-      const answer = await tell(theirs)
+      const answer = await answerTo(theirs)
       assert.equal(answer[0], 404, `${method} ${ending}`)
       assert.match(String(answer[1]), /session_not_found/)
-      assert.deepEqual(answer, await tell(unknown), `${method} ${ending} tells that there is one`)
+      assert.deepEqual(answer, await answerTo(unknown), `${method} ${ending} tells that there is one`)
     }
     const before = server.upstream.requests.length
     for (const more of [{}, { fork: true }, { cwd: folders.cwd }, { cwd: inside, fork: true }]) {
@@ -296,11 +296,11 @@ test('C20 a page of a named origin needs a key, and can read why it was refused'
     assert.equal(headers['access-control-allow-credentials'], undefined)
   }
   const assertRefused = async () => {
-    for (const [path, body, told] of calls) {
+    for (const [path, body, pattern] of calls) {
       for (const headers of [{}, { authorization: 'Bearer sk-dummy' }, { 'x-api-key': newSecret().secret }]) {
         const refused = await ask(path, body, headers)
         assert.equal(refused.status, 401, path)
-        assert.match(refused.body, told)
+        assert.match(refused.body, pattern)
         assert.equal(refused.headers['www-authenticate'], 'Bearer')
         assertReadable(refused)
       }
@@ -315,8 +315,8 @@ test('C20 a page of a named origin needs a key, and can read why it was refused'
     assert.match(answer.body, /Hello from the fake CLI/)
   }
   const preflight = { ...fromPage, 'access-control-request-method': 'POST' }
-  const asked = await send(server, { method: 'OPTIONS', path: '/v1/chat', headers: preflight })
-  assert.equal(asked.status, 204)
+  const preflighted = await send(server, { method: 'OPTIONS', path: '/v1/chat', headers: preflight })
+  assert.equal(preflighted.status, 204)
   const foreign = { ...fromPage, origin: `${page}.evil.example`, authorization: `Bearer ${secret}` }
   const refused = await send(server, { method: 'POST', path: '/v1/chat', headers: foreign, body: '{"prompt":"hi"}' })
   assert.equal(refused.status, 403)

@@ -97,7 +97,7 @@ export class Program {
   }
 
   /** Resolves as soon as it has said so. Rejects where it ends before. */
-  said(pattern: RegExp): Promise<string> {
+  printed(pattern: RegExp): Promise<string> {
     return new Promise((resolve, reject) => {
       const look = () => {
         const found = pattern.exec(this.output)
@@ -113,7 +113,7 @@ export class Program {
 
   /** Where it listens. */
   url(): Promise<string> {
-    return this.said(/listening on (http:\S+)/)
+    return this.printed(/listening on (http:\S+)/)
   }
 
   signal(name: NodeJS.Signals): void {

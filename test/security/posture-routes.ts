@@ -26,16 +26,16 @@ export async function startWithRoutes(
   options: TestServerOptions,
   add: (app: App) => void = () => {},
 ): Promise<{ server: TestServer; routes: Route[] }> {
-  const told: RouteOptions[] = []
+  const found: RouteOptions[] = []
   const onApp = (message: unknown) => {
     const { fastify } = message as { fastify: App }
-    fastify.addHook('onRoute', (route) => void told.push(route))
+    fastify.addHook('onRoute', (route) => void found.push(route))
     add(fastify)
   }
   subscribe(channel, onApp)
   try {
     const server = await startTestServer(t, options)
-    return { server, routes: told.map(toRoute) }
+    return { server, routes: found.map(toRoute) }
   } finally {
     unsubscribe(channel, onApp)
   }
@@ -58,7 +58,7 @@ export function pathFor({ path }: Pick<Route, 'path'>): string {
 
 export type Answer = { status: number; headers: IncomingHttpHeaders; body: string }
 
-export type Asked = {
+export type SendOptions = {
   method?: string
   path: string
   headers?: Record<string, string>
@@ -68,9 +68,9 @@ export type Asked = {
 const withoutBody = ['GET', 'HEAD', 'TRACE', 'OPTIONS']
 
 /** Of any method, on a connection of its own. What could have a body has `{}`. */
-export function send({ port }: Pick<TestServer, 'port'>, asked: Asked): Promise<Answer> {
-  const { method = 'GET', path, headers = {} } = asked
-  const body = asked.body ?? (withoutBody.includes(method) ? '' : '{}')
+export function send({ port }: Pick<TestServer, 'port'>, options: SendOptions): Promise<Answer> {
+  const { method = 'GET', path, headers = {} } = options
+  const body = options.body ?? (withoutBody.includes(method) ? '' : '{}')
   const type = withoutBody.includes(method)
     ? {}
     : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }

@@ -51,7 +51,7 @@ test('A01 with its defaults it listens on the two loopback addresses alone, says
   const environment = { ANTHROPIC_API_KEY: secret, ANTHROPIC_AUTH_TOKEN: 'a-token-of-no-known-form' }
   const server = startProgram(t, serveWords(folders, fake), { folders, environment })
   const url = await server.url()
-  await server.said(/claude 2\.1\.330 at \S+well-behaved\.mjs \(logged in: api_key\)/)
+  await server.printed(/claude 2\.1\.330 at \S+well-behaved\.mjs \(logged in: api_key\)/)
   const { port } = new URL(url)
   assert.equal(url, `http://127.0.0.1:${port}`)
   const expected = [`127.0.0.1 ${port}`, ...(hasIpv6 ? [`::1 ${port}`] : [])]
@@ -89,7 +89,7 @@ for (const taken of ['127.0.0.1', '::1']) {
     const port = await occupy(t, taken)
     const refused = await runProgram(t, serveWords(folders, fake, `--port=${port}`), { folders })
     assert.deepEqual([refused.code, refused.stdout], [1, ''])
-    assert.match(refused.stderr, new RegExp(`claude-serve: port ${port} is taken by another program: .*--port`))
+    assert.match(refused.stderr, new RegExp(`claude-serve: port ${port} is in use by another program: .*--port`))
     assert.deepEqual(readdirSync(join(folders.dataDir, 'servers')), [])
     // The folder was let go of, and is as good as new.
     await (await startTestServer(t, { folders, fake: 'well-behaved' })).close(0)
@@ -167,7 +167,7 @@ test('A06 a wide address with a key but no name to be called by ends with exit 1
   assert.equal(made.code, 0, made.stderr)
   const wideWords = serveWords(folders, fake, '--host=0.0.0.0')
   const refused = await runProgram(t, wideWords, { folders })
-  assertRefused(refused, /needs the names by which it may be called: give --allow-host/)
+  assertRefused(refused, /needs the host names that clients may use: set --allow-host/)
   assert.ok(!refused.stderr.includes(made.stdout.trim()))
   const revoked = await runProgram(t, ['keys', 'revoke', 'laptop', place], { folders })
   assert.equal(revoked.code, 0, revoked.stderr)
@@ -247,15 +247,15 @@ for (const version of [migrations.length + 1, 2 ** 31 - 1]) {
     const before = contentOf(folders.dataDir)
     assert.equal(before.length, 1)
     const refused = await runProgram(t, serveWords(folders, fake), { folders })
-    assertRefused(refused, /was made by a newer claude-serve/, new RegExp(`schema is ${version}`), /--data-dir/)
+    assertRefused(refused, /was created by a newer claude-serve/, new RegExp(`schema is ${version}`), /--data-dir/)
     assert.deepEqual(contentOf(folders.dataDir), before)
   })
 }
 
 const badFiles: [what: string, content: string, expected: RegExp][] = [
-  ['a typing mistake', '{"prot": 5006}', /prot: 5006 .*there is no such key, did you mean port\?/],
-  ['a switch of another program', '{"anonymous": "full"}', /anonymous: "full" .*there is no such key/],
-  ['a name that reaches for prototypes', '{"__proto__": {"host": "0.0.0.0"}}', /__proto__: .*there is no such key/],
+  ['a typing mistake', '{"prot": 5006}', /prot: 5006 .*this key does not exist; did you mean port\?/],
+  ['a switch of another program', '{"anonymous": "full"}', /anonymous: "full" .*this key does not exist/],
+  ['a name that reaches for prototypes', '{"__proto__": {"host": "0.0.0.0"}}', /__proto__: .*this key does not exist/],
   ['a port that is none', '{"port": "5005x"}', /--port: "5005x" .*integer from 0 to 65535/],
   ['an array for a text', '{"host": ["127.0.0.1"]}', /--host: \["127\.0\.0\.1"\]/],
   ['a word for a switch', '{"demo": "maybe"}', /--demo: "maybe" /],
@@ -263,7 +263,7 @@ const badFiles: [what: string, content: string, expected: RegExp][] = [
   ['a root that is the whole disk', '{"cwd-root": ["/"]}', /--cwd-root: "\/" .*whole disk/],
   ['any origin', '{"cors-origin": ["*"]}', /--cors-origin: "\*" /],
   ['any host', '{"allow-host": ["*"]}', /--allow-host: "\*" /],
-  ['one key in two spellings', '{"body-limit": "1mb", "bodyLimit": "2mb"}', /bodyLimit: "2mb" .*it is there twice/],
+  ['one key in two spellings', '{"body-limit": "1mb", "bodyLimit": "2mb"}', /bodyLimit: "2mb" .*it is set twice/],
   ['a list instead of settings', '["port", 5005]', /--config: .*one JSON object/],
   ['no JSON', 'port = 5005', /--config: .*valid JSON/],
   ['an empty file', '', /--config: .*valid JSON/],
@@ -397,7 +397,7 @@ const traps: [what: string, make: (folders: TestFolders) => Trap, isPossible?: b
     (folders) => {
       const claudeBin = makeTrap(folders, 'project/bin')
       const root = realpathSync(join(folders.root, 'project'))
-      return { claudeBin, roots: [root], expected: /lies in \S+project, where agents may work.*--claude-bin/ }
+      return { claudeBin, roots: [root], expected: /is in \S+project, where agents may work.*--claude-bin/ }
     },
   ],
   [

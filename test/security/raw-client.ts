@@ -1,5 +1,5 @@
-// A small HTTP client on bare sockets: it sends bytes as they are, also those that no library would send, and does what no library
-// would do: goes silent, hangs up half, never reads.
+// A small HTTP client on bare sockets. It sends bytes unchanged, even those that no library would send, and misbehaves as no library
+// would: it goes silent, closes half of the connection, never reads.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -8,24 +8,24 @@ import { ErrorBody } from '../../src/surfaces/native/schemas.ts'
 
 export type Answer = { status: number; headers: Map<string, string>; body: string }
 
-/** Sends bytes as they are, and reads until the server has closed the connection. */
+/** Sends the bytes unchanged and reads until the server closes the connection. */
 export async function exchange(request: string, port: number): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1' })
   socket.write(request, 'latin1')
   return text(socket)
 }
 
-/** The first answer of what was read. */
+/** The first answer in the received bytes. */
 export function parse(raw: string): Answer {
-  const at = raw.indexOf('\r\n\r\n')
-  const [first = '', ...lines] = raw.slice(0, at).split('\r\n')
+  const end = raw.indexOf('\r\n\r\n')
+  const [first = '', ...lines] = raw.slice(0, end).split('\r\n')
   const status = /^HTTP\/1\.1 (\d{3}) /.exec(first)?.[1]
   assert.ok(status, `no answer: ${JSON.stringify(raw.slice(0, 500))}`)
   const headers = lines.map((line): [string, string] => {
     const colon = line.indexOf(':')
     return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()]
   })
-  return { status: Number(status), headers: new Map(headers), body: raw.slice(at + 4) }
+  return { status: Number(status), headers: new Map(headers), body: raw.slice(end + 4) }
 }
 
 /** The statuses of all answers on a connection. */
@@ -36,7 +36,7 @@ export const good = '{"prompt":"hi"}'
 
 export type Head = { method?: string; target?: string; host?: string | null; headers?: string[]; body?: string }
 
-/** A request with a good Host unless another, or none, is given. */
+/** A request with a good Host header, unless another or none is requested. */
 export function head({ method = 'GET', target = '/livez', host = 'localhost', headers = [], body = '' }: Head): string {
   const lines = [
     `${method} ${target} HTTP/1.1`,
@@ -49,7 +49,7 @@ export function head({ method = 'GET', target = '/livez', host = 'localhost', he
 
 export const typed = 'Content-Type: application/json'
 
-/** A good request for a run, unless something else is given. */
+/** A good request for a run; each part can be replaced. */
 export const post = ({ headers = [], ...rest }: Head = {}): Head => ({
   method: 'POST',
   target: '/v1/chat',
@@ -58,13 +58,13 @@ export const post = ({ headers = [], ...rest }: Head = {}): Head => ({
   ...rest,
 })
 
-/** A request that is asked with JSON, which may be anything. */
+/** A request with a JSON body of any value. */
 export function jsonRequest(target: string, body: unknown, headers: string[] = []): string {
   const bytes = Buffer.from(JSON.stringify(body)).toString('latin1')
   return head({ method: 'POST', target, headers: [typed, `Content-Length: ${bytes.length}`, ...headers], body: bytes })
 }
 
-/** The headers that every answer has, whatever it is. */
+/** Checks the headers that every answer must have. */
 export function assertProtected({ headers }: Answer): void {
   const { 'content-security-policy': policy, ...rest } = Object.fromEntries(
     protective.map((name) => [name, headers.get(name)]),
@@ -90,12 +90,12 @@ const protective = [
   'referrer-policy',
 ]
 
-/** A connection that stays as it is until a test says otherwise: it does not hang up when the server does. */
+/** A connection that does only what a test says: it stays open even when the server closes its side. */
 export class RawConnection {
   readonly socket: Socket
-  /** Everything that came so far. */
+  /** Everything received so far. */
   text = ''
-  /** Settles when the server has hung up, in whatever way. */
+  /** Settles when the server has closed the connection, in whatever way. */
   readonly over: Promise<void>
   #wake: () => void = () => {}
   #isOver = false
@@ -115,11 +115,11 @@ export class RawConnection {
       this.#wake()
     })
     socket.on('end', settle).on('close', settle)
-    // A connection that was cut is one that is over.
+    // A connection that was reset is over as well.
     socket.on('error', settle)
   }
 
-  /** Hung up when the test is over. */
+  /** The connection is closed at the end of the test. */
   static async open(t: { after(end: () => void): void }, port: number): Promise<RawConnection> {
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
     const connection = new RawConnection(socket)
@@ -132,10 +132,10 @@ export class RawConnection {
     if (this.socket.writable) this.socket.write(bytes, 'latin1')
   }
 
-  /** Waits until what came has a match; throws where the server hangs up before. */
+  /** Waits until the received text matches; throws if the server closes the connection first. */
   async until(pattern: RegExp): Promise<void> {
     while (!pattern.test(this.text)) {
-      assert.ok(!this.#isOver, `it was over before ${pattern}: ${JSON.stringify(this.text.slice(-500))}`)
+      assert.ok(!this.#isOver, `the connection ended before ${pattern}: ${JSON.stringify(this.text.slice(-500))}`)
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
@@ -143,22 +143,22 @@ export class RawConnection {
   }
 }
 
-/** Requests that must not get as far as the agents. */
+/** Checks on requests that must not reach the agents. */
 export function refusals(defaultPort: number, agents: readonly { requests: readonly unknown[] }[]) {
-  const asked = () => agents.reduce((sum, { requests }) => sum + requests.length, 0)
+  const requestCount = () => agents.reduce((sum, { requests }) => sum + requests.length, 0)
 
-  /** The answer to a request that must not reach an agent, nor be allowed to a web page. */
-  async function kept(request: string, port = defaultPort): Promise<Answer> {
-    const before = asked()
+  /** The answer to a request that must neither reach an agent nor be allowed to a web page. */
+  async function blocked(request: string, port = defaultPort): Promise<Answer> {
+    const before = requestCount()
     const answer = parse(await exchange(request, port))
-    assert.equal(asked(), before, 'the agent was asked')
+    assert.equal(requestCount(), before, 'the agent received a request')
     for (const name of answer.headers.keys()) assert.doesNotMatch(name, /^access-control-/)
     return answer
   }
 
-  /** One refusal of our own: status, code, id, and the headers that every answer has. */
+  /** One of the server's own refusals: checks the status, the code, the id and the headers of every answer. */
   async function refused(request: string, status: number, code: string, port = defaultPort): Promise<Answer> {
-    const answer = await kept(request, port)
+    const answer = await blocked(request, port)
     const body = ErrorBody.parse(JSON.parse(answer.body))
     assert.deepEqual([answer.status, body.code], [status, code], body.error)
     assertProtected(answer)
@@ -166,5 +166,5 @@ export function refusals(defaultPort: number, agents: readonly { requests: reado
     return answer
   }
 
-  return { kept, refused }
+  return { blocked, refused }
 }

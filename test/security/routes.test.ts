@@ -199,14 +199,14 @@ test('A17 a HEAD needs just what its GET does', () => {
   assert.deepEqual(of('HEAD'), of('GET'))
 })
 
-test('A17 a server with a route that does not say what it needs does not start, and lets go of everything', async (t) => {
+test('A17 a server with a route that does not declare its scope does not start, and lets go of everything', async (t) => {
   const place = makeFolders(t)
   const add = (scope: Scope | null) => (app: Parameters<NonNullable<Parameters<typeof startWithRoutes>[2]>>[0]) =>
     void app.register(async (plugin) => {
       plugin.get('/v1/back-door', scope === null ? {} : { config: { scope } }, async () => 'open')
     })
   const options = { folders: place, fake: 'well-behaved' }
-  await assert.rejects(startWithRoutes(t, options, add(null)), /the route \/v1\/back-door does not say what it needs/)
+  await assert.rejects(startWithRoutes(t, options, add(null)), /the route \/v1\/back-door does not declare its scope/)
   const declared = await startWithRoutes(t, options, add('admin'))
   assert.ok(declared.routes.some(({ path, scope }) => path === '/v1/back-door' && scope === 'admin'))
   await declared.server.close(0)
@@ -230,7 +230,7 @@ for (const scope of scopes) keys.set(scope, await makeKey(scope))
 const loginCode = await makeKey(null)
 
 /** What an unknown key is told. */
-const notValid = /the API key is not valid: it is not whole, was revoked, or its time is over/
+const notValid = /the API key is not valid: it is incomplete, revoked or expired/
 
 /** What each scope opens, written down a second time on purpose. */
 const opens: Record<Scope, readonly string[]> = {

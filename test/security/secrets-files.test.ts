@@ -111,7 +111,7 @@ test('P06 a data folder that many users share is refused and left as it is', { s
   chmodSync(folders.dataDir, 0o1777)
   const { code, stderr } = await runProgram(t, serveWords(folders, fake), { folders })
   assert.equal(code, 1)
-  assert.match(stderr, /is shared by many users: give one of its own with --data-dir/)
+  assert.match(stderr, /is shared by many users: set a folder of your own with --data-dir/)
   assert.deepEqual([lstatSync(folders.dataDir).mode & 0o7777, readdirSync(folders.dataDir)], [0o1777, []])
 })
 

@@ -9,7 +9,7 @@ import { listenApp } from '../helpers/inject-app.ts'
 import { ScriptedAgent, untilAborted } from '../helpers/scripted-agent.ts'
 import {
   type Answer,
-  type Asked,
+  type SendOptions,
   pathFor,
   type Route,
   send,
@@ -70,7 +70,7 @@ type Target = { method: string; path: string; headers: Record<string, string> }
 type Kind = {
   what: string
   statuses: readonly number[]
-  asked(target: Target): Asked
+  asked(target: Target): SendOptions
   isMeant?(target: Target): boolean
   isPage?: boolean
 }
@@ -244,7 +244,7 @@ test('P11 what is answered while the server ends is protected', { timeout: 30_00
   const agent = new ScriptedAgent((_request, signal) => untilAborted(signal, ['Hello']))
   const { port, runs } = await listenApp(t, { agent })
   const first = send({ port }, { method: 'POST', path: '/v1/chat', body: '{"prompt":"hi"}' })
-  await agent.asked(1)
+  await agent.requested(1)
   const closing = runs.close(60_000)
   const refused = await send({ port }, { method: 'POST', path: '/v1/chat', body: '{"prompt":"hi"}' })
   assert.equal(refused.status, 503)

@@ -124,7 +124,7 @@ const acts: [what: string, act: () => Promise<void>][] = [
     },
   ],
   [
-    'OpenAI’s face, with a history and tools',
+    'OpenAI’s surface, with a history and tools',
     async () => {
       const system = { role: 'system', content: words.system }
       const tools = [{ type: 'function', function: tool }]
@@ -135,7 +135,7 @@ const acts: [what: string, act: () => Promise<void>][] = [
     },
   ],
   [
-    'Anthropic’s face, with the key in its own header',
+    'Anthropic’s surface, with the key in its own header',
     async () => {
       const { key } = openScene()
       const { parameters: _, ...anthropicTool } = tool

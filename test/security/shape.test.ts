@@ -20,12 +20,12 @@ import {
   statusesOf,
   typed,
 } from './raw-client.ts'
-import { allFaces, faces, toldBy } from './surfaces.ts'
+import { allSurfaces, streamedText, surfaces } from './surfaces.ts'
 
-const { port, agent, logLines } = await listenApp({ after }, allFaces())
+const { port, agent, logLines } = await listenApp({ after }, allSurfaces())
 /** One that asks for a key, and takes bodies of at most 100,000 bytes. */
 const guarded = await listenWithKey()
-const { kept, refused } = refusals(port, [agent])
+const { blocked, refused } = refusals(port, [agent])
 
 async function listenWithKey() {
   const { secret, prefix, hash } = newSecret()
@@ -39,7 +39,7 @@ async function listenWithKey() {
     spentBy: async () => 0,
   }
   const callers = new Authenticator({ keys, isLoopback: true, now: Date.now })
-  return { ...(await listenApp({ after }, allFaces({ callers, bodyBytesMax: 100_000 }))), secret }
+  return { ...(await listenApp({ after }, allSurfaces({ callers, bodyBytesMax: 100_000 }))), secret }
 }
 
 const ask = async (request: string) => parse(await exchange(request, port))
@@ -79,7 +79,7 @@ const smuggling: [what: string, request: string][] = [
 ]
 for (const [what, request] of smuggling) {
   test(`D06 a request with ${what} is 400 and closes the connection`, async () => {
-    assert.equal((await kept(request)).status, 400)
+    assert.equal((await blocked(request)).status, 400)
   })
 }
 
@@ -122,7 +122,7 @@ for (const [what, request, status, code] of limits) {
 
 for (const count of [150, 300, 1000]) {
   test(`D07 ${count} headers are refused`, async () => {
-    const { status } = await kept(head({ headers: [...fillers(count), 'Origin: http://evil.example'] }))
+    const { status } = await blocked(head({ headers: [...fillers(count), 'Origin: http://evil.example'] }))
     assert.equal(status, 431)
   })
 }
@@ -135,7 +135,7 @@ test('D07 just within the limits a request is let in', async () => {
 
 for (const method of ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'OPTIONS']) {
   test(`D09 ${method} /v1/chat is 405 with Allow`, async () => {
-    const answer = await kept(head({ method, target: '/v1/chat' }))
+    const answer = await blocked(head({ method, target: '/v1/chat' }))
     assert.deepEqual([answer.status, answer.headers.get('allow')], [405, 'POST'])
     assertProtected(answer)
     if (method !== 'HEAD') assert.equal(ErrorBody.parse(JSON.parse(answer.body)).code, 'method_not_allowed')
@@ -168,7 +168,7 @@ for (const method of ['PROPFIND', 'LINK', 'M-SEARCH', 'QUERY', 'PURGE']) {
 
 for (const method of ['FOO', 'get', 'Post', 'GE T', '']) {
   test(`D09 the method ${JSON.stringify(method)} is 400`, async () => {
-    assert.equal((await kept(head({ ...post(), method }))).status, 400)
+    assert.equal((await blocked(head({ ...post(), method }))).status, 400)
   })
 }
 
@@ -182,7 +182,7 @@ test('D13 a compressed body is 415 and is not looked at', async () => {
 })
 
 for (const id of ['abc', 'a', 'A.b_c-1', 'x'.repeat(64)]) {
-  test(`D19 the request id ${id} is kept`, async () => {
+  test(`D19 the request id ${id} is blocked`, async () => {
     const answer = await refused(head({ target: '/nothing', headers: [`X-Request-Id: ${id}`] }), 404, 'not_found')
     assert.equal(answer.headers.get('x-request-id'), id)
   })
@@ -196,7 +196,7 @@ for (const id of ['', 'x'.repeat(65), 'x'.repeat(200), 'a b', 'a,b', 'a/b', '<b>
 }
 
 test('D19 a request id with ESC is 400', async () => {
-  const answer = await kept(head({ headers: ['X-Request-Id: a\x1bb'] }))
+  const answer = await blocked(head({ headers: ['X-Request-Id: a\x1bb'] }))
   assert.equal(answer.status, 400)
   assert.ok(!answer.body.includes('\x1b'))
 })
@@ -227,7 +227,7 @@ for (const [what, request] of [
   ['no host', head({ host: null })],
 ] as const) {
   test(`D06 the refusal of ${what} has the headers that every answer has`, async () => {
-    const answer = await kept(request)
+    const answer = await blocked(request)
     assertProtected(answer)
     assert.equal(answer.headers.get('x-request-id'), ErrorBody.parse(JSON.parse(answer.body)).request_id)
   })
@@ -255,24 +255,29 @@ for (const [what, given, status] of judged) {
     const { headers = [], ...rest } = given
     // Only those that are about keys lack the good one.
     const key = status === 401 ? [] : [`Authorization: Bearer ${guarded.secret}`]
-    for (const face of faces) {
-      const request = head({ method: 'POST', target: face.path, ...rest, headers: [...headers, ...key, ...expecting] })
+    for (const surface of surfaces) {
+      const request = head({
+        method: 'POST',
+        target: surface.path,
+        ...rest,
+        headers: [...headers, ...key, ...expecting],
+      })
       const raw = await exchange(request, guarded.port)
       assert.doesNotMatch(raw, continued)
-      assert.equal(parse(raw).status, status, `${face.name} ${raw}`)
+      assert.equal(parse(raw).status, status, `${surface.name} ${raw}`)
     }
     assert.equal(guarded.agent.requests.length, 0)
   })
 }
 
-for (const face of faces) {
-  test(`D10 a client of ${face.name} that waits to be told so is told to send its body`, async (t) => {
-    const body = JSON.stringify(face.body('hi'))
+for (const surface of surfaces) {
+  test(`D10 a client of ${surface.name} that waits to be told so is told to send its body`, async (t) => {
+    const body = JSON.stringify(surface.body('hi'))
     for (const expectation of ['100-continue', '100-CONTINUE']) {
       const before = agent.requests.length
       const connection = await RawConnection.open(t, port)
       const headers = [typed, `Content-Length: ${body.length}`, `Expect: ${expectation}`]
-      connection.write(head({ method: 'POST', target: face.path, headers }))
+      connection.write(head({ method: 'POST', target: surface.path, headers }))
       await connection.until(continued)
       assert.equal(agent.requests.length, before, 'the agent was asked before there was a body')
       connection.write(body)
@@ -285,7 +290,7 @@ for (const face of faces) {
 
 for (const host of ['localhost', 'evil.example']) {
   test(`D10 an expectation that nobody knows gets past no check for the host ${host}`, async () => {
-    const answer = await kept(head({ host, headers: ['Expect: something-else'] }))
+    const answer = await blocked(head({ host, headers: ['Expect: something-else'] }))
     assert.ok((host === 'localhost' ? [200, 417] : [403]).includes(answer.status), String(answer.status))
     assertProtected(answer)
   })
@@ -322,7 +327,7 @@ for (const [what, bytes] of [
   ['nothing but zeros', '\0'.repeat(100)],
 ] as const) {
   test(`D11 what speaks ${what} is 400`, async () => {
-    assert.equal((await kept(bytes)).status, 400)
+    assert.equal((await blocked(bytes)).status, 400)
   })
 }
 
@@ -355,7 +360,7 @@ const noPaths = [
 for (const target of noPaths) {
   test(`D17 the path ${JSON.stringify(target.slice(0, 60))} leads nowhere`, async () => {
     for (const method of ['GET', 'POST']) {
-      const answer = await kept(head({ ...post(), method, target }))
+      const answer = await blocked(head({ ...post(), method, target }))
       const { code } = ErrorBody.parse(JSON.parse(answer.body))
       assert.ok(['not_found', 'invalid_request'].includes(code), `${answer.status} ${answer.body}`)
       assert.ok(answer.status === 404 || answer.status === 400, String(answer.status))
@@ -379,7 +384,7 @@ for (const prefix of ['/v1/models', '/v1/v1/models', '/models']) {
       'x'.repeat(1000),
     ]) {
       for (const headers of [[], ['anthropic-version: 2023-06-01']]) {
-        const { status, body } = await kept(head({ target: `${prefix}/${name}`, headers }))
+        const { status, body } = await blocked(head({ target: `${prefix}/${name}`, headers }))
         assert.ok(status === 404 || status === 400, `${name} ${status} ${body}`)
       }
     }
@@ -403,7 +408,7 @@ const queries = [
 for (const query of queries) {
   test(`D18 the query ${query.slice(0, 40)} changes nothing`, async () => {
     assert.equal((await ask(head({ target: `/livez?${query}` }))).status, 200)
-    const { status } = await kept(head({ target: `/v1/runs?${query}` }))
+    const { status } = await blocked(head({ target: `/v1/runs?${query}` }))
     assert.ok(status === 400 || /^&*$/.test(query), String(status))
     assert.deepEqual(
       [{}, []].map((each) => Object.hasOwn(Object.getPrototypeOf(each), 'x')),
@@ -427,18 +432,18 @@ for (const name of ['token', 'api_key', 'api-key', 'apikey', 'access_token', 'ke
   })
 }
 
-for (const face of faces) {
-  test(`D22 the stream of ${face.name} is whole where the client wants the connection closed`, async () => {
-    const answer = await ask(jsonRequest(face.streamPath, face.streamed('hi')))
+for (const surface of surfaces) {
+  test(`D22 the stream of ${surface.name} is whole where the client wants the connection closed`, async () => {
+    const answer = await ask(jsonRequest(surface.streamPath, surface.streamed('hi')))
     assert.deepEqual([answer.status, answer.headers.get('connection')], [200, 'close'])
-    assert.equal(toldBy(face, dechunk(answer.body)), 'Hello there')
+    assert.equal(streamedText(surface, dechunk(answer.body)), 'Hello there')
   })
 
-  test(`D22 the stream of ${face.name} goes to a client of HTTP/1.0 without chunks`, async () => {
-    const request = jsonRequest(face.streamPath, face.streamed('hi')).replace('HTTP/1.1', 'HTTP/1.0')
+  test(`D22 the stream of ${surface.name} goes to a client of HTTP/1.0 without chunks`, async () => {
+    const request = jsonRequest(surface.streamPath, surface.streamed('hi')).replace('HTTP/1.1', 'HTTP/1.0')
     const answer = await ask(request)
     assert.deepEqual([answer.status, answer.headers.get('transfer-encoding')], [200, undefined])
-    assert.equal(toldBy(face, answer.body), 'Hello there')
+    assert.equal(streamedText(surface, answer.body), 'Hello there')
   })
 }
 

@@ -11,7 +11,7 @@ import type { Config } from '../../src/config/options.ts'
 import { step, type TestFolders } from '../helpers/test-server.ts'
 import { openScene } from './harness.ts'
 import { liveProcesses } from './spawn-processes.ts'
-import { lastSaid, sentBy, stringsIn, type Way, waysInto } from './spawn-ways.ts'
+import { lastUserTexts, sentBy, stringsIn, type Way, waysInto } from './spawn-ways.ts'
 
 /** What a command that is carried out leaves in a request. */
 const expanded = 'canary-of-a-command-7c20'
@@ -44,14 +44,14 @@ const scene = await openScene({
 const { folders } = scene
 const mark = join(folders.root, 'mark')
 const { plain, toolless, agent } = waysInto(scene)
-/** All of them lead the same way to the CLI, so that each text comes in by two: the faces, and one of the native ones in turn. */
+/** All of them lead the same way to the CLI, so that each text comes in by two: the surfaces, and one of the native ones in turn. */
 const waysFor = (at: number): Way[] => [plain, at % 2 === 0 ? agent : toolless]
 const filesBefore = memoriesAndDumps()
 
 /** The prompt, and nothing else, reaches the model, and nothing is done. */
 async function checkLiteral(way: Way, prompt: string, isFirst?: boolean): Promise<void> {
   const sent = await sentBy(scene, way.ask({ prompt }, isFirst))
-  assert.deepEqual(lastSaid(sent), [prompt])
+  assert.deepEqual(lastUserTexts(sent), [prompt])
   assert.ok(!stringsIn(sent).some((text) => text.includes(expanded)), 'a command was carried out')
   assert.equal(existsSync(mark), false, 'a program was run')
   assert.deepEqual(memoriesAndDumps(), filesBefore)

@@ -139,7 +139,7 @@ for (const [what, request] of additions) {
 
 const smuggled = { env: { ADDED: 'x' }, extra_body: { env: { ADDED: 'x' } }, settings: { env: { ADDED: 'x' } } }
 for (const [name, , request] of tiers.slice(0, 2)) {
-  test(`F13 ${name}: fields that the face does not know add no variable`, async () => {
+  test(`F13 ${name}: fields that the surface does not know add no variable`, async () => {
     const body = { ...(request.body as object), ...smuggled }
     const { status } = await scene.ask({ ...request, body, headers: { 'x-claude-env': 'ADDED=x' } })
     assert.ok(status === 200 || status === 400, String(status))

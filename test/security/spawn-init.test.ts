@@ -54,10 +54,10 @@ const words = /Hello|fake CLI|answer/
 /** The refusal, in the surface of the path, and nothing of the answer; the process is gone. */
 async function assertRefused({ status, text }: Answer): Promise<void> {
   assert.equal(status, 500, text)
-  assert.match(text, /The CLI did not start as it was told to: it/)
+  assert.match(text, /The CLI did not start as requested: it/)
   assert.doesNotMatch(text, words)
   await until('the process is gone', async () => (await listeners()).length === 0)
-  assert.ok(scene.logLines.some(({ msg }) => msg === 'a CLI process is not what it was told to be, and was ended'))
+  assert.ok(scene.logLines.some(({ msg }) => msg === 'a CLI process did not start as requested and was ended'))
 }
 
 type Row = [what: string, init: object]
@@ -142,7 +142,7 @@ for (const [way, request] of ways) {
   test(`F17 ${way}: a process that tells in the middle of its answer of another folder`, async () => {
     sayWrong({ late: { cwd: '/' } })
     const { text } = await scene.ask(streamed(request))
-    assert.match(text, /The CLI did not start as it was told to: it/)
+    assert.match(text, /The CLI did not start as requested: it/)
     assert.doesNotMatch(text, /\[DONE\]|message_stop|"done"/)
     await until('the process is gone', async () => (await listeners()).length === 0)
   })

@@ -72,7 +72,7 @@ function assertNothingDone(filesBefore: string[]): void {
   assert.equal(elsewhere.requests.length, 0)
 }
 
-const faces = [
+const surfaces = [
   ['openai', '/v1/chat/completions', (content: string) => ({ model: 'sonnet', messages: [{ role: 'user', content }] })],
   [
     'anthropic',
@@ -82,8 +82,8 @@ const faces = [
 ] as const
 
 for (const use of asked) {
-  for (const [face, path, body] of faces) {
-    test(`F09 ${face}: a model that asks for ${use.name} gets nothing`, async () => {
+  for (const [surface, path, body] of surfaces) {
+    test(`F09 ${surface}: a model that asks for ${use.name} gets nothing`, async () => {
       const before = filesIn(cwd)
       const { status, text } = await scene.ask({ path, body: body(using(use)) })
       assert.equal(status, 200, text)

@@ -1,4 +1,4 @@
-// The ways in which a prompt comes in, from the plain models of both compatible faces to an agent with all its tools, and what
+// The ways in which a prompt comes in, from the plain models of both compatible surfaces to an agent with all its tools, and what
 // the model's API got of it. For tests of what a text may do: nothing.
 import assert from 'node:assert/strict'
 import type { MessagesBody } from '../../src/demo/upstream.ts'
@@ -7,7 +7,7 @@ import type { Answer, Scene } from './harness.ts'
 export type Message = { role: 'user' | 'assistant'; content: string | Block[] }
 export type Block = { type: 'text'; text: string }
 
-/** `history` is for the faces only; the native API keeps conversations itself. */
+/** `history` is for the surfaces only; the native API keeps conversations itself. */
 export type Asked = { prompt: string | Block[]; system?: string; history?: Message[] }
 
 export type Way = {
@@ -83,11 +83,11 @@ function agent(scene: Scene): Way {
   return { name: 'native', ask }
 }
 
-/** All faces lead to the same processes: a text comes in by one of them, the next one by another. */
+/** All surfaces lead to the same processes: a text comes in by one of them, the next one by another. */
 function plain(scene: Scene): Way {
-  const faces = [openai(scene), anthropic(scene), responses(scene)]
+  const surfaces = [openai(scene), anthropic(scene), responses(scene)]
   let asked = 0
-  return { name: 'plain', ask: (each) => (faces[asked++ % faces.length] as Way).ask(each) }
+  return { name: 'plain', ask: (each) => (surfaces[asked++ % surfaces.length] as Way).ask(each) }
 }
 
 export type Ways = { plain: Way; toolless: Way; agent: Way }
@@ -111,7 +111,7 @@ export async function sentBy(scene: Scene, asking: Promise<Answer>): Promise<Mes
 }
 
 /** The texts of the last thing that the user said, without what the CLI puts beside it. */
-export function lastSaid({ messages }: MessagesBody): string[] {
+export function lastUserTexts({ messages }: MessagesBody): string[] {
   const content = messages.findLast(({ role }) => role === 'user')?.content ?? []
   const texts = typeof content === 'string' ? [content] : content.map(({ text }) => text ?? '')
   return texts.filter((text) => !text.startsWith('<system-reminder>'))

@@ -1,5 +1,5 @@
-// The three surfaces on one scripted agent, and what is the same of each in words of its own: a request, a stream, an answer's text,
-// an error. For tests that do one thing to all of them.
+// The native, OpenAI and Anthropic surfaces on one scripted agent, each described in the same terms: a request, a stream, an answer's
+// text, an error. For tests that treat all of them alike.
 
 import assert from 'node:assert/strict'
 import type { z } from 'zod'
@@ -14,15 +14,15 @@ import { openaiRest } from '../helpers/inject-app.ts'
 
 export const models = async () => [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }]
 
-/** Options of an app with all three; `first` is done before their routes are there. */
-export function allFaces(options: InjectAppOptions = {}, first: (app: App) => void = () => {}): InjectAppOptions {
+/** App options with every surface; `first` runs before their routes are registered. */
+export function allSurfaces(options: InjectAppOptions = {}, first: (app: App) => void = () => {}): InjectAppOptions {
   return {
     ...options,
     prepare: (app, runs) => {
       first(app)
-      const face = { runs, models, modelMap: {}, requestTimeoutMs: 60_000 }
-      app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...face }))
-      app.register(async (scope) => registerAnthropic(scope, { ...face, countTokens: () => 7 }))
+      const shared = { runs, models, modelMap: {}, requestTimeoutMs: 60_000 }
+      app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...shared }))
+      app.register(async (scope) => registerAnthropic(scope, { ...shared, countTokens: () => 7 }))
     },
   }
 }
@@ -32,30 +32,30 @@ type Json = Record<string, unknown>
 /** A server-sent event as a client reads it. */
 export type SentEvent = { id: string | null; event: string | null; data: string }
 
-export type Face = {
+export type Surface = {
   name: 'native' | 'openai' | 'responses' | 'anthropic'
   path: string
-  /** Where a stream is asked for. */
+  /** The path that answers with a stream. */
   streamPath: string
-  /** The field that has what was said so far. */
-  saidIn: string
+  /** The field that holds the prompt and what came before it. */
+  promptField: string
   /** A request with one prompt. */
   body(prompt: unknown, more?: Json): Json
   /** The same, for a stream. */
   streamed(prompt: unknown): Json
   ErrorBody: z.ZodType
-  /** What an error says. */
+  /** The message of an error. */
   messageOf(body: unknown): string
   /** The text of a whole answer. */
   textOf(body: unknown): string
   /** What one event adds to the text. */
   deltaOf(event: Json): string
-  /** Whether it is the event that a good stream ends with. */
+  /** Whether this event ends a complete stream. */
   isEnd(event: SentEvent): boolean
 }
 
 const inside = (value: unknown, ...path: (string | number)[]): unknown =>
-  path.reduce<unknown>((at, name) => (at as Record<string | number, unknown> | null | undefined)?.[name], value)
+  path.reduce<unknown>((found, name) => (found as Record<string | number, unknown> | null | undefined)?.[name], value)
 
 const textIn = (value: unknown, ...path: (string | number)[]): string => {
   const found = inside(value, ...path)
@@ -64,11 +64,11 @@ const textIn = (value: unknown, ...path: (string | number)[]): string => {
 
 const messages = (content: unknown) => [{ role: 'user', content }]
 
-export const native: Face = {
+export const native: Surface = {
   name: 'native',
   path: '/v1/chat',
   streamPath: '/v1/chat/stream',
-  saidIn: 'prompt',
+  promptField: 'prompt',
   body: (prompt, more = {}) => ({ prompt, ...more }),
   streamed: (prompt) => ({ prompt }),
   ErrorBody: NativeError,
@@ -78,11 +78,11 @@ export const native: Face = {
   isEnd: ({ data }) => inside(JSON.parse(data), 'type') === 'done',
 }
 
-export const openai: Face = {
+export const openai: Surface = {
   name: 'openai',
   path: '/v1/chat/completions',
   streamPath: '/v1/chat/completions',
-  saidIn: 'messages',
+  promptField: 'messages',
   body: (prompt, more = {}) => ({ model: 'sonnet', messages: messages(prompt), ...more }),
   streamed: (prompt) => openai.body(prompt, { stream: true }),
   ErrorBody: OpenaiError,
@@ -92,12 +92,12 @@ export const openai: Face = {
   isEnd: ({ data }) => data === '[DONE]',
 }
 
-/** OpenAI's other way to ask. */
-export const responses: Face = {
+/** OpenAI's other API. */
+export const responses: Surface = {
   name: 'responses',
   path: '/v1/responses',
   streamPath: '/v1/responses',
-  saidIn: 'input',
+  promptField: 'input',
   body: (prompt, more = {}) => ({ model: 'sonnet', input: messages(prompt), ...more }),
   streamed: (prompt) => responses.body(prompt, { stream: true }),
   ErrorBody: OpenaiError,
@@ -107,11 +107,11 @@ export const responses: Face = {
   isEnd: ({ event }) => event === 'response.completed',
 }
 
-export const anthropic: Face = {
+export const anthropic: Surface = {
   name: 'anthropic',
   path: '/v1/messages',
   streamPath: '/v1/messages',
-  saidIn: 'messages',
+  promptField: 'messages',
   body: (prompt, more = {}) => ({ model: 'sonnet', max_tokens: 100, messages: messages(prompt), ...more }),
   streamed: (prompt) => anthropic.body(prompt, { stream: true }),
   ErrorBody: AnthropicError,
@@ -121,15 +121,15 @@ export const anthropic: Face = {
   isEnd: ({ event }) => event === 'message_stop',
 }
 
-/** The native API's own surface, and the two faces of other APIs. */
+/** Every surface but the native one. */
 export const compatible = [openai, responses, anthropic]
-export const faces = [native, ...compatible]
+export const surfaces = [native, ...compatible]
 
 const lineOf = /^(data|event|id): (.*)$/s
 
 /**
- * The events of a stream, read as the standard has it: CR, LF and CRLF all end a line. Throws for any line that is none of
- * ours, which is what a broken frame would be.
+ * The events of a stream, parsed as the standard says: CR, LF and CRLF all end a line. Throws for any line that the server never
+ * sends, as a broken frame would have one.
  */
 export function eventsOf(stream: string): SentEvent[] {
   assert.ok(stream.endsWith('\n\n'), 'the stream ends within an event')
@@ -142,7 +142,7 @@ function eventOf(block: string): SentEvent {
   let count = 0
   for (const line of block.split(/\r\n|\r|\n/)) {
     const [, name, value = ''] = lineOf.exec(line) ?? []
-    assert.ok(name === 'data' || name === 'event' || name === 'id', `not a line of an event: ${JSON.stringify(line)}`)
+    assert.ok(name === 'data' || name === 'event' || name === 'id', `not an event line: ${JSON.stringify(line)}`)
     if (name === 'data') count++
     event[name] = value
   }
@@ -150,18 +150,18 @@ function eventOf(block: string): SentEvent {
   return event
 }
 
-/** The text that a good stream has told. */
-export function toldBy({ deltaOf, isEnd }: Face, stream: string): string {
+/** The text of a complete stream. */
+export function streamedText({ deltaOf, isEnd }: Surface, stream: string): string {
   const events = eventsOf(stream)
   const last = events.at(-1)
-  assert.ok(last !== undefined && isEnd(last), 'the stream does not end well')
+  assert.ok(last !== undefined && isEnd(last), 'the stream is not complete')
   return events
     .filter(({ data }) => data !== '[DONE]')
     .map(({ data }) => deltaOf(JSON.parse(data) as Json))
     .join('')
 }
 
-/** Nested so many levels deep: lists in lists. */
+/** Lists nested this many levels deep. */
 export function nested(levels: number): unknown {
   let value: unknown = []
   for (let level = 1; level < levels; level++) value = [value]

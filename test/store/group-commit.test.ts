@@ -34,7 +34,7 @@ function countCommits(wal: string): number {
   const log = readFileSync(wal)
   const frameBytes = 24 + log.readUInt32BE(8)
   let count = 0
-  for (let at = 32; at + frameBytes <= log.length; at += frameBytes) if (log.readUInt32BE(at + 4) > 0) count++
+  for (let offset = 32; offset + frameBytes <= log.length; offset += frameBytes) if (log.readUInt32BE(offset + 4) > 0) count++
   return count
 }
 
@@ -43,7 +43,7 @@ const statuses = async (writes: Promise<unknown>[]) => (await Promise.allSettled
 test('writes of the same time share one commit', async (t) => {
   const { put, wal, seenByOthers } = open(t)
   const before = countCommits(wal)
-  const words = Array.from({ length: 100 }, (_, at) => `word ${at}`)
+  const words = Array.from({ length: 100 }, (_, index) => `word ${index}`)
   await Promise.all(words.map(put))
   assert.equal(countCommits(wal), before + 1)
   assert.deepEqual(seenByOthers(), words)

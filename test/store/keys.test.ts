@@ -10,52 +10,52 @@ import { promisify } from 'node:util'
 import { hashOf } from '../../src/auth/keys.ts'
 import { lockFolder } from '../../src/store/folder-lock.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
-import { findKey, hasKeysInForce, isNewUse, sumSpent } from '../../src/store/key-table.ts'
+import { findKey, hasKeysInForce, shouldRecordUse, sumSpent } from '../../src/store/key-table.ts'
 import { migrate, migrations, schemaVersion } from '../../src/store/migrations.ts'
 import { keyRecord } from '../contract/store-api-keys-suite.ts'
 import { noonMs, runRecord, textEvents } from '../contract/store-records.ts'
-import { makePlace, type Place, refusal } from './scene.ts'
+import { makeStoreFolder, type StoreFolder, refusal } from './scene.ts'
 
 const cli = join(import.meta.dirname, '../../src/cli.ts')
 
 /** The command `keys` in a process of its own; gives its stdout. */
-async function keys({ folder }: Place, home: Place, ...words: string[]): Promise<string> {
-  const given = [cli, 'keys', ...words, '--data-dir', folder]
-  const { stdout } = await promisify(execFile)(process.execPath, given, { env: { HOME: home.folder } })
+async function runKeysCommand({ folder }: StoreFolder, home: StoreFolder, ...words: string[]): Promise<string> {
+  const args = [cli, 'keys', ...words, '--data-dir', folder]
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env: { HOME: home.folder } })
   return stdout.trim()
 }
 
 test('what another process does to the keys is seen at the next read', async (t) => {
-  const [place, home] = [makePlace(t), makePlace(t)]
-  const store = await place.open()
+  const [storeFolder, home] = [makeStoreFolder(t), makeStoreFolder(t)]
+  const store = await storeFolder.open()
   assert.equal(await store.hasKeys(), false)
-  const secret = await keys(place, home, 'create', 'laptop', '--quiet')
+  const secret = await runKeysCommand(storeFolder, home, 'create', 'laptop', '--quiet')
   assert.equal(await store.hasKeys(), true)
   assert.equal((await store.keyByHash(hashOf(secret)))?.name, 'laptop')
   // A transaction that is open here sees it too: it began after the other one.
   const writing = store.createRun(runRecord('run_1'))
   assert.equal((await store.keys()).length, 1)
   await writing
-  await keys(place, home, 'revoke', 'laptop')
+  await runKeysCommand(storeFolder, home, 'revoke', 'laptop')
   assert.equal(await store.hasKeys(), false)
   assert.notEqual((await store.keyByHash(hashOf(secret)))?.revokedAtMs, null)
 })
 
 test('beside a server that never stops writing another process can still make and revoke keys', async (t) => {
-  const [place, home] = [makePlace(t), makePlace(t)]
-  const store = await place.open()
+  const [storeFolder, home] = [makeStoreFolder(t), makeStoreFolder(t)]
+  const store = await storeFolder.open()
   let isBusy = true
   const write = async (writer: number) => {
-    for (let at = 0; isBusy; at++) {
-      const id = `run_${writer}_${at}`
+    for (let count = 0; isBusy; count++) {
+      const id = `run_${writer}_${count}`
       await store.createRun(runRecord(id))
       await store.appendEvents(id, textEvents(1, 10))
     }
   }
   const writing = Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map(write))
   try {
-    for (const name of ['a', 'b', 'c']) await keys(place, home, 'create', name)
-    await keys(place, home, 'revoke', 'b')
+    for (const name of ['a', 'b', 'c']) await runKeysCommand(storeFolder, home, 'create', name)
+    await runKeysCommand(storeFolder, home, 'revoke', 'b')
   } finally {
     isBusy = false
   }
@@ -71,33 +71,33 @@ test('beside a server that never stops writing another process can still make an
   )
 })
 
-const mark = ({ look }: Place) =>
+const runningPid = ({ look }: StoreFolder) =>
   look((db) => db.prepare("SELECT value FROM meta WHERE name = 'running_pid'").get()?.value)
 
 test('the command leaves the mark of a server as it is, and keeps no server from starting', async (t) => {
-  const place = makePlace(t)
+  const storeFolder = makeStoreFolder(t)
   const warnings: string[] = []
   const onWarning = (message: string) => warnings.push(message)
-  const first = await openKeyStore(place.folder, onWarning)
+  const first = await openKeyStore(storeFolder.folder, onWarning)
   await first.createKey(keyRecord('key_1'))
-  assert.equal(mark(place), undefined)
-  const store = await place.open({ onWarning })
-  const second = await openKeyStore(place.folder, onWarning)
+  assert.equal(runningPid(storeFolder), undefined)
+  const store = await storeFolder.open({ onWarning })
+  const second = await openKeyStore(storeFolder.folder, onWarning)
   await second.createKey(keyRecord('key_2'))
   await Promise.all([first.close(), second.close()])
   await second.close()
-  assert.equal(mark(place), String(process.pid))
+  assert.equal(runningPid(storeFolder), String(process.pid))
   assert.equal((await store.keys()).length, 2)
   await store.close()
-  await (await openKeyStore(place.folder, onWarning)).close()
-  assert.equal((await (await place.open({ onWarning })).keys()).length, 2)
+  await (await openKeyStore(storeFolder.folder, onWarning)).close()
+  assert.equal((await (await storeFolder.open({ onWarning })).keys()).length, 2)
   assert.deepEqual(warnings, [])
 })
 
 const hasModes = { skip: process.platform === 'win32' && 'Windows has no such modes' }
 
 test('what the command makes is closed to others under any umask', hasModes, async (t) => {
-  const data = join(makePlace(t).folder, 'new', 'data')
+  const data = join(makeStoreFolder(t).folder, 'new', 'data')
   const umask = process.umask(0)
   t.after(() => process.umask(umask))
   const keyStore = await openKeyStore(data)
@@ -111,50 +111,50 @@ test('what the command makes is closed to others under any umask', hasModes, asy
   await keyStore.close()
 })
 
-function makeOlder({ file }: Place): void {
+function makeOlder({ file }: StoreFolder): void {
   const db = new DatabaseSync(file)
   migrate(db, migrations.slice(0, 1))
   db.close()
 }
 
 test('an older database is brought up to date where no server has it, with what was in it', async (t) => {
-  const place = makePlace(t)
-  makeOlder(place)
-  place.look((db) => db.exec("INSERT INTO meta VALUES ('kept', 'yes')"))
-  const keyStore = await openKeyStore(place.folder)
+  const storeFolder = makeStoreFolder(t)
+  makeOlder(storeFolder)
+  storeFolder.look((db) => db.exec("INSERT INTO meta VALUES ('kept', 'yes')"))
+  const keyStore = await openKeyStore(storeFolder.folder)
   await keyStore.createKey(keyRecord('key_1'))
   await keyStore.close()
-  assert.equal(place.look(schemaVersion), migrations.length)
+  assert.equal(storeFolder.look(schemaVersion), migrations.length)
   assert.equal(
-    place.look((db) => db.prepare("SELECT value FROM meta WHERE name = 'kept'").get()?.value),
+    storeFolder.look((db) => db.prepare("SELECT value FROM meta WHERE name = 'kept'").get()?.value),
     'yes',
   )
 })
 
 test('an older database that a server has is refused and left as it is', async (t) => {
-  const place = makePlace(t)
-  makeOlder(place)
-  const before = readFileSync(place.file)
-  const lock = lockFolder(place.folder, assert.fail)
+  const storeFolder = makeStoreFolder(t)
+  makeOlder(storeFolder)
+  const before = readFileSync(storeFolder.file)
+  const lock = lockFolder(storeFolder.folder, assert.fail)
   t.after(() => lock?.release())
-  const message = await refusal(openKeyStore(place.folder))
-  assert.ok(message.includes(place.file), message)
-  assert.match(message, /in use by an older claude-serve \(its schema is 1, .*: stop that one/)
-  assert.deepEqual(readFileSync(place.file), before)
+  const message = await refusal(openKeyStore(storeFolder.folder))
+  assert.ok(message.includes(storeFolder.file), message)
+  assert.match(message, /in use by an older claude-serve \(its schema is 1, .*: stop it/)
+  assert.deepEqual(readFileSync(storeFolder.file), before)
 })
 
 test('a database of a newer version is refused', async (t) => {
-  const place = makePlace(t)
-  await (await openKeyStore(place.folder)).close()
-  place.look((db) => db.exec('PRAGMA user_version = 99'))
-  assert.match(await refusal(openKeyStore(place.folder)), /was made by a newer claude-serve/)
+  const storeFolder = makeStoreFolder(t)
+  await (await openKeyStore(storeFolder.folder)).close()
+  storeFolder.look((db) => db.exec('PRAGMA user_version = 99'))
+  assert.match(await refusal(openKeyStore(storeFolder.folder)), /was created by a newer claude-serve/)
 })
 
 test('what is asked for every request is one statement with an index', async (t) => {
-  const place = makePlace(t)
-  await (await place.open()).close()
+  const storeFolder = makeStoreFolder(t)
+  await (await storeFolder.open()).close()
   const plans: string[][] = []
-  place.look((db) => {
+  storeFolder.look((db) => {
     const prepare = (sql: string) => {
       plans.push(
         db
@@ -166,7 +166,7 @@ test('what is asked for every request is one statement with an index', async (t)
     }
     hasKeysInForce(prepare)
     findKey(prepare, 'hash')
-    isNewUse(prepare, 'key_1', noonMs)
+    shouldRecordUse(prepare, 'key_1', noonMs)
     sumSpent(prepare, 'key_1')
   })
   assert.deepEqual(
@@ -181,11 +181,11 @@ test('what is asked for every request is one statement with an index', async (t)
 })
 
 test('a key that is used all the time is written once a minute', async (t) => {
-  const place = makePlace(t)
-  const store = await place.open()
+  const storeFolder = makeStoreFolder(t)
+  const store = await storeFolder.open()
   await store.createKey(keyRecord('key_1'))
-  const changes = () => place.look((db) => db.prepare('PRAGMA data_version').get()?.data_version)
-  const walBytes = () => statSync(`${place.file}-wal`).size
+  const changes = () => storeFolder.look((db) => db.prepare('PRAGMA data_version').get()?.data_version)
+  const walBytes = () => statSync(`${storeFolder.file}-wal`).size
   await store.recordKeyUse('key_1', noonMs)
   const [before, bytesBefore] = [changes(), walBytes()]
   for (let atMs = 100; atMs < 60_000; atMs += 100) await store.recordKeyUse('key_1', noonMs + atMs)

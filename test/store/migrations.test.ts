@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
 import { migrate, migrations, refuseNewerSchema, schemaVersion } from '../../src/store/migrations.ts'
 import { endedRun, hourMs, noonMs, runEnd, textEvents } from '../contract/store-records.ts'
-import { makePlace } from './scene.ts'
+import { makeStoreFolder } from './scene.ts'
 
 function openMemory(t: TestContext): DatabaseSync {
   const db = new DatabaseSync(':memory:')
@@ -58,7 +58,7 @@ test('a schema that is not known yet is refused', (t) => {
   migrate(db)
   refuseNewerSchema(db, 'a.db')
   db.exec(`PRAGMA user_version = ${migrations.length + 1}`)
-  assert.throws(() => refuseNewerSchema(db, 'a.db'), { name: 'StartupError', message: /a\.db was made by a newer/ })
+  assert.throws(() => refuseNewerSchema(db, 'a.db'), { name: 'StartupError', message: /a\.db was created by a newer/ })
 })
 
 const schemaOf = (db: DatabaseSync) =>
@@ -93,8 +93,8 @@ test('a run that was to be restarted keeps its request when the fields of reques
   insert.run(2, null)
   insert.run(3, `{"live":true,"options":${deep}}`)
   migrate(db)
-  const [kept, none, unreadable] = db.prepare('SELECT restart_json FROM run_documents ORDER BY run').all()
-  assert.deepEqual(JSON.parse(String(kept?.restart_json)), {
+  const [migrated, none, unreadable] = db.prepare('SELECT restart_json FROM run_documents ORDER BY run').all()
+  assert.deepEqual(JSON.parse(String(migrated?.restart_json)), {
     prompt: [{ type: 'text', text: 'hi' }],
     options: { max: 1 },
     streaming: true,
@@ -105,7 +105,7 @@ test('a run that was to be restarted keeps its request when the fields of reques
 })
 
 test('a database of the second schema becomes one of today with its runs, events and keys as they were', async (t) => {
-  const { open, look } = makePlace(t)
+  const { open, look } = makeStoreFolder(t)
   const now = () => noonMs
   const run = endedRun('run_1', noonMs, { owner: 'key_1', metadata: { a: 'b' }, end: runEnd() })
   const claim = { key: 'once', owner: 'key_1', bodyHash: 'hash-1', expiresAtMs: noonMs + hourMs }

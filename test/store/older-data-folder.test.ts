@@ -15,7 +15,7 @@ import {
   unpackKilledDataFolder,
 } from '../helpers/older-data-folder.ts'
 import { makeFolders, startTestServer, type TestServer } from '../helpers/test-server.ts'
-import { makePlace } from './scene.ts'
+import { makeStoreFolder } from './scene.ts'
 
 type Json = Record<string, unknown>
 type Answer = { status: number; text: string; body: Json }
@@ -44,7 +44,7 @@ async function openOlder(t: TestContext): Promise<Scene> {
   return { server, expected, as: (key) => sendTo(server, { authorization: `Bearer ${expected.secrets[key]}` }) }
 }
 
-function holdsAsBefore(actual: unknown, expected: unknown): void {
+function assertUnchanged(actual: unknown, expected: unknown): void {
   assert.deepEqual(asBefore(actual, expected), expected)
 }
 
@@ -83,7 +83,7 @@ test('the schema is brought up to the newest version, and the database is intact
 test('runs are listed as they were, all at once and page by page', async (t) => {
   const { as, expected } = await openOlder(t)
   const all = await get(as('operator'), '/v1/runs?limit=200')
-  holdsAsBefore(all, { runs: expected.runs, next_cursor: null })
+  assertUnchanged(all, { runs: expected.runs, next_cursor: null })
   const paged: unknown[] = []
   for (let cursor: unknown = ''; cursor !== null; ) {
     const page = await get(as('operator'), `/v1/runs?limit=4${cursor === '' ? '' : `&cursor=${cursor}`}`)
@@ -91,13 +91,13 @@ test('runs are listed as they were, all at once and page by page', async (t) => 
     cursor = page.next_cursor
   }
   assert.deepEqual(paged, all.runs)
-  for (const run of expected.runs) holdsAsBefore(await get(as('operator'), `/v1/runs/${run.id}`), run)
+  for (const run of expected.runs) assertUnchanged(await get(as('operator'), `/v1/runs/${run.id}`), run)
 })
 
 test('the events of every run are as they were', async (t) => {
   const { as, expected } = await openOlder(t)
   for (const [id, events] of Object.entries(expected.events)) {
-    holdsAsBefore(await eventsOf(as('operator'), id), events)
+    assertUnchanged(await eventsOf(as('operator'), id), events)
   }
 })
 
@@ -107,13 +107,13 @@ test('usage by day, model, session and key is what it was', async (t) => {
   const period = `from=${dayOf(Math.min(...ends))}&to=${dayOf(Math.max(...ends) + 86_400_000)}`
   assert.deepEqual(Object.keys(expected.usage), ['day', 'model', 'session', 'key'])
   for (const [group, sums] of Object.entries(expected.usage)) {
-    holdsAsBefore(await get(as('operator'), `/v1/usage?group_by=${group}&${period}`), sums)
+    assertUnchanged(await get(as('operator'), `/v1/usage?group_by=${group}&${period}`), sums)
   }
 })
 
 test('keys are listed as they were, with what was spent by runs that are there and by runs that were removed', async (t) => {
   const { server, expected } = await openOlder(t)
-  holdsAsBefore(await list(server.folders, '--all'), expected.keys)
+  assertUnchanged(await list(server.folders, '--all'), expected.keys)
   const former = expected.keys.find(({ name }) => name === 'former')
   assert.ok(Number(former?.spent_usd) > 0)
 })
@@ -146,20 +146,20 @@ test('a budget that was spent stays spent', async (t) => {
 })
 
 test('facts about sessions are there', async (t) => {
-  const place = makePlace(t)
-  const expected = unpackDataFolder(place.folder)
-  const store = await place.open()
+  const storeFolder = makeStoreFolder(t)
+  const expected = unpackDataFolder(storeFolder.folder)
+  const store = await storeFolder.open()
   const facts = await store.sessions(expected.sessions.map(({ id }) => id))
   const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1)
   assert.ok(facts.length > 0)
-  holdsAsBefore(facts.toSorted(byId), expected.sessions.toSorted(byId))
+  assertUnchanged(facts.toSorted(byId), expected.sessions.toSorted(byId))
 })
 
 test('stored responses are returned as they were, with their input items, and a deleted one stays deleted', async (t) => {
   const { as, expected } = await openOlder(t)
   for (const [id, { response, inputItems }] of Object.entries(expected.responses)) {
-    holdsAsBefore(await get(as('laptop'), `/v1/responses/${id}`), response)
-    holdsAsBefore(await get(as('laptop'), `/v1/responses/${id}/input_items?order=asc`), inputItems)
+    assertUnchanged(await get(as('laptop'), `/v1/responses/${id}`), response)
+    assertUnchanged(await get(as('laptop'), `/v1/responses/${id}/input_items?order=asc`), inputItems)
   }
   assert.equal((await as('laptop')(`/v1/responses/${expected.deletedResponse}`)).status, 404)
 })
@@ -178,11 +178,11 @@ test('a new response continues a stored one, with the whole conversation', async
   assert.match(answer.text, /It is a city\./)
   const seen = server.upstream.requests.at(-1)?.raw ?? ''
   const words = ['What is the capital of Switzerland?', 'The capital is Bern.', 'Look it up.', 'A city on the Aare.']
-  const places = words.map((each) => seen.indexOf(each))
-  assert.ok(!places.includes(-1), seen)
+  const positions = words.map((each) => seen.indexOf(each))
+  assert.ok(!positions.includes(-1), seen)
   assert.deepEqual(
-    places,
-    places.toSorted((a, b) => a - b),
+    positions,
+    positions.toSorted((a, b) => a - b),
   )
 })
 
@@ -191,9 +191,9 @@ test('a request repeated with its idempotency key gets the answer of the first o
   for (const { path, key, headers, body, answer } of expected.replays) {
     const again = await as(key)(path, body, headers)
     assert.equal(again.status, 200, again.text)
-    holdsAsBefore(again.body, answer)
+    assertUnchanged(again.body, answer)
     const other = await as(key)(path, { ...body, metadata: { other: 'yes' } }, headers)
-    assert.match(other.text, /idempotency-key was used for another request/)
+    assert.match(other.text, /idempotency-key was used for a different request/)
   }
   const { runs } = await get(as('operator'), '/v1/runs?limit=200')
   assert.equal((runs as Json[]).length, expected.runs.length)
@@ -201,17 +201,17 @@ test('a request repeated with its idempotency key gets the answer of the first o
 })
 
 test('runs are removed when they are old enough, and what keys have spent is kept', async (t) => {
-  const place = makePlace(t)
-  const expected = unpackDataFolder(place.folder)
+  const storeFolder = makeStoreFolder(t)
+  const expected = unpackDataFolder(storeFolder.folder)
   const ends = expected.runs.map(({ ended_at }) => Date.parse(ended_at))
   const nowMs = Math.max(...ends) + 8 * 86_400_000
-  const store = await place.open({ now: () => nowMs })
+  const store = await storeFolder.open({ now: () => nowMs })
   const limits = { bytesMax: Number.MAX_SAFE_INTEGER, nowMs }
   assert.equal(await store.prune({ ...limits, endedBeforeMs: Math.min(...ends) }), 0)
   assert.equal(await store.prune({ ...limits, endedBeforeMs: Math.max(...ends) + 1 }), expected.runs.length)
   assert.deepEqual(await store.runs({ limit: 200 }), { items: [], nextCursor: null })
   assert.deepEqual(await store.events(expected.runs[0]?.id ?? '', 0, 200), [])
-  for (const { id, spent_usd } of expected.keys) holdsAsBefore(await store.spentBy(String(id)), spent_usd)
+  for (const { id, spent_usd } of expected.keys) assertUnchanged(await store.spentBy(String(id)), spent_usd)
 })
 
 test('of the runs that a killed server left unfinished, restartable ones run again and the others fail as interrupted', async (t) => {

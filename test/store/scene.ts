@@ -13,7 +13,7 @@ import type { Store } from '../../src/core/store.ts'
 import { StartupError } from '../../src/errors.ts'
 import { openSqliteStore, type SqliteOptions } from '../../src/store/sqlite.ts'
 
-export type Place = {
+export type StoreFolder = {
   folder: string
   /** The database's file. */
   file: string
@@ -24,7 +24,7 @@ export type Place = {
 }
 
 /** The folder is removed when the test ends, once every store in it is closed. */
-export function makePlace(t: TestContext): Place {
+export function makeStoreFolder(t: TestContext): StoreFolder {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'claude-serve-store-')))
   const file = join(folder, 'claude-serve.db')
   const stores: Store[] = []

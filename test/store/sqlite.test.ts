@@ -4,27 +4,27 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { endedRun, noonMs, runRecord, textEvents } from '../contract/store-records.ts'
-import { hasShell, makePlace, type Place, refusal, startProgram } from './scene.ts'
+import { hasShell, makeStoreFolder, type StoreFolder, refusal, startProgram } from './scene.ts'
 
 test('everything that was promised before a kill is there after it, each run with its events', hasShell, async (t) => {
-  const place = makePlace(t)
-  const program = startProgram(t, 'writes-until-killed', place.folder)
+  const storeFolder = makeStoreFolder(t)
+  const program = startProgram(t, 'writes-until-killed', storeFolder.folder)
   let promised = 0
   while (promised < 40) promised = Number(await program.line())
   await program.kill()
   for (let line = await program.line(); line !== null; line = await program.line()) promised = Number(line)
   const warnings: string[] = []
-  const store = await place.open({ onWarning: (message) => warnings.push(message) })
-  for (let at = 1; at <= promised; at++) {
-    assert.equal((await store.run(`run_${at}`))?.id, `run_${at}`)
-    assert.deepEqual(await store.events(`run_${at}`, 0, 9), textEvents(1, 3))
+  const store = await storeFolder.open({ onWarning: (message) => warnings.push(message) })
+  for (let index = 1; index <= promised; index++) {
+    assert.equal((await store.run(`run_${index}`))?.id, `run_${index}`)
+    assert.deepEqual(await store.events(`run_${index}`, 0, 9), textEvents(1, 3))
   }
   assert.equal(warnings.length, 1)
-  assert.match(warnings[0] ?? '', /not stopped properly/)
+  assert.match(warnings[0] ?? '', /did not stop cleanly/)
 })
 
 test('a start after a clean stop checks nothing', async (t) => {
-  const { open } = makePlace(t)
+  const { open } = makeStoreFolder(t)
   const warnings: string[] = []
   const onWarning = (message: string) => warnings.push(message)
   for (let starts = 0; starts < 2; starts++) await (await open({ onWarning })).close()
@@ -35,7 +35,7 @@ test(
   'where a file may not grow the group so far is refused as a whole, and what comes later is kept',
   hasShell,
   async (t) => {
-    const { folder, open } = makePlace(t)
+    const { folder, open } = makeStoreFolder(t)
     const program = startProgram(t, 'writes-more-than-fits', folder, 'ulimit -f 8000;')
     assert.deepEqual(JSON.parse((await program.line()) ?? ''), ['rejected', 'rejected', 'rejected', 'fulfilled'])
     assert.deepEqual(JSON.parse((await program.line()) ?? ''), ['fulfilled', 'fulfilled', 'fulfilled'])
@@ -48,7 +48,7 @@ test(
 )
 
 test('a database of a newer version is refused, and not one byte of it changes', async (t) => {
-  const { file, open, look } = makePlace(t)
+  const { file, open, look } = makeStoreFolder(t)
   await (await open()).close()
   look((db) => db.exec('PRAGMA user_version = 99'))
   const before = readFileSync(file)
@@ -60,7 +60,7 @@ test('a database of a newer version is refused, and not one byte of it changes',
 
 const session = { id: 'session-1', owner: null, cwd: '/', model: null, createdAtMs: noonMs, lastUsedAtMs: noonMs }
 
-async function leaveDamaged({ open, look, file }: Place, markUnclean: boolean): Promise<Buffer> {
+async function leaveDamaged({ open, look, file }: StoreFolder, markUnclean: boolean): Promise<Buffer> {
   const store = await open()
   await store.createRun(runRecord('run_1'))
   await store.appendEvents('run_1', textEvents(1, 5000))
@@ -73,31 +73,31 @@ async function leaveDamaged({ open, look, file }: Place, markUnclean: boolean): 
 }
 
 test('damage is found at the start after an unclean stop, and nothing is deleted', async (t) => {
-  const place = makePlace(t)
-  const damaged = await leaveDamaged(place, true)
-  const message = await refusal(place.open())
-  assert.ok(message.includes(place.file), message)
+  const storeFolder = makeStoreFolder(t)
+  const damaged = await leaveDamaged(storeFolder, true)
+  const message = await refusal(storeFolder.open())
+  assert.ok(message.includes(storeFolder.file), message)
   assert.match(message, /is damaged.*Move it away/)
-  assert.deepEqual(readFileSync(place.file), damaged)
+  assert.deepEqual(readFileSync(storeFolder.file), damaged)
   // The lock is free again: the next attempt fails for the same reason.
-  assert.equal(await refusal(place.open()), message)
+  assert.equal(await refusal(storeFolder.open()), message)
 })
 
 test('after a clean stop the start does not read the whole database', async (t) => {
-  const place = makePlace(t)
-  await leaveDamaged(place, false)
-  assert.ok(await (await place.open()).run('run_1'))
+  const storeFolder = makeStoreFolder(t)
+  await leaveDamaged(storeFolder, false)
+  assert.ok(await (await storeFolder.open()).run('run_1'))
 })
 
 test('a file that is no database is refused and kept', async (t) => {
-  const { file, open } = makePlace(t)
+  const { file, open } = makeStoreFolder(t)
   writeFileSync(file, 'these are somebody’s notes\n'.repeat(100), { mode: 0o600 })
   assert.match(await refusal(open()), /is damaged \(file is not a database\)/)
   assert.match(readFileSync(file, 'utf8'), /^these are/)
 })
 
 test('a new run is durable at once, and takes earlier writes along', async (t) => {
-  const { open, look } = makePlace(t)
+  const { open, look } = makeStoreFolder(t)
   const store = await open()
   const writes = [store.upsertSession(session), store.createRun(runRecord('run_1'))]
   // The commit is set for this turn of the event loop, before this.
@@ -108,7 +108,7 @@ test('a new run is durable at once, and takes earlier writes along', async (t) =
 })
 
 test('people can read the database while a server runs', async (t) => {
-  const { open, look } = makePlace(t)
+  const { open, look } = makeStoreFolder(t)
   const store = await open()
   await store.createRun(runRecord('run_1'))
   const seen = look((db) => [db.prepare('PRAGMA journal_mode').get(), db.prepare('SELECT id FROM runs').get()])
@@ -119,22 +119,22 @@ test('people can read the database while a server runs', async (t) => {
   await store.createRun(runRecord('run_2'))
 })
 
-async function keepLongRuns(t: TestContext) {
-  const place = makePlace(t)
-  const store = await place.open()
-  for (const at of [1, 2, 3]) {
-    await store.createRun(endedRun(`run_${at}`, noonMs))
-    await store.appendEvents(`run_${at}`, textEvents(1, 5000))
+async function storeLongRuns(t: TestContext) {
+  const storeFolder = makeStoreFolder(t)
+  const store = await storeFolder.open()
+  for (const index of [1, 2, 3]) {
+    await store.createRun(endedRun(`run_${index}`, noonMs))
+    await store.appendEvents(`run_${index}`, textEvents(1, 5000))
   }
   const limits = { endedBeforeMs: noonMs + 1, bytesMax: 0, nowMs: 0 }
-  return { place, store, limits }
+  return { place: storeFolder, store, limits }
 }
 
-const countEvents = ({ look }: Place) =>
+const countEvents = ({ look }: StoreFolder) =>
   look((db) => Number(db.prepare('SELECT count(*) AS count FROM events').get()?.count))
 
 test('pruning leaves room for other work, and nothing of it behind', async (t) => {
-  const { place, store, limits } = await keepLongRuns(t)
+  const { place: storeFolder, store, limits } = await storeLongRuns(t)
   let isPruning = true
   const pruning = store.prune(limits).finally(() => {
     isPruning = false
@@ -148,18 +148,18 @@ test('pruning leaves room for other work, and nothing of it behind', async (t) =
   }
   assert.equal(await pruning, 3)
   assert.ok(written.length >= 5, `${written.length} runs were kept meanwhile`)
-  assert.equal(countEvents(place), 0)
+  assert.equal(countEvents(storeFolder), 0)
 })
 
 test('a pruning that was cut short is finished by the next one', async (t) => {
-  const { place, store, limits } = await keepLongRuns(t)
+  const { place: storeFolder, store, limits } = await storeLongRuns(t)
   const pruning = store.prune(limits)
   while ((await store.run('run_1')) !== null) await new Promise(setImmediate)
   await store.close()
   await pruning
-  const left = countEvents(place)
+  const left = countEvents(storeFolder)
   assert.ok(left > 0, 'it was not cut short')
-  const reopened = await place.open()
+  const reopened = await storeFolder.open()
   assert.equal(await reopened.prune({ ...limits, endedBeforeMs: 0 }), 0)
-  assert.equal(countEvents(place), 0)
+  assert.equal(countEvents(storeFolder), 0)
 })

@@ -1,12 +1,12 @@
-// Which variables of the server's environment a CLI process gets: an explicit list, everything else stays here. The CLI
-// hands its whole environment on to the commands it runs, so what is not on the list cannot leak into them.
+// Which variables of the server's environment a CLI process gets: an explicit list, and nothing else. The CLI passes its whole
+// environment on to the commands it runs, so a variable that is not on the list cannot leak into them.
 import { delimiter } from 'node:path'
 import { isWithin } from '../../platform/allowed-folders.ts'
 import type { Environment } from '../sessions/config-folder.ts'
 import { pathComponents } from './path-components.ts'
 
-/** What a program needs to find its way about: home, path, language, folders. */
-const plain = [
+/** What any program needs: home, path, language, folders. */
+const basic = [
   'PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LANGUAGE', 'TZ', 'TMPDIR', 'TERM',
   'SYSTEMROOT', 'COMSPEC', 'PATHEXT', 'USERPROFILE', 'APPDATA', 'LOCALAPPDATA', 'TEMP', 'TMP', 'PROGRAMFILES',
 ] // biome-ignore format: a list reads better in lines than in a column
@@ -33,9 +33,9 @@ const families = [
   /^VERTEX_REGION_[A-Z0-9_]+$/,
 ]
 
-const allowed = new Set([...plain, ...provider])
+const allowed = new Set([...basic, ...provider])
 
-/** Only absolute folders of a search path: a relative one would mean another program in each working directory. */
+/** Keeps only the absolute folders of a search path: a relative one would find another program in each working directory. */
 function absoluteEntries(searchPath: string): string {
   const separator = process.platform === 'win32' ? ';' : ':'
   const isAbsolute = (entry: string) => entry.startsWith('/') || /^[A-Za-z]:[\\/]/.test(entry)
@@ -43,17 +43,18 @@ function absoluteEntries(searchPath: string): string {
 }
 
 /**
- * The environment without the entries of its search path that lie in folders where agents work, by their real paths: a program
- * that an agent writes there must not be found before the system's own.
+ * The environment without the entries of its search path that are inside folders where agents work, compared by their real paths: a
+ * program that an agent writes there must not be found before the system's own.
  */
 export function withPathOutside(environment: Environment, roots: readonly string[]): Environment {
   const { PATH } = environment
   if (PATH === undefined || roots.length === 0) return environment
-  const isOutside = (entry: string) => !roots.some((root) => pathComponents(entry).some((step) => isWithin(step, root)))
+  const isOutside = (entry: string) =>
+    !roots.some((root) => pathComponents(entry).some((component) => isWithin(component, root)))
   return { ...environment, PATH: PATH.split(delimiter).filter(isOutside).join(delimiter) }
 }
 
-/** What the server itself sets, whatever the operator has: the CLI's retries are few, so that callers hear in time. */
+/** Variables that the server sets whatever the operator's environment holds. Few retries by the CLI let callers get errors in time. */
 const fixed: Record<string, string> = {
   CLAUDE_CODE_MAX_RETRIES: '2',
   CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK: '1',
@@ -62,7 +63,7 @@ const fixed: Record<string, string> = {
   CLAUDE_AGENT_SDK_CLIENT_APP: 'claude-serve',
 }
 
-/** The environment of CLI processes: what of the server's own is on the list, what is fixed, and what one process needs. */
+/** The environment of a CLI process: the listed variables of the server, the fixed ones, and those that this process needs (`more`). */
 export function childEnvironment(
   server: Environment,
   more: Readonly<Record<string, string>> = {},
@@ -77,5 +78,5 @@ export function childEnvironment(
   return { ...child, ...fixed, ...more }
 }
 
-/** The variable by which a process and all that it started are known to be ours. */
+/** The variable that identifies a process, and everything it started, as this program's. */
 export const markerName = 'CLAUDE_SERVE_WORKER'

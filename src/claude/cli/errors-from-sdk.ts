@@ -1,15 +1,15 @@
-// What a failure reported by the CLI means to a caller: from the CLI's own classes and the API's status to our codes. A
-// flat table in the form of one function; the texts are the CLI's, masked.
+// What a failure reported by the CLI means to a caller: maps the CLI's own classes and the API's status to our codes. The texts are the
+// CLI's, masked.
 import type { SDKAssistantMessageError, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk'
 import { AppError, type ErrorCode, type ErrorDetails } from '../../errors.ts'
 import { maskSecrets } from '../../platform/redact.ts'
 
-/** What is known of a failed turn beside its result. */
+/** What is known about a failed turn besides its result. */
 export type FailureClues = {
-  /** The class that the CLI gave the synthetic message which stands for the answer. */
+  /** The class that the CLI gave the synthetic message that replaces the answer. */
   kind: SDKAssistantMessageError | null
   upstreamStatus: number | null
-  /** Seconds until a limit is over, from the CLI's notice of it or from the wait that it had planned. */
+  /** Seconds until a limit is over, from the CLI's notice of it or from the delay that the CLI had planned. */
   retryAfterS: number | null
 }
 
@@ -39,13 +39,13 @@ function codeOf(kind: SDKAssistantMessageError | null, status: number | null): E
   return codeByKind[kind ?? 'unknown']
 }
 
-/** Seconds to wait where the upstream did not say. */
+/** Seconds to wait if the upstream does not specify them. */
 const retryAfterGuessS: Partial<Record<ErrorCode, number>> = { rate_limited: 30, overloaded: 5 }
 
-/** A failure of the model's API, as the CLI tells it. */
+/** A failure of the model's API, as reported by the CLI. */
 export function upstreamFailure(text: string, clues: FailureClues): AppError {
   const code = codeOf(clues.kind, clues.upstreamStatus)
-  const message = maskSecrets(text) || 'Claude Code failed without saying why.'
+  const message = maskSecrets(text) || 'Claude Code failed without giving a reason.'
   const retryAfterS = clues.retryAfterS ?? retryAfterGuessS[code]
   const details: ErrorDetails = {
     ...(clues.kind === 'billing_error' ? { reason: clues.kind } : {}),
@@ -55,7 +55,7 @@ export function upstreamFailure(text: string, clues: FailureClues): AppError {
   return new AppError(code, code === 'claude_not_logged_in' ? `${message}. ${loginHint}` : message, details)
 }
 
-/** The failure in a result that reports one; null where the run succeeded. `success` alone says nothing: see the facts. */
+/** The failure that a result reports; null if the run succeeded. The subtype `success` alone does not show that: see `is_error`. */
 export function resultFailure(result: SDKResultMessage, clues: FailureClues): AppError | null {
   if (result.subtype === 'success')
     return result.is_error ? upstreamFailure(result.result, withStatus(result, clues)) : null
@@ -71,11 +71,7 @@ export function resultFailure(result: SDKResultMessage, clues: FailureClues): Ap
         details,
       )
     case 'error_max_structured_output_retries':
-      return new AppError(
-        'claude_failed',
-        'The model gave no answer that fits json_schema, several times over.',
-        details,
-      )
+      return new AppError('claude_failed', 'The model repeatedly gave no answer that matches json_schema.', details)
     case 'error_during_execution':
       return upstreamFailure(text || 'Claude Code stopped in the middle of the answer.', clues)
   }
@@ -85,7 +81,7 @@ function withStatus(result: { api_error_status?: number | null }, clues: Failure
   return { ...clues, upstreamStatus: result.api_error_status ?? clues.upstreamStatus }
 }
 
-/** The process ended, or could not be used any more, in the middle of a turn. */
+/** The process ended, or became unusable, in the middle of a turn. */
 export function processFailure(what: string, facts: { code: number | null; stderr: string }): AppError {
   return new AppError('claude_failed', `Claude Code ${what}.`, {
     returncode: facts.code,

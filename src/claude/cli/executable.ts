@@ -1,5 +1,5 @@
-// Which `claude` is used, its version, and whether it is logged in: found without a call to the model, kept, and looked at
-// again when a file behind the answer has changed. Never reads a token: the CLI is asked.
+// Which `claude` is used, its version, and whether it is logged in. The answers are found without a call to the model, cached, and
+// renewed when a file they depend on has changed. Never reads a token: the CLI reports its login.
 import { execFile } from 'node:child_process'
 import { stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -11,20 +11,20 @@ import { childEnvironment } from './environment.ts'
 import { whyUnsafe } from './executable-permissions.ts'
 import { fileStamp } from './file-stamp.ts'
 
-/** The oldest CLI whose behaviour this program was built and tested on; the Agent SDK brings this one along. */
+/** The oldest CLI that this program was built for and tested with; it is the one that the Agent SDK ships. */
 export const oldestVersion = '2.1.330'
 
-/** How long an answer about the login is good while no file has changed, in milliseconds: keychains have no file. */
+/** How long an answer about the login stays valid while no file has changed, in milliseconds: keychains have no file. */
 const loginFreshMs = 300_000
 
-/** `state` tells whether the file is still the one whose version was read; see file-stamp.ts. */
+/** `state` shows whether the file is still the one whose version was read; see file-stamp.ts. */
 export type Claude = { path: string; version: string; origin: 'chosen' | 'path' | 'sdk'; state: string }
 
 export type Login = { loggedIn: boolean; method: string }
 
 const run = promisify(execFile)
 
-/** Nobody else's settings lie there: where the server was started, a project's might decide what the CLI says. */
+/** A folder without settings: in the folder where the server was started, a project's settings could change what the CLI reports. */
 const neutralFolder = parse(process.cwd()).root
 
 async function readVersion(path: string, environment: Environment): Promise<string> {
@@ -34,15 +34,15 @@ async function readVersion(path: string, environment: Environment): Promise<stri
     timeout: 10_000,
   })
   const version = /^\d+\.\d+\.\d+\S*/.exec(stdout.trim())?.[0]
-  if (version === undefined) throw new Error(`its --version says ${JSON.stringify(stdout.slice(0, 100))}`)
+  if (version === undefined) throw new Error(`its --version prints ${JSON.stringify(stdout.slice(0, 100))}`)
   return version
 }
 
-/** Negative, zero or positive, as `a` is older than, equal to or newer than `b`. */
+/** Negative if `a` is older than `b`, zero if they are equal, positive if it is newer. */
 export function compareVersions(a: string, b: string): number {
   const parts = (version: string) => version.split(/[.-]/).slice(0, 3).map(Number)
   const [left, right] = [parts(a), parts(b)]
-  return left.map((part, at) => part - (right[at] ?? 0)).find((difference) => difference !== 0) ?? 0
+  return left.map((part, index) => part - (right[index] ?? 0)).find((difference) => difference !== 0) ?? 0
 }
 
 async function isProgram(path: string): Promise<boolean> {
@@ -60,7 +60,7 @@ async function findOnPath(name: string, environment: Environment): Promise<strin
   return null
 }
 
-/** The executable that the Agent SDK ships for this platform; null where there is none. */
+/** The executable that the Agent SDK ships for this platform; null if there is none. */
 export function sdkExecutable(): string | null {
   const sdk = createRequire(createRequire(import.meta.url).resolve('@anthropic-ai/claude-agent-sdk'))
   const platform = `@anthropic-ai/claude-agent-sdk-${process.platform}-${process.arch}`
@@ -81,9 +81,9 @@ function usesMusl(): boolean {
   return report.header?.glibcVersionRuntime === undefined
 }
 
-const howToInstall = 'Install it with `npm install -g @anthropic-ai/claude-code`, or name it with --claude-bin.'
+const howToInstall = 'Install it with `npm install -g @anthropic-ai/claude-code`, or set its path with --claude-bin.'
 
-/** A claude whose file is as it was when its version was read. */
+/** A `claude` without the state of its file. */
 type Found = Omit<Claude, 'state'>
 
 async function choose(chosen: string | null, environment: Environment, roots: readonly string[]): Promise<Found> {
@@ -100,10 +100,10 @@ async function choose(chosen: string | null, environment: Environment, roots: re
   return { path: shipped, version: await versionOrError(shipped, environment), origin: 'sdk' }
 }
 
-/** Such a file is not even asked for its version. Throws `claude_not_found`. */
+/** An unsafe file is not run even for its version. Throws `claude_not_found`. */
 function refuseUnsafe(path: string, roots: readonly string[]): void {
-  const fault = whyUnsafe(path, roots)
-  if (fault !== null) throw new AppError('claude_not_found', `${path} is not used: it ${fault}`)
+  const reason = whyUnsafe(path, roots)
+  if (reason !== null) throw new AppError('claude_not_found', `${path} is not used: it ${reason}`)
 }
 
 async function chooseNamed(chosen: string, environment: Environment, roots: readonly string[]): Promise<Found> {
@@ -115,7 +115,7 @@ async function chooseNamed(chosen: string, environment: Environment, roots: read
   if (compareVersions(version, oldestVersion) >= 0) return { path, version, origin: 'chosen' }
   throw new AppError(
     'claude_not_found',
-    `${path} is version ${version}; at least ${oldestVersion} is needed. Run \`claude update\`.`,
+    `${path} is version ${version}; at least ${oldestVersion} is required. Run \`claude update\`.`,
   )
 }
 
@@ -134,22 +134,22 @@ async function versionOrError(path: string, environment: Environment): Promise<s
 }
 
 async function readLogin(path: string, environment: Environment): Promise<Login> {
-  // The exit code is 1 where nobody is logged in; the answer is on stdout all the same.
+  // The exit code is 1 if nobody is logged in; the answer is on stdout anyway.
   const output = await run(path, ['auth', 'status'], {
     cwd: neutralFolder,
     env: childEnvironment(environment),
     timeout: 20_000,
   }).then(
     ({ stdout }) => stdout,
-    (fault: { stdout?: string }) => fault.stdout ?? '',
+    (error: { stdout?: string }) => error.stdout ?? '',
   )
   const { loggedIn, authMethod } = JSON.parse(output) as { loggedIn?: unknown; authMethod?: unknown }
   return { loggedIn: loggedIn === true, method: typeof authMethod === 'string' ? authMethod : 'none' }
 }
 
-/** A value that is computed once for each state of some files, and again when they change or it gets old. */
-class Remembered<T> {
-  #known: { value: Promise<T>; state: string | null; at: number } | null = null
+/** A value that is computed once for each state of some files, and again when they change or the value is too old. */
+class CachedValue<T> {
+  #cached: { value: Promise<T>; state: string | null; computedAt: number } | null = null
   readonly #compute: () => Promise<T>
   readonly #stateNow: () => string
   readonly #freshMs: number
@@ -161,25 +161,25 @@ class Remembered<T> {
   }
 
   get(): Promise<T> {
-    const known = this.#known
-    const isOld = known === null || performance.now() - known.at > this.#freshMs
-    // While it is being computed it is not known yet which file it depends on.
-    if (isOld || (known.state !== null && known.state !== this.#stateNow())) return this.#renew()
-    return known.value
+    const cached = this.#cached
+    const isOld = cached === null || performance.now() - cached.computedAt > this.#freshMs
+    // While the value is being computed, the file it depends on is not known yet.
+    if (isOld || (cached.state !== null && cached.state !== this.#stateNow())) return this.#renew()
+    return cached.value
   }
 
   #renew(): Promise<T> {
     const before = this.#stateNow()
     const value = this.#compute()
-    const known = { value, state: null as string | null, at: performance.now() }
-    this.#known = known
+    const cached = { value, state: null as string | null, computedAt: performance.now() }
+    this.#cached = cached
     value.then(
       () => {
-        known.state = before === '-' ? this.#stateNow() : before
+        cached.state = before === '-' ? this.#stateNow() : before
       },
       () => {
-        // A failure is not kept: the next one who asks looks again.
-        if (this.#known === known) this.#known = null
+        // A failure is not cached: the next call tries again.
+        if (this.#cached === cached) this.#cached = null
       },
     )
     return value
@@ -188,46 +188,46 @@ class Remembered<T> {
 
 export class Executable {
   readonly #environment: Environment
-  readonly #claude: Remembered<Claude>
-  readonly #login: Remembered<Login>
+  readonly #claude: CachedValue<Claude>
+  readonly #login: CachedValue<Login>
   readonly #chosen: string | null
   readonly #roots: readonly string[]
-  /** The file that the search has led to. */
+  /** The file that was found. */
   #found: string | null = null
-  #known: Login | null = null
+  #knownLogin: Login | null = null
 
-  /** `roots`: folders in which agents work, by their real paths. */
+  /** `roots`: the real paths of the folders in which agents work. */
   constructor(chosen: string | null, environment: Environment, roots: readonly string[] = []) {
     this.#chosen = chosen
     this.#roots = roots
     this.#environment = environment
     const credentials = join(configFolder(environment), '.credentials.json')
-    this.#claude = new Remembered(
+    this.#claude = new CachedValue(
       () => this.#choose(),
       () => fileStamp(this.#found ?? ''),
       Number.POSITIVE_INFINITY,
     )
-    this.#login = new Remembered(
-      () => this.#askLogin(),
+    this.#login = new CachedValue(
+      () => this.#readLogin(),
       () => fileStamp(credentials),
       loginFreshMs,
     )
   }
 
-  /** The executable to use; throws `claude_not_found` where there is none that can be. */
+  /** The executable to use; throws `claude_not_found` if there is no usable one. */
   claude(): Promise<Claude> {
     return this.#claude.get()
   }
 
-  /** Whether the CLI is logged in, and how. Takes about 0.4 s when it has to be asked, otherwise no time. */
+  /** Whether the CLI is logged in, and how. Takes about 0.4 s if the CLI must be run, otherwise no time. */
   login(): Promise<Login> {
     return this.#login.get()
   }
 
-  /** What is known of the login without waiting; null where nothing is yet. Looks again in the background. */
+  /** The login as far as it is known without waiting; null if it is not known yet. Checks again in the background. */
   loginSoFar(): Login | null {
     this.login().catch(() => {})
-    return this.#known
+    return this.#knownLogin
   }
 
   async #choose(): Promise<Claude> {
@@ -236,8 +236,8 @@ export class Executable {
     return { ...claude, state: fileStamp(claude.path) }
   }
 
-  async #askLogin(): Promise<Login> {
-    this.#known = await readLogin((await this.claude()).path, this.#environment)
-    return this.#known
+  async #readLogin(): Promise<Login> {
+    this.#knownLogin = await readLogin((await this.claude()).path, this.#environment)
+    return this.#knownLogin
   }
 }

@@ -1,8 +1,8 @@
-// Whether a file has changed since it was last looked at, without reading it. Asked on the way of every request, and so
-// without the detour through Node's thread pool: on a local disk the answer takes microseconds.
+// Whether a file has changed since the last check, without reading it. Every request needs this, so it avoids Node's thread pool: on a
+// local disk the check takes microseconds.
 import { statSync } from 'node:fs'
 
-/** A word that is equal for as long as the file, or folder, is the same; `-` where there is none. */
+/** A word that stays equal while the file or folder is unchanged; `-` if it does not exist. */
 export function fileStamp(path: string): string {
   try {
     const info = statSync(path, { throwIfNoEntry: false })
@@ -12,28 +12,28 @@ export function fileStamp(path: string): string {
   }
 }
 
-/** How many files' findings are kept before all are forgotten. */
-const rememberedMax = 2000
+/** How many files' results are cached before all are dropped. */
+const cachedMax = 2000
 
-/** What was found in files, kept for as long as each is the same. */
+/** Caches the results of reading files while each file is unchanged. */
 export class FileCache<T> {
   readonly #read: (path: string) => T
-  readonly #known = new Map<string, { state: string; found: T | null }>()
+  readonly #cached = new Map<string, { stamp: string; result: T | null }>()
 
   constructor(read: (path: string) => T) {
     this.#read = read
   }
 
-  /** Null where the file is missing or cannot be read. */
-  of(path: string): T | null {
-    const state = fileStamp(path)
-    if (state === '-') return null
-    const known = this.#known.get(path)
-    if (known?.state === state) return known.found
-    if (this.#known.size >= rememberedMax) this.#known.clear()
-    const found = this.#tryReading(path)
-    this.#known.set(path, { state, found })
-    return found
+  /** Null if the file is missing or cannot be read. */
+  get(path: string): T | null {
+    const stamp = fileStamp(path)
+    if (stamp === '-') return null
+    const cached = this.#cached.get(path)
+    if (cached?.stamp === stamp) return cached.result
+    if (this.#cached.size >= cachedMax) this.#cached.clear()
+    const result = this.#tryReading(path)
+    this.#cached.set(path, { stamp, result })
+    return result
   }
 
   #tryReading(path: string): T | null {

@@ -1,9 +1,9 @@
-// Every place on the way to a file or folder, as the system goes it: each folder, each link before it is followed, and where it leads.
-// Whoever can change one of them decides what is found at the end.
+// Every component on the path to a file or folder, as the system resolves it: each folder, each link before it is followed, and the
+// link's target. Anyone who can change one of them decides which file the path leads to.
 import { lstatSync, readlinkSync } from 'node:fs'
 import { dirname, join, parse, sep } from 'node:path'
 
-/** As many links as systems follow. */
+/** The number of links that systems follow. */
 const linksMax = 40
 
 const segmentsOf = (path: string) =>
@@ -12,38 +12,38 @@ const segmentsOf = (path: string) =>
     .split(sep)
     .filter((part) => part !== '' && part !== '.')
 
-function linkAt(path: string): string | null {
+function linkTarget(path: string): string | null {
   try {
     return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : null
   } catch {
-    // What is missing can still be made.
+    // It does not exist yet, but could be created.
     return null
   }
 }
 
-/** The last one is the file itself. */
+/** The last component is the file itself. */
 export function pathComponents(path: string): string[] {
-  const steps: string[] = []
-  // Not by path.resolve, which takes `..` for the folder above a link, not above where that leads.
+  const components: string[] = []
+  // Not with path.resolve, which takes `..` as the folder above a link, not above the link's target.
   let rest = segmentsOf(path)
-  let place = parse(path).root || process.cwd()
+  let current = parse(path).root || process.cwd()
   for (let links = 0; rest.length > 0; ) {
     const [first = '', ...others] = rest
-    const next = join(place, first)
-    steps.push(next)
+    const next = join(current, first)
+    components.push(next)
     if (first === '..') {
-      place = next
+      current = next
       rest = others
       continue
     }
-    const target = linkAt(next)
+    const target = linkTarget(next)
     if (target === null || ++links > linksMax) {
-      place = next
+      current = next
       rest = others
       continue
     }
-    place = parse(target).root || dirname(next)
+    current = parse(target).root || dirname(next)
     rest = [...segmentsOf(target), ...others]
   }
-  return steps
+  return components
 }

@@ -1,10 +1,10 @@
-// How a process for plain models is started, so that it is the model and nothing else: no tools, settings, commands or file
-// mentions, whatever the prompt says and whatever lies in the folder. Each switch closes a hole that the others leave open;
-// none of them may go without a look at what it alone stops: test/security/cli-switches-table.ts.
+// How a process for plain models is started, so that it is the model and nothing else: no tools, settings, commands or file mentions,
+// whatever the prompt says and whatever the folder contains. Each switch closes a hole that the others leave open; do not remove one
+// without checking what it alone prevents: test/security/cli-switches-table.ts.
 import type { HookCallback, Options } from '@anthropic-ai/claude-agent-sdk'
 import type { Profile } from './profile.ts'
 
-/** Beside the list of environment.ts. Tools are offered under the client's own names, all of them, at once. */
+/** In addition to the list in environment.ts. All tools are offered at once, under the client's own names. */
 export const plainEnvironment: Readonly<Record<string, string>> = {
   CLAUDE_CODE_DISABLE_ATTACHMENTS: '1',
   CLAUDE_AGENT_SDK_MCP_NO_PREFIX: '1',
@@ -12,8 +12,8 @@ export const plainEnvironment: Readonly<Record<string, string>> = {
 }
 
 /**
- * A call of a client's tool ends the turn: the client runs it, and its next request brings what came of it. With a schema the
- * CLI has a tool of its own for the answer, which it must be let do.
+ * A call of a client's tool ends the turn: the client runs the tool and sends the result in its next request. With a schema the CLI has
+ * a tool of its own for the answer, whose calls must be let through.
  */
 const deferCalls =
   ({ jsonSchema }: Profile): HookCallback =>
@@ -26,7 +26,7 @@ export const plainOptions = (profile: Profile): Options => ({
   strictMcpConfig: true,
   permissionPrompts: 'none',
   extraArgs: { restricted: null, 'disable-slash-commands': null },
-  // Without this a client's tool named Bash would bring notes on git along.
+  // Without this, a client's tool named Bash would add instructions about git.
   settings: { attribution: { commit: '', pr: '' } },
   hooks: { PreToolUse: [{ hooks: [deferCalls(profile)] }] },
 })

@@ -1,5 +1,5 @@
-// In plan mode the CLI reads files anywhere without asking, unlike in any other mode. Here it asks as it does there: what lies beyond
-// the working folders needs permission, which is denied where nobody can be asked.
+// In plan mode the CLI reads files anywhere without a permission prompt, unlike in any other mode. This hook makes it behave as in the
+// others: reading outside the working folders needs permission, which is denied if nobody can answer.
 import { dirname, join, resolve } from 'node:path'
 import type { HookCallback, Options } from '@anthropic-ai/claude-agent-sdk'
 import { isWithin, realPathSoFar } from '../../platform/allowed-folders.ts'
@@ -7,18 +7,22 @@ import type { Profile } from './profile.ts'
 
 const readers = 'Read|Grep|Glob|LS|NotebookRead'
 
-/** Where the CLI keeps plans, and what tools had to say that was too long. */
+/** Where the CLI stores plans and the long outputs of tools. */
 const ownFolders = ['plans', 'projects']
 
 type ReaderInput = { file_path?: unknown; notebook_path?: unknown; path?: unknown; pattern?: unknown }
 
-/** The CLI's tools know the home folder by this name. */
+/** The CLI's tools accept `~` as the home folder. */
 const isHome = (path: string) => path.startsWith('~')
 
-/** What a pattern looks into: the folder before its first special sign. */
+/** The folder that a pattern searches: the one before its first special character. */
 const rootOf = (pattern: string) => dirname(`${pattern.replace(/[*?[{].*$/s, '')}x`)
 
-function placesOf(toolName: string, cwd: string, { file_path, notebook_path, path, pattern }: ReaderInput): string[] {
+function pathsToRead(
+  toolName: string,
+  cwd: string,
+  { file_path, notebook_path, path, pattern }: ReaderInput,
+): string[] {
   const named = [file_path, notebook_path, path]
     .filter((each) => typeof each === 'string')
     .map((each) => (isHome(each) ? each : resolve(cwd, each)))
@@ -26,15 +30,15 @@ function placesOf(toolName: string, cwd: string, { file_path, notebook_path, pat
   return [...named, resolve(named[0] ?? cwd, rootOf(pattern))]
 }
 
-const askBeyond =
+const askOutsideFolders =
   ({ cwd, addDirs }: Profile, configDir: string): HookCallback =>
   async (input) => {
     if (input.hook_event_name !== 'PreToolUse') return {}
     const folders = [cwd, ...(addDirs ?? []), ...ownFolders.map((name) => join(configDir, name))]
-    for (const place of placesOf(input.tool_name, cwd, (input.tool_input ?? {}) as ReaderInput)) {
-      const real = await realPathSoFar(place)
-      if (!isHome(place) && folders.some((folder) => isWithin(real, folder))) continue
-      const permissionDecisionReason = `${place} is outside of the working folder`
+    for (const path of pathsToRead(input.tool_name, cwd, (input.tool_input ?? {}) as ReaderInput)) {
+      const real = await realPathSoFar(path)
+      if (!isHome(path) && folders.some((folder) => isWithin(real, folder))) continue
+      const permissionDecisionReason = `${path} is outside of the working folder`
       return {
         hookSpecificOutput: { hookEventName: 'PreToolUse', permissionDecision: 'ask', permissionDecisionReason },
       }
@@ -44,5 +48,5 @@ const askBeyond =
 
 export function planOptions(profile: Profile, configDir: string): Options {
   if (profile.plain || profile.permissionMode !== 'plan') return {}
-  return { hooks: { PreToolUse: [{ matcher: readers, hooks: [askBeyond(profile, configDir)] }] } }
+  return { hooks: { PreToolUse: [{ matcher: readers, hooks: [askOutsideFolders(profile, configDir)] }] } }
 }

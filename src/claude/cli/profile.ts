@@ -1,5 +1,5 @@
-// What is fixed when a process is born (Profile) and what a live one can still be told (Turn). Requests with equal
-// profiles can be served by one process, so every field that moves from Profile to Turn makes more requests warm.
+// What is fixed when a process is spawned (Profile) and what can still be set in a live one (Turn). One process can serve requests with
+// equal profiles, so every field that moves from Profile to Turn lets more requests find a warm process.
 import { createHash } from 'node:crypto'
 import {
   type Effort,
@@ -13,9 +13,8 @@ import type { ClientTool, ConversationMessage, UserBlock } from '../../core/conv
 import { canSwitchTo } from './prompt-switch.ts'
 
 /**
- * Where the system prompt comes from: Claude Code's own, perhaps with an addition; a text that is fixed at birth; or a
- * text that each turn brings (see prompt-switch.ts). Claude Code's own prompt speaks of the model, so with it the model
- * is fixed as well.
+ * Where the system prompt comes from: Claude Code's own, with an optional addition; a text that is fixed when the process is spawned;
+ * or a text that each turn brings (see prompt-switch.ts). Claude Code's own prompt mentions the model, so the model is fixed with it.
  */
 export type BasePrompt =
   | { kind: 'claude-code'; append: string | null }
@@ -23,11 +22,11 @@ export type BasePrompt =
   | { kind: 'by-turn' }
 
 export type Profile = {
-  /** Whether it is the model alone that answers; see plain-mode-options.ts. */
+  /** Whether the model alone answers, without an agent; see plain-mode-options.ts. */
   plain: boolean
   cwd: string
   prompt: BasePrompt
-  /** Fixed only where Claude Code's own prompt, or tools, go with it; null is the CLI's default, or comes with the turn. */
+  /** Fixed only together with Claude Code's own prompt, or with tools; null means the CLI's default, or that the turn sets it. */
   model: string | null
   fallbackModel: string | null
   effort: Effort | null
@@ -42,11 +41,11 @@ export type Profile = {
   settingSources: SettingSource[]
   maxTurns: number | null
   maxBudgetUsd: number | null
-  /** Whether what needs permission is asked over the API. */
+  /** Whether permission prompts and questions go to the API's caller. */
   approvals: boolean
   /**
-   * Whether unrelated conversations may follow one another in the process. Only where it has no tools: what tools,
-   * servers and hooks leave behind (rules, shells, tasks, files) survives the emptying of a conversation.
+   * Whether unrelated conversations may follow one another in the process. Only if it has no tools: what tools, servers and hooks leave
+   * behind (rules, shells, tasks, files) survives a rewind.
    */
   reusable: boolean
 }
@@ -55,21 +54,21 @@ export type Turn = {
   prompt: UserBlock[]
   systemPrompt: string | null
   model: string | null
-  /** What was said before, where the request brings it along. */
+  /** The earlier messages, if the request contains them. */
   history: ConversationMessage[] | null
   clientTools: ClientTool[]
-  /** Of plain models only; an agent's effort is fixed at birth. */
+  /** For plain models only; an agent's effort is fixed when the process is spawned. */
   effort: Effort | null
   thinking: Thinking
   maxOutputTokens: number | null
 }
 
-/** What the CLI in use is able to do beyond its documentation; see docs/decisions/0003-warm-processes.md. */
+/** What the CLI in use can do beyond its documentation; see docs/decisions/0003-warm-processes.md. */
 export type Abilities = { rewind: boolean; promptSwitch: boolean }
 
 const allSources: SettingSource[] = ['user', 'project', 'local']
 
-/** The CLI joins several prompts with a blank line; with a prompt of the caller's own there is one text to add to. */
+/** The CLI joins several prompts with a blank line; a caller's own prompt and its addition are joined in the same way. */
 const joinPrompts = (...texts: (string | null)[]) => texts.filter((text) => text !== null).join('\n\n')
 
 function basePrompt({ systemPrompt, appendSystemPrompt }: RunRequest['options'], byTurn: boolean): BasePrompt {
@@ -79,17 +78,17 @@ function basePrompt({ systemPrompt, appendSystemPrompt }: RunRequest['options'],
 }
 
 export type ProfileContext = {
-  /** The folder that the run works in: resolved, checked. */
+  /** The folder that the run works in, resolved and checked. */
   cwd: string
   abilities: Abilities
-  /** Whether the settings in force bring hooks or plugins, which may remember things. */
+  /** Whether the settings in force bring hooks or plugins, which may store information. */
   hasHooks: boolean
 }
 
-/** The system prompt and model of a process can be chosen per turn: see BasePrompt. */
+/** Whether the model of a process can be chosen for each turn: see BasePrompt. */
 export const choosesModelByTurn = (profile: Profile) => profile.plain || profile.prompt.kind === 'by-turn'
 
-const nothingElse = {
+const plainDefaults = {
   permissionMode: 'dontAsk',
   allowedTools: null,
   disallowedTools: null,
@@ -105,26 +104,26 @@ const nothingElse = {
   approvals: false,
 } satisfies Partial<Profile>
 
-/** The CLI cuts off what is longer in a tool's description. */
+/** The CLI truncates a tool's description at this length. */
 const descriptionLengthMax = 2000
 
-/** The caller's system prompt, and what of its tools' descriptions would not reach the model otherwise. */
+/** The caller's system prompt, and the tools' descriptions that would otherwise not reach the model in full. */
 function plainSystemPrompt({ options, plain }: RunRequest): string {
   const long = (plain?.tools ?? []).filter(({ description }) => description.length > descriptionLengthMax)
   const notes = long.map(({ name, description }) => `The tool ${name}, described in full:\n\n${description.trim()}`)
   return [options.systemPrompt ?? '', ...notes].filter((text) => text !== '').join('\n\n')
 }
 
-/** The caller's system prompt alone, also where it is empty. */
+/** Uses only the caller's system prompt, even if it is empty. */
 function toPlainProfile(request: RunRequest, { cwd, abilities }: ProfileContext): Profile {
   const text = plainSystemPrompt(request)
   const prompt: BasePrompt =
     abilities.rewind && abilities.promptSwitch && canSwitchTo(text) ? { kind: 'by-turn' } : { kind: 'fixed', text }
   const { jsonSchema } = request.options
-  return { ...nothingElse, plain: true, cwd, prompt, model: null, jsonSchema, reusable: abilities.rewind }
+  return { ...plainDefaults, plain: true, cwd, prompt, model: null, jsonSchema, reusable: abilities.rewind }
 }
 
-/** What a process must be born with to serve the request. */
+/** What a process must be spawned with to serve the request. */
 export function toProfile(request: RunRequest, context: ProfileContext): Profile {
   return request.plain === null ? toAgentProfile(request, context) : toPlainProfile(request, context)
 }
@@ -133,7 +132,7 @@ function toAgentProfile(request: RunRequest, { cwd, abilities, hasHooks }: Profi
   const options = request.options
   const settingSources = allSources.filter((source) => (options.settingSources ?? allSources).includes(source))
   const toolless = options.tools?.length === 0 && !options.mcpServers && !options.agents
-  // What is added to Claude Code's own prompt is on record only where the CLI itself writes the conversation's file.
+  // An addition to Claude Code's own prompt is recorded only if the CLI itself writes the conversation's file.
   const needsOwnFile = options.systemPrompt === null && options.appendSystemPrompt !== null
   const leavesNothing = toolless && !needsOwnFile && !(hasHooks && settingSources.length > 0)
   const reusable =
@@ -167,7 +166,7 @@ function toAgentProfile(request: RunRequest, { cwd, abilities, hasHooks }: Profi
   }
 }
 
-/** What a process that is there is told for the request. */
+/** What is set in a live process for the request. */
 export function toTurn(request: RunRequest): Turn {
   const { prompt, options, session, plain } = request
   const own = options.systemPrompt === null ? null : joinPrompts(options.systemPrompt, options.appendSystemPrompt)
@@ -184,15 +183,15 @@ export function toTurn(request: RunRequest): Turn {
   }
 }
 
-/** The pool's key: equal for profiles whose processes can stand in for each other. */
+/** The pool's key: equal for profiles whose processes are interchangeable. */
 export function profileKey(profile: Profile): string {
   return createHash('sha256').update(JSON.stringify(profile)).digest('base64url')
 }
 
 /**
- * Whether a process that holds a conversation can take its next turn. A turn that names no system prompt keeps the
- * conversation's own, as the CLI does when it resumes one. The model and prompt of a `by-turn` process are compared with
- * what it was last told: changing them inside a conversation would leave a trace in it.
+ * Whether a process that holds a conversation can take its next turn. A turn that names no system prompt keeps the conversation's own,
+ * as the CLI does when it resumes one. The model and prompt of a `by-turn` process are compared with those last set: changing them
+ * within a conversation would leave a trace in it.
  */
 export function canContinue(
   held: { profile: Profile; turn: Pick<Turn, 'systemPrompt' | 'model'> },
@@ -202,7 +201,7 @@ export function canContinue(
   if (wanted.turn.systemPrompt !== null && wanted.turn.systemPrompt !== held.turn.systemPrompt) return false
   const keepsPrompt = wanted.profile.prompt.kind !== 'claude-code' || wanted.profile.prompt.append === null
   if (!keepsPrompt && JSON.stringify(wanted.profile.prompt) !== JSON.stringify(held.profile.prompt)) return false
-  // The prompt and model were compared above; whether the process was meant to be reused does not matter here.
+  // The prompt and model were compared above; whether the process is reusable does not matter here.
   const comparable = (profile: Profile) =>
     profileKey({ ...profile, prompt: { kind: 'by-turn' }, model: null, reusable: false })
   return comparable(held.profile) === comparable(wanted.profile)

@@ -1,6 +1,6 @@
-// Gives a live process another system prompt, by way of a plugin folder of ours: an agent whose prompt is the wanted one
-// is written there, loaded, chosen, and removed from disk again. The commands are documented, that a chosen agent's prompt
-// replaces the whole system prompt is not: hence the check that it was really loaded, and the fallback in the pool.
+// Gives a live process another system prompt, through a plugin folder of its own: an agent with that prompt is written there, loaded,
+// selected, and removed from disk again. The commands are documented, but not that the prompt of the selected agent replaces the whole
+// system prompt: hence the check that it was really loaded, and the fallback in the pool.
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
@@ -14,8 +14,8 @@ export class PromptSwitch {
   #current: string | null = null
 
   /**
-   * `parent` must be a folder that only the owner can read: prompts lie in it for some milliseconds. The process is to be
-   * started with `folder` as a plugin.
+   * `parent` must be a folder that only the owner can read: prompts are stored in it for some milliseconds. Start the process with
+   * `folder` as a plugin.
    */
   constructor(parent: string) {
     this.folder = join(parent, `prompts-${randomBytes(8).toString('hex')}`)
@@ -25,7 +25,7 @@ export class PromptSwitch {
     writeFileSync(join(this.folder, '.claude-plugin', 'plugin.json'), JSON.stringify(manifest), { mode: 0o600 })
   }
 
-  /** Makes `text` the system prompt of the conversation that begins next. Throws where the CLI did not load it. */
+  /** Makes `text` the system prompt of the conversation that starts next. Throws if the CLI did not load it. */
   async use(query: Query, text: string): Promise<void> {
     if (text === this.#current) return
     const name = `p${randomBytes(8).toString('hex')}`
@@ -49,8 +49,8 @@ export class PromptSwitch {
 }
 
 /**
- * Whether a prompt can be given this way unchanged: the CLI trims what it reads from a file, fills in the variables that a
- * plugin may name, and an empty prompt would be no agent at all.
+ * Whether a prompt can be set this way unchanged: the CLI trims what it reads from a file and fills in the variables that a plugin may
+ * name, and an agent with an empty prompt does not exist.
  */
 export function canSwitchTo(text: string): boolean {
   return text.length > 0 && text === text.trim() && !text.includes('\r') && !text.includes('${')

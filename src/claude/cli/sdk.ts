@@ -1,4 +1,4 @@
-// The Agent SDK, loaded when it is first needed: it is large, and the server answers before it is there.
+// The Agent SDK, loaded when it is first needed: it is large, and the server answers requests before it is loaded.
 
 type Sdk = typeof import('@anthropic-ai/claude-agent-sdk')
 
@@ -13,7 +13,7 @@ export function loadSdk(): Promise<Sdk> {
   return loading
 }
 
-/** To be called after `loadSdk` only. */
+/** Call this only after `loadSdk` has finished. */
 export function sdk(): Sdk {
   if (loaded === null) throw new Error('the Agent SDK is not loaded yet')
   return loaded

@@ -1,5 +1,5 @@
-// What a process read when it started and would read otherwise if it started now: settings, memory files, the state of the
-// repository, the date. A process kept ready for a new conversation is used only while none of it has changed.
+// Whether a process that starts now would read other settings, memory files, repository state or date than one that started earlier. A
+// process that is ready for a new conversation is used only while none of these has changed.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Environment } from '../sessions/config-folder.ts'
@@ -9,9 +9,9 @@ import { FileCache, fileStamp } from './file-stamp.ts'
 import { importedFiles } from './memory-imports.ts'
 
 export type SettingsState = {
-  /** Equal for as long as nothing that a new process would read has changed. */
+  /** Equal while nothing that a new process would read has changed. */
   fingerprint: string
-  /** Whether settings bring hooks or plugins, which can keep a memory of their own between conversations. */
+  /** Whether settings bring hooks or plugins, which can store information between conversations. */
   hasHooks: boolean
 }
 
@@ -23,23 +23,23 @@ const settingsFiles = (configDir: string, cwd: string) => [
 
 const namesInFolder = ['CLAUDE.md', 'CLAUDE.local.md', join('.claude', 'CLAUDE.md')]
 
-/** The folder and all above it: the CLI reads the memory files of each. */
+/** The folder and all its parents: the CLI reads the memory files of each. */
 function withParents(folder: string): string[] {
   const parent = dirname(folder)
   return parent === folder ? [folder] : [folder, ...withParents(parent)]
 }
 
-/** Memory files, and what they import. */
+/** Memory files and the files they import. */
 function memoryFiles(configDir: string, cwd: string, home: string): string[] {
   const inFolders = withParents(cwd).flatMap((folder) => namesInFolder.map((name) => join(folder, name)))
   const written = join(projectFolder(configDir, cwd), 'memory', 'MEMORY.md')
   return [join(configDir, 'CLAUDE.md'), written, ...inFolders].flatMap((file) => [file, ...importedFiles(file, home)])
 }
 
-/** How many files of one folder are looked at; nobody has more rules than this. */
+/** How many files of one folder are checked; no folder is expected to have more. */
 const filesMax = 500
 
-/** Each file below the folder: one that is edited in place leaves no trace in its folder. */
+/** All files below the folder: editing a file in place does not change its folder. */
 function filesBelow(folder: string): string[] {
   if (fileStamp(folder) === '-') return []
   try {
@@ -53,14 +53,14 @@ function filesBelow(folder: string): string[] {
 const definitionFolders = (folder: string) =>
   ['agents', 'skills', 'commands', 'rules'].flatMap((name) => filesBelow(join(folder, name)))
 
-/** The folder itself counts too: its time of change moves when an entry comes or goes. */
+/** The folder itself counts too: its modification time changes when an entry is added or removed. */
 const projectState = (cwd: string) => [
   cwd,
   join(cwd, '.mcp.json'),
   ...['HEAD', 'index', join('logs', 'HEAD')].map((name) => join(cwd, '.git', name)),
 ]
 
-/** The CLI writes its own figures into this file all the time: only the MCP servers in it count. */
+/** The CLI constantly writes its own statistics into this file: only its MCP servers count. */
 const userServers = new FileCache((path: string) => {
   type Servers = { mcpServers?: unknown }
   const content = JSON.parse(readFileSync(path, 'utf8')) as Servers & { projects?: Record<string, Servers> }
@@ -72,7 +72,7 @@ const bringsHooks = new FileCache((path: string) =>
   /"(hooks|enabledPlugins|statusLine|apiKeyHelper)"\s*:/.test(readFileSync(path, 'utf8')),
 )
 
-/** Some dozens of looks at the file system: a fraction of a millisecond. */
+/** Checks some dozens of files, which takes a fraction of a millisecond. */
 export function readSettingsState(environment: Environment, cwd: string): SettingsState {
   const configDir = configFolder(environment)
   const home = environment.HOME ?? environment.USERPROFILE ?? '/'
@@ -87,7 +87,7 @@ export function readSettingsState(environment: Environment, cwd: string): Settin
   ]
   const ownFile = environment.CLAUDE_CONFIG_DIR ? join(configDir, '.claude.json') : join(home, '.claude.json')
   return {
-    fingerprint: [new Date().toDateString(), userServers.of(ownFile) ?? '-', ...files.map(fileStamp)].join('|'),
-    hasHooks: settings.some((file) => bringsHooks.of(file) === true),
+    fingerprint: [new Date().toDateString(), userServers.get(ownFile) ?? '-', ...files.map(fileStamp)].join('|'),
+    hasHooks: settings.some((file) => bringsHooks.get(file) === true),
   }
 }

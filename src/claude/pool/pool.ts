@@ -4,22 +4,23 @@
 import { randomUUID } from 'node:crypto'
 import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
 import type { Agent, AgentStats, ModelFact, RunRequest } from '../../core/agent.ts'
-import { type AnsweredBy, type ApprovalAnswer, endOfRun, type RunEvent } from '../../core/events.ts'
+import type { AnsweredBy, ApprovalAnswer, RunEvent } from '../../core/events.ts'
 import type { Observer } from '../../core/observer.ts'
-import { AppError, shuttingDown, toAppError } from '../../errors.ts'
+import { AppError, shuttingDown } from '../../errors.ts'
 import { type Abilities, canContinue, profileKey, type Turn, toTurn } from '../cli/profile.ts'
 import type { SpawnMode } from '../cli/sdk-options.ts'
 import { readSettingsState } from '../cli/settings-fingerprint.ts'
 import { residentBytes } from '../process/process-tree.ts'
 import type { Worker, WorkerContext } from '../process/worker.ts'
 import { SessionFolders } from '../sessions/session-folders.ts'
-import { TurnRun, WorkerLost } from '../turn/turn.ts'
 import type { PoolLimits, ProcessLimits } from './limits.ts'
 import { RecentProfiles, type SpawnSpec } from './recent-profiles.ts'
 import { type RequestContext, type ResolvedRequest, resolveRequest } from './resolve-request.ts'
+import { type Acquired, runAttempts } from './run-attempts.ts'
 import { SessionLocks } from './session-locks.ts'
 import { ClaudeReplaced } from './spawn-precheck.ts'
 import { Spawner } from './spawner.ts'
+import { type Waiter, WaitQueue } from './wait-queue.ts'
 import {
   canBeRewound,
   existingSession,
@@ -41,13 +42,6 @@ export type PoolContext = Omit<WorkerContext, 'claude' | 'limits'> &
     observer?: Pick<Observer, 'onProcessStart'>
   }
 
-/** A run that waits for a process. */
-type Waiter = ResolvedRequest & {
-  failedStarts: number
-  resolve: (worker: Worker) => void
-  reject: (error: unknown) => void
-}
-
 export class Pool implements Agent {
   readonly abilities: Abilities = { rewind: true, promptSwitch: true }
   /** Whether the abilities that the CLI does not document were tested at start. */
@@ -55,7 +49,7 @@ export class Pool implements Agent {
   readonly #limits: PoolLimits
   readonly #context: PoolContext
   readonly #workers = new Set<Worker>()
-  readonly #waiting: Waiter[] = []
+  readonly #waiting = new WaitQueue()
   readonly #recentProfiles = new RecentProfiles()
   /** Which process works on which run. */
   readonly #running = new Map<string, Worker>()
@@ -94,66 +88,20 @@ export class Pool implements Agent {
     }
   }
 
-  async *run(request: RunRequest, signal: AbortSignal): AsyncGenerator<RunEvent> {
-    const turn = toTurn(request)
-    const requestedAt = performance.now()
-    let start: Extract<RunEvent, { type: 'run-start' }> | null = null
-    for (let attempt = 1; ; attempt++) {
-      const acquired = await this.#acquire(request, turn, signal).catch(toAppError)
-      if (acquired instanceof AppError) {
-        if (start === null) throw acquired
-        yield endOfRun(start, acquired)
-        return
-      }
-      const { worker, unlock } = acquired
-      const waitedMs = Math.round(performance.now() - requestedAt)
-      this.#running.set(request.runId, worker)
-      try {
-        for await (const event of this.#runTurn(worker, request, turn, signal)) {
-          if (event.type === 'run-start') {
-            // The copy exists now: the conversation that it was made from is free again.
-            if (request.session.kind === 'fork') unlock()
-            if (start !== null) continue
-            start = { ...event, cwd: worker.profile.cwd, waitedMs }
-            yield start
-            continue
-          }
-          yield event
-        }
-        return
-      } catch (error) {
-        if (error instanceof AppError && start !== null) return yield endOfRun(start, error)
-        if (!(error instanceof WorkerLost)) throw error
-        // What it wrote to stderr may quote a prompt: that is for the caller, not for the log.
-        const { message: reason, code, details } = error.cause
-        const { returncode = null } = details
-        this.#context.onWarning('a CLI process was lost', { attempt, reason, code, returncode })
-        // A conversation's next turn may have reached its file: sent twice, it would be stored twice.
-        if (attempt === 1 && existingSession(request) === null && !signal.aborted) continue
-        if (start === null) throw error.cause
-        yield endOfRun(start, error.cause)
-        return
-      } finally {
-        this.#running.delete(request.runId)
+  run(request: RunRequest, signal: AbortSignal): AsyncGenerator<RunEvent> {
+    return runAttempts(request, toTurn(request), signal, {
+      acquire: (...wanted) => this.#acquire(...wanted),
+      release: (worker, runId) => {
+        this.#running.delete(runId)
         this.#release(worker)
-        unlock()
-      }
-    }
-  }
-
-  #runTurn(worker: Worker, request: RunRequest, turn: Turn, signal: AbortSignal): AsyncGenerator<RunEvent> {
-    const process = worker.turnProcess(turn)
-    const { conversation } = worker
-    if (conversation === null) throw new Error('a turn without a conversation')
-    return new TurnRun(process, { request, turn, conversation, limits: this.#context.limits }).events(signal)
+      },
+      limits: this.#context.limits,
+      onWarning: this.#context.onWarning,
+    })
   }
 
   /** Waits for a process that is ready for the request's turn. `unlock` lets the conversation's next run start. */
-  async #acquire(
-    request: RunRequest,
-    turn: Turn,
-    signal: AbortSignal,
-  ): Promise<{ worker: Worker; unlock: () => void }> {
+  async #acquire(request: RunRequest, turn: Turn, signal: AbortSignal): Promise<Acquired> {
     if (this.#closing !== null) throw shuttingDown()
     if (this.#admitted >= this.#limits.queueLimit && !this.#hasRoom()) throw queueFull(this.#limits.queueLimit)
     this.#admitted++
@@ -162,7 +110,9 @@ export class Pool implements Agent {
       signal.throwIfAborted()
       const session = existingSession(request)
       if (session !== null) unlock = await this.#locks.acquire(session, signal)
-      return { worker: await this.#prepareWorker(request, turn, signal), unlock }
+      const worker = await this.#prepareWorker(request, turn, signal)
+      this.#running.set(request.runId, worker)
+      return { worker, unlock }
     } catch (error) {
       unlock()
       throw error
@@ -214,36 +164,12 @@ export class Pool implements Agent {
     void worker.close()
   }
 
-  /** `onAssigned` is called at once, before anything else is decided. */
   #wait(resolved: ResolvedRequest, signal: AbortSignal, onAssigned?: (worker: Worker) => void): Promise<Worker> {
-    const { promise, resolve, reject } = Promise.withResolvers<Worker>()
-    const assign = (worker: Worker) => {
-      onAssigned?.(worker)
-      resolve(worker)
-    }
-    const waiter: Waiter = { ...resolved, failedStarts: 0, resolve: assign, reject }
-    const onAbort = () => {
-      this.#leave(waiter)
-      reject(signal.reason)
-    }
-    if (signal.aborted) onAbort()
-    else {
-      signal.addEventListener('abort', onAbort, { once: true })
-      this.#waiting.push(waiter)
+    const onQueued = () => {
       if (existingSession(resolved.request) === null) this.#recentProfiles.note(resolved)
-      try {
-        this.#dispatch()
-      } catch (error) {
-        onAbort()
-        reject(error)
-      }
+      this.#dispatch()
     }
-    return promise.finally(() => signal.removeEventListener('abort', onAbort))
-  }
-
-  #leave(waiter: Waiter): void {
-    const index = this.#waiting.indexOf(waiter)
-    if (index !== -1) this.#waiting.splice(index, 1)
+    return this.#waiting.wait(resolved, signal, { onQueued, onAssigned })
   }
 
   /**
@@ -254,7 +180,7 @@ export class Pool implements Agent {
     if (this.#closing !== null) return
     /** Processes that are starting, for the first waiters they suit. */
     const starting = [...this.#workers].filter((worker) => worker.state === 'starting')
-    for (const waiter of [...this.#waiting]) this.#serve(waiter, starting)
+    for (const waiter of this.#waiting.all()) this.#serve(waiter, starting)
     this.#endUnused()
     this.#keepSpares()
   }
@@ -300,11 +226,10 @@ export class Pool implements Agent {
   }
 
   #assign(worker: Worker, waiter: Waiter): void {
-    this.#leave(waiter)
     worker.state = 'busy'
     worker.lastUsedAt = performance.now()
     this.#spawner.delaySpares()
-    waiter.resolve(worker)
+    waiter.assign(worker)
   }
 
   /** Starts a process, unless another one was started a moment ago: then later. */
@@ -332,10 +257,7 @@ export class Pool implements Agent {
       return this.#spawner.spawn(spec, mode, waiter === null)
     } catch (error) {
       this.#recentProfiles.remove(profileKey(spec.profile))
-      if (waiter !== null) {
-        this.#leave(waiter)
-        waiter.reject(error)
-      }
+      waiter?.reject(error)
       return null
     }
   }
@@ -345,11 +267,8 @@ export class Pool implements Agent {
     this.#context.onWarning('a CLI process could not be started', { reason: String(error) })
     this.#recentProfiles.remove(key)
     const isWaiting = waiter !== null && this.#waiting.includes(waiter)
-    const victim = isWaiting ? waiter : this.#waiting.find((each) => each.key === key)
-    if (victim !== undefined && ++victim.failedStarts > 1) {
-      this.#leave(victim)
-      victim.reject(error)
-    }
+    const victim = isWaiting ? waiter : this.#waiting.all().find((each) => each.key === key)
+    if (victim !== undefined && ++victim.failedStarts > 1) victim.reject(error)
     this.#dispatch()
   }
 
@@ -396,7 +315,7 @@ export class Pool implements Agent {
    * it: the next request of this profile is more likely than a return to that conversation.
    */
   #keepSpares(): void {
-    if (this.#waiting.length > 0 || this.#limits.warm === 0) return
+    if (this.#waiting.size > 0 || this.#limits.warm === 0) return
     const wanted = new Set<Worker>()
     for (const [key, spec] of this.#recentProfiles.byRecency()) {
       const isOne = (worker: Worker) => isSpare(worker, key, spec.fingerprint) || worker === this.#underTest
@@ -459,7 +378,7 @@ export class Pool implements Agent {
   async #closeAll(deadlineMs: number): Promise<void> {
     clearInterval(this.#housekeeping)
     this.#spawner.stop()
-    for (const waiter of this.#waiting.splice(0)) waiter.reject(shuttingDown())
+    this.#waiting.rejectAll(shuttingDown())
     await Promise.all([...this.#workers].map((worker) => worker.close(deadlineMs)))
   }
 }

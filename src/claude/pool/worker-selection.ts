@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { RunRequest } from '../../core/agent.ts'
 import type { Profile, Turn } from '../cli/profile.ts'
 import type { SpawnMode } from '../cli/sdk-options.ts'
+import type { ConversationStart, LoadedConversation } from '../process/loaded-conversation.ts'
 import { conversationFingerprint } from '../sessions/conversation-fingerprint.ts'
 
 /** What a choice looks at; a Worker is one. */
@@ -19,7 +20,7 @@ export type Candidate = {
 
 export type RequestMatch = { key: string; fingerprint: string; request: RunRequest }
 
-/** What a process for the request is born with, where none is there. */
+/** How to start a process for the request. */
 export function spawnModeFor({ session }: RunRequest): SpawnMode {
   if (session.kind === 'new' || session.kind === 'history') return spareSpawnMode()
   if (session.kind === 'continue') return { kind: 'resume', sessionId: session.sessionId }
@@ -28,40 +29,39 @@ export function spawnModeFor({ session }: RunRequest): SpawnMode {
 
 export const spareSpawnMode = (): SpawnMode => ({ kind: 'new', sessionId: randomUUID() })
 
-function isModeFor(birth: SpawnMode, { session }: RunRequest): boolean {
-  if (birth.kind === 'new') return session.kind === 'new' || session.kind === 'history'
-  if (birth.kind === 'resume') return session.kind === 'continue' && session.sessionId === birth.sessionId
-  return session.kind === 'fork' && session.sessionId === birth.from
+function isModeFor(mode: SpawnMode, { session }: RunRequest): boolean {
+  if (mode.kind === 'new') return session.kind === 'new' || session.kind === 'history'
+  if (mode.kind === 'resume') return session.kind === 'continue' && session.sessionId === mode.sessionId
+  return session.kind === 'fork' && session.sessionId === mode.from
 }
 
-/** Whether the process was born for requests like this, whatever it holds now. */
+/** Whether the process was started for requests like this, whatever it holds now. */
 export function isStartedFor(worker: Candidate, match: RequestMatch): boolean {
   if (worker.key !== match.key || !isModeFor(worker.spawnMode, match.request)) return false
   return worker.spawnMode.kind !== 'new' || worker.fingerprint === match.fingerprint
 }
 
-/** Whether the process knows one of the request's tools as something else, which it would take for it still. */
+/** Whether the process knows one of the request's tools under another definition, which the CLI would keep using. */
 function hasOtherTools({ knownTools }: Candidate, { request }: RequestMatch): boolean {
   const tools = request.plain?.tools ?? []
   return tools.some((tool) => (knownTools.get(tool.name) ?? JSON.stringify(tool)) !== JSON.stringify(tool))
 }
 
-/** Whether nobody has come back to the conversation that the process holds, if any. */
-const isCheap = (worker: Candidate) => worker.conversation === null || worker.conversation.turns <= 1
+/** Whether nobody has returned to the conversation that the process holds, if any. */
+const isDispensable = (worker: Candidate) => worker.conversation === null || worker.conversation.turns <= 1
 
 /**
- * An idle process that can take the request's turn as its first: one that holds nothing, or a reusable one whose
- * conversation can be given up; of these, first those that nobody has come back to, the longest unused of them first. `kept`
- * is not to be given up.
+ * An idle process that can take the request's turn as its first: one that holds nothing, or a reusable one whose conversation may be
+ * dropped; of these, first those that nobody has returned to, the least recently used first. `reserved` is left alone.
  */
 export function idleWorkerFor<T extends Candidate>(
   workers: Iterable<T>,
   match: RequestMatch,
-  kept: T | null = null,
+  reserved: T | null = null,
 ): T | null {
   const isFree = (worker: T) =>
-    worker.state === 'idle' && worker !== kept && (worker.conversation === null || worker.profile.reusable)
-  const rank = (worker: T) => (worker.conversation === null ? 0 : isCheap(worker) ? 1 : 2)
+    worker.state === 'idle' && worker !== reserved && (worker.conversation === null || worker.profile.reusable)
+  const rank = (worker: T) => (worker.conversation === null ? 0 : isDispensable(worker) ? 1 : 2)
   const candidates = [...workers].filter(
     (worker) => isFree(worker) && isStartedFor(worker, match) && !hasOtherTools(worker, match),
   )
@@ -69,8 +69,8 @@ export function idleWorkerFor<T extends Candidate>(
 }
 
 /**
- * The process that a side request must leave alone: it holds the conversation that was used last, most likely the one that the
- * request is made beside. Null where no other process could be started or ended for the request.
+ * The process that an auxiliary request must leave alone: it holds the most recently used conversation, most likely the one that the
+ * request accompanies. Null if no other process could be started or ended for the request.
  */
 export function reservedFromAuxiliary<T extends Candidate>(
   workers: Iterable<T>,
@@ -84,31 +84,31 @@ export function reservedFromAuxiliary<T extends Candidate>(
   return last === undefined || isOnlyChoice ? null : last
 }
 
-/** Whether a side request must wait: with it the last process would be at work, and the conversation beside it come to a stop. */
+/** Whether an auxiliary request must wait: it would occupy the last process, and the conversation that it accompanies would stall. */
 export function wouldTakeLastProcess(workers: Iterable<Candidate>, processesMax: number): boolean {
   const busy = [...workers].filter(({ state }) => state === 'busy').length
   return busy > 0 && busy + 1 >= processesMax
 }
 
-/** Whether the process is, or will be, ready for a new conversation of its kind at no loss. */
+/** Whether the process is, or will be, ready for a new conversation of this profile at no loss. */
 export function isSpare(worker: Candidate, key: string, fingerprint: string): boolean {
   if (worker.key !== key || worker.fingerprint !== fingerprint || worker.spawnMode.kind !== 'new') return false
   if (worker.state === 'starting') return true
-  return worker.state === 'idle' && isCheap(worker) && (worker.conversation === null || worker.profile.reusable)
+  return worker.state === 'idle' && isDispensable(worker) && (worker.conversation === null || worker.profile.reusable)
 }
 
-/** Whether the process, which holds a conversation, could take a new one of that kind. */
+/** Whether the process, which holds a conversation, could take a new one of that profile. */
 export const canBeRewound = (worker: Candidate, key: string, fingerprint: string): boolean =>
   worker.profile.reusable && worker.key === key && worker.fingerprint === fingerprint
 
-export function leastRecentlyUsed<T extends Candidate>(workers: Iterable<T>, kept: T | null = null): T | null {
-  const idle = [...workers].filter((worker) => worker.state === 'idle' && worker !== kept)
+export function leastRecentlyUsed<T extends Candidate>(workers: Iterable<T>, reserved: T | null = null): T | null {
+  const idle = [...workers].filter((worker) => worker.state === 'idle' && worker !== reserved)
   return idle.sort((a, b) => a.lastUsedAt - b.lastUsedAt)[0] ?? null
 }
 
 /**
- * The idle process to give up for a spare of a kind that was used at `usedAt`: neither a wanted spare, nor the conversation
- * that was used last, nor one that was used after the kind was.
+ * The idle process to end for a spare of a profile that was last used at `usedAt`: neither a wanted spare, nor the most recently used
+ * conversation, nor one that was used later than the profile.
  */
 export function leastValuable<T extends Candidate>(
   workers: Iterable<T>,
@@ -116,8 +116,8 @@ export function leastValuable<T extends Candidate>(
   usedAt: number,
 ): T | null {
   const idle = [...workers].filter((worker) => worker.state === 'idle' && !wanted.has(worker))
-  const held = idle.filter((worker) => worker.conversation !== null).sort((a, b) => b.lastUsedAt - a.lastUsedAt)
-  return leastRecentlyUsed(idle.filter((worker) => worker !== held[0] && worker.lastUsedAt < usedAt))
+  const holders = idle.filter((worker) => worker.conversation !== null).sort((a, b) => b.lastUsedAt - a.lastUsedAt)
+  return leastRecentlyUsed(idle.filter((worker) => worker !== holders[0] && worker.lastUsedAt < usedAt))
 }
 
 /** The stored conversation that the request continues or copies. */
@@ -125,17 +125,19 @@ export function existingSession({ session }: RunRequest): string | null {
   return session.kind === 'continue' || session.kind === 'fork' ? session.sessionId : null
 }
 
-/** The part of a turn that belongs to the whole conversation. */
-export type ConversationStart = Pick<Turn, 'systemPrompt' | 'model' | 'clientTools'>
-
-export type LoadedState = { sessionId: string; contentFingerprint: string | null; start: ConversationStart }
-
 /** Whether the process holds the conversation that the request continues, whole and unchanged. */
-export function holdsConversation(held: LoadedState | null, { session }: RunRequest, turn: Turn): boolean {
-  if (held === null) return false
-  if (session.kind === 'continue') return held.sessionId === session.sessionId
-  if (session.kind !== 'history' || held.contentFingerprint === null || session.messages.length === 0) return false
-  const start = ({ systemPrompt, model, clientTools }: ConversationStart) =>
+export function holdsConversation(
+  conversation: Pick<LoadedConversation, 'sessionId' | 'contentFingerprint' | 'start'> | null,
+  { session }: RunRequest,
+  turn: Turn,
+): boolean {
+  if (conversation === null) return false
+  if (session.kind === 'continue') return conversation.sessionId === session.sessionId
+  if (session.kind !== 'history' || session.messages.length === 0) return false
+  const startOf = ({ systemPrompt, model, clientTools }: ConversationStart) =>
     JSON.stringify([systemPrompt, model, clientTools])
-  return held.contentFingerprint === conversationFingerprint(session.messages) && start(held.start) === start(turn)
+  return (
+    conversation.contentFingerprint === conversationFingerprint(session.messages) &&
+    startOf(conversation.start) === startOf(turn)
+  )
 }

@@ -1,5 +1,5 @@
-// One CLI process as the operating system sees it: how it is spawned, where its output goes, and how it is made to end.
-// Not for what is said to it (worker.ts).
+// One CLI process as the operating system sees it: spawning it, reading its output and ending it. Not for the messages sent to it
+// (worker.ts).
 import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SpawnedProcess, SpawnOptions } from '@anthropic-ai/claude-agent-sdk'
@@ -13,8 +13,8 @@ const stderrBytesMax = 64 * 1024
 const termGraceMs = 4000
 
 /**
- * Arguments that must not be seen in the process list: the SDK gives the schema a second time over stdin, where only the
- * CLI reads it.
+ * Filters out arguments that must not appear in the process list: the SDK also sends the schema over stdin, where only the CLI
+ * reads it.
  */
 const isPublicArgument = (argument: string) => !argument.startsWith('--json-schema')
 
@@ -32,7 +32,7 @@ export class CliProcess {
   #ending: Promise<void> | null = null
   #swept: Promise<void> = Promise.resolve()
 
-  /** `secrets`: what must not be seen in what it says. */
+  /** `secrets`: values that are masked in its output. */
   constructor(marker: string, records: ProcessRegistry, secrets: readonly string[]) {
     this.marker = marker
     this.#secrets = secrets
@@ -54,18 +54,18 @@ export class CliProcess {
     return this.#process !== null && (this.#process.exitCode !== null || this.#process.signalCode !== null)
   }
 
-  /** The end of what it wrote to stderr, without secrets. */
+  /** The end of its stderr output, without secrets. */
   get stderrTail(): string {
     return maskSecrets(maskValues(this.#stderr, this.#secrets)).trim()
   }
 
-  /** Hand this to the SDK as `spawnClaudeCodeProcess`. */
+  /** Pass this to the SDK as `spawnClaudeCodeProcess`. */
   spawn = ({ command, args, cwd, env }: SpawnOptions): SpawnedProcess => {
     const child = spawn(command, args.filter(isPublicArgument), {
       ...(cwd === undefined ? {} : { cwd }),
       env: env as NodeJS.ProcessEnv,
       stdio: ['pipe', 'pipe', 'pipe'],
-      // A group of its own: Ctrl-C in the server's terminal must reach the server alone, which then ends its processes.
+      // In its own process group: Ctrl-C in the server's terminal must reach only the server, which then ends its processes.
       detached: process.platform !== 'win32',
       windowsHide: true,
     })
@@ -81,7 +81,7 @@ export class CliProcess {
     return asSpawnedProcess(child, this.gate)
   }
 
-  /** Ends the process and all that it started: SIGTERM, then SIGKILL to the whole tree. */
+  /** Ends the process and everything it started: SIGTERM, then SIGKILL to the whole tree. */
   end(graceMs = termGraceMs): Promise<void> {
     this.#ending ??= this.#end(graceMs)
     return this.#ending
@@ -100,7 +100,7 @@ export class CliProcess {
     await this.#swept
   }
 
-  /** A CLI that was killed, or that broke down, leaves the commands that it was running. */
+  /** A CLI that was killed, or that crashed, leaves behind the commands it was running. */
   async #sweep(): Promise<void> {
     await killAll(await markedProcesses((marker) => marker === this.marker))
   }

@@ -1,9 +1,9 @@
-// The tools that a client defines, as an MCP server inside this process: the model sees them as its own. They are never run
-// here; a call ends the turn before it gets that far (claude/cli/plain-mode-options.ts).
+// The tools that a client defines, as an MCP server inside this process: the model sees them as its own. They never run here; a
+// call ends the turn first (claude/cli/plain-mode-options.ts).
 import type { McpServerConfig } from '@anthropic-ai/claude-agent-sdk'
 import type { ClientTool } from '../../core/conversation.ts'
 
-/** Read-only tools are called side by side, so that an answer with several calls comes whole. */
+/** Read-only tools are called in parallel, so that an answer with several calls arrives complete. */
 const annotations = { readOnlyHint: true }
 
 export async function toMcpServer(name: string, tools: readonly ClientTool[]): Promise<McpServerConfig> {

@@ -1,32 +1,32 @@
-// The conversation that a process holds: whose it is, how it was begun, and from which message it can be taken back.
+// The conversation that a process holds: its id, how it started, and the message to which it can be rewound.
 import type { ConversationMessage } from '../../core/conversation.ts'
 import type { Turn } from '../cli/profile.ts'
 import { conversationFingerprint } from '../sessions/conversation-fingerprint.ts'
 import type { TranscriptMessage, TranscriptWriter } from '../sessions/transcript.ts'
 
 /** The part of a turn that belongs to the whole conversation. */
-export type BegunWith = Pick<Turn, 'systemPrompt' | 'model' | 'clientTools'>
+export type ConversationStart = Pick<Turn, 'systemPrompt' | 'model' | 'clientTools'>
 
 export class LoadedConversation {
   readonly sessionId: string
-  /** The system prompt and model that it was begun with. */
-  readonly start: BegunWith
+  /** The system prompt, model and tools that it started with. */
+  readonly start: ConversationStart
   turns = 0
   firstMessage = ''
   lastMessage = ''
-  /** What has been said, where the conversation came with a request; null where that is not known for sure. */
+  /** The fingerprint of the conversation's content if it came with a request; null if the content is not known for sure. */
   contentFingerprint: string | null = null
   #messages: ConversationMessage[] = []
   readonly #transcript: TranscriptWriter | null
 
-  /** `transcript` is null where the CLI writes the conversation's file itself. */
-  constructor(sessionId: string, turn: BegunWith, transcript: TranscriptWriter | null) {
+  /** `transcript` is null if the CLI writes the conversation's file itself. */
+  constructor(sessionId: string, turn: ConversationStart, transcript: TranscriptWriter | null) {
     this.sessionId = sessionId
     this.start = turn
     this.#transcript = transcript
   }
 
-  /** Notes the message that a turn begins with. */
+  /** Notes the message that starts a turn. */
   noteTurn(messageId: string): void {
     if (this.turns === 0) this.firstMessage = messageId
     this.lastMessage = messageId
@@ -34,8 +34,8 @@ export class LoadedConversation {
   }
 
   /**
-   * Whether the process can be emptied of it: only messages of the user can be gone back to, so that an answer before the
-   * first of them would stay.
+   * Whether the process can be rewound to before the conversation. A rewind needs a user message as its target, so an answer before
+   * the first user message would remain.
    */
   get canBeRewound(): boolean {
     return this.#messages[0]?.role !== 'assistant'
@@ -55,7 +55,7 @@ export class LoadedConversation {
     this.contentFingerprint = null
   }
 
-  /** Adds a turn to the conversation's file. Throws where the disk refuses. */
+  /** Adds a turn to the conversation's file. Throws if writing fails. */
   record(turn: Turn, answer: readonly TranscriptMessage[]): void {
     this.#transcript?.append([{ role: 'user', content: turn.prompt }, ...answer], turn.systemPrompt)
   }

@@ -1,7 +1,7 @@
-// The messages of one live process on their way to the turn that reads them: a queue with one reader, which can be told to
-// stop waiting. Says when it holds too much, so that the source is held back. Not a general-purpose channel.
+// The messages of one live process on their way to the turn that reads them: a queue with one reader, whose wait can be stopped.
+// Reports when it is too full, so that the source can be paused. Not a general-purpose channel.
 
-/** Above `high` messages the source is told to wait, below `low` to go on. */
+/** The source is paused above `high` messages and resumed below `low`. */
 const high = 256
 const low = 64
 
@@ -31,7 +31,7 @@ export class MessageQueue<T> {
     if (this.#items.length > high) this.#setFull(true)
   }
 
-  /** Makes the waiting read, or the next one, fail with `reason` at once, whatever is still in the queue. */
+  /** Makes the pending read, or the next one, fail with `reason` at once, whatever is still in the queue. */
   stop(reason: unknown): void {
     if (this.#reader === null) {
       this.#stopped ??= { reason }
@@ -42,12 +42,12 @@ export class MessageQueue<T> {
     reject(reason)
   }
 
-  /** Takes back an order to stop that nobody has heard yet. */
+  /** Cancels a stop that no read has seen yet. */
   resume(): void {
     this.#stopped = null
   }
 
-  /** Nothing more will come: reads fail with `reason` once the queue is empty. */
+  /** No more messages will come: reads fail with `reason` once the queue is empty. */
   end(reason: unknown): void {
     this.#ended ??= { reason }
     if (this.#reader !== null) this.stop(reason)
@@ -68,7 +68,7 @@ export class MessageQueue<T> {
     })
   }
 
-  /** Forgets what is in the queue and any order to stop. */
+  /** Drops all queued messages and any pending stop. */
   clear(): void {
     this.#items = []
     this.#stopped = null

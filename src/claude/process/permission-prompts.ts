@@ -1,17 +1,17 @@
-// What a CLI process asks of a person, from the question to its answer. The process waits without limit; who sets one is
-// core/runs.ts.
+// Permission prompts and questions from a CLI process, until a person answers them. The process waits without limit; core/runs.ts
+// sets one.
 import { randomUUID } from 'node:crypto'
 import type { CanUseTool, PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk'
 import type { AnsweredBy, ApprovalAnswer, ApprovalRequest } from '../../core/events.ts'
 
-/** What the turn's reader finds among the messages of its process. */
+/** Notes that the turn's reader finds among the messages of its process. */
 export type ApprovalNote =
-  | { type: 'ask'; ask: ApprovalRequest }
+  | { type: 'ask'; request: ApprovalRequest }
   | { type: 'ask-answered'; requestId: string; behavior: 'allow' | 'deny'; by: AnsweredBy }
 
-type Pending = { ask: ApprovalRequest; settle: (result: PermissionResult) => void }
+type Pending = { request: ApprovalRequest; settle: (result: PermissionResult) => void }
 
-/** The tool by which Claude asks a person something. */
+/** The tool with which Claude asks a person a question. */
 const questionTool = 'AskUserQuestion'
 
 const unanswered = 'Nobody answered, so this was not allowed.'
@@ -31,9 +31,9 @@ export class PermissionPrompts {
     return this.#pending.size > 0
   }
 
-  /** To be given to the SDK. */
+  /** Pass this to the SDK. */
   readonly canUseTool: CanUseTool = (toolName, input, context) => {
-    const ask: ApprovalRequest = {
+    const request: ApprovalRequest = {
       requestId: `ask_${randomUUID().replaceAll('-', '')}`,
       kind: toolName === questionTool ? 'question' : 'permission',
       toolName,
@@ -44,21 +44,21 @@ export class PermissionPrompts {
       suggestions: context.suggestions ?? [],
     }
     const { promise, resolve } = Promise.withResolvers<PermissionResult>()
-    this.#pending.set(ask.requestId, { ask, settle: resolve })
-    this.#note({ type: 'ask', ask })
-    const withdraw = () => void this.#settle(ask.requestId, { behavior: 'deny', message: unanswered }, 'run')
+    this.#pending.set(request.requestId, { request, settle: resolve })
+    this.#note({ type: 'ask', request })
+    const withdraw = () => void this.#settle(request.requestId, { behavior: 'deny', message: unanswered }, 'run')
     if (context.signal.aborted) withdraw()
     else context.signal.addEventListener('abort', withdraw, { once: true })
     return promise
   }
 
-  /** False where nothing of that id waits. */
+  /** False if nothing with that id is waiting. */
   answer(requestId: string, answer: ApprovalAnswer, by: AnsweredBy): boolean {
     const pending = this.#pending.get(requestId)
-    return pending !== undefined && this.#settle(requestId, toResult(pending.ask, answer, this.#modes), by)
+    return pending !== undefined && this.#settle(requestId, toResult(pending.request, answer, this.#modes), by)
   }
 
-  /** The turn is over: nobody will answer any more. */
+  /** The turn is over: no more answers will come. */
   withdraw(): void {
     for (const id of [...this.#pending.keys()]) this.#settle(id, { behavior: 'deny', message: unanswered }, 'run')
   }
@@ -73,28 +73,28 @@ export class PermissionPrompts {
   }
 }
 
-function toResult(ask: ApprovalRequest, answer: ApprovalAnswer, modes: readonly string[]): PermissionResult {
+function toResult(request: ApprovalRequest, answer: ApprovalAnswer, modes: readonly string[]): PermissionResult {
   if (answer.behavior === 'deny') {
     return { behavior: 'deny', message: answer.message ?? 'The user did not allow this.' }
   }
-  const allowed = { behavior: 'allow' as const, updatedInput: answer.updatedInput ?? ask.input }
+  const allowed = { behavior: 'allow' as const, updatedInput: answer.updatedInput ?? request.input }
   if (!answer.remember) return allowed
-  return { ...allowed, updatedPermissions: toSessionRules(ask, modes) }
+  return { ...allowed, updatedPermissions: toSessionRules(request, modes) }
 }
 
 /**
- * The rules hold for the conversation only: nothing is written into anybody's settings. What the CLI suggests is taken where it is
- * narrow; a mode only where there is nothing narrower and the operator allows it. Where it suggests nothing, a command is
- * remembered to the letter, and everything else is allowed this once.
+ * The rules apply to the conversation only: no settings file is written. The CLI's narrow suggestions are used; a mode is used only
+ * if nothing narrower is suggested and the operator allows it. If the CLI suggests nothing, a command is remembered verbatim, and
+ * everything else is allowed once.
  */
 function toSessionRules(
   { toolName, input, suggestions }: ApprovalRequest,
   modes: readonly string[],
 ): PermissionUpdate[] {
-  const given = suggestions as PermissionUpdate[]
-  const narrow = given.filter(({ type }) => type === 'addRules' || type === 'addDirectories')
+  const suggested = suggestions as PermissionUpdate[]
+  const narrow = suggested.filter(({ type }) => type === 'addRules' || type === 'addDirectories')
   const isEnough = narrow.some(({ type }) => type === 'addRules')
-  const chosen = isEnough ? narrow : given.filter((rule) => rule.type !== 'setMode' || modes.includes(rule.mode))
+  const chosen = isEnough ? narrow : suggested.filter((rule) => rule.type !== 'setMode' || modes.includes(rule.mode))
   if (chosen.length > 0) return chosen.map((rule) => ({ ...rule, destination: 'session' }))
   const { command } = input
   if (toolName !== 'Bash' || typeof command !== 'string') return []

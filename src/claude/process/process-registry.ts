@@ -1,5 +1,5 @@
-// A server's folder for as long as it lives, and in it one small file per CLI process that it started: a server that was
-// killed cannot end its processes nor clean up, so the next one does. Only the owner can read any of it.
+// A server's folder while it runs, with one small file for each CLI process it started: a server that was killed can neither end its
+// processes nor clean up, so the next server does. Only the owner can read these files.
 import { createHash } from 'node:crypto'
 import { appendFileSync, lstatSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { readdir, readFile, rm } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { killAll, markedProcesses, type ProcessInfo, processInfo, processTree, signal } from './process-tree.ts'
 
-/** Identifies a server: its number and when it started, as one word. */
+/** Identifies a server: its process id and start time, as one word. */
 export type ServerIdentity = string
 
 export const identityOf = (info: { pid: number; started: string }) =>
@@ -27,13 +27,13 @@ async function isRunning(server: ServerIdentity): Promise<boolean> {
 type ProcessRecord = { pid: number; started: string }
 
 export class ProcessRegistry {
-  /** For what lies on disk briefly. */
+  /** For files that exist only briefly. */
   readonly privateDir: string
   readonly #folder: string
   #scratch: string | null = null
   readonly #processes: string
   readonly #server: ServerIdentity
-  /** Tells servers with other data folders apart: their processes are theirs to end. */
+  /** Distinguishes servers with other data folders: this one must not end their processes. */
   readonly #scope: string
 
   constructor(dataDir: string, server: ServerIdentity) {
@@ -47,13 +47,13 @@ export class ProcessRegistry {
   }
 
   /**
-   * An empty folder, named like nothing else: a model that works in it learns nothing of the machine. A new one where somebody has
-   * tidied the last one away, or put another in its place.
+   * An empty folder with a random name: a model that works in it learns nothing about the machine. Creates a new one if the last one
+   * was removed or replaced.
    */
   scratchDir = (): string => {
     if (this.#scratch !== null && isOwnFolder(this.#scratch)) return this.#scratch
     this.#scratch = realpathSync(mkdtempSync(join(tmpdir(), scratchPrefix)))
-    // For whoever cleans up after a server that was killed.
+    // For the server that cleans up if this one is killed.
     appendFileSync(join(this.#folder, scratchList), `${this.#scratch}\n`, { mode: 0o600 })
     return this.#scratch
   }
@@ -71,7 +71,7 @@ export class ProcessRegistry {
       mkdirSync(this.#processes, { recursive: true, mode: 0o700 })
       writeFileSync(join(this.#processes, String(pid)), JSON.stringify(record), { mode: 0o600 })
     } catch {
-      // A full disk is no reason to refuse a request; what is lost is the cleaning up after a killed server.
+      // A full disk is no reason to refuse a request; only the cleanup after a killed server is lost.
     }
   }
 
@@ -80,8 +80,8 @@ export class ProcessRegistry {
   }
 
   /**
-   * Ends what servers that are gone have left running: SIGTERM, so that the CLI stops its own commands, then SIGKILL to
-   * what is left after `graceMs`. Returns how many processes were found.
+   * Ends processes left by servers that no longer run: SIGTERM, so that the CLI stops its own commands, then SIGKILL to those still
+   * running after `graceMs`. Returns how many processes were found.
    */
   async sweep(graceMs = 2000): Promise<number> {
     const left = await this.#abandoned()
@@ -120,7 +120,7 @@ export class ProcessRegistry {
     return left
   }
 
-  /** Commands that outlived their CLI are in no file, but still carry the marker of a server that is gone. */
+  /** Commands that outlived their CLI are in no file, but still carry the marker of a server that no longer runs. */
   async #markedOrphans(): Promise<ProcessInfo[]> {
     const others = new Set<ServerIdentity>()
     await markedProcesses((marker) => {
@@ -137,18 +137,18 @@ export class ProcessRegistry {
 const scratchPrefix = 'claude-serve-'
 const scratchList = 'scratch'
 
-/** There, no link, and nobody else's. */
+/** Whether it is an existing folder, not a link, that belongs to this user alone. */
 function isOwnFolder(path: string): boolean {
   const info = lstatSync(path, { throwIfNoEntry: false })
   if (info === undefined || !info.isDirectory()) return false
   return process.platform === 'win32' || (info.uid === process.getuid?.() && (info.mode & 0o077) === 0)
 }
 
-/** The empty folders that a server has made. */
+/** Removes the empty folders that a server created. */
 async function removeScratch(serverFolder: string): Promise<void> {
   const list = await readFile(join(serverFolder, scratchList), 'utf8').catch(() => '')
-  const made = list.split('\n').filter((path) => basename(path).startsWith(scratchPrefix) && isOwnFolder(path))
-  for (const path of made) await rm(path, { recursive: true, force: true })
+  const folders = list.split('\n').filter((path) => basename(path).startsWith(scratchPrefix) && isOwnFolder(path))
+  for (const path of folders) await rm(path, { recursive: true, force: true })
 }
 
 async function readRecord(file: string): Promise<ProcessRecord | null> {

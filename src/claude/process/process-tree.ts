@@ -1,6 +1,6 @@
-// Processes by number: are they the ones we mean, what did they start, and how to end all of them. The CLI runs shell
-// commands in sessions of their own, which outlive it and its process group; they are found by their parent or by the
-// marker in their environment. Not for the life of one worker (worker.ts).
+// Processes by id: whether an id still belongs to the same process, what that process started, and how to end all of it. The CLI runs
+// shell commands in sessions of their own, which outlive it and its process group; they are found by their parent or by the marker in
+// their environment. Not for the lifecycle of one worker (worker.ts).
 import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
@@ -11,8 +11,8 @@ export type ProcessInfo = { pid: number; parent: number; started: string }
 const run = promisify(execFile)
 
 /**
- * Fields after the command's closing bracket: state is the first, the parent second, the start time the 20th. A process
- * that has ended and waits for its parent to notice counts as gone.
+ * Fields after the command's closing parenthesis: the state is the first, the parent the second, the start time the 20th. A zombie,
+ * which has ended but was not reaped by its parent, counts as gone.
  */
 function parseStat(pid: number, stat: string): ProcessInfo | null {
   const [state, parent, ...others] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
@@ -20,7 +20,7 @@ function parseStat(pid: number, stat: string): ProcessInfo | null {
 }
 
 const hasProc = process.platform === 'linux'
-/** The unit of /proc/PID/statm on the platforms that the CLI is built for, but for some ARM systems, where it is larger. */
+/** The unit of /proc/PID/statm on the platforms the CLI is built for, except some ARM systems, where it is larger. */
 const pageBytes = 4096
 
 async function procInfo(pid: number): Promise<ProcessInfo | null> {
@@ -51,7 +51,7 @@ async function ps(...selection: string[]): Promise<ProcessInfo[]> {
   }
 }
 
-/** What is running under this number now; null where nothing is. */
+/** The process that has this id now; null if there is none. */
 export async function processInfo(pid: number): Promise<ProcessInfo | null> {
   return hasProc ? procInfo(pid) : ((await ps('-p', String(pid)))[0] ?? null)
 }
@@ -63,7 +63,7 @@ async function allProcesses(): Promise<ProcessInfo[]> {
   return infos.filter((info) => info !== null)
 }
 
-/** The value of our marker in a process's environment; null where it has none or is not ours to read. Linux only. */
+/** The value of our marker in a process's environment; null if it has none or cannot be read. Linux only. */
 async function markerOf(pid: number): Promise<string | null> {
   try {
     const environment = await readFile(`/proc/${pid}/environ`, 'latin1')
@@ -74,7 +74,7 @@ async function markerOf(pid: number): Promise<string | null> {
   }
 }
 
-/** All processes that carry a marker for which `matches` is true. Empty where the system does not tell (not Linux). */
+/** All processes that carry a marker for which `matches` is true. Empty on systems that do not expose it (all but Linux). */
 export async function markedProcesses(matches: (marker: string) => boolean): Promise<ProcessInfo[]> {
   if (!hasProc) return []
   const found: ProcessInfo[] = []
@@ -85,7 +85,7 @@ export async function markedProcesses(matches: (marker: string) => boolean): Pro
   return found
 }
 
-/** The process and everything below it, as they are now. */
+/** The process and all its current descendants. */
 export async function processTree(root: number): Promise<ProcessInfo[]> {
   const all = await allProcesses()
   const tree = all.filter((info) => info.pid === root)
@@ -93,7 +93,7 @@ export async function processTree(root: number): Promise<ProcessInfo[]> {
   return tree
 }
 
-/** Bytes of memory that the process holds; null where that cannot be told. */
+/** Resident memory of the process in bytes; null if it cannot be determined. */
 export async function residentBytes(pid: number): Promise<number | null> {
   try {
     if (hasProc) return Number((await readFile(`/proc/${pid}/statm`, 'utf8')).split(' ')[1]) * pageBytes
@@ -108,11 +108,11 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name)
   } catch {
-    // It is gone already, which is what was wanted.
+    // It is already gone, as intended.
   }
 }
 
-/** Ends exactly these processes with SIGKILL; one whose number has passed to another process meanwhile is left alone. */
+/** Ends exactly these processes with SIGKILL; if an id now belongs to another process, that process is left alone. */
 export async function killAll(targets: readonly ProcessInfo[]): Promise<void> {
   for (const target of targets) {
     const now = await processInfo(target.pid)

@@ -1,17 +1,17 @@
-// What stands between a CLI's output and the SDK that parses it: it can be held shut, so that a slow reader slows the CLI
-// instead of filling our memory; it keeps back lines that are no JSON objects, which the SDK does not expect; and it refuses
-// output that is no protocol at all (lines without end, line after line of noise).
+// A gate between a CLI's output and the SDK that parses it. It can be held shut, so that a slow reader slows the CLI down instead of
+// filling the server's memory. It drops lines that are not JSON objects, which the SDK does not expect. It rejects output that does
+// not follow the protocol at all (endless lines, line after line of noise).
 import { Transform, type TransformCallback } from 'node:stream'
 
-/** Longest line that is let through. A base64 image in a tool result is the longest honest one. */
+/** The longest line that passes. A base64 image in a tool result is the longest legitimate one. */
 const lineBytesMax = 16 * 1024 * 1024
-/** Lines that are not JSON objects: a few do no harm, more mean that this is not the program we take it for. */
+/** The most lines that may not be JSON objects: a few do no harm, more mean that this is not the expected program. */
 const noiseLinesMax = 100
 
 const newline = 0x0a
 const openBrace = 0x7b
 
-/** Emits `babble` once, with an Error that says what was wrong, and lets nothing through afterwards. */
+/** Emits `babble` once, with an Error that names the problem, and passes nothing afterwards. */
 export class StdoutGate extends Transform {
   #shut = false
   #resume: (() => void) | null = null
@@ -26,7 +26,7 @@ export class StdoutGate extends Transform {
 
   release(): void {
     this.#shut = false
-    // Letting this chunk go may bring the next one, and that may be held back in turn.
+    // Passing this chunk on may bring the next one, which may be held back in turn.
     const resume = this.#resume
     this.#resume = null
     resume?.()
@@ -35,10 +35,10 @@ export class StdoutGate extends Transform {
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     if (this.#refused) return done()
     const passed = this.#sift(chunk)
-    const fault = this.#fault()
-    if (fault !== null) {
+    const problem = this.#problem()
+    if (problem !== null) {
       this.#refused = true
-      this.emit('babble', new Error(fault))
+      this.emit('babble', new Error(problem))
       return done()
     }
     const pass = () => (passed.length > 0 ? done(null, passed) : done())
@@ -46,20 +46,20 @@ export class StdoutGate extends Transform {
     else pass()
   }
 
-  /** The chunk without its noise. A line may begin in one chunk and end in a later one. */
+  /** The chunk without its noise. A line may start in one chunk and end in a later one. */
   #sift(chunk: Buffer): Buffer {
-    const kept: Buffer[] = []
+    const passed: Buffer[] = []
     let isWhole = true
     for (let start = 0; start < chunk.length; ) {
       if (this.#lineBytes === 0) this.#beginLine(chunk[start])
       const end = chunk.indexOf(newline, start)
       const stop = end === -1 ? chunk.length : end + 1
       if (this.#isNoise) isWhole = false
-      else kept.push(chunk.subarray(start, stop))
+      else passed.push(chunk.subarray(start, stop))
       this.#lineBytes = end === -1 ? this.#lineBytes + stop - start : 0
       start = stop
     }
-    return isWhole ? chunk : Buffer.concat(kept)
+    return isWhole ? chunk : Buffer.concat(passed)
   }
 
   #beginLine(first: number | undefined): void {
@@ -67,7 +67,7 @@ export class StdoutGate extends Transform {
     if (this.#isNoise) this.#noiseLines++
   }
 
-  #fault(): string | null {
+  #problem(): string | null {
     if (this.#lineBytes > lineBytesMax) return `the CLI wrote a line of more than ${lineBytesMax} bytes`
     return this.#noiseLines > noiseLinesMax ? `the CLI wrote more than ${noiseLinesMax} lines that are not JSON` : null
   }

@@ -1,22 +1,22 @@
-// A CLI process as the turn that runs on it sees it. Not for starting, reusing or ending processes (see worker.ts).
+// A CLI process from the point of view of the turn that runs on it. Not for starting, reusing or ending processes (see worker.ts).
 import type { SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { AppError } from '../../errors.ts'
 import type { MessageQueue } from './message-queue.ts'
 import type { ApprovalNote, PermissionPrompts } from './permission-prompts.ts'
 import type { TurnInit } from './verify-init.ts'
 
-/** What a turn needs of its process. */
+/** What a turn needs from its process. */
 export type TurnProcess = {
   readonly messages: MessageQueue<SDKMessage | ApprovalNote>
   readonly permissionPrompts: Pick<PermissionPrompts, 'isWaiting' | 'withdraw'>
   send(message: SDKUserMessage): void
   interrupt(): void
-  /** Whether it still takes commands. */
+  /** Whether it still accepts commands. */
   isUsable(): boolean
-  /** An error about the process: `what` happened, with its exit code and last words. */
+  /** An error about the process: `what` happened, with its exit code and the end of its stderr. */
   failure(what: string): AppError
-  /** Throws `sandbox_mismatch` where the process is not what it was told to be. */
-  check(begun: TurnInit): void
+  /** Throws `sandbox_mismatch` if the process did not start as requested. */
+  check(init: TurnInit): void
   close(graceMs?: number): Promise<void>
   onWarning(message: string, facts: Record<string, unknown>): void
 }

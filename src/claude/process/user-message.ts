@@ -1,30 +1,30 @@
-// Messages on their way to the CLI: the prompt of a turn, and what was said before it.
+// Messages for the CLI: the prompt of a turn and the conversation before it.
 import { randomUUID } from 'node:crypto'
 import type { SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { ConversationMessage, UserBlock } from '../../core/conversation.ts'
 
 type Content = Extract<SDKUserMessage['message']['content'], unknown[]>
 
-/** `isTyped`: slash commands and file mentions act as in the CLI. */
+/** `isTyped`: slash commands and file mentions work as in the CLI. */
 export function toPrompt(blocks: readonly UserBlock[], isTyped = false): SDKUserMessage {
   return {
     type: 'user',
     message: { role: 'user', content: blocks as Content },
     parent_tool_use_id: null,
     uuid: randomUUID(),
-    // The text is what a program sent, not what a person typed.
+    // The text was sent by a program, not typed by a person.
     ...(isTyped ? {} : { client_composed: true as const }),
   }
 }
 
-/** A past message of the user: noted, not answered. */
+/** A past message of the user: recorded, not answered. */
 export function toHistoryPrompt(message: ConversationMessage & { role: 'user' }): SDKUserMessage {
   return { ...toPrompt(message.content), shouldQuery: false }
 }
 
 /**
- * A past answer of the model; `model` is the full id of the one that goes on. The CLI takes such lines, which its types do not say; that it did shows in the next request,
- * and in the test that reads it.
+ * A past answer of the model; `model` is the full id of the model that continues. The CLI accepts such lines although its types do not
+ * mention them; the next request shows that it did, and a test reads that request.
  */
 export function toHistoryAnswer(message: ConversationMessage & { role: 'assistant' }, model: string): SDKUserMessage {
   const isCall = message.content.some((block) => block.type === 'tool_use')
@@ -34,7 +34,7 @@ export function toHistoryAnswer(message: ConversationMessage & { role: 'assistan
       id: `msg_${randomUUID().replaceAll('-', '')}`,
       type: 'message',
       role: 'assistant',
-      // Thoughts of another model than the one that is asked now would be left out.
+      // The thinking of any model but the one that answers now would be left out.
       model,
       content: message.content,
       stop_reason: isCall ? 'tool_use' : 'end_turn',

@@ -1,5 +1,5 @@
-// One live CLI process on the Agent SDK: its birth, the turns it is given one after the other, the emptying between
-// unrelated conversations, and its end. Which request goes to which worker is the pool's business (claude/pool/pool.ts).
+// One live CLI process on the Agent SDK: its start, its turns one after the other, the rewind between unrelated conversations, and its
+// end. The pool decides which request goes to which worker (claude/pool/pool.ts).
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Query, SDKControlInitializeResponse, SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
@@ -32,20 +32,20 @@ export type WorkerLimits = { startMs: number }
 
 export type WorkerContext = {
   claude: { path: string; version: string }
-  /** The server's environment; what of it reaches the process is decided in claude/cli/environment.ts. */
+  /** The server's environment; claude/cli/environment.ts decides which of it reaches the process. */
   environment: Environment
   configDir: string
   registry: ProcessRegistry
   limits: WorkerLimits
-  /** What the operator allows; a person who answers cannot allow more. None if absent. */
+  /** The modes that the operator allows; a person who answers cannot allow more. None if absent. */
   permissionModes?: readonly string[]
   onWarning: (message: string, facts: Record<string, unknown>) => void
 }
 
-/** How long the CLI may take to note one past message, in milliseconds; 27 were seen. */
+/** How long the CLI may take to record one past message, in milliseconds; 27 were measured. */
 const replayMs = 10_000
 
-/** What a process goes by that was told nothing; see #tellSettings. */
+/** What a process uses if nothing was set; see #applySettings. */
 const unset = JSON.stringify([null, false, null])
 const noBudget = JSON.stringify([null, null])
 
@@ -55,17 +55,17 @@ export class Worker {
   readonly profile: Profile
   readonly key: string
   readonly spawnMode: SpawnMode
-  /** What the settings files were when the process read them; see claude/cli/settings-fingerprint.ts. */
+  /** The state of the settings files when the process read them; see claude/cli/settings-fingerprint.ts. */
   readonly fingerprint: string
-  /** Settles when the process can take a turn; rejects with an AppError where it cannot be started. */
+  /** Resolves when the process can take a turn; rejects with an AppError if it cannot be started. */
   readonly ready: Promise<SDKControlInitializeResponse>
-  /** Settles when the process is gone. */
+  /** Resolves when the process is gone. */
   readonly gone: Promise<void>
   state: 'starting' | 'idle' | 'busy' | 'ending' | 'gone' = 'starting'
   conversation: LoadedConversation | null = null
   lastUsedAt = performance.now()
   requests = 0
-  /** Every tool that was ever offered here, by name: the CLI keeps a tool as it first knew it, under whatever server. */
+  /** Every tool that was ever offered here, by name: the CLI keeps a tool's first definition, whichever server offers it. */
   readonly knownTools = new Map<string, string>()
   readonly #context: WorkerContext
   readonly #process: CliProcess
@@ -77,13 +77,13 @@ export class Worker {
   #baseModel: string | null = null
   #toolServers = 0
   #models: SDKControlInitializeResponse['models'] = []
-  /** What the process was told last. */
+  /** The settings that were last sent to the process. */
   readonly #applied = { model: null as string | null, settings: '', thinking: '', tools: '[]' }
 
-  constructor(profile: Profile, birth: SpawnMode, fingerprint: string, context: WorkerContext) {
+  constructor(profile: Profile, spawnMode: SpawnMode, fingerprint: string, context: WorkerContext) {
     this.profile = profile
     this.key = profileKey(profile)
-    this.spawnMode = birth
+    this.spawnMode = spawnMode
     this.fingerprint = fingerprint
     this.#context = context
     const marker = context.registry.marker(++workerCount)
@@ -94,7 +94,7 @@ export class Worker {
     this.#query = sdk().query({ prompt: this.#prompts(), options: this.#options(marker) })
     this.gone = this.#pump()
     this.ready = this.#start()
-    this.#process.gate.once('babble', (fault: Error) => this.#onUnparseableOutput(fault))
+    this.#process.gate.once('babble', (error: Error) => this.#onUnparseableOutput(error))
   }
 
   get pid(): number | null {
@@ -121,7 +121,7 @@ export class Worker {
     try {
       for (;;) yield await this.#input.take()
     } catch {
-      // There will be no more: the process is to end.
+      // There are no more: the process is to end.
     }
   }
 
@@ -135,20 +135,20 @@ export class Worker {
     died.catch(() => {})
     try {
       const facts = await Promise.race([this.#query.initializationResult().catch(() => died), tooLate, died])
-      const wrong = startMismatch(this.profile, facts)
-      if (wrong !== null) throw this.#mismatch(wrong)
+      const mismatch = startMismatch(this.profile, facts)
+      if (mismatch !== null) throw this.#mismatch(mismatch)
       if (choosesModelByTurn(this.profile)) this.#baseModel = this.#applied.model = await this.#appliedModel()
       this.#models = facts.models
       if (this.state === 'starting') this.state = 'idle'
       this.lastUsedAt = performance.now()
       return facts
-    } catch (fault) {
+    } catch (error) {
       void this.close()
-      throw toAppError(fault)
+      throw toAppError(error)
     }
   }
 
-  /** The model that the process uses when it is told none, by the user's settings or the CLI's own choice. */
+  /** The model that the process uses if none is set: from the user's settings, or the CLI's own choice. */
   async #appliedModel(): Promise<string | null> {
     const settings = await this.#control({ subtype: 'get_settings' })
     const applied = settings.applied as { model?: unknown } | undefined
@@ -172,11 +172,11 @@ export class Worker {
     try {
       for await (const message of this.#query) if (this.state === 'busy') this.#messages.push(message)
     } catch {
-      // The SDK throws when the process ends; how it ended is known from the process itself.
+      // The SDK throws when the process ends; the process itself shows how it ended.
     }
     await Promise.race([this.#process.exited, this.#process.end()])
     this.state = 'gone'
-    this.#messages.end(this.#failed('ended in the middle of its work'))
+    this.#messages.end(this.#failed('ended unexpectedly while it was working'))
     this.#query.close()
     await this.#promptSwitch?.remove().catch(() => {})
   }
@@ -185,24 +185,21 @@ export class Worker {
     return processFailure(what, { code: this.#process.exitCode, stderr: this.#process.stderrTail })
   }
 
-  #mismatch(wrong: string): AppError {
-    this.#context.onWarning('a CLI process is not what it was told to be, and was ended', {
-      pid: this.pid,
-      reason: wrong,
-    })
-    const text = `The CLI did not start as it was told to: ${wrong}. Its version may be too new or too old for this server.`
+  #mismatch(reason: string): AppError {
+    this.#context.onWarning('a CLI process did not start as requested and was ended', { pid: this.pid, reason })
+    const text = `The CLI did not start as requested: ${reason}. Its version may be too new or too old for this server.`
     return new AppError('sandbox_mismatch', text)
   }
 
-  #onUnparseableOutput(fault: Error): void {
-    this.#context.onWarning('a CLI process was ended', { pid: this.pid, reason: fault.message })
-    this.#messages.stop(this.#failed(`could not be understood: ${fault.message}`))
+  #onUnparseableOutput(error: Error): void {
+    this.#context.onWarning('a CLI process was ended', { pid: this.pid, reason: error.message })
+    this.#messages.stop(this.#failed(`sent output that could not be parsed: ${error.message}`))
     void this.close()
   }
 
   /**
-   * Makes the process ready for a new conversation: empties it, gives it the turn's system prompt, model and tools, and lets
-   * it know what was said before. Throws where the CLI refuses any of it; the process must not be used then.
+   * Makes the process ready for a new conversation: rewinds it, sets the turn's system prompt, model and tools, and replays the earlier
+   * messages. Throws if the CLI refuses any of this; the process must not be used then.
    */
   async startConversation(turn: Turn, sessionId: string): Promise<void> {
     if (this.conversation !== null) await this.#rewind(this.conversation)
@@ -220,13 +217,13 @@ export class Worker {
     await this.#applySettings(turn)
   }
 
-  /** Model, effort, thinking, output limit and tools, as far as they differ from what the process was told last. */
+  /** Sends model, effort, thinking, output limit and tools if they differ from what was last sent. */
   async #applySettings(turn: Turn): Promise<void> {
-    const told = this.#applied
+    const applied = this.#applied
     if (choosesModelByTurn(this.profile)) {
       const model = turn.model ?? this.#baseModel
-      if (model !== told.model) await this.#query.applyFlagSettings({ model })
-      told.model = model
+      if (model !== applied.model) await this.#query.applyFlagSettings({ model })
+      applied.model = model
     }
     if (!this.profile.plain) return
     await this.#applyModelOptions(turn)
@@ -234,25 +231,25 @@ export class Worker {
   }
 
   async #applyModelOptions({ effort, thinking, maxOutputTokens }: Turn): Promise<void> {
-    const told = this.#applied
+    const applied = this.#applied
     const settings = JSON.stringify([effort, thinking.isOff, maxOutputTokens])
-    if (settings !== (told.settings || unset)) {
-      // An empty value takes one back; leaving it out does not.
+    if (settings !== (applied.settings || unset)) {
+      // An empty value unsets the variable; leaving it out does not.
       const env = {
         CLAUDE_CODE_DISABLE_THINKING: thinking.isOff ? '1' : '',
         CLAUDE_CODE_MAX_OUTPUT_TOKENS: maxOutputTokens === null ? '' : String(maxOutputTokens),
       }
       await this.#query.applyFlagSettings({ effortLevel: effort, env })
-      told.settings = settings
+      applied.settings = settings
     }
     const { budgetTokens, display } = thinking
     const budget = JSON.stringify([budgetTokens, display])
-    if (budget === (told.thinking || noBudget)) return
+    if (budget === (applied.thinking || noBudget)) return
     await this.#query.setMaxThinkingTokens(budgetTokens, display)
-    told.thinking = budget
+    applied.thinking = budget
   }
 
-  /** The name of the server is new each time: under the same name the CLI keeps the tools that it knows. */
+  /** The server gets a new name each time: under the same name the CLI keeps the tools that it already knows. */
   async #offerTools({ clientTools }: Turn): Promise<void> {
     const tools = JSON.stringify(clientTools)
     if (tools === this.#applied.tools) return
@@ -260,23 +257,23 @@ export class Worker {
     const name = `tools${++this.#toolServers}`
     const servers = clientTools.length === 0 ? {} : { [name]: await toMcpServer(name, clientTools) }
     const { errors } = await this.#query.setMcpServers(servers)
-    const fault = Object.values(errors ?? {})[0]
-    if (fault !== undefined) throw new Error(`the CLI did not take the tools: ${fault}`)
+    const reason = Object.values(errors ?? {})[0]
+    if (reason !== undefined) throw new Error(`the CLI did not accept the tools: ${reason}`)
     this.#applied.tools = tools
   }
 
   /**
-   * Lets the process know what was said before: the user's messages each as a turn that asks nothing, the model's in between.
-   * One must have arrived before the next is sent, or they change places.
+   * Replays the earlier messages: each message of the user as a turn that needs no answer, the model's messages in between. Each must
+   * have arrived before the next is sent, or their order changes.
    */
-  async #replayHistory(held: LoadedConversation, turn: Turn): Promise<void> {
+  async #replayHistory(conversation: LoadedConversation, turn: Turn): Promise<void> {
     const messages = turn.history ?? []
     const model = this.#fullModelId(turn)
     for (const message of messages) {
       if (message.role === 'assistant') this.#input.push(toHistoryAnswer(message, model))
-      else await this.#replayPrompt(held, message)
+      else await this.#replayPrompt(conversation, message)
     }
-    held.setMessages(messages)
+    conversation.setMessages(messages)
   }
 
   #fullModelId(turn: Turn): string {
@@ -284,11 +281,14 @@ export class Worker {
     return this.#models.find(({ value }) => value === name)?.resolvedModel ?? name
   }
 
-  async #replayPrompt(held: LoadedConversation, message: ConversationMessage & { role: 'user' }): Promise<void> {
+  async #replayPrompt(
+    conversation: LoadedConversation,
+    message: ConversationMessage & { role: 'user' },
+  ): Promise<void> {
     const past = toHistoryPrompt(message)
     this.#input.push(past)
-    held.noteTurn(past.uuid ?? '')
-    const timer = setTimeout(() => this.#messages.stop(new Error('a past message was not taken')), replayMs)
+    conversation.noteTurn(past.uuid ?? '')
+    const timer = setTimeout(() => this.#messages.stop(new Error('a past message was not accepted')), replayMs)
     try {
       for (;;) {
         const answer = await this.#messages.take()
@@ -304,19 +304,19 @@ export class Worker {
     return new TranscriptWriter({ configDir, cwd: this.profile.cwd, sessionId, version: claude.version })
   }
 
-  async #rewind(held: LoadedConversation): Promise<void> {
-    if (!held.canBeRewound) throw new Error('the conversation begins with an answer and cannot be taken back')
-    if (held.turns === 0) return
+  async #rewind(conversation: LoadedConversation): Promise<void> {
+    if (!conversation.canBeRewound) throw new Error('the conversation starts with an answer and cannot be rewound')
+    if (conversation.turns === 0) return
     const { rewound, reason } = await this.#control({
       subtype: 'rewind_conversation',
-      target_message_uuid: held.firstMessage,
-      last_seen_user_message_uuid: held.lastMessage,
+      target_message_uuid: conversation.firstMessage,
+      last_seen_user_message_uuid: conversation.lastMessage,
     })
-    if (rewound !== true) throw new Error(`the CLI did not empty the conversation: ${String(reason)}`)
+    if (rewound !== true) throw new Error(`the CLI did not rewind the conversation: ${String(reason)}`)
     this.conversation = null
   }
 
-  /** Whether the CLI knows the command that empties a conversation. Costs no turn. */
+  /** Whether the CLI supports the command that rewinds a conversation. Costs no turn. */
   async knowsRewind(): Promise<boolean> {
     const nobody = randomUUID()
     const answer = await this.#control({
@@ -333,7 +333,7 @@ export class Worker {
     return (await loaded?.catch(() => false)) ?? false
   }
 
-  /** The process as a turn of the conversation that it holds sees it. Throws if the process was not acquired for one. */
+  /** The process for a turn of the conversation that it holds. Throws if the process was not acquired for one. */
   turnProcess(turn: Turn): TurnProcess {
     if (this.conversation === null || this.state !== 'busy')
       throw new Error('a turn on a process that was not acquired')
@@ -344,9 +344,9 @@ export class Worker {
       send: (message) => this.#input.push(message),
       interrupt: () => void this.#query.interrupt().catch(() => {}),
       isUsable: () => this.state === 'busy',
-      check: (begun) => {
-        const wrong = turnMismatch(this.profile, turn, begun)
-        if (wrong !== null) throw this.#mismatch(wrong)
+      check: (init) => {
+        const mismatch = turnMismatch(this.profile, turn, init)
+        if (mismatch !== null) throw this.#mismatch(mismatch)
       },
       failure: (what) => this.#failed(what),
       close: (graceMs) => this.close(graceMs),
@@ -354,12 +354,12 @@ export class Worker {
     }
   }
 
-  /** Answers what the turn has asked; false where nothing of that id waits. */
+  /** Answers an approval of the turn; false if none with that id is waiting. */
   answer(requestId: string, answer: ApprovalAnswer, by: AnsweredBy): boolean {
     return this.#permissionPrompts.answer(requestId, answer, by)
   }
 
-  /** Ends the process: an idle one by SIGTERM; the system's own means follow where that is ignored. Safe to call twice. */
+  /** Ends the process with SIGTERM, then with SIGKILL if it ignores that. Safe to call twice. */
   async close(graceMs?: number): Promise<void> {
     if (this.state !== 'gone') this.state = 'ending'
     await this.#process.end(graceMs)

@@ -1,5 +1,5 @@
-// What has been conversationFingerprint in a conversation so far, as one word: equal for a process that holds the conversation and a request
-// that brings it along. Thinking does not count, as few clients give it back; neither does how text is cut into blocks.
+// The content of a conversation so far, as one word: equal for a process that holds the conversation and a request that contains it.
+// Thinking does not count, because few clients send it back; neither does how text is split into blocks.
 import { createHash } from 'node:crypto'
 import type { AssistantBlock, ConversationMessage, UserBlock } from '../../core/conversation.ts'
 
@@ -22,7 +22,7 @@ function canonical(block: Block): unknown[] {
   }
 }
 
-/** With the keys of objects in order, as nobody promises to keep them in theirs. */
+/** Sorts the keys of objects, because clients may send them back in another order. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)
   if (value === null || typeof value !== 'object') return value
@@ -33,7 +33,7 @@ function sorted(value: unknown): unknown {
   )
 }
 
-/** Neighbouring texts are one text, neighbouring messages of one role one message. */
+/** Joins adjacent texts into one. */
 function merge(parts: unknown[]): unknown[] {
   const merged: unknown[] = []
   for (const part of parts) {
@@ -44,6 +44,7 @@ function merge(parts: unknown[]): unknown[] {
   return merged
 }
 
+/** Adjacent messages of one role count as one message. */
 export function conversationFingerprint(messages: readonly ConversationMessage[]): string {
   const turns: { role: string; parts: unknown[] }[] = []
   for (const { role, content } of messages) {

@@ -1,6 +1,6 @@
-// The thread in which the Agent SDK reads and changes conversation files: its functions take their folder from the
-// environment of whoever calls them, and keep the processor busy with large files. Answers one call after the other; who
-// asks, and for how long, is worker-rpc.ts's business.
+// The thread in which the Agent SDK reads and changes conversation files: the SDK's functions take their folder from the caller's
+// environment and keep the processor busy with large files. Answers one call after the other; worker-rpc.ts makes the calls and sets
+// their deadlines.
 import { parentPort } from 'node:worker_threads'
 import {
   deleteSession,
@@ -18,13 +18,13 @@ import type { RpcAnswer, RpcCall } from './worker-rpc.ts'
 
 export type SessionCalls = Omit<SessionFiles, 'close'>
 
-/** The CLI cuts names of folders that are longer, in a way of its own: for these every folder is looked through. */
+/** The CLI shortens longer folder names in its own way: for these, every folder is searched. */
 const folderNameMax = 200
 
-/** With a limit the SDK opens the files in groups; without one all at once, and those beyond the system's limit are lost. */
+/** With a limit the SDK opens the files in groups; without one, all at once, and those beyond the system's limit are lost. */
 const everything = Number.MAX_SAFE_INTEGER
 
-/** What one reading may need several times over in memory. */
+/** Reading a file may need several times its size in memory. */
 const fileBytesMax = 1024 ** 3
 
 function toInfo(info: SDKSessionInfo): SessionInfo {
@@ -44,12 +44,12 @@ async function find(id: string): Promise<SDKSessionInfo> {
   return info
 }
 
-/** A file that went away between looking and doing is one that is not there. */
+/** A file that disappears between the check and the change counts as missing. */
 async function change<T>(id: string, act: () => Promise<T>): Promise<T> {
   await find(id)
-  return act().catch(async (fault) => {
+  return act().catch(async (error) => {
     await find(id)
-    throw fault
+    throw error
   })
 }
 
@@ -57,14 +57,14 @@ const calls: SessionCalls = {
   async list({ cwd, limit }) {
     const one = cwd !== null && cwd.length <= folderNameMax ? { dir: cwd, includeWorktrees: false } : {}
     const found = await listSessions({ ...one, limit: limit ?? everything })
-    // An id in capitals could not be asked for: ours are in lower case.
+    // A session whose id has capitals could not be requested: this server's ids are lower case.
     return found.map(toInfo).filter(({ id }) => id === id.toLowerCase())
   },
   get: async (id) => toInfo(await find(id)),
   async messages(id, query) {
     const { fileSize = 0 } = await find(id)
     if (fileSize > fileBytesMax) {
-      const text = `The file of session ${id} is larger than 1 GiB; its messages cannot be read here.`
+      const text = `The file of session ${id} is larger than 1 GiB; its messages cannot be read by this server.`
       throw new AppError('not_implemented', text, { sessionId: id })
     }
     return pageOfMessages(toSessionMessages(await getSessionMessages(id)), query)
@@ -72,8 +72,8 @@ const calls: SessionCalls = {
   rename: (id, title) => change(id, () => renameSession(id, title)),
   async fork(id, title) {
     const copy = () => forkSession(id, title === null ? {} : { title })
-    const { sessionId } = await change(id, copy).catch(async (fault) => {
-      if (fault instanceof AppError || (await getSessionMessages(id)).length > 0) throw fault
+    const { sessionId } = await change(id, copy).catch(async (error) => {
+      if (error instanceof AppError || (await getSessionMessages(id)).length > 0) throw error
       throw new AppError('conflict', `Session ${id} has no messages to copy.`, { sessionId: id })
     })
     return sessionId
@@ -81,13 +81,13 @@ const calls: SessionCalls = {
   remove: (id) => change(id, () => deleteSession(id)),
 }
 
-/** Of the unexpected only its kind is told: a message could quote what stands in a file. */
-function toAnswer(fault: unknown): RpcAnswer {
-  if (fault instanceof AppError) {
-    const { code, message, details } = fault
+/** For an unexpected error only its name and code are sent: its message could quote a file's content. */
+function toAnswer(error: unknown): RpcAnswer {
+  if (error instanceof AppError) {
+    const { code, message, details } = error
     return { error: { code, message, details } }
   }
-  const { name, code } = fault as NodeJS.ErrnoException
+  const { name, code } = error as NodeJS.ErrnoException
   return { failed: `${name ?? 'Error'} ${code ?? ''}`.trim() }
 }
 

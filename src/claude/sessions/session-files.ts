@@ -1,5 +1,5 @@
-// The CLI's conversations, by the Agent SDK's own functions in a thread of their own (session-files-worker.ts): they read
-// the environment of the thread that calls them, and the server's must not matter. Nothing here opens a file.
+// The CLI's conversations, through the Agent SDK's own functions in a separate thread (session-files-worker.ts): they read the
+// environment of the thread that calls them, and the server's environment must not matter. Nothing here opens a file.
 import { Worker } from 'node:worker_threads'
 import type { SessionFiles } from '../../core/sessions.ts'
 import { AppError } from '../../errors.ts'
@@ -7,25 +7,25 @@ import { configFolder, type Environment } from './config-folder.ts'
 import type { SessionCalls } from './session-files-worker.ts'
 import { RpcError, WorkerRpc } from './worker-rpc.ts'
 
-/** Where the program is compiled, so is the thread's file: nobody rewrites the name in a string. */
+/** If the program is compiled, so is the thread's file, but the compiler does not rewrite a name in a string. */
 const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
 const workerUrl = new URL(`./session-files-worker${extension}`, import.meta.url)
 
-/** A reading that needs more memory ends its thread, not the server. */
+/** A call that needs more memory ends its thread, not the server. */
 const defaults = { deadlineMs: 10_000, idleMs: 60_000, heapMbMax: 1024 }
 
 export type SessionFilesOptions = {
-  /** The one that CLI processes get their part of. */
+  /** The server's environment, part of which CLI processes get. */
   environment: Environment
   deadlineMs?: number
   idleMs?: number
   heapMbMax?: number
-  /** For tests: another file for the thread, and to hear of each that is started. */
+  /** For tests: another file for the thread, and a callback for each thread that is started. */
   workerUrl?: URL
   onStart?: (worker: Worker) => void
 }
 
-/** The folder is always named: a thread's notion of the home folder is that of the whole program. */
+/** The folder is always set explicitly: a thread's home folder is that of the whole program. */
 function threadEnvironment(environment: Environment): Record<string, string> {
   const { PATH = '', HOME } = environment
   return { PATH, ...(HOME === undefined ? {} : { HOME }), CLAUDE_CONFIG_DIR: configFolder(environment) }
@@ -37,7 +37,7 @@ function startThread(options: SessionFilesOptions): Worker {
     env: threadEnvironment(options.environment),
     argv: [],
     execArgv: [],
-    // What it prints may quote a conversation: it is kept from the server's output, and read by nobody.
+    // Its output may quote a conversation: it is kept out of the server's output and is never read.
     stdout: true,
     stderr: true,
     resourceLimits: { maxOldGenerationSizeMb: options.heapMbMax ?? defaults.heapMbMax },
@@ -56,8 +56,8 @@ export function createSessionFiles(options: SessionFilesOptions): SessionFiles {
     name: Name,
     ...args: Parameters<SessionCalls[Name]>
   ): ReturnType<SessionCalls[Name]> =>
-    thread.call(name, args).catch((fault) => {
-      throw fault instanceof RpcError ? toError(fault, name, deadlineMs) : fault
+    thread.call(name, args).catch((error) => {
+      throw error instanceof RpcError ? toError(error, name, deadlineMs) : error
     }) as ReturnType<SessionCalls[Name]>
   return {
     list: (query) => call('list', query),
@@ -70,7 +70,7 @@ export function createSessionFiles(options: SessionFilesOptions): SessionFiles {
   }
 }
 
-const doings: Record<keyof SessionCalls, string> = {
+const activities: Record<keyof SessionCalls, string> = {
   list: 'listing the sessions',
   get: 'reading the session',
   messages: "reading the session's messages",
@@ -80,18 +80,18 @@ const doings: Record<keyof SessionCalls, string> = {
 }
 
 function toError({ kind }: RpcError, name: keyof SessionCalls, deadlineMs: number): AppError {
-  const doing = doings[name]
-  const unsure = reads.includes(name) ? '' : '; it may have been done all the same'
+  const activity = activities[name]
+  const unsure = reads.includes(name) ? '' : '; the change may have been made anyway'
   switch (kind) {
     case 'late':
-      return new AppError('overloaded', `${doing} had to wait too long for other requests; try again`, {
+      return new AppError('overloaded', `${activity} had to wait too long for other requests; try again`, {
         retryAfterS: 1,
       })
     case 'slow':
-      return new AppError('timeout', `${doing} took longer than ${deadlineMs / 1000} s and was given up${unsure}`)
+      return new AppError('timeout', `${activity} took longer than ${deadlineMs / 1000} s and was stopped${unsure}`)
     case 'memory':
-      return new AppError('not_implemented', `${doing} takes more memory than this server gives it${unsure}`)
+      return new AppError('not_implemented', `${activity} takes more memory than this server allows${unsure}`)
     case 'died':
-      return new AppError('internal', `${doing} failed${unsure}; the request id is in the log`)
+      return new AppError('internal', `${activity} failed${unsure}; look for the request id in the log`)
   }
 }

@@ -1,4 +1,4 @@
-// In which folder a conversation lives: remembered for those that passed through here, looked up for the others.
+// The folder of each conversation: remembered for those used through this server, looked up for the others.
 import { AppError } from '../../errors.ts'
 import { findTranscript } from './transcript.ts'
 
@@ -24,7 +24,7 @@ export class SessionFolders {
     this.#folders.delete(sessionId)
   }
 
-  /** Null where the conversation's file does not say. Throws `session_not_found`. */
+  /** Null if the conversation's file names no folder. Throws `session_not_found`. */
   async find(sessionId: string): Promise<string | null> {
     const known = this.#folders.get(sessionId)
     if (known !== undefined) return known

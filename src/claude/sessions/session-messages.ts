@@ -1,9 +1,9 @@
-// What stands in a conversation's file as the messages that a person would recognise: lines of one answer put together,
-// what the CLI wrote for itself left out, data reduced to its kind and size. Pure.
+// Turns the content of a conversation's file into the messages that a person would recognize: joins the lines of one answer, leaves
+// out what the CLI wrote for itself, and reduces data to its type and size. Pure.
 import type { SessionMessage as SdkMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { SessionBlock, SessionMessage } from '../../core/sessions.ts'
 
-/** Beyond what the SDK declares it also gives these. */
+/** The SDK also returns these fields, which it does not declare. */
 type Line = SdkMessage & { timestamp?: unknown; is_meta?: unknown; isSidechain?: unknown }
 
 type Fields = Record<string, unknown>
@@ -11,7 +11,7 @@ type Fields = Record<string, unknown>
 const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null
 const textOr = (value: unknown, other: string) => (typeof value === 'string' ? value : other)
 
-/** The model's name in messages that the CLI made up: "No response requested.", errors of the API. */
+/** The model's name in messages that the CLI itself wrote: "No response requested.", errors of the API. */
 const synthetic = '<synthetic>'
 
 function isShown({ type, message, parent_tool_use_id, is_meta, isSidechain }: Line): boolean {

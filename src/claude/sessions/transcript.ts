@@ -1,23 +1,23 @@
-// The CLI's conversation files: where one lies, which folder it belongs to, and how a conversation that went through a
-// reused process is written as one, so that the CLI itself, here or in a terminal, can go on with it. The only place that
-// knows their form (docs/decisions/0004-conversation-files.md).
+// The CLI's conversation files: where a file is, which folder it belongs to, and how a conversation from a reused process is written
+// as one, so that the CLI itself, here or in a terminal, can continue it. Only this file knows their format
+// (docs/decisions/0004-conversation-files.md).
 import { randomUUID } from 'node:crypto'
 import { appendFileSync, createReadStream, mkdirSync } from 'node:fs'
 import { access, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
-/** Folder names longer than this are cut; the CLI finds a conversation under any folder. */
+/** Longer folder names are cut; the CLI finds a conversation in any folder. */
 const folderNameMax = 200
 
-/** Where the CLI keeps what belongs to a folder. */
+/** Where the CLI stores what belongs to a folder. */
 export function projectFolder(configDir: string, cwd: string): string {
   return join(configDir, 'projects', cwd.replaceAll(/[^A-Za-z0-9]/g, '-').slice(0, folderNameMax))
 }
 
 export type TranscriptFacts = { file: string; cwd: string | null }
 
-/** Finds a conversation by its id, begun here or in a terminal; null where there is none. */
+/** Finds a conversation by its id, whether it started here or in a terminal; null if it does not exist. */
 export async function findTranscript(configDir: string, sessionId: string): Promise<TranscriptFacts | null> {
   const projects = join(configDir, 'projects')
   const folders = await readdir(projects).catch(() => [])
@@ -34,7 +34,7 @@ export async function findTranscript(configDir: string, sessionId: string): Prom
   return file === undefined ? null : { file, cwd: await readCwd(file) }
 }
 
-/** The folder named in the first entry that names one. */
+/** The folder in the first entry that names one. */
 async function readCwd(file: string): Promise<string | null> {
   const lines = createInterface({ input: createReadStream(file, 'utf8'), crlfDelay: Number.POSITIVE_INFINITY })
   try {
@@ -58,10 +58,10 @@ function cwdOf(line: string): string | null {
   }
 }
 
-/** A message as the model's API has it; only what is written matters here. */
+/** A message in the format of the model's API; its fields are written as they are. */
 export type TranscriptMessage = { role: 'user' | 'assistant'; [field: string]: unknown }
 
-/** Writes one conversation, turn by turn, as entries that each name the one before. */
+/** Writes one conversation, turn by turn, as entries that each refer to the one before. */
 export class TranscriptWriter {
   readonly sessionId: string
   readonly #folder: string
@@ -85,7 +85,7 @@ export class TranscriptWriter {
     const entries = messages.map((message) => this.#entry({ type: message.role, message }))
     if (isFirst && systemPrompt !== null) entries.splice(1, 0, this.#promptEntry(systemPrompt, entries))
     const lines = entries.map((entry) => `${JSON.stringify(entry)}\n`).join('')
-    // At once and not by way of Node's thread pool, which takes ten times as long: the answer waits for it.
+    // Synchronous: Node's thread pool would take ten times as long, and the answer waits for this.
     if (isFirst) mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
     appendFileSync(join(this.#folder, `${this.sessionId}.jsonl`), lines, { mode: 0o600 })
   }
@@ -108,7 +108,7 @@ export class TranscriptWriter {
     return entry
   }
 
-  /** An entry between the first message and the second, whose link is moved to it. */
+  /** An entry between the first message and the second, which then refers to this entry. */
   #promptEntry(systemPrompt: string, entries: Record<string, unknown>[]): Record<string, unknown> {
     const last = this.#parent
     const attachment = {

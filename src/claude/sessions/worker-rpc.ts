@@ -1,17 +1,17 @@
-// A thread that is asked one thing at a time: started at the first call, ended when it has had nothing to do for a while,
-// replaced when it dies or hangs. Every call comes to an end. Not for what is asked (session-files.ts).
+// Calls to a thread, one at a time. The thread is started at the first call, ended after some idle time, and replaced if it dies or
+// hangs. Every call settles. Not for what the calls do (session-files.ts).
 import type { Worker } from 'node:worker_threads'
 import { AppError, type ErrorCode, type ErrorDetails, shuttingDown } from '../../errors.ts'
 
 export type RpcCall = { name: string; args: unknown[] }
 
-/** What the thread sends back: a value, an error that a caller can be told about, or the kind of an unexpected one. */
+/** What the thread sends back: a value, an error that may be shown to a caller, or the name of an unexpected one. */
 export type RpcAnswer =
   | { value: unknown }
   | { error: { code: ErrorCode; message: string; details: ErrorDetails } }
   | { failed: string }
 
-/** Why a call has no answer: its turn came too late, it took too long, or its thread died of it. */
+/** Why a call has no answer: it waited too long for its turn, it ran too long, or its thread died, perhaps for lack of memory. */
 export class RpcError extends Error {
   readonly kind: 'late' | 'slow' | 'died' | 'memory'
 
@@ -23,10 +23,10 @@ export class RpcError extends Error {
 
 export type RpcOptions = {
   start(): Worker
-  /** From the asking to the answer. */
+  /** From the call to its answer. */
   deadlineMs: number
   idleMs: number
-  /** Whether the call may be made a second time where its thread died. */
+  /** Whether the call may be made a second time if its thread died. */
   isRepeatable(name: string): boolean
 }
 
@@ -35,7 +35,7 @@ type Pending = RpcCall & {
   startedMs: number | null
   timer: NodeJS.Timeout
   resolve(value: unknown): void
-  reject(fault: Error): void
+  reject(error: Error): void
 }
 
 export class WorkerRpc {
@@ -62,7 +62,7 @@ export class WorkerRpc {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    const worker = this.#letGo()
+    const worker = this.#detachWorker()
     const pendings = [...(this.#running === null ? [] : [this.#running]), ...this.#waiting.splice(0)]
     this.#running = null
     for (const { timer, reject } of pendings) {
@@ -75,24 +75,24 @@ export class WorkerRpc {
   #next(): void {
     if (this.#running !== null) return
     const next = this.#waiting.shift()
-    if (next === undefined) return this.#rest()
+    if (next === undefined) return this.#becomeIdle()
     if (this.#idle !== null) clearTimeout(this.#idle)
     this.#running = next
     next.startedMs = performance.now()
     try {
       this.#worker ??= this.#start()
-      // It keeps the program alive while it is asked something, and only then.
+      // The thread keeps the program alive only while a call is running.
       this.#worker.ref()
       this.#worker.postMessage({ name: next.name, args: next.args } satisfies RpcCall)
-    } catch (fault) {
-      this.#settle(() => next.reject(fault as Error))
+    } catch (error) {
+      this.#settle(() => next.reject(error as Error))
     }
   }
 
-  #rest(): void {
+  #becomeIdle(): void {
     this.#worker?.unref()
     if (this.#idle !== null) clearTimeout(this.#idle)
-    this.#idle = setTimeout(() => void this.#letGo()?.terminate(), this.#options.idleMs).unref()
+    this.#idle = setTimeout(() => void this.#detachWorker()?.terminate(), this.#options.idleMs).unref()
   }
 
   #start(): Worker {
@@ -101,8 +101,8 @@ export class WorkerRpc {
     worker.on('message', (answer: RpcAnswer) => {
       if (this.#worker === worker) this.#answer(answer)
     })
-    worker.on('error', (fault) => {
-      reason = fault
+    worker.on('error', (error) => {
+      reason = error
     })
     worker.on('exit', () => {
       if (this.#worker === worker) this.#discardWorker(reason)
@@ -137,32 +137,32 @@ export class WorkerRpc {
     this.#next()
   }
 
-  /** What a thread is busy with cannot be called off: it is ended with it. */
+  /** A running call cannot be cancelled: the thread is ended with it. */
   #giveUp(pending: Pending): void {
-    const fault = new RpcError(this.#isLate(pending) ? 'late' : 'slow')
+    const error = new RpcError(this.#isLate(pending) ? 'late' : 'slow')
     if (this.#running === pending) {
-      void this.#letGo()?.terminate()
-      return this.#settle(() => pending.reject(fault))
+      void this.#detachWorker()?.terminate()
+      return this.#settle(() => pending.reject(error))
     }
     this.#waiting.splice(this.#waiting.indexOf(pending), 1)
-    pending.reject(fault)
+    pending.reject(error)
   }
 
-  /** Whether most of a call's time was spent waiting, so that it may be made again. */
+  /** Whether a call spent most of its time waiting, so that it may be made again. */
   #isLate({ name, startedMs }: Pending): boolean {
     if (startedMs === null) return true
     const { deadlineMs, isRepeatable } = this.#options
     return isRepeatable(name) && performance.now() - startedMs < deadlineMs / 2
   }
 
-  #settle(how: () => void): void {
+  #settle(settle: () => void): void {
     if (this.#running !== null) clearTimeout(this.#running.timer)
     this.#running = null
-    how()
+    settle()
     this.#next()
   }
 
-  #letGo(): Worker | null {
+  #detachWorker(): Worker | null {
     const worker = this.#worker
     this.#worker = null
     if (this.#idle !== null) clearTimeout(this.#idle)

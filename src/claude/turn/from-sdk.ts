@@ -1,5 +1,5 @@
-// SDK messages of one turn, as RunEvents. Pure: no clock, no ids, no I/O. The one place in the project that knows what
-// the SDK's messages mean; an SDK upgrade that brings new kinds fails the type check at `unreachable`.
+// Translates the SDK messages of one turn into RunEvents. Pure: no clock, no ids, no I/O. Only this file and sdk-values.ts know what
+// the SDK's messages mean; an SDK upgrade that adds message types fails the type check at `unreachable`.
 import type {
   SDKAssistantMessage,
   SDKMessage,
@@ -9,20 +9,18 @@ import type {
   SDKUserMessageReplay,
 } from '@anthropic-ai/claude-agent-sdk'
 import type { PlainOptions } from '../../core/agent.ts'
-import { endOfRun, type RunEnd, type RunEvent, type Usage } from '../../core/events.ts'
+import { endOfRun, type RunEnd, type RunEvent } from '../../core/events.ts'
 import { AppError } from '../../errors.ts'
 import { type FailureClues, resultFailure, upstreamFailure } from '../cli/errors-from-sdk.ts'
 import type { TranscriptMessage } from '../sessions/transcript.ts'
+import { plainText, toUsage, turnCost, wholeThinking } from './sdk-values.ts'
 import { StopSequences } from './stop-sequences.ts'
 
 type BlockKind = 'text' | 'thinking' | 'tool'
 type StreamEvent = SDKPartialAssistantMessage['event']
 type ContentBlock = SDKAssistantMessage['message']['content'][number]
 
-/** The part of the stream's rules that the SDK's types leave out. */
-type PerTurnFigures = { model_usage_since_last_result?: Record<string, { costUSD?: number }> }
-
-/** Longer waits than this, in milliseconds, are the caller's to decide on, not the CLI's. */
+/** Whether to wait longer than this, in milliseconds, is the caller's decision, not the CLI's. */
 const retryWaitMsMax = 10_000
 
 /** `nowMs` is the wall clock, in milliseconds since 1970. */
@@ -36,11 +34,11 @@ export type TurnContext = {
 }
 
 export class TurnTranslator {
-  /** Set when the turn cannot succeed any more though the CLI goes on: interrupt it and end the run with this. */
+  /** Set when the turn can no longer succeed although the CLI continues: interrupt it and end the run with this. */
   broken: AppError | null = null
-  /** What was said, for a conversation file of our own. */
+  /** The messages of the turn, for a conversation file of our own. */
   readonly messages: TranscriptMessage[] = []
-  /** Whether a tool is at work, during which silence is no sign of a fault. */
+  /** Whether a tool is running: silence is no sign of an error then. */
   toolIsRunning = false
   readonly context: TurnContext
   #model = ''
@@ -49,19 +47,19 @@ export class TurnTranslator {
   /** Open blocks of the message that is being streamed: the API's index to ours. */
   #open = new Map<number, { index: number; kind: BlockKind }>()
   #streamed = new Set<string>()
-  /** The message that is being told whole, without having been streamed. */
+  /** The message that is being emitted whole, because it was not streamed. */
   #emittedWhole = ''
   #isComplete = true
   #emittedText = false
   #text = ''
   #allText = ''
-  /** The texts of earlier parts of an answer that the CLI continued after the model's output limit. */
+  /** Earlier parts of an answer that the CLI continued after the model's output limit. */
   #earlierText = ''
   #hitOutputLimit = false
   #clues: FailureClues = { kind: null, upstreamStatus: null, retryAfterS: null }
   #pendingTools = new Set<string>()
   readonly #stops: StopSequences
-  /** Set when a plain model's answer has ended where the CLI would go on. */
+  /** Set when a plain model's answer is complete although the CLI would continue. */
   #finished: { stopReason: string; stopSequence: string | null } | null = null
   #streamUsage: Record<string, unknown> = {}
 
@@ -70,12 +68,12 @@ export class TurnTranslator {
     this.#stops = new StopSequences(context.plain?.stopSequences ?? [])
   }
 
-  /** Whether the answer has ended: interrupt the CLI and end the run with `finishedEnd`. */
+  /** Whether the answer is complete: interrupt the CLI and end the run with `finishedEnd`. */
   get isFinished(): boolean {
     return this.#finished !== null
   }
 
-  /** All words that were told, of all the messages of the turn. */
+  /** All text that was emitted, of all messages of the turn. */
   get allText(): string {
     return this.#allText
   }
@@ -85,7 +83,7 @@ export class TurnTranslator {
   }
 
   accept(message: SDKMessage): RunEvent[] {
-    // The CLI may have asked the model again before it could be stopped: that is not part of the answer.
+    // The CLI may have sent another request before it could be stopped: that is not part of the answer.
     if (this.#finished !== null && message.type !== 'result') return []
     switch (message.type) {
       case 'stream_event':
@@ -159,7 +157,7 @@ export class TurnTranslator {
     }
   }
 
-  /** The CLI closes a stream that broke by itself; that the model did not end its message tells the two apart. */
+  /** The CLI closes a broken stream itself; only the missing end of the message distinguishes it from a complete one. */
   #messageStop(): RunEvent[] {
     if (!this.#isComplete && this.#emittedText && this.context.streaming) {
       this.broken ??= new AppError(
@@ -173,7 +171,7 @@ export class TurnTranslator {
 
   #noteStop(reason: string | null): void {
     if (this.context.plain !== null && this.#endsPlainAnswer(reason)) return
-    // The CLI asks once more after a refusal; what was told of the refused answer would stand before the next one.
+    // The CLI retries after a refusal; what was emitted of the refused answer would stand before the next one.
     if (reason === 'refusal' && this.#emittedText && this.context.streaming) {
       this.broken ??= new AppError('invalid_request', "The model's safeguards stopped its answer.", { reason })
     }
@@ -181,7 +179,7 @@ export class TurnTranslator {
     this.#earlierText = this.#hitOutputLimit ? this.#earlierText + this.#text : this.#earlierText
   }
 
-  /** A plain model's answer is one message: the CLI would continue it, or ask again, in these cases. */
+  /** A plain model's answer is one message; in these cases the CLI would continue it or ask again. */
   #endsPlainAnswer(reason: string | null): boolean {
     const isLimit = reason === 'max_tokens' || reason === 'model_context_window_exceeded'
     const isEmpty = reason === 'end_turn' && this.#text === '' && this.#pendingTools.size === 0
@@ -195,7 +193,7 @@ export class TurnTranslator {
     return plain !== null && !wantsSchema && !plain.tools.some((tool) => tool.name === name)
   }
 
-  /** The CLI would tell the model that there is no such tool, and let it go on. */
+  /** The CLI would tell the model that there is no such tool and let it continue. */
   #stopAtUnoffered(apiIndex: number): RunEvent[] {
     this.#open.delete(apiIndex)
     this.#finished ??= { stopReason: 'tool_use', stopSequence: null }
@@ -261,7 +259,7 @@ export class TurnTranslator {
     return [...rest, { type: `${block.kind}-end`, index: block.index }]
   }
 
-  /** Ends the blocks that are open. */
+  /** Ends all open blocks. */
   closeBlocks(): RunEvent[] {
     return [...this.#open.keys()].flatMap((apiIndex) => this.#closeBlock(apiIndex))
   }
@@ -273,11 +271,11 @@ export class TurnTranslator {
     }
     this.messages.push(message.message as unknown as TranscriptMessage)
     for (const block of message.message.content) this.#noteTool(block)
-    // An answer that did not come as a stream is told whole.
+    // An answer that was not streamed is emitted whole.
     return this.#streamed.has(message.message.id) ? [] : this.#wholeMessage(message.message)
   }
 
-  /** It comes in parts, one per block. */
+  /** It arrives in parts, one per block. */
   #wholeMessage({ id, usage, content }: SDKAssistantMessage['message']): RunEvent[] {
     const isFirst = this.#emittedWhole !== id
     this.#emittedWhole = id
@@ -328,11 +326,11 @@ export class TurnTranslator {
 
   #result(result: SDKResultMessage): RunEvent[] {
     const closed = this.closeBlocks()
-    const untold = this.#unemittedText(result)
-    return [...closed, ...untold, this.#end(result)]
+    const unemitted = this.#unemittedText(result)
+    return [...closed, ...unemitted, this.#end(result)]
   }
 
-  /** An answer that the CLI gave by itself, without asking the model, is only in the result. */
+  /** An answer that the CLI gave itself, without a model request, is only in the result. */
   #unemittedText(result: SDKResultMessage): RunEvent[] {
     const isAnswer = result.subtype === 'success' && !result.is_error && result.structured_output === undefined
     if (!isAnswer || this.#emittedText || result.result === '') return []
@@ -373,7 +371,7 @@ export class TurnTranslator {
     return isMissing ? new AppError('claude_failed', 'The model gave no answer that fits json_schema.') : null
   }
 
-  /** The end of an answer that was cut off where it ended; `result` is what the CLI said to being interrupted. */
+  /** The end of an answer that was complete before the CLI stopped; `result` is the CLI's own end after the interrupt. */
   finishedEnd(result: RunEnd | null): RunEnd {
     const { stopReason, stopSequence } = this.#finished ?? { stopReason: null, stopSequence: null }
     return {
@@ -389,53 +387,13 @@ export class TurnTranslator {
     }
   }
 
-  /** The end of a run for which the CLI gave no result: it was cancelled, or its process is gone. */
+  /** The end of a run without a result of the CLI: it was cancelled, or its process is gone. */
   endWithout(error: AppError | null): RunEnd {
     return endOfRun({ sessionId: this.context.sessionId, model: this.#model }, error)
   }
 }
 
-type ThinkingBlock = Extract<ContentBlock, { type: 'thinking' | 'redacted_thinking' }>
-
-function wholeThinking(index: number, block: ThinkingBlock): RunEvent[] {
-  const told: RunEvent[] =
-    block.type === 'redacted_thinking'
-      ? [{ type: 'thinking-redacted', index, data: block.data }]
-      : [
-          { type: 'thinking-delta', index, text: block.thinking },
-          { type: 'thinking-signature', index, signature: block.signature },
-        ]
-  return [{ type: 'thinking-start', index }, ...told, { type: 'thinking-end', index }]
-}
-
-function plainText(content: unknown): string {
-  if (typeof content === 'string') return content
-  if (!Array.isArray(content)) return ''
-  return content
-    .flatMap((block: { type?: string; text?: string }) => (block.type === 'text' ? [block.text ?? ''] : []))
-    .join('\n')
-}
-
-function toUsage(usage: object): Usage {
-  const raw = usage as Record<string, unknown>
-  const count = (name: string) => (typeof raw[name] === 'number' ? raw[name] : 0)
-  return {
-    inputTokens: count('input_tokens'),
-    outputTokens: count('output_tokens'),
-    cacheReadInputTokens: count('cache_read_input_tokens'),
-    cacheCreationInputTokens: count('cache_creation_input_tokens'),
-    raw,
-  }
-}
-
-/** What this turn cost; the result's total counts everything since the process, or the session, began. */
-function turnCost(result: SDKResultMessage): number | null {
-  const perModel = (result as SDKResultMessage & PerTurnFigures).model_usage_since_last_result
-  if (perModel === undefined) return null
-  return Object.values(perModel).reduce((sum, model) => sum + (model.costUSD ?? 0), 0)
-}
-
-/** A kind of message that this version of the SDK has no type for: the CLI may be newer. It is passed over. */
+/** A message that this version of the SDK has no type for: the CLI may be newer. It is skipped. */
 function unreachable(_message: never): RunEvent[] {
   return []
 }

@@ -1,29 +1,29 @@
-// Notices that a CLI has gone silent in the middle of a turn, or has never reacted to it. The CLI itself gives up on a
-// silent upstream after five minutes at the earliest.
+// Detects a CLI that goes silent in the middle of a turn, or never reacts to it. The CLI itself gives up on a silent upstream after
+// five minutes at the earliest.
 
 export type IdleLimits = {
   /** From the prompt to the first message of any kind, in milliseconds. */
   firstMessageMs: number
   /** Between two messages, in milliseconds. */
   silenceMs: number
-  /** The same while a tool is at work. */
+  /** The same while a tool is running. */
   toolSilenceMs: number
 }
 
 export type IdleTimeoutOptions = {
   limits: IdleLimits
   isToolRunning: () => boolean
-  /** Whether messages wait for a reader that takes its time, which is no fault of the CLI. */
+  /** Whether messages are waiting for a slow reader, which the CLI is not to blame for. */
   isReaderSlow: () => boolean
-  /** Whether a person is being asked. */
-  isAsking: () => boolean
-  /** Called once. `isFirst`: there was no message at all. */
+  /** Whether an approval is waiting for a person. */
+  isAwaitingApproval: () => boolean
+  /** Called once. `isFirst`: no message has arrived at all. */
   onSilence: (limitMs: number, isFirst: boolean) => void
 }
 
 export class IdleTimeout {
   readonly #options: IdleTimeoutOptions
-  readonly #begunAt = performance.now()
+  readonly #startedAt = performance.now()
   #lastAt: number | null = null
   #timer: NodeJS.Timeout
 
@@ -32,7 +32,7 @@ export class IdleTimeout {
     this.#timer = this.#arm(Math.min(options.limits.firstMessageMs, options.limits.silenceMs))
   }
 
-  /** There was a message. */
+  /** Call this for each message. */
   refresh(): void {
     this.#lastAt = performance.now()
   }
@@ -42,15 +42,15 @@ export class IdleTimeout {
   }
 
   #arm(ms: number): NodeJS.Timeout {
-    return setTimeout(() => this.#look(), Math.max(ms, 10))
+    return setTimeout(() => this.#check(), Math.max(ms, 10))
   }
 
-  #look(): void {
-    const { limits, isToolRunning, isReaderSlow, isAsking, onSilence } = this.#options
-    if (isReaderSlow() || isAsking()) this.refresh()
+  #check(): void {
+    const { limits, isToolRunning, isReaderSlow, isAwaitingApproval, onSilence } = this.#options
+    if (isReaderSlow() || isAwaitingApproval()) this.refresh()
     const isFirst = this.#lastAt === null
     const limitMs = isFirst ? limits.firstMessageMs : isToolRunning() ? limits.toolSilenceMs : limits.silenceMs
-    const leftMs = (this.#lastAt ?? this.#begunAt) + limitMs - performance.now()
+    const leftMs = (this.#lastAt ?? this.#startedAt) + limitMs - performance.now()
     if (leftMs > 0) this.#timer = this.#arm(leftMs)
     else onSilence(limitMs, isFirst)
   }

@@ -1,5 +1,5 @@
-// One turn on a live process: the prompt goes in, events come out until the turn's end, its failure, its cancellation, or
-// the loss of the process. The process itself is the worker's (claude/process/worker.ts).
+// One turn on a live process: the prompt goes in, and events come out until the turn ends, fails or is cancelled, or until the process
+// is lost. The worker owns the process itself (claude/process/worker.ts).
 import type { SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { RunRequest } from '../../core/agent.ts'
 import type { ConversationMessage } from '../../core/conversation.ts'
@@ -14,7 +14,7 @@ import type { TranscriptMessage } from '../sessions/transcript.ts'
 import { TurnTranslator } from './from-sdk.ts'
 import { type IdleLimits, IdleTimeout } from './idle-timeout.ts'
 
-/** The process cannot go on, and nothing of the turn was told yet: another process may take it. */
+/** The process cannot continue, and no content of the turn was emitted yet: another process may take it. */
 export class WorkerLost extends Error {
   override readonly cause: AppError
   constructor(cause: AppError) {
@@ -55,8 +55,8 @@ export class TurnRun {
   }
 
   /**
-   * Events as in the contract of `Agent.run`, but for one thing: a process that is lost before anything was told throws
-   * WorkerLost.
+   * Events as in the contract of `Agent.run`, with one exception: throws WorkerLost if the process is lost before any content was
+   * emitted.
    */
   async *events(signal: AbortSignal): AsyncGenerator<RunEvent> {
     const { messages } = this.#process
@@ -67,9 +67,9 @@ export class TurnRun {
     try {
       signal.throwIfAborted()
       yield* this.#converse(watch)
-    } catch (fault) {
+    } catch (error) {
       watch.stop()
-      for (const event of await this.#giveUp(fault)) yield this.#note(event)
+      for (const event of await this.#giveUp(error)) yield this.#note(event)
     } finally {
       watch.stop()
       this.#process.permissionPrompts.withdraw()
@@ -100,7 +100,7 @@ export class TurnRun {
     }
   }
 
-  /** Nothing is told of what a process does before it has said what it is. */
+  /** Nothing that a process does is emitted before the process has reported what it is. */
   #check(message: SDKMessage): void {
     const isInit = message.type === 'system' && message.subtype === 'init'
     const isWork = message.type === 'stream_event' || message.type === 'assistant'
@@ -108,7 +108,7 @@ export class TurnRun {
     this.#isChecked ||= isInit
   }
 
-  /** The answer has ended, though the CLI would go on from there: it is stopped, and what it says afterwards is not told. */
+  /** The answer has ended, although the CLI would continue: it is stopped, and its later output is not emitted. */
   async *#finish(): AsyncGenerator<RunEvent> {
     yield* this.#translator.closeBlocks()
     const result = await this.#interrupt()
@@ -129,17 +129,17 @@ export class TurnRun {
       limits: this.#input.limits,
       isToolRunning: () => this.#translator.toolIsRunning,
       isReaderSlow: () => messages.size > 0,
-      isAsking: () => this.#process.permissionPrompts.isWaiting,
+      isAwaitingApproval: () => this.#process.permissionPrompts.isWaiting,
       onSilence: (limitMs, isFirst) =>
         messages.stop(isFirst ? new WorkerLost(this.#process.failure('did not react to the prompt')) : silent(limitMs)),
     })
   }
 
-  /** After a fault: stops the CLI, and says how the run ends, or that another process may try. */
-  async #giveUp(fault: unknown): Promise<RunEvent[]> {
-    const error = fault instanceof WorkerLost ? fault.cause : toAppError(fault)
+  /** After a failure: stops the CLI and returns the events that end the run, or throws WorkerLost if another process may try. */
+  async #giveUp(reason: unknown): Promise<RunEvent[]> {
+    const error = reason instanceof WorkerLost ? reason.cause : toAppError(reason)
     if (error.code === 'sandbox_mismatch') return this.#refuse(error)
-    const isLost = fault instanceof WorkerLost || !this.#process.isUsable()
+    const isLost = reason instanceof WorkerLost || !this.#process.isUsable()
     const end = isLost || !this.#isSent ? null : await this.#interrupt()
     if (isLost) void this.#process.close()
     if (isLost && !this.#hasEmittedContent) throw new WorkerLost(error)
@@ -147,11 +147,11 @@ export class TurnRun {
     const { runId, sessionId } = this.#translator.context
     const { model } = this.#translator
     const start: RunEvent[] = this.#hasEmittedStart ? [] : [{ type: 'run-start', runId, sessionId, model }]
-    const told = this.#translator.endWithout(error)
-    return [...start, { ...(end ?? told), outcome: told.outcome, error: told.error, model }]
+    const failedEnd = this.#translator.endWithout(error)
+    return [...start, { ...(end ?? failedEnd), outcome: failedEnd.outcome, error: failedEnd.error, model }]
   }
 
-  /** A process that is not what it should be is ended at once: what it would answer must not be told. */
+  /** A process that did not start as requested is ended at once: its answer must not be emitted. */
   #refuse(error: AppError): RunEvent[] {
     this.#isSent = false
     void this.#process.close(0)
@@ -160,8 +160,8 @@ export class TurnRun {
   }
 
   /**
-   * Interrupts the turn and waits for its result, which tells what it cost. Where none comes, the process is ended: its
-   * state is not known.
+   * Interrupts the turn and waits for its result, which contains its cost. If none comes, the process is ended: its state is
+   * unknown.
    */
   async #interrupt(): Promise<RunEnd | null> {
     const { messages } = this.#process
@@ -186,8 +186,8 @@ export class TurnRun {
   }
 
   /**
-   * What the client will give back as the model's answer: of a plain model all of it, of an agent the words. Null where the
-   * process holds something else: a structured answer is a tool call to it and a text to the client.
+   * What the client will send back as the model's answer: everything for a plain model, the text for an agent. Null if the process
+   * holds something else: a structured answer is a tool call to the process and a text to the client.
    */
   #answerAsReturned(answer: readonly TranscriptMessage[]): ConversationMessage[] | null {
     const { request } = this.#input
@@ -196,17 +196,17 @@ export class TurnRun {
     return [{ role: 'assistant', content: [{ type: 'text', text: this.#translator.allText }] }]
   }
 
-  /** `end` is how the turn ended by itself; null where it was stopped and the process holds something else than was told. */
+  /** `end` is how the turn ended by itself; null if it was stopped and the process holds something other than what was emitted. */
   #record(end: RunEnd | null): void {
     const { conversation, turn } = this.#input
     const answer = this.#translator.messages.splice(0)
-    const given = this.#answerAsReturned(answer)
-    if (end?.outcome === 'succeeded' && given !== null) conversation.addAnswer(turn, given)
+    const returned = this.#answerAsReturned(answer)
+    if (end?.outcome === 'succeeded' && returned !== null) conversation.addAnswer(turn, returned)
     else conversation.invalidateFingerprint()
     try {
       conversation.record(turn, answer)
-    } catch (fault) {
-      const facts = { sessionId: conversation.sessionId, reason: String(fault) }
+    } catch (error) {
+      const facts = { sessionId: conversation.sessionId, reason: String(error) }
       this.#process.onWarning('a conversation could not be written to disk', facts)
     }
   }
@@ -215,14 +215,14 @@ export class TurnRun {
 const isNote = (message: SDKMessage | ApprovalNote): message is ApprovalNote =>
   message.type === 'ask' || message.type === 'ask-answered'
 
-const toEvent = (note: ApprovalNote): RunEvent => (note.type === 'ask' ? { type: 'ask', ...note.ask } : note)
+const toEvent = (note: ApprovalNote): RunEvent => (note.type === 'ask' ? { type: 'ask', ...note.request } : note)
 
 function silent(limitMs: number): AppError {
-  const reason = `no sign of life from Claude for ${Math.round(limitMs / 1000)} s`
+  const reason = `Claude sent nothing for ${Math.round(limitMs / 1000)} s`
   return new AppError('timeout', 'Request timed out', { reason })
 }
 
-/** A result that belongs to something else than this turn, such as a task that went on in the background. */
+/** A result that does not belong to this turn but, for example, to a task that continued in the background. */
 function isOtherResult(message: SDKMessage, sent: SDKUserMessage): boolean {
   return message.type === 'result' && message.user_message_uuid !== undefined && message.user_message_uuid !== sent.uuid
 }

@@ -1,31 +1,31 @@
-// A line of the output: how one line of the input ended. Its shape, and reading it back. Not for the file (see output.ts).
+// The format of one output line, which holds the outcome of one input line, and how to parse it. The file itself: output.ts.
 import { isObject } from './input.ts'
 
 export type AnswerError = { code: string; message: string; status: number | null }
 
 export type Answer = {
-  /** Null for a line of the input that cannot be sent. */
+  /** Null for an input line that cannot be sent. */
   id: string | null
   line: number
   status: 'succeeded' | 'failed'
   run_id: string | null
-  /** What `POST /v1/chat` answers; null where it failed. */
+  /** The response of `POST /v1/chat`; null if the line failed. */
   response: Record<string, unknown> | null
   error: AnswerError | null
   duration_ms: number
-  /** Names the request, so that a change of it is noticed. */
+  /** Identifies the request, so that a change to it is detected. */
   request_hash: string
-  /** How often it was begun before, after something that was not its fault. */
+  /** How many attempts at this request preceded this one. */
   attempt: number
 }
 
-/** What is remembered of an answer. `row` is its line in the output. */
-export type Known = Pick<Answer, 'status' | 'attempt'> & { hash: string; row: number }
+/** What is kept in memory of an answer. `row` is its line number in the output. */
+export type KnownAnswer = Pick<Answer, 'status' | 'attempt'> & { hash: string; row: number }
 
-/** What an answer is found by: its id, or its line where it has none. */
+/** The key of an answer: its id, or its line number if it has no id. */
 export const keyOf = ({ id, line }: Pick<Answer, 'id' | 'line'>): string => (id === null ? `line ${line}` : `id ${id}`)
 
-/** Null for what is no line of an output. */
+/** Null if the text is not a line of an output. */
 export function readAnswer(text: string): Answer | null {
   const value = parse(text)
   if (!isObject(value)) return null
@@ -47,8 +47,8 @@ function parse(text: string): unknown {
   }
 }
 
-/** What every line of an output begins with. */
-const beginning = '{"id":'
+/** How every output line starts. */
+const linePrefix = '{"id":'
 
-/** Whether a line that was cut off may be one of an output. */
-export const mayBeAnswer = (text: string): boolean => text.startsWith(beginning) || beginning.startsWith(text)
+/** Whether a truncated line may be part of an output. */
+export const mayBeAnswer = (text: string): boolean => text.startsWith(linePrefix) || linePrefix.startsWith(text)

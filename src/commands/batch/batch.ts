@@ -1,6 +1,4 @@
-// The command `batch run`: what was typed, and everything around the lines of a batch: its files, the server, progress, signals, and what
-// is said at the end.
-
+// The command `batch run`: checks its options and sets up what the lines need: files, server, progress and signals. Prints the summary.
 import { answer, type ExitCode, note, printJson, UsageError } from '../command.ts'
 import type { ServerFlags } from '../server-client.ts'
 import { Attempts } from './attempts.ts'
@@ -13,7 +11,7 @@ import { startProgress } from './progress.ts'
 import { newTally, type RetryOptions, runLines } from './run.ts'
 import { BatchServer } from './server.ts'
 import { onStopSignals } from './stop.ts'
-import { isGood, type Summary, summaryAsJson, summaryAsLines } from './summary.ts'
+import { isSuccess, type Summary, summaryAsJson, summaryAsLines } from './summary.ts'
 
 export type BatchFlags = ServerFlags & {
   output: string
@@ -28,57 +26,57 @@ type Work = {
   file: string
   output: BatchOutput
   server: BatchServer
-  /** What the names of its requests are made of. */
+  /** What idempotency keys are derived from. */
   batch: string
   defaults: Request
   concurrency: number
-  wishes: RetryOptions
+  retry: RetryOptions
 }
 
 const concurrencyMax = 256
 
 export function runBatch(file: string, flags: BatchFlags): Promise<ExitCode> {
   return answer('batch run', async () => {
-    const concurrency = readCount(flags.concurrency)
+    const concurrency = readConcurrency(flags.concurrency)
     const defaults = readDefaults(flags)
-    const wishes = { retryFailed: flags.retryFailed === true, redoChanged: flags.redoChanged === true }
+    const retry = { retryFailed: flags.retryFailed === true, redoChanged: flags.redoChanged === true }
     const path = resolveOutputPath(flags.output)
     checkInput(file, path)
     const server = new BatchServer(flags)
     await server.check()
     const claim = await claimOutput(path)
-    const output = await BatchOutput.open(path).catch(async (fault) => {
-      await claim.giveUp()
-      throw fault
+    const output = await BatchOutput.open(path).catch(async (error) => {
+      await claim.abandon()
+      throw error
     })
-    const work = { file, output, server, batch: claim.batch, defaults, concurrency, wishes }
-    const { summary, fault } = await bringToEnd(work)
+    const work = { file, output, server, batch: claim.batch, defaults, concurrency, retry }
+    const { summary, error } = await processLines(work)
     if (summary.isComplete) {
-      await output.tidy()
+      await output.compact()
       await claim.complete()
     }
     await output.close()
     for (const line of summaryAsLines(summary)) note(line)
     if (flags.json === true) printJson(summaryAsJson(summary))
-    if (fault !== null) throw fault
-    return isGood(summary) ? 0 : 1
+    if (error !== null) throw error
+    return isSuccess(summary) ? 0 : 1
   })
 }
 
-function readCount(word: string): number {
-  const count = /^\d{1,3}$/.test(word) ? Number(word) : 0
+function readConcurrency(text: string): number {
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0
   if (count >= 1 && count <= concurrencyMax) return count
   const accepted = `give an integer from 1 to ${concurrencyMax}`
-  throw new UsageError(`--concurrency: ${JSON.stringify(word)} is not accepted; ${accepted}`)
+  throw new UsageError(`--concurrency: ${JSON.stringify(text)} is not accepted; ${accepted}`)
 }
 
 function readDefaults({ defaults, model }: BatchFlags): Request {
-  const given = defaults === undefined ? {} : parse(defaults)
-  if (!isObject(given) || 'id' in given) {
+  const fields = defaults === undefined ? {} : parse(defaults)
+  if (!isObject(fields) || 'id' in fields) {
     const accepted = 'give a JSON object with fields of POST /v1/chat, such as {"max_turns": 3}'
     throw new UsageError(`--defaults: ${JSON.stringify(defaults)} is not accepted; ${accepted}`)
   }
-  return { ...given, ...(model === undefined ? {} : { model }) }
+  return { ...fields, ...(model === undefined ? {} : { model }) }
 }
 
 function parse(text: string): unknown {
@@ -89,16 +87,16 @@ function parse(text: string): unknown {
   }
 }
 
-/** `fault`: what no line could get past. */
-async function bringToEnd(work: Work): Promise<{ summary: Summary; fault: unknown }> {
-  const { file, output, server, batch, defaults, concurrency, wishes } = work
+/** `error`: what would have failed every remaining line. */
+async function processLines(work: Work): Promise<{ summary: Summary; error: unknown }> {
+  const { file, output, server, batch, defaults, concurrency, retry } = work
   const [stop, abort, tally, startedAt] = [new AbortController(), new AbortController(), newTally(), performance.now()]
-  // Whoever reads what is said here may leave.
+  // The reader of stderr may go away.
   process.stderr.on('error', () => {})
   const progress = startProgress(process.stderr.isTTY === true)
-  const forget = onStopSignals(
+  const removeListeners = onStopSignals(
     () => {
-      progress.setWait('stopping what runs; once more ends it at once')
+      progress.setWait('cancelling running requests; interrupt again to exit immediately')
       stop.abort()
       abort.abort()
     },
@@ -109,14 +107,14 @@ async function bringToEnd(work: Work): Promise<{ summary: Summary; fault: unknow
   const items = itemsOf(file, defaults, stop.signal)
   void totalOf(file, stop.signal).then((total) => progress.setTotal(total))
   const onLine = () => progress.update(tally)
-  const fault = await runLines({ items, output, attempts, pace, wishes, tally, stop, onLine }, concurrency).then(
+  const error = await runLines({ items, output, attempts, pace, retry, tally, stop, onLine }, concurrency).then(
     () => null,
-    (thrown: unknown) => thrown,
+    (reason: unknown) => reason,
   )
   progress.end()
-  forget()
-  const isComplete = fault === null && !stop.signal.aborted
+  removeListeners()
+  const isComplete = error === null && !stop.signal.aborted
   stop.abort()
   const durationMs = performance.now() - startedAt
-  return { summary: { tally, output: output.path, durationMs, isComplete }, fault }
+  return { summary: { tally, output: output.path, durationMs, isComplete }, error }
 }

@@ -1,5 +1,6 @@
-// A small file beside the output for as long as lines are left to do: it keeps a second batch out, and gives the requests of this output
-// names of their own, so that the next start finds the runs of one that was killed. Whoever begins a new output begins with new names.
+// A small file beside the output that exists while lines remain to be answered. It keeps a second batch out, and stores the id from which
+// this output's idempotency keys are derived, so that the next invocation finds the runs of a batch that was killed. A new output gets a
+// new id.
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises'
@@ -9,32 +10,32 @@ import { CommandError } from '../command.ts'
 import { isObject } from './input.ts'
 
 export type Claim = {
-  /** What the names of this output's requests are made of. */
+  /** What this output's idempotency keys are derived from. */
   batch: string
-  /** Every line was gone through. Without this the next start goes on, as soon as this process is gone. */
+  /** To be called when every line was processed. Otherwise the next invocation resumes, once this process is gone. */
   complete(): Promise<void>
-  /** Nothing was begun, and nothing was left by an earlier start. */
-  giveUp(): Promise<void>
+  /** To be called if nothing was started. A claim left by an earlier invocation stays. */
+  abandon(): Promise<void>
 }
 
 type Content = { batch: string; process: string }
 
 export const claimFileOf = (output: string): string => `${output}.batch`
 
-/** Throws CommandError where another batch writes this output. */
+/** Throws CommandError if another batch is writing this output. */
 export async function claimOutput(output: string): Promise<Claim> {
   const file = claimFileOf(output)
   const process = await ownIdentity()
-  const left = await readClaim(file)
-  if (left !== null && (await isRunning(left.process))) throw inUse(output)
-  const batch = left !== null && existsSync(output) ? left.batch : `batch_${randomBytes(16).toString('hex')}`
-  await writeClaim(file, { batch, process }, left === null)
+  const previous = await readClaim(file)
+  if (previous !== null && (await isRunning(previous.process))) throw inUse(output)
+  const batch = previous !== null && existsSync(output) ? previous.batch : `batch_${randomBytes(16).toString('hex')}`
+  await writeClaim(file, { batch, process }, previous === null)
   const complete = () => rm(file, { force: true })
-  return { batch, complete, giveUp: left === null ? complete : async () => {} }
+  return { batch, complete, abandon: previous === null ? complete : async () => {} }
 }
 
 const inUse = (output: string) =>
-  new CommandError(`another batch writes ${output}: wait for it, or name another file with --output`)
+  new CommandError(`another batch is writing ${output}: wait until it ends, or choose another file with --output`)
 
 async function writeClaim(file: string, content: Content, isNew: boolean): Promise<void> {
   const text = `${JSON.stringify(content)}\n`
@@ -47,9 +48,9 @@ async function writeClaim(file: string, content: Content, isNew: boolean): Promi
       await writeFile(`${file}.new`, text, { mode: 0o600 })
       await rename(`${file}.new`, file)
     }
-  } catch (fault) {
-    if ((fault as NodeJS.ErrnoException).code === 'EEXIST') throw inUse(file.replace(/\.batch$/, ''))
-    throw new CommandError(`${file} cannot be written: ${(fault as Error).message}`)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw inUse(file.replace(/\.batch$/, ''))
+    throw new CommandError(`${file} cannot be written: ${(error as Error).message}`)
   }
 }
 
@@ -59,7 +60,7 @@ async function readClaim(file: string): Promise<Content | null> {
   const content = parse(text)
   if (isObject(content) && typeof content.batch === 'string' && typeof content.process === 'string')
     return { batch: content.batch, process: content.process }
-  // Its writer was killed in the middle: nothing was begun then.
+  // The process was killed while writing it, before it had started anything.
   await rm(file, { force: true })
   return null
 }

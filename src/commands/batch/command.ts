@@ -1,17 +1,16 @@
-// The words and options of the command `batch`, for the command line's help and parser. What it does is in batch.ts, which is loaded when
-// it is asked for.
+// Arguments and options of the command `batch`, for the parser and the help. The command itself is in batch.ts, which is loaded on demand.
 import type { Command } from 'commander'
 import type { SetExitCode } from '../command.ts'
 import { addServerOptions } from '../server-client.ts'
 import type { BatchFlags } from './batch.ts'
 
 const help = `
-Each line of <file> is the JSON body of POST /v1/chat ({"prompt": "…"}, and whatever else that takes) with an id of
-your own if you like, or just a prompt as a JSON string. Lines are answered in no particular order: each line of the
-output has the id, or the number of the line where there is none, and the answer or why there is none.
+Each line of <file> is the JSON body of POST /v1/chat ({"prompt": "…"} and any other of its fields), optionally with
+an id of your choice, or just a prompt as a JSON string. Lines are answered in no particular order. Each line of the
+output contains the id, or the line number if there is no id, and either the answer or the error.
 
-Stopped or killed in the middle, the same command goes on where it was: nothing that was answered is done again, and
-runs that the server has finished meanwhile are taken over. What failed is left alone unless --retry-failed is given.
+If the command is stopped or killed, run it again to resume: answered lines are not sent again, and answers of runs
+that the server has finished in the meantime are collected. Failed lines are skipped unless you pass --retry-failed.
 
   claude-serve batch run questions.jsonl -o answers.jsonl --model haiku
   jq -r 'select(.status == "succeeded") | .response.result' answers.jsonl`
@@ -19,17 +18,17 @@ runs that the server has finished meanwhile are taken over. What failed is left 
 export function addBatch(program: Command, setExitCode: SetExitCode): void {
   const batch = program
     .command('batch')
-    .description('send a file of prompts, and keep the answers in another')
+    .description('send a file of prompts and store the answers in another file')
     .helpCommand(false)
   const run = batch
     .command('run <file>')
     .description('send each line of a file (- is standard input) to the server')
-    .requiredOption('-o, --output <file>', 'file for the answers; what is there already is gone on with')
-    .option('-c, --concurrency <count>', 'how many at a time', '4')
-    .option('--model <model>', 'model for lines that name none')
-    .option('--defaults <json>', `fields for lines that lack them, such as '{"max_turns": 3}'`)
-    .option('--retry-failed', 'try again what failed')
-    .option('--redo-changed', 'answer anew the lines whose request was changed since')
+    .requiredOption('-o, --output <file>', 'file for the answers; an existing file is continued')
+    .option('-c, --concurrency <count>', 'how many lines to process at a time', '4')
+    .option('--model <model>', 'model for lines that do not set one')
+    .option('--defaults <json>', `default fields for each line, such as '{"max_turns": 3}'`)
+    .option('--retry-failed', 'retry lines that failed')
+    .option('--redo-changed', 'answer lines again if their request has changed')
     .addHelpText('after', help)
   addServerOptions(run).action(async (file: string, flags: BatchFlags) => {
     setExitCode(await (await import('./batch.ts')).runBatch(file, flags))

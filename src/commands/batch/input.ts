@@ -1,13 +1,13 @@
-// What a line of the input asks for: a request of `POST /v1/chat` under an id, or why it is none. Not for reading the file.
+// Parses an input line: a request of `POST /v1/chat` with an id, or the reason why it is not one. Not for reading the file (see files.ts).
 import { createHash } from 'node:crypto'
 import { type Line, textOf } from './lines.ts'
 
 export type Request = Readonly<Record<string, unknown>>
 
-/** `own`: the fields that the line itself brings. `hash` names the request, whatever the order of its fields. */
+/** `own`: the fields that the line itself sets. `hash` identifies the request, regardless of the order of its fields. */
 export type Item = { kind: 'item'; line: number; id: string; request: Request; own: ReadonlySet<string>; hash: string }
 
-/** A line that cannot be sent. It has no id: another line may have the one that it names. */
+/** A line that cannot be sent. It has no id, since another line may use the same one. */
 export type BadItem = {
   kind: 'bad'
   line: number
@@ -22,10 +22,10 @@ const hashOf = (text: string | Buffer) => createHash('sha256').update(text).dige
 
 export class InputReader {
   readonly #defaults: Request
-  /** The line of each id. */
+  /** The line number of each id. */
   readonly #ids = new Map<string, number>()
 
-  /** `defaults` are the fields that lines leave out. */
+  /** `defaults` apply to fields that a line leaves out. */
   constructor(defaults: Request) {
     this.#defaults = defaults
   }
@@ -36,14 +36,14 @@ export class InputReader {
       return { kind: 'bad', line, code, message, hash: hashOf(bytes ?? '') }
     }
     if (bytes === null) return bad('the line is longer than 256 MiB')
-    const given = parse(bytes)
-    if (given === null) return null
-    if (typeof given === 'string') return bad(given)
-    const { id: word, ...own } = given.fields
-    const id = readId(word, line)
+    const parsed = parse(bytes)
+    if (parsed === null) return null
+    if (typeof parsed === 'string') return bad(parsed)
+    const { id: idValue, ...own } = parsed.fields
+    const id = readId(idValue, line)
     if (id === null) return bad(`id must be a string of 1 to ${idLengthMax} characters, or an integer`)
     const earlier = this.#ids.get(id)
-    if (earlier !== undefined) return bad(`id ${JSON.stringify(id)} is that of line ${earlier} already`, 'duplicate_id')
+    if (earlier !== undefined) return bad(`id ${JSON.stringify(id)} is already used by line ${earlier}`, 'duplicate_id')
     this.#ids.set(id, line)
     const request = sorted({ ...this.#defaults, ...own })
     const hash = hashOf(JSON.stringify(request))
@@ -51,7 +51,7 @@ export class InputReader {
   }
 }
 
-/** The fields of a line; null for a blank one, and what is wrong with any other. */
+/** The fields of a line, null for a blank line, or a text that says what is wrong. */
 function parse(bytes: Buffer): { fields: Record<string, unknown> } | string | null {
   try {
     const text = textOf(bytes)
@@ -60,8 +60,8 @@ function parse(bytes: Buffer): { fields: Record<string, unknown> } | string | nu
     if (typeof value === 'string') return { fields: { prompt: value } }
     if (isObject(value)) return { fields: value }
     return 'the line is neither a JSON object nor a JSON string'
-  } catch (fault) {
-    if (fault instanceof SyntaxError) return `the line is not JSON${placeOf(fault)}`
+  } catch (error) {
+    if (error instanceof SyntaxError) return `the line is not JSON${positionOf(error)}`
     return 'the line is not UTF-8'
   }
 }
@@ -69,17 +69,17 @@ function parse(bytes: Buffer): { fields: Record<string, unknown> } | string | nu
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Where it goes wrong, as far as that is known, without the words around: prompts are not repeated in messages. */
-function placeOf({ message }: SyntaxError): string {
-  if (message.includes('end of JSON')) return ': it ends too early'
+/** The position of the error, if known, without the text around it: messages do not repeat prompts. */
+function positionOf({ message }: SyntaxError): string {
+  if (message.includes('end of JSON')) return ': it ends unexpectedly'
   const position = /position (\d+)/.exec(message)?.[1]
-  return position === undefined ? '' : `: see character ${Number(position) + 1}`
+  return position === undefined ? '' : `: error at character ${Number(position) + 1}`
 }
 
-function readId(word: unknown, line: number): string | null {
-  if (word === undefined || word === null) return String(line)
-  if (Number.isSafeInteger(word)) return String(word)
-  return typeof word === 'string' && word !== '' && word.length <= idLengthMax ? word : null
+function readId(value: unknown, line: number): string | null {
+  if (value === undefined || value === null) return String(line)
+  if (Number.isSafeInteger(value)) return String(value)
+  return typeof value === 'string' && value !== '' && value.length <= idLengthMax ? value : null
 }
 
 const sorted = (fields: Request): Request =>

@@ -1,15 +1,15 @@
-// Bytes to lines, one at a time, however large the file is. Only line feeds end a line: a JSON string may hold the other characters
-// that Node's own reader takes for line ends. Not for what is in a line.
+// Splits bytes into lines, one at a time, however large the file is. Only line feeds end a line: a JSON string may contain the other
+// characters that Node's readline treats as line ends. Not for the contents of a line.
 
-/** `end` is the offset of what follows the line. `isWhole`: its line feed was there. `bytes` is null for a line that is too long. */
+/** `end` is the offset after the line. `isWhole`: it ended with a line feed. `bytes` is null if the line is too long. */
 export type Line = { number: number; bytes: Buffer | null; end: number; isWhole: boolean }
 
-/** No server takes a larger body. */
+/** No server accepts a larger body. */
 const lineBytesMax = 256 * 1024 * 1024
 
 const lineFeed = 0x0a
 
-/** The part of a line that was read so far; of one that is too long only its length is kept. */
+/** The part of a line that was read so far; only the length if the line is too long. */
 class Part {
   #pieces: Buffer[] = []
   length = 0
@@ -32,12 +32,12 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
   for await (const chunk of chunks) {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
     let from = 0
-    for (let at = bytes.indexOf(lineFeed); at !== -1; at = bytes.indexOf(lineFeed, from)) {
-      part.add(bytes.subarray(from, at))
+    for (let index = bytes.indexOf(lineFeed); index !== -1; index = bytes.indexOf(lineFeed, from)) {
+      part.add(bytes.subarray(from, index))
       end += part.length + 1
       yield { number: ++number, bytes: part.bytes, end, isWhole: true }
       part = new Part()
-      from = at + 1
+      from = index + 1
     }
     if (from < bytes.length) part.add(bytes.subarray(from))
   }
@@ -46,7 +46,7 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
 
 const whiteSpace = new Set([0x20, 0x09, 0x0d])
 
-/** How many lines hold more than white space. */
+/** The number of lines that contain more than white space. */
 export async function countLines(chunks: AsyncIterable<Uint8Array>): Promise<number> {
   let [count, isBlank] = [0, true]
   for await (const chunk of chunks) {
@@ -61,5 +61,5 @@ export async function countLines(chunks: AsyncIterable<Uint8Array>): Promise<num
   return count
 }
 
-/** The line's text, without a byte order mark. Throws a TypeError for what is not UTF-8. */
+/** The line's text, without a byte order mark. Throws a TypeError if it is not UTF-8. */
 export const textOf = (bytes: Buffer): string => new TextDecoder('utf-8', { fatal: true }).decode(bytes)

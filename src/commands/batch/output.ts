@@ -1,22 +1,22 @@
-// The file of answers: what is there is read once and mended where the last writer was killed; answers are added at its end, and are on
-// disk when that settles. Not for what an answer says (see answers.ts).
+// The output file. Reads it once, repairing the end if the last writer was killed, then appends answers; each is on disk when its promise
+// settles. Not for the contents of an answer (see answers.ts).
 import { createReadStream, createWriteStream } from 'node:fs'
 import { type FileHandle, open, rename, rm, truncate } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { CommandError } from '../command.ts'
-import { type Answer, type Known, keyOf, mayBeAnswer, readAnswer } from './answers.ts'
+import { type Answer, type KnownAnswer, keyOf, mayBeAnswer, readAnswer } from './answers.ts'
 import { type Line, linesOf, textOf } from './lines.ts'
 
-const reasonOf = (fault: unknown) => (fault instanceof Error ? fault.message : String(fault))
+const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 export class BatchOutput {
   readonly path: string
   readonly #file: FileHandle
-  readonly #known = new Map<string, Known>()
-  /** Lines of the file that others further down have taken the place of. */
+  readonly #known = new Map<string, KnownAnswer>()
+  /** Lines of the file that later lines have replaced. */
   readonly #outdated = new Set<number>()
   #rows = 0
-  /** What is written next, all at once; null where nothing waits. */
+  /** What is written next, all at once; null if nothing is waiting. */
   #waiting: { text: string; done: Promise<void> } | null = null
   #written: Promise<void> = Promise.resolve()
 
@@ -25,69 +25,69 @@ export class BatchOutput {
     this.#file = file
   }
 
-  /** Makes the file where it is missing. Throws CommandError where it cannot be used, or holds something else. */
+  /** Creates the file if it does not exist. Throws CommandError if it cannot be used, or contains something else. */
   static async open(path: string): Promise<BatchOutput> {
-    const file = await open(path, 'a+').catch((fault) => {
-      throw new CommandError(`${path} cannot be written: ${reasonOf(fault)}`)
+    const file = await open(path, 'a+').catch((error) => {
+      throw new CommandError(`${path} cannot be written: ${reasonOf(error)}`)
     })
     const output = new BatchOutput(path, file)
     try {
       await output.#read()
       return output
-    } catch (fault) {
+    } catch (error) {
       await file.close()
-      throw fault
+      throw error
     }
   }
 
   async #read(): Promise<void> {
     let end = 0
     for await (const line of linesOf(createReadStream(this.path))) {
-      const text = readable(line)
+      const text = readableText(line)
       const answer = readAnswer(text)
       if (answer === null && isCutOff(line, text)) return truncate(this.path, end)
       this.#rows = line.number
-      if (answer !== null) this.#note(answer)
-      else if (text.trim() !== '') throw this.#foreign(line)
+      if (answer !== null) this.#record(answer)
+      else if (text.trim() !== '') throw this.#notAnAnswer(line)
       end = line.end
-      // Killed between the last brace and the line's end.
+      // The writer was killed between the last brace and the line feed.
       if (!line.isWhole) await this.#file.appendFile('\n')
     }
   }
 
-  #foreign({ number }: Line): CommandError {
-    const what = `${this.path} holds something else than answers of batch (line ${number})`
-    return new CommandError(`${what}: name another file with --output, or move this one away`)
+  #notAnAnswer({ number }: Line): CommandError {
+    const what = `${this.path} contains something other than batch answers (line ${number})`
+    return new CommandError(`${what}: choose another file with --output, or move this one away`)
   }
 
-  #note(answer: Answer): void {
+  #record(answer: Answer): void {
     const { line, status, attempt, request_hash: hash } = answer
     const key = keyOf(answer)
-    this.#forget(key)
-    // The line could not be sent then, and now it can.
-    if (answer.id !== null) this.#forget(keyOf({ id: null, line }))
+    this.#markOutdated(key)
+    // An earlier invocation could not send the line.
+    if (answer.id !== null) this.#markOutdated(keyOf({ id: null, line }))
     this.#known.set(key, { status, attempt, hash, row: this.#rows })
   }
 
-  #forget(key: string): void {
+  #markOutdated(key: string): void {
     const known = this.#known.get(key)
     if (known === undefined) return
     this.#known.delete(key)
     this.#outdated.add(known.row)
   }
 
-  known(of: Pick<Answer, 'id' | 'line'>): Known | null {
-    return this.#known.get(keyOf(of)) ?? null
+  find(item: Pick<Answer, 'id' | 'line'>): KnownAnswer | null {
+    return this.#known.get(keyOf(item)) ?? null
   }
 
-  /** Settles when it is on disk. After a failure nothing more is written: half a line must stay the last one. */
+  /** Settles when the answer is on disk. After a failure nothing more is written: a partial line must stay the last one. */
   add(answer: Answer): Promise<void> {
     this.#rows++
-    this.#note(answer)
+    this.#record(answer)
     this.#waiting ??= { text: '', done: this.#written.then(() => this.#write()) }
     this.#waiting.text += `${JSON.stringify(answer)}\n`
     this.#written = this.#waiting.done
-    // Who added is told; nobody else waits.
+    // The caller gets the rejection; nothing else waits for it.
     this.#written.catch(() => {})
     return this.#waiting.done
   }
@@ -98,29 +98,32 @@ export class BatchOutput {
     try {
       await this.#file.appendFile(text)
       await this.#file.datasync()
-    } catch (fault) {
-      const hint = 'see to it that it can be written and give the same command again: nothing that was answered is lost'
-      throw new CommandError(`${this.path} cannot be written (${reasonOf(fault)}): ${hint}`)
+    } catch (error) {
+      const hint = 'make sure that it can be written, and run the same command again; no answer is lost'
+      throw new CommandError(`${this.path} cannot be written (${reasonOf(error)}): ${hint}`)
     }
   }
 
-  /** Leaves out the lines that others have taken the place of: afterwards there is one for each id. Throws CommandError. */
-  async tidy(): Promise<void> {
+  /** Removes the lines that later ones have replaced, so that each id has one line. Throws CommandError. */
+  async compact(): Promise<void> {
     if (this.#outdated.size === 0) return
-    const fresh = `${this.path}.new`
+    const temporary = `${this.path}.new`
     const { mode } = await this.#file.stat()
     try {
-      await rm(fresh, { force: true })
-      await pipeline(this.#rowsInForce(), createWriteStream(fresh, { flags: 'wx', mode: mode & 0o777, flush: true }))
-      await rename(fresh, this.path)
-    } catch (fault) {
-      await rm(fresh, { force: true })
-      throw new CommandError(`${this.path} still has outdated answers above the later ones: ${reasonOf(fault)}`)
+      await rm(temporary, { force: true })
+      await pipeline(
+        this.#currentRows(),
+        createWriteStream(temporary, { flags: 'wx', mode: mode & 0o777, flush: true }),
+      )
+      await rename(temporary, this.path)
+    } catch (error) {
+      await rm(temporary, { force: true })
+      throw new CommandError(`${this.path} still contains outdated answers above the newer ones: ${reasonOf(error)}`)
     }
     this.#outdated.clear()
   }
 
-  async *#rowsInForce(): AsyncGenerator<Buffer> {
+  async *#currentRows(): AsyncGenerator<Buffer> {
     for await (const { number, bytes } of linesOf(createReadStream(this.path))) {
       if (bytes !== null && !this.#outdated.has(number)) yield Buffer.concat([bytes, Buffer.from('\n')])
     }
@@ -132,11 +135,11 @@ export class BatchOutput {
   }
 }
 
-/** Zeros are what a machine that lost its power can leave at the end. */
+/** A power failure can leave zeros at the end. */
 const isCutOff = ({ isWhole }: Line, text: string): boolean => !isWhole && mayBeAnswer(text.replace(/\0+$/, ''))
 
-/** Empty for what cannot be an answer at all. */
-function readable({ bytes }: Line): string {
+/** Empty if the line is too long to be an answer. */
+function readableText({ bytes }: Line): string {
   try {
     return bytes === null ? '' : textOf(bytes)
   } catch {

@@ -1,28 +1,28 @@
-// When the next request may be sent: a server that is busy, or away for a moment, is waited for by all lines alike, but not for ever.
-// Not for what is a reason to wait (see attempts.ts).
+// Decides when the next request may be sent. While the server is busy or unreachable, all lines wait, but not forever. Not for the reasons
+// to wait (see attempts.ts).
 import { setTimeout as delay } from 'node:timers/promises'
 import { CommandError } from '../command.ts'
 
-/** The batch ends before this line was done; its answer is still to come. */
+/** The batch stopped before this line was answered. */
 export class Stopped extends Error {}
 
-/** How long nothing may come to an end, because the server says to wait. */
-export const patienceMs = 600_000
+/** How long no line may finish because the server requires waiting. */
+export const waitMaxMs = 600_000
 
-/** How long a server that was there may be away. */
-export const awayMaxMs = 120_000
+/** How long a server that was reachable may be unreachable. */
+export const unreachableMaxMs = 120_000
 
-const awayStepsMs = [250, 500, 1000, 2000, 5000]
+const retryStepsMs = [250, 500, 1000, 2000, 5000]
 
-/** Settles when the time is over, or sooner where the signal is aborted. */
+/** Settles after the time, or as soon as the signal is aborted. */
 type Sleep = (ms: number, signal: AbortSignal) => Promise<unknown>
 
-const sleepReally: Sleep = (ms, signal) => delay(ms, undefined, { signal }).catch(() => {})
+const realSleep: Sleep = (ms, signal) => delay(ms, undefined, { signal }).catch(() => {})
 
 export type PaceOptions = {
   stop: AbortSignal
   onWait?: (reason: string | null) => void
-  /** Milliseconds on a clock that never goes back. */
+  /** Milliseconds of a monotonic clock. */
   now?: () => number
   sleep?: Sleep
 }
@@ -34,9 +34,9 @@ export class Pace {
   readonly #onWait: (reason: string | null) => void
   #waitsUntil = 0
   #lastEndAt: number
-  #away: { since: number; tries: number } | null = null
+  #unreachable: { since: number; tries: number } | null = null
 
-  constructor({ stop, onWait = () => {}, now = () => performance.now(), sleep = sleepReally }: PaceOptions) {
+  constructor({ stop, onWait = () => {}, now = () => performance.now(), sleep = realSleep }: PaceOptions) {
     this.#now = now
     this.#sleep = sleep
     this.#stop = stop
@@ -54,33 +54,33 @@ export class Pace {
     }
   }
 
-  /** A line came to its end. */
+  /** A line has finished. */
   noteEnd(): void {
     this.#lastEndAt = this.#now()
     this.#onWait(null)
   }
 
-  /** The server has answered something. */
+  /** The server has responded. */
   noteAnswer(): void {
-    this.#away = null
+    this.#unreachable = null
   }
 
-  /** Nothing is sent for so long. Throws CommandError where that takes too long. */
+  /** Sends nothing for this long. Throws CommandError if that is too long. */
   pause(seconds: number, reason: string): void {
     const until = this.#now() + seconds * 1000
-    if (until - this.#lastEndAt > patienceMs)
-      throw new CommandError(`the server says to wait ${showSeconds(seconds)}: ${reason}`)
+    if (until - this.#lastEndAt > waitMaxMs)
+      throw new CommandError(`the server requires a wait of ${showSeconds(seconds)}: ${reason}`)
     this.#waitUntil(until, `waiting ${showSeconds(seconds)}: ${reason}`)
   }
 
-  /** The server is not there. Throws CommandError where it was away for too long. */
-  noteAway(): void {
-    this.#away ??= { since: this.#now(), tries: 0 }
-    const { since, tries } = this.#away
-    if (this.#now() - since > awayMaxMs)
-      throw new CommandError('the server is gone: start it, or give its address with --url')
-    this.#away.tries++
-    const stepMs = awayStepsMs[Math.min(tries, awayStepsMs.length - 1)] ?? 0
+  /** The server cannot be reached. Throws CommandError if that has lasted too long. */
+  noteUnreachable(): void {
+    this.#unreachable ??= { since: this.#now(), tries: 0 }
+    const { since, tries } = this.#unreachable
+    if (this.#now() - since > unreachableMaxMs)
+      throw new CommandError('the server is no longer reachable: start it, or pass its address with --url')
+    this.#unreachable.tries++
+    const stepMs = retryStepsMs[Math.min(tries, retryStepsMs.length - 1)] ?? 0
     this.#waitUntil(this.#now() + stepMs, 'waiting for the server to come back')
   }
 

@@ -1,19 +1,18 @@
-// How far a batch is, while it works: a bar on a terminal, elsewhere a line now and then. What came of it is told at the end (see
-// summary.ts).
+// Shows the progress of a running batch: a bar on a terminal, occasional lines elsewhere. The final report is in summary.ts.
 import { type Options, SingleBar } from 'cli-progress'
 import { note } from '../command.ts'
 import type { Tally } from './run.ts'
 
-/** Elsewhere than on a terminal, a line for so many lines that were answered. */
+/** If stderr is not a terminal: one note for this many answered lines. */
 const linesPerNote = 100
 
-/** The speed is that of the last so many lines. */
+/** The speed is measured over this many recent lines. */
 const speedWindow = 200
 
 export type Progress = {
-  /** How many lines there are; null, and until it is told: not known. */
+  /** The number of lines; null (and until it is set) means unknown. */
   setTotal(total: number | null): void
-  /** Why nothing is sent; null where something is. */
+  /** Why nothing is being sent; null if something is. */
   setWait(reason: string | null): void
   update(tally: Tally): void
   end(): void
@@ -25,7 +24,7 @@ const passed = (tally: Tally): number => endedNow(tally) + tally.succeededEarlie
 
 export const showDollars = (usd: number): string => `$${usd.toFixed(usd < 1 ? 4 : 2)}`
 
-/** What stands behind the bar. Pure. */
+/** The text beside the bar. Pure. */
 export function describe(tally: Tally, perSecond: number | null, total: number | null): string {
   const failed = tally.failed + tally.failedEarlier
   const parts = [`${passed(tally)}/${total ?? '?'}`, `${failed} failed`]
@@ -45,7 +44,7 @@ export function showTime(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
-/** Lines per second, from the times at which the last ones ended. */
+/** Lines per second, from the times at which the most recent ones ended. */
 export class Speed {
   readonly #ends: number[] = []
 
@@ -54,7 +53,7 @@ export class Speed {
     if (this.#ends.length > speedWindow) this.#ends.shift()
   }
 
-  /** Null until it can be told. */
+  /** Null until it can be estimated. */
   get(nowMs: number): number | null {
     const [first] = this.#ends
     if (first === undefined || this.#ends.length < 3 || nowMs <= first) return null
@@ -99,7 +98,7 @@ class BarProgress implements Progress {
     if (reason !== null) this.#bar.update(this.#shown, { text: reason })
   }
 
-  /** An empty bar until it is known of how many. */
+  /** Zero (an empty bar) until the total is known. */
   get #shown(): number {
     return this.#total === null ? 0 : this.#passed
   }
@@ -132,7 +131,7 @@ class NoteProgress implements Progress {
   }
 
   update(tally: Tally): void {
-    // Several may have ended at once.
+    // Several lines may have ended at once.
     const notes = Math.floor(endedNow(tally) / linesPerNote)
     if (notes > this.#notes) note(describe(tally, null, this.#total))
     this.#notes = notes

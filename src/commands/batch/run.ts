@@ -1,6 +1,6 @@
-// The lines of the input, so many at a time: what is done with each, and the count of it. Not for how one is brought to its end (see
+// Processes the input lines concurrently: decides what to do with each, and counts the outcomes. Not for how one line gets its outcome (see
 // attempts.ts).
-import type { Answer, Known } from './answers.ts'
+import type { Answer, KnownAnswer } from './answers.ts'
 import type { Attempts } from './attempts.ts'
 import type { BadItem, Item } from './input.ts'
 import type { BatchOutput } from './output.ts'
@@ -9,15 +9,15 @@ import { type Pace, Stopped } from './pace.ts'
 export type RetryOptions = { retryFailed: boolean; redoChanged: boolean }
 
 export type Tally = {
-  /** Answered now. */
+  /** Answered by this invocation. */
   succeeded: number
   failed: number
-  /** Answered by an earlier start, and left as they are. */
+  /** Answered by an earlier invocation, and skipped. */
   succeededEarlier: number
   failedEarlier: number
-  /** Answered earlier, but to another request. */
+  /** Answered earlier, but the request has changed since. */
   changed: number
-  /** The first of those, for the message. */
+  /** The first of these, for the message. */
   firstChanged: { line: number; id: string } | null
   costUsd: number
 }
@@ -32,18 +32,20 @@ export const newTally = (): Tally => ({
   costUsd: 0,
 })
 
-type Plan = { do: 'run'; attempt: number } | { do: 'leave'; as: 'succeededEarlier' | 'failedEarlier' | 'changed' }
+type Plan =
+  | { action: 'run'; attempt: number }
+  | { action: 'skip'; counter: 'succeededEarlier' | 'failedEarlier' | 'changed' }
 
-/** What was answered is left alone unless that is asked for; a failed line whose request was changed since is simply tried. */
-export function planOf({ hash }: Item, known: Known | null, { retryFailed, redoChanged }: RetryOptions): Plan {
-  if (known === null) return { do: 'run', attempt: 0 }
+/** Answered lines are skipped unless the options say otherwise; a failed line whose request has changed is always run. */
+export function planOf({ hash }: Item, known: KnownAnswer | null, { retryFailed, redoChanged }: RetryOptions): Plan {
+  if (known === null) return { action: 'run', attempt: 0 }
   const isSame = known.hash === hash
   if (known.status === 'failed') {
-    if (!isSame) return { do: 'run', attempt: 0 }
-    return retryFailed ? { do: 'run', attempt: known.attempt + 1 } : { do: 'leave', as: 'failedEarlier' }
+    if (!isSame) return { action: 'run', attempt: 0 }
+    return retryFailed ? { action: 'run', attempt: known.attempt + 1 } : { action: 'skip', counter: 'failedEarlier' }
   }
-  if (isSame) return { do: 'leave', as: 'succeededEarlier' }
-  return redoChanged ? { do: 'run', attempt: 0 } : { do: 'leave', as: 'changed' }
+  if (isSame) return { action: 'skip', counter: 'succeededEarlier' }
+  return redoChanged ? { action: 'run', attempt: 0 } : { action: 'skip', counter: 'changed' }
 }
 
 export type BatchParts = {
@@ -51,18 +53,18 @@ export type BatchParts = {
   output: BatchOutput
   attempts: Attempts
   pace: Pace
-  wishes: RetryOptions
+  retry: RetryOptions
   tally: Tally
-  /** No further line is begun. */
+  /** Once aborted, no further line is started. */
   stop: AbortController
   /** Called after each line. */
   onLine(): void
 }
 
-/** Throws what no line can get past; lines that run then are brought to their end. */
+/** Throws an error that would fail every line, after the lines in progress have finished. */
 export async function runLines(parts: BatchParts, concurrency: number): Promise<void> {
   const { items, stop } = parts
-  const faults: unknown[] = []
+  const errors: unknown[] = []
   const lane = async () => {
     try {
       while (!stop.signal.aborted) {
@@ -71,27 +73,27 @@ export async function runLines(parts: BatchParts, concurrency: number): Promise<
         await handle(parts, next.value)
         parts.onLine()
       }
-    } catch (fault) {
-      if (!(fault instanceof Stopped)) faults.push(fault)
+    } catch (error) {
+      if (!(error instanceof Stopped)) errors.push(error)
       stop.abort()
     }
   }
   await Promise.all(Array.from({ length: concurrency }, lane))
   await items.return(undefined)
-  if (faults.length > 0) throw faults[0]
+  if (errors.length > 0) throw errors[0]
 }
 
 async function handle(parts: BatchParts, item: Item | BadItem): Promise<void> {
   if (item.kind === 'bad') return handleBad(parts, item)
-  const { output, wishes, tally } = parts
-  const plan = planOf(item, output.known(item), wishes)
-  if (plan.do === 'run') return handleItem(parts, item, plan.attempt)
-  tally[plan.as]++
-  if (plan.as === 'changed') tally.firstChanged ??= { line: item.line, id: item.id }
+  const { output, retry, tally } = parts
+  const plan = planOf(item, output.find(item), retry)
+  if (plan.action === 'run') return handleItem(parts, item, plan.attempt)
+  tally[plan.counter]++
+  if (plan.counter === 'changed') tally.firstChanged ??= { line: item.line, id: item.id }
 }
 
 async function handleBad({ output, tally }: BatchParts, { line, code, message, hash }: BadItem): Promise<void> {
-  if (output.known({ id: null, line })?.hash === hash) {
+  if (output.find({ id: null, line })?.hash === hash) {
     tally.failedEarlier++
     return
   }

@@ -1,5 +1,5 @@
-// One request as a run of the server's: begun in the background under a name of its own, so that it is never begun twice and outlives
-// this process, then followed to its end. Not for what is tried again (see attempts.ts).
+// Sends one request as a background run with its own idempotency key, so that it is never started twice and outlives this process, and
+// follows it to its end. Not for retries (see attempts.ts).
 import { processEnvironment } from '../../config/load.ts'
 import { errorCodes } from '../../errors.ts'
 import { CommandError } from '../command.ts'
@@ -8,19 +8,19 @@ import type { AnswerError } from './answers.ts'
 import { isObject, type Request } from './input.ts'
 import { linesOf } from './lines.ts'
 
-/** `isReplay`: an earlier request of this name had begun the run. */
+/** `isReplay`: an earlier request with the same idempotency key started the run. */
 export type RunStart = { runId: string; isReplay: boolean }
 
 export type RunEnd =
   | { kind: 'succeeded'; response: Record<string, unknown>; costUsd: number }
   | { kind: 'failed'; error: AnswerError; field: string | null; retryAfterS: number | null; costUsd: number }
 
-/** The server said no: there is no run. */
+/** The server rejected the request: there is no run. */
 export type Refusal = Extract<RunEnd, { kind: 'failed' }>
 
-/** No server answered, or it went away in the middle: nothing is known of what became of the run. */
+/** No server responded, or the connection broke: what became of the run is unknown. */
 export class Unreachable extends Error {
-  /** How long the server asks to wait, if it does. */
+  /** How long the server requires to wait, if it does. */
   readonly retryAfterS: number | null
 
   constructor(message: string, options: ErrorOptions & { retryAfterS?: number | null } = {}) {
@@ -28,6 +28,8 @@ export class Unreachable extends Error {
     this.retryAfterS = options.retryAfterS ?? null
   }
 }
+
+type FetchOptions = { body?: object; idempotencyKey?: string; signal?: AbortSignal }
 
 export class BatchServer {
   readonly #flags: ServerFlags
@@ -40,19 +42,19 @@ export class BatchServer {
     this.#headers = key === null ? {} : { authorization: `Bearer ${key}` }
   }
 
-  /** Throws CommandError where there is no server, or one that is not ours. */
+  /** Throws CommandError if there is no server, or it is not claude-serve. */
   async check(): Promise<void> {
     this.#client = await ServerClient.find(this.#flags)
     await this.#client.send('GET', '/livez')
   }
 
   /** Throws Unreachable. */
-  async start(request: Request, name: string): Promise<RunStart | Refusal> {
-    const response = await this.#fetch('/v1/chat', { body: { ...request, background: true }, name })
-    const body = await response.json().catch((fault) => this.#lost(fault))
+  async start(request: Request, idempotencyKey: string): Promise<RunStart | Refusal> {
+    const response = await this.#fetch('/v1/chat', { body: { ...request, background: true }, idempotencyKey })
+    const body = await response.json().catch((error) => this.#unreachable(error))
     if (!response.ok) return refusalOf(response, body)
     if (response.status !== 202 || !isObject(body) || typeof body.id !== 'string')
-      throw new CommandError(`${response.url} does not answer as claude-serve does: see --url`)
+      throw new CommandError(`the server at ${response.url} does not respond like claude-serve: check --url`)
     return { runId: body.id, isReplay: response.headers.get('idempotent-replayed') === 'true' }
   }
 
@@ -68,47 +70,47 @@ export class BatchServer {
         const end = bytes === null ? null : endOf(bytes.toString())
         if (end !== null) return end
       }
-    } catch (fault) {
+    } catch (error) {
       signal.throwIfAborted()
-      return this.#lost(fault)
+      return this.#unreachable(error)
     }
-    return this.#lost(`the events of ${runId} broke off`)
+    return this.#unreachable(`the events of ${runId} ended early`)
   }
 
-  /** Settles when the run has ended. One that cannot be reached is gone by itself. */
+  /** Settles when the run has ended. Errors are ignored: an unreachable server takes its runs with it. */
   async cancel(runId: string): Promise<void> {
     await this.#fetch(`/v1/runs/${runId}/cancel`, { body: {} })
       .then((response) => response.arrayBuffer())
       .catch(() => {})
   }
 
-  async #fetch(path: string, { body, name, signal }: { body?: object; name?: string; signal?: AbortSignal }) {
+  async #fetch(path: string, { body, idempotencyKey, signal }: FetchOptions) {
     try {
-      // A server that was started anew may have another address.
+      // A restarted server may have another address.
       this.#client ??= await ServerClient.find(this.#flags)
       return await fetch(`${this.#client.url}${path}`, {
         method: body === undefined ? 'GET' : 'POST',
         headers: {
           ...this.#headers,
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...(name === undefined ? {} : { 'idempotency-key': name }),
+          ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         ...(signal === undefined ? {} : { signal }),
       })
-    } catch (fault) {
+    } catch (error) {
       signal?.throwIfAborted()
-      return this.#lost(fault)
+      return this.#unreachable(error)
     }
   }
 
-  #lost(fault: unknown): never {
+  #unreachable(error: unknown): never {
     this.#client = null
-    throw new Unreachable('the server cannot be reached', { cause: fault })
+    throw new Unreachable('the server cannot be reached', { cause: error })
   }
 }
 
-/** The end that a line of the stream tells; null for any other line. */
+/** The end of the run if the line reports it; null for any other line. */
 function endOf(line: string): RunEnd | null {
   if (!/^data: \{"type":"(?:done|error)"/.test(line)) return null
   const { type, ...body } = JSON.parse(line.slice('data: '.length)) as Record<string, unknown>
@@ -127,7 +129,7 @@ function retryAfterOf({ headers }: Response): number | null {
 
 function failureOf(body: Record<string, unknown>, status: number | null): Refusal {
   const code = typeof body.code === 'string' ? body.code : 'unknown'
-  const message = typeof body.error === 'string' ? body.error : `the server answered with status ${status}`
+  const message = typeof body.error === 'string' ? body.error : `the server returned status ${status}`
   const details = isObject(body.details) ? body.details : {}
   const { field, retry_after_s: seconds } = details
   return {

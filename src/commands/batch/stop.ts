@@ -1,19 +1,19 @@
-// How a batch is stopped from outside: a first signal lets it end what runs, a second one ends it at once.
+// Stops a batch on signals: the first one cancels the running requests, the second one exits immediately.
 import { processEnvironment } from '../../config/load.ts'
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** Under npm, Ctrl-C comes twice: from the terminal, and passed on by npm. */
+/** Under npm, Ctrl-C arrives twice: from the terminal, and forwarded by npm. */
 const npmEchoMs = 500
 
-/** Gives what takes the listeners away again. */
-export function onStopSignals(stop: () => void, leave: () => void): () => void {
+/** Returns a function that removes the listeners. */
+export function onStopSignals(stop: () => void, forceExit: () => void): () => void {
   const echoMs = processEnvironment().npm_lifecycle_event === undefined ? 0 : npmEchoMs
   let firstAt: number | null = null
   const listener = () => {
     const now = performance.now()
     if (firstAt !== null && now - firstAt >= echoMs) {
-      leave()
+      forceExit()
       process.exit(1)
     }
     if (firstAt === null) stop()

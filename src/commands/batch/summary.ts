@@ -1,4 +1,4 @@
-// What came of a batch: a few lines for people, or JSON for scripts. Pure.
+// The final report of a batch: a few lines for people, or JSON for scripts. Pure.
 import { endedNow, showDollars, showTime } from './progress.ts'
 import type { Tally } from './run.ts'
 
@@ -6,8 +6,8 @@ export type Summary = { tally: Tally; output: string; durationMs: number; isComp
 
 const plural = (count: number, word: string) => `${count} ${word}${count === 1 ? '' : 's'}`
 
-/** Whether every line of the input has an answer that is one. */
-export const isGood = ({ tally, isComplete }: Summary): boolean =>
+/** Whether every input line has a successful answer to its current request. */
+export const isSuccess = ({ tally, isComplete }: Summary): boolean =>
   isComplete && tally.failed + tally.failedEarlier + tally.changed === 0
 
 export function summaryAsLines(summary: Summary): string[] {
@@ -16,16 +16,16 @@ export function summaryAsLines(summary: Summary): string[] {
   const now = `${plural(endedNow(tally), 'line')} in ${showTime(durationMs / 1000)}`
   const what = [`${succeeded} succeeded`, `${failed} failed`, ...(costUsd > 0 ? [showDollars(costUsd)] : [])]
   const lines = [`${now}: ${what.join(', ')}; answers in ${output}`]
-  if (succeededEarlier > 0) lines.push(`${plural(succeededEarlier, 'line')} had been answered before`)
-  const again = failed + failedEarlier
-  if (failedEarlier > 0) lines.push(`${plural(failedEarlier, 'line')} had failed before`)
-  if (again > 0 && isComplete) lines.push('--retry-failed tries again what failed')
+  if (succeededEarlier > 0) lines.push(`${plural(succeededEarlier, 'line')} answered earlier`)
+  const failedTotal = failed + failedEarlier
+  if (failedEarlier > 0) lines.push(`${plural(failedEarlier, 'line')} failed earlier`)
+  if (failedTotal > 0 && isComplete) lines.push('--retry-failed retries failed lines')
   if (firstChanged !== null) {
     const first = `the first is line ${firstChanged.line}, id ${JSON.stringify(firstChanged.id)}`
-    const hint = '--redo-changed answers them anew, another --output all of them'
-    lines.push(`${plural(changed, 'line')} had been answered before, but to another request (${first}): ${hint}`)
+    const hint = '--redo-changed answers them again, a different --output answers all lines again'
+    lines.push(`${plural(changed, 'line')} answered earlier, but the request has changed since (${first}): ${hint}`)
   }
-  if (!isComplete) lines.push('it has stopped before the end: give the same command again to go on')
+  if (!isComplete) lines.push('stopped early; run the same command again to resume')
   return lines
 }
 

@@ -1,5 +1,5 @@
-// The command `chat`: one prompt to a running server, the answer as it comes. Not for how the prompt is found (prompt.ts), nor
-// for what is shown of which event (view.ts).
+// The command `chat`: sends one prompt to a running server and shows the answer as it arrives. Not for reading the prompt (prompt.ts), nor
+// for what is shown of each event (view.ts).
 import { resolve } from 'node:path'
 import { isLoopbackHost } from '../../platform/loopback.ts'
 import type { SessionList } from '../../surfaces/native/session-schemas.ts'
@@ -15,24 +15,24 @@ export type ChatFlags = ServerFlags & {
   system?: string
   session?: string
   continue?: boolean
-  /** False: the server's own. */
+  /** False: the server's default folder. */
   cwd?: string | false
   verbose?: boolean
 }
 
 export function chat(words: readonly string[], flags: ChatFlags): Promise<ExitCode> {
   return answer('chat', async () => {
-    refuseBoth(flags)
+    checkSession(flags)
     const prompt = await readPrompt(words)
     const client = await ServerClient.find(flags)
-    const asked = new AbortController()
-    // Only the first: where the end does not come, the second one ends the process.
-    process.once('SIGINT', () => asked.abort())
+    const abort = new AbortController()
+    // Only the first one: if the run does not end, a second one ends the process.
+    process.once('SIGINT', () => abort.abort())
     try {
-      await run(client, await toBody(prompt, client, flags), asked, flags)
-    } catch (fault) {
-      if (!asked.signal.aborted) throw fault
-      // To close the connection is what cancels the run.
+      await run(client, await toBody(prompt, client, flags), abort, flags)
+    } catch (error) {
+      if (!abort.signal.aborted) throw error
+      // Closing the connection cancels the run.
       note('cancelled')
       return 1
     }
@@ -41,21 +41,21 @@ export function chat(words: readonly string[], flags: ChatFlags): Promise<ExitCo
 
 const uuid = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
-function refuseBoth(flags: ChatFlags): void {
+function checkSession(flags: ChatFlags): void {
   if (flags.session === undefined) return
-  if (flags.continue === true) throw new UsageError('give --session or --continue, not both')
+  if (flags.continue === true) throw new UsageError('pass --session or --continue, not both')
   if (uuid.test(flags.session)) return
-  const accepted = 'give the id of a session, as claude-serve sessions shows them'
+  const accepted = 'give the id of a session (claude-serve sessions lists them)'
   throw new UsageError(`--session: ${JSON.stringify(flags.session)} is not accepted; ${accepted}`)
 }
 
 async function toBody(prompt: string, client: ServerClient, flags: ChatFlags): Promise<Record<string, unknown>> {
   const session = flags.continue === true ? await lastSession(client, flags) : flags.session
-  // A conversation goes on in its own folder unless another is named.
-  const cwd = flags.cwd ?? (session === undefined && isHere(client) ? process.cwd() : false)
+  // A session continues in its own folder unless another is set.
+  const cwd = flags.cwd ?? (session === undefined && isLocal(client) ? process.cwd() : false)
   return {
     prompt,
-    // Also where tools are not shown: they tell where one text of the answer ends and the next begins.
+    // Needed even if tools are not shown: they mark where one text of the answer ends and the next begins.
     events: 'full',
     ...(flags.model === undefined ? {} : { model: flags.model.replace(/^agent\//, '') }),
     ...(flags.system === undefined ? {} : { system_prompt: flags.system }),
@@ -64,37 +64,37 @@ async function toBody(prompt: string, client: ServerClient, flags: ChatFlags): P
   }
 }
 
-/** Whether our folders are the server's folders too. */
-const isHere = ({ url }: ServerClient) => isLoopbackHost(new URL(url).hostname)
+/** Whether the server has the same folders as this process. */
+const isLocal = ({ url }: ServerClient) => isLoopbackHost(new URL(url).hostname)
 
 async function lastSession(client: ServerClient, { cwd }: ChatFlags): Promise<string> {
-  if (cwd === false) throw new UsageError('--continue needs a folder: leave --no-cwd out')
+  if (cwd === false) throw new UsageError('--continue requires a folder: remove --no-cwd')
   const folder = resolve(cwd ?? '.')
   const query = new URLSearchParams({ cwd: folder, limit: '1' })
   const isList = (body: Partial<SessionList>) => Array.isArray(body.sessions)
   const { sessions } = await getJson<SessionList>(client, `/v1/sessions?${query}`, isList)
   const id = sessions[0]?.session_id
-  if (id === undefined) throw new CommandError(`there is no conversation in ${folder} yet: leave --continue out`)
+  if (id === undefined) throw new CommandError(`there is no session in ${folder} yet: remove --continue`)
   return id
 }
 
 async function run(
   client: ServerClient,
   body: Record<string, unknown>,
-  asked: AbortController,
+  abort: AbortController,
   flags: ChatFlags,
 ): Promise<void> {
-  const response = await client.send('POST', '/v1/chat/stream', body, asked.signal)
+  const response = await client.send('POST', '/v1/chat/stream', body, abort.signal)
   const view = new ChatView({ isJson: flags.json === true, isVerbose: flags.verbose === true })
   try {
     for await (const event of readEvents(response, client.url)) {
       if (await view.show(event)) continue
-      // Nobody reads the answer any more.
-      asked.abort()
+      // Stdout was closed.
+      abort.abort()
       break
     }
   } finally {
     await view.end()
   }
-  asked.signal.throwIfAborted()
+  abort.signal.throwIfAborted()
 }

@@ -1,28 +1,28 @@
-// The events of a run's stream, as its client reads them: server-sent events to objects, and an error for a stream that breaks off.
+// Reads the events of a run's stream on the client side: turns server-sent events into objects, and reports a stream that ends early.
 import type { ChatEvent } from '../../surfaces/native/schemas.ts'
 import { CommandError } from '../command.ts'
 
-/** Ends after the last event of a run. Throws CommandError for a stream that ends without one, or that is none. */
+/** Returns after the last event of a run. Throws CommandError if the stream ends without one, or the response is not a stream. */
 export async function* readEvents(response: Response, url: string): AsyncGenerator<ChatEvent> {
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
   if (!isStream || response.body === null) {
-    throw new CommandError(`what answers at ${url} is not claude-serve: give its address with --url`)
+    throw new CommandError(`the server at ${url} is not claude-serve: pass the right address with --url`)
   }
   try {
     for await (const event of eventsOf(response.body)) {
       yield event
       if (event.type === 'done' || event.type === 'error') return
     }
-  } catch (fault) {
-    // What fetch and the decoder throw; the caller knows whether it has hung up itself.
-    if (fault instanceof TypeError || fault instanceof SyntaxError) throw brokenOff(fault)
-    throw fault
+  } catch (error) {
+    // Thrown by fetch and the decoder. The caller knows whether it has disconnected itself.
+    if (error instanceof TypeError || error instanceof SyntaxError) throw incompleteAnswer(error)
+    throw error
   }
-  throw brokenOff()
+  throw incompleteAnswer()
 }
 
-const brokenOff = (cause?: Error) =>
-  new CommandError('the connection broke before the answer was complete: claude-serve logs may say why', { cause })
+const incompleteAnswer = (cause?: Error) =>
+  new CommandError('the connection broke before the answer was complete: claude-serve logs may show why', { cause })
 
 async function* eventsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<ChatEvent> {
   let buffered = ''
@@ -34,7 +34,7 @@ async function* eventsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<ChatE
         .split('\n')
         .filter((line) => line.startsWith('data: '))
         .map((line) => line.slice('data: '.length))
-      // A frame without data is a sign of life.
+      // A frame without data is a keep-alive.
       if (data.length > 0) yield JSON.parse(data.join('\n')) as ChatEvent
     }
   }

@@ -1,4 +1,4 @@
-// What `claude-serve chat` shows of a run, event by event: the answer on stdout, everything else on stderr.
+// Shows the events of a run for `claude-serve chat`: the answer on stdout, everything else on stderr.
 import { styleText } from 'node:util'
 import type { ChatEvent, ChatReply } from '../../surfaces/native/schemas.ts'
 import { CommandError, note } from '../command.ts'
@@ -9,17 +9,17 @@ export type ViewOptions = { isJson: boolean; isVerbose: boolean }
 
 export class ChatView {
   readonly #options: ViewOptions
-  /** The end of what was written to stdout. */
-  #last = ''
-  /** The next text is another one than the last. */
-  #isNew = false
+  /** The last character written to stdout. */
+  #lastCharacter = ''
+  /** The next text is separate from the previous one. */
+  #isNewText = false
   #isThinking = false
 
   constructor(options: ViewOptions) {
     this.#options = options
   }
 
-  /** False once nobody reads the answer any more. Throws CommandError for a run that failed. */
+  /** Returns false once stdout is closed. Throws CommandError if the run failed. */
   async show(event: ChatEvent): Promise<boolean> {
     if (event.type !== 'thinking') this.#endThinking()
     switch (event.type) {
@@ -30,37 +30,37 @@ export class ChatView {
       case 'error':
         throw new CommandError(oneLine(event.error))
       default:
-        this.#isNew = this.#last !== ''
-        if (this.#options.isVerbose) this.#tell(event)
+        this.#isNewText = this.#lastCharacter !== ''
+        if (this.#options.isVerbose) this.#showDetails(event)
         return true
     }
   }
 
-  /** To be called in any case: a line that was begun is ended. */
+  /** Must always be called: completes a partial line. */
   async end(): Promise<void> {
     this.#endThinking()
-    if (this.#last !== '' && this.#last !== '\n') await write('\n')
-    this.#last = ''
+    if (this.#lastCharacter !== '' && this.#lastCharacter !== '\n') await write('\n')
+    this.#lastCharacter = ''
   }
 
   async #text(text: string): Promise<boolean> {
     if (this.#options.isJson || text === '') return true
-    const gap = this.#isNew ? (this.#last === '\n' ? '\n' : '\n\n') : ''
-    this.#isNew = false
-    this.#last = text.at(-1) ?? ''
+    const gap = this.#isNewText ? (this.#lastCharacter === '\n' ? '\n' : '\n\n') : ''
+    this.#isNewText = false
+    this.#lastCharacter = text.at(-1) ?? ''
     return write(gap + (isTerminal() ? inert(text) : text))
   }
 
   async #done({ type, ...reply }: { type: 'done' } & ChatReply): Promise<boolean> {
     if (this.#options.isJson) return write(`${JSON.stringify(reply, null, 2)}\n`)
-    // What was never said piece by piece.
-    const goesOn = this.#last !== '' || (await this.#text(reply.result))
+    // The result may not have been streamed.
+    const isRead = this.#lastCharacter !== '' || (await this.#text(reply.result))
     await this.end()
-    this.#tellEnd(reply)
-    return goesOn
+    this.#showSummary(reply)
+    return isRead
   }
 
-  #tellEnd({ permission_denials: denials, session_id, cost_usd, duration_ms }: ChatReply): void {
+  #showSummary({ permission_denials: denials, session_id, cost_usd, duration_ms }: ChatReply): void {
     const denied = [...new Set(denials.map(({ tool_name }) => oneLine(tool_name)))]
     if (denied.length > 0) note(`Claude was not allowed to use ${denied.join(', ')}`)
     if (process.stderr.isTTY !== true) return
@@ -68,21 +68,21 @@ export class ChatView {
     this.#aside([`session ${session_id}`, ...cost, `${(duration_ms / 1000).toFixed(1)} s`].join(', '))
   }
 
-  #tell(event: ChatEvent): void {
+  #showDetails(event: ChatEvent): void {
     switch (event.type) {
       case 'thinking':
         this.#isThinking = true
         return this.#aside(event.text, '')
       case 'tool_use':
-        return this.#aside(oneLineOf(`> ${event.name} ${JSON.stringify(event.input)}`))
+        return this.#aside(shortLine(`> ${event.name} ${JSON.stringify(event.input)}`))
       case 'tool_result':
-        return this.#aside(oneLineOf(`${event.is_error ? '! ' : '< '}${event.text}`))
+        return this.#aside(shortLine(`${event.is_error ? '! ' : '< '}${event.text}`))
       case 'status':
-        return this.#aside(event.status === 'retrying' ? `the model is asked again (attempt ${event.attempt})` : '')
+        return this.#aside(event.status === 'retrying' ? `retrying the model request (attempt ${event.attempt})` : '')
     }
   }
 
-  /** On stderr, less bright where that is a terminal. */
+  /** Writes to stderr, dimmed on a terminal. */
   #aside(text: string, end = '\n'): void {
     if (text === '') return
     process.stderr.write(styleText('dim', inert(text), { stream: process.stderr }) + end)
@@ -94,5 +94,5 @@ export class ChatView {
   }
 }
 
-/** What a tool was given or has said can be whole files. */
-const oneLineOf = (text: string) => cut(oneLine(text.slice(0, 2000)), 200)
+/** Tool inputs and results can be whole files. */
+const shortLine = (text: string) => cut(oneLine(text.slice(0, 2000)), 200)

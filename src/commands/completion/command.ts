@@ -2,9 +2,7 @@
 // for.
 import type { Command } from 'commander'
 import type { SetExitCode } from '../command.ts'
-
-const shells = ['bash', 'zsh', 'fish'] as const
-export type Shell = (typeof shells)[number]
+import { type Shell, shells } from './shells.ts'
 
 const howToInstall = `
 Install it, then open a new shell:

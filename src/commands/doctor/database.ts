@@ -1,5 +1,5 @@
-// The database, without changing anything in it: whether it is whole and of a shape that this version knows, and how the API keys in it
-// go with the settings.
+// The database, opened read-only: whether it is intact and has a schema that this version knows, and whether its API keys fit the
+// settings.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -13,8 +13,8 @@ import { type DoctorContext, type Finding, ok, problem, quoted, reasonOf, warnin
 
 const fileOf = ({ config }: DoctorContext) => join(config.dataDir, 'claude-serve.db')
 
-/** The version since which there are keys. */
-const firstWithKeys = 2
+/** The schema version that introduced keys. */
+const firstVersionWithKeys = 2
 
 function read<T>(file: string, use: (db: DatabaseSync) => T): T {
   const db = new DatabaseSync(file, { readOnly: true })
@@ -26,44 +26,44 @@ function read<T>(file: string, use: (db: DatabaseSync) => T): T {
   }
 }
 
-export async function examineDatabase(patient: DoctorContext): Promise<Finding[]> {
+export async function examineDatabase(context: DoctorContext): Promise<Finding[]> {
   const check = 'database'
-  const file = fileOf(patient)
-  if (!existsSync(file)) return [ok(check, 'none yet: it is made at the first start')]
-  const away = `mv ${quoted(file)} ${quoted(`${file}.damaged`)}`
+  const file = fileOf(context)
+  if (!existsSync(file)) return [ok(check, 'none yet: it is created at the first start')]
+  const moveAway = `mv ${quoted(file)} ${quoted(`${file}.damaged`)}`
   try {
-    return [read(file, (db) => examineOpened(check, file, db, away))]
-  } catch (fault) {
-    const isDamaged = /malformed|not a database/.test(reasonOf(fault))
-    return [problem(check, `${file} cannot be read: ${reasonOf(fault)}`, isDamaged ? away : null)]
+    return [read(file, (db) => examineOpened(check, file, db, moveAway))]
+  } catch (error) {
+    const isDamaged = /malformed|not a database/.test(reasonOf(error))
+    return [problem(check, `${file} cannot be read: ${reasonOf(error)}`, isDamaged ? moveAway : null)]
   }
 }
 
-function examineOpened(check: string, file: string, db: DatabaseSync, away: string): Finding {
+function examineOpened(check: string, file: string, db: DatabaseSync, moveAway: string): Finding {
   const version = schemaVersion(db)
   if (version > migrations.length) {
-    const text = `${file} was made by a newer claude-serve (schema ${version}, this one knows ${migrations.length})`
+    const text = `${file} was created by a newer claude-serve (schema ${version}; this version supports ${migrations.length})`
     return problem(check, text, 'npm install -g claude-serve@latest')
   }
-  const said = db.prepare('PRAGMA quick_check(1)').get()?.quick_check
-  if (said !== 'ok') return problem(check, `${file} is damaged: ${String(said)}`, away)
-  const older = version < migrations.length ? `; the next start brings its schema up to date` : ''
-  return ok(check, `${file} is whole${older}`)
+  const result = db.prepare('PRAGMA quick_check(1)').get()?.quick_check
+  if (result !== 'ok') return problem(check, `${file} is damaged: ${String(result)}`, moveAway)
+  const migration = version < migrations.length ? '; the next start updates its schema' : ''
+  return ok(check, `${file} is intact${migration}`)
 }
 
-export async function examineKeys(patient: DoctorContext): Promise<Finding[]> {
+export async function examineKeys(context: DoctorContext): Promise<Finding[]> {
   const check = 'keys'
-  const keys = keysIn(fileOf(patient))
-  if (keys === null) return [warning(check, 'not known: the database cannot be read')]
-  return [...examineHost(check, patient, keys), ...examineKeyList(check, patient, keys)]
+  const keys = keysIn(fileOf(context))
+  if (keys === null) return [warning(check, 'unknown: the database cannot be read')]
+  return [...examineHost(check, context, keys), ...examineKeyList(check, context, keys)]
 }
 
-/** Those that were not revoked; null where that cannot be known. */
+/** The keys that are not revoked; null if the database cannot be read. */
 function keysIn(file: string): KeyRecord[] | null {
   if (!existsSync(file)) return []
   try {
     return read(file, (db) => {
-      if (schemaVersion(db) < firstWithKeys) return []
+      if (schemaVersion(db) < firstVersionWithKeys) return []
       return listKeys(preparer(db)).filter(({ revokedAtMs }) => revokedAtMs === null)
     })
   } catch {
@@ -71,29 +71,31 @@ function keysIn(file: string): KeyRecord[] | null {
   }
 }
 
-const howToMake = 'claude-serve keys create <name>'
+const createCommand = 'claude-serve keys create <name>'
 
 function examineHost(check: string, { config: { host, allowHosts } }: DoctorContext, keys: KeyRecord[]): Finding[] {
   if (isLoopbackHost(host)) return []
   const wide = `--host ${host} reaches beyond this machine`
   return [
-    ...(keys.length > 0 ? [] : [problem(check, `${wide}, and there is no API key`, howToMake)]),
+    ...(keys.length > 0 ? [] : [problem(check, `${wide}, but there is no API key`, createCommand)]),
     ...(allowHosts.length > 0
       ? []
-      : [problem(check, `${wide}, and no name is allowed for it`, 'give --allow-host <name>')]),
+      : [problem(check, `${wide}, but no host name is allowed`, 'set --allow-host <name>')]),
   ]
 }
 
 function examineKeyList(check: string, { config, environment }: DoctorContext, keys: KeyRecord[]): Finding[] {
   const isWide = !isLoopbackHost(config.host)
-  if (keys.length === 0) return isWide ? [] : [ok(check, 'none: on loopback your own programs need none')]
+  if (keys.length === 0) return isWide ? [] : [ok(check, 'none: on loopback your own programs do not need one')]
   const usable = keys.filter((key) => isUsable(key, Date.now()))
   if (usable.length === 0)
-    return [problem(check, 'all API keys have expired, and requests need one until they are revoked', howToMake)]
+    return [
+      problem(check, 'all API keys have expired, but requests require one until these are revoked', createCommand),
+    ]
   const own = environment.CLAUDE_SERVE_API_KEY ?? ''
-  const count = `${usable.length} that can be used`
+  const count = `${usable.length} usable`
   if (own === '') return [ok(check, `${count}; commands need one in CLAUDE_SERVE_API_KEY`)]
   const isKnown = usable.some(({ hash }) => hash === hashOf(own))
   if (isKnown) return [ok(check, `${count}, and CLAUDE_SERVE_API_KEY is one of them`)]
-  return [warning(check, 'CLAUDE_SERVE_API_KEY holds none of the keys that can be used', howToMake)]
+  return [warning(check, 'CLAUDE_SERVE_API_KEY does not hold a usable key', createCommand)]
 }

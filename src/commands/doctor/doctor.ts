@@ -1,5 +1,5 @@
-// The command `doctor`: looks at one thing after the other, and goes on whatever it finds. Not for how anything is looked at (see the
-// other files of this name).
+// The command `doctor`: runs one check after the other, and continues whatever it finds. Not for how anything is checked (see the
+// other files in this folder).
 import { processEnvironment } from '../../config/load.ts'
 import { answer, type ExitCode, type LocationFlags, print, printJson } from '../command.ts'
 import { examineClaude, examineLogin, examineNode } from './claude.ts'
@@ -16,19 +16,19 @@ export type DoctorFlags = LocationFlags & { fix?: boolean }
 
 const checks: readonly Check[] = [
   { name: 'claude', doing: 'looking for claude', examine: examineClaude },
-  { name: 'login', doing: 'asking claude whether it is logged in', examine: examineLogin },
-  { name: 'environment', doing: 'looking at the environment', examine: examineEnvironment },
-  { name: 'data-folder', doing: 'looking at the data folder', examine: examineFolder },
-  { name: 'files', doing: 'looking at its files', examine: examineFiles },
-  { name: 'disk', doing: 'looking for room on the disk', examine: examineDisk },
-  { name: 'database', doing: 'checking that the database is whole', examine: examineDatabase },
-  { name: 'keys', doing: 'looking at the API keys', examine: examineKeys },
+  { name: 'login', doing: 'checking the login', examine: examineLogin },
+  { name: 'environment', doing: 'checking the environment', examine: examineEnvironment },
+  { name: 'data-folder', doing: 'checking the data folder', examine: examineFolder },
+  { name: 'files', doing: 'checking its files', examine: examineFiles },
+  { name: 'disk', doing: 'checking the free disk space', examine: examineDisk },
+  { name: 'database', doing: 'checking the database', examine: examineDatabase },
+  { name: 'keys', doing: 'checking the API keys', examine: examineKeys },
   { name: 'server', doing: 'looking for a running server', examine: examineServer },
-  { name: 'port', doing: 'trying the port', examine: examinePort },
-  { name: 'localhost', doing: 'asking where localhost is', examine: examineLocalhost },
+  { name: 'port', doing: 'checking the port', examine: examinePort },
+  { name: 'localhost', doing: 'resolving localhost', examine: examineLocalhost },
 ]
 
-const turn: Check = { name: 'turn', doing: 'asking the scripted model a question', examine: examineTurn }
+const turn: Check = { name: 'turn', doing: 'sending a question to the scripted model', examine: examineTurn }
 
 const width = Math.max(...checks.map(({ name }) => name.length))
 
@@ -36,7 +36,7 @@ export function runDoctor(flags: DoctorFlags): Promise<ExitCode> {
   return answer('doctor', async () => {
     const findings: Finding[] = []
     const waiting = startWaiting(process.stderr)
-    const tell = (found: readonly Finding[]) => {
+    const report = (found: readonly Finding[]) => {
       waiting.end()
       findings.push(...found)
       if (flags.json !== true) for (const finding of found) print(asLines(finding, width).join('\n'))
@@ -44,32 +44,32 @@ export function runDoctor(flags: DoctorFlags): Promise<ExitCode> {
     const environment = processEnvironment()
     const { dataDir, config: file } = flags
     const settings = examineSettings({ dataDir, config: file }, environment)
-    tell([examineNode(), ...settings.findings])
-    const patient: DoctorContext = { config: settings.config, environment, fixes: flags.fix === true }
+    report([examineNode(), ...settings.findings])
+    const context: DoctorContext = { config: settings.config, environment, appliesFixes: flags.fix === true }
     for (const check of checks) {
       waiting.show(check.doing)
-      tell(await examine(check, patient))
+      report(await runCheck(check, context))
     }
     waiting.show(turn.doing)
-    tell(await lastOf(findings, patient))
+    report(await runTurnCheck(findings, context))
     if (flags.json === true) printJson(findings.map(forScripts))
     else print(asSummary(findings))
     return findings.some(({ state }) => state === 'problem') ? 1 : 0
   })
 }
 
-/** What nobody thought of is a finding too. */
-async function examine({ name, examine: look }: Check, patient: DoctorContext): Promise<Finding[]> {
+/** An unexpected error is a finding too. */
+async function runCheck({ name, examine }: Check, context: DoctorContext): Promise<Finding[]> {
   try {
-    return await look(patient)
-  } catch (fault) {
-    return [problem(name, `this could not be looked at: ${reasonOf(fault)}`)]
+    return await examine(context)
+  } catch (error) {
+    return [problem(name, `this check failed: ${reasonOf(error)}`)]
   }
 }
 
-async function lastOf(findings: readonly Finding[], patient: DoctorContext): Promise<Finding[]> {
+async function runTurnCheck(findings: readonly Finding[], context: DoctorContext): Promise<Finding[]> {
   const hasClaude = findings.some(({ check, state }) => check === 'claude' && state === 'ok')
-  return hasClaude ? examine(turn, patient) : [warning(turn.name, 'not tried: there is no claude')]
+  return hasClaude ? runCheck(turn, context) : [warning(turn.name, 'skipped: claude is not available')]
 }
 
 const forScripts = ({ check, state, message, fix }: Finding): Finding => ({

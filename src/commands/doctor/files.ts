@@ -1,5 +1,5 @@
-// The data folder and what lies in it: whose they are, who else could look into them, and room on the disk. Mends modes where that is
-// asked for, and nothing else. Not for what is in the files.
+// The data folder and the files in it: who owns them, who else could read them, and the free disk space. Fixes modes if requested, and
+// nothing else. Not for what is in the files.
 import {
   accessSync,
   chmodSync,
@@ -37,58 +37,58 @@ const isOwn = ({ uid }: Stats) => !hasModes || uid === process.getuid?.()
 
 const toOwn = (path: string) => `sudo chown -R "$(id -un)" ${quoted(path)}`
 
-export async function examineFolder({ config: { dataDir }, fixes }: DoctorContext): Promise<Finding[]> {
+export async function examineFolder({ config: { dataDir }, appliesFixes }: DoctorContext): Promise<Finding[]> {
   const check = 'data-folder'
   const info = statSync(dataDir, { throwIfNoEntry: false })
   if (info === undefined) return [examineMissing(check, dataDir)]
-  if (!info.isDirectory()) return [problem(check, `${dataDir} is not a folder`, 'give another with --data-dir')]
+  if (!info.isDirectory()) return [problem(check, `${dataDir} is not a folder`, 'choose another with --data-dir')]
   if (hasModes && (info.mode & stickyBit) !== 0)
-    return [problem(check, `${dataDir} is shared by many users`, 'give one of its own with --data-dir')]
+    return [problem(check, `${dataDir} is shared by many users`, 'choose a private one with --data-dir')]
   if (!isOwn(info)) return [problem(check, `${dataDir} belongs to another user (${info.uid})`, toOwn(dataDir))]
-  if (!mayWrite(dataDir)) return [problem(check, `${dataDir} cannot be written`, `chmod 700 ${quoted(dataDir)}`)]
+  if (!mayWrite(dataDir)) return [problem(check, `${dataDir} is not writable`, `chmod 700 ${quoted(dataDir)}`)]
   if (!hasModes || (info.mode & othersBits) === 0) return [ok(check, dataDir)]
   const open = `${dataDir} is open to other users (${showMode(info)})`
-  return [fixes ? close(check, dataDir, 0o700, open) : problem(check, open, `chmod 700 ${quoted(dataDir)}`)]
+  return [appliesFixes ? close(check, dataDir, 0o700, open) : problem(check, open, `chmod 700 ${quoted(dataDir)}`)]
 }
 
 function examineMissing(check: string, dataDir: string): Finding {
   const parent = nearestExisting(dirname(dataDir))
-  if (statSync(parent).isDirectory() && mayWrite(parent)) return ok(check, `${dataDir} is made at the first start`)
-  return problem(check, `${dataDir} cannot be made: ${parent} cannot be written`, 'give another with --data-dir')
+  if (statSync(parent).isDirectory() && mayWrite(parent)) return ok(check, `${dataDir} is created at the first start`)
+  return problem(check, `${dataDir} cannot be created: ${parent} is not writable`, 'choose another with --data-dir')
 }
 
 function close(check: string, path: string, mode: number, open: string): Finding {
   try {
     chmodSync(path, mode)
-    return ok(check, `${open}: mended`)
-  } catch (fault) {
-    return problem(check, `${open}, and that cannot be mended: ${reasonOf(fault)}`, toOwn(path))
+    return ok(check, `${open}: fixed`)
+  } catch (error) {
+    return problem(check, `${open}, and this cannot be fixed: ${reasonOf(error)}`, toOwn(path))
   }
 }
 
-/** How many are looked at, and how many are told one by one. */
+/** How many files are examined, and how many are reported one by one. */
 const filesMax = 20_000
-const toldMax = 5
+const reportedMax = 5
 
-export async function examineFiles({ config: { dataDir }, fixes }: DoctorContext): Promise<Finding[]> {
+export async function examineFiles({ config: { dataDir }, appliesFixes }: DoctorContext): Promise<Finding[]> {
   const check = 'files'
   const info = statSync(dataDir, { throwIfNoEntry: false })
   if (!info?.isDirectory()) return [ok(check, 'none yet')]
   const found = filesBelow(dataDir)
-  const wrong = found.map((path) => examineOne(check, path, fixes)).filter((finding) => finding !== null)
-  const told = wrong.slice(0, toldMax)
-  if (wrong.length > toldMax)
-    told.push(problem(check, `${wrong.length - toldMax} more like these`, 'claude-serve doctor --fix'))
-  return told.length > 0 ? told : [ok(check, `${found.length} of your own, closed to others`)]
+  const wrong = found.map((path) => examineOne(check, path, appliesFixes)).filter((finding) => finding !== null)
+  const reported = wrong.slice(0, reportedMax)
+  if (wrong.length > reportedMax)
+    reported.push(problem(check, `${wrong.length - reportedMax} more like these`, 'claude-serve doctor --fix'))
+  return reported.length > 0 ? reported : [ok(check, `${found.length} owned by you and closed to others`)]
 }
 
-/** Without what links lead to, and without the folder that the demo's claude keeps for itself. */
+/** Does not follow links, and skips the folder that the demo's claude uses for itself. */
 function filesBelow(folder: string): string[] {
   const found: string[] = []
   const folders = [folder]
-  for (let at = folders.pop(); at !== undefined && found.length < filesMax; at = folders.pop()) {
-    for (const entry of entriesOf(at)) {
-      const path = join(at, entry.name)
+  for (let parent = folders.pop(); parent !== undefined && found.length < filesMax; parent = folders.pop()) {
+    for (const entry of entriesOf(parent)) {
+      const path = join(parent, entry.name)
       if (entry.isSymbolicLink() || path === join(folder, 'demo')) continue
       found.push(path)
       if (entry.isDirectory()) folders.push(path)
@@ -101,20 +101,22 @@ function entriesOf(folder: string) {
   try {
     return readdirSync(folder, { withFileTypes: true })
   } catch {
-    // Its own finding says that it cannot be read.
+    // A finding of its own reports that it cannot be read.
     return []
   }
 }
 
-/** Null where nothing is wrong, or it is gone meanwhile. */
-function examineOne(check: string, path: string, mends: boolean): Finding | null {
+/** Null if nothing is wrong, or if the file no longer exists. */
+function examineOne(check: string, path: string, appliesFixes: boolean): Finding | null {
   const info = lstatSync(path, { throwIfNoEntry: false })
   if (info === undefined || !hasModes) return null
   if (!isOwn(info)) return problem(check, `${path} belongs to another user (${info.uid})`, toOwn(path))
   if ((info.mode & othersBits) === 0) return null
   const mode = info.isDirectory() ? 0o700 : 0o600
   const open = `${path} is open to other users (${showMode(info)})`
-  return mends ? close(check, path, mode, open) : problem(check, open, `chmod ${mode.toString(8)} ${quoted(path)}`)
+  return appliesFixes
+    ? close(check, path, mode, open)
+    : problem(check, open, `chmod ${mode.toString(8)} ${quoted(path)}`)
 }
 
 const gigabyte = 1e9
@@ -127,8 +129,9 @@ export async function examineDisk({ config: { dataDir } }: DoctorContext): Promi
   return (isOneDisk ? [own] : [own, scratch]).map((folder) => {
     const { bavail, bsize } = statfsSync(folder)
     const free = bavail * bsize
-    const said = `${(free / gigabyte).toFixed(1)} GB free in ${folder}`
-    if (free >= scarceBytes) return ok('disk', said)
-    return free >= tooFewBytes ? warning('disk', said, 'make room') : problem('disk', said, 'make room')
+    const message = `${(free / gigabyte).toFixed(1)} GB free in ${folder}`
+    if (free >= scarceBytes) return ok('disk', message)
+    const fix = 'free some disk space'
+    return free >= tooFewBytes ? warning('disk', message, fix) : problem('disk', message, fix)
   })
 }

@@ -1,25 +1,25 @@
-// What the doctor says of one thing: how it is, and what mends it. Not for how any of it is found out.
+// A finding of the doctor: the state of one thing, and how to fix it. Not for how anything is checked.
 import type { Config } from '../../config/options.ts'
 import type { Environment } from '../../config/sources.ts'
 
 export type State = 'ok' | 'warning' | 'problem'
 
-/** `fix` is a command, or a setting to give; null where nothing needs mending or can be mended. */
+/** `fix` is a command to run or a setting to change; null if nothing needs to be fixed, or nothing can be. */
 export type Finding = { check: string; state: State; message: string; fix: string | null }
 
-/** What is looked at. */
+/** What the checks examine. */
 export type DoctorContext = {
   config: Config
   environment: Environment
-  /** Whether what can be mended without asking is to be mended. */
-  fixes: boolean
+  /** Whether to fix what can be fixed without confirmation. */
+  appliesFixes: boolean
 }
 
 export type Check = {
   name: string
-  /** What is said while it is looked at. */
+  /** Shown while the check runs. */
   doing: string
-  examine(patient: DoctorContext): Promise<Finding[]>
+  examine(context: DoctorContext): Promise<Finding[]>
 }
 
 export const ok = (check: string, message: string): Finding => ({ check, state: 'ok', message, fix: null })
@@ -38,11 +38,11 @@ export const problem = (check: string, message: string, fix: string | null = nul
   fix,
 })
 
-/** A path as a shell takes it. */
+/** A path, quoted for a shell if necessary. */
 export const quoted = (path: string): string =>
   /^[\w./@:+~-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`
 
-export const reasonOf = (fault: unknown): string => (fault instanceof Error ? fault.message : String(fault))
+export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-export const codeOf = (fault: unknown): string | null =>
-  fault instanceof Error && 'code' in fault ? String(fault.code) : null
+export const codeOf = (error: unknown): string | null =>
+  error instanceof Error && 'code' in error ? String(error.code) : null

@@ -1,4 +1,4 @@
-// Findings as people read them: a line each as it is found, with what mends it below. Not for scripts, who get the findings themselves.
+// Findings for people: one line each as it is found, with the fix below it. Not for scripts, which get the findings themselves.
 import { clearLine, cursorTo } from 'node:readline'
 import { styleText } from 'node:util'
 import { maskSecrets } from '../../platform/redact.ts'
@@ -12,7 +12,7 @@ const marks: Record<State, { mark: string; style: Style }> = {
   problem: { mark: '✗', style: 'red' },
 }
 
-/** A path or an answer must not steer a terminal. */
+/** A path or an answer must not control a terminal. */
 export const cleaned = (text: string): string => maskSecrets(text).replace(/\s+/g, ' ').replace(/\p{C}/gu, '?').trim()
 
 export function asLines({ check, state, message, fix }: Finding, width: number): string[] {
@@ -28,7 +28,7 @@ export function asSummary(findings: readonly Finding[]): string {
   return `${plural(count('problem'), 'problem')}, ${plural(count('warning'), 'warning')}`
 }
 
-/** What is being looked at, on a terminal only; `end` leaves no trace of it. */
+/** Shows which check is running, on a terminal only; `end` erases it. */
 export function startWaiting(stream: NodeJS.WriteStream) {
   const isShown = stream.isTTY === true
   const end = () => {

@@ -1,4 +1,4 @@
-// The server of the data folder, if one runs, and the port that the next one would take. Nothing is sent but two questions on loopback.
+// The server of the data folder, if one runs, and the port that the next one would use. Sends nothing but two requests on loopback.
 import { lookup } from 'node:dns/promises'
 import { createRequire } from 'node:module'
 import { createServer, isIP } from 'node:net'
@@ -10,50 +10,50 @@ import { codeOf, type DoctorContext, type Finding, ok, problem, reasonOf, warnin
 
 const { version } = createRequire(import.meta.url)('../../../package.json') as { version: string }
 
-const patienceMs = 5_000
+const timeoutMs = 5_000
 
-/** Null where none runs. */
+/** Null if none runs. */
 async function running({ config: { dataDir } }: DoctorContext): Promise<ServerAddress | null> {
   const address = readServerAddress(dataDir)
   const info = address === null ? null : await processInfo(address.pid)
   return info !== null && address?.process === identityOf(info) ? address : null
 }
 
-export async function examineServer(patient: DoctorContext): Promise<Finding[]> {
+export async function examineServer(context: DoctorContext): Promise<Finding[]> {
   const check = 'server'
-  const address = await running(patient)
+  const address = await running(context)
   if (address === null) return [ok(check, 'none runs in this data folder')]
   const name = `claude-serve ${address.version} at ${address.url} (process ${address.pid})`
-  const restart = 'claude-serve stop'
+  const stopCommand = 'claude-serve stop'
   try {
-    const { status, body } = await ask(address.url, patient.environment.CLAUDE_SERVE_API_KEY)
-    if (status === 401) return [warning(check, `${name} wants an API key`, 'export CLAUDE_SERVE_API_KEY=<key>')]
-    if (status !== 200) return [problem(check, `${name} says: ${body.error ?? `status ${status}`}`, null)]
-  } catch (fault) {
-    return [problem(check, `${name} does not answer: ${reasonOf(fault)}`, restart)]
+    const { status, body } = await ask(address.url, context.environment.CLAUDE_SERVE_API_KEY)
+    if (status === 401) return [warning(check, `${name} requires an API key`, 'export CLAUDE_SERVE_API_KEY=<key>')]
+    if (status !== 200) return [problem(check, `${name} reports: ${body.error ?? `status ${status}`}`, null)]
+  } catch (error) {
+    return [problem(check, `${name} does not answer: ${reasonOf(error)}`, stopCommand)]
   }
   if (address.version !== version)
-    return [warning(check, `${name} is of another version than this command (${version})`, restart)]
+    return [warning(check, `${name} is not of the same version as this command (${version})`, stopCommand)]
   return [ok(check, `${name} answers`)]
 }
 
 async function ask(url: string, key: string | undefined) {
   const response = await fetch(`${url}/v1/health`, {
     headers: key ? { authorization: `Bearer ${key}` } : {},
-    signal: AbortSignal.timeout(patienceMs),
+    signal: AbortSignal.timeout(timeoutMs),
   })
   const body = (await response.json().catch(() => ({}))) as { error?: string; claude_version?: string; code?: string }
   return { status: response.status, body }
 }
 
-export async function examinePort(patient: DoctorContext): Promise<Finding[]> {
+export async function examinePort(context: DoctorContext): Promise<Finding[]> {
   const check = 'port'
-  const { host, port } = patient.config
-  if (port === 0) return [ok(check, 'the next server takes a free one')]
-  const address = await running(patient)
+  const { host, port } = context.config
+  if (port === 0) return [ok(check, 'the next server picks a free one')]
+  const address = await running(context)
   if (address !== null && new URL(address.url).port === String(port))
     return [ok(check, `${port} is used by the server of this data folder`)]
-  // A server on loopback takes both families: where one is left, somebody else may take it.
+  // A server on loopback listens on both address families: if one stays free, another program may take it.
   const hosts = isLoopbackHost(host) ? ['127.0.0.1', '::1'] : [host]
   const findings = await Promise.all(
     hosts.map(async (each) => examineOne(check, each, port, await tryPort(each, port))),
@@ -62,37 +62,38 @@ export async function examinePort(patient: DoctorContext): Promise<Finding[]> {
   return wrong.length > 0 ? wrong : [ok(check, findings.map(({ message }) => message).join(', '))]
 }
 
-/** The system's word for why it cannot be listened on; null where it can. */
+/** The system's error code if the server cannot listen there; null if it can. */
 function tryPort(host: string, port: number): Promise<string | null> {
   return new Promise((resolve) => {
     const server = createServer()
-    server.once('error', (fault) => resolve(codeOf(fault) ?? reasonOf(fault)))
+    server.once('error', (error) => resolve(codeOf(error) ?? reasonOf(error)))
     server.listen({ host, port, exclusive: true, ipv6Only: host === '::1' }, () => server.close(() => resolve(null)))
   })
 }
 
 const shown = (host: string) => (isIP(host) === 6 ? `[${host}]` : host)
 
-async function examineOne(check: string, host: string, port: number, fault: string | null): Promise<Finding> {
-  const place = `${shown(host)}:${port}`
-  if (fault === null) return ok(check, `${place} is free`)
-  const isMissing = fault === 'EADDRNOTAVAIL' || fault === 'EAFNOSUPPORT'
+async function examineOne(check: string, host: string, port: number, reason: string | null): Promise<Finding> {
+  const address = `${shown(host)}:${port}`
+  if (reason === null) return ok(check, `${address} is free`)
+  const isMissing = reason === 'EADDRNOTAVAIL' || reason === 'EAFNOSUPPORT'
   if (isMissing && host === '::1') return ok(check, 'this machine has no IPv6')
-  if (isMissing) return problem(check, `${host} is no address of this machine`, 'give another with --host')
-  if (fault === 'EACCES')
-    return problem(check, `port ${port} may not be used by this user`, 'give one above 1023 with --port')
-  if (fault !== 'EADDRINUSE')
-    return problem(check, `${place} cannot be listened on: ${fault}`, 'give another with --port')
-  return problem(check, `${place} is taken by ${await whoListens(place)}`, 'stop that, or give another with --port')
+  if (isMissing) return problem(check, `${host} is not an address of this machine`, 'choose another with --host')
+  if (reason === 'EACCES')
+    return problem(check, `this user is not allowed to use port ${port}`, 'choose one above 1023 with --port')
+  if (reason !== 'EADDRINUSE')
+    return problem(check, `cannot listen on ${address}: ${reason}`, 'choose another port with --port')
+  const fix = 'stop it, or choose another port with --port'
+  return problem(check, `${address} is in use by ${await whoListens(address)}`, fix)
 }
 
-async function whoListens(place: string): Promise<string> {
+async function whoListens(address: string): Promise<string> {
   try {
-    const { body } = await ask(`http://${place}`, undefined)
+    const { body } = await ask(`http://${address}`, undefined)
     if (body.claude_version !== undefined || body.code === 'unauthorized')
       return 'a claude-serve of another data folder or user'
   } catch {
-    // It speaks something else.
+    // It does not speak HTTP.
   }
   return 'another program'
 }
@@ -102,7 +103,7 @@ export async function examineLocalhost(): Promise<Finding[]> {
   const addresses = (await lookup('localhost', { all: true }).catch(() => [])).map(({ address }) => address)
   const foreign = addresses.filter((address) => !isLoopbackHost(address))
   const fix = 'add the line "127.0.0.1 localhost" to /etc/hosts'
-  if (addresses.length === 0) return [warning(check, 'the name is not known: only 127.0.0.1 works', fix)]
-  if (foreign.length > 0) return [problem(check, `the name leads to ${foreign.join(', ')}`, fix)]
-  return [ok(check, `the name leads to ${addresses.join(' and ')}`)]
+  if (addresses.length === 0) return [warning(check, 'the name does not resolve: only 127.0.0.1 works', fix)]
+  if (foreign.length > 0) return [problem(check, `the name resolves to ${foreign.join(', ')}`, fix)]
+  return [ok(check, `the name resolves to ${addresses.join(' and ')}`)]
 }

@@ -1,4 +1,4 @@
-// The settings as the next start would have them. A bad one is told and left out, so that everything else can be looked at all the same.
+// The settings that the next start would use. An invalid one is reported and left out, so that everything else can still be checked.
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,32 +8,32 @@ import { type Finding, ok, problem, quoted, reasonOf, warning } from './finding.
 
 const check = 'settings'
 
-type Given = { flags: Record<string, unknown>; environment: Environment }
+type Input = { flags: Record<string, unknown>; environment: Environment }
 
-/** Throws ConfigError for what was typed. */
+/** Throws ConfigError for an invalid flag. */
 export function examineSettings(flags: Record<string, unknown>, environment: Environment) {
   const findings: Finding[] = []
-  const stand = new EmptyFile()
+  const emptyFile = new EmptyFile()
   try {
-    let given: Given = { flags, environment }
+    let input: Input = { flags, environment }
     for (;;) {
       try {
-        const loaded = loadConfig({ ...given, cwd: process.cwd(), isTerminal: false })
+        const loaded = loadConfig({ ...input, cwd: process.cwd(), isTerminal: false })
         findings.push(...examineFile(loaded))
         return { config: loaded.config, findings: findings.length > 0 ? findings : [ok(check, sourceOf(loaded))] }
-      } catch (fault) {
-        const rest = fault instanceof ConfigError && !fault.isWrongUsage ? without(fault, given, stand) : null
-        if (rest === null) throw fault
-        findings.push(problem(check, reasonOf(fault), howToMend(fault as ConfigError)))
-        given = rest
+      } catch (error) {
+        const rest = error instanceof ConfigError && !error.isWrongUsage ? withoutSource(error, input, emptyFile) : null
+        if (rest === null) throw error
+        findings.push(problem(check, reasonOf(error), howToFix(error as ConfigError)))
+        input = rest
       }
     }
   } finally {
-    stand.remove()
+    emptyFile.remove()
   }
 }
 
-/** What takes the place of a file with a fault in it; made when it is needed. */
+/** Replaces a configuration file that has an error; created when it is first used. */
 class EmptyFile {
   #folder: string | null = null
 
@@ -49,16 +49,16 @@ class EmptyFile {
   }
 }
 
-/** What was given, without what is at fault: a variable, or the whole file. Null where it is neither. */
-function without({ where }: ConfigError, { flags, environment }: Given, stand: EmptyFile): Given | null {
+/** The input without the source of the error: a variable, or the whole file. Null if it is neither. */
+function withoutSource({ where }: ConfigError, { flags, environment }: Input, emptyFile: EmptyFile): Input | null {
   const variable = / environment variable$/.test(where) ? where.split(' ')[0] : undefined
   if (variable !== undefined && environment[variable] !== undefined) {
     return { flags, environment: { ...environment, [variable]: undefined } }
   }
-  return where.startsWith('file ') ? { flags: { ...flags, config: stand.path }, environment } : null
+  return where.startsWith('file ') ? { flags: { ...flags, config: emptyFile.path }, environment } : null
 }
 
-function howToMend({ where, key }: ConfigError): string {
+function howToFix({ where, key }: ConfigError): string {
   const variable = / environment variable$/.test(where) ? where.split(' ')[0] : undefined
   if (variable !== undefined) return `unset ${variable}`
   return `edit ${quoted(where.replace(/^file /, ''))}${key === '--config' ? '' : `: ${key}`}`
@@ -72,13 +72,13 @@ const fileOf = ({ sources }: LoadedConfig): string | null => {
 function sourceOf(loaded: LoadedConfig): string {
   const file = fileOf(loaded)
   const set = loaded.sources.filter(({ key, source }) => key !== 'config' && source !== 'default').length
-  const count = set === 0 ? 'all as they are by default' : `${set} not as by default`
+  const count = set === 0 ? 'all at their defaults' : `${set} changed from the defaults`
   return `${count} (${file === null ? 'no file' : file}); see claude-serve serve --print-config`
 }
 
 const othersWrite = 0o022
 
-/** Whoever can write it says which program is run as claude. */
+/** Anyone who can write to the file can choose the program that is run as claude. */
 function examineFile(loaded: LoadedConfig): Finding[] {
   const file = fileOf(loaded)
   const mode = file === null ? 0 : (statSync(file, { throwIfNoEntry: false })?.mode ?? 0)

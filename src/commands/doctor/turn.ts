@@ -1,4 +1,4 @@
-// One question from end to end: a server of its own with the real claude against the scripted model, in folders that are gone afterwards.
+// One question end to end: a separate server with the real claude and the scripted model, in folders that are removed afterwards.
 // No login is used and nothing leaves the machine.
 import { mkdirSync, mkdtempSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -10,44 +10,43 @@ import { type DoctorContext, type Finding, ok, problem, reasonOf } from './findi
 
 const check = 'turn'
 
-const patienceMs = 60_000
+const timeoutMs = 60_000
 
 const question = 'Say hello'
 
-/** What the scripted model answers to it. */
+/** The scripted model's answer to it. */
 const expected = /demo model.*You said: Say hello/s
 
-export async function examineTurn(patient: DoctorContext): Promise<Finding[]> {
+export async function examineTurn(context: DoctorContext): Promise<Finding[]> {
   const root = mkdtempSync(join(tmpdir(), 'claude-serve-doctor-'))
-  const removed = () => rm(root, { recursive: true, force: true, maxRetries: 5 })
   try {
-    return [await tryTurn(patient, root)]
-  } catch (fault) {
+    return [await tryTurn(context, root)]
+  } catch (error) {
     return [
       problem(
         check,
-        `a turn with the scripted model failed: ${reasonOf(fault)}`,
+        `a turn with the scripted model failed: ${reasonOf(error)}`,
         'claude-serve --demo --log-level debug',
       ),
     ]
   } finally {
-    await removed()
+    await rm(root, { recursive: true, force: true, maxRetries: 5 })
   }
 }
 
-async function tryTurn(patient: DoctorContext, root: string): Promise<Finding> {
+async function tryTurn(context: DoctorContext, root: string): Promise<Finding> {
   const startedAt = performance.now()
-  const server = await startDemo(patient, root)
-  const leave = endWithSignals(server)
+  const server = await startDemo(context, root)
+  const removeListeners = closeOnSignals(server)
   try {
     const result = await askOnce(server.url)
     if (!expected.test(result))
-      return problem(check, `the scripted model's words did not come back: ${result.slice(0, 200)}`)
+      return problem(check, `the answer is not from the scripted model: ${result.slice(0, 200)}`)
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
     return ok(check, `a server, claude and the scripted model answered within ${seconds} s`)
   } finally {
     await server.close(0)
-    leave()
+    removeListeners()
   }
 }
 
@@ -73,18 +72,18 @@ async function askOnce(url: string): Promise<string> {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ prompt: question }),
-    signal: AbortSignal.timeout(patienceMs),
+    signal: AbortSignal.timeout(timeoutMs),
   })
   const { result, error } = (await response.json()) as { result?: string; error?: string }
-  if (result === undefined) throw new Error(error ?? `it was answered with status ${response.status}`)
+  if (result === undefined) throw new Error(error ?? `the server answered with status ${response.status}`)
   return result
 }
 
-/** Whoever has enough of it leaves no process behind. Gives what takes the listeners away again. */
-function endWithSignals(server: RunningServer): () => void {
-  const end = () => void server.close(0).finally(() => process.exit(1))
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, end)
+/** An interrupted check leaves no process behind. Returns a function that removes the listeners. */
+function closeOnSignals(server: RunningServer): () => void {
+  const close = () => void server.close(0).finally(() => process.exit(1))
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, close)
   return () => {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, end)
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, close)
   }
 }

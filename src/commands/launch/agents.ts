@@ -1,4 +1,4 @@
-// Coding agents of the terminal as clients: their settings, and how they are started. Each is set up as its own documentation says.
+// Coding agents for the terminal: their settings and how to start them. Each setup follows the agent's own documentation.
 import { join } from 'node:path'
 import type { Client } from './client.ts'
 import {
@@ -16,43 +16,46 @@ import {
   titleOf,
 } from './instructions.ts'
 
-/** For a program that is started: the key itself, which it gets in its environment. */
+/** The key itself, for the environment of a program that launch starts. */
 const keyOf = ({ hasKeys, surroundings }: Target): string =>
   (hasKeys ? surroundings.environment[keyVariable] : undefined) ?? placeholder
 
-const commandLine = (...words: string[]) => words.join(' \\\n')
+const commandLine = (...parts: string[]) => parts.join(' \\\n')
 
 export const claudeCode: Client = {
-  parts: (place) => [
+  parts: (target) => [
     note(
       'In a terminal:',
       'sh',
       commandLine(
-        `ANTHROPIC_BASE_URL=${shellWord(place.url)}`,
-        `ANTHROPIC_AUTH_TOKEN=${shellKey(place)}`,
-        `claude --model ${shellWord(place.model)}`,
+        `ANTHROPIC_BASE_URL=${shellWord(target.url)}`,
+        `ANTHROPIC_AUTH_TOKEN=${shellKey(target)}`,
+        `claude --model ${shellWord(target.model)}`,
       ),
     ),
   ],
-  start: (place) => ({
+  start: (target) => ({
     program: 'claude',
-    words: ['--model', place.model],
-    environment: { ANTHROPIC_BASE_URL: place.url, ANTHROPIC_AUTH_TOKEN: keyOf(place) },
-    // With any of these it would go elsewhere, or ask which of them to use.
+    args: ['--model', target.model],
+    environment: { ANTHROPIC_BASE_URL: target.url, ANTHROPIC_AUTH_TOKEN: keyOf(target) },
+    // Any of these would send it elsewhere, or make it prompt for which to use.
     without: ['ANTHROPIC_API_KEY', 'CLAUDE_CODE_USE_BEDROCK', 'CLAUDE_CODE_USE_VERTEX', 'CLAUDE_CODE_USE_FOUNDRY'],
     install: 'npm install -g @anthropic-ai/claude-code',
   }),
 }
 
 export const opencode: Client = {
-  parts: (place) => {
-    const { home, environment } = place.surroundings
+  parts: (target) => {
+    const { home, environment } = target.surroundings
     const limit = { context: contextTokens, output: outputTokens }
-    const models = plainModels(place).map((id) => [id, { name: titleOf(id), attachment: true, tool_call: true, limit }])
+    const models = plainModels(target).map((id) => [
+      id,
+      { name: titleOf(id), attachment: true, tool_call: true, limit },
+    ])
     const provider = {
       npm: '@ai-sdk/openai-compatible',
       name: 'claude-serve',
-      options: { baseURL: `${place.url}/v1`, apiKey: keyFor(place, `{env:${keyVariable}}`) },
+      options: { baseURL: `${target.url}/v1`, apiKey: keyFor(target, `{env:${keyVariable}}`) },
       models: Object.fromEntries(models),
     }
     return [
@@ -63,12 +66,12 @@ export const opencode: Client = {
         settings: { $schema: 'https://opencode.ai/config.json', provider: { 'claude-serve': provider } },
         needsFolder: false,
       },
-      note('Then, in a terminal:', 'sh', `opencode --model ${shellWord(`claude-serve/${place.model}`)}`),
+      note('Then, in a terminal:', 'sh', `opencode --model ${shellWord(`claude-serve/${target.model}`)}`),
     ]
   },
-  start: (place) => ({
+  start: (target) => ({
     program: 'opencode',
-    words: ['--model', `claude-serve/${place.model}`],
+    args: ['--model', `claude-serve/${target.model}`],
     environment: {},
     without: [],
     install: 'npm install -g opencode-ai',
@@ -76,47 +79,47 @@ export const opencode: Client = {
 }
 
 export const aider: Client = {
-  parts: (place) => [
+  parts: (target) => [
     note(
-      'In a terminal, in the folder of a project:',
+      "In a terminal, in your project's folder:",
       'sh',
       commandLine(
-        `OPENAI_API_BASE=${shellWord(`${place.url}/v1`)}`,
-        `OPENAI_API_KEY=${shellKey(place)}`,
-        `aider --model ${shellWord(`openai/${place.model}`)} --no-show-model-warnings`,
+        `OPENAI_API_BASE=${shellWord(`${target.url}/v1`)}`,
+        `OPENAI_API_KEY=${shellKey(target)}`,
+        `aider --model ${shellWord(`openai/${target.model}`)} --no-show-model-warnings`,
       ),
     ),
   ],
-  start: (place) => ({
+  start: (target) => ({
     program: 'aider',
-    words: ['--model', `openai/${place.model}`, '--no-show-model-warnings'],
-    environment: { OPENAI_API_BASE: `${place.url}/v1`, OPENAI_API_KEY: keyOf(place) },
+    args: ['--model', `openai/${target.model}`, '--no-show-model-warnings'],
+    environment: { OPENAI_API_BASE: `${target.url}/v1`, OPENAI_API_KEY: keyOf(target) },
     without: [],
     install: 'python -m pip install aider-install && aider-install',
   }),
 }
 
 export const codex: Client = {
-  parts: (place) => {
-    const { home, environment } = place.surroundings
+  parts: (target) => {
+    const { home, environment } = target.surroundings
     const folder = environment.CODEX_HOME || join(home, '.codex')
     const lines = [
-      ...assignments(codexSettings(place)),
+      ...assignments(codexSettings(target)),
       '',
       '[model_providers.claude-serve]',
-      ...assignments(codexProvider(place)),
+      ...assignments(codexProvider(target)),
     ]
     return [
-      note(`In a new file \`${shortPath(join(folder, 'claude-serve.config.toml'), home)}\`:`, 'toml', lines.join('\n')),
+      note(`Create \`${shortPath(join(folder, 'claude-serve.config.toml'), home)}\`:`, 'toml', lines.join('\n')),
       note('Then, in a terminal:', 'sh', 'codex --profile claude-serve'),
     ]
   },
-  // It takes every setting as a word too, so that no file of its own has to be touched.
-  start: (place) => ({
+  // Codex also accepts every setting as an argument, so launch need not touch its files.
+  start: (target) => ({
     program: 'codex',
-    words: [
-      ...assignments(codexSettings(place), '='),
-      ...assignments(codexProvider(place), '=').map((setting) => `model_providers.claude-serve.${setting}`),
+    args: [
+      ...assignments(codexSettings(target), '='),
+      ...assignments(codexProvider(target), '=').map((setting) => `model_providers.claude-serve.${setting}`),
     ].flatMap((setting) => ['-c', setting]),
     environment: {},
     without: [],
@@ -139,6 +142,6 @@ const codexProvider = ({ url, hasKeys }: Target): Toml => ({
   ...(hasKeys ? { env_key: keyVariable } : {}),
 })
 
-/** A string of TOML is written as one of JSON. */
+/** A JSON string is also a TOML string. */
 const assignments = (settings: Toml, sign = ' = '): string[] =>
   Object.entries(settings).map(([name, value]) => `${name}${sign}${JSON.stringify(value)}`)

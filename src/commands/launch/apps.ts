@@ -1,4 +1,4 @@
-// Chat programs, tools and gateways as clients: their settings, each as its own documentation says.
+// Chat applications, tools and gateways: their settings, each according to its own documentation.
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { Client } from './client.ts'
@@ -19,18 +19,18 @@ const ownKey = 'a key of this server (claude-serve keys create <name> --scope ag
 const yaml = (value: unknown) => stringify(value, { lineWidth: 0 }).trimEnd()
 
 export const openWebui: Client = {
-  parts: (place) => [
+  parts: (target) => [
     note(
-      'Under Admin Settings, Connections, OpenAI, Manage, a new connection:',
+      'Under Admin Settings, Connections, OpenAI, Manage, add a connection:',
       'text',
-      `URL: ${place.url}/v1\nAPI Key: ${keyFor(place, ownKey)}`,
+      `URL: ${target.url}/v1\nAPI Key: ${keyFor(target, ownKey)}`,
     ),
     note(
-      'Or, where it is started for the first time:',
+      'Or, when you start it for the first time:',
       'sh',
       [
-        `OPENAI_API_BASE_URL=${shellWord(`${place.url}/v1`)}`,
-        `OPENAI_API_KEY=${shellKey(place)}`,
+        `OPENAI_API_BASE_URL=${shellWord(`${target.url}/v1`)}`,
+        `OPENAI_API_KEY=${shellKey(target)}`,
         'open-webui serve',
       ].join(' \\\n'),
     ),
@@ -38,41 +38,41 @@ export const openWebui: Client = {
 }
 
 export const librechat: Client = {
-  parts: (place) => {
-    const models = allModels(place)
+  parts: (target) => {
+    const models = allModels(target)
     const endpoint = {
       name: 'claude-serve',
-      apiKey: keyFor(place, `\${${keyVariable}}`),
-      baseURL: `${place.url}/v1`,
+      apiKey: keyFor(target, `\${${keyVariable}}`),
+      baseURL: `${target.url}/v1`,
       models: { default: models, fetch: true },
       titleConvo: true,
-      titleModel: models.includes('haiku') ? 'haiku' : place.model,
+      titleModel: models.includes('haiku') ? 'haiku' : target.model,
       modelDisplayLabel: 'Claude',
     }
-    const where = note(`And in its \`.env\`, ${keyVariable}= with ${ownKey}.`)
+    const keyNote = note(`And in its \`.env\`, set ${keyVariable} to ${ownKey}.`)
     return [
       note('In `librechat.yaml`:', 'yaml', yaml({ endpoints: { custom: [endpoint] } })),
-      ...(place.hasKeys ? [where] : []),
+      ...(target.hasKeys ? [keyNote] : []),
     ]
   },
 }
 
 export const n8n: Client = {
-  parts: (place) => [
+  parts: (target) => [
     note(
-      'A new credential of the type OpenAI:',
+      'Create a credential of the type OpenAI:',
       'text',
-      `API Key: ${keyFor(place, ownKey)}\nBase URL: ${place.url}/v1`,
+      `API Key: ${keyFor(target, ownKey)}\nBase URL: ${target.url}/v1`,
     ),
     note(
-      'With it, in a node "OpenAI Chat Model":',
+      'Select it in an "OpenAI Chat Model" node:',
       'text',
-      `Model, by ID: ${place.model}\nUse Responses API: on or off`,
+      `Model, by ID: ${target.model}\nUse Responses API: on or off`,
     ),
   ],
 }
 
-/** As the Python library that it asks for this finds it. */
+/** The folder that the Python library click, which llm uses, would choose. */
 function llmFolder({ platform, home, environment }: Surroundings): string {
   const name = 'io.datasette.llm'
   if (environment.LLM_USER_PATH) return environment.LLM_USER_PATH
@@ -81,26 +81,26 @@ function llmFolder({ platform, home, environment }: Surroundings): string {
   return join(environment.XDG_CONFIG_HOME || join(home, '.config'), name)
 }
 
-const llmModel = (place: Target, id: string) => ({
+const llmModel = (target: Target, id: string) => ({
   model_id: `claude-serve/${id}`,
   model_name: id,
-  api_base: `${place.url}/v1`,
-  ...(place.hasKeys ? { api_key_name: 'claude-serve' } : {}),
+  api_base: `${target.url}/v1`,
+  ...(target.hasKeys ? { api_key_name: 'claude-serve' } : {}),
   supports_tools: true,
   supports_schema: true,
   vision: true,
 })
 
 export const llm: Client = {
-  parts: (place) => {
-    const model = shellWord(`claude-serve/${place.model}`)
-    const keys = place.hasKeys ? `llm keys set claude-serve --value ${shellKey(place)}\n` : ''
+  parts: (target) => {
+    const model = shellWord(`claude-serve/${target.model}`)
+    const keys = target.hasKeys ? `llm keys set claude-serve --value ${shellKey(target)}\n` : ''
     return [
       {
         kind: 'file',
-        path: join(llmFolder(place.surroundings), 'extra-openai-models.yaml'),
+        path: join(llmFolder(target.surroundings), 'extra-openai-models.yaml'),
         format: 'yaml',
-        settings: allModels(place).map((id) => llmModel(place, id)),
+        settings: allModels(target).map((id) => llmModel(target, id)),
         needsFolder: false,
       },
       note('Then, in a terminal:', 'sh', `${keys}llm -m ${model} 'Say hello'`),
@@ -108,33 +108,33 @@ export const llm: Client = {
   },
 }
 
-const litellmModel = (place: Target, id: string) => ({
+const litellmModel = (target: Target, id: string) => ({
   model_name: id,
   litellm_params: {
     model: `openai/${id}`,
-    api_base: `${place.url}/v1`,
-    api_key: keyFor(place, `os.environ/${keyVariable}`),
+    api_base: `${target.url}/v1`,
+    api_key: keyFor(target, `os.environ/${keyVariable}`),
   },
 })
 
 export const litellm: Client = {
-  parts: (place) => [
+  parts: (target) => [
     note(
       'For the proxy, in its `config.yaml`:',
       'yaml',
-      yaml({ model_list: allModels(place).map((id) => litellmModel(place, id)) }),
+      yaml({ model_list: allModels(target).map((id) => litellmModel(target, id)) }),
     ),
     note(
       'In Python:',
       'python',
       [
-        ...(place.hasKeys ? ['import os', ''] : []),
+        ...(target.hasKeys ? ['import os', ''] : []),
         'from litellm import completion',
         '',
         'answer = completion(',
-        `    model=${JSON.stringify(`openai/${plainModels(place)[0]}`)},`,
-        `    api_base=${JSON.stringify(`${place.url}/v1`)},`,
-        `    api_key=${place.hasKeys ? `os.environ["${keyVariable}"]` : '"none"'},`,
+        `    model=${JSON.stringify(`openai/${plainModels(target)[0]}`)},`,
+        `    api_base=${JSON.stringify(`${target.url}/v1`)},`,
+        `    api_key=${target.hasKeys ? `os.environ["${keyVariable}"]` : '"none"'},`,
         '    messages=[{"role": "user", "content": "Say hello"}],',
         ')',
         'print(answer.choices[0].message.content)',

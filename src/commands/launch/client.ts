@@ -1,16 +1,16 @@
-// What `launch` knows of one client. Not for any one of them (see clients.ts).
+// What `launch` knows about a client. The clients themselves are in clients.ts.
 import type { Part, Target } from './instructions.ts'
 
-/** A program, the words after its name, and what it finds in its environment and what not, beside what the terminal has. */
+/** A program and its arguments. `environment` is added to the variables of the terminal, and `without` is removed from them. */
 export type Start = {
   program: string
-  words: string[]
+  args: string[]
   environment: Record<string, string>
   without: string[]
   install: string
 }
 
 export type Client = {
-  parts: (place: Target) => Part[]
-  start?: (place: Target) => Start
+  parts: (target: Target) => Part[]
+  start?: (target: Target) => Start
 }

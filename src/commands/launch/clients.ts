@@ -1,4 +1,4 @@
-// The table of clients: what each is told, and how it is started where it is a program of the terminal.
+// The table of clients: the settings of each, and how to start those that are terminal programs.
 import { aider, claudeCode, codex, opencode } from './agents.ts'
 import { librechat, litellm, llm, n8n, openWebui } from './apps.ts'
 import type { Client } from './client.ts'

@@ -1,13 +1,13 @@
-// The words and options of the command `launch`, for the command line's help and parser. What it does is loaded when it is asked for.
+// Arguments and options of the command `launch`, for the parser and the help. The command itself is in launch.ts, which is loaded on demand.
 import { Argument, type Command } from 'commander'
 import type { SetExitCode } from '../command.ts'
 import { addServerOptions } from '../server-client.ts'
 import type { LaunchFlags } from './launch.ts'
 import { clientNames } from './names.ts'
 
-/** The names are for completion; a name that is none of them is refused with a hint, by the command itself. */
+/** The choices are for completion only: the command itself rejects an unknown name, with a hint. */
 function clientArgument(): Argument {
-  const argument = new Argument('[client]', 'a client of the list')
+  const argument = new Argument('[client]', 'the name of a client (see --list)')
   argument.argChoices = [...clientNames]
   return argument
 }
@@ -15,21 +15,21 @@ function clientArgument(): Argument {
 export function addLaunch(program: Command, setExitCode: SetExitCode): void {
   const launch = program
     .command('launch')
-    .description('set a client up for this server, and start it')
-    .usage('[client] [options] [-- arguments of the client]')
+    .description('set up a client for this server, and start it')
+    .usage('[client] [options] [-- client arguments]')
     .addArgument(clientArgument())
-    .argument('[arguments...]', 'what the client is started with')
+    .argument('[arguments...]', 'arguments for the client')
   addServerOptions(launch)
-    .option('--list', 'list the clients, and what is done for each')
-    .option('--print', 'print the settings; write and start nothing')
+    .option('--list', 'list the clients and what launch does for each')
+    .option('--print', 'print the settings without writing or starting anything')
     .option('--config-only', 'set up the client without starting it')
-    .option('--model <name>', 'the model to begin with (default: sonnet)')
+    .option('--model <name>', 'the model to start with (default: sonnet)')
     .addHelpText(
       'after',
-      '\nA settings file is never changed without a copy of the old one beside it. A client is started from a terminal' +
-        '\nonly, or with arguments: claude-serve launch claude-code -- -p "Say hello".',
+      '\nBefore launch changes a settings file, it saves a copy of the old one beside it. It starts a client only from a' +
+        '\nterminal, or if you pass arguments: claude-serve launch claude-code -- -p "Say hello".',
     )
-    .action(async (client: string | undefined, words: string[], flags: LaunchFlags) => {
-      setExitCode(await (await import('./launch.ts')).launch(client, words, flags))
+    .action(async (client: string | undefined, args: string[], flags: LaunchFlags) => {
+      setExitCode(await (await import('./launch.ts')).launch(client, args, flags))
     })
 }

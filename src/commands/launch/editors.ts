@@ -1,4 +1,4 @@
-// Editors and their extensions as clients: their settings, each as its own documentation says.
+// Editors and their extensions: their settings, each according to its own documentation.
 import { join } from 'node:path'
 import type { Client } from './client.ts'
 import {
@@ -16,23 +16,23 @@ import {
   titleOf,
 } from './instructions.ts'
 
-/** Where editors keep their settings: each system has its own place, and some editors go by Linux's on macOS too. */
+/** Where editors store their settings on each system. On macOS some editors use the same folder as on Linux. */
 function settingsFolder({ platform, home, environment }: Surroundings, { likeLinux = false } = {}): string {
   if (platform === 'win32') return environment.APPDATA || join(home, 'AppData', 'Roaming')
   if (platform === 'darwin') return likeLinux ? join(home, '.config') : join(home, 'Library', 'Application Support')
   return environment.XDG_CONFIG_HOME || join(home, '.config')
 }
 
-const ownKey = `a key of this server, as \`claude-serve keys create <name> --scope chat\` shows it once`
+const ownKey = `a key of this server, which \`claude-serve keys create <name> --scope chat\` shows once`
 
 export const cline: Client = {
-  parts: (place) => [
+  parts: (target) => [
     note(
       'For the command line, in a terminal:',
       'sh',
       [
-        `cline auth -p openai -b ${shellWord(`${place.url}/v1`)}`,
-        `-k ${shellKey(place)} -m ${shellWord(place.model)}`,
+        `cline auth -p openai -b ${shellWord(`${target.url}/v1`)}`,
+        `-k ${shellKey(target)} -m ${shellWord(target.model)}`,
       ].join(' '),
     ),
     note(
@@ -40,9 +40,9 @@ export const cline: Client = {
       'text',
       [
         'API Provider: OpenAI Compatible',
-        `Base URL: ${place.url}/v1`,
-        `API Key: ${keyFor(place, ownKey.replaceAll('`', ''))}`,
-        `Model ID: ${place.model}`,
+        `Base URL: ${target.url}/v1`,
+        `API Key: ${keyFor(target, ownKey.replaceAll('`', ''))}`,
+        `Model ID: ${target.model}`,
         `Context Window Size: ${contextTokens}`,
         `Max Output Tokens: ${outputTokens}`,
         'Supports Images: yes',
@@ -51,23 +51,23 @@ export const cline: Client = {
   ],
 }
 
-const continueModel = (place: Target, id: string) => ({
+const continueModel = (target: Target, id: string) => ({
   name: `${titleOf(id)} (claude-serve)`,
   provider: 'openai',
   model: id,
-  apiBase: `${place.url}/v1`,
-  apiKey: keyFor(place, `\${{ secrets.${keyVariable} }}`),
+  apiBase: `${target.url}/v1`,
+  apiKey: keyFor(target, `\${{ secrets.${keyVariable} }}`),
   roles: ['chat', 'edit', 'apply', 'summarize'],
   capabilities: ['tool_use', 'image_input'],
   defaultCompletionOptions: { contextLength: contextTokens, maxTokens: outputTokens },
 })
 
 export const continueDev: Client = {
-  parts: (place) => {
-    const { home, environment } = place.surroundings
+  parts: (target) => {
+    const { home, environment } = target.surroundings
     const folder = environment.CONTINUE_GLOBAL_DIR || join(home, '.continue')
-    const models = plainModels(place).map((id) => continueModel(place, id))
-    const where = note(`The secret comes from the environment of \`cn\`, or from a line in \`~/.continue/.env\`.`)
+    const models = plainModels(target).map((id) => continueModel(target, id))
+    const secretNote = note(`Set the secret in the environment of \`cn\`, or in a line of \`~/.continue/.env\`.`)
     return [
       {
         kind: 'file',
@@ -76,15 +76,15 @@ export const continueDev: Client = {
         settings: { name: 'Local Config', version: '1.0.0', schema: 'v1', models },
         needsFolder: false,
       },
-      ...(place.hasKeys ? [where] : []),
+      ...(target.hasKeys ? [secretNote] : []),
     ]
   },
 }
 
-const vscodeModel = (place: Target, id: string) => ({
+const vscodeModel = (target: Target, id: string) => ({
   id,
   name: titleOf(id),
-  url: `${place.url}/v1/chat/completions`,
+  url: `${target.url}/v1/chat/completions`,
   toolCalling: true,
   vision: true,
   maxInputTokens: contextTokens - outputTokens,
@@ -92,26 +92,26 @@ const vscodeModel = (place: Target, id: string) => ({
 })
 
 export const vscode: Client = {
-  parts: (place) => [
+  parts: (target) => [
     {
       kind: 'file',
-      path: join(settingsFolder(place.surroundings), 'Code', 'User', 'chatLanguageModels.json'),
+      path: join(settingsFolder(target.surroundings), 'Code', 'User', 'chatLanguageModels.json'),
       format: 'json',
       settings: [
         {
           name: 'claude-serve',
           vendor: 'customendpoint',
           apiType: 'chat-completions',
-          ...(place.hasKeys ? {} : { apiKey: placeholder }),
-          models: plainModels(place).map((id) => vscodeModel(place, id)),
+          ...(target.hasKeys ? {} : { apiKey: placeholder }),
+          models: plainModels(target).map((id) => vscodeModel(target, id)),
         },
       ],
       needsFolder: true,
     },
     note(
-      place.hasKeys
-        ? `Then run "Chat: Manage Language Models", and give the group claude-serve its key: ${ownKey}.`
-        : 'Then choose the model in the chat view; "Chat: Manage Language Models" shows what VS Code has found.',
+      target.hasKeys
+        ? `Then run "Chat: Manage Language Models" and enter the key of the group claude-serve: ${ownKey}.`
+        : 'Then select the model in the chat view. "Chat: Manage Language Models" shows which models VS Code found.',
     ),
   ],
 }
@@ -125,24 +125,24 @@ const zedModel = (id: string) => ({
 })
 
 export const zed: Client = {
-  parts: (place) => {
-    const { platform } = place.surroundings
+  parts: (target) => {
+    const { platform } = target.surroundings
     const name = platform === 'win32' ? 'Zed' : 'zed'
-    const models = plainModels(place).map(zedModel)
-    const provider = { 'claude-serve': { api_url: `${place.url}/v1`, available_models: models } }
+    const models = plainModels(target).map(zedModel)
+    const provider = { 'claude-serve': { api_url: `${target.url}/v1`, available_models: models } }
     return [
       {
         kind: 'file',
-        path: join(settingsFolder(place.surroundings, { likeLinux: true }), name, 'settings.json'),
+        path: join(settingsFolder(target.surroundings, { likeLinux: true }), name, 'settings.json'),
         format: 'json',
         settings: { language_models: { openai_compatible: provider } },
         needsFolder: true,
       },
       note(
-        `Zed uses no provider without a key. Give it one in the agent's settings, under LLM Providers, claude-serve: ` +
-          `${place.hasKeys ? ownKey : `any word, such as \`${placeholder}\``}. Or start it with one:`,
+        `Zed ignores a provider without a key. Enter one in the agent's settings, under LLM Providers, claude-serve: ` +
+          `${target.hasKeys ? ownKey : `any word, such as \`${placeholder}\``}. Or start Zed with one:`,
         'sh',
-        place.hasKeys ? `${keyVariable}="$${keyVariable}" zed` : `${keyVariable}=${placeholder} zed`,
+        target.hasKeys ? `${keyVariable}="$${keyVariable}" zed` : `${keyVariable}=${placeholder} zed`,
       ),
     ]
   },

@@ -1,13 +1,13 @@
-// What there is to say of a client: blocks of settings with a line before each, as text and as Markdown. Pure; not for any one client.
+// The instructions for a client: blocks of settings, each with an introduction, as text and as Markdown. Pure; not for any one client.
 import { stringify } from 'yaml'
 import type { Environment } from '../../config/sources.ts'
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
-/** Where the settings are for. */
+/** The machine and environment that the settings are for. */
 export type Surroundings = { platform: NodeJS.Platform; home: string; environment: Environment }
 
-/** What the settings are made from. `models` and `agents` are for clients that want a list; `model` is the one to begin with. */
+/** The server that the settings point to. `models` and `agents` are for clients that need a list; `model` is the initial one. */
 export type Target = {
   url: string
   hasKeys: boolean
@@ -17,22 +17,22 @@ export type Target = {
   surroundings: Surroundings
 }
 
-/** Something to read, to type or to copy. A name in the line before it stands in backticks. */
+/** Text to read, type or copy. Names in `intro` are in backticks. */
 export type Note = { kind: 'note'; intro: string; language: string; text: string }
 
-/** A file of the client's own, in which `settings` must be found. */
+/** A file of the client that must contain `settings`. */
 export type SettingsFile = {
   kind: 'file'
   path: string
   format: 'json' | 'yaml'
   settings: Json
-  /** The client makes the folder: where there is none, it is not installed. */
+  /** The client creates the folder: if the folder does not exist, the client is not installed. */
   needsFolder: boolean
 }
 
 export type Part = Note | SettingsFile
 
-/** A part as it is shown. */
+/** A part in the form in which it is shown. */
 export type Block = { intro: string; language: string; text: string }
 
 export const note = (intro: string, language = '', text = ''): Note => ({ kind: 'note', intro, language, text })
@@ -47,7 +47,7 @@ export function serialize(value: Json, format: SettingsFile['format']): string {
   return format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : stringify(value, { lineWidth: 0 })
 }
 
-/** As people write it: with ~ for their home. */
+/** The path with ~ for the home folder. */
 export function shortPath(path: string, home: string): string {
   const isInside = path.startsWith(home) && /^[/\\]/.test(path.slice(home.length))
   return isInside ? `~${path.slice(home.length)}` : path
@@ -62,36 +62,36 @@ export function asMarkdown(blocks: readonly Block[]): string {
   return blocks.map((block) => [block.intro, fenced(block)].filter(Boolean).join('\n\n')).join('\n\n')
 }
 
-/** What stands for a key where nobody needs one, and clients want something all the same. It counts as no key. */
+/** Used in place of a key if the server requires none but the client does. It does not count as a key. */
 export const placeholder = 'none'
 
-/** The variable from which commands and clients take their key. */
+/** The variable from which commands and clients read their key. */
 export const keyVariable = 'CLAUDE_SERVE_API_KEY'
 
-/** For a setting: the placeholder, or the client's own way to point at the variable. */
+/** The key in a setting: the placeholder, or the client's own way to refer to the variable. */
 export const keyFor = ({ hasKeys }: Target, reference: string): string => (hasKeys ? reference : placeholder)
 
-/** One word of a shell's command line. */
+/** Quotes a text as one shell word. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
-export const shellKey = (place: Target): string => keyFor(place, `"$${keyVariable}"`)
+export const shellKey = (target: Target): string => keyFor(target, `"$${keyVariable}"`)
 
-/** A name of a model for people. */
+/** The display name of a model. */
 export function titleOf(model: string): string {
   const [, agent] = /^agent\/(.+)$/.exec(model) ?? []
   if (agent !== undefined) return `Claude Code (${agent})`
   return /^[a-z]+$/.test(model) ? `Claude ${model[0]?.toUpperCase()}${model.slice(1)}` : model
 }
 
-const each = (names: readonly string[]) => [...new Set(names)]
+const unique = (names: readonly string[]) => [...new Set(names)]
 
-/** For clients that bring tools of their own, which agents would not use. */
-export const plainModels = ({ model, models }: Target): string[] => each([model, ...models])
+/** For clients with tools of their own, which agent models would not use. */
+export const plainModels = ({ model, models }: Target): string[] => unique([model, ...models])
 
-export const allModels = ({ model, models, agents }: Target): string[] => each([model, ...models, ...agents])
+export const allModels = ({ model, models, agents }: Target): string[] => unique([model, ...models, ...agents])
 
-/** What every model can take and give at least, in tokens. */
+/** Limits in tokens that every model supports. */
 export const contextTokens = 200_000
 export const outputTokens = 32_000

@@ -1,5 +1,5 @@
-// The command `launch`: shows or writes what a client needs to use this server, and starts it where it is a program of the terminal.
-// Not for what any client needs (see clients.ts).
+// The command `launch`: shows or writes the settings that a client needs to use this server, and starts it if it is a terminal program.
+// Not for the needs of any one client (see clients.ts).
 import { styleText } from 'node:util'
 import { nearestName } from '../../platform/did-you-mean.ts'
 import { answer, CommandError, type ExitCode, print, printJson, UsageError } from '../command.ts'
@@ -24,127 +24,128 @@ import { type FoundTarget, findTarget, surroundings, type TargetFlags } from './
 
 export type LaunchFlags = TargetFlags & { list?: boolean; print?: boolean; configOnly?: boolean }
 
-export function launch(word: string | undefined, words: string[], flags: LaunchFlags): Promise<ExitCode> {
+export function launch(clientName: string | undefined, args: string[], flags: LaunchFlags): Promise<ExitCode> {
   return answer('launch', async () => {
-    if (word === undefined || flags.list === true) return list(word, flags)
-    const name = nameOf(word)
+    if (clientName === undefined || flags.list === true) return list(clientName, flags)
+    const name = findName(clientName)
     const client = clients[name]
-    const isStarted = checkStart(name, client, words, flags)
-    const place = await findTarget(flags)
-    if (flags.print === true) return show(name, place, flags)
-    if (client.start === undefined || !isStarted) return setUp(name, partsOf(name, place), place, flags) ? 0 : 1
-    const files = partsOf(name, place).filter((part) => part.kind === 'file')
-    if (!setUp(name, files, place, flags)) return 1
-    checkReady(name, place)
-    return start(client.start(place), words, place.surroundings.environment)
+    const isStarted = checkStart(name, client, args, flags)
+    const target = await findTarget(flags)
+    if (flags.print === true) return show(name, target, flags)
+    if (client.start === undefined || !isStarted) return setUp(name, partsOf(name, target), target, flags) ? 0 : 1
+    const files = partsOf(name, target).filter((part) => part.kind === 'file')
+    if (!setUp(name, files, target, flags)) return 1
+    checkReady(name, target)
+    return start(client.start(target), args, target.surroundings.environment)
   })
 }
 
-function nameOf(word: string): ClientName {
-  const known = Object.hasOwn(otherNames, word) ? otherNames[word] : clientNames.find((name) => name === word)
+function findName(text: string): ClientName {
+  const known = Object.hasOwn(otherNames, text) ? otherNames[text] : clientNames.find((name) => name === text)
   if (known !== undefined) return known
-  const nearest = nearestName(word, [...clientNames, ...Object.keys(otherNames)])
-  const hint = nearest === null ? 'claude-serve launch --list shows those there are' : `did you mean ${nearest}?`
-  throw new UsageError(`there is no client ${JSON.stringify(word)}: ${hint}`)
+  const nearest = nearestName(text, [...clientNames, ...Object.keys(otherNames)])
+  const hint = nearest === null ? 'claude-serve launch --list shows all clients' : `did you mean ${nearest}?`
+  throw new UsageError(`unknown client ${JSON.stringify(text)}: ${hint}`)
 }
 
-/** A script that gives no arguments wants the settings; a person at a terminal wants the client. */
-function checkStart(name: ClientName, client: Client, words: readonly string[], flags: LaunchFlags): boolean {
+/** A script that passes no arguments wants the settings; a person at a terminal wants the client. */
+function checkStart(name: ClientName, client: Client, args: readonly string[], flags: LaunchFlags): boolean {
   const isWanted = !(flags.print || flags.configOnly || flags.json) && client.start !== undefined
-  if (words.length > 0 && !isWanted) {
-    const why = client.start === undefined ? 'no program that is started from here' : 'not started with these options'
-    throw new UsageError(`${clientTitles[name]} is ${why}: it takes no arguments`)
+  if (args.length > 0 && !isWanted) {
+    const why = client.start === undefined ? 'cannot be started from here' : 'is not started with these options'
+    throw new UsageError(`${clientTitles[name]} ${why}: remove its arguments`)
   }
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true
-  return isWanted && (isTerminal || words.length > 0)
+  return isWanted && (isTerminal || args.length > 0)
 }
 
 function checkReady(name: ClientName, { isRunning, hasKeys, surroundings }: FoundTarget): void {
   const title = clientTitles[name]
-  if (!isRunning) throw new CommandError(`${title} is not started, as no server answers: start one with claude-serve`)
+  if (!isRunning)
+    throw new CommandError(`${title} was not started because no server responds: start one with claude-serve`)
   if (hasKeys && !surroundings.environment[keyVariable]) {
-    throw new CommandError(`${title} is not started: ${keyVariable} must hold a key of this server`)
+    throw new CommandError(`${title} was not started: set ${keyVariable} to a key of this server`)
   }
 }
 
-const partsOf = (name: ClientName, place: Target) => clients[name].parts(place)
+const partsOf = (name: ClientName, target: Target) => clients[name].parts(target)
 
-export const blocksOf = (name: ClientName, place: Target): Block[] =>
-  partsOf(name, place).map((part) => toBlock(part, place.surroundings))
+export const blocksOf = (name: ClientName, target: Target): Block[] =>
+  partsOf(name, target).map((part) => toBlock(part, target.surroundings))
 
-/** The facts of a set-up, for scripts. */
-const described = (name: ClientName, place: FoundTarget) => ({
+/** The settings as JSON, for scripts. */
+const factsOf = (name: ClientName, target: FoundTarget) => ({
   client: name,
   title: clientTitles[name],
-  url: place.url,
-  model: place.model,
-  needs_key: place.hasKeys,
-  blocks: blocksOf(name, place),
+  url: target.url,
+  model: target.model,
+  needs_key: target.hasKeys,
+  blocks: blocksOf(name, target),
 })
 
-function show(name: ClientName, place: FoundTarget, { json }: LaunchFlags): void {
-  if (json === true) printJson(described(name, place))
-  else print(asText(blocksOf(name, place)))
+function show(name: ClientName, target: FoundTarget, { json }: LaunchFlags): void {
+  if (json === true) printJson(factsOf(name, target))
+  else print(asText(blocksOf(name, target)))
 }
 
-/** False where a file was left as it is. */
-function setUp(name: ClientName, parts: readonly Part[], place: FoundTarget, flags: LaunchFlags): boolean {
-  const { home } = place.surroundings
-  const told = parts.map((part) => ({
-    block: toBlock(part, place.surroundings),
-    file: part.kind === 'file' ? settle(part, home) : null,
+/** False if a file was left unchanged that needs changes. */
+function setUp(name: ClientName, parts: readonly Part[], target: FoundTarget, flags: LaunchFlags): boolean {
+  const { home } = target.surroundings
+  const results = parts.map((part) => ({
+    block: toBlock(part, target.surroundings),
+    file: part.kind === 'file' ? apply(part, home) : null,
   }))
-  const files = told.flatMap(({ file }) => (file === null ? [] : [file]))
-  if (flags.json === true) printJson({ ...described(name, place), files: files.map((file) => file.facts) })
-  else if (told.length > 0)
-    print(told.map(({ block, file }) => (file === null ? asText([block]) : reportFile(file, block))).join('\n\n'))
+  const files = results.flatMap(({ file }) => (file === null ? [] : [file]))
+  if (flags.json === true) printJson({ ...factsOf(name, target), files: files.map((file) => file.facts) })
+  else if (results.length > 0)
+    print(results.map(({ block, file }) => (file === null ? asText([block]) : reportFile(file, block))).join('\n\n'))
   return files.every(({ facts }) => facts.status !== 'left')
 }
 
-function settle(file: SettingsFile, home: string): FileReport {
+function apply(file: SettingsFile, home: string): FileReport {
   const plan = planFile(file)
   const path = plan.target
   const shown = shortPath(path, home)
-  if (plan.left !== null)
-    return { shown, changes: [], facts: { path, status: 'left', reason: plan.left, backup: null } }
+  if (plan.skipReason !== null)
+    return { shown, changes: [], facts: { path, status: 'left', reason: plan.skipReason, backup: null } }
   const { changes, isNew } = plan
   if (changes.length === 0) return { shown, changes, facts: { path, status: 'unchanged', reason: null, backup: null } }
   const backup = writeFile(path, plan.text, isNew)
   return { shown, changes, facts: { path, status: isNew ? 'created' : 'changed', reason: null, backup } }
 }
 
-function list(word: string | undefined, { json, print: isPrint }: LaunchFlags): void {
-  if (word !== undefined) throw new UsageError('give a client or --list, not both')
-  if (isPrint === true) throw new UsageError('--print needs the name of a client')
-  const rows = clientNames.map((name) => ({ name, title: clientTitles[name], ...whatHappens(clients[name]) }))
+function list(clientName: string | undefined, { json, print: isPrint }: LaunchFlags): void {
+  if (clientName !== undefined) throw new UsageError('pass a client or --list, not both')
+  if (isPrint === true) throw new UsageError('--print requires the name of a client')
+  const rows = clientNames.map((name) => ({ name, title: clientTitles[name], ...effectsOf(clients[name]) }))
   if (json === true) return printJson(rows)
   const [titles = '', ...lines] = asTable([
     ['name', 'client', 'what launch does'],
-    ...rows.map(({ name, title, writes, starts }) => [name, title, inWords(writes, starts)]),
+    ...rows.map(({ name, title, writes, starts }) => [name, title, describeEffects(writes, starts)]),
   ])
   print([styleText('bold', titles), ...lines].join('\n'))
 }
 
-type WhatHappens = { writes: string | null; starts: string | null }
+type Effects = { writes: string | null; starts: string | null }
 
-function whatHappens({ parts, start }: Client): WhatHappens {
-  const around = surroundings()
-  const place = {
+function effectsOf({ parts, start }: Client): Effects {
+  const machine = surroundings()
+  const target = {
     url: 'http://127.0.0.1',
     hasKeys: false,
     model: 'sonnet',
     models: [],
     agents: [],
-    surroundings: around,
+    surroundings: machine,
   }
-  const file = parts(place).find((part) => part.kind === 'file')
+  const file = parts(target).find((part) => part.kind === 'file')
   return {
-    writes: file === undefined ? null : shortPath(file.path, around.home),
-    starts: start?.(place).program ?? null,
+    writes: file === undefined ? null : shortPath(file.path, machine.home),
+    starts: start?.(target).program ?? null,
   }
 }
 
-function inWords(writes: string | null, starts: string | null): string {
+function describeEffects(writes: string | null, starts: string | null): string {
   if (writes === null && starts === null) return 'shows what to enter'
   return [...(writes === null ? [] : [`writes ${writes}`]), ...(starts === null ? [] : [`starts ${starts}`])].join(', ')
 }

@@ -1,22 +1,22 @@
-// What has to change in a client's settings so that they hold ours: pure, and careful with what is there. It adds what is missing,
-// corrects the address, puts the reference to a key in the place of a placeholder, and leaves every other value as it is.
+// Determines the changes that make a client's settings include ours. Pure, and careful with existing values: it adds what is missing,
+// corrects the address, replaces a placeholder with the reference to a key, and leaves every other value unchanged.
 import { type Json, placeholder } from './instructions.ts'
 
 export type Path = readonly (string | number)[]
 
-/** `before` is undefined for what is added. */
+/** `before` is undefined for an addition. */
 export type Change = { path: Path; before: Json | undefined; after: Json }
 
 type JsonObject = { [key: string]: Json }
 
-/** The settings are of another shape than the client's documentation has them: they are left alone. */
+/** The settings do not have the structure that the client documents, so they are not changed. */
 export class MergeConflict extends Error {}
 
 export function changesTo(existing: Json | undefined, wanted: Json, path: Path = []): Change[] {
   if (existing === undefined || existing === null) return [{ path, before: undefined, after: wanted }]
   if (Array.isArray(wanted)) return changesToList(existing, wanted, path)
   if (isObject(wanted)) return changesToObject(existing, wanted, path)
-  if (typeof existing === 'object') throw conflict(path, 'one value')
+  if (typeof existing === 'object') throw conflict(path, 'a single value')
   const after = correct(path.at(-1), existing, wanted)
   return after === existing ? [] : [{ path, before: existing, after }]
 }
@@ -28,13 +28,15 @@ function changesToObject(existing: Json, wanted: JsonObject, path: Path): Change
   )
 }
 
-/** An entry is known by its id or name; lists of plain values are the user's own. */
+/** Entries are matched by id or name; lists of plain values belong to the user. */
 function changesToList(existing: Json, wanted: Json[], path: Path): Change[] {
   if (!Array.isArray(existing)) throw conflict(path, 'a list')
   let end = existing.length
   return wanted.filter(isObject).flatMap((entry) => {
-    const at = existing.findIndex((other) => isSameEntry(entry, other))
-    return at === -1 ? changesTo(undefined, entry, [...path, end++]) : changesTo(existing[at], entry, [...path, at])
+    const index = existing.findIndex((other) => isSameEntry(entry, other))
+    return index === -1
+      ? changesTo(undefined, entry, [...path, end++])
+      : changesTo(existing[index], entry, [...path, index])
   })
 }
 
@@ -51,7 +53,7 @@ function correct(key: string | number | undefined, existing: Json, wanted: Json)
   return name === 'apikey' && existing === placeholder ? wanted : existing
 }
 
-/** The user's own path stays: it may say which of the APIs is meant. */
+/** The user's path stays: it may select one of the APIs. */
 function withOrigin(existing: Json, wanted: Json): Json {
   if (typeof existing !== 'string' || typeof wanted !== 'string' || !URL.canParse(existing)) return wanted
   const [old, { origin }] = [new URL(existing), new URL(wanted)]
@@ -66,7 +68,7 @@ const conflict = (path: Path, expected: string) =>
 
 export const showPath = (path: Path) => path.join('.')
 
-/** A copy with the changes made. */
+/** Returns a copy with the changes applied. */
 export function withChanges(existing: Json | undefined, changes: readonly Change[]): Json {
   let root: Json = structuredClone(existing ?? null)
   for (const { path, after } of changes) {
@@ -77,9 +79,9 @@ export function withChanges(existing: Json | undefined, changes: readonly Change
   return root
 }
 
-/** The changes were made for this very value, so the way is there. */
+/** The changes were computed for this value, so the path exists. */
 function containerAt(root: Json, path: Path): JsonObject | Json[] {
-  let at: Json | undefined = root
-  for (const step of path) at = (at as JsonObject)[step]
-  return at as JsonObject | Json[]
+  let value: Json | undefined = root
+  for (const step of path) value = (value as JsonObject)[step]
+  return value as JsonObject | Json[]
 }

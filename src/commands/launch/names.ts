@@ -1,5 +1,5 @@
-// The clients that `launch` knows, under the names by which it is asked for them. It is loaded at every start, for help and
-// completion; what there is to say of each client is in clients.ts.
+// The clients that `launch` supports, by the names that the user types. Loaded on every start, for help and completion; everything else
+// about the clients is in clients.ts.
 
 export const clientTitles = {
   'claude-code': 'Claude Code',
@@ -24,7 +24,7 @@ export type ClientName = keyof typeof clientTitles
 
 export const clientNames = Object.keys(clientTitles) as ClientName[]
 
-/** What people also call them. */
+/** Aliases. */
 export const otherNames: Readonly<Record<string, ClientName>> = {
   claude: 'claude-code',
   cn: 'continue',

@@ -1,4 +1,4 @@
-// Tells what became of a client's settings file, and what was changed in it. Pure.
+// Reports what happened to a client's settings file, and which settings changed. Pure.
 import { maskSecrets } from '../../platform/redact.ts'
 import { cut, oneLine } from '../terminal-text.ts'
 import { asText, type Block } from './instructions.ts'
@@ -7,28 +7,28 @@ import { type Change, showPath } from './merge.ts'
 type Facts = {
   path: string
   status: 'created' | 'changed' | 'unchanged' | 'left'
-  /** Why it was left as it is. */
+  /** Why the file was left unchanged. */
   reason: string | null
   backup: string | null
 }
 
-/** `shown` is the path for people. */
+/** `shown` is the path as displayed. */
 export type FileReport = { shown: string; changes: readonly Change[]; facts: Facts }
 
 const lineWidth = 110
 
 export function reportFile({ shown, changes, facts }: FileReport, block: Block): string {
   const { status, reason, backup } = facts
-  if (status === 'left') return `${shown} is left as it is: ${reason}. What it needs:\n\n${asText([block])}`
-  if (status === 'unchanged') return `${shown} holds it all already`
-  const title = status === 'created' ? `wrote ${shown}, which is new:` : `changed ${shown}:`
-  const copy = backup === null ? [] : [`  its old content is in ${nameOf(backup)} beside it`]
-  return [title, ...changes.map(tellChange), ...copy].join('\n')
+  if (status === 'left') return `${shown} was left unchanged: ${reason}. It needs these settings:\n\n${asText([block])}`
+  if (status === 'unchanged') return `${shown} is already up to date`
+  const title = status === 'created' ? `created ${shown}:` : `changed ${shown}:`
+  const copy = backup === null ? [] : [`  the old file is saved beside it as ${nameOf(backup)}`]
+  return [title, ...changes.map(formatChange), ...copy].join('\n')
 }
 
 const nameOf = (path: string) => path.replace(/^.*[/\\]/, '')
 
-function tellChange({ path, before, after }: Change): string {
+function formatChange({ path, before, after }: Change): string {
   const where = path.length === 0 ? '' : `${showPath(path)}: `
   const text =
     before === undefined

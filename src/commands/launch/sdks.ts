@@ -1,11 +1,11 @@
-// Libraries as clients: the first program in each language, as each library's own documentation writes it.
+// Libraries: a first program in each language, in the style of each library's own documentation.
 import type { Client } from './client.ts'
 import { keyVariable, type Note, note, placeholder, shellWord, type Target } from './instructions.ts'
 
-/** Strings are written alike in all these languages. */
+/** String literals look the same in all these languages. */
 const quoted = (text: string) => JSON.stringify(text)
 
-const quotedOnce = (text: string) => (/['\\]/.test(text) ? quoted(text) : `'${text}'`)
+const singleQuoted = (text: string) => (/['\\]/.test(text) ? quoted(text) : `'${text}'`)
 
 type Language = 'JavaScript' | 'Python' | 'Go' | 'Java' | 'Ruby'
 
@@ -21,9 +21,9 @@ const fromEnvironment: Record<Language, string> = {
 
 type Values = { key: string; model: string; openaiUrl: string; anthropicUrl: string; hasKeys: boolean }
 
-function program(place: Target, language: Language, write: (values: Values) => string, name: string = language): Note {
-  const quote = language === 'JavaScript' ? quotedOnce : quoted
-  const { url, model, hasKeys } = place
+function program(target: Target, language: Language, write: (values: Values) => string, name: string = language): Note {
+  const quote = language === 'JavaScript' ? singleQuoted : quoted
+  const { url, model, hasKeys } = target
   const text = write({
     key: hasKeys ? fromEnvironment[language] : quote(placeholder),
     model: quote(model),
@@ -34,14 +34,14 @@ function program(place: Target, language: Language, write: (values: Values) => s
   return note(`${name}:`, fence[language], text.trim())
 }
 
-const curl = (place: Target, path: string, headers: string[], body: unknown) =>
+const curl = (target: Target, path: string, headers: string[], body: unknown) =>
   note(
     'curl:',
     'sh',
     [
-      `curl -s ${shellWord(place.url)}${path}`,
+      `curl -s ${shellWord(target.url)}${path}`,
       ...['content-type: application/json', ...headers].map((header) => `-H '${header}'`),
-      ...(place.hasKeys ? [`-H "authorization: Bearer $${keyVariable}"`] : []),
+      ...(target.hasKeys ? [`-H "authorization: Bearer $${keyVariable}"`] : []),
       `-d ${shellWord(JSON.stringify(body))}`,
     ].join(' \\\n  '),
   )
@@ -49,9 +49,9 @@ const curl = (place: Target, path: string, headers: string[], body: unknown) =>
 const sayHello = [{ role: 'user', content: 'Say hello' }]
 
 export const openai: Client = {
-  parts: (place) => [
+  parts: (target) => [
     program(
-      place,
+      target,
       'JavaScript',
       ({ key, model, openaiUrl }) => `
 import OpenAI from 'openai'
@@ -65,7 +65,7 @@ console.log(answer.choices[0].message.content)
 `,
     ),
     program(
-      place,
+      target,
       'Python',
       ({ key, model, openaiUrl, hasKeys }) => `
 ${hasKeys ? 'import os\n\n' : ''}from openai import OpenAI
@@ -79,7 +79,7 @@ print(answer.choices[0].message.content)
 `,
     ),
     program(
-      place,
+      target,
       'Go',
       ({ key, model, openaiUrl, hasKeys }) => `
 package main
@@ -106,7 +106,7 @@ func main() {
 `,
     ),
     program(
-      place,
+      target,
       'Java',
       ({ key, model, openaiUrl }) => `
 import com.openai.client.OpenAIClient;
@@ -114,7 +114,7 @@ import com.openai.client.okhttp.OpenAIOkHttpClient;
 import com.openai.models.chat.completions.ChatCompletionCreateParams;
 
 class Hello {
-    public static void main(String[] words) {
+    public static void main(String[] args) {
         OpenAIClient client = OpenAIOkHttpClient.builder().baseUrl(${openaiUrl}).apiKey(${key}).build();
         ChatCompletionCreateParams question =
                 ChatCompletionCreateParams.builder().model(${model}).addUserMessage("Say hello").build();
@@ -125,7 +125,7 @@ class Hello {
 `,
     ),
     program(
-      place,
+      target,
       'Ruby',
       ({ key, model, openaiUrl }) => `
 require "openai"
@@ -138,14 +138,14 @@ answer = client.chat.completions.create(
 puts answer.choices[0].message.content
 `,
     ),
-    curl(place, '/v1/chat/completions', [], { model: place.model, messages: sayHello }),
+    curl(target, '/v1/chat/completions', [], { model: target.model, messages: sayHello }),
   ],
 }
 
 export const anthropic: Client = {
-  parts: (place) => [
+  parts: (target) => [
     program(
-      place,
+      target,
       'JavaScript',
       ({ key, model, anthropicUrl }) => `
 import Anthropic from '@anthropic-ai/sdk'
@@ -160,7 +160,7 @@ console.log(answer.content[0].text)
 `,
     ),
     program(
-      place,
+      target,
       'Python',
       ({ key, model, anthropicUrl, hasKeys }) => `
 ${hasKeys ? 'import os\n\n' : ''}from anthropic import Anthropic
@@ -175,7 +175,7 @@ print(answer.content[0].text)
 `,
     ),
     program(
-      place,
+      target,
       'Go',
       ({ key, model, anthropicUrl, hasKeys }) => `
 package main
@@ -203,7 +203,7 @@ func main() {
 `,
     ),
     program(
-      place,
+      target,
       'Java',
       ({ key, model, anthropicUrl }) => `
 import com.anthropic.client.AnthropicClient;
@@ -211,7 +211,7 @@ import com.anthropic.client.okhttp.AnthropicOkHttpClient;
 import com.anthropic.models.messages.MessageCreateParams;
 
 class Hello {
-    public static void main(String[] words) {
+    public static void main(String[] args) {
         AnthropicClient client = AnthropicOkHttpClient.builder().baseUrl(${anthropicUrl}).apiKey(${key}).build();
         MessageCreateParams question =
                 MessageCreateParams.builder().model(${model}).maxTokens(1000).addUserMessage("Say hello").build();
@@ -222,7 +222,7 @@ class Hello {
 `,
     ),
     program(
-      place,
+      target,
       'Ruby',
       ({ key, model, anthropicUrl }) => `
 require "anthropic"
@@ -236,8 +236,8 @@ answer = client.messages.create(
 puts answer.content[0].text
 `,
     ),
-    curl(place, '/v1/messages', ['anthropic-version: 2023-06-01'], {
-      model: place.model,
+    curl(target, '/v1/messages', ['anthropic-version: 2023-06-01'], {
+      model: target.model,
       max_tokens: 1000,
       messages: sayHello,
     }),
@@ -245,9 +245,9 @@ puts answer.content[0].text
 }
 
 export const aiSdk: Client = {
-  parts: (place) => [
+  parts: (target) => [
     program(
-      place,
+      target,
       'JavaScript',
       ({ key, model, openaiUrl, hasKeys }) => `
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
@@ -265,7 +265,7 @@ for await (const text of textStream) process.stdout.write(text)
       'With @ai-sdk/openai-compatible',
     ),
     program(
-      place,
+      target,
       'JavaScript',
       ({ key, model, openaiUrl }) => `
 import { createAnthropic } from '@ai-sdk/anthropic'
@@ -278,7 +278,7 @@ console.log(text)
       'With @ai-sdk/anthropic',
     ),
     program(
-      place,
+      target,
       'JavaScript',
       ({ key, model, openaiUrl }) => `
 import { createOpenAI } from '@ai-sdk/openai'

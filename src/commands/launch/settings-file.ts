@@ -1,5 +1,5 @@
-// A client's settings file: read, compared with what is wanted, copied, written. It is left alone where it cannot be understood to
-// the last sign, comments in JSON among them. Not for what is wanted (see clients.ts).
+// A client's settings file: reads it, compares it with the wanted settings, copies and writes it. The file is left unchanged if any part
+// of it is not understood, such as comments in JSON. Not for the wanted settings (see clients.ts).
 import {
   chmodSync,
   constants,
@@ -20,85 +20,90 @@ import { CommandError } from '../command.ts'
 import { type Json, type SettingsFile, serialize } from './instructions.ts'
 import { type Change, changesTo, MergeConflict, withChanges } from './merge.ts'
 
-/** `text` is what the file is going to hold; with no changes it holds it already. `left` says why it is not touched. */
+/** `text` is the new content; if there are no changes, it need not be written. `skipReason` explains why the file is not changed. */
 export type Plan = { target: string; isNew: boolean } & (
-  | { left: string }
-  | { left: null; text: string; changes: readonly Change[] }
+  | { skipReason: string }
+  | { skipReason: null; text: string; changes: readonly Change[] }
 )
 
-/** What has to be done, without doing it. Throws CommandError where the file cannot be read. */
+/** Plans the changes without writing them. Throws CommandError if the file cannot be read. */
 export function planFile(file: SettingsFile): Plan {
-  const given = readGiven(file.path)
-  if (given === null) {
+  const existing = readExisting(file.path)
+  if (existing === null) {
     const target = file.path
     if (file.needsFolder && !existsSync(dirname(target)))
-      return { target, isNew: true, left: 'there is no such folder, so the client may not be installed' }
+      return { target, isNew: true, skipReason: 'its folder does not exist, so the client may not be installed' }
     return {
       target,
       isNew: true,
-      left: null,
+      skipReason: null,
       text: serialize(file.settings, file.format),
-      changes: changesTo(nothing(file.settings), file.settings),
+      changes: changesTo(emptyLike(file.settings), file.settings),
     }
   }
   try {
-    return { target: given.target, isNew: false, left: null, ...editFor(file.format)(given.text, file.settings) }
-  } catch (fault) {
-    if (fault instanceof MergeConflict) return { target: given.target, isNew: false, left: fault.message }
-    throw fault
+    return {
+      target: existing.target,
+      isNew: false,
+      skipReason: null,
+      ...editFor(file.format)(existing.text, file.settings),
+    }
+  } catch (error) {
+    if (error instanceof MergeConflict) return { target: existing.target, isNew: false, skipReason: error.message }
+    throw error
   }
 }
 
-type Given = { target: string; text: string }
+type ExistingFile = { target: string; text: string }
 type Edit = (text: string, wanted: Json) => { text: string; changes: readonly Change[] }
 
-/** A link is followed, so that it goes on pointing at the file. */
-function readGiven(path: string): Given | null {
+/** Links are followed, so that they still point to the file afterwards. */
+function readExisting(path: string): ExistingFile | null {
   try {
     const target = realpathSync(path)
     if (!statSync(target).isFile()) throw new CommandError(`${path} is not a file`)
     return { target, text: readFileSync(target, 'utf8') }
-  } catch (fault) {
-    if (isSystemError(fault, 'ENOENT')) return null
-    throw asCommandError(fault, `${path} cannot be read`)
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return null
+    throw asCommandError(error, `${path} cannot be read`)
   }
 }
 
-/** So that each setting is told by itself. */
-const nothing = (settings: Json): Json => (Array.isArray(settings) ? [] : {})
+/** The empty value to compare with, so that each setting is reported separately. */
+const emptyLike = (settings: Json): Json => (Array.isArray(settings) ? [] : {})
 
 const editFor = (format: SettingsFile['format']): Edit => (format === 'json' ? editJson : editYaml)
 
 function editJson(text: string, wanted: Json): ReturnType<Edit> {
-  if (text.trim() === '') return { text: serialize(wanted, 'json'), changes: changesTo(nothing(wanted), wanted) }
+  if (text.trim() === '') return { text: serialize(wanted, 'json'), changes: changesTo(emptyLike(wanted), wanted) }
   const existing = valueOr<Json>(
     () => JSON.parse(text),
     'it is not plain JSON; comments and trailing commas would be lost',
   )
   const changes = changesTo(existing, wanted)
   const [, indent = '  '] = /^([ \t]+)\S/m.exec(text) ?? []
-  const made = JSON.stringify(withChanges(existing, changes), null, indent) + (text.endsWith('\n') ? '\n' : '')
-  return { text: text.includes('\r\n') ? made.replaceAll('\n', '\r\n') : made, changes }
+  const edited = JSON.stringify(withChanges(existing, changes), null, indent) + (text.endsWith('\n') ? '\n' : '')
+  return { text: text.includes('\r\n') ? edited.replaceAll('\n', '\r\n') : edited, changes }
 }
 
 function editYaml(text: string, wanted: Json): ReturnType<Edit> {
   const document = parseDocument(text)
-  if (document.errors.length > 0) throw new MergeConflict('it is not YAML that can be read')
+  if (document.errors.length > 0) throw new MergeConflict('it cannot be parsed as YAML')
   const existing = document.toJS() as Json | undefined
   const changes = changesTo(existing, wanted)
-  const made = valueOr(() => yamlWith(document, changes), unsafe)
-  // What the library has made of it, anchors and tags included, must mean what was meant.
-  const read = valueOr<Json>(() => parse(made), unsafe)
+  const edited = valueOr(() => yamlWith(document, changes), unsafe)
+  // The library's output, including anchors and tags, must have the intended value.
+  const read = valueOr<Json>(() => parse(edited), unsafe)
   if (!isDeepStrictEqual(read, withChanges(existing, changes))) throw new MergeConflict(unsafe)
-  return { text: made, changes }
+  return { text: edited, changes }
 }
 
-const unsafe = 'it could not be changed safely'
+const unsafe = 'it cannot be changed safely'
 
 function yamlWith(document: Document.Parsed, changes: readonly Change[]): string {
   for (const { path, after } of changes) {
     const parent = document.getIn(path.slice(0, -1), true)
-    // An empty list has to be written as [], and what it gets need not be.
+    // An empty list must be written as [], but a list with entries need not be in that style.
     if (isCollection(parent) && parent.items.length === 0) parent.flow = false
     if (path.length === 0) document.contents = document.createNode(after) as typeof document.contents
     else document.setIn(path, document.createNode(after))
@@ -114,17 +119,17 @@ function valueOr<T>(read: () => T, message: string): T {
   }
 }
 
-/** Writes the whole file or nothing of it; gives the name of the copy of the old one. Throws CommandError. */
+/** Writes the whole file or nothing. Returns the path of the copy of the old file. Throws CommandError. */
 export function writeFile(target: string, text: string, isNew: boolean): string | null {
   try {
     if (isNew) mkdirSync(dirname(target), { recursive: true, mode: 0o700 })
     const backup = isNew ? null : copyBeside(target)
-    // A key may be put into it later.
+    // The user may add a key later.
     const mode = isNew ? 0o600 : statSync(target).mode & 0o777
     replace(target, text, mode)
     return backup
-  } catch (fault) {
-    throw asCommandError(fault, `${target} cannot be written`)
+  } catch (error) {
+    throw asCommandError(error, `${target} cannot be written`)
   }
 }
 
@@ -134,28 +139,28 @@ function replace(target: string, text: string, mode: number): void {
   try {
     chmodSync(beside, mode)
     renameSync(beside, target)
-  } catch (fault) {
+  } catch (error) {
     rmSync(beside, { force: true })
-    throw fault
+    throw error
   }
 }
 
-/** Under the first name that is free: an older copy is never written over. */
+/** Uses the first free name: an older copy is never overwritten. */
 function copyBeside(target: string): string {
   for (let count = 1; ; count++) {
     const backup = `${target}.bak${count === 1 ? '' : count}`
     try {
       copyFileSync(target, backup, constants.COPYFILE_EXCL)
       return backup
-    } catch (fault) {
-      if (!isSystemError(fault, 'EEXIST')) throw fault
+    } catch (error) {
+      if (!isSystemError(error, 'EEXIST')) throw error
     }
   }
 }
 
-const isSystemError = (fault: unknown, code: string) => fault instanceof Error && 'code' in fault && fault.code === code
+const isSystemError = (error: unknown, code: string) => error instanceof Error && 'code' in error && error.code === code
 
-function asCommandError(fault: unknown, what: string): unknown {
-  if (!(fault instanceof Error && 'code' in fault)) return fault
-  return new CommandError(`${what} (${String(fault.code)})`)
+function asCommandError(error: unknown, what: string): unknown {
+  if (!(error instanceof Error && 'code' in error)) return error
+  return new CommandError(`${what} (${String(error.code)})`)
 }

@@ -1,5 +1,5 @@
-// Which server the settings are for, whether it wants keys and which models it has: asked of the server where one runs, and the usual
-// values where none does. The key itself is no part of it.
+// Finds the server that the settings are for, whether it requires keys, and which models it has. If no server runs, the default values are
+// used. The key itself is not included.
 import { homedir } from 'node:os'
 import { processEnvironment } from '../../config/load.ts'
 import type { Environment } from '../../config/sources.ts'
@@ -11,85 +11,85 @@ import { keyVariable, type Surroundings, type Target } from './instructions.ts'
 
 export type TargetFlags = ServerFlags & { model?: string }
 
-/** `isRunning`: whether a server has answered. */
+/** `isRunning`: whether a server responded. */
 export type FoundTarget = Target & { isRunning: boolean }
 
-const usualModels = ['sonnet', 'opus', 'haiku']
-const usualAgents = ['agent/sonnet']
-const usualPort = 5005
+const defaultModels = ['sonnet', 'opus', 'haiku']
+const defaultAgents = ['agent/sonnet']
+const defaultPort = 5005
 
 export function surroundings(environment: Environment = processEnvironment()): Surroundings {
   return { platform: process.platform, home: environment.HOME || homedir(), environment }
 }
 
-/** Throws UsageError for a model that the server does not have, or that can be none. */
-export async function findTarget(wish: TargetFlags): Promise<FoundTarget> {
-  const around = surroundings()
-  const url = await findUrl(wish, around.environment)
-  const answer = url === null ? null : await ask(url, around.environment)
+/** Throws UsageError if the server does not have the model, or the name is invalid. */
+export async function findTarget(flags: TargetFlags): Promise<FoundTarget> {
+  const machine = surroundings()
+  const url = await findUrl(flags, machine.environment)
+  const answer = url === null ? null : await query(url, machine.environment)
   const known = answer?.models ?? null
-  const model = await chooseModel(wish.model, known, answer?.client ?? null)
+  const model = await chooseModel(flags.model, known, answer?.client ?? null)
   const offered = (names: string[]) => (known === null ? names : names.filter((name) => known.includes(name)))
   return {
-    url: url ?? usualUrl(wish),
-    hasKeys: answer?.hasKeys ?? Boolean(around.environment[keyVariable]),
+    url: url ?? defaultUrl(flags),
+    hasKeys: answer?.hasKeys ?? Boolean(machine.environment[keyVariable]),
     model,
-    models: offered(usualModels),
-    agents: offered(usualAgents),
-    surroundings: around,
+    models: offered(defaultModels),
+    agents: offered(defaultAgents),
+    surroundings: machine,
     isRunning: answer !== null,
   }
 }
 
-async function findUrl(wish: TargetFlags, environment: Environment): Promise<string | null> {
-  const isGiven = Boolean(wish.url ?? environment.CLAUDE_SERVE_URL)
-  // The parser's form: nothing in it means anything to a shell.
-  if (isGiven) return new URL((await ServerClient.find(wish)).url).href.replace(/\/+$/, '')
-  const address = await runningServer(wish)
+async function findUrl(flags: TargetFlags, environment: Environment): Promise<string | null> {
+  const isSet = Boolean(flags.url ?? environment.CLAUDE_SERVE_URL)
+  // The form that the URL parser returns contains nothing special to a shell.
+  if (isSet) return new URL((await ServerClient.find(flags)).url).href.replace(/\/+$/, '')
+  const address = await runningServer(flags)
   if (address !== null) return address.url
-  note(`no server runs in ${settingsFor(wish).dataDir}: these settings are for its usual address`)
+  note(`no server is running in ${settingsFor(flags).dataDir}: these settings use its default address`)
   return null
 }
 
-function usualUrl(wish: TargetFlags): string {
-  const { port } = settingsFor(wish, { host: '127.0.0.1' })
-  return `http://127.0.0.1:${port || usualPort}`
+function defaultUrl(flags: TargetFlags): string {
+  const { port } = settingsFor(flags, { host: '127.0.0.1' })
+  return `http://127.0.0.1:${port || defaultPort}`
 }
 
-type Answer = { client: ServerClient; hasKeys: boolean; models: string[] | null }
+type ServerInfo = { client: ServerClient; hasKeys: boolean; models: string[] | null }
 
-/** Null where nobody answers. Asked without a key first, which tells whether there are keys. */
-async function ask(url: string, environment: Environment): Promise<Answer | null> {
-  const stranger = new ServerClient(url, null)
+/** Null if nothing responds. The first request has no key, which shows whether the server requires one. */
+async function query(url: string, environment: Environment): Promise<ServerInfo | null> {
+  const client = new ServerClient(url, null)
   try {
-    return { client: stranger, hasKeys: false, models: await listModels(stranger) }
-  } catch (fault) {
-    if (fault instanceof ServerRefusal && fault.status === 401) return askWithKey(url, environment)
-    return giveUp(fault, url, stranger)
+    return { client, hasKeys: false, models: await listModels(client) }
+  } catch (error) {
+    if (error instanceof ServerRefusal && error.status === 401) return queryWithKey(url, environment)
+    return reportError(error, url, client)
   }
 }
 
-async function askWithKey(url: string, environment: Environment): Promise<Answer> {
+async function queryWithKey(url: string, environment: Environment): Promise<ServerInfo> {
   const client = new ServerClient(url, environment[keyVariable] || null)
   if (!environment[keyVariable]) {
-    note(`this server wants a key: make one with claude-serve keys create <name>, and put it into ${keyVariable}`)
+    note(`this server requires a key: create one with claude-serve keys create <name>, and set ${keyVariable} to it`)
     return { client, hasKeys: true, models: null }
   }
   try {
     return { client, hasKeys: true, models: await listModels(client) }
-  } catch (fault) {
-    if (!(fault instanceof ServerRefusal)) throw fault
-    note(fault.status === 401 ? `this server refuses the key in ${keyVariable}` : fault.message)
+  } catch (error) {
+    if (!(error instanceof ServerRefusal)) throw error
+    note(error.status === 401 ? `this server rejects the key in ${keyVariable}` : error.message)
     return { client, hasKeys: true, models: null }
   }
 }
 
-/** A server that has no list of models just now is one all the same. */
-function giveUp(fault: unknown, url: string, client: ServerClient): Answer | null {
-  if (!(fault instanceof CommandError)) throw fault
-  note(fault.message)
-  if (fault instanceof ServerRefusal) return { client, hasKeys: false, models: null }
-  note(`these settings are for ${url} all the same`)
+/** A server that cannot list its models at the moment still counts. */
+function reportError(error: unknown, url: string, client: ServerClient): ServerInfo | null {
+  if (!(error instanceof CommandError)) throw error
+  note(error.message)
+  if (error instanceof ServerRefusal) return { client, hasKeys: false, models: null }
+  note(`these settings use ${url} anyway`)
   return null
 }
 
@@ -100,28 +100,28 @@ async function listModels(client: ServerClient): Promise<string[]> {
   return (await getJson<ModelList>(client, '/v1/models', isList)).data.map(({ id }) => id)
 }
 
-/** Names go into files and command lines as they are, so that they must be names. */
+/** Names are copied into files and command lines, so only safe ones are accepted. */
 const modelName = /^[a-z0-9][\w.:/@[\]-]{0,127}$/i
 
 async function chooseModel(wanted: string | undefined, known: string[] | null, client: ServerClient | null) {
-  if (wanted === undefined) return firstOf(known ?? usualModels)
-  if (!modelName.test(wanted)) throw new UsageError(`--model: ${JSON.stringify(wanted)} cannot be the name of a model`)
+  if (wanted === undefined) return preferredModel(known ?? defaultModels)
+  if (!modelName.test(wanted)) throw new UsageError(`--model: ${JSON.stringify(wanted)} is not a valid model name`)
   if (known === null || known.includes(wanted) || client === null || (await has(client, wanted))) return wanted
   const nearest = nearestName(wanted, known)
-  const hint = nearest === null ? 'claude-serve models lists those there are' : `did you mean ${nearest}?`
+  const hint = nearest === null ? 'claude-serve models lists the available ones' : `did you mean ${nearest}?`
   throw new UsageError(`--model: this server has no model ${JSON.stringify(wanted)}; ${hint}`)
 }
 
-const firstOf = (known: readonly string[]): string =>
-  [...usualModels.filter((name) => known.includes(name)), ...known].find((name) => modelName.test(name)) ?? 'sonnet'
+const preferredModel = (known: readonly string[]): string =>
+  [...defaultModels.filter((name) => known.includes(name)), ...known].find((name) => modelName.test(name)) ?? 'sonnet'
 
-/** The list leaves older full names out. */
+/** The list omits older full names. */
 async function has(client: ServerClient, model: string): Promise<boolean> {
   try {
     await client.send('GET', `/v1/models/${encodeURIComponent(model)}`)
     return true
-  } catch (fault) {
-    if (fault instanceof ServerRefusal && fault.status === 404) return false
-    throw fault
+  } catch (error) {
+    if (error instanceof ServerRefusal && error.status === 404) return false
+    throw error
   }
 }

@@ -1,6 +1,6 @@
-// How many input tokens a request to a plain model will be counted as by the model's API, without asking anybody. Pure. What
-// the API counts differs from model to model, which calibration.ts learns. Not for agents: what Claude Code adds to their
-// requests is many times of what the caller sees.
+// Estimates how many input tokens the model's API will count for a request to a plain model, without calling it. Pure. The
+// count differs between models, which calibration.ts learns. Not for agents: Claude Code adds many times what the caller
+// sends.
 import type { RunRequest } from '../../core/agent.ts'
 import type { DocumentBlock } from '../../core/content.ts'
 import type { AssistantBlock, ClientTool, UserBlock } from '../../core/conversation.ts'
@@ -10,22 +10,22 @@ import { estimateText } from './text.ts'
 export type EstimatedRequest = Pick<RunRequest, 'prompt' | 'session' | 'options' | 'plain'>
 
 /**
- * What the CLI adds to each request of a plain model, as recorded with 2.1.330: a line on itself, one on the Agent SDK, and
- * some 920 characters on the folder, the system, the model and the date.
+ * What the CLI adds to each request of a plain model, as recorded with 2.1.330: a line about itself, one about the Agent SDK,
+ * and about 920 characters on the folder, the system, the model and the date.
  */
 const cliTokens = 285
 
-/** The tool that the CLI brings along for an answer by a schema: its name and description. */
+/** The tool that the CLI adds for an answer with a schema: its name and description. */
 const answerToolTokens = 45
 
-/** Anthropic's documentation of tool use: what the API itself says of tools as soon as there is one. */
+/** Anthropic's documentation of tool use: the system prompt that the API adds if there is any tool. */
 const toolPreambleTokens = 346
 
-/** The API's marks around each message, and around a call and its result. */
+/** The API's markup around each message, and around a call and its result. */
 const messageTokens = 4
 const callTokens = 12
 
-/** Thinking that is only there in encrypted form. */
+/** Thinking that is only present in encrypted form. */
 const encryptedCharsPerToken = 6
 
 export function estimateRequest({ prompt, session, options, plain }: EstimatedRequest): number {

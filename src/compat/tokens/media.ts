@@ -1,9 +1,9 @@
-// How many tokens a picture or a PDF is, read from as little of its bytes as tells. Not a check of what it is (compat/media-blocks.ts): what
-// cannot be read is taken for something of a usual size.
+// Estimates the tokens of an image or a PDF, from as few of its bytes as possible. Does not validate the file
+// (compat/media-blocks.ts): one that cannot be read counts as a file of typical size.
 
 /**
- * Anthropic's documentation of vision: width × height / 750, after a picture was made smaller to at most 1,568 pixels on its
- * long side and to about 1,600 tokens. Newer models take larger ones, which is more than is said here.
+ * Anthropic's documentation of vision: width × height / 750, after an image is scaled down to at most 1,568 pixels on its long
+ * side and to about 1,600 tokens. Newer models accept larger images, which then cost more than this.
  */
 const pixelsPerToken = 750
 const longSideMax = 1568
@@ -11,12 +11,12 @@ const imageTokensMax = 1600
 
 /** Anthropic's documentation of PDF support: 1,500 to 3,000 tokens a page. */
 const tokensPerPage = 2000
-/** Where the pages cannot be counted, as they are compressed in many files. */
-const usualBytesPerPage = 50_000
-/** Far more than the API takes; an end to the search in a file that holds nothing else. */
+/** Used if the pages cannot be counted: in many files they are compressed. */
+const typicalBytesPerPage = 50_000
+/** Far more than the API accepts; limits the search in a file that contains nothing else. */
 const pageMarksMax = 100_000
 
-/** In base64. The size of a JPEG stands behind what the camera wrote, a thumbnail among it. */
+/** Lengths in base64. The size of a JPEG comes after the camera's metadata, which can include a thumbnail. */
 const headLength = 128
 const jpegHeadLength = 350_000
 
@@ -32,17 +32,17 @@ export function estimateImage(base64: string): number {
 
 export function estimatePdf(base64: string): number {
   const bytes = Buffer.from(base64, 'base64')
-  const pages = countPages(bytes) || Math.max(1, Math.round(bytes.length / usualBytesPerPage))
+  const pages = countPages(bytes) || Math.max(1, Math.round(bytes.length / typicalBytesPerPage))
   return pages * tokensPerPage
 }
 
-/** Objects of the type `Page`, not of `Pages`. */
+/** Counts objects of type `Page`, not `Pages`. */
 function countPages(bytes: Buffer): number {
   let pages = 0
-  let at = bytes.indexOf('/Type')
-  for (let marks = 0; at >= 0 && marks < pageMarksMax; marks++) {
-    if (/^\/Type\s*\/Page(?![A-Za-z])/.test(bytes.toString('latin1', at, at + 24))) pages++
-    at = bytes.indexOf('/Type', at + 5)
+  let offset = bytes.indexOf('/Type')
+  for (let marks = 0; offset >= 0 && marks < pageMarksMax; marks++) {
+    if (/^\/Type\s*\/Page(?![A-Za-z])/.test(bytes.toString('latin1', offset, offset + 24))) pages++
+    offset = bytes.indexOf('/Type', offset + 5)
   }
   return pages
 }
@@ -73,16 +73,16 @@ function webpSize(head: Buffer): Size | null {
   }
 }
 
-/** From segment to segment, until one that describes the picture. */
+/** Reads segment by segment until one that describes the image. */
 function jpegSize(bytes: Buffer): Size | null {
-  let at = 2
-  while (at + 9 <= bytes.length) {
-    const marker = bytes.readUInt8(at + 1)
-    if (bytes.readUInt8(at) !== 0xff) return null
+  let offset = 2
+  while (offset + 9 <= bytes.length) {
+    const marker = bytes.readUInt8(offset + 1)
+    if (bytes.readUInt8(offset) !== 0xff) return null
     const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)
-    if (isFrame) return { width: bytes.readUInt16BE(at + 7), height: bytes.readUInt16BE(at + 5) }
-    // A marker may be preceded by any number of filling bytes.
-    at += marker === 0xff ? 1 : 2 + bytes.readUInt16BE(at + 2)
+    if (isFrame) return { width: bytes.readUInt16BE(offset + 7), height: bytes.readUInt16BE(offset + 5) }
+    // Any number of fill bytes may precede a marker.
+    offset += marker === 0xff ? 1 : 2 + bytes.readUInt16BE(offset + 2)
   }
   return null
 }

@@ -1,9 +1,9 @@
-// How many tokens a text is, by rough weights for the kinds of characters in it: no table of tokens, one pass, nothing
-// allocated per character. The weights fit the tokenizer of older Claude models; what newer ones count is learned from their
-// answers (calibration.ts). Not for whole requests (estimate.ts).
+// Estimates the tokens of a text from rough weights for its kinds of characters: no token table, one pass, no allocation per
+// character. The weights fit the tokenizer of older Claude models; the counts of newer ones are learned from their answers
+// (calibration.ts). Whole requests are estimated in estimate.ts.
 import { WordTokens } from './word.ts'
 
-/** Neighbours of one kind are weighed together, much as tokenizers cut a text into words before they look into them. */
+/** Adjacent characters of one kind are weighted together, much as tokenizers split a text into words first. */
 const kinds = { space: 0, digit: 1, latin: 2, sign: 3, cyrillic: 4, semitic: 5, han: 6, kana: 7, hangul: 8, other: 9 }
 
 /** Control characters count as signs. */
@@ -14,7 +14,7 @@ const asciiKinds = Uint8Array.from({ length: 128 }, (_, code) => {
   return /[a-z]/i.test(character) ? kinds.latin : kinds.sign
 })
 
-/** Blocks of Unicode in their order. What lies between is `other`: signs, emoji, further scripts. */
+/** Unicode blocks in order. Everything between them is `other`: signs, emoji, other scripts. */
 const blocks: readonly (readonly [from: number, to: number, kind: number])[] = [
   [0xc0, 0x24f, kinds.latin],
   [0x400, 0x52f, kinds.cyrillic],
@@ -25,7 +25,7 @@ const blocks: readonly (readonly [from: number, to: number, kind: number])[] = [
   [0xac00, 0xd7a3, kinds.hangul],
 ]
 
-/** A run of letters costs `first`, and `more` for each after the first. Chinese is taken to be in simplified characters. */
+/** A sequence of letters costs `first`, plus `more` for each further letter. Chinese is assumed to be simplified. */
 const letterWeights: Record<number, readonly [first: number, more: number]> = {
   [kinds.cyrillic]: [1.05, 0.45],
   [kinds.semitic]: [1.95, 0.9],
@@ -34,7 +34,7 @@ const letterWeights: Record<number, readonly [first: number, more: number]> = {
   [kinds.hangul]: [1.5, 1.3],
 }
 
-/** What is repeated often has long tokens of its own: rules, indentation. */
+/** Frequent repetitions, such as rules and indentation, have long tokens of their own. */
 const sameSignsPerToken = 40
 const sameDigitsPerToken = 14
 const sameOthersPerToken = 10
@@ -48,7 +48,7 @@ function kindOf(code: number): number {
   return kinds.other
 }
 
-/** Takes time in proportion to the length, whatever the text holds. */
+/** Runs in linear time, whatever the text contains. */
 export function estimateText(text: string): number {
   const words = new WordTokens(text)
   let tokens = 0
@@ -57,13 +57,13 @@ export function estimateText(text: string): number {
     const kind = kindOf(text.charCodeAt(from))
     let to = from + 1
     while (to < text.length && kindOf(text.charCodeAt(to)) === kind) to++
-    tokens += kind === kinds.latin ? words.cost(from, to) : runCost(kind, text, from, to)
+    tokens += kind === kinds.latin ? words.cost(from, to) : sequenceCost(kind, text, from, to)
     from = to
   }
   return Math.ceil(tokens + words.foreignCost())
 }
 
-function runCost(kind: number, text: string, from: number, to: number): number {
+function sequenceCost(kind: number, text: string, from: number, to: number): number {
   switch (kind) {
     case kinds.space:
       return spaceCost(text, from, to)
@@ -83,11 +83,11 @@ function runCost(kind: number, text: string, from: number, to: number): number {
 
 function isSame(text: string, from: number, to: number): boolean {
   const first = text.charCodeAt(from)
-  for (let at = from + 1; at < to; at++) if (text.charCodeAt(at) !== first) return false
+  for (let index = from + 1; index < to; index++) if (text.charCodeAt(index) !== first) return false
   return true
 }
 
-/** A single blank is part of what comes after it, and so is the last one of several. */
+/** A single blank is part of the token after it, and so is the last of several. */
 function spaceCost(text: string, from: number, to: number): number {
   const last = to < text.length && text.charCodeAt(to - 1) === blank ? 0 : 1
   const others = to - from - 1
@@ -108,20 +108,20 @@ function signCost(text: string, from: number, to: number): number {
 
 function countNotRussian(text: string, from: number, to: number): number {
   let count = 0
-  for (let at = from; at < to; at++) {
-    const code = text.charCodeAt(at)
+  for (let index = from; index < to; index++) {
+    const code = text.charCodeAt(index)
     const isRussian = (code >= 0x410 && code <= 0x44f) || code === 0x401 || code === 0x451
     if (!isRussian) count++
   }
   return count
 }
 
-/** Emoji are two characters to JavaScript, and two or three tokens; signs are one token, letters of further scripts more. */
+/** An emoji is two characters in JavaScript and two or three tokens; a sign is one token, a letter of other scripts more. */
 function otherCost(text: string, from: number, to: number): number {
   if (to - from > 3 && isSame(text, from, to)) return 1 + (to - from) / sameOthersPerToken
   let tokens = 0
-  for (let at = from; at < to; at++) {
-    const code = text.charCodeAt(at)
+  for (let index = from; index < to; index++) {
+    const code = text.charCodeAt(index)
     const isHalf = code >= 0xd800 && code < 0xe000
     const isSign = code < 0xc0 || (code >= 0x2000 && code < 0x3400) || code >= 0xfe00
     tokens += isHalf ? 1.35 : isSign ? 1 : 1.5

@@ -1,9 +1,9 @@
-// How many tokens words in Latin letters are: English words and those that programs are made of are mostly one, words of other
-// languages the more the longer they are. Not for anything else that a text may hold (text.ts).
+// Estimates the tokens of words in Latin letters: English words and those of program code are mostly one token, words of other
+// languages are more the longer they are. The other parts of a text are estimated in text.ts.
 
 /**
- * The short words that English and programs are full of. Where a text's short words are others, so is its language; that alone
- * tells texts of some hundred characters apart well enough.
+ * Short words that are frequent in English and in program code. If most short words of a text are others, it is in another
+ * language. That alone is reliable enough for texts of a few hundred characters.
  */
 const familiarWords = new Set(
   `the of and to in is for that on with be it as are this not or by from an at you can if will have was but we all has its
@@ -15,83 +15,83 @@ const familiarWords = new Set(
     .map((word) => packed(word, 0, word.length)),
 )
 
-/** Languages are told apart in stretches of so many words, as a text may be in several. */
+/** The language is detected per stretch of this many words, as a text may be in several languages. */
 const stretchWords = 300
 
-/** Up to what share of unfamiliar short words a text is English, and from where on it surely is not. */
+/** A text is English up to the first share of unfamiliar short words, and certainly not English from the second on. */
 const englishShare = 0.3
 const foreignShare = 0.6
-/** A few words prove nothing: so many familiar ones are taken to have come before. */
+/** A few words prove nothing, so this many familiar words are assumed to precede the text. */
 const wordsBefore = 8
 
-/** A letter that is repeated more often than words do. */
+/** More repetitions of a letter than any word has. */
 const sameLetters = 24
 const sameLettersPerToken = 14
 
 const blank = 32
 const isCapital = (code: number) => code >= 65 && code <= 90
 
-/** A word of up to four small letters as a number; -1 for others. */
+/** A word of up to four lowercase letters as a number; -1 for other words. */
 function packed(text: string, from: number, to: number): number {
   if (to - from > 4) return -1
   let value = 0
-  for (let at = from; at < to; at++) {
-    const letter = text.charCodeAt(at) - 96
+  for (let index = from; index < to; index++) {
+    const letter = text.charCodeAt(index) - 96
     if (letter < 1 || letter > 26) return -1
     value = value * 32 + letter
   }
   return value
 }
 
-/** Letters with accents are mostly tokens of their own, those of Latin-1 less than further ones. */
+/** Accented letters are mostly tokens of their own; those in Latin-1 less often than others. */
 function accentCost(code: number): number {
   if (code < 128) return 0
   if (code < 256) return 0.7
   return code < 0x1e00 ? 1.7 : 2
 }
 
-/** Weighs the words of one text, which have to come in their order. */
+/** Weighs the words of one text. They must be passed in order. */
 export class WordTokens {
   readonly #text: string
   #count = 0
-  /** What the words of this stretch cost besides if they are not English, and what speaks for that. */
+  /** The extra cost of this stretch's words if they are not English, and the evidence for that. */
   #extra = 0
   #short = 0
   #unfamiliar = 0
-  /** What the words of the stretches before cost besides. */
+  /** The extra cost of the earlier stretches. */
   #foreign = 0
 
   constructor(text: string) {
     this.#text = text
   }
 
-  /** Names in programs are cut where a capital begins another word: `fooBar`, `HTTPServer`. */
+  /** Names in program code are split where a capital begins another word: `fooBar`, `HTTPServer`. */
   cost(from: number, to: number): number {
     let tokens = 0
     let parts = 1
     let begin = from
-    for (let at = from + 1; at < to; at++) {
-      if (!this.#isCut(at, to)) continue
-      tokens += this.#partCost(begin, at)
+    for (let index = from + 1; index < to; index++) {
+      if (!this.#isWordStart(index, to)) continue
+      tokens += this.#partCost(begin, index)
       parts++
-      begin = at
+      begin = index
     }
     tokens += this.#partCost(begin, to)
     this.#weigh(from, to)
-    // Bytes in base64 are not words, and have fewer tokens of their own.
+    // Base64 data is not words, and has fewer tokens of its own.
     return parts > 3 && to - from < parts * 2.7 ? tokens * 1.5 : tokens
   }
 
-  /** To be asked once, after the last word: what the words cost besides, as they are of other languages. */
+  /** The extra cost of words in other languages. Call once, after the last word. */
   foreignCost(): number {
     this.#endStretch()
     return this.#foreign
   }
 
-  #isCut(at: number, to: number): boolean {
+  #isWordStart(index: number, to: number): boolean {
     const text = this.#text
-    if (!isCapital(text.charCodeAt(at))) return false
-    return !isCapital(text.charCodeAt(at - 1)) || (at + 1 < to && !isCapital(text.charCodeAt(at + 1)))
+    if (!isCapital(text.charCodeAt(index))) return false
+    return !isCapital(text.charCodeAt(index - 1)) || (index + 1 < to && !isCapital(text.charCodeAt(index + 1)))
   }
 
   #partCost(from: number, to: number): number {
@@ -100,11 +100,11 @@ export class WordTokens {
     const length = to - from
     let accents = 0
     let same = 0
-    for (let at = from; at < to; at++) {
-      const code = text.charCodeAt(at)
+    for (let index = from; index < to; index++) {
+      const code = text.charCodeAt(index)
       accents += accentCost(code)
       if (code === first) same++
-      // Languages with many of these letters, Germanic, Slavic or Turkish, are cut into more tokens than Romance ones.
+      // Languages with many of these letters (Germanic, Slavic, Turkish) are split into more tokens than Romance ones.
       if (code === 107 || code === 119) this.#extra += 1.3
     }
     this.#extra += Math.max(0, length - 3) * 0.18
@@ -115,7 +115,7 @@ export class WordTokens {
     return 1 + more * perLetter + Math.max(0, length - 9) * 0.05 + accents
   }
 
-  /** Short words between blanks are words of a language rather than of a format. */
+  /** Short words between blanks are more likely to be of a language than of a format. */
   #weigh(from: number, to: number): void {
     const text = this.#text
     const isBetweenBlanks = text.charCodeAt(from - 1) === blank && text.charCodeAt(to) === blank
@@ -125,7 +125,7 @@ export class WordTokens {
     if (++this.#count === stretchWords) this.#endStretch()
   }
 
-  /** The evidence of one stretch counts for the next one too, by half. A text with hardly any words is taken for English. */
+  /** Half of a stretch's evidence carries over to the next. A text with hardly any words counts as English. */
   #endStretch(): void {
     const share = this.#unfamiliar / (this.#short + wordsBefore)
     const isForeign = Math.min(1, Math.max(0, (share - englishShare) / (foreignShare - englishShare)))

@@ -1,5 +1,5 @@
-// Tools that Anthropic's API defines by a type instead of a schema, and the client runs: what they are here. Facts from
-// Anthropic's documentation of its tools; the words are ours.
+// The client tools that Anthropic's API defines by type instead of by schema, such as bash and the text editor, with
+// the schemas they have here. The facts are from Anthropic's tool documentation; the wording is ours.
 import type { ClientTool } from '../../core/conversation.ts'
 import { invalidField } from '../../errors.ts'
 
@@ -53,20 +53,20 @@ const memory: ClientTool = {
   ),
 }
 
-const known: [RegExp, ClientTool][] = [
+const toolsByType: [RegExp, ClientTool][] = [
   [/^bash_\d+$/, bash],
   [/^text_editor_20241022$|^text_editor_20250124$/, editor('str_replace_editor', 'undo_edit')],
   [/^text_editor_\d+$/, editor('str_replace_based_edit_tool')],
   [/^memory_\d+$/, memory],
 ]
 
-/** Run by the client, with a screen or a browser that a model here could not see. */
-const unknownToClaude = /^(?:computer|browser)/
+/** The client runs these with a screen or browser, which the model cannot see here. */
+const needsScreen = /^(?:computer|browser)/
 
-/** The tool of that type; null where Anthropic's own servers would run it. Throws for what cannot be offered. */
+/** The tool of that type, or null if Anthropic's own servers would run it. Throws if the tool cannot be offered. */
 export function builtinTool(type: string, param: string): ClientTool | null {
-  if (unknownToClaude.test(type)) {
-    throw invalidField(param, `cannot be ${type.slice(0, 40)}: tools for screens and browsers are not supported here`)
+  if (needsScreen.test(type)) {
+    throw invalidField(param, `cannot be ${type.slice(0, 40)}: tools for screens and browsers are not supported`)
   }
-  return known.find(([pattern]) => pattern.test(type))?.[1] ?? null
+  return toolsByType.find(([pattern]) => pattern.test(type))?.[1] ?? null
 }

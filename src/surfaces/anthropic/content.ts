@@ -1,5 +1,5 @@
-// Content of messages, strings or blocks, as the blocks that reach the model. Text of nothing but white space is left out, as the
-// model's API refuses it. The server fetches no address and keeps no files.
+// Translates message content (a string or blocks) into the blocks that reach the model. Text that is only white space
+// is dropped, because the model's API rejects it. The server does not fetch URLs or store files.
 
 import { type DocumentNames, imageBlock, isBase64, isPdf, pdfBlock, textDocument } from '../../compat/media-blocks.ts'
 import type { PromptBlock, TextBlock } from '../../core/content.ts'
@@ -8,7 +8,7 @@ import type { DocumentSource, ImageSource, RequestBlock, ResultBlock } from './s
 
 export const toText = (text: string): TextBlock[] => (text.trim() === '' ? [] : [{ type: 'text', text }])
 
-/** Blocks that a user's message and a tool's result both can have. */
+/** Blocks that both a user message and a tool result can contain. */
 export type PlainBlock = Extract<ResultBlock | RequestBlock, { type: 'text' | 'image' | 'document' | 'search_result' }>
 
 const plainTypes = ['text', 'image', 'document', 'search_result']
@@ -30,18 +30,18 @@ export function toPromptBlocks(block: PlainBlock, param: string): PromptBlock[] 
 }
 
 function base64Of(source: ImageSource | DocumentSource, param: string): string {
-  if (source.type !== 'base64') throw elsewhere(source, param)
+  if (source.type !== 'base64') throw unsupportedSource(source, param)
   const data = required(source.data, `${param}.data`)
   if (!isBase64(data)) throw invalidField(`${param}.data`, 'must be base64')
   return data
 }
 
-function elsewhere({ type }: ImageSource | DocumentSource, param: string) {
-  const fault =
+function unsupportedSource({ type }: ImageSource | DocumentSource, param: string) {
+  const reason =
     type === 'file'
-      ? 'cannot be file: this server keeps no files; send the data as base64'
-      : `cannot be ${type}: send the data as base64; this server fetches no addresses`
-  return invalidField(`${param}.type`, fault, 'unsupported_value')
+      ? 'cannot be file: this server does not store files; send the data as base64'
+      : `cannot be ${type}: this server does not fetch URLs; send the data as base64`
+  return invalidField(`${param}.type`, reason, 'unsupported_value')
 }
 
 function toDocument(source: DocumentSource, names: DocumentNames, param: string): PromptBlock[] {
@@ -52,13 +52,13 @@ function toDocument(source: DocumentSource, names: DocumentNames, param: string)
   throw invalidField(`${param}.data`, 'must be a PDF', 'unsupported_value')
 }
 
-/** A document of blocks: its text as one, and its pictures. */
+/** A document made of blocks: its texts as one document, then its images. */
 function contentDocument({ content }: DocumentSource, names: DocumentNames, param: string): PromptBlock[] {
-  const given = required(content, `${param}.content`)
-  if (typeof given === 'string') return [textDocument(given, names)]
-  const texts = given.flatMap((block) => (block.type === 'text' ? [block.text] : []))
-  const images = given.flatMap((block, at) =>
-    block.type === 'image' ? toPromptBlocks(block, `${param}.content[${at}]`) : [],
+  const parts = required(content, `${param}.content`)
+  if (typeof parts === 'string') return [textDocument(parts, names)]
+  const texts = parts.flatMap((block) => (block.type === 'text' ? [block.text] : []))
+  const images = parts.flatMap((block, index) =>
+    block.type === 'image' ? toPromptBlocks(block, `${param}.content[${index}]`) : [],
   )
   return [...(texts.length === 0 ? [] : [textDocument(texts.join('\n\n'), names)]), ...images]
 }
@@ -68,12 +68,12 @@ function required<T>(value: T | null | undefined, param: string): T {
   return value
 }
 
-/** For content that may be nothing but text. */
+/** For content that may only be text. */
 export function toTexts(content: string | readonly { type: string; text?: unknown }[], param: string): string[] {
   if (typeof content === 'string') return toText(content).map(({ text }) => text)
-  return content.flatMap(({ type, text }, at) => {
+  return content.flatMap(({ type, text }, index) => {
     if (type !== 'text' || typeof text !== 'string') {
-      throw invalidField(`${param}[${at}].type`, 'must be text in a message of this role')
+      throw invalidField(`${param}[${index}].type`, 'must be text in a system message')
     }
     return toText(text).map((block) => block.text)
   })

@@ -1,17 +1,18 @@
-// Failures as Anthropic tells them: status, body and the headers that steer its SDKs' retries. One table; the texts are ours.
+// Maps errors to the form of Anthropic's API: status, body, and the headers that control its SDKs' retries. The texts
+// are ours.
 import type { AppError, ErrorCode } from '../../errors.ts'
 import { errorHeaders, retryHeaders } from '../../http/request-errors.ts'
 import type { ErrorBody } from './reply-schemas.ts'
 
-type Told = { status: number; type: string }
+type VendorError = { status: number; type: string }
 
-const invalid = (status: number): Told => ({ status, type: 'invalid_request_error' })
-const forbidden: Told = { status: 403, type: 'permission_error' }
-const missing: Told = { status: 404, type: 'not_found_error' }
-const limited: Told = { status: 429, type: 'rate_limit_error' }
-const fault = (status: number): Told => ({ status, type: 'api_error' })
+const invalid = (status: number): VendorError => ({ status, type: 'invalid_request_error' })
+const forbidden: VendorError = { status: 403, type: 'permission_error' }
+const missing: VendorError = { status: 404, type: 'not_found_error' }
+const limited: VendorError = { status: 429, type: 'rate_limit_error' }
+const apiError = (status: number): VendorError => ({ status, type: 'api_error' })
 
-const toldAs: Record<ErrorCode, Told> = {
+const vendorErrors: Record<ErrorCode, VendorError> = {
   invalid_request: invalid(400),
   cwd_not_found: invalid(400),
   model_not_found: missing,
@@ -34,36 +35,36 @@ const toldAs: Record<ErrorCode, Told> = {
   queue_full: limited,
   rate_limited: limited,
   headers_too_large: invalid(431),
-  cancelled: fault(499),
-  internal: fault(500),
-  interrupted: fault(500),
-  sandbox_mismatch: fault(500),
-  not_implemented: fault(501),
-  claude_failed: fault(500),
-  claude_not_found: fault(500),
+  cancelled: apiError(499),
+  internal: apiError(500),
+  interrupted: apiError(500),
+  sandbox_mismatch: apiError(500),
+  not_implemented: apiError(501),
+  claude_failed: apiError(500),
+  claude_not_found: apiError(500),
   claude_not_logged_in: { status: 401, type: 'authentication_error' },
   overloaded: { status: 529, type: 'overloaded_error' },
-  shutting_down: fault(503),
+  shutting_down: apiError(503),
   timeout: { status: 504, type: 'timeout_error' },
 }
 
-/** A plan's problem comes from the CLI among its other failures. */
-const told = ({ code, details }: AppError): Told =>
-  details.reason === 'billing_error' ? { status: 402, type: 'billing_error' } : toldAs[code]
+/** A billing problem arrives as one of the CLI's failures, so its reason decides. */
+const toVendorError = ({ code, details }: AppError): VendorError =>
+  details.reason === 'billing_error' ? { status: 402, type: 'billing_error' } : vendorErrors[code]
 
-export const anthropicStatus = (error: AppError): number => told(error).status
+export const anthropicStatus = (error: AppError): number => toVendorError(error).status
 
 export const anthropicHeaders = (error: AppError): Record<string, string> => ({
   ...errorHeaders(error),
   ...retryHeaders(error, anthropicStatus(error)),
 })
 
-/** Programs look for this phrase, in this spelling. */
+/** Programs look for this exact phrase. */
 const tooLong = /prompt is too long/i
 
 export function toErrorBody(error: AppError, requestId: string | null): ErrorBody {
   const message = error.message.replace(tooLong, 'prompt is too long')
   const details = error.details.vendorDetails as Record<string, unknown> | undefined
-  const fault = { type: told(error).type, message, ...(details === undefined ? {} : { details }) }
-  return { type: 'error', error: fault, request_id: requestId }
+  const body = { type: toVendorError(error).type, message, ...(details === undefined ? {} : { details }) }
+  return { type: 'error', error: body, request_id: requestId }
 }

@@ -1,47 +1,47 @@
-// Every field of a messages request, and what becomes of it.
+// Lists every field of a messages request and how the server treats it. docs/compatibility.md is generated from it.
 import { type FieldTable, isEmpty } from '../../compat/request-fields.ts'
 
 const isOne = (value: unknown) => value === 1
 
 export const messagesFields: FieldTable = {
-  model: { treatment: 'honoured', note: 'a name from `GET /v1/models`, a full id, or one that `--model-map` gives' },
+  model: { treatment: 'honored', note: 'a name from `GET /v1/models`, a full id, or a name from `--model-map`' },
   messages: {
-    treatment: 'honoured',
-    note: 'roles user, assistant and system; text, images and documents (base64, text, content), calls and results of tools, thinking with its signature. A system message in the middle stays in its place, as marked text of the user; search results become text; blocks of server tools become text and are named in the header; URL and file sources are refused, as is an answer begun for the model',
+    treatment: 'honored',
+    note: 'roles user, assistant and system; text, images and documents (base64, text, content), tool calls and results, thinking with its signature. A system message in the middle keeps its position, as marked user text; search results become text; blocks of server tools become text and are named in the header; URL and file sources are refused, and so is an assistant prefill',
   },
-  system: { treatment: 'honoured', note: 'a string or text blocks' },
-  max_tokens: { treatment: 'honoured', plainOnly: true, note: 'required', requestsNothing: () => true },
-  stream: { treatment: 'honoured' },
+  system: { treatment: 'honored', note: 'a string or text blocks' },
+  max_tokens: { treatment: 'honored', plainOnly: true, note: 'required', requestsNothing: () => true },
+  stream: { treatment: 'honored' },
   tools: {
-    treatment: 'honoured',
+    treatment: 'honored',
     plainOnly: true,
-    note: "the model's own tools, run by the client; `bash_…`, `text_editor_…` and `memory_…` too. Web search, web fetch, code execution and tool search are left out and named in the header; computer and browser are refused. `strict`, `input_examples`, `defer_loading` and the like are without effect",
+    note: "the model's own tools, run by the client; `bash_…`, `text_editor_…` and `memory_…` too. Web search, web fetch, code execution and tool search are left out and named in the header; computer and browser are refused. `strict`, `input_examples`, `defer_loading` and the like have no effect",
   },
   tool_choice: {
     treatment: 'emulated',
-    note: '`none` and `auto` are honoured; `any` and `tool` narrow the offer and instruct the model, which is asked once more if it calls nothing; if it still does not, `tool_choice` is named in the header. With `disable_parallel_tool_use` the first call is returned',
+    note: '`none` and `auto` are honored; `any` and `tool` limit the tools offered and instruct the model, which gets a second try if it calls nothing; if it still calls nothing, `tool_choice` is named in the header. With `disable_parallel_tool_use` the first call is returned',
   },
   thinking: {
-    treatment: 'honoured',
+    treatment: 'honored',
     plainOnly: true,
     requestsNothing: (value) => (value as { type?: unknown }).type === 'disabled',
-    note: 'left out or `disabled`: none; `between_tools` is `adaptive`; `budget_tokens` counts with models that take one',
+    note: 'no thinking if absent or `disabled`; `between_tools` is the same as `adaptive`; `budget_tokens` applies to models that take a budget',
   },
-  output_config: { treatment: 'honoured', note: '`effort`; `format` is validated before the answer is sent' },
-  output_format: { treatment: 'honoured', note: 'as `output_config.format`' },
+  output_config: { treatment: 'honored', note: '`effort`; `format` is validated before the answer is sent' },
+  output_format: { treatment: 'honored', note: 'the same as `output_config.format`' },
   stop_sequences: {
     treatment: 'emulated',
     plainOnly: true,
-    note: 'the answer is cut there and the model is interrupted; any number',
+    note: 'the answer is cut there and the model is interrupted; any number of sequences',
   },
   temperature: {
     treatment: 'ignored',
     requestsNothing: isOne,
-    note: 'with `anthropic-version: 2026-10-21` refused, as by the API',
+    note: 'refused with `anthropic-version: 2026-10-21`, as by the API',
   },
-  top_p: { treatment: 'ignored', requestsNothing: isOne, note: 'as `temperature`' },
-  top_k: { treatment: 'ignored', requestsNothing: () => false, note: 'as `temperature`' },
-  thread: { treatment: 'refused', note: 'the SDK sends the whole conversation then' },
+  top_p: { treatment: 'ignored', requestsNothing: isOne, note: 'the same as `temperature`' },
+  top_k: { treatment: 'ignored', requestsNothing: () => false, note: 'the same as `temperature`' },
+  thread: { treatment: 'refused', note: 'the SDK then sends the whole conversation' },
   mcp_servers: { treatment: 'ignored' },
   compaction: { treatment: 'ignored', requestsNothing: isEmpty },
   fallbacks: { treatment: 'ignored', requestsNothing: isEmpty },
@@ -53,9 +53,9 @@ export const messagesFields: FieldTable = {
   service_tier: { treatment: 'silent', note: 'the answer says `standard`' },
   speed: { treatment: 'silent' },
   inference_geo: { treatment: 'silent' },
-  cache_control: { treatment: 'silent', note: 'also on blocks and tools: the CLI sets its own' },
+  cache_control: { treatment: 'silent', note: 'also on blocks and tools; the CLI sets its own' },
   diagnostics: { treatment: 'silent' },
   user_profile_id: { treatment: 'silent' },
   workspace_id: { treatment: 'silent' },
-  betas: { treatment: 'silent', note: 'any value of the `anthropic-beta` header as well' },
+  betas: { treatment: 'silent', note: 'the same for any value of the `anthropic-beta` header' },
 }

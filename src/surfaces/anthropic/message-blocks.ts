@@ -1,14 +1,14 @@
-// The blocks of an answer, from its pieces: which of them opens one, goes on in it, and ends it. Indices count up from 0 without
-// a gap, and one block is open at a time, as the API has it.
+// Builds the content blocks of an answer from its pieces: decides which piece opens, continues or closes a block. As in
+// the API, indices count up from 0 without gaps, and only one block is open at a time.
 import type { AnswerPiece } from '../../compat/answer-stream.ts'
 import type { Block, MessageEvent } from './reply-schemas.ts'
 
 type BlockEvent = Extract<MessageEvent, { index: number }>
-type Kind = Block['type']
+type BlockType = Block['type']
 
 export class BlockWriter {
   #next = 0
-  #open: Kind | null = null
+  #open: BlockType | null = null
 
   encode(piece: AnswerPiece): BlockEvent[] {
     switch (piece.type) {
@@ -31,12 +31,12 @@ export class BlockWriter {
       case 'arguments':
         return [this.#delta({ type: 'input_json_delta', partial_json: piece.text })]
       case 'refusal':
-        // That the model declined stands in the stop reason; there is nothing it said.
+        // The stop reason reports that the model declined; there is no text.
         return []
     }
   }
 
-  /** Ends the block that is open, if there is one. */
+  /** Closes the open block, if any. */
   close(): BlockEvent[] {
     if (this.#open === null) return []
     this.#open = null
@@ -47,13 +47,17 @@ export class BlockWriter {
     return this.#write('thinking', { type: 'thinking', thinking: '', signature: '' }, delta)
   }
 
-  #write(kind: Kind, empty: Block, delta: Extract<BlockEvent, { type: 'content_block_delta' }>['delta']): BlockEvent[] {
-    return [...(this.#open === kind ? [] : this.#start(kind, empty)), this.#delta(delta)]
+  #write(
+    type: BlockType,
+    empty: Block,
+    delta: Extract<BlockEvent, { type: 'content_block_delta' }>['delta'],
+  ): BlockEvent[] {
+    return [...(this.#open === type ? [] : this.#start(type, empty)), this.#delta(delta)]
   }
 
-  #start(kind: Kind, block: Block): BlockEvent[] {
+  #start(type: BlockType, block: Block): BlockEvent[] {
     const closed = this.close()
-    this.#open = kind
+    this.#open = type
     return [...closed, { type: 'content_block_start', index: this.#next++, content_block: block }]
   }
 
@@ -62,8 +66,8 @@ export class BlockWriter {
   }
 }
 
-/** A call that a limit cut short has no input that could be read. */
-function inputOf(json: string): Record<string, unknown> {
+/** The input of a call that a limit cut short cannot be parsed. */
+function parseInput(json: string): Record<string, unknown> {
   try {
     return JSON.parse(json || '{}') as Record<string, unknown>
   } catch {
@@ -71,7 +75,7 @@ function inputOf(json: string): Record<string, unknown> {
   }
 }
 
-/** The blocks that the events of an answer make. */
+/** The blocks of a whole answer. */
 export function toBlocks(pieces: readonly AnswerPiece[]): Block[] {
   const writer = new BlockWriter()
   const blocks: Block[] = []
@@ -84,7 +88,7 @@ export function toBlocks(pieces: readonly AnswerPiece[]): Block[] {
     }
     const block = blocks.at(-1)
     if (event.type === 'content_block_stop') {
-      if (block?.type === 'tool_use') block.input = inputOf(json)
+      if (block?.type === 'tool_use') block.input = parseInput(json)
       continue
     }
     const { delta } = event

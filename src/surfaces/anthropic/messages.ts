@@ -1,4 +1,4 @@
-// The messages of a request: which of them are the system prompt, which the conversation so far, which the prompt.
+// Splits the messages of a request into system prompt, conversation history and prompt.
 
 import { type CallErrors, ConversationBuilder, type EarlierCall } from '../../compat/conversation-builder.ts'
 import type { PromptBlock } from '../../core/content.ts'
@@ -12,43 +12,43 @@ export type ReadMessages = {
   system: string[]
   history: ConversationMessage[]
   prompt: UserBlock[]
-  /** Where blocks stand that could only be kept as text. */
+  /** Positions of the blocks that could only be passed on as text. */
   ignored: string[]
 }
 
-/** In the words of Anthropic's API, which programs look for. */
-const callFaults: CallErrors = {
+/** In the wording of Anthropic's API, which programs look for. */
+const callErrors: CallErrors = {
   orphan: (id, param) =>
     new AppError(
       'invalid_request',
-      `${param}: unexpected \`tool_use_id\` found in \`tool_result\` blocks: ${short(id)}. Each \`tool_result\` block must have a corresponding \`tool_use\` block in the previous message.`,
+      `${param}: unexpected \`tool_use_id\` found in \`tool_result\` blocks: ${shorten(id)}. Each \`tool_result\` block must have a corresponding \`tool_use\` block in the previous message.`,
       { field: param },
     ),
   unanswered: (id, param) =>
     new AppError(
       'invalid_request',
-      `${param}: \`tool_use\` ids were found without \`tool_result\` blocks immediately after: ${short(id)}. Each \`tool_use\` block must have a corresponding \`tool_result\` block in the next message.`,
+      `${param}: \`tool_use\` ids were found without \`tool_result\` blocks immediately after: ${shorten(id)}. Each \`tool_use\` block must have a corresponding \`tool_result\` block in the next message.`,
       { field: param },
     ),
   sameId: (id, param) =>
-    new AppError('invalid_request', `${param}: \`tool_use\` ids must be unique: ${short(id)}`, {
+    new AppError('invalid_request', `${param}: \`tool_use\` ids must be unique: ${shorten(id)}`, {
       field: `${param}.id`,
     }),
 }
 
-const short = (id: string) => id.slice(0, 80)
+const shorten = (id: string) => id.slice(0, 80)
 
 export function readMessages(messages: readonly RequestMessage[], version: Version): ReadMessages {
   const reader = new Reader(version)
-  messages.forEach((message, at) => {
-    reader.add(message, `messages[${at}].content`)
+  messages.forEach((message, index) => {
+    reader.add(message, `messages[${index}].content`)
   })
   return reader.end()
 }
 
 class Reader {
   readonly #version: Version
-  readonly #builder = new ConversationBuilder(callFaults)
+  readonly #builder = new ConversationBuilder(callErrors)
   readonly #system: string[] = []
   readonly #ignored: string[] = []
 
@@ -60,8 +60,8 @@ class Reader {
     if (role === 'system') return this.#systemMessage(toTexts(content, param))
     const blocks: readonly RequestBlock[] = typeof content === 'string' ? [{ type: 'text', text: content }] : content
     if (role === 'assistant') return this.#answer(blocks, param)
-    blocks.forEach((block, at) => {
-      this.#userBlock(block, `${param}[${at}]`)
+    blocks.forEach((block, index) => {
+      this.#userBlock(block, `${param}[${index}]`)
     })
   }
 
@@ -74,7 +74,7 @@ class Reader {
     switch (block.type) {
       case 'text':
         if (this.#version.isStrict && block.citations?.length) {
-          throw invalidField(`${param}.citations`, 'must be empty in a message of the user')
+          throw invalidField(`${param}.citations`, 'must be empty in a user message')
         }
         return this.#builder.user(toPromptBlocks(block, param))
       case 'image':
@@ -91,7 +91,7 @@ class Reader {
       case 'tool_use':
       case 'thinking':
       case 'redacted_thinking':
-        throw invalidField(`${param}.type`, `cannot be ${block.type} in a message of the user`)
+        throw invalidField(`${param}.type`, `cannot be ${block.type} in a user message`)
       default:
         return this.#builder.user(this.#asText(block, param))
     }
@@ -100,20 +100,21 @@ class Reader {
   #resultContent(content: Extract<RequestBlock, { type: 'tool_result' }>['content'], param: string): PromptBlock[] {
     if (!content) return []
     if (typeof content === 'string') return toText(content)
-    return content.flatMap((block, at) => {
-      const where = `${param}[${at}]`
-      return isPlain(block) ? toPromptBlocks(block, where) : this.#asText(block, where)
+    return content.flatMap((block, index) => {
+      const blockParam = `${param}[${index}]`
+      return isPlain(block) ? toPromptBlocks(block, blockParam) : this.#asText(block, blockParam)
     })
   }
 
   #answer(blocks: readonly RequestBlock[], param: string): void {
     const calls: EarlierCall[] = []
-    const said = blocks.flatMap((block, at) => {
-      if (block.type !== 'tool_use') return this.#answerBlock(block, `${param}[${at}]`)
-      calls.push({ id: block.id, name: block.name, input: block.input, param: `${param}[${at}]` })
+    const answered = blocks.flatMap((block, index) => {
+      const blockParam = `${param}[${index}]`
+      if (block.type !== 'tool_use') return this.#answerBlock(block, blockParam)
+      calls.push({ id: block.id, name: block.name, input: block.input, param: blockParam })
       return []
     })
-    this.#builder.assistant(said, calls)
+    this.#builder.assistant(answered, calls)
   }
 
   #answerBlock(block: Exclude<RequestBlock, { type: 'tool_use' }>, param: string): AssistantBlock[] {
@@ -121,34 +122,34 @@ class Reader {
       case 'text':
         return toText(block.text)
       case 'thinking':
-        // Only what the model's API has signed can be given back to it.
+        // The model's API accepts only thinking that it has signed.
         return block.signature ? [{ type: 'thinking', thinking: block.thinking, signature: block.signature }] : []
       case 'redacted_thinking':
         return [{ type: 'redacted_thinking', data: block.data }]
       case 'image':
       case 'document':
       case 'search_result':
-        return this.#shownByModel(block, param)
+        return this.#assistantDocument(block, param)
       case 'tool_result':
-        throw invalidField(`${param}.type`, 'cannot be tool_result in a message of the assistant')
+        throw invalidField(`${param}.type`, 'cannot be tool_result in an assistant message')
       default:
         return this.#asText(block, param)
     }
   }
 
-  /** The older version of the API let a document stand in an answer. */
-  #shownByModel(block: Extract<RequestBlock, { type: 'image' | 'document' | 'search_result' }>, param: string) {
+  /** The older version of the API accepts documents in an answer. */
+  #assistantDocument(block: Extract<RequestBlock, { type: 'image' | 'document' | 'search_result' }>, param: string) {
     if (this.#version.isStrict || block.type === 'image') {
-      throw invalidField(`${param}.type`, `cannot be ${block.type} in a message of the assistant`)
+      throw invalidField(`${param}.type`, `cannot be ${block.type} in an assistant message`)
     }
     return toPromptBlocks(block, param).flatMap((each): AssistantBlock[] => {
       if (each.type === 'text') return [each]
       if (each.type === 'document' && each.source.type === 'text') return toText(each.source.data)
-      throw invalidField(`${param}.source`, 'must be text in a message of the assistant')
+      throw invalidField(`${param}.source`, 'must be text in an assistant message')
     })
   }
 
-  /** What a server's tool left behind is shown to the model as it is. */
+  /** Blocks left by a server tool are shown to the model as JSON. */
   #asText(block: { type: string }, param: string) {
     this.#ignored.push(param)
     return toText(JSON.stringify(block))
@@ -162,7 +163,7 @@ class Reader {
       throw new AppError('invalid_request', text, { field: 'messages' })
     }
     if (prompt.length === 0) {
-      throw new AppError('invalid_request', 'messages: the last user message must have content that is not empty', {
+      throw new AppError('invalid_request', 'messages: the last user message must have non-empty content', {
         field: 'messages',
       })
     }

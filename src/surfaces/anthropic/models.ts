@@ -1,11 +1,11 @@
-// Anthropic's list of models, in pages, from the names that requests may use.
+// Builds the pages of Anthropic's model list from the model names that requests may use.
 import type { NamedModel } from '../../compat/models.ts'
 import { invalidField } from '../../errors.ts'
 import type { ModelInfo, ModelPage } from './reply-schemas.ts'
 
 const lines = ['haiku', 'sonnet', 'opus', 'fable', 'mythos'] as const
 
-/** Nobody knows when a model came to be; a fixed time keeps the list the same from call to call. */
+/** Release dates are unknown; a fixed time keeps the list the same from call to call. */
 const unknownTime = '1970-01-01T00:00:00Z'
 
 export const toModelInfo = ({ id, displayName }: NamedModel): ModelInfo => ({
@@ -26,25 +26,25 @@ export type PageQuery = { limit?: unknown; before_id?: unknown; after_id?: unkno
 
 const limitMax = 1000
 
-function readLimit(given: unknown): number {
-  if (given === undefined) return 20
-  const limit = Number(given)
+function readLimit(value: unknown): number {
+  if (value === undefined) return 20
+  const limit = Number(value)
   if (Number.isInteger(limit) && limit >= 1 && limit <= limitMax) return limit
   throw invalidField('limit', `must be an integer from 1 to ${limitMax}`)
 }
 
-/** Throws `invalid_request` for an id that is not in the list. */
-function placeOf(models: readonly NamedModel[], field: string, id: unknown): number | null {
+/** Throws `invalid_request` if the id is not in the list. */
+function indexOfModel(models: readonly NamedModel[], field: string, id: unknown): number | null {
   if (id === undefined) return null
-  const at = models.findIndex((model) => model.id === id)
-  if (at === -1) throw invalidField(field, 'is not the id of a model in the list')
-  return at
+  const index = models.findIndex((model) => model.id === id)
+  if (index === -1) throw invalidField(field, 'is not the id of a model in the list')
+  return index
 }
 
 export function toModelPage(models: readonly NamedModel[], query: PageQuery): ModelPage {
   const limit = readLimit(query.limit)
-  const after = placeOf(models, 'after_id', query.after_id)
-  const before = placeOf(models, 'before_id', query.before_id)
+  const after = indexOfModel(models, 'after_id', query.after_id)
+  const before = indexOfModel(models, 'before_id', query.before_id)
   const end = before ?? models.length
   const start = after === null ? (before === null ? 0 : Math.max(0, end - limit)) : after + 1
   const page = models.slice(start, Math.min(end, start + limit))

@@ -1,5 +1,5 @@
-// What the messages and models routes answer. Strict, so that tests hold every answer against them; every key that the newest
-// SDK's types require is there, though most may be null.
+// The answers of the messages and models routes. The schemas are strict because the tests check every answer against
+// them. Every key that the newest SDK's types require is present, though most may be null.
 import { z } from 'zod'
 
 const count = z.int()
@@ -18,7 +18,7 @@ const usage = z.strictObject({
 })
 export type MessageUsage = z.output<typeof usage>
 
-/** What the last events of a stream count. */
+/** The token counts at the end of a stream. */
 const deltaUsage = usage.pick({
   input_tokens: true,
   output_tokens: true,
@@ -61,7 +61,7 @@ const stop = {
   container: z.null(),
 }
 
-/** The 200 answer. */
+/** The 200 answer of `POST /v1/messages`. */
 export const Message = z.strictObject({
   id: z.string(),
   type: z.literal('message'),
@@ -81,13 +81,13 @@ const delta = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('input_json_delta'), partial_json: z.string() }),
 ])
 
-const fault = z.strictObject({
+const error = z.strictObject({
   type: z.string(),
   message: z.string(),
   details: z.record(z.string(), z.unknown()).optional(),
 })
 
-/** The events of a stream, in the order of the API. */
+/** The events of a stream, in the API's order. */
 export const MessageEvent = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('message_start'), message: Message }),
   z.strictObject({ type: z.literal('content_block_start'), index: count, content_block: block }),
@@ -96,12 +96,12 @@ export const MessageEvent = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('message_delta'), delta: z.strictObject(stop), usage: deltaUsage }),
   z.strictObject({ type: z.literal('message_stop') }),
   z.strictObject({ type: z.literal('ping') }),
-  z.strictObject({ type: z.literal('error'), error: fault, request_id: z.string().nullable() }),
+  z.strictObject({ type: z.literal('error'), error, request_id: z.string().nullable() }),
 ])
 export type MessageEvent = z.output<typeof MessageEvent>
 
-/** Every error answer, and the last event of a stream that failed. */
-export const ErrorBody = z.strictObject({ type: z.literal('error'), error: fault, request_id: z.string().nullable() })
+/** Every error answer, and the last event of a failed stream. */
+export const ErrorBody = z.strictObject({ type: z.literal('error'), error, request_id: z.string().nullable() })
 export type ErrorBody = z.output<typeof ErrorBody>
 
 export const TokenCount = z.strictObject({ input_tokens: count })

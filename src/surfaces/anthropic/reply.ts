@@ -1,11 +1,11 @@
-// A run's answer as a message, whole or as the events of a stream. Pure: ids are given.
+// Turns a run's answer into a message, either whole or as stream events. Pure: the caller provides the ids.
 import { AnswerCollector, type AnswerPiece, type AnswerStop, AnswerStream } from '../../compat/answer-stream.ts'
 import type { RunEnd, RunEvent, Usage } from '../../core/events.ts'
 import { BlockWriter, toBlocks } from './message-blocks.ts'
 import type { DeltaUsage, Message, MessageEvent, MessageUsage } from './reply-schemas.ts'
 import type { MessagePlan } from './request.ts'
 
-const nothing: Usage = {
+const noUsage: Usage = {
   inputTokens: 0,
   outputTokens: 0,
   cacheReadInputTokens: 0,
@@ -46,13 +46,13 @@ function toDeltaUsage(usage: Usage): DeltaUsage {
 
 type Stop = Pick<Message, 'stop_reason' | 'stop_sequence' | 'stop_details' | 'container'>
 
-const unstopped: Stop = { stop_reason: null, stop_sequence: null, stop_details: null, container: null }
+const noStop: Stop = { stop_reason: null, stop_sequence: null, stop_details: null, container: null }
 
 const toStop = (stop: AnswerStop, { stopSequence }: RunEnd): Stop => ({
-  ...unstopped,
+  ...noStop,
   stop_reason: stop,
   stop_sequence: stop === 'stop_sequence' ? stopSequence : null,
-  // The CLI does not pass on which of the safeguards it was.
+  // The CLI does not report which safeguard it was.
   stop_details: stop === 'refusal' ? { type: 'refusal', category: null, explanation: null } : null,
 })
 
@@ -62,42 +62,42 @@ const emptyMessage = (id: string, { model }: MessagePlan, usage: Usage): Message
   role: 'assistant',
   model,
   content: [],
-  ...unstopped,
+  ...noStop,
   diagnostics: null,
   usage: toUsage(usage),
 })
 
-/** Collects the answer of a run that nobody follows word by word. */
+/** Collects the answer of a run that is not streamed. */
 export class MessageAnswer {
   readonly #plan: MessagePlan
   readonly #answer: AnswerCollector
 
-  constructor(shape: MessagePlan) {
-    this.#plan = shape
-    this.#answer = new AnswerCollector(shape)
+  constructor(plan: MessagePlan) {
+    this.#plan = plan
+    this.#answer = new AnswerCollector(plan)
   }
 
   accept(event: RunEvent): void {
     this.#answer.accept(event)
   }
 
-  /** The answer of a run that succeeded. Throws where it is not what was asked for. */
+  /** The answer of a run that succeeded. Throws if it does not match what the request asked for. */
   toMessage(end: RunEnd, id: string): Message {
     const { pieces, stop } = this.#answer.end(end)
     return {
       ...emptyMessage(id, this.#plan, end.usage),
-      content: toBlocks(this.#plan.isAgent ? lastWords(pieces, end, this.#plan) : pieces),
+      content: toBlocks(this.#plan.isAgent ? finalAnswer(pieces, end, this.#plan) : pieces),
       ...toStop(stop, end),
     }
   }
 }
 
-/** Of an agent, the text that holds in the end, whatever was said on the way there. */
-function lastWords(pieces: AnswerPiece[], { result }: RunEnd, { format }: MessagePlan): AnswerPiece[] {
+/** An agent's answer is its final text, without what it wrote along the way. */
+function finalAnswer(pieces: AnswerPiece[], { result }: RunEnd, { format }: MessagePlan): AnswerPiece[] {
   return format !== 'text' || result === '' ? pieces : [{ type: 'text', text: result }]
 }
 
-/** The events of a stream, from the events of a run. Of a run that did not succeed there is no end. */
+/** Turns the events of a run into stream events. A run that did not succeed has no final events. */
 export class MessageEvents {
   readonly #plan: MessagePlan
   readonly #id: string
@@ -105,20 +105,20 @@ export class MessageEvents {
   readonly #blocks = new BlockWriter()
   #isStarted = false
 
-  constructor(shape: MessagePlan, id: string) {
-    this.#plan = shape
+  constructor(plan: MessagePlan, id: string) {
+    this.#plan = plan
     this.#id = id
-    this.#reader = new AnswerStream(shape)
+    this.#reader = new AnswerStream(plan)
   }
 
-  /** Throws where the run succeeded with an answer that is not what was asked for. */
+  /** Throws if the run succeeded but its answer does not match what the request asked for. */
   encode(event: RunEvent): MessageEvent[] {
     if (event.type === 'usage') return this.#start(event.usage)
     if (event.type === 'run-end') return event.outcome === 'succeeded' ? this.#end(event) : []
     return this.#encodePieces(this.#reader.read(event))
   }
 
-  /** A message begins with what the model's API had counted by then, or with its first word. */
+  /** A message starts with the first usage that the model's API reports, or with its first content. */
   #start(usage: Usage): MessageEvent[] {
     if (this.#isStarted) return []
     this.#isStarted = true
@@ -127,13 +127,13 @@ export class MessageEvents {
 
   #encodePieces(pieces: readonly AnswerPiece[]): MessageEvent[] {
     const events = pieces.flatMap((piece) => this.#blocks.encode(piece))
-    return events.length === 0 ? [] : [...this.#start(nothing), ...events]
+    return events.length === 0 ? [] : [...this.#start(noUsage), ...events]
   }
 
   #end(end: RunEnd): MessageEvent[] {
     const { pieces, stop } = this.#reader.end(end)
     return [
-      ...this.#start(nothing),
+      ...this.#start(noUsage),
       ...this.#encodePieces(pieces),
       ...this.#blocks.close(),
       { type: 'message_delta', delta: toStop(stop, end), usage: toDeltaUsage(end.usage) },

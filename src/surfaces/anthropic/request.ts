@@ -1,4 +1,5 @@
-// A messages request as a run: pure. Its messages, tools and version are read in files of their own; here they are put together.
+// Turns a messages request into a run. Pure: messages.ts, tools.ts and version.ts read the parts, this file combines
+// them.
 
 import type { AnswerPlan } from '../../compat/answer-stream.ts'
 import { isAuxiliaryRequest } from '../../compat/auxiliary-requests.ts'
@@ -14,19 +15,19 @@ import type { CountRequest, MessagesRequest } from './schemas.ts'
 import { readTools, type ToolOffer } from './tools.ts'
 import { refuseRemoved, refuseThread, type Version } from './version.ts'
 
-/** What of a request decides how its answer is told. */
+/** The parts of a request that decide how its answer is written. */
 export type MessagePlan = AnswerPlan & {
   model: string
-  /** The answer should be a call; nothing can force it. */
+  /** The answer should be a tool call, although nothing can force it. */
   wantsCall: boolean
 }
 
 export type MessagesRun = {
   run: Omit<RunInput, 'timeoutMs'>
   plan: MessagePlan
-  /** The names of fields that have no effect. */
+  /** The names of the fields that have no effect. */
   ignored: string[]
-  /** With schemas that are still to be checked. */
+  /** Their schemas are not checked yet. */
   tools: RequestedTool[]
 }
 
@@ -65,7 +66,7 @@ export function toMessagesRun(body: MessagesBody, resolved: ResolvedModel, versi
       tools: new Map(offer.tools.map(({ name }) => [name, 'json'])),
       wantsCall: offer.instruction !== null,
       isParallel: offer.isParallel,
-      // An agent thinks in many steps, of which the answer is only the last.
+      // An agent thinks in many steps; the answer is only the last one.
       showsThinking: !isAgent && !thinking.isOff && (thinking.display === 'omitted' ? 'signed' : true),
       format: schema === null ? 'text' : 'json_schema',
       formatParam: body.output_config?.format ? 'output_config.format' : 'output_format',
@@ -75,19 +76,19 @@ export function toMessagesRun(body: MessagesBody, resolved: ResolvedModel, versi
   }
 }
 
-/** The plain model has the caller's words alone; an agent has them after its own. */
+/** The plain model gets only the caller's system prompt; an agent gets it appended to its own. */
 function systemOptions(system: string, isAgent: boolean): RunOptions {
   if (isAgent) return { ...noOptions, appendSystemPrompt: system === '' ? null : system }
   return { ...noOptions, systemPrompt: system }
 }
 
-/** Who does not ask for thinking gets none, as from the API. */
+/** As with the API, there is no thinking unless the request enables it. */
 function readThinking({ thinking }: CountRequest): Thinking {
   const isOff = !thinking || thinking.type === 'disabled'
   return {
     isOff,
     budgetTokens: isOff ? null : (thinking.budget_tokens ?? null),
-    // `updates` is what the CLI asks for by itself; its words come as those of a summary do.
+    // The CLI requests `updates` by default; the text arrives like that of a summary.
     display: isOff ? null : thinking.display === 'omitted' ? 'omitted' : 'summarized',
   }
 }

@@ -1,5 +1,5 @@
-// Anthropic's routes: messages, whole and as a stream, token counts and models. The translation itself is pure and stands in the
-// other files. Register it in a scope of its own, as its error answers are meant for its routes only.
+// Anthropic's routes: messages (whole and streamed), token counts and models. The translation is pure and lives in the
+// other files. Register this in a scope of its own, because its error handler is meant for these routes only.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { requireScope } from '../../auth/authenticate.ts'
 import { checkToolSchemas } from '../../compat/client-tools.ts'
@@ -27,12 +27,12 @@ import { readVersion } from './version.ts'
 
 export type AnthropicOptions = {
   runs: Runs
-  /** What the CLI reports. Asked for with each request. */
+  /** The models that the CLI reports. Called for each request. */
   models(): Promise<ModelFact[]>
-  /** Names that clients use, and what they stand for. */
+  /** Names that clients use, and the models they stand for. */
   modelMap: Readonly<Record<string, string>>
   requestTimeoutMs: number
-  /** How many tokens the model's API would count; an estimate. `model` is a full id. */
+  /** Estimates how many tokens the model's API would count. `model` is a full id. */
   countTokens(run: Omit<RunInput, 'timeoutMs'>, model: string): number
 }
 
@@ -49,7 +49,7 @@ export function registerAnthropic(app: FastifyInstance, options: AnthropicOption
     app.post(path, (request, reply) => countTokens(options, request, reply))
   }
   registerModels(app, options)
-  refuseBatches(app)
+  refuseUnsupported(app)
 }
 
 function registerModels(app: FastifyInstance, { models, modelMap }: AnthropicOptions): void {
@@ -69,11 +69,11 @@ function registerModels(app: FastifyInstance, { models, modelMap }: AnthropicOpt
   }
 }
 
-/** What Anthropic's API does and this server does not: programs are to hear it in the API's own words. */
-function refuseBatches(app: FastifyInstance): void {
+/** Routes of Anthropic's API that this server does not support. They return errors in the API's format. */
+function refuseUnsupported(app: FastifyInstance): void {
   for (const path of ['/v1/messages/batches', '/v1/messages/batches/*']) {
     app.all(path, async () => {
-      throw new AppError('not_implemented', 'message batches are not in this version yet: use POST /v1/messages')
+      throw new AppError('not_implemented', 'message batches are not supported yet: use POST /v1/messages')
     })
   }
   for (const path of ['/v1/messages', '/v1/messages/count_tokens']) {
@@ -83,7 +83,7 @@ function refuseBatches(app: FastifyInstance): void {
     })
   }
   app.all('/v1/complete', async () => {
-    throw new AppError('not_found', '/v1/complete is not among what this server does: use POST /v1/messages')
+    throw new AppError('not_found', '/v1/complete is not supported: use POST /v1/messages')
   })
 }
 
@@ -130,14 +130,14 @@ async function answerWhole(
 ): Promise<FastifyReply> {
   const answer = new MessageAnswer(plan)
   const message = answer.toMessage(await collectRun(run, (event) => answer.accept(event)), id)
-  // Whether the model follows a forced choice shows only now.
+  // Only now is it known whether the model followed a forced choice.
   if (plan.wantsCall && message.stop_reason === 'end_turn') {
     nameIgnoredFields(reply, ['tool_choice', ...ignored])
   }
   return reply.send(message)
 }
 
-/** The SDKs pass over events whose name is not on a line of its own. */
+/** The SDKs skip events that have no `event:` line. */
 const toFrame = (event: MessageEvent): Frame => ({ event: event.type, data: JSON.stringify(event) })
 
 async function countTokens(options: AnthropicOptions, request: FastifyRequest, reply: FastifyReply) {

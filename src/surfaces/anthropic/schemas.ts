@@ -1,5 +1,5 @@
-// The bodies of messages and token count requests. They are loose: what is not known here is let through, to be told as
-// ignored (fields.ts). Messages complete a sentence that begins with the field's name (http/validate.ts).
+// The bodies of messages and token count requests. The schemas are loose: unknown fields pass and are reported as
+// ignored (fields.ts). Error messages complete a sentence that starts with the field's name (http/validate.ts).
 import { z } from 'zod'
 
 const must = (what: string) => ({ error: `must be ${what}` })
@@ -31,14 +31,16 @@ const image = z.looseObject({
 export type ImageSource = z.output<typeof image>['source']
 
 const sourceTypes = ['base64', 'text', 'content', 'url', 'file'] as const
-const shown = z.discriminatedUnion('type', [textBlock, image], must('a block of type text or image'))
-/** Which fields a source must have is decided where it is read (content.ts). */
+const visibleBlock = z.discriminatedUnion('type', [textBlock, image], must('a block of type text or image'))
+/** content.ts decides which fields a source must have. */
 const documentSource = z.looseObject(
   {
     type: z.enum(sourceTypes, must(`one of ${sourceTypes.join(', ')}`)),
     data: text.nullish(),
     media_type: text.nullish(),
-    content: z.union([text, z.array(shown)], must('a string or an array of blocks of type text or image')).nullish(),
+    content: z
+      .union([text, z.array(visibleBlock)], must('a string or an array of blocks of type text or image'))
+      .nullish(),
   },
   must('an object with a type'),
 )
@@ -57,7 +59,7 @@ const searchResult = z.looseObject({
   content: z.array(textBlock, must('an array of text blocks')),
 })
 
-/** Blocks that can be a tool's result, and what of a tool's there is no place for here. */
+/** Blocks that a tool result can contain. The last two types cannot be passed on as they are. */
 const resultBlock = z.discriminatedUnion(
   'type',
   [textBlock, image, document, searchResult, z.looseObject({ type: z.enum(['tool_reference', 'browser_state']) })],
@@ -67,12 +69,12 @@ export type ResultBlock = z.output<typeof resultBlock>
 
 const toolUse = z.looseObject({
   type: z.literal('tool_use'),
-  id: text.min(1, must('a string that is not empty')),
+  id: text.min(1, must('a non-empty string')),
   name: text.min(1, must('the name of a tool')),
   input: object,
 })
 
-/** What tools of Anthropic's own servers left in a conversation. */
+/** Blocks that tools of Anthropic's own servers leave in a conversation. */
 const serverBlocks = [
   'server_tool_use',
   'web_search_tool_result',
@@ -167,7 +169,7 @@ const shared = {
   output_format: format.nullish(),
 }
 
-/** `POST /v1/messages`. Null is the same as leaving a field out. */
+/** `POST /v1/messages`. Null counts as absent. */
 export const MessagesRequest = z.looseObject({
   ...shared,
   max_tokens: z.int(must('an integer')).min(1, must('at least 1')),

@@ -1,5 +1,5 @@
-// The tools of a request and its choice, in the words of compat/client-tools.ts. Tools of a type that Anthropic has defined and the
-// client runs are given the schemas that they have there.
+// Translates the tools and the tool choice of a request into the types of compat/client-tools.ts. Tools that Anthropic
+// defines and the client runs get their schemas from builtin-tools.ts.
 
 import {
   choiceInstruction,
@@ -19,7 +19,7 @@ export type ToolOffer = {
   instruction: string | null
   isParallel: boolean
   ignored: string[]
-  /** All of them, with schemas that are still to be checked. */
+  /** All requested tools; their schemas are not checked yet. */
   requested: RequestedTool[]
 }
 
@@ -28,12 +28,12 @@ export function readTools({
   tool_choice: choice,
 }: Pick<CountRequest, 'tools' | 'tool_choice'>): ToolOffer {
   const ignored: string[] = []
-  const requested = (entries ?? []).flatMap((entry, at) => readTool(entry, `tools[${at}]`, ignored))
-  const wanted = readChoice(choice)
-  const tools = offeredTools(requested, wanted)
+  const requested = (entries ?? []).flatMap((entry, index) => readTool(entry, `tools[${index}]`, ignored))
+  const toolChoice = readChoice(choice)
+  const tools = offeredTools(requested, toolChoice)
   return {
     tools,
-    instruction: tools.length === 0 ? null : choiceInstruction(wanted),
+    instruction: tools.length === 0 ? null : choiceInstruction(toolChoice),
     isParallel: choice?.disable_parallel_tool_use !== true,
     ignored,
     requested,

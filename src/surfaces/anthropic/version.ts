@@ -1,4 +1,4 @@
-// The two versions of Anthropic's API that programs ask for, and what the newer one refuses that the older one took.
+// The two versions of Anthropic's API that programs request, and what the newer one no longer accepts.
 import { AppError, invalidField } from '../../errors.ts'
 
 /** `isStrict`: since version 2026-10-21, some fields and blocks are refused. */
@@ -6,15 +6,15 @@ export type Version = { isStrict: boolean }
 
 const strictSince = '2026-10-21'
 
-/** Programs need not say which version they mean: the older one is the more lenient. */
+/** Without the header, the older version applies: it is more lenient. */
 export function readVersion(header: string | string[] | undefined): Version {
-  const given = typeof header === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(header) ? header : '2023-06-01'
-  return { isStrict: given >= strictSince }
+  const version = typeof header === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(header) ? header : '2023-06-01'
+  return { isStrict: version >= strictSince }
 }
 
 const samplingFields = ['temperature', 'top_p', 'top_k'] as const
 
-/** Throws `invalid_request` for what the version has no more. */
+/** Throws `invalid_request` for a field that the version has removed. */
 export function refuseRemoved(body: Record<string, unknown>, { isStrict }: Version): void {
   if (!isStrict) return
   const found = samplingFields.find((name) => body[name] !== null && body[name] !== undefined)
@@ -23,12 +23,12 @@ export function refuseRemoved(body: Record<string, unknown>, { isStrict }: Versi
 }
 
 /**
- * The API can keep a conversation and take only what is new. Its SDK sends the whole again when it hears in these words that
- * this is not to be had.
+ * Anthropic's API can store a conversation and take only what is new. With exactly these details in the error, its SDK
+ * sends the whole conversation instead.
  */
 export function refuseThread({ thread }: Record<string, unknown>): void {
   if (thread === null || thread === undefined) return
-  throw new AppError('invalid_request', 'thread cannot be used: send the whole conversation in messages', {
+  throw new AppError('invalid_request', 'thread is not supported: send the whole conversation in messages', {
     field: 'thread',
     vendorDetails: { error_code: 'thread_unsupported_request', unsupported: ['thread'] },
   })

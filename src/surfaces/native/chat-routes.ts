@@ -1,4 +1,4 @@
-// The routes that start runs: what a request must pass beyond its schema, and how a run becomes an answer.
+// The routes that start runs: the checks a request must pass beyond its schema, and how a run becomes an answer.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Caller } from '../../auth/authenticate.ts'
 import { checkAnswerSchema } from '../../compat/json-schema-checks.ts'
@@ -20,7 +20,7 @@ import { type Checked, toError, toErrorBody, toReply, toRunRequest } from './tra
 export type ChatOptions = {
   runs: Runs
   permissionModes: readonly PermissionMode[]
-  /** Real paths of the folders that a caller may name; null is any. */
+  /** Real paths of the folders that a caller may use; null allows any. */
   cwdRoots(caller: Caller): readonly string[] | null
   requestTimeoutMs: number
   maxRequestTimeoutMs: number
@@ -34,21 +34,21 @@ export function registerChat(app: FastifyInstance, options: ChatOptions): void {
 async function chat(options: ChatOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const body = parseBody(ChatRequest, request.body)
   const run = await start(options, body, request, false)
-  if (body.background) return acceptedInBackground(options, run, reply)
+  if (body.background) return replyAccepted(options, run, reply)
   cancelOnDisconnect(run, request, reply)
   let end: RunEnd | null = null
   for await (const event of run.events) if (event.type === 'run-end') end = event
-  if (end === null) throw new Error('a run without an end')
+  if (end === null) throw new Error('the run ended without a run-end event')
   if (end.outcome !== 'succeeded') throw toError(end, run.id)
   return reply.send(toReply(end, run.id))
 }
 
-/** The run is on disk by now. */
-async function acceptedInBackground({ runs }: ChatOptions, run: RunHandle, reply: FastifyReply): Promise<unknown> {
+/** Answers 202: a background run is already stored on disk. */
+async function replyAccepted({ runs }: ChatOptions, run: RunHandle, reply: FastifyReply): Promise<unknown> {
   nameRun(run, reply)
   reply.header('location', `/v1/runs/${run.id}`)
   const record = await runs.get(run.id)
-  if (record === null) throw new Error('a run that was accepted is not there')
+  if (record === null) throw new Error('an accepted run is missing from the store')
   return reply.code(202).send(toRunReply(record))
 }
 
@@ -64,11 +64,13 @@ async function chatStream(options: ChatOptions, request: FastifyRequest, reply: 
   const native = new NativeEvents({ runId: run.id, requestId: request.id, isFull: body.events === 'full' })
   try {
     for await (const event of withHeldEvents(early, events)) {
-      const frames = native.framesOf(event)
+      const frames = native.encode(event)
       if (frames.length > 0 && !(await stream.write(frames))) break
     }
   } catch (thrown) {
-    await stream.write(native.number([{ type: 'error', ...toErrorBody(toRequestError(thrown, request), request.id) }]))
+    await stream.write(
+      native.toFrames([{ type: 'error', ...toErrorBody(toRequestError(thrown, request), request.id) }]),
+    )
   } finally {
     await events.return?.()
     stream.end()
@@ -81,14 +83,14 @@ async function start(
   options: ChatOptions,
   body: ChatRequest,
   request: FastifyRequest,
-  live: boolean,
+  streaming: boolean,
 ): Promise<RunHandle> {
   const timeoutMs = checkTimeout(body, options)
-  if (body.fork && !body.session_id) throw invalidField('fork', 'needs a session_id to copy')
-  if (body.on_crash === 'restart' && !body.background) throw invalidField('on_crash', 'needs "background": true')
+  if (body.fork && !body.session_id) throw invalidField('fork', 'requires a session_id to copy')
+  if (body.on_crash === 'restart' && !body.background) throw invalidField('on_crash', 'requires "background": true')
   await checkAnswerSchema(body.json_schema ?? null, 'json_schema')
   const input: RunInput = {
-    ...toRunRequest(body, await check(body, options, request.caller), live),
+    ...toRunRequest(body, await checkRequest(body, options, request.caller), streaming),
     timeoutMs,
     surface: 'native',
     metadata: body.metadata ?? {},
@@ -98,7 +100,11 @@ async function start(
   return startRun(options.runs, input, request)
 }
 
-async function check(body: ChatRequest, { permissionModes, cwdRoots }: ChatOptions, caller: Caller): Promise<Checked> {
+async function checkRequest(
+  body: ChatRequest,
+  { permissionModes, cwdRoots }: ChatOptions,
+  caller: Caller,
+): Promise<Checked> {
   const roots = cwdRoots(caller)
   checkAgents(body, permissionModes)
   return {
@@ -106,7 +112,7 @@ async function check(body: ChatRequest, { permissionModes, cwdRoots }: ChatOptio
     permissionMode: checkPermissionMode(body.permission_mode ?? null, permissionModes),
     cwd: body.cwd ? await resolveFolder(body.cwd, roots, 'cwd') : null,
     addDirs: body.add_dirs
-      ? await Promise.all(body.add_dirs.map((dir, at) => resolveFolder(dir, roots, `add_dirs[${at}]`)))
+      ? await Promise.all(body.add_dirs.map((dir, index) => resolveFolder(dir, roots, `add_dirs[${index}]`)))
       : null,
   }
 }
@@ -122,7 +128,7 @@ function checkTimeout(body: ChatRequest, { requestTimeoutMs, maxRequestTimeoutMs
 
 const knownModes = ['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions', 'auto']
 
-/** An agent of the request may be given no more than the request. */
+/** The agents that a request defines are limited to the same permission modes as the request. */
 function checkAgents({ agents }: ChatRequest, allowed: readonly PermissionMode[]): void {
   for (const { permissionMode: mode } of Object.values(agents ?? {})) {
     if (mode !== undefined) checkPermissionMode(String(mode), allowed)
@@ -133,7 +139,7 @@ function checkPermissionMode(mode: string | null, allowed: readonly PermissionMo
   if (mode === null) return null
   const granted = allowed.find((each) => each === mode)
   if (granted === 'bypassPermissions' && process.getuid?.() === 0) {
-    const text = 'permission_mode bypassPermissions is not allowed for a server that runs as root'
+    const text = 'permission_mode bypassPermissions is not allowed while the server runs as root'
     throw new AppError('permission_mode_not_allowed', text, { field: 'permission_mode' })
   }
   if (granted !== undefined) return granted
@@ -141,6 +147,6 @@ function checkPermissionMode(mode: string | null, allowed: readonly PermissionMo
   if (!knownModes.includes(mode)) {
     throw invalidField('permission_mode', `must be one of ${list}, not ${JSON.stringify(mode.slice(0, 80))}`)
   }
-  const text = `permission_mode ${mode} is not allowed here; this server allows ${list} (--permission-modes)`
+  const text = `permission_mode ${mode} is not allowed; this server allows ${list} (--permission-modes)`
   throw new AppError('permission_mode_not_allowed', text, { field: 'permission_mode' })
 }

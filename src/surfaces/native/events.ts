@@ -1,5 +1,5 @@
-// A run's events as the events of the native stream, numbered from 1: the same run always gives the same ones, so that a reader
-// can come back and go on after any of them. Pure.
+// Turns a run's events into the events of the native stream, numbered from 1. The same run always produces the same
+// numbers, so a reader can reconnect and continue after any event. Pure.
 import type { ApprovalRequest, RunEvent } from '../../core/events.ts'
 import type { Frame } from '../../http/sse.ts'
 import type { ChatEvent } from './schemas.ts'
@@ -8,29 +8,30 @@ import { toError, toErrorBody, toReply } from './translate.ts'
 export type EventView = {
   runId: string
   requestId: string
-  /** Whether thinking, tools and what goes on are told too. */
+  /** Whether to include thinking, tool calls and status events (`"events": "full"`). */
   isFull: boolean
 }
 
 export class NativeEvents {
   readonly #view: EventView
   #id = 0
-  /** Calls of tools whose input is still coming, by the index of their block. */
+  /** Tool calls whose input is still arriving, by the index of their block. */
   readonly #calls = new Map<number, { id: string; name: string; json: string }>()
 
   constructor(view: EventView) {
     this.#view = view
   }
 
-  framesOf(event: RunEvent): Frame[] {
-    return this.number(this.#of(event))
+  encode(event: RunEvent): Frame[] {
+    return this.toFrames(this.#toEvents(event))
   }
 
-  number(events: readonly ChatEvent[]): Frame[] {
+  /** Gives each event the next number. */
+  toFrames(events: readonly ChatEvent[]): Frame[] {
     return events.map((event) => ({ id: ++this.#id, data: JSON.stringify(event) }))
   }
 
-  #of(event: RunEvent): ChatEvent[] {
+  #toEvents(event: RunEvent): ChatEvent[] {
     switch (event.type) {
       case 'run-start':
         return [{ type: 'start', session_id: event.sessionId, model: event.model, run_id: event.runId }]
@@ -41,7 +42,7 @@ export class NativeEvents {
       case 'run-end':
         return [this.#end(event)]
       default:
-        return this.#view.isFull ? this.#more(event) : []
+        return this.#view.isFull ? this.#toFullEvents(event) : []
     }
   }
 
@@ -51,7 +52,7 @@ export class NativeEvents {
     return { type: 'error', ...toErrorBody(toError(end, runId), requestId) }
   }
 
-  #more(event: RunEvent): ChatEvent[] {
+  #toFullEvents(event: RunEvent): ChatEvent[] {
     switch (event.type) {
       case 'thinking-delta':
         return [{ type: 'thinking', text: event.text }]
@@ -83,26 +84,26 @@ export class NativeEvents {
   #toolUse(index: number): ChatEvent[] {
     const call = this.#calls.get(index)
     this.#calls.delete(index)
-    return call === undefined ? [] : [{ type: 'tool_use', id: call.id, name: call.name, input: parsed(call.json) }]
+    return call === undefined ? [] : [{ type: 'tool_use', id: call.id, name: call.name, input: parseInput(call.json) }]
   }
 }
 
-function parsed(json: string): Record<string, unknown> {
+function parseInput(json: string): Record<string, unknown> {
   try {
     const input: unknown = JSON.parse(json || '{}')
     if (typeof input === 'object' && input !== null && !Array.isArray(input)) return input as Record<string, unknown>
   } catch {
-    // The model wrote something else; the CLI will tell it so.
+    // The model wrote invalid JSON; the CLI reports that to it.
   }
   return {}
 }
 
 export type ApprovalEvent = Extract<ChatEvent, { type: 'permission_request' | 'question' }>
 
-/** What waits for a person's answer, in the stream and in the run. */
-export function toApprovalEvent(ask: ApprovalRequest): ApprovalEvent {
-  const { requestId: request_id, toolName: tool_name, toolId: tool_use_id, input, description } = ask
-  if (ask.kind === 'question') {
+/** An approval that waits for a person's answer, as it appears in the stream and in the run. */
+export function toApprovalEvent(approval: ApprovalRequest): ApprovalEvent {
+  const { requestId: request_id, toolName: tool_name, toolId: tool_use_id, input, description } = approval
+  if (approval.kind === 'question') {
     const questions = Array.isArray(input.questions) ? (input.questions as unknown[]) : []
     return { type: 'question', request_id, tool_use_id, questions }
   }
@@ -113,7 +114,7 @@ export function toApprovalEvent(ask: ApprovalRequest): ApprovalEvent {
     tool_use_id,
     input,
     description,
-    blocked_path: ask.blockedPath,
-    suggestions: ask.suggestions,
+    blocked_path: approval.blockedPath,
+    suggestions: approval.suggestions,
   }
 }

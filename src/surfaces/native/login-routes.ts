@@ -1,5 +1,5 @@
-// The route by which the web page gets its key: the code of a one-time link in exchange for one. Who may call it is decided at the door;
-// errors are told by routes.ts.
+// The route that gives the web page its key, in exchange for the code of a one-time link. The guard decides who may
+// call it; routes.ts sends the errors.
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { exchangeCode, type LoginLinkStore } from '../../auth/login-links.ts'
@@ -19,9 +19,9 @@ export function registerLogin(parent: FastifyInstance, { keys, now }: LoginOptio
   parent.register(async (app) => {
     allowEmptyBodies(app)
     app.post('/v1/login', { config: { scope: 'login' } }, async ({ body, caller }, reply) => {
-      // A request that is refused leaves the code as it was.
+      // An invalid request does not use up the code.
       parseBody(LoginRequest, body ?? {})
-      if (caller.key === null) throw new AppError('unauthorized', 'this needs the code of a one-time link')
+      if (caller.key === null) throw new AppError('unauthorized', 'this route requires the code of a one-time link')
       const nowMs = now()
       const { secret, key } = await exchangeCode(caller.key, keys, nowMs)
       const answer: LoginReply = { key: secret, expires_at: new Date(key.expiresAtMs ?? nowMs).toISOString() }

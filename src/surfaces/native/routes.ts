@@ -1,4 +1,4 @@
-// The native API's routes, put together: health here, runs and what starts them in files of their own.
+// Registers the native API's routes: the health routes are here, those for chat and runs in their own files.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AppError } from '../../errors.ts'
 import { errorHeaders, toRequestError } from '../../http/request-errors.ts'
@@ -10,22 +10,22 @@ import { toErrorBody } from './translate.ts'
 
 export type NativeOptions = ChatOptions &
   RunOptions & {
-    /** How clients of other APIs are told that a path is not there. */
+    /** Send the error for an unknown path in the format of another API. */
     errorSenders?: Readonly<Record<CompatibleSurface, SendError>>
-    /** Facts for the health routes; `health` throws an AppError where the CLI cannot be run. */
+    /** Facts for the health routes; `health` throws an AppError if the CLI cannot be run. */
     health(): Promise<Record<string, unknown>>
     readiness(): Promise<{ ready: boolean; facts: Record<string, unknown> }>
-    /** What Prometheus reads; no such route if absent. */
+    /** The metrics for Prometheus; without it the route does not exist. */
     metrics?(): Promise<{ type: string; text: string }>
   }
 
 export function registerNative(app: FastifyInstance, options: NativeOptions): void {
   app.setErrorHandler((thrown, request, reply) => {
     const error = toRequestError(thrown, request)
-    // A path that is not there belongs to no API: who asks decides how it is told.
+    // An unknown path belongs to no API: the client decides the error's format.
     const surface = request.is404 ? clientSurface(request.headers) : null
-    const tell = surface === null ? undefined : options.errorSenders?.[surface]
-    return tell?.(error, request, reply) ?? sendError(reply, request, error)
+    const sendForSurface = surface === null ? undefined : options.errorSenders?.[surface]
+    return sendForSurface?.(error, request, reply) ?? sendError(reply, request, error)
   })
   app.register(async (scope) => registerRoutes(scope, options))
 }
@@ -40,8 +40,8 @@ function registerRoutes(app: FastifyInstance, options: NativeOptions): void {
   app.get('/v1/health', { config: { scope: 'any' } }, async (_request, reply) => {
     try {
       return await options.health()
-    } catch (fault) {
-      const { message } = fault as Error
+    } catch (error) {
+      const { message } = error as Error
       return reply.code(503).send({ status: 'error', error: message })
     }
   })

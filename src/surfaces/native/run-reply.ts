@@ -1,4 +1,4 @@
-// A run's record, and sums over runs, as the native API gives them. Pure.
+// Builds the native API's answers for a stored run and for usage sums. Pure.
 import type { ApprovalRequest } from '../../core/events.ts'
 import type { RunRecord, UsageSum } from '../../core/store.ts'
 import { toApprovalEvent } from './events.ts'
@@ -50,7 +50,7 @@ const toSums = (sum: Sums) => ({
   cost_usd: sum.costUsd,
 })
 
-const nothing: Sums = {
+const noUsage: Sums = {
   runs: 0,
   inputTokens: 0,
   outputTokens: 0,
@@ -77,6 +77,6 @@ export function toUsageReply(
     to: new Date(toMs).toISOString(),
     group_by: groupBy,
     groups: sums.map((sum) => ({ group: sum.group, ...toSums(sum) })),
-    total: toSums(sums.reduce(add, nothing)),
+    total: toSums(sums.reduce(add, noUsage)),
   }
 }

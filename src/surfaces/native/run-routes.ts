@@ -1,4 +1,4 @@
-// The routes for runs that are there: listing, following, ending them, answering what they ask; and what they have cost.
+// The routes for existing runs: list, follow and cancel them, answer their approvals, and sum up their usage.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ownRuns } from '../../auth/authenticate.ts'
 import type { Runs } from '../../core/runs.ts'
@@ -45,7 +45,7 @@ export function registerRuns(app: FastifyInstance, { runs, readers, store, now }
     const toMs = to === undefined ? now() : Date.parse(to)
     const fromMs = from === undefined ? toMs - 30 * 86_400_000 : Date.parse(from)
     if (fromMs > toMs) throw invalidField('from', 'must not be later than to')
-    // What has ended in this very millisecond counts.
+    // A run that ended in this very millisecond counts.
     const untilMs = to === undefined ? toMs + 1 : toMs
     return toUsageReply(
       { fromMs, toMs, groupBy },
@@ -58,39 +58,40 @@ function registerAnswers(app: FastifyInstance, runs: Runs): void {
   app.post<Params>('/v1/runs/:id/permissions/:request_id', async (request) => {
     const answer = parseBody(PermissionAnswer, request.body)
     const { params } = request
-    const ask = await findAsk(runs, request, 'permission_request')
+    const approvalId = await findApproval(runs, request, 'permission_request')
     if (answer.behavior === 'deny') {
-      if (answer.updated_input) throw invalidField('updated_input', 'can only go with "behavior": "allow"')
+      if (answer.updated_input) throw invalidField('updated_input', 'is only allowed with "behavior": "allow"')
       const message = answer.message ?? null
-      return toRunReply(await runs.answer(params.id, ask, { behavior: 'deny', message }))
+      return toRunReply(await runs.answer(params.id, approvalId, { behavior: 'deny', message }))
     }
     const updatedInput = answer.updated_input ?? null
     const remember = answer.remember === true
-    return toRunReply(await runs.answer(params.id, ask, { behavior: 'allow', updatedInput, remember }))
+    return toRunReply(await runs.answer(params.id, approvalId, { behavior: 'allow', updatedInput, remember }))
   })
   app.post<Params>('/v1/runs/:id/answers/:request_id', async (request) => {
     const { answers } = parseBody(QuestionAnswer, request.body)
     const { params } = request
     const record = await find(runs, request)
-    const ask = await findAsk(runs, request, 'question')
-    const asked = toRunReply(record).pending.find(({ request_id: id }) => id === ask)
-    const questions = asked?.type === 'question' ? asked.questions : []
-    // Where nothing is asked, the run says so.
-    const updatedInput = { questions, answers: asked === undefined ? {} : checkAnswers(questions, answers) }
-    return toRunReply(await runs.answer(params.id, ask, { behavior: 'allow', updatedInput, remember: false }))
+    const approvalId = await findApproval(runs, request, 'question')
+    const approval = toRunReply(record).pending.find(({ request_id: id }) => id === approvalId)
+    const questions = approval?.type === 'question' ? approval.questions : []
+    // If nothing is pending, the run reports the error.
+    const updatedInput = { questions, answers: approval === undefined ? {} : checkAnswers(questions, answers) }
+    return toRunReply(await runs.answer(params.id, approvalId, { behavior: 'allow', updatedInput, remember: false }))
   })
 }
 
-/** One answer to each question, under the question's own words. */
+/** Requires one answer to each question; the keys are the texts of the questions. */
 function checkAnswers(questions: readonly unknown[], answers: Record<string, string | string[]>) {
   const texts = questions.map((each) => String((each as { question?: unknown }).question ?? ''))
   const unknown = Object.keys(answers).find((name) => !texts.includes(name))
   if (unknown !== undefined) {
     throw invalidField('answers', `has an answer to ${JSON.stringify(unknown.slice(0, 80))}, which was not asked`)
   }
-  const open = texts.find((text) => answers[text] === undefined)
-  if (open !== undefined) throw invalidField('answers', `lacks an answer to ${JSON.stringify(open.slice(0, 200))}`)
-  return Object.fromEntries(Object.entries(answers).map(([name, given]) => [name, [given].flat().join(', ')]))
+  const unanswered = texts.find((text) => answers[text] === undefined)
+  if (unanswered !== undefined)
+    throw invalidField('answers', `lacks an answer to ${JSON.stringify(unanswered.slice(0, 200))}`)
+  return Object.fromEntries(Object.entries(answers).map(([name, answer]) => [name, [answer].flat().join(', ')]))
 }
 
 const idOf = (id: string): string => parseQuery(RunParams, { id }).id
@@ -104,21 +105,21 @@ async function find(runs: Runs, { params, caller }: FastifyRequest<Params>) {
   return record
 }
 
-/** The id of what the run waits for. Throws where it waits for something else. */
-async function findAsk(
+/** The id of the approval that the run waits for. Throws if it is of the other type. */
+async function findApproval(
   runs: Runs,
   request: FastifyRequest<Params>,
   type: 'permission_request' | 'question',
 ): Promise<string> {
   const { params } = request
   const { pending } = toRunReply(await find(runs, request))
-  const asked = pending.find(({ request_id: id }) => id === params.request_id)
-  if (asked === undefined || asked.type === type) return params.request_id
-  const right = asked.type === 'question' ? 'answers' : 'permissions'
-  throw invalidField('request_id', `is a ${asked.type}: answer it under /v1/runs/{id}/${right}/{request_id}`)
+  const approval = pending.find(({ request_id: id }) => id === params.request_id)
+  if (approval === undefined || approval.type === type) return params.request_id
+  const path = approval.type === 'question' ? 'answers' : 'permissions'
+  throw invalidField('request_id', `is a ${approval.type}: answer it under /v1/runs/{id}/${path}/{request_id}`)
 }
 
-/** Where a reader that comes back had got to. */
+/** The number of the last event that a reconnecting reader has received. */
 function readAfter(request: FastifyRequest, after: number | undefined): number {
   const last = request.headers['last-event-id']
   if (after !== undefined || last === undefined) return after ?? 0
@@ -132,15 +133,15 @@ async function follow(
   request: FastifyRequest<Params>,
   reply: FastifyReply,
 ): Promise<unknown> {
-  const { after: given, events } = parseQuery(EventsQuery, request.query)
-  const after = readAfter(request, given)
+  const query = parseQuery(EventsQuery, request.query)
+  const after = readAfter(request, query.after)
   const { id } = await find(runs, request)
-  const native = new NativeEvents({ runId: id, requestId: request.id, isFull: events === 'full' })
+  const native = new NativeEvents({ runId: id, requestId: request.id, isFull: query.events === 'full' })
   return followRun(
     { runs, readers, id },
     {
-      toFrames: (event) => native.framesOf(event).filter((frame) => (frame.id ?? 0) > after),
-      toErrorFrames: (error) => native.number([{ type: 'error', ...toErrorBody(error, request.id) }]),
+      toFrames: (event) => native.encode(event).filter((frame) => (frame.id ?? 0) > after),
+      toErrorFrames: (error) => native.toFrames([{ type: 'error', ...toErrorBody(error, request.id) }]),
     },
     request,
     reply,

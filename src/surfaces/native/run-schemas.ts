@@ -1,4 +1,4 @@
-// The bodies, queries and answers of the routes for runs.
+// The schemas of the bodies, queries and answers of the routes for runs.
 import { z } from 'zod'
 import { runStatuses } from '../../core/store.ts'
 import { queryInteger } from '../../http/validate.ts'
@@ -30,21 +30,21 @@ export const RunParams = z.strictObject({ id: text.regex(/^run_[0-9a-f]{32}$/, m
 /** `POST /v1/runs/{id}/permissions/{request_id}`. */
 export const PermissionAnswer = z.strictObject({
   behavior: z.enum(['allow', 'deny'], must('allow or deny')),
-  updated_input: z.record(z.string(), z.unknown(), must('an object, the whole input of the tool')).nullish(),
+  updated_input: z.record(z.string(), z.unknown(), must("an object with the tool's whole input")).nullish(),
   message: text.max(4000, must('at most 4000 characters long')).nullish(),
   remember: z.boolean(must('true or false')).nullish(),
 })
 export type PermissionAnswer = z.output<typeof PermissionAnswer>
 
-const given = z.union([text, z.array(text)], must('the label of an option, an array of them, or a text'))
+const answer = z.union([text, z.array(text)], must('the label of an option, an array of them, or a text'))
 
-/** `POST /v1/runs/{id}/answers/{request_id}`: by the question's own words. */
+/** `POST /v1/runs/{id}/answers/{request_id}`; the keys are the texts of the questions. */
 export const QuestionAnswer = z.strictObject({
-  answers: z.record(z.string(), given, must('an object that has an answer for each question')),
+  answers: z.record(z.string(), answer, must('an object with an answer for each question')),
 })
 export type QuestionAnswer = z.output<typeof QuestionAnswer>
 
-/** A run, as it is listed and given. */
+/** A run, alone or in a list. */
 export const RunReply = z.strictObject({
   id: z.string(),
   surface: z.string(),
@@ -57,7 +57,7 @@ export const RunReply = z.strictObject({
   created_at: z.iso.datetime(),
   started_at: z.iso.datetime().nullable(),
   ended_at: z.iso.datetime().nullable(),
-  /** What waits for an answer. */
+  /** Approvals that wait for an answer. */
   pending: z.array(z.union([eventSchemas.permission_request, eventSchemas.question])),
   result: z.string().nullable(),
   structured_output: z.unknown(),
@@ -73,16 +73,16 @@ export type RunReply = z.output<typeof RunReply>
 export const RunList = z.strictObject({ runs: z.array(RunReply), next_cursor: z.string().nullable() })
 export type RunList = z.output<typeof RunList>
 
-const days = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/
+const timeFormat = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/
 const timeRule = must('a day such as 2026-11-22, in UTC, or a time such as 2026-11-22T10:00:00Z')
 
-/** Whether there is such a day: JavaScript takes the 31st of February for the 3rd of March. */
-const isThere = (given: string) => {
-  const day = new Date(`${given.slice(0, 10)}T00:00:00Z`)
-  const isDay = !Number.isNaN(day.getTime()) && day.toISOString().startsWith(given.slice(0, 10))
-  return isDay && !Number.isNaN(Date.parse(given))
+/** Whether the day exists: JavaScript reads February 31 as March 3. */
+const isRealTime = (value: string) => {
+  const day = new Date(`${value.slice(0, 10)}T00:00:00Z`)
+  const isDay = !Number.isNaN(day.getTime()) && day.toISOString().startsWith(value.slice(0, 10))
+  return isDay && !Number.isNaN(Date.parse(value))
 }
-const time = text.regex(days, timeRule).refine(isThere, timeRule)
+const time = text.regex(timeFormat, timeRule).refine(isRealTime, timeRule)
 const groups = ['day', 'model', 'session', 'key'] as const
 
 export const UsageQuery = z.strictObject({

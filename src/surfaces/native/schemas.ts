@@ -1,13 +1,13 @@
-// The native API's bodies: one declaration each, for validation and types. Messages complete a sentence that begins with
-// the field's name (http/validate.ts).
+// The schemas of the native API's bodies: one declaration each for validation and types. Error messages complete a
+// sentence that starts with the field's name (http/validate.ts).
 import { z } from 'zod'
 
 const must = (what: string) => ({ error: `must be ${what}` })
 const text = z.string(must('a string'))
 
-/** Names, rules and paths become arguments of a process: control characters have no place there. */
+/** Names, rules and paths become arguments of a process, so control characters are not allowed. */
 const line = text
-  .min(1, must('a string that is not empty'))
+  .min(1, must('a non-empty string'))
   .max(4096, must('at most 4096 characters'))
   .regex(/^\P{Cc}*$/u, must('free of control characters'))
 
@@ -15,8 +15,8 @@ const base64 = text
   .min(1, must('base64 data'))
   .regex(/^[A-Za-z0-9+/\r\n]+(?:=[\r\n]*){0,2}$/, must('base64 data, without a data: prefix'))
 
-/** How files of these kinds begin, in base64: what does not begin so would be dropped in silence further on. */
-const beginnings: Record<string, RegExp> = {
+/** The first bytes of these file types, in base64. A file that starts differently would later be dropped silently. */
+const signatures: Record<string, RegExp> = {
   'image/png': /^iVBORw0KGgo/,
   'image/jpeg': /^\/9j\//,
   'image/gif': /^R0lGOD/,
@@ -24,16 +24,16 @@ const beginnings: Record<string, RegExp> = {
   'application/pdf': /^JVBERi/,
 }
 
-const sourceOf = (...kinds: [string, ...string[]]) =>
+const base64Source = (...mediaTypes: [string, ...string[]]) =>
   z
     .strictObject({
-      type: z.literal('base64', must('"base64": this server fetches no addresses')),
-      media_type: z.enum(kinds, must(`one of ${kinds.join(', ')}`)),
+      type: z.literal('base64', must('"base64": this server does not fetch URLs')),
+      media_type: z.enum(mediaTypes, must(`one of ${mediaTypes.join(', ')}`)),
       data: base64,
     })
-    .refine(({ media_type, data }) => beginnings[media_type]?.test(data), {
+    .refine(({ media_type, data }) => signatures[media_type]?.test(data), {
       path: ['data'],
-      error: 'is not what media_type says',
+      error: 'does not match media_type',
     })
 
 const promptBlock = z.discriminatedUnion(
@@ -42,21 +42,21 @@ const promptBlock = z.discriminatedUnion(
     z.strictObject({ type: z.literal('text'), text }),
     z.strictObject({
       type: z.literal('image'),
-      source: sourceOf('image/png', 'image/jpeg', 'image/gif', 'image/webp'),
+      source: base64Source('image/png', 'image/jpeg', 'image/gif', 'image/webp'),
     }),
     z.strictObject({
       type: z.literal('document'),
       source: z.discriminatedUnion(
         'type',
         [
-          sourceOf('application/pdf'),
+          base64Source('application/pdf'),
           z.strictObject({
             type: z.literal('text'),
             media_type: z.literal('text/plain', must('text/plain')),
             data: text,
           }),
         ],
-        must('"base64" or "text": this server fetches no addresses'),
+        must('"base64" or "text": this server does not fetch URLs'),
       ),
       title: text.nullish(),
       context: text.nullish(),
@@ -79,7 +79,7 @@ const prompt = z.union(
 )
 
 const lines = z.array(line, must('an array of strings')).max(500, must('at most 500 entries'))
-const toolNames = z.array(line.regex(/^[\w.-]+$/, must('the name of a tool')), must('an array of names of tools'))
+const toolNames = z.array(line.regex(/^[\w.-]+$/, must('the name of a tool')), must('an array of tool names'))
 
 const serverName = text.regex(/^[\w-]{1,64}$/, { error: 'must be named with letters, digits, _ and - only' })
 const stringMap = z.record(z.string(), text, must('an object of strings'))
@@ -91,7 +91,7 @@ const metadata = z
   )
   .refine((entries) => Object.keys(entries).length <= 16, must('an object of at most 16 entries'))
 
-/** As in .mcp.json, a server without a type is one that is started as a program. */
+/** As in .mcp.json, a server without a type is a program to start (stdio). */
 const isUntyped = (value: unknown) =>
   value !== null && typeof value === 'object' && !Array.isArray(value) && !('type' in value)
 
@@ -114,16 +114,16 @@ const mcpServer = z.preprocess(
         timeout: z.number(must('a number of milliseconds')).optional(),
       }),
     ],
-    must('stdio, http or sse, of a server as in .mcp.json'),
+    must('stdio, http or sse, as in .mcp.json'),
   ),
 )
 
 const agent = z.looseObject({ description: text, prompt: text }, must('an object with description and prompt'))
 
-/** What a model may be called; the CLI and the API decide whether there is one of that name. */
+/** The form of a model name; the CLI and the API decide whether the model exists. */
 const modelName = text.regex(/^[A-Za-z0-9][A-Za-z0-9._:@/[\]-]{0,127}$/, must('the name of a model, such as sonnet'))
 
-/** `POST /v1/chat` and `POST /v1/chat/stream`. Null is the same as leaving a field out. */
+/** `POST /v1/chat` and `POST /v1/chat/stream`. Null counts as absent. */
 export const ChatRequest = z.strictObject({
   prompt,
   commands: z.boolean(must('true or false')).nullish(),
@@ -162,12 +162,12 @@ export const ChatRequest = z.strictObject({
   metadata: metadata.nullish(),
 })
 export type ChatRequest = z.output<typeof ChatRequest>
-/** As it is sent. */
+/** The body as a client sends it, before validation. */
 export type ChatRequestInput = z.input<typeof ChatRequest>
 
 const nullableString = z.string().nullable()
 
-/** The 200 answer of `POST /v1/chat`, and what the `done` event carries. */
+/** The 200 answer of `POST /v1/chat`, and the content of the `done` event. */
 export const ChatReply = z.strictObject({
   result: z.string(),
   session_id: z.uuid(),
@@ -185,7 +185,7 @@ export const ChatReply = z.strictObject({
 })
 export type ChatReply = z.output<typeof ChatReply>
 
-/** Every error answer. The facts of a failed run stand at the top as well, where the original server had them. */
+/** Every error answer. The facts of a failed run are also at the top level, where the original server had them. */
 export const ErrorBody = z.looseObject({
   error: z.string(),
   code: z.string(),
@@ -194,7 +194,10 @@ export const ErrorBody = z.looseObject({
 })
 export type ErrorBody = z.output<typeof ErrorBody>
 
-/** The events of a run's stream, by their type, in the `data:` of each frame. The last six come with `"events": "full"` only, but for what needs an answer. */
+/**
+ * The events of a run's stream, by type, in the `data:` of each frame. `thinking`, `tool_use`, `tool_result` and
+ * `status` are sent only with `"events": "full"`.
+ */
 export const eventSchemas = {
   start: z.strictObject({ type: z.literal('start'), session_id: z.string(), model: z.string(), run_id: z.string() }),
   delta: z.strictObject({ type: z.literal('delta'), text: z.string() }),
@@ -252,7 +255,7 @@ export type ChatEvent = {
   [Type in keyof typeof eventSchemas]: z.output<(typeof eventSchemas)[Type]>
 }[keyof typeof eventSchemas]
 
-/** `GET /v1/health` where the CLI can be run. */
+/** The answer of `GET /v1/health` if the CLI can be run. */
 export const HealthReply = z.strictObject({
   status: z.literal('ok'),
   claude_version: z.string(),

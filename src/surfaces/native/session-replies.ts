@@ -1,9 +1,9 @@
-// Sessions in the native API's own words. Pure functions.
+// Translates sessions into the native API's answers. Pure functions.
 import type { SessionBlock as Block, SessionInfo, SessionMessage } from '../../core/sessions.ts'
 import type { Page, SessionFacts, UsageSum } from '../../core/store.ts'
 import type { MessageList, SessionBlock, SessionReply, SessionSummary } from './session-schemas.ts'
 
-/** What is known of a session beyond the CLI's own file. */
+/** What the server knows about a session beyond the CLI's own file. */
 export type SessionExtras = { facts: SessionFacts | null; runId: string | null; usage: UsageSum | null }
 
 const toTime = (ms: number) => new Date(ms).toISOString()
@@ -22,10 +22,10 @@ export function toSummary(session: SessionInfo, { facts, runId }: Omit<SessionEx
   }
 }
 
-export function toSessionReply(session: SessionInfo, beyond: SessionExtras): SessionReply {
-  const { usage } = beyond
+export function toSessionReply(session: SessionInfo, extras: SessionExtras): SessionReply {
+  const { usage } = extras
   return {
-    ...toSummary(session, beyond),
+    ...toSummary(session, extras),
     cost_usd: usage?.costUsd ?? null,
     usage: usage === null ? null : toUsage(usage),
     resume_command: resumeCommand(session),
@@ -43,8 +43,8 @@ function toUsage(usage: UsageSum): SessionReply['usage'] {
 }
 
 /**
- * To go on in a terminal. A control character in a folder's name is harmless to the shell within quotes, but not to the
- * terminal that the command is pasted into.
+ * The command that continues the session in a terminal. Quotes make a control character in the folder's name harmless
+ * to the shell, but not to the terminal that the command is pasted into.
  */
 export function resumeCommand({ id, cwd }: Pick<SessionInfo, 'id' | 'cwd'>): string | null {
   if (cwd === null) return `claude --resume ${id}`

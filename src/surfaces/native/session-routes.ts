@@ -1,5 +1,6 @@
-// The native API's sessions: what a request must pass before a file is touched, and which sessions this server shows at
-// all. The CLI's own files are the truth; the store adds what they do not tell. Errors are told by routes.ts.
+// The routes for sessions: the checks a request must pass before a file is touched, and which sessions a caller may
+// see. The CLI's own files are the source of truth; the store adds what they do not contain. routes.ts sends the
+// errors.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Caller } from '../../auth/authenticate.ts'
 import {
@@ -27,13 +28,13 @@ import {
 
 export type SessionOptions = {
   files: SessionFiles
-  /** Null where nothing is kept. */
+  /** Null if nothing is stored. */
   store: Pick<Store, 'sessions' | 'deleteSession' | 'usage' | 'upsertSession'> | null
-  /** The id of the run that holds the session now. */
+  /** The id of the run that is using the session. */
   holder(id: string): string | null
-  /** Ends an idle process that holds the session; false while it is busy. */
+  /** Ends an idle process that holds the session; returns false while the process is busy. */
   release(id: string): Promise<boolean>
-  /** Real paths of the folders whose sessions a caller may see; null is any. */
+  /** Real paths of the folders whose sessions a caller may see; null allows any. */
   cwdRoots(caller: Caller): readonly string[] | null
 }
 
@@ -50,20 +51,20 @@ export function registerSessions(parent: FastifyInstance, options: SessionOption
   })
 }
 
-/** A query without the parameters that have no value. */
-const given = (query: unknown) =>
+/** The query without empty parameters, which count as absent. */
+const withoutEmpty = (query: unknown) =>
   Object.fromEntries(Object.entries(query as Record<string, unknown>).filter(([, value]) => value !== ''))
 
 const uuid = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/
 
-/** In lower case: the CLI takes two spellings of an id for two sessions, and a title for an id. */
+/** In lower case: the CLI treats two spellings of an id as two sessions. It also takes a title for an id. */
 function checkId(request: FastifyRequest): string {
   const id = (request.params as { id: string }).id.toLowerCase()
   if (!uuid.test(id)) throw invalidField('id', 'must be the id of a session, a UUID')
   return id
 }
 
-/** A session in a folder that is not allowed is told like one that does not exist. */
+/** A session in a folder that is not allowed looks like one that does not exist. */
 async function find({ files, cwdRoots }: SessionOptions, request: FastifyRequest): Promise<SessionInfo> {
   const id = checkId(request)
   const session = await files.get(id)
@@ -72,14 +73,14 @@ async function find({ files, cwdRoots }: SessionOptions, request: FastifyRequest
 }
 
 async function list(options: SessionOptions, request: FastifyRequest): Promise<SessionList> {
-  const { cwd, q, limit, cursor = null } = parseBody(SessionListQuery, given(request.query))
+  const { cwd, q, limit, cursor = null } = parseBody(SessionListQuery, withoutEmpty(request.query))
   const roots = options.cwdRoots(request.caller)
-  const places = new SessionAccess(roots)
-  const folder = cwd === undefined ? null : await places.named(cwd)
-  // Where nothing is left out, the files of further pages need not be opened.
+  const access = new SessionAccess(roots)
+  const folder = cwd === undefined ? null : await access.resolve(cwd)
+  // Without filters, the files of later pages need not be opened.
   const isWhole = folder === null && q === undefined && cursor === null && roots === null
   const all = await options.files.list({ cwd: folder, limit: isWhole ? limit + 1 : null })
-  const allowed = await places.allowed(folder === null ? all : await places.within(all, folder))
+  const allowed = await access.allowed(folder === null ? all : await access.within(all, folder))
   const page = pageOfSessions(q === undefined ? allowed : searchSessions(allowed, q), { limit, cursor })
   const facts = (await options.store?.sessions(page.items.map(({ id }) => id))) ?? []
   const sessions = page.items.map((session) =>
@@ -92,7 +93,7 @@ async function list(options: SessionOptions, request: FastifyRequest): Promise<S
 }
 
 async function messages(options: SessionOptions, request: FastifyRequest): Promise<MessageList> {
-  const { limit, cursor = null } = parseBody(MessageListQuery, given(request.query))
+  const { limit, cursor = null } = parseBody(MessageListQuery, withoutEmpty(request.query))
   const { id } = await find(options, request)
   return toMessageList(await options.files.messages(id, { limit, cursor }))
 }
@@ -108,7 +109,7 @@ async function rename(options: SessionOptions, request: FastifyRequest): Promise
 async function describe({ store, holder }: SessionOptions, session: SessionInfo): Promise<SessionReply> {
   const { id, createdAtMs } = session
   const [facts = null] = (await store?.sessions([id])) ?? []
-  // A run of a session cannot have ended before the session began.
+  // No run of a session can have ended before the session started.
   const period = { fromMs: createdAtMs ?? 0, toMs: Number.MAX_SAFE_INTEGER }
   const sums = (await store?.usage({ ...period, groupBy: 'session' })) ?? []
   const usage = sums.find(({ group }) => group === id) ?? null
@@ -134,9 +135,9 @@ async function fork(options: SessionOptions, request: FastifyRequest, reply: Fas
 
 async function remove(options: SessionOptions, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const { id } = await find(options, request)
-  // An idle process would write the file anew.
+  // An idle process would write the file again.
   if (options.holder(id) !== null || !(await options.release(id))) {
-    const text = `A run holds session ${id} now; cancel it, or wait for its end.`
+    const text = `A run is using session ${id}; cancel it or wait for it to end.`
     throw new AppError('conflict', text, { sessionId: id })
   }
   await options.files.remove(id)

@@ -1,9 +1,9 @@
-// The bodies, queries and answers of the native API's sessions: one declaration each, for validation and types. Messages
-// complete a sentence that begins with the field's name (http/validate.ts).
+// The schemas of the bodies, queries and answers of the session routes: one declaration each for validation and types.
+// Error messages complete a sentence that starts with the field's name (http/validate.ts).
 import { z } from 'zod'
 
 const must = (what: string) => ({ error: `must be ${what}` })
-const text = z.string(must('a string, given once'))
+const text = z.string(must('a string and appear only once'))
 const noControls = must('free of control characters')
 
 const limitText = must('an integer from 1 to 200')
@@ -13,9 +13,9 @@ const limit = text
   .refine((count) => count >= 1 && count <= 200, limitText)
   .default(50)
 
-const cursor = text.max(1000, must('one that a page of this list gave')).optional()
+const cursor = text.max(1000, must('the next_cursor of a page of this list')).optional()
 
-/** `GET /v1/sessions`. A parameter without a value is the same as leaving it out. */
+/** `GET /v1/sessions`. A parameter without a value counts as absent. */
 export const SessionListQuery = z.strictObject({
   cwd: text
     .max(4096, must('at most 4096 characters'))
@@ -34,8 +34,8 @@ const title = z
   .string(must('a string'))
   .regex(/^\P{Cc}*$/u, noControls)
   .trim()
-  .refine((value) => value !== '', must('a string that is not empty'))
-  // By characters, as a person counts them.
+  .refine((value) => value !== '', must('a non-empty string'))
+  // Counts characters as a person does, not UTF-16 units.
   .refine((value) => [...value].length <= titleMax, must(`at most ${titleMax} characters`))
 
 /** `PATCH /v1/sessions/{id}`. */
@@ -50,20 +50,20 @@ const time = z.iso.datetime()
 const summary = {
   session_id: z.guid(),
   title: z.string(),
-  /** Its beginning, where it is long. */
+  /** Shortened if it is long. */
   first_prompt: nullableString,
   cwd: nullableString,
   created_at: time.nullable(),
   updated_at: time,
   model: nullableString,
-  /** The id of the run that holds it now. */
+  /** The id of the run that is using it. */
   running: nullableString,
 }
 
 export const SessionSummary = z.strictObject(summary)
 export type SessionSummary = z.output<typeof SessionSummary>
 
-/** What this server's own runs have used; turns in a terminal are not among them. */
+/** The usage of this server's own runs; turns in a terminal do not count. */
 export const SessionUsage = z.strictObject({
   runs: z.int(),
   input_tokens: z.int(),
@@ -77,7 +77,7 @@ export const SessionReply = z.strictObject({
   ...summary,
   cost_usd: z.number().nullable(),
   usage: SessionUsage.nullable(),
-  /** For a POSIX shell. Null where the folder's name holds what a terminal would act on. */
+  /** For a POSIX shell. Null if the folder's name contains control characters, which a terminal would act on. */
   resume_command: nullableString,
 })
 export type SessionReply = z.output<typeof SessionReply>

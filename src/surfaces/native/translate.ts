@@ -1,10 +1,11 @@
-// The native surface, both ways: bodies to run requests, run events to replies and stream events. Pure functions.
+// Translates the native surface both ways: bodies into run requests, ended runs into replies and errors. Pure
+// functions.
 import type { PermissionMode, RunOptions, RunRequest, SessionChoice } from '../../core/agent.ts'
 import type { RunEnd } from '../../core/events.ts'
 import { AppError, type ErrorDetails } from '../../errors.ts'
 import type { ChatReply, ChatRequest, ErrorBody } from './schemas.ts'
 
-/** What the route has checked of a body beyond its schema. */
+/** The parts of a body that the route has checked beyond its schema. */
 export type Checked = {
   permissionMode: PermissionMode | null
   cwd: string | null
@@ -74,7 +75,7 @@ export function toReply(end: RunEnd, runId: string): ChatReply {
   }
 }
 
-/** How a run that did not succeed is told: its error, with what is known of the run. */
+/** The error of a run that did not succeed, with the known facts of the run. */
 export function toError(end: RunEnd, runId: string): AppError {
   const { code, message, details } = end.error ?? {
     code: 'cancelled' as const,
@@ -90,11 +91,13 @@ const snakeCase = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `_${le
 const toDetails = (details: ErrorDetails) =>
   Object.fromEntries(Object.entries(details).map(([name, value]) => [snakeCase(name), value]))
 
-/** Facts that stand at the top of an error body too. */
-const topFacts = ['session_id', 'cost_usd', 'stderr', 'returncode', 'upstream_status']
+/** Details that an error body repeats at the top level. */
+const topLevelDetails = ['session_id', 'cost_usd', 'stderr', 'returncode', 'upstream_status']
 
 export function toErrorBody(error: AppError, requestId: string): ErrorBody {
   const details = toDetails(error.details)
-  const atTop = Object.fromEntries(topFacts.filter((name) => name in details).map((name) => [name, details[name]]))
-  return { error: error.message, code: error.code, request_id: requestId, details, ...atTop }
+  const topLevel = Object.fromEntries(
+    topLevelDetails.filter((name) => name in details).map((name) => [name, details[name]]),
+  )
+  return { error: error.message, code: error.code, request_id: requestId, details, ...topLevel }
 }

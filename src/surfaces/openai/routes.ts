@@ -1,5 +1,6 @@
-// OpenAI's routes: chat completions, whole and as a stream, and the models; those of responses are in surfaces/openai/responses/routes.ts. The translation itself is pure and stands in the
-// other files. Register it in a scope of its own, as its error answers are meant for its routes only.
+// The OpenAI routes: chat completions, whole and streamed, and models. Those of the Responses API are in
+// responses/routes.ts. The translation itself is pure and lives in the other files. Register these routes in a scope of
+// their own, because their error handler is meant for them only.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { requireScope } from '../../auth/authenticate.ts'
 import { checkToolSchemas } from '../../compat/client-tools.ts'
@@ -38,7 +39,7 @@ export function registerOpenai(app: FastifyInstance, options: OpenaiOptions): vo
   for (const path of spellings('/models')) {
     app.get(path, { constraints }, async () => toModelList(modelNames(await options.models(), options.modelMap)))
   }
-  refuseElsewhere(app)
+  refuseUnsupportedRoutes(app)
   for (const prefix of prefixes) {
     app.get<{ Params: { '*': string } }>(`${prefix}/models/*`, { constraints }, async ({ params }) => {
       const id = params['*'].replace(/\/$/, '')
@@ -48,8 +49,8 @@ export function registerOpenai(app: FastifyInstance, options: OpenaiOptions): vo
   }
 }
 
-/** What else programs ask of OpenAI: they are to hear in its own words that it is not here. */
-const elsewhere = [
+/** Other OpenAI routes that programs call: they get an error in OpenAI's form that says what to use instead. */
+const unsupportedRoutes = [
   ...[
     'completions',
     'responses/compact',
@@ -76,12 +77,12 @@ const elsewhere = [
   ],
 ]
 
-function refuseElsewhere(app: FastifyInstance): void {
-  for (const path of elsewhere) {
+function refuseUnsupportedRoutes(app: FastifyInstance): void {
+  for (const path of unsupportedRoutes) {
     app.all(`/v1/${path}`, { constraints: { surface: 'openai' } }, async ({ url }) => {
       throw new AppError(
         'not_found',
-        `${url.split('?')[0]} is not among what this server does: use /v1/responses or /v1/chat/completions`,
+        `${url.split('?')[0]} is not supported: use /v1/responses or /v1/chat/completions`,
       )
     })
   }
@@ -117,7 +118,7 @@ async function answerWhole(
 ): Promise<FastifyReply> {
   const answer = new ChatAnswer(plan)
   const completion = answer.toCompletion(await collectRun(run, (event) => answer.accept(event)), ids)
-  // Whether the model follows a forced choice shows only now.
+  // Only now is it known whether the model followed a forced choice.
   if (plan.wantsCall && completion.choices[0].finish_reason === 'stop') {
     nameIgnoredFields(reply, ['tool_choice', ...ignored])
   }
@@ -126,7 +127,7 @@ async function answerWhole(
 
 const toFrame = (chunk: object): Frame => ({ data: JSON.stringify(chunk) })
 
-/** Only a stream that ends well ends with `[DONE]`. */
+/** Only a stream that succeeds ends with `[DONE]`. */
 function toFrames(event: RunEvent, chunks: ChatChunks): Frame[] {
   const frames = chunks.encode(event).map(toFrame)
   return event.type === 'run-end' ? [...frames, { data: '[DONE]' }] : frames

@@ -123,7 +123,7 @@ test('a missing login says what to do', () => {
 })
 
 test('a failure without a text has one, and secrets in a text are masked', () => {
-  assert.match(upstreamFailure('', noClues).message, /without saying why/)
+  assert.match(upstreamFailure('', noClues).message, /without giving a reason/)
   assert.equal(upstreamFailure('key sk-ant-api03-abcdef is bad', noClues).message, 'key sk-ant-*** is bad')
 })
 

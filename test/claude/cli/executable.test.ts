@@ -126,7 +126,7 @@ test('a named one must be there, run, and be new enough: no other takes its plac
     refusal(/is version 2\.1\.329; at least 2\.1\.330 is needed/),
   )
   const odd = makeClaude(scene, 'odd', 'hello')
-  await assert.rejects(new Executable(odd, scene.environment).claude(), refusal(/cannot be run: its --version says/))
+  await assert.rejects(new Executable(odd, scene.environment).claude(), refusal(/cannot be run: its --version prints/))
 })
 
 test('a named one that comes later is found then', onPosix, async (t) => {

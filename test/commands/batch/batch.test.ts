@@ -11,12 +11,12 @@ import { makeFolders, startTestServer, step } from '../../helpers/test-server.ts
 import { cli, environmentOf, keys } from '../keys/process.ts'
 import {
   answersById,
-  askedFor,
   batch,
   isFor,
   light,
   outputOf,
   prompt,
+  requestCount,
   shareServer,
   startBatch,
   writeInput,
@@ -26,10 +26,10 @@ const shared = await shareServer()
 
 const io = ['in.jsonl', '-o', 'out.jsonl']
 
-/** Hangs once, and is answered when it is asked again. */
+/** Hangs on the first request, and is answered on the next. */
 const hangsOnce = { hang: 'headers', times: 1 }
 
-test('each line is answered under its id, or its number, whatever the order', { timeout: 60_000 }, async () => {
+test('each line is answered under its id or its number, in any order', { timeout: 60_000 }, async () => {
   const { folders, upstream } = shared()
   writeInput(folders, [
     { id: 'first', prompt: prompt('a', { ttft: 200 }), ...light },
@@ -55,14 +55,14 @@ test('each line is answered under its id, or its number, whatever the order', { 
     assert.equal(ChatReply.parse(response).result, `answer to ${tag}`)
     assert.equal(ChatReply.parse(response).run_id, run_id)
     assert.equal(line, { first: 1, 2: 2, 7: 4, 6: 6 }[id])
-    assert.equal(askedFor(upstream, JSON.stringify(tag).slice(1, -1)), 1)
+    assert.equal(requestCount(upstream, JSON.stringify(tag).slice(1, -1)), 1)
   }
-  const asked = upstream.requests.find(isFor('c'))
-  assert.match(JSON.stringify(asked?.body?.system), /Be brief\./)
-  assert.ok(!existsSync(`${outputOf(folders)}.batch`), 'nothing is left beside the output')
+  const request = upstream.requests.find(isFor('c'))
+  assert.match(JSON.stringify(request?.body?.system), /Be brief\./)
+  assert.ok(!existsSync(`${outputOf(folders)}.batch`), 'no file is left beside the output')
 })
 
-test('lines that cannot be answered say why, and the others are answered', { timeout: 60_000 }, async () => {
+test('lines that cannot be answered report why, and the others are answered', { timeout: 60_000 }, async () => {
   const { folders } = shared()
   writeInput(folders, [
     Buffer.from('{"prompt": "secret words'),
@@ -82,14 +82,14 @@ test('lines that cannot be answered say why, and the others are answered', { tim
   assert.deepEqual(summary, { complete: true, ...counts, output: outputOf(folders) })
   assert.ok(duration_ms > 0 && cost_usd > 0)
   const answers = answersById(folders)
-  const told = Object.entries(answers).map(([key, { status, error, response }]) => {
+  const errors = Object.entries(answers).map(([key, { status, error, response }]) => {
     assert.equal(response === null, status === 'failed')
     return [key, error === null ? null : `${error.code} ${error.status}: ${error.message}`]
   })
-  assert.deepEqual(Object.fromEntries(told), {
-    'line 1': 'invalid_line null: the line is not JSON: see character 25',
+  assert.deepEqual(Object.fromEntries(errors), {
+    'line 1': 'invalid_line null: the line is not JSON: error at character 25',
     x: null,
-    'line 3': 'duplicate_id null: id "x" is that of line 2 already',
+    'line 3': 'duplicate_id null: id "x" is already used by line 2',
     'line 4': 'invalid_line null: the line is neither a JSON object nor a JSON string',
     'line 5': 'invalid_line null: id must be a string of 1 to 256 characters, or an integer',
     'no-prompt': 'invalid_request 400: prompt is required',
@@ -99,7 +99,7 @@ test('lines that cannot be answered say why, and the others are answered', { tim
   })
 })
 
-test('fields that lines lack are taken from --defaults and --model', { timeout: 60_000 }, async () => {
+test('--defaults and --model provide the fields that lines leave out', { timeout: 60_000 }, async () => {
   const { folders, upstream } = shared()
   writeInput(folders, [prompt('a'), { prompt: prompt('b'), system_prompt: 'Mine.', model: 'sonnet' }])
   const defaults = JSON.stringify({ ...light, system_prompt: 'Theirs.' })
@@ -109,16 +109,19 @@ test('fields that lines lack are taken from --defaults and --model', { timeout: 
   assert.match(b ?? '', /"model":"claude-sonnet.*Mine\./)
 })
 
-test('a default that is refused ends it, as no line would get past it', { timeout: 60_000 }, async () => {
+test('a rejected default ends the batch, since every line would fail', { timeout: 60_000 }, async () => {
   const { folders } = shared()
   writeInput(folders, ['one', 'two', 'three'])
   const { code, stderr } = await batch(folders, [...io, '--defaults', '{"max_turns": "many"}', '-c', '1'])
   assert.equal(code, 1)
-  assert.match(stderr, /what --model or --defaults gives to every line is refused: max_turns must be an integer/)
+  assert.match(
+    stderr,
+    /the server rejects a value from --model or --defaults, which applies to every line: max_turns must be an integer/,
+  )
   assert.deepEqual(answersById(folders), {})
 })
 
-test('no more lines are sent at a time than --concurrency says', { timeout: 60_000 }, async (t) => {
+test('--concurrency limits how many lines are sent at a time', { timeout: 60_000 }, async (t) => {
   const { folders, url, upstream } = await startTestServer(t)
   upstream.setDefaults({ hang: 'headers' })
   writeInput(
@@ -137,7 +140,7 @@ test('no more lines are sent at a time than --concurrency says', { timeout: 60_0
   )
 })
 
-test('the first lines are answered before the input has ended', { timeout: 60_000 }, async () => {
+test('lines are answered before the input has ended', { timeout: 60_000 }, async () => {
   const { folders, upstream } = shared()
   const { child, ended } = startBatch(folders, ['-', '-o', 'out.jsonl'])
   child.stdin?.write(`${JSON.stringify({ prompt: prompt('a'), ...light })}\n`)
@@ -147,7 +150,7 @@ test('the first lines are answered before the input has ended', { timeout: 60_00
   assert.deepEqual(Object.keys(answersById(folders)).toSorted(), ['1', 'last'])
 })
 
-test('Ctrl-C ends it while it waits for input', { timeout: 60_000 }, async () => {
+test('Ctrl-C ends the batch while it waits for input', { timeout: 60_000 }, async () => {
   const { folders, upstream } = shared()
   const { child, ended } = startBatch(folders, ['-', '-o', 'out.jsonl'])
   child.stdin?.write(`${JSON.stringify({ prompt: prompt('a'), ...light })}\n`)
@@ -155,22 +158,27 @@ test('Ctrl-C ends it while it waits for input', { timeout: 60_000 }, async () =>
   child.kill('SIGINT')
   const { code, stderr } = await ended
   assert.equal(code, 1)
-  assert.match(stderr, /it has stopped before the end: give the same command again to go on/)
+  assert.match(stderr, /stopped early; run the same command again to resume/)
 })
 
-test('where no server runs it says so, and makes nothing', async (t) => {
+test('without a server it reports that and creates no files', async (t) => {
   const folders = makeFolders(t)
   writeInput(folders, ['hi'])
   const missing = await batch(folders, io)
   assert.deepEqual([missing.code, missing.stdout], [1, ''])
-  assert.match(missing.stderr, /^claude-serve: no server runs in .*: start one with claude-serve, or give its address/)
+  assert.match(
+    missing.stderr,
+    /^claude-serve: no server is running in .*: start one with claude-serve, or pass its address/,
+  )
   const elsewhere = await batch(folders, [...io, '--url', 'http://127.0.0.1:9'])
   assert.equal(elsewhere.code, 1)
-  assert.match(elsewhere.stderr, /there is no server at http:\/\/127\.0\.0\.1:9/)
+  assert.match(elsewhere.stderr, /no server responds at http:\/\/127\.0\.0\.1:9/)
   assert.ok(!existsSync(outputOf(folders)) && !existsSync(`${outputOf(folders)}.batch`))
 })
 
-test('where the server wants a key it stops at once, and with one it works', { timeout: 60_000 }, async (t) => {
+test('if the server requires a key, the batch stops at once without one and works with one', {
+  timeout: 60_000,
+}, async (t) => {
   const { folders, upstream } = await startTestServer(t)
   const secret = (await keys(folders, ['create', 'batch', '--quiet'])).stdout.trim()
   writeInput(folders, [
@@ -179,14 +187,16 @@ test('where the server wants a key it stops at once, and with one it works', { t
   ])
   const refused = await batch(folders, io)
   assert.equal(refused.code, 1)
-  assert.match(refused.stderr, /needs an API key.*CLAUDE_SERVE_API_KEY must hold a key of this server/)
+  assert.match(refused.stderr, /needs an API key.*set CLAUDE_SERVE_API_KEY to a key of this server/)
   assert.deepEqual(answersById(folders), {})
   assert.equal(upstream.requests.length, 0)
   assert.equal((await batch(folders, io, { CLAUDE_SERVE_API_KEY: secret })).code, 0)
   assert.equal(Object.keys(answersById(folders)).length, 2)
 })
 
-test('a key whose budget is used up stops it; the lines are left for later', { timeout: 60_000 }, async (t) => {
+test('a key whose budget is used up stops the batch; the remaining lines are left for later', {
+  timeout: 60_000,
+}, async (t) => {
   const { folders } = await startTestServer(t)
   const made = await keys(folders, ['create', 'poor', '--budget', '0.000001', '--quiet'])
   writeInput(
@@ -196,29 +206,32 @@ test('a key whose budget is used up stops it; the lines are left for later', { t
   const { code, stderr } = await batch(folders, [...io, '-c', '1'], { CLAUDE_SERVE_API_KEY: made.stdout.trim() })
   assert.equal(code, 1)
   assert.match(stderr, /the API key poor has spent/)
-  // What a run has cost is known a moment after its end.
+  // The cost of a run is known a moment after it ends.
   const answered = Object.values(answersById(folders))
   assert.ok(answered.length < 5 && answered.every(({ status }) => status === 'succeeded'))
 })
 
-test('a second batch keeps its hands off an output that is being written', { timeout: 60_000 }, async () => {
+test('a second batch does not touch an output that is being written', { timeout: 60_000 }, async () => {
   const { folders, upstream } = shared()
   writeInput(folders, [{ prompt: prompt('a', hangsOnce), ...light }])
   const { child, ended } = startBatch(folders, io)
   await upstream.waitForRequest(isFor('a'))
   const second = await batch(folders, io)
   assert.equal(second.code, 1)
-  assert.match(second.stderr, /^claude-serve: another batch writes .*out\.jsonl: wait for it, or name another file/)
+  assert.match(
+    second.stderr,
+    /^claude-serve: another batch is writing .*out\.jsonl: wait until it ends, or choose another file/,
+  )
   child.kill('SIGTERM')
   assert.equal((await ended).code, 1)
   assert.equal((await batch(folders, io)).code, 0)
 })
 
-test('elsewhere than on a terminal it says a line per hundred', { timeout: 60_000 }, async () => {
+test('if stderr is not a terminal, it prints one note per hundred lines', { timeout: 60_000 }, async () => {
   const { folders } = shared()
   writeInput(
     folders,
-    Array.from({ length: 200 }, (_, at) => [at]),
+    Array.from({ length: 200 }, (_, index) => [index]),
   )
   const { stderr } = await batch(folders, io)
   const [first, second, ...rest] = stderr.split('\n')
@@ -227,7 +240,7 @@ test('elsewhere than on a terminal it says a line per hundred', { timeout: 60_00
   assert.match(rest[0] ?? '', /^claude-serve: 200 lines in /)
 })
 
-test('on a terminal it draws a bar, and leaves the terminal as it was', { timeout: 60_000 }, async (t) => {
+test('on a terminal it draws a bar and restores the terminal', { timeout: 60_000 }, async (t) => {
   if (!existsSync('/usr/bin/script')) return t.skip('needs script, of util-linux')
   const { folders } = shared()
   writeInput(
@@ -247,7 +260,7 @@ test('on a terminal it draws a bar, and leaves the terminal as it was', { timeou
   assert.equal(Object.keys(answersById(folders)).length, 3)
 })
 
-test('the output is as private as other files of the user', { timeout: 60_000 }, async () => {
+test('the output has the permissions of any new file of the user', { timeout: 60_000 }, async () => {
   const { folders } = shared()
   writeInput(folders, [{ prompt: `<a> ${step({ text: 'x' })}`, ...light }])
   await batch(folders, io)

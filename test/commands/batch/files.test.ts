@@ -1,5 +1,4 @@
-// The files of a batch from inside: lines however the bytes come, what a line asks for, answers that are added and tidied, and whose the
-// output is.
+// The files of a batch as units: splitting bytes into lines, parsing a line, appending and compacting answers, and the claim on the output.
 import assert from 'node:assert/strict'
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,7 +14,7 @@ import { CommandError } from '../../../src/commands/command.ts'
 import { makeFolders } from '../../helpers/test-server.ts'
 
 async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+  for (let index = 0; index < bytes.length; index += size) yield bytes.subarray(index, index + size)
 }
 
 async function allLines(bytes: Buffer, size: number) {
@@ -25,7 +24,7 @@ async function allLines(bytes: Buffer, size: number) {
   return lines
 }
 
-test('lines are the same however the bytes come in', async () => {
+test('lines do not depend on how the bytes are split', async () => {
   const texts = ['"ä\u2028€😀"', '', '\r', '  x', 'the last']
   const bytes = Buffer.from(texts.join('\n'))
   for (let size = 1; size <= bytes.length; size++) {
@@ -51,7 +50,7 @@ test('lines are the same however the bytes come in', async () => {
 const read = (text: string, reader = new InputReader({})) =>
   reader.read({ number: 3, bytes: Buffer.from(text), end: 0, isWhole: true })
 
-test('a line is a request under an id', () => {
+test('a line is a request with an id', () => {
   const item = read('\ufeff{"prompt":"hi","id":"a","model":"x"}', new InputReader({ model: 'y', max_turns: 1 }))
   assert.ok(item?.kind === 'item')
   assert.deepEqual(item.request, { max_turns: 1, model: 'x', prompt: 'hi' })
@@ -62,7 +61,7 @@ test('a line is a request under an id', () => {
   assert.equal(read(' \t\r'), null)
 })
 
-test('the hash names the request: all of it, and nothing else', () => {
+test('the hash covers the whole request and nothing else', () => {
   const hash = (text: string, defaults = {}) => read(text, new InputReader(defaults))?.hash
   const plain = hash('{"prompt":"hi","model":"x"}')
   assert.equal(hash('{ "model": "x", "prompt": "hi", "id": 9 }'), plain)
@@ -71,7 +70,7 @@ test('the hash names the request: all of it, and nothing else', () => {
     assert.notEqual(hash(other), plain)
 })
 
-test('a request keeps the fields that JavaScript has a meaning for', () => {
+test('a request retains fields whose names are special in JavaScript', () => {
   const item = read('{"prompt":"hi","__proto__":{"a":1},"constructor":2}')
   assert.ok(item?.kind === 'item')
   assert.equal(JSON.stringify(item.request), '{"__proto__":{"a":1},"constructor":2,"prompt":"hi"}')
@@ -96,12 +95,12 @@ const linesIn = (file: string) =>
     .slice(0, -1)
     .map((line) => JSON.parse(line) as Answer)
 
-test('answers are on disk when they are said to be, in the order in which they came', async (t) => {
+test('answers are on disk when add settles, in the order in which they were added', async (t) => {
   const file = join(makeFolders(t).cwd, 'out.jsonl')
   const output = await BatchOutput.open(file)
-  const ids = Array.from({ length: 50 }, (_, at) => String(at))
-  const added = ids.map(async (id, at) => {
-    await output.add(answer(id, at + 1))
+  const ids = Array.from({ length: 50 }, (_, index) => String(index))
+  const added = ids.map(async (id, index) => {
+    await output.add(answer(id, index + 1))
     assert.ok(linesIn(file).some((each) => each.id === id))
   })
   await Promise.all(added)
@@ -112,7 +111,7 @@ test('answers are on disk when they are said to be, in the order in which they c
   )
 })
 
-test('the latest answer to an id counts, and is the only one after tidying', async (t) => {
+test('the latest answer to an id counts, and is the only one after compacting', async (t) => {
   const file = join(makeFolders(t).cwd, 'out.jsonl')
   const first = await BatchOutput.open(file)
   await first.add(answer('a', 1, { status: 'failed' }))
@@ -120,12 +119,12 @@ test('the latest answer to an id counts, and is the only one after tidying', asy
   await first.add(answer('c', 3))
   await first.add(answer('a', 1, { attempt: 1 }))
   await first.close()
-  // As after a kill before tidying.
+  // As after a kill before compacting.
   const second = await BatchOutput.open(file)
-  assert.deepEqual(second.known({ id: 'a', line: 1 }), { status: 'succeeded', hash: 'h', attempt: 1, row: 4 })
-  assert.equal(second.known({ id: '2', line: 2 }), null)
+  assert.deepEqual(second.find({ id: 'a', line: 1 }), { status: 'succeeded', hash: 'h', attempt: 1, row: 4 })
+  assert.equal(second.find({ id: '2', line: 2 }), null)
   await second.add(answer('b', 2))
-  await second.tidy()
+  await second.compact()
   await second.close()
   assert.deepEqual(
     linesIn(file).map(({ id, attempt }) => [id, attempt]),
@@ -137,7 +136,7 @@ test('the latest answer to an id counts, and is the only one after tidying', asy
   )
 })
 
-test('what a killed writer or a lost machine left at the end is mended', async (t) => {
+test('what a killed writer or a lost machine left index the end is mended', async (t) => {
   const file = join(makeFolders(t).cwd, 'out.jsonl')
   const whole = JSON.stringify(answer('a', 1))
   const rows: [left: string, known: number][] = [
@@ -153,16 +152,16 @@ test('what a killed writer or a lost machine left at the end is mended', async (
   for (const [left, known] of rows) {
     writeFileSync(file, left)
     const output = await BatchOutput.open(file)
-    assert.equal(output.known({ id: 'a', line: 1 }) === null ? 0 : 1, known, left)
+    assert.equal(output.find({ id: 'a', line: 1 }) === null ? 0 : 1, known, left)
     await output.add(answer('b', 2))
-    await output.tidy()
+    await output.compact()
     await output.close()
     const text = readFileSync(file, 'utf8').replace('\n\n', '\n')
     assert.equal(text, `${known === 1 ? `${whole}\n` : ''}${JSON.stringify(answer('b', 2))}\n`)
   }
 })
 
-test('after a write that failed nothing more is written', async (t) => {
+test('after a failed write nothing more is written', async (t) => {
   const file = join(makeFolders(t).cwd, 'out.jsonl')
   const output = await BatchOutput.open(file)
   await output.add(answer('a', 1))
@@ -171,21 +170,21 @@ test('after a write that failed nothing more is written', async (t) => {
   assert.equal(linesIn(file).length, 1)
 })
 
-test('an output has one writer, and its names until it is complete', async (t) => {
+test('an output has one writer, and one batch id until it is complete', async (t) => {
   const file = join(makeFolders(t).cwd, 'out.jsonl')
   const first = await claimOutput(file)
   writeFileSync(file, '')
-  await assert.rejects(claimOutput(file), /another batch writes/)
+  await assert.rejects(claimOutput(file), /another batch is writing/)
   const claim = `${file}.batch`
   // As if its process were gone.
-  const died = () =>
+  const endProcess = () =>
     writeFileSync(claim, readFileSync(claim, 'utf8').replace(/"process":"\d+-/, '"process":"999999999-'))
-  died()
+  endProcess()
   const second = await claimOutput(file)
   assert.equal(second.batch, first.batch)
-  await second.giveUp()
+  await second.abandon()
   assert.match(readFileSync(claim, 'utf8'), /batch_/)
-  died()
+  endProcess()
   appendFileSync(claim, 'x')
   const third = await claimOutput(file)
   assert.notEqual(third.batch, first.batch)
@@ -193,7 +192,7 @@ test('an output has one writer, and its names until it is complete', async (t) =
   assert.notEqual((await claimOutput(file)).batch, third.batch)
 })
 
-test('progress says how far, how fast and how long', () => {
+test('progress shows how far, how fast and how long', () => {
   const tally = { ...newTally(), succeeded: 40, failed: 2, succeededEarlier: 8, costUsd: 1.5 }
   assert.equal(describe(tally, null, null), '50/?, 2 failed, $1.50')
   assert.equal(describe(tally, 0.5, 110), '50/110, 2 failed, $1.50, 30.0/min, 2 min 0 s left')
@@ -201,6 +200,6 @@ test('progress says how far, how fast and how long', () => {
   assert.deepEqual([0.4, 59.6, 3599, 7260].map(showTime), ['0 s', '1 min 0 s', '59 min 59 s', '2 h 1 min'])
   const speed = new Speed()
   assert.equal(speed.get(0), null)
-  for (let at = 0; at < 1000; at++) speed.note(at < 500 ? at : 500 + (at - 500) * 100)
+  for (let index = 0; index < 1000; index++) speed.note(index < 500 ? index : 500 + (index - 500) * 100)
   assert.equal(speed.get(50_400), 10)
 })

@@ -1,4 +1,4 @@
-// The command `batch run` as a process of its own, for its tests: in the folders of one test, against the server of their data folder.
+// Runs the command `batch run` as a separate process for its tests, in the folders of one test, against the server of their data folder.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,10 +10,10 @@ import type { Upstream } from '../../../src/demo/upstream.ts'
 import { startTestServer, step, type TestFolders } from '../../helpers/test-server.ts'
 import { cli, environmentOf, type Outcome } from '../keys/process.ts'
 
-/** What one test works with: a server that others use as well, and a folder of its own. */
+/** The resources of one test: a shared server and a folder of its own. */
 export type Scene = { url: string; upstream: Upstream; folders: TestFolders }
 
-/** One server for the tests of a file, which come one after the other. Gives what makes a fresh scene of it. */
+/** Starts one server for the tests of a file, which run one after the other. Returns a function that makes a fresh scene. */
 export async function shareServer(): Promise<() => Scene> {
   const cleanUp: (() => unknown)[] = []
   const { url, upstream, folders } = await startTestServer({
@@ -32,7 +32,7 @@ export type Batch = { child: ChildProcess; ended: Promise<Outcome> }
 
 const running = new Set<ChildProcess>()
 
-// A test that fails must not leave one behind.
+// A failed test must not leave a process behind.
 after(() => {
   for (const child of running) child.kill('SIGKILL')
 })
@@ -65,7 +65,7 @@ export function batch(folders: TestFolders, words: string[], environment?: Recor
   return ended
 }
 
-/** Writes the lines of an input, JSON but for what is a Buffer, and gives its name. */
+/** Writes an input file: Buffers as they are, everything else as JSON. Returns its name. */
 export function writeInput(folders: TestFolders, lines: readonly unknown[], name = 'in.jsonl'): string {
   const texts = lines.map((line) => (Buffer.isBuffer(line) ? line.toString() : JSON.stringify(line)))
   writeFileSync(join(folders.cwd, name), texts.map((text) => `${text}\n`).join(''))
@@ -74,33 +74,33 @@ export function writeInput(folders: TestFolders, lines: readonly unknown[], name
 
 export const outputOf = ({ cwd }: TestFolders, name = 'out.jsonl'): string => join(cwd, name)
 
-/** The lines of the output, each of which must be whole. */
+/** The lines of the output, each of which must be complete. */
 export function readOutput(folders: TestFolders, name?: string): Answer[] {
   const text = readFileSync(outputOf(folders, name), 'utf8')
-  assert.ok(text === '' || text.endsWith('\n'), 'the last line is whole')
+  assert.ok(text === '' || text.endsWith('\n'), 'the last line is complete')
   return text
     .split('\n')
     .slice(0, -1)
     .map((line) => JSON.parse(line))
 }
 
-/** What was answered, by id; ids must be there once. */
+/** The answers by id; each id must occur once. */
 export function answersById(folders: TestFolders, name?: string): Record<string, Answer> {
   const answers = readOutput(folders, name)
   const byId = Object.fromEntries(answers.map((answer) => [answer.id ?? `line ${answer.line}`, answer]))
-  assert.equal(Object.keys(byId).length, answers.length, 'each id is there once')
+  assert.equal(Object.keys(byId).length, answers.length, 'each id occurs once')
   return byId
 }
 
-/** A prompt that can be told from all others, and what the model makes of it. */
+/** A prompt that is distinguishable from all others, with instructions for the scripted model. */
 export const prompt = (tag: string, fields: Record<string, unknown> = {}) =>
   `<${tag}> ${step({ text: `answer to ${tag}`, ...fields })}`
 
-/** Without tools, processes are used again, which saves the time of their start. */
+/** Without tools, processes are reused, which saves their startup time. */
 export const light = { tools: [] }
 
-/** How often the model was asked this. */
-export const askedFor = ({ requests }: Upstream, tag: string): number =>
+/** How many requests with this tag the model received. */
+export const requestCount = ({ requests }: Upstream, tag: string): number =>
   requests.filter(({ url, raw }) => url.startsWith('/v1/messages') && raw.includes(`<${tag}>`)).length
 
 export const isFor =

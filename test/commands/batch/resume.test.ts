@@ -1,5 +1,5 @@
-// Going on with a batch: after it was killed or stopped, after the server was, with lines that had failed or were changed since. Nothing
-// that was answered is done again.
+// Resuming a batch: after it or the server was killed or stopped, with lines that failed or have changed. Nothing that was answered is done
+// again.
 import assert from 'node:assert/strict'
 import { copyFileSync, existsSync, readFileSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -7,7 +7,6 @@ import { startUpstream } from '../../../src/demo/upstream.ts'
 import { makeFolders, startTestServer } from '../../helpers/test-server.ts'
 import {
   answersById,
-  askedFor,
   type Batch,
   batch,
   isFor,
@@ -15,6 +14,7 @@ import {
   outputOf,
   prompt,
   readOutput,
+  requestCount,
   shareServer,
   startBatch,
   writeInput,
@@ -28,7 +28,7 @@ const line = (tag: string, fields: Record<string, unknown> = {}) => ({ id: tag, 
 
 const hangsOnce = { hang: 'headers', times: 1 }
 
-/** The CLI takes no second try at this status. */
+/** The CLI does not retry this status. */
 const failsOnce = { status: 402, times: 1 }
 
 async function kill({ child, ended }: Batch, signal: NodeJS.Signals): Promise<string> {
@@ -36,7 +36,7 @@ async function kill({ child, ended }: Batch, signal: NodeJS.Signals): Promise<st
   return (await ended).stderr
 }
 
-/** Settles when a run that was begun for somebody else has ended: its stream does then. */
+/** Settles when all runs have ended: their streams end then. */
 async function runsEnded(url: string): Promise<void> {
   const { runs } = (await (await fetch(`${url}/v1/runs`)).json()) as { runs: { id: string }[] }
   for (const { id } of runs) await (await fetch(`${url}/v1/runs/${id}/events`)).text()
@@ -45,10 +45,10 @@ async function runsEnded(url: string): Promise<void> {
 const allSucceeded = (answers: ReturnType<typeof answersById>) =>
   Object.values(answers).every(({ status }) => status === 'succeeded')
 
-test('killed half-way and started again, it does nothing twice', { timeout: 90_000 }, async () => {
+test('a batch that was killed and run again does nothing twice', { timeout: 90_000 }, async () => {
   const { folders, upstream, url } = shared()
   const tags = ['a', 'b', 'c', 'd', 'e', 'f']
-  // The third is still being answered when the batch is killed, and waits for the test to look away.
+  // The third is still being answered when the batch is killed.
   writeInput(
     folders,
     tags.map((tag) => line(tag, tag === 'c' ? { ttft: 1500 } : {})),
@@ -66,10 +66,10 @@ test('killed half-way and started again, it does nothing twice', { timeout: 90_0
   assert.deepEqual(Object.keys(answers).toSorted(), tags)
   assert.ok(allSucceeded(answers))
   assert.equal(answers.c?.response?.result, 'answer to c')
-  for (const tag of tags) assert.equal(askedFor(upstream, tag), 1, tag)
+  for (const tag of tags) assert.equal(requestCount(upstream, tag), 1, tag)
 })
 
-test('a run that goes on while the batch is away is waited for', { timeout: 60_000 }, async () => {
+test('a run that continues without the batch is waited for', { timeout: 60_000 }, async () => {
   const { folders, upstream } = shared()
   writeInput(folders, [line('a', { ttft: 4000 })])
   const first = startBatch(folders, io)
@@ -77,30 +77,30 @@ test('a run that goes on while the batch is away is waited for', { timeout: 60_0
   await kill(first, 'SIGKILL')
   assert.equal(upstream.inFlight(), 1)
   assert.equal((await batch(folders, io)).code, 0)
-  assert.equal(askedFor(upstream, 'a'), 1)
+  assert.equal(requestCount(upstream, 'a'), 1)
 })
 
-test('Ctrl-C cancels what runs; the next start asks for that again', { timeout: 60_000 }, async () => {
+test('Ctrl-C cancels the runs in progress; the next invocation requests them again', { timeout: 60_000 }, async () => {
   const { folders, upstream } = shared()
   writeInput(folders, [line('a'), line('b', hangsOnce), line('c')])
   const first = startBatch(folders, [...io, '-c', '1'])
   await upstream.waitForRequest(isFor('b'))
   const aborted = upstream.waitForAbort(isFor('b'))
-  const said = await kill(first, 'SIGINT')
-  assert.match(said, /1 line in .*: 1 succeeded, 0 failed/)
-  assert.match(said, /give the same command again to go on\n$/)
+  const stderr = await kill(first, 'SIGINT')
+  assert.match(stderr, /1 line in .*: 1 succeeded, 0 failed/)
+  assert.match(stderr, /run the same command again to resume\n$/)
   await aborted
   assert.deepEqual(Object.keys(answersById(folders)), ['a'])
   const second = await batch(folders, io)
   assert.equal(second.code, 0, second.stderr)
   assert.deepEqual(
-    ['a', 'b', 'c'].map((tag) => askedFor(upstream, tag)),
+    ['a', 'b', 'c'].map((tag) => requestCount(upstream, tag)),
     [1, 2, 1],
   )
   assert.ok(allSucceeded(answersById(folders)))
 })
 
-test('a server that is stopped and started again is waited for', { timeout: 60_000 }, async (t) => {
+test('a server restart is waited for', { timeout: 60_000 }, async (t) => {
   const folders = makeFolders(t)
   const upstream = await startUpstream()
   t.after(() => upstream.close())
@@ -109,19 +109,19 @@ test('a server that is stopped and started again is waited for', { timeout: 60_0
   const { ended } = startBatch(folders, [...io, '-c', '1'])
   await upstream.waitForRequest(isFor('b'))
   await first.close(0)
-  // It takes another port.
+  // It listens on another port.
   await startTestServer(t, { folders, upstream })
   const { code, stderr } = await ended
   assert.equal(code, 0, stderr)
   assert.match(stderr, /waiting for the server to come back/)
   assert.deepEqual(
-    ['a', 'b', 'c'].map((tag) => askedFor(upstream, tag)),
+    ['a', 'b', 'c'].map((tag) => requestCount(upstream, tag)),
     [1, 2, 1],
   )
   assert.ok(allSucceeded(answersById(folders)))
 })
 
-test('an answer that was cut off in the file is mended', { timeout: 60_000 }, async () => {
+test('an answer that was cut off in the file is repaired', { timeout: 60_000 }, async () => {
   const { folders } = shared()
   writeInput(folders, [line('a'), line('b'), line('c')])
   assert.equal((await batch(folders, [...io, '-c', '1'])).code, 0)
@@ -136,24 +136,24 @@ test('an answer that was cut off in the file is mended', { timeout: 60_000 }, as
   }
 })
 
-test('what failed is left alone, until --retry-failed', { timeout: 60_000 }, async () => {
+test('failed lines are skipped until --retry-failed', { timeout: 60_000 }, async () => {
   const { folders, upstream } = shared()
   writeInput(folders, [line('a'), line('b', failsOnce)])
   const first = await batch(folders, io)
   assert.equal(first.code, 1)
-  assert.match(first.stderr, /--retry-failed tries again what failed/)
+  assert.match(first.stderr, /--retry-failed retries failed lines/)
   const second = await batch(folders, [...io, '--json'])
-  assert.deepEqual([second.code, JSON.parse(second.stdout).failed_earlier, askedFor(upstream, 'b')], [1, 1, 1])
+  assert.deepEqual([second.code, JSON.parse(second.stdout).failed_earlier, requestCount(upstream, 'b')], [1, 1, 1])
   const third = await batch(folders, [...io, '--retry-failed'])
   assert.equal(third.code, 0, third.stderr)
   assert.deepEqual(
-    ['a', 'b'].map((tag) => askedFor(upstream, tag)),
+    ['a', 'b'].map((tag) => requestCount(upstream, tag)),
     [1, 2],
   )
   assert.equal(answersById(folders).b?.status, 'succeeded')
 })
 
-test('--retry-failed after a kill asks anew what had failed before it', { timeout: 60_000 }, async () => {
+test('--retry-failed after a kill retries lines that failed before it', { timeout: 60_000 }, async () => {
   const { folders, upstream } = shared()
   writeInput(folders, [line('a', failsOnce), line('b', hangsOnce)])
   const first = startBatch(folders, [...io, '-c', '1'])
@@ -161,34 +161,37 @@ test('--retry-failed after a kill asks anew what had failed before it', { timeou
   await kill(first, 'SIGINT')
   assert.equal((await batch(folders, [...io, '--retry-failed'])).code, 0)
   assert.deepEqual(
-    ['a', 'b'].map((tag) => askedFor(upstream, tag)),
+    ['a', 'b'].map((tag) => requestCount(upstream, tag)),
     [2, 2],
   )
 })
 
-test('a changed request is noticed, and answered anew only where that is asked for', { timeout: 60_000 }, async () => {
+test('a changed request is detected, and answered again only with --redo-changed', { timeout: 60_000 }, async () => {
   const { folders, upstream } = shared()
   writeInput(folders, [line('a'), line('b')])
   assert.equal((await batch(folders, io)).code, 0)
-  // The order of the fields is no change.
+  // Another order of the fields is not a change.
   writeInput(folders, [
     { ...light, prompt: prompt('a'), id: 'a' },
     { ...line('new'), id: 'b' },
   ])
   const second = await batch(folders, io)
   assert.equal(second.code, 1)
-  assert.match(second.stderr, /1 line had been answered before, but to another request \(the first is line 2, id "b"\)/)
-  assert.equal(askedFor(upstream, 'new'), 0)
+  assert.match(
+    second.stderr,
+    /1 line answered earlier, but the request has changed since \(the first is line 2, id "b"\)/,
+  )
+  assert.equal(requestCount(upstream, 'new'), 0)
   const third = await batch(folders, [...io, '--redo-changed'])
   assert.equal(third.code, 0, third.stderr)
   assert.equal(answersById(folders).b?.response?.result, 'answer to new')
   assert.deepEqual(
-    ['a', 'b', 'new'].map((tag) => askedFor(upstream, tag)),
+    ['a', 'b', 'new'].map((tag) => requestCount(upstream, tag)),
     [1, 1, 1],
   )
 })
 
-test('a line that failed and was mended since is tried by itself', { timeout: 60_000 }, async () => {
+test('a failed line that has been fixed is run without --retry-failed', { timeout: 60_000 }, async () => {
   const { folders } = shared()
   writeInput(folders, [Buffer.from('{"id": "a",'), { id: 'b', promt: 'hi', ...light }])
   assert.equal((await batch(folders, io)).code, 1)
@@ -198,7 +201,7 @@ test('a line that failed and was mended since is tried by itself', { timeout: 60
   assert.deepEqual(Object.keys(answersById(folders)).toSorted(), ['a', 'b'])
 })
 
-test('an output that was removed is begun anew, with new runs', { timeout: 60_000 }, async () => {
+test('a deleted output is started again, with new runs', { timeout: 60_000 }, async () => {
   const { folders, upstream } = shared()
   writeInput(folders, [line('a'), line('b', hangsOnce)])
   const first = startBatch(folders, [...io, '-c', '1'])
@@ -207,17 +210,17 @@ test('an output that was removed is begun anew, with new runs', { timeout: 60_00
   unlinkSync(outputOf(folders))
   assert.ok(existsSync(`${outputOf(folders)}.batch`))
   assert.equal((await batch(folders, io)).code, 0)
-  assert.equal(askedFor(upstream, 'a'), 2)
+  assert.equal(requestCount(upstream, 'a'), 2)
 })
 
-test('two outputs of one input have nothing to do with each other', { timeout: 60_000 }, async () => {
+test('two outputs of one input are independent', { timeout: 60_000 }, async () => {
   const { folders, upstream } = shared()
   writeInput(folders, [line('a')])
   await batch(folders, io)
   await batch(folders, ['in.jsonl', '-o', 'other.jsonl'])
-  assert.equal(askedFor(upstream, 'a'), 2)
+  assert.equal(requestCount(upstream, 'a'), 2)
   copyFileSync(outputOf(folders), outputOf(folders, 'third.jsonl'))
   await batch(folders, ['in.jsonl', '-o', 'third.jsonl'])
-  assert.equal(askedFor(upstream, 'a'), 2)
+  assert.equal(requestCount(upstream, 'a'), 2)
   assert.equal(readOutput(folders, 'third.jsonl').length, 1)
 })

@@ -325,7 +325,7 @@ test('settings: a file that is no JSON, and one that others can change', (t) => 
   const file = join(folders.root, 'config.json')
   const look = () => examineSettings({ config: file }, { HOME: folders.home }).findings
   writeFileSync(file, '{"port": 1')
-  assertOne(look(), 'problem', /holds valid JSON/, /^edit .*config\.json$/)
+  assertOne(look(), 'problem', /contains valid JSON/, /^edit .*config\.json$/)
   writeFileSync(file, '{"port": 1}')
   chmodSync(file, 0o666)
   assertOne(look(), 'warning', /config\.json can be changed by other users$/, /^chmod go-w .*config\.json$/)

@@ -128,7 +128,7 @@ test('a key that is not there, and a name that is taken, are exit 1', async (t) 
   assert.match(unknown.stderr, /^claude-serve: there is no key "labtop" .*did you mean laptop\?\n$/)
   const taken = await keys(folders, ['create', 'laptop'])
   assert.deepEqual([taken.code, taken.stdout], [1, ''])
-  assert.match(taken.stderr, /there is a key named "laptop" already/)
+  assert.match(taken.stderr, /a key named "laptop" already exists/)
 })
 
 /** A demo server as its own process, ended with the test; gives its address. */

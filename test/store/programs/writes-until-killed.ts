@@ -5,7 +5,7 @@ import { runRecord, textEvents } from '../../contract/store-records.ts'
 
 const [, , folder = ''] = process.argv
 const store = await openSqliteStore({ folder })
-for (let at = 1; ; at++) {
-  await Promise.all([store.createRun(runRecord(`run_${at}`)), store.appendEvents(`run_${at}`, textEvents(1, 3))])
-  console.log(at)
+for (let index = 1; ; index++) {
+  await Promise.all([store.createRun(runRecord(`run_${index}`)), store.appendEvents(`run_${index}`, textEvents(1, 3))])
+  console.log(index)
 }

@@ -1,5 +1,5 @@
-// Messages requests that must be refused: each is a 400 in Anthropic's shape, and its message names the field, what is wrong
-// with it and what would be right. No run begins.
+// Invalid messages requests: each gets a 400 in Anthropic's format whose message names the field, the problem and the
+// fix. No run starts.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { createRuns } from '../../../src/core/run-registry.ts'
@@ -32,11 +32,11 @@ const headers = { host: 'localhost:5005', 'content-type': 'application/json' }
 const older = { 'anthropic-version': '2023-06-01' }
 const newer = { 'anthropic-version': '2026-10-21' }
 
-/** The message of the refusal; all else about it is the same for all. */
+/** Sends an invalid request, checks what all refusals have in common, and returns the message. */
 async function refusal(payload: object | string, more: Record<string, string> = older, url = '/v1/messages') {
   const before = agent.requests.length
   const answer = await inject({ method: 'POST', url, headers: { ...headers, ...more }, payload })
-  assert.equal(agent.requests.length, before, 'a run began')
+  assert.equal(agent.requests.length, before, 'a run started')
   assert.equal(answer.statusCode, 400, answer.body)
   const body = ErrorBody.parse(answer.json())
   assertFits('anthropic', 'ErrorResponse', body)
@@ -60,7 +60,7 @@ const result = (id: string, fields: object = {}) => ({
 const look = { name: 'look', input_schema: { type: 'object' } }
 const png = 'iVBORw0KGgoAAAANSUhEUg=='
 const pdf = 'JVBERi0xLjQK'
-/** A sound, which begins as a WebP picture does. */
+/** A sound file, which starts with the same bytes as a WebP image. */
 const wave = 'UklGRiQAAABXQVZF'
 const base64 = (data: string) => ({ type: 'base64', media_type: 'image/png', data })
 
@@ -69,17 +69,17 @@ const answers = (...content: unknown[]) => ({ messages: [user, { role: 'assistan
 const turn = (calls: unknown[], ...content: unknown[]) => ({
   messages: [user, { role: 'assistant', content: calls }, { role: 'user', content }],
 })
-const gives = (content: unknown) => turn([call('a')], result('a', { content }))
-const pictured = (source: unknown) => says({ type: 'image', source })
-const documented = (source: unknown, fields: object = {}) => says({ type: 'document', source, ...fields })
-const enclosed = (...content: unknown[]) => documented({ type: 'content', content })
+const returns = (content: unknown) => turn([call('a')], result('a', { content }))
+const withImage = (source: unknown) => says({ type: 'image', source })
+const withDocument = (source: unknown, fields: object = {}) => says({ type: 'document', source, ...fields })
+const withContent = (...content: unknown[]) => withDocument({ type: 'content', content })
 const found = (fields: object) => says({ type: 'search_result', title: 'A', source: 'a.md', content: [], ...fields })
 const offers = (...tools: unknown[]) => ({ tools })
 const chooses = (choice: unknown) => ({ tools: [look], tool_choice: choice })
-const formatted = (format: unknown) => ({ output_config: { format } })
+const withFormat = (format: unknown) => ({ output_config: { format } })
 
-const noAddress = 'send the data as base64; this server fetches no addresses'
-const noFiles = 'this server keeps no files; send the data as base64'
+const noUrls = 'this server does not fetch URLs; send the data as base64'
+const noFiles = 'this server does not store files; send the data as base64'
 const knownBlock = 'must be a content block of a known type, such as text, image, document, tool_use or tool_result'
 const knownResult = 'must be a block of type text, image, document or search_result'
 const source = 'messages[0].content[0].source'
@@ -90,9 +90,9 @@ const unanswered = (id: string) =>
   `\`tool_use\` ids were found without \`tool_result\` blocks immediately after: ${id}. Each \`tool_use\` block must have a corresponding \`tool_result\` block in the next message.`
 const prefill =
   'messages: the conversation must end with a user message; this server does not support assistant message prefill'
-const wordless = 'messages: the last user message must have content that is not empty'
+const noContent = 'messages: the last user message must have non-empty content'
 
-/** How the message begins, and the body over a good one. */
+/** The start of the expected message, and the fields that make a valid body invalid. */
 const refused: [message: string, body: object][] = [
   ['model is required', { model: undefined }],
   ['model must be the name of a model', { model: '' }],
@@ -127,10 +127,10 @@ const refused: [message: string, body: object][] = [
     'messages[0].content must be a string or an array of content blocks',
     { messages: [{ role: 'user', content: text('hi') }] },
   ],
-  [wordless, { messages: [{ role: 'user', content: '' }] }],
-  [wordless, { messages: [{ role: 'user', content: [] }] }],
-  [wordless, says(text(' \n'))],
-  [wordless, { messages: [{ role: 'system', content: 'Be brief.' }] }],
+  [noContent, { messages: [{ role: 'user', content: '' }] }],
+  [noContent, { messages: [{ role: 'user', content: [] }] }],
+  [noContent, says(text(' \n'))],
+  [noContent, { messages: [{ role: 'system', content: 'Be brief.' }] }],
   [prefill, { messages: [user, { role: 'assistant', content: 'I begin' }] }],
   [prefill, { messages: [user, { role: 'assistant', content: [text('{')] }] }],
   [prefill, { messages: [{ role: 'assistant', content: 'Alone' }] }],
@@ -148,40 +148,40 @@ const refused: [message: string, body: object][] = [
   ['messages[0].content[0].citations must be ', says({ ...text('hi'), citations: 'all' })],
 
   [`${source} is required`, says({ type: 'image' })],
-  [`${source} must be an object with type and data`, pictured(`data:image/png;base64,${png}`)],
-  [`${source}.type is required`, pictured({ media_type: 'image/png', data: png })],
-  [`${source}.type must be base64`, pictured({ type: 'bytes', data: png })],
-  [`${source}.type cannot be url: ${noAddress}`, pictured({ type: 'url', url: 'https://example.org/a.png' })],
-  [`${source}.type cannot be file: ${noFiles}`, pictured({ type: 'file', file_id: 'file_1' })],
-  [`${source}.data is required`, pictured({ type: 'base64', media_type: 'image/png' })],
-  [`${source}.data is required`, pictured(base64(''))],
-  [`${source}.data must be a string`, pictured({ type: 'base64', media_type: 'image/png', data: [1, 2] })],
-  [`${source}.data must be base64`, pictured(base64(`data:image/png;base64,${png}`))],
-  [`${source}.data must be an image: PNG, JPEG, GIF or WebP`, pictured(base64(pdf))],
-  [`${source}.data must be an image: PNG, JPEG, GIF or WebP`, pictured(base64(wave))],
-  [`${source}.media_type must be a string`, pictured({ ...base64(png), media_type: 7 })],
+  [`${source} must be an object with type and data`, withImage(`data:image/png;base64,${png}`)],
+  [`${source}.type is required`, withImage({ media_type: 'image/png', data: png })],
+  [`${source}.type must be base64`, withImage({ type: 'bytes', data: png })],
+  [`${source}.type cannot be url: ${noUrls}`, withImage({ type: 'url', url: 'https://example.org/a.png' })],
+  [`${source}.type cannot be file: ${noFiles}`, withImage({ type: 'file', file_id: 'file_1' })],
+  [`${source}.data is required`, withImage({ type: 'base64', media_type: 'image/png' })],
+  [`${source}.data is required`, withImage(base64(''))],
+  [`${source}.data must be a string`, withImage({ type: 'base64', media_type: 'image/png', data: [1, 2] })],
+  [`${source}.data must be base64`, withImage(base64(`data:image/png;base64,${png}`))],
+  [`${source}.data must be an image: PNG, JPEG, GIF or WebP`, withImage(base64(pdf))],
+  [`${source}.data must be an image: PNG, JPEG, GIF or WebP`, withImage(base64(wave))],
+  [`${source}.media_type must be a string`, withImage({ ...base64(png), media_type: 7 })],
 
   [`${source} is required`, says({ type: 'document', title: 'A' })],
-  [`${source}.type cannot be url: ${noAddress}`, documented({ type: 'url', url: 'https://example.org/a.pdf' })],
-  [`${source}.type cannot be file: ${noFiles}`, documented({ type: 'file', file_id: 'file_1' })],
-  [`${source}.data must be a PDF`, documented({ type: 'base64', media_type: 'application/pdf', data: png })],
-  [`${source}.data is required`, documented({ type: 'base64', media_type: 'application/pdf' })],
-  [`${source}.data is required`, documented({ type: 'text', media_type: 'text/plain' })],
-  [`${source}.data must be a string`, documented({ type: 'text', data: { a: 1 } })],
-  [`${source}.content is required`, documented({ type: 'content' })],
-  [`${source}.content must be a string or an array of blocks`, documented({ type: 'content', content: 7 })],
-  [`${inner} must be `, enclosed('a')],
-  [`${inner}.type is required`, enclosed({ text: 'a' })],
+  [`${source}.type cannot be url: ${noUrls}`, withDocument({ type: 'url', url: 'https://example.org/a.pdf' })],
+  [`${source}.type cannot be file: ${noFiles}`, withDocument({ type: 'file', file_id: 'file_1' })],
+  [`${source}.data must be a PDF`, withDocument({ type: 'base64', media_type: 'application/pdf', data: png })],
+  [`${source}.data is required`, withDocument({ type: 'base64', media_type: 'application/pdf' })],
+  [`${source}.data is required`, withDocument({ type: 'text', media_type: 'text/plain' })],
+  [`${source}.data must be a string`, withDocument({ type: 'text', data: { a: 1 } })],
+  [`${source}.content is required`, withDocument({ type: 'content' })],
+  [`${source}.content must be a string or an array of blocks`, withDocument({ type: 'content', content: 7 })],
+  [`${inner} must be `, withContent('a')],
+  [`${inner}.type is required`, withContent({ text: 'a' })],
   [
     `${inner}.type must be a block of type text or image`,
-    enclosed({ type: 'document', source: { type: 'text', data: 'a' } }),
+    withContent({ type: 'document', source: { type: 'text', data: 'a' } }),
   ],
-  [`${inner}.text is required`, enclosed({ type: 'text' })],
-  [`${inner}.source is required`, enclosed({ type: 'image' })],
-  [`${inner}.source must be an object with type and data`, enclosed({ type: 'image', source: png })],
-  [`${inner}.source.type cannot be url: ${noAddress}`, enclosed({ type: 'image', source: { type: 'url', url: 'x' } })],
-  ['messages[0].content[0].title must be a string', documented({ type: 'text', data: 'a' }, { title: 7 })],
-  ['messages[0].content[0].context must be a string', documented({ type: 'text', data: 'a' }, { context: {} })],
+  [`${inner}.text is required`, withContent({ type: 'text' })],
+  [`${inner}.source is required`, withContent({ type: 'image' })],
+  [`${inner}.source must be an object with type and data`, withContent({ type: 'image', source: png })],
+  [`${inner}.source.type cannot be url: ${noUrls}`, withContent({ type: 'image', source: { type: 'url', url: 'x' } })],
+  ['messages[0].content[0].title must be a string', withDocument({ type: 'text', data: 'a' }, { title: 7 })],
+  ['messages[0].content[0].context must be a string', withDocument({ type: 'text', data: 'a' }, { context: {} })],
 
   ['messages[0].content[0].source is required', found({ source: undefined })],
   ['messages[0].content[0].title is required', found({ title: undefined })],
@@ -189,26 +189,26 @@ const refused: [message: string, body: object][] = [
   ['messages[0].content[0].content[0] must be ', found({ content: ['a'] })],
   ['messages[0].content[0].content[0].type must be ', found({ content: [{ type: 'image', source: base64(png) }] })],
 
-  ['messages[0].content[0].type cannot be tool_use in a message of the user', says(call('a'))],
+  ['messages[0].content[0].type cannot be tool_use in a user message', says(call('a'))],
   [
-    'messages[0].content[0].type cannot be thinking in a message of the user',
+    'messages[0].content[0].type cannot be thinking in a user message',
     says({ type: 'thinking', thinking: 'Hmm.', signature: 's' }),
   ],
   [
-    'messages[0].content[1].type cannot be redacted_thinking in a message of the user',
+    'messages[0].content[1].type cannot be redacted_thinking in a user message',
     says(text('hi'), { type: 'redacted_thinking', data: 'a' }),
   ],
-  ['messages[1].content[0].type cannot be tool_result in a message of the assistant', answers(result('a'))],
+  ['messages[1].content[0].type cannot be tool_result in an assistant message', answers(result('a'))],
   [
-    'messages[1].content[0].type cannot be image in a message of the assistant',
+    'messages[1].content[0].type cannot be image in an assistant message',
     answers({ type: 'image', source: base64(png) }),
   ],
   [
-    'messages[1].content[0].source must be text in a message of the assistant',
+    'messages[1].content[0].source must be text in an assistant message',
     answers({ type: 'document', source: base64(pdf) }),
   ],
   [
-    'messages[0].content[1].type must be text in a message of this role',
+    'messages[0].content[1].type must be text in a system message',
     { messages: [{ role: 'system', content: [text('a'), { type: 'image', source: base64(png) }] }, user] },
   ],
 
@@ -233,7 +233,7 @@ const refused: [message: string, body: object][] = [
   ],
   ['messages[1].content[1]: `tool_use` ids must be unique: a', turn([call('a'), call('a')], result('a'))],
   ['messages[1].content[0].id is required', turn([{ type: 'tool_use', name: 'look', input: {} }], text('hi'))],
-  ['messages[1].content[0].id must be a string that is not empty', turn([call('')], result(''))],
+  ['messages[1].content[0].id must be a non-empty string', turn([call('')], result(''))],
   ['messages[1].content[0].name is required', turn([call('a', { name: undefined })], result('a'))],
   ['messages[1].content[0].name must be the name of a tool', turn([call('a', { name: '' })], result('a'))],
   ['messages[1].content[0].input is required', turn([call('a', { input: undefined })], result('a'))],
@@ -241,12 +241,12 @@ const refused: [message: string, body: object][] = [
   ['messages[1].content[0].input must be an object', turn([call('a', { input: [1] })], result('a'))],
   ['messages[2].content[0].tool_use_id is required', turn([call('a')], { type: 'tool_result', content: 'seen' })],
   ['messages[2].content[0].tool_use_id must be a string', turn([call('a')], { type: 'tool_result', tool_use_id: 1 })],
-  ['messages[2].content[0].content must be a string or an array of content blocks', gives({ seen: true })],
-  [`messages[2].content[0].content[0] ${knownResult}`, gives(['seen'])],
-  [`messages[2].content[0].content[1].type ${knownResult}`, gives([text('seen'), call('b')])],
+  ['messages[2].content[0].content must be a string or an array of content blocks', returns({ seen: true })],
+  [`messages[2].content[0].content[0] ${knownResult}`, returns(['seen'])],
+  [`messages[2].content[0].content[1].type ${knownResult}`, returns([text('seen'), call('b')])],
   [
-    `messages[2].content[0].content[0].source.type cannot be url: ${noAddress}`,
-    gives([{ type: 'image', source: { type: 'url', url: 'https://example.org/a.png' } }]),
+    `messages[2].content[0].content[0].source.type cannot be url: ${noUrls}`,
+    returns([{ type: 'image', source: { type: 'url', url: 'https://example.org/a.png' } }]),
   ],
   ['messages[2].content[0].is_error must be true or false', turn([call('a')], result('a', { is_error: 'yes' }))],
   ['messages[1].content[0].thinking is required', answers({ type: 'thinking', signature: 's' })],
@@ -265,10 +265,13 @@ const refused: [message: string, body: object][] = [
   ['tools[0].name must be 1 to 128 letters, digits, _ and -', offers({ ...look, name: 'a b' })],
   ['tools[0].name must be 1 to 128 letters, digits, _ and -', offers({ ...look, name: '' })],
   ['tools[0].name must be 1 to 128 letters, digits, _ and -', offers({ ...look, name: 'x'.repeat(129) })],
-  ['tools[1].name is the name of another tool as well', offers(look, look)],
-  ['tools[1].name is the name of another tool as well', offers({ type: 'bash_20250124' }, { ...look, name: 'bash' })],
+  ['tools[1].name is already the name of another tool; names must be unique', offers(look, look)],
   [
-    'tools[0].name cannot be ToolSearch, which the CLI has a use of its own for',
+    'tools[1].name is already the name of another tool; names must be unique',
+    offers({ type: 'bash_20250124' }, { ...look, name: 'bash' }),
+  ],
+  [
+    'tools[0].name cannot be ToolSearch, which the CLI reserves; choose another name',
     offers({ ...look, name: 'ToolSearch' }),
   ],
   ['tools[0].description must be a string', offers({ ...look, description: ['Looks.'] })],
@@ -285,15 +288,15 @@ const refused: [message: string, body: object][] = [
     offers(look, { name: 'leap', input_schema: { type: 'object', properties: 7 } }),
   ],
   [
-    'tools[0].input_schema has a property "where to"; names take letters, digits, _, . and - only, 64 at most',
+    'tools[0].input_schema has a property named "where to"; use only letters, digits, _, . and -, at most 64 characters',
     offers({ ...look, input_schema: { type: 'object', properties: { 'where to': {} } } }),
   ],
   [
-    'tools[0].type cannot be computer_20250124: tools for screens and browsers are not supported here',
+    'tools[0].type cannot be computer_20250124: tools for screens and browsers are not supported',
     offers({ type: 'computer_20250124', name: 'computer', display_width_px: 1, display_height_px: 1 }),
   ],
   [
-    'tools[0].type cannot be browser_toolset_20260801: tools for screens and browsers are not supported here',
+    'tools[0].type cannot be browser_toolset_20260801: tools for screens and browsers are not supported',
     offers({ type: 'browser_toolset_20260801' }),
   ],
 
@@ -308,7 +311,7 @@ const refused: [message: string, body: object][] = [
     'tool_choice.disable_parallel_tool_use must be true or false',
     chooses({ type: 'auto', disable_parallel_tool_use: 'yes' }),
   ],
-  ['tool_choice needs tools to choose from', { tool_choice: { type: 'any' } }],
+  ['tool_choice requires at least one tool to choose from', { tool_choice: { type: 'any' } }],
   ['tool_choice.name must name one of the tools, not "look"', { tool_choice: { type: 'tool', name: 'look' } }],
   [
     'tool_choice.name must name one of the tools, not "web_search"',
@@ -327,17 +330,17 @@ const refused: [message: string, body: object][] = [
 
   ['output_config must be an object', { output_config: 'high' }],
   ['output_config.effort must be one of low, medium, high, xhigh, max', { output_config: { effort: 'extreme' } }],
-  ['output_config.format must be an object with type and schema', formatted('json')],
-  ['output_config.format.type must be json_schema', formatted({ type: 'json_object' })],
-  ['output_config.format.schema is required', formatted({ type: 'json_schema' })],
-  ['output_config.format.schema must be an object', formatted({ type: 'json_schema', schema: '{}' })],
+  ['output_config.format must be an object with type and schema', withFormat('json')],
+  ['output_config.format.type must be json_schema', withFormat({ type: 'json_object' })],
+  ['output_config.format.schema is required', withFormat({ type: 'json_schema' })],
+  ['output_config.format.schema must be an object', withFormat({ type: 'json_schema', schema: '{}' })],
   [
     'output_config.format.schema must have "type": "object" at its root',
-    formatted({ type: 'json_schema', schema: { type: 'array' } }),
+    withFormat({ type: 'json_schema', schema: { type: 'array' } }),
   ],
   [
     'output_config.format.schema is not a valid JSON Schema: ',
-    formatted({ type: 'json_schema', schema: { type: 'object', required: 'a' } }),
+    withFormat({ type: 'json_schema', schema: { type: 'object', required: 'a' } }),
   ],
   ['output_format must be an object with type and schema', { output_format: 'json' }],
   [
@@ -358,38 +361,38 @@ const refused: [message: string, body: object][] = [
 ]
 for (const [message, body] of refused) {
   test(`${JSON.stringify(body).slice(0, 140)} is refused: ${message.slice(0, 140)}`, async () => {
-    const told = await refusal({ ...hello, ...body })
-    assert.ok(told.startsWith(message), told)
-    // What is wrong is told in this server's words, not in those of the library that found it.
-    assert.doesNotMatch(told, /invalid (?:input|key|option)|too (?:small|big)|\bexpected\b|\bundefined\b/i)
-    if (message.endsWith(' ')) assert.ok(told.length > message.length, `${told} says nothing of what would be right`)
+    const error = await refusal({ ...hello, ...body })
+    assert.ok(error.startsWith(message), error)
+    // The message is this server's own, not the validation library's.
+    assert.doesNotMatch(error, /invalid (?:input|key|option)|too (?:small|big)|\bexpected\b|\bundefined\b/i)
+    if (message.endsWith(' ')) assert.ok(error.length > message.length, `${error} does not say what is right`)
   })
 }
 
-const strictly: [message: string, body: object][] = [
+const refusedSince2026: [message: string, body: object][] = [
   ['temperature is not a field of anthropic-version 2026-10-21; leave it out', { temperature: 1 }],
   ['top_p is not a field of anthropic-version 2026-10-21; leave it out', { top_p: 1 }],
   ['top_k is not a field of anthropic-version 2026-10-21; leave it out', { top_k: 40 }],
   [
-    'messages[0].content[0].citations must be empty in a message of the user',
+    'messages[0].content[0].citations must be empty in a user message',
     says({ ...text('hi'), citations: [{ type: 'char_location' }] }),
   ],
   [
-    'messages[1].content[0].type cannot be document in a message of the assistant',
+    'messages[1].content[0].type cannot be document in an assistant message',
     answers({ type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'a' } }),
   ],
   [
-    'messages[1].content[0].type cannot be search_result in a message of the assistant',
+    'messages[1].content[0].type cannot be search_result in an assistant message',
     answers({ type: 'search_result', title: 'A', source: 'a.md', content: [] }),
   ],
 ]
-for (const [message, body] of strictly) {
+for (const [message, body] of refusedSince2026) {
   test(`since 2026-10-21 ${JSON.stringify(body).slice(0, 120)} is refused: ${message}`, async () => {
     assert.equal(await refusal({ ...hello, ...body }, newer), message)
   })
 }
 
-/** `[[[…1…]]]` and the like, as text: what builds it must not be what it tests. */
+/** `[[[…1…]]]` and the like, built as text because building nested values could fail by itself. */
 const nested = (open: string, close: string, depth: number) =>
   `{"model":"sonnet","max_tokens":5,"messages":[{"role":"user","content":"hi"}],"metadata":${open.repeat(depth)}1${close.repeat(depth)}}`
 
@@ -419,7 +422,7 @@ for (const [what, body, message] of unreadable) {
   })
 }
 
-test('a body that is nested as deep as programs nest theirs is no fault', async () => {
+test('a body nested as deeply as real programs nest theirs is accepted', async () => {
   const answer = await inject({
     method: 'POST',
     url: '/v1/messages/count_tokens',
@@ -429,7 +432,7 @@ test('a body that is nested as deep as programs nest theirs is no fault', async 
   assert.equal(answer.statusCode, 200, answer.body)
 })
 
-test('a stream that cannot be begun is refused as a whole answer is', async () => {
+test('an invalid streaming request gets the same refusal as one without streaming', async () => {
   for (const body of [
     { ...hello, messages: [] },
     { ...hello, max_tokens: 0 },
@@ -439,14 +442,14 @@ test('a stream that cannot be begun is refused as a whole answer is', async () =
   }
 })
 
-test('a token count is refused for what a message would be, but for the limit', async () => {
+test('a token count is refused for the same reasons as a message, except for max_tokens', async () => {
   const count = (body: object) => refusal({ ...hello, ...body }, older, '/v1/messages/count_tokens')
-  for (const body of [{ messages: [] }, pictured({ type: 'url' }), offers(look, look), { thinking: true }]) {
+  for (const body of [{ messages: [] }, withImage({ type: 'url' }), offers(look, look), { thinking: true }]) {
     assert.equal(await count(body), await refusal({ ...hello, ...body }))
   }
 })
 
-test('text of a request that is repeated in a refusal is cut short', async () => {
+test('text of the request that a refusal repeats is shortened', async () => {
   const long = 'x'.repeat(5000)
   for (const body of [
     turn([call(long)], result('b')),
@@ -456,7 +459,7 @@ test('text of a request that is repeated in a refusal is cut short', async () =>
     offers({ type: `computer_${long}` }),
     offers({ ...look, input_schema: { type: 'object', properties: { [`${long} `]: {} } } }),
   ]) {
-    const told = await refusal({ ...hello, ...body })
-    assert.ok(told.length < 500, told.slice(0, 600))
+    const error = await refusal({ ...hello, ...body })
+    assert.ok(error.length < 500, error.slice(0, 600))
   }
 })

@@ -1,4 +1,4 @@
-// Every code of this program as Anthropic would tell it: status, body, and the headers that its SDKs act on.
+// How every error code appears in Anthropic's format: status, body, and the headers that its SDKs act on.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import Anthropic from '@anthropic-ai/sdk'
@@ -12,8 +12,8 @@ import { createInjectApp } from '../../helpers/inject-app.ts'
 import { failedEnd, queueFull, refusing, runStart, type Script, ScriptedAgent } from '../../helpers/scripted-agent.ts'
 import { assertFits, undeclaredIn } from '../../helpers/sdk-schemas.ts'
 
-/** Written out here, so that a change of what clients see is one of this table as well. */
-const told: Record<ErrorCode, [status: number, type: string]> = {
+/** Written out here, so that a change visible to clients also changes this table. */
+const vendorErrors: Record<ErrorCode, [status: number, type: string]> = {
   invalid_request: [400, 'invalid_request_error'],
   cwd_not_found: [400, 'invalid_request_error'],
   model_not_found: [404, 'not_found_error'],
@@ -49,23 +49,23 @@ const told: Record<ErrorCode, [status: number, type: string]> = {
   timeout: [504, 'timeout_error'],
 }
 
-/** The SDK declares this type of an error, and forgets it in the list of their shapes. */
-const shapeless = 'conflict_error'
+/** The SDK declares this error type but leaves it out of the union of error bodies. */
+const missingInSdk = 'conflict_error'
 
 for (const code of Object.keys(errorCodes) as ErrorCode[]) {
-  const [status, type] = told[code]
-  test(`${code} is told as ${status} ${type}`, () => {
+  const [status, type] = vendorErrors[code]
+  test(`${code} maps to ${status} ${type}`, () => {
     const error = new AppError(code, 'What went wrong.')
     const body = ErrorBody.parse(toErrorBody(error, 'req_1'))
     assert.equal(anthropicStatus(error), status)
     assert.deepEqual(body, { type: 'error', error: { type, message: 'What went wrong.' }, request_id: 'req_1' })
     assertFits('anthropic', 'ErrorType', type)
-    if (type !== shapeless) assertFits('anthropic', 'ErrorResponse', body)
-    if (type !== shapeless) assert.deepEqual(undeclaredIn('anthropic', 'ErrorResponse', body), [])
+    if (type !== missingInSdk) assertFits('anthropic', 'ErrorResponse', body)
+    if (type !== missingInSdk) assert.deepEqual(undeclaredIn('anthropic', 'ErrorResponse', body), [])
   })
 }
 
-test('an error has one status, whichever of its facts are known', () => {
+test('the status of an error does not depend on its details', () => {
   for (const code of Object.keys(errorCodes) as ErrorCode[]) {
     const bare = new AppError(code, 'No.')
     const rich = new AppError(code, 'No.', { field: 'model', retryAfterS: 3, upstreamStatus: 418, runId: 'run_1' })
@@ -73,7 +73,7 @@ test('an error has one status, whichever of its facts are known', () => {
   }
 })
 
-test('a plan’s problem is billing, whatever it came as', () => {
+test('a billing problem is a billing_error under any code', () => {
   for (const code of ['claude_failed', 'rate_limited', 'invalid_request'] as const) {
     const error = new AppError(code, 'Your credit balance is too low.', {
       reason: 'billing_error',
@@ -93,7 +93,7 @@ const spellings: [string, string][] = [
   ['Prompt is too short', 'Prompt is too short'],
 ]
 for (const [message, expected] of spellings) {
-  test(`"${message}" is told as "${expected}"`, () => {
+  test(`the message "${message}" becomes "${expected}"`, () => {
     assert.equal(toErrorBody(new AppError('invalid_request', message), null).error.message, expected)
   })
 }
@@ -131,18 +131,18 @@ for (const [code, facts, expected] of headerCases) {
   })
 }
 
-test('where an SDK tries again by itself, it is told not to unless that is without harm and not in vain', () => {
+test('x-should-retry: false stops the SDKs from retrying unless a retry is safe and useful', () => {
   for (const code of Object.keys(errorCodes) as ErrorCode[]) {
     const error = new AppError(code, 'No.')
     const status = anthropicStatus(error)
-    // What the SDKs try again, by their own documentation.
+    // The statuses that the SDKs retry, according to their documentation.
     const isRetried = [408, 409, 429].includes(status) || status >= 500
     const isStopped = anthropicHeaders(error)['x-should-retry'] === 'false'
     if (isRetried) assert.equal(isStopped, !errorCodes[code].retry, code)
   }
 })
 
-test('a failed run keeps its code and facts and is never to be run again', () => {
+test('a failed run keeps its code and is never retried', () => {
   const failure = runFailure(failedEnd(new AppError('overloaded', 'Busy.', { upstreamStatus: 529 })), 'run_1')
   assert.equal(anthropicStatus(failure), 529)
   assert.deepEqual(toErrorBody(failure, null).error, { type: 'overloaded_error', message: 'Busy.' })
@@ -173,93 +173,102 @@ async function start(t: TestContext, script: Script, bodyBytesMax = 1024 ** 2) {
     inject({ method: 'POST', url, headers: { ...headers, ...more }, payload })
 }
 
-/** The answer as the SDK raises it. */
-function raised({ statusCode, headers: given, body }: Awaited<ReturnType<Awaited<ReturnType<typeof start>>>>) {
+/** The error that the SDK raises for an answer. */
+function toSdkError({
+  statusCode,
+  headers: responseHeaders,
+  body,
+}: Awaited<ReturnType<Awaited<ReturnType<typeof start>>>>) {
   const parsed = ErrorBody.parse(JSON.parse(body))
-  return Anthropic.APIError.generate(statusCode, parsed, undefined, new Headers(given as Record<string, string>))
+  return Anthropic.APIError.generate(
+    statusCode,
+    parsed,
+    undefined,
+    new Headers(responseHeaders as Record<string, string>),
+  )
 }
 
-/** With the name of the SDK's class. */
+/** The last column is the name of the SDK's error class. */
 const failures: [string, AppError, number, string][] = [
-  ['a login that is missing', new AppError('claude_not_logged_in', 'Not logged in.'), 401, 'AuthenticationError'],
-  ['a budget that is used up', new AppError('budget_exceeded', 'Too dear.'), 402, 'PaymentRequiredError'],
+  ['a missing login', new AppError('claude_not_logged_in', 'Not logged in.'), 401, 'AuthenticationError'],
+  ['an exhausted budget', new AppError('budget_exceeded', 'Too dear.'), 402, 'PaymentRequiredError'],
   [
-    'a plan that is not paid for',
+    'an unpaid plan',
     new AppError('claude_failed', 'Credit is too low.', { reason: 'billing_error' }),
     402,
     'PaymentRequiredError',
   ],
-  ['a limit', new AppError('rate_limited', 'Too much.', { retryAfterS: 7200 }), 429, 'RateLimitError'],
-  ['a fault of the CLI', new AppError('claude_failed', 'It broke.'), 500, 'InternalServerError'],
+  ['a rate limit', new AppError('rate_limited', 'Too much.', { retryAfterS: 7200 }), 429, 'RateLimitError'],
+  ['a failure of the CLI', new AppError('claude_failed', 'It broke.'), 500, 'InternalServerError'],
   ['an overload', new AppError('overloaded', 'Busy.', { upstreamStatus: 529 }), 529, 'OverloadedError'],
   ['a run that took too long', new AppError('timeout', 'Request timed out'), 504, 'GatewayTimeoutError'],
   ['a prompt that is too long', new AppError('invalid_request', 'Prompt is too long'), 400, 'BadRequestError'],
 ]
 for (const [what, error, status, name] of failures) {
   for (const stream of [false, true]) {
-    test(`${what} is raised by the SDK as what it is, ${stream ? 'before a stream' : 'of a whole answer'}`, async (t) => {
+    test(`the SDK raises ${what} as ${name}, ${stream ? 'before a stream' : 'for a whole answer'}`, async (t) => {
       const post = await start(t, [runStart(), failedEnd(error)])
       const answer = await post({ ...hello, stream })
       assert.equal(answer.statusCode, status)
       assert.match(String(answer.headers['content-type']), /^application\/json/)
-      const fault = raised(answer)
-      assert.equal(fault.constructor.name, name)
-      assert.equal(fault.requestID, answer.headers['request-id'])
-      assert.ok(fault.message.includes(error.message.replace('Prompt', 'prompt')), fault.message)
-      // The run has begun, and may have cost something.
+      const raised = toSdkError(answer)
+      assert.equal(raised.constructor.name, name)
+      assert.equal(raised.requestID, answer.headers['request-id'])
+      assert.ok(raised.message.includes(error.message.replace('Prompt', 'prompt')), raised.message)
+      // The run has started and may have cost something.
       if (status === 429 || status >= 500) assert.equal(answer.headers['x-should-retry'], 'false')
     })
   }
 }
 
-test('the id of a request is in its headers and in the body of its error, and is the caller’s where it gave one', async (t) => {
+test('the request id is in the headers and in the error body, and a valid id from the caller is used', async (t) => {
   const post = await start(t, refusing(queueFull()))
-  for (const [given, expected] of [
+  for (const [sent, expected] of [
     [{}, /^req_[0-9a-f]{24}$/],
     [{ 'x-request-id': 'my-id.1' }, /^my-id\.1$/],
     [{ 'x-request-id': 'not an id' }, /^req_[0-9a-f]{24}$/],
   ] as const) {
-    const answer = await post(hello, given)
+    const answer = await post(hello, sent)
     const { request_id: requestId } = ErrorBody.parse(answer.json())
     assert.match(String(requestId), expected)
     assert.deepEqual([answer.headers['request-id'], answer.headers['x-request-id']], [requestId, requestId])
   }
 })
 
-test('a good answer has the id of its request in its headers as well', async (t) => {
+test('a successful answer also has the request id in its headers', async (t) => {
   const post = await start(t, refusing(queueFull()))
   const answer = await post(hello, {}, '/v1/messages/count_tokens')
   assert.equal(answer.statusCode, 200)
   assert.match(String(answer.headers['request-id']), /^req_/)
 })
 
-test('a wait that is short is told and left to the SDK', async (t) => {
+test('a short wait is sent as retry-after and left to the SDK', async (t) => {
   const post = await start(t, refusing(queueFull()))
   const answer = await post()
   assert.equal(answer.statusCode, 429)
   assert.deepEqual([answer.headers['retry-after'], answer.headers['x-should-retry']], ['3', undefined])
 })
 
-const door: [string, number, string, object | string, Record<string, string>][] = [
-  ['a request of a foreign web page', 403, 'permission_error', hello, { origin: 'https://example.org' }],
+const guardCases: [string, number, string, object | string, Record<string, string>][] = [
+  ['a request from a foreign web page', 403, 'permission_error', hello, { origin: 'https://example.org' }],
   ['a request for another host', 403, 'permission_error', hello, { host: 'example.org' }],
-  ['a body of another type', 415, 'invalid_request_error', 'hi', { 'content-type': 'text/plain' }],
+  ['a body of another media type', 415, 'invalid_request_error', 'hi', { 'content-type': 'text/plain' }],
   ['a body that is too large', 413, 'invalid_request_error', { ...hello, system: 'x'.repeat(1024 ** 2) }, {}],
   ['an unknown model', 404, 'not_found_error', { ...hello, model: 'llama' }, {}],
 ]
-for (const [what, status, type, body, more] of door) {
-  test(`${what} is told as ${status} in Anthropic's shape`, async (t) => {
+for (const [what, status, type, body, more] of guardCases) {
+  test(`${what} gets ${status} in Anthropic's format`, async (t) => {
     const post = await start(t, [])
     const answer = await post(body, more)
     assert.equal(answer.statusCode, status, answer.body)
-    const told = ErrorBody.parse(answer.json())
-    assert.deepEqual([told.error.type, told.request_id], [type, answer.headers['request-id']])
-    assertFits('anthropic', 'ErrorResponse', told)
+    const sent = ErrorBody.parse(answer.json())
+    assert.deepEqual([sent.error.type, sent.request_id], [type, answer.headers['request-id']])
+    assertFits('anthropic', 'ErrorResponse', sent)
     assert.equal(answer.headers['x-should-retry'], undefined)
   })
 }
 
-test('an unexpected fault gives nothing away and is not to be tried again', async (t) => {
+test('an unexpected error reveals nothing and is not retried', async (t) => {
   const post = await start(t, () => {
     throw new Error('secret')
   })

@@ -1,5 +1,5 @@
-// The tables of fields of both faces of other APIs: nothing that the official SDKs can send is missing from them, and what they
-// promise of a field is what becomes of it. A field that is new in an SDK fails here until it stands in its table.
+// The field tables of the compatible APIs: they contain every field that the official SDKs can send, and each field is
+// treated as its table promises. A new field in an SDK fails here until it is in the table.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -11,20 +11,20 @@ import { CountRequest, MessagesRequest } from '../../../src/surfaces/anthropic/s
 import { chatFields } from '../../../src/surfaces/openai/chat/fields.ts'
 import { ChatRequest } from '../../../src/surfaces/openai/chat/schemas.ts'
 
-/** The keys that an interface of a package declares itself. */
+/** The keys that an interface of a package declares, without inherited ones. */
 function keysOf(packageName: string, file: string, name: string): string[] {
   const root = new URL('.', import.meta.resolve(packageName))
   const source = readFileSync(fileURLToPath(new URL(file, root)), 'utf8')
   const [, body] = new RegExp(`^export interface ${name}(?: extends [^{]+)? \\{\\n(.*?)^\\}`, 'ms').exec(source) ?? []
   assert.ok(body !== undefined, `${packageName}/${file} has no ${name}`)
-  // Members stand four spaces in; comments and what is inside of members do not begin like this.
+  // Members are indented by four spaces; comments and nested members do not match this.
   return [...body.matchAll(/^ {4}(?:readonly )?['"]?([A-Za-z_]\w*)['"]?\??:/gm)].map(([, key]) => key ?? '')
 }
 
 const messages = 'resources/messages/messages.d.ts'
 const completions = 'resources/chat/completions/completions.d.ts'
 
-/** Type by type, with keys that it must have for the reading of it to be believed. */
+/** The interfaces, each with keys that must be found, to prove that the interface was read correctly. */
 const declared: [table: string, fields: FieldTable, from: Parameters<typeof keysOf>, known: string[]][] = [
   [
     'messagesFields',
@@ -73,52 +73,52 @@ for (const [table, fields, from, known] of declared) {
   })
 }
 
-test('fields that come with the way of an answer are in the tables as well', () => {
+test('the field that only the streaming variants declare is in the table', () => {
   for (const [name, interfaces] of [
     ['@anthropic-ai/sdk', ['MessageCreateParamsNonStreaming', 'MessageCreateParamsStreaming']],
     ['anthropic0', ['MessageCreateParamsNonStreaming', 'MessageCreateParamsStreaming']],
   ] as const) {
     for (const each of interfaces) assert.deepEqual(keysOf(name, messages, each), ['stream'])
   }
-  assert.equal(messagesFields.stream?.treatment, 'honoured')
+  assert.equal(messagesFields.stream?.treatment, 'honored')
 })
 
-const faces = [
+const tables = [
   ['messagesFields', messagesFields, MessagesRequest.shape, ['model', 'messages', 'max_tokens']],
   ['chatFields', chatFields, ChatRequest.shape, ['model', 'messages']],
 ] as const
 
-for (const [table, fields, shape] of faces) {
-  test(`${table} has every field that our schema reads`, () => {
+for (const [table, fields, shape] of tables) {
+  test(`${table} has every field of our schema`, () => {
     assert.deepEqual(
       Object.keys(shape).filter((key) => !Object.hasOwn(fields, key)),
       [],
     )
   })
 
-  test(`every field that ${table} calls honoured or emulated is read by our schema`, () => {
-    const done = Object.entries(fields).flatMap(([key, { treatment }]) =>
-      treatment === 'honoured' || treatment === 'emulated' ? [key] : [],
+  test(`every field that ${table} calls honored or emulated is in our schema`, () => {
+    const effective = Object.entries(fields).flatMap(([key, { treatment }]) =>
+      treatment === 'honored' || treatment === 'emulated' ? [key] : [],
     )
-    assert.ok(done.length > 5)
-    // Without a schema a wrong type would be passed over in silence.
-    const unread = done.filter((key) => !Object.hasOwn(shape, key))
+    assert.ok(effective.length > 5)
+    // Outside the schema, a wrong type would be ignored silently.
+    const unread = effective.filter((key) => !Object.hasOwn(shape, key))
     assert.deepEqual(unread, [])
   })
 
-  test(`every field in ${table} may be null but for those that a request must have`, () => {
+  test(`every field in ${table} may be null unless it is required`, () => {
     const nulls = Object.fromEntries(Object.keys(fields).map((key) => [key, null]))
     assert.doesNotThrow(() => refuseFields(nulls, fields))
     for (const isAgent of [false, true]) assert.deepEqual(ignoredFields(nulls, fields, isAgent), [])
   })
 
-  test(`a note in ${table} is part of a sentence, and refers to fields that there are`, () => {
+  test(`a note in ${table} is part of a sentence and refers only to fields that exist`, () => {
     for (const [key, { note }] of Object.entries(fields)) {
       if (note === undefined) continue
       assert.match(note, /\S/, key)
       assert.doesNotMatch(note, /\.$|^\s|\s$|\n/, key)
-      if (note.startsWith('as `')) {
-        const [, other = ''] = /^as `(\w+)/.exec(note) ?? []
+      if (/^(?:the same )?as `/.test(note)) {
+        const [, other = ''] = /^(?:the same )?as `(\w+)/.exec(note) ?? []
         assert.ok(Object.hasOwn(fields, other), `${key}: ${note}`)
       }
     }
@@ -126,55 +126,55 @@ for (const [table, fields, shape] of faces) {
 
   for (const [key, field] of Object.entries(fields)) {
     const { treatment, plainOnly = false } = field
-    // A value that asks for something, whatever the field.
+    // A value that requests an effect, whatever the field.
     const body = { [key]: 'something' }
     const ignoredBy = (isAgent: boolean) => ignoredFields(body, fields, isAgent)
-    test(`${table}: ${key} is ${treatment}, and that is what becomes of it`, () => {
+    test(`${table}: ${key} is treated as ${treatment}`, () => {
       if (treatment === 'refused') {
         assert.throws(
           () => refuseFields(body, fields),
-          (fault: AppError) => {
-            assert.deepEqual([fault.code, fault.details.field], ['invalid_request', key])
-            assert.equal(fault.message, `${key} ${field.note}`)
+          (error: AppError) => {
+            assert.deepEqual([error.code, error.details.field], ['invalid_request', key])
+            assert.equal(error.message, `${key} ${field.note}`)
             return true
           },
         )
       } else {
         assert.doesNotThrow(() => refuseFields(body, fields))
       }
-      const isTold = treatment === 'ignored'
-      const isAskedFor = field.requestsNothing?.('something') !== true
-      assert.deepEqual(ignoredBy(false), isTold ? [key] : [])
-      assert.deepEqual(ignoredBy(true), isTold || (plainOnly && isAskedFor) ? [key] : [])
+      const isIgnored = treatment === 'ignored'
+      const hasEffect = field.requestsNothing?.('something') !== true
+      assert.deepEqual(ignoredBy(false), isIgnored ? [key] : [])
+      assert.deepEqual(ignoredBy(true), isIgnored || (plainOnly && hasEffect) ? [key] : [])
     })
   }
 }
 
-test('fields that a request must have are the required ones of the schema, and no others', () => {
-  for (const [, , shape, required] of faces) {
+test('the required fields of the schemas are exactly the expected ones', () => {
+  for (const [, , shape, required] of tables) {
     const found = Object.entries(shape).flatMap(([key, schema]) => (schema.safeParse(null).success ? [] : [key]))
     assert.deepEqual(found.toSorted(), required.toSorted())
   }
 })
 
-test('a token count reads the same fields as a message, but for those of its answer', () => {
-  const ofAnswer = ['max_tokens', 'stream', 'stop_sequences', 'temperature', 'top_p', 'top_k', 'metadata']
+test('a token count reads the same fields as a message, except those that concern the answer', () => {
+  const answerFields = ['max_tokens', 'stream', 'stop_sequences', 'temperature', 'top_p', 'top_k', 'metadata']
   assert.deepEqual(
     Object.keys(MessagesRequest.shape).toSorted(),
-    [...Object.keys(CountRequest.shape), ...ofAnswer].toSorted(),
+    [...Object.keys(CountRequest.shape), ...answerFields].toSorted(),
   )
 })
 
-test('a field that no table knows is told, by a name that a header can have', () => {
-  for (const [, fields] of faces) {
+test('an unknown field is reported as ignored, under a name that is valid in a header', () => {
+  for (const [, fields] of tables) {
     const body = { brand_new: 1, 'a\r\nb': 2, ключ: 3, constructor: 4, toString: 5, [`x${'y'.repeat(100)}`]: 6 }
     assert.deepEqual(ignoredFields(body, fields, false), ['brand_new', '(unknown)', 'constructor', 'toString'])
     assert.doesNotThrow(() => refuseFields(body, fields))
   }
 })
 
-test('what asks for nothing is not told', () => {
-  for (const [, fields] of faces) {
+test('a field that requests nothing is not reported as ignored', () => {
+  for (const [, fields] of tables) {
     const body = { unknown_text: '', unknown_list: [], unknown_object: {}, unknown_null: null, unknown_gone: undefined }
     assert.deepEqual(
       ignoredFields(body, fields, false).filter((name) => name === 'unknown_null' || name === 'unknown_gone'),

@@ -1,5 +1,5 @@
-// Runs as messages, whole and as the events of a stream: the same events must say the same either way. What is streamed is put
-// together by the official SDK's own helper.
+// Runs as messages, whole and streamed: both must have the same content. The official SDK's own helper assembles the
+// streamed events.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MessageStream } from '@anthropic-ai/sdk/lib/MessageStream'
@@ -11,7 +11,7 @@ import { failedEnd, runEnd, runStart, textBlock } from '../../helpers/scripted-a
 import { assertFits, undeclaredIn } from '../../helpers/sdk-schemas.ts'
 
 const id = 'msg_1'
-const shapeOf = (fields: Partial<MessagePlan> = {}): MessagePlan => ({
+const planOf = (fields: Partial<MessagePlan> = {}): MessagePlan => ({
   model: 'claude-sonnet-5',
   isAgent: false,
   tools: new Map([
@@ -51,8 +51,8 @@ const usageOf = (inputTokens: number, outputTokens: number, raw: Record<string, 
 })
 const counted = (inputTokens = 10): RunEvent => ({ type: 'usage', usage: usageOf(inputTokens, 1) })
 
-/** What an agent yields in the end must keep the rules of its order, or the test proves nothing. */
-function checked(events: readonly RunEvent[], end: Partial<RunEnd>): RunEvent[] {
+/** Adds the start and end of a run and checks the order of events, since a wrong order would prove nothing. */
+function asRun(events: readonly RunEvent[], end: Partial<RunEnd>): RunEvent[] {
   const all = [runStart(), ...events, runEnd(end)]
   const order = new OrderChecker()
   for (const event of all) order.accept(event)
@@ -61,29 +61,29 @@ function checked(events: readonly RunEvent[], end: Partial<RunEnd>): RunEvent[] 
 }
 
 function whole(events: readonly RunEvent[], end: Partial<RunEnd> = {}, fields?: Partial<MessagePlan>): Message {
-  const answer = new MessageAnswer(shapeOf(fields))
-  for (const event of checked(events, end)) answer.accept(event)
+  const answer = new MessageAnswer(planOf(fields))
+  for (const event of asRun(events, end)) answer.accept(event)
   const message = Message.parse(answer.toMessage(runEnd(end), id))
   assertFits('anthropic', 'Message', message)
   assert.deepEqual(undeclaredIn('anthropic', 'Message', message), [])
   return message
 }
 
-/** The events of a stream, held against our schema, the SDK's, and the order that the API promises. */
+/** The events of a stream, checked against our schema, the SDK's types and the order that the API promises. */
 function streamed(
   events: readonly RunEvent[],
   end: Partial<RunEnd> = {},
   fields?: Partial<MessagePlan>,
 ): MessageEvent[] {
-  const writer = new MessageEvents(shapeOf(fields), id)
-  const told = checked(events, end).flatMap((event) => writer.encode(event))
-  assertOrder(told)
-  for (const event of told) {
+  const writer = new MessageEvents(planOf(fields), id)
+  const emitted = asRun(events, end).flatMap((event) => writer.encode(event))
+  assertOrder(emitted)
+  for (const event of emitted) {
     assert.deepEqual(MessageEvent.parse(event), event)
     assertFits('anthropic', 'RawMessageStreamEvent', event)
     assert.deepEqual(undeclaredIn('anthropic', 'RawMessageStreamEvent', event), [])
   }
-  return told
+  return emitted
 }
 
 const deltasOf: Record<Block['type'], string[]> = {
@@ -93,14 +93,14 @@ const deltasOf: Record<Block['type'], string[]> = {
   tool_use: ['input_json_delta'],
 }
 
-/** A start, blocks one after the other with indices from 0 on, one delta of the message, a stop. */
+/** Expects message_start, blocks one after another with indices from 0, one message_delta and message_stop. */
 function assertOrder(events: readonly MessageEvent[]): void {
   let open: Block | null = null
   let next = 0
-  events.forEach((event, at) => {
-    assert.equal(event.type === 'message_start', at === 0, `${event.type} at ${at}`)
-    assert.equal(event.type === 'message_delta', at === events.length - 2, `${event.type} at ${at}`)
-    assert.equal(event.type === 'message_stop', at === events.length - 1, `${event.type} at ${at}`)
+  events.forEach((event, index) => {
+    assert.equal(event.type === 'message_start', index === 0, `${event.type} at ${index}`)
+    assert.equal(event.type === 'message_delta', index === events.length - 2, `${event.type} at ${index}`)
+    assert.equal(event.type === 'message_stop', index === events.length - 1, `${event.type} at ${index}`)
     switch (event.type) {
       case 'message_start':
         assert.deepEqual(
@@ -109,12 +109,12 @@ function assertOrder(events: readonly MessageEvent[]): void {
         )
         return
       case 'content_block_start': {
-        assert.equal(open, null, 'a block begins in another')
+        assert.equal(open, null, 'a block starts inside another')
         assert.equal(event.index, next++)
         open = event.content_block
         const empty = { text: '', thinking: '', signature: '', input: {} }
         for (const [key, value] of Object.entries(empty)) {
-          if (key in open) assert.deepEqual((open as Record<string, unknown>)[key], value, `a block begins with ${key}`)
+          if (key in open) assert.deepEqual((open as Record<string, unknown>)[key], value, `a block starts with ${key}`)
         }
         return
       }
@@ -136,31 +136,31 @@ function assertOrder(events: readonly MessageEvent[]): void {
       case 'message_stop':
         return
       default:
-        assert.fail(`${event.type} is none of the events of an answer`)
+        assert.fail(`${event.type} is not an event of an answer`)
     }
   })
 }
 
-/** What the SDK makes of the events. */
+/** The message that the SDK assembles from the events. */
 async function accumulated(events: readonly MessageEvent[]): Promise<Record<string, unknown>> {
   const lines = new Blob(events.map((event) => `${JSON.stringify(event)}\n`))
   const { ...message } = await MessageStream.fromReadableStream(lines.stream()).finalMessage()
-  // A reading of the text as JSON, which the helper adds where it was told of a format.
+  // The helper adds this JSON reading of the text if a format is set.
   delete (message as Record<string, unknown>).parsed_output
   return JSON.parse(JSON.stringify(message))
 }
 
-/** Of the usage, what the helper takes from the end of the stream, which tells no more; the rest is as the message began with it. */
+/** The usage fields that the helper takes from the end of the stream; the others keep their values from message_start. */
 const countedLast = ['input_tokens', 'output_tokens', 'cache_creation_input_tokens', 'cache_read_input_tokens']
 const withoutUsage = ({ usage: _, ...rest }: Record<string, unknown>) => rest
 
 async function assertSame(message: Message, events: readonly MessageEvent[]): Promise<void> {
-  const put = await accumulated(events)
-  // The helper reads whole blocks; `parsed_output` stands in those of text.
-  const content = (put.content as Record<string, unknown>[]).map(({ parsed_output: _, ...block }) => block)
-  assert.deepEqual({ ...withoutUsage(put), content }, withoutUsage(message))
+  const assembled = await accumulated(events)
+  // The helper adds `parsed_output` to text blocks.
+  const content = (assembled.content as Record<string, unknown>[]).map(({ parsed_output: _, ...block }) => block)
+  assert.deepEqual({ ...withoutUsage(assembled), content }, withoutUsage(message))
   for (const name of countedLast) {
-    assert.equal((put.usage as Record<string, unknown>)[name], message.usage[name as 'input_tokens'], name)
+    assert.equal((assembled.usage as Record<string, unknown>)[name], message.usage[name as 'input_tokens'], name)
   }
   const delta = events.find((event) => event.type === 'message_delta')
   const { cache_creation: _c, service_tier: _t, inference_geo: _g, speed: _s, ...counted } = message.usage
@@ -180,43 +180,43 @@ const toolUse = (toolId: string, name: string, input: Record<string, unknown>): 
 type Script = {
   events: RunEvent[]
   end?: Partial<RunEnd>
-  shape?: Partial<MessagePlan>
+  plan?: Partial<MessagePlan>
   content: Block[]
   stop?: Message['stop_reason']
 }
 
 const calls: RunEvent[] = [
   ...textBlock(0, ['Let me ', 'see.']),
-  ...toolBlock(1, 'toolu_1', 'look', ['', '{"at"', ':1}']),
+  ...toolBlock(1, 'toolu_1', 'look', ['', '{"x"', ':1}']),
   ...toolBlock(2, 'toolu_2', 'leap', []),
 ]
-const seen = toolUse('toolu_1', 'look', { at: 1 })
+const seen = toolUse('toolu_1', 'look', { x: 1 })
 const leapt = toolUse('toolu_2', 'leap', {})
 const byCall = { stopReason: 'tool_use' }
 const jsonSchema: Partial<MessagePlan> = { format: 'json_schema' }
 const retry: RunEvent = { type: 'retry', attempt: 1, delayMs: 1, upstreamStatus: 529 }
 
 const scripts: Record<string, Script> = {
-  words: { events: textBlock(0, ['Hel', 'lo']), content: [text('Hello')] },
-  'words that the model’s API had counted for': {
+  'plain text': { events: textBlock(0, ['Hel', 'lo']), content: [text('Hello')] },
+  'text after a usage event': {
     events: [counted(), ...textBlock(0, ['Hello'])],
     end: { usage: usageOf(10, 20) },
     content: [text('Hello')],
   },
-  'an input that is counted anew in the end': {
+  'input tokens that change at the end': {
     events: [counted(5), ...textBlock(0, ['Hello'])],
     end: { usage: usageOf(12, 20) },
     content: [text('Hello')],
   },
-  nothing: { events: [], content: [] },
-  'nothing but a count': { events: [counted()], content: [] },
-  'a block without a word': { events: textBlock(0, []), content: [] },
-  'deltas without a letter': { events: textBlock(0, ['', 'Hello', '']), content: [text('Hello')] },
-  'words in two blocks': {
+  'an empty answer': { events: [], content: [] },
+  'only a usage event': { events: [counted()], content: [] },
+  'a block without text': { events: textBlock(0, []), content: [] },
+  'empty deltas': { events: textBlock(0, ['', 'Hello', '']), content: [text('Hello')] },
+  'text in two blocks': {
     events: [...textBlock(0, ['One. ']), ...textBlock(1, ['Two.'])],
     content: [text('One. Two.')],
   },
-  'letters of every kind': {
+  'unusual characters': {
     events: textBlock(0, [
       '"\\\n\r\t\u2028\u0000',
       '\ud83d\ude00 \u{1f468}\u200d\u{1f469} é中\u00a0',
@@ -224,11 +224,11 @@ const scripts: Record<string, Script> = {
     ]),
     content: [text('"\\\n\r\t\u2028\u0000\ud83d\ude00 \u{1f468}\u200d\u{1f469} é中\u00a0data: [DONE]\n\n')],
   },
-  'thinking before words': {
+  'thinking before text': {
     events: [...thinkingBlock(0, ['Hm', 'm.']), ...textBlock(1, ['Yes.'])],
     content: [thinking('Hmm.'), text('Yes.')],
   },
-  'thinking whose words are not shown': {
+  'thinking without text': {
     events: [...thinkingBlock(0, []), ...textBlock(1, ['Yes.'])],
     content: [thinking(''), text('Yes.')],
   },
@@ -236,11 +236,11 @@ const scripts: Record<string, Script> = {
     events: [...thinkingBlock(0, ['Hmm.'], null), ...textBlock(1, ['Yes.'])],
     content: [thinking('Hmm.', ''), text('Yes.')],
   },
-  'two blocks of thinking, one after the other': {
+  'two thinking blocks in a row': {
     events: [...thinkingBlock(0, ['One.'], 'YQ=='), ...thinkingBlock(1, ['Two.'], 'Yg=='), ...textBlock(2, ['Yes.'])],
     content: [thinking('One.', 'YQ=='), thinking('Two.', 'Yg=='), text('Yes.')],
   },
-  'thinking that is hidden by the API, between thinking that is not': {
+  'redacted thinking between other thinking': {
     events: [
       ...thinkingBlock(0, ['One.']),
       ...redactedBlock(1, 'aGlkZGVu'),
@@ -256,19 +256,19 @@ const scripts: Record<string, Script> = {
       text('Yes.'),
     ],
   },
-  'thinking that nobody asked for': {
+  'thinking that was not requested': {
     events: [
       ...textBlock(0, ['One. ']),
       ...thinkingBlock(1, ['Hmm.']),
       ...redactedBlock(2, 'aGlkZGVu'),
       ...textBlock(3, ['Two.']),
     ],
-    shape: { showsThinking: false },
+    plan: { showsThinking: false },
     content: [text('One. Two.')],
   },
-  'thinking whose words nobody asked for': {
+  'thinking whose text was not requested': {
     events: [...thinkingBlock(0, ['Hm', 'm.']), ...redactedBlock(1, 'aGlkZGVu'), ...textBlock(2, ['Yes.'])],
-    shape: { showsThinking: 'signed' },
+    plan: { showsThinking: 'signed' },
     content: [thinking(''), { type: 'redacted_thinking', data: 'aGlkZGVu' }, text('Yes.')],
   },
   'thinking alone': {
@@ -277,62 +277,62 @@ const scripts: Record<string, Script> = {
     content: [thinking('Hmm.')],
     stop: 'max_tokens',
   },
-  'words before calls': { events: calls, end: byCall, content: [text('Let me see.'), seen, leapt], stop: 'tool_use' },
+  'text before calls': { events: calls, end: byCall, content: [text('Let me see.'), seen, leapt], stop: 'tool_use' },
   'thinking before a call': {
-    events: [...thinkingBlock(0, ['Hmm.']), ...toolBlock(1, 'toolu_1', 'look', ['{"at":1}'])],
+    events: [...thinkingBlock(0, ['Hmm.']), ...toolBlock(1, 'toolu_1', 'look', ['{"x":1}'])],
     end: byCall,
     content: [thinking('Hmm.'), seen],
     stop: 'tool_use',
   },
-  'a call without a word': {
-    events: toolBlock(0, 'toolu_1', 'look', ['{"at":1}']),
+  'a call without text': {
+    events: toolBlock(0, 'toolu_1', 'look', ['{"x":1}']),
     end: byCall,
     content: [seen],
     stop: 'tool_use',
   },
-  'a call whose input is empty': {
+  'a call with empty input': {
     events: toolBlock(0, 'toolu_2', 'leap', ['{}']),
     end: byCall,
     content: [leapt],
     stop: 'tool_use',
   },
-  'a call with a deep input, letter by letter': {
+  'a call with nested input, character by character': {
     events: toolBlock(0, 'toolu_1', 'look', [...'{"a":{"b":[1,"\\u00e9\\"}",null,{"c":true}]},"d":-1.5e3}']),
     end: byCall,
     content: [toolUse('toolu_1', 'look', { a: { b: [1, 'é"}', null, { c: true }] }, d: -1500 })],
     stop: 'tool_use',
   },
-  'words after a call': {
-    events: [...toolBlock(0, 'toolu_1', 'look', ['{"at":1}']), ...textBlock(1, ['There.'])],
+  'text after a call': {
+    events: [...toolBlock(0, 'toolu_1', 'look', ['{"x":1}']), ...textBlock(1, ['There.'])],
     end: byCall,
     content: [seen, text('There.')],
     stop: 'tool_use',
   },
-  'calls one at a time': {
+  'calls without parallel tool use': {
     events: calls,
     end: byCall,
-    shape: { isParallel: false },
+    plan: { isParallel: false },
     content: [text('Let me see.'), seen],
     stop: 'tool_use',
   },
-  'a call of no tool of the client’s': {
+  'a call of a tool that is not the client’s': {
     events: [...textBlock(0, ['One. ']), ...toolBlock(1, 'toolu_1', 'Read', ['{"a":1}']), ...textBlock(2, ['Two.'])],
     content: [text('One. Two.')],
   },
-  'a call that is told although the end says nothing of it': {
+  'a call although the stop reason is not tool_use': {
     events: calls,
     end: { stopReason: 'end_turn' },
     content: [text('Let me see.'), seen, leapt],
     stop: 'tool_use',
   },
-  'an end at the limit': {
+  'an end at max_tokens': {
     events: textBlock(0, ['Half an']),
     end: { stopReason: 'max_tokens' },
     content: [text('Half an')],
     stop: 'max_tokens',
   },
-  'an end at the limit after a whole call': {
-    events: toolBlock(0, 'toolu_1', 'look', ['{"at":1}']),
+  'an end at max_tokens after a whole call': {
+    events: toolBlock(0, 'toolu_1', 'look', ['{"x":1}']),
     end: { stopReason: 'max_tokens' },
     content: [seen],
     stop: 'max_tokens',
@@ -349,14 +349,14 @@ const scripts: Record<string, Script> = {
     content: [text('One ')],
     stop: 'stop_sequence',
   },
-  'an end at a stop sequence at once': {
+  'an immediate stop sequence': {
     events: [],
     end: { stopReason: 'stop_sequence', stopSequence: '\n' },
     content: [],
     stop: 'stop_sequence',
   },
   'an end without a reason': { events: textBlock(0, ['One']), end: { stopReason: null }, content: [text('One')] },
-  'an end for a reason of another day': {
+  'an end with an unknown stop reason': {
     events: textBlock(0, ['One']),
     end: { stopReason: 'pause_turn' },
     content: [text('One')],
@@ -367,34 +367,34 @@ const scripts: Record<string, Script> = {
     content: [text('I would')],
     stop: 'refusal',
   },
-  'a refusal without a word': { events: [], end: { stopReason: 'refusal' }, content: [], stop: 'refusal' },
+  'a refusal without text': { events: [], end: { stopReason: 'refusal' }, content: [], stop: 'refusal' },
   'an answer that fits a schema': {
     events: textBlock(0, ['Here it comes: {"a":', '1}']),
     end: { structuredOutput: { a: 1, b: ['é'] } },
-    shape: jsonSchema,
+    plan: jsonSchema,
     content: [text('{"a":1,"b":["é"]}')],
   },
   'thinking before an answer that fits a schema': {
     events: [...thinkingBlock(0, ['Hmm.']), ...textBlock(1, ['Well.'])],
     end: { structuredOutput: { a: 1 } },
-    shape: jsonSchema,
+    plan: jsonSchema,
     content: [thinking('Hmm.'), text('{"a":1}')],
   },
-  'calls where a schema was given': {
+  'calls although a schema was given': {
     events: calls,
     end: byCall,
-    shape: jsonSchema,
+    plan: jsonSchema,
     content: [seen, leapt],
     stop: 'tool_use',
   },
-  'a limit where a schema was given': {
+  'max_tokens although a schema was given': {
     events: textBlock(0, ['{"a"']),
     end: { stopReason: 'max_tokens' },
-    shape: jsonSchema,
+    plan: jsonSchema,
     content: [],
     stop: 'max_tokens',
   },
-  'a second try before the first word': {
+  'a retry before the first text': {
     events: [retry, counted(), retry, counted(7), ...textBlock(0, ['Hello'])],
     end: { usage: usageOf(7, 2) },
     content: [text('Hello')],
@@ -402,20 +402,20 @@ const scripts: Record<string, Script> = {
   'an agent that answers at once': {
     events: textBlock(0, ['It ', 'is.']),
     end: { result: 'It is.' },
-    shape: { isAgent: true, tools: new Map(), showsThinking: false },
+    plan: { isAgent: true, tools: new Map(), showsThinking: false },
     content: [text('It is.')],
   },
 }
 
-for (const [what, { events, end, shape, content, stop = 'end_turn' }] of Object.entries(scripts)) {
-  test(`${what}: a stream says what a whole answer says`, async () => {
-    const message = whole(events, end, shape)
+for (const [what, { events, end, plan, content, stop = 'end_turn' }] of Object.entries(scripts)) {
+  test(`${what}: a stream has the same content as a whole answer`, async () => {
+    const message = whole(events, end, plan)
     assert.deepEqual([message.content, message.stop_reason], [content, stop])
-    await assertSame(message, streamed(events, end, shape))
+    await assertSame(message, streamed(events, end, plan))
   })
 }
 
-/** Numbers that look random and are the same in every run. */
+/** Pseudorandom numbers that are the same in every run. */
 function dice(seed: number): (sides: number) => number {
   let state = seed
   return (sides) => {
@@ -424,29 +424,22 @@ function dice(seed: number): (sides: number) => number {
   }
 }
 
-/** Cuts a text anywhere, between the halves of a letter too. */
+/** Cuts a text anywhere, even between the halves of a surrogate pair. */
 function cut(whole: string, roll: (sides: number) => number): string[] {
   const pieces: string[] = []
-  for (let at = 0; at < whole.length; ) {
+  for (let start = 0; start < whole.length; ) {
     const length = roll(6)
-    pieces.push(whole.slice(at, at + length))
-    at += length
+    pieces.push(whole.slice(start, start + length))
+    start += length
   }
   return pieces
 }
 
 const words = 'The \ud83d\ude00 "quick"\n brown \\ fox — jumps.'
-const ways: [string | null, ...unknown[]][] = [
-  ['end_turn'],
-  ['tool_use'],
-  ['max_tokens'],
-  ['stop_sequence'],
-  ['refusal'],
-  [null],
-]
+const stopReasons = ['end_turn', 'tool_use', 'max_tokens', 'stop_sequence', 'refusal', null]
 
 function randomBlock(index: number, roll: (sides: number) => number): RunEvent[] {
-  const input = JSON.stringify({ at: roll(100), what: words, deep: [{ a: [] }] })
+  const input = JSON.stringify({ x: roll(100), what: words, deep: [{ a: [] }] })
   switch (roll(7)) {
     case 0:
       return thinkingBlock(index, cut(words, roll), roll(3) === 0 ? null : `c2ln${index}`)
@@ -462,31 +455,31 @@ function randomBlock(index: number, roll: (sides: number) => number): RunEvent[]
   }
 }
 
-test('whatever blocks an answer has and however they are cut, a stream says what a whole answer says', async () => {
+test('random blocks, cut at random: a stream has the same content as a whole answer', async () => {
   for (let seed = 1; seed <= 300; seed++) {
     const roll = dice(seed)
     const blocks = Array.from({ length: roll(7) }, (_, index) => randomBlock(index, roll)).flat()
     const events = roll(2) === 0 ? blocks : [counted(roll(50)), ...blocks]
     const end = {
-      stopReason: ways[roll(ways.length)]?.[0] ?? null,
+      stopReason: stopReasons[roll(stopReasons.length)] ?? null,
       stopSequence: 'END',
       usage: usageOf(roll(50), roll(50)),
       structuredOutput: { a: 1 },
     }
-    const shape: Partial<MessagePlan> = {
+    const plan: Partial<MessagePlan> = {
       isParallel: roll(2) === 0,
       showsThinking: ([true, true, 'signed', false] as const)[roll(4)] ?? true,
       format: roll(4) === 0 ? 'json_schema' : 'text',
     }
     try {
-      await assertSame(whole(events, end, shape), streamed(events, end, shape))
-    } catch (fault) {
-      throw new Error(`seed ${seed}: ${JSON.stringify({ events, end, shape })}`, { cause: fault })
+      await assertSame(whole(events, end, plan), streamed(events, end, plan))
+    } catch (error) {
+      throw new Error(`seed ${seed}: ${JSON.stringify({ events, end, plan })}`, { cause: error })
     }
   }
 })
 
-test('a whole answer has every field that Anthropic promises', () => {
+test('a whole answer has every field of Anthropic’s format', () => {
   assert.deepEqual(whole(textBlock(0, ['Hel', 'lo']), { result: 'Hello' }), {
     id: 'msg_1',
     type: 'message',
@@ -513,7 +506,7 @@ test('a whole answer has every field that Anthropic promises', () => {
   })
 })
 
-test('a stream is the message without its words, each block from its start to its stop, and the end', () => {
+test('a stream has the empty message, each block from start to stop, and the end', () => {
   const events = streamed([counted(), ...calls], { ...byCall, usage: usageOf(10, 20) })
   const [start, ...rest] = events
   assert.ok(start?.type === 'message_start')
@@ -531,7 +524,7 @@ test('a stream is the message without its words, each block from its start to it
       [0, { type: 'text_delta', text: 'see.' }],
       [0, 'content_block_stop'],
       [1, { type: 'tool_use', id: 'toolu_1', name: 'look', input: {}, caller: { type: 'direct' } }],
-      [1, { type: 'input_json_delta', partial_json: '{"at"' }],
+      [1, { type: 'input_json_delta', partial_json: '{"x"' }],
       [1, { type: 'input_json_delta', partial_json: ':1}' }],
       [1, 'content_block_stop'],
       [2, { type: 'tool_use', id: 'toolu_2', name: 'leap', input: {}, caller: { type: 'direct' } }],
@@ -545,8 +538,8 @@ test('a stream is the message without its words, each block from its start to it
   )
 })
 
-test('words are passed on as they come, in the event that brought them', () => {
-  const writer = new MessageEvents(shapeOf(), id)
+test('text is sent on at once, with the event that brings it', () => {
+  const writer = new MessageEvents(planOf(), id)
   const perEvent = [runStart(), counted(), ...textBlock(0, ['Hel', 'lo']), runEnd()].map((event) =>
     writer.encode(event).map(({ type }) => type),
   )
@@ -561,13 +554,13 @@ test('words are passed on as they come, in the event that brought them', () => {
   ])
 })
 
-test('a stop is told with its sequence, and a sequence only with that stop', () => {
+test('stop_sequence is set only if the stop reason is stop_sequence', () => {
   const stopped = whole([], { stopReason: 'stop_sequence', stopSequence: 'END' })
   assert.deepEqual([stopped.stop_reason, stopped.stop_sequence], ['stop_sequence', 'END'])
   assert.equal(whole([], { stopReason: 'max_tokens', stopSequence: 'END' }).stop_sequence, null)
 })
 
-test('a refusal has details, and nothing else has', () => {
+test('only a refusal has stop_details', () => {
   const details = { type: 'refusal', category: null, explanation: null }
   assert.deepEqual(whole([], { stopReason: 'refusal' }).stop_details, details)
   for (const stopReason of ['end_turn', 'max_tokens', 'stop_sequence', null]) {
@@ -577,51 +570,51 @@ test('a refusal has details, and nothing else has', () => {
 
 const figures: [string, Usage, Partial<Message['usage']>][] = [
   [
-    'the cache is counted apart from the input',
+    'cached tokens are counted separately from the input',
     { inputTokens: 10, outputTokens: 20, cacheReadInputTokens: 300, cacheCreationInputTokens: 40, raw: {} },
     { input_tokens: 10, output_tokens: 20, cache_read_input_tokens: 300, cache_creation_input_tokens: 40 },
   ],
   [
-    'what is written to the cache is told by its time to live',
+    'cache writes are split by time to live',
     usageOf(1, 1, { cache_creation: { ephemeral_5m_input_tokens: 4, ephemeral_1h_input_tokens: 0 } }),
     { cache_creation: { ephemeral_5m_input_tokens: 4, ephemeral_1h_input_tokens: 0 } },
   ],
   [
-    'one time to live is enough',
+    'one time to live is enough for the split',
     usageOf(1, 1, { cache_creation: { ephemeral_1h_input_tokens: 4 } }),
     { cache_creation: { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 4 } },
   ],
   [
-    'tokens of thinking are told where they are known',
+    'thinking tokens are reported if they are known',
     usageOf(1, 9, { output_tokens_details: { thinking_tokens: 7 } }),
     { output_tokens_details: { thinking_tokens: 7 } },
   ],
-  ['the place is told where it is known', usageOf(1, 1, { inference_geo: 'us' }), { inference_geo: 'us' }],
-  ['a place without a name is none', usageOf(1, 1, { inference_geo: '' }), { inference_geo: null }],
+  ['inference_geo is reported if it is known', usageOf(1, 1, { inference_geo: 'us' }), { inference_geo: 'us' }],
+  ['an empty inference_geo is null', usageOf(1, 1, { inference_geo: '' }), { inference_geo: null }],
   [
-    'what is no number is passed over',
+    'values of the wrong type are ignored',
     usageOf(1, 1, { cache_creation: 'much', output_tokens_details: null, inference_geo: 4, service_tier: 'priority' }),
     { cache_creation: null, output_tokens_details: null, inference_geo: null, service_tier: 'standard' },
   ],
 ]
 for (const [title, usage, expected] of figures) {
   test(`usage: ${title}`, () => {
-    const told = whole([], { usage }).usage
+    const reported = whole([], { usage }).usage
     const delta = streamed([], { usage }).find((event) => event.type === 'message_delta')
-    const { cache_creation: _c, service_tier: _t, inference_geo: _g, speed: _s, ...counted } = told
+    const { cache_creation: _c, service_tier: _t, inference_geo: _g, speed: _s, ...counted } = reported
     assert.deepEqual(delta?.type === 'message_delta' && delta.usage, counted)
-    assert.deepEqual({ ...told, ...expected }, told)
+    assert.deepEqual({ ...reported, ...expected }, reported)
   })
 }
 
-test('an answer that should fit a schema and does not is a failure that names the field', () => {
-  const fault = { code: 'claude_failed', message: /output_config\.format/ }
-  assert.throws(() => whole(textBlock(0, ['No.']), {}, jsonSchema), fault)
-  assert.throws(() => streamed(textBlock(0, ['No.']), {}, jsonSchema), fault)
+test('an answer that does not match its schema fails with an error that names the field', () => {
+  const expected = { code: 'claude_failed', message: /output_config\.format/ }
+  assert.throws(() => whole(textBlock(0, ['No.']), {}, jsonSchema), expected)
+  assert.throws(() => streamed(textBlock(0, ['No.']), {}, jsonSchema), expected)
 })
 
-test('of an agent the last text holds, and a stream has its texts as paragraphs, but none of its tools and thoughts', () => {
-  const shape = { isAgent: true, tools: new Map(), showsThinking: false }
+test('an agent’s whole answer is its last text; its stream has all texts as paragraphs, without tools and thinking', () => {
+  const plan = { isAgent: true, tools: new Map(), showsThinking: false }
   const events = [
     ...textBlock(0, ['I look.']),
     ...thinkingBlock(1, ['Hmm.']),
@@ -629,22 +622,22 @@ test('of an agent the last text holds, and a stream has its texts as paragraphs,
     { type: 'tool-result', toolId: 'toolu_1', isError: false, text: 'A wall.' } as const,
     ...textBlock(3, ['It ', 'is.']),
   ]
-  assert.deepEqual(whole(events, { result: 'It is.' }, shape).content, [text('It is.')])
-  assert.deepEqual(whole(events, { result: '' }, shape).content, [text('I look.\n\nIt is.')])
-  const said = streamed(events, { result: 'It is.' }, shape).map((event) =>
+  assert.deepEqual(whole(events, { result: 'It is.' }, plan).content, [text('It is.')])
+  assert.deepEqual(whole(events, { result: '' }, plan).content, [text('I look.\n\nIt is.')])
+  const texts = streamed(events, { result: 'It is.' }, plan).map((event) =>
     event.type === 'content_block_delta' && event.delta.type === 'text_delta' ? event.delta.text : '',
   )
-  assert.equal(said.join(''), 'I look.\n\nIt is.')
+  assert.equal(texts.join(''), 'I look.\n\nIt is.')
 })
 
-test('what was said before the model was asked again is not told in a whole answer', () => {
-  const events = [...toolBlock(0, 'a', 'look', ['{"a']), retry, ...toolBlock(1, 'toolu_1', 'look', ['{"at":1}'])]
+test('a whole answer leaves out what came before a retry', () => {
+  const events = [...toolBlock(0, 'a', 'look', ['{"a']), retry, ...toolBlock(1, 'toolu_1', 'look', ['{"x":1}'])]
   assert.deepEqual(whole(events, byCall).content, [seen])
 })
 
-/** The API’s own answers end so where the limit falls into a call. */
-for (const json of ['{"at', '{', '{"at":1', '{"text":"half a wo']) {
-  test(`an answer that is cut in a call, after ${json}, is an answer all the same`, () => {
+/** The API’s own answers end like this if the limit cuts a call. */
+for (const json of ['{"x', '{', '{"x":1', '{"text":"half a wo']) {
+  test(`an answer whose call is cut after ${json} is still an answer`, () => {
     const events = [...textBlock(0, ['Let me see.']), ...toolBlock(1, 'toolu_1', 'look', [json])]
     const message = whole(events, { stopReason: 'max_tokens' })
     assert.equal(message.stop_reason, 'max_tokens')
@@ -652,8 +645,8 @@ for (const json of ['{"at', '{', '{"at":1', '{"text":"half a wo']) {
   })
 }
 
-test('a run that fails has no end in its stream', () => {
-  const writer = new MessageEvents(shapeOf(), id)
+test('the stream of a failed run has no final events', () => {
+  const writer = new MessageEvents(planOf(), id)
   const events = [runStart(), ...textBlock(0, ['Half an']), failedEnd(new Error('It broke.'))]
   const types = events.flatMap((event) => writer.encode(event)).map(({ type }) => type)
   assert.deepEqual(types, ['message_start', 'content_block_start', 'content_block_delta'])

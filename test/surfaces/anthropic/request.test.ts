@@ -1,4 +1,4 @@
-// Messages requests as runs: bodies in, run inputs out. What is refused is in anthropic-bad-input.test.ts.
+// Translates messages requests into runs: bodies in, run inputs out. bad-input.test.ts tests what is refused.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { noOptions, noPlainOptions, type Thinking } from '../../../src/core/agent.ts'
@@ -15,7 +15,7 @@ const newer = '2026-10-21'
 
 const user = { role: 'user', content: 'hi' }
 const assistant = (...content: object[]) => ({ role: 'assistant', content })
-const call = (id: string, name = 'look', input: object = { at: 1 }) => ({ type: 'tool_use', id, name, input })
+const call = (id: string, name = 'look', input: object = { x: 1 }) => ({ type: 'tool_use', id, name, input })
 const result = (id: string, content: unknown = 'seen') => ({ type: 'tool_result', tool_use_id: id, content })
 const png = 'iVBORw0KGgoAAAANSUhEUg=='
 const jpeg = '/9j/4AAQSkZJRg=='
@@ -30,8 +30,8 @@ const textSource = (data: string) => ({ type: 'text', media_type: 'text/plain', 
 const pdfSource = { type: 'base64', media_type: 'application/pdf', data: pdf }
 
 function read(body: object, { model = plain, version = older }: { model?: typeof plain; version?: string } = {}) {
-  const given = { model: 'sonnet', max_tokens: 5, messages: [user], ...body }
-  return toMessagesRun(parseBody(MessagesRequest, given), model, readVersion(version))
+  const request = { model: 'sonnet', max_tokens: 5, messages: [user], ...body }
+  return toMessagesRun(parseBody(MessagesRequest, request), model, readVersion(version))
 }
 
 const readMessages = (...messages: object[]) => {
@@ -41,32 +41,32 @@ const readMessages = (...messages: object[]) => {
   return { system: run.options.systemPrompt, history, prompt: run.prompt, ignored }
 }
 const promptOf = (...content: object[]) => readMessages({ role: 'user', content }).prompt
-/** The blocks of an answer as they come back to the model. */
+/** The blocks of an earlier answer as the model gets them. */
 const answerOf = (...content: object[]) => readMessages(user, assistant(...content), user).history[1]?.content
 
 const noThinking: Thinking = { isOff: true, budgetTokens: null, display: null }
 const plainOptions = { ...noPlainOptions, maxOutputTokens: 5, thinking: noThinking }
 
-test('a message alone is a plain run without thinking, with an empty system prompt and no history', () => {
+test('a single message is a plain run without thinking, with an empty system prompt and no history', () => {
   assert.deepEqual(read({}).run, {
     prompt: [text('hi')],
     session: { kind: 'history', messages: [] },
     options: { ...noOptions, model: 'sonnet', systemPrompt: '' },
-    live: false,
+    streaming: false,
     plain: plainOptions,
     surface: 'anthropic',
-    isSide: false,
-    asks: false,
+    approvals: false,
+    isAuxiliary: false,
   })
   assert.deepEqual(read({}).ignored, [])
 })
 
-test('a stream is a live run', () => {
+test('a streaming request is a streaming run', () => {
   assert.equal(read({ stream: true }).run.streaming, true)
   assert.equal(read({ stream: false }).run.streaming, false)
 })
 
-test('null is the same as leaving a field out', () => {
+test('a null field counts as absent', () => {
   const names = Object.keys(MessagesRequest.shape).filter(
     (name) => name !== 'model' && name !== 'messages' && name !== 'max_tokens',
   )
@@ -104,20 +104,20 @@ const systems: [string, object, string][] = [
     'One.\n\nTwo.\n\nThree.',
   ],
   [
-    'the field, then messages before the first words',
+    'the field, then messages before the first user message',
     { system: 'One.', messages: [{ role: 'system', content: 'Two.' }, user] },
     'One.\n\nTwo.',
   ],
 ]
 for (const [what, body, expected] of systems) {
-  test(`${what} as system is the system prompt ${JSON.stringify(expected)}`, () => {
+  test(`${what} as system gives the system prompt ${JSON.stringify(expected)}`, () => {
     const { run } = read(body)
     assert.equal(run.options.systemPrompt, expected)
     assert.deepEqual(run.prompt, [text('hi')])
   })
 }
 
-test('a system message in the middle stays in its place, as marked text of the user', () => {
+test('a system message in the middle keeps its position, as marked user text', () => {
   const { system, history, prompt } = readMessages(
     { role: 'system', content: 'One.' },
     { role: 'user', content: 'Two' },
@@ -147,7 +147,7 @@ test('a system message may come between a call and its result', () => {
   assert.deepEqual(prompt[1], text('<system-message>\nMind the gap.\n</system-message>'))
 })
 
-test('what follows the last answer is the prompt, what comes before is the history with its roles', () => {
+test('the messages after the last answer are the prompt, those before it the history with its roles', () => {
   const { history, prompt } = readMessages(
     { role: 'user', content: 'One' },
     { role: 'user', content: [text('Two')] },
@@ -163,8 +163,8 @@ test('what follows the last answer is the prompt, what comes before is the histo
   assert.deepEqual(prompt, [text('Five'), text('Six'), text('Seven')])
 })
 
-test('a string and one block of text are the same, whoever says it', () => {
-  const inWords = (as: (value: string) => unknown) =>
+test('a string means the same as one text block, in every role', () => {
+  const withContent = (as: (value: string) => unknown) =>
     readMessages(
       { role: 'system', content: as('One.') },
       { role: 'user', content: as('Two') },
@@ -173,12 +173,12 @@ test('a string and one block of text are the same, whoever says it', () => {
       { role: 'user', content: as('Five') },
     )
   assert.deepEqual(
-    inWords((value) => value),
-    inWords((value) => [text(value)]),
+    withContent((value) => value),
+    withContent((value) => [text(value)]),
   )
 })
 
-test('text of nothing but white space is left out, and so is an answer without a word', () => {
+test('text that is only white space is dropped, and so is an answer without text', () => {
   const { history, prompt } = readMessages(
     { role: 'user', content: [text(' '), text('One')] },
     assistant(text('\n')),
@@ -188,7 +188,7 @@ test('text of nothing but white space is left out, and so is an answer without a
   assert.deepEqual([history, prompt], [[], [text('One'), text('Two')]])
 })
 
-test('a conversation that begins with the assistant gets a message of the user before it', () => {
+test('a conversation that starts with the assistant gets a user message before it', () => {
   const { history } = readMessages({ role: 'assistant', content: 'Welcome.' }, user)
   assert.deepEqual(
     history.map(({ role }) => role),
@@ -196,7 +196,7 @@ test('a conversation that begins with the assistant gets a message of the user b
   )
 })
 
-test('calls keep their place in an answer’s end and results stand first in the message that follows', () => {
+test('calls stay at the end of their answer, and results come first in the next message', () => {
   const { history, prompt } = readMessages(user, assistant(text('Let me see.'), call('a'), call('b', 'shout', {})), {
     role: 'user',
     content: [text('Here:'), { ...result('a'), is_error: false }, { ...result('b', 'no'), is_error: true }],
@@ -209,7 +209,7 @@ test('calls keep their place in an answer’s end and results stand first in the
   ])
 })
 
-test('results may come in any order and in several messages of the user', () => {
+test('results may come in any order and in several user messages', () => {
   const { prompt } = readMessages(
     user,
     assistant(call('a'), call('b')),
@@ -239,18 +239,18 @@ const results: [string, unknown, object[]][] = [
   ],
 ]
 for (const [what, content, expected] of results) {
-  test(`the result of a tool may be ${what}`, () => {
+  test(`a tool result may be ${what}`, () => {
     const { prompt, ignored } = readMessages(user, assistant(call('a')), {
       role: 'user',
       content: [{ type: 'tool_result', tool_use_id: 'a', content }],
     })
-    // `is_error` is not there unless it is true.
+    // `is_error` is present only if it is true.
     assert.deepEqual(prompt, [{ type: 'tool_result', tool_use_id: 'a', content: expected }])
     assert.deepEqual(ignored, [])
   })
 }
 
-test('what a result has of server tools becomes text and is named', () => {
+test('a block of a server tool in a result becomes text and is named as ignored', () => {
   const reference = { type: 'tool_reference', tool_name: 'look' }
   const { prompt, ignored } = readMessages(user, assistant(call('a')), {
     role: 'user',
@@ -262,7 +262,7 @@ test('what a result has of server tools becomes text and is named', () => {
   assert.deepEqual(ignored, ['messages[2].content[0].content[1]'])
 })
 
-test('an id that the API would refuse, or that was used before, is replaced by the same one in call and result', () => {
+test('an id that the API would refuse, or that was used before, is replaced consistently in call and result', () => {
   const turn = [assistant(call('x|y.1')), { role: 'user', content: [result('x|y.1')] }]
   const { history, prompt } = readMessages(user, ...turn, ...turn)
   const ids = history.flatMap(({ content }) =>
@@ -275,7 +275,7 @@ test('an id that the API would refuse, or that was used before, is replaced by t
 const thought = { type: 'thinking', thinking: 'Hmm.', signature: 'c2lnbmVk' }
 const redacted = { type: 'redacted_thinking', data: 'aGlkZGVu' }
 
-test('signed thinking goes back to the model as it came, in its place', () => {
+test('signed thinking goes back to the model unchanged and in its position', () => {
   const { history } = readMessages(
     user,
     assistant(thought, redacted, text('Let me see.'), call('a')),
@@ -288,12 +288,12 @@ test('signed thinking goes back to the model as it came, in its place', () => {
 })
 
 for (const signature of [undefined, null, '']) {
-  test(`thinking with the signature ${JSON.stringify(signature)} is dropped without a word`, () => {
+  test(`thinking with the signature ${JSON.stringify(signature)} is dropped silently`, () => {
     assert.deepEqual(answerOf({ ...thought, signature }, text('Yes.')), [text('Yes.')])
   })
 }
 
-test('an answer that is thinking alone is left out', () => {
+test('an answer with only thinking is dropped', () => {
   const { history, prompt } = readMessages(user, assistant(thought, redacted), user)
   assert.deepEqual([history, prompt], [[], [text('hi'), text('hi')]])
 })
@@ -312,7 +312,7 @@ const serverBlocks: object[] = [
   { type: 'compaction', content: 'All that was said.' },
 ]
 for (const block of serverBlocks) {
-  test(`${(block as { type: string }).type} becomes text and is named, in a message of either role`, () => {
+  test(`${(block as { type: string }).type} becomes text and is named as ignored, in a message of either role`, () => {
     const { history, prompt, ignored } = readMessages(
       { role: 'user', content: [text('One'), block] },
       assistant(block, text('Two')),
@@ -356,7 +356,7 @@ const documents: [string, object, object[]][] = [
     { source: { type: 'content', content: [text('a'), image('image/png', png), text('b')] }, title: 'T' },
     [{ type: 'document', source: textSource('a\n\nb'), title: 'T' }, image('image/png', png)],
   ],
-  ['pictures alone', { source: { type: 'content', content: [image('image/png', png)] } }, [image('image/png', png)]],
+  ['only images', { source: { type: 'content', content: [image('image/png', png)] } }, [image('image/png', png)]],
 ]
 for (const [what, fields, expected] of documents) {
   test(`a document may be ${what}`, () => {
@@ -364,7 +364,7 @@ for (const [what, fields, expected] of documents) {
   })
 }
 
-test('a search result is text: title, address and what was found', () => {
+test('a search result becomes text: title, source and content', () => {
   const found = { type: 'search_result', title: 'A', source: 'a.md', content: [text('b')], citations: {} }
   assert.deepEqual(promptOf(found), [text('A (a.md)\n\nb')])
 })
@@ -376,15 +376,15 @@ const pictures: [string, string, string][] = [
   ['a WebP', 'UklGRiQAAABXRUJQ', 'image/webp'],
 ]
 for (const [what, data, mediaType] of pictures) {
-  test(`${what} is told as what it is, whatever its media type says`, () => {
-    for (const told of ['image/png', 'image/jpg', 'application/octet-stream', undefined, null]) {
-      const source = { type: 'base64', media_type: told, data }
+  test(`${what} gets its real media type, whatever the request says`, () => {
+    for (const mediaTypeSent of ['image/png', 'image/jpg', 'application/octet-stream', undefined, null]) {
+      const source = { type: 'base64', media_type: mediaTypeSent, data }
       assert.deepEqual(promptOf({ type: 'image', source }), [image(mediaType, data)])
     }
   })
 }
 
-test('base64 may be broken into lines', () => {
+test('base64 may contain line breaks', () => {
   const data = 'iVBORw0KGgoA\r\nAAANSUhEUg==\n'
   assert.deepEqual(promptOf(image('image/png', data)), [image('image/png', data)])
 })
@@ -395,8 +395,8 @@ const removed: [string, object, string][] = [
   ['temperature', { temperature: 1 }, 'temperature'],
   ['top_p', { top_p: 1 }, 'top_p'],
   ['top_k', { top_k: 5 }, 'top_k'],
-  ['citations of the user', citing, 'messages[0].content[0].citations'],
-  ['a document of the assistant', shown(textSource('a')), 'messages[1].content[0].type'],
+  ['citations in a user message', citing, 'messages[0].content[0].citations'],
+  ['a document in an assistant message', shown(textSource('a')), 'messages[1].content[0].type'],
 ]
 const versions: [string, string | undefined, boolean][] = [
   ['the older version', older, false],
@@ -409,36 +409,36 @@ const versions: [string, string | undefined, boolean][] = [
 ]
 for (const [which, version, isStrict] of versions) {
   for (const [what, body, field] of removed) {
-    test(`${which} ${isStrict ? 'refuses' : 'takes'} ${what}`, () => {
-      const made = () =>
+    test(`${which} ${isStrict ? 'refuses' : 'accepts'} ${what}`, () => {
+      const translate = () =>
         toMessagesRun(
           parseBody(MessagesRequest, { model: 'sonnet', max_tokens: 5, messages: [user], ...body }),
           plain,
           readVersion(version),
         )
-      if (!isStrict) return assert.doesNotThrow(made)
-      assert.throws(made, (fault: AppError) => {
-        assert.deepEqual([fault.code, fault.details.field], ['invalid_request', field])
-        assert.ok(fault.message.startsWith(`${field} `), fault.message)
+      if (!isStrict) return assert.doesNotThrow(translate)
+      assert.throws(translate, (error: AppError) => {
+        assert.deepEqual([error.code, error.details.field], ['invalid_request', field])
+        assert.ok(error.message.startsWith(`${field} `), error.message)
         return true
       })
     })
   }
 }
 
-test('the older version shows a document of the assistant as its words', () => {
+test('the older version turns a document in an assistant message into text', () => {
   const { run } = read(shown(textSource('a')), { version: older })
   assert.deepEqual(run.session.kind === 'history' && run.session.messages[1]?.content, [text('a')])
 })
 
-test('no version minds citations that are empty', () => {
+test('every version accepts empty citations', () => {
   for (const citations of [[], null]) {
     const body = { messages: [{ role: 'user', content: [{ ...text('hi'), citations }] }] }
     assert.deepEqual(read(body, { version: newer }).run.prompt, [text('hi')])
   }
 })
 
-test('citations of an answer are no fault in any version, and do not reach the model', () => {
+test('every version accepts citations in an answer, and they do not reach the model', () => {
   const cited = assistant({ ...text('So it is.'), citations: [{ type: 'char_location', cited_text: 'a' }] })
   for (const version of [older, newer]) {
     const { run } = read({ messages: [user, cited, user] }, { version })
@@ -446,12 +446,12 @@ test('citations of an answer are no fault in any version, and do not reach the m
   }
 })
 
-const look = { name: 'look', description: 'Looks.', input_schema: { type: 'object', required: ['at'] } }
+const look = { name: 'look', description: 'Looks.', input_schema: { type: 'object', required: ['x'] } }
 const shout = { type: 'custom', name: 'shout', input_schema: {} }
 const lookTool = {
   name: 'look',
   description: 'Looks.',
-  inputSchema: { properties: {}, type: 'object', required: ['at'] },
+  inputSchema: { properties: {}, type: 'object', required: ['x'] },
 }
 const shoutTool = { name: 'shout', description: '', inputSchema: { properties: {}, type: 'object' } }
 
@@ -459,8 +459,20 @@ const choices: [string, object | undefined, object[], RegExp | null, 'call' | nu
   ['no choice offers all tools', undefined, [lookTool, shoutTool], null, null],
   ['auto offers all tools', { type: 'auto' }, [lookTool, shoutTool], null, null],
   ['none offers none', { type: 'none' }, [], null, null],
-  ['any asks for a call of any', { type: 'any' }, [lookTool, shoutTool], /at least one of the tools/, 'call'],
-  ['tool offers and asks for that one', { type: 'tool', name: 'shout' }, [shoutTool], /calling the tool shout/, 'call'],
+  [
+    'any instructs the model to call one of them',
+    { type: 'any' },
+    [lookTool, shoutTool],
+    /at least one of the tools/,
+    'call',
+  ],
+  [
+    'tool offers only that tool and instructs the model to call it',
+    { type: 'tool', name: 'shout' },
+    [shoutTool],
+    /calling the tool shout/,
+    'call',
+  ],
 ]
 for (const [title, choice, tools, instruction, must] of choices) {
   test(`tool_choice: ${title}`, () => {
@@ -478,18 +490,18 @@ for (const [title, choice, tools, instruction, must] of choices) {
   })
 }
 
-test('calls come one at a time where several at once are switched off', () => {
+test('disable_parallel_tool_use turns parallel calls off', () => {
   for (const type of ['auto', 'any'] as const) {
-    const choose = (off: unknown) =>
-      read({ tools: [look], tool_choice: { type, disable_parallel_tool_use: off } }).plan.isParallel
-    assert.deepEqual([true, false, null, undefined].map(choose), [false, true, true, true])
+    const isParallel = (disabled: unknown) =>
+      read({ tools: [look], tool_choice: { type, disable_parallel_tool_use: disabled } }).plan.isParallel
+    assert.deepEqual([true, false, null, undefined].map(isParallel), [false, true, true, true])
   }
 })
 
-test('what else a tool may say is without effect', () => {
+test('the other fields of a tool have no effect', () => {
   const extras = {
     strict: true,
-    input_examples: [{ at: 1 }],
+    input_examples: [{ x: 1 }],
     defer_loading: true,
     eager_input_streaming: true,
     allowed_callers: ['direct'],
@@ -499,18 +511,18 @@ test('what else a tool may say is without effect', () => {
   assert.deepEqual([run.plain?.tools, ignored], [[lookTool], []])
 })
 
-test('a schema that the client gave reaches the model as it is', () => {
+test('a tool’s schema reaches the model unchanged', () => {
   const schema = {
     type: 'object',
-    properties: { at: { $ref: '#/$defs/place' } },
-    $defs: { place: { type: 'string' } },
+    properties: { x: { $ref: '#/$defs/location' } },
+    $defs: { location: { type: 'string' } },
     additionalProperties: false,
   }
   const { run } = read({ tools: [{ name: 'look', input_schema: schema }] })
   assert.deepEqual(run.plain?.tools[0]?.inputSchema, schema)
 })
 
-const typed: [string, string, string[]][] = [
+const typedTools: [string, string, string[]][] = [
   ['bash_20241022', 'bash', ['command', 'restart']],
   ['bash_20250124', 'bash', ['command', 'restart']],
   ['text_editor_20241022', 'str_replace_editor', ['command', 'path', 'file_text', 'old_str', 'new_str', 'view_range']],
@@ -519,8 +531,8 @@ const typed: [string, string, string[]][] = [
   ['text_editor_20250728', 'str_replace_based_edit_tool', ['command', 'path', 'insert_text']],
   ['memory_20250818', 'memory', ['command', 'path', 'old_path', 'new_path']],
 ]
-for (const [type, name, fields] of typed) {
-  test(`the typed tool ${type} is offered as ${name}, for the client to run`, () => {
+for (const [type, name, fields] of typedTools) {
+  test(`the built-in tool ${type} is offered as ${name}, for the client to run`, () => {
     const { run, plan, ignored } = read({ tools: [{ type, name }], tool_choice: { type: 'tool', name } })
     const [tool] = run.plain?.tools ?? []
     assert.equal(tool?.name, name)
@@ -532,7 +544,7 @@ for (const [type, name, fields] of typed) {
   })
 }
 
-test('only the older editors can undo', () => {
+test('only the older text editors have undo_edit', () => {
   const commands = (type: string) => {
     const { properties } = read({ tools: [{ type }] }).run.plain?.tools[0]?.inputSchema ?? {}
     return (properties as { command: { enum: string[] } }).command.enum
@@ -548,7 +560,7 @@ for (const type of [
   'tool_search_tool_regex_20251119',
   'mcp_toolset',
 ]) {
-  test(`the typed tool ${type} is left out and named, and the others are offered`, () => {
+  test(`the built-in tool ${type} is left out and named as ignored, and the others are offered`, () => {
     const { run, ignored } = read({ tools: [look, { type, name: 'whatever' }, shout] })
     assert.deepEqual(run.plain?.tools, [lookTool, shoutTool])
     assert.deepEqual(ignored, ['tools[1]'])
@@ -568,17 +580,17 @@ const thoughts: [object, Thinking][] = [
   [{ thinking: { type: 'adaptive', display: null } }, { isOff: false, budgetTokens: null, display: 'summarized' }],
 ]
 for (const [body, thinking] of thoughts) {
-  test(`${JSON.stringify(body)} thinks as ${JSON.stringify(thinking)}`, () => {
+  test(`${JSON.stringify(body)} sets thinking to ${JSON.stringify(thinking)}`, () => {
     const { run, plan, ignored } = read(body)
     assert.deepEqual(run.plain?.thinking, thinking)
-    // What is left out is left out of the answer as well, but for what the model needs to have back.
+    // Omitted thinking is also left out of the answer, except for the signature that the model needs back.
     assert.equal(plan.showsThinking, !thinking.isOff && (thinking.display === 'omitted' ? 'signed' : true))
     assert.deepEqual(ignored, [])
   })
 }
 
 for (const effort of ['low', 'medium', 'high', 'xhigh', 'max', null]) {
-  test(`the effort ${effort} reaches the CLI and says nothing of thinking`, () => {
+  test(`the effort ${effort} reaches the CLI and does not change thinking`, () => {
     const { run, plan } = read({ output_config: { effort } })
     assert.equal(run.options.effort, effort)
     assert.deepEqual([run.plain?.thinking, plan.showsThinking], [noThinking, false])
@@ -597,8 +609,8 @@ const formats: [string, object][] = [
     },
   ],
 ]
-for (const [where, body] of formats) {
-  test(`a schema in ${where} goes to the CLI`, () => {
+for (const [fields, body] of formats) {
+  test(`a schema in ${fields} goes to the CLI`, () => {
     const { run, plan, ignored } = read(body)
     assert.deepEqual([run.options.jsonSchema, plan.format, ignored], [schema, 'json_schema', []])
     assert.equal(run.options.systemPrompt, '')
@@ -612,7 +624,7 @@ test('without a schema the answer is text', () => {
   }
 })
 
-test('the limit and every stop sequence that is not empty reach the model', () => {
+test('max_tokens and every non-empty stop sequence reach the plain options', () => {
   const { run } = read({ max_tokens: 7, stop_sequences: ['END', '', '\n\n', 'a', 'b', 'c', 'd'] })
   assert.deepEqual(run.plain, {
     ...plainOptions,
@@ -638,12 +650,12 @@ const ignoredCases: [object, string[]][] = [
   [{ seed: 4, tools: [{ type: 'web_search_20250305' }, look] }, ['seed', 'tools[0]']],
 ]
 for (const [body, ignored] of ignoredCases) {
-  test(`of ${JSON.stringify(body)} is ignored: ${ignored.join(', ') || 'nothing'}`, () => {
+  test(`the ignored fields of ${JSON.stringify(body)} are: ${ignored.join(', ') || 'none'}`, () => {
     assert.deepEqual(read(body).ignored, ignored)
   })
 }
 
-test('an agent gets the system prompt after its own and no plain options', () => {
+test('an agent gets the system prompt appended to its own, and no plain options', () => {
   const body = { system: 'One.', messages: [{ role: 'system', content: 'Two.' }, user] }
   const { run, plan } = read(body, { model: agent })
   assert.deepEqual(run.options, { ...noOptions, model: 'sonnet', appendSystemPrompt: 'One.\n\nTwo.' })
@@ -652,7 +664,7 @@ test('an agent gets the system prompt after its own and no plain options', () =>
   assert.equal(read({}, { model: agent }).run.options.appendSystemPrompt, null)
 })
 
-test('client tools and stop sequences are told as ignored by an agent, and the limit that is always there is not', () => {
+test('an agent reports client tools and stop sequences as ignored, but not max_tokens, which is always sent', () => {
   const body = { tools: [look], tool_choice: { type: 'any' }, stop_sequences: ['x'], max_tokens: 5 }
   const { run, ignored, plan } = read(body, { model: agent })
   assert.deepEqual(ignored.toSorted(), ['stop_sequences', 'tools'])
@@ -661,31 +673,31 @@ test('client tools and stop sequences are told as ignored by an agent, and the l
   assert.deepEqual(read({ tools: [], stop_sequences: [] }, { model: agent }).ignored, [])
 })
 
-test('an agent takes effort and a schema, and shows nothing of its thinking', () => {
+test('an agent accepts effort and a schema, and does not show its thinking', () => {
   const output = { effort: 'high', format: { type: 'json_schema', schema } }
   const { run, plan } = read({ output_config: output, thinking: { type: 'adaptive' } }, { model: agent })
   assert.deepEqual([run.options.effort, run.options.jsonSchema], ['high', schema])
   assert.equal(plan.showsThinking, false)
 })
 
-const asides: [string, object, boolean][] = [
+const auxiliaryCases: [string, object, boolean][] = [
   ['a title for a conversation', { system: 'You are a title generator. Output only a title.' }, true],
   [
-    'a task of a template',
+    'a task from a template',
     { messages: [{ role: 'user', content: '### Task:\nSuggest 3-5 follow-up questions.' }] },
     true,
   ],
   [
-    'a title in the words of blocks',
+    'a title requested in blocks',
     { messages: [{ role: 'user', content: [text('Generate a concise title for this conversation.')] }] },
     true,
   ],
   ['a title with tools', { system: 'You are a title generator.', tools: [look] }, false],
   ['a greeting', {}, false],
 ]
-for (const [what, body, isSide] of asides) {
-  test(`${what} is ${isSide ? 'a side request' : 'no side request'}, and never for an agent`, () => {
-    assert.equal(read(body).run.isAuxiliary, isSide)
+for (const [what, body, isAuxiliary] of auxiliaryCases) {
+  test(`${what} is ${isAuxiliary ? 'an auxiliary request' : 'not an auxiliary request'}, and never for an agent`, () => {
+    assert.equal(read(body).run.isAuxiliary, isAuxiliary)
     assert.equal(read(body, { model: agent }).run.isAuxiliary, false)
   })
 }

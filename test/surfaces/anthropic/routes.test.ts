@@ -1,4 +1,4 @@
-// Anthropic's routes on a scripted agent: paths, statuses, headers and streams as they are on the wire.
+// Tests Anthropic's routes with a scripted agent: paths, statuses, headers and streams as they are on the wire.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -59,12 +59,12 @@ async function start(t: TestContext, script?: Script, options?: Partial<Anthropi
   const { inject } = await createInjectApp(t, setup(agent, options))
   const post = (body: object | string, more: Record<string, string> = {}, url = path) =>
     inject({ method: 'POST', url, headers: { ...headers, ...more }, payload: body })
-  const ask = (method: 'GET' | 'POST' | 'PUT' | 'DELETE', url: string) =>
+  const send = (method: 'GET' | 'POST' | 'PUT' | 'DELETE', url: string) =>
     inject({ method, url, headers, ...(method === 'GET' ? {} : { payload: {} }) })
-  return { agent, post, ask }
+  return { agent, post, send }
 }
 
-/** The events of a stream: each is named on a line of its own, and held against our schema and the SDK's. */
+/** The events of a stream. Each has an `event:` line and is checked against our schema and the SDK's types. */
 function parseFrames(body: string): MessageEvent[] {
   assert.ok(body.endsWith('\n\n'), JSON.stringify(body.slice(-80)))
   return body
@@ -81,9 +81,9 @@ function parseFrames(body: string): MessageEvent[] {
     })
 }
 
-function eventsOf({ statusCode, headers: given, body }: LightMyRequestResponse): MessageEvent[] {
+function eventsOf({ statusCode, headers: responseHeaders, body }: LightMyRequestResponse): MessageEvent[] {
   assert.equal(statusCode, 200, body)
-  assert.match(String(given['content-type']), /^text\/event-stream/)
+  assert.match(String(responseHeaders['content-type']), /^text\/event-stream/)
   return parseFrames(body)
 }
 
@@ -100,7 +100,7 @@ const textIn = (events: readonly MessageEvent[]) =>
     .map((event) => (event.type === 'content_block_delta' && event.delta.type === 'text_delta' ? event.delta.text : ''))
     .join('')
 
-test('a message is answered whole', async (t) => {
+test('without streaming a message is answered as one JSON body', async (t) => {
   const { agent, post } = await start(t)
   const answer = await post({ ...hello, stream: false })
   const message = messageOf(answer)
@@ -114,7 +114,7 @@ test('a message is answered whole', async (t) => {
   assert.deepEqual([agent.requests[0]?.options.model, agent.requests[0]?.streaming], ['sonnet', false])
 })
 
-test('a message is streamed in events that are named', async (t) => {
+test('with streaming a message is answered in named events', async (t) => {
   const { agent, post } = await start(t)
   const answer = await post({ ...hello, stream: true })
   const events = eventsOf(answer)
@@ -137,7 +137,7 @@ test('a message is streamed in events that are named', async (t) => {
 })
 
 const look = { name: 'look', input_schema: { type: 'object' } }
-const called: RunEvent[] = [
+const callEvents: RunEvent[] = [
   { type: 'usage', usage: runEnd().usage },
   { type: 'thinking-start', index: 0 },
   { type: 'thinking-delta', index: 0, text: 'Hmm.' },
@@ -145,19 +145,19 @@ const called: RunEvent[] = [
   { type: 'thinking-end', index: 0 },
   ...textBlock(1, ['Let me see.']),
   { type: 'tool-start', index: 2, toolId: 'toolu_1', name: 'look' },
-  { type: 'tool-delta', index: 2, json: '{"at":' },
+  { type: 'tool-delta', index: 2, json: '{"x":' },
   { type: 'tool-delta', index: 2, json: '1}' },
   { type: 'tool-end', index: 2 },
 ]
 
-test('thinking, words and a call are the same on the wire, whole and streamed', async (t) => {
-  const { agent, post } = await start(t, [runStart(), ...called, runEnd({ stopReason: 'tool_use' })])
+test('thinking, text and a call are the same on the wire, whole and streamed', async (t) => {
+  const { agent, post } = await start(t, [runStart(), ...callEvents, runEnd({ stopReason: 'tool_use' })])
   const body = { ...hello, tools: [look], thinking: { type: 'adaptive' } }
   const message = messageOf(await post(body))
   const expected: Block[] = [
     { type: 'thinking', thinking: 'Hmm.', signature: 'c2ln' },
     { type: 'text', text: 'Let me see.', citations: null },
-    { type: 'tool_use', id: 'toolu_1', name: 'look', input: { at: 1 }, caller: { type: 'direct' } },
+    { type: 'tool_use', id: 'toolu_1', name: 'look', input: { x: 1 }, caller: { type: 'direct' } },
   ]
   assert.deepEqual([message.content, message.stop_reason], [expected, 'tool_use'])
   const events = eventsOf(await post({ ...body, stream: true }))
@@ -168,7 +168,7 @@ test('thinking, words and a call are the same on the wire, whole and streamed', 
       [0, 'thinking_delta', 'Hmm.'],
       [0, 'signature_delta', 'c2ln'],
       [1, 'text_delta', 'Let me see.'],
-      [2, 'input_json_delta', '{"at":'],
+      [2, 'input_json_delta', '{"x":'],
       [2, 'input_json_delta', '1}'],
     ],
   )
@@ -199,7 +199,7 @@ for (const url of [countPath, `${countPath}/`, `/v1${countPath}`, '/messages/cou
   })
 }
 
-test('a token count is an estimate of what the model would be told, and no run begins', async (t) => {
+test('a token count estimates the input of the model and starts no run', async (t) => {
   const counted: unknown[] = []
   const countTokens: AnthropicOptions['countTokens'] = (run, model) => {
     counted.push([run.prompt, run.options.systemPrompt, run.plain?.tools.length, model])
@@ -226,9 +226,9 @@ for (const [method, url] of [
   ['POST', '/v1/messages/batches/msgbatch_1/cancel'],
   ['DELETE', '/v1/messages/batches/msgbatch_1'],
 ] as const) {
-  test(`${method} ${url} is 501 in Anthropic's shape, and says what to do`, async (t) => {
-    const { ask } = await start(t)
-    const answer = await ask(method, url)
+  test(`${method} ${url} is 501 in Anthropic's format and names the route to use instead`, async (t) => {
+    const { send } = await start(t)
+    const answer = await send(method, url)
     assert.equal(answer.statusCode, 501, answer.body)
     const { error } = ErrorBody.parse(answer.json())
     assert.deepEqual([error.type, /use POST \/v1\/messages/.test(error.message)], ['api_error', true])
@@ -237,38 +237,38 @@ for (const [method, url] of [
 }
 
 for (const url of [path, countPath]) {
-  test(`GET ${url} is 405 in Anthropic's shape, and says what is allowed`, async (t) => {
-    const { ask } = await start(t)
-    const answer = await ask('GET', url)
+  test(`GET ${url} is 405 in Anthropic's format and names the allowed method`, async (t) => {
+    const { send } = await start(t)
+    const answer = await send('GET', url)
     assert.equal(answer.statusCode, 405, answer.body)
     assert.equal(answer.headers.allow, 'POST')
     assert.deepEqual(ErrorBody.parse(answer.json()).error, {
       type: 'invalid_request_error',
-      message: `${url} takes POST, not GET`,
+      message: `${url} supports POST, not GET`,
     })
   })
 
   for (const method of ['PUT', 'DELETE'] as const) {
-    test(`${method} ${url} is 405 and says what is allowed`, async (t) => {
-      const { ask } = await start(t)
-      const answer = await ask(method, url)
+    test(`${method} ${url} is 405 and names the allowed method`, async (t) => {
+      const { send } = await start(t)
+      const answer = await send(method, url)
       assert.equal(answer.statusCode, 405, answer.body)
       assert.match(String(answer.headers.allow), /\bPOST\b/)
     })
   }
 }
 
-test('the older completions are 404 in Anthropic’s shape', async (t) => {
-  const { ask } = await start(t)
-  const answer = await ask('POST', '/v1/complete')
+test('the older completions route is 404 in Anthropic’s format', async (t) => {
+  const { send } = await start(t)
+  const answer = await send('POST', '/v1/complete')
   assert.equal(answer.statusCode, 404)
   const { error } = ErrorBody.parse(answer.json())
   assert.deepEqual([error.type, /POST \/v1\/messages/.test(error.message)], ['not_found_error', true])
 })
 
-test('any key, any beta and no version at all are taken', async (t) => {
+test('any key, any beta and a missing version are accepted', async (t) => {
   const { agent, post } = await start(t)
-  const given = [
+  const headerSets = [
     {},
     { 'x-api-key': 'sk-dummy' },
     { authorization: 'Bearer sk-dummy' },
@@ -276,22 +276,22 @@ test('any key, any beta and no version at all are taken', async (t) => {
     { 'anthropic-version': 'yesterday' },
     { 'anthropic-version': '2026-10-21', 'anthropic-dangerous-direct-browser-access': 'true' },
   ]
-  for (const more of given) assert.equal((await post(hello, more)).statusCode, 200)
-  assert.equal(agent.requests.length, given.length)
+  for (const more of headerSets) assert.equal((await post(hello, more)).statusCode, 200)
+  assert.equal(agent.requests.length, headerSets.length)
 })
 
 test('the version in the header decides what is refused', async (t) => {
   const { agent, post } = await start(t)
   const body = { ...hello, temperature: 0 }
-  const taken = await post(body, { 'anthropic-version': '2023-06-01' })
-  assert.deepEqual([taken.statusCode, taken.headers['x-claude-serve-ignored']], [200, 'temperature'])
+  const accepted = await post(body, { 'anthropic-version': '2023-06-01' })
+  assert.deepEqual([accepted.statusCode, accepted.headers['x-claude-serve-ignored']], [200, 'temperature'])
   const refused = await post(body, { 'anthropic-version': '2026-10-21' })
   assert.equal(refused.statusCode, 400)
   assert.match(ErrorBody.parse(refused.json()).error.message, /^temperature is not a field/)
   assert.equal(agent.requests.length, 1)
 })
 
-test('an unknown model is 404 wherever it is named, and no run begins', async (t) => {
+test('an unknown model is 404 on every route, and no run starts', async (t) => {
   const { agent, post } = await start(t)
   const body = { ...hello, model: 'sonet' }
   for (const answer of [await post(body), await post({ ...body, stream: true }), await post(body, {}, countPath)]) {
@@ -303,7 +303,7 @@ test('an unknown model is 404 wherever it is named, and no run begins', async (t
   assert.equal(agent.requests.length, 0)
 })
 
-test('a model list that the CLI cannot give is told as its failure', async (t) => {
+test('if the CLI cannot list its models, its error is the answer', async (t) => {
   const models = async () => {
     throw new AppError('claude_not_found', 'There is no claude.')
   }
@@ -317,7 +317,7 @@ test('a model list that the CLI cannot give is told as its failure', async (t) =
 
 const serverBlock = { type: 'server_tool_use', id: 'srvtoolu_1', name: 'web_search', input: {} }
 
-test('fields, tools and blocks without effect are listed in a header', async (t) => {
+test('ignored fields, tools and blocks are listed in a header', async (t) => {
   const { post } = await start(t)
   const body = {
     ...hello,
@@ -336,7 +336,7 @@ test('fields, tools and blocks without effect are listed in a header', async (t)
   }
 })
 
-test('who is strict is refused by the first name in that list, and not where there is none', async (t) => {
+test('a strict request is refused with the first name of that list, and accepted if the list is empty', async (t) => {
   const { agent, post } = await start(t)
   const strict = { 'x-claude-serve-strict': 'true' }
   const body = { ...hello, top_k: 5, tools: [{ type: 'web_search_20250305' }] }
@@ -344,7 +344,7 @@ test('who is strict is refused by the first name in that list, and not where the
     const refused = await post(body, strict, url)
     assert.equal(refused.statusCode, 400)
     const { error } = ErrorBody.parse(refused.json())
-    assert.equal(error.message, 'top_k cannot be honoured by this server (x-claude-serve-strict)')
+    assert.equal(error.message, 'top_k cannot be honored by this server (x-claude-serve-strict)')
   }
   assert.equal((await post({ ...body, stream: true }, strict)).statusCode, 400)
   assert.equal(agent.requests.length, 0)
@@ -352,7 +352,7 @@ test('who is strict is refused by the first name in that list, and not where the
   assert.equal((await post(body, { 'x-claude-serve-strict': 'false' })).statusCode, 200)
 })
 
-test('an agent lists what it has of its own and tells its model as one', async (t) => {
+test('an agent lists client tools and stop sequences as ignored, and its model name is that of an agent', async (t) => {
   const { agent, post } = await start(t)
   const answer = await post({ ...hello, model: 'agent/sonnet', tools: [look], stop_sequences: ['END'] })
   assert.equal(messageOf(answer).model, 'agent/claude-sonnet-5')
@@ -360,7 +360,7 @@ test('an agent lists what it has of its own and tells its model as one', async (
   assert.equal(agent.requests[0]?.plain, null)
 })
 
-test('a conversation with very many such blocks is answered, though its header cannot name them all', async (t) => {
+test('a conversation with very many ignored blocks is answered, although the header cannot name them all', async (t) => {
   const { url } = await listenApp(t, setup(new ScriptedAgent()))
   const content = Array.from({ length: 1000 }, () => serverBlock)
   const messages = [...hello.messages, { role: 'assistant', content }, ...hello.messages]
@@ -375,11 +375,11 @@ test('a conversation with very many such blocks is answered, though its header c
   assert.ok(ignored.length < 4096, `${ignored.length} characters`)
 })
 
-const forced = { ...hello, tools: [look], tool_choice: { type: 'any' } }
+const forcedCall = { ...hello, tools: [look], tool_choice: { type: 'any' } }
 
-test('a forced call that the model does not make is told as an ignored choice', async (t) => {
+test('tool_choice is reported as ignored if the model does not make a forced call', async (t) => {
   const { post } = await start(t)
-  const answer = await post({ ...forced, top_k: 5 })
+  const answer = await post({ ...forcedCall, top_k: 5 })
   assert.equal(messageOf(answer).stop_reason, 'end_turn')
   assert.equal(answer.headers['x-claude-serve-ignored'], 'tool_choice, top_k')
 })
@@ -389,10 +389,10 @@ for (const [what, end] of [
   ['cut short', { stopReason: 'max_tokens' }],
   ['refused', { stopReason: 'refusal' }],
 ] as const) {
-  test(`a forced call that is ${what} is no ignored choice`, async (t) => {
-    const events = what === 'made' ? called : textBlock(0, ['I'])
+  test(`tool_choice is not reported as ignored if a forced call is ${what}`, async (t) => {
+    const events = what === 'made' ? callEvents : textBlock(0, ['I'])
     const { post } = await start(t, [runStart(), ...events, runEnd(end)])
-    const answer = await post(forced)
+    const answer = await post(forcedCall)
     assert.equal(messageOf(answer).stop_reason, end.stopReason)
     assert.equal(answer.headers['x-claude-serve-ignored'], undefined)
   })
@@ -405,7 +405,7 @@ function withSchema(schema: object) {
 for (const stream of [false, true]) {
   const kind = stream ? 'a stream' : 'a whole answer'
 
-  test(`${kind} that there is no room for is 429 and may be asked for again`, async (t) => {
+  test(`${kind} is 429 if the queue is full, and may be retried`, async (t) => {
     const { post } = await start(t, refusing(queueFull()))
     const answer = await post({ ...hello, stream })
     assert.equal(answer.statusCode, 429)
@@ -414,12 +414,12 @@ for (const stream of [false, true]) {
   })
 
   for (const [what, before] of [
-    ['says anything', []],
-    ['says more than what it counted', [{ type: 'usage', usage: runEnd().usage }]],
-    ['has a word to show', [{ type: 'text-start', index: 0 }]],
-    ['has a thought to show', [{ type: 'thinking-start', index: 0 }]],
+    ['emits anything', []],
+    ['emits more than its usage', [{ type: 'usage', usage: runEnd().usage }]],
+    ['has any text', [{ type: 'text-start', index: 0 }]],
+    ['has any thinking', [{ type: 'thinking-start', index: 0 }]],
   ] as [string, RunEvent[]][]) {
-    test(`${kind} whose run fails before it ${what} has its own status and is not to be asked for again`, async (t) => {
+    test(`${kind} whose run fails before it ${what} has the status of the failure and is not retried`, async (t) => {
       const failure = new AppError('overloaded', 'The model is busy.', { upstreamStatus: 529 })
       const { agent, post } = await start(t, [runStart(), ...before, failedEnd(failure)])
       const answer = await post({ ...hello, thinking: { type: 'adaptive' }, stream })
@@ -433,25 +433,25 @@ for (const stream of [false, true]) {
     })
   }
 
-  test(`${kind} is the schema's JSON`, async (t) => {
+  test(`${kind} with a schema is its JSON`, async (t) => {
     const { agent, post } = await start(t, [
       runStart(),
       ...textBlock(0, ['Here:']),
       runEnd({ structuredOutput: { a: 1 }, result: '{"a":1}' }),
     ])
     const answer = await post({ ...withSchema({ type: 'object' }), stream })
-    const said = stream
+    const texts = stream
       ? textIn(eventsOf(answer))
       : messageOf(answer).content.map((block) => (block.type === 'text' ? block.text : block.type))
-    assert.deepEqual([said].flat(), ['{"a":1}'])
+    assert.deepEqual([texts].flat(), ['{"a":1}'])
     assert.deepEqual(agent.requests[0]?.options.jsonSchema, { type: 'object' })
   })
 
-  test(`${kind} that is cut in a call by the limit is no fault of the request`, async (t) => {
+  test(`${kind} whose call is cut by max_tokens is still answered with 200`, async (t) => {
     const { post } = await start(t, [
       runStart(),
       { type: 'tool-start', index: 0, toolId: 'toolu_1', name: 'look' },
-      { type: 'tool-delta', index: 0, json: '{"at' },
+      { type: 'tool-delta', index: 0, json: '{"x' },
       { type: 'tool-end', index: 0 },
       runEnd({ stopReason: 'max_tokens' }),
     ])
@@ -462,7 +462,7 @@ for (const stream of [false, true]) {
   })
 }
 
-test('a stream that fails after its first words ends with an error event and no stop', async (t) => {
+test('a stream that fails after its first text ends with an error event and without message_stop', async (t) => {
   const failure = new AppError('rate_limited', 'Too much.', { retryAfterS: 60 })
   const { post } = await start(t, [runStart(), ...textBlock(0, ['Half an']), failedEnd(failure)])
   const answer = await post({ ...hello, stream: true })
@@ -476,7 +476,7 @@ test('a stream that fails after its first words ends with an error event and no 
   assert.deepEqual(typesOf(events), ['message_start', 'content_block_start', 'content_block_delta', 'error'])
 })
 
-test('a stream whose answer does not fit the schema ends with an error event and no stop', async (t) => {
+test('a stream whose answer does not match the schema ends with an error event and without message_stop', async (t) => {
   const usage: RunEvent = { type: 'usage', usage: runEnd().usage }
   const { post } = await start(t, [runStart(), usage, ...textBlock(0, ['No.']), runEnd()])
   const events = eventsOf(await post({ ...withSchema({ type: 'object' }), stream: true }))
@@ -485,7 +485,7 @@ test('a stream whose answer does not fit the schema ends with an error event and
   assert.match(last?.type === 'error' ? last.error.message : '', /output_config\.format/)
 })
 
-test('an agent that breaks in the middle of a stream ends it with an error that gives nothing away', async (t) => {
+test('an agent that throws in the middle of a stream ends it with an error that reveals nothing', async (t) => {
   const { post } = await start(t, function* () {
     yield runStart()
     yield* textBlock(0, ['Half an']).slice(0, 2)
@@ -497,7 +497,7 @@ test('an agent that breaks in the middle of a stream ends it with an error that 
   assert.doesNotMatch(answer.body, /secret/)
 })
 
-/** Frames as they come, until the reader has seen enough. */
+/** The frames of a stream as they arrive. */
 async function* framesIn(answer: IncomingMessage): AsyncGenerator<string> {
   let buffered = ''
   answer.setEncoding('utf8')
@@ -508,7 +508,7 @@ async function* framesIn(answer: IncomingMessage): AsyncGenerator<string> {
   }
 }
 
-test('in silence a stream that has a heartbeat of its own sends that, and nothing else', async (t) => {
+test('an idle stream with its own heartbeat sends only that', async (t) => {
   const server = createServer()
   const opened = new Promise<ServerResponse>((resolve) =>
     server.once('request', (_request, response) => resolve(response)),
@@ -528,10 +528,10 @@ test('in silence a stream that has a heartbeat of its own sends that, and nothin
   assert.equal(`${seen[0]}\n\n`, encodeFrame(heartbeat))
 })
 
-test('a message whose model is silent for long sends pings, which are events of the API', async (t) => {
-  let goOn: () => void = () => {}
+test('a stream sends ping events while the model is silent', async (t) => {
+  let endSilence: () => void = () => {}
   const silence = new Promise<void>((resolve) => {
-    goOn = resolve
+    endSilence = resolve
   })
   const agent = new ScriptedAgent(async function* () {
     const [first, ...rest] = goodRun(['One ', 'two'])
@@ -557,7 +557,7 @@ test('a message whose model is silent for long sends pings, which are events of 
   for await (const frame of framesIn(answer)) {
     seen.push(frame)
     if (frame.includes('text_delta') && frame.includes('One')) t.mock.timers.tick(15_000)
-    if (frame.startsWith('event: ping') || frame.startsWith(':')) goOn()
+    if (frame.startsWith('event: ping') || frame.startsWith(':')) endSilence()
   }
   const events = parseFrames(`${seen.join('\n\n')}\n\n`)
   assert.deepEqual(typesOf(events), [
@@ -573,7 +573,7 @@ test('a message whose model is silent for long sends pings, which are events of 
 })
 
 for (const stream of [false, true]) {
-  test(`a client that hangs up cancels its run (${stream ? 'stream' : 'whole'})`, async (t) => {
+  test(`a client that disconnects cancels its run (${stream ? 'stream' : 'whole'})`, async (t) => {
     const agent = new ScriptedAgent((_request, signal) => untilAborted(signal, ['Hello']))
     const { port } = await listenApp(t, setup(agent))
     const client = httpRequest({
@@ -586,7 +586,7 @@ for (const stream of [false, true]) {
     client.on('error', () => {})
     const answered = new Promise<IncomingMessage>((resolve) => client.once('response', resolve))
     client.end(JSON.stringify({ ...hello, stream }))
-    await agent.asked(1)
+    await agent.requested(1)
     if (stream) await answered
     client.destroy()
     await agent.ended(0)
@@ -594,7 +594,7 @@ for (const stream of [false, true]) {
   })
 }
 
-test('a run that takes too long is told as a timeout', async (t) => {
+test('a run that takes too long is answered with a timeout error', async (t) => {
   const agent = (_request: unknown, signal: AbortSignal) => untilAborted(signal)
   const { post } = await start(t, agent, { requestTimeoutMs: 1 })
   const answer = await post(hello)

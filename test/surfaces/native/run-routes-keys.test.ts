@@ -135,7 +135,7 @@ test('whoever asked again and hangs up does not end the run of who asked first',
       ...(signal ? { signal } : {}),
     })
   const first = ask()
-  await agent.asked(1)
+  await agent.requested(1)
   const controller = new AbortController()
   const second = await fetch(`${url}/v1/chat`, {
     method: 'POST',

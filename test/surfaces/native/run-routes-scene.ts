@@ -12,7 +12,7 @@ import { registerOpenai } from '../../../src/surfaces/openai/routes.ts'
 import { input, read } from '../../core/runs-scene.ts'
 import { createInjectApp, type ListeningApp, listenApp, openaiRest } from '../../helpers/inject-app.ts'
 import { type Script, ScriptedAgent } from '../../helpers/scripted-agent.ts'
-import { makePlace } from '../../store/scene.ts'
+import { makeStoreFolder } from '../../store/scene.ts'
 
 export const headers = { host: 'localhost:5005', 'content-type': 'application/json' }
 
@@ -46,7 +46,7 @@ async function parts(t: TestContext, { script, now }: Given) {
   let made: Runs | null = null
   // Closed before the store is.
   t.after(() => made?.close(0))
-  const store = await makePlace(t).open()
+  const store = await makeStoreFolder(t).open()
   const runs = createRuns({ agent, store, ...(now ? { now } : {}) })
   made = runs
   const face = {

@@ -197,9 +197,9 @@ for (const [event, expected] of events) {
 }
 
 test('a cancelled run is told as an error, with or without a reason', () => {
-  const reason = new AppError('cancelled', 'The client hung up.')
+  const reason = new AppError('cancelled', 'The client disconnected.')
   for (const [each, message] of [
-    [failedEnd(reason), 'The client hung up.'],
+    [failedEnd(reason), 'The client disconnected.'],
     [runEnd({ outcome: 'cancelled' }), 'The run was cancelled.'],
   ] as const) {
     const error = toError(each, 'run_1')

@@ -100,7 +100,7 @@ const refused: [param: string, body: object, code?: string][] = [
   ['stream', { stream: 'true' }],
   ['reasoning_effort', { reasoning_effort: 'extreme' }],
   ['metadata.a', { metadata: { a: 1 } }],
-  ['metadata', { metadata: Object.fromEntries(Array.from({ length: 17 }, (_, at) => [`k${at}`, 'v'])) }],
+  ['metadata', { metadata: Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`k${index}`, 'v'])) }],
   ['n', { n: 2 }, 'unsupported_value'],
   ['n', { n: 0 }],
   ['logprobs', { logprobs: true }, 'unsupported_value'],
@@ -111,8 +111,8 @@ for (const [param, body, code] of refused) {
   test(`${JSON.stringify(body).slice(0, 120)} is refused by its parameter ${param}`, () => {
     assert.throws(
       () => read(body),
-      (fault: AppError) => {
-        const { error } = toErrorBody(fault)
+      (thrown: AppError) => {
+        const { error } = toErrorBody(thrown)
         assert.equal(error.param, param, error.message)
         assert.ok(error.message.startsWith(`${param} `), error.message)
         assert.doesNotMatch(error.message, /invalid input|invalid key|too small|too big/i)

@@ -8,7 +8,7 @@ import { openaiHeaders, openaiStatus, toErrorBody } from '../../../src/surfaces/
 import { failedEnd } from '../../helpers/scripted-agent.ts'
 
 /** Written out here, so that a change of what clients see is one of this table as well. */
-const told: Record<ErrorCode, [status: number, type: string, code: string | null]> = {
+const mappings: Record<ErrorCode, [status: number, type: string, code: string | null]> = {
   invalid_request: [400, 'invalid_request_error', null],
   cwd_not_found: [400, 'invalid_request_error', 'cwd_not_found'],
   model_not_found: [404, 'invalid_request_error', 'model_not_found'],
@@ -45,7 +45,7 @@ const told: Record<ErrorCode, [status: number, type: string, code: string | null
 }
 
 for (const name of Object.keys(errorCodes) as ErrorCode[]) {
-  const [status, type, code] = told[name]
+  const [status, type, code] = mappings[name]
   test(`${name} is told as ${status} ${code ?? type}`, () => {
     const error = new AppError(name, 'What went wrong.')
     const param = name === 'model_not_found' ? 'model' : null

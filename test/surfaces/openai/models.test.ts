@@ -52,10 +52,10 @@ for (const [name, message] of unknown) {
   test(`${name.slice(0, 40)} is no model`, () => {
     assert.throws(
       () => resolveModel(name, facts, modelMap),
-      (fault) => {
-        assert.ok(fault instanceof AppError)
-        assert.equal(fault.code, 'model_not_found')
-        assert.match(fault.message, message)
+      (error) => {
+        assert.ok(error instanceof AppError)
+        assert.equal(error.code, 'model_not_found')
+        assert.match(error.message, message)
         return true
       },
     )

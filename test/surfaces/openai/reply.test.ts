@@ -8,7 +8,7 @@ import type { ChatPlan } from '../../../src/surfaces/openai/chat/request.ts'
 import { runEnd, runStart, textBlock } from '../../helpers/scripted-agent.ts'
 
 const ids = { id: 'chatcmpl-1', created: 1_790_000_000 }
-const shapeOf = (fields: Partial<ChatPlan> = {}): ChatPlan => ({
+const planWith = (fields: Partial<ChatPlan> = {}): ChatPlan => ({
   model: 'claude-sonnet-5',
   isAgent: false,
   tools: new Map([
@@ -38,14 +38,14 @@ const thinkingBlock = (index: number, text: string): RunEvent[] => [
 ]
 
 function whole(events: readonly RunEvent[], end: Partial<RunEnd>, fields?: Partial<ChatPlan>) {
-  const answer = new ChatAnswer(shapeOf(fields))
+  const answer = new ChatAnswer(planWith(fields))
   for (const event of [runStart(), ...events]) answer.accept(event)
   const { choices, ...rest } = ChatCompletion.parse(answer.toCompletion(runEnd(end), ids))
   return { ...rest, ...choices[0] }
 }
 
 function chunked(events: readonly RunEvent[], end: Partial<RunEnd>, fields?: Partial<ChatPlan>) {
-  const chunks = new ChatChunks(shapeOf(fields), ids)
+  const chunks = new ChatChunks(planWith(fields), ids)
   return [runStart(), ...events, runEnd(end)].flatMap((event) =>
     chunks.encode(event).map((each) => ChatCompletionChunk.parse(each)),
   )
@@ -55,13 +55,13 @@ const deltasOf = (chunks: readonly ChatCompletionChunk[]): Delta[] =>
   chunks.flatMap(({ choices: [choice] }) => (choice === undefined ? [] : [choice.delta]))
 const finishOf = (chunks: readonly ChatCompletionChunk[]) =>
   chunks.flatMap(({ choices: [choice] }) => (choice?.finish_reason ? [choice.finish_reason] : []))
-const saidIn = (chunks: readonly ChatCompletionChunk[]) =>
+const textIn = (chunks: readonly ChatCompletionChunk[]) =>
   deltasOf(chunks)
     .map(({ content }) => content ?? '')
     .join('')
 
 test('a whole answer has every field that OpenAI promises', () => {
-  const answer = new ChatAnswer(shapeOf({ metadata: { a: 'b' } }))
+  const answer = new ChatAnswer(planWith({ metadata: { a: 'b' } }))
   for (const event of textBlock(0, ['Hel', 'lo'])) answer.accept(event)
   assert.deepEqual(answer.toCompletion(runEnd({ result: 'Hello' }), ids), {
     id: 'chatcmpl-1',
@@ -112,10 +112,10 @@ const usage = {
 }
 
 test('usage counts what was read from and written to the cache as prompt', () => {
-  const told = whole([], { usage }).usage
-  assert.deepEqual([told.prompt_tokens, told.completion_tokens, told.total_tokens], [350, 20, 370])
-  assert.equal(told.prompt_tokens_details.cached_tokens, 300)
-  assert.equal(told.completion_tokens_details.reasoning_tokens, 7)
+  const counted = whole([], { usage }).usage
+  assert.deepEqual([counted.prompt_tokens, counted.completion_tokens, counted.total_tokens], [350, 20, 370])
+  assert.equal(counted.prompt_tokens_details.cached_tokens, 300)
+  assert.equal(counted.completion_tokens_details.reasoning_tokens, 7)
 })
 
 test('a usage chunk without choices comes last where it was asked for, and the others say null', () => {
@@ -194,7 +194,7 @@ test("an agent's own tools are not told, and its texts are paragraphs", () => {
   const fields = { isAgent: true, kinds: new Map() }
   const events = [...textBlock(0, ['I look.']), ...toolBlock(1, 'a', 'Read', ['{}']), ...textBlock(2, ['It ', 'is.'])]
   const chunks = chunked(events, { result: 'It is.' }, fields)
-  assert.equal(saidIn(chunks), 'I look.\n\nIt is.')
+  assert.equal(textIn(chunks), 'I look.\n\nIt is.')
   assert.deepEqual(finishOf(chunks), ['stop'])
   assert.equal(whole(events, { result: 'It is.' }, fields).message.content, 'It is.')
 })
@@ -248,9 +248,9 @@ test('an answer that fits a schema is its JSON alone, in one piece', () => {
 })
 
 test('an answer that should fit a schema and does not is a failure', () => {
-  const fault = { code: 'claude_failed', message: /response_format/ }
-  assert.throws(() => whole(textBlock(0, ['No.']), {}, schemaFields), fault)
-  assert.throws(() => chunked(textBlock(0, ['No.']), {}, schemaFields), fault)
+  const misfit = { code: 'claude_failed', message: /response_format/ }
+  assert.throws(() => whole(textBlock(0, ['No.']), {}, schemaFields), misfit)
+  assert.throws(() => chunked(textBlock(0, ['No.']), {}, schemaFields), misfit)
 })
 
 test('calls, limits and refusals are told as such where a schema was given', () => {
@@ -270,7 +270,7 @@ for (const [pieces, json] of jsonAnswers) {
   test(`of the answer ${JSON.stringify(pieces)} the JSON object is told`, () => {
     const end = { result: pieces.join('') }
     assert.equal(whole(textBlock(0, pieces), end, objectFields).message.content, json)
-    assert.equal(saidIn(chunked(textBlock(0, pieces), end, objectFields)), json)
+    assert.equal(textIn(chunked(textBlock(0, pieces), end, objectFields)), json)
   })
 }
 for (const words of ['I cannot.', '{"a":', '{a}']) {

@@ -60,9 +60,9 @@ async function start(t: TestContext, script?: Script, options?: Partial<OpenaiOp
 }
 
 /** The frames of a stream: chunks held against their schema, then what stands last. */
-function framesOf({ statusCode, headers: given, body }: LightMyRequestResponse) {
+function framesOf({ statusCode, headers: responseHeaders, body }: LightMyRequestResponse) {
   assert.equal(statusCode, 200, body)
-  assert.match(String(given['content-type']), /^text\/event-stream/)
+  assert.match(String(responseHeaders['content-type']), /^text\/event-stream/)
   assert.ok(body.endsWith('\n\n'))
   const frames = body.slice(0, -2).split('\n\n')
   for (const frame of frames) assert.match(frame, /^data: [^\n]+$/)
@@ -223,10 +223,10 @@ for (const stream of [false, true]) {
   test(`${kind} is the schema's JSON`, async (t) => {
     const { agent, post } = await start(t, [runStart(), runEnd({ structuredOutput: { a: 1 }, result: '{"a":1}' })])
     const answer = await post({ ...withSchema({ type: 'object' }), stream })
-    const said = stream
+    const texts = stream
       ? framesOf(answer).chunks.map(({ choices: [choice] }) => choice?.delta.content ?? '')
       : [ChatCompletion.parse(answer.json()).choices[0].message.content]
-    assert.equal(said.join(''), '{"a":1}')
+    assert.equal(texts.join(''), '{"a":1}')
     assert.deepEqual(agent.requests[0]?.options.jsonSchema, { type: 'object' })
   })
 }
@@ -277,7 +277,7 @@ for (const stream of [false, true]) {
     client.on('error', () => {})
     const answered = new Promise<IncomingMessage>((resolve) => client.once('response', resolve))
     client.end(JSON.stringify({ ...hello, stream }))
-    await agent.asked(1)
+    await agent.requested(1)
     if (stream) await answered
     client.destroy()
     await agent.ended(0)

@@ -52,10 +52,10 @@ async function askStream(body: Json): Promise<Chunk[]> {
 }
 
 /** The keys of a message, or of the deltas of one, that say something; they show that an answer is of the kind it should be. */
-function saidIn(messages: readonly object[]): string[] {
-  const isSaid = ([key, value]: [string, unknown]) =>
+function filledKeys(messages: readonly object[]): string[] {
+  const isFilled = ([key, value]: [string, unknown]) =>
     key !== 'role' && value !== null && value !== '' && !(Array.isArray(value) && value.length === 0)
-  const keys = messages.flatMap((message) => Object.entries(message).filter(isSaid))
+  const keys = messages.flatMap((message) => Object.entries(message).filter(isFilled))
   return [...new Set(keys.map(([key]) => key))].sort()
 }
 
@@ -191,7 +191,7 @@ for (const [what, { ask, says, ends }] of Object.entries(wholeCases)) {
   test(`a whole answer with ${what} is what the SDK declares`, async () => {
     const completion = await askWhole(ask)
     const { message, finish_reason } = completion.choices[0] ?? {}
-    assert.deepEqual([saidIn([message ?? {}]), finish_reason], [says, ends])
+    assert.deepEqual([filledKeys([message ?? {}]), finish_reason], [says, ends])
     assertFits('openai', 'ChatCompletion', completion)
     const extra = says.includes('reasoning_content') ? ['/choices/0/message/reasoning_content'] : []
     assert.deepEqual(undeclaredIn('openai', 'ChatCompletion', completion), extra)
@@ -202,12 +202,12 @@ for (const [what, { ask, says, ends }] of Object.entries(streamCases)) {
   test(`each chunk of a stream with ${what} is what the SDK declares`, async () => {
     const chunks = await askStream(ask)
     const choices = chunks.flatMap((chunk) => chunk.choices)
-    const said = saidIn(choices.map(({ delta }) => delta))
-    assert.deepEqual([said, choices.at(-1)?.finish_reason], [says, ends])
+    const keys = filledKeys(choices.map(({ delta }) => delta))
+    assert.deepEqual([keys, choices.at(-1)?.finish_reason], [says, ends])
     assert.equal(chunks.filter((chunk) => chunk.usage).length, ask.stream_options ? 1 : 0)
     for (const chunk of chunks) {
       assertFits('openai', 'ChatCompletionChunk', chunk)
-      const isReasoning = saidIn(chunk.choices.map(({ delta }) => delta)).includes('reasoning_content')
+      const isReasoning = filledKeys(chunk.choices.map(({ delta }) => delta)).includes('reasoning_content')
       const extra = isReasoning ? ['/choices/0/delta/reasoning_content'] : []
       assert.deepEqual(undeclaredIn('openai', 'ChatCompletionChunk', chunk), extra)
     }

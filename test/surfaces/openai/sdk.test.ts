@@ -136,14 +136,14 @@ for (const [version, client, errors] of [
 
   test(`openai ${version} raises an error for a stream that breaks`, async () => {
     agent.script = [runStart(), ...textBlock(0, ['Half']), failedEnd(new AppError('claude_failed', 'It broke.'))]
-    const said: string[] = []
+    const texts: string[] = []
     const read = async () => {
       for await (const chunk of await client.chat.completions.create({ ...hello, stream: true })) {
-        said.push(chunk.choices[0]?.delta.content ?? '')
+        texts.push(chunk.choices[0]?.delta.content ?? '')
       }
     }
     await assert.rejects(read(), /It broke/)
-    assert.equal(said.join(''), 'Half')
+    assert.equal(texts.join(''), 'Half')
   })
 
   test(`openai ${version} lists models and finds one with a slash in its name`, async () => {

@@ -1,64 +1,72 @@
-// Every field of a chat completions request, and what becomes of it.
+// How each field of a chat completions request is treated.
 import { type FieldTable, isEmpty } from '../../../compat/request-fields.ts'
 
 const isOne = (value: unknown) => value === 1
 const isZero = (value: unknown) => value === 0
 const isFalse = (value: unknown) => value === false
-/** Some programs write -1 for no limit. */
+/** Some programs send -1 for no limit. */
 const isNoLimit = (value: unknown) => typeof value === 'number' && value <= 0
 const isText = (value: unknown) => Array.isArray(value) && value.every((kind) => kind === 'text')
 
 export const chatFields: FieldTable = {
-  model: { treatment: 'honoured', note: 'a name from `GET /v1/models`, a full id, or one that `--model-map` gives' },
+  model: { treatment: 'honored', note: 'a name from `GET /v1/models`, a full id, or one from `--model-map`' },
   messages: {
-    treatment: 'honoured',
-    note: 'all roles, each kept; strings and arrays of parts; `image_url` and `file` as data: URLs. A system message after the first words stays in its place, as marked text of the user',
+    treatment: 'honored',
+    note: 'all roles, each preserved; strings and arrays of parts; `image_url` and `file` as data: URLs. A system message after the start of the conversation stays where it is, as marked user text',
   },
-  stream: { treatment: 'honoured' },
-  stream_options: { treatment: 'honoured', note: '`include_usage`; the rest is without effect' },
+  stream: { treatment: 'honored' },
+  stream_options: { treatment: 'honored', note: '`include_usage`; the rest has no effect' },
   tools: {
-    treatment: 'honoured',
+    treatment: 'honored',
     plainOnly: true,
-    note: "the model's own tools, run by the client; `custom` ones take one text, their grammars are ignored; other types are left out and named in the header",
+    note: 'called by the model, run by the client; `custom` tools take one text, and their grammars are ignored; other types are left out and named in the header',
   },
   tool_choice: {
     treatment: 'emulated',
-    note: '`none` and `auto` are honoured; `required`, a name and `allowed_tools` narrow the offer and instruct the model, which is asked once more if it calls nothing; if it still does not, `tool_choice` is named in the header',
+    note: '`none` and `auto` are honored; `required`, a name and `allowed_tools` restrict the tools offered and instruct the model, which is prompted once more if it calls nothing; if it still does not, `tool_choice` is named in the header',
   },
-  parallel_tool_calls: { treatment: 'emulated', note: 'with `false` the first call is returned' },
-  functions: { treatment: 'emulated', plainOnly: true, note: 'as tools' },
+  parallel_tool_calls: { treatment: 'emulated', note: 'with `false`, only the first call is returned' },
+  functions: { treatment: 'emulated', plainOnly: true, note: 'as `tools`' },
   function_call: { treatment: 'emulated', note: 'as `tool_choice`' },
   response_format: {
-    treatment: 'honoured',
-    note: '`json_schema` is validated before the answer is sent; `json_object` is an instruction, with one more try where the answer is not streamed',
+    treatment: 'honored',
+    note: '`json_schema` is validated before the answer is sent; `json_object` is an instruction, with one retry if the answer is not streamed',
   },
   stop: {
     treatment: 'emulated',
     plainOnly: true,
-    note: 'the answer is cut there and the model is interrupted; any number',
+    note: 'any number of sequences; the answer is cut at the first match and the model is interrupted',
   },
   max_tokens: {
-    treatment: 'honoured',
+    treatment: 'honored',
     plainOnly: true,
-    note: 'zero and less mean no limit',
+    note: 'zero or less means no limit',
     requestsNothing: isNoLimit,
   },
   max_completion_tokens: {
-    treatment: 'honoured',
+    treatment: 'honored',
     plainOnly: true,
     note: 'as `max_tokens`',
     requestsNothing: isNoLimit,
   },
-  reasoning_effort: { treatment: 'honoured', note: '`none` switches thinking off, `minimal` is `low`' },
+  reasoning_effort: { treatment: 'honored', note: '`none` turns thinking off, `minimal` is treated as `low`' },
   reasoning: { treatment: 'emulated', note: '`effort` as `reasoning_effort`; `exclude` hides the reasoning' },
-  thinking: { treatment: 'emulated', note: '`{"type": "disabled"}` switches it off, any other shows it' },
-  include_reasoning: { treatment: 'honoured', note: 'whether `reasoning_content` is sent' },
-  metadata: { treatment: 'emulated', note: 'given back with the answer; at most 16 entries' },
-  n: { treatment: 'refused', note: 'must be 1: this server gives one answer', requestsNothing: isOne },
-  logprobs: { treatment: 'refused', note: 'cannot be true: the model tells none', requestsNothing: isFalse },
-  top_logprobs: { treatment: 'refused', note: 'must be 0: the model tells none', requestsNothing: isNoLimit },
-  modalities: { treatment: 'refused', note: 'can only be ["text"]', requestsNothing: isText },
-  audio: { treatment: 'refused', note: 'cannot be used: the model writes text' },
+  thinking: { treatment: 'emulated', note: '`{"type": "disabled"}` turns it off, any other value shows it' },
+  include_reasoning: { treatment: 'honored', note: 'whether `reasoning_content` is sent' },
+  metadata: { treatment: 'emulated', note: 'returned with the answer; at most 16 entries' },
+  n: { treatment: 'refused', note: 'must be 1: this server returns one answer', requestsNothing: isOne },
+  logprobs: {
+    treatment: 'refused',
+    note: 'cannot be true: the model reports no log probabilities',
+    requestsNothing: isFalse,
+  },
+  top_logprobs: {
+    treatment: 'refused',
+    note: 'must be 0: the model reports no log probabilities',
+    requestsNothing: isNoLimit,
+  },
+  modalities: { treatment: 'refused', note: 'must be ["text"]', requestsNothing: isText },
+  audio: { treatment: 'refused', note: 'is not supported: the model only writes text' },
   temperature: { treatment: 'ignored', requestsNothing: isOne },
   top_p: { treatment: 'ignored', requestsNothing: isOne },
   presence_penalty: { treatment: 'ignored', requestsNothing: isZero },
@@ -71,7 +79,7 @@ export const chatFields: FieldTable = {
   user: { treatment: 'silent' },
   safety_identifier: { treatment: 'silent' },
   store: { treatment: 'silent' },
-  service_tier: { treatment: 'silent', note: 'the answer says `default`' },
+  service_tier: { treatment: 'silent', note: 'the answer reports `default`' },
   prediction: { treatment: 'silent' },
   prompt_cache_key: { treatment: 'silent' },
   prompt_cache_options: { treatment: 'silent' },

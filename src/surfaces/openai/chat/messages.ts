@@ -1,5 +1,4 @@
-// The messages of a chat completions request: which of them are the system prompt, which the conversation so far, which the
-// prompt.
+// Splits the messages of a chat completions request into the system prompt, the conversation so far and the prompt.
 
 import { type CallErrors, ConversationBuilder, type EarlierCall } from '../../../compat/conversation-builder.ts'
 import type { ConversationMessage, UserBlock } from '../../../core/conversation.ts'
@@ -12,18 +11,18 @@ export type ReadMessages = { system: string[]; history: ConversationMessage[]; p
 
 type AssistantMessage = Extract<ChatMessage, { role: 'assistant' }>
 
-const callFaults: CallErrors = {
-  orphan: (_id, param) => invalidField(param, 'answers no tool call of the message before it that is still open'),
+const callErrors: CallErrors = {
+  orphan: (_id, param) => invalidField(param, 'matches no tool call of the preceding message that is still open'),
   unanswered: (_id, param) =>
     invalidField(param, 'has no result: each tool call must be followed by a tool message with its id'),
-  sameId: (_id, param) => invalidField(`${param}.id`, 'is the id of another call as well'),
+  sameId: (_id, param) => invalidField(`${param}.id`, 'is also the id of another call: ids must be unique'),
 }
 
 export function readMessages(messages: readonly ChatMessage[]): ReadMessages {
   const system: string[] = []
-  const builder = new ConversationBuilder(callFaults)
-  messages.forEach((message, at) => {
-    const param = `messages[${at}]`
+  const builder = new ConversationBuilder(callErrors)
+  messages.forEach((message, index) => {
+    const param = `messages[${index}]`
     if (message.role === 'system' || message.role === 'developer') {
       const texts = toTextBlocks(message.content, `${param}.content`).map(({ text }) => text)
       if (builder.isEmpty) system.push(...texts)
@@ -34,17 +33,20 @@ export function readMessages(messages: readonly ChatMessage[]): ReadMessages {
   })
   const { history, prompt, endsWithAssistant } = builder.end()
   if (endsWithAssistant) {
-    throw invalidField('messages', 'must end with a user or tool message: an answer cannot be begun for the model')
+    throw invalidField(
+      'messages',
+      "must end with a user or tool message: prefilling the model's answer is not supported",
+    )
   }
   if (prompt.length === 0) throw nothingToAnswer(messages)
   return { system, history, prompt }
 }
 
 function nothingToAnswer(messages: readonly ChatMessage[]) {
-  const at = messages.findLastIndex(({ role }) => role === 'user')
-  return at === -1
-    ? invalidField('messages', 'must have a message with the role user')
-    : invalidField(`messages[${at}].content`, 'must not be empty')
+  const index = messages.findLastIndex(({ role }) => role === 'user')
+  return index === -1
+    ? invalidField('messages', 'must contain a message with the role user')
+    : invalidField(`messages[${index}].content`, 'must not be empty')
 }
 
 function add(
@@ -73,19 +75,22 @@ function add(
 }
 
 function assistantText({ content, refusal }: AssistantMessage, param: string) {
-  const said = toTextBlocks(content, `${param}.content`)
-  return said.length === 0 ? toTextBlocks(refusal, `${param}.refusal`) : said
+  const texts = toTextBlocks(content, `${param}.content`)
+  return texts.length === 0 ? toTextBlocks(refusal, `${param}.refusal`) : texts
 }
 
-/** The older function calls have no ids; one is made of the message's place, so that it is the same in the next request. */
+/**
+ * Legacy function calls have no ids. The id is derived from the message's index, so that the next request gets the same
+ * one.
+ */
 function earlierCalls({ tool_calls: calls, function_call: legacy }: AssistantMessage, param: string): EarlierCall[] {
   if (legacy) {
     const where = `${param}.function_call`
     const input = parseArguments(legacy.arguments, `${where}.arguments`)
     return [{ id: `call_${param.replaceAll(/\D/g, '')}`, name: legacy.name, input, param: where }]
   }
-  return (calls ?? []).map(({ id, function: called, custom }, at) => {
-    const where = `${param}.tool_calls[${at}]`
+  return (calls ?? []).map(({ id, function: called, custom }, index) => {
+    const where = `${param}.tool_calls[${index}]`
     if (called) {
       const input = parseArguments(called.arguments, `${where}.function.arguments`)
       return { id, name: called.name, input, param: where }

@@ -1,4 +1,4 @@
-// What the chat completions and models routes answer. Strict, so that tests hold every answer against them.
+// Schemas of what the chat completions and models routes return. Strict, so that tests catch any undeclared field.
 import { z } from 'zod'
 
 const usage = z.strictObject({
@@ -37,7 +37,7 @@ const common = {
   system_fingerprint: z.string(),
 }
 
-/** The 200 answer. */
+/** The 200 response. */
 export const ChatCompletion = z.strictObject({
   ...common,
   object: z.literal('chat.completion'),
@@ -89,7 +89,7 @@ const chunkChoice = z.strictObject({
   finish_reason: finishReason.nullable(),
 })
 
-/** The `data:` of a stream's frames, but for the last, which is `[DONE]`. */
+/** The `data:` of a stream's frames, except for the last, which is `[DONE]`. */
 export const ChatCompletionChunk = z.strictObject({
   ...common,
   object: z.literal('chat.completion.chunk'),
@@ -98,7 +98,7 @@ export const ChatCompletionChunk = z.strictObject({
 })
 export type ChatCompletionChunk = z.output<typeof ChatCompletionChunk>
 
-/** Every error answer, and the last frame of a stream that failed. */
+/** The body of every error response, and the last frame of a stream that failed. */
 export const ErrorBody = z.strictObject({
   error: z.strictObject({
     message: z.string(),

@@ -1,4 +1,4 @@
-// A run's answer as a chat completion, whole or in chunks. Pure: ids and times are given.
+// Turns a run's answer into a chat completion, whole or in chunks. Pure: ids and times are passed in.
 import {
   AnswerCollector,
   type AnswerPiece,
@@ -46,21 +46,21 @@ export function toUsage({ inputTokens, outputTokens, cacheReadInputTokens, ...re
   }
 }
 
-/** Collects the answer of a run that nobody follows word by word. */
+/** Collects the answer of a run that is not streamed. */
 export class ChatAnswer {
   readonly #plan: ChatPlan
   readonly #answer: AnswerCollector
 
-  constructor(shape: ChatPlan) {
-    this.#plan = shape
-    this.#answer = new AnswerCollector(shape)
+  constructor(plan: ChatPlan) {
+    this.#plan = plan
+    this.#answer = new AnswerCollector(plan)
   }
 
   accept(event: RunEvent): void {
     this.#answer.accept(event)
   }
 
-  /** The answer of a run that succeeded. Throws where it is not what was asked for. */
+  /** The answer of a run that succeeded. Throws if the answer does not fit the requested format. */
   toCompletion(end: RunEnd, ids: ReplyIds): ChatCompletion {
     const { pieces, stop } = this.#answer.end(end)
     const finishReason = toFinishReason(stop, this.#plan)
@@ -91,14 +91,14 @@ function toFinishReason(stop: AnswerStop, { isLegacy }: ChatPlan): FinishReason 
   }
 }
 
-/** What OpenAI calls a tool that takes one text. */
+/** OpenAI's type of a tool: one that takes a single text is `custom`. */
 const typeOf = (kind: ToolKind) => (kind === 'text' ? 'custom' : 'function')
 
 type Message = ChatCompletion['choices'][0]['message']
 
 function toMessage(
   pieces: readonly AnswerPiece[],
-  shape: ChatPlan,
+  plan: ChatPlan,
   finishReason: FinishReason,
   result: string,
 ): Message {
@@ -106,8 +106,8 @@ function toMessage(
     pieces.flatMap((piece) => (piece.type === type && 'text' in piece ? [piece.text] : [])).join('')
   const reasoning = textOf('thinking')
   const calls = toCalls(pieces)
-  // The run's result is the text that holds in the end, whatever was said on the way there.
-  const text = (shape.format === 'text' ? result : '') || textOf('text')
+  // The run's result is the final text; an agent may have written other texts on the way.
+  const text = (plan.format === 'text' ? result : '') || textOf('text')
   const isRefusal = finishReason === 'content_filter'
   return {
     role: 'assistant',
@@ -115,7 +115,7 @@ function toMessage(
     refusal: isRefusal ? text || textOf('refusal') : null,
     annotations: [],
     ...(reasoning === '' ? {} : { reasoning_content: reasoning }),
-    ...toCallFields(calls, shape),
+    ...toCallFields(calls, plan),
   }
 }
 
@@ -129,30 +129,30 @@ function toCalls(pieces: readonly AnswerPiece[]): MadeToolCall[] {
   return pieces.flatMap((piece): MadeToolCall[] => {
     if (piece.type !== 'call') return []
     const { index, id, name, kind } = piece
-    const written = pieces
+    const text = pieces
       .flatMap((each) => (each.type === 'arguments' && each.index === index ? [each.text] : []))
       .join('')
     return [
       kind === 'json'
-        ? { id, type: 'function', function: { name, arguments: written } }
-        : { id, type: 'custom', custom: { name, input: written } },
+        ? { id, type: 'function', function: { name, arguments: text } }
+        : { id, type: 'custom', custom: { name, input: text } },
     ]
   })
 }
 
-/** The chunks of a stream, from the events of a run. Of a run that did not succeed there is no end. */
+/** Encodes the events of a run as the chunks of a stream. A run that did not succeed gets no final chunk. */
 export class ChatChunks {
   readonly #plan: ChatPlan
   readonly #ids: ReplyIds
   readonly #reader: AnswerStream
 
-  constructor(shape: ChatPlan, ids: ReplyIds) {
-    this.#plan = shape
+  constructor(plan: ChatPlan, ids: ReplyIds) {
+    this.#plan = plan
     this.#ids = ids
-    this.#reader = new AnswerStream(shape)
+    this.#reader = new AnswerStream(plan)
   }
 
-  /** Throws where the run succeeded with an answer that is not what was asked for. */
+  /** Throws if the run succeeded with an answer that does not fit the requested format. */
   encode(event: RunEvent): ChatCompletionChunk[] {
     if (event.type === 'run-start') return [this.#chunk({ role: 'assistant', content: '' })]
     if (event.type === 'run-end') return event.outcome === 'succeeded' ? this.#end(event) : []

@@ -1,5 +1,5 @@
-// A chat completions request as a run: pure. Its messages, tools and further parameters are read in files of their own; here
-// they are put together.
+// Turns a chat completions request into a run. Pure. The messages, tools and other parameters are read in files of
+// their own and combined here.
 
 import type { AnswerPlan } from '../../../compat/answer-stream.ts'
 import { isAuxiliaryRequest } from '../../../compat/auxiliary-requests.ts'
@@ -15,11 +15,11 @@ import { readMessages } from './messages.ts'
 import type { ChatRequest } from './schemas.ts'
 import { readTools, type ToolOffer } from './tools.ts'
 
-/** What of a request decides how its answer is told. */
+/** How the answer to a request is written. */
 export type ChatPlan = AnswerPlan & {
   model: string
   isLegacy: boolean
-  /** The answer should be a call; nothing can force it. */
+  /** The answer should be a call, but nothing can force the model to make one. */
   wantsCall: boolean
   includeUsage: boolean
   metadata: Record<string, string> | null
@@ -30,7 +30,7 @@ export type ChatRun = {
   plan: ChatPlan
   /** The names of parameters that have no effect. */
   ignored: string[]
-  /** With schemas that are still to be checked. */
+  /** Their schemas are not checked yet. */
   tools: RequestedTool[]
 }
 
@@ -86,7 +86,7 @@ const withoutTools = (body: ChatRequest): ChatRequest => ({
   function_call: null,
 })
 
-/** The plain model has the caller's words alone; an agent has them after its own. */
+/** A plain model gets only the caller's system prompt; an agent gets it appended to its own. */
 export function systemOptions(system: string, isAgent: boolean): RunOptions {
   if (isAgent) return { ...noOptions, appendSystemPrompt: system === '' ? null : system }
   return { ...noOptions, systemPrompt: system }
@@ -102,7 +102,7 @@ function plainOptions(
   const limit = newer ?? older ?? 0
   return {
     tools,
-    // Some programs write -1 for no limit.
+    // Some programs send -1 for no limit.
     maxOutputTokens: limit > 0 ? limit : null,
     stopSequences: [stop ?? []].flat().filter((sequence) => sequence !== ''),
     thinking,

@@ -1,5 +1,6 @@
-// The body of a chat completions request. It is loose: what is not known here is let through, to be told as
-// ignored (surfaces/openai/shared/reasoning.ts). Messages complete a sentence that begins with the parameter's name (http/validate.ts).
+// Schema of the body of a chat completions request. It is loose: unknown fields pass, to be reported as ignored
+// (compat/request-fields.ts). Error messages complete a sentence that starts with the parameter's name
+// (http/validate.ts).
 import { z } from 'zod'
 
 const must = (what: string) => ({ error: `must be ${what}` })
@@ -11,7 +12,7 @@ const object = z.record(z.string(), z.unknown(), must('an object'))
 
 const fileFields = { file_data: text.nullish(), filename: text.nullish(), file_id: text.nullish() }
 
-/** The parts of all roles; which of them a role may have is decided where they are read (surfaces/openai/shared/content-parts.ts). */
+/** The parts of all roles; surfaces/openai/shared/content-parts.ts decides which of them a role may have. */
 const part = z.discriminatedUnion(
   'type',
   [
@@ -124,7 +125,7 @@ const responseFormat = z.discriminatedUnion(
 const efforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
 export const effort = z.enum(efforts, must(`one of ${efforts.join(', ')}`))
 
-/** `POST /v1/chat/completions`. Null is the same as leaving a field out. */
+/** `POST /v1/chat/completions`. Null means the same as omitting a field. */
 export const ChatRequest = z.looseObject({
   model: text.min(1, must('the name of a model')).max(256, must('the name of a model')),
   messages: z.array(message, must('an array of messages')).min(1, must('at least one message')),

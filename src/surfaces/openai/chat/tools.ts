@@ -1,4 +1,4 @@
-// The tools of a request, the older functions among them, and its choice, in the words of compat/client-tools.ts.
+// Reads the tools of a request, including legacy functions, and its tool choice, for compat/client-tools.ts.
 import type { ToolKind } from '../../../compat/answer-stream.ts'
 import {
   choiceInstruction,
@@ -10,24 +10,24 @@ import {
 } from '../../../compat/client-tools.ts'
 import type { ClientTool } from '../../../core/conversation.ts'
 import { invalidField } from '../../../errors.ts'
-import type { ChatRequest, ToolChoice as GivenChoice, Tool } from './schemas.ts'
+import type { ChatRequest, Tool, ToolChoice as ToolChoiceField } from './schemas.ts'
 
 export type ToolOffer = {
   tools: ClientTool[]
-  /** What each tool is called and how its calls are told. */
+  /** The kind of each tool, by its name; it decides how its calls are written. */
   kinds: Map<string, ToolKind>
-  /** For the system prompt; null where the model may choose. */
+  /** For the system prompt; null if the model may choose. */
   instruction: string | null
-  /** Calls are told the way they were before there were tools. */
+  /** Calls are written as `function_call`, as before `tools` existed. */
   isLegacy: boolean
   ignored: string[]
-  /** All of them, with schemas that are still to be checked. */
+  /** All requested tools; their schemas are not checked yet. */
   requested: RequestedTool[]
 }
 
-type Read = RequestedTool & { kind: ToolKind }
+type ParsedTool = RequestedTool & { kind: ToolKind }
 
-/** A custom tool takes one text. */
+/** A custom tool takes a single text. */
 export const customSchema = { type: 'object', properties: { input: { type: 'string' } }, required: ['input'] }
 
 export function readTools(body: ChatRequest): ToolOffer {
@@ -36,7 +36,7 @@ export function readTools(body: ChatRequest): ToolOffer {
   const requested = isLegacy ? readFunctions(body) : readToolList(body.tools ?? [], ignored)
   const choice = isLegacy ? legacyChoice(body.function_call) : toolChoice(body.tool_choice)
   const tools = offeredTools(requested, choice)
-  const isOffered = ({ tool }: Read) => tools.includes(tool)
+  const isOffered = ({ tool }: ParsedTool) => tools.includes(tool)
   return {
     tools,
     kinds: new Map(requested.filter(isOffered).map(({ tool, kind }) => [tool.name, kind])),
@@ -47,13 +47,13 @@ export function readTools(body: ChatRequest): ToolOffer {
   }
 }
 
-function readFunctions({ functions }: ChatRequest): Read[] {
-  return (functions ?? []).map((each, at) => readDefinition(each, `functions[${at}]`))
+function readFunctions({ functions }: ChatRequest): ParsedTool[] {
+  return (functions ?? []).map((each, index) => readDefinition(each, `functions[${index}]`))
 }
 
-function readToolList(tools: readonly Tool[], ignored: string[]): Read[] {
-  return tools.flatMap((tool, at) => {
-    const param = `tools[${at}]`
+function readToolList(tools: readonly Tool[], ignored: string[]): ParsedTool[] {
+  return tools.flatMap((tool, index) => {
+    const param = `tools[${index}]`
     const type = tool.type ?? 'function'
     if (type === 'function') return [readDefinition(tool.function, `${param}.function`)]
     if (type === 'custom') return [readCustom(tool, `${param}.custom`, ignored)]
@@ -62,14 +62,14 @@ function readToolList(tools: readonly Tool[], ignored: string[]): Read[] {
   })
 }
 
-function readDefinition(definition: Tool['function'], param: string): Read {
+function readDefinition(definition: Tool['function'], param: string): ParsedTool {
   if (!definition) throw invalidField(param, 'is required')
   const schemaParam = `${param}.parameters`
   const tool = toClientTool(definition, definition.parameters ?? {}, schemaParam)
   return { tool, kind: 'json', nameParam: `${param}.name`, schemaParam }
 }
 
-function readCustom({ custom }: Tool, param: string, ignored: string[]): Read {
+function readCustom({ custom }: Tool, param: string, ignored: string[]): ParsedTool {
   if (!custom) throw invalidField(param, 'is required')
   if (custom.format && custom.format.type !== 'text') ignored.push(`${param}.format`)
   const tool = toClientTool(custom, customSchema, param)
@@ -82,7 +82,7 @@ function legacyChoice(choice: ChatRequest['function_call']): ToolChoice {
   return { mode: 'required', names: [choice.name], param: 'function_call.name' }
 }
 
-function toolChoice(choice: GivenChoice | null | undefined): ToolChoice {
+function toolChoice(choice: ToolChoiceField | null | undefined): ToolChoice {
   if (!choice) return freeChoice
   if (typeof choice === 'string') return { ...freeChoice, mode: choice === 'any' ? 'required' : choice }
   if (choice.type === 'allowed_tools') return allowedChoice(choice)
@@ -92,12 +92,12 @@ function toolChoice(choice: GivenChoice | null | undefined): ToolChoice {
   return { mode: 'required', names: [name], param: `${param}.name` }
 }
 
-function allowedChoice({ allowed_tools: allowed }: Extract<GivenChoice, object>): ToolChoice {
+function allowedChoice({ allowed_tools: allowed }: Extract<ToolChoiceField, object>): ToolChoice {
   const param = 'tool_choice.allowed_tools'
   if (!allowed) throw invalidField(param, 'is required')
-  const names = allowed.tools.map((tool, at) => {
+  const names = allowed.tools.map((tool, index) => {
     const { name } = (tool.function ?? tool.custom ?? tool) as { name?: unknown }
-    if (typeof name !== 'string') throw invalidField(`${param}.tools[${at}].function.name`, 'is required')
+    if (typeof name !== 'string') throw invalidField(`${param}.tools[${index}].function.name`, 'is required')
     return name
   })
   return { mode: allowed.mode, names, param: `${param}.tools` }

@@ -1,5 +1,5 @@
-// The items of a Responses request, with those of the responses before it: which of them are the system prompt, which the conversation so
-// far, which the prompt. References must have been followed before (stored-responses.ts).
+// Splits the items of a Responses request, including those of the previous responses, into the system prompt, the
+// conversation so far and the prompt. References must already be resolved (stored-responses.ts).
 
 import { type CallErrors, ConversationBuilder, type EarlierCall } from '../../../compat/conversation-builder.ts'
 import type { ThinkingBlock } from '../../../core/conversation.ts'
@@ -19,33 +19,33 @@ import {
 } from './schemas.ts'
 import { flatName } from './tools.ts'
 
-/** An item and where it stands in the request, or what it came from. */
-export type PlacedItem = { item: InputItem; param: string }
+/** An item and the name of its parameter, for errors. */
+export type LocatedItem = { item: InputItem; param: string }
 
-/** Where items stand that came with earlier requests. */
+/** The parameter of items that come from earlier requests. */
 export const earlierParam = 'previous_response_id'
 
 export type ReadItems = ReadMessages & { ignored: string[] }
 
-const callFaults: CallErrors = {
-  orphan: (_id, param) => invalidField(param, 'answers no call of the items before it that is still open'),
+const callErrors: CallErrors = {
+  orphan: (_id, param) => invalidField(param, 'matches no call of the preceding items that is still open'),
   unanswered: (_id, param) =>
     invalidField(param, 'has no output: each call must be followed by an item with its output'),
-  sameId: (_id, param) => invalidField(`${param}.call_id`, 'is the id of another call as well'),
+  sameId: (_id, param) => invalidField(`${param}.call_id`, 'is also the id of another call: ids must be unique'),
 }
 
-export function readItems(items: readonly PlacedItem[]): ReadItems {
+export function readItems(items: readonly LocatedItem[]): ReadItems {
   const reader = new ItemReader()
   for (const { item, param } of items) reader.read(item, param)
   return reader.end()
 }
 
 class ItemReader {
-  readonly #builder = new ConversationBuilder(callFaults)
+  readonly #builder = new ConversationBuilder(callErrors)
   readonly #system: string[] = []
   readonly #ignored: string[] = []
-  /** Thinking belongs to what the model says next. */
-  #thoughts: ThinkingBlock[] = []
+  /** Thinking that belongs to the model's next message or call. */
+  #thinking: ThinkingBlock[] = []
 
   read(item: InputItem, param: string): void {
     switch (item.type) {
@@ -54,8 +54,8 @@ class ItemReader {
       case 'message':
         return this.#message(item, param)
       case 'function_call': {
-        const { arguments: given, ...call } = parsePart(FunctionCallItem, item, param)
-        return this.#call(call, parseArguments(given, `${param}.arguments`), param)
+        const { arguments: args, ...call } = parsePart(FunctionCallItem, item, param)
+        return this.#call(call, parseArguments(args, `${param}.arguments`), param)
       }
       case 'custom_tool_call': {
         const { input, ...call } = parsePart(CustomCallItem, item, param)
@@ -65,11 +65,11 @@ class ItemReader {
       case 'custom_tool_call_output':
         return this.#output(item, param)
       case 'reasoning':
-        return void this.#thoughts.push(
+        return void this.#thinking.push(
           ...decodeThinking(parsePart(ReasoningItem, item, param).encrypted_content ?? ''),
         )
       default:
-        // Of what came earlier it was told then.
+        // Ignored items of earlier requests were reported then.
         if (param !== earlierParam) this.#ignored.push(param)
     }
   }
@@ -80,11 +80,11 @@ class ItemReader {
     if (role === 'assistant') {
       const texts = toTextBlocks(content, where)
       if (texts.length === 0) return
-      this.#builder.assistant([...this.#thoughts, ...texts], [])
-      this.#thoughts = []
+      this.#builder.assistant([...this.#thinking, ...texts], [])
+      this.#thinking = []
       return
     }
-    this.#thoughts = []
+    this.#thinking = []
     if (role === 'user') return this.#builder.user(toBlocks(content, where))
     const texts = toTextBlocks(content, where).map(({ text }) => text)
     if (this.#builder.isEmpty) this.#system.push(...texts)
@@ -92,19 +92,18 @@ class ItemReader {
   }
 
   #call(
-    given: { call_id: string; name: string; namespace?: string | null | undefined },
+    { call_id: id, name, namespace }: { call_id: string; name: string; namespace?: string | null | undefined },
     input: Record<string, unknown>,
     param: string,
   ): void {
-    const name = flatName({ name: given.name, namespace: given.namespace || null })
-    const call: EarlierCall = { id: given.call_id, name, input, param }
-    this.#builder.assistant(this.#thoughts, [call])
-    this.#thoughts = []
+    const call: EarlierCall = { id, name: flatName({ name, namespace: namespace || null }), input, param }
+    this.#builder.assistant(this.#thinking, [call])
+    this.#thinking = []
   }
 
   #output(item: InputItem, param: string): void {
     const { call_id: id, output } = parsePart(CallOutputItem, item, param)
-    this.#thoughts = []
+    this.#thinking = []
     this.#builder.result({ id, content: toBlocks(output, `${param}.output`), param: `${param}.call_id` })
   }
 
@@ -113,10 +112,10 @@ class ItemReader {
     if (endsWithAssistant) {
       throw invalidField(
         'input',
-        "must end with a user's message or a call's output: an answer cannot be begun for the model",
+        "must end with a user message or the output of a call: prefilling the model's answer is not supported",
       )
     }
-    if (prompt.length === 0) throw invalidField('input', 'must have a message of the user that is not empty')
+    if (prompt.length === 0) throw invalidField('input', 'must contain a user message that is not empty')
     return { system: this.#system, history, prompt, ignored: this.#ignored }
   }
 }

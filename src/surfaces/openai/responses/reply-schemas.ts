@@ -1,4 +1,4 @@
-// What the routes of the Responses API answer. Strict, so that tests hold every answer against them.
+// Schemas of what the routes of the Responses API return. Strict, so that tests catch any undeclared field.
 import { z } from 'zod'
 
 const status = z.enum(['queued', 'in_progress', 'completed', 'incomplete', 'failed', 'cancelled'])
@@ -62,7 +62,7 @@ const usage = z.strictObject({
 })
 export type ResponseUsage = z.output<typeof usage>
 
-/** The 200 answer. */
+/** The 200 response. */
 export const Response = z.strictObject({
   id: z.string(),
   object: z.literal('response'),
@@ -152,7 +152,7 @@ export const ResponseEvent = z.discriminatedUnion('type', [
     arguments: z.string(),
   }),
   z.strictObject({ type: z.literal('response.custom_tool_call_input.done'), ...ofItem, input: z.string() }),
-  // What clients of one generation pass over, those of the other read: hence the words twice.
+  // The details appear twice because older and newer clients read different ones.
   z.strictObject({
     type: z.literal('error'),
     ...numbered,
@@ -176,7 +176,7 @@ export const ResponseDeleted = z.strictObject({
 })
 export type ResponseDeleted = z.output<typeof ResponseDeleted>
 
-/** A page of the items that a response was made of. */
+/** A page of the input items of a response. */
 export const ResponseItemList = z.strictObject({
   object: z.literal('list'),
   data: z.array(z.record(z.string(), z.unknown())),

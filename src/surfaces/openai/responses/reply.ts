@@ -1,4 +1,4 @@
-// A run's answer as a response, whole or as the events of a stream. Pure: ids and times are given.
+// Turns a run's answer into a response, whole or as the events of a stream. Pure: ids and times are passed in.
 import { AnswerCollector, type AnswerPiece, type AnswerStop, AnswerStream } from '../../../compat/answer-stream.ts'
 import type { RunEnd, RunEvent, Usage } from '../../../core/events.ts'
 import type { AppError } from '../../../errors.ts'
@@ -6,9 +6,9 @@ import { toUsage } from '../chat/reply.ts'
 import { openaiStatus, toErrorBody } from '../shared/errors.ts'
 import { type ItemEvent, ItemWriter } from './output-items.ts'
 import type { Response, ResponseEvent, ResponseUsage } from './reply-schemas.ts'
-import { isLive, isStored, type ResponsePlan } from './request.ts'
+import { isStored, isStreaming, type ResponsePlan } from './request.ts'
 
-/** Of the run that makes the response. */
+/** Facts about the run that produces the response. */
 export type ResponseFacts = { runId: string; createdAtMs: number }
 
 const seconds = (ms: number) => Math.floor(ms / 1000)
@@ -19,30 +19,31 @@ export const responseId = (runId: string): string => `resp_${nameOf(runId)}`
 
 const runOf = (name: string | undefined) => (name === undefined ? null : `run_${name}`)
 
-/** The run that makes a response; null for what cannot be the id of one. */
+/** The run that produces a response; null if the id cannot be that of a response. */
 export const runIdOf = (id: string): string | null => runOf(/^resp_([0-9a-f]{32})$/.exec(id)?.[1])
 
-/** The run that makes the response that an item belongs to; null for what cannot be the id of one. */
+/** The run that produces the response an item belongs to; null if the id cannot be that of an item. */
 export const runIdOfItem = (id: string): string | null =>
   runOf(/^(?:msg|rs|fc|ctc)_([0-9a-f]{32})_\d{1,6}$/.exec(id)?.[1])
 
 function toResponseUsage(usage: Usage): ResponseUsage {
-  const told = toUsage(usage)
+  const chatUsage = toUsage(usage)
   return {
-    input_tokens: told.prompt_tokens,
+    input_tokens: chatUsage.prompt_tokens,
     input_tokens_details: {
       cached_tokens: usage.cacheReadInputTokens,
       cache_write_tokens: usage.cacheCreationInputTokens,
     },
-    output_tokens: told.completion_tokens,
-    output_tokens_details: { reasoning_tokens: told.completion_tokens_details.reasoning_tokens },
-    total_tokens: told.total_tokens,
+    output_tokens: chatUsage.completion_tokens,
+    output_tokens_details: { reasoning_tokens: chatUsage.completion_tokens_details.reasoning_tokens },
+    total_tokens: chatUsage.total_tokens,
   }
 }
 
-type Changing = Pick<Response, 'status' | 'output' | 'error' | 'incomplete_details' | 'completed_at' | 'usage'>
+/** The fields that change while the run proceeds. */
+type Progress = Pick<Response, 'status' | 'output' | 'error' | 'incomplete_details' | 'completed_at' | 'usage'>
 
-const unfinished: Changing = {
+const unfinished: Progress = {
   status: 'in_progress',
   output: [],
   error: null,
@@ -51,7 +52,7 @@ const unfinished: Changing = {
   usage: null,
 }
 
-function toResponse({ request }: ResponsePlan, { runId, createdAtMs }: ResponseFacts, changing: Changing): Response {
+function toResponse({ request }: ResponsePlan, { runId, createdAtMs }: ResponseFacts, progress: Progress): Response {
   const { body, model } = request
   return {
     id: responseId(runId),
@@ -80,20 +81,20 @@ function toResponse({ request }: ResponsePlan, { runId, createdAtMs }: ResponseF
     truncation: 'disabled',
     metadata: body.metadata ?? {},
     access_programs: null,
-    ...changing,
+    ...progress,
   }
 }
 
 /** A response that has not ended yet. */
-export const openResponse = (shape: ResponsePlan, facts: ResponseFacts, status: 'queued' | 'in_progress'): Response =>
-  toResponse(shape, facts, { ...unfinished, status })
+export const openResponse = (plan: ResponsePlan, facts: ResponseFacts, status: 'queued' | 'in_progress'): Response =>
+  toResponse(plan, facts, { ...unfinished, status })
 
-/** A response that came to nothing. */
-export function failedResponse(shape: ResponsePlan, facts: ResponseFacts, error: AppError): Response {
-  if (error.code === 'cancelled') return toResponse(shape, facts, { ...unfinished, status: 'cancelled' })
+/** A response that failed or was cancelled. */
+export function failedResponse(plan: ResponsePlan, facts: ResponseFacts, error: AppError): Response {
+  if (error.code === 'cancelled') return toResponse(plan, facts, { ...unfinished, status: 'cancelled' })
   const status = openaiStatus(error)
   const code = status === 429 ? 'rate_limit_exceeded' : status === 400 ? 'invalid_prompt' : 'server_error'
-  return toResponse(shape, facts, { ...unfinished, status: 'failed', error: { code, message: error.message } })
+  return toResponse(plan, facts, { ...unfinished, status: 'failed', error: { code, message: error.message } })
 }
 
 const cutReasons: Partial<Record<AnswerStop, 'max_output_tokens'>> = {
@@ -101,37 +102,41 @@ const cutReasons: Partial<Record<AnswerStop, 'max_output_tokens'>> = {
   model_context_window_exceeded: 'max_output_tokens',
 }
 
-/** What tells of the end. `waitedMs`: how long the run had no process. */
-type Ended = { end: RunEnd; stop: AnswerStop; waitedMs: number }
+/** How the run ended. `waitedMs`: how long it waited for a process. */
+type RunOutcome = { end: RunEnd; stop: AnswerStop; waitedMs: number }
 
-function ended(writer: ItemWriter, { end, stop, waitedMs }: Ended, { createdAtMs }: ResponseFacts): Changing {
-  const said = writer.items.some(
+function toFinalProgress(
+  writer: ItemWriter,
+  { end, stop, waitedMs }: RunOutcome,
+  { createdAtMs }: ResponseFacts,
+): Progress {
+  const hasText = writer.items.some(
     (item) => item.type === 'message' && item.content.some(({ type }) => type === 'output_text'),
   )
-  // Words that the model took back are not a refusal's own.
-  const reason = stop === 'refusal' && said ? 'content_filter' : (cutReasons[stop] ?? null)
+  // Text that the model wrote before it refused is not the refusal itself.
+  const reason = stop === 'refusal' && hasText ? 'content_filter' : (cutReasons[stop] ?? null)
   return {
     status: reason === null ? 'completed' : 'incomplete',
     output: structuredClone(writer.items),
     error: null,
     incomplete_details: reason === null ? null : { reason },
-    // By the run's own count, so that it is the same whenever it is told.
+    // Computed from the run's own durations, so that it is the same whenever the response is retrieved.
     completed_at: reason === null ? seconds(createdAtMs + waitedMs + end.durationMs) : null,
     usage: toResponseUsage(end.usage),
   }
 }
 
-const closingOf = (stop: AnswerStop) => (stop in cutReasons ? 'incomplete' : 'completed')
+const closingStatus = (stop: AnswerStop) => (stop in cutReasons ? 'incomplete' : 'completed')
 
-/** Collects the answer of a run that nobody follows word by word, or that is over. */
+/** Collects the answer of a run that is not streamed, or that has ended. */
 export class WholeResponse {
   readonly #plan: ResponsePlan
   readonly #answer: AnswerCollector
   #waitedMs = 0
 
-  constructor(shape: ResponsePlan) {
-    this.#plan = shape
-    this.#answer = new AnswerCollector(shape)
+  constructor(plan: ResponsePlan) {
+    this.#plan = plan
+    this.#answer = new AnswerCollector(plan)
   }
 
   accept(event: RunEvent): void {
@@ -139,24 +144,24 @@ export class WholeResponse {
     this.#answer.accept(event)
   }
 
-  /** The answer of a run that succeeded. Throws where it is not what was asked for. */
+  /** The answer of a run that succeeded. Throws if the answer does not fit the requested format. */
   toResponse(end: RunEnd, facts: ResponseFacts): Response {
     const { pieces, stop } = this.#answer.end(end)
     const writer = new ItemWriter(this.#plan, nameOf(facts.runId))
-    for (const piece of this.#heldPieces(pieces, end)) writer.encode(piece)
-    writer.close(closingOf(stop))
-    return toResponse(this.#plan, facts, ended(writer, { end, stop, waitedMs: this.#waitedMs }, facts))
+    for (const piece of this.#finalPieces(pieces, end)) writer.encode(piece)
+    writer.close(closingStatus(stop))
+    return toResponse(this.#plan, facts, toFinalProgress(writer, { end, stop, waitedMs: this.#waitedMs }, facts))
   }
 
-  /** Of an agent that nobody listened to, the text that holds in the end, whatever it said on the way there. */
-  #heldPieces(pieces: readonly AnswerPiece[], { result }: RunEnd): AnswerPiece[] {
+  /** If an agent's answer was not streamed, only its final text counts, not what it wrote on the way. */
+  #finalPieces(pieces: readonly AnswerPiece[], { result }: RunEnd): AnswerPiece[] {
     const { isAgent, format, request } = this.#plan
-    if (!isAgent || format !== 'text' || result === '' || isLive(request.body)) return [...pieces]
+    if (!isAgent || format !== 'text' || result === '' || isStreaming(request.body)) return [...pieces]
     return [...pieces.filter(({ type }) => type !== 'text'), { type: 'text', text: result }]
   }
 }
 
-/** The events of a stream, from those of a run, numbered from 0. */
+/** Encodes the events of a run as the events of a stream, numbered from 0. */
 export class ResponseEvents {
   readonly #plan: ResponsePlan
   readonly #facts: ResponseFacts
@@ -165,14 +170,17 @@ export class ResponseEvents {
   #waitedMs = 0
   #next = 0
 
-  constructor(shape: ResponsePlan, facts: ResponseFacts) {
-    this.#plan = shape
+  constructor(plan: ResponsePlan, facts: ResponseFacts) {
+    this.#plan = plan
     this.#facts = facts
-    this.#reader = new AnswerStream(shape)
-    this.#writer = new ItemWriter(shape, nameOf(facts.runId))
+    this.#reader = new AnswerStream(plan)
+    this.#writer = new ItemWriter(plan, nameOf(facts.runId))
   }
 
-  /** Throws where the run succeeded with an answer that is not what was asked for. Of a run that did not, `failure` tells the end. */
+  /**
+   * Throws if the run succeeded with an answer that does not fit the requested format. `failure` encodes the end of a
+   * run that did not succeed.
+   */
   encode(event: RunEvent): ResponseEvent[] {
     if (event.type === 'run-start') {
       this.#waitedMs = event.waitedMs ?? 0
@@ -188,28 +196,28 @@ export class ResponseEvents {
 
   #end(end: RunEnd): ResponseEvent[] {
     const { pieces, stop } = this.#reader.end(end)
-    const told = pieces.flatMap((piece) => this.#writer.encode(piece))
-    const closed = this.#writer.close(closingOf(stop))
+    const added = pieces.flatMap((piece) => this.#writer.encode(piece))
+    const closed = this.#writer.close(closingStatus(stop))
     const response = toResponse(
       this.#plan,
       this.#facts,
-      ended(this.#writer, { end, stop, waitedMs: this.#waitedMs }, this.#facts),
+      toFinalProgress(this.#writer, { end, stop, waitedMs: this.#waitedMs }, this.#facts),
     )
     const type = response.status === 'completed' ? ('response.completed' as const) : ('response.incomplete' as const)
-    return this.#number([...told, ...closed, { type, response }])
+    return this.#number([...added, ...closed, { type, response }])
   }
 
-  /** Every client hears of a failure by one of the two. */
+  /** Sends both events that report a failure: every client understands at least one of them. */
   failure(error: AppError): ResponseEvent[] {
-    const begun = this.#next > 0 ? [] : this.encode({ type: 'run-start', runId: '', sessionId: '', model: '' })
+    const started = this.#next > 0 ? [] : this.encode({ type: 'run-start', runId: '', sessionId: '', model: '' })
     const response = failedResponse(this.#plan, this.#facts, error)
-    const { error: told } = toErrorBody(error)
-    const { code, message, param } = told
+    const { error: details } = toErrorBody(error)
+    const { code, message, param } = details
     const ended = this.#number([
       { type: 'response.failed', response },
-      { type: 'error', code, message, param, error: told },
+      { type: 'error', code, message, param, error: details },
     ])
-    return [...begun, ...ended]
+    return [...started, ...ended]
   }
 
   #number(events: readonly ItemEvent[]): ResponseEvent[] {

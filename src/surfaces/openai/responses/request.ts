@@ -1,5 +1,5 @@
-// A request to the Responses API as a run: pure. Its items and tools are read in files of their own; here they are put together. What
-// its answer is told by comes from the request alone, so that a stored one can be told again.
+// Turns a request to the Responses API into a run. Pure. The items and tools are read in files of their own and
+// combined here. The plan of its answer comes from the request alone, so that a stored response can be written again.
 
 import type { AnswerPlan } from '../../../compat/answer-stream.ts'
 import { isAuxiliaryRequest } from '../../../compat/auxiliary-requests.ts'
@@ -12,18 +12,20 @@ import { invalidField } from '../../../errors.ts'
 import { checkMetadata, objectInstruction, systemOptions } from '../chat/request.ts'
 import { efforts } from '../shared/reasoning.ts'
 import { responseFields } from './fields.ts'
-import { type PlacedItem, readItems } from './items.ts'
+import { type LocatedItem, readItems } from './items.ts'
 import type { InputItem, ResponseRequest } from './schemas.ts'
 import { type ResponseTools, readResponseTools, type ToolName } from './tools.ts'
 
-/** What is kept of a request, to go on from it and to tell of it again. `model` is what the answer says. */
+/**
+ * What is stored of a request, to continue from it and to write its response again. `model` is the name in the answer.
+ */
 export type ResponseSnapshot = { body: ResponseRequest; items: InputItem[]; model: string; isAgent: boolean }
 
-/** What of a request decides how its answer is told. */
+/** How the answer to a request is written. */
 export type ResponsePlan = AnswerPlan & {
   request: Omit<ResponseSnapshot, 'items'>
   names: ReadonlyMap<string, ToolName>
-  /** The answer should be a call; nothing can force it. */
+  /** The answer should be a call, but nothing can force the model to make one. */
   wantsCall: boolean
   showsSummary: boolean
   includesThinking: boolean
@@ -33,31 +35,31 @@ export type ResponseRun = {
   run: Omit<RunInput, 'timeoutMs'>
   plan: ResponsePlan
   ignored: string[]
-  /** With schemas that are still to be checked. */
+  /** Their schemas are not checked yet. */
   tools: RequestedTool[]
 }
 
-/** Without what no response can be made of. */
+/** Throws `invalid_request` if no response can be made from the request. */
 export function checkResponse(body: ResponseRequest): void {
   refuseFields(body, responseFields)
   checkMetadata(body)
   if (body.background && body.store === false)
-    throw invalidField('background', 'needs the response to be stored: leave out "store": false')
+    throw invalidField('background', 'requires a stored response: remove "store": false')
 }
 
-/** Whether words are told as they come. One in the background may be followed at any time. */
-export const isLive = ({ stream, background }: ResponseRequest): boolean => stream === true || background === true
+/** Whether text is emitted as the model writes it. A background response can be followed at any time. */
+export const isStreaming = ({ stream, background }: ResponseRequest): boolean => stream === true || background === true
 
 export const isStored = ({ store }: ResponseRequest): boolean => store !== false
 
-/** `items`: all of the conversation, the request's own among them. */
+/** `items`: the whole conversation, including the items of the request itself. */
 export function toResponseRun(
   body: ResponseRequest,
   resolved: ResolvedModel,
-  items: readonly PlacedItem[],
+  items: readonly LocatedItem[],
 ): ResponseRun {
   const { system, history, prompt, ignored } = readItems(items)
-  const offer = offerOf(body, resolved.agent)
+  const offer = readOffer(body, resolved.agent)
   const plan = planOf({ body, model: resolved.publicName, isAgent: resolved.agent }, offer)
   const instructions = [offer.instruction, plan.format === 'json_object' ? objectInstruction : null]
   const systemPrompt = [body.instructions, ...system, ...instructions].filter(Boolean).join('\n\n')
@@ -72,7 +74,7 @@ export function toResponseRun(
         effort: resolved.agent && isThinkingOff(body) ? 'low' : effort,
         jsonSchema: schemaOf(body),
       },
-      streaming: isLive(body),
+      streaming: isStreaming(body),
       plain: resolved.agent ? null : plainOptions(body, plan, offer),
       surface: 'openai',
       approvals: false,
@@ -81,22 +83,30 @@ export function toResponseRun(
       background: body.background === true,
     },
     plan,
-    ignored: [...ignoredFields(body, responseFields, resolved.agent), ...idleText(body), ...offer.ignored, ...ignored],
+    ignored: [
+      ...ignoredFields(body, responseFields, resolved.agent),
+      ...ignoredVerbosity(body),
+      ...offer.ignored,
+      ...ignored,
+    ],
     tools: offer.requested,
   }
 }
 
 const isThinkingOff = ({ reasoning }: ResponseRequest) => reasoning?.effort === 'none'
 
-const offerOf = (body: ResponseRequest, isAgent: boolean): ResponseTools =>
+const readOffer = (body: ResponseRequest, isAgent: boolean): ResponseTools =>
   readResponseTools(isAgent ? { ...body, tools: null, tool_choice: null } : body)
 
-/** How the answer of a request is told, be it new or kept. */
-export function planOf(request: ResponsePlan['request'], offer = offerOf(request.body, request.isAgent)): ResponsePlan {
+/** The plan of the answer to a request, new or stored. */
+export function planOf(
+  request: ResponsePlan['request'],
+  offer = readOffer(request.body, request.isAgent),
+): ResponsePlan {
   const { body, isAgent } = request
-  const { summary, generate_summary: formerly } = body.reasoning ?? {}
+  const { summary, generate_summary: legacySummary } = body.reasoning ?? {}
   const isThinking = !isThinkingOff(body)
-  const showsSummary = isThinking && Boolean(summary ?? formerly)
+  const showsSummary = isThinking && Boolean(summary ?? legacySummary)
   const includesThinking = isThinking && body.include?.includes('reasoning.encrypted_content') === true
   return {
     request,
@@ -104,7 +114,7 @@ export function planOf(request: ResponsePlan['request'], offer = offerOf(request
     tools: offer.kinds,
     names: offer.names,
     isParallel: body.parallel_tool_calls !== false,
-    // Where it is not told either, it parts the words before it from those after.
+    // Even if it is not shown, thinking separates the text before it from the text after it.
     showsThinking: true,
     showsSummary,
     includesThinking,
@@ -114,8 +124,8 @@ export function planOf(request: ResponsePlan['request'], offer = offerOf(request
   }
 }
 
-/** Of a field that is honoured but for this. */
-const idleText = ({ text }: ResponseRequest): string[] =>
+/** `text` is honored, except for its verbosity. */
+const ignoredVerbosity = ({ text }: ResponseRequest): string[] =>
   text?.verbosity && text.verbosity !== 'medium' ? ['text.verbosity'] : []
 
 const schemaOf = ({ text }: ResponseRequest) => (text?.format?.type === 'json_schema' ? text.format.schema : null)

@@ -1,4 +1,5 @@
-// The routes of the Responses API: making a response, whole, as a stream or in the background; and those that were stored.
+// The routes of the Responses API: create a response, whole, streamed or in the background; read, cancel or delete a
+// stored one.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { requireScope } from '../../../auth/authenticate.ts'
 import { checkToolSchemas } from '../../../compat/client-tools.ts'
@@ -51,20 +52,23 @@ async function prepare(
   checkResponse(body)
   const resolved = resolveModel(body.model, await models(), modelMap)
   if (resolved.agent) requireScope(caller, 'agent')
-  const chain = new StoredResponses(runs, caller)
-  const items = await chain.withReferences(ownItems(body))
-  const before = body.previous_response_id ? await chain.before(body.previous_response_id) : []
-  const own = items.map((item, at) => ({ item, param: typeof body.input === 'string' ? 'input' : `input[${at}]` }))
+  const stored = new StoredResponses(runs, caller)
+  const items = await stored.resolveReferences(inputItems(body))
+  const before = body.previous_response_id ? await stored.conversationUpTo(body.previous_response_id) : []
+  const own = items.map((item, index) => ({
+    item,
+    param: typeof body.input === 'string' ? 'input' : `input[${index}]`,
+  }))
   const response = toResponseRun(body, resolved, [...before, ...own])
   await checkAnswerSchema(response.run.options.jsonSchema, 'text.format.schema')
   await checkToolSchemas(response.tools)
   return { ...response, items }
 }
 
-function ownItems({ input, previous_response_id: previous }: ResponseRequest): InputItem[] {
+function inputItems({ input, previous_response_id: previous }: ResponseRequest): InputItem[] {
   if (Array.isArray(input)) return input
   if (typeof input === 'string') return [{ type: 'message', role: 'user', content: input }]
-  throw invalidField('input', previous ? 'is required: what is to be said after the response before' : 'is required')
+  throw invalidField('input', previous ? 'is required: send what follows the previous response' : 'is required')
 }
 
 async function create(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
@@ -72,12 +76,12 @@ async function create(options: OpenaiOptions, request: FastifyRequest, reply: Fa
   const response = await prepare(options, body, request)
   reportIgnoredFields(reply, response.ignored)
   const { run: input, plan, items } = response
-  // The items are kept beside it, as they are with what they refer to.
+  // The input is stored as items with resolved references, next to the body.
   const requestSnapshot = isStored(body) ? { ...plan.request, body: { ...body, input: null }, items } : null
   const run = await startRun(options.runs, { ...input, requestSnapshot, timeoutMs: options.requestTimeoutMs }, request)
   if (body.background) nameRun(run, reply)
   else cancelOnDisconnect(run, request, reply)
-  if (!body.stream && body.background) return accepted(options, run, plan, request)
+  if (!body.stream && body.background) return answerAccepted(options, run, plan, request)
   if (!body.stream) return answerWhole(run, response, reply)
   const events = new ResponseEvents(plan, factsOf(run))
   return streamRun(
@@ -93,11 +97,11 @@ async function create(options: OpenaiOptions, request: FastifyRequest, reply: Fa
 
 const factsOf = ({ id, createdAtMs }: RunHandle) => ({ runId: id, createdAtMs })
 
-/** Events are told by their names too. */
+/** Frames carry the type of their event as a name. */
 const toFrame = (event: ResponseEvent): Frame => ({ event: event.type, data: JSON.stringify(event) })
 
-/** The run is on disk by now; where nothing is kept, nobody can ask for it later. */
-async function accepted(
+/** The run is stored by now. Without a store there is no record to read, and the response cannot be retrieved later. */
+async function answerAccepted(
   { runs }: OpenaiOptions,
   run: RunHandle,
   plan: ResponsePlan,
@@ -113,7 +117,7 @@ async function answerWhole(run: RunHandle, { plan, ignored }: ResponseRun, reply
   const whole = new WholeResponse(plan)
   const end = await collectRun(run, (event) => whole.accept(event))
   const response = whole.toResponse(end, factsOf(run))
-  // Whether the model follows a forced choice shows only now.
+  // Only now is it known whether the model followed a forced choice.
   const hasCalled = response.output.some(({ type }) => type === 'function_call' || type === 'custom_tool_call')
   if (plan.wantsCall && !hasCalled && response.status === 'completed') {
     nameIgnoredFields(reply, ['tool_choice', ...ignored])
@@ -127,12 +131,12 @@ async function retrieve(
   reply: FastifyReply,
 ): Promise<unknown> {
   const { stream, starting_after: after = -1 } = parseQuery(RetrieveQuery, request.query)
-  const chain = new StoredResponses(runs, request.caller)
-  const found = await chain.find(request.params.id)
-  if (stream !== 'true') return chain.response(found)
+  const stored = new StoredResponses(runs, request.caller)
+  const found = await stored.find(request.params.id)
+  if (stream !== 'true') return stored.response(found)
   const events = new ResponseEvents(found.plan, found.facts)
-  const toFrames = (told: readonly ResponseEvent[]) =>
-    told.filter(({ sequence_number: number }) => number > after).map(toFrame)
+  const toFrames = (encoded: readonly ResponseEvent[]) =>
+    encoded.filter(({ sequence_number: number }) => number > after).map(toFrame)
   return followRun(
     { runs, readers, id: found.record.id },
     {
@@ -149,12 +153,12 @@ async function retrieve(
 
 async function listItems({ runs }: OpenaiOptions, request: FastifyRequest<Params>): Promise<ResponseItemList> {
   const { limit, order, after } = parseQuery(ItemsQuery, request.query)
-  const chain = new StoredResponses(runs, request.caller)
-  const found = await chain.find(request.params.id)
-  const all = toListed([...(await chain.itemsBefore(found)), ...found.snapshot.items], found.facts.runId)
+  const stored = new StoredResponses(runs, request.caller)
+  const found = await stored.find(request.params.id)
+  const all = toListed([...(await stored.itemsBefore(found)), ...found.snapshot.items], found.facts.runId)
   if (order === 'desc') all.reverse()
   const from = after === undefined ? 0 : all.findIndex(({ id }) => id === after) + 1
-  if (after !== undefined && from === 0) throw invalidField('after', 'is no id of an item of this response')
+  if (after !== undefined && from === 0) throw invalidField('after', 'must be the id of an item of this response')
   const data = all.slice(from, from + limit)
   return {
     object: 'list',
@@ -167,12 +171,12 @@ async function listItems({ runs }: OpenaiOptions, request: FastifyRequest<Params
 
 type ListedItem = InputItem & { id: string }
 
-/** In lists each has an id of its own, a type, a status and parts, whether or not it came with them. */
+/** Listed items have a unique id, a type, a status and parts, even if they were sent without them. */
 function toListed(items: readonly InputItem[], runId: string): ListedItem[] {
   const ids = new Set<unknown>()
-  return items.map((item, at) => {
-    const isNamed = typeof item.id === 'string' && !ids.has(item.id)
-    const id = isNamed ? String(item.id) : runId.replace('run', 'item').concat(`_${at}`)
+  return items.map((item, index) => {
+    const hasUniqueId = typeof item.id === 'string' && !ids.has(item.id)
+    const id = hasUniqueId ? String(item.id) : runId.replace('run', 'item').concat(`_${index}`)
     ids.add(id)
     return withParts({ ...item, type: item.type ?? 'message', status: item.status ?? 'completed', id })
   })
@@ -192,15 +196,15 @@ async function remove({ runs }: OpenaiOptions, request: FastifyRequest<Params>):
 }
 
 async function cancel({ runs }: OpenaiOptions, request: FastifyRequest<Params>): Promise<unknown> {
-  const chain = new StoredResponses(runs, request.caller)
-  const { record } = await chain.find(request.params.id)
+  const stored = new StoredResponses(runs, request.caller)
+  const { record } = await stored.find(request.params.id)
   if (!record.background) {
-    throw new AppError('invalid_request', 'only a response in the background can be cancelled; for others hang up', {
+    throw new AppError('invalid_request', 'only a background response can be cancelled; disconnect to stop any other', {
       field: 'response_id',
     })
   }
   await runs.cancel(record.id)
-  return chain.response(await chain.find(request.params.id))
+  return stored.response(await stored.find(request.params.id))
 }
 
 async function countTokens(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {

@@ -1,5 +1,6 @@
-// The body of a request to the Responses API, and the items of its input. Loose: what is not known here is let through, to be told as
-// ignored (fields.ts). Messages complete a sentence that begins with the parameter's name (http/validate.ts).
+// Schemas of the body of a request to the Responses API and of its input items. They are loose: unknown fields pass, to
+// be reported as ignored (fields.ts). Error messages complete a sentence that starts with the parameter's name
+// (http/validate.ts).
 import { z } from 'zod'
 import { queryInteger } from '../../../http/validate.ts'
 import { callArguments, content, effort, toolName } from '../chat/schemas.ts'
@@ -12,11 +13,11 @@ const number = z.number(must('a number'))
 const object = z.record(z.string(), z.unknown(), must('an object'))
 const named = text.min(1, must('a string that is not empty'))
 
-/** What every item has; the rest depends on its type and is read where the item is (items.ts). */
+/** What every item has; the rest depends on its type and is parsed in items.ts. */
 const item = z.looseObject({ type: text.nullish() }, must('an item, as an object'))
 export type InputItem = z.output<typeof item>
 
-/** A message may come without its type. */
+/** A message may omit its type. */
 export const MessageItem = z.looseObject({
   role: z.enum(['system', 'developer', 'user', 'assistant'], must('one of system, developer, user, assistant')),
   content,
@@ -34,7 +35,9 @@ export const ReferenceItem = z.looseObject({ id: named })
 
 const definition = { name: toolName, description: text.nullish() }
 
-/** Functions and custom tools, flat; namespaces hold more of them. Others are let through, to be left out. */
+/**
+ * Functions and custom tools are flat; namespaces contain more of them. Other types pass here and are left out later.
+ */
 const tool = z.looseObject({ type: text }, must('a tool, as an object with its type'))
 export type Tool = z.output<typeof tool>
 export const FunctionTool = z.looseObject({ ...definition, parameters: object.nullish() })
@@ -71,7 +74,7 @@ const format = z.discriminatedUnion(
   must('text, json_object or json_schema'),
 )
 
-/** `POST /v1/responses`. Null is the same as leaving a field out. */
+/** `POST /v1/responses`. Null means the same as omitting a field. */
 export const ResponseRequest = z.looseObject({
   model: text.min(1, must('the name of a model')).max(256, must('the name of a model')),
   input: z.union([text, z.array(item)], must('a string or an array of items')).nullish(),

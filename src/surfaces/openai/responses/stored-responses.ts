@@ -1,5 +1,5 @@
-// Responses that were stored: found by their ids, told again, and what they say to a request that goes on from them. A response is a run
-// whose request was kept; it is gone when that is.
+// Stored responses: finds them by id, writes them again, and provides the conversation for a request that continues
+// from one. A stored response is a run whose request was stored; it exists for as long as that does.
 
 import { type Caller, ownRuns } from '../../../auth/authenticate.ts'
 import type { RunEnd } from '../../../core/events.ts'
@@ -7,7 +7,7 @@ import { type Runs, runFailure } from '../../../core/runs.ts'
 import { isFinal, type RunRecord } from '../../../core/store.ts'
 import { AppError, invalidField, toAppError } from '../../../errors.ts'
 import { parsePart } from '../../../http/validate.ts'
-import { earlierParam, type PlacedItem } from './items.ts'
+import { earlierParam, type LocatedItem } from './items.ts'
 import {
   failedResponse,
   openResponse,
@@ -21,10 +21,10 @@ import type { OutputItem, Response } from './reply-schemas.ts'
 import { planOf, type ResponsePlan, type ResponseSnapshot } from './request.ts'
 import { type InputItem, ReferenceItem } from './schemas.ts'
 
-/** How many responses a conversation may be made of, or items of a request come from. */
+/** The most responses in a conversation, and the most responses that the references of one request point to. */
 const chainMax = 1_000
 
-/** How long it may be, as JSON: more than any model takes. */
+/** The maximum length of a conversation as JSON: more than any model accepts. */
 const charsMax = 50_000_000
 
 export type StoredResponse = { record: RunRecord; snapshot: ResponseSnapshot; plan: ResponsePlan; facts: ResponseFacts }
@@ -32,7 +32,7 @@ export type StoredResponse = { record: RunRecord; snapshot: ResponseSnapshot; pl
 const notFound = (id: string) =>
   new AppError(
     'not_found',
-    `there is no response ${id.slice(0, 80)}: it was never stored, was deleted, or is too old`,
+    `response ${id.slice(0, 80)} does not exist: it was never stored, was deleted, or has expired`,
     {
       field: 'response_id',
     },
@@ -47,14 +47,14 @@ export class StoredResponses {
     this.#caller = caller
   }
 
-  /** Throws `not_found`, also for what is somebody else's. */
+  /** Throws `not_found`, also for another caller's response. */
   async find(id: string): Promise<StoredResponse> {
-    const found = await this.#stored(runIdOf(id))
+    const found = await this.#load(runIdOf(id))
     if (found === null) throw notFound(id)
     return found
   }
 
-  async #stored(runId: string | null): Promise<StoredResponse | null> {
+  async #load(runId: string | null): Promise<StoredResponse | null> {
     if (runId === null) return null
     await this.#runs.saved()
     const record = await this.#runs.get(runId)
@@ -66,7 +66,7 @@ export class StoredResponses {
     return { record, snapshot, plan: planOf(snapshot), facts: { runId, createdAtMs: record.createdAtMs } }
   }
 
-  /** As it is now. */
+  /** The response in its current state. */
   async response({ record, plan, facts }: Omit<StoredResponse, 'snapshot'>): Promise<Response> {
     if (!isFinal(record.status)) return openResponse(plan, facts, record.status === 'queued' ? 'queued' : 'in_progress')
     const whole = new WholeResponse(plan)
@@ -84,33 +84,37 @@ export class StoredResponses {
     }
   }
 
-  /** The conversation that ends with a response, the oldest item first. Throws `invalid_request` where a part of it is not there. */
-  async before(previousId: string): Promise<PlacedItem[]> {
-    const { items, missing } = await this.#back(previousId, (found) => this.#withThoughts(found))
+  /**
+   * The conversation up to and including a response, oldest item first. Throws `invalid_request` if a part of it is
+   * missing.
+   */
+  async conversationUpTo(previousId: string): Promise<LocatedItem[]> {
+    const { items, missing } = await this.#traceBack(previousId, (found) => this.#withThinking(found))
     if (missing === null) return items.map((item) => ({ item, param: earlierParam }))
-    const fault = `names a conversation that is not there any more: ${missing.slice(0, 80)} is missing; send its items in input`
-    throw invalidField(earlierParam, fault, 'previous_response_not_found')
+    const reason = `names a deleted conversation: ${missing.slice(0, 80)} is missing; send its items in input`
+    throw invalidField(earlierParam, reason, 'previous_response_not_found')
   }
 
-  /** What is left of the conversation that a response goes on from, as it was told. */
+  /** What remains of the conversation that a response continues, as the client saw it. */
   async itemsBefore({ snapshot }: StoredResponse): Promise<InputItem[]> {
     const previous = snapshot.body.previous_response_id
-    return previous ? (await this.#back(previous, (found) => this.response(found))).items : []
+    return previous ? (await this.#traceBack(previous, (found) => this.response(found))).items : []
   }
 
-  /** Goes back from a response to the first one, or to one that is missing. */
-  async #back(
+  /** Walks back from a response to the first one, or to one that is missing. */
+  async #traceBack(
     previousId: string,
-    tell: (found: StoredResponse) => Promise<Response>,
+    toResponse: (found: StoredResponse) => Promise<Response>,
   ): Promise<{ items: InputItem[]; missing: string | null }> {
     const turns: InputItem[][] = []
     let chars = 0
     for (let id: string | null = previousId; id !== null; ) {
-      const found: StoredResponse | null = await this.#stored(runIdOf(id))
+      const found: StoredResponse | null = await this.#load(runIdOf(id))
       if (found === null) return { items: turns.flat(), missing: id }
-      if (!isFinal(found.record.status)) throw invalidField(earlierParam, 'is of a response that has not ended yet')
+      if (!isFinal(found.record.status))
+        throw invalidField(earlierParam, 'names a response that has not finished yet: wait until it has')
       if (turns.length >= chainMax) throw invalidField(earlierParam, `has more than ${chainMax} responses before it`)
-      const turn = [...found.snapshot.items, ...givenBack(await tell(found))]
+      const turn = [...found.snapshot.items, ...toInput(await toResponse(found))]
       chars += JSON.stringify(turn).length
       if (chars > charsMax) throw invalidField(earlierParam, `has more than ${charsMax} characters before it`)
       turns.unshift(turn)
@@ -119,61 +123,63 @@ export class StoredResponses {
     return { items: turns.flat(), missing: null }
   }
 
-  /** Items of a request, with those that it only names in their places. Throws `invalid_request` for a name of nothing. */
-  async withReferences(items: readonly InputItem[]): Promise<InputItem[]> {
+  /** Replaces references with the items they name. Throws `invalid_request` for a reference to an unknown item. */
+  async resolveReferences(items: readonly InputItem[]): Promise<InputItem[]> {
     const known = new Map<string | null, ReadonlyMap<string, readonly OutputItem[]>>()
-    const followed: InputItem[] = []
-    for (const [at, item] of items.entries()) {
+    const resolved: InputItem[] = []
+    for (const [index, item] of items.entries()) {
       if (!isReference(item)) {
-        followed.push(item)
+        resolved.push(item)
         continue
       }
-      const { id } = parsePart(ReferenceItem, item, `input[${at}]`)
+      const { id } = parsePart(ReferenceItem, item, `input[${index}]`)
       const runId = runIdOfItem(id)
       if (!known.has(runId)) {
         if (known.size >= chainMax) throw invalidField('input', `refers to more than ${chainMax} responses`)
-        known.set(runId, await this.#namedItems(runId))
+        known.set(runId, await this.#itemsById(runId))
       }
-      const named = known.get(runId)?.get(id)
-      if (named === undefined) {
+      const found = known.get(runId)?.get(id)
+      if (found === undefined) {
         throw invalidField(
-          `input[${at}].id`,
+          `input[${index}].id`,
           `names no item of a stored response: ${id.slice(0, 80)}; send the item itself`,
         )
       }
-      followed.push(...named)
+      resolved.push(...found)
     }
-    return followed
+    return resolved
   }
 
-  /** The items of a response by their ids. One that follows thinking that was not told brings it along: nobody could name it. */
-  async #namedItems(runId: string | null): Promise<ReadonlyMap<string, readonly OutputItem[]>> {
-    const found = await this.#stored(runId)
+  /**
+   * The items of a response by their ids. An item includes hidden thinking before it, which a client cannot reference.
+   */
+  async #itemsById(runId: string | null): Promise<ReadonlyMap<string, readonly OutputItem[]>> {
+    const found = await this.#load(runId)
     if (found === null) return new Map()
-    const isTold = found.plan.showsSummary || found.plan.includesThinking
-    const { output } = await this.#withThoughts(found)
-    const named = new Map<string, readonly OutputItem[]>()
-    let untold: OutputItem[] = []
+    const showsReasoning = found.plan.showsSummary || found.plan.includesThinking
+    const { output } = await this.#withThinking(found)
+    const byId = new Map<string, readonly OutputItem[]>()
+    let hidden: OutputItem[] = []
     for (const item of output) {
-      if (item.type === 'reasoning' && !isTold) untold.push(item)
+      if (item.type === 'reasoning' && !showsReasoning) hidden.push(item)
       else {
-        named.set(item.id, [...untold, item])
-        untold = []
+        byId.set(item.id, [...hidden, item])
+        hidden = []
       }
     }
-    return named
+    return byId
   }
 
-  /** As the model needs it: with its thoughts, whether or not the client was told of them. */
-  #withThoughts({ record, plan, facts }: StoredResponse): Promise<Response> {
+  /** The response as the model needs it: with its thinking, whether or not the client saw it. */
+  #withThinking({ record, plan, facts }: StoredResponse): Promise<Response> {
     return this.response({ record, facts, plan: { ...plan, includesThinking: true } })
   }
 }
 
-/** Its type may be left out. */
+/** A reference may omit its type. */
 const isReference = ({ type, role, id }: InputItem) =>
   type === 'item_reference' || (!type && role === undefined && id !== undefined)
 
-/** What of a response is said to the model again: a call that was cut short was never made. */
-const givenBack = ({ output }: Response): InputItem[] =>
+/** The items of a response that are sent to the model again. A call that was cut short does not count as made. */
+const toInput = ({ output }: Response): InputItem[] =>
   output.filter(({ type, status }) => status === 'completed' || type === 'message')

@@ -1,5 +1,5 @@
-// The tools of a request to the Responses API and its choice, in the words of compat/client-tools.ts. Tools in namespaces get names of
-// their own, from which a call is told by both its names again.
+// Reads the tools of a request to the Responses API and its tool choice, for compat/client-tools.ts. The model knows a
+// tool in a namespace by one flat name; its calls are mapped back to both names.
 import type { ToolKind } from '../../../compat/answer-stream.ts'
 import {
   choiceInstruction,
@@ -16,28 +16,28 @@ import { customSchema } from '../chat/tools.ts'
 import {
   CustomTool,
   FunctionTool,
-  type ToolChoice as GivenChoice,
   NamespaceTool,
   type ResponseRequest,
   type Tool,
+  type ToolChoice as ToolChoiceField,
 } from './schemas.ts'
 
-/** What a call is told as. */
+/** The names in a call, as the client defined them. */
 export type ToolName = { name: string; namespace: string | null }
 
 export type ResponseTools = {
   tools: ClientTool[]
   kinds: Map<string, ToolKind>
-  /** Of tools in namespaces, by the names that the model has for them. */
+  /** The client's names of each tool, by the flat name that the model knows. */
   names: Map<string, ToolName>
-  /** For the system prompt; null where the model may choose. */
+  /** For the system prompt; null if the model may choose. */
   instruction: string | null
   ignored: string[]
-  /** All of them, with schemas that are still to be checked. */
+  /** All requested tools; their schemas are not checked yet. */
   requested: RequestedTool[]
 }
 
-type Read = RequestedTool & { kind: ToolKind; told: ToolName }
+type ParsedTool = RequestedTool & { kind: ToolKind; clientName: ToolName }
 
 const nameMax = 128
 
@@ -53,35 +53,36 @@ export function readResponseTools(body: ResponseRequest): ResponseTools {
   return {
     tools,
     kinds: new Map(offered.map(({ tool, kind }) => [tool.name, kind])),
-    names: new Map(offered.map(({ tool, told }) => [tool.name, told])),
+    names: new Map(offered.map(({ tool, clientName }) => [tool.name, clientName])),
     instruction: tools.length === 0 ? null : choiceInstruction(choice),
     ignored,
     requested,
   }
 }
 
-type Place = { param: string; namespace: string | null; ignored: string[] }
+type ToolContext = { param: string; namespace: string | null; ignored: string[] }
 
-function readList(tools: readonly Tool[], place: Place): Read[] {
-  return tools.flatMap((tool, at) => readTool(tool, { ...place, param: `${place.param}[${at}]` }))
+function readList(tools: readonly Tool[], context: ToolContext): ParsedTool[] {
+  return tools.flatMap((tool, index) => readTool(tool, { ...context, param: `${context.param}[${index}]` }))
 }
 
-function readTool(tool: Tool, place: Place): Read[] {
-  const { param, namespace, ignored } = place
+function readTool(tool: Tool, context: ToolContext): ParsedTool[] {
+  const { param, namespace, ignored } = context
   switch (tool.type) {
     case 'function': {
       const { parameters, ...definition } = parsePart(FunctionTool, tool, param)
-      return [toRead(definition, { schema: parameters ?? {}, kind: 'json', schemaParam: `${param}.parameters` }, place)]
+      const input: ToolInput = { schema: parameters ?? {}, kind: 'json', schemaParam: `${param}.parameters` }
+      return [toParsedTool(definition, input, context)]
     }
     case 'custom': {
       const { format, ...definition } = parsePart(CustomTool, tool, param)
       if (format && format.type !== 'text') ignored.push(`${param}.format`)
-      return [toRead(definition, { schema: customSchema, kind: 'text', schemaParam: param }, place)]
+      return [toParsedTool(definition, { schema: customSchema, kind: 'text', schemaParam: param }, context)]
     }
     case 'namespace': {
-      if (namespace !== null) throw invalidField(`${param}.type`, 'cannot be namespace inside of a namespace')
+      if (namespace !== null) throw invalidField(`${param}.type`, 'must not be namespace inside a namespace')
       const { name, tools } = parsePart(NamespaceTool, tool, param)
-      return readList(tools, { ...place, param: `${param}.tools`, namespace: name })
+      return readList(tools, { ...context, param: `${param}.tools`, namespace: name })
     }
     default:
       ignored.push(param)
@@ -90,34 +91,34 @@ function readTool(tool: Tool, place: Place): Read[] {
 }
 
 type Definition = { name: string; description?: string | null | undefined }
-type Takes = { schema: Record<string, unknown>; kind: ToolKind; schemaParam: string }
+type ToolInput = { schema: Record<string, unknown>; kind: ToolKind; schemaParam: string }
 
-function toRead(
+function toParsedTool(
   { name, description }: Definition,
-  { schema, kind, schemaParam }: Takes,
-  { param, namespace }: Place,
-): Read {
-  const told = { name, namespace }
+  { schema, kind, schemaParam }: ToolInput,
+  { param, namespace }: ToolContext,
+): ParsedTool {
+  const clientName = { name, namespace }
   const nameParam = `${param}.name`
-  if (flatName(told).length > nameMax)
-    throw invalidField(nameParam, `is too long with its namespace: ${nameMax} characters at most`)
-  const tool = toClientTool({ name: flatName(told), description }, schema, schemaParam)
-  return { tool, kind, told, nameParam, schemaParam }
+  if (flatName(clientName).length > nameMax)
+    throw invalidField(nameParam, `is too long together with its namespace: at most ${nameMax} characters`)
+  const tool = toClientTool({ name: flatName(clientName), description }, schema, schemaParam)
+  return { tool, kind, clientName, nameParam, schemaParam }
 }
 
-function readChoice(choice: GivenChoice | null | undefined, given: readonly Read[]): ToolChoice {
+function readChoice(choice: ToolChoiceField | null | undefined, requested: readonly ParsedTool[]): ToolChoice {
   if (!choice) return freeChoice
   if (typeof choice === 'string') return { ...freeChoice, mode: choice }
   if (choice.type === 'allowed_tools') {
     const param = 'tool_choice.tools'
     if (!choice.tools) throw invalidField(param, 'is required')
-    const names = choice.tools.flatMap((each, at) => allowedNames(each, `${param}[${at}]`, given))
+    const names = choice.tools.flatMap((each, index) => allowedNames(each, `${param}[${index}]`, requested))
     return { mode: choice.mode ?? 'auto', names, param }
   }
   if (choice.type !== 'function' && choice.type !== 'custom') {
     throw invalidField(
       'tool_choice.type',
-      'must be function, custom or allowed_tools: other tools are not here',
+      'must be function, custom or allowed_tools: other types are not supported',
       'unsupported_value',
     )
   }
@@ -126,11 +127,12 @@ function readChoice(choice: GivenChoice | null | undefined, given: readonly Read
 
 type Chosen = { type?: unknown; name?: string | null | undefined; namespace?: string | null | undefined }
 
-/** A namespace stands for all that is in it; a tool of another kind was left out. */
-function allowedNames(chosen: Chosen, param: string, given: readonly Read[]): string[] {
+/** A namespace stands for all of its tools. Tools of other types were left out. */
+function allowedNames(chosen: Chosen, param: string, requested: readonly ParsedTool[]): string[] {
   const { type = 'function', name } = chosen
   if (type === 'function' || type === 'custom') return [chosenName(chosen, param)]
-  return type === 'namespace' ? given.flatMap(({ told, tool }) => (told.namespace === name ? [tool.name] : [])) : []
+  if (type !== 'namespace') return []
+  return requested.flatMap(({ clientName, tool }) => (clientName.namespace === name ? [tool.name] : []))
 }
 
 function chosenName({ name, namespace }: Chosen, param: string): string {

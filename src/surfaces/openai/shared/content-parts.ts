@@ -1,30 +1,30 @@
-// The content of messages, a string or an array of parts in every role, as content blocks. Text of nothing but white space is
-// left out, as the model's API refuses it.
+// Turns the content of messages, which is a string or an array of parts in every role, into content blocks. Blank text
+// is left out because the model's API refuses it.
 import type { PromptBlock, TextBlock } from '../../../core/content.ts'
 import { invalidField } from '../../../errors.ts'
 import type { Content, ContentPart } from '../chat/schemas.ts'
 import { toDocument, toImage } from './data-urls.ts'
 
-type Given = Content | null | undefined
+type OptionalContent = Content | null | undefined
 
-function toParts(content: Given): ContentPart[] {
+function toParts(content: OptionalContent): ContentPart[] {
   if (content === null || content === undefined) return []
   return typeof content === 'string' ? [{ type: 'text', text: content }] : content
 }
 
 const toText = (text: string): TextBlock[] => (text.trim() === '' ? [] : [{ type: 'text', text }])
 
-/** For roles that bring nothing but text. */
-export function toTextBlocks(content: Given, param: string): TextBlock[] {
-  return toParts(content).flatMap((part, at) => {
+/** For roles that may only contain text. */
+export function toTextBlocks(content: OptionalContent, param: string): TextBlock[] {
+  return toParts(content).flatMap((part, index) => {
     if (part.type === 'refusal') return toText(part.refusal)
     if (part.type === 'text' || part.type === 'input_text' || part.type === 'output_text') return toText(part.text)
-    throw invalidField(`${param}[${at}].type`, 'must be text in a message of this role', 'unsupported_value')
+    throw invalidField(`${param}[${index}].type`, 'must be text in a message of this role', 'unsupported_value')
   })
 }
 
-export function toBlocks(content: Given, param: string): PromptBlock[] {
-  return toParts(content).flatMap((part, at) => toBlock(part, `${param}[${at}]`))
+export function toBlocks(content: OptionalContent, param: string): PromptBlock[] {
+  return toParts(content).flatMap((part, index) => toBlock(part, `${param}[${index}]`))
 }
 
 function toBlock(part: ContentPart, param: string): PromptBlock[] {
@@ -37,25 +37,30 @@ function toBlock(part: ContentPart, param: string): PromptBlock[] {
       return toText(part.refusal)
     case 'image_url':
     case 'input_image':
-      return [imageOf(part, param)]
+      return [imageFrom(part, param)]
     case 'file':
-      return [documentOf(part.file, `${param}.file`)]
+      return [documentFrom(part.file, `${param}.file`)]
     case 'input_file':
-      return [documentOf(part, param)]
+      return [documentFrom(part, param)]
   }
 }
 
-function imageOf({ image_url: image }: Extract<ContentPart, { type: 'image_url' | 'input_image' }>, param: string) {
+function imageFrom({ image_url: image }: Extract<ContentPart, { type: 'image_url' | 'input_image' }>, param: string) {
   if (image === null || image === undefined) throw invalidField(`${param}.image_url`, 'is required')
   return typeof image === 'string' ? toImage(image, `${param}.image_url`) : toImage(image.url, `${param}.image_url.url`)
 }
 
-function documentOf(
+function documentFrom(
   { file_data: data, filename, file_id: id }: Extract<ContentPart, { type: 'input_file' }> | FileFields,
   param: string,
 ) {
   if (data) return toDocument(data, filename ?? null, `${param}.file_data`)
-  if (id) throw invalidField(`${param}.file_id`, 'cannot be used: this server keeps no files', 'unsupported_value')
+  if (id)
+    throw invalidField(
+      `${param}.file_id`,
+      'is not supported: this server stores no files, send file_data',
+      'unsupported_value',
+    )
   throw invalidField(`${param}.file_data`, 'is required')
 }
 

@@ -1,4 +1,4 @@
-// Pictures and files that a request brings along as data URLs. The server fetches no address.
+// Reads images and files that a request contains as data URLs. The server fetches no URLs.
 
 import { imageBlock, isBase64, isPdf, pdfBlock, textDocument } from '../../../compat/media-blocks.ts'
 import type { DocumentBlock, ImageBlock } from '../../../core/content.ts'
@@ -10,8 +10,8 @@ type Data = { mediaType: string; data: string }
 
 function readDataUrl(url: string, param: string): Data {
   if (!/^data:/i.test(url)) {
-    const fault = 'must be a data: URL with base64 data; this server fetches no addresses'
-    throw invalidField(param, fault, 'unsupported_value')
+    const reason = 'must be a data: URL with base64 data; this server does not fetch URLs'
+    throw invalidField(param, reason, 'unsupported_value')
   }
   const comma = url.indexOf(',')
   const mediaType = comma === -1 || comma > 512 ? undefined : header.exec(url.slice(0, comma))?.[1]
@@ -22,11 +22,11 @@ function readDataUrl(url: string, param: string): Data {
 
 export const toImage = (url: string, param: string): ImageBlock => imageBlock(readDataUrl(url, param).data, param)
 
-/** A PDF or a plain text; the data of the former may also come bare. */
-export function toDocument(given: string, title: string | null, param: string): DocumentBlock {
-  const isBare = isPdf(given) && isBase64(given)
-  const { mediaType, data } = isBare ? { mediaType: 'application/pdf', data: given } : readDataUrl(given, param)
+/** A PDF or plain text. A PDF may also be bare base64, without the `data:` prefix. */
+export function toDocument(value: string, title: string | null, param: string): DocumentBlock {
+  const isBare = isPdf(value) && isBase64(value)
+  const { mediaType, data } = isBare ? { mediaType: 'application/pdf', data: value } : readDataUrl(value, param)
   if (isPdf(data)) return pdfBlock(data, { title })
-  if (!mediaType.startsWith('text/')) throw invalidField(param, 'must be a PDF or a text', 'unsupported_value')
+  if (!mediaType.startsWith('text/')) throw invalidField(param, 'must be a PDF or plain text', 'unsupported_value')
   return textDocument(Buffer.from(data, 'base64').toString('utf8'), { title })
 }

@@ -1,15 +1,20 @@
-// Failures as OpenAI tells them: status, body and the headers that steer its SDKs' retries. One table; the texts are ours.
+// Maps errors to OpenAI's form: the status, the body, and the headers that steer its SDKs' retries. One table; the
+// messages are this server's own.
 import type { AppError, ErrorCode } from '../../../errors.ts'
 import { errorHeaders, retryHeaders } from '../../../http/request-errors.ts'
 import type { ErrorBody } from '../chat/reply-schemas.ts'
 
-type Told = { status: number; type: string; code: string | null }
+type Mapping = { status: number; type: string; code: string | null }
 
-const refusal = (status: number, code: string | null = null): Told => ({ status, type: 'invalid_request_error', code })
-const limit = (code: string, type = 'rate_limit_error'): Told => ({ status: 429, type, code })
-const fault = (status: number, code: string): Told => ({ status, type: 'server_error', code })
+const refusal = (status: number, code: string | null = null): Mapping => ({
+  status,
+  type: 'invalid_request_error',
+  code,
+})
+const limit = (code: string, type = 'rate_limit_error'): Mapping => ({ status: 429, type, code })
+const failure = (status: number, code: string): Mapping => ({ status, type: 'server_error', code })
 
-const toldAs: Record<ErrorCode, Told> = {
+const mappings: Record<ErrorCode, Mapping> = {
   invalid_request: refusal(400),
   cwd_not_found: refusal(400, 'cwd_not_found'),
   model_not_found: refusal(404, 'model_not_found'),
@@ -32,17 +37,17 @@ const toldAs: Record<ErrorCode, Told> = {
   queue_full: limit('server_busy'),
   rate_limited: limit('rate_limit_exceeded'),
   headers_too_large: refusal(431),
-  cancelled: fault(499, 'cancelled'),
-  internal: fault(500, 'internal_error'),
-  interrupted: fault(500, 'interrupted'),
-  sandbox_mismatch: fault(500, 'sandbox_mismatch'),
-  not_implemented: fault(501, 'not_implemented'),
-  claude_failed: fault(500, 'cli_error'),
-  claude_not_found: fault(500, 'cli_error'),
+  cancelled: failure(499, 'cancelled'),
+  internal: failure(500, 'internal_error'),
+  interrupted: failure(500, 'interrupted'),
+  sandbox_mismatch: failure(500, 'sandbox_mismatch'),
+  not_implemented: failure(501, 'not_implemented'),
+  claude_failed: failure(500, 'cli_error'),
+  claude_not_found: failure(500, 'cli_error'),
   claude_not_logged_in: { status: 401, type: 'authentication_error', code: 'upstream_not_authenticated' },
-  overloaded: fault(503, 'overloaded'),
-  shutting_down: fault(503, 'shutting_down'),
-  timeout: fault(504, 'timeout'),
+  overloaded: failure(503, 'overloaded'),
+  shutting_down: failure(503, 'shutting_down'),
+  timeout: failure(504, 'timeout'),
 }
 
 export const openaiHeaders = (error: AppError): Record<string, string> => ({
@@ -50,20 +55,20 @@ export const openaiHeaders = (error: AppError): Record<string, string> => ({
   ...retryHeaders(error, openaiStatus(error)),
 })
 
-export const openaiStatus = (error: AppError): number => told(error).status
+export const openaiStatus = (error: AppError): number => mappingFor(error).status
 
-/** A plan's problem comes from the CLI among its other failures. */
-const told = ({ code, details }: AppError): Told =>
-  details.reason === 'billing_error' ? limit('insufficient_quota', 'insufficient_quota') : toldAs[code]
+/** The CLI reports a billing problem like any of its other failures; only the reason tells it apart. */
+const mappingFor = ({ code, details }: AppError): Mapping =>
+  details.reason === 'billing_error' ? limit('insufficient_quota', 'insufficient_quota') : mappings[code]
 
 export function toErrorBody(error: AppError): ErrorBody {
-  const { type, code } = told(error)
+  const { type, code } = mappingFor(error)
   const param = error.details.field ?? (error.code === 'model_not_found' ? 'model' : null)
-  return { error: { message: error.message, type, param, code: narrower(error) ?? code } }
+  return { error: { message: error.message, type, param, code: specificCode(error) ?? code } }
 }
 
-/** What OpenAI's own codes say more of than ours do. */
-function narrower(error: AppError): string | null {
+/** A code of OpenAI's that is more specific than this server's own. */
+function specificCode(error: AppError): string | null {
   if (error.code !== 'invalid_request') return null
   const { field, kind, upstreamStatus, reason } = error.details
   if (typeof kind === 'string') return kind

@@ -1,17 +1,17 @@
-// What OpenAI's routes need of the server.
+// What the OpenAI routes need from the server.
 import type { ModelFact } from '../../../core/agent.ts'
 import type { RunInput, Runs } from '../../../core/runs.ts'
 import type { ReaderLimits } from '../../../http/reader-limits.ts'
 
 export type OpenaiOptions = {
   runs: Runs
-  /** Whoever reads a stored response as a stream. */
+  /** Limits on clients that read stored responses as streams. */
   readers: ReaderLimits
-  /** What the CLI reports. Asked for with each request. */
+  /** The models that the CLI reports. Called for every request. */
   models(): Promise<ModelFact[]>
-  /** Names that clients use, and what they stand for. */
+  /** Names that clients use, and the models they stand for. */
   modelMap: Readonly<Record<string, string>>
   requestTimeoutMs: number
-  /** An estimate of what the model is sent, in tokens. */
+  /** Estimates the number of tokens sent to the model. */
   countTokens(run: Omit<RunInput, 'timeoutMs'>, model: string): number
 }

@@ -13,7 +13,7 @@ const png = 'iVBORw0KGgoAAAANSUhEUg=='
 const pdf = 'JVBERi0xLjQK'
 
 const text = (value: string) => ({ type: 'text', text: value })
-const said = (role: 'user' | 'assistant', ...values: string[]) => ({ role, content: values.map(text) })
+const turn = (role: 'user' | 'assistant', ...values: string[]) => ({ role, content: values.map(text) })
 const user = { type: 'message', role: 'user', content: 'hi' }
 const call = (id: string, more: object = {}) => ({
   type: 'function_call',
@@ -22,7 +22,7 @@ const call = (id: string, more: object = {}) => ({
   arguments: '{"at":1}',
   ...more,
 })
-const output = (id: string, given: unknown = 'seen') => ({ type: 'function_call_output', call_id: id, output: given })
+const output = (id: string, value: unknown = 'seen') => ({ type: 'function_call_output', call_id: id, output: value })
 const custom = (id: string, input = 'select 1') => ({ type: 'custom_tool_call', call_id: id, name: 'sql', input })
 const used = (id: string, name = 'look', input: object = { at: 1 }) => ({ type: 'tool_use', id, name, input })
 const result = (id: string, ...content: object[]) => ({ type: 'tool_result', tool_use_id: id, content })
@@ -38,10 +38,10 @@ const reasoning = (...blocks: ThinkingBlock[]) => ({
 function read(...items: unknown[]) {
   const { input } = parseBody(ResponseRequest, { model: 'sonnet', input: items })
   assert.ok(Array.isArray(input))
-  return readItems(input.map((item, at) => ({ item, param: `input[${at}]` })))
+  return readItems(input.map((item, index) => ({ item, param: `input[${index}]` })))
 }
 
-function fault(...items: unknown[]): [string, string] {
+function refusal(...items: unknown[]): [string, string] {
   try {
     read(...items)
   } catch (thrown) {
@@ -105,8 +105,8 @@ test('instructions before the first words are the system prompt, later ones stay
   )
   assert.deepEqual(system, ['One.', 'Two.'])
   assert.deepEqual(history, [
-    said('user', 'hi', '<system-message>\nThree.\n</system-message>'),
-    said('assistant', 'Yes.'),
+    turn('user', 'hi', '<system-message>\nThree.\n</system-message>'),
+    turn('assistant', 'Yes.'),
   ])
   assert.deepEqual(prompt, [text('<system-message>\nFour.\n</system-message>'), text('Go on.')])
 })
@@ -126,7 +126,7 @@ test('an answer comes back with its parts, also what it declined', () => {
     },
     user,
   )
-  assert.deepEqual(history, [said('user', 'hi'), said('assistant', 'No,', 'never.')])
+  assert.deepEqual(history, [turn('user', 'hi'), turn('assistant', 'No,', 'never.')])
 })
 
 test('an answer before all else has an opening put before it', () => {
@@ -140,7 +140,7 @@ test('an answer before all else has an opening put before it', () => {
 test('calls one after the other are turns of their own', () => {
   const { history, prompt } = read(user, call('a'), output('a', 'A'), call('b'), output('b', 'B'))
   assert.deepEqual(history, [
-    said('user', 'hi'),
+    turn('user', 'hi'),
     { role: 'assistant', content: [used('a')] },
     { role: 'user', content: [result('a', text('A'))] },
     { role: 'assistant', content: [used('b')] },
@@ -184,14 +184,14 @@ test('the output of either kind of call answers the other, and its parts are blo
   assert.deepEqual(prompt, [result('a', text('a'), picture), result('b', text('b'))])
 })
 
-for (const [title, given] of [
+for (const [title, value] of [
   ['null', null],
   ['left out', undefined],
   ['blank', ' '],
   ['an empty list', []],
 ] as const) {
   test(`an output that is ${title} is a result without content`, () => {
-    assert.deepEqual(read(user, call('a'), { ...output('a'), output: given }).prompt, [result('a')])
+    assert.deepEqual(read(user, call('a'), { ...output('a'), output: value }).prompt, [result('a')])
   })
 }
 
@@ -274,7 +274,7 @@ for (const [title, next] of [
       user,
     )
     assert.doesNotMatch(JSON.stringify(history), /lost/)
-    assert.deepEqual(history.at(-1), said('assistant', 'B'))
+    assert.deepEqual(history.at(-1), turn('assistant', 'B'))
   })
 }
 
@@ -300,16 +300,16 @@ const foreign: [title: string, given: unknown][] = [
   ],
   ['of nothing after the prefix', 'cs1.'],
 ]
-for (const [title, given] of foreign) {
+for (const [title, content] of foreign) {
   test(`thinking ${title} is passed over without a word`, () => {
     const item = {
       type: 'reasoning',
       id: 'rs_1',
       summary: [{ type: 'summary_text', text: 'S' }],
-      encrypted_content: given,
+      encrypted_content: content,
     }
     const { history, ignored } = read(user, item, { role: 'assistant', content: 'A' }, user)
-    assert.deepEqual(history, [said('user', 'hi'), said('assistant', 'A')])
+    assert.deepEqual(history, [turn('user', 'hi'), turn('assistant', 'A')])
     assert.deepEqual(ignored, [])
   })
 }
@@ -342,7 +342,7 @@ const noOutput = /has no output: each call must be followed by an item with its 
 const orphan = /answers no call of the items before it that is still open/
 const notText = /must be text in a message of this role/
 const notNothing = /must be a string that is not empty/
-const faults: [title: string, items: unknown[], field: string, what: RegExp][] = [
+const refusals: [title: string, items: unknown[], field: string, what: RegExp][] = [
   ['nothing at all', [], 'input', empty],
   ['instructions only', [{ role: 'system', content: 'x' }], 'input', empty],
   ['nothing but white space', [{ role: 'user', content: ' \n\t' }], 'input', empty],
@@ -450,16 +450,16 @@ const faults: [title: string, items: unknown[], field: string, what: RegExp][] =
     /must be a string/,
   ],
 ]
-for (const [title, items, field, what] of faults) {
+for (const [title, items, field, what] of refusals) {
   test(`a conversation with ${title} is refused by the name of its field`, () => {
-    const [named, message] = fault(...items)
+    const [named, message] = refusal(...items)
     assert.equal(named, field)
     assert.match(message, what)
   })
 }
 
 const deep = `{"a":${'['.repeat(100)}${']'.repeat(100)}}`
-for (const [title, given, what] of [
+for (const [title, args, what] of [
   ['no JSON', '{"a":', /must be a JSON object, written as a string/],
   ['a list', '[1]', /must be a JSON object, written as a string/],
   ['JSON null', 'null', /must be a JSON object, written as a string/],
@@ -468,7 +468,7 @@ for (const [title, given, what] of [
   ['a number', 7, /must be a string of JSON/],
 ] as const) {
   test(`arguments that are ${title} are refused by the name of their field`, () => {
-    const [named, message] = fault(user, call('a', { arguments: given }))
+    const [named, message] = refusal(user, call('a', { arguments: args }))
     assert.equal(named, 'input[1].arguments')
     assert.match(message, what)
   })

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 import type { Scope } from '../../../../src/core/key-record.ts'
 import { silent } from '../../../core/runs-scene.ts'
 import { goodRun } from '../../../helpers/scripted-agent.ts'
-import { eventsIn, faultOf, hello, reach, responseOf, setUp } from './scene.ts'
+import { eventsIn, errorOf, hello, reach, responseOf, setUp } from './scene.ts'
 
 const path = '/v1/responses'
 const gone = [404, null, 'response_id']
@@ -13,7 +13,7 @@ const missing = [400, 'previous_response_not_found', 'previous_response_id']
 
 /** A response of one key, and another key. */
 async function setUpTwo(t: TestContext, ...scopes: Scope[]) {
-  const scene = await setUp(t, goodRun(['a secret']), { isKeyed: true })
+  const scene = await setUp(t, goodRun(['a secret']), { requiresKey: true })
   const mine = await scene.key('chat')
   const other = await scene.key(...scopes)
   const response = await scene.make({}, mine)
@@ -25,14 +25,14 @@ for (const scope of ['chat', 'agent'] as const) {
     const { get, post, remove, mine, other, response, id, agent } = await setUpTwo(t, scope)
     for (const rest of ['', '?stream=true', '/input_items']) {
       const answer = await get(`${path}/${id}${rest}`, other)
-      assert.deepEqual(faultOf(answer), gone, rest)
+      assert.deepEqual(errorOf(answer), gone, rest)
       assert.doesNotMatch(answer.text, /a secret/)
     }
-    assert.deepEqual(faultOf(await remove(`${path}/${id}`, other)), gone)
-    assert.deepEqual(faultOf(await post(`${path}/${id}/cancel`, {}, other)), gone)
-    assert.deepEqual(faultOf(await post(path, { ...hello, previous_response_id: id }, other)), missing)
+    assert.deepEqual(errorOf(await remove(`${path}/${id}`, other)), gone)
+    assert.deepEqual(errorOf(await post(`${path}/${id}/cancel`, {}, other)), gone)
+    assert.deepEqual(errorOf(await post(path, { ...hello, previous_response_id: id }, other)), missing)
     const input = [{ type: 'item_reference', id: response.output[0]?.id }]
-    assert.deepEqual(faultOf(await post(path, { ...hello, input }, other)), [400, null, 'input[0].id'])
+    assert.deepEqual(errorOf(await post(path, { ...hello, input }, other)), [400, null, 'input[0].id'])
     assert.equal(agent.requests.length, 1)
     assert.deepEqual(responseOf(await get(`${path}/${id}`, mine)), response)
   })
@@ -50,8 +50,8 @@ test('a response in progress cannot be ended by another key', async (t) => {
   scene.agent.script = silent
   const { id } = await scene.make({ background: true }, scene.mine)
   await reach(scene, id, 'running')
-  assert.deepEqual(faultOf(await scene.post(`${path}/${id}/cancel`, {}, scene.other)), gone)
-  assert.deepEqual(faultOf(await scene.remove(`${path}/${id}`, scene.other)), gone)
+  assert.deepEqual(errorOf(await scene.post(`${path}/${id}/cancel`, {}, scene.other)), gone)
+  assert.deepEqual(errorOf(await scene.remove(`${path}/${id}`, scene.other)), gone)
   assert.equal(scene.agent.signals[1]?.aborted, false)
   assert.equal(responseOf(await scene.post(`${path}/${id}/cancel`, {}, scene.mine)).status, 'cancelled')
 })
@@ -65,16 +65,16 @@ test('an administrator sees all responses, goes on from them and deletes them', 
   const next = responseOf(await post(path, { ...hello, previous_response_id: id }, other))
   assert.equal(agent.requests[1]?.session.kind === 'history' && agent.requests[1].session.messages.length, 2)
   // What the administrator made is not the key's.
-  assert.deepEqual(faultOf(await get(`${path}/${next.id}`, mine)), gone)
+  assert.deepEqual(errorOf(await get(`${path}/${next.id}`, mine)), gone)
   assert.equal((await remove(`${path}/${id}`, other)).status, 200)
-  assert.deepEqual(faultOf(await get(`${path}/${id}`, mine)), gone)
+  assert.deepEqual(errorOf(await get(`${path}/${id}`, mine)), gone)
 })
 
 test('a conversation that another key has a part in cannot be gone on from by the key whose end it is', async (t) => {
   const { post, key, id, other } = await setUpTwo(t, 'admin')
   const next = responseOf(await post(path, { ...hello, previous_response_id: id }, other))
   const third = await key('chat')
-  assert.deepEqual(faultOf(await post(path, { ...hello, previous_response_id: next.id }, third)), missing)
+  assert.deepEqual(errorOf(await post(path, { ...hello, previous_response_id: next.id }, third)), missing)
 })
 
 for (const [scope, status] of [
@@ -83,7 +83,7 @@ for (const [scope, status] of [
   ['admin', 200],
 ] as const) {
   test(`a key with the scope ${scope} is told ${status} of agent models, also to go on with them`, async (t) => {
-    const { post, key, make } = await setUp(t, undefined, { isKeyed: true })
+    const { post, key, make } = await setUp(t, undefined, { requiresKey: true })
     const mine = await key(scope)
     const { id } = await make({}, mine)
     for (const [url, more] of [
@@ -95,7 +95,7 @@ for (const [scope, status] of [
     ] as const) {
       const answer = await post(url, { ...hello, ...more, model: 'agent/sonnet' }, mine)
       assert.equal(answer.status, status, answer.text)
-      if (status === 403) assert.deepEqual(faultOf(answer).slice(0, 2), [403, 'insufficient_scope'])
+      if (status === 403) assert.deepEqual(errorOf(answer).slice(0, 2), [403, 'insufficient_scope'])
     }
   })
 }
@@ -110,7 +110,7 @@ test('without a key nothing is made or told', async (t) => {
     await get(`${path}/${id}/input_items`),
     await remove(`${path}/${id}`),
   ]
-  for (const answer of answers) assert.deepEqual(faultOf(answer), [401, 'invalid_api_key', null])
+  for (const answer of answers) assert.deepEqual(errorOf(answer), [401, 'invalid_api_key', null])
   assert.equal(agent.requests.length, 1)
 })
 

@@ -30,7 +30,7 @@ const tools = [look, sql, { type: 'namespace', name: 'fs', tools: [look, sql] }]
 const summary = { reasoning: { summary: 'auto' } }
 const carried = { include: ['reasoning.encrypted_content'] }
 
-function shape(body: object = {}, isAgent = false): ResponsePlan {
+function planFrom(body: object = {}, isAgent = false): ResponsePlan {
   const parsed = parseBody(ResponseRequest, { model: 'sonnet', input: 'hi', ...(isAgent ? {} : { tools }), ...body })
   return planOf({ body: parsed, model: `${isAgent ? 'agent/' : ''}claude-sonnet-5`, isAgent })
 }
@@ -48,23 +48,23 @@ const thinkingBlock = (index: number, pieces: readonly string[], signature = 'si
 ]
 const redacted = (index: number, data: string): RunEvent => ({ type: 'thinking-redacted', index, data })
 
-function whole(given: ResponsePlan, events: readonly RunEvent[], end: Partial<RunEnd> = {}): Response {
-  const answer = new WholeResponse(given)
+function whole(plan: ResponsePlan, events: readonly RunEvent[], end: Partial<RunEnd> = {}): Response {
+  const answer = new WholeResponse(plan)
   const last = runEnd(end)
   for (const event of [runStart(), ...events, last]) answer.accept(event)
   return Response.parse(answer.toResponse(last, facts))
 }
 
 /** All events, held against the rules that hold for every stream. */
-function streamed(given: ResponsePlan, events: readonly RunEvent[], end: Partial<RunEnd> = {}): ResponseEvent[] {
-  const told = new ResponseEvents(given, facts)
-  return inOrder([runStart(), ...events, runEnd(end)].flatMap((event) => told.encode(event)))
+function streamed(plan: ResponsePlan, events: readonly RunEvent[], end: Partial<RunEnd> = {}): ResponseEvent[] {
+  const encoder = new ResponseEvents(plan, facts)
+  return inOrder([runStart(), ...events, runEnd(end)].flatMap((event) => encoder.encode(event)))
 }
 
 function inOrder(events: readonly ResponseEvent[]): ResponseEvent[] {
-  events.forEach((event, at) => {
+  events.forEach((event, index) => {
     ResponseEvent.parse(event)
-    assert.equal(event.sequence_number, at)
+    assert.equal(event.sequence_number, index)
   })
   assert.deepEqual(
     events.slice(0, 2).map(({ type }) => type),
@@ -123,25 +123,25 @@ const summaryTypes = (deltas: number) => [
   'output_item.done',
 ]
 
-const message = (at: number, text: string, status = 'completed') => ({
+const message = (index: number, text: string, status = 'completed') => ({
   type: 'message',
-  id: `msg_${name}_${at}`,
+  id: `msg_${name}_${index}`,
   status,
   role: 'assistant',
   content: [{ type: 'output_text', text, annotations: [], logprobs: [] }],
 })
-const functionCall = (at: number, id: string, args: string, more: object = {}) => ({
+const functionCall = (index: number, id: string, args: string, more: object = {}) => ({
   type: 'function_call',
-  id: `fc_${name}_${at}`,
+  id: `fc_${name}_${index}`,
   status: 'completed',
   call_id: id,
   name: 'look',
   arguments: args,
   ...more,
 })
-const customCall = (at: number, id: string, input: string, more: object = {}) => ({
+const customCall = (index: number, id: string, input: string, more: object = {}) => ({
   type: 'custom_tool_call',
-  id: `ctc_${name}_${at}`,
+  id: `ctc_${name}_${index}`,
   status: 'completed',
   call_id: id,
   name: 'sql',
@@ -150,7 +150,7 @@ const customCall = (at: number, id: string, input: string, more: object = {}) =>
 })
 
 test('a response has every field that clients look for', () => {
-  const response = whole(shape(), textBlock(0, ['Hel', 'lo']), {
+  const response = whole(planFrom(), textBlock(0, ['Hel', 'lo']), {
     usage: { inputTokens: 10, outputTokens: 5, cacheReadInputTokens: 3, cacheCreationInputTokens: 2, raw: {} },
     durationMs: 7_400,
   })
@@ -197,7 +197,7 @@ test('a response has every field that clients look for', () => {
 })
 
 test('a response says what was asked', () => {
-  const asked = {
+  const requested = {
     background: true,
     instructions: 'Be brief.',
     max_output_tokens: 9,
@@ -215,11 +215,11 @@ test('a response says what was asked', () => {
     tool_choice: { type: 'function', name: 'look' },
     top_logprobs: 2,
   }
-  assert.partialDeepStrictEqual(Response.parse(openResponse(shape(asked), facts, 'queued')), asked)
+  assert.partialDeepStrictEqual(Response.parse(openResponse(planFrom(requested), facts, 'queued')), requested)
 })
 
 test('text is one item with one part, and its events are in order', () => {
-  const events = streamed(shape(), textBlock(0, ['Hel', 'lo']))
+  const events = streamed(planFrom(), textBlock(0, ['Hel', 'lo']))
   assert.deepEqual(between(events), textTypes(2))
   const [, , added, part, first, second, done, partDone, itemDone] = events
   assert.partialDeepStrictEqual(added, { item: { ...message(0, '', 'in_progress'), content: [] } })
@@ -232,7 +232,7 @@ test('text is one item with one part, and its events are in order', () => {
 })
 
 test('what was told is not changed by what comes after it', () => {
-  const told = new ResponseEvents(shape(summary), facts)
+  const encoder = new ResponseEvents(planFrom(summary), facts)
   const seen: [ResponseEvent, string][] = []
   const events = [
     runStart(),
@@ -241,12 +241,12 @@ test('what was told is not changed by what comes after it', () => {
     ...toolBlock(2, 'toolu_1', 'look', ['{}']),
     runEnd(),
   ]
-  for (const event of events) for (const each of told.encode(event)) seen.push([each, JSON.stringify(each)])
+  for (const event of events) for (const each of encoder.encode(event)) seen.push([each, JSON.stringify(each)])
   for (const [event, before] of seen) assert.equal(JSON.stringify(event), before)
 })
 
 test('the first two events tell of a response in progress without output', () => {
-  const [created, progress] = streamed(shape(), [])
+  const [created, progress] = streamed(planFrom(), [])
   for (const event of [created, progress]) {
     assert.partialDeepStrictEqual(event, {
       response: { status: 'in_progress', output: [], usage: null, completed_at: null, created_at: 1_790_000_000 },
@@ -255,13 +255,13 @@ test('the first two events tell of a response in progress without output', () =>
 })
 
 test('an answer of nothing is completed without output', () => {
-  for (const response of [whole(shape(), []), lastOf(streamed(shape(), []))]) {
+  for (const response of [whole(planFrom(), []), lastOf(streamed(planFrom(), []))]) {
     assert.deepEqual([response.status, response.output], ['completed', []])
   }
 })
 
 test('thinking is an item of its own where its summary is wanted', () => {
-  const events = streamed(shape(summary), [...thinkingBlock(0, ['One', ' two']), ...textBlock(1, ['Hi'])])
+  const events = streamed(planFrom(summary), [...thinkingBlock(0, ['One', ' two']), ...textBlock(1, ['Hi'])])
   assert.deepEqual(between(events), [...summaryTypes(2), ...textTypes(1)])
   assert.deepEqual(lastOf(events).output, [
     {
@@ -275,7 +275,7 @@ test('thinking is an item of its own where its summary is wanted', () => {
 })
 
 test('thinking that is only to be given back shows no words, and its signature with them', () => {
-  const events = streamed(shape(carried), [
+  const events = streamed(planFrom(carried), [
     ...thinkingBlock(0, ['One'], 'sig-1'),
     ...thinkingBlock(1, ['Two'], 'sig-2'),
     redacted(2, 'dark'),
@@ -296,14 +296,14 @@ test('thinking that is only to be given back shows no words, and its signature w
 })
 
 test('thinking that was withheld from the first word on can be given back', () => {
-  const [reasoning] = whole(shape({ ...summary, ...carried }), [redacted(0, 'dark'), ...textBlock(1, ['Hi'])]).output
+  const [reasoning] = whole(planFrom({ ...summary, ...carried }), [redacted(0, 'dark'), ...textBlock(1, ['Hi'])]).output
   assert.ok(reasoning?.type === 'reasoning')
   assert.deepEqual(reasoning.summary, [])
   assert.deepEqual(decodeThinking(reasoning.encrypted_content ?? ''), [{ type: 'redacted_thinking', data: 'dark' }])
 })
 
 test('thinking with a signature and no words can be given back', () => {
-  const [reasoning] = whole(shape(carried), [...thinkingBlock(0, [], 'sig'), ...textBlock(1, ['Hi'])]).output
+  const [reasoning] = whole(planFrom(carried), [...thinkingBlock(0, [], 'sig'), ...textBlock(1, ['Hi'])]).output
   assert.ok(reasoning?.type === 'reasoning')
   assert.deepEqual(decodeThinking(reasoning.encrypted_content ?? ''), [
     { type: 'thinking', thinking: '', signature: 'sig' },
@@ -312,13 +312,13 @@ test('thinking with a signature and no words can be given back', () => {
 
 test('thinking that nobody asked for is not told', () => {
   for (const body of [{}, { reasoning: { effort: 'none', summary: 'auto' } }]) {
-    const events = streamed(shape(body), [...thinkingBlock(0, ['One']), redacted(1, 'x'), ...textBlock(2, ['Hi'])])
+    const events = streamed(planFrom(body), [...thinkingBlock(0, ['One']), redacted(1, 'x'), ...textBlock(2, ['Hi'])])
     assert.deepEqual(between(events), textTypes(1))
   }
 })
 
 test('thinking between calls carries what was thought before each', () => {
-  const { output } = whole(shape(carried), [
+  const { output } = whole(planFrom(carried), [
     ...thinkingBlock(0, ['One']),
     ...toolBlock(1, 'toolu_1', 'look', []),
     ...thinkingBlock(2, ['Two']),
@@ -339,7 +339,7 @@ test('thinking between calls carries what was thought before each', () => {
 
 test('calls are items by their own ids, with their arguments piece by piece', () => {
   const events = streamed(
-    shape(),
+    planFrom(),
     [
       ...textBlock(0, ['I look.']),
       ...toolBlock(1, 'toolu_1', 'look', ['{"a', '":1}']),
@@ -367,7 +367,7 @@ test('calls are items by their own ids, with their arguments piece by piece', ()
 
 test('custom calls are told with their text alone', () => {
   const events = streamed(
-    shape(),
+    planFrom(),
     [
       ...toolBlock(0, 'toolu_1', 'sql', ['{"input":', '"select 1"}']),
       ...toolBlock(1, 'toolu_2', 'sql', ['{"other":1}']),
@@ -385,7 +385,7 @@ test('custom calls are told with their text alone', () => {
 })
 
 test('a call of a tool in a namespace is told by both its names', () => {
-  const events = streamed(shape(), [
+  const events = streamed(planFrom(), [
     ...toolBlock(0, 'toolu_1', 'fs__look', ['{}']),
     ...toolBlock(1, 'toolu_2', 'fs__sql', ['{"input":"x"}']),
   ])
@@ -403,14 +403,14 @@ test('calls that are none of the client’s, and more than one where only one is
     ...toolBlock(1, 'toolu_1', 'look', ['{}']),
     ...toolBlock(2, 'toolu_2', 'look', ['{"b":2}']),
   ]
-  const given = shape({ parallel_tool_calls: false })
-  for (const response of [whole(given, events), lastOf(streamed(given, events))]) {
+  const plan = planFrom({ parallel_tool_calls: false })
+  for (const response of [whole(plan, events), lastOf(streamed(plan, events))]) {
     assert.deepEqual(response.output, [functionCall(0, 'toolu_1', '{}')])
   }
 })
 
 test('a refusal without words is a part of its own in a completed response', () => {
-  const events = streamed(shape(), [], { stopReason: 'refusal' })
+  const events = streamed(planFrom(), [], { stopReason: 'refusal' })
   assert.deepEqual(between(events), [
     'output_item.added',
     'content_part.added',
@@ -428,18 +428,18 @@ test('a refusal without words is a part of its own in a completed response', () 
 })
 
 test('words that the model took back are cut by a filter', () => {
-  const events = streamed(shape(), textBlock(0, ['I would']), { stopReason: 'refusal' })
+  const events = streamed(planFrom(), textBlock(0, ['I would']), { stopReason: 'refusal' })
   const response = lastOf(events)
   assert.deepEqual(
     [response.status, response.incomplete_details, response.completed_at],
     ['incomplete', { reason: 'content_filter' }, null],
   )
-  assert.deepEqual(whole(shape(), textBlock(0, ['I would']), { stopReason: 'refusal' }), response)
+  assert.deepEqual(whole(planFrom(), textBlock(0, ['I would']), { stopReason: 'refusal' }), response)
 })
 
 for (const stopReason of ['max_tokens', 'model_context_window_exceeded']) {
   test(`text that ends at a limit is incomplete: ${stopReason}`, () => {
-    const events = streamed(shape(), textBlock(0, ['Once upon']), { stopReason })
+    const events = streamed(planFrom(), textBlock(0, ['Once upon']), { stopReason })
     assert.deepEqual(between(events), textTypes(1))
     const response = lastOf(events)
     assert.deepEqual(
@@ -448,7 +448,7 @@ for (const stopReason of ['max_tokens', 'model_context_window_exceeded']) {
     )
     assert.deepEqual(response.output, [message(0, 'Once upon', 'incomplete')])
     assert.ok(response.usage)
-    assert.deepEqual(whole(shape(), textBlock(0, ['Once upon']), { stopReason }), response)
+    assert.deepEqual(whole(planFrom(), textBlock(0, ['Once upon']), { stopReason }), response)
   })
 }
 
@@ -458,7 +458,7 @@ test('a call that ends at a limit is incomplete, and what was said before it is 
     ...toolBlock(1, 'toolu_1', 'look', ['{}']),
     ...toolBlock(2, 'toolu_2', 'look', ['{"a']),
   ]
-  const response = lastOf(streamed(shape(), cut, { stopReason: 'max_tokens' }))
+  const response = lastOf(streamed(planFrom(), cut, { stopReason: 'max_tokens' }))
   assert.deepEqual([response.status, response.incomplete_details], ['incomplete', { reason: 'max_output_tokens' }])
   assert.deepEqual(response.output, [
     message(0, 'I look.'),
@@ -468,7 +468,7 @@ test('a call that ends at a limit is incomplete, and what was said before it is 
 })
 
 test('thinking that ends at a limit is incomplete', () => {
-  const response = lastOf(streamed(shape(summary), thinkingBlock(0, ['Hm'], ''), { stopReason: 'max_tokens' }))
+  const response = lastOf(streamed(planFrom(summary), thinkingBlock(0, ['Hm'], ''), { stopReason: 'max_tokens' }))
   assert.partialDeepStrictEqual(response.output, [{ type: 'reasoning', status: 'incomplete' }])
 })
 
@@ -477,16 +477,16 @@ const object = { text: { format: { type: 'json_object' } } }
 
 test('an answer by a schema is told at the end, as the JSON that fits', () => {
   const end = { structuredOutput: { a: [1] }, result: 'words' }
-  const events = streamed(shape(schema), textBlock(0, ['not ', 'this']), end)
+  const events = streamed(planFrom(schema), textBlock(0, ['not ', 'this']), end)
   assert.deepEqual(between(events), textTypes(1))
   assert.deepEqual(lastOf(events).output, [message(0, '{"a":[1]}')])
-  assert.deepEqual(whole(shape(schema), textBlock(0, ['not this']), end), lastOf(events))
+  assert.deepEqual(whole(planFrom(schema), textBlock(0, ['not this']), end), lastOf(events))
 })
 
 test('an answer of an object is told without what stands around it', () => {
-  const given = textBlock(0, ['Here: ```json\n{"a"', ':1}\n``` done'])
-  assert.deepEqual(lastOf(streamed(shape(object), given)).output, [message(0, '{"a":1}')])
-  assert.deepEqual(whole(shape(object), given).output, [message(0, '{"a":1}')])
+  const answer = textBlock(0, ['Here: ```json\n{"a"', ':1}\n``` done'])
+  assert.deepEqual(lastOf(streamed(planFrom(object), answer)).output, [message(0, '{"a":1}')])
+  assert.deepEqual(whole(planFrom(object), answer).output, [message(0, '{"a":1}')])
 })
 
 for (const [title, body] of [
@@ -495,11 +495,11 @@ for (const [title, body] of [
 ] as const) {
   test(`an answer ${title} that does not fit is an error, after the words that were told`, () => {
     const misfit = (thrown: unknown) => thrown instanceof AppError && /fits text\.format/.test(thrown.message)
-    assert.throws(() => whole(shape(body), textBlock(0, ['No.'])), misfit)
-    const told = new ResponseEvents(shape(body), facts)
-    const events = [runStart(), ...textBlock(0, ['No.'])].flatMap((event) => told.encode(event))
-    assert.throws(() => told.encode(runEnd({ result: 'No.' })), misfit)
-    const ends = inOrder([...events, ...told.failure(new AppError('claude_failed', 'It does not fit.'))]).slice(-2)
+    assert.throws(() => whole(planFrom(body), textBlock(0, ['No.'])), misfit)
+    const encoder = new ResponseEvents(planFrom(body), facts)
+    const events = [runStart(), ...textBlock(0, ['No.'])].flatMap((event) => encoder.encode(event))
+    assert.throws(() => encoder.encode(runEnd({ result: 'No.' })), misfit)
+    const ends = inOrder([...events, ...encoder.failure(new AppError('claude_failed', 'It does not fit.'))]).slice(-2)
     assert.partialDeepStrictEqual(ends, [
       { type: 'response.failed', response: { status: 'failed', error: { code: 'server_error' } } },
       { type: 'error', message: 'It does not fit.', code: 'cli_error', param: null },
@@ -510,30 +510,30 @@ for (const [title, body] of [
 test('a call where JSON was asked for is a call', () => {
   const call = toolBlock(0, 'toolu_1', 'look', ['{}'])
   for (const body of [schema, object])
-    assert.deepEqual(whole(shape(body), call).output, [functionCall(0, 'toolu_1', '{}')])
+    assert.deepEqual(whole(planFrom(body), call).output, [functionCall(0, 'toolu_1', '{}')])
 })
 
 test('an agent’s texts are paragraphs in a stream, and the last one holds in the end', () => {
   const events = [...textBlock(0, ['First.']), ...textBlock(1, ['Second', '.'])]
-  const given = shape({}, true)
-  assert.deepEqual(lastOf(streamed(given, events, { result: 'Second.' })).output, [message(0, 'First.\n\nSecond.')])
-  const response = whole(given, events, { result: 'Second.' })
+  const plan = planFrom({}, true)
+  assert.deepEqual(lastOf(streamed(plan, events, { result: 'Second.' })).output, [message(0, 'First.\n\nSecond.')])
+  const response = whole(plan, events, { result: 'Second.' })
   assert.deepEqual([response.output, response.model], [[message(0, 'Second.')], 'agent/claude-sonnet-5'])
 })
 
 test('an agent that says nothing in the end has said what it said on the way', () => {
   const events = [...textBlock(0, ['First.']), ...textBlock(1, ['Second.'])]
-  assert.deepEqual(whole(shape({}, true), events, { result: '' }).output, [message(0, 'First.\n\nSecond.')])
+  assert.deepEqual(whole(planFrom({}, true), events, { result: '' }).output, [message(0, 'First.\n\nSecond.')])
 })
 
 test('an agent’s own tools are not told', () => {
   const events = [...textBlock(0, ['A']), ...toolBlock(1, 'toolu_1', 'Bash', ['{}']), ...textBlock(2, ['B'])]
-  assert.deepEqual(between(streamed(shape({}, true), events, { result: 'B' })), textTypes(2))
+  assert.deepEqual(between(streamed(planFrom({}, true), events, { result: 'B' })), textTypes(2))
 })
 
 test('an item of an agent’s text does not begin with a break to what is in another item', () => {
   const events = [...textBlock(0, ['First.']), ...thinkingBlock(1, ['Hm']), ...textBlock(2, ['Second.'])]
-  const { output } = lastOf(streamed(shape(summary, true), events, { result: 'Second.' }))
+  const { output } = lastOf(streamed(planFrom(summary, true), events, { result: 'Second.' }))
   assert.deepEqual(output.at(-1), message(1, 'Second.'))
 })
 
@@ -545,8 +545,8 @@ test('the ids of items, and where one ends, are the same whether or not thinking
     ...toolBlock(3, 'toolu_1', 'look', ['{}']),
   ]
   const items = [message(0, 'First.'), message(1, 'Second.'), functionCall(0, 'toolu_1', '{}')]
-  assert.deepEqual(whole(shape(), events, { stopReason: 'tool_use' }).output, items)
-  const { output } = whole(shape(summary), events, { stopReason: 'tool_use' })
+  assert.deepEqual(whole(planFrom(), events, { stopReason: 'tool_use' }).output, items)
+  const { output } = whole(planFrom(summary), events, { stopReason: 'tool_use' })
   assert.deepEqual(
     output.filter(({ type }) => type !== 'reasoning'),
     items,
@@ -555,7 +555,7 @@ test('the ids of items, and where one ends, are the same whether or not thinking
 
 test('what is asked once more takes the place of what was said before', () => {
   const retry: RunEvent = { type: 'retry', attempt: 1, delayMs: 0, upstreamStatus: 529 }
-  const { output } = whole(shape(), [...textBlock(0, ['Half']), retry, ...textBlock(1, ['Whole'])])
+  const { output } = whole(planFrom(), [...textBlock(0, ['Half']), retry, ...textBlock(1, ['Whole'])])
   assert.deepEqual(output, [message(0, 'Whole')])
 })
 
@@ -569,7 +569,7 @@ const failures: [error: AppError, code: string | null, status: string][] = [
 ]
 for (const [error, code, status] of failures) {
   test(`a run that ends with ${error.code} (${error.message}) is a response that says so`, () => {
-    const response = Response.parse(failedResponse(shape(), facts, error))
+    const response = Response.parse(failedResponse(planFrom(), facts, error))
     assert.deepEqual([response.status, response.output, response.usage], [status, [], null])
     assert.deepEqual(response.error, code === null ? null : { code, message: error.message })
   })
@@ -581,9 +581,9 @@ for (const [title, before] of [
   ['in the middle of an item', [runStart(), ...textBlock(0, ['Half']).slice(0, -1)]],
 ] as const) {
   test(`a failure ${title} ends the stream with both events that clients know`, () => {
-    const told = new ResponseEvents(shape(), facts)
+    const encoder = new ResponseEvents(planFrom(), facts)
     const error = new AppError('overloaded', 'It is busy.')
-    const events = inOrder([...before.flatMap((event) => told.encode(event)), ...told.failure(error)])
+    const events = inOrder([...before.flatMap((event) => encoder.encode(event)), ...encoder.failure(error)])
     const [failed, last] = events.slice(-2)
     assert.partialDeepStrictEqual(failed, {
       type: 'response.failed',
@@ -595,10 +595,10 @@ for (const [title, before] of [
 }
 
 test('the end of a run that did not succeed tells nothing by itself', () => {
-  const told = new ResponseEvents(shape(), facts)
-  told.encode(runStart())
+  const encoder = new ResponseEvents(planFrom(), facts)
+  encoder.encode(runStart())
   const error = { code: 'overloaded', message: 'It is busy.', details: {} } as const
-  assert.deepEqual(told.encode(runEnd({ outcome: 'failed', error })), [])
+  assert.deepEqual(encoder.encode(runEnd({ outcome: 'failed', error })), [])
 })
 
 const hex = 'f'.repeat(32)
@@ -672,10 +672,10 @@ const outcome = <T>(make: () => T): T | string => {
 test('whole and streamed, a response says the same, and the items of the stream are those of its end', () => {
   fc.assert(
     fc.property(fc.array(block, { maxLength: 5 }), bodies, ends, (blocks, body, end) => {
-      const given = shape(body)
-      const events = blocks.flatMap((make, at) => make(at))
-      const stream = outcome(() => streamed(given, events, end))
-      const response = outcome(() => whole(given, events, end))
+      const plan = planFrom(body)
+      const events = blocks.flatMap((make, index) => make(index))
+      const stream = outcome(() => streamed(plan, events, end))
+      const response = outcome(() => whole(plan, events, end))
       if (typeof stream === 'string') return assert.equal(response, stream)
       assert.deepEqual(lastOf(stream), response)
       const done = stream.flatMap((event) => (event.type === 'response.output_item.done' ? [event.item] : []))

@@ -89,12 +89,12 @@ const formats: [title: string, format: unknown, format_: string, schema: object 
     { type: 'object' },
   ],
 ]
-for (const [title, format, told, schema] of formats) {
+for (const [title, format, formatName, schema] of formats) {
   test(`the format of ${title} is asked for`, () => {
     const { run, plan } = read({ text: { format } })
-    assert.deepEqual([plan.format, run.options.jsonSchema], [told, schema])
-    assert.equal(run.plain?.requiredOutput, told === 'json_object' ? 'json-object' : null)
-    assert.equal(/JSON object/.test(run.options.systemPrompt ?? ''), told === 'json_object')
+    assert.deepEqual([plan.format, run.options.jsonSchema], [formatName, schema])
+    assert.equal(run.plain?.requiredOutput, formatName === 'json_object' ? 'json-object' : null)
+    assert.equal(/JSON object/.test(run.options.systemPrompt ?? ''), formatName === 'json_object')
   })
 }
 
@@ -194,7 +194,7 @@ test('an item that is left out is told after all else', () => {
   ])
 })
 
-const many = Object.fromEntries(Array.from({ length: 17 }, (_, at) => [`k${at}`, 'v']))
+const many = Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`k${index}`, 'v']))
 const refusals: [title: string, body: object, field: string, what: RegExp][] = [
   ['a model that is no text', { model: 7 }, 'model', /must be the name of a model|must be a string/],
   ['an empty model', { model: '' }, 'model', /must be the name of a model/],

@@ -15,12 +15,12 @@ import {
   runStart,
   textBlock,
 } from '../../../helpers/scripted-agent.ts'
-import { eventsIn, faultOf, hello, listen, reach, responseOf, saidIn, setUp } from './scene.ts'
+import { eventsIn, errorOf, hello, listen, reach, responseOf, textIn, setUp } from './scene.ts'
 
 const path = '/v1/responses'
 const look = { type: 'function', name: 'look', parameters: { type: 'object' } }
 const strict = { 'x-claude-serve-strict': 'true' }
-const schema = (given: unknown) => ({ text: { format: { type: 'json_schema', name: 'x', schema: given } } })
+const schema = (body: unknown) => ({ text: { format: { type: 'json_schema', name: 'x', schema: body } } })
 const callOf = (name: string): RunEvent[] => [
   runStart(),
   { type: 'tool-start', index: 0, toolId: 'toolu_1', name },
@@ -32,7 +32,7 @@ test('a response is answered whole', async (t) => {
   const { post, agent } = await setUp(t)
   const answer = await post(path, { ...hello, instructions: 'Be brief.' })
   const response = responseOf(answer)
-  assert.deepEqual([response.status, saidIn(response), response.model], ['completed', 'Hello there', 'claude-sonnet-5'])
+  assert.deepEqual([response.status, textIn(response), response.model], ['completed', 'Hello there', 'claude-sonnet-5'])
   assert.match(response.id, /^resp_[0-9a-f]{32}$/)
   assert.equal(answer.headers['x-run-id'], response.id.replace('resp_', 'run_'))
   assert.equal(answer.headers['x-claude-serve-ignored'], undefined)
@@ -50,11 +50,11 @@ test('a stream tells all of it, each event by its name and its number', async (t
   const events = eventsIn(answer)
   assert.deepEqual(
     events.map(({ sequence_number: number }) => number),
-    events.map((_, at) => at),
+    events.map((_, index) => index),
   )
   const last = events.at(-1)
   assert.ok(last?.type === 'response.completed')
-  assert.equal(saidIn(last.response), 'Hello there')
+  assert.equal(textIn(last.response), 'Hello there')
   assert.equal(answer.headers['x-run-id'], last.response.id.replace('resp_', 'run_'))
   assert.equal(agent.requests[0]?.streaming, true)
 })
@@ -63,14 +63,14 @@ for (const base of ['', '/v1', '/v1/v1']) {
   for (const slash of ['', '/']) {
     test(`every route is below ${base}/responses, written ${slash === '' ? 'without' : 'with'} a slash at its end`, async (t) => {
       const { post, get, remove } = await setUp(t)
-      const at = (rest = '') => `${base}/responses${rest}${slash}`
-      const { id } = responseOf(await post(at(), hello))
-      assert.equal(responseOf(await get(at(`/${id}`))).id, id)
-      assert.equal((await get(at(`/${id}/input_items`))).status, 200)
-      assert.equal((await post(at('/input_tokens'), hello)).status, 200)
-      assert.equal((await post(at(`/${id}/cancel`))).status, 400)
-      assert.equal((await remove(at(`/${id}`))).status, 200)
-      assert.equal((await get(at(`/${id}`))).status, 404)
+      const url = (rest = '') => `${base}/responses${rest}${slash}`
+      const { id } = responseOf(await post(url(), hello))
+      assert.equal(responseOf(await get(url(`/${id}`))).id, id)
+      assert.equal((await get(url(`/${id}/input_items`))).status, 200)
+      assert.equal((await post(url('/input_tokens'), hello)).status, 200)
+      assert.equal((await post(url(`/${id}/cancel`))).status, 400)
+      assert.equal((await remove(url(`/${id}`))).status, 200)
+      assert.equal((await get(url(`/${id}`))).status, 404)
     })
   }
 }
@@ -125,7 +125,7 @@ for (const [title, body, status, code, param] of refused) {
   test(`a request with ${title} is refused in OpenAI's shape, and no run begins`, async (t) => {
     const { post, agent } = await setUp(t)
     for (const stream of [false, true]) {
-      assert.deepEqual(faultOf(await post(path, { ...body, stream })), [status, code, param])
+      assert.deepEqual(errorOf(await post(path, { ...body, stream })), [status, code, param])
     }
     assert.equal(agent.requests.length, 0)
   })
@@ -133,7 +133,7 @@ for (const [title, body, status, code, param] of refused) {
 
 test('a body that is no object is refused', async (t) => {
   const { post } = await setUp(t)
-  for (const body of ['[]', '"hi"', '7', 'null', '{', '']) assert.equal(faultOf(await post(path, body))[0], 400, body)
+  for (const body of ['[]', '"hi"', '7', 'null', '{', '']) assert.equal(errorOf(await post(path, body))[0], 400, body)
 })
 
 test('what has no effect is named in a header, or refused where the caller is strict', async (t) => {
@@ -151,7 +151,7 @@ test('what has no effect is named in a header, or refused where the caller is st
   for (const stream of [false, true]) {
     assert.equal((await post(path, { ...body, stream })).headers['x-claude-serve-ignored'], names)
   }
-  assert.deepEqual(faultOf(await post(path, body, strict)), [400, 'unsupported_parameter', 'temperature'])
+  assert.deepEqual(errorOf(await post(path, body, strict)), [400, 'unsupported_parameter', 'temperature'])
   assert.equal((await post(path, hello, strict)).status, 200)
   assert.equal(agent.requests.length, 3)
 })
@@ -170,7 +170,7 @@ for (const stream of [false, true]) {
   test(`${kind} that there is no room for is 429 and may be asked for again`, async (t) => {
     const { post } = await setUp(t, refusing(queueFull()))
     const answer = await post(path, { ...hello, stream })
-    assert.deepEqual(faultOf(answer), [429, 'server_busy', null])
+    assert.deepEqual(errorOf(answer), [429, 'server_busy', null])
     assert.deepEqual([answer.headers['retry-after'], answer.headers['x-should-retry']], ['3', undefined])
   })
 
@@ -178,7 +178,7 @@ for (const stream of [false, true]) {
     const failure = new AppError('overloaded', 'The model is busy.', { upstreamStatus: 529 })
     const { post } = await setUp(t, [runStart(), failedEnd(failure)])
     const answer = await post(path, { ...hello, stream })
-    assert.deepEqual(faultOf(answer), [503, 'overloaded', null])
+    assert.deepEqual(errorOf(answer), [503, 'overloaded', null])
     assert.equal(answer.headers['x-should-retry'], 'false')
   })
 
@@ -187,7 +187,7 @@ for (const stream of [false, true]) {
     const answer = await post(path, { ...hello, ...schema({ type: 'object' }), stream })
     const last = stream ? eventsIn(answer).at(-1) : null
     const response = last && 'response' in last ? last.response : responseOf(answer)
-    assert.equal(saidIn(response), '{"a":1}')
+    assert.equal(textIn(response), '{"a":1}')
     assert.deepEqual(agent.requests[0]?.options.jsonSchema, { type: 'object' })
   })
 }
@@ -195,7 +195,7 @@ for (const stream of [false, true]) {
 test('a whole answer that does not fit the schema is an error, and later a response that failed', async (t) => {
   const { post, get } = await setUp(t, goodRun(['No.']))
   const answer = await post(path, { ...hello, ...schema({ type: 'object' }) })
-  assert.deepEqual(faultOf(answer), [500, 'cli_error', null])
+  assert.deepEqual(errorOf(answer), [500, 'cli_error', null])
   const id = String(answer.headers['x-run-id']).replace('run_', 'resp_')
   const response = responseOf(await get(`${path}/${id}`))
   assert.deepEqual([response.status, response.error?.code], ['failed', 'server_error'])
@@ -238,7 +238,7 @@ test('tokens are counted without a run, and what has no effect is named', async 
   assert.deepEqual(ResponseTokens.parse(answer.body), { object: 'response.input_tokens', input_tokens: 7 })
   assert.equal(answer.headers['x-claude-serve-ignored'], 'temperature')
   assert.equal(answer.headers['x-claude-serve-estimate'], 'input_tokens')
-  assert.deepEqual(faultOf(await post(`${path}/input_tokens`, { model: 'sonnet' })), [
+  assert.deepEqual(errorOf(await post(`${path}/input_tokens`, { model: 'sonnet' })), [
     400,
     'missing_required_parameter',
     'input',
@@ -251,8 +251,8 @@ test('tokens are counted of the whole conversation', async (t) => {
   const { id } = await make()
   assert.equal((await post(`${path}/input_tokens`, { ...hello, previous_response_id: id })).status, 200)
   const unknown = `resp_${'0'.repeat(32)}`
-  const fault = faultOf(await post(`${path}/input_tokens`, { ...hello, previous_response_id: unknown }))
-  assert.deepEqual(fault, [400, 'previous_response_not_found', 'previous_response_id'])
+  const error = errorOf(await post(`${path}/input_tokens`, { ...hello, previous_response_id: unknown }))
+  assert.deepEqual(error, [400, 'previous_response_not_found', 'previous_response_id'])
 })
 
 const posting = { method: 'POST', headers: { 'content-type': 'application/json' } }
@@ -263,7 +263,7 @@ for (const stream of [false, true]) {
     const controller = new AbortController()
     const body = JSON.stringify({ ...hello, stream })
     const asking = fetch(`${url}${path}`, { ...posting, body, signal: controller.signal })
-    await agent.asked(1)
+    await agent.requested(1)
     if (stream) await asking
     else asking.catch(() => {})
     controller.abort()
@@ -276,8 +276,8 @@ test('a response in the background goes on without whoever asked for it or reads
   const { url, agent, runs } = await listen(t, silent)
   const body = JSON.stringify({ ...hello, background: true, stream: true })
   const asking = new AbortController()
-  const asked = await fetch(`${url}${path}`, { ...posting, body, signal: asking.signal })
-  const id = String(asked.headers.get('x-run-id')).replace('run_', 'resp_')
+  const created = await fetch(`${url}${path}`, { ...posting, body, signal: asking.signal })
+  const id = String(created.headers.get('x-run-id')).replace('run_', 'resp_')
   const reading = new AbortController()
   const read = await fetch(`${url}${path}/${id}?stream=true`, { signal: reading.signal })
   assert.equal(read.status, 200)
@@ -293,12 +293,12 @@ for (const [method, url] of [
 ] as const) {
   test(`${method} ${url} is told in OpenAI's words not to be here`, async (t) => {
     const { post } = await setUp(t)
-    assert.deepEqual(faultOf(await post(url, hello)), [404, null, null])
+    assert.deepEqual(errorOf(await post(url, hello)), [404, null, null])
   })
 }
 
 const completedAt = (text: string) => /"completed_at":(\d+)/.exec(text)?.[1]
-const key = (given: string) => ({ 'idempotency-key': given })
+const key = (value: string) => ({ 'idempotency-key': value })
 for (const [kind, more] of [
   ['a whole answer', {}],
   ['a stream', { stream: true }],
@@ -320,7 +320,7 @@ for (const [kind, more] of [
   test(`a key with another body is a 409, and without it there is another run: ${kind}`, async (t) => {
     const { post, agent } = await setUp(t)
     await post(path, { ...hello, ...more }, key('k'))
-    assert.deepEqual(faultOf(await post(path, { ...hello, ...more, input: 'ho' }, key('k'))), [
+    assert.deepEqual(errorOf(await post(path, { ...hello, ...more, input: 'ho' }, key('k'))), [
       409,
       'conflict',
       'idempotency-key',
@@ -344,7 +344,7 @@ test('a key in the background gets the same response as it is by then', async (t
   const first = responseOf(await post(path, body, key('k')))
   await reach({ runs }, first.id, 'succeeded')
   const again = responseOf(await post(path, body, key('k')))
-  assert.deepEqual([again.id, again.status, saidIn(again)], [first.id, 'completed', 'Hello there'])
+  assert.deepEqual([again.id, again.status, textIn(again)], [first.id, 'completed', 'Hello there'])
   assert.equal(agent.requests.length, 1)
 })
 
@@ -353,7 +353,7 @@ test('a key whose response was deleted is used, and nothing is told of the respo
   const { id } = responseOf(await post(path, hello, key('k')))
   await remove(`${path}/${id}`)
   const again = await post(path, hello, key('k'))
-  assert.deepEqual(faultOf(again), [409, 'conflict', 'idempotency-key'])
+  assert.deepEqual(errorOf(again), [409, 'conflict', 'idempotency-key'])
   assert.equal(agent.requests.length, 1)
 })
 

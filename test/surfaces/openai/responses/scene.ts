@@ -14,7 +14,7 @@ import { Response, ResponseEvent } from '../../../../src/surfaces/openai/respons
 import { registerOpenai } from '../../../../src/surfaces/openai/routes.ts'
 import { createInjectApp, listenApp, openaiRest } from '../../../helpers/inject-app.ts'
 import { type Script, ScriptedAgent } from '../../../helpers/scripted-agent.ts'
-import { makePlace } from '../../../store/scene.ts'
+import { makeStoreFolder } from '../../../store/scene.ts'
 
 const headers = { host: 'localhost:5005', 'content-type': 'application/json' }
 const facts = [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }]
@@ -38,23 +38,23 @@ export type Scene = {
   key(...scopes: Scope[]): Promise<Record<string, string>>
 }
 
-/** `isKeyed`: every request has to bring a key. `isKept`: as is usual, runs are kept on disk. */
-export type SceneOptions = { now?: () => number; isKeyed?: boolean; isKept?: boolean }
+/** `requiresKey`: every request has to bring a key. `isStored`: as is usual, runs are kept on disk. */
+export type SceneOptions = { now?: () => number; requiresKey?: boolean; isStored?: boolean }
 
-async function parts(t: TestContext, script: Script | undefined, given: SceneOptions) {
-  const { now = Date.now, isKeyed = false, isKept = true } = given
+async function parts(t: TestContext, script: Script | undefined, sceneOptions: SceneOptions) {
+  const { now = Date.now, requiresKey = false, isStored = true } = sceneOptions
   const agent = new ScriptedAgent(script)
   let made: Runs | null = null
   // Closed before the store is.
   t.after(() => made?.close(0))
-  const store = await makePlace(t).open({ now })
-  const runs = createRuns({ agent, store: isKept ? store : null, now })
+  const store = await makeStoreFolder(t).open({ now })
+  const runs = createRuns({ agent, store: isStored ? store : null, now })
   made = runs
   const prepare = (app: ReturnType<typeof createApp>['app']) => {
     const rest = { models: async () => facts, modelMap: {}, requestTimeoutMs: 60_000 }
     void app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), runs, ...rest }))
   }
-  const callers = isKeyed ? { callers: new Authenticator({ keys: store, isLoopback: true, now }) } : {}
+  const callers = requiresKey ? { callers: new Authenticator({ keys: store, isLoopback: true, now }) } : {}
   // `runs` is the native routes' own dependency, which their options do not let in.
   const native = { runs, now } as object
   return { agent, store, runs, now, options: { agent, store, prepare, native, ...callers } }
@@ -66,8 +66,8 @@ export async function listen(t: TestContext, script?: Script) {
   return { ...(await listenApp(t, options)), agent, runs }
 }
 
-export async function setUp(t: TestContext, script?: Script, given: SceneOptions = {}): Promise<Scene> {
-  const { agent, store, runs, now, options } = await parts(t, script, given)
+export async function setUp(t: TestContext, script?: Script, sceneOptions: SceneOptions = {}): Promise<Scene> {
+  const { agent, store, runs, now, options } = await parts(t, script, sceneOptions)
   const { inject } = await createInjectApp(t, options)
   const ask = async (method: 'GET' | 'POST' | 'DELETE', url: string, more: object, payload?: object) => {
     const answered = await inject({
@@ -115,7 +115,7 @@ export function responseOf({ status, body, text }: Answer): Response {
 }
 
 /** An error, held against its schema: its status, code and the field that it names. */
-export function faultOf({ status, body }: Answer): [number, string | null, string | null] {
+export function errorOf({ status, body }: Answer): [number, string | null, string | null] {
   const { error } = ErrorBody.parse(body)
   return [status, error.code, error.param]
 }
@@ -149,7 +149,7 @@ export async function reach(
 }
 
 /** Everything that was said, in the items of the type `message`. */
-export const saidIn = ({ output }: Pick<Response, 'output'>): string =>
+export const textIn = ({ output }: Pick<Response, 'output'>): string =>
   output
     .flatMap((item) => (item.type === 'message' ? item.content : []))
     .map((part) => (part.type === 'output_text' ? part.text : part.refusal))

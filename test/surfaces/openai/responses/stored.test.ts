@@ -12,7 +12,7 @@ import {
 } from '../../../../src/surfaces/openai/responses/reply-schemas.ts'
 import { silent, stuck } from '../../../core/runs-scene.ts'
 import { failedEnd, goodRun, runEnd, runStart, type Script, textBlock } from '../../../helpers/scripted-agent.ts'
-import { eventsIn, faultOf, hello, reach, responseOf, runIdOf, type Scene, saidIn, setUp } from './scene.ts'
+import { eventsIn, errorOf, hello, reach, responseOf, runIdOf, type Scene, textIn, setUp } from './scene.ts'
 
 const path = '/v1/responses'
 const background = { background: true }
@@ -48,13 +48,13 @@ const calling = (...calls: [id: string, name: string, json: string][]): RunEvent
 ]
 
 /** What the agent was asked last: the history and the prompt. */
-function lastAsked({ agent }: Scene) {
+function lastRequest({ agent }: Scene) {
   const { session, prompt, options } = agent.requests.at(-1) ?? {}
   assert.ok(session?.kind === 'history')
   return { history: session.messages, prompt, system: options?.systemPrompt }
 }
 
-const idOf = ({ output }: Response, at = 0) => output[at]?.id ?? ''
+const idOf = ({ output }: Response, index = 0) => output[index]?.id ?? ''
 
 test('a response is told again as it was answered', async (t) => {
   const { make, get } = await setUp(t, goodRun(['Hel', 'lo']), { now: () => 1_790_000_000_500 })
@@ -67,14 +67,14 @@ test('a stream is told again event by event, and from any event on', async (t) =
   const events = eventsIn(await post(path, { ...hello, stream: true }))
   const last = events.at(-1)
   assert.ok(last?.type === 'response.completed')
-  const at = `${path}/${last.response.id}?stream=true`
-  const again = await get(at)
+  const url = `${path}/${last.response.id}?stream=true`
+  const again = await get(url)
   assert.match(String(again.headers['content-type']), /^text\/event-stream/)
   assert.deepEqual(eventsIn(again), events)
   for (const { sequence_number: number } of events) {
-    assert.deepEqual(eventsIn(await get(`${at}&starting_after=${number}`)), events.slice(number + 1))
+    assert.deepEqual(eventsIn(await get(`${url}&starting_after=${number}`)), events.slice(number + 1))
   }
-  assert.deepEqual(eventsIn(await get(`${at}&starting_after=1000`)), [])
+  assert.deepEqual(eventsIn(await get(`${url}&starting_after=1000`)), [])
   assert.deepEqual(responseOf(await get(`${path}/${last.response.id}?stream=false&starting_after=3`)), last.response)
 })
 
@@ -82,12 +82,12 @@ test('a response that is not to be stored is nowhere to be found', async (t) => 
   const { make, get, post, remove } = await setUp(t)
   const { id, store } = await make({ store: false })
   assert.equal(store, false)
-  assert.deepEqual(faultOf(await get(`${path}/${id}`)), gone)
-  assert.deepEqual(faultOf(await get(`${path}/${id}?stream=true`)), gone)
-  assert.deepEqual(faultOf(await get(`${path}/${id}/input_items`)), gone)
-  assert.deepEqual(faultOf(await post(`${path}/${id}/cancel`)), gone)
-  assert.deepEqual(faultOf(await remove(`${path}/${id}`)), gone)
-  assert.deepEqual(faultOf(await post(path, { ...hello, previous_response_id: id })), missing)
+  assert.deepEqual(errorOf(await get(`${path}/${id}`)), gone)
+  assert.deepEqual(errorOf(await get(`${path}/${id}?stream=true`)), gone)
+  assert.deepEqual(errorOf(await get(`${path}/${id}/input_items`)), gone)
+  assert.deepEqual(errorOf(await post(`${path}/${id}/cancel`)), gone)
+  assert.deepEqual(errorOf(await remove(`${path}/${id}`)), gone)
+  assert.deepEqual(errorOf(await post(path, { ...hello, previous_response_id: id })), missing)
 })
 
 for (const store of [true, null, undefined]) {
@@ -121,12 +121,12 @@ test('a response in the background is queued, then in progress, then completed',
   half.go()
   await reach(scene, id, 'succeeded')
   const response = responseOf(await get(`${path}/${id}`))
-  assert.deepEqual([response.status, response.background, saidIn(response)], ['completed', true, 'Hello'])
+  assert.deepEqual([response.status, response.background, textIn(response)], ['completed', true, 'Hello'])
 })
 
 test('where nothing is kept a response is there as long as its run is', async (t) => {
   const { script, go } = halting()
-  const scene = await setUp(t, script, { isKept: false })
+  const scene = await setUp(t, script, { isStored: false })
   const { id } = await scene.make(background)
   await reach(scene, id, 'running')
   assert.equal(responseOf(await scene.get(`${path}/${id}`)).status, 'in_progress')
@@ -134,12 +134,12 @@ test('where nothing is kept a response is there as long as its run is', async (t
   go()
   assert.equal(eventsIn(await stream).at(-1)?.type, 'response.completed')
   await scene.runs.saved()
-  assert.deepEqual(faultOf(await scene.get(`${path}/${id}`)), gone)
-  assert.deepEqual(faultOf(await scene.post(path, { ...hello, previous_response_id: id })), missing)
+  assert.deepEqual(errorOf(await scene.get(`${path}/${id}`)), gone)
+  assert.deepEqual(errorOf(await scene.post(path, { ...hello, previous_response_id: id })), missing)
 })
 
 test('where nothing is kept a response in the background is answered, however soon it is over', async (t) => {
-  const { post, agent } = await setUp(t, undefined, { isKept: false })
+  const { post, agent } = await setUp(t, undefined, { isStored: false })
   for (let turns = 0; turns < 12; turns++) {
     agent.script = async function* () {
       for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve))
@@ -216,7 +216,7 @@ for (const [query, field] of [
   test(`the query ?${query} is refused by the name of its field`, async (t) => {
     const { make, get } = await setUp(t)
     const { id } = await make()
-    assert.deepEqual(faultOf(await get(`${path}/${id}?${query}`)), [400, null, field])
+    assert.deepEqual(errorOf(await get(`${path}/${id}?${query}`)), [400, null, field])
   })
 }
 
@@ -232,14 +232,14 @@ test('a response that was deleted is gone for everybody, and what it cost is not
   assert.equal(before.total.runs, 1)
   const deleted = await remove(`${path}/${id}`)
   assert.deepEqual(ResponseDeleted.parse(deleted.body), { id, object: 'response', deleted: true })
-  assert.deepEqual(faultOf(await get(`${path}/${id}`)), gone)
-  assert.deepEqual(faultOf(await get(`${path}/${id}?stream=true`)), gone)
-  assert.deepEqual(faultOf(await get(`${path}/${id}/input_items`)), gone)
-  assert.deepEqual(faultOf(await post(`${path}/${id}/cancel`)), gone)
-  assert.deepEqual(faultOf(await remove(`${path}/${id}`)), gone)
-  assert.deepEqual(faultOf(await post(path, { ...hello, previous_response_id: id })), missing)
+  assert.deepEqual(errorOf(await get(`${path}/${id}`)), gone)
+  assert.deepEqual(errorOf(await get(`${path}/${id}?stream=true`)), gone)
+  assert.deepEqual(errorOf(await get(`${path}/${id}/input_items`)), gone)
+  assert.deepEqual(errorOf(await post(`${path}/${id}/cancel`)), gone)
+  assert.deepEqual(errorOf(await remove(`${path}/${id}`)), gone)
+  assert.deepEqual(errorOf(await post(path, { ...hello, previous_response_id: id })), missing)
   const reference = { type: 'item_reference', id: output[0]?.id }
-  assert.deepEqual(faultOf(await post(path, { ...hello, input: [reference] })), [400, null, 'input[0].id'])
+  assert.deepEqual(errorOf(await post(path, { ...hello, input: [reference] })), [400, null, 'input[0].id'])
   assert.deepEqual(await usage(), before)
   const run = runIdOf(id)
   assert.deepEqual([await store.requestSnapshot(run), await store.events(run, 0, 9)], [null, []])
@@ -264,7 +264,7 @@ test('a response in progress that is deleted is ended', async (t) => {
   assert.equal((await scene.remove(`${path}/${id}`)).status, 200)
   await scene.agent.ended(0)
   assert.equal((scene.agent.signals[0]?.reason as AppError | undefined)?.code, 'cancelled')
-  assert.deepEqual(faultOf(await scene.get(`${path}/${id}`)), gone)
+  assert.deepEqual(errorOf(await scene.get(`${path}/${id}`)), gone)
 })
 
 test('whoever reads a response that is deleted hears its end', async (t) => {
@@ -287,7 +287,7 @@ test('a response that is deleted by two at once is gone, and neither meets a fau
   const answers = await Promise.all([remove(`${path}/${id}`), remove(`${path}/${id}`)])
   for (const { status } of answers) assert.ok(status === 200 || status === 404, String(status))
   assert.ok(answers.some(({ status }) => status === 200))
-  assert.deepEqual(faultOf(await get(`${path}/${id}`)), gone)
+  assert.deepEqual(errorOf(await get(`${path}/${id}`)), gone)
 })
 
 test('a response in the background can be cancelled, and stays so', async (t) => {
@@ -323,7 +323,7 @@ test('cancelling a response that is over changes nothing, and one that is not in
   await reach(scene, id, 'succeeded')
   assert.equal(responseOf(await scene.post(`${path}/${id}/cancel`)).status, 'completed')
   const other = await scene.make()
-  assert.deepEqual(faultOf(await scene.post(`${path}/${other.id}/cancel`)), [400, null, 'response_id'])
+  assert.deepEqual(errorOf(await scene.post(`${path}/${other.id}/cancel`)), [400, null, 'response_id'])
 })
 
 type Listed = { id: string; type?: unknown; role?: unknown; content?: unknown }
@@ -339,8 +339,8 @@ test('a list of items has those of the request, the newest first unless it is as
     { type: 'function_call_output', call_id: 'c', output: 'd' },
   ]
   const { id } = await make({ input })
-  const at = `${path}/${id}/input_items`
-  const list = listOf((await get(`${at}?order=asc`)).body)
+  const url = `${path}/${id}/input_items`
+  const list = listOf((await get(`${url}?order=asc`)).body)
   const name = id.replace('resp_', 'item_')
   const status = 'completed'
   assert.deepEqual(list, {
@@ -362,7 +362,7 @@ test('a list of items has those of the request, the newest first unless it is as
     last_id: `${name}_4`,
     has_more: false,
   })
-  const newest = listOf((await get(at)).body)
+  const newest = listOf((await get(url)).body)
   assert.deepEqual(newest.data, list.data.toReversed())
   assert.deepEqual([newest.first_id, newest.last_id], [`${name}_4`, `${name}_0`])
 })
@@ -392,10 +392,10 @@ async function pagesOf({ get }: Pick<Scene, 'get'>, id: string, query: string): 
 
 test('a list comes in pages to its end, in either order', async (t) => {
   const scene = await setUp(t)
-  const input = Array.from({ length: 5 }, (_, at) => ({ role: 'user', content: `${at}` }))
+  const input = Array.from({ length: 5 }, (_, index) => ({ role: 'user', content: `${index}` }))
   const { id } = await scene.make({ input })
   const name = id.replace('resp_', 'item_')
-  const ids = input.map((_, at) => `${name}_${at}`)
+  const ids = input.map((_, index) => `${name}_${index}`)
   assert.deepEqual(await pagesOf(scene, id, 'order=asc&limit=2'), [ids.slice(0, 2), ids.slice(2, 4), ids.slice(4)])
   assert.deepEqual(await pagesOf(scene, id, 'limit=3'), [ids.toReversed().slice(0, 3), ids.toReversed().slice(3)])
   assert.deepEqual(await pagesOf(scene, id, 'limit=5'), [ids.toReversed()])
@@ -405,9 +405,9 @@ test('a list comes in pages to its end, in either order', async (t) => {
 test('a list gives twenty items where no number is asked for, and a hundred at most', async (t) => {
   const { make, get } = await setUp(t)
   const { id } = await make({ input: Array.from({ length: 101 }, () => ({ role: 'user', content: 'x' })) })
-  const at = `${path}/${id}/input_items`
-  assert.equal(listOf((await get(at)).body).data.length, 20)
-  assert.equal(listOf((await get(`${at}?limit=100`)).body).data.length, 100)
+  const url = `${path}/${id}/input_items`
+  assert.equal(listOf((await get(url)).body).data.length, 20)
+  assert.equal(listOf((await get(`${url}?limit=100`)).body).data.length, 100)
 })
 
 test('pages have an end where a client gave one id to several items', async (t) => {
@@ -445,7 +445,7 @@ for (const [query, field] of [
   test(`a list by ?${query} is refused by the name of its field`, async (t) => {
     const { make, get } = await setUp(t)
     const { id } = await make()
-    assert.deepEqual(faultOf(await get(`${path}/${id}/input_items?${query}`)), [400, null, field])
+    assert.deepEqual(errorOf(await get(`${path}/${id}/input_items?${query}`)), [400, null, field])
   })
 }
 
@@ -455,9 +455,9 @@ test('a response goes on from another, and from all before it, but for their ins
   scene.agent.script = goodRun(['Two.'])
   const second = await scene.make({ input: 'Second?', previous_response_id: first.id })
   assert.equal(second.previous_response_id, first.id)
-  assert.equal(lastAsked(scene).system, '')
+  assert.equal(lastRequest(scene).system, '')
   await scene.make({ input: 'Third?', previous_response_id: second.id, instructions: 'Be loud.' })
-  assert.deepEqual(lastAsked(scene), {
+  assert.deepEqual(lastRequest(scene), {
     history: [
       { role: 'user', content: [text('First?')] },
       { role: 'assistant', content: [text('One.')] },
@@ -478,7 +478,7 @@ test('instructions among the items of an earlier response stay', async (t) => {
     ],
   })
   await scene.make({ previous_response_id: id })
-  assert.equal(lastAsked(scene).system, 'Be kind.')
+  assert.equal(lastRequest(scene).system, 'Be kind.')
 })
 
 test('two conversations go on from one response', async (t) => {
@@ -486,7 +486,7 @@ test('two conversations go on from one response', async (t) => {
   const { id } = await scene.make({ input: 'First?' })
   for (const input of ['A?', 'B?']) {
     await scene.make({ input, previous_response_id: id })
-    const { history, prompt } = lastAsked(scene)
+    const { history, prompt } = lastRequest(scene)
     assert.deepEqual([history.length, prompt], [2, [text(input)]])
   }
 })
@@ -497,7 +497,7 @@ test('a response goes on from calls with their outputs alone, and not without', 
   const outputs = ['toolu_2', 'toolu_1'].map((id) => ({ type: 'function_call_output', call_id: id, output: id }))
   scene.agent.script = goodRun(['Seen.'])
   await scene.make({ tools: [look], previous_response_id: first.id, input: outputs })
-  const { history, prompt } = lastAsked(scene)
+  const { history, prompt } = lastRequest(scene)
   assert.deepEqual(history.at(-1), {
     role: 'assistant',
     content: [
@@ -510,11 +510,11 @@ test('a response goes on from calls with their outputs alone, and not without', 
     ['toolu_2', 'toolu_1'],
   )
   const without = { ...hello, previous_response_id: first.id }
-  assert.deepEqual(faultOf(await scene.post(path, without)), [400, null, 'previous_response_id'])
+  assert.deepEqual(errorOf(await scene.post(path, without)), [400, null, 'previous_response_id'])
   const half = { ...without, input: outputs.slice(0, 1) }
-  assert.deepEqual(faultOf(await scene.post(path, half)), [400, null, 'previous_response_id'])
+  assert.deepEqual(errorOf(await scene.post(path, half)), [400, null, 'previous_response_id'])
   const orphan = { ...without, input: [...outputs, { ...outputs[0], call_id: 'toolu_9' }] }
-  assert.deepEqual(faultOf(await scene.post(path, orphan)), [400, null, 'input[2].call_id'])
+  assert.deepEqual(errorOf(await scene.post(path, orphan)), [400, null, 'input[2].call_id'])
 })
 
 test('a call in a namespace and a custom call are given back as what they were', async (t) => {
@@ -524,7 +524,7 @@ test('a call in a namespace and a custom call are given back as what they were',
   scene.agent.script = goodRun(['Seen.'])
   const input = ['toolu_1', 'toolu_2'].map((call) => ({ type: 'function_call_output', call_id: call, output: '' }))
   await scene.make({ tools, previous_response_id: id, input })
-  assert.deepEqual(lastAsked(scene).history.at(-1)?.content, [
+  assert.deepEqual(lastRequest(scene).history.at(-1)?.content, [
     { type: 'tool_use', id: 'toolu_1', name: 'fs__look', input: {} },
     { type: 'tool_use', id: 'toolu_2', name: 'fs__sql', input: { input: 'x' } },
   ])
@@ -543,7 +543,7 @@ test('thinking that was carried comes back with the conversation', async (t) => 
   scene.agent.script = goodRun(['Seen.'])
   const input = [{ type: 'function_call_output', call_id: 'toolu_1', output: '' }]
   await scene.make({ tools: [look], previous_response_id: id, input })
-  assert.deepEqual(lastAsked(scene).history.at(-1)?.content, [
+  assert.deepEqual(lastRequest(scene).history.at(-1)?.content, [
     { type: 'thinking', thinking: 'Hm.', signature: 'sig' },
     { type: 'tool_use', id: 'toolu_1', name: 'look', input: {} },
   ])
@@ -561,7 +561,7 @@ test('a call that was cut short is not given back, words that were are', async (
   assert.equal(status, 'incomplete')
   scene.agent.script = goodRun(['Yes.'])
   await scene.make({ previous_response_id: id })
-  assert.deepEqual(lastAsked(scene).history.at(-1), { role: 'assistant', content: [text('I look.')] })
+  assert.deepEqual(lastRequest(scene).history.at(-1), { role: 'assistant', content: [text('I look.')] })
 })
 
 test('a response that failed or was cancelled is gone on from as from a question without an answer', async (t) => {
@@ -574,7 +574,7 @@ test('a response that failed or was cancelled is gone on from as from a question
   await scene.post(`${path}/${cancelled.id}/cancel`)
   scene.agent.script = goodRun(['Yes.'])
   await scene.make({ input: 'Three?', previous_response_id: cancelled.id })
-  const { history, prompt } = lastAsked(scene)
+  const { history, prompt } = lastRequest(scene)
   assert.deepEqual([history, prompt], [[], [text('One?'), text('Two?'), text('Three?')]])
 })
 
@@ -582,7 +582,7 @@ test('a response that has not ended cannot be gone on from', async (t) => {
   const scene = await setUp(t, silent)
   const { id } = await scene.make(background)
   const answer = await scene.post(path, { ...hello, previous_response_id: id })
-  assert.deepEqual(faultOf(answer), [400, null, 'previous_response_id'])
+  assert.deepEqual(errorOf(answer), [400, null, 'previous_response_id'])
   assert.match(answer.text, /has not ended yet/)
 })
 
@@ -593,7 +593,7 @@ test('a response that was deleted in the middle ends what comes after it, and it
   const third = await scene.make({ previous_response_id: second.id })
   await scene.remove(`${path}/${second.id}`)
   const answer = await scene.post(path, { ...hello, previous_response_id: third.id })
-  assert.deepEqual(faultOf(answer), missing)
+  assert.deepEqual(errorOf(answer), missing)
   assert.match(answer.text, new RegExp(second.id))
   assert.equal(responseOf(await scene.get(`${path}/${third.id}`)).previous_response_id, second.id)
   await scene.make({ previous_response_id: first.id })
@@ -604,7 +604,7 @@ for (const previous of [null, '']) {
     const scene = await setUp(t)
     const { id } = await scene.make({ previous_response_id: previous })
     await scene.make({ previous_response_id: id })
-    assert.equal(lastAsked(scene).history.length, 2)
+    assert.equal(lastRequest(scene).history.length, 2)
     assert.equal((await scene.get(`${path}/${id}/input_items`)).status, 200)
   })
 }
@@ -623,11 +623,11 @@ test('an item is named by its id, wherever it stands, and is kept with what name
   const scene = await setUp(t, calling(['toolu_1', 'look', '{"a":1}'], ['toolu_2', 'look', '{}']))
   const first = await scene.make({ tools: [look] })
   scene.agent.script = goodRun(['Seen.'])
-  const reference = (at: number) => ({ type: 'item_reference', id: idOf(first, at) })
+  const reference = (index: number) => ({ type: 'item_reference', id: idOf(first, index) })
   const output = (id: string) => ({ type: 'function_call_output', call_id: id, output: 'x' })
   const input = [{ role: 'user', content: 'hi' }, reference(0), output('toolu_1'), reference(1), output('toolu_2')]
   const second = await scene.make({ tools: [look], input })
-  const { history } = lastAsked(scene)
+  const { history } = lastRequest(scene)
   assert.deepEqual(
     history.flatMap(({ content }) => [...content]).map((block) => (block.type === 'tool_use' ? block.id : block.type)),
     ['text', 'toolu_1', 'tool_result', 'toolu_2'],
@@ -651,7 +651,7 @@ for (const [title, id] of [
       { role: 'user', content: 'hi' },
       { type: 'item_reference', id },
     ]
-    assert.deepEqual(faultOf(await post(path, { ...hello, input })), [400, null, 'input[1].id'])
+    assert.deepEqual(errorOf(await post(path, { ...hello, input })), [400, null, 'input[1].id'])
   })
 }
 
@@ -669,9 +669,9 @@ test('names of what is not there are refused: an item too many, a response, one 
     '',
   ]) {
     const input = [{ type: 'item_reference', id: name }]
-    assert.deepEqual(faultOf(await scene.post(path, { ...hello, input })), [400, null, 'input[0].id'], name)
+    assert.deepEqual(errorOf(await scene.post(path, { ...hello, input })), [400, null, 'input[0].id'], name)
   }
-  const nameless = faultOf(await scene.post(path, { ...hello, input: [{ type: 'item_reference' }] }))
+  const nameless = errorOf(await scene.post(path, { ...hello, input: [{ type: 'item_reference' }] }))
   assert.deepEqual(nameless, [400, 'missing_required_parameter', 'input[0].id'])
 })
 
@@ -714,12 +714,12 @@ for (const [title, make] of shapes) {
       native: (native.body as { id: string }).id,
     })
     for (const rest of ['', '?stream=true', '/input_items']) {
-      assert.equal(faultOf(await scene.get(`${path}/${id}${rest}`))[0], 404, rest)
+      assert.equal(errorOf(await scene.get(`${path}/${id}${rest}`))[0], 404, rest)
     }
-    assert.equal(faultOf(await scene.remove(`${path}/${id}`))[0], 404)
-    assert.equal(faultOf(await scene.post(`${path}/${id}/cancel`))[0], 404)
+    assert.equal(errorOf(await scene.remove(`${path}/${id}`))[0], 404)
+    assert.equal(errorOf(await scene.post(`${path}/${id}/cancel`))[0], 404)
     const previous = { ...hello, previous_response_id: decodeURIComponent(id) }
-    assert.deepEqual(faultOf(await scene.post(path, previous)), missing)
+    assert.deepEqual(errorOf(await scene.post(path, previous)), missing)
     assert.equal(responseOf(await scene.get(`${path}/${response.id}`)).id, response.id)
   })
 }
@@ -730,9 +730,9 @@ test('an id of a megabyte is refused, and its answer is short', async (t) => {
   const inUrl = await get(`${path}/${id}`)
   assert.ok(inUrl.status === 404 || inUrl.status === 414, String(inUrl.status))
   const previous = await post(path, { ...hello, previous_response_id: id })
-  assert.deepEqual(faultOf(previous), missing)
+  assert.deepEqual(errorOf(previous), missing)
   const reference = await post(path, { ...hello, input: [{ type: 'item_reference', id }] })
-  assert.deepEqual(faultOf(reference), [400, null, 'input[0].id'])
+  assert.deepEqual(errorOf(reference), [400, null, 'input[0].id'])
   for (const answer of [inUrl, previous, reference]) assert.ok(answer.text.length < 1000)
 })
 

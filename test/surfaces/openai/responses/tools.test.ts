@@ -15,7 +15,7 @@ const named = (name: string) => ({ type: 'function', name })
 const read = (tools: unknown, toolChoice?: unknown) =>
   readResponseTools(parseBody(ResponseRequest, { model: 'sonnet', input: 'hi', tools, tool_choice: toolChoice }))
 
-function fault(tools: unknown, toolChoice?: unknown): [string, string] {
+function refusal(tools: unknown, toolChoice?: unknown): [string, string] {
   try {
     read(tools, toolChoice)
   } catch (thrown) {
@@ -100,7 +100,7 @@ test('tools that OpenAI runs, and grammars, are left out and named', () => {
   const grammar = { type: 'grammar', syntax: 'lark', definition: 'x' }
   const { tools, ignored } = read([...types, { ...sql, format: grammar }, space('fs', { type: 'mcp' }, look)])
   assert.deepEqual(namesOf({ tools }), ['sql', 'fs__look'])
-  assert.deepEqual(ignored, [...types.map((_, at) => `tools[${at}]`), 'tools[7].format', 'tools[8].tools[0]'])
+  assert.deepEqual(ignored, [...types.map((_, index) => `tools[${index}]`), 'tools[7].format', 'tools[8].tools[0]'])
 })
 
 test('a custom tool of plain text has nothing left out', () => {
@@ -151,9 +151,9 @@ for (const [title, choice, names, instruction] of choices) {
 const unknownTool = /must name one of the tools, not "nothing"/
 const badName = /must be 1 to 128 letters, digits, _ and -/
 const tooLong = /is too long with its namespace: 128 characters at most/
-const sameName = /is the name of another tool as well/
+const sameName = /is already the name of another tool/
 const required = /is required/
-const faults: [title: string, tools: unknown, choice: unknown, field: string, what: RegExp][] = [
+const refusals: [title: string, tools: unknown, choice: unknown, field: string, what: RegExp][] = [
   ['tools that are no list', { look }, null, 'tools', /must be an array of tools/],
   ['a tool that is a string', ['look'], null, 'tools[0]', /must be a tool, as an object/],
   ['a tool without a type', [look, { name: 'look' }], null, 'tools[1].type', required],
@@ -201,7 +201,7 @@ const faults: [title: string, tools: unknown, choice: unknown, field: string, wh
   ['the same name twice', [look, sql, { ...sql, name: 'look' }], null, 'tools[2].name', sameName],
   ['the same name twice in a namespace', [space('a', look, look)], null, 'tools[0].tools[1].name', sameName],
   ['a name that is one with its namespace', [space('a', look), named('a__look')], null, 'tools[1].name', sameName],
-  ['a name of the CLI’s own', [named('ToolSearch')], null, 'tools[0].name', /which the CLI has a use of its own for/],
+  ['a name of the CLI’s own', [named('ToolSearch')], null, 'tools[0].name', /which the CLI reserves/],
   ['an unknown function chosen', [look], named('nothing'), 'tool_choice.name', unknownTool],
   [
     'an unknown function allowed',
@@ -239,13 +239,13 @@ const faults: [title: string, tools: unknown, choice: unknown, field: string, wh
   ['a choice that is a number', [look], 7, 'tool_choice', /must be none, auto, required or an object/],
   ['a choice without a type', [look], { name: 'look' }, 'tool_choice.type', required],
   ['a hosted tool chosen', all, { type: 'web_search' }, 'tool_choice.type', /other tools are not here/],
-  ['a choice that must be made among none', [], 'required', 'tool_choice', /needs tools to choose from/],
+  ['a choice that must be made among none', [], 'required', 'tool_choice', /requires at least one tool to choose from/],
   [
     'a choice that must be made among hosted ones',
     [{ type: 'mcp' }],
     'required',
     'tool_choice',
-    /needs tools to choose from/,
+    /requires at least one tool to choose from/,
   ],
   [
     'a choice that must be made among none that are allowed',
@@ -255,9 +255,9 @@ const faults: [title: string, tools: unknown, choice: unknown, field: string, wh
     /needs tools/,
   ],
 ]
-for (const [title, tools, choice, field, what] of faults) {
+for (const [title, tools, choice, field, what] of refusals) {
   test(`a request with ${title} is refused by the name of its field`, () => {
-    const [where, message] = fault(tools, choice)
+    const [where, message] = refusal(tools, choice)
     assert.equal(where, field)
     assert.match(message, what)
   })

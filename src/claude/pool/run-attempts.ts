@@ -1,0 +1,76 @@
+// A run on one worker, and on a second one if the first is lost before it has shown anything. Not for how a worker is found (see
+// pool.ts), nor for the turn itself (see claude/turn/turn.ts).
+import type { RunRequest } from '../../core/agent.ts'
+import { endOfRun, type RunEvent } from '../../core/events.ts'
+import { AppError, toAppError } from '../../errors.ts'
+import type { Turn } from '../cli/profile.ts'
+import type { Worker } from '../process/worker.ts'
+import { type TurnLimits, TurnRun, WorkerLost } from '../turn/turn.ts'
+import { existingSession } from './worker-selection.ts'
+
+/** A worker that is ready for the run's turn. `unlock` lets the conversation's next run start; safe to call twice. */
+export type Acquired = { worker: Worker; unlock: () => void }
+
+export type AttemptTools = {
+  acquire(request: RunRequest, turn: Turn, signal: AbortSignal): Promise<Acquired>
+  release(worker: Worker, runId: string): void
+  limits: TurnLimits
+  onWarning(message: string, facts: Record<string, unknown>): void
+}
+
+/** Emits events as the contract of `Agent.run` has it. */
+export async function* runAttempts(
+  request: RunRequest,
+  turn: Turn,
+  signal: AbortSignal,
+  { acquire, release, limits, onWarning }: AttemptTools,
+): AsyncGenerator<RunEvent> {
+  const requestedAt = performance.now()
+  let start: Extract<RunEvent, { type: 'run-start' }> | null = null
+  for (let attempt = 1; ; attempt++) {
+    const acquired = await acquire(request, turn, signal).catch(toAppError)
+    if (acquired instanceof AppError) {
+      if (start === null) throw acquired
+      yield endOfRun(start, acquired)
+      return
+    }
+    const { worker, unlock } = acquired
+    const waitedMs = Math.round(performance.now() - requestedAt)
+    try {
+      for await (const event of runTurn(worker, request, turn, limits).events(signal)) {
+        if (event.type === 'run-start') {
+          // The copy exists now: the conversation that it was made from is free again.
+          if (request.session.kind === 'fork') unlock()
+          if (start !== null) continue
+          start = { ...event, cwd: worker.profile.cwd, waitedMs }
+          yield start
+          continue
+        }
+        yield event
+      }
+      return
+    } catch (error) {
+      if (error instanceof AppError && start !== null) return yield endOfRun(start, error)
+      if (!(error instanceof WorkerLost)) throw error
+      // What it wrote to stderr may quote a prompt: that is for the caller, not for the log.
+      const { message: reason, code, details } = error.cause
+      const { returncode = null } = details
+      onWarning('a CLI process was lost', { attempt, reason, code, returncode })
+      // A conversation's next turn may have reached its file: sent twice, it would be stored twice.
+      if (attempt === 1 && existingSession(request) === null && !signal.aborted) continue
+      if (start === null) throw error.cause
+      yield endOfRun(start, error.cause)
+      return
+    } finally {
+      release(worker, request.runId)
+      unlock()
+    }
+  }
+}
+
+function runTurn(worker: Worker, request: RunRequest, turn: Turn, limits: TurnLimits): TurnRun {
+  const process = worker.turnProcess(turn)
+  const { conversation } = worker
+  if (conversation === null) throw new Error('a turn without a conversation')
+  return new TurnRun(process, { request, turn, conversation, limits })
+}

@@ -1,0 +1,72 @@
+// Runs that wait for a process, in order of arrival. Not for which of them gets one (see pool.ts).
+import type { Worker } from '../process/worker.ts'
+import type { ResolvedRequest } from './resolve-request.ts'
+
+export type Waiter = ResolvedRequest & {
+  failedStarts: number
+  /** Takes the waiter out of the queue and gives it the worker. */
+  assign(worker: Worker): void
+  /** Takes the waiter out of the queue and ends its wait. */
+  reject(error: unknown): void
+}
+
+export class WaitQueue {
+  readonly #waiters: Waiter[] = []
+
+  get size(): number {
+    return this.#waiters.length
+  }
+
+  /** A copy: waiters may leave while it is read. */
+  all(): Waiter[] {
+    return [...this.#waiters]
+  }
+
+  includes(waiter: Waiter): boolean {
+    return this.#waiters.includes(waiter)
+  }
+
+  /**
+   * Waits at the end of the queue until a worker is assigned; rejects with the signal's reason. `onQueued` is called once the waiter is
+   * in the queue; what it throws ends the wait. `onAssigned` is called at once, before anything else is decided.
+   */
+  wait(
+    resolved: ResolvedRequest,
+    signal: AbortSignal,
+    { onQueued, onAssigned }: { onQueued: () => void; onAssigned?: ((worker: Worker) => void) | undefined },
+  ): Promise<Worker> {
+    if (signal.aborted) return Promise.reject(signal.reason)
+    const { promise, resolve, reject } = Promise.withResolvers<Worker>()
+    const waiter: Waiter = {
+      ...resolved,
+      failedStarts: 0,
+      assign: (worker) => {
+        this.#leave(waiter)
+        onAssigned?.(worker)
+        resolve(worker)
+      },
+      reject: (error) => {
+        this.#leave(waiter)
+        reject(error)
+      },
+    }
+    const onAbort = () => waiter.reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.#waiters.push(waiter)
+    try {
+      onQueued()
+    } catch (error) {
+      waiter.reject(error)
+    }
+    return promise.finally(() => signal.removeEventListener('abort', onAbort))
+  }
+
+  rejectAll(error: Error): void {
+    for (const waiter of this.all()) waiter.reject(error)
+  }
+
+  #leave(waiter: Waiter): void {
+    const index = this.#waiters.indexOf(waiter)
+    if (index !== -1) this.#waiters.splice(index, 1)
+  }
+}

@@ -1,0 +1,49 @@
+// Values inside SDK messages, as the core has them: usage, cost, texts, thinking. Pure. Which message means what is decided in
+// from-sdk.ts.
+import type { SDKAssistantMessage, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk'
+import type { RunEvent, Usage } from '../../core/events.ts'
+
+type ContentBlock = SDKAssistantMessage['message']['content'][number]
+
+/** A field of results that the SDK's types leave out. */
+type PerTurnFigures = { model_usage_since_last_result?: Record<string, { costUSD?: number }> }
+
+type ThinkingBlock = Extract<ContentBlock, { type: 'thinking' | 'redacted_thinking' }>
+
+export function wholeThinking(index: number, block: ThinkingBlock): RunEvent[] {
+  const content: RunEvent[] =
+    block.type === 'redacted_thinking'
+      ? [{ type: 'thinking-redacted', index, data: block.data }]
+      : [
+          { type: 'thinking-delta', index, text: block.thinking },
+          { type: 'thinking-signature', index, signature: block.signature },
+        ]
+  return [{ type: 'thinking-start', index }, ...content, { type: 'thinking-end', index }]
+}
+
+export function plainText(content: unknown): string {
+  if (typeof content === 'string') return content
+  if (!Array.isArray(content)) return ''
+  return content
+    .flatMap((block: { type?: string; text?: string }) => (block.type === 'text' ? [block.text ?? ''] : []))
+    .join('\n')
+}
+
+export function toUsage(usage: object): Usage {
+  const raw = usage as Record<string, unknown>
+  const count = (name: string) => (typeof raw[name] === 'number' ? raw[name] : 0)
+  return {
+    inputTokens: count('input_tokens'),
+    outputTokens: count('output_tokens'),
+    cacheReadInputTokens: count('cache_read_input_tokens'),
+    cacheCreationInputTokens: count('cache_creation_input_tokens'),
+    raw,
+  }
+}
+
+/** What this turn cost; the result's own total counts everything since the process or the session started. Null if unknown. */
+export function turnCost(result: SDKResultMessage): number | null {
+  const perModel = (result as SDKResultMessage & PerTurnFigures).model_usage_since_last_result
+  if (perModel === undefined) return null
+  return Object.values(perModel).reduce((sum, model) => sum + (model.costUSD ?? 0), 0)
+}

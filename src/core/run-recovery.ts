@@ -1,0 +1,68 @@
+// What becomes of the runs that a former server left unfinished: they end as they had ended already, fail, or start again. Not for
+// running them (see run-registry.ts).
+import { AppError } from '../errors.ts'
+import { startEventOf } from './active-run.ts'
+import { endOfRun, type RunEnd, type RunEvent } from './events.ts'
+import type { RunInput } from './runs.ts'
+import type { RunRecord, Store } from './store.ts'
+
+export const interrupted = () =>
+  new AppError('interrupted', 'The server ended before the run did. Send it again, or with "on_crash": "restart".')
+
+export type Recovery = {
+  store: Store
+  now: () => number
+  /** How many runs may start at once. */
+  lanesMax: number
+  /** Starts the run once `after` settles; resolves to a promise that settles when it has ended. */
+  restart(record: RunRecord, input: RunInput, after: Promise<unknown>): Promise<{ ended: Promise<unknown> }>
+}
+
+/** `isClear` settles when the former server's processes are gone; runs start again only then. */
+export async function recoverRuns(
+  { store, now, lanesMax, restart }: Recovery,
+  isClear: Promise<unknown>,
+): Promise<{ failed: number; restarted: number }> {
+  isClear.catch(() => {})
+  const left: RunRecord[] = []
+  for (const record of await store.unfinished()) {
+    const end = await storedEnd(store, record)
+    if (end !== null && (record.restart === null || end.error?.code !== 'shutting_down')) {
+      await close(store, record, end, now())
+    } else left.push(record)
+  }
+  const again = left.filter((record) => record.restart !== null)
+  for (const record of left) if (record.restart === null) await fail(store, record, now())
+  // No more at once than there can be processes: the queue is for new requests.
+  const lanes: Promise<unknown>[] = Array(lanesMax).fill(isClear)
+  for (const [index, record] of again.entries()) {
+    const lane = index % lanes.length
+    // Nothing of what happened the first time is shown again.
+    await store.clearEvents(record.id)
+    const fresh: RunRecord = { ...record, status: 'queued', pending: [], startedAtMs: null }
+    lanes[lane] = (await restart(fresh, record.restart as RunInput, lanes[lane] ?? isClear)).ended
+  }
+  return { failed: left.length - again.length, restarted: again.length }
+}
+
+/** How the run ended, if that was the last event to be stored. */
+async function storedEnd(store: Store, { id }: RunRecord): Promise<RunEnd | null> {
+  const lastSeq = await store.lastSeq(id)
+  const [last] = await store.events(id, lastSeq - 1, 1)
+  return last?.event.type === 'run-end' ? last.event : null
+}
+
+async function fail(store: Store, record: RunRecord, nowMs: number): Promise<void> {
+  const lastSeq = await store.lastSeq(record.id)
+  const end = endOfRun({ sessionId: record.sessionId ?? '', model: record.model ?? '' }, interrupted())
+  const events: RunEvent[] = lastSeq === 0 ? [startEventOf(record), end] : [end]
+  await store.appendEvents(
+    record.id,
+    events.map((event, index) => ({ seq: lastSeq + 1 + index, event })),
+  )
+  await close(store, record, end, nowMs)
+}
+
+async function close(store: Store, { id }: RunRecord, end: RunEnd, nowMs: number): Promise<void> {
+  await store.updateRun(id, { status: end.outcome, end, endedAtMs: nowMs, restart: null, pending: [] })
+}
