@@ -26,7 +26,7 @@ version=$(field version)
 
 [ -z "$(git status --porcelain)" ] || die 'some changes are not committed'
 git tag --points-at HEAD | grep -qxF "v$version" || die "this commit has no tag v$version"
-grep -qE "^## ${version//./\\.}( |$)" CHANGELOG.md || die "CHANGELOG.md has no heading ## $version"
+grep -qF "## [$version]" CHANGELOG.md || die "CHANGELOG.md has no heading ## [$version]"
 for each in repository homepage bugs; do
   [ -n "$(field "$each")" ] || die "package.json does not name $each, which npm or Homebrew requires"
 done

@@ -247,7 +247,7 @@ async function publish(t: TestContext, given: Publishing) {
   cpSync(join(root, 'packaging'), join(work, 'packaging'), { recursive: true })
   const fields = { name: 'claude-serve', version: '1.2.3', ...place, ...given.manifest }
   writeFileSync(join(work, 'package.json'), JSON.stringify(fields))
-  writeFileSync(join(work, 'CHANGELOG.md'), given.changelog ?? '# Changes\n\n## 1.2.3 (2026-12-01)\n')
+  writeFileSync(join(work, 'CHANGELOG.md'), given.changelog ?? '# Changelog\n\n## [1.2.3] - 2026-12-01\n')
   const env = {
     PATH: [bin, dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'].join(':'),
     HOME: folder,
@@ -297,7 +297,7 @@ test('--dry-run does all but the upload, and needs no CI', async (t) => {
 const refusals: [what: string, given: Publishing, told: RegExp][] = [
   ['changes that are not committed', { dirt: true }, /not committed/],
   ['a commit without the tag', { tag: 'v1.2.2' }, /no tag v1\.2\.3/],
-  ['a version that CHANGELOG.md does not know', { changelog: '## 1.2.30\n## 1x2.3\n' }, /no heading ## 1\.2\.3/],
+  ['a version that CHANGELOG.md does not know', { changelog: '## [1.2.30]\n## [1x2.3]\n' }, /no heading ## \[1\.2\.3\]/],
   ['a package without a repository', { manifest: { repository: undefined } }, /does not name repository/],
   ['a package without a homepage', { manifest: { homepage: undefined } }, /does not name homepage/],
   ['what is published already', { environment: { FAKE_PUBLISHED: '1', SIGSTORE_ID_TOKEN: 'token' } }, /already/],

@@ -23,12 +23,12 @@ test('secrets are never the same, are recognised, and begin with what lists show
 
 test('a secret with any character changed, lost, added or swapped is damaged', () => {
   const { secret } = newSecret()
-  const replaced = Array.from(secret, (letter, at) => {
-    return secret.slice(0, at) + (letter === 'A' ? 'B' : 'A') + secret.slice(at + 1)
+  const replaced = Array.from(secret, (letter, index) => {
+    return secret.slice(0, index) + (letter === 'A' ? 'B' : 'A') + secret.slice(index + 1)
   })
   const swapped = Array.from(
     secret,
-    (letter, at) => secret.slice(0, at) + secret[at + 1] + letter + secret.slice(at + 2),
+    (letter, index) => secret.slice(0, index) + secret[index + 1] + letter + secret.slice(index + 2),
   )
   const others = [...replaced.slice(4), ...swapped.slice(4, -1)].filter((text) => text !== secret)
   const lengths = [secret.slice(0, -1), `${secret}A`, `${secret} `, `${secret}\n`, secret.slice(0, 10), 'csk_']

@@ -267,7 +267,7 @@ test('tools of one request are gone in the next', async () => {
 for (const [what, script, request, stopReason, answer] of [
   ['the output limit', { text: 'cut here', stop_reason: 'max_tokens' }, { max: 77 }, 'max_tokens', 'cut here'],
   ['a refusal', { text: 'I will not', stop_reason: 'refusal' }, {}, 'refusal', 'I will not'],
-  ['a stop sequence', { text: 'one STOP two', tokens: 12 }, { stop: ['nothing', 'STOP'] }, 'stop_sequence', 'one '],
+  ['a stop sequence', { text: 'one STOP two', tokens: 12 }, { stop: ['no options', 'STOP'] }, 'stop_sequence', 'one '],
 ] as const) {
   test(`an answer ends at ${what}, once`, async () => {
     const { end, text: words } = await ask({
@@ -332,19 +332,19 @@ const off = { isOff: true }
 
 /** One after the other, in one process. */
 const sequence: [title: string, settings: Settings, expected: Expected][] = [
-  ['nothing', {}, defaults],
+  ['no options', {}, defaults],
   ['low effort', { options: { effort: 'low' } }, { ...defaults, effort: 'low' }],
-  ['most effort', { options: { effort: 'max' } }, { ...defaults, effort: 'max' }],
-  ['nothing, after an effort', {}, defaults],
+  ['maximum effort', { options: { effort: 'max' } }, { ...defaults, effort: 'max' }],
+  ['no options, after an effort', {}, defaults],
   ['thinking off', { thinking: off }, { ...defaults, thinking: undefined }],
-  ['nothing, after thinking was off', {}, defaults],
+  ['no options, after thinking was off', {}, defaults],
   [
     'thinking off, an effort and a limit',
     { thinking: off, options: { effort: 'high' }, max: 77 },
     { effort: 'high', max: 77, thinking: undefined },
   ],
   [
-    'the same under another system prompt and model',
+    'the same with another system prompt and model',
     { thinking: off, options: { effort: 'high', systemPrompt: 'You are B.', model: 'haiku' }, max: 77 },
     { effort: 'high', max: 77, thinking: undefined },
   ],
@@ -354,7 +354,7 @@ const sequence: [title: string, settings: Settings, expected: Expected][] = [
     { ...defaults, effort: 'high', max: 77 },
   ],
   ['another limit', { max: 78 }, { ...defaults, max: 78 }],
-  ['nothing, after a limit', {}, defaults],
+  ['no options, after a limit', {}, defaults],
   [
     'thinking shown in summaries',
     { thinking: { display: 'summarized' } },
@@ -366,9 +366,9 @@ const sequence: [title: string, settings: Settings, expected: Expected][] = [
     { effort: 'xhigh', max: 79, thinking: { type: 'adaptive', display: 'summarized' } },
   ],
   ['thinking not shown', { thinking: { display: 'omitted' } }, defaults],
-  ['nothing, after thinking was shown', {}, defaults],
+  ['no options, after thinking was shown', {}, defaults],
   ['a budget, which is for older models', { thinking: { budgetTokens: 2048 } }, defaults],
-  ['nothing, in the end', {}, defaults],
+  ['no options, in the end', {}, defaults],
 ]
 
 const alone = makePool(1)

@@ -38,8 +38,8 @@ export function testIsolation({ client, server }: Subject): void {
     assert.equal(upstream.requests.length, 60)
     const wanted = secrets.flatMap((secret) => {
       const [second = '', third = ''] = sayings(secret)
-      const told = [user(opening), assistant('And to you.'), user(second), assistant('I shall keep it.'), user(third)]
-      return [told.slice(0, 1), told.slice(0, 3), told]
+      const conversation = [user(opening), assistant('And to you.'), user(second), assistant('I shall keep it.'), user(third)]
+      return [conversation.slice(0, 1), conversation.slice(0, 3), conversation]
     })
     const seen = upstream.requests.map((_, index) => {
       assert.deepEqual(systemOf(sent(upstream, index)), ['You keep secrets.'])
@@ -47,7 +47,7 @@ export function testIsolation({ client, server }: Subject): void {
       assert.ok(named.size <= 1, [...named].join())
       return conversationOf(sent(upstream, index))
     })
-    const inOrder = (list: unknown[]) => list.map((told) => JSON.stringify(told)).sort()
+    const inOrder = (list: unknown[]) => list.map((conversation) => JSON.stringify(conversation)).sort()
     assert.deepEqual(inOrder(seen), inOrder(wanted))
   })
 

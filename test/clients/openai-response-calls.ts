@@ -22,7 +22,7 @@ const signature = Buffer.from('demo-signature').toString('base64')
 /** A thought of the scripted upstream, as it must come back to it. */
 export const thought = (count: number): Block => ({
   type: 'thinking',
-  thinking: Array.from({ length: count }, (_, at) => `think${at} `).join(''),
+  thinking: Array.from({ length: count }, (_, index) => `think${index} `).join(''),
   signature,
 })
 

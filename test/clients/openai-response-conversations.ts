@@ -37,15 +37,15 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
   test('a conversation goes on from the response before', async () => {
     const prompts = ['one', 'two', 'three'].map((word) => `${word} ${step({ text: `Polly ${word}.` })}`)
     let previous: string | null = null
-    for (const [at, input] of prompts.entries()) {
+    for (const [index, input] of prompts.entries()) {
       const response: Response = await ask(client, { input, previous_response_id: previous })
       assert.equal(response.previous_response_id, previous)
-      assert.equal(upstream.requests.length, at + 1)
+      assert.equal(upstream.requests.length, index + 1)
       previous = response.id
     }
     const [one = '', two = '', three = ''] = prompts
-    const told = [user(one), assistant('Polly one.'), user(two), assistant('Polly two.'), user(three)]
-    assert.deepEqual(conversationOf(sent(upstream)), told)
+    const conversation = [user(one), assistant('Polly one.'), user(two), assistant('Polly two.'), user(three)]
+    assert.deepEqual(conversationOf(sent(upstream)), conversation)
   })
 
   test('the conversation goes on in the process that holds it', async () => {
@@ -104,7 +104,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
   ] satisfies [string, Params][]) {
     // The text that is said to each is its own, so that the three do not share a process that holds the conversation.
     const prompt = `${what} ${loop}`
-    const told = (call: { call_id: string }) => [
+    const conversation = (call: { call_id: string }) => [
       user(prompt),
       assistant(thought(2), 'I will look.', toolUse(call.call_id, 'get_weather', rome)),
       user(toolResult(call.call_id, 'rain')),
@@ -118,7 +118,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
       for (let count = 0; count < 2; count++) {
         const second = await ask(client, { ...params, tools, input, previous_response_id: first.id })
         assert.equal(second.output_text, 'It rains.')
-        assert.deepEqual(conversationOf(sent(upstream)), told(call))
+        assert.deepEqual(conversationOf(sent(upstream)), conversation(call))
       }
     })
 
@@ -129,14 +129,14 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
       const input = [fromUser(prompt), ...references, outputOf(call, 'rain')]
       await ask(client, { ...params, tools, input })
       // A thought that was not shown comes along with what followed it.
-      assert.deepEqual(conversationOf(sent(upstream)), told(call))
+      assert.deepEqual(conversationOf(sent(upstream)), conversation(call))
     })
   }
 
   test('a call that is left without an output is no conversation to go on from', async () => {
     const first = await ask(client, { tools, input: loop })
-    const asked = ask(client, { tools, input: 'Never mind.', previous_response_id: first.id })
-    const error = await failureOf(asked, OpenAI.BadRequestError)
+    const answer = ask(client, { tools, input: 'Never mind.', previous_response_id: first.id })
+    const error = await failureOf(answer, OpenAI.BadRequestError)
     assert.equal(error.param, 'previous_response_id')
     const other = [outputOf({ call_id: 'call_other' }, 'rain')]
     const orphan = ask(client, { tools, input: other, previous_response_id: first.id })
@@ -154,15 +154,15 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     input.push(...asInput(first), outputOf(call, 'rain'))
     const second = await ask(client, { ...params, input })
     assert.equal(second.output_text, 'It rains.')
-    const told = [
+    const conversation = [
       user(loop),
       assistant(thought(2), 'I will look.', toolUse(call.call_id, 'get_weather', rome)),
       user(toolResult(call.call_id, 'rain')),
     ]
-    assert.deepEqual(conversationOf(sent(upstream)), told)
+    assert.deepEqual(conversationOf(sent(upstream)), conversation)
     input.push(...asInput(second), fromUser('Thanks.'))
     await ask(client, { ...params, input })
-    assert.deepEqual(conversationOf(sent(upstream)), [...told, assistant('It rains.'), user('Thanks.')])
+    assert.deepEqual(conversationOf(sent(upstream)), [...conversation, assistant('It rains.'), user('Thanks.')])
   })
 
   test('a stream is given back just so', async () => {
@@ -264,7 +264,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     const { id } = await ask(client, { input })
     const { data } = await responses.inputItems.list(id, { order: 'asc' })
     assert.equal(data.length, input.length)
-    const faults = data.filter((item) => !isItem(item))
-    assert.deepEqual(faults, [])
+    const undeclared = data.filter((item) => !isItem(item))
+    assert.deepEqual(undeclared, [])
   })
 }

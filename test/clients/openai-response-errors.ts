@@ -25,8 +25,8 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
   for (const [upstreamStatus, ErrorClass, status, type, code] of failures) {
     for (const stream of [false, true]) {
       test(`a ${upstreamStatus} of the model's API is raised once${stream ? ', as a stream' : ''}`, async () => {
-        const asked = responses.create({ model, input: refusal(upstreamStatus), stream })
-        const error = await failureOf(asked, ErrorClass)
+        const answer = responses.create({ model, input: refusal(upstreamStatus), stream })
+        const error = await failureOf(answer, ErrorClass)
         assert.deepEqual([error.status, error.type, error.code], [status, type, code])
         assert.equal(error.headers?.get('x-should-retry'), 'false')
         assert.match(String(error.requestID), /^req_/)
@@ -41,12 +41,12 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
     assert.equal(error.code, 'context_length_exceeded')
   })
 
-  for (const [fault, fields, code] of [
+  for (const [failure, fields, code] of [
     ['breaks off', { cut: 3 }, 'cli_error'],
     ['ends too early', { eof: 3 }, 'cli_error'],
     ['brings an error', { sse_error: 'overloaded_error', after: 3 }, 'overloaded'],
   ] as const) {
-    test(`a stream whose source ${fault} fails, and is raised with the words that came before`, async () => {
+    test(`a stream whose source ${failure} fails, and is raised with the words that came before`, async () => {
       const stream = await openStream(client, { input: step({ tokens: 10, gap: 50, ...fields }) })
       const { events, error } = await readUntilError(stream)
       for (const event of events) assertEvent(event)
@@ -153,8 +153,8 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
 
   for (const stream of [false, true]) {
     test(`an unknown model is not found${stream ? ', as a stream' : ''}`, async () => {
-      const asked = responses.create({ model: 'gpt-unheard-of', input: 'hi', stream })
-      const error = await failureOf(asked, OpenAI.NotFoundError)
+      const answer = responses.create({ model: 'gpt-unheard-of', input: 'hi', stream })
+      const error = await failureOf(answer, OpenAI.NotFoundError)
       assert.deepEqual([error.code, error.param, error.type], ['model_not_found', 'model', 'invalid_request_error'])
       assert.match(error.message, /gpt-unheard-of/)
     })

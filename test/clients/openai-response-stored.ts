@@ -126,14 +126,14 @@ export function testStored({ client, server, OpenAI }: Subject): void {
 
   for (const id of [unknownId, 'resp_x', `msg_${'0'.repeat(32)}_0`, `run_${'0'.repeat(32)}`]) {
     test(`${id} is not found by any route`, async () => {
-      const asked = [
+      const requests = [
         () => responses.retrieve(id),
         () => responses.retrieve(id, { stream: true }),
         () => responses.delete(id),
         () => responses.cancel(id),
         () => responses.inputItems.list(id),
       ]
-      for (const ask of asked) {
+      for (const ask of requests) {
         const error = await failureOf(Promise.resolve(ask()), OpenAI.NotFoundError)
         assert.equal(error.type, 'invalid_request_error')
       }
@@ -190,8 +190,8 @@ export function testStored({ client, server, OpenAI }: Subject): void {
   })
 
   test('a response in the background needs to be stored', async () => {
-    const asked = responses.create({ model, background: true, store: false, input: 'hi' })
-    assert.equal((await failureOf(asked, OpenAI.BadRequestError)).param, 'background')
+    const answer = responses.create({ model, background: true, store: false, input: 'hi' })
+    assert.equal((await failureOf(answer, OpenAI.BadRequestError)).param, 'background')
     assert.equal(upstream.requests.length, 0)
   })
 

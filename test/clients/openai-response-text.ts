@@ -34,7 +34,7 @@ const base64 = (type: string, media_type: string, data: string) => ({
 })
 
 const usage = { input_tokens: 12, output_tokens: 3, cache_read_input_tokens: 5, cache_creation_input_tokens: 2 }
-const toldUsage = {
+const reportedUsage = {
   input_tokens: 19,
   input_tokens_details: { cached_tokens: 5, cache_write_tokens: 2 },
   output_tokens: 3,
@@ -54,7 +54,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     const response = await ask(client, { input: step({ text: 'one two three', tokens: 3, usage }) })
     assert.equal(response.output_text, 'one two three')
     assert.deepEqual([response.status, response.error, response.incomplete_details], ['completed', null, null])
-    assert.deepEqual(response.usage, toldUsage)
+    assert.deepEqual(response.usage, reportedUsage)
     assert.match(response.model, /sonnet/)
     const [message, ...others] = response.output
     assert.deepEqual(others, [])
@@ -91,7 +91,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
       ['in_progress', [], null],
     )
     const response = endOf(events)
-    assert.deepEqual([response.status, response.usage], ['completed', toldUsage])
+    assert.deepEqual([response.status, response.usage], ['completed', reportedUsage])
   })
 
   test('the stream helper ends with the sum of what it heard, and the same is found again', async () => {
@@ -114,7 +114,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
   })
 
   test('what was asked with is told with the answer', async () => {
-    const asked = {
+    const params = {
       instructions: 'You are a pirate.',
       metadata: { colour: 'red', size: '' },
       max_output_tokens: 500,
@@ -126,9 +126,9 @@ export function testText({ client, server, OpenAI }: Subject): void {
       safety_identifier: 'somebody',
       prompt_cache_key: 'key',
     }
-    const { response, ignored } = await askWithIgnored(client, { ...asked, input: 'hi' })
-    for (const [field, value] of Object.entries(asked)) {
-      assert.deepEqual(response[field as keyof typeof asked], value, field)
+    const { response, ignored } = await askWithIgnored(client, { ...params, input: 'hi' })
+    for (const [field, value] of Object.entries(params)) {
+      assert.deepEqual(response[field as keyof typeof params], value, field)
     }
     assert.deepEqual([response.store, response.background, response.previous_response_id], [true, false, null])
     assert.deepEqual([response.tools, response.tool_choice], [[], 'auto'])
@@ -268,8 +268,8 @@ export function testText({ client, server, OpenAI }: Subject): void {
         assert.deepEqual(first.summary, summary)
         assert.equal(typeof first.encrypted_content, isCarried ? 'string' : 'undefined')
       }
-      const told = events.filter(({ type }) => type === 'response.reasoning_summary_text.delta')
-      assert.equal(told.length, summary.length * 2)
+      const deltas = events.filter(({ type }) => type === 'response.reasoning_summary_text.delta')
+      assert.equal(deltas.length, summary.length * 2)
     })
   }
 
@@ -403,8 +403,8 @@ export function testText({ client, server, OpenAI }: Subject): void {
     const stored = await responses.retrieve(id)
     const replayed = await readEvents(await responses.retrieve(id, { stream: true }))
     checkEvents(replayed)
-    const told = [output, stored.output, endOf(replayed).output].map((items) => items.map(textOf))
-    assert.deepEqual(told, Array(3).fill(['I will look.', 'think0 ', 'Done.']))
+    const texts = [output, stored.output, endOf(replayed).output].map((items) => items.map(textOf))
+    assert.deepEqual(texts, Array(3).fill(['I will look.', 'think0 ', 'Done.']))
     assert.deepEqual([stored.output, endOf(replayed).output], [output, output])
   })
 }

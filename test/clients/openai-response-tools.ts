@@ -162,15 +162,15 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     ['of allowed tools offers those', allowed('auto'), ['get_time', 'get_weather'], null],
     ['of allowed tools may require one', allowed('required'), ['get_time', 'get_weather'], /at least one of the tools/],
   ]
-  for (const [what, tool_choice, names, told] of choices) {
+  for (const [what, tool_choice, names, instruction] of choices) {
     test(`tool_choice ${what}`, async () => {
       const { response, ignored } = await askWithIgnored(client, { tools: offered, tool_choice, input: callWeather })
       assert.deepEqual(toolNames(sent(upstream)), names)
       assert.equal(response.output.length, 1)
       if (names.includes('get_weather')) assert.deepEqual(JSON.parse(callOf(response).arguments), rome)
       const system = systemOf(sent(upstream)).join()
-      if (told === null) assert.equal(system, '')
-      else assert.match(system, told)
+      if (instruction === null) assert.equal(system, '')
+      else assert.match(system, instruction)
       assert.deepEqual([response.tool_choice, response.tools, ignored], [tool_choice, offered, null])
     })
   }
@@ -221,16 +221,16 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     assert.ok(call?.type === 'custom_tool_call')
     assert.deepEqual([call.name, call.input], ['apply', patch])
     const output: InputItem = { type: 'custom_tool_call_output', call_id: call.call_id, output: 'done' }
-    const told = [
+    const conversation = [
       user(prompt),
       assistant(toolUse(call.call_id, 'apply', { input: patch })),
       user(toolResult(call.call_id, 'done')),
     ]
     const second = await ask(client, { tools: [patchTool], input: [output], previous_response_id: first.id })
     assert.equal(second.output_text, 'Applied.')
-    assert.deepEqual(conversationOf(sent(upstream)), told)
+    assert.deepEqual(conversationOf(sent(upstream)), conversation)
     await ask(client, { tools: [patchTool], input: [fromUser(prompt), ...asInput(first), output] })
-    assert.deepEqual(conversationOf(sent(upstream)), told)
+    assert.deepEqual(conversationOf(sent(upstream)), conversation)
   })
 
   const namespace: Tool = {
@@ -254,11 +254,11 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     const { response: first, ignored } = await askWithIgnored(client, { tools: [namespace, find], input: prompt })
     assert.equal(ignored, null)
     assert.deepEqual(toolNames(sent(upstream)), ['crm__find', 'crm__note', 'find'])
-    const told = first.output.map((item) => {
+    const names = first.output.map((item) => {
       assert.ok(item.type === 'function_call' || item.type === 'custom_tool_call')
       return [item.type, item.namespace, item.name]
     })
-    assert.deepEqual(told, [
+    assert.deepEqual(names, [
       ['function_call', 'crm', 'find'],
       ['custom_tool_call', 'crm', 'note'],
       ['function_call', undefined, 'find'],
@@ -275,7 +275,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
       assert.equal((await ask(client, { ...params, tools: [namespace, find] })).output_text, 'Found.')
       assert.deepEqual(conversationOf(sent(upstream)), [
         user(prompt),
-        assistant(...calls.map(({ name, input }, at) => toolUse(ids[at] ?? '', name, input))),
+        assistant(...calls.map(({ name, input }, index) => toolUse(ids[index] ?? '', name, input))),
         user(...ids.map((id) => toolResult(id, 'yes'))),
       ])
     }

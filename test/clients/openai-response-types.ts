@@ -78,8 +78,8 @@ export const assertItem = (item: object): void => assertFits('ResponseItem', ite
 function assertFits(typeName: TypeName, value: unknown): void {
   const validate = validatorOf(typeName)
   if (validate(value)) return
-  const faults = (validate.errors ?? []).map(({ instancePath, message, params }) => {
+  const problems = (validate.errors ?? []).map(({ instancePath, message, params }) => {
     return `  ${instancePath || '/'} ${message} ${JSON.stringify(params)}`
   })
-  assert.fail(`no ${typeName}:\n${faults.join('\n')}\n${JSON.stringify(value, null, 2)}`)
+  assert.fail(`no ${typeName}:\n${problems.join('\n')}\n${JSON.stringify(value, null, 2)}`)
 }

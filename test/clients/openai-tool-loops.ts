@@ -45,12 +45,12 @@ export function testToolLoops({ client, server }: Subject): void {
       const messages = [fromUser(prompt), asMessage(first), ...results]
       assert.equal(contentOf(await completions.create({ model, tools, messages })), 'All of them.')
       assert.equal(upstream.requests.length, 2)
-      const told = conversationOf(sent(upstream))
+      const conversation = conversationOf(sent(upstream))
       const uses = calls.map((call) => toolUse(call.id, 'get_weather', JSON.parse(call.function.arguments)))
-      assert.deepEqual(told.slice(0, 2), [user(prompt), assistant(...uses)])
-      assert.equal(told.length, 3)
+      assert.deepEqual(conversation.slice(0, 2), [user(prompt), assistant(...uses)])
+      assert.equal(conversation.length, 3)
       const given = calls.map((call) => toolResult(call.id, `weather of ${call.function.arguments}`))
-      const byId = (told[2]?.content ?? []).toSorted((a, b) => idOf(calls, a) - idOf(calls, b))
+      const byId = (conversation[2]?.content ?? []).toSorted((a, b) => idOf(calls, a) - idOf(calls, b))
       assert.deepEqual(byId, given)
     })
   }
@@ -79,16 +79,16 @@ export function testToolLoops({ client, server }: Subject): void {
     const steps = cities.map((city) => step({ tool: 'get_weather', input: { city } })).join('')
     const prompt = `rounds ${steps}${step({ text: 'That is all.' })}`
     const messages: Message[] = [fromUser(prompt)]
-    const told = [user(prompt)]
+    const conversation = [user(prompt)]
     for (const city of cities) {
       const completion = await completions.create({ model, tools, messages })
-      assert.deepEqual(conversationOf(sent(upstream)), told)
+      assert.deepEqual(conversationOf(sent(upstream)), conversation)
       const call = callOf(completion)
       messages.push(asMessage(completion), resultFor(call, `${city}: sun`))
-      told.push(assistant(toolUse(call.id, 'get_weather', { city })), user(toolResult(call.id, `${city}: sun`)))
+      conversation.push(assistant(toolUse(call.id, 'get_weather', { city })), user(toolResult(call.id, `${city}: sun`)))
     }
     assert.equal(contentOf(await completions.create({ model, tools, messages })), 'That is all.')
-    assert.deepEqual(conversationOf(sent(upstream)), told)
+    assert.deepEqual(conversationOf(sent(upstream)), conversation)
     assert.equal(upstream.requests.length, 4)
   })
 
@@ -103,7 +103,7 @@ export function testToolLoops({ client, server }: Subject): void {
 
   test('runTools runs the whole loop', async () => {
     const prompt = `${manyCalls}${step({ tool: 'get_weather', input: { city: 'Kyiv' } })}${step({ text: 'Good.' })}`
-    const asked: string[] = []
+    const calledCities: string[] = []
     const runner = completions.runTools({
       model,
       messages: [fromUser(prompt)],
@@ -116,7 +116,7 @@ export function testToolLoops({ client, server }: Subject): void {
             parameters: { type: 'object', properties: { city: { type: 'string' } } },
             parse: (text: string) => JSON.parse(text) as { city: string },
             function: ({ city }: { city: string }) => {
-              asked.push(city)
+              calledCities.push(city)
               return `sun in ${city}`
             },
           },
@@ -124,7 +124,7 @@ export function testToolLoops({ client, server }: Subject): void {
       ],
     })
     assert.equal(await runner.finalContent(), 'Good.')
-    assert.deepEqual(asked, [...cities, 'Kyiv'])
+    assert.deepEqual(calledCities, [...cities, 'Kyiv'])
     assert.equal(upstream.requests.length, 3)
     const results = conversationOf(sent(upstream)).flatMap(({ content }) =>
       content.flatMap((block) => (typeof block !== 'string' && block.type === 'tool_result' ? block.content : [])),

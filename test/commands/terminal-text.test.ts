@@ -1,9 +1,9 @@
-// What text from elsewhere becomes before people see it.
+// How text from other sources is formatted for display in a terminal.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asTable, cut, inert, oneLine, showDollars, showSpan } from '../../src/commands/terminal-text.ts'
 
-const shown: [given: string, inert: string, oneLine: string][] = [
+const shown: [text: string, inert: string, oneLine: string][] = [
   ['plain', 'plain', 'plain'],
   ['two\n\tlines', 'two\n\tlines', 'two lines'],
   ['\u001b[31mred', '\u241b[31mred', '\u241b[31mred'],
@@ -15,23 +15,23 @@ const shown: [given: string, inert: string, oneLine: string][] = [
   ['abc\u202edef\u2066', 'abc\u202edef\u2066', 'abc\ufffddef\ufffd'],
   ['\u{1f468}\u200d\u{1f469} é e\u0301', '\u{1f468}\u200d\u{1f469} é e\u0301', '\u{1f468}\u200d\u{1f469} é e\u0301'],
 ]
-for (const [given, asText, asLine] of shown) {
-  test(`${JSON.stringify(given)} is shown as what it is`, () => {
-    assert.deepEqual([inert(given), oneLine(given)], [asText, asLine])
+for (const [text, asText, asLine] of shown) {
+  test(`${JSON.stringify(text)} is displayed literally`, () => {
+    assert.deepEqual([inert(text), oneLine(text)], [asText, asLine])
   })
 }
 
-test('no control character but line breaks and tabs is left', () => {
+test('no control characters except line breaks and tabs are left', () => {
   for (let code = 0; code < 0xa0; code++) {
     const character = String.fromCharCode(code)
     const isControl = /\p{Cc}/u.test(character)
-    const isKept = !isControl || '\n\t'.includes(character)
-    assert.equal(inert(character) === character, isKept, String(code))
+    const isUnchanged = !isControl || '\n\t'.includes(character)
+    assert.equal(inert(character) === character, isUnchanged, String(code))
     assert.ok(!isControl || oneLine(`a${character}b`) !== `a${character}b`, String(code))
   }
 })
 
-test('cells stand in columns, also where characters are wide or have marks', () => {
+test('cells are aligned in columns, even with wide or combining characters', () => {
   const rows = [
     ['id', 'title'],
     ['日本', 'x'],
@@ -50,11 +50,11 @@ const cuts: [text: string, columns: number, cut: string][] = [
   ['日本語', 6, '日本語'],
   ['日本語', 5, '日本…'],
 ]
-test('what is too long is cut by what it takes on the screen', () => {
+test('a long text is cut by its width on the screen', () => {
   for (const [text, columns, expected] of cuts) assert.equal(cut(text, columns), expected)
 })
 
-test('spans and dollars are told in few words', () => {
+test('durations and dollars are short', () => {
   const spans = [-5, 0, 999, 59_999, 60_000, 3_599_999, 3_600_000, 86_400_000, 900_000_000]
   assert.deepEqual(spans.map(showSpan), ['0 s', '0 s', '0 s', '59 s', '1 min', '59 min', '1 h', '1 d', '10 d'])
   assert.deepEqual([0, 0.5, 0.1234, 12, 0.00004].map(showDollars), ['$0.00', '$0.50', '$0.1234', '$12.00', '$0.00'])

@@ -13,26 +13,26 @@ import { nearestName } from '../../src/platform/did-you-mean.ts'
 const machine = { cores: 4, memoryBytes: 8 * 1024 ** 3 }
 
 /** A folder with a home, a place to work in and room for a configuration file. */
-function makePlace(t: TestContext): { home: string; work: string; usualFile: string } {
+function makeUserFolders(t: TestContext): { home: string; work: string; usualFile: string } {
   const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'claude-serve-config-')))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
-  const place = { home: path.join(folder, 'home'), work: path.join(folder, 'work') }
+  const base = { home: path.join(folder, 'home'), work: path.join(folder, 'work') }
   const configFolder = path.join(folder, 'xdg', 'claude-serve')
-  for (const each of [place.home, place.work, configFolder]) mkdirSync(each, { recursive: true })
-  return { ...place, usualFile: path.join(configFolder, 'config.json') }
+  for (const each of [base.home, base.work, configFolder]) mkdirSync(each, { recursive: true })
+  return { ...base, usualFile: path.join(configFolder, 'config.json') }
 }
 
-type Given = Partial<ConfigInput> & { file?: unknown }
+type LoadInput = Partial<ConfigInput> & { file?: unknown }
 
-function load(t: TestContext, given: Given = {}, place = makePlace(t)): LoadedConfig {
+function load(t: TestContext, given: LoadInput = {}, place = makeUserFolders(t)): LoadedConfig {
   const { file, environment, ...input } = given
   if (file !== undefined) writeFileSync(place.usualFile, typeof file === 'string' ? file : JSON.stringify(file))
   const folders = { HOME: place.home, XDG_CONFIG_HOME: path.dirname(path.dirname(place.usualFile)) }
-  const usual = { flags: {}, cwd: place.work, isTerminal: false, machine }
-  return loadConfig({ ...usual, ...input, environment: { ...folders, ...environment } })
+  const defaults = { flags: {}, cwd: place.work, isTerminal: false, machine }
+  return loadConfig({ ...defaults, ...input, environment: { ...folders, ...environment } })
 }
 
-function refusal(t: TestContext, given: Given, place = makePlace(t)): ConfigError {
+function configError(t: TestContext, given: LoadInput, place = makeUserFolders(t)): ConfigError {
   try {
     load(t, given, place)
   } catch (error) {
@@ -44,7 +44,7 @@ function refusal(t: TestContext, given: Given, place = makePlace(t)): ConfigErro
 }
 
 test('without any setting the defaults hold', (t) => {
-  const place = makePlace(t)
+  const place = makeUserFolders(t)
   const { config, sources } = load(t, {}, place)
   assert.deepEqual(config, {
     host: '127.0.0.1',
@@ -77,7 +77,7 @@ test('without any setting the defaults hold', (t) => {
 test('flags win over the environment, that over the file, that over the default', (t) => {
   const file = { port: 1, warm: 1, 'queue-limit': 7 }
   const environment = { CLAUDE_SERVE_PORT: '2', CLAUDE_SERVE_WARM: '2' }
-  const place = makePlace(t)
+  const place = makeUserFolders(t)
   const { config, sources } = load(t, { file, environment, flags: { port: '3' } }, place)
   assert.deepEqual([config.port, config.warm, config.queueLimit, config.bodyLimitBytes], [3, 2, 7, 32 * 1024 ** 2])
   const bySource = Object.fromEntries(sources.map(({ key, source, where }) => [key, `${source}: ${where}`]))
@@ -155,20 +155,20 @@ const refused: [name: string, values: unknown[], accepted: RegExp][] = [
   ['cors-origin', [['*'], ['null'], ['https://app.example/'], ['app.example'], ['']], /as browsers write them/],
   ['model-map', [['nonsense'], ['a=b=c']], /give pairs such as gpt-4o=sonnet/],
 ]
-for (const [name, values, wanted] of refused) {
+for (const [name, values, pattern] of refused) {
   for (const value of values) {
     test(`--${name} ${JSON.stringify(value)} is refused with what is accepted`, (t) => {
-      const error = refusal(t, { flags: { [name]: value } })
+      const error = configError(t, { flags: { [name]: value } })
       assert.equal(error.key, `--${name}`)
       assert.equal(error.where, `--${name} flag`)
-      assert.match(error.message, wanted)
+      assert.match(error.message, pattern)
       assert.doesNotMatch(error.message, /hunter22/)
     })
   }
 }
 
 test('a refusal names the key, the value, the place and what is accepted, in one line', (t) => {
-  const error = refusal(t, { environment: { CLAUDE_SERVE_PORT: 'abc' } })
+  const error = configError(t, { environment: { CLAUDE_SERVE_PORT: 'abc' } })
   assert.equal(error.message, '--port: "abc" (from CLAUDE_SERVE_PORT) is not accepted; give an integer from 0 to 65535')
   assert.deepEqual(
     { key: error.key, value: error.value, where: error.where, accepted: error.accepted },
@@ -202,7 +202,7 @@ test('settings that this version lacks are accepted at their defaults', (t) => {
 })
 
 test('relative folders are resolved against the place of the start, and ~ is the home directory', (t) => {
-  const place = makePlace(t)
+  const place = makeUserFolders(t)
   mkdirSync(path.join(place.work, 'project'))
   const flags = { defaultCwd: 'project', cwdRoot: ['.', './project'], dataDir: '~/data' }
   const { config } = load(t, { flags }, place)
@@ -212,17 +212,17 @@ test('relative folders are resolved against the place of the start, and ~ is the
 })
 
 test('a link to the home directory, or a folder around it, is no root', (t) => {
-  const place = makePlace(t)
+  const place = makeUserFolders(t)
   const link = path.join(place.work, 'link')
   symlinkSync(place.home, link)
   for (const root of [link, place.home, path.dirname(place.home)]) {
-    assert.match(refusal(t, { flags: { cwdRoot: [root] } }, place).message, /home directory/)
+    assert.match(configError(t, { flags: { cwdRoot: [root] } }, place).message, /home directory/)
   }
 })
 
 test('the longest request time must not be below the usual one, and whoever wrote it is named', (t) => {
-  assert.equal(refusal(t, { flags: { requestTimeout: '2h' } }).key, '--request-timeout')
-  const error = refusal(t, { environment: { CLAUDE_SERVE_MAX_REQUEST_TIMEOUT: '1m' } })
+  assert.equal(configError(t, { flags: { requestTimeout: '2h' } }).key, '--request-timeout')
+  const error = configError(t, { environment: { CLAUDE_SERVE_MAX_REQUEST_TIMEOUT: '1m' } })
   assert.equal(error.key, '--max-request-timeout')
   assert.match(error.message, /set at least the value of --request-timeout, 5m$/)
   assert.equal(load(t, { flags: { requestTimeout: '1h' } }).config.requestTimeoutMs, 3_600_000)
@@ -244,15 +244,15 @@ const badFiles: [why: string, file: unknown, message: RegExp][] = [
 ]
 for (const [why, file, message] of badFiles) {
   test(`a file with ${why} is refused and named`, (t) => {
-    const error = refusal(t, { file })
+    const error = configError(t, { file })
     assert.match(error.message, message)
     assert.match(error.where, /^file .*config\.json$/)
   })
 }
 
 test('a named file must be there; its name may come from a flag or the environment', (t) => {
-  const place = makePlace(t)
-  const error = refusal(t, { flags: { config: 'mine.json' } }, place)
+  const place = makeUserFolders(t)
+  const error = configError(t, { flags: { config: 'mine.json' } }, place)
   assert.match(error.message, /^--config: "mine.json" \(from --config\) is not accepted; give the path of an existing/)
   writeFileSync(path.join(place.work, 'mine.json'), '{"port": 1234}')
   const { config, sources } = load(t, { environment: { CLAUDE_SERVE_CONFIG: 'mine.json' }, file: { port: 1 } }, place)

@@ -1,4 +1,4 @@
-// The order of a run's events: what is good passes, and each rule is broken once.
+// The order of a run's events: valid orders pass, and every rule is broken once.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isContent, OrderChecker, type RunEvent } from '../../src/core/events.ts'
@@ -31,7 +31,7 @@ const good: [what: string, events: RunEvent[]][] = [
   ['every kind of event', [start, retry, ...thinking, ...tool, toolResult, ...textBlock(2, ['a']), runEnd()]],
   ['blocks that overlap', [start, open(0), open(1), delta(1), delta(0), close(0), close(1), runEnd()]],
   ['indexes with gaps', [start, ...textBlock(7, ['a']), ...textBlock(3, ['b']), runEnd()]],
-  ['a failure before the first word', [start, failed]],
+  ['a failure before the first text', [start, failed]],
   ['a block cut short by a failure', [start, open(0), delta(0), failed]],
   ['a block cut short by a cancellation', [start, open(0), delta(0), cancelled]],
   ['a cancellation that carries no error', [start, runEnd({ outcome: 'cancelled' })]],
@@ -45,7 +45,7 @@ for (const [what, events] of good) {
 }
 
 const bad: [what: string, events: RunEvent[], rule: RegExp][] = [
-  ['words before run-start', [open(0)], /^text-start before run-start$/],
+  ['text before run-start', [open(0)], /^text-start before run-start$/],
   ['a retry before run-start', [retry], /^retry before run-start$/],
   ['a tool result before run-start', [toolResult], /^tool-result before run-start$/],
   ['an end before run-start', [runEnd()], /^run-end before run-start$/],
@@ -53,7 +53,7 @@ const bad: [what: string, events: RunEvent[], rule: RegExp][] = [
   ['two ends', [start, runEnd(), runEnd()], /^run-end after run-end$/],
   ['a start after the end', [start, runEnd(), start], /^run-start after run-end$/],
   ['a retry after the end', [start, runEnd(), retry], /^retry after run-end$/],
-  ['words after the end', [start, runEnd(), open(0)], /^text-start after run-end$/],
+  ['text after the end', [start, runEnd(), open(0)], /^text-start after run-end$/],
   ['a delta without a block', [start, delta(0)], /^text-delta for block 0, which is not open$/],
   ['an end without a block', [start, close(0)], /^text-end for block 0, which is not open$/],
   ['a delta after its block', [start, ...textBlock(0, []), delta(0)], /^text-delta for block 0, which is not open$/],
@@ -112,7 +112,7 @@ for (const [what, events] of [
   })
 }
 
-test('words, thoughts and tools are content; the frame around them and retries are not', () => {
+test('text, thinking and tools are content; the events around them and retries are not', () => {
   const shown = [...thinking, ...tool, toolResult, ...textBlock(0, ['a'])].filter(isContent).map(({ type }) => type)
   assert.deepEqual(shown, ['thinking-delta', 'tool-start', 'tool-result', 'text-delta'])
   for (const event of [start, retry, runEnd(), failed]) assert.equal(isContent(event), false, event.type)

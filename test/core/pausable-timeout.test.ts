@@ -1,101 +1,101 @@
-// The clock of a run: when its time is over, and that it stands while a person is being waited for.
+// The timeout of a run: when it fires, and that it is paused while the run waits for a person.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { PausableTimeout } from '../../src/core/pausable-timeout.ts'
 
-/** A clock of so many milliseconds, and a world in which time passes when it is told to. */
+/** A timeout, and a mocked clock that the test moves forward. */
 function setUp(t: TestContext, timeoutMs: number) {
   let nowMs = 1000
   t.mock.timers.enable({ apis: ['setTimeout'] })
   t.mock.method(performance, 'now', () => nowMs)
-  const rings: number[] = []
-  const clock = new PausableTimeout(timeoutMs, () => rings.push(nowMs - 1000))
+  const fired: number[] = []
+  const timeout = new PausableTimeout(timeoutMs, () => fired.push(nowMs - 1000))
   const pass = (ms: number) => {
     nowMs += ms
     t.mock.timers.tick(ms)
   }
-  return { clock, rings, pass }
+  return { timeout, fired, pass }
 }
 
-test('the time of a run is over once, when it has passed', (t) => {
-  const { rings, pass } = setUp(t, 1000)
+test('a timeout fires once, when its time has passed', (t) => {
+  const { fired, pass } = setUp(t, 1000)
   pass(999)
-  assert.deepEqual(rings, [])
+  assert.deepEqual(fired, [])
   pass(1)
   pass(5000)
-  assert.deepEqual(rings, [1000])
+  assert.deepEqual(fired, [1000])
 })
 
-test('time that passes while the clock stands does not count', (t) => {
-  const { clock, rings, pass } = setUp(t, 1000)
+test('time that passes during a pause does not count', (t) => {
+  const { timeout, fired, pass } = setUp(t, 1000)
   pass(400)
-  clock.pause()
+  timeout.pause()
   pass(3_600_000)
-  assert.deepEqual(rings, [])
-  clock.resume()
+  assert.deepEqual(fired, [])
+  timeout.resume()
   pass(599)
-  assert.deepEqual(rings, [])
+  assert.deepEqual(fired, [])
   pass(1)
-  assert.deepEqual(rings, [3_601_000])
+  assert.deepEqual(fired, [3_601_000])
 })
 
-test('what was left at each of several pauses is what is left at the end', (t) => {
-  const { clock, rings, pass } = setUp(t, 1000)
+test('time before and between several pauses adds up', (t) => {
+  const { timeout, fired, pass } = setUp(t, 1000)
   for (let turn = 0; turn < 9; turn++) {
     pass(100)
-    clock.pause()
+    timeout.pause()
     pass(50)
-    clock.resume()
+    timeout.resume()
   }
   pass(99)
-  assert.deepEqual(rings, [])
+  assert.deepEqual(fired, [])
   pass(1)
-  assert.equal(rings.length, 1)
+  assert.equal(fired.length, 1)
 })
 
-test('a clock that stands can be stopped again, and one that goes can be set going again', (t) => {
-  const { clock, rings, pass } = setUp(t, 1000)
+test('pausing a paused timeout or resuming a running one changes nothing', (t) => {
+  const { timeout, fired, pass } = setUp(t, 1000)
   pass(500)
-  clock.pause()
+  timeout.pause()
   pass(200)
-  clock.pause()
+  timeout.pause()
   pass(200)
-  clock.resume()
+  timeout.resume()
   pass(300)
-  clock.resume()
+  timeout.resume()
   pass(199)
-  assert.deepEqual(rings, [])
+  assert.deepEqual(fired, [])
   pass(1)
-  assert.equal(rings.length, 1)
+  assert.equal(fired.length, 1)
 })
 
-test('a pause that comes when no time is left ends with the time', (t) => {
-  const { clock, rings, pass } = setUp(t, 1000)
+test('a timeout that is paused just before it fires still fires after the pause', (t) => {
+  const { timeout, fired, pass } = setUp(t, 1000)
   pass(400)
-  clock.pause()
-  clock.resume()
+  timeout.pause()
+  timeout.resume()
   pass(599)
-  clock.pause()
+  timeout.pause()
   pass(10_000)
-  clock.resume()
+  timeout.resume()
   pass(1)
-  assert.equal(rings.length, 1)
+  assert.equal(fired.length, 1)
 })
 
-test('a clock that was stopped never rings', (t) => {
-  const { clock, rings, pass } = setUp(t, 1000)
+test('a stopped timeout never fires', (t) => {
+  const { timeout, fired, pass } = setUp(t, 1000)
   pass(999)
-  clock.stop()
-  clock.stop()
+  timeout.stop()
+  timeout.stop()
   pass(100_000)
-  assert.deepEqual(rings, [])
+  assert.deepEqual(fired, [])
 })
 
-test('a time longer than timers can be is not over at once, nor after a pause', (t) => {
-  const { clock, rings, pass } = setUp(t, 2 ** 40)
+test('a timeout longer than the longest timer does not fire at once, nor after a pause', (t) => {
+  const { timeout, fired, pass } = setUp(t, 2 ** 40)
   pass(1)
-  clock.pause()
-  clock.resume()
+  timeout.pause()
+  timeout.resume()
   pass(2 ** 31 - 2)
-  assert.deepEqual(rings, [])
+  assert.deepEqual(fired, [])
 })

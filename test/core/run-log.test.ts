@@ -1,4 +1,4 @@
-// A run while it runs, read by followers who come early and late, keep up or do not, while its events are written to the store.
+// The log of an active run: followers that join early and late and read at any pace, while events are written to the store.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { RunLog } from '../../src/core/run-log.ts'
@@ -6,21 +6,25 @@ import type { Store, StoredEvent } from '../../src/core/store.ts'
 import { AppError } from '../../src/errors.ts'
 import { runRecord, textEvent, textEvents } from '../contract/store-records.ts'
 import { makeStoreFolder } from '../store/scene.ts'
-import { keeps, withOther } from './runs-scene.ts'
+import { storages, withOverrides } from './runs-scene.ts'
 
-type Parts = { live: RunLog; store: Store | null; faults: string[] }
+type Parts = { log: RunLog; store: Store | null; errors: string[] }
 
-async function setUp(t: TestContext, keep: (typeof keeps)[number], wrap = (store: Store) => store): Promise<Parts> {
-  const store = keep === 'SQLite' ? await makeStoreFolder(t).open() : null
+async function setUp(
+  t: TestContext,
+  storage: (typeof storages)[number],
+  wrap = (store: Store) => store,
+): Promise<Parts> {
+  const store = storage === 'SQLite' ? await makeStoreFolder(t).open() : null
   await store?.createRun(runRecord('run_1'))
-  const faults: string[] = []
-  const live = new RunLog('run_1', store === null ? null : wrap(store), (fault) => faults.push(String(fault)))
-  live.storeAfter(Promise.resolve(store !== null))
-  return { live, store, faults }
+  const errors: string[] = []
+  const log = new RunLog('run_1', store === null ? null : wrap(store), (error) => errors.push(String(error)))
+  log.storeAfter(Promise.resolve(store !== null))
+  return { log, store, errors }
 }
 
-const append = (live: RunLog, first: number, last: number) => {
-  for (const { event } of textEvents(first, last)) live.append(event)
+const append = (log: RunLog, first: number, last: number) => {
+  for (const { event } of textEvents(first, last)) log.append(event)
 }
 
 async function collect(events: AsyncIterable<StoredEvent>, pause = async (_seq: number) => {}): Promise<StoredEvent[]> {
@@ -32,164 +36,164 @@ async function collect(events: AsyncIterable<StoredEvent>, pause = async (_seq: 
   return all
 }
 
-/** Lets everything else that is ready go first. */
+/** Waits for one turn of the event loop. */
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-for (const keep of keeps) {
-  test(`a follower gets what happened after any event, before and after the end; kept: ${keep}`, async (t) => {
-    const { live } = await setUp(t, keep)
-    append(live, 1, 10)
-    const early = Array.from({ length: 13 }, (_, after) => collect(live.follow(after)))
-    await live.saved
-    append(live, 11, 20)
-    live.end(null)
-    const late = Array.from({ length: 22 }, (_, after) => collect(live.follow(after)))
+for (const storage of storages) {
+  test(`a follower gets all events after any position, before and after the end; storage: ${storage}`, async (t) => {
+    const { log } = await setUp(t, storage)
+    append(log, 1, 10)
+    const early = Array.from({ length: 13 }, (_, after) => collect(log.follow(after)))
+    await log.saved
+    append(log, 11, 20)
+    log.end(null)
+    const late = Array.from({ length: 22 }, (_, after) => collect(log.follow(after)))
     for (const [after, events] of early.entries()) assert.deepEqual(await events, textEvents(after + 1, 20))
     for (const [after, events] of late.entries()) {
       assert.deepEqual(await events, after < 20 ? textEvents(after + 1, 20) : [])
     }
   })
 
-  test(`many followers at different paces each get three thousand events once and in order; kept: ${keep}`, async (t) => {
-    const { live } = await setUp(t, keep)
+  test(`many followers at different paces each get three thousand events once and in order; storage: ${storage}`, async (t) => {
+    const { log } = await setUp(t, storage)
     const everySoOften = (often: number) => async (seq: number) => {
       if (seq % often === 0) await turn()
     }
-    const following = [1, 2, 3, 10, 100, 10_000].map((often) => collect(live.follow(0), everySoOften(often)))
+    const following = [1, 2, 3, 10, 100, 10_000].map((often) => collect(log.follow(0), everySoOften(often)))
     for (let first = 1; first <= 3000; first += 100) {
-      append(live, first, first + 99)
-      await (first % 500 === 1 ? live.saved : turn())
-      if (first % 700 === 1) following.push(collect(live.follow(0), everySoOften(5)))
+      append(log, first, first + 99)
+      await (first % 500 === 1 ? log.saved : turn())
+      if (first % 700 === 1) following.push(collect(log.follow(0), everySoOften(5)))
     }
-    live.end(null)
+    log.end(null)
     const expected = textEvents(1, 3000)
     for (const events of await Promise.all(following)) assert.deepEqual(events, expected)
   })
 
-  test(`followers of a run that was refused are told why, those too who come later; kept: ${keep}`, async (t) => {
-    const { live } = await setUp(t, keep)
+  test(`followers of a refused run get its error, including those that join later; storage: ${storage}`, async (t) => {
+    const { log } = await setUp(t, storage)
     const refusal = new AppError('queue_full', 'no room')
-    const waiting = [collect(live.follow(0)), collect(live.follow(5))].map((each) => assert.rejects(each, refusal))
-    live.end(refusal)
-    await Promise.all([...waiting, assert.rejects(collect(live.follow(0)), refusal), live.ended])
+    const waiting = [collect(log.follow(0)), collect(log.follow(5))].map((each) => assert.rejects(each, refusal))
+    log.end(refusal)
+    await Promise.all([...waiting, assert.rejects(collect(log.follow(0)), refusal), log.ended])
   })
 
-  test(`a follower who leaves takes nothing from the others; kept: ${keep}`, async (t) => {
-    const { live } = await setUp(t, keep)
-    const staying = collect(live.follow(0))
-    append(live, 1, 3)
-    for await (const { seq } of live.follow(0)) if (seq === 2) break
-    append(live, 4, 5)
-    live.end(null)
+  test(`a follower that leaves takes nothing from the others; storage: ${storage}`, async (t) => {
+    const { log } = await setUp(t, storage)
+    const staying = collect(log.follow(0))
+    append(log, 1, 3)
+    for await (const { seq } of log.follow(0)) if (seq === 2) break
+    append(log, 4, 5)
+    log.end(null)
     assert.deepEqual(await staying, textEvents(1, 5))
   })
 }
 
-test('who is further behind than what is held in memory reads from the store', async (t) => {
-  const asked: number[] = []
-  const { live } = await setUp(t, 'SQLite', (store) =>
-    withOther(store, {
+test('a follower that is behind the events in memory reads from the store', async (t) => {
+  const reads: number[] = []
+  const { log } = await setUp(t, 'SQLite', (store) =>
+    withOverrides(store, {
       events(runId, afterSeq, limit) {
-        asked.push(afterSeq)
+        reads.push(afterSeq)
         return store.events(runId, afterSeq, limit)
       },
     }),
   )
-  const slow = live.follow(0)
-  append(live, 1, 1)
+  const slow = log.follow(0)
+  append(log, 1, 1)
   const first = await slow.next()
-  append(live, 2, 2000)
-  await live.saved
-  live.end(null)
+  append(log, 2, 2000)
+  await log.saved
+  log.end(null)
   assert.deepEqual([first.value, ...(await collect(slow))], textEvents(1, 2000))
-  assert.ok(asked.length > 0 && asked.every((after) => after < 2000 - 512), asked.join())
-  asked.length = 0
-  assert.deepEqual(await collect(live.follow(2000 - 512)), textEvents(2000 - 511, 2000))
-  assert.deepEqual(asked, [])
+  assert.ok(reads.length > 0 && reads.every((after) => after < 2000 - 512), reads.join())
+  reads.length = 0
+  assert.deepEqual(await collect(log.follow(2000 - 512)), textEvents(2000 - 511, 2000))
+  assert.deepEqual(reads, [])
 })
 
-test('events that are not on disk yet are held however many they are', async (t) => {
+test('events that are not on disk yet stay in memory, however many there are', async (t) => {
   const { promise: open, resolve } = Promise.withResolvers<void>()
-  const { live } = await setUp(t, 'SQLite', (store) =>
-    withOther(store, { appendEvents: (runId, events) => open.then(() => store.appendEvents(runId, events)) }),
+  const { log } = await setUp(t, 'SQLite', (store) =>
+    withOverrides(store, { appendEvents: (runId, events) => open.then(() => store.appendEvents(runId, events)) }),
   )
-  append(live, 1, 2000)
-  const following = collect(live.follow(0))
+  append(log, 1, 2000)
+  const following = collect(log.follow(0))
   for (let count = 0; count < 20; count++) await turn()
   resolve()
-  live.end(null)
+  log.end(null)
   assert.deepEqual(await following, textEvents(1, 2000))
 })
 
-test('of long texts fewer are held, and none is lost', async (t) => {
+test('fewer events with long texts stay in memory, and none is lost', async (t) => {
   let reads = 0
-  const { live } = await setUp(t, 'SQLite', (store) =>
-    withOther(store, {
-      events(...given) {
+  const { log } = await setUp(t, 'SQLite', (store) =>
+    withOverrides(store, {
+      events(...parameters) {
         reads++
-        return store.events(...given)
+        return store.events(...parameters)
       },
     }),
   )
   const text = 'ä'.repeat(100_000)
-  for (let count = 0; count < 40; count++) live.append(textEvent(`${count} ${text}`))
-  await live.saved
-  live.end(null)
-  const all = await collect(live.follow(0))
+  for (let count = 0; count < 40; count++) log.append(textEvent(`${count} ${text}`))
+  await log.saved
+  log.end(null)
+  const all = await collect(log.follow(0))
   assert.deepEqual(
     all.map(({ seq, event }) => [seq, event.type === 'text-delta' && event.text.split(' ')[0]]),
-    Array.from({ length: 40 }, (_, at) => [at + 1, String(at)]),
+    Array.from({ length: 40 }, (_, index) => [index + 1, String(index)]),
   )
   assert.ok(reads > 0)
 })
 
-test('all that happened is on disk before what comes after it changes the record', async (t) => {
-  const { live, store } = await setUp(t, 'SQLite')
-  append(live, 1, 700)
-  live.update({ status: 'succeeded' })
+test('events are on disk before a later change of the record is', async (t) => {
+  const { log, store } = await setUp(t, 'SQLite')
+  append(log, 1, 700)
+  log.update({ status: 'succeeded' })
   while ((await store?.run('run_1'))?.status !== 'succeeded') await turn()
   assert.equal(await store?.lastSeq('run_1'), 700)
 })
 
-test('nothing is written of a run that is not in the store', async (t) => {
-  const { live, store, faults } = await setUp(t, 'SQLite')
-  live.storeAfter(Promise.resolve(false))
-  append(live, 1, 1000)
-  live.update({ status: 'failed' })
-  await live.saved
-  live.end(null)
-  assert.deepEqual(await collect(live.follow(0)), textEvents(1, 1000))
+test('nothing is written about a run that is not in the store', async (t) => {
+  const { log, store, faults } = await setUp(t, 'SQLite')
+  log.storeAfter(Promise.resolve(false))
+  append(log, 1, 1000)
+  log.update({ status: 'failed' })
+  await log.saved
+  log.end(null)
+  assert.deepEqual(await collect(log.follow(0)), textEvents(1, 1000))
   assert.equal(await store?.lastSeq('run_1'), 0)
   assert.equal((await store?.run('run_1'))?.status, 'queued')
   assert.deepEqual(faults, [])
 })
 
-test('a store that takes no events is told of, and followers who keep up miss nothing', async (t) => {
-  const { live, faults } = await setUp(t, 'SQLite', (store) =>
-    withOther(store, { appendEvents: () => Promise.reject(new Error('disk full')) }),
+test('a store that fails to write events is reported, and followers that keep up miss nothing', async (t) => {
+  const { log, errors } = await setUp(t, 'SQLite', (store) =>
+    withOverrides(store, { appendEvents: () => Promise.reject(new Error('disk full')) }),
   )
-  const following = collect(live.follow(0))
+  const following = collect(log.follow(0))
   for (let first = 1; first <= 2000; first += 50) {
-    append(live, first, first + 49)
+    append(log, first, first + 49)
     await turn()
   }
-  live.end(null)
+  log.end(null)
   assert.deepEqual(await following, textEvents(1, 2000))
-  assert.deepEqual(new Set(faults), new Set(['Error: disk full']))
+  assert.deepEqual(new Set(errors), new Set(['Error: disk full']))
 })
 
-test('a follower is told that events were lost rather than given others in their place', async (t) => {
+test('a follower gets an error if events were lost, not a sequence with a gap', async (t) => {
   let count = 0
-  const { live } = await setUp(t, 'SQLite', (store) =>
-    withOther(store, {
+  const { log } = await setUp(t, 'SQLite', (store) =>
+    withOverrides(store, {
       appendEvents: (runId, events) =>
         ++count === 1 ? Promise.reject(new Error('disk full')) : store.appendEvents(runId, events),
     }),
   )
-  append(live, 1, 10)
-  await live.saved
-  append(live, 11, 1000)
-  await live.saved
-  live.end(null)
-  await assert.rejects(collect(live.follow(0)), { code: 'internal' })
+  append(log, 1, 10)
+  await log.saved
+  append(log, 11, 1000)
+  await log.saved
+  log.end(null)
+  await assert.rejects(collect(log.follow(0)), { code: 'internal' })
 })

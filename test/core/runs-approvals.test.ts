@@ -1,40 +1,51 @@
-// Runs that ask something: who may answer, how long that may take, and that the run's own clock stands meanwhile; and runs that are
-// ended in each of their states.
+// Runs that wait for approvals: who may answer, how long that may take, and that the run's timeout is paused meanwhile. Also
+// cancelling runs in each of their states.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { RunEvent } from '../../src/core/events.ts'
 import { goodRun } from '../helpers/scripted-agent.ts'
-import { asking, endOf, follow, input, keeps, read, type SceneOptions, setUp, silent, stuck } from './runs-scene.ts'
+import {
+  endOf,
+  follow,
+  input,
+  read,
+  type SceneOptions,
+  setUp,
+  silent,
+  storages,
+  stuck,
+  waitingForAnswers,
+} from './runs-scene.ts'
 
 const allow = { behavior: 'allow' as const, updatedInput: null, remember: false }
 const deny = { behavior: 'deny' as const, message: 'no' }
 const unknown = `run_${'0'.repeat(32)}`
 
-/** A run that has asked all that it asks. */
-async function begin(t: TestContext, ids: string[], options: SceneOptions = {}, timeoutMs = 60_000) {
+/** A run that has requested all its approvals. */
+async function startWaitingRun(t: TestContext, ids: string[], options: SceneOptions = {}, timeoutMs = 60_000) {
   const scene = await setUp(t, options)
   const { runs, agent } = scene
-  agent.script = asking(() => agent, ...ids)
+  agent.script = waitingForAnswers(() => agent, ...ids)
   const run = await runs.start(input({ approvals: true, timeoutMs }))
   const events: RunEvent[] = []
-  const asked = Promise.withResolvers<void>()
+  const allPending = Promise.withResolvers<void>()
   const reading = (async () => {
     for await (const event of run.events) {
       events.push(event)
-      if (event.type === 'ask' && event.requestId === ids.at(-1)) asked.resolve()
+      if (event.type === 'ask' && event.requestId === ids.at(-1)) allPending.resolve()
     }
     return events
   })()
-  await asked.promise
+  await allPending.promise
   return { ...scene, run, reading }
 }
 
 const answersIn = (events: readonly RunEvent[]) =>
   events.flatMap((event) => (event.type === 'ask-answered' ? [[event.requestId, event.behavior, event.by]] : []))
 
-for (const keep of keeps) {
-  test(`a run waits for each thing that it asked, and goes on when all are answered; kept: ${keep}`, async (t) => {
-    const { runs, run, reading, agent } = await begin(t, ['ask_1', 'ask_2'], { keep })
+for (const storage of storages) {
+  test(`a run waits for each of its approvals, and continues when all are answered; storage: ${storage}`, async (t) => {
+    const { runs, run, reading, agent } = await startWaitingRun(t, ['ask_1', 'ask_2'], { storage })
     const pending = async () => {
       const record = await runs.get(run.id)
       return [record?.status, ...(record?.pending ?? []).map((each) => (each as { requestId: string }).requestId)]
@@ -54,29 +65,29 @@ for (const keep of keeps) {
     assert.deepEqual(agent.answers[0], { runId: run.id, requestId: 'ask_2', answer: allow, by: 'caller' })
   })
 
-  test(`an answer to a run that is not there, or to nothing that it asked, says which; kept: ${keep}`, async (t) => {
-    const { runs, run, reading } = await begin(t, ['ask_1', 'ask_2'], { keep })
+  test(`an answer to an unknown run or an unknown approval is refused with the field at fault; storage: ${storage}`, async (t) => {
+    const { runs, run, reading } = await startWaitingRun(t, ['ask_1', 'ask_2'], { storage })
     await assert.rejects(runs.answer(unknown, 'ask_1', allow), { code: 'run_not_found', details: { field: 'id' } })
-    const fault = { code: 'not_found', details: { field: 'request_id' } }
-    await assert.rejects(runs.answer(run.id, 'ask_9', allow), fault)
+    const notFound = { code: 'not_found', details: { field: 'request_id' } }
+    await assert.rejects(runs.answer(run.id, 'ask_9', allow), notFound)
     await runs.answer(run.id, 'ask_1', allow)
-    await assert.rejects(runs.answer(run.id, 'ask_1', allow), fault)
+    await assert.rejects(runs.answer(run.id, 'ask_1', allow), notFound)
     await runs.answer(run.id, 'ask_2', allow)
     await reading
-    if (keep === 'SQLite') await assert.rejects(runs.answer(run.id, 'ask_2', allow), fault)
+    if (storage === 'SQLite') await assert.rejects(runs.answer(run.id, 'ask_2', allow), notFound)
     else await assert.rejects(runs.answer(run.id, 'ask_2', allow), { code: 'run_not_found' })
   })
 
-  test(`a run that waits is ended at once by whoever cancels it; kept: ${keep}`, async (t) => {
-    const { runs, run, reading } = await begin(t, ['ask_1'], { keep })
+  test(`cancelling a run that waits for an approval ends it at once; storage: ${storage}`, async (t) => {
+    const { runs, run, reading } = await startWaitingRun(t, ['ask_1'], { storage })
     const [one, two] = await Promise.all([runs.cancel(run.id), runs.cancel(run.id)])
     for (const record of [one, two]) assert.deepEqual([record.status, record.pending], ['cancelled', []])
     assert.equal(endOf(await reading).outcome, 'cancelled')
-    if (keep === 'SQLite') assert.equal((await runs.cancel(run.id)).status, 'cancelled')
+    if (storage === 'SQLite') assert.equal((await runs.cancel(run.id)).status, 'cancelled')
   })
 
-  test(`a run that works is ended by whoever cancels it, and the answer is its end; kept: ${keep}`, async (t) => {
-    const { runs } = await setUp(t, { keep, script: silent })
+  test(`cancelling an active run ends it, and returns its final record; storage: ${storage}`, async (t) => {
+    const { runs } = await setUp(t, { storage, script: silent })
     const run = await runs.start(input())
     for await (const { type } of follow(runs, run.id)) if (type === 'text-delta') break
     const record = await runs.cancel(run.id)
@@ -85,9 +96,9 @@ for (const keep of keeps) {
   })
 
   for (const background of [false, true]) {
-    const kind = background ? 'in the background' : 'with its connection'
-    test(`a run ${kind} that waits for room is cancelled, says so and does not begin; kept: ${keep}`, async (t) => {
-      const { runs } = await setUp(t, { keep, script: stuck })
+    const kind = background ? 'background' : 'foreground'
+    test(`a ${kind} run that is cancelled in the queue ends as cancelled and never starts; storage: ${storage}`, async (t) => {
+      const { runs } = await setUp(t, { storage, script: stuck })
       const run = await runs.start(input({ background }))
       const reading = read(run.events).then(
         (events) => endOf(events).outcome,
@@ -95,29 +106,29 @@ for (const keep of keeps) {
       )
       assert.equal((await runs.cancel(run.id)).status, 'cancelled')
       assert.equal(await reading, 'cancelled')
-      if (background && keep === 'SQLite') assert.equal((await runs.get(run.id))?.status, 'cancelled')
+      if (background && storage === 'SQLite') assert.equal((await runs.get(run.id))?.status, 'cancelled')
     })
   }
 
-  test(`cancelling a run that nobody knows says so; kept: ${keep}`, async (t) => {
-    const { runs } = await setUp(t, { keep })
+  test(`cancelling an unknown run is refused; storage: ${storage}`, async (t) => {
+    const { runs } = await setUp(t, { storage })
     await assert.rejects(runs.cancel(unknown), { code: 'run_not_found', details: { field: 'id' } })
   })
 }
 
 test('cancelling a run that has ended changes nothing', async (t) => {
-  const { runs } = await setUp(t, { keep: 'SQLite', script: goodRun(['a']) })
+  const { runs } = await setUp(t, { storage: 'SQLite', script: goodRun(['a']) })
   const run = await runs.start(input())
   await read(run.events)
   assert.equal((await runs.cancel(run.id)).status, 'succeeded')
   assert.equal((await runs.cancel(run.id)).end?.result, 'a')
 })
 
-test('the time that a person takes does not count', async (t) => {
+test('the time that a person takes to answer does not count', async (t) => {
   let nowMs = 0
   t.mock.method(performance, 'now', () => nowMs)
   t.mock.timers.enable({ apis: ['setTimeout'] })
-  const { runs, run, reading, agent } = await begin(t, ['ask_1'], { approvalTimeoutMs: 600_000 }, 1000)
+  const { runs, run, reading, agent } = await startWaitingRun(t, ['ask_1'], { approvalTimeoutMs: 600_000 }, 1000)
   const pass = (ms: number) => {
     nowMs += ms
     t.mock.timers.tick(ms)
@@ -128,9 +139,9 @@ test('the time that a person takes does not count', async (t) => {
   assert.equal(endOf(await reading).outcome, 'succeeded')
 })
 
-test('what nobody answers in time is denied in words that say so, and the run goes on', async (t) => {
+test('an approval that nobody answers in time is denied with a message that says so, and the run continues', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
-  const { reading, agent, run } = await begin(t, ['ask_1', 'ask_2'], { approvalTimeoutMs: 120_000 })
+  const { reading, agent, run } = await startWaitingRun(t, ['ask_1', 'ask_2'], { approvalTimeoutMs: 120_000 })
   t.mock.timers.tick(119_999)
   assert.equal(agent.answers.length, 0)
   t.mock.timers.tick(1)
@@ -145,17 +156,17 @@ test('what nobody answers in time is denied in words that say so, and the run go
   assert.equal(endOf(events).outcome, 'succeeded')
 })
 
-test('what was answered in time is not denied later', async (t) => {
+test('an approval that was answered in time is not denied later', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
-  const { runs, run, reading, agent } = await begin(t, ['ask_1'], { approvalTimeoutMs: 1000 })
+  const { runs, run, reading, agent } = await startWaitingRun(t, ['ask_1'], { approvalTimeoutMs: 1000 })
   await runs.answer(run.id, 'ask_1', allow)
   await reading
   t.mock.timers.tick(10_000)
   assert.equal(agent.answers.length, 1)
 })
 
-test('a server that closes while a run waits for a person ends the run', async (t) => {
-  const { runs, reading } = await begin(t, ['ask_1'], { keep: 'SQLite' })
+test('a server that shuts down ends a run that waits for an approval', async (t) => {
+  const { runs, reading } = await startWaitingRun(t, ['ask_1'], { storage: 'SQLite' })
   await runs.close(0)
   assert.equal(endOf(await reading).error?.code, 'shutting_down')
 })

@@ -1,16 +1,16 @@
-// Idempotency keys: one run for each, whoever asks again and whenever. Not for how a store keeps them.
+// Idempotency keys: one run for each, whoever asks again and whenever. Not for how a store storages them.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { goodRun, queueFull, refusing } from '../helpers/scripted-agent.ts'
 import { endOf, read, setUp, silent, stuck, withKey } from './runs-scene.ts'
 
-const keep = 'SQLite'
+const storage = 'SQLite'
 
 for (const background of [false, true]) {
-  const kind = background ? 'in the background' : 'with its connection'
+  const kind = background ? 'in the background' : 'in the foreground'
 
-  test(`a key that comes again gets the first run and its events, ${kind}`, async (t) => {
-    const { runs, agent } = await setUp(t, { keep, script: goodRun(['a', 'b']) })
+  test(`a repeated key returns the first run and its events, ${kind}`, async (t) => {
+    const { runs, agent } = await setUp(t, { storage, script: goodRun(['a', 'b']) })
     const first = await runs.start(withKey('k', 'hash', { background }))
     const during = await runs.start(withKey('k', 'hash', { background }))
     const [events, same] = await Promise.all([read(first.events), read(during.events)])
@@ -23,8 +23,8 @@ for (const background of [false, true]) {
     assert.equal(agent.requests.length, 1)
   })
 
-  test(`a key that comes twenty times at once starts one run, ${kind}`, async (t) => {
-    const { runs, agent } = await setUp(t, { keep, script: goodRun(['a', 'b']) })
+  test(`twenty requests with one key at the same time start one run, ${kind}`, async (t) => {
+    const { runs, agent } = await setUp(t, { storage, script: goodRun(['a', 'b']) })
     const all = await Promise.all(Array.from({ length: 20 }, () => runs.start(withKey('k', 'hash', { background }))))
     assert.equal(new Set(all.map(({ id }) => id)).size, 1)
     assert.equal(all.filter(({ isReplay }) => !isReplay).length, 1)
@@ -32,8 +32,8 @@ for (const background of [false, true]) {
     assert.equal(agent.requests.length, 1)
   })
 
-  test(`a key of another request is a conflict that names the header, ${kind}`, async (t) => {
-    const { runs, agent } = await setUp(t, { keep, script: goodRun(['a']) })
+  test(`a key that was used for another request is a conflict that names the header, ${kind}`, async (t) => {
+    const { runs, agent } = await setUp(t, { storage, script: goodRun(['a']) })
     await read((await runs.start(withKey('k', 'hash-1', { background }))).events)
     await assert.rejects(runs.start(withKey('k', 'hash-2', { background })), {
       code: 'conflict',
@@ -42,8 +42,8 @@ for (const background of [false, true]) {
     assert.equal(agent.requests.length, 1)
   })
 
-  test(`a run that is refused leaves its key free, ${kind}`, async (t) => {
-    const { runs, agent, store } = await setUp(t, { keep, script: refusing(queueFull()) })
+  test(`a refused run leaves its key free, ${kind}`, async (t) => {
+    const { runs, agent, store } = await setUp(t, { storage, script: refusing(queueFull()) })
     const refused = async () => read((await runs.start(withKey('k', 'hash', { background }))).events)
     for (let count = 0; count < 3; count++) await assert.rejects(refused, { code: 'queue_full' })
     assert.deepEqual((await store?.runs({ limit: 9 }))?.items, [])
@@ -53,18 +53,18 @@ for (const background of [false, true]) {
     assert.equal(endOf(await read(run.events)).result, 'a')
   })
 
-  test(`of many that ask for one key at once all hear that it was refused, ${kind}`, async (t) => {
-    const { runs, store } = await setUp(t, { keep, script: refusing(queueFull()) })
+  test(`if the run is refused, all of several requests with its key are, ${kind}`, async (t) => {
+    const { runs, store } = await setUp(t, { storage, script: refusing(queueFull()) })
     const refused = async () => read((await runs.start(withKey('k', 'hash', { background }))).events)
     const outcomes = await Promise.allSettled(Array.from({ length: 5 }, refused))
-    const codes = outcomes.map((each) => (each.status === 'rejected' ? each.reason.code : 'told of'))
+    const codes = outcomes.map((each) => (each.status === 'rejected' ? each.reason.code : 'accepted'))
     assert.deepEqual(codes, Array(5).fill('queue_full'))
     assert.deepEqual((await store?.runs({ limit: 9 }))?.items, [])
   })
 }
 
-test('whoever asks again cannot end the run of who asked first', async (t) => {
-  const { runs, agent } = await setUp(t, { keep, script: silent })
+test('the handle of a repeated request cannot cancel the run', async (t) => {
+  const { runs, agent } = await setUp(t, { storage, script: silent })
   await runs.start(withKey('k'))
   const again = await runs.start(withKey('k'))
   again.cancel(queueFull())
@@ -72,8 +72,8 @@ test('whoever asks again cannot end the run of who asked first', async (t) => {
   assert.equal(agent.signals[0]?.aborted, false)
 })
 
-test('a run that was given up while it waited for room leaves its key free', async (t) => {
-  const { runs, agent } = await setUp(t, { keep, script: stuck })
+test('a run that is cancelled in the queue leaves its key free', async (t) => {
+  const { runs, agent } = await setUp(t, { storage, script: stuck })
   const first = await runs.start(withKey('k'))
   const reading = assert.rejects(read(first.events), { code: 'queue_full' })
   first.cancel(queueFull())
@@ -82,38 +82,38 @@ test('a run that was given up while it waited for room leaves its key free', asy
   assert.equal((await runs.start(withKey('k'))).isReplay, false)
 })
 
-test('the keys of one caller are not those of another', async (t) => {
-  const { runs } = await setUp(t, { keep, script: goodRun(['a']) })
+test('each owner has keys of their own', async (t) => {
+  const { runs } = await setUp(t, { storage, script: goodRun(['a']) })
   const owners = [null, 'key_1', 'key_2']
   const all = await Promise.all(owners.map((owner) => runs.start(withKey('k', `hash of ${owner}`, { owner }))))
   assert.equal(new Set(all.map(({ id }) => id)).size, 3)
 })
 
 test('a key is free again after a day', async (t) => {
-  const { runs, place, next } = await setUp(t, { keep, script: goodRun(['a']) })
+  const { runs, database, next } = await setUp(t, { storage, script: goodRun(['a']) })
   const first = await runs.start(withKey('k'))
   await read(first.events)
-  const expiresAtMs = place.look((db) => db.prepare('SELECT expires_at_ms AS ms FROM idempotency_keys').get()?.ms)
+  const expiresAtMs = database.look((db) => db.prepare('SELECT expires_at_ms AS ms FROM idempotency_keys').get()?.ms)
   assert.equal(Number(expiresAtMs) - first.createdAtMs, 86_400_000)
   assert.equal((await next().runs.start(withKey('k'))).id, first.id)
 })
 
-test('a key is told of as used where its run is not kept any more', async (t) => {
-  const { runs, store } = await setUp(t, { keep, script: goodRun(['a']) })
+test('a key whose run was pruned is a conflict', async (t) => {
+  const { runs, store } = await setUp(t, { storage, script: goodRun(['a']) })
   await read((await runs.start(withKey('k'))).events)
   await runs.list({ limit: 1 })
   await store?.prune({ endedBeforeMs: Number.MAX_SAFE_INTEGER, bytesMax: 0, nowMs: 0 })
   await assert.rejects(runs.start(withKey('k')), { code: 'conflict' })
 })
 
-test('a key has no meaning where nothing is kept', async (t) => {
+test('a key has no effect without a store', async (t) => {
   const { runs, agent } = await setUp(t, { script: goodRun(['a']) })
   for (let count = 0; count < 2; count++) await read((await runs.start(withKey('k'))).events)
   assert.equal(agent.requests.length, 2)
 })
 
-test('a run whose key was being looked up while the server closed does not begin after that', async (t) => {
-  const { runs, agent, store } = await setUp(t, { keep, script: silent })
+test('a run whose key is looked up while the server shuts down does not start', async (t) => {
+  const { runs, agent, store } = await setUp(t, { storage, script: silent })
   const starting = runs.start(withKey('k')).then(
     () => 'started',
     ({ code }) => code,

@@ -1,4 +1,4 @@
-// What the next server makes of runs that a former one left unfinished: they have failed, or are begun anew where that was asked for.
+// How a server recovers the runs that a former one left unfinished: they fail or, if requested, restart.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { RunInput } from '../../src/core/runs.ts'
@@ -7,29 +7,31 @@ import { runRecord } from '../contract/store-records.ts'
 import { goodRun, runEnd, runStart, ScriptedAgent, textBlock } from '../helpers/scripted-agent.ts'
 import { endOf, follow, input, read, type Scene, setUp, silent, stuck, textOf, withKey } from './runs-scene.ts'
 
-type Kept = Scene & { store: Store }
+type StoredScene = Scene & { store: Store }
 
-async function setUpKept(t: TestContext, given: Parameters<typeof setUp>[1] = {}): Promise<Kept> {
-  const scene = await setUp(t, { keep: 'SQLite', ...given })
+async function setUpStored(t: TestContext, options: Parameters<typeof setUp>[1] = {}): Promise<StoredScene> {
+  const scene = await setUp(t, { storage: 'SQLite', ...options })
   assert.ok(scene.store)
   return { ...scene, store: scene.store }
 }
 
 const id = `run_${'a'.repeat(32)}`
-const again = (fields: Partial<RunInput> = {}) => ({ ...input({ background: true, onCrash: 'restart', ...fields }) })
+const restartable = (fields: Partial<RunInput> = {}) => ({
+  ...input({ background: true, onCrash: 'restart', ...fields }),
+})
 
-/** What a server that was killed has left of a run. */
+/** What a killed server leaves of a run. */
 async function leave(store: Store, fields: Partial<RunRecord>, events = [runStart(id), ...textBlock(0, ['old'])]) {
   await store.createRun(runRecord(id, { background: true, createdAtMs: Date.now(), ...fields }))
   await store.appendEvents(
     id,
-    events.map((event, at) => ({ seq: at + 1, event })),
+    events.map((event, index) => ({ seq: index + 1, event })),
   )
 }
 
 for (const status of ['running', 'waiting'] as const) {
-  test(`a run that was ${status} has failed with the code interrupted, after what it had said`, async (t) => {
-    const { store, runs, agent } = await setUpKept(t)
+  test(`a run that was ${status} fails with the code interrupted, after its stored events`, async (t) => {
+    const { store, runs, agent } = await setUpStored(t)
     await leave(store, { status, pending: [{ requestId: 'ask_1' }], sessionId: 'session-1', model: 'sonnet' })
     assert.deepEqual(await runs.recover(Promise.resolve()), { failed: 1, restarted: 0 })
     const record = await runs.get(id)
@@ -44,8 +46,8 @@ for (const status of ['running', 'waiting'] as const) {
   })
 }
 
-test('a run that had not begun has failed, and is told from its beginning to its end', async (t) => {
-  const { store, runs } = await setUpKept(t)
+test('a run that had not started fails, with a start and an end', async (t) => {
+  const { store, runs } = await setUpStored(t)
   await leave(store, { status: 'queued' }, [])
   await runs.recover(Promise.resolve())
   const events = await read(follow(runs, id))
@@ -57,10 +59,10 @@ test('a run that had not begun has failed, and is told from its beginning to its
 })
 
 for (const restart of [false, true]) {
-  test(`a run whose end was kept has ended so, ${restart ? 'though it might be begun anew' : 'and once'}`, async (t) => {
-    const { store, runs, agent } = await setUpKept(t, { script: goodRun(['new']) })
+  test(`a run whose end was stored keeps that end, ${restart ? 'although it could restart' : 'exactly once'}`, async (t) => {
+    const { store, runs, agent } = await setUpStored(t, { script: goodRun(['new']) })
     const events = [runStart(id), ...textBlock(0, ['old']), runEnd({ result: 'old' })]
-    await leave(store, { status: 'running', restart: restart ? again() : null }, events)
+    await leave(store, { status: 'running', restart: restart ? restartable() : null }, events)
     await runs.recover(Promise.resolve())
     await new Promise((resolve) => setImmediate(resolve))
     assert.equal(agent.requests.length, 0)
@@ -70,10 +72,10 @@ for (const restart of [false, true]) {
   })
 }
 
-test('a run that is begun anew is asked as it was, and tells nothing of the first time', async (t) => {
-  const { store, runs, agent } = await setUpKept(t, { script: goodRun(['new']) })
-  const given = again({ prompt: [{ type: 'text', text: 'ä\u0000"' }], timeoutMs: 5000 })
-  await leave(store, { status: 'waiting', pending: [{ requestId: 'ask_1' }], restart: given })
+test('a restarted run has the same request, and no events of the first attempt', async (t) => {
+  const { store, runs, agent } = await setUpStored(t, { script: goodRun(['new']) })
+  const request = restartable({ prompt: [{ type: 'text', text: 'ä\u0000"' }], timeoutMs: 5000 })
+  await leave(store, { status: 'waiting', pending: [{ requestId: 'ask_1' }], restart: request })
   const clear = Promise.withResolvers<void>()
   assert.deepEqual(await runs.recover(clear.promise), { failed: 0, restarted: 1 })
   assert.equal(agent.requests.length, 0)
@@ -82,23 +84,26 @@ test('a run that is begun anew is asked as it was, and tells nothing of the firs
   const events = await read(follow(runs, id))
   assert.equal(textOf(events), 'new')
   assert.deepEqual(events[0], runStart(id))
-  assert.partialDeepStrictEqual(agent.requests, [{ prompt: given.prompt, options: given.options, runId: id }])
+  assert.partialDeepStrictEqual(agent.requests, [{ prompt: request.prompt, options: request.options, runId: id }])
   await runs.close(1000)
-  const kept = await store.run(id)
-  assert.deepEqual([kept?.status, kept?.end?.result, kept?.restart, kept?.pending], ['succeeded', 'new', null, []])
+  const stored = await store.run(id)
+  assert.deepEqual(
+    [stored?.status, stored?.end?.result, stored?.restart, stored?.pending],
+    ['succeeded', 'new', null, []],
+  )
   assert.equal(await store.lastSeq(id), events.length)
 })
 
-test('a run is begun anew though the processes of the former server could not be ended', async (t) => {
-  const { store, runs, agent } = await setUpKept(t, { script: goodRun(['new']) })
-  await leave(store, { status: 'running', restart: again() })
+test('a run restarts even if the processes of the former server could not be ended', async (t) => {
+  const { store, runs, agent } = await setUpStored(t, { script: goodRun(['new']) })
+  await leave(store, { status: 'running', restart: restartable() })
   await runs.recover(Promise.reject(new Error('no such folder')))
   await agent.requested(1)
 })
 
-test('a run that waits to be begun anew can be cancelled, and does not begin', async (t) => {
-  const { store, runs, agent } = await setUpKept(t, { script: goodRun(['new']) })
-  await leave(store, { status: 'running', restart: again() })
+test('a run that waits to restart can be cancelled, and does not start', async (t) => {
+  const { store, runs, agent } = await setUpStored(t, { script: goodRun(['new']) })
+  await leave(store, { status: 'running', restart: restartable() })
   const clear = Promise.withResolvers<void>()
   await runs.recover(clear.promise)
   assert.equal((await runs.cancel(id)).status, 'cancelled')
@@ -108,9 +113,9 @@ test('a run that waits to be begun anew can be cancelled, and does not begin', a
   assert.equal((await runs.get(id))?.status, 'cancelled')
 })
 
-test('whoever follows a run that waits to be begun anew hears it to its end', async (t) => {
-  const { store, runs } = await setUpKept(t, { script: goodRun(['new']) })
-  await leave(store, { status: 'running', restart: again() }, [])
+test('a follower of a run that waits to restart gets its events up to the end', async (t) => {
+  const { store, runs } = await setUpStored(t, { script: goodRun(['new']) })
+  await leave(store, { status: 'running', restart: restartable() }, [])
   const clear = Promise.withResolvers<void>()
   await runs.recover(clear.promise)
   const reading = read(follow(runs, id))
@@ -120,12 +125,12 @@ test('whoever follows a run that waits to be begun anew hears it to its end', as
 })
 
 for (const [what, script] of [
-  ['works', silent],
-  ['waits for room', stuck],
+  ['is active', silent],
+  ['is queued', stuck],
 ] as const) {
-  test(`a run that is to be begun anew and ${what} when the server is stopped is left to the next one`, async (t) => {
-    const { store, runs, next } = await setUpKept(t, { script })
-    const { id: own } = await runs.start(again())
+  test(`a restartable run that ${what} when the server stops is left to the next server`, async (t) => {
+    const { store, runs, next } = await setUpStored(t, { script })
+    const { id: own } = await runs.start(restartable())
     const failing = await runs.start(input({ background: true }))
     await runs.close(0)
     assert.deepEqual(
@@ -140,27 +145,27 @@ for (const [what, script] of [
   })
 }
 
-test('a run that was cancelled is not begun anew', async (t) => {
-  const { store, runs, next } = await setUpKept(t, { script: silent })
-  const { id: own } = await runs.start(again())
+test('a cancelled run does not restart', async (t) => {
+  const { store, runs, next } = await setUpStored(t, { script: silent })
+  const { id: own } = await runs.start(restartable())
   await runs.cancel(own)
   await runs.close(0)
   assert.deepEqual(await next().runs.recover(Promise.resolve()), { failed: 0, restarted: 0 })
   assert.equal((await store.run(own))?.restart, null)
 })
 
-test('a key finds the run that was interrupted, or begun anew', async (t) => {
-  const { runs, next, store } = await setUpKept(t, { script: silent })
+test('an idempotency key returns a run that was interrupted or restarted', async (t) => {
+  const { runs, next, store } = await setUpStored(t, { script: silent })
   const failing = await runs.start(withKey('one', 'hash', { background: true }))
-  const going = await runs.start(withKey('two', 'hash', { background: true, onCrash: 'restart' }))
+  const restarting = await runs.start(withKey('two', 'hash', { background: true, onCrash: 'restart' }))
   await runs.list({ limit: 1 })
-  // The first server is as good as dead: nothing that it would still say is kept.
+  // The first server counts as dead: nothing that it would still write is stored.
   const second = next(goodRun(['new']))
   assert.ok(second.agent instanceof ScriptedAgent)
   await store.updateRun(failing.id, { status: 'running' })
   await second.runs.recover(Promise.resolve())
   const one = await second.runs.start(withKey('one', 'hash', { background: true }))
   const two = await second.runs.start(withKey('two', 'hash', { background: true, onCrash: 'restart' }))
-  assert.deepEqual([one.id, one.isReplay, two.id, two.isReplay], [failing.id, true, going.id, true])
+  assert.deepEqual([one.id, one.isReplay, two.id, two.isReplay], [failing.id, true, restarting.id, true])
   assert.equal(endOf(await read(one.events)).error?.code, 'interrupted')
 })

@@ -1,4 +1,5 @@
-// Runs on a scripted agent, kept in SQLite or nowhere, for the tests of core/run-registry.ts. Not for what a store does.
+// Runs on a scripted agent, stored in SQLite or not at all, for the tests of core/run-registry.ts. Stores have tests of their
+// own.
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { noOptions } from '../../src/core/agent.ts'
@@ -35,24 +36,24 @@ export type Scene = {
 
 export type SceneOptions = Omit<Partial<RunsDependencies>, 'store' | 'agent'> & {
   script?: Script
-  /** Where runs are kept: nowhere by default. */
-  keep?: 'SQLite' | 'nowhere'
-  /** What stands between the runs and the store. */
+  /** Where runs are stored; `none` by default. */
+  storage?: 'SQLite' | 'none'
+  /** Wraps the store that the runs use. */
   wrap?: (store: Store) => Store
 }
 
-export const keeps = ['SQLite', 'nowhere'] as const
+export const storages = ['SQLite', 'none'] as const
 
 export async function setUp(t: TestContext, options: SceneOptions = {}): Promise<Scene> {
-  const { script, keep = 'nowhere', wrap = (store) => store, ...others } = options
+  const { script, storage = 'none', wrap = (store) => store, ...others } = options
   const opened: Runs[] = []
   t.after(() => Promise.all(opened.map((runs) => runs.close(0))))
   const place = makeStoreFolder(t)
-  const store = keep === 'SQLite' ? await place.open() : null
+  const store = storage === 'SQLite' ? await database.open() : null
   const ended: Ended[] = []
   const warnings: Warning[] = []
-  const next = (given?: Script) => {
-    const agent = new ScriptedAgent(given)
+  const next = (nextScript?: Script) => {
+    const agent = new ScriptedAgent(nextScript)
     const runs = createRuns({
       agent,
       store: store === null ? null : wrap(store),
@@ -63,11 +64,11 @@ export async function setUp(t: TestContext, options: SceneOptions = {}): Promise
     opened.push(runs)
     return { runs, agent }
   }
-  return { ...next(script), store, place, ended, warnings, next }
+  return { ...next(script), store, database, ended, warnings, next }
 }
 
-/** A store of which some calls are answered by somebody else. */
-export const withOther = (store: Store, others: Partial<Store>): Store =>
+/** A store with some of its methods replaced. */
+export const withOverrides = (store: Store, others: Partial<Store>): Store =>
   new Proxy(store, {
     get(target, name) {
       const own: unknown = others[name as keyof Store] ?? target[name as keyof Store]
@@ -75,10 +76,10 @@ export const withOther = (store: Store, others: Partial<Store>): Store =>
     },
   })
 
-/** A run that says one word and then nothing more. */
+/** A run that emits one word and then nothing more. */
 export const silent: Script = (_request, signal) => untilAborted(signal, ['Hello'])
 
-/** A run that does not even begin. */
+/** A run that never starts. */
 export const stuck: Script = (_request, signal) => ({
   [Symbol.asyncIterator]: () => ({ next: () => aborted(signal).then((reason) => Promise.reject(reason)) }),
 })
@@ -101,7 +102,7 @@ export function input(fields: Partial<RunInput> = {}): RunInput {
 export const withKey = (key: string, bodyHash = 'hash-1', fields: Partial<RunInput> = {}) =>
   input({ idempotency: { key, bodyHash }, ...fields })
 
-/** All events of a run, held against the rules of their order. */
+/** All events of a run; checks their order. */
 export async function read(events: AsyncIterable<RunEvent>): Promise<RunEvent[]> {
   const checker = new OrderChecker()
   const all: RunEvent[] = []
@@ -113,7 +114,7 @@ export async function read(events: AsyncIterable<RunEvent>): Promise<RunEvent[]>
   return all
 }
 
-/** The events of a run by its id, whose numbers must count up without a gap. */
+/** The events of the run with this id; checks that their numbers have no gaps. */
 export async function* follow(runs: Runs, id: string, afterSeq = 0): AsyncGenerator<RunEvent> {
   let last = afterSeq
   for await (const { seq, event } of runs.follow(id, afterSeq)) {
@@ -131,7 +132,7 @@ export const endOf = (events: readonly RunEvent[]): RunEnd => {
 export const textOf = (events: readonly RunEvent[]) =>
   events.map((event) => (event.type === 'text-delta' ? event.text : '')).join('')
 
-export const ask = (requestId: string, given: Partial<ApprovalRequest> = {}): RunEvent => ({
+export const approvalEvent = (requestId: string, fields: Partial<ApprovalRequest> = {}): RunEvent => ({
   type: 'ask',
   requestId,
   kind: 'permission',
@@ -141,29 +142,30 @@ export const ask = (requestId: string, given: Partial<ApprovalRequest> = {}): Ru
   description: null,
   blockedPath: null,
   suggestions: [],
-  ...given,
+  ...fields,
 })
 
-/** A run that asks so many things at once, goes on when all are answered, and says what was answered. */
-export function asking(of: () => ScriptedAgent, ...ids: string[]): Script {
+/** A run that requests these approvals at once, continues when all are answered, and emits the answers as text. */
+export function waitingForAnswers(getAgent: () => ScriptedAgent, ...ids: string[]): Script {
   return async function* (request, signal) {
-    const agent = of()
+    const agent = getAgent()
     yield runStart()
     for (const requestId of ids) {
       agent.open.add(requestId)
-      yield ask(requestId)
+      yield approvalEvent(requestId)
     }
-    const given = () => agent.answers.filter(({ runId }) => runId === request.runId)
+    const answers = () => agent.answers.filter(({ runId }) => runId === request.runId)
     for (let count = 1; count <= ids.length; count++) {
-      const fault = await Promise.race([agent.answered(agent.answers.length - given().length + count), aborted(signal)])
-      if (fault !== undefined) return yield failedEnd(fault)
-      const answer = given()[count - 1]
+      const total = agent.answers.length - answers().length + count
+      const abortReason = await Promise.race([agent.answered(total), aborted(signal)])
+      if (abortReason !== undefined) return yield failedEnd(abortReason)
+      const answer = answers()[count - 1]
       assert.ok(answer)
       const { requestId, by } = answer
       yield { type: 'ask-answered', requestId, behavior: answer.answer.behavior, by }
     }
-    const said = given().map(({ answer }) => answer.behavior)
-    yield* textBlock(0, said)
-    yield runEnd({ result: said.join('') })
+    const behaviors = answers().map(({ answer }) => answer.behavior)
+    yield* textBlock(0, behaviors)
+    yield runEnd({ result: behaviors.join('') })
   }
 }

@@ -1,36 +1,48 @@
-// What is kept of runs: their records in every state, background runs that are told of only when they are on disk, and runs that
-// never began, of which nothing stays.
+// How runs are stored: their records in every state, background runs, whose start returns only when they are on disk, and
+// runs that never started, of which nothing is stored.
 import assert from 'node:assert/strict'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import type { RunRecord } from '../../src/core/store.ts'
 import { AppError } from '../../src/errors.ts'
 import { goodRun, model, queueFull, refusing, runStart, type Script, sessionId } from '../helpers/scripted-agent.ts'
-import { asking, endOf, follow, input, keeps, read, type Scene, setUp, silent, stuck, withOther } from './runs-scene.ts'
+import {
+  endOf,
+  follow,
+  input,
+  read,
+  type Scene,
+  setUp,
+  silent,
+  storages,
+  stuck,
+  waitingForAnswers,
+  withOverrides,
+} from './runs-scene.ts'
 
-/** Waits for the run to have a status, which no event tells. */
+/** Waits until the run has this status, for which there is no event. */
 async function reach({ runs }: Pick<Scene, 'runs'>, id: string, status: RunRecord['status']): Promise<RunRecord> {
   for (let turns = 0; turns < 100_000; turns++) {
     const record = await runs.get(id)
     if (record?.status === status) return structuredClone(record)
     await new Promise((resolve) => setImmediate(resolve))
   }
-  assert.fail(`the run did not come to be ${status}`)
+  assert.fail(`the run never became ${status}`)
 }
 
-/** A script that refuses after so many turns of the event loop. */
+/** A script that refuses after this many turns of the event loop. */
 const refusingAfter = (turns: number): Script =>
   async function* () {
     for (let count = 0; count < turns; count++) await new Promise((resolve) => setImmediate(resolve))
     throw queueFull()
   }
 
-for (const keep of keeps) {
-  test(`a record tells each state of its run, and when it came; kept: ${keep}`, async (t) => {
+for (const storage of storages) {
+  test(`a record has each state of its run, and its time; storage: ${storage}`, async (t) => {
     let nowMs = 1000
-    const scene = await setUp(t, { keep, script: stuck, now: () => nowMs })
+    const scene = await setUp(t, { storage, script: stuck, now: () => nowMs })
     const { runs, agent } = scene
-    agent.script = asking(() => agent, 'ask_1')
+    agent.script = waitingForAnswers(() => agent, 'ask_1')
     const options = { ...input().options, cwd: '/work', model: 'sonnet' }
     const run = await runs.start(input({ options, metadata: { ticket: '42' }, owner: 'key_1', background: true }))
     const queued = await runs.get(run.id)
@@ -51,15 +63,15 @@ for (const keep of keeps) {
     await runs.answer(run.id, 'ask_1', { behavior: 'deny', message: null })
     const end = endOf(await events)
     const ended = await runs.get(run.id)
-    // Nothing is kept beyond the life of a run where there is no store.
-    if (keep === 'nowhere') return assert.equal(ended, null)
+    // Without a store, nothing is kept beyond the life of a run.
+    if (storage === 'none') return assert.equal(ended, null)
     assert.partialDeepStrictEqual(ended, { status: 'succeeded', pending: [], end, endedAtMs: 3000, restart: null })
   })
 
   for (const background of [false, true]) {
-    const kind = background ? 'in the background' : 'with its connection'
-    test(`nothing stays of a run ${kind} that is refused; kept: ${keep}`, async (t) => {
-      const { runs, store } = await setUp(t, { keep, script: refusing(queueFull()) })
+    const kind = background ? 'background' : 'foreground'
+    test(`nothing is stored of a ${kind} run that is refused; storage: ${storage}`, async (t) => {
+      const { runs, store } = await setUp(t, { storage, script: refusing(queueFull()) })
       const starting = runs.start(input({ background }))
       if (background) await assert.rejects(starting, { code: 'queue_full' })
       else {
@@ -73,27 +85,27 @@ for (const keep of keeps) {
     })
   }
 
-  test(`a run in the background is refused, or is told of and kept, however late it is refused; kept: ${keep}`, async (t) => {
-    const { runs, agent } = await setUp(t, { keep })
+  test(`a background run is either refused or accepted and stored, however late the refusal comes; storage: ${storage}`, async (t) => {
+    const { runs, agent } = await setUp(t, { storage })
     for (let turns = 0; turns < 40; turns++) {
       agent.script = refusingAfter(turns)
       try {
         const { id } = await runs.start(input({ background: true }))
         const found = await runs.get(id)
-        assert.ok(found, `told of after ${turns} turns, and not there`)
+        assert.ok(found, `accepted after ${turns} turns, but not found`)
         const end = endOf(await read(follow(runs, id)))
         assert.equal(end.error?.code, 'queue_full', `after ${turns} turns`)
-        if (keep === 'SQLite') assert.equal((await runs.get(id))?.status, 'failed', `after ${turns} turns`)
-      } catch (fault) {
-        assert.ok(fault instanceof AppError, `after ${turns} turns: ${String(fault)}`)
-        assert.equal(fault.code, 'queue_full', `after ${turns} turns`)
+        if (storage === 'SQLite') assert.equal((await runs.get(id))?.status, 'failed', `after ${turns} turns`)
+      } catch (error) {
+        assert.ok(error instanceof AppError, `after ${turns} turns: ${String(error)}`)
+        assert.equal(error.code, 'queue_full', `after ${turns} turns`)
       }
     }
   })
 }
 
-test('a run that is followed to its end is seen as ended at once', async (t) => {
-  const { runs } = await setUp(t, { keep: 'SQLite', script: goodRun(['a']) })
+test('a run has its final status as soon as a follower has read its end', async (t) => {
+  const { runs } = await setUp(t, { storage: 'SQLite', script: goodRun(['a']) })
   for (let count = 0; count < 20; count++) {
     const run = await runs.start(input())
     const events = await read(run.events)
@@ -104,23 +116,23 @@ test('a run that is followed to its end is seen as ended at once', async (t) => 
   }
 })
 
-test('a run in the background is in the database file when it is told of', async (t) => {
-  const { runs, place } = await setUp(t, { keep: 'SQLite', script: silent })
+test('a background run is in the database file when its start returns', async (t) => {
+  const { runs, database } = await setUp(t, { storage: 'SQLite', script: silent })
   for (let count = 0; count < 20; count++) {
     const { id } = await runs.start(input({ background: true, onCrash: 'restart' }))
-    // A connection of its own sees what was committed, and nothing else.
-    const other = new DatabaseSync(place.file, { readOnly: true })
+    // A separate connection sees only what was committed.
+    const other = new DatabaseSync(database.file, { readOnly: true })
     const row = other.prepare('SELECT id, background FROM runs WHERE id = ?').get(id)
     other.close()
     assert.deepEqual({ ...row }, { id, background: 1 })
   }
 })
 
-test('a run in the background that cannot be kept is refused, and stopped', async (t) => {
+test('a background run that cannot be stored is refused and stopped', async (t) => {
   const { runs, agent, warnings } = await setUp(t, {
-    keep: 'SQLite',
+    storage: 'SQLite',
     script: silent,
-    wrap: (store) => withOther(store, { createRun: () => Promise.reject(new Error('disk full')) }),
+    wrap: (store) => withOverrides(store, { createRun: () => Promise.reject(new Error('disk full')) }),
   })
   await assert.rejects(runs.start(input({ background: true })), { code: 'internal' })
   await agent.ended(0)
@@ -132,11 +144,11 @@ test('a run in the background that cannot be kept is refused, and stopped', asyn
   assert.equal(runs.active(), 0)
 })
 
-test('a run with its connection goes on where it cannot be kept', async (t) => {
+test('a foreground run that cannot be stored continues', async (t) => {
   const { runs, warnings } = await setUp(t, {
-    keep: 'SQLite',
+    storage: 'SQLite',
     script: goodRun(['a', 'b']),
-    wrap: (store) => withOther(store, { createRun: () => Promise.reject(new Error('disk full')) }),
+    wrap: (store) => withOverrides(store, { createRun: () => Promise.reject(new Error('disk full')) }),
   })
   const run = await runs.start(input())
   assert.equal(endOf(await read(run.events)).result, 'ab')
@@ -146,41 +158,41 @@ test('a run with its connection goes on where it cannot be kept', async (t) => {
   )
 })
 
-test('a run goes on where its events cannot be kept, is told of in the log, and its end is kept', async (t) => {
+test('a run whose events cannot be stored continues, is reported in the log, and its end is stored', async (t) => {
   const { runs, store, warnings } = await setUp(t, {
-    keep: 'SQLite',
+    storage: 'SQLite',
     script: goodRun(['a', 'b']),
-    wrap: (store) => withOther(store, { appendEvents: () => Promise.reject(new Error('disk full')) }),
+    wrap: (store) => withOverrides(store, { appendEvents: () => Promise.reject(new Error('disk full')) }),
   })
   const run = await runs.start(input({ background: true }))
   assert.equal(endOf(await read(run.events)).result, 'ab')
   await runs.close(0)
   assert.ok(warnings.some(({ facts }) => facts.run_id === run.id && facts.reason === 'Error: disk full'))
-  const kept = await store?.run(run.id)
-  assert.deepEqual([kept?.status, kept?.end?.result], ['succeeded', 'ab'])
+  const stored = await store?.run(run.id)
+  assert.deepEqual([stored?.status, stored?.end?.result], ['succeeded', 'ab'])
 })
 
-test('a list has runs that go on, and those that have just ended', async (t) => {
-  const { runs, agent } = await setUp(t, { keep: 'SQLite', script: silent })
-  const going = await runs.start(input({ background: true }))
-  for await (const { type } of going.events) if (type === 'text-delta') break
+test('a list has active runs, and those that have just ended', async (t) => {
+  const { runs, agent } = await setUp(t, { storage: 'SQLite', script: silent })
+  const active = await runs.start(input({ background: true }))
+  for await (const { type } of active.events) if (type === 'text-delta') break
   agent.script = goodRun(['a'])
-  const gone = await runs.start(input())
-  await read(gone.events)
+  const ended = await runs.start(input())
+  await read(ended.events)
   const { items } = await runs.list({ limit: 9 })
   assert.deepEqual(
     items.map(({ id, status }) => [id, status]).toSorted(),
     [
-      [going.id, 'running'],
-      [gone.id, 'succeeded'],
+      [active.id, 'running'],
+      [ended.id, 'succeeded'],
     ].toSorted(),
   )
-  assert.equal(runs.holderOf(sessionId), going.id)
+  assert.equal(runs.holderOf(sessionId), active.id)
 })
 
-test('a background run whose agent fails in the middle has one beginning and one end', async (t) => {
+test('a background run whose agent fails halfway has one start and one end', async (t) => {
   const { runs } = await setUp(t, {
-    keep: 'SQLite',
+    storage: 'SQLite',
     async *script() {
       yield runStart()
       throw new Error('secret')

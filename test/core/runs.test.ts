@@ -1,24 +1,25 @@
-// Runs on a scripted agent: how they start, how time, cancellation and shut-down end them, and that each end is told once.
+// Runs on a scripted agent: how they start, how timeouts, cancellation and shutdown end them, and that each end is reported
+// once.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { RunEvent } from '../../src/core/events.ts'
 import type { Runs } from '../../src/core/runs.ts'
 import { AppError } from '../../src/errors.ts'
 import { goodRun, queueFull, refusing, runStart, type Script } from '../helpers/scripted-agent.ts'
-import { endOf, follow, input, keeps, read, setUp, silent, stuck } from './runs-scene.ts'
+import { endOf, follow, input, read, setUp, silent, storages, stuck } from './runs-scene.ts'
 
-for (const keep of keeps) {
-  test(`a run is asked of the agent as it was given, under an id of its own; kept: ${keep}`, async (t) => {
-    const { runs, agent, ended } = await setUp(t, { keep, script: goodRun(['a', 'b']) })
-    const given = input({ streaming: true })
-    const [one, two] = await Promise.all([runs.start(given), runs.start(given)])
+for (const storage of storages) {
+  test(`a run's request is passed to the agent unchanged, with an id of its own; storage: ${storage}`, async (t) => {
+    const { runs, agent, ended } = await setUp(t, { storage, script: goodRun(['a', 'b']) })
+    const request = input({ streaming: true })
+    const [one, two] = await Promise.all([runs.start(request), runs.start(request)])
     assert.match(one.id, /^run_[0-9a-f]{32}$/)
     assert.notEqual(one.id, two.id)
     assert.equal(one.isReplay, false)
     const events = await read(one.events)
     await read(two.events)
-    for (const [at, { id }] of [one, two].entries()) {
-      assert.partialDeepStrictEqual(agent.requests[at], { ...given, runId: id })
+    for (const [index, { id }] of [one, two].entries()) {
+      assert.partialDeepStrictEqual(agent.requests[index], { ...request, runId: id })
     }
     assert.deepEqual(events[0], runStart(one.id))
     assert.equal(endOf(events).result, 'ab')
@@ -29,8 +30,8 @@ for (const keep of keeps) {
     ])
   })
 
-  test(`a run goes to its end though nobody follows it, or everybody left; kept: ${keep}`, async (t) => {
-    const { runs, agent, ended } = await setUp(t, { keep, script: goodRun(['a', 'b', 'c']) })
+  test(`a run continues to its end even if nobody follows it or all followers left; storage: ${storage}`, async (t) => {
+    const { runs, agent, ended } = await setUp(t, { storage, script: goodRun(['a', 'b', 'c']) })
     await runs.start(input())
     const left = await runs.start(input())
     for await (const event of left.events) if (event.type === 'text-delta') break
@@ -48,7 +49,7 @@ for (const keep of keeps) {
   })
 
   for (const [what, script, code] of [
-    ['an AppError of the agent', refusing(queueFull()), 'queue_full'],
+    ['an AppError from the agent', refusing(queueFull()), 'queue_full'],
     [
       'anything else that the agent throws',
       () => {
@@ -57,8 +58,8 @@ for (const keep of keeps) {
       'internal',
     ],
   ] satisfies [string, Script, string][]) {
-    test(`${what} is thrown to who follows the run, and told once; kept: ${keep}`, async (t) => {
-      const { runs, ended } = await setUp(t, { keep, script })
+    test(`${what} is thrown to the run's follower, and reported once; storage: ${storage}`, async (t) => {
+      const { runs, ended } = await setUp(t, { storage, script })
       const run = await runs.start(input())
       await assert.rejects(read(run.events), (error) => {
         assert.ok(error instanceof AppError)
@@ -71,9 +72,9 @@ for (const keep of keeps) {
     })
   }
 
-  test(`an agent that fails in the middle ends its run with that, told once; kept: ${keep}`, async (t) => {
+  test(`an agent that fails halfway ends its run with that error, reported once; storage: ${storage}`, async (t) => {
     const { runs, ended } = await setUp(t, {
-      keep,
+      storage,
       async *script() {
         yield runStart()
         throw new Error('secret')
@@ -87,11 +88,11 @@ for (const keep of keeps) {
       ended.map(({ runId, error }) => [runId, error?.code]),
       [[run.id, 'internal']],
     )
-    if (keep === 'SQLite') assert.deepEqual((await runs.get(run.id))?.end, end)
+    if (storage === 'SQLite') assert.deepEqual((await runs.get(run.id))?.end, end)
   })
 
-  test(`all who follow a run get the same events, by its id or by its handle; kept: ${keep}`, async (t) => {
-    const { runs } = await setUp(t, { keep, script: goodRun(['a', 'b'], ['c']) })
+  test(`all followers of a run get the same events, by its id or by its handle; storage: ${storage}`, async (t) => {
+    const { runs } = await setUp(t, { storage, script: goodRun(['a', 'b'], ['c']) })
     const run = await runs.start(input())
     const following = [read(run.events), read(follow(runs, run.id)), read(follow(runs, run.id))]
     const [first, ...others] = await Promise.all(following)
@@ -100,7 +101,7 @@ for (const keep of keeps) {
   })
 }
 
-/** Follows a run of a silent agent up to its first word, then lets `act` end it, and reads on. */
+/** Follows a run of a silent agent up to its first text, lets `act` end it, and reads the rest. */
 async function interrupt(
   t: TestContext,
   act: (parts: { runs: Runs; cancel: (reason: AppError) => void }) => void,
@@ -129,7 +130,7 @@ test('a run that takes too long ends with a timeout', async (t) => {
   assert.equal(reason.status, 504)
 })
 
-test('a run is not ended a moment before its time', async (t) => {
+test('a run does not time out early', async (t) => {
   const reason = new AppError('cancelled', 'by the test')
   const { end } = await interrupt(
     t,
@@ -142,7 +143,7 @@ test('a run is not ended a moment before its time', async (t) => {
   assert.equal(end.error?.code, 'cancelled')
 })
 
-test('the clock of a run stops with the run', async (t) => {
+test('the timeout of a run stops when the run ends', async (t) => {
   const { runs, agent, ended } = await setUp(t)
   t.mock.timers.enable({ apis: ['setTimeout'] })
   await read((await runs.start(input({ timeoutMs: 10 }))).events)
@@ -151,7 +152,7 @@ test('the clock of a run stops with the run', async (t) => {
   assert.equal(ended.length, 1)
 })
 
-test('a cancelled run ends with the reason that was given first', async (t) => {
+test('a run that is cancelled twice ends with the first reason', async (t) => {
   const { end } = await interrupt(t, ({ cancel }) => {
     cancel(new AppError('cancelled', 'first'))
     cancel(new AppError('cancelled', 'second'))
@@ -160,7 +161,7 @@ test('a cancelled run ends with the reason that was given first', async (t) => {
   assert.equal(end.error?.message, 'first')
 })
 
-test('cancelling a run that is over changes nothing', async (t) => {
+test('cancelling an ended run changes nothing', async (t) => {
   const { runs, ended } = await setUp(t)
   const run = await runs.start(input())
   await read(run.events)
@@ -169,7 +170,7 @@ test('cancelling a run that is over changes nothing', async (t) => {
   assert.equal(ended[0]?.end?.outcome, 'succeeded')
 })
 
-test('after close new runs are refused', async (t) => {
+test('new runs are refused after close', async (t) => {
   const { runs, agent } = await setUp(t)
   await runs.close(0)
   await assert.rejects(runs.start(input()), (error) => {
@@ -208,7 +209,7 @@ test('close waits for runs that end by themselves, and refuses new ones meanwhil
   )
 })
 
-test('close cancels what has not ended in time, and waits for it', async (t) => {
+test('close cancels runs that have not ended in time, and waits for them', async (t) => {
   const { runs, agent, ended } = await setUp(t, { script: silent })
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const started = [await runs.start(input()), await runs.start(input())]
@@ -230,7 +231,7 @@ test('close cancels what has not ended in time, and waits for it', async (t) => 
   assert.equal(runs.active(), 0)
 })
 
-test('close ends runs that wait for room, too', async (t) => {
+test('close also ends queued runs', async (t) => {
   const { runs } = await setUp(t, { script: stuck })
   const run = await runs.start(input())
   const reading = assert.rejects(read(run.events), { code: 'shutting_down' })
@@ -238,7 +239,7 @@ test('close ends runs that wait for room, too', async (t) => {
   await reading
 })
 
-test('close without runs is over at once, and may be called again', async (t) => {
+test('close without runs returns at once, and may be called again', async (t) => {
   const { runs } = await setUp(t)
   await Promise.all([runs.close(60_000), runs.close(60_000)])
   await runs.close(60_000)

@@ -1,4 +1,4 @@
-// The pure part of listing sessions: order, search, pages, and which folders may be shown.
+// The pure part of listing sessions: order, search, pages, and the sessions of which folders may be shown.
 import assert from 'node:assert/strict'
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
@@ -32,16 +32,16 @@ const message = (id: string, text = ''): SessionMessage => ({
 })
 
 const idsOf = ({ items }: { items: readonly { id: string }[] }) => items.map(({ id }) => id)
-const isRefusedCursor = (fault: unknown) => fault instanceof AppError && fault.details.field === 'cursor'
+const isRefusedCursor = (error: unknown) => error instanceof AppError && error.details.field === 'cursor'
 
-test('sessions come the newest first, and by id where they are of the same time', () => {
+test('sessions are sorted newest first, then by id', () => {
   const page = pageOfSessions([session('b', 1), session('a', 2), session('c', 1)], { limit: 50, cursor: null })
   assert.deepEqual(idsOf(page), ['a', 'c', 'b'])
   assert.equal(page.nextCursor, null)
 })
 
-test('pages of sessions neither repeat nor skip one while others come in and go', () => {
-  let all = ['a', 'b', 'c', 'd', 'e'].map((id, at) => session(id, 100 - Math.floor(at / 2)))
+test('pages of sessions neither repeat nor skip one while others are added and deleted', () => {
+  let all = ['a', 'b', 'c', 'd', 'e'].map((id, index) => session(id, 100 - Math.floor(index / 2)))
   const seen: string[] = []
   let cursor: string | null = null
   for (let pages = 0; pages < 3; pages++) {
@@ -55,20 +55,20 @@ test('pages of sessions neither repeat nor skip one while others come in and go'
   assert.equal(cursor, null)
 })
 
-test('a page that ends with the last one has no next page', () => {
+test('a page that ends with the last session has no next page', () => {
   const all = [session('a', 1), session('b', 2)]
   assert.equal(pageOfSessions(all, { limit: 2, cursor: null }).nextCursor, null)
   assert.deepEqual(pageOfSessions([], { limit: 2, cursor: null }), { items: [], nextCursor: null })
 })
 
 for (const cursor of ['x', 'W10', '', 'bnVsbA', Buffer.from('["1","a"]').toString('base64url'), 'WzEsImEiXQ==']) {
-  test(`the cursor ${JSON.stringify(cursor)}, which no page gave, is refused`, () => {
+  test(`the cursor ${JSON.stringify(cursor)}, which no page returned, is refused`, () => {
     assert.throws(() => pageOfSessions([session('a', 1)], { limit: 1, cursor }), isRefusedCursor)
     assert.throws(() => pageOfMessages([message('a')], { limit: 1, cursor }), isRefusedCursor)
   })
 }
 
-test('a search finds text in titles and first prompts, in any case and spelling of accents', () => {
+test('a search finds text in titles and first prompts, in any case and Unicode normalization', () => {
   const all = [
     session('1', 1, { title: 'Fix the PARSER' }),
     session('2', 2, { firstPrompt: 'the parser of café menus' }),
@@ -82,11 +82,11 @@ test('a search finds text in titles and first prompts, in any case and spelling 
     searchSessions(all, 'CAFE\u0301').map(({ id }) => id),
     ['2'],
   )
-  // What is searched for is text, not a pattern.
+  // The query is text, not a pattern.
   assert.deepEqual(searchSessions(all, 'p.rser'), [])
 })
 
-test('pages of messages go on where they ended, also when the conversation has grown', () => {
+test('pages of messages continue where they ended, also when the conversation has grown', () => {
   const all = ['a', 'b', 'c'].map((id) => message(id))
   const first = pageOfMessages(all, { limit: 2, cursor: null })
   assert.deepEqual(idsOf(first), ['a', 'b'])
@@ -95,14 +95,14 @@ test('pages of messages go on where they ended, also when the conversation has g
   assert.equal(second.nextCursor, null)
 })
 
-test('a page of messages goes on behind its last message when those before it are gone', () => {
+test('a page of messages continues after its last message even if earlier ones are gone', () => {
   const all = ['a', 'b', 'c'].map((id) => message(id))
   const { nextCursor } = pageOfMessages(all, { limit: 2, cursor: null })
   assert.deepEqual(idsOf(pageOfMessages(all.slice(1), { limit: 2, cursor: nextCursor })), ['c'])
   assert.throws(() => pageOfMessages(all.slice(2), { limit: 2, cursor: nextCursor }), isRefusedCursor)
 })
 
-test('a page of messages ends early where the messages are large, and always has one', () => {
+test('a page of large messages ends early, but always has one message', () => {
   const large = 'x'.repeat(3 * 1024 ** 2)
   const all = [message('a', large + large), message('b', large), message('c', large)]
   const pages: string[][] = []
@@ -115,7 +115,7 @@ test('a page of messages ends early where the messages are large, and always has
   assert.deepEqual(pages, [['a'], ['b'], ['c']])
 })
 
-test('only sessions of folders below the roots are shown, wherever a link pretends to be', async (t) => {
+test('only sessions of folders below the roots are shown, with links resolved', async (t) => {
   const { root } = makeFolders(t)
   const [allowed, other] = [join(root, 'allowed'), join(root, 'allowed-not')]
   for (const folder of [allowed, other, join(allowed, 'sub')]) mkdirSync(folder)
@@ -123,7 +123,7 @@ test('only sessions of folders below the roots are shown, wherever a link preten
   symlinkSync(join(allowed, 'sub'), join(other, 'in'))
   const folders = [allowed, join(allowed, 'sub'), join(allowed, 'gone'), join(other, 'in')]
   const refused = [other, join(allowed, 'out'), root, '/', 'allowed']
-  const all = [...folders, ...refused, null].map((cwd, at) => session(String(at), at, { cwd }))
+  const all = [...folders, ...refused, null].map((cwd, index) => session(String(index), index, { cwd }))
   const shown = await new SessionAccess([allowed]).allowed(all)
   assert.deepEqual(
     shown.map(({ cwd }) => cwd),
@@ -132,28 +132,28 @@ test('only sessions of folders below the roots are shown, wherever a link preten
   assert.equal((await new SessionAccess(null).allowed(all)).length, all.length)
 })
 
-test('sessions of one folder are found by every path to it, and after it is gone', async (t) => {
+test('sessions of a folder are found by every path to it, and after it is gone', async (t) => {
   const { root } = makeFolders(t)
   const [folder, link] = [join(root, 'folder'), join(root, 'link')]
   mkdirSync(folder)
   symlinkSync(folder, link)
-  const all = [folder, link, `${folder}/`, join(folder, 'sub'), root, null].map((cwd, at) =>
-    session(String(at), at, { cwd }),
+  const all = [folder, link, `${folder}/`, join(folder, 'sub'), root, null].map((cwd, index) =>
+    session(String(index), index, { cwd }),
   )
   const found = async (cwd: string) => {
-    const places = new SessionAccess(null)
-    return (await places.within(all, await places.named(cwd))).map(({ id }) => id)
+    const access = new SessionAccess(null)
+    return (await access.within(all, await access.resolve(cwd))).map(({ id }) => id)
   }
   assert.deepEqual(await found(link), ['0', '1', '2'])
   rmSync(folder, { recursive: true })
   assert.deepEqual(await found(folder), ['0', '2'])
 })
 
-test('a folder outside the roots cannot be asked for, nor one by a relative path', async () => {
+test('a folder outside the roots is refused, and so is a relative path', async () => {
   const codeOf = (cwd: string, roots: string[] | null) =>
-    new SessionAccess(roots).named(cwd).then(
+    new SessionAccess(roots).resolve(cwd).then(
       () => null,
-      (fault: AppError) => fault.code,
+      (error: AppError) => error.code,
     )
   assert.equal(await codeOf('/', ['/usr']), 'cwd_not_allowed')
   assert.equal(await codeOf('usr', null), 'invalid_request')

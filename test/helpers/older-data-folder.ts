@@ -1,5 +1,5 @@
-// The data folders that version 0.1 left behind (test/fixtures/data-folder-0.1), unpacked for a test, and what that version
-// answered from them. Not for data folders of the current version.
+// The data folders that version 0.1 left behind (test/fixtures/data-folder-0.1), unpacked for a test, and what that
+// version answered from them. Not for data folders of the current version.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -24,7 +24,7 @@ export type Expected = {
   runsOfLaptop: string[]
   /** `GET /v1/runs/{id}/events?events=full`, by the run's id, without the ids of requests. */
   events: Record<string, Json[]>
-  /** `GET /v1/usage` of the day, by what it is grouped by. */
+  /** `GET /v1/usage` of the day, by `group_by`. */
   usage: Record<string, Json>
   sessions: { id: string }[]
   /** By id. */
@@ -53,9 +53,9 @@ const timeColumns: Record<string, readonly string[]> = {
 }
 
 /**
- * The folder of a server that was stopped, as if that had been within the last day: the server takes no clock but the
- * machine's, and it removes runs after a week and refuses expired keys. All times move by the same number of whole days, so that
- * runs of one day stay runs of one day. Idempotency keys live for one day, which may be over by then: they get one more.
+ * The folder of a stopped server, as if it had stopped within the last day: the server uses the machine's clock only,
+ * removes runs after a week and refuses expired keys. All times move by the same number of whole days, so that runs of
+ * one day stay runs of one day. Idempotency keys live for one day, which may be over by then: they get one more.
  */
 export function unpackDataFolder(folder: string): Expected {
   const file = unpack('claude-serve.db.gz', folder)
@@ -99,13 +99,14 @@ export const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0,
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
- * An answer without the fields that later versions have added, to be compared with what is expected; lists stay whole. Sums of
- * dollars may differ in their last digit, as the order in which they are added up is not fixed.
+ * An answer without the fields that later versions have added, for comparison with the expected one; lists stay whole.
+ * Sums of dollars may differ in their last digit, because the order of the additions is not fixed.
  */
 export function asBefore(answer: unknown, expected: unknown): unknown {
   if (typeof answer === 'number' && typeof expected === 'number')
     return Math.abs(answer - expected) < 1e-9 ? expected : answer
-  if (Array.isArray(answer) && Array.isArray(expected)) return answer.map((each, at) => asBefore(each, expected[at]))
+  if (Array.isArray(answer) && Array.isArray(expected))
+    return answer.map((each, index) => asBefore(each, expected[index]))
   if (!isObject(answer) || !isObject(expected)) return answer
   const known = Object.entries(answer).filter(([name]) => name in expected)
   return Object.fromEntries(known.map(([name, each]) => [name, asBefore(each, expected[name])]))

@@ -7,13 +7,13 @@ import { after, test } from 'node:test'
 import { AppError } from '../../src/errors.ts'
 import { resolveFolder } from '../../src/platform/allowed-folders.ts'
 
-const place = realpathSync(mkdtempSync(join(tmpdir(), 'claude-serve-folders-')))
-after(() => rmSync(place, { recursive: true }))
-const at = (path: string) => `${place}/${path}`
-const root = at('a/root')
+const base = realpathSync(mkdtempSync(join(tmpdir(), 'claude-serve-folders-')))
+after(() => rmSync(base, { recursive: true }))
+const pathOf = (path: string) => `${base}/${path}`
+const root = pathOf('a/root')
 for (const folder of ['a/root/in/deep', 'a/root/..dots', 'a/rootevil', 'a/root2/sub', 'out/secret'])
-  mkdirSync(at(folder), { recursive: true })
-for (const file of ['a/root/file', 'out/file']) writeFileSync(at(file), '')
+  mkdirSync(pathOf(folder), { recursive: true })
+for (const file of ['a/root/file', 'out/file']) writeFileSync(pathOf(file), '')
 for (const [target, link] of [
   ['a/root/in', 'a/root/link-in'],
   ['out', 'a/root/link-out'],
@@ -23,10 +23,10 @@ for (const [target, link] of [
   ['a/root', 'link-root'],
   ['a/root/in', 'out/link-back'],
 ] as const)
-  symlinkSync(at(target), at(link))
-symlinkSync('link-loop', at('a/root/link-loop'))
+  symlinkSync(pathOf(target), pathOf(link))
+symlinkSync('link-loop', pathOf('a/root/link-loop'))
 
-async function failure(path: string, roots: readonly string[] | null): Promise<AppError> {
+async function resolveError(path: string, roots: readonly string[] | null): Promise<AppError> {
   try {
     assert.fail(`it was resolved to ${await resolveFolder(path, roots, 'cwd')}`)
   } catch (error) {
@@ -47,14 +47,14 @@ const allowed: [path: string, real: string][] = [
   [`${root}/..dots`, `${root}/..dots`],
   [`${root}/link-in/deep`, `${root}/in/deep`],
   [`${root}/link-up/root/in`, `${root}/in`],
-  [at('link-root'), root],
-  [at('link-root/in'), `${root}/in`],
-  [at('out/link-back'), `${root}/in`],
+  [pathOf('link-root'), root],
+  [pathOf('link-root/in'), `${root}/in`],
+  [pathOf('out/link-back'), `${root}/in`],
 ]
 for (const [path, real] of allowed) {
-  test(`${path.replace(place, '')} is within the root`, async () => {
+  test(`${path.replace(base, '')} is within the root`, async () => {
     assert.equal(await resolveFolder(path, [root], 'cwd'), real)
-    assert.equal(await resolveFolder(path, [at('a/root2'), root], 'cwd'), real)
+    assert.equal(await resolveFolder(path, [pathOf('a/root2'), root], 'cwd'), real)
     assert.equal(await resolveFolder(path, null, 'cwd'), real)
   })
 }
@@ -69,10 +69,10 @@ const outside = [
     '/a/root/link-up/rootevil',
   ],
   ...['/missing', '/a/missing', '/a/rootmissing', '/a/root/../missing', '/a/root/in/../../missing'],
-].map((path) => `${place}${path}`)
+].map((path) => `${base}${path}`)
 for (const path of [...outside, '/', '/etc', '/etc/passwd', '/no-such-folder']) {
-  test(`${path.replace(place, '') || 'the folder above'} is outside the root, and nothing more is said`, async () => {
-    const { code, message, details } = await failure(path, [root])
+  test(`${path.replace(base, '') || 'the folder above'} is outside the root, and nothing more is said`, async () => {
+    const { code, message, details } = await resolveError(path, [root])
     assert.equal(code, 'cwd_not_allowed')
     assert.equal(message, 'cwd is not within a folder that this server allows; start the server with --cwd-root to allow it')
     assert.deepEqual(details, { field: 'cwd' })
@@ -80,15 +80,15 @@ for (const path of [...outside, '/', '/etc', '/etc/passwd', '/no-such-folder']) 
 }
 
 test('what a link within the root leads to is not told apart by whether it exists', async () => {
-  const existing = await failure(`${root}/link-out/secret`, [root])
-  const missing = await failure(`${root}/link-out/missing`, [root])
+  const existing = await resolveError(`${root}/link-out/secret`, [root])
+  const missing = await resolveError(`${root}/link-out/missing`, [root])
   assert.deepEqual([missing.code, missing.message], [existing.code, existing.message])
 })
 
 for (const path of ['missing', 'in/missing', 'file', 'file/x', 'link-file', 'link-broken', 'link-loop']) {
   test(`${path} within the root is no existing folder`, async () => {
     for (const roots of [[root], null]) {
-      const { code, message } = await failure(`${root}/${path}`, roots)
+      const { code, message } = await resolveError(`${root}/${path}`, roots)
       assert.equal(code, 'cwd_not_found')
       assert.ok(message.includes(JSON.stringify(`${root}/${path}`)), message)
     }
@@ -97,17 +97,17 @@ for (const path of ['missing', 'in/missing', 'file', 'file/x', 'link-file', 'lin
 
 for (const path of ['', '.', '..', 'in', './in', '~', '~/x', 'C:\\in', 'file:///tmp']) {
   test(`${JSON.stringify(path)} is no absolute path`, async () => {
-    for (const roots of [[root], null]) assert.equal((await failure(path, roots)).code, 'invalid_request')
+    for (const roots of [[root], null]) assert.equal((await resolveError(path, roots)).code, 'invalid_request')
   })
 }
 
 test('with no folder allowed none is taken', async () => {
-  assert.equal((await failure(root, [])).code, 'cwd_not_allowed')
+  assert.equal((await resolveError(root, [])).code, 'cwd_not_allowed')
 })
 
 test('a root of / allows everything', async () => {
   assert.equal(await resolveFolder(root, ['/'], 'cwd'), root)
-  assert.equal((await failure(`${root}/missing`, ['/'])).code, 'cwd_not_found')
+  assert.equal((await resolveError(`${root}/missing`, ['/'])).code, 'cwd_not_found')
 })
 
 test('the refusal names the field that was asked about', async () => {

@@ -101,16 +101,16 @@ for (const code of ['EADDRNOTAVAIL', 'EAFNOSUPPORT']) {
     const upstream = await startUpstream()
     t.after(() => upstream.close())
     const { listen } = Server.prototype
-    const asked: unknown[] = []
-    t.mock.method(Server.prototype, 'listen', function (this: Server, ...given: unknown[]) {
-      const [where] = given as [{ host?: string } | undefined]
-      asked.push(where?.host)
-      if (where?.host !== '::1') return Reflect.apply(listen, this, given)
+    const hosts: unknown[] = []
+    t.mock.method(Server.prototype, 'listen', function (this: Server, ...args: unknown[]) {
+      const [where] = args as [{ host?: string } | undefined]
+      hosts.push(where?.host)
+      if (where?.host !== '::1') return Reflect.apply(listen, this, args)
       process.nextTick(() => this.emit('error', Object.assign(new Error(code), { code, syscall: 'listen' })))
       return this
     })
     const server = await startTestServer(t, { upstream, fake: 'well-behaved' })
-    assert.deepEqual(asked, ['127.0.0.1', '::1'])
+    assert.deepEqual(hosts, ['127.0.0.1', '::1'])
     assert.equal((await fetch(`${server.url}/livez`)).status, 200)
     assert.ok(!server.logLines.some(({ level }) => Number(level) >= 50))
   })
@@ -130,9 +130,9 @@ for (const host of [...wide, ...(lan === undefined ? [] : [lan])]) {
     const upstream = await startUpstream()
     t.after(() => upstream.close())
     const listen = t.mock.method(Server.prototype, 'listen')
-    await assert.rejects(startTestServer(t, { upstream, config: { host, port: 0 } }), (fault) => {
-      assert.ok(fault instanceof StartupError)
-      assert.match(fault.message, /needs at least one API key: make one with claude-serve keys create/)
+    await assert.rejects(startTestServer(t, { upstream, config: { host, port: 0 } }), (error) => {
+      assert.ok(error instanceof StartupError)
+      assert.match(error.message, /needs at least one API key: make one with claude-serve keys create/)
       return true
     })
     assert.equal(listen.mock.callCount(), 0)
@@ -162,14 +162,14 @@ test('A05 a wide address by a file ends with exit 1, and loopback by a flag wins
 
 test('A06 a wide address with a key but no name to be called by ends with exit 1', { timeout }, async (t) => {
   const folders = makeFolders(t)
-  const place = `--data-dir=${folders.dataDir}`
-  const made = await runProgram(t, ['keys', 'create', 'laptop', '--quiet', place], { folders })
+  const dataDirFlag = `--data-dir=${folders.dataDir}`
+  const made = await runProgram(t, ['keys', 'create', 'laptop', '--quiet', dataDirFlag], { folders })
   assert.equal(made.code, 0, made.stderr)
   const wideWords = serveWords(folders, fake, '--host=0.0.0.0')
   const refused = await runProgram(t, wideWords, { folders })
   assertRefused(refused, /needs the host names that clients may use: set --allow-host/)
   assert.ok(!refused.stderr.includes(made.stdout.trim()))
-  const revoked = await runProgram(t, ['keys', 'revoke', 'laptop', place], { folders })
+  const revoked = await runProgram(t, ['keys', 'revoke', 'laptop', dataDirFlag], { folders })
   assert.equal(revoked.code, 0, revoked.stderr)
   const again = await runProgram(t, [...wideWords, '--allow-host=box.example'], { folders })
   assertRefused(again, /at least one API key/)
@@ -178,7 +178,7 @@ test('A06 a wide address with a key but no name to be called by ends with exit 1
 type Unwritable = { dataDir: string; before: string[] }
 
 /** A folder on a disk that cannot be written to; for root, whom no mode keeps out, in a view of the disks of its own. */
-function readOnlyPlace({ root }: TestFolders): Unwritable | null {
+function makeReadOnlyFolder({ root }: TestFolders): Unwritable | null {
   const folder = join(root, 'disk')
   mkdirSync(folder, { mode: 0o500 })
   if (!isRoot) return { dataDir: folder, before: [] }
@@ -196,11 +196,11 @@ function readOnlyPlace({ root }: TestFolders): Unwritable | null {
 
 test('A10 a data folder on a disk that cannot be written to ends the start with exit 1', { timeout }, async (t) => {
   const folders = makeFolders(t)
-  const place = readOnlyPlace(folders)
-  if (place === null) return t.skip('no disk can be made read-only here')
-  const words = serveWords({ ...folders, dataDir: place.dataDir }, fake)
-  const refused = await runProgram(t, words, { folders, before: place.before })
-  assertRefused(refused, new RegExp(`${place.dataDir}\\S* cannot be used .*--data-dir`))
+  const disk = makeReadOnlyFolder(folders)
+  if (disk === null) return t.skip('no disk can be made read-only here')
+  const words = serveWords({ ...folders, dataDir: disk.dataDir }, fake)
+  const refused = await runProgram(t, words, { folders, before: disk.before })
+  assertRefused(refused, new RegExp(`${disk.dataDir}\\S* cannot be used .*--data-dir`))
 })
 
 test('A10 a data folder that cannot be made ends the start with exit 1, and nothing was made', {

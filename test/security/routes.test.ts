@@ -200,12 +200,12 @@ test('A17 a HEAD needs just what its GET does', () => {
 })
 
 test('A17 a server with a route that does not declare its scope does not start, and lets go of everything', async (t) => {
-  const place = makeFolders(t)
+  const folders2 = makeFolders(t)
   const add = (scope: Scope | null) => (app: Parameters<NonNullable<Parameters<typeof startWithRoutes>[2]>>[0]) =>
     void app.register(async (plugin) => {
       plugin.get('/v1/back-door', scope === null ? {} : { config: { scope } }, async () => 'open')
     })
-  const options = { folders: place, fake: 'well-behaved' }
+  const options = { folders: folders2, fake: 'well-behaved' }
   await assert.rejects(startWithRoutes(t, options, add(null)), /the route \/v1\/back-door does not declare its scope/)
   const declared = await startWithRoutes(t, options, add('admin'))
   assert.ok(declared.routes.some(({ path, scope }) => path === '/v1/back-door' && scope === 'admin'))
@@ -241,15 +241,15 @@ const opens: Record<Scope, readonly string[]> = {
 
 /** The code or class of an error, in the words of its API. */
 function codeIn(words: Words, body: string): unknown {
-  const told = JSON.parse(body)
+  const reply = JSON.parse(body)
   if (words === 'native') {
-    assert.equal(typeof told.error, 'string')
-    return told.code
+    assert.equal(typeof reply.error, 'string')
+    return reply.code
   }
-  assert.equal(typeof told.error.message, 'string')
-  if (words === 'openai') return told.error.code
-  assert.equal(told.type, 'error')
-  return told.error.type
+  assert.equal(typeof reply.error.message, 'string')
+  if (words === 'openai') return reply.error.code
+  assert.equal(reply.type, 'error')
+  return reply.error.type
 }
 
 const noKey: Record<Words, string> = {
@@ -269,11 +269,11 @@ const methodsOf = ({ method }: Listed): string[] =>
 /** Each method of the route, asked with these headers. */
 async function askAll(route: Listed, headers: Record<string, string>) {
   const path = pathFor(route)
-  const asked = methodsOf(route).map(async (method) => {
+  const answers = methodsOf(route).map(async (method) => {
     const answer = await send(server, { method, path, headers: { ...surfaceHeaders(route), ...headers } })
     return { ...answer, method, hasBody: method !== 'HEAD' }
   })
-  return Promise.all(asked)
+  return Promise.all(answers)
 }
 
 for (const route of listed) {

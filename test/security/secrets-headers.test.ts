@@ -70,7 +70,7 @@ type Target = { method: string; path: string; headers: Record<string, string> }
 type Kind = {
   what: string
   statuses: readonly number[]
-  asked(target: Target): SendOptions
+  request(target: Target): SendOptions
   isMeant?(target: Target): boolean
   isPage?: boolean
 }
@@ -87,83 +87,83 @@ const hasBody = ({ method }: Target) => ['POST', 'PATCH', 'DELETE'].includes(met
 const isRead = (target: Target) => hasBody(target) && target.path !== '/v1/login'
 
 const kinds: Kind[] = [
-  { what: 'a request as it should be', statuses: [200, 204, 400, 404, 405, 501], asked: (target) => target },
+  { what: 'a request as it should be', statuses: [200, 204, 400, 404, 405, 501], request: (target) => target },
   {
     what: 'a request for another host',
     statuses: [403],
-    asked: withHeaders({ host: 'evil.example' }),
+    request: withHeaders({ host: 'evil.example' }),
   },
   {
     what: 'a request from another page',
     statuses: [403],
-    asked: withHeaders({ origin: 'https://evil.example' }),
+    request: withHeaders({ origin: 'https://evil.example' }),
   },
   {
     what: 'a request from a page that was named, without a key',
     statuses: [200, 401],
-    asked: withHeaders({ origin: page }),
+    request: withHeaders({ origin: page }),
     isPage: true,
   },
   {
     what: 'a key in the address',
     statuses: [400],
-    asked: ({ path, ...target }) => ({ ...target, path: `${path}?key=x` }),
+    request: ({ path, ...target }) => ({ ...target, path: `${path}?key=x` }),
   },
   {
     what: 'two keys',
     statuses: [200, 400],
-    asked: withHeaders({ authorization: `Bearer ${newSecret().secret}`, 'api-key': newSecret().secret }),
+    request: withHeaders({ authorization: `Bearer ${newSecret().secret}`, 'api-key': newSecret().secret }),
   },
   {
     what: 'a forwarded request',
     statuses: [200, 401],
-    asked: withHeaders({ via: '1.1 proxy' }),
+    request: withHeaders({ via: '1.1 proxy' }),
   },
   {
     what: 'a wrong key',
     statuses: [200, 401, 429],
-    asked: withHeaders({ authorization: `Bearer ${newSecret().secret}` }),
+    request: withHeaders({ authorization: `Bearer ${newSecret().secret}` }),
   },
   {
     what: 'a long address',
     statuses: [414],
-    asked: ({ path, ...target }) => ({ ...target, path: `${path}?${'a'.repeat(5000)}` }),
+    request: ({ path, ...target }) => ({ ...target, path: `${path}?${'a'.repeat(5000)}` }),
   },
   {
     what: 'a body of another type',
     statuses: [415],
-    asked: withHeaders({ 'content-type': 'text/plain' }),
+    request: withHeaders({ 'content-type': 'text/plain' }),
     isMeant: isRead,
   },
   {
     what: 'a body that is no JSON',
     statuses: [400, 404, 405, 501],
-    asked: (target) => ({ ...target, body: '{' }),
+    request: (target) => ({ ...target, body: '{' }),
     isMeant: hasBody,
   },
   {
     what: 'a body that is too large',
     statuses: [413, 404, 405, 501],
-    asked: (target) => ({ ...target, body: JSON.stringify({ prompt: 'x'.repeat(4096) }) }),
+    request: (target) => ({ ...target, body: JSON.stringify({ prompt: 'x'.repeat(4096) }) }),
     isMeant: isRead,
   },
-  { what: 'another method', statuses: [404, 405, 501], asked: (target) => ({ ...target, method: 'PUT' }) },
+  { what: 'another method', statuses: [404, 405, 501], request: (target) => ({ ...target, method: 'PUT' }) },
   {
     what: 'a path that is not there',
     statuses: [404, 501],
-    asked: ({ path, ...target }) => ({ ...target, path: `${path.replace(/\/$/, '')}/nothing/at/all` }),
+    request: ({ path, ...target }) => ({ ...target, path: `${path.replace(/\/$/, '')}/nothing/at/all` }),
     isMeant: ({ path }) => !path.endsWith('/x'),
   },
 ]
-for (const { what, statuses, asked, isMeant = () => true, isPage } of kinds) {
+for (const { what, statuses, request, isMeant = () => true, isPage } of kinds) {
   test(`P11 the answer to ${what} is protected on every route`, { timeout: 120_000 }, async () => {
     const meant = targets.filter(isMeant)
     assert.ok(meant.length > 10)
     for (const target of meant) {
-      const answer = await send(server, asked(target))
-      const told = `${target.method} ${target.path} is ${answer.status}`
-      assert.ok(statuses.includes(answer.status), `${told} ${answer.body}`)
-      assertProtected(answer.headers, told, isPage)
+      const answer = await send(server, request(target))
+      const outcome = `${target.method} ${target.path} is ${answer.status}`
+      assert.ok(statuses.includes(answer.status), `${outcome} ${answer.body}`)
+      assertProtected(answer.headers, outcome, isPage)
     }
   })
 }
@@ -182,9 +182,9 @@ test('P11 answers that are streams are protected', async () => {
 
 test('P11 the preflight of a page that was named is protected', async () => {
   const headers = { origin: page, 'access-control-request-method': 'POST' }
-  const { status, headers: told } = await send(server, { method: 'OPTIONS', path: '/v1/chat', headers })
+  const { status, headers: answered } = await send(server, { method: 'OPTIONS', path: '/v1/chat', headers })
   assert.equal(status, 204)
-  assertProtected(told, 'a preflight', true)
+  assertProtected(answered, 'a preflight', true)
 })
 
 /** Sends bytes as they are, and reads until the server has closed the connection. */
@@ -194,13 +194,13 @@ async function exchange(port: number, request: string): Promise<Pick<Answer, 'st
   const [head = ''] = (await text(socket)).split('\r\n\r\n')
   const [first = '', ...lines] = head.split('\r\n')
   const headers = lines.map((line) => {
-    const at = line.indexOf(':')
-    return [line.slice(0, at).toLowerCase(), line.slice(at + 1).trim()]
+    const colon = line.indexOf(':')
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()]
   })
   return { status: Number(/^HTTP\/1\.1 (\d{3}) /.exec(first)?.[1]), headers: Object.fromEntries(headers) }
 }
 
-const fillers = (count: number) => Array.from({ length: count }, (_, at) => `X-${at}: a\r\n`).join('')
+const fillers = (count: number) => Array.from({ length: count }, (_, index) => `X-${index}: a\r\n`).join('')
 const get = 'GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n'
 const post = 'POST /v1/chat HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n'
 

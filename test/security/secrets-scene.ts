@@ -83,8 +83,8 @@ export async function openSecretsScene(): Promise<Scene> {
     ANTHROPIC_API_KEY: operatorSecrets.upstreamKey,
     SOME_OTHER_TOKEN: operatorSecrets.other,
   }
-  const keys = (...given: string[]) =>
-    runProgram(file, ['keys', ...given, `--data-dir=${folders.dataDir}`], { folders, environment })
+  const keys = (...args: string[]) =>
+    runProgram(file, ['keys', ...args, `--data-dir=${folders.dataDir}`], { folders, environment })
   const made = await keys('create', 'laptop', '--scope=admin', '--quiet')
   assert.equal(made.code, 0, made.stderr)
   const key = made.stdout.trim()
@@ -130,9 +130,9 @@ function commandsIn({ home }: TestFolders): string[] {
 function unlessGone<T>(look: () => T, gone: T): T {
   try {
     return look()
-  } catch (fault) {
-    if ((fault as NodeJS.ErrnoException).code === 'ENOENT') return gone
-    throw fault
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return gone
+    throw error
   }
 }
 

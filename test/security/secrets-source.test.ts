@@ -75,8 +75,8 @@ test('P15 processes are started by their program and a list of arguments, by the
   const imports = linesWith(/node:child_process/)
   for (const line of imports)
     assert.match(line, /import \{ (?:type ChildProcess, )?(?:spawn|execFile) \} from 'node:child_process'$/)
-  const places = imports.map((line) => line.split(':')[0] ?? '').filter(isServer)
-  assert.deepEqual(places.toSorted(), [
+  const files0 = imports.map((line) => line.split(':')[0] ?? '').filter(isServer)
+  assert.deepEqual(files0.toSorted(), [
     join('src', 'agent', 'child.ts'),
     join('src', 'agent', 'executable.ts'),
     join('src', 'agent', 'process-tree.ts'),
@@ -104,8 +104,8 @@ test('P15 traces are the one thing that is sent, by a part that is loaded only w
 })
 
 test('P15 the environment of the process is read in the settings alone', () => {
-  const places = new Set(linesWith(/(?<!`)process\.env\b/).map((line) => line.split(':')[0]))
-  assert.deepEqual([...places], [join('src', 'config/options.ts')])
+  const files0 = new Set(linesWith(/(?<!`)process\.env\b/).map((line) => line.split(':')[0]))
+  assert.deepEqual([...files0], [join('src', 'config/options.ts')])
 })
 
 type Manifest = {

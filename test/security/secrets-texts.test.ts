@@ -86,10 +86,10 @@ async function failures(server: TestServer): Promise<Record<string, unknown>[]> 
 
 test('P03 what the CLI says on stderr is told without the keys in it', { timeout }, async (t) => {
   const server = await startComplaining(t, JSON.stringify(complaint))
-  for (const told of await failures(server)) {
-    const text = JSON.stringify(told)
-    assert.match(String(told.stderr), /fatal: Failed to authenticate. API Error: 401 bad key sk-ant-\*\*\*/)
-    assert.match(String(told.stderr), /cli\.js:12:34\)$/)
+  for (const failure of await failures(server)) {
+    const text = JSON.stringify(failure)
+    assert.match(String(failure.stderr), /fatal: Failed to authenticate. API Error: 401 bad key sk-ant-\*\*\*/)
+    assert.match(String(failure.stderr), /cli\.js:12:34\)$/)
     assert.doesNotMatch(text, /canary/i)
     for (const key of keys) assert.ok(!text.includes(key), key)
   }
@@ -101,8 +101,8 @@ test('P03 what the CLI says on stderr is told without the keys in it', { timeout
 
 test('P03 an error of our own names no file of ours, and shows no stack', { timeout }, async (t) => {
   const server = await startComplaining(t, '"x"')
-  for (const told of await failures(server)) {
-    const { stderr: _, ...ours } = told
+  for (const failure of await failures(server)) {
+    const { stderr: _, ...ours } = failure
     assert.doesNotMatch(JSON.stringify(ours), /node_modules|\/src\/|\.ts:|\n\s+at |file:\/\//)
     assert.ok(!JSON.stringify(ours).includes(server.folders.home))
   }
@@ -110,9 +110,9 @@ test('P03 an error of our own names no file of ours, and shows no stack', { time
 
 test('P03 the operator’s own token is told to nobody, whatever it looks like', { timeout }, async (t) => {
   const server = await startComplaining(t, '"refused: " + process.env.ANTHROPIC_AUTH_TOKEN')
-  for (const told of await failures(server)) {
-    assert.match(String(told.stderr), /^refused: /)
-    assert.ok(!JSON.stringify(told).includes(plainToken))
+  for (const failure of await failures(server)) {
+    assert.match(String(failure.stderr), /^refused: /)
+    assert.ok(!JSON.stringify(failure).includes(plainToken))
   }
 })
 
@@ -134,7 +134,7 @@ const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 const nest = (value: unknown, depth: number): unknown =>
   depth === 0 ? value : depth % 2 === 0 ? { inner: nest(value, depth - 1) } : [1, nest(value, depth - 1)]
 
-function fault(): Error {
+function nestedError(): Error {
   const deepest = Object.assign(new Error(`deepest ${ours}`), { headers: { authorization: token } })
   const inner = new TypeError(`inner ${secret}`, { cause: deepest })
   return Object.assign(new Error(`outer ${token}`, { cause: inner }), { request: { headers: { 'x-api-key': named } } })
@@ -148,8 +148,8 @@ const logged: [what: string, facts: () => Record<string, unknown>, message?: str
   ['an object ten levels down', () => ({ deep: nest({ key: secret, 'api-key': named }, 10) })],
   ['headers in a row', () => ({ rawHeaders: ['Host', 'a', 'X-Api-Key', named, 'Authorization', token] })],
   ['headers by name, each a list', () => ({ headersDistinct: { 'x-api-key': [named], authorization: [token] } })],
-  ['an error, its causes and what hangs on them', () => ({ err: fault() })],
-  ['several errors in one', () => ({ err: new AggregateError([fault(), new Error(secret)], `all ${ours}`) })],
+  ['an error, its causes and what hangs on them', () => ({ err: nestedError() })],
+  ['several errors in one', () => ({ err: new AggregateError([nestedError(), new Error(secret)], `all ${ours}`) })],
   ['a cause that is no error', () => ({ err: new Error(secret, { cause: { token: ours, 'x-api-key': named } }) })],
   [
     'a body as text inside a body as text',

@@ -15,7 +15,7 @@ const skip = process.platform !== 'linux' && 'only Linux shows what processes we
 const scene = skip ? null : await openSecretsScene()
 const timeout = 120_000
 
-type Asked = { method?: string; headers?: Record<string, string>; body?: object | string; key?: string | null }
+type AskOptions = { method?: string; headers?: Record<string, string>; body?: object | string; key?: string | null }
 
 const openScene = () => {
   assert.ok(scene)
@@ -23,7 +23,7 @@ const openScene = () => {
 }
 
 /** A request with the key unless another, or none, is given. What comes back is looked through. */
-async function ask(path: string, { method, headers = {}, body, key = openScene().key }: Asked = {}) {
+async function ask(path: string, { method, headers = {}, body, key = openScene().key }: AskOptions = {}) {
   const { port, saw } = openScene()
   const answer = await send(
     { port },
@@ -183,8 +183,8 @@ const acts: [what: string, act: () => Promise<void>][] = [
       ]
       for (const body of bodies) {
         for (const path of ['/v1/chat', '/v1/chat/stream', '/v1/chat/completions', '/v1/messages']) {
-          const { status, body: told } = await ask(path, { body })
-          assert.ok([400, 403].includes(status), `${path} ${status} ${told}`)
+          const { status, body: answered } = await ask(path, { body })
+          assert.ok([400, 403].includes(status), `${path} ${status} ${answered}`)
         }
       }
     },
@@ -236,9 +236,9 @@ const acts: [what: string, act: () => Promise<void>][] = [
       const { keys, saw } = openScene()
       const made = await keys('create', 'other', '--json')
       const { secret, id } = JSON.parse(made.stdout) as { secret: string; id: string }
-      for (const given of [['list'], ['list', '--json', '--all'], ['revoke', secret], ['revoke', id]]) {
-        const { stdout, stderr } = await keys(...given)
-        assert.ok(!`${stdout}${stderr}`.includes(secret), given.join(' '))
+      for (const args of [['list'], ['list', '--json', '--all'], ['revoke', secret], ['revoke', id]]) {
+        const { stdout, stderr } = await keys(...args)
+        assert.ok(!`${stdout}${stderr}`.includes(secret), args.join(' '))
         saw(stdout + stderr)
       }
     },
@@ -292,8 +292,8 @@ test('P02 what clients send adds no line to the log, and no control character', 
     [`${injection} / HTTP/1.1`, 'Host: localhost'],
   ])
     assert.match(await raw(...lines), /^HTTP\/1\.1 \d{3} /)
-  const asked = { prompt: `${forged} ${step({ text: forged })}`, tools: [], metadata: { note: forged } }
-  assert.equal((await ask('/v1/chat', { body: asked })).status, 200)
+  const body0 = { prompt: `${forged} ${step({ text: forged })}`, tools: [], metadata: { note: forged } }
+  assert.equal((await ask('/v1/chat', { body: body0 })).status, 200)
   const failing = step({ status: 400, message: forged })
   assert.equal((await ask('/v1/chat', { body: { prompt: failing, tools: [] } })).status, 400)
   for (const field of ['model', 'cwd', 'session_id', 'permission_mode', 'effort'])

@@ -34,7 +34,7 @@ async function listenWithKey() {
   const key = { id: 'key_1', name: 'one', prefix, hash, scopes, ratePerMinute: null, budgetUsd: null, ...times }
   const keys: KeyStore = {
     hasKeys: async () => true,
-    keyByHash: async (given) => (given === hash ? key : null),
+    keyByHash: async (candidate) => (candidate === hash ? key : null),
     recordKeyUse: async () => {},
     spentBy: async () => 0,
   }
@@ -44,27 +44,27 @@ async function listenWithKey() {
 
 const ask = async (request: string) => parse(await exchange(request, port))
 
-const shape = (headers: string[], body = good) =>
+const postWith = (headers: string[], body = good) =>
   head({ method: 'POST', target: '/v1/chat', headers: [typed, ...headers], body })
 const chunked = 'Transfer-Encoding: chunked'
 const chunk = `${good.length.toString(16)}\r\n${good}\r\n`
 const smuggling: [what: string, request: string][] = [
-  ['content-length and transfer-encoding', shape([`Content-Length: ${good.length}`, chunked], `${chunk}0\r\n\r\n`)],
-  ['transfer-encoding and content-length', shape([chunked, `Content-Length: ${good.length}`], `${chunk}0\r\n\r\n`)],
-  ['two lengths', shape([`Content-Length: ${good.length}`, 'Content-Length: 5'])],
-  ['the same length twice', shape([`Content-Length: ${good.length}`, `Content-Length: ${good.length}`])],
-  ['a list of lengths', shape([`Content-Length: ${good.length}, ${good.length}`])],
-  ['a negative length', shape(['Content-Length: -1'])],
-  ['a length with a sign', shape([`Content-Length: +${good.length}`])],
-  ['a length in hexadecimal', shape(['Content-Length: 0xf'])],
-  ['an unknown transfer-encoding', shape(['Transfer-Encoding: xchunked'], `${chunk}0\r\n\r\n`)],
-  ['a transfer-encoding after chunked', shape(['Transfer-Encoding: chunked, identity'], `${chunk}0\r\n\r\n`)],
-  ['a chunk size that is none', shape([chunked], `zz\r\n${good}\r\n0\r\n\r\n`)],
-  ['a bad chunk size after a good chunk', shape([chunked], `${chunk}zz\r\n\r\n`)],
-  ['a negative chunk size', shape([chunked], `-1\r\n${good}\r\n0\r\n\r\n`)],
-  ['a chunk size beyond all numbers', shape([chunked], `ffffffffffffffffff\r\n${good}\r\n0\r\n\r\n`)],
-  ['a chunk size that ends in LF alone', shape([chunked], `f\n${good}\r\n0\r\n\r\n`)],
-  ['a chunk longer than its size', shape([chunked], `5\r\n${good}\r\n0\r\n\r\n`)],
+  ['content-length and transfer-encoding', postWith([`Content-Length: ${good.length}`, chunked], `${chunk}0\r\n\r\n`)],
+  ['transfer-encoding and content-length', postWith([chunked, `Content-Length: ${good.length}`], `${chunk}0\r\n\r\n`)],
+  ['two lengths', postWith([`Content-Length: ${good.length}`, 'Content-Length: 5'])],
+  ['the same length twice', postWith([`Content-Length: ${good.length}`, `Content-Length: ${good.length}`])],
+  ['a list of lengths', postWith([`Content-Length: ${good.length}, ${good.length}`])],
+  ['a negative length', postWith(['Content-Length: -1'])],
+  ['a length with a sign', postWith([`Content-Length: +${good.length}`])],
+  ['a length in hexadecimal', postWith(['Content-Length: 0xf'])],
+  ['an unknown transfer-encoding', postWith(['Transfer-Encoding: xchunked'], `${chunk}0\r\n\r\n`)],
+  ['a transfer-encoding after chunked', postWith(['Transfer-Encoding: chunked, identity'], `${chunk}0\r\n\r\n`)],
+  ['a chunk size that is none', postWith([chunked], `zz\r\n${good}\r\n0\r\n\r\n`)],
+  ['a bad chunk size after a good chunk', postWith([chunked], `${chunk}zz\r\n\r\n`)],
+  ['a negative chunk size', postWith([chunked], `-1\r\n${good}\r\n0\r\n\r\n`)],
+  ['a chunk size beyond all numbers', postWith([chunked], `ffffffffffffffffff\r\n${good}\r\n0\r\n\r\n`)],
+  ['a chunk size that ends in LF alone', postWith([chunked], `f\n${good}\r\n0\r\n\r\n`)],
+  ['a chunk longer than its size', postWith([chunked], `5\r\n${good}\r\n0\r\n\r\n`)],
   ['lines that end in LF alone', head(post()).replaceAll('\r\n', '\n')],
   ['one line that ends in LF alone', head(post()).replace('Connection: close\r\n', 'Connection: close\n')],
   ['a folded header', head(post({ headers: ['X-A: a', ' b'] }))],
@@ -84,7 +84,7 @@ for (const [what, request] of smuggling) {
 }
 
 test('D06 what follows a bad request on the same connection is not answered', async () => {
-  const raw = await exchange(`${shape([`Content-Length: ${good.length}`, chunked], '0\r\n\r\n')}${head(post())}`, port)
+  const raw = await exchange(`${postWith([`Content-Length: ${good.length}`, chunked], '0\r\n\r\n')}${head(post())}`, port)
   assert.equal(raw.match(/HTTP\/1\.1 /g)?.length, 1)
   assert.equal(parse(raw).status, 400)
 })
@@ -95,7 +95,7 @@ test('D06 each of several requests on one connection passes the door', async () 
   assert.deepEqual(raw.match(/(?<=HTTP\/1\.1 )\d+/g), ['200', '403'])
 })
 
-const fillers = (count: number) => Array.from({ length: count }, (_, at) => `X-${at}: a`)
+const fillers = (count: number) => Array.from({ length: count }, (_, index) => `X-${index}: a`)
 const limits: [what: string, request: string, status: number, code: string][] = [
   ['a header of 17 KiB', head(post({ headers: [`X-A: ${'a'.repeat(17 * 1024)}`] })), 431, 'headers_too_large'],
   [
@@ -250,9 +250,9 @@ const judged: [what: string, given: Parameters<typeof head>[0], status: number][
   ['for another method', { method: 'PUT', headers: [typed, 'Content-Length: 15'] }, 405],
   ['with a key in the URL', { target: '/v1/chat?token=x', headers: [typed, 'Content-Length: 15'] }, 400],
 ]
-for (const [what, given, status] of judged) {
+for (const [what, options, status] of judged) {
   test(`D10 nobody is told to send a body ${what}: ${status} comes at once`, async () => {
-    const { headers = [], ...rest } = given
+    const { headers = [], ...rest } = options
     // Only those that are about keys lack the good one.
     const key = status === 401 ? [] : [`Authorization: Bearer ${guarded.secret}`]
     for (const surface of surfaces) {
@@ -304,10 +304,10 @@ const upgrades: [what: string, headers: string[]][] = [
 for (const [what, headers] of upgrades) {
   test(`D11 a wish for ${what} is passed over, and the connection stays what it was`, async (t) => {
     const connection = await RawConnection.open(t, port)
-    const wish = (given: Parameters<typeof head>[0]) => head(given).replace('Connection: close', 'Connection: Upgrade')
-    connection.write(wish({ headers }))
+    const upgrading = (given: Parameters<typeof head>[0]) => head(given).replace('Connection: close', 'Connection: Upgrade')
+    connection.write(upgrading({ headers }))
     await connection.until(/"status":"ok"/)
-    connection.write(wish({ target: '/nothing', headers }))
+    connection.write(upgrading({ target: '/nothing', headers }))
     await connection.until(/"not_found"/)
     connection.write(head(post()))
     await connection.over

@@ -6,8 +6,8 @@ import { post } from '../helpers/client.ts'
 import { startTestServer } from '../helpers/test-server.ts'
 
 /** Each about as long as it may be; the system takes 128 KiB in one argument. */
-const rules = Array.from({ length: 60 }, (_, at) => `Bash(${String(at).padEnd(4000, 'x')})`)
-const names = Array.from({ length: 60 }, (_, at) => `mcp__a__${String(at).padEnd(4000, 'x')}`)
+const rules = Array.from({ length: 60 }, (_, index) => `Bash(${String(index).padEnd(4000, 'x')})`)
+const names = Array.from({ length: 60 }, (_, index) => `mcp__a__${String(index).padEnd(4000, 'x')}`)
 
 const tooLong: [field: string, body: object][] = [
   ['allowed_tools', { allowed_tools: rules }],

@@ -45,7 +45,7 @@ const { folders } = scene
 const mark = join(folders.root, 'mark')
 const { plain, toolless, agent } = waysInto(scene)
 /** All of them lead the same way to the CLI, so that each text comes in by two: the surfaces, and one of the native ones in turn. */
-const waysFor = (at: number): Way[] => [plain, at % 2 === 0 ? agent : toolless]
+const waysFor = (index: number): Way[] => [plain, index % 2 === 0 ? agent : toolless]
 const filesBefore = memoriesAndDumps()
 
 /** The prompt, and nothing else, reaches the model, and nothing is done. */
@@ -82,8 +82,8 @@ const flags = [
   '-c\n--resume',
 ]
 
-for (const [at, prompt] of flags.entries()) {
-  for (const way of waysFor(at)) {
+for (const [index, prompt] of flags.entries()) {
+  for (const way of waysFor(index)) {
     test(`F01 ${way.name}: ${JSON.stringify(prompt)} is text and no argument`, async () => {
       await checkLiteral(way, prompt)
       assert.ok(!(await argumentsNow()).includes(prompt))
@@ -112,10 +112,10 @@ const constants = [
 test('F01 the arguments of a process are constants and ids, whatever was asked', async () => {
   for (const way of [plain, toolless, agent])
     await sentBy(scene, way.ask({ prompt: `hello ${scene.secretWord}`, system: scene.secretWord }))
-  const given = await argumentsNow()
-  assert.ok(given.includes('--input-format'))
+  const args = await argumentsNow()
+  assert.ok(args.includes('--input-format'))
   const isOwnFolder = (text: string) => text.startsWith(`--plugin-dir=${folders.dataDir}/servers/`)
-  const others = given.filter((text) => !constants.some((pattern) => pattern.test(text)) && !isOwnFolder(text))
+  const others = args.filter((text) => !constants.some((pattern) => pattern.test(text)) && !isOwnFolder(text))
   assert.deepEqual(others, [])
 })
 
@@ -128,8 +128,8 @@ const commands = [
 const mention = `@${scene.secretFile.path}`
 const mentions = [mention, `see @"${scene.secretFile.path}"`, '@~/secret.txt', '@.claude/commands/project-command.md']
 
-for (const [at, prompt] of [...commands, ...mentions].entries()) {
-  for (const way of waysFor(at)) {
+for (const [index, prompt] of [...commands, ...mentions].entries()) {
+  for (const way of waysFor(index)) {
     test(`F02 ${way.name}: ${JSON.stringify(shown(prompt))} is text`, () => checkLiteral(way, prompt))
   }
 }
@@ -146,8 +146,8 @@ for (const prompt of ['/config theme=light', '/project-command x', mention]) {
 
 const blanks = ['\n', '\t', '\u200b', '\u00a0', '\ufeff', '\u2028']
 
-for (const [at, blank] of blanks.entries()) {
-  for (const way of waysFor(at)) {
+for (const [index, blank] of blanks.entries()) {
+  for (const way of waysFor(index)) {
     test(`F03 ${way.name}: a command and a mention behind ${JSON.stringify(blank)} are text`, async () => {
       await checkLiteral(way, `${blank}/config theme=light ${mention}`)
     })
@@ -160,7 +160,7 @@ const call = { id: 'call_1', type: 'function', function: { name: 'look', argumen
 const use = { type: 'tool_use', id: 'call_1', name: 'look', input: {} }
 
 /** Places for a text beside the last prompt, in bodies of their own. */
-const places: [name: string, path: string, body: (text: string) => object][] = [
+const positions: [name: string, path: string, body: (text: string) => object][] = [
   [
     'openai: the last block of many',
     '/v1/chat/completions',
@@ -249,7 +249,7 @@ function block(text: string) {
   return { type: 'text' as const, text }
 }
 
-for (const [name, path, body] of places) {
+for (const [name, path, body] of positions) {
   for (const text of texts) {
     test(`F03 ${name}: ${JSON.stringify(shown(text))} is text`, async () => {
       const model = path === '/v1/chat' ? {} : { model: 'sonnet' }
@@ -278,8 +278,8 @@ const shellWords = [
   ...[`!touch ${mark}`, `$(touch ${mark})`, `\`touch ${mark}\``, `; touch ${mark}`, `!\`touch ${mark}\``],
 ]
 
-for (const [at, prompt] of shellWords.entries()) {
-  for (const way of waysFor(at)) {
+for (const [index, prompt] of shellWords.entries()) {
+  for (const way of waysFor(index)) {
     test(`F05 ${way.name}: ${JSON.stringify(shown(prompt))} is text`, () => checkLiteral(way, prompt))
   }
 }
@@ -295,9 +295,9 @@ const lines = [
   `"}\n${raised}`,
 ]
 
-for (const [at, prompt] of lines.entries()) {
-  for (const way of waysFor(at)) {
-    test(`F06 ${way.name}: line ${at + 1} of the CLI's protocol is text`, () => checkLiteral(way, prompt))
+for (const [index, prompt] of lines.entries()) {
+  for (const way of waysFor(index)) {
+    test(`F06 ${way.name}: line ${index + 1} of the CLI's protocol is text`, () => checkLiteral(way, prompt))
   }
 }
 
@@ -337,8 +337,8 @@ for (const [what, content] of objects) {
 function writeConversation(cwd: string): string {
   const sessionId = randomUUID()
   const writer = new TranscriptWriter({ configDir: folders.configDir, cwd, sessionId, version: '2.1.330' })
-  const said = (role: 'user' | 'assistant', text: string) => ({ role, content: [{ type: 'text', text }] })
-  writer.append([said('user', 'the word is walrus'), said('assistant', 'noted')], null)
+  const message = (role: 'user' | 'assistant', text: string) => ({ role, content: [{ type: 'text', text }] })
+  writer.append([message('user', 'the word is walrus'), message('assistant', 'noted')], null)
   return sessionId
 }
 

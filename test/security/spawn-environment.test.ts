@@ -159,9 +159,9 @@ test('F14 what the CLI is asked outside of any run is asked in the same environm
   const executable = new Executable(path, own)
   await executable.claude()
   await executable.login()
-  const told = readdirSync(seen).map((name) => readFileSync(join(seen, name), 'utf8'))
-  assert.equal(told.length, 2)
-  for (const each of told) {
+  const seenEnvironments = readdirSync(seen).map((name) => readFileSync(join(seen, name), 'utf8'))
+  assert.equal(seenEnvironments.length, 2)
+  for (const each of seenEnvironments) {
     assert.match(each, /(^|\0)HOME=/)
     assert.ok(!holdsForeign(each), each.replaceAll('\0', '\n'))
   }
@@ -199,7 +199,7 @@ const talk = [
   { role: 'user', content: hang },
 ]
 
-const told: [where: string, path: string, body: object][] = [
+const secretBodies: [where: string, path: string, body: object][] = [
   ['prompt and system prompt', '/v1/chat', { prompt: hang, tools: [], system_prompt: secretWord }],
   [
     'a system prompt that cannot be changed later',
@@ -246,7 +246,7 @@ const told: [where: string, path: string, body: object][] = [
 
 const whyNot = process.platform !== 'linux' || process.getuid?.() !== 0 ? 'only root can be another user' : false
 
-for (const [where, path, body] of told) {
+for (const [where, path, body] of secretBodies) {
   test(`F15 another user does not see, while it runs: ${where}`, { skip: whyNot }, async () => {
     const { requests } = scene.upstream
     const before = requests.length

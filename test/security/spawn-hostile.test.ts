@@ -113,9 +113,9 @@ test('F07 native with the settings of the user alone: nothing of the folder acts
   )
   assert.ok(marks.includes('user-hook-SessionStart'))
   assert.equal(strays, 0)
-  const told = canariesIn(sent.map((each) => each.raw).join('\n'))
+  const found = canariesIn(sent.map((each) => each.raw).join('\n'))
   assert.deepEqual(
-    told.filter((name) => !name.startsWith('user')),
+    found.filter((name) => !name.startsWith('user')),
     [],
   )
 })

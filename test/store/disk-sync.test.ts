@@ -1,9 +1,9 @@
-// The wait for the disk: nobody's promise settles before what was written for it is there, and those of one time share one wait.
+// Waiting for the disk: a promise settles only after its write is on the disk, and concurrent waits share one sync.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DiskSync, type SyncedFile } from '../../src/store/disk-sync.ts'
 
-/** Syncs when it is told to. */
+/** Syncs when the test resolves the wait. */
 class FakeFile implements SyncedFile {
   readonly waits: PromiseWithResolvers<void>[] = []
   isClosed = false
@@ -21,7 +21,7 @@ class FakeFile implements SyncedFile {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-test('who comes while a wait goes on is waited for anew, and all of these at once', async () => {
+test('calls during a sync share the next one', async () => {
   const file = new FakeFile()
   const disk = new DiskSync(file)
   const over: string[] = []
@@ -40,7 +40,7 @@ test('who comes while a wait goes on is waited for anew, and all of these at onc
   assert.deepEqual(over, ['a', 'b', 'c', 'd'])
 })
 
-test('a fault is told to those who waited for it, and to no others', async () => {
+test('a failed sync rejects the calls that waited for it, and no others', async () => {
   const file = new FakeFile()
   const disk = new DiskSync(file)
   const [first, second] = [disk.done(), disk.done()]
@@ -51,7 +51,7 @@ test('a fault is told to those who waited for it, and to no others', async () =>
   await second
 })
 
-test('it is closed after those who wait', async () => {
+test('the file is closed after pending calls are settled', async () => {
   const file = new FakeFile()
   const disk = new DiskSync(file)
   const waiting = disk.done()

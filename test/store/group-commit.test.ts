@@ -1,4 +1,4 @@
-// Writes that share a commit: how many commits there are, when they are seen, and what a failure takes with it.
+// Writes that share a commit: how many commits there are, when they become visible, and what a failure undoes.
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -29,18 +29,19 @@ function wordsIn(db: DatabaseSync): unknown[] {
     .map(({ word }) => word)
 }
 
-/** How many commits SQLite's log holds: the frame that ends one says how large the database then is. */
+/** How many commits SQLite's log holds: the last frame of each states the database's size. */
 function countCommits(wal: string): number {
   const log = readFileSync(wal)
   const frameBytes = 24 + log.readUInt32BE(8)
   let count = 0
-  for (let offset = 32; offset + frameBytes <= log.length; offset += frameBytes) if (log.readUInt32BE(offset + 4) > 0) count++
+  for (let offset = 32; offset + frameBytes <= log.length; offset += frameBytes)
+    if (log.readUInt32BE(offset + 4) > 0) count++
   return count
 }
 
 const statuses = async (writes: Promise<unknown>[]) => (await Promise.allSettled(writes)).map(({ status }) => status)
 
-test('writes of the same time share one commit', async (t) => {
+test('concurrent writes share one commit', async (t) => {
   const { put, wal, seenByOthers } = open(t)
   const before = countCommits(wal)
   const words = Array.from({ length: 100 }, (_, index) => `word ${index}`)
@@ -58,7 +59,7 @@ test('a promise settles after the commit, and the same connection sees the write
   assert.deepEqual(seenByOthers(), ['early'])
 })
 
-test('a promise settles when the commit is on the disk, and what others write meanwhile is not held up', async (t) => {
+test('a promise settles once the commit is on the disk, without delaying writes of others', async (t) => {
   const { db, seenByOthers } = open(t)
   const waits: PromiseWithResolvers<void>[] = []
   const group = new GroupCommit(db, () => {
@@ -80,7 +81,7 @@ test('a promise settles when the commit is on the disk, and what others write me
   await assert.rejects(writes[1] ?? Promise.resolve(), /EIO/)
 })
 
-test('an urgent write takes those before it along, without waiting for the timer', async (t) => {
+test('an urgent write commits the writes before it, without waiting for the timer', async (t) => {
   const { put, group, seenByOthers } = open(t)
   const writes = [put('patient'), group.write(() => {}, { urgent: true })]
   await new Promise(setImmediate)
@@ -88,7 +89,7 @@ test('an urgent write takes those before it along, without waiting for the timer
   assert.deepEqual(await statuses(writes), ['fulfilled', 'fulfilled'])
 })
 
-test('a write that fails takes back all that it did, and nothing of the others', async (t) => {
+test('a write that fails is undone completely, without affecting the others', async (t) => {
   const { db, group, put, seenByOthers } = open(t)
   const failing = () =>
     group.write(() => {
@@ -114,9 +115,9 @@ test('a write that fails alone leaves no transaction open', async (t) => {
   assert.deepEqual(seenByOthers(), ['after'])
 })
 
-test('a commit that fails rejects the whole group, and the next one is as good as ever', async (t) => {
+test('a commit that fails rejects the whole group, and the next one succeeds', async (t) => {
   const { db, group, put, words, seenByOthers } = open(t)
-  // This is found out by the commit only.
+  // Only the commit detects this.
   const dangling = group.write(() => db.exec("INSERT INTO links VALUES ('nowhere')"))
   assert.deepEqual(await statuses([put('a'), dangling, put('b')]), ['rejected', 'rejected', 'rejected'])
   assert.deepEqual(words(), [])
@@ -124,7 +125,7 @@ test('a commit that fails rejects the whole group, and the next one is as good a
   assert.deepEqual(seenByOthers(), ['c'])
 })
 
-test('where the database may not grow, what fits is kept', async (t) => {
+test('if the database must not grow, writes that fit are stored', async (t) => {
   const { db, put, seenByOthers } = open(t)
   const pages = Number(db.prepare('PRAGMA page_count').get()?.page_count)
   db.exec(`PRAGMA max_page_count = ${pages + 2}`)

@@ -1,5 +1,5 @@
-// API keys that a command changes while a server has the same database open, and what a key costs a request. Not for what keys are
-// (see test/contract/store-api-keys-suite.ts).
+// API keys that a command changes while a server has the same database open, and what a key costs per request. Not for
+// the key store's contract (see test/contract/store-api-keys-suite.ts).
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
@@ -14,25 +14,25 @@ import { findKey, hasKeysInForce, shouldRecordUse, sumSpent } from '../../src/st
 import { migrate, migrations, schemaVersion } from '../../src/store/migrations.ts'
 import { keyRecord } from '../contract/store-api-keys-suite.ts'
 import { noonMs, runRecord, textEvents } from '../contract/store-records.ts'
-import { makeStoreFolder, type StoreFolder, refusal } from './scene.ts'
+import { makeStoreFolder, type StoreFolder, startupError } from './scene.ts'
 
 const cli = join(import.meta.dirname, '../../src/cli.ts')
 
-/** The command `keys` in a process of its own; gives its stdout. */
+/** Runs the `keys` command in a process of its own; returns its stdout. */
 async function runKeysCommand({ folder }: StoreFolder, home: StoreFolder, ...words: string[]): Promise<string> {
   const args = [cli, 'keys', ...words, '--data-dir', folder]
   const { stdout } = await promisify(execFile)(process.execPath, args, { env: { HOME: home.folder } })
   return stdout.trim()
 }
 
-test('what another process does to the keys is seen at the next read', async (t) => {
+test('a change by another process is visible at the next read', async (t) => {
   const [storeFolder, home] = [makeStoreFolder(t), makeStoreFolder(t)]
   const store = await storeFolder.open()
   assert.equal(await store.hasKeys(), false)
   const secret = await runKeysCommand(storeFolder, home, 'create', 'laptop', '--quiet')
   assert.equal(await store.hasKeys(), true)
   assert.equal((await store.keyByHash(hashOf(secret)))?.name, 'laptop')
-  // A transaction that is open here sees it too: it began after the other one.
+  // An open transaction here sees it too: it started after the other one.
   const writing = store.createRun(runRecord('run_1'))
   assert.equal((await store.keys()).length, 1)
   await writing
@@ -41,7 +41,7 @@ test('what another process does to the keys is seen at the next read', async (t)
   assert.notEqual((await store.keyByHash(hashOf(secret)))?.revokedAtMs, null)
 })
 
-test('beside a server that never stops writing another process can still make and revoke keys', async (t) => {
+test('another process can create and revoke keys while a server writes continuously', async (t) => {
   const [storeFolder, home] = [makeStoreFolder(t), makeStoreFolder(t)]
   const store = await storeFolder.open()
   let isBusy = true
@@ -59,7 +59,7 @@ test('beside a server that never stops writing another process can still make an
   } finally {
     isBusy = false
   }
-  // None of the server's own writes failed for it.
+  // None of the server's own writes failed because of it.
   await writing
   assert.deepEqual(
     (await store.keys()).map(({ name, revokedAtMs }) => [name, revokedAtMs === null]),
@@ -74,7 +74,7 @@ test('beside a server that never stops writing another process can still make an
 const runningPid = ({ look }: StoreFolder) =>
   look((db) => db.prepare("SELECT value FROM meta WHERE name = 'running_pid'").get()?.value)
 
-test('the command leaves the mark of a server as it is, and keeps no server from starting', async (t) => {
+test('the command leaves the mark of a running server unchanged, and does not prevent a server from starting', async (t) => {
   const storeFolder = makeStoreFolder(t)
   const warnings: string[] = []
   const onWarning = (message: string) => warnings.push(message)
@@ -96,7 +96,7 @@ test('the command leaves the mark of a server as it is, and keeps no server from
 
 const hasModes = { skip: process.platform === 'win32' && 'Windows has no such modes' }
 
-test('what the command makes is closed to others under any umask', hasModes, async (t) => {
+test('what the command creates is closed to other users under any umask', hasModes, async (t) => {
   const data = join(makeStoreFolder(t).folder, 'new', 'data')
   const umask = process.umask(0)
   t.after(() => process.umask(umask))
@@ -117,27 +117,27 @@ function makeOlder({ file }: StoreFolder): void {
   db.close()
 }
 
-test('an older database is brought up to date where no server has it, with what was in it', async (t) => {
+test('an older database is migrated with its contents if no server uses it', async (t) => {
   const storeFolder = makeStoreFolder(t)
   makeOlder(storeFolder)
-  storeFolder.look((db) => db.exec("INSERT INTO meta VALUES ('kept', 'yes')"))
+  storeFolder.look((db) => db.exec("INSERT INTO meta VALUES ('old', 'yes')"))
   const keyStore = await openKeyStore(storeFolder.folder)
   await keyStore.createKey(keyRecord('key_1'))
   await keyStore.close()
   assert.equal(storeFolder.look(schemaVersion), migrations.length)
   assert.equal(
-    storeFolder.look((db) => db.prepare("SELECT value FROM meta WHERE name = 'kept'").get()?.value),
+    storeFolder.look((db) => db.prepare("SELECT value FROM meta WHERE name = 'old'").get()?.value),
     'yes',
   )
 })
 
-test('an older database that a server has is refused and left as it is', async (t) => {
+test('an older database that a server uses is refused and left unchanged', async (t) => {
   const storeFolder = makeStoreFolder(t)
   makeOlder(storeFolder)
   const before = readFileSync(storeFolder.file)
   const lock = lockFolder(storeFolder.folder, assert.fail)
   t.after(() => lock?.release())
-  const message = await refusal(openKeyStore(storeFolder.folder))
+  const message = await startupError(openKeyStore(storeFolder.folder))
   assert.ok(message.includes(storeFolder.file), message)
   assert.match(message, /in use by an older claude-serve \(its schema is 1, .*: stop it/)
   assert.deepEqual(readFileSync(storeFolder.file), before)
@@ -147,10 +147,10 @@ test('a database of a newer version is refused', async (t) => {
   const storeFolder = makeStoreFolder(t)
   await (await openKeyStore(storeFolder.folder)).close()
   storeFolder.look((db) => db.exec('PRAGMA user_version = 99'))
-  assert.match(await refusal(openKeyStore(storeFolder.folder)), /was created by a newer claude-serve/)
+  assert.match(await startupError(openKeyStore(storeFolder.folder)), /was created by a newer claude-serve/)
 })
 
-test('what is asked for every request is one statement with an index', async (t) => {
+test('each query of every request uses an index', async (t) => {
   const storeFolder = makeStoreFolder(t)
   await (await storeFolder.open()).close()
   const plans: string[][] = []
@@ -180,7 +180,7 @@ test('what is asked for every request is one statement with an index', async (t)
   )
 })
 
-test('a key that is used all the time is written once a minute', async (t) => {
+test('the last use of a busy key is written once a minute', async (t) => {
   const storeFolder = makeStoreFolder(t)
   const store = await storeFolder.open()
   await store.createKey(keyRecord('key_1'))

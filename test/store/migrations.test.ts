@@ -1,4 +1,4 @@
-// The steps of the database's schema: each whole or not at all. Not for what the tables hold.
+// Schema migrations: each is applied completely or not at all. Not for the contents of the tables.
 import assert from 'node:assert/strict'
 import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
@@ -18,7 +18,7 @@ const tables = (db: DatabaseSync) =>
     .all()
     .map(({ name }) => name)
 
-test('a new database takes all steps, and none of them twice', (t) => {
+test('a new database gets all migrations, and none of them twice', (t) => {
   const db = openMemory(t)
   migrate(db)
   assert.equal(schemaVersion(db), migrations.length)
@@ -37,7 +37,7 @@ test('a new database takes all steps, and none of them twice', (t) => {
   assert.equal(schemaVersion(db), migrations.length)
 })
 
-test('an older database takes the steps that it lacks', (t) => {
+test('an older database gets the migrations that it lacks', (t) => {
   const db = openMemory(t)
   migrate(db, ['CREATE TABLE a (x)'])
   migrate(db, ['CREATE TABLE a (x)', 'CREATE TABLE b (x)', 'DROP TABLE a'])
@@ -45,7 +45,7 @@ test('an older database takes the steps that it lacks', (t) => {
   assert.equal(schemaVersion(db), 3)
 })
 
-test('a step that fails in the middle leaves the schema and the number before it', (t) => {
+test('a migration that fails in the middle leaves the schema and the version number unchanged', (t) => {
   const db = openMemory(t)
   assert.throws(() => migrate(db, ['CREATE TABLE a (x)', 'CREATE TABLE b (x); CREATE TABLE a (x)']), /already exists/)
   assert.deepEqual(tables(db), ['a'])
@@ -53,7 +53,7 @@ test('a step that fails in the middle leaves the schema and the number before it
   assert.equal(db.isTransaction, false)
 })
 
-test('a schema that is not known yet is refused', (t) => {
+test('a newer schema is refused', (t) => {
   const db = openMemory(t)
   migrate(db)
   refuseNewerSchema(db, 'a.db')
@@ -76,7 +76,7 @@ function makeSecond(db: DatabaseSync): void {
   second.close()
 }
 
-test('a run that was to be restarted keeps its request when the fields of requests get their new names', (t) => {
+test('a run to be restarted keeps its request when the fields of requests are renamed', (t) => {
   const db = openMemory(t)
   migrate(db, migrations.slice(0, 3))
   db.exec('PRAGMA foreign_keys = OFF')
@@ -104,7 +104,7 @@ test('a run that was to be restarted keeps its request when the fields of reques
   assert.deepEqual([none?.restart_json, unreadable?.restart_json], [null, null])
 })
 
-test('a database of the second schema becomes one of today with its runs, events and keys as they were', async (t) => {
+test('a database with the second schema is migrated with its runs, events and keys unchanged', async (t) => {
   const { open, look } = makeStoreFolder(t)
   const now = () => noonMs
   const run = endedRun('run_1', noonMs, { owner: 'key_1', metadata: { a: 'b' }, end: runEnd() })

@@ -1,5 +1,5 @@
-// A data folder that version 0.1 wrote, opened by the current version: everything that was in it is still there. Not for the
-// migrations one by one (see migrations.test.ts).
+// A data folder that version 0.1 wrote, opened by the current version: everything that was in it is still there. Not
+// for the migrations one by one (see migrations.test.ts).
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -111,7 +111,7 @@ test('usage by day, model, session and key is what it was', async (t) => {
   }
 })
 
-test('keys are listed as they were, with what was spent by runs that are there and by runs that were removed', async (t) => {
+test('keys are listed as they were, with the cost of stored and of removed runs', async (t) => {
   const { server, expected } = await openOlder(t)
   assertUnchanged(await list(server.folders, '--all'), expected.keys)
   const former = expected.keys.find(({ name }) => name === 'former')
@@ -145,7 +145,7 @@ test('a budget that was spent stays spent', async (t) => {
   assert.equal(server.upstream.requests.filter(({ raw }) => raw.includes('Is anything left?')).length, 0)
 })
 
-test('facts about sessions are there', async (t) => {
+test('the facts about sessions are unchanged', async (t) => {
   const storeFolder = makeStoreFolder(t)
   const expected = unpackDataFolder(storeFolder.folder)
   const store = await storeFolder.open()
@@ -200,7 +200,7 @@ test('a request repeated with its idempotency key gets the answer of the first o
   assert.ok(!server.upstream.requests.some(({ raw }) => raw.includes('Only once.')))
 })
 
-test('runs are removed when they are old enough, and what keys have spent is kept', async (t) => {
+test('runs are removed when they are old enough, and the amounts that keys have spent stay', async (t) => {
   const storeFolder = makeStoreFolder(t)
   const expected = unpackDataFolder(storeFolder.folder)
   const ends = expected.runs.map(({ ended_at }) => Date.parse(ended_at))

@@ -1,4 +1,4 @@
-// A folder for stores of one test, and programs that use it from outside. Not for what is kept in it.
+// A data folder for the stores of one test, and programs that use it from outside. Not for its contents.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,13 +17,13 @@ export type StoreFolder = {
   folder: string
   /** The database's file. */
   file: string
-  /** Opens the store in the folder; the test's end closes it. */
+  /** Opens a store in the folder; it is closed when the test ends. */
   open(options?: Partial<SqliteOptions>): Promise<Store>
-  /** What a person with a tool of their own sees and does. */
+  /** Uses the database directly, as another tool would. */
   look<T>(use: (db: DatabaseSync) => T): T
 }
 
-/** The folder is removed when the test ends, once every store in it is closed. */
+/** The folder is removed when the test ends, after its stores are closed. */
 export function makeStoreFolder(t: TestContext): StoreFolder {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'claude-serve-store-')))
   const file = join(folder, 'claude-serve.db')
@@ -51,8 +51,8 @@ export function makeStoreFolder(t: TestContext): StoreFolder {
   }
 }
 
-/** Why the start is refused, in the words that its user is told. */
-export async function refusal(opening: Promise<unknown>): Promise<string> {
+/** The message of the StartupError with which opening fails. */
+export async function startupError(opening: Promise<unknown>): Promise<string> {
   try {
     await opening
   } catch (error) {
@@ -69,11 +69,14 @@ export type Program = {
   pid: number
   /** The next line that it prints; null at its end. */
   line(): Promise<string | null>
-  /** kill -9, and waits until it is gone. */
+  /** Sends SIGKILL and waits until the process is gone. */
   kill(): Promise<void>
 }
 
-/** Starts one of the programs beside this file; the test's end kills it. `shell` runs before, in the same process. */
+/**
+ * Starts one of the programs next to this file, and kills it when the test ends. `shell` runs first, in the same
+ * process.
+ */
 export function startProgram(t: TestContext, name: string, folder: string, shell = ''): Program {
   const path = fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url))
   const args = ['-c', `${shell} exec "$0" "$@"`, process.execPath, path, folder]

@@ -1,12 +1,13 @@
-// What SQLite's store promises beyond the contract: what a start finds after a crash or a newer version, full disks, and
-// pruning beside other work. Not for the contract (see test/contract/store.test.ts), nor for the folder (see folder.test.ts).
+// What the SQLite store promises beyond the contract: starts after a crash or a newer version, full disks, and pruning
+// while other work goes on. Not for the contract (see test/contract/store.test.ts), nor for the folder (see
+// folder.test.ts).
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { endedRun, noonMs, runRecord, textEvents } from '../contract/store-records.ts'
-import { hasShell, makeStoreFolder, type StoreFolder, refusal, startProgram } from './scene.ts'
+import { hasShell, makeStoreFolder, type StoreFolder, startProgram, startupError } from './scene.ts'
 
-test('everything that was promised before a kill is there after it, each run with its events', hasShell, async (t) => {
+test('everything acknowledged before a kill is there afterwards, each run with its events', hasShell, async (t) => {
   const storeFolder = makeStoreFolder(t)
   const program = startProgram(t, 'writes-until-killed', storeFolder.folder)
   let promised = 0
@@ -32,7 +33,7 @@ test('a start after a clean stop checks nothing', async (t) => {
 })
 
 test(
-  'where a file may not grow the group so far is refused as a whole, and what comes later is kept',
+  'if a file must not grow, the current group of writes fails as a whole, and later writes succeed',
   hasShell,
   async (t) => {
     const { folder, open } = makeStoreFolder(t)
@@ -47,12 +48,12 @@ test(
   },
 )
 
-test('a database of a newer version is refused, and not one byte of it changes', async (t) => {
+test('a database of a newer version is refused, and not one byte changes', async (t) => {
   const { file, open, look } = makeStoreFolder(t)
   await (await open()).close()
   look((db) => db.exec('PRAGMA user_version = 99'))
   const before = readFileSync(file)
-  const message = await refusal(open())
+  const message = await startupError(open())
   assert.ok(message.includes(file), message)
   assert.match(message, /newer claude-serve.*--data-dir/)
   assert.deepEqual(readFileSync(file), before)
@@ -72,35 +73,35 @@ async function leaveDamaged({ open, look, file }: StoreFolder, markUnclean: bool
   return bytes
 }
 
-test('damage is found at the start after an unclean stop, and nothing is deleted', async (t) => {
+test('damage is found when a server starts after an unclean stop, and nothing is deleted', async (t) => {
   const storeFolder = makeStoreFolder(t)
   const damaged = await leaveDamaged(storeFolder, true)
-  const message = await refusal(storeFolder.open())
+  const message = await startupError(storeFolder.open())
   assert.ok(message.includes(storeFolder.file), message)
   assert.match(message, /is damaged.*Move it away/)
   assert.deepEqual(readFileSync(storeFolder.file), damaged)
   // The lock is free again: the next attempt fails for the same reason.
-  assert.equal(await refusal(storeFolder.open()), message)
+  assert.equal(await startupError(storeFolder.open()), message)
 })
 
-test('after a clean stop the start does not read the whole database', async (t) => {
+test('a start after a clean stop does not read the whole database', async (t) => {
   const storeFolder = makeStoreFolder(t)
   await leaveDamaged(storeFolder, false)
   assert.ok(await (await storeFolder.open()).run('run_1'))
 })
 
-test('a file that is no database is refused and kept', async (t) => {
+test('a file that is not a database is refused and left in place', async (t) => {
   const { file, open } = makeStoreFolder(t)
   writeFileSync(file, 'these are somebody’s notes\n'.repeat(100), { mode: 0o600 })
-  assert.match(await refusal(open()), /is damaged \(file is not a database\)/)
+  assert.match(await startupError(open()), /is damaged \(file is not a database\)/)
   assert.match(readFileSync(file, 'utf8'), /^these are/)
 })
 
-test('a new run is durable at once, and takes earlier writes along', async (t) => {
+test('a new run is committed at once, together with earlier writes', async (t) => {
   const { open, look } = makeStoreFolder(t)
   const store = await open()
   const writes = [store.upsertSession(session), store.createRun(runRecord('run_1'))]
-  // The commit is set for this turn of the event loop, before this.
+  // The commit was scheduled for this turn of the event loop, before this.
   await new Promise(setImmediate)
   const count = 'SELECT (SELECT count(*) FROM runs) AS runs, (SELECT count(*) FROM sessions) AS sessions'
   assert.deepEqual({ ...look((db) => db.prepare(count).get()) }, { runs: 1, sessions: 1 })
@@ -133,7 +134,7 @@ async function storeLongRuns(t: TestContext) {
 const countEvents = ({ look }: StoreFolder) =>
   look((db) => Number(db.prepare('SELECT count(*) AS count FROM events').get()?.count))
 
-test('pruning leaves room for other work, and nothing of it behind', async (t) => {
+test('pruning lets other work happen in between, and removes everything', async (t) => {
   const { place: storeFolder, store, limits } = await storeLongRuns(t)
   let isPruning = true
   const pruning = store.prune(limits).finally(() => {
@@ -147,18 +148,18 @@ test('pruning leaves room for other work, and nothing of it behind', async (t) =
     written.push(id)
   }
   assert.equal(await pruning, 3)
-  assert.ok(written.length >= 5, `${written.length} runs were kept meanwhile`)
+  assert.ok(written.length >= 5, `${written.length} runs were written meanwhile`)
   assert.equal(countEvents(storeFolder), 0)
 })
 
-test('a pruning that was cut short is finished by the next one', async (t) => {
+test('pruning that was interrupted is finished by the next call', async (t) => {
   const { place: storeFolder, store, limits } = await storeLongRuns(t)
   const pruning = store.prune(limits)
   while ((await store.run('run_1')) !== null) await new Promise(setImmediate)
   await store.close()
   await pruning
   const left = countEvents(storeFolder)
-  assert.ok(left > 0, 'it was not cut short')
+  assert.ok(left > 0, 'it was not interrupted')
   const reopened = await storeFolder.open()
   assert.equal(await reopened.prune({ ...limits, endedBeforeMs: 0 }), 0)
   assert.equal(countEvents(storeFolder), 0)

@@ -1,5 +1,5 @@
-// The command `completion`: prints a script by which a shell completes our words. It is made from the command line's own list, so it
-// is as new as the program that printed it.
+// The command `completion`: prints a script with which a shell completes our commands and options. The script is generated from the
+// parser's own declarations, so it matches the program that printed it.
 import type { Command } from 'commander'
 import { answer, type ExitCode } from '../command.ts'
 import { write } from '../output.ts'

@@ -1,27 +1,27 @@
-// What can be typed where, read from the command line's own list: the words and options after each command, and what an option takes.
-// Not for any shell's way of writing it.
+// What can be typed at each point of the command line, read from the parser's own declarations: the words and options after each
+// command, and the values that options take. Not for the syntax of any shell.
 import type { Argument, Command, Option } from 'commander'
 
-/** What follows an option or stands as an argument: one of some words, a file, a folder, or what no shell can know. */
+/** The value of an option or an argument: one of a list of words, a file, a folder, or something that a shell cannot know. */
 export type Value = { kind: 'words'; words: readonly string[] } | { kind: 'file' | 'folder' | 'any' }
 
 export type Word = { name: string; description: string }
 
-/** `value` is null for a switch. Each of its spellings is one. */
+/** `value` is null for a switch. Each spelling of an option is a flag of its own. */
 export type Flag = Word & { value: Value | null }
 
-/** A command, named by the words that lead to it; none for the program itself. */
-export type CompletionPoint = { at: string; words: Word[]; flags: Flag[]; argument: Value | null }
+/** A command, identified by the words that lead to it: empty for the program itself. */
+export type CompletionPoint = { path: string; words: Word[]; flags: Flag[]; argument: Value | null }
 
 export function readCompletionPoints(program: Command): CompletionPoint[] {
-  return placesOf(program, '')
+  return pointsOf(program, '')
 }
 
-function placesOf(command: Command, at: string): CompletionPoint[] {
+function pointsOf(command: Command, path: string): CompletionPoint[] {
   const help = command.createHelp()
   const children = help.visibleCommands(command)
-  const place: CompletionPoint = {
-    at,
+  const point: CompletionPoint = {
+    path,
     words: children.map((child) => ({ name: child.name(), description: shortened(child.description()) })),
     flags: help.visibleOptions(command).flatMap(flagsOf),
     argument: argumentOf(command.registeredArguments[0]),
@@ -29,15 +29,15 @@ function placesOf(command: Command, at: string): CompletionPoint[] {
   const helpWord = children.find((child) => child.name() === 'help')
   const below = children
     .filter((child) => child !== helpWord)
-    .flatMap((child) => placesOf(child, join(at, child.name())))
-  return helpWord === undefined ? [place, ...below] : [place, ...below, helpPlace(place)]
+    .flatMap((child) => pointsOf(child, join(path, child.name())))
+  return helpWord === undefined ? [point, ...below] : [point, ...below, helpPoint(point)]
 }
 
-const join = (at: string, name: string) => (at === '' ? name : `${at} ${name}`)
+const join = (path: string, name: string) => (path === '' ? name : `${path} ${name}`)
 
-/** After `help` comes the name of a command. */
-function helpPlace({ at, words }: CompletionPoint): CompletionPoint {
-  return { at: join(at, 'help'), words: words.filter(({ name }) => name !== 'help'), flags: [], argument: null }
+/** `help` is followed by the name of a command. */
+function helpPoint({ path, words }: CompletionPoint): CompletionPoint {
+  return { path: join(path, 'help'), words: words.filter(({ name }) => name !== 'help'), flags: [], argument: null }
 }
 
 function flagsOf(option: Option): Flag[] {
@@ -51,7 +51,7 @@ function argumentOf(argument: Argument | undefined): Value | null {
   return argument === undefined ? null : kindOfValue(`<${argument.name()}>`, argument.argChoices)
 }
 
-/** Help's own word for a value tells what it is. */
+/** The placeholder in the help text shows what the value is. */
 function kindOfValue(flags: string, choices: readonly string[] | undefined): Value {
   if (choices !== undefined) return { kind: 'words', words: choices }
   const [, name = ''] = /[<[]([\w-]+)/.exec(flags) ?? []
@@ -59,32 +59,32 @@ function kindOfValue(flags: string, choices: readonly string[] | undefined): Val
   return { kind: name === 'file' || name === 'path' ? 'file' : 'any' }
 }
 
-/** Without the variable and the default, which stand in brackets behind it. */
+/** Without the variable and the default, which follow in parentheses. */
 function shortened(text: string): string {
   const flat = text.replace(/\s+/g, ' ').trim()
   return flat.replace(/ \((?:[^()]|\([^()]*\))*\)$/, '')
 }
 
-/** The name of a flag with the place where it can stand, as the scripts know it. */
-export const flagKey = ({ at }: CompletionPoint, { name }: Flag) => `${at}/${name}`
+/** The key of a flag in the scripts: its command and its name. */
+export const flagKey = ({ path }: CompletionPoint, { name }: Flag) => `${path}/${name}`
 
-/** Every flag that takes a value, with its place. */
-export function valueFlags(places: readonly CompletionPoint[]): { key: string; value: Value }[] {
-  return places.flatMap((place) =>
-    place.flags.flatMap((flag) => (flag.value === null ? [] : [{ key: flagKey(place, flag), value: flag.value }])),
+/** Every flag that takes a value. */
+export function valueFlags(points: readonly CompletionPoint[]): { key: string; value: Value }[] {
+  return points.flatMap((point) =>
+    point.flags.flatMap((flag) => (flag.value === null ? [] : [{ key: flagKey(point, flag), value: flag.value }])),
   )
 }
 
-/** Every word that leads to another place: from where, and to which. */
-export function steps(places: readonly CompletionPoint[]): { from: string; to: string }[] {
-  const known = new Set(places.map(({ at }) => at))
-  return places.flatMap(({ at, words }) =>
-    words.map(({ name }) => ({ from: `${at}/${name}`, to: join(at, name) })).filter(({ to }) => known.has(to)),
+/** Every word that leads from one command to another. */
+export function transitions(points: readonly CompletionPoint[]): { from: string; to: string }[] {
+  const known = new Set(points.map(({ path }) => path))
+  return points.flatMap(({ path, words }) =>
+    words.map(({ name }) => ({ from: `${path}/${name}`, to: join(path, name) })).filter(({ to }) => known.has(to)),
   )
 }
 
-/** For a POSIX shell. */
+/** Quotes for a POSIX shell. */
 export const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`
 
-/** `'a'|'b'`, for what must match one of them. */
+/** `'a'|'b'`: a pattern that matches any of them. */
 export const patterns = (names: readonly string[]) => names.map(quote).join('|')

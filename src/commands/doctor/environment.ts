@@ -25,53 +25,53 @@ const rules: readonly Rule[] = [
   {
     names: ['ANTHROPIC_API_KEY'],
     state: 'warning',
-    say: always('is set: claude uses and bills this key, regardless of the subscription it is logged in to'),
+    describe: always('is set: claude uses and bills this key, regardless of the subscription it is logged in to'),
   },
   {
     names: ['ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'],
     state: 'ok',
-    say: always('is set: claude uses this token in preference to its own login'),
+    describe: always('is set: claude uses this token in preference to its own login'),
   },
   {
     names: ['ANTHROPIC_BASE_URL'],
     state: 'warning',
-    say: (value) => `is set: requests go to ${hostOf(value)}, with your login`,
+    describe: (value) => `is set: requests go to ${hostOf(value)}, with your login`,
   },
   {
     names: ['CLAUDE_CODE_USE_BEDROCK', 'CLAUDE_CODE_USE_VERTEX', 'CLAUDE_CODE_USE_FOUNDRY'],
     state: 'ok',
-    say: (value) => (isSet(value) ? "is set: claude uses this provider's models and login" : null),
+    describe: (value) => (isSet(value) ? "is set: claude uses this provider's models and login" : null),
   },
   {
     names: ['CLAUDE_CONFIG_DIR'],
     state: 'ok',
-    say: (value) => `is set: claude stores its login, settings and conversations in ${value}`,
+    describe: (value) => `is set: claude stores its login, settings and conversations in ${value}`,
   },
   {
     names: ['CLAUDECODE'],
     state: 'warning',
-    say: always('is set: this shell runs inside Claude Code; a server started here may end with it'),
+    describe: always('is set: this shell runs inside Claude Code; a server started here may end with it'),
   },
   {
     names: ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'],
     state: 'ok',
-    say: (value) => `is set: claude connects through ${hostOf(value)}`,
+    describe: (value) => `is set: claude connects through ${hostOf(value)}`,
   },
   {
     names: ['NODE_USE_ENV_PROXY'],
     state: 'warning',
-    say: (value, environment) => (isSet(value) && !bypassesLoopback(environment) ? throughProxy : null),
+    describe: (value, environment) => (isSet(value) && !bypassesLoopback(environment) ? throughProxy : null),
   },
   {
     names: ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR'],
     state: 'problem',
-    say: (value) =>
+    describe: (value) =>
       existsSync(value) ? null : `names ${value}, which does not exist: claude may not trust your proxy`,
   },
   {
     names: ['NODE_TLS_REJECT_UNAUTHORIZED'],
     state: 'problem',
-    say: (value) => (value === '0' ? 'is 0: claude trusts any server that claims to be the API' : null),
+    describe: (value) => (value === '0' ? 'is 0: claude trusts any server that claims to be the API' : null),
   },
 ]
 

@@ -1,5 +1,5 @@
-// The command `keys`: makes, shows and revokes API keys in the data folder, whether a server runs there or not. A running server
-// heeds them from its next request on. Not for what a key may do (see ../auth/keys.ts).
+// The command `keys`: creates, lists and revokes API keys in the data folder, whether a server runs there or not. A running server
+// applies changes from its next request on. Not for what a key permits (see auth/keys.ts).
 import { randomBytes } from 'node:crypto'
 import { styleText } from 'node:util'
 import { newSecret } from '../../auth/keys.ts'
@@ -18,30 +18,30 @@ import {
   UsageError,
 } from '../command.ts'
 import { describeKey, keyAsJson, keysAsTable, type ShownKey, stateOf } from './lists.ts'
-import { type KeyWords, readKeyOptions, refuseSecret } from './values.ts'
+import { type KeyFlags, readKeyOptions, refuseSecret } from './values.ts'
 
-export type CreateFlags = LocationFlags & KeyWords & { quiet?: boolean }
+export type CreateFlags = LocationFlags & KeyFlags & { quiet?: boolean }
 export type ListFlags = LocationFlags & { all?: boolean }
 export type RevokeFlags = LocationFlags
 
 export function createKey(name: string, flags: CreateFlags): Promise<ExitCode> {
   return answer('keys create', async () => {
-    if (flags.json === true && flags.quiet === true) throw new UsageError('give --json or --quiet, not both')
+    if (flags.json === true && flags.quiet === true) throw new UsageError('pass either --json or --quiet, not both')
     const nowMs = Date.now()
-    const wishes = readKeyOptions(name, flags, nowMs)
+    const options = readKeyOptions(name, flags, nowMs)
     const { secret, prefix, hash } = newSecret()
     const id = `key_${randomBytes(8).toString('hex')}`
-    const key: KeyRecord = { id, prefix, hash, ...wishes, createdAtMs: nowMs, revokedAtMs: null, lastUsedAtMs: null }
+    const key: KeyRecord = { id, prefix, hash, ...options, createdAtMs: nowMs, revokedAtMs: null, lastUsedAtMs: null }
     const isFirst = await withKeys(flags, async (keys) => {
-      const before = await keys.hasKeys()
+      const hadKeys = await keys.hasKeys()
       await keys.createKey(key)
-      return !before
+      return !hadKeys
     })
     showSecret(key, secret, flags)
     if (flags.quiet === true) return
     note('this is the only time that the secret is shown')
     if (isFirst)
-      note("every request needs a key from now on: send it as 'authorization: Bearer <key>' or 'x-api-key: <key>'")
+      note("from now on, every request requires a key: send it as 'authorization: Bearer <key>' or 'x-api-key: <key>'")
   })
 }
 
@@ -55,7 +55,7 @@ function showSecret(key: KeyRecord, secret: string, { json, quiet }: CreateFlags
 
 export function listKeys(flags: ListFlags): Promise<ExitCode> {
   return answer('keys list', async () => {
-    const { all, folder } = await withKeys(flags, async (keys, folder) => ({ all: await look(keys), folder }))
+    const { all, folder } = await withKeys(flags, async (keys, folder) => ({ all: await readKeys(keys), folder }))
     const shown = flags.all === true ? all : all.filter(({ state }) => state === 'active')
     if (flags.json === true) return printJson(shown.map(keyAsJson))
     if (shown.length === 0) return print(describeNone(all, folder))
@@ -64,10 +64,10 @@ export function listKeys(flags: ListFlags): Promise<ExitCode> {
   })
 }
 
-/** All but the codes of one-time links, which nobody has made to be kept. */
+/** All keys except the codes of one-time links, which are not created by a person. */
 const personalKeys = async (keys: KeyAccess) => (await keys.keys()).filter((key) => !isLoginCode(key))
 
-async function look(keys: KeyAccess): Promise<ShownKey[]> {
+async function readKeys(keys: KeyAccess): Promise<ShownKey[]> {
   const nowMs = Date.now()
   const shown: ShownKey[] = []
   for (const key of await personalKeys(keys)) {
@@ -77,12 +77,12 @@ async function look(keys: KeyAccess): Promise<ShownKey[]> {
 }
 
 function describeNone(all: readonly ShownKey[], folder: string): string {
-  const howToMake = 'make one: claude-serve keys create <name>'
-  if (all.length === 0) return `there are no keys in ${folder}; ${howToMake}`
+  const howToCreate = 'create one with claude-serve keys create <name>'
+  if (all.length === 0) return `there are no keys in ${folder}; ${howToCreate}`
   const hidden = `no key in ${folder} can be used: ${all.length} expired or revoked (--all shows them)`
   const isLocked = all.some(({ state }) => state === 'expired')
-  const locked = 'requests need a key all the same until those that have expired are revoked'
-  return [hidden, ...(isLocked ? [locked] : []), howToMake].join('; ')
+  const locked = 'requests still require a key until the expired ones are revoked'
+  return [hidden, ...(isLocked ? [locked] : []), howToCreate].join('; ')
 }
 
 export function revokeKey(idOrName: string, flags: RevokeFlags): Promise<ExitCode> {
@@ -90,27 +90,27 @@ export function revokeKey(idOrName: string, flags: RevokeFlags): Promise<ExitCod
     refuseSecret(idOrName)
     const nowMs = Date.now()
     const { key, isLast } = await withKeys(flags, async (keys, folder) => {
-      const inForce = (await personalKeys(keys)).filter(({ revokedAtMs }) => revokedAtMs === null)
-      const key = inForce.find(({ id }) => id === idOrName) ?? inForce.find(({ name }) => name === idOrName)
-      if (key === undefined || !(await keys.revokeKey(key.id, nowMs))) throw unknownKey(idOrName, inForce, folder)
+      const unrevoked = (await personalKeys(keys)).filter(({ revokedAtMs }) => revokedAtMs === null)
+      const key = unrevoked.find(({ id }) => id === idOrName) ?? unrevoked.find(({ name }) => name === idOrName)
+      if (key === undefined || !(await keys.revokeKey(key.id, nowMs))) throw unknownKey(idOrName, unrevoked, folder)
       return { key, isLast: !(await keys.hasKeys()) }
     })
     if (flags.json === true) {
       printJson({ id: key.id, name: key.name, revoked_at: new Date(nowMs).toISOString() })
     } else print(`revoked ${key.name} (${key.id})`)
-    if (isLast) note('that was the last key: on loopback, requests of this user need none from now on')
+    if (isLast) note('that was the last key: from now on, requests of this user on loopback do not need one')
   })
 }
 
-function unknownKey(word: string, inForce: readonly KeyRecord[], folder: string): CommandError {
-  const names = inForce.map(({ name }) => name)
-  const nearest = nearestName(word, names)
-  const hint = nearest === null ? 'claude-serve keys list shows those there are' : `did you mean ${nearest}?`
-  return new CommandError(`there is no key ${JSON.stringify(word)} that could be revoked in ${folder}: ${hint}`)
+function unknownKey(idOrName: string, unrevoked: readonly KeyRecord[], folder: string): CommandError {
+  const names = unrevoked.map(({ name }) => name)
+  const nearest = nearestName(idOrName, names)
+  const hint = nearest === null ? 'claude-serve keys list shows the keys' : `did you mean ${nearest}?`
+  return new CommandError(`there is no key ${JSON.stringify(idOrName)} to revoke in ${folder}: ${hint}`)
 }
 
 async function withKeys<T>(flags: LocationFlags, use: (keys: KeyAccess, folder: string) => Promise<T>): Promise<T> {
-  // An address that may be listened on once there is a key must not keep the first one from being made.
+  // An address that requires a key must not prevent the first key from being created.
   const { dataDir } = settingsFor(flags, { host: '127.0.0.1' })
   const keys = await openKeyStore(dataDir, note)
   try {

@@ -1,9 +1,9 @@
-// Keys as `claude-serve keys` shows them: as a table, or as JSON. Nothing secret is in either. Pure.
+// Keys as `claude-serve keys` prints them: as a table, or as JSON. Neither contains a secret. Pure.
 import { isUsable, type KeyRecord } from '../../core/key-record.ts'
 
 export type KeyState = 'active' | 'expired' | 'revoked'
 
-/** A key with what its runs have cost. */
+/** A key with the cost of its runs. */
 export type ShownKey = { key: KeyRecord; spentUsd: number; state: KeyState }
 
 export function stateOf(key: KeyRecord, nowMs: number): KeyState {
@@ -13,7 +13,7 @@ export function stateOf(key: KeyRecord, nowMs: number): KeyState {
 
 const toTime = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
 
-/** Field by field, so that the hash stays where it is. */
+/** Field by field, so that the hash is not included. */
 export function keyAsJson({ key, spentUsd, state }: ShownKey) {
   return {
     id: key.id,
@@ -47,23 +47,23 @@ const columns: readonly Column[] = [
 
 const stateColumn: Column = { title: 'state', cell: ({ state }) => state }
 
-/** The first line is the titles. */
+/** The first line holds the titles. */
 export function keysAsTable(shown: readonly ShownKey[], { withState }: { withState: boolean }): string[] {
   const chosen = withState ? [...columns, stateColumn] : columns
   const rows = [
     chosen.map(({ title }) => title),
     ...shown.map((each) => chosen.map(({ cell }) => printable(cell(each)))),
   ]
-  const widths = chosen.map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)))
+  const widths = chosen.map((_, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)))
   return rows.map((row) =>
     row
-      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
       .join('  ')
       .trimEnd(),
   )
 }
 
-/** One sentence, for the key that was just made. */
+/** One sentence about a key that was just created. */
 export function describeKey(key: KeyRecord): string {
   const { expiresAtMs, ratePerMinute, budgetUsd } = key
   const facts = [
@@ -75,15 +75,15 @@ export function describeKey(key: KeyRecord): string {
   return `key ${key.name} (${key.id}): ${facts.join(', ')}`
 }
 
-/** In UTC, which the Z says. */
+/** In UTC, as the Z indicates. */
 function showTime(ms: number | null): string {
   return ms === null ? 'never' : `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')}Z`
 }
 
-/** Cents, and more digits where there are any. */
+/** With cents, and more digits if there are any. */
 function showDollars(usd: number): string {
   return `$${usd.toFixed(4).replace(/0{1,2}$/, '')}`
 }
 
-/** A name that came over the API must not steer a terminal. */
+/** A name that was set over the API must not control a terminal. */
 const printable = (text: string) => text.replace(/\p{C}/gu, '?')

@@ -1,11 +1,11 @@
-// What the words of `claude-serve keys create` mean: a name, scopes, an end, a rate and a budget. Pure; not for keeping keys.
+// Parses the arguments of `claude-serve keys create`: a name, scopes, an expiry, a rate and a budget. Pure; not for storing keys.
 
 import { kindOfSecret } from '../../auth/keys.ts'
 import { type Scope, scopes } from '../../core/key-record.ts'
 import { nearestName } from '../../platform/did-you-mean.ts'
 import { UsageError } from '../command.ts'
 
-export type KeyWords = { scope?: string[]; expires?: string; rate?: string; budget?: string }
+export type KeyFlags = { scope?: string[]; expires?: string; rate?: string; budget?: string }
 
 export type KeyOptions = {
   name: string
@@ -16,7 +16,7 @@ export type KeyOptions = {
 }
 
 /** Throws UsageError. */
-export function readKeyOptions(name: string, words: KeyWords, nowMs: number): KeyOptions {
+export function readKeyOptions(name: string, words: KeyFlags, nowMs: number): KeyOptions {
   const { scope = ['agent'], expires, rate, budget } = words
   return {
     name: readName(name),
@@ -30,19 +30,19 @@ export function readKeyOptions(name: string, words: KeyWords, nowMs: number): Ke
 const refuse = (option: string, value: string, accepted: string) =>
   new UsageError(`${option}: ${JSON.stringify(value)} is not accepted; ${accepted}`)
 
-/** A secret in the place of a name is never shown again in what we print. */
+/** A secret that is passed instead of a name is never repeated in the output. */
 export function refuseSecret(word: string): void {
   if (kindOfSecret(word) === 'foreign') return
-  throw new UsageError('that is the secret of a key: give its name or its id, as claude-serve keys list shows them')
+  throw new UsageError('this is the secret of a key: pass its name or its id, as claude-serve keys list shows them')
 }
 
 const namePattern = /^[\p{L}\p{N}](?:[\p{L}\p{N} ._@:+/-]{0,62}[\p{L}\p{N}._@:+/-])?$/u
 
 function readName(name: string): string {
   refuseSecret(name)
-  // Beginnings of ids are kept for those, so that a name is never taken for one.
+  // The prefix of ids is reserved, so that a name is never mistaken for an id.
   if (namePattern.test(name) && !name.startsWith('key_')) return name
-  const accepted = 'give up to 64 letters, digits, spaces and . _ - @ : + /, such as laptop; key_ cannot begin a name'
+  const accepted = 'give up to 64 letters, digits, spaces and . _ - @ : + /, such as laptop; a name cannot start with key_'
   throw refuse('name', name, accepted)
 }
 
@@ -60,16 +60,16 @@ function readEnd(word: string, nowMs: number): number {
   const [, count = '', unit = ''] = /^(\d{1,5})([dh])$/.exec(word) ?? []
   const endMs = unit === '' ? endOfDay(word) : nowMs + Number(count) * (unitsMs[unit] ?? Number.NaN)
   if (Number.isNaN(endMs)) throw refuse('--expires', word, endAccepted)
-  if (endMs <= nowMs) throw refuse('--expires', word, `it is over already: ${endAccepted}`)
+  if (endMs <= nowMs) throw refuse('--expires', word, `it is in the past: ${endAccepted}`)
   return endMs
 }
 
-/** The last millisecond of a day in UTC; NaN for what is no day. */
+/** The last millisecond of a day in UTC; NaN if the word is not a day. */
 function endOfDay(word: string): number {
-  const beginMs = /^\d{4}-\d\d-\d\d$/.test(word) ? Date.parse(`${word}T00:00:00Z`) : Number.NaN
-  // JavaScript takes the 31st of February for a day in March.
-  const isDay = !Number.isNaN(beginMs) && new Date(beginMs).toISOString().startsWith(word)
-  return isDay ? beginMs + (unitsMs.d ?? Number.NaN) - 1 : Number.NaN
+  const startMs = /^\d{4}-\d\d-\d\d$/.test(word) ? Date.parse(`${word}T00:00:00Z`) : Number.NaN
+  // JavaScript parses the 31st of February as a day in March.
+  const isDay = !Number.isNaN(startMs) && new Date(startMs).toISOString().startsWith(word)
+  return isDay ? startMs + (unitsMs.d ?? Number.NaN) - 1 : Number.NaN
 }
 
 function readRate(word: string): number {

@@ -1,4 +1,4 @@
-// The words and options of the command `logs`, for the command line's help and parser. What it does is loaded when it is asked for.
+// Declares the command `logs` for the command line's parser and help. Its implementation is loaded only when it runs.
 import type { Command } from 'commander'
 import type { SetExitCode } from '../command.ts'
 import { addLocationOptions } from '../command.ts'
@@ -7,13 +7,13 @@ import type { LogFlags } from './logs.ts'
 export function addLogs(program: Command, setExitCode: SetExitCode): void {
   const command = program
     .command('logs')
-    .description('show what the server of the data folder has logged')
-    .option('-n, --lines <count>', 'so many of the newest lines, or all (default: 100)')
-    .option('-f, --follow', 'go on with what comes, until Ctrl-C')
+    .description('show the log of the data folder\'s server')
+    .option('-n, --lines <count>', 'how many of the newest lines to show, or all (default: 100)')
+    .option('-f, --follow', 'keep showing new lines until Ctrl-C')
   addLocationOptions(command)
     .addHelpText(
       'after',
-      '\nWith --json, and where the output is no terminal, lines are as they are kept:' +
+      '\nWith --json, or if the output is not a terminal, lines are printed as stored:' +
         '\none JSON object each. Prompts and answers are never logged.',
     )
     .action(async (flags: LogFlags) => {

@@ -1,4 +1,4 @@
-// Lines of the log as text: as they are kept, or for people. Nothing in them is obeyed by a terminal. Pure.
+// Log lines as text: as stored, or for people. A terminal interprets nothing in them. Pure.
 import { prettyFactory } from 'pino-pretty'
 import { inert } from '../terminal-text.ts'
 
@@ -11,18 +11,18 @@ const isObject = (line: string) => {
   }
 }
 
-/** Gives each line with its end. On a terminal what JSON does not escape by itself is escaped. */
+/** Formats a line as stored, with its line break. On a terminal, control characters that JSON leaves unescaped are escaped. */
 export function rawLine(isTerminal: boolean): (line: string) => string {
   if (!isTerminal) return (line) => `${line}\n`
   return (line) => `${isObject(line) ? escapeRest(line) : inert(line)}\n`
 }
 
-/** Characters that JSON leaves as they are, in the way in which it writes others. */
+/** Escapes, in JSON's own notation, the control characters that JSON leaves as they are. */
 function escapeRest(json: string): string {
   return json.replace(/[\u007f-\u009f]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`)
 }
 
-/** What JSON escapes would be obeyed once it is read; line breaks stay, for stacks. */
+/** Escapes in JSON become control characters once it is parsed, so these are escaped again; line breaks stay, for stack traces. */
 const escapes = /(?<!\\)((?:\\\\)*)\\(u00(?:[01][0-9a-f]|7f|[89][0-9a-f])|[bfr])/gi
 const lineEnd = /^u000a$/i
 

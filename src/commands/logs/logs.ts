@@ -1,5 +1,5 @@
-// The command `logs`: the newest lines of the data folder's log, and those that come. Not for how the log is written (see ../log/logger.ts
-// and ../log/log-file.ts).
+// The command `logs`: prints the newest lines of the data folder's log, and new ones as they arrive. Not for how the log is written (see
+// log/logger.ts and log/log-file.ts).
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { processEnvironment } from '../../config/load.ts'
@@ -17,9 +17,9 @@ export function showLogs(flags: LogFlags): Promise<ExitCode> {
     const file = join(settingsFor(flags).dataDir, logFileName)
     const reader = new LogReader(file)
     try {
-      const isRead = await show(await reader.last(count), flags)
+      const canWrite = await show(await reader.last(count), flags)
       if (!reader.hasFound) note(`nothing is logged in ${file} yet${flags.follow === true ? ': waiting' : ''}`)
-      if (flags.follow === true && isRead) await follow(reader, flags)
+      if (flags.follow === true && canWrite) await follow(reader, flags)
     } finally {
       await reader.close()
     }
@@ -34,32 +34,26 @@ function readCount(text = '100'): number {
 
 const pollMs = 250
 
-/** Until Ctrl-C, which is how this is meant to end, or until nobody reads on. */
+/** Until Ctrl-C, which is the intended way to end this, or until the reader of our output is gone. */
 async function follow(reader: LogReader, flags: LogFlags): Promise<void> {
-  const asked = new AbortController()
-  process.once('SIGINT', () => asked.abort())
-  while (!asked.signal.aborted) {
+  const interrupt = new AbortController()
+  process.once('SIGINT', () => interrupt.abort())
+  while (!interrupt.signal.aborted) {
     if (!(await show(await reader.more(), flags))) return
-    await delay(pollMs, undefined, { signal: asked.signal }).catch(() => {})
+    await delay(pollMs, undefined, { signal: interrupt.signal }).catch(() => {})
   }
 }
 
 /** How many lines are written at a time. */
 const batchLines = 500
 
+/** False if nobody reads the output any more. */
 async function show(lines: readonly string[], { json }: LogFlags): Promise<boolean> {
-  const hasColours = process.stdout.isTTY === true && !processEnvironment().NO_COLOR
-  const toText = json === true || !isTerminal() ? rawLine(isTerminal()) : prettyLines(hasColours)
-  for (let at = 0; at < lines.length; at += batchLines) {
-    if (
-      !(await write(
-        lines
-          .slice(at, at + batchLines)
-          .map(toText)
-          .join(''),
-      ))
-    )
-      return false
+  const usesColors = process.stdout.isTTY === true && !processEnvironment().NO_COLOR
+  const toText = json === true || !isTerminal() ? rawLine(isTerminal()) : prettyLines(usesColors)
+  for (let start = 0; start < lines.length; start += batchLines) {
+    const batch = lines.slice(start, start + batchLines)
+    if (!(await write(batch.map(toText).join('')))) return false
   }
   return true
 }

@@ -1,18 +1,18 @@
-// Reads a log that grows and is put aside when it is large: its last lines, and then each new one once. Where the files lie and
-// when they are put aside is log/log-file.ts's business. Not for what stands in a line.
+// Reads a log that grows and is rotated when it is large: its last lines, and then each new line once. Not for where the files are and
+// when they are rotated (see log/log-file.ts), nor for what a line contains.
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises'
 import { CommandError } from '../command.ts'
 
-/** Files that were put aside, the newest first. */
-const asideCount = 3
+/** How many rotated files there are; the first is the newest. */
+const rotatedCount = 3
 const chunkBytes = 64 * 1024
 
 export class LogReader {
-  /** Whether any file was there. */
+  /** Whether any file existed. */
   hasFound = false
   readonly #file: string
   #open: { handle: FileHandle; id: number; position: number } | null = null
-  /** A line that is still being written. */
+  /** The beginning of a line that is still being written. */
   #rest: Buffer = Buffer.alloc(0)
 
   constructor(file: string) {
@@ -21,21 +21,21 @@ export class LogReader {
 
   /** The newest `count` lines, the oldest of them first. Throws CommandError. */
   async last(count: number): Promise<string[]> {
-    return this.#told(async () => {
+    return this.#reportingErrors(async () => {
       let lines = await this.more()
-      for (let n = 1; n <= asideCount && lines.length < count; n++) lines = [...(await this.#aside(n)), ...lines]
+      for (let n = 1; n <= rotatedCount && lines.length < count; n++) lines = [...(await this.#rotated(n)), ...lines]
       return count === 0 ? [] : lines.slice(-Math.min(count, lines.length))
     })
   }
 
-  /** Lines that have come since. Throws CommandError. */
+  /** Lines that have been added since. Throws CommandError. */
   async more(): Promise<string[]> {
-    return this.#told(async () => {
+    return this.#reportingErrors(async () => {
       const before = this.#open?.id ?? null
       const lines = await this.#drain()
       const now = await idOf(this.#file)
       if (now === null || now === this.#open?.id) return lines
-      // It was put aside meanwhile: perhaps something was written to it just before, and perhaps others were put aside since.
+      // It has been rotated: lines may have been written to it just before, and other files may have been rotated since.
       if (before !== null) lines.push(...(await this.#drain()), ...(await this.#between(before)))
       await this.close()
       await this.#openFile()
@@ -59,7 +59,7 @@ export class LogReader {
   async #drain(): Promise<string[]> {
     const file = this.#open
     if (file === null) return []
-    // Somebody has emptied it.
+    // The file was truncated.
     if ((await file.handle.stat()).size < file.position) file.position = 0
     const chunks = [this.#rest]
     for (;;) {
@@ -74,19 +74,19 @@ export class LogReader {
     return linesOf(all.subarray(0, end))
   }
 
-  async #aside(n: number): Promise<string[]> {
+  async #rotated(n: number): Promise<string[]> {
     const file = `${this.#file}.${n}`
-    // It may have been put aside since it was read.
+    // It may have been rotated since it was read.
     if ((await idOf(file)) === this.#open?.id) return []
     const bytes = await readFile(file).catch(passMissing)
     if (bytes !== null) this.hasFound = true
     return bytes === null ? [] : linesOf(bytes)
   }
 
-  /** What was put aside after the file with this id. */
+  /** The lines of the files that were rotated after the file with this id. */
   async #between(id: number): Promise<string[]> {
     let lines: string[] = []
-    for (let n = 1; n <= asideCount; n++) {
+    for (let n = 1; n <= rotatedCount; n++) {
       const file = `${this.#file}.${n}`
       const found = await idOf(file)
       if (found === null || found === id) break
@@ -95,12 +95,12 @@ export class LogReader {
     return lines
   }
 
-  async #told<T>(read: () => Promise<T>): Promise<T> {
+  async #reportingErrors<T>(read: () => Promise<T>): Promise<T> {
     try {
       return await read()
-    } catch (fault) {
-      const isSystem = fault instanceof Error && 'syscall' in fault
-      throw isSystem ? new CommandError(`the log ${this.#file} cannot be read: ${fault.message}`) : fault
+    } catch (error) {
+      const isSystemError = error instanceof Error && 'syscall' in error
+      throw isSystemError ? new CommandError(`the log ${this.#file} cannot be read: ${error.message}`) : error
     }
   }
 }
@@ -116,7 +116,7 @@ async function idOf(file: string): Promise<number | null> {
   return (await stat(file).catch(passMissing))?.ino ?? null
 }
 
-function passMissing(fault: NodeJS.ErrnoException): null {
-  if (fault.code === 'ENOENT') return null
-  throw fault
+function passMissing(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT') return null
+  throw error
 }

@@ -1,4 +1,4 @@
-// The thread in which a browser is opened (see browser.ts). Ends when the browser was told.
+// The thread that opens an address in a browser (see browser.ts). Ends once the browser has received the address.
 import { workerData } from 'node:worker_threads'
 import open from 'open'
 

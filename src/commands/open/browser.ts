@@ -1,18 +1,18 @@
-// Opens an address in the user's browser, by the package `open`, which is loaded only then: in a thread, as the package gives the
-// browser whatever environment it finds. Not for which address.
+// Opens an address in the user's browser with the package `open`, which is loaded only when needed. It runs in a thread because the
+// package passes its whole environment to the browser. Not for which address is opened.
 import { Worker } from 'node:worker_threads'
 import type { Environment } from '../../config/sources.ts'
 
-/** Where the program is compiled, so is the thread's file: nobody rewrites the name in a string. */
+/** In the compiled program, the worker's file is compiled too, and the compiler does not rewrite a name in a string. */
 const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-const workerUrl = new URL(`../browser-worker${extension}`, import.meta.url)
+const workerUrl = new URL(`./browser-worker${extension}`, import.meta.url)
 
-/** Whether there is a screen that a browser could be shown on. */
+/** Whether there is a screen on which a browser could be shown. */
 export function hasScreen({ DISPLAY, WAYLAND_DISPLAY }: Environment): boolean {
   return process.platform === 'darwin' || process.platform === 'win32' || Boolean(DISPLAY || WAYLAND_DISPLAY)
 }
 
-/** What a browser and the desktop's own programs, which look for it, need of the user's variables. */
+/** The user's variables that a browser needs, and the desktop's programs that look for it. */
 const allowed = new Set(
   [
     'PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TMPDIR TERM BROWSER',
@@ -24,14 +24,14 @@ const allowed = new Set(
 )
 const families = /^(?:LC|XDG|KDE|GNOME|GTK|GDK|QT|MOZ|WSL)_[A-Z0-9_]+$|^WSLENV$/
 
-/** A list, so that what is secret here stays here: the provider's login, and our own keys. */
+/** An allowlist, so that secrets stay in this process: the provider's login and our own keys. */
 export function browserEnvironment(own: Environment): Record<string, string> {
   const isAllowed = (name: string) => allowed.has(name.toUpperCase()) || families.test(name)
-  const kept = Object.entries(own).filter((entry): entry is [string, string] => entry[1] !== undefined)
-  return Object.fromEntries(kept.filter(([name]) => isAllowed(name)))
+  const entries = Object.entries(own).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  return Object.fromEntries(entries.filter(([name]) => isAllowed(name)))
 }
 
-/** Resolves when the browser was told; whether it shows the page nobody says. Rejects where there is none to be told. */
+/** Resolves once the browser has received the address; whether it shows the page is not known. Rejects if there is no browser. */
 export function openInBrowser(address: string, own: Environment): Promise<void> {
   const worker = new Worker(workerUrl, {
     name: 'browser',
@@ -39,12 +39,12 @@ export function openInBrowser(address: string, own: Environment): Promise<void> 
     workerData: address,
     argv: [],
     execArgv: [],
-    // What it might print belongs to no result of ours.
+    // What the thread prints is not part of our output.
     stdout: true,
     stderr: true,
   })
   return new Promise((resolve, reject) => {
     worker.once('error', reject)
-    worker.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`its thread ended with ${code}`))))
+    worker.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`the browser thread exited with code ${code}`))))
   })
 }

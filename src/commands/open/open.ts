@@ -1,5 +1,5 @@
-// The command `open`: the web page of the running server, in a browser or as a link. Where there are API keys, the link holds a code
-// that is made here, in the data folder. Not for what the code is worth (see ../auth/login-links.ts).
+// The command `open`: opens the web page of the running server in a browser, or prints a link to it. If there are API keys, the link
+// contains a code that is created here, in the data folder. Not for what the code permits (see auth/login-links.ts).
 
 import { createLoginLink, type LoginLink } from '../../auth/login-links.ts'
 import { processEnvironment } from '../../config/load.ts'
@@ -27,14 +27,14 @@ export function openPage(flags: OpenFlags): Promise<ExitCode> {
     const page = `${server.url}/`
     const link = await makeLink(dataDir, server.url)
     const address = link?.address ?? page
-    const fault = flags.print === true ? null : await tryToOpen(address)
-    const isOpened = flags.print !== true && fault === null
+    const problem = flags.print === true ? null : await tryToOpen(address)
+    const isOpened = flags.print !== true && problem === null
     if (flags.json === true) {
       const expiresAt = link === null ? null : new Date(link.expiresAtMs).toISOString()
       printJson({ url: address, expires_at: expiresAt, opened: isOpened })
     } else print(isOpened ? `opened ${page}` : address)
-    if (fault !== null)
-      note(`${fault}: open the link yourself${link === null ? '' : ' (it works once, within a minute)'}`)
+    if (problem !== null)
+      note(`${problem}: open the link yourself${link === null ? '' : ' (it works once, within a minute)'}`)
   })
 }
 
@@ -47,14 +47,14 @@ async function makeLink(dataDir: string, url: string): Promise<LoginLink | null>
   }
 }
 
-/** Why it was not opened; null where it was. */
+/** Why the address was not opened; null if it was. */
 async function tryToOpen(address: string): Promise<string | null> {
   const environment = processEnvironment()
-  if (!hasScreen(environment)) return 'there is no screen here'
+  if (!hasScreen(environment)) return 'there is no screen'
   try {
     await openInBrowser(address, environment)
     return null
-  } catch (fault) {
-    return `no browser could be started (${fault instanceof Error ? fault.message : String(fault)})`
+  } catch (error) {
+    return `no browser could be started (${error instanceof Error ? error.message : String(error)})`
   }
 }

@@ -1,32 +1,32 @@
-// The words and options of the command `service`, for the command line's help and parser. What it does is loaded when it is asked for.
+// Declares the command `service` for the command line's parser and help. Its implementation is loaded only when it runs.
 import type { Command } from 'commander'
 import type { SetExitCode } from '../command.ts'
 import type { InstallFlags, StateFlags } from './service.ts'
 
 const aboutInstall = `
-Flags of claude-serve serve are passed on:
+Flags of claude-serve serve are passed on to the server:
   claude-serve service install -- --port 6000 --default-cwd ~/project
-It works in your home folder unless --default-cwd says otherwise. The service
-does not see the variables of this shell: what the CLI needs for its login, such
-as ANTHROPIC_API_KEY, belongs into systemctl --user edit claude-serve (Linux),
-and settings of the server into its configuration file.`
+The server works in your home folder unless you set --default-cwd. The service
+does not see the variables of this shell: set what the CLI needs for its login,
+such as ANTHROPIC_API_KEY, with systemctl --user edit claude-serve (Linux), and
+the settings of the server in its configuration file.`
 
 export function addService(program: Command, setExitCode: SetExitCode): void {
   const service = program
     .command('service')
-    .description('run the server whenever you are logged in: a systemd user unit, on macOS a launchd agent')
+    .description('run the server whenever you are logged in, as a systemd user unit or (on macOS) a launchd agent')
     .helpCommand(false)
   service
     .command('install')
-    .description('write the service and start it')
+    .description('install the service and start it')
     .usage('[options] [-- <flags of serve>]')
     .argument('[flags...]', 'flags of claude-serve serve')
-    // Without -- they are not ours either; what serve does not know is refused when the service is planned.
+    // They work without -- too; flags that serve does not know are refused when the service is planned.
     .allowUnknownOption()
-    .option('--print', 'print what would be written, and do nothing')
+    .option('--print', 'print the service file, and change nothing')
     .addHelpText('after', aboutInstall)
-    .action(async (words: string[], flags: InstallFlags) => {
-      setExitCode(await (await import('./service.ts')).installService(words, flags, program))
+    .action(async (serveFlags: string[], flags: InstallFlags) => {
+      setExitCode(await (await import('./service.ts')).installService(serveFlags, flags, program))
     })
   service
     .command('uninstall')
@@ -36,9 +36,9 @@ export function addService(program: Command, setExitCode: SetExitCode): void {
     })
   service
     .command('status')
-    .description('show whether there is a service and whether it runs')
+    .description('show whether the service is installed and whether it runs')
     .option('--json', 'print JSON')
-    .addHelpText('after', '\nThe exit code is 0 where it runs, and 1 where it does not.')
+    .addHelpText('after', '\nThe exit code is 0 if the service runs, and 1 if it does not.')
     .action(async (flags: StateFlags) => {
       setExitCode(await (await import('./service.ts')).showService(flags))
     })

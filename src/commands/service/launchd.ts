@@ -1,4 +1,4 @@
-// The service on macOS: an agent of the user's own launchd, and the calls that start and end it.
+// The service on macOS: an agent of the user's launchd, and the calls that start and stop it.
 import { join } from 'node:path'
 import { type Environment, userFolders } from '../../config/sources.ts'
 import { CommandError } from '../command.ts'
@@ -17,16 +17,16 @@ export function launchd(environment: Environment, uid: number): Manager {
     file,
     links: [],
     text: (plan) => plistText(plan, errors),
-    start: (isThere) => [...(isThere ? [bootout] : []), { words: ['launchctl', 'bootstrap', domain, file] }],
+    start: (isInstalled) => [...(isInstalled ? [bootout] : []), { words: ['launchctl', 'bootstrap', domain, file] }],
     stop: [bootout],
-    forget: [],
+    afterRemoval: [],
     state: async () => {
-      const { stdout, fault } = await runTool(['launchctl', 'print', `${domain}/${label}`])
+      const { stdout, error } = await runTool(['launchctl', 'print', `${domain}/${label}`])
       const state = /^\s*state = (.+)$/m.exec(stdout)?.[1] ?? null
-      return { enabled: fault === null ? 'loaded' : 'not loaded', state }
+      return { enabled: error === null ? 'loaded' : 'not loaded', state }
     },
     activeState: 'running',
-    afterwards: `see why it does not start: ${errors}`,
+    afterwards: `if it does not start, see ${errors}`,
   }
 }
 
@@ -35,7 +35,7 @@ function plistText({ node, cli, flags, searchPath, home }: Plan, errors: string)
   const words = [node, cli, 'serve', ...flags].map((word) => `    <string>${escaped(word)}</string>`).join('\n')
   return `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
-<!-- Written by claude-serve service install, which would write it anew. -->
+<!-- Written by claude-serve service install, which overwrites this file. -->
 <plist version="1.0">
 <dict>
   <key>Label</key>
@@ -53,13 +53,13 @@ ${words}
   <string>${escaped(home)}</string>
   <key>RunAtLoad</key>
   <true/>
-  <!-- Again where it failed, not where it was told to stop. -->
+  <!-- Restart it after a failure, not after a stop. -->
   <key>KeepAlive</key>
   <dict>
     <key>SuccessfulExit</key>
     <false/>
   </dict>
-  <!-- The server gives requests 30 s to end. -->
+  <!-- The server gives requests 30 s to finish. -->
   <key>ExitTimeOut</key>
   <integer>60</integer>
   <!-- People wait for its answers. -->

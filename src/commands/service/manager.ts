@@ -1,4 +1,4 @@
-// What the command `service` needs of the program that runs services, and how that program is called.
+// What the command `service` needs from a service manager (systemd or launchd), and how the manager's program is called.
 import { execFile } from 'node:child_process'
 import { processEnvironment } from '../../config/load.ts'
 import { oneLine } from '../terminal-text.ts'
@@ -7,25 +7,25 @@ import type { Plan } from './plan.ts'
 export type ManagerCall = { words: readonly string[]; mayFail?: boolean }
 
 export type Manager = {
-  /** Where the service's file belongs. */
+  /** The path of the service's file. */
   file: string
-  /** What may be left beside it where the manager cannot be asked. */
+  /** Links that may be left behind if the manager cannot be reached. */
   links: readonly string[]
-  /** Throws CommandError for what cannot be written there. */
+  /** The content of the file. Throws CommandError for a value that it cannot contain. */
   text(plan: Plan): string
-  /** `isThere`: an older one may be running. */
-  start(isThere: boolean): readonly ManagerCall[]
+  /** `isInstalled`: an older service may be running. */
+  start(isInstalled: boolean): readonly ManagerCall[]
   stop: readonly ManagerCall[]
-  /** After the file is gone. */
-  forget: readonly ManagerCall[]
-  /** In the manager's own words; null where it does not tell. */
+  /** Called once the file has been removed. */
+  afterRemoval: readonly ManagerCall[]
+  /** In the manager's own words; null if it does not report them. */
   state(): Promise<{ enabled: string | null; state: string | null }>
   activeState: string
-  /** What to know once it runs. */
+  /** Hints for the user once it runs. */
   afterwards: string
 }
 
-/** These programs find the user's session by them. */
+/** Variables by which the managers' programs find the user's session. */
 const passedOn = [
   'PATH',
   'HOME',
@@ -37,8 +37,8 @@ const passedOn = [
   'DBUS_SESSION_BUS_ADDRESS',
 ]
 
-/** `fault` is null where it went well. */
-export type ToolResult = { stdout: string; fault: string | null }
+/** `error` is null on success. */
+export type ToolResult = { stdout: string; error: string | null }
 
 export function runTool(words: readonly string[]): Promise<ToolResult> {
   const [program = '', ...rest] = words
@@ -46,9 +46,9 @@ export function runTool(words: readonly string[]): Promise<ToolResult> {
   const env = Object.fromEntries(passedOn.map((name) => [name, environment[name]]))
   return new Promise((resolve) => {
     execFile(program, rest, { env, timeout: 60_000 }, (error, stdout, stderr) => {
-      const why =
-        error?.code === 'ENOENT' ? `${program} is not there` : oneLine(stderr) || oneLine(error?.message ?? '')
-      resolve({ stdout, fault: error === null ? null : why })
+      const reason =
+        error?.code === 'ENOENT' ? `${program} does not exist` : oneLine(stderr) || oneLine(error?.message ?? '')
+      resolve({ stdout, error: error === null ? null : reason })
     })
   })
 }

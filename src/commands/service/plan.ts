@@ -1,4 +1,4 @@
-// What a service is started with: which node, which file of ours, which flags, which search path. No secret is part of it.
+// What a service is started with: the node executable, our own file, the flags, and the search path. It contains no secret.
 import { realpathSync } from 'node:fs'
 import { delimiter, isAbsolute } from 'node:path'
 import type { Command } from 'commander'
@@ -12,15 +12,15 @@ import { note, UsageError } from '../command.ts'
 export type Plan = {
   node: string
   cli: string
-  /** For `serve`, every path in them absolute. */
+  /** For `serve`; every path in them is absolute. */
   flags: readonly string[]
   searchPath: string
   home: string
-  /** Of the server that these flags make. */
+  /** The data folder of a server with these flags. */
   dataDir: string
 }
 
-/** Throws UsageError and ConfigError: what the server would refuse must not get into a service. */
+/** Throws UsageError and ConfigError: a service must not contain flags that the server would refuse. */
 export function makePlan(words: readonly string[], program: Command): Plan {
   const environment = processEnvironment()
   const { home } = userFolders(environment)
@@ -33,12 +33,12 @@ export function makePlan(words: readonly string[], program: Command): Plan {
   })
   const cli = realpathSync(process.argv[1] ?? '')
   if (cli.includes('/_npx/'))
-    note('npx keeps this program for a while only: npm install -g claude-serve, then install the service')
+    note('npx keeps this program only temporarily: run npm install -g claude-serve, then install the service')
   const flags = toWords(values, home)
   return { node: process.execPath, cli, flags, searchPath: searchPathOf(environment), home, dataDir: config.dataDir }
 }
 
-/** Of this shell's variables the service knows these. */
+/** The variables of this shell that the service sees too. */
 const ownFolders = ({ HOME, XDG_CONFIG_HOME, XDG_DATA_HOME }: Environment): Environment => ({
   HOME,
   XDG_CONFIG_HOME,
@@ -47,21 +47,23 @@ const ownFolders = ({ HOME, XDG_CONFIG_HOME, XDG_DATA_HOME }: Environment): Envi
 
 function readFlags(words: readonly string[], program: Command): Record<string, unknown> {
   const serve = program.commands.find((command) => command.name() === 'serve')
-  if (serve === undefined) throw new Error('there is no command serve')
+  if (serve === undefined) throw new Error('the command serve does not exist')
   const { operands, unknown } = serve.parseOptions([...words])
-  const [stranger] = [...unknown, ...operands]
-  if (stranger !== undefined) throw new UsageError(`${JSON.stringify(stranger)} is no flag of claude-serve serve`)
+  const [unexpected] = [...unknown, ...operands]
+  if (unexpected !== undefined)
+    throw new UsageError(`${JSON.stringify(unexpected)} is not a flag of claude-serve serve`)
   const { printConfig, json, ...values } = serve.opts()
-  if (printConfig !== undefined || json !== undefined) throw new UsageError('a service has no use for --print-config')
+  if (printConfig !== undefined || json !== undefined)
+    throw new UsageError('--print-config and --json are not supported in a service')
   if (maskSecrets(words.join(' ')) === words.join(' ')) return values
   throw new UsageError(
-    'a flag holds a secret, and anybody can read those of a service: put it into the configuration file',
+    'a flag contains a secret, but the flags of a service are readable by anyone: put it into the configuration file',
   )
 }
 
 type Named = Pick<ConfigOption, 'name' | 'placeholder'>
 
-/** The flags again, in the order of help. A service does not start where we are, so that paths must say where they begin. */
+/** The flags again, in the order of help. A service does not start in the current folder, so paths must be absolute. */
 function toWords(values: Record<string, unknown>, home: string): string[] {
   const declared: readonly Named[] = [...Object.values<ConfigOption>(configOptions), configFileOption]
   return declared.flatMap((option) => {
@@ -75,14 +77,14 @@ function toWords(values: Record<string, unknown>, home: string): string[] {
 
 function toAbsolute({ placeholder }: Named, value: string, home: string): string {
   const isFolder = placeholder === '<folder>' || placeholder === '<file>'
-  // A program may be named without a path.
+  // A program can be named without a path.
   const isPath = isFolder || (placeholder === '<path>' && value.includes('/'))
   return isPath ? resolvePath(value, process.cwd(), home) : value
 }
 
 const systemFolders = ['/usr/local/bin', '/usr/bin', '/bin']
 
-/** This shell's, so that the same claude is found, and the tools that it starts; without what npm puts before it for a while. */
+/** This shell's search path, so that the service finds the same claude and tools; without the folders that npm adds temporarily. */
 function searchPathOf({ PATH = '' }: Environment): string {
   const isLasting = (entry: string) =>
     isAbsolute(entry) && !/\/node_modules\/\.bin\/?$|\/node-gyp-bin\/?$|\p{Cc}/u.test(entry)
@@ -91,7 +93,7 @@ function searchPathOf({ PATH = '' }: Environment): string {
 
 const forCli = /^(ANTHROPIC|CLAUDE|AWS|GOOGLE|GCLOUD|CLOUD_ML|VERTEX)_|_proxy$|^(SSL_CERT|NODE_EXTRA_CA_CERTS)/i
 
-/** Names of variables that would mean something to a server started from this shell, and that a service does not see. */
+/** The names of variables that would affect a server started from this shell, but that a service does not see. */
 export function hiddenVariables(environment: Environment): string[] {
   const settings = Object.values<ConfigOption>(configOptions).map((option) => option.environment)
   const isSetting = (name: string) => [...settings, configFileOption.environment].includes(name)

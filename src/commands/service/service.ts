@@ -1,5 +1,5 @@
-// The command `service`: writes, starts, shows and removes what makes the operating system run the server for its user. What the file
-// holds is in systemd.ts and launchd.ts, what the server is started with in plan.ts.
+// The command `service`: installs, shows and removes a service by which the operating system runs the server for its user. Not for the
+// content of its file (see systemd.ts and launchd.ts) and what the server is started with (see plan.ts).
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Command } from 'commander'
@@ -26,22 +26,22 @@ export function installService(words: readonly string[], flags: InstallFlags, pr
     await refuseSecondServer(manager, plan)
     writeWhole(manager.file, text)
     print(`wrote ${manager.file}`)
-    tellHidden()
+    warnAboutHiddenVariables()
     await runAll(manager.start(before !== null), manager)
-    print(`started it: claude-serve status shows what it does\n${manager.afterwards}`)
+    print(`started it: claude-serve status shows what it is doing\n${manager.afterwards}`)
   })
 }
 
 export function uninstallService(): Promise<ExitCode> {
   return answer('service uninstall', async () => {
     const manager = ownManager()
-    // What was asked for is so already, as with stop.
-    if (readOwnFile(manager) === null) return note(`there is no service: ${manager.file} is not there`)
-    const fault = await firstFault(manager.stop)
+    // As with `stop`, this is already the desired state.
+    if (readOwnFile(manager) === null) return note(`no service is installed: ${manager.file} does not exist`)
+    const error = await firstError(manager.stop)
     for (const file of [manager.file, ...manager.links]) rmSync(file, { force: true })
-    await firstFault(manager.forget)
+    await firstError(manager.afterRemoval)
     print(`removed ${manager.file}`)
-    if (fault !== null) note(`${fault}: where the server still runs, claude-serve stop ends it`)
+    if (error !== null) note(`${error}: if the server still runs, stop it with claude-serve stop`)
   })
 }
 
@@ -55,73 +55,73 @@ export function showService(flags: StateFlags): Promise<ExitCode> {
     else if (isInstalled) {
       const rows = [
         ['file', manager.file],
-        ['at login', enabled ?? 'not known'],
-        ['state', state ?? 'not known'],
+        ['at login', enabled ?? 'unknown'],
+        ['state', state ?? 'unknown'],
       ]
       print(asTable(rows).join('\n'))
-    } else note(`there is no service: ${manager.file} is not there; make one with claude-serve service install`)
+    } else note(`no service is installed: ${manager.file} does not exist; install one with claude-serve service install`)
     return isActive ? 0 : 1
   })
 }
 
-/** Throws CommandError where the system has neither. */
+/** Throws CommandError if the system has neither. */
 function ownManager(): Manager {
   const environment = processEnvironment()
   if (process.platform === 'linux') return systemd(environment)
   if (process.platform === 'darwin') return launchd(environment, process.getuid?.() ?? 0)
-  throw new CommandError(`there is no service for ${process.platform}: start claude-serve from your session's start-up`)
+  throw new CommandError(`services are not supported on ${process.platform}: start claude-serve when you log in instead`)
 }
 
-/** What we wrote there before; null where nothing is. Throws CommandError for somebody else's file. */
+/** The file as we wrote it before; null if it does not exist. Throws CommandError for somebody else's file. */
 function readOwnFile({ file }: Manager): string | null {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
-  } catch (fault) {
-    if ((fault as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw new CommandError(`${file} cannot be read: ${(fault as Error).message}`)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw new CommandError(`${file} cannot be read: ${(error as Error).message}`)
   }
   if (text.includes('claude-serve service install')) return text
-  throw new CommandError(`${file} was not written by claude-serve: move it away first`)
+  throw new CommandError(`${file} was not written by claude-serve: move it elsewhere first`)
 }
 
-/** Two servers cannot have one data folder; the service would be started again and again. */
+/** Two servers cannot share a data folder: the service would be restarted again and again. */
 async function refuseSecondServer(manager: Manager, { dataDir }: Plan): Promise<void> {
   const other = await runningServer({ dataDir })
   if (other === null || (await manager.state()).state === manager.activeState) return
   throw new CommandError(
-    `a server runs already (pid ${other.pid}): end it with claude-serve stop, then install the service`,
+    `a server is already running (pid ${other.pid}): stop it with claude-serve stop, then install the service`,
   )
 }
 
 function writeWhole(file: string, text: string): void {
   try {
     mkdirSync(dirname(file), { recursive: true })
-    // Whole or not at all, and never through a link that stands there.
+    // Atomically, and never through an existing link.
     writeFileSync(`${file}.new`, text, { mode: 0o644 })
     renameSync(`${file}.new`, file)
-  } catch (fault) {
-    throw new CommandError(`${file} cannot be written: ${(fault as Error).message}`)
+  } catch (error) {
+    throw new CommandError(`${file} cannot be written: ${(error as Error).message}`)
   }
 }
 
-function tellHidden(): void {
+function warnAboutHiddenVariables(): void {
   const names = hiddenVariables(processEnvironment())
   if (names.length > 0)
-    note(`set here, but not for the service: ${names.join(', ')} (claude-serve service install --help)`)
+    note(`set in this shell, but not for the service: ${names.join(', ')} (see claude-serve service install --help)`)
 }
 
-async function firstFault(calls: readonly ManagerCall[]): Promise<string | null> {
+async function firstError(calls: readonly ManagerCall[]): Promise<string | null> {
   for (const { words, mayFail } of calls) {
-    const { fault } = await runTool(words)
-    if (fault !== null && !mayFail) return fault
+    const { error } = await runTool(words)
+    if (error !== null && !mayFail) return error
   }
   return null
 }
 
 async function runAll(calls: readonly ManagerCall[], { file }: Manager): Promise<void> {
-  const fault = await firstFault(calls)
-  if (fault === null) return
-  const byHand = calls.map(({ words }) => words.join(' ')).join(' && ')
-  throw new CommandError(`${file} is written, but not started (${fault}); where you are logged in, run: ${byHand}`)
+  const error = await firstError(calls)
+  if (error === null) return
+  const commands = calls.map(({ words }) => words.join(' ')).join(' && ')
+  throw new CommandError(`${file} is written, but not started (${error}); in a login session, run: ${commands}`)
 }

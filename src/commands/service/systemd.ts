@@ -1,4 +1,4 @@
-// The service on Linux: a unit of the user's own systemd, and the calls that start and end it.
+// The service on Linux: a unit of the user's systemd, and the calls that start and stop it.
 import { isAbsolute, join } from 'node:path'
 import { type Environment, userFolders } from '../../config/sources.ts'
 import { CommandError } from '../command.ts'
@@ -9,39 +9,39 @@ const unit = 'claude-serve.service'
 const systemctl = (...words: string[]) => ({ words: ['systemctl', '--user', ...words] })
 
 export function systemd(environment: Environment): Manager {
-  const { XDG_CONFIG_HOME: named } = environment
-  const config = named && isAbsolute(named) ? named : join(userFolders(environment).home, '.config')
+  const { XDG_CONFIG_HOME: configHome } = environment
+  const config = configHome && isAbsolute(configHome) ? configHome : join(userFolders(environment).home, '.config')
   const folder = join(config, 'systemd', 'user')
-  const word = async (question: string) => (await runTool(systemctl(question, unit).words)).stdout.trim() || null
+  const query = async (command: string) => (await runTool(systemctl(command, unit).words)).stdout.trim() || null
   return {
     file: join(folder, unit),
     links: [join(folder, 'default.target.wants', unit)],
     text: unitText,
-    start: (isThere) => [
+    start: (isInstalled) => [
       systemctl('daemon-reload'),
       systemctl('enable', '--now', unit),
-      ...(isThere ? [systemctl('restart', unit)] : []),
+      ...(isInstalled ? [systemctl('restart', unit)] : []),
     ],
     stop: [systemctl('disable', '--now', unit)],
-    forget: [systemctl('daemon-reload')],
-    state: async () => ({ enabled: await word('is-enabled'), state: await word('is-active') }),
+    afterRemoval: [systemctl('daemon-reload')],
+    state: async () => ({ enabled: await query('is-enabled'), state: await query('is-active') }),
     activeState: 'active',
     afterwards: [
-      'give it variables for the login: systemctl --user edit claude-serve',
-      'let it run while you are not logged in: loginctl enable-linger',
-      'see why it does not start: journalctl --user -u claude-serve',
+      'to set variables for the login: systemctl --user edit claude-serve',
+      'to keep it running while you are logged out: loginctl enable-linger',
+      'if it does not start, see: journalctl --user -u claude-serve',
     ].join('\n'),
   }
 }
 
 /**
- * An agent may do what its user may, sudo, containers and debuggers included: NoNewPrivileges and the sandbox of systemd would break
- * the commands that it runs, in ways that nobody would look for here. What a request may do is the server's own business (keys,
- * --cwd-root, --permission-modes).
+ * An agent may do what its user may, including sudo, containers and debuggers: NoNewPrivileges and systemd's sandbox would break the
+ * commands that it runs, and nobody would look for the cause here. The server itself limits what a request may do (keys, --cwd-root,
+ * --permission-modes).
  */
 function unitText({ node, cli, flags, searchPath }: Plan): string {
   const command = [programWord(node), ...[cli, 'serve', ...flags].map(argumentWord)].join(' ')
-  return `# Written by claude-serve service install, which would write it anew: your own settings belong into
+  return `# Written by claude-serve service install, which overwrites this file: put your own settings into
 # systemctl --user edit claude-serve
 [Unit]
 Description=claude-serve, a local HTTP API in front of Claude Code
@@ -55,12 +55,12 @@ WorkingDirectory=~
 Environment=${quoted(`PATH=${searchPath}`)}
 Restart=on-failure
 RestartSec=3
-# Wrong flags do not get better by trying again.
+# A restart does not help against wrong flags.
 RestartPreventExitStatus=2
-# The server ends its processes itself and gives requests 30 s; what is left after that is ended by force.
+# The server ends its own processes and gives requests 30 s to finish; whatever is left after that is killed.
 KillMode=mixed
 TimeoutStopSec=60
-# A command that takes too much memory is not the end of the server.
+# A command that uses too much memory must not end the server.
 OOMPolicy=continue
 
 [Install]
@@ -70,7 +70,7 @@ WantedBy=default.target
 
 /** Throws CommandError. */
 function programWord(path: string): string {
-  // systemd itself refuses these in the name of a program; a dollar sign is one there.
+  // systemd does not accept these in the name of a program; a dollar sign there stands for itself.
   if (!/["'\\\p{Cc}]/u.test(path)) return quoted(path)
   throw new CommandError(`systemd cannot start ${JSON.stringify(path)}: install node where its path has no quotes`)
 }

@@ -1,10 +1,10 @@
-// Conversations as `claude-serve sessions` shows them: as rows of a table, or one with all that is known of it. Pure.
+// Conversations as `claude-serve sessions` prints them: rows of a table, or one conversation with everything known about it. Pure.
 import type { SessionReply, SessionSummary } from '../../surfaces/native/session-schemas.ts'
 import { asTable, oneLine, showDollars, showSpan } from '../terminal-text.ts'
 
 const ago = (time: string, nowMs: number) => `${showSpan(nowMs - Date.parse(time))} ago`
 
-/** The first row is the titles. What can be long comes last. */
+/** The first row holds the titles. Columns that can be long come last. */
 export function sessionsAsRows(sessions: readonly SessionSummary[], nowMs: number): string[][] {
   const rows = sessions.map(({ session_id, updated_at, running, cwd, title }) => [
     session_id,
@@ -15,25 +15,25 @@ export function sessionsAsRows(sessions: readonly SessionSummary[], nowMs: numbe
   return [['id', 'when', 'folder', 'title'], ...rows]
 }
 
-/** The first line is its title. */
+/** The first line is the conversation's title. */
 export function sessionAsLines(session: SessionReply, nowMs: number): string[] {
   const { session_id, cwd, created_at, updated_at, model, running, resume_command } = session
   const facts: [string, string | null][] = [
     ['id', session_id],
     ['folder', cwd],
-    ['begun', created_at === null ? null : `${ago(created_at, nowMs)} (${created_at})`],
+    ['started', created_at === null ? null : `${ago(created_at, nowMs)} (${created_at})`],
     ['last used', `${ago(updated_at, nowMs)} (${updated_at})`],
     ['model', model],
     ['cost', costOf(session)],
     ['running', running],
-    ['go on here', `claude-serve chat --session ${session_id}`],
+    ['continue here', `claude-serve chat --session ${session_id}`],
     ['in Claude Code', resume_command],
   ]
   const rows = facts.flatMap(([title, fact]) => (fact === null ? [] : [[title, fact]]))
   return [oneLine(session.title), ...asTable(rows).map((line) => `  ${line}`)]
 }
 
-/** Turns in a terminal are not among these. */
+/** Does not include turns in a terminal. */
 function costOf({ cost_usd, usage }: SessionReply): string | null {
   if (cost_usd === null || usage === null) return null
   return `${showDollars(cost_usd)} in ${usage.runs} ${usage.runs === 1 ? 'run' : 'runs'} of this server`

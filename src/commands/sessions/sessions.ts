@@ -1,5 +1,5 @@
-// The command `sessions`: conversations that a running server knows, those begun in a terminal too; and one of them, with the words
-// that go on with it.
+// The command `sessions`: lists the conversations that a running server knows, including those started in a terminal, or shows one of
+// them, with the commands that continue it.
 import { resolve } from 'node:path'
 import { styleText } from 'node:util'
 import type { SessionList, SessionReply } from '../../surfaces/native/session-schemas.ts'
@@ -29,7 +29,7 @@ async function list(flags: SessionFlags): Promise<void> {
   if (sessions.length === 0) return note(describeNone(flags))
   const [titles = '', ...rows] = asTable(sessionsAsRows(sessions, Date.now()), terminalColumns())
   print([styleText('bold', titles), ...rows].join('\n'))
-  if (next_cursor !== null) note(`there are more than these ${sessions.length}: give --limit, --cwd or --query`)
+  if (next_cursor !== null) note(`there are more than these ${sessions.length}: use --limit, --cwd or --query`)
 }
 
 function readLimit(text = '20'): number {
@@ -46,7 +46,7 @@ function describeNone({ cwd, query }: SessionFlags): string {
 
 async function showOne(id: string, flags: SessionFlags): Promise<void> {
   const filter = flags.cwd ?? flags.query ?? flags.limit
-  if (filter !== undefined) throw new UsageError('give an id, or --cwd, --query and --limit to look for one, not both')
+  if (filter !== undefined) throw new UsageError('pass either an id, or --cwd, --query and --limit, not both')
   const client = await ServerClient.find(flags)
   const isSession = (body: Partial<SessionReply>) => typeof body.session_id === 'string'
   const session = await getJson<SessionReply>(client, `/v1/sessions/${encodeURIComponent(id)}`, isSession)

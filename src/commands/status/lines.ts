@@ -1,16 +1,16 @@
-// What `claude-serve status` has found, as lines for people and as JSON. Pure.
+// The result of `claude-serve status`, as lines for people and as JSON. Pure.
 import type { ServerAddress } from '../../platform/server-address.ts'
 import type { HealthReply } from '../../surfaces/native/schemas.ts'
 import { asTable, oneLine, showSpan } from '../terminal-text.ts'
 
 export type Status = {
   url: string
-  /** What the server of the data folder has left there; null for one that was named by its address. */
+  /** The address record that the server of the data folder wrote; null for a server that was specified by its address. */
   own: (ServerAddress & { dataDir: string }) | null
-  /** Null where it could not be asked: `problem` says why. */
+  /** Null if the server could not be queried: `problem` says why. */
   health: HealthReply | null
   problem: string | null
-  /** False for a process that is there and says nothing. */
+  /** False for a process that exists but does not answer. */
   answers: boolean
   nowMs: number
 }
@@ -34,7 +34,7 @@ export function statusAsJson(status: Status) {
   }
 }
 
-/** The first line is the answer, the others are facts. */
+/** The first line is the result, the others are details. */
 export function statusAsLines(status: Status): string[] {
   const { url, own, health, answers } = status
   const up = upMs(status)
@@ -62,7 +62,7 @@ function healthFacts({
   const { live, max, busy, idle, spare, starting } = processes
   return [
     ['claude', `${claude_version} at ${claude_path}`],
-    ['login', demo ? 'none needed: this is the demo' : loginFact(login)],
+    ['login', demo ? 'not needed: this is the demo' : loginFact(login)],
     ['processes', `${live} of ${max}: ${busy} busy, ${idle} idle, ${spare} spare, ${starting} starting`],
     ['queue', `${queue.waiting} of ${queue.limit} waiting`],
   ]

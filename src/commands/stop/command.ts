@@ -1,4 +1,4 @@
-// The words and options of the command `stop`, for the command line's help and parser. What it does is loaded when it is asked for.
+// Declares the command `stop` for the command line's parser and help. Its implementation is loaded only when it runs.
 import type { Command } from 'commander'
 import type { SetExitCode } from '../command.ts'
 import { addLocationOptions } from '../command.ts'
@@ -7,14 +7,13 @@ import type { StopFlags } from './stop.ts'
 export function addStop(program: Command, setExitCode: SetExitCode): void {
   const command = program
     .command('stop')
-    .description('end the server of the data folder, and wait until it is gone')
-    .option('--timeout <time>', 'how long to wait for it, such as 30s or 2m (default: 60s)')
-    .option('--now', 'end it at once, and the requests that it works on')
+    .description('stop the server of the data folder, and wait until it has exited')
+    .option('--timeout <time>', 'how long to wait, such as 30s or 2m (default: 60s)')
+    .option('--now', 'stop it at once, together with its running requests')
   addLocationOptions(command)
     .addHelpText(
       'after',
-      '\nA server that is told to stop gives requests under way 30 s to end.' +
-        '\nThe exit code is 0 also where no server runs: that is what was asked for.',
+      '\nA stopping server gives running requests 30 s to finish.' + '\nThe exit code is 0 even if no server was running.',
     )
     .action(async (flags: StopFlags) => {
       setExitCode(await (await import('./stop.ts')).stopServer(flags))

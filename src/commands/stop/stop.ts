@@ -1,4 +1,4 @@
-// The command `stop`: ends the server of the data folder, politely or at once, and waits until it is gone.
+// The command `stop`: stops the server of the data folder, gracefully or at once, and waits until it has exited.
 import { setTimeout as delay } from 'node:timers/promises'
 import { killAll, type ProcessInfo, processTree } from '../../claude/process/process-tree.ts'
 import { duration } from '../../config/values.ts'
@@ -14,22 +14,22 @@ import {
   UsageError,
 } from '../command.ts'
 import { runningServer } from '../server-client.ts'
-import { findTarget, isThere, type Target } from './target.ts'
+import { findTarget, isRunning, type Target } from './target.ts'
 
 export type StopFlags = LocationFlags & { timeout?: string; now?: boolean }
 
-const timeoutUsualMs = 60_000
+const defaultTimeoutMs = 60_000
 
 export function stopServer(flags: StopFlags): Promise<ExitCode> {
   return answer('stop', async () => {
     const timeoutMs = readTimeout(flags)
     const target = await findTarget(flags)
-    if (target === null) return tellNone(flags)
-    const isGone = flags.now === true ? await endNow(target) : await end(target, flags, timeoutMs)
-    if (!isGone) {
+    if (target === null) return reportNoServer(flags)
+    const hasExited = flags.now === true ? await stopNow(target) : await stop(target, flags, timeoutMs)
+    if (!hasExited) {
       const hint =
-        flags.now === true ? '' : ': it has requests under way; claude-serve stop --now does not wait for them'
-      throw new CommandError(`claude-serve (pid ${target.pid}) still runs after ${timeoutMs / 1000} s${hint}`)
+        flags.now === true ? '' : ': requests are in progress; claude-serve stop --now does not wait for them'
+      throw new CommandError(`claude-serve (pid ${target.pid}) is still running after ${timeoutMs / 1000} s${hint}`)
     }
     if (flags.json === true) printJson({ stopped: true, pid: target.pid })
     else print(`stopped claude-serve (pid ${target.pid})`)
@@ -37,91 +37,91 @@ export function stopServer(flags: StopFlags): Promise<ExitCode> {
 }
 
 /**
- * No failure: `systemctl stop` and `docker stop` say the same of what does not run, and a script that stops before it starts goes on.
- * It is told all the same, as the server may run in another folder.
+ * Not a failure, as with `systemctl stop` and `docker stop`: a script that stops the server before it starts one can continue. It is
+ * reported nevertheless, because the server may run in another folder.
  */
-function tellNone(flags: StopFlags): void {
+function reportNoServer(flags: StopFlags): void {
   if (flags.json === true) printJson({ stopped: false, pid: null })
   note(`no server runs in ${settingsFor(flags).dataDir}`)
 }
 
 function readTimeout({ timeout, now }: StopFlags): number {
-  if (timeout === undefined) return timeoutUsualMs
-  if (now === true) throw new UsageError('give --timeout or --now, not both')
-  const read = duration(0).safeParse(timeout)
-  if (read.success) return read.data
+  if (timeout === undefined) return defaultTimeoutMs
+  if (now === true) throw new UsageError('pass either --timeout or --now, not both')
+  const parsed = duration(0).safeParse(timeout)
+  if (parsed.success) return parsed.data
   throw new UsageError(`--timeout: ${JSON.stringify(timeout)} is not accepted; give a time such as 30s or 2m`)
 }
 
-/** A second signal would cut a server short that is ending already; such a one is only waited for. */
-async function end(target: Target, flags: StopFlags, timeoutMs: number): Promise<boolean> {
+/** A second signal would cut short a server that is already stopping, so such a server is only waited for. */
+async function stop(target: Target, flags: StopFlags, timeoutMs: number): Promise<boolean> {
   if (target.isListening || (await isStarting(target, flags))) send(target, 'SIGTERM')
   return waitFor(target, timeoutMs)
 }
 
-/** One that starts is soon to be found at its address, one that ends never again. */
+/** A starting server soon appears at its address, a stopping one never again. */
 async function isStarting(target: Target, flags: StopFlags): Promise<boolean> {
-  const began = performance.now()
-  while (performance.now() - began < 1500 && (await isThere(target))) {
+  const startedAt = performance.now()
+  while (performance.now() - startedAt < 1500 && (await isRunning(target))) {
     if ((await runningServer(flags)) !== null) return true
     await delay(pollMs)
   }
   return false
 }
 
-/** What is tried, and how long each is waited for. A server without requests is gone well before the second signal. */
+/** The signals in order, with the wait after each. A server without requests has exited well before the second signal. */
 const steps: readonly [signal: NodeJS.Signals, waitMs: number][] = [
   ['SIGTERM', 1000],
-  // The second one ends the server without a look at its requests (serve.ts).
+  // The second one makes the server exit regardless of its requests (serve.ts).
   ['SIGTERM', 2000],
   ['SIGKILL', 5000],
 ]
 
-/** A server that is cut short cannot end its own processes: what it leaves is ended here. */
-async function endNow(target: Target): Promise<boolean> {
-  const left: ProcessInfo[] = []
+/** A server that is cut short cannot end its own processes: those that it leaves behind are ended here. */
+async function stopNow(target: Target): Promise<boolean> {
+  const descendants: ProcessInfo[] = []
   for (const [signal, waitMs] of steps) {
     const tree = await processTree(target.pid)
-    if (!(await isThere(target))) break
-    left.push(...tree.filter(({ pid }) => pid !== target.pid))
+    if (!(await isRunning(target))) break
+    descendants.push(...tree.filter(({ pid }) => pid !== target.pid))
     send(target, signal)
     if (await waitFor(target, waitMs)) break
   }
-  const isGone = !(await isThere(target))
-  if (isGone) await killAll(left)
-  return isGone
+  const hasExited = !(await isRunning(target))
+  if (hasExited) await killAll(descendants)
+  return hasExited
 }
 
 function send({ pid }: Target, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
-  } catch (fault) {
-    const { code } = fault as NodeJS.ErrnoException
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
     if (code === 'EPERM') throw new CommandError(`claude-serve (pid ${pid}) belongs to another user, who can stop it`)
-    if (code !== 'ESRCH') throw fault
+    if (code !== 'ESRCH') throw error
   }
 }
 
 const pollMs = 100
 
-/** True once it is gone, false where it is there still after so long. Nobody tells us of the end of a process that is not our own. */
+/** True once it has exited, false if it still runs after the timeout. Polls, because only a parent is notified of a process's end. */
 async function waitFor(target: Target, timeoutMs: number): Promise<boolean> {
-  const began = performance.now()
+  const startedAt = performance.now()
   let seconds = 0
-  while (await isThere(target)) {
-    const elapsedMs = performance.now() - began
+  while (await isRunning(target)) {
+    const elapsedMs = performance.now() - startedAt
     if (elapsedMs >= timeoutMs) break
     if (elapsedMs >= (seconds + 1) * 1000) {
       seconds = Math.floor(elapsedMs / 1000)
-      draw(`waiting for requests to end: ${seconds} s`)
+      draw(`waiting for requests to finish: ${seconds} s`)
     }
     await delay(Math.min(pollMs, timeoutMs))
   }
   if (seconds > 0) draw('')
-  return !(await isThere(target))
+  return !(await isRunning(target))
 }
 
-/** On a terminal, in place of what was drawn before. */
+/** On a terminal only; replaces what was drawn before. */
 function draw(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r${text}\u001b[K`)
 }

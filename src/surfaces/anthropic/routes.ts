@@ -79,7 +79,7 @@ function refuseUnsupported(app: FastifyInstance): void {
   for (const path of ['/v1/messages', '/v1/messages/count_tokens']) {
     app.get(path, async (_request, reply) => {
       reply.header('allow', 'POST')
-      throw new AppError('method_not_allowed', `${path} takes POST, not GET`)
+      throw new AppError('method_not_allowed', `${path} supports POST, not GET`)
     })
   }
   app.all('/v1/complete', async () => {

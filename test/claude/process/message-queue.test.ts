@@ -1,114 +1,114 @@
-// The queue between a live process and the turn that reads it: order, stopping, ending, and when it asks for a pause.
+// The queue between a live process and the turn that reads it: order, stopping, ending, and when it pauses its source.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MessageQueue } from '../../../src/claude/process/message-queue.ts'
 
-function makeMailbox(): { mailbox: MessageQueue<number>; fullness: boolean[] } {
+function makeQueue(): { queue: MessageQueue<number>; fullness: boolean[] } {
   const fullness: boolean[] = []
-  return { mailbox: new MessageQueue<number>((isFull) => fullness.push(isFull)), fullness }
+  return { queue: new MessageQueue<number>((isFull) => fullness.push(isFull)), fullness }
 }
 
-const fill = (mailbox: MessageQueue<number>, count: number) => {
-  for (let item = 1; item <= count; item++) mailbox.push(item)
+const fill = (queue: MessageQueue<number>, count: number) => {
+  for (let item = 1; item <= count; item++) queue.push(item)
 }
 
-async function take(mailbox: MessageQueue<number>, count: number): Promise<number[]> {
+async function take(queue: MessageQueue<number>, count: number): Promise<number[]> {
   const items: number[] = []
-  while (items.length < count) items.push(await mailbox.take())
+  while (items.length < count) items.push(await queue.take())
   return items
 }
 
-test('items are taken in the order in which they came', async () => {
-  const { mailbox } = makeMailbox()
-  fill(mailbox, 3)
-  assert.equal(mailbox.size, 3)
-  assert.deepEqual(await take(mailbox, 3), [1, 2, 3])
-  assert.equal(mailbox.size, 0)
+test('items are taken in the order of their arrival', async () => {
+  const { queue } = makeQueue()
+  fill(queue, 3)
+  assert.equal(queue.size, 3)
+  assert.deepEqual(await take(queue, 3), [1, 2, 3])
+  assert.equal(queue.size, 0)
 })
 
-test('a reader that waits gets the next item, and it is not kept', async () => {
-  const { mailbox } = makeMailbox()
-  const waiting = mailbox.take()
-  mailbox.push(7)
+test('a waiting reader gets the next item, which is not queued', async () => {
+  const { queue } = makeQueue()
+  const waiting = queue.take()
+  queue.push(7)
   assert.equal(await waiting, 7)
-  assert.equal(mailbox.size, 0)
+  assert.equal(queue.size, 0)
 })
 
-test('an order to stop reaches the reader that waits', async () => {
-  const { mailbox } = makeMailbox()
-  const waiting = mailbox.take()
-  mailbox.stop('enough')
+test('a stop reaches the waiting reader', async () => {
+  const { queue } = makeQueue()
+  const waiting = queue.take()
+  queue.stop('enough')
   await assert.rejects(waiting, (reason) => reason === 'enough')
-  mailbox.push(1)
-  assert.equal(await mailbox.take(), 1)
+  queue.push(1)
+  assert.equal(await queue.take(), 1)
 })
 
-test('an order to stop goes before what is in the queue, and is heard once', async () => {
-  const { mailbox } = makeMailbox()
-  fill(mailbox, 2)
-  mailbox.stop('enough')
-  mailbox.stop('a later reason')
-  await assert.rejects(mailbox.take(), (reason) => reason === 'enough')
-  assert.deepEqual(await take(mailbox, 2), [1, 2])
+test('a stop takes precedence over queued items, and takes effect once', async () => {
+  const { queue } = makeQueue()
+  fill(queue, 2)
+  queue.stop('enough')
+  queue.stop('a later reason')
+  await assert.rejects(queue.take(), (reason) => reason === 'enough')
+  assert.deepEqual(await take(queue, 2), [1, 2])
 })
 
-test('an order to stop that nobody has heard can be taken back', async () => {
-  const { mailbox } = makeMailbox()
-  fill(mailbox, 1)
-  mailbox.stop('enough')
-  mailbox.resume()
-  assert.equal(await mailbox.take(), 1)
+test('a stop that no read has seen can be cancelled', async () => {
+  const { queue } = makeQueue()
+  fill(queue, 1)
+  queue.stop('enough')
+  queue.resume()
+  assert.equal(await queue.take(), 1)
 })
 
-test('after the end, what is in the queue is still given out, then every read fails', async () => {
-  const { mailbox } = makeMailbox()
-  fill(mailbox, 2)
-  mailbox.end('over')
-  mailbox.end('over again')
-  assert.deepEqual(await take(mailbox, 2), [1, 2])
-  for (let read = 0; read < 2; read++) await assert.rejects(mailbox.take(), (reason) => reason === 'over')
+test('after the end, queued items can still be taken, then every read fails', async () => {
+  const { queue } = makeQueue()
+  fill(queue, 2)
+  queue.end('over')
+  queue.end('over again')
+  assert.deepEqual(await take(queue, 2), [1, 2])
+  for (let read = 0; read < 2; read++) await assert.rejects(queue.take(), (reason) => reason === 'over')
 })
 
-test('the end reaches the reader that waits', async () => {
-  const { mailbox } = makeMailbox()
-  const waiting = mailbox.take()
-  mailbox.end('over')
+test('the end reaches the waiting reader', async () => {
+  const { queue } = makeQueue()
+  const waiting = queue.take()
+  queue.end('over')
   await assert.rejects(waiting, (reason) => reason === 'over')
-  await assert.rejects(mailbox.take(), (reason) => reason === 'over')
+  await assert.rejects(queue.take(), (reason) => reason === 'over')
 })
 
-test('the source is held back above 256 items and let go below 64, each told once', async () => {
-  const { mailbox, fullness } = makeMailbox()
-  fill(mailbox, 256)
+test('the source is paused above 256 items and resumed below 64, each reported once', async () => {
+  const { queue, fullness } = makeQueue()
+  fill(queue, 256)
   assert.deepEqual(fullness, [])
-  fill(mailbox, 2)
+  fill(queue, 2)
   assert.deepEqual(fullness, [true])
-  await take(mailbox, 258 - 64)
+  await take(queue, 258 - 64)
   assert.deepEqual(fullness, [true])
-  await take(mailbox, 2)
+  await take(queue, 2)
   assert.deepEqual(fullness, [true, false])
 })
 
-test('what is cleared away makes room, and takes an order to stop with it', async () => {
-  const { mailbox, fullness } = makeMailbox()
-  fill(mailbox, 300)
-  mailbox.stop('enough')
-  mailbox.clear()
-  assert.equal(mailbox.size, 0)
+test('clearing makes room and drops a pending stop', async () => {
+  const { queue, fullness } = makeQueue()
+  fill(queue, 300)
+  queue.stop('enough')
+  queue.clear()
+  assert.equal(queue.size, 0)
   assert.deepEqual(fullness, [true, false])
-  mailbox.push(1)
-  assert.equal(await mailbox.take(), 1)
+  queue.push(1)
+  assert.equal(await queue.take(), 1)
 })
 
-test('the end survives being cleared', async () => {
-  const { mailbox } = makeMailbox()
-  mailbox.end('over')
-  mailbox.clear()
-  await assert.rejects(mailbox.take(), (reason) => reason === 'over')
+test('clearing does not undo the end', async () => {
+  const { queue } = makeQueue()
+  queue.end('over')
+  queue.clear()
+  await assert.rejects(queue.take(), (reason) => reason === 'over')
 })
 
 test('a falsy item is an item', async () => {
-  const { mailbox } = makeMailbox()
-  mailbox.push(0)
-  assert.equal(await mailbox.take(), 0)
+  const { queue } = makeQueue()
+  queue.push(0)
+  assert.equal(await queue.take(), 0)
 })

@@ -1,5 +1,5 @@
-// The SDK's messages of a turn, as recorded from the real CLI by test/fixtures/record.ts, and what becomes of them. The
-// expected events lie beside the recordings; what matters most about each of them is said here once more, by hand.
+// The SDK's messages of a turn, as recorded from the real CLI by test/fixtures/record.ts, and the events they become. The expected
+// events are stored beside the recordings; the most important facts about each are repeated here by hand.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk'
@@ -13,10 +13,10 @@ const sessionId = '22222222-2222-4222-8222-222222222222'
 const textsOf = (events: readonly RunEvent[]) =>
   events.map((event) => (event.type === 'text-delta' ? event.text : '')).join('')
 
-/** The kinds of events in order, each row of deltas as one; figures are looked at by themselves. */
+/** The types of events in order, each row of deltas as one; usage is tested separately. */
 function shapeOf(events: readonly RunEvent[]): string {
   const types = events.map((event) => event.type).filter((type) => type !== 'usage')
-  return types.filter((type, at) => !(type.endsWith('-delta') && type === types[at - 1])).join(' ')
+  return types.filter((type, index) => !(type.endsWith('-delta') && type === types[index - 1])).join(' ')
 }
 
 const block = (kind: string) => `${kind}-start ${kind}-delta ${kind}-end`
@@ -31,7 +31,7 @@ type Facts = {
   code?: ErrorCode
   result?: string
   stopReason: string | null
-  said?: string
+  text?: string
 }
 
 const expected: Record<string, Facts> = {
@@ -40,29 +40,29 @@ const expected: Record<string, Facts> = {
   'tool-loop': {
     shape: shape(text, tool, result, tool, tool, result, result, text),
     result: 'It is there.',
-    said: 'I look.It is there.',
+    text: 'I look.It is there.',
     stopReason: 'end_turn',
   },
   'denied-tool': { shape: shape(tool, result, text), result: 'I may not.', stopReason: 'end_turn' },
   'api-error': { shape: shape(), code: 'model_not_found', stopReason: 'stop_sequence' },
   'rate-limit': { shape: shape(), code: 'rate_limited', stopReason: 'stop_sequence' },
   'retry-then-success': { shape: shape('retry', text), result: 'At last.', stopReason: 'end_turn' },
-  'cut-then-success': { shape: shape(text), code: 'claude_failed', stopReason: null, said: 'one two th' },
+  'cut-then-success': { shape: shape(text), code: 'claude_failed', stopReason: null, text: 'one two th' },
   'cut-then-success.whole': {
     shape: shape(text, 'retry', text),
     result: 'Whole again.',
-    said: 'one two thWhole again.',
+    text: 'one two thWhole again.',
     stopReason: 'end_turn',
   },
-  'cut-every-time': { shape: shape(text), code: 'claude_failed', stopReason: null, said: 'one two th' },
+  'cut-every-time': { shape: shape(text), code: 'claude_failed', stopReason: null, text: 'one two th' },
   'cut-every-time.whole': {
     shape: shape(text, 'retry', text, 'retry', text),
     code: 'claude_failed',
     stopReason: 'stop_sequence',
-    said: 'one two th'.repeat(3),
+    text: 'one two th'.repeat(3),
   },
-  'error-in-stream': { shape: shape(text), code: 'overloaded', stopReason: 'stop_sequence', said: 'one two th' },
-  'error-in-stream.whole': { shape: shape(text), code: 'overloaded', stopReason: 'stop_sequence', said: 'one two th' },
+  'error-in-stream': { shape: shape(text), code: 'overloaded', stopReason: 'stop_sequence', text: 'one two th' },
+  'error-in-stream.whole': { shape: shape(text), code: 'overloaded', stopReason: 'stop_sequence', text: 'one two th' },
   'output-limit-continued': {
     shape: shape(text, text),
     result: 'The first part, the second part.',
@@ -76,21 +76,21 @@ const expected: Record<string, Facts> = {
   'structured-output': {
     shape: shape(tool, result),
     result: '{"city":"Bern","people":134000}',
-    said: '',
+    text: '',
     stopReason: 'tool_use',
   },
   'structured-output-missing': {
     shape: shape(text, text),
     code: 'claude_failed',
-    said: 'Just words.Just words.',
+    text: 'Just words.Just words.',
     stopReason: 'end_turn',
   },
   subagent: { shape: shape(tool, result, text), result: 'It told me.', stopReason: 'end_turn' },
-  refusal: { shape: shape(text), code: 'invalid_request', stopReason: null, said: 'I must not.' },
+  refusal: { shape: shape(text), code: 'invalid_request', stopReason: null, text: 'I must not.' },
   'turns-used-up': { shape: shape(tool, result), code: 'claude_failed', stopReason: 'tool_use' },
 }
 
-test('each reading of a recording is accounted for', () => {
+test('each reading of a recording has expected facts', () => {
   assert.deepEqual(readings.map(({ name }) => name).sort(), Object.keys(expected).sort())
 })
 
@@ -107,7 +107,7 @@ for (const reading of readings) {
     assert.equal(end.error?.code, facts.code)
     assert.equal(end.stopReason, facts.stopReason)
     if (facts.result !== undefined) assert.equal(end.result, facts.result)
-    assert.equal(textsOf(events), facts.said ?? facts.result ?? '')
+    assert.equal(textsOf(events), facts.text ?? facts.result ?? '')
     assert.equal(end.sessionId, sessionId)
     assert.deepEqual(JSON.parse(JSON.stringify(events)), readLines(`${reading.name}.expected`))
   })
@@ -128,7 +128,7 @@ function translate(messages: readonly SDKMessage[], translator = new TurnTransla
   return messages.flatMap((message) => translator.accept(message))
 }
 
-/** Holds the order of a whole run's events against the rules. */
+/** Checks the order of a whole run's events. */
 function checkOrder(events: readonly RunEvent[]): void {
   const checker = new OrderChecker()
   for (const event of events) checker.accept(event)
@@ -147,24 +147,24 @@ const usagesOf = (events: readonly RunEvent[]) =>
   events.flatMap((event) => (event.type === 'usage' ? [event.usage] : []))
 
 for (const reading of readings) {
-  test(`${reading.name}: the figures of each message of the model are told when it begins`, () => {
+  test(`${reading.name}: the usage of each message of the model is emitted when the message starts`, () => {
     const messages = readLines<SDKMessage>(reading.recording)
     const events = replay(reading, messages)
     const starts = messageStarts(messages)
     const end = events.at(-1)
     assert.ok(end?.type === 'run-end')
-    // A stream that broke, or was refused, ends the turn of one who listens before the CLI asks again.
+    // A stream that broke, or was refused, ends the turn of a streaming caller before the CLI retries.
     const isCutShort = end.outcome === 'failed' && end.stopReason === null
-    const told = usagesOf(events)
-    assert.equal(told.length, isCutShort ? 1 : starts.length)
+    const usages = usagesOf(events)
+    assert.equal(usages.length, isCutShort ? 1 : starts.length)
     assert.deepEqual(
-      told.map(({ raw }) => raw),
-      starts.slice(0, told.length).map(({ message }) => message.usage),
+      usages.map(({ raw }) => raw),
+      starts.slice(0, usages.length).map(({ message }) => message.usage),
     )
   })
 }
 
-test('figures are those of the message, by their names and as they came', () => {
+test('usage contains the counts of the message, both by name and raw', () => {
   const figures = { input_tokens: 7, output_tokens: 2, cache_read_input_tokens: 5, cache_creation_input_tokens: 3 }
   const usage = { ...figures, service_tier: 'standard' }
   const messages = structuredClone(messagesOf('text'))
@@ -184,7 +184,7 @@ test('figures are those of the message, by their names and as they came', () => 
 const signature = 'ZGVtby1zaWduYXR1cmU='
 const hidden = 'c2VjcmV0IHRob3VnaHRz'
 
-/** The recording of a thought, of which the API shows nothing but `data`. */
+/** The recording of thinking of which the API shows only `data`. */
 function redactedThinking(): SDKMessage[] {
   return structuredClone(messagesOf('thinking')).flatMap((message) => {
     if (message.type === 'assistant') {
@@ -205,23 +205,23 @@ function redactedThinking(): SDKMessage[] {
   })
 }
 
-const unstreamed = (messages: readonly SDKMessage[]) => messages.filter(({ type }) => type !== 'stream_event')
+const withoutStream = (messages: readonly SDKMessage[]) => messages.filter(({ type }) => type !== 'stream_event')
 
 for (const [how, pick] of [
   ['streamed', (messages: readonly SDKMessage[]) => messages],
-  ['whole', unstreamed],
+  ['whole', withoutStream],
 ] as const) {
-  test(`a signed thought that comes ${how} is told with its signature, inside its block`, () => {
+  test(`signed thinking that arrives ${how} is emitted with its signature, inside its block`, () => {
     const events = translate(pick(messagesOf('thinking')))
     checkOrder(events)
     assert.equal(shapeOf(events), shape(thinking, text))
-    const told = events.flatMap((event) => (event.type === 'thinking-delta' ? [event.text] : []))
-    assert.equal(told.join(''), 'think0 think1 ')
+    const texts = events.flatMap((event) => (event.type === 'thinking-delta' ? [event.text] : []))
+    assert.equal(texts.join(''), 'think0 think1 ')
     const signatures = events.filter((event) => event.type === 'thinking-signature')
     assert.deepEqual(signatures, [{ type: 'thinking-signature', index: 0, signature }])
   })
 
-  test(`a thought that the API does not show, and comes ${how}, is told as it came, inside its block`, () => {
+  test(`redacted thinking that arrives ${how} is emitted unchanged, inside its block`, () => {
     const events = translate(pick(redactedThinking()))
     checkOrder(events)
     assert.equal(shapeOf(events), shape(redacted, text))
@@ -233,7 +233,7 @@ for (const [how, pick] of [
   })
 }
 
-test('the output of a schema is given as an object', () => {
+test('structured output is returned as an object', () => {
   const end = replay(
     { name: 'x', recording: 'x', streaming: true, wantsSchema: true },
     messagesOf('structured-output'),
@@ -242,7 +242,7 @@ test('the output of a schema is given as an object', () => {
   assert.deepEqual(end.structuredOutput, { city: 'Bern', people: 134_000 })
 })
 
-test('a refused call is told in the end', () => {
+test('a denied call is reported at the end', () => {
   const end = translate(messagesOf('denied-tool')).at(-1)
   assert.ok(end?.type === 'run-end')
   assert.deepEqual(
@@ -251,7 +251,7 @@ test('a refused call is told in the end', () => {
   )
 })
 
-test('what a subagent says and does is not part of the answer', () => {
+test('the messages of a subagent are not part of the answer', () => {
   const messages = messagesOf('subagent')
   const below = messages.filter((message) => 'parent_tool_use_id' in message && message.parent_tool_use_id !== null)
   assert.ok(below.length > 2, 'the recording holds messages of a subagent')
@@ -259,24 +259,24 @@ test('what a subagent says and does is not part of the answer', () => {
   assert.doesNotMatch(JSON.stringify(translate(messages)), /The subagent looks/)
 })
 
-test('it is known when a tool is at work', () => {
+test('the translator knows when a tool is running', () => {
   const translator = new TurnTranslator(contextOf())
   const seen = messagesOf('tool-loop').map((message) => {
     translator.accept(message)
     return translator.toolIsRunning
   })
-  const changes = seen.filter((isRunning, at) => isRunning !== (seen[at - 1] ?? false))
+  const changes = seen.filter((isRunning, index) => isRunning !== (seen[index - 1] ?? false))
   assert.deepEqual(changes, [true, false, true, false])
 })
 
-test('an answer that did not come as a stream is told whole', () => {
+test('an answer that does not arrive as a stream is emitted whole', () => {
   const messages = messagesOf('tool-loop').filter((message) => message.type !== 'stream_event')
   const events = translate(messages)
   assert.equal(shapeOf(events), expected['tool-loop']?.shape)
   assert.equal(textsOf(events), 'I look.It is there.')
 })
 
-test('an answer that is only in the result is told', () => {
+test('an answer that is only in the result is emitted', () => {
   const messages = messagesOf('text').filter(
     (message) => message.type !== 'stream_event' && message.type !== 'assistant',
   )
@@ -284,7 +284,7 @@ test('an answer that is only in the result is told', () => {
   assert.equal(textsOf(translate(messages)), 'Hello from the model.')
 })
 
-test('a stream that is cut off at any point is in order once it is ended', () => {
+test('a stream that is cut off at any point is in order once it ends', () => {
   for (const { recording } of readings) {
     const messages = messagesOf(recording)
     const start = messages.findIndex((message) => message.type === 'system' && message.subtype === 'init')
@@ -296,16 +296,16 @@ test('a stream that is cut off at any point is in order once it is ended', () =>
   }
 })
 
-test('a turn on a streaming process, which says anew how it is set up, begins once', () => {
+test('a turn in which the process reports its setup twice starts once', () => {
   const messages = messagesOf('text')
   const init = messages.find((message) => message.type === 'system' && message.subtype === 'init')
   assert.ok(init)
   assert.equal(shapeOf(translate([init, ...messages])), shape(text))
 })
 
-test('kinds of messages that this version does not know are passed over', () => {
-  const strangers = [{ type: 'invented' }, { type: 'system', subtype: 'invented' }] as unknown as SDKMessage[]
-  assert.deepEqual(translate(strangers), [])
+test('unknown types of messages are ignored', () => {
+  const unknown = [{ type: 'invented' }, { type: 'system', subtype: 'invented' }] as unknown as SDKMessage[]
+  assert.deepEqual(translate(unknown), [])
 })
 
 function retryAfter(delayMs: number): SDKMessage {
@@ -313,7 +313,7 @@ function retryAfter(delayMs: number): SDKMessage {
   return { type: 'system', subtype: 'api_retry', ...fields } as unknown as SDKMessage
 }
 
-test('a wait of the CLI that is too long breaks the turn, and says for how long', () => {
+test('a retry delay of the CLI that is too long ends the turn with an error that names the delay', () => {
   const short = new TurnTranslator(contextOf())
   translate([retryAfter(10_000)], short)
   assert.equal(short.broken, null)
@@ -323,7 +323,7 @@ test('a wait of the CLI that is too long breaks the turn, and says for how long'
   assert.equal(long.broken?.details.retryAfterS, 11)
 })
 
-test("the end of a subscription's limit is told as a wait", () => {
+test("the end of a subscription's limit is returned as a retry delay", () => {
   const translator = new TurnTranslator(contextOf())
   const notice = { type: 'rate_limit_event', rate_limit_info: { status: 'rejected', resetsAt: 1100 } }
   const events = translate([notice as unknown as SDKMessage, ...messagesOf('rate-limit')], translator)
@@ -332,7 +332,7 @@ test("the end of a subscription's limit is told as a wait", () => {
   assert.equal(end.error?.details.retryAfterS, 100)
 })
 
-test('what was said is kept for a conversation file, without what the CLI made up', () => {
+test("the messages are retained for a conversation file, without the CLI's synthetic ones", () => {
   const roles = (name: string) => {
     const translator = new TurnTranslator(contextOf())
     translate(messagesOf(name), translator)
@@ -350,7 +350,7 @@ const ends: [error: AppError | null, outcome: RunEnd['outcome']][] = [
   [new AppError('timeout', 'x'), 'failed'],
 ]
 for (const [error, outcome] of ends) {
-  test(`a run of which nothing is known but ${error?.code ?? 'that it went well'} has ${outcome}`, () => {
+  test(`a run of which only ${error?.code ?? 'its success'} is known has the outcome ${outcome}`, () => {
     const end = endOfRun({ sessionId, model: 'm' }, error)
     assert.equal(end.outcome, outcome)
     assert.equal(end.error?.code, error?.code)

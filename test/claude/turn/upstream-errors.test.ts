@@ -1,5 +1,5 @@
-// What goes wrong at the model's API, as the caller of this server is told it: a status and a code of their own, never the
-// CLI's error text as an answer, never a broken answer that looks whole, and a server that goes on.
+// Failures of the model's API from the point of view of the server's caller: each has its own status and code, the CLI's error text is
+// never an answer, a broken answer never looks complete, and the server continues.
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import type { ErrorCode } from '../../../src/errors.ts'
@@ -11,10 +11,10 @@ const hooks = { after: after as TestContext['after'] }
 const server = await startTestServer(hooks, { config: { maxProcesses: 4 } })
 const { upstream } = server
 
-type Told = { answer: Answer | null; events: ChatEvent[] }
+type Reply = { answer: Answer | null; events: ChatEvent[] }
 
-/** Asks in one way or the other; a stream that is refused with a status counts as an answer. */
-async function ask(target: TestServer, how: 'chat' | 'stream', body: Record<string, unknown>): Promise<Told> {
+/** Sends a request in one way or the other; a stream that is rejected with a status counts as an answer. */
+async function ask(target: TestServer, how: 'chat' | 'stream', body: Record<string, unknown>): Promise<Reply> {
   const whole = { tools: [], system_prompt: 'S', ...body }
   if (how === 'chat') return { answer: await post(target, '/v1/chat', whole), events: [] }
   const response = await openStream(target, whole)
@@ -28,16 +28,16 @@ async function ask(target: TestServer, how: 'chat' | 'stream', body: Record<stri
 }
 
 /** The answer, or the stream's last event. */
-function endOf({ answer, events }: Told): Record<string, unknown> {
+function endOf({ answer, events }: Reply): Record<string, unknown> {
   const end = answer?.body ?? events.at(-1)
   assert.ok(end)
   return { ...end }
 }
 
-/** The requests that reached the model's API with this word in them. */
+/** The requests with this word that reached the model's API. */
 const requestsWith = (word: string) => upstream.requests.filter(({ raw }) => raw.includes(word))
 
-type Fault = {
+type Failure = {
   title: string
   script: Record<string, unknown>
   status: number
@@ -45,14 +45,14 @@ type Fault = {
   upstreamStatus?: number
   retryAfter?: string
   error: RegExp
-  /** How often the model's API is asked; not told where it is the CLI's own business. */
+  /** How often the model's API is called; absent if that is up to the CLI. */
   requests?: number
 }
 
 const noRetry = { headers: { 'x-should-retry': 'false' } }
 
-/** A wait of 30 s is this server's guess: when the CLI gives up at once it does not say what the API asked for. */
-const faults: Fault[] = [
+/** The wait of 30 s is this server's guess: if the CLI gives up at once, it does not report what the API requested. */
+const failures: Failure[] = [
   {
     title: '400',
     script: { status: 400 },
@@ -105,7 +105,7 @@ const faults: Fault[] = [
     requests: 1,
   },
   {
-    title: '429 with a wait of seven seconds that is not to be retried',
+    title: '429 with a wait of seven seconds that must not be retried',
     script: { status: 429, retry_after: 7, ...noRetry },
     status: 429,
     code: 'rate_limited',
@@ -142,9 +142,9 @@ const faults: Fault[] = [
   },
 ]
 
-describe('a fault before the first word is a status of its own', { concurrency: 3 }, () => {
+describe('a failure before the first word has its own status', { concurrency: 3 }, () => {
   for (const how of ['chat', 'stream'] as const) {
-    for (const { title, script, status, code, upstreamStatus, retryAfter, error, requests } of faults) {
+    for (const { title, script, status, code, upstreamStatus, retryAfter, error, requests } of failures) {
       test(`${title}, ${how}`, async () => {
         const word = `${title}, ${how}.`
         const { answer, events } = await ask(server, how, { prompt: `${word} ${step(script)}` })
@@ -166,21 +166,21 @@ describe('a fault before the first word is a status of its own', { concurrency: 
 for (const how of ['chat', 'stream'] as const) {
   const refusal = { text: 'I will not', tokens: 3, stop_reason: 'refusal' }
 
-  test(`a refusal is an error and no answer, ${how}`, async () => {
-    // The CLI asks once more, unless words of the refused answer were told already.
+  test(`a refusal is an error, not an answer, ${how}`, async () => {
+    // The CLI retries once, unless words of the refused answer were already emitted.
     upstream.enqueue(...(how === 'stream' ? [refusal] : [refusal, refusal]))
-    const told = await ask(server, how, { prompt: 'refuse' })
-    assert.equal(endOf(told).code, 'invalid_request')
-    assert.match(String(endOf(told).error), /safeguards/)
-    assert.doesNotMatch(textOf(told.events), /API Error|safeguards/)
-    assert.equal('result' in endOf(told), false)
+    const reply = await ask(server, how, { prompt: 'refuse' })
+    assert.equal(endOf(reply).code, 'invalid_request')
+    assert.match(String(endOf(reply).error), /safeguards/)
+    assert.doesNotMatch(textOf(reply.events), /API Error|safeguards/)
+    assert.equal('result' in endOf(reply), false)
   })
 }
 
-test('a refusal that the model takes back is an answer', async () => {
+test('an answer that follows a refusal is the answer', async () => {
   upstream.enqueue({ text: 'I will not', tokens: 3, stop_reason: 'refusal' }, { text: 'well then', tokens: 2 })
-  const told = await ask(server, 'chat', { prompt: 'refuse' })
-  assert.equal(endOf(told).result, 'well then')
+  const reply = await ask(server, 'chat', { prompt: 'refuse' })
+  assert.equal(endOf(reply).result, 'well then')
 })
 
 const broken = [
@@ -188,11 +188,11 @@ const broken = [
   ['a body that ends early', { eof: 3 }],
 ] as const
 
-describe('an answer that breaks off', { concurrency: 2 }, () => {
+describe('an answer that is cut off', { concurrency: 2 }, () => {
   const text = 'one two three four five six '
   for (const [title, script] of broken) {
-    // With time between the words: those that arrive together with the break may be lost, and nothing was told then.
-    test(`${title}: a stream ends with an error after what was told`, async () => {
+    // With time between the words: those that arrive together with the break may be lost, and then nothing was emitted.
+    test(`${title}: a stream ends with an error after the emitted words`, async () => {
       const prompt = `${title} live ${step({ ...script, text, tokens: 6, gap: 250, times: 1 })}`
       const { events } = await ask(server, 'stream', { prompt })
       assert.deepEqual(
@@ -205,7 +205,7 @@ describe('an answer that breaks off', { concurrency: 2 }, () => {
       assert.match((await chat(server, { prompt: 'and now', tools: [], system_prompt: 'S' })).result, /^tok0/)
     })
 
-    test(`${title}: a whole answer is that of the second try, once`, async () => {
+    test(`${title}: a whole answer is that of the retry, once`, async () => {
       const prompt = `${title} whole ${step({ ...script, text, tokens: 6, times: 1 })}`
       const { answer } = await ask(server, 'chat', { prompt })
       assert.equal(answer?.status, 200, JSON.stringify(answer?.body))
@@ -213,7 +213,7 @@ describe('an answer that breaks off', { concurrency: 2 }, () => {
       assert.equal(requestsWith(`${title} whole`).length, 2)
     })
 
-    test(`${title}, each time: an error, not half an answer`, async () => {
+    test(`${title}, each time: an error, not a partial answer`, async () => {
       const { answer } = await ask(server, 'chat', {
         prompt: `${title} always ${step({ ...script, text, tokens: 6 })}`,
       })
@@ -222,9 +222,9 @@ describe('an answer that breaks off', { concurrency: 2 }, () => {
       assert.match(String(answer?.body.error), /[Cc]onnection/)
     })
 
-    test(`${title} before the first word: the second try is told`, async () => {
-      const [fault] = Object.keys(script)
-      const prompt = `${title} at once ${step({ [fault ?? '']: 0, text, tokens: 6, times: 1 })}`
+    test(`${title} before the first word: the answer of the retry is emitted`, async () => {
+      const [failure] = Object.keys(script)
+      const prompt = `${title} at once ${step({ [failure ?? '']: 0, text, tokens: 6, times: 1 })}`
       const { events } = await ask(server, 'stream', { prompt })
       assert.equal(textOf(events), text)
       assert.equal(events.at(-1)?.type, 'done')
@@ -235,13 +235,13 @@ describe('an answer that breaks off', { concurrency: 2 }, () => {
     for (const [title, script, code] of [
       ['an error event in the middle', { sse_error: 'overloaded_error', after: 3 }, 'overloaded'],
       ['an error event before the first word', { sse_error: 'overloaded_error' }, 'overloaded'],
-      ['a line that is no JSON in the middle', { malformed: 'json', after: 3 }, 'claude_failed'],
+      ['a line that is not JSON in the middle', { malformed: 'json', after: 3 }, 'claude_failed'],
     ] as const) {
       test(`${title} is an error, ${how}`, async () => {
-        const told = await ask(server, how, { prompt: step({ ...script, text, tokens: 6 }) })
-        assert.equal(endOf(told).code, code, JSON.stringify(endOf(told)))
-        assert.ok(text.startsWith(textOf(told.events)))
-        assert.equal('result' in endOf(told), false)
+        const reply = await ask(server, how, { prompt: step({ ...script, text, tokens: 6 }) })
+        assert.equal(endOf(reply).code, code, JSON.stringify(endOf(reply)))
+        assert.ok(text.startsWith(textOf(reply.events)))
+        assert.equal('result' in endOf(reply), false)
         assert.match((await chat(server, { prompt: 'and now', tools: [], system_prompt: 'S' })).result, /^tok0/)
       })
     }
@@ -251,54 +251,54 @@ describe('an answer that breaks off', { concurrency: 2 }, () => {
 describe('an answer that the CLI repairs by itself', () => {
   const tooLong = (text: string) => ({ text, tokens: 2, stop_reason: 'max_tokens' })
   for (const how of ['chat', 'stream'] as const) {
-    /** Both ways of asking, as one: what was told and how it ended. */
-    const tell = async () => {
-      const told = await ask(server, how, { prompt: 'tell me' })
-      const end = endOf(told)
+    /** Sends a request either way; returns the emitted text and the end. */
+    const request = async () => {
+      const reply = await ask(server, how, { prompt: 'tell me' })
+      const end = endOf(reply)
       assert.ok('result' in end, JSON.stringify(end))
-      return { text: how === 'stream' ? textOf(told.events) : String(end.result), end }
+      return { text: how === 'stream' ? textOf(reply.events) : String(end.result), end }
     }
 
-    test(`an answer that was continued after the output limit is told once and in order, ${how}`, async () => {
+    test(`an answer that was continued after the output limit is emitted once and in order, ${how}`, async () => {
       upstream.enqueue(tooLong('one two '), tooLong('three four '), { text: 'five six', tokens: 2 })
-      const { text, end } = await tell()
+      const { text, end } = await request()
       assert.equal(text, 'one two three four five six')
       assert.equal(end.result, text)
       assert.equal(end.stop_reason, 'end_turn')
     })
 
-    test(`an answer that stays beyond the output limit is told as far as it goes, ${how}`, async () => {
+    test(`an answer that remains beyond the output limit is emitted as far as it goes, ${how}`, async () => {
       upstream.enqueue(tooLong('a b '), tooLong('c d '), tooLong('e f '), tooLong('g h '))
-      const { text, end } = await tell()
+      const { text, end } = await request()
       assert.equal(text, 'a b c d e f g h ')
       assert.equal(end.result, text)
       assert.equal(end.stop_reason, 'max_tokens')
     })
 
-    test(`an empty answer is asked for once more, ${how}`, async () => {
+    test(`an empty answer is requested once more, ${how}`, async () => {
       upstream.enqueue({ text: '' }, { text: 'now then' })
-      const { text, end } = await tell()
+      const { text, end } = await request()
       assert.equal(text, 'now then')
       assert.equal(end.result, text)
     })
 
-    test(`an answer that stays empty is an empty answer, ${how}`, async () => {
+    test(`an answer that remains empty is an empty answer, ${how}`, async () => {
       upstream.enqueue({ text: '' }, { text: '' })
-      const { text, end } = await tell()
+      const { text, end } = await request()
       assert.equal(text, '')
       assert.equal(end.result, '')
     })
 
-    test(`thoughts are no part of the answer, ${how}`, async () => {
+    test(`thinking is not part of the answer, ${how}`, async () => {
       upstream.enqueue({ thinking: 5, text: 'the answer', tokens: 2 })
-      const { text, end } = await tell()
+      const { text, end } = await request()
       assert.equal(text, 'the answer')
       assert.equal(end.result, text)
     })
   }
 })
 
-test('a wait of a few seconds that the API asks for is waited for', async () => {
+test('a retry delay of a few seconds that the API requests is observed', async () => {
   const events = await chatStream(server, {
     prompt: `wait ${step({ status: 429, retry_after: 2, times: 1 })}`,
     tools: [],
@@ -310,7 +310,7 @@ test('a wait of a few seconds that the API asks for is waited for', async () => 
 describe('an API that falls silent', () => {
   for (const how of ['chat', 'stream'] as const) {
     for (const hang of ['headers', 'body'] as const) {
-      test(`before its ${hang}: the time of the request ends it, ${how}`, async () => {
+      test(`before its ${hang}: the timeout of the request ends it, ${how}`, async () => {
         const prompt = `${hang} ${how} by time ${step({ hang })}`
         const { answer } = await ask(server, how, { prompt, timeout_s: 0.4 })
         assert.equal(answer?.status, 504)
@@ -321,20 +321,20 @@ describe('an API that falls silent', () => {
     }
   }
 
-  test('for longer than a sign of life may take: a timeout, and the process goes on', async (t) => {
-    const impatient = await startTestServer(t, { processLimits: { silenceMs: 1000 }, config: { maxProcesses: 1 } })
+  test('for longer than the silence limit: a timeout, and the process continues', async (t) => {
+    const shortLimit = await startTestServer(t, { processLimits: { silenceMs: 1000 }, config: { maxProcesses: 1 } })
     for (const [how, hang] of [
       ['chat', 'headers'],
       ['stream', 'body'],
     ] as const) {
-      const { answer } = await ask(impatient, how, { prompt: step({ hang }) })
+      const { answer } = await ask(shortLimit, how, { prompt: step({ hang }) })
       assert.equal(answer?.status, 504)
       assert.equal(answer?.body.code, 'timeout')
       assert.match(String(answer?.body.error), /^Request timed out/)
-      await chat(impatient, { prompt: 'and now', tools: [], system_prompt: 'S' })
+      await chat(shortLimit, { prompt: 'and now', tools: [], system_prompt: 'S' })
     }
     const prompt = `words, then silence ${step({ tokens: 6, gap: 60_000 })}`
-    const { events } = await ask(impatient, 'stream', { prompt })
+    const { events } = await ask(shortLimit, 'stream', { prompt })
     assert.deepEqual(
       events.map(({ type }) => type),
       ['start', 'delta', 'error'],

@@ -136,7 +136,7 @@ test('the latest answer to an id counts, and is the only one after compacting', 
   )
 })
 
-test('what a killed writer or a lost machine left index the end is mended', async (t) => {
+test('the end of the file is repaired after a killed writer or a power failure', async (t) => {
   const file = join(makeFolders(t).cwd, 'out.jsonl')
   const whole = JSON.stringify(answer('a', 1))
   const rows: [left: string, known: number][] = [

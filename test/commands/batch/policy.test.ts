@@ -223,7 +223,7 @@ for (const { title, responses, keys, waits = [], end, attempt = 0 } of rows) {
   })
 }
 
-test('the same line has the same keys index each start, and no other line has them', async () => {
+test('a line has the same keys in each invocation', async () => {
   const first = await finish([{ failed: limited }, ok])
   const again = await finish([{ failed: limited }, ok])
   assert.deepEqual(first.keys, again.keys)
@@ -231,7 +231,7 @@ test('the same line has the same keys index each start, and no other line has th
   assert.deepEqual(later.keys, first.keys.slice(1))
 })
 
-const endings: [title: string, responses: ServerResponse[], current: RegExp, defaults?: Record<string, unknown>][] = [
+const endings: [title: string, responses: ServerResponse[], message: RegExp, defaults?: Record<string, unknown>][] = [
   [
     'a missing key',
     [{ refused: { code: 'unauthorized', status: 401 } }],
@@ -263,11 +263,11 @@ const endings: [title: string, responses: ServerResponse[], current: RegExp, def
   ],
 ]
 
-for (const [title, responses, current, defaults = {}] of endings) {
+for (const [title, responses, message, defaults = {}] of endings) {
   test(`${title} ends the batch, and the line is left for later`, async () => {
     const { ended } = await finish(responses, { defaults })
     assert.ok(ended instanceof CommandError, String(ended))
-    assert.match(ended.message, current)
+    assert.match(ended.message, message)
   })
 }
 
@@ -309,7 +309,7 @@ test('a pause holds up every line, and a stop ends it', { timeout: 10_000 }, asy
   await stopped
 })
 
-test('the limits count one unreachable period, and the waits between two answers', () => {
+test('unreachable time is counted per outage, and waiting time from the last finished line', () => {
   let nowMs = 0
   const pace = new Pace({ now: () => nowMs, stop: new AbortController().signal })
   pace.noteUnreachable()

@@ -1,5 +1,5 @@
-// The command `chat` with a real server and the real CLI: the answer comes as it is made, sessions go on, and who goes away cancels
-// the run. What is sent and shown in detail is in chat-prompt.test.ts and chat-view.test.ts.
+// The command `chat` with a real server and the real CLI: the answer is streamed, sessions continue, and disconnecting cancels the run.
+// Details of what is sent and shown are in prompt.test.ts and view.test.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { makeFolders, startTestServer, step, type TestServer } from '../../helpers/test-server.ts'
@@ -15,7 +15,7 @@ const json = async (server: TestServer, ...words: string[]): Promise<{ session_i
   return JSON.parse(stdout)
 }
 
-test('an answer, a conversation that goes on, and the options on their way to the model', async (t) => {
+test('an answer, a session that continues, and options that reach the model', async (t) => {
   const server = await startTestServer(t)
   const say = (text: string) => step({ text })
   const hello = await ask(server, ['greet', say('Hello there')])
@@ -31,10 +31,10 @@ test('an answer, a conversation that goes on, and the options on their way to th
   assert.ok(last.raw.includes('zebra-1'))
 })
 
-/** So many tokens that nobody waits for the last. */
+/** So many tokens that no test waits for the last one. */
 const endless = step({ tokens: 5000, gap: 20 })
 
-test('the answer comes as it is made; Ctrl-C cancels the run, exit 1', async (t) => {
+test('the answer is streamed; Ctrl-C cancels the run, exit 1', async (t) => {
   const server = await startTestServer(t)
   const running = start(t, server.folders, ['chat', 'go on', endless])
   await running.until('stdout', /^tok0 tok1 /)
@@ -45,7 +45,7 @@ test('the answer comes as it is made; Ctrl-C cancels the run, exit 1', async (t)
   await server.upstream.waitForAbort(({ raw }) => raw.includes('go on'))
 })
 
-test('a reader that goes early cancels the run too', async (t) => {
+test('a reader of stdout that stops early cancels the run too', async (t) => {
   const server = await startTestServer(t)
   const running = start(t, server.folders, ['chat', 'go on', endless])
   await running.until('stdout', /^tok0 tok1 /)
@@ -54,7 +54,7 @@ test('a reader that goes early cancels the run too', async (t) => {
   await server.upstream.waitForAbort(({ raw }) => raw.includes('go on'))
 })
 
-test('Ctrl-C before the run has begun ends it as well', async (t) => {
+test('Ctrl-C before the run has started cancels it as well', async (t) => {
   const server = await startTestServer(t)
   const running = start(t, server.folders, ['chat', 'go on', step({ hang: 'headers' })])
   await server.upstream.waitForRequest(({ raw }) => raw.includes('go on'))
@@ -63,31 +63,31 @@ test('Ctrl-C before the run has begun ends it as well', async (t) => {
   assert.deepEqual([code, stdout, stderr], [1, '', 'claude-serve: cancelled\n'])
 })
 
-test('what the server or the model refuses is one line and exit 1', async (t) => {
+test('an error of the server or the model is one line and exit 1', async (t) => {
   const server = await startTestServer(t)
-  const rows: [words: string[], said: RegExp][] = [
+  const rows: [words: string[], message: RegExp][] = [
     [['x', '--cwd', '/nowhere'], /cwd is not an existing folder: "\/nowhere"/],
     [['x', '--model', 'a b'], /model must be the name of a model/],
     [['x', '-s', '11111111-2222-4333-8444-555555555555'], /session/i],
     [[step({ status: 400, message: 'The prompt is too odd.' })], /The prompt is too odd\./],
   ]
-  for (const [words, said] of rows) {
+  for (const [words, message] of rows) {
     const outcome = await ask(server, words)
-    assertFailure(outcome, said)
+    assertFailure(outcome, message)
     assert.equal(outcome.stdout, '')
   }
 })
 
-test('with API keys, it says which variable must hold one', async (t) => {
+test('with API keys, the error names the variable to set', async (t) => {
   const server = await startTestServer(t)
   const secret = (await keys(server.folders, ['create', 'laptop', '--quiet'])).stdout.trim()
-  assertFailure(await ask(server, ['x']), /needs an API key.*CLAUDE_SERVE_API_KEY must hold a key/)
+  assertFailure(await ask(server, ['x']), /needs an API key.*set CLAUDE_SERVE_API_KEY to a key/)
   const words = ['x', step({ text: 'ok' })]
   assert.equal((await ask(server, words, { CLAUDE_SERVE_API_KEY: secret })).stdout, 'ok\n')
 })
 
-test('where no server runs, it says how to start one, exit 1', async (t) => {
+test('if no server is running, the error says how to start one, exit 1', async (t) => {
   const outcome = await run(makeFolders(t), ['chat', 'x'])
-  assertFailure(outcome, /no server runs in .*: start one with claude-serve/)
+  assertFailure(outcome, /no server is running in .*: start one with claude-serve/)
   assert.equal(outcome.stdout, '')
 })

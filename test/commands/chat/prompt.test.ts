@@ -1,4 +1,4 @@
-// What `claude-serve chat` sends: the prompt from words and stdin, and what each option becomes.
+// What `claude-serve chat` sends: the prompt from arguments and stdin, and the field for each option.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -25,7 +25,7 @@ const prompts: [words: string[], input: string, prompt: string][] = [
   [['--', '--json', '-x'], '', '--json -x'],
   [['/help', '@file', '$HOME "q"'], '', '/help @file $HOME "q"'],
 ]
-test('the prompt is the words, and after them what comes on stdin', async (t) => {
+test('the prompt is the arguments followed by stdin', async (t) => {
   const folders = makeFolders(t)
   const { url, bodies } = await startServer(t)
   const environment = { CLAUDE_SERVE_URL: url }
@@ -35,7 +35,7 @@ test('the prompt is the words, and after them what comes on stdin', async (t) =>
   }
 })
 
-test('options become fields; the folder is where one stands', async (t) => {
+test('options become fields; the default folder is the current one', async (t) => {
   const folders = makeFolders(t)
   const { url, bodies, paths } = await startServer(t)
   const cwd = folders.cwd
@@ -58,54 +58,58 @@ test('options become fields; the folder is where one stands', async (t) => {
     assert.deepEqual([code, stderr], [0, ''], words.join(' '))
     assert.deepEqual(bodies.pop(), { prompt: 'x', events: 'full', ...fields }, words.join(' '))
   }
-  const asked = paths.filter((path) => path.startsWith('/v1/sessions'))
+  const queries = paths.filter((path) => path.startsWith('/v1/sessions'))
   const query = (folder: string) => `/v1/sessions?${new URLSearchParams({ cwd: folder, limit: '1' })}`
-  assert.deepEqual(asked, [query(cwd), query(folders.root)])
+  assert.deepEqual(queries, [query(cwd), query(folders.root)])
 })
 
-test('--continue where there is no conversation says so, and asks nothing', async (t) => {
+test('--continue without a session reports that and sends nothing', async (t) => {
   const folders = makeFolders(t)
   const { url, bodies } = await startServer(t)
   const outcome = await run(folders, ['chat', 'x', '-c', '--cwd', '/empty', '--url', url])
-  assertFailure(outcome, /there is no conversation in \/empty yet: leave --continue out/)
+  assertFailure(outcome, /there is no session in \/empty yet: remove --continue/)
   assert.deepEqual(bodies, [])
 })
 
-test('stdin that stays open is waited for, and that is told', { timeout: 60_000 }, async (t) => {
+test('stdin that stays open is waited for, with a notice', { timeout: 60_000 }, async (t) => {
   const folders = makeFolders(t)
   const { url, bodies } = await startServer(t)
   const child = spawn(process.execPath, [cli, 'chat', 'x', '--url', url], {
     cwd: folders.cwd,
     env: environmentOf(folders),
   })
-  const [told] = await once(child.stderr.setEncoding('utf8'), 'data')
-  assert.match(told, /^claude-serve: waiting for the end of stdin/)
+  const [notice] = await once(child.stderr.setEncoding('utf8'), 'data')
+  assert.match(notice, /^claude-serve: waiting for stdin to end/)
   child.stdin.end('late')
   assert.deepEqual(await once(child, 'exit'), [0, null])
   assert.equal(bodies[0]?.prompt, 'x\n\nlate')
 })
 
-test('stdin that is no text is refused, and nothing is asked', async (t) => {
+test('stdin that is not text is rejected, and nothing is sent', async (t) => {
   const { url, bodies } = await startServer(t)
   const outcome = await run(makeFolders(t), ['chat', 'x', '--url', url], { input: Buffer.from([0x61, 0xff, 0xfe]) })
-  assertFailure(outcome, /stdin is not text in UTF-8/)
+  assertFailure(outcome, /stdin is not UTF-8/)
   assert.deepEqual(bodies, [])
 })
 
-const wrong: [words: string[], said: RegExp, given?: Given][] = [
-  [[], /there is nothing to ask: give a prompt, or write it to stdin/],
-  [['', ' '], /there is nothing to ask/, { input: '\n' }],
+const wrong: [words: string[], message: RegExp, options?: Given][] = [
+  [[], /the prompt is empty: pass one as an argument or on stdin/],
+  [['', ' '], /the prompt is empty/, { input: '\n' }],
   [['x', '--modl', 'y'], /unknown option '--modl' \(Did you mean --model\?\)/],
   [['x', '--model'], /argument missing/],
   [['x', '-s', 'last'], /--session: "last" is not accepted; give the id of a session/],
-  [['x', '-s', sessionId, '-c'], /give --session or --continue, not both/],
-  [['x', '-c', '--no-cwd'], /--continue needs a folder/, { environment: { CLAUDE_SERVE_URL: 'http://127.0.0.1:1' } }],
+  [['x', '-s', sessionId, '-c'], /pass --session or --continue, not both/],
+  [
+    ['x', '-c', '--no-cwd'],
+    /--continue requires a folder/,
+    { environment: { CLAUDE_SERVE_URL: 'http://127.0.0.1:1' } },
+  ],
   [['x', '--url', 'nowhere'], /--url: "nowhere" is not accepted/],
 ]
 test('wrong usage is one line and exit 2', async (t) => {
   const folders = makeFolders(t)
-  for (const [words, said, given] of wrong)
-    assertWrongUsage(await run(folders, ['chat', ...words], given), 'chat', said)
+  for (const [words, message, options] of wrong)
+    assertWrongUsage(await run(folders, ['chat', ...words], options), 'chat', message)
 })
 
 test('on a terminal, stdin is not waited for', { skip: noTerminal }, async (t) => {

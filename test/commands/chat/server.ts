@@ -1,5 +1,5 @@
-// What `claude-serve chat` talks to where a test decides every byte of the answer: it takes requests down and answers what it was
-// told to.
+// A stand-in for the server of `claude-serve chat` whose every response byte a test decides: it records requests and sends the configured
+// reply.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
@@ -28,9 +28,9 @@ export const delta = (text: string) => ({ type: 'delta', text })
 
 type Event = { type: ChatEvent['type'] | string }
 
-/** A whole run in the stream's own form: its start is added. */
+/** A whole run as an event stream; its start event is added. */
 export function streamOf(...events: Event[]): string {
-  const frames = [start, ...events].map((event, at) => `id: ${at + 1}\ndata: ${JSON.stringify(event)}\n\n`)
+  const frames = [start, ...events].map((event, index) => `id: ${index + 1}\ndata: ${JSON.stringify(event)}\n\n`)
   return frames.join(': still here\n\n')
 }
 

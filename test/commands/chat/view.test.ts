@@ -1,5 +1,5 @@
-// What `claude-serve chat` shows of the events of a run, and what it makes of streams that break off. The server is one whose every
-// byte a test decides; the real one is in chat.test.ts.
+// What `claude-serve chat` shows of the events of a run, and how it handles streams that end early. Tests decide every byte that the server
+// sends; the real server is in chat.test.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { makeFolders } from '../../helpers/test-server.ts'
@@ -11,18 +11,22 @@ const toolResult = { type: 'tool_result', tool_use_id: 't', is_error: false, tex
 const thinking = (text: string) => ({ type: 'thinking', text })
 
 const answers: [what: string, events: { type: string }[], stdout: string][] = [
-  ['pieces are put together and the line is ended', [delta('He'), delta('llo'), done({ result: 'Hello' })], 'Hello\n'],
-  ['a line that is ended is not ended twice', [delta('Hello\n'), done()], 'Hello\n'],
+  ['pieces are joined and the line is completed', [delta('He'), delta('llo'), done({ result: 'Hello' })], 'Hello\n'],
+  ['a complete line gets no second line break', [delta('Hello\n'), done()], 'Hello\n'],
   [
-    'texts with something between them stand apart',
+    'texts with something between them are separated',
     [delta('one'), tool, toolResult, delta('two'), done()],
     'one\n\ntwo\n',
   ],
-  ['and no farther where the first has ended its line', [delta('one\n'), tool, delta('two'), done()], 'one\n\ntwo\n'],
-  ['what comes before the first text leaves no gap', [thinking('hm'), tool, delta('one'), done()], 'one\n'],
-  ['a result that was never said in pieces', [done({ result: 'whole' })], 'whole\n'],
+  ['but by no more if the first ends its own line', [delta('one\n'), tool, delta('two'), done()], 'one\n\ntwo\n'],
+  ['events before the first text leave no gap', [thinking('hm'), tool, delta('one'), done()], 'one\n'],
+  ['a result that was not streamed', [done({ result: 'whole' })], 'whole\n'],
   ['nothing at all', [done()], ''],
-  ['control characters stay where nobody is watching', [delta('\u001b[31m\r\u009b'), done()], '\u001b[31m\r\u009b\n'],
+  [
+    'control characters stay if stdout is not a terminal',
+    [delta('\u001b[31m\r\u009b'), done()],
+    '\u001b[31m\r\u009b\n',
+  ],
 ]
 
 test('the answer, and nothing else, is on stdout', async (t) => {
@@ -34,7 +38,7 @@ test('the answer, and nothing else, is on stdout', async (t) => {
   }
 })
 
-test('events that come in any pieces, with line ends and letters cut in two', async (t) => {
+test('events may arrive in any pieces, even with line breaks and characters split', async (t) => {
   const bytes = Buffer.from(streamOf(delta('é日'), delta('\n\ndata: x'), done()))
   const { url } = await startChatServer(t, async (response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -70,7 +74,7 @@ test('--verbose shows thinking and tools on stderr, each tool in one short line'
   const { stdout, stderr } = await run(makeFolders(t), ['chat', 'x', '--verbose', '--url', url])
   assert.equal(stdout, 'so\n')
   const [first, ...rest] = stderr.split('\n')
-  assert.equal(first, 'the model is asked again (attempt 2)')
+  assert.equal(first, 'retrying the model request (attempt 2)')
   assert.deepEqual(
     [rest.slice(0, 3), rest.slice(4)],
     [
@@ -81,7 +85,7 @@ test('--verbose shows thinking and tools on stderr, each tool in one short line'
   assert.match(rest[3] ?? '', /^< a b x{190,196}…$/)
 })
 
-test('tools that were denied are named once each', async (t) => {
+test('denied tools are named once each', async (t) => {
   const denials = ['Bash', 'Write', 'Bash'].map((tool_name) => ({ tool_name, tool_use_id: 't', tool_input: {} }))
   const { url } = await startChatServer(t, stream(streamOf(delta('a'), done({ permission_denials: denials }))))
   const { code, stdout, stderr } = await run(makeFolders(t), ['chat', 'x', '--url', url])
@@ -89,33 +93,33 @@ test('tools that were denied are named once each', async (t) => {
   assert.equal(stderr, 'claude-serve: Claude was not allowed to use Bash, Write\n')
 })
 
-test('on a terminal, what the model writes is not obeyed, and a line tells the end', {
+test('on a terminal, escape sequences of the model have no effect, and a line summarizes the run', {
   skip: noTerminal,
 }, async (t) => {
   const steering = '\u001b]0;x\u0007\u001b[2J\u009b31m\r\u007f\u0008'
   const events = [delta(`a\tb\n\u001b`), delta(`[31m${steering}`), done()]
   const { url } = await startChatServer(t, stream(streamOf(...events)))
   const { code, stdout } = await runOnTerminal(makeFolders(t), ['chat', 'x', '--url', url])
-  const told = `\u001b[2msession ${sessionId}, $0.0123, 1.2 s\u001b[22m\n`
+  const summary = `\u001b[2msession ${sessionId}, $0.0123, 1.2 s\u001b[22m\n`
   const shown = '\u241b]0;x\u2407\u241b[2J\ufffd31m\u2421\u2408'
-  assert.deepEqual([code, stdout], [0, `a\tb\n\u241b[31m${shown}\n${told}`])
+  assert.deepEqual([code, stdout], [0, `a\tb\n\u241b[31m${shown}\n${summary}`])
 })
 
 const html: Reply = (response) => void response.end('<html>')
-const begun = streamOf(delta('half'))
-const broken: [what: string, reply: Reply, stdout: string, said: RegExp][] = [
-  ['a stream without an end', stream(begun), 'half\n', /the connection broke before the answer was complete/],
+const partial = streamOf(delta('half'))
+const broken: [what: string, reply: Reply, stdout: string, message: RegExp][] = [
+  ['a stream without an end', stream(partial), 'half\n', /the connection broke before the answer was complete/],
   [
     'a connection that breaks',
     (response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
-      response.write(begun, () => response.destroy())
+      response.write(partial, () => response.destroy())
     },
     'half\n',
     /the connection broke before the answer was complete/,
   ],
-  ['an event that is no JSON', stream(`${begun}id: 3\ndata: {\n\n`), 'half\n', /the connection broke before/],
-  ['no stream', html, '', /is not claude-serve: give its address with --url/],
+  ['an event that is not JSON', stream(`${partial}id: 3\ndata: {\n\n`), 'half\n', /the connection broke before/],
+  ['no stream', html, '', /is not claude-serve: pass the right address with --url/],
   [
     'an error at the end',
     stream(streamOf(delta('half'), { type: 'error', error: 'it\nfailed \u001b[31m', code: 'claude_failed' } as never)),
@@ -123,15 +127,15 @@ const broken: [what: string, reply: Reply, stdout: string, said: RegExp][] = [
     /^claude-serve: it failed \u241b\[31m\n$/,
   ],
 ]
-test('an answer that is not complete is exit 1 and one line', async (t) => {
+test('an incomplete answer is exit 1 and one line', async (t) => {
   const folders = makeFolders(t)
-  for (const [what, reply, expected, said] of broken) {
+  for (const [what, reply, expected, message] of broken) {
     const { url } = await startChatServer(t, reply)
     const outcome = await run(folders, ['chat', 'x', '--url', url])
-    assertFailure(outcome, said)
+    assertFailure(outcome, message)
     assert.equal(outcome.stdout, expected, what)
     const asJson = await run(folders, ['chat', 'x', '--json', '--url', url])
-    assertFailure(asJson, said)
+    assertFailure(asJson, message)
     assert.equal(asJson.stdout, '', what)
   }
 })

@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { Command, Option } from 'commander'
 import { bashScript } from '../../../src/commands/completion/bash.ts'
 import { fishScript } from '../../../src/commands/completion/fish.ts'
-import { readCompletionPoints, steps, valueFlags } from '../../../src/commands/completion/words.ts'
+import { readCompletionPoints, transitions, valueFlags } from '../../../src/commands/completion/words.ts'
 import { zshScript } from '../../../src/commands/completion/zsh.ts'
 import { makeFolders } from '../../helpers/test-server.ts'
 
@@ -50,7 +50,7 @@ test('visible words and options with what they take, by place', () => {
   assert.equal(copy?.flags[0]?.description, 'how much')
   assert.equal(root?.words[0]?.description, 'don\'t say `x`: $(echo), \\ "y"; why not')
   assert.deepEqual(
-    steps(places).map(({ from, to }) => `${from}>${to}`),
+    transitions(places).map(({ from, to }) => `${from}>${to}`),
     ['/copy>copy', '/deep>deep', '/help>help', 'deep/er>deep er'],
   )
   assert.ok(valueFlags(places).some(({ key }) => key === 'copy/-l'))

@@ -1,5 +1,5 @@
-// The command `launch` as it is typed: what it shows, which server and which key the settings are for, and what it writes where.
-// Not for how settings are put together (see launch-merge.test.ts), nor for the programs that it starts (see launch-start.test.ts).
+// The command `launch` from the command line: what it shows, which server and key the settings use, and what it writes where.
+// Not for merging settings (see merge.test.ts) or the programs that it starts (see start.test.ts).
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -25,7 +25,7 @@ const open = await startTestServer(forAll)
 const locked = await startTestServer(forAll)
 const secret = (await keys(locked.folders, ['create', 'laptop', '--scope', 'chat', '--quiet'])).stdout.trim()
 
-/** A home of the test's own, with the compiled code that the others have. */
+/** A home folder for one test, with the shared compile cache. */
 function makeHome(t: Pick<TestContext, 'after'>): string {
   const { home } = makeFolders(t)
   symlinkSync(join(open.folders.home, '.cache'), join(home, '.cache'))
@@ -36,32 +36,32 @@ const atHome = (home: string) => ({ environment: { HOME: home } })
 
 const filesIn = (home: string) => readdirSync(home).filter((name) => name !== '.cache')
 
-const wrong: [words: string[], said: RegExp][] = [
-  [['opncode'], /there is no client "opncode": did you mean opencode\?/],
+const wrong: [words: string[], message: RegExp][] = [
+  [['opncode'], /unknown client "opncode": did you mean opencode\?/],
   [['Claude_Code'], /did you mean claude-code\?/],
-  [['emacs'], /there is no client "emacs": claude-serve launch --list shows those there are/],
-  [['constructor'], /there is no client "constructor"/],
-  [['opencode', '--list'], /give a client or --list, not both/],
-  [['--print'], /--print needs the name of a client/],
+  [['emacs'], /unknown client "emacs": claude-serve launch --list shows all clients/],
+  [['constructor'], /unknown client "constructor"/],
+  [['opencode', '--list'], /pass a client or --list, not both/],
+  [['--print'], /--print requires the name of a client/],
   [['zed', '--model', 'snonet'], /--model: this server has no model "snonet"; did you mean sonnet\?/],
-  [['zed', '--model', '$(reboot)'], /--model: "\$\(reboot\)" cannot be the name of a model/],
-  [['zed', '--', 'x'], /Zed is no program that is started from here: it takes no arguments/],
-  [['opencode', '--config-only', '--', 'x'], /opencode is not started with these options: it takes no arguments/],
-  [['opencode', '--print', '--', 'x'], /it takes no arguments/],
+  [['zed', '--model', '$(reboot)'], /--model: "\$\(reboot\)" is not a valid model name/],
+  [['zed', '--', 'x'], /Zed cannot be started from here: remove its arguments/],
+  [['opencode', '--config-only', '--', 'x'], /opencode is not started with these options: remove its arguments/],
+  [['opencode', '--print', '--', 'x'], /opencode is not started with these options: remove its arguments/],
   [['opencode', '--url', 'nowhere'], /--url: "nowhere" is not accepted/],
   [['opencode', '--prnt'], /unknown option '--prnt' \(Did you mean --print\?\)/],
 ]
 
-describe('what is typed', () => {
-  for (const [words, said] of wrong) {
-    test(`refused: launch ${words.join(' ')}`, async (t) => {
+describe('arguments', () => {
+  for (const [words, message] of wrong) {
+    test(`rejected: launch ${words.join(' ')}`, async (t) => {
       const home = makeHome(t)
-      assertWrongUsage(await run(open.folders, ['launch', ...words], atHome(home)), 'launch', said)
+      assertWrongUsage(await run(open.folders, ['launch', ...words], atHome(home)), 'launch', message)
       assert.deepEqual(filesIn(home), [])
     })
   }
 
-  test('without a client, and with --list, all are listed with what is done for each', async () => {
+  test('without a client, and with --list, it lists all clients and what it does for each', async () => {
     const { code, stdout, stderr } = await run(open.folders, ['launch'])
     assert.deepEqual([code, stderr], [0, ''])
     assert.equal((await run(open.folders, ['launch', '--list'])).stdout, stdout)
@@ -80,7 +80,7 @@ describe('what is typed', () => {
     )
   })
 
-  test('a client has its other names too', async () => {
+  test('a client has aliases', async () => {
     const [one, other] = await Promise.all(
       ['claude', 'claude-code'].map((name) => run(open.folders, ['launch', name, '--print'])),
     )
@@ -90,7 +90,7 @@ describe('what is typed', () => {
 })
 
 describe('the server', () => {
-  test('the address is that of the running server', async () => {
+  test('the address is that of the running server by default', async () => {
     const { code, stdout, stderr } = await run(open.folders, ['launch', 'litellm', '--print'])
     assert.deepEqual([code, stderr], [0, ''])
     assert.ok(stdout.includes(`api_base: ${open.url}/v1\n`), stdout)
@@ -100,23 +100,23 @@ describe('the server', () => {
     ['--url', ['--url', 'http://localhost:7000/'], {}],
     ['CLAUDE_SERVE_URL', [], { CLAUDE_SERVE_URL: 'http://localhost:7000' }],
   ] as const) {
-    test(`the address is the given one, though nobody answers there: ${title}`, async () => {
+    test(`${title} sets the address, even if no server responds there`, async () => {
       const { code, stdout, stderr } = await run(open.folders, ['launch', 'n8n', '--print', ...words], { environment })
       assert.equal(code, 0)
       assert.match(stdout, /^Base URL: http:\/\/localhost:7000\/v1$/m)
       assert.match(
         stderr,
-        /there is no server at http:\/\/localhost:7000 .*\n.*for http:\/\/localhost:7000 all the same/,
+        /no server responds at http:\/\/localhost:7000 .*\n.*these settings use http:\/\/localhost:7000 anyway/,
       )
     })
   }
 
-  test('where none runs, it is the one that it would have', async (t) => {
+  test('if no server is running, the address is the configured one', async (t) => {
     const folders = makeFolders(t)
     const usual = await run(folders, ['launch', 'n8n', '--print'])
     assert.equal(usual.code, 0)
     assert.match(usual.stdout, /^Base URL: http:\/\/127\.0\.0\.1:5005\/v1$/m)
-    assert.match(usual.stderr, /^claude-serve: no server runs in \S+: these settings are for its usual address\n$/)
+    assert.match(usual.stderr, /^claude-serve: no server is running in \S+: these settings use its default address\n$/)
     const environment = { CLAUDE_SERVE_PORT: '7001', CLAUDE_SERVE_HOST: '0.0.0.0' }
     const other = await run(folders, ['launch', 'n8n', '--print'], { environment })
     assert.match(other.stdout, /^Base URL: http:\/\/127\.0\.0\.1:7001\/v1$/m)
@@ -124,7 +124,7 @@ describe('the server', () => {
     assert.match(anyPort.stdout, /^Base URL: http:\/\/127\.0\.0\.1:5005\/v1$/m)
   })
 
-  test('nothing in an address means anything to a shell', async () => {
+  test('an address is safe in a shell', async () => {
     const url = "http://127.0.0.1:1/$(reboot)'`x`"
     const { code, stdout } = await run(open.folders, ['launch', 'claude-code', '--print', '--url', url])
     assert.equal(code, 0)
@@ -132,17 +132,17 @@ describe('the server', () => {
     assert.equal(word, `'http://127.0.0.1:1/$(reboot)'\\''%60x%60'`)
   })
 
-  test('nor to a program', async (t) => {
+  test('an address is safe in a program', async (t) => {
     const url = "http://127.0.0.1:1/'+process.exit(9)+'"
     const { stdout } = await run(open.folders, ['launch', 'openai', '--print', '--url', url])
     const [, text = ''] = /new OpenAI\((.*)\)\n/.exec(stdout) ?? []
     const file = join(makeFolders(t).cwd, 'program.mjs')
     writeFileSync(file, `console.log((${text}).baseURL)`)
-    const said = execFileSync(process.execPath, [file], { encoding: 'utf8', env: {} })
-    assert.equal(said, `${url}/v1\n`)
+    const output = execFileSync(process.execPath, [file], { encoding: 'utf8', env: {} })
+    assert.equal(output, `${url}/v1\n`)
   })
 
-  test('another program at the address is told', async (t) => {
+  test('another program at the address is reported', async (t) => {
     const other = createServer((_request, response) => response.end('{"data":[{"name":"x"}]}'))
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
     t.after(() => other.close())
@@ -152,7 +152,7 @@ describe('the server', () => {
     assert.ok(stdout.includes(url))
   })
 
-  test('a server that cannot name its models is one all the same', async (t) => {
+  test('a server that cannot list its models is still used', async (t) => {
     const { folders, url } = await startTestServer(t, { config: { claudeBin: '/nowhere/claude' } })
     const { code, stdout, stderr } = await run(folders, ['launch', 'litellm', '--print'])
     assert.equal(code, 0)
@@ -168,7 +168,7 @@ describe('the model', () => {
     ['agent/sonnet', 'openai/agent/sonnet'],
     ['claude-opus-4-1', 'openai/claude-opus-4-1'],
   ] as const) {
-    test(`${model} comes first, and the usual ones after it`, async () => {
+    test(`${model} comes first, and the default ones after it`, async () => {
       const { code, stdout } = await run(open.folders, ['launch', 'litellm', '--print', '--model', model])
       assert.equal(code, 0)
       const names = [...stdout.matchAll(/^ +model: (\S+)$/gm)].map(([, name]) => name)
@@ -178,7 +178,7 @@ describe('the model', () => {
     })
   }
 
-  test('clients that bring tools are offered no agents unless one was asked for', async () => {
+  test('clients with tools of their own get no agent models unless one was requested', async () => {
     const idsOf = async (...words: string[]) => {
       const { stdout } = await run(open.folders, ['launch', 'vscode', '--print', '--json', ...words])
       const [{ text }] = JSON.parse(stdout).blocks
@@ -189,7 +189,7 @@ describe('the model', () => {
   })
 })
 
-/** How each client is told where the key is; the key itself is in none of it. */
+/** How each client refers to the key; the key itself never appears. */
 const references: [client: ClientName, reference: string][] = [
   ['claude-code', 'ANTHROPIC_AUTH_TOKEN="$CLAUDE_SERVE_API_KEY"'],
   ['opencode', '"apiKey": "{env:CLAUDE_SERVE_API_KEY}"'],
@@ -212,7 +212,7 @@ describe('keys', () => {
   const withKey = { environment: { CLAUDE_SERVE_API_KEY: secret } }
 
   for (const [client, reference] of references) {
-    test(`${client}: the settings point at the variable, and hold no key`, () => {
+    test(`${client}: the settings refer to the variable and contain no key`, () => {
       const surroundings = {
         platform: 'linux',
         home: '/home/me',
@@ -226,35 +226,35 @@ describe('keys', () => {
     })
   }
 
-  test('they do so for a server that wants keys', async () => {
+  test('a server that requires keys gets such a reference', async () => {
     const { code, stdout, stderr } = await run(locked.folders, ['launch', 'opencode', '--print'], withKey)
     assert.deepEqual([code, stderr], [0, ''])
     assert.match(stdout, /"apiKey": "\{env:CLAUDE_SERVE_API_KEY\}"/)
   })
 
-  test('who has none is told how to get one, and a wrong one is told', async () => {
+  test('a missing key is reported with how to create one, and so is a wrong key', async () => {
     const without = await run(locked.folders, ['launch', 'opencode', '--print'])
     assert.equal(without.code, 0)
     assert.match(without.stdout, /\{env:CLAUDE_SERVE_API_KEY\}/)
-    assert.match(without.stderr, /^claude-serve: this server wants a key: make one with claude-serve keys create/)
+    assert.match(without.stderr, /^claude-serve: this server requires a key: create one with claude-serve keys create/)
     const environment = { CLAUDE_SERVE_API_KEY: 'csk_wrong' }
     const refused = await run(locked.folders, ['launch', 'opencode', '--print'], { environment })
-    assert.equal(refused.stderr, 'claude-serve: this server refuses the key in CLAUDE_SERVE_API_KEY\n')
+    assert.equal(refused.stderr, 'claude-serve: this server rejects the key in CLAUDE_SERVE_API_KEY\n')
   })
 
-  test('a key in the environment changes nothing where the server wants none', async () => {
+  test('a key in the environment changes nothing if the server requires none', async () => {
     const { stdout } = await run(open.folders, ['launch', 'opencode', '--print'], withKey)
     assert.match(stdout, /"apiKey": "none"/)
   })
 
-  test('where no server runs, the environment tells whether there are keys', async (t) => {
+  test('if no server is running, the environment decides whether there are keys', async (t) => {
     const { stdout } = await run(makeFolders(t), ['launch', 'opencode', '--print'], withKey)
     assert.match(stdout, /\{env:CLAUDE_SERVE_API_KEY\}/)
   })
 })
 
-describe('what is written', () => {
-  test('opencode: added to what is there, told line by line, with a copy of the old file', async (t) => {
+describe('settings files', () => {
+  test('opencode: settings are added to the existing ones and listed, and the old file is copied', async (t) => {
     const home = makeHome(t)
     const folder = join(home, '.config', 'opencode')
     const old = '{"theme": "dark", "provider": {"mine": {"npm": "x"}}}'
@@ -266,18 +266,18 @@ describe('what is written', () => {
       stdout,
       /^changed ~\/\.config\/opencode\/opencode\.json:\n {2}\+ \$schema: .*\n {2}\+ provider\.claude-serve: \{.*\n/,
     )
-    assert.match(stdout, /its old content is in opencode\.json\.bak beside it\n/)
+    assert.match(stdout, /the old file is saved beside it as opencode\.json\.bak\n/)
     assert.match(stdout, /\nopencode --model claude-serve\/sonnet\n$/)
     const made = JSON.parse(readFileSync(join(folder, 'opencode.json'), 'utf8'))
     assert.deepEqual([made.theme, made.provider.mine], ['dark', { npm: 'x' }])
     assert.equal(made.provider['claude-serve'].options.baseURL, `${open.url}/v1`)
     assert.equal(readFileSync(join(folder, 'opencode.json.bak'), 'utf8'), old)
     const again = await run(open.folders, ['launch', 'opencode'], atHome(home))
-    assert.match(again.stdout, /^~\/\.config\/opencode\/opencode\.json holds it all already\n/)
+    assert.match(again.stdout, /^~\/\.config\/opencode\/opencode\.json is already up to date\n/)
     assert.deepEqual(readdirSync(folder).sort(), ['opencode.json', 'opencode.json.bak'])
   })
 
-  test('a server that has moved is told as a change, and a key of the user is not shown', async (t) => {
+  test('another server address is listed as a change, and a key of the user is not shown', async (t) => {
     const home = makeHome(t)
     const file = join(home, '.continue', 'config.yaml')
     await run(open.folders, ['launch', 'continue'], atHome(home))
@@ -290,27 +290,30 @@ describe('what is written', () => {
     assert.match(models[1].apiKey, /^\$\{\{ secrets\.CLAUDE_SERVE_API_KEY \}\}$/)
   })
 
-  test('a file with comments is left alone, and what it needs is shown, exit 1', async (t) => {
+  test('a file with comments is not changed, and the settings that it needs are shown, exit 1', async (t) => {
     const home = makeHome(t)
     const file = join(home, '.config', 'zed', 'settings.json')
     mkdirSync(join(file, '..'), { recursive: true })
     writeFileSync(file, '// mine\n{}')
     const { code, stdout } = await run(open.folders, ['launch', 'zed'], atHome(home))
     assert.equal(code, 1)
-    assert.match(stdout, /^~\/\.config\/zed\/settings\.json is left as it is: it is not plain JSON; .*What it needs:\n/)
+    assert.match(
+      stdout,
+      /^~\/\.config\/zed\/settings\.json was left unchanged: it is not plain JSON; .*It needs these settings:\n/,
+    )
     assert.ok(stdout.includes(`"api_url": "${open.url}/v1"`))
     assert.deepEqual([readFileSync(file, 'utf8'), readdirSync(join(file, '..'))], ['// mine\n{}', ['settings.json']])
   })
 
-  test('where an editor is not installed, no folder is made for it, exit 1', async (t) => {
+  test('if an editor is not installed, no folder is created for it, exit 1', async (t) => {
     const home = makeHome(t)
     const { code, stdout } = await run(open.folders, ['launch', 'vscode'], atHome(home))
     assert.equal(code, 1)
-    assert.match(stdout, /chatLanguageModels\.json is left as it is: there is no such folder/)
+    assert.match(stdout, /chatLanguageModels\.json was left unchanged: its folder does not exist/)
     assert.deepEqual(filesIn(home), [])
   })
 
-  test('a client with a folder of its own choice is set up there', async (t) => {
+  test('a client whose folder is set by a variable is set up there', async (t) => {
     const home = makeHome(t)
     const root = join(home, '..')
     const environment = { HOME: home, LLM_USER_PATH: join(root, 'llm'), XDG_CONFIG_HOME: join(root, 'xdg') }
@@ -322,18 +325,18 @@ describe('what is written', () => {
     assert.deepEqual(filesIn(home), [])
   })
 
-  test('--json tells scripts the same', async (t) => {
+  test('--json prints the same for scripts', async (t) => {
     const home = makeHome(t)
-    const tell = async () =>
+    const setUp = async () =>
       JSON.parse((await run(open.folders, ['launch', 'opencode', '--json'], atHome(home))).stdout)
     const path = join(home, '.config', 'opencode', 'opencode.json')
-    const { blocks, files, ...rest } = await tell()
+    const { blocks, files, ...rest } = await setUp()
     assert.deepEqual(rest, { client: 'opencode', title: 'opencode', url: open.url, model: 'sonnet', needs_key: false })
     assert.deepEqual(files, [{ path, status: 'created', reason: null, backup: null }])
     assert.deepEqual(JSON.parse(blocks[0].text), JSON.parse(readFileSync(path, 'utf8')))
-    assert.deepEqual((await tell()).files, [{ path, status: 'unchanged', reason: null, backup: null }])
+    assert.deepEqual((await setUp()).files, [{ path, status: 'unchanged', reason: null, backup: null }])
     writeFileSync(path, '{}')
-    assert.deepEqual((await tell()).files, [{ path, status: 'changed', reason: null, backup: `${path}.bak` }])
+    assert.deepEqual((await setUp()).files, [{ path, status: 'changed', reason: null, backup: `${path}.bak` }])
   })
 
   test('--print writes nothing, and what it shows is what would be written', async (t) => {
@@ -345,7 +348,7 @@ describe('what is written', () => {
     assert.equal(stdout, `In ~/.continue/config.yaml:\n\n${written}`)
   })
 
-  test('a file that may not be written is told in one line, exit 1', async (t) => {
+  test('a file that cannot be written is reported in one line, exit 1', async (t) => {
     const home = makeHome(t)
     writeFileSync(join(home, '.continue'), '')
     assertFailure(await run(open.folders, ['launch', 'continue'], atHome(home)), /config\.yaml cannot be \w+ \(E\w+\)/)

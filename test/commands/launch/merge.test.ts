@@ -1,4 +1,4 @@
-// What `launch` makes of settings that are there already: what it adds, corrects and leaves alone, as values and as files.
+// Merging into existing settings: what `launch` adds, corrects and leaves unchanged, in values and in files.
 import assert from 'node:assert/strict'
 import {
   chmodSync,
@@ -23,9 +23,9 @@ import { reportFile } from '../../../src/commands/launch/report.ts'
 import { planFile, writeFile } from '../../../src/commands/launch/settings-file.ts'
 
 const values: [title: string, existing: Json, wanted: Json, merged: Json][] = [
-  ['what is missing is added', { theme: 'dark' }, { provider: { x: 1 } }, { theme: 'dark', provider: { x: 1 } }],
+  ['missing settings are added', { theme: 'dark' }, { provider: { x: 1 } }, { theme: 'dark', provider: { x: 1 } }],
   [
-    'what is beside it stays',
+    'settings beside them stay',
     { provider: { mine: { a: 1 } } },
     { provider: { ours: { b: 2 } } },
     { provider: { mine: { a: 1 }, ours: { b: 2 } } },
@@ -39,16 +39,21 @@ const values: [title: string, existing: Json, wanted: Json, merged: Json][] = [
     { baseURL: 'http://127.0.0.1:5005/v1/messages?beta=1' },
   ],
   [
-    'an address is known under its other names',
+    'an address has several names',
     { url: 'http://a/x', api_url: 'http://a/x', apiBase: 'http://a/x', api_base: 'http://a/x', homepage: 'http://a/x' },
     { url: 'http://b/', api_url: 'http://b/', apiBase: 'http://b/', api_base: 'http://b/', homepage: 'http://b/' },
     { url: 'http://b/x', api_url: 'http://b/x', apiBase: 'http://b/x', api_base: 'http://b/x', homepage: 'http://a/x' },
   ],
-  ['what is no address becomes one', { baseURL: 'later' }, { baseURL: 'http://b/v1' }, { baseURL: 'http://b/v1' }],
-  ['a placeholder gives way to a key', { apiKey: 'none' }, { apiKey: '{env:K}' }, { apiKey: '{env:K}' }],
+  [
+    'a value that is not an address becomes one',
+    { baseURL: 'later' },
+    { baseURL: 'http://b/v1' },
+    { baseURL: 'http://b/v1' },
+  ],
+  ['a placeholder is replaced by a key', { apiKey: 'none' }, { apiKey: '{env:K}' }, { apiKey: '{env:K}' }],
   ["the user's own key stays", { api_key: 'csk_own' }, { api_key: 'none' }, { api_key: 'csk_own' }],
   [
-    'an entry of a list is known by its id, then by its name',
+    'entries of a list are matched by id, then by name',
     [
       { id: 1, name: 'a', url: 'http://a/' },
       { name: 'b', note: 'x' },
@@ -56,8 +61,8 @@ const values: [title: string, existing: Json, wanted: Json, merged: Json][] = [
     [{ id: 1, name: 'z', url: 'http://c/' }, { name: 'b', more: true }, { name: 'c' }, { model_id: 'd' }],
     [{ id: 1, name: 'a', url: 'http://c/' }, { name: 'b', note: 'x', more: true }, { name: 'c' }, { model_id: 'd' }],
   ],
-  ['a list of plain values is the user’s', { roles: ['chat'] }, { roles: ['chat', 'edit'] }, { roles: ['chat'] }],
-  ['names of every object are no settings', {}, { constructor: { a: 1 } }, { constructor: { a: 1 } }],
+  ['a list of plain values belongs to the user', { roles: ['chat'] }, { roles: ['chat', 'edit'] }, { roles: ['chat'] }],
+  ['inherited property names are not settings', {}, { constructor: { a: 1 } }, { constructor: { a: 1 } }],
 ]
 
 describe('values', () => {
@@ -66,23 +71,23 @@ describe('values', () => {
       const before = structuredClone(existing)
       const made = withChanges(existing, changesTo(existing, wanted))
       assert.deepEqual(made, merged)
-      assert.deepEqual(existing, before, 'what was given is not touched')
-      assert.deepEqual(changesTo(made, wanted), [], 'a second time there is nothing to do')
+      assert.deepEqual(existing, before, 'the input is not modified')
+      assert.deepEqual(changesTo(made, wanted), [], 'a second time there are no changes')
     })
   }
 
-  for (const [existing, said] of [
+  for (const [existing, message] of [
     [{ provider: [] }, /^provider is not an object$/],
     [{ provider: 'x' }, /^provider is not an object$/],
     [{ models: {} }, /^models is not a list$/],
-    [{ provider: { name: [] } }, /^provider\.name is not one value$/],
+    [{ provider: { name: [] } }, /^provider\.name is not a single value$/],
     [[], /^it is not an object$/],
   ] as [Json, RegExp][]) {
-    test(`another shape is left alone: ${JSON.stringify(existing)}`, () => {
+    test(`another structure is a conflict: ${JSON.stringify(existing)}`, () => {
       const wanted = { provider: { name: 'x' }, models: [{ name: 'a' }] }
       assert.throws(
         () => changesTo(existing, wanted),
-        (fault) => fault instanceof MergeConflict && said.test(fault.message),
+        (error) => error instanceof MergeConflict && message.test(error.message),
       )
     })
   }
@@ -105,10 +110,10 @@ const fileAt = (path: string, more: Partial<SettingsFile> = {}): SettingsFile =>
   ...more,
 })
 
-/** What `launch` does with a file. Gives what the file then holds. */
+/** Does what `launch` does with a file. Returns its content afterwards. */
 function apply(file: SettingsFile): string {
   const plan = planFile(file)
-  if (plan.left !== null) assert.fail(plan.left)
+  if (plan.skipReason !== null) assert.fail(plan.skipReason)
   if (plan.changes.length > 0) writeFile(plan.target, plan.text, plan.isNew)
   return readFileSync(file.path, 'utf8')
 }
@@ -118,33 +123,33 @@ const ours = '{"ours":{"baseURL":"http://127.0.0.1:5005/v1"}}'
 
 const texts: [title: string, format: 'json' | 'yaml', before: string, after: string][] = [
   [
-    'JSON keeps its tabs and its last line break',
+    'JSON retains its tabs and its last line break',
     'json',
     '{\n\t"theme": "dark"\n}\n',
     '{\n\t"theme": "dark",\n\t"provider": {\n\t\t"ours": {\n\t\t\t"baseURL": "http://127.0.0.1:5005/v1"\n\t\t}\n\t}\n}\n',
   ],
   [
-    'JSON keeps its four spaces, and no last line break',
+    'JSON retains its four spaces, without a last line break',
     'json',
     '{\n    "theme": "dark",\n    "provider": {}\n}',
     '{\n    "theme": "dark",\n    "provider": {\n        "ours": {\n            "baseURL": "http://127.0.0.1:5005/v1"\n        }\n    }\n}',
   ],
   [
-    'JSON keeps the line breaks of Windows',
+    'JSON retains Windows line breaks',
     'json',
     '{\r\n  "theme": "dark"\r\n}\r\n',
     '{\r\n  "theme": "dark",\r\n  "provider": {\r\n    "ours": {\r\n      "baseURL": "http://127.0.0.1:5005/v1"\r\n    }\r\n  }\r\n}\r\n',
   ],
-  ['an empty file gets all of it', 'json', '\n', `${JSON.stringify(settings, null, 2)}\n`],
+  ['an empty file gets all settings', 'json', '\n', `${JSON.stringify(settings, null, 2)}\n`],
   [
-    'YAML keeps its comments and its quotes',
+    'YAML retains its comments and its quotes',
     'yaml',
     '# mine\nname: "Mine" # really\nmodels:\n  # first\n  - name: old\n    note: \'a: b\'\nrules:\n  - be nice\n',
     '# mine\nname: "Mine" # really\nmodels:\n  # first\n  - name: old\n    note: \'a: b\'\n' +
       '  - name: new\n    apiBase: http://127.0.0.1:5005/v1\nrules:\n  - be nice\n',
   ],
   [
-    'YAML with nothing but a comment keeps it',
+    'YAML with nothing but a comment retains it',
     'yaml',
     '# mine\n',
     '# mine\n\nname: Ours\nmodels:\n  - name: new\n    apiBase: http://127.0.0.1:5005/v1\n',
@@ -157,21 +162,26 @@ const texts: [title: string, format: 'json' | 'yaml', before: string, after: str
   ],
 ]
 
-const unclear: [title: string, format: 'json' | 'yaml', text: string, said: RegExp][] = [
+const unclear: [title: string, format: 'json' | 'yaml', text: string, message: RegExp][] = [
   ['JSON with a comment', 'json', '// mine\n{}', /comments and trailing commas would be lost/],
   ['JSON with a trailing comma', 'json', '{"a":1,}', /comments and trailing commas would be lost/],
   ['JSON that ends too early', 'json', '{"a":', /not plain JSON/],
-  ['JSON of another shape', 'json', '[]', /it is not an object/],
-  ['YAML that is none', 'yaml', 'a: [1\nb: }', /not YAML that can be read/],
-  ['YAML of two documents', 'yaml', 'a: 1\n---\nb: 2\n', /not YAML that can be read/],
-  ['YAML of another shape', 'yaml', 'models: yes please\n', /models is not a list/],
+  ['JSON of another structure', 'json', '[]', /it is not an object/],
+  ['invalid YAML', 'yaml', 'a: [1\nb: }', /it cannot be parsed as YAML/],
+  ['YAML with two documents', 'yaml', 'a: 1\n---\nb: 2\n', /it cannot be parsed as YAML/],
+  ['YAML of another structure', 'yaml', 'models: yes please\n', /models is not a list/],
   [
     'YAML whose address is used elsewhere',
     'yaml',
     'models: [{name: new, apiBase: &a http://x/v1}]\nb: *a',
     /changed safely/,
   ],
-  ['YAML where a change would reach further', 'yaml', 'a: &one\n  - name: x\nmodels: *one\n', /changed safely/],
+  [
+    'YAML in which a change would affect another setting',
+    'yaml',
+    'a: &one\n  - name: x\nmodels: *one\n',
+    /changed safely/,
+  ],
 ]
 
 describe('files', () => {
@@ -187,17 +197,17 @@ describe('files', () => {
     })
   }
 
-  for (const [title, format, text, said] of unclear) {
-    test(`${title} is left as it is`, (t) => {
+  for (const [title, format, text, message] of unclear) {
+    test(`${title} is left unchanged`, (t) => {
       const path = join(folderOf(t), 'settings')
       writeFileSync(path, text)
-      const { left } = planFile(fileAt(path, { format, settings: format === 'json' ? settings : wantedYaml }))
-      assert.match(left ?? '', said)
+      const { skipReason } = planFile(fileAt(path, { format, settings: format === 'json' ? settings : wantedYaml }))
+      assert.match(skipReason ?? '', message)
       assert.equal(readFileSync(path, 'utf8'), text)
     })
   }
 
-  test('a new file gets its folders, and both are for the user alone', (t) => {
+  test('a new file and its folders are private', (t) => {
     const path = join(folderOf(t), 'one', 'two', 'settings.json')
     assert.deepEqual(JSON.parse(apply(fileAt(path))), settings)
     assert.equal(statSync(path).mode & 0o777, 0o600)
@@ -205,25 +215,25 @@ describe('files', () => {
     assert.deepEqual(readdirSync(join(path, '..')), ['settings.json'])
   })
 
-  test('a new file is what is shown, in either format', (t) => {
+  test('a new file contains what is shown, in either format', (t) => {
     const folder = folderOf(t)
     const json = planFile(fileAt(join(folder, 'a')))
     const yaml = planFile(fileAt(join(folder, 'b'), { format: 'yaml', settings: [{ model_id: 'a' }] }))
-    assert.ok(json.left === null && yaml.left === null)
+    assert.ok(json.skipReason === null && yaml.skipReason === null)
     assert.equal(json.text, `${JSON.stringify(settings, null, 2)}\n`)
     assert.deepEqual(json.changes, [{ path: ['provider'], before: undefined, after: JSON.parse(ours) }])
     assert.deepEqual(parse(yaml.text), [{ model_id: 'a' }])
   })
 
-  test('where the client is not installed, nothing is made', (t) => {
+  test('if the client is not installed, nothing is created', (t) => {
     const folder = join(folderOf(t), 'zed')
-    const { left } = planFile(fileAt(join(folder, 'settings.json'), { needsFolder: true }))
-    assert.match(left ?? '', /no such folder/)
+    const { skipReason } = planFile(fileAt(join(folder, 'settings.json'), { needsFolder: true }))
+    assert.match(skipReason ?? '', /its folder does not exist/)
     mkdirSync(folder)
-    assert.equal(planFile(fileAt(join(folder, 'settings.json'), { needsFolder: true })).left, null)
+    assert.equal(planFile(fileAt(join(folder, 'settings.json'), { needsFolder: true })).skipReason, null)
   })
 
-  test('each old content is kept under a name of its own, and the permissions stay', (t) => {
+  test('each old version is saved under its own name, and the permissions stay', (t) => {
     const path = join(folderOf(t), 'settings')
     for (const [count, name] of [
       [1, 'settings.bak'],
@@ -238,7 +248,7 @@ describe('files', () => {
     }
   })
 
-  test('a link goes on pointing at its file', (t) => {
+  test('a link still points to its file', (t) => {
     const folder = folderOf(t)
     const [link, target] = [join(folder, 'link'), join(folder, 'dotfiles', 'settings.json')]
     mkdirSync(join(folder, 'dotfiles'))
@@ -250,7 +260,7 @@ describe('files', () => {
     assert.deepEqual(readdirSync(join(folder, 'dotfiles')).sort(), ['settings.json', 'settings.json.bak'])
   })
 
-  test('what is told of a change shows no secret', () => {
+  test('the report of a change shows no secret', () => {
     const changes = [
       { path: ['x', 'url'], before: 'http://me:sekret-word@old/v1', after: 'http://127.0.0.1:5005/v1' },
       { path: ['x', 'headers'], before: undefined, after: { authorization: 'Bearer abcdefgh' } },
@@ -261,13 +271,14 @@ describe('files', () => {
     assert.doesNotMatch(text, /sekret|abcdefgh/)
   })
 
-  test('what cannot be read or written is told in one line', (t) => {
+  test('a file that cannot be read or written is reported in one line', (t) => {
     const folder = folderOf(t)
-    const isTold = (fault: unknown) => fault instanceof CommandError && /^\S+ (cannot be|is not)/.test(fault.message)
-    assert.throws(() => planFile(fileAt(folder)), isTold)
+    const isReported = (error: unknown) =>
+      error instanceof CommandError && /^\S+ (cannot be|is not)/.test(error.message)
+    assert.throws(() => planFile(fileAt(folder)), isReported)
     writeFileSync(join(folder, 'file'), '')
-    assert.throws(() => planFile(fileAt(join(folder, 'file', 'settings.json'))), isTold)
-    assert.throws(() => writeFile(join(folder, 'file', 'settings.json'), '{}', true), isTold)
+    assert.throws(() => planFile(fileAt(join(folder, 'file', 'settings.json'))), isReported)
+    assert.throws(() => writeFile(join(folder, 'file', 'settings.json'), '{}', true), isReported)
     assert.deepEqual(readdirSync(folder), ['file'])
   })
 })

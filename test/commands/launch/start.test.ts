@@ -1,5 +1,5 @@
-// The programs that `launch` starts: with which words and in which environment, how they end, and when they are not started. Small
-// scripts stand in for them, but for Claude Code itself.
+// The programs that `launch` starts: their arguments and environment, how they end, and when they are not started. Small scripts stand in
+// for them, except for Claude Code itself.
 import assert from 'node:assert/strict'
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ const open = await startTestServer(forAll)
 const locked = await startTestServer(forAll)
 const secret = (await keys(locked.folders, ['create', 'laptop', '--quiet'])).stdout.trim()
 
-/** Tells with which words it was called and what it finds in its environment, and does what its first word says. */
+/** Prints its arguments and parts of its environment. The arguments `fail` and `wait` decide how it ends. */
 const script = `#!/bin/sh
 for word in "$@"; do printf '<%s>' "$word"; done
 echo
@@ -28,7 +28,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     fail) exit 7 ;;
     wait)
-      trap 'echo told to stop; exit 0' TERM
+      trap 'echo received SIGTERM; exit 0' TERM
       echo ready
       while kill -0 $PPID 2>/dev/null; do sleep 0.05; done
       echo left alone
@@ -40,7 +40,7 @@ done
 
 type Stage = { environment: Record<string, string>; home: string }
 
-/** A search path with these programs and the system's own, and a home that no server works in. */
+/** A PATH with these programs and the system's own, and a home folder that no server uses. */
 function stage(t: TestContext, ...programs: string[]): Stage {
   const { root, home } = makeFolders(t)
   const bin = join(root, 'bin')
@@ -53,8 +53,8 @@ function stage(t: TestContext, ...programs: string[]): Stage {
   return { environment: { PATH: `${bin}:/usr/bin:/bin`, HOME: home, MINE: 'stays' }, home }
 }
 
-/** What the script told, by lines. */
-const told = (stdout: string) => stdout.trim().split('\n')
+/** The output of the script, as lines. */
+const linesOf = (stdout: string) => stdout.trim().split('\n')
 
 const codexWords = [
   'model="opus"',
@@ -82,90 +82,93 @@ describe('a program', () => {
     ['opencode', '<--model><claude-serve/opus><-p><say "hello">', ['MINE=stays']],
     ['codex', `${codexWords}<-p><say "hello">`, ['MINE=stays']],
   ] as const) {
-    test(`${client} gets its words, its address, and what the terminal has`, async (t) => {
+    test(`${client} gets its arguments, its address, and the environment of the terminal`, async (t) => {
       const { environment: own } = stage(t, 'claude', 'aider', 'opencode', 'codex')
-      const given = { environment: own }
-      const asked = ['launch', client, '--model', 'opus', '--', '-p', 'say "hello"']
-      const { code, stdout, stderr } = await run(open.folders, asked, given)
+      const options = { environment: own }
+      const args = ['launch', client, '--model', 'opus', '--', '-p', 'say "hello"']
+      const { code, stdout, stderr } = await run(open.folders, args, options)
       assert.equal(code, 0, stderr)
       assert.match(stderr, /^claude-serve: starting \w+ .*opus/)
-      assert.deepEqual(told(stdout).slice(-environment.length - 1), [words, ...environment])
+      assert.deepEqual(linesOf(stdout).slice(-environment.length - 1), [words, ...environment])
     })
   }
 
-  test('Claude Code is kept from going elsewhere', async (t) => {
+  test('Claude Code is started without the variables that would send it elsewhere', async (t) => {
     const { environment } = stage(t, 'claude')
     const elsewhere = { ANTHROPIC_API_KEY: 'sk-ant-mine', CLAUDE_CODE_USE_BEDROCK: '1', ANTHROPIC_BASE_URL: 'http://x' }
-    const given = { environment: { ...environment, ...elsewhere } }
-    const { stdout } = await run(open.folders, ['launch', 'claude-code', '--', '-p'], given)
-    assert.deepEqual(told(stdout).slice(1), [
+    const options = { environment: { ...environment, ...elsewhere } }
+    const { stdout } = await run(open.folders, ['launch', 'claude-code', '--', '-p'], options)
+    assert.deepEqual(linesOf(stdout).slice(1), [
       'ANTHROPIC_AUTH_TOKEN=none',
       `ANTHROPIC_BASE_URL=${open.url}`,
       'MINE=stays',
     ])
   })
 
-  test('with keys it gets the one in the variable, and nobody sees it', async (t) => {
+  test('with keys it gets the one in the variable, which is not shown', async (t) => {
     const { environment } = stage(t, 'aider')
-    const given = { environment: { ...environment, CLAUDE_SERVE_API_KEY: secret } }
-    const { stdout, stderr } = await run(locked.folders, ['launch', 'aider', '--', 'x'], given)
-    assert.ok(told(stdout).includes(`OPENAI_API_KEY=${secret}`))
+    const options = { environment: { ...environment, CLAUDE_SERVE_API_KEY: secret } }
+    const { stdout, stderr } = await run(locked.folders, ['launch', 'aider', '--', 'x'], options)
+    assert.ok(linesOf(stdout).includes(`OPENAI_API_KEY=${secret}`))
     assert.ok(!stderr.includes('csk_'))
   })
 
   test('its settings are written before it starts', async (t) => {
     const { environment, home } = stage(t, 'opencode')
     const { stdout } = await run(open.folders, ['launch', 'opencode', '--', 'run'], { environment })
-    const [first = '', ...rest] = told(stdout)
-    assert.equal(first, 'wrote ~/.config/opencode/opencode.json, which is new:')
+    const [first = '', ...rest] = linesOf(stdout)
+    assert.equal(first, 'created ~/.config/opencode/opencode.json:')
     assert.ok(rest.includes('<--model><claude-serve/sonnet><run>'))
     assert.match(readFileSync(join(home, '.config/opencode/opencode.json'), 'utf8'), /"claude-serve"/)
   })
 
-  test('that fails is a failure, exit 1', async (t) => {
+  test('that fails makes launch exit with 1', async (t) => {
     const { environment } = stage(t, 'aider')
     assert.equal((await run(open.folders, ['launch', 'aider', '--', 'fail'], { environment })).code, 1)
   })
 
-  test('is told to stop where `launch` is, and `launch` waits for it', { timeout: 30_000 }, async (t) => {
+  test('is stopped when `launch` is, and `launch` waits for it', { timeout: 30_000 }, async (t) => {
     const { environment } = stage(t, 'aider')
     const running = start(t, open.folders, ['launch', 'aider', '--', 'wait'], { environment })
     await running.until('stdout', /^ready$/m)
-    // Ctrl-C at a terminal is for the program, which may go on after it.
+    // Ctrl-C at a terminal is for the program, which may continue.
     running.child.kill('SIGINT')
     running.child.kill('SIGTERM')
     const { code, stdout } = await running.outcome()
     assert.equal(code, 0)
-    assert.match(stdout, /^told to stop$/m)
+    assert.match(stdout, /^received SIGTERM$/m)
   })
 })
 
 describe('nothing is started', () => {
-  test('where no server answers: the settings are written all the same, exit 1', async (t) => {
+  test('if no server responds: the settings are written anyway, exit 1', async (t) => {
     const { environment, home } = stage(t, 'opencode')
     const elsewhere: TestFolders = makeFolders(t)
     const { code, stdout, stderr } = await run(elsewhere, ['launch', 'opencode', '--', 'x'], { environment })
     assert.equal(code, 1)
-    assert.match(stderr, /opencode is not started, as no server answers: start one with claude-serve\n$/)
+    assert.match(stderr, /opencode was not started because no server responds: start one with claude-serve\n$/)
     assert.doesNotMatch(stdout, /<x>/)
     assert.ok(existsSync(join(home, '.config/opencode/opencode.json')))
   })
 
-  test('where the server wants a key and there is none, exit 1', async (t) => {
+  test('if the server requires a key and none is set, exit 1', async (t) => {
     const { environment } = stage(t, 'claude')
     const { code, stdout, stderr } = await run(locked.folders, ['launch', 'claude-code', '--', 'x'], { environment })
     assert.deepEqual([code, stdout], [1, ''])
-    assert.match(stderr, /Claude Code is not started: CLAUDE_SERVE_API_KEY must hold a key of this server\n$/)
+    assert.match(stderr, /Claude Code was not started: set CLAUDE_SERVE_API_KEY to a key of this server\n$/)
   })
 
-  test('where the program is not there: it says how to get it, exit 1', async (t) => {
+  test('if the program does not exist: the error says how to install it, exit 1', async (t) => {
     const { environment } = stage(t)
     const { code, stderr } = await run(open.folders, ['launch', 'opencode', '--', 'x'], { environment })
     assert.equal(code, 1)
-    assert.match(stderr, /opencode cannot be started \(it is not on PATH\): npm install -g opencode-ai\n$/)
+    assert.match(
+      stderr,
+      /opencode cannot be started \(it is not on PATH\); install it with: npm install -g opencode-ai\n$/,
+    )
   })
 
-  test('where its settings could not be written, exit 1', async (t) => {
+  test('if its settings could not be written, exit 1', async (t) => {
     const { environment, home } = stage(t, 'opencode')
     writeFileSync(join(home, '.config'), '')
     const outcome = await run(open.folders, ['launch', 'opencode', '--', 'x'], { environment })
@@ -173,7 +176,7 @@ describe('nothing is started', () => {
     assert.equal(outcome.stdout, '')
   })
 
-  test('by a script that gives no arguments', async (t) => {
+  test('by a script that passes no arguments', async (t) => {
     const { environment } = stage(t, 'claude')
     const { code, stdout, stderr } = await run(open.folders, ['launch', 'claude-code'], { environment })
     assert.deepEqual([code, stderr], [0, ''])
@@ -209,10 +212,10 @@ describe('Claude Code itself', () => {
     assert.ok(program)
     symlinkSync(program, join(home, '..', 'bin', 'claude'))
     const words = ['launch', 'claude-code', '--', '-p', step({ text: 'Ahoy from afar.' }), '--tools', '']
-    const given = { environment: { ...environment, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1' } }
-    const { code, stdout, stderr } = await run(open.folders, words, given)
+    const options = { environment: { ...environment, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1' } }
+    const { code, stdout, stderr } = await run(open.folders, words, options)
     assert.deepEqual([code, stdout], [0, 'Ahoy from afar.\n'], stderr)
-    const asked = open.logLines.filter(({ route, status }) => route === '/v1/messages' && status === 200)
-    assert.ok(asked.length > 0)
+    const requests = open.logLines.filter(({ route, status }) => route === '/v1/messages' && status === 200)
+    assert.ok(requests.length > 0)
   })
 })

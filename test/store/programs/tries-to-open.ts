@@ -1,4 +1,4 @@
-// A second server's store: prints why it is refused, or that it is not.
+// A second server's store: prints why opening it is refused, or that it opened.
 import { openSqliteStore } from '../../../src/store/sqlite.ts'
 
 const [, , folder = ''] = process.argv

@@ -1,5 +1,5 @@
-// A store in a process that cannot write large files: prints how a group of writes went, of which the third does not fit
-// and takes with it those before, and how later ones went, as two lines of JSON.
+// A store in a process that cannot write large files. Prints two lines of JSON: the outcomes of a group of writes, of
+// which the third does not fit and makes the earlier ones fail, and the outcomes of later writes.
 import { openSqliteStore } from '../../../src/store/sqlite.ts'
 import { runRecord, textEvent, textEvents } from '../../contract/store-records.ts'
 

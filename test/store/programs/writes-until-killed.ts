@@ -1,5 +1,5 @@
-// A server's store in a process of its own: keeps one run after the other, each with three events, and prints its number once
-// that is promised to be durable. Goes on until it is killed.
+// A server's store in a process of its own: stores one run after the other, each with three events, and prints its
+// number once it is durable. Runs until it is killed.
 import { openSqliteStore } from '../../../src/store/sqlite.ts'
 import { runRecord, textEvents } from '../../contract/store-records.ts'
 

@@ -150,7 +150,7 @@ async function accumulated(events: readonly MessageEvent[]): Promise<Record<stri
   return JSON.parse(JSON.stringify(message))
 }
 
-/** The usage fields that the helper takes from the end of the stream; the others keep their values from message_start. */
+/** The usage fields that the helper takes from the end of the stream; the others stay as in message_start. */
 const countedLast = ['input_tokens', 'output_tokens', 'cache_creation_input_tokens', 'cache_read_input_tokens']
 const withoutUsage = ({ usage: _, ...rest }: Record<string, unknown>) => rest
 

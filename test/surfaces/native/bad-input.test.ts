@@ -1,5 +1,5 @@
-// Requests to the native API that must be refused: each with its status, its code, a text that names the field, and
-// without a run. The last tests show that the server goes on.
+// Invalid requests to the native API: each gets its status, its code and a message that names the field, and starts no
+// run. The last tests show that the server keeps working.
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
@@ -23,12 +23,12 @@ function send({ body, headers = json, path = '/v1/chat', app = server }: Sent): 
 
 type Refusal = { status?: number; code?: string; field?: string; error?: string | RegExp }
 
-/** Sends what must be refused and looks at everything a refusal promises. */
+/** Sends an invalid request and checks everything that a refusal promises. */
 async function refusalOf(sent: Sent, { status = 400, code = 'invalid_request', field, error }: Refusal = {}) {
   const agent = (sent.app ?? server).agent
   const before = agent.requests.length
   const answer = await send(sent)
-  assert.equal(agent.requests.length, before, `the agent was asked, and the answer is ${answer.statusCode}`)
+  assert.equal(agent.requests.length, before, `a run started, and the answer is ${answer.statusCode}`)
   const body = ErrorBody.parse(answer.json())
   assert.deepEqual([answer.statusCode, body.code], [status, code], body.error)
   assert.equal(body.request_id, answer.headers['x-request-id'])
@@ -36,7 +36,7 @@ async function refusalOf(sent: Sent, { status = 400, code = 'invalid_request', f
     assert.ok(body.error.startsWith(`${field} `), body.error)
     assert.equal(body.details.field, field)
   }
-  // What the validation library says where nobody has given it words.
+  // The default messages of the validation library.
   assert.doesNotMatch(body.error, /invalid input|invalid key|too small|too big/i)
   if (typeof error === 'string') assert.equal(body.error, error)
   else if (error !== undefined) assert.match(body.error, error)
@@ -47,7 +47,7 @@ async function refused(sent: Sent, refusal?: Refusal): Promise<void> {
   await refusalOf(sent, refusal)
 }
 
-const short = (value: unknown) => {
+const shorten = (value: unknown) => {
   const written = JSON.stringify(value) ?? 'nothing'
   return written.length > 60 ? `${written.slice(0, 60)}… (${written.length} characters)` : written
 }
@@ -59,7 +59,7 @@ const document = (source: unknown, more: object = {}) => [{ type: 'document', so
 const base64 = (media_type: string, data: unknown) => ({ type: 'base64', media_type, data })
 const lineTooLong = 'a'.repeat(4097)
 
-/** Values that each field refuses; the second part of a pair is the innermost field that the answer must name. */
+/** Values that each field refuses; the second element of a pair is the innermost field that the answer must name. */
 const badValues: Record<string, (unknown | [value: unknown, field: string])[]> = {
   commands: ['false', 0, 1, [], {}],
   session_id: [
@@ -154,28 +154,28 @@ const isPair = (each: unknown): each is [unknown, string] =>
 for (const [name, values] of Object.entries(badValues)) {
   for (const each of values) {
     const [value, field] = isPair(each) ? each : ([each, name] as const)
-    test(`${name} refuses ${short(value)}`, () =>
+    test(`${name} refuses ${shorten(value)}`, () =>
       refused({ body: JSON.stringify({ prompt: 'hi', [name]: value }) }, { field }))
   }
 }
 
 for (const [what, value, field] of [
-  ['an unknown kind of server', { a: { type: 'ws', url: 'http://x' } }, 'mcp_servers.a.type'],
-  ['a server of a kind but without its address', { a: { type: 'http' } }, 'mcp_servers.a.url'],
+  ['an unknown type of server', { a: { type: 'ws', url: 'http://x' } }, 'mcp_servers.a.type'],
+  ['an HTTP server without a URL', { a: { type: 'http' } }, 'mcp_servers.a.url'],
 ] as const) {
-  test(`mcp_servers with ${what} is told so`, () =>
+  test(`mcp_servers with ${what} is refused, and the error names the field`, () =>
     refused({ body: JSON.stringify({ prompt: 'hi', mcp_servers: value }) }, { field }))
 }
 
 const badPrompts: [what: string, prompt: unknown, field: string, error?: string | RegExp][] = [
   ['nothing', undefined, 'prompt', 'prompt is required'],
   ['null', null, 'prompt'],
-  ['an empty text', '', 'prompt', 'prompt is required'],
+  ['an empty string', '', 'prompt', 'prompt is required'],
   ['blanks only', ' \t\r\n\u00a0', 'prompt', 'prompt is required'],
   ['a number', 5, 'prompt'],
-  ['a truth value', true, 'prompt'],
+  ['a boolean', true, 'prompt'],
   ['an object', {}, 'prompt'],
-  ['a block that is in no array', { type: 'text', text: 'hi' }, 'prompt'],
+  ['a block that is not in an array', { type: 'text', text: 'hi' }, 'prompt'],
   ['an empty array', [], 'prompt', 'prompt is required'],
   [
     'blocks of blanks only',
@@ -186,7 +186,7 @@ const badPrompts: [what: string, prompt: unknown, field: string, error?: string 
     'prompt',
     'prompt is required',
   ],
-  ['an array of texts', ['hi'], 'prompt[0]'],
+  ['an array of strings', ['hi'], 'prompt[0]'],
   ['an array with null', [null], 'prompt[0]'],
   ['a block without a type', [{ text: 'hi' }], 'prompt[0].type'],
   ['a block of an unknown type', [{ type: 'tool_result' }], 'prompt[0].type'],
@@ -199,16 +199,16 @@ const badPrompts: [what: string, prompt: unknown, field: string, error?: string 
     'prompt[1].text',
   ],
   ['a text block without text', [{ type: 'text' }], 'prompt[0].text'],
-  ['a text block with one field too many', [{ type: 'text', text: 'a', cache_control: {} }], 'prompt[0].cache_control'],
+  ['a text block with an unknown field', [{ type: 'text', text: 'a', cache_control: {} }], 'prompt[0].cache_control'],
   ['an image without a source', [{ type: 'image' }], 'prompt[0].source'],
   [
-    'an image at an address',
+    'an image at a URL',
     image({ type: 'url', url: 'http://127.0.0.1/' }),
     'prompt[0].source.type',
-    /fetches no address/,
+    /does not fetch URLs/,
   ],
   ['an image by file id', image({ type: 'file', file_id: 'x' }), 'prompt[0].source.type'],
-  ['an image of an unknown kind', image(base64('image/bmp', 'Qk0=')), 'prompt[0].source.media_type'],
+  ['an image of an unknown media type', image(base64('image/bmp', 'Qk0=')), 'prompt[0].source.media_type'],
   ['an image without data', image(base64('image/png', undefined)), 'prompt[0].source.data', /is required$/],
   ['an image with empty data', image(base64('image/png', '')), 'prompt[0].source.data'],
   ['an image whose data is a number', image(base64('image/png', 5)), 'prompt[0].source.data'],
@@ -225,19 +225,14 @@ const badPrompts: [what: string, prompt: unknown, field: string, error?: string 
     'prompt[0].source.data',
     /prefix/,
   ],
-  ['an image with words after the padding', image(base64('image/png', `${png}AAAA`)), 'prompt[0].source.data'],
-  ['a PNG that is said to be a JPEG', image(base64('image/jpeg', png)), 'prompt[0].source.data', /media_type/],
-  [
-    'a JPEG that is said to be a PNG',
-    image(base64('image/png', '/9j/4AAQSkZJRg==')),
-    'prompt[0].source.data',
-    /media_type/,
-  ],
-  ['a PNG that is said to be a GIF', image(base64('image/gif', png)), 'prompt[0].source.data', /media_type/],
-  ['a PNG that is said to be a WebP', image(base64('image/webp', png)), 'prompt[0].source.data', /media_type/],
-  ['an image with one field too many', image({ ...base64('image/png', png), url: 'http://x' }), 'prompt[0].source.url'],
-  ['a PNG that is said to be a PDF', document(base64('application/pdf', png)), 'prompt[0].source.data', /media_type/],
-  ['a document at an address', document({ type: 'url', url: 'http://127.0.0.1/' }), 'prompt[0].source.type'],
+  ['an image with data after the padding', image(base64('image/png', `${png}AAAA`)), 'prompt[0].source.data'],
+  ['a PNG declared as JPEG', image(base64('image/jpeg', png)), 'prompt[0].source.data', /media_type/],
+  ['a JPEG declared as PNG', image(base64('image/png', '/9j/4AAQSkZJRg==')), 'prompt[0].source.data', /media_type/],
+  ['a PNG declared as GIF', image(base64('image/gif', png)), 'prompt[0].source.data', /media_type/],
+  ['a PNG declared as WebP', image(base64('image/webp', png)), 'prompt[0].source.data', /media_type/],
+  ['an image with an unknown field', image({ ...base64('image/png', png), url: 'http://x' }), 'prompt[0].source.url'],
+  ['a PNG declared as PDF', document(base64('application/pdf', png)), 'prompt[0].source.data', /media_type/],
+  ['a document at a URL', document({ type: 'url', url: 'http://127.0.0.1/' }), 'prompt[0].source.type'],
   ['a document without a source', [{ type: 'document' }], 'prompt[0].source'],
   [
     'a document whose title is a number',
@@ -254,12 +249,12 @@ for (const [what, source, field] of [
   ['media type', { type: 'text', media_type: 'text/html', data: 'x' }, 'prompt[0].source.media_type'],
   ['data', { type: 'text', media_type: 'text/plain', data: 5 }, 'prompt[0].source.data'],
 ] as const) {
-  test(`a text document with bad ${what} is told what is wrong with it`, () =>
+  test(`a text document with bad ${what} is refused, and the error names the field`, () =>
     refused({ body: JSON.stringify({ prompt: document(source) }) }, { field }))
 }
 
-test('base64 that goes wrong after many line breaks is refused at once', async () => {
-  // With time that grows with the square of the length, this would not end before the test is given up.
+test('base64 that becomes invalid after many line breaks is refused quickly', async () => {
+  // With quadratic time this would exceed the timeout of the test.
   const data = `iVBORw0KGgoA${'\n'.repeat(2_000_000)}!`
   await refused(
     { body: JSON.stringify({ prompt: image(base64('image/png', data)) }) },
@@ -270,7 +265,7 @@ test('base64 that goes wrong after many line breaks is refused at once', async (
 const optionalFields = Object.keys(badValues)
 
 for (const name of optionalFields) {
-  test(`${name}: null is the same as leaving it out`, async () => {
+  test(`${name}: null counts as absent`, async () => {
     const answers = [{ prompt: 'hi' }, { prompt: 'hi', [name]: null }].map((body) =>
       send({ body: JSON.stringify(body) }),
     )
@@ -302,7 +297,7 @@ const boundaryValues: Record<string, unknown[]> = {
 }
 for (const [name, values] of Object.entries(boundaryValues)) {
   for (const value of values) {
-    test(`${name} takes ${short(value)}`, async () => {
+    test(`${name} accepts ${shorten(value)}`, async () => {
       const answer = await send({ body: JSON.stringify({ prompt: 'hi', [name]: value }) })
       assert.equal(answer.statusCode, 200, answer.body)
     })
@@ -310,13 +305,13 @@ for (const [name, values] of Object.entries(boundaryValues)) {
 }
 
 for (const name of ['allowed_tools', 'disallowed_tools', 'add_dirs']) {
-  test(`${name} takes at most 500 entries`, () => {
+  test(`${name} accepts at most 500 entries`, () => {
     const body = JSON.stringify({ prompt: 'hi', [name]: Array.from({ length: 501 }, () => '/x') })
     return refused({ body }, { field: name })
   })
 }
 
-test('a session id in capitals is the same session', async () => {
+test('an uppercase session id is the same session', async () => {
   const id = 'ABCDEF00-0000-4000-8000-00000000ABCD'
   const answer = await send({ body: JSON.stringify({ prompt: 'hi', session_id: id }) })
   assert.equal(answer.statusCode, 200, answer.body)
@@ -341,7 +336,7 @@ for (const [unknown, nearest] of [
   ['allowedTools', 'allowed_tools'],
   ['jsonSchema', 'json_schema'],
 ]) {
-  test(`the unknown field ${unknown} is refused with a hint at ${nearest}`, () =>
+  test(`the unknown field ${unknown} is refused, and the error suggests ${nearest}`, () =>
     refused(
       { body: JSON.stringify({ prompt: 'hi', [String(unknown)]: 'x' }) },
       { field: String(unknown), error: new RegExp(`did you mean ${nearest}\\?$`) },
@@ -349,14 +344,14 @@ for (const [unknown, nearest] of [
 }
 
 for (const unknown of ['stream', 'zzz', 'a'.repeat(1000), 'toString', 'hasOwnProperty', '']) {
-  test(`the unknown field ${short(unknown)} is refused without a hint`, () =>
+  test(`the unknown field ${shorten(unknown)} is refused without a suggestion`, () =>
     refused(
       { body: JSON.stringify({ prompt: 'hi', [unknown]: 'x' }) },
       { field: unknown.length > 80 ? `${unknown.slice(0, 80)}…` : unknown, error: /is not a field of this request$/ },
     ))
 }
 
-test('permission modes that exist but are not allowed here are 403', async () => {
+test('known permission modes that are not allowed are 403', async () => {
   for (const mode of ['bypassPermissions', 'auto']) {
     const refusal = {
       status: 403,
@@ -368,26 +363,26 @@ test('permission modes that exist but are not allowed here are 403', async () =>
   }
 })
 
-test('timeout_s may be as long as the server says, and the refusal names the limit', async (t) => {
+test('timeout_s may be at most the limit of the server, which the error names', async (t) => {
   const app = await createInjectApp(t, { native: { maxRequestTimeoutMs: 1500 } })
   assert.equal((await send({ app, body: '{"prompt":"hi","timeout_s":1.5}' })).statusCode, 200)
   await refused({ app, body: '{"prompt":"hi","timeout_s":1.501}' }, { field: 'timeout_s', error: /at most 1\.5\b/ })
 })
 
-/** A root that is allowed, with folders and a file in it, and a way out of it. */
+/** An allowed root with folders, a file and a link out of it, and its parent folder. */
 function makeRoot() {
-  const place = realpathSync(mkdtempSync(join(tmpdir(), 'claude-serve-roots-')))
-  const root = join(place, 'root')
-  for (const folder of [join(root, 'in'), join(place, 'rootevil'), join(place, 'out')])
+  const parent = realpathSync(mkdtempSync(join(tmpdir(), 'claude-serve-roots-')))
+  const root = join(parent, 'root')
+  for (const folder of [join(root, 'in'), join(parent, 'rootevil'), join(parent, 'out')])
     mkdirSync(folder, { recursive: true })
   writeFileSync(join(root, 'file'), '')
-  symlinkSync(join(place, 'out'), join(root, 'way-out'))
-  return { place, root }
+  symlinkSync(join(parent, 'out'), join(root, 'way-out'))
+  return { parent, root }
 }
 
-test('folders of a request', async (t) => {
-  const { place, root } = makeRoot()
-  t.after(() => rmSync(place, { recursive: true }))
+test('the folders of a request are checked', async (t) => {
+  const { parent, root } = makeRoot()
+  t.after(() => rmSync(parent, { recursive: true }))
   const app = await createInjectApp(t, { native: { cwdRoots: () => [root] } })
   const fields = (path: string): [string, object][] => [
     ['cwd', { cwd: path }],
@@ -395,7 +390,7 @@ test('folders of a request', async (t) => {
     ['add_dirs[1]', { add_dirs: [root, path] }],
   ]
   for (const path of [join(root, 'missing'), join(root, 'in', 'missing'), join(root, 'file')]) {
-    await t.test(`${path} within a root is no folder`, async () => {
+    await t.test(`${path} within a root is not a folder`, async () => {
       for (const [field, body] of fields(path))
         await refused({ app, body: JSON.stringify({ prompt: 'hi', ...body }) }, { code: 'cwd_not_found', field })
     })
@@ -410,11 +405,11 @@ test('folders of a request', async (t) => {
     '..',
     'missing/deep',
   ]
-  await t.test('folders outside all roots get one answer, whether they exist or not', async () => {
-    for (const [at, name] of ['cwd', 'add_dirs[0]', 'add_dirs[1]'].entries()) {
+  await t.test('folders outside all roots get the same answer, whether they exist or not', async () => {
+    for (const [index, name] of ['cwd', 'add_dirs[0]', 'add_dirs[1]'].entries()) {
       const texts = new Set<string>()
-      for (const path of [...outside.map((each) => `${place}/${each}`), '/', '/etc/passwd', '/no-such-folder']) {
-        const [field = '', body] = fields(path)[at] ?? []
+      for (const path of [...outside.map((each) => `${parent}/${each}`), '/', '/etc/passwd', '/no-such-folder']) {
+        const [field = '', body] = fields(path)[index] ?? []
         const sent = { app, body: JSON.stringify({ prompt: 'hi', ...body }) }
         const { error, details } = await refusalOf(sent, { status: 403, code: 'cwd_not_allowed', field })
         texts.add(JSON.stringify([error, details]))
@@ -422,7 +417,7 @@ test('folders of a request', async (t) => {
       assert.equal(texts.size, 1, name)
     }
   })
-  await t.test('folders within a root are taken', async () => {
+  await t.test('folders within a root are accepted', async () => {
     for (const path of [root, `${root}/`, join(root, 'in'), `${root}/in/../in`]) {
       const answer = await send({ app, body: JSON.stringify({ prompt: 'hi', cwd: path, add_dirs: [path] }) })
       assert.equal(answer.statusCode, 200, answer.body)
@@ -460,34 +455,34 @@ const poisoned = [
   '{"prompt":[{"type":"text","text":"hi","__proto__":{"admin":true}}]}',
 ]
 for (const body of poisoned) {
-  test(`${body} is refused and reaches no prototype`, async () => {
+  test(`${body} is refused and does not change a prototype`, async () => {
     await refused({ body })
     assert.equal(({} as { admin?: unknown }).admin, undefined)
   })
 }
 
-const brokenBodies: [what: string, body: string][] = [
+const invalidBodies: [what: string, body: string][] = [
   ['nothing', ''],
   ['blanks', '   '],
   ['an object that is not closed', '{'],
-  ['half a word', 'nul'],
+  ['half a keyword', 'nul'],
   ['a byte order mark and an empty object', '\ufeff{}'],
   ['a trailing comma', '{"prompt":"hi",}'],
   ['NaN', '{"prompt":"hi","timeout_s":NaN}'],
-  ['a number beyond all numbers', '{"prompt":"hi","timeout_s":1e999}'],
+  ['a number that overflows', '{"prompt":"hi","timeout_s":1e999}'],
   ['two documents', '{"prompt":"hi"}{"prompt":"hi"}'],
-  ['two documents in lines', '{"prompt":"hi"}\n{"prompt":"hi"}'],
+  ['two documents on two lines', '{"prompt":"hi"}\n{"prompt":"hi"}'],
   ['single quotes', "{'prompt':'hi'}"],
   ['a comment', '{"prompt":"hi"} // hello'],
-  ['a raw line break in a text', '{"prompt":"a\nb"}'],
+  ['a raw line break in a string', '{"prompt":"a\nb"}'],
   ['a form', 'prompt=hi'],
 ]
-for (const [what, body] of brokenBodies) {
+for (const [what, body] of invalidBodies) {
   test(`a body of ${what} is refused`, () => refused({ body }))
 }
 
 for (const body of ['null', '[]', '[{"prompt":"hi"}]', '"hi"', '5', 'true']) {
-  test(`the body ${body} is refused: it is no object`, () =>
+  test(`the body ${body} is refused: it is not an object`, () =>
     refused({ body }, { error: 'the body must be a JSON object' }))
 }
 
@@ -502,7 +497,7 @@ const wrongTypes = [
   ...['application/json; charset=latin1', 'application/json, text/plain', 'application/problem+json', 'json', '*/*'],
 ]
 for (const type of [...wrongTypes, null]) {
-  test(`a body sent as ${type ?? 'nothing in particular'} is 415`, () => {
+  test(`a body with the content type ${type ?? '(none)'} is 415`, () => {
     const headers = type === null ? { host: 'localhost' } : { host: 'localhost', 'content-type': type }
     const refusal = { status: 415, code: 'unsupported_media_type', error: /-H 'content-type: application\/json'/ }
     return refused({ body: '{"prompt":"hi"}', headers }, refusal)
@@ -510,7 +505,7 @@ for (const type of [...wrongTypes, null]) {
 }
 
 for (const type of ['application/json;charset=utf-8', 'Application/JSON; charset="UTF-8"']) {
-  test(`a body sent as ${type} is taken`, async () => {
+  test(`a body with the content type ${type} is accepted`, async () => {
     const answer = await send({ body: '{"prompt":"hi"}', headers: { host: 'localhost', 'content-type': type } })
     assert.equal(answer.statusCode, 200, answer.body)
   })
@@ -523,7 +518,7 @@ for (const encoding of ['gzip', 'br', 'deflate', 'identity, gzip', 'x-unknown'])
   })
 }
 
-test('the stream route refuses with JSON and a status as well', async () => {
+test('the stream route also refuses with a status and JSON', async () => {
   const rows: [string, Refusal][] = [
     ['{}', { field: 'prompt', error: 'prompt is required' }],
     ['{"prompt":"hi","zzz":1}', { field: 'zzz' }],
@@ -534,7 +529,7 @@ test('the stream route refuses with JSON and a status as well', async () => {
   for (const [body, refusal] of rows) await refused({ path: '/v1/chat/stream', body }, refusal)
 })
 
-/** Sends a body in pieces, as fast as it is taken, until there is an answer. */
+/** Sends a body in pieces, as fast as the server reads it, until there is an answer. */
 function sendPieces(url: string, headers: Record<string, string | number>, pieces: number): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(`${url}/v1/chat`, {
@@ -554,10 +549,10 @@ function sendPieces(url: string, headers: Record<string, string | number>, piece
 }
 
 for (const [what, headers] of [
-  ['announced', { 'content-length': 33 * 1024 ** 2 + 13 }],
+  ['with content-length', { 'content-length': 33 * 1024 ** 2 + 13 }],
   ['in chunks', { 'transfer-encoding': 'chunked' }],
 ] as const) {
-  test(`a body of 33 MB, ${what}, is 413 and the server goes on`, async (t) => {
+  test(`a body of 33 MB, ${what}, is 413 and the server keeps working`, async (t) => {
     const { url, agent } = await listenApp(t)
     const answer = await sendPieces(url, headers, 33)
     const body = ErrorBody.parse(JSON.parse(await text(answer)))
@@ -575,14 +570,14 @@ for (const [what, headers] of [
   })
 }
 
-test('a body just below the limit is taken', async (t) => {
+test('a body of exactly the size limit is accepted', async (t) => {
   const app = await createInjectApp(t, { bodyBytesMax: 1024 })
   const body = (length: number) => JSON.stringify({ prompt: 'a'.repeat(length - '{"prompt":""}'.length) })
   assert.equal((await send({ app, body: body(1024) })).statusCode, 200)
   await refused({ app, body: body(1025) }, { status: 413, code: 'body_too_large' })
 })
 
-test('after all this a good request is answered', async () => {
+test('after all this a valid request is answered', async () => {
   const before = server.agent.requests.length
   const answer = await send({ body: JSON.stringify({ prompt: 'hi' }) })
   assert.equal(answer.statusCode, 200)

@@ -1,4 +1,4 @@
-// A run's events as the events of the native stream: which are told in which view, and under which numbers.
+// Translates a run's events into those of the native stream: which events each view has, and their numbers.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { RunEvent } from '../../../src/core/events.ts'
@@ -11,11 +11,11 @@ const runId = `run_${'0'.repeat(32)}`
 
 type Numbered = { id: number | undefined; event: ChatEvent }
 
-/** The frames of the events in one view, each held against its schema. */
-function tell(events: readonly RunEvent[], isFull: boolean): Numbered[] {
+/** The frames of the events in one view, each checked against its schema. */
+function encodeAll(events: readonly RunEvent[], isFull: boolean): Numbered[] {
   const native = new NativeEvents({ runId, requestId: 'req_1', isFull })
   return events
-    .flatMap((event) => native.framesOf(event))
+    .flatMap((event) => native.encode(event))
     .map(({ id, data }) => {
       const event = JSON.parse(data) as ChatEvent
       assert.deepEqual(eventSchemas[event.type].parse(event), event)
@@ -51,7 +51,7 @@ const question: RunEvent = {
 
 const usage = { inputTokens: 1, outputTokens: 1, cacheReadInputTokens: 0, cacheCreationInputTokens: 0, raw: {} }
 
-/** One of everything. */
+/** Every kind of event. */
 const everything: RunEvent[] = [
   runStart(runId),
   { type: 'usage', usage },
@@ -71,17 +71,16 @@ const everything: RunEvent[] = [
   runEnd({ result: 'Hello' }),
 ]
 
-const typesOf = (told: readonly Numbered[]) => told.map(({ event }) => event.type)
+const typesOf = (frames: readonly Numbered[]) => frames.map(({ event }) => event.type)
 
-test('by default the stream tells words, what needs an answer, and the end', () => {
-  const told = tell(everything, false)
-  assert.deepEqual(typesOf(told), ['start', 'delta', 'delta', 'permission_request', 'question', 'done'])
-  assert.deepEqual(told[0]?.event, { type: 'start', session_id: sessionId, model, run_id: runId })
+test('by default the stream has text, approvals and the end', () => {
+  const frames = encodeAll(everything, false)
+  assert.deepEqual(typesOf(frames), ['start', 'delta', 'delta', 'permission_request', 'question', 'done'])
+  assert.deepEqual(frames[0]?.event, { type: 'start', session_id: sessionId, model, run_id: runId })
 })
 
-test('in full the stream tells thoughts, tools and what goes on, too', () => {
-  const told = tell(everything, true)
-  const events = told.map(({ event }) => event)
+test('with the full view the stream also has thinking, tools and status events', () => {
+  const events = encodeAll(everything, true).map(({ event }) => event)
   assert.deepEqual(events.slice(1, -1), [
     { type: 'status', status: 'retrying', attempt: 2, delay_ms: 500, upstream_status: 529 },
     { type: 'thinking', text: 'hm' },
@@ -106,31 +105,31 @@ test('in full the stream tells thoughts, tools and what goes on, too', () => {
 })
 
 for (const isFull of [false, true]) {
-  test(`events count up from 1 without a gap, and the same ones at each telling; ${isFull ? 'full' : 'default'}`, () => {
-    const told = tell(everything, isFull)
+  test(`events count up from 1 without gaps, the same each time; ${isFull ? 'full' : 'default'}`, () => {
+    const frames = encodeAll(everything, isFull)
     assert.deepEqual(
-      told.map(({ id }) => id),
-      told.map((_, at) => at + 1),
+      frames.map(({ id }) => id),
+      frames.map((_, index) => index + 1),
     )
-    assert.deepEqual(tell(everything, isFull), told)
+    assert.deepEqual(encodeAll(everything, isFull), frames)
   })
 }
 
-test('a failed run ends with the error that an answer would have had, and its number', () => {
-  const fault = new AppError('claude_failed', 'it fell over', { returncode: 3 })
-  const told = tell([runStart(runId), failedEnd(fault)], false)
-  assert.partialDeepStrictEqual(told, [
+test('a failed run ends with a numbered error event that has the body of an error answer', () => {
+  const error = new AppError('claude_failed', 'it fell over', { returncode: 3 })
+  const frames = encodeAll([runStart(runId), failedEnd(error)], false)
+  assert.partialDeepStrictEqual(frames, [
     { id: 1, event: { type: 'start' } },
     { id: 2, event: { type: 'error', error: 'it fell over', code: 'claude_failed', request_id: 'req_1' } },
   ])
 })
 
-test('calls whose input comes in turns are each told whole, when they are complete', () => {
+test('interleaved calls are each sent whole, once they are complete', () => {
   const [startA, a1, a2, endA] = toolCall(0, 'toolu_a', ['{"n":', '1}'])
   const [startB, b1, b2, endB] = toolCall(1, 'toolu_b', ['{"n":', '2}'])
   const mixed = [startA, startB, a1, b1, b2, endB, a2, endA].filter((event) => event !== undefined)
   assert.deepEqual(
-    tell(mixed, true).map(({ event }) => event),
+    encodeAll(mixed, true).map(({ event }) => event),
     [
       { type: 'tool_use', id: 'toolu_b', name: 'Bash', input: { n: 2 } },
       { type: 'tool_use', id: 'toolu_a', name: 'Bash', input: { n: 1 } },
@@ -138,22 +137,22 @@ test('calls whose input comes in turns are each told whole, when they are comple
   )
 })
 
-test('a call without input, or with one that is no JSON, is told with none', () => {
+test('a call without input, or with input that is not JSON, is sent with an empty input', () => {
   for (const json of [[], [''], ['{"a":'], ['']]) {
-    const [told] = tell(toolCall(0, 'toolu_1', json), true)
-    assert.deepEqual(told?.event, { type: 'tool_use', id: 'toolu_1', name: 'Bash', input: {} })
+    const [frame] = encodeAll(toolCall(0, 'toolu_1', json), true)
+    assert.deepEqual(frame?.event, { type: 'tool_use', id: 'toolu_1', name: 'Bash', input: {} })
   }
 })
 
-test('a call whose input is JSON but no object is told with none', () => {
+test('a call whose input is JSON but not an object is sent with an empty input', () => {
   for (const json of ['5', '"x"', 'null', '[1]']) {
-    const [told] = tell(toolCall(0, 'toolu_1', [json]), true)
-    assert.deepEqual(told?.event, { type: 'tool_use', id: 'toolu_1', name: 'Bash', input: {} }, json)
+    const [frame] = encodeAll(toolCall(0, 'toolu_1', [json]), true)
+    assert.deepEqual(frame?.event, { type: 'tool_use', id: 'toolu_1', name: 'Bash', input: {} }, json)
   }
 })
 
-test('a question that has no list of questions is told with an empty one', () => {
+test('a question without a list of questions is sent with an empty list', () => {
   assert.ok(question.type === 'ask')
-  const asked = toApprovalEvent({ ...question, input: { questions: 'Which?' } })
-  assert.deepEqual(eventSchemas.question.parse(asked).questions, [])
+  const sent = toApprovalEvent({ ...question, input: { questions: 'Which?' } })
+  assert.deepEqual(eventSchemas.question.parse(sent).questions, [])
 })

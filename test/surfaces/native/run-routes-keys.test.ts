@@ -1,4 +1,4 @@
-// The idempotency key on each route that starts a run: the same answer again, one run for each key, and keys that are none.
+// The idempotency key on each route that starts a run: repeated answers, one run per key, and invalid keys.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { failedEnd, goodRun, queueFull, refusing, runStart, untilAborted } from '../../helpers/scripted-agent.ts'
@@ -6,7 +6,7 @@ import { listen, setUp } from './run-routes-scene.ts'
 
 const message = { model: 'sonnet', max_tokens: 100, messages: [{ role: 'user', content: 'hi' }] }
 
-const doors: [name: string, url: string, body: Record<string, unknown>][] = [
+const startRoutes: [name: string, url: string, body: Record<string, unknown>][] = [
   ['chat', '/v1/chat', { prompt: 'hi' }],
   ['the stream', '/v1/chat/stream', { prompt: 'hi' }],
   ['chat completions', '/v1/chat/completions', message],
@@ -18,8 +18,8 @@ const doors: [name: string, url: string, body: Record<string, unknown>][] = [
 const key = (name: string) => ({ 'idempotency-key': name })
 const codeOf = (text: string) => /"code":"?(\w+)/.exec(text)?.[1] ?? /"type":"(\w+_error)"/.exec(text)?.[1]
 
-for (const [name, url, body] of doors) {
-  test(`a key that comes again gets the same answer, and says so: ${name}`, async (t) => {
+for (const [name, url, body] of startRoutes) {
+  test(`a repeated key gets the same answer, marked as replayed: ${name}`, async (t) => {
     const { post, agent } = await setUp(t, { script: goodRun(['Hel', 'lo']) })
     const first = await post(url, body, key('k'))
     assert.equal(first.status, 200, first.text)
@@ -34,7 +34,7 @@ for (const [name, url, body] of doors) {
     assert.equal(agent.requests.length, 3)
   })
 
-  test(`two that come at once with one key start one run: ${name}`, async (t) => {
+  test(`simultaneous requests with one key start one run: ${name}`, async (t) => {
     const { post, agent } = await setUp(t, { script: goodRun(['Hel', 'lo']) })
     const answers = await Promise.all(Array.from({ length: 6 }, () => post(url, body, key('k'))))
     assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]))
@@ -43,7 +43,7 @@ for (const [name, url, body] of doors) {
     assert.equal(agent.requests.length, 1)
   })
 
-  test(`a key with another body is a 409, and neither run is disturbed: ${name}`, async (t) => {
+  test(`a key with another body is a 409, and the first run is not affected: ${name}`, async (t) => {
     const { post, agent } = await setUp(t, { script: goodRun(['a']) })
     await post(url, body, key('k'))
     const changed = 'prompt' in body ? { ...body, prompt: 'ho' } : { ...body, max_tokens: 99 }
@@ -54,7 +54,7 @@ for (const [name, url, body] of doors) {
     assert.equal(agent.requests.length, 1)
   })
 
-  test(`a request for which there is no room leaves its key free: ${name}`, async (t) => {
+  test(`a request that is refused by a full queue leaves its key free: ${name}`, async (t) => {
     const { post, agent } = await setUp(t, { script: refusing(queueFull()) })
     for (let count = 0; count < 2; count++) {
       const refused = await post(url, body, key('k'))
@@ -66,7 +66,7 @@ for (const [name, url, body] of doors) {
     assert.deepEqual([answer.status, answer.headers['idempotent-replayed']], [200, undefined])
   })
 
-  test(`a run that failed has failed for whoever asks again with its key: ${name}`, async (t) => {
+  test(`a repeated key of a failed run gets the same error: ${name}`, async (t) => {
     const { post, agent } = await setUp(t, { script: [runStart(), failedEnd(queueFull())] })
     const first = await post(url, body, key('k'))
     const again = await post(url, body, key('k'))
@@ -78,15 +78,15 @@ for (const [name, url, body] of doors) {
 }
 
 for (const [what, name] of [
-  ['an empty one', ''],
-  ['one of 256 characters', 'k'.repeat(256)],
-  ['one with a space', 'a b'],
-  ['one with a tab', 'a\tb'],
-  ['one beyond ASCII', 'käse'],
+  ['an empty key', ''],
+  ['256 characters', 'k'.repeat(256)],
+  ['a space', 'a b'],
+  ['a tab', 'a\tb'],
+  ['not ASCII', 'käse'],
 ] as const) {
-  test(`a key that is none is refused on every route: ${what}`, async (t) => {
+  test(`an invalid key is refused on every route: ${what}`, async (t) => {
     const { post, agent } = await setUp(t, { script: goodRun(['a']) })
-    for (const [, url, body] of doors) {
+    for (const [, url, body] of startRoutes) {
       const answer = await post(url, body, key(name))
       assert.equal(answer.status, 400, `${url}: ${answer.text}`)
       assert.match(answer.text, /idempotency-key must be 1 to 255 printable characters/)
@@ -95,7 +95,7 @@ for (const [what, name] of [
   })
 }
 
-test('a key of 255 characters is one', async (t) => {
+test('a key of 255 characters is valid', async (t) => {
   const { post } = await setUp(t, { script: goodRun(['a']) })
   for (const count of [1, 2]) {
     const { status, headers } = await post('/v1/chat', { prompt: 'hi' }, key('~'.repeat(255)))
@@ -103,13 +103,13 @@ test('a key of 255 characters is one', async (t) => {
   }
 })
 
-test('one key means something else on another route', async (t) => {
+test('a key cannot be used again on another route', async (t) => {
   const { post } = await setUp(t, { script: goodRun(['a']) })
   await post('/v1/chat', { prompt: 'hi' }, key('k'))
   assert.equal((await post('/v1/chat/stream', { prompt: 'hi' }, key('k'))).status, 409)
 })
 
-test('a run in the background is the same one for whoever asks again with its key', async (t) => {
+test('a repeated key of a background run gets the same run', async (t) => {
   const { post, agent } = await setUp(t, { script: (_request, signal) => untilAborted(signal, ['Hello']) })
   const body = { prompt: 'hi', background: true }
   const answers = await Promise.all(Array.from({ length: 4 }, () => post('/v1/chat', body, key('k'))))
@@ -118,7 +118,7 @@ test('a run in the background is the same one for whoever asks again with its ke
   assert.equal(agent.requests.length, 1)
 })
 
-test('whoever asked again and hangs up does not end the run of who asked first', async (t) => {
+test('a client that repeats the key and disconnects does not end the first client’s run', async (t) => {
   const go = Promise.withResolvers<void>()
   const { url, agent, runs } = await listen(t, {
     async *script() {

@@ -1,4 +1,4 @@
-// All three surfaces on one scripted agent, with runs kept in SQLite: for the tests of the routes for runs.
+// Sets up all three surfaces with one scripted agent and runs stored in SQLite, for the tests of the run routes.
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import type { LightMyRequestResponse } from 'fastify'
@@ -28,43 +28,43 @@ export type RouteScene = {
 
 const facts = [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }]
 
-/** Passes each call on to runs that are made later. */
-function later(get: () => Runs): Runs {
+/** Forwards each call to runs that are created later. */
+function deferRuns(get: () => Runs): Runs {
   return new Proxy({} as Runs, {
     get: (_target, name) => {
       const runs = get()
-      const own: unknown = runs[name as keyof Runs]
-      return typeof own === 'function' ? own.bind(runs) : own
+      const member: unknown = runs[name as keyof Runs]
+      return typeof member === 'function' ? member.bind(runs) : member
     },
   })
 }
 
-type Given = { script?: Script; now?: () => number }
+type SceneOptions = { script?: Script; now?: () => number }
 
-async function parts(t: TestContext, { script, now }: Given) {
+async function createParts(t: TestContext, { script, now }: SceneOptions) {
   const agent = new ScriptedAgent(script)
-  let made: Runs | null = null
-  // Closed before the store is.
-  t.after(() => made?.close(0))
+  let created: Runs | null = null
+  // Close the runs before the store.
+  t.after(() => created?.close(0))
   const store = await makeStoreFolder(t).open()
   const runs = createRuns({ agent, store, ...(now ? { now } : {}) })
-  made = runs
-  const face = {
-    runs: later(() => runs),
+  created = runs
+  const shared = {
+    runs: deferRuns(() => runs),
     models: async () => facts,
     modelMap: {},
     requestTimeoutMs: 60_000,
   }
   const prepare = (app: ReturnType<typeof createApp>['app']) => {
-    void app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...face }))
-    void app.register(async (scope) => registerAnthropic(scope, { ...face, countTokens: () => 1 }))
+    void app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...shared }))
+    void app.register(async (scope) => registerAnthropic(scope, { ...shared, countTokens: () => 1 }))
   }
   // The native routes get the same runs.
   return { agent, store, runs, options: { agent, store, prepare, native: { runs, now: now ?? Date.now } as object } }
 }
 
-export async function setUp(t: TestContext, given: Given = {}): Promise<RouteScene> {
-  const { agent, store, runs, options } = await parts(t, given)
+export async function setUp(t: TestContext, sceneOptions: SceneOptions = {}): Promise<RouteScene> {
+  const { agent, store, runs, options } = await createParts(t, sceneOptions)
   const { inject } = await createInjectApp(t, options)
   const toAnswer = (answer: LightMyRequestResponse): Answer => ({
     status: answer.statusCode,
@@ -81,37 +81,40 @@ export async function setUp(t: TestContext, given: Given = {}): Promise<RouteSce
   return { runs, agent, store, get, post }
 }
 
-/** The same on a port, for what needs a connection. */
-export async function listen(t: TestContext, given: Given = {}): Promise<ListeningApp & { store: Store }> {
-  const { runs, store, options } = await parts(t, given)
+/** The same on a port, for tests that need a connection. */
+export async function listen(
+  t: TestContext,
+  sceneOptions: SceneOptions = {},
+): Promise<ListeningApp & { store: Store }> {
+  const { runs, store, options } = await createParts(t, sceneOptions)
   return { ...(await listenApp(t, options)), runs, store }
 }
 
-/** A run that has ended, and its id. */
-export async function done({ runs }: { runs: Runs }, fields: Partial<RunInput> = {}): Promise<string> {
+/** Runs to the end and returns the id. */
+export async function finishedRun({ runs }: { runs: Runs }, fields: Partial<RunInput> = {}): Promise<string> {
   const run = await runs.start(input(fields))
   await read(run.events)
   return run.id
 }
 
-/** Waits for a run's status, which no event tells. */
+/** Waits until the run has the status, which no event reports. */
 export async function reach({ runs }: { runs: Runs }, id: string, status: RunRecord['status']): Promise<void> {
   for (let turns = 0; turns < 100_000; turns++) {
     if ((await runs.get(id))?.status === status) return
     await new Promise((resolve) => setImmediate(resolve))
   }
-  assert.fail(`the run did not come to be ${status}`)
+  assert.fail(`the run did not become ${status}`)
 }
 
-/** An error answer, held against its schema: its status, code and the field that it names. */
-export function faultOf({ status, body }: Answer) {
+/** Checks an error answer against its schema and returns its status, its code and the field that it names. */
+export function errorOf({ status, body }: Answer) {
   const { code, details } = ErrorBody.parse(body)
   return [status, code, details.field]
 }
 
 export type Frame = { id: number; event: ChatEvent }
 
-/** The frames of a stream that is over, each event held against its schema. */
+/** The frames of a finished stream, with each event checked against its schema. */
 export function framesOf(text: string): Frame[] {
   const frames = text.split('\n\n').filter((frame) => frame !== '' && !frame.startsWith(':'))
   return frames.map((frame) => {

@@ -1,10 +1,10 @@
-// What runs have cost, by GET /v1/usage: sums by day, model, session and key, and the time that they are of.
+// GET /v1/usage: the usage of runs by day, model, session and key, and its time range.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { UsageReply } from '../../../src/surfaces/native/run-schemas.ts'
 import { input, silent } from '../../core/runs-scene.ts'
 import { failedEnd, goodRun, queueFull, refusing, runEnd, runStart, sessionId } from '../../helpers/scripted-agent.ts'
-import { done, faultOf, reach, setUp } from './run-routes-scene.ts'
+import { errorOf, finishedRun, reach, setUp } from './run-routes-scene.ts'
 
 const other = '99999999-2222-4333-8444-555555555555'
 const noon = Date.UTC(2026, 10, 22, 12)
@@ -17,30 +17,30 @@ const usage = (inputTokens: number, outputTokens: number) => ({
   raw: {},
 })
 
-/** Three runs on two days, of two models, two sessions and two keys. */
+/** Three runs on two days, with two models, two sessions and two keys. */
 async function setUpRuns(t: TestContext) {
   let nowMs = noon
   const scene = await setUp(t, { now: () => nowMs })
   const { agent } = scene
   agent.script = [runStart(), runEnd({ usage: usage(10, 20), costUsd: 0.25, model: 'opus' })]
-  await done(scene, { owner: 'key_1' })
+  await finishedRun(scene, { owner: 'key_1' })
   agent.script = [
     { type: 'run-start', runId: 'x', sessionId: other, model: 'haiku' },
     runEnd({ usage: usage(1, 2), costUsd: 0.5, model: 'haiku', sessionId: other }),
   ]
-  await done(scene, { owner: 'key_2' })
+  await finishedRun(scene, { owner: 'key_2' })
   nowMs = noon + 86_400_000
   agent.script = [runStart(), failedEnd(new Error('x'), { usage: usage(100, 200), costUsd: null, model: 'opus' })]
-  await done(scene, { owner: 'key_1' })
+  await finishedRun(scene, { owner: 'key_1' })
   nowMs += 1000
-  // A list waits until all that has ended is on disk.
+  // A list waits until all finished runs are on disk.
   await scene.runs.list({ limit: 1 })
-  const ask = async (query: string) => {
+  const getUsage = async (query: string) => {
     const answer = await scene.get(`/v1/usage?${query}`)
     assert.equal(answer.status, 200, answer.text)
     return UsageReply.parse(answer.body)
   }
-  return { ...scene, ask }
+  return { ...scene, getUsage }
 }
 
 const row = (group: string | null, runs: number, input: number, output: number, cost: number) => ({
@@ -53,8 +53,8 @@ const row = (group: string | null, runs: number, input: number, output: number, 
   cost_usd: cost,
 })
 
-test('usage is summed by day, model, session and key, with one total', async (t) => {
-  const { ask } = await setUpRuns(t)
+test('usage is summed by day, model, session or key, with a total', async (t) => {
+  const { getUsage } = await setUpRuns(t)
   const expected = {
     day: [row('2026-11-22', 2, 11, 22, 0.75), row('2026-11-23', 1, 100, 200, 0)],
     model: [row('haiku', 1, 1, 2, 0.5), row('opus', 2, 110, 220, 0.25)],
@@ -63,22 +63,22 @@ test('usage is summed by day, model, session and key, with one total', async (t)
   }
   const { group: _, ...total } = row(null, 3, 111, 222, 0.75)
   for (const [groupBy, groups] of Object.entries(expected)) {
-    const reply = await ask(`group_by=${groupBy}`)
+    const reply = await getUsage(`group_by=${groupBy}`)
     assert.deepEqual([reply.group_by, reply.groups, reply.total], [groupBy, groups, total])
   }
 })
 
-test('without a word about it usage is that of the last thirty days, by day', async (t) => {
-  const { ask } = await setUpRuns(t)
-  const { from, to, group_by, groups } = await ask('')
+test('by default usage covers the last thirty days, by day', async (t) => {
+  const { getUsage } = await setUpRuns(t)
+  const { from, to, group_by, groups } = await getUsage('')
   assert.deepEqual([group_by, groups.length], ['day', 2])
   assert.equal(to, '2026-11-23T12:00:01.000Z')
   assert.equal(Date.parse(to) - Date.parse(from), 30 * 86_400_000)
 })
 
-test('usage holds to the time that is asked for, its beginning included and its end not', async (t) => {
-  const { ask } = await setUpRuns(t)
-  const runs = async (query: string) => (await ask(query)).total.runs
+test('usage covers the requested time, including its start and excluding its end', async (t) => {
+  const { getUsage } = await setUpRuns(t)
+  const runs = async (query: string) => (await getUsage(query)).total.runs
   assert.equal(await runs('from=2026-11-22T12:00:00Z&to=2026-11-23T12:00:00Z'), 2)
   assert.equal(await runs('from=2026-11-22T12:00:00.001Z'), 1)
   assert.equal(await runs('from=2026-11-22&to=2026-11-23'), 2)
@@ -88,7 +88,7 @@ test('usage holds to the time that is asked for, its beginning included and its 
   assert.equal(await runs('to=2026-11-22'), 0)
 })
 
-test('a run is counted as soon as it is told of as ended', async (t) => {
+test('a run is counted as soon as its answer arrives', async (t) => {
   const scene = await setUp(t, { script: goodRun(['a']) })
   for (let count = 1; count <= 5; count++) {
     await scene.post('/v1/chat', { prompt: 'hi' })
@@ -96,7 +96,7 @@ test('a run is counted as soon as it is told of as ended', async (t) => {
   }
 })
 
-test('runs that go on, and runs that never began, are not counted', async (t) => {
+test('running runs and runs that never started are not counted', async (t) => {
   const scene = await setUp(t, { script: silent })
   const run = await scene.runs.start(input({ background: true }))
   await reach(scene, run.id, 'running')
@@ -121,8 +121,8 @@ for (const [query, field] of [
   ['group_by=day&group_by=key', 'group_by'],
   ['by=day', 'by'],
 ] as const) {
-  test(`usage is refused for ${query}, which is named`, async (t) => {
+  test(`usage is refused for ${query}, and the error names the parameter`, async (t) => {
     const { get } = await setUp(t)
-    assert.deepEqual(faultOf(await get(`/v1/usage?${query}`)), [400, 'invalid_request', field])
+    assert.deepEqual(errorOf(await get(`/v1/usage?${query}`)), [400, 'invalid_request', field])
   })
 }

@@ -1,14 +1,14 @@
-// The routes for runs on a scripted agent: one run, lists in pages, ending and answering, and how faults are told.
+// Tests the run routes with a scripted agent: one run, lists in pages, cancelling, answering approvals, and errors.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { RunList, RunReply } from '../../../src/surfaces/native/run-schemas.ts'
-import { asking, input, silent } from '../../core/runs-scene.ts'
+import { input, silent, waitingForAnswers } from '../../core/runs-scene.ts'
 import { failedEnd, goodRun, queueFull, refusing, runStart, sessionId } from '../../helpers/scripted-agent.ts'
-import { done, faultOf, reach, setUp } from './run-routes-scene.ts'
+import { errorOf, finishedRun, reach, setUp } from './run-routes-scene.ts'
 
 const unknown = `run_${'0'.repeat(32)}`
 
-test('a run is given as it was asked for and as it ended', async (t) => {
+test('a run has the data of its request and of its end', async (t) => {
   const { get, post, agent } = await setUp(t, { script: goodRun(['Hel', 'lo']) })
   const accepted = await post('/v1/chat', {
     prompt: 'hi',
@@ -41,28 +41,28 @@ test('a run is given as it was asked for and as it ended', async (t) => {
   assert.ok(run.ended_at && run.started_at && run.created_at <= run.started_at && run.started_at <= run.ended_at)
 })
 
-test('a run that failed is given with its error', async (t) => {
+test('a failed run has its error', async (t) => {
   const scene = await setUp(t, { script: [runStart(), failedEnd(queueFull())] })
-  const id = await done(scene)
+  const id = await finishedRun(scene)
   const run = RunReply.parse((await scene.get(`/v1/runs/${id}`)).body)
   assert.deepEqual([run.status, run.error?.code], ['failed', 'queue_full'])
 })
 
-test('a run in the background that is refused is an error with its status, and is not there', async (t) => {
+test('a refused background run is an error with its status, and is not listed', async (t) => {
   const { get, post } = await setUp(t, { script: refusing(queueFull()) })
   const answer = await post('/v1/chat', { prompt: 'hi', background: true })
-  assert.deepEqual(faultOf(answer), [429, 'queue_full', undefined])
+  assert.deepEqual(errorOf(answer), [429, 'queue_full', undefined])
   assert.deepEqual(RunList.parse((await get('/v1/runs')).body), { runs: [], next_cursor: null })
 })
 
-test('a list comes in pages to its end, though new runs come in meanwhile', async (t) => {
+test('pages cover the whole list although new runs start in the meantime', async (t) => {
   let nowMs = 1_790_000_000_000
   const scene = await setUp(t, { script: goodRun(['a']), now: () => nowMs })
   const ids: string[] = []
   for (let count = 0; count < 23; count++) {
-    // Some begin in the same millisecond.
+    // Some runs start in the same millisecond.
     if (count % 3 === 0) nowMs++
-    ids.push(await done(scene))
+    ids.push(await finishedRun(scene))
   }
   const seen: string[] = []
   let cursor: string | null = null
@@ -73,27 +73,27 @@ test('a list comes in pages to its end, though new runs come in meanwhile', asyn
     seen.push(...page.runs.map(({ id }) => id))
     cursor = page.next_cursor
     nowMs++
-    await done(scene)
+    await finishedRun(scene)
   } while (cursor !== null)
   assert.equal(seen.length, 23)
   assert.deepEqual(seen.toSorted(), ids.toSorted())
 })
 
-test('a list holds to the status and the session that are asked for', async (t) => {
+test('a list can be filtered by status and session', async (t) => {
   const scene = await setUp(t, { script: goodRun(['a']) })
-  const good = await done(scene)
+  const good = await finishedRun(scene)
   scene.agent.script = silent
-  const going = await scene.runs.start({ ...input(), background: true })
-  await reach(scene, going.id, 'running')
+  const running = await scene.runs.start({ ...input(), background: true })
+  await reach(scene, running.id, 'running')
   const list = async (query: string) =>
     RunList.parse((await scene.get(`/v1/runs?${query}`)).body)
       .runs.map(({ id }) => id)
       .toSorted()
   assert.deepEqual(await list('status=succeeded'), [good])
-  assert.deepEqual(await list('status=running'), [going.id])
+  assert.deepEqual(await list('status=running'), [running.id])
   assert.deepEqual(await list('status=failed'), [])
-  assert.deepEqual(await list(`session_id=${sessionId.toUpperCase()}`), [good, going.id].toSorted())
-  assert.deepEqual(await list(`session_id=${sessionId}&status=running&limit=1`), [going.id])
+  assert.deepEqual(await list(`session_id=${sessionId.toUpperCase()}`), [good, running.id].toSorted())
+  assert.deepEqual(await list(`session_id=${sessionId}&status=running&limit=1`), [running.id])
   assert.deepEqual(await list('session_id=99999999-2222-4333-8444-555555555555'), [])
 })
 
@@ -114,9 +114,9 @@ for (const [query, field] of [
   [`cursor=${'x'.repeat(600)}`, 'cursor'],
   ['state=running', 'state'],
 ] as const) {
-  test(`a list is refused for ${query.slice(0, 40)}, which is named`, async (t) => {
+  test(`a list is refused for ${query.slice(0, 40)}, and the error names the parameter`, async (t) => {
     const { get } = await setUp(t)
-    assert.deepEqual(faultOf(await get(`/v1/runs?${query}`)), [400, 'invalid_request', field])
+    assert.deepEqual(errorOf(await get(`/v1/runs?${query}`)), [400, 'invalid_request', field])
   })
 }
 
@@ -127,18 +127,18 @@ for (const [method, path, body] of [
   ['post', '/permissions/ask_1', { behavior: 'allow' }],
   ['post', '/answers/ask_1', { answers: {} }],
 ] as const) {
-  test(`a run that is not there, or whose id is none, is told of as such by ${method} ${path}`, async (t) => {
+  test(`${method} /v1/runs/{id}${path} is 404 for an unknown run and 400 for an invalid id`, async (t) => {
     const scene = await setUp(t)
     const call = (id: string) => scene[method](`/v1/runs/${id}${path}`, body as never)
-    assert.deepEqual(faultOf(await call(unknown)), [404, 'run_not_found', 'id'])
+    assert.deepEqual(errorOf(await call(unknown)), [404, 'run_not_found', 'id'])
     for (const id of ['nope', `RUN_${'0'.repeat(32)}`, `${unknown}0`, '%00', '..%2f..']) {
-      const [status, code, field] = faultOf(await call(id))
+      const [status, code, field] = errorOf(await call(id))
       assert.deepEqual([status, code, field], [400, 'invalid_request', 'id'], id)
     }
   })
 }
 
-test('a run is cancelled by its route, twice too, and one that has ended is left as it is', async (t) => {
+test('cancel ends a run, may be repeated, and leaves a finished run as it is', async (t) => {
   const scene = await setUp(t, { script: silent })
   const run = await scene.runs.start(input({ background: true }))
   await reach(scene, run.id, 'running')
@@ -148,12 +148,12 @@ test('a run is cancelled by its route, twice too, and one that has ended is left
     assert.deepEqual([status, reply.status, error?.code], [200, 'cancelled', 'cancelled'])
   }
   scene.agent.script = goodRun(['a'])
-  const id = await done(scene)
+  const id = await finishedRun(scene)
   const { body } = await scene.post(`/v1/runs/${id}/cancel`)
   assert.equal(RunReply.parse(body).status, 'succeeded')
 })
 
-test('a permission is answered by its id, in every way that there is', async (t) => {
+test('a permission request is answered by its id, with every kind of answer', async (t) => {
   const scene = await setUp(t)
   const { agent, runs, post } = scene
   const cases = [
@@ -169,23 +169,23 @@ test('a permission is answered by its id, in every way that there is', async (t)
     ],
   ] as const
   for (const [body, answer] of cases) {
-    agent.script = asking(() => agent, 'ask_1')
+    agent.script = waitingForAnswers(() => agent, 'ask_1')
     const run = await runs.start(input({ background: true }))
     await reach(scene, run.id, 'waiting')
-    const given = await post(`/v1/runs/${run.id}/permissions/ask_1`, body)
-    assert.equal(given.status, 200)
-    RunReply.parse(given.body)
+    const accepted = await post(`/v1/runs/${run.id}/permissions/ask_1`, body)
+    assert.equal(accepted.status, 200)
+    RunReply.parse(accepted.body)
     await reach(scene, run.id, 'succeeded')
     assert.deepEqual(agent.answers.at(-1)?.answer, answer)
     const late = await post(`/v1/runs/${run.id}/permissions/ask_1`, body)
-    assert.deepEqual(faultOf(late), [404, 'not_found', 'request_id'])
+    assert.deepEqual(errorOf(late), [404, 'not_found', 'request_id'])
   }
 })
 
-test('what was answered does not wait any more in the answer to its answer', async (t) => {
+test('the reply to an answer no longer lists the approval as pending', async (t) => {
   const scene = await setUp(t)
   const { agent, runs, post } = scene
-  agent.script = asking(() => agent, 'ask_1')
+  agent.script = waitingForAnswers(() => agent, 'ask_1')
   const run = await runs.start(input({ background: true }))
   await reach(scene, run.id, 'waiting')
   const { body } = await post(`/v1/runs/${run.id}/permissions/ask_1`, { behavior: 'deny' })
@@ -201,13 +201,13 @@ for (const [body, field] of [
   [{ behavior: 'allow', remember: 'yes' }, 'remember'],
   [{ behavior: 'allow', forever: true }, 'forever'],
 ] as const) {
-  test(`an answer is refused for ${JSON.stringify(body).slice(0, 50)}, and the run waits on`, async (t) => {
+  test(`the answer ${JSON.stringify(body).slice(0, 50)} is refused, and the run keeps waiting`, async (t) => {
     const scene = await setUp(t)
     const { agent, runs, post } = scene
-    agent.script = asking(() => agent, 'ask_1')
+    agent.script = waitingForAnswers(() => agent, 'ask_1')
     const run = await runs.start(input({ background: true }))
     await reach(scene, run.id, 'waiting')
-    assert.deepEqual(faultOf(await post(`/v1/runs/${run.id}/permissions/ask_1`, body)), [400, 'invalid_request', field])
+    assert.deepEqual(errorOf(await post(`/v1/runs/${run.id}/permissions/ask_1`, body)), [400, 'invalid_request', field])
     assert.equal((await runs.get(run.id))?.status, 'waiting')
     assert.deepEqual(agent.answers, [])
   })

@@ -1,4 +1,4 @@
-// The native API's sessions over HTTP: what is refused, most of it before a file is touched, and what is not told.
+// The session routes over HTTP: what they refuse, mostly before a file is touched, and what they do not reveal.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AppError } from '../../../src/errors.ts'
@@ -31,7 +31,7 @@ for (const [query, expected] of [
   ['?cwdd=/work', '400 invalid_request cwdd'],
   [`?q=${'x'.repeat(501)}`, '400 invalid_request q'],
 ] as const) {
-  test(`a list with ${query.slice(0, 20)} is refused, and the parameter named`, async (t) => {
+  test(`a list with ${query.slice(0, 20)} is refused, and the error names the parameter`, async (t) => {
     const { ask } = await setUp(t)
     assert.equal(refusal(await ask('GET', query)), expected)
   })
@@ -46,24 +46,24 @@ for (const id of [
   one.replaceAll('-', ''),
   '%00',
 ]) {
-  test(`${id} is no id of a session, and no file is looked for`, async (t) => {
+  test(`${id} is not a session id, and no file is touched`, async (t) => {
     const { ask, files } = await setUp(t)
     for (const [method, path, body] of requestsOf(id)) {
-      const told = refusal(await ask(method, path, body))
-      // A path of dots is resolved before it gets here.
-      assert.ok(told === '400 invalid_request id' || (id === '..' && told.startsWith('404')), `${method}: ${told}`)
+      const error = refusal(await ask(method, path, body))
+      // The client resolves a path of dots before it is sent.
+      assert.ok(error === '400 invalid_request id' || (id === '..' && error.startsWith('404')), `${method}: ${error}`)
     }
     assert.deepEqual(files.calls, noCalls)
   })
 }
 
-test('a session that is not there is a 404 for every request', async (t) => {
+test('an unknown session is a 404 for every request', async (t) => {
   const { ask } = await setUp(t)
   for (const [method, path, body] of requestsOf(three))
     assert.equal(refusal(await ask(method, path, body)), '404 session_not_found')
 })
 
-test('sessions outside the roots are neither listed nor there', async (t) => {
+test('sessions outside the roots are not listed and look as if they did not exist', async (t) => {
   const { root, cwd } = makeFolders(t)
   const sessions = [info(one, { cwd: root }), info(two, { cwd }), info(three, { cwd: null })]
   const { ask, files } = await setUp(t, { sessions, options: { cwdRoots: () => [cwd] } })
@@ -106,17 +106,17 @@ for (const [body, expected] of [
 }
 
 for (const [how, options] of [
-  ['a run holds', { holder: () => 'run_1' }],
-  ['a busy process holds', { release: async () => false }],
+  ['is used by a run', { holder: () => 'run_1' }],
+  ['is held by a busy process', { release: async () => false }],
 ] as const) {
-  test(`a session that ${how} is not deleted`, async (t) => {
+  test(`a session that ${how} cannot be deleted`, async (t) => {
     const { ask, files } = await setUp(t, { options })
     assert.equal(refusal(await ask('DELETE', `/${one}`)), '409 conflict')
     assert.ok(files.sessions.has(one))
   })
 }
 
-test('what the files cannot do in time is told', async (t) => {
+test('a timeout while reading the files is returned as an error', async (t) => {
   const { ask, files } = await setUp(t)
   files.messages = async () => {
     throw new AppError('timeout', 'reading took longer than 10 s')
@@ -124,7 +124,7 @@ test('what the files cannot do in time is told', async (t) => {
   assert.equal(refusal(await ask('GET', `/${one}/messages`)), '504 timeout')
 })
 
-test('titles and prompts are in no log line', async (t) => {
+test('titles and prompts do not appear in the log', async (t) => {
   const { ask, logLines } = await setUp(t)
   for (const path of ['?q=secret', `/${one}`, `/${one}/messages`]) await ask('GET', path)
   await ask('PATCH', `/${one}`, { title: 'a secret title' })

@@ -1,4 +1,4 @@
-// The native API's sessions over HTTP: what is shown, and what is done.
+// The session routes over HTTP: what they return and what they do.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { MessageList, SessionList, SessionReply } from '../../../src/surfaces/na
 import { idOf, info, one, parse, refusal, setUp, three, two } from '../../helpers/session-app.ts'
 import { makeFolders } from '../../helpers/test-server.ts'
 
-test('a list tells of each session what the files and the store know', async (t) => {
+test('a list has the data of the files and of the store for each session', async (t) => {
   const { ask } = await setUp(t, { options: { holder: (id) => (id === two ? 'run_1' : null) } })
   const list = parse(SessionList, await ask('GET', ''))
   assert.deepEqual(list, {
@@ -40,8 +40,8 @@ test('a list tells of each session what the files and the store know', async (t)
   })
 })
 
-test('pages of a list follow each other to its end', async (t) => {
-  const sessions = Array.from({ length: 7 }, (_, at) => info(idOf(String(at)), { updatedAtMs: 100 - at }))
+test('pages cover the whole list', async (t) => {
+  const sessions = Array.from({ length: 7 }, (_, index) => info(idOf(String(index)), { updatedAtMs: 100 - index }))
   const { ask, files } = await setUp(t, { sessions })
   const seen: string[] = []
   let cursor = ''
@@ -54,11 +54,11 @@ test('pages of a list follow each other to its end', async (t) => {
     seen,
     sessions.map(({ id }) => id),
   )
-  // Of the first page no more files are opened than it needs.
+  // The first page opens no more files than it needs.
   assert.deepEqual(files.calls, ['list null 4', 'list null null', 'list null null'])
 })
 
-test('a list can be searched and narrowed to a folder', async (t) => {
+test('a list can be searched and limited to a folder', async (t) => {
   const { root } = makeFolders(t)
   const sessions = [info(one, { cwd: root, title: 'About PARSERS' }), info(two), info(three, { cwd: root })]
   const { ask } = await setUp(t, { sessions })
@@ -70,7 +70,7 @@ test('a list can be searched and narrowed to a folder', async (t) => {
   assert.deepEqual(await found(`?cwd=${root}&q=parser`), [one])
 })
 
-test('a session tells how to go on with it, and what it has cost here', async (t) => {
+test('a session has the command that continues it, and its cost on this server', async (t) => {
   const { ask } = await setUp(t)
   const known = parse(SessionReply, await ask('GET', `/${one}`))
   assert.equal(known.cost_usd, 0.5)
@@ -86,7 +86,7 @@ test('a session tells how to go on with it, and what it has cost here', async (t
   assert.deepEqual([unknown.cost_usd, unknown.usage, unknown.model], [null, null, null])
 })
 
-test('where nothing is kept, sessions are shown without what the store would know', async (t) => {
+test('without a store, sessions are shown without the data of the store', async (t) => {
   const { ask } = await setUp(t, { options: { store: null } })
   assert.equal(parse(SessionReply, await ask('GET', `/${one}`)).model, null)
   assert.equal(parse(SessionList, await ask('GET', '')).sessions.length, 2)
@@ -94,7 +94,7 @@ test('where nothing is kept, sessions are shown without what the store would kno
   assert.equal((await ask('DELETE', `/${one}`)).status, 204)
 })
 
-test('the command to resume goes through a shell as it was meant', (t) => {
+test('the resume command is safe in a shell', (t) => {
   const { root } = makeFolders(t)
   for (const name of ["it's", '$(touch x)', '`touch x`; touch y', ' -- "two"  words\\', 'ä€😀', '*']) {
     const cwd = join(root, name)
@@ -146,20 +146,20 @@ test('messages come in pages, as typed blocks', async (t) => {
   assert.equal(refusal(await ask('GET', `/${one}/messages?cursor=x`)), '400 invalid_request cursor')
 })
 
-test('an id means the same session in any case', async (t) => {
+test('an id is not case-sensitive', async (t) => {
   const { ask, files } = await setUp(t)
   assert.equal(parse(SessionReply, await ask('GET', `/${one.toUpperCase()}`)).session_id, one)
   assert.deepEqual(files.calls, [`get ${one}`])
 })
 
-test('a session is renamed, and told by its new title', async (t) => {
+test('a renamed session is returned with its new title', async (t) => {
   const { ask } = await setUp(t)
   assert.equal(parse(SessionReply, await ask('PATCH', `/${one}`, { title: '  New  ' })).title, 'New')
   const long = '😀'.repeat(200)
   assert.equal(parse(SessionReply, await ask('PATCH', `/${one}`, { title: long })).title, long)
 })
 
-test('a copy is a session of its own, which the store knows as well', async (t) => {
+test('a fork is a session of its own, also in the store', async (t) => {
   const { ask, files, kept } = await setUp(t)
   const answer = await ask('POST', `/${one}/fork`, { title: 'Mine' })
   const copy = parse(SessionReply, answer, 201)
@@ -170,7 +170,7 @@ test('a copy is a session of its own, which the store knows as well', async (t) 
   assert.equal(refusal(await ask('POST', `/${one}/fork`, { titel: 'x' })), '400 invalid_request titel')
 })
 
-test('a copy needs no body', async (t) => {
+test('a fork needs no body', async (t) => {
   const { ask, files } = await setUp(t)
   assert.equal(parse(SessionReply, await ask('POST', `/${one}/fork`), 201).title, 'a copy')
   parse(SessionReply, await ask('POST', `/${one}/fork`, {}), 201)
@@ -179,7 +179,7 @@ test('a copy needs no body', async (t) => {
   assert.equal(files.calls.filter((call) => call === `fork ${one} null`).length, 3)
 })
 
-test('a deleted session is forgotten by files and store, after an idle process has let go of it', async (t) => {
+test('a session is deleted from files and store after an idle process has released it', async (t) => {
   const order: string[] = []
   const { ask, files, kept } = await setUp(t, {
     options: {

@@ -1,5 +1,5 @@
-// The native stream over a real connection: its events and their order, failures before and after the first word,
-// heartbeats, slow readers and readers that leave.
+// The native stream over a real connection: its events and their order, failures before and after the first text,
+// heartbeats, slow readers and readers that disconnect.
 import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -31,8 +31,8 @@ import {
   untilAborted,
 } from '../../helpers/scripted-agent.ts'
 
-/** Sends a request and resolves with the answer, of which nothing is read yet. */
-function ask(url: string, path = '/v1/chat/stream', method = 'POST'): Promise<IncomingMessage> {
+/** Sends a request and resolves with the answer, whose body is not read yet. */
+function send(url: string, path = '/v1/chat/stream', method = 'POST'): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const headers = method === 'POST' ? { 'content-type': 'application/json' } : {}
     const request = httpRequest(`${url}${path}`, { method, headers, agent: false })
@@ -41,13 +41,13 @@ function ask(url: string, path = '/v1/chat/stream', method = 'POST'): Promise<In
   })
 }
 
-/** The frames of a stream, and the comments between them, as they come. */
+/** The frames of a stream, and the comments between them, as they arrive. */
 async function* readFrames(answer: IncomingMessage): AsyncGenerator<string> {
   answer.setEncoding('utf8')
   let parts: string[] = []
   for await (const chunk of answer as AsyncIterable<string>) {
     parts.push(chunk)
-    // A long frame comes in many pieces that are not worth joining before its end.
+    // A long frame arrives in many pieces; join them only at its end.
     if (!chunk.includes('\n')) continue
     const frames = parts.join('').split('\n\n')
     parts = [frames.pop() ?? '']
@@ -68,14 +68,15 @@ async function readAll(answer: IncomingMessage): Promise<string[]> {
   return all
 }
 
-const readEvents = async (answer: IncomingMessage) => (await readAll(answer)).map((frame, at) => toEvent(frame, at + 1))
+const readEvents = async (answer: IncomingMessage) =>
+  (await readAll(answer)).map((frame, index) => toEvent(frame, index + 1))
 
 async function listen(t: TestContext, script: Script) {
   const agent = new ScriptedAgent(script)
   return listenApp(t, { agent })
 }
 
-/** With a store, which holds what a reader has not taken yet. */
+/** With a store, which holds the events that a reader has not read yet. */
 async function listenWithStore(t: TestContext, script: Script) {
   const folder = mkdtempSync(join(tmpdir(), 'claude-serve-stream-'))
   const store = await openSqliteStore({ folder })
@@ -106,7 +107,7 @@ test('a stream is exactly start, deltas and done, numbered from 1', async (t) =>
     ...[...tool, ...textBlock(1, ['!']), runEnd({ result: '!', durationMs: 900 })],
   ]
   const { url, agent } = await listen(t, script)
-  const answer = await ask(url)
+  const answer = await send(url)
   assert.equal(answer.statusCode, 200)
   assert.equal(answer.headers['content-type'], 'text/event-stream; charset=utf-8')
   assert.equal(answer.headers['cache-control'], 'no-store')
@@ -126,12 +127,12 @@ test('a stream is exactly start, deltas and done, numbered from 1', async (t) =>
       permission_denials: [],
     },
   ]
-  const expected = events.map((event, at) => `id: ${at + 1}\ndata: ${JSON.stringify(event)}\n\n`).join('')
+  const expected = events.map((event, index) => `id: ${index + 1}\ndata: ${JSON.stringify(event)}\n\n`).join('')
   assert.equal(await text(answer), expected)
   assert.equal(agent.requests[0]?.streaming, true)
 })
 
-test('an answer without any word is start and done', async (t) => {
+test('an answer without text is start and done', async (t) => {
   const { url } = await listen(t, [runStart(), runEnd()])
   assert.deepEqual(
     (await chatStream({ url }, { prompt: 'hi' })).map(({ type }) => type),
@@ -148,14 +149,14 @@ test('text that looks like the stream itself arrives as text', async (t) => {
     '\ud83d',
   ]
   const { url } = await listen(t, goodRun(pieces))
-  const events = await readEvents(await ask(url))
+  const events = await readEvents(await send(url))
   assert.deepEqual(
     events.map((event) => (event.type === 'delta' ? event.text : event.type)),
     ['start', ...pieces, 'done'],
   )
 })
 
-const early: [code: ErrorCode, details: ErrorDetails, retryAfter: string | undefined][] = [
+const earlyFailures: [code: ErrorCode, details: ErrorDetails, retryAfter: string | undefined][] = [
   ['queue_full', { retryAfterS: 2.5 }, '3'],
   ['rate_limited', { retryAfterS: 30 }, '30'],
   ['overloaded', { retryAfterS: 5 }, '5'],
@@ -167,17 +168,17 @@ const early: [code: ErrorCode, details: ErrorDetails, retryAfter: string | undef
   ['budget_exceeded', {}, undefined],
   ['session_not_found', {}, undefined],
 ]
-for (const [code, details, retryAfter] of early) {
+for (const [code, details, retryAfter] of earlyFailures) {
   const { status } = errorCodes[code]
   const error = new AppError(code, 'It did not work.', details)
   for (const [when, script] of [
-    ['before it was accepted', refusing(error)],
-    ['before the first word', [runStart(), retry, failedEnd(error)]],
+    ['before it is accepted', refusing(error)],
+    ['before the first text', [runStart(), retry, failedEnd(error)]],
   ] satisfies [string, Script][]) {
-    test(`a run that fails ${when} with ${code} is a ${status} in JSON`, async (t) => {
+    test(`a run that fails ${when} with ${code} is answered with ${status} and JSON`, async (t) => {
       const { url } = await listen(t, script)
       for (const path of ['/v1/chat', '/v1/chat/stream']) {
-        const answer = await ask(url, path)
+        const answer = await send(url, path)
         assert.equal(answer.statusCode, status)
         assert.match(String(answer.headers['content-type']), /^application\/json/)
         assert.equal(answer.headers['retry-after'], retryAfter)
@@ -190,17 +191,17 @@ for (const [code, details, retryAfter] of early) {
 }
 
 for (const [what, cut] of [
-  ['a run that ends badly', [failedEnd(new AppError('claude_failed', 'It broke.', { returncode: 7 }))]],
+  ['a failed run', [failedEnd(new AppError('claude_failed', 'It broke.', { returncode: 7 }))]],
   ['an agent that throws', null],
 ] as const) {
-  test(`after the first word ${what} is an error event instead of done`, async (t) => {
+  test(`after the first text, ${what} leads to an error event instead of done`, async (t) => {
     const { url } = await listen(t, async function* () {
       yield runStart()
       yield* textBlock(0, ['A sentence that looks complete.'])
       if (cut === null) throw new Error('secret')
       yield* cut
     })
-    const answer = await ask(url)
+    const answer = await send(url)
     assert.equal(answer.statusCode, 200)
     const events = await readEvents(answer)
     assert.deepEqual(
@@ -215,7 +216,7 @@ for (const [what, cut] of [
   })
 }
 
-test('a run that is silent for long is accepted with start, and its failure is then an event', async (t) => {
+test('a run that is silent for a long time gets its start event, and its failure is then an event', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const gate = new EventEmitter()
   const { url } = await listen(t, async function* () {
@@ -226,10 +227,10 @@ test('a run that is silent for long is accepted with start, and its failure is t
     yield failedEnd(new AppError('timeout', 'Request timed out'))
   })
   const silent = once(gate, 'silent')
-  const asked = ask(url)
+  const pending = send(url)
   await silent
   t.mock.timers.tick(5_000)
-  const answer = await asked
+  const answer = await pending
   assert.equal(answer.statusCode, 200)
   const types: string[] = []
   for await (const frame of readFrames(answer)) {
@@ -247,7 +248,7 @@ function assertCancelled({ signals }: ScriptedAgent): void {
 }
 
 for (const path of ['/v1/chat', '/v1/chat/stream']) {
-  test(`whoever hangs up on ${path} cancels the run`, async (t) => {
+  test(`a client that disconnects from ${path} cancels the run`, async (t) => {
     const { url, agent } = await listen(t, (_request, signal) => untilAborted(signal, ['Hello']))
     const request = httpRequest(`${url}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' } })
     request.on('error', () => {})
@@ -258,7 +259,7 @@ for (const path of ['/v1/chat', '/v1/chat/stream']) {
     assertCancelled(agent)
   })
 
-  test(`whoever hangs up on ${path} before the first event cancels the run`, async (t) => {
+  test(`a client that disconnects from ${path} before the first event cancels the run`, async (t) => {
     const { url, agent } = await listen(t, async function* (_request, signal) {
       const reason = await aborted(signal)
       if (reason.code === 'cancelled') throw reason
@@ -273,12 +274,12 @@ for (const path of ['/v1/chat', '/v1/chat/stream']) {
     assertCancelled(agent)
   })
 
-  test(`whoever has hung up on ${path} before the run is asked for gets none`, async (t) => {
+  test(`a client that disconnects from ${path} before the run starts gets no run`, async (t) => {
     const agent = new ScriptedAgent([runStart(), failedEnd(new AppError('claude_failed', 'never cancelled'))])
     const { url } = await listenApp(t, {
       agent,
       prepare: (app) => {
-        // Stands for anything that takes time between the body and the run, such as a slow folder.
+        // Represents anything that takes time between the body and the run, such as a slow folder.
         app.addHook('preHandler', async (_request, reply) => {
           request.destroy()
           await once(reply.raw, 'close')
@@ -299,7 +300,7 @@ for (const path of ['/v1/chat', '/v1/chat/stream']) {
 
   test(`GET ${path} is 405 with Allow`, async (t) => {
     const { url, agent } = await listen(t, goodRun(['a']))
-    const answer = await ask(url, path, 'GET')
+    const answer = await send(url, path, 'GET')
     assert.deepEqual([answer.statusCode, answer.headers.allow], [405, 'POST'])
     const body = ErrorBody.parse(await json(answer))
     assert.deepEqual([body.code, body.request_id], ['method_not_allowed', answer.headers['x-request-id']])
@@ -316,10 +317,10 @@ for (const path of [
   '/V1/CHAT',
   '/v1/chat;x',
 ]) {
-  test(`${path} is 404 in the native shape, for every method`, async (t) => {
+  test(`${path} is 404 in the native format, for every method`, async (t) => {
     const { url } = await listen(t, goodRun(['a']))
     for (const method of ['POST', 'GET', 'DELETE']) {
-      const answer = await ask(url, path, method)
+      const answer = await send(url, path, method)
       assert.equal(answer.statusCode, 404)
       const body = ErrorBody.parse(await json(answer))
       assert.deepEqual([body.code, body.error], ['not_found', `${method} ${path} does not exist`])
@@ -328,31 +329,31 @@ for (const path of [
   })
 }
 
-test('a query does not change which route is meant', async (t) => {
+test('a query string does not change the route', async (t) => {
   const { url } = await listen(t, goodRun(['a']))
-  assert.equal((await ask(url, '/v1/chat/stream?x=1')).statusCode, 200)
-  assert.equal((await ask(url, '/v1/chat/stream?x=1', 'GET')).statusCode, 405)
+  assert.equal((await send(url, '/v1/chat/stream?x=1')).statusCode, 200)
+  assert.equal((await send(url, '/v1/chat/stream?x=1', 'GET')).statusCode, 405)
 })
 
 const mebibyte = 1024 ** 2
 
-test('a reader that does not read holds up neither the run nor another reader, and then gets everything in order', async (t) => {
+test('a reader that does not read delays neither the run nor other readers, and later gets everything in order', async (t) => {
   const count = 96
   const filling = 'x'.repeat(mebibyte)
   const { url, agent } = await listenWithStore(t, async function* () {
     yield runStart()
     yield { type: 'text-start', index: 0 }
-    for (let at = 0; at < count; at++) yield { type: 'text-delta', index: 0, text: `${at} ${filling}` }
+    for (let piece = 0; piece < count; piece++) yield { type: 'text-delta', index: 0, text: `${piece} ${filling}` }
     yield { type: 'text-end', index: 0 }
     yield runEnd()
   })
-  const held = await ask(url)
-  for await (const frame of readFrames(await ask(url))) assert.ok(frame.length > 0)
+  const idle = await send(url)
+  for await (const frame of readFrames(await send(url))) assert.ok(frame.length > 0)
   const all = count + 4
   await agent.ended(0)
   assert.deepEqual(agent.taken, [all, all])
   let id = 0
-  for await (const frame of readFrames(held)) {
+  for await (const frame of readFrames(idle)) {
     const event = toEvent(frame, ++id)
     if (event.type === 'delta') assert.equal(event.text, `${id - 2} ${filling}`)
   }
@@ -360,34 +361,34 @@ test('a reader that does not read holds up neither the run nor another reader, a
   assert.deepEqual(agent.taken, [all, all])
 })
 
-test('a reader that stops reading and leaves ends the run', async (t) => {
+test('a reader that stops reading and disconnects ends the run', async (t) => {
   const { url, agent } = await listenWithStore(t, async function* (_request, signal) {
     yield runStart()
     yield { type: 'text-start', index: 0 }
     while (!signal.aborted) yield { type: 'text-delta', index: 0, text: 'x'.repeat(mebibyte) }
     yield failedEnd(signal.reason)
   })
-  const answer = await ask(url)
+  const answer = await send(url)
   answer.destroy()
   await agent.ended(0)
   assertCancelled(agent)
 })
 
-test('many streams at once do not get into each other', async (t) => {
+test('simultaneous streams do not mix', async (t) => {
   const { url } = await listen(t, (request) => {
     const [block] = request.prompt
-    return goodRun(Array.from({ length: 20 }, (_, at) => `${block?.type === 'text' ? block.text : ''}${at};`))
+    return goodRun(Array.from({ length: 20 }, (_, index) => `${block?.type === 'text' ? block.text : ''}${index};`))
   })
-  const names = Array.from({ length: 10 }, (_, at) => `s${at}-`)
+  const names = Array.from({ length: 10 }, (_, index) => `s${index}-`)
   const streams = await Promise.all(names.map((prompt) => chatStream({ url }, { prompt })))
-  for (const [at, events] of streams.entries()) {
-    assert.equal(textOf(events), Array.from({ length: 20 }, (_, each) => `${names[at]}${each};`).join(''))
+  for (const [index, events] of streams.entries()) {
+    assert.equal(textOf(events), Array.from({ length: 20 }, (_, each) => `${names[index]}${each};`).join(''))
   }
 })
 
 type Pipe = { stream: SseStream; response: ServerResponse; answer: IncomingMessage }
 
-/** A stream of server-sent events between a plain server and a client that has not read anything yet. */
+/** A stream of server-sent events between a plain server and a client that has not read anything. */
 async function openPipe(t: TestContext, options: Omit<SseOptions, 'headers'>): Promise<Pipe> {
   let opened: Omit<Pipe, 'answer'> | null = null
   const server = createServer((_request, response) => {
@@ -400,7 +401,7 @@ async function openPipe(t: TestContext, options: Omit<SseOptions, 'headers'>): P
   })
   server.listen({ host: '127.0.0.1', port: 0 })
   await once(server, 'listening')
-  const answer = await ask(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  const answer = await send(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
   assert.ok(opened)
   return { ...(opened as Omit<Pipe, 'answer'>), answer }
 }
@@ -418,7 +419,7 @@ for (const [frame, encoded] of [
   })
 }
 
-test('in silence a comment comes again and again, and what is written comes between', async (t) => {
+test('an idle stream sends a comment repeatedly, and frames are written in between', async (t) => {
   const { stream, answer } = await openPipe(t, { heartbeatMs: 5 })
   assert.equal(answer.headers['content-type'], 'text/event-stream; charset=utf-8')
   assert.equal(answer.headers['x-a'], 'b')
@@ -434,7 +435,7 @@ test('in silence a comment comes again and again, and what is written comes betw
   )
 })
 
-test('after the end there is no comment', async (t) => {
+test('no comment is sent after the end', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] })
   const { stream, answer } = await openPipe(t, { heartbeatMs: 1000 })
   t.mock.timers.tick(1000)
@@ -446,7 +447,7 @@ test('after the end there is no comment', async (t) => {
 /** More than fits between a server and a client that does not read. */
 const tooMuch = 64 * mebibyte
 
-test('a reader that has stopped reading is given up', async (t) => {
+test('a reader that has stopped reading is disconnected', async (t) => {
   const { stream, response, answer } = await openPipe(t, { stallMs: 20 })
   answer.on('error', () => {})
   let frames = 0
@@ -456,7 +457,7 @@ test('a reader that has stopped reading is given up', async (t) => {
   stream.end()
 })
 
-test('a reader that leaves in the middle of a wait ends it', async (t) => {
+test('a reader that disconnects ends the wait for it', async (t) => {
   const { stream, response, answer } = await openPipe(t, {})
   const waiting = stream.write([frameOf(1, tooMuch)])
   answer.destroy()
@@ -465,7 +466,7 @@ test('a reader that leaves in the middle of a wait ends it', async (t) => {
   assert.equal(await stream.write([frameOf(2)]), false)
 })
 
-test('a wait that is over leaves no listener behind', async (t) => {
+test('a finished wait leaves no listener behind', async (t) => {
   const { stream, response, answer } = await openPipe(t, {})
   const before = ['drain', 'close', 'error'].map((name) => response.listenerCount(name))
   answer.resume()
@@ -477,7 +478,7 @@ test('a wait that is over leaves no listener behind', async (t) => {
   stream.end()
 })
 
-test('there is no comment for a reader that does not read', async (t) => {
+test('no comment is sent to a reader that does not read', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] })
   const { stream, answer } = await openPipe(t, { heartbeatMs: 10 })
   const waiting = stream.write([frameOf(1, tooMuch)])
@@ -492,7 +493,7 @@ test('there is no comment for a reader that does not read', async (t) => {
   )
 })
 
-test('a reader that takes a little from time to time is not given up', async (t) => {
+test('a slow reader that keeps reading is not disconnected', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
   const { stream, response, answer } = await openPipe(t, { stallMs: 1000 })
   const waiting = stream.write([frameOf(1, tooMuch)])
@@ -504,7 +505,7 @@ test('a reader that takes a little from time to time is not given up', async (t)
       else taken += (chunk as Buffer).length
     }
     t.mock.timers.tick(600)
-    assert.equal(response.destroyed, false, `given up after ${taken} bytes had been taken`)
+    assert.equal(response.destroyed, false, `disconnected after reading ${taken} bytes`)
   }
   answer.resume()
   assert.equal(await waiting, true)

@@ -1,4 +1,4 @@
-// The native surface's translation, both ways, as pure functions: fixtures in, fixtures out.
+// Tests the native surface's translation in both directions as pure functions: fixtures in, fixtures out.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { noOptions } from '../../../src/core/agent.ts'
@@ -11,21 +11,21 @@ import { failedEnd, model, runEnd, sessionId } from '../../helpers/scripted-agen
 
 const unchecked = { permissionMode: null, cwd: null, addDirs: null, roots: null }
 
-test('a prompt alone becomes a new conversation with nothing set', () => {
-  for (const live of [true, false]) {
-    assert.deepEqual(toRunRequest({ prompt: '/help @file --flag' }, unchecked, live), {
+test('a prompt alone becomes a new conversation without options', () => {
+  for (const streaming of [true, false]) {
+    assert.deepEqual(toRunRequest({ prompt: '/help @file --flag' }, unchecked, streaming), {
       prompt: [{ type: 'text', text: '/help @file --flag' }],
       session: { kind: 'new' },
       options: noOptions,
-      live,
+      streaming,
       plain: null,
-      asks: false,
-      isSide: false,
+      approvals: false,
+      isAuxiliary: false,
     })
   }
 })
 
-test('blocks are passed on as they are', () => {
+test('blocks are passed on unchanged', () => {
   const prompt = [
     { type: 'text' as const, text: 'What is this?' },
     {
@@ -59,12 +59,12 @@ const sessions: [Partial<ChatRequest>, object][] = [
   ],
 ]
 for (const [fields, session] of sessions) {
-  test(`${JSON.stringify(fields)} chooses ${JSON.stringify(session)}`, () => {
+  test(`${JSON.stringify(fields)} selects the session ${JSON.stringify(session)}`, () => {
     assert.deepEqual(toRunRequest({ prompt: 'hi', ...fields }, unchecked, false).session, session)
   })
 }
 
-test('every option has its place', () => {
+test('every option is translated', () => {
   const body = ChatRequest.parse({
     prompt: 'hi',
     model: 'sonnet',
@@ -109,7 +109,7 @@ test('every option has its place', () => {
   })
 })
 
-test('an empty system prompt is not the same as none', () => {
+test('an empty system prompt differs from none', () => {
   const { options } = toRunRequest({ prompt: 'hi', system_prompt: '', append_system_prompt: '' }, unchecked, false)
   assert.deepEqual([options.systemPrompt, options.appendSystemPrompt], ['', ''])
 })
@@ -137,12 +137,12 @@ const reply = {
   ],
 }
 
-test('the end of a good run becomes the reply', () => {
+test('the end of a successful run becomes the reply', () => {
   assert.deepEqual(toReply(end, 'run_1'), reply)
   assert.deepEqual(ChatReply.parse(toReply(end, 'run_1')), reply)
 })
 
-test('what is not known is null in the reply, and nothing is left out', () => {
+test('unknown values are null in the reply, and no field is missing', () => {
   const bare = toReply(runEnd({ costUsd: null, stopReason: null }), 'run_1')
   assert.deepEqual(
     [bare.cost_usd, bare.stop_reason, bare.structured_output, bare.permission_denials],
@@ -187,16 +187,16 @@ for (const [event, expected] of events) {
   const outcome = event.type === 'run-end' ? ` of a run that ${event.outcome}` : ''
   test(`${event.type}${outcome} becomes ${expected.length === 0 ? 'nothing' : 'one event'} of the stream`, () => {
     const native = new NativeEvents({ runId: 'run_1', requestId: 'req_1', isFull: false })
-    const told: object[] = native.framesOf(event).map(({ data }) => JSON.parse(data))
-    assert.deepEqual(told, expected)
+    const sent: object[] = native.encode(event).map(({ data }) => JSON.parse(data))
+    assert.deepEqual(sent, expected)
     assert.deepEqual(
-      told.map((each) => ChatEvent.parse(each)),
+      sent.map((each) => ChatEvent.parse(each)),
       expected,
     )
   })
 }
 
-test('a cancelled run is told as an error, with or without a reason', () => {
+test('a cancelled run becomes an error, with or without a reason', () => {
   const reason = new AppError('cancelled', 'The client disconnected.')
   for (const [each, message] of [
     [failedEnd(reason), 'The client disconnected.'],
@@ -208,7 +208,7 @@ test('a cancelled run is told as an error, with or without a reason', () => {
   }
 })
 
-test('a run without a session says nothing of one', () => {
+test('a run without a session has no session_id in its error', () => {
   const error = toError(
     failedEnd(new AppError('timeout', 'Request timed out'), { sessionId: '', costUsd: null }),
     'run_1',
@@ -223,7 +223,7 @@ test('a run without a session says nothing of one', () => {
   })
 })
 
-const details: [ErrorDetails, details: object, atTop: object][] = [
+const details: [ErrorDetails, details: object, topLevel: object][] = [
   [{}, {}, {}],
   [{ field: 'cwd' }, { field: 'cwd' }, {}],
   [{ retryAfterS: 2.5 }, { retry_after_s: 2.5 }, {}],
@@ -236,21 +236,21 @@ const details: [ErrorDetails, details: object, atTop: object][] = [
   [{ upstreamStatus: 529 }, { upstream_status: 529 }, { upstream_status: 529 }],
   [{ runId: 'r', someOtherFact: { keptAsIs: 1 } }, { run_id: 'r', some_other_fact: { keptAsIs: 1 } }, {}],
 ]
-for (const [given, inDetails, atTop] of details) {
-  test(`details ${JSON.stringify(given)} are told in snake case, ${JSON.stringify(atTop)} at the top too`, () => {
-    const body = toErrorBody(new AppError('claude_failed', 'It broke.', given), 'req_1')
+for (const [errorDetails, inDetails, topLevel] of details) {
+  test(`details ${JSON.stringify(errorDetails)} are sent in snake case, with ${JSON.stringify(topLevel)} repeated at the top level`, () => {
+    const body = toErrorBody(new AppError('claude_failed', 'It broke.', errorDetails), 'req_1')
     assert.deepEqual(body, {
       error: 'It broke.',
       code: 'claude_failed',
       request_id: 'req_1',
       details: inDetails,
-      ...atTop,
+      ...topLevel,
     })
     assert.deepEqual(ErrorBody.parse(body), body)
   })
 }
 
-test('every code is told by its own name', () => {
+test('every error code is sent unchanged', () => {
   for (const code of Object.keys(errorCodes) as (keyof typeof errorCodes)[])
     assert.equal(toErrorBody(new AppError(code, 'x'), 'req_1').code, code)
 })
