@@ -1,12 +1,12 @@
-// The generated parts of docs/config.md: the table of settings, and which variables the CLI gets to see. Not for the words around them.
+// The generated parts of docs/config.md: the table of settings, and the variables that the CLI gets. Not for the text around them.
 import { childEnvironment } from '../src/claude/cli/environment.ts'
 import { type ConfigOption, configFileOption, configOptions } from '../src/config/options.ts'
-import type { Part } from './documents.ts'
+import type { Part } from './document-part.ts'
 
 type Key = keyof typeof configOptions
 type Value = string | number | boolean | readonly string[]
 
-/** A value for each setting, as a configuration file holds it; null for one that cannot be given yet. */
+/** A value for each setting as in a configuration file; null for a setting that is not supported yet. */
 export const examples: Record<Key, Value | null> = {
   host: '::1',
   port: 6000,
@@ -45,7 +45,7 @@ function optionRow(key: Key, option: ConfigOption): string {
   const example = examples[key]
   const flag = placeholder === null ? `--${name}` : `--${name} ${placeholder}`
   const file = example === null ? '' : code(`${JSON.stringify(name)}: ${JSON.stringify(example)}`)
-  const what = available ? `${sentence(description)} ${sentence(accepted)}` : 'Not in this version yet: leave it out.'
+  const what = available ? `${sentence(description)} ${sentence(accepted)}` : 'Not supported yet: leave it out.'
   return `| ${code(flag)} | ${code(environment)} | ${file} | ${defaultOf(option)} | ${what} |`
 }
 
@@ -61,15 +61,15 @@ function settingTables(): string {
   return `${tables.join('\n\n')}\n\n### The file itself\n\n${head}\n${file}`
 }
 
-const head = '| flag | variable | in the file, for example | default | what |\n| --- | --- | --- | --- | --- |'
+const head = '| flag | variable | in the file, for example | default | meaning |\n| --- | --- | --- | --- | --- |'
 
-/** What the CLI gets of the server's variables, and what for. A name that ends with a star stands for all that begin so. */
+/** The server's variables that the CLI gets, and their purpose. A name that ends with a star stands for all with that prefix. */
 export const passedOn: readonly (readonly [what: string, names: string])[] = [
-  ['where things are', 'PATH HOME USER LOGNAME SHELL TMPDIR TERM XDG_*'],
+  ['home, path, folders', 'PATH HOME USER LOGNAME SHELL TMPDIR TERM XDG_*'],
   ['language and time', 'LANG LANGUAGE LC_* TZ'],
   ['the same on Windows', 'SYSTEMROOT COMSPEC PATHEXT USERPROFILE APPDATA LOCALAPPDATA TEMP TMP PROGRAMFILES'],
   ['login', 'ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN CLAUDE_CODE_OAUTH_TOKEN CLAUDE_CONFIG_DIR'],
-  ['which API, and how', 'ANTHROPIC_BASE_URL ANTHROPIC_CUSTOM_HEADERS'],
+  ['API', 'ANTHROPIC_BASE_URL ANTHROPIC_CUSTOM_HEADERS'],
   ['models', 'ANTHROPIC_MODEL ANTHROPIC_SMALL_FAST_MODEL ANTHROPIC_DEFAULT_*'],
   ['Bedrock', 'CLAUDE_CODE_USE_BEDROCK CLAUDE_CODE_SKIP_BEDROCK_AUTH ANTHROPIC_BEDROCK_* AWS_*'],
   [
@@ -82,10 +82,10 @@ export const passedOn: readonly (readonly [what: string, names: string])[] = [
     'certificates',
     'NODE_EXTRA_CA_CERTS SSL_CERT_FILE SSL_CERT_DIR NODE_TLS_REJECT_UNAUTHORIZED CLAUDE_CODE_CLIENT_CERT CLAUDE_CODE_CLIENT_KEY CLAUDE_CODE_CLIENT_KEY_PASSPHRASE',
   ],
-  ['what it reports', 'DISABLE_TELEMETRY DISABLE_ERROR_REPORTING'],
+  ['telemetry', 'DISABLE_TELEMETRY DISABLE_ERROR_REPORTING'],
 ]
 
-/** Throws for a name that the CLI does not get. */
+/** Throws if the CLI does not get one of the names. */
 function passedOnTable(): string {
   const rows = passedOn.map(([what, names]) => {
     const all = names.split(' ')
@@ -96,7 +96,7 @@ function passedOnTable(): string {
   return ['| for | variables |', '| --- | --- |', ...rows].join('\n')
 }
 
-/** One of those that a name with a star stands for. */
+/** An example of the names that a name with a star stands for. */
 export const sampleOf = (name: string): string => name.replace('*', 'X')
 
 function fixedTable(): string {

@@ -1,5 +1,5 @@
-// Writes the parts of the documents that are made from the code, between their marks, and openapi.json as a whole; with --check it only
-// says which are out of date. Not for documents that people write.
+// Writes the generated parts of the documents between their marks, and openapi.json as a whole; with --check it only lists what is out of
+// date. Not for hand-written text.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -9,27 +9,25 @@ import { eventSchemas } from '../src/surfaces/native/schemas.ts'
 import { chatFields } from '../src/surfaces/openai/chat/fields.ts'
 import { responseFields } from '../src/surfaces/openai/responses/fields.ts'
 import { configParts } from './config-document.ts'
+import type { Part } from './document-part.ts'
 import { errorsParts } from './errors-document.ts'
 import { metricsParts } from './metrics-document.ts'
 import { openapiText } from './openapi.ts'
 
-/** What stands between the marks of that name in the file. */
-export type Part = { file: string; name: string; make(): string | Promise<string> }
-
-const told: Record<Treatment, string> = {
+const effects: Record<Treatment, string> = {
   honored: 'honored',
   emulated: 'emulated',
-  silent: 'accepted, without effect',
-  ignored: 'without effect, named in `x-claude-serve-ignored`',
+  silent: 'accepted without effect',
+  ignored: 'no effect; named in `x-claude-serve-ignored`',
   refused: 'refused (400)',
 }
 
 function fieldTable(table: FieldTable): string {
   const rows = Object.entries(table).map(([name, { treatment, note, plainOnly }]) => {
-    const notes = [note, plainOnly ? 'not for `agent/…` models, which have their own' : null].filter(Boolean)
-    return `| \`${name}\` | ${told[treatment]} | ${notes.join('; ').replaceAll('|', '\\|')} |`
+    const notes = [note, plainOnly ? 'no effect for `agent/…` models, which have their own' : null].filter(Boolean)
+    return `| \`${name}\` | ${effects[treatment]} | ${notes.join('; ').replaceAll('|', '\\|')} |`
   })
-  return ['| field | what becomes of it | more |', '| --- | --- | --- |', ...rows].join('\n')
+  return ['| field | effect | notes |', '| --- | --- | --- |', ...rows].join('\n')
 }
 
 type JsonSchema = {
@@ -52,7 +50,7 @@ function typeName(schema: JsonSchema): string {
   return type === undefined ? 'anything' : [type].flat().join(' or ')
 }
 
-/** One row for each event, and for each kind of one that has several. */
+/** One row for each event, and for each variant of one. */
 function eventTable(): string {
   const rows = Object.entries(eventSchemas).flatMap(([name, schema]) => {
     const json = z.toJSONSchema(schema) as JsonSchema
@@ -82,15 +80,15 @@ async function withPart(text: string, { file, name, make }: Part): Promise<strin
   return `${text.slice(0, from + start.length)}\n${await make()}\n${text.slice(to)}`
 }
 
-/** The files whose generated parts differ from what the code says now; brought up to date where `write` is set. */
+/** The files whose generated parts are out of date; updates them if `write` is true. */
 export async function refreshDocuments(root: string, write: boolean): Promise<string[]> {
   const stale: string[] = []
   for (const file of new Set(parts.map((part) => part.file))) {
     const path = join(root, file)
-    const given = await readFile(path, 'utf8')
-    let made = given
+    const current = await readFile(path, 'utf8')
+    let made = current
     for (const part of parts.filter((each) => each.file === file)) made = await withPart(made, part)
-    if (made === given) continue
+    if (made === current) continue
     stale.push(file)
     if (write) await writeFile(path, made)
   }

@@ -1,9 +1,9 @@
-// The generated parts of docs/errors.md: every code as each face tells it, what it means and what to do; and one error in three shapes.
+// The generated parts of docs/errors.md: every code on every surface, its meaning and its fix; and one error in three formats.
 import { AppError, type ErrorCode, errorCodes } from '../src/errors.ts'
 import { anthropicStatus, toErrorBody as toAnthropic } from '../src/surfaces/anthropic/errors.ts'
 import { toErrorBody as toNative } from '../src/surfaces/native/translate.ts'
 import { openaiStatus, toErrorBody as toOpenai } from '../src/surfaces/openai/shared/errors.ts'
-import type { Part } from './documents.ts'
+import type { Part } from './document-part.ts'
 import { meanings } from './error-meanings.ts'
 
 const openaiCell = (error: AppError): string => {
@@ -17,16 +17,15 @@ const anthropicCell = (error: AppError): string =>
 function errorTable(): string {
   const rows = (Object.keys(errorCodes) as ErrorCode[]).map((code) => {
     const error = new AppError(code, '')
-    const again = errorCodes[code].retry ? 'yes' : 'no'
-    return `| \`${code}\` | ${error.status} | ${openaiCell(error)} | ${anthropicCell(error)} | ${again} | ${meanings[code].join(' ')} |`
+    const canRetry = errorCodes[code].retry ? 'yes' : 'no'
+    return `| \`${code}\` | ${error.status} | ${openaiCell(error)} | ${anthropicCell(error)} | ${canRetry} | ${meanings[code].join(' ')} |`
   })
-  const head =
-    '| code | status | OpenAI: status, type, code | Anthropic: status, type | again? | what it means, and what to do |'
+  const head = '| code | status | OpenAI: status, type, code | Anthropic: status, type | retry? | meaning and fix |'
   return [head, '| --- | --- | --- | --- | --- | --- |', ...rows].join('\n')
 }
 
-/** One failure as each face tells it. */
-function shapes(): string {
+/** One error in the format of each surface. */
+function formats(): string {
   const error = new AppError('model_not_found', 'there is no model "sonet"; did you mean sonnet?', { field: 'model' })
   const id = 'req_6f1d5c0a9b3e4f7281d0c4aa'
   const bodies = [toNative(error, id), toOpenai(error), toAnthropic(error, id)]
@@ -35,5 +34,5 @@ function shapes(): string {
 
 export const errorsParts: Part[] = [
   { file: 'docs/errors.md', name: 'errors', make: errorTable },
-  { file: 'docs/errors.md', name: 'shapes', make: shapes },
+  { file: 'docs/errors.md', name: 'shapes', make: formats },
 ]

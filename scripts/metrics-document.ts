@@ -1,5 +1,5 @@
-// The generated parts of docs/metrics.md: the figures as the registry knows them, and the spans as a collector gets them. Not for the
-// words around them.
+// The generated parts of docs/metrics.md: the metrics in the registry, and the spans that a collector receives. Not for the text around
+// them.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
@@ -8,14 +8,14 @@ import { endOfRun, type RunEnd } from '../src/core/events.ts'
 import type { AnswerFacts, RunFacts } from '../src/core/observer.ts'
 import { AppError } from '../src/errors.ts'
 import { Metrics } from '../src/observability/metrics.ts'
-import type { Part } from './documents.ts'
+import type { Part } from './document-part.ts'
 
 const noStats: AgentStats = {
   processes: { live: 0, idle: 0, spare: 0, busy: 0, starting: 0, max: 0 },
   queue: { waiting: 0, limit: 0 },
 }
 
-/** The library's own figures of the process and of Node are not ours to list: they differ by system and version. */
+/** The library's own metrics of the process and of Node are not listed: they differ by system and version. */
 const isForeign = (name: string) => /^(process|nodejs)_/.test(name)
 
 const code = (text: string) => `\`${text}\``
@@ -28,57 +28,57 @@ async function metricTable(): Promise<string> {
     const labels = labelsOf(registry.getSingleMetric(name)).map(code).join(', ')
     return [`| ${code(name)} | ${type} | ${labels} | ${help} |`]
   })
-  return ['| name | type | labels | what |', '| --- | --- | --- | --- |', ...rows].join('\n')
+  return ['| name | type | labels | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n')
 }
 
-/** The library keeps them, but its types do not say so. */
+/** The library has them, but its types do not. */
 function labelsOf(metric: unknown): string[] {
   const { labelNames } = metric as { labelNames?: unknown }
-  if (!Array.isArray(labelNames)) throw new Error('a figure does not tell its labels')
+  if (!Array.isArray(labelNames)) throw new Error('a metric does not name its labels')
   return labelNames.map(String)
 }
 
-/** What a label can hold. */
+/** What the values of a label mean. */
 const labelMeanings: Record<string, string> = {
-  client: 'which program asks, from its `user-agent`: `openai-python`, `anthropic-node`, `claude-code`, `curl`, `browser` …, `other`, `none`',
-  code: 'an error code ([errors](errors.md)), `ok` where there was none',
-  error_type: 'the same, empty where there was none',
+  client: 'the client program, from its `user-agent`: `openai-python`, `anthropic-node`, `claude-code`, `curl`, `browser` …, `other`, `none`',
+  code: 'an error code ([errors](errors.md)), or `ok`',
+  error_type: 'an error code, or empty',
   field: 'a field of a request',
-  gen_ai_request_model: 'the model, by its full name',
-  gen_ai_token_type: '`input` (cached ones among them), `output`',
+  gen_ai_request_model: 'the full name of the model',
+  gen_ai_token_type: '`input` (including cached tokens), `output`',
   kind: '`plain`: the model alone; `agent`: Claude Code itself',
   method: "the request's method",
-  model: 'the same as `gen_ai_request_model`; `unknown` where a run ended before there was one',
+  model: 'the same as `gen_ai_request_model`; `unknown` if a run ended before its model was known',
   outcome: '`succeeded`, `failed`, `cancelled`',
   reason: '`max_tokens`, `stop_sequence`',
-  route: "the route's pattern, such as `/v1/runs/:id`; `none` for a path that is not there",
+  route: "the route's pattern, such as `/v1/runs/:id`; `none` for an unknown path",
   state: '`idle`, `busy`, `starting`, `spare`',
-  status: 'the HTTP status; 499 where the client hung up. For retries: what the API answered, `none` where it did not',
-  surface: '`native`, `openai`, `anthropic`; `none` for a path that is not there',
+  status: 'the HTTP status; 499 if the client disconnected. For retries: the status of the API, or `none`',
+  surface: '`native`, `openai`, `anthropic`; `none` for an unknown path',
   type: '`input`, `output`, `cache_read`, `cache_write`',
 } // biome-ignore format: a table reads better with a line for each
 
-/** Throws for a label of which nothing is said. */
+/** Throws if a label has no description. */
 async function labelTable(): Promise<string> {
   const registry = await new Metrics(() => noStats).load()
   const all = (await registry.getMetricsAsJSON()).filter(({ name }) => !isForeign(name))
   const labels = new Set(all.flatMap(({ name }) => labelsOf(registry.getSingleMetric(name))))
   const rows = [...labels].sort().map((label) => `| ${code(label)} | ${meaningOf(label, labelMeanings)} |`)
-  return ['| label | what |', '| --- | --- |', ...rows].join('\n')
+  return ['| label | meaning |', '| --- | --- |', ...rows].join('\n')
 }
 
 const spanMeanings: Record<string, string> = {
-  request: 'an HTTP request, named by method and route; it goes on with the trace of its `traceparent`',
-  run: 'one run, below the request that began it',
-  queue: 'part of the run: it waits for a process',
-  process: 'part of the run: its process is made ready',
+  request: 'an HTTP request, named by method and route; it continues the trace of its `traceparent`',
+  run: 'one run, a child of the request that started it',
+  queue: 'part of the run: waiting for a process',
+  process: 'part of the run: preparing the process',
   turn: "part of the run: Claude's work",
-  'process start': 'a CLI process is started; a trace of its own',
+  'process start': 'starting a CLI process; a trace of its own',
 }
 
 function meaningOf(name: string, meanings: Record<string, string>): string {
   const meaning = meanings[name]
-  if (meaning === undefined) throw new Error(`docs/metrics.md does not say what ${name} is`)
+  if (meaning === undefined) throw new Error(`docs/metrics.md does not describe ${name}`)
   return meaning
 }
 
@@ -112,7 +112,7 @@ const answer: AnswerFacts = {
 type Span = { name: string; attributes: { key: string }[] }
 type Export = { resourceSpans: { scopeSpans: { spans: Span[] }[] }[] }
 
-/** Takes what the exporter sends of work that has every fact. */
+/** The spans that the exporter sends for work with every attribute. */
 async function exportedSpans(): Promise<Span[]> {
   const bodies: Export[] = []
   const collector = createServer(async (request, response) => {
@@ -137,7 +137,7 @@ async function spanTable(): Promise<string> {
   const spans = await exportedSpans()
   const found = new Map(spans.map(({ name, attributes }) => [name.startsWith('POST ') ? 'request' : name, attributes]))
   const missing = Object.keys(spanMeanings).find((name) => !found.has(name))
-  if (missing !== undefined) throw new Error(`no span ${missing} has reached the collector`)
+  if (missing !== undefined) throw new Error(`the span ${missing} did not reach the collector`)
   const order = Object.keys(spanMeanings)
   const rows = [...found]
     .sort(([a], [b]) => order.indexOf(a) - order.indexOf(b))
@@ -145,7 +145,7 @@ async function spanTable(): Promise<string> {
       const keys = attributes.map(({ key }) => code(key)).sort()
       return `| ${name} | ${meaningOf(name, spanMeanings)} | ${keys.join(', ')} |`
     })
-  return ['| span | what | attributes |', '| --- | --- | --- |', ...rows].join('\n')
+  return ['| span | meaning | attributes |', '| --- | --- | --- |', ...rows].join('\n')
 }
 
 export const metricsParts: Part[] = [

@@ -1,5 +1,5 @@
-// Makes openapi.json, the description of the API for programs, from the schemas that the routes go by. `npm run docs` writes it; a test
-// fails where it is out of date.
+// Makes openapi.json, the description of the API for programs, from the schemas that the routes use. `npm run docs` writes it; a test
+// fails if it is out of date.
 import { readFileSync } from 'node:fs'
 import { errorCodes } from '../src/errors.ts'
 import { ErrorResponses, everywhere, meaningOf } from './openapi/errors.ts'
@@ -12,26 +12,26 @@ import { componentSchemas } from './openapi/schemas.ts'
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 
 const description = [
-  'Your own Claude Code, as an HTTP API on your own machine. Three APIs in one: the native one, and those of OpenAI and Anthropic, for programs that know these.',
+  'Your own Claude Code, as an HTTP API on your own machine. Three APIs in one: the native one, and those of OpenAI and Anthropic for programs that speak them.',
   [
-    '- **Keys.** On this machine and without keys nothing needs to be sent. Once there is a key (`claude-serve keys create`), every request but `GET /livez` and the files of the pages needs one, in `authorization` or in `x-api-key`; what the key must be able to do stands with each route: `chat`, `agent` or `admin`, each of which includes those before it.',
-    '- **Bodies** are JSON and say so: `content-type: application/json`, also where there is nothing to say. An unknown field of the native API is refused, and the nearest known one named. Null is the same as leaving a field out.',
-    '- **Web pages** are refused, unless their origin is allowed and they bring a key.',
-    "- **Spellings.** The base URL of OpenAI's and Anthropic's paths may have `/v1` once, twice or not at all, and their paths may end in a slash. Where a path has `GET` it has `HEAD` too.",
+    '- **Keys.** Without keys, programs on this machine send nothing. Once a key exists (`claude-serve keys create`), every request except `GET /livez` and the files of the pages needs one, in `authorization` or `x-api-key`. Each route names the scope that it needs: `chat`, `agent` or `admin`, each of which includes those before it.',
+    '- **Bodies** are JSON and declare it: `content-type: application/json`, even if they are empty. The native API refuses unknown fields and names the nearest known one. Null is the same as leaving a field out.',
+    '- **Web pages** are refused, unless their origin is allowed and they send a key.',
+    "- **Spellings.** The base URL of OpenAI's and Anthropic's paths may contain `/v1` once, twice or not at all, and their paths may end in a slash. Every path with `GET` also supports `HEAD`.",
   ].join('\n'),
-  'On any route:',
+  'On every route:',
   everywhere.map((code) => `- ${errorCodes[code].status} \`${code}\`: ${meaningOf(code)}`).join('\n'),
 ].join('\n\n')
 
 const tags = [
-  { name: 'native', description: 'Claude Code with all that it can do: prompts, runs, conversations, cost.' },
+  { name: 'native', description: 'Everything that Claude Code can do: prompts, runs, conversations, cost.' },
   {
     name: 'openai',
-    description: 'For programs that speak to OpenAI: base URL `/v1`, any key where the server has none.',
+    description: 'For programs that speak to OpenAI: base URL `/v1`, any key if the server has none.',
   },
   {
     name: 'anthropic',
-    description: 'For programs that speak to Anthropic: base URL `/`, any key where the server has none.',
+    description: 'For programs that speak to Anthropic: base URL `/`, any key if the server has none.',
   },
   { name: 'server', description: 'The server itself.' },
 ]
@@ -54,7 +54,7 @@ export function openapiDocument(): Schema {
     components: {
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', description: 'A key in `authorization: Bearer …`.' },
-        apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'The same in a header of its own.' },
+        apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'The same key in its own header.' },
       },
       parameters: headerParameters,
       headers: responseHeaders,

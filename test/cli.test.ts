@@ -1,4 +1,4 @@
-// The executable as its own process: what it prints where, and its exit codes.
+// The executable as its own process: what it prints, where, and its exit codes.
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -13,7 +13,7 @@ const cli = path.resolve(import.meta.dirname, '../src/cli.ts')
 const { version } = JSON.parse(readFileSync(path.resolve(import.meta.dirname, '../package.json'), 'utf8'))
 
 type Outcome = { code: number | string | null; stdout: string; stderr: string }
-type Given = { home?: string; environment?: Record<string, string>; nodeFlags?: string[] }
+type RunOptions = { home?: string; environment?: Record<string, string>; nodeFlags?: string[] }
 
 function makeHome(t: TestContext): string {
   const home = realpathSync(mkdtempSync(path.join(tmpdir(), 'claude-serve-cli-')))
@@ -21,8 +21,8 @@ function makeHome(t: TestContext): string {
   return home
 }
 
-function run(t: TestContext, words: string[], given: Given = {}): Promise<Outcome> {
-  const { home = makeHome(t), environment = {}, nodeFlags = [] } = given
+function run(t: TestContext, words: string[], runOptions: RunOptions = {}): Promise<Outcome> {
+  const { home = makeHome(t), environment = {}, nodeFlags = [] } = runOptions
   const options = {
     cwd: home,
     env: { PATH: process.env.PATH ?? '', HOME: home, ...compileCache, ...environment },
@@ -41,7 +41,7 @@ test('--version prints the version of the package, and nothing else', async (t) 
   }
 })
 
-test('--help names every setting with its variable, with and without the command', async (t) => {
+test('--help lists every setting with its variable, with and without the command', async (t) => {
   for (const words of [['--help'], ['serve', '--help'], ['help', 'serve']]) {
     const { code, stdout, stderr } = await run(t, words)
     assert.deepEqual([code, stderr], [0, ''])
@@ -52,7 +52,7 @@ test('--help names every setting with its variable, with and without the command
   }
 })
 
-test('--print-config shows every value and where it came from, as a table', async (t) => {
+test('--print-config shows every value and where it comes from, as a table', async (t) => {
   const home = makeHome(t)
   mkdirSync(path.join(home, '.config', 'claude-serve'), { recursive: true })
   writeFileSync(path.join(home, '.config', 'claude-serve', 'config.json'), '{"warm": 3}')
@@ -77,10 +77,10 @@ test('--print-config --json prints the same as JSON', async (t) => {
   assert.deepEqual(shown['body-limit'], { value: '32mb', source: 'default', where: 'default' })
 })
 
-test('--no-demo wins over the environment', async (t) => {
-  const given = { environment: { CLAUDE_SERVE_DEMO: '1' } }
+test('--no-demo overrides the environment', async (t) => {
+  const runOptions = { environment: { CLAUDE_SERVE_DEMO: '1' } }
   for (const [words, value] of [[[], true] as const, [['--no-demo'], false] as const]) {
-    const { stdout } = await run(t, ['--print-config', '--json', ...words], given)
+    const { stdout } = await run(t, ['--print-config', '--json', ...words], runOptions)
     assert.equal(JSON.parse(stdout).demo.value, value)
   }
 })
@@ -97,7 +97,7 @@ const wrong: [words: string[], firstLine: RegExp][] = [
   [['--json'], /--json requires --print-config$/],
 ]
 for (const [words, firstLine] of wrong) {
-  test(`${['claude-serve', ...words].join(' ')} is wrong usage: one clear line, where to look, exit 2`, async (t) => {
+  test(`${['claude-serve', ...words].join(' ')} is wrong usage: one clear line, a hint at --help, exit code 2`, async (t) => {
     const { code, stdout, stderr } = await run(t, words)
     assert.deepEqual([code, stdout], [2, ''])
     const [first = '', ...rest] = stderr.split('\n')
@@ -108,7 +108,7 @@ for (const [words, firstLine] of wrong) {
 }
 
 for (const host of ['0.0.0.0', '::', '', '192.168.1.5']) {
-  test(`--host ${JSON.stringify(host)} is refused with exit 1, and says what it would need`, async (t) => {
+  test(`--host ${JSON.stringify(host)} exits with 1 and names what is required`, async (t) => {
     const { code, stderr } = await run(t, ['--host', host])
     assert.equal(code, 1)
     assert.match(
@@ -118,7 +118,7 @@ for (const host of ['0.0.0.0', '::', '', '192.168.1.5']) {
   })
 }
 
-test('a bad value of the environment or of a file is exit 1 and names its place', async (t) => {
+test('an invalid value in the environment or a file exits with 1 and names its source', async (t) => {
   const inEnvironment = await run(t, [], { environment: { CLAUDE_SERVE_WARM: 'lots' } })
   assert.equal(inEnvironment.code, 1)
   assert.match(inEnvironment.stderr, /--warm: "lots" \(from CLAUDE_SERVE_WARM\)/)
@@ -133,7 +133,7 @@ test('a bad value of the environment or of a file is exit 1 and names its place'
   )
 })
 
-test('a Node that is too old is told what to do, with exit 1', async (t) => {
+test('a Node that is too old exits with 1 and shows what is required', async (t) => {
   for (const [old, works] of [['20.19.0', false] as const, ['22.17.9', false] as const, ['22.18.0', true] as const]) {
     const preload = `data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'${old}'}})`
     const { code, stderr } = await run(t, ['--version'], { nodeFlags: ['--import', preload] })

@@ -29,7 +29,7 @@ const usualUrl = 'http://127.0.0.1:5005'
 const pageOf = (name: string) => readFileSync(join(pages, `${name}.md`), 'utf8')
 
 /** As on Linux, wherever the test runs. */
-const place = {
+const launchTarget = {
   url: usualUrl,
   hasKeys: false,
   model: 'sonnet',
@@ -56,7 +56,7 @@ describe('each page', () => {
   for (const name of clientNames) {
     test(`${name} shows what launch has to say`, () => {
       const [, shown] = marked.exec(pageOf(name)) ?? []
-      assert.equal(shown, asMarkdown(blocksOf(name, place)), `bring docs/clients/${name}.md up to date`)
+      assert.equal(shown, asMarkdown(blocksOf(name, launchTarget)), `bring docs/clients/${name}.md up to date`)
     })
 
     test(`${name} says what is got, what is not, what to do, and whether it was tried`, () => {
@@ -93,9 +93,9 @@ describe('each page', () => {
 
 test('what is printed is what the pages show', async () => {
   for (const name of clientNames) {
-    const here = { ...place.surroundings, platform: process.platform }
+    const here = { ...launchTarget.surroundings, platform: process.platform }
     const { stdout } = await run(folders, ['launch', name, '--print'])
-    const shown = asText(blocksOf(name, { ...place, surroundings: { ...here, home: folders.home } }))
+    const shown = asText(blocksOf(name, { ...launchTarget, surroundings: { ...here, home: folders.home } }))
     assert.equal(stdout, `${shown}\n`, name)
   }
 })
@@ -134,9 +134,9 @@ const here = (text: string) => text.replaceAll(usualUrl, server.url)
 describe('programs', () => {
   symlinkSync(join(repository, 'node_modules'), join(folders.cwd, 'node_modules'))
 
-  for (const [at, { client, text }] of inLanguage('js').entries()) {
+  for (const [index, { client, text }] of inLanguage('js').entries()) {
     test(`${client}: JavaScript, ${/from '([^']+)'/.exec(text)?.[1]}`, async () => {
-      const file = join(folders.cwd, `program-${at}.mjs`)
+      const file = join(folders.cwd, `program-${index}.mjs`)
       writeFileSync(file, here(text))
       assert.match(await output(process.execPath, [file]), /^Hello from the demo model.*"?Say hello"?\n?$/)
     })
@@ -163,8 +163,8 @@ describe('programs', () => {
       HOME: home,
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
     }
-    const said = await output('bash', ['-c', line], environment)
-    assert.equal(said, 'Ahoy from afar.\n')
+    const stdout = await output('bash', ['-c', line], environment)
+    assert.equal(stdout, 'Ahoy from afar.\n')
   })
 
   test('there are as many as the pages say', () => {

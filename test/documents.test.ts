@@ -1,4 +1,4 @@
-// The documents that are made from the code say what the code does.
+// The documents that are generated from the code match it.
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'

@@ -129,7 +129,7 @@ test('the packed program installs, serves and stops', { timeout: 240_000 }, asyn
       'node',
     ]
     await run(compiler, [...flags, '--typeRoots', typeRoots, 'use.mts'], { cwd: installed, env: environment }).catch(
-      (fault: { stdout?: string }) => assert.fail(fault.stdout ?? 'the compiler failed'),
+      (error: { stdout?: string }) => assert.fail(error.stdout ?? 'the compiler failed'),
     )
   })
 

@@ -109,8 +109,8 @@ test('the Dockerfile copies what is there, what .dockerignore lets through, and 
     const words = text.split(/\s+/)
     const from = /^--from=(.+)$/.exec(words[0] ?? '')?.[1]
     if (from !== undefined) {
-      const at = stages.indexOf(from) + 1
-      assert.ok(at > 0 && at < stage, from)
+      const stageNumber = stages.indexOf(from) + 1
+      assert.ok(stageNumber > 0 && stageNumber < stage, from)
       continue
     }
     for (const source of words.slice(0, -1)) {
@@ -221,7 +221,7 @@ if (words[0] === 'pack') {
 if (words[0] === process.env.FAKE_FAILS) process.exit(1)
 `
 
-const place = {
+const projectLinks = {
   repository: { url: 'git+https://git.example/claude-serve.git' },
   homepage: 'https://git.example/claude-serve',
   bugs: { url: 'https://git.example/bugs' },
@@ -245,7 +245,7 @@ async function publish(t: TestContext, given: Publishing) {
   writeFileSync(log, '')
   cpSync(join(root, 'scripts/publish.sh'), join(work, 'scripts/publish.sh'))
   cpSync(join(root, 'packaging'), join(work, 'packaging'), { recursive: true })
-  const fields = { name: 'claude-serve', version: '1.2.3', ...place, ...given.manifest }
+  const fields = { name: 'claude-serve', version: '1.2.3', ...projectLinks, ...given.manifest }
   writeFileSync(join(work, 'package.json'), JSON.stringify(fields))
   writeFileSync(join(work, 'CHANGELOG.md'), given.changelog ?? '# Changelog\n\n## [1.2.3] - 2026-12-01\n')
   const env = {
@@ -372,15 +372,15 @@ test('docs/config.md names every variable that the CLI gets, and none that it do
   const [, lists = ''] = /const plain = \[([\s\S]*?)const families/.exec(source) ?? []
   const names = [...lists.matchAll(/'(\w+)'/g)].map(([, name = '']) => name)
   const fixed = Object.keys(childEnvironment({}))
-  const told = passedOn.flatMap(([, all]) => all.split(' '))
+  const listed = passedOn.flatMap(([, all]) => all.split(' '))
   assert.ok(names.length > 50)
   assert.deepEqual(
-    told.filter((name) => !name.endsWith('*')).sort(),
+    listed.filter((name) => !name.endsWith('*')).sort(),
     names.filter((name) => !fixed.includes(name)).sort(),
   )
   const families = [...source.matchAll(/^ {2}\/(\^.*\$)\/,$/gm)].map(([, pattern = '']) => new RegExp(pattern))
   assert.equal(families.length, 5)
-  const samples = told.filter((name) => name.endsWith('*')).map(sampleOf)
+  const samples = listed.filter((name) => name.endsWith('*')).map(sampleOf)
   for (const family of families)
     assert.ok(
       samples.some((name) => family.test(name)),
@@ -388,7 +388,7 @@ test('docs/config.md names every variable that the CLI gets, and none that it do
     )
   // The words between the bars of a pattern are families of their own.
   const alternatives = families.flatMap(({ source: text }) => text.match(/\(([A-Z|]+)\)/)?.[1]?.split('|') ?? [])
-  for (const word of alternatives) assert.ok(told.includes(`ANTHROPIC_${word}_*`), word)
+  for (const word of alternatives) assert.ok(listed.includes(`ANTHROPIC_${word}_*`), word)
 })
 
 const count = (number: number) => number.toLocaleString('en')
@@ -469,7 +469,7 @@ function commandOf(words: readonly string[]): Command | null {
 }
 
 /** What is wrong with the words after `claude-serve`; null where such a command can be given. */
-function commandFault(given: readonly string[]): string | null {
+function commandProblem(given: readonly string[]): string | null {
   const [first = '', ...rest] = given
   const words = first === 'serve' ? rest : given
   const command = commandOf(words)
@@ -496,7 +496,7 @@ test('commands in the documents are ones that there are', () => {
     const spans = [...text.matchAll(/`claude-serve( [^`\n]+)`/g)].map(([, words = '']) => words)
     for (const words of [...lines, ...spans]) {
       seen++
-      assert.equal(commandFault(words.trim().split(/\s+/).filter(Boolean)), null, `${file}: claude-serve${words}`)
+      assert.equal(commandProblem(words.trim().split(/\s+/).filter(Boolean)), null, `${file}: claude-serve${words}`)
     }
   }
   assert.ok(seen > 40, `only ${seen} were found`)
@@ -510,7 +510,7 @@ test('a command that there is not would be noticed', () => {
     'service install -- --prot 1',
     'status --port 1',
   ])
-    assert.notEqual(commandFault(words.split(' ')), null, words)
+    assert.notEqual(commandProblem(words.split(' ')), null, words)
   for (const words of ['', 'serve --port 1', '--port 1', 'service install -- --port 1', 'logs -f'])
-    assert.equal(commandFault(words.split(' ').filter(Boolean)), null, words)
+    assert.equal(commandProblem(words.split(' ').filter(Boolean)), null, words)
 })

@@ -1,4 +1,5 @@
-// What the README shows, word for word but for the address and a folder, against the demo: what a newcomer types must work.
+// Runs the README's examples against the demo, changed only in the address and a folder: what a newcomer types must
+// work.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -57,7 +58,7 @@ for (const program of blocksOf('python')) {
   })
 }
 
-test('every link of the README leads to something', () => {
+test('every link in the README has a target', () => {
   const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, link = '']) => link)
   assert.ok(links.length > 5)
   for (const link of links) assert.ok(existsSync(new URL(link, root)), link)

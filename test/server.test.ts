@@ -1,4 +1,4 @@
-// A whole server with a fake CLI behind it: what it listens on, what it says of itself, and that it leaves nothing behind.
+// A whole server with a fake CLI: what it listens on, what it reports about itself, and that it leaves nothing behind.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -22,14 +22,14 @@ import {
 const fake = 'well-behaved'
 const hasIpv6 = Object.values(networkInterfaces()).some((each) => each?.some(({ address }) => address === '::1'))
 
-/** Whether somebody takes connections there. */
+/** Whether something accepts connections there. */
 async function isTaken(host: string, port: number): Promise<boolean> {
   const socket = connect({ host, port })
   try {
     await once(socket, 'connect')
     return true
-  } catch (fault) {
-    assert.equal((fault as NodeJS.ErrnoException).code, 'ECONNREFUSED')
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'ECONNREFUSED')
     return false
   } finally {
     socket.destroy()
@@ -51,8 +51,8 @@ function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true
-  } catch (fault) {
-    assert.equal((fault as NodeJS.ErrnoException).code, 'ESRCH')
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'ESRCH')
     return false
   }
 }
@@ -74,7 +74,7 @@ for (const host of ['127.0.0.1', '::1', 'localhost']) {
   })
 }
 
-/** Somebody else's server on a free port. */
+/** Another server on a free port. */
 async function occupy(t: TestContext, host: string): Promise<number> {
   const other = createServer()
   t.after(() => void other.close())
@@ -88,9 +88,9 @@ async function failToStart(t: TestContext, options: TestServerOptions): Promise<
   const upstream = await startUpstream()
   const opened: Server[] = []
   const { listen } = Server.prototype
-  t.mock.method(Server.prototype, 'listen', function (this: Server, ...given: Parameters<typeof listen>) {
+  t.mock.method(Server.prototype, 'listen', function (this: Server, ...args: Parameters<typeof listen>) {
     opened.push(this)
-    return listen.apply(this, given)
+    return listen.apply(this, args)
   })
   t.after(async () => {
     for (const server of opened) if (server.listening) server.close()
@@ -104,7 +104,7 @@ for (const [taken, free] of [
   ['127.0.0.1', '::1'],
   ['::1', '127.0.0.1'],
 ] as const) {
-  test(`a port that is taken on ${taken} stops the start, and nothing listens on ${free}`, {
+  test(`a port that is in use on ${taken} stops the start, and nothing listens on ${free}`, {
     skip: !hasIpv6 && 'no IPv6 here',
   }, async (t) => {
     const folders = makeFolders(t)
@@ -119,7 +119,7 @@ for (const [taken, free] of [
   })
 }
 
-test('health says what the contract names, and starts no process', async (t) => {
+test('health reports what the contract names, and starts no process', async (t) => {
   const server = await startTestServer(t, { fake, config: { maxProcesses: 3, queueLimit: 7 } })
   await server.claude
   const { status, body } = await get(server, '/v1/health')
@@ -154,11 +154,11 @@ test('livez and readyz are for supervisors', async (t) => {
 })
 
 for (const [what, options, text] of [
-  ['is not there', { config: { claudeBin: '/nonexistent/claude' } }, /\/nonexistent\/claude/],
-  ['is no program', { config: { claudeBin: '/etc/hostname' } }, /\/etc\/hostname/],
+  ['does not exist', { config: { claudeBin: '/nonexistent/claude' } }, /\/nonexistent\/claude/],
+  ['is not a program', { config: { claudeBin: '/etc/hostname' } }, /\/etc\/hostname/],
   ['is too old', { fake: 'old-version' }, /1\.0\.3/],
 ] satisfies [string, TestServerOptions, RegExp][]) {
-  test(`where the CLI ${what} the server starts, and says so`, async (t) => {
+  test(`if the CLI ${what}, the server starts and reports it`, async (t) => {
     const server = await startTestServer(t, options)
     const health = await get(server, '/v1/health')
     assert.deepEqual([health.status, health.body.status], [503, 'error'])
@@ -183,7 +183,7 @@ for (const [what, options, text] of [
   })
 }
 
-test('where nobody is logged in the server starts, and says so', async (t) => {
+test('without a login the server starts and reports it', async (t) => {
   const server = await startTestServer(t, { fake: 'not-logged-in' })
   assert.deepEqual((await server.claude).loggedIn, false)
   const { status, body } = await get(server, '/v1/health')
@@ -239,7 +239,7 @@ test('close ends a run that does not end by itself, and its process', async (t) 
   assert.deepEqual([event.type, event.code], ['error', 'shutting_down'])
 })
 
-test('close may be called twice, at once and later, and is over each time', async (t) => {
+test('close may be called repeatedly, at the same time and later, and completes each time', async (t) => {
   const server = await startTestServer(t, { fake })
   await chat(server, { prompt: 'hi' })
   await Promise.all([server.close(0), server.close(60_000)])
@@ -249,12 +249,12 @@ test('close may be called twice, at once and later, and is over each time', asyn
 
 const wide = ['0.0.0.0', '::', '0', '0x0', '::0', '[::]', '', '０', '192.168.1.5', 'example.com', '*', '::ffff:0.0.0.0']
 for (const host of wide) {
-  test(`the host ${JSON.stringify(host)} is refused while there are no keys, and the data folder is let go of`, async (t) => {
+  test(`the host ${JSON.stringify(host)} is refused while there are no keys, and the data folder is released`, async (t) => {
     const folders = makeFolders(t)
     const open = startTestServer(t, { folders, config: { host, port: 0 } })
-    await assert.rejects(open, (fault) => {
-      assert.ok(fault instanceof StartupError, String(fault))
-      assert.match(fault.message, /needs at least one API key: make one with claude-serve keys create/)
+    await assert.rejects(open, (error) => {
+      assert.ok(error instanceof StartupError, String(error))
+      assert.match(error.message, /needs at least one API key: create one with claude-serve keys create/)
       return true
     })
     await (await startTestServer(t, { folders })).close(0)

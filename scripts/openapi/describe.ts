@@ -1,14 +1,14 @@
-// Puts words to the fields of schemas. A row of words for a field that is not there, and a field without words where all must have
-// some, are faults: so the words follow the code. Pure.
+// Adds descriptions to schemas and their fields. A description for a field that does not exist is an error, and so is a missing one: so
+// the descriptions follow the code. Pure.
 import { mapBelow, type Schema } from './json-schema.ts'
 
-/** What a schema and its fields mean. `outer.inner` is a field of a field, `list[].inner` one of what a list holds. */
+/** Descriptions of a schema and its fields. `outer.inner` is a field of a field, `list[].inner` a field of a list's items. */
 export type Words = {
   about: string
   fields: Readonly<Record<string, string>>
-  /** Whether fields may go without words: where another API's own reference has them. */
+  /** Whether fields may lack a description, because another API's own reference has them. */
   isPartial?: boolean
-  /** Fields that the schema lets through without naming them. */
+  /** Fields that the schema accepts without naming them. */
   more?: Readonly<Record<string, Schema>>
 }
 
@@ -22,15 +22,15 @@ class Describer {
     this.#words = words
   }
 
-  schema(given: Schema): Schema {
+  schema(plain: Schema): Schema {
     const { more = {}, about, fields, isPartial = false } = this.#words
-    const properties = { ...(given.properties as object | undefined), ...more }
-    const known = Object.keys(properties).length > 0 ? { ...given, properties } : given
+    const properties = { ...(plain.properties as object | undefined), ...more }
+    const known = Object.keys(properties).length > 0 ? { ...plain, properties } : plain
     const made = { description: about, ...this.#below(known, '') }
     const idle = Object.keys(fields).find((path) => !this.#used.has(path))
-    if (idle !== undefined) throw new Error(`${this.#name} has no field ${idle}, though there are words for it`)
+    if (idle !== undefined) throw new Error(`${this.#name} has no field ${idle}, but there is a description of it`)
     if (!isPartial && this.#silent.length > 0)
-      throw new Error(`${this.#name} lacks words for ${this.#silent.join(', ')}`)
+      throw new Error(`${this.#name} lacks descriptions of ${this.#silent.join(', ')}`)
     return made
   }
 
@@ -44,7 +44,7 @@ class Describer {
       const inner = path === '' ? name : `${path}.${name}`
       return [name, this.#field(this.#below(field, inner), inner)]
     })
-    // In the order that the schema had.
+    // Keywords keep their order.
     return Object.fromEntries(
       Object.keys(schema).map((key) => [key, key === 'properties' ? Object.fromEntries(named) : made[key]]),
     ) as Schema
@@ -62,12 +62,12 @@ export function describe(
   schemas: Readonly<Record<string, Schema>>,
   words: Readonly<Record<string, Words>>,
 ): Record<string, Schema> {
-  const stranger = Object.keys(words).find((name) => !(name in schemas))
-  if (stranger !== undefined) throw new Error(`there is no schema ${stranger}, though there are words for it`)
+  const unknownName = Object.keys(words).find((name) => !(name in schemas))
+  if (unknownName !== undefined) throw new Error(`there is no schema ${unknownName}, but there is a description of it`)
   const described = Object.entries(schemas).map(([name, schema]) => {
     const own = words[name]
     if (own !== undefined) return [name, new Describer(name, own).schema(schema)] as const
-    if (schema.description === undefined) throw new Error(`the schema ${name} lacks words`)
+    if (schema.description === undefined) throw new Error(`the schema ${name} lacks a description`)
     return [name, schema] as const
   })
   return Object.fromEntries(described)

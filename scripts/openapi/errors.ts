@@ -1,5 +1,5 @@
-// The error answers of the document: which codes come with which status, in the words of each API. Statuses and words are those of the
-// code itself; here is only which routes can meet which errors, and when.
+// The error answers of the document: which codes come with which status, in the format of each API. Statuses and formats are those of
+// the code itself; only which routes can return which errors is declared here.
 import { AppError, type ErrorCode, errorCodes } from '../../src/errors.ts'
 import { anthropicStatus, toErrorBody as toAnthropicBody } from '../../src/surfaces/anthropic/errors.ts'
 import { toErrorBody as toNativeBody } from '../../src/surfaces/native/translate.ts'
@@ -8,12 +8,12 @@ import { meanings } from '../error-meanings.ts'
 import type { Schema } from './json-schema.ts'
 import { refTo } from './schemas.ts'
 
-/** `faces`: routes that speak as OpenAI or Anthropic, whichever the request is for. */
-export type Surface = 'native' | 'openai' | 'anthropic' | 'faces'
+/** `either`: routes that answer as OpenAI or Anthropic, depending on the request. */
+export type Surface = 'native' | 'openai' | 'anthropic' | 'either'
 
-/** What routes have in common. `door` comes with all of them. */
+/** Errors that routes have in common. Every route has those of `guard`. */
 export const groups = {
-  door: ['invalid_request', 'host_not_allowed', 'origin_not_allowed', 'internal'],
+  guard: ['invalid_request', 'host_not_allowed', 'origin_not_allowed', 'internal'],
   key: ['unauthorized', 'rate_limited'],
   scope: ['insufficient_scope'],
   body: ['body_too_large', 'unsupported_media_type'],
@@ -45,7 +45,7 @@ export const groups = {
 
 export type Group = keyof typeof groups
 
-/** What no route has to itself: told once, for all of them. */
+/** Errors of requests that reach no route: described once for all of them. */
 export const everywhere: readonly ErrorCode[] = [
   'not_found',
   'method_not_allowed',
@@ -56,12 +56,12 @@ export const everywhere: readonly ErrorCode[] = [
 
 export const meaningOf = (code: ErrorCode): string => meanings[code][0]
 
-/** An error as an API tells it: its status, the words that programs compare, and the whole body. */
-type Shape = { status: number; words: string; body: unknown }
+/** An error in the format of an API: its status, the codes that programs compare, and the whole body. */
+type Format = { status: number; words: string; body: unknown }
 
 const sampleId = 'req_6f1d0c2b9a8e4d7f8b3a5c1e'
 
-const shapeIn: Record<Surface, (error: AppError) => Shape> = {
+const formatIn: Record<Surface, (error: AppError) => Format> = {
   native: (error) => ({ status: error.status, words: `\`${error.code}\``, body: toNativeBody(error, sampleId) }),
   openai(error) {
     const body = toOpenaiBody(error)
@@ -73,17 +73,17 @@ const shapeIn: Record<Surface, (error: AppError) => Shape> = {
     const body = toAnthropicBody(error, sampleId)
     return { status: anthropicStatus(error), words: `\`${body.error.type}\``, body }
   },
-  faces(error) {
-    const [first, second] = [shapeIn.openai(error), shapeIn.anthropic(error)]
-    if (first.status !== second.status) throw new Error(`the faces tell ${error.code} by different statuses`)
+  either(error) {
+    const [first, second] = [formatIn.openai(error), formatIn.anthropic(error)]
+    if (first.status !== second.status) throw new Error(`${error.code} has different statuses on the two surfaces`)
     return { ...first, words: `${first.words} or ${second.words}` }
   },
 }
 
-type Told = Shape & { group: Group; code: ErrorCode }
+type Documented = Format & { group: Group; code: ErrorCode }
 
-function tell(surface: Surface, group: Group, code: ErrorCode): Told {
-  return { group, code, ...shapeIn[surface](new AppError(code, meaningOf(code).replaceAll('`', ''))) }
+function documentError(surface: Surface, group: Group, code: ErrorCode): Documented {
+  return { group, code, ...formatIn[surface](new AppError(code, meaningOf(code).replaceAll('`', ''))) }
 }
 
 function bodySchema(surface: Surface, codes: readonly ErrorCode[]): Schema {
@@ -94,7 +94,7 @@ function bodySchema(surface: Surface, codes: readonly ErrorCode[]): Schema {
       return refTo('OpenAIError')
     case 'anthropic':
       return refTo('AnthropicError')
-    case 'faces':
+    case 'either':
       return { anyOf: [refTo('OpenAIError'), refTo('AnthropicError')] }
   }
 }
@@ -112,14 +112,14 @@ function headersOf({ surface, status, isRun }: Kind, codes: readonly ErrorCode[]
   }
 }
 
-const namedAs: Record<Surface, string> = { native: 'Native', openai: 'OpenAI', anthropic: 'Anthropic', faces: 'Face' }
+const namedAs: Record<Surface, string> = { native: 'Native', openai: 'OpenAI', anthropic: 'Anthropic', either: 'Face' }
 
 const upperFirst = (name: string) => `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`
 
-/** `isRun`: of a route that starts a run, which may have begun when it fails. */
+/** `isRun`: of a route that starts a run, which may have started when it fails. */
 type Kind = { surface: Surface; status: number; isRun: boolean }
 
-function toResponse(kind: Kind, errors: readonly Told[]): Schema {
+function toResponse(kind: Kind, errors: readonly Documented[]): Schema {
   const byCode = new Map(errors.map((error) => [error.code, error]))
   const codes = [...byCode.keys()]
   const all = [...byCode.values()]
@@ -131,15 +131,15 @@ function toResponse(kind: Kind, errors: readonly Told[]): Schema {
   }
 }
 
-/** Error answers that several routes have stand in the document once; `responses` has all that were asked for. */
+/** Error answers that several routes share are in the document once; `responses` collects them. */
 export class ErrorResponses {
   readonly responses: Record<string, Schema> = {}
 
-  /** References by status, for a route that can meet these errors. */
-  of(surface: Surface, given: readonly Group[]): Record<string, Schema> {
-    const all = given.flatMap((group) => groups[group].map((code) => tell(surface, group, code)))
+  /** Adds the error answers of a route; returns references by status. */
+  add(surface: Surface, routeGroups: readonly Group[]): Record<string, Schema> {
+    const all = routeGroups.flatMap((group) => groups[group].map((code) => documentError(surface, group, code)))
     const statuses = [...new Set(all.map(({ status }) => status))]
-    const isRun = given.includes('run')
+    const isRun = routeGroups.includes('run')
     const refs = statuses.map((status) => {
       const errors = all.filter((error) => error.status === status)
       const name = this.#name({ surface, status, isRun }, errors)
@@ -148,9 +148,9 @@ export class ErrorResponses {
     return Object.fromEntries(refs)
   }
 
-  /** By the groups that it has codes of. */
-  #name(kind: Kind, errors: readonly Told[]): string {
-    const others = new Set(errors.map(({ group }) => group).filter((group) => group !== 'door'))
+  /** Named after the groups whose codes it has. */
+  #name(kind: Kind, errors: readonly Documented[]): string {
+    const others = new Set(errors.map(({ group }) => group).filter((group) => group !== 'guard'))
     if (kind.isRun) others.add('run')
     const name = `${namedAs[kind.surface]}${kind.status}${[...others].map(upperFirst).join('')}`
     this.responses[name] ??= toResponse(kind, errors)

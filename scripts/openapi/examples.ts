@@ -1,5 +1,5 @@
-// Examples of requests and answers. Each request is really sent, by a test, to a server with the demo model; what stands for something of
-// the reader's own (ids, the folder) is replaced there.
+// Examples of requests and answers. A test sends each request to a server with the demo model, with real ids and folders in place of the
+// sample ones.
 import { sampleRequest, sampleResponse, sampleRun, sampleSession } from './parameters.ts'
 
 export type Example = { summary: string; value: unknown; status?: number }
@@ -7,7 +7,10 @@ export type Examples = Record<string, Example>
 
 export const sampleFolder = '/home/ann/project'
 
-/** A picture of one point. */
+/** The name of examples that continue something, as published. */
+const continued = 'goOn'
+
+/** An image of one pixel. */
 const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=='
 
 const city = {
@@ -25,7 +28,7 @@ const weather = {
 
 const chat: Examples = {
   short: { summary: 'A prompt', value: { prompt: 'Say hello' } },
-  goOn: { summary: 'Going on with a conversation', value: { prompt: 'And in French?', session_id: sampleSession } },
+  [continued]: { summary: 'Continuing a conversation', value: { prompt: 'And in French?', session_id: sampleSession } },
   folder: {
     summary: 'In a folder, with some tools',
     value: {
@@ -36,15 +39,15 @@ const chat: Examples = {
     },
   },
   alone: {
-    summary: 'The model without tools, and a system prompt of your own',
+    summary: 'The model without tools, with your own system prompt',
     value: { prompt: 'Say hello', system_prompt: 'You answer in French.', tools: [], model: 'sonnet' },
   },
   structured: {
-    summary: 'An answer that fits a JSON Schema',
+    summary: 'An answer that matches a JSON Schema',
     value: { prompt: 'Name a city and its country', json_schema: city },
   },
   picture: {
-    summary: 'With a picture',
+    summary: 'With an image',
     value: {
       prompt: [
         { type: 'text', text: 'What is in this picture?' },
@@ -75,24 +78,24 @@ export const requestExamples: Record<string, Examples> = {
   chatStream: stream,
   answerPermission: {
     allow: { summary: 'Yes', value: { behavior: 'allow' } },
-    remember: { summary: 'Yes, and do not ask again', value: { behavior: 'allow', remember: true } },
-    deny: { summary: 'No, and why', value: { behavior: 'deny', message: 'Not here: use /tmp.' } },
+    remember: { summary: 'Allow, also next time', value: { behavior: 'allow', remember: true } },
+    deny: { summary: 'Deny, with a reason', value: { behavior: 'deny', message: 'Not here: use /tmp.' } },
   },
   answerQuestion: {
     label: { summary: 'One of the options', value: { answers: { 'Which colour should the demo be?': 'Blue' } } },
     words: {
-      summary: 'Words of your own',
+      summary: 'Your own words',
       value: { answers: { 'Which colour should the demo be?': 'Green, please' } },
     },
   },
-  cancelRun: { plain: { summary: 'Nothing more to say', value: {} } },
-  deleteSession: { plain: { summary: 'Nothing more to say', value: {} } },
+  cancelRun: { plain: { summary: 'No fields', value: {} } },
+  deleteSession: { plain: { summary: 'No fields', value: {} } },
   renameSession: { title: { summary: 'A title', value: { title: 'Greetings' } } },
   forkSession: {
     plain: { summary: 'A copy', value: {} },
     titled: { summary: 'A copy with a title', value: { title: 'Another try' } },
   },
-  login: { plain: { summary: 'Nothing more to say', value: {} } },
+  login: { plain: { summary: 'No fields', value: {} } },
   createChatCompletion: {
     short: { summary: 'A prompt', value: { model: 'sonnet', messages: [hello] } },
     stream: {
@@ -101,7 +104,7 @@ export const requestExamples: Record<string, Examples> = {
     },
     agent: { summary: 'Claude Code itself', value: { model: 'agent/sonnet', messages: [hello] } },
     tools: {
-      summary: 'With a tool of your own',
+      summary: 'With your own tool',
       value: {
         model: 'sonnet',
         messages: [{ role: 'user', content: 'Call a tool for the weather in Rome' }],
@@ -109,7 +112,7 @@ export const requestExamples: Record<string, Examples> = {
       },
     },
     structured: {
-      summary: 'An answer that fits a JSON Schema',
+      summary: 'An answer that matches a JSON Schema',
       value: {
         model: 'sonnet',
         messages: [{ role: 'user', content: 'Name a city and its country' }],
@@ -117,7 +120,7 @@ export const requestExamples: Record<string, Examples> = {
       },
     },
     picture: {
-      summary: 'With a picture',
+      summary: 'With an image',
       value: {
         model: 'sonnet',
         messages: [
@@ -135,14 +138,14 @@ export const requestExamples: Record<string, Examples> = {
   createResponse: {
     short: { summary: 'A prompt', value: { model: 'sonnet', input: 'Say hello' } },
     stream: { summary: 'As a stream', value: { model: 'sonnet', input: 'Say hello', stream: true } },
-    goOn: {
-      summary: 'Going on from a stored response',
+    [continued]: {
+      summary: 'Continuing from a stored response',
       value: { model: 'sonnet', input: 'And in French?', previous_response_id: sampleResponse },
     },
     background: { summary: 'In the background', value: { model: 'sonnet', input: 'Say hello', background: true } },
     agent: { summary: 'Claude Code itself', value: { model: 'agent/sonnet', input: 'Say hello' } },
     tools: {
-      summary: 'With a tool of your own',
+      summary: 'With your own tool',
       value: {
         model: 'sonnet',
         input: 'Call a tool for the weather in Rome',
@@ -150,7 +153,7 @@ export const requestExamples: Record<string, Examples> = {
       },
     },
     structured: {
-      summary: 'An answer that fits a JSON Schema',
+      summary: 'An answer that matches a JSON Schema',
       value: {
         model: 'sonnet',
         input: 'Name a city and its country',
@@ -158,7 +161,7 @@ export const requestExamples: Record<string, Examples> = {
       },
     },
     picture: {
-      summary: 'With a picture',
+      summary: 'With an image',
       value: {
         model: 'sonnet',
         input: [
@@ -173,15 +176,15 @@ export const requestExamples: Record<string, Examples> = {
       },
     },
   },
-  deleteResponse: { plain: { summary: 'Nothing more to say', value: {} } },
-  cancelResponse: { plain: { summary: 'Nothing more to say', value: {} } },
+  deleteResponse: { plain: { summary: 'No fields', value: {} } },
+  cancelResponse: { plain: { summary: 'No fields', value: {} } },
   countResponseTokens: { short: { summary: 'A prompt', value: { model: 'sonnet', input: 'Say hello' } } },
   createMessage: {
     short: { summary: 'A prompt', value: { model: 'sonnet', max_tokens: 1024, messages: [hello] } },
     stream: { summary: 'As a stream', value: { model: 'sonnet', max_tokens: 1024, messages: [hello], stream: true } },
     agent: { summary: 'Claude Code itself', value: { model: 'agent/sonnet', max_tokens: 1024, messages: [hello] } },
     tools: {
-      summary: 'With a tool of your own',
+      summary: 'With your own tool',
       value: {
         model: 'sonnet',
         max_tokens: 1024,
@@ -368,10 +371,10 @@ const anthropicModel = {
 
 const one = (summary: string, value: unknown): Examples => ({ usual: { summary, value } })
 
-/** Answers, by the operation and the status; streams by one event at a time. */
+/** Answers by operation and status; streams event by event. */
 export const answerExamples: Record<string, Examples> = {
   'chat 200': one('An answer', chatReply),
-  'chat 202': one('A run that has begun', { ...going, status: 'running' }),
+  'chat 202': one('A run that has started', { ...going, status: 'running' }),
   'chatStream 200': {
     start: {
       summary: 'First',
@@ -380,7 +383,7 @@ export const answerExamples: Record<string, Examples> = {
     delta: { summary: 'Then, many times', value: { type: 'delta', text: 'Hello!' } },
     done: { summary: 'Last', value: { type: 'done', ...chatReply } },
     error: {
-      summary: 'Or this',
+      summary: 'Or an error',
       value: {
         type: 'error',
         error: 'Request timed out',
@@ -390,7 +393,10 @@ export const answerExamples: Record<string, Examples> = {
       },
     },
   },
-  'getRun 200': { ended: { summary: 'It has ended', value: run }, waiting: { summary: 'It asks', value: waiting } },
+  'getRun 200': {
+    ended: { summary: 'It has ended', value: run },
+    waiting: { summary: 'It waits for an answer', value: waiting },
+  },
   'listRuns 200': one('A page', { runs: [run], next_cursor: null }),
   'getUsage 200': one('By day', {
     from: '2026-10-23T10:00:00.000Z',
@@ -457,7 +463,7 @@ export const answerExamples: Record<string, Examples> = {
     last_id: `${sampleResponse.replace('resp', 'item')}_0`,
     has_more: false,
   }),
-  'deleteResponse 200': one('It is gone', { id: sampleResponse, object: 'response', deleted: true }),
+  'deleteResponse 200': one('Deleted', { id: sampleResponse, object: 'response', deleted: true }),
   'countResponseTokens 200': one('An estimate', { object: 'response.input_tokens', input_tokens: 297 }),
   'createMessage 200': one('An answer', {
     id: 'msg_6f1d0c2b9a8e4d7f8b3a5c1e0d9f7a42',
@@ -485,21 +491,21 @@ export const answerExamples: Record<string, Examples> = {
   }),
   'countTokens 200': one('An estimate', { input_tokens: 297 }),
   'listModels 200': {
-    openai: { summary: "In OpenAI's shape", value: { object: 'list', data: [openaiModel] } },
+    openai: { summary: "In OpenAI's format", value: { object: 'list', data: [openaiModel] } },
     anthropic: {
-      summary: "In Anthropic's shape",
+      summary: "In Anthropic's format",
       value: { data: [anthropicModel], has_more: false, first_id: 'sonnet', last_id: 'sonnet' },
     },
   },
   'getModel 200': {
-    openai: { summary: "In OpenAI's shape", value: openaiModel },
-    anthropic: { summary: "In Anthropic's shape", value: anthropicModel },
+    openai: { summary: "In OpenAI's format", value: openaiModel },
+    anthropic: { summary: "In Anthropic's format", value: anthropicModel },
   },
   'login 201': one('A key', {
     key: `csk_${'0'.repeat(49)}`,
     expires_at: '2026-11-22T22:00:00.000Z',
   }),
-  'getHealth 200': one('It can run', {
+  'getHealth 200': one('The CLI can be run', {
     status: 'ok',
     claude_version: '2.1.330 (Claude Code)',
     version: '0.1.0',

@@ -1,5 +1,4 @@
-// JSON Schemas as Zod makes them, brought into the form that readers and generators of OpenAPI get on with best. The meaning stays the
-// same. Pure.
+// Simplifies the JSON Schemas that Zod makes, without changing their meaning, for readers and generators of OpenAPI. Pure.
 
 export type Schema = { [keyword: string]: unknown }
 
@@ -10,7 +9,7 @@ const single = ['items', 'additionalProperties', 'propertyNames', 'not', 'conten
 const named = ['properties', '$defs', 'patternProperties']
 const listed = ['anyOf', 'oneOf', 'allOf', 'prefixItems']
 
-/** The schema with each of those right below it replaced. */
+/** The schema with each schema directly below it replaced. */
 export function mapBelow(schema: Schema, change: (below: Schema) => Schema): Schema {
   const each = (value: unknown) => (isObject(value) ? change(value) : value)
   const entries = Object.entries(schema).map(([keyword, value]) => {
@@ -24,7 +23,7 @@ export function mapBelow(schema: Schema, change: (below: Schema) => Schema): Sch
 
 const isNull = ({ type }: Schema) => type === 'null'
 
-/** `anyOf` of something simple and null is one type or the other. */
+/** Turns `anyOf` of a simple type and null into a list of types. */
 function mergeNull(schema: Schema): Schema {
   const { anyOf, ...rest } = schema
   if (!Array.isArray(anyOf)) return schema
@@ -38,7 +37,7 @@ function mergeNull(schema: Schema): Schema {
 
 const whole = Number.MAX_SAFE_INTEGER
 
-/** What says no more than is said anyway, and what not every program can read. */
+/** Keywords that add nothing, or that not every program can read. */
 const isIdle: Record<string, (value: unknown, schema: Schema) => boolean> = {
   $schema: () => true,
   $id: () => true,
@@ -49,7 +48,7 @@ const isIdle: Record<string, (value: unknown, schema: Schema) => boolean> = {
   pattern: (_value, { format }) => format !== undefined,
 }
 
-/** The class of control characters, as engines without Unicode properties know it. */
+/** The class of control characters for engines without Unicode properties. */
 const portable = (pattern: string) => pattern.replace('^\\P{Cc}*$', '^[^\\u0000-\\u001f\\u007f-\\u009f]*$')
 
 function clean(schema: Schema): Schema {
@@ -60,7 +59,7 @@ function clean(schema: Schema): Schema {
     return [keyword, value]
   })
   const made = Object.fromEntries(entries) as Schema
-  // A list that is always empty: the standard wants at least one entry in `prefixItems`.
+  // A list that is always empty: the standard requires at least one entry in `prefixItems`.
   if (!Array.isArray(made.prefixItems) || made.prefixItems.length > 0) return mergeNull(made)
   const { prefixItems: _, items: __, ...rest } = made
   return { ...rest, maxItems: 0 }

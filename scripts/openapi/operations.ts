@@ -1,15 +1,14 @@
-// Every route of the document. What a route needs is written down here a second time; a test holds it against the routes of a real
-// server.
+// Every route of the document. What a route needs is declared here a second time; a test compares it with the routes of a real server.
 
 import { type ErrorResponses, type Group, groups, type Surface } from './errors.ts'
 import { answerExamples, type Examples, requestExamples } from './examples.ts'
 import type { Schema } from './json-schema.ts'
 import { refTo } from './schemas.ts'
 
-/** Who may: as in auth/authenticate.ts. */
+/** Who may call a route: see auth/authenticate.ts. */
 export type Need = 'open' | 'any' | 'login' | 'chat' | 'agent' | 'admin'
 
-/** `json` and `events` name schemas; a text has its type. `headers` name headers of answers. */
+/** `json` and `events` name schemas, `text` is a media type, `headers` are names of response headers. */
 export type Answer = {
   about: string
   json?: string | readonly string[]
@@ -28,12 +27,12 @@ export type Route = {
   summary: string
   about?: string
   parameters?: readonly Schema[]
-  /** Names of headers of the request. */
+  /** Names of request headers. */
   headers?: readonly string[]
   /** The schema of the body. */
   body?: string
   answers: Record<number, Answer>
-  /** What can go wrong beyond what any route can meet. */
+  /** Errors beyond those that every route can return. */
   errors?: readonly Group[]
 }
 
@@ -70,7 +69,7 @@ function answerOf(answer: Answer, key: string): Schema {
   }
 }
 
-/** With a key where there are any, and always where that is the code of a link; the list names the scope that the key must have. */
+/** With a key if there are any, and always with the code of a login link; the list names the scope that the key needs. */
 function securityOf(needs: Need): Schema[] {
   if (needs === 'open') return []
   const scopes = needs === 'any' ? [] : [needs]
@@ -80,10 +79,10 @@ function securityOf(needs: Need): Schema[] {
 
 function errorsOf({ needs, surface, body, errors = [] }: Route, book: ErrorResponses): Record<string, Schema> {
   const byNeed: Group[] = needs === 'open' ? [] : needs === 'any' ? ['key'] : ['key', 'scope']
-  const wanted = new Set<Group>(['door', ...byNeed, ...(body === undefined ? [] : (['body'] as const)), ...errors])
-  // In the order of the table, so that the same errors have the same name.
+  const wanted = new Set<Group>(['guard', ...byNeed, ...(body === undefined ? [] : (['body'] as const)), ...errors])
+  // In the order of the table, so that the same errors get the same name.
   const ordered = (Object.keys(groups) as Group[]).filter((group) => wanted.has(group))
-  return book.of(surface, ordered)
+  return book.add(surface, ordered)
 }
 
 function bodyOf({ id, body }: Route): Schema {

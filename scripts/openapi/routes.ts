@@ -1,4 +1,4 @@
-// The routes, surface by surface: what each is for, takes, answers and can fail with.
+// The routes, surface by surface: purpose, parameters, answers and errors of each.
 import type { Group } from './errors.ts'
 import type { Route } from './operations.ts'
 import { paths, queries } from './parameters.ts'
@@ -6,10 +6,10 @@ import { paths, queries } from './parameters.ts'
 const native = ['native']
 const openai = ['openai']
 const anthropic = ['anthropic']
-const faces = ['openai', 'anthropic']
+const either = ['openai', 'anthropic']
 const server = ['server']
 
-/** What starting a run can fail with. */
+/** Errors of starting a run. */
 const run = ['folder', 'model', 'run'] as const satisfies Group[]
 const chatErrors: Group[] = [...run, 'mode', 'session']
 const runHeaders = ['x-run-id', 'idempotent-replayed']
@@ -22,14 +22,14 @@ const chats: Route[] = [
     method: 'post',
     path: '/v1/chat',
     id: 'chat',
-    summary: 'Ask, and get the whole answer',
+    summary: 'Send a prompt and get the whole answer',
     about:
-      'With the prompt alone it means what `claude -p` means: the system prompt, tools and settings of Claude Code; what would ask for permission is denied. A client that hangs up cancels the run, unless it is in the background.',
+      'A prompt without options means what `claude -p` means: the system prompt, tools and settings of Claude Code; whatever needs permission is denied. A client that disconnects cancels the run, unless it is a background run.',
     headers: ['idempotency-key'],
     body: 'ChatRequest',
     answers: {
       200: { about: 'The answer.', json: 'ChatReply', headers: runHeaders },
-      202: { about: 'With `background`: the run, which goes on.', json: 'Run', headers: [...runHeaders, 'location'] },
+      202: { about: 'With `background`: the run, which continues.', json: 'Run', headers: [...runHeaders, 'location'] },
     },
     errors: chatErrors,
   },
@@ -38,9 +38,9 @@ const chats: Route[] = [
     method: 'post',
     path: '/v1/chat/stream',
     id: 'chatStream',
-    summary: 'Ask, and get the answer as it comes',
+    summary: 'Send a prompt and stream the answer',
     about:
-      'Server-sent events: `id:` counts up from 1, `data:` holds one event as JSON. First `start`, then `delta` for each piece of text, last `done` or `error`. With `approvals` also `permission_request` and `question`; with `"events": "full"` all others. Comment lines come every 15 seconds of silence. A run that fails before it says anything has a status of its own instead.',
+      'Server-sent events: `id:` counts up from 1, `data:` holds one event as JSON. First `start`, then `delta` for each part of the text, last `done` or `error`. `approvals` adds `permission_request` and `question`; `"events": "full"` adds all others. A comment line is sent after every 15 seconds of silence. A run that fails before its first content returns an HTTP status instead.',
     headers: ['idempotency-key'],
     body: 'ChatRequest',
     answers: { 200: { about: 'The events.', events: 'ChatEvent', headers: runHeaders } },
@@ -55,7 +55,7 @@ const runs: Route[] = [
     path: '/v1/runs',
     id: 'listRuns',
     summary: 'List runs',
-    about: 'The newest first. Callers with a key see their own; administrators and callers without a key see all.',
+    about: 'Newest first. Callers with a key see their own runs; administrators and callers without a key see all.',
     parameters: queries.runs,
     answers: { 200: { about: 'A page.', json: 'RunList' } },
   },
@@ -74,9 +74,9 @@ const runs: Route[] = [
     method: 'get',
     path: '/v1/runs/{id}/events',
     id: 'followRun',
-    summary: 'What happened in a run, and what happens now',
+    summary: 'Follow the events of a run',
     about:
-      'The stream of the run from its beginning, or from where a reader had got to; live if the run still runs. At most 16 readers each.',
+      'The stream of the run from its beginning, or from where a reader left off; live if the run has not ended. At most 16 readers per run.',
     parameters: [paths.run, ...queries.events],
     headers: ['last-event-id'],
     answers: { 200: { about: 'The events.', events: 'ChatEvent', headers: ['x-run-id'] } },
@@ -87,8 +87,8 @@ const runs: Route[] = [
     method: 'post',
     path: '/v1/runs/{id}/cancel',
     id: 'cancelRun',
-    summary: 'End a run',
-    about: 'Whatever it is doing; nothing happens to one that has ended.',
+    summary: 'Cancel a run',
+    about: 'Works in any state; a run that has ended stays as it is.',
     parameters: [paths.run],
     body: 'Nothing',
     answers: { 200: { about: 'The run.', json: 'Run' } },
@@ -99,8 +99,8 @@ const runs: Route[] = [
     method: 'post',
     path: '/v1/runs/{id}/permissions/{request_id}',
     id: 'answerPermission',
-    summary: 'Allow or deny what a run asks for',
-    about: 'For runs with `approvals`. Whoever does not answer in time (`--approval-timeout`) has denied.',
+    summary: 'Allow or deny what a run requests',
+    about: 'For runs with `approvals`. No answer within `--approval-timeout` counts as a denial.',
     parameters: [paths.run, paths.request],
     body: 'PermissionAnswer',
     answers: { 200: { about: 'The run.', json: 'Run' } },
@@ -111,7 +111,7 @@ const runs: Route[] = [
     method: 'post',
     path: '/v1/runs/{id}/answers/{request_id}',
     id: 'answerQuestion',
-    summary: 'Answer questions of Claude',
+    summary: "Answer Claude's questions",
     about: 'For runs with `approvals`.',
     parameters: [paths.run, paths.request],
     body: 'QuestionAnswer',
@@ -124,7 +124,7 @@ const runs: Route[] = [
     path: '/v1/usage',
     id: 'getUsage',
     summary: 'What runs have used and cost',
-    about: 'Callers with a key see their own; administrators and callers without a key see all.',
+    about: 'Callers with a key see their own usage; administrators and callers without a key see all.',
     parameters: queries.usage,
     answers: { 200: { about: 'The sums.', json: 'Usage' } },
   },
@@ -140,7 +140,7 @@ const sessions: Route[] = [
     path: '/v1/sessions',
     id: 'listSessions',
     summary: 'List conversations',
-    about: "The CLI's own, those begun in a terminal too, the last used first.",
+    about: "The CLI's conversations, including those started in a terminal, most recently used first.",
     parameters: queries.sessions,
     answers: { 200: { about: 'A page.', json: 'SessionList' } },
     errors: ['folder', 'files'],
@@ -159,7 +159,7 @@ const sessions: Route[] = [
     method: 'patch',
     path: '/v1/sessions/{id}',
     id: 'renameSession',
-    summary: 'Give a conversation a title',
+    summary: 'Rename a conversation',
     body: 'SessionPatch',
     answers: { 200: { about: 'The conversation.', json: 'Session' } },
     errors: sessionErrors,
@@ -170,9 +170,9 @@ const sessions: Route[] = [
     path: '/v1/sessions/{id}',
     id: 'deleteSession',
     summary: 'Delete a conversation',
-    about: 'Its file is gone then, for the terminal too.',
+    about: 'Deletes its file, so it is gone from the terminal too.',
     body: 'Nothing',
-    answers: { 204: { about: 'It is gone.' } },
+    answers: { 204: { about: 'Deleted.' } },
     errors: [...sessionErrors, 'held'],
   },
   {
@@ -180,7 +180,7 @@ const sessions: Route[] = [
     method: 'get',
     path: '/v1/sessions/{id}/messages',
     id: 'listSessionMessages',
-    summary: 'What was said in a conversation',
+    summary: 'List the messages of a conversation',
     parameters: [paths.session, ...queries.messages],
     answers: { 200: { about: 'A page.', json: 'MessageList' } },
     errors: sessionErrors,
@@ -199,7 +199,7 @@ const sessions: Route[] = [
 
 const ignored = 'x-claude-serve-ignored'
 const plainOrAgent =
-  "`sonnet` is the plain model: your system prompt alone, and your own tools. `agent/sonnet` is Claude Code itself, with its tools and settings in the server's default folder; it needs the scope `agent`."
+  "`sonnet` is the plain model: only your system prompt and your own tools. `agent/sonnet` is Claude Code itself, with its tools and settings in the server's default folder; it needs the scope `agent`."
 
 const response = { tag: openai, surface: 'openai', needs: 'chat' } as const
 
@@ -212,7 +212,7 @@ const compatible: Route[] = [
     surface: 'openai',
     needs: 'chat',
     summary: "OpenAI's chat completions",
-    about: `${plainOrAgent} With \`"stream": true\` the answer comes as server-sent events, the last one \`[DONE]\`.`,
+    about: `${plainOrAgent} With \`"stream": true\` the answer is streamed as server-sent events, the last one \`[DONE]\`.`,
     headers: ['idempotency-key', 'x-claude-serve-strict'],
     body: 'OpenAIChatRequest',
     answers: {
@@ -231,12 +231,12 @@ const compatible: Route[] = [
     path: '/v1/responses',
     id: 'createResponse',
     summary: "OpenAI's responses",
-    about: `${plainOrAgent} With \`"stream": true\` the answer comes as server-sent events, each with its name in \`event:\`. Responses are stored as long as runs are, unless \`store\` is false.`,
+    about: `${plainOrAgent} With \`"stream": true\` the answer is streamed as server-sent events, each with its name in \`event:\`. Responses are stored for as long as runs are, unless \`store\` is false.`,
     headers: ['idempotency-key', 'x-claude-serve-strict'],
     body: 'OpenAIResponseRequest',
     answers: {
       200: {
-        about: 'The response; with `background` as it is now.',
+        about: 'The response; with `background` in its current state.',
         json: 'OpenAIResponse',
         events: 'OpenAIResponseEvent',
         headers: [...runHeaders, ignored],
@@ -250,7 +250,7 @@ const compatible: Route[] = [
     path: '/v1/responses/{id}',
     id: 'getResponse',
     summary: 'A stored response',
-    about: 'As it is now, or with `stream` from its first event on.',
+    about: 'In its current state, or with `stream` as events from the first one.',
     parameters: [paths.response, ...queries.response],
     answers: {
       200: {
@@ -267,11 +267,11 @@ const compatible: Route[] = [
     method: 'delete',
     path: '/v1/responses/{id}',
     id: 'deleteResponse',
-    summary: 'Forget a response',
-    about: 'What was asked and answered is gone then; what it cost still counts. One that still runs is ended.',
+    summary: 'Delete a response',
+    about: 'Deletes the request and the answer; the cost still counts. A running response is cancelled.',
     parameters: [paths.response],
     body: 'Nothing',
-    answers: { 200: { about: 'It is gone.', json: 'OpenAIResponseDeleted' } },
+    answers: { 200: { about: 'Deleted.', json: 'OpenAIResponseDeleted' } },
     errors: ['response'],
   },
   {
@@ -279,7 +279,7 @@ const compatible: Route[] = [
     method: 'post',
     path: '/v1/responses/{id}/cancel',
     id: 'cancelResponse',
-    summary: 'End a response in the background',
+    summary: 'Cancel a background response',
     parameters: [paths.response],
     body: 'Nothing',
     answers: { 200: { about: 'The response.', json: 'OpenAIResponse' } },
@@ -290,7 +290,7 @@ const compatible: Route[] = [
     method: 'get',
     path: '/v1/responses/{id}/input_items',
     id: 'listResponseItems',
-    summary: 'What a response was made of',
+    summary: 'List the input items of a response',
     parameters: [paths.response, ...queries.responseItems],
     answers: { 200: { about: 'A page.', json: 'OpenAIResponseItemList' } },
     errors: ['response'],
@@ -301,7 +301,7 @@ const compatible: Route[] = [
     path: '/v1/responses/input_tokens',
     id: 'countResponseTokens',
     summary: "OpenAI's token counts",
-    about: 'An estimate: nobody is asked, and no turn is spent.',
+    about: 'An estimate: no request is made to the model.',
     headers: ['x-claude-serve-strict'],
     body: 'OpenAIResponseRequest',
     answers: {
@@ -317,7 +317,7 @@ const compatible: Route[] = [
     surface: 'anthropic',
     needs: 'chat',
     summary: "Anthropic's messages",
-    about: `${plainOrAgent} With \`"stream": true\` the answer comes as server-sent events, each with its name in \`event:\`.`,
+    about: `${plainOrAgent} With \`"stream": true\` the answer is streamed as server-sent events, each with its name in \`event:\`.`,
     headers: ['anthropic-version', 'idempotency-key', 'x-claude-serve-strict'],
     body: 'AnthropicMessagesRequest',
     answers: {
@@ -338,7 +338,7 @@ const compatible: Route[] = [
     surface: 'anthropic',
     needs: 'chat',
     summary: "Anthropic's token counts",
-    about: 'An estimate: nobody is asked, and no turn is spent.',
+    about: 'An estimate: no request is made to the model.',
     headers: ['anthropic-version', 'x-claude-serve-strict'],
     body: 'AnthropicCountRequest',
     answers: {
@@ -350,12 +350,12 @@ const compatible: Route[] = [
     method: 'get',
     path: '/v1/models',
     id: 'listModels',
-    tag: faces,
-    surface: 'faces',
+    tag: either,
+    surface: 'either',
     needs: 'chat',
-    summary: 'Models that requests may name',
+    summary: 'List models that requests may name',
     about:
-      "What the CLI reports, each as the plain model and as an agent. In Anthropic's shape for a request with `anthropic-version` or `x-api-key`, in OpenAI's for any other.",
+      "The models that the CLI reports, each as a plain model and as an agent. In Anthropic's format for requests with `anthropic-version` or `x-api-key`, in OpenAI's for all others.",
     parameters: queries.models,
     headers: ['anthropic-version'],
     answers: { 200: { about: 'The names.', json: ['OpenAIModelList', 'AnthropicModelPage'] } },
@@ -365,8 +365,8 @@ const compatible: Route[] = [
     method: 'get',
     path: '/v1/models/{model}',
     id: 'getModel',
-    tag: faces,
-    surface: 'faces',
+    tag: either,
+    surface: 'either',
     needs: 'chat',
     summary: 'One model',
     parameters: [paths.model],
@@ -387,7 +387,7 @@ const ofServer: Route[] = [
     needs: 'login',
     summary: 'Exchange the code of a one-time link for a key',
     about:
-      'For the web page. The link that `claude-serve open` makes where there are keys holds a code, sent like a key: `authorization: Bearer …`. It opens no other route, works once and for a minute. The key can do everything for twelve hours; `claude-serve keys` lists and revokes it.',
+      'For the web page. If there are keys, the link that `claude-serve open` makes contains a code, which is sent like a key: `authorization: Bearer …`. It works on no other route, once, and for a minute. The key is valid for everything for twelve hours; `claude-serve keys` lists and revokes it.',
     body: 'Nothing',
     answers: { 201: { about: 'The key.', json: 'Login' } },
   },
@@ -396,7 +396,7 @@ const ofServer: Route[] = [
     path: '/v1/health',
     id: 'getHealth',
     needs: 'any',
-    summary: 'Is it there, and is Claude logged in?',
+    summary: 'Is the server healthy, and is Claude logged in?',
     about: 'Starts no process.',
     answers: {
       200: { about: 'The CLI can be run.', json: 'Health' },
@@ -408,18 +408,18 @@ const ofServer: Route[] = [
     path: '/livez',
     id: 'getLiveness',
     needs: 'open',
-    summary: 'For supervisors: does the server answer?',
-    answers: { 200: { about: 'It does.', json: 'Liveness' } },
+    summary: 'For supervisors: does the server respond?',
+    answers: { 200: { about: 'It responds.', json: 'Liveness' } },
   },
   {
     ...about,
     path: '/readyz',
     id: 'getReadiness',
     needs: 'any',
-    summary: 'For supervisors: can runs be taken?',
+    summary: 'For supervisors: can the server accept runs?',
     answers: {
-      200: { about: 'They can.', json: 'Readiness' },
-      503: { about: 'They cannot.', json: 'Readiness' },
+      200: { about: 'It can.', json: 'Readiness' },
+      503: { about: 'It cannot.', json: 'Readiness' },
     },
   },
   {
@@ -427,8 +427,8 @@ const ofServer: Route[] = [
     path: '/metrics',
     id: 'getMetrics',
     needs: 'admin',
-    summary: 'Figures for Prometheus',
-    answers: { 200: { about: 'The figures.', text: 'text/plain' } },
+    summary: 'Metrics for Prometheus',
+    answers: { 200: { about: 'The metrics.', text: 'text/plain' } },
   },
   {
     ...about,
@@ -436,7 +436,7 @@ const ofServer: Route[] = [
     id: 'getOpenapi',
     needs: 'any',
     summary: 'This document',
-    about: 'With the address that it was asked for under.',
+    about: 'With the URL under which it was requested.',
     answers: { 200: { about: 'The document.', json: 'Document' } },
   },
   {
@@ -452,8 +452,8 @@ const ofServer: Route[] = [
     path: '/',
     id: 'getRoot',
     needs: 'open',
-    summary: 'A word that the server runs; for a browser, the web page',
-    answers: { 200: { about: 'The word, or the page.', text: 'text/plain' } },
+    summary: 'A short text that the server is running; for browsers, the web page',
+    answers: { 200: { about: 'The text, or the page.', text: 'text/plain' } },
   },
 ]
 

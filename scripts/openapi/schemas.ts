@@ -1,5 +1,5 @@
-// The schemas of the document: the very ones that the routes check bodies with and that tests hold answers against, under the names
-// that the document gives them, with words for people. Not for what the words are.
+// The schemas of the document: the ones that routes validate bodies with and that tests compare answers with, under the document's
+// names, with descriptions. Not for the descriptions themselves.
 import { z } from 'zod'
 import * as anthropicReplies from '../../src/surfaces/anthropic/reply-schemas.ts'
 import * as anthropic from '../../src/surfaces/anthropic/schemas.ts'
@@ -13,7 +13,7 @@ import * as responseReplies from '../../src/surfaces/openai/responses/reply-sche
 import * as responses from '../../src/surfaces/openai/responses/schemas.ts'
 import { describe } from './describe.ts'
 import { type Schema, tidy } from './json-schema.ts'
-import { faceWords } from './words-faces.ts'
+import { compatibleWords } from './words-compatible.ts'
 import { nativeWords } from './words-native.ts'
 import { serverSchemas } from './words-server.ts'
 
@@ -25,7 +25,7 @@ const { messages: anthropicMessages, tools: anthropicTools, system } = anthropic
 const [, blocks] = anthropicMessages.element.shape.content.options
 const [, systemBlocks] = system.unwrap().unwrap().options
 
-/** What clients send. Parts that several of them have are named, so that they stand in the document once. */
+/** What clients send. Shared parts are named, so that they are in the document once. */
 const requests: Named = {
   ChatRequest: native.ChatRequest,
   PermissionAnswer: runs.PermissionAnswer,
@@ -46,7 +46,7 @@ const requests: Named = {
 
 const { choices, usage } = openaiReplies.ChatCompletion.shape
 
-/** What the server answers. */
+/** What the server returns. */
 const replies: Named = {
   ChatReply: native.ChatReply,
   StartEvent: native.eventSchemas.start,
@@ -96,10 +96,10 @@ const replies: Named = {
 
 export const refTo = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` })
 
-/** Each schema by itself, referring to the others by their names. */
-function toJson(given: Named, io: 'input' | 'output'): Record<string, Schema> {
+/** Each schema by itself, with references to the others. */
+function toJson(schemasById: Named, io: 'input' | 'output'): Record<string, Schema> {
   const registry = z.registry<{ id: string }>()
-  for (const [id, schema] of Object.entries(given)) registry.add(schema, { id })
+  for (const [id, schema] of Object.entries(schemasById)) registry.add(schema, { id })
   const { schemas } = z.toJSONSchema(registry, { io, uri: (id) => `#/components/schemas/${id}` })
   return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, tidy(schema as Schema)]))
 }
@@ -136,5 +136,5 @@ export function componentSchemas(): Record<string, Schema> {
     ChatEvent: chatEvent(),
   }
   allowUntyped(schemas.ChatRequest ?? {})
-  return { ...describe(schemas, { ...nativeWords, ...faceWords }), ...serverSchemas }
+  return { ...describe(schemas, { ...nativeWords, ...compatibleWords }), ...serverSchemas }
 }

@@ -1,7 +1,7 @@
-// Schemas of the few answers that have no declaration of their own in the code: what supervisors and health checks read.
+// Schemas of the few answers without a declaration in the code: those for supervisors and health checks.
 import type { Schema } from './json-schema.ts'
 
-const told = (description: string, schema: Schema): Schema => ({ description, ...schema })
+const described = (description: string, schema: Schema): Schema => ({ description, ...schema })
 
 const object = (description: string, properties: Record<string, Schema>, optional: string[] = []): Schema => ({
   description,
@@ -12,31 +12,30 @@ const object = (description: string, properties: Record<string, Schema>, optiona
 })
 
 const ability = (description: string) =>
-  told(description, { type: 'string', enum: ['not_checked', 'in_use', 'not_available'] })
+  described(description, { type: 'string', enum: ['not_checked', 'in_use', 'not_available'] })
 
 export const serverSchemas: Record<string, Schema> = {
   Nothing: {
-    description:
-      'Nothing is to be said. What counts is that the request calls itself JSON, as no foreign web page can.',
+    description: 'No fields. The request must still declare JSON, which a foreign web page cannot.',
     type: 'object',
   },
   Document: { description: 'An OpenAPI document.', type: 'object' },
   Liveness: object('The server answers.', { status: { const: 'ok' } }),
   Readiness: object(
-    'Whether runs can be taken, and which undocumented abilities of the CLI are in use. Without those requests are served all the same, but colder.',
+    'Whether the server can accept runs, and which undocumented abilities of the CLI are in use. Without them requests are served all the same, but slower.',
     {
-      status: told('`not_ready` where the CLI cannot be run.', { type: 'string', enum: ['ready', 'not_ready'] }),
-      logged_in: told('Whether the CLI is logged in; null until that is known.', { type: ['boolean', 'null'] }),
+      status: described('`not_ready` if the CLI cannot be run.', { type: 'string', enum: ['ready', 'not_ready'] }),
+      logged_in: described('Whether the CLI is logged in; null if not known yet.', { type: ['boolean', 'null'] }),
       abilities: object('What the CLI can do.', {
         reuse_processes: ability('Processes without tools serve unrelated conversations.'),
-        switch_system_prompts: ability('They do so under other system prompts.'),
+        switch_system_prompts: ability('They do so with different system prompts.'),
       }),
-      error: told('What to do where the CLI cannot be run.', { type: 'string' }),
+      error: described('What to do if the CLI cannot be run.', { type: 'string' }),
     },
     ['error'],
   ),
   Unhealthy: object('The CLI cannot be run.', {
     status: { const: 'error' },
-    error: told('Why, and what to do.', { type: 'string' }),
+    error: described('Why, and what to do.', { type: 'string' }),
   }),
 }

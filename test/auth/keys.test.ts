@@ -1,4 +1,4 @@
-// Secrets of API keys, and what a key may do. Not for how they are kept (see test/contract/store-api-keys-suite.ts).
+// Secrets of API keys, and what a key may do. Not for how keys are stored (see test/contract/store-api-keys-suite.ts).
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { hashOf, kindOfSecret, newSecret } from '../../src/auth/keys.ts'
@@ -6,7 +6,7 @@ import { allows, isLoginCode, isUsable, type Scope, scopes } from '../../src/cor
 import { keyRecord } from '../contract/store-api-keys-suite.ts'
 import { noonMs } from '../contract/store-records.ts'
 
-test('secrets are never the same, are recognised, and begin with what lists show', () => {
+test('secrets are unique, are recognized, and start with the prefix that lists show', () => {
   const made = Array.from({ length: 1000 }, newSecret)
   for (const { secret, prefix, hash } of made) {
     assert.equal(kindOfSecret(secret), 'ours', secret)
@@ -17,7 +17,7 @@ test('secrets are never the same, are recognised, and begin with what lists show
   for (const field of ['secret', 'hash'] as const) {
     assert.equal(new Set(made.map((each) => each[field])).size, made.length)
   }
-  // What a list shows leaves nearly all of the secret to guess.
+  // The prefix that lists show leaves nearly all of the secret unknown.
   assert.ok(made.every(({ secret, prefix }) => secret.length - prefix.length >= 40))
 })
 
@@ -42,7 +42,7 @@ test('what other programs send as a key is foreign', () => {
   for (const text of [...foreign, ...nearly]) assert.equal(kindOfSecret(text), 'foreign', JSON.stringify(text))
 })
 
-test('a key can be used until it is revoked or its time is over', () => {
+test('a key is usable until it is revoked or expires', () => {
   assert.equal(isUsable(keyRecord('key_1'), noonMs), true)
   assert.equal(isUsable(keyRecord('key_1', { expiresAtMs: noonMs + 1 }), noonMs), true)
   assert.equal(isUsable(keyRecord('key_1', { expiresAtMs: noonMs }), noonMs), false)
@@ -58,7 +58,7 @@ test('agent includes chat, and admin includes both', () => {
   assert.deepEqual(allowed(['chat', 'agent']), ['chat', 'agent'])
 })
 
-test('a code is a key that may do nothing', () => {
+test('a login code is a key without scopes', () => {
   const code = keyRecord('key_1', { scopes: [] })
   assert.ok(isLoginCode(code))
   for (const scope of scopes) {

@@ -85,8 +85,8 @@ function loopOf(prompt: string, calls: readonly { toolCallId: string; input: unk
 }
 
 /** Without thoughts, which a process that holds the conversation has in any case. */
-const withoutThoughts = (told: ReturnType<typeof conversationOf>) =>
-  told.map(({ role, content }) => ({
+const withoutThoughts = (messages: ReturnType<typeof conversationOf>) =>
+  messages.map(({ role, content }) => ({
     role,
     content: content.filter((block) => typeof block === 'string' || block.type !== 'thinking'),
   }))
@@ -156,8 +156,8 @@ describe("@ai-sdk/openai's default", () => {
       )
       const calls = result.steps.flatMap(({ toolCalls }) => toolCalls)
       assert.equal(upstream.requests.length, 3)
-      const told = conversationOf(sent(upstream))
-      assert.deepEqual(thinks ? told : withoutThoughts(told), loopOf(prompt, calls, thinks))
+      const conversation = conversationOf(sent(upstream))
+      assert.deepEqual(thinks ? conversation : withoutThoughts(conversation), loopOf(prompt, calls, thinks))
       assert.deepEqual(toolNames(sent(upstream)), ['get_weather'])
       const [first, second] = result.steps
       const isShown = options.reasoningSummary !== undefined
@@ -180,8 +180,8 @@ describe("@ai-sdk/openai's default", () => {
         { role: 'user', content: 'Thanks.' },
       ]
       await generateText({ model: openai('haiku'), tools, messages, providerOptions })
-      const told = conversationOf(sent(upstream))
-      assert.deepEqual(thinks ? told : withoutThoughts(told), [
+      const conversation = conversationOf(sent(upstream))
+      assert.deepEqual(thinks ? conversation : withoutThoughts(conversation), [
         ...loopOf(prompt, calls, thinks),
         assistant('Good.'),
         user('Thanks.'),

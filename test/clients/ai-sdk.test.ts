@@ -20,10 +20,10 @@ import { assistant, conversationOf, sent, systemOf, toolNames, toolResult, toolU
 
 const server = await startTestServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 3 } })
 const { upstream } = server
-const place = { baseURL: `${server.url}/v1`, apiKey: 'sk-dummy' }
-const openai = createOpenAI(place)
+const connection = { baseURL: `${server.url}/v1`, apiKey: 'sk-dummy' }
+const openai = createOpenAI(connection)
 const compatible = createOpenAICompatible({
-  ...place,
+  ...connection,
   name: 'claude-serve',
   includeUsage: true,
   supportsStructuredOutputs: true,

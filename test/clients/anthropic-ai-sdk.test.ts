@@ -1,5 +1,4 @@
-// What a user of the AI SDK gets from a whole claude-serve through its provider for Anthropic: unmodified and over a real
-// connection.
+// Tests claude-serve with the AI SDK and its provider for Anthropic, unmodified and over a real connection.
 import assert from 'node:assert/strict'
 import { after, beforeEach, describe, type TestContext, test } from 'node:test'
 import { createAnthropic } from '@ai-sdk/anthropic'
@@ -39,7 +38,7 @@ const getWeather = tool({
   execute: async ({ city }) => `sun in ${city}`,
 })
 
-/** What the model was told in the last request of the loop: the calls and results of both rounds under matching ids. */
+/** Checks the last request of the loop: it has the calls and results of both rounds, with matching ids. */
 function checkLoop(calls: readonly { toolCallId: string; input: unknown }[]): void {
   assert.deepEqual(
     calls.map(({ input }) => input),
@@ -68,7 +67,7 @@ async function callError(answer: Promise<unknown>): Promise<APICallError> {
 describe('@ai-sdk/anthropic', () => {
   beforeEach(() => upstream.reset())
 
-  test('generateText brings text, the reason of its end, and usage', async () => {
+  test('generateText returns text, the finish reason and usage', async () => {
     const prompt = step({ text: 'Hello there.', usage })
     const result = await generateText({ model, instructions: 'You are a pirate.', prompt })
     assert.deepEqual([result.text, result.finishReason], ['Hello there.', 'stop'])
@@ -80,7 +79,7 @@ describe('@ai-sdk/anthropic', () => {
     assert.deepEqual(conversationOf(sent(upstream)), [user(prompt)])
   })
 
-  test('streamText brings the words as they come', async () => {
+  test('streamText returns the text as it arrives', async () => {
     const result = streamText({ model, prompt: step({ text: 'one two three four', tokens: 4, usage }) })
     const words: string[] = []
     for await (const word of result.textStream) words.push(word)
@@ -90,7 +89,7 @@ describe('@ai-sdk/anthropic', () => {
     assert.equal((await result.usage).totalTokens, 20)
   })
 
-  test('messages reach the model in their roles', async () => {
+  test('messages reach the model with their roles', async () => {
     const messages: ModelMessage[] = [
       { role: 'user', content: 'My name is Anna.' },
       { role: 'assistant', content: 'Ahoy, Anna.' },
@@ -117,7 +116,7 @@ describe('@ai-sdk/anthropic', () => {
     checkLoop(steps.flatMap(({ toolCalls }) => toolCalls))
   })
 
-  test('a tool that throws tells the model so', async () => {
+  test('a tool that throws sends an error result to the model', async () => {
     const fails = tool({
       description: 'Fails.',
       inputSchema: z.object({}),
@@ -141,24 +140,24 @@ describe('@ai-sdk/anthropic', () => {
     const providerOptions = { anthropic: { structuredOutputMode: mode } }
     const older = anthropic('claude-sonnet-4-5')
 
-    test(`generateObject brings an object that fits its schema, with ${mode}`, async () => {
+    test(`generateObject returns an object that matches its schema, with ${mode}`, async () => {
       const { object } = await generateObject({ model: older, schema: City, prompt, providerOptions })
       assert.deepEqual(object, rome)
     })
 
-    test(`an output schema holds in text and in a stream, with ${mode}`, async () => {
+    test(`an output schema applies to whole and streamed text, with ${mode}`, async () => {
       const output = Output.object({ schema: City })
       assert.deepEqual((await generateText({ model: older, output, prompt, providerOptions })).output, rome)
       assert.deepEqual(await streamText({ model: older, output, prompt, providerOptions }).output, rome)
     })
   }
 
-  test('generateObject finds its own way', async () => {
+  test('generateObject works with its default mode', async () => {
     const prompt = `Which city? ${step({ tool: 'StructuredOutput', input: rome })}`
     assert.deepEqual((await generateObject({ model, schema: City, prompt })).object, rome)
   })
 
-  test('images and documents arrive to the byte', async () => {
+  test('images and documents arrive byte for byte', async () => {
     const content = [
       { type: 'text' as const, text: 'Look.' },
       { type: 'file' as const, data: png, mediaType: 'image/png' },
@@ -175,7 +174,7 @@ describe('@ai-sdk/anthropic', () => {
     ])
   })
 
-  test('thinking comes beside the text, whole and streamed', async () => {
+  test('thinking is returned beside the text, whole and streamed', async () => {
     const prompt = step({ thinking: 2, text: 'The answer.', tokens: 2 })
     const whole = await generateText({ model, prompt, providerOptions: adaptive })
     assert.deepEqual([whole.text, whole.reasoningText], ['The answer.', 'think0 think1 '])
@@ -193,7 +192,7 @@ describe('@ai-sdk/anthropic', () => {
     assert.equal(result.text, 'The answer.')
   })
 
-  test('a budget of thinking reaches a model that takes one', async () => {
+  test('a thinking budget reaches a model that takes one', async () => {
     const providerOptions = { anthropic: { thinking: { type: 'enabled' as const, budgetTokens: 2048 } } }
     const older = anthropic('claude-sonnet-4-5')
     await generateText({ model: older, prompt: 'hi', maxOutputTokens: 1000, providerOptions })
@@ -201,7 +200,7 @@ describe('@ai-sdk/anthropic', () => {
     assert.deepEqual([type, budget_tokens], ['enabled', 2048])
   })
 
-  test('a loop of tools keeps its thinking', async () => {
+  test('a tool loop keeps its thinking', async () => {
     const prompt = `${step({ thinking: 1, tool: 'get_weather', input: { city: 'Rome' } })}${step({ text: 'Sun.' })}`
     const tools = { get_weather: getWeather }
     const result = await generateText({ model, tools, stopWhen, prompt, providerOptions: adaptive })
@@ -217,7 +216,7 @@ describe('@ai-sdk/anthropic', () => {
     assert.equal(sent(upstream).output_config?.effort, 'low')
   })
 
-  test('settings that the model cannot follow do not fail the request', async () => {
+  test('unsupported settings do not fail the request', async () => {
     const settings = { temperature: 0.3, topP: 0.9, topK: 5, seed: 7, presencePenalty: 0.5, maxRetries: 0 }
     for (const id of ['claude-sonnet-5-5', 'claude-sonnet-4-5', 'sonnet']) {
       const result = await generateText({ model: anthropic(id), ...settings, prompt: step({ text: 'Hello.' }) })
@@ -247,7 +246,7 @@ describe('@ai-sdk/anthropic', () => {
     assert.match(error.message, /gpt-unheard-of/)
   })
 
-  test("a refusal of the model's API is raised with its status and message", async () => {
+  test("an error of the model's API is raised with its status and message", async () => {
     const prompt = step({ status: 529, message: 'the servers are busy', headers: { 'x-should-retry': 'false' } })
     const error = await callError(generateText({ model, prompt, maxRetries: 0 }))
     assert.equal(error.statusCode, 529)

@@ -1,10 +1,10 @@
-// Small pieces that the cases of the Anthropic suite are made of: messages, tools, and how an answer, a stream or a failure is
-// taken. Every answer and every event on the way is held against the SDK's own declarations.
+// Helpers for the cases of the Anthropic suite: messages, tools, and reading answers, streams and errors. Every answer
+// and every event is checked against the SDK's own types.
 import assert from 'node:assert/strict'
 import type { Anthropic } from '@anthropic-ai/sdk'
 import { assertFits } from '../helpers/sdk-schemas.ts'
 
-/** The SDK adds the id of the request. */
+/** The SDK adds the request id. */
 export type Message = Anthropic.Message & { _request_id?: string | null }
 export type MessageParam = Anthropic.MessageParam
 export type MessageEvent = Anthropic.RawMessageStreamEvent
@@ -12,12 +12,12 @@ export type ToolUse = Anthropic.ToolUseBlock
 export type Tool = Anthropic.Tool
 export type ToolResult = Anthropic.ToolResultBlockParam
 
-/** A request as a program may send it: also with fields that the newest SDK does not declare any more. */
+/** A request as a program may send it, including fields that the newest SDK no longer declares. */
 export type Params = { messages: MessageParam[]; [field: string]: unknown }
 
 export const model = 'sonnet'
 
-/** A name with brackets, as the CLI has them for logins with a longer context. The suite's server maps it to haiku. */
+/** A name with brackets, like those of the CLI for models with a longer context. The suite's server maps it to haiku. */
 export const longModel = 'claude-long-1[1m]'
 
 export const toBody = (params: Params) => ({ model, max_tokens: 1024, ...params }) as Anthropic.MessageCreateParams
@@ -32,8 +32,8 @@ export async function ask(client: Anthropic, params: Params, options?: Anthropic
   return message
 }
 
-/** The same with the names of the fields that had no effect. */
-export async function askAndTell(client: Anthropic, params: Params, options?: Anthropic.RequestOptions) {
+/** The same, with the names of the ignored fields. */
+export async function askWithIgnored(client: Anthropic, params: Params, options?: Anthropic.RequestOptions) {
   const { data, response } = await client.messages.create(whole(params), options).withResponse()
   assertFits('anthropic', 'Message', data)
   return { message: data, ignored: response.headers.get('x-claude-serve-ignored') }
@@ -42,7 +42,7 @@ export async function askAndTell(client: Anthropic, params: Params, options?: An
 export const openStream = (client: Anthropic, params: Params, options?: Anthropic.RequestOptions) =>
   client.messages.create(streamed(params), options)
 
-/** All events of an answer that must be complete. */
+/** All events of a streamed answer, which must be complete. */
 export async function readEvents(client: Anthropic, params: Params): Promise<MessageEvent[]> {
   const events: MessageEvent[] = []
   for await (const event of await openStream(client, params)) events.push(event)
@@ -50,7 +50,7 @@ export async function readEvents(client: Anthropic, params: Params): Promise<Mes
   return events
 }
 
-/** One message from start to stop, whose blocks come one after the other and are counted from 0. */
+/** Expects one message from start to stop, with blocks one after another, counted from 0. */
 export function checkEvents(events: readonly MessageEvent[]): void {
   for (const event of events) assertFits('anthropic', 'RawMessageStreamEvent', event)
   const types = events.map(({ type }) => type)
@@ -73,7 +73,7 @@ export function checkEvents(events: readonly MessageEvent[]): void {
   assert.equal(open, null)
 }
 
-/** The answer that the stream helper puts together. */
+/** The answer that the stream helper assembles. */
 export async function streamMessage(client: Anthropic, params: Params): Promise<Message> {
   const message = await client.messages.stream(streamed(params)).finalMessage()
   assertFits('anthropic', 'Message', message)
@@ -106,8 +106,8 @@ export function endOf(events: readonly MessageEvent[]): Anthropic.RawMessageDelt
 export const fromUser = (content: MessageParam['content']): MessageParam => ({ role: 'user', content })
 export const fromAssistant = (content: MessageParam['content']): MessageParam => ({ role: 'assistant', content })
 
-/** An answer as the message that the next request brings back, as every client does. */
-export const giveBack = ({ role, content }: Message): MessageParam => ({ role, content })
+/** An answer as a message for the next request, as every client sends it. */
+export const toHistory = ({ role, content }: Message): MessageParam => ({ role, content })
 
 export const resultFor = ({ id }: ToolUse, content: ToolResult['content'], more: Partial<ToolResult> = {}) =>
   ({ type: 'tool_result', tool_use_id: id, ...(content === undefined ? {} : { content }), ...more }) as const
@@ -134,8 +134,8 @@ export function callOf(message: Message): ToolUse {
   return call
 }
 
-/** The error that a request ends with, which must be of the client's own class for it. */
-export async function failureOf<T extends Error>(
+/** The error of a request, which must be an instance of the SDK's class. */
+export async function errorOf<T extends Error>(
   answer: PromiseLike<unknown>,
   ErrorClass: abstract new (...fields: never[]) => T,
 ): Promise<T> {

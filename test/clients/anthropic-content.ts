@@ -1,11 +1,11 @@
-// Cases of the Anthropic suite: pictures, documents and search results, in messages and in results of tools.
+// Cases of the Anthropic suite: images, documents and search results, in messages and in tool results.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Anthropic } from '@anthropic-ai/sdk'
 import {
   ask,
-  askAndTell,
-  failureOf,
+  askWithIgnored,
+  errorOf,
   fromAssistant,
   fromUser,
   type MessageParam,
@@ -30,31 +30,35 @@ const text = (content: string): Anthropic.TextBlockParam => ({ type: 'text', tex
 
 export function testContent({ client, server, Anthropic }: Subject): void {
   const { upstream } = server
-  const told = async (...content: Block[]) => {
+  const conversationAfter = async (...content: Block[]) => {
     await ask(client, { messages: [fromUser(content)] })
     return conversationOf(sent(upstream))
   }
 
-  test('an image arrives to the byte, in its place', async () => {
-    assert.deepEqual(await told(text('before'), image, text('after')), [user('before', { ...image }, 'after')])
+  test('an image arrives byte for byte, in its position', async () => {
+    assert.deepEqual(await conversationAfter(text('before'), image, text('after')), [
+      user('before', { ...image }, 'after'),
+    ])
   })
 
-  test('a PDF arrives to the byte, with its title', async () => {
+  test('a PDF arrives byte for byte, with its title', async () => {
     const document = { type: 'document', source: pdfSource, title: 'report.pdf' } as const
-    assert.deepEqual(await told(document, text('What does it say?')), [user(document, 'What does it say?')])
+    assert.deepEqual(await conversationAfter(document, text('What does it say?')), [
+      user(document, 'What does it say?'),
+    ])
   })
 
-  test('a document of text arrives as one', async () => {
+  test('a text document arrives as a document', async () => {
     const document = { type: 'document', source: textSource, title: 'Report', context: 'Of last year.' } as const
-    assert.deepEqual(await told(document, text('Well?')), [user(document, 'Well?')])
+    assert.deepEqual(await conversationAfter(document, text('Well?')), [user(document, 'Well?')])
   })
 
-  test('a document of blocks arrives as its text and its pictures', async () => {
+  test('a document of blocks arrives as its text and its images', async () => {
     const content = [text('Sales were fine.'), image, text('See above.')]
     const document: Block = { type: 'document', source: { type: 'content', content }, title: 'Report' }
     const data = 'Sales were fine.\n\nSee above.'
     const wanted = { type: 'document', source: { ...textSource, data }, title: 'Report' }
-    assert.deepEqual(await told(document, text('Well?')), [user(wanted, { ...image }, 'Well?')])
+    assert.deepEqual(await conversationAfter(document, text('Well?')), [user(wanted, { ...image }, 'Well?')])
   })
 
   test('a search result arrives as text, with its title and source', async () => {
@@ -65,19 +69,19 @@ export function testContent({ client, server, Anthropic }: Subject): void {
       content: [text('Rome is a city.')],
       citations: { enabled: true },
     }
-    const [message] = await told(found, text('Where is it?'))
+    const [message] = await conversationAfter(found, text('Where is it?'))
     assert.match(String(message?.content[0]), /Rome.*https:\/\/example\.com\/a[\s\S]*Rome is a city\./)
     assert.equal(message?.content.at(-1), 'Where is it?')
   })
 
-  test('an image of an earlier turn stays in its place', async () => {
-    const messages = [fromUser([image, text('What is it?')]), fromAssistant('A dot.'), fromUser('Of which colour?')]
+  test('an image of an earlier turn keeps its position', async () => {
+    const messages = [fromUser([image, text('What is it?')]), fromAssistant('A dot.'), fromUser('Of which color?')]
     await ask(client, { messages })
-    const wanted = [user({ ...image }, 'What is it?'), assistant('A dot.'), user('Of which colour?')]
+    const wanted = [user({ ...image }, 'What is it?'), assistant('A dot.'), user('Of which color?')]
     assert.deepEqual(conversationOf(sent(upstream)), wanted)
   })
 
-  test('pictures, documents and search results can be the result of a tool', async () => {
+  test('images, documents and search results can be in a tool result', async () => {
     const document = { type: 'document', source: pdfSource } as const
     const found = { type: 'search_result', source: 'a.md', title: 'A', content: [text('It rains.')] } as const
     const content = [text('Look:'), image, document, { ...found, content: [...found.content] }]
@@ -91,8 +95,8 @@ export function testContent({ client, server, Anthropic }: Subject): void {
     assert.ok(typeof result === 'object')
     const [first, second, third, fourth] = result.content as { text?: string }[]
     assert.deepEqual([first, second], [text('Look:'), image])
-    const { title: _, ...given } = { title: null, ...third }
-    assert.deepEqual(given, document)
+    const { title: _, ...withoutTitle } = { title: null, ...third }
+    assert.deepEqual(withoutTitle, document)
     assert.match(String(fourth?.text), /A.*a\.md[\s\S]*It rains\./)
   })
 
@@ -101,25 +105,25 @@ export function testContent({ client, server, Anthropic }: Subject): void {
   const urlDocument = { type: 'document', source: { type: 'url', url: 'https://example.com/a.pdf' } }
   const brokenImage = { type: 'image', source: { ...image.source, data: '%%%' } }
   for (const [what, block, message] of [
-    ['an image by its address', urlImage, /messages\[0\]\.content\[0\]\.source.*base64/],
-    ['a document by its address', urlDocument, /messages\[0\]\.content\[0\]\.source.*base64/],
+    ['an image by URL', urlImage, /messages\[0\]\.content\[0\]\.source.*base64/],
+    ['a document by URL', urlDocument, /messages\[0\]\.content\[0\]\.source.*base64/],
     ['an uploaded file', fileImage, /messages\[0\]\.content\[0\]\.source.*base64/],
-    ['an image that is no base64', brokenImage, /messages\[0\]\.content\[0\]\.source\.data/],
+    ['an image that is not base64', brokenImage, /messages\[0\]\.content\[0\]\.source\.data/],
     ['a block of an unknown type', { type: 'video' }, /messages\[0\]\.content\[0\]/],
-    ['a call in a message of the user', { type: 'tool_use', id: 'a', name: 'b', input: {} }, /content\[0\]\.type/],
+    ['a call in a user message', { type: 'tool_use', id: 'a', name: 'b', input: {} }, /content\[0\]\.type/],
   ] as const) {
-    test(`${what} is refused where it stands`, async () => {
+    test(`${what} is refused, and the error names the field`, async () => {
       const answer = ask(client, { messages: [fromUser([block as Block])] })
-      const error = await failureOf(answer, Anthropic.BadRequestError)
+      const error = await errorOf(answer, Anthropic.BadRequestError)
       assert.match(error.message, message)
       assert.equal(upstream.requests.length, 0)
     })
   }
 
-  test('blocks that tools of other servers left behind reach the model as text and are told', async () => {
+  test('blocks of server tools reach the model as text and are reported as ignored', async () => {
     const call = { type: 'server_tool_use', id: 'srvtoolu_1', name: 'web_search', input: { query: 'Rome' } } as const
     const messages = [fromUser('Where?'), fromAssistant([call, text('In Italy.')]), fromUser('Thanks.')]
-    const { ignored } = await askAndTell(client, { messages })
+    const { ignored } = await askWithIgnored(client, { messages })
     assert.equal(ignored, 'messages[1].content[0]')
     const answer = conversationOf(sent(upstream))[1]
     assert.match(String(answer?.content[0]), /web_search.*Rome/)
@@ -133,7 +137,7 @@ export function testContent({ client, server, Anthropic }: Subject): void {
   ]
   const cited = fromUser([{ ...text('hi'), citations: [{ type: 'char_location' }] } as unknown as Block])
 
-  test('the older version of the API takes a document in an answer and citations of the user', async () => {
+  test('the older version of the API accepts a document in an answer and citations in a user message', async () => {
     const options = { headers: { 'anthropic-version': '2023-06-01' } }
     await ask(client, { messages: inAnswer }, options)
     assert.deepEqual(conversationOf(sent(upstream)), [user('Well?'), assistant('Sales were fine.'), user('So?')])
@@ -143,12 +147,12 @@ export function testContent({ client, server, Anthropic }: Subject): void {
 
   for (const [what, messages, field] of [
     ['a document in an answer', inAnswer, /messages\[1\]\.content\[0\]/],
-    ['citations in a text of the user', [cited], /messages\[0\]\.content\[0\]\.citations/],
+    ['citations in a user message', [cited], /messages\[0\]\.content\[0\]\.citations/],
   ] as const) {
     test(`the newer version of the API refuses ${what}`, async () => {
       const options = { headers: { 'anthropic-version': '2026-10-21' } }
       const answer = client.messages.create({ model, max_tokens: 10, messages: [...messages] }, options)
-      assert.match((await failureOf(answer, Anthropic.BadRequestError)).message, field)
+      assert.match((await errorOf(answer, Anthropic.BadRequestError)).message, field)
       assert.equal(upstream.requests.length, 0)
     })
   }

@@ -1,8 +1,8 @@
-// Cases of the Anthropic suite: how clients find the server and show a key, of which it needs none.
+// Cases of the Anthropic suite: base URLs, keys, versions and betas that clients send. The server needs no key here.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { step } from '../helpers/test-server.ts'
-import { ask, failureOf, fromUser, textOf, toBody } from './anthropic-calls.ts'
+import { ask, errorOf, fromUser, textOf, toBody } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
 
 export function testDoor({ client, server, Anthropic }: Subject): void {
@@ -20,19 +20,19 @@ export function testDoor({ client, server, Anthropic }: Subject): void {
   }
 
   for (const path of ['/messages', '/v1/messages/', '/v1/v1/messages', '/v1/messages?beta=true']) {
-    test(`messages are taken at ${path}`, async () => {
+    test(`messages are accepted at ${path}`, async () => {
       const message = await client.post<{ stop_reason: string }>(path, { body: toBody(params) })
       assert.equal(message.stop_reason, 'end_turn')
     })
   }
 
-  test('the beta face of the client is answered, whatever it asks for', async () => {
+  test('the beta surface of the client works with any beta', async () => {
     const betas = ['context-1m-2025-08-07', 'interleaved-thinking-2025-05-14', 'unheard-of-2030-01-01']
-    const given = { model: 'sonnet', max_tokens: 100, messages: [{ role: 'user' as const, content: 'hi' }], betas }
-    const { data, response } = await client.beta.messages.create(given).withResponse()
+    const request = { model: 'sonnet', max_tokens: 100, messages: [{ role: 'user' as const, content: 'hi' }], betas }
+    const { data, response } = await client.beta.messages.create(request).withResponse()
     assert.equal(data.stop_reason, 'end_turn')
     assert.equal(response.headers.get('x-claude-serve-ignored'), null)
-    const message = await client.beta.messages.stream(given).finalMessage()
+    const message = await client.beta.messages.stream(request).finalMessage()
     assert.equal(message.stop_reason, 'end_turn')
     assert.equal(upstream.requests.length, 2)
   })
@@ -41,41 +41,41 @@ export function testDoor({ client, server, Anthropic }: Subject): void {
     ['in x-api-key', { 'x-api-key': 'anything', authorization: null }],
     ['as Authorization: Bearer', { 'x-api-key': null, authorization: 'Bearer anything' }],
     ['in both', { 'x-api-key': 'anything', authorization: 'Bearer else' }],
-    ['nowhere', { 'x-api-key': null, authorization: null }],
+    ['nowhere (no key)', { 'x-api-key': null, authorization: null }],
   ] as const) {
-    test(`a key is welcome ${what}`, async () => {
+    test(`a key is accepted ${what}`, async () => {
       assert.equal(textOf(await ask(client, params, { headers })), 'Hello.')
       assert.ok((await client.models.list({}, { headers })).data.length > 0)
     })
   }
 
-  test('a client without a version is answered as one of the older version', async () => {
+  test('a client without a version gets the older version', async () => {
     const headers = { 'anthropic-version': null }
     assert.equal(textOf(await ask(client, { ...params, temperature: 0.2 }, { headers })), 'Hello.')
   })
 
-  test('batches are told to be missing, once', async () => {
+  test('batches are refused with 501 and are not retried', async () => {
     const requests = [{ custom_id: 'a', params: { ...toBody(params), stream: false as const } }]
     const { batches } = client.messages
     for (const answer of [() => batches.create({ requests }), () => batches.retrieve('msgbatch_1')]) {
-      const error = await failureOf(answer(), Anthropic.NotImplementedError ?? Anthropic.InternalServerError)
+      const error = await errorOf(answer(), Anthropic.NotImplementedError ?? Anthropic.InternalServerError)
       assert.deepEqual([error.status, error.headers.get('x-should-retry')], [501, 'false'])
       assert.match(error.message, /batches/)
     }
     assert.equal(upstream.requests.length, 0)
   })
 
-  test('a thread that a server would hold is refused in the way that lets clients go on without it', async () => {
+  test('a thread is refused with the details that let clients continue without it', async () => {
     const answer = client.post('/v1/messages', { body: { ...toBody(params), thread: { type: 'create' } } })
-    const { error } = await failureOf(answer, Anthropic.BadRequestError)
+    const { error } = await errorOf(answer, Anthropic.BadRequestError)
     const { details } = (error as { error: { details?: { error_code?: string; unsupported?: string[] } } }).error
     assert.equal(details?.error_code, 'thread_unsupported_request')
     assert.ok(Array.isArray(details?.unsupported))
     assert.equal(upstream.requests.length, 0)
   })
 
-  test('an unknown route is not found, in the form of the API', async () => {
-    const error = await failureOf(client.get('/v1/files', { headers: { 'x-api-key': 'a' } }), Anthropic.NotFoundError)
+  test('an unknown route is a 404 in the format of the API', async () => {
+    const error = await errorOf(client.get('/v1/files', { headers: { 'x-api-key': 'a' } }), Anthropic.NotFoundError)
     const body = error.error as { type: string; error: { type: string }; request_id: string }
     assert.deepEqual([body.type, body.error.type], ['error', 'not_found_error'])
     assert.equal(body.request_id, error.requestID)

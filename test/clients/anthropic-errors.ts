@@ -1,10 +1,10 @@
-// Cases of the Anthropic suite: what fails must be raised as the client's own errors, and must not be tried twice.
+// Cases of the Anthropic suite: failures are raised as the client's own errors and are not retried.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startTestServer, step } from '../helpers/test-server.ts'
 import {
   ask,
-  failureOf,
+  errorOf,
   fromUser,
   type MessageEvent,
   openStream,
@@ -14,7 +14,7 @@ import {
 } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
 
-/** A refusal of the model's API that the CLI does not try again by itself. */
+/** An error of the model's API that the CLI does not retry. */
 const refusal = (status: number, fields: Record<string, unknown> = {}) =>
   step({ status, headers: { 'x-should-retry': 'false' }, ...fields })
 
@@ -49,9 +49,9 @@ export function testErrors({ client, server, makeClient, Anthropic }: Subject): 
     [529, {}, OverloadedError, 529, 'overloaded_error', /./, '5', 'false'],
   ] as const
 
-  for (const [given, fields, ErrorClass, status, type, message, wait, retry] of failures) {
+  for (const [upstreamStatus, fields, ErrorClass, status, type, message, wait, retry] of failures) {
     for (const stream of [false, true]) {
-      test(`${status} ${type} is raised once, of a ${given}${stream ? ', as a stream' : ''}`, async () => {
+      test(`a ${upstreamStatus} of the model's API is raised once as ${status} ${type}${stream ? ', streamed' : ''}`, async () => {
         let tries = 0
         const counting = client.withOptions({
           fetch: (target, init) => {
@@ -59,8 +59,8 @@ export function testErrors({ client, server, makeClient, Anthropic }: Subject): 
             return fetch(target, init)
           },
         })
-        const messages = [fromUser(refusal(given, fields))]
-        const error = await failureOf(ask(counting, { stream, messages }), ErrorClass)
+        const messages = [fromUser(refusal(upstreamStatus, fields))]
+        const error = await errorOf(ask(counting, { stream, messages }), ErrorClass)
         const body = error.error as ErrorBody
         assert.deepEqual([error.status, body.type, body.error.type], [status, 'error', type])
         assert.match(body.error.message, message)
@@ -75,24 +75,24 @@ export function testErrors({ client, server, makeClient, Anthropic }: Subject): 
     }
   }
 
-  test('a limit that lasts for hours is told without a second try', async () => {
+  test('a rate limit that lasts for hours is raised without a retry', async () => {
     const prompt = step({ status: 429, retry_after: 7200 })
-    const error = await failureOf(ask(client, { messages: [fromUser(prompt)] }), Anthropic.RateLimitError)
+    const error = await errorOf(ask(client, { messages: [fromUser(prompt)] }), Anthropic.RateLimitError)
     assert.equal(error.headers.get('x-should-retry'), 'false')
     assert.ok(Number(error.headers.get('retry-after')) > 0)
   })
 
-  test('a run that takes too long is told as such, once', async (t) => {
+  test('a run that takes too long is a timeout error and is not retried', async (t) => {
     const other = makeClient(await startTestServer(t, { config: { requestTimeoutMs: 3000 } }))
     const answer = ask(other, { messages: [fromUser(step({ hang: 'body' }))] })
-    const error = await failureOf(answer, Anthropic.GatewayTimeoutError ?? InternalServerError)
+    const error = await errorOf(answer, Anthropic.GatewayTimeoutError ?? InternalServerError)
     assert.deepEqual([error.status, (error.error as ErrorBody).error.type], [504, 'timeout_error'])
     assert.equal(error.headers.get('x-should-retry'), 'false')
   })
 
-  test('a web page of somewhere else is kept out, in the form of the API', async () => {
+  test('a request from a foreign web page is refused in the format of the API', async () => {
     const headers = { origin: 'https://evil.example' }
-    const error = await failureOf(
+    const error = await errorOf(
       ask(client, { messages: [fromUser('hi')] }, { headers }),
       Anthropic.PermissionDeniedError,
     )
@@ -104,7 +104,7 @@ export function testErrors({ client, server, makeClient, Anthropic }: Subject): 
   test("a model that the model's API does not know is not found", async () => {
     const prompt = step({ status: 404, error_type: 'not_found_error', message: 'model: claude-none-1' })
     const answer = ask(client, { model: 'claude-none-1', messages: [fromUser(prompt)] })
-    const error = await failureOf(answer, Anthropic.NotFoundError)
+    const error = await errorOf(answer, Anthropic.NotFoundError)
     assert.equal((error.error as ErrorBody).error.type, 'not_found_error')
   })
 
@@ -112,27 +112,27 @@ export function testErrors({ client, server, makeClient, Anthropic }: Subject): 
     ["by the model's API", refusal(413, { message: 'Request exceeds the maximum size' })],
     ['by the server', 'x'.repeat(33 * 1024 * 1024)],
   ] as const) {
-    test(`a request that is too large is refused ${what} as such`, async () => {
-      const error = await failureOf(ask(client, { messages: [fromUser(prompt)] }), ContentTooLargeError)
+    test(`a request that is too large is refused ${what} with 413`, async () => {
+      const error = await errorOf(ask(client, { messages: [fromUser(prompt)] }), ContentTooLargeError)
       assert.equal(error.status, 413)
       assert.equal((error.error as ErrorBody).error.type, 'invalid_request_error')
     })
   }
 
-  for (const [fault, fields] of [
+  for (const [failure, fields] of [
     ['breaks off', { cut: 3 }],
     ['ends too early', { eof: 3 }],
-    ['brings an error', { sse_error: 'overloaded_error', after: 3 }],
+    ['sends an error', { sse_error: 'overloaded_error', after: 3 }],
   ] as const) {
     const messages = [fromUser(step({ tokens: 10, gap: 50, ...fields }))]
 
-    test(`a stream whose source ${fault} raises an error and never looks complete`, async () => {
+    test(`a stream whose source ${failure} raises an error and never looks complete`, async () => {
       const stream = await openStream(client, { messages })
       const events: MessageEvent[] = []
       const read = async () => {
         for await (const event of stream) events.push(event)
       }
-      const error = await failureOf(read(), APIError)
+      const error = await errorOf(read(), APIError)
       const body = error.error as ErrorBody
       assert.equal(body.type, 'error')
       assert.ok(body.error.type.endsWith('_error') && body.error.message.length > 4)
@@ -140,16 +140,16 @@ export function testErrors({ client, server, makeClient, Anthropic }: Subject): 
       assert.ok(events.every(({ type }) => type !== 'message_delta' && type !== 'message_stop'))
     })
 
-    test(`the stream helper raises that a source ${fault}`, async () => {
+    test(`the stream helper raises an error if the source ${failure}`, async () => {
       const stream = client.messages.stream({ ...toBody({ messages }), stream: true })
       const words: string[] = []
       stream.on('text', (word) => words.push(word))
-      await failureOf(stream.finalMessage(), APIError)
+      await errorOf(stream.finalMessage(), APIError)
       assert.equal(words[0], 'tok0 ')
     })
   }
 
-  test('a failure in the middle of a stream is an event of the name error', async () => {
+  test('a failure in the middle of a stream is an error event', async () => {
     const messages = [fromUser(step({ tokens: 10, gap: 50, cut: 3 }))]
     const response = await fetch(`${server.url}/v1/messages`, {
       method: 'POST',
@@ -163,14 +163,14 @@ export function testErrors({ client, server, makeClient, Anthropic }: Subject): 
     assert.equal(body.request_id, response.headers.get('request-id'))
   })
 
-  test('a failure is no part of the conversation that goes on', async () => {
-    await failureOf(ask(client, { messages: [fromUser(refusal(500))] }), InternalServerError)
+  test('a failure does not become part of a later conversation', async () => {
+    await errorOf(ask(client, { messages: [fromUser(refusal(500))] }), InternalServerError)
     const message = await ask(client, { messages: [fromUser(step({ text: 'Fine.' }))] })
     assert.equal(textOf(message), 'Fine.')
     assert.doesNotMatch(upstream.requests.at(-1)?.raw ?? '', /API Error|"status":500/)
   })
 
-  test('a body that is no JSON is refused in the form of the API', async () => {
+  test('a body that is not JSON is refused in the format of the API', async () => {
     const response = await fetch(`${server.url}/v1/messages`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },

@@ -1,4 +1,4 @@
-// Cases of the Anthropic suite: answers of a given form.
+// Cases of the Anthropic suite: answers that follow a JSON schema.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
@@ -7,13 +7,13 @@ import {
   ask,
   deltasOf,
   endOf,
-  failureOf,
+  errorOf,
   fromUser,
-  giveBack,
   model,
   readEvents,
   textOf,
   textOfEvents,
+  toHistory,
   weatherTool,
 } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
@@ -33,7 +33,7 @@ export function testFormats({ client, server, zodOutputFormat, Anthropic }: Subj
     ['output_config.format', { output_config: { format } }],
     ['output_format', { output_format: format }],
   ] as const) {
-    test(`${name} holds in an answer and in a stream`, async () => {
+    test(`${name} applies to whole and streamed answers`, async () => {
       const message = await ask(client, { ...fields, messages })
       assert.deepEqual([message.content.length, message.stop_reason], [1, 'end_turn'])
       assert.deepEqual(JSON.parse(textOf(message)), rome)
@@ -45,45 +45,45 @@ export function testFormats({ client, server, zodOutputFormat, Anthropic }: Subj
   }
 
   for (const $schema of ['https://json-schema.org/draft/2020-12/schema', 'http://json-schema.org/draft-07/schema#']) {
-    test(`a schema may say at its head that it is of ${$schema}`, async () => {
+    test(`a schema may have "$schema": ${$schema}`, async () => {
       const output_config = { format: { ...format, schema: { $schema, ...schema } } }
       assert.deepEqual(JSON.parse(textOf(await ask(client, { output_config, messages }))), rome)
     })
   }
 
-  test('the parse helper gets an object that fits its schema', async () => {
+  test('the parse helper gets an object that matches its schema', async () => {
     const output_config = { format: zodOutputFormat(City) }
     const message = await client.messages.parse({ model, max_tokens: 1024, messages, output_config })
     assert.deepEqual(message.parsed_output, rome)
   })
 
-  test('the stream helper gets an object that fits its schema', async () => {
+  test('the stream helper gets an object that matches its schema', async () => {
     const output_config = { format: zodOutputFormat(City) }
     const message = await client.messages.stream({ model, max_tokens: 1024, messages, output_config }).finalMessage()
     assert.deepEqual(message.parsed_output, rome)
   })
 
-  test('a model that never meets the schema is an error, not an answer', async () => {
+  test('an answer that never matches the schema is an error', async () => {
     const answer = ask(client, { output_config: { format }, messages: [fromUser('only words')] })
-    const error = await failureOf(answer, Anthropic.InternalServerError)
+    const error = await errorOf(answer, Anthropic.InternalServerError)
     assert.deepEqual([error.status, error.headers?.get('x-should-retry')], [500, 'false'])
   })
 
-  test('a schema that is none is refused where it stands', async () => {
+  test('an invalid schema is refused, and the error names the field', async () => {
     const broken = { type: 'json_schema', schema: { type: 'strnig' } }
     const answer = ask(client, { output_config: { format: broken }, messages })
-    assert.match((await failureOf(answer, Anthropic.BadRequestError)).message, /output_config\.format\.schema/)
+    assert.match((await errorOf(answer, Anthropic.BadRequestError)).message, /output_config\.format\.schema/)
     assert.equal(upstream.requests.length, 0)
   })
 
-  test('a conversation goes on after an answer of a given form', async () => {
+  test('a conversation continues after an answer with a schema', async () => {
     const first = await ask(client, { output_config: { format }, messages })
-    await ask(client, { messages: [...messages, giveBack(first), fromUser('And then?')] })
+    await ask(client, { messages: [...messages, toHistory(first), fromUser('And then?')] })
     const wanted = [user(prompt), assistant(JSON.stringify(rome)), user('And then?')]
     assert.deepEqual(conversationOf(sent(upstream)), wanted)
   })
 
-  test('a tool may be called before the answer of a given form', async () => {
+  test('a tool may be called before the answer with a schema', async () => {
     const call = step({ tool: 'get_weather', input: { city: 'Rome' } })
     const params = { output_config: { format }, tools: [weatherTool] }
     const message = await ask(client, { ...params, messages: [fromUser(call)] })

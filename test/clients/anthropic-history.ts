@@ -1,4 +1,4 @@
-// Cases of the Anthropic suite: conversations, which the client brings along whole with every request.
+// Cases of the Anthropic suite: conversations, which the client sends in full with every request.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startUpstream } from '../../src/demo/upstream.ts'
@@ -7,12 +7,12 @@ import {
   ask,
   fromAssistant,
   fromUser,
-  giveBack,
   type MessageParam,
   readEvents,
   streamMessage,
   textOf,
   textOfEvents,
+  toHistory,
 } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
 import { assistant, conversationOf, requestAt, sent, systemOf, user } from './sent.ts'
@@ -21,7 +21,7 @@ export function testHistory({ client, server, makeClient }: Subject): void {
   const { upstream } = server
   const session = (index: number) => requestAt(upstream, index).headers['x-claude-code-session-id']
 
-  test('a conversation that a client brings along reaches the model in its roles', async () => {
+  test('a conversation reaches the model with its roles', async () => {
     const messages = [
       fromUser('My name is Anna.'),
       fromAssistant('Ahoy, Anna.'),
@@ -41,7 +41,7 @@ export function testHistory({ client, server, makeClient }: Subject): void {
     ])
   })
 
-  test('a next turn goes on in the process that holds the conversation', async () => {
+  test('the next turn continues in the process that holds the conversation', async () => {
     const messages: MessageParam[] = []
     const turns = ['one', 'two', 'three'].map((word) => ({
       word,
@@ -51,21 +51,21 @@ export function testHistory({ client, server, makeClient }: Subject): void {
       messages.push(fromUser(prompt))
       const message = await ask(client, { system: 'You are a parrot.', messages })
       assert.equal(textOf(message), `Polly ${word}.`)
-      messages.push(giveBack(message))
+      messages.push(toHistory(message))
     }
     assert.deepEqual([session(1), session(2)], [session(0), session(0)])
     assert.equal(upstream.requests.length, 3)
-    const told = turns.flatMap(({ word, prompt }) => [user(prompt), assistant(`Polly ${word}.`)])
-    assert.deepEqual(conversationOf(sent(upstream)), told.slice(0, -1))
+    const wanted = turns.flatMap(({ word, prompt }) => [user(prompt), assistant(`Polly ${word}.`)])
+    assert.deepEqual(conversationOf(sent(upstream)), wanted.slice(0, -1))
   })
 
-  test('a conversation goes on from a stream in the same process', async () => {
+  test('a conversation continues after a stream in the same process', async () => {
     const prompt = `one ${step({ text: 'Said in a stream.', tokens: 3 })}`
     const events = await readEvents(client, { messages: [fromUser(prompt)] })
     const second = `two ${step({ text: 'Said to the helper.', tokens: 3 })}`
     const messages = [fromUser(prompt), fromAssistant(textOfEvents(events)), fromUser(second)]
     const message = await streamMessage(client, { messages })
-    await ask(client, { messages: [...messages, giveBack(message), fromUser('three')] })
+    await ask(client, { messages: [...messages, toHistory(message), fromUser('three')] })
     assert.deepEqual([session(1), session(2)], [session(0), session(0)])
     assert.deepEqual(conversationOf(sent(upstream)), [
       user(prompt),
@@ -76,7 +76,7 @@ export function testHistory({ client, server, makeClient }: Subject): void {
     ])
   })
 
-  test('a conversation goes on after the server was restarted', async (t) => {
+  test('a conversation continues after a restart of the server', async (t) => {
     const upstream = await startUpstream()
     t.after(() => upstream.close())
     const folders = makeFolders(t)
@@ -85,12 +85,12 @@ export function testHistory({ client, server, makeClient }: Subject): void {
     const first = await ask(makeClient(before), { messages: [fromUser(prompt)] })
     await before.close(0)
     const after = await startTestServer(t, { upstream, folders })
-    await ask(makeClient(after), { messages: [fromUser(prompt), giveBack(first), fromUser('after')] })
+    await ask(makeClient(after), { messages: [fromUser(prompt), toHistory(first), fromUser('after')] })
     assert.equal(upstream.requests.length, 2)
     assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant('Before.'), user('after')])
   })
 
-  test('text blocks make up a message of every role', async () => {
+  test('a message of either role may consist of text blocks', async () => {
     const blocks = (...texts: string[]) => texts.map((text) => ({ type: 'text' as const, text }))
     const messages = [
       fromUser(blocks('What is', 'your name?')),
@@ -102,7 +102,7 @@ export function testHistory({ client, server, makeClient }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), wanted)
   })
 
-  test('a message is the same as a string and as a block: the conversation goes on in its process', async () => {
+  test('a string and a text block are the same message: the conversation continues in its process', async () => {
     const prompt = `forms ${step({ text: 'Same.' })}`
     const first = await ask(client, { messages: [fromUser(prompt)] })
     const asBlock = fromUser([{ type: 'text', text: prompt, cache_control: { type: 'ephemeral' } }])
@@ -111,14 +111,14 @@ export function testHistory({ client, server, makeClient }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant('Same.'), user('next')])
   })
 
-  test('a system message at the beginning joins the system prompt', async () => {
+  test('a system message at the start joins the system prompt', async () => {
     const opening = { role: 'system', content: 'Speak up.' } as MessageParam
     await ask(client, { system: 'You are a pirate.', messages: [opening, fromUser('hi')] })
     assert.deepEqual(systemOf(sent(upstream)), ['You are a pirate.\n\nSpeak up.'])
     assert.deepEqual(conversationOf(sent(upstream)), [user('hi')])
   })
 
-  test('a system message in the middle stays in its place', async () => {
+  test('a system message in the middle keeps its position', async () => {
     const middle = { role: 'system', content: [{ type: 'text', text: 'Be brief now.' }] } as MessageParam
     const messages = [fromUser('first'), fromAssistant('Yes?'), middle, fromUser('second')]
     await ask(client, { messages })
@@ -136,7 +136,7 @@ export function testHistory({ client, server, makeClient }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), wanted)
   })
 
-  test('an answer that the client has changed reaches the model as changed', async () => {
+  test('an answer that the client has changed reaches the model in its new form', async () => {
     const prompt = `edit ${step({ text: 'The original words.' })}`
     await ask(client, { messages: [fromUser(prompt)] })
     await ask(client, { messages: [fromUser(prompt), fromAssistant('Other words.'), fromUser('Go on.')] })
@@ -144,7 +144,7 @@ export function testHistory({ client, server, makeClient }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), wanted)
   })
 
-  test('a conversation that is taken back goes on from there and knows nothing of what was', async () => {
+  test('a conversation continued from an earlier point contains nothing of the abandoned branch', async () => {
     const first = `branch ${step({ text: 'Root.' })}`
     const root = [fromUser(first), fromAssistant('Root.')]
     await ask(client, { messages: [fromUser(first)] })
@@ -154,11 +154,11 @@ export function testHistory({ client, server, makeClient }: Subject): void {
     assert.doesNotMatch(requestAt(upstream).raw, /old-/)
   })
 
-  test('conversations at the same time never mix', async () => {
+  test('simultaneous conversations never mix', async () => {
     const secrets = Array.from({ length: 8 }, (_, index) => `secret-${index + 100}`)
     const converse = async (secret: string) => {
       const messages = [fromUser(`My secret is ${secret}. ${step({ text: 'I shall keep it.' })}`)]
-      messages.push(giveBack(await ask(client, { messages })))
+      messages.push(toHistory(await ask(client, { messages })))
       messages.push(fromUser(`What is it? ${step({ text: `It is ${secret}.` })}`))
       return textOf(await ask(client, { messages }))
     }
@@ -171,7 +171,7 @@ export function testHistory({ client, server, makeClient }: Subject): void {
     for (const { raw } of upstream.requests) assert.equal(new Set(raw.match(/secret-\d+/g)).size, 1)
   })
 
-  test('an answer begun for the model is refused', async () => {
+  test('an assistant prefill is refused', async () => {
     const answer = client.messages.create({
       model: 'sonnet',
       max_tokens: 10,

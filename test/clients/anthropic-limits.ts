@@ -1,4 +1,4 @@
-// Cases of the Anthropic suite: what ends an answer early.
+// Cases of the Anthropic suite: stop sequences, max_tokens and refusals, which end an answer early.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { step } from '../helpers/test-server.ts'
@@ -6,12 +6,12 @@ import {
   ask,
   endOf,
   fromUser,
-  giveBack,
   makeTool,
   readEvents,
   streamMessage,
   textOf,
   textOfEvents,
+  toHistory,
 } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
 import { assistant, conversationOf, sent, user } from './sent.ts'
@@ -39,23 +39,23 @@ export function testLimits({ client, server }: Subject): void {
     })
   }
 
-  test('a stop sequence ends the work of the model', async () => {
+  test('a stop sequence aborts the request to the model', async () => {
     const messages = [fromUser(step({ text: `one END ${'more '.repeat(1000)}`, tokens: 1000, gap: 20 }))]
     const aborted = upstream.waitForAbort()
     assert.equal(textOf(await streamMessage(client, { messages, stop_sequences: ['END'] })), 'one ')
     await aborted
   })
 
-  test('a conversation goes on after a stop with the words that the client got', async () => {
+  test('a conversation continues after a stop with the text that the client got', async () => {
     const prompt = `Say. ${step({ text: 'one END two', tokens: 4 })}`
     const first = await ask(client, { messages: [fromUser(prompt)], stop_sequences: ['END'] })
-    await ask(client, { messages: [fromUser(prompt), giveBack(first), fromUser('Go on.')] })
+    await ask(client, { messages: [fromUser(prompt), toHistory(first), fromUser('Go on.')] })
     const [question, answer, next] = conversationOf(sent(upstream))
     assert.deepEqual([question, next], [user(prompt), user('Go on.')])
     assert.equal(answer?.content.join('').trimEnd(), 'one')
   })
 
-  test('max_tokens ends an answer in one message, although the CLI would go on', async () => {
+  test('max_tokens ends an answer in one message, although the CLI would continue', async () => {
     const text = 'one two three four'
     const prompt = `Count. ${step({ text, tokens: 4, stop_reason: 'max_tokens' })}`
     const params = { messages: [fromUser(prompt)], max_tokens: 4 }
@@ -65,23 +65,23 @@ export function testLimits({ client, server }: Subject): void {
     const events = await readEvents(client, params)
     assert.deepEqual([textOfEvents(events), endOf(events).delta.stop_reason], [text, 'max_tokens'])
     assert.equal(textOf(await streamMessage(client, params)), text)
-    await ask(client, { messages: [fromUser(prompt), giveBack(message), fromUser('Go on.')] })
+    await ask(client, { messages: [fromUser(prompt), toHistory(message), fromUser('Go on.')] })
     assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant(text), user('Go on.')])
   })
 
-  test('max_tokens of one request does not hold for the next', async () => {
+  test('max_tokens of one request does not apply to the next', async () => {
     for (const max_tokens of [7, 2000]) await ask(client, { max_tokens, messages: [fromUser('hi')] })
     assert.deepEqual([sent(upstream, 0).max_tokens, sent(upstream, 1).max_tokens], [7, 2000])
   })
 
-  test('max_tokens in the middle of a call is told as such', async () => {
+  test('max_tokens in the middle of a call is the stop reason', async () => {
     const call = step({ tool: 'get', input: { a: 'b' }, stop_reason: 'max_tokens' })
     const tools = [makeTool('get', { a: { type: 'string' } })]
     const message = await ask(client, { tools, max_tokens: 5, messages: [fromUser(call)] })
     assert.equal(message.stop_reason, 'max_tokens')
   })
 
-  test('a refusal is an answer, told once', async () => {
+  test('a refusal is an answer, sent once', async () => {
     const params = { messages: [fromUser(step({ text: 'I will not.', stop_reason: 'refusal' }))] }
     const message = await ask(client, params)
     assert.deepEqual([message.stop_reason, message.stop_details?.type], ['refusal', 'refusal'])

@@ -1,17 +1,17 @@
-// Cases of the Anthropic suite: which models there are, and how many tokens a request would take.
+// Cases of the Anthropic suite: the list of models, and token counts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Anthropic } from '@anthropic-ai/sdk'
 import { assertFits } from '../helpers/sdk-schemas.ts'
 import { step } from '../helpers/test-server.ts'
-import { ask, failureOf, fromUser, longModel, textOf, weatherTool } from './anthropic-calls.ts'
+import { ask, errorOf, fromUser, longModel, textOf, weatherTool } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
 import { sent } from './sent.ts'
 
 export function testModels({ client, server, Anthropic }: Subject): void {
   const { upstream } = server
 
-  test('the list of models holds each as itself and as an agent', async () => {
+  test('the list has each model as a plain model and as an agent', async () => {
     const models: Anthropic.ModelInfo[] = []
     for await (const model of client.models.list({ limit: 1000 })) models.push(model)
     const ids = models.map(({ id }) => id)
@@ -23,7 +23,7 @@ export function testModels({ client, server, Anthropic }: Subject): void {
     for (const model of models) assertFits('anthropic', 'ModelInfo', model)
   })
 
-  test('the list comes in pages, which make up the whole', async () => {
+  test('the pages together are the whole list', async () => {
     const whole = await client.models.list({ limit: 1000 })
     assert.equal(whole.has_more, false)
     const ids: string[] = []
@@ -48,16 +48,16 @@ export function testModels({ client, server, Anthropic }: Subject): void {
   })
 
   for (const [what, query, field] of [
-    ['a limit that is none', { limit: 0 }, /limit/],
-    ['an id that is not in it', { after_id: 'nobody' }, /after_id/],
+    ['an invalid limit', { limit: 0 }, /limit/],
+    ['an unknown id', { after_id: 'nobody' }, /after_id/],
   ] as const) {
-    test(`a list from ${what} is refused`, async () => {
-      const error = await failureOf(client.models.list(query), Anthropic.BadRequestError)
+    test(`a list with ${what} is refused`, async () => {
+      const error = await errorOf(client.models.list(query), Anthropic.BadRequestError)
       assert.match(error.message, field)
     })
   }
 
-  test('every model of the list can be looked up', async () => {
+  test('every model of the list can be retrieved', async () => {
     const { data } = await client.models.list({ limit: 1000 })
     assert.ok(data.some(({ id }) => id === longModel))
     for (const model of data) {
@@ -67,14 +67,14 @@ export function testModels({ client, server, Anthropic }: Subject): void {
     }
   })
 
-  test('a model is found by its full name, also one that is not in the list', async () => {
+  test('a full model id works, even if it is not in the list', async () => {
     const message = await ask(client, { model: 'claude-haiku-5-5', messages: [fromUser(step({ text: 'Hello.' }))] })
     assert.deepEqual([textOf(message), message.model], ['Hello.', 'claude-haiku-5-5'])
     assert.equal(sent(upstream).model, 'claude-haiku-5-5')
     assert.equal((await client.models.retrieve('claude-sonnet-4-5')).id, 'claude-sonnet-4-5')
   })
 
-  test('a model whose name needs to be encoded in an address is asked for by it', async () => {
+  test('a model name that needs URL encoding works', async () => {
     const message = await ask(client, { model: longModel, messages: [fromUser(step({ text: 'Hello.' }))] })
     assert.equal(textOf(message), 'Hello.')
     assert.match(String(sent(upstream).model), /haiku/)
@@ -88,14 +88,14 @@ export function testModels({ client, server, Anthropic }: Subject): void {
       () => client.messages.countTokens({ model: 'gpt-unheard-of', messages: [fromUser('hi')] }),
       () => client.models.retrieve('gpt-unheard-of'),
     ]) {
-      const error = await failureOf(answer(), Anthropic.NotFoundError)
+      const error = await errorOf(answer(), Anthropic.NotFoundError)
       assert.match(error.message, /gpt-unheard-of/)
       assert.equal((error.error as { error: { type: string } }).error.type, 'not_found_error')
     }
     assert.equal(upstream.requests.length, 0)
   })
 
-  test('tokens are estimated without asking the model', async () => {
+  test('tokens are estimated without a request to the model', async () => {
     const words = 'All happy families are alike; each unhappy family is unhappy in its own way. '
     const count = async (times: number, more = {}) => {
       const messages = [fromUser(words.repeat(times))]
@@ -107,14 +107,14 @@ export function testModels({ client, server, Anthropic }: Subject): void {
     }
     const [short, long] = [await count(1), await count(100)]
     assert.ok(short > 0, `${short} tokens`)
-    // What the CLI adds to a request by itself is in both.
+    // Both include what the CLI adds to every request.
     assert.ok(long - short > 99 * 5, `${long} against ${short}`)
     assert.ok((await count(1, { system: words.repeat(10), tools: [weatherTool] })) > short)
     assert.equal(upstream.requests.length, 0)
   })
 
-  test('a count of tokens is refused like a request', async () => {
+  test('a token count refuses an invalid request', async () => {
     const answer = client.messages.countTokens({ model: 'sonnet', messages: [] })
-    assert.match((await failureOf(answer, Anthropic.BadRequestError)).message, /messages/)
+    assert.match((await errorOf(answer, Anthropic.BadRequestError)).message, /messages/)
   })
 }

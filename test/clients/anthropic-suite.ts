@@ -1,5 +1,5 @@
-// What a user of an official Anthropic client gets from a whole claude-serve: one suite for every major version of the client,
-// each unmodified and over a real connection. The cases lie in the files beside this one, by theme.
+// Tests claude-serve with Anthropic's official client: one suite for every major version, each unmodified and over a
+// real connection. The cases are in the other anthropic-*.ts files, by topic.
 import { after, beforeEach, describe, type TestContext } from 'node:test'
 import type { Anthropic } from '@anthropic-ai/sdk'
 import type { betaTool } from '@anthropic-ai/sdk/helpers/beta/json-schema'
@@ -25,7 +25,7 @@ export type AnthropicPackage = {
   Anthropic: typeof Anthropic
   betaTool: typeof betaTool
   zodOutputFormat: typeof zodOutputFormat
-  /** The version of the API that the client asks for by itself. */
+  /** The version of the API that the client requests by default. */
   version: '2023-06-01' | '2026-10-21'
 }
 
@@ -36,7 +36,7 @@ export type Subject = AnthropicPackage & {
   makeClient: (target: { url: string }) => Anthropic
 }
 
-/** `isFormer`: a former major version, with which only that is tried in which the versions could differ. */
+/** `isFormer`: a former major version, for which only the cases run in which the versions could differ. */
 export async function testAnthropicClient(name: string, anthropic: AnthropicPackage, isFormer = false): Promise<void> {
   const config = { maxProcesses: 4, modelMap: { [longModel]: 'haiku' } }
   const server = await startTestServer({ after: after as TestContext['after'] }, { config })
@@ -51,7 +51,7 @@ export async function testAnthropicClient(name: string, anthropic: AnthropicPack
     testModels(subject)
     testErrors(subject)
     if (isFormer) return
-    // What depends on the server alone.
+    // These cases depend only on the server.
     testContent(subject)
     testHistory(subject)
     testToolKinds(subject)

@@ -1,4 +1,5 @@
-// Cases of the Anthropic suite: a plain answer, whole and as a stream, its usage, and what becomes of it when the client leaves.
+// Cases of the Anthropic suite: a plain answer, whole and streamed, its usage, and what happens if the client
+// disconnects.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { step } from '../helpers/test-server.ts'
@@ -6,9 +7,8 @@ import {
   ask,
   deltasOf,
   endOf,
-  failureOf,
+  errorOf,
   fromUser,
-  giveBack,
   model,
   openStream,
   readEvents,
@@ -17,14 +17,15 @@ import {
   textOf,
   textOfEvents,
   toBody,
+  toHistory,
 } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
 import { assistant, conversationOf, sent, systemOf, toolNames, user } from './sent.ts'
 
 const usage = { input_tokens: 12, output_tokens: 3, cache_read_input_tokens: 5, cache_creation_input_tokens: 2 }
 
-function assertUsage(given: object | undefined, wanted: Partial<typeof usage>): void {
-  const counts = given as typeof usage
+function assertUsage(actual: object | undefined, wanted: Partial<typeof usage>): void {
+  const counts = actual as typeof usage
   const seen = Object.fromEntries(Object.keys(wanted).map((key) => [key, counts[key as keyof typeof usage]]))
   assert.deepEqual(seen, wanted)
 }
@@ -32,7 +33,7 @@ function assertUsage(given: object | undefined, wanted: Partial<typeof usage>): 
 export function testText({ client, server, Anthropic }: Subject): void {
   const { upstream } = server
 
-  test('an answer comes as one message', async () => {
+  test('a whole answer is one message', async () => {
     const message = await ask(client, { messages: [fromUser(step({ text: 'Hello there.', usage }))] })
     assert.match(message.id, /^msg_\w+$/)
     assert.deepEqual([message.type, message.role, message.model], ['message', 'assistant', sent(upstream).model])
@@ -43,7 +44,7 @@ export function testText({ client, server, Anthropic }: Subject): void {
     assert.match(String(message._request_id), /^req_/)
   })
 
-  test('the same answer comes as events, words as the model says them', async () => {
+  test('a streamed answer comes as events, with the text as the model writes it', async () => {
     const prompt = step({ text: 'one two three four', tokens: 4, usage })
     const events = await readEvents(client, { messages: [fromUser(prompt)] })
     const start = startOf(events)
@@ -55,14 +56,14 @@ export function testText({ client, server, Anthropic }: Subject): void {
     assert.deepEqual([stop_reason, stop_sequence], ['end_turn', null])
   })
 
-  test('usage stands in the first event and, whole, in the last but one', async () => {
+  test('usage is in the first event and, complete, in the second to last', async () => {
     const events = await readEvents(client, { messages: [fromUser(step({ text: 'Hello.', usage }))] })
     const { output_tokens: _, ...input } = usage
     assertUsage(startOf(events).usage, input)
     assertUsage(endOf(events).usage, usage)
   })
 
-  test('every event has its name on a line of its own and once more in its data', async () => {
+  test('every event has its name in the event line and in its data', async () => {
     const response = await fetch(`${server.url}/v1/messages`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -79,7 +80,7 @@ export function testText({ client, server, Anthropic }: Subject): void {
     assert.deepEqual([names[0], names.at(-1)], ['message_start', 'message_stop'])
   })
 
-  test('the stream helper hears every word and puts the message together', async () => {
+  test('the stream helper gets all text and assembles the message', async () => {
     const messages = [fromUser(step({ text: 'one two three four', tokens: 4, usage }))]
     const stream = client.messages.stream({ model, max_tokens: 100, messages })
     const words: string[] = []
@@ -91,28 +92,28 @@ export function testText({ client, server, Anthropic }: Subject): void {
     assert.equal(await stream.finalText(), 'one two three four')
   })
 
-  test('a system prompt is the whole one, as a string and as blocks', async () => {
+  test('a system prompt reaches the model alone, as a string or as blocks', async () => {
     const system = ['You are a pirate.', 'Speak up.']
     const blocks = system.map((text) => ({ type: 'text', text, cache_control: { type: 'ephemeral' } }))
-    for (const [given, wanted] of [
+    for (const [value, wanted] of [
       [system[0], 'You are a pirate.'],
       [blocks, 'You are a pirate.\n\nSpeak up.'],
     ]) {
-      await ask(client, { system: given, messages: [fromUser('hi')] })
+      await ask(client, { system: value, messages: [fromUser('hi')] })
       assert.deepEqual(systemOf(sent(upstream)), [wanted])
       assert.deepEqual(conversationOf(sent(upstream)), [user('hi')])
       assert.deepEqual(toolNames(sent(upstream)), [])
     }
   })
 
-  test('without a system prompt the model is told nothing of Claude Code', async () => {
+  test('without a system prompt the model gets nothing about Claude Code', async () => {
     await ask(client, { messages: [fromUser('hi')] })
     assert.deepEqual(systemOf(sent(upstream)), [])
     assert.deepEqual(conversationOf(sent(upstream)), [user('hi')])
     assert.doesNotMatch(JSON.stringify(sent(upstream).messages), /Claude Code/)
   })
 
-  test('what looks like a command or a file reaches the model as it was written', async () => {
+  test('text that looks like a command or a file reaches the model unchanged', async () => {
     const words = ['/help', '@/etc/hostname what is this?', '--version', '!ls']
     for (const prompt of words) await ask(client, { messages: [fromUser(prompt)] })
     assert.deepEqual(
@@ -121,7 +122,7 @@ export function testText({ client, server, Anthropic }: Subject): void {
     )
   })
 
-  test('an agent answers with text alone, although it used a tool on the way', async () => {
+  test('an agent answers with text only, although it used a tool', async () => {
     const command = { command: 'echo xylo$((3 + 4))', description: 'a command' }
     const prompt = step({ tool: 'Bash', input: command }) + step({ text: 'Done.' })
     const params = { model: `agent/${model}`, messages: [fromUser(prompt)] }
@@ -136,17 +137,17 @@ export function testText({ client, server, Anthropic }: Subject): void {
     assert.equal(endOf(events).delta.stop_reason, 'end_turn')
   })
 
-  test('an agent hears the system prompt after its own and goes on with what it did', async () => {
+  test('an agent gets the system prompt after its own and continues with its tool calls in the history', async () => {
     const input = { command: 'echo 1', description: 'a command' }
     const prompt = `agent ${step({ tool: 'Bash', input })}${step({ text: 'Done.' })}`
     const agent = { model: `agent/${model}`, system: 'You are a pirate.' }
     const first = await ask(client, { ...agent, messages: [fromUser(prompt)] })
     assert.match(systemOf(sent(upstream)).join('\n'), /[\s\S]{2000,}You are a pirate\./)
-    await ask(client, { ...agent, messages: [fromUser(prompt), giveBack(first), fromUser('agent, go on')] })
-    const told = conversationOf(sent(upstream)).map(({ role, content: [first] }) => {
+    await ask(client, { ...agent, messages: [fromUser(prompt), toHistory(first), fromUser('agent, go on')] })
+    const outline = conversationOf(sent(upstream)).map(({ role, content: [first] }) => {
       return [role, typeof first === 'string' ? first : first?.type]
     })
-    assert.deepEqual(told, [
+    assert.deepEqual(outline, [
       ['user', prompt],
       ['assistant', 'tool_use'],
       ['user', 'tool_result'],
@@ -155,28 +156,28 @@ export function testText({ client, server, Anthropic }: Subject): void {
     ])
   })
 
-  test('a client that leaves in the middle of a stream stops the model', async () => {
+  test('a client that disconnects in the middle of a stream stops the model', async () => {
     const stream = await openStream(client, { messages: [fromUser(`quokka ${step({ tokens: 1000, gap: 20 })}`)] })
     for await (const event of stream) if (event.type === 'content_block_delta') break
     await upstream.waitForAbort()
     const message = await ask(client, { messages: [fromUser('hi')] })
     assert.deepEqual(conversationOf(sent(upstream)), [user('hi')])
-    await ask(client, { messages: [fromUser('hi'), giveBack(message), fromUser('again')] })
+    await ask(client, { messages: [fromUser('hi'), toHistory(message), fromUser('again')] })
     assert.deepEqual(conversationOf(sent(upstream)), [user('hi'), assistant(textOf(message)), user('again')])
   })
 
-  test('a stream helper that is aborted stops the model', async () => {
+  test('aborting the stream helper stops the model', async () => {
     const messages = [fromUser(step({ tokens: 1000, gap: 20 }))]
     const stream = client.messages.stream({ model, max_tokens: 1024, messages })
     stream.on('text', () => stream.abort())
-    await failureOf(stream.finalMessage(), Anthropic.APIUserAbortError)
+    await errorOf(stream.finalMessage(), Anthropic.APIUserAbortError)
     await upstream.waitForAbort()
   })
 
-  test('a client that leaves before the answer stops the model', async () => {
+  test('a client that disconnects before the answer stops the model', async () => {
     const controller = new AbortController()
     const messages = [fromUser(step({ hang: 'body' }))]
-    const failed = failureOf(ask(client, { messages }, { signal: controller.signal }), Anthropic.APIUserAbortError)
+    const failed = errorOf(ask(client, { messages }, { signal: controller.signal }), Anthropic.APIUserAbortError)
     await upstream.waitForRequest()
     controller.abort()
     await failed
@@ -184,7 +185,7 @@ export function testText({ client, server, Anthropic }: Subject): void {
     assert.equal(upstream.requests.length, 1)
   })
 
-  test('pings in the silence before the first word do not disturb the helper', async () => {
+  test('pings before the first text do not disturb the stream helper', async () => {
     const message = await streamMessage(client, { messages: [fromUser(step({ text: 'a b', tokens: 2, ping: 1 }))] })
     assert.equal(textOf(message), 'a b')
   })

@@ -1,4 +1,4 @@
-// Cases of the Anthropic suite: thinking, which is only there where it was asked for, and comes back signed.
+// Cases of the Anthropic suite: thinking, which is sent only if requested, and always with its signature.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startUpstream } from '../../src/demo/upstream.ts'
@@ -7,21 +7,21 @@ import {
   ask,
   callOf,
   deltasOf,
-  failureOf,
+  errorOf,
   fromAssistant,
   fromUser,
-  giveBack,
   readEvents,
   resultFor,
   streamMessage,
   textOf,
+  toHistory,
   weatherTool,
 } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
 import { assistant, conversationOf, requestAt, sent, toolResult, toolUse, user } from './sent.ts'
 
 const adaptive = { type: 'adaptive' }
-/** What the scripted model thinks, and how its API signs it. */
+/** The thinking of the scripted model, with its signature. */
 const thought = {
   type: 'thinking',
   thinking: 'think0 think1 think2 ',
@@ -29,7 +29,7 @@ const thought = {
 }
 const thinks = step({ thinking: 3, text: 'The answer.', tokens: 2 })
 
-/** An answer of the model's API, event by event, whose thinking is hidden. */
+/** An answer of the model's API, event by event, with redacted thinking. */
 function redactedAnswer(data: string): string {
   const usage = { input_tokens: 10, output_tokens: 1 }
   const message = { id: 'msg_1', type: 'message', role: 'assistant', model: 'claude-x', content: [], usage }
@@ -51,7 +51,7 @@ export function testThinking({ client, server, makeClient, Anthropic }: Subject)
   const tools = [weatherTool]
 
   for (const thinking of [undefined, { type: 'disabled' }]) {
-    test(`a model does not think where thinking is ${thinking?.type ?? 'left out'}`, async () => {
+    test(`the model does not think if thinking is ${thinking?.type ?? 'left out'}`, async () => {
       const params = { ...(thinking ? { thinking } : {}), messages: [fromUser(thinks)] }
       const message = await ask(client, params)
       assert.equal(sent(upstream).thinking, undefined)
@@ -71,16 +71,16 @@ export function testThinking({ client, server, makeClient, Anthropic }: Subject)
     })
   }
 
-  test('a budget of thinking reaches a model that takes one', async () => {
+  test('a thinking budget reaches a model that takes one', async () => {
     const thinking = { type: 'enabled', budget_tokens: 2048 }
     await ask(client, { model: 'claude-sonnet-4-5', max_tokens: 4096, thinking, messages: [fromUser('hi')] })
     const { type, budget_tokens } = sent(upstream).thinking ?? {}
     assert.deepEqual([type, budget_tokens, sent(upstream).max_tokens], ['enabled', 2048, 4096])
   })
 
-  test('a budget that is too small is refused', async () => {
+  test('a thinking budget that is too small is refused', async () => {
     const thinking = { type: 'enabled', budget_tokens: 10 }
-    const error = await failureOf(ask(client, { thinking, messages: [fromUser('hi')] }), Anthropic.BadRequestError)
+    const error = await errorOf(ask(client, { thinking, messages: [fromUser('hi')] }), Anthropic.BadRequestError)
     assert.match(error.message, /thinking\.budget_tokens/)
   })
 
@@ -89,7 +89,7 @@ export function testThinking({ client, server, makeClient, Anthropic }: Subject)
     assert.deepEqual(message.content, [thought, { type: 'text', text: 'The answer.', citations: null }])
   })
 
-  test('thinking comes in a stream, its signature last', async () => {
+  test('thinking is streamed, with its signature last', async () => {
     const params = { thinking: adaptive, messages: [fromUser(thinks)] }
     const events = await readEvents(client, params)
     const [, start] = events
@@ -102,25 +102,25 @@ export function testThinking({ client, server, makeClient, Anthropic }: Subject)
     assert.deepEqual(message.content, [thought, { type: 'text', text: 'The answer.', citations: null }])
   })
 
-  test('thinking that is not to be shown comes as its signature alone', async () => {
+  test('omitted thinking comes as its signature only', async () => {
     const params = { thinking: { ...adaptive, display: 'omitted' }, messages: [fromUser(thinks)] }
     const hidden = { ...thought, thinking: '' }
     assert.deepEqual((await ask(client, params)).content[0], hidden)
     assert.deepEqual((await streamMessage(client, params)).content[0], hidden)
   })
 
-  test('thinking may be shown as updates, as Claude Code asks for it', async () => {
+  test('thinking may be shown as updates, as Claude Code requests it', async () => {
     const params = { thinking: { ...adaptive, display: 'updates' }, messages: [fromUser(thinks)] }
     assert.deepEqual((await ask(client, params)).content[0], thought)
   })
 
-  test('thinking that is hidden comes as it is and goes back so', async () => {
+  test('redacted thinking is passed on unchanged in both directions', async () => {
     upstream.enqueue({ raw: redactedAnswer('c2VjcmV0') }, { raw: redactedAnswer('b3RoZXI=') })
     const messages = [fromUser('redacted')]
     const first = await ask(client, { thinking: adaptive, messages })
     const hidden = { type: 'redacted_thinking', data: 'c2VjcmV0' }
     assert.deepEqual(first.content, [hidden, { type: 'text', text: 'The answer.', citations: null }])
-    messages.push(giveBack(first), fromUser('again'))
+    messages.push(toHistory(first), fromUser('again'))
     const second = await streamMessage(client, { thinking: adaptive, messages })
     assert.deepEqual(second.content[0], { type: 'redacted_thinking', data: 'b3RoZXI=' })
     assert.deepEqual(conversationOf(sent(upstream)), [
@@ -133,13 +133,13 @@ export function testThinking({ client, server, makeClient, Anthropic }: Subject)
   const rome = { city: 'Rome' }
   const loop = `${step({ thinking: 3, tool: 'get_weather', input: rome })}${step({ thinking: 1, text: 'It rains.' })}`
 
-  test('a loop of tools keeps the thinking that led to the call', async () => {
+  test('a tool loop keeps the thinking that led to the call', async () => {
     const prompt = `loop ${loop}`
     const params = { thinking: adaptive, tools }
     const first = await ask(client, { ...params, messages: [fromUser(prompt)] })
     const call = callOf(first)
     assert.deepEqual(first.content[0], thought)
-    const messages = [fromUser(prompt), giveBack(first), fromUser([resultFor(call, 'rain')])]
+    const messages = [fromUser(prompt), toHistory(first), fromUser([resultFor(call, 'rain')])]
     const second = await streamMessage(client, { ...params, messages })
     assert.equal(textOf(second), 'It rains.')
     const sessions = [0, 1].map((index) => requestAt(upstream, index).headers['x-claude-code-session-id'])
@@ -151,7 +151,7 @@ export function testThinking({ client, server, makeClient, Anthropic }: Subject)
     ])
   })
 
-  test('a loop of tools keeps its thinking after the server was restarted', async (t) => {
+  test('a tool loop keeps its thinking after a restart of the server', async (t) => {
     const upstream = await startUpstream()
     t.after(() => upstream.close())
     const folders = makeFolders(t)
@@ -161,7 +161,7 @@ export function testThinking({ client, server, makeClient, Anthropic }: Subject)
     await before.close(0)
     const after = await startTestServer(t, { upstream, folders })
     const call = callOf(first)
-    const messages = [fromUser(loop), giveBack(first), fromUser([resultFor(call, 'rain')])]
+    const messages = [fromUser(loop), toHistory(first), fromUser([resultFor(call, 'rain')])]
     assert.equal(textOf(await ask(makeClient(after), { ...params, messages })), 'It rains.')
     assert.deepEqual(conversationOf(sent(upstream)), [
       user(loop),
@@ -170,7 +170,7 @@ export function testThinking({ client, server, makeClient, Anthropic }: Subject)
     ])
   })
 
-  test('a client that leaves thinking out of what it brings back goes on all the same', async () => {
+  test('a conversation continues if the client leaves thinking out of the history', async () => {
     const prompt = `forgetful ${thinks}`
     const first = await ask(client, { thinking: adaptive, messages: [fromUser(prompt)] })
     const messages = [fromUser(prompt), fromAssistant(textOf(first)), fromUser('Go on.')]
@@ -180,7 +180,7 @@ export function testThinking({ client, server, makeClient, Anthropic }: Subject)
     assert.equal(answer?.content.at(-1), 'The answer.')
   })
 
-  test('thinking that nobody has signed is not shown to the model', async () => {
+  test('unsigned thinking is not shown to the model', async () => {
     const unsigned = { type: 'thinking', thinking: 'Hm.', signature: '' } as const
     const answer = fromAssistant([unsigned, { type: 'text', text: 'Yes.' }])
     await ask(client, { thinking: adaptive, messages: [fromUser('Is it?'), answer, fromUser('Sure?')] })

@@ -1,20 +1,20 @@
-// Cases of the Anthropic suite: tools that Anthropic defines by a type, and the choice among tools.
+// Cases of the Anthropic suite: tools that Anthropic defines by type, and tool_choice.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { step } from '../helpers/test-server.ts'
 import {
   ask,
-  askAndTell,
+  askWithIgnored,
   callOf,
   callsOf,
   endOf,
-  failureOf,
+  errorOf,
   fromUser,
-  giveBack,
   makeTool,
   readEvents,
   resultFor,
   textOf,
+  toHistory,
   weatherTool,
 } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
@@ -39,7 +39,7 @@ export function testToolKinds({ client, server, Anthropic }: Subject): void {
     test(`a tool of type ${type} is offered to the model and run by the client`, async () => {
       const tool = { type, name }
       const prompt = `${step({ tool: name, input })}${step({ text: 'I see.' })}`
-      const { message: first, ignored } = await askAndTell(client, { tools: [tool], messages: [fromUser(prompt)] })
+      const { message: first, ignored } = await askWithIgnored(client, { tools: [tool], messages: [fromUser(prompt)] })
       assert.equal(ignored, null)
       const [offered, ...others] = sent(upstream).tools ?? []
       assert.ok(offered)
@@ -48,54 +48,54 @@ export function testToolKinds({ client, server, Anthropic }: Subject): void {
       for (const key of Object.keys(input)) assert.ok(key in properties, key)
       const call = callOf(first)
       assert.deepEqual([call.name, call.input], [name, input])
-      const messages = [fromUser(prompt), giveBack(first), fromUser([resultFor(call, 'a b')])]
+      const messages = [fromUser(prompt), toHistory(first), fromUser([resultFor(call, 'a b')])]
       assert.equal(textOf(await ask(client, { tools: [tool], messages })), 'I see.')
       assert.deepEqual(conversationOf(sent(upstream)).at(-1), user(toolResult(call.id, 'a b')))
     })
   }
 
-  test('a tool that servers of Anthropic would run is left out and told', async () => {
-    const { message, ignored } = await askAndTell(client, { tools: [search, weatherTool], messages: hi })
+  test('a tool that Anthropic’s servers would run is left out and reported as ignored', async () => {
+    const { message, ignored } = await askWithIgnored(client, { tools: [search, weatherTool], messages: hi })
     assert.deepEqual([message.stop_reason, ignored], ['end_turn', 'tools[0]'])
     assert.deepEqual(toolNames(sent(upstream)), ['get_weather'])
   })
 
-  test('a tool that servers of Anthropic would run cannot be forced', async () => {
+  test('a tool that Anthropic’s servers would run cannot be forced', async () => {
     const tool_choice = { type: 'tool', name: 'web_search' }
     const answer = ask(client, { tools: [search, weatherTool], tool_choice, messages: hi })
-    assert.match((await failureOf(answer, Anthropic.BadRequestError)).message, /tool_choice\.name/)
+    assert.match((await errorOf(answer, Anthropic.BadRequestError)).message, /tool_choice\.name/)
     assert.equal(upstream.requests.length, 0)
   })
 
-  test('a screen is refused', async () => {
+  test('the computer tool is refused', async () => {
     const screen = { type: 'computer_20250124', name: 'computer', display_width_px: 800, display_height_px: 600 }
-    const error = await failureOf(ask(client, { tools: [screen], messages: hi }), Anthropic.BadRequestError)
+    const error = await errorOf(ask(client, { tools: [screen], messages: hi }), Anthropic.BadRequestError)
     assert.match(error.message, /tools\[0\]\.type/)
     assert.equal(upstream.requests.length, 0)
   })
 
-  for (const [what, given, message] of [
-    ['two tools of one name', [weatherTool, weatherTool], /tools\[1\]\.name/],
+  for (const [what, invalidTools, message] of [
+    ['two tools with the same name', [weatherTool, weatherTool], /tools\[1\]\.name/],
     ['a tool without a schema', [{ name: 'a' }], /tools\[0\]\.input_schema/],
     ['a tool without a name', [{ input_schema: { type: 'object' } }], /tools\[0\]\.name/],
-    ['a name that is none', [{ ...weatherTool, name: 'a b' }], /tools\[0\]\.name/],
-    ['a name that the CLI has a use of its own for', [makeTool('ToolSearch')], /tools\[0\]\.name/],
+    ['an invalid tool name', [{ ...weatherTool, name: 'a b' }], /tools\[0\]\.name/],
+    ['a tool name that the CLI reserves', [makeTool('ToolSearch')], /tools\[0\]\.name/],
     [
       'a schema with an unknown type',
       [weatherTool, { name: 'b', input_schema: { type: 'object', properties: { city: { type: 'strnig' } } } }],
       /tools\[1\]\.input_schema/,
     ],
   ] as const) {
-    test(`${what} is refused where it stands`, async () => {
-      const error = await failureOf(ask(client, { tools: given, messages: hi }), Anthropic.BadRequestError)
+    test(`${what} is refused, and the error names the field`, async () => {
+      const error = await errorOf(ask(client, { tools: invalidTools, messages: hi }), Anthropic.BadRequestError)
       assert.match(error.message, message)
       assert.equal(upstream.requests.length, 0)
     })
   }
 
-  test('tool_choice auto leaves it to the model', async () => {
+  test('tool_choice auto leaves the choice to the model', async () => {
     const params = { system, tools, tool_choice: { type: 'auto' } }
-    const { message, ignored } = await askAndTell(client, { ...params, messages: hi })
+    const { message, ignored } = await askWithIgnored(client, { ...params, messages: hi })
     assert.deepEqual([message.stop_reason, ignored], ['end_turn', null])
     assert.deepEqual(systemOf(sent(upstream)), [system])
     callOf(await ask(client, { ...params, messages: [fromUser(callWeather)] }))
@@ -112,29 +112,29 @@ export function testToolKinds({ client, server, Anthropic }: Subject): void {
     assert.deepEqual(toolNames(sent(upstream)), [])
   })
 
-  test('tool_choice any tells the model to call a tool', async () => {
+  test('tool_choice any instructs the model to call a tool', async () => {
     const params = { system, tools, tool_choice: { type: 'any' }, messages: [fromUser(callWeather)] }
-    const { message, ignored } = await askAndTell(client, params)
+    const { message, ignored } = await askWithIgnored(client, params)
     assert.deepEqual([callOf(message).input, ignored], [rome, null])
     assert.match(systemOf(sent(upstream)).join(), /^You are a pirate\.\n\n.*tool/)
     assert.equal(endOf(await readEvents(client, params)).delta.stop_reason, 'tool_use')
   })
 
-  test('a model that does not follow tool_choice any is asked once more', async () => {
+  test('a model that does not follow tool_choice any gets a second try', async () => {
     upstream.enqueue({ text: 'No, thanks.' }, { tool: 'get_weather', input: rome })
-    const { message, ignored } = await askAndTell(client, { tools, tool_choice: { type: 'any' }, messages: hi })
+    const { message, ignored } = await askWithIgnored(client, { tools, tool_choice: { type: 'any' }, messages: hi })
     assert.deepEqual([callOf(message).input, textOf(message), ignored], [rome, '', null])
     assert.equal(upstream.requests.length, 2)
   })
 
-  test('a model that would rather talk than follow tool_choice is not passed off as one that did', async () => {
+  test('tool_choice is reported as ignored if the model does not follow it the second time', async () => {
     upstream.enqueue({ text: 'No.' }, { text: 'No, thanks.' })
-    const { message, ignored } = await askAndTell(client, { tools, tool_choice: { type: 'any' }, messages: hi })
+    const { message, ignored } = await askWithIgnored(client, { tools, tool_choice: { type: 'any' }, messages: hi })
     assert.deepEqual([message.stop_reason, ignored], ['end_turn', 'tool_choice'])
     assert.equal(upstream.requests.length, 2)
   })
 
-  test('tool_choice with a name offers that tool alone', async () => {
+  test('tool_choice with a name offers only that tool', async () => {
     const offered = [makeTool('get_time'), weatherTool]
     const tool_choice = { type: 'tool', name: 'get_weather' }
     const message = await ask(client, { tools: offered, tool_choice, messages: [fromUser(callWeather)] })
@@ -143,7 +143,7 @@ export function testToolKinds({ client, server, Anthropic }: Subject): void {
   })
 
   for (const type of ['auto', 'any'] as const) {
-    test(`disable_parallel_tool_use brings one call at a time, with ${type}`, async () => {
+    test(`disable_parallel_tool_use returns one call at a time, with ${type}`, async () => {
       const tool_choice = { type, disable_parallel_tool_use: true }
       const params = { tools, tool_choice, messages: [fromUser(twoCalls)] }
       const inputs = callsOf(await ask(client, params)).map(({ input }) => input)

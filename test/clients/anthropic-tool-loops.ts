@@ -1,4 +1,4 @@
-// Cases of the Anthropic suite: several calls of the client's tools, at once and one after the other.
+// Cases of the Anthropic suite: several calls of the client's tools, parallel and in sequence.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { step } from '../helpers/test-server.ts'
@@ -7,7 +7,6 @@ import {
   callOf,
   callsOf,
   fromUser,
-  giveBack,
   type MessageParam,
   makeTool,
   model,
@@ -16,6 +15,7 @@ import {
   streamMessage,
   type ToolUse,
   textOf,
+  toHistory,
   weatherTool,
 } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
@@ -25,13 +25,13 @@ const cities = ['Rome', 'Oslo', 'Lima']
 const callAll = (prefix: string) =>
   step({ tools: cities.map((city) => ({ name: 'get_weather', input: { city: `${prefix}${city}` } })) })
 const weatherFor = (call: ToolUse) => resultFor(call, `weather of ${JSON.stringify(call.input)}`)
-const used = ({ id, name, input }: ToolUse) => toolUse(id, name, input as Record<string, unknown>)
-const given = (call: ToolUse) => toolResult(call.id, `weather of ${JSON.stringify(call.input)}`)
+const expectedCall = ({ id, name, input }: ToolUse) => toolUse(id, name, input as Record<string, unknown>)
+const expectedResult = (call: ToolUse) => toolResult(call.id, `weather of ${JSON.stringify(call.input)}`)
 
 const orders: [name: string, arrange: <T>(list: T[]) => T[]][] = [
   ['in order', (list) => list],
-  ['the other way round', (list) => list.toReversed()],
-  ['mixed up', (list) => [...list.slice(1), ...list.slice(0, 1)]],
+  ['in reverse order', (list) => list.toReversed()],
+  ['in mixed order', (list) => [...list.slice(1), ...list.slice(0, 1)]],
 ]
 
 export function testToolLoops({ client, server, betaTool }: Subject): void {
@@ -45,11 +45,11 @@ export function testToolLoops({ client, server, betaTool }: Subject): void {
 
   for (const [order, arrange] of orders) {
     for (const [way, get] of ways) {
-      test(`three rounds of calls made at once take their results ${order}, ${way}`, async () => {
+      test(`three rounds of parallel calls accept their results ${order}, ${way}`, async () => {
         const rounds = ['1', '2', '3']
         const prompt = `${order} ${way} ${rounds.map(callAll).join('')}${step({ text: 'All of them.', tokens: 2 })}`
         const messages = [fromUser(prompt)]
-        const told = [user(prompt)]
+        const wanted = [user(prompt)]
         for (const round of rounds) {
           const message = await get(client, { tools, messages })
           const calls = callsOf(message)
@@ -58,32 +58,34 @@ export function testToolLoops({ client, server, betaTool }: Subject): void {
             cities.map((city) => ({ city: `${round}${city}` })),
           )
           assert.equal(new Set(calls.map(({ id }) => id)).size, 3)
-          messages.push(giveBack(message), fromUser(arrange(calls).map(weatherFor)))
-          told.push(assistant(...calls.map(used)), user(...calls.map(given)))
+          messages.push(toHistory(message), fromUser(arrange(calls).map(weatherFor)))
+          wanted.push(assistant(...calls.map(expectedCall)), user(...calls.map(expectedResult)))
         }
         assert.equal(textOf(await get(client, { tools, messages })), 'All of them.')
         assert.equal(upstream.requests.length, 4)
         assert.deepEqual(new Set([0, 1, 2, 3].map(session)).size, 1)
-        const sorted = conversationOf(sent(upstream)).map((message, at) => ({
+        const sorted = conversationOf(sent(upstream)).map((message, index) => ({
           ...message,
-          content: message.content.toSorted((a, b) => placeIn(told[at]?.content, a) - placeIn(told[at]?.content, b)),
+          content: message.content.toSorted(
+            (a, b) => indexIn(wanted[index]?.content, a) - indexIn(wanted[index]?.content, b),
+          ),
         }))
-        assert.deepEqual(sorted, told)
+        assert.deepEqual(sorted, wanted)
       })
     }
   }
 
-  test('results may come one message each', async () => {
+  test('each result may be in a message of its own', async () => {
     const prompt = `one by one ${callAll('')}${step({ text: 'All of them.' })}`
     const first = await ask(client, { tools, messages: [fromUser(prompt)] })
     const calls = callsOf(first)
     const results = calls.map((call) => fromUser([weatherFor(call)]))
-    await ask(client, { tools, messages: [fromUser(prompt), giveBack(first), ...results] })
-    const wanted = [user(prompt), assistant(...calls.map(used)), user(...calls.map(given))]
+    await ask(client, { tools, messages: [fromUser(prompt), toHistory(first), ...results] })
+    const wanted = [user(prompt), assistant(...calls.map(expectedCall)), user(...calls.map(expectedResult))]
     assert.deepEqual(conversationOf(sent(upstream)), wanted)
   })
 
-  test('calls made at once come in a stream as blocks of their own', async () => {
+  test('parallel calls are streamed as separate blocks', async () => {
     const events = await readEvents(client, { tools, messages: [fromUser(callAll(''))] })
     const inputs: string[] = []
     for (const event of events) {
@@ -98,7 +100,7 @@ export function testToolLoops({ client, server, betaTool }: Subject): void {
     )
   })
 
-  test('calls and results that another server has made reach the model with their ids', async () => {
+  test('calls and results from another server reach the model with their ids', async () => {
     const call = (id: string, city: string) => ({ type: 'tool_use' as const, id, name: 'get_weather', input: { city } })
     const messages: MessageParam[] = [
       fromUser('Rome and Oslo?'),
@@ -124,15 +126,15 @@ export function testToolLoops({ client, server, betaTool }: Subject): void {
     const prompt = `changing ${step({ tool: 'get_weather', input: { city: 'Rome' } })}${step({ text: 'Sun.' })}`
     const first = await ask(client, { tools, messages: [fromUser(prompt)] })
     const call = callOf(first)
-    const messages = [fromUser(prompt), giveBack(first), fromUser([resultFor(call, 'sun')])]
+    const messages = [fromUser(prompt), toHistory(first), fromUser([resultFor(call, 'sun')])]
     const others = [makeTool('get_time'), makeTool('get_place')]
     const second = await ask(client, { tools: others, messages })
     assert.deepEqual(toolNames(sent(upstream)), ['get_place', 'get_time'])
     const again = `again ${step({ tool: 'get_time' })}`
-    messages.push(giveBack(second), fromUser(again))
+    messages.push(toHistory(second), fromUser(again))
     const third = await ask(client, { tools: others, messages })
     const other = callOf(third)
-    messages.push(giveBack(third), fromUser([resultFor(other, 'noon')]))
+    messages.push(toHistory(third), fromUser([resultFor(other, 'noon')]))
     await ask(client, { messages })
     assert.deepEqual(toolNames(sent(upstream)), [])
     assert.deepEqual(conversationOf(sent(upstream)), [
@@ -146,7 +148,7 @@ export function testToolLoops({ client, server, betaTool }: Subject): void {
     ])
   })
 
-  test('requests with different tools at the same time keep to their own', async () => {
+  test('simultaneous requests with different tools each keep their own', async () => {
     const names = Array.from({ length: 6 }, (_, index) => `tool_${index}`)
     const answers = await Promise.all(
       names.map((name) => {
@@ -166,13 +168,13 @@ export function testToolLoops({ client, server, betaTool }: Subject): void {
     test(`the tool runner runs the whole loop${stream ? ', streamed' : ''}`, async () => {
       const oneMore = step({ tool: 'get_weather', input: { city: 'Kyiv' } })
       const prompt = `${callAll('')}${oneMore}${step({ text: 'Good.' })}`
-      const asked: string[] = []
+      const requested: string[] = []
       const tool = betaTool({
         name: 'get_weather',
         description: 'Tells the weather.',
         inputSchema: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
         run: ({ city }) => {
-          asked.push(city)
+          requested.push(city)
           return `sun in ${city}`
         },
       })
@@ -181,7 +183,7 @@ export function testToolLoops({ client, server, betaTool }: Subject): void {
       const [answer, ...others] = (await runner.runUntilDone()).content
       assert.ok(answer?.type === 'text')
       assert.deepEqual([answer.text, others], ['Good.', []])
-      assert.deepEqual(asked, [...cities, 'Kyiv'])
+      assert.deepEqual(requested, [...cities, 'Kyiv'])
       assert.equal(upstream.requests.length, 3)
       assert.deepEqual([session(1), session(2)], [session(0), session(0)])
       const results = conversationOf(sent(upstream)).flatMap(({ content }) =>
@@ -195,6 +197,6 @@ export function testToolLoops({ client, server, betaTool }: Subject): void {
 
 const idOf = (block: string | Block) => (typeof block === 'string' ? block : (block.tool_use_id ?? block.id))
 
-/** Where the block of the same id stands; the order of results is free. */
-const placeIn = (blocks: readonly (string | Block)[] | undefined, block: string | Block) =>
+/** The index of the block with the same id; the order of results does not matter. */
+const indexIn = (blocks: readonly (string | Block)[] | undefined, block: string | Block) =>
   (blocks ?? []).findIndex((each) => idOf(each) === idOf(block))

@@ -10,16 +10,16 @@ import {
   callOf,
   deltasOf,
   endOf,
-  failureOf,
+  errorOf,
   fromAssistant,
   fromUser,
-  giveBack,
   makeTool,
   readEvents,
   resultFor,
   streamMessage,
   textOf,
   toBody,
+  toHistory,
   weatherTool,
 } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-suite.ts'
@@ -42,14 +42,14 @@ export function testTools({ client, server, makeClient, Anthropic }: Subject): v
     assert.deepEqual(offered, [weatherTool])
   })
 
-  test('a call ends the answer, and its result goes on in the same process', async () => {
+  test('a call ends the answer, and its result continues in the same process', async () => {
     const prompt = `tool ${callWeather}${step({ text: 'It rains.' })}`
     const first = await ask(client, { tools, messages: [fromUser(prompt)] })
     const call = callOf(first)
     assert.match(call.id, /^toolu_/)
     assert.deepEqual(first.content, [{ ...call, name: 'get_weather', input: rome }])
     assert.equal(upstream.requests.length, 1)
-    const messages = [fromUser(prompt), giveBack(first), fromUser([resultFor(call, 'rain')])]
+    const messages = [fromUser(prompt), toHistory(first), fromUser([resultFor(call, 'rain')])]
     const second = await ask(client, { tools, messages })
     assert.deepEqual([textOf(second), second.stop_reason], ['It rains.', 'end_turn'])
     assert.equal(upstream.requests.length, 2)
@@ -62,7 +62,7 @@ export function testTools({ client, server, makeClient, Anthropic }: Subject): v
     assert.deepEqual(toolNames(sent(upstream)), ['get_weather'])
   })
 
-  test('words before a call are part of the answer and of the conversation', async () => {
+  test('text before a call is part of the answer and of the conversation', async () => {
     const first_step = step({ text: 'I will look.', tool: 'get_weather', input: rome })
     const prompt = `words ${first_step}${step({ text: 'It rains.' })}`
     const first = await ask(client, { tools, messages: [fromUser(prompt)] })
@@ -71,7 +71,7 @@ export function testTools({ client, server, makeClient, Anthropic }: Subject): v
       ['text', 'tool_use'],
     )
     const call = callOf(first)
-    await ask(client, { tools, messages: [fromUser(prompt), giveBack(first), fromUser([resultFor(call, 'rain')])] })
+    await ask(client, { tools, messages: [fromUser(prompt), toHistory(first), fromUser([resultFor(call, 'rain')])] })
     assert.deepEqual(conversationOf(sent(upstream)), [
       user(prompt),
       assistant('I will look.', toolUse(call.id, 'get_weather', rome)),
@@ -79,7 +79,7 @@ export function testTools({ client, server, makeClient, Anthropic }: Subject): v
     ])
   })
 
-  test('the input of a call comes in a stream, piece by piece', async () => {
+  test('the input of a call is streamed piece by piece', async () => {
     const events = await readEvents(client, { tools, messages: [fromUser(callWeather)] })
     const [, start] = events
     assert.ok(start?.type === 'content_block_start' && start.content_block.type === 'tool_use')
@@ -90,7 +90,7 @@ export function testTools({ client, server, makeClient, Anthropic }: Subject): v
     assert.equal(endOf(events).delta.stop_reason, 'tool_use')
   })
 
-  test('the stream helper puts a call together, and its result goes on from there', async () => {
+  test('the stream helper assembles a call, and its result continues the conversation', async () => {
     const prompt = `helper ${callWeather}${step({ text: 'It rains.', tokens: 2 })}`
     const messages = [fromUser(prompt)]
     const snapshots: unknown[] = []
@@ -99,7 +99,7 @@ export function testTools({ client, server, makeClient, Anthropic }: Subject): v
     const first = await stream.finalMessage()
     const call = callOf(first)
     assert.deepEqual([call.input, snapshots.at(-1)], [rome, rome])
-    messages.push(giveBack(first), fromUser([resultFor(call, 'rain')]))
+    messages.push(toHistory(first), fromUser([resultFor(call, 'rain')]))
     assert.equal(textOf(await streamMessage(client, { tools, messages })), 'It rains.')
     assert.equal(session(1), session(0))
     assert.deepEqual(conversationOf(sent(upstream)), [
@@ -122,18 +122,18 @@ export function testTools({ client, server, makeClient, Anthropic }: Subject): v
       const first = await ask(client, { tools, messages: [fromUser(prompt)] })
       const results = fromUser([resultFor(callOf(first), result)])
       assert.equal(
-        textOf(await ask(client, { tools, messages: [fromUser(prompt), giveBack(first), results] })),
+        textOf(await ask(client, { tools, messages: [fromUser(prompt), toHistory(first), results] })),
         'I see.',
       )
       assert.deepEqual(conversationOf(sent(upstream)).at(-1), user(toolResult(callOf(first).id, result)))
     })
   }
 
-  test('a result that is an error is told as one', async () => {
+  test('an error result reaches the model as an error', async () => {
     const prompt = `error ${callWeather}${step({ text: 'I see.' })}`
     const first = await ask(client, { tools, messages: [fromUser(prompt)] })
     const results = fromUser([resultFor(callOf(first), 'no such city', { is_error: true })])
-    await ask(client, { tools, messages: [fromUser(prompt), giveBack(first), results] })
+    await ask(client, { tools, messages: [fromUser(prompt), toHistory(first), results] })
     const [result] = conversationOf(sent(upstream)).at(-1)?.content ?? []
     assert.ok(typeof result === 'object')
     assert.deepEqual([result.is_error, result.content], [true, 'no such city'])
@@ -143,10 +143,13 @@ export function testTools({ client, server, makeClient, Anthropic }: Subject): v
     const prompt = `nothing ${callWeather}${step({ text: 'I see.' })}`
     const first = await ask(client, { tools, messages: [fromUser(prompt)] })
     const results = fromUser([resultFor(callOf(first), undefined)])
-    assert.equal(textOf(await ask(client, { tools, messages: [fromUser(prompt), giveBack(first), results] })), 'I see.')
+    assert.equal(
+      textOf(await ask(client, { tools, messages: [fromUser(prompt), toHistory(first), results] })),
+      'I see.',
+    )
   })
 
-  test('a picture as a result arrives in the process that waits for it', async () => {
+  test('an image result arrives in the process that waits for it', async () => {
     const data = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
     const source = { type: 'base64', media_type: 'image/png', data } as const
     const content = [
@@ -156,23 +159,23 @@ export function testTools({ client, server, makeClient, Anthropic }: Subject): v
     const prompt = `picture ${callWeather}${step({ text: 'I see.' })}`
     const first = await ask(client, { tools, messages: [fromUser(prompt)] })
     const results = fromUser([resultFor(callOf(first), content)])
-    await ask(client, { tools, messages: [fromUser(prompt), giveBack(first), results] })
+    await ask(client, { tools, messages: [fromUser(prompt), toHistory(first), results] })
     assert.equal(session(1), session(0))
     const [result] = conversationOf(sent(upstream)).at(-1)?.content ?? []
     assert.ok(typeof result === 'object')
     assert.deepEqual(result.content, content)
   })
 
-  test('words of the user may follow a result', async () => {
+  test('user text may follow a result', async () => {
     const first = await ask(client, { tools, messages: [fromUser(callWeather)] })
     const call = callOf(first)
     const results = fromUser([resultFor(call, 'rain'), { type: 'text', text: 'And tomorrow?' }])
-    await ask(client, { tools, messages: [fromUser(callWeather), giveBack(first), results] })
+    await ask(client, { tools, messages: [fromUser(callWeather), toHistory(first), results] })
     assert.deepEqual(conversationOf(sent(upstream)).at(-1), user(toolResult(call.id, 'rain'), 'And tomorrow?'))
   })
 
   for (const name of ['Bash', 'mcp__x', 'mcp__client__get-it', 'StructuredOutput', 'a'.repeat(64), 'b'.repeat(128)]) {
-    test(`a client's tool named ${name} reaches the model so and is never run here`, async () => {
+    test(`a client's tool named ${name} reaches the model under its name and never runs on the server`, async () => {
       const file = join(folders.cwd, `made-by-${name}`)
       const input = { command: `touch ${file}`, description: 'a command' }
       const tool = makeTool(name, { command: { type: 'string' }, description: { type: 'string' } })
@@ -181,7 +184,7 @@ export function testTools({ client, server, makeClient, Anthropic }: Subject): v
       const call = callOf(first)
       assert.deepEqual([call.name, call.input], [name, input])
       assert.deepEqual(toolNames(sent(upstream)), [name])
-      const messages = [fromUser(prompt), giveBack(first), fromUser([resultFor(call, 'ran elsewhere')])]
+      const messages = [fromUser(prompt), toHistory(first), fromUser([resultFor(call, 'ran elsewhere')])]
       assert.equal(textOf(await ask(client, { tools: [tool], messages })), 'Done.')
       assert.deepEqual(conversationOf(sent(upstream)), [
         user(prompt),
@@ -192,7 +195,7 @@ export function testTools({ client, server, makeClient, Anthropic }: Subject): v
     })
   }
 
-  test('a result is taken after the server was restarted', async (t) => {
+  test('a result is accepted after a restart of the server', async (t) => {
     const upstream = await startUpstream()
     t.after(() => upstream.close())
     const folders = makeFolders(t)
@@ -202,7 +205,7 @@ export function testTools({ client, server, makeClient, Anthropic }: Subject): v
     await before.close(0)
     const after = await startTestServer(t, { upstream, folders })
     const call = callOf(first)
-    const messages = [fromUser(prompt), giveBack(first), fromUser([resultFor(call, 'rain')])]
+    const messages = [fromUser(prompt), toHistory(first), fromUser([resultFor(call, 'rain')])]
     assert.equal(textOf(await ask(makeClient(after), { tools, messages })), 'It rains.')
     assert.equal(upstream.requests.length, 2)
     assert.deepEqual(conversationOf(sent(upstream)), [
@@ -218,9 +221,9 @@ export function testTools({ client, server, makeClient, Anthropic }: Subject): v
     ['a result without a call', [fromUser([result])], /`tool_use_id` found in `tool_result` blocks: toolu_9/],
     ['a call without a result', [fromUser('a'), fromAssistant([call]), fromUser('b')], /without `tool_result` blocks/],
   ] as const) {
-    test(`${what} is refused in the words of the API`, async () => {
+    test(`${what} is refused in the wording of the API`, async () => {
       const answer = client.messages.create({ ...toBody({ tools, messages: [...messages] }), stream: false })
-      const error = await failureOf(answer, Anthropic.BadRequestError)
+      const error = await errorOf(answer, Anthropic.BadRequestError)
       assert.match(error.message, message)
       assert.equal(upstream.requests.length, 0)
     })

@@ -1,4 +1,4 @@
-// The suite with the client's current major version.
+// Runs the suite with the client's current major version.
 import { Anthropic } from '@anthropic-ai/sdk'
 import { betaTool } from '@anthropic-ai/sdk/helpers/beta/json-schema'
 import { zodOutputFormat } from '@anthropic-ai/sdk/helpers/zod'

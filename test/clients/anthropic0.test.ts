@@ -1,4 +1,4 @@
-// The suite with the client's former major version, which most programs still bring along.
+// Runs the suite with the client's former major version, which most programs still use.
 import type { Anthropic } from '@anthropic-ai/sdk'
 import type { betaTool } from '@anthropic-ai/sdk/helpers/beta/json-schema'
 import type { zodOutputFormat } from '@anthropic-ai/sdk/helpers/zod'
@@ -10,7 +10,7 @@ import { testAnthropicClient } from './anthropic-suite.ts'
 await testAnthropicClient(
   '@anthropic-ai/sdk 0',
   {
-    // The suite uses nothing that the two have in different forms, but their classes are not of one type.
+    // The suite uses only what both versions share, but their classes have different types.
     Anthropic: anthropic.Anthropic as unknown as typeof Anthropic,
     betaTool: tools.betaTool as unknown as typeof betaTool,
     zodOutputFormat: formats.zodOutputFormat as unknown as typeof zodOutputFormat,

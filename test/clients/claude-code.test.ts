@@ -1,5 +1,5 @@
-// Claude Code itself as a client: the real `claude` in print mode talks to claude-serve, which drives a `claude` of its own
-// against the scripted upstream. The two share nothing but the connection.
+// Claude Code itself as a client: the real `claude` in print mode talks to claude-serve, which runs its own `claude`
+// against the scripted upstream. The two share only the connection.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,7 +16,7 @@ const { upstream } = server
 
 type Printed = { code: number; stdout: string; stderr: string }
 
-/** Runs `claude -p` in fresh folders, in an environment of nothing but what stands here. */
+/** Runs `claude -p` in fresh folders with only these environment variables. */
 async function claude(t: TestContext, prompt: string, args: string[], files: Record<string, string> = {}) {
   const { root, home, cwd } = makeFolders(t)
   mkdirSync(join(root, 'tmp'))
@@ -62,7 +62,7 @@ describe('Claude Code', () => {
     assert.equal(sent(upstream).thinking?.type, 'adaptive')
   })
 
-  test('prints the words as they come', async (t) => {
+  test('prints the text as it arrives', async (t) => {
     const prompt = step({ text: 'one two three four', tokens: 4 })
     const args = ['--output-format', 'stream-json', '--include-partial-messages', '--verbose']
     const { code, stdout, stderr } = await claude(t, prompt, args)
@@ -75,7 +75,7 @@ describe('Claude Code', () => {
     assert.equal((events.at(-1) as unknown as Result).result, 'one two three four')
   })
 
-  test('asks for nothing that is refused', async (t) => {
+  test('sends no request that is refused', async (t) => {
     const args = ['--output-format', 'stream-json', '--verbose', '--tools', '']
     const before = server.logLines.length
     const { code, stderr } = await claude(t, step({ thinking: 2, text: 'Done.' }), args)
@@ -91,17 +91,17 @@ describe('Claude Code', () => {
     ['Read', { file_path: 'note.txt' }],
     ['Bash', { command: 'cat note.txt', description: 'Shows the note' }],
   ] as const) {
-    test(`runs its own ${name} and tells the model what came of it`, async (t) => {
-      // The file lies in the client's folder, of which the server knows nothing.
+    test(`runs its own ${name} and sends the result to the model`, async (t) => {
+      // The file is in the client's folder, which the server does not know.
       const prompt = `What does the note say? ${step({ tool: name, input })}${step({ text: 'Xylophones.' })}`
       const args = ['--output-format', 'json', '--allowedTools', name]
       const printed = await claude(t, prompt, args, { 'note.txt': 'buy 7 xylophones\n' })
       const { result, num_turns } = resultOf(printed)
       assert.deepEqual([result, num_turns], ['Xylophones.', 2])
-      const asked = upstream.requests.filter(({ raw }) => raw.includes('What does the note say?'))
-      assert.ok(asked.length >= 2)
-      const told = conversationOf(sent(upstream))
-      const results = told.flatMap(({ content }) =>
+      const requests = upstream.requests.filter(({ raw }) => raw.includes('What does the note say?'))
+      assert.ok(requests.length >= 2)
+      const conversation = conversationOf(sent(upstream))
+      const results = conversation.flatMap(({ content }) =>
         content.filter((block) => typeof block !== 'string' && block.type === 'tool_result'),
       )
       assert.equal(results.length, 1)
@@ -110,7 +110,7 @@ describe('Claude Code', () => {
     })
   }
 
-  test('tells its user what the model could not do', async (t) => {
+  test('prints the error of the model', async (t) => {
     const prompt = step({ status: 400, message: 'prompt is too long: 250000 tokens > 200000 maximum' })
     const { code, stdout } = await claude(t, prompt, ['--output-format', 'json', '--tools', ''])
     assert.equal(code, 1, stdout)

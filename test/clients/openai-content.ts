@@ -61,13 +61,13 @@ export function testContent({ client, server, OpenAI, zodResponseFormat }: Subje
     const messages: Message[] = [
       { role: 'user', content: [image, text('What is it?')] },
       { role: 'assistant', content: 'A dot.' },
-      fromUser('Of which colour?'),
+      fromUser('Of which color?'),
     ]
     await completions.create({ model, messages })
     assert.deepEqual(conversationOf(sent(upstream)), [
       user(base64('image', 'image/png', png), 'What is it?'),
       assistant('A dot.'),
-      user('Of which colour?'),
+      user('Of which color?'),
     ])
   })
 

@@ -57,8 +57,8 @@ export function testHistory({ client, server }: Subject): void {
     assert.deepEqual(seen, Array(3).fill(seen[0]))
     assert.equal(upstream.requests.length, 3)
     assert.deepEqual(systemOf(sent(upstream)), ['You are a parrot.'])
-    const told = turns.flatMap(({ word, prompt }) => [user(prompt), assistant(`Polly ${word}.`)])
-    assert.deepEqual(conversationOf(sent(upstream)), told.slice(0, -1))
+    const conversation = turns.flatMap(({ word, prompt }) => [user(prompt), assistant(`Polly ${word}.`)])
+    assert.deepEqual(conversationOf(sent(upstream)), conversation.slice(0, -1))
   })
 
   test('a conversation goes on from a stream', async () => {

@@ -24,8 +24,8 @@ const unknownId = `resp_${'0'.repeat(32)}`
 const long = (mark: string) => `${mark} ${step({ tokens: 1000, gap: 20 })}`
 
 /** When a response ended is read from one clock by those who hear it live, from the store by others: a second may lie between them. */
-function timeless<T>(told: T): T {
-  const text = JSON.stringify(told, (key, value) => (key === 'completed_at' && value !== null ? 'some time' : value))
+function timeless<T>(events: T): T {
+  const text = JSON.stringify(events, (key, value) => (key === 'completed_at' && value !== null ? 'some time' : value))
   return JSON.parse(text) as T
 }
 

@@ -174,9 +174,9 @@ export function testText({ client, server, OpenAI }: Subject): void {
     const first = await completions.create({ model: `agent/${model}`, messages: [fromUser(prompt)] })
     const messages = [fromUser(prompt), asMessage(first), fromUser('agent, go on')]
     await completions.create({ model: `agent/${model}`, messages })
-    const told = conversationOf(sent(upstream))
+    const conversation = conversationOf(sent(upstream))
     assert.deepEqual(
-      told.map(({ role, content }) => [
+      conversation.map(({ role, content }) => [
         role,
         ...content.map((block) => (typeof block === 'string' ? block : block.type)),
       ]),

@@ -49,9 +49,9 @@ export function testToolLoops({ client, server }: Subject): void {
       const uses = calls.map((call) => toolUse(call.id, 'get_weather', JSON.parse(call.function.arguments)))
       assert.deepEqual(conversation.slice(0, 2), [user(prompt), assistant(...uses)])
       assert.equal(conversation.length, 3)
-      const given = calls.map((call) => toolResult(call.id, `weather of ${call.function.arguments}`))
+      const wantedResults = calls.map((call) => toolResult(call.id, `weather of ${call.function.arguments}`))
       const byId = (conversation[2]?.content ?? []).toSorted((a, b) => idOf(calls, a) - idOf(calls, b))
-      assert.deepEqual(byId, given)
+      assert.deepEqual(byId, wantedResults)
     })
   }
 

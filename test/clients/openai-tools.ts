@@ -300,8 +300,8 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     test(`tool_choice ${what}: a stream has the call alone as well`, async () => {
       talkThenCall()
       const stream_options = { include_usage: true }
-      const asked = { model, tools, messages: [fromUser('hi')], tool_choice, stream: true as const, stream_options }
-      const chunks = await readAll(await completions.create(asked))
+      const request = { model, tools, messages: [fromUser('hi')], tool_choice, stream: true as const, stream_options }
+      const chunks = await readAll(await completions.create(request))
       assert.deepEqual(finishOf(chunks), ['tool_calls'])
       assert.equal(textOfChunks(chunks), '')
       assert.doesNotMatch(JSON.stringify(chunks), /thanks/)
@@ -321,13 +321,13 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
   test('the second try is the same request with a reminder after it, of which the conversation knows nothing', async () => {
     talkThenCall()
     const first = await completions.create({ model, tools, messages: [fromUser('remind me')], tool_choice: 'required' })
-    const [told, again] = [sent(upstream, 0), sent(upstream, 1)]
-    assert.deepEqual(conversationOf(told), [user('remind me')])
+    const [original, again] = [sent(upstream, 0), sent(upstream, 1)]
+    assert.deepEqual(conversationOf(original), [user('remind me')])
     const [{ content } = { content: [] }, ...others] = conversationOf(again)
     assert.deepEqual([content.slice(0, -1), others], [['remind me'], []])
     assert.match(String(content.at(-1)), /must be a call of one of the tools/)
-    assert.deepEqual(again.system, told.system)
-    assert.deepEqual(again.tools, told.tools)
+    assert.deepEqual(again.system, original.system)
+    assert.deepEqual(again.tools, original.tools)
     const messages = [fromUser('remind me'), asMessage(first), resultFor(callOf(first), 'rain')]
     await completions.create({ model, tools, messages })
     assert.deepEqual(conversationOf(sent(upstream)), [
@@ -341,8 +341,8 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     const config = { maxProcesses: 1, requestTimeoutMs: 15_000 }
     const alone = await startTestServer(t, { config })
     alone.upstream.enqueue({ text: 'No, thanks.' }, { tool: 'get_weather', input: rome })
-    const asked = { model, tools, messages: [fromUser('hi')], tool_choice: 'required' as const }
-    const completion = await makeClient(alone).chat.completions.create(asked)
+    const request = { model, tools, messages: [fromUser('hi')], tool_choice: 'required' as const }
+    const completion = await makeClient(alone).chat.completions.create(request)
     assert.deepEqual(JSON.parse(callOf(completion).function.arguments), rome)
   })
 

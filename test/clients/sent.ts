@@ -41,7 +41,7 @@ function simplify({ cache_control: _, ...block }: Block): string | Block {
 const isReminder = (block: Block) => block.type === 'text' && /^<system-reminder>/.test(block.text ?? '')
 
 /**
- * The conversation without the CLI's reminders and its notice of the surroundings. Neighbours of one role are messages as one
+ * The conversation without the CLI's reminders and its notice of the surroundings. Neighbors of one role are messages as one
  * message, as the model's API takes them.
  */
 export function conversationOf({ messages }: MessagesBody): SentMessage[] {

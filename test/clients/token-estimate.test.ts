@@ -40,8 +40,8 @@ const newerRatio = 1.35
 
 function countInput({ model, system = '', messages, tools = [] }: MessagesBody): number {
   const offered = tools.reduce((sum, tool) => sum + countTokens(JSON.stringify(tool)), 0)
-  const said = messages.reduce((sum, { role, content }) => sum + countTokens(speaker(role)) + countText(content), 0)
-  const counted = countText(system) + said + offered + (tools.length === 0 ? 0 : toolPreambleTokens)
+  const messageTokens = messages.reduce((sum, { role, content }) => sum + countTokens(speaker(role)) + countText(content), 0)
+  const counted = countText(system) + messageTokens + offered + (tools.length === 0 ? 0 : toolPreambleTokens)
   return model?.startsWith(newerModel) ? Math.round(counted * newerRatio) : counted
 }
 
@@ -78,8 +78,8 @@ after(async () => {
 
 const { English, German, Russian, Chinese, Japanese, Arabic, Markdown, TypeScript, Python, YAML, log } = naturalTexts
 const words = (text: string | undefined): UserBlock[] => [{ type: 'text', text: text ?? '' }]
-const asked = (text: string | undefined): ConversationMessage => ({ role: 'user', content: words(text) })
-const said = (text: string | undefined): ConversationMessage => ({
+const fromUser = (text: string | undefined): ConversationMessage => ({ role: 'user', content: words(text) })
+const fromAssistant = (text: string | undefined): ConversationMessage => ({
   role: 'assistant',
   content: [{ type: 'text', text: text ?? '' }],
 })
@@ -89,7 +89,7 @@ const others = ['read_file', 'write_file', 'list_folder', 'run_tests', 'open_pag
   tool(name, `${name}: does what its name says, and tells what came of it in a few lines of text.`),
 )
 const looked: ConversationMessage[] = [
-  asked('Where is the code that starts the server?'),
+  fromUser('Where is the code that starts the server?'),
   {
     role: 'assistant',
     content: [
@@ -101,10 +101,10 @@ const looked: ConversationMessage[] = [
 const found: UserBlock[] = [
   { type: 'tool_result', tool_use_id: 'toolu_01A', content: [{ type: 'text', text: TypeScript ?? '' }] },
 ]
-const chat = [asked(English), said('A ferry crosses.'), asked(German), said('Ein Umzug steht bevor.')]
+const chat = [fromUser(English), fromAssistant('A ferry crosses.'), fromUser(German), fromAssistant('Ein Umzug steht bevor.')]
 const smallTalk = Array.from({ length: 12 }, (_, n) => [
-  asked(`And what is ${n} times 7?`),
-  said(`That is ${n * 7}.`),
+  fromUser(`And what is ${n} times 7?`),
+  fromAssistant(`That is ${n * 7}.`),
 ]).flat()
 
 type Case = {
@@ -144,11 +144,11 @@ const then: Record<string, Case> = {
   YAML: { prompt: YAML, system: 'You review pipelines.' },
   'all languages': { prompt: [English, German, Russian, Chinese, Japanese, Arabic].join('\n') },
   'a long document': { prompt: `${Markdown}\n${TypeScript}\n${log}`.repeat(3) },
-  'a conversation in code': { prompt: 'Now with tests.', history: [asked('Write an account.'), said(Python)] },
+  'a conversation in code': { prompt: 'Now with tests.', history: [fromUser('Write an account.'), fromAssistant(Python)] },
   'another conversation': { prompt: 'Why?', history: [...smallTalk, ...chat], system: 'Be brief.' },
   'two tools': { prompt: 'What is new?', tools: others.slice(0, 2) },
   'many tools in a conversation': { prompt: 'Again, please.', history: chat, tools: [...others, search] },
-  'a call without its tool': { prompt: found, history: [asked(English), said('Yes.'), ...looked] },
+  'a call without its tool': { prompt: found, history: [fromUser(English), fromAssistant('Yes.'), ...looked] },
   'a schema and a system prompt': {
     prompt: `Who? ${step({ tool: 'StructuredOutput', input: { query: 'y' } })}`,
     system: German,

@@ -1,5 +1,5 @@
-// A command as a process of its own, for its tests: to its end, step by step, or on a terminal. Folders and environment are those of
-// one test.
+// Runs a command as a separate process, for its tests: to its end, step by step, or on a terminal. Each test has its own folders and
+// environment.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -7,12 +7,12 @@ import type { TestContext } from 'node:test'
 import type { TestFolders } from '../helpers/test-server.ts'
 import { cli, environmentOf, type Outcome } from './keys/process.ts'
 
-export type Given = {
+export type RunOptions = {
   environment?: Record<string, string>
-  /** What comes on stdin; it is closed after that. */
+  /** Written to stdin, which is then closed. */
   input?: string | Buffer
   cwd?: string
-  /** For node itself. */
+  /** Flags for node itself. */
   nodeFlags?: string[]
 }
 
@@ -22,17 +22,17 @@ export class Running {
   stderr = ''
   readonly #exit: Promise<Outcome>
 
-  constructor(folders: TestFolders, words: readonly string[], given: Given = {}) {
-    this.child = spawn(process.execPath, [...(given.nodeFlags ?? []), cli, ...words], {
-      cwd: given.cwd ?? folders.cwd,
-      env: environmentOf(folders, given.environment),
+  constructor(folders: TestFolders, words: readonly string[], options: RunOptions = {}) {
+    this.child = spawn(process.execPath, [...(options.nodeFlags ?? []), cli, ...words], {
+      cwd: options.cwd ?? folders.cwd,
+      env: environmentOf(folders, options.environment),
     })
     this.#exit = this.#watch()
     this.child.stdin?.on('error', () => {})
-    this.child.stdin?.end(given.input ?? '')
+    this.child.stdin?.end(options.input ?? '')
   }
 
-  /** Resolves once this was written to one of them. */
+  /** Resolves once the stream contains the pattern. */
   async until(stream: 'stdout' | 'stderr', wanted: RegExp): Promise<void> {
     const source = this.child[stream]
     while (!wanted.test(this[stream]) && source !== null) {
@@ -58,9 +58,9 @@ export class Running {
   }
 }
 
-/** Ended with the test, where it has not ended by itself. */
-export function start(t: TestContext, folders: TestFolders, words: readonly string[], given?: Given): Running {
-  const running = new Running(folders, words, given)
+/** Killed at the end of the test if it is still running. */
+export function start(t: TestContext, folders: TestFolders, words: readonly string[], options?: RunOptions): Running {
+  const running = new Running(folders, words, options)
   t.after(async () => {
     running.child.kill('SIGKILL')
     await running.outcome()
@@ -68,25 +68,25 @@ export function start(t: TestContext, folders: TestFolders, words: readonly stri
   return running
 }
 
-export const run = (folders: TestFolders, words: readonly string[], given?: Given): Promise<Outcome> =>
-  new Running(folders, words, given).outcome()
+export const run = (folders: TestFolders, words: readonly string[], options?: RunOptions): Promise<Outcome> =>
+  new Running(folders, words, options).outcome()
 
 export const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
 
 const hasScript = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') === true
-export const noTerminal = hasScript ? false : 'there is no script of util-linux, which gives a process a terminal'
+export const noTerminal = hasScript ? false : 'needs script of util-linux, which gives a process a terminal'
 
-/** On a terminal, where stdout and stderr are one; colours are on unless the environment says no. */
+/** On a terminal, where stdout and stderr are one; colors are on unless the environment disables them. */
 export async function runOnTerminal(
   folders: TestFolders,
   words: readonly string[],
-  given: Given = {},
+  options: RunOptions = {},
 ): Promise<Outcome> {
   const { NO_COLOR, ...plain } = environmentOf(folders)
   const command = [process.execPath, cli, ...words].map(quoted).join(' ')
   const child = spawn('script', ['-qec', command, '/dev/null'], {
-    cwd: given.cwd ?? folders.cwd,
-    env: { ...plain, TERM: 'xterm', SHELL: '/bin/sh', ...given.environment },
+    cwd: options.cwd ?? folders.cwd,
+    env: { ...plain, TERM: 'xterm', SHELL: '/bin/sh', ...options.environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let stdout = ''
@@ -99,7 +99,7 @@ export async function runOnTerminal(
 
 export type Server = { url: string; pid: number; process: Running }
 
-/** A demo server as its own process, told to stop with the test. */
+/** A demo server as a separate process, stopped at the end of the test. */
 export async function startDemo(t: TestContext, folders: TestFolders, ...words: string[]): Promise<Server> {
   const running = new Running(folders, ['--demo', '--port', '0', '--warm', '0', '--log-level', 'silent', ...words])
   t.after(async () => {
@@ -111,18 +111,18 @@ export async function startDemo(t: TestContext, folders: TestFolders, ...words: 
   return { url, pid: running.child.pid ?? 0, process: running }
 }
 
-/** Refused in one line that says what to give, and where to look. */
-export function assertWrongUsage({ code, stdout, stderr }: Outcome, command: string, said: RegExp): void {
+/** Refused in one line that says what to pass, followed by a hint at --help. */
+export function assertWrongUsage({ code, stdout, stderr }: Outcome, command: string, message: RegExp): void {
   assert.deepEqual([code, stdout], [2, ''], stderr)
   const [first = '', ...rest] = stderr.split('\n')
   assert.match(first, /^claude-serve: /)
-  assert.match(first, said)
+  assert.match(first, message)
   assert.deepEqual(rest, [`see claude-serve ${command} --help`, ''])
 }
 
-/** Failed in one line. */
-export function assertFailure({ code, stderr }: Outcome, said: RegExp): void {
+/** Failed with one line. */
+export function assertFailure({ code, stderr }: Outcome, message: RegExp): void {
   assert.equal(code, 1, stderr)
   assert.match(stderr, /^claude-serve: [^\n]+\n$/)
-  assert.match(stderr, said)
+  assert.match(stderr, message)
 }

@@ -33,7 +33,7 @@ test('each model stands beside its agent; a name of the operator stands for what
 
 test('where no server runs, it says how to start one, exit 1', async (t) => {
   const outcome = await run(makeFolders(t), ['models', '--json'])
-  assertFailure(outcome, /no server runs in .*: start one with claude-serve/)
+  assertFailure(outcome, /no server is running in .*: start one with claude-serve/)
   assert.equal(outcome.stdout, '')
 })
 
@@ -41,7 +41,7 @@ test('with API keys, it says which variable must hold one', async (t) => {
   const { folders } = await startTestServer(t)
   const secret = (await keys(folders, ['create', 'laptop', '--scope', 'chat', '--quiet'])).stdout.trim()
   const without = await run(folders, ['models'])
-  assertFailure(without, /CLAUDE_SERVE_API_KEY must hold a key of this server/)
+  assertFailure(without, /set CLAUDE_SERVE_API_KEY to a key of this server/)
   assert.equal(without.stdout, '')
   assert.equal((await run(folders, ['models'], { environment: { CLAUDE_SERVE_API_KEY: secret } })).code, 0)
 })
@@ -56,9 +56,9 @@ test('another program, and nobody, at an address are told apart', async (t) => {
   const server = createServer((_request, response) => response.end('{"data":[{"name":"x"}]}'))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  assertFailure(await run(folders, ['models', '--url', url]), /is not claude-serve: give its address with --url/)
+  assertFailure(await run(folders, ['models', '--url', url]), /is not claude-serve: pass the right address with --url/)
   await new Promise((resolve) => server.close(resolve))
-  assertFailure(await run(folders, ['models', '--url', url]), /there is no server at http:\S+ \(ECONNREFUSED\)/)
+  assertFailure(await run(folders, ['models', '--url', url]), /no server responds at http:\S+ \(ECONNREFUSED\)/)
 })
 
 test('a reader that goes early is no fault', async (t) => {

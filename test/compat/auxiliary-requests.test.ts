@@ -1,5 +1,5 @@
-// Which requests are made beside a conversation: told by the beginnings of the templates that programs really send, and by
-// nothing that a person would say.
+// Detection of auxiliary requests: by the beginnings of the templates that programs really send, and not by anything that a
+// person would write.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type AuxiliaryHints, isAuxiliaryRequest } from '../../src/compat/auxiliary-requests.ts'
@@ -11,18 +11,18 @@ const talk: ConversationMessage[] = [
   { role: 'assistant', content: [text('With flour, water, salt and yeast.')] },
 ]
 
-const cluesOf = (clues: Partial<AuxiliaryHints>): AuxiliaryHints => ({
+const hintsOf = (hints: Partial<AuxiliaryHints>): AuxiliaryHints => ({
   systemPrompt: '',
   history: [],
   prompt: [text('hi')],
   toolCount: 0,
-  ...clues,
+  ...hints,
 })
 
 const inPrompt = (value: string): Partial<AuxiliaryHints> => ({ prompt: [text(value)] })
 const history = '\n### Chat History:\n<chat_history>\nUSER: How do I bake bread?\n</chat_history>'
 
-const side: [title: string, clues: Partial<AuxiliaryHints>][] = [
+const auxiliary: [title: string, hints: Partial<AuxiliaryHints>][] = [
   [
     'Open WebUI asks for a title',
     inPrompt(
@@ -36,19 +36,19 @@ const side: [title: string, clues: Partial<AuxiliaryHints>][] = [
     ),
   ],
   [
-    'Open WebUI asks what may follow',
+    'Open WebUI asks for follow-up questions',
     inPrompt(
       `### Task:\nSuggest 3-5 relevant follow-up questions or prompts that the user might naturally ask next${history}`,
     ),
   ],
   [
-    'Open WebUI asks what to search for',
+    'Open WebUI asks for search queries',
     inPrompt(
       `### Task:\nAnalyze the chat history to determine the necessity of generating search queries, in the${history}`,
     ),
   ],
   [
-    'Open WebUI completes what is being typed',
+    'Open WebUI completes the text being typed',
     inPrompt(
       '### Task:\nYou are an autocompletion system. Continue the text in `<text>` based on the **completion type**',
     ),
@@ -105,28 +105,28 @@ const side: [title: string, clues: Partial<AuxiliaryHints>][] = [
     { systemPrompt: 'You will generate a short title based on the first message a user begins a conversation with' },
   ],
 ]
-for (const [title, clues] of side) {
-  test(`${title}: a side request`, () => {
-    assert.equal(isAuxiliaryRequest(cluesOf(clues)), true)
+for (const [title, hints] of auxiliary) {
+  test(`${title}: an auxiliary request`, () => {
+    assert.equal(isAuxiliaryRequest(hintsOf(hints)), true)
   })
 }
 
-test('a template is recognised in the last text of a prompt, among pictures', () => {
+test('a template is recognized in the last text of a prompt, among images', () => {
   const picture = { type: 'image' as const, source: { type: 'base64' as const, media_type: 'image/png', data: 'aaaa' } }
   const prompt = [text('How do I bake bread?'), text('Generate a title for this conversation:'), picture]
-  assert.equal(isAuxiliaryRequest(cluesOf({ prompt })), true)
+  assert.equal(isAuxiliaryRequest(hintsOf({ prompt })), true)
 })
 
-test('a template is recognised in the first text of a conversation that goes on from it', () => {
+test('a template is recognized in the first text of a conversation that continues from it', () => {
   const first: ConversationMessage = { role: 'user', content: [text('Generate a title for this conversation:')] }
   const conversation: ConversationMessage[] = [first, { role: 'assistant', content: [text('Which one?')] }]
-  assert.equal(isAuxiliaryRequest(cluesOf({ history: conversation, prompt: [text('How do I bake bread?')] })), true)
+  assert.equal(isAuxiliaryRequest(hintsOf({ history: conversation, prompt: [text('How do I bake bread?')] })), true)
 })
 
 const rag =
   '### Task:\nRespond to the user query using the provided context, incorporating inline citations in the format [id].\n\n### Guidelines:\n- If uncertain, ask the user for clarification.\n\n<context>\n<source id="1">Flour</source>\n</context>\n\nHow do I bake bread?'
 
-const ordinary: [title: string, clues: Partial<AuxiliaryHints>][] = [
+const ordinary: [title: string, hints: Partial<AuxiliaryHints>][] = [
   ['a greeting', {}],
   ['a question in a conversation', { history: talk, prompt: [text('And without yeast?')] }],
   ['a question about titles', inPrompt('What makes a good title?')],
@@ -135,7 +135,7 @@ const ordinary: [title: string, clues: Partial<AuxiliaryHints>][] = [
   ['a summary', inPrompt('Summarize this conversation.')],
   ['tags of another kind', inPrompt('Write the HTML tags for a table of three rows.')],
   ['a topic of another kind', inPrompt('Create a Kafka topic and send a message to it.')],
-  ['a question of Open WebUI that brings documents along', inPrompt(rag)],
+  ['a question of Open WebUI with documents', inPrompt(rag)],
   [
     'a conversation of Open WebUI that began with documents',
     {
@@ -148,34 +148,34 @@ const ordinary: [title: string, clues: Partial<AuxiliaryHints>][] = [
   ['a system prompt for conversations', { systemPrompt: 'You are a helpful assistant in a conversation about bread.' }],
   ['a prompt without a text', { prompt: [] }],
 ]
-for (const [title, clues] of ordinary) {
-  test(`${title}: no side request`, () => {
-    assert.equal(isAuxiliaryRequest(cluesOf(clues)), false)
+for (const [title, hints] of ordinary) {
+  test(`${title}: not an auxiliary request`, () => {
+    assert.equal(isAuxiliaryRequest(hintsOf(hints)), false)
   })
 }
 
-for (const [title, clues] of side) {
-  test(`${title}, but with tools to call: no side request`, () => {
-    assert.equal(isAuxiliaryRequest(cluesOf({ ...clues, toolCount: 1 })), false)
+for (const [title, hints] of auxiliary) {
+  test(`${title}, but with tools: not an auxiliary request`, () => {
+    assert.equal(isAuxiliaryRequest(hintsOf({ ...hints, toolCount: 1 })), false)
   })
 }
 
-const late = `${'Bread is made of flour, water, salt and yeast. '.repeat(13)}Generate a title for this conversation.`
+const mentionsLate = `${'Bread is made of flour, water, salt and yeast. '.repeat(13)}Generate a title for this conversation.`
 
-test('a long text that speaks of titles late is no side request, wherever it stands', () => {
-  assert.ok(late.indexOf('Generate') > 600)
-  const places: Partial<AuxiliaryHints>[] = [
-    inPrompt(late),
-    { systemPrompt: late },
-    { history: [{ role: 'user', content: [text(late)] }, ...talk.slice(1)] },
+test('a long text that mentions a title late is not an auxiliary request, wherever it is', () => {
+  assert.ok(mentionsLate.indexOf('Generate') > 600)
+  const variants: Partial<AuxiliaryHints>[] = [
+    inPrompt(mentionsLate),
+    { systemPrompt: mentionsLate },
+    { history: [{ role: 'user', content: [text(mentionsLate)] }, ...talk.slice(1)] },
   ]
-  for (const place of places) assert.equal(isAuxiliaryRequest(cluesOf(place)), false)
+  for (const hints of variants) assert.equal(isAuxiliaryRequest(hintsOf(hints)), false)
 })
 
-test('what the model has said of titles makes no side request', () => {
+test('a title that the model mentions does not make a request auxiliary', () => {
   const history: ConversationMessage[] = [
     ...talk.slice(0, 1),
     { role: 'assistant', content: [text('Shall I generate a title for this conversation?')] },
   ]
-  assert.equal(isAuxiliaryRequest(cluesOf({ history, prompt: [text('Yes.')] })), false)
+  assert.equal(isAuxiliaryRequest(hintsOf({ history, prompt: [text('Yes.')] })), false)
 })

@@ -1,5 +1,5 @@
-// The offer that is left of a client's tools by its choice among them, where the faces' own tests do not look: several
-// names, choices that leave nothing, and whose schema is at fault.
+// The tools that a client's choice leaves, in cases that the tests of the surfaces do not cover: several names, choices that
+// leave nothing, and which schema is invalid.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
@@ -13,12 +13,16 @@ import {
 } from '../../src/compat/client-tools.ts'
 import { AppError } from '../../src/errors.ts'
 
-const given = (name: string, at = 0, inputSchema: Record<string, unknown> = { type: 'object' }): RequestedTool => ({
+const requested = (
+  name: string,
+  index = 0,
+  inputSchema: Record<string, unknown> = { type: 'object' },
+): RequestedTool => ({
   tool: { name, description: '', inputSchema },
-  nameParam: `tools[${at}].name`,
-  schemaParam: `tools[${at}].schema`,
+  nameParam: `tools[${index}].name`,
+  schemaParam: `tools[${index}].schema`,
 })
-const three = ['look', 'leap', 'shout'].map((name, at) => given(name, at))
+const three = ['look', 'leap', 'shout'].map((name, index) => requested(name, index))
 
 const choice = (mode: ToolChoice['mode'], names: string[] | null = null): ToolChoice => ({
   mode,
@@ -26,10 +30,10 @@ const choice = (mode: ToolChoice['mode'], names: string[] | null = null): ToolCh
   param: 'tool_choice.name',
 })
 
-const isFault = (field: string, message: RegExp) => (fault: unknown) => {
-  assert.ok(fault instanceof AppError)
-  assert.deepEqual([fault.code, fault.details.field], ['invalid_request', field])
-  assert.match(fault.message, message)
+const isInvalidField = (field: string, message: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof AppError)
+  assert.deepEqual([error.code, error.details.field], ['invalid_request', field])
+  assert.match(error.message, message)
   return true
 }
 
@@ -38,45 +42,51 @@ const any = /^Answer by calling at least one of the tools, whatever the request\
 const offers: [title: string, choice: ToolChoice, offered: string[], instruction: RegExp | null][] = [
   ['a free choice', freeChoice, ['look', 'leap', 'shout'], null],
   ['none', choice('none'), [], null],
-  ['none, though it names one', choice('none', ['leap']), [], null],
-  ['none, though it names one that is not there', choice('none', ['fly']), [], null],
+  ['none, with a name', choice('none', ['leap']), [], null],
+  ['none, with an unknown name', choice('none', ['fly']), [], null],
   ['a free choice of two', choice('auto', ['shout', 'look']), ['look', 'shout'], null],
-  ['a free choice of nothing', choice('auto', []), [], null],
-  ['any', choice('required'), ['look', 'leap', 'shout'], any],
-  ['any of two', choice('required', ['shout', 'look']), ['look', 'shout'], any],
-  ['just this one', choice('required', ['leap']), ['leap'], one],
+  ['a free choice of no tools', choice('auto', []), [], null],
+  ['required', choice('required'), ['look', 'leap', 'shout'], any],
+  ['required, with two names', choice('required', ['shout', 'look']), ['look', 'shout'], any],
+  ['required, with one name', choice('required', ['leap']), ['leap'], one],
 ]
-for (const [title, wanted, offered, instruction] of offers) {
-  test(`${title}: the model is offered [${offered}] and is ${instruction === null ? 'told nothing' : 'told to call'}`, () => {
+for (const [title, toolChoice, offered, instruction] of offers) {
+  test(`${title}: the model is offered [${offered}] ${instruction === null ? 'without an instruction' : 'and instructed to call'}`, () => {
     assert.deepEqual(
-      offeredTools(three, wanted).map(({ name }) => name),
+      offeredTools(three, toolChoice).map(({ name }) => name),
       offered,
     )
-    if (instruction === null) assert.equal(choiceInstruction(wanted), null)
-    else assert.match(choiceInstruction(wanted) ?? '', instruction)
+    if (instruction === null) assert.equal(choiceInstruction(toolChoice), null)
+    else assert.match(choiceInstruction(toolChoice) ?? '', instruction)
   })
 }
 
-test('a choice of a tool that is not there is refused where it stands, its name cut short', () => {
+test('a choice of an unknown tool is refused with its field, and the name is truncated', () => {
   const long = 'x'.repeat(200)
-  assert.throws(() => offeredTools(three, choice('auto', ['look', long])), isFault('tool_choice.name', /not "x{80}"$/))
+  assert.throws(
+    () => offeredTools(three, choice('auto', ['look', long])),
+    isInvalidField('tool_choice.name', /not "x{80}"$/),
+  )
 })
 
-test('a call that must be made of nothing is refused', () => {
-  assert.throws(() => offeredTools([], choice('required')), isFault('tool_choice', /needs tools/))
-  assert.throws(() => offeredTools(three, choice('required', [])), isFault('tool_choice', /needs tools/))
+test('a required call without tools is refused', () => {
+  assert.throws(() => offeredTools([], choice('required')), isInvalidField('tool_choice', /requires at least one tool/))
+  assert.throws(
+    () => offeredTools(three, choice('required', [])),
+    isInvalidField('tool_choice', /requires at least one tool/),
+  )
 })
 
 for (const mode of ['none', 'auto', 'required'] as const) {
-  test(`names that cannot be used are refused with the choice ${mode}`, () => {
-    const twice = [...three, given('leap', 3)]
-    assert.throws(() => offeredTools(twice, choice(mode)), isFault('tools[3].name', /another tool/))
-    const taken = [...three, given('ToolSearch', 3)]
-    assert.throws(() => offeredTools(taken, choice(mode)), isFault('tools[3].name', /ToolSearch/))
+  test(`duplicate and reserved names are refused with the choice ${mode}`, () => {
+    const twice = [...three, requested('leap', 3)]
+    assert.throws(() => offeredTools(twice, choice(mode)), isInvalidField('tools[3].name', /another tool/))
+    const reserved = [...three, requested('ToolSearch', 3)]
+    assert.throws(() => offeredTools(reserved, choice(mode)), isInvalidField('tools[3].name', /ToolSearch/))
   })
 }
 
-test('a tool keeps its schema, and gets what an object needs where it says nothing of it', () => {
+test('a tool keeps its schema, and what an object needs is added if it is missing', () => {
   const schema = { properties: { a: {} }, required: ['a'], additionalProperties: false }
   assert.deepEqual(toClientTool({ name: 't', description: 'T' }, schema, 'p'), {
     name: 't',
@@ -93,21 +103,21 @@ test('a tool keeps its schema, and gets what an object needs where it says nothi
 })
 
 for (const type of ['array', 'string', null, ['object', 'null']]) {
-  test(`a schema of ${JSON.stringify(type)} is refused, as the model writes an object`, () => {
+  test(`a schema of ${JSON.stringify(type)} is refused, because the model writes an object`, () => {
     assert.throws(
       () => toClientTool({ name: 't' }, { type }, 'tools[0].schema'),
-      isFault('tools[0].schema', /"object"/),
+      isInvalidField('tools[0].schema', /"object"/),
     )
   })
 }
 
-test('the first schema that the CLI would not take is refused by its place, and good ones are not', async () => {
-  const bad = { type: 'object', properties: { a: { type: 'strnig' } } }
-  const named = { type: 'object', properties: { 'a b': {} } }
+test('the first schema that the CLI would not accept is refused with its field, and valid ones are not', async () => {
+  const invalid = { type: 'object', properties: { a: { type: 'strnig' } } }
+  const badName = { type: 'object', properties: { 'a b': {} } }
   await checkToolSchemas(three)
   await assert.rejects(
-    checkToolSchemas([given('a'), given('b', 1, bad), given('c', 2, named)]),
-    isFault('tools[1].schema', /not a valid JSON Schema/),
+    checkToolSchemas([requested('a'), requested('b', 1, invalid), requested('c', 2, badName)]),
+    isInvalidField('tools[1].schema', /not a valid JSON Schema/),
   )
-  await assert.rejects(checkToolSchemas([given('c', 2, named)]), isFault('tools[2].schema', /"a b"/))
+  await assert.rejects(checkToolSchemas([requested('c', 2, badName)]), isInvalidField('tools[2].schema', /"a b"/))
 })

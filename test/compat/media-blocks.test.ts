@@ -1,4 +1,4 @@
-// Pictures and documents in base64: what they are is read from their bytes.
+// Images and documents in base64: their type is detected from their bytes.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { imageBlock, isBase64, isPdf, pdfBlock, textDocument } from '../../src/compat/media-blocks.ts'
@@ -15,7 +15,7 @@ const images: [mediaType: string, bytes: string][] = [
   ['image/webp', 'RIFF\x24\0\0\0WEBPVP8 '],
 ]
 for (const [mediaType, bytes] of images) {
-  test(`${JSON.stringify(bytes)} is the beginning of ${mediaType}`, () => {
+  test(`${JSON.stringify(bytes)} is detected as ${mediaType}`, () => {
     const data = toBase64(bytes)
     const source = { type: 'base64', media_type: mediaType, data }
     assert.deepEqual(imageBlock(data, 'p'), { type: 'image', source })
@@ -23,19 +23,19 @@ for (const [mediaType, bytes] of images) {
 }
 
 for (const bytes of ['%PDF-1.4', 'BM\x3a\0\0\0', '<svg xmlns="">', 'II*\0\x08\0\0\0', 'RIFF\x24\0\0\0WAVEfmt ', '']) {
-  test(`${JSON.stringify(bytes)} is no picture that the model takes`, () => {
+  test(`${JSON.stringify(bytes)} is not an image that the model accepts`, () => {
     assert.throws(
       () => imageBlock(toBase64(bytes), 'messages[0].content[1]'),
-      (fault) => {
-        assert.ok(fault instanceof AppError)
-        assert.deepEqual([fault.code, fault.details.field], ['invalid_request', 'messages[0].content[1]'])
+      (error) => {
+        assert.ok(error instanceof AppError)
+        assert.deepEqual([error.code, error.details.field], ['invalid_request', 'messages[0].content[1]'])
         return true
       },
     )
   })
 }
 
-test('a PDF is told by its beginning', () => {
+test('a PDF is detected by its first bytes', () => {
   assert.equal(isPdf(toBase64('%PDF-1.7\n')), true)
   for (const bytes of ['PDF', ' %PDF-1.7', '\x89PNG\r\n\x1a\n']) assert.equal(isPdf(toBase64(bytes)), false)
 })
@@ -62,13 +62,13 @@ for (const [text, expected] of texts) {
   })
 }
 
-test('a long text is looked through once, whatever its end', () => {
+test('a long text is checked in one pass, whatever its end', () => {
   const long = 'A'.repeat(8 * 1024 ** 2)
   assert.equal(isBase64(`${long}==`), true)
   assert.equal(isBase64(`${long}!`), false)
 })
 
-test('documents have the names that were given, and no empty ones', () => {
+test('documents have the names that were passed, without empty ones', () => {
   const pdf = { type: 'base64', media_type: 'application/pdf', data: 'JVBERi0=' }
   const plain = { type: 'text', media_type: 'text/plain', data: 'é' }
   assert.deepEqual(pdfBlock('JVBERi0=', { title: 'a.pdf', context: 'C' }), {

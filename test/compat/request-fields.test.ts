@@ -1,5 +1,4 @@
-// What becomes of the fields of a foreign API's request, by a table of the test's own. What each face's table says of its
-// fields is looked at in the tests of the faces.
+// How request fields are treated, with a table of the test's own. The table of each surface is tested with the surface.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type FieldTable, ignoredFields, isEmpty, refuseFields } from '../../src/compat/request-fields.ts'
@@ -17,7 +16,7 @@ const table: FieldTable = {
   audio: { treatment: 'refused' },
 }
 
-/** As JSON brings it: some names would be something else in an object literal. */
+/** From JSON, because some names would mean something else in an object literal. */
 const parse = (json: string) => JSON.parse(json) as object
 
 const ignored: [body: object, plain: string[], agent: string[]][] = [
@@ -44,46 +43,46 @@ const ignored: [body: object, plain: string[], agent: string[]][] = [
   [{ n: 1, audio: {} }, [], []],
 ]
 for (const [body, plain, agent] of ignored) {
-  test(`of ${JSON.stringify(body)} a plain model ignores [${plain}], an agent [${agent}]`, () => {
+  test(`${JSON.stringify(body)}: a plain model ignores [${plain}], an agent [${agent}]`, () => {
     assert.deepEqual(ignoredFields(body, table, false), plain)
     assert.deepEqual(ignoredFields(body, table, true), agent)
   })
 }
 
-test('at most thirty names are told, in the order in which they came', () => {
-  const names = Array.from({ length: 100 }, (_, at) => `field${at}`)
+test('at most thirty names are reported, in the order of the request', () => {
+  const names = Array.from({ length: 100 }, (_, index) => `field${index}`)
   const body = Object.fromEntries(names.map((name) => [name, 1]))
   assert.deepEqual(ignoredFields(body, table, false), names.slice(0, 30))
 })
 
-const passed: object[] = [{}, { n: 1 }, { n: null, audio: undefined }, { unknown: 1 }, parse('{"__proto__":1}')]
-for (const body of passed) {
-  test(`nothing of ${JSON.stringify(body)} is refused`, () => {
+const accepted: object[] = [{}, { n: 1 }, { n: null, audio: undefined }, { unknown: 1 }, parse('{"__proto__":1}')]
+for (const body of accepted) {
+  test(`${JSON.stringify(body)} is accepted`, () => {
     refuseFields(body, table)
   })
 }
 
 const refused: [body: object, field: string, message: RegExp][] = [
   [{ n: 2 }, 'n', /must be 1/],
-  [{ audio: {} }, 'audio', /cannot be used here/],
-  [{ audio: false, n: 2 }, 'audio', /cannot be used here/],
+  [{ audio: {} }, 'audio', /is not supported/],
+  [{ audio: false, n: 2 }, 'audio', /is not supported/],
   [{ n: 0, audio: false }, 'n', /must be 1/],
 ]
 for (const [body, field, message] of refused) {
-  test(`${JSON.stringify(body)} is refused by its field ${field}`, () => {
+  test(`${JSON.stringify(body)} is refused for its field ${field}`, () => {
     assert.throws(
       () => refuseFields(body, table),
-      (fault) => {
-        assert.ok(fault instanceof AppError)
-        assert.deepEqual([fault.code, fault.details.field], ['invalid_request', field])
-        assert.match(fault.message, message)
+      (error) => {
+        assert.ok(error instanceof AppError)
+        assert.deepEqual([error.code, error.details.field], ['invalid_request', field])
+        assert.match(error.message, message)
         return true
       },
     )
   })
 }
 
-test('empty are texts, lists and objects in which there is nothing, and nothing else', () => {
+test('only empty texts, lists and objects are empty', () => {
   assert.deepEqual(['', [], {}].map(isEmpty), [true, true, true])
   assert.deepEqual([' ', [0], { a: undefined }, 0, false, null, undefined].map(isEmpty), Array(7).fill(false))
 })

@@ -1,5 +1,5 @@
-// Plain answers that must be a call, or an object in JSON: what is asked once more, what is told of it, and that nothing of
-// the first answer shows where the second one stands.
+// Plain answers that must be a call or a JSON object: which are retried, which events are emitted, and that nothing of the first
+// answer appears if there is a second.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { withForcedOutputRetry } from '../../src/compat/retry-forced-output.ts'
@@ -19,9 +19,9 @@ import {
   untilAborted,
 } from '../helpers/scripted-agent.ts'
 
-type Must = PlainOptions['requiredOutput']
+type RequiredOutput = PlainOptions['requiredOutput']
 
-function requestOf(requiredOutput: Must, more: Partial<RunRequest> = {}): RunRequest {
+function requestOf(requiredOutput: RequiredOutput, more: Partial<RunRequest> = {}): RunRequest {
   return {
     runId: 'run_twice',
     prompt: [
@@ -72,20 +72,20 @@ const calling = (fields: Partial<RunEnd> = {}): RunEvent[] => [
   runEnd({ stopReason: 'tool_use', usage: usageOf(20, 7), costUsd: 0.5, ...fields }),
 ]
 
-/** Plays each run by the script of its place. */
+/** Plays the scripts one after another, one for each run. */
 function inTurn(scripts: readonly Script[]): Script {
-  let at = 0
+  let index = 0
   return (request, signal) => {
-    const script = scripts[at++] ?? []
+    const script = scripts[index++] ?? []
     return typeof script === 'function' ? script(request, signal) : script
   }
 }
 
 const typesOf = (events: readonly RunEvent[]) => events.map(({ type }) => type)
-const told = (events: readonly RunEvent[]) =>
+const withRunId = (events: readonly RunEvent[]) =>
   events.map((event) => (event.type === 'run-start' ? { ...event, runId: 'run_twice' } : event))
 
-/** A whole run, in which the agent must be asked as often as there are scripts. */
+/** A whole run, in which the agent must receive exactly one request per script. */
 async function play(
   scripts: readonly Script[],
   request: RunRequest,
@@ -108,27 +108,27 @@ async function play(
 
 for (const [what, words] of [
   ['a call at once', []],
-  ['words and then a call', textBlock(0, ['I look.'])],
+  ['text and then a call', textBlock(0, ['I look.'])],
 ] as const) {
-  test(`${what}: nothing is held back from the beginning of the call on`, async () => {
+  test(`${what}: nothing is held back once the call begins`, async () => {
     const script = [runStart(), ...words, ...callBlock(1), ...textBlock(2, ['So.']), runEnd({ stopReason: 'tool_use' })]
     const agent = new ScriptedAgent(inTurn([script]))
     const checker = new OrderChecker()
     const events: RunEvent[] = []
-    const atStart = 1 + words.length
+    const callIndex = 1 + words.length
     for await (const event of withForcedOutputRetry(agent).run(requestOf('call'), never)) {
       checker.accept(event)
-      // What was taken from the agent was told, and nothing was taken ahead of what was asked for.
-      if (events.length >= atStart) assert.equal(agent.taken[0], events.length + 1)
+      // Each event is emitted as it is read, and nothing is read ahead.
+      if (events.length >= callIndex) assert.equal(agent.taken[0], events.length + 1)
       events.push(event)
     }
     checker.finish()
-    assert.deepEqual(events, told(script))
+    assert.deepEqual(events, withRunId(script))
     assert.equal(agent.requests.length, 1)
   })
 }
 
-test('the beginning of a run is told at once, whatever its answer will be', async () => {
+test('the start of a run is emitted at once, whatever its answer will be', async () => {
   const agent = new ScriptedAgent((_request, signal) => untilAborted(signal, ['Hello']))
   const events = withForcedOutputRetry(agent).run(requestOf('call'), never)[Symbol.asyncIterator]()
   assert.equal((await events.next()).value?.type, 'run-start')
@@ -136,10 +136,10 @@ test('the beginning of a run is told at once, whatever its answer will be', asyn
   await events.return?.()
 })
 
-test('of words and then a call only the call is told, as one run that both answers were paid for', async () => {
+test('after a retry only the second answer is emitted, as one run with the usage and cost of both', async () => {
   const { agent, events, end } = await play([prose('No, thanks.'), calling()], requestOf('call'))
   assert.equal(agent.requests.length, 2)
-  const [start, ...second] = told(calling())
+  const [start, ...second] = withRunId(calling())
   assert.deepEqual(events.slice(0, -1), [start, ...second.slice(0, -1)])
   assert.equal(typesOf(events).filter((type) => type === 'run-start').length, 1)
   assert.equal(typesOf(events).filter((type) => type === 'run-end').length, 1)
@@ -154,7 +154,7 @@ test('of words and then a call only the call is told, as one run that both answe
   assert.deepEqual([end.outcome, end.stopReason, end.result], ['succeeded', 'tool_use', ''])
 })
 
-test('the cost is not known where one of the two is not', async () => {
+test('the cost is null if one of the two is null', async () => {
   const costs: [number | null, number | null][] = [
     [null, 0.5],
     [0.25, null],
@@ -165,7 +165,7 @@ test('the cost is not known where one of the two is not', async () => {
   }
 })
 
-test('the run keeps the session that it began with', async () => {
+test('the run keeps the session that it started with', async () => {
   const other = '99999999-2222-4333-8444-555555555555'
   const script = [prose('No.'), calling({ sessionId: other })]
   const { events, end } = await play(script, requestOf('call'))
@@ -176,18 +176,18 @@ test('the run keeps the session that it began with', async () => {
 
 test('the second request is the first with a reminder after its prompt', async () => {
   const request = requestOf('call')
-  const asGiven = structuredClone(request)
+  const original = structuredClone(request)
   const { agent } = await play([prose('No.'), calling()], request)
   const [first, second] = agent.requests
   assert.ok(first && second)
-  assert.deepEqual(first, asGiven)
-  assert.deepEqual({ ...second, prompt: second.prompt.slice(0, -1) }, asGiven)
+  assert.deepEqual(first, original)
+  assert.deepEqual({ ...second, prompt: second.prompt.slice(0, -1) }, original)
   const reminder = second.prompt.at(-1)
   assert.ok(reminder?.type === 'text')
   assert.match(reminder.text, /call of one of the tools/)
 })
 
-test('the first run is over before the second is asked for', async () => {
+test('the first run is over before the second is requested', async () => {
   const seen: boolean[][] = []
   const agent: ScriptedAgent = new ScriptedAgent((request) => {
     seen.push([...agent.over])
@@ -197,23 +197,23 @@ test('the first run is over before the second is asked for', async () => {
   assert.deepEqual(seen, [[false], [true, false]])
 })
 
-test('of words twice the second ones are told, and nobody is asked a third time', async () => {
+test('if both answers are text, the second is emitted and there is no third request', async () => {
   const { events, end } = await play([prose('First.'), prose('Second.')], requestOf('call'))
   assert.deepEqual(typesOf(events), ['run-start', 'usage', 'text-start', 'text-delta', 'text-end', 'run-end'])
   assert.ok(events.some((event) => event.type === 'text-delta' && event.text === 'Second.'))
   assert.deepEqual([end.result, end.usage.outputTokens, end.costUsd], ['Second.', 10, 0.5])
 })
 
-test('a second answer with words before its call is told whole', async () => {
+test('a second answer with text before its call is emitted in full', async () => {
   const second = [runStart(), ...textBlock(0, ['I look.']), ...callBlock(1), runEnd({ stopReason: 'tool_use' })]
   const { events } = await play([prose('No.'), second], requestOf('call'))
-  assert.deepEqual(events.slice(0, -1), told(second).slice(0, -1))
+  assert.deepEqual(events.slice(0, -1), withRunId(second).slice(0, -1))
 })
 
 const overloaded = new AppError('overloaded', 'Too much.')
 const final: [title: string, end: RunEnd][] = [
   ['fails', failedEnd(overloaded)],
-  ['is cancelled', failedEnd(hungUp())],
+  ['is cancelled', failedEnd(disconnected())],
   ['reaches the output limit', runEnd({ stopReason: 'max_tokens' })],
   ['fills the context', runEnd({ stopReason: 'model_context_window_exceeded' })],
   ['ends at a stop sequence', runEnd({ stopReason: 'stop_sequence', stopSequence: 'x' })],
@@ -221,15 +221,15 @@ const final: [title: string, end: RunEnd][] = [
 ]
 for (const requiredOutput of ['call', 'json-object'] as const) {
   for (const [title, end] of final) {
-    test(`an answer that ${title} is not asked for again, though it is no ${requiredOutput}`, async () => {
+    test(`an answer that ${title} is not retried, although it is not a ${requiredOutput}`, async () => {
       const script = [runStart(), ...textBlock(0, ['Some ', 'words']), end]
       const { events } = await play([script], requestOf(requiredOutput, { streaming: false }))
-      assert.deepEqual(events, told(script))
+      assert.deepEqual(events, withRunId(script))
     })
   }
 
   for (const stopReason of [null, 'end_turn', 'tool_use']) {
-    test(`an answer that is no ${requiredOutput} is asked for again when it ended with ${stopReason}`, async () => {
+    test(`an answer that is not a ${requiredOutput} is retried if it ended with ${stopReason}`, async () => {
       const { agent } = await play(
         [prose('No.', { stopReason }), calling()],
         requestOf(requiredOutput, { streaming: false }),
@@ -241,25 +241,25 @@ for (const requiredOutput of ['call', 'json-object'] as const) {
 
 for (const [title, more] of [
   ['an agent', { plain: null }],
-  ['a plain model that may answer as it likes', { plain: noPlainOptions }],
+  ['a plain model without a required output', { plain: noPlainOptions }],
 ] as const) {
-  test(`${title} is asked once`, async () => {
+  test(`${title} is prompted once`, async () => {
     const { events } = await play([prose('Words.')], requestOf(null, more))
-    assert.deepEqual(events, told(prose('Words.')))
+    assert.deepEqual(events, withRunId(prose('Words.')))
   })
 }
 
 const object = goodRun(['{"a":', '1}'])
 
 for (const [title, words] of [
-  ['words', ['There is none.']],
+  ['text', ['There is none.']],
   ['half an object', ['{"a":']],
   ['a list', ['[1]']],
   ['nothing', []],
 ] as const) {
-  test(`${title} instead of an object in JSON are asked for again, with a reminder of its own`, async () => {
+  test(`${title} instead of a JSON object: the answer is retried, with a reminder about the object`, async () => {
     const { agent, events } = await play([goodRun([...words]), object], requestOf('json-object', { streaming: false }))
-    assert.deepEqual(events.slice(0, -1), told(object).slice(0, -1))
+    assert.deepEqual(events.slice(0, -1), withRunId(object).slice(0, -1))
     const reminder = agent.requests[1]?.prompt.at(-1)
     assert.ok(reminder?.type === 'text')
     assert.match(reminder.text, /one JSON object/)
@@ -269,15 +269,15 @@ for (const [title, words] of [
 for (const [title, words] of [
   ['alone', ['{"a":', '{"b":"}"}}']],
   ['in a code fence', ['```json\n{"a"', ':1}\n```']],
-  ['among words', ['Here: {"a":1}', ' and so on {']],
+  ['among text', ['Here: {"a":1}', ' and so on {']],
 ] as const) {
-  test(`an object in JSON ${title} is told at its end, and not asked for again`, async () => {
+  test(`a JSON object ${title} is emitted at its end, and not retried`, async () => {
     const { events } = await play([goodRun([...words])], requestOf('json-object', { streaming: false }))
-    assert.deepEqual(events, told(goodRun([...words])))
+    assert.deepEqual(events, withRunId(goodRun([...words])))
   })
 }
 
-test('an object that the model gave when its API was asked again is not asked for once more', async () => {
+test('a JSON object that follows a retry of the CLI is not retried again', async () => {
   const script: RunEvent[] = [
     runStart(),
     ...textBlock(0, ['{"a":']),
@@ -286,29 +286,29 @@ test('an object that the model gave when its API was asked again is not asked fo
     runEnd({ result: '{"a":1}' }),
   ]
   const { events } = await play([script], requestOf('json-object', { streaming: false }))
-  assert.deepEqual(events, told(script))
+  assert.deepEqual(events, withRunId(script))
 })
 
-test('words instead of an object are told as they come to one who listens, and not asked for again', async () => {
+test('a streamed answer without a JSON object is emitted as it arrives, and not retried', async () => {
   const agent = new ScriptedAgent(inTurn([goodRun(['No', ' object.'])]))
   const events: RunEvent[] = []
   for await (const event of withForcedOutputRetry(agent).run(requestOf('json-object'), never)) {
     events.push(event)
     assert.equal(agent.taken[0], events.length)
   }
-  assert.deepEqual(events, told(goodRun(['No', ' object.'])))
+  assert.deepEqual(events, withRunId(goodRun(['No', ' object.'])))
 })
 
-test('where there is no room for a second run the first answer is told whole', async () => {
+test('if the queue is full for the second run, the first answer is emitted in full', async () => {
   const refused = () => {
     throw queueFull()
   }
   const { agent, events } = await play([prose('No, thanks.'), refused], requestOf('call'))
   assert.equal(agent.requests.length, 2)
-  assert.deepEqual(events, told(prose('No, thanks.')))
+  assert.deepEqual(events, withRunId(prose('No, thanks.')))
 })
 
-test('a first run that is not let in throws, and is not tried again', async () => {
+test('a first run that is refused throws, and is not retried', async () => {
   const agent = new ScriptedAgent(
     inTurn([
       () => {
@@ -322,11 +322,11 @@ test('a first run that is not let in throws, and is not tried again', async () =
 })
 
 const reasons: [reason: AppError, outcome: RunEnd['outcome']][] = [
-  [hungUp(), 'cancelled'],
+  [disconnected(), 'cancelled'],
   [new AppError('timeout', 'Request timed out'), 'failed'],
 ]
 for (const [reason, outcome] of reasons) {
-  test(`a run that is ended for ${reason.code} between the two answers tells neither`, async () => {
+  test(`a run that is aborted with ${reason.code} between the two answers emits neither`, async () => {
     const controller = new AbortController()
     const first = function* () {
       yield* prose('No.').slice(0, -1)
@@ -339,12 +339,12 @@ for (const [reason, outcome] of reasons) {
     const { events, end } = await play([first, second], requestOf('call'), { signal: controller.signal })
     assert.deepEqual(typesOf(events), ['run-start', 'run-end'])
     assert.deepEqual([end.outcome, end.error?.code, end.error?.message], [outcome, reason.code, reason.message])
-    // The first answer was paid for.
+    // The first answer still counts.
     assert.deepEqual([end.usage, end.costUsd], [usageOf(10, 5), 0.25])
     assert.equal(end.result, '')
   })
 
-  test(`a run that is ended for ${reason.code} during the second answer ends with it`, async () => {
+  test(`a run that is aborted with ${reason.code} during the second answer ends with that`, async () => {
     const controller = new AbortController()
     const second: Script = (_request, signal) => untilAborted(signal, ['I'])
     const { agent, events, end } = await play([prose('No.'), second], requestOf('call'), {
@@ -358,7 +358,7 @@ for (const [reason, outcome] of reasons) {
     assert.deepEqual(agent.signals, [controller.signal, controller.signal])
   })
 
-  test(`a run that is ended for ${reason.code} during the first answer is not tried again`, async () => {
+  test(`a run that is aborted with ${reason.code} during the first answer is not retried`, async () => {
     const controller = new AbortController()
     const first: Script = (_request, signal) => {
       setImmediate(() => controller.abort(reason))
@@ -371,14 +371,14 @@ for (const [reason, outcome] of reasons) {
   })
 }
 
-test('a second run that fails ends the run with its error, and with the figures of both', async () => {
+test('a second run that fails ends the run with its error, and with the usage of both', async () => {
   const second = [runStart(), failedEnd(overloaded, { usage: usageOf(20, 0), costUsd: null })]
   const { events, end } = await play([prose('No.'), second], requestOf('call'))
   assert.deepEqual(typesOf(events), ['run-start', 'run-end'])
   assert.deepEqual([end.outcome, end.error?.code, end.usage.inputTokens], ['failed', 'overloaded', 30])
 })
 
-test('leaving during the first answer ends its run, and no second one is asked for', async () => {
+test('leaving during the first answer ends its run, and there is no second', async () => {
   const agent = new ScriptedAgent(inTurn([(_request, signal) => untilAborted(signal, ['No'])]))
   const events = withForcedOutputRetry(agent).run(requestOf('call'), never)[Symbol.asyncIterator]()
   await events.next()
@@ -393,7 +393,7 @@ test('leaving during the second answer ends both runs', async () => {
   assert.deepEqual(agent.over, [true, true])
 })
 
-test('figures of the processes are those of the agent, which is closed in the same time', async () => {
+test('stats are those of the inner agent, and close passes the deadline on', async () => {
   const agent = new ScriptedAgent()
   const twice = withForcedOutputRetry(agent)
   assert.deepEqual(twice.stats(), agent.stats())

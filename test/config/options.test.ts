@@ -1,4 +1,4 @@
-// Settings: who wins, what each key accepts, and what a refusal says.
+// Settings: precedence, what each key accepts, and the error messages.
 
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ import { nearestName } from '../../src/platform/did-you-mean.ts'
 
 const machine = { cores: 4, memoryBytes: 8 * 1024 ** 3 }
 
-/** A folder with a home, a place to work in and room for a configuration file. */
+/** A home, a working folder and a folder for the configuration file. */
 function makeUserFolders(t: TestContext): { home: string; work: string; usualFile: string } {
   const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'claude-serve-config-')))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
@@ -24,28 +24,28 @@ function makeUserFolders(t: TestContext): { home: string; work: string; usualFil
 
 type LoadInput = Partial<ConfigInput> & { file?: unknown }
 
-function load(t: TestContext, given: LoadInput = {}, place = makeUserFolders(t)): LoadedConfig {
-  const { file, environment, ...input } = given
-  if (file !== undefined) writeFileSync(place.usualFile, typeof file === 'string' ? file : JSON.stringify(file))
-  const folders = { HOME: place.home, XDG_CONFIG_HOME: path.dirname(path.dirname(place.usualFile)) }
-  const defaults = { flags: {}, cwd: place.work, isTerminal: false, machine }
+function load(t: TestContext, settings: LoadInput = {}, userFolders = makeUserFolders(t)): LoadedConfig {
+  const { file, environment, ...input } = settings
+  if (file !== undefined) writeFileSync(userFolders.usualFile, typeof file === 'string' ? file : JSON.stringify(file))
+  const folders = { HOME: userFolders.home, XDG_CONFIG_HOME: path.dirname(path.dirname(userFolders.usualFile)) }
+  const defaults = { flags: {}, cwd: userFolders.work, isTerminal: false, machine }
   return loadConfig({ ...defaults, ...input, environment: { ...folders, ...environment } })
 }
 
-function configError(t: TestContext, given: LoadInput, place = makeUserFolders(t)): ConfigError {
+function configError(t: TestContext, settings: LoadInput, userFolders = makeUserFolders(t)): ConfigError {
   try {
-    load(t, given, place)
+    load(t, settings, userFolders)
   } catch (error) {
     assert.ok(error instanceof ConfigError, String(error))
     assert.doesNotMatch(error.message, /\n/)
     return error
   }
-  assert.fail('it was accepted')
+  assert.fail('the settings were accepted')
 }
 
-test('without any setting the defaults hold', (t) => {
-  const place = makeUserFolders(t)
-  const { config, sources } = load(t, {}, place)
+test('without any setting the defaults apply', (t) => {
+  const userFolders = makeUserFolders(t)
+  const { config, sources } = load(t, {}, userFolders)
   assert.deepEqual(config, {
     host: '127.0.0.1',
     port: 5005,
@@ -56,9 +56,9 @@ test('without any setting the defaults hold', (t) => {
     demo: false,
     modelMap: {},
     permissionModes: ['default', 'acceptEdits', 'plan', 'dontAsk'],
-    defaultCwd: place.work,
+    defaultCwd: userFolders.work,
     cwdRoots: null,
-    dataDir: path.join(place.home, '.local', 'share', 'claude-serve'),
+    dataDir: path.join(userFolders.home, '.local', 'share', 'claude-serve'),
     database: null,
     warm: 1,
     maxProcesses: 8,
@@ -74,20 +74,20 @@ test('without any setting the defaults hold', (t) => {
   assert.ok(sources.every((source) => source.source === 'default' && source.where === 'default'))
 })
 
-test('flags win over the environment, that over the file, that over the default', (t) => {
+test('flags override the environment, which overrides the file, which overrides the defaults', (t) => {
   const file = { port: 1, warm: 1, 'queue-limit': 7 }
   const environment = { CLAUDE_SERVE_PORT: '2', CLAUDE_SERVE_WARM: '2' }
-  const place = makeUserFolders(t)
-  const { config, sources } = load(t, { file, environment, flags: { port: '3' } }, place)
+  const userFolders = makeUserFolders(t)
+  const { config, sources } = load(t, { file, environment, flags: { port: '3' } }, userFolders)
   assert.deepEqual([config.port, config.warm, config.queueLimit, config.bodyLimitBytes], [3, 2, 7, 32 * 1024 ** 2])
   const bySource = Object.fromEntries(sources.map(({ key, source, where }) => [key, `${source}: ${where}`]))
   assert.equal(bySource.port, 'flag: --port flag')
   assert.equal(bySource.warm, 'environment: CLAUDE_SERVE_WARM environment variable')
-  assert.equal(bySource['queue-limit'], `file: file ${place.usualFile}`)
+  assert.equal(bySource['queue-limit'], `file: file ${userFolders.usualFile}`)
   assert.equal(bySource['body-limit'], 'default: default')
 })
 
-test('what the sources show can be written into a configuration file', (t) => {
+test('the reported values can be written into a configuration file', (t) => {
   const flags = { keepAlive: '90', requestTimeout: '1500ms', bodyLimit: '524288', permissionModes: 'plan,plan' }
   const first = load(t, { flags })
   const shown = Object.fromEntries(first.sources.map(({ key, value }) => [key, value]))
@@ -124,7 +124,7 @@ const accepted: [key: keyof typeof configOptions, written: unknown, value: unkno
 ]
 for (const [key, written, value] of accepted) {
   const { name } = configOptions[key]
-  test(`${name} takes ${JSON.stringify(written)} from a flag and from a file`, (t) => {
+  test(`${name} accepts ${JSON.stringify(written)} from a flag and from a file`, (t) => {
     assert.deepEqual(load(t, { flags: { [name]: written } }).config[key], value)
     assert.deepEqual(load(t, { file: { [name]: written } }).config[key], value)
   })
@@ -157,7 +157,7 @@ const refused: [name: string, values: unknown[], accepted: RegExp][] = [
 ]
 for (const [name, values, pattern] of refused) {
   for (const value of values) {
-    test(`--${name} ${JSON.stringify(value)} is refused with what is accepted`, (t) => {
+    test(`--${name} ${JSON.stringify(value)} is refused, and the message names what is accepted`, (t) => {
       const error = configError(t, { flags: { [name]: value } })
       assert.equal(error.key, `--${name}`)
       assert.equal(error.where, `--${name} flag`)
@@ -167,7 +167,7 @@ for (const [name, values, pattern] of refused) {
   }
 }
 
-test('a refusal names the key, the value, the place and what is accepted, in one line', (t) => {
+test('the message names the key, the value, its source and what is accepted, in one line', (t) => {
   const error = configError(t, { environment: { CLAUDE_SERVE_PORT: 'abc' } })
   assert.equal(error.message, '--port: "abc" (from CLAUDE_SERVE_PORT) is not accepted; give an integer from 0 to 65535')
   assert.deepEqual(
@@ -196,31 +196,31 @@ test('the environment can turn the demo on, and a flag can turn it off again', (
   assert.equal(load(t, { environment: { CLAUDE_SERVE_DEMO: '1' }, flags: { demo: false } }).config.demo, false)
 })
 
-test('settings that this version lacks are accepted at their defaults', (t) => {
+test('settings that this version does not support are accepted with their default values', (t) => {
   const { config } = load(t, { file: { database: null, corsOrigin: [], 'model-map': [] } })
   assert.deepEqual([config.database, config.corsOrigins, config.modelMap], [null, [], {}])
 })
 
-test('relative folders are resolved against the place of the start, and ~ is the home directory', (t) => {
-  const place = makeUserFolders(t)
-  mkdirSync(path.join(place.work, 'project'))
+test('relative folders are resolved against the working directory, and ~ is the home directory', (t) => {
+  const userFolders = makeUserFolders(t)
+  mkdirSync(path.join(userFolders.work, 'project'))
   const flags = { defaultCwd: 'project', cwdRoot: ['.', './project'], dataDir: '~/data' }
-  const { config } = load(t, { flags }, place)
-  assert.equal(config.defaultCwd, path.join(place.work, 'project'))
-  assert.deepEqual(config.cwdRoots, [place.work, path.join(place.work, 'project')])
-  assert.equal(config.dataDir, path.join(place.home, 'data'))
+  const { config } = load(t, { flags }, userFolders)
+  assert.equal(config.defaultCwd, path.join(userFolders.work, 'project'))
+  assert.deepEqual(config.cwdRoots, [userFolders.work, path.join(userFolders.work, 'project')])
+  assert.equal(config.dataDir, path.join(userFolders.home, 'data'))
 })
 
-test('a link to the home directory, or a folder around it, is no root', (t) => {
-  const place = makeUserFolders(t)
-  const link = path.join(place.work, 'link')
-  symlinkSync(place.home, link)
-  for (const root of [link, place.home, path.dirname(place.home)]) {
-    assert.match(configError(t, { flags: { cwdRoot: [root] } }, place).message, /home directory/)
+test('the home directory, a link to it and its parent are refused as roots', (t) => {
+  const userFolders = makeUserFolders(t)
+  const link = path.join(userFolders.work, 'link')
+  symlinkSync(userFolders.home, link)
+  for (const root of [link, userFolders.home, path.dirname(userFolders.home)]) {
+    assert.match(configError(t, { flags: { cwdRoot: [root] } }, userFolders).message, /home directory/)
   }
 })
 
-test('the longest request time must not be below the usual one, and whoever wrote it is named', (t) => {
+test('the maximum request timeout must not be below the default one, and the message names the setting that the user wrote', (t) => {
   assert.equal(configError(t, { flags: { requestTimeout: '2h' } }).key, '--request-timeout')
   const error = configError(t, { environment: { CLAUDE_SERVE_MAX_REQUEST_TIMEOUT: '1m' } })
   assert.equal(error.key, '--max-request-timeout')
@@ -228,38 +228,42 @@ test('the longest request time must not be below the usual one, and whoever wrot
   assert.equal(load(t, { flags: { requestTimeout: '1h' } }).config.requestTimeoutMs, 3_600_000)
 })
 
-test('a file takes keys in either case', (t) => {
+test('a file may use kebab-case and camel-case keys', (t) => {
   const { config } = load(t, { file: '\uFEFF{"queueLimit": 3, "max-processes": 5}' })
   assert.deepEqual([config.queueLimit, config.maxProcesses], [3, 5])
 })
 
 const badFiles: [why: string, file: unknown, message: RegExp][] = [
   ['an unknown key', { warmth: 3 }, /^warmth: 3 .*this key does not exist; did you mean warm\?$/],
-  ['an unknown key with no neighbour', { anonymous: 'off' }, /^anonymous: "off" .*this key does not exist$/],
+  ['an unknown key with no similar one', { anonymous: 'off' }, /^anonymous: "off" .*this key does not exist$/],
   ['a key twice', { logLevel: 'info', 'log-level': 'warn' }, /it is set twice$/],
   ['a value of the wrong type', { port: {} }, /^--port: \{\} \(from file .*give an integer/],
   ['broken JSON', '{"port": 1,\n}', /valid JSON/],
-  ['no object', '[]', /one JSON object/],
+  ['an array instead of an object', '[]', /one JSON object/],
   ['a hidden prototype', '{"__proto__": {"port": 1}}', /this key does not exist/],
 ]
 for (const [why, file, message] of badFiles) {
-  test(`a file with ${why} is refused and named`, (t) => {
+  test(`a file with ${why} is refused, and the message names the file`, (t) => {
     const error = configError(t, { file })
     assert.match(error.message, message)
     assert.match(error.where, /^file .*config\.json$/)
   })
 }
 
-test('a named file must be there; its name may come from a flag or the environment', (t) => {
-  const place = makeUserFolders(t)
-  const error = configError(t, { flags: { config: 'mine.json' } }, place)
+test('a file that is named by a flag or the environment must exist', (t) => {
+  const userFolders = makeUserFolders(t)
+  const error = configError(t, { flags: { config: 'mine.json' } }, userFolders)
   assert.match(error.message, /^--config: "mine.json" \(from --config\) is not accepted; give the path of an existing/)
-  writeFileSync(path.join(place.work, 'mine.json'), '{"port": 1234}')
-  const { config, sources } = load(t, { environment: { CLAUDE_SERVE_CONFIG: 'mine.json' }, file: { port: 1 } }, place)
+  writeFileSync(path.join(userFolders.work, 'mine.json'), '{"port": 1234}')
+  const { config, sources } = load(
+    t,
+    { environment: { CLAUDE_SERVE_CONFIG: 'mine.json' }, file: { port: 1 } },
+    userFolders,
+  )
   assert.equal(config.port, 1234)
   assert.deepEqual(sources[0], {
     key: 'config',
-    value: path.join(place.work, 'mine.json'),
+    value: path.join(userFolders.work, 'mine.json'),
     source: 'environment',
     where: 'CLAUDE_SERVE_CONFIG environment variable',
   })
@@ -272,7 +276,7 @@ const machines: [cores: number, gibibytes: number, processes: number][] = [
   [32, 256, 16],
 ]
 for (const [cores, gibibytes, processes] of machines) {
-  test(`${cores} cores and ${gibibytes} GiB make ${processes} processes`, (t) => {
+  test(`${cores} cores and ${gibibytes} GiB allow ${processes} processes`, (t) => {
     const { config } = load(t, { machine: { cores, memoryBytes: gibibytes * 1024 ** 3 } })
     assert.equal(config.maxProcesses, processes)
   })
@@ -288,7 +292,7 @@ test('model pairs become a map', () => {
   for (const pair of ['a', '=b', 'a=', 'a=b=c']) assert.equal(schema.safeParse([pair]).success, false)
 })
 
-test('every setting has a flag, a variable and help of its own', () => {
+test('every setting has its own flag, variable and help text', () => {
   const options = Object.values(configOptions)
   for (const field of ['name', 'environment', 'description'] as const) {
     assert.equal(new Set(options.map((option) => option[field])).size, options.length)

@@ -1,5 +1,5 @@
-// What every Agent owes its callers, by the doc comment in src/core/agent.ts: one suite for all implementations. Each is
-// brought by a factory; a case that one cannot meet is named together with the reason.
+// The contract of every Agent, as the doc comment in src/core/agent.ts states it: one suite for all implementations. A factory
+// creates each of them; a case that one cannot meet is named with the reason.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Agent, RunRequest } from '../../src/core/agent.ts'
@@ -7,26 +7,26 @@ import { OrderChecker, type RunEnd, type RunEvent } from '../../src/core/events.
 import { AppError } from '../../src/errors.ts'
 
 /**
- * What a run of the subject does: it answers; it fails; it says some words and then nothing; it says nothing at all; it is
- * not let in.
+ * What a run of the subject does: it succeeds; it fails; it emits some text and then nothing; it emits nothing at all; it is
+ * refused.
  */
-export type Behaviour = 'succeeds' | 'fails' | 'stalls' | 'says nothing' | 'is refused'
+export type Behavior = 'succeeds' | 'fails' | 'stalls' | 'says nothing' | 'is refused'
 
 export type Subject = { agent: Agent; request: RunRequest }
 
-/** Makes an agent, and a request whose runs behave so; the test's end must end the agent. */
-export type MakeSubject = (t: TestContext, behaviour: Behaviour) => Promise<Subject>
+/** Creates an agent and a request whose runs behave this way. The agent must end with the test. */
+export type MakeSubject = (t: TestContext, behavior: Behavior) => Promise<Subject>
 
 export type CaseName =
   | 'close ends the runs'
-  | 'close refuses what comes later'
+  | 'close refuses later runs'
   | 'a run that says nothing'
   | 'a finished run can be cancelled'
 
 const never = new AbortController().signal
-const hungUp = () => new AppError('cancelled', 'The client disconnected.')
+const disconnected = () => new AppError('cancelled', 'The client disconnected.')
 
-/** Takes events until the run is over, or as many as asked for, holding their order against the rules. */
+/** Reads events until the run is over, or up to `count`, and checks their order. */
 async function take(events: AsyncIterator<RunEvent>, checker: OrderChecker, count = Number.POSITIVE_INFINITY) {
   const taken: RunEvent[] = []
   while (taken.length < count) {
@@ -38,14 +38,14 @@ async function take(events: AsyncIterator<RunEvent>, checker: OrderChecker, coun
   return taken
 }
 
-function begin({ agent, request }: Subject, signal: AbortSignal): AsyncIterator<RunEvent> {
+function start({ agent, request }: Subject, signal: AbortSignal): AsyncIterator<RunEvent> {
   return agent.run(request, signal)[Symbol.asyncIterator]()
 }
 
-/** A whole run: first `run-start`, last `run-end`, once each. */
+/** A whole run: `run-start` first, `run-end` last, exactly once each. */
 async function play(subject: Subject, signal = never): Promise<{ events: RunEvent[]; end: RunEnd }> {
   const checker = new OrderChecker()
-  const events = await take(begin(subject, signal), checker)
+  const events = await take(start(subject, signal), checker)
   return { events, end: endOf(events, checker) }
 }
 
@@ -58,10 +58,10 @@ function endOf(events: readonly RunEvent[], checker: OrderChecker): RunEnd {
 
 /** The error that the run's first step throws. */
 async function refusalOf(subject: Subject, signal = never): Promise<AppError> {
-  const events = begin(subject, signal)
+  const events = start(subject, signal)
   try {
     const { value } = await events.next()
-    assert.fail(`the run began: ${JSON.stringify(value)}`)
+    assert.fail(`the run started: ${JSON.stringify(value)}`)
   } catch (thrown) {
     assert.ok(thrown instanceof AppError, String(thrown))
     assert.deepEqual(await events.next(), { done: true, value: undefined })
@@ -72,7 +72,7 @@ async function refusalOf(subject: Subject, signal = never): Promise<AppError> {
 export function testAgent(name: string, make: MakeSubject, cannot: Partial<Record<CaseName, string>> = {}): void {
   const unless = (name: CaseName) => ({ skip: cannot[name] ?? false })
 
-  test(`${name}: a run that goes well begins and ends once, with what it said as its result`, async (t) => {
+  test(`${name}: a run that succeeds starts and ends once, with its text as the result`, async (t) => {
     const subject = await make(t, 'succeeds')
     const { events, end } = await play(subject)
     const [start] = events
@@ -81,12 +81,12 @@ export function testAgent(name: string, make: MakeSubject, cannot: Partial<Recor
     assert.equal(start.sessionId, end.sessionId)
     assert.equal(end.outcome, 'succeeded')
     assert.equal(end.error, null)
-    const said = events.map((event) => (event.type === 'text-delta' ? event.text : '')).join('')
-    assert.equal(end.result, said)
-    assert.notEqual(said, '')
+    const text = events.map((event) => (event.type === 'text-delta' ? event.text : '')).join('')
+    assert.equal(end.result, text)
+    assert.notEqual(text, '')
   })
 
-  test(`${name}: runs follow one another, and run at the same time`, async (t) => {
+  test(`${name}: runs can follow one another and run at the same time`, async (t) => {
     const subject = await make(t, 'succeeds')
     for (const { end } of [await play(subject), await play(subject)]) assert.equal(end.outcome, 'succeeded')
     const together = await Promise.all([1, 2, 3].map(() => play(subject)))
@@ -103,15 +103,15 @@ export function testAgent(name: string, make: MakeSubject, cannot: Partial<Recor
     assert.notEqual(end.error.message, '')
   })
 
-  test(`${name}: a run that is not let in throws before its first event`, async (t) => {
+  test(`${name}: a run that is refused throws before its first event`, async (t) => {
     const subject = await make(t, 'is refused')
     await refusalOf(subject)
     assert.equal(subject.agent.stats().queue.waiting, 0)
   })
 
-  test(`${name}: a run that is cancelled before it has begun does not succeed`, async (t) => {
+  test(`${name}: a run that is cancelled before it starts does not succeed`, async (t) => {
     const subject = await make(t, 'stalls')
-    const events = begin(subject, AbortSignal.abort(hungUp()))
+    const events = start(subject, AbortSignal.abort(disconnected()))
     const checker = new OrderChecker()
     try {
       const end = endOf(await take(events, checker), checker)
@@ -126,19 +126,19 @@ export function testAgent(name: string, make: MakeSubject, cannot: Partial<Recor
   })
 
   const reasons: [reason: AppError, outcome: RunEnd['outcome']][] = [
-    [hungUp(), 'cancelled'],
+    [disconnected(), 'cancelled'],
     [new AppError('timeout', 'Request timed out'), 'failed'],
     [new AppError('shutting_down', 'Going down.'), 'failed'],
   ]
   for (const [reason, outcome] of reasons) {
-    test(`${name}: a silent wait is over when it is ended for ${reason.code}`, async (t) => {
+    test(`${name}: a silent wait ends when it is aborted with ${reason.code}`, async (t) => {
       const subject = await make(t, 'stalls')
       const controller = new AbortController()
-      const events = begin(subject, controller.signal)
+      const events = start(subject, controller.signal)
       const checker = new OrderChecker()
-      const told = await take(events, checker, 3)
-      assert.equal(told[0]?.type, 'run-start')
-      // What was said before the silence may still come.
+      const taken = await take(events, checker, 3)
+      assert.equal(taken[0]?.type, 'run-start')
+      // Text from before the silence may still arrive.
       const rest = take(events, checker)
       setImmediate(() => controller.abort(reason))
       const end = endOf(await rest, checker)
@@ -150,14 +150,14 @@ export function testAgent(name: string, make: MakeSubject, cannot: Partial<Recor
   }
 
   test(
-    `${name}: a run that has said nothing at all begins and ends when it is cancelled`,
+    `${name}: a run that has emitted nothing starts and ends when it is cancelled`,
     unless('a run that says nothing'),
     async (t) => {
       const subject = await make(t, 'says nothing')
       const controller = new AbortController()
       const run = play(subject, controller.signal)
       while (subject.agent.stats().processes.busy === 0) await new Promise(setImmediate)
-      controller.abort(hungUp())
+      controller.abort(disconnected())
       const { events, end } = await run
       assert.deepEqual(
         events.map((event) => event.type),
@@ -167,29 +167,25 @@ export function testAgent(name: string, make: MakeSubject, cannot: Partial<Recor
     },
   )
 
-  test(
-    `${name}: a signal that comes after the end changes nothing`,
-    unless('a finished run can be cancelled'),
-    async (t) => {
-      const subject = await make(t, 'succeeds')
-      const controller = new AbortController()
-      assert.equal((await play(subject, controller.signal)).end.outcome, 'succeeded')
-      controller.abort(hungUp())
-      assert.equal((await play(subject)).end.outcome, 'succeeded')
-    },
-  )
+  test(`${name}: a signal after the end changes nothing`, unless('a finished run can be cancelled'), async (t) => {
+    const subject = await make(t, 'succeeds')
+    const controller = new AbortController()
+    assert.equal((await play(subject, controller.signal)).end.outcome, 'succeeded')
+    controller.abort(disconnected())
+    assert.equal((await play(subject)).end.outcome, 'succeeded')
+  })
 
-  for (const behaviour of ['stalls', 'succeeds'] as const) {
-    test(`${name}: a caller who leaves early ends the run that ${behaviour}`, async (t) => {
-      const subject = await make(t, behaviour)
+  for (const behavior of ['stalls', 'succeeds'] as const) {
+    test(`${name}: a caller that leaves early ends a run that ${behavior}`, async (t) => {
+      const subject = await make(t, behavior)
       for await (const event of subject.agent.run(subject.request, never)) if (event.type === 'text-delta') break
       assert.equal(subject.agent.stats().processes.busy, 0)
       assert.equal(subject.agent.stats().queue.waiting, 0)
     })
 
-    test(`${name}: a caller who leaves after the first event ends the run that ${behaviour}`, async (t) => {
-      const subject = await make(t, behaviour)
-      const events = begin(subject, never)
+    test(`${name}: a caller that leaves after the first event ends a run that ${behavior}`, async (t) => {
+      const subject = await make(t, behavior)
+      const events = start(subject, never)
       assert.equal((await events.next()).value?.type, 'run-start')
       await events.return?.()
       assert.deepEqual(await events.next(), { done: true, value: undefined })
@@ -204,21 +200,21 @@ export function testAgent(name: string, make: MakeSubject, cannot: Partial<Recor
     assert.equal(agent.stats().processes.live, 0)
   })
 
-  test(`${name}: close ends the runs that are on, in time`, unless('close ends the runs'), async (t) => {
+  test(`${name}: close ends active runs in time`, unless('close ends the runs'), async (t) => {
     const subject = await make(t, 'stalls')
     const checker = new OrderChecker()
-    const events = begin(subject, never)
-    const told = await take(events, checker, 3)
+    const events = start(subject, never)
+    const taken = await take(events, checker, 3)
     const rest = take(events, checker)
-    const begun = performance.now()
+    const startedAt = performance.now()
     await subject.agent.close(1000)
-    assert.ok(performance.now() - begun < 2000)
-    const end = endOf([...told, ...(await rest)], checker)
+    assert.ok(performance.now() - startedAt < 2000)
+    const end = endOf([...taken, ...(await rest)], checker)
     assert.equal(end.outcome, 'failed')
     assert.equal(subject.agent.stats().processes.live, 0)
   })
 
-  test(`${name}: after close nobody is let in`, unless('close refuses what comes later'), async (t) => {
+  test(`${name}: runs are refused after close`, unless('close refuses later runs'), async (t) => {
     const subject = await make(t, 'succeeds')
     await subject.agent.close(0)
     assert.equal((await refusalOf(subject)).code, 'shutting_down')

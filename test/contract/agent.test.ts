@@ -1,5 +1,5 @@
-// The suite of the Agent's contract, for the pool of CLI processes, for the scripted agent that other tests stand on, and for
-// one that is asked a second time; and what the contract asks of the pool where processes get lost.
+// Runs the Agent contract suite on the pool of CLI processes, on the scripted agent that other tests use, and on an agent with
+// retries. Also tests what the contract requires of the pool if processes are lost.
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -25,15 +25,15 @@ import {
   untilAborted,
 } from '../helpers/scripted-agent.ts'
 import { fakeCli, makeFolders, testEnvironment } from '../helpers/test-server.ts'
-import { type Behaviour, type MakeSubject, testAgent } from './agent-suite.ts'
+import { type Behavior, type MakeSubject, testAgent } from './agent-suite.ts'
 
 const unknownSession = '00000000-0000-4000-8000-000000000000'
 
-function requestFor(behaviour: Behaviour, options: Partial<RunOptions> = {}): RunRequest {
+function requestFor(behavior: Behavior, options: Partial<RunOptions> = {}): RunRequest {
   return {
     runId: 'run_contract',
     prompt: [{ type: 'text', text: 'hello' }],
-    session: behaviour === 'is refused' ? { kind: 'continue', sessionId: unknownSession } : { kind: 'new' },
+    session: behavior === 'is refused' ? { kind: 'continue', sessionId: unknownSession } : { kind: 'new' },
     options: { ...noOptions, ...options },
     streaming: true,
     plain: null,
@@ -51,7 +51,7 @@ const limits: PoolLimits = {
   startSpacingMs: 0,
 }
 
-/** A pool on this executable, which ends with the test. */
+/** A pool that uses this executable and ends with the test. */
 async function makePool(
   t: TestContext,
   claude: string,
@@ -76,7 +76,7 @@ async function makePool(
   return { pool, cwd: folders.cwd }
 }
 
-const fakes: Record<Behaviour, string> = {
+const fakes: Record<Behavior, string> = {
   succeeds: 'well-behaved',
   fails: 'not-logged-in',
   stalls: 'stalls-mid-answer',
@@ -86,15 +86,15 @@ const fakes: Record<Behaviour, string> = {
 
 const poolOf =
   (options: Partial<RunOptions>): MakeSubject =>
-  async (t, behaviour) => {
-    const { pool } = await makePool(t, fakeCli(fakes[behaviour]))
-    return { agent: pool, request: requestFor(behaviour, options) }
+  async (t, behavior) => {
+    const { pool } = await makePool(t, fakeCli(fakes[behavior]))
+    return { agent: pool, request: requestFor(behavior, options) }
   }
 
 testAgent('a pool, runs with tools', poolOf({}))
 testAgent('a pool, runs without tools', poolOf({ tools: [] }))
 
-const scripts: Record<Behaviour, Script> = {
+const scripts: Record<Behavior, Script> = {
   succeeds: goodRun(['Hello', ' there']),
   fails: () => [runStart(), failedEnd(new AppError('claude_failed', 'It failed.'))],
   stalls: (_request, signal) => untilAborted(signal, ['Hello']),
@@ -102,51 +102,51 @@ const scripts: Record<Behaviour, Script> = {
   'is refused': refusing(queueFull()),
 }
 
-const onlyNotesClose = {
-  'close ends the runs': 'it plays its script to the end, and only notes that it was closed',
-  'close refuses what comes later': 'it only notes that it was closed',
+const onlyRecordsClose = {
+  'close ends the runs': 'it plays its script to the end, and only records that it was closed',
+  'close refuses later runs': 'it only records that it was closed',
 }
 
 testAgent(
   'a scripted agent',
-  async (_t, behaviour) => ({ agent: new ScriptedAgent(scripts[behaviour]), request: requestFor(behaviour) }),
-  onlyNotesClose,
+  async (_t, behavior) => ({ agent: new ScriptedAgent(scripts[behavior]), request: requestFor(behavior) }),
+  onlyRecordsClose,
 )
 
-/** Words are told as soon as a call begins: nothing that must be a call is told before. */
-const wordsAndCall: RunEvent[] = [
+/** Text is emitted as soon as a call begins: before that, an answer that must be a call is held back. */
+const textAndCall: RunEvent[] = [
   runStart(),
   ...textBlock(0, ['Hello', ' there']),
   { type: 'tool-start', index: 1, toolId: 'toolu_1', name: 'look' },
   { type: 'tool-end', index: 1 },
 ]
 
-const callingScripts: Record<Behaviour, Script> = {
+const callingScripts: Record<Behavior, Script> = {
   ...scripts,
-  succeeds: [...wordsAndCall, runEnd({ result: 'Hello there', stopReason: 'tool_use' })],
+  succeeds: [...textAndCall, runEnd({ result: 'Hello there', stopReason: 'tool_use' })],
   stalls: async function* (_request, signal) {
-    yield* wordsAndCall
-    // Without the beginning, which was told.
+    yield* textAndCall
+    // Without the start, which was already emitted.
     for await (const event of untilAborted(signal)) if (event.type !== 'run-start') yield event
   },
 }
 
-const mustCall = (behaviour: Behaviour): RunRequest => ({
-  ...requestFor(behaviour),
+const mustCall = (behavior: Behavior): RunRequest => ({
+  ...requestFor(behavior),
   plain: { ...noPlainOptions, requiredOutput: 'call' },
 })
 
 testAgent(
-  'an agent that is asked a second time where need be, and calls at once',
-  async (_t, behaviour) => ({
-    agent: withForcedOutputRetry(new ScriptedAgent(callingScripts[behaviour])),
-    request: mustCall(behaviour),
+  'an agent with retries, whose first answer is a call',
+  async (_t, behavior) => ({
+    agent: withForcedOutputRetry(new ScriptedAgent(callingScripts[behavior])),
+    request: mustCall(behavior),
   }),
-  onlyNotesClose,
+  onlyRecordsClose,
 )
 
-/** Says some words first, and behaves so when it is reminded. */
-const reminded =
+/** Answers with text first, and plays the script when it is reminded. */
+const onceReminded =
   (script: Script): Script =>
   (request, signal) => {
     if (request.prompt.length === 1) return goodRun(['No, thanks.'])
@@ -154,18 +154,18 @@ const reminded =
   }
 
 testAgent(
-  'an agent that is asked a second time, and calls then',
-  async (_t, behaviour) => {
-    const script = callingScripts[behaviour]
-    const agent = new ScriptedAgent(behaviour === 'is refused' ? script : reminded(script))
-    return { agent: withForcedOutputRetry(agent), request: mustCall(behaviour) }
+  'an agent with retries, whose second answer is a call',
+  async (_t, behavior) => {
+    const script = callingScripts[behavior]
+    const agent = new ScriptedAgent(behavior === 'is refused' ? script : onceReminded(script))
+    return { agent: withForcedOutputRetry(agent), request: mustCall(behavior) }
   },
-  onlyNotesClose,
+  onlyRecordsClose,
 )
 
-/** A CLI of which the first process says that the turn begins and is gone; later ones do what `later` says. */
-function writeFadingCli(folder: string, later: string): string {
-  const file = join(folder, 'fading.mjs')
+/** A CLI whose first process reports the start of the turn and exits; later processes run `later` when they start. */
+function writeVanishingCli(folder: string, later: string): string {
+  const file = join(folder, 'vanishing.mjs')
   const lines = [
     `#!${process.execPath}`,
     `import { existsSync, writeFileSync } from 'node:fs'`,
@@ -196,8 +196,8 @@ async function collect(
   return taken
 }
 
-test('a pool: a run that has begun ends with run-end when no second process can be started', async (t) => {
-  const cli = writeFadingCli(makeFolders(t).root, 'await exit(3)')
+test('a pool: a started run ends with run-end when no second process can be started', async (t) => {
+  const cli = writeVanishingCli(makeFolders(t).root, 'await exit(3)')
   const { pool } = await makePool(t, cli)
   const events = await collect(pool.run(requestFor('succeeds'), new AbortController().signal))
   const end = events.at(-1)
@@ -205,8 +205,8 @@ test('a pool: a run that has begun ends with run-end when no second process can 
   assert.equal(end.error?.code, 'claude_failed')
 })
 
-test('a pool: a run that has begun ends with run-end when it is cancelled while a second process starts', async (t) => {
-  const cli = writeFadingCli(makeFolders(t).root, 'await hang()')
+test('a pool: a started run ends with run-end when it is cancelled while a second process starts', async (t) => {
+  const cli = writeVanishingCli(makeFolders(t).root, 'await hang()')
   const { pool } = await makePool(t, cli)
   const controller = new AbortController()
   const events = collect(pool.run(requestFor('succeeds'), controller.signal))
@@ -222,7 +222,7 @@ test('a pool: a run that has begun ends with run-end when it is cancelled while 
   assert.equal(end.outcome, 'cancelled')
 })
 
-test('a pool: a run that finds no room in the queue throws queue_full, and those that wait get their turn', async (t) => {
+test('a pool: a run that finds the queue full throws queue_full, and waiting runs get their turn', async (t) => {
   const { pool } = await makePool(t, fakeCli('stalls-mid-answer'), { maxProcesses: 1, queueLimit: 1 })
   const controllers = [new AbortController(), new AbortController()]
   const [first, second]: AsyncIterator<RunEvent>[] = controllers.map(({ signal }) =>
@@ -239,7 +239,7 @@ test('a pool: a run that finds no room in the queue throws queue_full, and those
   await second.return?.()
 })
 
-test('a pool: a run that is cancelled while it waits for a process throws the reason, and leaves the queue', async (t) => {
+test('a pool: a run that is cancelled in the queue throws the reason and leaves the queue', async (t) => {
   const { pool } = await makePool(t, fakeCli('stalls-mid-answer'), { maxProcesses: 1 })
   const first: AsyncIterator<RunEvent> = pool
     .run(requestFor('stalls'), new AbortController().signal)

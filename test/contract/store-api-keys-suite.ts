@@ -1,13 +1,12 @@
-// The part of every Store's suite about API keys: which there are, who holds them, and what they have spent. Not for the rest (see
-// store-suite.ts), nor for idempotency keys (see store-keys-suite.ts).
+// The part of the Store suite about API keys: creating, listing and revoking them, and what their owners have spent. The rest
+// is in store-suite.ts; idempotency keys are in store-keys-suite.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { KeyRecord } from '../../src/core/key-record.ts'
 import { AppError } from '../../src/errors.ts'
-import { endedRun, hourMs, noLimits, noonMs, runEnd, runRecord } from './store-records.ts'
-import type { OpenStore } from './store-suite.ts'
+import { endedRun, hourMs, noLimits, noonMs, type OpenStore, runEnd, runRecord } from './store-records.ts'
 
-export function keyRecord(id: string, given: Partial<KeyRecord> = {}): KeyRecord {
+export function keyRecord(id: string, fields: Partial<KeyRecord> = {}): KeyRecord {
   return {
     id,
     name: `name of ${id}`,
@@ -20,7 +19,7 @@ export function keyRecord(id: string, given: Partial<KeyRecord> = {}): KeyRecord
     budgetUsd: null,
     revokedAtMs: null,
     lastUsedAtMs: null,
-    ...given,
+    ...fields,
   }
 }
 
@@ -36,13 +35,13 @@ const fullKey = keyRecord('key_full', {
 const isConflict = (error: unknown) => error instanceof AppError && error.code === 'conflict'
 
 export function describeApiKeys(open: OpenStore): void {
-  describeKeeping(open)
+  describeKeyRecords(open)
   describeRevoking(open)
   describeSpending(open)
 }
 
-function describeKeeping(open: OpenStore): void {
-  test('a key comes back as it was made, by its hash and in the list, also after a restart', async (t) => {
+function describeKeyRecords(open: OpenStore): void {
+  test('a key is read as it was created, by its hash and in the list, also after a restart', async (t) => {
     const { store, reopen } = await open(t)
     const bare = keyRecord('key_bare', { createdAtMs: noonMs + 1 })
     for (const key of [fullKey, bare]) await store.createKey(key)
@@ -54,7 +53,7 @@ function describeKeeping(open: OpenStore): void {
     }
   })
 
-  test('keys of one moment are listed with the one that was made last in front', async (t) => {
+  test('keys created at the same time are listed with the latest first', async (t) => {
     const { store } = await open(t)
     for (const id of ['key_b', 'key_c', 'key_a']) await store.createKey(keyRecord(id))
     assert.deepEqual(
@@ -63,12 +62,12 @@ function describeKeeping(open: OpenStore): void {
     )
   })
 
-  test('of keys that ask for one name at the same time one gets it, and it is free when that is revoked', async (t) => {
+  test('of several keys with one name, only one is created; revoking it frees the name', async (t) => {
     const { store } = await open(t)
-    const keys = [1, 2, 3].map((at) => keyRecord(`key_${at}`, { name: 'laptop', expiresAtMs: noonMs - 1 }))
-    const made = await Promise.allSettled(keys.map((key) => store.createKey(key)))
+    const keys = [1, 2, 3].map((number) => keyRecord(`key_${number}`, { name: 'laptop', expiresAtMs: noonMs - 1 }))
+    const created = await Promise.allSettled(keys.map((key) => store.createKey(key)))
     assert.deepEqual(
-      made.map((each) => each.status === 'fulfilled' || isConflict(each.reason)),
+      created.map((each) => each.status === 'fulfilled' || isConflict(each.reason)),
       [true, true, true],
     )
     assert.equal((await store.keys()).length, 1)
@@ -78,7 +77,7 @@ function describeKeeping(open: OpenStore): void {
     assert.equal((await store.keyByHash('hash of key_5'))?.name, 'laptop')
   })
 
-  test('a use is known to the minute, and a key that is not there has none', async (t) => {
+  test('the last use is recorded to the minute, and not for an unknown key', async (t) => {
     const { store, reopen } = await open(t)
     await store.createKey(keyRecord('key_1'))
     await store.createKey(keyRecord('key_2'))
@@ -90,7 +89,7 @@ function describeKeeping(open: OpenStore): void {
 }
 
 function describeRevoking(open: OpenStore): void {
-  test('a revoked key is still known, with the time, and cannot be revoked again', async (t) => {
+  test('a revoked key is still stored, with the time, and cannot be revoked again', async (t) => {
     const { store, reopen } = await open(t)
     await store.createKey(keyRecord('key_1'))
     await store.createKey(keyRecord('key_2', { name: 'laptop' }))
@@ -104,7 +103,7 @@ function describeRevoking(open: OpenStore): void {
     assert.equal((await reopened.keys()).length, 2)
   })
 
-  test('a name that is the id of another key revokes that one, and a name that came back the one in force', async (t) => {
+  test('a name that is the id of another key revokes the other key, and a reused name revokes the active key', async (t) => {
     const { store } = await open(t)
     await store.createKey(keyRecord('key_1', { name: 'laptop' }))
     await store.createKey(keyRecord('key_2', { name: 'key_1' }))
@@ -112,19 +111,19 @@ function describeRevoking(open: OpenStore): void {
     await store.createKey(keyRecord('key_3', { name: 'laptop' }))
     assert.equal(await store.revokeKey('key_1', noonMs), false)
     assert.equal(await store.revokeKey('laptop', noonMs), true)
-    const inForce = (await store.keys()).filter(({ revokedAtMs }) => revokedAtMs === null)
+    const active = (await store.keys()).filter(({ revokedAtMs }) => revokedAtMs === null)
     assert.deepEqual(
-      inForce.map(({ id }) => id),
+      active.map(({ id }) => id),
       ['key_2'],
     )
   })
 
-  test('there are keys as long as one is not revoked, be its time over or not', async (t) => {
+  test('keys exist as long as one is not revoked, expired or not', async (t) => {
     const { store, reopen } = await open(t)
     assert.equal(await store.hasKeys(), false)
-    const making = store.createKey(keyRecord('key_1', { expiresAtMs: noonMs - 1 }))
+    const creating = store.createKey(keyRecord('key_1', { expiresAtMs: noonMs - 1 }))
     assert.equal(await store.hasKeys(), true)
-    await making
+    await creating
     await store.createKey(keyRecord('key_2'))
     await store.revokeKey('key_2', noonMs)
     const reopened = await reopen()
@@ -133,13 +132,13 @@ function describeRevoking(open: OpenStore): void {
     assert.equal(await reopened.hasKeys(), false)
   })
 
-  test('the codes of one-time links are no keys that there are, and are dropped when they are over', async (t) => {
+  test('the codes of one-time links do not count as keys, and are deleted when they expire', async (t) => {
     const { store, reopen } = await open(t)
-    const life = { scopes: [], expiresAtMs: noonMs + 1 }
-    await store.createKey(keyRecord('key_1', life))
-    await store.createKey(keyRecord('key_2', life))
+    const code = { scopes: [], expiresAtMs: noonMs + 1 }
+    await store.createKey(keyRecord('key_1', code))
+    await store.createKey(keyRecord('key_2', code))
     await store.revokeKey('key_2', noonMs)
-    await store.createKey(keyRecord('key_3', { ...life, expiresAtMs: noonMs + 2 }))
+    await store.createKey(keyRecord('key_3', { ...code, expiresAtMs: noonMs + 2 }))
     assert.equal(await store.hasKeys(), false)
     assert.deepEqual((await store.keyByHash('hash of key_1'))?.scopes, [])
     await store.createKey(keyRecord('key_own', { expiresAtMs: noonMs }))
@@ -153,7 +152,7 @@ function describeRevoking(open: OpenStore): void {
     assert.deepEqual(left.toSorted(), ['key_3', 'key_own', 'key_page_1', 'key_page_3'])
   })
 
-  test('a closed store answers nothing about keys', async (t) => {
+  test('a closed store refuses calls about keys', async (t) => {
     const { store } = await open(t)
     await store.close()
     const calls = [store.hasKeys(), store.keyByHash(''), store.createKey(fullKey), store.recordKeyUse('key_1', 1)]
@@ -164,7 +163,7 @@ function describeRevoking(open: OpenStore): void {
 }
 
 function describeSpending(open: OpenStore): void {
-  test('an owner has spent what their ended runs have cost', async (t) => {
+  test('an owner has spent the cost of their ended runs', async (t) => {
     const { store, reopen } = await open(t)
     assert.equal(await store.spentBy('key_1'), 0)
     await store.createRun(endedRun('run_1', noonMs, { owner: 'key_1', end: runEnd({ costUsd: 0.5 }) }))
@@ -177,11 +176,11 @@ function describeSpending(open: OpenStore): void {
     assert.equal(await (await reopen()).spentBy('key_1'), 0.75)
   })
 
-  test('what a key has spent is not forgotten with its runs', async (t) => {
+  test('what a key has spent outlives its runs', async (t) => {
     const { store, reopen } = await open(t)
     for (const id of ['key_1', 'key_2']) await store.createKey(keyRecord(id))
-    for (const [at, costUsd] of [0.5, null, 0.25, 0.125].entries()) {
-      await store.createRun(endedRun(`run_${at}`, noonMs + at, { owner: 'key_1', end: runEnd({ costUsd }) }))
+    for (const [index, costUsd] of [0.5, null, 0.25, 0.125].entries()) {
+      await store.createRun(endedRun(`run_${index}`, noonMs + index, { owner: 'key_1', end: runEnd({ costUsd }) }))
     }
     await store.createRun(endedRun('run_other', noonMs, { owner: 'key_2', end: runEnd({ costUsd: 2 }) }))
     assert.equal(await store.prune({ ...noLimits, endedBeforeMs: noonMs + 3 }), 4)

@@ -1,11 +1,20 @@
-// The part of every Store's suite about runs that are dropped, with their keys, and events that are cleared because their run begins
-// anew. Not for the rest (see store-suite.ts).
+// The part of the Store suite about dropping runs, with their keys, and clearing the events of a run that restarts. The rest is
+// in store-suite.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { endedRun, eventBytes, hourMs, idsOf, noLimits, noonMs, runRecord, textEvents } from './store-records.ts'
-import type { OpenStore } from './store-suite.ts'
+import {
+  endedRun,
+  eventBytes,
+  hourMs,
+  idsOf,
+  noLimits,
+  noonMs,
+  type OpenStore,
+  runRecord,
+  textEvents,
+} from './store-records.ts'
 
-const begun = runRecord('run_begun', {
+const run = runRecord('run_dropped', {
   owner: 'key_1',
   status: 'queued',
   metadata: { ticket: '42' },
@@ -13,30 +22,30 @@ const begun = runRecord('run_begun', {
   pending: [{ requestId: 'ask_1' }],
 })
 
-export function describeForgetting(open: OpenStore): void {
-  test('of a run that was dropped nothing is left, and its key and its id are free again', async (t) => {
+export function describeDeletion(open: OpenStore): void {
+  test('nothing is left of a dropped run, and its key and its id are free again', async (t) => {
     const { store, reopen } = await open(t, () => noonMs)
     const claim = { key: 'once', owner: 'key_1', bodyHash: 'hash-1', expiresAtMs: noonMs + hourMs }
-    await store.createRun(begun, claim)
+    await store.createRun(run, claim)
     await store.createRun(runRecord('run_other'), { ...claim, owner: null })
-    for (const id of [begun.id, 'run_other']) await store.appendEvents(id, textEvents(1, 3))
-    await store.dropRun(begun.id)
+    for (const id of [run.id, 'run_other']) await store.appendEvents(id, textEvents(1, 3))
+    await store.dropRun(run.id)
     const opened = await reopen()
-    assert.equal(await opened.run(begun.id), null)
+    assert.equal(await opened.run(run.id), null)
     assert.deepEqual(idsOf((await opened.runs({ limit: 9 })).items), ['run_other'])
     assert.deepEqual(idsOf(await opened.unfinished()), ['run_other'])
-    assert.deepEqual([await opened.events(begun.id, 0, 9), await opened.lastSeq(begun.id)], [[], 0])
+    assert.deepEqual([await opened.events(run.id, 0, 9), await opened.lastSeq(run.id)], [[], 0])
     assert.deepEqual(await opened.createRun(runRecord('run_next'), claim), { kind: 'created' })
-    await opened.createRun(runRecord(begun.id))
-    assert.deepEqual(await opened.events(begun.id, 0, 9), [])
-    await opened.appendEvents(begun.id, textEvents(1, 2))
-    // What was not dropped is as it was.
-    const kept = { kind: 'exists', runId: 'run_other', bodyHash: 'hash-1' }
-    assert.deepEqual(await opened.createRun(runRecord('run_more'), { ...claim, owner: null }), kept)
+    await opened.createRun(runRecord(run.id))
+    assert.deepEqual(await opened.events(run.id, 0, 9), [])
+    await opened.appendEvents(run.id, textEvents(1, 2))
+    // The other run is unchanged.
+    const held = { kind: 'exists', runId: 'run_other', bodyHash: 'hash-1' }
+    assert.deepEqual(await opened.createRun(runRecord('run_more'), { ...claim, owner: null }), held)
     assert.deepEqual(await opened.events('run_other', 0, 9), textEvents(1, 3))
   })
 
-  test('dropping a run takes no key that another run has by now', async (t) => {
+  test('dropping a run does not free a key that another run now holds', async (t) => {
     let nowMs = noonMs
     const { store } = await open(t, () => nowMs)
     const claim = { key: 'once', owner: null, bodyHash: 'hash-1', expiresAtMs: noonMs + 1 }
@@ -47,7 +56,7 @@ export function describeForgetting(open: OpenStore): void {
     assert.equal((await store.createRun(runRecord('run_3'), claim)).kind, 'exists')
   })
 
-  test('dropping a run that is not there, or was dropped, does nothing', async (t) => {
+  test('dropping an unknown or dropped run does nothing', async (t) => {
     const { store } = await open(t)
     await store.createRun(runRecord('run_1'))
     await store.dropRun('run_none')
@@ -56,24 +65,24 @@ export function describeForgetting(open: OpenStore): void {
     assert.deepEqual((await store.runs({ limit: 9 })).items, [])
   })
 
-  test('a run whose events were cleared is as it was otherwise, and begins to count from 1', async (t) => {
+  test('clearing the events of a run leaves its record, and numbering starts at 1 again', async (t) => {
     const { store, reopen } = await open(t, () => noonMs)
     const claim = { key: 'once', owner: null, bodyHash: 'hash-1', expiresAtMs: noonMs + hourMs }
-    await store.createRun(begun, claim)
+    await store.createRun(run, claim)
     await store.createRun(runRecord('run_other'))
-    for (const id of [begun.id, 'run_other']) await store.appendEvents(id, textEvents(1, 5))
-    await store.clearEvents(begun.id)
+    for (const id of [run.id, 'run_other']) await store.appendEvents(id, textEvents(1, 5))
+    await store.clearEvents(run.id)
     await store.clearEvents('run_none')
-    assert.deepEqual([await store.events(begun.id, 0, 9), await store.lastSeq(begun.id)], [[], 0])
-    await store.appendEvents(begun.id, textEvents(1, 2, 'again'))
+    assert.deepEqual([await store.events(run.id, 0, 9), await store.lastSeq(run.id)], [[], 0])
+    await store.appendEvents(run.id, textEvents(1, 2, 'again'))
     const opened = await reopen()
-    assert.deepEqual(await opened.events(begun.id, 0, 9), textEvents(1, 2, 'again'))
+    assert.deepEqual(await opened.events(run.id, 0, 9), textEvents(1, 2, 'again'))
     assert.deepEqual(await opened.events('run_other', 0, 9), textEvents(1, 5))
-    assert.deepEqual(await opened.run(begun.id), begun)
+    assert.deepEqual(await opened.run(run.id), run)
     assert.equal((await opened.createRun(runRecord('run_next'), claim)).kind, 'exists')
   })
 
-  test('events that were cleared take no room any more', async (t) => {
+  test('cleared events no longer count toward the size', async (t) => {
     const { store } = await open(t)
     await store.createRun(endedRun('run_1', noonMs))
     await store.appendEvents('run_1', textEvents(1, 100))
@@ -83,7 +92,7 @@ export function describeForgetting(open: OpenStore): void {
     assert.equal(await store.prune({ ...noLimits, bytesMax: eventBytes(textEvents(1, 1)) - 1 }), 1)
   })
 
-  test('the number of the last event is the highest there is, and 0 where there is none', async (t) => {
+  test('the number of the last event is the highest one, and 0 without events', async (t) => {
     const { store, reopen } = await open(t)
     await store.createRun(runRecord('run_1'))
     assert.deepEqual([await store.lastSeq('run_1'), await store.lastSeq('run_none')], [0, 0])

@@ -1,29 +1,37 @@
-// The part of every Store's suite about idempotency keys, and about what goes when it is old or too much. Not for the rest (see
-// store-suite.ts).
+// The part of the Store suite about idempotency keys and pruning. The rest is in store-suite.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { IdempotencyClaim } from '../../src/core/store.ts'
-import { endedRun, eventBytes, hourMs, idsOf, noLimits, noonMs, runRecord, textEvents } from './store-records.ts'
-import type { OpenStore } from './store-suite.ts'
+import {
+  endedRun,
+  eventBytes,
+  hourMs,
+  idsOf,
+  noLimits,
+  noonMs,
+  type OpenStore,
+  runRecord,
+  textEvents,
+} from './store-records.ts'
 
-const claim = (given: Partial<IdempotencyClaim> = {}): IdempotencyClaim => ({
+const claim = (fields: Partial<IdempotencyClaim> = {}): IdempotencyClaim => ({
   key: 'once',
   owner: null,
   bodyHash: 'hash-1',
   expiresAtMs: noonMs + hourMs,
-  ...given,
+  ...fields,
 })
 
 export function describeClaims(open: OpenStore): void {
-  test('of many runs that claim one key at the same time one is created, and the others are told which', async (t) => {
+  test('of many runs that claim one key at the same time, one is created and the others get its id', async (t) => {
     const { store, reopen } = await open(t, () => noonMs)
-    const ids = Array.from({ length: 20 }, (_, at) => `run_${at}`)
+    const ids = Array.from({ length: 20 }, (_, index) => `run_${index}`)
     const claimed = await Promise.all(
-      ids.map((id, at) => store.createRun(runRecord(id), claim({ bodyHash: `hash-${at}` }))),
+      ids.map((id, index) => store.createRun(runRecord(id), claim({ bodyHash: `hash-${index}` }))),
     )
     const created = claimed.findIndex(({ kind }) => kind === 'created')
     const exists = { kind: 'exists', runId: `run_${created}`, bodyHash: `hash-${created}` }
-    const others = claimed.filter((_, at) => at !== created)
+    const others = claimed.filter((_, index) => index !== created)
     assert.deepEqual(others, Array(19).fill(exists))
     const reopened = await reopen()
     assert.deepEqual(idsOf((await reopened.runs({ limit: 50 })).items), [`run_${created}`])
@@ -39,7 +47,7 @@ export function describeClaims(open: OpenStore): void {
     assert.deepEqual(again, { kind: 'exists', runId: 'run_key_1', bodyHash: 'hash-1' })
   })
 
-  test('a key whose time is over is free', async (t) => {
+  test('an expired key is free', async (t) => {
     let nowMs = noonMs
     const { store } = await open(t, () => nowMs)
     await store.createRun(runRecord('run_1'), claim({ expiresAtMs: noonMs + 1 }))
@@ -50,7 +58,7 @@ export function describeClaims(open: OpenStore): void {
     assert.deepEqual(held, { kind: 'exists', runId: 'run_3', bodyHash: 'hash-1' })
   })
 
-  test('a run that cannot be kept leaves its key free', async (t) => {
+  test('a run that cannot be stored leaves its key free', async (t) => {
     const { store } = await open(t, () => noonMs)
     await store.createRun(runRecord('run_1'))
     await assert.rejects(store.createRun(runRecord('run_1'), claim()))
@@ -59,7 +67,7 @@ export function describeClaims(open: OpenStore): void {
 }
 
 export function describePruning(open: OpenStore): void {
-  test('runs that ended before a time are dropped with their events, and no others', async (t) => {
+  test('runs that ended before the limit are deleted with their events, and no others', async (t) => {
     const { store, reopen } = await open(t)
     await store.createRun(endedRun('run_old', noonMs - 1))
     await store.createRun(endedRun('run_young', noonMs))
@@ -69,21 +77,21 @@ export function describePruning(open: OpenStore): void {
     assert.equal(await store.prune({ ...noLimits, endedBeforeMs: noonMs }), 1)
     for (const next of [async () => store, reopen]) {
       const opened = await next()
-      const kept = await Promise.all(ids.map(async (id) => (await opened.events(id, 0, 9)).length))
-      assert.deepEqual(kept, [0, 3, 3])
+      const counts = await Promise.all(ids.map(async (id) => (await opened.events(id, 0, 9)).length))
+      assert.deepEqual(counts, [0, 3, 3])
       assert.equal(await opened.run('run_old'), null)
       assert.deepEqual(idsOf((await opened.runs({ limit: 9 })).items), ['run_young', 'run_running'])
     }
   })
 
-  test('the oldest ended runs make room until the events take no more than they may', async (t) => {
+  test('the oldest ended runs are deleted until the events fit the limit', async (t) => {
     const { store } = await open(t)
     const events = textEvents(1, 10, 'wörd')
     await store.createRun(runRecord('run_running', { status: 'running', createdAtMs: 0 }))
     await store.appendEvents('run_running', events)
-    for (const at of [3, 1, 4, 2]) {
-      await store.createRun(endedRun(`run_${at}`, noonMs + at))
-      await store.appendEvents(`run_${at}`, events)
+    for (const number of [3, 1, 4, 2]) {
+      await store.createRun(endedRun(`run_${number}`, noonMs + number))
+      await store.appendEvents(`run_${number}`, events)
     }
     const bytes = eventBytes(events)
     assert.equal(await store.prune({ ...noLimits, bytesMax: 5 * bytes }), 0)
@@ -94,15 +102,15 @@ export function describePruning(open: OpenStore): void {
     assert.deepEqual(await store.events('run_running', 0, 99), events)
   })
 
-  test('many runs are dropped by one call', async (t) => {
+  test('one call can delete many runs', async (t) => {
     const { store } = await open(t)
-    const ids = Array.from({ length: 450 }, (_, at) => `run_${at}`)
+    const ids = Array.from({ length: 450 }, (_, index) => `run_${index}`)
     await Promise.all(ids.map((id) => store.createRun(endedRun(id, noonMs))))
     assert.equal(await store.prune({ ...noLimits, endedBeforeMs: noonMs + 1 }), 450)
     assert.deepEqual((await store.runs({ limit: 9 })).items, [])
   })
 
-  test('a change of a run that was dropped is passed over, and its id may come again without its events', async (t) => {
+  test('a change of a deleted run does nothing, and its id can be reused without its events', async (t) => {
     const { store } = await open(t)
     await store.createRun(endedRun('run_1', noonMs))
     await store.appendEvents('run_1', textEvents(1, 3))
@@ -113,7 +121,7 @@ export function describePruning(open: OpenStore): void {
     assert.deepEqual(await store.events('run_1', 0, 9), [])
   })
 
-  test('keys go when their time is over, and outlive their run until then', async (t) => {
+  test('keys are deleted when they expire, and outlive their run until then', async (t) => {
     const { store } = await open(t, () => noonMs)
     await store.createRun(endedRun('run_1', noonMs), claim({ expiresAtMs: noonMs + 2 }))
     await store.prune({ endedBeforeMs: noonMs + 1, bytesMax: 0, nowMs: noonMs + 1 })

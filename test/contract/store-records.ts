@@ -1,12 +1,19 @@
-// Runs, ends and events for the tests of stores. Not for what a store does with them.
+// Runs, ends and events for the tests of stores, and the function with which a suite opens one.
+import type { TestContext } from 'node:test'
 import type { RunEnd, RunEvent } from '../../src/core/events.ts'
-import type { RunRecord, StoredEvent } from '../../src/core/store.ts'
+import type { RunRecord, Store, StoredEvent } from '../../src/core/store.ts'
 
-/** The clock of these tests, unless one sets it: noon of a day in UTC. */
+/** `reopen` closes the store and opens the same data again, like the next start of a server. */
+export type OpenedStore = { store: Store; reopen(): Promise<Store> }
+
+/** Opens an empty store that is closed and removed when the test ends. */
+export type OpenStore = (t: TestContext, now?: () => number) => Promise<OpenedStore>
+
+/** The default time in these tests: noon of a day in UTC. */
 export const noonMs = Date.UTC(2026, 10, 22, 12)
 export const hourMs = 3_600_000
 
-export function runRecord(id: string, given: Partial<RunRecord> = {}): RunRecord {
+export function runRecord(id: string, fields: Partial<RunRecord> = {}): RunRecord {
   return {
     id,
     surface: 'native',
@@ -23,15 +30,15 @@ export function runRecord(id: string, given: Partial<RunRecord> = {}): RunRecord
     createdAtMs: noonMs,
     startedAtMs: null,
     endedAtMs: null,
-    ...given,
+    ...fields,
   }
 }
 
-export function endedRun(id: string, endedAtMs: number, given: Partial<RunRecord> = {}): RunRecord {
-  return runRecord(id, { status: 'succeeded', createdAtMs: endedAtMs - 1000, endedAtMs, ...given })
+export function endedRun(id: string, endedAtMs: number, fields: Partial<RunRecord> = {}): RunRecord {
+  return runRecord(id, { status: 'succeeded', createdAtMs: endedAtMs - 1000, endedAtMs, ...fields })
 }
 
-export function runEnd(given: Partial<RunEnd> = {}): RunEnd {
+export function runEnd(fields: Partial<RunEnd> = {}): RunEnd {
   return {
     type: 'run-end',
     outcome: 'succeeded',
@@ -53,7 +60,7 @@ export function runEnd(given: Partial<RunEnd> = {}): RunEnd {
     sessionId: 'session-1',
     permissionDenials: [],
     error: null,
-    ...given,
+    ...fields,
   }
 }
 
@@ -61,18 +68,18 @@ export const textEvent = (text: string): RunEvent => ({ type: 'text-delta', inde
 
 /** Events numbered from `first` to `last`. */
 export function textEvents(first: number, last: number, text = 'word'): StoredEvent[] {
-  return Array.from({ length: last - first + 1 }, (_, at) => ({
-    seq: first + at,
-    event: textEvent(`${text} ${first + at}`),
+  return Array.from({ length: last - first + 1 }, (_, index) => ({
+    seq: first + index,
+    event: textEvent(`${text} ${first + index}`),
   }))
 }
 
-/** What an event takes, as JSON. */
+/** The size of events as JSON, in bytes. */
 export function eventBytes(events: readonly StoredEvent[]): number {
   return events.reduce((sum, { event }) => sum + Buffer.byteLength(JSON.stringify(event)), 0)
 }
 
 export const idsOf = (runs: readonly RunRecord[]) => runs.map(({ id }) => id)
 
-/** Limits of a pruning that drops nothing. */
+/** Limits with which pruning deletes nothing. */
 export const noLimits = { endedBeforeMs: 0, bytesMax: Number.MAX_SAFE_INTEGER, nowMs: 0 }

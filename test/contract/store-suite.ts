@@ -1,30 +1,34 @@
-// What every Store owes its callers, by the doc comments in src/core/store.ts: one suite for all implementations, each brought
-// by a function that opens an empty one. Not for what only one of them promises.
+// The contract of every Store, as the doc comments in src/core/store.ts state it: one suite for all implementations. Each passes
+// a function that opens an empty store. What only one of them promises is tested elsewhere.
 import assert from 'node:assert/strict'
-import { describe, type TestContext, test } from 'node:test'
+import { describe, test } from 'node:test'
 import type { RunQuery, SessionFacts, Store } from '../../src/core/store.ts'
 import { AppError } from '../../src/errors.ts'
 import { describeApiKeys } from './store-api-keys-suite.ts'
-import { describeForgetting } from './store-deletion-suite.ts'
+import { describeDeletion } from './store-deletion-suite.ts'
 import { describeClaims, describePruning } from './store-keys-suite.ts'
-import { endedRun, idsOf, noLimits, noonMs, runEnd, runRecord, textEvent, textEvents } from './store-records.ts'
-import { describeAsked, describeForgottenRuns } from './store-request-snapshot-suite.ts'
+import {
+  endedRun,
+  idsOf,
+  noLimits,
+  noonMs,
+  type OpenStore,
+  runEnd,
+  runRecord,
+  textEvent,
+  textEvents,
+} from './store-records.ts'
+import { describeErasedRuns, describeRequestSnapshots } from './store-request-snapshot-suite.ts'
 import { describeUsage } from './store-usage-suite.ts'
-
-/** `reopen` closes the store and opens the same data again, as the next start of a server does. */
-export type OpenedStore = { store: Store; reopen(): Promise<Store> }
-
-/** Opens an empty store, and has it closed and removed when the test ends. */
-export type OpenStore = (t: TestContext, now?: () => number) => Promise<OpenedStore>
 
 export function describeStore(name: string, open: OpenStore): void {
   describe(name, () => {
     describeRuns(open)
     describeLists(open)
     describeEvents(open)
-    describeForgetting(open)
-    describeAsked(open)
-    describeForgottenRuns(open)
+    describeDeletion(open)
+    describeRequestSnapshots(open)
+    describeErasedRuns(open)
     describeClaims(open)
     describeSessions(open)
     describeUsage(open)
@@ -51,7 +55,7 @@ const fullRun = runRecord('run_full', {
 })
 
 function describeRuns(open: OpenStore): void {
-  test('a run comes back as it was kept, also after a restart', async (t) => {
+  test('a run is read as it was stored, also after a restart', async (t) => {
     const { store, reopen } = await open(t)
     const bare = runRecord('run_bare')
     assert.deepEqual(await store.createRun(fullRun), { kind: 'created' })
@@ -64,7 +68,7 @@ function describeRuns(open: OpenStore): void {
     }
   })
 
-  test('a change touches what it names and nothing else', async (t) => {
+  test('a change affects only the fields in the patch', async (t) => {
     const { store, reopen } = await open(t)
     await store.createRun(fullRun)
     await store.updateRun('run_full', { status: 'failed', restart: null })
@@ -74,14 +78,14 @@ function describeRuns(open: OpenStore): void {
     assert.deepEqual(await (await reopen()).run('run_full'), { ...fullRun, ...expected, endedAtMs: noonMs + 9 })
   })
 
-  test('a change of a run that is not there is passed over', async (t) => {
+  test('a change of an unknown run does nothing', async (t) => {
     const { store } = await open(t)
     await store.updateRun('run_none', { status: 'failed', end: runEnd() })
     assert.equal(await store.run('run_none'), null)
     assert.deepEqual((await store.runs({ limit: 10 })).items, [])
   })
 
-  test('writes take effect in the order in which they were asked for, and are seen at once', async (t) => {
+  test('writes take effect in the order in which they were requested, and can be read at once', async (t) => {
     const { store } = await open(t)
     const writes = [store.createRun(runRecord('run_1'))]
     const changes = ['running', 'waiting', 'running', 'succeeded'] as const
@@ -91,7 +95,7 @@ function describeRuns(open: OpenStore): void {
     assert.equal((await store.run('run_1'))?.status, 'succeeded')
   })
 
-  test('a run whose id is taken is refused, and those kept beside it are not', async (t) => {
+  test('a run whose id is taken is refused, without affecting other writes', async (t) => {
     const { store } = await open(t)
     const outcomes = await Promise.allSettled([
       store.createRun(runRecord('run_1', { model: 'first' })),
@@ -106,11 +110,11 @@ function describeRuns(open: OpenStore): void {
     assert.ok(await store.run('run_2'))
   })
 
-  test('unfinished runs are those without a final status, the oldest first', async (t) => {
+  test('unfinished runs are those without a final status, oldest first', async (t) => {
     const { store } = await open(t)
     const statuses = ['running', 'succeeded', 'queued', 'failed', 'waiting', 'cancelled'] as const
-    for (const [at, status] of statuses.entries())
-      await store.createRun(runRecord(`run_${status}`, { status, createdAtMs: noonMs - at }))
+    for (const [index, status] of statuses.entries())
+      await store.createRun(runRecord(`run_${status}`, { status, createdAtMs: noonMs - index }))
     assert.deepEqual(idsOf(await store.unfinished()), ['run_waiting', 'run_queued', 'run_running'])
   })
 }
@@ -127,7 +131,7 @@ async function allPages(store: Store, query: RunQuery): Promise<string[][]> {
 }
 
 function describeLists(open: OpenStore): void {
-  test('pages of runs go from the newest to the oldest, without gap or repetition where times are equal', async (t) => {
+  test('pages of runs go from newest to oldest, without gaps or repetitions if times are equal', async (t) => {
     const { store } = await open(t)
     for (const id of ['run_b', 'run_d', 'run_a', 'run_c']) await store.createRun(runRecord(id))
     await store.createRun(runRecord('run_old', { createdAtMs: noonMs - 1 }))
@@ -141,9 +145,9 @@ function describeLists(open: OpenStore): void {
     assert.deepEqual(await allPages(store, { limit: 200 }), [pages.flat()])
   })
 
-  test('a run that comes in between does not move the pages that follow', async (t) => {
+  test('a run that is added between two pages does not shift the second', async (t) => {
     const { store } = await open(t)
-    for (const at of [1, 2, 3]) await store.createRun(runRecord(`run_${at}`, { createdAtMs: noonMs + at }))
+    for (const number of [1, 2, 3]) await store.createRun(runRecord(`run_${number}`, { createdAtMs: noonMs + number }))
     const { items, nextCursor } = await store.runs({ limit: 2 })
     await store.createRun(runRecord('run_4', { createdAtMs: noonMs + 4 }))
     assert.deepEqual(idsOf(items), ['run_3', 'run_2'])
@@ -151,7 +155,7 @@ function describeLists(open: OpenStore): void {
     assert.deepEqual(idsOf((await store.runs({ limit: 2, cursor: nextCursor })).items), ['run_1'])
   })
 
-  test('a list holds to the owner, the status and the session that are asked for', async (t) => {
+  test('a list can be filtered by owner, status and session', async (t) => {
     const { store } = await open(t)
     await store.createRun(runRecord('run_1', { owner: 'key_1', status: 'running', sessionId: 'session-1' }))
     await store.createRun(runRecord('run_2', { owner: 'key_2', status: 'running', sessionId: 'session-1' }))
@@ -171,7 +175,7 @@ function describeLists(open: OpenStore): void {
     }
   })
 
-  test('a cursor that no page gave is refused by its name', async (t) => {
+  test('a cursor that no page returned is refused, and the error names the field', async (t) => {
     const { store } = await open(t)
     const words = ['', 'x', '%%', 'bnVsbA', Buffer.from('["1","a"]').toString('base64url'), 'WzEsImEiXQ==']
     for (const cursor of words) {
@@ -185,7 +189,7 @@ function describeLists(open: OpenStore): void {
 }
 
 function describeEvents(open: OpenStore): void {
-  test('events come back in order, from where one asks on and as many as one asks for', async (t) => {
+  test('events are read in order, from any position and up to the limit', async (t) => {
     const { store, reopen } = await open(t)
     await store.createRun(runRecord('run_1'))
     await store.createRun(runRecord('run_2'))
@@ -203,16 +207,16 @@ function describeEvents(open: OpenStore): void {
     }
   })
 
-  test('an event of several megabytes, and text of any kind, comes back whole', async (t) => {
+  test('events of several megabytes and with any text are read unchanged', async (t) => {
     const { store, reopen } = await open(t)
     const texts = ['ä🦉'.repeat(1_500_000), '\u0000 "\\ \u2028', '\ud800 alone', '']
-    const events = texts.map((text, at) => ({ seq: at + 1, event: textEvent(text) }))
+    const events = texts.map((text, index) => ({ seq: index + 1, event: textEvent(text) }))
     await store.createRun(runRecord('run_1'))
     await store.appendEvents('run_1', events)
     assert.deepEqual(await (await reopen()).events('run_1', 0, 10), events)
   })
 
-  test('events whose number is taken are refused together, and those kept beside them are not', async (t) => {
+  test('a batch with a number that is taken is refused as a whole, without affecting other batches', async (t) => {
     const { store, reopen } = await open(t)
     await store.createRun(runRecord('run_1'))
     const outcomes = await Promise.allSettled([
@@ -227,7 +231,7 @@ function describeEvents(open: OpenStore): void {
     assert.deepEqual(await (await reopen()).events('run_1', 0, 10), textEvents(1, 4))
   })
 
-  test('events of a run that is not there are refused', async (t) => {
+  test('events of an unknown run are refused', async (t) => {
     const { store } = await open(t)
     await assert.rejects(store.appendEvents('run_none', textEvents(1, 1)))
     await store.createRun(runRecord('run_none'))
@@ -236,11 +240,11 @@ function describeEvents(open: OpenStore): void {
 }
 
 function describeSessions(open: OpenStore): void {
-  const facts = (id: string, given: Partial<SessionFacts> = {}): SessionFacts => {
-    return { id, owner: null, cwd: '/work', model: null, createdAtMs: noonMs, lastUsedAtMs: noonMs, ...given }
+  const facts = (id: string, fields: Partial<SessionFacts> = {}): SessionFacts => {
+    return { id, owner: null, cwd: '/work', model: null, createdAtMs: noonMs, lastUsedAtMs: noonMs, ...fields }
   }
 
-  test('what is noted of a session later replaces all but its owner and its birth', async (t) => {
+  test('later facts about a session replace everything except its owner and its creation time', async (t) => {
     const { store, reopen } = await open(t)
     await store.upsertSession(facts('session-1', { owner: 'key_1', model: 'sonnet' }))
     const later = { owner: 'key_2', cwd: '/else', model: 'opus', createdAtMs: 5, lastUsedAtMs: noonMs + 5 }
@@ -249,7 +253,7 @@ function describeSessions(open: OpenStore): void {
     assert.deepEqual(await (await reopen()).sessions(['session-1']), [expected])
   })
 
-  test('of the sessions asked for those come that are known and not forgotten, once each', async (t) => {
+  test('requested sessions are returned once each, without unknown and deleted ones', async (t) => {
     const { store } = await open(t)
     for (const id of ['session-1', 'session-2', 'session-3']) await store.upsertSession(facts(id))
     await store.deleteSession('session-2')
@@ -264,7 +268,7 @@ function describeSessions(open: OpenStore): void {
 }
 
 function describeClosing(open: OpenStore): void {
-  test('what was asked for before the end is kept by it', async (t) => {
+  test('writes requested before close are stored', async (t) => {
     const { store, reopen } = await open(t)
     const writes = [store.createRun(runRecord('run_1')), store.appendEvents('run_1', textEvents(1, 3))]
     const reopened = await reopen()
@@ -275,7 +279,7 @@ function describeClosing(open: OpenStore): void {
     assert.deepEqual(await reopened.events('run_1', 0, 9), textEvents(1, 3))
   })
 
-  test('a closed store can be closed again, and refuses everything else', async (t) => {
+  test('a closed store can be closed again, and refuses all other calls', async (t) => {
     const { store } = await open(t)
     await store.createRun(runRecord('run_1'))
     await Promise.all([store.close(), store.close()])
@@ -286,15 +290,15 @@ function describeClosing(open: OpenStore): void {
     }
   })
 
-  test('a pruning that is under way when the store is closed ends without an error', async (t) => {
+  test('closing the store ends a pruning in progress without an error', async (t) => {
     const { store, reopen } = await open(t)
     await store.createRun(endedRun('run_1', noonMs))
     await store.appendEvents('run_1', textEvents(1, 100))
     const pruning = store.prune({ ...noLimits, endedBeforeMs: noonMs + 1 })
     const reopened = await reopen()
-    const dropped = await pruning
-    assert.equal(dropped, (await reopened.run('run_1')) === null ? 1 : 0)
-    assert.equal(dropped + (await reopened.prune({ ...noLimits, endedBeforeMs: noonMs + 1 })), 1)
+    const deleted = await pruning
+    assert.equal(deleted, (await reopened.run('run_1')) === null ? 1 : 0)
+    assert.equal(deleted + (await reopened.prune({ ...noLimits, endedBeforeMs: noonMs + 1 })), 1)
     assert.equal(await reopened.run('run_1'), null)
   })
 }

@@ -1,12 +1,11 @@
-// The part of every Store's suite about sums over ended runs. Not for the rest (see store-suite.ts).
+// The part of the Store suite about usage: sums over ended runs. The rest is in store-suite.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { RunRecord, UsageGroup, UsageSum } from '../../src/core/store.ts'
-import { endedRun, hourMs, noonMs, runEnd, runRecord } from './store-records.ts'
-import type { OpenStore } from './store-suite.ts'
+import { endedRun, hourMs, noonMs, type OpenStore, runEnd, runRecord } from './store-records.ts'
 
-/** What `count` runs with the end of store-records.ts sum up to. */
-function sum(group: string | null, count: number, given: Partial<UsageSum> = {}): UsageSum {
+/** The sum over `count` runs with the default end of store-records.ts. */
+function sum(group: string | null, count: number, fields: Partial<UsageSum> = {}): UsageSum {
   return {
     group,
     runs: count,
@@ -15,7 +14,7 @@ function sum(group: string | null, count: number, given: Partial<UsageSum> = {})
     cacheReadInputTokens: 30 * count,
     cacheCreationInputTokens: 40 * count,
     costUsd: 0.25 * count,
-    ...given,
+    ...fields,
   }
 }
 
@@ -38,7 +37,7 @@ export function describeUsage(open: OpenStore): void {
     return store
   }
 
-  test('usage is summed over ended runs by day in UTC, model, session and key, in order, those without one last', async (t) => {
+  test('usage is summed over ended runs by UTC day, model, session and key, in order, with null last', async (t) => {
     const store = await openFilled(t)
     const expected: Record<UsageGroup, UsageSum[]> = {
       day: [sum('2026-11-22', 2), sum('2026-11-23', 2, { costUsd: 0.25 })],
@@ -51,7 +50,7 @@ export function describeUsage(open: OpenStore): void {
     }
   })
 
-  test('usage holds to the time, its beginning included and its end not, and to the owner', async (t) => {
+  test('usage is limited to the period, start included and end excluded, and to the owner', async (t) => {
     const store = await openFilled(t)
     const groups = async (query: { fromMs?: number; toMs?: number; owner?: string | null }) =>
       (await store.usage({ ...always, ...query, groupBy: 'day' })).map(({ group, runs }) => [group, runs])
@@ -66,7 +65,7 @@ export function describeUsage(open: OpenStore): void {
     assert.deepEqual(await groups({ owner: 'key_9' }), [])
   })
 
-  test('a run that ended without an answer counts as a run of the model that it asked for', async (t) => {
+  test('a run that ended without an answer counts for the model that it requested', async (t) => {
     const { store } = await open(t)
     await store.createRun(endedRun('run_1', noonMs, { status: 'failed', model: 'sonnet' }))
     const nothing = {
@@ -79,7 +78,7 @@ export function describeUsage(open: OpenStore): void {
     assert.deepEqual(await store.usage({ ...always, groupBy: 'model' }), [sum('sonnet', 1, nothing)])
   })
 
-  test('an end that is written later counts as the last one said', async (t) => {
+  test('if an end is written twice, the last one counts', async (t) => {
     const { store, reopen } = await open(t)
     await store.createRun(runRecord('run_1', { owner: 'key_1' }))
     await store.updateRun('run_1', { status: 'succeeded', end: runEnd({ costUsd: 9 }), endedAtMs: noonMs })

@@ -1,4 +1,4 @@
-// The suite of the Store's contract, for SQLite.
+// Runs the Store contract suite on SQLite.
 import { makeStoreFolder } from '../store/scene.ts'
 import { describeStore } from './store-suite.ts'
 

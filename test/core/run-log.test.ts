@@ -156,7 +156,7 @@ test('events are on disk before a later change of the record is', async (t) => {
 })
 
 test('nothing is written about a run that is not in the store', async (t) => {
-  const { log, store, faults } = await setUp(t, 'SQLite')
+  const { log, store, errors } = await setUp(t, 'SQLite')
   log.storeAfter(Promise.resolve(false))
   append(log, 1, 1000)
   log.update({ status: 'failed' })
@@ -165,7 +165,7 @@ test('nothing is written about a run that is not in the store', async (t) => {
   assert.deepEqual(await collect(log.follow(0)), textEvents(1, 1000))
   assert.equal(await store?.lastSeq('run_1'), 0)
   assert.equal((await store?.run('run_1'))?.status, 'queued')
-  assert.deepEqual(faults, [])
+  assert.deepEqual(errors, [])
 })
 
 test('a store that fails to write events is reported, and followers that keep up miss nothing', async (t) => {

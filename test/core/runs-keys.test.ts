@@ -1,4 +1,4 @@
-// Idempotency keys: one run for each, whoever asks again and whenever. Not for how a store storages them.
+// Idempotency keys: one run per key, whenever and however often it is requested. How keys are stored is tested elsewhere.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { goodRun, queueFull, refusing } from '../helpers/scripted-agent.ts'

@@ -1,5 +1,5 @@
-// What runs were snapshot, as long as they run and after, and runs that are forgotten: ended first, then without a word of what was said.
-// Not for how a store storages it.
+// The request snapshots of runs, while they are active and afterwards, and erasing runs: they end first, then their content is
+// deleted. How stores do this is tested elsewhere.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { goodRun } from '../helpers/scripted-agent.ts'
@@ -62,7 +62,7 @@ for (const storage of storages) {
   })
 }
 
-test('the agent is not told what the surface storages for itself', async (t) => {
+test('the agent does not receive the request snapshot', async (t) => {
   const { runs, agent } = await setUp(t, { script: goodRun(['a']) })
   await read((await runs.start(input({ requestSnapshot: snapshot }))).events)
   assert.equal(agent.requests.length, 1)

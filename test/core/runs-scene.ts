@@ -27,7 +27,7 @@ export type Scene = {
   runs: Runs
   agent: ScriptedAgent
   store: Store | null
-  place: StoreFolder
+  database: StoreFolder
   ended: Ended[]
   warnings: Warning[]
   /** Another server on the same store. */
@@ -48,7 +48,7 @@ export async function setUp(t: TestContext, options: SceneOptions = {}): Promise
   const { script, storage = 'none', wrap = (store) => store, ...others } = options
   const opened: Runs[] = []
   t.after(() => Promise.all(opened.map((runs) => runs.close(0))))
-  const place = makeStoreFolder(t)
+  const database = makeStoreFolder(t)
   const store = storage === 'SQLite' ? await database.open() : null
   const ended: Ended[] = []
   const warnings: Warning[] = []

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// A fake `claude` that scatters hundreds of lines that are no JSON among its events. The turn itself is good.
+// A fake `claude` that scatters hundreds of lines that are not JSON objects among its events. The turn itself is good.
 import { runFake, write } from './fake-cli.mjs'
 
 const NOISE = ['warning: something', '{"type":"assis', '}}}', '[object Object]', '', '\u001b[31mred\u001b[0m']

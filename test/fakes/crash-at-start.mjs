@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// A fake `claude` that dies with a complaint before it reads anything.
+// A fake `claude` that dies with an error message before it reads anything.
 import { exit, runFake, write } from './fake-cli.mjs'
 
 await runFake({

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// A fake `claude` that answers a prompt with 32 MiB and no end of the line.
+// A fake `claude` that answers a prompt with 32 MiB without an end of line.
 import { hang, runFake, write } from './fake-cli.mjs'
 
 const MEBIBYTE = 'x'.repeat(1024 * 1024)

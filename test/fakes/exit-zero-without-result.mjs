@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// A fake `claude` that leaves as if all were well, but never says how the turn ended.
+// A fake `claude` that exits with code 0, but never reports how the turn ended.
 import { exit, runFake } from './fake-cli.mjs'
 
 await runFake({

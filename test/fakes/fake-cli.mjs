@@ -1,9 +1,9 @@
-// What all the stand-ins for the `claude` binary share: the line protocol on stdin and stdout, and one good turn.
-// Not a model of the CLI: it says just enough to be taken for it, and each script then breaks one thing.
+// What all the fakes of the `claude` binary share: the line protocol on stdin and stdout, and one good turn.
+// Not a model of the CLI: it sends just enough to pass for it, and each script then breaks one thing.
 // Plain JavaScript without dependencies, because these files are started as programs.
 //
-// When a file `record-here` exists in the working directory, each start is noted there in `.fake-cli-log.jsonl`
-// (nothing could be asked for by an environment variable: the program under test passes none of its own on).
+// If a file `record-here` exists in the working directory, each start is recorded there in `.fake-cli-log.jsonl`
+// (an environment variable could not request this: the program under test does not pass unknown ones on).
 import { randomUUID } from 'node:crypto'
 import { appendFileSync, existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -13,7 +13,7 @@ export const VERSION = '2.1.330'
 const TEXT = 'Hello from the fake CLI, this is an answer.'
 const LOGGED_IN = { loggedIn: true, authMethod: 'api_key', apiProvider: 'firstParty' }
 
-/** Writes one event and resolves when the reader has made room for more. */
+/** Writes one event and resolves when the reader has room for more. */
 export function emit(value) {
   return write(`${JSON.stringify(value)}\n`)
 }
@@ -22,7 +22,7 @@ export async function write(text, stream = process.stdout) {
   if (!stream.write(text)) await new Promise((resolve) => stream.once('drain', resolve))
 }
 
-/** Leaves once everything written before has been taken, as a program that returns from main does. */
+/** Exits once everything written before has been read, like a program that returns from main. */
 export async function exit(code) {
   for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve))
   process.exit(code)
@@ -34,31 +34,31 @@ export function hang() {
   return new Promise(() => {})
 }
 
-/** Not for ever: a fake that a broken test forgot should not stay on the machine. */
+/** Not forever: a fake that a broken test left behind should not stay on the machine. */
 function stayAlive() {
   return setTimeout(() => process.exit(99), 5 * 60_000)
 }
 
 /**
  * Runs a fake. Everything is optional:
- *   version, auth {body, code}   what `--version` and `auth status` say
- *   start()                      before the first line is read
- *   control {subtype: handler}   handler(request) gives the response; { error } refuses; undefined stays silent
- *   turn(turn)                   instead of a good turn; see `Turn`
- *   immortal                     outlives signals, the end of stdin and the reader of stdout
+ *   version, auth {body, code}   what `--version` and `auth status` print
+ *   start()                      called before the first line is read
+ *   control {subtype: handler}   handler(request) returns the response; { error } refuses; undefined stays silent
+ *   turn(turn)                   replaces the good turn; see `Turn`
+ *   immortal                     survives signals, the end of stdin and the reader of stdout
  */
-export async function runFake(behaviour = {}) {
+export async function runFake(behavior = {}) {
   recordStart()
   const argv = process.argv.slice(2)
-  if (argv.includes('--version')) return exit0(`${behaviour.version ?? VERSION} (Claude Code)`)
+  if (argv.includes('--version')) return exit0(`${behavior.version ?? VERSION} (Claude Code)`)
   if (argv[0] === 'auth' && argv[1] === 'status') {
-    const { body, code } = behaviour.auth ?? { body: LOGGED_IN, code: 0 }
+    const { body, code } = behavior.auth ?? { body: LOGGED_IN, code: 0 }
     await write(`${JSON.stringify(body)}\n`)
     return exit(code)
   }
-  dieLikeTheCli(behaviour.immortal)
-  await behaviour.start?.()
-  await serve(behaviour, argv)
+  dieLikeTheCli(behavior.immortal)
+  await behavior.start?.()
+  await serve(behavior, argv)
 }
 
 /** The exit codes of the real CLI. */
@@ -85,23 +85,23 @@ function recordStart() {
   appendFileSync('.fake-cli-log.jsonl', `${JSON.stringify({ pid, argv, cwd: process.cwd(), env })}\n`)
 }
 
-async function serve(behaviour, argv) {
+async function serve(behavior, argv) {
   const state = {
     sessionId: sessionIdFrom(argv),
     model: flagValue(argv, '--model') ?? 'claude-fake-1',
     current: null,
     turns: 0,
   }
-  // Turns are played one after the other; control requests are answered at once, in the middle of a turn too.
+  // Turns run one after the other; control requests are answered at once, even in the middle of a turn.
   let queue = Promise.resolve()
   for await (const line of createInterface({ input: process.stdin })) {
     if (line.trim() === '') continue
     const message = JSON.parse(line)
-    if (message.type === 'control_request') await answerControl(message, behaviour, state)
-    if (message.type === 'user') queue = queue.then(() => playTurn(message, behaviour, state))
+    if (message.type === 'control_request') await answerControl(message, behavior, state)
+    if (message.type === 'user') queue = queue.then(() => playTurn(message, behavior, state))
   }
   await queue
-  if (behaviour.immortal) await hang()
+  if (behavior.immortal) await hang()
   await exit(0)
 }
 
@@ -134,8 +134,8 @@ const CONTROL = {
   },
 }
 
-async function answerControl({ request_id, request }, behaviour, state) {
-  const handler = behaviour.control?.[request.subtype] ?? CONTROL[request.subtype] ?? (() => ({}))
+async function answerControl({ request_id, request }, behavior, state) {
+  const handler = behavior.control?.[request.subtype] ?? CONTROL[request.subtype] ?? (() => ({}))
   const response = await handler(request, state)
   if (response === undefined) return
   const body = response.error
@@ -144,15 +144,15 @@ async function answerControl({ request_id, request }, behaviour, state) {
   await emit({ type: 'control_response', response: body })
 }
 
-async function playTurn(message, behaviour, state) {
+async function playTurn(message, behavior, state) {
   const turn = new Turn(message, state)
   state.current = turn
   state.turns++
-  // Like the real CLI, a turn goes on when stdin ends in the middle of it.
+  // As in the real CLI, a turn continues if stdin ends in the middle of it.
   const timer = stayAlive()
-  const play = message.shouldQuery === false ? noteOnly : (behaviour.turn ?? goodTurn)
+  const play = message.shouldQuery === false ? noteOnly : (behavior.turn ?? goodTurn)
   await play(turn)
-  if (turn.hasBegun) await turn.lifecycle('completed')
+  if (turn.hasStarted) await turn.lifecycle('completed')
   clearTimeout(timer)
   state.current = null
 }
@@ -163,7 +163,7 @@ async function noteOnly(turn) {
   await turn.result({ subtype: 'success', is_error: false, result: '', num_turns: 0 })
 }
 
-/** A turn that goes well from beginning to end. */
+/** A turn that goes well from start to end. */
 export async function goodTurn(turn) {
   await turn.init()
   await turn.begin()
@@ -171,7 +171,7 @@ export async function goodTurn(turn) {
   await turn.finish()
 }
 
-/** The events of one turn, in the order in which its methods are meant to be called. */
+/** The events of one turn, in the order in which its methods should be called. */
 export class Turn {
   constructor(message, state) {
     this.uuid = message.uuid
@@ -179,7 +179,7 @@ export class Turn {
     this.messageId = `msg_${randomUUID().replaceAll('-', '')}`
     this.pieces = TEXT.match(/\S+\s*/g) ?? []
     this.sent = ''
-    this.hasBegun = false
+    this.hasStarted = false
     this.interrupted = new Promise((resolve) => {
       this.interrupt = resolve
     })
@@ -198,7 +198,7 @@ export class Turn {
   }
 
   async init() {
-    this.hasBegun = true
+    this.hasStarted = true
     await this.lifecycle('queued')
     await this.lifecycle('started')
     await this.#event({
@@ -256,7 +256,7 @@ export class Turn {
     await this.result({ subtype: 'success', is_error: false, result: this.sent, stop_reason: 'end_turn' })
   }
 
-  /** The assistant message that the CLI makes up itself to tell of an error. */
+  /** The synthetic assistant message with which the CLI reports an error. */
   syntheticError(error, text) {
     const message = this.#message({
       model: '<synthetic>',

@@ -1,4 +1,4 @@
-// A smoke test of the stand-ins for the `claude` binary: each one starts and misbehaves in the way its name says.
+// A smoke test of the fakes of the `claude` binary: each one starts and misbehaves as its name says.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,7 +15,7 @@ const NAMES = readdirSync(import.meta.dirname)
   .filter((file) => file.endsWith('.mjs') && file !== 'fake-cli.mjs')
   .map((file) => file.slice(0, -4))
 
-/** A fake that runs, with its lines as an async queue. Killed at the end of the test. */
+/** A running fake with its lines as an async queue. Killed at the end of the test. */
 class Fake {
   readonly child: ChildProcess
   readonly cwd: string
@@ -53,7 +53,7 @@ class Fake {
     this.send({ type: 'user', message: { role: 'user', content: 'hi' }, uuid: UUID, ...fields })
   }
 
-  /** Sends a prompt, ends stdin and waits for the end: what a one-shot caller does. */
+  /** Sends a prompt, ends stdin and waits for the exit, like a one-shot caller. */
   async oneTurn(): Promise<Outcome> {
     this.prompt()
     this.child.stdin?.end()
@@ -103,7 +103,7 @@ function temporaryDirectory(t: TestContext): string {
 const isDelta = (nth: number, fake: Fake) => () => fake.deltas.length >= nth
 
 for (const name of NAMES) {
-  test(`${name} starts and tells its version`, async (t) => {
+  test(`${name} starts and prints its version`, async (t) => {
     const fake = new Fake(t, name, ['--version'])
     assert.deepEqual(await fake.ended, { code: 0, signal: null })
     assert.equal(fake.stdout, `${name === 'old-version' ? '1.0.3' : '2.1.330'} (Claude Code)\n`)
@@ -140,7 +140,7 @@ test('well-behaved answers control requests and plays a whole turn', async (t) =
   assert.equal(fake.result?.session_id, '22222222-2222-4222-8222-222222222222')
 })
 
-test('a message that is not to be answered is only acknowledged', async (t) => {
+test('a message that needs no answer is only acknowledged', async (t) => {
   const fake = new Fake(t, 'well-behaved')
   fake.prompt({ shouldQuery: false })
   await fake.until((line) => line.state === 'completed')
@@ -148,7 +148,7 @@ test('a message that is not to be answered is only acknowledged', async (t) => {
   assert.deepEqual(fake.deltas, [])
 })
 
-test('a start is recorded when the working directory asks for it, and only then', async (t) => {
+test('a start is recorded only if the working directory contains the file that requests it', async (t) => {
   const cwd = temporaryDirectory(t)
   const log = join(cwd, '.fake-cli-log.jsonl')
   await new Fake(t, 'well-behaved', ['--version'], cwd).ended
@@ -162,16 +162,16 @@ test('a start is recorded when the working directory asks for it, and only then'
   assert.equal(entry.env.PATH, process.env.PATH)
 })
 
-test('auth status tells who is logged in', async (t) => {
-  const fine = new Fake(t, 'well-behaved', ['auth', 'status'])
-  assert.equal((await fine.ended).code, 0)
-  assert.equal(JSON.parse(fine.stdout).loggedIn, true)
-  const stranger = new Fake(t, 'not-logged-in', ['auth', 'status'])
-  assert.equal((await stranger.ended).code, 1)
-  assert.equal(JSON.parse(stranger.stdout).loggedIn, false)
+test('auth status shows whether anyone is logged in', async (t) => {
+  const loggedIn = new Fake(t, 'well-behaved', ['auth', 'status'])
+  assert.equal((await loggedIn.ended).code, 0)
+  assert.equal(JSON.parse(loggedIn.stdout).loggedIn, true)
+  const loggedOut = new Fake(t, 'not-logged-in', ['auth', 'status'])
+  assert.equal((await loggedOut.ended).code, 1)
+  assert.equal(JSON.parse(loggedOut.stdout).loggedIn, false)
 })
 
-test('not-logged-in ends its turn with an error that the CLI made up', async (t) => {
+test('not-logged-in ends its turn with a synthetic error', async (t) => {
   const fake = new Fake(t, 'not-logged-in')
   await fake.oneTurn()
   assert.equal(fake.lines.find((line) => line.type === 'assistant')?.error, 'authentication_failed')
@@ -179,13 +179,13 @@ test('not-logged-in ends its turn with an error that the CLI made up', async (t)
   assert.match(String(fake.result?.result), /^Not logged in/)
 })
 
-test('crash-at-start dies with a complaint', async (t) => {
+test('crash-at-start dies with an error message', async (t) => {
   const fake = new Fake(t, 'crash-at-start')
   assert.equal((await fake.ended).code, 3)
   assert.match(fake.stderr, /cannot start/)
 })
 
-test('crash-once crashes only while there is a file that asks for it', async (t) => {
+test('crash-once crashes only while a file requests it', async (t) => {
   const cwd = temporaryDirectory(t)
   writeFileSync(join(cwd, 'crash-once'), '')
   const first = new Fake(t, 'crash-once', [], cwd)
@@ -200,7 +200,7 @@ for (const [name, code] of [
   ['crash-mid-answer', 7],
   ['exit-zero-without-result', 0],
 ] as const) {
-  test(`${name} leaves after three deltas without a result`, async (t) => {
+  test(`${name} exits after three deltas without a result`, async (t) => {
     const fake = new Fake(t, name)
     assert.equal((await fake.oneTurn()).code, code)
     assert.equal(fake.deltas.length, 3)
@@ -225,7 +225,7 @@ test('silent-turn acknowledges an interrupt and stays silent', async (t) => {
   assert.equal((await fake.ended).code, 143)
 })
 
-test('stalls-mid-answer ends its turn when it is interrupted, and lives on', async (t) => {
+test('stalls-mid-answer ends its turn when it is interrupted, and keeps running', async (t) => {
   const fake = new Fake(t, 'stalls-mid-answer')
   fake.prompt()
   await fake.until(isDelta(3, fake))
@@ -279,14 +279,14 @@ test('orphan-maker leaves a child behind in a session of its own', async (t) => 
   assert.equal(process.kill(pid, 0), true)
 })
 
-test('stderr-flood complains for ten megabytes and then answers', async (t) => {
+test('stderr-flood writes ten megabytes to stderr and then answers', async (t) => {
   const fake = new Fake(t, 'stderr-flood')
   assert.equal((await fake.oneTurn()).code, 0)
   assert.equal(fake.stderrBytes, 10_000_000)
   assert.equal(fake.result?.is_error, false)
 })
 
-test('no-rewind refuses to rewind and does the rest', async (t) => {
+test('no-rewind refuses to rewind and does everything else', async (t) => {
   const fake = new Fake(t, 'no-rewind')
   const { subtype, error } = (await fake.control({ subtype: 'rewind_conversation' })).response as Line
   assert.equal(subtype, 'error')

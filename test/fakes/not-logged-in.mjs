@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// A fake `claude` that nobody has logged in to.
+// A fake `claude` without a login.
 import { runFake } from './fake-cli.mjs'
 
 const TEXT = 'Not logged in · Please run /login'

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// A fake `claude` with which nothing is wrong.
+// A fake `claude` that works correctly.
 import { runFake } from './fake-cli.mjs'
 
 await runFake()

@@ -1,12 +1,12 @@
 #!/usr/bin/env node
-// A fake `claude` that says of itself what it was told to be, but for what a file `wrong-init.json` in its home folder says instead:
-//   initialize   fields of the answer to `initialize`; null leaves one out
-//   init         fields of the event at the beginning of a turn; null leaves one out
-//   turns        how many turns begin well before that
-//   silent       the event is left out altogether
+// A fake `claude` that reports about itself what was requested, except for what a file `wrong-init.json` in its home folder overrides:
+//   initialize   fields of the answer to `initialize`; null omits one
+//   init         fields of the event at the start of a turn; null omits one
+//   turns        how many turns start well before that
+//   silent       omits the event altogether
 //   late         fields of a second such event, after the first words
-//   immortal     it takes no notice of signals
-// What it is told goes, byte by byte, to `told-<process number>.jsonl` there.
+//   immortal     ignores signals
+// Its input is appended, byte for byte, to `told-<process id>.jsonl` there.
 import { randomUUID } from 'node:crypto'
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,48 +14,48 @@ import { emit, runFake, VERSION } from './fake-cli.mjs'
 
 const home = process.env.HOME ?? '.'
 const file = join(home, 'wrong-init.json')
-const wrong = () => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {})
+const overrides = () => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {})
 
 function flag(name) {
   const start = `--${name}=`
   return process.argv.find((argument) => argument.startsWith(start))?.slice(start.length)
 }
 
-const listed = (text) => (text ?? '').split(',').filter((name) => name !== '')
+const splitList = (text) => (text ?? '').split(',').filter((name) => name !== '')
 
 const good = () => ({
   cwd: process.cwd(),
-  tools: listed(flag('tools')),
+  tools: splitList(flag('tools')),
   mcp_servers: [],
   permissionMode: flag('permission-mode') ?? 'default',
   slash_commands: [],
 })
 
-const without = (fields) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null))
+const withoutNulls = (fields) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null))
 
 function init(turn, fields) {
   const more = { model: turn.state.model, apiKeySource: 'ANTHROPIC_API_KEY', claude_code_version: VERSION }
   const rest = { output_style: 'default', agents: [], skills: [], plugins: [], uuid: randomUUID() }
   const event = { type: 'system', subtype: 'init', session_id: turn.state.sessionId, ...more, ...rest }
-  return emit({ ...event, ...without({ ...good(), ...fields }) })
+  return emit({ ...event, ...withoutNulls({ ...good(), ...fields }) })
 }
 
 await runFake({
-  immortal: wrong().immortal === true,
+  immortal: overrides().immortal === true,
   start() {
     process.stdin.on('data', (data) => appendFileSync(join(home, `told-${process.pid}.jsonl`), data))
   },
   control: {
     initialize: () =>
-      without({
+      withoutNulls({
         ...{ commands: [], agents: [], models: [], account: {}, output_style: 'default' },
         ...{ available_output_styles: [], pid: process.pid, current_permission_mode: good().permissionMode },
-        ...wrong().initialize,
+        ...overrides().initialize,
       }),
   },
   async turn(turn) {
-    const { init: fields, turns = 0, silent = false, late } = wrong()
-    turn.hasBegun = true
+    const { init: fields, turns = 0, silent = false, late } = overrides()
+    turn.hasStarted = true
     await turn.lifecycle('queued')
     await turn.lifecycle('started')
     if (!silent) await init(turn, turn.state.turns > turns ? fields : {})

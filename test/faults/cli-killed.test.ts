@@ -1,5 +1,5 @@
-// kill -9 of a CLI process in the middle of a run: its record and its events say so, nothing of it lives on, and the conversation
-// goes on afterwards.
+// kill -9 of a CLI process in the middle of a run: the run's record and events show it, no process is left, and the conversation can
+// continue afterwards.
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ const plain = { tools: [], system_prompt: 'S' }
 const has = (word: string) => (request: { raw: string }) => request.raw.includes(word)
 const start = (t: TestContext) => startTestServer(t, { config: { maxProcesses: 1 } })
 
-/** The CLI processes alone, not what they have started. */
+/** Kills only the CLI process, not the processes it has started. */
 function killCli({ folders }: TestServer): void {
   const pids = processesIn(folders).flatMap(({ pid, parent }) => (parent === process.pid ? [pid] : []))
   assert.equal(pids.length, 1)
@@ -23,7 +23,7 @@ for (const [kind, options] of [
   ['with tools', {}],
   ['without tools', plain],
 ] as const) {
-  test(`a run whose CLI is killed after its first word has failed, and the conversation goes on, ${kind}`, async (t) => {
+  test(`a run whose CLI is killed after its first word fails, and the conversation can continue, ${kind}`, async (t) => {
     const server = await start(t)
     const { session_id } = await chat(server, { prompt: 'one', ...options })
     const prompt = `two ${step({ tokens: 100_000, gap: 20 })}`
@@ -46,7 +46,7 @@ for (const [kind, options] of [
   })
 }
 
-test('a run whose CLI is killed before anything was told is tried once more, and succeeds', async (t) => {
+test('a run whose CLI is killed before any content was emitted is retried once, and succeeds', async (t) => {
   const server = await start(t)
   const prompt = `one ${step({ hang: 'headers', times: 1, text: 'eins' })}`
   const { body } = await post(server, '/v1/chat', { prompt, background: true, ...plain })
@@ -61,7 +61,7 @@ test('a run whose CLI is killed before anything was told is tried once more, and
   assert.deepEqual([types.filter((type) => type === 'start').length, types.at(-1)], [1, 'done'])
 })
 
-test('a run whose CLI is killed twice before anything was told has failed', async (t) => {
+test('a run whose CLI is killed twice before any content was emitted fails', async (t) => {
   const server = await start(t)
   const prompt = `one ${step({ hang: 'headers' })}`
   const { body } = await post(server, '/v1/chat', { prompt, background: true, ...plain })
@@ -74,7 +74,7 @@ test('a run whose CLI is killed twice before anything was told has failed', asyn
   assert.deepEqual([run.status, run.error?.code], ['failed', 'claude_failed'])
 })
 
-test('a run whose CLI is killed while a command runs has failed, and the command is ended', async (t) => {
+test('a run whose CLI is killed while a command runs fails, and the command is ended', async (t) => {
   const server = await start(t)
   const command = 'touch started; while true; do sleep 1; done'
   const prompt = `go ${step({ tool: 'Bash', input: { command, description: 'wait' } })}`
@@ -89,14 +89,14 @@ test('a run whose CLI is killed while a command runs has failed, and the command
   assert.equal(result, 'mehr')
 })
 
-for (const how of ['by its route', 'by the end of its time'] as const) {
-  test(`a run in the background that is ended ${how} ends its command, and the conversation goes on`, async (t) => {
+for (const how of ['by its route', 'by its timeout'] as const) {
+  test(`a background run that is ended ${how} ends its command, and the conversation can continue`, async (t) => {
     const server = await start(t)
     const command = 'touch started; while true; do sleep 1; done'
     const prompt = `go ${step({ tool: 'Bash', input: { command, description: 'wait' } })}`
     const limits = how === 'by its route' ? {} : { timeout_s: 4 }
-    const asked = { prompt, background: true, allowed_tools: ['Bash'], ...limits }
-    const { body } = await post(server, '/v1/chat', asked)
+    const request = { prompt, background: true, allowed_tools: ['Bash'], ...limits }
+    const { body } = await post(server, '/v1/chat', request)
     const isShell = ({ command: line }: { command: string }) => line.includes('touch started') || /^sleep /.test(line)
     await until('the command runs', () => existsSync(join(server.folders.cwd, 'started')))
     assert.ok(processesIn(server.folders).some(isShell))

@@ -1,5 +1,5 @@
-// What the server makes of a CLI that misbehaves, one stand-in of test/fakes after the other: which answer the caller
-// gets, how many processes it took, that the server goes on, and that nothing is left of any of them.
+// How the server handles a CLI that misbehaves, one fake of test/fakes after the other: which answer the caller gets, how many processes
+// were started, that the server continues, and that no process is left.
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,7 +21,7 @@ const toolless = { tools: [] }
 
 type Start = { pid: number; argv: string[]; cwd: string; env: Record<string, string> }
 
-/** A server on the fake of that name, whose starts are recorded. */
+/** A server with the fake of that name, whose starts are recorded. */
 async function startFaulty(t: TestContext, fake: string, options: TestServerOptions = {}): Promise<TestServer> {
   const folders = makeFolders(t)
   writeFileSync(join(folders.cwd, 'record-here'), '')
@@ -29,7 +29,7 @@ async function startFaulty(t: TestContext, fake: string, options: TestServerOpti
   return startTestServer(t, { fake, folders, ...options, processLimits: limits })
 }
 
-/** The processes that were started to work, in order; those that were only asked for their version are elsewhere. */
+/** The processes that were started to work, in order; those that only print their version run elsewhere. */
 function startsOf({ folders }: TestServer): Start[] {
   const file = join(folders.cwd, '.fake-cli-log.jsonl')
   if (!existsSync(file)) return []
@@ -41,7 +41,7 @@ function startsOf({ folders }: TestServer): Start[] {
 
 const startCount = (server: TestServer) => startsOf(server).length
 
-/** A process that has ended but was not waited for yet is gone all the same. */
+/** A process that has ended but was not reaped yet counts as gone. */
 function isAlive(pid: number): boolean {
   try {
     return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
@@ -50,7 +50,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Numbers of the living processes that this test's servers have started, and of all that those have started. */
+/** Ids of the live processes that this test's servers have started, and of everything those have started. */
 async function leftOver(): Promise<number[]> {
   const ours = `${await ownIdentity()}.`
   return readdirSync('/proc')
@@ -67,12 +67,12 @@ function environmentOf(pid: number): string[] {
   }
 }
 
-/** What names the server that has started a process; empty where no server has. */
+/** The marker of the server that has started a process; empty if no server has. */
 function markerOf(pid: number): string {
   return environmentOf(pid).find((entry) => entry.startsWith('CLAUDE_SERVE_WORKER=')) ?? ''
 }
 
-/** Asks again and again: of a process that is not our child nothing tells us when it ends. */
+/** Polls, because the end of a process that is not our child is not reported. */
 async function until(what: string, isSo: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
   const deadline = performance.now() + withinMs
   while (!(await isSo())) {
@@ -89,8 +89,8 @@ async function getJson(server: TestServer, path: string): Promise<{ status: numb
 type Processes = { live: number; idle: number; busy: number; starting: number }
 const processesOf = async (server: TestServer) => (await getJson(server, '/v1/health')).body.processes as Processes
 
-/** What must hold at the end of every test: the server answers, no run is stuck in it, and it ends without a trace. */
-async function goesOnAndEndsClean(server: TestServer): Promise<void> {
+/** What must hold at the end of every test: the server answers, no run is stuck in it, and it ends without leaving a process. */
+async function checkContinuesAndEndsClean(server: TestServer): Promise<void> {
   assert.equal((await getJson(server, '/livez')).status, 200)
   const { body } = await getJson(server, '/v1/health')
   assert.equal((body.processes as Processes).busy, 0)
@@ -112,7 +112,7 @@ async function brokenStream(server: TestServer, body: Record<string, unknown>) {
 }
 
 for (const path of ['/v1/chat', '/v1/chat/stream']) {
-  test(`a CLI that dies at its start is a 502 at ${path}, after a second try`, async (t) => {
+  test(`a CLI that dies at its start returns 502 at ${path}, after a retry`, async (t) => {
     const server = await startFaulty(t, 'crash-at-start')
     const response = await fetch(`${server.url}${path}`, {
       method: 'POST',
@@ -125,11 +125,11 @@ for (const path of ['/v1/chat', '/v1/chat/stream']) {
     assert.equal(body.returncode, 3)
     assert.match(String(body.stderr), /^fatal: the fake CLI cannot start$/)
     assert.equal(startCount(server), 2)
-    await goesOnAndEndsClean(server)
+    await checkContinuesAndEndsClean(server)
   })
 }
 
-test('each of several callers hears why the CLI does not start', async (t) => {
+test('each of several callers gets the reason why the CLI does not start', async (t) => {
   const server = await startFaulty(t, 'crash-at-start')
   const answers = await Promise.all([1, 2, 3].map(() => chatError(server, { prompt: 'x' })))
   assert.deepEqual(
@@ -140,14 +140,14 @@ test('each of several callers hears why the CLI does not start', async (t) => {
       [502, 3],
     ],
   )
-  await goesOnAndEndsClean(server)
+  await checkContinuesAndEndsClean(server)
 })
 
 for (const [kind, options] of [
   ['with tools', {}],
   ['without tools', toolless],
 ] as const) {
-  test(`a run ${kind} whose CLI dies on the prompt is done by a fresh process, once`, async (t) => {
+  test(`a run ${kind} whose CLI dies on the prompt is retried by a fresh process, once`, async (t) => {
     const server = await startFaulty(t, 'crash-once')
     writeFileSync(join(server.folders.cwd, 'crash-once'), '')
     const events = await chatStream(server, { prompt: 'x', ...options })
@@ -158,13 +158,13 @@ for (const [kind, options] of [
     assert.equal(textOf(events), goodText)
     assert.equal(startCount(server), 2)
     assert.equal((await processesOf(server)).live, 1)
-    await goesOnAndEndsClean(server)
+    await checkContinuesAndEndsClean(server)
   })
 }
 
-test('a run that ends twice with a dead CLI is a 502', async (t) => {
+test('a run whose CLI dies twice returns 502', async (t) => {
   const server = await startFaulty(t, 'crash-once')
-  // The file comes back as soon as the first process has taken it away.
+  // The file is created again as soon as the first process has deleted it.
   const flag = join(server.folders.cwd, 'crash-once')
   writeFileSync(flag, '')
   const answer = chatError(server, { prompt: 'x' })
@@ -175,35 +175,35 @@ test('a run that ends twice with a dead CLI is a 502', async (t) => {
   assert.equal(body.code, 'claude_failed')
   assert.equal(body.returncode, 7)
   assert.equal(startCount(server), 2)
-  await goesOnAndEndsClean(server)
+  await checkContinuesAndEndsClean(server)
 })
 
 for (const [fake, returncode] of [
   ['crash-mid-answer', 7],
   ['exit-zero-without-result', 0],
 ] as const) {
-  test(`${fake}: a stream ends with an error after the words that came`, async (t) => {
+  test(`${fake}: a stream ends with an error after the words that arrived`, async (t) => {
     const server = await startFaulty(t, fake)
     const { text, error } = await brokenStream(server, { prompt: 'x' })
     assert.equal(text, 'Hello from the ')
     assert.equal(error.code, 'claude_failed')
     assert.equal(error.returncode, returncode)
     assert.equal(startCount(server), 1)
-    await goesOnAndEndsClean(server)
+    await checkContinuesAndEndsClean(server)
   })
 
-  test(`${fake}: a whole answer is a 502 and is not asked for again`, async (t) => {
+  test(`${fake}: a whole answer returns 502 and is not requested again`, async (t) => {
     const server = await startFaulty(t, fake)
     const { status, body } = await chatError(server, { prompt: 'x' })
     assert.equal(status, 502)
     assert.equal(body.code, 'claude_failed')
     assert.equal(body.returncode, returncode)
     assert.equal(startCount(server), 1)
-    await goesOnAndEndsClean(server)
+    await checkContinuesAndEndsClean(server)
   })
 }
 
-test('a CLI that does not become ready in time is ended, tried once more, and reported', async (t) => {
+test('a CLI that does not become ready in time is ended, started once more, and reported', async (t) => {
   const server = await startFaulty(t, 'silent-at-start', { processLimits: { startMs: 400 } })
   const { status, body } = await chatError(server, { prompt: 'x' })
   assert.equal(status, 502)
@@ -211,10 +211,10 @@ test('a CLI that does not become ready in time is ended, tried once more, and re
   assert.match(body.error, /did not start within 0\.4 s/)
   assert.equal(startCount(server), 2)
   await until('both are gone', () => startsOf(server).every(({ pid }) => !isAlive(pid)))
-  await goesOnAndEndsClean(server)
+  await checkContinuesAndEndsClean(server)
 })
 
-test('a CLI that does not react to a prompt is ended, tried once more, and reported', async (t) => {
+test('a CLI that does not react to a prompt is ended, started once more, and reported', async (t) => {
   const server = await startFaulty(t, 'silent-turn', { processLimits: { firstMessageMs: 300 } })
   const { status, body } = await chatError(server, { prompt: 'x' })
   assert.equal(status, 502)
@@ -222,10 +222,10 @@ test('a CLI that does not react to a prompt is ended, tried once more, and repor
   assert.match(body.error, /did not react to the prompt/)
   assert.equal(startCount(server), 2)
   await until('both are gone', () => startsOf(server).every(({ pid }) => !isAlive(pid)))
-  await goesOnAndEndsClean(server)
+  await checkContinuesAndEndsClean(server)
 })
 
-test('a CLI that falls silent is a 504, is interrupted, and takes the next turn', async (t) => {
+test('a CLI that falls silent returns 504, is interrupted, and takes the next turn', async (t) => {
   const server = await startFaulty(t, 'stalls-mid-answer', { processLimits: { silenceMs: 300 } })
   const first = await chatError(server, { prompt: 'x' })
   assert.equal(first.status, 504)
@@ -238,7 +238,7 @@ test('a CLI that falls silent is a 504, is interrupted, and takes the next turn'
   assert.equal(error.code, 'timeout')
   assert.match(error.error, /^Request timed out/)
   assert.equal(startCount(server), 1)
-  await goesOnAndEndsClean(server)
+  await checkContinuesAndEndsClean(server)
 })
 
 test("a run's own deadline interrupts a CLI that has fallen silent", async (t) => {
@@ -247,20 +247,20 @@ test("a run's own deadline interrupts a CLI that has fallen silent", async (t) =
   assert.equal(status, 504)
   assert.equal(body.error, 'Request timed out')
   assert.equal((await processesOf(server)).idle, 1)
-  await goesOnAndEndsClean(server)
+  await checkContinuesAndEndsClean(server)
 })
 
-test('a CLI whose output is mostly noise is ended, and its run is a 502', async (t) => {
+test('a CLI whose output is mostly noise is ended, and its run returns 502', async (t) => {
   const server = await startFaulty(t, 'babble')
   const { status, body } = await chatError(server, { prompt: 'x' })
   assert.equal(status, 502)
   assert.equal(body.code, 'claude_failed')
   assert.match(body.error, /sent output that could not be parsed: the CLI wrote more than 100 lines that are not JSON/)
   await until('it is gone', () => startsOf(server).every(({ pid }) => !isAlive(pid)))
-  await goesOnAndEndsClean(server)
+  await checkContinuesAndEndsClean(server)
 })
 
-test('a line without an end is cut off before it fills the memory', async (t) => {
+test('an endless line is cut off before it fills the memory', async (t) => {
   const server = await startFaulty(t, 'endless-line')
   const before = process.memoryUsage.rss()
   const { status, body } = await chatError(server, { prompt: 'x' })
@@ -270,7 +270,7 @@ test('a line without an end is cut off before it fills the memory', async (t) =>
   assert.match(body.error, /sent output that could not be parsed: the CLI wrote a line of more than \d+ bytes/)
   assert.ok(grownBy < 100 * 1024 * 1024, `${Math.round(grownBy / 1024 / 1024)} MiB more`)
   await until('it is gone', () => startsOf(server).every(({ pid }) => !isAlive(pid)))
-  await goesOnAndEndsClean(server)
+  await checkContinuesAndEndsClean(server)
 })
 
 test('a CLI that ignores every request to end is ended by SIGKILL when its run is over', async (t) => {
@@ -280,18 +280,18 @@ test('a CLI that ignores every request to end is ended by SIGKILL when its run i
   assert.equal(body.error, 'Request timed out')
   await until('it is gone', () => startsOf(server).every(({ pid }) => !isAlive(pid)))
   await until('the server has noticed', async () => (await processesOf(server)).live === 0)
-  await goesOnAndEndsClean(server)
+  await checkContinuesAndEndsClean(server)
 })
 
-test('a CLI that ignores every request to end is ended by SIGKILL when the client hangs up', async (t) => {
+test('a CLI that ignores every request to end is ended by SIGKILL when the client disconnects', async (t) => {
   const server = await startFaulty(t, 'refuses-to-die')
-  const hangUp = new AbortController()
-  const answer = openStream(server, { prompt: 'x' }, { signal: hangUp.signal })
+  const client = new AbortController()
+  const answer = openStream(server, { prompt: 'x' }, { signal: client.signal })
   await until('it has the prompt', async () => (await processesOf(server)).busy === 1)
-  hangUp.abort()
+  client.abort()
   await assert.rejects(answer, { name: 'AbortError' })
   await until('it is gone', () => startsOf(server).every(({ pid }) => !isAlive(pid)))
-  await goesOnAndEndsClean(server)
+  await checkContinuesAndEndsClean(server)
 })
 
 test('a CLI that ignores every request to end does not outlive the server', async (t) => {
@@ -303,7 +303,7 @@ test('a CLI that ignores every request to end does not outlive the server', asyn
   assert.deepEqual(await leftOver(), [])
 })
 
-/** Starts a turn of orphan-maker, and gives the tool's process, which lives on in a session of its own. */
+/** Starts a turn of orphan-maker, and returns the tool's process, which keeps running in a session of its own. */
 async function startOrphan(
   server: TestServer,
   signal: AbortSignal,
@@ -323,22 +323,22 @@ async function drain(events: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of events);
 }
 
-/** Ends what a failed test would leave behind. */
+/** Ends the process that a failed test would leave behind. */
 function killAfter(t: TestContext, pid: number): void {
   t.after(() => {
     if (markerOf(pid) !== '') process.kill(pid, 'SIGKILL')
   })
 }
 
-test('a command that a cancelled run has left behind is ended with its process at the latest', async (t) => {
+test('a command that a cancelled run leaves behind is ended at the latest with its process', async (t) => {
   const server = await startFaulty(t, 'orphan-maker', { config: { keepAliveMs: 200 } })
-  const hangUp = new AbortController()
-  const { child, rest } = await startOrphan(server, hangUp.signal)
+  const client = new AbortController()
+  const { child, rest } = await startOrphan(server, client.signal)
   killAfter(t, child)
-  hangUp.abort()
+  client.abort()
   await rest
   await until('it is gone', () => !isAlive(child))
-  await goesOnAndEndsClean(server)
+  await checkContinuesAndEndsClean(server)
 })
 
 for (const [signal, options] of [
@@ -347,7 +347,7 @@ for (const [signal, options] of [
   ['SIGSEGV', {}],
   ['SIGABRT', {}],
 ] as const) {
-  test(`a command does not outlive a CLI that ends by ${signal}`, options, async (t) => {
+  test(`a command does not outlive a CLI that is ended by ${signal}`, options, async (t) => {
     const server = await startFaulty(t, 'orphan-maker')
     const { child, rest } = await startOrphan(server, AbortSignal.timeout(20_000))
     killAfter(t, child)
@@ -356,11 +356,11 @@ for (const [signal, options] of [
     process.kill(start.pid, signal)
     await until('it is gone', () => !isAlive(child), 3000)
     await rest
-    await goesOnAndEndsClean(server)
+    await checkContinuesAndEndsClean(server)
   })
 }
 
-test('a command does not outlive a CLI that ends by an exception of its own', async (t) => {
+test('a command does not outlive a CLI that ends with an exception', async (t) => {
   const folders = makeFolders(t)
   const crasher = join(folders.root, 'crasher.mjs')
   const lines = [
@@ -383,7 +383,7 @@ test('a command does not outlive a CLI that ends by an exception of its own', as
   const child = Number(text.replace('child ', ''))
   killAfter(t, child)
   await until('it is gone', () => !isAlive(child), 3000)
-  await goesOnAndEndsClean(server)
+  await checkContinuesAndEndsClean(server)
 })
 
 test('a command does not outlive the server', async (t) => {
@@ -396,32 +396,32 @@ test('a command does not outlive the server', async (t) => {
   assert.deepEqual(await leftOver(), [])
 })
 
-test('a server whose data folder was taken away goes on', async (t) => {
+test('a server whose data folder was deleted continues', async (t) => {
   const server = await startFaulty(t, 'well-behaved')
   rmSync(server.folders.dataDir, { recursive: true })
   assert.equal((await chat(server, { prompt: 'x' })).result, goodText)
   assert.equal((await chat(server, { prompt: 'x', system_prompt: 'Be brief.', ...toolless })).result, goodText)
-  await goesOnAndEndsClean(server)
+  await checkContinuesAndEndsClean(server)
 })
 
-test('ten megabytes on stderr do not keep an answer from coming', async (t) => {
+test('ten megabytes on stderr do not block an answer', async (t) => {
   const server = await startFaulty(t, 'stderr-flood')
   assert.equal((await chat(server, { prompt: 'x' })).result, goodText)
   assert.equal(startCount(server), 1)
-  await goesOnAndEndsClean(server)
+  await checkContinuesAndEndsClean(server)
 })
 
-test('a CLI that cannot empty a conversation serves every request without tools with a fresh process', async (t) => {
+test('a CLI that cannot rewind a conversation serves every request without tools with a fresh process', async (t) => {
   const server = await startFaulty(t, 'no-rewind')
   for (const count of [1, 2, 3]) {
     const { result } = await chat(server, { prompt: String(count), ...toolless })
     assert.equal(result, goodText)
     assert.equal(startCount(server), count)
   }
-  await goesOnAndEndsClean(server)
+  await checkContinuesAndEndsClean(server)
 })
 
-test('a CLI that does not load a system prompt later is born with it', async (t) => {
+test('a CLI that cannot load a system prompt later is started with it', async (t) => {
   const server = await startFaulty(t, 'well-behaved')
   for (const prompt of ['one', 'two']) {
     const body = { prompt, system_prompt: 'Be brief.', ...toolless }
@@ -429,10 +429,10 @@ test('a CLI that does not load a system prompt later is born with it', async (t)
     // The first process was ended because it refused; the second takes both requests.
     assert.equal(startCount(server), 2)
   }
-  await goesOnAndEndsClean(server)
+  await checkContinuesAndEndsClean(server)
 })
 
-test('readyz tells that processes cannot be used again, and that this was found out before any request', async (t) => {
+test('readyz reports before any request that processes cannot be reused', async (t) => {
   const server = await startFaulty(t, 'no-rewind', { config: { warm: 1 } })
   const ability = async () =>
     ((await getJson(server, '/readyz')).body.abilities as Record<string, string>).reuse_processes
@@ -441,10 +441,10 @@ test('readyz tells that processes cannot be used again, and that this was found 
   for (const prompt of ['one', 'two']) {
     assert.equal((await chat(server, { prompt, system_prompt: 'Be brief.', ...toolless })).result, goodText)
   }
-  await goesOnAndEndsClean(server)
+  await checkContinuesAndEndsClean(server)
 })
 
-test('a CLI that nobody has logged in to is a 503 that says what to do', async (t) => {
+test('a CLI without a login returns 503 with an error that says what to do', async (t) => {
   const server = await startFaulty(t, 'not-logged-in')
   const { status, body } = await chatError(server, { prompt: 'x' })
   assert.equal(status, 503)
@@ -453,15 +453,15 @@ test('a CLI that nobody has logged in to is a 503 that says what to do', async (
   const { loggedIn } = await server.claude
   assert.equal(loggedIn, false)
   assert.equal((await getJson(server, '/v1/health')).body.logged_in, false)
-  await goesOnAndEndsClean(server)
+  await checkContinuesAndEndsClean(server)
 })
 
-test('a CLI that is too old is a 503 that names both versions, and no process of it is started', async (t) => {
+test('a CLI that is too old returns 503 with an error that names both versions, and is not started', async (t) => {
   const server = await startFaulty(t, 'old-version')
   const { status, body } = await chatError(server, { prompt: 'x' })
   assert.equal(status, 503)
   assert.equal(body.code, 'claude_not_found')
-  assert.match(body.error, /is version 1\.0\.3; at least 2\.1\.\d+ is needed/)
+  assert.match(body.error, /is version 1\.0\.3; at least 2\.1\.\d+ is required/)
   assert.equal(startCount(server), 0)
   const health = await getJson(server, '/v1/health')
   assert.equal(health.status, 503)

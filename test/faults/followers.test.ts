@@ -1,5 +1,5 @@
-// Readers of one run's events who lose their connection, come late, or do not read: each sees every event once and in order, and the
-// run does not care.
+// Readers of one run's events that lose their connection, connect late, or do not read: each gets every event once and in order, and
+// the run is not affected.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -11,14 +11,14 @@ import { random, runOf } from './killed-scene.ts'
 
 const start = (t: TestContext) => startTestServer(t, { config: { maxProcesses: 1 } })
 
-async function begin(server: TestServer, given: Record<string, unknown>): Promise<string> {
-  const body = { prompt: `go ${step(given)}`, background: true, tools: [], system_prompt: 'S' }
+async function startRun(server: TestServer, script: Record<string, unknown>): Promise<string> {
+  const body = { prompt: `go ${step(script)}`, background: true, tools: [], system_prompt: 'S' }
   const answer = await post(server, '/v1/chat', body)
   assert.equal(answer.status, 202, JSON.stringify(answer.body))
   return String(answer.body.id)
 }
 
-/** Reads on after an event and leaves after so many more; whether the run is over. */
+/** Continues after the last event and disconnects after `count` more; returns whether the run is over. */
 async function read(server: TestServer, id: string, seen: Frame[], count: number): Promise<boolean> {
   const controller = new AbortController()
   const last = seen.at(-1)
@@ -45,10 +45,10 @@ async function read(server: TestServer, id: string, seen: Frame[], count: number
   return true
 }
 
-test('a reader that loses its connection twenty times sees each event once, in order', async (t) => {
+test('a reader that loses its connection twenty times gets each event once, in order', async (t) => {
   const server = await start(t)
   const tokens = 300
-  const id = await begin(server, { tokens, gap: 8 })
+  const id = await startRun(server, { tokens, gap: 8 })
   const next = random(5)
   const seen: Frame[] = []
   for (let count = 0; count < 20; count++) {
@@ -58,21 +58,21 @@ test('a reader that loses its connection twenty times sees each event once, in o
   assert.equal(await read(server, id, seen, Number.POSITIVE_INFINITY), true)
   assert.deepEqual(
     seen.map((frame) => frame.id),
-    seen.map((_, at) => at + 1),
+    seen.map((_, index) => index + 1),
   )
   const words = seen.map(({ event }) => (event.type === 'delta' ? event.text : '')).join('')
-  assert.equal(words, Array.from({ length: tokens }, (_, at) => `tok${at} `).join(''))
+  assert.equal(words, Array.from({ length: tokens }, (_, index) => `tok${index} `).join(''))
   const end = seen.at(-1)?.event
   assert.ok(end?.type === 'done')
   assert.equal(end.result, words)
 })
 
-test('a reader that does not read holds up neither the run nor other readers', async (t) => {
+test('a reader that does not read blocks neither the run nor other readers', async (t) => {
   const server = await start(t)
-  // More than sockets and windows hold.
+  // More than sockets and windows can buffer.
   const text = 'ä🦉 '.repeat(1_000_000)
   server.upstream.setDefaults({ text, tokens: 4000 })
-  const id = await begin(server, {})
+  const id = await startRun(server, {})
   const frozen = connect(server.port, '127.0.0.1')
   t.after(() => frozen.destroy())
   frozen.pause()
@@ -82,7 +82,7 @@ test('a reader that does not read holds up neither the run nor other readers', a
   assert.equal(await read(server, id, seen, Number.POSITIVE_INFINITY), true)
   assert.equal(seen.map(({ event }) => (event.type === 'delta' ? event.text : '')).join(''), text)
   assert.equal((await runOf(server, id)).status, 'succeeded')
-  // It gets all when it reads again.
+  // It gets everything once it reads again.
   let bytes = 0
   let tail = ''
   frozen.on('data', (piece) => {
@@ -95,9 +95,9 @@ test('a reader that does not read holds up neither the run nor other readers', a
   assert.ok(bytes > Buffer.byteLength(text), `${bytes} bytes`)
 })
 
-test('fifteen readers who come at different times see the same', async (t) => {
+test('fifteen readers that connect at different times get the same events', async (t) => {
   const server = await start(t)
-  const id = await begin(server, { tokens: 200, gap: 5 })
+  const id = await startRun(server, { tokens: 200, gap: 5 })
   const readers: Promise<Frame[]>[] = []
   const follow = async () => {
     const seen: Frame[] = []

@@ -1,5 +1,5 @@
-// `claude-serve` as a process that can be killed as the system would, one after the other on the same folders; the model's API is
-// played by the test's own process. For the tests of what is left of runs.
+// Runs `claude-serve` as a process that can be killed as the system would, one after the other on the same folders; the test's own
+// process plays the model's API. For the tests of what remains of runs.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -33,8 +33,8 @@ export async function setUp(t: TestContext, ...flags: string[]): Promise<KillSce
     await upstream.close()
   })
   const start = async () => {
-    const where = ['--port=0', `--data-dir=${folders.dataDir}`, `--default-cwd=${folders.cwd}`, '--log-format=json']
-    const child = spawn(process.execPath, [program, 'serve', ...where, '--warm=0', ...flags], {
+    const settings = ['--port=0', `--data-dir=${folders.dataDir}`, `--default-cwd=${folders.cwd}`, '--log-format=json']
+    const child = spawn(process.execPath, [program, 'serve', ...settings, '--warm=0', ...flags], {
       cwd: folders.cwd,
       env: { ...testEnvironment(folders, upstream.url), ...compileCache },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -64,7 +64,7 @@ async function end(child: ChildProcess): Promise<void> {
   await exited
 }
 
-/** The CLI processes in these folders and what they have started. */
+/** The CLI processes in these folders and the processes they have started. */
 export function processesIn({ home }: TestFolders): { pid: number; parent: number; command: string }[] {
   return readdirSync('/proc').flatMap((name) => {
     try {
@@ -80,7 +80,7 @@ export function processesIn({ home }: TestFolders): { pid: number; parent: numbe
   })
 }
 
-/** Asks again and again, for what no event tells. */
+/** Polls for a condition that no event reports. */
 export async function until(what: string, isSo: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
   const deadline = performance.now() + withinMs
   while (!(await isSo())) {
@@ -96,7 +96,7 @@ export async function runOf({ url }: { url: string }, id: string): Promise<RunRe
   return RunReply.parse(JSON.parse(text))
 }
 
-/** The same numbers from 0 to 1 for the same seed. */
+/** Returns the same numbers from 0 to 1 for the same seed. */
 export function random(seed: number): () => number {
   let state = seed
   return () => {

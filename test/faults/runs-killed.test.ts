@@ -1,5 +1,5 @@
-// Background runs of a server that is killed again and again: what was accepted is there afterwards, has one end, and did not run
-// twice unless that was asked for.
+// Background runs of a server that is killed repeatedly: each accepted run still exists afterwards, has one end, and did not run twice
+// unless that was requested.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -14,15 +14,15 @@ const runsWanted = 30
 
 type Accepted = { id: string; word: string }
 
-/** Accepts runs, kills the server at some moment, and again, until there are enough. Gives all whose 202 arrived. */
-async function killAgainAndAgain(scene: KillScene, fields: Record<string, unknown>, seed: number) {
+/** Starts runs and kills the server at some moment, until enough runs are accepted. Returns all runs whose 202 arrived. */
+async function killRepeatedly(scene: KillScene, fields: Record<string, unknown>, seed: number) {
   const accepted: Accepted[] = []
   const next = random(seed)
   let count = 0
   let kills = 0
   for (; accepted.length < runsWanted; kills++) {
     const server = await scene.start()
-    const asking = Array.from({ length: runsPerKill }, async () => {
+    const requests = Array.from({ length: runsPerKill }, async () => {
       const word = `word${++count}.`
       const prompt = `${word} ${step({ tokens: 6, gap: 15 })}`
       const body = { prompt, background: true, tools: [], system_prompt: 'S', ...fields }
@@ -31,10 +31,10 @@ async function killAgainAndAgain(scene: KillScene, fields: Record<string, unknow
       assert.equal(answer.status, 202, JSON.stringify(answer.body))
       accepted.push({ id: String(answer.body.id), word })
     })
-    // The moment is what is tried here: from before the first answer until most runs are over.
+    // The moment varies: from before the first answer until most runs are over.
     await delay(next() ** 2 * 2500)
     await server.killNow()
-    await Promise.all(asking)
+    await Promise.all(requests)
   }
   return { accepted, kills }
 }
@@ -45,10 +45,10 @@ async function eventsOf({ url }: { url: string }, id: string): Promise<ChatEvent
   return events
 }
 
-const timesAsked = ({ upstream }: KillScene, word: string) =>
+const requestCount = ({ upstream }: KillScene, word: string) =>
   upstream.requests.filter(({ raw, method }) => method === 'POST' && raw.includes(word)).length
 
-/** All that a run's events must be, whatever its end. */
+/** What must hold for a run's events, whatever its end. */
 async function checkEvents(server: { url: string }, run: RunReply): Promise<void> {
   const events = await eventsOf(server, run.id)
   const last = events.at(-1)
@@ -59,9 +59,9 @@ async function checkEvents(server: { url: string }, run: RunReply): Promise<void
   } else assert.equal(last?.type === 'error' && last.code, run.error?.code)
 }
 
-async function lookAtAll(t: TestContext, fields: Record<string, unknown>, seed: number) {
+async function runAndKill(t: TestContext, fields: Record<string, unknown>, seed: number) {
   const scene = await setUp(t, '--max-processes=3', '--queue-limit=1000', '--log-level=warn')
-  const { accepted, kills } = await killAgainAndAgain(scene, fields, seed)
+  const { accepted, kills } = await killRepeatedly(scene, fields, seed)
   const server = await scene.start()
   const runs: (RunReply & Accepted)[] = []
   for (const each of accepted) {
@@ -74,52 +74,52 @@ async function lookAtAll(t: TestContext, fields: Record<string, unknown>, seed: 
   return { scene, server, runs }
 }
 
-/** Gathers what is wrong, so that one fault does not hide how many there are. */
-async function faultsOf(runs: readonly (RunReply & Accepted)[], check: (run: RunReply & Accepted) => Promise<void>) {
-  const faults: string[] = []
+/** Collects all problems, so that the first one does not hide how many there are. */
+async function problemsOf(runs: readonly (RunReply & Accepted)[], check: (run: RunReply & Accepted) => Promise<void>) {
+  const problems: string[] = []
   for (const run of runs) {
     const { status, error, word } = run
-    await check(run).catch((fault: Error) => {
-      faults.push(`${word} (${status} ${error?.code ?? ''}): ${fault.message.split('\n')[0]}`)
+    await check(run).catch((problem: Error) => {
+      problems.push(`${word} (${status} ${error?.code ?? ''}): ${problem.message.split('\n')[0]}`)
     })
   }
-  return { count: faults.length, first: faults.slice(0, 5) }
+  return { count: problems.length, first: problems.slice(0, 5) }
 }
 
-test('a run that was accepted is there after the server was killed, has succeeded or was interrupted, and ran once', async (t) => {
-  const { scene, server, runs } = await lookAtAll(t, {}, 11)
-  const faults = await faultsOf(runs, async (run) => {
+test('an accepted run still exists after the server was killed, has succeeded or was interrupted, and ran once', async (t) => {
+  const { scene, server, runs } = await runAndKill(t, {}, 11)
+  const problems = await problemsOf(runs, async (run) => {
     if (run.status === 'failed') assert.equal(run.error?.code, 'interrupted')
     else assert.equal(run.status, 'succeeded')
-    assert.ok(timesAsked(scene, run.word) <= 1, `asked ${timesAsked(scene, run.word)} times`)
+    assert.ok(requestCount(scene, run.word) <= 1, `requested ${requestCount(scene, run.word)} times`)
     await checkEvents(server, run)
   })
-  assert.deepEqual(faults, { count: 0, first: [] })
-  // How many of which there are depends on how fast the machine is.
+  assert.deepEqual(problems, { count: 0, first: [] })
+  // How many there are of each depends on the speed of the machine.
   assert.ok(
     runs.some(({ status }) => status === 'failed'),
     'some were interrupted',
   )
 })
 
-test('a run that may be begun anew is so once, however often the server is killed, and is told as one run', async (t) => {
-  const { scene, server, runs } = await lookAtAll(t, { on_crash: 'restart' }, 7)
-  const faults = await faultsOf(runs, async (run) => {
-    const asked = timesAsked(scene, run.word)
-    assert.ok(asked <= 2, `asked ${asked} times`)
+test('a restartable run is restarted once, however often the server is killed, and is reported as one run', async (t) => {
+  const { scene, server, runs } = await runAndKill(t, { on_crash: 'restart' }, 7)
+  const problems = await problemsOf(runs, async (run) => {
+    const count = requestCount(scene, run.word)
+    assert.ok(count <= 2, `requested ${count} times`)
     if (run.status === 'failed') assert.equal(run.error?.code, 'interrupted')
     else assert.equal(run.status, 'succeeded')
     await checkEvents(server, run)
   })
-  assert.deepEqual(faults, { count: 0, first: [] })
+  assert.deepEqual(problems, { count: 0, first: [] })
   const succeeded = runs.filter(({ status }) => status === 'succeeded')
   assert.ok(
-    succeeded.some(({ word }) => timesAsked(scene, word) === 2),
-    'some were begun anew and succeeded',
+    succeeded.some(({ word }) => requestCount(scene, word) === 2),
+    'some were restarted and succeeded',
   )
 })
 
-test('runs that may be begun anew are, though they are more than may wait', async (t) => {
+test('restartable runs are restarted even if they exceed the queue limit', async (t) => {
   const scene = await setUp(t, '--max-processes=1', '--queue-limit=1', '--log-level=warn')
   const first = await scene.start()
   const ids: string[] = []

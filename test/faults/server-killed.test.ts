@@ -1,5 +1,5 @@
-// What is left of a server that was killed, and what the next one does about it; and how a server ends when it is told to.
-// The server is a process of its own here, the CLI is the real one, the model's API is played by this process.
+// What a killed server leaves behind, and what the next one does about it; and how a server ends on a signal. The server is a separate
+// process here, the CLI is the real one, and this process plays the model's API.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -28,8 +28,8 @@ class ServerProcess {
   #listeners = new Set<() => void>()
 
   constructor(folders: TestFolders, upstream: Upstream, flags: string[]) {
-    const where = ['--port=0', `--data-dir=${folders.dataDir}`, `--default-cwd=${folders.cwd}`, '--log-format=json']
-    this.child = spawn(process.execPath, [program, 'serve', ...where, ...flags], {
+    const settings = ['--port=0', `--data-dir=${folders.dataDir}`, `--default-cwd=${folders.cwd}`, '--log-format=json']
+    this.child = spawn(process.execPath, [program, 'serve', ...settings, ...flags], {
       cwd: folders.cwd,
       env: { ...testEnvironment(folders, upstream.url), ...compileCache },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -121,7 +121,7 @@ const read = (file: string) => {
 
 const isZombie = (pid: number) => read(`/proc/${pid}/stat`).includes(') Z ')
 
-/** The CLI processes that the server has started and all that those have started, by the marker that they carry. */
+/** The CLI processes that the server has started and everything those have started, found by their marker. */
 function processesOf(server: ServerProcess): number[] {
   const marker = new RegExp(`^CLAUDE_SERVE_WORKER=(.*\\.)?${server.pid}-`)
   return readdirSync('/proc')
@@ -143,7 +143,7 @@ function groupOf(pid: number): number {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2])
 }
 
-/** Asks again and again: of processes that are not our children nothing tells us when they come and go. */
+/** Polls, because the start and end of processes that are not our children are not reported. */
 async function until(what: string, isSo: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
   const deadline = performance.now() + withinMs
   while (!(await isSo())) {
@@ -165,7 +165,7 @@ async function refusesRuns(server: ServerProcess): Promise<boolean> {
   return status === 503 && body.code === 'shutting_down'
 }
 
-/** A command without end; the CLI refuses a plain `sleep`. */
+/** An endless command; the CLI refuses a plain `sleep`. */
 const endless = 'tail -f /dev/null'
 
 async function startCommand(server: ServerProcess): Promise<void> {
@@ -174,7 +174,7 @@ async function startCommand(server: ServerProcess): Promise<void> {
   await until('the command runs', () => processesOf(server).some((pid) => commandOf(pid) === endless))
 }
 
-test('nothing is left of a server that was killed while it was idle with a spare', async (t) => {
+test('the next server removes everything left by a server that was killed while it was idle with a spare', async (t) => {
   const { start } = await setUp(t)
   const first = await start('--warm=1')
   await first.logged(checkedMessage)
@@ -184,14 +184,14 @@ test('nothing is left of a server that was killed while it was idle with a spare
   await until('all are gone', () => processesOf(first).length === 0)
 })
 
-test('the next server ends a CLI that waits for a silent model, and says so', async (t) => {
+test('the next server ends a CLI that waits for a silent model, and logs it', async (t) => {
   const { upstream, start } = await setUp(t)
   const first = await start('--warm=0')
   hang(first)
   await upstream.waitForRequest()
   const left = processesOf(first)
   assert.equal(left.length, 1)
-  // It cannot react to SIGTERM, so that it takes the last means, too.
+  // It cannot react to SIGTERM, so SIGKILL is needed.
   for (const pid of left) process.kill(pid, 'SIGSTOP')
   await first.killNow()
   const second = await start('--warm=0')
@@ -237,16 +237,16 @@ test("nothing of a killed server's folder stays on disk after the next start", a
   assert.deepEqual(others, [])
 })
 
-test('a second server on the same data folder does not start, says why, and leaves the first one alone', async (t) => {
+test('a second server on the same data folder does not start, prints why, and does not affect the first one', async (t) => {
   const { folders, upstream, start } = await setUp(t)
   const first = await start('--warm=1')
   await first.logged(checkedMessage)
   const running = chatStream(first, { prompt: step({ tokens: 60, gap: 100 }) })
   await upstream.waitForRequest()
   const before = processesOf(first)
-  await assert.rejects(start('--warm=1'), (fault: Error) => {
-    assert.match(fault.message, new RegExp(`The data folder ${folders.dataDir} is in use by another claude-serve`))
-    assert.match(fault.message, /--data-dir/)
+  await assert.rejects(start('--warm=1'), (error: Error) => {
+    assert.match(error.message, new RegExp(`The data folder ${folders.dataDir} is in use by another claude-serve`))
+    assert.match(error.message, /--data-dir/)
     return true
   })
   const after = processesOf(first)
@@ -258,7 +258,7 @@ test('a second server on the same data folder does not start, says why, and leav
   assert.match(JSON.stringify(upstream.requests.at(-1)?.body), /Speak like a pirate/)
 })
 
-test('SIGTERM ends an idle server with code 0, and its processes and files', async (t) => {
+test('SIGTERM ends an idle server with code 0 and removes its processes and files', async (t) => {
   const { folders, start } = await setUp(t)
   const server = await start('--warm=1')
   await server.logged(checkedMessage)
@@ -277,22 +277,22 @@ test('SIGTERM right after the start ends the server with code 0 and leaves nothi
   assert.deepEqual(readdirSync(join(folders.dataDir, 'servers')), [])
 })
 
-test('SIGTERM lets a run finish and refuses new ones', async (t) => {
+test('SIGTERM lets a run finish and rejects new ones', async (t) => {
   const { start } = await setUp(t)
   const server = await start('--warm=0')
   const events = readChatEvents(await openStream(server, { prompt: step({ tokens: 20, gap: 100 }) }))
-  const told = []
+  const received = []
   for (;;) {
     const { value, done } = await events.next()
     if (done) break
-    told.push(value)
-    if (told.length === 2) {
+    received.push(value)
+    if (received.length === 2) {
       server.kill('SIGTERM')
       await until('it refuses runs', () => refusesRuns(server))
     }
   }
-  assert.equal(told.at(-1)?.type, 'done')
-  assert.match(textOf(told), /tok19/)
+  assert.equal(received.at(-1)?.type, 'done')
+  assert.match(textOf(received), /tok19/)
   assert.deepEqual(await server.exited, { code: 0, signal: null })
   assert.deepEqual(processesOf(server), [])
 })
@@ -302,18 +302,18 @@ test('a second SIGTERM ends the server at once, and the next one cleans up', asy
   const first = await start('--warm=0')
   await startCommand(first)
   first.kill('SIGTERM')
-  await until('the first one has come', () => refusesRuns(first))
+  await until('the first one has arrived', () => refusesRuns(first))
   first.kill('SIGTERM')
   const { code, signal } = await first.exited
   assert.deepEqual({ code, signal }, { code: 1, signal: null })
-  // The SDK passes the end on to the CLI, so that there may be nothing left to end.
+  // The SDK ends the CLI with the server, so there may be nothing left to end.
   const second = await start('--warm=0')
   await until('all are gone', () => processesOf(first).length === 0)
   await until('its folder is gone', () => readdirSync(join(folders.dataDir, 'servers')).length === 1)
   assert.match(readdirSync(join(folders.dataDir, 'servers'))[0] ?? '', new RegExp(`^${second.pid}-`))
 })
 
-test('Ctrl-C reaches the server alone: it ends its processes itself, after their runs', async (t) => {
+test('Ctrl-C reaches only the server: it ends its processes itself, after their runs', async (t) => {
   const { upstream, start } = await setUp(t)
   const server = await start('--warm=0')
   const running = chatStream(server, { prompt: step({ tokens: 20, gap: 100 }) })

@@ -55,7 +55,7 @@ function resolverRules(names: readonly string[]): string {
 const debugExtensions = '--enable-unsafe-extension-debugging'
 
 /** Containers often keep what the sandbox needs from users other than root. */
-const sandboxFault = /sandboxing failed|No usable sandbox/
+const sandboxError = /sandboxing failed|No usable sandbox/
 
 /**
  * Null where there is no Chromium that can be started. Ended after the test; its profile and all else that it writes are in
@@ -82,7 +82,7 @@ export async function openBrowser(t: Cleanup, options: BrowserOptions = {}): Pro
     return browser
   } catch (error) {
     removeHome()
-    if (sandboxFault.test(String(error)) && !process.env.CLAUDE_SERVE_TEST_CHROMIUM) return null
+    if (sandboxError.test(String(error)) && !process.env.CLAUDE_SERVE_TEST_CHROMIUM) return null
     throw error
   }
 }

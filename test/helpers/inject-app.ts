@@ -48,9 +48,9 @@ class InjectedRequest extends Readable {
 
   get headersDistinct(): Record<string, string[]> {
     const distinct: Record<string, string[]> = {}
-    for (let at = 0; at < this.rawHeaders.length; at += 2) {
-      const name = (this.rawHeaders[at] ?? '').toLowerCase()
-      distinct[name] = [...(distinct[name] ?? []), this.rawHeaders[at + 1] ?? '']
+    for (let index = 0; index < this.rawHeaders.length; index += 2) {
+      const name = (this.rawHeaders[index] ?? '').toLowerCase()
+      distinct[name] = [...(distinct[name] ?? []), this.rawHeaders[index + 1] ?? '']
     }
     return distinct
   }
@@ -90,7 +90,7 @@ export async function createInjectApp(t: Cleanup, options: InjectAppOptions = {}
     await app.close()
   })
   await app.ready()
-  const inject = (given: InjectOptions) => app.inject({ ...given, Request: InjectedRequest })
+  const inject = (options: InjectOptions) => app.inject({ ...options, Request: InjectedRequest })
   return { app, agent, runs, logLines, inject }
 }
 

@@ -79,11 +79,11 @@ export function sdkSchema(sdk: Sdk, typeName: string): ValidateFunction {
 export function assertFits(sdk: Sdk, typeName: string, value: unknown): void {
   const validate = sdkSchema(sdk, typeName)
   if (validate(value)) return
-  const faults = (validate.errors ?? []).map(({ instancePath, message, params }) => {
+  const problems = (validate.errors ?? []).map(({ instancePath, message, params }) => {
     return `  ${instancePath || '/'} ${message} ${JSON.stringify(params)}`
   })
   const { namespace } = packages[sdk]
-  assert.fail(`no ${namespace}.${typeName}:\n${faults.join('\n')}\n${JSON.stringify(value, null, 2)}`)
+  assert.fail(`no ${namespace}.${typeName}:\n${problems.join('\n')}\n${JSON.stringify(value, null, 2)}`)
 }
 
 type Part = { path: string[]; schema: Schema; object: Record<string, unknown> }
@@ -96,10 +96,10 @@ class Parts {
     this.#definitions = definitions
   }
 
-  *objects(given: Schema, value: unknown, path: string[] = []): Generator<Part> {
-    const schema = this.#resolve(given, value)
+  *objects(declared: Schema, value: unknown, path: string[] = []): Generator<Part> {
+    const schema = this.#resolve(declared, value)
     if (Array.isArray(value)) {
-      for (const [at, each] of value.entries()) yield* this.objects(schema.items ?? {}, each, [...path, String(at)])
+      for (const [index, each] of value.entries()) yield* this.objects(schema.items ?? {}, each, [...path, String(index)])
     } else if (typeof value === 'object' && value !== null) {
       yield { path, schema, object: value as Record<string, unknown> }
       for (const [key, each] of Object.entries(value)) {
@@ -154,12 +154,12 @@ export function* brokenCopies(sdk: Sdk, typeName: string, value: unknown): Gener
   const { parts, objects } = partsOf(sdk, typeName, value)
   for (const { path, schema, object } of objects) {
     for (const key of schema.required ?? []) {
-      const at = pointer([...path, key])
-      yield { fault: `${at} is missing`, value: copyWithout(value, path, key) }
+      const location = pointer([...path, key])
+      yield { fault: `${location} is missing`, value: copyWithout(value, path, key) }
       if (parts.isOpen(schema.properties?.[key])) continue
       const isObject = typeof object[key] === 'object' && object[key] !== null
       const other = isObject ? 'something else' : { something: 'else' }
-      yield { fault: `${at} is something else`, value: copyWith(value, path, key, other) }
+      yield { fault: `${location} is something else`, value: copyWith(value, path, key, other) }
     }
   }
 }
@@ -177,4 +177,4 @@ function copyWithout(value: unknown, path: readonly string[], key: string): unkn
 }
 
 const objectAt = (value: unknown, path: readonly string[]) =>
-  path.reduce((at, key) => at[key] as Record<string, unknown>, value as Record<string, unknown>)
+  path.reduce((part, key) => part[key] as Record<string, unknown>, value as Record<string, unknown>)

@@ -117,7 +117,7 @@ type Setup = { sessions?: SessionInfo[]; options?: Partial<SessionOptions> }
 export async function setUp(t: TestContext, { sessions = [info(one), info(two)], options = {} }: Setup = {}) {
   const files = new FakeFiles(sessions)
   const { kept, store } = fakeStore()
-  const given: SessionOptions = {
+  const sessionOptions: SessionOptions = {
     files,
     store,
     holder: () => null,
@@ -125,7 +125,7 @@ export async function setUp(t: TestContext, { sessions = [info(one), info(two)],
     cwdRoots: () => null,
     ...options,
   }
-  const app = await createInjectApp(t, { prepare: (app) => registerSessions(app, given) })
+  const app = await createInjectApp(t, { prepare: (app) => registerSessions(app, sessionOptions) })
   const ask = async (method: 'GET' | 'PATCH' | 'POST' | 'DELETE', path: string, body?: unknown) => {
     const response = await app.inject({
       method,

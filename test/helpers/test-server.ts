@@ -90,9 +90,9 @@ export async function startTestServer(
       poolLimits: { startSpacingMs: 0, ...options.poolLimits },
       ...(options.processLimits ? { processLimits: options.processLimits } : {}),
     },
-  ).catch(async (fault) => {
+  ).catch(async (error) => {
     if (options.upstream === undefined) await upstream.close()
-    throw fault
+    throw error
   })
   t.after(async () => {
     await running.close(0)

@@ -1,4 +1,4 @@
-// Figures for Prometheus, of a whole server: they match the requests that were made, and the text can be parsed.
+// Prometheus metrics of a whole server: they match the requests that were sent, and the text can be parsed.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import OpenAI from 'openai'
@@ -17,13 +17,13 @@ async function read({ url }: TestServer) {
   const families = parse(text)
   const names = new Set(families.map(({ name }) => name))
   for (const { name, metrics } of families) assert.ok(Array.isArray(metrics), name)
-  /** The value of a counter or gauge, or the count of a histogram, summed over all that have these labels. */
+  /** The value of a counter or gauge, or the count of a histogram, summed over all series with these labels. */
   return (name: string, labels: Record<string, string> = {}): number => {
     assert.ok(names.has(name), `no ${name}`)
     const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`)
     const lines = text.split('\n').flatMap((line) => {
-      const [, found, given = '', value] = sample.exec(line) ?? []
-      return found === name && wanted.every((each) => given.split(',').includes(each)) ? [Number(value)] : []
+      const [, found, foundLabels = '', value] = sample.exec(line) ?? []
+      return found === name && wanted.every((each) => foundLabels.split(',').includes(each)) ? [Number(value)] : []
     })
     return lines.reduce((sum, value) => sum + value, 0)
   }
@@ -36,7 +36,7 @@ const post = ({ url }: TestServer, path: string, body: object, headers: Record<s
     body: JSON.stringify(body),
   })
 
-test('figures match what was asked', async (t) => {
+test('metrics match the requests', async (t) => {
   const server = await startTestServer(t)
   const chat = { model: 'sonnet', messages: [{ role: 'user', content: 'hi' }] }
   for (const status of [200, 200, 400]) {
@@ -76,7 +76,7 @@ test('figures match what was asked', async (t) => {
   assert.ok(value('process_resident_memory_bytes') > 0)
 })
 
-test('what the API made the CLI try again, and a process that cannot start, are counted', async (t) => {
+test('retries of the CLI and a process that cannot start are counted', async (t) => {
   const server = await startTestServer(t)
   server.upstream.enqueue({ status: 529 })
   assert.equal((await post(server, '/v1/chat', { prompt: 'hi', tools: [] })).status, 200)

@@ -1,4 +1,4 @@
-// A trace of a request arrives at a collector: request, queue, process and turn hang together, and nothing that was said is in it.
+// Traces at a collector: request, run, queue, process and turn are connected, and no prompt or answer is in them.
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -18,7 +18,7 @@ type Span = {
 
 type Export = { resourceSpans: { scopeSpans: { spans: Span[] }[] }[] }
 
-/** Takes what exporters send, as JSON. */
+/** Accepts traces as JSON. */
 async function startCollector(t: TestContext) {
   const bodies: string[] = []
   const server = createServer(async (request, response) => {
@@ -39,7 +39,7 @@ const attributeOf = ({ attributes }: Span, name: string) => {
   return value?.stringValue ?? value?.intValue
 }
 
-test('a trace of one request arrives at the collector, as a part of the callerâ€™s own', async (t) => {
+test('the trace of a request arrives at the collector and continues the callerâ€™s trace', async (t) => {
   const collector = await startCollector(t)
   const server = await startTestServer(t, { environment: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url } })
   const [traceId, caller] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331']
@@ -49,7 +49,7 @@ test('a trace of one request arrives at the collector, as a part of the callerâ€
     body: JSON.stringify({ prompt: 'the canary sings', tools: [] }),
   })
   const { run_id: runId } = (await response.json()) as { run_id: string }
-  // What was not sent yet is sent at the end.
+  // Pending traces are sent on close.
   await server.close(0)
   const spans = collector.spans()
   const named = (name: string) => {
@@ -66,7 +66,7 @@ test('a trace of one request arrives at the collector, as a part of the callerâ€
   for (const name of ['queue', 'process', 'turn']) {
     const part = named(name)
     assert.deepEqual([part.traceId, part.parentSpanId], [traceId, run.spanId])
-    assert.equal(BigInt(part.startTimeUnixNano), last, `${name} does not begin where the one before ends`)
+    assert.equal(BigInt(part.startTimeUnixNano), last, `${name} does not start where the previous one ends`)
     last = BigInt(part.endTimeUnixNano)
   }
   assert.equal(last, BigInt(run.endTimeUnixNano))
@@ -74,7 +74,7 @@ test('a trace of one request arrives at the collector, as a part of the callerâ€
   assert.ok(!collector.bodies.join().includes('canary'))
 })
 
-test('a request without a trace begins one, and a refusal is told with its code', async (t) => {
+test('a request without a valid trace starts one, and an error is recorded with its code', async (t) => {
   const collector = await startCollector(t)
   const environment = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/own/path` }
   const server = await startTestServer(t, { environment })
@@ -86,7 +86,7 @@ test('a request without a trace begins one, and a refusal is told with its code'
   assert.equal(span.parentSpanId, undefined)
 })
 
-test('a collector that is not there holds nothing up', async (t) => {
+test('an unreachable collector delays nothing', async (t) => {
   const server = await startTestServer(t, { environment: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' } })
   assert.equal((await fetch(`${server.url}/livez`)).status, 200)
   await server.close(0)

@@ -1,4 +1,5 @@
-// Which folders a request may name: links, dots, look-alike names, files, and nothing that tells what lies outside.
+// Which folders a request may name: links, dots, look-alike names and files; and that errors reveal nothing about what
+// is outside.
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -71,22 +72,25 @@ const outside = [
   ...['/missing', '/a/missing', '/a/rootmissing', '/a/root/../missing', '/a/root/in/../../missing'],
 ].map((path) => `${base}${path}`)
 for (const path of [...outside, '/', '/etc', '/etc/passwd', '/no-such-folder']) {
-  test(`${path.replace(base, '') || 'the folder above'} is outside the root, and nothing more is said`, async () => {
+  test(`${path.replace(base, '') || 'the folder above'} is outside the root, and the error reveals nothing more`, async () => {
     const { code, message, details } = await resolveError(path, [root])
     assert.equal(code, 'cwd_not_allowed')
-    assert.equal(message, 'cwd is not within a folder that this server allows; start the server with --cwd-root to allow it')
+    assert.equal(
+      message,
+      'cwd is not within a folder that this server allows; start the server with --cwd-root to allow it',
+    )
     assert.deepEqual(details, { field: 'cwd' })
   })
 }
 
-test('what a link within the root leads to is not told apart by whether it exists', async () => {
+test('the error for a link that leads outside is the same whether its target exists or not', async () => {
   const existing = await resolveError(`${root}/link-out/secret`, [root])
   const missing = await resolveError(`${root}/link-out/missing`, [root])
   assert.deepEqual([missing.code, missing.message], [existing.code, existing.message])
 })
 
 for (const path of ['missing', 'in/missing', 'file', 'file/x', 'link-file', 'link-broken', 'link-loop']) {
-  test(`${path} within the root is no existing folder`, async () => {
+  test(`${path} within the root is not an existing folder`, async () => {
     for (const roots of [[root], null]) {
       const { code, message } = await resolveError(`${root}/${path}`, roots)
       assert.equal(code, 'cwd_not_found')
@@ -96,12 +100,12 @@ for (const path of ['missing', 'in/missing', 'file', 'file/x', 'link-file', 'lin
 }
 
 for (const path of ['', '.', '..', 'in', './in', '~', '~/x', 'C:\\in', 'file:///tmp']) {
-  test(`${JSON.stringify(path)} is no absolute path`, async () => {
+  test(`${JSON.stringify(path)} is not an absolute path`, async () => {
     for (const roots of [[root], null]) assert.equal((await resolveError(path, roots)).code, 'invalid_request')
   })
 }
 
-test('with no folder allowed none is taken', async () => {
+test('if no folder is allowed, every folder is refused', async () => {
   assert.equal((await resolveError(root, [])).code, 'cwd_not_allowed')
 })
 
@@ -110,6 +114,6 @@ test('a root of / allows everything', async () => {
   assert.equal((await resolveError(`${root}/missing`, ['/'])).code, 'cwd_not_found')
 })
 
-test('the refusal names the field that was asked about', async () => {
+test('the error names the field', async () => {
   await assert.rejects(resolveFolder('x', null, 'add_dirs[3]'), { message: /^add_dirs\[3\] must be an absolute path/ })
 })

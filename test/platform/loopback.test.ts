@@ -1,11 +1,11 @@
-// Which hosts count as staying on this machine.
+// Which hosts count as reachable only from this machine.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isLoopbackHost } from '../../src/platform/loopback.ts'
 
 for (const host of ['127.0.0.1', '127.0.0.2', '127.255.255.254', 'localhost', 'LOCALHOST', '::1', '[::1]']) {
-  test(`${host} stays on this machine`, () => {
+  test(`${host} is a loopback host`, () => {
     assert.equal(isLoopbackHost(host), true)
   })
 }
@@ -17,7 +17,7 @@ const beyond = [
   ...['127.0.0.256', '127.0.0.1:80', '127.0.0.1 ', '127.0.0', '0127.0.0.1', '128.0.0.1', '*'],
 ]
 for (const host of beyond) {
-  test(`${JSON.stringify(host)} does not count as staying on this machine`, () => {
+  test(`${JSON.stringify(host)} does not count as a loopback host`, () => {
     assert.equal(isLoopbackHost(host), false)
   })
 }

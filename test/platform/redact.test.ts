@@ -1,4 +1,4 @@
-// What is taken out of logs and error texts, what stays, and that a masked JSON line is still JSON.
+// What is masked in logs and error messages, what stays, and that a masked JSON line is still JSON.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -13,7 +13,7 @@ const secrets: [what: string, text: string][] = [
   ['an Anthropic key', `key sk-ant-api03-${canary} refused`],
   ['an Anthropic key inside a word', `prefix_sk-ant-${canary}`],
   ['an OpenAI key', `sk-proj-${canary}`],
-  ['a key after a terminal colour', `\u001b[32msk-${canary}\u001b[39m`],
+  ['a key after a terminal color', `\u001b[32msk-${canary}\u001b[39m`],
   ['a key after an escaped line break', String.raw`line\nsk-${canary}`],
   ['a key in a URL-encoded text', `text%20sk-${canary}`],
   ['a bearer token', `Authorization: Bearer ${canary}`],
@@ -53,7 +53,7 @@ const harmless = [
   'claude-sonnet-4-5-20250929 with sk-dummy',
 ]
 for (const text of harmless) {
-  test(`"${text}" is left as it is`, () => {
+  test(`"${text}" is left unchanged`, () => {
     assert.equal(maskSecrets(text), text)
   })
 }
@@ -65,7 +65,7 @@ test('a hostile line is masked in linear time', () => {
   assert.ok(performance.now() - startedAt < 5000)
 })
 
-test('values of secret variables are masked wherever they turn up, short ones excepted', () => {
+test('values of secret variables are masked wherever they occur, except short ones', () => {
   const environment = {
     MY_API_KEY: 'plain "words" here',
     GH_TOKEN: 'on',
@@ -92,7 +92,7 @@ for (const logFormat of ['json', 'pretty'] as const) {
   })
 }
 
-test('one log call in the json log is one line, whatever the text holds', () => {
+test('one log call in the json log is one line, whatever the text contains', () => {
   const written: string[] = []
   const log = createLogger({ logLevel: 'info', logFormat: 'json' }, {}, { write: (line) => void written.push(line) })
   log.info({ path: '/a\n{"level":"fatal"}' }, 'b\r\n\u001b[2Jc')

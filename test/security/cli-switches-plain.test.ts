@@ -226,11 +226,11 @@ for (const surface of surfaces) {
 }
 
 test('F25 each process of plain models was started with the full set of switches, in an empty folder elsewhere', () => {
-  const starts = recorder.starts().filter((argsOfStarts) => argsOfStarts.includes('--input-format'))
+  const starts = recorder.starts().filter((start) => start.includes('--input-format'))
   assert.ok(starts.length > 0)
   const line = [...(columns.find(({ name }) => name === 'HARD')?.arguments ?? []), '--setting-sources=']
-  for (const told of starts) {
-    const [cwd = '', ...lines] = told.split('\n')
+  for (const start of starts) {
+    const [cwd = '', ...lines] = start.split('\n')
     assert.deepEqual(
       line.filter((argument) => !lines.includes(argument)),
       [],

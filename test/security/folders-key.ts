@@ -1,9 +1,9 @@
-// An API key for tests of folders: one that may run agents.
+// An API key with the scope `agent`, for tests of folders.
 import { newSecret } from '../../src/auth/keys.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import type { TestFolders } from '../helpers/test-server.ts'
 
-/** The key's secret. From now on every request to a server with this data folder needs one. */
+/** Returns the secret. From now on every request to a server with this data folder needs a key. */
 export async function makeKey({ dataDir }: Pick<TestFolders, 'dataDir'>): Promise<string> {
   const { secret, prefix, hash } = newSecret()
   const store = await openKeyStore(dataDir)

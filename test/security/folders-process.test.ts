@@ -1,5 +1,5 @@
-// Folders that only a server in a process of its own shows: those that it refuses to start with, those of its own that it leaves behind
-// or opens to others, and one that it may not enter. A title begins with the row's number in the catalogue of attacks.
+// Folders of a server in its own process: those that it refuses to start with, those that it leaves behind or opens to others, and one
+// that it may not enter. Each title begins with the number of its attack.
 import assert from 'node:assert/strict'
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -29,13 +29,13 @@ const refusedRoots: Root[] = [
   ['a link to the data folder', ({ root, dataDir }) => link(dataDir, join(root, 'link'))],
   ["the CLI's own folder", ({ configDir }) => configDir],
   [
-    "the CLI's own folder, where the operator has put it",
+    "the CLI's own folder, if the operator has moved it",
     ({ root }) => join(root, 'claude'),
     ({ root }) => ({ CLAUDE_CONFIG_DIR: join(root, 'claude') }),
   ],
 ]
 
-/** All that may be named is there, so that nothing is refused because it is missing. */
+/** Every folder that may be named exists, so that nothing is refused for being missing. */
 async function makeScene(t: TestContext): Promise<ProcessScene> {
   const scene = await makeProcessScene(t)
   const { root, configDir, dataDir } = scene.folders
@@ -45,7 +45,7 @@ async function makeScene(t: TestContext): Promise<ProcessScene> {
 }
 
 for (const [what, root, more = () => ({})] of refusedRoots) {
-  test(`G09 a server that is to let agents work in ${what} does not start`, async (t) => {
+  test(`G09 a server with ${what} as a --cwd-root does not start`, async (t) => {
     const { folders, runToEnd } = await makeScene(t)
     const environment = { CLAUDE_SERVE_CWD_ROOT: root(folders), ...more(folders) }
     const { code, output } = await runToEnd({ flags: [where], environment })
@@ -55,7 +55,7 @@ for (const [what, root, more = () => ({})] of refusedRoots) {
   })
 }
 
-test('G09 a server that is to let agents work in another folder starts', async (t) => {
+test('G09 a server with another folder as --cwd-root starts', async (t) => {
   const { folders, start } = await makeScene(t)
   const { url } = await start({ flags: [where], environment: { CLAUDE_SERVE_CWD_ROOT: folders.cwd } })
   assert.equal((await post({ url }, '/v1/chat', { prompt: 'where?', cwd: folders.cwd })).status, 200)
@@ -64,7 +64,7 @@ test('G09 a server that is to let agents work in another folder starts', async (
 
 const plain = { model: 'claude-fake-1', messages: [{ role: 'user', content: 'where?' }] }
 
-/** Runs of plain models, each of which worked in an empty folder of the server's. */
+/** Runs plain models; each must work in one of the server's empty folders. */
 async function runPlain(server: ServerProcess, times: number): Promise<void> {
   for (let run = 0; run < times; run++) {
     const { status, body } = await post(server, '/v1/chat/completions', { ...plain, user: String(run) })
@@ -73,7 +73,7 @@ async function runPlain(server: ServerProcess, times: number): Promise<void> {
   }
 }
 
-test('G10 nothing is left of the empty folders of plain models when the server has ended, and after one was killed', async (t) => {
+test('G10 the empty folders of plain models are removed when the server ends, also those of an earlier server that was killed', async (t) => {
   const { folders, start } = await makeScene(t)
   const tmp = join(folders.root, 'tmp')
   const options = { flags: [where], environment: { TMPDIR: tmp } }
@@ -92,14 +92,14 @@ test('G10 nothing is left of the empty folders of plain models when the server h
   assert.deepEqual(readdirSync(join(folders.dataDir, 'servers')), [])
 })
 
-/** What others than the owner may do with anything in the folder, and with the folder itself. */
+/** Entries of the folder, and the folder itself, that others than the owner can access. */
 function openToOthers(folder: string): string[] {
   const names = ['', ...readdirSync(folder, { recursive: true, encoding: 'utf8' })]
   const modes = names.map((name): [string, number] => [name, statSync(join(folder, name)).mode])
   return modes.filter(([, mode]) => (mode & 0o077) !== 0).map(([name, mode]) => `${name || '.'} ${mode.toString(8)}`)
 }
 
-test('G12 a server that was started with an open umask keeps to itself what it keeps', async (t) => {
+test('G12 a server that was started with an open umask closes its files to others', async (t) => {
   const { folders, start } = await makeScene(t)
   const { root, configDir, dataDir } = folders
   const tmp = join(root, 'tmp')
@@ -109,7 +109,7 @@ test('G12 a server that was started with an open umask keeps to itself what it k
   const body = { prompt: 'where?', tools: [], system_prompt: 'You are A.' }
   const { body: answer } = await post(server, '/v1/chat', body)
   await post(server, '/v1/chat', { prompt: 'where?', background: true })
-  await until('its files are there', () => existsSync(join(dataDir, 'new', 'claude-serve.db')))
+  await until('its files exist', () => existsSync(join(dataDir, 'new', 'claude-serve.db')))
   assert.deepEqual(openToOthers(join(dataDir, 'new')), [])
   const [scratch = ''] = readdirSync(tmp)
   assert.deepEqual(openToOthers(join(tmp, scratch)), [])
@@ -122,7 +122,7 @@ test('G12 a server that was started with an open umask keeps to itself what it k
 const nobody = 65_534
 const isRoot = process.getuid?.() === 0
 
-function giveAway(folder: string): void {
+function chownToNobody(folder: string): void {
   chownSync(folder, nobody, nobody)
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
     chownSync(join(folder, name), nobody, nobody)
@@ -134,8 +134,8 @@ test('G06 a folder that may not be entered is refused', async (t) => {
   const closed = join(folders.cwd, 'closed')
   mkdirSync(closed)
   const headers = { 'x-api-key': await makeKey(folders) }
-  // Root may enter every folder, so the server is to be another user's.
-  if (isRoot) giveAway(folders.root)
+  // Root may enter every folder, so the server must run as another user.
+  if (isRoot) chownToNobody(folders.root)
   const server = await start({ flags: [where], ...(isRoot ? { uid: nobody } : {}) })
   const ask = (body: object) => post(server, '/v1/chat', { prompt: 'where?', ...body }, { headers })
   chmodSync(closed, 0o000)

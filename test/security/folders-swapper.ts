@@ -1,5 +1,5 @@
-// A thread that puts a link in a folder's place and the folder back again, as fast as it can, until it is told to stop. At the end
-// the folder is where it was.
+// A thread that replaces a folder by a link and puts the folder back again, as fast as it can, until it is stopped. At the end the
+// folder is back in place.
 import { renameSync } from 'node:fs'
 import { parentPort, Worker, workerData } from 'node:worker_threads'
 
@@ -7,7 +7,7 @@ type Swapped = { folder: string; link: string; aside: string; stop: SharedArrayB
 
 export type Swapper = { end(): Promise<number> }
 
-/** `end` gives how often the link was there. */
+/** `end` returns how often the link was in place. */
 export function startSwapper(where: { folder: string; link: string; aside: string }): Swapper {
   const stop = new SharedArrayBuffer(4)
   const worker = new Worker(new URL(import.meta.url), { workerData: { ...where, stop } satisfies Swapped })
@@ -29,7 +29,7 @@ function swap({ folder, link, aside, stop }: Swapped): number {
   while (Atomics.load(flag, 0) === 0) {
     renameSync(folder, aside)
     renameSync(link, folder)
-    // A moment for each state; without it the thread would take a core to itself.
+    // Each state lasts a moment; without it the thread would occupy a core.
     Atomics.wait(flag, 0, 0, 0.2)
     renameSync(folder, link)
     renameSync(aside, folder)

@@ -1,13 +1,13 @@
 #!/usr/bin/env node
-// A stand-in for the `claude` binary whose answer is the folder that it runs in. It keeps an answer back for as long as there is a
-// file `hold` in its home folder. In all else it is as in test/fakes/.
+// A stand-in for the `claude` binary that answers with the folder it runs in. It holds its answer back while a file `hold` exists in
+// its home folder. Otherwise it behaves like those in test/fakes/.
 import { existsSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { emit, runFake } from '../fakes/fake-cli.mjs'
 
 const hold = join(process.env.HOME ?? '.', 'hold')
 
-/** Until the file is gone. */
+/** Resolves when the file is gone. */
 function released() {
   const { promise, resolve } = Promise.withResolvers()
   const watcher = watch(process.env.HOME ?? '.', () => existsSync(hold) || resolve())

@@ -1,5 +1,5 @@
-// Which folders a run works in, whatever a request names and whatever happens to the folders meanwhile: an allowed one, or none.
-// The CLI is a stand-in that answers with the folder it is in. A title begins with the row's number in the catalogue of attacks.
+// The folder that a run works in, whatever a request names and whatever happens to the folders meanwhile: an allowed one, or none. The
+// CLI is a stand-in that answers with its own folder. Each title begins with the number of its attack.
 import assert from 'node:assert/strict'
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -51,7 +51,7 @@ async function refusal(asking: Promise<Answer>, status: number, code: string): P
   return answer
 }
 
-/** Nothing is started meanwhile. */
+/** Checks that no process is started meanwhile. */
 async function withoutProcess(act: () => Promise<unknown>): Promise<void> {
   const before = (await liveProcesses()).map(({ pid }) => pid)
   await act()
@@ -86,7 +86,7 @@ const outside = [
 ].map((path) => `${root}${path}`)
 const refused = [...outside, '/', '//', '/etc', '/etc/passwd', '/no-such-folder', '/proc/self/cwd', '/proc/self/root']
 
-/** How a request can name a folder, and the field that the refusal names. */
+/** The ways in which a request can name a folder, and the field that the refusal names. */
 const fields: [field: string, send: (path: string) => Promise<Answer>][] = [
   ['cwd', (path) => ask({ cwd: path })],
   ['add_dirs[0]', (path) => ask({ add_dirs: [path] })],
@@ -96,7 +96,7 @@ const fields: [field: string, send: (path: string) => Promise<Answer>][] = [
 const notAllowed = 'is not within a folder that this server allows; start the server with --cwd-root to allow it'
 
 for (const path of refused) {
-  test(`G02 ${shown(path)} is refused, in words that do not tell whether it exists`, () =>
+  test(`G02 ${shown(path)} is refused with a text that does not reveal whether it exists`, () =>
     withoutProcess(async () => {
       for (const [field, send] of fields) {
         const { json } = await refusal(send(path), 403, 'cwd_not_allowed')
@@ -119,13 +119,13 @@ for (const path of [
   ' ',
   `./${cwd}`,
 ]) {
-  test(`G02 ${JSON.stringify(shown(path))} is refused: it is no absolute path`, () =>
+  test(`G02 ${JSON.stringify(shown(path))} is refused: it is not an absolute path`, () =>
     withoutProcess(async () => {
       for (const [, send] of fields) await refusal(send(path), 400, 'invalid_request')
     }))
 }
 
-test('G02 where there are keys and no folder was allowed, only the default folder may be named', async (t) => {
+test('G02 if keys exist and no folder is allowed, a request may name only the default folder', async (t) => {
   const folders = makeFolders(t)
   const server = await startTestServer(t, { folders, config: { claudeBin } })
   const open = await post(server, '/v1/chat', { prompt: 'where?', cwd: folders.root })
@@ -141,36 +141,36 @@ test('G02 where there are keys and no folder was allowed, only the default folde
   assert.equal((await post(server, '/v1/chat', body, { headers })).body.code, 'session_not_found')
 })
 
-/** What a request that waits for a process finds when its time has come. */
+/** What happens to a folder while a request waits for a process. */
 const changes: [what: string, folder: string, change: (folder: string) => void, status: number, code: string | null][] =
   [
     [
-      'G04 a link out of it has taken its place',
+      'G04 the folder is replaced by a link to the outside',
       'flip',
       (folder) => replaced(folder, join(root, 'outside')),
       403,
       'cwd_not_allowed',
     ],
     [
-      'G04 a link to another allowed one has taken its place',
+      'G04 the folder is replaced by a link to another allowed folder',
       'flip',
       (folder) => replaced(folder, second),
       403,
       'cwd_not_allowed',
     ],
     [
-      'G04 a link has taken the place of the folder above',
+      'G04 the parent folder is replaced by a link',
       'outer/inner',
       (folder) => replaced(dirname(folder), join(root, 'outside')),
       403,
       'cwd_not_allowed',
     ],
-    ['G06 it is gone', 'flip', (folder) => rmSync(folder, { recursive: true }), 400, 'cwd_not_found'],
-    ['G06 it is a file', 'flip', (folder) => madeAnew(folder, (path) => writeFileSync(path, '')), 400, 'cwd_not_found'],
-    ['G06 another folder has taken its place', 'flip', (folder) => madeAnew(folder, mkdirSync), 200, null],
+    ['G06 the folder is gone', 'flip', (folder) => rmSync(folder, { recursive: true }), 400, 'cwd_not_found'],
+    ['G06 the folder is now a file', 'flip', (folder) => recreated(folder, (path) => writeFileSync(path, '')), 400, 'cwd_not_found'],
+    ['G06 the folder is replaced by another folder', 'flip', (folder) => recreated(folder, mkdirSync), 200, null],
   ]
 
-function madeAnew(folder: string, make: (path: string) => void): void {
+function recreated(folder: string, make: (path: string) => void): void {
   rmSync(folder, { recursive: true })
   make(folder)
 }
@@ -186,7 +186,7 @@ const health = async () => (await scene.ask({ path: '/v1/health' })).json as unk
 for (const [what, name, change, status, code] of changes) {
   test(`${what}, while a request waits`, async () => {
     const folder = join(cwd, name)
-    // What a test that has failed may have left there.
+    // Left over from a test that failed.
     rmSync(join(cwd, name.split('/')[0] ?? ''), { recursive: true, force: true })
     mkdirSync(folder, { recursive: true })
     const hold = join(home, 'hold')
@@ -194,7 +194,7 @@ for (const [what, name, change, status, code] of changes) {
     const holders = [ask({ cwd }), ask({ cwd })]
     await until('all processes are busy', async () => (await health()).processes.busy === 2)
     const waiting = ask({ cwd: folder })
-    await until('it waits', async () => (await health()).queue.waiting === 1)
+    await until('the request waits', async () => (await health()).queue.waiting === 1)
     change(folder)
     rmSync(hold)
     for (const { status: held } of await Promise.all(holders)) assert.equal(held, 200)
@@ -204,7 +204,7 @@ for (const [what, name, change, status, code] of changes) {
   })
 }
 
-test('G04 a conversation does not go on in a folder whose place a link out of it has taken', async () => {
+test('G04 a conversation does not continue in a folder that was replaced by a link to the outside', async () => {
   const folder = join(cwd, 'flip')
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder)
@@ -219,10 +219,10 @@ test('G04 a conversation does not go on in a folder whose place a link out of it
   rmSync(folder)
 })
 
-/** All that a request may come to whose folder changes all the time. */
+/** All outcomes that are acceptable for a request whose folder changes all the time. */
 const lost = ['cwd_not_allowed', 'cwd_not_found', 'sandbox_mismatch', 'claude_failed']
 
-test('G04 a run never works outside, however often a link takes the place of its folder', async () => {
+test('G04 a run never works outside, however often its folder is replaced by a link', async () => {
   const folder = join(cwd, 'flip')
   const link = join(cwd, 'flip-link')
   mkdirSync(folder)
@@ -268,7 +268,7 @@ for (const [what, value, code] of bad) {
 }
 
 for (const bytes of [[0xff], [0xc0, 0xaf], [0xed, 0xa0, 0x80]]) {
-  test(`G05 a folder with the bytes ${Buffer.from(bytes).toString('hex')}, which are no UTF-8, is refused`, async () => {
+  test(`G05 a folder with the bytes ${Buffer.from(bytes).toString('hex')}, which are not UTF-8, is refused`, async () => {
     const body = Buffer.concat([`{"prompt":"where?","cwd":"${cwd}/`, bytes, '"}'].map((part) => Buffer.from(part)))
     const headers = { 'content-type': 'application/json', connection: 'close' }
     const response = await fetch(`${scene.url}/v1/chat`, { method: 'POST', headers, body })
@@ -277,7 +277,7 @@ for (const bytes of [[0xff], [0xc0, 0xaf], [0xed, 0xa0, 0x80]]) {
 }
 
 for (const name of ['file', 'link-file', 'file/x', 'missing', 'in/missing']) {
-  test(`G06 ${name}, which is no folder, is refused`, () =>
+  test(`G06 ${name}, which is not a folder, is refused`, () =>
     withoutProcess(async () => {
       const { json } = await refusal(ask({ cwd: join(cwd, name) }), 400, 'cwd_not_found')
       assert.match(String(json.error), /^cwd is not an existing folder: /)
@@ -285,7 +285,7 @@ for (const name of ['file', 'link-file', 'file/x', 'missing', 'in/missing']) {
     }))
 }
 
-/** The allowed folder is gone, or another one, and is there again later. */
+/** Runs `during` while the second allowed folder is missing or replaced; it is back in place later. */
 async function withoutSecond(during: () => Promise<unknown>): Promise<void> {
   const aside = join(root, 'aside')
   renameSync(second, aside)
@@ -300,16 +300,16 @@ async function withoutSecond(during: () => Promise<unknown>): Promise<void> {
   await assertRunsIn(second, { cwd: second })
 }
 
-test('G08 an allowed folder that is gone is refused, and others are not', () =>
+test('G08 an allowed folder that is gone is refused, others are not', () =>
   withoutSecond(() => withoutProcess(() => refusal(ask({ cwd: second }), 400, 'cwd_not_found'))))
 
-test('G08 an allowed folder that has become a link out of it is refused, and others are not', () =>
+test('G08 an allowed folder that became a link to the outside is refused, others are not', () =>
   withoutSecond(async () => {
     symlinkSync(join(root, 'outside'), second)
     await withoutProcess(() => refusal(ask({ cwd: second }), 403, 'cwd_not_allowed'))
   }))
 
-test('G08 an allowed folder that has become a file is refused, and others are not', () =>
+test('G08 an allowed folder that became a file is refused, others are not', () =>
   withoutSecond(async () => {
     writeFileSync(second, '')
     await withoutProcess(() => refusal(ask({ cwd: second }), 400, 'cwd_not_found'))
@@ -321,7 +321,7 @@ const askPlain = (content: string) =>
     body: { model: 'claude-fake-1', messages: [{ role: 'user', content }] },
   })
 
-test('G08 without the default folder who names none is refused, and plain models are not', async () => {
+test('G08 if the default folder is missing, a request that names no folder is refused, and plain models are not', async () => {
   const aside = join(root, 'aside')
   renameSync(cwd, aside)
   try {
@@ -334,12 +334,12 @@ test('G08 without the default folder who names none is refused, and plain models
   await assertRunsIn(cwd, {})
 })
 
-test('G08 plain models go on when somebody has tidied their empty folder away', async () => {
+test('G08 plain models keep working when somebody has deleted their empty folder', async () => {
   const { text } = await askPlain('where?')
   const folder = /\/[\w/.-]*claude-serve-\w{6}/.exec(text)?.[0]
   assert.ok(folder !== undefined, text)
   rmSync(folder, { recursive: true })
-  // Two others end all processes that there are: they are in the way of no more than two.
+  // Two other folders end all existing processes, as there may be only two.
   for (const each of [cwd, second]) await assertRunsIn(each, { cwd: each })
   const { status, text: answer } = await askPlain('where?')
   assert.equal(status, 200, answer)

@@ -1,10 +1,10 @@
-// Bodies for fuzzing: good ones as a schema has them, and what becomes of them by mistake or malice. A fault is never far from
-// what is right, as what is wrong altogether is refused at the first look.
+// Bodies for fuzzing: valid ones derived from a schema, and what mistakes or malice make of them. A mistake stays close to a valid body,
+// as a body that is wrong altogether is refused at the first check.
 import fc from 'fast-check'
 import { z } from 'zod'
 import { nested } from './surfaces.ts'
 
-/** The part of JSON Schema that our own schemas come out as. */
+/** The part of JSON Schema that the project's own schemas use. */
 type Node = {
   type?: string | string[]
   anyOf?: Node[]
@@ -56,7 +56,7 @@ const schemas = [
   { type: 'object', $schema: 'https://json-schema.org/draft/2020-12/schema', additionalProperties: false },
 ]
 
-/** What a good value is, where the schema alone does not say it. */
+/** Valid values for fields whose schema alone does not describe them. */
 const known: Record<string, Arb> = {
   model: oneOf(['sonnet', 'sonnet', 'agent/sonnet', 'claude-sonnet-5', 'default']),
   fallback_model: oneOf(['sonnet', 'haiku']),
@@ -64,7 +64,7 @@ const known: Record<string, Arb> = {
   add_dirs: oneOf([['/tmp'], []]),
   permission_mode: oneOf(['default', 'plan', 'dontAsk']),
   timeout_s: oneOf([1, 30, 3600]),
-  // Kept in a store only; there is a test for it elsewhere.
+  // Needs a store, and is tested elsewhere.
   background: oneOf([false]),
   on_crash: oneOf(['fail']),
   json_schema: oneOf(schemas),
@@ -88,7 +88,7 @@ const absent = Symbol('absent')
 const maybe = (value: Arb): Arb =>
   fc.oneof({ weight: 5, arbitrary: fc.constant(absent) }, { weight: 1, arbitrary: value })
 
-/** Bodies that are good, or as good as. */
+/** Bodies that are valid, or nearly so. */
 export function bodiesOf(schema: z.ZodObject, more: Record<string, Arb> = {}): fc.Arbitrary<Json> {
   const node = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Node
   return madeFor(node, { ...known, ...more }) as fc.Arbitrary<Json>
@@ -226,7 +226,7 @@ const change: fc.Arbitrary<Change> = fc.record({
   value: odd,
 })
 
-/** Where a value stands. */
+/** The position of a value. */
 type Slot = { parent: Json | unknown[]; key: string | number }
 
 function slotsIn(value: unknown, slots: Slot[] = []): Slot[] {
@@ -240,10 +240,10 @@ function slotsIn(value: unknown, slots: Slot[] = []): Slot[] {
 
 const get = ({ parent, key }: Slot): unknown => (parent as Json)[key]
 
-/** Nothing is in two slots, or within itself. */
+/** No value occurs twice or within itself. */
 const copy = <T>(value: T): T => (value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T))
 
-/** As a field of the object itself, whatever it is called. */
+/** Defines an own field of the object, whatever its name. */
 function set({ parent, key }: Slot, value: unknown): void {
   Object.defineProperty(parent, key, { value: copy(value), enumerable: true, writable: true, configurable: true })
 }
@@ -283,11 +283,11 @@ const hows: ((slot: Slot, change: Change, other: Slot) => void)[] = [
   },
 ]
 
-/** Changes upon changes could make a body grow beyond all measure. */
+/** Repeated changes could make a body grow without limit. */
 const slotsMax = 2000
 
 function changed(body: Json, changes: readonly Change[]): unknown {
-  // In a list, so that the whole body can be changed as well.
+  // Wrapped in a list, so that the whole body can be changed as well.
   const whole = [copy(body)]
   for (const each of changes) {
     const slots = slotsIn(whole)
@@ -299,7 +299,7 @@ function changed(body: Json, changes: readonly Change[]): unknown {
   return whole[0]
 }
 
-/** Good bodies with up to four changes. */
+/** Valid bodies with up to four changes. */
 export const oddBodies = (bodies: fc.Arbitrary<Json>): fc.Arbitrary<unknown> =>
   fc.tuple(bodies, fc.array(change, { maxLength: 4 })).map(([body, changes]) => changed(body, changes))
 
@@ -307,7 +307,7 @@ type Noise = { position: number; byte: number; how: number }
 
 const noise: fc.Arbitrary<Noise> = fc.record({ position: fc.nat(100_000), byte: fc.nat(255), how: fc.nat(3) })
 
-/** Bytes that are put in, taken out, changed, or all that follow cut off. */
+/** Inserts, removes or changes bytes, or cuts off the rest. */
 export function withNoise(original: Buffer, noises: readonly Noise[]): Buffer {
   let bytes = original
   for (const { position, byte, how } of noises) {
@@ -326,7 +326,7 @@ export const noises = fc.array(noise, { minLength: 1, maxLength: 4 })
 
 const toBytes = (body: unknown) => Buffer.from(JSON.stringify(body) ?? '')
 
-/** What is sent: mostly JSON, sometimes with bytes in it that nobody meant. */
+/** Payloads: mostly JSON, sometimes with stray bytes in it. */
 export const payloads = (bodies: fc.Arbitrary<Json>): fc.Arbitrary<Buffer> =>
   fc.oneof(
     { weight: 6, arbitrary: oddBodies(bodies).map(toBytes) },

@@ -1,4 +1,4 @@
-// What the surfaces make of a body before anything is started: schema, translation, checks. For fuzzing without HTTP.
+// What each surface makes of a body before anything is started: schema, translation, checks. For fuzzing without HTTP.
 import assert from 'node:assert/strict'
 import type { z } from 'zod'
 import { checkToolSchemas } from '../../src/compat/client-tools.ts'
@@ -17,18 +17,18 @@ import { ChatRequest as OpenaiRequest } from '../../src/surfaces/openai/chat/sch
 import { toErrorBody as openaiError } from '../../src/surfaces/openai/shared/errors.ts'
 import { models } from './surfaces.ts'
 
-/** Settles if the body is understood; throws an `AppError` where it is refused. */
+/** Settles if the body is understood; throws an `AppError` if it is refused. */
 export type Read = (body: unknown) => Promise<void>
 
-/** Throws for whatever is neither understood nor a fault of the caller's that every API can tell. */
+/** Throws unless the body is understood, or refused with a client error that every API can report. */
 export async function understood(read: Read, body: unknown): Promise<void> {
   try {
     await read(body)
   } catch (error) {
     if (!(error instanceof AppError) || error.status >= 500) throw error
     assert.notEqual(error.message, '')
-    for (const body0 of [nativeError(error, 'req'), openaiError(error), anthropicError(error, 'req')])
-      JSON.parse(JSON.stringify(body0))
+    for (const body of [nativeError(error, 'req'), openaiError(error), anthropicError(error, 'req')])
+      JSON.parse(JSON.stringify(body))
   }
 }
 
@@ -66,7 +66,7 @@ async function readAnthropic(parsed: z.output<typeof CountRequest>) {
   return run
 }
 
-/** The CLI is told in JSON. */
+/** What is sent to the CLI is JSON. */
 function assertCanBeSent(prompt: readonly unknown[], rest: unknown): void {
   assert.ok(prompt.length > 0)
   JSON.stringify([prompt, rest])

@@ -1,4 +1,4 @@
-// Sends the bodies of fuzzing through the HTTP application, and looks at what every answer has to be, whatever was sent.
+// Sends fuzzed bodies through the HTTP application and checks what must hold for every answer, whatever was sent.
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import type { InjectOptions } from 'fastify'
@@ -7,12 +7,12 @@ import { aborted, failedEnd, goodRun, runEnd, runStart, type Script, ScriptedAge
 import { one, setUp as setUpSessions } from '../helpers/session-app.ts'
 import { allSurfaces, eventsOf, native, type Surface } from './surfaces.ts'
 
-/** Sends one body; throws where the answer is not what it has to be. */
+/** Sends one body; throws if the answer is not as it must be. */
 export type Send = (payload: Buffer) => Promise<void>
 
 type Answer = { statusCode: number; headers: Record<string, unknown>; body: string }
 
-/** Gives whether it was accepted. */
+/** Returns whether the body was accepted. */
 function checkAnswer({ statusCode, headers, body }: Answer, surface: Surface): boolean {
   assert.ok(statusCode < 500, `${statusCode} ${body}`)
   assert.match(String(headers['x-request-id']), /^req_[0-9a-f]{24}$/)
@@ -20,7 +20,7 @@ function checkAnswer({ statusCode, headers, body }: Answer, surface: Surface): b
   const type = String(headers['content-type'])
   if (statusCode < 300 && type.startsWith('text/event-stream')) {
     const last = eventsOf(body).at(-1)
-    assert.ok(last !== undefined && surface.isEnd(last), 'a stream did not end well')
+    assert.ok(last !== undefined && surface.isEnd(last), 'a stream is not complete')
     return true
   }
   assert.match(type, /^application\/json/)
@@ -29,11 +29,11 @@ function checkAnswer({ statusCode, headers, body }: Answer, surface: Surface): b
   assert.ok(statusCode >= 400, `${statusCode}`)
   const message = surface.messageOf(surface.ErrorBody.parse(parsed))
   assert.ok(message.length > 0)
-  assert.ok(Buffer.byteLength(body) < 16_000, 'an error gives back more than what went wrong')
+  assert.ok(Buffer.byteLength(body) < 16_000, 'an error echoes more than the mistake')
   return false
 }
 
-/** Nothing went wrong inside, and nothing was changed that all share. */
+/** No internal error was logged, and no shared prototype was changed. */
 function assertNoErrors(logLines: readonly Record<string, unknown>[]): void {
   const failure = logLines.find(({ level, msg }) => Number(level) >= 50 || msg === 'unexpected error')
   assert.equal(failure, undefined, JSON.stringify(failure))
@@ -45,17 +45,17 @@ const headers = { host: 'localhost', 'content-type': 'application/json' }
 const post = ({ inject }: Pick<InjectApp, 'inject'>, url: string, payload: Buffer) =>
   inject({ method: 'POST', url, headers, payload } satisfies InjectOptions)
 
-/** An answer that is right whatever was asked for, which of the requests may ask for JSON. */
+/** An answer that fits every request, as some of them request JSON. */
 const obliging: Script = ({ options: { jsonSchema } }) => [
   ...goodRun(['{}']).slice(0, -1),
   runEnd({ result: '{}', structuredOutput: jsonSchema === null ? null : {} }),
 ]
 
-/** What is accepted is asked of the agent once; what is only counted is not. */
+/** An accepted body causes one run, unless it is only counted. */
 export async function sendToAgent(t: TestContext, path: string, surface: Surface, isCounted = false): Promise<Send> {
   const agent = new ScriptedAgent(obliging)
   const app = await createInjectApp(t, allSurfaces({ agent }))
-  // Thousands of runs are not to be remembered.
+  // Thousands of runs must not pile up in memory.
   const remembered = [agent.requests, agent.signals, agent.taken, agent.over, app.logLines]
   return async (payload) => {
     for (const list of remembered) list.length = 0
@@ -69,13 +69,13 @@ export async function sendToAgent(t: TestContext, path: string, surface: Surface
 
 export const question = 'Which color?'
 
-const asks = {
+const approvals = {
   permissions: { kind: 'permission', toolName: 'Bash', input: { command: 'ls' } },
   answers: { kind: 'question', toolName: 'AskUserQuestion', input: { questions: [{ question }] } },
 } as const
 
-/** A run that asks one thing after the other, for ever. What is accepted answers the one that is open. */
-export async function sendAnswers(t: TestContext, kind: keyof typeof asks): Promise<Send> {
+/** A run that requests one approval after the other, forever. An accepted body answers the open one. */
+export async function sendAnswers(t: TestContext, kind: keyof typeof approvals): Promise<Send> {
   let open = Promise.withResolvers<string>()
   const agent: ScriptedAgent = new ScriptedAgent(async function* (_request, signal) {
     const end = aborted(signal)
@@ -90,7 +90,7 @@ export async function sendAnswers(t: TestContext, kind: keyof typeof asks): Prom
         description: null,
         blockedPath: null,
         suggestions: [],
-        ...asks[kind],
+        ...approvals[kind],
       }
       open.resolve(requestId)
       const failure = await Promise.race([agent.answered(count), end])
@@ -113,7 +113,7 @@ export async function sendAnswers(t: TestContext, kind: keyof typeof asks): Prom
   }
 }
 
-/** What is accepted is done to the session's file, once. */
+/** An accepted body changes the session's file, once. */
 export async function sendToSession(
   t: TestContext,
   method: 'PATCH' | 'POST',

@@ -1,5 +1,5 @@
 // Thousands of odd request targets and of requests with noise in their bytes, on bare sockets: each is answered or refused, the
-// connection is closed, nothing goes wrong inside. FUZZ_WIRE_RUNS sets how many there are, FUZZ_SEED which they are.
+// connection is closed, no internal error occurs. FUZZ_WIRE_RUNS sets how many there are, FUZZ_SEED selects them.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
@@ -22,13 +22,13 @@ import { allSurfaces, surfaces } from './surfaces.ts'
 const numRuns = Number(process.env.FUZZ_WIRE_RUNS ?? 2000)
 const seed = Number(process.env.FUZZ_SEED ?? 20_261_122)
 
-/** So long no machine takes. */
+/** Ends a test that hangs; no machine is this slow. */
 const hang = { timeout: 120_000 }
 
 const limits = { headersTimeoutMs: 2000, requestTimeoutMs: 2000, checkIntervalMs: 100, keepAliveMs: 100 }
 const app = await listenApp({ after }, allSurfaces({ limits, bodyBytesMax: 100_000 }, registerUi))
 
-/** So many at a time. */
+/** How many run at a time. */
 const batch = 20
 
 async function inBatches<T>(values: readonly T[], act: (value: T) => Promise<void>): Promise<void> {
@@ -152,7 +152,7 @@ test(`D17 ${numRuns} odd targets are answered or refused (FUZZ_SEED=${seed})`, h
     const raw = await exchange(head({ method, target, headers, body }), app.port)
     const answer = parse(raw)
     counts.set(answer.status, (counts.get(answer.status) ?? 0) + 1)
-    // Batches of messages are not there yet, and say so.
+    // Message batches do not exist yet, and the answer says so.
     if (answer.status !== 501) checkAnswer(answer, `${method} ${target}`)
     assert.equal(statusesOf(raw).length, 1)
   })
@@ -189,7 +189,7 @@ test(
       const bytes = withNoise(Buffer.from(request, 'latin1'), noise).toString('latin1')
       const connection = await RawConnection.open(t, app.port)
       connection.write(bytes)
-      // Noise can make a request wait for more, which never comes.
+      // Noise can make the server wait for more of a request, which never comes.
       connection.socket.end()
       await connection.over
       for (const status of statusesOf(connection.text)) assert.ok(status < 500, `${status} ${JSON.stringify(bytes)}`)
@@ -198,7 +198,7 @@ test(
   },
 )
 
-test('after all this a good request is answered', async () => {
+test('a good request is answered after all of this', async () => {
   for (const surface of surfaces) {
     assert.equal(parse(await exchange(jsonRequest(surface.path, surface.body('hi')), app.port)).status, 200)
   }

@@ -1,8 +1,8 @@
-// Ten thousand hostile bodies for every schema of a request, made from the schema itself: whatever they say, each is answered or
-// refused in the words of its API; never a fault of our own, never a hang, and what is accepted reaches the agent.
+// Ten thousand hostile bodies for every request schema, generated from the schema itself: whatever they contain, each is answered, or
+// refused in the error format of its API; never an internal error, never a hang, and what is accepted reaches the agent.
 //
-// Every body is held against its schema and translated; a part of them, by default every fifth, goes the whole way through the
-// HTTP application. FUZZ_RUNS sets how many there are, FUZZ_HTTP_RUNS how many of them go by HTTP, FUZZ_SEED which they are.
+// Every body is checked against its schema and translated; a part of them, by default every fifth, goes all the way through the HTTP
+// application. FUZZ_RUNS sets how many there are, FUZZ_HTTP_RUNS how many of them go by HTTP, FUZZ_SEED selects them.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
@@ -29,13 +29,13 @@ const numRuns = Number(process.env.FUZZ_RUNS ?? 10_000)
 const httpRuns = Number(process.env.FUZZ_HTTP_RUNS ?? Math.ceil(numRuns / 5))
 const seed = Number(process.env.FUZZ_SEED ?? 20_261_122)
 
-/** So long no machine takes. */
+/** Ends a test that hangs; no machine is this slow. */
 const hang = { timeout: 300_000 }
 
 const prompts = fc.constantFrom<unknown>('hi', [{ type: 'text', text: 'hi' }])
 const nativeBodies = fc.oneof(bodiesOf(NativeRequest), bodiesOf(NativeRequest, { prompt: prompts }))
 
-/** Conversations that hold together, which is rarely so by chance. */
+/** Consistent conversations, which chance rarely produces. */
 const talks = [
   [{ role: 'user', content: 'hi' }],
   [
@@ -54,7 +54,7 @@ const anthropicCalls = [
   { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'a', content: [{ type: 'text', text: 'r' }] }] },
 ]
 
-/** Half of the bodies have messages as the schema alone would have them. */
+/** Half of the bodies have messages generated from the schema alone. */
 const withMessages = (schema: z.ZodObject, calls: unknown) => {
   const messages = fc.constantFrom<unknown>(...talks, calls)
   return fc.oneof(bodiesOf(schema), bodiesOf(schema, { messages }))
@@ -83,7 +83,7 @@ const responseTools = [
   [aFunction, { type: 'namespace', name: 'n', tools: [aFunction, { type: 'custom', name: 'g' }] }],
 ]
 
-/** What the schema leaves to the items' and tools' own, and what there is no store for. */
+/** What the schema leaves to the schemas of items and tools, and what would need a store. */
 const knownInResponses = {
   tools: fc.constantFrom<unknown>(...responseTools),
   tool_choice: fc.constantFrom<unknown>('auto', 'none', { type: 'allowed_tools', mode: 'auto', tools: [] }),
@@ -104,7 +104,7 @@ const responses: Surface = {
 
 const facts = await models()
 
-/** Without a store: what names something in it is understood as what it is not. */
+/** Without a store: references to stored things are read as if they referred to nothing. */
 const readResponses: Read = async (body) => {
   const parsed = parseBody(ResponseRequest, body)
   checkResponse(parsed)
@@ -116,7 +116,7 @@ const readResponses: Read = async (body) => {
   await checkToolSchemas(tools)
   assert.ok(run.prompt.length > 0)
   JSON.stringify([run.prompt, run.session])
-  // Whatever was asked, the answer that repeats it fits its own schema.
+  // Whatever was requested, the reply that repeats it fits its own schema.
   const reply = openResponse(plan, { runId: `run_${'0'.repeat(32)}`, createdAtMs: 0 }, 'queued')
   Response.parse(JSON.parse(JSON.stringify(reply)))
 }
@@ -127,7 +127,7 @@ const titles = { title: fc.constantFrom<unknown>('a title', '🦉', 'x'.repeat(2
 type Target = {
   what: string
   bodies: fc.Arbitrary<Record<string, unknown>>
-  /** Null where it is done for another route. */
+  /** Null if another route covers it. */
   read: Read | null
   open(t: TestContext): Promise<Send>
 }
@@ -212,7 +212,7 @@ for (const { what, bodies, read, open } of targets) {
   if (read === null) continue
 
   test(`E07 ${numRuns} odd bodies of ${what} are understood or refused (FUZZ_SEED=${seed})`, hang, async () => {
-    // As they would come by HTTP.
+    // As if received by HTTP.
     await check(oddBodies(bodies), numRuns, (body) => understood(read, JSON.parse(JSON.stringify(body) ?? 'null')))
   })
 

@@ -1,11 +1,11 @@
-// A working folder that tries everything a repository can try on whoever starts the CLI in it, and the home of an ordinary user
-// whose own settings no caller of the server may make use of. Whatever comes off leaves a trace of its own: a marker file
-// where something was run, a canary in a request where something was read. Starts nothing itself.
+// A working folder that tries everything a repository can try on whoever starts the CLI in it, and the home of an ordinary user whose
+// own settings no caller of the server may use. Whatever succeeds leaves its own trace: a marker file if something ran, a canary in a
+// request if something was read. Starts nothing itself.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { HOOK_EVENTS } from '@anthropic-ai/claude-agent-sdk'
 
-/** Words that stand nowhere but in one file each; none is part of a path or of a prompt. */
+/** Each word appears in a single file and nowhere else, in no path and no prompt. */
 export const canaries = {
   outside: 'canary-lemur-1f0a',
   sshKey: 'canary-ibex-2c9b',
@@ -25,38 +25,38 @@ export const canaries = {
 
 export type Canary = keyof typeof canaries
 
-/** Which of them stand in the text. */
+/** The canaries that the text contains. */
 export const canariesIn = (text: string): Canary[] =>
   (Object.keys(canaries) as Canary[]).filter((name) => text.includes(canaries[name]))
 
-/** The name of a file that the CLI leaves in the home where it is made to dump its memory. */
+/** The name of a file that the CLI leaves in the home when it is made to dump its memory. */
 export const heapDump = /\.heapsnapshot$|-diagnostics\.json$/
 
-/** Folders that are there already; see makeFolders. */
+/** Folders that already exist; see makeFolders. */
 export type BaseFolders = { root: string; home: string; cwd: string }
 
 export type HostileFolder = BaseFolders & {
-  /** What a prompt or a tool may try to get at: two files in the user's home, one elsewhere, one in the folder itself. */
+  /** What a prompt or a tool may try to read: two files in the user's home, one elsewhere, one in the folder itself. */
   files: { outside: string; sshKey: string; otherSshKey: string; inside: string }
-  /** The path of a marker file, for what a test itself wants to see run. Not in the working folder. */
+  /** The path of a marker file for a command of the test itself. Outside the working folder. */
   mark(name: string): string
-  /** The marker files that are there now, sorted. */
+  /** The existing marker files, sorted. */
   marks(): string[]
-  /** The user allows every shell command from now on, as one does in a terminal. */
+  /** From now on the user allows every shell command, as one does in a terminal. */
   allowBash(): void
-  /** The user trusts the folder from now on, as who has opened the CLI in it and said yes. */
+  /** From now on the user trusts the folder, like someone who opened the CLI in it and confirmed. */
   trust(): void
-  /** The repository's settings name this permission mode from now on. */
+  /** From now on the repository's settings name this permission mode. */
   setDefaultMode(mode: string): void
-  /** Whether the user's settings are to the letter what they were made. */
+  /** Whether the user's settings are exactly as they were written. */
   hasOriginalSettings(): boolean
   /** The theme that the user's settings name. */
   theme(): unknown
-  /** Dumps of a process's memory in the user's home, and what is written about them first. */
+  /** Dumps of a process's memory in the user's home, and the diagnostics that are written first. */
   heapDumps(): string[]
 }
 
-/** `baseUrl`: where the repository's settings would have all requests sent. */
+/** `baseUrl`: the address to which the repository's settings direct all requests. */
 export function makeHostileFolder({ root, home, cwd }: BaseFolders, baseUrl: string): HostileFolder {
   const markers = join(root, 'marks')
   mkdirSync(markers)
@@ -104,7 +104,7 @@ const hook = (command: string) => [{ hooks: [{ type: 'command', command }] }]
 const hooks = (events: readonly string[], command: (event: string) => string) =>
   Object.fromEntries(events.map((event) => [event, hook(command(event))]))
 
-/** A definition in Markdown whose description the CLI tells the model. */
+/** A definition in Markdown whose description the CLI announces to the model. */
 const described = (name: string, canary: string) => `---\nname: ${name}\ndescription: ${canary}\n---\nSay ${canary}.\n`
 
 function writeRepository(cwd: string, run: Run, settings: object): void {
@@ -141,7 +141,7 @@ function repositorySettings(cwd: string, run: Run, baseUrl: string) {
   }
 }
 
-/** A server that is no server: all it does is to leave its mark. */
+/** Not a real server: it only leaves its mark. */
 const server = (command: string) => ({ command: 'sh', args: ['-c', command] })
 
 function writePlugin(market: string, run: Run): void {

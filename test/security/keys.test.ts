@@ -1,6 +1,6 @@
-// API keys at the door: once there is one, nobody gets in without; what each may do, whose runs it sees, and when it ends. A title
-// begins with the row's number in the catalogue of attacks. Every route against every scope is in routes.test.ts; what keys mean for a
-// whole server with processes behind it in posture-keys.test.ts.
+// API keys and access checks: once a key exists, nobody gets in without one; what each key may do, whose runs it sees, and when it
+// ends. Each title begins with the number of its attack. routes.test.ts tests every route against every scope; posture-keys.test.ts
+// tests what keys mean for a whole server with processes behind it.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -46,7 +46,7 @@ async function makeKey(store: Store, scopes: Scope[], fields: Partial<KeyRecord>
 
 const models = async () => [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }]
 
-/** All three surfaces on a scripted agent, with keys. Over real connections: whose they are is asked of the system. */
+/** Every surface on a scripted agent, with keys. Over real connections, as the server looks up which user owns them. */
 async function setUp(t: TestContext, agent = new ScriptedAgent()) {
   const store = await openStore(t)
   const callers = new Authenticator({ keys: store, isLoopback: true, now: () => now })
@@ -69,7 +69,7 @@ const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` })
 const messages = [{ role: 'user', content: 'hi' }]
 const chatBody = { model: 'sonnet', messages }
 
-/** Every route with the least scope that it needs. */
+/** Routes with the least scope that each needs. */
 const routes: ['GET' | 'POST', string, Scope | 'any', object?][] = [
   ['GET', '/readyz', 'any'],
   ['GET', '/v1/health', 'any'],
@@ -99,7 +99,7 @@ test('C02 without keys everything works, and a placeholder counts as no key', as
   }
 })
 
-test('C02 a key of ours that is not valid is refused also where no key is needed', async (t) => {
+test('C02 an invalid key of the server's own form is refused even if no key is needed', async (t) => {
   const { ask } = await setUp(t)
   const { secret } = newSecret()
   for (const wrong of [secret, `${secret.slice(0, -1)}_`, 'csk_', `${secret}x`]) {
@@ -142,7 +142,7 @@ test('C01 /livez is open to everybody', async (t) => {
   assert.equal((await ask('GET', '/livez')).status, 200)
 })
 
-test('C06 any header may carry the key, beside a placeholder in another', async (t) => {
+test('C06 any header may carry the key, next to a placeholder in another', async (t) => {
   const { ask, store } = await setUp(t)
   const { secret } = await makeKey(store, ['agent'])
   for (const headers of [
@@ -157,7 +157,7 @@ test('C06 any header may carry the key, beside a placeholder in another', async 
   }
 })
 
-test('C01 errors at the door have the shape of the API that was called', async (t) => {
+test('C01 authentication errors have the format of the called API', async (t) => {
   const { ask, store } = await setUp(t)
   await makeKey(store, ['chat'])
   assert.equal(JSON.parse((await ask('POST', '/v1/chat', {}, {})).body).code, 'unauthorized')
@@ -165,7 +165,7 @@ test('C01 errors at the door have the shape of the API that was called', async (
   assert.equal(JSON.parse((await ask('POST', '/v1/messages', {}, {})).body).error.type, 'authentication_error')
 })
 
-test('C14 a key is refused from the moment its time is over, or it is revoked', async (t) => {
+test('C14 a key is refused from the moment it expires or is revoked', async (t) => {
   const { ask, store } = await setUp(t)
   const lasting = await makeKey(store, ['agent'])
   const short = await makeKey(store, ['agent'], { expiresAtMs: now + 1000 })
@@ -177,7 +177,7 @@ test('C14 a key is refused from the moment its time is over, or it is revoked', 
   assert.equal(await statusOf(lasting), 401)
 })
 
-test('C04 a run is its key’s: others neither see nor end it, an administrator does', async (t) => {
+test('C04 a run belongs to its key: other keys neither see nor cancel it, an admin key does', async (t) => {
   const { ask, store } = await setUp(t)
   const [mine, yours, admin] = [
     await makeKey(store, ['agent']),
@@ -210,7 +210,7 @@ test('H08 the same idempotency key of two API keys is two requests', async (t) =
   assert.equal(agent.requests.length, 2)
 })
 
-test('C08 a key that has a rate of its own is slowed down, and others are not', async (t) => {
+test('C08 a key with its own rate limit is limited, others are not', async (t) => {
   const { ask, store } = await setUp(t)
   const slow = await makeKey(store, ['agent'], { ratePerMinute: 2 })
   const free = await makeKey(store, ['agent'])
@@ -224,7 +224,7 @@ test('C08 a key that has a rate of its own is slowed down, and others are not', 
   assert.equal((await ask('GET', '/v1/runs', bearer(free.secret))).status, 200)
 })
 
-test('C04 a key starts no more runs when its budget is spent, and is told so', async (t) => {
+test('C04 a key whose budget is spent starts no more runs and gets 402', async (t) => {
   const agent = new ScriptedAgent(() => [runStart(), runEnd({ costUsd: 0.3 })])
   const { ask, store, runs } = await setUp(t, agent)
   const { secret } = await makeKey(store, ['agent'], { budgetUsd: 0.5 })
@@ -236,7 +236,7 @@ test('C04 a key starts no more runs when its budget is spent, and is told so', a
   assert.equal((await ask('GET', '/v1/runs', bearer(secret))).status, 200)
 })
 
-test('C08 who tries wrong keys is told to wait, and a right key still works', async (t) => {
+test('C08 a caller that tries wrong keys must wait, and a right key still works', async (t) => {
   const { ask, store } = await setUp(t)
   const { secret } = await makeKey(store, ['agent'])
   const statuses = []
@@ -248,7 +248,7 @@ test('C08 who tries wrong keys is told to wait, and a right key still works', as
 })
 
 for (const name of ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip']) {
-  test(`C10 a request that was forwarded (${name}) needs a key, as nobody knows who is behind it`, async (t) => {
+  test(`C10 a request that was forwarded (${name}) needs a key, as its origin is unknown`, async (t) => {
     const { ask, store } = await setUp(t)
     const headers = { [name]: '10.0.0.1' }
     assert.equal((await ask('POST', '/v1/chat', headers, { prompt: 'hi' })).status, 401)
@@ -263,7 +263,7 @@ test('A17 a route that does not declare its scope keeps the server from starting
   await assert.rejects(createInjectApp(t, { prepare }), /the route \/secret does not declare its scope/)
 })
 
-test('C14 a run that waits ends when its key is revoked, and says so', async (t) => {
+test('C14 a run in progress ends when its key is revoked, and says so', async (t) => {
   const agent = new ScriptedAgent((_request, signal) => untilAborted(signal, ['Hello']))
   const { store, runs } = await setUp(t, agent)
   const end = watchRevocations([runs], store, () => now)
@@ -279,7 +279,7 @@ test('C14 a run that waits ends when its key is revoked, and says so', async (t)
   assert.equal(last.error?.code, 'unauthorized')
 })
 
-/** A path of each API, and how it tells one of our codes. */
+/** A path of each API, and how its errors express the server's codes. */
 const surfaces = [
   { path: '/v1/chat', body: { prompt: 'hi' }, codeOf: (reply: ErrorReply) => reply.code },
   { path: '/v1/chat/completions', body: chatBody, codeOf: (reply: ErrorReply) => openaiNames[reply.error.code ?? ''] },
@@ -325,7 +325,7 @@ const placeholders: Record<string, string>[] = [
   { ...bearer('sk-dummy-one'), 'x-api-key': 'sk-dummy-two', 'api-key': 'sk-dummy-three' },
 ]
 for (const headers of placeholders) {
-  test(`C02 ${JSON.stringify(headers)} counts as no key, and is in no log and no answer`, async (t) => {
+  test(`C02 ${JSON.stringify(headers)} counts as no key and appears in no log and no answer`, async (t) => {
     const { ask, store, logLines } = await setUp(t)
     const values = Object.values(headers).flatMap((value) => value.split(' ').filter((word) => word.length > 8))
     const open = await ask('POST', '/v1/chat', headers, { prompt: 'hi' })
@@ -344,7 +344,7 @@ for (const headers of placeholders) {
 
 const inUrls = ['token', 'access_token', 'key', 'api_key', 'api-key', 'apikey', 'x-api-key', 'TOKEN', 'Api_Key']
 for (const name of inUrls) {
-  test(`C05 ?${name}= is 400, with the right key too, and the value is in no log and no answer`, async (t) => {
+  test(`C05 ?${name}= is 400, even with the right key, and the value appears in no log and no answer`, async (t) => {
     const { ask, store, agent, logLines } = await setUp(t)
     const { secret } = await makeKey(store, ['admin'])
     for (const headers of [{}, bearer(secret)]) {
@@ -367,7 +367,7 @@ for (const name of inUrls) {
   })
 }
 
-test('C05 a parameter that only sounds like a key is none', async (t) => {
+test('C05 a parameter that only resembles a key name is ignored', async (t) => {
   const { ask } = await setUp(t)
   for (const query of ['?page_token=1', '?keys=1', '?monkey=1', '?x=token=1']) {
     const answer = await ask('GET', `/v1/runs${query}`)
@@ -383,7 +383,7 @@ const pairs = [
 const inHeader = (name: string, secret: string) => ({ [name]: name === 'authorization' ? `Bearer ${secret}` : secret })
 
 for (const [first, second] of pairs) {
-  test(`C06 two keys of ours, in ${first} and ${second}, are 400, and neither is used`, async (t) => {
+  test(`C06 two of the server's keys, in ${first} and ${second}, are 400, and neither is used`, async (t) => {
     const { ask, store, agent, logLines } = await setUp(t)
     const [one, two] = [(await makeKey(store, ['admin'])).secret, (await makeKey(store, ['admin'])).secret]
     const damaged = `${one.slice(0, -1)}${one.endsWith('A') ? 'B' : 'A'}`
@@ -407,7 +407,7 @@ for (const [first, second] of pairs) {
 }
 
 for (const name of ['authorization', 'x-api-key', 'api-key']) {
-  test(`C06 two keys of ours in two headers named ${name} open nothing`, async (t) => {
+  test(`C06 two of the server's keys in two headers named ${name} open nothing`, async (t) => {
     const store = await openStore(t)
     const callers = new Authenticator({ keys: store, isLoopback: true, now: () => now })
     const { port } = await listenApp(t, { store, callers })
@@ -420,7 +420,7 @@ for (const name of ['authorization', 'x-api-key', 'api-key']) {
   })
 }
 
-test('C08 wrong keys are refused in the words of each API, and placeholders are not counted', async (t) => {
+test('C08 wrong keys are refused in the error format of each API, and placeholders are not counted', async (t) => {
   const { ask, store } = await setUp(t)
   await makeKey(store, ['agent'])
   for (let attempt = 0; attempt < 30; attempt++) assert.equal((await ask('GET', '/v1/runs', bearer('sk-dummy'))).status, 401)
@@ -434,7 +434,7 @@ test('C08 wrong keys are refused in the words of each API, and placeholders are 
   }
 })
 
-/** A store that notes what it is asked for. */
+/** A store that records the arguments of its calls. */
 function spyOn(record: KeyRecord) {
   const lookups: unknown[] = []
   const note = <T>(answer: T) => {
@@ -455,30 +455,30 @@ function spyOn(record: KeyRecord) {
   return { keys, asked: lookups }
 }
 
-test('C09 a key is looked up by its hash: what a client sends is never compared with anything that is kept', async (t) => {
+test('C09 a key is looked up by its hash: what a client sends is never compared with stored data', async (t) => {
   const { secret, prefix, hash } = newSecret()
   const none = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
   const record: KeyRecord = { id: 'key_x', name: 'x', prefix, hash, scopes: ['agent'], createdAtMs: now, ...none }
-  const { keys, asked } = spyOn(record)
+  const { keys, asked: lookups } = spyOn(record)
   const callers = new Authenticator({ keys, isLoopback: true, now: () => now })
   const app = await listenApp(t, { callers })
-  const statusOf = async (key0: string) => (await send(app, { path: '/v1/runs', headers: bearer(key0) })).status
+  const statusOf = async (candidate: string) => (await send(app, { path: '/v1/runs', headers: bearer(candidate) })).status
   assert.equal(await statusOf(secret), 200)
-  assert.deepEqual(asked.splice(0), [hashOf(secret), 'key_x', now])
+  assert.deepEqual(lookups.splice(0), [hashOf(secret), 'key_x', now])
   const other = newSecret().secret
   assert.equal(await statusOf(other), 401)
-  assert.deepEqual(asked.splice(0), [hashOf(other)])
-  // What is not whole, or none of ours, does not get as far as the store.
+  assert.deepEqual(lookups.splice(0), [hashOf(other)])
+  // An incomplete key, or one of another form, does not reach the store.
   assert.equal(await statusOf(`${secret.slice(0, -1)}~`), 401)
-  assert.deepEqual(asked.splice(0), [])
+  assert.deepEqual(lookups.splice(0), [])
   assert.equal(await statusOf('sk-dummy'), 401)
-  assert.deepEqual(asked.splice(0), [])
-  // Keys that are alike have hashes that are not.
+  assert.deepEqual(lookups.splice(0), [])
+  // Similar keys have different hashes.
   const near = `${secret.slice(0, -7)}${secret.at(-7) === 'A' ? 'B' : 'A'}${secret.slice(-6)}`
   assert.notEqual(hashOf(near).slice(0, 8), hashOf(secret).slice(0, 8))
 })
 
-test('C12 when the time of the last key is over the door stays shut, until that key is revoked', async (t) => {
+test('C12 when the last key has expired, access stays closed until that key is revoked', async (t) => {
   const { ask, store } = await setUp(t)
   const { id, secret } = await makeKey(store, ['agent'], { expiresAtMs: now + 1000 })
   const statusOf = async (headers: Record<string, string>) => (await ask('GET', '/v1/runs', headers)).status
@@ -490,7 +490,7 @@ test('C12 when the time of the last key is over the door stays shut, until that 
   assert.deepEqual([await statusOf({}), await statusOf(bearer(secret))], [200, 401])
 })
 
-test('C12 beyond loopback the door stays shut without keys', async (t) => {
+test('C12 beyond loopback access stays closed without keys', async (t) => {
   const store = await openStore(t)
   const callers = new Authenticator({ keys: store, isLoopback: false, now: () => now })
   const app = await listenApp(t, { store, callers })

@@ -1,5 +1,5 @@
-// What a client may cost: requests that are slow, endless, oversized or compressed, too many connections, and readers that do not
-// read. Met by raw sockets, with short limits of time. A title begins with the row's number in the catalogue of attacks.
+// What a client may cost: requests that are slow, endless, oversized or compressed, too many connections, and readers that do not read.
+// Tested with raw sockets and short time limits. Each title begins with the number of its attack.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { Server, ServerResponse } from 'node:http'
@@ -37,9 +37,9 @@ import {
 } from './raw-client.ts'
 import { allSurfaces, compatible, native, type Surface, streamedText, surfaces } from './surfaces.ts'
 
-/** Nothing here may take longer, whatever the machine. */
+/** Ends a test that hangs; no machine is this slow. */
 const hang = { timeout: 20_000 }
-/** Nor what is much work. */
+/** The same for tests with much work. */
 const longer = { timeout: 60_000 }
 
 const short = { headersTimeoutMs: 400, requestTimeoutMs: 800, keepAliveMs: 100, checkIntervalMs: 50 }
@@ -48,11 +48,11 @@ const bodyBytesMax = 100_000
 const listen = (t: { after(close: () => Promise<void>): void }, options: InjectAppOptions = {}) =>
   listenApp(t, allSurfaces({ limits: short, bodyBytesMax, ...options }))
 
-/** With a second address, as where the server listens on 127.0.0.1 and [::1]. */
+/** A server with a second address, like one that listens on 127.0.0.1 and [::1]. */
 const app = await listen({ after })
 const second = await listenTwice()
 
-/** A second server for the same routes, which the framework knows nothing of. */
+/** A second listener for the same routes, which the framework knows nothing of. */
 async function listenTwice(): Promise<Server> {
   const made = createApp({ log: pino({ level: 'silent' }), bodyBytesMax, allowHosts: [], limits: short })
   const runs = createRuns({ agent: new ScriptedAgent() })
@@ -78,16 +78,16 @@ async function nextSocket(server: Server): Promise<Socket> {
   return socket as Socket
 }
 
-/** A connection, and its closing at the server's end, which is all that frees what it costs. */
+/** A connection, and its closing at the server's end, which alone frees its resources. */
 async function open(t: TestContext, server: Server) {
   const [socket, connection] = await Promise.all([nextSocket(server), RawConnection.open(t, portOf(server))])
   return { connection, socket, closed: socket.destroyed ? Promise.resolve() : once(socket, 'close') }
 }
 
-/** A request whose client means to go on with the connection. */
+/** The same request from a client that wants to reuse the connection. */
 const goingOn = (request: string) => request.replace('Connection: close\r\n', '')
 
-/** How a request may begin that is never ended. `drip` is sent again and again. */
+/** How a request may begin that never ends. `drip` is sent again and again. */
 const slow: [what: string, start: string, drip: string][] = [
   ['that sends nothing at all', '', ''],
   ['that sends the beginning of a header and no more', 'GET /livez HTTP/1.1\r\nHost: local', ''],
@@ -103,7 +103,7 @@ const servers: [where: string, server: Server][] = [
 
 for (const [where, server] of servers) {
   for (const [what, start, drip] of slow) {
-    test(`D01 a client ${what} to ${where} is told so, and its connection is closed`, hang, async (t) => {
+    test(`D01 a client ${what} to ${where} gets 408 or nothing, and its connection is closed`, hang, async (t) => {
       const { connection, closed } = await open(t, server)
       connection.write(start)
       const timer = setInterval(() => connection.write(drip), 20)
@@ -115,7 +115,7 @@ for (const [where, server] of servers) {
   }
 }
 
-test('D01 two hundred slow clients keep nobody waiting, and all are closed', hang, async (t) => {
+test('D01 two hundred slow clients block nobody, and all their connections are closed', hang, async (t) => {
   const slowOnes: Awaited<ReturnType<typeof open>>[] = []
   for (let count = 0; count < 200; count++) slowOnes.push(await open(t, app.app.server))
   const timer = setInterval(() => {
@@ -130,7 +130,7 @@ test('D01 two hundred slow clients keep nobody waiting, and all are closed', han
 
 const connectionsOf = (server: Server) =>
   new Promise<number>((resolve, reject) =>
-    server.getConnections((fault, count) => (fault === null ? resolve(count) : reject(fault))),
+    server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
   )
 
 for (const surface of surfaces) {
@@ -154,27 +154,27 @@ for (const surface of surfaces) {
   )
 }
 
-test('D02 a body that stops half-way, in chunks, is 408 as well', hang, async (t) => {
+test('D02 a chunked body that stops half-way is 408 as well', hang, async (t) => {
   const { connection, closed } = await open(t, app.app.server)
   connection.write(head({ ...post(), headers: [typed, 'Transfer-Encoding: chunked'], body: '5\r\n{"pro\r\n' }))
   await closed
   assert.deepEqual(statusesOf(connection.text), [408])
 })
 
-/** Refused while the body is still to come. */
-const refusedEarly: [what: string, given: Parameters<typeof head>[0], status: number][] = [
-  ['that is no JSON', { headers: ['Content-Type: text/plain'] }, 415],
+/** Requests that are refused before the body has arrived. */
+const refusedEarly: [what: string, options: Parameters<typeof head>[0], status: number][] = [
+  ['that is not JSON', { headers: ['Content-Type: text/plain'] }, 415],
   ['for a foreign host', { host: 'evil.example', headers: [typed] }, 403],
   ['from a foreign page', { headers: [typed, 'Origin: http://evil.example'] }, 403],
-  ['for a path that is not there', { target: '/nothing', headers: [typed] }, 404],
+  ['for a path that does not exist', { target: '/nothing', headers: [typed] }, 404],
   ['for another method', { method: 'DELETE', headers: [typed] }, 405],
 ]
 for (const [where, server] of servers) {
-  for (const [what, given, status] of refusedEarly) {
-    test(`D03 a request ${what} whose body never ends has one answer at ${where}, and is closed`, hang, async (t) => {
+  for (const [what, options, status] of refusedEarly) {
+    test(`D03 a request ${what} whose body never ends gets one answer at ${where}, and its connection is closed`, hang, async (t) => {
       const { connection, closed } = await open(t, server)
-      const headers = [...(given.headers ?? []), 'Content-Length: 1073741824']
-      connection.write(goingOn(head({ method: 'POST', target: '/v1/messages', ...given, headers })))
+      const headers = [...(options.headers ?? []), 'Content-Length: 1073741824']
+      connection.write(goingOn(head({ method: 'POST', target: '/v1/messages', ...options, headers })))
       const timer = setInterval(() => connection.write(' '.repeat(100)), 20)
       t.after(() => clearInterval(timer))
       await closed
@@ -187,14 +187,14 @@ for (const [where, server] of servers) {
 const tooLong: [what: string, length: string][] = [
   ['a gigabyte', '1073741824'],
   ['a terabyte', '1099511627776'],
-  ['one byte more than there may be', String(bodyBytesMax + 1)],
+  ['one byte more than the limit', String(bodyBytesMax + 1)],
 ]
 for (const surface of surfaces) {
   for (const [what, length] of tooLong) {
-    test(`D03 a body of ${what} to ${surface.name} is 413 at once, unread`, hang, async (t) => {
+    test(`D03 ${surface.name} answers a body of ${what} with 413 at once, without reading it`, hang, async (t) => {
       const before = app.agent.requests.length
       const { connection, socket, closed } = await open(t, app.app.server)
-      // The client wants to go on with the connection; the server does not.
+      // The client wants to keep the connection; the server does not.
       const request = head({ method: 'POST', target: surface.path, headers: [typed, `Content-Length: ${length}`] })
       connection.write(goingOn(request))
       await connection.over
@@ -207,7 +207,7 @@ for (const surface of surfaces) {
     })
   }
 
-  test(`D03 a body to ${surface.name} that never ends is 413 as soon as it is too long`, hang, async (t) => {
+  test(`D03 ${surface.name} answers an endless body with 413 as soon as it is too long`, hang, async (t) => {
     const before = app.agent.requests.length
     const { connection, socket, closed } = await open(t, app.app.server)
     connection.write(head({ method: 'POST', target: surface.path, headers: [typed, 'Transfer-Encoding: chunked'] }))
@@ -220,12 +220,12 @@ for (const surface of surfaces) {
     await closed
     await connection.over
     assert.equal(parse(connection.text).status, 413)
-    // What had come by then, and no more than a few reads beyond.
+    // What had arrived by then, and no more than a few reads beyond.
     assert.ok(socket.bytesRead < bodyBytesMax + 1024 ** 2, `${socket.bytesRead} bytes were read`)
     assert.equal(app.agent.requests.length, before)
   })
 
-  test(`D03 a body to ${surface.name} that is just within the limit is taken`, async () => {
+  test(`D03 ${surface.name} accepts a body that is just within the limit`, async () => {
     const empty = Buffer.byteLength(JSON.stringify(surface.body('')))
     const request = jsonRequest(surface.path, surface.body('a'.repeat(bodyBytesMax - empty)))
     assert.equal(parse(await exchange(request, app.port)).status, 200)
@@ -233,7 +233,7 @@ for (const surface of surfaces) {
     assert.equal(parse(await exchange(tooLarge, app.port)).status, 413)
   })
 
-  test(`D05 a client of ${surface.name} that hangs up within its body starts no run`, hang, async (t) => {
+  test(`D05 a client of ${surface.name} that disconnects within its body starts no run`, hang, async (t) => {
     const before = app.agent.requests.length
     const { connection, closed } = await open(t, app.app.server)
     connection.write(
@@ -258,7 +258,7 @@ for (const encoding of [
   'identity, gzip',
   'x-gzip',
 ]) {
-  test(`D13 a body in ${encoding} that would be a thousand times as long is 415`, async () => {
+  test(`D13 a body in ${encoding} that would expand a thousandfold is 415`, async () => {
     const before = app.agent.requests.length
     const bomb = gzipSync(JSON.stringify({ prompt: ' '.repeat(10_000_000) })).toString('latin1')
     for (const { path, ErrorBody } of surfaces) {
@@ -282,7 +282,7 @@ for (const coding of ['gzip', 'gzip, chunked', 'deflate, chunked', 'identity']) 
   })
 }
 
-/** Says a word, and the next whenever it is told to. */
+/** A run that emits a word, and the next one whenever `say` is called. */
 function inSteps() {
   let go = Promise.withResolvers<string | null>()
   const script: Script = async function* (_request, signal) {
@@ -303,7 +303,7 @@ function inSteps() {
   return { script, say: (text: string | null) => go.resolve(text) }
 }
 
-test('D14 connections beyond the limit are dropped, others are unharmed, and it recovers', hang, async (t) => {
+test('D14 connections beyond the limit are dropped, others are unharmed, and the server recovers', hang, async (t) => {
   const { script, say } = inSteps()
   const limits = { connectionsMax: 20 }
   const { app, port } = await listen(t, { agent: new ScriptedAgent(script), limits })
@@ -330,14 +330,14 @@ test('D14 connections beyond the limit are dropped, others are unharmed, and it 
   await stream.over
 })
 
-test('D15 a connection that is idle is closed cleanly, and the next request finds a new one', hang, async (t) => {
+test('D15 an idle connection is closed cleanly, and the next request gets a new one', hang, async (t) => {
   const { connection, closed } = await open(t, app.app.server)
   const gone = once(connection.socket, 'close')
   connection.write(goingOn(head({})))
   await connection.over
   connection.socket.end()
   await closed
-  // Whether there was a fault.
+  // Whether the connection ended with an error.
   assert.deepEqual(await gone, [false])
   assert.deepEqual(statusesOf(connection.text), [200])
   assert.equal(parse(await exchange(head({}), app.port)).status, 200)
@@ -348,9 +348,9 @@ const requests: [what: string, of: (surface: Surface) => string][] = [
   ['stream', (surface) => jsonRequest(surface.streamPath, surface.streamed('hi'))],
 ]
 const leaving: [how: string, leave: (socket: Socket) => void][] = [
-  ['hangs up half', (socket) => socket.end()],
-  ['hangs up', (socket) => socket.destroy()],
-  ['cuts the connection', (socket) => socket.resetAndDestroy()],
+  ['closes its side of the connection', (socket) => socket.end()],
+  ['disconnects', (socket) => socket.destroy()],
+  ['resets the connection', (socket) => socket.resetAndDestroy()],
 ]
 for (const surface of surfaces) {
   for (const [what, of] of requests) {
@@ -366,13 +366,13 @@ for (const surface of surfaces) {
         return made
       }
 
-      test(`D21 a client that asks ${surface.name} for a ${what} and ${how} cancels its run`, hang, async (t) => {
+      test(`D21 a client that requests a ${what} of ${surface.name} and ${how} cancels its run`, hang, async (t) => {
         const { agent } = await leaves(t)
         assert.equal((agent.signals[0]?.reason as { code?: unknown } | undefined)?.code, 'cancelled')
       })
 
       test(
-        `D21 that a client of ${surface.name} ${how} before the end of its ${what} is logged as 499`,
+        `D21 a client of ${surface.name} that ${how} before the end of its ${what} is logged as 499`,
         hang,
         async (t) => {
           assert.equal((await accessOf(await leaves(t), surface)).status, 499)
@@ -382,14 +382,14 @@ for (const surface of surfaces) {
   }
 }
 
-/** The log's line about the request, which comes after the answer. */
+/** The log line of the request, which is written after the answer. */
 async function accessOf({ logLines }: ListeningApp, { path, streamPath }: Surface) {
   const find = () => logLines.find(({ msg, route }) => msg === 'request' && (route === path || route === streamPath))
   await untilTrue(() => find() !== undefined, 'the request is logged')
   return find() ?? {}
 }
 
-/** Waits for what no event tells. */
+/** Waits for something that emits no event. */
 async function untilTrue(isTrue: () => boolean, what: string): Promise<void> {
   for (let turns = 0; !isTrue(); turns++) {
     assert.ok(turns < 100_000, `waited in vain until ${what}`)
@@ -400,7 +400,7 @@ async function untilTrue(isTrue: () => boolean, what: string): Promise<void> {
 const mebibyte = 1024 ** 2
 const pieces = 32 * 64
 
-/** Talks faster than anybody reads: 32 MiB in pieces of 16 KiB. `look` sees what it costs meanwhile. */
+/** Emits faster than anybody reads: 32 MiB in pieces of 16 KiB. `look` measures the cost meanwhile. */
 function talkative(look: () => void): Script {
   return async function* (): AsyncGenerator<RunEvent> {
     yield runStart()
@@ -417,14 +417,14 @@ function talkative(look: () => void): Script {
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
-/** What is really in use, in bytes. */
+/** Memory that is really in use, in bytes. */
 function inUse(): number {
   collect()
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }
 
-/** A server whose runs are kept on disk, with a note of all responses. */
+/** A server whose runs are stored on disk; records all its responses. */
 async function listenWithStore(t: TestContext, agent: ScriptedAgent) {
   const responses: ServerResponse[] = []
   const note = (app: App) => app.addHook('onRequest', async (_request, reply) => void responses.push(reply.raw))
@@ -435,7 +435,7 @@ async function listenWithStore(t: TestContext, agent: ScriptedAgent) {
 
 for (const surface of surfaces) {
   test(
-    `J03 a client of ${surface.name} that never reads its stream costs no memory, and the run goes on to its end`,
+    `J03 a client of ${surface.name} that never reads its stream costs no memory, and the run continues to its end`,
     longer,
     async (t) => {
       const waiting: number[] = []
@@ -465,7 +465,7 @@ for (const surface of surfaces) {
   )
 }
 
-test('J03 a reader of a run’s events that never reads costs no memory', longer, async (t) => {
+test('J03 a client that follows a run’s events and never reads costs no memory', longer, async (t) => {
   const agent = new ScriptedAgent()
   const { port, responses, runs } = await listenWithStore(t, agent)
   agent.script = talkative(() => {})
@@ -483,8 +483,8 @@ test('J03 a reader of a run’s events that never reads costs no memory', longer
     frozen.push(connection)
   }
   const waiting = () => responses.filter(({ writableLength }) => writableLength > 0)
-  await untilTrue(() => waiting().length >= frozen.length, 'all readers are behind')
-  // Each takes a page of events, and what waits in its response: far from the 32 MiB that there are to read.
+  await untilTrue(() => waiting().length >= frozen.length, 'all followers are behind')
+  // Each costs a page of events and what waits in its response: far less than the 32 MiB that could be read.
   for (const { writableLength } of responses.slice(1)) assert.ok(writableLength <= mebibyte, `${writableLength} bytes`)
   const most = inUse() - before
   assert.ok(most < 128 * mebibyte, `${Math.round(most / mebibyte)} MiB more than before`)
@@ -495,18 +495,18 @@ for (const surface of compatible) {
     const { port } = await listenWithStore(t, new ScriptedAgent(words(200)))
     const connection = await RawConnection.open(t, port)
     connection.write(jsonRequest(surface.streamPath, surface.streamed('hi')).replace('HTTP/1.1', 'HTTP/1.0'))
-    // It takes a piece, and rests until others had their turn.
+    // It takes a piece, and pauses until others had their turn.
     connection.socket.on('data', () => {
       connection.socket.pause()
       setImmediate(() => connection.socket.resume())
     })
     await connection.over
-    const told = streamedText(surface, Buffer.from(parse(connection.text).body, 'latin1').toString('utf8'))
-    assert.equal(told, wordsOf(200).join(''))
+    const received = streamedText(surface, Buffer.from(parse(connection.text).body, 'latin1').toString('utf8'))
+    assert.equal(received, wordsOf(200).join(''))
   })
 }
 
-const wordsOf = (count: number) => Array.from({ length: count }, (_, at) => `${at} `.padEnd(20_000, 'ä🦉'))
+const wordsOf = (count: number) => Array.from({ length: count }, (_, index) => `${index} `.padEnd(20_000, 'ä🦉'))
 
 const words = (count: number): RunEvent[] => [
   runStart(),
@@ -516,7 +516,7 @@ const words = (count: number): RunEvent[] => [
   runEnd({ result: 'much' }),
 ]
 
-test('after all this a good request is answered', async () => {
+test('a good request is answered after all of this', async () => {
   const answer = parse(await exchange(jsonRequest(native.path, native.body('hi')), app.port))
   assert.equal(answer.status, 200)
 })

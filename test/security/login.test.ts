@@ -1,6 +1,6 @@
-// One-time links: the code in one can be exchanged for a key once, within its minute, and can do nothing else, whatever is tried with it.
-// A title begins with the row's number in the catalogue of attacks. Every route against a code is in routes.test.ts; other users of the
-// machine are in peer.test.ts.
+// One-time links: the code in a link can be exchanged for a key once, within a minute, and can do nothing else, whatever is tried with
+// it. Each title begins with the number of its attack. routes.test.ts tries every route with a code; peer-uid.test.ts tests other users
+// of the machine.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -31,7 +31,7 @@ async function openStore(t: TestContext): Promise<Store> {
   return store
 }
 
-/** The native API and the exchange, with a key, on a clock that the test sets. Over real connections: whose they are is asked. */
+/** The native API and the exchange, with a key, on a clock that the test sets. Over real connections, as their user is looked up. */
 async function setUp(t: TestContext) {
   const store = await openStore(t)
   const clock = { nowMs: noonMs }
@@ -60,7 +60,7 @@ const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` })
 
 const codeOf = ({ status, body }: { status: number; body: string }) => [status, JSON.parse(body).code]
 
-test('C16 a code is exchanged for a key of the page, which can do everything for twelve hours', async (t) => {
+test('C16 a code is exchanged for a page key, which can do everything for twelve hours', async (t) => {
   const { login, ask, makeCode, clock, store } = await setUp(t)
   const code = await makeCode()
   const answer = await login(code)
@@ -79,7 +79,7 @@ test('C16 a code is exchanged for a key of the page, which can do everything for
   assert.equal(await statusOf(), 401)
 })
 
-test('C16 the key of a page is ended like any other', async (t) => {
+test('C16 a page key can be revoked like any other', async (t) => {
   const { login, ask, makeCode, clock, store } = await setUp(t)
   const { key } = JSON.parse((await login(await makeCode())).body)
   const [made] = (await store.keys()).filter(({ name }) => name.startsWith('page '))
@@ -95,7 +95,7 @@ test('C16 a code works once', async (t) => {
   assert.equal((await store.keys()).filter(({ name }) => name.startsWith('page ')).length, 1)
 })
 
-test('C16 of many who bring a code at the same time one gets a key', async (t) => {
+test('C16 if many clients send a code at the same time, one gets a key', async (t) => {
   const { login, makeCode, store } = await setUp(t)
   const code = await makeCode()
   const answers = await Promise.all(Array.from({ length: 8 }, () => login(code)))
@@ -103,7 +103,7 @@ test('C16 of many who bring a code at the same time one gets a key', async (t) =
   assert.equal((await store.keys()).filter(({ name }) => name.startsWith('page ')).length, 1)
 })
 
-test('C16 a code that was found to be good, and was used by another until then, is refused', async (t) => {
+test('C16 a valid code that another client uses in the meantime is refused', async (t) => {
   const { login, makeCode, store } = await setUp(t)
   const code = await makeCode()
   const revoke = store.revokeKey.bind(store)
@@ -157,7 +157,7 @@ test('C16 a code is sent as every key is', async (t) => {
   assert.equal((await login(code)).status, 201)
 })
 
-test('C05 a code in an address is refused, and good afterwards', async (t) => {
+test('C05 a code in an address is refused and still valid afterwards', async (t) => {
   const { login, ask, makeCode, logLines } = await setUp(t)
   const code = await makeCode()
   for (const name of ['token', 'key', 'api_key']) {
@@ -170,7 +170,7 @@ test('C05 a code in an address is refused, and good afterwards', async (t) => {
   assert.equal((await login(code)).status, 201)
 })
 
-test('C16 a body is empty, or an object with nothing in it; a request that is refused for it leaves the code good', async (t) => {
+test('C16 the body must be empty or an empty object; a request that is refused for its body leaves the code valid', async (t) => {
   const { login, makeCode } = await setUp(t)
   for (const body of ['', '{}']) assert.equal((await login(await makeCode(), { body })).status, 201)
   const code = await makeCode()
@@ -185,7 +185,7 @@ test('C16 a body is empty, or an object with nothing in it; a request that is re
   assert.equal((await login(code)).status, 201)
 })
 
-test('C16 no code, a placeholder, a key: refused in a sentence that says what to do', async (t) => {
+test('C16 a request without a code, with a placeholder or with a key is refused, and the error says what to do', async (t) => {
   const { login, ownKey } = await setUp(t)
   for (const headers of [{}, bearer('sk-dummy')]) {
     const answer = await login('', { headers })
@@ -198,7 +198,7 @@ test('C16 no code, a placeholder, a key: refused in a sentence that says what to
   assert.match(answer.body, /use the key itself/)
 })
 
-test('C16 where there are no keys there is nothing to exchange', async (t) => {
+test('C16 if there are no keys, there is nothing to exchange', async (t) => {
   const { ask, store } = await setUp(t)
   await store.revokeKey('key_own', noonMs)
   const answer = await ask({ method: 'POST', path: '/v1/login' })
@@ -208,7 +208,7 @@ test('C16 where there are no keys there is nothing to exchange', async (t) => {
   assert.deepEqual(codeOf(forwarded), [401, 'unauthorized'])
 })
 
-test('C16 whoever guesses codes is told to wait, and the right one still works', async (t) => {
+test('C16 a client that guesses codes must wait, and the right code still works', async (t) => {
   const { login, makeCode, store } = await setUp(t)
   const code = await makeCode()
   const statuses = []
@@ -218,7 +218,7 @@ test('C16 whoever guesses codes is told to wait, and the right one still works',
   assert.equal((await store.keys()).length, 3)
 })
 
-test('C16 a code that was tried elsewhere is no guess, is not noted as used, and is good afterwards', async (t) => {
+test('C16 a code that was tried elsewhere does not count as a guess, is not marked as used, and is still valid afterwards', async (t) => {
   const { login, ask, makeCode, store } = await setUp(t)
   const code = await makeCode()
   for (let attempt = 0; attempt < 12; attempt++) {
@@ -247,7 +247,7 @@ test('C16 a web page of another origin cannot exchange a code, and the page of t
   assert.equal((await login(code, { headers: { ...bearer(code), ...own } })).status, 201)
 })
 
-test('C16 neither a code nor the key is ever in the log', async (t) => {
+test('C16 neither a code nor the key ever appears in the log', async (t) => {
   const { login, makeCode, logLines } = await setUp(t)
   const code = await makeCode()
   const { key } = JSON.parse((await login(code)).body)
@@ -257,7 +257,7 @@ test('C16 neither a code nor the key is ever in the log', async (t) => {
   for (const secret of [code, key]) assert.ok(!JSON.stringify(logLines).includes(secret.slice(4, 20)))
 })
 
-test('C16 keys of pages whose time is over are ended when another page gets one', async (t) => {
+test('C16 expired page keys are revoked when another page gets a key', async (t) => {
   const { login, makeCode, clock, store } = await setUp(t)
   for (let attempt = 0; attempt < 3; attempt++) {
     assert.equal((await login(await makeCode())).status, 201)
@@ -269,7 +269,7 @@ test('C16 keys of pages whose time is over are ended when another page gets one'
     [true, false, false],
   )
   await store.prune({ endedBeforeMs: 0, bytesMax: Number.MAX_SAFE_INTEGER, nowMs: clock.nowMs })
-  // The last one counts until somebody ends it, as every key does.
+  // The last one stays until somebody revokes it, like any key.
   assert.deepEqual(
     (await store.keys()).map(({ name }) => name.split(' ')[0]),
     ['page', 'name'],

@@ -1,5 +1,5 @@
-// Who is at the other end: on Linux another user of the machine is refused where no key is needed, and let in with one. And what a
-// server that listens beyond loopback asks for.
+// The user at the other end of a connection: on Linux another user of the machine is refused if no key exists, and accepted with a key.
+// And what a server that listens beyond loopback requires.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
@@ -26,7 +26,7 @@ const program = `
   console.log(status)
 `
 
-/** The status that another user's program gets; null where it cannot be run as one. */
+/** The status that another user's program gets; null if the program cannot run as that user. */
 async function askAsNobody(url: string, key = '', ...route: string[]): Promise<number | null> {
   const args = ['--input-type=module', '-e', program, url, key, ...route]
   try {
@@ -53,12 +53,12 @@ async function makeKey({ dataDir }: TestFolders): Promise<string> {
 }
 
 test('the user at the other end of a loopback connection is known', {
-  skip: !isLinux && 'only Linux tells',
+  skip: !isLinux && 'only Linux reports it',
 }, async (t) => {
   for (const address of ['127.0.0.1', '::1']) {
     const { promise, resolve } = Promise.withResolvers<PeerUser>()
     const server = createServer((socket) => {
-      // While it is open: the table knows no other.
+      // While the connection is open: the kernel's table lists no others.
       void peerUser(socket).then((uid) => {
         resolve(uid)
         socket.end()
@@ -73,16 +73,16 @@ test('the user at the other end of a loopback connection is known', {
   }
 })
 
-test('an IPv4 connection that was made with an IPv6 socket is known too', {
-  skip: !isLinux && 'only Linux tells',
+test('the user of an IPv4 connection from an IPv6 socket is known too', {
+  skip: !isLinux && 'only Linux reports it',
 }, async (t) => {
   const { socket, close } = await connectTo('127.0.0.1', { host: '::ffff:127.0.0.1' })
   t.after(close)
   assert.equal(await peerUser(socket), process.getuid?.())
 })
 
-test('who is gone is nobody, and so is a connection that never was', {
-  skip: !isLinux && 'only Linux tells',
+test('the user of a closed connection is gone, and so is that of a connection that never existed', {
+  skip: !isLinux && 'only Linux reports it',
 }, async (t) => {
   const { socket, client, close } = await connectTo('127.0.0.1', {})
   t.after(close)
@@ -95,7 +95,7 @@ test('who is gone is nobody, and so is a connection that never was', {
   }
 })
 
-test('a port of ours at another loopback address is not us', { skip: !isLinux && 'only Linux tells' }, async (t) => {
+test('the same port at another loopback address is not the same user', { skip: !isLinux && 'only Linux reports it' }, async (t) => {
   const { socket, client, close } = await connectTo('127.0.0.1', {})
   t.after(close)
   assert.equal(await peerUser(socket), process.getuid?.())
@@ -105,7 +105,7 @@ test('a port of ours at another loopback address is not us', { skip: !isLinux &&
 
 type Connected = { socket: Socket; client: Socket; close(): void }
 
-/** Both ends of a connection to a server on the address. */
+/** Both ends of a connection to a server at the address. */
 async function connectTo(address: string, options: { host?: string }): Promise<Connected> {
   const server = createServer()
   server.listen(0, address)
@@ -124,9 +124,9 @@ async function connectTo(address: string, options: { host?: string }): Promise<C
   return { socket, client, close }
 }
 
-const whyNot = !canBeAnother && 'only root can be another user'
+const whyNot = !canBeAnother && 'only root can run programs as another user'
 
-test('another user of the machine is refused without a key, and let in with one', {
+test('another user of the machine is refused without a key and accepted with one', {
   skip: whyNot,
 }, async (t: TestContext) => {
   const folders = makeFolders(t)
@@ -138,7 +138,7 @@ test('another user of the machine is refused without a key, and let in with one'
   assert.equal(await askAsNobody(server.url, await makeKey(folders)), 200)
 })
 
-test('another user of the machine cannot use the code of a one-time link, which they may read among the arguments of a browser', {
+test('another user of the machine cannot use the code of a one-time link, even if they read it in the arguments of a browser', {
   skip: whyNot,
 }, async (t: TestContext) => {
   const folders = makeFolders(t)
@@ -153,7 +153,7 @@ test('another user of the machine cannot use the code of a one-time link, which 
   assert.equal((await fetch(`${server.url}/v1/login`, { method: 'POST', headers })).status, 201)
 })
 
-test('who is gone before it can be known who it was is refused', { skip: !isLinux && 'only Linux tells' }, async () => {
+test('a client that disconnects before its user is known is refused', { skip: !isLinux && 'only Linux reports it' }, async () => {
   const callers = new Authenticator({ keys: null, isLoopback: true, now: Date.now })
   const socket = { localAddress: '127.0.0.1', localPort: 1, remoteAddress: '127.0.0.1', remotePort: 2 }
   const request = { headers: {}, raw: { socket, headersDistinct: {} } } as unknown as FastifyRequest
@@ -163,7 +163,7 @@ test('who is gone before it can be known who it was is refused', { skip: !isLinu
   })
 })
 
-test('a server beyond loopback starts with a key and a name to be called by, and nobody gets in without the key', async (t) => {
+test('a server beyond loopback starts with a key and an allowed host name, and nobody gets in without the key', async (t) => {
   const folders = makeFolders(t)
   await (await startTestServer(t, { folders })).close(0)
   const secret = await makeKey(folders)

@@ -242,13 +242,13 @@ test('C21 with keys and no --cwd-root conversations of other folders are not the
     ] as const) {
       const answerTo = async (id: string) => {
         const headers = { ...bearer(key), 'content-type': 'application/json' }
-        const { status, body: told } = await send(server, {
+        const { status, body: text } = await send(server, {
           method,
           path: `/v1/sessions/${id}${ending}`,
           headers,
           body,
         })
-        return [status, told.replaceAll(id, 'ID').replace(/req_\w+/, '')]
+        return [status, text.replaceAll(id, 'ID').replace(/req_\w+/, '')]
       }
       const answer = await answerTo(theirs)
       assert.equal(answer[0], 404, `${method} ${ending}`)

@@ -200,12 +200,12 @@ test('A17 a HEAD needs just what its GET does', () => {
 })
 
 test('A17 a server with a route that does not declare its scope does not start, and lets go of everything', async (t) => {
-  const folders2 = makeFolders(t)
+  const ownFolders = makeFolders(t)
   const add = (scope: Scope | null) => (app: Parameters<NonNullable<Parameters<typeof startWithRoutes>[2]>>[0]) =>
     void app.register(async (plugin) => {
       plugin.get('/v1/back-door', scope === null ? {} : { config: { scope } }, async () => 'open')
     })
-  const options = { folders: folders2, fake: 'well-behaved' }
+  const options = { folders: ownFolders, fake: 'well-behaved' }
   await assert.rejects(startWithRoutes(t, options, add(null)), /the route \/v1\/back-door does not declare its scope/)
   const declared = await startWithRoutes(t, options, add('admin'))
   assert.ok(declared.routes.some(({ path, scope }) => path === '/v1/back-door' && scope === 'admin'))

@@ -75,8 +75,8 @@ test('P15 processes are started by their program and a list of arguments, by the
   const imports = linesWith(/node:child_process/)
   for (const line of imports)
     assert.match(line, /import \{ (?:type ChildProcess, )?(?:spawn|execFile) \} from 'node:child_process'$/)
-  const files0 = imports.map((line) => line.split(':')[0] ?? '').filter(isServer)
-  assert.deepEqual(files0.toSorted(), [
+  const files = imports.map((line) => line.split(':')[0] ?? '').filter(isServer)
+  assert.deepEqual(files.toSorted(), [
     join('src', 'agent', 'child.ts'),
     join('src', 'agent', 'executable.ts'),
     join('src', 'agent', 'process-tree.ts'),
@@ -94,18 +94,18 @@ test('P15 the server calls nobody: it fetches no address and opens no connection
 
 test('P15 traces are the one thing that is sent, by a part that is loaded only where the operator has named a collector', () => {
   const exporting = linesWith(/@opentelemetry\//, isServer).map((line) => line.split(':')[0])
-  assert.deepEqual([...new Set(exporting)], [join('src', 'tracing', 'tracing.ts')])
-  const loading = linesWith(/tracing\/tracing\.ts/).filter((line) => !/\bimport type\b/.test(line))
+  assert.deepEqual([...new Set(exporting)], [join('src', 'observability', 'tracing.ts')])
+  const loading = linesWith(/observability\/tracing\.ts/).filter((line) => !/\bimport type\b/.test(line))
   assert.deepEqual(loading, [
-    `${join('src', 'server.ts')}: const { startTracing } = await import('./tracing/tracing.ts')`,
+    `${join('src', 'server.ts')}: const { startTracing } = await import('./observability/tracing.ts')`,
   ])
   const [{ code = '' } = {}] = sources.filter(({ file }) => file === join('src', 'server.ts'))
   assert.match(code, /if \(url === ''\) return null\s+const \{ startTracing \} = await import/)
 })
 
 test('P15 the environment of the process is read in the settings alone', () => {
-  const files0 = new Set(linesWith(/(?<!`)process\.env\b/).map((line) => line.split(':')[0]))
-  assert.deepEqual([...files0], [join('src', 'config/options.ts')])
+  const files = new Set(linesWith(/(?<!`)process\.env\b/).map((line) => line.split(':')[0]))
+  assert.deepEqual([...files], [join('src', 'config/options.ts')])
 })
 
 type Manifest = {

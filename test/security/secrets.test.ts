@@ -292,8 +292,8 @@ test('P02 what clients send adds no line to the log, and no control character', 
     [`${injection} / HTTP/1.1`, 'Host: localhost'],
   ])
     assert.match(await raw(...lines), /^HTTP\/1\.1 \d{3} /)
-  const body0 = { prompt: `${forged} ${step({ text: forged })}`, tools: [], metadata: { note: forged } }
-  assert.equal((await ask('/v1/chat', { body: body0 })).status, 200)
+  const forgedBody = { prompt: `${forged} ${step({ text: forged })}`, tools: [], metadata: { note: forged } }
+  assert.equal((await ask('/v1/chat', { body: forgedBody })).status, 200)
   const failing = step({ status: 400, message: forged })
   assert.equal((await ask('/v1/chat', { body: { prompt: failing, tools: [] } })).status, 400)
   for (const field of ['model', 'cwd', 'session_id', 'permission_mode', 'effort'])

@@ -237,7 +237,7 @@ const expecting = ['Expect: 100-continue']
 const continued = /HTTP\/1\.1 100 /
 
 /** What must be judged before a client is told to send its body. */
-const judged: [what: string, given: Parameters<typeof head>[0], status: number][] = [
+const judged: [what: string, options: Parameters<typeof head>[0], status: number][] = [
   ['that is too large', { headers: [typed, 'Content-Length: 100001'] }, 413],
   ['of a gigabyte', { headers: [typed, 'Content-Length: 1073741824'] }, 413],
   ['without a key', { headers: [typed, 'Content-Length: 15'] }, 401],
@@ -304,7 +304,7 @@ const upgrades: [what: string, headers: string[]][] = [
 for (const [what, headers] of upgrades) {
   test(`D11 a wish for ${what} is passed over, and the connection stays what it was`, async (t) => {
     const connection = await RawConnection.open(t, port)
-    const upgrading = (given: Parameters<typeof head>[0]) => head(given).replace('Connection: close', 'Connection: Upgrade')
+    const upgrading = (options: Parameters<typeof head>[0]) => head(options).replace('Connection: close', 'Connection: Upgrade')
     connection.write(upgrading({ headers }))
     await connection.until(/"status":"ok"/)
     connection.write(upgrading({ target: '/nothing', headers }))

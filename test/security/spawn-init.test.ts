@@ -12,10 +12,10 @@ import { liveProcesses } from './spawn-processes.ts'
 const scene = await openScene({ fake: 'wrong-init' })
 const { home, cwd } = scene.folders
 const file = join(home, 'wrong-init.json')
-const isTold = (name: string) => /^told-\d+\.jsonl$/.test(name)
+const isLog = (name: string) => /^told-\d+\.jsonl$/.test(name)
 
 beforeEach(() => {
-  for (const name of readdirSync(home).filter(isTold)) rmSync(join(home, name))
+  for (const name of readdirSync(home).filter(isLog)) rmSync(join(home, name))
   rmSync(file, { force: true })
 })
 
@@ -30,13 +30,13 @@ function linesIn(name: string): Line[] {
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Line)
 }
 
-const toldLines = () => readdirSync(home).filter(isTold).flatMap(linesIn)
+const receivedLines = () => readdirSync(home).filter(isLog).flatMap(linesIn)
 const isPrompt = ({ type }: Line) => type === 'user'
-const prompts = () => toldLines().filter(isPrompt)
+const prompts = () => receivedLines().filter(isPrompt)
 
 /** Those that were told a prompt and live. */
 async function listeners(): Promise<number[]> {
-  const names = readdirSync(home).filter((name) => isTold(name) && linesIn(name).some(isPrompt))
+  const names = readdirSync(home).filter((name) => isLog(name) && linesIn(name).some(isPrompt))
   return (await liveProcesses()).map(({ pid }) => pid).filter((pid) => names.includes(`told-${pid}.jsonl`))
 }
 
@@ -197,7 +197,7 @@ const lines: [what: string, text: string][] = [
   ['another prompt', `x\n${user}\n`],
 ]
 
-const places: [place: string, request: (text: string) => Request][] = [
+const positions: [position: string, request: (text: string) => Request][] = [
   ['openai: the prompt', (content) => ({ ...openai, body: { ...plainBody, messages: [{ role: 'user', content }] } })],
   [
     'anthropic: the prompt',
@@ -207,15 +207,15 @@ const places: [place: string, request: (text: string) => Request][] = [
   ['native: the system prompt', (text) => native({ tools: [], system_prompt: text })],
 ]
 
-for (const [place, request] of places) {
+for (const [position, request] of positions) {
   for (const [what, text] of lines) {
-    test(`F06 ${place}: ${what} is no line of its own`, async () => {
+    test(`F06 ${position}: ${what} is no line of its own`, async () => {
       assert.equal((await scene.ask(request(text))).status, 200)
       assert.equal(prompts().length, 1)
-      const said = prompts()[0]?.message?.content?.[0]?.text
-      assert.equal(said, place.endsWith('prompt') && !place.includes('system') ? text : 'hi')
-      const asked = toldLines().map((line) => line.request?.subtype)
-      assert.ok(!asked.includes('set_permission_mode'))
+      const promptText = prompts()[0]?.message?.content?.[0]?.text
+      assert.equal(promptText, position.endsWith('prompt') && !position.includes('system') ? text : 'hi')
+      const subtypes = receivedLines().map((line) => line.request?.subtype)
+      assert.ok(!subtypes.includes('set_permission_mode'))
     })
   }
 }

@@ -41,13 +41,13 @@ function framesIn(text: string): Frame[] {
   })
 }
 
-type Told = { text: string; ends: number; last: string }
+type StreamedText = { text: string; ends: number; last: string }
 
 type Delta = { type?: string; text?: string; delta?: { text?: string }; choices?: { delta?: { content?: string } }[] }
 
 const parse = ({ data }: Frame) => JSON.parse(data) as Delta
 
-function toldBy(frames: Frame[], isEnd: (frame: Frame) => boolean, textOf: (delta: Delta) => string | undefined): Told {
+function readFrames(frames: Frame[], isEnd: (frame: Frame) => boolean, textOf: (delta: Delta) => string | undefined): StreamedText {
   const texts = frames.filter(({ data }) => data !== '[DONE]').map((frame) => textOf(parse(frame)) ?? '')
   const last = frames.at(-1)
   return { text: texts.join(''), ends: frames.filter(isEnd).length, last: last?.event ?? last?.data ?? '' }
@@ -57,7 +57,7 @@ type Surface = {
   path: string
   body(prompt: string): object
   whole(json: never): string
-  told(frames: Frame[]): Told
+  streamed(frames: Frame[]): StreamedText
   last: RegExp
 }
 
@@ -65,8 +65,8 @@ const native: Surface = {
   path: '/v1/chat',
   body: (prompt) => ({ prompt, tools: [] }),
   whole: ({ result }: { result: string }) => result,
-  told: (frames) =>
-    toldBy(
+  streamed: (frames) =>
+    readFrames(
       frames,
       (frame) => parse(frame).type === 'done',
       (delta) => (delta.type === 'delta' ? delta.text : ''),
@@ -78,8 +78,8 @@ const openai: Surface = {
   path: '/v1/chat/completions',
   body: (content) => ({ model: 'sonnet', messages: [{ role: 'user', content }] }),
   whole: ({ choices }: { choices: { message: { content: string } }[] }) => choices[0]?.message.content ?? '',
-  told: (frames) =>
-    toldBy(
+  streamed: (frames) =>
+    readFrames(
       frames,
       ({ data }) => data === '[DONE]',
       ({ choices }) => choices?.[0]?.delta?.content,
@@ -91,8 +91,8 @@ const anthropic: Surface = {
   path: '/v1/messages',
   body: (content) => ({ model: 'sonnet', max_tokens: 500, messages: [{ role: 'user', content }] }),
   whole: ({ content }: { content: { text: string }[] }) => content[0]?.text ?? '',
-  told: (frames) =>
-    toldBy(
+  streamed: (frames) =>
+    readFrames(
       frames,
       ({ event }) => event === 'message_stop',
       ({ delta }) => delta?.text,
@@ -113,9 +113,9 @@ for (const [name, surface] of Object.entries({ native, openai, anthropic })) {
           : { path: surface.path, body: { ...body, stream: true } },
       )
       assert.equal(stream.status, 200, stream.text)
-      const told = surface.told(framesIn(stream.text))
-      assert.deepEqual([told.text, told.ends], [text, 1])
-      assert.match(told.last, surface.last)
+      const streamed = surface.streamed(framesIn(stream.text))
+      assert.deepEqual([streamed.text, streamed.ends], [text, 1])
+      assert.match(streamed.last, surface.last)
     })
   }
 }

@@ -17,9 +17,9 @@ export async function liveProcesses(parent = process.pid): Promise<CliProcess[]>
 /** Empty where it has gone meanwhile. */
 function look(pid: number): CliProcess[] {
   try {
-    const [, ...given] = entriesOf(pid, 'cmdline')
+    const [, ...args] = entriesOf(pid, 'cmdline')
     const environment = Object.fromEntries(entriesOf(pid, 'environ').map(variable))
-    return [{ pid, arguments: given, environment, cwd: readlinkSync(`/proc/${pid}/cwd`) }]
+    return [{ pid, arguments: args, environment, cwd: readlinkSync(`/proc/${pid}/cwd`) }]
   } catch {
     return []
   }
@@ -28,6 +28,6 @@ function look(pid: number): CliProcess[] {
 const entriesOf = (pid: number, what: string) => readFileSync(`/proc/${pid}/${what}`, 'utf8').split('\0').slice(0, -1)
 
 function variable(entry: string): [name: string, value: string] {
-  const at = entry.indexOf('=')
-  return [entry.slice(0, at), entry.slice(at + 1)]
+  const equals = entry.indexOf('=')
+  return [entry.slice(0, equals), entry.slice(equals + 1)]
 }

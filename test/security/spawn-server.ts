@@ -49,21 +49,21 @@ export async function makeProcessScene(t: TestContext): Promise<ProcessScene> {
   const launch = (options: ProcessOptions) => {
     const child = spawnServer(folders, upstream, options)
     children.push(child)
-    return { child, told: listen(child) }
+    return { child, output: listen(child) }
   }
   return {
     folders,
     upstream,
     start: async (options = {}) => {
-      const { child, told } = launch(options)
-      const url = await told.url
-      assert.ok(url !== null, `the server did not start: ${told.text()}`)
-      return { url, pid: child.pid ?? 0, log: told.text, kill: (signal) => end(child, signal) }
+      const { child, output } = launch(options)
+      const url = await output.url
+      assert.ok(url !== null, `the server did not start: ${output.text()}`)
+      return { url, pid: child.pid ?? 0, log: output.text, kill: (signal) => end(child, signal) }
     },
     runToEnd: async (options = {}) => {
-      const { child, told } = launch(options)
-      if ((await told.url) !== null) await end(child, 'SIGKILL')
-      return { code: await exitOf(child), output: told.text() }
+      const { child, output } = launch(options)
+      if ((await output.url) !== null) await end(child, 'SIGKILL')
+      return { code: await exitOf(child), output: output.text() }
     },
   }
 }

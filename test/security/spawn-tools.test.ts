@@ -54,7 +54,7 @@ const filesIn = (folder: string) => readdirSync(folder, { recursive: true, encod
 /** The model asks for the tool once, offered or not. */
 const using = (...uses: Use[]) => `use it ${step({ tools: uses, force_tool: true })}`
 
-const asked: Use[] = [
+const attempts: Use[] = [
   { name: 'Bash', input: { command: `touch ${mark}`, description: 'a command' } },
   { name: 'Write', input: { file_path: mark, content: 'x' } },
   { name: 'Edit', input: { file_path: join(cwd, 'inside.txt'), old_string: within, new_string: 'x' } },
@@ -81,7 +81,7 @@ const surfaces = [
   ],
 ] as const
 
-for (const use of asked) {
+for (const use of attempts) {
   for (const [surface, path, body] of surfaces) {
     test(`F09 ${surface}: a model that asks for ${use.name} gets nothing`, async () => {
       const before = filesIn(cwd)

@@ -8,16 +8,16 @@ export type Message = { role: 'user' | 'assistant'; content: string | Block[] }
 export type Block = { type: 'text'; text: string }
 
 /** `history` is for the surfaces only; the native API keeps conversations itself. */
-export type Asked = { prompt: string | Block[]; system?: string; history?: Message[] }
+export type PromptInput = { prompt: string | Block[]; system?: string; history?: Message[] }
 
 export type Way = {
   name: string
   /** `isFirst`: a new conversation, where the way has one that goes on from prompt to prompt. */
-  ask(asked: Asked, isFirst?: boolean): Promise<Answer>
+  ask(input: PromptInput, isFirst?: boolean): Promise<Answer>
 }
 
 function openai(scene: Scene): Way {
-  const ask = ({ prompt, system, history = [] }: Asked) =>
+  const ask = ({ prompt, system, history = [] }: PromptInput) =>
     scene.ask({
       path: '/v1/chat/completions',
       body: {
@@ -33,7 +33,7 @@ function openai(scene: Scene): Way {
 }
 
 function responses(scene: Scene): Way {
-  const ask = ({ prompt, system, history = [] }: Asked) =>
+  const ask = ({ prompt, system, history = [] }: PromptInput) =>
     scene.ask({
       path: '/v1/responses',
       body: {
@@ -46,7 +46,7 @@ function responses(scene: Scene): Way {
 }
 
 function anthropic(scene: Scene): Way {
-  const ask = ({ prompt, system, history = [] }: Asked) =>
+  const ask = ({ prompt, system, history = [] }: PromptInput) =>
     scene.ask({
       path: '/v1/messages',
       body: {
@@ -60,7 +60,7 @@ function anthropic(scene: Scene): Way {
 }
 
 function toolless(scene: Scene): Way {
-  const ask = ({ prompt, system }: Asked) =>
+  const ask = ({ prompt, system }: PromptInput) =>
     scene.ask({ body: { prompt, tools: [], ...(system === undefined ? {} : { system_prompt: system }) } })
   return { name: 'native without tools', ask }
 }
@@ -68,12 +68,12 @@ function toolless(scene: Scene): Way {
 /** Its prompts follow one another in one conversation, as the start of a process for each would take long. */
 function agent(scene: Scene): Way {
   let session: unknown
-  const ask = async ({ prompt, system }: Asked, isFirst = system !== undefined) => {
-    const goesOn = !isFirst && session !== undefined
+  const ask = async ({ prompt, system }: PromptInput, isFirst = system !== undefined) => {
+    const continues = !isFirst && session !== undefined
     const answer = await scene.ask({
       body: {
         prompt,
-        ...(goesOn ? { session_id: session } : {}),
+        ...(continues ? { session_id: session } : {}),
         ...(system === undefined ? {} : { append_system_prompt: system }),
       },
     })
@@ -86,8 +86,8 @@ function agent(scene: Scene): Way {
 /** All surfaces lead to the same processes: a text comes in by one of them, the next one by another. */
 function plain(scene: Scene): Way {
   const surfaces = [openai(scene), anthropic(scene), responses(scene)]
-  let asked = 0
-  return { name: 'plain', ask: (each) => (surfaces[asked++ % surfaces.length] as Way).ask(each) }
+  let count = 0
+  return { name: 'plain', ask: (each) => (surfaces[count++ % surfaces.length] as Way).ask(each) }
 }
 
 export type Ways = { plain: Way; toolless: Way; agent: Way }

@@ -150,7 +150,7 @@ test('a database of a newer version is refused', async (t) => {
   assert.match(await startupError(openKeyStore(storeFolder.folder)), /was created by a newer claude-serve/)
 })
 
-test('each query of every request uses an index', async (t) => {
+test('each lookup that every request makes is one statement with an index', async (t) => {
   const storeFolder = makeStoreFolder(t)
   await (await storeFolder.open()).close()
   const plans: string[][] = []

@@ -42,7 +42,8 @@ function readName(name: string): string {
   refuseSecret(name)
   // The prefix of ids is reserved, so that a name is never mistaken for an id.
   if (namePattern.test(name) && !name.startsWith('key_')) return name
-  const accepted = 'give up to 64 letters, digits, spaces and . _ - @ : + /, such as laptop; a name cannot start with key_'
+  const accepted =
+    'give up to 64 letters, digits, spaces and . _ - @ : + /, such as laptop; a name cannot start with key_'
   throw refuse('name', name, accepted)
 }
 

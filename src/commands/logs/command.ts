@@ -7,7 +7,7 @@ import type { LogFlags } from './logs.ts'
 export function addLogs(program: Command, setExitCode: SetExitCode): void {
   const command = program
     .command('logs')
-    .description('show the log of the data folder\'s server')
+    .description("show the log of the data folder's server")
     .option('-n, --lines <count>', 'how many of the newest lines to show, or all (default: 100)')
     .option('-f, --follow', 'keep showing new lines until Ctrl-C')
   addLocationOptions(command)

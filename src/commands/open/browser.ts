@@ -45,6 +45,8 @@ export function openInBrowser(address: string, own: Environment): Promise<void> 
   })
   return new Promise((resolve, reject) => {
     worker.once('error', reject)
-    worker.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`the browser thread exited with code ${code}`))))
+    worker.once('exit', (code) =>
+      code === 0 ? resolve() : reject(new Error(`the browser thread exited with code ${code}`)),
+    )
   })
 }

@@ -59,7 +59,8 @@ export function showService(flags: StateFlags): Promise<ExitCode> {
         ['state', state ?? 'unknown'],
       ]
       print(asTable(rows).join('\n'))
-    } else note(`no service is installed: ${manager.file} does not exist; install one with claude-serve service install`)
+    } else
+      note(`no service is installed: ${manager.file} does not exist; install one with claude-serve service install`)
     return isActive ? 0 : 1
   })
 }
@@ -69,7 +70,9 @@ function ownManager(): Manager {
   const environment = processEnvironment()
   if (process.platform === 'linux') return systemd(environment)
   if (process.platform === 'darwin') return launchd(environment, process.getuid?.() ?? 0)
-  throw new CommandError(`services are not supported on ${process.platform}: start claude-serve when you log in instead`)
+  throw new CommandError(
+    `services are not supported on ${process.platform}: start claude-serve when you log in instead`,
+  )
 }
 
 /** The file as we wrote it before; null if it does not exist. Throws CommandError for somebody else's file. */

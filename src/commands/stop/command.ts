@@ -13,7 +13,8 @@ export function addStop(program: Command, setExitCode: SetExitCode): void {
   addLocationOptions(command)
     .addHelpText(
       'after',
-      '\nA stopping server gives running requests 30 s to finish.' + '\nThe exit code is 0 even if no server was running.',
+      '\nWhen it stops, a server gives running requests 30 s to finish.' +
+        '\nThe exit code is 0 even if no server was running.',
     )
     .action(async (flags: StopFlags) => {
       setExitCode(await (await import('./stop.ts')).stopServer(flags))

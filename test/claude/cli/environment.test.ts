@@ -1,4 +1,4 @@
-// What of the server's environment a CLI process sees: the list, and nothing that is not on it.
+// Which part of the server's environment a CLI process sees: the listed variables and nothing else.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { childEnvironment, markerName } from '../../../src/claude/cli/environment.ts'
@@ -12,7 +12,7 @@ const setByServer = {
   CLAUDE_AGENT_SDK_CLIENT_APP: 'claude-serve',
 }
 
-test('an empty environment gives what the server itself sets, and the marker only where there is one', () => {
+test('an empty environment yields what the server itself sets, and the marker only if one is passed', () => {
   assert.deepEqual(childEnvironment({}), setByServer)
   assert.deepEqual(childEnvironment({}, { [markerName]: 'm.1' }), { ...setByServer, [markerName]: 'm.1' })
 })
@@ -35,13 +35,13 @@ for (const name of passed) {
 }
 
 const heldBack = [
-  // They would change how a process runs, or load code into it.
+  // These would change how a process runs, or load code into it.
   'NODE_OPTIONS', 'NODE_PATH', 'LD_PRELOAD', 'LD_LIBRARY_PATH', 'DYLD_INSERT_LIBRARIES', 'BASH_ENV', 'ENV', 'PYTHONPATH',
   'PERL5OPT', 'GIT_SSH_COMMAND', 'BUN_OPTIONS', 'IFS', 'BASH_FUNC_x%%', 'PROMPT_COMMAND',
-  // They would make the CLI think that it runs inside another one, or change what it does.
+  // These would make the CLI think that it runs inside another one, or change what it does.
   'CLAUDECODE', 'CLAUDE_CODE_ENTRYPOINT', 'CLAUDE_CODE_SSE_PORT', 'CLAUDE_CODE_EXTRA_BODY', 'IS_SANDBOX',
   'CLAUDE_CODE_ATTRIBUTION_HEADER', 'CLAUDE_CODE_SIMPLE', 'ANTHROPIC_LOG', 'DEBUG', 'MAX_THINKING_TOKENS',
-  // They belong to others.
+  // These belong to other programs.
   'GITHUB_TOKEN', 'GH_TOKEN', 'OPENAI_API_KEY', 'DATABASE_URL', 'PGPASSWORD', 'SSH_AUTH_SOCK', 'NPM_TOKEN', 'SECRET',
   'CLAUDE_SERVE_API_KEY', 'CLAUDE_SERVE_KEYS', 'CLAUDE_SERVE_DATABASE', 'ANTHROPIC_ADMIN_KEY', 'AWSOME', 'XDG', 'LC_',
   'MY_HTTP_PROXY', 'PATH_INFO', '__proto__x', 'npm_config_registry', 'PWD', 'OLDPWD', 'DISPLAY', 'MAIL',
@@ -52,17 +52,17 @@ for (const name of heldBack) {
   })
 }
 
-test('what the server sets wins over what the operator has set', () => {
+test("the server's variables override the operator's", () => {
   const operator = Object.fromEntries(Object.keys(setByServer).map((name) => [name, 'operator']))
   assert.deepEqual(childEnvironment({ ...operator, [markerName]: 'stolen' }), setByServer)
   assert.equal(childEnvironment({ [markerName]: 'stolen' }, { [markerName]: 'm.1' })[markerName], 'm.1')
 })
 
-test('what is not set is not passed on as an empty value', () => {
+test('an unset variable is not passed on as an empty value', () => {
   assert.deepEqual(childEnvironment({ HOME: undefined, LANG: '' }), { ...setByServer, LANG: '' })
 })
 
-const paths: [given: string, expected: string][] = [
+const paths: [searchPath: string, expected: string][] = [
   ['/usr/bin:/bin', '/usr/bin:/bin'],
   ['/usr/bin:node_modules/.bin:/bin', '/usr/bin:/bin'],
   ['.:/bin', '/bin'],
@@ -71,11 +71,11 @@ const paths: [given: string, expected: string][] = [
   ['/bin::/usr/bin', '/bin:/usr/bin'],
   ['./a:../b:~/bin', ''],
 ]
-for (const [given, expected] of paths) {
-  test(`of the search path ${JSON.stringify(given)} only absolute folders are kept`, {
+for (const [searchPath, expected] of paths) {
+  test(`only the absolute folders of the search path ${JSON.stringify(searchPath)} remain`, {
     skip: process.platform === 'win32',
   }, () => {
-    assert.equal(childEnvironment({ PATH: given }).PATH, expected)
+    assert.equal(childEnvironment({ PATH: searchPath }).PATH, expected)
   })
 }
 
@@ -86,7 +86,7 @@ const folders: [environment: Record<string, string>, expected: string][] = [
   [{ HOME: '/home/a', CLAUDE_CONFIG_DIR: '' }, '/home/a/.claude'],
 ]
 for (const [environment, expected] of folders) {
-  test(`with ${JSON.stringify(environment)} the CLI keeps its things in ${expected}`, () => {
+  test(`with ${JSON.stringify(environment)} the CLI's folder is ${expected}`, () => {
     assert.equal(configFolder(environment), expected)
   })
 }

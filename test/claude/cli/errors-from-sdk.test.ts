@@ -1,4 +1,4 @@
-// From what the CLI reports of a failure to our codes: the table, row by row.
+// How failures reported by the CLI map to our codes: the table, row by row.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SDKResultMessage } from '@anthropic-ai/claude-agent-sdk'
@@ -32,7 +32,7 @@ const upstream: Row[] = [
   ['no credit', 'billing_error', 400, 'claude_failed', 502],
   ['a wrong key', 'authentication_failed', 401, 'claude_not_logged_in', 503],
   ['a refused key', 'authentication_failed', 403, 'claude_not_logged_in', 503],
-  ['a refused organisation', 'oauth_org_not_allowed', 403, 'claude_not_logged_in', 503],
+  ['a refused organization', 'oauth_org_not_allowed', 403, 'claude_not_logged_in', 503],
   ['no login', 'authentication_failed', null, 'claude_not_logged_in', 503],
   ['no cloud login', 'cloud_credential_error', null, 'claude_not_logged_in', 503],
   ['an unknown model', 'model_not_found', 404, 'model_not_found', 400],
@@ -58,11 +58,11 @@ for (const [title, kind, status, code, http] of upstream) {
   })
 }
 
-test('a success is no failure', () => {
+test('a success is not a failure', () => {
   assert.equal(resultFailure(resultOf({ is_error: false }), noClues), null)
 })
 
-test('the status of an earlier try counts where the result names none', () => {
+test('the status of an earlier try counts if the result names none', () => {
   const clues: FailureClues = { kind: 'server_error', upstreamStatus: 529, retryAfterS: null }
   assert.equal(resultFailure(resultOf({ api_error_status: null }), clues)?.code, 'overloaded')
   assert.equal(resultFailure(resultOf({ api_error_status: 500 }), clues)?.code, 'claude_failed')
@@ -82,7 +82,7 @@ const results: [subtype: string, fields: Record<string, unknown>, code: ErrorCod
     'claude_failed',
     /turns \(1\)\. Give a higher max_turns/,
   ],
-  ['error_max_structured_output_retries', {}, 'claude_failed', /fits json_schema/],
+  ['error_max_structured_output_retries', {}, 'claude_failed', /matches json_schema/],
   ['error_during_execution', { errors: ['No conversation found'] }, 'claude_failed', /^No conversation found$/],
   [
     'error_during_execution',
@@ -104,30 +104,30 @@ const waits: [title: string, clues: Partial<FailureClues>, expected: number | un
   ['a limit that does not', { upstreamStatus: 429 }, 30],
   ['an overload', { upstreamStatus: 529 }, 5],
   [
-    'a failure that another try does not help',
+    'a failure for which a retry does not help',
     { upstreamStatus: 401, kind: 'authentication_failed', retryAfterS: 9 },
     undefined,
   ],
 ]
 for (const [title, clues, expected] of waits) {
-  test(`how long to wait after ${title}: ${expected ?? 'not said'}`, () => {
+  test(`how long to wait after ${title}: ${expected ?? 'not specified'}`, () => {
     assert.equal(upstreamFailure('x', { ...noClues, ...clues }).details.retryAfterS, expected)
   })
 }
 
-test('a missing login says what to do', () => {
+test('the error for a missing login says what to do', () => {
   assert.match(
     upstreamFailure('Not logged in', { ...noClues, kind: 'authentication_failed' }).message,
     /\/login.*ANTHROPIC_API_KEY/,
   )
 })
 
-test('a failure without a text has one, and secrets in a text are masked', () => {
+test('a failure without a text gets one, and secrets in a text are masked', () => {
   assert.match(upstreamFailure('', noClues).message, /without giving a reason/)
   assert.equal(upstreamFailure('key sk-ant-api03-abcdef is bad', noClues).message, 'key sk-ant-*** is bad')
 })
 
-test('a dead process is told with its code and the end of what it wrote to stderr', () => {
+test('the error for a dead process has its exit code and the end of its stderr output', () => {
   const error = processFailure('ended', { code: 3, stderr: `${'x'.repeat(5000)}the end` })
   assert.equal(error.code, 'claude_failed')
   assert.equal(error.message, 'Claude Code ended.')

@@ -1,4 +1,4 @@
-// Which `claude` is used, what is said where none can be, and that answers are kept until a file behind them changes.
+// Which `claude` is used, which error is reported if none is usable, and that answers are cached until a file they depend on changes.
 import assert from 'node:assert/strict'
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -25,7 +25,7 @@ function setUp(t: TestContext): Scene {
   }
 }
 
-/** A `claude` that tells this version and notes each call. */
+/** A `claude` that prints this version and records each call. */
 function makeClaude({ folders }: Scene, folder: string, answer = `${newer} (Claude Code)`, mode = 0o755): string {
   mkdirSync(join(folders.root, folder), { recursive: true })
   const path = join(folders.root, folder, 'claude')
@@ -66,12 +66,12 @@ test('a claude on the search path is used if it is new enough', onPosix, async (
 
 const unusable: [title: string, answer: string, mode: number][] = [
   ['too old', '1.0.3 (Claude Code)', 0o755],
-  ['one that says nothing', '', 0o755],
+  ['one that prints nothing', '', 0o755],
   ['one that is another program', 'claude, the cat of version 9', 0o755],
   ['one that cannot be executed', newer, 0o644],
 ]
 for (const [title, answer, mode] of unusable) {
-  test(`where the claude on the search path is ${title}, the one of the SDK is used`, onPosix, async (t) => {
+  test(`if the claude on the search path is ${title}, the one from the SDK is used`, onPosix, async (t) => {
     const scene = setUp(t)
     makeClaude(scene, 'one', answer, mode)
     const { path, origin, version } = await new Executable(null, scene.environment).claude()
@@ -80,13 +80,13 @@ for (const [title, answer, mode] of unusable) {
   })
 }
 
-test('where there is no claude on the search path, the one of the SDK is used', onPosix, async (t) => {
+test('without a claude on the search path, the one from the SDK is used', onPosix, async (t) => {
   const { environment } = setUp(t)
   assert.equal((await new Executable(null, environment).claude()).origin, 'sdk')
 })
 
 test(
-  'a folder named claude is no program, and a relative folder of the search path is not searched',
+  'a folder named claude is not a program, and a relative folder of the search path is not searched',
   onPosix,
   async (t) => {
     const scene = setUp(t)
@@ -97,7 +97,7 @@ test(
   },
 )
 
-test('a named one is used, by its path or by its name on the search path', onPosix, async (t) => {
+test('a configured claude is used, by its path or by its name on the search path', onPosix, async (t) => {
   const scene = setUp(t)
   const path = makeClaude(scene, 'two')
   for (const name of [path, 'claude']) {
@@ -106,7 +106,7 @@ test('a named one is used, by its path or by its name on the search path', onPos
   }
 })
 
-test('a named one must be there, run, and be new enough: no other takes its place', onPosix, async (t) => {
+test('a configured claude must exist, run, and be new enough: no other is used instead', onPosix, async (t) => {
   const scene = setUp(t)
   makeClaude(scene, 'one')
   const missing = join(scene.folders.root, 'missing')
@@ -123,13 +123,13 @@ test('a named one must be there, run, and be new enough: no other takes its plac
   const old = makeClaude(scene, 'old', '2.1.329 (Claude Code)')
   await assert.rejects(
     new Executable(old, scene.environment).claude(),
-    refusal(/is version 2\.1\.329; at least 2\.1\.330 is needed/),
+    refusal(/is version 2\.1\.329; at least 2\.1\.330 is required/),
   )
   const odd = makeClaude(scene, 'odd', 'hello')
   await assert.rejects(new Executable(odd, scene.environment).claude(), refusal(/cannot be run: its --version prints/))
 })
 
-test('a named one that comes later is found then', onPosix, async (t) => {
+test('a configured claude that is installed later is found then', onPosix, async (t) => {
   const scene = setUp(t)
   const path = join(scene.folders.root, 'two', 'claude')
   const executable = new Executable(path, scene.environment)
@@ -138,7 +138,7 @@ test('a named one that comes later is found then', onPosix, async (t) => {
   assert.equal((await executable.claude()).version, newer)
 })
 
-test('the version is asked once, and again when the file has changed', onPosix, async (t) => {
+test('the version is read once, and again if the file has changed', onPosix, async (t) => {
   const scene = setUp(t)
   const path = makeClaude(scene, 'two')
   const executable = new Executable(path, scene.environment)
@@ -151,25 +151,25 @@ test('the version is asked once, and again when the file has changed', onPosix, 
   assert.deepEqual(scene.calls(), ['--version', '--version'])
 })
 
-test('the version of one that was searched for is asked once, too', {
+test('the version of a claude on the search path is read once, too', {
   ...onPosix,
 }, async (t) => {
   const scene = setUp(t)
   makeClaude(scene, 'two')
   const executable = new Executable(null, scene.environment)
-  for (let asked = 0; asked < 3; asked++) await executable.claude()
+  for (let call = 0; call < 3; call++) await executable.claude()
   assert.deepEqual(scene.calls(), ['--version'])
 })
 
-test('the login is asked once, and again when the credentials have changed', onPosix, async (t) => {
+test('the login is read once, and again if the credentials have changed', onPosix, async (t) => {
   const scene = setUp(t)
   const executable = new Executable(makeClaude(scene, 'two'), scene.environment)
-  const asked = () => scene.calls().filter((call) => call === 'auth').length
+  const loginCalls = () => scene.calls().filter((call) => call === 'auth').length
   logIn(scene, 'api_key')
   assert.deepEqual(await executable.login(), { loggedIn: true, method: 'api_key' })
   logOut(scene)
   assert.deepEqual(await executable.login(), { loggedIn: true, method: 'api_key' })
-  assert.equal(asked(), 1)
+  assert.equal(loginCalls(), 1)
   const credentials = join(scene.folders.configDir, '.credentials.json')
   writeFileSync(credentials, '{}')
   assert.deepEqual(await executable.login(), { loggedIn: false, method: 'none' })
@@ -178,10 +178,10 @@ test('the login is asked once, and again when the credentials have changed', onP
   assert.deepEqual(await executable.login(), { loggedIn: true, method: 'claude.ai' })
   rmSync(credentials)
   await executable.login()
-  assert.equal(asked(), 4)
+  assert.equal(loginCalls(), 4)
 })
 
-test('the login is looked for where CLAUDE_CONFIG_DIR says', onPosix, async (t) => {
+test('the login is read from CLAUDE_CONFIG_DIR', onPosix, async (t) => {
   const scene = setUp(t)
   const elsewhere = join(scene.folders.root, 'elsewhere')
   mkdirSync(elsewhere)
@@ -193,7 +193,7 @@ test('the login is looked for where CLAUDE_CONFIG_DIR says', onPosix, async (t) 
   assert.equal((await executable.login()).loggedIn, true)
 })
 
-test('what is known of the login can be had without waiting', onPosix, async (t) => {
+test('the known login is available without waiting', onPosix, async (t) => {
   const scene = setUp(t)
   const executable = new Executable(makeClaude(scene, 'two'), scene.environment)
   logIn(scene, 'api_key')
@@ -202,19 +202,15 @@ test('what is known of the login can be had without waiting', onPosix, async (t)
   assert.deepEqual(executable.loginSoFar(), { loggedIn: true, method: 'api_key' })
 })
 
-test(
-  'an answer about the login that makes no sense is a failure, and the next one who asks hears better',
-  onPosix,
-  async (t) => {
-    const scene = setUp(t)
-    const executable = new Executable(makeClaude(scene, 'two'), scene.environment)
-    writeFileSync(join(scene.folders.root, 'login'), 'not JSON')
-    await assert.rejects(executable.login(), SyntaxError)
-    assert.equal(executable.loginSoFar(), null)
-    logIn(scene, 'api_key')
-    assert.equal((await executable.login()).loggedIn, true)
-  },
-)
+test('an invalid answer about the login is a failure, and the next call tries again', onPosix, async (t) => {
+  const scene = setUp(t)
+  const executable = new Executable(makeClaude(scene, 'two'), scene.environment)
+  writeFileSync(join(scene.folders.root, 'login'), 'not JSON')
+  await assert.rejects(executable.login(), SyntaxError)
+  assert.equal(executable.loginSoFar(), null)
+  logIn(scene, 'api_key')
+  assert.equal((await executable.login()).loggedIn, true)
+})
 
 const versions: [a: string, b: string, expected: number][] = [
   ['2.1.330', '2.1.330', 0],

@@ -1,4 +1,4 @@
-// Which requests can share a process, which process can be used again, and when a conversation goes on where it is.
+// Which requests can share a process, which process is reusable, and when a conversation continues in its process.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { canContinue, type Profile, profileKey, type Turn, toProfile, toTurn } from '../../../src/claude/cli/profile.ts'
@@ -12,7 +12,7 @@ import {
   type RunRequest,
 } from '../../../src/core/agent.ts'
 
-type Given = {
+type Circumstances = {
   session?: RunRequest['session']
   rewind?: boolean
   promptSwitch?: boolean
@@ -32,14 +32,14 @@ const requestOf = (options: Partial<RunOptions>, session: RunRequest['session'] 
   isAuxiliary: false,
 })
 
-function profileOf(options: Partial<RunOptions>, given: Given = {}): Profile {
-  const { session, rewind = true, promptSwitch = true, hasHooks = false, cwd = '/work' } = given
+function profileOf(options: Partial<RunOptions>, circumstances: Circumstances = {}): Profile {
+  const { session, rewind = true, promptSwitch = true, hasHooks = false, cwd = '/work' } = circumstances
   return toProfile(requestOf(options, session), { cwd, abilities: { rewind, promptSwitch }, hasHooks })
 }
 
 const toolless = { tools: [] }
 
-const reusable: [title: string, options: Partial<RunOptions>, given: Given, expected: boolean][] = [
+const reusable: [title: string, options: Partial<RunOptions>, circumstances: Circumstances, expected: boolean][] = [
   ['one without tools', toolless, {}, true],
   [
     'one without tools, with a prompt, model and schema',
@@ -48,28 +48,33 @@ const reusable: [title: string, options: Partial<RunOptions>, given: Given, expe
     true,
   ],
   [
-    'one without tools and without settings, though there are hooks',
+    'one without tools and without settings, although there are hooks',
     { ...toolless, settingSources: [] },
     { hasHooks: true },
     true,
   ],
-  ['one that says nothing of tools', {}, {}, false],
+  ['one that does not mention tools', {}, {}, false],
   ['one with a tool', { tools: ['Read'] }, {}, false],
   ['one with servers', { ...toolless, mcpServers: { a: {} } }, {}, false],
   ['one with agents', { ...toolless, agents: { a: {} } }, {}, false],
   ['one with a budget', { ...toolless, maxBudgetUsd: 1 }, {}, false],
   ['one with hooks in its settings', toolless, { hasHooks: true }, false],
-  ['one that goes on with a conversation', toolless, { session: { kind: 'continue', sessionId } }, false],
+  ['one that continues a conversation', toolless, { session: { kind: 'continue', sessionId } }, false],
   ['one that copies a conversation', toolless, { session: { kind: 'fork', sessionId } }, false],
-  ['one for a CLI that cannot empty a conversation', toolless, { rewind: false }, false],
+  ['one for a CLI that cannot rewind a conversation', toolless, { rewind: false }, false],
 ]
-for (const [title, options, given, expected] of reusable) {
-  test(`${expected ? 'used again' : 'not used again'}: ${title}`, () => {
-    assert.equal(profileOf(options, given).reusable, expected)
+for (const [title, options, circumstances, expected] of reusable) {
+  test(`a process is ${expected ? '' : 'not '}reusable: ${title}`, () => {
+    assert.equal(profileOf(options, circumstances).reusable, expected)
   })
 }
 
-const prompts: [title: string, options: Partial<RunOptions>, given: Given, expected: Profile['prompt']][] = [
+const prompts: [
+  title: string,
+  options: Partial<RunOptions>,
+  circumstances: Circumstances,
+  expected: Profile['prompt'],
+][] = [
   ['none', {}, {}, { kind: 'claude-code', append: null }],
   ['an addition', { appendSystemPrompt: 'A' }, {}, { kind: 'claude-code', append: 'A' }],
   ['a text with tools', { systemPrompt: 'S' }, {}, { kind: 'fixed', text: 'S' }],
@@ -78,21 +83,21 @@ const prompts: [title: string, options: Partial<RunOptions>, given: Given, expec
   ['a text that cannot be switched to', { ...toolless, systemPrompt: ' S' }, {}, { kind: 'fixed', text: ' S' }],
   ['an empty text', { ...toolless, systemPrompt: '' }, {}, { kind: 'fixed', text: '' }],
   [
-    'a text, where the CLI cannot switch',
+    'a text, if the CLI cannot switch prompts',
     { ...toolless, systemPrompt: 'S' },
     { promptSwitch: false },
     { kind: 'fixed', text: 'S' },
   ],
   [
-    'a text, where the CLI cannot empty',
+    'a text, if the CLI cannot rewind',
     { ...toolless, systemPrompt: 'S' },
     { rewind: false },
     { kind: 'fixed', text: 'S' },
   ],
 ]
-for (const [title, options, given, expected] of prompts) {
+for (const [title, options, circumstances, expected] of prompts) {
   test(`the base of the system prompt: ${title}`, () => {
-    assert.deepEqual(profileOf(options, given).prompt, expected)
+    assert.deepEqual(profileOf(options, circumstances).prompt, expected)
   })
 }
 
@@ -108,7 +113,7 @@ const switchable: [text: string, expected: boolean][] = [
   ['\ufeffa byte order mark', false],
 ]
 for (const [text, expected] of switchable) {
-  test(`${JSON.stringify(text)} can ${expected ? '' : 'not '}be given to a live process`, () => {
+  test(`the prompt ${JSON.stringify(text)} can ${expected ? '' : 'not '}be set in a live process`, () => {
     assert.equal(canSwitchTo(text), expected)
   })
 }
@@ -119,14 +124,14 @@ test('requests that differ only in what a turn brings share a process', () => {
   assert.equal(profileKey(one), profileKey(other))
 })
 
-test('the order in which setting sources are named does not matter, and all of them is what none named means', () => {
+test('the order of setting sources does not matter, and naming all of them is the same as naming none', () => {
   const key = (settingSources: RunOptions['settingSources']) => profileKey(profileOf({ settingSources }))
   assert.equal(key(['local', 'user']), key(['user', 'local']))
   assert.equal(key(['local', 'project', 'user']), key(null))
   assert.notEqual(key([]), key(null))
 })
 
-const differences: [field: string, options: Partial<RunOptions>, given?: Given][] = [
+const differences: [field: string, options: Partial<RunOptions>, circumstances?: Circumstances][] = [
   ['model', { model: 'm' }],
   ['fallbackModel', { fallbackModel: 'm' }],
   ['systemPrompt', { systemPrompt: 'S' }],
@@ -147,9 +152,9 @@ const differences: [field: string, options: Partial<RunOptions>, given?: Given][
   ['settingSources', { settingSources: ['user'] }],
   ['the folder', {}, { cwd: '/elsewhere' }],
 ]
-for (const [field, options, given] of differences) {
-  test(`what is fixed at birth keeps requests apart: ${field}`, () => {
-    assert.notEqual(profileKey(profileOf(options, given)), profileKey(profileOf({})))
+for (const [field, options, circumstances] of differences) {
+  test(`requests that differ in what is fixed when a process is spawned do not share one: ${field}`, () => {
+    assert.notEqual(profileKey(profileOf(options, circumstances)), profileKey(profileOf({})))
   })
 }
 
@@ -185,14 +190,14 @@ const thinkingOff = { isOff: true, budgetTokens: null, display: null }
 const plainTurns: [what: string, options: Partial<RunOptions>, plain?: Partial<PlainOptions>][] = [
   ['effort', { effort: 'low' }],
   ['thinking', {}, { thinking: thinkingOff }],
-  ['a budget of thinking', {}, { thinking: { isOff: false, budgetTokens: 2048, display: null } }],
-  ['what is shown of thinking', {}, { thinking: { isOff: false, budgetTokens: null, display: 'omitted' } }],
+  ['thinking budget', {}, { thinking: { isOff: false, budgetTokens: 2048, display: null } }],
+  ['display of thinking', {}, { thinking: { isOff: false, budgetTokens: null, display: 'omitted' } }],
   ['output limit', {}, { maxOutputTokens: 5 }],
   ['stop sequences', {}, { stopSequences: ['x'] }],
   ['tools', {}, { tools: [tool] }],
   ['model', { model: 'm' }],
   ['system prompt', { systemPrompt: 'another' }],
-  ['what the answer has to have', {}, { requiredOutput: 'call' }],
+  ['required output', {}, { requiredOutput: 'call' }],
 ]
 for (const [what, options, plain] of plainTurns) {
   test(`plain requests share a process whatever their ${what}`, () => {
@@ -205,13 +210,13 @@ for (const [what, options, plain] of plainTurns) {
   })
 }
 
-test('plain requests with a schema, or under a system prompt that is fixed at birth, have processes of their own', () => {
+test('plain requests with a schema, or with a system prompt that must be fixed at spawn, have their own processes', () => {
   const key = profileKey(plainProfileOf({ systemPrompt: 'S' }))
   assert.notEqual(profileKey(plainProfileOf({ systemPrompt: 'S', jsonSchema: { type: 'object' } })), key)
   assert.notEqual(profileKey(plainProfileOf({ systemPrompt: '' })), key)
 })
 
-test('agent processes of different efforts are different ones, plain processes are one', () => {
+test('agent requests of different efforts have different processes, plain requests share one', () => {
   const efforts: (Effort | null)[] = [null, 'low', 'medium', 'high', 'xhigh', 'max']
   const keysOf = (profiles: readonly Profile[]) => new Set(profiles.map(profileKey)).size
   assert.equal(keysOf(efforts.map((effort) => profileOf({ ...toolless, effort }))), efforts.length)
@@ -233,15 +238,15 @@ test("a plain turn carries effort, thinking, limit, tools and history; an agent'
   assert.equal(toTurn(requestOf({ effort: 'max' })).effort, null)
 })
 
-type Asked = [
+type Continuation = [
   title: string,
-  begunWith: Partial<RunOptions>,
-  askedFor: Partial<RunOptions>,
+  first: Partial<RunOptions>,
+  next: Partial<RunOptions>,
   expected: boolean,
   cwd?: string,
 ]
 
-const continuations: Asked[] = [
+const continuations: Continuation[] = [
   ['nothing', {}, {}, true],
   [
     'the same options with tools',
@@ -250,17 +255,17 @@ const continuations: Asked[] = [
     true,
   ],
   ['the same options without tools', { ...toolless, systemPrompt: 'S' }, { ...toolless, systemPrompt: 'S' }, true],
-  ['no system prompt, where it began with one', { ...toolless, systemPrompt: 'S' }, toolless, true],
-  ['no system prompt, where a process was born with one', { systemPrompt: 'S' }, {}, true],
+  ['no system prompt, after it started with one', { ...toolless, systemPrompt: 'S' }, toolless, true],
+  ['no system prompt, after a process was spawned with one', { systemPrompt: 'S' }, {}, true],
   ['another system prompt', { ...toolless, systemPrompt: 'S' }, { ...toolless, systemPrompt: 'T' }, false],
-  ['a system prompt, where it began with none', {}, { systemPrompt: 'S' }, false],
-  ['an addition, where it began with none', {}, { appendSystemPrompt: 'A' }, false],
+  ['a system prompt, after it started with none', {}, { systemPrompt: 'S' }, false],
+  ['an addition, after it started with none', {}, { appendSystemPrompt: 'A' }, false],
   ['the same addition', { appendSystemPrompt: 'A' }, { appendSystemPrompt: 'A' }, true],
-  ['no addition, where it began with one', { appendSystemPrompt: 'A' }, {}, true],
+  ['no addition, after it started with one', { appendSystemPrompt: 'A' }, {}, true],
   ['another addition', { appendSystemPrompt: 'A' }, { appendSystemPrompt: 'B' }, false],
   ['another model', { model: 'a' }, { model: 'b' }, false],
-  ['no model, where it began with one', { model: 'a' }, {}, false],
-  ['a model, where it began with none', {}, { model: 'a' }, false],
+  ['no model, after it started with one', { model: 'a' }, {}, false],
+  ['a model, after it started with none', {}, { model: 'a' }, false],
   ['a budget', {}, { maxBudgetUsd: 1 }, false],
   ['another limit of turns', {}, { maxTurns: 1 }, false],
   ['other tools', {}, toolless, false],
@@ -272,12 +277,12 @@ const continuations: Asked[] = [
   ['other setting sources', {}, { settingSources: [] }, false],
   ['another folder', {}, {}, false, '/elsewhere'],
 ]
-for (const [title, begunWith, askedFor, expected, cwd] of continuations) {
-  test(`a process ${expected ? 'goes on' : 'does not go on'} with its conversation when asked for ${title}`, () => {
-    const held: { profile: Profile; turn: Turn } = { profile: profileOf(begunWith), turn: toTurn(requestOf(begunWith)) }
-    const request = requestOf(askedFor, { kind: 'continue', sessionId })
-    const given: Given = { session: request.session, ...(cwd === undefined ? {} : { cwd }) }
-    const wanted = { profile: profileOf(askedFor, given), turn: toTurn(request) }
+for (const [title, first, next, expected, cwd] of continuations) {
+  test(`a process ${expected ? 'continues' : 'does not continue'} its conversation if the next turn requests ${title}`, () => {
+    const held: { profile: Profile; turn: Turn } = { profile: profileOf(first), turn: toTurn(requestOf(first)) }
+    const request = requestOf(next, { kind: 'continue', sessionId })
+    const circumstances: Circumstances = { session: request.session, ...(cwd === undefined ? {} : { cwd }) }
+    const wanted = { profile: profileOf(next, circumstances), turn: toTurn(request) }
     assert.equal(canContinue(held, wanted), expected)
   })
 }

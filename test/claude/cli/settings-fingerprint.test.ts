@@ -1,4 +1,4 @@
-// Which changes on disk make a process that is ready one that has read what is no longer true.
+// Which changes on disk make a ready process outdated.
 import assert from 'node:assert/strict'
 import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -36,13 +36,13 @@ const watched: [side: Side, name: string][] = [
   ['cwd', '.git/logs/HEAD'],
 ]
 for (const [side, name] of watched) {
-  test(`the coming, changing and going of ${name} in the ${side} is noticed`, async (t) => {
+  test(`creating, changing and deleting ${name} in the ${side} changes the fingerprint`, async (t) => {
     const { folders, state } = setUp(t)
     const file = join(folders[side], name)
     const seen = [(await state()).fingerprint]
     write(file, 'one')
     seen.push((await state()).fingerprint)
-    // A tool that keeps the time of change still changes the length.
+    // A tool that preserves the modification time still changes the length.
     write(file, 'longer')
     utimesSync(file, 1, 1)
     seen.push((await state()).fingerprint)
@@ -50,7 +50,7 @@ for (const [side, name] of watched) {
     seen.push((await state()).fingerprint)
     rmSync(file)
     seen.push((await state()).fingerprint)
-    for (const [at, fingerprint] of seen.entries()) assert.notEqual(fingerprint, seen[at - 1])
+    for (const [index, fingerprint] of seen.entries()) assert.notEqual(fingerprint, seen[index - 1])
   })
 }
 
@@ -59,7 +59,7 @@ const folderNames: [side: Side, name: string][] = [
   ...(['agents', 'skills', 'commands', 'rules'] as const).map((name): [Side, string] => ['cwd', `.claude/${name}`]),
 ]
 for (const [side, name] of folderNames) {
-  test(`a new entry in ${name} in the ${side} is noticed`, async (t) => {
+  test(`a new entry in ${name} in the ${side} changes the fingerprint`, async (t) => {
     const { folders, state } = setUp(t)
     const folder = join(folders[side], name)
     mkdirSync(folder, { recursive: true })
@@ -70,14 +70,14 @@ for (const [side, name] of folderNames) {
   })
 }
 
-test('a CLAUDE.md that changes in a folder above is noticed', async (t) => {
+test('a CLAUDE.md in a parent folder changes the fingerprint', async (t) => {
   const { folders, state } = setUp(t)
   const before = await state()
   write(join(dirname(folders.cwd), 'CLAUDE.md'), 'x')
   assert.notEqual((await state()).fingerprint, before.fingerprint)
 })
 
-test('what nobody has changed stays equal, and so does what the CLI itself writes all the time', async (t) => {
+test('the fingerprint stays equal without changes, and if only files change that the CLI itself writes constantly', async (t) => {
   const { folders, state } = setUp(t)
   write(join(folders.configDir, 'settings.json'), '{}')
   const { fingerprint } = await state()
@@ -88,7 +88,7 @@ test('what nobody has changed stays equal, and so does what the CLI itself write
   assert.equal((await state()).fingerprint, fingerprint)
 })
 
-test('folders that are not there are no fault', () => {
+test('missing folders are not an error', () => {
   assert.equal(readSettingsState({ HOME: '/nowhere/at/all' }, '/nowhere/else').hasHooks, false)
 })
 
@@ -113,7 +113,7 @@ for (const [text, expected] of settings) {
   }
 }
 
-test('hooks that come and go are seen', async (t) => {
+test('added and removed hooks are detected', async (t) => {
   const { folders, state } = setUp(t)
   const file = join(folders.configDir, 'settings.json')
   write(file, '{}')

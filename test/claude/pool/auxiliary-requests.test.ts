@@ -1,5 +1,5 @@
-// The small requests that programs make beside a conversation, over the real CLI: they let the conversation go first, wait
-// rather than take the last process from it, and never take the process that holds it.
+// The small requests that programs make alongside a conversation, over the real CLI: they let the conversation go first, wait instead
+// of taking the last process from it, and never take the process that holds it.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -11,7 +11,7 @@ import type { ReadableStream } from 'node:stream/web'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startUpstream, type Upstream } from '../../../src/demo/upstream.ts'
-import { assistant, conversationOf, requestAt, sent, user } from '../../clients/sent.ts'
+import { assistant as assistantSent, conversationOf, requestAt, sent, user as userSent } from '../../clients/sent.ts'
 import { post } from '../../helpers/client.ts'
 import { startTestServer, step, type TestServer } from '../../helpers/test-server.ts'
 
@@ -19,7 +19,7 @@ const title = '### Task:\nGenerate a concise, 3-5 word title summarizing the cha
 
 type Gate = { url: string; arrived: Promise<void>; open(): void }
 
-/** Stands before the upstream and keeps back the requests that hold the word, until it is opened. */
+/** A proxy before the upstream that holds back the requests that contain the word, until it is opened. */
 async function startGate(t: TestContext, upstream: Upstream, word: string): Promise<Gate> {
   const opening = Promise.withResolvers<void>()
   const arrival = Promise.withResolvers<void>()
@@ -38,7 +38,7 @@ async function startGate(t: TestContext, upstream: Upstream, word: string): Prom
       ...(body === '' ? {} : { body }),
     })
     response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' })
-    // A process that ends leaves in the middle of its answer.
+    // A process that is ended disconnects in the middle of its answer.
     if (answer.body !== null) await pipeline(Readable.fromWeb(answer.body as ReadableStream), response).catch(() => {})
     else response.end()
   })
@@ -62,14 +62,14 @@ async function complete(server: TestServer, ...messages: Message[]): Promise<str
   return choice?.message.content ?? ''
 }
 
-const asked = (content: string): Message => ({ role: 'user', content })
-const said = (content: string): Message => ({ role: 'assistant', content })
+const user = (content: string): Message => ({ role: 'user', content })
+const assistant = (content: string): Message => ({ role: 'assistant', content })
 
 type Health = { processes: Record<'live' | 'busy' | 'idle', number>; queue: { waiting: number } }
 
 const health = async ({ url }: TestServer) => (await (await fetch(`${url}/v1/health`)).json()) as Health
 
-/** Waits for something that no event tells, for ten seconds at most. */
+/** Polls for a condition that no event reports, for at most ten seconds. */
 async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
   for (const end = performance.now() + 10_000; performance.now() < end; await delay(15)) if (await isTrue()) return
   assert.fail(`within ten seconds: ${what}`)
@@ -78,12 +78,12 @@ async function until(what: string, isTrue: () => Promise<boolean>): Promise<void
 const untilWaiting = (server: TestServer, count: number) =>
   until(`${count} runs wait`, async () => (await health(server)).queue.waiting === count)
 
-/** The process that a request to the model came from. */
+/** The session id of the process that sent a request to the model. */
 const sessionAt = (upstream: Upstream, index = -1) => requestAt(upstream, index).headers['x-claude-code-session-id']
 
 const isOver = async (answer: Promise<unknown>) => (await Promise.race([answer, 'under way'])) !== 'under way'
 
-test('a title waits while a conversation is answered and others are served, and leaves the conversation its process', async (t) => {
+test('a title request waits while a conversation and others are answered, and does not take the process of the conversation', async (t) => {
   const upstream = await startUpstream()
   t.after(() => upstream.close())
   const gate = await startGate(t, upstream, 'walrus')
@@ -93,12 +93,12 @@ test('a title waits while a conversation is answered and others are served, and 
     config: { maxProcesses: 2 },
   })
   const first = `walrus ${step({ text: 'A tusk.' })}`
-  const conversation = complete(server, asked(first))
+  const conversation = complete(server, user(first))
   await gate.arrived
 
-  const titled = complete(server, asked(`${title} ${step({ text: 'Tusks' })}`))
+  const titled = complete(server, user(`${title} ${step({ text: 'Tusks' })}`))
   await untilWaiting(server, 1)
-  assert.equal(await complete(server, asked(`ordinary ${step({ text: 'Served.' })}`)), 'Served.')
+  assert.equal(await complete(server, user(`ordinary ${step({ text: 'Served.' })}`)), 'Served.')
   assert.equal(await isOver(titled), false)
   assert.equal(await isOver(conversation), false)
   const before = await health(server)
@@ -117,35 +117,35 @@ test('a title waits while a conversation is answered and others are served, and 
   assert.doesNotMatch(requestAt(upstream).raw, /walrus|ordinary/)
 
   const next = `And then? ${step({ text: 'Another one.' })}`
-  assert.equal(await complete(server, asked(first), said('A tusk.'), asked(next)), 'Another one.')
-  assert.deepEqual(conversationOf(sent(upstream)), [user(first), assistant('A tusk.'), user(next)])
+  assert.equal(await complete(server, user(first), assistant('A tusk.'), user(next)), 'Another one.')
+  assert.deepEqual(conversationOf(sent(upstream)), [userSent(first), assistantSent('A tusk.'), userSent(next)])
   assert.equal(sessionAt(upstream), own)
   assert.equal((await health(server)).processes.live, 2)
   assert.equal(upstream.requests.length, 4)
 })
 
-test('a title that comes when a conversation was answered gets another process than the one that holds it', async (t) => {
+test('a title request after a conversation was answered does not get the process that holds it', async (t) => {
   const server = await startTestServer(t, { config: { maxProcesses: 2 } })
   const first = `walrus ${step({ text: 'A tusk.' })}`
-  await complete(server, asked(first))
+  await complete(server, user(first))
   const own = sessionAt(server.upstream)
-  await complete(server, asked(title))
+  await complete(server, user(title))
   assert.notEqual(sessionAt(server.upstream), own)
-  await complete(server, asked(first), said('A tusk.'), asked('And then?'))
+  await complete(server, user(first), assistant('A tusk.'), user('And then?'))
   assert.equal(sessionAt(server.upstream), own)
   assert.equal((await health(server)).processes.live, 2)
 })
 
-test('a title is served by the only process that there may be, and none is started for it', async (t) => {
+test('a title request is served by the only allowed process, and none is started for it', async (t) => {
   const server = await startTestServer(t, { config: { maxProcesses: 1 } })
-  await complete(server, asked('walrus'))
+  await complete(server, user('walrus'))
   const own = sessionAt(server.upstream)
-  assert.equal(await complete(server, asked(`${title} ${step({ text: 'Tusks' })}`)), 'Tusks')
+  assert.equal(await complete(server, user(`${title} ${step({ text: 'Tusks' })}`)), 'Tusks')
   assert.doesNotMatch(requestAt(server.upstream).raw, /walrus/)
   assert.equal(sessionAt(server.upstream), own)
 })
 
-test('a title whose client hangs up while it waits is forgotten', async (t) => {
+test('a waiting title request whose client disconnects leaves the queue', async (t) => {
   const upstream = await startUpstream()
   t.after(() => upstream.close())
   const gate = await startGate(t, upstream, 'walrus')
@@ -154,10 +154,10 @@ test('a title whose client hangs up while it waits is forgotten', async (t) => {
     environment: { ANTHROPIC_BASE_URL: gate.url },
     config: { maxProcesses: 2 },
   })
-  const conversation = complete(server, asked(`walrus ${step({ text: 'A tusk.' })}`))
+  const conversation = complete(server, user(`walrus ${step({ text: 'A tusk.' })}`))
   await gate.arrived
   const controller = new AbortController()
-  const body = { model: 'sonnet', messages: [asked(title)] }
+  const body = { model: 'sonnet', messages: [user(title)] }
   const titled = post(server, '/v1/chat/completions', body, { signal: controller.signal })
   titled.catch(() => {})
   await untilWaiting(server, 1)

@@ -1,5 +1,5 @@
-// Unrelated conversations that follow one another in one process: the model is sent what a fresh process would have sent,
-// to the byte, and nothing of what went before. And what must never share a process does not.
+// Unrelated conversations that follow one another in one process: the model receives exactly what a fresh process would have sent, byte
+// for byte, and nothing from earlier conversations. Conversations that must never share a process do not.
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -11,7 +11,7 @@ import { makeFolders, startTestServer, step, type TestFolders, type TestServer }
 
 type Body = Record<string, unknown>
 
-/** One user's folder for all tests. The CLI's very first start changes it, which counts as a change of settings. */
+/** One user's folder for all tests. The very first start of the CLI changes it, which counts as a change of settings. */
 const hooks = { after: after as TestContext['after'] }
 const shared = makeFolders(hooks)
 const first = await startTestServer(hooks, { folders: shared })
@@ -20,14 +20,14 @@ await first.close(0)
 
 let count = 0
 
-/** The user's folder with a working folder and a data folder of its own. */
+/** The user's folder with a new working folder and data folder. */
 function newFolders(): TestFolders {
   const folders = { ...shared, cwd: join(shared.root, `work${++count}`), dataDir: join(shared.root, `data${count}`) }
   mkdirSync(folders.cwd)
   return folders
 }
 
-/** A server whose only process everything must go through. */
+/** A server with only one process for everything. */
 const oneProcess = (t: Pick<TestContext, 'after'>, folders = newFolders()) =>
   startTestServer(t, { folders, config: { maxProcesses: 1 } })
 
@@ -49,7 +49,7 @@ function last({ upstream }: TestServer): RecordedRequest {
   return request
 }
 
-/** What was sent, without the ids that differ from process to process. */
+/** The request that was sent, without the ids that differ between processes. */
 function wire({ raw, body, headers }: RecordedRequest) {
   const session = String(headers['x-claude-code-session-id'])
   assert.ok(String(body?.metadata?.user_id).includes(session))
@@ -74,8 +74,8 @@ const image = { type: 'image', source: { type: 'base64', media_type: 'image/png'
 const schema = { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] }
 const refusal = (status: number) => step({ status, headers: { 'x-should-retry': 'false' } })
 
-/** Begins an answer, hears its first words, and leaves. */
-async function hangUp(server: TestServer, body: Body): Promise<void> {
+/** Starts an answer, reads its first words, and disconnects. */
+async function disconnectMidAnswer(server: TestServer, body: Body): Promise<void> {
   const controller = new AbortController()
   const prompt = `quokka ${step({ tokens: 1000, gap: 20 })}`
   const response = await openStream(server, { ...body, prompt }, { signal: controller.signal })
@@ -86,7 +86,7 @@ async function hangUp(server: TestServer, body: Body): Promise<void> {
 
 type Case = {
   title: string
-  /** What the process serves first; "quokka" stands in each of its prompts. */
+  /** What the process serves first; each of its prompts contains "quokka". */
   before: (server: TestServer) => Promise<unknown>
   request: Body
 }
@@ -117,7 +117,7 @@ const cases: Case[] = [
     request: { prompt: 'now this', tools: [], system_prompt: 'S', model: 'sonnet' },
   },
   {
-    title: 'a model that was asked for by name, when none is',
+    title: 'a model requested by name, if none is now',
     before: (server) => chat(server, { prompt: 'quokka', tools: [], system_prompt: 'S', model: 'haiku' }),
     request: { prompt: 'now this', tools: [], system_prompt: 'S' },
   },
@@ -147,8 +147,8 @@ const cases: Case[] = [
     request: { prompt: 'now this', tools: [], system_prompt: 'S', model: 'sonnet', fallback_model: 'haiku' },
   },
   {
-    title: 'a client that hung up in the middle of an answer',
-    before: (server) => hangUp(server, { tools: [], system_prompt: 'S' }),
+    title: 'a client that disconnected in the middle of an answer',
+    before: (server) => disconnectMidAnswer(server, { tools: [], system_prompt: 'S' }),
     request: { prompt: 'now this', tools: [], system_prompt: 'S' },
   },
   {
@@ -171,7 +171,7 @@ const cases: Case[] = [
     },
   },
   {
-    title: 'a structured output that the model did not give',
+    title: 'a structured output that the model did not return',
     before: (server) => chatError(server, { prompt: 'quokka', tools: [], system_prompt: 'S', json_schema: schema }),
     request: {
       prompt: step({ tool: 'StructuredOutput', input: { n: 2 } }),
@@ -181,7 +181,7 @@ const cases: Case[] = [
     },
   },
   {
-    title: 'images and thoughts',
+    title: 'images and thinking',
     before: async (server) => {
       await chat(server, { prompt: [{ type: 'text', text: 'quokka' }, image], tools: [], system_prompt: 'S' })
       await chat(server, { prompt: `quokka ${step({ thinking: 5 })}`, tools: [], system_prompt: 'S' })
@@ -209,7 +209,7 @@ const cases: Case[] = [
 
 const used = await oneProcess(hooks)
 
-/** What a process that was started for this request alone sends; and one that got its prompt when it was started. */
+/** The request of a process that was started only for it, or that got its prompt when it was started. */
 async function sendFresh(t: TestContext, request: Body) {
   const folders = { ...used.folders, dataDir: newFolders().dataDir }
   const server = await oneProcess(t, folders)
@@ -234,11 +234,11 @@ for (const { title, before, request } of cases) {
   })
 }
 
-test('a system prompt that a live process is given is sent as one that it was started with', async (t) => {
+test('a system prompt set in a live process is sent like one that it was started with', async (t) => {
   const request = { prompt: 'now this', tools: [], system_prompt: 'C\n\n---\n$ARGUMENTS @file !`id` {{x}}' }
   await chat(used, { ...request, prompt: 'before', system_prompt: 'B' })
   await chat(used, request)
-  // A run with a budget has a process of its own, and tells the model of the budget.
+  // A run with a budget has its own process, which informs the model of the budget.
   const fresh = await sendFresh(t, { ...request, max_budget_usd: 1000 })
   const budget = 'USD budget: $0/$1000; $1000 remaining\\n\\n'
   assert.ok(fresh.raw.includes(budget))
@@ -261,37 +261,37 @@ test('after other prompts in a folder with a CLAUDE.md, a process sends what a f
   assert.equal(reused.raw, wire(last(other)).raw)
 })
 
-test('twenty conversations and three that go on keep to their own history', async (t) => {
+test('twenty conversations, and three that continue, each keep their own history', async (t) => {
   const server = await startTestServer(t, { folders: newFolders(), config: { maxProcesses: 4 } })
-  const sessions = [0, 1, 2].map((n) => ({ id: null as string | null, name: `session${n}`, said: [] as string[] }))
-  const sayOnce = async (n: number) => {
+  const sessions = [0, 1, 2].map((n) => ({ id: null as string | null, name: `session${n}`, words: [] as string[] }))
+  const startNew = async (n: number) => {
     const [word, system] = [`single${n}-`, `system-single${n}-`]
     await chat(server, { prompt: `${word} ${step({ text: `re:${word}` })}`, tools: [], system_prompt: system })
-    return { word, system, said: [word] }
+    return { word, system, words: [word] }
   }
-  const goOn = async (session: (typeof sessions)[number]) => {
-    const [word, system] = [`${session.name}-turn${session.said.length}-`, `system-${session.name}-`]
+  const continueSession = async (session: (typeof sessions)[number]) => {
+    const [word, system] = [`${session.name}-turn${session.words.length}-`, `system-${session.name}-`]
     const prompt = `${word} ${step({ text: `re:${word}` })}`
     const reply = await chat(server, { prompt, tools: [], system_prompt: system, session_id: session.id })
     assert.equal(reply.session_id, session.id ?? reply.session_id)
     session.id = reply.session_id
-    session.said.push(word)
-    return { word, system, said: [...session.said] }
+    session.words.push(word)
+    return { word, system, words: [...session.words] }
   }
-  const talks: Awaited<ReturnType<typeof sayOnce>>[] = []
+  const turns: Awaited<ReturnType<typeof startNew>>[] = []
   for (let n = 0; n < 20; n += 2) {
     const session = sessions[(n / 2) % 3]
     assert.ok(session)
-    talks.push(...(await Promise.all([sayOnce(n), goOn(session), sayOnce(n + 1)])))
+    turns.push(...(await Promise.all([startNew(n), continueSession(session), startNew(n + 1)])))
   }
   assert.equal(server.upstream.requests.length, 30)
-  for (const { word, system, said } of talks) {
+  for (const { word, system, words } of turns) {
     const request = server.upstream.requests.find((each) => history(each).at(-1)?.startsWith(word))
     assert.ok(request, word)
     assert.deepEqual(systemOf(request), [system])
-    const words = history(request).map((text) => text.split(' ')[0])
-    const answered = said.flatMap((each) => [each, `re:${each}`]).slice(0, -1)
-    assert.deepEqual(words, answered)
+    const sent = history(request).map((text) => text.split(' ')[0])
+    const expected = words.flatMap((each) => [each, `re:${each}`]).slice(0, -1)
+    assert.deepEqual(sent, expected)
     const foreign = request.raw.match(/(single\d+|session\d+)-/g)?.filter((name) => !word.startsWith(name))
     assert.deepEqual(foreign, [])
   }
@@ -301,11 +301,11 @@ for (const [title, options, system] of [
   ['its own system prompt', { system_prompt: 'You are Ada.' }, /^You are Ada\.$/],
   ['an addition to the system prompt', { append_system_prompt: 'You are Ada.' }, /You are Ada\.$/],
 ] as const) {
-  test(`a conversation with ${title} goes on when its process has served another`, async (t) => {
+  test(`a conversation with ${title} continues after its process has served another`, async (t) => {
     const server = await oneProcess(t)
     const { session_id } = await chat(server, { prompt: `one ${step({ text: 'uno' })}`, tools: [], ...options })
     await chat(server, { prompt: `two ${step({ text: 'dos' })}`, tools: [], session_id })
-    assert.ok(system.test(systemOf(last(server)).join('')), 'the prompt is the one that it began with')
+    assert.ok(system.test(systemOf(last(server)).join('')), 'the prompt is the one that it started with')
     await chat(server, { prompt: 'something else', tools: [], system_prompt: 'You are Bob.' })
     const events = await chatStream(server, { prompt: 'three', tools: [], session_id })
     const start = events[0]
@@ -314,7 +314,7 @@ for (const [title, options, system] of [
       history(last(server)).map((text) => text.split(' ')[0]?.trim()),
       ['one', 'uno', 'two', 'dos', 'three'],
     )
-    assert.ok(system.test(systemOf(last(server)).join('')), 'the prompt is the one that it began with')
+    assert.ok(system.test(systemOf(last(server)).join('')), 'the prompt is the one that it started with')
     assert.doesNotMatch(last(server).raw, /something else|Bob/)
   })
 }
@@ -330,7 +330,7 @@ test('conversations with tools never share a process', async (t) => {
   assert.doesNotMatch(last(server).raw, /quokka/)
 })
 
-test('a conversation with tools gives its process up to make room, not to another conversation', async (t) => {
+test('the process of a conversation with tools is ended to make room, not given to another conversation', async (t) => {
   const server = await oneProcess(t)
   await chat(server, { prompt: 'quokka' })
   const first = pidsOf(server)
@@ -345,14 +345,14 @@ const put = (path: string, text: string) => {
   writeFileSync(path, text)
 }
 
-/** What the CLI reads when it starts; `change` brings the word that only a new process knows. */
+/** Files that the CLI reads when it starts; `change` adds the word that only a new process knows. */
 const sources: { title: string; prepare?: (cwd: string) => void; change: (cwd: string) => void }[] = [
   {
     title: 'a CLAUDE.md appears',
     change: (cwd) => put(join(cwd, 'CLAUDE.md'), 'abracadabra'),
   },
   {
-    title: 'a CLAUDE.md appears in a folder above',
+    title: 'a CLAUDE.md appears in a parent folder',
     change: (cwd) => put(join(cwd, '..', 'CLAUDE.md'), 'abracadabra'),
   },
   {
@@ -369,7 +369,7 @@ const sources: { title: string; prepare?: (cwd: string) => void; change: (cwd: s
     change: (cwd) => put(join(cwd, '.claude', 'rules', 'rule.md'), 'abracadabra'),
   },
   {
-    title: 'the memory of the folder is written to',
+    title: 'the memory of the folder is changed',
     change: (cwd) => {
       const project = join(shared.configDir, 'projects', cwd.replaceAll(/[^A-Za-z0-9]/g, '-'))
       put(join(project, 'memory', 'MEMORY.md'), '- [Word](word.md): abracadabra\n')
@@ -378,7 +378,7 @@ const sources: { title: string; prepare?: (cwd: string) => void; change: (cwd: s
 ]
 
 for (const { title, prepare, change } of sources) {
-  test(`a process that has served others is not used again when ${title}`, async (t) => {
+  test(`a process that has served others is not reused after ${title}`, async (t) => {
     const folders = newFolders()
     const cwd = join(folders.cwd, 'project')
     mkdirSync(cwd)
@@ -388,7 +388,7 @@ for (const { title, prepare, change } of sources) {
     assert.doesNotMatch(last(server).raw, /abracadabra/)
     change(cwd)
     await chat(server, { prompt: 'hi', tools: [] })
-    assert.ok(last(server).raw.includes('abracadabra'), 'the model is told of the change')
+    assert.ok(last(server).raw.includes('abracadabra'), 'the change reaches the model')
   })
 }
 
@@ -396,7 +396,7 @@ for (const { title, prepare, change } of sources) {
 const startedFor = (server: TestServer) =>
   pidsOf(server).map((pid) => /--session-id=([0-9a-f-]+)/.exec(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))?.[1])
 
-/** Waits until everything that is started ahead of the first request is there. */
+/** Waits until everything that is started before the first request is ready. */
 async function untilWarm(server: TestServer): Promise<number> {
   for (const end = Date.now() + 10_000; Date.now() < end; await delay(20)) {
     const ready = (await (await fetch(`${server.url}/readyz`)).json()) as { abilities: { reuse_processes: string } }
@@ -409,7 +409,7 @@ async function untilWarm(server: TestServer): Promise<number> {
   return assert.fail('the first processes are not ready')
 }
 
-/** A first conversation with tools makes its kind known; waits until a spare of that kind is there beside it. */
+/** The first conversation with tools makes its profile a recent one; waits until a spare with that profile is ready as well. */
 async function askOnce(server: TestServer): Promise<void> {
   await untilWarm(server)
   await chat(server, { prompt: 'hi' })
@@ -420,7 +420,7 @@ async function askOnce(server: TestServer): Promise<void> {
   assert.fail('there is no spare for conversations with tools')
 }
 
-test('a conversation with tools begins in a spare once there was one like it', async (t) => {
+test('a conversation with tools starts in a spare if there was one like it before', async (t) => {
   const server = await startTestServer(t, { folders: newFolders(), config: { warm: 1, maxProcesses: 5 } })
   await askOnce(server)
   const ids = startedFor(server)
@@ -428,7 +428,7 @@ test('a conversation with tools begins in a spare once there was one like it', a
   assert.ok(ids.includes(session_id))
 })
 
-test('before the first request there is one spare, and nothing that the folderâ€™s settings say was run', async (t) => {
+test('before the first request there is one spare, and no hook in the settings of the folder has run', async (t) => {
   const folders = newFolders()
   const marker = join(folders.root, 'the hook ran')
   mkdirSync(join(folders.cwd, '.claude'))
@@ -437,12 +437,12 @@ test('before the first request there is one spare, and nothing that the folderâ€
   const server = await startTestServer(t, { folders, config: { warm: 1, maxProcesses: 5 } })
   assert.equal(await untilWarm(server), 1)
   assert.equal(existsSync(marker), false)
-  // With a request it is as with `claude -p`.
+  // A request behaves like `claude -p`.
   await chat(server, { prompt: 'hi' })
   assert.equal(existsSync(marker), true)
 })
 
-test('a spare that has read an old CLAUDE.md is not given to anyone', async (t) => {
+test('a spare that has read an old CLAUDE.md is not used', async (t) => {
   const folders = newFolders()
   const memory = join(folders.cwd, 'CLAUDE.md')
   writeFileSync(memory, 'The magic word is abracadabra.\n')

@@ -1,5 +1,5 @@
-// Which of the processes there are takes a request: pure choices, of which the ones for side requests are looked at here. The
-// others are seen at work in reuse.test.ts.
+// Which of the existing processes takes a request: pure choices. This file tests those for auxiliary requests; reuse.test.ts covers the
+// others.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
@@ -29,7 +29,7 @@ function worker(name: string, fields: Partial<Candidate> = {}): Named {
   }
 }
 
-/** One that holds a conversation of so many turns. */
+/** A worker that holds a conversation of so many turns. */
 const holder = (name: string, lastUsedAt: number, turns = 1, fields: Partial<Candidate> = {}): Named =>
   worker(name, { conversation: { sessionId: name, turns }, lastUsedAt, ...fields })
 
@@ -51,7 +51,7 @@ const chosen = (workers: readonly Named[], isAuxiliary: boolean) =>
   idleWorkerFor(workers, match(isAuxiliary), reservedFromAuxiliary(workers, match(isAuxiliary), true))?.name ?? null
 
 const cases: [title: string, workers: Named[], ordinary: string | null, side: string | null][] = [
-  ['nothing is there', [], null, null],
+  ['there is no process', [], null, null],
   ['one holds nothing', [worker('empty')], 'empty', 'empty'],
   ['one alone holds a conversation', [holder('only', 5)], 'only', null],
   [
@@ -62,28 +62,23 @@ const cases: [title: string, workers: Named[], ordinary: string | null, side: st
   ],
   ['two hold conversations', [holder('last', 9), holder('older', 5)], 'older', 'older'],
   [
-    'the older conversation is the one that somebody has come back to',
+    'the older conversation is the one that has continued',
     [holder('last', 9, 1), holder('older', 5, 4)],
     'last',
     'older',
   ],
+  ['the last conversation is busy', [holder('last', 9, 1, { state: 'busy' }), holder('older', 5, 1)], 'older', 'older'],
   [
-    'the last conversation is at work',
-    [holder('last', 9, 1, { state: 'busy' }), holder('older', 5, 1)],
-    'older',
-    'older',
-  ],
-  [
-    'the last conversation has tools and stays where it is',
+    'the last conversation has tools and keeps its process',
     [holder('last', 9, 1, { profile: { reusable: false }, key: 'other' }), holder('older', 5, 1)],
     'older',
     'older',
   ],
-  ['one that is not made for the request holds nothing', [worker('other', { key: 'other' })], null, null],
+  ['one with another profile holds nothing', [worker('other', { key: 'other' })], null, null],
   ['one has read other settings', [worker('stale', { fingerprint: 'old' })], null, null],
 ]
 for (const [title, workers, ordinary, side] of cases) {
-  test(`${title}: an ordinary request gets ${ordinary ?? 'none'}, a side request ${side ?? 'none'}`, () => {
+  test(`${title}: an ordinary request gets ${ordinary ?? 'none'}, an auxiliary request ${side ?? 'none'}`, () => {
     assert.equal(chosen(workers, false), ordinary)
     assert.equal(chosen(workers, true), side)
     assert.equal(chosen(workers.toReversed(), false), ordinary)
@@ -91,7 +86,7 @@ for (const [title, workers, ordinary, side] of cases) {
   })
 }
 
-test('a process that knows a tool of this name as something else does not get the request', () => {
+test('a process that knows another tool with this name does not get the request', () => {
   const tool = { name: 'look', description: 'Looks.', inputSchema: { type: 'object' } }
   const other = { ...tool, description: 'Looks elsewhere.' }
   const knowing = (known: ClientTool) => worker('one', { knownTools: new Map([[known.name, JSON.stringify(known)]]) })
@@ -117,8 +112,8 @@ const states: [states: Candidate['state'][], processesMax: number, expected: boo
 ]
 for (const [each, processesMax, expected] of states) {
   const what = each.join(', ') || 'no process'
-  test(`with ${what} of ${processesMax}, a side request would ${expected ? '' : 'not '}take the last`, () => {
-    const workers = each.map((state, at) => worker(String(at), { state }))
+  test(`with ${what} of ${processesMax}, an auxiliary request would ${expected ? '' : 'not '}take the last`, () => {
+    const workers = each.map((state, index) => worker(String(index), { state }))
     assert.equal(wouldTakeLastProcess(workers, processesMax), expected)
   })
 }

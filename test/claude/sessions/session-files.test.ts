@@ -1,4 +1,4 @@
-// The CLI's own conversation files by the real SDK: sessions of a terminal and of this server, listed, read, renamed, copied
+// The CLI's own conversation files through the real SDK: sessions of a terminal and of this server are listed, read, renamed, copied
 // and deleted.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -32,7 +32,7 @@ function filesOf(t: TestContext, { home }: TestFolders): SessionFiles {
   return files
 }
 
-/** What somebody does in a terminal. */
+/** Runs the CLI as a user does in a terminal. */
 async function inTerminal({ folders, upstream }: TestServer, ...args: string[]): Promise<string> {
   const claude = sdkExecutable()
   assert.ok(claude)
@@ -48,7 +48,7 @@ async function inTerminal({ folders, upstream }: TestServer, ...args: string[]):
 const codeOf = (promise: Promise<unknown>) =>
   promise.then(
     () => null,
-    (fault: AppError) => fault.code,
+    (error: AppError) => error.code,
   )
 
 async function textsOf(files: SessionFiles, id: string): Promise<string[]> {
@@ -58,7 +58,7 @@ async function textsOf(files: SessionFiles, id: string): Promise<string[]> {
   )
 }
 
-test('sessions of a terminal and of this server are listed and read alike', async (t) => {
+test('sessions of a terminal and of this server are listed and read in the same way', async (t) => {
   const server = await startTestServer(t)
   const terminal = await inTerminal(server, `from a terminal ${step({ text: 'one' })}`)
   const agent = await chat(server, { prompt: `an agent ${step({ text: 'two' })}` })
@@ -88,7 +88,7 @@ test('sessions of a terminal and of this server are listed and read alike', asyn
   assert.equal((await textsOf(files, plain.session_id)).length, 4)
 })
 
-test('a session that was renamed or copied goes on in a terminal', async (t) => {
+test('a session that was renamed or copied can continue in a terminal', async (t) => {
   const server = await startTestServer(t)
   const id = await inTerminal(server, `first ${step({ text: 'one' })}`)
   const files = filesOf(t, server.folders)
@@ -104,7 +104,7 @@ test('a session that was renamed or copied goes on in a terminal', async (t) => 
   assert.equal((await files.get(copy)).title, 'The copy')
 })
 
-test('a copy without a title of its own is told apart from what it was made of', async (t) => {
+test('a copy without a title of its own has a title that differs from the original', async (t) => {
   const folders = makeFolders(t)
   const id = writeSession(folders)
   const files = filesOf(t, folders)
@@ -112,22 +112,22 @@ test('a copy without a title of its own is told apart from what it was made of',
   assert.equal((await files.get(await files.fork(id, null))).title, 'Original (fork)')
 })
 
-test('a deleted session is gone from the disk and for every call', async (t) => {
+test('a deleted session is removed from disk and not found by any call', async (t) => {
   const folders = makeFolders(t)
-  const [kept, id] = [writeSession(folders), writeSession(folders)]
+  const [remaining, id] = [writeSession(folders), writeSession(folders)]
   const files = filesOf(t, folders)
   await files.remove(id)
   assert.equal(await findTranscript(folders.configDir, id), null)
   assert.deepEqual(
     (await files.list({ cwd: null, limit: null })).map((session) => session.id),
-    [kept],
+    [remaining],
   )
   const calls = [files.get(id), files.messages(id, firstPage), files.rename(id, 'x'), files.fork(id, null)]
   for (const call of [...calls, files.remove(id), files.get(nobody)])
     assert.equal(await codeOf(call), 'session_not_found')
 })
 
-test('each has the sessions of its own environment, whatever the server itself has', async (t) => {
+test('each environment has its own sessions, whatever the environment of the server', async (t) => {
   const [one, other] = [makeFolders(t), makeFolders(t)]
   const before = { ...process.env }
   const ids = [writeSession(one), writeSession(other)]
@@ -143,7 +143,7 @@ test('each has the sessions of its own environment, whatever the server itself h
   assert.deepEqual({ ...process.env }, before)
 })
 
-test('a program that has asked for sessions ends by itself', { timeout: 20_000 }, async (t) => {
+test('a program that has listed sessions exits by itself', { timeout: 20_000 }, async (t) => {
   const { home } = makeFolders(t)
   const module = new URL('../../../src/claude/sessions/session-files.ts', import.meta.url)
   const script = `const { createSessionFiles } = await import(${JSON.stringify(module)})
@@ -153,7 +153,7 @@ test('a program that has asked for sessions ends by itself', { timeout: 20_000 }
   assert.equal(stdout, '[]')
 })
 
-test('a session without messages is not copied', async (t) => {
+test('a session without messages cannot be copied', async (t) => {
   const folders = makeFolders(t)
   const id = writeSession(folders)
   const found = await findTranscript(folders.configDir, id)
@@ -165,21 +165,21 @@ test('a session without messages is not copied', async (t) => {
   assert.equal(await codeOf(files.fork(id, null)), 'conflict')
 })
 
-test('no sessions at all is an empty list', async (t) => {
+test('without sessions the list is empty', async (t) => {
   assert.deepEqual(await filesOf(t, makeFolders(t)).list({ cwd: null, limit: null }), [])
 })
 
-test('sessions are listed the newest first, some of them, or those of one folder', async (t) => {
+test('sessions are listed newest first, up to a limit, or for one folder', async (t) => {
   const folders = makeFolders(t)
-  // Both get the same name on the disk, and the third one that is cut.
+  // The first two get the same name on disk, the third a name that is cut.
   const cwds = ['a-b', 'a/b', 'long'.repeat(60)].map((name) => join(folders.root, name))
   const ids: string[] = []
-  for (const [at, cwd] of cwds.entries()) {
+  for (const [index, cwd] of cwds.entries()) {
     mkdirSync(cwd, { recursive: true })
     const id = writeSession(folders, { cwd })
     const found = await findTranscript(folders.configDir, id)
     assert.ok(found)
-    utimesSync(found.file, 1_000_000 + at, 1_000_000 + at)
+    utimesSync(found.file, 1_000_000 + index, 1_000_000 + index)
     ids.unshift(id)
   }
   const files = filesOf(t, folders)
@@ -187,8 +187,8 @@ test('sessions are listed the newest first, some of them, or those of one folder
     (await files.list({ cwd, limit })).map(({ id }) => id)
   assert.deepEqual(await listed(null, null), ids)
   assert.deepEqual(await listed(null, 2), ids.slice(0, 2))
-  for (const [at, cwd] of cwds.entries()) {
-    const id = ids.at(-1 - at)
+  for (const [index, cwd] of cwds.entries()) {
+    const id = ids.at(-1 - index)
     assert.ok(id !== undefined && (await listed(cwd, null)).includes(id), cwd)
   }
 })
@@ -206,7 +206,7 @@ function writeSession(folders: TestFolders, more: { cwd?: string; messages?: obj
   return sessionId
 }
 
-test('the messages of a page go on with its cursor', async (t) => {
+test('the cursor of a page leads to the next messages', async (t) => {
   const folders = makeFolders(t)
   const id = writeSession(folders)
   const files = filesOf(t, folders)
@@ -218,7 +218,7 @@ test('the messages of a page go on with its cursor', async (t) => {
   assert.equal(await codeOf(files.messages(id, { limit: 1, cursor: 'x' })), 'invalid_request')
 })
 
-test('a tool that the CLI has used is told with its call and its result', async (t) => {
+test('a tool that the CLI has used is returned with its call and its result', async (t) => {
   const server = await startTestServer(t)
   const input = { command: 'echo from-the-tool' }
   const prompt = `${step({ text: 'I look.', tool: 'Bash', input })} ${step({ text: 'Done.' })}`

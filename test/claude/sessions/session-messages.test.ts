@@ -1,4 +1,4 @@
-// Lines of conversation files as messages.
+// How lines of conversation files become messages.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { toSessionMessages } from '../../../src/claude/sessions/session-messages.ts'
@@ -19,7 +19,7 @@ const line = (type: string, message: object, more: object = {}) =>
 
 const contentOf = (...content: unknown[]) => toSessionMessages([line('user', { content })])[0]?.content
 
-test('of pictures and documents only kind and size are told', () => {
+test('images and documents are reduced to their type and size', () => {
   const data = Buffer.alloc(1000).toString('base64')
   const source = { type: 'base64', media_type: 'image/png', data }
   assert.deepEqual(
@@ -43,7 +43,7 @@ test('of pictures and documents only kind and size are told', () => {
   )
 })
 
-test('a block of a kind that nobody knows is told by its name, and broken ones do no harm', () => {
+test('a block of an unknown type is returned by its name, and broken ones do no harm', () => {
   assert.deepEqual(contentOf({ type: 'redacted_thinking', data: 'x' }, null, 'x', { type: 7 }, { type: 'image' }), [
     { type: 'other', name: 'redacted_thinking' },
     { type: 'other', name: 'unknown' },
@@ -53,7 +53,7 @@ test('a block of a kind that nobody knows is told by its name, and broken ones d
   assert.deepEqual(toSessionMessages([{ ...line('user', {}), message: null }]), [])
 })
 
-test('what the CLI wrote for itself is left out', () => {
+test('lines that the CLI wrote for itself are left out', () => {
   const content = 'x'
   const lines = [
     line('user', { content }, { is_meta: true }),
@@ -69,7 +69,7 @@ test('what the CLI wrote for itself is left out', () => {
   )
 })
 
-test('the lines of one answer are one message, those of two are two', () => {
+test('the lines of one answer become one message, those of two become two', () => {
   const answer = (id: string, text: string) =>
     line('assistant', { id, content: [{ type: 'thinking', thinking: text }] })
   const result = line('user', { content: [{ type: 'tool_result', tool_use_id: 't', content: 'done' }] })
@@ -80,7 +80,7 @@ test('the lines of one answer are one message, those of two are two', () => {
   )
 })
 
-test('a time that is none is null', () => {
+test('an invalid time becomes null', () => {
   const lines = ['2026-11-22T10:00:00.000Z', 'soon', null].map((timestamp) => line('user', {}, { timestamp }))
   assert.deepEqual(
     toSessionMessages(lines).map(({ createdAtMs }) => createdAtMs),

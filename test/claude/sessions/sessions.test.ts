@@ -1,4 +1,4 @@
-// Conversations over the real CLI: begun, continued in the same process, in a new one, and by another server.
+// Conversations over the real CLI: started, continued in the same process, in a new one, and by another server.
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -22,7 +22,7 @@ for (const [kind, options] of [
   ['an agent session', {}],
   ['a session without tools', { tools: [] }],
 ] as const) {
-  test(`${kind} goes on in its live process`, async (t) => {
+  test(`${kind} continues in its live process`, async (t) => {
     const server = await startTestServer(t)
     const first = await chat(server, { prompt: 'one', ...options })
     const events = await chatStream(server, { prompt: 'two', session_id: first.session_id, ...options })
@@ -32,7 +32,7 @@ for (const [kind, options] of [
     assert.equal(health.processes.live, 1)
   })
 
-  test(`${kind} goes on in another server, in its own folder`, async (t) => {
+  test(`${kind} continues in another server, in its own folder`, async (t) => {
     const server = await startTestServer(t)
     const cwd = join(server.folders.root, 'elsewhere')
     mkdirSync(cwd)
@@ -46,7 +46,7 @@ for (const [kind, options] of [
   })
 }
 
-test('a session that nobody knows is a 404', async (t) => {
+test('an unknown session returns 404', async (t) => {
   const server = await startTestServer(t)
   const { status, body } = await chatError(server, { prompt: 'x', session_id: '00000000-0000-4000-8000-000000000000' })
   assert.equal(status, 404)

@@ -1,4 +1,4 @@
-// Conversation files: what is written is what the SDK reads back, and a conversation is found by its id wherever it is.
+// Conversation files: the SDK reads back what was written, and a conversation is found by its id in any folder.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -11,8 +11,8 @@ import { makeFolders, type TestFolders } from '../../helpers/test-server.ts'
 
 const run = promisify(execFile)
 
-/** Asks the SDK in a process of its own: it takes its folder from the environment. */
-async function askSdk(folders: TestFolders, expression: string, ...args: unknown[]): Promise<unknown> {
+/** Calls the SDK in a separate process: it takes its folder from the environment. */
+async function callSdk(folders: TestFolders, expression: string, ...args: unknown[]): Promise<unknown> {
   const script = [
     'import * as sdk from "@anthropic-ai/claude-agent-sdk"',
     `const answer = await (${expression})(sdk, ...${JSON.stringify(args)})`,
@@ -28,7 +28,7 @@ async function askSdk(folders: TestFolders, expression: string, ...args: unknown
 type SdkMessage = { type: string; uuid: string; session_id: string; message: { role: string; content: unknown } }
 
 const messagesOf = async (folders: TestFolders, sessionId: string) =>
-  (await askSdk(
+  (await callSdk(
     folders,
     '(sdk, id, dir) => sdk.getSessionMessages(id, { dir })',
     sessionId,
@@ -69,16 +69,16 @@ const entriesOf = (file: string) =>
 for (const systemPrompt of [null, 'You are brief.']) {
   test(`the SDK reads back what was written, ${systemPrompt === null ? 'without' : 'with'} a system prompt`, async (t) => {
     const { folders, writer } = makeWriter(t)
-    const said: [question: string, answer: string][] = [
+    const exchanges: [question: string, answer: string][] = [
       ['one', 'first'],
       ['two ü \u2028 "', 'second'],
       ['three', 'third'],
     ]
-    for (const [question, answer] of said) await writer.append([user(question), assistant(answer)], systemPrompt)
+    for (const [question, answer] of exchanges) await writer.append([user(question), assistant(answer)], systemPrompt)
     const messages = await messagesOf(folders, writer.sessionId)
     assert.deepEqual(
       messages.map(({ type, message }) => [type, (message.content as { text: string }[])[0]?.text]),
-      said.flatMap(([question, answer]) => [
+      exchanges.flatMap(([question, answer]) => [
         ['user', question],
         ['assistant', answer],
       ]),
@@ -91,7 +91,7 @@ for (const systemPrompt of [null, 'You are brief.']) {
 test('the SDK lists what was written, with its folder and first prompt', async (t) => {
   const { folders, writer } = makeWriter(t)
   await writer.append([user('What is this?'), assistant('It is this.')], 'S')
-  const sessions = (await askSdk(folders, '(sdk, dir) => sdk.listSessions({ dir })', folders.cwd)) as Record<
+  const sessions = (await callSdk(folders, '(sdk, dir) => sdk.listSessions({ dir })', folders.cwd)) as Record<
     string,
     unknown
   >[]
@@ -99,11 +99,11 @@ test('the SDK lists what was written, with its folder and first prompt', async (
   assert.equal(sessions[0]?.sessionId, writer.sessionId)
   assert.equal(sessions[0]?.cwd, folders.cwd)
   assert.equal(sessions[0]?.firstPrompt, 'What is this?')
-  const all = (await askSdk(folders, '(sdk) => sdk.listSessions()')) as unknown[]
+  const all = (await callSdk(folders, '(sdk) => sdk.listSessions()')) as unknown[]
   assert.equal(all.length, 1)
 })
 
-test('the calls of tools and their results are read back', async (t) => {
+test('tool calls and their results are read back', async (t) => {
   const { folders, writer } = makeWriter(t)
   const call = {
     ...assistant(''),
@@ -121,7 +121,7 @@ test('the calls of tools and their results are read back', async (t) => {
   )
 })
 
-test('a turn that got no answer does not cut the conversation in two', async (t) => {
+test('a turn without an answer does not split the conversation', async (t) => {
   const { folders, writer } = makeWriter(t)
   await writer.append([user('one')], 'S')
   await writer.append([user('two'), assistant('second')], 'S')
@@ -132,7 +132,7 @@ test('a turn that got no answer does not cut the conversation in two', async (t)
   assert.deepEqual(texts, ['one', 'two', 'second', 'three', 'four', 'fourth'])
 })
 
-test('each entry names the one before, and a system prompt is recorded once', async (t) => {
+test('each entry refers to the one before, and a system prompt is recorded once', async (t) => {
   const { folders, writer } = makeWriter(t)
   for (const text of ['one', 'two']) await writer.append([user(text), assistant(text)], 'You are brief.')
   const entries = entriesOf(fileOf(folders))
@@ -140,7 +140,7 @@ test('each entry names the one before, and a system prompt is recorded once', as
     entries.map((entry) => entry.type),
     ['user', 'attachment', 'assistant', 'user', 'assistant'],
   )
-  for (const [at, entry] of entries.entries()) assert.equal(entry.parentUuid, entries[at - 1]?.uuid ?? null)
+  for (const [index, entry] of entries.entries()) assert.equal(entry.parentUuid, entries[index - 1]?.uuid ?? null)
   assert.equal(new Set(entries.map((entry) => entry.uuid)).size, entries.length)
 })
 
@@ -152,7 +152,7 @@ test('only the owner can read a conversation', { skip: process.platform === 'win
   assert.equal(statSync(dirname(file)).mode & 0o777, 0o700)
 })
 
-test('what was written is found by its id, with its folder', async (t) => {
+test('a written conversation is found by its id, with its folder', async (t) => {
   const { folders, writer } = makeWriter(t)
   await writer.append([user('one'), assistant('first')], 'S')
   const found = await findTranscript(folders.configDir, writer.sessionId)
@@ -171,13 +171,13 @@ const firstLines: [title: string, lines: string[], cwd: string | null][] = [
   ['its first line names it', ['{"cwd":"/a"}', '{"cwd":"/b"}'], '/a'],
   ['a later line names it', ['{"type":"summary"}', '{"type":"mode"}', '{"cwd":"/a","type":"user"}'], '/a'],
   ['a line is broken', ['{"cwd":"/brok', '{"cwd":"/a"}'], '/a'],
-  ['a line speaks of one', ['{"content":"\\"cwd\\": \\"/b\\""}', '{"cwd":"/a"}'], '/a'],
-  ['it is no text', ['{"cwd":7}', '{"cwd":"/a"}'], '/a'],
-  ['nobody names it', ['{"type":"user"}'], null],
+  ['a line mentions one in its text', ['{"content":"\\"cwd\\": \\"/b\\""}', '{"cwd":"/a"}'], '/a'],
+  ['it is not a string', ['{"cwd":7}', '{"cwd":"/a"}'], '/a'],
+  ['no line names it', ['{"type":"user"}'], null],
   ['the file is empty', [], null],
 ]
 for (const [title, lines, cwd] of firstLines) {
-  test(`the folder of a conversation, where ${title}: ${cwd}`, async (t) => {
+  test(`the folder of a conversation if ${title}: ${cwd}`, async (t) => {
     const folders = makeFolders(t)
     writeFolder(folders, 'another', '22222222-2222-4222-8222-222222222222', ['{"cwd":"/elsewhere"}'])
     const file = writeFolder(folders, '-some-folder', sessionId, lines)
@@ -185,7 +185,7 @@ for (const [title, lines, cwd] of firstLines) {
   })
 }
 
-test('a conversation that is nowhere is not found, nor is one where nothing is', async (t) => {
+test('a conversation that does not exist is not found, with or without other conversations', async (t) => {
   const folders = makeFolders(t)
   assert.equal(await findTranscript(folders.configDir, sessionId), null)
   writeFolder(folders, 'a', '22222222-2222-4222-8222-222222222222', [])

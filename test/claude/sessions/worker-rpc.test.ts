@@ -1,4 +1,4 @@
-// A thread that is asked one thing at a time, with a thread that misbehaves on demand: every call ends.
+// Calls to a thread, one at a time, with a thread that misbehaves on demand: every call settles.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { createSessionFiles, type SessionFilesOptions } from '../../../src/claud
 import type { AppError } from '../../../src/errors.ts'
 import { makeFolders } from '../../helpers/test-server.ts'
 
-/** Gives back what it is asked; the first word of an id says what else it does. */
+/** Returns the call; the first word of an id selects what else it does. */
 const script = `
 import { writeFileSync, existsSync } from 'node:fs'
 import { parentPort, threadId } from 'node:worker_threads'
@@ -36,16 +36,16 @@ function startFiles(t: TestContext, options: Partial<SessionFilesOptions> = {}) 
   return { files, started }
 }
 
-/** The id in an answer of the script's. */
+/** The id in an answer of the script. */
 const echoOf = (answer: unknown) => (answer as unknown[])[1]
 
-const faultOf = (promise: Promise<unknown>): Promise<AppError> =>
+const errorOf = (promise: Promise<unknown>): Promise<AppError> =>
   promise.then(
     () => assert.fail('it should have failed'),
-    (fault) => fault,
+    (error) => error,
   )
 
-test('calls are answered in order by one thread, which is started by the first', async (t) => {
+test('calls are answered in order by one thread, which the first call starts', async (t) => {
   const { files, started } = startFiles(t)
   assert.equal(started.length, 0)
   const answers = await Promise.all(['a', 'b', 'c'].map((id) => files.get(id)))
@@ -57,7 +57,7 @@ test('calls are answered in order by one thread, which is started by the first',
   assert.equal(started.length, 1)
 })
 
-test('a thread that has nothing to do ends, and another one answers the next call', async (t) => {
+test('an idle thread ends, and another one answers the next call', async (t) => {
   const { files, started } = startFiles(t, { idleMs: 20 })
   await files.get('a')
   const [worker] = started
@@ -67,9 +67,9 @@ test('a thread that has nothing to do ends, and another one answers the next cal
   assert.equal(started.length, 2)
 })
 
-test('a call that takes too long is given up with its thread, and those behind it are answered', async (t) => {
+test('a call that takes too long is stopped with its thread, and the calls behind it are answered', async (t) => {
   const { files, started } = startFiles(t, { deadlineMs: 1000 })
-  const slow = faultOf(files.messages('hang', { limit: 1, cursor: null }))
+  const slow = errorOf(files.messages('hang', { limit: 1, cursor: null }))
   const error = await slow
   assert.equal(error.code, 'timeout')
   assert.match(error.message, /messages took longer than 1 s/)
@@ -77,18 +77,18 @@ test('a call that takes too long is given up with its thread, and those behind i
   assert.equal(started.length, 2)
 })
 
-test('a call that waited too long for others says that it may be made again', async (t) => {
+test('a call that waited too long for others is reported as retryable', async (t) => {
   const { files } = startFiles(t, { deadlineMs: 1000 })
-  const calls = ['hang', 'b', 'c'].map((id) => faultOf(files.get(id)))
-  const codes = (await Promise.all([...calls, faultOf(files.rename('d', 'x'))])).map(({ code }) => code)
-  // What may have been changed is not to be asked for again blindly.
+  const calls = ['hang', 'b', 'c'].map((id) => errorOf(files.get(id)))
+  const codes = (await Promise.all([...calls, errorOf(files.rename('d', 'x'))])).map(({ code }) => code)
+  // A change that may have been made must not be retried blindly.
   assert.deepEqual(codes, ['timeout', 'overloaded', 'overloaded', 'timeout'])
 })
 
 for (const how of ['die', 'throw']) {
-  test(`reading is tried once more when its thread has come to an end: ${how}`, async (t) => {
+  test(`a read is retried once if its thread ends: ${how}`, async (t) => {
     const { files, started } = startFiles(t)
-    const [error, next] = await Promise.all([faultOf(files.get(how)), files.get('next')])
+    const [error, next] = await Promise.all([errorOf(files.get(how)), files.get('next')])
     assert.equal(error.code, 'internal')
     assert.doesNotMatch(`${error.message} ${String(error.cause)}`, /secret/)
     assert.equal(echoOf(next), 'next')
@@ -96,47 +96,47 @@ for (const how of ['die', 'throw']) {
   })
 }
 
-test('reading succeeds where only the first thread dies; changing is never done twice', async (t) => {
+test('a read succeeds if only the first thread dies; a change is never made twice', async (t) => {
   const { root } = makeFolders(t)
   const { files, started } = startFiles(t)
   const [read, change] = ['read', 'change'].map((name) => join(root, name))
   assert.ok(read && change)
   await files.get(`die-once ${read}`)
   assert.equal(started.length, 2)
-  const error = await faultOf(files.fork(`die-once ${change}`, null))
+  const error = await errorOf(files.fork(`die-once ${change}`, null))
   assert.equal(error.code, 'internal')
   assert.match(error.message, /the change may have been made anyway/)
   assert.ok(existsSync(change))
 })
 
-test('a call that takes more memory than it may have ends its thread, not the server', {
+test('a call that exceeds its memory limit ends its thread, not the server', {
   timeout: 60_000,
 }, async (t) => {
   const { files } = startFiles(t, { heapMbMax: 64, deadlineMs: 50_000 })
-  const error = await faultOf(files.get('eat'))
+  const error = await errorOf(files.get('eat'))
   assert.equal(error.code, 'not_implemented')
   assert.match(error.message, /more memory/)
   await files.get('next')
 })
 
-test('an unexpected fault is told by its kind only', async (t) => {
+test('an unexpected error is reported only by its name and code', async (t) => {
   const { files } = startFiles(t)
-  const fault = await faultOf(files.get('fail'))
-  assert.match(fault.message, /Error EACCES$/)
+  const error = await errorOf(files.get('fail'))
+  assert.match(error.message, /Error EACCES$/)
 })
 
-test('a thread whose file is not there fails its calls', async (t) => {
+test('the calls of a thread whose file does not exist fail', async (t) => {
   const { files } = startFiles(t, { workerUrl: new URL('file:///nowhere/at/all.js') })
-  assert.equal((await faultOf(files.get('a'))).code, 'internal')
+  assert.equal((await errorOf(files.get('a'))).code, 'internal')
 })
 
-test('closing refuses what is under way and what comes later', async (t) => {
+test('closing rejects running and later calls', async (t) => {
   const { files, started } = startFiles(t)
-  const calls = ['hang', 'b'].map((id) => faultOf(files.get(id)))
+  const calls = ['hang', 'b'].map((id) => errorOf(files.get(id)))
   const exits = started.map((worker) => once(worker, 'exit'))
   await files.close()
   await Promise.all(exits)
-  for (const error of [...(await Promise.all(calls)), await faultOf(files.get('c'))])
+  for (const error of [...(await Promise.all(calls)), await errorOf(files.get('c'))])
     assert.equal(error.code, 'shutting_down')
   await files.close()
 })

@@ -1,5 +1,5 @@
-// The command `batch run` as a process: what becomes of each line, what it says where, and how many lines it sends at a time. Not for
-// going on after a stop (see batch-resume.test.ts) nor for wrong usage (see batch-usage.test.ts).
+// The command `batch run` as a process: the outcome of each line, its output, and its concurrency. Not for resuming (see resume.test.ts) or
+// wrong usage (see usage.test.ts).
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, statSync, writeFileSync } from 'node:fs'

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { realpathSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { makeFolders } from '../../helpers/test-server.ts'
-import { assertFailure, assertWrongUsage, type Given, noTerminal, run, runOnTerminal } from '../command-process.ts'
+import { assertFailure, assertWrongUsage, type RunOptions, noTerminal, run, runOnTerminal } from '../command-process.ts'
 import { cli, environmentOf } from '../keys/process.ts'
 import { type ChatServer, done, sessionId, startChatServer, stream, streamOf } from './server.ts'
 
@@ -92,7 +92,7 @@ test('stdin that is not text is rejected, and nothing is sent', async (t) => {
   assert.deepEqual(bodies, [])
 })
 
-const wrong: [words: string[], message: RegExp, options?: Given][] = [
+const wrong: [words: string[], message: RegExp, options?: RunOptions][] = [
   [[], /the prompt is empty: pass one as an argument or on stdin/],
   [['', ' '], /the prompt is empty/, { input: '\n' }],
   [['x', '--modl', 'y'], /unknown option '--modl' \(Did you mean --model\?\)/],

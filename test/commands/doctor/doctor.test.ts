@@ -1,5 +1,5 @@
-// The command `doctor` as a process: that it comes to its end whatever it finds, what it prints for whom, and its exit code. Not for each
-// single finding (see doctor-findings.test.ts).
+// The command `doctor` as a process: it completes whatever it finds, and prints the right output with the right exit code. Not for the
+// single findings (see findings.test.ts).
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
@@ -29,14 +29,14 @@ const allChecks = [
   'turn',
 ]
 
-/** Fakes begin with a line that looks for node on the search path. */
+/** The first line of a fake looks for node on the search path. */
 const withNode = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` }
 
-/** Nothing is left of what was tried. */
+/** The temporary folders that a run left behind. */
 const leftovers = ({ root }: TestFolders) =>
   readdirSync(join(root, 'tmp')).filter((name) => name.startsWith('claude-serve-'))
 
-test('where nothing was ever configured it finds no problem, and makes nothing', { timeout: 90_000 }, async (t) => {
+test('without any configuration it finds no problem, and creates nothing', { timeout: 90_000 }, async (t) => {
   const folders = makeFolders(t)
   const findings = await examine(folders, 0)
   assert.deepEqual(inState(findings, 'problem'), [])
@@ -50,7 +50,7 @@ test('where nothing was ever configured it finds no problem, and makes nothing',
   assert.deepEqual(leftovers(folders), [])
 })
 
-test('for people there is a line for each, what mends it, and a sum; --fix mends modes', {
+test('people get a line for each finding, its fix, and a summary; --fix corrects modes', {
   timeout: 90_000,
 }, async (t) => {
   const folders = makeFolders(t)
@@ -74,19 +74,19 @@ test('for people there is a line for each, what mends it, and a sum; --fix mends
   for (const file of files) assert.ok(stdout.includes(`→ chmod 600 ${file}\n`), file)
   assert.match(stdout, /\n4 problems, 1 warning\n$/)
   for (const never of ['\u001b', 'sk-ant-test']) assert.ok(!stdout.includes(never))
-  const mended = await examine(folders, 0, {}, { words: ['--fix'] })
-  assert.deepEqual(inState(mended, 'problem'), [])
-  assert.match(findingOf(mended, 'data-folder').message, /\(0777\): mended$/)
+  const fixed = await examine(folders, 0, {}, { words: ['--fix'] })
+  assert.deepEqual(inState(fixed, 'problem'), [])
+  assert.match(findingOf(fixed, 'data-folder').message, /\(0777\): fixed$/)
   const modes = open.map(([path]) => statSync(path).mode & 0o777)
   assert.deepEqual(modes, [0o700, 0o700, 0o600, 0o600])
 })
 
-test('with settings that are wrong it goes on without them', { timeout: 90_000 }, async (t) => {
+test('wrong settings are reported, and the other checks run without them', { timeout: 90_000 }, async (t) => {
   const folders = makeFolders(t)
   const file = join(folders.root, 'config.json')
   writeFileSync(file, '{"prot": 1}')
-  const given = { CLAUDE_SERVE_CONFIG: file, CLAUDE_SERVE_WARM: 'many' }
-  const findings = await examine(folders, 1, given)
+  const environment = { CLAUDE_SERVE_CONFIG: file, CLAUDE_SERVE_WARM: 'many' }
+  const findings = await examine(folders, 1, environment)
   assert.deepEqual(inState(findings, 'problem'), ['settings', 'settings'])
   const [, first, second] = findings
   assert.match(first?.message ?? '', /prot.*did you mean port\?/)
@@ -97,7 +97,7 @@ test('with settings that are wrong it goes on without them', { timeout: 90_000 }
   assert.deepEqual(leftovers(folders), [])
 })
 
-test('without claude, and with the port taken, it says what it can', { timeout: 90_000 }, async (t) => {
+test('without claude, and with the port in use, it still reports everything else', { timeout: 90_000 }, async (t) => {
   const other = createServer((socket) => socket.end('220 hello\r\n'))
   other.listen(0, '127.0.0.1')
   await once(other, 'listening')
@@ -111,25 +111,28 @@ test('without claude, and with the port taken, it says what it can', { timeout: 
   assert.deepEqual(inState(findings, 'warning'), ['login', 'turn'])
   assert.match(findingOf(findings, 'claude').message, /is not an executable file/)
   assert.equal(findingOf(findings, 'claude').fix, 'npm install -g @anthropic-ai/claude-code')
-  assert.equal(findingOf(findings, 'port').message, `127.0.0.1:${port} is taken by another program`)
+  assert.equal(findingOf(findings, 'port').message, `127.0.0.1:${port} is in use by another program`)
 })
 
-test('a claude that answers with other words than the model did is noticed', { timeout: 90_000 }, async (t) => {
+test('a claude that does not return the answer of the model is noticed', { timeout: 90_000 }, async (t) => {
   const folders = makeFolders(t)
   const findings = await examine(folders, 1, { ...withNode, CLAUDE_BIN: fakeCli('well-behaved') })
   assert.deepEqual(inState(findings, 'problem'), ['turn'])
-  assert.match(findingOf(findings, 'turn').message, /words did not come back: Hello from the fake CLI/)
+  assert.match(
+    findingOf(findings, 'turn').message,
+    /the answer is not from the scripted model: Hello from the fake CLI/,
+  )
   assert.deepEqual(leftovers(folders), [])
 })
 
-test('a claude that breaks down in the turn is noticed', { timeout: 90_000 }, async (t) => {
+test('a claude that crashes during the turn is noticed', { timeout: 90_000 }, async (t) => {
   const folders = makeFolders(t)
   const findings = await examine(folders, 1, { ...withNode, CLAUDE_BIN: fakeCli('crash-mid-answer') })
   assert.deepEqual(inState(findings, 'problem'), ['turn'])
   assert.match(findingOf(findings, 'turn').message, /a turn with the scripted model failed: Claude Code /)
 })
 
-test('in a data folder that cannot be written it says what it can', { timeout: 90_000 }, async (t) => {
+test('with a data folder that is not writable it still reports everything else', { timeout: 90_000 }, async (t) => {
   const folders = makeFolders(t)
   environmentFor(folders)
   mkdirSync(folders.dataDir, { mode: 0o500 })
@@ -142,21 +145,21 @@ test('in a data folder that cannot be written it says what it can', { timeout: 9
   const findings = await examine(folders, 1, {}, { whom })
   assert.deepEqual(inState(findings, 'problem'), ['data-folder'], JSON.stringify(findings))
   const { message, fix } = findingOf(findings, 'data-folder')
-  assert.match(message, /cannot be written/)
+  assert.match(message, /is not writable/)
   assert.equal(fix, `chmod 700 ${folders.dataDir}`)
   assert.equal(findingOf(findings, 'turn').state, 'ok')
 })
 
-test('beside a running server it finds that one, and leaves it alone', { timeout: 90_000 }, async (t) => {
+test('it finds a running server, and leaves it alone', { timeout: 90_000 }, async (t) => {
   const { folders, url, port } = await startTestServer(t)
   const findings = await examine(folders, 0, { CLAUDE_SERVE_PORT: String(port) })
   assert.match(findingOf(findings, 'server').message, new RegExp(`at ${url} \\(process ${process.pid}\\) answers$`))
   assert.equal(findingOf(findings, 'port').message, `${port} is used by the server of this data folder`)
-  assert.match(findingOf(findings, 'database').message, /is whole$/)
+  assert.match(findingOf(findings, 'database').message, /is intact$/)
   assert.equal((await fetch(`${url}/livez`)).status, 200)
 })
 
-test('on a terminal it says what it is doing, in colours', { timeout: 90_000 }, async (t) => {
+test('on a terminal it shows what it is doing, in color', { timeout: 90_000 }, async (t) => {
   if (!existsSync('/usr/bin/script')) return t.skip('needs script, of util-linux')
   const folders = makeFolders(t)
   const { NO_COLOR: _, ...environment } = environmentFor(folders, { TERM: 'xterm' })
@@ -166,11 +169,11 @@ test('on a terminal it says what it is doing, in colours', { timeout: 90_000 }, 
     env: environment,
   })
   const [dim, plain, clear, green] = ['2m', '22m', '2K\u001b[1G', '32m'].map((code) => `\u001b[${code}`)
-  assert.ok(stdout.includes(`${dim}asking the scripted model a question …${plain}${clear}${green}✓`), stdout)
+  assert.ok(stdout.includes(`${dim}sending a question to the scripted model …${plain}${clear}${green}✓`), stdout)
   assert.match(stdout, /\r\nno problems, no warnings\r\n$/)
 })
 
-test('what was typed wrong is wrong usage', async (t) => {
+test('an invalid flag is wrong usage', async (t) => {
   const { code, stdout, stderr } = await doctor(makeFolders(t), ['--data-dir', ''])
   assert.deepEqual([code, stdout], [2, ''])
   assert.match(stderr, /^claude-serve: --data-dir: "" .*\nsee claude-serve doctor --help\n$/)

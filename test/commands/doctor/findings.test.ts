@@ -1,4 +1,4 @@
-// Each thing that the doctor looks at, good and bad: what it says of it, and what it says to do.
+// Each check of the doctor, with good and bad results: the finding and its fix.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { chmodSync, cpSync, mkdirSync, openSync, symlinkSync, writeFileSync, writeSync } from 'node:fs'
@@ -21,29 +21,29 @@ import { examineSettings } from '../../../src/commands/doctor/settings.ts'
 import { writeServerAddress } from '../../../src/platform/server-address.ts'
 import { openSqliteStore } from '../../../src/store/sqlite.ts'
 import { fakeCli, makeFolders, type TestFolders } from '../../helpers/test-server.ts'
-import { assertOne, patientIn } from './process.ts'
+import { assertOne, contextIn } from './process.ts'
 
 const withNode = `${dirname(process.execPath)}:/usr/bin:/bin`
 
 test('node: a version that is too old', () => {
   assertOne([examineNode('22.18.0')], 'ok', /^Node\.js 22\.18\.0$/, null)
-  assertOne([examineNode('22.17.9')], 'problem', /22\.17\.9 is too old: at least 22\.18 is needed/, /newer Node/)
+  assertOne([examineNode('22.17.9')], 'problem', /22\.17\.9 is too old: at least 22\.18 is required/, /newer Node/)
 })
 
-test('claude: one that is too old, by choice and on PATH', async (t) => {
+test('claude: one that is too old, configured and on PATH', async (t) => {
   const folders = makeFolders(t)
   const environment = { PATH: withNode }
-  const chosen = patientIn(folders, { config: { claudeBin: fakeCli('old-version') }, environment })
+  const chosen = contextIn(folders, { config: { claudeBin: fakeCli('old-version') }, environment })
   assertOne(await examineClaude(chosen), 'problem', /old-version\.mjs is version 1\.0\.3; at least/, /^claude update$/)
   const bin = join(folders.root, 'bin')
   mkdirSync(bin)
   symlinkSync(fakeCli('old-version'), join(bin, 'claude'))
-  const [used, passedOver] = await examineClaude(patientIn(folders, { environment: { PATH: `${bin}:${withNode}` } }))
-  assert.match(used?.message ?? '', /\(it comes with claude-serve\)$/)
+  const [used, passedOver] = await examineClaude(contextIn(folders, { environment: { PATH: `${bin}:${withNode}` } }))
+  assert.match(used?.message ?? '', /\(bundled with claude-serve\)$/)
   assertOne(
     passedOver ? [passedOver] : [],
     'warning',
-    /the one on PATH is not used: .* 1\.0\.3; .* is needed$/,
+    /the claude on PATH is not used: .* 1\.0\.3; .* is required$/,
     /^claude update$/,
   )
 })
@@ -54,34 +54,34 @@ test('claude: one that others can change', async (t) => {
   cpSync(dirname(fakeCli('well-behaved')), bin, { recursive: true })
   const claudeBin = join(bin, 'well-behaved.mjs')
   chmodSync(claudeBin, 0o777)
-  const patient = patientIn(folders, { config: { claudeBin }, environment: { PATH: withNode } })
+  const context = contextIn(folders, { config: { claudeBin }, environment: { PATH: withNode } })
   assertOne(
-    await examineClaude(patient),
+    await examineClaude(context),
     'problem',
     /can be changed by other users/,
     /^chmod go-w .*well-behaved\.mjs$/,
   )
   chmodSync(claudeBin, 0o755)
-  assertOne(await examineClaude(patient), 'ok', /^claude 2\.\d+\.\d+ at .*well-behaved\.mjs \(as was chosen\)$/, null)
+  assertOne(await examineClaude(context), 'ok', /^claude 2\.\d+\.\d+ at .*well-behaved\.mjs \(as configured\)$/, null)
 })
 
 test('login: nobody is logged in, which the demo does not need', async (t) => {
   const folders = makeFolders(t)
-  const given = { config: { claudeBin: fakeCli('not-logged-in') }, environment: { PATH: withNode } }
-  assertOne(await examineLogin(patientIn(folders, given)), 'problem', /not logged in/, /not-logged-in\.mjs auth login$/)
-  const demo = patientIn(folders, { ...given, config: { ...given.config, demo: true } })
-  assertOne(await examineLogin(demo), 'ok', /the demo needs none/, null)
-  const fine = patientIn(folders, { ...given, config: { claudeBin: fakeCli('well-behaved') } })
+  const base = { config: { claudeBin: fakeCli('not-logged-in') }, environment: { PATH: withNode } }
+  assertOne(await examineLogin(contextIn(folders, base)), 'problem', /not logged in/, /not-logged-in\.mjs auth login$/)
+  const demo = contextIn(folders, { ...base, config: { ...base.config, demo: true } })
+  assertOne(await examineLogin(demo), 'ok', /^not needed: this is the demo$/, null)
+  const fine = contextIn(folders, { ...base, config: { claudeBin: fakeCli('well-behaved') } })
   assertOne(await examineLogin(fine), 'ok', /^logged in \(api_key\)$/, null)
 })
 
-const variables: [given: Record<string, string>, state: State, said: RegExp, fix: string | null][] = [
-  [{}, 'ok', /no variable gets in the way/, null],
+const variables: [environment: Record<string, string>, state: State, message: RegExp, fix: string | null][] = [
+  [{}, 'ok', /no variable interferes/, null],
   [{ ANTHROPIC_API_KEY: '' }, 'ok', /no variable/, null],
   [
     { ANTHROPIC_API_KEY: 'sk-ant-1' },
     'warning',
-    /^ANTHROPIC_API_KEY is set: claude uses this key/,
+    /^ANTHROPIC_API_KEY is set: claude uses and bills this key/,
     'unset ANTHROPIC_API_KEY',
   ],
   [{ ANTHROPIC_AUTH_TOKEN: 'sk-ant-1' }, 'ok', /^ANTHROPIC_AUTH_TOKEN is set/, null],
@@ -92,39 +92,39 @@ const variables: [given: Record<string, string>, state: State, said: RegExp, fix
     /requests go to gate\.example,/,
     'unset ANTHROPIC_BASE_URL',
   ],
-  [{ ANTHROPIC_BASE_URL: 'pw' }, 'warning', /requests go to an address that is none/, 'unset ANTHROPIC_BASE_URL'],
+  [{ ANTHROPIC_BASE_URL: 'pw' }, 'warning', /requests go to an invalid address/, 'unset ANTHROPIC_BASE_URL'],
   [{ CLAUDE_CODE_USE_BEDROCK: '1' }, 'ok', /^CLAUDE_CODE_USE_BEDROCK is set/, null],
   [{ CLAUDE_CODE_USE_BEDROCK: '0' }, 'ok', /no variable/, null],
   [{ CLAUDE_CONFIG_DIR: '/x' }, 'ok', /in \/x$/, null],
-  [{ CLAUDECODE: '1' }, 'warning', /inside of Claude Code/, 'unset CLAUDECODE'],
-  [{ https_proxy: 'http://me:pw@proxy.example:3128' }, 'ok', /claude goes through proxy\.example:3128$/, null],
-  [{ NODE_USE_ENV_PROXY: '1' }, 'warning', /through the proxy/, 'export NO_PROXY=127.0.0.1,localhost'],
+  [{ CLAUDECODE: '1' }, 'warning', /inside Claude Code/, 'unset CLAUDECODE'],
+  [{ https_proxy: 'http://me:pw@proxy.example:3128' }, 'ok', /claude connects through proxy\.example:3128$/, null],
+  [{ NODE_USE_ENV_PROXY: '1' }, 'warning', /use the proxy/, 'export NO_PROXY=127.0.0.1,localhost'],
   [{ NODE_USE_ENV_PROXY: '1', NO_PROXY: 'localhost, 127.0.0.1' }, 'ok', /no variable/, null],
   [
     { NODE_EXTRA_CA_CERTS: '/no/such.pem' },
     'problem',
-    /names \/no\/such\.pem, which is not there/,
+    /names \/no\/such\.pem, which does not exist/,
     'unset NODE_EXTRA_CA_CERTS',
   ],
   [{ NODE_EXTRA_CA_CERTS: '/dev/null' }, 'ok', /no variable/, null],
-  [{ NODE_TLS_REJECT_UNAUTHORIZED: '0' }, 'problem', /whoever says/, 'unset NODE_TLS_REJECT_UNAUTHORIZED'],
+  [{ NODE_TLS_REJECT_UNAUTHORIZED: '0' }, 'problem', /any server that claims/, 'unset NODE_TLS_REJECT_UNAUTHORIZED'],
 ]
 
-for (const [given, state, said, fix] of variables) {
-  test(`environment: ${JSON.stringify(given)}`, async (t) => {
-    const findings = await examineEnvironment(patientIn(makeFolders(t), { environment: given }))
-    assertOne(findings, state, said, fix === null ? null : new RegExp(`^${fix}$`))
+for (const [environment, state, message, fix] of variables) {
+  test(`environment: ${JSON.stringify(environment)}`, async (t) => {
+    const findings = await examineEnvironment(contextIn(makeFolders(t), { environment }))
+    assertOne(findings, state, message, fix === null ? null : new RegExp(`^${fix}$`))
     assert.doesNotMatch(JSON.stringify(findings), /sk-ant-1|pw/)
   })
 }
 
-test('data folder: missing, impossible, no folder, shared, open', async (t) => {
+test('data folder: missing, impossible to create, not a folder, shared, open to others', async (t) => {
   const folders = makeFolders(t)
-  const look = (dataDir: string) => examineFolder(patientIn(folders, { config: { dataDir } }))
+  const look = (dataDir: string) => examineFolder(contextIn(folders, { config: { dataDir } }))
   const file = join(folders.root, 'file')
   writeFileSync(file, '')
-  assertOne(await look(join(folders.root, 'a', 'b')), 'ok', /is made at the first start$/, null)
-  assertOne(await look(join(file, 'data')), 'problem', /cannot be made: .*file cannot be written$/, /--data-dir/)
+  assertOne(await look(join(folders.root, 'a', 'b')), 'ok', /is created at the first start$/, null)
+  assertOne(await look(join(file, 'data')), 'problem', /cannot be created: .*file is not writable$/, /--data-dir/)
   assertOne(await look(file), 'problem', /file is not a folder$/, /--data-dir/)
   const shared = join(folders.root, 'shared')
   mkdirSync(shared)
@@ -145,29 +145,29 @@ test('data folder and files: those of another user', async (t) => {
   mkdirSync(folders.dataDir, { mode: 0o700 })
   writeFileSync(join(folders.dataDir, 'x'), '', { mode: 0o600 })
   chownSync(join(folders.dataDir, 'x'), 65534, 65534)
-  assertOne(await examineFiles(patientIn(folders)), 'problem', /x belongs to another user \(65534\)$/, /^sudo chown -R/)
+  assertOne(await examineFiles(contextIn(folders)), 'problem', /x belongs to another user \(65534\)$/, /^sudo chown -R/)
   chownSync(folders.dataDir, 65534, 65534)
-  assertOne(await examineFolder(patientIn(folders)), 'problem', /data belongs to another user/, /^sudo chown -R/)
+  assertOne(await examineFolder(contextIn(folders)), 'problem', /data belongs to another user/, /^sudo chown -R/)
 })
 
-test('files: links are not followed, the demo is left alone, many are told briefly', async (t) => {
+test('files: links are not followed, the demo folder is skipped, many findings are summarized', async (t) => {
   const folders = makeFolders(t)
   mkdirSync(join(folders.dataDir, 'demo'), { recursive: true, mode: 0o700 })
   const outside = join(folders.root, 'outside')
   writeFileSync(outside, '', { mode: 0o644 })
   symlinkSync(outside, join(folders.dataDir, 'link'))
   writeFileSync(join(folders.dataDir, 'demo', 'open'), '', { mode: 0o644 })
-  assertOne(await examineFiles(patientIn(folders)), 'ok', /^0 of your own, closed to others$/, null)
-  for (let at = 0; at < 8; at++) writeFileSync(join(folders.dataDir, `open-${at}`), '', { mode: 0o644 })
-  const findings = await examineFiles(patientIn(folders))
+  assertOne(await examineFiles(contextIn(folders)), 'ok', /^0 owned by you and closed to others$/, null)
+  for (let n = 0; n < 8; n++) writeFileSync(join(folders.dataDir, `open-${n}`), '', { mode: 0o644 })
+  const findings = await examineFiles(contextIn(folders))
   assert.equal(findings.length, 6)
   assert.deepEqual([findings[5]?.message, findings[5]?.fix], ['3 more like these', 'claude-serve doctor --fix'])
-  await examineFiles(patientIn(folders, { fixes: true }))
-  assertOne(await examineFiles(patientIn(folders)), 'ok', /^8 of your own/, null)
+  await examineFiles(contextIn(folders, { appliesFixes: true }))
+  assertOne(await examineFiles(contextIn(folders)), 'ok', /^8 owned by you/, null)
 })
 
-test('disk: says how much is free where the data folder will be', async (t) => {
-  const findings = await examineDisk(patientIn(makeFolders(t)))
+test('disk: reports how much space is free on the disk of the data folder', async (t) => {
+  const findings = await examineDisk(contextIn(makeFolders(t)))
   assert.ok(findings.length >= 1)
   for (const { message } of findings) assert.match(message, /^\d+\.\d GB free in \//)
 })
@@ -178,31 +178,31 @@ async function makeDatabase({ dataDir }: TestFolders): Promise<string> {
   return join(dataDir, 'claude-serve.db')
 }
 
-test('database: none, whole, older, newer, damaged, none at all', async (t) => {
+test('database: missing, intact, older, newer, damaged, not a database', async (t) => {
   const folders = makeFolders(t)
-  const look = () => examineDatabase(patientIn(folders))
+  const look = () => examineDatabase(contextIn(folders))
   assertOne(await look(), 'ok', /^none yet/, null)
   const file = await makeDatabase(folders)
-  assertOne(await look(), 'ok', /claude-serve\.db is whole$/, null)
+  assertOne(await look(), 'ok', /claude-serve\.db is intact$/, null)
   const setVersion = (version: number) => {
     const db = new DatabaseSync(file)
     db.exec(`PRAGMA user_version = ${version}`)
     db.close()
   }
   setVersion(1)
-  assertOne(await look(), 'ok', /is whole; the next start brings its schema up to date$/, null)
+  assertOne(await look(), 'ok', /is intact; the next start updates its schema$/, null)
   setVersion(999)
   assertOne(
     await look(),
     'problem',
-    /made by a newer claude-serve \(schema 999/,
+    /created by a newer claude-serve \(schema 999/,
     /^npm install -g claude-serve@latest$/,
   )
   setVersion(2)
   const handle = openSync(file, 'r+')
   writeSync(handle, Buffer.alloc(4096, 0x55), 0, 4096, 4096)
   assertOne(await look(), 'problem', /damaged|malformed/, /^mv .*claude-serve\.db .*\.damaged$/)
-  writeFileSync(file, 'this is no database, and it is long enough to be looked at'.repeat(100))
+  writeFileSync(file, 'this is not a database, and it is long enough to be examined'.repeat(100))
   assertOne(await look(), 'problem', /cannot be read: file is not a database/, /^mv /)
 })
 
@@ -215,39 +215,34 @@ async function makeKey({ dataDir }: TestFolders, expiresAtMs: number | null): Pr
   return secret
 }
 
-test('keys: an address beyond this machine needs a key and a name', async (t) => {
+test('keys: an address beyond this machine requires a key and an allowed name', async (t) => {
   const folders = makeFolders(t)
-  assertOne(await examineKeys(patientIn(folders)), 'ok', /^none: on loopback/, null)
+  assertOne(await examineKeys(contextIn(folders)), 'ok', /^none: on loopback/, null)
   const wide = { host: '0.0.0.0', allowHosts: [] as string[] }
-  const both = await examineKeys(patientIn(folders, { config: wide }))
+  const both = await examineKeys(contextIn(folders, { config: wide }))
   assert.deepEqual(
     both.map(({ state, fix }) => [state, fix]),
     [
       ['problem', 'claude-serve keys create <name>'],
-      ['problem', 'give --allow-host <name>'],
+      ['problem', 'set --allow-host <name>'],
     ],
   )
   await makeKey(folders, null)
   const named = { ...wide, allowHosts: ['box.example'] }
-  assertOne(
-    await examineKeys(patientIn(folders, { config: named })),
-    'ok',
-    /^1 that can be used; commands need one/,
-    null,
-  )
+  assertOne(await examineKeys(contextIn(folders, { config: named })), 'ok', /^1 usable; commands need one/, null)
 })
 
-test('keys: the one that commands use, and keys that are all over', async (t) => {
+test('keys: the one that commands use, and keys that have all expired', async (t) => {
   const folders = makeFolders(t)
   await makeKey(folders, 1000)
-  assertOne(await examineKeys(patientIn(folders)), 'problem', /all API keys have expired/, /keys create/)
+  assertOne(await examineKeys(contextIn(folders)), 'problem', /all API keys have expired/, /keys create/)
   const secret = await makeKey(folders, null)
-  const look = (key: string) => examineKeys(patientIn(folders, { environment: { CLAUDE_SERVE_API_KEY: key } }))
+  const look = (key: string) => examineKeys(contextIn(folders, { environment: { CLAUDE_SERVE_API_KEY: key } }))
   assertOne(await look(secret), 'ok', /CLAUDE_SERVE_API_KEY is one of them$/, null)
-  assertOne(await look(newSecret().secret), 'warning', /holds none of the keys/, /keys create/)
+  assertOne(await look(newSecret().secret), 'warning', /does not hold a usable key/, /keys create/)
 })
 
-/** A program on loopback that answers everything alike, as the server of the data folder. */
+/** A program on loopback that answers every request alike, in place of the server of the data folder. */
 async function startOther(t: { after(step: () => unknown): void }, status: number, body: unknown) {
   const server = createServer((_request, response) => void response.writeHead(status).end(JSON.stringify(body)))
   server.listen(0, '127.0.0.1')
@@ -263,22 +258,38 @@ const servers: [
   body: unknown,
   version: string,
   state: State,
-  said: RegExp,
+  message: RegExp,
   fix: RegExp | null,
 ][] = [
-  ['without claude', 503, { error: 'no claude' }, '0.0.1', 'problem', /says: no claude$/, null],
-  ['that wants a key', 401, { code: 'unauthorized' }, '0.0.1', 'warning', /wants an API key$/, /CLAUDE_SERVE_API_KEY/],
-  ['of another version', 200, { status: 'ok' }, '0.0.1', 'warning', /is of another version/, /^claude-serve stop$/],
+  ['without claude', 503, { error: 'no claude' }, '0.0.1', 'problem', /reports: no claude$/, null],
+  [
+    'that requires a key',
+    401,
+    { code: 'unauthorized' },
+    '0.0.1',
+    'warning',
+    /requires an API key$/,
+    /CLAUDE_SERVE_API_KEY/,
+  ],
+  [
+    'of another version',
+    200,
+    { status: 'ok' },
+    '0.0.1',
+    'warning',
+    /is not of the same version/,
+    /^claude-serve stop$/,
+  ],
 ]
 
-for (const [title, status, body, version, state, said, fix] of servers) {
+for (const [title, status, body, version, state, message, fix] of servers) {
   test(`server: one ${title}`, async (t) => {
     const folders = makeFolders(t)
     mkdirSync(folders.dataDir)
     const { url } = await startOther(t, status, body)
     const process_ = await ownIdentity()
     writeServerAddress(folders.dataDir, { url, pid: process.pid, process: process_, version, startedAt: '' })
-    assertOne(await examineServer(patientIn(folders)), state, said, fix)
+    assertOne(await examineServer(contextIn(folders)), state, message, fix)
   })
 }
 
@@ -288,39 +299,39 @@ test('server: one that was killed, and one that does not answer', async (t) => {
   const address = { url: 'http://127.0.0.1:9', version: '1', startedAt: '' }
   const gone = { pid: process.pid, started: 'another time' }
   writeServerAddress(folders.dataDir, { ...address, pid: gone.pid, process: identityOf(gone) })
-  assertOne(await examineServer(patientIn(folders)), 'ok', /^none runs in this data folder$/, null)
+  assertOne(await examineServer(contextIn(folders)), 'ok', /^none runs in this data folder$/, null)
   writeServerAddress(folders.dataDir, { ...address, pid: process.pid, process: await ownIdentity() })
-  assertOne(await examineServer(patientIn(folders)), 'problem', /does not answer/, /^claude-serve stop$/)
+  assertOne(await examineServer(contextIn(folders)), 'problem', /does not answer/, /^claude-serve stop$/)
 })
 
-test('port: free, taken by whom, none of this machine', async (t) => {
+test('port: free, in use by which program, not an address of this machine', async (t) => {
   const folders = makeFolders(t)
-  const look = (port: number, host = '127.0.0.1') => examinePort(patientIn(folders, { config: { host, port } }))
-  assertOne(await look(0), 'ok', /takes a free one/, null)
+  const look = (port: number, host = '127.0.0.1') => examinePort(contextIn(folders, { config: { host, port } }))
+  assertOne(await look(0), 'ok', /picks a free one/, null)
   const other = await startOther(t, 200, {})
-  assertOne(await look(other.port), 'problem', /^127\.0\.0\.1:\d+ is taken by another program$/, /--port/)
+  assertOne(await look(other.port), 'problem', /^127\.0\.0\.1:\d+ is in use by another program$/, /--port/)
   const alike = await startOther(t, 200, { claude_version: '2' })
-  assertOne(await look(alike.port), 'problem', /taken by a claude-serve of another data folder or user$/, /--port/)
+  assertOne(await look(alike.port), 'problem', /in use by a claude-serve of another data folder or user$/, /--port/)
   const locked = await startOther(t, 401, { code: 'unauthorized' })
-  assertOne(await look(locked.port, 'localhost'), 'problem', /taken by a claude-serve/, /--port/)
-  assertOne(await look(5005, '192.0.2.1'), 'problem', /192\.0\.2\.1 is no address of this machine/, /--host/)
+  assertOne(await look(locked.port, 'localhost'), 'problem', /in use by a claude-serve/, /--port/)
+  assertOne(await look(5005, '192.0.2.1'), 'problem', /192\.0\.2\.1 is not an address of this machine/, /--host/)
 })
 
-test('port: one that is taken on the other loopback address only', async (t) => {
+test('port: one that is in use only on the other loopback address', async (t) => {
   const server = createServer((_request, response) => void response.end('{}'))
   server.listen({ host: '::1', port: 0 })
-  const isThere = await Promise.race([
+  const hasIpv6 = await Promise.race([
     once(server, 'listening').then(() => true),
     once(server, 'error').then(() => false),
   ])
-  if (!isThere) return t.skip('needs IPv6')
+  if (!hasIpv6) return t.skip('needs IPv6')
   t.after(() => server.close())
   const { port } = server.address() as AddressInfo
-  const patient = patientIn(makeFolders(t), { config: { port } })
-  assertOne(await examinePort(patient), 'problem', /^\[::1\]:\d+ is taken by another program$/, /--port/)
+  const context = contextIn(makeFolders(t), { config: { port } })
+  assertOne(await examinePort(context), 'problem', /^\[::1\]:\d+ is in use by another program$/, /--port/)
 })
 
-test('settings: a file that is no JSON, and one that others can change', (t) => {
+test('settings: a file that is not JSON, and one that others can change', (t) => {
   const folders = makeFolders(t)
   const file = join(folders.root, 'config.json')
   const look = () => examineSettings({ config: file }, { HOME: folders.home }).findings
@@ -330,15 +341,15 @@ test('settings: a file that is no JSON, and one that others can change', (t) => 
   chmodSync(file, 0o666)
   assertOne(look(), 'warning', /config\.json can be changed by other users$/, /^chmod go-w .*config\.json$/)
   chmodSync(file, 0o600)
-  assertOne(look(), 'ok', /^1 not as by default \(.*config\.json\)/, null)
+  assertOne(look(), 'ok', /^1 changed from the defaults \(.*config\.json\)/, null)
 })
 
-test('what is shown cannot steer a terminal, and tells no secret', () => {
+test('the output cannot control a terminal, and contains no secret', () => {
   const lines = asLines({ check: 'turn', state: 'problem', message: 'a\u001b[2J\nb sk-ant-abc', fix: 'c\u0007' }, 5)
   assert.deepEqual(lines.map(stripVTControlCharacters), ['✗ turn   a?[2J b sk-ant-***', '         → c?'])
 })
 
-test('the sum counts problems and warnings', () => {
+test('the summary counts problems and warnings', () => {
   const finding = (state: State) => ({ check: 'x', state, message: '', fix: null })
   assert.equal(asSummary([finding('ok')]), 'no problems, no warnings')
   assert.equal(

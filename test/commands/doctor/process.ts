@@ -1,4 +1,4 @@
-// The command `doctor` as a process of its own, for its tests, and the things to look at that they make.
+// Runs the command `doctor` as a separate process, for its tests, and prepares what its checks examine.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
@@ -10,8 +10,8 @@ import { compileCache } from '../../helpers/compile-cache.ts'
 import type { TestFolders } from '../../helpers/test-server.ts'
 import { cli, type Outcome } from '../keys/process.ts'
 
-/** A login that is none, so that claude says that it has one; and a search path without any claude. */
-export const environmentFor = ({ root, home, dataDir }: TestFolders, given: Record<string, string> = {}) => {
+/** With a fake token, so that claude reports a login, and a search path without any claude. */
+export const environmentFor = ({ root, home, dataDir }: TestFolders, overrides: Record<string, string> = {}) => {
   mkdirSync(join(root, 'tmp'), { recursive: true })
   return {
     PATH: '/usr/bin:/bin',
@@ -22,11 +22,11 @@ export const environmentFor = ({ root, home, dataDir }: TestFolders, given: Reco
     CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-test-000',
     NO_COLOR: '1',
     ...compileCache,
-    ...given,
+    ...overrides,
   }
 }
 
-/** `uid`: as this user, where the tests run as the administrator, whom no mode keeps out. */
+/** `uid`: the user to run as if the tests run as root, for whom modes do not apply. */
 export type AsWhom = { uid?: number; gid?: number }
 
 export function doctor(
@@ -43,7 +43,7 @@ export function doctor(
   })
 }
 
-/** All findings of a run, which is to end with this code. */
+/** All findings of a run, which must exit with this code. */
 export async function examine(
   folders: TestFolders,
   code: 0 | 1,
@@ -59,15 +59,15 @@ export const inState = (findings: readonly Finding[], state: State): string[] =>
   findings.filter((finding) => finding.state === state).map(({ check }) => check)
 
 export const findingOf = (findings: readonly Finding[], check: string): Finding =>
-  findings.find((finding) => finding.check === check) ?? assert.fail(`nothing was said of ${check}`)
+  findings.find((finding) => finding.check === check) ?? assert.fail(`no finding for ${check}`)
 
-/** What single checks look at. */
-export function patientIn(
+/** What single checks examine. */
+export function contextIn(
   folders: TestFolders,
   {
     config = {},
     environment = {},
-    fixes = false,
+    appliesFixes = false,
   }: Partial<Omit<DoctorContext, 'config'>> & { config?: Partial<Config> } = {},
 ): DoctorContext {
   const loaded = loadConfig({
@@ -77,7 +77,7 @@ export function patientIn(
     isTerminal: false,
   })
   const own = { PATH: '/usr/bin:/bin', HOME: folders.home, ...environment }
-  return { config: { ...loaded.config, ...config }, environment: own, fixes }
+  return { config: { ...loaded.config, ...config }, environment: own, appliesFixes }
 }
 
 export function assertOne(findings: readonly Finding[], state: State, message: RegExp, fix: RegExp | null): void {

@@ -85,7 +85,7 @@ test('a list by folder, text and number; one with the words that go on with it',
     assertFailure(await run(folders, ['sessions', '-q', 'x'.repeat(501)]), /q must be at most 500 characters/)
     const secret = (await keys(folders, ['create', 'laptop', '--quiet'])).stdout.trim()
     const without = await run(folders, ['sessions'])
-    assertFailure(without, /needs an API key.*CLAUDE_SERVE_API_KEY must hold a key/)
+    assertFailure(without, /needs an API key.*set CLAUDE_SERVE_API_KEY to a key/)
     const environment = { CLAUDE_SERVE_API_KEY: secret }
     const outside = await run(folders, ['sessions', '--cwd', quoted], { environment })
     assertFailure(outside, /cwd is not within a folder that this server allows/)
@@ -110,7 +110,7 @@ test('a title cannot steer the terminal', { skip: noTerminal }, async (t) => {
 })
 
 test('where no server runs, it says how to start one, exit 1', async (t) => {
-  assertFailure(await run(makeFolders(t), ['sessions']), /no server runs in .*: start one with claude-serve/)
+  assertFailure(await run(makeFolders(t), ['sessions']), /no server is running in .*: start one with claude-serve/)
 })
 
 const id = '11111111-2222-4333-8444-555555555555'

@@ -19,7 +19,7 @@ const json = async (folders: TestFolders, words: string[] = [], environment: Rec
 test('where no server runs, it says so and how to start one, exit 1', async (t) => {
   const folders = makeFolders(t)
   const outcome = await run(folders, ['status'])
-  assertFailure(outcome, /no server runs in .*: start one with claude-serve/)
+  assertFailure(outcome, /no server is running in .*: start one with claude-serve/)
   assert.ok(outcome.stderr.includes(folders.dataDir))
   assert.equal(outcome.stdout, '')
   const { code, status } = await json(folders)
@@ -75,7 +75,7 @@ test('with API keys and none given, it tells what is known and that a key is nee
   assert.match(stdout, new RegExp(`^claude-serve \\S+ runs at ${url}\n`))
   assert.match(stdout, new RegExp(`\\n {2}process +${process.pid}\\n`))
   assert.doesNotMatch(stdout, /queue/)
-  assert.match(stderr, /needs an API key.*CLAUDE_SERVE_API_KEY must hold a key of this server\n$/)
+  assert.match(stderr, /needs an API key.*set CLAUDE_SERVE_API_KEY to a key of this server\n$/)
   const without = await json(folders)
   assert.deepEqual([without.code, without.status.running, without.status.health], [0, true, null])
   assert.match(without.status.problem, /CLAUDE_SERVE_API_KEY/)
@@ -109,7 +109,7 @@ test('an address file that is broken or was left behind is no server', async (t)
   for (const [name, content] of leftovers) {
     writeFileSync(join(folders.dataDir, 'server.json'), content)
     const outcome = await run(folders, ['status'])
-    assertFailure(outcome, /no server runs in/)
+    assertFailure(outcome, /no server is running in/)
     assert.equal(outcome.stdout, '', name)
   }
 })
@@ -154,7 +154,7 @@ test('another program at an address is not taken for a server', async (t) => {
   for (const body of ['<html>', '[]', '{"status":"ok"}', 'null']) {
     const url = await startOther(t, 200, body)
     const outcome = await run(folders, ['status', '--url', url])
-    assertFailure(outcome, new RegExp(`what answers at ${url} is not claude-serve`))
+    assertFailure(outcome, new RegExp(`the server at ${url} is not claude-serve`))
   }
 })
 

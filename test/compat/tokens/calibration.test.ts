@@ -1,5 +1,5 @@
-// The gauge that learns how the API's counts compare to the estimate, and the agent that feeds it: what it learns from, what it
-// leaves alone, and that no answer waits for it. The decorator is held against the contract of every Agent as well.
+// How the calibration learns from the API's counts, and the agent that feeds it: what it learns from, what it ignores, and that
+// no answer waits for it. The wrapped agent must also pass the contract suite of every Agent.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { TokenCalibration, withTokenCalibration } from '../../../src/compat/tokens/calibration.ts'
@@ -7,7 +7,7 @@ import { estimateRequest } from '../../../src/compat/tokens/estimate.ts'
 import { noOptions, noPlainOptions, type RunRequest } from '../../../src/core/agent.ts'
 import type { RunEvent, Usage } from '../../../src/core/events.ts'
 import { AppError } from '../../../src/errors.ts'
-import { type Behaviour, testAgent } from '../../contract/agent-suite.ts'
+import { type Behavior, testAgent } from '../../contract/agent-suite.ts'
 import {
   failedEnd,
   goodRun,
@@ -26,7 +26,7 @@ const never = new AbortController().signal
 
 function plainRequest(fields: Partial<RunRequest> = {}): RunRequest {
   return {
-    runId: 'run_gauge',
+    runId: 'run_calibration',
     prompt: [{ type: 'text', text: 'How many tokens is this?' }],
     session: { kind: 'history', messages: [] },
     options: { ...noOptions },
@@ -42,47 +42,47 @@ const usage = (inputTokens: number, cacheReadInputTokens = 0, cacheCreationInput
   return { inputTokens, outputTokens: 2, cacheReadInputTokens, cacheCreationInputTokens, raw: {} }
 }
 
-const noted = (gauge: TokenCalibration, name: string, ratios: readonly number[]) => {
-  for (const ratio of ratios) gauge.note(name, 1000, 1000 * ratio)
+const recordRatios = (calibration: TokenCalibration, name: string, ratios: readonly number[]) => {
+  for (const ratio of ratios) calibration.record(name, 1000, 1000 * ratio)
 }
 
-test('an estimate stays as it is before anything was learned', () => {
+test('an estimate is unchanged before anything is learned', () => {
   assert.equal(new TokenCalibration().estimate('a', 1234), 1234)
 })
 
-test('an estimate is corrected by the median of what was noted of its model', () => {
-  const gauge = new TokenCalibration()
-  noted(gauge, 'a', [1.2, 1.3, 3])
-  noted(gauge, 'b', [0.8, 0.9])
-  assert.equal(gauge.estimate('a', 1000), 1300)
-  assert.equal(gauge.estimate('b', 1000), 850)
+test('an estimate is corrected by the median ratio of its model', () => {
+  const calibration = new TokenCalibration()
+  recordRatios(calibration, 'a', [1.2, 1.3, 3])
+  recordRatios(calibration, 'b', [0.8, 0.9])
+  assert.equal(calibration.estimate('a', 1000), 1300)
+  assert.equal(calibration.estimate('b', 1000), 850)
 })
 
-test('a model that nothing was noted of is taken to be like the others', () => {
-  const gauge = new TokenCalibration()
-  noted(gauge, 'a', [1.1, 1.2])
-  noted(gauge, 'b', [1.4])
-  assert.equal(gauge.estimate('c', 1000), 1200)
+test('an unknown model is assumed to be like the others', () => {
+  const calibration = new TokenCalibration()
+  recordRatios(calibration, 'a', [1.1, 1.2])
+  recordRatios(calibration, 'b', [1.4])
+  assert.equal(calibration.estimate('c', 1000), 1200)
 })
 
-test('only the last 32 notes of a model count', () => {
-  const gauge = new TokenCalibration()
-  noted(gauge, 'a', Array(100).fill(2))
-  noted(gauge, 'a', Array(15).fill(1.25))
-  assert.equal(gauge.estimate('a', 1000), 2000)
-  noted(gauge, 'a', Array(17).fill(1.25))
-  assert.equal(gauge.estimate('a', 1000), 1250)
+test('only the last 32 samples of a model count', () => {
+  const calibration = new TokenCalibration()
+  recordRatios(calibration, 'a', Array(100).fill(2))
+  recordRatios(calibration, 'a', Array(15).fill(1.25))
+  assert.equal(calibration.estimate('a', 1000), 2000)
+  recordRatios(calibration, 'a', Array(17).fill(1.25))
+  assert.equal(calibration.estimate('a', 1000), 1250)
 })
 
-test('a correction is never below a half or above three times', () => {
-  const gauge = new TokenCalibration()
-  noted(gauge, 'low', [0.01])
-  noted(gauge, 'high', [50])
-  assert.deepEqual([gauge.estimate('low', 1000), gauge.estimate('high', 1000)], [500, 3000])
+test('a correction factor is never below 0.5 or above 3', () => {
+  const calibration = new TokenCalibration()
+  recordRatios(calibration, 'low', [0.01])
+  recordRatios(calibration, 'high', [50])
+  assert.deepEqual([calibration.estimate('low', 1000), calibration.estimate('high', 1000)], [500, 3000])
 })
 
-test('figures that say nothing are not learned from', () => {
-  const gauge = new TokenCalibration()
+test('unusable counts are ignored', () => {
+  const calibration = new TokenCalibration()
   for (const [estimated, counted] of [
     [0, 0],
     [0, 10],
@@ -91,22 +91,22 @@ test('figures that say nothing are not learned from', () => {
     [Number.NaN, 10],
     [10, Number.POSITIVE_INFINITY],
   ] as const) {
-    gauge.note('a', estimated, counted)
+    calibration.record('a', estimated, counted)
   }
-  assert.equal(gauge.estimate('a', 1000), 1000)
+  assert.equal(calibration.estimate('a', 1000), 1000)
 })
 
-test('of very many models those heard of last are known', () => {
-  const gauge = new TokenCalibration()
-  noted(gauge, 'old', [3])
-  noted(gauge, 'kept', [3])
-  for (let n = 0; n < 63; n++) noted(gauge, `model-${n}`, [2])
-  noted(gauge, 'kept', [3])
-  noted(gauge, 'one more', [2])
-  assert.deepEqual([gauge.estimate('old', 100), gauge.estimate('kept', 100)], [200, 300])
+test('of very many models only those with the latest answers are known', () => {
+  const calibration = new TokenCalibration()
+  recordRatios(calibration, 'old', [3])
+  recordRatios(calibration, 'kept', [3])
+  for (let n = 0; n < 63; n++) recordRatios(calibration, `model-${n}`, [2])
+  recordRatios(calibration, 'kept', [3])
+  recordRatios(calibration, 'one more', [2])
+  assert.deepEqual([calibration.estimate('old', 100), calibration.estimate('kept', 100)], [200, 300])
 })
 
-/** A run in which the model answers `answers` times, and which counted 400 tokens in all for its input. */
+/** A run in which the model answers `answers` times, with 400 input tokens in total. */
 const answered = (answers: number, end: Parameters<typeof runEnd>[0] = {}): RunEvent[] => [
   runStart(),
   ...Array.from({ length: answers }, (): RunEvent => ({ type: 'usage', usage: usage(10) })),
@@ -115,17 +115,17 @@ const answered = (answers: number, end: Parameters<typeof runEnd>[0] = {}): RunE
 ]
 
 async function play(script: Script, request: RunRequest): Promise<TokenCalibration> {
-  const gauge = new TokenCalibration()
-  for await (const _ of withTokenCalibration(new ScriptedAgent(script), gauge).run(request, never)) {
+  const calibration = new TokenCalibration()
+  for await (const _ of withTokenCalibration(new ScriptedAgent(script), calibration).run(request, never)) {
   }
   await new Promise(setImmediate)
-  return gauge
+  return calibration
 }
 
-const learned = (gauge: TokenCalibration) => gauge.estimate(model, 1000) / 1000
+const learned = (calibration: TokenCalibration) => calibration.estimate(model, 1000) / 1000
 const ratio = Math.round((400 / estimateRequest(plainRequest())) * 1000) / 1000
 
-test('the gauge learns from a plain answer what was counted, from the cache or not', async () => {
+test('the count of a plain answer is learned, cached tokens included', async () => {
   assert.notEqual(ratio, 1)
   assert.equal(learned(await play(answered(1), plainRequest())), ratio)
   assert.equal(learned(await play(answered(1), plainRequest({ session: { kind: 'new' } }))), ratio)
@@ -133,43 +133,43 @@ test('the gauge learns from a plain answer what was counted, from the cache or n
 
 const sessionId = '11111111-2222-4333-8444-555555555555'
 const long = 'word '.repeat(400_001)
-const passedOver: [what: string, script: Script, request: RunRequest][] = [
+const ignored: [what: string, script: Script, request: RunRequest][] = [
   ['an agent', answered(1), plainRequest({ plain: null })],
   [
-    'a conversation that the request does not bring along',
+    'a conversation that the request does not contain',
     answered(1),
     plainRequest({ session: { kind: 'continue', sessionId } }),
   ],
-  ['a model that was asked twice', answered(2), plainRequest()],
-  ['an answer that nothing was counted of', answered(0), plainRequest()],
+  ['a model that answered twice', answered(2), plainRequest()],
+  ['an answer without a count', answered(0), plainRequest()],
   ['a run that failed', answered(1, failedEnd(new AppError('claude_failed', 'It failed.'))), plainRequest()],
   ['a request of more than two megabytes', answered(1), plainRequest({ prompt: [{ type: 'text', text: long }] })],
 ]
-for (const [what, script, request] of passedOver) {
-  test(`the gauge learns nothing from ${what}`, async () => {
+for (const [what, script, request] of ignored) {
+  test(`nothing is learned from ${what}`, async () => {
     assert.equal(learned(await play(script, request)), 1)
   })
 }
 
-test('the end of a run is passed on before anything is estimated, and learned from by those who leave with it', async () => {
-  const gauge = new TokenCalibration()
+test('the end of a run is passed on before anything is estimated, and learned from even if the reader leaves then', async () => {
+  const calibration = new TokenCalibration()
   const request = plainRequest()
-  for await (const event of withTokenCalibration(new ScriptedAgent(answered(1)), gauge).run(request, never)) {
+  for await (const event of withTokenCalibration(new ScriptedAgent(answered(1)), calibration).run(request, never)) {
     if (event.type === 'run-end') break
   }
-  assert.equal(learned(gauge), 1)
+  assert.equal(learned(calibration), 1)
   await new Promise(setImmediate)
-  assert.equal(learned(gauge), ratio)
+  assert.equal(learned(calibration), ratio)
 })
 
-test('a request that cannot be estimated harms nobody', async () => {
+test('a request that cannot be estimated does no harm', async () => {
   let schema: Record<string, unknown> = {}
   for (let depth = 0; depth < 100_000; depth++) schema = { items: schema }
   const plain = { ...noPlainOptions, tools: [{ name: 'deep', description: '', inputSchema: schema }] }
   assert.equal(learned(await play(answered(1), plainRequest({ plain }))), 1)
 })
 
-const scripts: Record<Behaviour, Script> = {
+const scripts: Record<Behavior, Script> = {
   succeeds: goodRun(['Hello', ' there']),
   fails: () => [runStart(), failedEnd(new AppError('claude_failed', 'It failed.'))],
   stalls: (_request, signal) => untilAborted(signal, ['Hello']),
@@ -178,13 +178,13 @@ const scripts: Record<Behaviour, Script> = {
 }
 
 testAgent(
-  'an agent with a gauge',
-  async (_t, behaviour) => ({
-    agent: withTokenCalibration(new ScriptedAgent(scripts[behaviour]), new TokenCalibration()),
+  'an agent with calibration',
+  async (_t, behavior) => ({
+    agent: withTokenCalibration(new ScriptedAgent(scripts[behavior]), new TokenCalibration()),
     request: plainRequest(),
   }),
   {
-    'close ends the runs': 'the scripted agent plays its script to the end, and only notes that it was closed',
-    'close refuses what comes later': 'the scripted agent only notes that it was closed',
+    'close ends the runs': 'the scripted agent plays its script to the end, and only records that it was closed',
+    'close refuses later runs': 'the scripted agent only records that it was closed',
   },
 )

@@ -1,6 +1,6 @@
-// The estimate of tokens: texts of many kinds held against the tokenizer of older Claude models, pictures and documents against
-// the rules of the API's documentation, and what of a request is counted at all. The weights were fitted to many
-// other texts of these kinds, and some were mended after a look at these.
+// The token estimate: texts of many kinds against the tokenizer of older Claude models, images and documents against the rules
+// in the API's documentation, and which parts of a request count. The weights were fitted to many other texts of these kinds,
+// and some were adjusted with these.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { estimateRequest } from '../../../src/compat/tokens/estimate.ts'
@@ -21,7 +21,7 @@ for (const [texts, tolerance] of [
   [oddTexts, 0.25],
 ] as const) {
   for (const [kind, text] of Object.entries(texts)) {
-    test(`${kind} is estimated within ${tolerance * 100} % of what the tokenizer counts`, (t) => {
+    test(`${kind} is estimated within ${tolerance * 100} % of the tokenizer's count`, (t) => {
       const [estimated, counted] = [estimateText(text), countTokens(text)]
       t.diagnostic(`${kind}: ${text.length} characters, ${counted} tokens, ${estimated} estimated`)
       assert.ok(text.length >= 500)
@@ -35,19 +35,19 @@ test('a text of several languages and formats is estimated within 10 %', () => {
   assertNear(estimateText(text), countTokens(text), 0.1)
 })
 
-test('a short text is more than nothing, and an empty one nothing', () => {
+test('a short text is at least one token, and an empty one is none', () => {
   assert.equal(estimateText(''), 0)
   for (const text of ['a', ' ', '\n', '7', '{', '你', '😀', '\u0000', '\ud800', 'Hello']) {
     assert.ok(estimateText(text) >= 1 && estimateText(text) <= 3, JSON.stringify(text))
   }
 })
 
-/** The best of some tries, as other tests run on the same machine. */
+/** The best of several tries, because other tests run on the same machine. */
 function bestMs(run: () => void): number {
   const tries = Array.from({ length: 5 }, () => {
-    const begun = performance.now()
+    const startedAt = performance.now()
     run()
-    return performance.now() - begun
+    return performance.now() - startedAt
   })
   return Math.min(...tries)
 }
@@ -55,7 +55,7 @@ function bestMs(run: () => void): number {
 const megabytes: [what: string, text: string][] = [
   ['English', (naturalTexts.English ?? '').repeat(1500)],
   ['one letter', 'a'.repeat(1e6)],
-  ['letters of both sizes in turn', 'aB'.repeat(5e5)],
+  ['alternating lowercase and uppercase letters', 'aB'.repeat(5e5)],
   ['one emoji', '😀'.repeat(5e5)],
   ['blanks', ' '.repeat(1e6)],
   ['base64', (oddTexts.base64 ?? '').repeat(800)],
@@ -80,7 +80,7 @@ const png = (width: number, height: number) =>
 const segment = (marker: number, length: number) => [255, marker, ...be(length + 2), ...Array(length).fill(1)]
 const frame = (width: number, height: number) => [255, 0xc2, 0, 17, 8, ...be(height), ...be(width), 3]
 
-const pictures: [what: string, data: string, tokens: number][] = [
+const images: [what: string, data: string, tokens: number][] = [
   ['PNG', png(200, 300), 80],
   ['GIF', base64('GIF89a', le(200), le(300), rest), 80],
   ['WebP (lossy)', base64('RIFF\0\0\0\0WEBPVP8 \0\0\0\0\0\0\0\x9d\x01\x2a', le(200), le(300), rest), 80],
@@ -89,26 +89,26 @@ const pictures: [what: string, data: string, tokens: number][] = [
   ['WebP (extended)', base64('RIFF\0\0\0\0WEBPVP8X\0\0\0\0\0\0\0\0', [199, 0, 0, 43, 1, 0], rest), 80],
   ['JPEG', base64([255, 0xd8], segment(0xe0, 14), frame(200, 300), rest), 80],
   [
-    'JPEG with a thumbnail, a table and filling bytes',
+    'JPEG with a thumbnail, a table and fill bytes',
     base64([255, 0xd8], segment(0xe1, 60_000), segment(0xc4, 400), [255, 255], frame(200, 300), rest),
     80,
   ],
-  ['picture of 1,568 by 700', png(1568, 700), 1464],
-  ['picture with a long side of twice 1,568', png(3136, 1400), 1464],
-  ['picture of 5,000 by 5,000', png(5000, 5000), 1600],
-  ['picture without a size', png(0, 0), 1600],
+  ['image of 1,568 by 700', png(1568, 700), 1464],
+  ['image with a long side of twice 1,568', png(3136, 1400), 1464],
+  ['image of 5,000 by 5,000', png(5000, 5000), 1600],
+  ['image without a size', png(0, 0), 1600],
   ['JPEG without a frame', base64([255, 0xd8], segment(0xe1, 100), rest), 1600],
-  ['JPEG that breaks off', base64([255, 0xd8, 255, 0xe1, 255, 255], rest), 1600],
-  ['picture of no known kind', base64(rest), 1600],
+  ['truncated JPEG', base64([255, 0xd8, 255, 0xe1, 255, 255], rest), 1600],
+  ['image of an unknown type', base64(rest), 1600],
   ['word', 'AAAA', 1600],
 ]
-for (const [what, data, tokens] of pictures) {
-  test(`a ${what} is ${tokens} tokens`, () => {
+for (const [what, data, tokens] of images) {
+  test(`${what}: ${tokens} tokens`, () => {
     assert.equal(estimateImage(data), tokens)
   })
 }
 
-test('a PDF is 2,000 tokens a page, whose number is guessed from its size where it cannot be counted', () => {
+test('a PDF is 2,000 tokens per page; if the pages cannot be counted, they are estimated from its size', () => {
   const pages =
     '<</Type /Pages /Count 3>> <</Type/Page>> <</Type /Page /Parent 1 0 R>> <</Type\n/Page>> <</Type /PageLabel>>'
   assert.equal(estimatePdf(base64('%PDF-1.7 ', pages)), 6000)
@@ -139,33 +139,33 @@ const image: UserBlock = { type: 'image', source: { type: 'base64', media_type: 
 const pdf = base64('%PDF-1.7 <</Type /Page>>')
 const tool: ClientTool = { name: 'search', description: english, inputSchema: toolSchema }
 
-test('all that a request says is counted, on top of what the CLI and the API add', () => {
+test('every part of a request counts, on top of what the CLI and the API add', () => {
   const bare = estimate({})
   assert.ok(bare > 250 && bare < 350)
-  const said = (parts: Parts) => estimate(parts) - bare
-  assert.equal(said({ prompt: [text, text] }), 2 * words)
-  assert.equal(said({ options: { systemPrompt: english } }), words)
-  assert.equal(said({ prompt: [image] }), 80)
+  const added = (parts: Parts) => estimate(parts) - bare
+  assert.equal(added({ prompt: [text, text] }), 2 * words)
+  assert.equal(added({ options: { systemPrompt: english } }), words)
+  assert.equal(added({ prompt: [image] }), 80)
   const pdfSource = { type: 'base64', media_type: 'application/pdf', data: pdf } as const
-  assert.equal(said({ prompt: [{ type: 'document', source: pdfSource }] }), 2000)
+  assert.equal(added({ prompt: [{ type: 'document', source: pdfSource }] }), 2000)
   const textSource = { type: 'text', media_type: 'text/plain', data: english } as const
-  assert.equal(said({ prompt: [{ type: 'document', source: textSource, title: english }] }), 2 * words)
+  assert.equal(added({ prompt: [{ type: 'document', source: textSource, title: english }] }), 2 * words)
 })
 
 test('a history counts with its calls, their results and its thinking', () => {
   const bare = estimate({})
-  const said = (message: ConversationMessage) => estimate({ history: [message] }) - bare
-  const call = said({ role: 'assistant', content: [{ type: 'tool_use', id: 'a', name: 'f', input: { q: english } }] })
+  const added = (message: ConversationMessage) => estimate({ history: [message] }) - bare
+  const call = added({ role: 'assistant', content: [{ type: 'tool_use', id: 'a', name: 'f', input: { q: english } }] })
   assertNear(call, words + 25, 0.1)
   const result = { type: 'tool_result', tool_use_id: 'a', content: [{ type: 'text', text: english }, image] } as const
-  assertNear(said({ role: 'user', content: [{ ...result, content: [...result.content] }] }), words + 100, 0.1)
+  assertNear(added({ role: 'user', content: [{ ...result, content: [...result.content] }] }), words + 100, 0.1)
   const thinking = { type: 'thinking', thinking: english, signature: 'x'.repeat(9000) } as const
-  assertNear(said({ role: 'assistant', content: [thinking] }), words + 4, 0.1)
-  assertNear(said({ role: 'assistant', content: [{ type: 'redacted_thinking', data: 'x'.repeat(6000) }] }), 1004, 0.1)
-  assertNear(said({ role: 'assistant', content: [{ ...thinking, thinking: '' }] }), 1504, 0.1)
+  assertNear(added({ role: 'assistant', content: [thinking] }), words + 4, 0.1)
+  assertNear(added({ role: 'assistant', content: [{ type: 'redacted_thinking', data: 'x'.repeat(6000) }] }), 1004, 0.1)
+  assertNear(added({ role: 'assistant', content: [{ ...thinking, thinking: '' }] }), 1504, 0.1)
 })
 
-test('tools count with their schemas, and the first one with what the API says of tools', () => {
+test('tools count with their schemas, and the first one with the prompt that the API adds', () => {
   const [none, one, two] = [estimate({}), estimate({ tools: [tool] }), estimate({ tools: [tool, tool] })]
   const schema = estimateText(JSON.stringify(toolSchema))
   assertNear(two - one, words + schema, 0.1)

@@ -1,4 +1,4 @@
-// The AI SDK's two providers for this surface against the routes: words, calls, objects, errors.
+// The AI SDK's two providers for chat completions against the routes: text, calls, objects, errors.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { createOpenAI } from '@ai-sdk/openai'
@@ -52,19 +52,22 @@ const providers = {
 const calls: RunEvent[] = [
   runStart(),
   { type: 'tool-start', index: 0, toolId: 'toolu_1', name: 'look' },
-  { type: 'tool-delta', index: 0, json: '{"at":1}' },
+  { type: 'tool-delta', index: 0, json: '{"row":1}' },
   { type: 'tool-end', index: 0 },
   runEnd({ stopReason: 'tool_use' }),
 ]
 const callThenSay: Script = ({ session }) =>
   session.kind === 'history' && session.messages.length > 0 ? goodRun(['Seen.']) : calls
 const tools = {
-  look: tool({ inputSchema: jsonSchema<{ at: number }>({ type: 'object' }), execute: async ({ at }) => `wall ${at}` }),
+  look: tool({
+    inputSchema: jsonSchema<{ row: number }>({ type: 'object' }),
+    execute: async ({ row }) => `wall ${row}`,
+  }),
 }
 const quiet = { maxRetries: 0, onError: () => {} }
 
 for (const [name, model] of Object.entries(providers)) {
-  test(`${name} streams words and counts tokens`, async () => {
+  test(`${name} streams text and counts tokens`, async () => {
     agent.script = goodRun(['Hello', ' there'])
     const result = streamText({ model, prompt: 'hi', ...quiet })
     assert.equal(await result.text, 'Hello there')
@@ -72,7 +75,7 @@ for (const [name, model] of Object.entries(providers)) {
     assert.equal((await result.usage).inputTokens, 10)
   })
 
-  test(`${name} runs tools, whole and as a stream`, async () => {
+  test(`${name} runs tools, whole and streamed`, async () => {
     agent.script = callThenSay
     const settings = { model, prompt: 'hi', tools, stopWhen: stepCountIs(3) }
     assert.equal((await generateText(settings)).text, 'Seen.')
@@ -93,7 +96,7 @@ for (const [name, model] of Object.entries(providers)) {
     assert.equal(agent.requests.at(-1)?.options.jsonSchema?.type, 'object')
   })
 
-  test(`${name} sees that a stream broke`, async () => {
+  test(`${name} reports a broken stream`, async () => {
     agent.script = [runStart(), ...textBlock(0, ['Half']), failedEnd(new AppError('claude_failed', 'It broke.'))]
     const kinds: string[] = []
     for await (const { type } of streamText({ model, prompt: 'hi', ...quiet }).fullStream) kinds.push(type)

@@ -1,4 +1,4 @@
-// Chat completions requests that must be refused, each by the name of its parameter as OpenAI would write it.
+// Chat completions requests that must be refused, each with the name of its parameter as OpenAI would write it.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AppError } from '../../../src/errors.ts'
@@ -9,7 +9,7 @@ import { toErrorBody } from '../../../src/surfaces/openai/shared/errors.ts'
 
 const user = { role: 'user', content: 'hi' }
 const text = (value: string) => ({ type: 'text', text: value })
-const call = (id: string, name = 'look', args = '{"at":1}') => ({
+const call = (id: string, name = 'look', args = '{"row":1}') => ({
   id,
   type: 'function',
   function: { name, arguments: args },
@@ -59,7 +59,7 @@ const refused: [param: string, body: object, code?: string][] = [
   ['messages[1].tool_calls[0].function', { messages: [user, assistantWith({ id: 'a' })] }],
   [
     'messages[1].tool_calls[0].function.arguments',
-    { messages: [user, assistantWith(call('a', 'look', '{"at":')), result('a')] },
+    { messages: [user, assistantWith(call('a', 'look', '{"row":')), result('a')] },
   ],
   [
     'messages[1].tool_calls[0].function.arguments',
@@ -108,7 +108,7 @@ const refused: [param: string, body: object, code?: string][] = [
   ['modalities', { modalities: ['text', 'audio'] }, 'unsupported_value'],
 ]
 for (const [param, body, code] of refused) {
-  test(`${JSON.stringify(body).slice(0, 120)} is refused by its parameter ${param}`, () => {
+  test(`${JSON.stringify(body).slice(0, 120)} is refused with the parameter ${param}`, () => {
     assert.throws(
       () => read(body),
       (thrown: AppError) => {
@@ -124,7 +124,7 @@ for (const [param, body, code] of refused) {
   })
 }
 
-test('an address is refused with the reason', () => {
+test('a URL is refused with the reason', () => {
   const body = userWith({ type: 'image_url', image_url: { url: 'https://example.org/a.png' } })
-  assert.throws(() => read(body), /fetches no addresses/)
+  assert.throws(() => read(body), /does not fetch URLs/)
 })

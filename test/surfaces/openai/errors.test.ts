@@ -1,4 +1,4 @@
-// Every code of this program as OpenAI would tell it: status, body, and the headers that its SDKs act on.
+// Every error code in OpenAI's form: status, body, and the headers that its SDKs act on.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runFailure } from '../../../src/core/runs.ts'
@@ -7,7 +7,7 @@ import { ErrorBody } from '../../../src/surfaces/openai/chat/reply-schemas.ts'
 import { openaiHeaders, openaiStatus, toErrorBody } from '../../../src/surfaces/openai/shared/errors.ts'
 import { failedEnd } from '../../helpers/scripted-agent.ts'
 
-/** Written out here, so that a change of what clients see is one of this table as well. */
+/** Written out here, so that a change of what clients see also requires a change of this table. */
 const mappings: Record<ErrorCode, [status: number, type: string, code: string | null]> = {
   invalid_request: [400, 'invalid_request_error', null],
   cwd_not_found: [400, 'invalid_request_error', 'cwd_not_found'],
@@ -46,7 +46,7 @@ const mappings: Record<ErrorCode, [status: number, type: string, code: string | 
 
 for (const name of Object.keys(errorCodes) as ErrorCode[]) {
   const [status, type, code] = mappings[name]
-  test(`${name} is told as ${status} ${code ?? type}`, () => {
+  test(`${name} is mapped to ${status} ${code ?? type}`, () => {
     const error = new AppError(name, 'What went wrong.')
     const param = name === 'model_not_found' ? 'model' : null
     assert.equal(openaiStatus(error), status)
@@ -90,13 +90,13 @@ for (const [name, facts, expected] of headers) {
   })
 }
 
-test('a failed run keeps its code and facts and is never to be run again', () => {
+test('a failed run keeps its code and details and tells clients not to retry', () => {
   const failure = runFailure(failedEnd(new AppError('overloaded', 'Busy.', { upstreamStatus: 529 })), 'run_1')
   assert.deepEqual([failure.code, failure.message, failure.details.upstreamStatus], ['overloaded', 'Busy.', 529])
   assert.equal(openaiHeaders(failure)['x-should-retry'], 'false')
 })
 
-test('a run that was cancelled without saying why is told as cancelled', () => {
+test('a run that was cancelled without an error is reported as cancelled', () => {
   const end = { ...failedEnd(new AppError('cancelled', 'x')), error: null }
   assert.equal(runFailure(end, 'run_1').code, 'cancelled')
 })

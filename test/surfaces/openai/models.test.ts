@@ -1,4 +1,4 @@
-// Names of models: what each stands for, which there are, and what is said of one that there is not.
+// Model names: what each resolves to, which are listed, and the error for an unknown one.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { modelNames, resolveModel } from '../../../src/compat/models.ts'
@@ -33,7 +33,7 @@ const names: [string, string | null, boolean, string][] = [
   ['openai/o3', 'opus', false, 'claude-opus-5'],
 ]
 for (const [name, model, agent, publicName] of names) {
-  test(`${name} is ${model ?? 'the default'}${agent ? ' as an agent' : ''} and shown as ${publicName}`, () => {
+  test(`${name} is ${model ?? 'the default'}${agent ? ' as an agent' : ''} and is shown as ${publicName}`, () => {
     assert.deepEqual(resolveModel(name, facts, modelMap), { model, agent, publicName })
   })
 }
@@ -49,7 +49,7 @@ const unknown: [string, RegExp][] = [
   ['x'.repeat(5000), /^.{0,200}$/],
 ]
 for (const [name, message] of unknown) {
-  test(`${name.slice(0, 40)} is no model`, () => {
+  test(`${name.slice(0, 40)} is an unknown model`, () => {
     assert.throws(
       () => resolveModel(name, facts, modelMap),
       (error) => {
@@ -62,7 +62,7 @@ for (const [name, message] of unknown) {
   })
 }
 
-test('the list has aliases, full ids and mapped names once each, and each as an agent', () => {
+test('the list contains each alias, full id and mapped name once, and each as an agent', () => {
   const list = ModelList.parse(toModelList(modelNames(facts, modelMap)))
   const ids = list.data.map(({ id }) => id)
   const plain = ['default', 'sonnet', 'sonnet[1m]', 'opus', 'claude-opus-5', 'claude-sonnet-5', 'claude-sonnet-5[1m]']

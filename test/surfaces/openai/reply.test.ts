@@ -1,4 +1,4 @@
-// Runs as chat completions, whole and in chunks: the same events must say the same either way.
+// Runs as chat completions, whole and in chunks: the same events must produce the same answer either way.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { RunEnd, RunEvent } from '../../../src/core/events.ts'
@@ -60,7 +60,7 @@ const textIn = (chunks: readonly ChatCompletionChunk[]) =>
     .map(({ content }) => content ?? '')
     .join('')
 
-test('a whole answer has every field that OpenAI promises', () => {
+test('a whole answer has every field that OpenAI documents', () => {
   const answer = new ChatAnswer(planWith({ metadata: { a: 'b' } }))
   for (const event of textBlock(0, ['Hel', 'lo'])) answer.accept(event)
   assert.deepEqual(answer.toCompletion(runEnd({ result: 'Hello' }), ids), {
@@ -94,7 +94,7 @@ test('a whole answer has every field that OpenAI promises', () => {
   })
 })
 
-test('chunks are the role, the words, the end', () => {
+test('a stream consists of the role, the text and the end', () => {
   const chunks = chunked(textBlock(0, ['Hel', 'lo']), { result: 'Hello' })
   assert.deepEqual(deltasOf(chunks), [{ role: 'assistant', content: '' }, { content: 'Hel' }, { content: 'lo' }, {}])
   assert.deepEqual(finishOf(chunks), ['stop'])
@@ -111,14 +111,14 @@ const usage = {
   raw: { output_tokens_details: { thinking_tokens: 7 } },
 }
 
-test('usage counts what was read from and written to the cache as prompt', () => {
+test('usage counts tokens read from and written to the cache as prompt tokens', () => {
   const counted = whole([], { usage }).usage
   assert.deepEqual([counted.prompt_tokens, counted.completion_tokens, counted.total_tokens], [350, 20, 370])
   assert.equal(counted.prompt_tokens_details.cached_tokens, 300)
   assert.equal(counted.completion_tokens_details.reasoning_tokens, 7)
 })
 
-test('a usage chunk without choices comes last where it was asked for, and the others say null', () => {
+test('a requested usage chunk without choices comes last, and the others have null', () => {
   const chunks = chunked(textBlock(0, ['Hi']), { usage }, { includeUsage: true })
   const last = chunks.at(-1)
   assert.deepEqual([last?.choices, last?.usage?.total_tokens], [[], 370])
@@ -127,25 +127,25 @@ test('a usage chunk without choices comes last where it was asked for, and the o
 
 const twoCalls = [
   ...textBlock(0, ['Let me see.']),
-  ...toolBlock(1, 'toolu_1', 'look', ['', '{"at"', ':1}']),
+  ...toolBlock(1, 'toolu_1', 'look', ['', '{"row"', ':1}']),
   ...toolBlock(2, 'toolu_2', 'look', []),
 ]
 
-test('calls are told with their arguments as they came, and none are an empty object', () => {
+test('calls have their arguments as the model wrote them, or an empty object if there are none', () => {
   const { message, finish_reason } = whole(twoCalls, { stopReason: 'tool_use' })
   assert.equal(finish_reason, 'tool_calls')
   assert.equal(message.content, 'Let me see.')
   assert.deepEqual(message.tool_calls, [
-    { id: 'toolu_1', type: 'function', function: { name: 'look', arguments: '{"at":1}' } },
+    { id: 'toolu_1', type: 'function', function: { name: 'look', arguments: '{"row":1}' } },
     { id: 'toolu_2', type: 'function', function: { name: 'look', arguments: '{}' } },
   ])
 })
 
-test('chunks of calls open with id and name and go on with pieces of arguments', () => {
+test('chunks of a call start with its id and name and continue with pieces of its arguments', () => {
   const chunks = chunked(twoCalls, { stopReason: 'tool_use' })
   assert.deepEqual(deltasOf(chunks).slice(2, -1), [
     { tool_calls: [{ index: 0, id: 'toolu_1', type: 'function', function: { name: 'look', arguments: '' } }] },
-    { tool_calls: [{ index: 0, function: { arguments: '{"at"' } }] },
+    { tool_calls: [{ index: 0, function: { arguments: '{"row"' } }] },
     { tool_calls: [{ index: 0, function: { arguments: ':1}' } }] },
     { tool_calls: [{ index: 1, id: 'toolu_2', type: 'function', function: { name: 'look', arguments: '' } }] },
     { tool_calls: [{ index: 1, function: { arguments: '{}' } }] },
@@ -153,11 +153,11 @@ test('chunks of calls open with id and name and go on with pieces of arguments',
   assert.deepEqual(finishOf(chunks), ['tool_calls'])
 })
 
-test('content is null where there are only calls', () => {
+test('content is null if there are only calls', () => {
   assert.equal(whole(toolBlock(0, 'a', 'look', ['{}']), { stopReason: 'tool_use' }).message.content, null)
 })
 
-test('without parallel calls only the first is told', () => {
+test('without parallel calls only the first is returned', () => {
   const fields = { isParallel: false }
   assert.equal(whole(twoCalls, { stopReason: 'tool_use' }, fields).message.tool_calls?.length, 1)
   const opened = deltasOf(chunked(twoCalls, { stopReason: 'tool_use' }, fields)).filter(
@@ -166,20 +166,20 @@ test('without parallel calls only the first is told', () => {
   assert.equal(opened.length, 1)
 })
 
-test('a function is called the older way where functions were given', () => {
+test('a request with functions gets a legacy function_call', () => {
   const fields = { isLegacy: true, isParallel: false }
   const { message, finish_reason } = whole(twoCalls, { stopReason: 'tool_use' }, fields)
-  assert.deepEqual(message.function_call, { name: 'look', arguments: '{"at":1}' })
+  assert.deepEqual(message.function_call, { name: 'look', arguments: '{"row":1}' })
   assert.equal(message.tool_calls, undefined)
   assert.equal(finish_reason, 'function_call')
   assert.deepEqual(deltasOf(chunked(twoCalls, { stopReason: 'tool_use' }, fields)).slice(2, -1), [
     { function_call: { name: 'look', arguments: '' } },
-    { function_call: { arguments: '{"at"' } },
+    { function_call: { arguments: '{"row"' } },
     { function_call: { arguments: ':1}' } },
   ])
 })
 
-test('a custom tool is told with its one text', () => {
+test('a custom tool is called with a single text', () => {
   const events = toolBlock(0, 'a', 'sql', ['{"input":', '"select 1"}'])
   assert.deepEqual(whole(events, { stopReason: 'tool_use' }).message.tool_calls, [
     { id: 'a', type: 'custom', custom: { name: 'sql', input: 'select 1' } },
@@ -190,8 +190,8 @@ test('a custom tool is told with its one text', () => {
   ])
 })
 
-test("an agent's own tools are not told, and its texts are paragraphs", () => {
-  const fields = { isAgent: true, kinds: new Map() }
+test("an agent's own tools are not shown, and its texts are paragraphs", () => {
+  const fields = { isAgent: true, tools: new Map() }
   const events = [...textBlock(0, ['I look.']), ...toolBlock(1, 'a', 'Read', ['{}']), ...textBlock(2, ['It ', 'is.'])]
   const chunks = chunked(events, { result: 'It is.' }, fields)
   assert.equal(textIn(chunks), 'I look.\n\nIt is.')
@@ -199,7 +199,7 @@ test("an agent's own tools are not told, and its texts are paragraphs", () => {
   assert.equal(whole(events, { result: 'It is.' }, fields).message.content, 'It is.')
 })
 
-test('reasoning is told only where it was asked for', () => {
+test('reasoning is shown only if it was requested', () => {
   const events = [...thinkingBlock(0, 'Hmm.'), ...textBlock(1, ['Yes'])]
   assert.equal(whole(events, { result: 'Yes' }).message.reasoning_content, undefined)
   assert.equal(deltasOf(chunked(events, {})).length, 3)
@@ -216,22 +216,22 @@ const ends: [string | null, string][] = [
   ['refusal', 'content_filter'],
 ]
 for (const [stopReason, finishReason] of ends) {
-  test(`the end ${stopReason} is told as ${finishReason}`, () => {
+  test(`the stop reason ${stopReason} becomes ${finishReason}`, () => {
     const events = textBlock(0, ['Some'])
     assert.equal(whole(events, { stopReason, result: 'Some' }).finish_reason, finishReason)
     assert.deepEqual(finishOf(chunked(events, { stopReason })), [finishReason])
   })
 }
 
-test('a refusal without a word gets one', () => {
+test('a refusal without text gets a default text', () => {
   const { message } = whole([], { stopReason: 'refusal' })
   assert.deepEqual([message.content, message.refusal], [null, 'The model declined to answer.'])
   assert.deepEqual(deltasOf(chunked([], { stopReason: 'refusal' }))[1], { refusal: 'The model declined to answer.' })
 })
 
-test('what was said before the model was asked again is not told twice', () => {
+test('calls from before a retry are dropped', () => {
   const retry: RunEvent = { type: 'retry', attempt: 1, delayMs: 1, upstreamStatus: null }
-  const events = [...toolBlock(0, 'a', 'look', ['{"a']), retry, ...toolBlock(1, 'b', 'look', ['{"at":1}'])]
+  const events = [...toolBlock(0, 'a', 'look', ['{"a']), retry, ...toolBlock(1, 'b', 'look', ['{"row":1}'])]
   assert.deepEqual(
     whole(events, { stopReason: 'tool_use' }).message.tool_calls?.map(({ id }) => id),
     ['b'],
@@ -240,20 +240,20 @@ test('what was said before the model was asked again is not told twice', () => {
 
 const schemaFields = { format: 'json_schema' as const }
 
-test('an answer that fits a schema is its JSON alone, in one piece', () => {
+test('an answer that fits a schema is only its JSON, in one piece', () => {
   const end = { structuredOutput: { a: 1 }, result: '{"a":1}' }
   const events = textBlock(0, ['Here it comes.'])
   assert.equal(whole(events, end, schemaFields).message.content, '{"a":1}')
   assert.deepEqual(deltasOf(chunked(events, end, schemaFields)).slice(1), [{ content: '{"a":1}' }, {}])
 })
 
-test('an answer that should fit a schema and does not is a failure', () => {
+test('an answer that does not fit its schema is an error', () => {
   const misfit = { code: 'claude_failed', message: /response_format/ }
   assert.throws(() => whole(textBlock(0, ['No.']), {}, schemaFields), misfit)
   assert.throws(() => chunked(textBlock(0, ['No.']), {}, schemaFields), misfit)
 })
 
-test('calls, limits and refusals are told as such where a schema was given', () => {
+test('calls, limits and refusals keep their finish reason if a schema was requested', () => {
   const calls = toolBlock(0, 'a', 'look', ['{}'])
   assert.equal(whole(calls, { stopReason: 'tool_use' }, schemaFields).finish_reason, 'tool_calls')
   assert.equal(whole([], { stopReason: 'max_tokens' }, schemaFields).finish_reason, 'length')
@@ -267,14 +267,14 @@ const jsonAnswers: [string[], string][] = [
   [['Here: {"a": {"b": "\\"', '}"}} done {'], '{"a": {"b": "\\"}"}}'],
 ]
 for (const [pieces, json] of jsonAnswers) {
-  test(`of the answer ${JSON.stringify(pieces)} the JSON object is told`, () => {
+  test(`the JSON object is extracted from the answer ${JSON.stringify(pieces)}`, () => {
     const end = { result: pieces.join('') }
     assert.equal(whole(textBlock(0, pieces), end, objectFields).message.content, json)
     assert.equal(textIn(chunked(textBlock(0, pieces), end, objectFields)), json)
   })
 }
 for (const words of ['I cannot.', '{"a":', '{a}']) {
-  test(`the answer ${words} is a failure where a JSON object was asked for`, () => {
+  test(`the answer ${words} is an error if a JSON object was requested`, () => {
     assert.throws(() => whole(textBlock(0, [words]), {}, objectFields), { code: 'claude_failed' })
     assert.throws(() => chunked(textBlock(0, [words]), {}, objectFields), { code: 'claude_failed' })
   })

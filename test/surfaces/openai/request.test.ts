@@ -1,4 +1,4 @@
-// Chat completions requests as runs: bodies in, run inputs out. What is refused is in openai-bad-input.test.ts.
+// Chat completions requests as runs: bodies in, run inputs out. Refused requests are in bad-input.test.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { noOptions, noPlainOptions } from '../../../src/core/agent.ts'
@@ -10,7 +10,7 @@ const plain = { model: 'sonnet', agent: false, publicName: 'claude-sonnet-5' }
 const agent = { model: 'sonnet', agent: true, publicName: 'agent/claude-sonnet-5' }
 
 const user = { role: 'user', content: 'hi' }
-const call = (id: string, name = 'look', args = '{"at":1}') => ({
+const call = (id: string, name = 'look', args = '{"row":1}') => ({
   id,
   type: 'function',
   function: { name, arguments: args },
@@ -38,16 +38,16 @@ const readMessages = (...messages: object[]) => {
   return { system: run.options.systemPrompt, history, prompt: run.prompt }
 }
 
-test('a message alone is a plain run with an empty system prompt and no history', () => {
+test('a single message is a plain run with an empty system prompt and no history', () => {
   assert.deepEqual(read({}).run, {
     prompt: [text('hi')],
     session: { kind: 'history', messages: [] },
     options: { ...noOptions, model: 'sonnet', systemPrompt: '' },
-    live: false,
+    streaming: false,
     plain: noPlainOptions,
     surface: 'openai',
-    asks: false,
-    isSide: false,
+    approvals: false,
+    isAuxiliary: false,
   })
 })
 
@@ -59,11 +59,11 @@ test('an agent gets system messages added to its own prompt and no plain options
   assert.equal(read({}, agent).run.options.appendSystemPrompt, null)
 })
 
-test('a stream is a live run', () => {
+test('a streamed request is a streaming run', () => {
   assert.equal(read({ stream: true }).run.streaming, true)
 })
 
-test('system and developer messages before the first words are the system prompt, later ones stay in their place', () => {
+test('system and developer messages at the start are the system prompt, later ones stay where they are', () => {
   const { system, history, prompt } = readMessages(
     { role: 'system', content: 'One.' },
     { role: 'developer', content: [text('Two.'), { type: 'input_text', text: 'Three.' }] },
@@ -74,7 +74,7 @@ test('system and developer messages before the first words are the system prompt
   assert.deepEqual([history, prompt], [[], [text('hi'), text('<system-message>\nFour.\n</system-message>')]])
 })
 
-test('what follows the last answer is the prompt, what comes before is the history with its roles', () => {
+test('messages after the last answer are the prompt, earlier ones are the history with their roles', () => {
   const { history, prompt } = readMessages(
     { role: 'user', content: 'One' },
     { role: 'user', content: 'Two' },
@@ -89,7 +89,7 @@ test('what follows the last answer is the prompt, what comes before is the histo
   assert.deepEqual(prompt, [text('Four'), text('Five')])
 })
 
-test('results of tools stand first in one message, before what the user says after them', () => {
+test("tool results come first in one message, before the user's text", () => {
   const { history, prompt } = readMessages(
     user,
     { role: 'assistant', content: '', tool_calls: [call('a'), call('b', 'shout', '')] },
@@ -100,7 +100,7 @@ test('results of tools stand first in one message, before what the user says aft
   assert.deepEqual(history.at(-1), {
     role: 'assistant',
     content: [
-      { type: 'tool_use', id: 'a', name: 'look', input: { at: 1 } },
+      { type: 'tool_use', id: 'a', name: 'look', input: { row: 1 } },
       { type: 'tool_use', id: 'b', name: 'shout', input: {} },
     ],
   })
@@ -111,7 +111,7 @@ test('results of tools stand first in one message, before what the user says aft
   ])
 })
 
-test('an id that the API would refuse, or that was used before, is replaced by the same one in call and result', () => {
+test('an id that the API would refuse, or that was used before, is replaced alike in call and result', () => {
   const turn = [{ role: 'assistant', content: null, tool_calls: [call('x|y.1')] }, result('x|y.1')]
   const { history, prompt } = readMessages(user, ...turn, ...turn)
   const ids = history.flatMap(({ content }) =>
@@ -121,7 +121,7 @@ test('an id that the API would refuse, or that was used before, is replaced by t
   assert.deepEqual(prompt, [{ type: 'tool_result', tool_use_id: 'x_y_1_2', content: [text('seen')] }])
 })
 
-test('older function calls and their results are matched by name', () => {
+test('legacy function calls and their results are matched by name', () => {
   const { history, prompt } = readMessages(
     user,
     { role: 'assistant', content: null, function_call: { name: 'look', arguments: '{}' } },
@@ -131,7 +131,7 @@ test('older function calls and their results are matched by name', () => {
   assert.deepEqual(prompt, [{ type: 'tool_result', tool_use_id: 'call_1', content: [text('seen')] }])
 })
 
-test('an answer without a word is left out, and refusals count as words', () => {
+test('an answer without text is left out, and refusals count as text', () => {
   const { history, prompt } = readMessages(
     user,
     { role: 'assistant', content: '' },
@@ -146,7 +146,7 @@ test('an answer without a word is left out, and refusals count as words', () => 
   assert.deepEqual(prompt, [text('hi')])
 })
 
-test('a conversation that begins with the assistant gets a message of the user before it', () => {
+test('a conversation that starts with the assistant gets a user message before it', () => {
   const { history } = readMessages({ role: 'assistant', content: 'Welcome.' }, user)
   assert.deepEqual(
     history.map(({ role }) => role),
@@ -154,7 +154,7 @@ test('a conversation that begins with the assistant gets a message of the user b
   )
 })
 
-test('pictures and files come along as what they are, whatever their data URL says', () => {
+test('images and files get their actual type, whatever their data URL says', () => {
   const { prompt } = readMessages({
     role: 'user',
     content: [
@@ -179,9 +179,14 @@ const lookTool = { name: 'look', description: 'Looks.', inputSchema: { propertie
 const shoutTool = { name: 'shout', description: '', inputSchema: { properties: {}, type: 'object' } }
 
 const toolCases: [string, object, object[], RegExp | null][] = [
-  ['tools are offered as they are', { tools: [look, shout] }, [lookTool, shoutTool], null],
-  ['tool_choice none offers none', { tools: [look], tool_choice: 'none' }, [], null],
-  ['tool_choice required asks for a call', { tools: [look], tool_choice: 'required' }, [lookTool], /at least one/],
+  ['tools are offered unchanged', { tools: [look, shout] }, [lookTool, shoutTool], null],
+  ['tool_choice none offers no tools', { tools: [look], tool_choice: 'none' }, [], null],
+  [
+    'tool_choice required instructs the model to make a call',
+    { tools: [look], tool_choice: 'required' },
+    [lookTool],
+    /at least one/,
+  ],
   [
     'a named tool is the only one offered',
     { tools: [look, shout], tool_choice: { type: 'function', function: { name: 'shout' } } },
@@ -189,7 +194,7 @@ const toolCases: [string, object, object[], RegExp | null][] = [
     /calling the tool shout/,
   ],
   [
-    'allowed tools narrow the offer',
+    'allowed_tools restricts the tools offered',
     {
       tools: [look, shout],
       tool_choice: { type: 'allowed_tools', allowed_tools: { mode: 'auto', tools: [look] } },
@@ -199,7 +204,7 @@ const toolCases: [string, object, object[], RegExp | null][] = [
   ],
   ['functions are tools', { functions: [look.function], function_call: 'auto' }, [lookTool], null],
   [
-    'a named function is asked for',
+    'a named function is the only one offered',
     { functions: [look.function, shout.function], function_call: { name: 'look' } },
     [lookTool],
     /calling the tool look/,
@@ -214,7 +219,7 @@ for (const [title, body, tools, instruction] of toolCases) {
   })
 }
 
-test('a custom tool takes one text, and its grammar is told as ignored', () => {
+test('a custom tool takes a single text, and its grammar is reported as ignored', () => {
   const custom = { name: 'sql', format: { type: 'grammar' } }
   const { run, plan, ignored } = read({ tools: [{ type: 'custom', custom }] })
   assert.deepEqual(run.plain?.tools[0]?.inputSchema.required, ['input'])
@@ -222,7 +227,7 @@ test('a custom tool takes one text, and its grammar is told as ignored', () => {
   assert.deepEqual(ignored, ['tools[0].custom.format'])
 })
 
-test('limits and stop sequences reach the model, and none is meant by what some programs write', () => {
+test('limits and stop sequences reach the model, and -1 or empty values mean none', () => {
   const { run } = read({ max_tokens: 5, max_completion_tokens: 7, stop: 'END' })
   assert.deepEqual(run.plain, { ...noPlainOptions, maxOutputTokens: 7, stopSequences: ['END'] })
   const unlimited = read({ max_tokens: -1, stop: ['', 'a', 'b'] }).run.plain
@@ -241,14 +246,14 @@ const efforts: [object, string | null, boolean][] = [
   [{ include_reasoning: true }, null, true],
 ]
 for (const [body, effort, isShown] of efforts) {
-  test(`${JSON.stringify(body)} asks for effort ${effort} and ${isShown ? 'shows' : 'hides'} reasoning`, () => {
+  test(`${JSON.stringify(body)} requests effort ${effort} and ${isShown ? 'shows' : 'hides'} reasoning`, () => {
     const { run, plan } = read(body)
     assert.equal(run.plain?.thinking.isOff, effort === 'none')
     assert.deepEqual([run.options.effort, plan.showsThinking], [effort === 'none' ? null : effort, isShown])
   })
 }
 
-test('a schema goes to the CLI, a JSON object is asked for in words', () => {
+test('a schema goes to the CLI, a JSON object is requested by an instruction', () => {
   const schema = { type: 'object', properties: { a: { type: 'string' } } }
   const strict = read({ response_format: { type: 'json_schema', json_schema: { name: 'x', strict: true, schema } } })
   assert.deepEqual([strict.run.options.jsonSchema, strict.plan.format], [schema, 'json_schema'])
@@ -273,12 +278,12 @@ const ignoredCases: [object, string[]][] = [
   [{ tools: [look, { type: 'web_search' }] }, ['tools[1]']],
 ]
 for (const [body, ignored] of ignoredCases) {
-  test(`of ${JSON.stringify(body)} is ignored: ${ignored.join(', ') || 'nothing'}`, () => {
+  test(`ignored in ${JSON.stringify(body)}: ${ignored.join(', ') || 'nothing'}`, () => {
     assert.deepEqual(read(body).ignored, ignored)
   })
 }
 
-test('client tools and limits are told as ignored by an agent, which has its own', () => {
+test('an agent reports client tools and limits as ignored, because it has its own', () => {
   const { run, ignored, plan } = read({ tools: [look], tool_choice: 'required', stop: ['x'], max_tokens: 5 }, agent)
   assert.deepEqual(ignored.toSorted(), ['max_tokens', 'stop', 'tools'])
   assert.equal(run.options.appendSystemPrompt, null)

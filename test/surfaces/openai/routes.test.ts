@@ -1,4 +1,4 @@
-// OpenAI's routes on a scripted agent: paths, statuses, headers and streams as they are on the wire.
+// The OpenAI routes on a scripted agent: paths, statuses, headers and streams as they are on the wire.
 import assert from 'node:assert/strict'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { type TestContext, test } from 'node:test'
@@ -59,7 +59,7 @@ async function start(t: TestContext, script?: Script, options?: Partial<OpenaiOp
   return { agent, post, get }
 }
 
-/** The frames of a stream: chunks held against their schema, then what stands last. */
+/** The frames of a stream: chunks, checked against their schema, and the frames that are not chunks. */
 function framesOf({ statusCode, headers: responseHeaders, body }: LightMyRequestResponse) {
   assert.equal(statusCode, 200, body)
   assert.match(String(responseHeaders['content-type']), /^text\/event-stream/)
@@ -74,7 +74,7 @@ function framesOf({ statusCode, headers: responseHeaders, body }: LightMyRequest
   }
 }
 
-test('a completion is answered whole', async (t) => {
+test('a completion is returned whole', async (t) => {
   const { agent, post } = await start(t)
   const answer = await post({ ...hello, stream: false })
   assert.equal(answer.statusCode, 200, answer.body)
@@ -89,7 +89,7 @@ test('a completion is answered whole', async (t) => {
   assert.equal(agent.requests[0]?.options.model, 'sonnet')
 })
 
-test('a stream ends with [DONE], and all its chunks have one id', async (t) => {
+test('a stream ends with [DONE], and all of its chunks have the same id', async (t) => {
   const { agent, post } = await start(t)
   const { chunks, rest } = framesOf(await post({ ...hello, stream: true, stream_options: { include_usage: true } }))
   assert.deepEqual(rest, ['[DONE]'])
@@ -100,14 +100,14 @@ test('a stream ends with [DONE], and all its chunks have one id', async (t) => {
 })
 
 for (const url of [path, `${path}/`, `/v1${path}`, '/chat/completions', '/chat/completions/']) {
-  test(`POST ${url} is a completion`, async (t) => {
+  test(`POST ${url} returns a completion`, async (t) => {
     const { post } = await start(t)
     assert.equal((await post(hello, {}, url)).statusCode, 200)
   })
 }
 
 for (const url of ['/v1/models', '/v1/models/', '/v1/v1/models', '/models', '/v1/models?client_version=1']) {
-  test(`GET ${url} is the list of models`, async (t) => {
+  test(`GET ${url} returns the list of models`, async (t) => {
     const { get } = await start(t)
     const { data } = ModelList.parse((await get(url)).json())
     assert.ok(data.some(({ id }) => id === 'agent/sonnet'))
@@ -123,7 +123,7 @@ for (const id of ['sonnet', 'agent/sonnet', 'gpt-4o', 'claude-sonnet-4-5-2025092
   })
 }
 
-test('an unknown model is 404 wherever it is named, and no run begins', async (t) => {
+test('an unknown model is 404 on every route, and no run starts', async (t) => {
   const { agent, post, get } = await start(t)
   for (const answer of [await post({ ...hello, model: 'llama' }), await get('/v1/models/llama')]) {
     assert.equal(answer.statusCode, 404)
@@ -133,7 +133,7 @@ test('an unknown model is 404 wherever it is named, and no run begins', async (t
   assert.equal(agent.requests.length, 0)
 })
 
-test('a model list that the CLI cannot give is told as its failure', async (t) => {
+test('if the CLI cannot list models, its error is returned', async (t) => {
   const models = async () => {
     throw new AppError('claude_not_found', 'There is no claude.')
   }
@@ -145,16 +145,16 @@ test('a model list that the CLI cannot give is told as its failure', async (t) =
 })
 
 const badBodies: [string, object | string, string | null][] = [
-  ['no JSON', '{"model":', null],
+  ['invalid JSON', '{"model":', null],
   ['a list', '[]', null],
   ['nothing', '', null],
   ['no messages', { model: 'sonnet' }, 'messages'],
-  ['two answers wanted', { ...hello, n: 2 }, 'n'],
-  ['a schema of no object', withSchema({ type: 'array' }), 'response_format.json_schema.schema'],
-  ['a schema that is none', withSchema({ type: 'object', properties: 7 }), 'response_format.json_schema.schema'],
+  ['n of two', { ...hello, n: 2 }, 'n'],
+  ['a schema that is not an object', withSchema({ type: 'array' }), 'response_format.json_schema.schema'],
+  ['an invalid schema', withSchema({ type: 'object', properties: 7 }), 'response_format.json_schema.schema'],
 ]
 for (const [title, body, param] of badBodies) {
-  test(`a body with ${title} is refused in OpenAI's shape, and no run begins`, async (t) => {
+  test(`a body with ${title} is refused in OpenAI's form, and no run starts`, async (t) => {
     const { agent, post } = await start(t)
     const answer = await post(body)
     assert.equal(answer.statusCode, 400, answer.body)
@@ -168,7 +168,7 @@ function withSchema(schema: object) {
   return { ...hello, response_format: { type: 'json_schema', json_schema: { name: 'x', schema } } }
 }
 
-test('what the door refuses is told in OpenAI’s shape as well', async (t) => {
+test('requests that the access checks refuse get errors in OpenAI’s form', async (t) => {
   const { post } = await start(t)
   const foreign = await post(hello, { origin: 'https://example.org' })
   assert.equal(foreign.statusCode, 403)
@@ -178,7 +178,7 @@ test('what the door refuses is told in OpenAI’s shape as well', async (t) => {
   ErrorBody.parse(typeless.json())
 })
 
-test('parameters without effect are listed in a header, or refused where the caller is strict', async (t) => {
+test('parameters without effect are listed in a header, or refused for a strict caller', async (t) => {
   const { agent, post } = await start(t)
   const body = { ...hello, temperature: 0, seed: 1 }
   const names = 'temperature, seed'
@@ -192,7 +192,7 @@ test('parameters without effect are listed in a header, or refused where the cal
   assert.equal(agent.requests.length, 3)
 })
 
-test('a forced call that the model does not make is told as an ignored choice', async (t) => {
+test('if the model does not make a forced call, tool_choice is reported as ignored', async (t) => {
   const { post } = await start(t)
   const tools = [{ type: 'function', function: { name: 'look' } }]
   const answer = await post({ ...hello, tools, tool_choice: 'required', seed: 1 })
@@ -203,7 +203,7 @@ test('a forced call that the model does not make is told as an ignored choice', 
 for (const stream of [false, true]) {
   const kind = stream ? 'a stream' : 'a whole answer'
 
-  test(`${kind} that there is no room for is 429 and may be asked for again`, async (t) => {
+  test(`${kind} that does not fit in the queue is 429 and may be retried`, async (t) => {
     const { post } = await start(t, refusing(queueFull()))
     const answer = await post({ ...hello, stream })
     assert.equal(answer.statusCode, 429)
@@ -211,7 +211,7 @@ for (const stream of [false, true]) {
     assert.deepEqual([answer.headers['retry-after'], answer.headers['x-should-retry']], ['3', undefined])
   })
 
-  test(`${kind} whose run fails before it says anything has its own status and is not to be asked for again`, async (t) => {
+  test(`${kind} whose run fails before any output has its own status and must not be retried`, async (t) => {
     const failure = new AppError('overloaded', 'The model is busy.', { upstreamStatus: 529 })
     const { post } = await start(t, [runStart(), failedEnd(failure)])
     const answer = await post({ ...hello, stream })
@@ -220,7 +220,7 @@ for (const stream of [false, true]) {
     assert.equal(answer.headers['x-should-retry'], 'false')
   })
 
-  test(`${kind} is the schema's JSON`, async (t) => {
+  test(`${kind} contains the JSON that fits the schema`, async (t) => {
     const { agent, post } = await start(t, [runStart(), runEnd({ structuredOutput: { a: 1 }, result: '{"a":1}' })])
     const answer = await post({ ...withSchema({ type: 'object' }), stream })
     const texts = stream
@@ -231,7 +231,7 @@ for (const stream of [false, true]) {
   })
 }
 
-test('a stream that fails after its first words ends with the error and without [DONE]', async (t) => {
+test('a stream that fails after its first text ends with the error and without [DONE]', async (t) => {
   const script: RunEvent[] = [
     runStart(),
     ...textBlock(0, ['Half an']),
@@ -254,7 +254,7 @@ test('a stream whose answer does not fit the schema ends with the error and with
   assert.match(rest.join(), /response_format/)
 })
 
-test('an unexpected fault gives nothing away', async (t) => {
+test('an unexpected error reveals nothing', async (t) => {
   const { post } = await start(t, () => {
     throw new Error('secret')
   })
@@ -264,7 +264,7 @@ test('an unexpected fault gives nothing away', async (t) => {
 })
 
 for (const stream of [false, true]) {
-  test(`a client that hangs up cancels its run (${stream ? 'stream' : 'whole'})`, async (t) => {
+  test(`a client that disconnects cancels its run (${stream ? 'stream' : 'whole'})`, async (t) => {
     const agent = new ScriptedAgent((_request, signal) => untilAborted(signal, ['Hello']))
     const { port } = await listenApp(t, setup(agent))
     const client = httpRequest({

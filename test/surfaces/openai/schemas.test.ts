@@ -1,11 +1,11 @@
-// What the OpenAI surface sends, by the real CLI and over a real connection, against the official SDK's own declarations of
-// it. What the answers mean is tested in test/clients.
+// Checks what the OpenAI surface sends, with the real CLI and over a real connection, against the official SDK's own type
+// declarations. What the answers mean is tested in test/clients.
 //
 // Three things the declarations cannot describe:
-// - `reasoning_content` is an extra key, which other servers of models that think have made a custom; the SDK's types have
-//   no place for it. That it is the only one is tested.
-// - The list of models is a class of the SDK's (`Page<Model>`), made of an `object` and the `data`; the SDK declares nothing
-//   of what `object` is, the vendor's API says `list`.
+// - `reasoning_content` is an extra key that is customary among servers of thinking models; the SDK's types do not have it.
+//   A test makes sure that it is the only one.
+// - The list of models is a class of the SDK (`Page<Model>`) with an `object` and the `data`; the SDK does not declare the
+//   value of `object`, which is `list` in the vendor's API.
 // - The last frame of a stream is the text `[DONE]`, or the error that broke it.
 import assert from 'node:assert/strict'
 import { after, type TestContext, test } from 'node:test'
@@ -51,7 +51,7 @@ async function askStream(body: Json): Promise<Chunk[]> {
   return frames.slice(0, -1).map((frame) => JSON.parse(frame))
 }
 
-/** The keys of a message, or of the deltas of one, that say something; they show that an answer is of the kind it should be. */
+/** The keys of a message, or of its deltas, that have a value; they show that an answer is of the expected kind. */
 function filledKeys(messages: readonly object[]): string[] {
   const isFilled = ([key, value]: [string, unknown]) =>
     key !== 'role' && value !== null && value !== '' && !(Array.isArray(value) && value.length === 0)
@@ -100,7 +100,7 @@ const cases: Record<string, Case> = {
     says: ['tool_calls'],
     ends: 'tool_calls',
   },
-  'words before a call': {
+  'text before a call': {
     ask: { messages: user({ text: 'I will look.', tools: [inRome] }), tools: [weatherTool] },
     says: ['content', 'tool_calls'],
     ends: 'tool_calls',
@@ -123,7 +123,7 @@ const cases: Record<string, Case> = {
     says: ['tool_calls'],
     ends: 'tool_calls',
   },
-  'a function call of the older kind': {
+  'a legacy function call': {
     ask: { messages: user({ tools: [inRome] }), functions: [weatherTool.function] },
     says: ['function_call'],
     ends: 'function_call',
@@ -151,7 +151,7 @@ const cases: Record<string, Case> = {
     says: ['content'],
     ends: 'stop',
   },
-  'words about an image': {
+  'text about an image': {
     ask: { messages: fromUser([{ type: 'text', text: step({ text: 'A dot.' }) }, image]) },
     says: ['content'],
     ends: 'stop',
@@ -166,21 +166,21 @@ const cases: Record<string, Case> = {
   },
 }
 
-/** A refusal's words are told as such in a whole answer. A stream has told them as content by the time it ends. */
+/** A whole answer has the text of a refusal in `refusal`. A stream has already sent it as content by the time it ends. */
 const refusal: Json = { messages: user({ text: 'I will not.', stop_reason: 'refusal' }) }
-const silentRefusal: Json = { messages: user({ text: '', stop_reason: 'refusal' }) }
+const emptyRefusal: Json = { messages: user({ text: '', stop_reason: 'refusal' }) }
 
 const wholeCases: Record<string, Case> = {
   ...cases,
   'a refusal': { ask: refusal, says: ['refusal'], ends: 'content_filter' },
-  'a refusal without words': { ask: silentRefusal, says: ['refusal'], ends: 'content_filter' },
+  'a refusal without text': { ask: emptyRefusal, says: ['refusal'], ends: 'content_filter' },
 }
 
 const streamCases: Record<string, Case> = {
   ...cases,
   'a refusal': { ask: refusal, says: ['content'], ends: 'content_filter' },
-  'a refusal without words': { ask: silentRefusal, says: ['refusal'], ends: 'content_filter' },
-  'its usage': {
+  'a refusal without text': { ask: emptyRefusal, says: ['refusal'], ends: 'content_filter' },
+  usage: {
     ask: { messages: user({ text: 'one', usage }), stream_options: { include_usage: true } },
     says: ['content'],
     ends: 'stop',
@@ -188,7 +188,7 @@ const streamCases: Record<string, Case> = {
 }
 
 for (const [what, { ask, says, ends }] of Object.entries(wholeCases)) {
-  test(`a whole answer with ${what} is what the SDK declares`, async () => {
+  test(`a whole answer with ${what} matches the SDK's declarations`, async () => {
     const completion = await askWhole(ask)
     const { message, finish_reason } = completion.choices[0] ?? {}
     assert.deepEqual([filledKeys([message ?? {}]), finish_reason], [says, ends])
@@ -199,7 +199,7 @@ for (const [what, { ask, says, ends }] of Object.entries(wholeCases)) {
 }
 
 for (const [what, { ask, says, ends }] of Object.entries(streamCases)) {
-  test(`each chunk of a stream with ${what} is what the SDK declares`, async () => {
+  test(`each chunk of a stream with ${what} matches the SDK's declarations`, async () => {
     const chunks = await askStream(ask)
     const choices = chunks.flatMap((chunk) => chunk.choices)
     const keys = filledKeys(choices.map(({ delta }) => delta))
@@ -214,7 +214,7 @@ for (const [what, { ask, says, ends }] of Object.entries(streamCases)) {
   })
 }
 
-test('the list of models and each model in it are what the SDK declares', async () => {
+test("the list of models and each model in it match the SDK's declarations", async () => {
   const list = (await (await get('/v1/models')).json()) as { object: string; data: { id: string }[] }
   assert.deepEqual(Object.keys(list).sort(), ['data', 'object'])
   assert.equal(list.object, 'list')
@@ -227,14 +227,14 @@ test('the list of models and each model in it are what the SDK declares', async 
 })
 
 for (const id of [model, `agent/${model}`, 'claude-haiku-5-5']) {
-  test(`the model ${id} is what the SDK declares`, async () => {
+  test(`the model ${id} matches the SDK's declarations`, async () => {
     const found = await (await get(`/v1/models/${id}`)).json()
     assertFits('openai', 'Model', found)
     assert.deepEqual(undeclaredIn('openai', 'Model', found), [])
   })
 }
 
-/** The SDK's errors have the keys of the body's `error` as fields; it declares what the API sends there as ErrorObject. */
+/** The SDK's errors have the keys of the body's `error` as fields; it declares that object as ErrorObject. */
 function assertError(body: unknown, status: number | undefined): void {
   assert.deepEqual(Object.keys(body as Json), ['error'])
   const { error } = body as { error: Json }
@@ -248,28 +248,28 @@ function assertError(body: unknown, status: number | undefined): void {
 }
 
 const hello = { model, messages: fromUser('hi') }
-/** A refusal of the model's API that the CLI does not try again by itself. */
+/** A failure of the model's API that the CLI does not retry by itself. */
 const failing = (status: number) => ({ model, messages: user({ status, headers: { 'x-should-retry': 'false' } }) })
 
 const failures: [what: string, status: number, ask: () => Promise<Response>][] = [
-  ['a body that is no JSON', 400, () => post('{"model":')],
+  ['a body that is not JSON', 400, () => post('{"model":')],
   ['a request without messages', 400, () => post({ model })],
-  ['a parameter that cannot be taken', 400, () => post({ ...hello, n: 2 })],
-  ['a stream that cannot be begun', 400, () => post({ ...hello, stream: true, messages: [] })],
+  ['a parameter that is not supported', 400, () => post({ ...hello, n: 2 })],
+  ['a stream that cannot start', 400, () => post({ ...hello, stream: true, messages: [] })],
   ["a login that the model's API refuses", 401, () => post(failing(401))],
   ['a request of a foreign web page', 403, () => post(hello, { origin: 'https://example.org' })],
-  ['a model that is not there', 404, () => post({ ...hello, model: 'gpt-unheard-of' })],
-  ['a model that is looked up and not there', 404, () => get('/v1/models/gpt-unheard-of')],
-  ['a route of the vendor that is not here', 404, () => post({ model, input: 'hi' }, {}, '/v1/embeddings')],
-  ['a method that is not taken', 405, () => get('/v1/chat/completions')],
+  ['an unknown model', 404, () => post({ ...hello, model: 'gpt-unheard-of' })],
+  ['the lookup of an unknown model', 404, () => get('/v1/models/gpt-unheard-of')],
+  ['a route of the vendor that is not supported', 404, () => post({ model, input: 'hi' }, {}, '/v1/embeddings')],
+  ['a method that is not allowed', 405, () => get('/v1/chat/completions')],
   ['a body of another type', 415, () => post('hi', { 'content-type': 'text/plain' })],
   ["a limit of the model's API", 429, () => post(failing(429))],
-  ["a fault of the model's API", 500, () => post(failing(500))],
-  ["a model's API that is overloaded, before a stream", 503, () => post({ ...failing(529), stream: true })],
+  ["an error of the model's API", 500, () => post(failing(500))],
+  ["an overloaded model's API, before a stream", 503, () => post({ ...failing(529), stream: true })],
 ]
 
 for (const [what, status, ask] of failures) {
-  test(`${what} is told in an error that the SDK can read whole`, async () => {
+  test(`${what} gets an error that the SDK can read completely`, async () => {
     const response = await ask()
     const body = await response.json()
     assert.equal(response.status, status, JSON.stringify(body))
@@ -277,7 +277,7 @@ for (const [what, status, ask] of failures) {
   })
 }
 
-test('a stream that breaks off ends in an error that the SDK can read whole', async () => {
+test('a stream that breaks off ends with an error that the SDK can read completely', async () => {
   const messages = user({ tokens: 10, gap: 50, cut: 3 })
   const frames = (await framesOf(await post({ model, messages, stream: true }))).map((frame) => JSON.parse(frame))
   assert.ok(frames.length > 1)
@@ -285,14 +285,14 @@ test('a stream that breaks off ends in an error that the SDK can read whole', as
   assertError(frames.at(-1), undefined)
 })
 
-/** Holds each broken copy of a value against the SDK's declaration, and tells what was broken. */
+/** Checks each broken copy of a value against the SDK's declaration, and returns what was broken. */
 function refusedCopies(typeName: string, value: unknown): string[] {
   const validate = sdkSchema('openai', typeName)
   assertFits('openai', typeName, value)
-  return [...brokenCopies('openai', typeName, value)].map(({ fault, value: broken }) => {
-    assert.equal(validate(broken), false, `the check passes although ${fault}: ${JSON.stringify(broken)}`)
+  return [...brokenCopies('openai', typeName, value)].map(({ fault: defect, value: broken }) => {
+    assert.equal(validate(broken), false, `the check passes although ${defect}: ${JSON.stringify(broken)}`)
     assert.throws(() => assertFits('openai', typeName, broken), assert.AssertionError)
-    return fault
+    return defect
   })
 }
 
@@ -305,33 +305,33 @@ for (const [what, paths] of [
   ['text', ['/id', '/object', '/created', '/model', '/choices', '/usage/total_tokens', inMessage('content')]],
   ['one call', ['/id', '/type', '/function/name', '/function/arguments'].map((key) => inMessage(`tool_calls/0${key}`))],
   ['calls of both kinds at once', [inMessage('tool_calls/1/custom/input'), inMessage('tool_calls/2/function')]],
-  ['a function call of the older kind', [inMessage('function_call/name'), inMessage('function_call/arguments')]],
+  ['a legacy function call', [inMessage('function_call/name'), inMessage('function_call/arguments')]],
 ] as const) {
-  test(`a whole answer with ${what} would not pass with any required key missing or of another type`, async () => {
+  test(`a whole answer with ${what} fails the check if a required key is missing or of another type`, async () => {
     const refused = refusedCopies('ChatCompletion', await askWhole(cases[what]?.ask ?? {}))
-    for (const fault of bothWays(paths)) assert.ok(refused.includes(fault), `${fault}: never tried`)
+    for (const defect of bothWays(paths)) assert.ok(refused.includes(defect), `${defect}: never tried`)
   })
 }
 
-test('no chunk of a stream would pass with any required key missing or of another type', async () => {
+test('a chunk of a stream fails the check if a required key is missing or of another type', async () => {
   const chunks = await askStream({
     ...cases['calls of both kinds at once']?.ask,
     stream_options: { include_usage: true },
   })
   const refused = new Set(chunks.flatMap((chunk) => refusedCopies('ChatCompletionChunk', chunk)))
   const paths = ['/id', '/object', '/choices/0/delta', '/choices/0/finish_reason', '/usage/total_tokens']
-  for (const fault of bothWays([...paths, '/choices/0/delta/tool_calls/0/index'])) {
-    assert.ok(refused.has(fault), `${fault}: never tried`)
+  for (const defect of bothWays([...paths, '/choices/0/delta/tool_calls/0/index'])) {
+    assert.ok(refused.has(defect), `${defect}: never tried`)
   }
 })
 
-test('neither a model nor an error would pass with any required key missing or of another type', async () => {
+test('a model or an error fails the check if a required key is missing or of another type', async () => {
   const found = await (await get(`/v1/models/${model}`)).json()
   assert.deepEqual(refusedCopies('Model', found).sort(), bothWays(['/created', '/id', '/object', '/owned_by']))
   const { error } = (await (await post({ model })).json()) as { error: unknown }
   assert.deepEqual(refusedCopies('ErrorObject', error).sort(), bothWays(['/code', '/message', '/param', '/type']))
 })
 
-test('a type that the SDK does not have is no check that passes', () => {
+test('a check against a type that the SDK does not have throws', () => {
   assert.throws(() => sdkSchema('openai', 'ChatCompletionUnheardOf'), /OpenAI\.ChatCompletionUnheardOf/)
 })

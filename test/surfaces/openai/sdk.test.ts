@@ -1,4 +1,4 @@
-// The official SDKs, two generations of them, against the routes: what they make of answers, streams and errors.
+// Two major versions of the official SDK against the routes: how they read answers, streams and errors.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import OpenAI from 'openai'
@@ -45,7 +45,7 @@ const calls: RunEvent[] = [
   runStart(),
   ...textBlock(0, ['Let me see.']),
   { type: 'tool-start', index: 1, toolId: 'toolu_1', name: 'look' },
-  { type: 'tool-delta', index: 1, json: '{"at"' },
+  { type: 'tool-delta', index: 1, json: '{"row"' },
   { type: 'tool-delta', index: 1, json: ':1}' },
   { type: 'tool-end', index: 1 },
   { type: 'tool-start', index: 2, toolId: 'toolu_2', name: 'look' },
@@ -64,7 +64,7 @@ for (const [version, client, errors] of [
     assert.equal(usage?.total_tokens, 12)
   })
 
-  test(`openai ${version} puts a stream of words and calls together again`, async () => {
+  test(`openai ${version} assembles a stream of text and calls`, async () => {
     agent.script = calls
     const stream = client.chat.completions.stream({
       ...hello,
@@ -77,7 +77,7 @@ for (const [version, client, errors] of [
     assert.deepEqual(
       message?.tool_calls?.map((call) => [call.id, call.type === 'function' ? call.function.arguments : '']),
       [
-        ['toolu_1', '{"at":1}'],
+        ['toolu_1', '{"row":1}'],
         ['toolu_2', '{}'],
       ],
     )
@@ -115,7 +115,7 @@ for (const [version, client, errors] of [
     assert.deepEqual(JSON.parse(choices[0]?.message.content ?? ''), { a: 1 })
   })
 
-  test(`openai ${version} raises its own errors, and asks once where a run has begun`, async () => {
+  test(`openai ${version} raises its own errors, and does not retry once a run has started`, async () => {
     await assert.rejects(client.chat.completions.create({ ...hello, model: 'llama' }), errors.NotFoundError)
     await assert.rejects(client.chat.completions.create({ ...hello, n: 2 }), errors.BadRequestError)
     const before = agent.requests.length
@@ -124,7 +124,7 @@ for (const [version, client, errors] of [
     assert.equal(agent.requests.length, before + 1)
   })
 
-  test(`openai ${version} asks again where there was no room`, async () => {
+  test(`openai ${version} retries if the queue was full`, async () => {
     let count = 0
     agent.script = () => {
       if (count++ === 0) throw new AppError('queue_full', queueFull().message, { retryAfterS: 0 })

@@ -19,12 +19,12 @@ const call = (id: string, more: object = {}) => ({
   type: 'function_call',
   call_id: id,
   name: 'look',
-  arguments: '{"at":1}',
+  arguments: '{"row":1}',
   ...more,
 })
 const output = (id: string, value: unknown = 'seen') => ({ type: 'function_call_output', call_id: id, output: value })
 const custom = (id: string, input = 'select 1') => ({ type: 'custom_tool_call', call_id: id, name: 'sql', input })
-const used = (id: string, name = 'look', input: object = { at: 1 }) => ({ type: 'tool_use', id, name, input })
+const used = (id: string, name = 'look', input: object = { row: 1 }) => ({ type: 'tool_use', id, name, input })
 const result = (id: string, ...content: object[]) => ({ type: 'tool_result', tool_use_id: id, content })
 const thought = (thinking: string, signature = 'sig'): ThinkingBlock => ({ type: 'thinking', thinking, signature })
 const reasoning = (...blocks: ThinkingBlock[]) => ({
@@ -202,7 +202,7 @@ test('the same id in a later turn is another call', () => {
 })
 
 const argumentCases: [title: string, given: unknown, input: object][] = [
-  ['an object', { at: 1 }, { at: 1 }],
+  ['an object', { row: 1 }, { row: 1 }],
   ['nothing', undefined, {}],
   ['null', null, {}],
   ['an empty string', '', {}],

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 import type { Scope } from '../../../../src/core/key-record.ts'
 import { silent } from '../../../core/runs-scene.ts'
 import { goodRun } from '../../../helpers/scripted-agent.ts'
-import { eventsIn, errorOf, hello, reach, responseOf, setUp } from './scene.ts'
+import { errorOf, eventsIn, hello, reach, responseOf, setUp } from './scene.ts'
 
 const path = '/v1/responses'
 const gone = [404, null, 'response_id']

@@ -15,7 +15,7 @@ import {
   runStart,
   textBlock,
 } from '../../../helpers/scripted-agent.ts'
-import { eventsIn, errorOf, hello, listen, reach, responseOf, textIn, setUp } from './scene.ts'
+import { errorOf, eventsIn, hello, listen, reach, responseOf, setUp, textIn } from './scene.ts'
 
 const path = '/v1/responses'
 const look = { type: 'function', name: 'look', parameters: { type: 'object' } }

@@ -1,4 +1,5 @@
-// The Responses API on a scripted agent, with runs kept in SQLite and as many keys as a test wants. Not for its pure parts.
+// Sets up the Responses API on a scripted agent, with runs stored in SQLite and as many keys as a test wants. Not for its
+// pure parts.
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import type { LightMyRequestResponse } from 'fastify'
@@ -32,20 +33,20 @@ export type Scene = {
   get(url: string, more?: Record<string, string>): Promise<Answer>
   post: Ask
   remove(url: string, more?: Record<string, string>): Promise<Answer>
-  /** A response that was made whole. */
+  /** Creates a response, not streamed. */
   make(body?: Json, more?: Record<string, string>): Promise<Response>
   /** The headers of a new key. */
   key(...scopes: Scope[]): Promise<Record<string, string>>
 }
 
-/** `requiresKey`: every request has to bring a key. `isStored`: as is usual, runs are kept on disk. */
+/** `requiresKey`: every request needs a key. `isStored` (the default): runs are stored on disk. */
 export type SceneOptions = { now?: () => number; requiresKey?: boolean; isStored?: boolean }
 
 async function parts(t: TestContext, script: Script | undefined, sceneOptions: SceneOptions) {
   const { now = Date.now, requiresKey = false, isStored = true } = sceneOptions
   const agent = new ScriptedAgent(script)
   let made: Runs | null = null
-  // Closed before the store is.
+  // Closed before the store.
   t.after(() => made?.close(0))
   const store = await makeStoreFolder(t).open({ now })
   const runs = createRuns({ agent, store: isStored ? store : null, now })
@@ -55,12 +56,12 @@ async function parts(t: TestContext, script: Script | undefined, sceneOptions: S
     void app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), runs, ...rest }))
   }
   const callers = requiresKey ? { callers: new Authenticator({ keys: store, isLoopback: true, now }) } : {}
-  // `runs` is the native routes' own dependency, which their options do not let in.
+  // `runs` is the native routes' own dependency, which their options type does not include.
   const native = { runs, now } as object
   return { agent, store, runs, now, options: { agent, store, prepare, native, ...callers } }
 }
 
-/** The same on a port, for what needs a connection. */
+/** The same on a port, for tests that need a connection. */
 export async function listen(t: TestContext, script?: Script) {
   const { agent, runs, options } = await parts(t, script, {})
   return { ...(await listenApp(t, options)), agent, runs }
@@ -108,19 +109,19 @@ export async function setUp(t: TestContext, script?: Script, sceneOptions: Scene
   }
 }
 
-/** A response, held against its schema. */
+/** A response, checked against its schema. */
 export function responseOf({ status, body, text }: Answer): Response {
   assert.equal(status, 200, text)
   return Response.parse(body)
 }
 
-/** An error, held against its schema: its status, code and the field that it names. */
+/** An error, checked against its schema: its status, its code and the field it names. */
 export function errorOf({ status, body }: Answer): [number, string | null, string | null] {
   const { error } = ErrorBody.parse(body)
   return [status, error.code, error.param]
 }
 
-/** The events of a stream that is over, each held against its schema and named by its frame. */
+/** The events of a finished stream, each checked against its schema and against the name of its frame. */
 export function eventsIn({ status, text }: Pick<Answer, 'status' | 'text'>): ResponseEvent[] {
   assert.equal(status, 200, text)
   const frames = text.split('\n\n').filter((frame) => frame !== '' && !frame.startsWith(':'))
@@ -135,7 +136,7 @@ export function eventsIn({ status, text }: Pick<Answer, 'status' | 'text'>): Res
 
 export const runIdOf = (responseId: string) => responseId.replace(/^resp_/, 'run_')
 
-/** Waits for a response's run to come to a status, which no event tells. */
+/** Waits until a response's run reaches a status, which no event reports. */
 export async function reach(
   { runs }: Pick<Scene, 'runs'>,
   responseId: string,
@@ -145,10 +146,10 @@ export async function reach(
     if ((await runs.get(runIdOf(responseId)))?.status === status) return
     await new Promise((resolve) => setImmediate(resolve))
   }
-  assert.fail(`the run did not come to be ${status}`)
+  assert.fail(`the run did not reach the status ${status}`)
 }
 
-/** Everything that was said, in the items of the type `message`. */
+/** The text of all items of the type `message`. */
 export const textIn = ({ output }: Pick<Response, 'output'>): string =>
   output
     .flatMap((item) => (item.type === 'message' ? item.content : []))

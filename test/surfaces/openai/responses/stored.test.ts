@@ -12,7 +12,7 @@ import {
 } from '../../../../src/surfaces/openai/responses/reply-schemas.ts'
 import { silent, stuck } from '../../../core/runs-scene.ts'
 import { failedEnd, goodRun, runEnd, runStart, type Script, textBlock } from '../../../helpers/scripted-agent.ts'
-import { eventsIn, errorOf, hello, reach, responseOf, runIdOf, type Scene, textIn, setUp } from './scene.ts'
+import { errorOf, eventsIn, hello, reach, responseOf, runIdOf, type Scene, setUp, textIn } from './scene.ts'
 
 const path = '/v1/responses'
 const background = { background: true }
