@@ -1,10 +1,9 @@
-// The limit: one Claude Code process kept alive and spoken to directly over its pipes. Nothing can be faster than this
-// without being another program.
+// The limit: one Claude Code process that is kept alive and used directly over its pipes. Only another program could be faster.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import type { Readable, Writable } from 'node:stream'
-import { stopChild } from './child.ts'
+import { stopChild } from './child-process.ts'
 import { atEnd } from './cleanup.ts'
 import { type JsonRecord, parseRecord, recordAt, stringAt } from './json.ts'
 
@@ -18,7 +17,7 @@ export interface BareOptions {
   noTools: boolean
 }
 
-type Listener = (message: JsonRecord, at: number) => void
+type Listener = (message: JsonRecord, receivedMs: number) => void
 
 export class BareCli {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>
@@ -53,20 +52,20 @@ export class BareCli {
       client_composed: true,
     })
     let firstText = Number.NaN
-    return this.#exchange(line, (message, at, began) => {
+    return this.#exchange(line, (message, receivedMs, startedMs) => {
       if (message.type === 'stream_event' && Number.isNaN(firstText)) {
         const delta = recordAt(recordAt(message, 'event'), 'delta')
-        if (delta.type === 'text_delta') firstText = at - began
+        if (delta.type === 'text_delta') firstText = receivedMs - startedMs
       }
       if (message.type !== 'result') return null
       if (message.is_error === true || Number.isNaN(firstText)) {
-        throw new Error(`the bare CLI gave no text: ${JSON.stringify(message)}`)
+        throw new Error(`the bare CLI returned no text: ${JSON.stringify(message)}`)
       }
       return firstText
     })
   }
 
-  /** Takes the last turn back, so that the next one is unrelated to it. */
+  /** Rewinds the last turn, so that the next one is unrelated to it. */
   rewind(): Promise<void> {
     const requestId = randomUUID()
     const line = JSON.stringify({
@@ -93,8 +92,11 @@ export class BareCli {
     return stopChild(this.#child)
   }
 
-  /** Writes a line and hands every message to `look` until that returns something. */
-  #exchange<T>(line: string, look: (message: JsonRecord, at: number, began: number) => T | null): Promise<T> {
+  /** Writes a line and passes every message to `look` until that returns something. */
+  #exchange<T>(
+    line: string,
+    look: (message: JsonRecord, receivedMs: number, startedMs: number) => T | null,
+  ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const timer = setTimeout(() => this.#failed(new Error('the bare CLI went silent')), ANSWER_WITHIN_MS)
       const settle = (act: () => void) => {
@@ -103,10 +105,10 @@ export class BareCli {
         act()
       }
       this.#failed = (error) => settle(() => reject(error))
-      const began = performance.now()
-      this.#listener = (message, at) => {
+      const startedMs = performance.now()
+      this.#listener = (message, receivedMs) => {
         try {
-          const found = look(message, at, began)
+          const found = look(message, receivedMs, startedMs)
           if (found !== null) settle(() => resolve(found))
         } catch (error) {
           settle(() => reject(error))
@@ -116,12 +118,12 @@ export class BareCli {
     })
   }
 
-  #read(chunk: string, at: number): void {
+  #read(chunk: string, receivedMs: number): void {
     const lines = (this.#rest + chunk).split('\n')
     this.#rest = lines.pop() ?? ''
     for (const line of lines) {
       const message = parseRecord(line)
-      if (message) this.#listener(message, at)
+      if (message) this.#listener(message, receivedMs)
     }
   }
 }

@@ -1,4 +1,4 @@
-// Which Claude Code binary is measured: the one that the Agent SDK ships for this platform, for all three systems.
+// The Claude Code binary that is measured: the one that the Agent SDK ships for this platform, for all three systems.
 
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// What has to be undone when the bench ends, however it ends: processes stopped, temporary folders removed.
+// What must be undone when the bench ends, however it ends: processes stopped, temporary folders removed.
 
 type Undo = () => Promise<void>
 
@@ -11,13 +11,13 @@ export function atEnd(undo: Undo): void {
 
 let running: Promise<void> | null = null
 
-/** Undoes everything, one after the other; whoever asks again meanwhile waits for the same end. */
+/** Undoes everything, one after the other; further calls wait for the same end. */
 export function cleanUp(): Promise<void> {
   running ??= undoAll()
   return running
 }
 
-/** A step that fails does not keep the others from running. */
+/** A step that fails does not prevent the others. */
 async function undoAll(): Promise<void> {
   for (let undo = pending.pop(); undo; undo = pending.pop()) {
     try {

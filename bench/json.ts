@@ -1,4 +1,4 @@
-// Reading JSON from processes that we do not type: everything is unknown until it was looked at.
+// Reads JSON from processes whose output has no types: everything is unknown until it is checked.
 
 export type JsonRecord = Record<string, unknown>
 

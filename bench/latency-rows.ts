@@ -1,12 +1,12 @@
-// Rows about the time to the first text. Each row starts its systems afresh, so that none inherits another row's
-// processes, and asks them in turns.
+// Rows about the time to the first text. Each row starts its systems anew, so that none inherits another row's processes, and measures
+// them in turns.
 
 import { check, type Row } from './result.ts'
 import { median, summarize } from './stats.ts'
 import { quiet, type Systems } from './systems.ts'
 import { type Contender, type LatencyPlan, nextTurn, sum, takeTurns, unrelated } from './turns.ts'
 
-/** Unrelated requests without built-in tools. The bare process forgets the turn before, ahead of its clock. */
+/** Unrelated requests without built-in tools. The bare process rewinds the turn before, ahead of its clock. */
 export async function plainRow(systems: Systems, plan: LatencyPlan): Promise<Row> {
   const ours = await systems.startOurs()
   const yardstick = await systems.startPerProcess()
@@ -26,7 +26,7 @@ export async function plainRow(systems: Systems, plan: LatencyPlan): Promise<Row
   )
 }
 
-/** Unrelated agent requests: each takes a spare process, and the next waits (unmeasured) until there is one again. */
+/** Unrelated agent requests: each takes a spare process, and the next waits (unmeasured) until there is another one. */
 export async function agentRow(systems: Systems, plan: LatencyPlan): Promise<Row> {
   const ours = await systems.startOurs()
   const yardstick = await systems.startPerProcess()
@@ -37,7 +37,7 @@ export async function agentRow(systems: Systems, plan: LatencyPlan): Promise<Row
   ])
 }
 
-/** The next turn of a session that goes on: ours and the bare CLI in a live process, the yardstick by resuming. */
+/** The next turn of a session: ours and the bare CLI in a live process, the yardstick by resuming. */
 export async function nextTurnRow(systems: Systems, plan: LatencyPlan): Promise<Row> {
   const ours = await systems.startOurs()
   const yardstick = await systems.startPerProcess()
@@ -50,14 +50,14 @@ export async function nextTurnRow(systems: Systems, plan: LatencyPlan): Promise<
   ])
 }
 
-/** What the server adds: the smallest turn there is, through it and without it, in pairs. */
+/** What the server adds: the smallest possible turn, through it and without it, in pairs. */
 export async function addedRow(systems: Systems, plan: LatencyPlan): Promise<Row> {
   const ours = await systems.startOurs()
   const bare = await bareContender(systems, { noTools: true, unrelated: false })
   const samples = await takeTurns([nextTurn('ours', ours, { tools: [] }), bare], plan, () => quiet([ours]))
   const through = samples.ours ?? []
   const without = samples.bare ?? []
-  const pairs = summarize(through.map((ms, at) => ms - (without[at] ?? Number.NaN)))
+  const pairs = summarize(through.map((ms, index) => ms - (without[index] ?? Number.NaN)))
   const added = { ...pairs, median: median(through) - median(without) }
   return check({ id: 'added', what: 'what the server adds to a turn', unit: 'ms', figures: { ours: added } }, [
     { against: 'absolute', kind: 'at most', limit: 5 },

@@ -1,5 +1,5 @@
-// Rows about many requests at once: closed loops of unrelated requests without built-in tools, ours and the yardstick
-// in slices that take turns, and what each request costs in processor time.
+// Rows about many requests at once: closed loops of unrelated requests without built-in tools, ours and the yardstick in alternating
+// slices, and what each request costs in processor time.
 
 import { residentMb, treeCpuSeconds } from './process-figures.ts'
 import { check, type Row } from './result.ts'
@@ -22,7 +22,7 @@ interface Slice {
   cpuPerRequest: number | null
 }
 
-/** The throughput row with its limit, then the processor time per request and the other levels and the memory for information. */
+/** The throughput row with its limit; then, for information, the other levels, the processor time per request and the memory. */
 export async function throughputRows(systems: Systems, plan: LoadPlan): Promise<Row[]> {
   const ours = await systems.startOurs()
   const yardstick = await systems.startPerProcess()
@@ -89,8 +89,8 @@ async function measure(server: Served, atOnce: number, seconds: number): Promise
 }
 
 /**
- * Clients that each send the next request when the last is answered, until the time is up; those under way are then
- * awaited and counted, with the time that they took.
+ * Clients that each send the next request when the last is answered, until the time is up; requests in progress are then awaited and
+ * counted, with the time that they took.
  */
 async function closedLoop(
   server: Served,

@@ -1,4 +1,4 @@
-// The machine that the numbers belong to.
+// The machine on which the figures were measured.
 
 import { arch, cpus, platform, release, totalmem } from 'node:os'
 

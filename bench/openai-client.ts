@@ -1,14 +1,14 @@
-// A client of the OpenAI route, as small as one can be: it puts the chunks of a stream together to the message that the
-// next request gives back word for word, and notes when they came.
+// A minimal client of the OpenAI route: it assembles the chunks of a stream into the message that the next request sends back verbatim,
+// and records when they arrived.
 
 import { isRecord, type JsonRecord, parseRecord, recordAt, stringAt } from './json.ts'
 import type { FrameReader, SseClient } from './sse-client.ts'
 
 export interface Completion {
-  /** NaN where the answer has no text. */
+  /** NaN if the answer has no text. */
   firstTextMs: number
   completeMs: number
-  /** As the next request gives it back. */
+  /** As the next request sends it back. */
   message: { role: 'assistant'; content: string | null; tool_calls?: ToolCall[] }
 }
 

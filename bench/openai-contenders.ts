@@ -1,5 +1,5 @@
-// Who is asked in the rows about the OpenAI route. A prompt and the system prompt that goes with it differ from round to
-// round; whoever is compared gets the same of both.
+// The contenders of the rows about the OpenAI route. A prompt and its system prompt differ from round to round; contenders that are
+// compared get the same of both.
 
 import type { JsonRecord } from './json.ts'
 import { type Completion, complete } from './openai-client.ts'
@@ -10,14 +10,14 @@ import type { Contender } from './turns.ts'
 
 export const systemFor = (prompt: string) => `You keep to the matter of "${prompt}" and answer briefly.`
 
-/** What a native request, or a command line, needs in order to be of the same kind as a completion. */
+/** What a native request, or a command line, needs to be equivalent to a completion. */
 export const alike = (prompt: string): JsonRecord => ({
   tools: [],
   model: 'sonnet',
   system_prompt: systemFor(prompt),
 })
 
-/** `system` belongs to the words alone, `script` tells the scripted model what to answer. */
+/** The system prompt depends on `words` only; `script` determines the answer of the scripted model. */
 const opening = (words: string, script = ''): JsonRecord[] => [
   { role: 'system', content: systemFor(words) },
   { role: 'user', content: words + script },
@@ -29,7 +29,7 @@ export function unrelatedCompletion(server: Served): Contender {
   return { name: 'ours', firstText, stop: server.stop }
 }
 
-/** One conversation, which each request brings along as it has come about: its own words, and the answers to the letter. */
+/** One conversation, which each request carries as it happened: its own prompts, and the answers verbatim. */
 export function nextCompletion(server: Served): Contender {
   const messages: JsonRecord[] = []
   const firstText = async (prompt: string) => {
@@ -41,7 +41,7 @@ export function nextCompletion(server: Served): Contender {
   return { name: 'ours', firstText, stop: server.stop }
 }
 
-/** One session of the same kind, by its id. */
+/** One equivalent session, continued by its id. */
 export function nextAlike(name: string, server: Served): Contender {
   let session: JsonRecord | null = null
   const firstText = async (words: string) => {
@@ -54,7 +54,7 @@ export function nextAlike(name: string, server: Served): Contender {
   return { name, firstText, stop: server.stop }
 }
 
-/** What a round trip consisted of: the request for the call to its whole answer, the one with the result to its first text. */
+/** The parts of a round trip: the request for the call to its complete answer, the one with the result to its first text. */
 export interface Trip {
   callMs: number
   resultMs: number
@@ -65,7 +65,7 @@ const callWeather = step({ thinking: 1, tool: 'get_weather', input: weather }) +
 const parameters = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] }
 const tools = [{ type: 'function', function: { name: 'get_weather', description: 'Tells the weather.', parameters } }]
 
-/** Round trips of a tool, from sending the first request to the first text of the second's answer. Notes each in `trips`. */
+/** Round trips of a tool, from sending the first request to the first text of the second's answer. Each is recorded in `trips`. */
 export function toolTrips(server: Served, trips: Trip[]): Contender {
   const firstText = async (prompt: string) => {
     const messages = opening(prompt, callWeather)
@@ -80,7 +80,7 @@ export function toolTrips(server: Served, trips: Trip[]): Contender {
   return { name: 'ours', firstText, stop: server.stop }
 }
 
-/** Two requests where a contender is asked one. */
+/** Counts one request of a contender as two. */
 export function twice(contender: Contender): Contender {
   return { ...contender, firstText: async (prompt) => 2 * (await contender.firstText(prompt)) }
 }

@@ -1,5 +1,5 @@
-// Rows about the OpenAI route: what it costs beside the native one, and beside a process per request. Each figure is
-// checked against what the model was really asked (process-check.ts).
+// Rows about the OpenAI route: what it costs next to the native one, and next to a process per request. Each figure is checked against
+// the requests that the model really got (process-check.ts).
 
 import {
   alike,
@@ -11,21 +11,21 @@ import {
   twice,
   unrelatedCompletion,
 } from './openai-contenders.ts'
-import { oneLiveProcess, oneToolTrip, unrelatedWith, warm, watched } from './process-check.ts'
+import { checked, oneLiveProcess, oneToolRoundTrip, unrelatedWith, warm } from './process-check.ts'
 import { check, type Row } from './result.ts'
 import { summarize } from './stats.ts'
 import { quiet, type Served, type Systems } from './systems.ts'
 import { type LatencyPlan, sum, takeTurns, unrelated } from './turns.ts'
 
-/** Unrelated requests, beside the plain row's and beside native ones that bring a system prompt and a model as these do. */
+/** Unrelated requests, next to the plain row's and to native ones that send a system prompt and a model as these do. */
 export async function openaiFirstRows(systems: Systems, plan: LatencyPlan): Promise<Row[]> {
   const { model } = systems
   const [ours, native, yardstick] = await startAll(systems)
   const plain = unrelated('native', native, () => ({ tools: [] }))
   const contenders = [
-    watched(unrelatedCompletion(ours), model, warm(ours, unrelatedWith(systemFor))),
-    watched(plain, model, warm(native, unrelatedWith(null))),
-    watched(unrelated('nativeAlike', native, alike), model, warm(native, unrelatedWith(systemFor))),
+    checked(unrelatedCompletion(ours), model, warm(ours, unrelatedWith(systemFor))),
+    checked(plain, model, warm(native, unrelatedWith(null))),
+    checked(unrelated('nativeAlike', native, alike), model, warm(native, unrelatedWith(systemFor))),
     unrelated('perProcess', yardstick, alike),
   ]
   const samples = await takeTurns(contenders, plan, () => quiet([ours, native, yardstick]))
@@ -37,13 +37,13 @@ export async function openaiFirstRows(systems: Systems, plan: LatencyPlan): Prom
   ]
 }
 
-/** The next turn of a conversation that comes whole with each request, beside sessions of the same kind. */
+/** The next turn of a conversation that each request carries in full, next to equivalent sessions. */
 export async function openaiNextRow(systems: Systems, plan: LatencyPlan): Promise<Row> {
   const { model } = systems
   const [ours, native, yardstick] = await startAll(systems)
   const contenders = [
-    watched(nextCompletion(ours), model, oneLiveProcess()),
-    watched(nextAlike('native', native), model, oneLiveProcess()),
+    checked(nextCompletion(ours), model, oneLiveProcess()),
+    checked(nextAlike('native', native), model, oneLiveProcess()),
     nextAlike('perProcess', yardstick),
   ]
   const samples = await takeTurns(contenders, plan, () => quiet([ours, native, yardstick]))
@@ -54,13 +54,13 @@ export async function openaiNextRow(systems: Systems, plan: LatencyPlan): Promis
   ])
 }
 
-/** From the request that ends with a call to the first text after the request that brings the call's result. */
+/** From sending the request that ends with a call to the first text after the request that carries the call's result. */
 export async function openaiToolRows(systems: Systems, plan: LatencyPlan): Promise<Row[]> {
   const ours = await systems.startOurs()
   const yardstick = await systems.startPerProcess()
   const trips: Trip[] = []
   const contenders = [
-    watched(toolTrips(ours, trips), systems.model, warm(ours, oneToolTrip)),
+    checked(toolTrips(ours, trips), systems.model, warm(ours, oneToolRoundTrip)),
     twice(unrelated('perProcess', yardstick, alike)),
   ]
   const samples = await takeTurns(contenders, plan, () => quiet([ours, yardstick]))

@@ -1,11 +1,11 @@
-// Memory and processor time of a process and all below it. From /proc on Linux; elsewhere `ps` for the memory only.
+// Memory and processor time of a process and everything below it. From /proc on Linux; elsewhere `ps`, for the memory only.
 
 import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 
 const LINUX = process.platform === 'linux'
-/** USER_HZ, in which /proc counts processor time: 100 on every Linux that Node runs on. */
+/** USER_HZ, the unit of processor time in /proc: 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100
 
 const run = promisify(execFile)
@@ -13,7 +13,7 @@ const run = promisify(execFile)
 interface ProcessStat {
   pid: number
   parent: number
-  /** Its own time and that of its children that have ended. */
+  /** Its own time and that of its ended children. */
   cpuSeconds: number
 }
 
@@ -23,14 +23,14 @@ export async function residentMb(pid: number): Promise<number> {
   return kilobytes(await readFile(`/proc/${pid}/status`, 'utf8'), /^VmRSS:\s+(\d+)/m) / 1024
 }
 
-/** Memory that would come free if the process ended, in MB; null where the system does not tell. */
+/** Memory that would be freed if the process ended, in MB; null if the system does not report it. */
 export async function privateMb(pid: number): Promise<number | null> {
   if (!LINUX) return null
   const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8')
   return (kilobytes(text, /^Private_Clean:\s+(\d+)/m) + kilobytes(text, /^Private_Dirty:\s+(\d+)/m)) / 1024
 }
 
-/** Seconds of processor time of a process and all below it, those that have ended included; null off Linux. */
+/** Seconds of processor time of a process and everything below it, including ended children; null except on Linux. */
 export async function treeCpuSeconds(pid: number): Promise<number | null> {
   if (!LINUX) return null
   const all = await readAll()
@@ -38,7 +38,7 @@ export async function treeCpuSeconds(pid: number): Promise<number | null> {
   return all.filter((stat) => tree.has(stat.pid)).reduce((sum, stat) => sum + stat.cpuSeconds, 0)
 }
 
-/** The process ids directly below a process. */
+/** The ids of the direct children of a process. */
 export async function childrenOf(pid: number): Promise<number[]> {
   if (LINUX) return (await readAll()).filter((stat) => stat.parent === pid).map((stat) => stat.pid)
   const { stdout } = await run('ps', ['-axo', 'pid=,ppid='])
@@ -57,12 +57,12 @@ async function readAll(): Promise<ProcessStat[]> {
   return stats.flatMap((text) => parseStat(text))
 }
 
-/** The name in the second field may hold spaces and brackets, so the fields are counted from behind it. */
+/** The name in the second field may contain spaces and brackets, so the fields are counted from its end. */
 function parseStat(text: string): ProcessStat[] {
   const close = text.lastIndexOf(')')
   if (close < 0) return []
   const fields = text.slice(close + 2).split(' ')
-  const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at] ?? 0), 0)
+  const ticks = [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index] ?? 0), 0)
   return [{ pid: Number.parseInt(text, 10), parent: Number(fields[1]), cpuSeconds: ticks / TICKS_PER_SECOND }]
 }
 

@@ -1,6 +1,6 @@
-// The yardstick: a server that starts `claude -p` for every request, written as well as that design allows. No web
-// framework, the prompt on stdin, each piece of text sent on as it comes, the answer ended at the result line without
-// waiting for the process to go. Run as a process of its own; arguments: the claude binary and the working folder.
+// The yardstick: a server that starts `claude -p` for every request, written as well as that design allows. No web framework, the prompt
+// on stdin, each piece of text forwarded as it arrives, the answer ended at the result line without waiting for the process to end. Runs
+// as a process of its own; arguments: the claude binary and the working folder.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import http from 'node:http'
@@ -10,7 +10,7 @@ import { type JsonRecord, parseRecord, recordAt, stringAt } from './json.ts'
 
 const [claude = '', workFolder = ''] = process.argv.slice(2)
 const live = new Set<ChildProcess>()
-/** The last process of each session, until it is gone: a resume must not overtake its last write. */
+/** The last process of each session, until it ends: a resume must not overtake its last write. */
 const ending = new Map<string, Promise<void>>()
 
 function readBody(request: http.IncomingMessage): Promise<string> {
@@ -109,7 +109,7 @@ server.listen(0, '127.0.0.1', () => {
   process.stdout.write(`listening on http://127.0.0.1:${address.port}\n`)
 })
 
-/** Leaves when its processes have left, so that nothing writes to the folders that the bench then removes. */
+/** Exits after its processes have ended, so that nothing writes to the folders that the bench then removes. */
 const end = () => {
   for (const child of live) child.kill('SIGTERM')
   setInterval(() => {

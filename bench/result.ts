@@ -1,8 +1,8 @@
-// What a row of the table is made of.
+// The parts of a row of the table.
 
 import type { Summary } from './stats.ts'
 
-/** `native`: our own route, where `ours` is the OpenAI one. */
+/** `native`: claude-serve's own route, if `ours` is the OpenAI one. */
 export const systemNames = ['ours', 'perProcess', 'bare', 'native'] as const
 export type SystemName = (typeof systemNames)[number]
 export type Unit = 'ms' | '/s' | 'MB' | 'CPU s'
@@ -19,9 +19,9 @@ export interface Row {
   what: string
   unit: Unit
   figures: Partial<Record<SystemName, Summary>>
-  /** Empty for rows that only inform. */
+  /** Empty for rows that are only for information. */
   checks: Check[]
-  /** Whether it stands among the rows that are checked, though there is no limit to hold it against. */
+  /** Whether it is listed with the checked rows, although it has no limit. */
   isCompared?: true
 }
 
@@ -33,7 +33,7 @@ export interface Bound {
 
 const AGAINST = { ours: '', absolute: '', perProcess: ' × per process', bare: ' × bare', native: ' × native' } as const
 
-/** Holds our median against bounds that are factors of another system's median, or plain numbers in the row's unit. */
+/** Checks our median against bounds that are factors of another system's median, or plain numbers in the row's unit. */
 export function check(row: Omit<Row, 'checks'>, bounds: readonly Bound[]): Row {
   const checks = bounds.map(({ against, kind, limit }) => {
     const value = (row.figures.ours?.median ?? Number.NaN) / divisor(row, against)
@@ -48,7 +48,7 @@ function divisor(row: Omit<Row, 'checks'>, against: Bound['against']): number {
   return against === 'absolute' ? 1 : (row.figures[against]?.median ?? Number.NaN)
 }
 
-/** Our median as a factor of another system's; null where one of them was not measured. */
+/** Our median as a factor of another system's; null if one of them was not measured. */
 export function ratio(row: Row, to: Exclude<SystemName, 'ours'>): number | null {
   const ours = row.figures.ours
   const other = row.figures[to]

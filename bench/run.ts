@@ -1,5 +1,5 @@
-// npm run bench: claude-serve, a server that starts a process per request, and the bare CLI, measured side by side in
-// one run on one machine. Missed limits are shown, not punished: the exit code is 0 whenever everything was measured.
+// npm run bench: claude-serve, a server that starts a process per request, and the bare CLI, measured side by side in one run on one
+// machine. Missed limits are shown but not fatal: the exit code is 0 if everything was measured.
 
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -36,7 +36,7 @@ interface Options {
 type RowName = keyof typeof ROWS
 type Measure = (systems: Systems, options: Options, progress: (text: string) => void) => Promise<Row[]>
 
-/** In the order of the table. The rounds are what a row takes by default, and with --quick. */
+/** In the order of the table. The numbers are the rounds of a row, by default and with --quick. */
 const ROWS = {
   plain: latency(plainRow, 40, 10),
   agent: latency(agentRow, 20, 6),
@@ -55,9 +55,9 @@ const ROWS = {
 
 type LatencyRows = (systems: Systems, plan: LatencyPlan) => Promise<Row | Row[]>
 
-function latency(rowsOf: LatencyRows, usual: number, quickly: number): Measure {
+function latency(measureRows: LatencyRows, usualRounds: number, quickRounds: number): Measure {
   return async (systems, { rounds, quick }, progress) =>
-    [await rowsOf(systems, { rounds: rounds ?? (quick ? quickly : usual), progress })].flat()
+    [await measureRows(systems, { rounds: rounds ?? (quick ? quickRounds : usualRounds), progress })].flat()
 }
 
 function readOptions(): Options | null {
@@ -73,7 +73,8 @@ function readOptions(): Options | null {
   })
   if (values.help) return null
   const rounds = values.rounds === undefined ? null : Number(values.rounds)
-  if (rounds !== null && !(Number.isInteger(rounds) && rounds > 0)) throw new Error('--rounds takes a whole number')
+  if (rounds !== null && !(Number.isInteger(rounds) && rounds > 0))
+    throw new Error(`--rounds: "${values.rounds}" is not a whole number above 0`)
   const entry = values.entry === undefined ? null : resolve(values.entry)
   return { rows: readRows(values.rows), rounds, quick: values.quick, json: values.json, entry }
 }
@@ -82,13 +83,13 @@ function readRows(text: string | undefined): RowName[] {
   const names = Object.keys(ROWS) as RowName[]
   if (text === undefined) return names
   return text.split(',').map((wanted) => {
-    const name = names.find((candidate, at) => candidate === wanted.trim() || String(at + 1) === wanted.trim())
-    if (!name) throw new Error(`--rows: no row "${wanted}"; there are ${names.join(', ')}`)
+    const name = names.find((candidate, index) => candidate === wanted.trim() || String(index + 1) === wanted.trim())
+    if (!name) throw new Error(`--rows: there is no row "${wanted}"; use ${names.join(', ')}`)
     return name
   })
 }
 
-/** A line on stderr that overwrites itself, for people only. */
+/** Prints a line on stderr that overwrites itself, on terminals only. */
 function progressLine(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`)
 }

@@ -1,21 +1,21 @@
-// The scripted model as the bench sees it: where it listens, how a prompt scripts its answer, and what it was asked, so
-// that a figure can be held against what really happened.
+// The scripted model as the bench sees it: where it listens, how a prompt scripts its answer, and which requests it received, so that
+// figures can be checked against what really happened.
 
 import { fileURLToPath } from 'node:url'
-import { startListening } from './child.ts'
+import { startListening } from './child-process.ts'
 import { isRecord, type JsonRecord, numberAt, stringAt } from './json.ts'
 
 /** A request that reached the model. */
-export interface Asked {
-  /** The same for as long as a CLI process lives, whatever conversations it holds, and no other's. */
+export interface ModelRequest {
+  /** Identifies the CLI process: constant for its lifetime, whatever conversations it has, and different from all others. */
   process: string
-  /** The system prompt in its parts, those of the CLI first. */
+  /** The parts of the system prompt, the CLI's own first. */
   system: string[]
-  /** Without those in the role `system`, in which the CLI describes its surroundings. */
+  /** Without messages of the role `system`, in which the CLI describes its environment. */
   messages: { role: string; blocks: JsonRecord[] }[]
 }
 
-/** A directive to stand in a prompt; see src/demo/step.ts. */
+/** A directive for a prompt; see src/demo/step.ts. */
 export const step = (fields: JsonRecord) => `[[fake ${JSON.stringify(fields)}]]`
 
 export class ScriptedModel {
@@ -33,12 +33,12 @@ export class ScriptedModel {
     return new ScriptedModel(stringAt(await readBook(child.url), 'url'), child.url)
   }
 
-  /** Does something, and tells which requests reached the model meanwhile. */
-  async listenDuring<T>(act: () => Promise<T>): Promise<{ value: T; asked: Asked[] }> {
+  /** Runs `act` and returns the requests that reached the model meanwhile. */
+  async listenDuring<T>(act: () => Promise<T>): Promise<{ value: T; requests: ModelRequest[] }> {
     const before = numberAt(await readBook(this.#book), 'last')
     const value = await act()
-    const { requests } = await readBook(`${this.#book}/?after=${before}`)
-    return { value, asked: (Array.isArray(requests) ? requests : []).filter(isRecord).map(toAsked) }
+    const received = (await readBook(`${this.#book}/?after=${before}`)).requests
+    return { value, requests: (Array.isArray(received) ? received : []).filter(isRecord).map(toModelRequest) }
   }
 }
 
@@ -47,7 +47,7 @@ async function readBook(url: string): Promise<JsonRecord> {
   return isRecord(book) ? book : {}
 }
 
-function toAsked(request: JsonRecord): Asked {
+function toModelRequest(request: JsonRecord): ModelRequest {
   const messages = Array.isArray(request.messages) ? request.messages.filter(isRecord) : []
   return {
     process: stringAt(request, 'session'),

@@ -1,4 +1,4 @@
-// Rows about the server as a program: how soon it answers after its start, and what memory it holds.
+// Rows about the server as a program: how soon it answers after its start, and how much memory it uses.
 
 import { relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -33,7 +33,7 @@ export async function startRow(systems: Systems, plan: ServerPlan): Promise<Row>
   ])
 }
 
-/** The server's memory at rest after a few requests, and that of the CLI processes it then keeps. */
+/** The server's memory at rest after a few requests, and that of the CLI processes that it holds then. */
 export async function memoryRows(systems: Systems, plan: ServerPlan): Promise<Row[]> {
   plan.progress('a few requests, then rest')
   const server = await systems.startOurs(systems.startEntry)
@@ -58,7 +58,7 @@ export async function memoryRows(systems: Systems, plan: ServerPlan): Promise<Ro
   const children = await childrenOf(server.pid)
   const resident = await Promise.all(children.map(residentMb))
   const unshared = (await Promise.all(children.map(privateMb))).flatMap((mb) => mb ?? [])
-  const each = `per CLI process (${children.length} kept)`
+  const each = `per CLI process (${children.length} alive)`
   if (resident.length > 0) rows.push(information('cli-resident', `memory ${each}, resident`, resident))
   if (unshared.length > 0) rows.push(information('cli-private', `memory ${each}, private`, unshared))
   await server.stop()

@@ -1,5 +1,5 @@
-// The HTTP side of the bench: one keep-alive agent per server, streams of server-sent events and when their frames came,
-// the answers of the native route, and the health page between requests.
+// The HTTP side of the bench: one keep-alive agent per server, streams of server-sent events with the arrival times of their frames, the
+// answers of the native route, and the health page between requests.
 
 import http from 'node:http'
 import { type JsonRecord, parseRecord, recordAt, stringAt } from './json.ts'
@@ -11,9 +11,9 @@ export interface Answer {
   sessionId: string
 }
 
-/** Makes an answer of a stream's frames. */
+/** Builds an answer from the frames of a stream. */
 export interface FrameReader<T> {
-  /** Null as long as the answer is not whole; `problem` says then how far it came. */
+  /** Null until the answer is complete; `problem` then says how far it came. */
   readonly answer: T | null
   readonly problem: string
   /** `ms`: since the request was sent. */
@@ -51,7 +51,7 @@ export class SseClient {
     })
   }
 
-  /** The health page; null when it is not (yet) answered with 200. */
+  /** The health page; null if it is not (yet) answered with 200. */
   health(): Promise<JsonRecord | null> {
     return new Promise((resolve) => {
       const request = http.get(`${this.#url}/v1/health`, { agent: this.#agent }, (response) => {
@@ -98,7 +98,7 @@ function dataOf(frame: string): string[] {
   return line === undefined ? [] : [line.slice('data: '.length)]
 }
 
-/** Keeps what the bench needs of an answer of the native route. */
+/** Extracts what the bench needs from an answer of the native route. */
 class ChatReader implements FrameReader<Answer> {
   answer: Answer | null = null
   problem = 'nothing was sent'
@@ -126,7 +126,7 @@ class ChatReader implements FrameReader<Answer> {
   }
 }
 
-/** What a server says about its processes, with zeros where it says nothing. */
+/** What a server reports about its processes, with zeros for missing counts. */
 export function processCounts(health: JsonRecord): { live: number; spare: number; busy: number; starting: number } {
   const counts = recordAt(health, 'processes')
   const count = (key: string) => (typeof counts[key] === 'number' ? counts[key] : 0)

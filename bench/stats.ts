@@ -1,4 +1,4 @@
-// Medians and spreads. Quantiles are interpolated, so that ten samples already have a meaningful p90.
+// Medians and spreads. Quantiles are interpolated, so that even ten samples have a meaningful p90.
 
 export interface Summary {
   n: number
@@ -10,10 +10,10 @@ export interface Summary {
 export function quantile(samples: readonly number[], q: number): number {
   if (samples.length === 0) throw new Error('no samples to summarize')
   const sorted = samples.toSorted((a, b) => a - b)
-  const at = (sorted.length - 1) * q
-  const below = sorted[Math.floor(at)] ?? 0
-  const above = sorted[Math.ceil(at)] ?? below
-  return below + (above - below) * (at - Math.floor(at))
+  const position = (sorted.length - 1) * q
+  const below = sorted[Math.floor(position)] ?? 0
+  const above = sorted[Math.ceil(position)] ?? below
+  return below + (above - below) * (position - Math.floor(position))
 }
 
 export function median(samples: readonly number[]): number {

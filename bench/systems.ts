@@ -1,4 +1,4 @@
-// Starting the three systems, each in fresh folders of its own and with nothing of this process's environment.
+// Starts the three systems, each in fresh folders of its own and without this process's environment.
 
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { BareCli } from './bare-cli.ts'
-import { type ReadyChild, startListening } from './child.ts'
+import { type ReadyChild, startListening } from './child-process.ts'
 import { findClaude } from './claude-binary.ts'
 import { atEnd } from './cleanup.ts'
 import { stringAt } from './json.ts'
@@ -31,7 +31,7 @@ interface Folders {
 
 export class Systems {
   readonly claude = findClaude()
-  /** What is run as claude-serve: for requests, and for the row about its start. */
+  /** The program that is run as claude-serve: for requests, and for the row about its start. */
   readonly entry: string
   readonly startEntry: string
   readonly #root: string
@@ -46,8 +46,8 @@ export class Systems {
   }
 
   /**
-   * Starts the scripted model. Without an `entry`, requests go to the source, and the start is measured on the compiled
-   * program where there is one.
+   * Starts the scripted model. Without an `entry`, requests go to the source, and the start is measured on the compiled program if it
+   * exists.
    */
   static async create(entry: string | null): Promise<Systems> {
     const root = await mkdtemp(join(tmpdir(), 'claude-serve-bench-'))
@@ -94,7 +94,7 @@ export class Systems {
     return new BareCli({ claude: this.claude, env: this.environment(home, tmp), cwd: work, noTools })
   }
 
-  /** The whole environment of a child. */
+  /** The complete environment of a child. */
   environment(home: string, tmp: string): Record<string, string> {
     return {
       PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
@@ -123,8 +123,8 @@ export class Systems {
 }
 
 /**
- * Waits until no server starts a process and the yardstick's last one is gone, so that no request is measured in
- * another's wake. With `spare`, also until its spare processes are ready; then it must hold for a moment.
+ * Waits until no server is starting a process and the last process of the yardstick is gone, so that no request is measured in the wake
+ * of another. With `spare`, it also waits until that server's spare processes are ready and everything stays calm for a moment.
  */
 export async function quiet(servers: readonly Served[], spare?: Served): Promise<void> {
   const deadline = performance.now() + QUIET_WITHIN_MS
@@ -141,7 +141,7 @@ async function isAtRest(server: Served, spare: boolean): Promise<boolean> {
   const health = await server.client.health()
   if (!health) return false
   const { spare: spares, busy, starting } = processCounts(health)
-  if (stringAt(health, 'status') !== 'ok') throw new Error(`health says ${JSON.stringify(health)}`)
+  if (stringAt(health, 'status') !== 'ok') throw new Error(`health reports ${JSON.stringify(health)}`)
   return starting === 0 && busy === 0 && (!spare || spares >= 1)
 }
 

@@ -1,16 +1,16 @@
-// The result for people: Markdown tables whose columns are also aligned as plain text.
+// The report for people: Markdown tables whose columns are also aligned as plain text.
 
 import type { Machine } from './machine.ts'
 import { type Row, ratio, systemNames } from './result.ts'
 import type { Summary } from './stats.ts'
 
 const NOTES = [
-  'Each cell: median (p10-p90). All systems ask the same scripted model: 20 tokens, no delay.',
+  'Each cell: median (p10-p90). All systems call the same scripted model: 20 tokens, no delay.',
   'per process: a server that starts `claude -p` for every request (and resumes for a next turn).',
-  'bare: one live CLI process, spoken to over its pipes. For unrelated requests it takes the last turn back *before*',
+  'bare: one live CLI process, used over its pipes. For unrelated requests it rewinds the last turn *before*',
   'its clock starts; it is the limit, not a server.',
-  'native: in the OpenAI rows, our own route beside the OpenAI one, on a server of its own in the same rounds.',
-  'What the server adds: difference of the medians, and in brackets the spread of the paired differences.',
+  'native: in the OpenAI rows, the native route of claude-serve next to the OpenAI one, on a server of its own in the same rounds.',
+  'What the server adds: difference of the medians, with the spread of the paired differences in parentheses.',
 ]
 
 export function renderReport(machine: Machine, rows: readonly Row[]): string {
@@ -57,7 +57,7 @@ function times(factor: number | null): string {
   return factor === null ? '-' : `${factor.toFixed(factor < 10 ? 3 : 1)}×`
 }
 
-/** Three digits that matter, without an exponent. */
+/** Three significant digits, without an exponent. */
 function digits(value: number): string {
   const size = Math.abs(value)
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3)

@@ -1,4 +1,4 @@
-// Contenders that are asked in turns, round after round, and the samples that come of it.
+// Contenders that are measured in turns, round after round, and the resulting samples.
 
 import type { JsonRecord } from './json.ts'
 import { type Row, systemNames } from './result.ts'
@@ -6,7 +6,7 @@ import { summarize } from './stats.ts'
 import type { Served } from './systems.ts'
 
 const WARM_UPS = 5
-/** Through the orders in which contenders can be asked; it shares no factor with how many there are of two to four. */
+/** The step through the possible orders of contenders; it shares no factor with their number for two to four contenders. */
 const ORDER_STRIDE = 5
 
 export interface LatencyPlan {
@@ -15,9 +15,9 @@ export interface LatencyPlan {
 }
 
 export interface Contender {
-  /** A system's name, but where one system is asked in several ways. */
+  /** The name of a system, unless one system is measured in several ways. */
   name: string
-  /** One request; the milliseconds to its first text. What it does before its clock starts is not measured. */
+  /** Sends one request; returns the milliseconds to its first text. Preparation before the clock starts is not measured. */
   firstText(prompt: string): Promise<number>
   stop(): Promise<void>
 }
@@ -41,7 +41,7 @@ export function nextTurn(name: string, server: Served, options: JsonRecord): Con
   return { name, firstText, stop: server.stop }
 }
 
-/** Round after round each contender once, in an order that changes, so that none always runs in another's wake. */
+/** In each round every contender once, in a changing order, so that none always follows the same other. */
 export async function takeTurns(
   contenders: readonly Contender[],
   plan: LatencyPlan,
@@ -66,7 +66,7 @@ export async function takeTurns(
 
 function permutations<T>(items: readonly T[]): T[][] {
   if (items.length < 2) return [[...items]]
-  return items.flatMap((first, at) => permutations(items.toSpliced(at, 1)).map((rest) => [first, ...rest]))
+  return items.flatMap((first, index) => permutations(items.toSpliced(index, 1)).map((rest) => [first, ...rest]))
 }
 
 export function sum(samples: Samples): Row['figures'] {

@@ -1,6 +1,6 @@
-// The scripted model in a process of its own, so that it does not share the bench's event loop. Prints the address of its
-// book as one JSON line and ends when the bench does. The book (scripted-model.ts reads it) says where the model listens
-// and what it was asked.
+// The scripted model in a process of its own, so that it does not share the bench's event loop. Prints the address of its book as one
+// JSON line and ends when the bench does. The book, which scripted-model.ts reads, reports where the model listens and which requests it
+// received.
 
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,10 +8,10 @@ import { startUpstream } from '../src/demo/upstream.ts'
 
 const upstream = await startUpstream({ defaults: { tokens: 20 } })
 
-/** The number of the last request, and all that came after the one numbered `after`. */
+/** The number of the last request, and all requests after the one numbered `after`. */
 function read(after: number): Record<string, unknown> {
-  const asked = upstream.requests.filter(({ n, url }) => n > after && url.startsWith('/v1/messages'))
-  const requests = asked.map(({ headers, body }) => ({
+  const received = upstream.requests.filter(({ n, url }) => n > after && url.startsWith('/v1/messages'))
+  const requests = received.map(({ headers, body }) => ({
     session: headers['x-claude-code-session-id'],
     system: body?.system,
     messages: body?.messages,

@@ -1,4 +1,5 @@
-// The pages on clients: each shows what `launch` prints, to the letter, and what can be run of it is run, against the demo.
+// The pages about clients: each shows exactly what `launch` prints, and their examples are run against the demo if
+// possible.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -28,7 +29,7 @@ const usualUrl = 'http://127.0.0.1:5005'
 
 const pageOf = (name: string) => readFileSync(join(pages, `${name}.md`), 'utf8')
 
-/** As on Linux, wherever the test runs. */
+/** As on Linux, whatever platform the test runs on. */
 const launchTarget = {
   url: usualUrl,
   hasKeys: false,
@@ -54,12 +55,12 @@ const inLanguage = (...languages: string[]) => blocks.filter(({ language }) => l
 
 describe('each page', () => {
   for (const name of clientNames) {
-    test(`${name} shows what launch has to say`, () => {
+    test(`${name} shows what launch prints`, () => {
       const [, shown] = marked.exec(pageOf(name)) ?? []
       assert.equal(shown, asMarkdown(blocksOf(name, launchTarget)), `bring docs/clients/${name}.md up to date`)
     })
 
-    test(`${name} says what is got, what is not, what to do, and whether it was tried`, () => {
+    test(`${name} has sections on settings, limits, problems, and whether it was tried`, () => {
       const titles = [...pageOf(name).matchAll(/^#+ .*$/gm)].map(([title]) => title)
       const sections = ['## Settings', '## Limits', '## When it does not work', '## Tried?']
       assert.deepEqual(titles, [`# ${clientTitles[name]}`, ...sections])
@@ -67,7 +68,7 @@ describe('each page', () => {
     })
   }
 
-  test('is there for each client, and in the list of them', () => {
+  test('exists for each client and is in the list', () => {
     const files = readdirSync(pages).sort()
     assert.deepEqual(files, [...clientNames.map((name) => `${name}.md`), 'README.md'].sort())
     const rows = [...pageOf('README').matchAll(/^\| \[(.*)\]\((.*)\.md\) \|/gm)].map(([, title, file]) => [file, title])
@@ -77,7 +78,7 @@ describe('each page', () => {
     )
   })
 
-  test('links to places that are there', () => {
+  test('has links that resolve', () => {
     for (const name of [...clientNames, 'README']) {
       for (const [, target = '', anchor] of pageOf(name).matchAll(/\]\(([^)#]+)(?:#([^)]*))?\)/g)) {
         const file = join(pages, target)
@@ -91,7 +92,7 @@ describe('each page', () => {
   })
 })
 
-test('what is printed is what the pages show', async () => {
+test('launch --print prints what the pages show', async () => {
   for (const name of clientNames) {
     const here = { ...launchTarget.surroundings, platform: process.platform }
     const { stdout } = await run(folders, ['launch', name, '--print'])
@@ -104,14 +105,14 @@ const parsers: Record<string, (text: string) => unknown> = { json: JSON.parse, y
 
 describe('settings', () => {
   for (const { client, language, text } of inLanguage('json', 'yaml', 'toml')) {
-    test(`${client}: its ${language} can be read, and names the server`, () => {
+    test(`${client}: its ${language} is valid and names the server`, () => {
       const value = parsers[language]?.(text)
       assert.ok(typeof value === 'object' && value !== null)
       assert.match(JSON.stringify(value), /"http:\/\/127\.0\.0\.1:5005\/v1/)
     })
   }
 
-  test('there are some of each kind', () => {
+  test('exist in each language', () => {
     const clientsWith = (language: string) => inLanguage(language).map(({ client }) => client)
     assert.deepEqual(clientsWith('json'), ['opencode', 'vscode', 'zed'])
     assert.deepEqual(clientsWith('yaml'), ['continue', 'librechat', 'llm', 'litellm'])
@@ -119,7 +120,7 @@ describe('settings', () => {
   })
 })
 
-/** The program's answer, with the test's server in the place of the usual one. */
+/** The stdout of a program. */
 async function output(command: string, args: string[], environment: Record<string, string> = {}): Promise<string> {
   const { stdout } = await promisify(execFile)(command, args, {
     cwd: folders.cwd,
@@ -145,12 +146,12 @@ describe('programs', () => {
   for (const { client, text } of inLanguage('sh').filter(({ text }) => text.startsWith('curl '))) {
     test(`${client}: curl`, async () => {
       const answer = JSON.parse(await output('bash', ['-c', here(text)]))
-      const said = client === 'openai' ? answer.choices[0].message.content : answer.content[0].text
-      assert.match(said, /^Hello from the demo model/)
+      const content = client === 'openai' ? answer.choices[0].message.content : answer.content[0].text
+      assert.match(content, /^Hello from the demo model/)
     })
   }
 
-  test('Claude Code as its page starts it', async (t: TestContext) => {
+  test('Claude Code works as its page starts it', async (t: TestContext) => {
     const program = sdkExecutable()
     assert.ok(program)
     const { root, home } = makeFolders(t)
@@ -167,7 +168,7 @@ describe('programs', () => {
     assert.equal(stdout, 'Ahoy from afar.\n')
   })
 
-  test('there are as many as the pages say', () => {
+  test('exist in the expected numbers', () => {
     const count = (language: string) => inLanguage(language).length
     assert.deepEqual([count('js'), count('python'), count('go'), count('java'), count('ruby')], [5, 3, 2, 2, 2])
     const lines = inLanguage('sh').filter(({ text }) => text.startsWith('curl '))

@@ -1,4 +1,4 @@
-// The package as somebody gets it from the registry: packed, installed in an empty folder, started from there.
+// The package as a user gets it from the registry: packed, installed in an empty folder and started from there.
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -23,7 +23,9 @@ import { chat } from './helpers/client.ts'
 const run = promisify(execFile)
 const repository = fileURLToPath(new URL('..', import.meta.url))
 
-/** How npm gets at its registry is the developer's business, and so is its cache; nothing else of theirs is passed on. */
+/**
+ * How npm reaches its registry, and its cache, depend on the developer's environment; nothing else of it is passed on.
+ */
 const isForNpm = (name: string) => /^(npm_config_.*|node_extra_ca_certs|ssl_cert_.*|(https?|no|all)_proxy)$/i.test(name)
 const environment = {
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => isForNpm(name))),
@@ -34,14 +36,14 @@ const quiet = ['--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline'
 
 type Manifest = { version: string; files: string[]; bin: Record<string, string>; engines: { node: string } }
 
-/** Compiles into a folder of its own, beside what else goes into the package, and packs that. */
+/** Compiles into a folder of its own, together with everything else that belongs to the package, and packs that. */
 async function pack(stage: string): Promise<string> {
   const compiler = join(repository, 'node_modules', '.bin', 'tsc')
   const out = ['-p', join(repository, 'tsconfig.build.json'), '--outDir', join(stage, 'dist')]
   await run(compiler, out, { cwd: repository, env: environment })
   for (const name of papers) copyFileSync(join(repository, name), join(stage, name))
   cpSync(join(repository, 'web'), join(stage, 'web'), { recursive: true })
-  // What lies about in a working copy must not get into the package.
+  // Stray files of a working copy must not get into the package.
   mkdirSync(join(stage, 'test'))
   writeFileSync(join(stage, 'test', 'secret.test.ts'), '')
   writeFileSync(join(stage, '.env'), 'SECRET=1')
@@ -72,7 +74,7 @@ test('the packed program installs, serves and stops', { timeout: 240_000 }, asyn
   const folder = join(installed, 'node_modules', 'claude-serve')
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest
 
-  await t.test('it holds the compiled program, its types and its papers, and nothing else', () => {
+  await t.test('it contains the compiled program, its types and its documents, and nothing else', () => {
     const files = filesBelow(folder)
     const strangers = files.filter((file) => !/^dist\/.*\.(js|d\.ts)$/.test(file))
     const pages = filesBelow(join(repository, 'web')).map((file) => `web/${file}`)
@@ -81,13 +83,13 @@ test('the packed program installs, serves and stops', { timeout: 240_000 }, asyn
     for (const file of ['dist/cli.js', 'dist/server.js', 'dist/server.d.ts']) assert.ok(files.includes(file), file)
     for (const file of files.filter((name) => /^dist\/.*\.js$/.test(name))) {
       assert.ok(files.includes(file.replace(/\.js$/, '.d.ts')), `types for ${file}`)
-      // A path with .ts would be looked for at run time.
+      // An import path with .ts would fail at run time.
       assert.doesNotMatch(readFileSync(join(folder, file), 'utf8'), /(?:from|import\()\s*['"]\.[^'"]*\.ts['"]/)
     }
     assert.match(readFileSync(join(folder, 'dist/cli.js'), 'utf8'), /^#!\/usr\/bin\/env node\n/)
   })
 
-  await t.test('it needs nothing that is only there for its development', async () => {
+  await t.test('it does not need development dependencies', async () => {
     const { stdout } = await run('npm', ['ls', '--all', '--parseable', '--loglevel=error'], {
       cwd: installed,
       env: environment,
@@ -110,7 +112,7 @@ test('the packed program installs, serves and stops', { timeout: 240_000 }, asyn
     assert.equal(stdout, 'function')
   })
 
-  await t.test('its types are understood by a program that uses it', async () => {
+  await t.test('a program that uses its types compiles', async () => {
     writeFileSync(
       join(installed, 'use.mts'),
       'import { type RunningServer, startServer } from "claude-serve"\nexport const start: (...args: Parameters<typeof startServer>) => Promise<RunningServer> = startServer\n',
@@ -133,13 +135,13 @@ test('the packed program installs, serves and stops', { timeout: 240_000 }, asyn
     )
   })
 
-  await t.test('its program tells its version', async () => {
+  await t.test('its program prints its version', async () => {
     const program = join(installed, 'node_modules', '.bin', 'claude-serve')
     const { stdout } = await run(program, ['--version'], { cwd: home, env: { PATH: environment.PATH, HOME: home } })
     assert.match(stdout, new RegExp(`\\b${manifest.version.replaceAll('.', '\\.')}\\b`))
   })
 
-  await t.test('its program answers from the demo model and stops when it is told to', async (t) => {
+  await t.test('its program answers from the demo model and stops on SIGTERM', async (t) => {
     const program = join(installed, 'node_modules', '.bin', 'claude-serve')
     const child = spawn(program, ['--demo', '--port', '0'], {
       cwd: home,
@@ -164,7 +166,7 @@ test('the packed program installs, serves and stops', { timeout: 240_000 }, asyn
     assert.equal(health.status, 'ok', JSON.stringify(health))
     assert.equal(health.version, manifest.version)
     assert.equal(health.demo, true)
-    // The CLI that the Agent SDK has brought along, without one on the search path.
+    // The CLI bundled with the Agent SDK, because there is none on the search path.
     assert.ok(String(health.claude_path).startsWith(installed), String(health.claude_path))
     const reply = await chat({ url }, { prompt: 'Is this the package?' })
     assert.match(reply.result, /^Hello from the demo model.*Is this the package\?$/)

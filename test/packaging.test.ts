@@ -1,5 +1,5 @@
-// What is shipped beside the code: the facts of package.json, the container's recipe, the script that publishes, the formula for
-// Homebrew. And the documents, as far as a program can say whether they are true. The package itself is in package.test.ts.
+// What is shipped besides the code: package.json, the Dockerfile, the publishing script, the Homebrew formula, and the
+// documents, as far as a program can check that they are correct. Not for the package itself (see package.test.ts).
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -41,7 +41,7 @@ function temporaryFolder(t: Pick<TestContext, 'after'>): string {
   return folder
 }
 
-/** The names of packages in a file's imports: those at its head, and those that are made as it goes. */
+/** The names of packages that a file imports, statically or dynamically. */
 function importsOf(file: string): string[] {
   const text = read(file)
   const body = text.search(/^(?!import\b|[\s}/#]|$)/m)
@@ -60,7 +60,7 @@ test('every package that src imports is a dependency, and every dependency is im
   assert.deepEqual([...new Set(imported)].sort(), Object.keys(manifest.dependencies).sort())
 })
 
-test('what package.json names is there, or is compiled from what is there', () => {
+test('the files that package.json names exist, or are compiled from existing ones', () => {
   const compiled = [...Object.values(manifest.bin), ...Object.values(manifest.exports['.'] ?? {})]
   for (const file of compiled) {
     const source = file.replace(/^\.\//, '').replace(/^dist\/(.*?)(?:\.d\.ts|\.js)$/, 'src/$1.ts')
@@ -71,14 +71,14 @@ test('what package.json names is there, or is compiled from what is there', () =
   assert.match(read('LICENSE'), /^MIT License\n/)
 })
 
-test('package.json wants the Node that the program itself wants', () => {
+test('package.json requires the same Node version as the program', () => {
   const [, major, minor] = /oldestNode.*= \[(\d+), (\d+)\]/.exec(read('src/cli.ts')) ?? []
   assert.equal(manifest.engines.node, `>=${major}.${minor}`)
 })
 
 type Instruction = { word: string; text: string; stage: number }
 
-/** Each as one line; `stage` counts from 1. */
+/** The Dockerfile's instructions, each as one line; `stage` counts from 1. */
 function readInstructions(): Instruction[] {
   const lines = read('Dockerfile')
     .replace(/^\s*#.*\n/gm, '')
@@ -99,7 +99,7 @@ const named = (word: string, stage?: number) =>
   instructions.filter((each) => each.word === word && (stage === undefined || each.stage === stage))
 const lastStage = named('FROM').length
 
-test('the Dockerfile copies what is there, what .dockerignore lets through, and from stages that there are', () => {
+test('the Dockerfile copies existing files that .dockerignore includes, and from existing stages', () => {
   const [first, ...exceptions] = read('.dockerignore')
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
@@ -115,14 +115,14 @@ test('the Dockerfile copies what is there, what .dockerignore lets through, and 
     }
     for (const source of words.slice(0, -1)) {
       assert.ok(existsSync(join(root, source)), source)
-      assert.ok(exceptions.includes(`!${source}`), `${source} is kept out by .dockerignore`)
+      assert.ok(exceptions.includes(`!${source}`), `${source} is excluded by .dockerignore`)
     }
   }
   const copied = named('COPY').flatMap(({ text }) => text.split(/\s+/))
-  for (const exception of exceptions) assert.ok(copied.includes(exception.slice(1)), `nobody needs ${exception}`)
+  for (const exception of exceptions) assert.ok(copied.includes(exception.slice(1)), `${exception} is not needed`)
 })
 
-test('the Dockerfile installs what the lock file says, and runs no scripts of what it ships', () => {
+test('the Dockerfile installs from the lock file, and runs no scripts of the packages that it ships', () => {
   const installs = named('RUN').flatMap(({ text, stage }) =>
     (text.match(/npm (?:ci|i|install|add)\b[^&|;]*/g) ?? []).map((line) => ({ line: line.trim(), stage })),
   )
@@ -138,7 +138,7 @@ test('the Dockerfile installs what the lock file says, and runs no scripts of wh
   )
 })
 
-test('the container runs as nobody special, holds no secret, and on a Node that is new enough', () => {
+test('the container runs as an ordinary user, contains no secret, and has a Node that is new enough', () => {
   assert.equal(named('USER', lastStage).at(-1)?.text, 'node')
   for (const { text } of named('FROM')) assert.match(text, /^node:24-slim(?: AS \w+)?$/)
   const names = [...named('ENV'), ...named('ARG')].flatMap(({ text }) => text.match(/\b[A-Z][A-Z0-9_]*(?==)/g) ?? [])
@@ -155,14 +155,14 @@ test('the container runs as nobody special, holds no secret, and on a Node that 
   for (const name of ['CLAUDE_CONFIG_DIR', 'CLAUDE_SERVE_DATA_DIR']) assert.ok(volumes.includes(values[name]), name)
 })
 
-test('what the Dockerfile starts and calls is there', () => {
+test('what the Dockerfile starts and calls exists', () => {
   const paths = [...read('Dockerfile').matchAll(/\/app\/dist\/([\w/-]+)\.js/g)].map(([, path]) => `src/${path}.ts`)
   assert.deepEqual(paths.sort(), ['src/claude/cli/executable.ts', 'src/cli.ts'])
   for (const path of paths) assert.ok(existsSync(join(root, path)), path)
   assert.match(read('Dockerfile'), new RegExp(`module\\.${sdkExecutable.name}\\(\\)`))
 })
 
-/** What the program reads that is not compiled from `src`: files and folders beside it. */
+/** Files and folders next to `src` that the program reads. */
 function readBeside(): string[] {
   const found = filesBelow('src')
     .filter((file) => file.endsWith('.ts'))
@@ -177,18 +177,18 @@ function readBeside(): string[] {
   return [...new Set(found)].sort()
 }
 
-test('what the program reads beside its own code is in the package', () => {
+test('the files that the program reads are in the package', () => {
   const beside = readBeside()
   assert.ok(beside.includes('package.json') && beside.length > 1, beside.join())
   for (const name of beside.filter((each) => each !== 'package.json')) assert.ok(manifest.files.includes(name), name)
 })
 
-test('what the program reads beside its own code is in the container', () => {
+test('the files that the program reads are in the container', () => {
   const copied = named('COPY', lastStage).flatMap(({ text }) => text.split(/\s+/))
   for (const name of readBeside()) assert.ok(copied.includes(name), name)
 })
 
-test("the container's health check tells a server that is there from one that is not", async (t) => {
+test("the container's health check succeeds only if the server is running", async (t) => {
   const [check] = named('HEALTHCHECK')
   const [program, ...words] = JSON.parse(/ CMD (\[.*\])$/.exec(check?.text ?? '')?.[1] ?? '[]') as string[]
   assert.equal(program, 'node')
@@ -203,7 +203,7 @@ test("the container's health check tells a server that is there from one that is
   assert.equal(await exitCode(server.port), 1)
 })
 
-/** Stands for npm: writes down what it is asked for, and packs a file of one line. */
+/** Replaces npm: records its arguments, and packs a file of one line. */
 const fakeNpm = `#!/usr/bin/env node
 const { appendFileSync, writeFileSync } = require('node:fs')
 const words = process.argv.slice(2)
@@ -236,8 +236,8 @@ type Publishing = {
   dirt?: boolean
 }
 
-/** A repository that could be published but for what is given, and what the script does in it. */
-async function publish(t: TestContext, given: Publishing) {
+/** Runs the script in a repository that can be published, except for what `setup` changes. */
+async function publish(t: TestContext, setup: Publishing) {
   const folder = temporaryFolder(t)
   const [work, bin, log] = [join(folder, 'work'), join(folder, 'bin'), join(folder, 'log')]
   for (const each of [work, bin, join(work, 'scripts')]) mkdirSync(each)
@@ -245,26 +245,26 @@ async function publish(t: TestContext, given: Publishing) {
   writeFileSync(log, '')
   cpSync(join(root, 'scripts/publish.sh'), join(work, 'scripts/publish.sh'))
   cpSync(join(root, 'packaging'), join(work, 'packaging'), { recursive: true })
-  const fields = { name: 'claude-serve', version: '1.2.3', ...projectLinks, ...given.manifest }
+  const fields = { name: 'claude-serve', version: '1.2.3', ...projectLinks, ...setup.manifest }
   writeFileSync(join(work, 'package.json'), JSON.stringify(fields))
-  writeFileSync(join(work, 'CHANGELOG.md'), given.changelog ?? '# Changelog\n\n## [1.2.3] - 2026-12-01\n')
+  writeFileSync(join(work, 'CHANGELOG.md'), setup.changelog ?? '# Changelog\n\n## [1.2.3] - 2026-12-01\n')
   const env = {
     PATH: [bin, dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'].join(':'),
     HOME: folder,
     GIT_CONFIG_NOSYSTEM: '1',
     FAKE_LOG: log,
-    ...(given.environment ?? { SIGSTORE_ID_TOKEN: 'token' }),
+    ...(setup.environment ?? { SIGSTORE_ID_TOKEN: 'token' }),
   }
   const git = (...words: string[]) =>
     execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.c', ...words], { cwd: work, env })
   git('init', '--quiet')
   git('add', '.')
   git('commit', '--quiet', '-m', 'all')
-  git('tag', given.tag ?? 'v1.2.3')
-  if (given.dirt) writeFileSync(join(work, 'left-over'), '')
+  git('tag', setup.tag ?? 'v1.2.3')
+  if (setup.dirt) writeFileSync(join(work, 'left-over'), '')
   const outcome = await new Promise<{ code: number; stderr: string }>((resolve) => {
     const options = { cwd: folder, env, timeout: 60_000 }
-    execFile('bash', [join(work, 'scripts/publish.sh'), ...(given.words ?? [])], options, (error, _stdout, stderr) =>
+    execFile('bash', [join(work, 'scripts/publish.sh'), ...(setup.words ?? [])], options, (error, _stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), stderr }),
     )
   })
@@ -277,7 +277,7 @@ async function publish(t: TestContext, given: Publishing) {
 const tarball = '.tmp/claude-serve-1.2.3.tgz'
 const prepared = ['ci', 'test', 'pack --silent --pack-destination .tmp']
 
-test('a tagged commit is tested, packed and published with its origin, and the formula names just that file', async (t) => {
+test('a tagged commit is tested, packed and published with provenance, and the formula names that file', async (t) => {
   const { code, stderr, calls, work } = await publish(t, {})
   assert.deepEqual([code, stderr], [0, ''])
   assert.deepEqual(calls, [...prepared, `publish ${tarball} --provenance --access public`])
@@ -288,45 +288,49 @@ test('a tagged commit is tested, packed and published with its origin, and the f
   assert.doesNotMatch(formula, /@[A-Z0-9]+@/)
 })
 
-test('--dry-run does all but the upload, and needs no CI', async (t) => {
+test('--dry-run does everything except the upload, and does not require CI', async (t) => {
   const { code, calls } = await publish(t, { words: ['--dry-run'], environment: {} })
   assert.equal(code, 0)
   assert.deepEqual(calls, [...prepared, `publish ${tarball} --dry-run --access public`])
 })
 
-const refusals: [what: string, given: Publishing, told: RegExp][] = [
+const refusals: [what: string, setup: Publishing, message: RegExp][] = [
   ['changes that are not committed', { dirt: true }, /not committed/],
   ['a commit without the tag', { tag: 'v1.2.2' }, /no tag v1\.2\.3/],
-  ['a version that CHANGELOG.md does not know', { changelog: '## [1.2.30]\n## [1x2.3]\n' }, /no heading ## \[1\.2\.3\]/],
+  [
+    'a version that CHANGELOG.md does not know',
+    { changelog: '## [1.2.30]\n## [1x2.3]\n' },
+    /no heading ## \[1\.2\.3\]/,
+  ],
   ['a package without a repository', { manifest: { repository: undefined } }, /does not name repository/],
   ['a package without a homepage', { manifest: { homepage: undefined } }, /does not name homepage/],
   ['what is published already', { environment: { FAKE_PUBLISHED: '1', SIGSTORE_ID_TOKEN: 'token' } }, /already/],
   ['a machine that cannot sign', { environment: {} }, /only a CI that may sign/],
   ['a word that it does not know', { words: ['--dryrun'] }, /takes --dry-run or nothing/],
 ]
-for (const [what, given, told] of refusals) {
-  test(`publishing refuses ${what}, before anything is done`, async (t) => {
-    const { code, stderr, calls } = await publish(t, given)
+for (const [what, setup, message] of refusals) {
+  test(`publishing refuses ${what} before it does anything`, async (t) => {
+    const { code, stderr, calls } = await publish(t, setup)
     assert.equal(code, 1)
-    assert.match(stderr, told)
+    assert.match(stderr, message)
     assert.deepEqual(calls, [])
   })
 }
 
-test('publishing ends where a test fails', async (t) => {
+test('publishing stops if a test fails', async (t) => {
   const { code, calls } = await publish(t, { environment: { SIGSTORE_ID_TOKEN: 'token', FAKE_FAILS: 'test' } })
   assert.notEqual(code, 0)
   assert.deepEqual(calls, ['ci', 'test'])
 })
 
-test('npm itself publishes no other way than the script does', () => {
+test('npm publish has the same settings as the script', () => {
   assert.deepEqual(manifest.publishConfig ?? { access: 'public', provenance: true }, {
     access: 'public',
     provenance: true,
   })
 })
 
-/** A home folder with what the examples of docs/config.md name. */
+/** A home folder with the files and folders that the examples of docs/config.md name. */
 function exampleHome(t: TestContext): string {
   const home = temporaryFolder(t)
   for (const folder of ['projects', 'notes', '.local/bin']) mkdirSync(join(home, folder), { recursive: true })
@@ -341,7 +345,7 @@ function configFrom(home: string, flags: Record<string, unknown>, environment: R
 
 for (const [key, example] of Object.entries(examples) as [keyof Config, unknown][]) {
   if (example === null) continue
-  test(`the example of --${configOptions[key].name} means the same as flag, as variable and in the file`, (t) => {
+  test(`the example of --${configOptions[key].name} means the same as a flag, as a variable and in the file`, (t) => {
     const home = exampleHome(t)
     const { name, environment } = configOptions[key]
     const file = join(home, 'config.json')
@@ -354,11 +358,11 @@ for (const [key, example] of Object.entries(examples) as [keyof Config, unknown]
     ]
     assert.deepEqual(values[1], values[0])
     assert.deepEqual(values[2], values[0])
-    assert.notDeepEqual(values[0], configFrom(home, {})[key], 'it is the default, and shows nothing')
+    assert.notDeepEqual(values[0], configFrom(home, {})[key], 'the example is the default')
   })
 }
 
-test('the file that docs/config.md shows is taken as it is', (t) => {
+test('the file that docs/config.md shows is valid', (t) => {
   const home = exampleHome(t)
   const [, text = ''] = /```json\n([\s\S]*?)```/.exec(read('docs/config.md')) ?? []
   const file = join(home, 'config.json')
@@ -367,9 +371,9 @@ test('the file that docs/config.md shows is taken as it is', (t) => {
   assert.deepEqual([config.port, config.maxProcesses, config.requestTimeoutMs], [6000, 8, 600_000])
 })
 
-test('docs/config.md names every variable that the CLI gets, and none that it does not', () => {
+test('docs/config.md names every variable that is passed to the CLI, and no other', () => {
   const source = read('src/claude/cli/environment.ts')
-  const [, lists = ''] = /const plain = \[([\s\S]*?)const families/.exec(source) ?? []
+  const [, lists = ''] = /const basic = \[([\s\S]*?)const families/.exec(source) ?? []
   const names = [...lists.matchAll(/'(\w+)'/g)].map(([, name = '']) => name)
   const fixed = Object.keys(childEnvironment({}))
   const listed = passedOn.flatMap(([, all]) => all.split(' '))
@@ -386,7 +390,7 @@ test('docs/config.md names every variable that the CLI gets, and none that it do
       samples.some((name) => family.test(name)),
       String(family),
     )
-  // The words between the bars of a pattern are families of their own.
+  // Each alternative of a pattern is a family of its own.
   const alternatives = families.flatMap(({ source: text }) => text.match(/\(([A-Z|]+)\)/)?.[1]?.split('|') ?? [])
   for (const word of alternatives) assert.ok(listed.includes(`ANTHROPIC_${word}_*`), word)
 })
@@ -404,7 +408,7 @@ const limits: [what: string, howMuch: string][] = [
   ["a CLI's start; its first sign; silence; silence of a tool", [defaultProcessLimits.startMs, defaultProcessLimits.firstMessageMs].map((ms) => `${ms / 1000} s`).concat([defaultProcessLimits.silenceMs, defaultProcessLimits.toolSilenceMs].map((ms) => `${ms / 60_000} min`)).join('; ')],
 ] // biome-ignore format: a table reads better with a line for each
 for (const [what, howMuch] of limits) {
-  test(`docs/operations.md tells the limit that holds: ${what}`, () => {
+  test(`docs/operations.md states the actual limit: ${what}`, () => {
     const row = read('docs/operations.md')
       .split('\n')
       .find((line) => line.startsWith(`| ${what} |`))
@@ -412,13 +416,13 @@ for (const [what, howMuch] of limits) {
   })
 }
 
-test('docs/operations.md tells when a process is replaced', () => {
+test('docs/operations.md states when a process is replaced', () => {
   const text = read('docs/operations.md').replace(/\s+/g, ' ')
   const { requestsMax, residentBytesMax } = defaultPoolLimits
   assert.ok(text.includes(`after ${requestsMax} of them, or above ${residentBytesMax / 1024 ** 2} MB`))
 })
 
-test('the questions to Prometheus in docs/metrics.md ask for figures that there are', () => {
+test('the Prometheus queries in docs/metrics.md use existing metrics', () => {
   const text = read('docs/metrics.md')
   const [, queries = ''] = /```promql\n([\s\S]*?)```/.exec(text) ?? []
   const names = queries.match(/\b(?:claude_serve|gen_ai|http)_\w+/g) ?? []
@@ -429,7 +433,7 @@ test('the questions to Prometheus in docs/metrics.md ask for figures that there 
 
 const documents = ['README.md', 'CONTRIBUTING.md', ...filesBelow('docs').filter((file) => file.endsWith('.md'))]
 
-/** A heading as links name it. */
+/** The anchor of a heading. */
 const anchorOf = (heading: string) =>
   heading
     .toLowerCase()
@@ -437,7 +441,7 @@ const anchorOf = (heading: string) =>
     .trim()
     .replace(/\s/g, '-')
 
-test('links between the documents lead somewhere', () => {
+test('links between the documents resolve', () => {
   for (const file of documents) {
     const links = [...read(file).matchAll(/\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)/g)]
     for (const [link, path = '', anchor] of links) {
@@ -468,15 +472,15 @@ function commandOf(words: readonly string[]): Command | null {
   return command
 }
 
-/** What is wrong with the words after `claude-serve`; null where such a command can be given. */
-function commandProblem(given: readonly string[]): string | null {
-  const [first = '', ...rest] = given
-  const words = first === 'serve' ? rest : given
+/** The wrong word among the arguments of `claude-serve`; null if the command is valid. */
+function commandProblem(args: readonly string[]): string | null {
+  const [first = '', ...rest] = args
+  const words = first === 'serve' ? rest : args
   const command = commandOf(words)
   if (command === null && words[0]?.startsWith('-') === false) return words[0]
   const end = words.indexOf('--')
   const own = words.slice(0, end === -1 ? words.length : end)
-  // What follows is the server's for a service, and a client's otherwise.
+  // What follows `--` is for the server with `service install`, and for a client otherwise.
   const forServe = end === -1 || command?.name() !== 'install' ? [] : words.slice(end + 1)
   const flags = new Set(command?.options.flatMap(({ long, short }) => [long, short]) ?? serveFlags)
   const isFlag = (word: string) => /^--?[a-z]/.test(word) && word !== '--help'
@@ -484,7 +488,7 @@ function commandProblem(given: readonly string[]): string | null {
   return strange ?? forServe.find((word) => isFlag(word) && !serveFlags.has(word)) ?? null
 }
 
-test('commands in the documents are ones that there are', () => {
+test('commands in the documents exist', () => {
   let seen = 0
   for (const file of documents) {
     const text = read(file)
@@ -502,7 +506,7 @@ test('commands in the documents are ones that there are', () => {
   assert.ok(seen > 40, `only ${seen} were found`)
 })
 
-test('a command that there is not would be noticed', () => {
+test('the check detects a command that does not exist', () => {
   for (const words of [
     'serves',
     'keys create a --scop chat',

@@ -27,7 +27,7 @@ const hex = (byte: number) => byte.toString(16).toUpperCase().padStart(2, '0')
 
 /** The kernel writes every four bytes as one number in its own byte order. */
 function words(bytes: readonly number[]): string {
-  const starts = bytes.map((_, index) => index).filter((at) => at % 4 === 0)
+  const starts = bytes.map((_, index) => index).filter((index) => index % 4 === 0)
   const word = (start: number) => bytes.slice(start, start + 4)
   return starts.flatMap((start) => (endianness() === 'LE' ? word(start).reverse() : word(start)).map(hex)).join('')
 }

@@ -28,7 +28,7 @@ const expectedErrors = [UsageError, CommandError, ConfigError, StartupError, App
  * Runs the action and returns the exit code: 1 if `action` returns 1, or if it fails in a way that a user can fix, which is reported in
  * one line on stderr; 2 for wrong usage. `commandName` is for the hint at --help.
  */
-export async function answer(commandName: string, action: () => Promise<unknown>): Promise<ExitCode> {
+export async function runCommand(commandName: string, action: () => Promise<unknown>): Promise<ExitCode> {
   try {
     return (await action()) === 1 ? 1 : 0
   } catch (error) {

@@ -1,7 +1,7 @@
 // The command `models`: lists the model names that requests may use, from a running server. Not for which models exist (see
 // compat/models.ts).
 import { styleText } from 'node:util'
-import { answer, type ExitCode, print, printJson } from './command.ts'
+import { type ExitCode, print, printJson, runCommand } from './command.ts'
 import { getJson } from './server-answers.ts'
 import { ServerClient, type ServerFlags } from './server-client.ts'
 import { asTable } from './terminal-text.ts'
@@ -12,7 +12,7 @@ const isModelList = ({ data }: Partial<ModelList>) =>
   Array.isArray(data) && data.every((model) => typeof model?.id === 'string')
 
 export function listModels(flags: ServerFlags): Promise<ExitCode> {
-  return answer('models', async () => {
+  return runCommand('models', async () => {
     const client = await ServerClient.find(flags)
     const { data } = await getJson<ModelList>(client, '/v1/models', isModelList)
     const ids = data.map(({ id }) => id)

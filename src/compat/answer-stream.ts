@@ -1,5 +1,5 @@
-// Extracts the answer from a run's events for the compatible APIs, in pieces: text, thinking and calls of the client's tools.
-// Each surface encodes the pieces itself.
+// Extracts the answer from a run's events for the compatible APIs, in pieces: text, thinking and calls of the client's
+// tools. Each surface encodes the pieces itself.
 
 import type { RunEnd, RunEvent } from '../core/events.ts'
 import { AppError } from '../errors.ts'

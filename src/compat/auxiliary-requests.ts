@@ -1,5 +1,5 @@
-// Detects the small requests that chat programs send alongside a conversation (for a title, tags, follow-up questions). Only
-// their wording gives them away, so the result is used for nothing but a lower priority.
+// Detects the small requests that chat programs send alongside a conversation (for a title, tags, follow-up questions).
+// Only their wording gives them away, so the result is used for nothing but a lower priority.
 import type { ConversationMessage, UserBlock } from '../core/conversation.ts'
 
 /** How the templates of these programs begin: Open WebUI ("### Task:"), opencode, LibreChat, Zed, Claude Code. */

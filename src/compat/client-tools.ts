@@ -1,5 +1,6 @@
-// The tools that a client defines and its choice among them: which tools the model is offered, and with which instruction. The
-// CLI cannot force a call, so a forced call is a narrower offer, an instruction and a retry (retry-forced-output.ts).
+// The tools that a client defines and its choice among them: which tools the model is offered, and with which
+// instruction. The CLI cannot force a call, so a forced call is a narrower offer, an instruction and a retry
+// (retry-forced-output.ts).
 
 import type { ClientTool } from '../core/conversation.ts'
 import { invalidField } from '../errors.ts'

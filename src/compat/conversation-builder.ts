@@ -1,5 +1,6 @@
-// Builds a conversation from messages in order: adjacent messages of one role are merged, tool results come first in their
-// message, and calls and results are matched by ids that the model's API accepts. Independent of any request format.
+// Builds a conversation from messages in order: adjacent messages of one role are merged, tool results come first in
+// their message, and calls and results are matched by ids that the model's API accepts. Independent of any request
+// format.
 
 import type { PromptBlock } from '../core/content.ts'
 import type {
@@ -49,7 +50,10 @@ export class ConversationBuilder {
     this.#blocks.push(...blocks)
   }
 
-  /** Instructions in the middle of a conversation stay where they are, as a user message: no other role is allowed there. */
+  /**
+   * Instructions in the middle of a conversation stay where they are, as a user message: no other role is allowed
+   * there.
+   */
   system(texts: readonly string[]): void {
     this.user(texts.map((text) => ({ type: 'text', text: `<system-message>\n${text}\n</system-message>` })))
   }
@@ -85,9 +89,9 @@ export class ConversationBuilder {
   end(): { history: ConversationMessage[]; prompt: UserBlock[]; endsWithAssistant: boolean } {
     const endsWithAssistant = this.#assistant.length > 0
     if (!endsWithAssistant) this.#refuseOpenCalls()
-    const startsWithUser = this.#messages[0]?.role !== 'assistant'
+    const needsOpening = this.#messages[0]?.role === 'assistant'
     return {
-      history: startsWithUser ? this.#messages : [opening, ...this.#messages],
+      history: needsOpening ? [opening, ...this.#messages] : this.#messages,
       prompt: [...this.#results, ...this.#blocks],
       endsWithAssistant,
     }

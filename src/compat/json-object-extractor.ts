@@ -1,5 +1,5 @@
-// Extracts the JSON object from an answer that should contain nothing else. Text before and after it and a code fence around
-// it are left out. The answer may arrive in pieces.
+// Extracts the JSON object from an answer that should contain nothing else. Text before and after it and a code fence
+// around it are left out. The answer may arrive in pieces.
 
 export class JsonObjectExtractor {
   #emitted = ''

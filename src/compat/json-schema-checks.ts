@@ -1,5 +1,5 @@
-// Validates the JSON Schemas in a request before a run starts: the CLI silently ignores a schema that it cannot read, and drops
-// a tool whose schema it does not accept.
+// Validates the JSON Schemas in a request before a run starts: the CLI silently ignores a schema that it cannot read,
+// and drops a tool whose schema it does not accept.
 import { invalidField } from '../errors.ts'
 
 /** `inlineRefs` is off because deciding which references can be inlined takes forever on deeply nested lists. */
@@ -35,8 +35,8 @@ async function schemaProblem(schema: Record<string, unknown>): Promise<string | 
 }
 
 /**
- * Throws `invalid_request` if the schema is not valid; `param` is its location. The model answers by calling a tool whose input
- * has this schema, so only a schema of an object can ever match.
+ * Throws `invalid_request` if the schema is not valid; `param` is its location. The model answers by calling a tool
+ * whose input has this schema, so only a schema of an object can ever match.
  */
 export async function checkAnswerSchema(schema: Record<string, unknown> | null, param: string): Promise<void> {
   const problem = schema === null ? null : await schemaProblem(schema)

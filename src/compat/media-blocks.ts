@@ -1,5 +1,5 @@
-// Content blocks for the base64 images and documents in a request. The media type is detected from the first bytes, because
-// programs often send a wrong one, which the model's API would reject.
+// Content blocks for the base64 images and documents in a request. The media type is detected from the first bytes,
+// because programs often send a wrong one, which the model's API would reject.
 
 import type { DocumentBlock, ImageBlock } from '../core/content.ts'
 import { invalidField } from '../errors.ts'

@@ -1,5 +1,5 @@
-// Model names in the compatible APIs: which names exist, and which model a name in a request resolves to. Pure; the models
-// themselves come from the CLI.
+// Model names in the compatible APIs: which names exist, and which model a name in a request resolves to. Pure; the
+// models themselves come from the CLI.
 
 import type { ModelFact } from '../core/agent.ts'
 import { AppError } from '../errors.ts'

@@ -1,10 +1,10 @@
-// How this server treats each request field of a compatible API. Each surface has one table: the code follows it, the reference
-// page is generated from it, and the tests check against it.
+// How this server treats each request field of a compatible API. Each surface has one table: the code follows it, the
+// reference page is generated from it, and the tests check against it.
 import { invalidField } from '../errors.ts'
 
 /**
- * `honored`: works as in the original API. `emulated`: the same by other means. `silent`: no effect, and nothing is lost.
- * `ignored`: no effect, and it is reported to the caller. `refused`: a 400.
+ * `honored`: works as in the original API. `emulated`: the same by other means. `silent`: no effect, and nothing is
+ * lost. `ignored`: no effect, and it is reported to the caller. `refused`: a 400.
  */
 export type Treatment = 'honored' | 'emulated' | 'silent' | 'ignored' | 'refused'
 

@@ -1,5 +1,5 @@
-// An agent that prompts a plain model once more if its answer lacks the required output: a tool call, or a JSON object. The CLI
-// can force neither. The first answer is held back until it is known to be valid.
+// An agent that prompts a plain model once more if its answer lacks the required output: a tool call, or a JSON object.
+// The CLI can force neither. The first answer is held back until it is known to be valid.
 
 import { type Agent, type RunRequest, withRun } from '../core/agent.ts'
 import type { RunEnd, RunEvent } from '../core/events.ts'
@@ -17,7 +17,10 @@ export function withForcedOutputRetry(agent: Agent): Agent {
   )
 }
 
-/** The required output, if a retry is possible. A streamed JSON answer is emitted as it arrives and cannot be taken back. */
+/**
+ * The required output, if a retry is possible. A streamed JSON answer is emitted as it arrives and cannot be taken
+ * back.
+ */
 function retryableOutput({ plain, streaming }: RunRequest): 'call' | 'json-object' | null {
   if (plain === null || (plain.requiredOutput === 'json-object' && streaming)) return null
   return plain.requiredOutput

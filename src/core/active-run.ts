@@ -1,4 +1,4 @@
-// A run that has not ended, or not yet on disk, as the registry holds it. Not for what happens to it (see run-registry.ts).
+// The state of a run that is active, or has ended but is not yet on disk. What happens to it is in run-registry.ts.
 import { randomBytes } from 'node:crypto'
 import type { AppError } from '../errors.ts'
 import type { RunEvent } from './events.ts'
@@ -21,7 +21,7 @@ export type ActiveRun = {
   isAcknowledged: boolean
   /** Whether its end was appended to its log. */
   isEnding: boolean
-  /** Why it never started; set before anybody is told. */
+  /** Why it never started; set before its followers get the error. */
   refusal: AppError | null
 }
 

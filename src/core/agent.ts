@@ -8,8 +8,8 @@ export type Effort = 'low' | 'medium' | 'high' | 'xhigh' | 'max'
 export type SettingSource = 'user' | 'project' | 'local'
 
 /**
- * The conversation a run belongs to: a new one, an earlier one, a copy of an earlier one, or one that the request contains
- * in full (`history`: all its messages except the prompt). The last kind leaves no file behind.
+ * The conversation a run belongs to: a new one, an earlier one, a copy of an earlier one, or one that the request
+ * contains in full (`history`: all its messages except the prompt). The last kind leaves no file behind.
  */
 export type SessionChoice =
   | { kind: 'new' }
@@ -67,8 +67,8 @@ export type RunRequest = {
   session: SessionChoice
   options: RunOptions
   /**
-   * Whether the caller receives text as it is generated. If so, an answer whose stream breaks after its first word cannot
-   * be taken back and the run fails. If not, the CLI's second attempt silently replaces the first.
+   * Whether the caller receives text as it is generated. If so, an answer whose stream breaks after its first word
+   * cannot be taken back and the run fails. If not, the CLI's second attempt silently replaces the first.
    */
   streaming: boolean
   /** Set for a plain model: no Claude Code, just the model; `null` for an agent. */
@@ -86,9 +86,10 @@ export type RunRequest = {
 }
 
 /**
- * A request to the plain model: only the caller's system prompt, none of Claude Code's tools, settings or files. The run is
- * one answer of the model. It ends when that answer first ends: also at a limit (`stopReason` `max_tokens`), a stop
- * sequence (`stop_sequence`), a refusal (`refusal`) or a call of client tools (`tool_use`). All of these are successes.
+ * A request to the plain model: only the caller's system prompt, none of Claude Code's tools, settings or files. The
+ * run is one answer of the model. It ends when that answer first ends: also at a limit (`stopReason` `max_tokens`), a
+ * stop sequence (`stop_sequence`), a refusal (`refusal`) or a call of client tools (`tool_use`). All of these are
+ * successes.
  */
 export type PlainOptions = {
   tools: ClientTool[]
@@ -100,8 +101,8 @@ export type PlainOptions = {
 }
 
 /**
- * How the plain model thinks. `budgetTokens` has an effect on older models only. `display` is how much of its thinking the
- * model's API shows; null leaves that to the CLI.
+ * How the plain model thinks. `budgetTokens` has an effect on older models only. `display` is how much of its thinking
+ * the model's API shows; null leaves that to the CLI.
  */
 export type Thinking = { isOff: boolean; budgetTokens: number | null; display: 'summarized' | 'omitted' | null }
 
@@ -122,17 +123,17 @@ export type AgentStats = {
   queue: { waiting: number; limit: number }
 }
 
-/** A model as the CLI reports it: the name to request it by, the model that the name resolves to, and its display name. */
+/** A model as the CLI reports it: the name to request it by, the model it resolves to, and its display name. */
 export type ModelFact = { value: string; resolvedModel: string; displayName: string }
 
 /**
  * Something that runs Claude.
  *
- * `run` throws an AppError only before its first event (no room in the queue, an unknown session, a process that cannot be
- * started). After that the first event is `run-start` and the last is `run-end`, exactly once each, even if the run fails or
- * is cancelled. Aborting `signal` also ends a silent wait; its reason, if it is an AppError, becomes the run's error. A
- * caller that stops iterating early cancels the run. While the caller does not request the next event, the source is paused
- * instead of buffered.
+ * `run` throws an AppError only before its first event (no room in the queue, an unknown session, a process that cannot
+ * be started). After that the first event is `run-start` and the last is `run-end`, exactly once each, even if the run
+ * fails or is cancelled. Aborting `signal` also ends a silent wait; its reason, if it is an AppError, becomes the run's
+ * error. A caller that stops iterating early cancels the run. While the caller does not request the next event, the
+ * source is paused instead of buffered.
  *
  * `close` ends everything within `deadlineMs` milliseconds and may be called twice.
  */
@@ -141,7 +142,9 @@ export interface Agent {
   stats(): AgentStats
   /** Answers an approval of a run; false if no approval with that id is pending. */
   answer(runId: string, requestId: string, answer: ApprovalAnswer, by?: AnsweredBy): boolean
-  /** Ends the process that has an idle conversation loaded, so that its file can be changed. False while a run uses it. */
+  /**
+   * Ends the process that has an idle conversation loaded, so that its file can be changed. False while a run uses it.
+   */
   unloadSession(sessionId: string): Promise<boolean>
   close(deadlineMs: number): Promise<void>
 }

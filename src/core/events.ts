@@ -1,5 +1,5 @@
-// What happens during a run, as a sequence of RunEvents. Every surface translates these into its own API, and none knows how
-// they are produced. Also the rules for their order, against which the tests check every stream.
+// What happens during a run, as a sequence of RunEvents. Every surface translates these into its own API, and none
+// knows how they are produced. Also the rules for their order, against which the tests check every stream.
 import type { AppError, ErrorCode, ErrorDetails } from '../errors.ts'
 
 /**
@@ -66,10 +66,10 @@ export type RunEnd = {
 
 /**
  * What happens during a run. Blocks (text, thinking, tool) carry an `index` that counts up from 0 within the run and is
- * never used twice; a block's start, deltas and end share it. The model's API signs its thinking and accepts it back only
- * with the signature; thinking that it does not show arrives as `thinking-redacted`. After an `ask` the run waits for the
- * answer. `waitedMs` is how long the run had no process, in milliseconds. `usage` is the usage of a message of the model when
- * the message began. `retry` means that the CLI repeats its request to the model's API.
+ * never used twice; a block's start, deltas and end share it. The model's API signs its thinking and accepts it back
+ * only with the signature; thinking that it does not show arrives as `thinking-redacted`. After an `ask` the run waits
+ * for the answer. `waitedMs` is how long the run had no process, in milliseconds. `usage` is the usage of a message of
+ * the model when the message began. `retry` means that the CLI repeats its request to the model's API.
  */
 export type RunEvent =
   | { type: 'run-start'; runId: string; sessionId: string; model: string; cwd?: string; waitedMs?: number }
@@ -135,8 +135,8 @@ const blockless: ReadonlySet<RunEvent['type']> = new Set(['tool-result', 'retry'
 const kindOf = (type: RunEvent['type']) => type.slice(0, type.indexOf('-'))
 
 /**
- * Checks the order of a run's events: `run-start` first, `run-end` last, exactly once each, and blocks that start, continue
- * and end under an index of their own. Only the end of a run that did not succeed may cut a block short.
+ * Checks the order of a run's events: `run-start` first, `run-end` last, exactly once each, and blocks that start,
+ * continue and end under an index of their own. Only the end of a run that did not succeed may cut a block short.
  */
 export class OrderChecker {
   #started = false

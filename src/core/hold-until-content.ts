@@ -1,5 +1,5 @@
-// Holds back the start of a streamed run until it produces content: until then a failure can still be sent with its own HTTP
-// status.
+// Holds back the start of a streamed run until it produces content: until then a failure can still be sent with its own
+// HTTP status.
 import { isContent, type RunEnd, type RunEvent } from './events.ts'
 
 /** How long the first byte of a stream may be held back, in milliseconds. */
@@ -9,8 +9,8 @@ const statusHoldMs = 5_000
 export type HeldEvents = { held: RunEvent[]; pending: Promise<IteratorResult<RunEvent>> | null }
 
 /**
- * Reads events up to the first with content, or as many as arrive within the time limit. If the run fails before that, this
- * closes the iterator and throws the error that `toFailure` returns.
+ * Reads events up to the first with content, or as many as arrive within the time limit. If the run fails before that,
+ * this closes the iterator and throws the error that `toFailure` returns.
  */
 export async function holdUntilContent(
   events: AsyncIterator<RunEvent>,

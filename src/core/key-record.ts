@@ -1,8 +1,11 @@
-// An API key as it is stored, and what its record alone decides: whether the key may be used and what it allows. Secrets are
-// handled in ../auth/keys.ts.
+// An API key as it is stored, and what its record alone decides: whether the key may be used and what it allows.
+// Secrets are handled in ../auth/keys.ts.
 import type { AppError } from '../errors.ts'
 
-/** `chat`: plain models without Claude Code's tools; `agent`: everything a run can do; `admin`: keys and everyone's runs. */
+/**
+ * `chat`: plain models without Claude Code's tools; `agent`: everything a run can do; `admin`: keys and everyone's
+ * runs.
+ */
 export type Scope = 'chat' | 'agent' | 'admin'
 
 export const scopes: readonly Scope[] = ['chat', 'agent', 'admin']

@@ -1,5 +1,5 @@
-// Reports what the server does, for metrics and traces: HTTP responses, runs, process starts. Observers must be fast and must
-// not throw. Nothing here contains the text of a run.
+// Reports what the server does, for metrics and traces: HTTP responses, runs, process starts. Observers must be fast
+// and must not throw. Nothing here contains the text of a run.
 import { toAppError } from '../errors.ts'
 import { type Agent, type RunRequest, withRun } from './agent.ts'
 import { endOfRun, isContent, type RunEnd, type RunEvent } from './events.ts'
@@ -17,7 +17,9 @@ export type AnswerFacts = {
   ignored: string[]
 }
 
-/** A run that has ended. `waitedMs` is how long it had no process; the times after it count from the start of the run. */
+/**
+ * A run that has ended. `waitedMs` is how long it had no process; the times after it count from the start of the run.
+ */
 export type RunFacts = {
   request: Pick<RunRequest, 'runId' | 'plain' | 'streaming' | 'traceparent'>
   /** On the wall clock, in milliseconds since 1970. */

@@ -1,5 +1,5 @@
-// The event log of an active run. It passes events to the store and to any number of followers, which may join late, be slow,
-// or leave. The latest events are held in memory; followers further behind read from the store.
+// The event log of an active run. It passes events to the store and to any number of followers, which may join late, be
+// slow, or leave. The latest events are held in memory; followers further behind read from the store.
 import { type AppError, toAppError } from '../errors.ts'
 import type { RunEvent } from './events.ts'
 import type { RunPatch, Store, StoredEvent } from './store.ts'

@@ -1,5 +1,5 @@
-// What becomes of the runs that a former server left unfinished: they end as they had ended already, fail, or start again. Not for
-// running them (see run-registry.ts).
+// Recovers the runs that a former server left unfinished: they get their stored end, fail, or restart. Running them is
+// in run-registry.ts.
 import { AppError } from '../errors.ts'
 import { startEventOf } from './active-run.ts'
 import { endOfRun, type RunEnd, type RunEvent } from './events.ts'
@@ -7,7 +7,10 @@ import type { RunInput } from './runs.ts'
 import type { RunRecord, Store } from './store.ts'
 
 export const interrupted = () =>
-  new AppError('interrupted', 'The server ended before the run did. Send it again, or with "on_crash": "restart".')
+  new AppError(
+    'interrupted',
+    'The server stopped before the run ended. Send the request again, or use "on_crash": "restart".',
+  )
 
 export type Recovery = {
   store: Store

@@ -1,5 +1,5 @@
-// The interface to runs that surfaces use; run-registry.ts implements it. A run belongs to the server, which drives it to its
-// end and stores what happens; the caller only follows it. How Claude is run is in agent.ts.
+// The interface to runs that surfaces use; run-registry.ts implements it. A run belongs to the server, which drives it
+// to its end and stores what happens; the caller only follows it. How Claude is run is in agent.ts.
 
 import { AppError } from '../errors.ts'
 import type { Agent, RunRequest } from './agent.ts'
@@ -40,7 +40,10 @@ export type RunHandle = {
 
 /** As a KeyHolder it ends the runs of an owner when a key is revoked. Runs without an owner belong to nobody. */
 export type Runs = KeyHolder & {
-  /** Starts a run. A background run is on disk when this settles. Throws `conflict` if the key was used for another request. */
+  /**
+   * Starts a run. A background run is on disk when this settles. Throws `conflict` if the key was used for another
+   * request.
+   */
   start(input: RunInput): Promise<RunHandle>
   /** The number of runs that have not ended. */
   active(): number

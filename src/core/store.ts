@@ -1,5 +1,5 @@
-// The interface to what is stored on disk, or in a database that several servers share: runs and their events, session facts,
-// idempotency keys. The implementations are in store/; one suite (test/contract/store-suite.ts) tests them all.
+// The interface to what is stored on disk, or in a database that several servers share: runs and their events, session
+// facts, idempotency keys. The implementations are in store/; one suite (test/contract/store-suite.ts) tests them all.
 
 import type { RunEnd, RunEvent } from './events.ts'
 import type { KeyRecord } from './key-record.ts'
@@ -75,7 +75,10 @@ export type UsageGroup = 'day' | 'model' | 'session' | 'key'
 
 export type UsageQuery = { fromMs: number; toMs: number; groupBy: UsageGroup; owner?: string | null }
 
-/** Sums over ended runs. `group` is a day in UTC (`2026-11-22`), a model, a session's id or a key's id; null if it has none. */
+/**
+ * Sums over ended runs. `group` is a day in UTC (`2026-11-22`), a model, a session's id or a key's id; null if it has
+ * none.
+ */
 export type UsageSum = {
   group: string | null
   runs: number
@@ -87,13 +90,14 @@ export type UsageSum = {
 }
 
 /**
- * Every promise settles when the change is durable: it survives a crash of the process and of the machine. Writes of one
- * caller take effect in the order in which they were requested. A write that fails rejects; nothing is half written.
+ * Every promise settles when the change is durable: it survives a crash of the process and of the machine. Writes of
+ * one caller take effect in the order in which they were requested. A write that fails rejects; nothing is half
+ * written.
  */
 export interface Store {
   /**
-   * Stores a new run; with a claim, only if no other run holds its key (an expired key is free). The run, its key and the
-   * request snapshot are stored together.
+   * Stores a new run; with a claim, only if no other run holds its key (an expired key is free). The run, its key and
+   * the request snapshot are stored together.
    */
   createRun(run: RunRecord, claim?: IdempotencyClaim | null, requestSnapshot?: unknown): Promise<Claimed>
   /** Changes the fields in the patch. Does nothing if the run does not exist or was pruned. */
@@ -138,9 +142,9 @@ export interface Store {
   /** The total cost of an owner's ended runs, in US dollars. */
   spentBy(owner: string): Promise<number>
   /**
-   * Deletes runs that ended before `endedBeforeMs`, with their events, then the oldest ended runs until the events take at
-   * most `bytesMax` bytes. Also deletes expired idempotency keys and what one-time links have left behind. Works in small
-   * steps so that other writes are not held up. Returns the number of runs deleted.
+   * Deletes runs that ended before `endedBeforeMs`, with their events, then the oldest ended runs until the events take
+   * at most `bytesMax` bytes. Also deletes expired idempotency keys and what one-time links have left behind. Works in
+   * small steps so that other writes are not held up. Returns the number of runs deleted.
    */
   prune(limits: { endedBeforeMs: number; bytesMax: number; nowMs: number }): Promise<number>
   /** Writes everything that is pending, then closes the store. */

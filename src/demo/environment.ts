@@ -1,14 +1,14 @@
-// The environment of CLI processes in a demo: the scripted upstream instead of the operator's provider and login.
+// The environment of CLI processes in a demo: uses the scripted upstream instead of the operator's provider and login.
 import { join } from 'node:path'
 
 type Environment = Record<string, string | undefined>
 
 export function demoEnvironment(environment: Environment, upstreamUrl: string, dataDir: string): Environment {
-  const kept = Object.entries(environment).filter(
+  const inherited = Object.entries(environment).filter(
     ([name]) => !/^(ANTHROPIC_|CLAUDE_|AWS_|GOOGLE_|https?_proxy$|all_proxy$)/i.test(name),
   )
   return {
-    ...Object.fromEntries(kept),
+    ...Object.fromEntries(inherited),
     ANTHROPIC_BASE_URL: upstreamUrl,
     ANTHROPIC_API_KEY: 'sk-ant-demo-000',
     CLAUDE_CONFIG_DIR: join(dataDir, 'demo'),

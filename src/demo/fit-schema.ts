@@ -1,9 +1,9 @@
 // Invents a value that fits a JSON schema, so that the demo can answer structured-output requests and call any tool.
-// Covers what schemas of tools and answers usually say; it does not solve `pattern`, `not`, `if` or contradictions.
+// Covers what schemas of tools and answers usually contain; it does not solve `pattern`, `not`, `if` or contradictions.
 
 type Schema = Record<string, unknown>
 
-/** Optional properties are filled in down to here only, or a schema that contains itself would have no end. */
+/** Optional properties are filled in only down to this depth, or a schema that contains itself would never end. */
 const OPTIONAL_DEPTH = 3
 const MAX_DEPTH = 12
 
@@ -22,8 +22,8 @@ export function fitSchema(schema: unknown): unknown {
   return fit(schema, { root: asSchema(schema), depth: 0, name: 'demo', index: 0 })
 }
 
-/** `index` is the place in a list: its items differ where they can, for `uniqueItems`. */
-type Place = { root: Schema; depth: number; name: string; index: number }
+/** `index` is the position in a list: its items differ if they can, for `uniqueItems`. */
+type Position = { root: Schema; depth: number; name: string; index: number }
 
 function asSchema(value: unknown): Schema {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {}
@@ -37,18 +37,18 @@ function asNumber(value: unknown): number | undefined {
   return typeof value === 'number' ? value : undefined
 }
 
-function fit(value: unknown, place: Place): unknown {
-  const schema = resolve(asSchema(value), place.root)
-  if (place.depth > MAX_DEPTH) return null
+function fit(value: unknown, position: Position): unknown {
+  const schema = resolve(asSchema(value), position.root)
+  if (position.depth > MAX_DEPTH) return null
   if ('const' in schema) return schema.const
   if ('default' in schema) return schema.default
   const choices = [...asList(schema.enum), ...asList(schema.examples)]
-  if (choices.length > 0) return choices[place.index % choices.length]
+  if (choices.length > 0) return choices[position.index % choices.length]
   switch (typeOf(schema)) {
     case 'object':
-      return fitObject(schema, place)
+      return fitObject(schema, position)
     case 'array':
-      return fitArray(schema, place)
+      return fitArray(schema, position)
     case 'integer':
       return Math.ceil(fitNumber(schema, 1))
     case 'number':
@@ -58,11 +58,11 @@ function fit(value: unknown, place: Place): unknown {
     case 'null':
       return null
     default:
-      return fitString(schema, place)
+      return fitString(schema, position)
   }
 }
 
-/** Follows `$ref`, folds `allOf` in and takes the first way out of `anyOf` and `oneOf`. */
+/** Follows `$ref`, merges `allOf`, and takes the first alternative of `anyOf` and `oneOf`. */
 function resolve(schema: Schema, root: Schema, hops = 0): Schema {
   if (hops > MAX_DEPTH) return {}
   const { $ref, allOf, anyOf, oneOf, ...own } = schema
@@ -99,33 +99,33 @@ function lookUp(ref: string, root: Schema): unknown {
 }
 
 function typeOf(schema: Schema): string {
-  const named = Array.isArray(schema.type) ? schema.type[0] : schema.type
-  if (typeof named === 'string') return named
+  const type = Array.isArray(schema.type) ? schema.type[0] : schema.type
+  if (typeof type === 'string') return type
   if (schema.properties || schema.required) return 'object'
   return schema.items || schema.prefixItems ? 'array' : 'string'
 }
 
-function fitObject(schema: Schema, place: Place): Schema {
+function fitObject(schema: Schema, position: Position): Schema {
   const properties = asSchema(schema.properties)
   const required = new Set(asList(schema.required).map(String))
   const names = new Set([...Object.keys(properties), ...required])
-  const wanted = [...names].filter((name) => required.has(name) || isEasy(properties[name], place))
+  const wanted = [...names].filter((name) => required.has(name) || isEasy(properties[name], position))
   return Object.fromEntries(
-    wanted.map((name) => [name, fit(properties[name], { ...place, depth: place.depth + 1, name, index: 0 })]),
+    wanted.map((name) => [name, fit(properties[name], { ...position, depth: position.depth + 1, name, index: 0 })]),
   )
 }
 
-function isEasy(property: unknown, place: Place): boolean {
-  return place.depth < OPTIONAL_DEPTH && !('pattern' in resolve(asSchema(property), place.root))
+function isEasy(property: unknown, position: Position): boolean {
+  return position.depth < OPTIONAL_DEPTH && !('pattern' in resolve(asSchema(property), position.root))
 }
 
-function fitArray(schema: Schema, place: Place): unknown[] {
-  const inner = { ...place, depth: place.depth + 1 }
+function fitArray(schema: Schema, position: Position): unknown[] {
+  const inner = { ...position, depth: position.depth + 1 }
   const first = asList(schema.prefixItems).map((item) => fit(item, inner))
-  const wish = place.depth < OPTIONAL_DEPTH ? 1 : 0
+  const preferred = position.depth < OPTIONAL_DEPTH ? 1 : 0
   const length = Math.max(
     asNumber(schema.minItems) ?? 0,
-    Math.min(wish, asNumber(schema.maxItems) ?? wish),
+    Math.min(preferred, asNumber(schema.maxItems) ?? preferred),
     first.length,
   )
   const rest = Array.from({ length: length - first.length }, (_, index) => fit(schema.items, { ...inner, index }))
@@ -137,16 +137,16 @@ function fitNumber(schema: Schema, smallest: number): number {
   const below = asNumber(schema.exclusiveMaximum)
   const low = asNumber(schema.minimum) ?? (above === undefined ? undefined : above + smallest)
   const high = asNumber(schema.maximum) ?? (below === undefined ? undefined : below - smallest)
-  const wish = Math.min(Math.max(1, low ?? 1), high ?? Number.POSITIVE_INFINITY)
+  const preferred = Math.min(Math.max(1, low ?? 1), high ?? Number.POSITIVE_INFINITY)
   const step = asNumber(schema.multipleOf)
-  if (!step) return wish
-  const up = Math.ceil(wish / step) * step
+  if (!step) return preferred
+  const up = Math.ceil(preferred / step) * step
   return high !== undefined && up > high ? Math.floor(high / step) * step : up
 }
 
-function fitString(schema: Schema, { name, index }: Place): string {
-  const shaped = typeof schema.format === 'string' ? FORMATS[schema.format] : undefined
-  if (shaped !== undefined) return shaped
+function fitString(schema: Schema, { name, index }: Position): string {
+  const formatted = typeof schema.format === 'string' ? FORMATS[schema.format] : undefined
+  if (formatted !== undefined) return formatted
   const text = `demo ${name}${index > 0 ? ` ${index + 1}` : ''}`.padEnd(asNumber(schema.minLength) ?? 0, '.')
   return text.slice(0, asNumber(schema.maxLength) ?? text.length)
 }

@@ -1,5 +1,5 @@
-// The parts of a Messages API request that the scripted upstream looks at, and how to find in it what the user wrote.
-// Not a validator: the request comes from the Claude Code CLI, and unknown fields pass through untouched.
+// The parts of a Messages API request that the scripted upstream uses, and how to find what the user wrote in it.
+// Not a validator: the request comes from the Claude Code CLI, and unknown fields pass through unchanged.
 
 export type ContentBlock = { type: string; text?: string; [field: string]: unknown }
 export type BodyMessage = { role: string; content: string | ContentBlock[]; [field: string]: unknown }
@@ -19,13 +19,13 @@ export type MessagesBody = {
   [field: string]: unknown
 }
 
-/** What a person asked for: the text and attachments of one message, and how far the agent loop has come since. */
+/** What a person requested: the text and attachments of one message, and how many times the agent loop has answered since. */
 export type Prompt = { text: string; blocks: ContentBlock[]; answered: number }
 
 /** Blocks that the CLI adds to a user's message: reminders, and the echo of a slash command. */
 const INJECTED = /^\s*<(system-reminder|local-command-caveat|local-command-stdout|command-name|command-message)>/
 
-/** Whole messages that the CLI sends in the user's name to get a better answer out of the model. */
+/** Whole messages that the CLI sends on the user's behalf to get a better answer from the model. */
 const NOTE = new RegExp(
   [
     'Output token limit hit',
@@ -74,7 +74,7 @@ function endsTurn(block: ContentBlock): boolean {
 
 /**
  * A turn without an answer (an error, an interrupt) leaves its prompt behind, and the CLI puts the next prompt into the
- * same message. The older one is told by the note of the interrupt, or by the line break that the CLI adds to it.
+ * same message. The older one is recognized by the note of the interrupt, or by the line break that the CLI adds to it.
  */
 function splitPrompts(blocks: ContentBlock[]): ContentBlock[][] {
   const prompts: ContentBlock[][] = [[]]
@@ -86,7 +86,7 @@ function splitPrompts(blocks: ContentBlock[]): ContentBlock[][] {
   return prompts
 }
 
-/** The prompts in one message, oldest first. There are none in tool results and in words of the CLI. */
+/** The prompts in one message, oldest first. Tool results and the CLI's own messages contain none. */
 function readPrompts(message: BodyMessage, skipNotes: boolean): Omit<Prompt, 'answered'>[] {
   if (message.role !== 'user') return []
   return splitPrompts(blocksOf(message)).flatMap((blocks) => {
@@ -99,7 +99,7 @@ function readPrompts(message: BodyMessage, skipNotes: boolean): Omit<Prompt, 'an
   })
 }
 
-/** The prompt that is being answered. `skipNotes` looks past the messages that the CLI writes in the user's name. */
+/** The prompt that is being answered. `skipNotes` skips the messages that the CLI writes on the user's behalf. */
 export function lastPrompt(messages: BodyMessage[], skipNotes: boolean): Prompt {
   for (const [index, message] of [...messages.entries()].reverse()) {
     const found = readPrompts(message, skipNotes).at(-1)
@@ -110,7 +110,7 @@ export function lastPrompt(messages: BodyMessage[], skipNotes: boolean): Prompt 
   return { text: '', blocks: [], answered: 0 }
 }
 
-/** How many times a person has spoken in this conversation. */
+/** How many prompts of a person this conversation contains. */
 export function countPrompts(messages: BodyMessage[]): number {
   return messages.reduce((count, message) => count + readPrompts(message, true).length, 0)
 }

@@ -5,10 +5,10 @@ import type { Step, ToolCall, Usage } from './step.ts'
 
 export type Delta = { type: string; [field: string]: unknown }
 
-/** A content block in the two forms of the API: start + deltas for a stream, whole for a plain answer. */
+/** A content block in the two forms of the API: start and deltas for a stream, whole for an answer in one piece. */
 export type ReplyBlock = {
   start: ContentBlock
-  /** Made one by one as they are sent, so that an answer of many megabytes is never held as a whole. */
+  /** Generated one by one as they are sent, so that an answer of many megabytes is never in memory as a whole. */
   deltas: () => Iterable<Delta>
   /** A delta that belongs to the block but is not counted (the signature of a thought). */
   closing?: Delta
@@ -53,7 +53,7 @@ export function composeReply(step: Step, body: MessagesBody): Reply {
   }
 }
 
-/** The message as `message_start` shows it: no content yet. */
+/** The message as `message_start` contains it: without content. */
 export function openingMessage(reply: Reply): Record<string, unknown> {
   return {
     id: reply.id,
@@ -77,7 +77,7 @@ export function wholeMessage(reply: Reply): Record<string, unknown> {
   }
 }
 
-/** The calls of a step under the names that the request offers; a tool that it does not offer is left out. */
+/** The calls of a step, with the names that the request offers; tools that it does not offer are left out. */
 function matchCalls(step: Step, offered: OfferedTool[]): Required<ToolCall>[] {
   const single = step.tool === undefined ? [] : [{ name: step.tool, ...(step.input && { input: step.input }) }]
   return (step.tools ?? single).flatMap((call: ToolCall) => {

@@ -1,10 +1,10 @@
-// Where a scripted reply is written to: an HTTP response that heeds back-pressure and notices that the reader left.
-// Knows nothing of steps or of the Messages API.
+// Where a scripted reply is written: an HTTP response that honors back-pressure and detects that the reader has disconnected.
+// Knows nothing about steps or the Messages API.
 import { once } from 'node:events'
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Thrown by every operation once the client has gone, so that a reply simply unwinds. */
+/** Thrown by every operation once the client has disconnected, so that a reply simply unwinds. */
 export class ClientGone extends Error {}
 
 export class ReplySink {
@@ -16,7 +16,7 @@ export class ReplySink {
   constructor(res: ServerResponse) {
     this.#res = res
     res.once('close', () => this.#gone.abort())
-    // A write that loses the race against the client's departure reports here as well; 'close' says all there is to say.
+    // A write that loses the race against the client's disconnect also fails here; 'close' already covers it.
     res.on('error', () => {})
   }
 
@@ -38,7 +38,7 @@ export class ReplySink {
     this.#res.writeHead(status, headers)
   }
 
-  /** Resolves when more may be written, which is at once unless the client reads more slowly than we write. */
+  /** Resolves when more may be written: at once, unless the client reads more slowly than we write. */
   async write(chunk: string): Promise<void> {
     this.#throwIfGone()
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -65,7 +65,7 @@ export class ReplySink {
     throw new ClientGone()
   }
 
-  /** Breaks the connection, but only after what was written so far is on its way. */
+  /** Breaks the connection, but only after everything written so far has been sent. */
   async cut(): Promise<void> {
     await this.#flushed
     this.#throwIfGone()

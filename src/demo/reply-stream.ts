@@ -1,10 +1,10 @@
-// Sends a reply as the server-sent events of the Messages API, with the faults that its step asks for.
+// Sends a reply as the server-sent events of the Messages API, with the failures that its step requests.
 // Does not decide what the reply says.
 import { type Delta, openingMessage, type Reply } from './reply-content.ts'
 import type { ReplySink } from './reply-sink.ts'
 import type { Step } from './step.ts'
 
-type Fault = 'cut' | 'eof' | 'error' | 'json'
+type Failure = 'cut' | 'eof' | 'error' | 'json'
 
 export async function streamReply(sink: ReplySink, step: Step, reply: Reply): Promise<void> {
   const stream = new ReplyStream(sink, step)
@@ -52,16 +52,16 @@ class ReplyStream {
     await this.#sink.pause(gap)
   }
 
-  /** Commits the fault that is due after the deltas sent so far. True: there is nothing more to send. */
+  /** Simulates the failure that is due after the deltas sent so far. True if there is nothing more to send. */
   async fails(): Promise<boolean> {
-    const fault = dueFault(this.#step, this.#sent)
-    if (fault === undefined) return false
-    if (fault === 'cut') {
+    const failure = dueFailure(this.#step, this.#sent)
+    if (failure === undefined) return false
+    if (failure === 'cut') {
       await this.#sink.cut()
       return true
     }
-    if (fault === 'error') await this.#errorEvent()
-    if (fault === 'json')
+    if (failure === 'error') await this.#errorEvent()
+    if (failure === 'json')
       await this.#sink.write('event: content_block_delta\ndata: {"type":"content_block_delta","ind\n\n')
     this.#sink.end()
     return true
@@ -73,7 +73,7 @@ class ReplyStream {
   }
 }
 
-function dueFault(step: Step, sent: number): Fault | undefined {
+function dueFailure(step: Step, sent: number): Failure | undefined {
   if (step.cut === sent) return 'cut'
   if (step.eof === sent) return 'eof'
   if (step.sse_error !== undefined && sent === (step.after ?? 0)) return 'error'

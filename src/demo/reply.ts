@@ -1,4 +1,4 @@
-// Answers one POST /v1/messages as its step says: an error, silence, a wrong kind of answer, a message or a stream.
+// Answers one POST /v1/messages as its step specifies: an error, silence, a malformed answer, a message or a stream.
 // The stream itself is sent by reply-stream.ts.
 import type { MessagesBody } from './messages-body.ts'
 import { composeReply, wholeMessage } from './reply-content.ts'
@@ -21,7 +21,7 @@ const ERROR_TYPES: Record<number, string> = {
   529: 'overloaded_error',
 }
 
-/** What a reply needs to know about its request; the status it settles on goes to `onStatus`. */
+/** What a reply needs to know about its request; its final status is passed to `onStatus`. */
 export type Exchange = {
   sink: ReplySink
   body: MessagesBody

@@ -1,5 +1,5 @@
-// The requests that reached the scripted upstream, and promises for those that are still to come.
-// Holds credentials only in a masked form.
+// The requests that reached the scripted upstream, and promises for those that have yet to arrive.
+// Stores credentials only in masked form.
 import type { IncomingHttpHeaders } from 'node:http'
 import type { MessagesBody } from './messages-body.ts'
 import type { Step } from './step.ts'
@@ -7,7 +7,7 @@ import type { Step } from './step.ts'
 export type RecordedRequest = {
   /** Counts from 1, since the start or the last reset. */
   n: number
-  at: number
+  receivedAtMs: number
   method: string
   url: string
   headers: Record<string, string | string[] | undefined>
@@ -16,9 +16,9 @@ export type RecordedRequest = {
   body: MessagesBody | null
   step?: Step
   status?: number
-  /** The client went away before the reply was complete. */
+  /** The client disconnected before the reply was complete. */
   aborted?: boolean
-  /** Set when the exchange is over. */
+  /** The duration, set when the exchange is over. */
   ms?: number
   requestId: string
 }
@@ -42,27 +42,27 @@ export function maskCredentials(headers: IncomingHttpHeaders): RecordedRequest['
   return masked
 }
 
-/** The scheme ("Bearer") and the last four characters; nothing of a value so short that these would give it away. */
+/** The scheme ("Bearer") and the last four characters; nothing of a value so short that these would reveal it. */
 function mask(value: string): string {
-  const [kind, ...rest] = value.split(' ')
+  const [scheme, ...rest] = value.split(' ')
   const secret = rest.length > 0 ? rest.join(' ') : value
   const shown = secret.length > 8 ? secret.slice(-4) : ''
-  return rest.length > 0 ? `${kind} ...${shown}` : `...${shown}`
+  return rest.length > 0 ? `${scheme} ...${shown}` : `...${shown}`
 }
 
 export class RequestLog {
   readonly requests: RecordedRequest[] = []
-  readonly #keep: number
+  readonly #requestsMax: number
   readonly #arrivals = new Set<Waiter>()
   readonly #aborts = new Set<Waiter>()
-  /** The unfinished requests since the last reset: a late abort of an older one is no longer of interest. */
+  /** The unfinished requests since the last reset: a late abort of an older one no longer matters. */
   #open = new Set<RecordedRequest>()
   #inFlight = 0
   #count = 0
   #aborted = 0
 
-  constructor(keep: number) {
-    this.#keep = keep
+  constructor(requestsMax: number) {
+    this.#requestsMax = requestsMax
   }
 
   get inFlight(): number {
@@ -76,7 +76,7 @@ export class RequestLog {
   add(request: Omit<RecordedRequest, 'n'>): RecordedRequest {
     const recorded: RecordedRequest = { n: ++this.#count, ...request }
     this.requests.push(recorded)
-    if (this.requests.length > this.#keep) this.requests.shift()
+    if (this.requests.length > this.#requestsMax) this.requests.shift()
     this.#inFlight++
     this.#open.add(recorded)
     settle(this.#arrivals, recorded)
@@ -84,7 +84,7 @@ export class RequestLog {
   }
 
   finish(request: RecordedRequest, aborted: boolean): void {
-    request.ms = Date.now() - request.at
+    request.ms = Date.now() - request.receivedAtMs
     this.#inFlight--
     const isCurrent = this.#open.delete(request)
     if (!aborted) return
@@ -120,7 +120,7 @@ export class RequestLog {
     if (known) return Promise.resolve(known)
     const { promise, resolve, reject } = Promise.withResolvers<RecordedRequest>()
     waiters.add({ matches, resolve, reject })
-    // Someone may have stopped waiting long before the upstream is closed.
+    // The waiting test may be over long before the upstream is closed.
     promise.catch(() => {})
     return promise
   }

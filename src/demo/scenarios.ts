@@ -1,9 +1,9 @@
-// What the demo model does with an ordinary prompt: a table of keywords, and the steps that each of them leads to.
-// A pure function of the request: it keeps no memory and does no I/O.
+// How the demo model responds to an ordinary prompt: a table of keywords, and the steps that each of them triggers.
+// A pure function of the request: it stores nothing and does no I/O.
 import { fitSchema } from './fit-schema.ts'
 import type { Step } from './step.ts'
 
-/** The tool with which the CLI asks for an answer that fits a JSON schema. */
+/** The tool with which the CLI requests an answer that fits a JSON schema. */
 export const STRUCTURED_OUTPUT_TOOL = 'StructuredOutput'
 
 export type DemoContext = {
@@ -18,7 +18,7 @@ export type DemoContext = {
 }
 
 export type Scenario = {
-  /** Words that lead here. None: the scenario has a condition of its own. */
+  /** Words that trigger the scenario. Empty if it has a condition of its own. */
   keywords: readonly string[]
   help: string
   applies?: (context: DemoContext) => boolean
@@ -34,7 +34,7 @@ function fail(status: number, help: string, more: Step = {}): Scenario {
   return { keywords, help, steps: () => [{ status, message: `The demo model was asked for a ${status}`, ...more }] }
 }
 
-/** The first entry that matches wins, so faults come first and the words that turn up in any text come last. */
+/** The first entry that matches wins, so errors come first and words that occur in any text come last. */
 export const SCENARIOS: readonly Scenario[] = [
   fail(401, 'the upstream refuses the credentials'),
   fail(403, 'the upstream forbids the request'),
@@ -44,7 +44,7 @@ export const SCENARIOS: readonly Scenario[] = [
   fail(529, 'the upstream is overloaded'),
   {
     keywords: ['error hang'],
-    help: 'the upstream takes the request and then stays silent',
+    help: 'the upstream accepts the request and then stays silent',
     steps: () => [{ hang: 'headers' }],
   },
   {
@@ -85,7 +85,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     keywords: ['ask me'],
-    help: 'asks you a question with AskUserQuestion, where that tool is offered',
+    help: 'asks you a question with AskUserQuestion, if that tool is offered',
     steps: (_prompt, context) => callThenSay(context, 'AskUserQuestion', QUESTION),
   },
   {
@@ -103,7 +103,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { keywords: ['slow'], help: '20 tokens, one every 250 ms', steps: () => [{ tokens: 20, gap: 250 }] },
 ]
 
-/** What to do with this prompt: one step for each request of the agent loop that it starts. */
+/** The steps for this prompt: one for each request of the agent loop that it starts. */
 export function toDemoSteps(prompt: string, context: DemoContext): Step[] {
   const scenario = SCENARIOS.find((entry) => entry.applies?.(context) ?? hasKeyword(prompt, entry.keywords))
   return scenario ? scenario.steps(prompt, context) : [say(greet(prompt, context.turn))]

@@ -1,4 +1,4 @@
-// One reply of the scripted upstream, as prompts and tests describe it. Which step answers which request is decided in steps.ts.
+// One reply of the scripted upstream, as prompts and tests describe it. Not for which step answers which request (see steps.ts).
 
 export type ToolCall = { name: string; input?: Record<string, unknown> }
 
@@ -11,7 +11,7 @@ export type Usage = {
 
 /** One scripted reply. The names are those of the directive syntax, hence the underscores. */
 export type Step = {
-  /** Text of the reply, cut into at most `tokens` deltas. Without it the text is "tok0 tok1 ...". */
+  /** The text of the reply, split into at most `tokens` deltas. Without it the text is "tok0 tok1 ...". */
   text?: string
   tokens?: number
   /** Milliseconds after each delta, before the response headers, and between message_start and the first delta. */
@@ -24,9 +24,9 @@ export type Step = {
   tool?: string
   input?: Record<string, unknown>
   tools?: ToolCall[]
-  /** Make the call even when no such tool is offered. */
+  /** Make the call even if no such tool is offered. */
   force_tool?: boolean
-  /** Go on calling the tool when the script is used up. */
+  /** Continue to call the tool when the script is used up. */
   repeat?: boolean
   /** An HTTP error instead of a reply. */
   status?: number
@@ -34,24 +34,24 @@ export type Step = {
   message?: string
   retry_after?: string | number
   headers?: Record<string, string>
-  /** The fault applies to the first so many tries of this prompt only. */
+  /** The failure applies only to this number of first tries of the prompt. */
   times?: number
   /** Silence before the headers, or after message_start. */
   hang?: 'headers' | 'body'
-  /** After so many deltas: destroy the socket, or end the body with no message_stop. */
+  /** After this number of deltas: destroy the socket, or end the body without message_stop. */
   cut?: number
   eof?: number
   /** An `error` event of this type after `after` deltas (0). */
   sse_error?: string
   after?: number
-  /** A broken data line after `after` deltas (2), an HTML page, unknown event names, or JSON where a stream was due. */
+  /** A broken data line after `after` deltas (2), an HTML page, unknown event names, or JSON instead of a stream. */
   malformed?: 'json' | 'html' | 'event' | 'nonsse'
-  /** A ping event before every so many deltas. */
+  /** A ping event before each group of this many deltas. */
   ping?: number
   stop_reason?: string
   stop_sequence?: string
   usage?: Partial<Usage>
   model?: string
-  /** The response body, to the letter. */
+  /** The exact response body. */
   raw?: string
 }

@@ -1,12 +1,12 @@
-// What the scripted upstream can be told to do (a Step), and which step answers a given request.
-// Knows nothing of HTTP: it maps a request body to a step.
+// Which step (an instruction to the scripted upstream) answers a request.
+// Knows nothing about HTTP: it maps a request body to a step.
 //
 // The first of these that applies decides:
 //   1. a queued step (one per request);
 //   2. the directives in the last real prompt, written `[[fake {"tokens":3}]]`. Several in one prompt are the steps of
 //      one agent loop: the first answers the prompt, the second the first tool result, and so on. When they are used
-//      up the last one is repeated, but a tool step is not (the loop would never end) unless it says "repeat": true;
-//   3. the demo scenarios, when they are switched on;
+//      up the last one is repeated, but a tool step is not (the loop would never end) unless it sets "repeat": true;
+//   3. the demo scenarios, if they are enabled;
 //   4. the defaults: a short text.
 import { createHash } from 'node:crypto'
 import { countPrompts, DIRECTIVE_START, lastPrompt, type MessagesBody, type Prompt } from './messages-body.ts'
@@ -17,7 +17,7 @@ export class DirectiveError extends Error {}
 
 const BASE: Step = { tokens: 20, gap: 0, ttft: 0 }
 
-/** The queue and the defaults of one upstream, and its memory of how often a failing step was tried. */
+/** The queue and the defaults of one upstream, and how often each failing step has been tried. */
 export class StepScript {
   readonly #initial: Step
   readonly #scenarios: boolean
@@ -35,7 +35,7 @@ export class StepScript {
     this.#queue.push(...steps)
   }
 
-  /** Takes the place of earlier setDefaults; what the step leaves open is as it was at the start. */
+  /** Replaces earlier defaults; fields that the step does not set have their initial values. */
   setDefaults(step: Step): void {
     this.#defaults = { ...this.#initial, ...step }
     this.#tries.clear()
@@ -54,7 +54,7 @@ export class StepScript {
     if (steps.length === 0 && this.#scenarios) steps = toDemoSteps(prompt.text, demoContext(prompt, body))
     const scripted = dueStep(steps, prompt.answered)
     const step = { ...this.#defaults, ...scripted }
-    return this.#isUsedUp(step, scripted ? tryKey(prompt) : '') ? withoutFaults(step) : step
+    return this.#isUsedUp(step, scripted ? tryKey(prompt) : '') ? withoutFailures(step) : step
   }
 
   #isUsedUp(step: Step, key: string): boolean {
@@ -65,12 +65,12 @@ export class StepScript {
   }
 }
 
-/** Names one step of one prompt, so that a try that is repeated word for word is recognised. */
+/** Identifies one step of one prompt, so that a try with the same text is recognized. */
 function tryKey(prompt: Prompt): string {
   return createHash('sha1').update(`${prompt.text}#${prompt.answered}`).digest('hex')
 }
 
-function withoutFaults(step: Step): Step {
+function withoutFailures(step: Step): Step {
   const { status, hang, cut, eof, sse_error, malformed, ...healthy } = step
   return healthy
 }
@@ -82,7 +82,7 @@ function dueStep(steps: Step[], answered: number): Step | undefined {
   return wouldLoop && !last.repeat ? undefined : last
 }
 
-/** The steps written in a prompt. Throws a DirectiveError when one of them is not a JSON object. */
+/** The steps written in a prompt. Throws a DirectiveError if one of them is not a JSON object. */
 export function readDirectives(text: string): Step[] {
   const steps: Step[] = []
   let from = text.indexOf(DIRECTIVE_START)
@@ -94,14 +94,14 @@ export function readDirectives(text: string): Step[] {
   return steps
 }
 
-/** `]]` may also occur inside the JSON, so each one is tried until the text before it parses. */
+/** `]]` can also occur inside the JSON, so each one is tried until the text before it parses. */
 function readDirective(text: string, from: number): { step: Step; end: number } {
   for (let end = text.indexOf(']]', from); end >= 0; end = text.indexOf(']]', end + 1)) {
     try {
       const value: unknown = JSON.parse(text.slice(from, end))
       if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { step: value, end: end + 2 }
     } catch {
-      // Not the closing brackets yet.
+      // These are not the closing brackets.
     }
   }
   throw new DirectiveError(`not a JSON object followed by "]]": ${text.slice(from, from + 80)}`)

@@ -1,5 +1,5 @@
 // A scripted Messages API on loopback: the model behind `--demo`, and the upstream of the tests.
-// Stands in for the service only: it neither forwards anything nor checks credentials.
+// Replaces only the service: it neither forwards anything nor checks credentials.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type MessagesBody, parseBody } from './messages-body.ts'
@@ -17,17 +17,17 @@ export type { Step } from './step.ts'
 export type Upstream = {
   url: string
   port: number
-  /** Oldest first; the oldest are forgotten when there are more than `keep`. */
+  /** Oldest first; the oldest are dropped if there are more than `keep`. */
   requests: RecordedRequest[]
   inFlight(): number
-  /** How many clients went away before their reply was complete. */
+  /** How many clients disconnected before their reply was complete. */
   aborted(): number
   /** Each step answers one request, before anything else is considered. */
   enqueue(...steps: Step[]): void
   setDefaults(step: Step): void
-  /** Forgets requests, queue and counters, and goes back to the defaults of the start. */
+  /** Clears requests, queue and counters, and restores the initial defaults. */
   reset(): void
-  /** A recorded request that matches, or the next one that will. `fromIndex` skips the first so many. */
+  /** A recorded request that matches, or the next one that does. `fromIndex` is the number of requests to skip. */
   waitForRequest(predicate?: RequestPredicate, fromIndex?: number): Promise<RecordedRequest>
   waitForAbort(predicate?: RequestPredicate): Promise<RecordedRequest>
   close(): Promise<void>
@@ -38,9 +38,9 @@ export type UpstreamOptions = {
   host?: string
   defaults?: Step
   keep?: number
-  /** Answer prompts that carry no directive as the demo model does. */
+  /** Answer prompts without a directive as the demo model does. */
   scenarios?: boolean
-  /** What a request counts as, where its step does not say so: 10 otherwise, a guess for `count_tokens`. */
+  /** Counts the input tokens of a request if its step does not. Default: 10, and an estimate for `count_tokens`. */
   countInput?: CountInput
 }
 
@@ -57,7 +57,7 @@ const always: RequestPredicate = () => true
 
 export async function startUpstream(options: UpstreamOptions = {}): Promise<Upstream> {
   const { port = 0, host = '127.0.0.1', defaults = {}, scenarios = false, countInput } = options
-  // A demo may run for days and its prompts are nobody's business; a test wants to look back.
+  // A demo may run for days and its prompts are private; a test needs to look back.
   const log = new RequestLog(options.keep ?? (scenarios ? 20 : 2000))
   const script = new StepScript(defaults, scenarios)
   let closing = false
@@ -103,7 +103,7 @@ async function serve(req: IncomingMessage, res: ServerResponse, state: State): P
     await answer(req, res, sink, state)
   } catch (error) {
     if (error instanceof ClientGone || sink.isGone || !req.complete) return
-    // A step that cannot be carried out, such as an impossible status: say so instead of leaving the test waiting.
+    // A step that cannot be carried out, such as an invalid status: report it instead of leaving the test waiting.
     if (sink.headersSent) res.destroy()
     else sink.json(500, errorBody(500, `The script cannot be carried out: ${String(error)}`, newId('req_')))
   }
@@ -129,15 +129,15 @@ type Received = {
   inputTokens?: number | undefined
 }
 
-/** Records the request before anything is answered, so that whoever waits for it sees it while it is open. */
+/** Records the request before it is answered, so that a waiting test sees it while it is open. */
 async function answer(req: IncomingMessage, res: ServerResponse, sink: ReplySink, state: State): Promise<void> {
   const { bytes, raw } = await readRequest(req)
   const { pathname } = new URL(req.url ?? '/', 'http://upstream')
   const body = parseBody(raw)
   const isScripted = req.method === 'POST' && pathname === '/v1/messages' && body
-  const choice = isScripted ? chooseStep(state.script, body) : {}
+  const chosen = isScripted ? chooseStep(state.script, body) : {}
   const record = state.log.add({
-    at: Date.now(),
+    receivedAtMs: Date.now(),
     method: req.method ?? '',
     url: req.url ?? '',
     headers: maskCredentials(req.headers),
@@ -145,13 +145,13 @@ async function answer(req: IncomingMessage, res: ServerResponse, sink: ReplySink
     raw,
     body,
     requestId: newId('req_'),
-    ...(choice.step && { step: choice.step }),
+    ...(chosen.step && { step: chosen.step }),
   })
   const isAborted = () => !res.writableFinished && !sink.wasCut && !state.isClosing()
   if (res.closed) return state.log.finish(record, isAborted())
   res.once('close', () => state.log.finish(record, isAborted()))
   const inputTokens = body ? state.countInput?.(body) : undefined
-  await route({ bytes, raw, pathname, body, inputTokens, ...choice }, sink, record)
+  await route({ bytes, raw, pathname, body, inputTokens, ...chosen }, sink, record)
 }
 
 async function route(received: Received, sink: ReplySink, record: RecordedRequest): Promise<void> {

@@ -1,5 +1,5 @@
-// Claude's own questions to a person, with the real CLI: they wait, are answered with their own fields, and the answers reach the
-// model.
+// Claude's own questions to a person, with the real CLI: they wait, are answered with their own fields, and the answers
+// reach the model.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { RunReply } from '../../src/surfaces/native/run-schemas.ts'

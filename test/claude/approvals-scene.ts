@@ -1,5 +1,5 @@
-// A run with approvals, from the point of view of a real server's client: its events as they arrive, and the answers to them. Only for
-// the tests of approvals and questions.
+// A run with approvals, from the point of view of a real server's client: its events as they arrive, and the answers to
+// them. Only for the tests of approvals and questions.
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { RunReply } from '../../src/surfaces/native/run-schemas.ts'

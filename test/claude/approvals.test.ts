@@ -1,4 +1,5 @@
-// Runs of the real CLI that need a person's permission before a tool is used: what the answer does, who may give it and when.
+// Runs of the real CLI that need a person's permission before a tool is used: what the answer does, who may give it and
+// when.
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// Runs that end early, wait their turn or find no room: a client that disconnects, a timeout, a full queue. The CLI does no work that
-// no client waits for, its commands end with the run, and conversations can continue.
+// Runs that end early, wait their turn or find no room: a client that disconnects, a timeout, a full queue. The CLI
+// does no work that no client waits for, its commands end with the run, and conversations can continue.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, watch } from 'node:fs'
@@ -17,8 +17,8 @@ const start = (t: TestContext, options: TestServerOptions = {}) =>
   startTestServer(t, { ...options, config: { maxProcesses: 1, ...options.config } })
 
 /** Polls for a condition that no event reports, for at most ten seconds. */
-async function until(what: string, isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + 10_000; performance.now() < end; await delay(15)) if (await isTrue()) return
+async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = performance.now() + 10_000; performance.now() < end; await delay(15)) if (await condition()) return
   assert.fail(`within ten seconds: ${what}`)
 }
 

@@ -1,5 +1,5 @@
-// A prompt is text, whatever it looks like: a command of the CLI, a file mention, a flag, a line of its protocol. Each reaches the
-// model exactly as written, in one request, and nothing else happens.
+// A prompt is text, whatever it looks like: a command of the CLI, a file mention, a flag, a line of its protocol. Each
+// reaches the model exactly as written, in one request, and nothing else happens.
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

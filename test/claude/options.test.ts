@@ -1,5 +1,5 @@
-// Every field of a chat request that configures Claude, followed through the real CLI to what the model's API receives or to what the
-// CLI does. Also: none of a client's own text is in the arguments of a process.
+// Every field of a chat request that configures Claude, followed through the real CLI to what the model's API receives
+// or to what the CLI does. Also: none of a client's own text is in the arguments of a process.
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

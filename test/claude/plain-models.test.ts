@@ -1,5 +1,5 @@
-// Plain models over the real CLI: only the caller's content reaches the model, histories keep their roles, client tools stay the
-// client's, and conversations never mix.
+// Plain models over the real CLI: only the caller's content reaches the model, histories keep their roles, client tools
+// stay the client's, and conversations never mix.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { Executable } from '../../src/claude/cli/executable.ts'

@@ -1,5 +1,6 @@
-// What a user of the AI SDK gets from a whole claude-serve through the provider's default, which speaks the Responses API: unmodified and
-// over a real connection. Where nothing else is said the SDK counts on the server to keep what was said, and only refers to it.
+// What a user of the AI SDK gets from a complete claude-serve through the provider's default, which uses the Responses
+// API: unmodified and over a real connection. By default the SDK relies on the server to store the conversation and
+// only references it.
 import assert from 'node:assert/strict'
 import { after, beforeEach, describe, type TestContext, test } from 'node:test'
 import { createOpenAI, type OpenAILanguageModelResponsesOptions } from '@ai-sdk/openai'
@@ -15,7 +16,7 @@ import {
 } from 'ai'
 import { z } from 'zod'
 import { startTestServer, step } from '../helpers/test-server.ts'
-import { thought } from './openai-response-calls.ts'
+import { thinkingBlock } from './openai-response-calls.ts'
 import { assistant, conversationOf, sent, systemOf, toolNames, toolResult, toolUse, user } from './sent.ts'
 
 const server = await startTestServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 3 } })
@@ -41,15 +42,15 @@ const tools = { get_weather: getWeather }
 
 type Options = OpenAILanguageModelResponsesOptions
 
-/** How a program may have the server treat what was said; `thinks`: whether thoughts are brought along. */
+/** Where a program may have its conversation stored; `thinks`: whether thinking is sent back. */
 const ways: [what: string, options: Options, thinks: boolean][] = [
-  // The SDK names what was said, which brings its thought along, but sends calls as they are.
-  ['that the server keeps', {}, false],
-  ['that the client keeps', { store: false }, false],
-  ['that the server keeps with its thoughts', { forceReasoning: true, reasoningSummary: 'auto' }, true],
-  ['that the client keeps with its thoughts', { forceReasoning: true, store: false }, true],
+  // The SDK references messages, which includes their thinking, but sends calls in full.
+  ['that the server stores', {}, false],
+  ['that the client stores', { store: false }, false],
+  ['that the server stores with its thinking', { forceReasoning: true, reasoningSummary: 'auto' }, true],
+  ['that the client stores with its thinking', { forceReasoning: true, store: false }, true],
   [
-    'that the client keeps with thoughts that it shows',
+    'that the client stores with thinking that it shows',
     { forceReasoning: true, reasoningSummary: 'detailed', store: false },
     true,
   ],
@@ -63,7 +64,7 @@ const promptOf = (what: string) =>
     step({ text: 'Good.', tokens: 2 }),
   ].join('')
 
-/** The conversation of the whole loop, as the model must have been told it before its last answer. */
+/** The conversation of the whole loop, as the model must have received it before its last answer. */
 function loopOf(prompt: string, calls: readonly { toolCallId: string; input: unknown }[], thinks: boolean) {
   assert.deepEqual(
     calls.map(({ input }) => input),
@@ -73,19 +74,19 @@ function loopOf(prompt: string, calls: readonly { toolCallId: string; input: unk
   return [
     user(prompt),
     assistant(
-      ...(thinks ? [thought(2)] : []),
+      ...(thinks ? [thinkingBlock(2)] : []),
       'I will look.',
       toolUse(romeId, 'get_weather', { city: 'Rome' }),
       toolUse(osloId, 'get_weather', { city: 'Oslo' }),
     ),
     user(toolResult(romeId, 'sun in Rome'), toolResult(osloId, 'sun in Oslo')),
-    assistant(...(thinks ? [thought(1)] : []), toolUse(kyivId, 'get_weather', { city: 'Kyiv' })),
+    assistant(...(thinks ? [thinkingBlock(1)] : []), toolUse(kyivId, 'get_weather', { city: 'Kyiv' })),
     user(toolResult(kyivId, 'sun in Kyiv')),
   ]
 }
 
-/** Without thoughts, which a process that holds the conversation has in any case. */
-const withoutThoughts = (messages: ReturnType<typeof conversationOf>) =>
+/** Without thinking, which a process that holds the conversation has in any case. */
+const withoutThinking = (messages: ReturnType<typeof conversationOf>) =>
   messages.map(({ role, content }) => ({
     role,
     content: content.filter((block) => typeof block === 'string' || block.type !== 'thinking'),
@@ -104,7 +105,7 @@ describe("@ai-sdk/openai's default", () => {
     ['by default', model],
     ['by name', openai.responses('sonnet')],
   ] as const) {
-    test(`the provider speaks the Responses API ${what}`, async () => {
+    test(`the provider uses the Responses API ${what}`, async () => {
       const prompt = step({ text: 'Hello there.', usage })
       const result = await generateText({ model: one, instructions: 'You are a pirate.', prompt })
       assert.match(one.provider, /responses/)
@@ -120,7 +121,7 @@ describe("@ai-sdk/openai's default", () => {
     })
   }
 
-  test('streamText brings the words as they come', async () => {
+  test('streamText emits the text as it arrives', async () => {
     const result = streamText({ model, prompt: step({ text: 'one two three four', tokens: 4, usage }) })
     const words: string[] = []
     for await (const word of result.textStream) words.push(word)
@@ -131,7 +132,7 @@ describe("@ai-sdk/openai's default", () => {
     assert.match((await result.response).id, /^resp_/)
   })
 
-  test('messages reach the model in their roles', async () => {
+  test('messages reach the model with their roles', async () => {
     const messages: ModelMessage[] = [
       { role: 'user', content: 'My name is Anna.' },
       { role: 'assistant', content: 'Ahoy, Anna.' },
@@ -157,18 +158,18 @@ describe("@ai-sdk/openai's default", () => {
       const calls = result.steps.flatMap(({ toolCalls }) => toolCalls)
       assert.equal(upstream.requests.length, 3)
       const conversation = conversationOf(sent(upstream))
-      assert.deepEqual(thinks ? conversation : withoutThoughts(conversation), loopOf(prompt, calls, thinks))
+      assert.deepEqual(thinks ? conversation : withoutThinking(conversation), loopOf(prompt, calls, thinks))
       assert.deepEqual(toolNames(sent(upstream)), ['get_weather'])
       const [first, second] = result.steps
       const isShown = options.reasoningSummary !== undefined
       assert.equal(first?.reasoningText ?? '', isShown ? 'think0 think1 ' : '')
-      // What this way of asking is about.
-      const named = JSON.stringify(second?.request.body).includes('item_reference')
-      assert.equal(named, options.store !== false)
+      // Only conversations that the server stores are referenced.
+      const isReferenced = JSON.stringify(second?.request.body).includes('item_reference')
+      assert.equal(isReferenced, options.store !== false)
       assert.deepEqual(result.warnings, [])
     })
 
-    test(`streamText runs tools, and the conversation ${what} goes on in another process`, async () => {
+    test(`streamText runs tools, and the conversation ${what} continues in another process`, async () => {
       const prompt = promptOf(`streamed, ${what}`)
       const result = streamText({ model, tools, stopWhen, prompt, providerOptions })
       assert.equal(await result.text, 'Good.')
@@ -181,7 +182,7 @@ describe("@ai-sdk/openai's default", () => {
       ]
       await generateText({ model: openai('haiku'), tools, messages, providerOptions })
       const conversation = conversationOf(sent(upstream))
-      assert.deepEqual(thinks ? conversation : withoutThoughts(conversation), [
+      assert.deepEqual(thinks ? conversation : withoutThinking(conversation), [
         ...loopOf(prompt, calls, thinks),
         assistant('Good.'),
         user('Thanks.'),
@@ -189,7 +190,7 @@ describe("@ai-sdk/openai's default", () => {
     })
   }
 
-  test('thinking is shown as it comes', async () => {
+  test('thinking is shown as it arrives', async () => {
     const providerOptions = { openai: { forceReasoning: true, reasoningSummary: 'auto', reasoningEffort: 'high' } }
     const result = streamText({ model, prompt: step({ thinking: 3, text: 'Hm.', tokens: 1 }), providerOptions })
     const thoughts: string[] = []
@@ -199,7 +200,7 @@ describe("@ai-sdk/openai's default", () => {
     assert.equal(await result.reasoningText, 'think0 think1 think2 ')
   })
 
-  test('a conversation goes on from the response before', async () => {
+  test('a conversation continues from the previous response', async () => {
     const prompt = `one ${step({ text: 'Polly one.' })}`
     const first = await generateText({ model, prompt })
     const previousResponseId = first.response.id
@@ -207,7 +208,7 @@ describe("@ai-sdk/openai's default", () => {
     assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant('Polly one.'), user('two')])
   })
 
-  test('a conversation whose parts were deleted cannot be referred to, which is raised', async () => {
+  test('references to a deleted response raise an error', async () => {
     const prompt = `one ${step({ text: 'Polly one.' })}`
     const first = await generateText({ model, prompt })
     const headers = { authorization: 'Bearer sk-dummy' }
@@ -224,7 +225,7 @@ describe("@ai-sdk/openai's default", () => {
     assert.equal(upstream.requests.length, 1)
   })
 
-  test('a tool that throws tells the model so', async () => {
+  test('the error of a tool that throws reaches the model', async () => {
     const fails = tool({
       description: 'Fails.',
       inputSchema: z.object({}),
@@ -239,7 +240,7 @@ describe("@ai-sdk/openai's default", () => {
     assert.match(JSON.stringify(last), /tool_result.*no such city/)
   })
 
-  test('a tool that must be called is called', async () => {
+  test('a forced tool is called', async () => {
     const prompt = step({ tool: 'get_weather', input: { city: 'Rome' } })
     const other = tool({ description: 'Another.', inputSchema: z.object({}), execute: async () => 'nothing' })
     const toolChoice = { type: 'tool', toolName: 'get_weather' } as const
@@ -258,7 +259,7 @@ describe("@ai-sdk/openai's default", () => {
     assert.deepEqual(toolNames(sent(upstream)), ['get_weather'])
   })
 
-  test('an output schema holds in text, in a stream and as an object', async () => {
+  test('an output schema is honored in text, in a stream and as an object', async () => {
     const output = Output.object({ schema: City })
     const prompt = `Which city? ${answerRome}`
     assert.deepEqual((await generateText({ model, output, prompt })).output, rome)
@@ -266,7 +267,7 @@ describe("@ai-sdk/openai's default", () => {
     assert.deepEqual((await generateObject({ model, schema: City, prompt })).object, rome)
   })
 
-  test('images and documents arrive to the byte', async () => {
+  test('images and documents arrive byte for byte', async () => {
     const content = [
       { type: 'text' as const, text: 'Look.' },
       { type: 'file' as const, data: png, mediaType: 'image/png' },
@@ -283,14 +284,14 @@ describe("@ai-sdk/openai's default", () => {
     ])
   })
 
-  test('settings that the model cannot follow do not fail the request', async () => {
+  test('settings without effect do not fail the request', async () => {
     const settings = { temperature: 0.3, topP: 0.9, maxRetries: 0 }
     const providerOptions = { openai: { user: 'somebody', maxToolCalls: 3, serviceTier: 'flex', truncation: 'auto' } }
     const result = await generateText({ model, ...settings, providerOptions, prompt: step({ text: 'Hello.' }) })
     assert.equal(result.text, 'Hello.')
   })
 
-  test('maxOutputTokens ends an answer, whole and as a stream', async () => {
+  test('maxOutputTokens ends an answer, whole and streamed', async () => {
     const params = {
       model,
       maxOutputTokens: 16,
@@ -318,7 +319,7 @@ describe("@ai-sdk/openai's default", () => {
     assert.match(error.message, /gpt-unheard-of/)
   })
 
-  test("a refusal of the model's API is raised with its status and message", async () => {
+  test("an error of the model's API is raised with its status and message", async () => {
     const message = 'the servers are busy'
     const prompt = step({ status: 529, message, headers: { 'x-should-retry': 'false' } })
     const error = await failureOf(generateText({ model, prompt, maxRetries: 0 }))
@@ -328,7 +329,7 @@ describe("@ai-sdk/openai's default", () => {
     assert.equal(upstream.requests.length, 1)
   })
 
-  test('a stream whose source breaks off is an error', async () => {
+  test('a stream whose source breaks off raises an error', async () => {
     const errors: unknown[] = []
     const onError = ({ error }: { error: unknown }) => void errors.push(error)
     const result = streamText({ model, prompt: step({ tokens: 10, gap: 50, cut: 3 }), maxRetries: 0, onError })
@@ -339,7 +340,7 @@ describe("@ai-sdk/openai's default", () => {
     assert.match(JSON.stringify(errors), /broke in the middle/)
   })
 
-  test('Claude Code itself answers in a stream', async () => {
+  test('an agent model answers in a stream', async () => {
     const input = { command: 'echo hello', description: 'says hello' }
     const prompt = `${step({ text: 'I will look.', tool: 'Bash', input })}${step({ text: 'Done.' })}`
     const result = streamText({ model: openai('agent/sonnet'), prompt })

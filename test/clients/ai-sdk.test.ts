@@ -1,4 +1,4 @@
-// What a user of the AI SDK gets from a whole claude-serve, through the two providers that speak chat completions: each
+// What a user of the AI SDK gets from a complete claude-serve through the two providers for chat completions: each
 // unmodified and over a real connection.
 import assert from 'node:assert/strict'
 import { after, beforeEach, describe, type TestContext, test } from 'node:test'
@@ -45,7 +45,7 @@ const getWeather = tool({
   execute: async ({ city }) => `sun in ${city}`,
 })
 
-/** What the model was told in the last request of the loop: the calls and results of both rounds under matching ids. */
+/** Checks the last request of the loop to the model: the calls and results of both rounds, with matching ids. */
 function checkLoop(calls: readonly { toolCallId: string; input: unknown }[]): void {
   assert.deepEqual(
     calls.map(({ input }) => input),
@@ -70,7 +70,7 @@ for (const [name, model, unknownModel] of [
   describe(name, () => {
     beforeEach(() => upstream.reset())
 
-    test('generateText brings text, the reason of its end, and usage', async () => {
+    test('generateText returns text, finish reason and usage', async () => {
       const prompt = step({ text: 'Hello there.', usage })
       const result = await generateText({ model, instructions: 'You are a pirate.', prompt })
       assert.equal(result.text, 'Hello there.')
@@ -82,7 +82,7 @@ for (const [name, model, unknownModel] of [
       assert.deepEqual(conversationOf(sent(upstream)), [user(prompt)])
     })
 
-    test('streamText brings the words as they come', async () => {
+    test('streamText emits the text as it arrives', async () => {
       const result = streamText({ model, prompt: step({ text: 'one two three four', tokens: 4, usage }) })
       const words: string[] = []
       for await (const word of result.textStream) words.push(word)
@@ -92,7 +92,7 @@ for (const [name, model, unknownModel] of [
       assert.equal((await result.usage).totalTokens, 20)
     })
 
-    test('messages reach the model in their roles', async () => {
+    test('messages reach the model with their roles', async () => {
       const messages: ModelMessage[] = [
         { role: 'user', content: 'My name is Anna.' },
         { role: 'assistant', content: 'Ahoy, Anna.' },
@@ -124,7 +124,7 @@ for (const [name, model, unknownModel] of [
       checkLoop(steps.flatMap(({ toolCalls }) => toolCalls))
     })
 
-    test('a tool that throws tells the model so', async () => {
+    test('the error of a tool that throws reaches the model', async () => {
       const fails = tool({
         description: 'Fails.',
         inputSchema: z.object({}),
@@ -139,7 +139,7 @@ for (const [name, model, unknownModel] of [
       assert.match(JSON.stringify(last), /tool_result.*no such city/)
     })
 
-    test('a conversation with tools goes on after their loop', async () => {
+    test('a conversation continues after a tool loop', async () => {
       const tools = { get_weather: getWeather }
       const prompt = `${step({ tool: 'get_weather', input: { city: 'Rome' } })}${step({ text: 'Sun.' })}`
       const first = await generateText({ model, tools, stopWhen, prompt })
@@ -160,19 +160,19 @@ for (const [name, model, unknownModel] of [
       ])
     })
 
-    test('generateObject brings an object that fits its schema', async () => {
+    test('generateObject returns an object that fits its schema', async () => {
       const { object } = await generateObject({ model, schema: City, prompt: `Which city? ${answerRome}` })
       assert.deepEqual(object, rome)
     })
 
-    test('an output schema holds in text and in a stream', async () => {
+    test('an output schema is honored whole and streamed', async () => {
       const output = Output.object({ schema: City })
       const prompt = `Which city? ${answerRome}`
       assert.deepEqual((await generateText({ model, output, prompt })).output, rome)
       assert.deepEqual(await streamText({ model, output, prompt }).output, rome)
     })
 
-    test('images and documents arrive to the byte', async () => {
+    test('images and documents arrive byte for byte', async () => {
       const content = [
         { type: 'text' as const, text: 'Look.' },
         { type: 'file' as const, data: png, mediaType: 'image/png' },
@@ -189,7 +189,7 @@ for (const [name, model, unknownModel] of [
       ])
     })
 
-    test('settings that the model cannot follow do not fail the request', async () => {
+    test('settings without effect do not fail the request', async () => {
       const settings = { temperature: 0.3, topP: 0.9, seed: 7, presencePenalty: 0.5, maxRetries: 0 }
       const result = await generateText({ model, ...settings, prompt: step({ text: 'Hello.' }) })
       assert.equal(result.text, 'Hello.')
@@ -220,7 +220,7 @@ for (const [name, model, unknownModel] of [
       assert.match(error.message, /gpt-unheard-of/)
     })
 
-    test("a refusal of the model's API is raised with its status and message", async () => {
+    test("an error of the model's API is raised with its status and message", async () => {
       const message = 'the servers are busy'
       const prompt = step({ status: 529, message, headers: { 'x-should-retry': 'false' } })
       const answer = generateText({ model, prompt, maxRetries: 0 })
@@ -231,7 +231,7 @@ for (const [name, model, unknownModel] of [
       assert.equal(upstream.requests.length, 1)
     })
 
-    test('a stream whose source breaks off is an error', async () => {
+    test('a stream whose source breaks off raises an error', async () => {
       const errors: unknown[] = []
       const onError = ({ error }: { error: unknown }) => void errors.push(error)
       const result = streamText({ model, prompt: step({ tokens: 10, gap: 50, cut: 3 }), maxRetries: 0, onError })

@@ -17,7 +17,7 @@ export type Params = { messages: MessageParam[]; [field: string]: unknown }
 
 export const model = 'sonnet'
 
-/** A name with brackets, like those of the CLI for models with a longer context. The suite's server maps it to haiku. */
+/** A name with brackets, like the CLI's names for long-context models. The suite's server maps it to haiku. */
 export const longModel = 'claude-long-1[1m]'
 
 export const toBody = (params: Params) => ({ model, max_tokens: 1024, ...params }) as Anthropic.MessageCreateParams

@@ -12,7 +12,7 @@ import {
   model,
   weatherTool,
 } from './anthropic-calls.ts'
-import type { Subject } from './anthropic-suite.ts'
+import type { Subject } from './anthropic-subject.ts'
 import { assistant, conversationOf, sent, user } from './sent.ts'
 
 type Block = Anthropic.ContentBlockParam

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { step } from '../helpers/test-server.ts'
 import { ask, errorOf, fromUser, textOf, toBody } from './anthropic-calls.ts'
-import type { Subject } from './anthropic-suite.ts'
+import type { Subject } from './anthropic-subject.ts'
 
 export function testDoor({ client, server, Anthropic }: Subject): void {
   const { url, upstream } = server

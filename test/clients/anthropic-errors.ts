@@ -12,7 +12,7 @@ import {
   textOfEvents,
   toBody,
 } from './anthropic-calls.ts'
-import type { Subject } from './anthropic-suite.ts'
+import type { Subject } from './anthropic-subject.ts'
 
 /** An error of the model's API that the CLI does not retry. */
 const refusal = (status: number, fields: Record<string, unknown> = {}) =>

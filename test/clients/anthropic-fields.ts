@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { step } from '../helpers/test-server.ts'
 import { ask, askWithIgnored, errorOf, fromUser, textOf, toBody } from './anthropic-calls.ts'
-import type { Subject } from './anthropic-suite.ts'
+import type { Subject } from './anthropic-subject.ts'
 
 const older = { headers: { 'anthropic-version': '2023-06-01' } }
 const newer = { headers: { 'anthropic-version': '2026-10-21' } }

@@ -16,7 +16,7 @@ import {
   toHistory,
   weatherTool,
 } from './anthropic-calls.ts'
-import type { Subject } from './anthropic-suite.ts'
+import type { Subject } from './anthropic-subject.ts'
 import { assistant, conversationOf, sent, user } from './sent.ts'
 
 const City = z.object({ city: z.string(), population: z.number() })

@@ -14,7 +14,7 @@ import {
   textOfEvents,
   toHistory,
 } from './anthropic-calls.ts'
-import type { Subject } from './anthropic-suite.ts'
+import type { Subject } from './anthropic-subject.ts'
 import { assistant, conversationOf, requestAt, sent, systemOf, user } from './sent.ts'
 
 export function testHistory({ client, server, makeClient }: Subject): void {

@@ -13,7 +13,7 @@ import {
   textOfEvents,
   toHistory,
 } from './anthropic-calls.ts'
-import type { Subject } from './anthropic-suite.ts'
+import type { Subject } from './anthropic-subject.ts'
 import { assistant, conversationOf, sent, user } from './sent.ts'
 
 export function testLimits({ client, server }: Subject): void {

@@ -5,7 +5,7 @@ import type { Anthropic } from '@anthropic-ai/sdk'
 import { assertFits } from '../helpers/sdk-schemas.ts'
 import { step } from '../helpers/test-server.ts'
 import { ask, errorOf, fromUser, longModel, textOf, weatherTool } from './anthropic-calls.ts'
-import type { Subject } from './anthropic-suite.ts'
+import type { Subject } from './anthropic-subject.ts'
 import { sent } from './sent.ts'
 
 export function testModels({ client, server, Anthropic }: Subject): void {

@@ -19,7 +19,7 @@ import {
   toBody,
   toHistory,
 } from './anthropic-calls.ts'
-import type { Subject } from './anthropic-suite.ts'
+import type { Subject } from './anthropic-subject.ts'
 import { assistant, conversationOf, sent, systemOf, toolNames, user } from './sent.ts'
 
 const usage = { input_tokens: 12, output_tokens: 3, cache_read_input_tokens: 5, cache_creation_input_tokens: 2 }

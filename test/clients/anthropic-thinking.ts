@@ -17,7 +17,7 @@ import {
   toHistory,
   weatherTool,
 } from './anthropic-calls.ts'
-import type { Subject } from './anthropic-suite.ts'
+import type { Subject } from './anthropic-subject.ts'
 import { assistant, conversationOf, requestAt, sent, toolResult, toolUse, user } from './sent.ts'
 
 const adaptive = { type: 'adaptive' }

@@ -17,7 +17,7 @@ import {
   toHistory,
   weatherTool,
 } from './anthropic-calls.ts'
-import type { Subject } from './anthropic-suite.ts'
+import type { Subject } from './anthropic-subject.ts'
 import { conversationOf, sent, systemOf, toolNames, toolResult, user } from './sent.ts'
 
 const rome = { city: 'Rome' }

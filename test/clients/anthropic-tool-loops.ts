@@ -18,7 +18,7 @@ import {
   toHistory,
   weatherTool,
 } from './anthropic-calls.ts'
-import type { Subject } from './anthropic-suite.ts'
+import type { Subject } from './anthropic-subject.ts'
 import { assistant, type Block, conversationOf, requestAt, sent, toolNames, toolResult, toolUse, user } from './sent.ts'
 
 const cities = ['Rome', 'Oslo', 'Lima']

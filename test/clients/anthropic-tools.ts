@@ -22,7 +22,7 @@ import {
   toHistory,
   weatherTool,
 } from './anthropic-calls.ts'
-import type { Subject } from './anthropic-suite.ts'
+import type { Subject } from './anthropic-subject.ts'
 import { assistant, conversationOf, requestAt, sent, toolNames, toolResult, toolUse, user } from './sent.ts'
 
 const rome = { city: 'Rome' }

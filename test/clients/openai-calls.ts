@@ -1,6 +1,18 @@
-// Small pieces that the cases of the OpenAI suite are made of: messages, tools, and how a stream or a failure is taken.
+// Helpers for the cases of the OpenAI suite: messages, tools, and reading streams and failures.
 import assert from 'node:assert/strict'
 import type { OpenAI } from 'openai'
+import type { zodResponseFormat } from 'openai/helpers/zod'
+import type { TestServer } from '../helpers/test-server.ts'
+
+/** The parts of the client's package that the suite needs; the types are those of the newest version. */
+export type OpenaiPackage = { OpenAI: typeof OpenAI; zodResponseFormat: typeof zodResponseFormat }
+
+/** What the cases of the suite share. */
+export type Subject = OpenaiPackage & {
+  server: TestServer
+  client: OpenAI
+  makeClient: (target: { url: string }) => OpenAI
+}
 
 export type Message = OpenAI.ChatCompletionMessageParam
 export type Chunk = OpenAI.ChatCompletionChunk
@@ -53,7 +65,7 @@ export function callOf(completion: Completion): FunctionCall {
   return call
 }
 
-/** An answer as the message that the next request brings back, as every client does. */
+/** An answer as the message that the next request sends back, as every client does. */
 export const asMessage = (completion: Completion): Message => choiceOf(completion).message
 
 export async function readAll(stream: AsyncIterable<Chunk>): Promise<Chunk[]> {
@@ -68,7 +80,7 @@ export const textOfChunks = (chunks: readonly Chunk[]) =>
 export const finishOf = (chunks: readonly Chunk[]) =>
   chunks.flatMap(({ choices }) => choices.flatMap((choice) => choice.finish_reason ?? []))
 
-/** The error that a request ends with, which must be of the client's own class for it. */
+/** The error that a request ends with, which must be an instance of the client's own class for it. */
 export async function failureOf<T extends Error>(
   answer: Promise<unknown>,
   ErrorClass: abstract new (...fields: never[]) => T,

@@ -1,4 +1,4 @@
-// Cases of the OpenAI suite: pictures, documents, and answers of a given form.
+// Cases of the OpenAI suite: images, documents, and answers in a requested format.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { OpenAI } from 'openai'
@@ -13,9 +13,9 @@ import {
   type Message,
   model,
   readAll,
+  type Subject,
   textOfChunks,
 } from './openai-calls.ts'
-import type { Subject } from './openai-suite.ts'
 import { assistant, conversationOf, sent, user } from './sent.ts'
 
 type Part = OpenAI.ChatCompletionContentPart
@@ -43,21 +43,21 @@ export function testContent({ client, server, OpenAI, zodResponseFormat }: Subje
   const { upstream } = server
   const { completions } = client.chat
 
-  test('an image arrives to the byte, in its place', async () => {
+  test('an image arrives byte for byte, in the same position', async () => {
     const content = [text('before'), image, text('after')]
     await completions.create({ model, messages: [{ role: 'user', content }] })
     const wanted = user('before', base64('image', 'image/png', png), 'after')
     assert.deepEqual(conversationOf(sent(upstream)), [wanted])
   })
 
-  test('a PDF arrives to the byte, with its name', async () => {
+  test('a PDF arrives byte for byte, with its name', async () => {
     const content = [file, text('What does it say?')]
     await completions.create({ model, messages: [{ role: 'user', content }] })
     const document = { ...base64('document', 'application/pdf', pdf), title: 'report.pdf' }
     assert.deepEqual(conversationOf(sent(upstream)), [user(document, 'What does it say?')])
   })
 
-  test('an image of an earlier turn stays in its place', async () => {
+  test('an image of an earlier turn stays in its turn', async () => {
     const messages: Message[] = [
       { role: 'user', content: [image, text('What is it?')] },
       { role: 'assistant', content: 'A dot.' },
@@ -72,12 +72,12 @@ export function testContent({ client, server, OpenAI, zodResponseFormat }: Subje
   })
 
   for (const [what, part] of [
-    ['an image that is none', { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } }],
-    ['an address of another kind', { type: 'image_url', image_url: { url: 'file:///etc/passwd' } }],
+    ['an invalid image', { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } }],
+    ['a URL of another scheme', { type: 'image_url', image_url: { url: 'file:///etc/passwd' } }],
     ['a file that is stored elsewhere', { type: 'file', file: { file_id: 'file-1' } }],
-    ['sound', { type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }],
+    ['audio', { type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }],
   ] satisfies [string, Part][]) {
-    test(`${what} is refused by the name of its place`, async () => {
+    test(`${what} is refused, naming the field`, async () => {
       const messages: Message[] = [{ role: 'user', content: [text('look'), part] }]
       const error = await failureOf(completions.create({ model, messages }), OpenAI.BadRequestError)
       assert.match(String(error.param), /^messages[.[]0\]?\.content[.[]1/)
@@ -85,7 +85,7 @@ export function testContent({ client, server, OpenAI, zodResponseFormat }: Subje
     })
   }
 
-  test('the parse helper gets an object that fits its schema', async () => {
+  test('the parse helper returns an object that fits its schema', async () => {
     const completion = await completions.parse({
       model,
       messages: [fromUser(`Which city? ${answerRome}`)],
@@ -98,7 +98,7 @@ export function testContent({ client, server, OpenAI, zodResponseFormat }: Subje
     assert.deepEqual(completion.choices[0]?.message.parsed, rome)
   })
 
-  test('a schema holds in a stream', async () => {
+  test('a schema is honored in a stream', async () => {
     const messages = [fromUser(`Which city? ${answerRome}`)]
     const response_format = zodResponseFormat(City, 'city')
     const chunks = await readAll(await completions.create({ model, messages, response_format, stream: true }))
@@ -110,14 +110,14 @@ export function testContent({ client, server, OpenAI, zodResponseFormat }: Subje
     )
   })
 
-  test('a model that never meets the schema is an error, not an answer', async () => {
+  test('an answer that never fits the schema is an error', async () => {
     const response_format = zodResponseFormat(City, 'city')
     const answer = completions.create({ model, messages: [fromUser('only words')], response_format })
     const error = await failureOf(answer, OpenAI.InternalServerError)
     assert.equal(error.type, 'server_error')
   })
 
-  test('a conversation goes on after an answer of a given form', async () => {
+  test('a conversation continues after an answer in a requested format', async () => {
     const prompt = `Which city? ${answerRome}`
     const response_format = zodResponseFormat(City, 'city')
     const first = await completions.create({ model, messages: [fromUser(prompt)], response_format })
@@ -130,9 +130,9 @@ export function testContent({ client, server, OpenAI, zodResponseFormat }: Subje
   for (const [kind, answer] of [
     ['plain', '{"city":"Rome"}'],
     ['fenced', '```json\n{"city":"Rome"}\n```'],
-    ['with words around it', 'Here it is:\n\n```json\n{"city":"Rome"}\n```\n\nAnything else?'],
+    ['with text around it', 'Here it is:\n\n```json\n{"city":"Rome"}\n```\n\nAnything else?'],
   ] as const) {
-    test(`json_object brings an object alone, which the model gave ${kind}`, async () => {
+    test(`json_object returns only the object, which the model wrote ${kind}`, async () => {
       const messages = [fromUser(`Answer in JSON. ${step({ text: answer, tokens: 4 })}`)]
       const response_format = { type: 'json_object' } as const
       const completion = await completions.create({ model, messages, response_format })

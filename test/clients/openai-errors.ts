@@ -1,11 +1,10 @@
-// Cases of the OpenAI suite: what fails must be raised as the client's own errors, and must not be tried twice.
+// Cases of the OpenAI suite: failures must be raised as the client's own errors, and must not be retried.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { step } from '../helpers/test-server.ts'
-import { type Chunk, failureOf, finishOf, fromUser, model, weatherTool } from './openai-calls.ts'
-import type { Subject } from './openai-suite.ts'
+import { type Chunk, failureOf, finishOf, fromUser, model, type Subject, weatherTool } from './openai-calls.ts'
 
-/** A refusal of the model's API that the CLI does not try again by itself. */
+/** A failure of the model's API that the CLI does not retry by itself. */
 const refusal = (status: number, fields: Record<string, unknown> = {}) =>
   step({ status, headers: { 'x-should-retry': 'false' }, ...fields })
 
@@ -13,7 +12,7 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
   const { upstream } = server
   const { completions } = client.chat
 
-  // How long to wait is a guess: the CLI does not say what the model's API answered.
+  // The wait is an estimate: the CLI does not report what the model's API returned.
   const failures = [
     [401, OpenAI.AuthenticationError, 401, 'authentication_error', 'upstream_not_authenticated', null],
     [429, OpenAI.RateLimitError, 429, 'rate_limit_error', 'rate_limit_exceeded', '30'],
@@ -35,7 +34,7 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
     }
   }
 
-  test('a prompt that is too long is told as such', async () => {
+  test('a prompt that is too long has its own code', async () => {
     const message = 'prompt is too long: 250000 tokens > 200000 maximum'
     const answer = completions.create({ model, messages: [fromUser(refusal(400, { message }))] })
     const error = await failureOf(answer, OpenAI.BadRequestError)
@@ -45,7 +44,7 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
   for (const [failure, fields] of [
     ['breaks off', { cut: 3 }],
     ['ends too early', { eof: 3 }],
-    ['brings an error', { sse_error: 'overloaded_error', after: 3 }],
+    ['sends an error', { sse_error: 'overloaded_error', after: 3 }],
   ] as const) {
     test(`a stream whose source ${failure} raises an error and never looks complete`, async () => {
       const messages = [fromUser(step({ tokens: 10, gap: 50, ...fields }))]
@@ -60,7 +59,7 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
     })
   }
 
-  test('a failure is no part of the conversation that goes on', async () => {
+  test('a failure does not become part of a later conversation', async () => {
     await failureOf(completions.create({ model, messages: [fromUser(refusal(500))] }), OpenAI.InternalServerError)
     const completion = await completions.create({ model, messages: [fromUser(step({ text: 'Fine.' }))] })
     assert.equal(completion.choices[0]?.message.content, 'Fine.')
@@ -86,24 +85,24 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
     [/^tools/, 'two tools of one name', { ...valid, tools: [weatherTool, weatherTool] }],
     [
       /^tools[.[]0/,
-      'a tool whose name is no name',
+      'a tool with an invalid name',
       { ...valid, tools: [{ type: 'function', function: { name: 'a b' } }] },
     ],
     [
       /^tool_choice/,
-      'a choice of a tool that is not there',
+      'a choice of an unknown tool',
       { ...valid, tool_choice: { type: 'function', function: { name: 'x' } } },
     ],
     [/^max_tokens$/, 'a limit that is a text', { ...valid, max_tokens: 'many' }],
     [/^reasoning_effort$/, 'an unknown effort', { ...valid, reasoning_effort: 'heroic' }],
     [/^n$/, 'several answers at once', { ...valid, n: 2 }],
     [/^logprobs$/, 'probabilities', { ...valid, logprobs: true }],
-    [/^response_format/, 'an unknown form of answer', { ...valid, response_format: { type: 'yaml' } }],
+    [/^response_format/, 'an unknown response format', { ...valid, response_format: { type: 'yaml' } }],
     [/^stream$/, 'a stream that is a number', { ...valid, stream: 3 }],
   ]
 
   for (const [param, what, body] of bad) {
-    test(`a request with ${what} is refused by the name of the field`, async () => {
+    test(`a request with ${what} is refused, naming the field`, async () => {
       const error = await failureOf(client.post('/chat/completions', { body }), OpenAI.BadRequestError)
       assert.match(String(error.param), param)
       assert.equal(error.type, 'invalid_request_error')
@@ -111,13 +110,13 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
     })
   }
 
-  test('an unknown route is not found, in the form of the vendor', async () => {
+  test("an unknown route is not found, with an error in the vendor's form", async () => {
     const error = await failureOf(client.embeddings.create({ model, input: 'hi' }), OpenAI.NotFoundError)
     assert.equal(error.type, 'invalid_request_error')
     assert.ok(error.message.length > 4)
   })
 
-  test('a placeholder for a key is no key', async () => {
+  test('a placeholder API key is accepted if the server has no keys', async () => {
     const other = new OpenAI({ baseURL: client.baseURL, apiKey: 'anything', organization: 'org', project: 'p' })
     const completion = await other.chat.completions.create(valid)
     assert.equal(completion.object, 'chat.completion')

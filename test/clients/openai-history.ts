@@ -1,15 +1,24 @@
-// Cases of the OpenAI suite: conversations, which the client brings along whole with every request.
+// Cases of the OpenAI suite: conversations, which the client sends completely with every request.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestServer } from '../helpers/test-server.ts'
 import { step } from '../helpers/test-server.ts'
-import { contentOf, finishOf, fromUser, asMessage, type Message, model, readAll, textOfChunks } from './openai-calls.ts'
-import type { Subject } from './openai-suite.ts'
+import {
+  asMessage,
+  contentOf,
+  finishOf,
+  fromUser,
+  type Message,
+  model,
+  readAll,
+  type Subject,
+  textOfChunks,
+} from './openai-calls.ts'
 import { assistant, conversationOf, requestAt, sent, systemOf, toolResult, toolUse, user } from './sent.ts'
 
 const fromAssistant = (content: string): Message => ({ role: 'assistant', content })
 
-/** How many processes there are, and the session that the last request to the model came from. */
+/** The number of processes, and the session that the last request to the model came from. */
 async function processes({ url, upstream }: TestServer): Promise<{ live: number; session: unknown }> {
   const health = (await (await fetch(`${url}/v1/health`)).json()) as { processes: { live: number } }
   return { live: health.processes.live, session: requestAt(upstream).headers['x-claude-code-session-id'] }
@@ -20,7 +29,7 @@ export function testHistory({ client, server }: Subject): void {
   const { completions } = client.chat
   const ask = async (...messages: Message[]) => contentOf(await completions.create({ model, messages })) ?? ''
 
-  test('a conversation that a client brings along reaches the model in its roles', async () => {
+  test('a conversation that a client sends reaches the model with its roles', async () => {
     await ask(
       { role: 'system', content: 'You are a pirate.' },
       fromUser('My name is Anna.'),
@@ -40,7 +49,7 @@ export function testHistory({ client, server }: Subject): void {
     ])
   })
 
-  test('a next turn goes on in the process that holds the conversation', async () => {
+  test('the next turn continues in the process that holds the conversation', async () => {
     const messages: Message[] = [{ role: 'system', content: 'You are a parrot.' }]
     const turns = ['one', 'two', 'three'].map((word) => ({
       word,
@@ -61,7 +70,7 @@ export function testHistory({ client, server }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), conversation.slice(0, -1))
   })
 
-  test('a conversation goes on from a stream', async () => {
+  test('a conversation continues after a stream', async () => {
     const prompt = `one ${step({ text: 'Said in a stream.', tokens: 3 })}`
     const chunks = await readAll(await completions.create({ model, messages: [fromUser(prompt)], stream: true }))
     assert.deepEqual(finishOf(chunks), ['stop'])
@@ -78,7 +87,7 @@ export function testHistory({ client, server }: Subject): void {
     for (const index of [0, 1]) assert.deepEqual(conversationOf(sent(upstream, index)), wanted)
   })
 
-  test('a conversation that is taken back goes on from there and knows nothing of what was', async () => {
+  test('a conversation that is rewound continues from there without the dropped turns', async () => {
     const first = `branch ${step({ text: 'Root.' })}`
     await ask(fromUser(first))
     await ask(fromUser(first), fromAssistant('Root.'), fromUser(`old-branch ${step({ text: 'old-answer' })}`))
@@ -87,14 +96,14 @@ export function testHistory({ client, server }: Subject): void {
     assert.doesNotMatch(requestAt(upstream).raw, /old-/)
   })
 
-  test('an answer that the client has changed reaches the model as changed', async () => {
+  test('an answer that the client changed reaches the model as changed', async () => {
     const prompt = `edit ${step({ text: 'The original words.' })}`
     await ask(fromUser(prompt))
     await ask(fromUser(prompt), fromAssistant('Other words.'), fromUser('Go on.'))
     assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant('Other words.'), user('Go on.')])
   })
 
-  test('another system prompt takes the place of the one that a conversation began with', async () => {
+  test('a new system prompt replaces the one that a conversation started with', async () => {
     const prompt = `system ${step({ text: 'Hello.' })}`
     const later = [fromUser(prompt), fromAssistant('Hello.'), fromUser('Go on.')]
     await ask({ role: 'system', content: 'old-system' }, fromUser(prompt))
@@ -104,7 +113,7 @@ export function testHistory({ client, server }: Subject): void {
     assert.doesNotMatch(requestAt(upstream).raw, /old-system/)
   })
 
-  test('another model takes a conversation over whole', async () => {
+  test('another model gets the whole conversation', async () => {
     const prompt = `model ${step({ text: 'Hello.' })}`
     await ask(fromUser(prompt))
     const messages = [fromUser(prompt), fromAssistant('Hello.'), fromUser('Go on.')]
@@ -113,7 +122,7 @@ export function testHistory({ client, server }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant('Hello.'), user('Go on.')])
   })
 
-  test('several messages of the user in a row all reach the model', async () => {
+  test('several user messages in a row all reach the model', async () => {
     await ask(fromUser('first'), fromUser('second'), fromAssistant('Yes?'), fromUser('third'), fromUser('fourth'))
     const wanted = [user('first', 'second'), assistant('Yes?'), user('third', 'fourth')]
     assert.deepEqual(conversationOf(sent(upstream)), wanted)
@@ -121,7 +130,7 @@ export function testHistory({ client, server }: Subject): void {
 
   const instruction = (content: string) => `<system-message>\n${content}\n</system-message>`
 
-  test('a system message in the middle of a conversation stays in its place', async () => {
+  test('a system message in the middle of a conversation stays where it is', async () => {
     const messages: Message[] = [
       { role: 'system', content: 'You are a pirate.' },
       { role: 'developer', content: 'You are old.' },
@@ -144,7 +153,7 @@ export function testHistory({ client, server }: Subject): void {
     ])
   })
 
-  test('a conversation with a system message in the middle goes on in the process that holds it', async () => {
+  test('a conversation with a system message in the middle continues in the process that holds it', async () => {
     const messages: Message[] = [{ role: 'system', content: 'You are a stork.' }]
     messages.push(fromUser(`one ${step({ text: 'Clack.' })}`))
     await ask(...messages)
@@ -171,12 +180,12 @@ export function testHistory({ client, server }: Subject): void {
     ])
   })
 
-  test('an assistant turn without a text is left out', async () => {
+  test('an assistant turn without text is left out', async () => {
     await ask(fromUser('first'), fromAssistant(''), fromUser('second'))
     assert.deepEqual(conversationOf(sent(upstream)), [user('first', 'second')])
   })
 
-  test('the words of a conversation arrive to the letter', async () => {
+  test('the text of a conversation arrives unchanged', async () => {
     const words = ' \r\n <b>ünï😀\u2028 "q" \\n [[x]] `$HOME` \n '
     await ask(fromUser(words), fromAssistant(`a${words}b`), fromUser(words))
     assert.deepEqual(conversationOf(sent(upstream)), [user(words), assistant(`a${words}b`), user(words)])

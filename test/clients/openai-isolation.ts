@@ -1,14 +1,13 @@
-// Cases of the OpenAI suite: many conversations at once, which must never know of one another.
+// Cases of the OpenAI suite: many conversations at once, which must never mix.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { step } from '../helpers/test-server.ts'
-import { contentOf, fromUser, asMessage, type Message, model } from './openai-calls.ts'
-import type { Subject } from './openai-suite.ts'
+import { asMessage, contentOf, fromUser, type Message, model, type Subject } from './openai-calls.ts'
 import { assistant, conversationOf, requestAt, sent, systemOf, user } from './sent.ts'
 
 const opening = `Good morning. ${step({ text: 'And to you.' })}`
 
-/** What the user of one conversation says after the opening, which is everyone's. */
+/** The user messages of one conversation after the opening, which all share. */
 const sayings = (secret: string) => [
   `My secret is ${secret}. ${step({ text: 'I shall keep it.' })}`,
   `What is it? ${step({ text: `It is ${secret}.` })}`,
@@ -18,7 +17,7 @@ export function testIsolation({ client, server }: Subject): void {
   const { upstream } = server
   const { completions } = client.chat
 
-  test('twenty conversations that begin alike never mix', async () => {
+  test('twenty conversations that start alike never mix', async () => {
     const secrets = Array.from({ length: 20 }, (_, index) => `secret-${index + 100}`)
     const system: Message = { role: 'system', content: 'You keep secrets.' }
     const converse = async (secret: string) => {
@@ -38,7 +37,13 @@ export function testIsolation({ client, server }: Subject): void {
     assert.equal(upstream.requests.length, 60)
     const wanted = secrets.flatMap((secret) => {
       const [second = '', third = ''] = sayings(secret)
-      const conversation = [user(opening), assistant('And to you.'), user(second), assistant('I shall keep it.'), user(third)]
+      const conversation = [
+        user(opening),
+        assistant('And to you.'),
+        user(second),
+        assistant('I shall keep it.'),
+        user(third),
+      ]
       return [conversation.slice(0, 1), conversation.slice(0, 3), conversation]
     })
     const seen = upstream.requests.map((_, index) => {
@@ -51,7 +56,7 @@ export function testIsolation({ client, server }: Subject): void {
     assert.deepEqual(inOrder(seen), inOrder(wanted))
   })
 
-  test('one conversation that goes on in two ways at once gets both answers', async () => {
+  test('one conversation that is continued in two ways at once gets both answers', async () => {
     const prompt = `fork ${step({ text: 'Root.' })}`
     const first = await completions.create({ model, messages: [fromUser(prompt)] })
     const ways = ['left', 'right'].map((way) => `${way} ${step({ text: `Gone ${way}.`, ttft: 50 })}`)

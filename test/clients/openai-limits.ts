@@ -1,19 +1,19 @@
-// Cases of the OpenAI suite: what ends an answer early, what sets the model's effort, and what cannot be honored.
+// Cases of the OpenAI suite: limits that end an answer early, reasoning effort, and parameters that cannot be honored.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { step } from '../helpers/test-server.ts'
 import {
+  asMessage,
   choiceOf,
   contentOf,
   failureOf,
   finishOf,
   fromUser,
-  asMessage,
   model,
   readAll,
+  type Subject,
   textOfChunks,
 } from './openai-calls.ts'
-import type { Subject } from './openai-suite.ts'
 import { assistant, conversationOf, sent, user } from './sent.ts'
 
 export function testLimits({ client, server, OpenAI }: Subject): void {
@@ -39,14 +39,14 @@ export function testLimits({ client, server, OpenAI }: Subject): void {
     })
   }
 
-  test('stop ends the work of the model', async () => {
+  test('stop interrupts the model', async () => {
     const messages = [fromUser(step({ text: `one END ${'more '.repeat(1000)}`, tokens: 1000, gap: 20 }))]
     const aborted = upstream.waitForAbort()
     assert.equal(contentOf(await completions.create({ model, messages, stop: 'END' })), 'one ')
     await aborted
   })
 
-  test('a conversation goes on after a stop with the words that the client got', async () => {
+  test('a conversation continues after a stop with the text that the client received', async () => {
     const prompt = `Say. ${step({ text: 'one END two', tokens: 4 })}`
     const first = await completions.create({ model, messages: [fromUser(prompt)], stop: 'END' })
     await completions.create({ model, messages: [fromUser(prompt), asMessage(first), fromUser('Go on.')] })
@@ -56,7 +56,7 @@ export function testLimits({ client, server, OpenAI }: Subject): void {
   })
 
   for (const limit of ['max_tokens', 'max_completion_tokens'] as const) {
-    test(`${limit} ends an answer with the reason length, its text once`, async () => {
+    test(`${limit} ends an answer with the reason length, and its text is sent only once`, async () => {
       const text = 'one two three four'
       const prompt = `Count. ${step({ text, tokens: 4, stop_reason: 'max_tokens' })}`
       const limits = { model, messages: [fromUser(prompt)], [limit]: 4 }
@@ -72,7 +72,7 @@ export function testLimits({ client, server, OpenAI }: Subject): void {
     })
   }
 
-  test('a limit of one request does not hold for the next', async () => {
+  test('a limit of one request does not apply to the next', async () => {
     await completions.create({ model, messages: [fromUser('hi')], max_tokens: 7 })
     await completions.create({ model, messages: [fromUser('hi')] })
     const limits = upstream.requests.map(({ body }) => body?.max_tokens)
@@ -80,7 +80,7 @@ export function testLimits({ client, server, OpenAI }: Subject): void {
     assert.ok(Number(limits[1]) > 1000)
   })
 
-  test('a refusal is told as the vendor tells it', async () => {
+  test('a refusal has the form that the vendor uses', async () => {
     const messages = [fromUser(step({ text: 'I will not.', stop_reason: 'refusal' }))]
     const { message, finish_reason } = choiceOf(await completions.create({ model, messages }))
     assert.equal(finish_reason, 'content_filter')
@@ -107,19 +107,19 @@ export function testLimits({ client, server, OpenAI }: Subject): void {
     assert.equal(sent(upstream).thinking?.type, 'adaptive')
   })
 
-  const unheard = { temperature: 0.2, seed: 7, logit_bias: { '50256': -100 } }
+  const unsupported = { temperature: 0.2, seed: 7, logit_bias: { '50256': -100 } }
 
-  test('what cannot be honored is named in a header', async () => {
-    const answer = completions.create({ model, messages: [fromUser('hi')], ...unheard })
+  test('parameters that cannot be honored are named in a header', async () => {
+    const answer = completions.create({ model, messages: [fromUser('hi')], ...unsupported })
     const { data, response } = await answer.withResponse()
     assert.equal(choiceOf(data).finish_reason, 'stop')
     const ignored = response.headers.get('x-claude-serve-ignored')?.split(/, */).sort()
     assert.deepEqual(ignored, ['logit_bias', 'seed', 'temperature'])
   })
 
-  test('what cannot be honored is refused where the client is strict', async () => {
+  test('parameters that cannot be honored are refused for a strict client', async () => {
     const headers = { 'x-claude-serve-strict': 'true' }
-    for (const [param, value] of Object.entries(unheard)) {
+    for (const [param, value] of Object.entries(unsupported)) {
       const answer = completions.create({ model, messages: [fromUser('hi')], [param]: value }, { headers })
       const error = await failureOf(answer, OpenAI.BadRequestError)
       assert.equal(error.param, param)
@@ -128,7 +128,7 @@ export function testLimits({ client, server, OpenAI }: Subject): void {
     assert.equal(upstream.requests.length, 0)
   })
 
-  test('what clients always send and means nothing is not even named', async () => {
+  test('default values that clients always send are not reported', async () => {
     const { response } = await completions
       .create({
         model,

@@ -1,17 +1,16 @@
-// Cases of the OpenAI suite: which models there are.
+// Cases of the OpenAI suite: the list and the lookup of models.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { OpenAI } from 'openai'
 import { step } from '../helpers/test-server.ts'
-import { contentOf, failureOf, fromUser } from './openai-calls.ts'
-import type { Subject } from './openai-suite.ts'
+import { contentOf, failureOf, fromUser, type Subject } from './openai-calls.ts'
 import { sent } from './sent.ts'
 
 export function testModels({ client, server, OpenAI }: Subject): void {
   const { upstream } = server
   const { completions } = client.chat
 
-  test('the list of models holds each as itself and as an agent', async () => {
+  test('the list of models contains each as itself and as an agent', async () => {
     const models: OpenAI.Model[] = []
     for await (const model of client.models.list()) models.push(model)
     const ids = models.map(({ id }) => id)
@@ -53,7 +52,7 @@ export function testModels({ client, server, OpenAI }: Subject): void {
     assert.equal(upstream.requests.length, 0)
   })
 
-  test("a model that the model's API does not know is not found", async () => {
+  test("a model that is unknown to the model's API is not found", async () => {
     const refusal = step({ status: 404, error_type: 'not_found_error', message: 'model: claude-none-1' })
     const answer = completions.create({ model: 'claude-none-1', messages: [fromUser(refusal)] })
     const error = await failureOf(answer, OpenAI.NotFoundError)

@@ -1,11 +1,15 @@
-// Small pieces that the cases of the Responses API are made of: how an answer, a stream or a failure is taken. Every answer and every event
-// on the way is held against the SDK's own declarations, and every stream against its own end.
+// Helpers for the cases of the Responses API: reading an answer, a stream or a failure. Every answer and every event is
+// checked against the SDK's own declarations, and every stream against its final response.
 import assert from 'node:assert/strict'
 import type { OpenAI } from 'openai'
+import type { TestServer } from '../helpers/test-server.ts'
 import { assertEvent, assertResponse } from './openai-response-types.ts'
 import type { Block } from './sent.ts'
 
-/** The SDK's type has no place for `store`. */
+/** What the cases share. */
+export type Subject = { server: TestServer; client: OpenAI; OpenAI: typeof OpenAI }
+
+/** The SDK's type lacks `store`. */
 export type Response = OpenAI.Responses.Response & { store?: boolean }
 export type Event = OpenAI.Responses.ResponseStreamEvent
 export type Item = OpenAI.Responses.ResponseOutputItem
@@ -16,11 +20,11 @@ export type Params = Omit<OpenAI.Responses.ResponseCreateParams, 'stream'>
 
 export const model = 'sonnet'
 
-/** What the scripted upstream signs its thoughts with. */
+/** The signature of the scripted upstream's thinking. */
 const signature = Buffer.from('demo-signature').toString('base64')
 
-/** A thought of the scripted upstream, as it must come back to it. */
-export const thought = (count: number): Block => ({
+/** A thinking block of the scripted upstream, as it must be sent back to it. */
+export const thinkingBlock = (count: number): Block => ({
   type: 'thinking',
   thinking: Array.from({ length: count }, (_, index) => `think${index} `).join(''),
   signature,
@@ -50,13 +54,13 @@ export async function ask(client: OpenAI, params: Params): Promise<Response> {
   return response
 }
 
-/** The same with the names of the fields that had no effect. */
+/** Like `ask`, and also returns the names of the fields that had no effect. */
 export async function askWithIgnored(
   client: OpenAI,
   params: Params,
 ): Promise<{ response: Response; ignored: string | null }> {
-  const asking = client.responses.create({ model, ...params, stream: false })
-  const { data, response } = await asking.withResponse()
+  const pending = client.responses.create({ model, ...params, stream: false })
+  const { data, response } = await pending.withResponse()
   checkResponse(data)
   return { response: data, ignored: response.headers.get('x-claude-serve-ignored') }
 }
@@ -70,14 +74,14 @@ export async function readEvents(stream: AsyncIterable<Event>): Promise<Event[]>
   return events
 }
 
-/** All events of an answer that comes to an end. */
+/** All events of an answer that completes. */
 export async function askForEvents(client: OpenAI, params: Params): Promise<Event[]> {
   const events = await readEvents(await openStream(client, params))
   checkEvents(events)
   return events
 }
 
-/** The events of a stream up to its error, and that. */
+/** The events of a stream up to its error, and the error. */
 export async function readUntilError(stream: AsyncIterable<Event>): Promise<{ events: Event[]; error: unknown }> {
   const events: Event[] = []
   try {
@@ -97,7 +101,10 @@ export function checkResponse(response: Response): void {
 
 const endings = ['response.completed', 'response.incomplete', 'response.failed']
 
-/** Numbered from 0, one item after the other, each the sum of its pieces, and all of them together the response at the end. */
+/**
+ * Events are numbered from 0, items come one after the other, each is the sum of its deltas, and together they are the
+ * final output.
+ */
 export function checkEvents(events: readonly Event[]): void {
   for (const event of events) assertEvent(event)
   assert.deepEqual(
@@ -153,7 +160,7 @@ function wholeOf(event: Event): string | null {
   }
 }
 
-/** All that an item says. */
+/** The whole text of an item. */
 export function textOf(item: Item): string {
   switch (item.type) {
     case 'message':
@@ -193,5 +200,5 @@ export function callOf(response: Response): FunctionCall {
   return call
 }
 
-/** What was answered, as a program that keeps the conversation itself sends it back. */
+/** The output, as a program that stores the conversation itself sends it back. */
 export const asInput = ({ output }: Response) => output as InputItem[]

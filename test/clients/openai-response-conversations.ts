@@ -1,25 +1,26 @@
-// Cases of the Responses API: conversations, which the server keeps (previous_response_id, references) or the client (store: false).
+// Cases of the Responses API: conversations, stored by the server (previous_response_id, references) or the client
+// (store: false).
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { step } from '../helpers/test-server.ts'
 import { failureOf } from './openai-calls.ts'
 import {
+  asInput,
   ask,
   askForEvents,
   callOf,
   endOf,
   fromUser,
-  asInput,
   type InputItem,
   outputOf,
   type Params,
   type Response,
-  thought,
+  type Subject,
+  thinkingBlock,
   typesOf,
   weatherTool,
 } from './openai-response-calls.ts'
 import { assertItem, isItem } from './openai-response-types.ts'
-import type { Subject } from './openai-responses.test.ts'
 import { assistant, conversationOf, requestAt, sent, systemOf, toolResult, toolUse, user } from './sent.ts'
 
 const rome = { city: 'Rome' }
@@ -27,14 +28,14 @@ const tools = [weatherTool]
 const include = ['reasoning.encrypted_content' as const]
 const think = (text: string) => step({ text, thinking: 2 })
 
-/** A thought, words, a call; then the answer to its result. */
+/** Thinking, text and a call; then the answer to its result. */
 const loop = `${step({ thinking: 2, text: 'I will look.', tool: 'get_weather', input: rome })}${step({ text: 'It rains.' })}`
 
 export function testConversations({ client, server, OpenAI }: Subject): void {
   const { upstream } = server
   const { responses } = client
 
-  test('a conversation goes on from the response before', async () => {
+  test('a conversation continues from the previous response', async () => {
     const prompts = ['one', 'two', 'three'].map((word) => `${word} ${step({ text: `Polly ${word}.` })}`)
     let previous: string | null = null
     for (const [index, input] of prompts.entries()) {
@@ -48,14 +49,14 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), conversation)
   })
 
-  test('the conversation goes on in the process that holds it', async () => {
+  test('the conversation continues in the process that holds it', async () => {
     const first = await ask(client, { input: `hold ${step({ text: 'Held.' })}` })
     await ask(client, { input: 'on', previous_response_id: first.id })
     const sessions = [0, 1].map((index) => requestAt(upstream, index).headers['x-claude-code-session-id'])
     assert.equal(sessions[0], sessions[1])
   })
 
-  test('a conversation goes on from a stream, in a stream', async () => {
+  test('a streamed response continues from a streamed response', async () => {
     const prompt = `streamed ${step({ text: 'Said in a stream.', tokens: 3 })}`
     const { id } = endOf(await askForEvents(client, { input: prompt }))
     const second = endOf(await askForEvents(client, { input: 'two', previous_response_id: id }))
@@ -63,7 +64,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant('Said in a stream.'), user('two')])
   })
 
-  test('two answers to one response know nothing of each other', async () => {
+  test('two responses that continue the same one do not mix', async () => {
     const root = await ask(client, { input: `root ${step({ text: 'Root.' })}` })
     const ids: string[] = []
     for (const input of ['left-branch', 'right-branch']) {
@@ -74,7 +75,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)).at(-1), user('right-branch'))
   })
 
-  test('instructions are not carried over, messages of developers are', async () => {
+  test('instructions are not carried over, developer messages are', async () => {
     const input: InputItem[] = [{ role: 'developer', content: 'You are old.' }, fromUser('one')]
     const first = await ask(client, { instructions: 'You are a pirate.', input })
     await ask(client, { input: 'two', previous_response_id: first.id })
@@ -90,7 +91,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(sent(upstream).tools ?? [], [])
   })
 
-  test('a response that was cut short goes on with what it said', async () => {
+  test('a response that was cut short is continued with its text', async () => {
     const prompt = step({ text: 'one two', tokens: 2, stop_reason: 'max_tokens' })
     const first = await ask(client, { max_output_tokens: 2, input: prompt })
     await ask(client, { input: 'Go on.', previous_response_id: first.id })
@@ -100,17 +101,17 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
   for (const [what, params] of [
     ['that shows no thinking', {}],
     ['that shows its thinking', { reasoning: { summary: 'auto' } }],
-    ['that carries its thinking', { include }],
+    ['that includes its encrypted thinking', { include }],
   ] satisfies [string, Params][]) {
-    // The text that is said to each is its own, so that the three do not share a process that holds the conversation.
+    // Each has a prompt of its own, so that the three do not share a process that holds the conversation.
     const prompt = `${what} ${loop}`
     const conversation = (call: { call_id: string }) => [
       user(prompt),
-      assistant(thought(2), 'I will look.', toolUse(call.call_id, 'get_weather', rome)),
+      assistant(thinkingBlock(2), 'I will look.', toolUse(call.call_id, 'get_weather', rome)),
       user(toolResult(call.call_id, 'rain')),
     ]
 
-    test(`a loop of a tool goes on from a response ${what}, with the thought that began it`, async () => {
+    test(`a tool loop continues from a response ${what}, with the thinking that started it`, async () => {
       const first = await ask(client, { ...params, tools, input: prompt })
       const call = callOf(first)
       const input = [outputOf(call, 'rain')]
@@ -122,18 +123,18 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
       }
     })
 
-    test(`a loop of a tool goes on from references to a response ${what}, with the thought that began it`, async () => {
+    test(`a tool loop continues from references to a response ${what}, with the thinking that started it`, async () => {
       const first = await ask(client, { ...params, tools, input: `references ${prompt}` })
       const references = first.output.map(({ id = '' }): InputItem => ({ type: 'item_reference', id }))
       const call = callOf(first)
       const input = [fromUser(prompt), ...references, outputOf(call, 'rain')]
       await ask(client, { ...params, tools, input })
-      // A thought that was not shown comes along with what followed it.
+      // Thinking that was not shown comes along with the item after it.
       assert.deepEqual(conversationOf(sent(upstream)), conversation(call))
     })
   }
 
-  test('a call that is left without an output is no conversation to go on from', async () => {
+  test('a conversation with a call without an output cannot be continued', async () => {
     const first = await ask(client, { tools, input: loop })
     const answer = ask(client, { tools, input: 'Never mind.', previous_response_id: first.id })
     const error = await failureOf(answer, OpenAI.BadRequestError)
@@ -144,7 +145,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     assert.equal(upstream.requests.length, 1)
   })
 
-  test('a client that keeps the conversation gives it back, its thoughts as well', async () => {
+  test('a client that stores the conversation sends it back, including the thinking', async () => {
     const params = { store: false, include, tools }
     const input = [fromUser(loop)]
     const first = await ask(client, { ...params, input })
@@ -156,7 +157,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     assert.equal(second.output_text, 'It rains.')
     const conversation = [
       user(loop),
-      assistant(thought(2), 'I will look.', toolUse(call.call_id, 'get_weather', rome)),
+      assistant(thinkingBlock(2), 'I will look.', toolUse(call.call_id, 'get_weather', rome)),
       user(toolResult(call.call_id, 'rain')),
     ]
     assert.deepEqual(conversationOf(sent(upstream)), conversation)
@@ -165,27 +166,27 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), [...conversation, assistant('It rains.'), user('Thanks.')])
   })
 
-  test('a stream is given back just so', async () => {
+  test('the items of a stream can be sent back in the same way', async () => {
     const prompt = `streamed ${think('Hm.')}`
     const params = { store: false, include, reasoning: { summary: 'auto' as const } }
     const first = endOf(await askForEvents(client, { ...params, input: prompt }))
     const other = { model: 'haiku', tools: [weatherTool] }
     await ask(client, { ...params, ...other, input: [fromUser(prompt), ...asInput(first), fromUser('So?')] })
-    assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant(thought(2), 'Hm.'), user('So?')])
+    assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant(thinkingBlock(2), 'Hm.'), user('So?')])
   })
 
   const forged = (blocks: unknown) => `cs1.${Buffer.from(JSON.stringify(blocks)).toString('base64url')}`
 
   for (const [what, encrypted_content] of [
     ['of another vendor', 'gAAAAABod2Fzbm90aGluZw=='],
-    ['that was cut', forged([thought(2)]).slice(0, -20)],
-    ['that is no text of ours', 'cs1.%%%'],
+    ['that was cut', forged([thinkingBlock(2)]).slice(0, -20)],
+    ['that is not base64', 'cs1.%%%'],
     ['with a block of another type in it', forged([{ type: 'text', text: 'I was made up.' }])],
-    ['with a field too many in it', forged([{ ...thought(1), cache_control: {} }])],
+    ['with an extra field in it', forged([{ ...thinkingBlock(1), cache_control: {} }])],
     ['that is empty', ''],
     ['that is missing', null],
   ] as const) {
-    test(`a thought ${what} is left out, and the conversation goes on`, async () => {
+    test(`thinking ${what} is left out, and the conversation continues`, async () => {
       const input: InputItem[] = [
         fromUser('one'),
         { type: 'reasoning', id: 'rs_1', summary: [{ type: 'summary_text', text: 'Aloud.' }], encrypted_content },
@@ -197,7 +198,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     })
   }
 
-  test('calls of another provider reach the model with their ids, results in the order in which they come', async () => {
+  test('calls of another provider reach the model with their ids, and results in their order', async () => {
     const call = (call_id: string, city: string): InputItem => {
       return { type: 'function_call', call_id, name: 'get_weather', arguments: JSON.stringify({ city }) }
     }
@@ -220,7 +221,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     ])
   })
 
-  test('what a response was made of is listed in both orders, page by page, with what was before it', async () => {
+  test('input items are listed in both orders, page by page, with the conversation before them', async () => {
     const first = await ask(client, { tools, input: loop })
     const call = callOf(first)
     const input: InputItem[] = [outputOf(call, 'rain'), fromUser('And?')]
@@ -250,7 +251,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     await failureOf(responses.inputItems.list(id, { after: 'item_none' }), OpenAI.BadRequestError)
   })
 
-  test('items that came in their short form are listed in their long one', async () => {
+  test('items sent in short form are listed in full form', async () => {
     const input = [
       { role: 'developer', content: 'Be brief.' },
       fromUser('one'),

@@ -1,13 +1,21 @@
-// Cases of the Responses API: what fails must be raised as the client's own errors, and must not be tried twice.
+// Cases of the Responses API: failures must be raised as the client's own errors, and must not be retried.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { step } from '../helpers/test-server.ts'
 import { failureOf } from './openai-calls.ts'
-import { ask, endOf, fromUser, model, openStream, readUntilError, weatherTool } from './openai-response-calls.ts'
+import {
+  ask,
+  endOf,
+  fromUser,
+  model,
+  openStream,
+  readUntilError,
+  type Subject,
+  weatherTool,
+} from './openai-response-calls.ts'
 import { assertEvent } from './openai-response-types.ts'
-import type { Subject } from './openai-responses.test.ts'
 
-/** A refusal of the model's API that the CLI does not try again by itself. */
+/** A failure of the model's API that the CLI does not retry by itself. */
 const refusal = (status: number, fields: Record<string, unknown> = {}) =>
   step({ status, headers: { 'x-should-retry': 'false' }, ...fields })
 
@@ -35,7 +43,7 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
     }
   }
 
-  test('a prompt that is too long is told as such', async () => {
+  test('a prompt that is too long has its own code', async () => {
     const message = 'prompt is too long: 250000 tokens > 200000 maximum'
     const error = await failureOf(ask(client, { input: refusal(400, { message }) }), OpenAI.BadRequestError)
     assert.equal(error.code, 'context_length_exceeded')
@@ -44,9 +52,9 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
   for (const [failure, fields, code] of [
     ['breaks off', { cut: 3 }, 'cli_error'],
     ['ends too early', { eof: 3 }, 'cli_error'],
-    ['brings an error', { sse_error: 'overloaded_error', after: 3 }, 'overloaded'],
+    ['sends an error', { sse_error: 'overloaded_error', after: 3 }, 'overloaded'],
   ] as const) {
-    test(`a stream whose source ${failure} fails, and is raised with the words that came before`, async () => {
+    test(`a stream whose source ${failure} fails, and the error is raised after the text before it`, async () => {
       const stream = await openStream(client, { input: step({ tokens: 10, gap: 50, ...fields }) })
       const { events, error } = await readUntilError(stream)
       for (const event of events) assertEvent(event)
@@ -69,7 +77,7 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
     })
   }
 
-  test('a failure is raised by the stream helper as well', async () => {
+  test('the stream helper also raises a failure', async () => {
     const stream = responses.stream({ model, input: step({ tokens: 10, gap: 50, cut: 3 }) })
     assert.equal((await failureOf(stream.finalResponse(), OpenAI.APIError)).code, 'cli_error')
   })
@@ -80,11 +88,11 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
   const bad: Bad[] = [
     ['no model', { input: 'hi' }, 'model', 'missing_required_parameter'],
     ['no input', { model }, 'input', 'missing_required_parameter'],
-    ['no input but a response before', { model, previous_response_id: unknownId }, 'input'],
+    ['no input but a previous response', { model, previous_response_id: unknownId }, 'input'],
     ['an empty input', { model, input: '' }, 'input'],
     ['an empty list', { model, input: [] }, 'input'],
     ['an input that is a number', { model, input: 5 }, 'input'],
-    ['an item that is a text', { model, input: ['hi'] }, 'input[0]'],
+    ['an item that is a string', { model, input: ['hi'] }, 'input[0]'],
     ['an unknown role', { model, input: [{ role: 'king', content: 'hi' }] }, 'input[0].role'],
     ['content that is a number', { model, input: [{ role: 'user', content: 5 }] }, 'input[0].content'],
     [
@@ -105,44 +113,44 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
       'input[1].arguments',
     ],
     [
-      'the last word given to the model',
+      'a prefilled answer at the end',
       { model, input: [fromUser('hi'), { role: 'assistant', content: 'Ho' }] },
       'input',
     ],
     [
-      'a reference to nothing',
+      'a reference to an unknown item',
       { model, input: [fromUser('hi'), { type: 'item_reference', id: 'msg_1' }] },
       'input[1].id',
     ],
     [
-      'an unknown response before',
+      'an unknown previous response',
       { model, input: 'hi', previous_response_id: unknownId },
       'previous_response_id',
       'previous_response_not_found',
     ],
     [
-      'a response before that is no id',
+      'an invalid id of a previous response',
       { model, input: 'hi', previous_response_id: 'x' },
       'previous_response_id',
       'previous_response_not_found',
     ],
     ['a stored conversation', { model, input: 'hi', conversation: 'conv_1' }, 'conversation'],
     ['a stored prompt', { model, input: 'hi', prompt: { id: 'pmpt_1' } }, 'prompt'],
-    ['a limit that is a text', { model, input: 'hi', max_output_tokens: 'many' }, 'max_output_tokens'],
+    ['a limit that is a string', { model, input: 'hi', max_output_tokens: 'many' }, 'max_output_tokens'],
     ['an unknown effort', { model, input: 'hi', reasoning: { effort: 'heroic' } }, 'reasoning.effort'],
-    ['an unknown form of answer', { model, input: 'hi', text: { format: { type: 'yaml' } } }, 'text.format.type'],
+    ['an unknown text format', { model, input: 'hi', text: { format: { type: 'yaml' } } }, 'text.format.type'],
     [
-      'a form of answer without a schema',
+      'a text format without a schema',
       { model, input: 'hi', text: { format: { type: 'json_schema', name: 'x' } } },
       'text.format.schema',
     ],
     ['a stream that is a number', { model, input: 'hi', stream: 3 }, 'stream'],
     ['a tool without a name', { model, input: 'hi', tools: [{ ...weatherTool, name: undefined }] }, 'tools[0].name'],
-    ['metadata that is no text', { model, input: 'hi', metadata: { a: 1 } }, 'metadata.a'],
+    ['metadata that is not a string', { model, input: 'hi', metadata: { a: 1 } }, 'metadata.a'],
   ]
 
   for (const [what, body, param, code] of bad) {
-    test(`a request with ${what} is refused by the name of the field`, async () => {
+    test(`a request with ${what} is refused, naming the field`, async () => {
       const error = await failureOf(client.post('/responses', { body }), OpenAI.BadRequestError)
       assert.equal(error.param, param)
       assert.equal(error.type, 'invalid_request_error')
@@ -161,11 +169,11 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
   }
 
   for (const [what, query] of [
-    ['a page of none', { limit: 0 }],
-    ['a page too large', { limit: 101 }],
+    ['empty pages', { limit: 0 }],
+    ['pages that are too large', { limit: 101 }],
     ['an unknown order', { order: 'sideways' as 'asc' }],
   ] as const) {
-    test(`a list of items in ${what} is refused by the name of the field`, async () => {
+    test(`a list of items in ${what} is refused, naming the field`, async () => {
       const { id } = await ask(client, { input: 'hi' })
       const error = await failureOf(responses.inputItems.list(id, query), OpenAI.BadRequestError)
       assert.equal(error.param, Object.keys(query)[0])

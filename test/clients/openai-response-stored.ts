@@ -1,4 +1,4 @@
-// Cases of the Responses API: responses that are stored, told again, made in the background, cancelled and deleted.
+// Cases of the Responses API: responses that are stored, retrieved, created in the background, cancelled and deleted.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startUpstream } from '../../src/demo/upstream.ts'
@@ -16,14 +16,16 @@ import {
   type Response,
   readEvents,
   readUntilError,
+  type Subject,
   weatherTool,
 } from './openai-response-calls.ts'
-import type { Subject } from './openai-responses.test.ts'
 
 const unknownId = `resp_${'0'.repeat(32)}`
 const long = (mark: string) => `${mark} ${step({ tokens: 1000, gap: 20 })}`
 
-/** When a response ended is read from one clock by those who hear it live, from the store by others: a second may lie between them. */
+/**
+ * A live stream takes `completed_at` from a clock, a retrieved response from the store: they may differ by a second.
+ */
 function timeless<T>(events: T): T {
   const text = JSON.stringify(events, (key, value) => (key === 'completed_at' && value !== null ? 'some time' : value))
   return JSON.parse(text) as T
@@ -38,7 +40,7 @@ export function testStored({ client, server, OpenAI }: Subject): void {
       await responses.retrieve(id, { stream: true, ...(after === undefined ? {} : { starting_after: after }) }),
     )
 
-  /** Asked for again and again until it has ended. */
+  /** Retrieves the response repeatedly until it has finished. */
   async function poll(id: string): Promise<{ response: Response; seen: Set<string | undefined> }> {
     const seen = new Set<string | undefined>()
     for (;;) {
@@ -52,7 +54,7 @@ export function testStored({ client, server, OpenAI }: Subject): void {
   for (const [what, params] of [
     ['a text', { input: step({ text: 'one two three', tokens: 3 }) }],
     [
-      'a thought, words and calls',
+      'thinking, text and calls',
       {
         tools: [weatherTool],
         reasoning: { summary: 'auto' },
@@ -65,9 +67,9 @@ export function testStored({ client, server, OpenAI }: Subject): void {
         }),
       },
     ],
-    ['what was cut short', { input: step({ text: 'one two', tokens: 2, stop_reason: 'max_tokens' }) }],
+    ['an answer that was cut short', { input: step({ text: 'one two', tokens: 2, stop_reason: 'max_tokens' }) }],
   ] satisfies [string, Params][]) {
-    test(`${what} is told again as it came, from any place on`, async () => {
+    test(`${what} can be replayed as it was streamed, from any event on`, async () => {
       const live = await askForEvents(client, params)
       const { id, ...response } = endOf(live)
       const { output_text: _, ...found } = await responses.retrieve(id)
@@ -80,7 +82,7 @@ export function testStored({ client, server, OpenAI }: Subject): void {
     })
   }
 
-  test('a response that came whole can be told as a stream', async () => {
+  test('a response that was returned whole can be retrieved as a stream', async () => {
     const { output_text: _, ...response } = await ask(client, {
       input: step({ text: 'one two', tokens: 2, thinking: 1 }),
     })
@@ -89,19 +91,19 @@ export function testStored({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(timeless(endOf(events)), timeless(response))
   })
 
-  test('the stream helper takes up a stored response', async () => {
+  test('the stream helper resumes a stored response', async () => {
     const { id, output_text } = await ask(client, { input: step({ text: 'one two', tokens: 2 }) })
     const stream = responses.stream({ response_id: id, starting_after: 3 })
     assert.equal((await stream.finalResponse()).output_text, output_text)
   })
 
-  test('what else a client may ask of a stored response has no effect', async () => {
+  test('other options of retrieving a stored response have no effect', async () => {
     const { id, output } = await ask(client, { input: step({ text: 'one', tokens: 1 }), stream_options: {} } as Params)
     const found = await responses.retrieve(id, { include: ['reasoning.encrypted_content'], include_obfuscation: false })
     assert.deepEqual(found.output, output)
   })
 
-  test('a response that is not to be stored is found nowhere', async () => {
+  test('a response with store false is not found by any route', async () => {
     const { id, store } = await ask(client, { input: 'hi', store: false })
     assert.equal(store, false)
     await failureOf(responses.retrieve(id), OpenAI.NotFoundError)
@@ -111,7 +113,7 @@ export function testStored({ client, server, OpenAI }: Subject): void {
     assert.deepEqual([error.code, error.param], ['previous_response_not_found', 'previous_response_id'])
   })
 
-  test('a response is there until it is deleted', async () => {
+  test('a response exists until it is deleted', async () => {
     const { id } = await ask(client, { input: step({ text: 'Hello.' }) })
     assert.equal((await responses.retrieve(id)).output_text, 'Hello.')
     await responses.delete(id)
@@ -140,24 +142,24 @@ export function testStored({ client, server, OpenAI }: Subject): void {
     })
   }
 
-  test('a response in the background is polled until it is there', async () => {
+  test('a background response can be polled until it is completed', async () => {
     const params = {
       model,
       background: true,
       input: step({ text: 'one two', tokens: 2, gap: 50 }),
       metadata: { a: 'b' },
     }
-    const begun = await responses.create(params)
-    checkResponse(begun)
-    assert.match(String(begun.status), /^(queued|in_progress)$/)
-    assert.deepEqual([begun.background, begun.output, begun.completed_at], [true, [], null])
-    const { response, seen } = await poll(begun.id)
+    const created = await responses.create(params)
+    checkResponse(created)
+    assert.match(String(created.status), /^(queued|in_progress)$/)
+    assert.deepEqual([created.background, created.output, created.completed_at], [true, [], null])
+    const { response, seen } = await poll(created.id)
     assert.ok(seen.has('in_progress') || seen.has('queued'))
     assert.deepEqual([response.status, response.output_text, response.background], ['completed', 'one two', true])
-    assert.deepEqual([response.metadata, response.created_at], [{ a: 'b' }, begun.created_at])
+    assert.deepEqual([response.metadata, response.created_at], [{ a: 'b' }, created.created_at])
   })
 
-  test('a response in the background that fails says so when it is polled', async () => {
+  test('a background response that fails has its error when it is polled', async () => {
     const input = step({ status: 529, headers: { 'x-should-retry': 'false' } })
     const { id } = await responses.create({ model, background: true, input })
     const { response } = await poll(id)
@@ -167,7 +169,7 @@ export function testStored({ client, server, OpenAI }: Subject): void {
     assert.equal(events.at(-1)?.type, 'response.failed')
   })
 
-  test('a long response in the background can be cancelled, and stays so', async () => {
+  test('a long background response can be cancelled, and stays cancelled', async () => {
     const { id } = await responses.create({ model, background: true, input: long('cancel') })
     await upstream.waitForRequest()
     const cancelled = await responses.cancel(id)
@@ -179,7 +181,7 @@ export function testStored({ client, server, OpenAI }: Subject): void {
     assert.deepEqual([found.status, found.output], ['cancelled', []])
   })
 
-  test('one that is over is not cancelled any more, and one that is not in the background never', async () => {
+  test('cancelling a finished response changes nothing, and only background responses can be cancelled', async () => {
     const { id } = await responses.create({ model, background: true, input: step({ text: 'Done.' }) })
     const { response } = await poll(id)
     const { status, output } = await responses.cancel(id)
@@ -189,13 +191,13 @@ export function testStored({ client, server, OpenAI }: Subject): void {
     assert.equal(error.type, 'invalid_request_error')
   })
 
-  test('a response in the background needs to be stored', async () => {
+  test('a background response must be stored', async () => {
     const answer = responses.create({ model, background: true, store: false, input: 'hi' })
     assert.equal((await failureOf(answer, OpenAI.BadRequestError)).param, 'background')
     assert.equal(upstream.requests.length, 0)
   })
 
-  test('a stream in the background goes on without its reader, who takes it up where it was left', async () => {
+  test('a background stream continues without its reader, who can resume it later', async () => {
     const input = step({ tokens: 12, gap: 20 })
     const stream = await responses.create({ model, background: true, stream: true, input })
     const seen: Event[] = []
@@ -217,14 +219,14 @@ export function testStored({ client, server, OpenAI }: Subject): void {
     assert.equal(upstream.requests.length, 1)
   })
 
-  test('two readers of one response in the background hear the same', async () => {
+  test('two readers of one background response get the same events', async () => {
     const { id } = await responses.create({ model, background: true, input: step({ tokens: 5, gap: 20 }) })
     const [one, two] = await Promise.all([replay(id), replay(id)])
     checkEvents(one)
     assert.deepEqual(timeless(one), timeless(two))
   })
 
-  test('a reader of a response that is cancelled hears of it', async () => {
+  test('a reader of a response that is cancelled gets an error', async () => {
     const { id } = await responses.create({ model, background: true, input: long('reader') })
     const reading = readUntilError(await responses.retrieve(id, { stream: true }))
     await upstream.waitForRequest()
@@ -235,7 +237,7 @@ export function testStored({ client, server, OpenAI }: Subject): void {
     assert.equal(error.code, 'cancelled')
   })
 
-  test('a conversation cannot go on from a response that has not ended', async () => {
+  test('a response that has not finished cannot be continued', async () => {
     const { id } = await responses.create({ model, background: true, input: long('not ended') })
     const error = await failureOf(ask(client, { input: 'hi', previous_response_id: id }), OpenAI.BadRequestError)
     assert.equal(error.param, 'previous_response_id')

@@ -1,4 +1,5 @@
-// Cases of the Responses API: an answer in words, whole and as a stream; what it is asked with and what it is told with.
+// Cases of the Responses API: a text answer, whole and streamed; the input of the request and the fields of the
+// response.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { zodTextFormat } from 'openai/helpers/zod'
@@ -7,8 +8,8 @@ import { step } from '../helpers/test-server.ts'
 import { failureOf } from './openai-calls.ts'
 import {
   ask,
-  askWithIgnored,
   askForEvents,
+  askWithIgnored,
   checkEvents,
   checkResponse,
   endOf,
@@ -19,10 +20,10 @@ import {
   type Params,
   readEvents,
   readUntilError,
+  type Subject,
   textOf,
   typesOf,
 } from './openai-response-calls.ts'
-import type { Subject } from './openai-responses.test.ts'
 import { conversationOf, sent, systemOf, user } from './sent.ts'
 
 const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
@@ -50,7 +51,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
   const { upstream } = server
   const { responses } = client
 
-  test('a text comes whole, with its id and its usage', async () => {
+  test('a text is returned whole, with its id and its usage', async () => {
     const response = await ask(client, { input: step({ text: 'one two three', tokens: 3, usage }) })
     assert.equal(response.output_text, 'one two three')
     assert.deepEqual([response.status, response.error, response.incomplete_details], ['completed', null, null])
@@ -70,7 +71,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.equal(upstream.requests.length, 1)
   })
 
-  test('a text comes as a stream, event by event', async () => {
+  test('a text is streamed event by event', async () => {
     const events = await askForEvents(client, { input: step({ text: 'one two three', tokens: 3, usage }) })
     const deltas = ['response.output_text.delta', 'response.output_text.delta', 'response.output_text.delta']
     assert.deepEqual(typesOf(events), [
@@ -94,7 +95,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.deepEqual([response.status, response.usage], ['completed', reportedUsage])
   })
 
-  test('the stream helper ends with the sum of what it heard, and the same is found again', async () => {
+  test('the stream helper assembles the response, and retrieving it returns the same', async () => {
     const stream = responses.stream({ model, input: step({ text: 'one two three four', tokens: 4, thinking: 2 }) })
     const words: string[] = []
     const snapshots: string[] = []
@@ -113,10 +114,10 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(found.usage, response.usage)
   })
 
-  test('what was asked with is told with the answer', async () => {
+  test('a response repeats the fields of its request', async () => {
     const params = {
       instructions: 'You are a pirate.',
-      metadata: { colour: 'red', size: '' },
+      metadata: { color: 'red', size: '' },
       max_output_tokens: 500,
       reasoning: { effort: 'low' as const, summary: 'concise' as const },
       text: { format: { type: 'text' as const }, verbosity: 'low' as const },
@@ -135,7 +136,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(ignored?.split(', ').sort(), ['temperature', 'text.verbosity', 'top_p'])
   })
 
-  test('a request that names every field with its default is like one that names none', async () => {
+  test('a request with every field at its default is like one without them', async () => {
     const { response, ignored } = await askWithIgnored(client, {
       input: 'hi',
       instructions: null,
@@ -176,7 +177,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     })
   }
 
-  test('messages of developers are instructions where they stand', async () => {
+  test('developer messages are instructions at their position', async () => {
     const input: InputItem[] = [
       { role: 'developer', content: 'You are old.' },
       { role: 'system', content: [{ type: 'input_text', text: 'You limp.' }] },
@@ -194,7 +195,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     ])
   })
 
-  test('pictures and documents reach the model to the byte, in their places', async () => {
+  test('images and documents reach the model byte for byte, in the same positions', async () => {
     const input: InputItem[] = [
       {
         role: 'user',
@@ -213,12 +214,12 @@ export function testText({ client, server, OpenAI }: Subject): void {
     ])
   })
 
-  test('a picture that a tool brought reaches the model as its result', async () => {
-    const picture = { type: 'input_image' as const, image_url: `data:image/png;base64,${png}`, detail: 'auto' as const }
+  test('an image that a tool returned reaches the model as its result', async () => {
+    const image = { type: 'input_image' as const, image_url: `data:image/png;base64,${png}`, detail: 'auto' as const }
     const input: InputItem[] = [
       fromUser('Look.'),
       { type: 'function_call', call_id: 'call_1', name: 'look', arguments: '{}' },
-      { type: 'function_call_output', call_id: 'call_1', output: [{ type: 'input_text', text: 'seen:' }, picture] },
+      { type: 'function_call_output', call_id: 'call_1', output: [{ type: 'input_text', text: 'seen:' }, image] },
     ]
     await ask(client, { input })
     const content = [{ type: 'text', text: 'seen:' }, base64('image', 'image/png', png)]
@@ -229,12 +230,12 @@ export function testText({ client, server, OpenAI }: Subject): void {
   })
 
   for (const [what, part, param] of [
-    ['a picture elsewhere', { type: 'input_image', image_url: 'https://a.b/c.png', detail: 'auto' }, 'image_url'],
-    ['a stored picture', { type: 'input_image', file_id: 'file-1', detail: 'auto' }, 'image_url'],
+    ['an image by URL', { type: 'input_image', image_url: 'https://a.b/c.png', detail: 'auto' }, 'image_url'],
+    ['a stored image', { type: 'input_image', file_id: 'file-1', detail: 'auto' }, 'image_url'],
     ['a stored file', { type: 'input_file', file_id: 'file-1' }, 'file_id'],
-    ['a file elsewhere', { type: 'input_file', file_url: 'https://a.b/c.pdf' }, 'file_data'],
+    ['a file by URL', { type: 'input_file', file_url: 'https://a.b/c.pdf' }, 'file_data'],
   ] as const) {
-    test(`${what} is refused by the name of its place`, async () => {
+    test(`${what} is refused, naming the field`, async () => {
       const answer = ask(client, { input: [{ role: 'user', content: [{ type: 'input_text', text: 'See:' }, part] }] })
       const error = await failureOf(answer, OpenAI.BadRequestError)
       assert.equal(error.param, `input[0].content[1].${param}`)
@@ -246,12 +247,12 @@ export function testText({ client, server, OpenAI }: Subject): void {
   const shown = { type: 'summary_text', text: 'think0 think1 ' } as const
 
   for (const [what, params, types, summary] of [
-    ['not told unless it is asked for', {}, ['message'], []],
-    ['not told for an effort alone', { reasoning: { effort: 'high' } }, ['message'], []],
-    ['told when a summary is asked for', { reasoning: { summary: 'auto' } }, ['reasoning', 'message'], [shown]],
-    ['carried unseen', { include: ['reasoning.encrypted_content'] }, ['reasoning', 'message'], []],
+    ['not shown unless it is requested', {}, ['message'], []],
+    ['not shown for an effort alone', { reasoning: { effort: 'high' } }, ['message'], []],
+    ['shown if a summary is requested', { reasoning: { summary: 'auto' } }, ['reasoning', 'message'], [shown]],
+    ['encrypted and not shown', { include: ['reasoning.encrypted_content'] }, ['reasoning', 'message'], []],
     [
-      'told and carried',
+      'shown and encrypted',
       { reasoning: { summary: 'detailed' }, include: ['reasoning.encrypted_content'] },
       ['reasoning', 'message'],
       [shown],
@@ -260,20 +261,20 @@ export function testText({ client, server, OpenAI }: Subject): void {
     test(`thinking is ${what}`, async () => {
       const response = await ask(client, { ...params, input: thinking })
       const events = await askForEvents(client, { ...params, input: thinking })
-      const isCarried = 'include' in params
+      const isEncrypted = 'include' in params
       for (const { output } of [response, endOf(events)]) {
         assert.deepEqual(typesOf(output), types)
         const [first] = output
         if (first?.type !== 'reasoning') continue
         assert.deepEqual(first.summary, summary)
-        assert.equal(typeof first.encrypted_content, isCarried ? 'string' : 'undefined')
+        assert.equal(typeof first.encrypted_content, isEncrypted ? 'string' : 'undefined')
       }
       const deltas = events.filter(({ type }) => type === 'response.reasoning_summary_text.delta')
       assert.equal(deltas.length, summary.length * 2)
     })
   }
 
-  test('the events of a thought come before those of the text', async () => {
+  test('the events of thinking come before those of the text', async () => {
     const events = await askForEvents(client, { reasoning: { summary: 'auto' }, input: thinking })
     assert.deepEqual(typesOf(events).slice(2, 11), [
       'response.output_item.added',
@@ -315,7 +316,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     }
   })
 
-  test('an answer of a given form fits it, parsed by the client', async () => {
+  test('an answer in a requested format is parsed by the client', async () => {
     const format = zodTextFormat(City, 'city')
     const parsed = await responses.parse({ model, input: `Which? ${answerRome}`, text: { format } })
     assert.deepEqual(parsed.output_parsed, rome)
@@ -323,7 +324,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.deepEqual((await stream.finalResponse()).output_parsed, rome)
   })
 
-  test('an answer of a given form is one text in a stream, and is told with the form', async () => {
+  test('an answer in a requested format is one text in a stream, and the response repeats the format', async () => {
     const { schema } = zodTextFormat(City, 'city')
     const format = { type: 'json_schema' as const, name: 'city', schema, strict: true }
     const events = await askForEvents(client, { input: `Which? ${answerRome}`, text: { format } })
@@ -337,7 +338,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     )
   })
 
-  test('a JSON object comes without the words around it', async () => {
+  test('a JSON object is returned without the text around it', async () => {
     const text = 'Sure:\n```json\n{"city":"Rome"}\n```\nThere.'
     const params = { input: step({ text }), text: { format: { type: 'json_object' as const } } }
     assert.equal((await ask(client, params)).output_text, '{"city":"Rome"}')
@@ -346,13 +347,13 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.equal(message.content[0].text, '{"city":"Rome"}')
   })
 
-  test('a schema that is none is refused by the name of its place', async () => {
+  test('an invalid schema is refused, naming the field', async () => {
     const format = { type: 'json_schema' as const, name: 'x', schema: { type: 'strnig' } }
     const error = await failureOf(ask(client, { input: 'hi', text: { format } }), OpenAI.BadRequestError)
     assert.equal(error.param, 'text.format.schema')
   })
 
-  test('what a request counts as is told without asking the model', async () => {
+  test('the tokens of a request are counted without a request to the model', async () => {
     const count = (input: string, instructions?: string) =>
       responses.inputTokens.count({ model, input, ...(instructions ? { instructions } : {}) })
     const [short, long, instructed] = [await count('hi'), await count('hi '.repeat(500)), await count('hi', 'Be kind.')]
@@ -364,7 +365,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.equal(upstream.requests.length, 0)
   })
 
-  test('a client that hangs up stops the model', async () => {
+  test('a client that disconnects stops the model', async () => {
     const stream = await openStream(client, { input: step({ tokens: 1000, gap: 20 }) })
     let id = ''
     for await (const event of stream) {
@@ -379,7 +380,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
 
   const command = { command: 'echo hello', description: 'says hello' }
 
-  test('Claude Code itself answers with what holds in the end', async () => {
+  test('an agent model answers with its final text', async () => {
     const prompt = `${step({ text: 'I will look.', tool: 'Bash', input: command })}${step({ text: 'Done.', tokens: 2 })}`
     const { response, ignored } = await askWithIgnored(client, {
       model: 'agent/sonnet',
@@ -396,7 +397,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.match(JSON.stringify(conversationOf(sent(upstream))), /Done\..*And\?/)
   })
 
-  test('the stream of Claude Code is stored as it was told, each of its messages without the break between them', async () => {
+  test('the stream of an agent model is stored as it was sent, without breaks between its messages', async () => {
     const prompt = `${step({ text: 'I will look.', tool: 'Bash', input: command })}${step({ text: 'Done.', thinking: 1 })}`
     const params = { model: 'agent/sonnet', input: prompt, reasoning: { summary: 'auto' as const } }
     const { id, output } = endOf(await askForEvents(client, params))

@@ -5,24 +5,24 @@ import type { OpenAI as Client } from 'openai'
 import { step } from '../helpers/test-server.ts'
 import { failureOf } from './openai-calls.ts'
 import {
+  asInput,
   ask,
-  askWithIgnored,
   askForEvents,
+  askWithIgnored,
   callOf,
   callsOf,
   endOf,
   fromUser,
-  asInput,
   type InputItem,
   makeTool,
   model,
   outputOf,
   type Params,
+  type Subject,
   type Tool,
   typesOf,
   weatherTool,
 } from './openai-response-calls.ts'
-import type { Subject } from './openai-responses.test.ts'
 import { assistant, conversationOf, sent, systemOf, toolNames, toolResult, toolUse, user } from './sent.ts'
 
 const rome = { city: 'Rome' }
@@ -36,16 +36,16 @@ export function testTools({ client, server, OpenAI }: Subject): void {
   const { upstream } = server
   const { responses } = client
 
-  test('a tool reaches the model with its name, description and schema, and is told with the answer', async () => {
-    const { tools: told } = await ask(client, { tools, input: 'hi' })
+  test('a tool reaches the model with its name, description and schema, and the response repeats it', async () => {
+    const { tools: returned } = await ask(client, { tools, input: 'hi' })
     const { name, description, parameters } = weatherTool
     const [offered, ...others] = sent(upstream).tools ?? []
     assert.deepEqual(others, [])
     assert.deepEqual([offered?.name, offered?.description, offered?.input_schema], [name, description, parameters])
-    assert.deepEqual(told, tools)
+    assert.deepEqual(returned, tools)
   })
 
-  test('a call ends the answer, and its result goes on from there', async () => {
+  test('a call ends the answer, and its result continues the conversation', async () => {
     const prompt = `tool ${callWeather}${step({ text: 'It rains.' })}`
     const first = await ask(client, { tools, input: prompt })
     assert.deepEqual(typesOf(first.output), ['function_call'])
@@ -62,7 +62,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     ])
   })
 
-  test('a call comes in a stream, piece by piece', async () => {
+  test('a call is streamed in pieces', async () => {
     const prompt = step({ text: 'I will look.', tokens: 1, tool: 'get_weather', input: rome })
     const events = await askForEvents(client, { tools, input: prompt })
     assert.deepEqual(typesOf(events).slice(2), [
@@ -90,7 +90,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(JSON.parse(callOf(endOf(events)).arguments), rome)
   })
 
-  test('the stream helper puts calls together', async () => {
+  test('the stream helper assembles calls', async () => {
     const response = await responses.stream({ model, tools, input: bothCalls }).finalResponse()
     assert.deepEqual(
       citiesOf(callsOf(response)),
@@ -98,7 +98,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     )
   })
 
-  test('two calls at once, round after round, to the end', async () => {
+  test('parallel calls work over several rounds to the end', async () => {
     const kyiv = step({ tool: 'get_weather', input: { city: 'Kyiv' } })
     const prompt = `rounds ${bothCalls}${kyiv}${step({ text: 'Good.' })}`
     const first = await ask(client, { tools, input: prompt })
@@ -122,7 +122,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     assert.equal(upstream.requests.length, 3)
   })
 
-  test('parallel_tool_calls false brings one call at a time, whole and as a stream', async () => {
+  test('parallel_tool_calls false returns one call at a time, whole and streamed', async () => {
     const params = { tools, input: bothCalls, parallel_tool_calls: false }
     for (const response of [await ask(client, params), endOf(await askForEvents(client, params))]) {
       assert.deepEqual(citiesOf(callsOf(response)), [rome])
@@ -154,11 +154,11 @@ export function testTools({ client, server, OpenAI }: Subject): void {
   })
 
   type Choice = NonNullable<Params['tool_choice']>
-  const choices: [what: string, tool_choice: Choice, names: string[], told: RegExp | null][] = [
-    ['auto offers all and says nothing', 'auto', allNames, null],
+  const choices: [what: string, tool_choice: Choice, names: string[], instruction: RegExp | null][] = [
+    ['auto offers all without an instruction', 'auto', allNames, null],
     ['none offers nothing', 'none', [], null],
-    ['required offers all and tells the model to call one', 'required', allNames, /at least one of the tools/],
-    ['with a name offers that tool alone', { type: 'function', name: 'get_weather' }, ['get_weather'], /get_weather/],
+    ['required offers all and instructs the model to call one', 'required', allNames, /at least one of the tools/],
+    ['with a name offers only that tool', { type: 'function', name: 'get_weather' }, ['get_weather'], /get_weather/],
     ['of allowed tools offers those', allowed('auto'), ['get_time', 'get_weather'], null],
     ['of allowed tools may require one', allowed('required'), ['get_time', 'get_weather'], /at least one of the tools/],
   ]
@@ -175,7 +175,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     })
   }
 
-  test('a model that talks is asked once more, and the client has the call alone, as often as it looks', async () => {
+  test('a model that answers in text is prompted once more, and the client always sees only the call', async () => {
     const talkThenCall = () =>
       upstream.enqueue({ text: 'No, thanks.', tokens: 3 }, { tool: 'get_weather', input: rome })
     const params = { tools, input: 'hi', tool_choice: 'required' as const }
@@ -195,7 +195,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     assert.equal(upstream.requests.length, 4)
   })
 
-  test('a model that would rather talk is not passed off as one that called', async () => {
+  test('if the model does not make a required call, its text is returned and the header says so', async () => {
     upstream.enqueue({ text: 'No, thanks.' }, { text: 'No, really.' })
     const { response, ignored } = await askWithIgnored(client, { tools, input: 'hi', tool_choice: 'required' })
     assert.equal(response.output_text, 'No, really.')
@@ -206,7 +206,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
   const patch = '*** Begin\n"quoted"\n+ ünï\n'
   const callPatch = step({ tool: 'apply', input: { input: patch } })
 
-  test('a custom tool takes a text, and its output goes on from there', async () => {
+  test('a custom tool takes a text, and its output continues the conversation', async () => {
     const prompt = `custom ${callPatch}${step({ text: 'Applied.' })}`
     const events = await askForEvents(client, { tools: [patchTool], input: prompt })
     assert.deepEqual(typesOf(events).slice(2), [
@@ -243,7 +243,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     ],
   }
 
-  test('tools of a namespace are called by both their names, and the call comes back under them', async () => {
+  test('tools of a namespace are called by both their names, and the calls can be sent back with them', async () => {
     const find = makeTool('find')
     const calls = [
       { name: 'crm__find', input: { who: 'Anna' } },
@@ -302,7 +302,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     })
   }
 
-  test('tools that OpenAI runs are left out and named, with the rest of what has no effect', async () => {
+  test('tools that OpenAI runs are left out and reported, with the other fields without effect', async () => {
     const hosted: Tool[] = [
       { type: 'web_search' },
       weatherTool,
@@ -326,7 +326,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(response.tools, hosted)
   })
 
-  test('items of tools that OpenAI runs are left out and named', async () => {
+  test('items of tools that OpenAI runs are left out and reported', async () => {
     const search: InputItem = {
       type: 'web_search_call',
       id: 'ws_1',
@@ -340,13 +340,17 @@ export function testTools({ client, server, OpenAI }: Subject): void {
 
   for (const [what, params, param] of [
     ['two tools of one name', { tools: [weatherTool, weatherTool] }, 'tools[1].name'],
-    ['a name that is none', { tools: [{ ...weatherTool, name: 'a b' }] }, 'tools[0].name'],
-    ['a schema of no object', { tools: [{ ...weatherTool, parameters: { type: 'array' } }] }, 'tools[0].parameters'],
-    ['a choice of what is not there', { tools, tool_choice: { type: 'function', name: 'x' } }, 'tool_choice.name'],
+    ['an invalid name', { tools: [{ ...weatherTool, name: 'a b' }] }, 'tools[0].name'],
+    [
+      'a schema that is not an object',
+      { tools: [{ ...weatherTool, parameters: { type: 'array' } }] },
+      'tools[0].parameters',
+    ],
+    ['a choice of an unknown tool', { tools, tool_choice: { type: 'function', name: 'x' } }, 'tool_choice.name'],
     ['a choice of a hosted tool', { tools, tool_choice: { type: 'file_search' } }, 'tool_choice.type'],
     ['a choice without tools', { tool_choice: 'required' }, 'tool_choice'],
   ] satisfies [string, Params, string][]) {
-    test(`${what} is refused by the name of its place`, async () => {
+    test(`${what} is refused, naming the field`, async () => {
       const error = await failureOf(ask(client, { input: 'hi', ...params }), OpenAI.BadRequestError)
       assert.equal(error.param, param)
       assert.equal(upstream.requests.length, 0)

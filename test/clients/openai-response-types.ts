@@ -1,12 +1,12 @@
-// The SDK's declarations of the Responses API as JSON Schemas, strict: what is not declared is a fault as well. They lie in a namespace
-// inside of `OpenAI`, which test/helpers/sdk-schemas.ts does not look into.
+// The SDK's declarations of the Responses API as JSON Schemas. They are strict: an undeclared field is an error. They
+// are in a namespace inside `OpenAI`, which test/helpers/sdk-schemas.ts does not read.
 //
-// What the declarations cannot describe, and is taken off before:
-// - `store` and the two penalties of a response, and the `name` of a call's finished arguments, are of the vendor's API (the schema of
-//   Open Responses has them), but not of the SDK's types.
-// - The `status` of a custom call has a place in the SDK's type of an item that is listed, but not in that of an answer's.
-// - `usage` is null in the vendor's API as long as a response has not ended; the SDK declares it as left out.
-// - `output_text` is made by the SDK, and declared as if it were sent.
+// The declarations cannot describe these, so they are removed before the check:
+// - `store` and the two penalties of a response, and the `name` of a call's finished arguments, belong to the vendor's
+//   API (the schema of Open Responses has them), but not to the SDK's types.
+// - The `status` of a custom call is part of the SDK's type of a listed item, but not of that of an output item.
+// - `usage` is null in the vendor's API until a response has finished; the SDK declares it as missing.
+// - `output_text` is added by the SDK, and declared as if it were sent.
 import assert from 'node:assert/strict'
 import { fileURLToPath } from 'node:url'
 import { Ajv, type AnySchemaObject, type ValidateFunction } from 'ajv'
@@ -74,12 +74,12 @@ export const isItem = (item: object): boolean => validatorOf('ResponseItem')(ite
 
 export const assertItem = (item: object): void => assertFits('ResponseItem', item)
 
-/** Throws with what is wrong, and the value. */
+/** Throws with the problems and the value. */
 function assertFits(typeName: TypeName, value: unknown): void {
   const validate = validatorOf(typeName)
   if (validate(value)) return
   const problems = (validate.errors ?? []).map(({ instancePath, message, params }) => {
     return `  ${instancePath || '/'} ${message} ${JSON.stringify(params)}`
   })
-  assert.fail(`no ${typeName}:\n${problems.join('\n')}\n${JSON.stringify(value, null, 2)}`)
+  assert.fail(`not a ${typeName}:\n${problems.join('\n')}\n${JSON.stringify(value, null, 2)}`)
 }

@@ -1,16 +1,14 @@
-// What a user of the official OpenAI client gets from a whole claude-serve by the Responses API, over a real connection. The cases lie in
-// the files beside this one, by theme.
+// What a user of the official OpenAI client gets from a complete claude-serve through the Responses API, over a real
+// connection. The cases are in the neighboring files, by topic.
 import { after, beforeEach, describe, type TestContext } from 'node:test'
 import { OpenAI } from 'openai'
-import { startTestServer, type TestServer } from '../helpers/test-server.ts'
+import { startTestServer } from '../helpers/test-server.ts'
+import type { Subject } from './openai-response-calls.ts'
 import { testConversations } from './openai-response-conversations.ts'
 import { testErrors } from './openai-response-errors.ts'
 import { testStored } from './openai-response-stored.ts'
 import { testText } from './openai-response-text.ts'
 import { testTools } from './openai-response-tools.ts'
-
-/** What the cases share. */
-export type Subject = { server: TestServer; client: OpenAI; OpenAI: typeof OpenAI }
 
 const server = await startTestServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 4 } })
 const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'sk-dummy' })

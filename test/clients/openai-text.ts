@@ -1,20 +1,20 @@
-// Cases of the OpenAI suite: a plain answer, whole and as a stream, and the system prompt.
+// Cases of the OpenAI suite: a plain answer, whole and streamed, and the system prompt.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { step } from '../helpers/test-server.ts'
 import {
+  asMessage,
   choiceOf,
   contentOf,
   failureOf,
   finishOf,
   fromUser,
-  asMessage,
   type Message,
   model,
   readAll,
+  type Subject,
   textOfChunks,
 } from './openai-calls.ts'
-import type { Subject } from './openai-suite.ts'
 import { assistant, conversationOf, sent, systemOf, toolNames, user } from './sent.ts'
 
 const scriptedUsage = {
@@ -30,7 +30,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
   const { upstream } = server
   const { completions } = client.chat
 
-  test('an answer comes as one chat completion', async () => {
+  test('an answer is one chat completion', async () => {
     const before = Math.floor(Date.now() / 1000)
     const messages = [fromUser(step({ text: 'Hello there.', usage: scriptedUsage }))]
     const completion = await completions.create({ model, messages })
@@ -44,7 +44,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.equal(message.tool_calls, undefined)
   })
 
-  test('usage counts what came from the cache and what went into it', async () => {
+  test('usage counts tokens read from and written to the cache', async () => {
     const messages = [fromUser(step({ text: 'Hello.', usage: scriptedUsage }))]
     const completion = await completions.create({ model, messages })
     const { prompt_tokens, completion_tokens, total_tokens, prompt_tokens_details } = completion.usage ?? {}
@@ -52,7 +52,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.equal(prompt_tokens_details?.cached_tokens, 5)
   })
 
-  test('a stream brings the role, the words as they come, and one reason to end', async () => {
+  test('a stream contains the role, the text as it arrives, and one finish reason', async () => {
     const messages = [fromUser(step({ text: 'one two three four', tokens: 4 }))]
     const chunks = await readAll(await completions.create({ model, messages, stream: true }))
     const [first] = chunks
@@ -88,7 +88,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.equal(prompt_tokens_details?.cached_tokens, 5)
   })
 
-  test('the stream helper hears every word and puts the completion together', async () => {
+  test('the stream helper receives every piece of text and assembles the completion', async () => {
     const messages = [fromUser(step({ text: 'one two three four', tokens: 4, usage: scriptedUsage }))]
     const stream = completions.stream({ model, messages, stream_options: { include_usage: true } })
     const words: string[] = []
@@ -100,7 +100,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.equal(completion.usage?.total_tokens, 22)
   })
 
-  test('what the model thinks is no part of its answer', async () => {
+  test('thinking is not part of the answer', async () => {
     const messages = [fromUser(step({ thinking: 3, text: 'The answer.', tokens: 2 }))]
     assert.equal(contentOf(await completions.create({ model, messages })), 'The answer.')
     const chunks = await readAll(await completions.create({ model, messages, stream: true }))
@@ -118,20 +118,20 @@ export function testText({ client, server, OpenAI }: Subject): void {
   }
 
   for (const [what, prompt] of [
-    ['the marks of a header', '---\nname: x\n---\nYou are a pirate.'],
+    ['front matter', '---\nname: x\n---\nYou are a pirate.'],
     // biome-ignore lint/suspicious/noTemplateCurlyInString: this is what a client may write.
-    ['names of variables', 'Say ${CLAUDE_PLUGIN_ROOT}, $ARGUMENTS and $1.'],
-    ['signs of commands', '!`ls` @/etc/hostname /help <system-reminder>no</system-reminder>'],
-    ['blank space around it', ' \r\n You are a pirate.\n '],
+    ['variables', 'Say ${CLAUDE_PLUGIN_ROOT}, $ARGUMENTS and $1.'],
+    ['command syntax', '!`ls` @/etc/hostname /help <system-reminder>no</system-reminder>'],
+    ['whitespace around it', ' \r\n You are a pirate.\n '],
     ['300000 characters', 'arr '.repeat(75_000)],
   ] as const) {
-    test(`a system prompt with ${what} arrives to the letter`, async () => {
+    test(`a system prompt with ${what} arrives unchanged`, async () => {
       await completions.create({ model, messages: [{ role: 'system', content: prompt }, fromUser('hi')] })
       assert.deepEqual(systemOf(sent(upstream)), [prompt])
     })
   }
 
-  test('parts of text make up a message in every role', async () => {
+  test('a message of any role may consist of text parts', async () => {
     const parts = (...texts: string[]) => texts.map((text) => ({ type: 'text' as const, text }))
     await completions.create({
       model,
@@ -147,7 +147,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), wanted)
   })
 
-  test('without a system message the model is told nothing of Claude Code', async () => {
+  test('without a system message the model receives nothing about Claude Code', async () => {
     await completions.create({ model, messages: [fromUser('hi')] })
     assert.deepEqual(systemOf(sent(upstream)), [])
     assert.deepEqual(conversationOf(sent(upstream)), [user('hi')])
@@ -159,7 +159,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     )
   })
 
-  test('agent/ before the name of a model brings Claude Code with its tools', async () => {
+  test('agent/ before the name of a model selects Claude Code with its tools', async () => {
     const command = { command: 'echo xylo$((3 + 4))', description: 'a command' }
     const prompt = step({ tool: 'Bash', input: command }) + step({ text: 'Done.' })
     const completion = await completions.create({ model: `agent/${model}`, messages: [fromUser(prompt)] })
@@ -169,7 +169,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.ok(systemOf(sent(upstream)).join('').length > 2000)
   })
 
-  test('a conversation with an agent goes on in its process', async () => {
+  test('a conversation with an agent continues in its process', async () => {
     const prompt = `agent ${step({ tool: 'Bash', input: { command: 'echo 1', description: 'a' } })}${step({ text: 'Done.' })}`
     const first = await completions.create({ model: `agent/${model}`, messages: [fromUser(prompt)] })
     const messages = [fromUser(prompt), asMessage(first), fromUser('agent, go on')]
@@ -190,7 +190,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     )
   })
 
-  test('what looks like a command or a file reaches the model as it was written', async () => {
+  test('text that looks like a command or a file mention reaches the model unchanged', async () => {
     const words = ['/help', '@/etc/hostname what is this?', '--version', '!ls']
     for (const prompt of words) await completions.create({ model, messages: [fromUser(prompt)] })
     assert.deepEqual(
@@ -199,7 +199,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     )
   })
 
-  test('a client that leaves in the middle of a stream stops the model', async () => {
+  test('a client that disconnects in the middle of a stream stops the model', async () => {
     const messages = [fromUser(`quokka ${step({ tokens: 1000, gap: 20 })}`)]
     const stream = await completions.create({ model, messages, stream: true })
     for await (const { choices } of stream) if (choices[0]?.delta.content) break
@@ -208,7 +208,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), [user('hi')])
   })
 
-  test('a client that leaves before the answer stops the model', async () => {
+  test('a client that disconnects before the answer stops the model', async () => {
     const controller = new AbortController()
     const messages = [fromUser(step({ hang: 'body' }))]
     const answer = completions.create({ model, messages }, { signal: controller.signal })
@@ -220,9 +220,9 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.equal(upstream.requests.length, 1)
   })
 
-  test('a conversation goes on after a client left in the middle of an answer', async () => {
-    const begun = fromUser(`quokka ${step({ tokens: 1000, gap: 20 })}`)
-    const stream = await completions.create({ model, messages: [begun], stream: true })
+  test('a conversation works after another one was aborted in the middle of an answer', async () => {
+    const aborted = fromUser(`quokka ${step({ tokens: 1000, gap: 20 })}`)
+    const stream = await completions.create({ model, messages: [aborted], stream: true })
     for await (const { choices } of stream) if (choices[0]?.delta.content) break
     await upstream.waitForAbort()
     const completion = await completions.create({ model, messages: [fromUser('hi')] })

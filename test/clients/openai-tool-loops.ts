@@ -1,22 +1,22 @@
-// Cases of the OpenAI suite: several calls of the client's tools, at once and one after the other.
+// Cases of the OpenAI suite: several calls of the client's tools, in parallel and one after the other.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { step } from '../helpers/test-server.ts'
 import {
+  asMessage,
   callOf,
   callsOf,
   contentOf,
   finishOf,
   fromUser,
-  asMessage,
   type Message,
   makeTool,
   model,
   readAll,
   resultFor,
+  type Subject,
   weatherTool,
 } from './openai-calls.ts'
-import type { Subject } from './openai-suite.ts'
 import { assistant, conversationOf, requestAt, sent, toolNames, toolResult, toolUse, user } from './sent.ts'
 
 const cities = ['Rome', 'Oslo', 'Lima']
@@ -29,10 +29,10 @@ export function testToolLoops({ client, server }: Subject): void {
 
   for (const [order, arrange] of [
     ['in order', <T>(list: T[]) => list],
-    ['the other way round', <T>(list: T[]) => list.toReversed()],
-    ['mixed up', <T>([a, b, c]: T[]) => [b, c, a] as T[]],
+    ['in reverse', <T>(list: T[]) => list.toReversed()],
+    ['in mixed order', <T>([a, b, c]: T[]) => [b, c, a] as T[]],
   ] as const) {
-    test(`calls made at once take their results ${order}`, async () => {
+    test(`parallel calls accept their results ${order}`, async () => {
       const prompt = `${order} ${manyCalls}${step({ text: 'All of them.' })}`
       const first = await completions.create({ model, tools, messages: [fromUser(prompt)] })
       const calls = callsOf(first)
@@ -55,7 +55,7 @@ export function testToolLoops({ client, server }: Subject): void {
     })
   }
 
-  test('calls made at once come in a stream under indexes of their own', async () => {
+  test('parallel calls in a stream have indexes of their own', async () => {
     const chunks = await readAll(
       await completions.create({ model, tools, messages: [fromUser(manyCalls)], stream: true }),
     )
@@ -92,7 +92,7 @@ export function testToolLoops({ client, server }: Subject): void {
     assert.equal(upstream.requests.length, 4)
   })
 
-  test('the loop of a tool goes on in one process', async () => {
+  test('a tool loop continues in one process', async () => {
     const prompt = `one process ${step({ tool: 'get_weather', input: { city: 'Rome' } })}${step({ text: 'Sun.' })}`
     const first = await completions.create({ model, tools, messages: [fromUser(prompt)] })
     const messages = [fromUser(prompt), asMessage(first), resultFor(callOf(first), 'sun')]
@@ -161,7 +161,7 @@ export function testToolLoops({ client, server }: Subject): void {
     ])
   })
 
-  test('a description or schema that changes reaches the model', async () => {
+  test('a changed tool description reaches the model', async () => {
     const changed = { ...weatherTool, function: { ...weatherTool.function, description: 'Another one.' } }
     for (const tool of [weatherTool, changed]) {
       await completions.create({ model, tools: [tool], messages: [fromUser('hi')] })
@@ -172,7 +172,7 @@ export function testToolLoops({ client, server }: Subject): void {
     }
   })
 
-  test('requests with different tools at the same time keep to their own', async () => {
+  test('simultaneous requests with different tools each get their own', async () => {
     const names = Array.from({ length: 6 }, (_, index) => `tool_${index}`)
     const answers = await Promise.all(
       names.map((name) => {

@@ -1,4 +1,4 @@
-// Cases of the OpenAI suite: one call of the client's tools and its result.
+// Cases of the OpenAI suite: a single call of the client's tools and its result.
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { startUpstream } from '../../src/demo/upstream.ts'
 import { makeFolders, startTestServer, step } from '../helpers/test-server.ts'
 import {
+  asMessage,
   callOf,
   callsOf,
   choiceOf,
@@ -14,16 +15,15 @@ import {
   failureOf,
   finishOf,
   fromUser,
-  asMessage,
   type Message,
   makeTool,
   model,
   readAll,
   resultFor,
+  type Subject,
   textOfChunks,
   weatherTool,
 } from './openai-calls.ts'
-import type { Subject } from './openai-suite.ts'
 import { assistant, conversationOf, requestAt, sent, systemOf, toolNames, toolResult, toolUse, user } from './sent.ts'
 
 const rome = { city: 'Rome' }
@@ -51,12 +51,12 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
   })
 
   for (const [what, parameters] of [
-    ['a name of a property that the API refuses', { type: 'object', properties: { $filter: { type: 'string' } } }],
+    ['a property name that the API refuses', { type: 'object', properties: { $filter: { type: 'string' } } }],
     ['an unknown type', { type: 'object', properties: { city: { type: 'strnig' } } }],
     ['a list of properties', { type: 'object', properties: [] }],
-    ['a text for what is required', { type: 'object', properties: {}, required: 'city' }],
+    ['a string for required', { type: 'object', properties: {}, required: 'city' }],
   ] as const) {
-    test(`a schema with ${what} is not dropped in silence`, async () => {
+    test(`a schema with ${what} is refused instead of dropped silently`, async () => {
       const bad: FunctionTool = { type: 'function', function: { name: 'bad', parameters: { ...parameters } } }
       const answer = completions.create({ model, tools: [weatherTool, bad], messages: [fromUser('hi')] })
       const error = await failureOf(answer, OpenAI.BadRequestError)
@@ -65,7 +65,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     })
   }
 
-  test('a call ends the answer, and its result goes on from there', async () => {
+  test('a call ends the answer, and its result continues the conversation', async () => {
     const prompt = `tool ${callWeather}${step({ text: 'It rains.' })}`
     const first = await completions.create({ model, tools, messages: [fromUser(prompt)] })
     const call = callOf(first)
@@ -84,7 +84,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     assert.deepEqual(toolNames(sent(upstream)), ['get_weather'])
   })
 
-  test('words before a call are part of the answer and of the conversation', async () => {
+  test('text before a call is part of the answer and of the conversation', async () => {
     const prompt = `words ${step({ text: 'I will look.', tool: 'get_weather', input: rome })}${step({ text: 'It rains.' })}`
     const first = await completions.create({ model, tools, messages: [fromUser(prompt)] })
     const call = callOf(first)
@@ -98,7 +98,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     ])
   })
 
-  test('the arguments of a call come in a stream, piece by piece', async () => {
+  test('the arguments of a call are streamed in pieces', async () => {
     const stream = await completions.create({ model, tools, messages: [fromUser(callWeather)], stream: true })
     const chunks = await readAll(stream)
     const pieces = chunks.flatMap(({ choices }) => choices[0]?.delta.tool_calls ?? [])
@@ -116,7 +116,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     assert.deepEqual(finishOf(chunks), ['tool_calls'])
   })
 
-  test('the stream helper puts a call together, and its result goes on from there', async () => {
+  test('the stream helper assembles a call, and its result continues the conversation', async () => {
     const prompt = `helper ${callWeather}${step({ text: 'It rains.', tokens: 2 })}`
     const first = await completions.stream({ model, tools, messages: [fromUser(prompt)] }).finalChatCompletion()
     const call = callOf(first)
@@ -148,7 +148,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     })
   }
 
-  test('a result may come in parts of text, with words of the user after it', async () => {
+  test('a result may consist of text parts and be followed by a user message', async () => {
     const first = await completions.create({ model, tools, messages: [fromUser(callWeather)] })
     const call = callOf(first)
     const parts = ['ra', 'in'].map((text) => ({ type: 'text' as const, text }))
@@ -159,7 +159,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
   })
 
   for (const name of ['Bash', 'mcp__x', 'mcp__client__get-it', 'StructuredOutput', 'Task', 'a'.repeat(64)]) {
-    test(`a client's tool named ${name} reaches the model so and is never run here`, async () => {
+    test(`a client's tool named ${name} reaches the model under that name and is never run here`, async () => {
       const file = join(folders.cwd, `made-by-${name}`)
       const input = { command: `touch ${file}`, description: 'a command' }
       const tool = makeTool(name, { command: { type: 'string' }, description: { type: 'string' } })
@@ -186,19 +186,19 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     ['no tools', []],
     ['another tool', tools],
   ] as const) {
-    test(`a call of a tool that was not offered ends the answer and runs nothing, beside ${what}`, async () => {
+    test(`a call of a tool that was not offered ends the answer and runs nothing, with ${what} offered`, async () => {
       const file = join(folders.cwd, `made-beside-${offered.length}`)
       const input = { command: `touch ${file}`, description: 'a command' }
       const prompt = `${what} ${step({ tool: 'Bash', input, force_tool: true })}${step({ text: 'Done.' })}`
       const completion = await completions.create({ model, tools: [...offered], messages: [fromUser(prompt)] })
       const { message, finish_reason } = choiceOf(completion)
-      // The CLI may have asked the model again by the time that it is stopped; nothing of that is told.
+      // The CLI may have prompted the model again by the time it is stopped; nothing of that is shown.
       assert.deepEqual([message.content || null, message.tool_calls ?? [], finish_reason], [null, [], 'stop'])
       assert.equal(existsSync(file), false)
     })
   }
 
-  test('a result is taken after the server was restarted', async (t) => {
+  test('a result is accepted after a restart of the server', async (t) => {
     const upstream = await startUpstream()
     t.after(() => upstream.close())
     const folders = makeFolders(t)
@@ -250,25 +250,25 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     assert.deepEqual(toolNames(sent(upstream)), [])
   })
 
-  test('tool_choice required tells the model to call a tool', async () => {
+  test('tool_choice required instructs the model to call a tool', async () => {
     const messages: Message[] = [{ role: 'system', content: 'You are a pirate.' }, fromUser(callWeather)]
-    const asking = completions.create({ model, tools, messages, tool_choice: 'required' })
-    const { data, response } = await asking.withResponse()
+    const pending = completions.create({ model, tools, messages, tool_choice: 'required' })
+    const { data, response } = await pending.withResponse()
     assert.deepEqual(JSON.parse(callOf(data).function.arguments), rome)
     assert.match(systemOf(sent(upstream)).join(), /^You are a pirate\.\n\n.*tool/)
     assert.equal(response.headers.get('x-claude-serve-ignored'), null)
   })
 
-  test('a model that would rather talk than follow tool_choice required is not passed off as one that did', async () => {
+  test('if the model does not follow tool_choice required, its text is returned and the header says so', async () => {
     upstream.enqueue({ text: 'No, thanks.' }, { text: 'No, really.' })
-    const asking = completions.create({ model, tools, messages: [fromUser('hi')], tool_choice: 'required' })
-    const { data, response } = await asking.withResponse()
+    const pending = completions.create({ model, tools, messages: [fromUser('hi')], tool_choice: 'required' })
+    const { data, response } = await pending.withResponse()
     assert.deepEqual([contentOf(data), choiceOf(data).finish_reason], ['No, really.', 'stop'])
     assert.equal(response.headers.get('x-claude-serve-ignored'), 'tool_choice')
     assert.equal(upstream.requests.length, 2)
   })
 
-  /** The model talks first, and calls when it is asked once more. */
+  /** The model answers in text first, and makes a call when it is prompted once more. */
   const talkThenCall = () =>
     upstream.enqueue(
       { text: 'No, thanks.', tokens: 3, usage: { input_tokens: 11, output_tokens: 3, cache_read_input_tokens: 5 } },
@@ -284,10 +284,10 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
   for (const tool_choice of ['required', { type: 'function', function: { name: 'get_weather' } }] as const) {
     const what = typeof tool_choice === 'string' ? tool_choice : 'with a name'
 
-    test(`tool_choice ${what}: a model that talks is asked once more, and the client sees the call alone`, async () => {
+    test(`tool_choice ${what}: a model that answers in text is prompted once more, and only the call is sent`, async () => {
       talkThenCall()
-      const asking = completions.create({ model, tools, messages: [fromUser('hi')], tool_choice })
-      const { data, response } = await asking.withResponse()
+      const pending = completions.create({ model, tools, messages: [fromUser('hi')], tool_choice })
+      const { data, response } = await pending.withResponse()
       assert.deepEqual(JSON.parse(callOf(data).function.arguments), rome)
       assert.equal(choiceOf(data).message.content, null)
       assert.doesNotMatch(JSON.stringify(data), /thanks/)
@@ -297,7 +297,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
       assert.equal(response.headers.get('x-claude-serve-ignored'), null)
     })
 
-    test(`tool_choice ${what}: a stream has the call alone as well`, async () => {
+    test(`tool_choice ${what}: a stream also contains only the call`, async () => {
       talkThenCall()
       const stream_options = { include_usage: true }
       const request = { model, tools, messages: [fromUser('hi')], tool_choice, stream: true as const, stream_options }
@@ -318,7 +318,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     })
   }
 
-  test('the second try is the same request with a reminder after it, of which the conversation knows nothing', async () => {
+  test('a retry repeats the request with a reminder, which does not become part of the conversation', async () => {
     talkThenCall()
     const first = await completions.create({ model, tools, messages: [fromUser('remind me')], tool_choice: 'required' })
     const [original, again] = [sent(upstream, 0), sent(upstream, 1)]
@@ -337,7 +337,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     ])
   })
 
-  test('a second try needs no second process', async (t) => {
+  test('a retry needs no second process', async (t) => {
     const config = { maxProcesses: 1, requestTimeoutMs: 15_000 }
     const alone = await startTestServer(t, { config })
     alone.upstream.enqueue({ text: 'No, thanks.' }, { tool: 'get_weather', input: rome })
@@ -346,13 +346,13 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     assert.deepEqual(JSON.parse(callOf(completion).function.arguments), rome)
   })
 
-  test('a name that the CLI has a use of its own for is refused', async () => {
+  test('a tool name that the CLI reserves is refused', async () => {
     const answer = completions.create({ model, tools: [makeTool('ToolSearch')], messages: [fromUser('hi')] })
     const error = await failureOf(answer, OpenAI.BadRequestError)
     assert.equal(error.param, 'tools[0].function.name')
   })
 
-  test('tool_choice with a name offers that tool alone', async () => {
+  test('tool_choice with a name offers only that tool', async () => {
     const tool_choice = { type: 'function', function: { name: 'get_weather' } } as const
     const offered = [makeTool('get_time'), weatherTool]
     const messages = [fromUser(callWeather)]
@@ -361,7 +361,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     assert.deepEqual(toolNames(sent(upstream)), ['get_weather'])
   })
 
-  test('parallel_tool_calls false brings one call at a time', async () => {
+  test('parallel_tool_calls false returns one call at a time', async () => {
     const calls = ['Rome', 'Oslo'].map((city) => ({ name: 'get_weather', input: { city } }))
     const messages = [fromUser(step({ tools: calls }))]
     const completion = await completions.create({ model, tools, messages, parallel_tool_calls: false })

@@ -1,4 +1,4 @@
-// The suite with the client's former major version, which npm still gives to whoever runs an older Node.
+// The suite with the client's previous major version, which users of an older Node still get from npm.
 import type { OpenAI } from 'openai'
 import type { zodResponseFormat } from 'openai/helpers/zod'
 import * as openai from 'openai6'
@@ -8,7 +8,7 @@ import { testOpenaiClient } from './openai-suite.ts'
 await testOpenaiClient(
   'openai 6',
   {
-    // The suite uses nothing that the two have in different forms, but their classes are not of one type.
+    // The suite uses nothing that differs between the versions, but their classes have different types.
     OpenAI: openai.OpenAI as unknown as typeof OpenAI,
     zodResponseFormat: helpers.zodResponseFormat as unknown as typeof zodResponseFormat,
   },

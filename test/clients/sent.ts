@@ -1,11 +1,11 @@
-// What the model was messages, read from the requests that reached the scripted upstream: the caller's own part of them,
-// without what the CLI adds to every request. Knows nothing of the surface that the caller spoke.
+// Reads what the model was sent from the requests that reached the scripted upstream: the caller's own part of them,
+// without what the CLI adds to every request. Independent of the surface that the caller used.
 import assert from 'node:assert/strict'
 import type { MessagesBody, RecordedRequest, Upstream } from '../../src/demo/upstream.ts'
 
 export type Block = { type: string; text?: string; [field: string]: unknown }
 
-/** A text is messages as a string, everything else as its block. */
+/** Text is represented as a string, everything else as its block. */
 export type SentMessage = { role: string; content: (string | Block)[] }
 
 const blocksOf = (content: unknown): Block[] =>
@@ -18,7 +18,7 @@ const textOf = (content: unknown) =>
 
 export function requestAt({ requests }: Upstream, index = -1): RecordedRequest & { body: MessagesBody } {
   const request = requests.at(index)
-  assert.ok(request?.body, `there is no request ${index}`)
+  assert.ok(request?.body, `request ${index} does not exist`)
   return { ...request, body: request.body }
 }
 
@@ -33,7 +33,7 @@ export const systemOf = ({ system }: MessagesBody) =>
 
 function simplify({ cache_control: _, ...block }: Block): string | Block {
   if (block.type === 'text') return block.text ?? ''
-  // A result's text may come as a string or in blocks, which is the same to the model.
+  // A result's text may be a string or blocks, which is the same to the model.
   const isText = block.type === 'tool_result' && blocksOf(block.content).every(({ type }) => type === 'text')
   return isText ? { ...block, content: textOf(block.content) } : block
 }
@@ -41,21 +41,21 @@ function simplify({ cache_control: _, ...block }: Block): string | Block {
 const isReminder = (block: Block) => block.type === 'text' && /^<system-reminder>/.test(block.text ?? '')
 
 /**
- * The conversation without the CLI's reminders and its notice of the surroundings. Neighbors of one role are messages as one
- * message, as the model's API takes them.
+ * The conversation without the CLI's reminders and its description of the environment. Adjacent messages of one role
+ * are merged, as the model's API does.
  */
 export function conversationOf({ messages }: MessagesBody): SentMessage[] {
-  const messages: SentMessage[] = []
+  const conversation: SentMessage[] = []
   for (const { role, content } of messages) {
     if (role === 'system') continue
     const own = blocksOf(content)
       .filter((block) => !isReminder(block))
       .map(simplify)
-    const last = messages.at(-1)
+    const last = conversation.at(-1)
     if (last?.role === role) last.content.push(...own)
-    else if (own.length > 0) messages.push({ role, content: own })
+    else if (own.length > 0) conversation.push({ role, content: own })
   }
-  return messages
+  return conversation
 }
 
 export const user = (...content: SentMessage['content']): SentMessage => ({ role: 'user', content })

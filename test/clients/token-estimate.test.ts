@@ -1,8 +1,8 @@
-// The estimate of tokens over the real CLI: what it comes to for whole requests, with all that the CLI adds to them, once the
-// gauge has learned from some answers. What is held against it is not a real API: the upstream counts the text that reached it
-// with the tokenizer of older Claude models, in the form that these were given it, and adds what the API's documentation says
-// that tools cost. So this shows that nothing of a request is forgotten, and that the gauge finds a ratio; what that is for a
-// model of today is learned from its own counts.
+// The token estimate with the real CLI: its accuracy for whole requests, including all that the CLI adds to them, once
+// the calibration has learned from some answers. It is not compared with a real API: the upstream counts the text it
+// receives with the tokenizer of older Claude models, in the form in which they received it, and adds the documented
+// cost of tools. So this shows that no part of a request is left out, and that the calibration finds a ratio; the ratio
+// of a current model is learned from its own counts.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { Executable } from '../../src/claude/cli/executable.ts'
@@ -19,10 +19,10 @@ import { countTokens } from '../helpers/count-tokens.ts'
 import { naturalTexts, toolSchema } from '../helpers/sample-texts.ts'
 import { makeFolders, step, testEnvironment } from '../helpers/test-server.ts'
 
-/** How older models were given a conversation. */
+/** The form in which older models received a conversation. */
 const speaker = (role: string) => `\n\n${role === 'assistant' ? 'Assistant' : 'Human'}: `
 
-/** By the documentation of tool use. */
+/** From the documentation of tool use. */
 const toolPreambleTokens = 346
 
 function countText(content: unknown): number {
@@ -40,7 +40,10 @@ const newerRatio = 1.35
 
 function countInput({ model, system = '', messages, tools = [] }: MessagesBody): number {
   const offered = tools.reduce((sum, tool) => sum + countTokens(JSON.stringify(tool)), 0)
-  const messageTokens = messages.reduce((sum, { role, content }) => sum + countTokens(speaker(role)) + countText(content), 0)
+  const messageTokens = messages.reduce(
+    (sum, { role, content }) => sum + countTokens(speaker(role)) + countText(content),
+    0,
+  )
   const counted = countText(system) + messageTokens + offered + (tools.length === 0 ? 0 : toolPreambleTokens)
   return model?.startsWith(newerModel) ? Math.round(counted * newerRatio) : counted
 }
@@ -68,8 +71,8 @@ const pool = new Pool(limits, {
   scratchDir: registry.scratchDir,
   onWarning: () => {},
 })
-const gauge = new TokenCalibration()
-const agent = withTokenCalibration(pool, gauge)
+const calibration = new TokenCalibration()
+const agent = withTokenCalibration(pool, calibration)
 after(async () => {
   await pool.close(2000)
   await registry.close()
@@ -101,7 +104,12 @@ const looked: ConversationMessage[] = [
 const found: UserBlock[] = [
   { type: 'tool_result', tool_use_id: 'toolu_01A', content: [{ type: 'text', text: TypeScript ?? '' }] },
 ]
-const chat = [fromUser(English), fromAssistant('A ferry crosses.'), fromUser(German), fromAssistant('Ein Umzug steht bevor.')]
+const chat = [
+  fromUser(English),
+  fromAssistant('A ferry crosses.'),
+  fromUser(German),
+  fromAssistant('Ein Umzug steht bevor.'),
+]
 const smallTalk = Array.from({ length: 12 }, (_, n) => [
   fromUser(`And what is ${n} times 7?`),
   fromAssistant(`That is ${n * 7}.`),
@@ -144,7 +152,10 @@ const then: Record<string, Case> = {
   YAML: { prompt: YAML, system: 'You review pipelines.' },
   'all languages': { prompt: [English, German, Russian, Chinese, Japanese, Arabic].join('\n') },
   'a long document': { prompt: `${Markdown}\n${TypeScript}\n${log}`.repeat(3) },
-  'a conversation in code': { prompt: 'Now with tests.', history: [fromUser('Write an account.'), fromAssistant(Python)] },
+  'a conversation in code': {
+    prompt: 'Now with tests.',
+    history: [fromUser('Write an account.'), fromAssistant(Python)],
+  },
   'another conversation': { prompt: 'Why?', history: [...smallTalk, ...chat], system: 'Be brief.' },
   'two tools': { prompt: 'What is new?', tools: others.slice(0, 2) },
   'many tools in a conversation': { prompt: 'Again, please.', history: chat, tools: [...others, search] },
@@ -178,7 +189,7 @@ async function run(request: RunRequest): Promise<{ end: RunEnd; counted: number 
   return { end, counted: usage.inputTokens + usage.cacheReadInputTokens + usage.cacheCreationInputTokens }
 }
 
-test('before the first answer the estimate is near already', async () => {
+test('before the first answer the estimate is already within 10 %', async () => {
   const request = requestOf(first['a conversation'] ?? {})
   const { counted } = await run(request)
   assert.ok(Math.abs(estimateRequest(request) / counted - 1) < 0.1)
@@ -186,16 +197,16 @@ test('before the first answer the estimate is near already', async () => {
 
 for (const [which, model] of [
   ['a model', null],
-  ['another model, which counts a third more,', newerModel],
+  ['another model, which counts a third more', newerModel],
 ] as const) {
-  test(`after some answers of ${which} the estimate is within 10 % of what further requests count as`, async (t) => {
+  test(`after some answers the estimate for further requests is within 10 % of the count: ${which}`, async (t) => {
     for (const example of Object.values(first)) await run(requestOf(example, model))
     await new Promise(setImmediate)
     const wrong: string[] = []
     for (const [what, example] of Object.entries(then)) {
       const request = requestOf(example, model)
       const { end, counted } = await run(request)
-      const estimated = gauge.estimate(end.model, estimateRequest(request))
+      const estimated = calibration.estimate(end.model, estimateRequest(request))
       const error = estimated / counted - 1
       const found = `${what}: ${counted} counted, ${estimated} estimated, ${(error * 100).toFixed(1)} %`
       t.diagnostic(found)

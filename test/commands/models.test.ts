@@ -1,4 +1,4 @@
-// The command `models`: the names that a running server knows, and what it says where it cannot be asked.
+// The command `models`: the names that a running server knows, and the messages if the server cannot be reached.
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -7,7 +7,7 @@ import { makeFolders, startTestServer } from '../helpers/test-server.ts'
 import { assertFailure, assertWrongUsage, Running, run } from './command-process.ts'
 import { keys } from './keys/process.ts'
 
-test('each model stands beside its agent; a name of the operator stands for what it is', async (t) => {
+test('lists each model next to its agent, and the names that the operator defined', async (t) => {
   const modelMap = { mine: 'sonnet', worker: 'agent/sonnet' }
   const { folders, url } = await startTestServer(t, { config: { modelMap } })
   const { code, stdout, stderr } = await run(folders, ['models'])
@@ -31,13 +31,13 @@ test('each model stands beside its agent; a name of the operator stands for what
   )
 })
 
-test('where no server runs, it says how to start one, exit 1', async (t) => {
+test('without a running server it says how to start one, and exits with 1', async (t) => {
   const outcome = await run(makeFolders(t), ['models', '--json'])
   assertFailure(outcome, /no server is running in .*: start one with claude-serve/)
   assert.equal(outcome.stdout, '')
 })
 
-test('with API keys, it says which variable must hold one', async (t) => {
+test('if the server has API keys, it says which variable must hold one', async (t) => {
   const { folders } = await startTestServer(t)
   const secret = (await keys(folders, ['create', 'laptop', '--scope', 'chat', '--quiet'])).stdout.trim()
   const without = await run(folders, ['models'])
@@ -46,12 +46,12 @@ test('with API keys, it says which variable must hold one', async (t) => {
   assert.equal((await run(folders, ['models'], { environment: { CLAUDE_SERVE_API_KEY: secret } })).code, 0)
 })
 
-test('a server that cannot say which models there are is quoted', async (t) => {
+test('the message of a server that cannot list its models is shown', async (t) => {
   const { folders } = await startTestServer(t, { config: { claudeBin: '/nowhere/claude' } })
   assertFailure(await run(folders, ['models']), /\/nowhere\/claude is not an executable file/)
 })
 
-test('another program, and nobody, at an address are told apart', async (t) => {
+test('another program at an address is distinguished from an unused address', async (t) => {
   const folders = makeFolders(t)
   const server = createServer((_request, response) => response.end('{"data":[{"name":"x"}]}'))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -61,7 +61,7 @@ test('another program, and nobody, at an address are told apart', async (t) => {
   assertFailure(await run(folders, ['models', '--url', url]), /no server responds at http:\S+ \(ECONNREFUSED\)/)
 })
 
-test('a reader that goes early is no fault', async (t) => {
+test('a reader that stops early is not an error', async (t) => {
   const { folders } = await startTestServer(t)
   const running = new Running(folders, ['models'])
   running.child.stdout?.destroy()
@@ -69,12 +69,12 @@ test('a reader that goes early is no fault', async (t) => {
   assert.deepEqual([code, stderr], [0, ''])
 })
 
-const wrong: [words: string[], said: RegExp][] = [
+const wrong: [words: string[], message: RegExp][] = [
   [['--jsn'], /unknown option '--jsn' \(Did you mean --json\?\)/],
   [['sonnet'], /too many arguments/],
   [['--url', 'nowhere'], /--url: "nowhere" is not accepted/],
 ]
-test('wrong usage is one line and exit 2', async (t) => {
+test('wrong usage prints one line and exits with 2', async (t) => {
   const folders = makeFolders(t)
-  for (const [words, said] of wrong) assertWrongUsage(await run(folders, ['models', ...words]), 'models', said)
+  for (const [words, message] of wrong) assertWrongUsage(await run(folders, ['models', ...words]), 'models', message)
 })

@@ -1,4 +1,4 @@
-// The command `openapi`, as a process: what it prints is the document of the package.
+// The command `openapi` as a process: it prints the document of the package.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ function openapi(...words: string[]): Promise<{ code: unknown; stdout: string; s
   })
 }
 
-test('openapi prints the document, whole also into a pipe', async () => {
+test('openapi prints the whole document, even into a pipe', async () => {
   const { code, stdout, stderr } = await openapi()
   assert.deepEqual([code, stderr], [0, ''])
   assert.equal(stdout, documentText)
@@ -30,7 +30,7 @@ test('openapi --yaml prints the same as YAML', async () => {
   assert.deepEqual(parse(stdout), document)
 })
 
-test('openapi takes no words and no other options', async () => {
+test('openapi accepts no arguments and no other options', async () => {
   for (const words of [['--xml'], ['all']]) {
     const { code, stdout, stderr } = await openapi(...words)
     assert.deepEqual([code, stdout], [2, ''])
@@ -38,7 +38,7 @@ test('openapi takes no words and no other options', async () => {
   }
 })
 
-test('openapi --help tells of the options', async () => {
+test('openapi --help lists the options', async () => {
   const { code, stdout } = await openapi('--help')
   assert.equal(code, 0)
   assert.match(stdout, /--yaml/)

@@ -1,5 +1,5 @@
-// Detection of auxiliary requests: by the beginnings of the templates that programs really send, and not by anything that a
-// person would write.
+// Detection of auxiliary requests: by the beginnings of the templates that programs really send, and not by anything
+// that a person would write.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type AuxiliaryHints, isAuxiliaryRequest } from '../../src/compat/auxiliary-requests.ts'

@@ -1,5 +1,5 @@
-// The tools that a client's choice leaves, in cases that the tests of the surfaces do not cover: several names, choices that
-// leave nothing, and which schema is invalid.
+// The tools that a client's choice leaves, in cases that the tests of the surfaces do not cover: several names, choices
+// that leave nothing, and which schema is invalid.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
@@ -51,7 +51,7 @@ const offers: [title: string, choice: ToolChoice, offered: string[], instruction
   ['required, with one name', choice('required', ['leap']), ['leap'], one],
 ]
 for (const [title, toolChoice, offered, instruction] of offers) {
-  test(`${title}: the model is offered [${offered}] ${instruction === null ? 'without an instruction' : 'and instructed to call'}`, () => {
+  test(`${title}: offers [${offered}] ${instruction === null ? 'without' : 'with'} an instruction`, () => {
     assert.deepEqual(
       offeredTools(three, toolChoice).map(({ name }) => name),
       offered,

@@ -1,5 +1,5 @@
-// Plain answers that must be a call or a JSON object: which are retried, which events are emitted, and that nothing of the first
-// answer appears if there is a second.
+// Plain answers that must be a call or a JSON object: which are retried, which events are emitted, and that nothing of
+// the first answer appears if there is a second.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { withForcedOutputRetry } from '../../src/compat/retry-forced-output.ts'
@@ -39,7 +39,7 @@ function requestOf(requiredOutput: RequiredOutput, more: Partial<RunRequest> = {
 }
 
 const never = new AbortController().signal
-const hungUp = () => new AppError('cancelled', 'The client disconnected.')
+const disconnected = () => new AppError('cancelled', 'The client disconnected.')
 
 function callBlock(index: number): RunEvent[] {
   return [

@@ -1,5 +1,5 @@
-// The contract of every Agent, as the doc comment in src/core/agent.ts states it: one suite for all implementations. A factory
-// creates each of them; a case that one cannot meet is named with the reason.
+// The contract of every Agent, as the doc comment in src/core/agent.ts states it: one suite for all implementations. A
+// factory creates each of them; a case that one cannot meet is named with the reason.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Agent, RunRequest } from '../../src/core/agent.ts'
@@ -7,8 +7,8 @@ import { OrderChecker, type RunEnd, type RunEvent } from '../../src/core/events.
 import { AppError } from '../../src/errors.ts'
 
 /**
- * What a run of the subject does: it succeeds; it fails; it emits some text and then nothing; it emits nothing at all; it is
- * refused.
+ * What a run of the subject does: it succeeds; it fails; it emits some text and then nothing; it emits nothing at all;
+ * it is refused.
  */
 export type Behavior = 'succeeds' | 'fails' | 'stalls' | 'says nothing' | 'is refused'
 

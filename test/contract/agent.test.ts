@@ -1,5 +1,5 @@
-// Runs the Agent contract suite on the pool of CLI processes, on the scripted agent that other tests use, and on an agent with
-// retries. Also tests what the contract requires of the pool if processes are lost.
+// Runs the Agent contract suite on the pool of CLI processes, on the scripted agent that other tests use, and on an
+// agent with retries. Also tests what the contract requires of the pool if processes are lost.
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

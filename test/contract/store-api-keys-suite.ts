@@ -1,5 +1,5 @@
-// The part of the Store suite about API keys: creating, listing and revoking them, and what their owners have spent. The rest
-// is in store-suite.ts; idempotency keys are in store-keys-suite.ts.
+// The part of the Store suite about API keys: creating, listing and revoking them, and what their owners have spent.
+// The rest is in store-suite.ts; idempotency keys are in store-keys-suite.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { KeyRecord } from '../../src/core/key-record.ts'

@@ -1,5 +1,5 @@
-// The part of the Store suite about dropping runs, with their keys, and clearing the events of a run that restarts. The rest is
-// in store-suite.ts.
+// The part of the Store suite about dropping runs, with their keys, and clearing the events of a run that restarts. The
+// rest is in store-suite.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {

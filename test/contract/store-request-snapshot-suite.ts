@@ -1,5 +1,5 @@
-// The part of the Store suite about request snapshots, and about erased runs, of which only the record and the cost remain. The
-// rest is in store-suite.ts.
+// The part of the Store suite about request snapshots, and about erased runs, of which only the record and the cost
+// remain. The rest is in store-suite.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AppError } from '../../src/errors.ts'
@@ -22,7 +22,7 @@ const claim = { key: 'once', owner: 'key_1', bodyHash: 'hash-1', expiresAtMs: no
 const allTime = { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER }
 
 export function describeRequestSnapshots(open: OpenStore): void {
-  test('a request snapshot is read as it was stored, also after a restart, and is not in the record', async (t) => {
+  test('a request snapshot is read as it was stored, also after a restart, and not in the record', async (t) => {
     const { store, reopen } = await open(t)
     const run = runRecord('run_1')
     await store.createRun(run, null, snapshot)

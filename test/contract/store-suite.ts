@@ -1,5 +1,5 @@
-// The contract of every Store, as the doc comments in src/core/store.ts state it: one suite for all implementations. Each passes
-// a function that opens an empty store. What only one of them promises is tested elsewhere.
+// The contract of every Store, as the doc comments in src/core/store.ts state it: one suite for all implementations.
+// Each passes a function that opens an empty store. What only one of them promises is tested elsewhere.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { RunQuery, SessionFacts, Store } from '../../src/core/store.ts'

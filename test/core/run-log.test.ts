@@ -1,4 +1,5 @@
-// The log of an active run: followers that join early and late and read at any pace, while events are written to the store.
+// The log of an active run: followers that join early and late and read at any pace, while events are written to the
+// store.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { RunLog } from '../../src/core/run-log.ts'
@@ -54,7 +55,7 @@ for (const storage of storages) {
     }
   })
 
-  test(`many followers at different paces each get three thousand events once and in order; storage: ${storage}`, async (t) => {
+  test(`followers at different paces each get 3,000 events once and in order; storage: ${storage}`, async (t) => {
     const { log } = await setUp(t, storage)
     const everySoOften = (often: number) => async (seq: number) => {
       if (seq % often === 0) await turn()

@@ -1,5 +1,5 @@
-// Runs that wait for approvals: who may answer, how long that may take, and that the run's timeout is paused meanwhile. Also
-// cancelling runs in each of their states.
+// Runs that wait for approvals: who may answer, how long that may take, and that the run's timeout is paused meanwhile.
+// Also cancelling runs in each of their states.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { RunEvent } from '../../src/core/events.ts'
@@ -65,7 +65,7 @@ for (const storage of storages) {
     assert.deepEqual(agent.answers[0], { runId: run.id, requestId: 'ask_2', answer: allow, by: 'caller' })
   })
 
-  test(`an answer to an unknown run or an unknown approval is refused with the field at fault; storage: ${storage}`, async (t) => {
+  test(`an answer to an unknown run or approval is refused with its field; storage: ${storage}`, async (t) => {
     const { runs, run, reading } = await startWaitingRun(t, ['ask_1', 'ask_2'], { storage })
     await assert.rejects(runs.answer(unknown, 'ask_1', allow), { code: 'run_not_found', details: { field: 'id' } })
     const notFound = { code: 'not_found', details: { field: 'request_id' } }
@@ -97,7 +97,7 @@ for (const storage of storages) {
 
   for (const background of [false, true]) {
     const kind = background ? 'background' : 'foreground'
-    test(`a ${kind} run that is cancelled in the queue ends as cancelled and never starts; storage: ${storage}`, async (t) => {
+    test(`a queued ${kind} run that is cancelled never starts; storage: ${storage}`, async (t) => {
       const { runs } = await setUp(t, { storage, script: stuck })
       const run = await runs.start(input({ background }))
       const reading = read(run.events).then(
@@ -139,7 +139,7 @@ test('the time that a person takes to answer does not count', async (t) => {
   assert.equal(endOf(await reading).outcome, 'succeeded')
 })
 
-test('an approval that nobody answers in time is denied with a message that says so, and the run continues', async (t) => {
+test('an approval without an answer in time is denied with a message, and the run continues', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const { reading, agent, run } = await startWaitingRun(t, ['ask_1', 'ask_2'], { approvalTimeoutMs: 120_000 })
   t.mock.timers.tick(119_999)

@@ -1,4 +1,5 @@
-// Idempotency keys: one run per key, whenever and however often it is requested. How keys are stored is tested elsewhere.
+// Idempotency keys: one run per key, whenever and however often it is requested. How keys are stored is tested
+// elsewhere.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { goodRun, queueFull, refusing } from '../helpers/scripted-agent.ts'

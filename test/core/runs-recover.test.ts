@@ -59,7 +59,7 @@ test('a run that had not started fails, with a start and an end', async (t) => {
 })
 
 for (const restart of [false, true]) {
-  test(`a run whose end was stored keeps that end, ${restart ? 'although it could restart' : 'exactly once'}`, async (t) => {
+  test(`a run whose end was stored keeps it, ${restart ? 'even if it could restart' : 'exactly once'}`, async (t) => {
     const { store, runs, agent } = await setUpStored(t, { script: goodRun(['new']) })
     const events = [runStart(id), ...textBlock(0, ['old']), runEnd({ result: 'old' })]
     await leave(store, { status: 'running', restart: restart ? restartable() : null }, events)

@@ -1,5 +1,5 @@
-// The request snapshots of runs, while they are active and afterwards, and erasing runs: they end first, then their content is
-// deleted. How stores do this is tested elsewhere.
+// The request snapshots of runs, while they are active and afterwards, and erasing runs: they end first, then their
+// content is deleted. How stores do this is tested elsewhere.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { goodRun } from '../helpers/scripted-agent.ts'

@@ -1,5 +1,5 @@
-// Runs on a scripted agent, stored in SQLite or not at all, for the tests of core/run-registry.ts. Stores have tests of their
-// own.
+// Runs on a scripted agent, stored in SQLite or not at all, for the tests of core/run-registry.ts. Stores have tests of
+// their own.
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { noOptions } from '../../src/core/agent.ts'

@@ -1,5 +1,5 @@
-// How runs are stored: their records in every state, background runs, whose start returns only when they are on disk, and
-// runs that never started, of which nothing is stored.
+// How runs are stored: their records in every state, background runs, whose start returns only when they are on disk,
+// and runs that never started, of which nothing is stored.
 import assert from 'node:assert/strict'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
@@ -85,7 +85,7 @@ for (const storage of storages) {
     })
   }
 
-  test(`a background run is either refused or accepted and stored, however late the refusal comes; storage: ${storage}`, async (t) => {
+  test(`a background run is refused, or accepted and stored, however late the refusal; storage: ${storage}`, async (t) => {
     const { runs, agent } = await setUp(t, { storage })
     for (let turns = 0; turns < 40; turns++) {
       agent.script = refusingAfter(turns)

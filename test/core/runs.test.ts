@@ -1,5 +1,5 @@
-// Runs on a scripted agent: how they start, how timeouts, cancellation and shutdown end them, and that each end is reported
-// once.
+// Runs on a scripted agent: how they start, how timeouts, cancellation and shutdown end them, and that each end is
+// reported once.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { RunEvent } from '../../src/core/events.ts'

@@ -1,4 +1,4 @@
-// The demo model: that each keyword leads to the behaviour that its line of help promises.
+// The demo model: each keyword triggers the behavior that its line of help promises.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Ajv2020 } from 'ajv/dist/2020.js'
@@ -18,27 +18,27 @@ const NOTHING: DemoContext = {
 const steps = (prompt: string, context: Partial<DemoContext> = {}) => toDemoSteps(prompt, { ...NOTHING, ...context })
 const first = (prompt: string, context: Partial<DemoContext> = {}) => steps(prompt, context)[0] ?? {}
 
-test('an ordinary prompt is repeated, with the turn and the promise that nothing left the machine', () => {
+test('an ordinary prompt is repeated, with the turn and a note that nothing left the machine', () => {
   const step = first('What is up?', { turn: 3 })
   assert.match(step.text ?? '', /demo model.*nothing left this machine.*turn 3.*What is up\?/s)
   assert.equal(step.tokens, 20)
   assert.equal(step.gap, 15)
 })
 
-test('a long prompt is repeated up to two hundred characters, none of them broken', () => {
+test('a long prompt is repeated up to two hundred characters, and no character is broken', () => {
   const text = first('😀'.repeat(300)).text ?? ''
   assert.equal([...text].filter((character) => character === '😀').length, 200)
   assert.ok(text.isWellFormed())
 })
 
-test('keywords are whole words in any case, and their words may be any space apart', () => {
+test('keywords are whole words in any case, separated by any white space', () => {
   assert.ok(first('Please THINK.').thinking)
   assert.equal(first('rethink, thinker').thinking, undefined)
   assert.equal(first('give me an Error \n 429 please').status, 429)
   assert.equal(first('error 4290').status, undefined)
 })
 
-test('each error keyword leads to its fault, also when other keywords are present', () => {
+test('each error keyword triggers its error, even if other keywords are present', () => {
   for (const status of [401, 403, 404, 429, 500, 529]) assert.equal(first(`a long error ${status}`).status, status)
   assert.equal(first('error 429').retry_after, 7)
   assert.equal(first('error hang').hang, 'headers')
@@ -53,7 +53,7 @@ test('long and slow differ in length and pace, and markdown has a code block', (
   assert.match(first('markdown').text ?? '', /^# .*```/s)
 })
 
-test('tools are called when they are offered and excused when they are not', () => {
+test('tools are called if they are offered, and the answer says so if they are not', () => {
   const offered = { toolNames: ['AskUserQuestion', 'Bash', 'Write'] }
   assert.equal(first('list files', offered).tool, 'Bash')
   assert.deepEqual(first('use a tool', offered).input, { command: 'ls', description: 'List files' })
@@ -141,7 +141,7 @@ test('a schema that refers to itself without end still gets an answer', () => {
   assert.ok(JSON.stringify(fitSchema(endless)))
 })
 
-test('the upstream plays the scenarios when asked to, and a directive still wins', async () => {
+test('the upstream plays the scenarios if enabled, and a directive still takes precedence', async () => {
   const up = await startUpstream({ scenarios: true })
   try {
     const ask = async (messages: unknown[], tools: unknown[] = []) => {

@@ -1,4 +1,4 @@
-// The scripted Messages API: that each field of a step does what it says, and that what came in can be looked up.
+// The scripted Messages API: each field of a step has its effect, and received requests can be looked up.
 import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import { test } from 'node:test'
@@ -61,7 +61,7 @@ test('a request without instructions gets a short text in twenty deltas', () =>
     assert.deepEqual(events.at(-2)?.delta, { stop_reason: 'end_turn', stop_sequence: null })
   }))
 
-test('text is cut into as many deltas as asked for and arrives whole, emoji included', () =>
+test('text is split into the requested number of deltas and arrives complete, emoji included', () =>
   withUpstream(async (up) => {
     const text = 'ab😀😀😀 ünï – and so on'
     const events = await eventsOf(ask(up, { text, tokens: 5 }))
@@ -108,18 +108,18 @@ test('usage, model, stop_reason and stop_sequence are as scripted', () =>
 
 test('gap, ttft and start_delay slow the answer down', () =>
   withUpstream(async (up) => {
-    const begun = performance.now()
+    const startedAt = performance.now()
     await eventsOf(ask(up, { tokens: 4, gap: 20, ttft: 60, start_delay: 60 }))
-    assert.ok(performance.now() - begun >= 195)
+    assert.ok(performance.now() - startedAt >= 195)
   }))
 
-test('ping events come between the deltas', () =>
+test('ping events are sent between the deltas', () =>
   withUpstream(async (up) => {
     const events = await eventsOf(ask(up, { tokens: 6, ping: 2 }))
     assert.equal(names(events).filter((name) => name === 'ping').length, 3)
   }))
 
-test('a tool call uses the offered name, also when only its end is given', () =>
+test('a tool call uses the offered name, even if the step contains only its end', () =>
   withUpstream(async (up) => {
     const tools = [{ name: 'mcp__client__weather' }, { name: 'Bash' }]
     const step = { tool: 'weather', input: { city: 'Köln', days: [1, 2] } }
@@ -130,7 +130,7 @@ test('a tool call uses the offered name, also when only its end is given', () =>
     assert.deepEqual(events.at(-2)?.delta, { stop_reason: 'tool_use', stop_sequence: null })
   }))
 
-test('several tools are called in one message, with a text ahead when one is given', () =>
+test('several tools are called in one message, after the text if the step has one', () =>
   withUpstream(async (up) => {
     const step = { text: 'both', tools: [{ name: 'A', input: { n: 1 } }, { name: 'B' }] }
     const response = await post(up, {
@@ -173,7 +173,7 @@ test('the directives of a prompt answer the requests of one agent loop in turn',
     assert.equal(textOf(await eventsOf(post(up, { tools, messages: longer }))), 'second')
   }))
 
-test('a used-up tool step gives way to plain text, unless it says repeat', () =>
+test('a used-up tool step is followed by plain text, unless it sets repeat', () =>
   withUpstream(async (up) => {
     const tools = [{ name: 'Bash' }]
     const result = user([{ type: 'tool_result', tool_use_id: 'x', content: 'ok' }])
@@ -185,7 +185,7 @@ test('a used-up tool step gives way to plain text, unless it says repeat', () =>
     assert.equal(deltasOf(await again({ tool: 'Bash', repeat: true }), 'partial_json').length > 0, true)
   }))
 
-test('only the newest prompt counts, also when the CLI put it into the message of an unanswered one', () =>
+test('only the newest prompt counts, even if the CLI put it into the message of an unanswered one', () =>
   withUpstream(async (up) => {
     const old = directive({ text: 'old' })
     const plain = [user(old), assistant('old'), user('thanks')]
@@ -198,7 +198,7 @@ test('only the newest prompt counts, also when the CLI put it into the message o
     assert.equal(textOf(await eventsOf(merged(next, 'a second block of the same prompt'))), 'new')
   }))
 
-test('a directive may hold closing brackets, and a broken one is refused with its text', () =>
+test('a directive may contain closing brackets, and a broken one is refused with its text', () =>
   withUpstream(async (up) => {
     assert.equal(textOf(await eventsOf(ask(up, { text: 'a [[b]] c' }))), 'a [[b]] c')
     assert.match(textOf(await eventsOf(post(up, { messages: [user('[[fake news]]')] }))), /^tok0 /)
@@ -222,7 +222,7 @@ test('an error has the status, type, message and headers of its step', () =>
     assert.equal(up.requests.at(-1)?.status, 429)
   }))
 
-test('a fault with times passes after that many tries of the same prompt', () =>
+test('a failure with times stops after that many tries of the same prompt', () =>
   withUpstream(async (up) => {
     const step = { status: 500, times: 2, text: 'at last' }
     const statuses = []
@@ -231,7 +231,7 @@ test('a fault with times passes after that many tries of the same prompt', () =>
     assert.equal((await ask(up, { ...step, text: 'other prompt' })).status, 500)
   }))
 
-test('hang headers and hang body stay silent until the client goes away', () =>
+test('hang headers and hang body stay silent until the client disconnects', () =>
   withUpstream(async (up) => {
     for (const hang of ['headers', 'body'] as const) {
       const from = up.requests.length
@@ -254,7 +254,7 @@ test('hang headers and hang body stay silent until the client goes away', () =>
     assert.equal(up.aborted(), 2)
   }))
 
-test('cut breaks the connection after so many deltas and is not taken for an abort of the client', () =>
+test('cut breaks the connection after the given number of deltas and does not count as an abort of the client', () =>
   withUpstream(async (up) => {
     for (const cut of [0, 3, 20]) {
       const { text, broken } = await readUntilBroken(await ask(up, { cut }))
@@ -295,12 +295,12 @@ test('each kind of malformed answer is malformed in its own way', () =>
     assert.equal(JSON.parse(await nonStream.text()).content[0].text, 'whole')
   }))
 
-test('raw is sent to the letter', () =>
+test('raw is sent unchanged', () =>
   withUpstream(async (up) => {
     assert.equal(await (await ask(up, { raw: 'event: x\ndata: y\n\n' })).text(), 'event: x\ndata: y\n\n')
   }))
 
-test('a step that cannot be carried out is answered with an error, not with silence', () =>
+test('a step that cannot be carried out is answered with an error instead of silence', () =>
   withUpstream(async (up) => {
     const response = await ask(up, { headers: { 'bad name': 'x' } })
     assert.equal(response.status, 500)
@@ -346,14 +346,14 @@ test('waitForRequest sees both earlier and later requests, and fromIndex skips t
     assert.equal((await next).body?.model, 'two')
   }))
 
-test('whoever still waits when the upstream closes is told so', async () => {
+test('closing the upstream rejects pending waits', async () => {
   const up = await startUpstream()
   const waiting = up.waitForAbort()
   await up.close()
   await assert.rejects(waiting, /closed/)
 })
 
-test('only the newest requests are kept', () =>
+test('only the newest requests are retained', () =>
   withUpstream(
     async (up) => {
       for (const model of ['a', 'b', 'c']) await (await post(up, { model })).text()
@@ -373,7 +373,7 @@ test('a reader that stops reading stops the answer instead of filling the memory
     const paused = new Promise<void>((resolve) => client.once('response', (response) => resolve(void response.pause())))
     client.end(JSON.stringify({ stream: true, messages }))
     await paused
-    // The writer is at work whenever it can be: twenty million deltas would keep the event loop from ever coming round.
+    // The writer works whenever it can: without back-pressure, twenty million deltas would block the event loop forever.
     for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve))
     const before = process.memoryUsage().rss
     for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve))
@@ -382,13 +382,13 @@ test('a reader that stops reading stops the answer instead of filling the memory
     await up.waitForAbort()
   }))
 
-test('a large answer arrives whole', () =>
+test('a large answer arrives complete', () =>
   withUpstream(async (up) => {
     up.setDefaults({ text: 'x'.repeat(5_000_000), tokens: 1000 })
     assert.equal(textOf(await eventsOf(post(up))).length, 5_000_000)
   }))
 
-test('the other routes of the API answer too, and unknown ones are not found', () =>
+test('the other routes of the API answer too, and unknown ones return 404', () =>
   withUpstream(async (up) => {
     const models = await fetch(`${up.url}/v1/models`)
     assert.equal(JSON.parse(await models.text()).data[0].id, 'claude-fake-1')

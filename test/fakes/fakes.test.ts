@@ -81,15 +81,15 @@ class Fake {
 
   until(matches: (line: Line) => boolean): Promise<Line> {
     return new Promise((resolve, reject) => {
-      const look = () => {
+      const check = () => {
         const found = this.lines.find(matches)
         if (!found) return
-        this.child.stdout?.off('data', look)
+        this.child.stdout?.off('data', check)
         resolve(found)
       }
-      this.child.stdout?.on('data', look)
+      this.child.stdout?.on('data', check)
       this.child.once('close', () => reject(new Error(`It ended too early: ${this.stdout} ${this.stderr}`)))
-      look()
+      check()
     })
   }
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// A fake `claude` whose tool outlives it: on a prompt it starts `sleep 600` in a session of its own, sends the pid in a text delta,
-// and stalls. SIGTERM ends this process and leaves the child behind.
+// A fake `claude` whose tool outlives it: on a prompt it starts `sleep 600` in a session of its own, sends the pid in a
+// text delta, and stalls. SIGTERM ends this process and leaves the child behind.
 import { spawn } from 'node:child_process'
 import { runFake } from './fake-cli.mjs'
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// A fake `claude` that reports about itself what was requested, except for what a file `wrong-init.json` in its home folder overrides:
+// A fake `claude` that reports about itself what was requested, except for what a file `wrong-init.json` in its home
+// folder overrides:
 //   initialize   fields of the answer to `initialize`; null omits one
 //   init         fields of the event at the start of a turn; null omits one
 //   turns        how many turns start well before that

@@ -1,5 +1,5 @@
-// kill -9 of a CLI process in the middle of a run: the run's record and events show it, no process is left, and the conversation can
-// continue afterwards.
+// kill -9 of a CLI process in the middle of a run: the run's record and events show it, no process is left, and the
+// conversation can continue afterwards.
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'

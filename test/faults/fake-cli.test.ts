@@ -1,5 +1,5 @@
-// How the server handles a CLI that misbehaves, one fake of test/fakes after the other: which answer the caller gets, how many processes
-// were started, that the server continues, and that no process is left.
+// How the server handles a CLI that misbehaves, one fake of test/fakes after the other: which answer the caller gets,
+// how many processes were started, that the server continues, and that no process is left.
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -73,9 +73,9 @@ function markerOf(pid: number): string {
 }
 
 /** Polls, because the end of a process that is not our child is not reported. */
-async function until(what: string, isSo: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
+async function until(what: string, condition: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
   const deadline = performance.now() + withinMs
-  while (!(await isSo())) {
+  while (!(await condition())) {
     assert.ok(performance.now() < deadline, `${what}: not within ${withinMs} ms`)
     await delay(20)
   }
@@ -89,7 +89,10 @@ async function getJson(server: TestServer, path: string): Promise<{ status: numb
 type Processes = { live: number; idle: number; busy: number; starting: number }
 const processesOf = async (server: TestServer) => (await getJson(server, '/v1/health')).body.processes as Processes
 
-/** What must hold at the end of every test: the server answers, no run is stuck in it, and it ends without leaving a process. */
+/**
+ * What must hold at the end of every test: the server answers, no run is stuck in it, and it ends without leaving a
+ * process.
+ */
 async function checkContinuesAndEndsClean(server: TestServer): Promise<void> {
   assert.equal((await getJson(server, '/livez')).status, 200)
   const { body } = await getJson(server, '/v1/health')

@@ -1,5 +1,5 @@
-// Readers of one run's events that lose their connection, connect late, or do not read: each gets every event once and in order, and
-// the run is not affected.
+// Readers of one run's events that lose their connection, connect late, or do not read: each gets every event once and
+// in order, and the run is not affected.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'

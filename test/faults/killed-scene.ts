@@ -1,5 +1,5 @@
-// Runs `claude-serve` as a process that can be killed as the system would, one after the other on the same folders; the test's own
-// process plays the model's API. For the tests of what remains of runs.
+// Runs `claude-serve` as a process that can be killed as the system would, one after the other on the same folders; the
+// test's own process plays the model's API. For the tests of what remains of runs.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -81,9 +81,13 @@ export function processesIn({ home }: TestFolders): { pid: number; parent: numbe
 }
 
 /** Polls for a condition that no event reports. */
-export async function until(what: string, isSo: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  withinMs = 10_000,
+): Promise<void> {
   const deadline = performance.now() + withinMs
-  while (!(await isSo())) {
+  while (!(await condition())) {
     assert.ok(performance.now() < deadline, `not within ${withinMs} ms: ${what}`)
     await delay(20)
   }

@@ -1,5 +1,5 @@
-// Background runs of a server that is killed repeatedly: each accepted run still exists afterwards, has one end, and did not run twice
-// unless that was requested.
+// Background runs of a server that is killed repeatedly: each accepted run still exists afterwards, has one end, and
+// did not run twice unless that was requested.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -14,7 +14,9 @@ const runsWanted = 30
 
 type Accepted = { id: string; word: string }
 
-/** Starts runs and kills the server at some moment, until enough runs are accepted. Returns all runs whose 202 arrived. */
+/**
+ * Starts runs and kills the server at some moment, until enough runs are accepted. Returns all runs whose 202 arrived.
+ */
 async function killRepeatedly(scene: KillScene, fields: Record<string, unknown>, seed: number) {
   const accepted: Accepted[] = []
   const next = random(seed)

@@ -1,5 +1,5 @@
-// What a killed server leaves behind, and what the next one does about it; and how a server ends on a signal. The server is a separate
-// process here, the CLI is the real one, and this process plays the model's API.
+// What a killed server leaves behind, and what the next one does about it; and how a server ends on a signal. The
+// server is a separate process here, the CLI is the real one, and this process plays the model's API.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -58,16 +58,16 @@ class ServerProcess {
 
   #wait<T>(what: string, find: () => T | undefined): Promise<T> {
     return new Promise((resolve, reject) => {
-      const look = () => {
+      const check = () => {
         const found = find()
         const isOver = this.child.exitCode !== null || this.child.signalCode !== null
         if (found === undefined && !isOver) return
-        this.#listeners.delete(look)
+        this.#listeners.delete(check)
         if (found === undefined) reject(new Error(`no ${what}: ${this.#output} ${this.#errors}`))
         else resolve(found)
       }
-      this.#listeners.add(look)
-      look()
+      this.#listeners.add(check)
+      check()
     })
   }
 
@@ -144,9 +144,9 @@ function groupOf(pid: number): number {
 }
 
 /** Polls, because the start and end of processes that are not our children are not reported. */
-async function until(what: string, isSo: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
+async function until(what: string, condition: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
   const deadline = performance.now() + withinMs
-  while (!(await isSo())) {
+  while (!(await condition())) {
     assert.ok(performance.now() < deadline, `${what}: not within ${withinMs} ms`)
     await delay(20)
   }

@@ -1,5 +1,5 @@
-// A real browser for tests: finds an installed Chromium and starts it without a window. Nothing is downloaded; where there is none,
-// tests are skipped and say what to install.
+// A real browser for tests: finds an installed Chromium and starts it without a window. Nothing is downloaded; if there
+// is none, tests are skipped with a message that says what to install.
 import { mkdtempSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,15 +9,15 @@ import { type Browser, chromium } from 'playwright-core'
 export type Cleanup = { after(close: () => Promise<void>): void }
 
 export type BrowserOptions = {
-  /** Host names that lead to 127.0.0.1. Any other, but for those of this machine, leads nowhere. */
+  /** Host names that resolve to 127.0.0.1. Others do not resolve, except those of this machine. */
   names?: readonly string[]
-  /** More switches of Chromium. */
+  /** Additional Chromium switches. */
   args?: readonly string[]
-  /** Lets extensions be loaded later. */
+  /** Allows extensions to be loaded later. */
   withExtensions?: boolean
 }
 
-/** Why a test is skipped where `openBrowser` gives null. */
+/** Why a test is skipped if `openBrowser` returns null. */
 export const noBrowser = [
   'needs Chromium or Chrome, and what its sandbox needs: install the packages chromium and chromium-sandbox,',
   'or name an executable in CLAUDE_SERVE_TEST_CHROMIUM',
@@ -32,12 +32,12 @@ const usualPaths = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ]
 
-/** The Chromium that tests use: the one that is named in the environment, or one in a usual place; null if there is none. */
+/** The Chromium for tests: the one that the environment names, or one at a usual path; null if there is none. */
 export function chromiumPath(): string | null {
   return process.env.CLAUDE_SERVE_TEST_CHROMIUM || (usualPaths.find(isUsable) ?? null)
 }
 
-/** A snap can not see the temporary folder, and the script that stands in for one only says how to install it. */
+/** A snap cannot see the temporary folder, and its placeholder script only prints how to install it. */
 function isUsable(path: string): boolean {
   const size = statSync(path, { throwIfNoEntry: false })?.size
   if (size === undefined || realpathSync(path).endsWith('/snap')) return false
@@ -51,15 +51,15 @@ function resolverRules(names: readonly string[]): string {
   return [...mapped, 'MAP * ~NOTFOUND', ...local.map((name) => `EXCLUDE ${name}`)].join(',')
 }
 
-/** Chrome has no switch any more that loads one. */
+/** Chrome no longer has a switch that loads an extension. */
 const debugExtensions = '--enable-unsafe-extension-debugging'
 
-/** Containers often keep what the sandbox needs from users other than root. */
+/** Containers often deny what the sandbox needs to users other than root. */
 const sandboxError = /sandboxing failed|No usable sandbox/
 
 /**
- * Null where there is no Chromium that can be started. Ended after the test; its profile and all else that it writes are in
- * temporary folders, which go with it.
+ * Null if no Chromium can be started. Closed after the test; its profile and everything else that it writes are in
+ * temporary folders, which are removed with it.
  */
 export async function openBrowser(t: Cleanup, options: BrowserOptions = {}): Promise<Browser | null> {
   const executablePath = chromiumPath()
@@ -87,7 +87,7 @@ export async function openBrowser(t: Cleanup, options: BrowserOptions = {}): Pro
   }
 }
 
-/** Starts the extension in the folder, in a browser that was opened for it. */
+/** Loads the extension in the folder into a browser that was opened `withExtensions`. */
 export async function loadExtension(browser: Browser, folder: string): Promise<void> {
   const session = await browser.newBrowserCDPSession()
   await session.send('Extensions.loadUnpacked', { path: folder })

@@ -19,21 +19,21 @@ export async function post(target: Target, path: string, body: unknown, init: Re
   }
 }
 
-/** `POST /v1/chat` that must succeed; the answer is held against its schema. */
+/** `POST /v1/chat` that must succeed; the answer is checked against its schema. */
 export async function chat(target: Target, body: Record<string, unknown>, init?: RequestInit): Promise<ChatReply> {
   const answer = await post(target, '/v1/chat', body, init)
   assert.equal(answer.status, 200, JSON.stringify(answer.body))
   return ChatReply.parse(answer.body)
 }
 
-/** `POST /v1/chat` that must fail; the answer is held against its schema. */
+/** `POST /v1/chat` that must fail; the answer is checked against its schema. */
 export async function chatError(target: Target, body: unknown, init?: RequestInit) {
   const answer = await post(target, '/v1/chat', body, init)
   assert.notEqual(answer.status, 200, JSON.stringify(answer.body))
   return { ...answer, body: ErrorBody.parse(answer.body) }
 }
 
-/** Parses a native event stream, checking ids, order and schemas as it comes. */
+/** Parses a native event stream and checks ids, order and schemas on the way. */
 export async function* readChatEvents(response: Response): AsyncGenerator<ChatEvent> {
   assert.equal(response.status, 200, response.status === 200 ? '' : await response.text())
   assert.match(response.headers.get('content-type') ?? '', /^text\/event-stream/)

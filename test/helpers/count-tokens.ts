@@ -1,4 +1,5 @@
-// Counts tokens with the tokenizer of older Claude models, the only public one. Today's API counts more for newer models.
+// Counts tokens with the tokenizer of older Claude models, the only public one. Today's API counts more for newer
+// models.
 import { getTokenizer } from '@anthropic-ai/tokenizer'
 
 const tokenizer = getTokenizer()

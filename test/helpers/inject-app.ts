@@ -1,4 +1,5 @@
-// The HTTP application with the native API on a scripted agent: for `app.inject` without a port, or listening on a free one.
+// The HTTP application with the native API and a scripted agent: for `app.inject` without a port, or listening on a
+// free one.
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
@@ -15,21 +16,21 @@ import { ScriptedAgent } from './scripted-agent.ts'
 /** A test's context, or `after` of a whole file. */
 export type Cleanup = { after(close: () => Promise<void>): void }
 
-/** What OpenAI's routes want beyond what tests are about. */
+/** Options that the OpenAI routes require and most tests do not care about. */
 export const openaiRest = () => ({ readers: new ReaderLimits(), countTokens: () => 7 })
 
 export type InjectAppOptions = {
   agent?: ScriptedAgent
-  /** Where runs are kept; nowhere by default. */
+  /** Where runs are stored; nowhere by default. */
   store?: Store
   native?: Partial<Omit<NativeOptions, 'runs'>>
   bodyBytesMax?: number
   allowHosts?: readonly string[]
   corsOrigins?: readonly string[]
-  /** Who may call; everybody by default. */
+  /** Authenticates callers; everybody may call by default. */
   callers?: Authenticator
   limits?: Partial<HttpLimits>
-  /** To add hooks before the routes are registered. */
+  /** Adds hooks before the routes are registered. */
   prepare?: (app: App, runs: Runs) => void
 }
 
@@ -38,11 +39,11 @@ export type InjectApp = {
   agent: ScriptedAgent
   runs: Runs
   logLines: Record<string, unknown>[]
-  /** Like `app.inject`, with what the door looks at in a request. */
+  /** Like `app.inject`, with the parts of a request that the guard checks. */
   inject(options: InjectOptions): Promise<LightMyRequestResponse>
 }
 
-/** The part of node's own requests that injected ones lack. */
+/** The part of Node's own requests that injected ones lack. */
 class InjectedRequest extends Readable {
   declare rawHeaders: string[]
 
@@ -56,7 +57,7 @@ class InjectedRequest extends Readable {
   }
 }
 
-/** Closed after the test. */
+/** The app is closed after the test. */
 export async function createInjectApp(t: Cleanup, options: InjectAppOptions = {}): Promise<InjectApp> {
   const agent = options.agent ?? new ScriptedAgent()
   const runs = createRuns({ agent, store: options.store ?? null })
@@ -96,7 +97,7 @@ export async function createInjectApp(t: Cleanup, options: InjectAppOptions = {}
 
 export type ListeningApp = InjectApp & { url: string; port: number }
 
-/** The same on 127.0.0.1 and a free port. */
+/** The same, listening on 127.0.0.1 and a free port. */
 export async function listenApp(t: Cleanup, options: InjectAppOptions = {}): Promise<ListeningApp> {
   const made = await createInjectApp(t, options)
   const url = await made.app.listen({ host: '127.0.0.1', port: 0 })

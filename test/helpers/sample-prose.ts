@@ -1,4 +1,5 @@
-// Prose in several languages, at least 500 characters each, for tests that depend on the form of a text, not its content.
+// Prose in several languages, at least 500 characters each, for tests that depend on the form of a text, not its
+// content.
 
 export const english = `
 The old ferry left the harbour a little after six, when the first lights were already burning in the houses along the

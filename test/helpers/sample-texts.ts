@@ -1,5 +1,5 @@
-// Texts of many kinds (languages, programs, formats), at least 500 characters each, for tests that depend on the form of a
-// text, not its content.
+// Texts of many kinds (languages, programs, formats), at least 500 characters each, for tests that depend on the form
+// of a text, not its content.
 import { readFileSync } from 'node:fs'
 import { arabic, chinese, english, french, german, japanese, korean, russian } from './sample-prose.ts'
 

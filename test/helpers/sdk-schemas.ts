@@ -1,5 +1,5 @@
-// The official SDKs' declarations of what they read, as JSON Schemas: what we send is held against them. Made anew by each
-// process from the packages in node_modules, in about a second for each SDK. Knows nothing of our own schemas.
+// The official SDKs' types for responses, as JSON Schemas: our answers are checked against them. Each process generates
+// them from the packages in node_modules, in about a second per SDK. Knows nothing about our own schemas.
 import assert from 'node:assert/strict'
 import { fileURLToPath } from 'node:url'
 import { Ajv, type ValidateFunction } from 'ajv'
@@ -7,7 +7,7 @@ import { createFormatter, createParser, createProgram, DEFAULT_CONFIG, SchemaGen
 
 export type Sdk = 'openai' | 'anthropic'
 
-/** What the generator writes, as far as it is looked into here. */
+/** The part of the generated schemas that is used here. */
 type Schema = {
   $ref?: string
   anyOf?: Schema[]
@@ -18,7 +18,7 @@ type Schema = {
   definitions?: Record<string, Schema>
 }
 
-/** A package and the name in it under which its types are: `ChatCompletion` is `OpenAI.ChatCompletion`. */
+/** A package and the namespace of its types: `ChatCompletion` is `OpenAI.ChatCompletion`. */
 const packages: Record<Sdk, { name: string; namespace: string }> = {
   openai: { name: 'openai', namespace: 'OpenAI' },
   anthropic: { name: '@anthropic-ai/sdk', namespace: 'Anthropic' },
@@ -34,7 +34,7 @@ function readSdk({ name, namespace }: { name: string; namespace: string }): Make
     tsconfig: fileURLToPath(new URL('../../tsconfig.json', import.meta.url)),
     skipTypeCheck: true,
     jsDoc: 'none' as const,
-    // New fields are no fault: an object may have more than is declared. What ours have more is told by `undeclaredIn`.
+    // Extra fields are not an error here: an object may have more than is declared. `undeclaredIn` reports ours.
     additionalProperties: true,
   }
   const program = createProgram(config)
@@ -44,7 +44,7 @@ function readSdk({ name, namespace }: { name: string; namespace: string }): Make
   const exports = source && checker.getSymbolAtLocation(source)
   const exported = exports && checker.tryGetMemberInModuleExports(namespace, exports)
   assert.ok(exported, `${name} has no ${namespace}`)
-  // The type is looked up by its public name, as other files of an SDK declare types of the same names.
+  // The type is looked up by its public name, because other files of an SDK declare types with the same names.
   const root = checker.getDeclaredTypeOfSymbol(exported).symbol
   return (typeName) => {
     const found = checker.tryGetMemberInModuleExports(typeName, root)
@@ -58,12 +58,12 @@ function readSdk({ name, namespace }: { name: string; namespace: string }): Make
 const sdks = new Map<Sdk, MakeSchema>()
 const validators = new Map<string, ValidateFunction>()
 
-/** Of the branches of schemas, when something looks for the one that a value fits. */
+/** Checks of the branches of `anyOf`, to find the one that a value fits. */
 const branchChecks = new WeakMap<Schema, ValidateFunction>()
 
 const compile = (schema: Schema) => new Ajv({ allErrors: true, allowUnionTypes: true }).compile(schema)
 
-/** The check of a type of an SDK by the name that the SDK exports it under; its `schema` is the SDK's declaration. */
+/** The check for a type of an SDK by its exported name; its `schema` is the SDK's declaration. */
 export function sdkSchema(sdk: Sdk, typeName: string): ValidateFunction {
   const key = `${sdk} ${typeName}`
   const known = validators.get(key)
@@ -75,7 +75,7 @@ export function sdkSchema(sdk: Sdk, typeName: string): ValidateFunction {
   return validate
 }
 
-/** Throws with all that is wrong, and the value. */
+/** Throws with all problems and the value. */
 export function assertFits(sdk: Sdk, typeName: string, value: unknown): void {
   const validate = sdkSchema(sdk, typeName)
   if (validate(value)) return
@@ -83,12 +83,12 @@ export function assertFits(sdk: Sdk, typeName: string, value: unknown): void {
     return `  ${instancePath || '/'} ${message} ${JSON.stringify(params)}`
   })
   const { namespace } = packages[sdk]
-  assert.fail(`no ${namespace}.${typeName}:\n${problems.join('\n')}\n${JSON.stringify(value, null, 2)}`)
+  assert.fail(`not a valid ${namespace}.${typeName}:\n${problems.join('\n')}\n${JSON.stringify(value, null, 2)}`)
 }
 
 type Part = { path: string[]; schema: Schema; object: Record<string, unknown> }
 
-/** Goes through a value that fits beside its schema. */
+/** Walks a valid value together with its schema. */
 class Parts {
   readonly #definitions: Record<string, Schema>
 
@@ -99,7 +99,8 @@ class Parts {
   *objects(declared: Schema, value: unknown, path: string[] = []): Generator<Part> {
     const schema = this.#resolve(declared, value)
     if (Array.isArray(value)) {
-      for (const [index, each] of value.entries()) yield* this.objects(schema.items ?? {}, each, [...path, String(index)])
+      for (const [index, each] of value.entries())
+        yield* this.objects(schema.items ?? {}, each, [...path, String(index)])
     } else if (typeof value === 'object' && value !== null) {
       yield { path, schema, object: value as Record<string, unknown> }
       for (const [key, each] of Object.entries(value)) {
@@ -112,7 +113,7 @@ class Parts {
     return schema === undefined || Object.keys(this.#resolve(schema, null)).length === 0
   }
 
-  /** The schema behind a reference; of several that are allowed, the one that the value fits. */
+  /** Resolves a reference; of several alternatives, returns the one that the value fits. */
   #resolve(schema: Schema, value: unknown): Schema {
     const { $ref, anyOf } = schema
     if ($ref !== undefined) {
@@ -138,7 +139,7 @@ function partsOf(sdk: Sdk, typeName: string, value: unknown): { parts: Parts; ob
 
 const pointer = (path: readonly string[]) => path.map((key) => `/${key}`).join('')
 
-/** Where a value has keys that the SDK does not declare. */
+/** Paths of keys that the SDK does not declare. */
 export function undeclaredIn(sdk: Sdk, typeName: string, value: unknown): string[] {
   return partsOf(sdk, typeName, value).objects.flatMap(({ path, schema, object }) => {
     const isDeclared = (key: string) => Object.hasOwn(schema.properties ?? {}, key)
@@ -147,19 +148,19 @@ export function undeclaredIn(sdk: Sdk, typeName: string, value: unknown): string
   })
 }
 
-export type BrokenCopy = { fault: string; value: unknown }
+export type BrokenCopy = { problem: string; value: unknown }
 
-/** Copies of a value that fits, each with one of the required keys taken away or made into something else. */
+/** Copies of a valid value, each with one required key removed or replaced by a value of another type. */
 export function* brokenCopies(sdk: Sdk, typeName: string, value: unknown): Generator<BrokenCopy> {
   const { parts, objects } = partsOf(sdk, typeName, value)
   for (const { path, schema, object } of objects) {
     for (const key of schema.required ?? []) {
       const location = pointer([...path, key])
-      yield { fault: `${location} is missing`, value: copyWithout(value, path, key) }
+      yield { problem: `${location} is missing`, value: copyWithout(value, path, key) }
       if (parts.isOpen(schema.properties?.[key])) continue
       const isObject = typeof object[key] === 'object' && object[key] !== null
       const other = isObject ? 'something else' : { something: 'else' }
-      yield { fault: `${location} is something else`, value: copyWith(value, path, key, other) }
+      yield { problem: `${location} is something else`, value: copyWith(value, path, key, other) }
     }
   }
 }

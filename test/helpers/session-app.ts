@@ -1,4 +1,4 @@
-// The native API's routes for sessions on sessions that a test makes up: no file and no CLI stand behind them.
+// The native API's session routes with sessions that a test makes up: without files and without a CLI.
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import type { z } from 'zod'
@@ -28,7 +28,7 @@ export const info = (id: string, more: Partial<SessionInfo> = {}): SessionInfo =
   ...more,
 })
 
-/** Sessions in memory, and a note of every call. */
+/** Sessions in memory, with a record of every call. */
 class FakeFiles implements SessionFiles {
   readonly calls: string[] = []
   readonly sessions: Map<string, SessionInfo>
@@ -100,14 +100,14 @@ const usageOf = (group: string): UsageSum => ({
 
 /** Knows the first session only. */
 function fakeStore() {
-  const kept = new Map([[one, factsOf(one)]])
+  const stored = new Map([[one, factsOf(one)]])
   return {
-    kept,
+    stored,
     store: {
-      sessions: async (ids: readonly string[]) => [...kept.values()].filter(({ id }) => ids.includes(id)),
+      sessions: async (ids: readonly string[]) => [...stored.values()].filter(({ id }) => ids.includes(id)),
       usage: async () => [usageOf('somebody else'), usageOf(one)],
-      deleteSession: async (id: string) => void kept.delete(id),
-      upsertSession: async (facts: SessionFacts) => void kept.set(facts.id, facts),
+      deleteSession: async (id: string) => void stored.delete(id),
+      upsertSession: async (facts: SessionFacts) => void stored.set(facts.id, facts),
     },
   }
 }
@@ -116,7 +116,7 @@ type Setup = { sessions?: SessionInfo[]; options?: Partial<SessionOptions> }
 
 export async function setUp(t: TestContext, { sessions = [info(one), info(two)], options = {} }: Setup = {}) {
   const files = new FakeFiles(sessions)
-  const { kept, store } = fakeStore()
+  const { stored, store } = fakeStore()
   const sessionOptions: SessionOptions = {
     files,
     store,
@@ -126,7 +126,7 @@ export async function setUp(t: TestContext, { sessions = [info(one), info(two)],
     ...options,
   }
   const app = await createInjectApp(t, { prepare: (app) => registerSessions(app, sessionOptions) })
-  const ask = async (method: 'GET' | 'PATCH' | 'POST' | 'DELETE', path: string, body?: unknown) => {
+  const send = async (method: 'GET' | 'PATCH' | 'POST' | 'DELETE', path: string, body?: unknown) => {
     const response = await app.inject({
       method,
       url: `/v1/sessions${path}`,
@@ -135,7 +135,7 @@ export async function setUp(t: TestContext, { sessions = [info(one), info(two)],
     })
     return { status: response.statusCode, headers: response.headers, body: response.body }
   }
-  return { files, kept, ask, logLines: app.logLines }
+  return { files, stored, send, logLines: app.logLines }
 }
 
 export type Answer = { status: number; body: string }
@@ -149,7 +149,7 @@ export function parse<Schema extends z.ZodType>(
   return schema.parse(JSON.parse(body))
 }
 
-export function refusal({ status, body }: Answer): string {
+export function errorSummary({ status, body }: Answer): string {
   const { code, details } = ErrorBody.parse(JSON.parse(body))
   return [status, code, details.field].filter((part) => part !== undefined).join(' ')
 }

@@ -1,5 +1,5 @@
-// A whole claude-serve for tests: a real server on a free port, with the real CLI (or a fake one) behind it and the
-// scripted upstream behind that, everything in folders of its own. Nothing of the developer's login or settings is seen.
+// A whole claude-serve for tests: a real server on a free port, with the real CLI (or a fake one) and the scripted
+// upstream, everything in folders of its own. The developer's login and settings are not visible to it.
 import { mkdirSync, mkdtempSync, realpathSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -13,10 +13,10 @@ import type { Config } from '../../src/config/options.ts'
 import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
 import { type RunningServer, startServer } from '../../src/server.ts'
 
-/** The smallest environment in which a child finds `node` and a shell: nothing is inherited but this. */
+/** The only inherited part of the environment: enough for a child to find `node` and a shell. */
 const searchPath = [dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'].join(':')
 
-/** A fake CLI of test/fakes by its name. */
+/** The path of a fake CLI in test/fakes. */
 export const fakeCli = (name: string) => fileURLToPath(new URL(`../fakes/${name}.mjs`, import.meta.url))
 
 export type TestFolders = { root: string; home: string; cwd: string; dataDir: string; configDir: string }
@@ -30,7 +30,7 @@ export function makeFolders(t: Pick<TestContext, 'after'>): TestFolders {
   return { ...folders, configDir: join(folders.home, '.claude') }
 }
 
-/** What a CLI process of a test may see. */
+/** The environment of a test's CLI processes. */
 export function testEnvironment(folders: TestFolders, upstreamUrl: string): Record<string, string> {
   return {
     PATH: searchPath,
@@ -47,7 +47,7 @@ export type TestServerOptions = {
   environment?: Record<string, string>
   folders?: TestFolders
   upstream?: Upstream
-  /** The name of a fake CLI; the real one of the SDK otherwise. */
+  /** The name of a fake CLI; by default the SDK's real one is used. */
   fake?: string
   processLimits?: Partial<ProcessLimits>
   poolLimits?: Partial<PoolLimits>
@@ -59,7 +59,7 @@ export type TestServer = RunningServer & {
   logLines: Record<string, unknown>[]
 }
 
-/** Started with no spares (`warm: 0`) unless asked for, so that a test decides which processes there are. */
+/** Started without spares (`warm: 0`) by default, so that the test decides which processes exist. */
 export async function startTestServer(
   t: Pick<TestContext, 'after'>,
   options: TestServerOptions = {},
@@ -97,11 +97,11 @@ export async function startTestServer(
   t.after(async () => {
     await running.close(0)
     if (options.upstream === undefined) await upstream.close()
-    // Once more, as processes may write until the very end.
+    // Once more, because processes may write until the very end.
     if (options.folders === undefined) await rm(folders.root, { recursive: true, force: true, maxRetries: 5 })
   })
   return Object.assign(running, { upstream, folders, logLines })
 }
 
-/** A directive for the scripted upstream, to stand in a prompt; see src/demo/step.ts. */
+/** A directive for the scripted upstream, to be put into a prompt; see src/demo/step.ts. */
 export const step = (fields: Record<string, unknown>) => `[[fake ${JSON.stringify(fields)}]]`

@@ -296,12 +296,12 @@ for (const document of poison) {
   })
 
   test(`E04 ${document} is 400 for sessions as well`, async (t) => {
-    const { ask, files } = await setUpSessions(t)
+    const { send: sendToSessions, files } = await setUpSessions(t)
     for (const [method, path] of [
       ['PATCH', `/${one}`],
       ['POST', `/${one}/fork`],
     ] as const) {
-      const { status } = await ask(method, path, document.replace('{', '{"title":"x",'))
+      const { status } = await sendToSessions(method, path, document.replace('{', '{"title":"x",'))
       assert.equal(status, 400)
     }
     assert.deepEqual(files.calls, [])

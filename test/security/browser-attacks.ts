@@ -95,8 +95,8 @@ export function programOf({ script }: Attack, url: string, home: string): string
 type Row = [name: string, script: string, more?: Partial<Attack>]
 
 const reads = { reads: true } as const
-const asks = { isPreflighted: true } as const
-const asksAndReads = { ...asks, ...reads }
+const preflight = { isPreflighted: true } as const
+const preflightAndReads = { ...preflight, ...reads }
 const rare = { isRare: true } as const
 const own = { isSameOriginOnly: true } as const
 
@@ -141,7 +141,7 @@ const reading = all('GET', '/v1/health', [
   ['B06 fetch, to a private address', `return send({ targetAddressSpace: 'private' })`, rare],
   ['B06 fetch, HEAD', `return (await fetch(url, { method: 'HEAD' })).ok ? 'ok' : ''`, { ...reads, sends: 'HEAD' }],
   ['B06 fetch, in a worker', `return inWorker('(await fetch(url)).text()')`, reads],
-  ['B06 fetch, with a key', `return send({ headers: { authorization: 'Bearer x' } })`, asksAndReads],
+  ['B06 fetch, with a key', `return send({ headers: { authorization: 'Bearer x' } })`, preflightAndReads],
   ['B06 XMLHttpRequest', `return xhr('GET')`, reads],
   ['B19 fetch, with credentials', `return send({ credentials: 'include' })`, reads],
   ['B19 XMLHttpRequest, with credentials', `return xhr('GET', null, {}, { withCredentials: true })`, reads],
@@ -202,7 +202,7 @@ const simple = all('POST', '/v1/chat', [
   ['B16 sendBeacon, a Blob without type', `return beacon(new Blob([json]))`],
   ['B16 sendBeacon, urlencoded', `return beacon(new URLSearchParams('prompt=hi'))`],
   ['B16 sendBeacon, multipart', `return beacon(new FormData())`],
-  ['B16 sendBeacon, a JSON Blob', `return beacon(new Blob([json], { type: 'application/json' }))`, asks],
+  ['B16 sendBeacon, a JSON Blob', `return beacon(new Blob([json], { type: 'application/json' }))`, preflight],
   [
     'B16 sendBeacon, when a page goes',
     `const going = '<body onpagehide=\\'navigator.sendBeacon("' + url + '", "{}")\\'>'
@@ -216,23 +216,23 @@ const simple = all('POST', '/v1/chat', [
 ])
 
 const preflighted = all('POST', '/v1/chat', [
-  ['B11 fetch, JSON', `return post({ headers: asJson })`, asksAndReads],
-  ['B11 fetch, JSON, keepalive', `return post({ headers: asJson, keepalive: true })`, asksAndReads],
-  ['B11 fetch, JSON, redirected', `return post({ headers: asJson }, away('/redirect'))`, asksAndReads],
+  ['B11 fetch, JSON', `return post({ headers: asJson })`, preflightAndReads],
+  ['B11 fetch, JSON, keepalive', `return post({ headers: asJson, keepalive: true })`, preflightAndReads],
+  ['B11 fetch, JSON, redirected', `return post({ headers: asJson }, away('/redirect'))`, preflightAndReads],
   [
     'B11 fetch, JSON, to a loopback address',
     `return post({ headers: asJson, targetAddressSpace: 'loopback' })`,
-    asksAndReads,
+    preflightAndReads,
   ],
-  ['B11 fetch, text with a key', `return post({ headers: { 'x-api-key': 'x' } })`, asksAndReads],
-  ['B11 fetch, PUT', `return send({ method: 'PUT', headers: asJson, body: json })`, { ...asksAndReads, sends: 'PUT' }],
-  ['B11 XMLHttpRequest, JSON', `return xhr('POST', json, asJson)`, asksAndReads],
-  ['B19 fetch, JSON, with credentials', `return post({ headers: asJson, credentials: 'include' })`, asksAndReads],
+  ['B11 fetch, text with a key', `return post({ headers: { 'x-api-key': 'x' } })`, preflightAndReads],
+  ['B11 fetch, PUT', `return send({ method: 'PUT', headers: asJson, body: json })`, { ...preflightAndReads, sends: 'PUT' }],
+  ['B11 XMLHttpRequest, JSON', `return xhr('POST', json, asJson)`, preflightAndReads],
+  ['B19 fetch, JSON, with credentials', `return post({ headers: asJson, credentials: 'include' })`, preflightAndReads],
 ])
 
 const surfaces = ['/v1/chat/stream', '/v1/chat/completions', '/v1/responses', '/v1/messages'].flatMap((path) =>
   all('POST', path, [
-    [`B11 fetch, JSON, to ${path}`, `return post({ headers: asJson })`, asksAndReads],
+    [`B11 fetch, JSON, to ${path}`, `return post({ headers: asJson })`, preflightAndReads],
     [`B16 fetch, no-cors, text, to ${path}`, `return post({ mode: 'no-cors' })`],
   ]),
 )
@@ -248,13 +248,13 @@ const withoutBody = [
     [
       'B24 fetch, with a key, without body',
       `return post({ headers: { authorization: 'Bearer x' }, body: null })`,
-      asksAndReads,
+      preflightAndReads,
     ],
   ]),
   ...all('DELETE', '/v1/sessions/11111111-2222-4333-8444-555555555555', [
-    ['B24 fetch, DELETE', `return send({ method: 'DELETE' })`, asksAndReads],
+    ['B24 fetch, DELETE', `return send({ method: 'DELETE' })`, preflightAndReads],
     ['B24 fetch, no-cors, DELETE', `return send({ method: 'DELETE', mode: 'no-cors' })`, { ...own, ...rare }],
-    ['B24 fetch, PATCH', `return send({ method: 'PATCH' })`, { ...asksAndReads, sends: 'PATCH' }],
+    ['B24 fetch, PATCH', `return send({ method: 'PATCH' })`, { ...preflightAndReads, sends: 'PATCH' }],
   ]),
 ]
 

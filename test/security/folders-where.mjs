@@ -20,7 +20,7 @@ await runFake({
     const { sessionId, model } = turn.state
     const mode = process.argv.find((argument) => argument.startsWith('--permission-mode='))
     const seen = { cwd: process.cwd(), tools: [], mcp_servers: [], slash_commands: [], session_id: sessionId, model }
-    turn.hasBegun = true
+    turn.hasStarted = true
     await emit({ type: 'system', subtype: 'init', permissionMode: mode?.split('=')[1], uuid: turn.uuid, ...seen })
     await released()
     await turn.begin()

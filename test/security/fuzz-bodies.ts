@@ -253,14 +253,15 @@ function remove({ parent, key }: Slot): void {
   else delete parent[key]
 }
 
-const hows: ((slot: Slot, change: Change, other: Slot) => void)[] = [
+const mutations: ((slot: Slot, change: Change, other: Slot) => void)[] = [
   (slot, { value }) => set(slot, value),
   (slot, { value }) => set(slot, value),
   (slot) => remove(slot),
   ({ parent }, { name, value }) => set({ parent, key: Array.isArray(parent) ? parent.length : name }, value),
   (slot, { name, value }) => {
     const current = get(slot)
-    if (current !== null && typeof current === 'object' && !Array.isArray(current)) set({ parent: current as Json, key: name }, value)
+    if (current !== null && typeof current === 'object' && !Array.isArray(current))
+      set({ parent: current as Json, key: name }, value)
     else set(slot, { [name]: current })
   },
   (slot) => set(slot, [get(slot)]),
@@ -294,7 +295,7 @@ function changed(body: Json, changes: readonly Change[]): unknown {
     const slot = slots[each.index % slots.length]
     const other = slots[each.other % slots.length]
     if (slot === undefined || other === undefined || slots.length > slotsMax) break
-    hows[each.how % hows.length]?.(slot, each, other)
+    mutations[each.how % mutations.length]?.(slot, each, other)
   }
   return whole[0]
 }

@@ -120,11 +120,11 @@ export async function sendToSession(
   path: string,
   done: RegExp,
 ): Promise<Send> {
-  const { ask, files, logLines } = await setUpSessions(t)
+  const { send, files, logLines } = await setUpSessions(t)
   return async (payload) => {
     files.calls.length = 0
     logLines.length = 0
-    const { status, headers, body } = await ask(method, `/${one}${path}`, payload.toString())
+    const { status, headers, body } = await send(method, `/${one}${path}`, payload.toString())
     const isAccepted = checkAnswer({ statusCode: status, headers, body }, native)
     assert.equal(files.calls.filter((call) => done.test(call)).length, isAccepted ? 1 : 0, files.calls.join())
     assertNoErrors(logLines)

@@ -32,7 +32,8 @@ const app = await listenApp({ after }, allSurfaces({ limits, bodyBytesMax: 100_0
 const batch = 20
 
 async function inBatches<T>(values: readonly T[], act: (value: T) => Promise<void>): Promise<void> {
-  for (let start = 0; start < values.length; start += batch) await Promise.all(values.slice(start, start + batch).map(act))
+  for (let start = 0; start < values.length; start += batch)
+    await Promise.all(values.slice(start, start + batch).map(act))
 }
 
 function assertNoErrors(what: string): void {

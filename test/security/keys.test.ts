@@ -99,7 +99,7 @@ test('C02 without keys everything works, and a placeholder counts as no key', as
   }
 })
 
-test('C02 an invalid key of the server's own form is refused even if no key is needed', async (t) => {
+test('C02 an invalid key of the server’s own form is refused even if no key is needed', async (t) => {
   const { ask } = await setUp(t)
   const { secret } = newSecret()
   for (const wrong of [secret, `${secret.slice(0, -1)}_`, 'csk_', `${secret}x`]) {
@@ -383,7 +383,7 @@ const pairs = [
 const inHeader = (name: string, secret: string) => ({ [name]: name === 'authorization' ? `Bearer ${secret}` : secret })
 
 for (const [first, second] of pairs) {
-  test(`C06 two of the server's keys, in ${first} and ${second}, are 400, and neither is used`, async (t) => {
+  test(`C06 two of the server’s keys, in ${first} and ${second}, are 400, and neither is used`, async (t) => {
     const { ask, store, agent, logLines } = await setUp(t)
     const [one, two] = [(await makeKey(store, ['admin'])).secret, (await makeKey(store, ['admin'])).secret]
     const damaged = `${one.slice(0, -1)}${one.endsWith('A') ? 'B' : 'A'}`
@@ -407,7 +407,7 @@ for (const [first, second] of pairs) {
 }
 
 for (const name of ['authorization', 'x-api-key', 'api-key']) {
-  test(`C06 two of the server's keys in two headers named ${name} open nothing`, async (t) => {
+  test(`C06 two of the server’s keys in two headers named ${name} open nothing`, async (t) => {
     const store = await openStore(t)
     const callers = new Authenticator({ keys: store, isLoopback: true, now: () => now })
     const { port } = await listenApp(t, { store, callers })
@@ -423,9 +423,11 @@ for (const name of ['authorization', 'x-api-key', 'api-key']) {
 test('C08 wrong keys are refused in the error format of each API, and placeholders are not counted', async (t) => {
   const { ask, store } = await setUp(t)
   await makeKey(store, ['agent'])
-  for (let attempt = 0; attempt < 30; attempt++) assert.equal((await ask('GET', '/v1/runs', bearer('sk-dummy'))).status, 401)
+  for (let attempt = 0; attempt < 30; attempt++)
+    assert.equal((await ask('GET', '/v1/runs', bearer('sk-dummy'))).status, 401)
   const damaged = `${newSecret().secret.slice(0, -6)}AAAAAA`
-  for (let attempt = 0; attempt < 10; attempt++) assert.equal((await ask('GET', '/v1/runs', bearer(damaged))).status, 401)
+  for (let attempt = 0; attempt < 10; attempt++)
+    assert.equal((await ask('GET', '/v1/runs', bearer(damaged))).status, 401)
   for (const { path, body, codeOf } of surfaces) {
     const refused = await ask('POST', path, bearer(damaged), body)
     assert.deepEqual([refused.status, codeOf(JSON.parse(refused.body))], [429, 'rate_limited'])
@@ -452,17 +454,18 @@ function spyOn(record: KeyRecord) {
     recordKeyUse: note(undefined),
     spentBy: note(0),
   }
-  return { keys, asked: lookups }
+  return { keys, lookups }
 }
 
 test('C09 a key is looked up by its hash: what a client sends is never compared with stored data', async (t) => {
   const { secret, prefix, hash } = newSecret()
   const none = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
   const record: KeyRecord = { id: 'key_x', name: 'x', prefix, hash, scopes: ['agent'], createdAtMs: now, ...none }
-  const { keys, asked: lookups } = spyOn(record)
+  const { keys, lookups } = spyOn(record)
   const callers = new Authenticator({ keys, isLoopback: true, now: () => now })
   const app = await listenApp(t, { callers })
-  const statusOf = async (candidate: string) => (await send(app, { path: '/v1/runs', headers: bearer(candidate) })).status
+  const statusOf = async (candidate: string) =>
+    (await send(app, { path: '/v1/runs', headers: bearer(candidate) })).status
   assert.equal(await statusOf(secret), 200)
   assert.deepEqual(lookups.splice(0), [hashOf(secret), 'key_x', now])
   const other = newSecret().secret

@@ -85,7 +85,7 @@ async function open(t: TestContext, server: Server) {
 }
 
 /** The same request from a client that wants to reuse the connection. */
-const goingOn = (request: string) => request.replace('Connection: close\r\n', '')
+const withKeepAlive = (request: string) => request.replace('Connection: close\r\n', '')
 
 /** How a request may begin that never ends. `drip` is sent again and again. */
 const slow: [what: string, start: string, drip: string][] = [
@@ -135,7 +135,7 @@ const connectionsOf = (server: Server) =>
 
 for (const surface of surfaces) {
   test(
-    `D02 a body that comes byte by byte to ${surface.name} is 408, and its connection is closed`,
+    `D02 ${surface.name} answers a body that comes byte by byte with 408 and closes the connection`,
     hang,
     async (t) => {
       const before = app.agent.requests.length
@@ -171,16 +171,20 @@ const refusedEarly: [what: string, options: Parameters<typeof head>[0], status: 
 ]
 for (const [where, server] of servers) {
   for (const [what, options, status] of refusedEarly) {
-    test(`D03 a request ${what} whose body never ends gets one answer at ${where}, and its connection is closed`, hang, async (t) => {
-      const { connection, closed } = await open(t, server)
-      const headers = [...(options.headers ?? []), 'Content-Length: 1073741824']
-      connection.write(goingOn(head({ method: 'POST', target: '/v1/messages', ...options, headers })))
-      const timer = setInterval(() => connection.write(' '.repeat(100)), 20)
-      t.after(() => clearInterval(timer))
-      await closed
-      await connection.over
-      assert.deepEqual(statusesOf(connection.text), [status])
-    })
+    test(
+      `D03 a request ${what} whose body never ends gets one answer at ${where}, and its connection is closed`,
+      hang,
+      async (t) => {
+        const { connection, closed } = await open(t, server)
+        const headers = [...(options.headers ?? []), 'Content-Length: 1073741824']
+        connection.write(withKeepAlive(head({ method: 'POST', target: '/v1/messages', ...options, headers })))
+        const timer = setInterval(() => connection.write(' '.repeat(100)), 20)
+        t.after(() => clearInterval(timer))
+        await closed
+        await connection.over
+        assert.deepEqual(statusesOf(connection.text), [status])
+      },
+    )
   }
 }
 
@@ -196,13 +200,13 @@ for (const surface of surfaces) {
       const { connection, socket, closed } = await open(t, app.app.server)
       // The client wants to keep the connection; the server does not.
       const request = head({ method: 'POST', target: surface.path, headers: [typed, `Content-Length: ${length}`] })
-      connection.write(goingOn(request))
+      connection.write(withKeepAlive(request))
       await connection.over
       await closed
       const answer = parse(connection.text)
       assert.deepEqual([answer.status, answer.headers.get('connection')], [413, 'close'])
       surface.ErrorBody.parse(JSON.parse(answer.body))
-      assert.equal(socket.bytesRead, goingOn(request).length)
+      assert.equal(socket.bytesRead, withKeepAlive(request).length)
       assert.equal(app.agent.requests.length, before)
     })
   }
@@ -333,7 +337,7 @@ test('D14 connections beyond the limit are dropped, others are unharmed, and the
 test('D15 an idle connection is closed cleanly, and the next request gets a new one', hang, async (t) => {
   const { connection, closed } = await open(t, app.app.server)
   const gone = once(connection.socket, 'close')
-  connection.write(goingOn(head({})))
+  connection.write(withKeepAlive(head({})))
   await connection.over
   connection.socket.end()
   await closed

@@ -116,7 +116,7 @@ test('C16 a valid code that another client uses in the meantime is refused', asy
   assert.match(answer.body, /works only once: create another one with claude-serve open/)
 })
 
-test('C16 a code is good for a minute', async (t) => {
+test('C16 a code is valid for a minute', async (t) => {
   const { login, makeCode, clock } = await setUp(t)
   const [first, second] = [await makeCode(), await makeCode()]
   clock.nowMs += minuteMs - 1
@@ -125,7 +125,7 @@ test('C16 a code is good for a minute', async (t) => {
   assert.deepEqual(codeOf(await login(second)), [401, 'unauthorized'])
 })
 
-test('C16 a code that was revoked meanwhile is refused', async (t) => {
+test('C16 a revoked code is refused', async (t) => {
   const { login, makeCode, clock, store } = await setUp(t)
   const code = await makeCode()
   const [made] = (await store.keys()).filter(isLoginCode)
@@ -133,7 +133,7 @@ test('C16 a code that was revoked meanwhile is refused', async (t) => {
   assert.deepEqual(codeOf(await login(code)), [401, 'unauthorized'])
 })
 
-test('C16 a code of a server whose last key was revoked makes no key, and the door is open', async (t) => {
+test('C16 after the last key was revoked, a code creates no key, and access is open', async (t) => {
   const { login, ask, makeCode, clock, store } = await setUp(t)
   const code = await makeCode()
   await store.revokeKey('key_own', clock.nowMs)
@@ -145,7 +145,7 @@ test('C16 a code of a server whose last key was revoked makes no key, and the do
   assert.equal(await createLoginLink('http://127.0.0.1:5005', store, clock.nowMs), null)
 })
 
-test('C16 a code is sent as every key is', async (t) => {
+test('C16 a code is sent like any key', async (t) => {
   const { login, makeCode } = await setUp(t)
   for (const name of ['x-api-key', 'api-key']) {
     const headers = { [name]: await makeCode(), authorization: 'Bearer sk-dummy' }

@@ -1,6 +1,6 @@
-// What keys mean for a whole server with processes behind it: revoked in the middle of a stream, which folders and conversations a
-// key opens, and web pages that have one. A title begins with the row's number in the catalogue of attacks, of which
-// C20 to C22 are additions. What keys mean at the door alone is in keys.test.ts.
+// What keys mean for a whole server with processes behind it: keys that are revoked in the middle of a stream, the folders and
+// conversations that a key opens, and web pages that have one. Each title begins with the number of its attack. keys.test.ts tests the
+// access checks alone.
 import assert from 'node:assert/strict'
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ import { send } from './posture-routes.ts'
 
 type Key = { id: string; secret: string }
 type Scene = TestServer & {
-  /** Makes a key, as the command does beside a running server. */
+  /** Creates a key, as the command does next to a running server. */
   makeKey(...scopes: Scope[]): Promise<Key>
   revoke(...keys: Key[]): Promise<void>
 }
@@ -55,12 +55,12 @@ const post = (server: TestServer, key: Key | null, path: string, body: object) =
 const get = (server: TestServer, key: Key | null, path: string) =>
   send(server, { path, headers: key === null ? {} : bearer(key) })
 
-type Stream = { begun: Promise<void>; whole: Promise<string> }
+type Stream = { started: Promise<void>; whole: Promise<string> }
 
-/** Reads a stream to its end; `begun` resolves when its first piece of text is there. */
+/** Reads a stream to its end; `begun` resolves when its first text has arrived. */
 async function readStream(response: Response): Promise<Stream> {
   assert.equal(response.status, 200, response.status === 200 ? '' : await response.clone().text())
-  const { promise: begun, resolve } = Promise.withResolvers<void>()
+  const { promise: started, resolve } = Promise.withResolvers<void>()
   const whole = (async () => {
     let text = ''
     for await (const part of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
@@ -69,7 +69,7 @@ async function readStream(response: Response): Promise<Stream> {
     }
     return text
   })()
-  return { begun, whole }
+  return { started, whole }
 }
 
 const openStream = async (server: TestServer, key: Key, path: string, body: object) =>
@@ -84,7 +84,7 @@ const openStream = async (server: TestServer, key: Key, path: string, body: obje
 const follow = async (server: TestServer, key: Key, runId: string) =>
   readStream(await fetch(`${server.url}/v1/runs/${runId}/events`, { headers: bearer(key) }))
 
-/** An answer that takes far longer than the test. */
+/** A run that takes far longer than the test. */
 const endless = step({ tokens: 2000, gap: 50 })
 const timeout = 120_000
 
@@ -94,7 +94,7 @@ function lastFrame(text: string): Record<string, unknown> {
   return JSON.parse(/^data: (.*)$/m.exec(frame)?.[1] ?? '{}') as Record<string, unknown>
 }
 
-test('C14 a key that is revoked ends its streams of every API with an error, and their runs', {
+test('C14 a revoked key ends its streams on every API with an error, and their runs', {
   timeout,
 }, async (t) => {
   const server = await openServer(t, { config: { maxProcesses: 4 } })
@@ -111,7 +111,7 @@ test('C14 a key that is revoked ends its streams of every API with an error, and
     openStream(server, openai, '/v1/chat/completions', plain),
     openStream(server, anthropic, '/v1/messages', { ...plain, max_tokens: 4000 }),
   ])
-  await Promise.all(streams.map(({ begun }) => begun))
+  await Promise.all(streams.map(({ started }) => started))
   await server.revoke(native, openai, anthropic)
   const [ofNative = '', ofOpenai = '', ofAnthropic = ''] = await Promise.all(streams.map(({ whole }) => whole))
 
@@ -137,14 +137,14 @@ test('C14 a background run ends with its key, and so does every stream of it', {
   assert.equal(accepted.status, 202)
   const { id } = JSON.parse(accepted.body)
   const streams = [await follow(server, owner, id), await follow(server, admin, id)]
-  await Promise.all(streams.map(({ begun }) => begun))
+  await Promise.all(streams.map(({ started }) => started))
   await server.revoke(owner)
   for (const { whole } of streams) assert.equal(lastFrame(await whole).code, 'unauthorized')
   const run = JSON.parse((await get(server, admin, `/v1/runs/${id}`)).body)
   assert.deepEqual([run.status, run.error.code], ['failed', 'unauthorized'])
 })
 
-test('C14 an administrator’s key that is revoked does not go on reading the run of another', { timeout }, async (t) => {
+test('C14 a revoked admin key cannot continue to read the run of another', { timeout }, async (t) => {
   const server = await openServer(t)
   const [owner, other, admin] = [
     await server.makeKey('agent'),
@@ -155,9 +155,9 @@ test('C14 an administrator’s key that is revoked does not go on reading the ru
   const { id } = JSON.parse(accepted.body)
   const read = await follow(server, admin, id)
   const others = await openStream(server, other, '/v1/chat/stream', { prompt: endless, tools: [] })
-  await Promise.all([read.begun, others.begun])
+  await Promise.all([read.started, others.started])
   await server.revoke(admin, other)
-  // When this one is over, revoked keys were looked for.
+  // When this one is over, the server has looked for revoked keys.
   assert.equal(lastFrame(await others.whole).code, 'unauthorized')
   const cancelled = await post(server, owner, `/v1/runs/${id}/cancel`, {})
   assert.equal(JSON.parse(cancelled.body).status, 'cancelled')
@@ -166,7 +166,7 @@ test('C14 an administrator’s key that is revoked does not go on reading the ru
 
 type Folders = { inside: string; outside: string }
 
-/** A folder below the default one and one beside it, and links between them. */
+/** Creates a folder inside the default one, one outside it, and links between them. */
 function makeFolderTree(folders: ReturnType<typeof makeFolders>): Folders {
   const made = { inside: join(folders.cwd, 'inside'), outside: join(folders.root, 'outside') }
   for (const folder of Object.values(made)) mkdirSync(folder)
@@ -176,7 +176,7 @@ function makeFolderTree(folders: ReturnType<typeof makeFolders>): Folders {
   return made
 }
 
-test('C21 with keys and no --cwd-root only the default folder, and what is below it, can be named', {
+test('C21 with keys and no --cwd-root, requests can name only the default folder and what is below it', {
   timeout,
 }, async (t) => {
   const folders = makeFolders(t)
@@ -198,7 +198,7 @@ test('C21 with keys and no --cwd-root only the default folder, and what is below
         const answer = await post(server, key, '/v1/chat', { prompt: 'hi', ...named })
         const reply = JSON.parse(answer.body)
         assert.deepEqual([answer.status, reply.code], [403, 'cwd_not_allowed'], `${folder} as ${field}`)
-        // One text for what exists and what does not.
+        // The same text, whether the folder exists or not.
         assert.equal(
           reply.error,
           `${field} is not within a folder that this server allows; start the server with --cwd-root to allow it`,
@@ -213,7 +213,7 @@ test('C21 with keys and no --cwd-root only the default folder, and what is below
   assert.ok(processes.live > 0)
 })
 
-test('C21 with keys and no --cwd-root conversations of other folders are not there', { timeout }, async (t) => {
+test('C21 with keys and no --cwd-root, conversations of other folders do not exist', { timeout }, async (t) => {
   const folders = makeFolders(t)
   const { inside, outside } = makeFolderTree(folders)
   const server = await openServer(t, { folders })
@@ -253,7 +253,7 @@ test('C21 with keys and no --cwd-root conversations of other folders are not the
       const answer = await answerTo(theirs)
       assert.equal(answer[0], 404, `${method} ${ending}`)
       assert.match(String(answer[1]), /session_not_found/)
-      assert.deepEqual(answer, await answerTo(unknown), `${method} ${ending} tells that there is one`)
+      assert.deepEqual(answer, await answerTo(unknown), `${method} ${ending} reveals that it exists`)
     }
     const before = server.upstream.requests.length
     for (const more of [{}, { fork: true }, { cwd: folders.cwd }, { cwd: inside, fork: true }]) {
@@ -264,7 +264,7 @@ test('C21 with keys and no --cwd-root conversations of other folders are not the
   }
 })
 
-test('C22 runs from the time before there were keys are an administrator’s alone', { timeout }, async (t) => {
+test('C22 runs from before the first key are visible to admin keys only', { timeout }, async (t) => {
   const server = await openServer(t, { fake: 'well-behaved' })
   const { run_id: id } = await chat(server, { prompt: 'hi' })
   const [agent, admin] = [await server.makeKey('agent'), await server.makeKey('admin')]
@@ -286,7 +286,7 @@ const calls = [
   ['/v1/messages', { model: 'sonnet', messages: [], max_tokens: 5 }, /"type":"authentication_error"/],
 ] as const
 
-test('C20 a page of a named origin needs a key, and can read why it was refused', { timeout }, async (t) => {
+test('C20 a page of an allowed origin needs a key and can read why it was refused', { timeout }, async (t) => {
   const server = await openServer(t, { fake: 'well-behaved', config: { corsOrigins: [page] } })
   const ask = (path: string, body: object, headers: Record<string, string>) =>
     send(server, { method: 'POST', path, body: JSON.stringify(body), headers: { ...fromPage, ...headers } })

@@ -1,5 +1,5 @@
-// `claude-serve` as a process of its own: with which code it ends, what it says, and what it listens on. For the tests of start-up
-// and of what gets into logs; a server inside the test's process is started by test-server.ts.
+// `claude-serve` as a process of its own: its exit code, its output, and what it listens on. For the tests of start-up and of what gets
+// into logs; test-server.ts starts a server inside the test's process.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import {
@@ -21,7 +21,7 @@ import { type TestFolders, testEnvironment } from '../helpers/test-server.ts'
 
 const program = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
-/** Nobody listens there. */
+/** Nothing listens there. */
 const nowhere = 'http://127.0.0.1:9'
 
 export type Outcome = { code: number | null; stdout: string; stderr: string }
@@ -29,15 +29,15 @@ export type Outcome = { code: number | null; stdout: string; stderr: string }
 export type ProgramOptions = {
   folders: TestFolders
   environment?: Record<string, string>
-  /** What stands before the command: a program that changes its surroundings. */
+  /** A command in front of the server's: a program that changes its surroundings. */
   before?: readonly string[]
   /** In octal, such as `000`. */
   umask?: string
-  /** Whether even what Node has compiled is to be as on the first start ever. */
+  /** Whether even Node's compile cache must be empty, as on the very first start. */
   isFirst?: boolean
 }
 
-/** Shared by all starts of a file of tests, which would otherwise take twice as long. */
+/** Shared by all starts of a test file, which would otherwise take twice as long. */
 const compiled = mkdtempSync(join(tmpdir(), 'claude-serve-compiled-'))
 after(() => rmSync(compiled, { recursive: true, force: true }))
 
@@ -50,7 +50,7 @@ function shareCompiled({ home }: TestFolders): void {
 
 export class Program {
   readonly #child: ChildProcess
-  /** Once it has ended and all that it said was read. */
+  /** Settles once it has ended and all its output was read. */
   readonly exited: Promise<Outcome>
   #stdout = ''
   #stderr = ''
@@ -87,7 +87,7 @@ export class Program {
     return this.#child.pid
   }
 
-  /** All that it has printed so far. */
+  /** Everything that it has printed so far. */
   get output(): string {
     return this.#stdout + this.#stderr
   }
@@ -96,14 +96,14 @@ export class Program {
     return this.#stderr
   }
 
-  /** Resolves as soon as it has said so. Rejects where it ends before. */
+  /** Resolves as soon as its output matches. Rejects if it ends before. */
   printed(pattern: RegExp): Promise<string> {
     return new Promise((resolve, reject) => {
       const look = () => {
         const found = pattern.exec(this.output)
         if (found === null && !this.#isOver) return
         this.#waiting.delete(look)
-        if (found === null) reject(new Error(`it never said ${pattern}: ${this.output}`))
+        if (found === null) reject(new Error(`it never printed ${pattern}: ${this.output}`))
         else resolve(found[1] ?? found[0])
       }
       this.#waiting.add(look)
@@ -111,7 +111,7 @@ export class Program {
     })
   }
 
-  /** Where it listens. */
+  /** The address at which it listens. */
   url(): Promise<string> {
     return this.printed(/listening on (http:\S+)/)
   }
@@ -120,14 +120,14 @@ export class Program {
     if (!this.#isOver) this.#child.kill(name)
   }
 
-  /** As a person ends it. */
+  /** Ends it as a person would. */
   async stop(): Promise<Outcome> {
     this.signal('SIGTERM')
     return this.exited
   }
 }
 
-/** Ended after the test. */
+/** The program is ended after the test. */
 export function startProgram(
   t: Pick<TestContext, 'after'>,
   words: readonly string[],
@@ -142,7 +142,7 @@ export function startProgram(
   return started
 }
 
-/** `serve` on a free port, with no spares, in the folders of the test. */
+/** `serve` on a free port, without spares, in the folders of the test. */
 export const serveWords = ({ dataDir, cwd }: TestFolders, ...more: string[]): string[] => [
   ...['serve', '--port=0', '--warm=0', '--log-format=json'],
   ...[`--data-dir=${dataDir}`, `--default-cwd=${cwd}`],
@@ -161,7 +161,7 @@ const loopback: Record<string, string> = {
   '00000000000000000000000001000000': '::1',
 }
 
-/** What a file descriptor is of; it may be closed by now. */
+/** The target of a file descriptor; it may be closed by now. */
 function targetOf(link: string): string {
   try {
     return readlinkSync(link)
@@ -170,7 +170,7 @@ function targetOf(link: string): string {
   }
 }
 
-/** All that a process listens on, by the system's own table of sockets: `127.0.0.1 5005`; an address that is not loopback as it stands there. */
+/** Everything that a process listens on, from the kernel's socket table, as `127.0.0.1 5005`; an address beyond loopback stays in the table's form. */
 export function listeningOf(pid: number): string[] {
   const folder = `/proc/${pid}/fd`
   const sockets = new Set(readdirSync(folder).map((fd) => targetOf(`${folder}/${fd}`)))
@@ -186,7 +186,7 @@ export function listeningOf(pid: number): string[] {
   )
 }
 
-/** A port that somebody else holds on that address until the end of the test. */
+/** A port that another server holds at this address until the end of the test. */
 export async function occupy(t: Pick<TestContext, 'after'>, host: string): Promise<number> {
   const other = createServer()
   t.after(() => void other.close())

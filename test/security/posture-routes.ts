@@ -1,5 +1,4 @@
-// Every route that a real server has, as Fastify tells them while they are registered, and a request for each. Not for what any of
-// them does.
+// Every route of a real server, as Fastify reports them during registration, and a request for each. Not for what any of them does.
 import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { type IncomingHttpHeaders, request } from 'node:http'
@@ -9,18 +8,18 @@ import type { RouteOptions } from 'fastify'
 import type { App } from '../../src/http/app.ts'
 import { startTestServer, type TestServer, type TestServerOptions } from '../helpers/test-server.ts'
 
-/** `surface`: of a path that two APIs have. */
+/** `surface`: set for a path that two APIs share. */
 export type Route = { methods: string[]; path: string; scope: string; surface: string }
 
 const channel = 'fastify.initialization'
 
-/** To be read when the server is ready: what a route needs may come from a hook after ours. */
+/** Call it when the server is ready: a later hook may set what a route needs. */
 function toRoute({ method, url, config, constraints }: RouteOptions): Route {
   const { surface = '' } = (constraints ?? {}) as { surface?: string }
   return { methods: [method].flat(), path: url, scope: config?.scope ?? 'none', surface }
 }
 
-/** Starts a server and notes its routes. `add` may register more of them. */
+/** Starts a server and records its routes. `add` may register more of them. */
 export async function startWithRoutes(
   t: Pick<TestContext, 'after'>,
   options: TestServerOptions,
@@ -41,8 +40,8 @@ export async function startWithRoutes(
   }
 }
 
-/** In place of what stands for itself in a path. */
-const stands: Record<string, string> = {
+/** Real values for the placeholders of a path. */
+const samples: Record<string, string> = {
   '/v1/runs/:id': `/v1/runs/run_${'0'.repeat(32)}`,
   '/responses/:id': `/responses/resp_${'0'.repeat(32)}`,
   '/v1/sessions/:id': '/v1/sessions/11111111-2222-4333-8444-555555555555',
@@ -51,7 +50,7 @@ const stands: Record<string, string> = {
 }
 
 export function pathFor({ path }: Pick<Route, 'path'>): string {
-  const real = Object.entries(stands).reduce((result, [from, to]) => result.replace(from, to), path)
+  const real = Object.entries(samples).reduce((result, [from, to]) => result.replace(from, to), path)
   assert.doesNotMatch(real, /[:*]/)
   return real
 }
@@ -67,7 +66,7 @@ export type SendOptions = {
 
 const withoutBody = ['GET', 'HEAD', 'TRACE', 'OPTIONS']
 
-/** Of any method, on a connection of its own. What could have a body has `{}`. */
+/** Sends a request of any method on a connection of its own. The default body is `{}` if the method can have one. */
 export function send({ port }: Pick<TestServer, 'port'>, options: SendOptions): Promise<Answer> {
   const { method = 'GET', path, headers = {} } = options
   const body = options.body ?? (withoutBody.includes(method) ? '' : '{}')
@@ -85,6 +84,6 @@ export function send({ port }: Pick<TestServer, 'port'>, options: SendOptions): 
   })
 }
 
-/** What makes a request one of that surface, where the path does not. */
+/** The headers that select the surface if the path does not. */
 export const surfaceHeaders = ({ surface }: Pick<Route, 'surface'>): Record<string, string> =>
   surface === 'anthropic' ? { 'anthropic-version': '2023-06-01' } : {}

@@ -1,5 +1,5 @@
-// Start-up: the server starts only in a posture that it can defend, and otherwise says why and ends. A title begins with the row's
-// number in the catalogue of attacks.
+// Start-up: the server starts only in a configuration that it can defend, and otherwise says why and ends. Each title begins with the
+// number of its attack.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -43,7 +43,7 @@ function assertRefused({ code, stdout, stderr }: Outcome, ...patterns: RegExp[])
 
 const secret = 'sk-ant-operators-own-0001'
 
-test('A01 with its defaults it listens on the two loopback addresses alone, says where, and says no secret', {
+test('A01 with its defaults it listens on the two loopback addresses only, prints the address, and prints no secret', {
   skip: !isLinux && 'only Linux lists the sockets of a process',
   timeout,
 }, async (t) => {
@@ -61,7 +61,7 @@ test('A01 with its defaults it listens on the two loopback addresses alone, says
   for (const text of [secret, 'a-token-of-no-known-form']) assert.ok(!`${stdout}${stderr}`.includes(text), text)
 })
 
-test('A01 nothing that opens the door is on by default', { timeout }, async (t) => {
+test('A01 nothing that widens access is on by default', { timeout }, async (t) => {
   const folders = makeFolders(t)
   const { code, stdout } = await runProgram(t, ['serve', '--print-config', '--json'], { folders })
   assert.equal(code, 0)
@@ -81,7 +81,7 @@ test('A01 nothing that opens the door is on by default', { timeout }, async (t) 
 })
 
 for (const taken of ['127.0.0.1', '::1']) {
-  test(`A02 a port that another program holds on ${taken} ends the start with exit 1, and nothing stays behind`, {
+  test(`A02 a port that another program holds on ${taken} ends the start with exit 1 and leaves nothing behind`, {
     skip: !hasIpv6 && 'no IPv6 here',
     timeout,
   }, async (t) => {
@@ -91,13 +91,13 @@ for (const taken of ['127.0.0.1', '::1']) {
     assert.deepEqual([refused.code, refused.stdout], [1, ''])
     assert.match(refused.stderr, new RegExp(`claude-serve: port ${port} is in use by another program: .*--port`))
     assert.deepEqual(readdirSync(join(folders.dataDir, 'servers')), [])
-    // The folder was let go of, and is as good as new.
+    // The folder was released and works as before.
     await (await startTestServer(t, { folders, fake: 'well-behaved' })).close(0)
   })
 }
 
 for (const code of ['EADDRNOTAVAIL', 'EAFNOSUPPORT']) {
-  test(`A04 on a machine without IPv6 (${code}) it starts on IPv4 alone`, { timeout }, async (t) => {
+  test(`A04 on a machine without IPv6 (${code}) it starts on IPv4 only`, { timeout }, async (t) => {
     const upstream = await startUpstream()
     t.after(() => upstream.close())
     const { listen } = Server.prototype
@@ -116,7 +116,7 @@ for (const code of ['EADDRNOTAVAIL', 'EAFNOSUPPORT']) {
   })
 }
 
-/** Spellings of addresses beyond this machine, and what could be taken for one. */
+/** Spellings of addresses beyond this machine, and what could be mistaken for one. */
 const wide = [
   ...['0.0.0.0', '::', '0', '0x0', '::0', '[::]', '', ' ', '０', '0.0', '000.000.000.000', '0x7f000001x'],
   ...['192.168.1.5', '10.0.0.1', 'fe80::1', '::ffff:0.0.0.0', '*', 'example.com', 'localhost.example', 'LOCALHOST.'],
@@ -160,7 +160,7 @@ test('A05 a wide address by a file ends with exit 1, and loopback by a flag wins
   assert.match(await server.url(), /^http:\/\/127\.0\.0\.1:/)
 })
 
-test('A06 a wide address with a key but no name to be called by ends with exit 1', { timeout }, async (t) => {
+test('A06 a wide address with a key but no allowed host name ends with exit 1', { timeout }, async (t) => {
   const folders = makeFolders(t)
   const dataDirFlag = `--data-dir=${folders.dataDir}`
   const made = await runProgram(t, ['keys', 'create', 'laptop', '--quiet', dataDirFlag], { folders })
@@ -177,7 +177,7 @@ test('A06 a wide address with a key but no name to be called by ends with exit 1
 
 type Unwritable = { dataDir: string; before: string[] }
 
-/** A folder on a disk that cannot be written to; for root, whom no mode keeps out, in a view of the disks of its own. */
+/** A folder on a disk that cannot be written to; for root, whom no mode stops, in a mount namespace of its own. */
 function makeReadOnlyFolder({ root }: TestFolders): Unwritable | null {
   const folder = join(root, 'disk')
   mkdirSync(folder, { mode: 0o500 })
@@ -203,7 +203,7 @@ test('A10 a data folder on a disk that cannot be written to ends the start with 
   assertRefused(refused, new RegExp(`${disk.dataDir}\\S* cannot be used .*--data-dir`))
 })
 
-test('A10 a data folder that cannot be made ends the start with exit 1, and nothing was made', {
+test('A10 a data folder that cannot be created ends the start with exit 1, and nothing is created', {
   timeout,
 }, async (t) => {
   const folders = makeFolders(t)
@@ -215,7 +215,9 @@ test('A10 a data folder that cannot be made ends the start with exit 1, and noth
   assert.deepEqual(readdirSync(folders.root).toSorted(), ['file', 'home', 'work'])
 })
 
-test('A13 a second server on the same data folder ends with exit 1, and the first goes on', { timeout }, async (t) => {
+test('A13 a second server on the same data folder ends with exit 1, and the first keeps running', {
+  timeout,
+}, async (t) => {
   const folders = makeFolders(t)
   const first = startProgram(t, serveWords(folders, fake), { folders })
   const url = await first.url()
@@ -229,14 +231,14 @@ test('A13 a second server on the same data folder ends with exit 1, and the firs
 
 const digest = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex')
 
-/** Each file of the database by its content. */
+/** Each file of the database with the digest of its content. */
 const contentOf = (folder: string) =>
   readdirSync(folder)
     .filter((name) => name.startsWith('claude-serve.db'))
     .map((name) => [name, digest(join(folder, name))])
 
 for (const version of [migrations.length + 1, 2 ** 31 - 1]) {
-  test(`A14 a database of schema ${version} ends the start with exit 1, byte for byte as it was`, {
+  test(`A14 a database of schema ${version} ends the start with exit 1 and stays unchanged byte for byte`, {
     timeout,
   }, async (t) => {
     const folders = makeFolders(t)
@@ -256,7 +258,7 @@ const badFiles: [what: string, content: string, expected: RegExp][] = [
   ['a typing mistake', '{"prot": 5006}', /prot: 5006 .*this key does not exist; did you mean port\?/],
   ['a switch of another program', '{"anonymous": "full"}', /anonymous: "full" .*this key does not exist/],
   ['a name that reaches for prototypes', '{"__proto__": {"host": "0.0.0.0"}}', /__proto__: .*this key does not exist/],
-  ['a port that is none', '{"port": "5005x"}', /--port: "5005x" .*integer from 0 to 65535/],
+  ['an invalid port', '{"port": "5005x"}', /--port: "5005x" .*integer from 0 to 65535/],
   ['an array for a text', '{"host": ["127.0.0.1"]}', /--host: \["127\.0\.0\.1"\]/],
   ['a word for a switch', '{"demo": "maybe"}', /--demo: "maybe" /],
   ['an unknown permission mode', '{"permission-modes": "default,yolo"}', /--permission-modes: .*bypassPermissions/],
@@ -269,7 +271,7 @@ const badFiles: [what: string, content: string, expected: RegExp][] = [
   ['an empty file', '', /--config: .*valid JSON/],
 ]
 for (const [what, content, expected] of badFiles) {
-  test(`A16 a settings file with ${what} ends the start with exit 1 and names the place`, { timeout }, async (t) => {
+  test(`A16 a settings file with ${what} ends the start with exit 1 and names the file`, { timeout }, async (t) => {
     const folders = makeFolders(t)
     const file = join(folders.home, 'mine.json')
     writeFileSync(file, content)
@@ -291,7 +293,7 @@ test('A16 a secret in a setting that is refused is not shown', { timeout }, asyn
   }
 })
 
-test('A18 as root bypassPermissions is refused to every request, named at the start or not', {
+test('A18 as root bypassPermissions is refused to every request, whether it was allowed at the start or not', {
   skip: !isRoot && 'only for root',
   timeout,
 }, async (t) => {
@@ -313,7 +315,7 @@ test('A18 as root bypassPermissions is refused to every request, named at the st
   }
 })
 
-/** What the stand-in for the CLI was started with, but for questions about its version and its login. */
+/** How the stand-in for the CLI was started, except for queries of its version and its login. */
 function starts(record: string): { argv: string[] }[] {
   const all = readFileSync(record, 'utf8').trim().split('\n')
   const turns = all
@@ -323,7 +325,7 @@ function starts(record: string): { argv: string[] }[] {
   return turns
 }
 
-test('A18 bypassPermissions is refused where it was not named at the start', { timeout }, async (t) => {
+test('A18 bypassPermissions is refused unless it was allowed at the start', { timeout }, async (t) => {
   const server = await startTestServer(t, { fake: 'well-behaved' })
   const refused = await post(server, '/v1/chat', { prompt: 'hi', permission_mode: 'bypassPermissions' })
   assert.deepEqual([refused.status, refused.body.code], [403, 'permission_mode_not_allowed'])
@@ -331,7 +333,7 @@ test('A18 bypassPermissions is refused where it was not named at the start', { t
 
 type Trap = { claudeBin: string | null; path?: string; roots?: string[]; expected: RegExp }
 
-/** A `claude` that notes each time that it is run. */
+/** A `claude` that records each run. */
 function makeTrap({ root }: TestFolders, folder: string): string {
   mkdirSync(join(root, folder), { recursive: true })
   const file = join(root, folder, 'claude')

@@ -1,6 +1,6 @@
-// Every route of the real server, as a list that is kept here: a route that comes, goes or asks for less shows as a difference. And
-// each of them against callers without a key, with a placeholder, and with a key of each scope. A title begins with the row's number
-// in the catalogue of attacks.
+// Every route of the real server, compared with a list in this file: a route that is added, removed or needs a lesser scope shows as a
+// difference. And each of them against callers without a key, with a placeholder, and with a key of each scope. Each title begins with
+// the number of its attack.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { newSecret } from '../../src/auth/keys.ts'
@@ -10,8 +10,8 @@ import { makeFolders, startTestServer } from '../helpers/test-server.ts'
 import { pathFor, type Route, send, startWithRoutes, surfaceHeaders } from './posture-routes.ts'
 
 /**
- * Method, path, what it needs, whose words its errors are in, and, for paths that two APIs have, which of them is meant. A GET has a
- * HEAD beside it; ALL is every method.
+ * Method, path, the scope it needs, the error format, and, for paths that two APIs share, the API that is meant. Each GET also has a
+ * HEAD; ALL is every method.
  */
 const list = `
 GET  /                                        open   native
@@ -150,13 +150,13 @@ GET  /v1/v1/models/                           chat   anthropic  anthropic
 GET  /v1/v1/models/*                          chat   anthropic  anthropic
 `
 
-type Words = 'native' | 'openai' | 'anthropic'
+type ErrorFormat = 'native' | 'openai' | 'anthropic'
 type Listed = {
   line: string
   method: string
   path: string
   scope: Scope | 'any' | 'login' | 'open'
-  words: Words
+  format: ErrorFormat
   surface: string
 }
 
@@ -164,11 +164,11 @@ const listed = list
   .split('\n')
   .filter((line) => line.trim() !== '')
   .map((line): Listed => {
-    const [method = '', path = '', scope = '', words = '', surface = ''] = line.split(/\s+/)
-    return { line: `${method} ${path}`, method, path, scope: scope as Scope, words: words as Words, surface }
+    const [method = '', path = '', scope = '', format = '', surface = ''] = line.split(/\s+/)
+    return { line: `${method} ${path}`, method, path, scope: scope as Scope, format: format as ErrorFormat, surface }
   })
 
-/** The file of tests, as that after which something is to be put away. */
+/** Stands in for a test context, so that cleanup runs at the end of the file. */
 const file = { after: (end: () => Promise<void>) => after(end) }
 
 const folders = makeFolders(file)
@@ -178,19 +178,19 @@ const allMethods = routes
   .map(({ methods }) => methods)
   .reduce((most, each) => (each.length > most.length ? each : most), [])
 
-/** Each route as one line of the list, sorted. */
+/** Each route as one line of the list. */
 const toLine = (method: string, { path, scope, surface }: Route) => [method, path, scope, surface].join(' ').trim()
 const lineOf = (route: Route) =>
   toLine(route.methods.length === allMethods.length ? 'ALL' : route.methods.join('+'), route)
 
-test('A17 the routes of the server, and what each needs, are those of the list', () => {
+test('A17 the server’s routes and their scopes match the list', () => {
   const own = routes.filter(({ methods }) => methods.join() !== 'HEAD').map(lineOf)
   const known = listed.map(({ method, path, scope, surface }) => toLine(method, { methods: [], path, scope, surface }))
   assert.deepEqual(own.toSorted(), known.toSorted())
   assert.equal(new Set(own).size, own.length)
 })
 
-test('A17 a HEAD needs just what its GET does', () => {
+test('A17 a HEAD needs the same scope as its GET', () => {
   const of = (method: string) =>
     routes
       .filter(({ methods }) => methods.join() === method)
@@ -199,7 +199,7 @@ test('A17 a HEAD needs just what its GET does', () => {
   assert.deepEqual(of('HEAD'), of('GET'))
 })
 
-test('A17 a server with a route that does not declare its scope does not start, and lets go of everything', async (t) => {
+test('A17 a server with a route that does not declare its scope does not start and releases everything', async (t) => {
   const ownFolders = makeFolders(t)
   const add = (scope: Scope | null) => (app: Parameters<NonNullable<Parameters<typeof startWithRoutes>[2]>>[0]) =>
     void app.register(async (plugin) => {
@@ -213,7 +213,7 @@ test('A17 a server with a route that does not declare its scope does not start, 
   await (await startTestServer(t, options)).close(0)
 })
 
-/** Without a scope: the code of a one-time link. */
+/** Without a scope it creates the code of a one-time link. */
 async function makeKey(scope: Scope | null): Promise<string> {
   const { secret, prefix, hash } = newSecret()
   const store = await openKeyStore(folders.dataDir)
@@ -229,35 +229,35 @@ const keys = new Map<Scope, string>()
 for (const scope of scopes) keys.set(scope, await makeKey(scope))
 const loginCode = await makeKey(null)
 
-/** What an unknown key is told. */
+/** The error for an unknown key. */
 const notValid = /the API key is not valid: it is incomplete, revoked or expired/
 
-/** What each scope opens, written down a second time on purpose. */
+/** What each scope opens, repeated here on purpose. */
 const opens: Record<Scope, readonly string[]> = {
   chat: ['open', 'any', 'chat'],
   agent: ['open', 'any', 'chat', 'agent'],
   admin: ['open', 'any', 'chat', 'agent', 'admin'],
 }
 
-/** The code or class of an error, in the words of its API. */
-function codeIn(words: Words, body: string): unknown {
+/** The code or type of an error, in the format of its API. */
+function codeIn(format: ErrorFormat, body: string): unknown {
   const reply = JSON.parse(body)
-  if (words === 'native') {
+  if (format === 'native') {
     assert.equal(typeof reply.error, 'string')
     return reply.code
   }
   assert.equal(typeof reply.error.message, 'string')
-  if (words === 'openai') return reply.error.code
+  if (format === 'openai') return reply.error.code
   assert.equal(reply.type, 'error')
   return reply.error.type
 }
 
-const noKey: Record<Words, string> = {
+const noKey: Record<ErrorFormat, string> = {
   native: 'unauthorized',
   openai: 'invalid_api_key',
   anthropic: 'authentication_error',
 }
-const tooLittle: Record<Words, string> = {
+const tooLittle: Record<ErrorFormat, string> = {
   native: 'insufficient_scope',
   openai: 'insufficient_scope',
   anthropic: 'permission_error',
@@ -266,7 +266,7 @@ const tooLittle: Record<Words, string> = {
 const methodsOf = ({ method }: Listed): string[] =>
   method === 'ALL' ? allMethods : method === 'GET' ? ['GET', 'HEAD'] : [method]
 
-/** Each method of the route, asked with these headers. */
+/** One answer for each method of the route, requested with these headers. */
 async function askAll(route: Listed, headers: Record<string, string>) {
   const path = pathFor(route)
   const answers = methodsOf(route).map(async (method) => {
@@ -285,7 +285,7 @@ for (const route of listed) {
         assert.equal(answer.status, route.scope === 'open' ? 200 : 401, answer.method)
         if (route.scope === 'open') continue
         assert.equal(answer.headers['www-authenticate'], 'Bearer')
-        if (answer.hasBody) assert.equal(codeIn(route.words, answer.body), noKey[route.words])
+        if (answer.hasBody) assert.equal(codeIn(route.format, answer.body), noKey[route.format])
       }
     }
   })
@@ -299,7 +299,7 @@ for (const route of listed) {
         else {
           assert.equal(answer.status, 403, what)
           if (!answer.hasBody) continue
-          assert.equal(codeIn(route.words, answer.body), tooLittle[route.words])
+          assert.equal(codeIn(route.format, answer.body), tooLittle[route.format])
           assert.match(answer.body, new RegExp(`lacks the scope ${route.scope}`))
         }
       }
@@ -311,12 +311,12 @@ for (const route of listed.filter(({ scope }) => scope !== 'login')) {
   const name = `${route.line}${route.surface === '' ? '' : ` for ${route.surface}`}`
 
   test(`C16 the code of a one-time link is no key for ${name}`, async () => {
-    // x-api-key would make some of these requests ones of another API.
+    // x-api-key would make some of these requests belong to another API.
     for (const [header, value] of Object.entries({ authorization: `Bearer ${loginCode}`, 'api-key': loginCode })) {
       for (const answer of await askAll(route, { [header]: value })) {
         assert.equal(answer.status, route.scope === 'open' ? 200 : 401, answer.method)
         if (route.scope === 'open' || !answer.hasBody) continue
-        assert.equal(codeIn(route.words, answer.body), noKey[route.words])
+        assert.equal(codeIn(route.format, answer.body), noKey[route.format])
         assert.match(answer.body, notValid)
       }
     }
@@ -332,7 +332,7 @@ test('C01 none of this started a process', async () => {
 })
 
 for (const path of ['/nothing', '/v1/nothing', '/v1/keys', '/admin', '/.env', '/v1/runs/../../etc/passwd']) {
-  test(`C01 ${path} is not there, with a key or without one`, async () => {
+  test(`C01 ${path} does not exist, with a key or without one`, async () => {
     for (const key of ['', keys.get('admin') ?? '']) {
       const headers: Record<string, string> = key === '' ? {} : { authorization: `Bearer ${key}` }
       assert.equal((await send(server, { path, headers })).status, 404)

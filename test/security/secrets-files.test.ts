@@ -1,5 +1,5 @@
-// What the server leaves on disk, and who can read or change it, under a usual umask and under none; and what a signal or a crash can
-// bring to light. A title begins with the row's number in the catalogue of attacks.
+// What the server leaves on disk and who can read or change it, with a usual umask and with none; and what a signal or a crash can
+// reveal. Each title begins with the number of its attack.
 import assert from 'node:assert/strict'
 import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ type Entry = { path: string; mode: number; isFolder: boolean }
 const others = 0o077
 const othersWrite = 0o022
 
-/** What is there; files of processes may come and go meanwhile. */
+/** The existing entries; files of processes may come and go meanwhile. */
 function entriesOf(folder: string): Entry[] {
   const names = existsSync(folder) ? readdirSync(folder) : []
   return names.flatMap((name) => {
@@ -28,7 +28,7 @@ function entriesOf(folder: string): Entry[] {
   })
 }
 
-/** All that lies below and can be reached by others: what is in a folder that is closed to them is passed over. */
+/** Everything below that others can reach: the content of a folder that is closed to them is skipped. */
 const reachable = (folder: string): Entry[] =>
   entriesOf(folder).flatMap((entry) =>
     entry.isFolder && (entry.mode & others) !== 0 ? [entry, ...reachable(entry.path)] : [entry],
@@ -40,12 +40,12 @@ const everything = (folder: string): Entry[] =>
 
 const shown = ({ path, mode }: Entry) => `${mode.toString(8)} ${path}`
 
-/** As in a home that nobody has used yet, and that others may look into. */
+/** Like a home that nobody has used yet and that others may look into. */
 function openHome(folders: TestFolders): void {
   for (const folder of [folders.root, folders.home, folders.cwd]) chmodSync(folder, 0o755)
 }
 
-async function leadThrough(program: Program): Promise<void> {
+async function useServer(program: Program): Promise<void> {
   const server = { url: await program.url() }
   const accepted = await post(server, '/v1/chat', { prompt: step({ text: 'x' }), background: true, tools: [] })
   assert.equal(accepted.status, 202)
@@ -56,14 +56,14 @@ async function leadThrough(program: Program): Promise<void> {
 const open = (entries: Entry[], bits: number) => entries.filter(({ mode }) => (mode & bits) !== 0).map(shown)
 
 for (const umask of ['022', '002', '000']) {
-  const title = `after a first start with umask ${umask} the data folder is its owner's alone, and nobody else can change a file`
+  const title = `after a first start with umask ${umask} only its owner can read the data folder, and nobody else can change a file`
   test(`${umask === '000' ? 'G12' : 'P06'} ${title}`, { skip, timeout }, async (t) => {
     const folders = makeFolders(t)
     openHome(folders)
     const { dataDir, root, home } = folders
     const options = { folders, umask, isFirst: true }
     const program = startProgram(t, serveWords(folders, fake), options)
-    await leadThrough(program)
+    await useServer(program)
     const running = everything(dataDir)
     for (const name of ['claude-serve.db', 'claude-serve.lock', 'server.json', 'logs'])
       assert.ok(
@@ -74,7 +74,7 @@ for (const umask of ['022', '002', '000']) {
     assert.equal(made.code, 0, made.stderr)
     await program.stop()
     const left = reachable(root)
-    // What Node has compiled is run at the next start.
+    // Node's compile cache is run at the next start.
     assert.ok(left.some(({ path }) => path.startsWith(join(home, '.cache'))))
     assert.deepEqual(
       {
@@ -87,22 +87,22 @@ for (const umask of ['022', '002', '000']) {
   })
 }
 
-test('P06 a data folder and files that were open to others are closed at the next start', {
+test('P06 a data folder and files that are open to others are closed at the next start', {
   skip,
   timeout,
 }, async (t) => {
   const folders = makeFolders(t)
   const first = startProgram(t, serveWords(folders, fake), { folders })
-  await leadThrough(first)
+  await useServer(first)
   await first.stop()
   for (const { path, isFolder } of everything(folders.dataDir)) chmodSync(path, isFolder ? 0o777 : 0o666)
   chmodSync(folders.dataDir, 0o777)
   const second = startProgram(t, serveWords(folders, fake), { folders })
   await second.url()
   assert.equal(lstatSync(folders.dataDir).mode & 0o7777, 0o700)
-  const kept = everything(folders.dataDir).filter(({ path }) => path.includes('claude-serve.db'))
-  assert.ok(kept.length > 0)
-  assert.deepEqual(open(kept, others), [])
+  const database = everything(folders.dataDir).filter(({ path }) => path.includes('claude-serve.db'))
+  assert.ok(database.length > 0)
+  assert.deepEqual(open(database, others), [])
 })
 
 test('P06 a data folder that many users share is refused and left as it is', { skip, timeout }, async (t) => {
@@ -115,7 +115,7 @@ test('P06 a data folder that many users share is refused and left as it is', { s
   assert.deepEqual([lstatSync(folders.dataDir).mode & 0o7777, readdirSync(folders.dataDir)], [0o1777, []])
 })
 
-/** Files by which a program brings its memory to disk. */
+/** Files in which a program dumps its memory. */
 const isDump = ({ path }: Entry) => /heapsnapshot|heapprofile|cpuprofile|report\.\d|(^|\/)core(\.\d+)?$/.test(path)
 
 async function startForSignals(t: TestContext) {
@@ -127,7 +127,7 @@ async function startForSignals(t: TestContext) {
   return { folders, program, server }
 }
 
-test('P07 SIGUSR1 opens no debugger, by which others could run what they like', {
+test('P07 SIGUSR1 opens no debugger, through which others could run anything', {
   skip: process.platform !== 'linux' && 'only Linux lists the sockets of a process',
   timeout,
 }, async (t) => {
@@ -142,7 +142,7 @@ test('P07 SIGUSR1 opens no debugger, by which others could run what they like', 
 })
 
 for (const signal of ['SIGUSR2', 'SIGHUP', 'SIGABRT'] as const) {
-  test(`P07 ${signal} brings nothing of the server's memory to disk or to its output`, { skip, timeout }, async (t) => {
+  test(`P07 ${signal} writes nothing of the server's memory to disk or to its output`, { skip, timeout }, async (t) => {
     const { folders, program } = await startForSignals(t)
     program.signal(signal)
     const { stdout, stderr } = await program.stop()

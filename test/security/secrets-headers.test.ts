@@ -1,5 +1,5 @@
-// The headers that every answer has, whatever was asked and however it went: nothing of ours is taken for another kind of document,
-// shown in a frame, kept by a cache or read by another page. A title begins with the row's number in the catalogue of attacks.
+// The headers that every answer must have, whatever was requested and whatever the outcome: no answer is taken for another kind of
+// document, shown in a frame, cached or read by another page. Each title begins with the number of its attack.
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
@@ -9,9 +9,9 @@ import { listenApp } from '../helpers/inject-app.ts'
 import { ScriptedAgent, untilAborted } from '../helpers/scripted-agent.ts'
 import {
   type Answer,
-  type SendOptions,
   pathFor,
   type Route,
+  type SendOptions,
   send,
   startWithRoutes,
   surfaceHeaders,
@@ -22,7 +22,7 @@ const page = 'https://app.example'
 const config = { bodyLimitBytes: 2048, corsOrigins: [page] }
 const { server, routes } = await startWithRoutes(file, { fake: 'well-behaved', config })
 
-/** Written down a second time on purpose. */
+/** Repeated here on purpose. */
 const expected: Record<string, string> = {
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
@@ -33,7 +33,7 @@ const expected: Record<string, string> = {
   'referrer-policy': 'no-referrer',
 }
 
-/** A page of ours may load what is its own, and nothing else; it and its parts are the same for everybody, so they may be kept. */
+/** The server's page may load its own files and nothing else; it and its parts are the same for everybody, so they may be cached. */
 const pagePolicy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
@@ -49,7 +49,7 @@ function expectedFor({ 'content-type': type }: Headers): Record<string, string> 
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
-/** `isPage`: for a page whose origin was named. */
+/** `isPage`: for a page of an allowed origin. */
 function assertProtected(headers: Headers, what: string, isPage = false): void {
   for (const [name, value] of Object.entries(expectedFor(headers)))
     assert.equal(headers[name], value, `${what}: ${name}`)
@@ -61,7 +61,7 @@ function assertProtected(headers: Headers, what: string, isPage = false): void {
 
 const methods = (route: Route) => (route.methods.length > 2 ? ['GET', 'POST', 'DELETE'] : route.methods)
 
-/** Each route by each of its methods, once. */
+/** Each route with each of its methods, once. */
 const targets = routes.flatMap((route) =>
   methods(route).map((method) => ({ method, path: pathFor(route), headers: surfaceHeaders(route) })),
 )
@@ -71,7 +71,7 @@ type Kind = {
   what: string
   statuses: readonly number[]
   request(target: Target): SendOptions
-  isMeant?(target: Target): boolean
+  isApplicable?(target: Target): boolean
   isPage?: boolean
 }
 
@@ -83,11 +83,11 @@ const withHeaders =
   })
 
 const hasBody = ({ method }: Target) => ['POST', 'PATCH', 'DELETE'].includes(method)
-/** Without keys nobody may log in, whatever the body is. */
+/** Without keys nobody can log in, whatever the body is. */
 const isRead = (target: Target) => hasBody(target) && target.path !== '/v1/login'
 
 const kinds: Kind[] = [
-  { what: 'a request as it should be', statuses: [200, 204, 400, 404, 405, 501], request: (target) => target },
+  { what: 'a good request', statuses: [200, 204, 400, 404, 405, 501], request: (target) => target },
   {
     what: 'a request for another host',
     statuses: [403],
@@ -99,7 +99,7 @@ const kinds: Kind[] = [
     request: withHeaders({ origin: 'https://evil.example' }),
   },
   {
-    what: 'a request from a page that was named, without a key',
+    what: 'a request from a page of an allowed origin, without a key',
     statuses: [200, 401],
     request: withHeaders({ origin: page }),
     isPage: true,
@@ -133,33 +133,33 @@ const kinds: Kind[] = [
     what: 'a body of another type',
     statuses: [415],
     request: withHeaders({ 'content-type': 'text/plain' }),
-    isMeant: isRead,
+    isApplicable: isRead,
   },
   {
-    what: 'a body that is no JSON',
+    what: 'a body that is not JSON',
     statuses: [400, 404, 405, 501],
     request: (target) => ({ ...target, body: '{' }),
-    isMeant: hasBody,
+    isApplicable: hasBody,
   },
   {
     what: 'a body that is too large',
     statuses: [413, 404, 405, 501],
     request: (target) => ({ ...target, body: JSON.stringify({ prompt: 'x'.repeat(4096) }) }),
-    isMeant: isRead,
+    isApplicable: isRead,
   },
   { what: 'another method', statuses: [404, 405, 501], request: (target) => ({ ...target, method: 'PUT' }) },
   {
-    what: 'a path that is not there',
+    what: 'a path that does not exist',
     statuses: [404, 501],
     request: ({ path, ...target }) => ({ ...target, path: `${path.replace(/\/$/, '')}/nothing/at/all` }),
-    isMeant: ({ path }) => !path.endsWith('/x'),
+    isApplicable: ({ path }) => !path.endsWith('/x'),
   },
 ]
-for (const { what, statuses, request, isMeant = () => true, isPage } of kinds) {
+for (const { what, statuses, request, isApplicable = () => true, isPage } of kinds) {
   test(`P11 the answer to ${what} is protected on every route`, { timeout: 120_000 }, async () => {
-    const meant = targets.filter(isMeant)
-    assert.ok(meant.length > 10)
-    for (const target of meant) {
+    const applicable = targets.filter(isApplicable)
+    assert.ok(applicable.length > 10)
+    for (const target of applicable) {
       const answer = await send(server, request(target))
       const outcome = `${target.method} ${target.path} is ${answer.status}`
       assert.ok(statuses.includes(answer.status), `${outcome} ${answer.body}`)
@@ -180,14 +180,14 @@ test('P11 answers that are streams are protected', async () => {
   }
 })
 
-test('P11 the preflight of a page that was named is protected', async () => {
+test('P11 the preflight of a page of an allowed origin is protected', async () => {
   const headers = { origin: page, 'access-control-request-method': 'POST' }
   const { status, headers: answered } = await send(server, { method: 'OPTIONS', path: '/v1/chat', headers })
   assert.equal(status, 204)
   assertProtected(answered, 'a preflight', true)
 })
 
-/** Sends bytes as they are, and reads until the server has closed the connection. */
+/** Sends the bytes unchanged and reads until the server closes the connection. */
 async function exchange(port: number, request: string): Promise<Pick<Answer, 'status' | 'headers'>> {
   const socket = connect({ port, host: '127.0.0.1' })
   socket.write(request, 'latin1')
@@ -215,11 +215,15 @@ const unusual: [what: string, request: string, ...statuses: number[]][] = [
   ['101 headers', `${get}${fillers(99)}\r\n`, 431],
   ['a path that cannot be decoded', get.replace('/livez', '/%zz').concat('\r\n'), 400],
   ['a whole address as its path', get.replace('/livez', 'http://localhost/livez').concat('\r\n'), 400],
-  ['an expectation that is not known', `${get}Expect: the-unexpected\r\n\r\n`, 417, 200],
+  ['an unknown expectation', `${get}Expect: the-unexpected\r\n\r\n`, 417, 200],
   ['a length and chunks', `${post}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
   ['a bad chunk', `${post}Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n`, 400],
   ['a body that is too large by its length', `${post}Content-Length: 100000\r\n\r\n`, 413],
-  ['a body that is too large, asked beforehand', `${post}Content-Length: 100000\r\nExpect: 100-continue\r\n\r\n`, 413],
+  [
+    'a body that is too large, announced with an expectation',
+    `${post}Content-Length: 100000\r\nExpect: 100-continue\r\n\r\n`,
+    413,
+  ],
   ['an upgrade', `${get.replace('Connection: close', 'Connection: close, Upgrade')}Upgrade: websocket\r\n\r\n`, 200],
 ]
 for (const [what, request, ...statuses] of unusual) {
@@ -230,7 +234,7 @@ for (const [what, request, ...statuses] of unusual) {
   })
 }
 
-test('P11 the answer to a request that never comes to its end is protected', { timeout: 30_000 }, async (t) => {
+test('P11 the answer to a request that never ends is protected', { timeout: 30_000 }, async (t) => {
   const limits = { headersTimeoutMs: 200, requestTimeoutMs: 400, checkIntervalMs: 50 }
   const { port } = await listenApp(t, { limits })
   for (const request of ['GET /livez HT', `${post}Content-Length: 10\r\n\r\n{`]) {
@@ -240,7 +244,7 @@ test('P11 the answer to a request that never comes to its end is protected', { t
   }
 })
 
-test('P11 what is answered while the server ends is protected', { timeout: 30_000 }, async (t) => {
+test('P11 answers during shutdown are protected', { timeout: 30_000 }, async (t) => {
   const agent = new ScriptedAgent((_request, signal) => untilAborted(signal, ['Hello']))
   const { port, runs } = await listenApp(t, { agent })
   const first = send({ port }, { method: 'POST', path: '/v1/chat', body: '{"prompt":"hi"}' })

@@ -1,5 +1,5 @@
-// A server as a process, with a real CLI, words that stand for secrets in everything that a client and the operator give, and all the
-// places where such a word could turn up. Not for what is attacked (see secrets.test.ts).
+// A server as a process with a real CLI, canary words in place of the secrets of clients and operator, and every place in which such a
+// word could turn up. secrets.test.ts contains the attacks.
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -10,16 +10,16 @@ import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
 import { makeFolders, type TestFolders } from '../helpers/test-server.ts'
 import { type Outcome, type Program, runProgram, serveWords, startProgram } from './posture-process.ts'
 
-/** The operator's. */
+/** Secrets of the operator. */
 export const operatorSecrets = {
   /** The CLI's login. */
   upstreamKey: 'sk-ant-api03-canary-of-the-operator-77aa',
-  /** What no CLI process has any business with. */
+  /** A secret that no CLI process needs. */
   other: 'canary-of-another-program-41c0',
 }
 
-/** A client's words. */
-export const words = {
+/** Canaries in what a client sends. */
+export const canaries = {
   prompt: 'canary-of-a-prompt-9d31',
   system: 'canary-of-a-system-prompt-5b02',
   appended: 'canary-of-an-appended-prompt-e7c4',
@@ -40,20 +40,20 @@ export type Scene = {
   /** A key with every scope. */
   key: string
   /** `claude-serve keys …` in the server's folder. */
-  keys(...words: string[]): Promise<Outcome>
-  /** To be given every answer, and everything else that a client gets to see. */
-  saw(answer: string): void
-  /** Notes the arguments of all processes that the server has, as any user of the machine can read them. */
+  keys(...args: string[]): Promise<Outcome>
+  /** Records an answer, or anything else that a client gets to see. */
+  recordOutput(answer: string): void
+  /** Records the arguments of all the server's processes, as every user of the machine can read them. */
   lookAtProcesses(): number
-  /** Throws where one of the words, or a key, is where it must not be. */
-  assertKept(): void
-  /** What the server has sent to whom it sends its traces; all of it once the server has ended. */
+  /** Throws if one of the words, or a key, is where it must not be. */
+  assertNoneLeaked(): void
+  /** What the server has sent to its trace collector; complete once the server has ended. */
   traces(): string[]
 }
 
 const file = { after: (end: () => Promise<void>) => after(end) }
 
-/** Takes the traces that a server sends, as the operator's own collector does. */
+/** Receives the traces that a server sends, like an operator's own collector. */
 async function startCollector(): Promise<{ url: string; bodies: string[] }> {
   const bodies: string[] = []
   const server = createServer((request, response) => {
@@ -101,18 +101,19 @@ export async function openSecretsScene(): Promise<Scene> {
     port: Number(new URL(url).port),
     key,
     keys,
-    saw: (answer) => void seen.push(answer),
+    recordOutput: (answer) => void seen.push(answer),
     lookAtProcesses: () => {
       const found = commandsIn(folders)
       for (const command of found) commands.add(command)
       return found.length
     },
-    assertKept: () => assertKept({ folders, upstream, program, key, seen, commands, traces: collector.bodies }),
+    assertNoneLeaked: () =>
+      assertNoneLeaked({ folders, upstream, program, key, seen, commands, traces: collector.bodies }),
     traces: () => collector.bodies,
   }
 }
 
-/** The command lines of the CLI processes that live in these folders, and of what they have started. */
+/** The command lines of the CLI processes in these folders, and of what they have started. */
 function commandsIn({ home }: TestFolders): string[] {
   return readdirSync('/proc').flatMap((name) => {
     try {
@@ -126,7 +127,7 @@ function commandsIn({ home }: TestFolders): string[] {
   })
 }
 
-/** What a program of others leaves may be gone by the time that it is looked at. */
+/** What another program writes may be gone by the time it is read. */
 function unlessGone<T>(look: () => T, gone: T): T {
   try {
     return look()
@@ -136,7 +137,7 @@ function unlessGone<T>(look: () => T, gone: T): T {
   }
 }
 
-/** Every file below, by its path. */
+/** The paths of all files below a folder. */
 function filesBelow(folder: string): string[] {
   return unlessGone(() => readdirSync(folder, { withFileTypes: true }), []).flatMap((entry) => {
     const path = join(folder, entry.name)
@@ -155,9 +156,9 @@ function assertNone(where: string, content: string, secrets: readonly string[]):
   for (const secret of secrets) assert.ok(!content.includes(secret), `in ${where}: ${secret}`)
 }
 
-function assertKept({ folders, upstream, program, key, seen, commands, traces }: Sinks): void {
+function assertNoneLeaked({ folders, upstream, program, key, seen, commands, traces }: Sinks): void {
   const operators = Object.values(operatorSecrets)
-  const clients = Object.values(words)
+  const clients = Object.values(canaries)
   const logs = filesBelow(join(folders.dataDir, 'logs')).map((path) => readFileSync(path, 'utf8'))
   assert.ok(logs.length > 0, 'there is no log')
   assertNone('the log', [program.output, ...logs].join('\n'), [key, ...operators, ...clients])
@@ -168,7 +169,7 @@ function assertKept({ folders, upstream, program, key, seen, commands, traces }:
     assertNone('an address', url, [key, ...operators, ...clients])
     assertNone('what goes to the model', JSON.stringify(headers) + raw, [key, operatorSecrets.other])
   }
-  // Runs are kept in the database, with what was asked and answered; keys are kept as hashes alone.
+  // The database stores runs with their requests and answers, and keys as hashes only.
   for (const path of filesBelow(folders.root)) {
     const content = unlessGone(() => readFileSync(path, 'latin1'), '')
     assertNone(path, content, [key, operatorSecrets.other])

@@ -1,5 +1,5 @@
-// What must not stand in the program's text: shells, code made from strings, calls into the world, dumps of its memory. And what comes
-// along with it from others. A title begins with the row's number in the catalogue of attacks.
+// What the source must not contain: shells, code made from strings, outgoing calls, memory dumps. And what the dependencies bring along.
+// Each title begins with the number of its attack.
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 
-/** The program without its comments, by file. */
+/** The source files without their comments. */
 const sources = readdirSync(join(repository, 'src'), { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && /\.[cm]?[jt]sx?$/.test(entry.name))
   .map((entry) => {
@@ -20,10 +20,10 @@ function withoutComments(code: string): string {
   return code.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/^\s*\/\/.*$|\s\/\/\s.*$/gm, '')
 }
 
-/** Files, with the lines in which it stands. */
-function linesWith(pattern: RegExp, isMeant: (file: string) => boolean = () => true): string[] {
+/** The lines that match, with their files. */
+function linesWith(pattern: RegExp, isIncluded: (file: string) => boolean = () => true): string[] {
   return sources
-    .filter(({ file }) => isMeant(file))
+    .filter(({ file }) => isIncluded(file))
     .flatMap(({ file, code }) =>
       code
         .split('\n')
@@ -32,7 +32,7 @@ function linesWith(pattern: RegExp, isMeant: (file: string) => boolean = () => t
     )
 }
 
-test('P15 the sources are found, and a pattern is seen where it stands', () => {
+test('P15 the sources are found, and a pattern is found in them', () => {
   assert.ok(sources.length > 100, String(sources.length))
   assert.ok(linesWith(/\bspawn\(/).length > 0)
   const code = withoutComments('a // eval(x)\n/* eval(y)\n */\n  // eval(z)\nconst u = "http://x"')
@@ -42,7 +42,7 @@ test('P15 the sources are found, and a pattern is seen where it stands', () => {
   )
 })
 
-/** `RegExp.exec` is a method of something, so it has a point before it. */
+/** `RegExp.exec` is a method, so it follows a dot. */
 const forbidden: [what: string, pattern: RegExp][] = [
   [
     'a shell',
@@ -54,24 +54,24 @@ const forbidden: [what: string, pattern: RegExp][] = [
   ],
   ['code made from text', /\beval\s*\(|new\s+Function\b|\bFunction\s*\(\s*['"`]|node:vm|['"]vm['"]|\bimport\(\s*`/],
   ['timers that take code', /set(?:Timeout|Interval|Immediate)\s*\(\s*['"`]/],
-  ['parts of Node that are not public', /process\.(?:binding|dlopen)|_linkedBinding/],
+  ['internal parts of Node', /process\.(?:binding|dlopen)|_linkedBinding/],
   [
     'dumps and debuggers',
     /writeHeapSnapshot|getHeapSnapshot|NearHeapLimit|node:inspector|process\.report\.(?!getReport)|startupSnapshot/,
   ],
-  ['bodies that are put into patterns or prototypes', /__proto__\s*[\]=:]|setPrototypeOf/],
+  ['writes to prototypes', /__proto__\s*[\]=:]|setPrototypeOf/],
   ['TLS that takes any certificate', /rejectUnauthorized|NODE_TLS_REJECT_UNAUTHORIZED\s*=/],
 ]
 for (const [what, pattern] of forbidden) {
-  test(`P15 nowhere in the program is there ${what}`, () => {
+  test(`P15 the source contains no use of ${what}`, () => {
     assert.deepEqual(linesWith(pattern), [])
   })
 }
 
-/** Commands are clients of a server that runs, and start programs for their user; the demo's model is a server of its own. */
+/** Commands are clients of a running server and start programs for their user; the demo's model is a server of its own. */
 const isServer = (file: string) => !file.startsWith(join('src', 'commands')) && !file.startsWith(join('src', 'demo'))
 
-test('P15 processes are started by their program and a list of arguments, by the server in three places', () => {
+test('P15 processes are started with a program and a list of arguments, by the server in three files', () => {
   const imports = linesWith(/node:child_process/)
   for (const line of imports)
     assert.match(line, /import \{ (?:type ChildProcess, )?(?:spawn|execFile) \} from 'node:child_process'$/)
@@ -83,7 +83,7 @@ test('P15 processes are started by their program and a list of arguments, by the
   ])
 })
 
-test('P15 the server calls nobody: it fetches no address and opens no connection', () => {
+test('P15 the server makes no outgoing calls: it fetches no address and opens no connection', () => {
   const calls =
     /(?<![.\w#])fetch\s*\(|node:(?:https|http2|tls|dgram|dns)|['"](?:undici|axios|got)['"]|\bhttps?\.(?:get|request)\s*\(|net\.(?:connect|createConnection)|new\s+(?:WebSocket|EventSource|XMLHttpRequest)\b/
   assert.deepEqual(linesWith(calls, isServer), [])
@@ -92,7 +92,7 @@ test('P15 the server calls nobody: it fetches no address and opens no connection
   for (const line of imported) assert.doesNotMatch(line, /\b(?:request|get|connect|createConnection|Agent)\b[ ,}]/)
 })
 
-test('P15 traces are the one thing that is sent, by a part that is loaded only where the operator has named a collector', () => {
+test('P15 only traces are sent, by a module that is loaded only if the operator has named a collector', () => {
   const exporting = linesWith(/@opentelemetry\//, isServer).map((line) => line.split(':')[0])
   assert.deepEqual([...new Set(exporting)], [join('src', 'observability', 'tracing.ts')])
   const loading = linesWith(/observability\/tracing\.ts/).filter((line) => !/\bimport type\b/.test(line))
@@ -103,7 +103,7 @@ test('P15 traces are the one thing that is sent, by a part that is loaded only w
   assert.match(code, /if \(url === ''\) return null\s+const \{ startTracing \} = await import/)
 })
 
-test('P15 the environment of the process is read in the settings alone', () => {
+test('P15 only the settings read the environment of the process', () => {
   const files = new Set(linesWith(/(?<!`)process\.env\b/).map((line) => line.split(':')[0]))
   assert.deepEqual([...files], [join('src', 'config/options.ts')])
 })
@@ -121,7 +121,7 @@ const manifest = read<Manifest>('package.json')
 const lock = read<{ lockfileVersion: number; packages: Record<string, Locked> }>('package-lock.json')
 const locked = Object.entries(lock.packages).filter(([path]) => path !== '')
 
-test('P15 installing the package runs nothing of ours', () => {
+test('P15 installing the package runs no script of its own', () => {
   const onInstall = ['preinstall', 'install', 'postinstall', 'prepare', 'preprepare', 'postprepare', 'prepublish']
   for (const name of onInstall) assert.equal(manifest.scripts[name], undefined, name)
   for (const [name, script] of Object.entries(manifest.scripts))
@@ -140,14 +140,14 @@ test('P15 every dependency is locked, with its checksum, from the public registr
     assert.ok(lock.packages[`node_modules/${name}`], name)
 })
 
-test('P15 of all dependencies only those that are named may run a script when they are installed', () => {
+test('P15 only listed dependencies may run a script when they are installed', () => {
   const running = locked.filter(([, { hasInstallScript }]) => hasInstallScript === true).map(([path]) => path)
   const named = Object.entries(manifest.allowScripts)
   assert.deepEqual(
     running,
     named.map(([name]) => `node_modules/${name}`),
   )
-  // esbuild only tries its program out, and works without.
+  // esbuild only tests its program, and works without.
   assert.deepEqual(
     named.flatMap(([name, isAllowed]) => (isAllowed ? name : [])),
     ['node'],
@@ -155,7 +155,7 @@ test('P15 of all dependencies only those that are named may run a script when th
   for (const path of running) assert.ok(!(path.replace('node_modules/', '') in manifest.dependencies), path)
 })
 
-test('P07 nothing that the server is started by asks for dumps, reports or a debugger', () => {
+test('P07 no start command of the server enables dumps, reports or a debugger', () => {
   const [shebang = ''] = readFileSync(join(repository, 'src', 'cli.ts'), 'utf8').split('\n')
   for (const text of [manifest.scripts.start ?? '', shebang])
     assert.doesNotMatch(text, /inspect|heap|report|prof|diagnostic|trace/)

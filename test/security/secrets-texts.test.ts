@@ -1,5 +1,5 @@
-// Secrets in texts that others have written: what a CLI complains of on stderr, and what is about to become a line of the log. A title
-// begins with the row's number in the catalogue of attacks.
+// Secrets in texts from elsewhere: what a CLI prints on stderr, and what is about to become a line of the log. Each title begins with
+// the number of its attack.
 import assert from 'node:assert/strict'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ import { fakeCli, makeFolders, startTestServer, type TestServer } from '../helpe
 const ours = newSecret().secret
 const timeout = 60_000
 
-/** Of forms that are known. */
+/** Keys of known forms. */
 const keys = [
   'sk-ant-api03-canary-0001-AAAA',
   'sk-ant-oat01-canary-0002-BBBB',
@@ -35,14 +35,14 @@ const complaint = [
   '    at Object.<anonymous> (/home/somebody/.claude/local/cli.js:12:34)',
 ].join('\n')
 
-/** The operator's, of no known form: known only as the value of a variable. */
+/** A token of the operator without any known form, known only as the value of a variable. */
 const plainToken = 'a-token-like-any-other-word-0012'
 
 type Complaint = { isEarly?: boolean }
 
 /**
  * A `claude` that writes `text`, a JavaScript expression, to stderr and ends with code 7: in the middle of its answer, or early, before
- * it has said anything.
+ * its first output.
  */
 function makeComplainer(folder: string, text: string, { isEarly = false }: Complaint): string {
   const file = join(folder, 'complainer.mjs')
@@ -72,7 +72,7 @@ async function startComplaining(t: TestContext, text: string, how: Complaint = {
 
 const whole = { prompt: 'a-prompt-to-be-quoted', tools: [] }
 
-/** What both native routes tell of the failure. */
+/** How both native routes report the failure. */
 async function failures(server: TestServer): Promise<Record<string, unknown>[]> {
   const answer = await post(server, '/v1/chat', whole)
   assert.deepEqual([answer.status, answer.body.code, answer.body.returncode], [502, 'claude_failed', 7])
@@ -84,7 +84,7 @@ async function failures(server: TestServer): Promise<Record<string, unknown>[]> 
   return [answer.body, last]
 }
 
-test('P03 what the CLI says on stderr is told without the keys in it', { timeout }, async (t) => {
+test('P03 the stderr of the CLI is reported without the keys in it', { timeout }, async (t) => {
   const server = await startComplaining(t, JSON.stringify(complaint))
   for (const failure of await failures(server)) {
     const text = JSON.stringify(failure)
@@ -99,7 +99,7 @@ test('P03 what the CLI says on stderr is told without the keys in it', { timeout
   assert.doesNotMatch(JSON.stringify(server.logLines), /canary/i)
 })
 
-test('P03 an error of our own names no file of ours, and shows no stack', { timeout }, async (t) => {
+test('P03 an error of the server itself names no source file and shows no stack', { timeout }, async (t) => {
   const server = await startComplaining(t, '"x"')
   for (const failure of await failures(server)) {
     const { stderr: _, ...ours } = failure
@@ -108,7 +108,7 @@ test('P03 an error of our own names no file of ours, and shows no stack', { time
   }
 })
 
-test('P03 the operator’s own token is told to nobody, whatever it looks like', { timeout }, async (t) => {
+test('P03 the operator’s own token is never reported, whatever it looks like', { timeout }, async (t) => {
   const server = await startComplaining(t, '"refused: " + process.env.ANTHROPIC_AUTH_TOKEN')
   for (const failure of await failures(server)) {
     assert.match(String(failure.stderr), /^refused: /)
@@ -140,7 +140,7 @@ function nestedError(): Error {
   return Object.assign(new Error(`outer ${token}`, { cause: inner }), { request: { headers: { 'x-api-key': named } } })
 }
 
-/** What somebody might hand to the log by mistake. */
+/** What somebody might log by mistake. */
 const logged: [what: string, facts: () => Record<string, unknown>, message?: string][] = [
   ['a message', () => ({}), `started with ${secret} and ${token}`],
   ['an object', () => ({ key: secret, headers: { authorization: token, 'x-api-key': named } })],
@@ -148,9 +148,9 @@ const logged: [what: string, facts: () => Record<string, unknown>, message?: str
   ['an object ten levels down', () => ({ deep: nest({ key: secret, 'api-key': named }, 10) })],
   ['headers in a row', () => ({ rawHeaders: ['Host', 'a', 'X-Api-Key', named, 'Authorization', token] })],
   ['headers by name, each a list', () => ({ headersDistinct: { 'x-api-key': [named], authorization: [token] } })],
-  ['an error, its causes and what hangs on them', () => ({ err: nestedError() })],
+  ['an error, its causes and their properties', () => ({ err: nestedError() })],
   ['several errors in one', () => ({ err: new AggregateError([nestedError(), new Error(secret)], `all ${ours}`) })],
-  ['a cause that is no error', () => ({ err: new Error(secret, { cause: { token: ours, 'x-api-key': named } }) })],
+  ['a cause that is not an error', () => ({ err: new Error(secret, { cause: { token: ours, 'x-api-key': named } }) })],
   [
     'a body as text inside a body as text',
     () => ({ body: JSON.stringify({ body: JSON.stringify({ 'x-api-key': named, secret }) }) }),

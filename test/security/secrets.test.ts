@@ -1,6 +1,6 @@
-// Secrets: one server is led through everything that it can do, with words in all places that stand for keys, prompts and answers;
-// afterwards logs, process lists, addresses, error texts and files are looked through. And what is taken out of texts that others have
-// written. A title begins with the row's number in the catalogue of attacks.
+// Secrets: one server does everything it can do, with canary words in place of keys, prompts and answers; afterwards logs, process
+// lists, addresses, error texts and files are searched for them. And what clients send cannot forge log lines. Each title begins with
+// the number of its attack.
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
@@ -9,9 +9,9 @@ import { fileURLToPath } from 'node:url'
 import { newSecret } from '../../src/auth/keys.ts'
 import { step } from '../helpers/test-server.ts'
 import { send } from './posture-routes.ts'
-import { openSecretsScene, operatorSecrets, words } from './secrets-scene.ts'
+import { openSecretsScene, operatorSecrets, canaries } from './secrets-scene.ts'
 
-const skip = process.platform !== 'linux' && 'only Linux shows what processes were started with'
+const skip = process.platform !== 'linux' && 'only Linux shows the arguments of processes'
 const scene = skip ? null : await openSecretsScene()
 const timeout = 120_000
 
@@ -22,9 +22,9 @@ const openScene = () => {
   return scene
 }
 
-/** A request with the key unless another, or none, is given. What comes back is looked through. */
+/** A request with the key, unless another or none is passed. The answer is recorded. */
 async function ask(path: string, { method, headers = {}, body, key = openScene().key }: AskOptions = {}) {
-  const { port, saw } = openScene()
+  const { port, recordOutput } = openScene()
   const answer = await send(
     { port },
     {
@@ -34,42 +34,42 @@ async function ask(path: string, { method, headers = {}, body, key = openScene()
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     },
   )
-  saw(`${JSON.stringify(answer.headers)}\n${answer.body}`)
+  recordOutput(`${JSON.stringify(answer.headers)}\n${answer.body}`)
   return answer
 }
 
 const parsed = ({ body }: { body: string }) => JSON.parse(body) as Record<string, unknown>
-const answering = step({ text: words.answer })
-const prompt = `${words.prompt} ${answering}`
+const answering = step({ text: canaries.answer })
+const prompt = `${canaries.prompt} ${answering}`
 const echo = fileURLToPath(new URL('../fixtures/mcp-echo.mjs', import.meta.url))
 
 const schema = {
   type: 'object',
-  description: words.schema,
-  properties: { a: { type: 'string', description: words.schema } },
+  description: canaries.schema,
+  properties: { a: { type: 'string', description: canaries.schema } },
 }
 
-/** Everything that a client can say. */
+/** Everything that a client can send. */
 const everything = {
   prompt,
-  system_prompt: words.system,
-  append_system_prompt: words.appended,
-  metadata: { note: words.metadata },
-  agents: { helper: { description: words.agent, prompt: words.agent } },
+  system_prompt: canaries.system,
+  append_system_prompt: canaries.appended,
+  metadata: { note: canaries.metadata },
+  agents: { helper: { description: canaries.agent, prompt: canaries.agent } },
   mcp_servers: {
-    echo: { command: process.execPath, args: [echo], env: { ECHO_SUFFIX: words.server } },
-    far: { type: 'http', url: 'http://127.0.0.1:9/', headers: { 'x-secret': words.server } },
+    echo: { command: process.execPath, args: [echo], env: { ECHO_SUFFIX: canaries.server } },
+    far: { type: 'http', url: 'http://127.0.0.1:9/', headers: { 'x-secret': canaries.server } },
   },
 }
 
 const messages = [
-  { role: 'user', content: words.prompt },
-  { role: 'assistant', content: words.answer },
+  { role: 'user', content: canaries.prompt },
+  { role: 'assistant', content: canaries.answer },
   { role: 'user', content: prompt },
 ]
-const tool = { name: 'look', description: words.agent, parameters: schema, input_schema: schema }
+const tool = { name: 'look', description: canaries.agent, parameters: schema, input_schema: schema }
 
-/** While the model is asked the process is there. */
+/** While the model is being asked, the process must exist. */
 async function during<T>(act: Promise<T>): Promise<T> {
   const { upstream, lookAtProcesses } = openScene()
   const from = upstream.requests.length
@@ -81,9 +81,9 @@ async function during<T>(act: Promise<T>): Promise<T> {
 }
 
 async function approvals() {
-  const command = `touch ${words.command}`
-  const asking = `${words.prompt} ${step({ tool: 'Bash', input: { command, description: 'x' } })}`
-  const body = { prompt: asking, approvals: true, background: true, metadata: { note: words.metadata } }
+  const command = `touch ${canaries.command}`
+  const asking = `${canaries.prompt} ${step({ tool: 'Bash', input: { command, description: 'x' } })}`
+  const body = { prompt: asking, approvals: true, background: true, metadata: { note: canaries.metadata } }
   const { id } = parsed(await ask('/v1/chat', { body }))
   await openScene().upstream.waitForRequest(({ raw }) => raw.includes('Bash'))
   const events = ask(`/v1/runs/${id}/events?events=full`)
@@ -93,27 +93,27 @@ async function approvals() {
     assert.ok(['queued', 'running', 'waiting'].includes(String(run.status)), JSON.stringify(run))
     pending = run.pending as { request_id: string }[]
   }
-  const denied = { behavior: 'deny', message: words.prompt }
+  const denied = { behavior: 'deny', message: canaries.prompt }
   assert.equal((await ask(`/v1/runs/${id}/permissions/${pending[0]?.request_id}`, { body: denied })).status, 200)
   assert.match((await events).body, /"type":"done"/)
 }
 
 const acts: [what: string, act: () => Promise<void>][] = [
   [
-    'a whole answer, with everything that a request can say',
+    'a whole answer, with every field of a request',
     async () => {
       const answer = await during(ask('/v1/chat', { body: everything }))
       assert.equal(answer.status, 200, answer.body)
-      assert.equal(parsed(answer).result, words.answer)
+      assert.equal(parsed(answer).result, canaries.answer)
     },
   ],
   [
     'an answer by a schema',
     async () => {
-      const script = step({ tool: 'StructuredOutput', input: { a: words.answer } })
-      const body = { prompt: `${words.prompt} ${script}`, json_schema: schema, tools: [] }
+      const script = step({ tool: 'StructuredOutput', input: { a: canaries.answer } })
+      const body = { prompt: `${canaries.prompt} ${script}`, json_schema: schema, tools: [] }
       const answer = await during(ask('/v1/chat', { body }))
-      assert.deepEqual(parsed(answer).structured_output, { a: words.answer }, answer.body)
+      assert.deepEqual(parsed(answer).structured_output, { a: canaries.answer }, answer.body)
     },
   ],
   [
@@ -126,9 +126,9 @@ const acts: [what: string, act: () => Promise<void>][] = [
   [
     'OpenAI’s surface, with a history and tools',
     async () => {
-      const system = { role: 'system', content: words.system }
+      const system = { role: 'system', content: canaries.system }
       const tools = [{ type: 'function', function: tool }]
-      const body = { model: 'sonnet', messages: [system, ...messages], tools, user: words.metadata }
+      const body = { model: 'sonnet', messages: [system, ...messages], tools, user: canaries.metadata }
       assert.equal((await during(ask('/v1/chat/completions', { body }))).status, 200)
       const stream = await during(ask('/v1/chat/completions', { body: { ...body, stream: true } }))
       assert.match(stream.body, /\[DONE\]/)
@@ -139,14 +139,14 @@ const acts: [what: string, act: () => Promise<void>][] = [
     async () => {
       const { key } = openScene()
       const { parameters: _, ...anthropicTool } = tool
-      const body = { model: 'sonnet', max_tokens: 50, system: words.system, messages, tools: [anthropicTool] }
+      const body = { model: 'sonnet', max_tokens: 50, system: canaries.system, messages, tools: [anthropicTool] }
       const headers = { 'x-api-key': key, 'anthropic-version': '2023-06-01' }
       assert.equal((await during(ask('/v1/messages', { body, headers, key: null }))).status, 200)
       assert.equal((await ask('/v1/messages/count_tokens', { body: { ...body, max_tokens: undefined } })).status, 200)
     },
   ],
   [
-    'a background run that would be begun anew',
+    'a background run that may be restarted',
     async () => {
       const body = { ...everything, background: true, on_crash: 'restart' }
       const accepted = await during(ask('/v1/chat', { body, headers: { 'idempotency-key': 'one' } }))
@@ -164,11 +164,11 @@ const acts: [what: string, act: () => Promise<void>][] = [
         assert.equal((await ask(path)).status, 200, path)
     },
   ],
-  ['a run that asks, and is denied', approvals],
+  ['a run that requests an approval and is denied', approvals],
   [
     'bodies that are refused',
     async () => {
-      const secret = words.prompt
+      const secret = canaries.prompt
       const bodies = [
         { prompt: 5, [secret]: secret },
         { prompt: secret, tols: [secret] },
@@ -202,26 +202,26 @@ const acts: [what: string, act: () => Promise<void>][] = [
         assert.equal((await ask(`${path}?api_key=${operatorSecrets.upstreamKey}`, { body: {} })).status, 400)
       }
       for (const path of [
-        `/v1/sessions/${words.prompt}`,
-        `/v1/runs/${words.prompt}`,
-        `/v1/runs?cursor=${words.prompt}`,
+        `/v1/sessions/${canaries.prompt}`,
+        `/v1/runs/${canaries.prompt}`,
+        `/v1/runs?cursor=${canaries.prompt}`,
       ])
         assert.equal((await ask(path)).status, 400, path)
-      assert.equal((await ask(`/${words.prompt}`)).status, 404)
+      assert.equal((await ask(`/${canaries.prompt}`)).status, 404)
     },
   ],
   [
     'failures of the model’s API that quote the key and the prompt',
     async () => {
-      const message = `bad key ${operatorSecrets.upstreamKey} for ${words.prompt}`
-      // The CLI is to give up at once.
+      const message = `bad key ${operatorSecrets.upstreamKey} for ${canaries.prompt}`
+      // The CLI must give up at once.
       const headers = { 'x-should-retry': 'false' }
       for (const status of [400, 401, 403, 404, 413, 429, 500, 529]) {
-        const failing = `${words.prompt} ${step({ status, message, headers })}`
+        const failing = `${canaries.prompt} ${step({ status, message, headers })}`
         const refused = await ask('/v1/chat', { body: { prompt: failing, tools: [] } })
         assert.ok(refused.status >= 400, refused.body)
       }
-      const content = `${words.prompt} ${step({ status: 401, message, headers })}`
+      const content = `${canaries.prompt} ${step({ status: 401, message, headers })}`
       const body = { model: 'sonnet', messages: [{ role: 'user', content }], max_tokens: 9 }
       for (const path of ['/v1/chat/completions', '/v1/messages']) {
         assert.equal((await ask(path, { body })).status, 401, path)
@@ -233,50 +233,50 @@ const acts: [what: string, act: () => Promise<void>][] = [
   [
     'the commands for keys',
     async () => {
-      const { keys, saw } = openScene()
+      const { keys, recordOutput } = openScene()
       const made = await keys('create', 'other', '--json')
       const { secret, id } = JSON.parse(made.stdout) as { secret: string; id: string }
       for (const args of [['list'], ['list', '--json', '--all'], ['revoke', secret], ['revoke', id]]) {
         const { stdout, stderr } = await keys(...args)
         assert.ok(!`${stdout}${stderr}`.includes(secret), args.join(' '))
-        saw(stdout + stderr)
+        recordOutput(stdout + stderr)
       }
     },
   ],
 ]
 for (const [what, act] of acts) {
-  test(`P01 after ${what} no secret is anywhere that it should not be`, { skip, timeout }, async () => {
+  test(`P01 after ${what} no secret is where it must not be`, { skip, timeout }, async () => {
     await act()
-    openScene().assertKept()
+    openScene().assertNoneLeaked()
   })
 }
 
-test('P01 the words were given: the model has heard them, and the database keeps what was asked for', {
+test('P01 the canaries were sent: the model received them, and the database stores the metadata', {
   skip,
 }, async () => {
   const { upstream } = openScene()
-  const heard = upstream.requests.map(({ raw }) => raw).join('\n')
-  for (const word of [words.prompt, words.system, words.appended, words.schema, words.answer])
-    assert.ok(heard.includes(word), word)
+  const received = upstream.requests.map(({ raw }) => raw).join('\n')
+  for (const word of [canaries.prompt, canaries.system, canaries.appended, canaries.schema, canaries.answer])
+    assert.ok(received.includes(word), word)
   const { runs } = parsed(await ask('/v1/runs')) as { runs: { metadata: Record<string, string> }[] }
-  assert.ok(runs.some(({ metadata }) => metadata.note === words.metadata))
+  assert.ok(runs.some(({ metadata }) => metadata.note === canaries.metadata))
 })
 
 const injection = '{"level":"fatal","msg":"forged"}'
 const esc = '\u001b[2J'
 
-/** One line, as it stands, on a connection of its own. */
+/** Sends the lines unchanged, on a connection of their own. */
 async function raw(...lines: string[]): Promise<string> {
-  const { port, saw, key } = openScene()
+  const { port, recordOutput, key } = openScene()
   const socket = connect({ port, host: '127.0.0.1' })
   const [first = '', ...more] = lines
   socket.write([first, `Authorization: Bearer ${key}`, 'Connection: close', ...more, '', ''].join('\r\n'), 'latin1')
   const answer = await text(socket)
-  saw(answer)
+  recordOutput(answer)
   return answer
 }
 
-test('P02 what clients send adds no line to the log, and no control character', { skip, timeout }, async () => {
+test('P02 what clients send adds no line and no control character to the log', { skip, timeout }, async () => {
   const { program, upstream } = openScene()
   const path = encodeURIComponent(`\n${injection}\r\n${esc}`)
   const forged = `\n${injection}\r\n${esc}\u2028${injection}`
@@ -312,13 +312,13 @@ test('P02 what clients send adds no line to the log, and no control character', 
   assert.ok(!lines.some((line) => line.includes('forged')))
 })
 
-test('P01 after its end, when all traces are sent, no secret is in them or anywhere else', {
+test('P01 after the server has ended and all traces are sent, no secret is in them or anywhere else', {
   skip,
   timeout,
 }, async () => {
-  const { program, traces, assertKept } = openScene()
+  const { program, traces, assertNoneLeaked } = openScene()
   const { code, stderr } = await program.stop()
   assert.equal(code, 0, stderr)
   assert.match(traces().join('\n'), /claude_serve\.run_id/)
-  assertKept()
+  assertNoneLeaked()
 })

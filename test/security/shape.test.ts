@@ -1,5 +1,5 @@
-// The shape of requests, met by raw sockets: what could be read in two ways, what is too long, methods, request ids, upgrades,
-// paths and queries, bodies that are no JSON. A title begins with the row's number in the catalogue of attacks.
+// The form of requests, tested with raw sockets: ambiguous framing, excessive lengths, methods, request ids, upgrades, paths and
+// queries, bodies that are not JSON. Each title begins with the number of its attack.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { Authenticator, type KeyStore } from '../../src/auth/authenticate.ts'
@@ -23,7 +23,7 @@ import {
 import { allSurfaces, streamedText, surfaces } from './surfaces.ts'
 
 const { port, agent, logLines } = await listenApp({ after }, allSurfaces())
-/** One that asks for a key, and takes bodies of at most 100,000 bytes. */
+/** A server that requires a key and accepts bodies of at most 100,000 bytes. */
 const guarded = await listenWithKey()
 const { blocked, refused } = refusals(port, [agent])
 
@@ -59,10 +59,10 @@ const smuggling: [what: string, request: string][] = [
   ['a length in hexadecimal', postWith(['Content-Length: 0xf'])],
   ['an unknown transfer-encoding', postWith(['Transfer-Encoding: xchunked'], `${chunk}0\r\n\r\n`)],
   ['a transfer-encoding after chunked', postWith(['Transfer-Encoding: chunked, identity'], `${chunk}0\r\n\r\n`)],
-  ['a chunk size that is none', postWith([chunked], `zz\r\n${good}\r\n0\r\n\r\n`)],
+  ['an invalid chunk size', postWith([chunked], `zz\r\n${good}\r\n0\r\n\r\n`)],
   ['a bad chunk size after a good chunk', postWith([chunked], `${chunk}zz\r\n\r\n`)],
   ['a negative chunk size', postWith([chunked], `-1\r\n${good}\r\n0\r\n\r\n`)],
-  ['a chunk size beyond all numbers', postWith([chunked], `ffffffffffffffffff\r\n${good}\r\n0\r\n\r\n`)],
+  ['a chunk size beyond every number', postWith([chunked], `ffffffffffffffffff\r\n${good}\r\n0\r\n\r\n`)],
   ['a chunk size that ends in LF alone', postWith([chunked], `f\n${good}\r\n0\r\n\r\n`)],
   ['a chunk longer than its size', postWith([chunked], `5\r\n${good}\r\n0\r\n\r\n`)],
   ['lines that end in LF alone', head(post()).replaceAll('\r\n', '\n')],
@@ -84,12 +84,15 @@ for (const [what, request] of smuggling) {
 }
 
 test('D06 what follows a bad request on the same connection is not answered', async () => {
-  const raw = await exchange(`${postWith([`Content-Length: ${good.length}`, chunked], '0\r\n\r\n')}${head(post())}`, port)
+  const raw = await exchange(
+    `${postWith([`Content-Length: ${good.length}`, chunked], '0\r\n\r\n')}${head(post())}`,
+    port,
+  )
   assert.equal(raw.match(/HTTP\/1\.1 /g)?.length, 1)
   assert.equal(parse(raw).status, 400)
 })
 
-test('D06 each of several requests on one connection passes the door', async () => {
+test('D06 each of several requests on one connection is checked', async () => {
   const first = head({}).replace('Connection: close\r\n', '')
   const raw = await exchange(`${first}${head({ host: 'evil.example' })}`, port)
   assert.deepEqual(raw.match(/(?<=HTTP\/1\.1 )\d+/g), ['200', '403'])
@@ -127,7 +130,7 @@ for (const count of [150, 300, 1000]) {
   })
 }
 
-test('D07 just within the limits a request is let in', async () => {
+test('D07 a request just within the limits is accepted', async () => {
   const headers = [...fillers(97), `X-Long: ${'a'.repeat(12 * 1024)}`]
   assert.equal((await ask(head({ headers }))).status, 200)
   assert.equal((await ask(head({ target: `/livez?${'a'.repeat(4000)}` }))).status, 200)
@@ -154,7 +157,7 @@ for (const [method, headers, body] of [
   ['OPTIONS', [typed], ''],
   ['PUT', [typed, 'Content-Length: 1'], '{'],
 ] as const) {
-  test(`D09 ${method} /v1/chat is 405 with a bad JSON body too`, async () => {
+  test(`D09 ${method} /v1/chat is 405 even with a bad JSON body`, async () => {
     await refused(head({ method, target: '/v1/chat', headers: [...headers], body }), 405, 'method_not_allowed')
   })
 }
@@ -172,17 +175,17 @@ for (const method of ['FOO', 'get', 'Post', 'GE T', '']) {
   })
 }
 
-test('D09 CONNECT is answered with nothing but the end of the connection', async () => {
+test('D09 CONNECT only closes the connection', async () => {
   assert.equal(await exchange(head({ method: 'CONNECT', target: `127.0.0.1:${port}` }), port), '')
 })
 
-test('D13 a compressed body is 415 and is not looked at', async () => {
+test('D13 a compressed body is 415 and is not read', async () => {
   const headers = [typed, 'Content-Encoding: gzip', 'Content-Length: 10000']
   await refused(head({ method: 'POST', target: '/v1/chat', headers }), 415, 'unsupported_media_type')
 })
 
 for (const id of ['abc', 'a', 'A.b_c-1', 'x'.repeat(64)]) {
-  test(`D19 the request id ${id} is blocked`, async () => {
+  test(`D19 the request id ${id} is adopted`, async () => {
     const answer = await refused(head({ target: '/nothing', headers: [`X-Request-Id: ${id}`] }), 404, 'not_found')
     assert.equal(answer.headers.get('x-request-id'), id)
   })
@@ -236,7 +239,7 @@ for (const [what, request] of [
 const expecting = ['Expect: 100-continue']
 const continued = /HTTP\/1\.1 100 /
 
-/** What must be judged before a client is told to send its body. */
+/** What must be refused before a client is asked to send its body. */
 const judged: [what: string, options: Parameters<typeof head>[0], status: number][] = [
   ['that is too large', { headers: [typed, 'Content-Length: 100001'] }, 413],
   ['of a gigabyte', { headers: [typed, 'Content-Length: 1073741824'] }, 413],
@@ -244,16 +247,16 @@ const judged: [what: string, options: Parameters<typeof head>[0], status: number
   ['with a key that is not valid', { headers: [typed, 'Content-Length: 15', `x-api-key: ${newSecret().secret}`] }, 401],
   ['for a foreign host', { host: 'evil.example', headers: [typed, 'Content-Length: 15'] }, 403],
   ['from a foreign page', { headers: [typed, 'Content-Length: 15', 'Origin: http://evil.example'] }, 403],
-  ['that is no JSON', { headers: ['Content-Type: text/plain', 'Content-Length: 15'] }, 415],
+  ['that is not JSON', { headers: ['Content-Type: text/plain', 'Content-Length: 15'] }, 415],
   ['that is compressed', { headers: [typed, 'Content-Length: 15', 'Content-Encoding: gzip'] }, 415],
-  ['for a path that is not there', { target: '/nothing', headers: [typed, 'Content-Length: 15'] }, 404],
+  ['for a path that does not exist', { target: '/nothing', headers: [typed, 'Content-Length: 15'] }, 404],
   ['for another method', { method: 'PUT', headers: [typed, 'Content-Length: 15'] }, 405],
   ['with a key in the URL', { target: '/v1/chat?token=x', headers: [typed, 'Content-Length: 15'] }, 400],
 ]
 for (const [what, options, status] of judged) {
-  test(`D10 nobody is told to send a body ${what}: ${status} comes at once`, async () => {
+  test(`D10 no client is asked to send a body ${what}: ${status} comes at once`, async () => {
     const { headers = [], ...rest } = options
-    // Only those that are about keys lack the good one.
+    // Only the requests about keys lack the good one.
     const key = status === 401 ? [] : [`Authorization: Bearer ${guarded.secret}`]
     for (const surface of surfaces) {
       const request = head({
@@ -271,7 +274,7 @@ for (const [what, options, status] of judged) {
 }
 
 for (const surface of surfaces) {
-  test(`D10 a client of ${surface.name} that waits to be told so is told to send its body`, async (t) => {
+  test(`D10 a client of ${surface.name} that waits for 100-continue gets it`, async (t) => {
     const body = JSON.stringify(surface.body('hi'))
     for (const expectation of ['100-continue', '100-CONTINUE']) {
       const before = agent.requests.length
@@ -279,7 +282,7 @@ for (const surface of surfaces) {
       const headers = [typed, `Content-Length: ${body.length}`, `Expect: ${expectation}`]
       connection.write(head({ method: 'POST', target: surface.path, headers }))
       await connection.until(continued)
-      assert.equal(agent.requests.length, before, 'the agent was asked before there was a body')
+      assert.equal(agent.requests.length, before, 'the agent received a request before there was a body')
       connection.write(body)
       await connection.over
       assert.deepEqual(statusesOf(connection.text), [100, 200])
@@ -289,7 +292,7 @@ for (const surface of surfaces) {
 }
 
 for (const host of ['localhost', 'evil.example']) {
-  test(`D10 an expectation that nobody knows gets past no check for the host ${host}`, async () => {
+  test(`D10 an unknown expectation bypasses no check for the host ${host}`, async () => {
     const answer = await blocked(head({ host, headers: ['Expect: something-else'] }))
     assert.ok((host === 'localhost' ? [200, 417] : [403]).includes(answer.status), String(answer.status))
     assertProtected(answer)
@@ -302,9 +305,10 @@ const upgrades: [what: string, headers: string[]][] = [
   ['TLS', ['Upgrade: TLS/1.3']],
 ]
 for (const [what, headers] of upgrades) {
-  test(`D11 a wish for ${what} is passed over, and the connection stays what it was`, async (t) => {
+  test(`D11 an upgrade to ${what} is ignored, and the connection stays as it is`, async (t) => {
     const connection = await RawConnection.open(t, port)
-    const upgrading = (options: Parameters<typeof head>[0]) => head(options).replace('Connection: close', 'Connection: Upgrade')
+    const upgrading = (options: Parameters<typeof head>[0]) =>
+      head(options).replace('Connection: close', 'Connection: Upgrade')
     connection.write(upgrading({ headers }))
     await connection.until(/"status":"ok"/)
     connection.write(upgrading({ target: '/nothing', headers }))
@@ -314,7 +318,7 @@ for (const [what, headers] of upgrades) {
     assert.deepEqual(statusesOf(connection.text), [200, 404, 200])
   })
 
-  test(`D11 a wish for ${what} gets past no check`, async () => {
+  test(`D11 an upgrade to ${what} bypasses no check`, async () => {
     await refused(head({ host: 'evil.example', headers }), 403, 'host_not_allowed')
     await refused(head({ headers: [...headers, 'Origin: http://evil.example'] }), 403, 'origin_not_allowed')
   })
@@ -326,18 +330,18 @@ for (const [what, bytes] of [
   ['SSH', 'SSH-2.0-OpenSSH_9.6\r\n'],
   ['nothing but zeros', '\0'.repeat(100)],
 ] as const) {
-  test(`D11 what speaks ${what} is 400`, async () => {
+  test(`D11 a client that speaks ${what} gets 400`, async () => {
     assert.equal((await blocked(bytes)).status, 400)
   })
 }
 
-const noPaths = [
+const unknownPaths = [
   ...['/../etc/passwd', '/%2e%2e/etc/passwd', '/..%2fetc/passwd', '/..%5cetc', '/..\\etc', '/static/../../etc/passwd'],
   ...['//evil.example', '//evil.example/%2e%2e', '/\\evil.example', '/%00', '/livez%00', '/livez%00.html', '/livez%20'],
   ...['/.env', '/.git/config', '/package.json', '/src/cli.ts', '/index.html', '/favicon.ico', '/robots.txt', '/livez/'],
   ...['/%c0%ae%c0%ae/etc/passwd', '/%c0%afetc', '/%e0%80%af', '/%ff', '/%', '/%zz', '/%u002e', '/%252e%252e/etc'],
   ...['/livez;a=b', '/livez/..;/readyz', '/v1/..%2flivez', '/v1/./health', '/v1/%2e/health', '/LIVEZ', '/livez.json'],
-  // Paths that would mean something as the pattern of a route.
+  // Paths that would mean something as a route pattern.
   ...[
     '/*',
     '/*/x',
@@ -353,12 +357,12 @@ const noPaths = [
     '/a?b',
     '/(',
   ],
-  // Names longer than any that there are.
+  // Names longer than any existing one.
   ...['/v1/runs/', '/v1/runs/x/events/', '/'].map((path) => `${path}${'x'.repeat(1000)}`),
   `/v1/runs/${'x'.repeat(201)}/events`,
 ]
-for (const target of noPaths) {
-  test(`D17 the path ${JSON.stringify(target.slice(0, 60))} leads nowhere`, async () => {
+for (const target of unknownPaths) {
+  test(`D17 the path ${JSON.stringify(target.slice(0, 60))} does not exist`, async () => {
     for (const method of ['GET', 'POST']) {
       const answer = await blocked(head({ ...post(), method, target }))
       const { code } = ErrorBody.parse(JSON.parse(answer.body))
@@ -370,7 +374,7 @@ for (const target of noPaths) {
 }
 
 for (const prefix of ['/v1/models', '/v1/v1/models', '/models']) {
-  test(`D17 a model’s name that is a path leads nowhere below ${prefix}`, async () => {
+  test(`D17 a model name that is a path leads nowhere below ${prefix}`, async () => {
     for (const name of [
       '../health',
       '..%2fhealth',
@@ -419,7 +423,7 @@ for (const query of queries) {
 }
 
 for (const name of ['token', 'api_key', 'api-key', 'apikey', 'access_token', 'key', 'x-api-key', 'TOKEN', 'Api_Key']) {
-  test(`C05 a key in the URL as ${name} is 400, and its value is neither told nor logged`, async () => {
+  test(`C05 a key in the URL as ${name} is 400, and its value is neither returned nor logged`, async () => {
     for (const target of [
       `/livez?${name}=secret-5f1c`,
       `/v1/chat?a=b&${name}=secret-5f1c`,
@@ -433,7 +437,7 @@ for (const name of ['token', 'api_key', 'api-key', 'apikey', 'access_token', 'ke
 }
 
 for (const surface of surfaces) {
-  test(`D22 the stream of ${surface.name} is whole where the client wants the connection closed`, async () => {
+  test(`D22 the stream of ${surface.name} is complete if the client wants the connection closed`, async () => {
     const answer = await ask(jsonRequest(surface.streamPath, surface.streamed('hi')))
     assert.deepEqual([answer.status, answer.headers.get('connection')], [200, 'close'])
     assert.equal(streamedText(surface, dechunk(answer.body)), 'Hello there')
@@ -447,7 +451,7 @@ for (const surface of surfaces) {
   })
 }
 
-/** The body of an answer that came in chunks. Throws where the last one is missing. */
+/** The body of a chunked answer. Throws if the last chunk is missing. */
 function dechunk(body: string): string {
   let text = ''
   let rest = body
@@ -461,7 +465,7 @@ function dechunk(body: string): string {
   }
 }
 
-test('after all this a good request is answered', async () => {
+test('a good request is answered after all of this', async () => {
   const before = agent.requests.length
   const answer = await ask(head(post()))
   assert.equal(answer.status, 200)

@@ -1,11 +1,11 @@
-// Requests whose lists are longer than the system lets a program be started with, which it says at once and not later: they are
-// refused, and nobody else notices. A title begins with the row's number in the catalogue of attacks.
+// Lists too long for the arguments of a process, on which the system fails at once and not later: such requests are refused, and no
+// other request is affected. Each title begins with the number of its attack.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { post } from '../helpers/client.ts'
 import { startTestServer } from '../helpers/test-server.ts'
 
-/** Each about as long as it may be; the system takes 128 KiB in one argument. */
+/** Each about as long as allowed; the system accepts 128 KiB in one argument. */
 const rules = Array.from({ length: 60 }, (_, index) => `Bash(${String(index).padEnd(4000, 'x')})`)
 const names = Array.from({ length: 60 }, (_, index) => `mcp__a__${String(index).padEnd(4000, 'x')}`)
 
@@ -29,7 +29,7 @@ for (const [field, body] of tooLong) {
 
 type Health = { processes: { busy: number; starting: number }; queue: { waiting: number } }
 
-test('F01 lists that are long, but not too long, are taken', async (t) => {
+test('F01 lists that are long, but not too long, are accepted', async (t) => {
   const server = await startTestServer(t, { fake: 'well-behaved' })
   const lists = { allowed_tools: rules.slice(0, 30), disallowed_tools: rules.slice(0, 30) }
   assert.equal((await post(server, '/v1/chat', { prompt: 'hi', ...lists })).status, 200)

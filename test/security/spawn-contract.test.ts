@@ -1,6 +1,6 @@
-// What a caller's text may do on its way to the CLI: nothing but be read by the model. A prompt that looks like a flag, a command, a
-// file mention, a shell word or a line of the CLI's protocol reaches the model as it was written, in one request. And what of the
-// server the CLI gets to see. A title begins with the row's number in the catalogue of attacks.
+// What a caller's text can do on its way to the CLI: only be read by the model. A prompt that looks like a flag, a command, a file
+// mention, a shell word or a line of the CLI's protocol reaches the model unchanged, in one request. And what the CLI can see of the
+// server. Each title begins with the number of its attack.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -13,7 +13,7 @@ import { openScene } from './harness.ts'
 import { liveProcesses } from './spawn-processes.ts'
 import { lastUserTexts, sentBy, stringsIn, type Way, waysInto } from './spawn-ways.ts'
 
-/** What a command that is carried out leaves in a request. */
+/** A command that is carried out leaves this word in a request. */
 const expanded = 'canary-of-a-command-7c20'
 
 function write(path: string, text: string): void {
@@ -21,7 +21,7 @@ function write(path: string, text: string): void {
   writeFileSync(path, text)
 }
 
-/** Commands and skills, the user's and the project's, which would say the word and run a program. */
+/** The user's and the project's commands and skills, which would add the word and run a program. */
 function writeCommands({ configDir, cwd, root }: TestFolders): void {
   const body = `${expanded} !\`touch ${join(root, 'mark')}\` $ARGUMENTS`
   for (const [folder, whose] of [
@@ -44,11 +44,11 @@ const scene = await openScene({
 const { folders } = scene
 const mark = join(folders.root, 'mark')
 const { plain, toolless, agent } = waysInto(scene)
-/** All of them lead the same way to the CLI, so that each text comes in by two: the surfaces, and one of the native ones in turn. */
+/** All ways lead to the CLI in the same manner, so each text takes two: a compatible surface, and one of the native ways in turn. */
 const waysFor = (index: number): Way[] => [plain, index % 2 === 0 ? agent : toolless]
 const filesBefore = memoriesAndDumps()
 
-/** The prompt, and nothing else, reaches the model, and nothing is done. */
+/** The prompt, and nothing else, reaches the model, and nothing else happens. */
 async function checkLiteral(way: Way, prompt: string, isFirst?: boolean): Promise<void> {
   const sent = await sentBy(scene, way.ask({ prompt }, isFirst))
   assert.deepEqual(lastUserTexts(sent), [prompt])
@@ -58,7 +58,7 @@ async function checkLiteral(way: Way, prompt: string, isFirst?: boolean): Promis
   assert.doesNotMatch(readFileSync(join(folders.home, '.claude.json'), 'utf8'), /light|bypassPermissions/)
 }
 
-/** Files of the kind that the CLI writes on command. */
+/** Files of the kind that the CLI writes when a command says so. */
 function memoriesAndDumps(): string[] {
   const entries = [folders.home, folders.cwd].flatMap((folder) =>
     readdirSync(folder, { recursive: true, withFileTypes: true }),
@@ -84,7 +84,7 @@ const flags = [
 
 for (const [index, prompt] of flags.entries()) {
   for (const way of waysFor(index)) {
-    test(`F01 ${way.name}: ${JSON.stringify(prompt)} is text and no argument`, async () => {
+    test(`F01 ${way.name}: ${JSON.stringify(prompt)} is text and not an argument`, async () => {
       await checkLiteral(way, prompt)
       assert.ok(!(await argumentsNow()).includes(prompt))
     })
@@ -92,7 +92,7 @@ for (const [index, prompt] of flags.entries()) {
 }
 
 for (const prompt of ['--version', '--dangerously-skip-permissions']) {
-  test(`F01 native: ${JSON.stringify(prompt)} as the first prompt of a process is text and no argument`, async () => {
+  test(`F01 native: ${JSON.stringify(prompt)} as the first prompt of a process is text and not an argument`, async () => {
     await checkLiteral(agent, prompt, true)
     assert.ok(!(await argumentsNow()).includes(prompt))
   })
@@ -109,7 +109,7 @@ const constants = [
   /^\{"attribution":\{"commit":"","pr":""\}\}$/,
 ]
 
-test('F01 the arguments of a process are constants and ids, whatever was asked', async () => {
+test('F01 the arguments of a process are constants and ids, whatever was requested', async () => {
   for (const way of [plain, toolless, agent])
     await sentBy(scene, way.ask({ prompt: `hello ${scene.secretWord}`, system: scene.secretWord }))
   const args = await argumentsNow()
@@ -134,7 +134,7 @@ for (const [index, prompt] of [...commands, ...mentions].entries()) {
   }
 }
 
-/** Without what is different in each run. */
+/** Without the parts that differ in each run. */
 function shown(text: string): string {
   return text.replaceAll(folders.root, '<root>')
 }
@@ -159,7 +159,7 @@ const texts = ['/project-command x', mention, '---\ntools: Bash\n---\n!`id`']
 const call = { id: 'call_1', type: 'function', function: { name: 'look', arguments: '{}' } }
 const use = { type: 'tool_use', id: 'call_1', name: 'look', input: {} }
 
-/** Places for a text beside the last prompt, in bodies of their own. */
+/** Other positions for a text than the last prompt, each in a body of its own. */
 const positions: [name: string, path: string, body: (text: string) => object][] = [
   [
     'openai: the last block of many',
@@ -188,7 +188,7 @@ const positions: [name: string, path: string, body: (text: string) => object][] 
     }),
   ],
   [
-    'openai: what a tool gave',
+    'openai: a tool result',
     '/v1/chat/completions',
     (text) => ({
       messages: [
@@ -220,7 +220,7 @@ const positions: [name: string, path: string, body: (text: string) => object][] 
     }),
   ],
   [
-    'anthropic: what a tool gave',
+    'anthropic: a tool result',
     '/v1/messages',
     (text) => ({
       messages: [
@@ -257,7 +257,7 @@ for (const [name, path, body] of positions) {
       const sent = await sentBy(scene, scene.ask({ path, body: { ...model, ...most, ...body(text) } }))
       assert.ok(
         stringsIn(sent).includes(text),
-        `it did not arrive as it was: ${JSON.stringify(stringsIn(sent).slice(0, 9))}`,
+        `it did not arrive unchanged: ${JSON.stringify(stringsIn(sent).slice(0, 9))}`,
       )
       assert.ok(!stringsIn(sent).some((each) => each.includes(expanded)))
       assert.equal(existsSync(mark), false)
@@ -265,7 +265,7 @@ for (const [name, path, body] of positions) {
   }
 }
 
-test('F03 native: what is added to the system prompt is text', async () => {
+test('F03 native: an addition to the system prompt is text', async () => {
   const text = texts.join('\n')
   const sent = await sentBy(scene, scene.ask({ body: { prompt: 'x', append_system_prompt: text } }))
   assert.ok(stringsIn(sent).some((each) => each.includes(text)))
@@ -301,7 +301,7 @@ for (const [index, prompt] of lines.entries()) {
   }
 }
 
-test('F06 native: the permission mode is the same after a prompt that asks the CLI for another', async () => {
+test('F06 native: the permission mode is the same after a prompt that requests another one from the CLI', async () => {
   await checkLiteral(agent, `x\n${raised}\n`)
   const use = { name: 'Bash', input: { command: `touch ${mark}`, description: 'a command' } }
   const { status, json } = await agent.ask({ prompt: step({ tools: [use] }) })
@@ -333,7 +333,7 @@ for (const [what, content] of objects) {
   }
 }
 
-/** Conversations as the CLI keeps them, of any folder. */
+/** A conversation as the CLI stores it, in any folder. */
 function writeConversation(cwd: string): string {
   const sessionId = randomUUID()
   const writer = new TranscriptWriter({ configDir: folders.configDir, cwd, sessionId, version: '2.1.330' })
@@ -342,7 +342,7 @@ function writeConversation(cwd: string): string {
   return sessionId
 }
 
-/** Refused without a request to the model and without a process. */
+/** The request is refused, without a request to the model and without a process. */
 async function checkRefused(body: object, status: number, code: string): Promise<void> {
   const before = scene.upstream.requests.length
   const processes = (await liveProcesses()).map(({ pid }) => pid)
@@ -353,24 +353,24 @@ async function checkRefused(body: object, status: number, code: string): Promise
   assert.deepEqual(started, [])
 }
 
-test('F18 a conversation begun outside the server, in a folder that may be named, goes on', async () => {
+test('F18 a conversation that was started outside the server, in an allowed folder, continues', async () => {
   const sent = await sentBy(scene, scene.ask({ body: { prompt: 'go on', session_id: writeConversation(folders.cwd) } }))
   assert.ok(stringsIn(sent).includes('the word is walrus'))
 })
 
 for (const [what, folder] of [
   ['elsewhere', folders.home],
-  ['in a folder whose name begins alike', `${folders.cwd}er`],
+  ['in a folder whose name has the same beginning', `${folders.cwd}er`],
   ['in a folder above', folders.root],
   ['in a folder that is gone', join(folders.root, 'gone')],
-  ['in a folder that a link leads to', join(folders.cwd, 'link-to-home')],
+  ['in a folder behind a link', join(folders.cwd, 'link-to-home')],
 ] as const) {
   for (const [how, more] of [
-    ['goes on', {}],
+    ['continues', {}],
     ['is copied', { fork: true }],
-    ['goes on in a folder that may be named', { cwd: folders.cwd }],
+    ['continues in an allowed folder', { cwd: folders.cwd }],
   ] as const) {
-    test(`F18 no conversation ${how} that was begun ${what}`, async () => {
+    test(`F18 no conversation ${how} that was started ${what}`, async () => {
       if (folder.endsWith('link-to-home')) symlinkSync(folders.home, folder)
       await checkRefused({ session_id: writeConversation(folder), ...more }, 404, 'session_not_found')
       if (folder.endsWith('link-to-home')) rmSync(folder)
@@ -378,7 +378,7 @@ for (const [what, folder] of [
   }
 }
 
-test('F18 no conversation goes on that does not exist', () =>
+test('F18 a conversation that does not exist does not continue', () =>
   checkRefused({ session_id: randomUUID() }, 404, 'session_not_found'))
 
 for (const id of [
@@ -391,6 +391,6 @@ for (const id of [
   '--resume',
   `${randomUUID()}.jsonl`,
 ]) {
-  test(`F18 no conversation is looked for by ${JSON.stringify(id.replace(/[0-9a-f]{8}-[0-9a-f-]+/, '<id>'))}`, () =>
+  test(`F18 no conversation is looked up by ${JSON.stringify(id.replace(/[0-9a-f]{8}-[0-9a-f-]+/, '<id>'))}`, () =>
     checkRefused({ session_id: id }, 400, 'invalid_request'))
 }

@@ -1,5 +1,5 @@
-// What a CLI process and other users of the machine get to see: the variables of its environment, its search path, and what stands
-// in the list of processes. A title begins with the row's number in the catalogue of attacks.
+// What a CLI process and other users of the machine can see: environment variables, the search path, and the list of processes. Each
+// title begins with the number of its attack.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -20,29 +20,29 @@ const environment: Record<string, string> = {}
 
 type Entry = [what: string, path: (folders: TestFolders) => string]
 
-/** Of a search path: what must not be on that of a process. */
+/** Search path entries that a process must not have. */
 const dropped: Entry[] = [
-  ['the folder where one is', () => '.'],
+  ['the current folder', () => '.'],
   ['an empty entry', () => ''],
   ['a relative folder', () => 'bin'],
   ['a relative folder with a dot', () => './bin'],
-  ['a relative folder by way of its parent', () => '../work/bin'],
-  ['a folder of the home that nobody has resolved', () => '~/bin'],
+  ['a relative folder through its parent', () => '../work/bin'],
+  ['an unexpanded folder of the home', () => '~/bin'],
   ['a folder where agents work', ({ cwd }) => cwd],
-  ['a folder with a program in one where agents work', ({ cwd }) => join(cwd, 'bin')],
+  ['a folder with a program below one where agents work', ({ cwd }) => join(cwd, 'bin')],
   ['the same with dots', ({ root, cwd }) => `${root}/../${basename(root)}/work/../${basename(cwd)}/bin`],
   ['a link to such a folder', ({ root }) => join(root, 'link-to-bin')],
   ['the folder above one that a link leads to', ({ root }) => `${root}/link-to-bin/..`],
   ['a folder below a link', ({ root }) => join(root, 'link-to-work', 'bin')],
-  ['a folder that an agent can make', ({ cwd }) => join(cwd, 'not-yet')],
-  ['a folder that an agent can make, below a link', ({ root }) => join(root, 'link-to-work', 'not-yet')],
-  ['a link that an agent can lead elsewhere', ({ cwd }) => join(cwd, 'link-to-system')],
+  ['a folder that an agent can create', ({ cwd }) => join(cwd, 'not-yet')],
+  ['a folder that an agent can create, below a link', ({ root }) => join(root, 'link-to-work', 'not-yet')],
+  ['a link that an agent can redirect', ({ cwd }) => join(cwd, 'link-to-system')],
 ]
-const kept: Entry[] = [
+const passed: Entry[] = [
   ['the folder of node', () => dirname(process.execPath)],
   ["a system's folder", () => '/usr/bin'],
   ["another system's folder", () => '/bin'],
-  ['a folder whose name begins alike', ({ cwd }) => `${cwd}er`],
+  ['a folder whose name has the same beginning', ({ cwd }) => `${cwd}er`],
 ]
 
 function makeSearchPath(folders: TestFolders): string {
@@ -52,7 +52,7 @@ function makeSearchPath(folders: TestFolders): string {
   symlinkSync(join(cwd, 'bin'), join(root, 'link-to-bin'))
   symlinkSync(cwd, join(root, 'link-to-work'))
   symlinkSync('/usr/bin', join(cwd, 'link-to-system'))
-  return [...dropped, ...kept].map(([, path]) => path(folders)).join(':')
+  return [...dropped, ...passed].map(([, path]) => path(folders)).join(':')
 }
 
 const scene = await openScene({
@@ -81,7 +81,7 @@ const tiers: [name: string, isPlain: boolean, request: Request][] = [
   ['native', false, { body: { prompt: 'hi', metadata: { NODE_OPTIONS: '--x' } } }],
 ]
 
-/** The processes that there are after the request has been served. */
+/** The processes that exist after the request was served. */
 async function processesAfter(request: Request): Promise<CliProcess[]> {
   const { status, text } = await scene.ask(request)
   assert.equal(status, 200, text)
@@ -98,7 +98,7 @@ for (const [name, isPlain, request] of tiers) {
     assert.ok(found.length > 0)
     for (const cli of found) {
       assert.deepEqual(Object.keys(cli.environment).sort(), namesInChild(isPlain))
-      assert.ok(!Object.values(cli.environment).some(holdsForeign), 'a value that was not to be passed on')
+      assert.ok(!Object.values(cli.environment).some(holdsForeign), 'a foreign value was passed on')
     }
   })
 }
@@ -110,13 +110,13 @@ for (const [what, path] of dropped) {
   })
 }
 
-for (const [what, path] of kept) {
+for (const [what, path] of passed) {
   test(`F19 on the search path of each process: ${what}`, async () => {
     for (const entries of await searchPaths()) assert.ok(entries.includes(path(scene.folders)), entries.join(':'))
   })
 }
 
-/** Of the processes that the tests above have left: those of plain models and of agents. */
+/** The search paths of the processes that the tests above have left: those of plain models and of agents. */
 async function searchPaths(): Promise<string[][]> {
   const found = await liveProcesses()
   assert.deepEqual([...new Set(found.map(isPlainProcess))].sort(), [false, true])
@@ -139,7 +139,7 @@ for (const [what, request] of additions) {
 
 const smuggled = { env: { ADDED: 'x' }, extra_body: { env: { ADDED: 'x' } }, settings: { env: { ADDED: 'x' } } }
 for (const [name, , request] of tiers.slice(0, 2)) {
-  test(`F13 ${name}: fields that the surface does not know add no variable`, async () => {
+  test(`F13 ${name}: unknown fields add no variable`, async () => {
     const body = { ...(request.body as object), ...smuggled }
     const { status } = await scene.ask({ ...request, body, headers: { 'x-claude-env': 'ADDED=x' } })
     assert.ok(status === 200 || status === 400, String(status))
@@ -147,7 +147,7 @@ for (const [name, , request] of tiers.slice(0, 2)) {
   })
 }
 
-test('F14 what the CLI is asked outside of any run is asked in the same environment', async (t) => {
+test('F14 calls of the CLI outside of any run have the same environment', async (t) => {
   const folders = makeFolders(t)
   const seen = join(folders.root, 'seen')
   mkdirSync(seen)
@@ -167,7 +167,7 @@ test('F14 what the CLI is asked outside of any run is asked in the same environm
   }
 })
 
-test('F14 a server that was started in a bad environment hands none of it on', async (t) => {
+test('F14 a server that was started in a bad environment passes none of it on', async (t) => {
   const { folders, start } = await makeProcessScene(t)
   const preloaded = { ...foreignVariables, NODE_OPTIONS: '--no-warnings', DEBUG: '', CLAUDE_SERVE_DATABASE: '' }
   const { pid, url } = await start({ environment: preloaded })
@@ -182,7 +182,7 @@ test('F14 a server that was started in a bad environment hands none of it on', a
 
 const nobody = 65_534
 
-/** The arguments of all processes of the machine, and what else of them another user can read. */
+/** The arguments of all processes of the machine, and whatever else another user can read of them. */
 async function readAsNobody(): Promise<string> {
   const list = 'cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null; true'
   const identity = { uid: nobody, gid: nobody }
@@ -244,10 +244,11 @@ const secretBodies: [where: string, path: string, body: object][] = [
   ],
 ]
 
-const whyNot = process.platform !== 'linux' || process.getuid?.() !== 0 ? 'only root can be another user' : false
+const whyNot =
+  process.platform !== 'linux' || process.getuid?.() !== 0 ? 'only root can run programs as another user' : false
 
 for (const [where, path, body] of secretBodies) {
-  test(`F15 another user does not see, while it runs: ${where}`, { skip: whyNot }, async () => {
+  test(`F15 another user cannot see, while it runs: ${where}`, { skip: whyNot }, async () => {
     const { requests } = scene.upstream
     const before = requests.length
     const client = new AbortController()
@@ -262,7 +263,7 @@ for (const [where, path, body] of secretBodies) {
     const seen = await readAsNobody()
     client.abort()
     await ended
-    assert.ok(raw.includes(secretWord), 'the run is another one')
+    assert.ok(raw.includes(secretWord), 'the request belongs to another run')
     assert.ok(seen.includes('--input-format'), 'the processes were not seen')
     assert.ok(!seen.includes(secretWord))
     assert.ok(!seen.includes(scene.upstream.url), 'the environment was seen')

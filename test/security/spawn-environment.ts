@@ -1,9 +1,9 @@
-// Variables of an operator's environment for tests: those that no CLI process may see, and some that it has to; and the names
-// that are there in the end.
+// Variables of an operator's environment for tests: those that no CLI process may see and some that it must get; and the names that a
+// process has in the end.
 
 const canary = 'canary-of-a-variable-5d3e'
 
-/** They load code, change what the CLI does, or are secrets of others. All values hold the same word, which is found again. */
+/** They load code, change what the CLI does, or are secrets of other programs. All values contain the same word, to find them again. */
 export const foreignVariables: Readonly<Record<string, string>> = Object.fromEntries(
   [
     ...['NODE_OPTIONS', 'NODE_PATH', 'LD_PRELOAD', 'LD_LIBRARY_PATH', 'DYLD_INSERT_LIBRARIES', 'BUN_OPTIONS'],
@@ -15,7 +15,7 @@ export const foreignVariables: Readonly<Record<string, string>> = Object.fromEnt
   ].map((name) => [name, `/${canary}/${name}`]),
 )
 
-/** Of no consequence, but on the list. */
+/** Harmless variables that are on the list. */
 export const passedVariables = { USER: 'somebody', SHELL: '/bin/sh', TZ: 'UTC', LC_TIME: 'C', NO_PROXY: '127.0.0.1' }
 
 export const holdsForeign = (text: string) => text.includes(canary)
@@ -30,6 +30,6 @@ const setForPlain = ['CLAUDE_CODE_DISABLE_ATTACHMENTS', 'CLAUDE_AGENT_SDK_MCP_NO
 /** See testEnvironment. */
 const setByOperator = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'ANTHROPIC_BASE_URL', 'ANTHROPIC_API_KEY']
 
-/** The whole list, sorted. */
+/** The complete list, sorted. */
 export const namesInChild = (isPlain: boolean, passed: readonly string[] = Object.keys(passedVariables)): string[] =>
   [...setForAll, ...(isPlain ? setForPlain : []), ...setByOperator, ...passed].sort()

@@ -1,5 +1,5 @@
-// Which file is never run as `claude`: one that an agent, or another user of the machine, can change or replace, by whatever way
-// it is named. It is not even asked for its version. A title begins with the row's number in the catalogue of attacks.
+// Files that are never run as `claude`: those that an agent, or another user of the machine, can change or replace, however they are
+// named. Not even their version is queried. Each title begins with the number of its attack.
 import assert from 'node:assert/strict'
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -8,11 +8,11 @@ import { sdkExecutable } from '../../src/claude/cli/executable.ts'
 import { post } from '../helpers/client.ts'
 import { fakeCli, makeFolders, startTestServer, type TestFolders, type TestServer } from '../helpers/test-server.ts'
 
-/** Where agents work. */
+/** The folder where agents work. */
 const rootIn = ({ root }: TestFolders) => join(root, 'agents')
 const runsIn = ({ root }: TestFolders) => join(root, 'runs')
 
-/** A good `claude` that notes each time that it is run. */
+/** A good `claude` that records each run. */
 function makeClaude(folders: TestFolders, path: string): string {
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, `#!/bin/sh\necho "$0" >> '${runsIn(folders)}'\nexec '${fakeCli('wrong-init')}' "$@"\n`)
@@ -26,7 +26,7 @@ function link(target: string, path: string): string {
   return path
 }
 
-/** For all to write in, without regard to the umask. */
+/** Opens it to everybody's writes, whatever the umask. */
 function open(path: string, mode = 0o777): void {
   chmodSync(path, mode)
 }
@@ -40,18 +40,18 @@ const refused: Row[] = [
     (folders) => link(makeClaude(folders, join(rootIn(folders), 'claude')), join(folders.root, 'links', 'claude')),
   ],
   [
-    'is a link by way of a linked folder to a file where agents work',
+    'is a link through a linked folder to a file where agents work',
     (folders) => {
       makeClaude(folders, join(rootIn(folders), 'bin', 'claude'))
       return join(link(join(rootIn(folders), 'bin'), join(folders.root, 'links')), 'claude')
     },
   ],
   [
-    'is a link that lies where agents work',
+    'is a link in a folder where agents work',
     (folders) => link(makeClaude(folders, join(folders.root, 'bin', 'claude')), join(rootIn(folders), 'claude')),
   ],
   [
-    'is reached by a folder that is a link where agents work',
+    'is reached through a linked folder where agents work',
     (folders) => {
       makeClaude(folders, join(folders.root, 'bin', 'claude'))
       return join(link(join(folders.root, 'bin'), join(rootIn(folders), 'bin')), 'claude')
@@ -100,15 +100,18 @@ const refused: Row[] = [
   ],
 ]
 
-const taken: Row[] = [
-  ['is like any other', (folders) => makeClaude(folders, join(folders.root, 'bin', 'claude'))],
+const acceptable: Row[] = [
+  ['is ordinary', (folders) => makeClaude(folders, join(folders.root, 'bin', 'claude'))],
   [
-    'is a link to one like any other',
+    'is a link to an ordinary one',
     (folders) => link(makeClaude(folders, join(folders.root, 'bin', 'claude')), join(folders.root, 'links', 'claude')),
   ],
-  ['lies where the name begins alike', (folders) => makeClaude(folders, join(`${rootIn(folders)}-not`, 'claude'))],
   [
-    'lies in a folder for all, where each has what is theirs',
+    'lies in a folder whose name has the same beginning',
+    (folders) => makeClaude(folders, join(`${rootIn(folders)}-not`, 'claude')),
+  ],
+  [
+    'lies in a sticky folder for everybody',
     (folders) => {
       const path = makeClaude(folders, join(folders.root, 'shared', 'claude'))
       open(dirname(path), 0o1777)
@@ -126,7 +129,7 @@ async function start(t: TestContext, claudeBin: (folders: TestFolders) => string
   return { folders, server: await startTestServer(t, { folders, config }) }
 }
 
-/** What ran, by the names under which it was run. */
+/** The names under which it was run. */
 const runs = (folders: TestFolders) =>
   existsSync(runsIn(folders)) ? readFileSync(runsIn(folders), 'utf8').trim().split('\n') : []
 
@@ -144,7 +147,7 @@ for (const [what, make] of refused) {
   test(`F21 a claude that ${what} is refused, and never run`, async (t) => checkRefused(await start(t, make)))
 }
 
-for (const [what, make] of taken) {
+for (const [what, make] of acceptable) {
   test(`F21 a claude that ${what} is used`, async (t) => {
     const { folders, server } = await start(t, make)
     const { status, body } = await post(server, '/v1/chat', { prompt: 'hi' })
@@ -165,7 +168,7 @@ test('F21 a claude that another group can change is refused, and never run', { s
   await checkRefused(await start(t, make))
 })
 
-test('F21 a claude that becomes one that everybody can change is refused from then on', async (t) => {
+test('F21 a claude that everybody can change from some moment on is refused from then on', async (t) => {
   const { folders, server } = await start(t, (each) => makeClaude(each, join(each.root, 'bin', 'claude')))
   assert.equal((await post(server, '/v1/chat', { prompt: 'hi' })).status, 200)
   const path = join(folders.root, 'bin', 'claude')
@@ -177,7 +180,7 @@ test('F21 a claude that becomes one that everybody can change is refused from th
   assert.deepEqual([runs(folders).length, existsSync(join(folders.root, 'mark'))], [before, false])
 })
 
-/** By a search path; the one that the Agent SDK ships is used where there is none to be found. */
+/** Found on a search path; if none can be found, the one that the Agent SDK ships is used. */
 async function searched(t: TestContext, make: (folders: TestFolders) => string): Promise<Made> {
   const folders = makeFolders(t)
   mkdirSync(rootIn(folders))
@@ -196,7 +199,7 @@ for (const [what, make] of refused.filter(([, each]) => each.toString().includes
   })
 }
 
-test('F21 a claude on the search path that is like any other is used', async (t) => {
+test('F21 an ordinary claude on the search path is used', async (t) => {
   const { folders, server } = await searched(t, (each) => makeClaude(each, join(each.root, 'bin', 'claude')))
   assert.equal((await server.claude).path, join(folders.root, 'bin', 'claude'))
   assert.deepEqual([...new Set(runs(folders).map((name) => basename(name)))], ['claude'])

@@ -1,6 +1,6 @@
-// A working folder that tries everything, and a home with things of the user's own that are nobody's business: what of both acts, or
-// is sent, when a plain model is asked, and when an agent is asked to leave settings alone. And what does act where it is not.
-// A title begins with the row's number in the catalogue of attacks.
+// A working folder that tries everything, and a home with private things of the user: what of both takes effect, or is sent, when a
+// client asks a plain model, and when an agent is told to load no settings. And what takes effect otherwise. Each title begins with
+// the number of its attack.
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
@@ -21,7 +21,7 @@ function write(path: string, text: string): void {
   writeFileSync(path, text)
 }
 
-/** What the CLI may find out about the user. */
+/** What the CLI could find out about the user. */
 function writePersonal({ home, cwd, configDir }: TestFolders): void {
   write(join(configDir, 'rules', 'own.md'), own.rule)
   for (const folder of [cwd, home]) {
@@ -55,8 +55,8 @@ const plain: [name: string, request: (prompt: string) => Request][] = [
 const read = { tools: ['Read', 'Glob', 'Grep'], permission_mode: 'dontAsk' }
 const edit = { tools: ['Read', 'Edit', 'Write'], permission_mode: 'acceptEdits' }
 
-/** Agents that are to load no settings. */
-const unset: [name: string, request: (prompt: string) => Request][] = [
+/** Agents that must load no settings. */
+const withoutSettings: [name: string, request: (prompt: string) => Request][] = [
   ['without tools', { tools: [] }],
   ['to read', read],
   ['to edit', edit],
@@ -65,8 +65,8 @@ const unset: [name: string, request: (prompt: string) => Request][] = [
   (prompt: string) => ({ body: { prompt, setting_sources: [], ...(more as object) } }),
 ])
 
-/** What has come of the request, by the marks that are there now and the requests since. */
-async function cameOf(request: Request) {
+/** The effects of the request: the marks that exist now and the requests since. */
+async function effectsOf(request: Request) {
   for (const name of hostile?.marks() ?? []) rmSync(hostile?.mark(name) ?? '')
   const [before, astrayBefore] = [upstream.requests.length, astray.requests.length]
   const { status, text } = await scene.ask(request)
@@ -75,9 +75,9 @@ async function cameOf(request: Request) {
   return { sent, marks: hostile?.marks() ?? [], astray: astray.requests.length - astrayBefore }
 }
 
-for (const [name, request] of [...plain, ...unset]) {
-  test(`F07 ${name}: nothing of the folder or the home acts or is sent`, async () => {
-    const { sent, marks, astray: strays } = await cameOf(request('hi'))
+for (const [name, request] of [...plain, ...withoutSettings]) {
+  test(`F07 ${name}: nothing of the folder or the home takes effect or is sent`, async () => {
+    const { sent, marks, astray: strays } = await effectsOf(request('hi'))
     assert.deepEqual({ marks, strays, requests: sent.length }, { marks: [], strays: 0, requests: 1 })
     const raw = sent.map((each) => each.raw).join('\n')
     assert.deepEqual(canariesIn(raw), [])
@@ -91,22 +91,22 @@ test('F07 native without settings, to edit: what the folder would allow is not a
   const command = { name: 'Bash', input: { command: `touch ${outside}`, description: 'a command' } }
   const writes = { name: 'Write', input: { file_path: outside, content: 'x' } }
   const prompt = `go ${step({ tools: [command] })} ${step({ tools: [writes] })}`
-  const { marks } = await cameOf({
+  const { marks } = await effectsOf({
     body: { prompt, setting_sources: [], tools: ['Bash', 'Write'], permission_mode: 'acceptEdits' },
   })
   assert.deepEqual(marks, [])
 })
 
-test('F07 native: the settings of the folder and the user act as they do for `claude -p`', async () => {
-  const { sent, marks, astray: strays } = await cameOf({ body: { prompt: 'hi' } })
+test('F07 native: the settings of the folder and the user take effect as they do for `claude -p`', async () => {
+  const { sent, marks, astray: strays } = await effectsOf({ body: { prompt: 'hi' } })
   for (const name of ['repo-hook-SessionStart', 'repo-api-key-helper', 'user-hook-SessionStart']) {
     assert.ok(marks.includes(name), marks.join())
   }
   assert.deepEqual([sent.length, strays > 0], [0, true])
 })
 
-test('F07 native with the settings of the user alone: nothing of the folder acts or is sent', async () => {
-  const { sent, marks, astray: strays } = await cameOf({ body: { prompt: 'hi', setting_sources: ['user'] } })
+test('F07 native with the user’s settings only: nothing of the folder takes effect or is sent', async () => {
+  const { sent, marks, astray: strays } = await effectsOf({ body: { prompt: 'hi', setting_sources: ['user'] } })
   assert.deepEqual(
     marks.filter((name) => /repo|plugin/.test(name)),
     [],
@@ -129,7 +129,7 @@ const nosy = [
 for (const [name, request] of plain) {
   for (const prompt of nosy) {
     test(`F23 ${name}: ${JSON.stringify(prompt)} gives the model nothing of the user or the machine`, async () => {
-      const { sent } = await cameOf(request(prompt))
+      const { sent } = await effectsOf(request(prompt))
       assert.equal(sent.length, 1)
       const { raw = '', headers = {} } = sent[0] ?? {}
       assert.ok(raw.includes(prompt))

@@ -1,6 +1,6 @@
-// A CLI that is not what it was told to be: it says so itself, in its answer to `initialize` or at the beginning of a turn, and is
-// ended without a word of its answer being told. And what it is told: one line for each prompt, whatever stands in it.
-// A title begins with the row's number in the catalogue of attacks.
+// A CLI that does not start as it was configured: it says so itself, in its answer to `initialize` or at the beginning of a turn, and is
+// ended before a word of its answer is sent. And what a CLI receives: one line for each prompt, whatever the prompt contains. Each title
+// begins with the number of its attack.
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,12 +19,12 @@ beforeEach(() => {
   rmSync(file, { force: true })
 })
 
-/** What the next processes say of themselves instead of the truth; see the fake. */
-const sayWrong = (wrong: object) => writeFileSync(file, JSON.stringify(wrong))
+/** What the next processes report about themselves instead of the truth; see the fake. */
+const reportWrong = (wrong: object) => writeFileSync(file, JSON.stringify(wrong))
 
 type Line = { type?: string; message?: { content?: { text?: string }[] }; request?: { subtype?: string } }
 
-/** Everything that one process was told, line by line. */
+/** Everything that one process received, line by line. */
 function linesIn(name: string): Line[] {
   const lines = readFileSync(join(home, name), 'utf8').split('\n')
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Line)
@@ -34,7 +34,7 @@ const receivedLines = () => readdirSync(home).filter(isLog).flatMap(linesIn)
 const isPrompt = ({ type }: Line) => type === 'user'
 const prompts = () => receivedLines().filter(isPrompt)
 
-/** Those that were told a prompt and live. */
+/** The processes that received a prompt and are alive. */
 async function listeners(): Promise<number[]> {
   const names = readdirSync(home).filter((name) => isLog(name) && linesIn(name).some(isPrompt))
   return (await liveProcesses()).map(({ pid }) => pid).filter((pid) => names.includes(`told-${pid}.jsonl`))
@@ -51,7 +51,7 @@ function streamed({ path = '', body = {} }: Request): Request {
 
 const words = /Hello|fake CLI|answer/
 
-/** The refusal, in the surface of the path, and nothing of the answer; the process is gone. */
+/** The refusal, in the format of the surface, and nothing of the answer; the process is gone. */
 async function assertRefused({ status, text }: Answer): Promise<void> {
   assert.equal(status, 500, text)
   assert.match(text, /The CLI did not start as requested: it/)
@@ -74,12 +74,12 @@ const elsewhere: Row[] = [
 const wrongPlain: Row[] = [
   ['a tool', { tools: ['Bash'] }],
   ['a tool that only reads', { tools: ['Read'] }],
-  ["a server's tool", { tools: ['mcp__x__y'] }],
-  ['nothing about tools', { tools: null }],
-  ['a server', { mcp_servers: [{ name: 'x', status: 'connected' }] }],
-  ['nothing about servers', { mcp_servers: null }],
+  ['a tool of an MCP server', { tools: ['mcp__x__y'] }],
+  ['no list of tools', { tools: null }],
+  ['an MCP server', { mcp_servers: [{ name: 'x', status: 'connected' }] }],
+  ['no list of MCP servers', { mcp_servers: null }],
   ['a command', { slash_commands: ['config'] }],
-  ['nothing about commands', { slash_commands: null }],
+  ['no list of commands', { slash_commands: null }],
   ...modes('default', 'acceptEdits', 'plan', 'auto', 'bypassPermissions', null),
   ...elsewhere,
 ]
@@ -92,7 +92,7 @@ const tables: [way: string, request: Request, rows: Row[]][] = [
     native({ tools: [] }),
     [
       ['a tool', { tools: ['Bash'] }],
-      ['nothing about tools', { tools: null }],
+      ['no list of tools', { tools: null }],
       ...modes('acceptEdits', 'auto', 'bypassPermissions', null),
       ...elsewhere,
     ],
@@ -109,10 +109,10 @@ const tables: [way: string, request: Request, rows: Row[]][] = [
 
 for (const [way, request, rows] of tables) {
   for (const [what, init] of rows) {
-    test(`F17 ${way}: a process that tells at the beginning of its turn of ${what}`, async () => {
-      sayWrong({ init })
+    test(`F17 ${way}: a process that reports ${what} at the beginning of its turn is refused`, async () => {
+      reportWrong({ init })
       await assertRefused(await scene.ask(request))
-      assert.equal(prompts().length, 1, 'the prompt was given to a second process')
+      assert.equal(prompts().length, 1, 'a second process got the prompt')
     })
   }
 }
@@ -127,28 +127,28 @@ const ways: [way: string, request: Request][] = [
 const wrongCwd = { init: { cwd: '/' } }
 
 for (const [way, request] of ways) {
-  test(`F17 ${way}: nothing of the answer of such a process is in a stream`, async () => {
-    sayWrong(wrongCwd)
+  test(`F17 ${way}: a stream contains nothing of the answer of such a process`, async () => {
+    reportWrong(wrongCwd)
     await assertRefused(await scene.ask(streamed(request)))
   })
 
-  test(`F17 ${way}: a process that tells nothing of itself`, async () => {
-    sayWrong({ silent: true })
+  test(`F17 ${way}: a process that reports nothing about itself is refused`, async () => {
+    reportWrong({ silent: true })
     const { status, text } = await scene.ask(streamed(request))
     assert.doesNotMatch(text, words)
     assert.equal(status, 500)
   })
 
-  test(`F17 ${way}: a process that tells in the middle of its answer of another folder`, async () => {
-    sayWrong({ late: { cwd: '/' } })
+  test(`F17 ${way}: a process that reports another folder in the middle of its answer is ended`, async () => {
+    reportWrong({ late: { cwd: '/' } })
     const { text } = await scene.ask(streamed(request))
     assert.match(text, /The CLI did not start as requested: it/)
     assert.doesNotMatch(text, /\[DONE\]|message_stop|"done"/)
     await until('the process is gone', async () => (await listeners()).length === 0)
   })
 
-  test(`F17 ${way}: a process that takes no notice of signals`, async () => {
-    sayWrong({ ...wrongCwd, immortal: true })
+  test(`F17 ${way}: a process that ignores signals is ended all the same`, async () => {
+    reportWrong({ ...wrongCwd, immortal: true })
     await assertRefused(await scene.ask(request))
   })
 }
@@ -162,21 +162,21 @@ for (const [way, request, initialize] of [
   ['native without tools', native({ tools: [] }), { current_permission_mode: 'acceptEdits' }],
   ['native', native({}), { current_permission_mode: 'bypassPermissions' }],
 ] as const) {
-  test(`F17 ${way}: a process that tells before its first turn of ${Object.keys(initialize)} hears no prompt`, async () => {
-    sayWrong({ initialize })
+  test(`F17 ${way}: a process that reports wrong ${Object.keys(initialize)} before its first turn gets no prompt`, async () => {
+    reportWrong({ initialize })
     await assertRefused(await scene.ask(request))
     assert.deepEqual(prompts(), [])
   })
 }
 
-test('F17 native: a process that is another one at its second turn', async () => {
+test('F17 native: a process that reports other values at its second turn is refused', async () => {
   const { status, json } = await scene.ask(native({}))
   assert.equal(status, 200)
-  sayWrong({ init: { permissionMode: 'bypassPermissions' } })
+  reportWrong({ init: { permissionMode: 'bypassPermissions' } })
   await assertRefused(await scene.ask(native({ session_id: json.session_id })))
 })
 
-test('F17 a process that tells the truth is told the prompt, and its answer is told', async () => {
+test('F17 a process that reports the truth gets the prompt, and its answer is returned', async () => {
   for (const [, request] of ways) {
     const { status, text } = await scene.ask(request)
     assert.equal(status, 200, text)
@@ -209,7 +209,7 @@ const positions: [position: string, request: (text: string) => Request][] = [
 
 for (const [position, request] of positions) {
   for (const [what, text] of lines) {
-    test(`F06 ${position}: ${what} is no line of its own`, async () => {
+    test(`F06 ${position}: ${what} is not a line of its own`, async () => {
       assert.equal((await scene.ask(request(text))).status, 200)
       assert.equal(prompts().length, 1)
       const promptText = prompts()[0]?.message?.content?.[0]?.text

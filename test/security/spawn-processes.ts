@@ -1,11 +1,10 @@
-// What can be seen of the CLI processes of a server from outside, in the system's list of processes: arguments, environments,
-// folders. Linux only.
+// What the system's process list shows of a server's CLI processes: arguments, environments, folders. Linux only.
 import { readFileSync, readlinkSync } from 'node:fs'
 import { markedProcesses } from '../../src/claude/process/process-tree.ts'
 
 export type CliProcess = { pid: number; arguments: string[]; environment: Record<string, string>; cwd: string }
 
-/** Those that this process has started and that are alive, the oldest first. What they have started is not among them. */
+/** The live processes that `parent` has started, the oldest first, without what they have started themselves. */
 export async function liveProcesses(parent = process.pid): Promise<CliProcess[]> {
   const marked = await markedProcesses((marker) => marker !== '')
   return marked
@@ -14,7 +13,7 @@ export async function liveProcesses(parent = process.pid): Promise<CliProcess[]>
     .flatMap(({ pid }) => look(pid))
 }
 
-/** Empty where it has gone meanwhile. */
+/** Empty if it has ended meanwhile. */
 function look(pid: number): CliProcess[] {
   try {
     const [, ...args] = entriesOf(pid, 'cmdline')

@@ -1,5 +1,5 @@
-// `claude-serve` as a process of its own, for what cannot be seen from inside: its start in a bad environment, with an open umask or
-// as another user, its refusals to start, and what is left when it is killed.
+// `claude-serve` as a process of its own, for what cannot be seen from inside: its start in a bad environment, with an open umask or as
+// another user, its refusals to start, and what is left when it is killed.
 import assert from 'node:assert/strict'
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -14,7 +14,7 @@ const program = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
 export type ProcessOptions = {
   flags?: readonly string[]
-  /** Beside that of every test. */
+  /** In addition to the environment of every test. */
   environment?: Record<string, string>
   umask?: string
   uid?: number
@@ -29,7 +29,7 @@ export type ProcessScene = {
   upstream: Upstream
   /** Resolves when it listens. */
   start(options?: ProcessOptions): Promise<ServerProcess>
-  /** For one that is to end by itself; one that listens instead is told by its output. */
+  /** For a server that should end by itself; if it listens instead, its output says so. */
   runToEnd(options?: ProcessOptions): Promise<Ended>
 }
 
@@ -82,7 +82,7 @@ function spawnServer(folders: TestFolders, upstream: Upstream, options: ProcessO
   })
 }
 
-/** `url` is null where it ended without listening. */
+/** `url` is null if it ended without listening. */
 function listen(child: Child): { url: Promise<string | null>; text: () => string } {
   let text = ''
   const url = new Promise<string | null>((resolve) => {

@@ -1,5 +1,5 @@
-// What the model may have done by Claude Code's tools: nothing where it answers alone, and within its folder where it may read or
-// edit. The model asks for tools, whether they are offered or not. A title begins with the row's number in the catalogue of attacks.
+// What the model can do with Claude Code's tools: nothing if it answers alone, and only within its folder if it may read or edit. The
+// model calls tools whether they are offered or not. Each title begins with the number of its attack.
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -34,14 +34,14 @@ function prepare({ root, home, cwd }: TestFolders): void {
 
 const scene = await openScene({ config, prepare })
 const { root, home, cwd } = scene.folders
-/** A server elsewhere, which nobody may call. */
+/** A server elsewhere that nobody may call. */
 const elsewhere = await startUpstream()
 after(() => elsewhere.close())
 
 const mark = join(root, 'mark')
 const outside = join(root, 'outside')
 
-/** What the model was told of the uses of tools in its last request, oldest first. */
+/** The tool results that the model got in its last request, oldest first. */
 function results(): { isError: boolean; text: string }[] {
   const blocks = (scene.upstream.requests.at(-1)?.body?.messages ?? []).flatMap(({ content }) =>
     typeof content === 'string' ? [] : content.filter(({ type }) => type === 'tool_result'),
@@ -51,7 +51,7 @@ function results(): { isError: boolean; text: string }[] {
 
 const filesIn = (folder: string) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()
 
-/** The model asks for the tool once, offered or not. */
+/** The model calls the tools once, offered or not. */
 const using = (...uses: Use[]) => `use it ${step({ tools: uses, force_tool: true })}`
 
 const attempts: Use[] = [
@@ -83,7 +83,7 @@ const surfaces = [
 
 for (const use of attempts) {
   for (const [surface, path, body] of surfaces) {
-    test(`F09 ${surface}: a model that asks for ${use.name} gets nothing`, async () => {
+    test(`F09 ${surface}: a model that calls ${use.name} gets nothing`, async () => {
       const before = filesIn(cwd)
       const { status, text } = await scene.ask({ path, body: body(using(use)) })
       assert.equal(status, 200, text)
@@ -93,7 +93,7 @@ for (const use of attempts) {
     })
   }
 
-  test(`F09 native without tools: a model that asks for ${use.name} hears that there is no such tool`, async () => {
+  test(`F09 native without tools: a model that calls ${use.name} learns that there is no such tool`, async () => {
     const before = filesIn(cwd)
     const { status, text } = await scene.ask({ body: { prompt: using(use), tools: [] } })
     assert.equal(status, 200, text)
@@ -104,7 +104,7 @@ for (const use of attempts) {
   })
 }
 
-/** A conversation for each set of tools and mode, as the start of a process takes long. */
+/** A conversation for each set of tools and mode, as starting a process takes long. */
 const sessions = new Map<string, unknown>()
 
 async function useAs(tools: string[], mode: string, use: Use): Promise<{ isError: boolean; text: string }> {
@@ -127,18 +127,18 @@ const reads: [what: string, use: Use][] = [
   ['names of files elsewhere', { name: 'Glob', input: { pattern: '**/*', path: outside } }],
   ['a file of the system', { name: 'Read', input: { file_path: '/etc/passwd' } }],
   ['the private key', { name: 'Read', input: { file_path: join(home, '.ssh', 'id_rsa') } }],
-  ['a file by a link', { name: 'Read', input: { file_path: join(cwd, 'link.txt') } }],
+  ['a file through a link', { name: 'Read', input: { file_path: join(cwd, 'link.txt') } }],
   ['a file in a linked folder', { name: 'Read', input: { file_path: join(cwd, 'link', 'file.txt') } }],
   ['a file above', { name: 'Read', input: { file_path: `${cwd}/../outside/file.txt` } }],
-  ['a file of a folder that is named alike', { name: 'Read', input: { file_path: `${cwd}er/file.txt` } }],
+  ['a file of a folder with a similar name', { name: 'Read', input: { file_path: `${cwd}er/file.txt` } }],
   ['the private key by its short name', { name: 'Read', input: { file_path: '~/.ssh/id_rsa' } }],
   ['a file above by a relative name', { name: 'Read', input: { file_path: '../outside/file.txt' } }],
   ['names above by a pattern', { name: 'Glob', input: { pattern: '../outside/**' } }],
   ['names elsewhere by a pattern', { name: 'Glob', input: { pattern: `${outside}/*` } }],
   ['names elsewhere by a pattern with choices', { name: 'Glob', input: { pattern: `{in,${outside}}/*.txt` } }],
   ['names in a linked folder', { name: 'Glob', input: { pattern: 'link/*' } }],
-  ['what is found by its short name', { name: 'Grep', input: { pattern: canary, path: '~', output_mode: 'content' } }],
-  ['what is found elsewhere', { name: 'Grep', input: { pattern: canary, path: root, output_mode: 'content' } }],
+  ['matches in the home', { name: 'Grep', input: { pattern: canary, path: '~', output_mode: 'content' } }],
+  ['matches elsewhere', { name: 'Grep', input: { pattern: canary, path: root, output_mode: 'content' } }],
 ]
 
 for (const mode of ['default', 'dontAsk', 'plan']) {
@@ -164,14 +164,14 @@ const guarded: [what: string, path: string][] = [
   ["git's configuration", '.git/config'],
   ['a hook of git', '.git/hooks/pre-commit'],
   ["Claude Code's settings", '.claude/settings.json'],
-  ["Claude Code's settings for here", '.claude/settings.local.json'],
-  ['a list of servers', '.mcp.json'],
+  ["Claude Code's local settings", '.claude/settings.local.json'],
+  ['a list of MCP servers', '.mcp.json'],
   ["an editor's tasks", '.vscode/tasks.json'],
   ["a shell's start", '.bashrc'],
   ['a file in a linked folder', 'link/new.txt'],
-  ['a file by a link', 'link.txt'],
+  ['a file through a link', 'link.txt'],
   ['a file above', '../outside/new.txt'],
-  ['a file of a folder that is named alike', '../worker/new.txt'],
+  ['a file of a folder with a similar name', '../worker/new.txt'],
 ]
 
 const readOr = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8') : null)
@@ -201,8 +201,8 @@ test('F11 to edit: a file within is written and changed', async () => {
 
 for (const [tools, mode, what] of [
   [toRead, 'default', 'to read'],
-  [toRead, 'acceptEdits', 'to read, in a mode that would let it'],
-  [toEdit, 'dontAsk', 'to edit, in a mode that asks nobody'],
+  [toRead, 'acceptEdits', 'to read, in a mode that would allow it'],
+  [toEdit, 'dontAsk', 'to edit, in a mode that never asks'],
   [toEdit, 'default', 'to edit, in a mode that asks'],
   [toEdit, 'plan', 'to plan'],
 ] as const) {
@@ -213,7 +213,7 @@ for (const [tools, mode, what] of [
   })
 }
 
-test('G04 a folder that may be used beside its own is none any more when a link out of it has taken its place', async () => {
+test('G04 an additional folder is no longer allowed when it is replaced by a link to the outside', async () => {
   const beside = join(root, 'work', 'beside')
   write(join(beside, 'file.txt'), within)
   const reading = using({ name: 'Read', input: { file_path: join(beside, 'file.txt') } })

@@ -1,5 +1,5 @@
-// The ways in which a prompt comes in, from the plain models of both compatible surfaces to an agent with all its tools, and what
-// the model's API got of it. For tests of what a text may do: nothing.
+// The ways for a prompt to come in, from the plain models of the compatible surfaces to an agent with all its tools, and what the
+// model's API received. For tests of what a text can do: nothing.
 import assert from 'node:assert/strict'
 import type { MessagesBody } from '../../src/demo/upstream.ts'
 import type { Answer, Scene } from './harness.ts'
@@ -7,12 +7,12 @@ import type { Answer, Scene } from './harness.ts'
 export type Message = { role: 'user' | 'assistant'; content: string | Block[] }
 export type Block = { type: 'text'; text: string }
 
-/** `history` is for the surfaces only; the native API keeps conversations itself. */
+/** `history` is for the compatible surfaces only; the native API stores conversations itself. */
 export type PromptInput = { prompt: string | Block[]; system?: string; history?: Message[] }
 
 export type Way = {
   name: string
-  /** `isFirst`: a new conversation, where the way has one that goes on from prompt to prompt. */
+  /** `isFirst`: starts a new conversation, if the way has one that continues from prompt to prompt. */
   ask(input: PromptInput, isFirst?: boolean): Promise<Answer>
 }
 
@@ -65,7 +65,7 @@ function toolless(scene: Scene): Way {
   return { name: 'native without tools', ask }
 }
 
-/** Its prompts follow one another in one conversation, as the start of a process for each would take long. */
+/** Its prompts follow one another in one conversation, as starting a process for each would take long. */
 function agent(scene: Scene): Way {
   let session: unknown
   const ask = async ({ prompt, system }: PromptInput, isFirst = system !== undefined) => {
@@ -83,7 +83,7 @@ function agent(scene: Scene): Way {
   return { name: 'native', ask }
 }
 
-/** All surfaces lead to the same processes: a text comes in by one of them, the next one by another. */
+/** All surfaces lead to the same processes: each text comes in by the next one. */
 function plain(scene: Scene): Way {
   const surfaces = [openai(scene), anthropic(scene), responses(scene)]
   let count = 0
@@ -98,26 +98,26 @@ export const waysInto = (scene: Scene): Ways => ({
   agent: agent(scene),
 })
 
-/** The body of the one request to the model that asking has led to. */
+/** The body of the one request to the model that the call has caused. */
 export async function sentBy(scene: Scene, asking: Promise<Answer>): Promise<MessagesBody> {
   const before = scene.upstream.requests.length
   const { status, text } = await asking
   assert.equal(status, 200, text)
-  assert.match(text, /tok0 /, 'it was not the model that answered')
+  assert.match(text, /tok0 /, 'the answer does not come from the model')
   assert.equal(scene.upstream.requests.length, before + 1, 'not one request')
   const body = scene.upstream.requests.at(-1)?.body
   assert.ok(body)
   return body
 }
 
-/** The texts of the last thing that the user said, without what the CLI puts beside it. */
+/** The texts of the user's last message, without what the CLI adds to it. */
 export function lastUserTexts({ messages }: MessagesBody): string[] {
   const content = messages.findLast(({ role }) => role === 'user')?.content ?? []
   const texts = typeof content === 'string' ? [content] : content.map(({ text }) => text ?? '')
   return texts.filter((text) => !text.startsWith('<system-reminder>'))
 }
 
-/** Every string that stands anywhere in it. */
+/** Every string anywhere in the value. */
 export function stringsIn(value: unknown): string[] {
   if (typeof value === 'string') return [value]
   if (typeof value !== 'object' || value === null) return []

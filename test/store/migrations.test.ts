@@ -120,8 +120,8 @@ test('a database with the second schema is migrated with its runs, events and ke
   assert.equal(await store.requestSnapshot('run_1'), null)
   const held = { kind: 'exists', runId: 'run_1', bodyHash: 'hash-1' }
   assert.deepEqual(await store.createRun(endedRun('run_2', noonMs), claim, 'x'), held)
-  await store.createRun(endedRun('run_2', noonMs), null, ['asked'])
-  assert.deepEqual(await store.requestSnapshot('run_2'), ['asked'])
+  await store.createRun(endedRun('run_2', noonMs), null, ['request'])
+  assert.deepEqual(await store.requestSnapshot('run_2'), ['request'])
   await store.eraseRun('run_1')
   assert.deepEqual(await store.events('run_1', 0, 9), [])
   await store.close()

@@ -128,14 +128,14 @@ async function storeLongRuns(t: TestContext) {
     await store.appendEvents(`run_${index}`, textEvents(1, 5000))
   }
   const limits = { endedBeforeMs: noonMs + 1, bytesMax: 0, nowMs: 0 }
-  return { place: storeFolder, store, limits }
+  return { storeFolder, store, limits }
 }
 
 const countEvents = ({ look }: StoreFolder) =>
   look((db) => Number(db.prepare('SELECT count(*) AS count FROM events').get()?.count))
 
 test('pruning lets other work happen in between, and removes everything', async (t) => {
-  const { place: storeFolder, store, limits } = await storeLongRuns(t)
+  const { storeFolder, store, limits } = await storeLongRuns(t)
   let isPruning = true
   const pruning = store.prune(limits).finally(() => {
     isPruning = false
@@ -153,7 +153,7 @@ test('pruning lets other work happen in between, and removes everything', async 
 })
 
 test('pruning that was interrupted is finished by the next call', async (t) => {
-  const { place: storeFolder, store, limits } = await storeLongRuns(t)
+  const { storeFolder, store, limits } = await storeLongRuns(t)
   const pruning = store.prune(limits)
   while ((await store.run('run_1')) !== null) await new Promise(setImmediate)
   await store.close()

@@ -1,5 +1,5 @@
-// The page of the API: in a real browser, under the strict policy of our pages; and the files that it is made of, which are served and
-// nothing else. The browser's part needs an installed Chromium.
+// The API documentation page: in a real browser, under the strict policy of our pages; and its files, of which nothing
+// else is served. The browser tests need an installed Chromium.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -18,7 +18,7 @@ const cleanup = { after }
 const browser = await openBrowser(cleanup)
 const { url, port, agent, inject } = await listenApp(cleanup, { prepare: (app) => registerOpenapi(app) })
 
-/** Written down a second time on purpose. */
+/** Repeated here on purpose. */
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
@@ -32,7 +32,7 @@ const files: Record<string, string> = {
 }
 
 for (const [path, type] of Object.entries(files)) {
-  test(`${path} is served as what it is, and once only to those who keep it`, async () => {
+  test(`${path} is served with its type, and only once to clients that cache it`, async () => {
     const first = await send({ port }, { path })
     assert.equal(first.status, 200)
     assert.equal(first.headers['content-type'], type)
@@ -75,14 +75,14 @@ for (const path of [
   '/package.json',
   '/openapi.json/../package.json',
 ]) {
-  test(`D17 ${path} is not there`, async () => {
+  test(`D17 ${path} does not exist`, async () => {
     const { status, headers } = await send({ port }, { path })
     assert.ok([400, 404].includes(status), String(status))
     assert.match(String(headers['content-type']), /^application\/json/)
   })
 }
 
-test('the page names no other place, and holds no code and no style', () => {
+test('the page links to no other host, and contains no inline code or style', () => {
   const page = readFileSync(new URL('../../web/docs.html', import.meta.url), 'utf8')
   assert.doesNotMatch(page, /https?:|\/\/|<style|style=|\son\w+=|<script>/)
   for (const [, name] of page.matchAll(/(?:src|href)="([^"]+)"/g)) {
@@ -90,14 +90,14 @@ test('the page names no other place, and holds no code and no style', () => {
   }
 })
 
-test('of the package that brings Swagger UI nothing is run', async () => {
+test('no code of the Swagger UI package runs in the server', async () => {
   assert.equal((await send({ port }, { path: '/docs/swagger-ui.js' })).status, 200)
   const { cache, resolve } = createRequire(import.meta.url)
   assert.equal(cache[resolve('@fastify/swagger-ui')], undefined)
   assert.ok(Object.keys(cache).every((path) => !path.includes('swagger-ui')))
 })
 
-test('where there are keys the page is there for everybody, and the document is not', async (t) => {
+test('if there are keys, the page is public and the document is not', async (t) => {
   const locked = await openLocked(t)
   for (const path of Object.keys(files)) {
     const { status, body } = await send(locked, { path })
@@ -109,7 +109,7 @@ test('where there are keys the page is there for everybody, and the document is 
   assert.equal((await send(locked, { path: '/openapi.json', headers })).status, 200)
 })
 
-test('the document tells the address by which it was asked for', async () => {
+test('the document names the address by which it was requested', async () => {
   const served = async (headers: Record<string, string>) =>
     (await inject({ url: '/openapi.json', headers })).json().servers as unknown
   assert.deepEqual(await served({ host: 'localhost:7' }), [{ url: 'http://localhost:7' }])
@@ -120,13 +120,13 @@ test('the document tells the address by which it was asked for', async () => {
   assert.deepEqual(await served(strange), [{ url: 'http://localhost' }])
 })
 
-/** The same with one key. */
+/** The same server with one API key. */
 async function openLocked(t: Cleanup) {
   const { secret, prefix, hash } = newSecret()
   const key = keyRecord('key_own', { prefix, hash })
   const keys: KeyStore = {
     hasKeys: async () => true,
-    keyByHash: async (given) => (given === hash ? key : null),
+    keyByHash: async (requested) => (requested === hash ? key : null),
     recordKeyUse: async () => {},
     spentBy: async () => 0,
   }
@@ -134,21 +134,21 @@ async function openLocked(t: Cleanup) {
   return { ...(await listenApp(t, { callers, prepare: (app) => registerOpenapi(app) })), secret }
 }
 
-/** Faults that a page has, by itself or against its policy, and what it asked of others. */
-type Watched = { page: Page; faults: string[]; strangers: string[] }
+/** Errors of a page, its own or violations of its policy, and its requests to other hosts. */
+type Watched = { page: Page; errors: string[]; strangers: string[] }
 
 async function watchedPage(browser: Browser, own = url): Promise<Watched> {
   const page = await browser.newPage()
   page.setDefaultTimeout(90_000)
-  const faults: string[] = []
+  const errors: string[] = []
   const strangers: string[] = []
-  page.on('pageerror', (error) => void faults.push(String(error)))
-  page.on('console', (message) => void (message.type() === 'error' && faults.push(message.text())))
+  page.on('pageerror', (error) => void errors.push(String(error)))
+  page.on('console', (message) => void (message.type() === 'error' && errors.push(message.text())))
   page.on('request', (request) => void (request.url().startsWith(`${own}/`) || strangers.push(request.url())))
-  return { page, faults, strangers }
+  return { page, errors, strangers }
 }
 
-/** Between them they have every kind of thing that is drawn: bodies, streams, parameters, answers without a body. */
+/** Together they show everything that is drawn: bodies, streams, parameters, answers without a body. */
 const opened = [
   'native-chat',
   'native-followRun',
@@ -159,7 +159,7 @@ const opened = [
 
 const clickAll = (selector: string) => `for (const each of document.querySelectorAll('${selector}')) each.click()`
 
-/** Each is forbidden, and the browser says so in these words. */
+/** Each is forbidden, and the browser reports it with this text. */
 const misdeeds: [RegExp, string][] = [
   [/inline style/, `document.body.append(Object.assign(document.createElement('style'), { textContent: 'a {}' }))`],
   [/TrustedScript/, `try { document.body.setAttribute('onclick', 'alert(1)') } catch {}`],
@@ -169,8 +169,10 @@ const misdeeds: [RegExp, string][] = [
 ]
 
 function playPage(browser: Browser): void {
-  test('the page shows every operation, keeps to its policy, and asks nobody else', { timeout: 240_000 }, async (t) => {
-    const { page, faults, strangers } = await watchedPage(browser)
+  test('the page shows every operation, follows its policy, and sends no requests to other hosts', {
+    timeout: 240_000,
+  }, async (t) => {
+    const { page, errors, strangers } = await watchedPage(browser)
     t.after(() => page.close())
     await page.goto(`${url}/docs`)
     await page.waitForSelector('.opblock')
@@ -187,14 +189,14 @@ function playPage(browser: Browser): void {
     await page.locator('.modal-ux .auth-container').nth(1).waitFor()
     const text = await page.locator('body').innerText()
     for (const { summary } of operations) assert.ok(text.includes(summary), summary)
-    // Its texts are formatted, though without HTML.
+    // Descriptions are formatted, although without HTML.
     assert.ok(await page.locator('.markdown code', { hasText: 'claude -p' }).count())
     assert.ok(await page.locator('.markdown li').count())
-    assert.deepEqual([faults, strangers], [[], []])
+    assert.deepEqual([errors, strangers], [[], []])
   })
 
-  test('a request can be tried out, with what the page shows as its body', { timeout: 240_000 }, async (t) => {
-    const { page, faults, strangers } = await watchedPage(browser)
+  test('a request can be tried out with the body that the page shows', { timeout: 240_000 }, async (t) => {
+    const { page, errors, strangers } = await watchedPage(browser)
     t.after(() => page.close())
     await page.goto(`${url}/docs#/native/chat`)
     const chat = page.locator('#operations-native-chat')
@@ -204,34 +206,34 @@ function playPage(browser: Browser): void {
     await response.waitFor()
     assert.match(await response.innerText(), /"result": "Hello there"/)
     assert.deepEqual(agent.requests.at(-1)?.prompt, [{ type: 'text', text: 'Say hello' }])
-    assert.deepEqual([faults, strangers], [[], []])
+    assert.deepEqual([errors, strangers], [[], []])
   })
 
-  test('where there are keys the page says what to do, and goes by the key of the page at /', {
+  test('if there are keys, the page shows what to do, and uses the key of the page at /', {
     timeout: 240_000,
   }, async (t) => {
     const locked = await openLocked(t)
     const { page, strangers } = await watchedPage(browser, locked.url)
     t.after(() => page.close())
     await page.goto(`${locked.url}/docs`)
-    const told = page.locator('#needs-key')
-    await told.waitFor()
-    assert.match(await told.innerText(), /Open the page of the server first/)
+    const notice = page.locator('#needs-key')
+    await notice.waitFor()
+    assert.match(await notice.innerText(), /Open the page of the server first/)
     await page.evaluate(`sessionStorage.setItem('claude-serve.key', ${JSON.stringify(locked.secret)})`)
     await page.goto(`${locked.url}/docs?again#/native/chat`)
     const chat = page.locator('#operations-native-chat')
     await chat.locator('.try-out__btn').click()
-    assert.equal(await told.isVisible(), false)
+    assert.equal(await notice.isVisible(), false)
     await chat.locator('.execute').click()
     await chat.locator('.live-responses-table').waitFor()
     assert.match(await chat.locator('.live-responses-table').innerText(), /"result": "Hello there"/)
-    // Nor is it in the command that the page offers to copy.
+    // The key is not in the command that the page offers to copy either.
     assert.ok((await chat.locator('.curl').innerText()).includes('/v1/chat'))
     assert.ok(!(await page.content()).includes(locked.secret))
     assert.deepEqual(strangers, [])
   })
 
-  test('a key of the page goes to this server alone', { timeout: 240_000 }, async (t) => {
+  test('the page sends its key only to this server', { timeout: 240_000 }, async (t) => {
     const { page } = await watchedPage(browser)
     t.after(() => page.close())
     await page.goto(`${url}/docs`)
@@ -255,15 +257,15 @@ function playPage(browser: Browser): void {
       assert.deepEqual(await headersFor({ url: '/v1/runs', headers }), headers)
   })
 
-  test('what the policy forbids is forbidden, and noticed by these tests', { timeout: 240_000 }, async (t) => {
-    const { page, faults } = await watchedPage(browser)
+  test('what the policy forbids is blocked, and these tests detect it', { timeout: 240_000 }, async (t) => {
+    const { page, errors } = await watchedPage(browser)
     t.after(() => page.close())
     await page.goto(`${url}/docs`)
     for (const [words, script] of misdeeds) {
-      const told = page.waitForEvent('console', (message) => words.test(message.text()))
+      const reported = page.waitForEvent('console', (message) => words.test(message.text()))
       await page.evaluate(script)
-      await told
-      assert.ok(faults.some((fault) => words.test(fault)))
+      await reported
+      assert.ok(errors.some((text) => words.test(text)))
     }
   })
 }

@@ -1,4 +1,4 @@
-// openapi.json: whether it is a document of its kind, says what the server really does, and holds only examples that fit.
+// openapi.json: it is a valid OpenAPI document, matches what the server really does, and its examples fit its schemas.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Validator } from '@seriousme/openapi-schema-validator'
@@ -12,14 +12,14 @@ import { makeFolders } from '../helpers/test-server.ts'
 import { pathFor, type Route, send, startWithRoutes } from '../security/posture-routes.ts'
 import { assertFits, document, documentText, fits, type Operation, operations, resolve, walk } from './api-scene.ts'
 
-test('the document is one of OpenAPI 3.1, by the schema of OpenAPI itself', async () => {
+test('the document is valid OpenAPI 3.1, by the schema of OpenAPI itself', async () => {
   const validator = new Validator()
   const { valid, errors } = await validator.validate(structuredClone(document))
   assert.ok(valid, JSON.stringify(errors, null, 2))
   assert.equal(validator.version, '3.1')
 })
 
-test('the validator would not pass over a fault', async () => {
+test('the validator detects an error', async () => {
   const broken = structuredClone(document)
   const operation = broken.paths['/v1/chat']?.post as Partial<Operation> | undefined
   assert.ok(operation)
@@ -28,7 +28,7 @@ test('the validator would not pass over a fault', async () => {
   assert.equal((await new Validator().validate(broken)).valid, false)
 })
 
-test('references lead somewhere, and all parts are referred to', () => {
+test('all references resolve, and all components are referenced', () => {
   const used = new Set<string>()
   walk(document, ({ $ref }) => {
     if (typeof $ref !== 'string') return
@@ -44,7 +44,7 @@ test('references lead somewhere, and all parts are referred to', () => {
   )
 })
 
-test('operations have a name each, a summary and a tag that is told', () => {
+test('each operation has an id, a summary and declared tags', () => {
   const ids = operations.map(({ operationId }) => operationId)
   assert.equal(new Set(ids).size, ids.length)
   const tags = (document.tags as { name: string }[]).map(({ name }) => name)
@@ -54,7 +54,7 @@ test('operations have a name each, a summary and a tag that is told', () => {
   }
 })
 
-test('every error code is told of', () => {
+test('every error code is documented', () => {
   for (const code of Object.keys(errorCodes)) assert.ok(documentText.includes(`\`${code}\``), code)
 })
 
@@ -63,7 +63,7 @@ const statusIn: Record<string, (error: AppError) => number> = {
   anthropic: anthropicStatus,
 }
 
-test('error answers stand under the statuses that their codes have in each API', () => {
+test('error answers are listed under the statuses that their codes have in each API', () => {
   let count = 0
   for (const { tags, responses } of operations) {
     const statusOf = statusIn[tags[0] ?? ''] ?? ((error) => error.status)
@@ -79,7 +79,7 @@ test('error answers stand under the statuses that their codes have in each API',
   assert.ok(count > 300)
 })
 
-/** Not part of the API: what belongs to pages. */
+/** Files of pages are not part of the API. */
 const isOfPage = ({ path }: Route) => path.startsWith('/docs/') || path.startsWith('/ui/')
 
 const unified = (path: string) =>
@@ -100,7 +100,7 @@ const scopeOf = ({ security }: Operation): string => {
   return scope
 }
 
-test('the routes of a real server, and what each needs, are those of the document', async (t) => {
+test('the routes of a real server and their scopes are those of the document', async (t) => {
   const folders = makeFolders(t)
   const { server, routes } = await startWithRoutes(t, { folders, fake: 'well-behaved' })
   const real = new Map<string, string>()
@@ -115,7 +115,7 @@ test('the routes of a real server, and what each needs, are those of the documen
     Object.fromEntries([...real].toSorted()),
     Object.fromEntries(operations.map((each) => [each.operationId, scopeOf(each)] as const).toSorted()),
   )
-  // What the document leaves out does nothing but refuse.
+  // Routes that the document leaves out only return errors.
   assert.ok(others.length > 10)
   for (const route of others) {
     const method = route.methods.includes('POST') ? 'POST' : (route.methods[0] ?? '')
@@ -124,7 +124,7 @@ test('the routes of a real server, and what each needs, are those of the documen
   }
 })
 
-test('every GET of a real server has its HEAD, as the document says', async (t) => {
+test('every GET route of a real server has a HEAD route, as the document says', async (t) => {
   const { routes } = await startWithRoutes(t, { fake: 'well-behaved' })
   const pathsOf = (method: string) =>
     routes.filter(({ methods }) => methods.join() === method).map(({ path, surface }) => `${path} ${surface}`)
@@ -137,15 +137,15 @@ for (const operation of operations) {
   test(`the examples of ${operationId} fit`, () => {
     const own = ['paths', path, method.toLowerCase()]
     const contents = [
-      ...(requestBody === undefined ? [] : [{ content: requestBody.content, at: [...own, 'requestBody'] }]),
+      ...(requestBody === undefined ? [] : [{ content: requestBody.content, location: [...own, 'requestBody'] }]),
       ...Object.entries(responses).map(([status, response]) => {
-        const { found, at } = resolve(response, [...own, 'responses', status])
-        return { content: found.content ?? {}, at }
+        const { found, location } = resolve(response, [...own, 'responses', status])
+        return { content: found.content ?? {}, location }
       }),
     ]
-    for (const { content, at } of contents) {
+    for (const { content, location } of contents) {
       for (const [type, { examples = {} }] of Object.entries(content)) {
-        for (const { value } of Object.values(examples)) assertFits(value, [...at, 'content', type, 'schema'])
+        for (const { value } of Object.values(examples)) assertFits(value, [...location, 'content', type, 'schema'])
       }
     }
     for (const [index, { example }] of parameters.entries()) {
@@ -155,20 +155,20 @@ for (const operation of operations) {
 
   test(`the path of ${operationId} names its parameters`, () => {
     const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
-    const told = parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name)
-    assert.deepEqual(told, named)
+    const documented = parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name)
+    assert.deepEqual(documented, named)
   })
 }
 
 for (const { operationId, requestBody } of operations) {
   if (requestBody === undefined) continue
-  test(`${operationId} has an example to begin with`, () => {
+  test(`${operationId} has an example to start with`, () => {
     const examples = requestBody.content['application/json']?.examples ?? {}
     assert.ok(Object.keys(examples).length > 0)
   })
 }
 
-/** Queries are declared as texts, and told as what stands in them: the two must take the same values. */
+/** Queries are declared as strings and documented as numbers: both must accept the same values. */
 for (const [id, schema] of [
   ['listRuns', RunsQuery],
   ['followRun', EventsQuery],
@@ -176,18 +176,18 @@ for (const [id, schema] of [
   ['listSessions', SessionListQuery],
   ['listSessionMessages', MessageListQuery],
 ] as const) {
-  test(`the numbers in the query of ${id} are those that the server takes`, () => {
+  test(`the documented ranges in the query of ${id} are those that the server accepts`, () => {
     const parameters = operations.find(({ operationId }) => operationId === id)?.parameters ?? []
-    const told = parameters.filter((parameter) => parameter.in === 'query')
+    const documented = parameters.filter((parameter) => parameter.in === 'query')
     assert.deepEqual(
-      told.map(({ name }) => name),
+      documented.map(({ name }) => name),
       Object.keys(schema.shape),
     )
-    for (const { name, schema: own } of told.filter((parameter) => parameter.schema.type === 'integer')) {
+    for (const { name, schema: own } of documented.filter((parameter) => parameter.schema.type === 'integer')) {
       const { minimum, maximum, default: usual } = own as Record<string, number | undefined>
       assert.ok(minimum !== undefined && maximum !== undefined)
-      const takes = (value: number) => schema.safeParse({ [name]: String(value) }).success
-      assert.deepEqual([minimum - 1, minimum, maximum, maximum + 1].map(takes), [false, true, true, false], name)
+      const accepts = (value: number) => schema.safeParse({ [name]: String(value) }).success
+      assert.deepEqual([minimum - 1, minimum, maximum, maximum + 1].map(accepts), [false, true, true, false], name)
       const left = schema.safeParse({}).data as Record<string, unknown> | undefined
       assert.equal(left?.[name], usual, name)
     }
@@ -198,7 +198,7 @@ const program = { command: 'node' }
 const remote = { type: 'http', url: 'http://127.0.0.1:9' }
 const picture = { type: 'base64', media_type: 'image/png', data: 'iVBORw0KGgo=' }
 
-/** The document must take what the server takes, and refuse what it refuses, as far as a schema can tell. */
+/** The document must accept and refuse the same bodies as the server, as far as a schema can. */
 for (const [body, isGood] of [
   [{ prompt: 'hi' }, true],
   [{}, false],
@@ -231,7 +231,7 @@ for (const [body, isGood] of [
   [{ prompt: 'hi', metadata: { a: 1 } }, false],
   [{ prompt: 'hi', metadata: { a: 'x'.repeat(513) } }, false],
 ] as const) {
-  test(`${isGood ? 'taken' : 'refused'} by the document and by the server: ${JSON.stringify(body).slice(0, 90)}`, () => {
+  test(`${isGood ? 'accepted' : 'refused'} by the document and by the server: ${JSON.stringify(body).slice(0, 90)}`, () => {
     assert.equal(ChatRequest.safeParse(body).success, isGood)
     assert.equal(fits(body, 'ChatRequest'), isGood)
   })

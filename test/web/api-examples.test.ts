@@ -1,5 +1,5 @@
-// Every example of openapi.json, and every request that needs none, is sent to a real server with the demo model; each answer is held
-// against what the document says of it. In the examples, what stands for something of the reader's own is replaced by what there is.
+// Sends every example of openapi.json, and every request that needs none, to a real server with the demo model, and
+// checks each answer against the document. Sample values in the examples, such as ids, are replaced by existing ones.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { sampleFolder } from '../../scripts/openapi/examples.ts'
@@ -13,83 +13,84 @@ import { assertFits, document, type Operation, operations, type Parameter, resol
 
 let server: TestServer
 const ends: (() => unknown)[] = []
-/** What the samples of the document stand for. */
-const stands = new Map<string, string>()
+/** The existing values that replace the samples of the document. */
+const actualValues = new Map<string, string>()
 
 before(async () => {
   const file = { after: (end?: unknown) => void ends.unshift(end as () => unknown) }
   server = await startTestServer(file, { config: { demo: true } })
   const first = await chat(server, { prompt: 'Say hello' })
   await respond('Say hello')
-  stands.set(sampleFolder, server.folders.cwd).set(sampleRun, first.run_id).set(sampleSession, first.session_id)
+  actualValues.set(sampleFolder, server.folders.cwd).set(sampleRun, first.run_id).set(sampleSession, first.session_id)
 })
 
 after(async () => {
   for (const end of ends) await end()
 })
 
-const replaced = (text: string): string => [...stands].reduce((result, [from, to]) => result.replaceAll(from, to), text)
+const withActualValues = (text: string): string =>
+  [...actualValues].reduce((result, [from, to]) => result.replaceAll(from, to), text)
 
-/** A response to the prompt; its id. */
+/** Creates a response, and stores its id for the samples. */
 async function respond(input: string, more: object = {}): Promise<void> {
   const { status, body } = await post(server, '/v1/responses', { model: 'sonnet', input, ...more })
   assert.equal(status, 200)
-  stands.set(sampleResponse, String(body.id))
+  actualValues.set(sampleResponse, String(body.id))
 }
 
-/** A run in the background that asks; its id and that of what it asks for. */
-async function ask(prompt: string): Promise<void> {
+/** Starts a background run that waits for an approval, and stores both ids for the samples. */
+async function startApprovalRun(prompt: string): Promise<void> {
   const { status, body } = await post(server, '/v1/chat', { prompt, approvals: true, background: true })
   assert.equal(status, 202)
-  stands.set(sampleRun, String(body.id))
+  actualValues.set(sampleRun, String(body.id))
   for await (const event of readChatEvents(await fetch(`${server.url}/v1/runs/${body.id}/events`))) {
     if (event.type !== 'permission_request' && event.type !== 'question') continue
-    stands.set(sampleRequest, event.request_id)
+    actualValues.set(sampleRequest, event.request_id)
     return
   }
-  assert.fail('nothing was asked')
+  assert.fail('the run requested nothing')
 }
 
-/** What must be there before an operation can succeed. */
-const beginnings: Record<string, () => Promise<void>> = {
-  answerPermission: () => ask('Write a file, please'),
-  answerQuestion: () => ask('Ask me something'),
+/** What an operation requires to succeed. */
+const preparations: Record<string, () => Promise<void>> = {
+  answerPermission: () => startApprovalRun('Write a file, please'),
+  answerQuestion: () => startApprovalRun('Ask me something'),
   async cancelRun() {
     const { body } = await post(server, '/v1/chat', { prompt: 'Be slow', background: true })
-    stands.set(sampleRun, String(body.id))
+    actualValues.set(sampleRun, String(body.id))
   },
   deleteResponse: () => respond('Say hello'),
   cancelResponse: () => respond('Be slow', { background: true }),
   async deleteSession() {
-    const { body } = await post(server, `/v1/sessions/${stands.get(sampleSession)}/fork`, {})
-    stands.set(sampleSession, String(body.session_id))
+    const { body } = await post(server, `/v1/sessions/${actualValues.get(sampleSession)}/fork`, {})
+    actualValues.set(sampleSession, String(body.session_id))
   },
 }
 
 function pathOf({ path, parameters }: Operation): string {
   const example = (name: string) => parameters.find((each: Parameter) => each.name === name)?.example
-  return replaced(path.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(example(name))))
+  return withActualValues(path.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(example(name))))
 }
 
-/** The protective ones are told nowhere, and these belong to HTTP itself or say the same as another. */
+/** Protective headers are not documented; the others belong to HTTP itself or duplicate another one. */
 const common =
   /^(content-|cross-origin-|referrer-policy|x-content-type-options|x-frame-options|x-accel-buffering|cache-control|connection|date|keep-alive|transfer-encoding|etag|request-id|vary|allow)/
 
-/** Holds an answer against what the document says of its status. */
+/** Checks an answer against the document's response for its status. */
 async function check(operation: Operation, response: Response): Promise<void> {
-  const { found, at } = responseOf(operation, response.status)
+  const { found, location } = responseOf(operation, response.status)
   const text = await response.text()
   const named = Object.keys(found.headers ?? {})
   for (const [name, value] of response.headers) {
     if (common.test(name)) continue
-    assert.ok(named.includes(name), `${operation.operationId} says nothing of the header ${name}`)
-    const { at: place } = resolve({ $ref: `#/components/headers/${name}` }, [])
-    assertFits(/^\d+$/.test(value) ? Number(value) : value, [...place, 'schema'])
+    assert.ok(named.includes(name), `${operation.operationId} does not document the header ${name}`)
+    const { location: headerLocation } = resolve({ $ref: `#/components/headers/${name}` }, [])
+    assertFits(/^\d+$/.test(value) ? Number(value) : value, [...headerLocation, 'schema'])
   }
   const type = (response.headers.get('content-type') ?? '').split(';')[0] ?? ''
   if (found.content === undefined) return assert.equal(text, '')
-  assert.ok(found.content[type], `${operation.operationId} says nothing of ${type}`)
-  const schema = [...at, 'content', type, 'schema']
+  assert.ok(found.content[type], `${operation.operationId} does not document ${type}`)
+  const schema = [...location, 'content', type, 'schema']
   if (type === 'application/json') return assertFits(JSON.parse(text), schema)
   if (type !== 'text/event-stream') return assertFits(text, schema)
   const events = [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => data ?? '')
@@ -107,45 +108,45 @@ const lastEvents: Record<string, RegExp> = {
   createMessage: /"type":"message_stop"/,
 }
 
-const isRight = (operation: Operation, { status }: Response, wanted: number) =>
+const assertStatus = (operation: Operation, { status }: Response, wanted: number) =>
   assert.equal(status, wanted, `${operation.operationId} answered ${status}`)
 
-/** The statuses of examples that are not the usual one. */
+/** Statuses of examples that differ from the operation's first success status. */
 const statuses: Record<string, number> = { 'chat background': 202, 'forkSession plain': 201, 'forkSession titled': 201 }
 
-/** Those that the server, which has no keys, can answer; the exchange of a code has a test of its own below. */
+/** Operations that a server without keys can answer; exchanging a code has its own test below. */
 const isForAll = ({ operationId }: Operation) => operationId !== 'login'
 
 for (const operation of operations.filter((each) => each.requestBody !== undefined && isForAll(each))) {
   const { operationId, method, requestBody, responses } = operation
-  const usual = Number(Object.keys(responses).find((status) => status < '300'))
+  const expectedStatus = Number(Object.keys(responses).find((status) => status < '300'))
   for (const [name, { value }] of Object.entries(requestBody?.content['application/json']?.examples ?? {})) {
-    test(`${operationId}: the example ${name} works, and is answered as the document says`, async () => {
-      const before = new Map(stands)
-      await beginnings[operationId]?.()
+    test(`${operationId}: the example ${name} works, and the answer matches the document`, async () => {
+      const before = new Map(actualValues)
+      await preparations[operationId]?.()
       const response = await fetch(`${server.url}${pathOf(operation)}`, {
         method,
         headers: { 'content-type': 'application/json' },
-        body: replaced(JSON.stringify(value)),
+        body: withActualValues(JSON.stringify(value)),
       })
-      for (const [sample, real] of before) stands.set(sample, real)
-      isRight(operation, response, statuses[`${operationId} ${name}`] ?? usual)
+      for (const [sample, real] of before) actualValues.set(sample, real)
+      assertStatus(operation, response, statuses[`${operationId} ${name}`] ?? expectedStatus)
       await check(operation, response)
     })
   }
 }
 
-const faces: Record<string, Record<string, string>> = {
+const surfaceHeaders: Record<string, Record<string, string>> = {
   'as OpenAI': {},
   'as Anthropic': { 'anthropic-version': '2023-06-01' },
 }
 
 for (const operation of operations.filter(({ method }) => method === 'GET')) {
-  const isFace = operation.tags.includes('openai')
-  for (const [name, headers] of Object.entries(isFace ? faces : { '': {} })) {
-    test(`${operation.operationId} ${name} is answered as the document says`, async () => {
+  const isShared = operation.tags.includes('openai')
+  for (const [name, headers] of Object.entries(isShared ? surfaceHeaders : { '': {} })) {
+    test(`${operation.operationId} ${name} returns what the document says`, async () => {
       const response = await fetch(`${server.url}${pathOf(operation)}`, { headers })
-      isRight(operation, response, 200)
+      assertStatus(operation, response, 200)
       await check(operation, response)
     })
   }
@@ -154,7 +155,7 @@ for (const operation of operations.filter(({ method }) => method === 'GET')) {
 const none = '11111111-2222-4333-8444-555555555555'
 const hello = [{ role: 'user', content: 'hi' }]
 
-/** Refusals of all kinds: operation, path, body, status. */
+/** Errors of all kinds: operation, path, body, status. */
 for (const [operationId, path, body, status] of [
   ['chat', '/v1/chat', { promt: 'hi' }, 400],
   ['chat', '/v1/chat', { prompt: 'hi', cwd: '/there/is/no/such/folder' }, 400],
@@ -175,17 +176,17 @@ for (const [operationId, path, body, status] of [
   ['countTokens', '/v1/messages/count_tokens', { model: 'sonnet', messages: [] }, 400],
   ['getModel', '/v1/models/gpt-9', null, 404],
 ] as const) {
-  test(`${operationId}: a refusal is told as the document says: ${status} for ${JSON.stringify(body) ?? path}`, async () => {
+  test(`${operationId}: the error matches the document: ${status} for ${JSON.stringify(body) ?? path}`, async () => {
     const operation = operations.find((each) => each.operationId === operationId)
     assert.ok(operation)
     const sent = body === null ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
     const response = await fetch(`${server.url}${path}`, { method: operation.method, ...sent })
-    isRight(operation, response, status)
+    assertStatus(operation, response, status)
     await check(operation, response)
   })
 }
 
-test('the code of a one-time link is exchanged as the document says, and refused as it says', async (t) => {
+test('exchanging the code of a one-time link succeeds and fails as the document says', async (t) => {
   const operation = operations.find((each) => each.operationId === 'login')
   assert.ok(operation)
   const other = await startTestServer(t, { fake: 'well-behaved' })
@@ -197,7 +198,7 @@ test('the code of a one-time link is exchanged as the document says, and refused
     })
   const expect = async (key: string, status: number) => {
     const response = await send(key)
-    isRight(operation, response, status)
+    assertStatus(operation, response, status)
     await check(operation, response)
   }
   await expect('', 400)
@@ -212,16 +213,16 @@ test('the code of a one-time link is exchanged as the document says, and refused
   await expect(code, 401)
 })
 
-test('a body that does not say that it is JSON is told as the document says', async () => {
+test('the error for a body that is not declared as JSON matches the document', async () => {
   for (const operation of operations.filter((each) => each.requestBody !== undefined && isForAll(each))) {
     const { method } = operation
     const response = await fetch(`${server.url}${pathOf(operation)}`, { method, body: '{}' })
-    isRight(operation, response, 415)
+    assertStatus(operation, response, 415)
     await check(operation, response)
   }
 })
 
-test('a key that was used for another body is told as the document says, and an answer again as such', async () => {
+test('an idempotency key used with another body, and a replayed answer, match the document', async () => {
   const operation = operations.find((each) => each.operationId === 'chat')
   assert.ok(operation)
   const send = (prompt: string) =>
@@ -236,7 +237,7 @@ test('a key that was used for another body is told as the document says, and an 
     ['Say goodbye', 409],
   ] as const) {
     const response = await send(prompt)
-    isRight(operation, response, status)
+    assertStatus(operation, response, status)
     await check(operation, response)
   }
 })
@@ -252,12 +253,12 @@ test('fields without effect are named as the document says', async () => {
     const headers = { 'content-type': 'application/json' }
     const response = await fetch(`${url}${operation.path}`, { method: 'POST', headers, body: JSON.stringify(body) })
     assert.ok(response.headers.has('x-claude-serve-ignored'))
-    isRight(operation, response, 200)
+    assertStatus(operation, response, 200)
     await check(operation, response)
   }
 })
 
-test('the document is served as it is in the package, but for the address', async () => {
+test('the served document is that of the package, except for the address', async () => {
   for (const host of [`127.0.0.1:${server.port}`, `localhost:${server.port}`]) {
     const served = (await (await fetch(`http://${host}/openapi.json`)).json()) as object
     assert.deepEqual(served, { ...document, servers: [{ url: `http://${host}` }] })

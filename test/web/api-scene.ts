@@ -1,4 +1,4 @@
-// The description of the API as tests use it: its operations, and values held against its schemas.
+// The API description for tests: its operations, and checks of values against its schemas.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
@@ -42,40 +42,47 @@ ajv.addSchema(document, 'api')
 const escaped = (part: string) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))
 const compiled = new Map<string, ValidateFunction>()
 
-/** Checks values by what stands at that place of the document. */
-function checkerAt(place: readonly string[]): ValidateFunction {
-  const ref = `api#/${place.map(escaped).join('/')}`
+/** The check for the schema at this path of the document. */
+function checkerAt(path: readonly string[]): ValidateFunction {
+  const ref = `api#/${path.map(escaped).join('/')}`
   const known = compiled.get(ref) ?? ajv.compile({ $ref: ref })
   compiled.set(ref, known)
   return known
 }
 
-export function assertFits(value: unknown, place: readonly string[]): void {
-  const check = checkerAt(place)
-  if (!check(value)) assert.fail(`${place.join(' ')}: ${ajv.errorsText(check.errors)} in ${JSON.stringify(value)}`)
+export function assertFits(value: unknown, path: readonly string[]): void {
+  const check = checkerAt(path)
+  if (!check(value)) assert.fail(`${path.join(' ')}: ${ajv.errorsText(check.errors)} in ${JSON.stringify(value)}`)
 }
 
 export const fits = (value: unknown, schema: string): boolean => checkerAt(['components', 'schemas', schema])(value)
 
-/** What a reference within the document stands for, and where that is. */
-export function resolve<T extends { $ref?: string }>(given: T, place: readonly string[]): { found: T; at: string[] } {
-  if (given.$ref === undefined) return { found: given, at: [...place] }
-  const at = given.$ref.replace(/^#\//, '').split('/')
-  const found = at.reduce<unknown>((part, name) => (part as Json | undefined)?.[name], document)
-  assert.ok(found, given.$ref)
-  return { found: found as T, at }
+/** The target of a reference within the document, and its location. */
+export function resolve<T extends { $ref?: string }>(
+  value: T,
+  path: readonly string[],
+): { found: T; location: string[] } {
+  if (value.$ref === undefined) return { found: value, location: [...path] }
+  const location = value.$ref.replace(/^#\//, '').split('/')
+  const found = location.reduce<unknown>((part, name) => (part as Json | undefined)?.[name], document)
+  assert.ok(found, value.$ref)
+  return { found: found as T, location }
 }
 
-/** What the operation says of an answer with this status; it must say something. */
+/** The operation's declared response for this status, which must exist. */
 export function responseOf({ method, path, responses, operationId }: Operation, status: number | string) {
-  const given = responses[status]
-  assert.ok(given, `${operationId} says nothing of ${status}`)
-  return resolve(given, ['paths', path, method.toLowerCase(), 'responses', String(status)])
+  const value = responses[status]
+  assert.ok(value, `${operationId} does not document ${status}`)
+  return resolve(value, ['paths', path, method.toLowerCase(), 'responses', String(status)])
 }
 
-/** Calls `visit` with each object in the document, and where it is. */
-export function walk(value: unknown, visit: (value: Json, at: readonly string[]) => void, at: string[] = []): void {
+/** Calls `visit` with each object in the document and its location. */
+export function walk(
+  value: unknown,
+  visit: (value: Json, location: readonly string[]) => void,
+  location: string[] = [],
+): void {
   if (value === null || typeof value !== 'object') return
-  if (!Array.isArray(value)) visit(value as Json, at)
-  for (const [name, below] of Object.entries(value)) walk(below, visit, [...at, name])
+  if (!Array.isArray(value)) visit(value as Json, location)
+  for (const [name, below] of Object.entries(value)) walk(below, visit, [...location, name])
 }

@@ -1,5 +1,5 @@
-// Which variables of the server's environment a CLI process gets: an explicit list, and nothing else. The CLI passes its whole
-// environment on to the commands it runs, so a variable that is not on the list cannot leak into them.
+// Which variables of the server's environment a CLI process gets: an explicit list, and nothing else. The CLI passes
+// its whole environment on to the commands it runs, so a variable that is not on the list cannot leak into them.
 import { delimiter } from 'node:path'
 import { isWithin } from '../../platform/allowed-folders.ts'
 import type { Environment } from '../sessions/config-folder.ts'
@@ -35,7 +35,10 @@ const families = [
 
 const allowed = new Set([...basic, ...provider])
 
-/** Keeps only the absolute folders of a search path: a relative one would find another program in each working directory. */
+/**
+ * Keeps only the absolute folders of a search path: a relative one would find another program in each working
+ * directory.
+ */
 function absoluteEntries(searchPath: string): string {
   const separator = process.platform === 'win32' ? ';' : ':'
   const isAbsolute = (entry: string) => entry.startsWith('/') || /^[A-Za-z]:[\\/]/.test(entry)
@@ -43,8 +46,8 @@ function absoluteEntries(searchPath: string): string {
 }
 
 /**
- * The environment without the entries of its search path that are inside folders where agents work, compared by their real paths: a
- * program that an agent writes there must not be found before the system's own.
+ * The environment without the entries of its search path that are inside folders where agents work, compared by their
+ * real paths: a program that an agent writes there must not be found before the system's own.
  */
 export function withPathOutside(environment: Environment, roots: readonly string[]): Environment {
   const { PATH } = environment
@@ -54,7 +57,10 @@ export function withPathOutside(environment: Environment, roots: readonly string
   return { ...environment, PATH: PATH.split(delimiter).filter(isOutside).join(delimiter) }
 }
 
-/** Variables that the server sets whatever the operator's environment holds. Few retries by the CLI let callers get errors in time. */
+/**
+ * Variables that the server sets whatever the operator's environment holds. Few retries by the CLI let callers get
+ * errors in time.
+ */
 const fixed: Record<string, string> = {
   CLAUDE_CODE_MAX_RETRIES: '2',
   CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK: '1',
@@ -63,7 +69,10 @@ const fixed: Record<string, string> = {
   CLAUDE_AGENT_SDK_CLIENT_APP: 'claude-serve',
 }
 
-/** The environment of a CLI process: the listed variables of the server, the fixed ones, and those that this process needs (`more`). */
+/**
+ * The environment of a CLI process: the listed variables of the server, the fixed ones, and those that this process
+ * needs (`more`).
+ */
 export function childEnvironment(
   server: Environment,
   more: Readonly<Record<string, string>> = {},

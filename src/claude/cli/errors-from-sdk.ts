@@ -1,5 +1,5 @@
-// What a failure reported by the CLI means to a caller: maps the CLI's own classes and the API's status to our codes. The texts are the
-// CLI's, masked.
+// What a failure reported by the CLI means to a caller: maps the CLI's own classes and the API's status to our codes.
+// The texts are the CLI's, masked.
 import type { SDKAssistantMessageError, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk'
 import { AppError, type ErrorCode, type ErrorDetails } from '../../errors.ts'
 import { maskSecrets } from '../../platform/redact.ts'
@@ -55,7 +55,10 @@ export function upstreamFailure(text: string, clues: FailureClues): AppError {
   return new AppError(code, code === 'claude_not_logged_in' ? `${message}. ${loginHint}` : message, details)
 }
 
-/** The failure that a result reports; null if the run succeeded. The subtype `success` alone does not show that: see `is_error`. */
+/**
+ * The failure that a result reports; null if the run succeeded. The subtype `success` alone does not show that: see
+ * `is_error`.
+ */
 export function resultFailure(result: SDKResultMessage, clues: FailureClues): AppError | null {
   if (result.subtype === 'success')
     return result.is_error ? upstreamFailure(result.result, withStatus(result, clues)) : null

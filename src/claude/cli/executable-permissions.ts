@@ -1,4 +1,5 @@
-// Whether a file may be run as `claude`: anyone who can change it, or a folder or link on its path, could run any program as this user.
+// Whether a file may be run as `claude`: anyone who can change it, or a folder or link on its path, could run any
+// program as this user.
 import { type Stats, statSync } from 'node:fs'
 import { isWithin } from '../../platform/allowed-folders.ts'
 import { pathComponents } from './path-components.ts'
@@ -13,12 +14,15 @@ function isOthersFile({ mode, gid }: Stats): boolean {
   return byGroup || (mode & worldWrites) !== 0
 }
 
-/** Groups that may write to program folders consist of administrators; in a sticky folder, users can change only their own files. */
+/**
+ * Groups that may write to program folders consist of administrators; in a sticky folder, users can change only their
+ * own files.
+ */
 const isOthersFolder = ({ mode }: Stats): boolean => (mode & worldWrites) !== 0 && (mode & sticky) === 0
 
 /**
- * Why the file must not be run, as the end of a sentence that says how to fix it; null if it may be run. `roots` are the real paths of
- * the folders in which agents work: an agent may change any file in them.
+ * Why the file must not be run, as the end of a sentence that says how to fix it; null if it may be run. `roots` are
+ * the real paths of the folders in which agents work: an agent may change any file in them.
  */
 export function whyUnsafe(path: string, roots: readonly string[]): string | null {
   if (process.platform === 'win32') return null

@@ -1,5 +1,5 @@
-// Which `claude` is used, its version, and whether it is logged in. The answers are found without a call to the model, cached, and
-// renewed when a file they depend on has changed. Never reads a token: the CLI reports its login.
+// Which `claude` is used, its version, and whether it is logged in. The answers are found without a call to the model,
+// cached, and renewed when a file they depend on has changed. Never reads a token: the CLI reports its login.
 import { execFile } from 'node:child_process'
 import { stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -14,7 +14,9 @@ import { fileStamp } from './file-stamp.ts'
 /** The oldest CLI that this program was built for and tested with; it is the one that the Agent SDK ships. */
 export const oldestVersion = '2.1.330'
 
-/** How long an answer about the login stays valid while no file has changed, in milliseconds: keychains have no file. */
+/**
+ * How long an answer about the login stays valid while no file has changed, in milliseconds: keychains have no file.
+ */
 const loginFreshMs = 300_000
 
 /** `state` shows whether the file is still the one whose version was read; see file-stamp.ts. */
@@ -24,7 +26,10 @@ export type Login = { loggedIn: boolean; method: string }
 
 const run = promisify(execFile)
 
-/** A folder without settings: in the folder where the server was started, a project's settings could change what the CLI reports. */
+/**
+ * A folder without settings: in the folder where the server was started, a project's settings could change what the CLI
+ * reports.
+ */
 const neutralFolder = parse(process.cwd()).root
 
 async function readVersion(path: string, environment: Environment): Promise<string> {

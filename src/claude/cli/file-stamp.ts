@@ -1,5 +1,5 @@
-// Whether a file has changed since the last check, without reading it. Every request needs this, so it avoids Node's thread pool: on a
-// local disk the check takes microseconds.
+// Whether a file has changed since the last check, without reading it. Every request needs this, so it avoids Node's
+// thread pool: on a local disk the check takes microseconds.
 import { statSync } from 'node:fs'
 
 /** A word that stays equal while the file or folder is unchanged; `-` if it does not exist. */

@@ -1,4 +1,5 @@
-// Which files a memory file (CLAUDE.md) imports with `@path`, directly or through other files. They count as part of it.
+// Which files a memory file (CLAUDE.md) imports with `@path`, directly or through other files. They count as part of
+// it.
 import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { FileCache } from './file-stamp.ts'

@@ -1,5 +1,5 @@
-// Every component on the path to a file or folder, as the system resolves it: each folder, each link before it is followed, and the
-// link's target. Anyone who can change one of them decides which file the path leads to.
+// Every component on the path to a file or folder, as the system resolves it: each folder, each link before it is
+// followed, and the link's target. Anyone who can change one of them decides which file the path leads to.
 import { lstatSync, readlinkSync } from 'node:fs'
 import { dirname, join, parse, sep } from 'node:path'
 

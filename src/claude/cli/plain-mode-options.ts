@@ -1,6 +1,6 @@
-// How a process for plain models is started, so that it is the model and nothing else: no tools, settings, commands or file mentions,
-// whatever the prompt says and whatever the folder contains. Each switch closes a hole that the others leave open; do not remove one
-// without checking what it alone prevents: test/security/cli-switches-table.ts.
+// How a process for plain models is started, so that it is the model and nothing else: no tools, settings, commands or
+// file mentions, whatever the prompt says and whatever the folder contains. Each switch closes a hole that the others
+// leave open; do not remove one without checking what it alone prevents: test/security/cli-switches-table.ts.
 import type { HookCallback, Options } from '@anthropic-ai/claude-agent-sdk'
 import type { Profile } from './profile.ts'
 
@@ -12,8 +12,8 @@ export const plainEnvironment: Readonly<Record<string, string>> = {
 }
 
 /**
- * A call of a client's tool ends the turn: the client runs the tool and sends the result in its next request. With a schema the CLI has
- * a tool of its own for the answer, whose calls must be let through.
+ * A call of a client's tool ends the turn: the client runs the tool and sends the result in its next request. With a
+ * schema the CLI has a tool of its own for the answer, whose calls must be let through.
  */
 const deferCalls =
   ({ jsonSchema }: Profile): HookCallback =>

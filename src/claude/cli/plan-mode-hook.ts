@@ -1,5 +1,5 @@
-// In plan mode the CLI reads files anywhere without a permission prompt, unlike in any other mode. This hook makes it behave as in the
-// others: reading outside the working folders needs permission, which is denied if nobody can answer.
+// In plan mode the CLI reads files anywhere without a permission prompt, unlike in any other mode. This hook makes it
+// behave as in the others: reading outside the working folders needs permission, which is denied if nobody can answer.
 import { dirname, join, resolve } from 'node:path'
 import type { HookCallback, Options } from '@anthropic-ai/claude-agent-sdk'
 import { isWithin, realPathSoFar } from '../../platform/allowed-folders.ts'

@@ -1,5 +1,6 @@
-// What is fixed when a process is spawned (Profile) and what can still be set in a live one (Turn). One process can serve requests with
-// equal profiles, so every field that moves from Profile to Turn lets more requests find a warm process.
+// What is fixed when a process is spawned (Profile) and what can still be set in a live one (Turn). One process can
+// serve requests with equal profiles, so every field that moves from Profile to Turn lets more requests find a warm
+// process.
 import { createHash } from 'node:crypto'
 import {
   type Effort,
@@ -13,8 +14,9 @@ import type { ClientTool, ConversationMessage, UserBlock } from '../../core/conv
 import { canSwitchTo } from './prompt-switch.ts'
 
 /**
- * Where the system prompt comes from: Claude Code's own, with an optional addition; a text that is fixed when the process is spawned;
- * or a text that each turn brings (see prompt-switch.ts). Claude Code's own prompt mentions the model, so the model is fixed with it.
+ * Where the system prompt comes from: Claude Code's own, with an optional addition; a text that is fixed when the
+ * process is spawned; or a text that each turn brings (see prompt-switch.ts). Claude Code's own prompt mentions the
+ * model, so the model is fixed with it.
  */
 export type BasePrompt =
   | { kind: 'claude-code'; append: string | null }
@@ -26,7 +28,10 @@ export type Profile = {
   plain: boolean
   cwd: string
   prompt: BasePrompt
-  /** Fixed only together with Claude Code's own prompt, or with tools; null means the CLI's default, or that the turn sets it. */
+  /**
+   * Fixed only together with Claude Code's own prompt, or with tools; null means the CLI's default, or that the turn
+   * sets it.
+   */
   model: string | null
   fallbackModel: string | null
   effort: Effort | null
@@ -44,8 +49,8 @@ export type Profile = {
   /** Whether permission prompts and questions go to the API's caller. */
   approvals: boolean
   /**
-   * Whether unrelated conversations may follow one another in the process. Only if it has no tools: what tools, servers and hooks leave
-   * behind (rules, shells, tasks, files) survives a rewind.
+   * Whether unrelated conversations may follow one another in the process. Only if it has no tools: what tools, servers
+   * and hooks leave behind (rules, shells, tasks, files) survives a rewind.
    */
   reusable: boolean
 }
@@ -68,7 +73,9 @@ export type Abilities = { rewind: boolean; promptSwitch: boolean }
 
 const allSources: SettingSource[] = ['user', 'project', 'local']
 
-/** The CLI joins several prompts with a blank line; a caller's own prompt and its addition are joined in the same way. */
+/**
+ * The CLI joins several prompts with a blank line; a caller's own prompt and its addition are joined in the same way.
+ */
 const joinPrompts = (...texts: (string | null)[]) => texts.filter((text) => text !== null).join('\n\n')
 
 function basePrompt({ systemPrompt, appendSystemPrompt }: RunRequest['options'], byTurn: boolean): BasePrompt {
@@ -189,9 +196,9 @@ export function profileKey(profile: Profile): string {
 }
 
 /**
- * Whether a process that holds a conversation can take its next turn. A turn that names no system prompt keeps the conversation's own,
- * as the CLI does when it resumes one. The model and prompt of a `by-turn` process are compared with those last set: changing them
- * within a conversation would leave a trace in it.
+ * Whether a process that holds a conversation can take its next turn. A turn that names no system prompt keeps the
+ * conversation's own, as the CLI does when it resumes one. The model and prompt of a `by-turn` process are compared
+ * with those last set: changing them within a conversation would leave a trace in it.
  */
 export function canContinue(
   held: { profile: Profile; turn: Pick<Turn, 'systemPrompt' | 'model'> },

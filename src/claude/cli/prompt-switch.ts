@@ -1,6 +1,7 @@
-// Gives a live process another system prompt, through a plugin folder of its own: an agent with that prompt is written there, loaded,
-// selected, and removed from disk again. The commands are documented, but not that the prompt of the selected agent replaces the whole
-// system prompt: hence the check that it was really loaded, and the fallback in the pool.
+// Gives a live process another system prompt, through a plugin folder of its own: an agent with that prompt is written
+// there, loaded, selected, and removed from disk again. The commands are documented, but not that the prompt of the
+// selected agent replaces the whole system prompt: hence the check that it was really loaded, and the fallback in the
+// pool.
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
@@ -14,8 +15,8 @@ export class PromptSwitch {
   #current: string | null = null
 
   /**
-   * `parent` must be a folder that only the owner can read: prompts are stored in it for some milliseconds. Start the process with
-   * `folder` as a plugin.
+   * `parent` must be a folder that only the owner can read: prompts are stored in it for some milliseconds. Start the
+   * process with `folder` as a plugin.
    */
   constructor(parent: string) {
     this.folder = join(parent, `prompts-${randomBytes(8).toString('hex')}`)
@@ -49,8 +50,8 @@ export class PromptSwitch {
 }
 
 /**
- * Whether a prompt can be set this way unchanged: the CLI trims what it reads from a file and fills in the variables that a plugin may
- * name, and an agent with an empty prompt does not exist.
+ * Whether a prompt can be set this way unchanged: the CLI trims what it reads from a file and fills in the variables
+ * that a plugin may name, and an agent with an empty prompt does not exist.
  */
 export function canSwitchTo(text: string): boolean {
   return text.length > 0 && text === text.trim() && !text.includes('\r') && !text.includes('${')

@@ -1,5 +1,5 @@
-// Translates a profile into options of the Agent SDK. A client's free text (prompts, schemas, servers, agents) goes to the CLI over stdin;
-// only names, rules, numbers and paths are arguments of the process, each as `--flag=value`.
+// Translates a profile into options of the Agent SDK. A client's free text (prompts, schemas, servers, agents) goes to
+// the CLI over stdin; only names, rules, numbers and paths are arguments of the process, each as `--flag=value`.
 import type { AgentDefinition, McpServerConfig, Options } from '@anthropic-ai/claude-agent-sdk'
 import { plainOptions } from './plain-mode-options.ts'
 import type { Profile } from './profile.ts'
@@ -28,7 +28,10 @@ function withoutNulls(fields: { [K in keyof Options]: Options[K] | null }): Opti
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null))
 }
 
-/** The CLI supports one version of JSON Schema and ignores a schema that names another; the schema's content is checked earlier. */
+/**
+ * The CLI supports one version of JSON Schema and ignores a schema that names another; the schema's content is checked
+ * earlier.
+ */
 function withoutVersion({ $schema: _, ...schema }: Record<string, unknown>): Record<string, unknown> {
   return schema
 }

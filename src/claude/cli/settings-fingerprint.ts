@@ -1,5 +1,5 @@
-// Whether a process that starts now would read other settings, memory files, repository state or date than one that started earlier. A
-// process that is ready for a new conversation is used only while none of these has changed.
+// Whether a process that starts now would read other settings, memory files, repository state or date than one that
+// started earlier. A process that is ready for a new conversation is used only while none of these has changed.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Environment } from '../sessions/config-folder.ts'

@@ -1,5 +1,5 @@
-// One CLI process as the operating system sees it: spawning it, reading its output and ending it. Not for the messages sent to it
-// (worker.ts).
+// One CLI process as the operating system sees it: spawning it, reading its output and ending it. Not for the messages
+// sent to it (worker.ts).
 import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SpawnedProcess, SpawnOptions } from '@anthropic-ai/claude-agent-sdk'
@@ -13,8 +13,8 @@ const stderrBytesMax = 64 * 1024
 const termGraceMs = 4000
 
 /**
- * Filters out arguments that must not appear in the process list: the SDK also sends the schema over stdin, where only the CLI
- * reads it.
+ * Filters out arguments that must not appear in the process list: the SDK also sends the schema over stdin, where only
+ * the CLI reads it.
  */
 const isPublicArgument = (argument: string) => !argument.startsWith('--json-schema')
 
@@ -65,7 +65,8 @@ export class CliProcess {
       ...(cwd === undefined ? {} : { cwd }),
       env: env as NodeJS.ProcessEnv,
       stdio: ['pipe', 'pipe', 'pipe'],
-      // In its own process group: Ctrl-C in the server's terminal must reach only the server, which then ends its processes.
+      // In its own process group: Ctrl-C in the server's terminal must reach only the server, which then ends its
+      // processes.
       detached: process.platform !== 'win32',
       windowsHide: true,
     })

@@ -1,5 +1,5 @@
-// The tools that a client defines, as an MCP server inside this process: the model sees them as its own. They never run here; a
-// call ends the turn first (claude/cli/plain-mode-options.ts).
+// The tools that a client defines, as an MCP server inside this process: the model sees them as its own. They never run
+// here; a call ends the turn first (claude/cli/plain-mode-options.ts).
 import type { McpServerConfig } from '@anthropic-ai/claude-agent-sdk'
 import type { ClientTool } from '../../core/conversation.ts'
 

@@ -14,7 +14,9 @@ export class LoadedConversation {
   turns = 0
   firstMessage = ''
   lastMessage = ''
-  /** The fingerprint of the conversation's content if it came with a request; null if the content is not known for sure. */
+  /**
+   * The fingerprint of the conversation's content if it came with a request; null if the content is not known for sure.
+   */
   contentFingerprint: string | null = null
   #messages: ConversationMessage[] = []
   readonly #transcript: TranscriptWriter | null
@@ -34,8 +36,8 @@ export class LoadedConversation {
   }
 
   /**
-   * Whether the process can be rewound to before the conversation. A rewind needs a user message as its target, so an answer before
-   * the first user message would remain.
+   * Whether the process can be rewound to before the conversation. A rewind needs a user message as its target, so an
+   * answer before the first user message would remain.
    */
   get canBeRewound(): boolean {
     return this.#messages[0]?.role !== 'assistant'

@@ -1,5 +1,5 @@
-// The messages of one live process on their way to the turn that reads them: a queue with one reader, whose wait can be stopped.
-// Reports when it is too full, so that the source can be paused. Not a general-purpose channel.
+// The messages of one live process on their way to the turn that reads them: a queue with one reader, whose wait can be
+// stopped. Reports when it is too full, so that the source can be paused. Not a general-purpose channel.
 
 /** The source is paused above `high` messages and resumed below `low`. */
 const high = 256

@@ -1,5 +1,5 @@
-// Permission prompts and questions from a CLI process, until a person answers them. The process waits without limit; core/runs.ts
-// sets one.
+// Permission prompts and questions from a CLI process, until a person answers them. The process waits without limit;
+// core/pending-permissions.ts sets one.
 import { randomUUID } from 'node:crypto'
 import type { CanUseTool, PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk'
 import type { AnsweredBy, ApprovalAnswer, ApprovalRequest } from '../../core/events.ts'
@@ -83,9 +83,9 @@ function toResult(request: ApprovalRequest, answer: ApprovalAnswer, modes: reado
 }
 
 /**
- * The rules apply to the conversation only: no settings file is written. The CLI's narrow suggestions are used; a mode is used only
- * if nothing narrower is suggested and the operator allows it. If the CLI suggests nothing, a command is remembered verbatim, and
- * everything else is allowed once.
+ * The rules apply to the conversation only: no settings file is written. The CLI's narrow suggestions are used; a mode
+ * is used only if nothing narrower is suggested and the operator allows it. If the CLI suggests nothing, a command is
+ * remembered verbatim, and everything else is allowed once.
  */
 function toSessionRules(
   { toolName, input, suggestions }: ApprovalRequest,

@@ -1,5 +1,5 @@
-// A server's folder while it runs, with one small file for each CLI process it started: a server that was killed can neither end its
-// processes nor clean up, so the next server does. Only the owner can read these files.
+// A server's folder while it runs, with one small file for each CLI process it started: a server that was killed can
+// neither end its processes nor clean up, so the next server does. Only the owner can read these files.
 import { createHash } from 'node:crypto'
 import { appendFileSync, lstatSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { readdir, readFile, rm } from 'node:fs/promises'
@@ -47,8 +47,8 @@ export class ProcessRegistry {
   }
 
   /**
-   * An empty folder with a random name: a model that works in it learns nothing about the machine. Creates a new one if the last one
-   * was removed or replaced.
+   * An empty folder with a random name: a model that works in it learns nothing about the machine. Creates a new one if
+   * the last one was removed or replaced.
    */
   scratchDir = (): string => {
     if (this.#scratch !== null && isOwnFolder(this.#scratch)) return this.#scratch
@@ -80,8 +80,8 @@ export class ProcessRegistry {
   }
 
   /**
-   * Ends processes left by servers that no longer run: SIGTERM, so that the CLI stops its own commands, then SIGKILL to those still
-   * running after `graceMs`. Returns how many processes were found.
+   * Ends processes left by servers that no longer run: SIGTERM, so that the CLI stops its own commands, then SIGKILL to
+   * those still running after `graceMs`. Returns how many processes were found.
    */
   async sweep(graceMs = 2000): Promise<number> {
     const left = await this.#abandoned()

@@ -1,6 +1,6 @@
-// Processes by id: whether an id still belongs to the same process, what that process started, and how to end all of it. The CLI runs
-// shell commands in sessions of their own, which outlive it and its process group; they are found by their parent or by the marker in
-// their environment. Not for the lifecycle of one worker (worker.ts).
+// Processes by id: whether an id still belongs to the same process, what that process started, and how to end all of
+// it. The CLI runs shell commands in sessions of their own, which outlive it and its process group; they are found by
+// their parent or by the marker in their environment. Not for the lifecycle of one worker (worker.ts).
 import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
@@ -11,8 +11,8 @@ export type ProcessInfo = { pid: number; parent: number; started: string }
 const run = promisify(execFile)
 
 /**
- * Fields after the command's closing parenthesis: the state is the first, the parent the second, the start time the 20th. A zombie,
- * which has ended but was not reaped by its parent, counts as gone.
+ * Fields after the command's closing parenthesis: the state is the first, the parent the second, the start time the
+ * 20th. A zombie, which has ended but was not reaped by its parent, counts as gone.
  */
 function parseStat(pid: number, stat: string): ProcessInfo | null {
   const [state, parent, ...others] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
@@ -74,7 +74,10 @@ async function markerOf(pid: number): Promise<string | null> {
   }
 }
 
-/** All processes that carry a marker for which `matches` is true. Empty on systems that do not expose it (all but Linux). */
+/**
+ * All processes that carry a marker for which `matches` is true. Empty on systems that do not expose it (all but
+ * Linux).
+ */
 export async function markedProcesses(matches: (marker: string) => boolean): Promise<ProcessInfo[]> {
   if (!hasProc) return []
   const found: ProcessInfo[] = []

@@ -1,6 +1,6 @@
-// A gate between a CLI's output and the SDK that parses it. It can be held shut, so that a slow reader slows the CLI down instead of
-// filling the server's memory. It drops lines that are not JSON objects, which the SDK does not expect. It rejects output that does
-// not follow the protocol at all (endless lines, line after line of noise).
+// A gate between a CLI's output and the SDK that parses it. It can be held shut, so that a slow reader slows the CLI
+// down instead of filling the server's memory. It drops lines that are not JSON objects, which the SDK does not expect.
+// It rejects output that does not follow the protocol at all (endless lines, line after line of noise).
 import { Transform, type TransformCallback } from 'node:stream'
 
 /** The longest line that passes. A base64 image in a tool result is the longest legitimate one. */

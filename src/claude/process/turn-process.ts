@@ -1,4 +1,5 @@
-// A CLI process from the point of view of the turn that runs on it. Not for starting, reusing or ending processes (see worker.ts).
+// A CLI process from the point of view of the turn that runs on it. Not for starting, reusing or ending processes (see
+// worker.ts).
 import type { SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { AppError } from '../../errors.ts'
 import type { MessageQueue } from './message-queue.ts'

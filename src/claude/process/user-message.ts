@@ -23,8 +23,8 @@ export function toHistoryPrompt(message: ConversationMessage & { role: 'user' })
 }
 
 /**
- * A past answer of the model; `model` is the full id of the model that continues. The CLI accepts such lines although its types do not
- * mention them; the next request shows that it did, and a test reads that request.
+ * A past answer of the model; `model` is the full id of the model that continues. The CLI accepts such lines although
+ * its types do not mention them; the next request shows that it did, and a test reads that request.
  */
 export function toHistoryAnswer(message: ConversationMessage & { role: 'assistant' }, model: string): SDKUserMessage {
   const isCall = message.content.some((block) => block.type === 'tool_use')

@@ -1,6 +1,6 @@
-// Whether a process started as requested: compares what the CLI reports about itself with what was requested. It reports this twice: in
-// the answer to `initialize`, before any prompt, and at the start of each turn, before the model's first word. A CLI that does not
-// honor a switch is not used.
+// Whether a process started as requested: compares what the CLI reports about itself with what was requested. It
+// reports this twice: in the answer to `initialize`, before any prompt, and at the start of each turn, before the
+// model's first word. A CLI that does not honor a switch is not used.
 import type { SDKControlInitializeResponse, SDKSystemMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { Profile, Turn } from '../cli/profile.ts'
 
@@ -12,7 +12,10 @@ type Reported = Pick<SDKSystemMessage, 'tools' | 'mcp_servers' | 'slash_commands
 /** A fact that the process does not report is not assumed to be right. */
 export type TurnInit = { [Name in keyof Reported]?: Reported[Name] | undefined }
 
-/** Tools that the CLI itself adds: the one for an answer that follows a schema, and those that come with servers and with many tools. */
+/**
+ * Tools that the CLI itself adds: the one for an answer that follows a schema, and those that come with servers and
+ * with many tools.
+ */
 const answerTool = 'StructuredOutput'
 const comesAlong = /^mcp__|Mcp|^ToolSearch$/
 

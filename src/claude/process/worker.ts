@@ -1,5 +1,5 @@
-// One live CLI process on the Agent SDK: its start, its turns one after the other, the rewind between unrelated conversations, and its
-// end. The pool decides which request goes to which worker (claude/pool/pool.ts).
+// One live CLI process on the Agent SDK: its start, its turns one after the other, the rewind between unrelated
+// conversations, and its end. The pool decides which request goes to which worker (claude/pool/pool.ts).
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Query, SDKControlInitializeResponse, SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
@@ -65,7 +65,10 @@ export class Worker {
   conversation: LoadedConversation | null = null
   lastUsedAt = performance.now()
   requests = 0
-  /** Every tool that was ever offered here, by name: the CLI keeps a tool's first definition, whichever server offers it. */
+  /**
+   * Every tool that was ever offered here, by name: the CLI keeps a tool's first definition, whichever server offers
+   * it.
+   */
   readonly knownTools = new Map<string, string>()
   readonly #context: WorkerContext
   readonly #process: CliProcess
@@ -198,8 +201,8 @@ export class Worker {
   }
 
   /**
-   * Makes the process ready for a new conversation: rewinds it, sets the turn's system prompt, model and tools, and replays the earlier
-   * messages. Throws if the CLI refuses any of this; the process must not be used then.
+   * Makes the process ready for a new conversation: rewinds it, sets the turn's system prompt, model and tools, and
+   * replays the earlier messages. Throws if the CLI refuses any of this; the process must not be used then.
    */
   async startConversation(turn: Turn, sessionId: string): Promise<void> {
     if (this.conversation !== null) await this.#rewind(this.conversation)
@@ -263,8 +266,8 @@ export class Worker {
   }
 
   /**
-   * Replays the earlier messages: each message of the user as a turn that needs no answer, the model's messages in between. Each must
-   * have arrived before the next is sent, or their order changes.
+   * Replays the earlier messages: each message of the user as a turn that needs no answer, the model's messages in
+   * between. Each must have arrived before the next is sent, or their order changes.
    */
   async #replayHistory(conversation: LoadedConversation, turn: Turn): Promise<void> {
     const messages = turn.history ?? []
@@ -318,11 +321,11 @@ export class Worker {
 
   /** Whether the CLI supports the command that rewinds a conversation. Costs no turn. */
   async knowsRewind(): Promise<boolean> {
-    const nobody = randomUUID()
+    const unknownId = randomUUID()
     const answer = await this.#control({
       subtype: 'rewind_conversation',
-      target_message_uuid: nobody,
-      last_seen_user_message_uuid: nobody,
+      target_message_uuid: unknownId,
+      last_seen_user_message_uuid: unknownId,
     })
     return 'rewound' in answer
   }

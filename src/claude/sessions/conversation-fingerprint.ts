@@ -1,5 +1,5 @@
-// The content of a conversation so far, as one word: equal for a process that holds the conversation and a request that contains it.
-// Thinking does not count, because few clients send it back; neither does how text is split into blocks.
+// The content of a conversation so far, as one word: equal for a process that holds the conversation and a request that
+// contains it. Thinking does not count, because few clients send it back; neither does how text is split into blocks.
 import { createHash } from 'node:crypto'
 import type { AssistantBlock, ConversationMessage, UserBlock } from '../../core/conversation.ts'
 

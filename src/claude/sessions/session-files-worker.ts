@@ -1,6 +1,6 @@
-// The thread in which the Agent SDK reads and changes conversation files: the SDK's functions take their folder from the caller's
-// environment and keep the processor busy with large files. Answers one call after the other; worker-rpc.ts makes the calls and sets
-// their deadlines.
+// The thread in which the Agent SDK reads and changes conversation files: the SDK's functions take their folder from
+// the caller's environment and keep the processor busy with large files. Answers one call after the other;
+// worker-rpc.ts makes the calls and sets their deadlines.
 import { parentPort } from 'node:worker_threads'
 import {
   deleteSession,
@@ -21,7 +21,10 @@ export type SessionCalls = Omit<SessionFiles, 'close'>
 /** The CLI shortens longer folder names in its own way: for these, every folder is searched. */
 const folderNameMax = 200
 
-/** With a limit the SDK opens the files in groups; without one, all at once, and those beyond the system's limit are lost. */
+/**
+ * With a limit the SDK opens the files in groups; without one, all at once, and those beyond the system's limit are
+ * lost.
+ */
 const everything = Number.MAX_SAFE_INTEGER
 
 /** Reading a file may need several times its size in memory. */

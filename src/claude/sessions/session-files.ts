@@ -1,5 +1,6 @@
-// The CLI's conversations, through the Agent SDK's own functions in a separate thread (session-files-worker.ts): they read the
-// environment of the thread that calls them, and the server's environment must not matter. Nothing here opens a file.
+// The CLI's conversations, through the Agent SDK's own functions in a separate thread (session-files-worker.ts): they
+// read the environment of the thread that calls them, and the server's environment must not matter. Nothing here opens
+// a file.
 import { Worker } from 'node:worker_threads'
 import type { SessionFiles } from '../../core/sessions.ts'
 import { AppError } from '../../errors.ts'
@@ -81,17 +82,17 @@ const activities: Record<keyof SessionCalls, string> = {
 
 function toError({ kind }: RpcError, name: keyof SessionCalls, deadlineMs: number): AppError {
   const activity = activities[name]
-  const unsure = reads.includes(name) ? '' : '; the change may have been made anyway'
+  const caveat = reads.includes(name) ? '' : '; the change may have been made anyway'
   switch (kind) {
     case 'late':
       return new AppError('overloaded', `${activity} had to wait too long for other requests; try again`, {
         retryAfterS: 1,
       })
     case 'slow':
-      return new AppError('timeout', `${activity} took longer than ${deadlineMs / 1000} s and was stopped${unsure}`)
+      return new AppError('timeout', `${activity} took longer than ${deadlineMs / 1000} s and was stopped${caveat}`)
     case 'memory':
-      return new AppError('not_implemented', `${activity} takes more memory than this server allows${unsure}`)
+      return new AppError('not_implemented', `${activity} takes more memory than this server allows${caveat}`)
     case 'died':
-      return new AppError('internal', `${activity} failed${unsure}; look for the request id in the log`)
+      return new AppError('internal', `${activity} failed${caveat}; look for the request id in the log`)
   }
 }

@@ -1,5 +1,5 @@
-// Turns the content of a conversation's file into the messages that a person would recognize: joins the lines of one answer, leaves
-// out what the CLI wrote for itself, and reduces data to its type and size. Pure.
+// Turns the content of a conversation's file into the messages that a person would recognize: joins the lines of one
+// answer, leaves out what the CLI wrote for itself, and reduces data to its type and size. Pure.
 import type { SessionMessage as SdkMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { SessionBlock, SessionMessage } from '../../core/sessions.ts'
 

@@ -1,6 +1,6 @@
-// The CLI's conversation files: where a file is, which folder it belongs to, and how a conversation from a reused process is written
-// as one, so that the CLI itself, here or in a terminal, can continue it. Only this file knows their format
-// (docs/decisions/0004-conversation-files.md).
+// The CLI's conversation files: where a file is, which folder it belongs to, and how a conversation from a reused
+// process is written as one, so that the CLI itself, here or in a terminal, can continue it. Only this file knows their
+// format (docs/decisions/0004-conversation-files.md).
 import { randomUUID } from 'node:crypto'
 import { appendFileSync, createReadStream, mkdirSync } from 'node:fs'
 import { access, readdir } from 'node:fs/promises'
@@ -77,8 +77,8 @@ export class TranscriptWriter {
   }
 
   /**
-   * Appends a turn's messages. `systemPrompt` is recorded with the first turn, as the CLI does, so that the conversation
-   * keeps it when it is resumed.
+   * Appends a turn's messages. `systemPrompt` is recorded with the first turn, as the CLI does, so that the
+   * conversation keeps it when it is resumed.
    */
   append(messages: readonly TranscriptMessage[], systemPrompt: string | null): void {
     const isFirst = this.#parent === null

@@ -1,5 +1,5 @@
-// Calls to a thread, one at a time. The thread is started at the first call, ended after some idle time, and replaced if it dies or
-// hangs. Every call settles. Not for what the calls do (session-files.ts).
+// Calls to a thread, one at a time. The thread is started at the first call, ended after some idle time, and replaced
+// if it dies or hangs. Every call settles. Not for what the calls do (session-files.ts).
 import type { Worker } from 'node:worker_threads'
 import { AppError, type ErrorCode, type ErrorDetails, shuttingDown } from '../../errors.ts'
 
@@ -11,7 +11,10 @@ export type RpcAnswer =
   | { error: { code: ErrorCode; message: string; details: ErrorDetails } }
   | { failed: string }
 
-/** Why a call has no answer: it waited too long for its turn, it ran too long, or its thread died, perhaps for lack of memory. */
+/**
+ * Why a call has no answer: it waited too long for its turn, it ran too long, or its thread died, perhaps for lack of
+ * memory.
+ */
 export class RpcError extends Error {
   readonly kind: 'late' | 'slow' | 'died' | 'memory'
 

@@ -1,5 +1,5 @@
-// Detects a CLI that goes silent in the middle of a turn, or never reacts to it. The CLI itself gives up on a silent upstream after
-// five minutes at the earliest.
+// Detects a CLI that goes silent in the middle of a turn, or never reacts to it. The CLI itself gives up on a silent
+// upstream after five minutes at the earliest.
 
 export type IdleLimits = {
   /** From the prompt to the first message of any kind, in milliseconds. */

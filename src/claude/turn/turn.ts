@@ -1,5 +1,5 @@
-// One turn on a live process: the prompt goes in, and events come out until the turn ends, fails or is cancelled, or until the process
-// is lost. The worker owns the process itself (claude/process/worker.ts).
+// One turn on a live process: the prompt goes in, and events come out until the turn ends, fails or is cancelled, or
+// until the process is lost. The worker owns the process itself (claude/process/worker.ts).
 import type { SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { RunRequest } from '../../core/agent.ts'
 import type { ConversationMessage } from '../../core/conversation.ts'
@@ -55,8 +55,8 @@ export class TurnRun {
   }
 
   /**
-   * Events as in the contract of `Agent.run`, with one exception: throws WorkerLost if the process is lost before any content was
-   * emitted.
+   * Events as in the contract of `Agent.run`, with one exception: throws WorkerLost if the process is lost before any
+   * content was emitted.
    */
   async *events(signal: AbortSignal): AsyncGenerator<RunEvent> {
     const { messages } = this.#process
@@ -135,7 +135,10 @@ export class TurnRun {
     })
   }
 
-  /** After a failure: stops the CLI and returns the events that end the run, or throws WorkerLost if another process may try. */
+  /**
+   * After a failure: stops the CLI and returns the events that end the run, or throws WorkerLost if another process may
+   * try.
+   */
   async #giveUp(reason: unknown): Promise<RunEvent[]> {
     const error = reason instanceof WorkerLost ? reason.cause : toAppError(reason)
     if (error.code === 'sandbox_mismatch') return this.#refuse(error)
@@ -160,8 +163,8 @@ export class TurnRun {
   }
 
   /**
-   * Interrupts the turn and waits for its result, which contains its cost. If none comes, the process is ended: its state is
-   * unknown.
+   * Interrupts the turn and waits for its result, which contains its cost. If none comes, the process is ended: its
+   * state is unknown.
    */
   async #interrupt(): Promise<RunEnd | null> {
     const { messages } = this.#process
@@ -186,8 +189,8 @@ export class TurnRun {
   }
 
   /**
-   * What the client will send back as the model's answer: everything for a plain model, the text for an agent. Null if the process
-   * holds something else: a structured answer is a tool call to the process and a text to the client.
+   * What the client will send back as the model's answer: everything for a plain model, the text for an agent. Null if
+   * the process holds something else: a structured answer is a tool call to the process and a text to the client.
    */
   #answerAsReturned(answer: readonly TranscriptMessage[]): ConversationMessage[] | null {
     const { request } = this.#input
@@ -196,7 +199,10 @@ export class TurnRun {
     return [{ role: 'assistant', content: [{ type: 'text', text: this.#translator.allText }] }]
   }
 
-  /** `end` is how the turn ended by itself; null if it was stopped and the process holds something other than what was emitted. */
+  /**
+   * `end` is how the turn ended by itself; null if it was stopped and the process holds something other than what was
+   * emitted.
+   */
   #record(end: RunEnd | null): void {
     const { conversation, turn } = this.#input
     const answer = this.#translator.messages.splice(0)

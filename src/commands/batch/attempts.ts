@@ -12,9 +12,9 @@ export type LineOutcome = { end: RunEnd; runId: string | null; attempt: number }
 /** `isEarlierRun`: an earlier invocation of this batch started the run. */
 type Outcome = { end: RunEnd; runId: string | null; isEarlierRun: boolean }
 
-type Attempted = Omit<Outcome, 'isEarlierRun'> & { isReplay: boolean }
+type AttemptResult = Omit<Outcome, 'isEarlierRun'> & { isReplay: boolean }
 
-type Failed = Extract<RunEnd, { kind: 'failed' }>
+type FailedEnd = Extract<RunEnd, { kind: 'failed' }>
 
 /** `needsNewRun`: the run exists and has ended, so the next attempt must start another. */
 type Verdict = { kind: 'done' } | { kind: 'retry'; needsNewRun: boolean; waitS: number } | { kind: 'unreachable' }
@@ -79,7 +79,7 @@ export class Attempts {
     }
   }
 
-  async #send({ id, hash, request }: Item, attempt: number): Promise<Attempted> {
+  async #send({ id, hash, request }: Item, attempt: number): Promise<AttemptResult> {
     const { server, pace, batch, abort } = this.#options
     const idempotencyKey = createHash('sha256')
       .update(JSON.stringify([batch, id, hash, attempt]))
@@ -98,7 +98,7 @@ export class Attempts {
   }
 
   /** Throws CommandError. */
-  #judge({ runId, isEarlierRun }: Outcome, failed: Failed, item: Item): Verdict {
+  #judge({ runId, isEarlierRun }: Outcome, failed: FailedEnd, item: Item): Verdict {
     const { error, retryAfterS } = failed
     const { code, status } = error
     const isDeferred = retryAfterS !== null && (status === 429 || status === 503)
@@ -114,7 +114,7 @@ export class Attempts {
     return done
   }
 
-  #throwIfFatal({ error: { code, message }, field }: Failed, runId: string | null, { own }: Item): void {
+  #throwIfFatal({ error: { code, message }, field }: FailedEnd, runId: string | null, { own }: Item): void {
     const isFatal = fatalCodes.has(code) || (code === 'budget_exceeded' && runId === null)
     if (isFatal) {
       const hint = code === 'unauthorized' ? '; set CLAUDE_SERVE_API_KEY to a key of this server' : ''

@@ -1,5 +1,5 @@
 // The command `batch run`: checks its options and sets up what the lines need: files, server, progress and signals. Prints the summary.
-import { answer, type ExitCode, note, printJson, UsageError } from '../command.ts'
+import { type ExitCode, note, printJson, runCommand, UsageError } from '../command.ts'
 import type { ServerFlags } from '../server-client.ts'
 import { Attempts } from './attempts.ts'
 import { claimOutput } from './claim.ts'
@@ -36,7 +36,7 @@ type Work = {
 const concurrencyMax = 256
 
 export function runBatch(file: string, flags: BatchFlags): Promise<ExitCode> {
-  return answer('batch run', async () => {
+  return runCommand('batch run', async () => {
     const concurrency = readConcurrency(flags.concurrency)
     const defaults = readDefaults(flags)
     const retry = { retryFailed: flags.retryFailed === true, redoChanged: flags.redoChanged === true }

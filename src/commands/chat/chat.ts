@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import { isLoopbackHost } from '../../platform/loopback.ts'
 import type { SessionList } from '../../surfaces/native/session-schemas.ts'
-import { answer, CommandError, type ExitCode, note, UsageError } from '../command.ts'
+import { CommandError, type ExitCode, note, runCommand, UsageError } from '../command.ts'
 import { getJson } from '../server-answers.ts'
 import { ServerClient, type ServerFlags } from '../server-client.ts'
 import { readEvents } from './events.ts'
@@ -21,7 +21,7 @@ export type ChatFlags = ServerFlags & {
 }
 
 export function chat(words: readonly string[], flags: ChatFlags): Promise<ExitCode> {
-  return answer('chat', async () => {
+  return runCommand('chat', async () => {
     checkSession(flags)
     const prompt = await readPrompt(words)
     const client = await ServerClient.find(flags)

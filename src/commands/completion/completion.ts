@@ -1,7 +1,7 @@
 // The command `completion`: prints a script with which a shell completes our commands and options. The script is generated from the
 // parser's own declarations, so it matches the program that printed it.
 import type { Command } from 'commander'
-import { answer, type ExitCode } from '../command.ts'
+import { type ExitCode, runCommand } from '../command.ts'
 import { write } from '../output.ts'
 import { bashScript } from './bash.ts'
 import { fishScript } from './fish.ts'
@@ -12,7 +12,7 @@ import { zshScript } from './zsh.ts'
 const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript }
 
 export function printCompletion(shell: Shell, program: Command): Promise<ExitCode> {
-  return answer('completion', async () => {
+  return runCommand('completion', async () => {
     await write(scripts[shell](readCompletionPoints(program)))
   })
 }

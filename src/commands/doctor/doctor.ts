@@ -1,7 +1,7 @@
 // The command `doctor`: runs one check after the other, and continues whatever it finds. Not for how anything is checked (see the
 // other files in this folder).
 import { processEnvironment } from '../../config/load.ts'
-import { answer, type ExitCode, type LocationFlags, print, printJson } from '../command.ts'
+import { type ExitCode, type LocationFlags, print, printJson, runCommand } from '../command.ts'
 import { examineClaude, examineLogin, examineNode } from './claude.ts'
 import { examineDatabase, examineKeys } from './database.ts'
 import { examineEnvironment } from './environment.ts'
@@ -33,7 +33,7 @@ const turn: Check = { name: 'turn', doing: 'sending a question to the scripted m
 const width = Math.max(...checks.map(({ name }) => name.length))
 
 export function runDoctor(flags: DoctorFlags): Promise<ExitCode> {
-  return answer('doctor', async () => {
+  return runCommand('doctor', async () => {
     const findings: Finding[] = []
     const waiting = startWaiting(process.stderr)
     const report = (found: readonly Finding[]) => {

@@ -22,7 +22,7 @@ async function running({ config: { dataDir } }: DoctorContext): Promise<ServerAd
 export async function examineServer(context: DoctorContext): Promise<Finding[]> {
   const check = 'server'
   const address = await running(context)
-  if (address === null) return [ok(check, 'none runs in this data folder')]
+  if (address === null) return [ok(check, 'none is running in this data folder')]
   const name = `claude-serve ${address.version} at ${address.url} (process ${address.pid})`
   const stopCommand = 'claude-serve stop'
   try {

@@ -7,13 +7,13 @@ import { isLoginCode, type KeyRecord } from '../../core/key-record.ts'
 import { nearestName } from '../../platform/did-you-mean.ts'
 import { type KeyAccess, openKeyStore } from '../../store/key-store.ts'
 import {
-  answer,
   CommandError,
   type ExitCode,
   type LocationFlags,
   note,
   print,
   printJson,
+  runCommand,
   settingsFor,
   UsageError,
 } from '../command.ts'
@@ -25,7 +25,7 @@ export type ListFlags = LocationFlags & { all?: boolean }
 export type RevokeFlags = LocationFlags
 
 export function createKey(name: string, flags: CreateFlags): Promise<ExitCode> {
-  return answer('keys create', async () => {
+  return runCommand('keys create', async () => {
     if (flags.json === true && flags.quiet === true) throw new UsageError('pass either --json or --quiet, not both')
     const nowMs = Date.now()
     const options = readKeyOptions(name, flags, nowMs)
@@ -54,7 +54,7 @@ function showSecret(key: KeyRecord, secret: string, { json, quiet }: CreateFlags
 }
 
 export function listKeys(flags: ListFlags): Promise<ExitCode> {
-  return answer('keys list', async () => {
+  return runCommand('keys list', async () => {
     const { all, folder } = await withKeys(flags, async (keys, folder) => ({ all: await readKeys(keys), folder }))
     const shown = flags.all === true ? all : all.filter(({ state }) => state === 'active')
     if (flags.json === true) return printJson(shown.map(keyAsJson))
@@ -86,7 +86,7 @@ function describeNone(all: readonly ShownKey[], folder: string): string {
 }
 
 export function revokeKey(idOrName: string, flags: RevokeFlags): Promise<ExitCode> {
-  return answer('keys revoke', async () => {
+  return runCommand('keys revoke', async () => {
     refuseSecret(idOrName)
     const nowMs = Date.now()
     const { key, isLast } = await withKeys(flags, async (keys, folder) => {
@@ -105,7 +105,7 @@ export function revokeKey(idOrName: string, flags: RevokeFlags): Promise<ExitCod
 function unknownKey(idOrName: string, unrevoked: readonly KeyRecord[], folder: string): CommandError {
   const names = unrevoked.map(({ name }) => name)
   const nearest = nearestName(idOrName, names)
-  const hint = nearest === null ? 'claude-serve keys list shows the keys' : `did you mean ${nearest}?`
+  const hint = nearest === null ? 'see claude-serve keys list' : `did you mean ${nearest}?`
   return new CommandError(`there is no key ${JSON.stringify(idOrName)} to revoke in ${folder}: ${hint}`)
 }
 

@@ -7,7 +7,7 @@ import { clientNames } from './names.ts'
 
 /** The choices are for completion only: the command itself rejects an unknown name, with a hint. */
 function clientArgument(): Argument {
-  const argument = new Argument('[client]', 'the name of a client (see --list)')
+  const argument = new Argument('[client]', 'the client to set up')
   argument.argChoices = [...clientNames]
   return argument
 }

@@ -2,7 +2,7 @@
 // Not for the needs of any one client (see clients.ts).
 import { styleText } from 'node:util'
 import { nearestName } from '../../platform/did-you-mean.ts'
-import { answer, CommandError, type ExitCode, print, printJson, UsageError } from '../command.ts'
+import { CommandError, type ExitCode, print, printJson, runCommand, UsageError } from '../command.ts'
 import { asTable } from '../terminal-text.ts'
 import type { Client } from './client.ts'
 import { clients } from './clients.ts'
@@ -25,7 +25,7 @@ import { type FoundTarget, findTarget, surroundings, type TargetFlags } from './
 export type LaunchFlags = TargetFlags & { list?: boolean; print?: boolean; configOnly?: boolean }
 
 export function launch(clientName: string | undefined, args: string[], flags: LaunchFlags): Promise<ExitCode> {
-  return answer('launch', async () => {
+  return runCommand('launch', async () => {
     if (clientName === undefined || flags.list === true) return list(clientName, flags)
     const name = findName(clientName)
     const client = clients[name]

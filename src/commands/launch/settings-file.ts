@@ -134,13 +134,13 @@ export function writeFile(target: string, text: string, isNew: boolean): string 
 }
 
 function replace(target: string, text: string, mode: number): void {
-  const beside = `${target}.${process.pid}.new`
-  writeFileSync(beside, text, { mode: 0o600, flag: 'wx' })
+  const temporary = `${target}.${process.pid}.new`
+  writeFileSync(temporary, text, { mode: 0o600, flag: 'wx' })
   try {
-    chmodSync(beside, mode)
-    renameSync(beside, target)
+    chmodSync(temporary, mode)
+    renameSync(temporary, target)
   } catch (error) {
-    rmSync(beside, { force: true })
+    rmSync(temporary, { force: true })
     throw error
   }
 }

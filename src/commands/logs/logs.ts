@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { processEnvironment } from '../../config/load.ts'
 import { logFileName } from '../../log/log-file.ts'
-import { answer, type ExitCode, type LocationFlags, note, settingsFor, UsageError } from '../command.ts'
+import { type ExitCode, type LocationFlags, note, runCommand, settingsFor, UsageError } from '../command.ts'
 import { isTerminal, write } from '../output.ts'
 import { prettyLines, rawLine } from './lines.ts'
 import { LogReader } from './reader.ts'
@@ -12,7 +12,7 @@ import { LogReader } from './reader.ts'
 export type LogFlags = LocationFlags & { lines?: string; follow?: boolean }
 
 export function showLogs(flags: LogFlags): Promise<ExitCode> {
-  return answer('logs', async () => {
+  return runCommand('logs', async () => {
     const count = readCount(flags.lines)
     const file = join(settingsFor(flags).dataDir, logFileName)
     const reader = new LogReader(file)

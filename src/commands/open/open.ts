@@ -5,13 +5,13 @@ import { createLoginLink, type LoginLink } from '../../auth/login-links.ts'
 import { processEnvironment } from '../../config/load.ts'
 import { openKeyStore } from '../../store/key-store.ts'
 import {
-  answer,
   CommandError,
   type ExitCode,
   type LocationFlags,
   note,
   print,
   printJson,
+  runCommand,
   settingsFor,
 } from '../command.ts'
 import { runningServer } from '../server-client.ts'
@@ -20,10 +20,10 @@ import { hasScreen, openInBrowser } from './browser.ts'
 export type OpenFlags = LocationFlags & { print?: boolean }
 
 export function openPage(flags: OpenFlags): Promise<ExitCode> {
-  return answer('open', async () => {
+  return runCommand('open', async () => {
     const { dataDir } = settingsFor(flags)
     const server = await runningServer(flags)
-    if (server === null) throw new CommandError(`no server runs in ${dataDir}: start one with claude-serve`)
+    if (server === null) throw new CommandError(`no server is running in ${dataDir}: start one with claude-serve`)
     const page = `${server.url}/`
     const link = await makeLink(dataDir, server.url)
     const address = link?.address ?? page

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { dirname } from 'node:path'
 import type { Command } from 'commander'
 import { processEnvironment } from '../../config/load.ts'
-import { answer, CommandError, type ExitCode, note, print, printJson } from '../command.ts'
+import { CommandError, type ExitCode, note, print, printJson, runCommand } from '../command.ts'
 import { write } from '../output.ts'
 import { runningServer } from '../server-client.ts'
 import { asTable } from '../terminal-text.ts'
@@ -17,7 +17,7 @@ export type InstallFlags = { print?: boolean }
 export type StateFlags = { json?: boolean }
 
 export function installService(words: readonly string[], flags: InstallFlags, program: Command): Promise<ExitCode> {
-  return answer('service install', async () => {
+  return runCommand('service install', async () => {
     const manager = ownManager()
     const plan = makePlan(words, program)
     const text = manager.text(plan)
@@ -33,7 +33,7 @@ export function installService(words: readonly string[], flags: InstallFlags, pr
 }
 
 export function uninstallService(): Promise<ExitCode> {
-  return answer('service uninstall', async () => {
+  return runCommand('service uninstall', async () => {
     const manager = ownManager()
     // As with `stop`, this is already the desired state.
     if (readOwnFile(manager) === null) return note(`no service is installed: ${manager.file} does not exist`)
@@ -46,7 +46,7 @@ export function uninstallService(): Promise<ExitCode> {
 }
 
 export function showService(flags: StateFlags): Promise<ExitCode> {
-  return answer('service status', async () => {
+  return runCommand('service status', async () => {
     const manager = ownManager()
     const isInstalled = readOwnFile(manager) !== null
     const { enabled, state } = isInstalled ? await manager.state() : { enabled: null, state: null }

@@ -55,7 +55,7 @@ WorkingDirectory=~
 Environment=${quoted(`PATH=${searchPath}`)}
 Restart=on-failure
 RestartSec=3
-# A restart does not help against wrong flags.
+# A restart does not fix wrong flags.
 RestartPreventExitStatus=2
 # The server ends its own processes and gives requests 30 s to finish; whatever is left after that is killed.
 KillMode=mixed
@@ -72,7 +72,9 @@ WantedBy=default.target
 function programWord(path: string): string {
   // systemd does not accept these in the name of a program; a dollar sign there stands for itself.
   if (!/["'\\\p{Cc}]/u.test(path)) return quoted(path)
-  throw new CommandError(`systemd cannot start ${JSON.stringify(path)}: install node where its path has no quotes`)
+  throw new CommandError(
+    `systemd cannot start ${JSON.stringify(path)}: install node at a path without quotes or backslashes`,
+  )
 }
 
 const argumentWord = (text: string) => quoted(text.replaceAll('$', '$$$$'))

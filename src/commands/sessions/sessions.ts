@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import { styleText } from 'node:util'
 import type { SessionList, SessionReply } from '../../surfaces/native/session-schemas.ts'
-import { answer, type ExitCode, note, print, printJson, UsageError } from '../command.ts'
+import { type ExitCode, note, print, printJson, runCommand, UsageError } from '../command.ts'
 import { terminalColumns } from '../output.ts'
 import { getJson } from '../server-answers.ts'
 import { ServerClient, type ServerFlags } from '../server-client.ts'
@@ -13,7 +13,7 @@ import { sessionAsLines, sessionsAsRows } from './lines.ts'
 export type SessionFlags = ServerFlags & { cwd?: string; query?: string; limit?: string }
 
 export function showSessions(id: string | null, flags: SessionFlags): Promise<ExitCode> {
-  return answer('sessions', () => (id === null ? list(flags) : showOne(id, flags)))
+  return runCommand('sessions', () => (id === null ? list(flags) : showOne(id, flags)))
 }
 
 async function list(flags: SessionFlags): Promise<void> {

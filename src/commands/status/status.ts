@@ -2,14 +2,14 @@
 // commands/doctor/doctor.ts).
 import { styleText } from 'node:util'
 import type { HealthReply } from '../../surfaces/native/schemas.ts'
-import { answer, CommandError, type ExitCode, note, print, printJson, settingsFor, UsageError } from '../command.ts'
+import { CommandError, type ExitCode, note, print, printJson, runCommand, settingsFor, UsageError } from '../command.ts'
 import { getJson } from '../server-answers.ts'
 import { runningServer, ServerClient, type ServerFlags, ServerRefusal } from '../server-client.ts'
 import { unlistedServer } from '../stop/target.ts'
 import { type Status, statusAsJson, statusAsLines } from './lines.ts'
 
 export function showStatus(flags: ServerFlags): Promise<ExitCode> {
-  return answer('status', async () => {
+  return runCommand('status', async () => {
     const client = await ServerClient.find(flags).catch((error: unknown) => {
       if (error instanceof CommandError) return error
       throw error

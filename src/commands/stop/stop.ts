@@ -3,13 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { killAll, type ProcessInfo, processTree } from '../../claude/process/process-tree.ts'
 import { duration } from '../../config/values.ts'
 import {
-  answer,
   CommandError,
   type ExitCode,
   type LocationFlags,
   note,
   print,
   printJson,
+  runCommand,
   settingsFor,
   UsageError,
 } from '../command.ts'
@@ -21,7 +21,7 @@ export type StopFlags = LocationFlags & { timeout?: string; now?: boolean }
 const defaultTimeoutMs = 60_000
 
 export function stopServer(flags: StopFlags): Promise<ExitCode> {
-  return answer('stop', async () => {
+  return runCommand('stop', async () => {
     const timeoutMs = readTimeout(flags)
     const target = await findTarget(flags)
     if (target === null) return reportNoServer(flags)
@@ -42,7 +42,7 @@ export function stopServer(flags: StopFlags): Promise<ExitCode> {
  */
 function reportNoServer(flags: StopFlags): void {
   if (flags.json === true) printJson({ stopped: false, pid: null })
-  note(`no server runs in ${settingsFor(flags).dataDir}`)
+  note(`no server is running in ${settingsFor(flags).dataDir}`)
 }
 
 function readTimeout({ timeout, now }: StopFlags): number {

@@ -1,5 +1,5 @@
-// Learns from the answers of plain models how the API's token count compares to the estimate (estimate.ts): each model has its
-// own tokenizer. Held in memory only. What a run really used is in its own usage.
+// Learns from the answers of plain models how the API's token count compares to the estimate (estimate.ts): each model
+// has its own tokenizer. Held in memory only. What a run really used is in its own usage.
 import { type Agent, type RunRequest, withRun } from '../../core/agent.ts'
 import type { RunEnd, RunEvent } from '../../core/events.ts'
 import { type EstimatedRequest, estimateRequest } from './estimate.ts'
@@ -49,7 +49,9 @@ function median(values: readonly number[]): number | null {
   return upper === undefined || lower === undefined ? null : (lower + upper) / 2
 }
 
-/** Calibrates from the answers of plain models. It must see each request as it is sent, so no retry may be inside it. */
+/**
+ * Calibrates from the answers of plain models. It must see each request as it is sent, so no retry may be inside it.
+ */
 export function withTokenCalibration(agent: Agent, calibration: TokenCalibration): Agent {
   return withRun(agent, (request, signal) =>
     isWhole(request) ? runAndLearn(agent, calibration, request, signal) : agent.run(request, signal),

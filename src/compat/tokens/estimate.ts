@@ -1,6 +1,6 @@
-// Estimates how many input tokens the model's API will count for a request to a plain model, without calling it. Pure. The
-// count differs between models, which calibration.ts learns. Not for agents: Claude Code adds many times what the caller
-// sends.
+// Estimates how many input tokens the model's API will count for a request to a plain model, without calling it. Pure.
+// The count differs between models, which calibration.ts learns. Not for agents: Claude Code adds many times what the
+// caller sends.
 import type { RunRequest } from '../../core/agent.ts'
 import type { DocumentBlock } from '../../core/content.ts'
 import type { AssistantBlock, ClientTool, UserBlock } from '../../core/conversation.ts'
@@ -10,8 +10,8 @@ import { estimateText } from './text.ts'
 export type EstimatedRequest = Pick<RunRequest, 'prompt' | 'session' | 'options' | 'plain'>
 
 /**
- * What the CLI adds to each request of a plain model, as recorded with 2.1.330: a line about itself, one about the Agent SDK,
- * and about 920 characters on the folder, the system, the model and the date.
+ * What the CLI adds to each request of a plain model, as recorded with 2.1.330: a line about itself, one about the
+ * Agent SDK, and about 920 characters on the folder, the system, the model and the date.
  */
 const cliTokens = 285
 

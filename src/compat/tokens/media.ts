@@ -2,8 +2,8 @@
 // (compat/media-blocks.ts): one that cannot be read counts as a file of typical size.
 
 /**
- * Anthropic's documentation of vision: width × height / 750, after an image is scaled down to at most 1,568 pixels on its long
- * side and to about 1,600 tokens. Newer models accept larger images, which then cost more than this.
+ * Anthropic's documentation of vision: width × height / 750, after an image is scaled down to at most 1,568 pixels on
+ * its long side and to about 1,600 tokens. Newer models accept larger images, which then cost more than this.
  */
 const pixelsPerToken = 750
 const longSideMax = 1568

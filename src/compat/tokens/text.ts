@@ -1,6 +1,6 @@
-// Estimates the tokens of a text from rough weights for its kinds of characters: no token table, one pass, no allocation per
-// character. The weights fit the tokenizer of older Claude models; the counts of newer ones are learned from their answers
-// (calibration.ts). Whole requests are estimated in estimate.ts.
+// Estimates the tokens of a text from rough weights for its kinds of characters: no token table, one pass, no
+// allocation per character. The weights fit the tokenizer of older Claude models; the counts of newer ones are learned
+// from their answers (calibration.ts). Whole requests are estimated in estimate.ts.
 import { WordTokens } from './word.ts'
 
 /** Adjacent characters of one kind are weighted together, much as tokenizers split a text into words first. */
@@ -116,7 +116,10 @@ function countNotRussian(text: string, from: number, to: number): number {
   return count
 }
 
-/** An emoji is two characters in JavaScript and two or three tokens; a sign is one token, a letter of other scripts more. */
+/**
+ * An emoji is two characters in JavaScript and two or three tokens; a sign is one token, a letter of other scripts
+ * more.
+ */
 function otherCost(text: string, from: number, to: number): number {
   if (to - from > 3 && isSame(text, from, to)) return 1 + (to - from) / sameOthersPerToken
   let tokens = 0

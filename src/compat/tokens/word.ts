@@ -1,9 +1,9 @@
-// Estimates the tokens of words in Latin letters: English words and those of program code are mostly one token, words of other
-// languages are more the longer they are. The other parts of a text are estimated in text.ts.
+// Estimates the tokens of words in Latin letters: English words and those of program code are mostly one token, words
+// of other languages are more the longer they are. The other parts of a text are estimated in text.ts.
 
 /**
- * Short words that are frequent in English and in program code. If most short words of a text are others, it is in another
- * language. That alone is reliable enough for texts of a few hundred characters.
+ * Short words that are frequent in English and in program code. If most short words of a text are others, it is in
+ * another language. That alone is reliable enough for texts of a few hundred characters.
  */
 const familiarWords = new Set(
   `the of and to in is for that on with be it as are this not or by from an at you can if will have was but we all has its

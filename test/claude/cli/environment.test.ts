@@ -34,7 +34,7 @@ for (const name of passed) {
   })
 }
 
-const heldBack = [
+const withheld = [
   // These would change how a process runs, or load code into it.
   'NODE_OPTIONS', 'NODE_PATH', 'LD_PRELOAD', 'LD_LIBRARY_PATH', 'DYLD_INSERT_LIBRARIES', 'BASH_ENV', 'ENV', 'PYTHONPATH',
   'PERL5OPT', 'GIT_SSH_COMMAND', 'BUN_OPTIONS', 'IFS', 'BASH_FUNC_x%%', 'PROMPT_COMMAND',
@@ -46,8 +46,8 @@ const heldBack = [
   'CLAUDE_SERVE_API_KEY', 'CLAUDE_SERVE_KEYS', 'CLAUDE_SERVE_DATABASE', 'ANTHROPIC_ADMIN_KEY', 'AWSOME', 'XDG', 'LC_',
   'MY_HTTP_PROXY', 'PATH_INFO', '__proto__x', 'npm_config_registry', 'PWD', 'OLDPWD', 'DISPLAY', 'MAIL',
 ] // biome-ignore format: see above
-for (const name of heldBack) {
-  test(`${name} is held back`, () => {
+for (const name of withheld) {
+  test(`${name} is withheld`, () => {
     assert.deepEqual(childEnvironment({ [name]: 'value' }), setByServer)
   })
 }

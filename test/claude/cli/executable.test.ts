@@ -1,4 +1,5 @@
-// Which `claude` is used, which error is reported if none is usable, and that answers are cached until a file they depend on changes.
+// Which `claude` is used, which error is reported if none is usable, and that answers are cached until a file they
+// depend on changes.
 import assert from 'node:assert/strict'
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

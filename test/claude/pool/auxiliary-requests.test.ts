@@ -1,5 +1,5 @@
-// The small requests that programs make alongside a conversation, over the real CLI: they let the conversation go first, wait instead
-// of taking the last process from it, and never take the process that holds it.
+// The small requests that programs make alongside a conversation, over the real CLI: they let the conversation go
+// first, wait instead of taking the last process from it, and never take the process that holds it.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -70,8 +70,8 @@ type Health = { processes: Record<'live' | 'busy' | 'idle', number>; queue: { wa
 const health = async ({ url }: TestServer) => (await (await fetch(`${url}/v1/health`)).json()) as Health
 
 /** Polls for a condition that no event reports, for at most ten seconds. */
-async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + 10_000; performance.now() < end; await delay(15)) if (await isTrue()) return
+async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
+  for (const end = performance.now() + 10_000; performance.now() < end; await delay(15)) if (await condition()) return
   assert.fail(`within ten seconds: ${what}`)
 }
 

@@ -1,5 +1,6 @@
-// Unrelated conversations that follow one another in one process: the model receives exactly what a fresh process would have sent, byte
-// for byte, and nothing from earlier conversations. Conversations that must never share a process do not.
+// Unrelated conversations that follow one another in one process: the model receives exactly what a fresh process would
+// have sent, byte for byte, and nothing from earlier conversations. Conversations that must never share a process do
+// not.
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -11,7 +12,9 @@ import { makeFolders, startTestServer, step, type TestFolders, type TestServer }
 
 type Body = Record<string, unknown>
 
-/** One user's folder for all tests. The very first start of the CLI changes it, which counts as a change of settings. */
+/**
+ * One user's folder for all tests. The very first start of the CLI changes it, which counts as a change of settings.
+ */
 const hooks = { after: after as TestContext['after'] }
 const shared = makeFolders(hooks)
 const first = await startTestServer(hooks, { folders: shared })
@@ -409,7 +412,10 @@ async function untilWarm(server: TestServer): Promise<number> {
   return assert.fail('the first processes are not ready')
 }
 
-/** The first conversation with tools makes its profile a recent one; waits until a spare with that profile is ready as well. */
+/**
+ * The first conversation with tools makes its profile a recent one; waits until a spare with that profile is ready as
+ * well.
+ */
 async function askOnce(server: TestServer): Promise<void> {
   await untilWarm(server)
   await chat(server, { prompt: 'hi' })

@@ -1,5 +1,5 @@
-// Which of the existing processes takes a request: pure choices. This file tests those for auxiliary requests; reuse.test.ts covers the
-// others.
+// Which of the existing processes takes a request: pure choices. This file tests those for auxiliary requests;
+// reuse.test.ts covers the others.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {

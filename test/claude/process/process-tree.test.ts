@@ -1,5 +1,5 @@
-// Processes by id: which process has an id, what it has started, which processes carry our marker, and that only the intended ones are
-// ended.
+// Processes by id: which process has an id, what it has started, which processes carry our marker, and that only the
+// intended ones are ended.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'

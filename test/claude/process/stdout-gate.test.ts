@@ -1,5 +1,5 @@
-// What the gate passes on to the SDK: protocol lines byte for byte, no noise, nothing while it is held shut, and nothing more once the
-// output turns out not to follow the protocol.
+// What the gate passes on to the SDK: protocol lines byte for byte, no noise, nothing while it is held shut, and
+// nothing more once the output turns out not to follow the protocol.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'

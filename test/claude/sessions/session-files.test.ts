@@ -1,5 +1,5 @@
-// The CLI's own conversation files through the real SDK: sessions of a terminal and of this server are listed, read, renamed, copied
-// and deleted.
+// The CLI's own conversation files through the real SDK: sessions of a terminal and of this server are listed, read,
+// renamed, copied and deleted.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -23,7 +23,7 @@ import {
 } from '../../helpers/test-server.ts'
 
 const run = promisify(execFile)
-const nobody = '00000000-0000-4000-8000-000000000000'
+const unknownId = '00000000-0000-4000-8000-000000000000'
 const firstPage = { limit: 200, cursor: null }
 
 function filesOf(t: TestContext, { home }: TestFolders): SessionFiles {
@@ -123,7 +123,7 @@ test('a deleted session is removed from disk and not found by any call', async (
     [remaining],
   )
   const calls = [files.get(id), files.messages(id, firstPage), files.rename(id, 'x'), files.fork(id, null)]
-  for (const call of [...calls, files.remove(id), files.get(nobody)])
+  for (const call of [...calls, files.remove(id), files.get(unknownId)])
     assert.equal(await codeOf(call), 'session_not_found')
 })
 

@@ -1,5 +1,5 @@
-// The SDK's messages of a turn, as recorded from the real CLI by test/fixtures/record.ts, and the events they become. The expected
-// events are stored beside the recordings; the most important facts about each are repeated here by hand.
+// The SDK's messages of a turn, as recorded from the real CLI by test/fixtures/record.ts, and the events they become.
+// The expected events are stored beside the recordings; the most important facts about each are repeated here by hand.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk'

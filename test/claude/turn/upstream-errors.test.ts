@@ -1,5 +1,5 @@
-// Failures of the model's API from the point of view of the server's caller: each has its own status and code, the CLI's error text is
-// never an answer, a broken answer never looks complete, and the server continues.
+// Failures of the model's API from the point of view of the server's caller: each has its own status and code, the
+// CLI's error text is never an answer, a broken answer never looks complete, and the server continues.
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import type { ErrorCode } from '../../../src/errors.ts'

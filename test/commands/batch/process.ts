@@ -37,9 +37,9 @@ after(() => {
   for (const child of running) child.kill('SIGKILL')
 })
 
-/** `words` follow `batch run`. Standard input stays open. */
-export function startBatch(folders: TestFolders, words: string[], environment: Record<string, string> = {}): Batch {
-  const child = spawn(process.execPath, [cli, 'batch', 'run', ...words], {
+/** `args` follow `batch run`. Standard input stays open. */
+export function startBatch(folders: TestFolders, args: string[], environment: Record<string, string> = {}): Batch {
+  const child = spawn(process.execPath, [cli, 'batch', 'run', ...args], {
     cwd: folders.cwd,
     env: environmentOf(folders, environment),
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -59,8 +59,8 @@ export function startBatch(folders: TestFolders, words: string[], environment: R
   return { child, ended }
 }
 
-export function batch(folders: TestFolders, words: string[], environment?: Record<string, string>): Promise<Outcome> {
-  const { child, ended } = startBatch(folders, words, environment)
+export function batch(folders: TestFolders, args: string[], environment?: Record<string, string>): Promise<Outcome> {
+  const { child, ended } = startBatch(folders, args, environment)
   child.stdin?.end()
   return ended
 }

@@ -1,5 +1,5 @@
-// The command `completion`: shells that have read its script are asked what they would offer. Shells that are not installed are
-// skipped. Not for what is read from the command line's list (see completion-words.test.ts).
+// The command `completion`: what shells offer after they have loaded its script. Shells that are not installed are skipped. Not for what
+// is read from the parser's declarations (see words.test.ts).
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { makeFolders } from '../../helpers/test-server.ts'
 import { assertWrongUsage, Running, run } from '../command-process.ts'
 
-/** The last word is the one that is being typed. */
+/** The last word of a line is being typed. */
 const rows: [line: string, offered: string[]][] = [
   ['stat', ['status']],
   ['keys ', ['create', 'list', 'revoke']],
@@ -24,7 +24,7 @@ const rows: [line: string, offered: string[]][] = [
   ['keys create --expires 1d --bud', ['--budget']],
   ['service install --pr', ['--print']],
   ['logs -n 5 --fo', ['--follow']],
-  // A value is not a command, and nothing is known of this one.
+  // A value is not a command, and the shell does not know these values.
   ['--log-level sta', []],
   ['--log-level status --max-p', ['--max-processes']],
   ['sessions --limit ', []],
@@ -37,7 +37,7 @@ const rows: [line: string, offered: string[]][] = [
   ['chat --cwd conf', ['configs']],
 ]
 
-/** The script in a file, and a folder with something to find. */
+/** The script in a file, and a working folder with something to find. */
 async function setUp(t: TestContext, shell: string) {
   const folders = makeFolders(t)
   const { code, stdout, stderr } = await run(folders, ['completion', shell])
@@ -58,7 +58,7 @@ async function setUp(t: TestContext, shell: string) {
 const isMissing = (shell: string) =>
   spawnSync(shell, ['--version']).status === 0 ? false : `${shell} is not installed here`
 
-/** Folders may be told with a slash, and more than once. */
+/** Folders may be offered with a slash, and more than once. */
 const sorted = (words: readonly string[]) => {
   const names = words.map((word) => word.replace(/\/$/, '')).filter((word) => word !== '')
   return [...new Set(names)].toSorted()
@@ -68,7 +68,7 @@ const bashDriver = `
 source "$1"; shift
 fn=$(complete -p claude-serve | sed 's/.*-F \\([^ ]*\\).*/\\1/')
 for line; do
-  # As bash does it: an equals sign is a word of its own.
+  # As in bash, an equals sign is a word of its own.
   read -r -a COMP_WORDS <<<"claude-serve \${line//=/ = }"
   [[ $line == *' ' ]] && COMP_WORDS+=('')
   COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
@@ -85,7 +85,7 @@ for line in $argv[2..-1]
   echo '<end>'
 end`
 
-/** What is offered goes through compadd, in a shell with a terminal of its own. */
+/** Records what is passed to compadd, in a shell with a terminal of its own. */
 const zshDriver = `
 zmodload zsh/zpty || exit 9
 zpty z zsh -f -i
@@ -121,13 +121,13 @@ for (const [shell, words] of shells) {
     const { stdout, stderr } = ask(shell, [...words(script), ...lines])
     assert.equal(stderr, '')
     const offered = stdout.split('<end>\n').map((text) => sorted(text.split('\n')))
-    for (const [at, [line, expected]] of rows.entries()) {
-      assert.deepEqual(offered[at], sorted(expected), `claude-serve ${line}`)
+    for (const [index, [line, expected]] of rows.entries()) {
+      assert.deepEqual(offered[index], sorted(expected), `claude-serve ${line}`)
     }
   })
 }
 
-test('every command of help is offered', async (t) => {
+test('every command that help lists is offered', async (t) => {
   const { script, ask } = await setUp(t, 'bash')
   const { stdout } = await run(makeFolders(t), ['--help'])
   const [, list = ''] = /\nCommands:\n([\s\S]*?)\n\n/.exec(`${stdout}\n\n`) ?? []
@@ -137,33 +137,34 @@ test('every command of help is offered', async (t) => {
   assert.deepEqual(sorted(offered.replace('<end>', '').split('\n')), commands.toSorted())
 })
 
-test('the script for zsh can also lie in a folder of its own', { skip: isMissing('zsh') }, async (t) => {
+test('the script for zsh also works from a folder of fpath', { skip: isMissing('zsh') }, async (t) => {
   const { script, ask } = await setUp(t, 'zsh')
   const lines = `mkdir f && cp ${script} f/_claude-serve && fpath=($PWD/f $fpath) && autoload -U compinit && compinit -u -D`
   const { stdout } = ask('zsh', ['-f', '-c', `${lines} && print -r -- $_comps[claude-serve]`])
   assert.equal(stdout, '_claude-serve\n')
 })
 
-test('help says how to install it, for each shell', async (t) => {
+test('help explains how to install the script in each shell', async (t) => {
   const { code, stdout } = await run(makeFolders(t), ['completion', '--help'])
   assert.equal(code, 0)
   for (const shell of ['bash', 'zsh', 'fish']) assert.match(stdout, new RegExp(`claude-serve completion ${shell} > `))
 })
 
-test('a reader that goes early is no fault', async (t) => {
+test('a reader that stops early is not an error', async (t) => {
   const running = new Running(makeFolders(t), ['completion', 'zsh'])
   running.child.stdout?.destroy()
   const { code, stderr } = await running.outcome()
   assert.deepEqual([code, stderr], [0, ''])
 })
 
-const wrong: [words: string[], said: RegExp][] = [
+const wrong: [words: string[], message: RegExp][] = [
   [[], /missing required argument 'shell'/],
   [['tcsh'], /'tcsh' is invalid .* Allowed choices are bash, zsh, fish/],
   [['bash', '--all'], /unknown option '--all'/],
   [['bash', 'zsh'], /too many arguments/],
 ]
-test('wrong usage is one line and exit 2', async (t) => {
+test('wrong usage prints one line and exits with 2', async (t) => {
   const folders = makeFolders(t)
-  for (const [words, said] of wrong) assertWrongUsage(await run(folders, ['completion', ...words]), 'completion', said)
+  for (const [words, message] of wrong)
+    assertWrongUsage(await run(folders, ['completion', ...words]), 'completion', message)
 })

@@ -1,4 +1,4 @@
-// What is read from a command line's own list for completion, on one that a test makes up; and that no word breaks out of a script.
+// What completion reads from a parser's declarations, using a parser made up here; and that no word breaks out of a script.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -17,20 +17,20 @@ function makeProgram(): Command {
   const copy = program
     .command('copy <from>')
     .description('don\'t say `x`: $(echo), \\ "y"; why not (VAR; default: none (at all))')
-  copy.option('-l, --level <n>', 'how much (X_LEVEL)').option('--no-colour', 'plain').option('--into [folder]', 'where')
+  copy.option('-l, --level <n>', 'how much (X_LEVEL)').option('--no-color', 'plain').option('--into [folder]', 'where')
   copy.addOption(new Option('--kind <kind>').choices(['a', 'b'])).addOption(new Option('--secret').hideHelp())
   const deep = program.command('deep').helpCommand(false)
   deep.command('er').addArgument(deep.createArgument('[file]'))
   return program
 }
 
-test('visible words and options with what they take, by place', () => {
-  const places = readCompletionPoints(makeProgram())
+test('reads the visible words and options of each command, with the values they take', () => {
+  const points = readCompletionPoints(makeProgram())
   assert.deepEqual(
-    places.map(({ at }) => at),
+    points.map(({ path }) => path),
     ['', 'copy', 'deep', 'deep er', 'help'],
   )
-  const [root, copy, deep, deeper, help] = places
+  const [root, copy, deep, deeper, help] = points
   const names = (words: readonly { name: string }[] = []) => words.map(({ name }) => name)
   assert.deepEqual(
     [names(root?.words), names(deep?.words), names(help?.words)],
@@ -41,7 +41,7 @@ test('visible words and options with what they take, by place', () => {
   assert.deepEqual(flags, [
     ['--level', 'any'],
     ['-l', 'any'],
-    ['--no-colour', null],
+    ['--no-color', null],
     ['--into', 'folder'],
     ['--kind', 'words'],
     ['--help', null],
@@ -50,10 +50,10 @@ test('visible words and options with what they take, by place', () => {
   assert.equal(copy?.flags[0]?.description, 'how much')
   assert.equal(root?.words[0]?.description, 'don\'t say `x`: $(echo), \\ "y"; why not')
   assert.deepEqual(
-    transitions(places).map(({ from, to }) => `${from}>${to}`),
+    transitions(points).map(({ from, to }) => `${from}>${to}`),
     ['/copy>copy', '/deep>deep', '/help>help', 'deep/er>deep er'],
   )
-  assert.ok(valueFlags(places).some(({ key }) => key === 'copy/-l'))
+  assert.ok(valueFlags(points).some(({ key }) => key === 'copy/-l'))
 })
 
 const parsers: [shell: string, option: string, script: typeof bashScript][] = [
@@ -63,7 +63,7 @@ const parsers: [shell: string, option: string, script: typeof bashScript][] = [
 ]
 for (const [shell, option, script] of parsers) {
   const skip = spawnSync(shell, ['--version']).status === 0 ? false : `${shell} is not installed here`
-  test(`${shell} takes the script, whatever stands in a description`, { skip }, (t) => {
+  test(`${shell} accepts the script, whatever a description contains`, { skip }, (t) => {
     const file = join(makeFolders(t).root, 'script')
     writeFileSync(file, script(readCompletionPoints(makeProgram())))
     const env = { PATH: process.env.PATH ?? '' }

@@ -299,7 +299,7 @@ test('server: one that was killed, and one that does not answer', async (t) => {
   const address = { url: 'http://127.0.0.1:9', version: '1', startedAt: '' }
   const gone = { pid: process.pid, started: 'another time' }
   writeServerAddress(folders.dataDir, { ...address, pid: gone.pid, process: identityOf(gone) })
-  assertOne(await examineServer(contextIn(folders)), 'ok', /^none runs in this data folder$/, null)
+  assertOne(await examineServer(contextIn(folders)), 'ok', /^none is running in this data folder$/, null)
   writeServerAddress(folders.dataDir, { ...address, pid: process.pid, process: await ownIdentity() })
   assertOne(await examineServer(contextIn(folders)), 'problem', /does not answer/, /^claude-serve stop$/)
 })

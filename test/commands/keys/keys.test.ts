@@ -1,5 +1,5 @@
-// The command `keys` as its own process: what it prints where, its exit codes, and that a running server heeds it.
-// Not for what it refuses (see keys-usage.test.ts).
+// The command `keys` as a separate process: what it prints where, its exit codes, and its effect on a running server.
+// Not for what it refuses (see usage.test.ts).
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,26 +13,26 @@ import { cli, environmentOf, keys, list } from './process.ts'
 
 const lastLine = (text: string) => text.trimEnd().split('\n').at(-1) ?? ''
 
-test('create prints the secret alone on the last line, and says once that it is not shown again', async (t) => {
+test('create prints the secret alone on the last line, and says that it is not shown again', async (t) => {
   const folders = makeFolders(t)
   const first = await keys(folders, ['create', 'laptop'])
   assert.equal(first.code, 0)
   assert.equal(kindOfSecret(lastLine(first.stdout)), 'ours')
   assert.match(first.stdout, /^key laptop \(key_[0-9a-f]+\): scopes agent, never expires\n/)
   assert.match(first.stderr, /only time that the secret is shown/)
-  assert.match(first.stderr, /every request needs a key from now on/)
+  assert.match(first.stderr, /from now on, every request requires a key/)
   const second = await keys(folders, ['create', 'phone'])
   assert.match(second.stderr, /only time/)
   assert.doesNotMatch(second.stderr, /every request/)
 })
 
-test('create --quiet prints the secret and nothing else', async (t) => {
+test('create --quiet prints only the secret', async (t) => {
   const { code, stdout, stderr } = await keys(makeFolders(t), ['create', 'laptop', '--quiet'])
   assert.deepEqual([code, stderr], [0, ''])
   assert.equal(kindOfSecret(stdout.trimEnd()), 'ours')
 })
 
-test('create --json prints what was asked for, with the secret', async (t) => {
+test('create --json prints the properties of the key, and the secret', async (t) => {
   const words = '--scope chat --scope admin --scope chat --expires 2999-12-31 --rate 60 --budget $0.50 --json'.split(
     ' ',
   )
@@ -54,7 +54,7 @@ test('create --json prints what was asked for, with the secret', async (t) => {
   })
 })
 
-test('times from now count from now', async (t) => {
+test('--expires accepts a time from now', async (t) => {
   const folders = makeFolders(t)
   for (const when of ['30d', '12h']) await keys(folders, ['create', when, '--expires', when])
   for (const { name, created_at, expires_at } of await list(folders)) {
@@ -63,8 +63,8 @@ test('times from now count from now', async (t) => {
   }
 })
 
-/** A key that is over cannot be made by the command. */
-async function keepSpending({ dataDir }: TestFolders, owner: string): Promise<void> {
+/** Stores a run of the key, and an expired key, which the command cannot create. */
+async function storeRunAndExpiredKey({ dataDir }: TestFolders, owner: string): Promise<void> {
   const store = await openSqliteStore({ folder: dataDir })
   await store.createRun(endedRun('run_1', noonMs, { owner, end: runEnd({ costUsd: 0.1234 }) }))
   const key = (await store.keys()).find(({ id }) => id === owner)
@@ -72,11 +72,11 @@ async function keepSpending({ dataDir }: TestFolders, owner: string): Promise<vo
   await store.close()
 }
 
-test('list shows the keys that can be used, --all the others too, and neither anything secret', async (t) => {
+test('list shows the keys that can be used, --all the others too, and neither shows a secret', async (t) => {
   const folders = makeFolders(t)
   const made = [await keys(folders, ['create', 'laptop', '--rate', '60', '--json'])]
   const { id, secret, prefix } = JSON.parse(made[0]?.stdout ?? '')
-  await keepSpending(folders, id)
+  await storeRunAndExpiredKey(folders, id)
   await keys(folders, ['create', 'gone'])
   await keys(folders, ['revoke', 'gone'])
   assert.deepEqual(
@@ -97,7 +97,7 @@ test('list shows the keys that can be used, --all the others too, and neither an
   }
 })
 
-test('where there are no keys, list says where it looked and how to make one', async (t) => {
+test('if there are no keys, list says where it looked and how to create one', async (t) => {
   const folders = makeFolders(t)
   const { code, stdout } = await keys(folders, ['list'])
   assert.equal(code, 0)
@@ -109,7 +109,7 @@ test('where there are no keys, list says where it looked and how to make one', a
   assert.match((await keys(folders, ['list'])).stdout, /1 expired or revoked \(--all shows them\)/)
 })
 
-test('revoke takes a name or an id, and says so when no key is left', async (t) => {
+test('revoke accepts a name or an id, and says so if no key is left', async (t) => {
   const folders = makeFolders(t)
   const { id } = JSON.parse((await keys(folders, ['create', 'a', '--json'])).stdout)
   await keys(folders, ['create', 'b'])
@@ -120,7 +120,7 @@ test('revoke takes a name or an id, and says so when no key is left', async (t) 
   assert.deepEqual(await list(folders), [])
 })
 
-test('a key that is not there, and a name that is taken, are exit 1', async (t) => {
+test('a key that does not exist, and a name that is in use, exit with 1', async (t) => {
   const folders = makeFolders(t)
   await keys(folders, ['create', 'laptop'])
   const unknown = await keys(folders, ['revoke', 'labtop'])
@@ -131,7 +131,7 @@ test('a key that is not there, and a name that is taken, are exit 1', async (t) 
   assert.match(taken.stderr, /a key named "laptop" already exists/)
 })
 
-/** A demo server as its own process, ended with the test; gives its address. */
+/** Starts a demo server as a separate process, stopped at the end of the test; returns its address. */
 async function startDemo(t: TestContext, folders: TestFolders): Promise<string> {
   const words = [cli, '--demo', '--port', '0', '--warm', '0', '--log-level', 'silent']
   const child = spawn(process.execPath, words, {
@@ -151,7 +151,7 @@ async function startDemo(t: TestContext, folders: TestFolders): Promise<string> 
   throw new Error('the server ended before it listened')
 }
 
-test('a running server heeds keys from its next request on', async (t) => {
+test('a running server applies changes of keys from its next request on', async (t) => {
   const folders = makeFolders(t)
   const url = await startDemo(t, folders)
   const status = async (secret?: string) => {

@@ -1,4 +1,4 @@
-// The command `keys` as a process of its own, for its tests: folders and environment are those of one test.
+// Runs the command `keys` as a separate process, for its tests. Each test has its own folders and environment.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
@@ -7,13 +7,13 @@ import type { TestFolders } from '../../helpers/test-server.ts'
 
 export const cli = join(import.meta.dirname, '../../../src/cli.ts')
 
-export const environmentOf = ({ home, dataDir }: TestFolders, given: Record<string, string> = {}) => ({
+export const environmentOf = ({ home, dataDir }: TestFolders, overrides: Record<string, string> = {}) => ({
   PATH: process.env.PATH ?? '',
   HOME: home,
   CLAUDE_SERVE_DATA_DIR: dataDir,
   NO_COLOR: '1',
   ...compileCache,
-  ...given,
+  ...overrides,
 })
 
 export type Outcome = { code: number | string | null; stdout: string; stderr: string }
@@ -31,7 +31,7 @@ export function keys(
   })
 }
 
-/** What `list --json` prints. */
+/** The output of `list --json`. */
 export async function list(folders: TestFolders, ...words: string[]): Promise<Record<string, unknown>[]> {
   const { code, stdout, stderr } = await keys(folders, ['list', '--json', ...words])
   assert.deepEqual([code, stderr], [0, ''])

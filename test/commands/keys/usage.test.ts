@@ -1,11 +1,11 @@
-// What the command `keys` refuses, and in which words. Not for what it does (see keys.test.ts).
+// What the command `keys` refuses, and its messages. Not for what it does (see keys.test.ts).
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { makeFolders } from '../../helpers/test-server.ts'
 import { keys, list } from './process.ts'
 
-const wrong: [words: string[], said: RegExp][] = [
+const wrong: [words: string[], message: RegExp][] = [
   [['create'], /missing required argument 'name'/],
   [['revoke'], /missing required argument 'key'/],
   [['lst'], /unknown command 'lst' \(Did you mean list\?\)/],
@@ -13,34 +13,34 @@ const wrong: [words: string[], said: RegExp][] = [
   [['create', 'x', '--scope', 'agnet'], /--scope: "agnet" .* did you mean agent\?/],
   [['create', 'x', '--scope', 'everything'], /give chat, agent, admin/],
   [['create', 'x', '--expires', '30m'], /give a time from now such as 30d or 12h, or the last day/],
-  [['create', 'x', '--expires', '0d'], /is over already/],
-  [['create', 'x', '--expires', '2020-01-01'], /is over already/],
+  [['create', 'x', '--expires', '0d'], /is in the past/],
+  [['create', 'x', '--expires', '2020-01-01'], /is in the past/],
   [['create', 'x', '--expires', '2999-02-31'], /is not accepted/],
   [['create', 'x', '--rate', '0'], /give requests per minute/],
   [['create', 'x', '--rate', '1.5'], /give requests per minute/],
   [['create', 'x', '--budget', '0'], /give US dollars above 0/],
   [['create', 'x', '--budget', '-1'], /give US dollars above 0|argument missing/],
   [['create', ''], /name: "" is not accepted; give up to 64 letters/],
-  [['create', 'key_1'], /key_ cannot begin a name/],
+  [['create', 'key_1'], /a name cannot start with key_/],
   [['create', 'a\u001b[31m'], /is not accepted/],
-  [['create', 'x', '--json', '--quiet'], /give --json or --quiet, not both/],
+  [['create', 'x', '--json', '--quiet'], /pass either --json or --quiet, not both/],
   [['list', '--data-dir', ''], /--data-dir: "" .* give the path of a folder/],
 ]
 
-test('wrong usage is one line that says what to give, where to look, exit 2, and makes nothing', async (t) => {
+test('wrong usage prints what to pass and a hint at --help, exits with 2, and creates nothing', async (t) => {
   const folders = makeFolders(t)
-  for (const [words, said] of wrong) {
+  for (const [words, message] of wrong) {
     const { code, stdout, stderr } = await keys(folders, words)
     assert.deepEqual([code, stdout], [2, ''], words.join(' '))
     const [first = '', ...rest] = stderr.split('\n')
     assert.match(first, /^claude-serve: /)
-    assert.match(first, said)
+    assert.match(first, message)
     assert.match(rest.join('\n'), /^see claude-serve keys (\w+ )?--help\n$/)
   }
   assert.deepEqual(await list(folders, '--all'), [])
 })
 
-test('a secret in the place of a name is refused and not repeated', async (t) => {
+test('a secret instead of a name is refused and not repeated', async (t) => {
   const folders = makeFolders(t)
   const secret = (await keys(folders, ['create', 'laptop', '--quiet'])).stdout.trim()
   for (const word of ['create', 'revoke']) {
@@ -50,7 +50,7 @@ test('a secret in the place of a name is refused and not repeated', async (t) =>
   }
 })
 
-test('a setting that only a server minds does not keep the first key from being made', async (t) => {
+test('a setting that matters only to a server does not prevent the creation of the first key', async (t) => {
   const folders = makeFolders(t)
   const { code } = await keys(folders, ['create', 'laptop'], { CLAUDE_SERVE_HOST: '0.0.0.0' })
   assert.equal(code, 0)

@@ -1,5 +1,5 @@
-// The command `logs` as a process: what it prints where, and that it goes on until it is told to stop. Not for reading files (see
-// logs-reader.test.ts).
+// The command `logs` as a process: what it prints where, and that it continues until it is stopped. Not for reading files (see
+// reader.test.ts).
 import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, renameSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -26,7 +26,7 @@ function setUp(t: TestContext) {
   return { folders, file, add: (...lines: string[]) => appendFileSync(file, lines.join('')) }
 }
 
-test('the newest lines as they are kept, to the letter, where the output is no terminal', async (t) => {
+test('the newest lines exactly as stored, if the output is not a terminal', async (t) => {
   const { folders, file, add } = setUp(t)
   add(line('one'))
   renameSync(file, `${file}.1`)
@@ -41,7 +41,7 @@ test('the newest lines as they are kept, to the letter, where the output is no t
   assert.equal((await run(folders, ['logs', '--lines', '0'])).stdout, '')
 })
 
-test('100 lines unless told otherwise, and all of more than a pipe holds', async (t) => {
+test('100 lines by default, and all of them even if they exceed the buffer of a pipe', async (t) => {
   const { folders, add } = setUp(t)
   const lines = Array.from({ length: 5000 }, (_, n) => line(`line ${n}`, { fill: 'x'.repeat(100) }))
   add(...lines)
@@ -50,9 +50,9 @@ test('100 lines unless told otherwise, and all of more than a pipe holds', async
 })
 
 const esc = '\u001b'
-const colour = new RegExp(`${esc}\\[\\d+m`, 'g')
+const color = new RegExp(`${esc}\\[\\d+m`, 'g')
 
-test('on a terminal it is for people, and nothing in it is obeyed', { skip: noTerminal }, async (t) => {
+test('on a terminal lines are formatted for people, and cannot control it', { skip: noTerminal }, async (t) => {
   const { folders, add } = setUp(t)
   const steering = '\u001b]0;x\u0007\u001b[31m\u009b2J\u007f\b\f'
   add(line(`msg ${steering}\rover`, { [`key${steering}`]: { deep: steering } }), `broken ${steering}\n`)
@@ -62,14 +62,14 @@ test('on a terminal it is for people, and nothing in it is obeyed', { skip: noTe
   assert.match(stdout, /^\[2026-05-0\d \d\d:\d\d:01\] \S*INFO\S*: /)
   assert.match(stdout, /\nbroken \u241b\]0;x\u2407/)
   assert.ok(stdout.includes(String.raw`msg \u001b]0;x\u0007\u001b[31m\u009b2J\u007f\b\f\rover`), JSON.stringify(stdout))
-  const withoutColours = stdout.replaceAll(colour, '')
-  assert.ok(withoutColours !== stdout, 'there are colours')
+  const withoutColors = stdout.replaceAll(color, '')
+  assert.ok(withoutColors !== stdout, 'there are colors')
   assert.ok(!stdout.includes('\u001b[31m'))
-  const left = [...withoutColours].filter((character) => /\p{Cc}/u.test(character) && character !== '\n')
+  const left = [...withoutColors].filter((character) => /\p{Cc}/u.test(character) && character !== '\n')
   assert.deepEqual(left, [])
 })
 
-test('--json on a terminal is JSON still, and nothing in it is obeyed', { skip: noTerminal }, async (t) => {
+test('--json on a terminal prints JSON, which cannot control it', { skip: noTerminal }, async (t) => {
   const { folders, add } = setUp(t)
   const msg = 'a\u001b[31m\u009b2J\u007f'
   add(line(msg), 'broken \u009b\n')
@@ -79,14 +79,14 @@ test('--json on a terminal is JSON still, and nothing in it is obeyed', { skip: 
   assert.doesNotMatch(first, /\p{Cc}/u)
 })
 
-test('NO_COLOR is heeded on a terminal', { skip: noTerminal }, async (t) => {
+test('NO_COLOR is honored on a terminal', { skip: noTerminal }, async (t) => {
   const { folders, add } = setUp(t)
   add(line('one'))
   const { stdout } = await runOnTerminal(folders, ['logs'], { environment: { NO_COLOR: '1' } })
   assert.match(stdout, /INFO: one/)
 })
 
-test('-f goes on with what comes, over files that are put aside, until Ctrl-C: exit 0', async (t) => {
+test('-f prints new lines across rotated files until Ctrl-C, and exits with 0', async (t) => {
   const { folders, file, add } = setUp(t)
   add(line('one'), line('two'))
   const running = start(t, folders, ['logs', '-f', '-n', '1'])
@@ -101,7 +101,7 @@ test('-f goes on with what comes, over files that are put aside, until Ctrl-C: e
   assert.deepEqual([code, stdout, stderr], [0, ['two', 'three', 'four'].map((msg) => line(msg)).join(''), ''])
 })
 
-test('-f waits for a log that is not there, and shows what a server writes', async (t) => {
+test('-f waits for a log that does not exist yet, and shows what a server writes', async (t) => {
   const folders = makeFolders(t)
   const running = start(t, folders, ['logs', '--follow', '--json'])
   await running.until('stderr', /^claude-serve: nothing is logged in \S+claude-serve\.log yet: waiting\n$/)
@@ -112,14 +112,14 @@ test('-f waits for a log that is not there, and shows what a server writes', asy
   assert.equal((await running.outcome()).code, 0)
 })
 
-test('where nothing was logged, it says where it looked, exit 0', async (t) => {
+test('if nothing was logged, it says where it looked, and exits with 0', async (t) => {
   const folders = makeFolders(t)
   const { code, stdout, stderr } = await run(folders, ['logs'])
   const file = join(folders.dataDir, logFileName)
   assert.deepEqual([code, stdout, stderr], [0, '', `claude-serve: nothing is logged in ${file} yet\n`])
 })
 
-test('a reader that goes early is no fault', async (t) => {
+test('a reader that stops early is not an error', async (t) => {
   const { folders, add } = setUp(t)
   add(...Array.from({ length: 20_000 }, () => line('x'.repeat(100))))
   const running = start(t, folders, ['logs', '-f', '-n', 'all'])
@@ -129,20 +129,20 @@ test('a reader that goes early is no fault', async (t) => {
   assert.deepEqual([code, stderr], [0, ''])
 })
 
-test('a log that cannot be read is one line and exit 1', async (t) => {
+test('a log that cannot be read prints one line and exits with 1', async (t) => {
   const { folders, file } = setUp(t)
   mkdirSync(file)
   assertFailure(await run(folders, ['logs']), /the log \S+ cannot be read: EISDIR/)
 })
 
-const wrong: [words: string[], said: RegExp][] = [
+const wrong: [words: string[], message: RegExp][] = [
   [['--folow'], /unknown option '--folow' \(Did you mean --follow\?\)/],
   [['-n', 'many'], /--lines: "many" is not accepted; give a count such as 50, or all/],
   [['-n', '-5'], /--lines: "-5" is not accepted|argument missing/],
   [['--lines'], /argument missing/],
   [['today'], /too many arguments/],
 ]
-test('wrong usage is one line and exit 2', async (t) => {
+test('wrong usage prints one line and exits with 2', async (t) => {
   const folders = makeFolders(t)
-  for (const [words, said] of wrong) assertWrongUsage(await run(folders, ['logs', ...words]), 'logs', said)
+  for (const [words, message] of wrong) assertWrongUsage(await run(folders, ['logs', ...words]), 'logs', message)
 })

@@ -1,4 +1,4 @@
-// Reading a log that grows, is put aside, is emptied, and may not be there: each line once.
+// Reading a log that grows, is rotated, is truncated, or does not exist: each line is read once.
 import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,8 +12,8 @@ function setUp(t: TestContext) {
   const reader = new LogReader(file)
   t.after(() => reader.close())
   const add = (...lines: string[]) => appendFileSync(file, lines.map((line) => `${line}\n`).join(''))
-  /** As the server does it: the oldest goes. */
-  const putAside = () => {
+  /** Rotates as the server does: the oldest file is deleted. */
+  const rotate = () => {
     rmSync(`${file}.3`, { force: true })
     for (const [from, to] of [
       ['.2', '.3'],
@@ -23,18 +23,18 @@ function setUp(t: TestContext) {
       try {
         renameSync(file + from, file + to)
       } catch {
-        // There are not so many yet.
+        // There are fewer files so far.
       }
     }
   }
-  return { file, reader, add, putAside }
+  return { file, reader, add, rotate }
 }
 
-test('the newest lines, of as many files as it takes, the oldest of them first', async (t) => {
-  const { file, add, putAside } = setUp(t)
+test('returns the newest lines from as many files as necessary, oldest first', async (t) => {
+  const { file, add, rotate } = setUp(t)
   for (const name of ['a', 'b', 'c', 'd', 'e']) {
     add(`${name}1`, `${name}2`)
-    if (name !== 'e') putAside()
+    if (name !== 'e') rotate()
   }
   const all = ['b1', 'b2', 'c1', 'c2', 'd1', 'd2', 'e1', 'e2']
   for (const count of [0, 1, 2, 3, 7, 8, 9, Number.POSITIVE_INFINITY]) {
@@ -45,7 +45,7 @@ test('the newest lines, of as many files as it takes, the oldest of them first',
   }
 })
 
-test('what comes is told once, and a line only when it is whole', async (t) => {
+test('returns each new line once, and only when it is complete', async (t) => {
   const { file, reader, add } = setUp(t)
   add('one', 'two')
   assert.deepEqual(await reader.last(1), ['two'])
@@ -64,32 +64,32 @@ test('what comes is told once, and a line only when it is whole', async (t) => {
   assert.deepEqual(await reader.more(), [])
 })
 
-test('nothing is lost or told twice when the file is put aside, once or several times', async (t) => {
-  const { reader, add, putAside } = setUp(t)
+test('loses and repeats nothing when the file is rotated, once or several times', async (t) => {
+  const { reader, add, rotate } = setUp(t)
   add('one')
   assert.deepEqual(await reader.last(9), ['one'])
   add('two')
-  putAside()
+  rotate()
   assert.deepEqual(await reader.more(), ['two'])
   assert.deepEqual(await reader.more(), [])
   add('three')
   assert.deepEqual(await reader.more(), ['three'])
   add('four')
-  putAside()
+  rotate()
   add('five')
-  putAside()
+  rotate()
   add('six')
   assert.deepEqual(await reader.more(), ['four', 'five', 'six'])
   for (const name of ['7', '8', '9', '10', '11']) {
     add(name)
-    putAside()
+    rotate()
   }
   add('12')
-  // Two files more than are kept have come and gone; what the open one held is told all the same.
+  // Two more files than are retained have come and gone; the lines of the open one are returned nevertheless.
   assert.deepEqual(await reader.more(), ['7', '9', '10', '11', '12'])
 })
 
-test('a file that is not there yet, and one that was emptied', async (t) => {
+test('a file that does not exist yet, and one that was truncated', async (t) => {
   const { file, reader, add } = setUp(t)
   assert.deepEqual([await reader.last(5), await reader.more(), reader.hasFound], [[], [], false])
   add('one')
@@ -100,24 +100,24 @@ test('a file that is not there yet, and one that was emptied', async (t) => {
   assert.deepEqual(await reader.more(), ['two'])
 })
 
-test('where only older files are left, they are told', async (t) => {
-  const { reader, add, putAside } = setUp(t)
+test('returns the lines of rotated files if there are no others', async (t) => {
+  const { reader, add, rotate } = setUp(t)
   add('one')
-  putAside()
+  rotate()
   assert.deepEqual([await reader.last(5), reader.hasFound], [['one'], true])
   add('two')
   assert.deepEqual(await reader.more(), ['two'])
 })
 
-test('bytes that are no text, and what cannot be read', async (t) => {
+test('bytes that are not text, and a file that cannot be read', async (t) => {
   const { file, reader } = setUp(t)
   writeFileSync(file, Buffer.from([0xff, 0x41, 0x0a]))
   assert.deepEqual(await reader.last(5), ['\ufffdA'])
   const folder = join(makeFolders(t).root, 'folder.log')
   mkdirSync(folder)
-  await assert.rejects(new LogReader(folder).last(5), (fault) => {
-    assert.ok(fault instanceof CommandError)
-    assert.match(fault.message, /^the log \S+ cannot be read: EISDIR/)
+  await assert.rejects(new LogReader(folder).last(5), (error) => {
+    assert.ok(error instanceof CommandError)
+    assert.match(error.message, /^the log \S+ cannot be read: EISDIR/)
     return true
   })
 })

@@ -1,5 +1,5 @@
-// The command `open`, and the link that a start shows on a terminal: what is printed, what a browser is told and what it gets to see,
-// and where nothing is opened. The browser is a program of the test's, which tells how it was started.
+// The command `open`, and the link that a server shows on a terminal when it starts: what is printed, what a browser receives, and when
+// nothing is opened. The browser is a program of the test, which reports how it was started.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -30,16 +30,16 @@ const exchange = (url: string, code: string) =>
     headers: { authorization: `Bearer ${code}`, 'content-type': 'application/json' },
   })
 
-type Told = { words: string[]; environment: Record<string, string> }
-type FakeBrowser = { told: Promise<Told>; environment: Record<string, string> }
+type BrowserStart = { words: string[]; environment: Record<string, string> }
+type FakeBrowser = { started: Promise<BrowserStart>; environment: Record<string, string> }
 
-/** What makes the program that looks for a browser find the test's own, which tells by what words it was started. */
+/** The environment in which the test's own browser is found; it reports how it was started. */
 async function makeBrowser(t: TestContext, { root }: TestFolders): Promise<FakeBrowser> {
-  const { promise: told, resolve } = Promise.withResolvers<Told>()
+  const { promise: started, resolve } = Promise.withResolvers<BrowserStart>()
   const server = createServer((request, response) => {
     void json(request).then((body) => {
       response.end()
-      resolve(body as Told)
+      resolve(body as BrowserStart)
     })
   })
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
@@ -53,20 +53,20 @@ async function makeBrowser(t: TestContext, { root }: TestFolders): Promise<FakeB
     const body = JSON.stringify({ words: process.argv.slice(2), environment: process.env })
     fetch('http://127.0.0.1:${port}/', { method: 'POST', body })`
   writeFileSync(path, program, { mode: 0o755 })
-  // Asked which program opens addresses, the desktop knows of none: so the variable is gone by.
+  // The desktop reports no program for addresses, so that the variable is used.
   writeFileSync(join(root, 'xdg-mime'), '#!/bin/sh\n', { mode: 0o755 })
   const searchPath = [root, process.env.PATH ?? ''].join(':')
-  return { told, environment: { PATH: searchPath, BROWSER: path, DISPLAY: ':99', XDG_CURRENT_DESKTOP: 'X-Generic' } }
+  return { started, environment: { PATH: searchPath, BROWSER: path, DISPLAY: ':99', XDG_CURRENT_DESKTOP: 'X-Generic' } }
 }
 
-/** Only there the test knows how a browser is found. */
-const noBrowser = process.platform !== 'linux' && 'only on Linux a browser can be named in a variable'
+/** Only on Linux the test knows how a browser is found. */
+const noBrowser = process.platform !== 'linux' && 'a browser can be set in a variable only on Linux'
 
-test('without a running server it says so and how to start one, exit 1', async (t) => {
+test('without a running server it says how to start one, and exits with 1', async (t) => {
   const folders = makeFolders(t)
   for (const words of [[], ['--print'], ['--json']]) {
     const outcome = await run(folders, ['open', ...words])
-    assertFailure(outcome, /no server runs in .*: start one with claude-serve/)
+    assertFailure(outcome, /no server is running in .*: start one with claude-serve/)
     assert.equal(outcome.stdout, '')
   }
   assert.ok(!existsSync(folders.dataDir))
@@ -76,8 +76,8 @@ test('--print without keys prints the address of the page', async (t) => {
   const { folders, url } = await startServer(t)
   const { code, stdout, stderr } = await run(folders, ['open', '--print'])
   assert.deepEqual([code, stdout, stderr], [0, `${url}/\n`, ''])
-  const told = JSON.parse((await run(folders, ['open', '--print', '--json'])).stdout)
-  assert.deepEqual(told, { url: `${url}/`, expires_at: null, opened: false })
+  const result = JSON.parse((await run(folders, ['open', '--print', '--json'])).stdout)
+  assert.deepEqual(result, { url: `${url}/`, expires_at: null, opened: false })
 })
 
 test('--print with keys prints a link that works once, and nothing else', async (t) => {
@@ -92,7 +92,7 @@ test('--print with keys prints a link that works once, and nothing else', async 
   assert.ok(!JSON.stringify(logLines).includes(secret))
 })
 
-test('--json tells the link, and when it ends', async (t) => {
+test('--json contains the link, and when it expires', async (t) => {
   const { folders } = await startServer(t)
   await makeKey(folders)
   const beforeMs = Date.now()
@@ -104,7 +104,7 @@ test('--json tells the link, and when it ends', async (t) => {
   assert.ok(lifeMs > 0 && lifeMs <= 60_000 + (Date.now() - beforeMs), String(lifeMs))
 })
 
-test('codes are in no list of keys; the key of a page is, and can be revoked', async (t) => {
+test('login codes are not listed as keys; the key of a page is listed and can be revoked', async (t) => {
   const { folders, url } = await startServer(t)
   await makeKey(folders)
   const [, secret = ''] = linkPattern.exec((await run(folders, ['open', '--print'])).stdout) ?? []
@@ -118,7 +118,7 @@ test('codes are in no list of keys; the key of a page is, and can be revoked', a
   assert.equal((await fetch(`${url}/v1/runs`, { headers: { authorization: `Bearer ${key}` } })).status, 401)
 })
 
-test('a code that is left does not keep the door shut when the last key is revoked', async (t) => {
+test('an unused login code does not require a key once the last key is revoked', async (t) => {
   const { folders, url } = await startServer(t)
   await makeKey(folders)
   await run(folders, ['open', '--print'])
@@ -129,11 +129,11 @@ test('a code that is left does not keep the door shut when the last key is revok
   assert.deepEqual(await list(folders), [])
 })
 
-test('without a screen the link is printed, to be opened by hand', { skip: noBrowser }, async (t) => {
+test('without a screen the link is printed, for the user to open', { skip: noBrowser }, async (t) => {
   const { folders, url } = await startServer(t)
   const first = await run(folders, ['open'])
   assert.deepEqual([first.code, first.stdout], [0, `${url}/\n`])
-  assert.match(first.stderr, /there is no screen here: open the link yourself\n$/)
+  assert.match(first.stderr, /there is no screen: open the link yourself\n$/)
   await makeKey(folders)
   const { code, stdout, stderr } = await run(folders, ['open'])
   assert.equal(code, 0)
@@ -141,7 +141,7 @@ test('without a screen the link is printed, to be opened by hand', { skip: noBro
   assert.match(stderr, /open the link yourself \(it works once, within a minute\)\n$/)
 })
 
-test('the browser is told the whole link, and gets none of our secrets', { skip: noBrowser }, async (t) => {
+test('the browser receives the whole link, and none of our secrets', { skip: noBrowser }, async (t) => {
   const { folders, url } = await startServer(t)
   await makeKey(folders)
   const browser = await makeBrowser(t, folders)
@@ -150,7 +150,7 @@ test('the browser is told the whole link, and gets none of our secrets', { skip:
     environment: { ...browser.environment, ...secrets, LC_ALL: 'C.UTF-8' },
   })
   assert.deepEqual([code, stdout, stderr], [0, `opened ${url}/\n`, ''])
-  const { words, environment } = await browser.told
+  const { words, environment } = await browser.started
   assert.equal(words.length, 1)
   const [link = '', secret = ''] = linkPattern.exec(words[0] ?? '') ?? []
   assert.equal(words[0], link)
@@ -159,7 +159,7 @@ test('the browser is told the whole link, and gets none of our secrets', { skip:
   assert.deepEqual([environment.DISPLAY, environment.LC_ALL], [':99', 'C.UTF-8'])
 })
 
-test('what a browser gets of the environment is a list', () => {
+test('a browser receives only the variables on the allowlist', () => {
   const own = { PATH: '/bin', Path: 'C:\\', QT_IM_MODULE: 'x', http_proxy: 'p', 'ProgramFiles(x86)': 'q', WSLENV: 'w' }
   assert.deepEqual(
     browserEnvironment({ ...own, NODE_OPTIONS: '--x', LD_PRELOAD: '/x', AWS_SECRET: 'y', HOME: undefined }),
@@ -167,7 +167,7 @@ test('what a browser gets of the environment is a list', () => {
   )
 })
 
-test('on Linux a screen is named in a variable', { skip: noBrowser }, () => {
+test('on Linux a variable shows whether there is a screen', { skip: noBrowser }, () => {
   assert.deepEqual([{}, { DISPLAY: '' }, { DISPLAY: ':0' }, { WAYLAND_DISPLAY: 'wayland-0' }].map(hasScreen), [
     false,
     false,
@@ -176,29 +176,29 @@ test('on Linux a screen is named in a variable', { skip: noBrowser }, () => {
   ])
 })
 
-test('wrong usage is one line and exit 2', async (t) => {
+test('wrong usage prints one line and exits with 2', async (t) => {
   const folders = makeFolders(t)
-  for (const [words, said] of [
+  for (const [words, message] of [
     [['--prnt'], /unknown option '--prnt' \(Did you mean --print\?\)/],
     [['now'], /too many arguments/],
   ] as const)
-    assertWrongUsage(await run(folders, ['open', ...words]), 'open', said)
+    assertWrongUsage(await run(folders, ['open', ...words]), 'open', message)
 })
 
 type Shown = { url: string; text: string }
 
-/** Starts a server on a terminal, waits until it has said what is wanted, stops it, and gives all that was shown. */
+/** Starts a server on a terminal, waits for the wanted output, stops the server, and returns everything that was shown. */
 async function serveOnTerminal(
   t: TestContext,
   folders: TestFolders,
   wanted: (text: string) => Promise<unknown> | boolean,
-  given: { words?: string[]; environment?: Record<string, string> } = {},
+  options: { words?: string[]; environment?: Record<string, string> } = {},
 ): Promise<Shown> {
-  const words = ['--port', '0', '--warm', '0', '--claude-bin', fakeCli('well-behaved'), ...(given.words ?? [])]
+  const words = ['--port', '0', '--warm', '0', '--claude-bin', fakeCli('well-behaved'), ...(options.words ?? [])]
   const command = [process.execPath, cli, ...words].map(quoted).join(' ')
   const child = spawn('script', ['-qec', command, '/dev/null'], {
     cwd: folders.cwd,
-    env: { ...environmentOf(folders, given.environment), TERM: 'xterm', SHELL: '/bin/sh' },
+    env: { ...environmentOf(folders, options.environment), TERM: 'xterm', SHELL: '/bin/sh' },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const closed = once(child, 'close')
@@ -221,7 +221,9 @@ const filesBelow = (folder: string) =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
 
-test('a start on a terminal shows the link, whole, and nowhere else', { skip: noTerminal }, async (t) => {
+test('a server that starts on a terminal shows the whole link there, and nowhere else', {
+  skip: noTerminal,
+}, async (t) => {
   const folders = makeFolders(t)
   await makeKey(folders)
   let status = 0
@@ -240,13 +242,13 @@ test('a start on a terminal shows the link, whole, and nowhere else', { skip: no
   for (const file of logs) assert.ok(!readFileSync(file).includes(secret.slice(4)), file)
 })
 
-test('without keys a start shows nothing more than its address', { skip: noTerminal }, async (t) => {
+test('a server that starts without keys shows its address but no link', { skip: noTerminal }, async (t) => {
   const { text } = await serveOnTerminal(t, makeFolders(t), () => true)
   assert.match(text, /listening on http:/)
   assert.doesNotMatch(text, /open the page|code=/)
 })
 
-test('a start that is not on a terminal shows no link', async (t) => {
+test('a server that does not start on a terminal shows no link', async (t) => {
   const folders = makeFolders(t)
   await makeKey(folders)
   const { process: started } = await startDemo(t, folders)
@@ -254,44 +256,44 @@ test('a start that is not on a terminal shows no link', async (t) => {
   assert.doesNotMatch(started.stdout, /open the page|csk_/)
 })
 
-test('a start on a terminal of a desktop opens the page, unless it is told not to', {
+test('a server that starts on a terminal of a desktop opens the page', {
   skip: noTerminal || noBrowser,
 }, async (t) => {
   const folders = makeFolders(t)
   await makeKey(folders)
   const browser = await makeBrowser(t, folders)
   const { environment } = browser
-  await serveOnTerminal(t, folders, () => browser.told, { environment })
-  const { words } = await browser.told
+  await serveOnTerminal(t, folders, () => browser.started, { environment })
+  const { words } = await browser.started
   assert.match(words.join(), linkPattern)
 })
 
-test('a start without keys opens nothing', { skip: noTerminal || noBrowser }, async (t) => {
+test('a server that starts without keys opens nothing', { skip: noTerminal || noBrowser }, async (t) => {
   const folders = makeFolders(t)
   const browser = await makeBrowser(t, folders)
-  let isTold = false
-  void browser.told.then(() => {
-    isTold = true
+  let isStarted = false
+  void browser.started.then(() => {
+    isStarted = true
   })
   const { environment } = browser
   await serveOnTerminal(t, folders, (shown) => /\nclaude [^\n]+\n/.test(shown), { environment })
-  assert.equal(isTold, false)
+  assert.equal(isStarted, false)
 })
 
 for (const [what, words, more] of [
   ['--no-open', ['--no-open'], {}],
-  ['the setting', [], { CLAUDE_SERVE_OPEN: 'off' }],
+  ['CLAUDE_SERVE_OPEN=off', [], { CLAUDE_SERVE_OPEN: 'off' }],
   ['CI', [], { CI: 'true' }],
 ] as const) {
-  test(`where ${what} says so no browser is started, and the link is shown`, {
+  test(`with ${what} no browser is started, but the link is shown`, {
     skip: noTerminal || noBrowser,
   }, async (t) => {
     const folders = makeFolders(t)
     await makeKey(folders)
     const browser = await makeBrowser(t, folders)
-    let isTold = false
-    void browser.told.then(() => {
-      isTold = true
+    let isStarted = false
+    void browser.started.then(() => {
+      isStarted = true
     })
     const environment = { ...browser.environment, ...more }
     const { text } = await serveOnTerminal(t, folders, (shown) => linkPattern.test(shown), {
@@ -299,6 +301,6 @@ for (const [what, words, more] of [
       environment,
     })
     assert.match(text, linkPattern)
-    assert.equal(isTold, false)
+    assert.equal(isStarted, false)
   })
 }

@@ -1,4 +1,4 @@
-// The command `service` on macOS: the property list it writes, and how launchd is called; and a system that has neither.
+// The command `service` on macOS: the property list that it writes, and how it calls launchd. Also on a system with neither manager.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
@@ -17,13 +17,13 @@ const entities: Record<string, string> = { '&amp;': '&', '&lt;': '<', '&gt;': '>
 const decode = (text: string) =>
   text.replace(/&\w*;?/g, (entity) => entities[entity] ?? assert.fail(`no entity: ${entity}`))
 
-/** A property list of the kinds that we write; anything else in it fails the test. */
+/** Parses a property list with the elements that we write; anything else fails the test. */
 function readPlist(text: string): Value {
   const [, body = ''] =
     /^<\?xml version="1\.0" encoding="UTF-8"\?>\n<!DOCTYPE plist PUBLIC [^>]*>\s*([\s\S]*)$/.exec(text) ?? []
   const tokens = body.replace(/<!--[\s\S]*?-->/g, '').match(/<[^>]*>|[^<]+/g) ?? []
   const solid = tokens.filter((token) => token.trim() !== '')
-  const next = (): string => solid.shift() ?? assert.fail('it ends too early')
+  const next = (): string => solid.shift() ?? assert.fail('the file ends too early')
   const expect = (token: string) => assert.equal(next(), token)
   const textUntil = (end: string): string => {
     const token = next()
@@ -59,7 +59,7 @@ function readPlist(text: string): Value {
   return read
 }
 
-test('the property list starts the server at login, again where it fails, and holds no variable but PATH', async (t) => {
+test('the property list starts the server at login, restarts it after a failure, and sets no variable but PATH', async (t) => {
   const scene = setUp(t, 'darwin', 'launchctl')
   const odd = join(scene.folders.cwd, `a & <b> "c" $HOME %h`)
   mkdirSync(odd)
@@ -80,9 +80,9 @@ test('the property list starts the server at login, again where it fails, and ho
   assert.deepEqual([scene.calls(), existsSync(fileOf(scene))], [[], false])
 })
 
-const noPlutil = spawnSync('plutil', ['-help']).error === undefined ? false : 'there is no plutil here'
+const noPlutil = spawnSync('plutil', ['-help']).error === undefined ? false : 'plutil is not installed here'
 
-test('macOS takes the property list', { skip: noPlutil }, async (t) => {
+test('macOS accepts the property list', { skip: noPlutil }, async (t) => {
   const scene = setUp(t, 'darwin', 'launchctl')
   const file = join(scene.folders.root, 'x.plist')
   writeFileSync(file, (await scene.service(['install', '--print'])).stdout)
@@ -93,7 +93,7 @@ test('install, status and uninstall call launchd', async (t) => {
   const scene = setUp(t, 'darwin', 'launchctl')
   assert.equal((await scene.service(['install'])).code, 0)
   assert.deepEqual(scene.calls(), [`bootstrap ${domain} ${fileOf(scene)}`])
-  // That it is not loaded is no fault.
+  // It is not an error that the service is not loaded.
   scene.answer('bootout', 'Boot-out failed: 3: No such process', 3)
   assert.equal((await scene.service(['install', '--', '--port', '6000'])).code, 0)
   assert.deepEqual(scene.calls(), [`bootout ${domain}/claude-serve`, `bootstrap ${domain} ${fileOf(scene)}`])
@@ -110,17 +110,20 @@ test('install, status and uninstall call launchd', async (t) => {
   assert.deepEqual([scene.calls(), existsSync(fileOf(scene))], [[`bootout ${domain}/claude-serve`], false])
 })
 
-test('where launchd refuses, it says what to run, exit 1', async (t) => {
+test('if launchd fails, it says what to run, and exits with 1', async (t) => {
   const scene = setUp(t, 'darwin', 'launchctl')
   scene.answer('bootstrap', 'Bootstrap failed: 125: Domain does not support specified action', 125)
   const { code, stderr } = await scene.service(['install'])
   assert.equal(code, 1)
-  assert.match(stderr, /\(Bootstrap failed: 125: .*\); where you are logged in, run: launchctl bootstrap gui\//)
+  assert.match(stderr, /\(Bootstrap failed: 125: .*\); in a login session, run: launchctl bootstrap gui\//)
 })
 
-test('a system with neither is told so', async (t) => {
+test('a system with neither manager is not supported', async (t) => {
   const scene = setUp(t, 'sunos', null)
   for (const word of ['install', 'uninstall', 'status']) {
-    assertFailure(await scene.service([word]), /there is no service for sunos: start claude-serve from/)
+    assertFailure(
+      await scene.service([word]),
+      /services are not supported on sunos: start claude-serve when you log in/,
+    )
   }
 })

@@ -1,5 +1,5 @@
-// A service manager that only takes down how it is called, and the command `service` in front of it: for its tests. Nothing of the
-// machine's own services is touched.
+// A service manager that only records how it is called, with the command `service` in front of it, for its tests. The machine's own
+// services are not touched.
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -9,16 +9,16 @@ import type { Outcome } from '../keys/process.ts'
 
 export type Scene = {
   folders: TestFolders
-  /** Where the manager's program lies. */
+  /** The folder of the manager's program. */
   bin: string
-  service(words: readonly string[], given?: { environment?: Record<string, string>; cwd?: string }): Promise<Outcome>
-  /** Each call's arguments since the last look. */
+  service(words: readonly string[], options?: { environment?: Record<string, string>; cwd?: string }): Promise<Outcome>
+  /** The arguments of each call since this was last called. */
   calls(): string[]
-  /** What the manager says from now on, and its exit code. */
-  answer(call: string, said: string, code: number): void
+  /** Sets the manager's output for a call from now on, and its exit code. */
+  answer(call: string, output: string, code: number): void
 }
 
-/** As if on this platform, on any machine that has a POSIX shell. */
+/** Simulates this platform, on any machine with a POSIX shell. */
 export function setUp(t: TestContext, platform: 'linux' | 'darwin' | 'sunos', program: string | null): Scene {
   const folders = makeFolders(t)
   const bin = join(folders.root, 'bin')
@@ -44,7 +44,7 @@ export function setUp(t: TestContext, platform: 'linux' | 'darwin' | 'sunos', pr
       writeFileSync(log, '')
       return text.split('\n').slice(0, -1)
     },
-    answer: (call, said, code) =>
-      writeFileSync(join(bin, `answer-${call}`), `echo '${said}'; echo '${said}' >&2; code=${code}\n`),
+    answer: (call, output, code) =>
+      writeFileSync(join(bin, `answer-${call}`), `echo '${output}'; echo '${output}' >&2; code=${code}\n`),
   }
 }

@@ -1,5 +1,5 @@
-// The command `service` on Linux: the unit it writes, and how systemd is called. The systemd is one that only takes down its calls; a
-// real one is asked about the unit where there is one. Not for macOS (see service-launchd.test.ts).
+// The command `service` on Linux: the unit that it writes, and how it calls systemd. A fake systemd records its calls; a real one
+// verifies the unit if it is installed. Not for macOS (see launchd.test.ts).
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ const linux = (t: TestContext) => setUp(t, 'linux', 'systemctl')
 const fileOf = ({ folders }: Scene) => join(folders.home, '.config', 'systemd', 'user', 'claude-serve.service')
 const unit = 'claude-serve.service'
 
-/** The settings of a unit; each is there once. */
+/** The settings of a unit; each occurs once. */
 function settingsOf(text: string): Map<string, string> {
   const settings = new Map<string, string>()
   for (const line of text.split('\n')) {
@@ -26,15 +26,15 @@ function settingsOf(text: string): Map<string, string> {
   return settings
 }
 
-/** As systemd.syntax(7), systemd.unit(5) and systemd.service(5) have it. What would be replaced by something fails the test. */
+/** Parses words as in systemd.syntax(7), systemd.unit(5) and systemd.service(5). A specifier or a variable fails the test. */
 function wordsOf(value: string): string[] {
   const words = value.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? []
-  return words.map((word, at) => {
+  return words.map((word, index) => {
     const text = word.startsWith('"') ? word.slice(1, -1).replace(/\\(.)/g, '$1') : word
     const isCommand = value.includes(' serve')
     return text.replace(/%.?|\$.?/g, (found) => {
-      // Variables are looked for in the arguments of a command only.
-      if (found.startsWith('$') && (!isCommand || at === 0)) return found
+      // Variables are expanded only in the arguments of a command.
+      if (found.startsWith('$') && (!isCommand || index === 0)) return found
       assert.ok(found === '%%' || found === '$$', found)
       return found.slice(1)
     })
@@ -43,7 +43,7 @@ function wordsOf(value: string): string[] {
 
 const commandOf = (text: string) => wordsOf(settingsOf(text).get('ExecStart') ?? '')
 
-test('--print shows the unit and does nothing', async (t) => {
+test('--print shows the unit and changes nothing', async (t) => {
   const scene = linux(t)
   const { code, stdout, stderr } = await scene.service(['install', '--print'])
   assert.deepEqual([code, stderr, scene.calls(), existsSync(fileOf(scene))], [0, '', [], false])
@@ -57,11 +57,11 @@ test('--print shows the unit and does nothing', async (t) => {
     ['WantedBy', 'default.target'],
   ] as const)
     assert.equal(settings.get(name), value)
-  // Commands of an agent must be able to do what its user can.
+  // The commands of an agent must be able to do what its user can.
   assert.doesNotMatch(stdout, /^(NoNewPrivileges|Protect|Private|Restrict|SystemCall|Capability)/m)
 })
 
-test('install writes the unit, starts it, and says what to know', async (t) => {
+test('install writes the unit, starts it, and prints hints', async (t) => {
   const scene = linux(t)
   const { code, stdout, stderr } = await scene.service(['install'])
   assert.deepEqual([code, stderr], [0, ''])
@@ -76,14 +76,14 @@ test('install writes the unit, starts it, and says what to know', async (t) => {
   assert.deepEqual(commandOf(readFileSync(fileOf(scene), 'utf8')).slice(2), ['serve', '--port', '6000'])
 })
 
-test('the folder for units is that of XDG_CONFIG_HOME', async (t) => {
+test('the folder for units honors XDG_CONFIG_HOME', async (t) => {
   const scene = linux(t)
   const config = join(scene.folders.root, 'config')
   await scene.service(['install'], { environment: { XDG_CONFIG_HOME: config } })
   assert.ok(existsSync(join(config, 'systemd', 'user', unit)) && !existsSync(fileOf(scene)))
 })
 
-test('flags of the server are passed on, with and without --; paths become whole', async (t) => {
+test('flags of the server are passed on, with and without --, and paths become absolute', async (t) => {
   const scene = linux(t)
   const odd = join(scene.folders.cwd, `a b%h$HOME"q'\\n`)
   mkdirSync(odd)
@@ -112,8 +112,8 @@ test('flags of the server are passed on, with and without --; paths become whole
       join(scene.folders.cwd, 'd'),
     ],
   ]
-  for (const given of [['--', ...words], words]) {
-    const { code, stdout, stderr } = await scene.service(['install', '--print', ...given])
+  for (const flags of [['--', ...words], words]) {
+    const { code, stdout, stderr } = await scene.service(['install', '--print', ...flags])
     assert.deepEqual([code, stderr], [0, ''])
     assert.deepEqual(commandOf(stdout).slice(3), expected)
   }
@@ -132,9 +132,10 @@ test('flags of the server are passed on, with and without --; paths become whole
   ])
 })
 
-const analyze = spawnSync('systemd-analyze', ['--version']).status === 0 ? false : 'there is no systemd-analyze here'
+const analyze =
+  spawnSync('systemd-analyze', ['--version']).status === 0 ? false : 'systemd-analyze is not installed here'
 
-test('systemd has nothing to say about the unit', { skip: analyze, timeout: 60_000 }, async (t) => {
+test('systemd-analyze finds no problem in the unit', { skip: analyze, timeout: 60_000 }, async (t) => {
   const scene = linux(t)
   const odd = join(scene.folders.cwd, `a b%h$HOME"q'\\n`)
   mkdirSync(odd)
@@ -151,7 +152,7 @@ test('systemd has nothing to say about the unit', { skip: analyze, timeout: 60_0
 
 const secret = 'sk-ant-secret-0123456789'
 
-test('no variable of the shell gets into the unit; those that matter are named, and no value is shown', async (t) => {
+test('no variable of the shell gets into the unit; those that matter are listed without their values', async (t) => {
   const scene = linux(t)
   const environment = {
     ANTHROPIC_API_KEY: secret,
@@ -164,7 +165,7 @@ test('no variable of the shell gets into the unit; those that matter are named, 
   }
   const { code, stdout, stderr } = await scene.service(['install'], { environment })
   assert.equal(code, 0)
-  const [, names = ''] = /set here, but not for the service: ([^(]*) \(/.exec(stderr) ?? []
+  const [, names = ''] = /set in this shell, but not for the service: ([^(]*) \(/.exec(stderr) ?? []
   const expected = ['ANTHROPIC_API_KEY', 'CLAUDE_SERVE_DATA_DIR', 'CLAUDE_SERVE_PORT', 'HTTPS_PROXY']
   assert.deepEqual(names.split(', ').toSorted(), expected)
   const written = readFileSync(fileOf(scene), 'utf8')
@@ -172,7 +173,7 @@ test('no variable of the shell gets into the unit; those that matter are named, 
     assert.ok(!`${written}${stdout}${stderr}`.includes(value), value)
 })
 
-test('the search path is that of the shell, without what npm adds and what is not absolute', async (t) => {
+test('the search path is that of the shell, without relative folders and those that npm adds', async (t) => {
   const scene = linux(t)
   const PATH = [
     scene.bin,
@@ -190,16 +191,16 @@ test('the search path is that of the shell, without what npm adds and what is no
   assert.equal(path, `PATH=${[scene.bin, '/a b/bin', '/100%/"q"', '/usr/bin', '/usr/local/bin', '/bin'].join(':')}`)
 })
 
-test('where systemd cannot be reached, the unit is written and it says what to run, exit 1', async (t) => {
+test('if systemd cannot be reached, it writes the unit, says what to run, and exits with 1', async (t) => {
   for (const program of ['systemctl', null]) {
     const scene = setUp(t, 'linux', program)
     scene.answer('daemon-reload', 'Failed to connect to bus', 1)
-    // Without a systemctl of the machine either.
+    // Excludes the machine's own systemctl too.
     const { code, stdout, stderr } = await scene.service(['install'], { environment: { PATH: scene.bin } })
     assert.deepEqual([code, stdout], [1, `wrote ${fileOf(scene)}\n`])
-    const why = program === null ? 'systemctl is not there' : 'Failed to connect to bus'
-    const byHand = `systemctl --user daemon-reload && systemctl --user enable --now ${unit}`
-    assert.ok(stderr.includes(`(${why}); where you are logged in, run: ${byHand}\n`), stderr)
+    const reason = program === null ? 'systemctl does not exist' : 'Failed to connect to bus'
+    const commands = `systemctl --user daemon-reload && systemctl --user enable --now ${unit}`
+    assert.ok(stderr.includes(`(${reason}); in a login session, run: ${commands}\n`), stderr)
     assert.ok(existsSync(fileOf(scene)))
   }
 })
@@ -209,7 +210,7 @@ test("somebody else's file is left alone, and a link is not followed", async (t)
   mkdirSync(dirname(fileOf(scene)), { recursive: true })
   writeFileSync(fileOf(scene), '[Service]\n')
   for (const words of [['install'], ['uninstall'], ['status']]) {
-    assertFailure(await scene.service(words), /was not written by claude-serve: move it away first/)
+    assertFailure(await scene.service(words), /was not written by claude-serve: move it elsewhere first/)
   }
   assert.deepEqual([readFileSync(fileOf(scene), 'utf8'), scene.calls()], ['[Service]\n', []])
 
@@ -221,7 +222,7 @@ test("somebody else's file is left alone, and a link is not followed", async (t)
   assert.ok(!existsSync(target) && lstatSync(fileOf(other)).isFile())
 })
 
-test('a server that runs already keeps a new service from being installed, but not its own', async (t) => {
+test('a running server prevents the installation of a service, unless it is the service itself', async (t) => {
   const scene = linux(t)
   const dataDir = join(scene.folders.root, 'elsewhere')
   mkdirSync(dataDir)
@@ -236,14 +237,17 @@ test('a server that runs already keeps a new service from being installed, but n
   const words = ['install', '--', '--data-dir', dataDir]
   scene.answer('is-active', 'inactive', 3)
   const refused = await scene.service(words)
-  assertFailure(refused, new RegExp(`a server runs already \\(pid ${process.pid}\\): end it with claude-serve stop`))
+  assertFailure(
+    refused,
+    new RegExp(`a server is already running \\(pid ${process.pid}\\): stop it with claude-serve stop`),
+  )
   assert.ok(!existsSync(fileOf(scene)))
   scene.answer('is-active', 'active', 0)
   assert.equal((await scene.service(words)).code, 0)
   assert.ok(existsSync(fileOf(scene)))
 })
 
-test('uninstall stops it and removes it; where there is none, that is told, exit 0', async (t) => {
+test('uninstall stops the service and removes it; if there is none, it says so and exits with 0', async (t) => {
   const scene = linux(t)
   await scene.service(['install'])
   scene.calls()
@@ -253,10 +257,10 @@ test('uninstall stops it and removes it; where there is none, that is told, exit
   assert.ok(!existsSync(fileOf(scene)))
   const none = await scene.service(['uninstall'])
   assert.deepEqual([none.code, none.stdout, scene.calls()], [0, '', []])
-  assert.match(none.stderr, /there is no service: \S+ is not there/)
+  assert.match(none.stderr, /no service is installed: \S+ does not exist/)
 })
 
-test('uninstall goes through where systemd cannot be reached, and says so', async (t) => {
+test('uninstall succeeds even if systemd cannot be reached, and says so', async (t) => {
   const scene = linux(t)
   await scene.service(['install'])
   const link = join(dirname(fileOf(scene)), 'default.target.wants', unit)
@@ -265,14 +269,14 @@ test('uninstall goes through where systemd cannot be reached, and says so', asyn
   scene.answer('disable', 'Failed to connect to bus', 1)
   const { code, stdout, stderr } = await scene.service(['uninstall'])
   assert.deepEqual([code, stdout], [0, `removed ${fileOf(scene)}\n`])
-  assert.match(stderr, /Failed to connect to bus: where the server still runs, claude-serve stop ends it/)
+  assert.match(stderr, /Failed to connect to bus: if the server still runs, stop it with claude-serve stop/)
   assert.throws(() => lstatSync(link), /ENOENT/)
 })
 
-test('status: none, running, failed', async (t) => {
+test('status: not installed, running, failed', async (t) => {
   const scene = linux(t)
   const none = await scene.service(['status'])
-  assertFailure(none, /there is no service: .* make one with claude-serve service install/)
+  assertFailure(none, /no service is installed: .* install one with claude-serve service install/)
   assert.equal(none.stdout, '')
   await scene.service(['install'])
   scene.answer('is-enabled', 'enabled', 0)
@@ -286,22 +290,22 @@ test('status: none, running, failed', async (t) => {
   assert.deepEqual([failed.code, JSON.parse(failed.stdout)], [1, expected])
 })
 
-const wrong: [words: string[], command: string, said: RegExp][] = [
+const wrong: [words: string[], command: string, message: RegExp][] = [
   [['instal'], 'service', /unknown command 'instal' \(Did you mean install\?\)/],
-  [['install', '--prnt'], 'service install', /"--prnt" is no flag of claude-serve serve/],
-  [['install', '6000'], 'service install', /"6000" is no flag of claude-serve serve/],
-  [['install', '--', '--prot', '1'], 'service install', /"--prot" is no flag of claude-serve serve/],
+  [['install', '--prnt'], 'service install', /"--prnt" is not a flag of claude-serve serve/],
+  [['install', '6000'], 'service install', /"6000" is not a flag of claude-serve serve/],
+  [['install', '--', '--prot', '1'], 'service install', /"--prot" is not a flag of claude-serve serve/],
   [['install', '--', '--port', 'x'], 'service install', /--port: "x" .* give an integer from 0 to 65535/],
-  [['install', '--', '--print-config'], 'service install', /a service has no use for --print-config/],
-  [['install', '--', '--claude-bin', `x-${secret}`], 'service install', /a flag holds a secret/],
+  [['install', '--', '--print-config'], 'service install', /--print-config and --json are not supported in a service/],
+  [['install', '--', '--claude-bin', `x-${secret}`], 'service install', /a flag contains a secret/],
   [['uninstall', 'now'], 'service', /too many arguments/],
   [['status', '--jsn'], 'service', /unknown option '--jsn' \(Did you mean --json\?\)/],
 ]
-test('wrong usage is one line and exit 2, and nothing is written', async (t) => {
+test('wrong usage prints one line, exits with 2, and writes nothing', async (t) => {
   const scene = linux(t)
-  for (const [words, command, said] of wrong) {
+  for (const [words, command, message] of wrong) {
     const outcome = await scene.service(words)
-    assertWrongUsage(outcome, command, said)
+    assertWrongUsage(outcome, command, message)
     assert.ok(!outcome.stderr.includes('0123456789'))
   }
   assert.deepEqual([scene.calls(), existsSync(fileOf(scene))], [[], false])

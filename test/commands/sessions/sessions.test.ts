@@ -1,4 +1,4 @@
-// The command `sessions`: conversations of a running server as a list, and one with what is known of it.
+// The command `sessions`: the conversations of a running server as a list, and one conversation with its details.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
@@ -16,22 +16,22 @@ const json = async <T>(folders: TestFolders, ...words: string[]): Promise<T> => 
   return JSON.parse(stdout)
 }
 
-/** Two conversations in a folder whose name wants quoting, one in another. */
-async function haveSessions(t: TestContext) {
+/** Two conversations in a folder whose name requires quoting, one in another. */
+async function createSessions(t: TestContext) {
   const server = await startTestServer(t)
   const quoted = join(server.folders.root, "it's here")
   mkdirSync(quoted)
-  const say = async (prompt: string, cwd: string) => (await chat(server, { prompt, cwd })).session_id
+  const send = async (prompt: string, cwd: string) => (await chat(server, { prompt, cwd })).session_id
   const [first, second, third] = [
-    await say('about apples', quoted),
-    await say('about pears', quoted),
-    await say('elsewhere', server.folders.cwd),
+    await send('about apples', quoted),
+    await send('about pears', quoted),
+    await send('elsewhere', server.folders.cwd),
   ]
   return { server, folders: server.folders, quoted, first, second, third }
 }
 
-test('a list by folder, text and number; one with the words that go on with it', async (t) => {
-  const { server, folders, quoted, first, second, third } = await haveSessions(t)
+test('lists conversations by folder, text and number, and shows one with the commands that continue it', async (t) => {
+  const { server, folders, quoted, first, second, third } = await createSessions(t)
 
   await t.test('all of them, as a table', async () => {
     const { code, stdout, stderr } = await run(folders, ['sessions'])
@@ -42,13 +42,13 @@ test('a list by folder, text and number; one with the words that go on with it',
     assert.match(stdout, new RegExp(`\n${first}  \\d+ (s|min) ago  ${quoted} +about apples\n`))
   })
 
-  await t.test('of one folder, which may be told from where one stands', async () => {
+  await t.test('of one folder, which may be a relative path', async () => {
     const here = await run(folders, ['sessions', '--json', '--cwd', '.'], { cwd: quoted })
     const ids = (JSON.parse(here.stdout) as SessionSummary[]).map(({ session_id }) => session_id)
     assert.deepEqual(ids.toSorted(), [first, second].toSorted())
     const none = await run(folders, ['sessions', '--cwd', folders.root])
-    const said = `claude-serve: there are no sessions in ${folders.root}\n`
-    assert.deepEqual([none.code, none.stdout, none.stderr], [0, '', said])
+    const message = `claude-serve: there are no sessions in ${folders.root}\n`
+    assert.deepEqual([none.code, none.stdout, none.stderr], [0, '', message])
     assert.deepEqual(await json(folders, '--cwd', folders.root), [])
   })
 
@@ -57,16 +57,16 @@ test('a list by folder, text and number; one with the words that go on with it',
     assert.deepEqual([found?.session_id, others], [second, []])
     const { stdout, stderr } = await run(folders, ['sessions', '-n', '2'])
     assert.equal(stdout.trimEnd().split('\n').length, 3)
-    assert.match(stderr, /^claude-serve: there are more than these 2: give --limit, --cwd or --query\n$/)
+    assert.match(stderr, /^claude-serve: there are more than these 2: use --limit, --cwd or --query\n$/)
     assert.match((await run(folders, ['sessions', '-q', 'plums'])).stderr, /there are no sessions with "plums"/)
   })
 
-  await t.test('one of them, and a command of the shell that leads to its folder', async () => {
+  await t.test('one of them, with a shell command that changes to its folder', async () => {
     const { code, stdout, stderr } = await run(folders, ['sessions', first])
     assert.deepEqual([code, stderr], [0, ''])
     assert.match(stdout, /^about apples\n/)
     assert.match(stdout, /\n {2}cost +\$0\.\d+ in 1 run of this server\n/)
-    assert.match(stdout, new RegExp(`\n {2}go on here +claude-serve chat --session ${first}\n`))
+    assert.match(stdout, new RegExp(`\n {2}continue here +claude-serve chat --session ${first}\n`))
     const [, command = ''] = /\n {2}in Claude Code +(cd .*) && claude --resume \S+\n/.exec(stdout) ?? []
     const shell = execFileSync('/bin/sh', ['-c', `${command} && pwd`], { env: {}, encoding: 'utf8' })
     assert.equal(shell, `${quoted}\n`)
@@ -75,13 +75,13 @@ test('a list by folder, text and number; one with the words that go on with it',
     assert.match(session.resume_command ?? '', new RegExp(`claude --resume ${third}$`))
   })
 
-  await t.test('one that is not there, and what is no id', async () => {
+  await t.test('one that does not exist, and an invalid id', async () => {
     const unknown = '11111111-2222-4333-8444-555555555555'
     assertFailure(await run(folders, ['sessions', unknown]), new RegExp(`There is no session ${unknown}`))
     assertFailure(await run(folders, ['sessions', '../runs']), /id must be the id of a session, a UUID/)
   })
 
-  await t.test('a folder that may not be looked at, and a key that is wanted', async () => {
+  await t.test('a folder that is not allowed, and a missing key', async () => {
     assertFailure(await run(folders, ['sessions', '-q', 'x'.repeat(501)]), /q must be at most 500 characters/)
     const secret = (await keys(folders, ['create', 'laptop', '--quiet'])).stdout.trim()
     const without = await run(folders, ['sessions'])
@@ -98,7 +98,7 @@ test('a list by folder, text and number; one with the words that go on with it',
   })
 })
 
-test('a title cannot steer the terminal', { skip: noTerminal }, async (t) => {
+test('a title cannot control the terminal', { skip: noTerminal }, async (t) => {
   const server = await startTestServer(t)
   const { session_id } = await chat(server, { prompt: 'a\u001b[31mred\u009b1m\u202e title' })
   for (const words of [['sessions'], ['sessions', session_id]]) {
@@ -109,21 +109,22 @@ test('a title cannot steer the terminal', { skip: noTerminal }, async (t) => {
   }
 })
 
-test('where no server runs, it says how to start one, exit 1', async (t) => {
+test('without a running server it says how to start one, and exits with 1', async (t) => {
   assertFailure(await run(makeFolders(t), ['sessions']), /no server is running in .*: start one with claude-serve/)
 })
 
 const id = '11111111-2222-4333-8444-555555555555'
-const wrong: [words: string[], said: RegExp][] = [
+const wrong: [words: string[], message: RegExp][] = [
   [['--limt', '3'], /unknown option '--limt' \(Did you mean --limit\?\)/],
   [['--limit', '0'], /--limit: "0" is not accepted; give an integer from 1 to 200/],
   [['--limit', '201'], /--limit: "201" is not accepted/],
   [['-n', '1e2'], /--limit: "1e2" is not accepted/],
   [['--query'], /argument missing/],
-  [[id, '--cwd', '.'], /give an id, or --cwd, --query and --limit/],
+  [[id, '--cwd', '.'], /pass either an id, or --cwd, --query and --limit, not both/],
   [[id, id], /too many arguments/],
 ]
-test('wrong usage is one line and exit 2', async (t) => {
+test('wrong usage prints one line and exits with 2', async (t) => {
   const folders = makeFolders(t)
-  for (const [words, said] of wrong) assertWrongUsage(await run(folders, ['sessions', ...words]), 'sessions', said)
+  for (const [words, message] of wrong)
+    assertWrongUsage(await run(folders, ['sessions', ...words]), 'sessions', message)
 })

@@ -1,4 +1,4 @@
-// The command `status`: what it tells of a server, where there is none, and where it may not look.
+// The command `status`: what it shows about a server, if there is none, and without permission.
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -16,7 +16,7 @@ const json = async (folders: TestFolders, words: string[] = [], environment: Rec
   return { code, stderr, status: JSON.parse(stdout) }
 }
 
-test('where no server runs, it says so and how to start one, exit 1', async (t) => {
+test('without a running server it says how to start one, and exits with 1', async (t) => {
   const folders = makeFolders(t)
   const outcome = await run(folders, ['status'])
   assertFailure(outcome, /no server is running in .*: start one with claude-serve/)
@@ -26,7 +26,7 @@ test('where no server runs, it says so and how to start one, exit 1', async (t) 
   assert.deepEqual([code, status.running, status.data_dir], [1, false, folders.dataDir])
 })
 
-test('a running server: where, since when, which claude, what it is doing', async (t) => {
+test('shows where a server runs, since when, with which claude, and what it is doing', async (t) => {
   const { folders, url, claude } = await startTestServer(t)
   await claude
   const { code, stdout, stderr } = await run(folders, ['status'])
@@ -43,7 +43,7 @@ test('a running server: where, since when, which claude, what it is doing', asyn
   assert.match(stdout, /\n {2}processes {2}\d+ of \d+: \d+ busy, \d+ idle, \d+ spare, \d+ starting\n/)
 })
 
-test('--json tells the same and the whole of health', async (t) => {
+test('--json contains the same and the complete health reply', async (t) => {
   const { folders, url } = await startTestServer(t)
   const { code, status } = await json(folders)
   const { health, started_at, uptime_s, version, ...rest } = status
@@ -55,7 +55,7 @@ test('--json tells the same and the whole of health', async (t) => {
   assert.ok(Date.parse(started_at) <= Date.now() && uptime_s >= 0)
 })
 
-test('a server that is named by its address needs no data folder, and none is told', async (t) => {
+test('a server that is specified by its address requires no data folder, and none is shown', async (t) => {
   const { url } = await startTestServer(t)
   const elsewhere = makeFolders(t)
   for (const { code, status } of [
@@ -67,7 +67,7 @@ test('a server that is named by its address needs no data folder, and none is to
   }
 })
 
-test('with API keys and none given, it tells what is known and that a key is needed, exit 0', async (t) => {
+test('without the required API key it shows what is known, says that a key is required, and exits with 0', async (t) => {
   const { folders, url } = await startTestServer(t)
   const secret = (await keys(folders, ['create', 'laptop', '--scope', 'chat', '--quiet'])).stdout.trim()
   const { code, stdout, stderr } = await run(folders, ['status'])
@@ -87,7 +87,7 @@ test('with API keys and none given, it tells what is known and that a key is nee
   assert.deepEqual([withKey.status.health.status, withKey.stderr], ['ok', ''])
 })
 
-test('a server without a claude to run is running, and says what is wrong', async (t) => {
+test('a server without claude counts as running, and its problem is shown', async (t) => {
   const { folders } = await startTestServer(t, { config: { claudeBin: '/nowhere/claude' } })
   const { code, stdout, stderr } = await run(folders, ['status'])
   assert.deepEqual([code, stdout.includes(' runs at ')], [0, true])
@@ -96,14 +96,14 @@ test('a server without a claude to run is running, and says what is wrong', asyn
 
 const leftovers: [name: string, content: string][] = [
   ['not JSON', '{"url":'],
-  ['no object', 'null'],
-  ['nothing of ours', '{}'],
+  ['not an object', 'null'],
+  ['without our fields', '{}'],
   [
-    'of a process that is gone',
+    'of a process that has exited',
     JSON.stringify({ url: 'http://127.0.0.1:9', pid: process.pid, process: `${process.pid}-1`, version: '1' }),
   ],
 ]
-test('an address file that is broken or was left behind is no server', async (t) => {
+test('an address file that is invalid or was left behind does not count as a server', async (t) => {
   const folders = makeFolders(t)
   mkdirSync(folders.dataDir)
   for (const [name, content] of leftovers) {
@@ -114,14 +114,14 @@ test('an address file that is broken or was left behind is no server', async (t)
   }
 })
 
-/** As if this test were the server of the folder. */
+/** Pretends that this test is the server of the folder. */
 async function pretend({ dataDir }: TestFolders, url: string): Promise<void> {
   mkdirSync(dataDir, { recursive: true })
   const address = { url, pid: process.pid, process: await ownIdentity(), version: '9.9.9', startedAt: new Date(0) }
   writeFileSync(join(dataDir, 'server.json'), JSON.stringify(address))
 }
 
-test('a process that is there and not reached is told with its number, exit 1', async (t) => {
+test('a process that cannot be reached is shown with its number, and the command exits with 1', async (t) => {
   const folders = makeFolders(t)
   await pretend(folders, 'http://127.0.0.1:1')
   const { code, stdout, stderr } = await run(folders, ['status'])
@@ -129,11 +129,11 @@ test('a process that is there and not reached is told with its number, exit 1', 
   assert.match(stdout, /^claude-serve 9\.9\.9 does not answer at http:\/\/127\.0\.0\.1:1\n/)
   assert.match(
     stderr,
-    new RegExp(`no server at .*; end it with claude-serve stop --now, its process is ${process.pid}\n$`),
+    new RegExp(`no server responds at .*; stop it with claude-serve stop --now \\(process ${process.pid}\\)\n$`),
   )
 })
 
-test('a server that has a folder and no address starts or stops', async (t) => {
+test('a server with a folder but no address is starting or stopping', async (t) => {
   const folders = makeFolders(t)
   mkdirSync(join(folders.dataDir, 'servers', await ownIdentity()), { recursive: true })
   mkdirSync(join(folders.dataDir, 'servers', `${process.pid}-1`))
@@ -141,7 +141,7 @@ test('a server that has a folder and no address starts or stops', async (t) => {
   assertFailure(await run(folders, ['status']), new RegExp(`\\(pid ${process.pid}\\) is starting or stopping`))
 })
 
-/** Another program at an address of its own. */
+/** Another program, at its own address. */
 async function startOther(t: TestContext, status: number, body: string): Promise<string> {
   const server = createServer((_request, response) => response.writeHead(status).end(body))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -149,7 +149,7 @@ async function startOther(t: TestContext, status: number, body: string): Promise
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-test('another program at an address is not taken for a server', async (t) => {
+test('another program at an address is not mistaken for a server', async (t) => {
   const folders = makeFolders(t)
   for (const body of ['<html>', '[]', '{"status":"ok"}', 'null']) {
     const url = await startOther(t, 200, body)
@@ -160,30 +160,30 @@ test('another program at an address is not taken for a server', async (t) => {
 
 const steering = '\u001b[31m\u009b1m'
 
-test('what a server says cannot steer the terminal', { skip: noTerminal }, async (t) => {
+test('the answer of a server cannot control the terminal', { skip: noTerminal }, async (t) => {
   const folders = makeFolders(t)
   const { processes, queue } = { processes: { live: 1, max: 1, busy: 0, idle: 1, spare: 0, starting: 0 }, queue: {} }
   const health = { status: 'ok', version: `1${steering}`, claude_version: steering, uptime_s: 1, processes, queue }
   const good = await startOther(t, 200, JSON.stringify(health))
   const bad = await startOther(t, 503, JSON.stringify({ error: `no${steering}` }))
-  for (const [url, said] of [
+  for (const [url, message] of [
     [good, /claude-serve 1\u241b\[31m\ufffd1m runs at/] as const,
     [bad, /no\S*\[31m/] as const,
   ]) {
     const { stdout } = await runOnTerminal(folders, ['status', '--url', url])
-    assert.match(stdout, said)
+    assert.match(stdout, message)
     assert.ok(!stdout.includes('\u001b[31m') && !stdout.includes('\u009b'), JSON.stringify(stdout))
   }
 })
 
-const wrong: [words: string[], said: RegExp][] = [
+const wrong: [words: string[], message: RegExp][] = [
   [['--jsn'], /unknown option '--jsn' \(Did you mean --json\?\)/],
   [['now'], /too many arguments/],
   [['--url', 'nowhere'], /--url: "nowhere" is not accepted; give an address such as http/],
   [['--url', 'ftp://x'], /is not accepted/],
   [['--data-dir', ''], /--data-dir: "" .* give the path of a folder/],
 ]
-test('wrong usage is one line and exit 2', async (t) => {
+test('wrong usage prints one line and exits with 2', async (t) => {
   const folders = makeFolders(t)
-  for (const [words, said] of wrong) assertWrongUsage(await run(folders, ['status', ...words]), 'status', said)
+  for (const [words, message] of wrong) assertWrongUsage(await run(folders, ['status', ...words]), 'status', message)
 })

@@ -1,4 +1,4 @@
-// The command `stop`: ends the server of the data folder and nothing else, politely or at once, and waits until it is gone.
+// The command `stop`: stops the server of the data folder and nothing else, gracefully or at once, and waits until it has exited.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -18,15 +18,15 @@ import {
   startDemo,
 } from '../command-process.ts'
 
-test('where no server runs, what was asked for is so: exit 0, and it is told', async (t) => {
+test('if no server runs, it says so and exits with 0', async (t) => {
   const folders = makeFolders(t)
   const { code, stdout, stderr } = await run(folders, ['stop'])
-  assert.deepEqual([code, stdout, stderr], [0, '', `claude-serve: no server runs in ${folders.dataDir}\n`])
+  assert.deepEqual([code, stdout, stderr], [0, '', `claude-serve: no server is running in ${folders.dataDir}\n`])
   const asJson = await run(folders, ['stop', '--json'])
   assert.deepEqual([asJson.code, JSON.parse(asJson.stdout)], [0, { stopped: false, pid: null }])
 })
 
-test('a server ends cleanly, and is gone when the command is done', async (t) => {
+test('a server shuts down cleanly, and has exited when the command returns', async (t) => {
   const folders = makeFolders(t)
   const server = await startDemo(t, folders)
   const { code, stdout, stderr } = await run(folders, ['stop', '--json'])
@@ -35,7 +35,7 @@ test('a server ends cleanly, and is gone when the command is done', async (t) =>
   assert.ok(!existsSync(join(folders.dataDir, 'server.json')))
 })
 
-/** A server whose claude begins to answer, never ends, and can only be ended by SIGKILL. */
+/** A server whose claude starts to answer, never finishes, and can only be ended by SIGKILL. */
 async function startStuck(t: TestContext, folders: TestFolders): Promise<Server> {
   const claude = join(folders.root, 'claude')
   const shared = JSON.stringify(join(import.meta.dirname, '../../fakes/fake-cli.mjs'))
@@ -46,24 +46,24 @@ async function startStuck(t: TestContext, folders: TestFolders): Promise<Server>
   return startDemo(t, folders, '--claude-bin', claude)
 }
 
-/** Asks for what is never answered, and gives the processes that work on it. */
+/** Sends a request that is never answered, and returns the processes that work on it. */
 async function ask(t: TestContext, { url, pid }: Server): Promise<number[]> {
   const gone = new AbortController()
   t.after(() => gone.abort())
   const response = await openStream({ url }, { prompt: 'x' }, { signal: gone.signal })
   await response.body?.getReader().read()
-  const below = (await processTree(pid)).map((info) => info.pid).filter((each) => each !== pid)
-  assert.notDeepEqual(below, [])
-  return below
+  const descendants = (await processTree(pid)).map((info) => info.pid).filter((each) => each !== pid)
+  assert.notDeepEqual(descendants, [])
+  return descendants
 }
 
-test('a request is waited for, also by a second stop; --now ends it and all that the server had started', async (t) => {
+test('it waits for a request, also when called twice; --now ends the request and all processes of the server', async (t) => {
   const folders = makeFolders(t)
   const server = await startStuck(t, folders)
-  const below = await ask(t, server)
+  const descendants = await ask(t, server)
   for (let n = 1; n <= 2; n++) {
     const still = await run(folders, ['stop', '--timeout', '10ms'])
-    assertFailure(still, /still runs after 0.01 s: it has requests under way; .*stop --now does not wait/)
+    assertFailure(still, /is still running after 0.01 s: requests are in progress; .*stop --now does not wait/)
     assert.equal(still.stdout, '')
     // Nothing has been cut short.
     assert.equal((await fetch(`${server.url}/livez`)).status, 200)
@@ -71,11 +71,11 @@ test('a request is waited for, also by a second stop; --now ends it and all that
   const { code, stdout } = await run(folders, ['stop', '--now'])
   assert.deepEqual([code, stdout], [0, `stopped claude-serve (pid ${server.pid})\n`])
   await server.process.outcome()
-  for (const pid of below) assert.equal(await processInfo(pid), null)
+  for (const pid of descendants) assert.equal(await processInfo(pid), null)
   assert.equal((await run(folders, ['stop'])).code, 0)
 })
 
-test('on a terminal it says that it waits', { skip: noTerminal }, async (t) => {
+test('on a terminal it shows that it is waiting', { skip: noTerminal }, async (t) => {
   const folders = makeFolders(t)
   await ask(t, await startStuck(t, folders))
   const { code, stdout } = await runOnTerminal(folders, ['stop', '--timeout', '3s'])
@@ -83,12 +83,12 @@ test('on a terminal it says that it waits', { skip: noTerminal }, async (t) => {
   const [first, ...drawn] = stdout.split('\r')
   const shown = drawn.map((text) => text.replace('\u001b[K', '<clear>'))
   assert.deepEqual([first, shown.length > 1], ['', true])
-  for (const text of shown.slice(0, -1)) assert.match(text, /^waiting for requests to end: \d s<clear>$/)
-  assert.match(shown.at(-1) ?? '', /^<clear>claude-serve: .* still runs after 3 s/)
+  for (const text of shown.slice(0, -1)) assert.match(text, /^waiting for requests to finish: \d s<clear>$/)
+  assert.match(shown.at(-1) ?? '', /^<clear>claude-serve: .* is still running after 3 s/)
   await run(folders, ['stop', '--now'])
 })
 
-test('a process that only has the number of a former server is left alone', async (t) => {
+test('a process that only has the process number of a former server is left alone', async (t) => {
   const folders = makeFolders(t)
   const child = spawn(process.execPath, ['-e', 'process.stdin.resume()'], {
     env: {},
@@ -100,22 +100,22 @@ test('a process that only has the number of a former server is left alone', asyn
   writeFileSync(join(folders.dataDir, 'server.json'), JSON.stringify(address))
   for (const words of [[], ['--now']]) {
     const { code, stderr } = await run(folders, ['stop', ...words])
-    assert.deepEqual([code, stderr], [0, `claude-serve: no server runs in ${folders.dataDir}\n`])
+    assert.deepEqual([code, stderr], [0, `claude-serve: no server is running in ${folders.dataDir}\n`])
   }
   const exited = once(child, 'exit')
   child.stdin.end()
   assert.deepEqual(await exited, [0, null])
 })
 
-const wrong: [words: string[], said: RegExp][] = [
+const wrong: [words: string[], message: RegExp][] = [
   [['--timout', '1s'], /unknown option '--timout' \(Did you mean --timeout\?\)/],
   [['--timeout'], /argument missing/],
   [['--timeout', 'soon'], /--timeout: "soon" is not accepted; give a time such as 30s or 2m/],
   [['--timeout', '-1s'], /is not accepted|argument missing/],
-  [['--timeout', '5s', '--now'], /give --timeout or --now, not both/],
+  [['--timeout', '5s', '--now'], /pass either --timeout or --now, not both/],
   [['all'], /too many arguments/],
 ]
-test('wrong usage is one line and exit 2', async (t) => {
+test('wrong usage prints one line and exits with 2', async (t) => {
   const folders = makeFolders(t)
-  for (const [words, said] of wrong) assertWrongUsage(await run(folders, ['stop', ...words]), 'stop', said)
+  for (const [words, message] of wrong) assertWrongUsage(await run(folders, ['stop', ...words]), 'stop', message)
 })

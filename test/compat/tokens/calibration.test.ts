@@ -1,5 +1,5 @@
-// How the calibration learns from the API's counts, and the agent that feeds it: what it learns from, what it ignores, and that
-// no answer waits for it. The wrapped agent must also pass the contract suite of every Agent.
+// How the calibration learns from the API's counts, and the agent that feeds it: what it learns from, what it ignores,
+// and that no answer waits for it. The wrapped agent must also pass the contract suite of every Agent.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { TokenCalibration, withTokenCalibration } from '../../../src/compat/tokens/calibration.ts'

@@ -1,6 +1,6 @@
-// The token estimate: texts of many kinds against the tokenizer of older Claude models, images and documents against the rules
-// in the API's documentation, and which parts of a request count. The weights were fitted to many other texts of these kinds,
-// and some were adjusted with these.
+// The token estimate: texts of many kinds against the tokenizer of older Claude models, images and documents against
+// the rules in the API's documentation, and which parts of a request count. The weights were fitted to many other texts
+// of these kinds, and some were adjusted with these.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { estimateRequest } from '../../../src/compat/tokens/estimate.ts'

@@ -5,12 +5,12 @@ import { AppError } from '../../../src/errors.ts'
 import { SessionList } from '../../../src/surfaces/native/session-schemas.ts'
 import {
   type Answer,
+  errorSummary,
   idOf,
   info,
   noCalls,
   one,
   parse,
-  refusal,
   requestsOf,
   setUp,
   three,
@@ -32,8 +32,8 @@ for (const [query, expected] of [
   [`?q=${'x'.repeat(501)}`, '400 invalid_request q'],
 ] as const) {
   test(`a list with ${query.slice(0, 20)} is refused, and the error names the parameter`, async (t) => {
-    const { ask } = await setUp(t)
-    assert.equal(refusal(await ask('GET', query)), expected)
+    const { send } = await setUp(t)
+    assert.equal(errorSummary(await send('GET', query)), expected)
   })
 }
 
@@ -47,9 +47,9 @@ for (const id of [
   '%00',
 ]) {
   test(`${id} is not a session id, and no file is touched`, async (t) => {
-    const { ask, files } = await setUp(t)
+    const { send, files } = await setUp(t)
     for (const [method, path, body] of requestsOf(id)) {
-      const error = refusal(await ask(method, path, body))
+      const error = errorSummary(await send(method, path, body))
       // The client resolves a path of dots before it is sent.
       assert.ok(error === '400 invalid_request id' || (id === '..' && error.startsWith('404')), `${method}: ${error}`)
     }
@@ -58,16 +58,16 @@ for (const id of [
 }
 
 test('an unknown session is a 404 for every request', async (t) => {
-  const { ask } = await setUp(t)
+  const { send } = await setUp(t)
   for (const [method, path, body] of requestsOf(three))
-    assert.equal(refusal(await ask(method, path, body)), '404 session_not_found')
+    assert.equal(errorSummary(await send(method, path, body)), '404 session_not_found')
 })
 
 test('sessions outside the roots are not listed and look as if they did not exist', async (t) => {
   const { root, cwd } = makeFolders(t)
   const sessions = [info(one, { cwd: root }), info(two, { cwd }), info(three, { cwd: null })]
-  const { ask, files } = await setUp(t, { sessions, options: { cwdRoots: () => [cwd] } })
-  const list = parse(SessionList, await ask('GET', ''))
+  const { send, files } = await setUp(t, { sessions, options: { cwdRoots: () => [cwd] } })
+  const list = parse(SessionList, await send('GET', ''))
   assert.deepEqual(
     list.sessions.map(({ session_id }) => session_id),
     [two],
@@ -75,13 +75,13 @@ test('sessions outside the roots are not listed and look as if they did not exis
   const withoutRequestId = ({ body, status }: Answer) => ({ status, ...JSON.parse(body), request_id: '' })
   for (const id of [one, three]) {
     for (const [method, path, body] of requestsOf(id)) {
-      const missing = withoutRequestId(await ask(method, path.replace(id, idOf('d')), body))
+      const missing = withoutRequestId(await send(method, path.replace(id, idOf('d')), body))
       const text = JSON.stringify(missing).replaceAll(idOf('d'), id)
-      assert.equal(JSON.stringify(withoutRequestId(await ask(method, path, body))), text)
+      assert.equal(JSON.stringify(withoutRequestId(await send(method, path, body))), text)
     }
   }
   assert.ok(files.calls.every((call) => /^(list|get)/.test(call)))
-  assert.equal(refusal(await ask('GET', `?cwd=${root}`)), '403 cwd_not_allowed cwd')
+  assert.equal(errorSummary(await send('GET', `?cwd=${root}`)), '403 cwd_not_allowed cwd')
 })
 
 for (const [body, expected] of [
@@ -99,8 +99,8 @@ for (const [body, expected] of [
   ['{', '400 invalid_request'],
 ] as const) {
   test(`renaming with ${JSON.stringify(body)?.slice(0, 40) ?? 'no body'} is refused`, async (t) => {
-    const { ask, files } = await setUp(t)
-    assert.equal(refusal(await ask('PATCH', `/${one}`, body)), expected)
+    const { send, files } = await setUp(t)
+    assert.equal(errorSummary(await send('PATCH', `/${one}`, body)), expected)
     assert.deepEqual(files.calls, noCalls)
   })
 }
@@ -110,25 +110,25 @@ for (const [how, options] of [
   ['is held by a busy process', { release: async () => false }],
 ] as const) {
   test(`a session that ${how} cannot be deleted`, async (t) => {
-    const { ask, files } = await setUp(t, { options })
-    assert.equal(refusal(await ask('DELETE', `/${one}`)), '409 conflict')
+    const { send, files } = await setUp(t, { options })
+    assert.equal(errorSummary(await send('DELETE', `/${one}`)), '409 conflict')
     assert.ok(files.sessions.has(one))
   })
 }
 
 test('a timeout while reading the files is returned as an error', async (t) => {
-  const { ask, files } = await setUp(t)
+  const { send, files } = await setUp(t)
   files.messages = async () => {
     throw new AppError('timeout', 'reading took longer than 10 s')
   }
-  assert.equal(refusal(await ask('GET', `/${one}/messages`)), '504 timeout')
+  assert.equal(errorSummary(await send('GET', `/${one}/messages`)), '504 timeout')
 })
 
 test('titles and prompts do not appear in the log', async (t) => {
-  const { ask, logLines } = await setUp(t)
-  for (const path of ['?q=secret', `/${one}`, `/${one}/messages`]) await ask('GET', path)
-  await ask('PATCH', `/${one}`, { title: 'a secret title' })
-  await ask('PATCH', `/${one}`, { title: 'a secret\ntitle' })
+  const { send, logLines } = await setUp(t)
+  for (const path of ['?q=secret', `/${one}`, `/${one}/messages`]) await send('GET', path)
+  await send('PATCH', `/${one}`, { title: 'a secret title' })
+  await send('PATCH', `/${one}`, { title: 'a secret\ntitle' })
   assert.ok(logLines.length >= 5)
   assert.doesNotMatch(JSON.stringify(logLines), /secret|title of/)
 })

@@ -7,12 +7,12 @@ import { test } from 'node:test'
 import type { SessionBlock } from '../../../src/core/sessions.ts'
 import { resumeCommand } from '../../../src/surfaces/native/session-replies.ts'
 import { MessageList, SessionList, SessionReply } from '../../../src/surfaces/native/session-schemas.ts'
-import { idOf, info, one, parse, refusal, setUp, three, two } from '../../helpers/session-app.ts'
+import { errorSummary, idOf, info, one, parse, setUp, three, two } from '../../helpers/session-app.ts'
 import { makeFolders } from '../../helpers/test-server.ts'
 
 test('a list has the data of the files and of the store for each session', async (t) => {
-  const { ask } = await setUp(t, { options: { holder: (id) => (id === two ? 'run_1' : null) } })
-  const list = parse(SessionList, await ask('GET', ''))
+  const { send } = await setUp(t, { options: { holder: (id) => (id === two ? 'run_1' : null) } })
+  const list = parse(SessionList, await send('GET', ''))
   assert.deepEqual(list, {
     sessions: [
       {
@@ -42,11 +42,11 @@ test('a list has the data of the files and of the store for each session', async
 
 test('pages cover the whole list', async (t) => {
   const sessions = Array.from({ length: 7 }, (_, index) => info(idOf(String(index)), { updatedAtMs: 100 - index }))
-  const { ask, files } = await setUp(t, { sessions })
+  const { send, files } = await setUp(t, { sessions })
   const seen: string[] = []
   let cursor = ''
   do {
-    const page = parse(SessionList, await ask('GET', `?limit=3&cursor=${cursor}&cwd=&q=`))
+    const page = parse(SessionList, await send('GET', `?limit=3&cursor=${cursor}&cwd=&q=`))
     seen.push(...page.sessions.map(({ session_id }) => session_id))
     cursor = page.next_cursor ?? ''
   } while (cursor !== '')
@@ -61,9 +61,9 @@ test('pages cover the whole list', async (t) => {
 test('a list can be searched and limited to a folder', async (t) => {
   const { root } = makeFolders(t)
   const sessions = [info(one, { cwd: root, title: 'About PARSERS' }), info(two), info(three, { cwd: root })]
-  const { ask } = await setUp(t, { sessions })
+  const { send } = await setUp(t, { sessions })
   const found = async (query: string) =>
-    parse(SessionList, await ask('GET', query)).sessions.map(({ session_id }) => session_id)
+    parse(SessionList, await send('GET', query)).sessions.map(({ session_id }) => session_id)
   assert.deepEqual(await found('?q=parser'), [one])
   assert.deepEqual(await found('?q=PROMPT%20of%20b'), [two])
   assert.deepEqual(await found(`?cwd=${root}/../${root.split('/').at(-1)}/`), [three, one])
@@ -71,8 +71,8 @@ test('a list can be searched and limited to a folder', async (t) => {
 })
 
 test('a session has the command that continues it, and its cost on this server', async (t) => {
-  const { ask } = await setUp(t)
-  const known = parse(SessionReply, await ask('GET', `/${one}`))
+  const { send } = await setUp(t)
+  const known = parse(SessionReply, await send('GET', `/${one}`))
   assert.equal(known.cost_usd, 0.5)
   assert.deepEqual(known.usage, {
     runs: 2,
@@ -82,16 +82,16 @@ test('a session has the command that continues it, and its cost on this server',
     cache_creation_input_tokens: 40,
   })
   assert.equal(known.resume_command, `cd '/work' && claude --resume ${one}`)
-  const unknown = parse(SessionReply, await ask('GET', `/${two}`))
+  const unknown = parse(SessionReply, await send('GET', `/${two}`))
   assert.deepEqual([unknown.cost_usd, unknown.usage, unknown.model], [null, null, null])
 })
 
 test('without a store, sessions are shown without the data of the store', async (t) => {
-  const { ask } = await setUp(t, { options: { store: null } })
-  assert.equal(parse(SessionReply, await ask('GET', `/${one}`)).model, null)
-  assert.equal(parse(SessionList, await ask('GET', '')).sessions.length, 2)
-  parse(SessionReply, await ask('POST', `/${one}/fork`, {}), 201)
-  assert.equal((await ask('DELETE', `/${one}`)).status, 204)
+  const { send } = await setUp(t, { options: { store: null } })
+  assert.equal(parse(SessionReply, await send('GET', `/${one}`)).model, null)
+  assert.equal(parse(SessionList, await send('GET', '')).sessions.length, 2)
+  parse(SessionReply, await send('POST', `/${one}/fork`, {}), 201)
+  assert.equal((await send('DELETE', `/${one}`)).status, 204)
 })
 
 test('the resume command is safe in a shell', (t) => {
@@ -119,9 +119,9 @@ const blocks: SessionBlock[] = [
 ]
 
 test('messages come in pages, as typed blocks', async (t) => {
-  const { ask, files } = await setUp(t)
+  const { send, files } = await setUp(t)
   files.talk = ['m1', 'm2', 'm3'].map((id) => ({ id, role: 'assistant', createdAtMs: 0, content: blocks }))
-  const first = parse(MessageList, await ask('GET', `/${one}/messages?limit=2`))
+  const first = parse(MessageList, await send('GET', `/${one}/messages?limit=2`))
   assert.deepEqual(first.messages[0], {
     id: 'm1',
     role: 'assistant',
@@ -140,48 +140,48 @@ test('messages come in pages, as typed blocks', async (t) => {
       { type: 'other', name: 'redacted_thinking' },
     ],
   })
-  const second = parse(MessageList, await ask('GET', `/${one}/messages?limit=2&cursor=${first.next_cursor}`))
+  const second = parse(MessageList, await send('GET', `/${one}/messages?limit=2&cursor=${first.next_cursor}`))
   assert.deepEqual([second.messages.map(({ id }) => id), second.next_cursor], [['m3'], null])
-  assert.equal(refusal(await ask('GET', `/${one}/messages?limit=x`)), '400 invalid_request limit')
-  assert.equal(refusal(await ask('GET', `/${one}/messages?cursor=x`)), '400 invalid_request cursor')
+  assert.equal(errorSummary(await send('GET', `/${one}/messages?limit=x`)), '400 invalid_request limit')
+  assert.equal(errorSummary(await send('GET', `/${one}/messages?cursor=x`)), '400 invalid_request cursor')
 })
 
 test('an id is not case-sensitive', async (t) => {
-  const { ask, files } = await setUp(t)
-  assert.equal(parse(SessionReply, await ask('GET', `/${one.toUpperCase()}`)).session_id, one)
+  const { send, files } = await setUp(t)
+  assert.equal(parse(SessionReply, await send('GET', `/${one.toUpperCase()}`)).session_id, one)
   assert.deepEqual(files.calls, [`get ${one}`])
 })
 
 test('a renamed session is returned with its new title', async (t) => {
-  const { ask } = await setUp(t)
-  assert.equal(parse(SessionReply, await ask('PATCH', `/${one}`, { title: '  New  ' })).title, 'New')
+  const { send } = await setUp(t)
+  assert.equal(parse(SessionReply, await send('PATCH', `/${one}`, { title: '  New  ' })).title, 'New')
   const long = '😀'.repeat(200)
-  assert.equal(parse(SessionReply, await ask('PATCH', `/${one}`, { title: long })).title, long)
+  assert.equal(parse(SessionReply, await send('PATCH', `/${one}`, { title: long })).title, long)
 })
 
 test('a fork is a session of its own, also in the store', async (t) => {
-  const { ask, files, kept } = await setUp(t)
-  const answer = await ask('POST', `/${one}/fork`, { title: 'Mine' })
+  const { send, files, stored } = await setUp(t)
+  const answer = await send('POST', `/${one}/fork`, { title: 'Mine' })
   const copy = parse(SessionReply, answer, 201)
   assert.deepEqual([copy.session_id, copy.title, copy.model, copy.cost_usd], [three, 'Mine', 'claude-x', null])
   assert.equal(answer.headers.location, `/v1/sessions/${three}`)
-  assert.equal(kept.get(three)?.model, 'claude-x')
+  assert.equal(stored.get(three)?.model, 'claude-x')
   assert.ok(files.calls.includes(`fork ${one} Mine`))
-  assert.equal(refusal(await ask('POST', `/${one}/fork`, { titel: 'x' })), '400 invalid_request titel')
+  assert.equal(errorSummary(await send('POST', `/${one}/fork`, { titel: 'x' })), '400 invalid_request titel')
 })
 
 test('a fork needs no body', async (t) => {
-  const { ask, files } = await setUp(t)
-  assert.equal(parse(SessionReply, await ask('POST', `/${one}/fork`), 201).title, 'a copy')
-  parse(SessionReply, await ask('POST', `/${one}/fork`, {}), 201)
-  parse(SessionReply, await ask('POST', `/${one}/fork`, { title: null }), 201)
-  assert.equal(refusal(await ask('POST', `/${one}/fork`, '{')), '400 invalid_request')
+  const { send, files } = await setUp(t)
+  assert.equal(parse(SessionReply, await send('POST', `/${one}/fork`), 201).title, 'a copy')
+  parse(SessionReply, await send('POST', `/${one}/fork`, {}), 201)
+  parse(SessionReply, await send('POST', `/${one}/fork`, { title: null }), 201)
+  assert.equal(errorSummary(await send('POST', `/${one}/fork`, '{')), '400 invalid_request')
   assert.equal(files.calls.filter((call) => call === `fork ${one} null`).length, 3)
 })
 
 test('a session is deleted from files and store after an idle process has released it', async (t) => {
   const order: string[] = []
-  const { ask, files, kept } = await setUp(t, {
+  const { send, files, stored } = await setUp(t, {
     options: {
       release: async (id) => {
         order.push(`release ${id}`, ...files.calls.filter((call) => call.startsWith('remove')))
@@ -189,9 +189,9 @@ test('a session is deleted from files and store after an idle process has releas
       },
     },
   })
-  const answer = await ask('DELETE', `/${one}`)
+  const answer = await send('DELETE', `/${one}`)
   assert.deepEqual([answer.status, answer.body], [204, ''])
   assert.deepEqual(order, [`release ${one}`])
-  assert.deepEqual([files.sessions.has(one), kept.has(one)], [false, false])
-  assert.equal(refusal(await ask('DELETE', `/${one}`)), '404 session_not_found')
+  assert.deepEqual([files.sessions.has(one), stored.has(one)], [false, false])
+  assert.equal(errorSummary(await send('DELETE', `/${one}`)), '404 session_not_found')
 })

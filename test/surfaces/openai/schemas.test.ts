@@ -1,11 +1,11 @@
-// Checks what the OpenAI surface sends, with the real CLI and over a real connection, against the official SDK's own type
-// declarations. What the answers mean is tested in test/clients.
+// Checks what the OpenAI surface sends, with the real CLI and over a real connection, against the official SDK's own
+// type declarations. What the answers mean is tested in test/clients.
 //
 // Three things the declarations cannot describe:
-// - `reasoning_content` is an extra key that is customary among servers of thinking models; the SDK's types do not have it.
-//   A test makes sure that it is the only one.
-// - The list of models is a class of the SDK (`Page<Model>`) with an `object` and the `data`; the SDK does not declare the
-//   value of `object`, which is `list` in the vendor's API.
+// - `reasoning_content` is an extra key that is customary among servers of thinking models; the SDK's types do not have
+//   it. A test makes sure that it is the only one.
+// - The list of models is a class of the SDK (`Page<Model>`) with an `object` and the `data`; the SDK does not declare
+//   the value of `object`, which is `list` in the vendor's API.
 // - The last frame of a stream is the text `[DONE]`, or the error that broke it.
 import assert from 'node:assert/strict'
 import { after, type TestContext, test } from 'node:test'
@@ -59,7 +59,7 @@ function filledKeys(messages: readonly object[]): string[] {
   return [...new Set(keys.map(([key]) => key))].sort()
 }
 
-type Case = { ask: Json; says: string[]; ends: string }
+type Case = { ask: Json; filled: string[]; finish: string }
 
 const fromUser = (content: unknown) => [{ role: 'user', content }]
 const user = (fields: Json) => fromUser(step(fields))
@@ -76,134 +76,136 @@ const usage = { input_tokens: 12, output_tokens: 3, cache_read_input_tokens: 5, 
 const cases: Record<string, Case> = {
   text: {
     ask: { messages: user({ text: 'one two three', tokens: 3, usage }) },
-    says: ['content'],
-    ends: 'stop',
+    filled: ['content'],
+    finish: 'stop',
   },
-  'no text': { ask: { messages: user({ text: '' }) }, says: [], ends: 'stop' },
+  'no text': { ask: { messages: user({ text: '' }) }, filled: [], finish: 'stop' },
   metadata: {
     ask: { messages: user({ text: 'one' }), metadata: { purpose: 'a test' } },
-    says: ['content'],
-    ends: 'stop',
+    filled: ['content'],
+    finish: 'stop',
   },
   'thinking that is shown': {
     ask: { messages: user({ thinking: 3, text: 'one' }), reasoning_effort: 'low' },
-    says: ['content', 'reasoning_content'],
-    ends: 'stop',
+    filled: ['content', 'reasoning_content'],
+    finish: 'stop',
   },
   'one call': {
     ask: { messages: user({ tools: [inRome] }), tools: [weatherTool] },
-    says: ['tool_calls'],
-    ends: 'tool_calls',
+    filled: ['tool_calls'],
+    finish: 'tool_calls',
   },
   'a call without arguments': {
     ask: { messages: user({ tool: 'now' }), tools: [now] },
-    says: ['tool_calls'],
-    ends: 'tool_calls',
+    filled: ['tool_calls'],
+    finish: 'tool_calls',
   },
   'text before a call': {
     ask: { messages: user({ text: 'I will look.', tools: [inRome] }), tools: [weatherTool] },
-    says: ['content', 'tool_calls'],
-    ends: 'tool_calls',
+    filled: ['content', 'tool_calls'],
+    finish: 'tool_calls',
   },
   'thinking before calls at once': {
     ask: { messages: user({ thinking: 2, tools: [inRome, inOslo] }), tools: [weatherTool], reasoning: {} },
-    says: ['reasoning_content', 'tool_calls'],
-    ends: 'tool_calls',
+    filled: ['reasoning_content', 'tool_calls'],
+    finish: 'tool_calls',
   },
   'calls of both kinds at once': {
     ask: {
       messages: user({ tools: [inRome, { name: 'note', input: { input: 'It rains.' } }, inOslo] }),
       tools: [weatherTool, note],
     },
-    says: ['tool_calls'],
-    ends: 'tool_calls',
+    filled: ['tool_calls'],
+    finish: 'tool_calls',
   },
   'a call of a custom tool': {
     ask: { messages: user({ tool: 'note', input: { input: 'It rains.' } }), tools: [note] },
-    says: ['tool_calls'],
-    ends: 'tool_calls',
+    filled: ['tool_calls'],
+    finish: 'tool_calls',
   },
   'a legacy function call': {
     ask: { messages: user({ tools: [inRome] }), functions: [weatherTool.function] },
-    says: ['function_call'],
-    ends: 'function_call',
+    filled: ['function_call'],
+    finish: 'function_call',
   },
   'a length that is reached': {
     ask: { messages: user({ text: 'one two', tokens: 2, stop_reason: 'max_tokens' }), max_completion_tokens: 2 },
-    says: ['content'],
-    ends: 'length',
+    filled: ['content'],
+    finish: 'length',
   },
   'a stop sequence': {
     ask: { messages: user({ text: 'one END two', tokens: 11 }), stop: ['END'] },
-    says: ['content'],
-    ends: 'stop',
+    filled: ['content'],
+    finish: 'stop',
   },
   'a JSON object': {
     ask: { messages: user({ text: '{"city":"Rome"}', tokens: 3 }), response_format: { type: 'json_object' } },
-    says: ['content'],
-    ends: 'stop',
+    filled: ['content'],
+    finish: 'stop',
   },
   "a schema's JSON": {
     ask: {
       messages: user({ tool: 'StructuredOutput', input: { city: 'Rome' } }),
       response_format: { type: 'json_schema', json_schema: { name: 'city', strict: true, schema: citySchema } },
     },
-    says: ['content'],
-    ends: 'stop',
+    filled: ['content'],
+    finish: 'stop',
   },
   'text about an image': {
     ask: { messages: fromUser([{ type: 'text', text: step({ text: 'A dot.' }) }, image]) },
-    says: ['content'],
-    ends: 'stop',
+    filled: ['content'],
+    finish: 'stop',
   },
   "an agent's work": {
     ask: {
       model: `agent/${model}`,
       messages: fromUser(step({ text: 'I will look.', tool: 'Bash', input: command }) + step({ text: 'Done.' })),
     },
-    says: ['content'],
-    ends: 'stop',
+    filled: ['content'],
+    finish: 'stop',
   },
 }
 
-/** A whole answer has the text of a refusal in `refusal`. A stream has already sent it as content by the time it ends. */
+/**
+ * A whole answer has the text of a refusal in `refusal`. A stream has already sent it as content by the time it ends.
+ */
 const refusal: Json = { messages: user({ text: 'I will not.', stop_reason: 'refusal' }) }
 const emptyRefusal: Json = { messages: user({ text: '', stop_reason: 'refusal' }) }
 
 const wholeCases: Record<string, Case> = {
   ...cases,
-  'a refusal': { ask: refusal, says: ['refusal'], ends: 'content_filter' },
-  'a refusal without text': { ask: emptyRefusal, says: ['refusal'], ends: 'content_filter' },
+  'a refusal': { ask: refusal, filled: ['refusal'], finish: 'content_filter' },
+  'a refusal without text': { ask: emptyRefusal, filled: ['refusal'], finish: 'content_filter' },
 }
 
 const streamCases: Record<string, Case> = {
   ...cases,
-  'a refusal': { ask: refusal, says: ['content'], ends: 'content_filter' },
-  'a refusal without text': { ask: emptyRefusal, says: ['refusal'], ends: 'content_filter' },
+  'a refusal': { ask: refusal, filled: ['content'], finish: 'content_filter' },
+  'a refusal without text': { ask: emptyRefusal, filled: ['refusal'], finish: 'content_filter' },
   usage: {
     ask: { messages: user({ text: 'one', usage }), stream_options: { include_usage: true } },
-    says: ['content'],
-    ends: 'stop',
+    filled: ['content'],
+    finish: 'stop',
   },
 }
 
-for (const [what, { ask, says, ends }] of Object.entries(wholeCases)) {
+for (const [what, { ask, filled, finish }] of Object.entries(wholeCases)) {
   test(`a whole answer with ${what} matches the SDK's declarations`, async () => {
     const completion = await askWhole(ask)
     const { message, finish_reason } = completion.choices[0] ?? {}
-    assert.deepEqual([filledKeys([message ?? {}]), finish_reason], [says, ends])
+    assert.deepEqual([filledKeys([message ?? {}]), finish_reason], [filled, finish])
     assertFits('openai', 'ChatCompletion', completion)
-    const extra = says.includes('reasoning_content') ? ['/choices/0/message/reasoning_content'] : []
+    const extra = filled.includes('reasoning_content') ? ['/choices/0/message/reasoning_content'] : []
     assert.deepEqual(undeclaredIn('openai', 'ChatCompletion', completion), extra)
   })
 }
 
-for (const [what, { ask, says, ends }] of Object.entries(streamCases)) {
+for (const [what, { ask, filled, finish }] of Object.entries(streamCases)) {
   test(`each chunk of a stream with ${what} matches the SDK's declarations`, async () => {
     const chunks = await askStream(ask)
     const choices = chunks.flatMap((chunk) => chunk.choices)
     const keys = filledKeys(choices.map(({ delta }) => delta))
-    assert.deepEqual([keys, choices.at(-1)?.finish_reason], [says, ends])
+    assert.deepEqual([keys, choices.at(-1)?.finish_reason], [filled, finish])
     assert.equal(chunks.filter((chunk) => chunk.usage).length, ask.stream_options ? 1 : 0)
     for (const chunk of chunks) {
       assertFits('openai', 'ChatCompletionChunk', chunk)
@@ -289,7 +291,7 @@ test('a stream that breaks off ends with an error that the SDK can read complete
 function refusedCopies(typeName: string, value: unknown): string[] {
   const validate = sdkSchema('openai', typeName)
   assertFits('openai', typeName, value)
-  return [...brokenCopies('openai', typeName, value)].map(({ fault: defect, value: broken }) => {
+  return [...brokenCopies('openai', typeName, value)].map(({ problem: defect, value: broken }) => {
     assert.equal(validate(broken), false, `the check passes although ${defect}: ${JSON.stringify(broken)}`)
     assert.throws(() => assertFits('openai', typeName, broken), assert.AssertionError)
     return defect

@@ -85,7 +85,7 @@ function toResponse({ request }: ResponsePlan, { runId, createdAtMs }: ResponseF
   }
 }
 
-/** A response that has not ended yet. */
+/** A response that has not finished yet. */
 export const openResponse = (plan: ResponsePlan, facts: ResponseFacts, status: 'queued' | 'in_progress'): Response =>
   toResponse(plan, facts, { ...unfinished, status })
 

@@ -1,5 +1,5 @@
-// The items of requests to the Responses API as conversations: what is the system prompt, what the history, what the prompt; and the
-// faults in them, each told by the field that it stands in.
+// The items of requests to the Responses API as conversations: the system prompt, the history and the prompt; and the
+// errors in them, each with the field that it names.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ThinkingBlock } from '../../../../src/core/conversation.ts'
@@ -34,7 +34,7 @@ const reasoning = (...blocks: ThinkingBlock[]) => ({
   encrypted_content: encodeThinking(blocks),
 })
 
-/** As they come in a request. */
+/** Reads items as a request contains them. */
 function read(...items: unknown[]) {
   const { input } = parseBody(ResponseRequest, { model: 'sonnet', input: items })
   assert.ok(Array.isArray(input))
@@ -51,7 +51,7 @@ function refusal(...items: unknown[]): [string, string] {
     assert.ok(thrown.message.startsWith(`${field} `), thrown.message)
     return [field, thrown.message.slice(field.length + 1)]
   }
-  assert.fail('it was understood')
+  assert.fail('it was accepted')
 }
 
 const messages: [title: string, item: object, prompt: object[]][] = [
@@ -59,10 +59,10 @@ const messages: [title: string, item: object, prompt: object[]][] = [
   ['without a type', { role: 'user', content: 'hi' }, [text('hi')]],
   ['with null for a type', { type: null, role: 'user', content: 'hi' }, [text('hi')]],
   ['of one part', { role: 'user', content: [{ type: 'input_text', text: 'hi' }] }, [text('hi')]],
-  ['of chat completions’ own part', { role: 'user', content: [text('hi')] }, [text('hi')]],
-  ['with fields of no meaning', { ...user, id: 'msg_1', status: 'completed', phase: 'x' }, [text('hi')]],
+  ['of a chat completions part', { role: 'user', content: [text('hi')] }, [text('hi')]],
+  ['with fields without effect', { ...user, id: 'msg_1', status: 'completed', phase: 'x' }, [text('hi')]],
   [
-    'of several parts, the blank ones left out',
+    'of several parts, without the blank ones',
     {
       role: 'user',
       content: [
@@ -74,18 +74,18 @@ const messages: [title: string, item: object, prompt: object[]][] = [
     [text('a'), text('b')],
   ],
   [
-    'of a picture',
+    'of an image',
     { role: 'user', content: [{ type: 'input_image', detail: 'low', image_url: `data:image/png;base64,${png}` }] },
     [{ type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } }],
   ],
 ]
 for (const [title, item, prompt] of messages) {
-  test(`a message of the user ${title} is the prompt`, () => {
+  test(`a user message ${title} is the prompt`, () => {
     assert.deepEqual(read(item), { system: [], history: [], prompt, ignored: [] })
   })
 }
 
-test('a file of the user is a document', () => {
+test('a file in a user message is a document', () => {
   const { prompt } = read({
     role: 'user',
     content: [{ type: 'input_file', filename: 'a.pdf', file_data: `data:application/pdf;base64,${pdf}` }],
@@ -93,7 +93,7 @@ test('a file of the user is a document', () => {
   assert.partialDeepStrictEqual(prompt, [{ type: 'document', source: { data: pdf }, title: 'a.pdf' }])
 })
 
-test('instructions before the first words are the system prompt, later ones stay in their place', () => {
+test('instructions at the start are the system prompt, later ones stay where they are', () => {
   const { system, history, prompt } = read(
     { role: 'system', content: 'One.' },
     { role: 'developer', content: [{ type: 'input_text', text: 'Two.' }] },
@@ -111,7 +111,7 @@ test('instructions before the first words are the system prompt, later ones stay
   assert.deepEqual(prompt, [text('<system-message>\nFour.\n</system-message>'), text('Go on.')])
 })
 
-test('an answer comes back with its parts, also what it declined', () => {
+test('an answer keeps its parts, including a refusal', () => {
   const { history } = read(
     user,
     {
@@ -129,7 +129,7 @@ test('an answer comes back with its parts, also what it declined', () => {
   assert.deepEqual(history, [turn('user', 'hi'), turn('assistant', 'No,', 'never.')])
 })
 
-test('an answer before all else has an opening put before it', () => {
+test('a conversation that starts with an answer gets an opening before it', () => {
   const { history } = read({ role: 'assistant', content: 'Welcome.' }, user)
   assert.deepEqual(
     history.map(({ role }) => role),
@@ -137,7 +137,7 @@ test('an answer before all else has an opening put before it', () => {
   )
 })
 
-test('calls one after the other are turns of their own', () => {
+test('calls with outputs between them are separate turns', () => {
   const { history, prompt } = read(user, call('a'), output('a', 'A'), call('b'), output('b', 'B'))
   assert.deepEqual(history, [
     turn('user', 'hi'),
@@ -148,13 +148,13 @@ test('calls one after the other are turns of their own', () => {
   assert.deepEqual(prompt, [result('b', text('B'))])
 })
 
-test('calls beside one another are one turn, whatever the order of their outputs', () => {
+test('adjacent calls are one turn, whatever the order of their outputs', () => {
   const { history, prompt } = read(user, call('a'), custom('b'), output('b', 'B'), output('a', 'A'))
   assert.deepEqual(history.at(-1), { role: 'assistant', content: [used('a'), used('b', 'sql', { input: 'select 1' })] })
   assert.deepEqual(prompt, [result('b', text('B')), result('a', text('A'))])
 })
 
-test('what is said before, between and after calls and outputs stays where it is', () => {
+test('text before, between and after calls and outputs stays in the right message', () => {
   const { history, prompt } = read(
     user,
     { role: 'assistant', content: 'I look.' },
@@ -168,7 +168,7 @@ test('what is said before, between and after calls and outputs stays where it is
   assert.deepEqual(prompt, [result('a', text('seen')), result('b', text('seen')), text('And?')])
 })
 
-test('the output of either kind of call answers the other, and its parts are blocks', () => {
+test('an output of either type answers a call of either type, and its parts are blocks', () => {
   const parts = [
     { type: 'input_text', text: 'a' },
     { type: 'input_image', image_url: `data:image/png;base64,${png}` },
@@ -180,13 +180,13 @@ test('the output of either kind of call answers the other, and its parts are blo
     { type: 'custom_tool_call_output', call_id: 'a', output: parts },
     { type: 'function_call_output', call_id: 'b', output: 'b' },
   )
-  const picture = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } }
-  assert.deepEqual(prompt, [result('a', text('a'), picture), result('b', text('b'))])
+  const image = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } }
+  assert.deepEqual(prompt, [result('a', text('a'), image), result('b', text('b'))])
 })
 
 for (const [title, value] of [
   ['null', null],
-  ['left out', undefined],
+  ['missing', undefined],
   ['blank', ' '],
   ['an empty list', []],
 ] as const) {
@@ -201,22 +201,22 @@ test('the same id in a later turn is another call', () => {
   assert.deepEqual(prompt, [result('a_2', text('B'))])
 })
 
-const argumentCases: [title: string, given: unknown, input: object][] = [
+const argumentCases: [title: string, args: unknown, input: object][] = [
   ['an object', { row: 1 }, { row: 1 }],
   ['nothing', undefined, {}],
   ['null', null, {}],
   ['an empty string', '', {}],
-  ['white space', ' \n', {}],
+  ['whitespace', ' \n', {}],
   ['JSON', '{"a":{"b":[null]}}', { a: { b: [null] } }],
 ]
-for (const [title, given, input] of argumentCases) {
-  test(`arguments that are ${title} are understood`, () => {
-    const { history } = read(user, call('a', { arguments: given }), output('a'))
+for (const [title, args, input] of argumentCases) {
+  test(`arguments that are ${title} are accepted`, () => {
+    const { history } = read(user, call('a', { arguments: args }), output('a'))
     assert.deepEqual(history.at(-1), { role: 'assistant', content: [used('a', 'look', input)] })
   })
 }
 
-test('a call in a namespace is known by both its names', () => {
+test('a call in a namespace gets a name made of both names', () => {
   const { history } = read(
     user,
     call('a', { namespace: 'fs' }),
@@ -227,7 +227,7 @@ test('a call in a namespace is known by both its names', () => {
   assert.deepEqual(history.at(-1), { role: 'assistant', content: [used('a', 'fs__look'), used('b', 'look')] })
 })
 
-test('thinking of ours goes before what the model said next', () => {
+test('encrypted thinking goes before the next text or call of the model', () => {
   const redacted: ThinkingBlock = { type: 'redacted_thinking', data: 'dark' }
   const { history } = read(
     user,
@@ -242,7 +242,7 @@ test('thinking of ours goes before what the model said next', () => {
   assert.deepEqual(history[3], { role: 'assistant', content: [thought('Two'), text('Done.')] })
 })
 
-test('thinking in the middle of a turn stays between what was said before and after it', () => {
+test('thinking in the middle of a turn stays between the text before and after it', () => {
   const { history } = read(
     user,
     reasoning(thought('One')),
@@ -258,10 +258,10 @@ test('thinking in the middle of a turn stays between what was said before and af
 })
 
 for (const [title, next] of [
-  ['a message of the user', { role: 'user', content: 'And?' }],
+  ['a user message', { role: 'user', content: 'And?' }],
   ['instructions', { role: 'developer', content: 'Be brief.' }],
 ] as const) {
-  test(`thinking before ${title} was cut short and is left out, also for what follows`, () => {
+  test(`thinking before ${title} was cut short and is left out, also from later messages`, () => {
     const { history } = read(
       user,
       { role: 'assistant', content: 'A' },
@@ -283,25 +283,25 @@ test('thinking before an output is left out', () => {
   assert.doesNotMatch(JSON.stringify([history, prompt]), /lost/)
 })
 
-const mine = encodeThinking([thought('mine')])
-const foreign: [title: string, given: unknown][] = [
-  ['of somebody else', 'gAAAAABo'],
+const own = encodeThinking([thought('own')])
+const foreign: [title: string, content: unknown][] = [
+  ['of another vendor', 'gAAAAABo'],
   ['that is missing', undefined],
   ['that is null', null],
   ['that is empty', ''],
-  ['cut in the middle', mine.slice(0, -9)],
-  ['with another prefix', mine.replace('cs1.', 'cs2.')],
-  ['of no base64', 'cs1.%%%'],
-  ['of JSON that is no list', `cs1.${Buffer.from('{"type":"thinking"}').toString('base64url')}`],
+  ['cut in the middle', own.slice(0, -9)],
+  ['with another prefix', own.replace('cs1.', 'cs2.')],
+  ['that is not base64', 'cs1.%%%'],
+  ['of JSON that is not a list', `cs1.${Buffer.from('{"type":"thinking"}').toString('base64url')}`],
   ['of a block of another type', `cs1.${Buffer.from('[{"type":"text","text":"x"}]').toString('base64url')}`],
   [
-    'of a block with more fields',
+    'of a block with an extra field',
     `cs1.${Buffer.from('[{"type":"thinking","thinking":"x","signature":"s","cache_control":{}}]').toString('base64url')}`,
   ],
-  ['of nothing after the prefix', 'cs1.'],
+  ['with nothing after the prefix', 'cs1.'],
 ]
 for (const [title, content] of foreign) {
-  test(`thinking ${title} is passed over without a word`, () => {
+  test(`thinking ${title} is ignored silently`, () => {
     const item = {
       type: 'reasoning',
       id: 'rs_1',
@@ -314,13 +314,13 @@ for (const [title, content] of foreign) {
   })
 }
 
-test('thinking that is carried comes back as it was, whatever is in it', () => {
+test('encoded thinking decodes to the same blocks, whatever they contain', () => {
   const blocks: ThinkingBlock[] = [thought('ä🦉\u0000\u2028"', 'a+/='), { type: 'redacted_thinking', data: '' }]
   assert.deepEqual(decodeThinking(encodeThinking(blocks)), blocks)
   assert.deepEqual(decodeThinking(encodeThinking([])), [])
 })
 
-test('items of other types are left out and named, and what is beside them is read', () => {
+test('items of other types are left out and reported, and the items around them are read', () => {
   const { prompt, history, ignored } = read(
     { type: 'compaction', encrypted_content: 'x' },
     user,
@@ -336,16 +336,16 @@ test('items of other types are left out and named, and what is beside them is re
   assert.deepEqual(prompt, [result('a', text('seen'))])
 })
 
-const ends = /must end with a user's message or a call's output/
-const empty = /must have a message of the user that is not empty/
+const ends = /must end with a user message or the output of a call/
+const empty = /must contain a user message that is not empty/
 const noOutput = /has no output: each call must be followed by an item with its output/
-const orphan = /answers no call of the items before it that is still open/
+const orphan = /matches no call of the preceding items that is still open/
 const notText = /must be text in a message of this role/
 const notNothing = /must be a string that is not empty/
 const refusals: [title: string, items: unknown[], field: string, what: RegExp][] = [
   ['nothing at all', [], 'input', empty],
   ['instructions only', [{ role: 'system', content: 'x' }], 'input', empty],
-  ['nothing but white space', [{ role: 'user', content: ' \n\t' }], 'input', empty],
+  ['nothing but whitespace', [{ role: 'user', content: ' \n\t' }], 'input', empty],
   ['an empty list of parts', [{ role: 'user', content: [] }], 'input', empty],
   ['nothing but items that are left out', [{ type: 'web_search_call' }], 'input', empty],
   ['thinking only', [reasoning(thought('x'))], 'input', empty],
@@ -359,11 +359,11 @@ const refusals: [title: string, items: unknown[], field: string, what: RegExp][]
     'input[2]',
     noOutput,
   ],
-  ['an output of no call', [user, output('a')], 'input[1].call_id', orphan],
+  ['an output without a call', [user, output('a')], 'input[1].call_id', orphan],
   ['an output before its call', [user, output('a'), call('a')], 'input[1].call_id', orphan],
   ['a second output of a call', [user, call('a'), output('a'), output('a')], 'input[3].call_id', orphan],
   ['an output of another call', [user, call('a'), output('b')], 'input[2].call_id', orphan],
-  ['an id of two open calls', [user, call('a'), custom('a')], 'input[2].call_id', /is the id of another call as well/],
+  ['an id of two open calls', [user, call('a'), custom('a')], 'input[2].call_id', /is also the id of another call/],
   ['a call with an empty id', [user, call('')], 'input[1].call_id', notNothing],
   ['a call without an id', [user, call('a', { call_id: undefined })], 'input[1].call_id', /is required/],
   ['an output with an empty id', [user, output('')], 'input[1].call_id', notNothing],
@@ -381,24 +381,24 @@ const refusals: [title: string, items: unknown[], field: string, what: RegExp][]
     /must be a string or an array/,
   ],
   [
-    'an output of an unknown part',
+    'an output with an unknown part',
     [user, call('a'), output('a', [{ type: 'x' }])],
     'input[2].output[0].type',
     /must be a content part/,
   ],
   [
-    'an output of a picture that is elsewhere',
+    'an output with an image by URL',
     [user, call('a'), output('a', [{ type: 'input_image', image_url: 'https://example.org/a.png' }])],
     'input[2].output[0].image_url',
     /must be a data: URL/,
   ],
   ['an item without a role or a type', [{ content: 'x' }], 'input[0].role', /is required/],
-  ['a role that is none', [{ role: 'tool', content: 'x' }], 'input[0].role', /must be one of system, developer/],
+  ['an unknown role', [{ role: 'tool', content: 'x' }], 'input[0].role', /must be one of system, developer/],
   ['a message without content', [{ role: 'user' }], 'input[0].content', /is required/],
   ['a message of null', [{ role: 'user', content: null }], 'input[0].content', /must be a string or an array/],
   ['a message of a number', [user, { role: 'user', content: 7 }], 'input[1].content', /must be a string or an array/],
   [
-    'a part of no type',
+    'a part without a type',
     [{ role: 'user', content: [{}] }],
     'input[0].content[0].type',
     /is required|must be a content part/,
@@ -410,31 +410,31 @@ const refusals: [title: string, items: unknown[], field: string, what: RegExp][]
     /is required/,
   ],
   [
-    'a picture that is elsewhere',
+    'an image by URL',
     [{ role: 'user', content: [{ type: 'input_image', image_url: 'https://example.org/a.png' }] }],
     'input[0].content[0].image_url',
     /must be a data: URL/,
   ],
   [
-    'a picture by its id',
+    'an image by id',
     [{ role: 'user', content: [{ type: 'input_image', file_id: 'file_1' }] }],
     'input[0].content[0].image_url',
     /is required/,
   ],
   [
-    'a file by its id',
+    'a file by id',
     [{ role: 'user', content: [{ type: 'input_file', file_id: 'file_1' }] }],
     'input[0].content[0].file_id',
-    /cannot be used/,
+    /is not supported/,
   ],
   [
-    'a picture in an answer',
+    'an image in an answer',
     [user, { role: 'assistant', content: [{ type: 'input_image', image_url: `data:image/png;base64,${png}` }] }],
     'input[1].content[0].type',
     notText,
   ],
   [
-    'a picture in instructions',
+    'an image in instructions',
     [{ role: 'developer', content: [{ type: 'input_image', image_url: `data:image/png;base64,${png}` }] }],
     'input[0].content[0].type',
     notText,
@@ -444,14 +444,14 @@ const refusals: [title: string, items: unknown[], field: string, what: RegExp][]
   ['an item that is null', [user, null], 'input[1]', /must be an item, as an object/],
   ['an item whose type is a number', [{ type: 7 }], 'input[0].type', /must be a string/],
   [
-    'thinking that is no text',
+    'encrypted thinking that is not a string',
     [{ type: 'reasoning', encrypted_content: 7 }],
     'input[0].encrypted_content',
     /must be a string/,
   ],
 ]
 for (const [title, items, field, what] of refusals) {
-  test(`a conversation with ${title} is refused by the name of its field`, () => {
+  test(`a conversation with ${title} is refused, naming the field`, () => {
     const [named, message] = refusal(...items)
     assert.equal(named, field)
     assert.match(message, what)
@@ -460,14 +460,14 @@ for (const [title, items, field, what] of refusals) {
 
 const deep = `{"a":${'['.repeat(100)}${']'.repeat(100)}}`
 for (const [title, args, what] of [
-  ['no JSON', '{"a":', /must be a JSON object, written as a string/],
+  ['invalid JSON', '{"a":', /must be a JSON object, written as a string/],
   ['a list', '[1]', /must be a JSON object, written as a string/],
   ['JSON null', 'null', /must be a JSON object, written as a string/],
   ['a JSON string', '"x"', /must be a JSON object, written as a string/],
-  ['nested without end', deep, /nested more than 64 levels/],
+  ['nested too deeply', deep, /nested more than 64 levels/],
   ['a number', 7, /must be a string of JSON/],
 ] as const) {
-  test(`arguments that are ${title} are refused by the name of their field`, () => {
+  test(`arguments that are ${title} are refused, naming the field`, () => {
     const [named, message] = refusal(user, call('a', { arguments: args }))
     assert.equal(named, 'input[1].arguments')
     assert.match(message, what)

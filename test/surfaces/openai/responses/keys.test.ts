@@ -1,5 +1,5 @@
-// Whose responses are whose: each key has its own, an administrator has all, and what a key may not do it cannot do by a response. Every
-// route against every scope is in test/security/routes.test.ts.
+// Who may access which responses: a key sees only its own, an administrator sees all, and a response gives a key no
+// further rights. Every route against every scope is tested in test/security/routes.test.ts.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Scope } from '../../../../src/core/key-record.ts'
@@ -11,7 +11,7 @@ const path = '/v1/responses'
 const gone = [404, null, 'response_id']
 const missing = [400, 'previous_response_not_found', 'previous_response_id']
 
-/** A response of one key, and another key. */
+/** A response of one key, and a second key. */
 async function setUpTwo(t: TestContext, ...scopes: Scope[]) {
   const scene = await setUp(t, goodRun(['a secret']), { requiresKey: true })
   const mine = await scene.key('chat')
@@ -21,7 +21,7 @@ async function setUpTwo(t: TestContext, ...scopes: Scope[]) {
 }
 
 for (const scope of ['chat', 'agent'] as const) {
-  test(`a response is not there for another key with the scope ${scope}, on no route`, async (t) => {
+  test(`a response does not exist for another key with the scope ${scope}, on any route`, async (t) => {
     const { get, post, remove, mine, other, response, id, agent } = await setUpTwo(t, scope)
     for (const rest of ['', '?stream=true', '/input_items']) {
       const answer = await get(`${path}/${id}${rest}`, other)
@@ -38,14 +38,14 @@ for (const scope of ['chat', 'agent'] as const) {
   })
 }
 
-test('an error tells a response of another key no differently from one that never was', async (t) => {
+test("the error for another key's response is the same as for an unknown one", async (t) => {
   const { get, other, id } = await setUpTwo(t, 'chat')
   const never = `resp_${'0'.repeat(32)}`
   const [theirs, nobodys] = [await get(`${path}/${id}`, other), await get(`${path}/${never}`, other)]
   assert.equal(theirs.text.replaceAll(id, never), nobodys.text)
 })
 
-test('a response in progress cannot be ended by another key', async (t) => {
+test('another key cannot cancel or delete a response in progress', async (t) => {
   const scene = await setUpTwo(t, 'agent')
   scene.agent.script = silent
   const { id } = await scene.make({ background: true }, scene.mine)
@@ -56,7 +56,7 @@ test('a response in progress cannot be ended by another key', async (t) => {
   assert.equal(responseOf(await scene.post(`${path}/${id}/cancel`, {}, scene.mine)).status, 'cancelled')
 })
 
-test('an administrator sees all responses, goes on from them and deletes them', async (t) => {
+test('an administrator can read, continue and delete all responses', async (t) => {
   const { get, post, remove, mine, other, response, id, agent } = await setUpTwo(t, 'admin')
   assert.deepEqual(responseOf(await get(`${path}/${id}`, other)), response)
   assert.equal(eventsIn(await get(`${path}/${id}?stream=true`, other)).at(-1)?.type, 'response.completed')
@@ -70,7 +70,7 @@ test('an administrator sees all responses, goes on from them and deletes them', 
   assert.deepEqual(errorOf(await get(`${path}/${id}`, mine)), gone)
 })
 
-test('a conversation that another key has a part in cannot be gone on from by the key whose end it is', async (t) => {
+test('a third key cannot continue a conversation of other keys', async (t) => {
   const { post, key, id, other } = await setUpTwo(t, 'admin')
   const next = responseOf(await post(path, { ...hello, previous_response_id: id }, other))
   const third = await key('chat')
@@ -82,7 +82,7 @@ for (const [scope, status] of [
   ['agent', 200],
   ['admin', 200],
 ] as const) {
-  test(`a key with the scope ${scope} is told ${status} of agent models, also to go on with them`, async (t) => {
+  test(`a key with the scope ${scope} gets ${status} for agent models, also to continue a conversation`, async (t) => {
     const { post, key, make } = await setUp(t, undefined, { requiresKey: true })
     const mine = await key(scope)
     const { id } = await make({}, mine)
@@ -100,7 +100,7 @@ for (const [scope, status] of [
   })
 }
 
-test('without a key nothing is made or told', async (t) => {
+test('without a key nothing can be created or read', async (t) => {
   const { get, post, remove, id, agent } = await setUpTwo(t, 'chat')
   const answers = [
     await post(path, hello),
@@ -114,7 +114,7 @@ test('without a key nothing is made or told', async (t) => {
   assert.equal(agent.requests.length, 1)
 })
 
-test('the same idempotency key of two callers is two responses', async (t) => {
+test('the same idempotency key from two callers creates two responses', async (t) => {
   const { post, mine, other, agent } = await setUpTwo(t, 'chat')
   const ids: string[] = []
   for (const caller of [mine, other, mine]) {

@@ -1,5 +1,5 @@
-// Runs as responses, whole and as events: the order and the numbers of the events, what each kind of answer is told as, and that both
-// ways say the same. Every response and every event is held against its schema.
+// Runs as responses, whole and as events: the order and the numbers of the events, how each kind of answer is written,
+// and that both forms agree. Every response and every event is checked against its schema.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -28,7 +28,7 @@ const look = { type: 'function', name: 'look' }
 const sql = { type: 'custom', name: 'sql' }
 const tools = [look, sql, { type: 'namespace', name: 'fs', tools: [look, sql] }]
 const summary = { reasoning: { summary: 'auto' } }
-const carried = { include: ['reasoning.encrypted_content'] }
+const encrypted = { include: ['reasoning.encrypted_content'] }
 
 function planFrom(body: object = {}, isAgent = false): ResponsePlan {
   const parsed = parseBody(ResponseRequest, { model: 'sonnet', input: 'hi', ...(isAgent ? {} : { tools }), ...body })
@@ -55,7 +55,7 @@ function whole(plan: ResponsePlan, events: readonly RunEvent[], end: Partial<Run
   return Response.parse(answer.toResponse(last, facts))
 }
 
-/** All events, held against the rules that hold for every stream. */
+/** All events, checked against the rules for every stream. */
 function streamed(plan: ResponsePlan, events: readonly RunEvent[], end: Partial<RunEnd> = {}): ResponseEvent[] {
   const encoder = new ResponseEvents(plan, facts)
   return inOrder([runStart(), ...events, runEnd(end)].flatMap((event) => encoder.encode(event)))
@@ -89,7 +89,7 @@ function inOrder(events: readonly ResponseEvent[]): ResponseEvent[] {
 }
 
 const typesOf = (events: readonly ResponseEvent[]) => events.map(({ type }) => type.replace(/^response\./, ''))
-/** The types between the two that begin a stream and the one that ends it. */
+/** The types between the two that start a stream and the one that ends it. */
 const between = (events: readonly ResponseEvent[]) => typesOf(events).slice(2, -1)
 
 function lastOf(events: readonly ResponseEvent[]): Response {
@@ -108,10 +108,10 @@ const textTypes = (deltas: number) => [
   'content_part.done',
   'output_item.done',
 ]
-const callTypes = (deltas: number, of = 'function_call_arguments') => [
+const callTypes = (deltas: number, type = 'function_call_arguments') => [
   'output_item.added',
-  ...Array(deltas).fill(`${of}.delta`),
-  `${of}.done`,
+  ...Array(deltas).fill(`${type}.delta`),
+  `${type}.done`,
   'output_item.done',
 ]
 const summaryTypes = (deltas: number) => [
@@ -149,7 +149,7 @@ const customCall = (index: number, id: string, input: string, more: object = {})
   ...more,
 })
 
-test('a response has every field that clients look for', () => {
+test('a response has every field that clients expect', () => {
   const response = whole(planFrom(), textBlock(0, ['Hel', 'lo']), {
     usage: { inputTokens: 10, outputTokens: 5, cacheReadInputTokens: 3, cacheCreationInputTokens: 2, raw: {} },
     durationMs: 7_400,
@@ -196,7 +196,7 @@ test('a response has every field that clients look for', () => {
   })
 })
 
-test('a response says what was asked', () => {
+test('a response repeats the fields of its request', () => {
   const requested = {
     background: true,
     instructions: 'Be brief.',
@@ -231,7 +231,7 @@ test('text is one item with one part, and its events are in order', () => {
   assert.deepEqual(lastOf(events).output, [message(0, 'Hello')])
 })
 
-test('what was told is not changed by what comes after it', () => {
+test('later events do not change those already emitted', () => {
   const encoder = new ResponseEvents(planFrom(summary), facts)
   const seen: [ResponseEvent, string][] = []
   const events = [
@@ -245,7 +245,7 @@ test('what was told is not changed by what comes after it', () => {
   for (const [event, before] of seen) assert.equal(JSON.stringify(event), before)
 })
 
-test('the first two events tell of a response in progress without output', () => {
+test('the first two events contain a response in progress without output', () => {
   const [created, progress] = streamed(planFrom(), [])
   for (const event of [created, progress]) {
     assert.partialDeepStrictEqual(event, {
@@ -254,13 +254,13 @@ test('the first two events tell of a response in progress without output', () =>
   }
 })
 
-test('an answer of nothing is completed without output', () => {
+test('an empty answer is completed without output', () => {
   for (const response of [whole(planFrom(), []), lastOf(streamed(planFrom(), []))]) {
     assert.deepEqual([response.status, response.output], ['completed', []])
   }
 })
 
-test('thinking is an item of its own where its summary is wanted', () => {
+test('thinking is an item of its own if a summary is requested', () => {
   const events = streamed(planFrom(summary), [...thinkingBlock(0, ['One', ' two']), ...textBlock(1, ['Hi'])])
   assert.deepEqual(between(events), [...summaryTypes(2), ...textTypes(1)])
   assert.deepEqual(lastOf(events).output, [
@@ -274,8 +274,8 @@ test('thinking is an item of its own where its summary is wanted', () => {
   ])
 })
 
-test('thinking that is only to be given back shows no words, and its signature with them', () => {
-  const events = streamed(planFrom(carried), [
+test('encrypted thinking has no summary, and contains its text and signature', () => {
+  const events = streamed(planFrom(encrypted), [
     ...thinkingBlock(0, ['One'], 'sig-1'),
     ...thinkingBlock(1, ['Two'], 'sig-2'),
     redacted(2, 'dark'),
@@ -295,30 +295,33 @@ test('thinking that is only to be given back shows no words, and its signature w
   assert.equal(added.item.encrypted_content, undefined)
 })
 
-test('thinking that was withheld from the first word on can be given back', () => {
-  const [reasoning] = whole(planFrom({ ...summary, ...carried }), [redacted(0, 'dark'), ...textBlock(1, ['Hi'])]).output
+test('redacted thinking can be sent back', () => {
+  const [reasoning] = whole(planFrom({ ...summary, ...encrypted }), [
+    redacted(0, 'dark'),
+    ...textBlock(1, ['Hi']),
+  ]).output
   assert.ok(reasoning?.type === 'reasoning')
   assert.deepEqual(reasoning.summary, [])
   assert.deepEqual(decodeThinking(reasoning.encrypted_content ?? ''), [{ type: 'redacted_thinking', data: 'dark' }])
 })
 
-test('thinking with a signature and no words can be given back', () => {
-  const [reasoning] = whole(planFrom(carried), [...thinkingBlock(0, [], 'sig'), ...textBlock(1, ['Hi'])]).output
+test('thinking with a signature and no text can be sent back', () => {
+  const [reasoning] = whole(planFrom(encrypted), [...thinkingBlock(0, [], 'sig'), ...textBlock(1, ['Hi'])]).output
   assert.ok(reasoning?.type === 'reasoning')
   assert.deepEqual(decodeThinking(reasoning.encrypted_content ?? ''), [
     { type: 'thinking', thinking: '', signature: 'sig' },
   ])
 })
 
-test('thinking that nobody asked for is not told', () => {
+test('thinking that was not requested is not shown', () => {
   for (const body of [{}, { reasoning: { effort: 'none', summary: 'auto' } }]) {
     const events = streamed(planFrom(body), [...thinkingBlock(0, ['One']), redacted(1, 'x'), ...textBlock(2, ['Hi'])])
     assert.deepEqual(between(events), textTypes(1))
   }
 })
 
-test('thinking between calls carries what was thought before each', () => {
-  const { output } = whole(planFrom(carried), [
+test('each encrypted thinking item contains the thinking before its call', () => {
+  const { output } = whole(planFrom(encrypted), [
     ...thinkingBlock(0, ['One']),
     ...toolBlock(1, 'toolu_1', 'look', []),
     ...thinkingBlock(2, ['Two']),
@@ -337,7 +340,7 @@ test('thinking between calls carries what was thought before each', () => {
   )
 })
 
-test('calls are items by their own ids, with their arguments piece by piece', () => {
+test('calls are items with ids of their own, and their arguments come in pieces', () => {
   const events = streamed(
     planFrom(),
     [
@@ -365,7 +368,7 @@ test('calls are items by their own ids, with their arguments piece by piece', ()
   ])
 })
 
-test('custom calls are told with their text alone', () => {
+test('custom calls contain only their text', () => {
   const events = streamed(
     planFrom(),
     [
@@ -384,7 +387,7 @@ test('custom calls are told with their text alone', () => {
   ])
 })
 
-test('a call of a tool in a namespace is told by both its names', () => {
+test('a call of a tool in a namespace has both of its names', () => {
   const events = streamed(planFrom(), [
     ...toolBlock(0, 'toolu_1', 'fs__look', ['{}']),
     ...toolBlock(1, 'toolu_2', 'fs__sql', ['{"input":"x"}']),
@@ -397,7 +400,7 @@ test('a call of a tool in a namespace is told by both its names', () => {
   assert.partialDeepStrictEqual(added, [{ item: { namespace: 'fs' } }, { item: { namespace: 'fs' } }])
 })
 
-test('calls that are none of the client’s, and more than one where only one is wanted, are not told', () => {
+test('calls of tools that are not the client’s are left out, as are all but the first without parallel calls', () => {
   const events = [
     ...toolBlock(0, 'toolu_0', 'Bash', ['{"command":"ls"}']),
     ...toolBlock(1, 'toolu_1', 'look', ['{}']),
@@ -409,7 +412,7 @@ test('calls that are none of the client’s, and more than one where only one is
   }
 })
 
-test('a refusal without words is a part of its own in a completed response', () => {
+test('a refusal without text is a part of its own in a completed response', () => {
   const events = streamed(planFrom(), [], { stopReason: 'refusal' })
   assert.deepEqual(between(events), [
     'output_item.added',
@@ -427,7 +430,7 @@ test('a refusal without words is a part of its own in a completed response', () 
   assert.ok(part?.type === 'refusal' && part.refusal !== '')
 })
 
-test('words that the model took back are cut by a filter', () => {
+test('text before a refusal leaves the response incomplete because of the content filter', () => {
   const events = streamed(planFrom(), textBlock(0, ['I would']), { stopReason: 'refusal' })
   const response = lastOf(events)
   assert.deepEqual(
@@ -452,7 +455,7 @@ for (const stopReason of ['max_tokens', 'model_context_window_exceeded']) {
   })
 }
 
-test('a call that ends at a limit is incomplete, and what was said before it is not', () => {
+test('a call that ends at a limit is incomplete, and the items before it are completed', () => {
   const cut: RunEvent[] = [
     ...textBlock(0, ['I look.']),
     ...toolBlock(1, 'toolu_1', 'look', ['{}']),
@@ -475,7 +478,7 @@ test('thinking that ends at a limit is incomplete', () => {
 const schema = { text: { format: { type: 'json_schema', name: 'x', schema: { type: 'object' } } } }
 const object = { text: { format: { type: 'json_object' } } }
 
-test('an answer by a schema is told at the end, as the JSON that fits', () => {
+test('an answer with a schema comes at the end, as the JSON that fits', () => {
   const end = { structuredOutput: { a: [1] }, result: 'words' }
   const events = streamed(planFrom(schema), textBlock(0, ['not ', 'this']), end)
   assert.deepEqual(between(events), textTypes(1))
@@ -483,17 +486,17 @@ test('an answer by a schema is told at the end, as the JSON that fits', () => {
   assert.deepEqual(whole(planFrom(schema), textBlock(0, ['not this']), end), lastOf(events))
 })
 
-test('an answer of an object is told without what stands around it', () => {
+test('a JSON object is returned without the text around it', () => {
   const answer = textBlock(0, ['Here: ```json\n{"a"', ':1}\n``` done'])
   assert.deepEqual(lastOf(streamed(planFrom(object), answer)).output, [message(0, '{"a":1}')])
   assert.deepEqual(whole(planFrom(object), answer).output, [message(0, '{"a":1}')])
 })
 
 for (const [title, body] of [
-  ['by a schema', schema],
-  ['of an object', object],
+  ['with a schema', schema],
+  ['as a JSON object', object],
 ] as const) {
-  test(`an answer ${title} that does not fit is an error, after the words that were told`, () => {
+  test(`an answer ${title} that does not fit is an error after the text already emitted`, () => {
     const misfit = (thrown: unknown) => thrown instanceof AppError && /fits text\.format/.test(thrown.message)
     assert.throws(() => whole(planFrom(body), textBlock(0, ['No.'])), misfit)
     const encoder = new ResponseEvents(planFrom(body), facts)
@@ -507,13 +510,13 @@ for (const [title, body] of [
   })
 }
 
-test('a call where JSON was asked for is a call', () => {
+test('a call remains a call if JSON was requested', () => {
   const call = toolBlock(0, 'toolu_1', 'look', ['{}'])
   for (const body of [schema, object])
     assert.deepEqual(whole(planFrom(body), call).output, [functionCall(0, 'toolu_1', '{}')])
 })
 
-test('an agent’s texts are paragraphs in a stream, and the last one holds in the end', () => {
+test('an agent’s texts are paragraphs in a stream, and a whole response contains only the last one', () => {
   const events = [...textBlock(0, ['First.']), ...textBlock(1, ['Second', '.'])]
   const plan = planFrom({}, true)
   assert.deepEqual(lastOf(streamed(plan, events, { result: 'Second.' })).output, [message(0, 'First.\n\nSecond.')])
@@ -521,23 +524,23 @@ test('an agent’s texts are paragraphs in a stream, and the last one holds in t
   assert.deepEqual([response.output, response.model], [[message(0, 'Second.')], 'agent/claude-sonnet-5'])
 })
 
-test('an agent that says nothing in the end has said what it said on the way', () => {
+test('if an agent’s result is empty, its earlier texts are the answer', () => {
   const events = [...textBlock(0, ['First.']), ...textBlock(1, ['Second.'])]
   assert.deepEqual(whole(planFrom({}, true), events, { result: '' }).output, [message(0, 'First.\n\nSecond.')])
 })
 
-test('an agent’s own tools are not told', () => {
+test('an agent’s own tools are not shown', () => {
   const events = [...textBlock(0, ['A']), ...toolBlock(1, 'toolu_1', 'Bash', ['{}']), ...textBlock(2, ['B'])]
   assert.deepEqual(between(streamed(planFrom({}, true), events, { result: 'B' })), textTypes(2))
 })
 
-test('an item of an agent’s text does not begin with a break to what is in another item', () => {
+test('a text item of an agent does not start with a paragraph break', () => {
   const events = [...textBlock(0, ['First.']), ...thinkingBlock(1, ['Hm']), ...textBlock(2, ['Second.'])]
   const { output } = lastOf(streamed(planFrom(summary, true), events, { result: 'Second.' }))
   assert.deepEqual(output.at(-1), message(1, 'Second.'))
 })
 
-test('the ids of items, and where one ends, are the same whether or not thinking is told', () => {
+test('the ids and boundaries of items are the same whether or not thinking is shown', () => {
   const events = [
     ...textBlock(0, ['First.']),
     ...thinkingBlock(1, ['Hm']),
@@ -553,7 +556,7 @@ test('the ids of items, and where one ends, are the same whether or not thinking
   )
 })
 
-test('what is asked once more takes the place of what was said before', () => {
+test('the answer of a retry replaces the one before it', () => {
   const retry: RunEvent = { type: 'retry', attempt: 1, delayMs: 0, upstreamStatus: 529 }
   const { output } = whole(planFrom(), [...textBlock(0, ['Half']), retry, ...textBlock(1, ['Whole'])])
   assert.deepEqual(output, [message(0, 'Whole')])
@@ -568,7 +571,7 @@ const failures: [error: AppError, code: string | null, status: string][] = [
   [new AppError('cancelled', 'The run was cancelled.'), null, 'cancelled'],
 ]
 for (const [error, code, status] of failures) {
-  test(`a run that ends with ${error.code} (${error.message}) is a response that says so`, () => {
+  test(`a run that ends with ${error.code} (${error.message}) is a response with that error`, () => {
     const response = Response.parse(failedResponse(planFrom(), facts, error))
     assert.deepEqual([response.status, response.output, response.usage], [status, [], null])
     assert.deepEqual(response.error, code === null ? null : { code, message: error.message })
@@ -580,7 +583,7 @@ for (const [title, before] of [
   ['after the first event', [runStart()]],
   ['in the middle of an item', [runStart(), ...textBlock(0, ['Half']).slice(0, -1)]],
 ] as const) {
-  test(`a failure ${title} ends the stream with both events that clients know`, () => {
+  test(`a failure ${title} ends the stream with both error events`, () => {
     const encoder = new ResponseEvents(planFrom(), facts)
     const error = new AppError('overloaded', 'It is busy.')
     const events = inOrder([...before.flatMap((event) => encoder.encode(event)), ...encoder.failure(error)])
@@ -594,7 +597,7 @@ for (const [title, before] of [
   })
 }
 
-test('the end of a run that did not succeed tells nothing by itself', () => {
+test('the end of a run that did not succeed emits no events by itself', () => {
   const encoder = new ResponseEvents(planFrom(), facts)
   encoder.encode(runStart())
   const error = { code: 'overloaded', message: 'It is busy.', details: {} } as const
@@ -603,11 +606,11 @@ test('the end of a run that did not succeed tells nothing by itself', () => {
 
 const hex = 'f'.repeat(32)
 for (const id of [`msg_${hex}_0`, `rs_${hex}_12`, `fc_${hex}_3`, `ctc_${hex}_999999`]) {
-  test(`${id} is of an item of a run’s, and of no response`, () => {
+  test(`${id} is the id of an item, not of a response`, () => {
     assert.deepEqual([runIdOfItem(id), runIdOf(id)], [`run_${hex}`, null])
   })
 }
-test('the id of a response is of its run, and of no item', () => {
+test('the id of a response names its run, and is not the id of an item', () => {
   assert.deepEqual([runIdOf(`resp_${hex}`), runIdOfItem(`resp_${hex}`)], [`run_${hex}`, null])
 })
 for (const id of [
@@ -624,12 +627,12 @@ for (const id of [
   `chatcmpl-${hex}`,
   `msg_${hex}_1234567`,
 ]) {
-  test(`${JSON.stringify(id)} is of no run`, () => {
+  test(`${JSON.stringify(id)} names no run`, () => {
     assert.deepEqual([runIdOf(id), runIdOfItem(id)], [null, null])
   })
 }
 
-test('the id of a response is that of its run by another name', () => {
+test('the id of a response is that of its run with another prefix', () => {
   assert.equal(responseId(`run_${hex}`), `resp_${hex}`)
 })
 
@@ -651,7 +654,7 @@ const block = fc.oneof(
 )
 const bodies = fc.record({
   parallel_tool_calls: fc.boolean(),
-  include: fc.constantFrom<string[]>([], carried.include),
+  include: fc.constantFrom<string[]>([], encrypted.include),
   reasoning: fc.constantFrom<object>({}, summary.reasoning),
   text: fc.constantFrom<object>({}, object.text, schema.text),
 })
@@ -669,7 +672,7 @@ const outcome = <T>(make: () => T): T | string => {
   }
 }
 
-test('whole and streamed, a response says the same, and the items of the stream are those of its end', () => {
+test('whole and streamed responses are the same, and the items of a stream are those of its final response', () => {
   fc.assert(
     fc.property(fc.array(block, { maxLength: 5 }), bodies, ends, (blocks, body, end) => {
       const plan = planFrom(body)

@@ -1,5 +1,5 @@
-// Requests to the Responses API as runs, but for their items and tools: models, instructions, formats, thinking, limits, and what of a
-// request has no effect or is refused.
+// Requests to the Responses API as runs, except for their items and tools: models, instructions, formats, thinking,
+// limits, and the fields that have no effect or are refused.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { noOptions, noPlainOptions } from '../../../../src/core/agent.ts'
@@ -19,30 +19,30 @@ function read(body: object = {}, model = plain) {
   return toResponseRun(parsed, model, [{ item, param: 'input' }])
 }
 
-test('a prompt alone is a plain run with an empty system prompt and no history', () => {
+test('a single prompt is a plain run with an empty system prompt and no history', () => {
   const { run, ignored, tools } = read()
   assert.deepEqual(run, {
     prompt: [{ type: 'text', text: 'hi' }],
     session: { kind: 'history', messages: [] },
     options: { ...noOptions, model: 'sonnet', systemPrompt: '' },
-    live: false,
+    streaming: false,
     plain: noPlainOptions,
     surface: 'openai',
-    asks: false,
-    isSide: false,
+    approvals: false,
+    isAuxiliary: false,
     background: false,
   })
   assert.deepEqual([ignored, tools], [[], []])
 })
 
-test('every field may be null, which is the same as leaving it out', () => {
+test('every field may be null, which means the same as omitting it', () => {
   const fields = Object.keys(ResponseRequest.shape).filter((name) => name !== 'model' && name !== 'input')
   const nulls = Object.fromEntries(fields.map((name) => [name, null]))
   const { run, ignored } = read(nulls)
   assert.deepEqual([run, ignored], [read().run, []])
 })
 
-test('instructions come before those of the items, and the choice of a tool after them', () => {
+test('the instructions field comes before instructions among the items, and the tool choice after them', () => {
   const parsed = parseBody(ResponseRequest, {
     model: 'sonnet',
     input: 'hi',
@@ -61,7 +61,7 @@ test('instructions come before those of the items, and the choice of a tool afte
   assert.equal(plan.wantsCall, true)
 })
 
-test('an agent gets instructions added to its own prompt, and none of the tools', () => {
+test('an agent gets instructions appended to its own prompt, and no client tools', () => {
   const { run, plan, ignored, tools } = read(
     { instructions: 'Be brief.', tools: [look], tool_choice: 'required', max_output_tokens: 5 },
     agent,
@@ -71,7 +71,7 @@ test('an agent gets instructions added to its own prompt, and none of the tools'
   assert.deepEqual(ignored, ['tools', 'max_output_tokens'])
 })
 
-test('a stream and a run in the background are live, as somebody may follow them word by word', () => {
+test('streamed and background requests are streaming runs, because a client may follow them', () => {
   assert.equal(read({ stream: true }).run.streaming, true)
   assert.equal(read({ background: true }).run.streaming, true)
   assert.equal(read({ background: true }).run.background, true)
@@ -90,7 +90,7 @@ const formats: [title: string, format: unknown, format_: string, schema: object 
   ],
 ]
 for (const [title, format, formatName, schema] of formats) {
-  test(`the format of ${title} is asked for`, () => {
+  test(`a format of ${title} is requested`, () => {
     const { run, plan } = read({ text: { format } })
     assert.deepEqual([plan.format, run.options.jsonSchema], [formatName, schema])
     assert.equal(run.plain?.requiredOutput, formatName === 'json_object' ? 'json-object' : null)
@@ -113,12 +113,12 @@ const thoughts: [
   ['minimal effort', { reasoning: { effort: 'minimal' } }, 'low', false, false, false],
   ['a summary', { reasoning: { summary: 'auto' } }, null, false, true, false],
   ['a summary in the older field', { reasoning: { generate_summary: 'detailed' } }, null, false, true, false],
-  ['what can be given back', { include: secret }, null, false, false, true],
+  ['encrypted content', { include: secret }, null, false, false, true],
   ['both', { reasoning: { effort: 'low', summary: 'auto' }, include: secret }, 'low', false, true, true],
   ['none', { reasoning: { effort: 'none', summary: 'auto' }, include: secret }, null, true, false, false],
 ]
 for (const [title, body, effort, off, summary, carried] of thoughts) {
-  test(`thinking is as the request has it: ${title}`, () => {
+  test(`thinking follows the request: ${title}`, () => {
     const { run, plan } = read(body)
     assert.equal(run.options.effort, effort)
     assert.deepEqual(run.plain?.thinking, { isOff: off, budgetTokens: null, display: summary ? 'summarized' : null })
@@ -126,11 +126,11 @@ for (const [title, body, effort, off, summary, carried] of thoughts) {
   })
 }
 
-test('an agent that is not to think thinks little', () => {
+test('an agent with effort none uses low effort', () => {
   assert.equal(read({ reasoning: { effort: 'none' } }, agent).run.options.effort, 'low')
 })
 
-test('a limit and the number of calls are passed on, and metadata stays with the request', () => {
+test('the token limit and parallel_tool_calls are passed on, and metadata stays with the request', () => {
   const { run, plan } = read({ max_output_tokens: 9, metadata: { ticket: '42' }, parallel_tool_calls: false })
   assert.deepEqual([run.plain?.maxOutputTokens, run.metadata, plan.isParallel], [9, undefined, false])
   assert.deepEqual(plan.request.body.metadata, { ticket: '42' })
@@ -138,12 +138,12 @@ test('a limit and the number of calls are passed on, and metadata stays with the
 
 const ignoredCases: [title: string, body: object, names: string[]][] = [
   [
-    'what this server has no way to do',
+    'fields that are not supported',
     { max_tool_calls: 3, moderation: { model: 'x' }, temperature: 0, top_p: 0.5, top_logprobs: 2, truncation: 'auto' },
     ['max_tool_calls', 'temperature', 'top_p', 'top_logprobs', 'truncation', 'moderation'],
   ],
   [
-    'what asks for nothing',
+    'values that request nothing',
     {
       temperature: 1,
       top_p: 1,
@@ -156,7 +156,7 @@ const ignoredCases: [title: string, body: object, names: string[]][] = [
     [],
   ],
   [
-    'what is without effect and no loss',
+    'fields without effect that do not matter',
     {
       user: 'u',
       safety_identifier: 's',
@@ -169,22 +169,18 @@ const ignoredCases: [title: string, body: object, names: string[]][] = [
     },
     [],
   ],
-  ['how long an answer is to be', { text: { verbosity: 'low' } }, ['text.verbosity']],
-  ['an answer as long as is usual', { text: { verbosity: 'medium' } }, []],
-  ['what nobody knows', { seed: 1, 'strange\nname': 1 }, ['seed', '(unknown)']],
-  [
-    'tools of other kinds, after the fields',
-    { temperature: 0, tools: [{ type: 'mcp' }, look] },
-    ['temperature', 'tools[0]'],
-  ],
+  ['a verbosity other than the default', { text: { verbosity: 'low' } }, ['text.verbosity']],
+  ['the default verbosity', { text: { verbosity: 'medium' } }, []],
+  ['unknown fields', { seed: 1, 'strange\nname': 1 }, ['seed', '(unknown)']],
+  ['tools of other types', { temperature: 0, tools: [{ type: 'mcp' }, look] }, ['temperature', 'tools[0]']],
 ]
 for (const [title, body, names] of ignoredCases) {
-  test(`it is told what has no effect: ${title}`, () => {
+  test(`fields without effect are reported: ${title}`, () => {
     assert.deepEqual(read(body).ignored.toSorted(), names.toSorted())
   })
 }
 
-test('an item that is left out is told after all else', () => {
+test('an ignored item is reported after everything else', () => {
   const parsed = parseBody(ResponseRequest, { model: 'sonnet', input: 'hi', seed: 1, tools: [{ type: 'mcp' }] })
   const other = { item: { type: 'web_search_call' }, param: 'input[1]' }
   assert.deepEqual(toResponseRun(parsed, plain, [{ item, param: 'input[0]' }, other]).ignored, [
@@ -196,34 +192,29 @@ test('an item that is left out is told after all else', () => {
 
 const many = Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`k${index}`, 'v']))
 const refusals: [title: string, body: object, field: string, what: RegExp][] = [
-  ['a model that is no text', { model: 7 }, 'model', /must be the name of a model|must be a string/],
+  ['a model that is not a string', { model: 7 }, 'model', /must be the name of a model|must be a string/],
   ['an empty model', { model: '' }, 'model', /must be the name of a model/],
   ['input that is a number', { input: 7 }, 'input', /must be a string or an array of items/],
   ['input that is an object', { input: {} }, 'input', /must be a string or an array of items/],
   ['instructions that are a list', { instructions: ['x'] }, 'instructions', /must be a string/],
-  ['a stream of text', { stream: 'true' }, 'stream', /must be true or false/],
-  ['store of text', { store: 'no' }, 'store', /must be true or false/],
-  ['background of text', { background: 1 }, 'background', /must be true or false/],
-  [
-    'background that is not stored',
-    { background: true, store: false },
-    'background',
-    /needs the response to be stored/,
-  ],
-  ['a conversation', { conversation: 'conv_1' }, 'conversation', /cannot be used: go on with previous_response_id/],
-  ['a conversation as an object', { conversation: { id: 'conv_1' } }, 'conversation', /cannot be used/],
-  ['a prompt template', { prompt: { id: 'pmpt_1' } }, 'prompt', /keeps no prompt templates/],
+  ['stream as a string', { stream: 'true' }, 'stream', /must be true or false/],
+  ['store as a string', { store: 'no' }, 'store', /must be true or false/],
+  ['background as a number', { background: 1 }, 'background', /must be true or false/],
+  ['background that is not stored', { background: true, store: false }, 'background', /requires a stored response/],
+  ['a conversation', { conversation: 'conv_1' }, 'conversation', /is not supported: use previous_response_id/],
+  ['a conversation as an object', { conversation: { id: 'conv_1' } }, 'conversation', /is not supported/],
+  ['a prompt template', { prompt: { id: 'pmpt_1' } }, 'prompt', /stores no prompt templates/],
   ['too much metadata', { metadata: many }, 'metadata', /at most 16 entries/],
   ['metadata of numbers', { metadata: { a: 1 } }, 'metadata.a', /must be a string/],
-  ['effort that is none', { reasoning: { effort: 'huge' } }, 'reasoning.effort', /must be one of none, minimal/],
-  ['reasoning that is text', { reasoning: 'high' }, 'reasoning', /must be an object/],
+  ['an unknown effort', { reasoning: { effort: 'huge' } }, 'reasoning.effort', /must be one of none, minimal/],
+  ['reasoning as a string', { reasoning: 'high' }, 'reasoning', /must be an object/],
   [
-    'a format that is none',
+    'an unknown format',
     { text: { format: { type: 'xml' } } },
     'text.format.type',
     /must be text, json_object or json_schema/,
   ],
-  ['a format that is text', { text: { format: 'json' } }, 'text.format', /must be text, json_object or json_schema/],
+  ['a format as a string', { text: { format: 'json' } }, 'text.format', /must be text, json_object or json_schema/],
   ['a format without its schema', { text: { format: { type: 'json_schema' } } }, 'text.format.schema', /is required/],
   [
     'a schema that is a list',
@@ -231,16 +222,16 @@ const refusals: [title: string, body: object, field: string, what: RegExp][] = [
     'text.format.schema',
     /as an object/,
   ],
-  ['no room for an answer', { max_output_tokens: 0 }, 'max_output_tokens', /must be at least 1/],
+  ['a limit of zero tokens', { max_output_tokens: 0 }, 'max_output_tokens', /must be at least 1/],
   ['half a token', { max_output_tokens: 1.5 }, 'max_output_tokens', /must be an integer/],
-  ['include that is text', { include: 'x' }, 'include', /must be an array of strings/],
+  ['include as a string', { include: 'x' }, 'include', /must be an array of strings/],
   ['include of numbers', { include: [7] }, 'include[0]', /must be a string/],
   ['a previous response that is an object', { previous_response_id: {} }, 'previous_response_id', /must be a string/],
-  ['truncation that is a flag', { truncation: true }, 'truncation', /must be a string/],
-  ['a temperature that is text', { temperature: 'hot' }, 'temperature', /must be a number/],
+  ['truncation as a boolean', { truncation: true }, 'truncation', /must be a string/],
+  ['a temperature as a string', { temperature: 'hot' }, 'temperature', /must be a number/],
 ]
 for (const [title, body, field, what] of refusals) {
-  test(`a request with ${title} is refused by the name of its field`, () => {
+  test(`a request with ${title} is refused, naming the field`, () => {
     assert.throws(
       () => read(body),
       (thrown) => {
@@ -253,7 +244,7 @@ for (const [title, body, field, what] of refusals) {
   })
 }
 
-test('how an answer is told comes from what is kept of the request alone', () => {
+test('the plan of an answer can be rebuilt from the stored request alone', () => {
   const { plan } = read({
     tools: [look, { type: 'namespace', name: 'fs', tools: [{ type: 'custom', name: 'sql' }] }],
     reasoning: { summary: 'auto' },
@@ -261,7 +252,7 @@ test('how an answer is told comes from what is kept of the request alone', () =>
     text: { format: { type: 'json_object' } },
     parallel_tool_calls: false,
   })
-  const kept = JSON.parse(JSON.stringify({ ...plan.request, items: [item] }))
-  const again = planOf(kept)
-  assert.deepEqual({ ...again, asked: null }, { ...plan, asked: null })
+  const stored = JSON.parse(JSON.stringify({ ...plan.request, items: [item] }))
+  const again = planOf(stored)
+  assert.deepEqual({ ...again, request: null }, { ...plan, request: null })
 })

@@ -1,5 +1,5 @@
-// Making a response by its routes, whole, as a stream and in the background: paths, statuses, headers and events as they are on the wire.
-// What becomes of it later is in openai-responses-stored.test.ts.
+// Creating a response through the routes, whole, streamed and in the background: paths, statuses, headers and events as
+// they are on the wire. Stored responses are tested in stored.test.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { RunEvent } from '../../../../src/core/events.ts'
@@ -28,7 +28,7 @@ const callOf = (name: string): RunEvent[] => [
   runEnd({ stopReason: 'tool_use' }),
 ]
 
-test('a response is answered whole', async (t) => {
+test('a response is returned whole', async (t) => {
   const { post, agent } = await setUp(t)
   const answer = await post(path, { ...hello, instructions: 'Be brief.' })
   const response = responseOf(answer)
@@ -39,11 +39,11 @@ test('a response is answered whole', async (t) => {
   assert.partialDeepStrictEqual(agent.requests[0], {
     prompt: [{ type: 'text', text: 'hi' }],
     options: { model: 'sonnet', systemPrompt: 'Be brief.' },
-    live: false,
+    streaming: false,
   })
 })
 
-test('a stream tells all of it, each event by its name and its number', async (t) => {
+test('a stream contains the whole response, each event with its name and its number', async (t) => {
   const { post, agent } = await setUp(t)
   const answer = await post(path, { ...hello, stream: true })
   assert.match(String(answer.headers['content-type']), /^text\/event-stream/)
@@ -61,7 +61,7 @@ test('a stream tells all of it, each event by its name and its number', async (t
 
 for (const base of ['', '/v1', '/v1/v1']) {
   for (const slash of ['', '/']) {
-    test(`every route is below ${base}/responses, written ${slash === '' ? 'without' : 'with'} a slash at its end`, async (t) => {
+    test(`every route exists below ${base}/responses ${slash === '' ? 'without' : 'with'} a trailing slash`, async (t) => {
       const { post, get, remove } = await setUp(t)
       const url = (rest = '') => `${base}/responses${rest}${slash}`
       const { id } = responseOf(await post(url(), hello))
@@ -81,26 +81,20 @@ const refused: [title: string, body: object, status: number, code: string | null
   ['null for input', { model: 'sonnet', input: null }, 400, 'missing_required_parameter', 'input'],
   ['an empty list', { ...hello, input: [] }, 400, null, 'input'],
   ['an empty text', { ...hello, input: '' }, 400, null, 'input'],
-  ['nothing but white space', { ...hello, input: ' \n ' }, 400, null, 'input'],
+  ['nothing but whitespace', { ...hello, input: ' \n ' }, 400, null, 'input'],
   ['an unknown model', { ...hello, model: 'llama' }, 404, 'model_not_found', 'model'],
   ['a conversation', { ...hello, conversation: 'conv_1' }, 400, 'unsupported_value', 'conversation'],
-  ['a schema of no object', { ...hello, ...schema({ type: 'array' }) }, 400, null, 'text.format.schema'],
+  ['a schema that is not an object', { ...hello, ...schema({ type: 'array' }) }, 400, null, 'text.format.schema'],
+  ['an invalid schema', { ...hello, ...schema({ type: 'object', properties: 7 }) }, 400, null, 'text.format.schema'],
   [
-    'a schema that is none',
-    { ...hello, ...schema({ type: 'object', properties: 7 }) },
-    400,
-    null,
-    'text.format.schema',
-  ],
-  [
-    'parameters that are no schema',
+    'parameters that are not a valid schema',
     { ...hello, tools: [look, { ...look, name: 'b', parameters: { type: 'object', properties: 7 } }] },
     400,
     null,
     'tools[1].parameters',
   ],
   [
-    'a bad output in the third item',
+    'an invalid output in the third item',
     {
       ...hello,
       input: [
@@ -114,7 +108,7 @@ const refused: [title: string, body: object, status: number, code: string | null
     'input[2].output',
   ],
   [
-    'an unknown response before it',
+    'an unknown previous response',
     { ...hello, previous_response_id: 'resp_x' },
     400,
     'previous_response_not_found',
@@ -122,7 +116,7 @@ const refused: [title: string, body: object, status: number, code: string | null
   ],
 ]
 for (const [title, body, status, code, param] of refused) {
-  test(`a request with ${title} is refused in OpenAI's shape, and no run begins`, async (t) => {
+  test(`a request with ${title} is refused in OpenAI's form, and no run starts`, async (t) => {
     const { post, agent } = await setUp(t)
     for (const stream of [false, true]) {
       assert.deepEqual(errorOf(await post(path, { ...body, stream })), [status, code, param])
@@ -131,12 +125,12 @@ for (const [title, body, status, code, param] of refused) {
   })
 }
 
-test('a body that is no object is refused', async (t) => {
+test('a body that is not an object is refused', async (t) => {
   const { post } = await setUp(t)
   for (const body of ['[]', '"hi"', '7', 'null', '{', '']) assert.equal(errorOf(await post(path, body))[0], 400, body)
 })
 
-test('what has no effect is named in a header, or refused where the caller is strict', async (t) => {
+test('fields without effect are named in a header, or refused for a strict caller', async (t) => {
   const { post, agent } = await setUp(t)
   const body = {
     ...hello,
@@ -156,7 +150,7 @@ test('what has no effect is named in a header, or refused where the caller is st
   assert.equal(agent.requests.length, 3)
 })
 
-test('a forced call that the model does not make is told as an ignored choice', async (t) => {
+test('if the model does not make a forced call, tool_choice is reported as ignored', async (t) => {
   const { post, agent } = await setUp(t)
   const body = { ...hello, tools: [look], tool_choice: 'required', seed: 1 }
   assert.equal((await post(path, body)).headers['x-claude-serve-ignored'], 'tool_choice, seed')
@@ -167,14 +161,14 @@ test('a forced call that the model does not make is told as an ignored choice', 
 for (const stream of [false, true]) {
   const kind = stream ? 'a stream' : 'a whole answer'
 
-  test(`${kind} that there is no room for is 429 and may be asked for again`, async (t) => {
+  test(`${kind} that does not fit in the queue is 429 and may be retried`, async (t) => {
     const { post } = await setUp(t, refusing(queueFull()))
     const answer = await post(path, { ...hello, stream })
     assert.deepEqual(errorOf(answer), [429, 'server_busy', null])
     assert.deepEqual([answer.headers['retry-after'], answer.headers['x-should-retry']], ['3', undefined])
   })
 
-  test(`${kind} whose run fails before it says anything has its own status`, async (t) => {
+  test(`${kind} whose run fails before any output has its own status`, async (t) => {
     const failure = new AppError('overloaded', 'The model is busy.', { upstreamStatus: 529 })
     const { post } = await setUp(t, [runStart(), failedEnd(failure)])
     const answer = await post(path, { ...hello, stream })
@@ -182,7 +176,7 @@ for (const stream of [false, true]) {
     assert.equal(answer.headers['x-should-retry'], 'false')
   })
 
-  test(`${kind} is the schema's JSON`, async (t) => {
+  test(`${kind} contains the JSON that fits the schema`, async (t) => {
     const { agent, post } = await setUp(t, [runStart(), runEnd({ structuredOutput: { a: 1 }, result: 'words' })])
     const answer = await post(path, { ...hello, ...schema({ type: 'object' }), stream })
     const last = stream ? eventsIn(answer).at(-1) : null
@@ -192,7 +186,7 @@ for (const stream of [false, true]) {
   })
 }
 
-test('a whole answer that does not fit the schema is an error, and later a response that failed', async (t) => {
+test('a whole answer that does not fit the schema is an error, and is stored as a failed response', async (t) => {
   const { post, get } = await setUp(t, goodRun(['No.']))
   const answer = await post(path, { ...hello, ...schema({ type: 'object' }) })
   assert.deepEqual(errorOf(answer), [500, 'cli_error', null])
@@ -201,7 +195,7 @@ test('a whole answer that does not fit the schema is an error, and later a respo
   assert.deepEqual([response.status, response.error?.code], ['failed', 'server_error'])
 })
 
-test('a stream that fails after its first words ends with the failure', async (t) => {
+test('a stream that fails after its first text ends with the error', async (t) => {
   const broke = new AppError('claude_failed', 'It broke.')
   const { post } = await setUp(t, [runStart(), ...textBlock(0, ['Half an']), failedEnd(broke)])
   const events = eventsIn(await post(path, { ...hello, stream: true }))
@@ -212,7 +206,7 @@ test('a stream that fails after its first words ends with the failure', async (t
   assert.ok(events.some((event) => event.type === 'response.output_text.delta' && event.delta === 'Half an'))
 })
 
-test('a stream whose answer does not fit the schema ends with the failure', async (t) => {
+test('a stream whose answer does not fit the schema ends with the error', async (t) => {
   const { post } = await setUp(t, goodRun(['No.']))
   const events = eventsIn(await post(path, { ...hello, ...schema({ type: 'object' }), stream: true }))
   const [failed, last] = events.slice(-2)
@@ -221,7 +215,7 @@ test('a stream whose answer does not fit the schema ends with the failure', asyn
   assert.equal(failed.response.error?.message, last.message)
 })
 
-test('an unexpected fault gives nothing away', async (t) => {
+test('an unexpected error reveals nothing', async (t) => {
   const { post } = await setUp(t, () => {
     throw new Error('secret')
   })
@@ -232,7 +226,7 @@ test('an unexpected fault gives nothing away', async (t) => {
   }
 })
 
-test('tokens are counted without a run, and what has no effect is named', async (t) => {
+test('tokens are counted without a run, and fields without effect are named', async (t) => {
   const { post, agent } = await setUp(t)
   const answer = await post(`${path}/input_tokens`, { ...hello, temperature: 0 })
   assert.deepEqual(ResponseTokens.parse(answer.body), { object: 'response.input_tokens', input_tokens: 7 })
@@ -246,7 +240,7 @@ test('tokens are counted without a run, and what has no effect is named', async 
   assert.equal(agent.requests.length, 0)
 })
 
-test('tokens are counted of the whole conversation', async (t) => {
+test('token counting includes the previous responses', async (t) => {
   const { post, make } = await setUp(t)
   const { id } = await make()
   assert.equal((await post(`${path}/input_tokens`, { ...hello, previous_response_id: id })).status, 200)
@@ -258,7 +252,7 @@ test('tokens are counted of the whole conversation', async (t) => {
 const posting = { method: 'POST', headers: { 'content-type': 'application/json' } }
 
 for (const stream of [false, true]) {
-  test(`a client that hangs up ends its response (${stream ? 'stream' : 'whole'})`, async (t) => {
+  test(`a client that disconnects cancels its response (${stream ? 'stream' : 'whole'})`, async (t) => {
     const { url, agent } = await listen(t, silent)
     const controller = new AbortController()
     const body = JSON.stringify({ ...hello, stream })
@@ -272,7 +266,7 @@ for (const stream of [false, true]) {
   })
 }
 
-test('a response in the background goes on without whoever asked for it or reads it', async (t) => {
+test('a background response continues after its creator and its readers disconnect', async (t) => {
   const { url, agent, runs } = await listen(t, silent)
   const body = JSON.stringify({ ...hello, background: true, stream: true })
   const asking = new AbortController()
@@ -291,7 +285,7 @@ for (const [method, url] of [
   ['POST', `${path}/compact`],
   ['POST', '/v1/conversations'],
 ] as const) {
-  test(`${method} ${url} is told in OpenAI's words not to be here`, async (t) => {
+  test(`${method} ${url} is refused in OpenAI's form as not found`, async (t) => {
     const { post } = await setUp(t)
     assert.deepEqual(errorOf(await post(url, hello)), [404, null, null])
   })
@@ -303,7 +297,7 @@ for (const [kind, more] of [
   ['a whole answer', {}],
   ['a stream', { stream: true }],
 ] as const) {
-  test(`a key that comes again gets the same answer, however late, from one run: ${kind}`, async (t) => {
+  test(`a repeated idempotency key gets the same answer from the same run, however late: ${kind}`, async (t) => {
     let nowMs = 1_790_000_000_000
     const { post, agent } = await setUp(t, goodRun(['Hel', 'lo']), { now: () => nowMs })
     const first = await post(path, { ...hello, ...more }, key('k'))
@@ -317,7 +311,7 @@ for (const [kind, more] of [
     assert.ok(again.text === first.text)
   })
 
-  test(`a key with another body is a 409, and without it there is another run: ${kind}`, async (t) => {
+  test(`an idempotency key with another body is a 409, other keys and none start a run: ${kind}`, async (t) => {
     const { post, agent } = await setUp(t)
     await post(path, { ...hello, ...more }, key('k'))
     assert.deepEqual(errorOf(await post(path, { ...hello, ...more, input: 'ho' }, key('k'))), [
@@ -331,14 +325,14 @@ for (const [kind, more] of [
   })
 }
 
-test('many that come at once with one key are one run and one response', async (t) => {
+test('simultaneous requests with one idempotency key share one run and one response', async (t) => {
   const { post, agent } = await setUp(t)
   const answers = await Promise.all(Array.from({ length: 5 }, () => post(path, hello, key('k'))))
   assert.equal(new Set(answers.map((answer) => responseOf(answer).id)).size, 1)
   assert.equal(agent.requests.length, 1)
 })
 
-test('a key in the background gets the same response as it is by then', async (t) => {
+test('a repeated idempotency key gets a background response in its current state', async (t) => {
   const { post, agent, runs } = await setUp(t)
   const body = { ...hello, background: true }
   const first = responseOf(await post(path, body, key('k')))
@@ -348,7 +342,7 @@ test('a key in the background gets the same response as it is by then', async (t
   assert.equal(agent.requests.length, 1)
 })
 
-test('a key whose response was deleted is used, and nothing is told of the response', async (t) => {
+test('the idempotency key of a deleted response stays used, and nothing of the response is revealed', async (t) => {
   const { post, remove, agent } = await setUp(t)
   const { id } = responseOf(await post(path, hello, key('k')))
   await remove(`${path}/${id}`)
@@ -357,7 +351,7 @@ test('a key whose response was deleted is used, and nothing is told of the respo
   assert.equal(agent.requests.length, 1)
 })
 
-test('the key of a response that goes on from another is of its whole conversation', async (t) => {
+test('an idempotency key covers the previous response', async (t) => {
   const { post, make } = await setUp(t)
   const [one, two] = [await make(), await make()]
   const body = (id: string) => ({ ...hello, previous_response_id: id })

@@ -1,5 +1,5 @@
-// Sets up the Responses API on a scripted agent, with runs stored in SQLite and as many keys as a test wants. Not for its
-// pure parts.
+// Sets up the Responses API on a scripted agent, with runs stored in SQLite and as many keys as a test wants. Not for
+// its pure parts.
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import type { LightMyRequestResponse } from 'fastify'

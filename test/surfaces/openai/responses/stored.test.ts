@@ -1,5 +1,5 @@
-// Responses that were stored: told again at any time, whole and as a stream, cancelled, deleted, listed by what they were made of, and
-// gone on from. How they are made is in openai-responses-routes.test.ts; whose they are in openai-responses-keys.test.ts.
+// Stored responses: retrieved at any time, whole and as a stream, cancelled, deleted, listed by their input items, and
+// continued. How they are created is tested in routes.test.ts; who may access them in keys.test.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { RunEvent } from '../../../../src/core/events.ts'
@@ -22,7 +22,7 @@ const gone = [404, null, 'response_id']
 const text = (value: string) => ({ type: 'text', text: value })
 const look = { type: 'function', name: 'look' }
 
-/** Says half of it, and the rest when it is told to go on. */
+/** Emits half of the answer, and the rest after `go`. */
 function halting(): { script: Script; go: () => void } {
   const { promise, resolve } = Promise.withResolvers<void>()
   return {
@@ -47,7 +47,7 @@ const calling = (...calls: [id: string, name: string, json: string][]): RunEvent
   runEnd({ stopReason: 'tool_use' }),
 ]
 
-/** What the agent was asked last: the history and the prompt. */
+/** The last request to the agent: the history, the prompt and the system prompt. */
 function lastRequest({ agent }: Scene) {
   const { session, prompt, options } = agent.requests.at(-1) ?? {}
   assert.ok(session?.kind === 'history')
@@ -56,13 +56,13 @@ function lastRequest({ agent }: Scene) {
 
 const idOf = ({ output }: Response, index = 0) => output[index]?.id ?? ''
 
-test('a response is told again as it was answered', async (t) => {
+test('a retrieved response is the same as the original', async (t) => {
   const { make, get } = await setUp(t, goodRun(['Hel', 'lo']), { now: () => 1_790_000_000_500 })
   const response = await make({ metadata: { a: 'b' }, instructions: 'Be brief.', tools: [look], temperature: 0.5 })
   assert.deepEqual(responseOf(await get(`${path}/${response.id}`)), response)
 })
 
-test('a stream is told again event by event, and from any event on', async (t) => {
+test('a stream can be replayed event by event, and from any event on', async (t) => {
   const { post, get } = await setUp(t, goodRun(['Hel', 'lo']), { now: () => 1_790_000_000_500 })
   const events = eventsIn(await post(path, { ...hello, stream: true }))
   const last = events.at(-1)
@@ -78,7 +78,7 @@ test('a stream is told again event by event, and from any event on', async (t) =
   assert.deepEqual(responseOf(await get(`${path}/${last.response.id}?stream=false&starting_after=3`)), last.response)
 })
 
-test('a response that is not to be stored is nowhere to be found', async (t) => {
+test('a response with store false cannot be found on any route', async (t) => {
   const { make, get, post, remove } = await setUp(t)
   const { id, store } = await make({ store: false })
   assert.equal(store, false)
@@ -91,17 +91,17 @@ test('a response that is not to be stored is nowhere to be found', async (t) => 
 })
 
 for (const store of [true, null, undefined]) {
-  test(`a response is stored where store is ${store}`, async (t) => {
+  test(`a response is stored if store is ${store}`, async (t) => {
     const { make, get } = await setUp(t)
     const { id } = await make(store === undefined ? {} : { store })
     assert.equal(responseOf(await get(`${path}/${id}`)).store, true)
   })
 }
 
-test('a response in the background is queued, then in progress, then completed', async (t) => {
+test('a background response is queued, then in progress, then completed', async (t) => {
   const scene = await setUp(t)
   const { post, get, agent } = scene
-  const { promise, resolve: begin } = Promise.withResolvers<void>()
+  const { promise, resolve: start } = Promise.withResolvers<void>()
   const half = halting()
   agent.script = async function* (request, signal) {
     await promise
@@ -111,7 +111,7 @@ test('a response in the background is queued, then in progress, then completed',
   const { id, status, output } = responseOf(answer)
   assert.deepEqual([status, output, answer.headers['x-run-id']], ['queued', [], runIdOf(id)])
   assert.equal(responseOf(await get(`${path}/${id}`)).status, 'queued')
-  begin()
+  start()
   await reach(scene, id, 'running')
   assert.partialDeepStrictEqual(responseOf(await get(`${path}/${id}`)), {
     status: 'in_progress',
@@ -124,7 +124,7 @@ test('a response in the background is queued, then in progress, then completed',
   assert.deepEqual([response.status, response.background, textIn(response)], ['completed', true, 'Hello'])
 })
 
-test('where nothing is kept a response is there as long as its run is', async (t) => {
+test('without a store a response exists only while its run is active', async (t) => {
   const { script, go } = halting()
   const scene = await setUp(t, script, { isStored: false })
   const { id } = await scene.make(background)
@@ -138,7 +138,7 @@ test('where nothing is kept a response is there as long as its run is', async (t
   assert.deepEqual(errorOf(await scene.post(path, { ...hello, previous_response_id: id })), missing)
 })
 
-test('where nothing is kept a response in the background is answered, however soon it is over', async (t) => {
+test('without a store a background response is returned, however soon it finishes', async (t) => {
   const { post, agent } = await setUp(t, undefined, { isStored: false })
   for (let turns = 0; turns < 12; turns++) {
     agent.script = async function* () {
@@ -150,7 +150,7 @@ test('where nothing is kept a response in the background is answered, however so
   }
 })
 
-test('a response in the background is answered as it is, however soon it is over', async (t) => {
+test('a background response is returned in its current state, however soon it finishes', async (t) => {
   const { post, agent } = await setUp(t)
   for (let turns = 0; turns < 12; turns++) {
     agent.script = async function* () {
@@ -162,7 +162,7 @@ test('a response in the background is answered as it is, however soon it is over
   }
 })
 
-test('whoever comes to a response in progress hears all of it, or what comes after where it is asked', async (t) => {
+test('a reader of a response in progress gets all events, or those after starting_after', async (t) => {
   const { script, go } = halting()
   const scene = await setUp(t, script)
   const { id } = await scene.make(background)
@@ -177,7 +177,7 @@ test('whoever comes to a response in progress hears all of it, or what comes aft
   assert.deepEqual(rest, all.slice(5))
 })
 
-test('a stream in the background is told from its first event, and again', async (t) => {
+test('a background stream starts with its first event and can be replayed', async (t) => {
   const { post, get } = await setUp(t)
   const events = eventsIn(await post(path, { ...hello, ...background, stream: true }))
   const last = events.at(-1)
@@ -185,7 +185,7 @@ test('a stream in the background is told from its first event, and again', async
   assert.deepEqual(eventsIn(await get(`${path}/${last.response.id}?stream=true`)).length, events.length)
 })
 
-test('a run that fails is a response that failed, and its stream ends so', async (t) => {
+test('a failed run is a failed response, and its stream ends with the error', async (t) => {
   const broke = new AppError('overloaded', 'It is busy.')
   const scene = await setUp(t, [runStart(), ...textBlock(0, ['Half']), failedEnd(broke)])
   const { id } = await scene.make(background)
@@ -213,14 +213,14 @@ for (const [query, field] of [
   ['stream=true&starting_after=', 'starting_after'],
   ['stream=true&starting_after=1&starting_after=2', 'starting_after'],
 ] as const) {
-  test(`the query ?${query} is refused by the name of its field`, async (t) => {
+  test(`the query ?${query} is refused, naming the field`, async (t) => {
     const { make, get } = await setUp(t)
     const { id } = await make()
     assert.deepEqual(errorOf(await get(`${path}/${id}?${query}`)), [400, null, field])
   })
 }
 
-test('a response that was deleted is gone for everybody, and what it cost is not', async (t) => {
+test('a deleted response is gone on every route, but its usage remains', async (t) => {
   const { make, get, post, remove, runs, store } = await setUp(t)
   const { id, output } = await make({ input: 'a secret' })
   const usage = async () => {
@@ -246,7 +246,7 @@ test('a response that was deleted is gone for everybody, and what it cost is not
   assert.equal((await store.run(run))?.status, 'succeeded')
 })
 
-test('the run of a response that was deleted can still be looked at, without what was said', async (t) => {
+test('the run of a deleted response can still be read, without its content', async (t) => {
   const { make, get, remove } = await setUp(t, goodRun(['a secret']))
   const { id } = await make({ input: 'a secret', instructions: 'a secret', metadata: { name: 'a secret' } })
   await remove(`${path}/${id}`)
@@ -257,7 +257,7 @@ test('the run of a response that was deleted can still be looked at, without wha
   assert.doesNotMatch(events.text, /a secret/)
 })
 
-test('a response in progress that is deleted is ended', async (t) => {
+test('deleting a response in progress cancels it', async (t) => {
   const scene = await setUp(t, silent)
   const { id } = await scene.make(background)
   await reach(scene, id, 'running')
@@ -267,7 +267,7 @@ test('a response in progress that is deleted is ended', async (t) => {
   assert.deepEqual(errorOf(await scene.get(`${path}/${id}`)), gone)
 })
 
-test('whoever reads a response that is deleted hears its end', async (t) => {
+test('the stream of a response that is deleted ends with an error', async (t) => {
   const scene = await setUp(t, silent)
   const { id } = await scene.make(background)
   await reach(scene, id, 'running')
@@ -281,7 +281,7 @@ test('whoever reads a response that is deleted hears its end', async (t) => {
   )
 })
 
-test('a response that is deleted by two at once is gone, and neither meets a fault', async (t) => {
+test('a response that is deleted twice at once is gone, and neither request fails unexpectedly', async (t) => {
   const { make, get, remove } = await setUp(t)
   const { id } = await make()
   const answers = await Promise.all([remove(`${path}/${id}`), remove(`${path}/${id}`)])
@@ -290,7 +290,7 @@ test('a response that is deleted by two at once is gone, and neither meets a fau
   assert.deepEqual(errorOf(await get(`${path}/${id}`)), gone)
 })
 
-test('a response in the background can be cancelled, and stays so', async (t) => {
+test('a background response can be cancelled, and stays cancelled', async (t) => {
   const scene = await setUp(t, silent)
   const { post, get } = scene
   const { id } = await scene.make(background)
@@ -306,7 +306,7 @@ test('a response in the background can be cancelled, and stays so', async (t) =>
   await scene.agent.ended(0)
 })
 
-test('a response that waits for its turn can be cancelled', async (t) => {
+test('a queued response can be cancelled', async (t) => {
   const scene = await setUp(t, stuck)
   const { id, status } = await scene.make(background)
   assert.equal(status, 'queued')
@@ -317,7 +317,7 @@ test('a response that waits for its turn can be cancelled', async (t) => {
   )
 })
 
-test('cancelling a response that is over changes nothing, and one that is not in the background cannot be', async (t) => {
+test('cancelling a finished response changes nothing, and only background responses can be cancelled', async (t) => {
   const scene = await setUp(t)
   const { id } = await scene.make(background)
   await reach(scene, id, 'succeeded')
@@ -329,7 +329,7 @@ test('cancelling a response that is over changes nothing, and one that is not in
 type Listed = { id: string; type?: unknown; role?: unknown; content?: unknown }
 const listOf = (body: unknown) => ResponseItemList.parse(body)
 
-test('a list of items has those of the request, the newest first unless it is asked for otherwise', async (t) => {
+test('a list of items contains those of the request, newest first by default', async (t) => {
   const { make, get } = await setUp(t)
   const input = [
     { role: 'developer', content: 'Be brief.' },
@@ -367,7 +367,7 @@ test('a list of items has those of the request, the newest first unless it is as
   assert.deepEqual([newest.first_id, newest.last_id], [`${name}_4`, `${name}_0`])
 })
 
-test('a list of items of a text is that text', async (t) => {
+test('the item list of a text input is that text', async (t) => {
   const { make, get } = await setUp(t)
   const { id } = await make({ input: 'hi' })
   const { data } = listOf((await get(`${path}/${id}/input_items`)).body)
@@ -376,7 +376,7 @@ test('a list of items of a text is that text', async (t) => {
   ])
 })
 
-/** Follows the pages to their end, which must come. */
+/** Follows the pages to the end, which must come. */
 async function pagesOf({ get }: Pick<Scene, 'get'>, id: string, query: string): Promise<string[][]> {
   const pages: string[][] = []
   for (let after = ''; pages.length < 20; ) {
@@ -387,10 +387,10 @@ async function pagesOf({ get }: Pick<Scene, 'get'>, id: string, query: string): 
     if (!page.has_more) return pages
     after = `&after=${page.last_id}`
   }
-  assert.fail('the pages have no end')
+  assert.fail('the pages never end')
 }
 
-test('a list comes in pages to its end, in either order', async (t) => {
+test('a list is paginated to its end, in either order', async (t) => {
   const scene = await setUp(t)
   const input = Array.from({ length: 5 }, (_, index) => ({ role: 'user', content: `${index}` }))
   const { id } = await scene.make({ input })
@@ -402,7 +402,7 @@ test('a list comes in pages to its end, in either order', async (t) => {
   assert.deepEqual(await pagesOf(scene, id, `order=asc&after=${ids[4]}`), [[]])
 })
 
-test('a list gives twenty items where no number is asked for, and a hundred at most', async (t) => {
+test('a list returns twenty items by default, and at most a hundred', async (t) => {
   const { make, get } = await setUp(t)
   const { id } = await make({ input: Array.from({ length: 101 }, () => ({ role: 'user', content: 'x' })) })
   const url = `${path}/${id}/input_items`
@@ -410,14 +410,14 @@ test('a list gives twenty items where no number is asked for, and a hundred at m
   assert.equal(listOf((await get(`${url}?limit=100`)).body).data.length, 100)
 })
 
-test('pages have an end where a client gave one id to several items', async (t) => {
+test('pagination ends even if a client used one id for several items', async (t) => {
   const scene = await setUp(t)
   const same = { type: 'message', id: 'msg_same', role: 'user', content: 'x' }
   const { id } = await scene.make({ input: [same, same, { ...same, content: 'y' }] })
   assert.equal((await pagesOf(scene, id, 'order=asc&limit=1')).length, 3)
 })
 
-test('a list of a response that goes on from others has their items and answers too', async (t) => {
+test('the item list of a response that continues others contains their items and answers too', async (t) => {
   const { make, get } = await setUp(t, goodRun(['Yes.']))
   const first = await make({ input: 'One?' })
   const { id } = await make({ input: 'Two?', previous_response_id: first.id })
@@ -442,14 +442,14 @@ for (const [query, field] of [
   ['after=item_unknown', 'after'],
   ['after=', 'after'],
 ] as const) {
-  test(`a list by ?${query} is refused by the name of its field`, async (t) => {
+  test(`a list by ?${query} is refused, naming the field`, async (t) => {
     const { make, get } = await setUp(t)
     const { id } = await make()
     assert.deepEqual(errorOf(await get(`${path}/${id}/input_items?${query}`)), [400, null, field])
   })
 }
 
-test('a response goes on from another, and from all before it, but for their instructions', async (t) => {
+test('a response continues the previous one and all before it, without their instructions', async (t) => {
   const scene = await setUp(t, goodRun(['One.']))
   const first = await scene.make({ input: 'First?', instructions: 'Be brief.' })
   scene.agent.script = goodRun(['Two.'])
@@ -481,7 +481,7 @@ test('instructions among the items of an earlier response stay', async (t) => {
   assert.equal(lastRequest(scene).system, 'Be kind.')
 })
 
-test('two conversations go on from one response', async (t) => {
+test('two conversations can continue from one response', async (t) => {
   const scene = await setUp(t, goodRun(['One.']))
   const { id } = await scene.make({ input: 'First?' })
   for (const input of ['A?', 'B?']) {
@@ -491,7 +491,7 @@ test('two conversations go on from one response', async (t) => {
   }
 })
 
-test('a response goes on from calls with their outputs alone, and not without', async (t) => {
+test('calls can be continued with only their outputs, and not without them', async (t) => {
   const scene = await setUp(t, calling(['toolu_1', 'look', '{"a":1}'], ['toolu_2', 'look', '{}']))
   const first = await scene.make({ tools: [look] })
   const outputs = ['toolu_2', 'toolu_1'].map((id) => ({ type: 'function_call_output', call_id: id, output: id }))
@@ -517,7 +517,7 @@ test('a response goes on from calls with their outputs alone, and not without', 
   assert.deepEqual(errorOf(await scene.post(path, orphan)), [400, null, 'input[2].call_id'])
 })
 
-test('a call in a namespace and a custom call are given back as what they were', async (t) => {
+test('a call in a namespace and a custom call keep their types and names in the history', async (t) => {
   const tools = [{ type: 'namespace', name: 'fs', tools: [look, { type: 'custom', name: 'sql' }] }]
   const scene = await setUp(t, calling(['toolu_1', 'fs__look', '{}'], ['toolu_2', 'fs__sql', '{"input":"x"}']))
   const { id } = await scene.make({ tools })
@@ -530,7 +530,7 @@ test('a call in a namespace and a custom call are given back as what they were',
   ])
 })
 
-test('thinking that was carried comes back with the conversation', async (t) => {
+test('encrypted thinking is part of the continued conversation', async (t) => {
   const scene = await setUp(t, [
     runStart(),
     { type: 'thinking-start', index: 9 },
@@ -549,7 +549,7 @@ test('thinking that was carried comes back with the conversation', async (t) => 
   ])
 })
 
-test('a call that was cut short is not given back, words that were are', async (t) => {
+test('a call that was cut short is left out of the history, text that was cut short is not', async (t) => {
   const cut = [
     runStart(),
     ...textBlock(7, ['I look.']),
@@ -564,7 +564,7 @@ test('a call that was cut short is not given back, words that were are', async (
   assert.deepEqual(lastRequest(scene).history.at(-1), { role: 'assistant', content: [text('I look.')] })
 })
 
-test('a response that failed or was cancelled is gone on from as from a question without an answer', async (t) => {
+test('a failed or cancelled response is continued as a question without an answer', async (t) => {
   const broke = new AppError('overloaded', 'It is busy.')
   const scene = await setUp(t, [runStart(), ...textBlock(0, ['Half']), failedEnd(broke)])
   const failed = await scene.make({ ...background, input: 'One?' })
@@ -578,15 +578,15 @@ test('a response that failed or was cancelled is gone on from as from a question
   assert.deepEqual([history, prompt], [[], [text('One?'), text('Two?'), text('Three?')]])
 })
 
-test('a response that has not ended cannot be gone on from', async (t) => {
+test('a response that has not finished cannot be continued', async (t) => {
   const scene = await setUp(t, silent)
   const { id } = await scene.make(background)
   const answer = await scene.post(path, { ...hello, previous_response_id: id })
   assert.deepEqual(errorOf(answer), [400, null, 'previous_response_id'])
-  assert.match(answer.text, /has not ended yet/)
+  assert.match(answer.text, /has not finished yet/)
 })
 
-test('a response that was deleted in the middle ends what comes after it, and itself is still told', async (t) => {
+test('responses after a deleted one cannot be continued, but can still be retrieved', async (t) => {
   const scene = await setUp(t)
   const first = await scene.make()
   const second = await scene.make({ previous_response_id: first.id })
@@ -600,7 +600,7 @@ test('a response that was deleted in the middle ends what comes after it, and it
 })
 
 for (const previous of [null, '']) {
-  test(`a response with ${JSON.stringify(previous)} before it is a first one, which others go on from`, async (t) => {
+  test(`a response with the previous_response_id ${JSON.stringify(previous)} starts a conversation`, async (t) => {
     const scene = await setUp(t)
     const { id } = await scene.make({ previous_response_id: previous })
     await scene.make({ previous_response_id: id })
@@ -609,7 +609,7 @@ for (const previous of [null, '']) {
   })
 }
 
-test('what is left out of an earlier request is told once, and not twice for two items', async (t) => {
+test('ignored items of an earlier request are not reported again', async (t) => {
   const scene = await setUp(t)
   const other = { type: 'web_search_call', id: 'ws_1' }
   const { id } = await scene.make({ input: [other, other, { role: 'user', content: 'hi' }] })
@@ -619,7 +619,7 @@ test('what is left out of an earlier request is told once, and not twice for two
   assert.equal(new Set(names).size, names.length, names.join())
 })
 
-test('an item is named by its id, wherever it stands, and is kept with what names it', async (t) => {
+test('an item can be referenced at any position, and is stored with the request that references it', async (t) => {
   const scene = await setUp(t, calling(['toolu_1', 'look', '{"a":1}'], ['toolu_2', 'look', '{}']))
   const first = await scene.make({ tools: [look] })
   scene.agent.script = goodRun(['Seen.'])
@@ -641,11 +641,11 @@ test('an item is named by its id, wherever it stands, and is kept with what name
 const hex = '0'.repeat(32)
 for (const [title, id] of [
   ['of no response', `msg_${hex}_0`],
-  ['of nothing like an id', 'x'],
-  ['of a client’s own', 'msg_abc123'],
+  ['of no valid form', 'x'],
+  ['made up by a client', 'msg_abc123'],
   ['with a path in it', 'msg_../../x'],
 ] as const) {
-  test(`a name ${title} is refused by its place`, async (t) => {
+  test(`a reference to an id ${title} is refused, naming the field`, async (t) => {
     const { post } = await setUp(t)
     const input = [
       { role: 'user', content: 'hi' },
@@ -655,7 +655,7 @@ for (const [title, id] of [
   })
 }
 
-test('names of what is not there are refused: an item too many, a response, one in progress, an empty name', async (t) => {
+test('references to unknown items are refused: a wrong index, a response, one in progress, an empty id', async (t) => {
   const scene = await setUp(t)
   const first = await scene.make()
   scene.agent.script = silent
@@ -675,31 +675,31 @@ test('names of what is not there are refused: an item too many, a response, one 
   assert.deepEqual(nameless, [400, 'missing_required_parameter', 'input[0].id'])
 })
 
-const shapes: [
+const invalidIds: [
   title: string,
   id: (made: { response: string; item: string; chat: string; native: string }) => string,
 ][] = [
   ['an unknown one', () => unknown],
-  ['no name', () => 'resp_'],
+  ['a prefix alone', () => 'resp_'],
   ['a path', () => 'resp_..%2Fx'],
   ['a dot', () => 'resp_.'],
-  ['another alphabet', ({ response }) => response.toUpperCase()],
+  ['upper case', ({ response }) => response.toUpperCase()],
   ['a letter too many', ({ response }) => `${response}0`],
   ['a letter too few', ({ response }) => response.slice(0, -1)],
   ['a space after it', ({ response }) => `${response}%20`],
   ['a line break after it', ({ response }) => `${response}%0A`],
   ['a null byte', ({ response }) => `${response}%00`],
   ['the run’s own id', ({ response }) => runIdOf(response)],
-  ['the name alone', ({ response }) => response.replace('resp_', '')],
+  ['no prefix', ({ response }) => response.replace('resp_', '')],
   ['an item’s id', ({ item }) => item],
   ['a number after it, as items have', ({ response }) => `${response}_0`],
   ['a chat completion’s id', ({ chat }) => chat],
-  ['a chat completion’s run by a response’s name', ({ chat }) => chat.replace('chatcmpl-', 'resp_')],
-  ['a native run by a response’s name', ({ native }) => native.replace('run_', 'resp_')],
+  ['a chat completion’s run as a response id', ({ chat }) => chat.replace('chatcmpl-', 'resp_')],
+  ['a native run as a response id', ({ native }) => native.replace('run_', 'resp_')],
   ['an SQL condition', () => "resp_'%20OR%201=1"],
 ]
-for (const [title, make] of shapes) {
-  test(`what is no response's id is found nowhere: ${title}`, async (t) => {
+for (const [title, make] of invalidIds) {
+  test(`an id that is not of a stored response is not found on any route: ${title}`, async (t) => {
     const scene = await setUp(t)
     const response = await scene.make()
     const chat = await scene.post('/v1/chat/completions', {
@@ -736,7 +736,7 @@ test('an id of a megabyte is refused, and its answer is short', async (t) => {
   for (const answer of [inUrl, previous, reference]) assert.ok(answer.text.length < 1000)
 })
 
-test('an id that is longer than any is 404', async (t) => {
+test('an id that is too long is 404', async (t) => {
   const { get } = await setUp(t)
   for (const length of [100, 190, 201, 1000]) {
     assert.equal((await get(`${path}/resp_${'a'.repeat(length)}`)).status, 404, String(length))

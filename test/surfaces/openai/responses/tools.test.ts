@@ -1,5 +1,5 @@
-// The tools of requests to the Responses API and the choice among them: what the model is offered, under which names, and the faults,
-// each told by the field that it stands in.
+// The tools of requests to the Responses API and the tool choice: which tools the model is offered, under which names,
+// and the errors, each with the field that it names.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AppError } from '../../../../src/errors.ts'
@@ -25,12 +25,12 @@ function refusal(tools: unknown, toolChoice?: unknown): [string, string] {
     assert.ok(thrown.message.startsWith(`${field} `), thrown.message)
     return [field, thrown.message.slice(field.length + 1)]
   }
-  assert.fail('it was understood')
+  assert.fail('it was accepted')
 }
 
 const namesOf = ({ tools }: Pick<ReturnType<typeof read>, 'tools'>) => tools.map(({ name }) => name)
 
-test('functions and custom tools are offered as they are described', () => {
+test('functions and custom tools are offered with their descriptions and schemas', () => {
   const { tools, kinds, names, instruction, ignored } = read([look, sql])
   assert.deepEqual(tools, [
     { name: 'look', description: 'Looks.', inputSchema: { type: 'object', properties: {} } },
@@ -56,18 +56,18 @@ for (const [title, tools] of [
   ['null', null],
   ['an empty list', []],
 ] as const) {
-  test(`tools that are ${title} are no tools`, () => {
+  test(`tools that are ${title} offer nothing`, () => {
     assert.partialDeepStrictEqual(read(tools), { tools: [], instruction: null, ignored: [] })
   })
 }
 
-test('a tool that is only named takes an object', () => {
+test('a tool with only a name takes an object', () => {
   assert.deepEqual(read([{ type: 'function', name: 'f', description: null, parameters: null }]).tools, [
     { name: 'f', description: '', inputSchema: { type: 'object', properties: {} } },
   ])
 })
 
-test('tools in namespaces are offered by both their names, and told by them', () => {
+test('tools in namespaces are offered under both names, and mapped back to them', () => {
   const { tools, kinds, names, requested } = read([space('fs', look, sql), space('db', sql), look])
   assert.deepEqual(namesOf({ tools }), ['fs__look', 'fs__sql', 'db__sql', 'look'])
   assert.deepEqual(names.get('fs__sql'), { name: 'sql', namespace: 'fs' })
@@ -95,7 +95,7 @@ const hosted = [
   'shell',
 ]
 
-test('tools that OpenAI runs, and grammars, are left out and named', () => {
+test('tools that OpenAI runs, and grammars, are left out and reported', () => {
   const types = hosted.map((type) => ({ type }))
   const grammar = { type: 'grammar', syntax: 'lark', definition: 'x' }
   const { tools, ignored } = read([...types, { ...sql, format: grammar }, space('fs', { type: 'mcp' }, look)])
@@ -103,11 +103,11 @@ test('tools that OpenAI runs, and grammars, are left out and named', () => {
   assert.deepEqual(ignored, [...types.map((_, index) => `tools[${index}]`), 'tools[7].format', 'tools[8].tools[0]'])
 })
 
-test('a custom tool of plain text has nothing left out', () => {
+test('a custom tool with the format text has nothing ignored', () => {
   assert.deepEqual(read([{ ...sql, format: { type: 'text' } }]).ignored, [])
 })
 
-test('a namespace of nothing offers nothing', () => {
+test('an empty namespace offers nothing', () => {
   assert.deepEqual(read([space('fs')]).tools, [])
 })
 
@@ -137,24 +137,24 @@ const choices: [title: string, choice: unknown, names: string[], instruction: Re
   ['none of them', { type: 'allowed_tools', mode: 'auto', tools: [] }, [], null],
 ]
 for (const [title, choice, names, instruction] of choices) {
-  test(`the choice of ${title} leaves what may be called`, () => {
+  test(`the choice of ${title} offers only what may be called`, () => {
     const offer = read(all, choice)
     assert.deepEqual(namesOf(offer), names)
     assert.deepEqual([...offer.kinds.keys()].toSorted(), names.toSorted())
     if (instruction === null) assert.equal(offer.instruction, null)
     else assert.match(offer.instruction ?? '', instruction)
-    // All schemas are checked, also of what may not be called.
+    // All schemas are checked, also those of tools that may not be called.
     assert.equal(offer.requested.length, 3)
   })
 }
 
 const unknownTool = /must name one of the tools, not "nothing"/
 const badName = /must be 1 to 128 letters, digits, _ and -/
-const tooLong = /is too long with its namespace: 128 characters at most/
+const tooLong = /is too long together with its namespace: at most 128 characters/
 const sameName = /is already the name of another tool/
 const required = /is required/
 const refusals: [title: string, tools: unknown, choice: unknown, field: string, what: RegExp][] = [
-  ['tools that are no list', { look }, null, 'tools', /must be an array of tools/],
+  ['tools that are not a list', { look }, null, 'tools', /must be an array of tools/],
   ['a tool that is a string', ['look'], null, 'tools[0]', /must be a tool, as an object/],
   ['a tool without a type', [look, { name: 'look' }], null, 'tools[1].type', required],
   ['a tool whose type is null', [{ type: null }], null, 'tools[0].type', /must be a string/],
@@ -166,7 +166,7 @@ const refusals: [title: string, tools: unknown, choice: unknown, field: string, 
   ['a custom tool without a name', [{ type: 'custom' }], null, 'tools[0].name', required],
   ['parameters that are a list', [{ ...look, parameters: [] }], null, 'tools[0].parameters', /must be an object/],
   [
-    'parameters of no object',
+    'parameters whose type is not object',
     [look, { ...named('b'), parameters: { type: 'string' } }],
     null,
     'tools[1].parameters',
@@ -200,7 +200,13 @@ const refusals: [title: string, tools: unknown, choice: unknown, field: string, 
   ],
   ['the same name twice', [look, sql, { ...sql, name: 'look' }], null, 'tools[2].name', sameName],
   ['the same name twice in a namespace', [space('a', look, look)], null, 'tools[0].tools[1].name', sameName],
-  ['a name that is one with its namespace', [space('a', look), named('a__look')], null, 'tools[1].name', sameName],
+  [
+    'a name that equals that of a tool in a namespace',
+    [space('a', look), named('a__look')],
+    null,
+    'tools[1].name',
+    sameName,
+  ],
   ['a name of the CLI’s own', [named('ToolSearch')], null, 'tools[0].name', /which the CLI reserves/],
   ['an unknown function chosen', [look], named('nothing'), 'tool_choice.name', unknownTool],
   [
@@ -229,41 +235,41 @@ const refusals: [title: string, tools: unknown, choice: unknown, field: string, 
     required,
   ],
   [
-    'a mode that is none',
+    'an unknown mode',
     [look],
     { type: 'allowed_tools', mode: 'any', tools: [] },
     'tool_choice.mode',
     /must be auto or required/,
   ],
-  ['a choice of words that is none', [look], 'any', 'tool_choice', /must be none, auto, required or an object/],
+  ['an unknown choice', [look], 'any', 'tool_choice', /must be none, auto, required or an object/],
   ['a choice that is a number', [look], 7, 'tool_choice', /must be none, auto, required or an object/],
   ['a choice without a type', [look], { name: 'look' }, 'tool_choice.type', required],
-  ['a hosted tool chosen', all, { type: 'web_search' }, 'tool_choice.type', /other tools are not here/],
-  ['a choice that must be made among none', [], 'required', 'tool_choice', /requires at least one tool to choose from/],
+  ['a hosted tool chosen', all, { type: 'web_search' }, 'tool_choice.type', /other types are not supported/],
+  ['a required choice without tools', [], 'required', 'tool_choice', /requires at least one tool to choose from/],
   [
-    'a choice that must be made among hosted ones',
+    'a required choice among hosted tools only',
     [{ type: 'mcp' }],
     'required',
     'tool_choice',
     /requires at least one tool to choose from/,
   ],
   [
-    'a choice that must be made among none that are allowed',
+    'a required choice with no tools allowed',
     [look],
     { type: 'allowed_tools', mode: 'required', tools: [] },
     'tool_choice',
-    /needs tools/,
+    /requires at least one tool to choose from/,
   ],
 ]
 for (const [title, tools, choice, field, what] of refusals) {
-  test(`a request with ${title} is refused by the name of its field`, () => {
+  test(`a request with ${title} is refused, naming the field`, () => {
     const [where, message] = refusal(tools, choice)
     assert.equal(where, field)
     assert.match(message, what)
   })
 }
 
-test('names that are as long as they may be are taken', () => {
+test('names of the maximum length are accepted', () => {
   const [tool] = read([space('x'.repeat(62), named('y'.repeat(64)))]).tools
   assert.equal(tool?.name.length, 128)
   assert.equal(read([named('x'.repeat(128))]).tools.length, 1)

@@ -166,7 +166,13 @@ const changes: [what: string, folder: string, change: (folder: string) => void, 
       'cwd_not_allowed',
     ],
     ['G06 the folder is gone', 'flip', (folder) => rmSync(folder, { recursive: true }), 400, 'cwd_not_found'],
-    ['G06 the folder is now a file', 'flip', (folder) => recreated(folder, (path) => writeFileSync(path, '')), 400, 'cwd_not_found'],
+    [
+      'G06 the folder is now a file',
+      'flip',
+      (folder) => recreated(folder, (path) => writeFileSync(path, '')),
+      400,
+      'cwd_not_found',
+    ],
     ['G06 the folder is replaced by another folder', 'flip', (folder) => recreated(folder, mkdirSync), 200, null],
   ]
 

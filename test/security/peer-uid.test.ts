@@ -95,7 +95,9 @@ test('the user of a closed connection is gone, and so is that of a connection th
   }
 })
 
-test('the same port at another loopback address is not the same user', { skip: !isLinux && 'only Linux reports it' }, async (t) => {
+test('the same port at another loopback address is not the same user', {
+  skip: !isLinux && 'only Linux reports it',
+}, async (t) => {
   const { socket, client, close } = await connectTo('127.0.0.1', {})
   t.after(close)
   assert.equal(await peerUser(socket), process.getuid?.())
@@ -153,7 +155,9 @@ test('another user of the machine cannot use the code of a one-time link, even i
   assert.equal((await fetch(`${server.url}/v1/login`, { method: 'POST', headers })).status, 201)
 })
 
-test('a client that disconnects before its user is known is refused', { skip: !isLinux && 'only Linux reports it' }, async () => {
+test('a client that disconnects before its user is known is refused', {
+  skip: !isLinux && 'only Linux reports it',
+}, async () => {
   const callers = new Authenticator({ keys: null, isLoopback: true, now: Date.now })
   const socket = { localAddress: '127.0.0.1', localPort: 1, remoteAddress: '127.0.0.1', remotePort: 2 }
   const request = { headers: {}, raw: { socket, headersDistinct: {} } } as unknown as FastifyRequest
@@ -170,7 +174,7 @@ test('a server beyond loopback starts with a key and an allowed host name, and n
   const config = { host: '0.0.0.0', port: 0 }
   await assert.rejects(startTestServer(t, { folders, config }), (error) => {
     assert.ok(error instanceof StartupError)
-    assert.match(error.message, /give --allow-host/)
+    assert.match(error.message, /set --allow-host/)
     return true
   })
   const server = await startTestServer(t, { folders, config: { ...config, allowHosts: ['box.example'] } })
