@@ -82,10 +82,10 @@ export const requestExamples: Record<string, Examples> = {
     deny: { summary: 'Deny, with a reason', value: { behavior: 'deny', message: 'Not here: use /tmp.' } },
   },
   answerQuestion: {
-    label: { summary: 'One of the options', value: { answers: { 'Which colour should the demo be?': 'Blue' } } },
+    label: { summary: 'One of the options', value: { answers: { 'Which color should the demo be?': 'Blue' } } },
     words: {
       summary: 'Your own words',
-      value: { answers: { 'Which colour should the demo be?': 'Green, please' } },
+      value: { answers: { 'Which color should the demo be?': 'Green, please' } },
     },
   },
   cancelRun: { plain: { summary: 'No fields', value: {} } },

@@ -149,8 +149,8 @@ function callAnyTool(context: DemoContext): Step[] {
 const QUESTION = {
   questions: [
     {
-      question: 'Which colour should the demo be?',
-      header: 'Colour',
+      question: 'Which color should the demo be?',
+      header: 'Color',
       multiSelect: false,
       options: [
         { label: 'Blue', description: 'Calm' },

@@ -16,7 +16,7 @@ export async function collectRun(run: RunHandle, accept: (event: RunEvent) => vo
     accept(event)
     if (event.type === 'run-end') end = event
   }
-  if (end === null) throw new Error('a run without an end')
+  if (end === null) throw new Error('the run ended without a run-end event')
   if (end.outcome !== 'succeeded') throw runFailure(end, run.id)
   return end
 }

@@ -225,7 +225,11 @@ const preflighted = all('POST', '/v1/chat', [
     preflightAndReads,
   ],
   ['B11 fetch, text with a key', `return post({ headers: { 'x-api-key': 'x' } })`, preflightAndReads],
-  ['B11 fetch, PUT', `return send({ method: 'PUT', headers: asJson, body: json })`, { ...preflightAndReads, sends: 'PUT' }],
+  [
+    'B11 fetch, PUT',
+    `return send({ method: 'PUT', headers: asJson, body: json })`,
+    { ...preflightAndReads, sends: 'PUT' },
+  ],
   ['B11 XMLHttpRequest, JSON', `return xhr('POST', json, asJson)`, preflightAndReads],
   ['B19 fetch, JSON, with credentials', `return post({ headers: asJson, credentials: 'include' })`, preflightAndReads],
 ])

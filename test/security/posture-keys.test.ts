@@ -57,7 +57,7 @@ const get = (server: TestServer, key: Key | null, path: string) =>
 
 type Stream = { started: Promise<void>; whole: Promise<string> }
 
-/** Reads a stream to its end; `begun` resolves when its first text has arrived. */
+/** Reads a stream to its end; `started` resolves when its first text has arrived. */
 async function readStream(response: Response): Promise<Stream> {
   assert.equal(response.status, 200, response.status === 200 ? '' : await response.clone().text())
   const { promise: started, resolve } = Promise.withResolvers<void>()

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { newSecret } from '../../src/auth/keys.ts'
 import { step } from '../helpers/test-server.ts'
 import { send } from './posture-routes.ts'
-import { openSecretsScene, operatorSecrets, canaries } from './secrets-scene.ts'
+import { canaries, openSecretsScene, operatorSecrets } from './secrets-scene.ts'
 
 const skip = process.platform !== 'linux' && 'only Linux shows the arguments of processes'
 const scene = skip ? null : await openSecretsScene()
