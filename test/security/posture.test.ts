@@ -132,7 +132,7 @@ for (const host of [...wide, ...(lan === undefined ? [] : [lan])]) {
     const listen = t.mock.method(Server.prototype, 'listen')
     await assert.rejects(startTestServer(t, { upstream, config: { host, port: 0 } }), (error) => {
       assert.ok(error instanceof StartupError)
-      assert.match(error.message, /needs at least one API key: make one with claude-serve keys create/)
+      assert.match(error.message, /needs at least one API key: create one with claude-serve keys create/)
       return true
     })
     assert.equal(listen.mock.callCount(), 0)
@@ -147,7 +147,7 @@ for (const [how, words, environment] of [
   test(`A05 a wide address by ${how} ends with exit 1 and says what is missing`, { timeout }, async (t) => {
     const folders = makeFolders(t)
     const refused = await runProgram(t, serveWords(folders, fake, ...words), { folders, environment })
-    assertRefused(refused, /needs at least one API key: make one with claude-serve keys create/, /127\.0\.0\.1/)
+    assertRefused(refused, /needs at least one API key: create one with claude-serve keys create/, /127\.0\.0\.1/)
   })
 }
 

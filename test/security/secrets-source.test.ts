@@ -77,9 +77,9 @@ test('P15 processes are started with a program and a list of arguments, by the s
     assert.match(line, /import \{ (?:type ChildProcess, )?(?:spawn|execFile) \} from 'node:child_process'$/)
   const files = imports.map((line) => line.split(':')[0] ?? '').filter(isServer)
   assert.deepEqual(files.toSorted(), [
-    join('src', 'agent', 'child.ts'),
-    join('src', 'agent', 'executable.ts'),
-    join('src', 'agent', 'process-tree.ts'),
+    join('src', 'claude', 'cli', 'executable.ts'),
+    join('src', 'claude', 'process', 'cli-process.ts'),
+    join('src', 'claude', 'process', 'process-tree.ts'),
   ])
 })
 
@@ -105,7 +105,7 @@ test('P15 only traces are sent, by a module that is loaded only if the operator 
 
 test('P15 only the settings read the environment of the process', () => {
   const files = new Set(linesWith(/(?<!`)process\.env\b/).map((line) => line.split(':')[0]))
-  assert.deepEqual([...files], [join('src', 'config/options.ts')])
+  assert.deepEqual([...files], [join('src', 'config', 'load.ts')])
 })
 
 type Manifest = {

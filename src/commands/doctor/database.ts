@@ -75,7 +75,7 @@ const createCommand = 'claude-serve keys create <name>'
 
 function examineHost(check: string, { config: { host, allowHosts } }: DoctorContext, keys: KeyRecord[]): Finding[] {
   if (isLoopbackHost(host)) return []
-  const wide = `--host ${host} reaches beyond this machine`
+  const wide = `--host ${host} is reachable from other machines`
   return [
     ...(keys.length > 0 ? [] : [problem(check, `${wide}, but there is no API key`, createCommand)]),
     ...(allowHosts.length > 0
