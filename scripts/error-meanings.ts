@@ -8,9 +8,12 @@ export const meanings: Record<ErrorCode, readonly [what: string, remedy: string]
     'Fix the request.',
   ],
   cwd_not_found: ['The folder does not exist, or is not a folder.', 'Create it, or name another.'],
-  model_not_found: ['This login has no such model.', '`GET /v1/models` lists them; `--model-map` adds other names.'],
+  model_not_found: [
+    'This model is not available with this login.',
+    '`GET /v1/models` lists the models; `--model-map` adds other names.',
+  ],
   unauthorized: [
-    'A key is required, and the request has none or no valid one; also for other users of the machine, for requests forwarded by a proxy, and for web pages.',
+    'A key is required, and the request has no valid one; this also applies to other users of the machine, requests forwarded by a proxy, and web pages.',
     'Create one with `claude-serve keys create`.',
   ],
   budget_exceeded: ["The request's `max_budget_usd` or the key's budget is used up.", 'Raise it, or use another key.'],
@@ -31,14 +34,14 @@ export const meanings: Record<ErrorCode, readonly [what: string, remedy: string]
     'The folder is outside those that requests may name.',
     'Name another, or start the server with `--cwd-root`.',
   ],
-  not_found: ['The path, or the thing with this id, does not exist.', 'Check the path.'],
+  not_found: ['Nothing exists at this path or with this id.', 'Check the path and the id.'],
   session_not_found: ['The conversation does not exist.', '`GET /v1/sessions` lists conversations.'],
   run_not_found: ['The run does not exist, or is more than a week old.', '`GET /v1/runs` lists runs.'],
   method_not_allowed: ['The path does not support this method.', 'The header `allow` names the supported ones.'],
   request_timeout: ['The request took too long to arrive.', 'Send it again over a better connection.'],
   conflict: [
-    'An idempotency key was used with another body, or a run holds the conversation.',
-    'Use a new key; wait for that run, or cancel it.',
+    'The idempotency key was already used with a different body, or a run is using the conversation.',
+    'Use a new key, or wait for that run or cancel it.',
   ],
   body_too_large: ["The body is larger than `--body-limit`, or than the model's API accepts.", 'Send less.'],
   url_too_long: ['The URL has more than 4,096 characters.', 'Move long values into the body.'],
@@ -47,11 +50,11 @@ export const meanings: Record<ErrorCode, readonly [what: string, remedy: string]
     'Send `content-type: application/json` and an uncompressed body.',
   ],
   queue_full: [
-    'The limit of waiting runs is reached.',
+    'The limit on waiting runs is reached.',
     'Wait for `retry-after`; `--queue-limit` and `--max-processes` raise the limits.',
   ],
   rate_limited: [
-    "A rate limit is reached: the key's, that for wrong keys, that for readers of a run, or that of the model's API.",
+    "A rate limit is reached: the key's, the one for wrong keys, the one for readers of a run, or the model API's own.",
     'Wait for `retry-after`.',
   ],
   headers_too_large: ['There are more than 100 headers, or more than 16 KB of them.', 'Send fewer.'],
@@ -71,7 +74,7 @@ export const meanings: Record<ErrorCode, readonly [what: string, remedy: string]
     '`returncode`, `stderr` and `upstream_status` say more if they are known.',
   ],
   claude_not_found: [
-    'No `claude` can be run, or it is too old.',
+    'No usable `claude` was found: none can be run, or it is too old.',
     'Install or update it, or name one with `--claude-bin`.',
   ],
   claude_not_logged_in: [

@@ -14,7 +14,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const description = [
   'Your own Claude Code, as an HTTP API on your own machine. Three APIs in one: the native one, and those of OpenAI and Anthropic for programs that speak them.',
   [
-    '- **Keys.** Without keys, programs on this machine send nothing. Once a key exists (`claude-serve keys create`), every request except `GET /livez` and the files of the pages needs one, in `authorization` or `x-api-key`. Each route names the scope that it needs: `chat`, `agent` or `admin`, each of which includes those before it.',
+    '- **Keys.** If the server has no keys, programs on this machine need none. Once a key exists (`claude-serve keys create`), every request except `GET /livez` and the files of the pages needs one, in `authorization` or `x-api-key`. Each route names the scope that it needs: `chat`, `agent` or `admin`, each of which includes those before it.',
     '- **Bodies** are JSON and declare it: `content-type: application/json`, even if they are empty. The native API refuses unknown fields and names the nearest known one. Null is the same as leaving a field out.',
     '- **Web pages** are refused, unless their origin is allowed and they send a key.',
     "- **Spellings.** The base URL of OpenAI's and Anthropic's paths may contain `/v1` once, twice or not at all, and their paths may end in a slash. Every path with `GET` also supports `HEAD`.",

@@ -55,7 +55,7 @@ async function buildProgram(program: Command, setExitCode: (code: number) => voi
     .usage('[command] [options]')
     .version(version, '-v, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .helpCommand('help [command]', 'print the help of a command')
+    .helpCommand('help [command]', 'print help for a command')
     .exitOverride()
     .configureOutput({ outputError: (message, write) => write(wrongUsage(message)) })
   const serveCommand = program

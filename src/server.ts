@@ -141,7 +141,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   })
   const swept = registry.sweep()
   const found = await runs.recover(swept)
-  if (found.failed + found.restarted > 0) log.warn(found, 'found runs that a former server left unfinished')
+  if (found.failed + found.restarted > 0) log.warn(found, 'found runs that a previous server left unfinished')
   const listeners = await listen(app, createListener, config).catch(async (error) => {
     await Promise.all([app.close(), pool.close(0), demo?.close()])
     await Promise.all([registry.close(), store.close()])
@@ -298,7 +298,7 @@ type Preparation = { pool: Pool; metrics: Metrics; swept: Promise<number>; log: 
 async function prepare({ pool, metrics, swept, log }: Preparation): Promise<void> {
   try {
     const left = await swept
-    if (left > 0) log.warn({ processes: left }, 'ended processes that a former server left running')
+    if (left > 0) log.warn({ processes: left }, 'ended processes that a previous server left running')
     // No agent yet: where agents start, the folder's settings may run commands, and nobody has requested one.
     await pool.warmUp(plainExample())
     if (pool.isChecked) log.info(pool.abilities, 'tested the abilities of the CLI')

@@ -401,11 +401,11 @@ const limits: [what: string, howMuch: string][] = [
   ['URL; headers', `${count(httpLimits.urlBytesMax)} characters; ${httpLimits.headersMax}, and ${headerBytesMax / 1024} KB together`],
   ['time for the headers; for a whole request to arrive', `${headersTimeoutMs / 1000} s; ${requestTimeoutMs / 1000} s`],
   ['an idle connection', `${httpLimits.keepAliveMs / 1000} s`],
-  ['connections, for each address listened on', count(httpLimits.connectionsMax)],
-  ['runs that wait', `${configOptions.queueLimit.default}, then 429`],
+  ['connections per listening address', count(httpLimits.connectionsMax)],
+  ['waiting runs', `${configOptions.queueLimit.default}, then 429`],
   ['a body', String(configOptions.bodyLimitBytes.default).replace('mb', ' MB')],
-  ['a run', `${String(configOptions.requestTimeoutMs.default).replace('s', ' s')}; a request may ask for up to ${String(configOptions.maxRequestTimeoutMs.default).replace('h', ' h')}`],
-  ["a CLI's start; its first sign; silence; silence of a tool", [defaultProcessLimits.startMs, defaultProcessLimits.firstMessageMs].map((ms) => `${ms / 1000} s`).concat([defaultProcessLimits.silenceMs, defaultProcessLimits.toolSilenceMs].map((ms) => `${ms / 60_000} min`)).join('; ')],
+  ['a run', `${String(configOptions.requestTimeoutMs.default).replace('s', ' s')}; a request may set up to ${String(configOptions.maxRequestTimeoutMs.default).replace('h', ' h')}`],
+  ["a CLI's start; its first sign of life; silence; silence during a tool call", [defaultProcessLimits.startMs, defaultProcessLimits.firstMessageMs].map((ms) => `${ms / 1000} s`).concat([defaultProcessLimits.silenceMs, defaultProcessLimits.toolSilenceMs].map((ms) => `${ms / 60_000} min`)).join('; ')],
 ] // biome-ignore format: a table reads better with a line for each
 for (const [what, howMuch] of limits) {
   test(`docs/operations.md states the actual limit: ${what}`, () => {

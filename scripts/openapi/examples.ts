@@ -78,7 +78,7 @@ export const requestExamples: Record<string, Examples> = {
   chatStream: stream,
   answerPermission: {
     allow: { summary: 'Yes', value: { behavior: 'allow' } },
-    remember: { summary: 'Allow, also next time', value: { behavior: 'allow', remember: true } },
+    remember: { summary: 'Allow, now and next time', value: { behavior: 'allow', remember: true } },
     deny: { summary: 'Deny, with a reason', value: { behavior: 'deny', message: 'Not here: use /tmp.' } },
   },
   answerQuestion: {
@@ -395,7 +395,7 @@ export const answerExamples: Record<string, Examples> = {
   },
   'getRun 200': {
     ended: { summary: 'It has ended', value: run },
-    waiting: { summary: 'It waits for an answer', value: waiting },
+    waiting: { summary: 'It is waiting for an answer', value: waiting },
   },
   'listRuns 200': one('A page', { runs: [run], next_cursor: null }),
   'getUsage 200': one('By day', {

@@ -30,7 +30,7 @@ function queryOf({ shape }: z.ZodObject, words: QueryWords): Schema[] {
   }))
 }
 
-const limit = { about: 'The most entries on a page.', schema: count(1, 200, 50) }
+const limit = { about: 'The maximum number of entries on a page.', schema: count(1, 200, 50) }
 const cursor = { about: 'The `next_cursor` of the previous page.' }
 
 export const queries = {
@@ -62,7 +62,7 @@ export const queries = {
   }),
   messages: queryOf(MessageListQuery, { limit, cursor }),
   response: queryOf(RetrieveQuery, {
-    stream: { about: 'Whether to stream its events, live if it still runs.' },
+    stream: { about: 'Whether to stream its events, live if it is still running.' },
     starting_after: {
       about: 'With `stream`: continues after the event with this `sequence_number`.',
       schema: count(0, Number.MAX_SAFE_INTEGER),
@@ -78,7 +78,7 @@ export const queries = {
     {
       name: 'limit',
       in: 'query',
-      description: "The most entries on a page, in Anthropic's format.",
+      description: "The maximum number of entries on a page, in Anthropic's format.",
       schema: count(1, 1000, 20),
     },
     { name: 'after_id', in: 'query', description: "Continues after this name, in Anthropic's format.", schema: text },
@@ -103,7 +103,7 @@ export const sampleRequest = 'ask_0b7e4d5c92f14a6e8d3b1f6a5c7e9d20'
 export const paths = {
   run: inPath('id', 'The id of a run.', parameterSchema(RunParams.shape.id), sampleRun),
   session: inPath('id', 'The id of a conversation in the CLI.', { type: 'string', format: 'uuid' }, sampleSession),
-  request: inPath('request_id', 'What the run waits for: see `pending` of the run.', text, sampleRequest),
+  request: inPath('request_id', 'What the run is waiting for: see `pending` of the run.', text, sampleRequest),
   response: inPath('id', 'The id of a stored response.', text, sampleResponse),
   model: inPath('model', 'A model name. The slash in `agent/sonnet` may be sent as it is or as `%2F`.', text, 'sonnet'),
 }

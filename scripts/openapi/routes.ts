@@ -24,7 +24,7 @@ const chats: Route[] = [
     id: 'chat',
     summary: 'Send a prompt and get the whole answer',
     about:
-      'A prompt without options means what `claude -p` means: the system prompt, tools and settings of Claude Code; whatever needs permission is denied. A client that disconnects cancels the run, unless it is a background run.',
+      'A prompt without options works as with `claude -p`: the system prompt, tools and settings of Claude Code apply, and anything that would prompt for permission is denied. A client that disconnects cancels the run, unless it is a background run.',
     headers: ['idempotency-key'],
     body: 'ChatRequest',
     answers: {
@@ -40,7 +40,7 @@ const chats: Route[] = [
     id: 'chatStream',
     summary: 'Send a prompt and stream the answer',
     about:
-      'Server-sent events: `id:` counts up from 1, `data:` holds one event as JSON. First `start`, then `delta` for each part of the text, last `done` or `error`. `approvals` adds `permission_request` and `question`; `"events": "full"` adds all others. A comment line is sent after every 15 seconds of silence. A run that fails before its first content returns an HTTP status instead.',
+      'Server-sent events: `id:` counts up from 1, `data:` holds one event as JSON. `start` comes first, then `delta` for each part of the text, and finally `done` or `error`. `approvals` adds `permission_request` and `question`; `"events": "full"` adds all others. A comment line is sent after every 15 seconds of silence. A run that fails before its first content returns an HTTP status instead.',
     headers: ['idempotency-key'],
     body: 'ChatRequest',
     answers: { 200: { about: 'The events.', events: 'ChatEvent', headers: runHeaders } },
@@ -436,7 +436,7 @@ const ofServer: Route[] = [
     id: 'getOpenapi',
     needs: 'any',
     summary: 'This document',
-    about: 'With the URL under which it was requested.',
+    about: 'With the URL at which it was requested.',
     answers: { 200: { about: 'The document.', json: 'Document' } },
   },
   {
@@ -452,7 +452,7 @@ const ofServer: Route[] = [
     path: '/',
     id: 'getRoot',
     needs: 'open',
-    summary: 'A short text that the server is running; for browsers, the web page',
+    summary: 'A short text saying that the server is running; for browsers, the web page',
     answers: { 200: { about: 'The text, or the page.', text: 'text/plain' } },
   },
 ]

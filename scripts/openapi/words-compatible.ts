@@ -15,7 +15,7 @@ const effects: Record<Treatment, string> = {
   emulated: 'Honored by other means',
   silent: 'Accepted without effect',
   ignored: 'No effect; named in the header `x-claude-serve-ignored`',
-  refused: 'Refused, unless it requests nothing',
+  refused: 'Refused, unless its value changes nothing',
 }
 
 /** The effect of each field; fields that the schema does not name come from the table alone. */

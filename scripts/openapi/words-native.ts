@@ -28,7 +28,7 @@ const answer = {
 }
 
 const chatRequest: Words = {
-  about: 'One prompt and its options. A prompt without options means what `claude -p` means.',
+  about: 'One prompt and its options. A prompt without options works as with `claude -p`.',
   fields: {
     prompt:
       'Text or content blocks, taken literally: nothing in it is a flag, a command or a file mention, unless `commands` is true.',
@@ -94,7 +94,7 @@ const run: Words = {
     created_at: 'When it was accepted.',
     started_at: 'When it got a process.',
     ended_at: 'When it ended.',
-    pending: 'Permissions and questions that wait for an answer, as in the stream.',
+    pending: 'Permissions and questions that are waiting for an answer, as in the stream.',
     result: answer.result,
     structured_output: answer.structured_output,
     cost_usd: answer.cost_usd,
@@ -135,7 +135,7 @@ const events: Record<string, Words> = {
     fields: { tool_use_id: 'The id of the call.', is_error: 'Whether it failed.', text: 'The result as text.' },
   },
   PermissionRequestEvent: {
-    about: 'The run waits for a permission. Answer with `POST /v1/runs/{id}/permissions/{request_id}`.',
+    about: 'The run is waiting for a permission. Answer with `POST /v1/runs/{id}/permissions/{request_id}`.',
     fields: {
       ...approval,
       tool_name: 'The tool, such as `Bash`.',
@@ -146,11 +146,12 @@ const events: Record<string, Words> = {
     },
   },
   QuestionEvent: {
-    about: "The run waits for answers to Claude's questions. Answer with `POST /v1/runs/{id}/answers/{request_id}`.",
+    about:
+      "The run is waiting for answers to Claude's questions. Answer with `POST /v1/runs/{id}/answers/{request_id}`.",
     fields: { ...approval, questions: "The questions with their options, as Claude Code's own tool has them." },
   },
   StatusEvent: {
-    about: 'The CLI retries a request to the API, or an approval was answered.',
+    about: 'The CLI is retrying a request to the API, or an approval was answered.',
     fields: {
       attempt: 'The number of the next attempt.',
       delay_ms: 'How long it waits before that, in milliseconds.',
@@ -260,10 +261,10 @@ export const nativeWords: Record<string, Words> = {
       from: 'Runs that ended at or after this time are counted.',
       to: 'Runs that ended before this time are counted.',
       group_by: 'The grouping.',
-      groups: 'The sums of each group.',
+      groups: 'The totals of each group.',
       'groups[].group': 'A day in UTC, a model, a session id or a key id; null for none.',
       ...below('groups[]', usageSum),
-      total: 'The sum over all groups.',
+      total: 'The total of all groups.',
       ...below('total', usageSum),
     },
   },

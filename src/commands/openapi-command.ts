@@ -6,7 +6,7 @@ import type { OpenapiFlags } from './openapi.ts'
 export function addOpenapi(program: Command, setExitCode: SetExitCode): void {
   program
     .command('openapi')
-    .description('print the OpenAPI description of the HTTP API, as JSON')
+    .description('print the OpenAPI description of the HTTP API as JSON')
     .option('--yaml', 'print YAML')
     .addHelpText('after', '\nA running server returns it at /openapi.json, and shows it as a web page at /docs.')
     .action(async (flags: OpenapiFlags) => {

@@ -16,5 +16,5 @@ export async function getJson<T>(
     return null
   })
   if (typeof body === 'object' && body !== null && isExpected(body as Partial<T>)) return body as T
-  throw new CommandError(`the server at ${client.url} is not claude-serve: pass the right address with --url`)
+  throw new CommandError(`the server at ${client.url} is not claude-serve: pass the correct address with --url`)
 }

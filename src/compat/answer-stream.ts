@@ -151,7 +151,7 @@ export class AnswerStream {
     }
     const isCut = stopReason === 'stop_sequence'
     if (format === 'text' || isCut || (format === 'json_object' && this.#json.isWhole)) return []
-    throw new AppError('claude_failed', `The model gave no answer that fits ${this.#plan.formatParam}.`)
+    throw new AppError('claude_failed', `The model returned no answer that matches ${this.#plan.formatParam}.`)
   }
 }
 

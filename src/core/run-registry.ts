@@ -335,7 +335,7 @@ class RunRegistry implements Runs {
       await Promise.race([active.pendingPermissions.answered(requestId), active.log.ended])
       return record
     }
-    const reason = 'is not pending: it was answered already, or its time is over'
+    const reason = 'is not pending: it was already answered, or has expired'
     throw new AppError('not_found', `request ${requestId.slice(0, 80)} ${reason}`, { field: 'request_id' })
   }
 

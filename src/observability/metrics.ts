@@ -23,7 +23,7 @@ function makeMeters({ Counter, Histogram }: Library, registry: Registry) {
   return {
     requestSeconds: histogram(seconds, 'Time to the end of an answer.', ['method', 'route', 'status']),
     requests: counter('claude_serve_requests_total', 'Answered requests.', ['route', 'status', 'surface', 'client']),
-    errors: counter('claude_serve_errors_total', 'Requests refused or failed, by error code.', ['code', 'surface']),
+    errors: counter('claude_serve_errors_total', 'Refused or failed requests, by error code.', ['code', 'surface']),
     ignored: counter('claude_serve_ignored_fields_total', 'Request fields that had no effect.', ['field']),
     runs: counter('claude_serve_runs_total', 'Runs that ended.', ['kind', 'model', 'outcome', 'code']),
     waitSeconds: histogram('claude_serve_queue_wait_seconds', 'Time until a run had a process.', ['kind']),

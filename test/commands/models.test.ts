@@ -56,7 +56,10 @@ test('another program at an address is distinguished from an unused address', as
   const server = createServer((_request, response) => response.end('{"data":[{"name":"x"}]}'))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  assertFailure(await run(folders, ['models', '--url', url]), /is not claude-serve: pass the right address with --url/)
+  assertFailure(
+    await run(folders, ['models', '--url', url]),
+    /is not claude-serve: pass the correct address with --url/,
+  )
   await new Promise((resolve) => server.close(resolve))
   assertFailure(await run(folders, ['models', '--url', url]), /no server responds at http:\S+ \(ECONNREFUSED\)/)
 })

@@ -222,7 +222,7 @@ test('a CLI that does not react to a prompt is ended, started once more, and rep
   const { status, body } = await chatError(server, { prompt: 'x' })
   assert.equal(status, 502)
   assert.equal(body.code, 'claude_failed')
-  assert.match(body.error, /did not react to the prompt/)
+  assert.match(body.error, /did not respond to the prompt/)
   assert.equal(startCount(server), 2)
   await until('both are gone', () => startsOf(server).every(({ pid }) => !isAlive(pid)))
   await checkContinuesAndEndsClean(server)

@@ -152,7 +152,7 @@ async function until(what: string, condition: () => boolean | Promise<boolean>, 
   }
 }
 
-const endedMessage = 'ended processes that a former server left running'
+const endedMessage = 'ended processes that a previous server left running'
 const checkedMessage = 'tested the abilities of the CLI'
 
 const hang = (server: ServerProcess) => {

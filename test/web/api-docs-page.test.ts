@@ -218,7 +218,7 @@ function playPage(browser: Browser): void {
     await page.goto(`${locked.url}/docs`)
     const notice = page.locator('#needs-key')
     await notice.waitFor()
-    assert.match(await notice.innerText(), /Open the page of the server first/)
+    assert.match(await notice.innerText(), /Open the server's page first/)
     await page.evaluate(`sessionStorage.setItem('claude-serve.key', ${JSON.stringify(locked.secret)})`)
     await page.goto(`${locked.url}/docs?again#/native/chat`)
     const chat = page.locator('#operations-native-chat')

@@ -87,7 +87,7 @@ export function Usage() {
       </div>
       <ErrorNotice error={byDay.error.value ?? byModel.error.value} />
       {total === null ? null : total.runs === 0 ? (
-        <p class="empty">No usage in this period. Runs are stored for a week, and their costs with them.</p>
+        <p class="empty">No usage in this period. Runs and their costs are stored for a week.</p>
       ) : (
         <>
           <p class="total">

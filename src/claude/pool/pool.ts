@@ -139,7 +139,7 @@ export class Pool implements Agent {
         this.#release(worker)
       }
     }
-    throw new AppError('claude_failed', 'Claude Code could not be made ready for the request.')
+    throw new AppError('claude_failed', 'Claude Code could not be prepared for the request.')
   }
 
   /** Null if the executable was replaced meanwhile. */
@@ -393,5 +393,5 @@ const toModelFact = ({ value, resolvedModel, displayName }: ModelInfo): ModelFac
 const newSessionId = (worker: Worker) => (worker.profile.reusable ? randomUUID() : worker.spawnMode.sessionId)
 
 function queueFull(limit: number): AppError {
-  return new AppError('queue_full', `${limit} requests are waiting already; try again in a moment.`, { retryAfterS: 2 })
+  return new AppError('queue_full', `${limit} requests are already waiting; try again in a moment.`, { retryAfterS: 2 })
 }

@@ -126,7 +126,7 @@ export class TurnTranslator {
     const { attempt, retry_delay_ms: delayMs, error_status: upstreamStatus, error } = message
     this.#clues = { ...this.#clues, kind: error, upstreamStatus }
     if (delayMs > retryWaitMsMax) {
-      const text = `The model's API asks to wait ${Math.ceil(delayMs / 1000)} seconds (${upstreamStatus ?? error})`
+      const text = `The model's API requires a wait of ${Math.ceil(delayMs / 1000)} seconds (${upstreamStatus ?? error})`
       this.broken = upstreamFailure(text, { ...this.#clues, retryAfterS: Math.ceil(delayMs / 1000) })
     }
     return [{ type: 'retry', attempt, delayMs, upstreamStatus }]
@@ -368,7 +368,7 @@ export class TurnTranslator {
     // A call of a client's tool comes before the answer.
     const isAnswer = result.subtype === 'success' && result.stop_reason !== 'tool_deferred'
     const isMissing = this.context.wantsSchema && isAnswer && result.structured_output === undefined
-    return isMissing ? new AppError('claude_failed', 'The model gave no answer that fits json_schema.') : null
+    return isMissing ? new AppError('claude_failed', 'The model returned no answer that matches json_schema.') : null
   }
 
   /** The end of an answer that was complete before the CLI stopped; `result` is the CLI's own end after the interrupt. */

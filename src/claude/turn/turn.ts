@@ -131,7 +131,9 @@ export class TurnRun {
       isReaderSlow: () => messages.size > 0,
       isAwaitingApproval: () => this.#process.permissionPrompts.isWaiting,
       onSilence: (limitMs, isFirst) =>
-        messages.stop(isFirst ? new WorkerLost(this.#process.failure('did not react to the prompt')) : silent(limitMs)),
+        messages.stop(
+          isFirst ? new WorkerLost(this.#process.failure('did not respond to the prompt')) : silent(limitMs),
+        ),
     })
   }
 

@@ -19,7 +19,7 @@ export function addChat(program: Command, setExitCode: SetExitCode): void {
   addServerOptions(command)
     .addHelpText(
       'after',
-      '\nWith --json, only the result is printed at the end: the answer, its session, cost and usage.' +
+      '\nWith --json, only the result is printed, at the end: the answer, its session, cost and usage.' +
         '\nCtrl-C cancels the run. Put -- before a prompt that starts with a dash.',
     )
     .action(async (words: string[], flags: ChatFlags) => {

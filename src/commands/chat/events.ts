@@ -6,7 +6,7 @@ import { CommandError } from '../command.ts'
 export async function* readEvents(response: Response, url: string): AsyncGenerator<ChatEvent> {
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
   if (!isStream || response.body === null) {
-    throw new CommandError(`the server at ${url} is not claude-serve: pass the right address with --url`)
+    throw new CommandError(`the server at ${url} is not claude-serve: pass the correct address with --url`)
   }
   try {
     for await (const event of eventsOf(response.body)) {

@@ -11,7 +11,7 @@ Install the script, then open a new shell:
     claude-serve completion zsh > "\${fpath[1]}/_claude-serve"
   fish
     claude-serve completion fish > ~/.config/fish/completions/claude-serve.fish
-Or load it whenever a shell starts: in ~/.bashrc, or for zsh in ~/.zshrc after compinit,
+Or load it whenever a shell starts, in ~/.bashrc (for zsh, in ~/.zshrc after compinit):
     source <(claude-serve completion bash)`
 
 export function addCompletion(program: Command, setExitCode: SetExitCode): void {

@@ -11,7 +11,7 @@ and nothing leaves the machine. Exits with 1 if there is a problem; warnings do 
 export function addDoctor(program: Command, setExitCode: SetExitCode): void {
   const command = program.command('doctor').description('find problems, and show how to fix them')
   addLocationOptions(command)
-    .option('--fix', 'remove the access of other users to the data folder and its files')
+    .option('--fix', "remove other users' access to the data folder and its files")
     .addHelpText('after', help)
     .action(async (flags: DoctorFlags) => {
       setExitCode(await (await import('./doctor.ts')).runDoctor(flags))

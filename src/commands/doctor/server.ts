@@ -33,7 +33,7 @@ export async function examineServer(context: DoctorContext): Promise<Finding[]> 
     return [problem(check, `${name} does not answer: ${reasonOf(error)}`, stopCommand)]
   }
   if (address.version !== version)
-    return [warning(check, `${name} is not of the same version as this command (${version})`, stopCommand)]
+    return [warning(check, `${name} is not the same version as this command (${version})`, stopCommand)]
   return [ok(check, `${name} answers`)]
 }
 
@@ -91,7 +91,7 @@ async function whoListens(address: string): Promise<string> {
   try {
     const { body } = await ask(`http://${address}`, undefined)
     if (body.claude_version !== undefined || body.code === 'unauthorized')
-      return 'a claude-serve of another data folder or user'
+      return 'a claude-serve with another data folder or user'
   } catch {
     // It does not speak HTTP.
   }

@@ -17,9 +17,9 @@ export function addKeys(program: Command, setExitCode: SetExitCode): void {
       'chat (plain models), agent (chat, and all of Claude Code), admin (everything); repeatable (default: agent)',
       collect,
     )
-    .option('--expires <when>', 'when it expires: 30d, 12h, or its last day such as 2026-12-31 (default: never)')
+    .option('--expires <when>', 'when it expires: 30d, 12h, or its last day, such as 2026-12-31 (default: never)')
     .option('--rate <count>', 'requests per minute (default: no limit)')
-    .option('--budget <dollars>', 'US dollars that its runs may cost in total (default: no limit)')
+    .option('--budget <dollars>', 'total cost allowed for its runs, in US dollars (default: no limit)')
     .option('--quiet', 'print only the secret')
     .action(async (name: string, flags: CreateFlags) => {
       setExitCode(await (await import('./keys.ts')).createKey(name, flags))

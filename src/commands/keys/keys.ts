@@ -98,7 +98,7 @@ export function revokeKey(idOrName: string, flags: RevokeFlags): Promise<ExitCod
     if (flags.json === true) {
       printJson({ id: key.id, name: key.name, revoked_at: new Date(nowMs).toISOString() })
     } else print(`revoked ${key.name} (${key.id})`)
-    if (isLast) note('that was the last key: from now on, requests of this user on loopback do not need one')
+    if (isLast) note('that was the last key: from now on, requests from this user on loopback do not need one')
   })
 }
 

@@ -60,7 +60,7 @@ export const librechat: Client = {
 export const n8n: Client = {
   parts: (target) => [
     note(
-      'Create a credential of the type OpenAI:',
+      'Create a credential of type OpenAI:',
       'text',
       `API Key: ${keyFor(target, ownKey)}\nBase URL: ${target.url}/v1`,
     ),

@@ -12,7 +12,7 @@ export function addOpen(program: Command, setExitCode: SetExitCode): void {
   addLocationOptions(command)
     .addHelpText(
       'after',
-      '\nIf the server has API keys, anyone with the link can log in with it: once, and within a minute.',
+      '\nIf the server has API keys, anyone with the link can log in, but only once and within a minute.',
     )
     .action(async (flags: OpenFlags) => {
       setExitCode(await (await import('./open.ts')).openPage(flags))

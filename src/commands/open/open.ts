@@ -50,7 +50,7 @@ async function makeLink(dataDir: string, url: string): Promise<LoginLink | null>
 /** Why the address was not opened; null if it was. */
 async function tryToOpen(address: string): Promise<string | null> {
   const environment = processEnvironment()
-  if (!hasScreen(environment)) return 'there is no screen'
+  if (!hasScreen(environment)) return 'no display is available'
   try {
     await openInBrowser(address, environment)
     return null

@@ -23,7 +23,7 @@ export function addService(program: Command, setExitCode: SetExitCode): void {
     .argument('[flags...]', 'flags of claude-serve serve')
     // They work without -- too; flags that serve does not know are refused when the service is planned.
     .allowUnknownOption()
-    .option('--print', 'print the service file, and change nothing')
+    .option('--print', 'print the service file without changing anything')
     .addHelpText('after', aboutInstall)
     .action(async (serveFlags: string[], flags: InstallFlags) => {
       setExitCode(await (await import('./service.ts')).installService(serveFlags, flags, program))
@@ -36,9 +36,9 @@ export function addService(program: Command, setExitCode: SetExitCode): void {
     })
   service
     .command('status')
-    .description('show whether the service is installed and whether it runs')
+    .description('show whether the service is installed and running')
     .option('--json', 'print JSON')
-    .addHelpText('after', '\nThe exit code is 0 if the service runs, and 1 if it does not.')
+    .addHelpText('after', '\nThe exit code is 0 if the service is running, and 1 if not.')
     .action(async (flags: StateFlags) => {
       setExitCode(await (await import('./service.ts')).showService(flags))
     })

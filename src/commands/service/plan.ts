@@ -33,7 +33,7 @@ export function makePlan(words: readonly string[], program: Command): Plan {
   })
   const cli = realpathSync(process.argv[1] ?? '')
   if (cli.includes('/_npx/'))
-    note('npx keeps this program only temporarily: run npm install -g claude-serve, then install the service')
+    note('npx installs this program only temporarily: run npm install -g claude-serve, then install the service')
   const flags = toWords(values, home)
   return { node: process.execPath, cli, flags, searchPath: searchPathOf(environment), home, dataDir: config.dataDir }
 }

@@ -126,5 +126,7 @@ async function runAll(calls: readonly ManagerCall[], { file }: Manager): Promise
   const error = await firstError(calls)
   if (error === null) return
   const commands = calls.map(({ words }) => words.join(' ')).join(' && ')
-  throw new CommandError(`${file} is written, but not started (${error}); in a login session, run: ${commands}`)
+  throw new CommandError(
+    `${file} was written, but the service was not started (${error}); in a login session, run: ${commands}`,
+  )
 }

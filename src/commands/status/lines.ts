@@ -47,7 +47,7 @@ export function statusAsLines(status: Status): string[] {
     ...(health === null ? [] : healthFacts(health)),
   ]
   const rows = facts.flatMap(([title, fact]) => (fact === null ? [] : [[title, fact]]))
-  const first = oneLine(`${name} ${answers ? 'runs at' : 'does not answer at'} ${url}`)
+  const first = oneLine(`${name} ${answers ? 'is running at' : 'does not answer at'} ${url}`)
   return [first, ...asTable(rows).map((line) => `  ${line}`)]
 }
 

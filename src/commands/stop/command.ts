@@ -7,14 +7,13 @@ import type { StopFlags } from './stop.ts'
 export function addStop(program: Command, setExitCode: SetExitCode): void {
   const command = program
     .command('stop')
-    .description('stop the server of the data folder, and wait until it has exited')
+    .description('stop the server of the data folder and wait for it to exit')
     .option('--timeout <time>', 'how long to wait, such as 30s or 2m (default: 60s)')
-    .option('--now', 'stop it at once, together with its running requests')
+    .option('--now', 'stop immediately, and end running requests')
   addLocationOptions(command)
     .addHelpText(
       'after',
-      '\nWhen it stops, a server gives running requests 30 s to finish.' +
-        '\nThe exit code is 0 even if no server was running.',
+      '\nWithout --now, running requests get 30 s to finish.' + '\nThe exit code is 0 even if no server was running.',
     )
     .action(async (flags: StopFlags) => {
       setExitCode(await (await import('./stop.ts')).stopServer(flags))

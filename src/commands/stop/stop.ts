@@ -97,7 +97,8 @@ function send({ pid }: Target, signal: NodeJS.Signals): void {
     process.kill(pid, signal)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'EPERM') throw new CommandError(`claude-serve (pid ${pid}) belongs to another user, who can stop it`)
+    if (code === 'EPERM')
+      throw new CommandError(`claude-serve (pid ${pid}) belongs to another user: ask that user to stop it`)
     if (code !== 'ESRCH') throw error
   }
 }

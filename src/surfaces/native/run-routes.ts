@@ -116,7 +116,7 @@ async function findApproval(
   const approval = pending.find(({ request_id: id }) => id === params.request_id)
   if (approval === undefined || approval.type === type) return params.request_id
   const path = approval.type === 'question' ? 'answers' : 'permissions'
-  throw invalidField('request_id', `is a ${approval.type}: answer it under /v1/runs/{id}/${path}/{request_id}`)
+  throw invalidField('request_id', `is a ${approval.type}: answer it at /v1/runs/{id}/${path}/{request_id}`)
 }
 
 /** The number of the last event that a reconnecting reader has received. */

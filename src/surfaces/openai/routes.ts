@@ -89,7 +89,7 @@ function refuseUnsupportedRoutes(app: FastifyInstance): void {
   for (const path of ['/v1/chat/completions', '/v1/responses']) {
     app.get(path, async (_request, reply) => {
       reply.header('allow', 'POST')
-      throw new AppError('method_not_allowed', `${path} takes POST, not GET`)
+      throw new AppError('method_not_allowed', `${path} supports POST, not GET`)
     })
   }
 }

@@ -119,7 +119,7 @@ const broken: [what: string, reply: Reply, stdout: string, message: RegExp][] = 
     /the connection broke before the answer was complete/,
   ],
   ['an event that is not JSON', stream(`${partial}id: 3\ndata: {\n\n`), 'half\n', /the connection broke before/],
-  ['no stream', html, '', /is not claude-serve: pass the right address with --url/],
+  ['no stream', html, '', /is not claude-serve: pass the correct address with --url/],
   [
     'an error at the end',
     stream(streamOf(delta('half'), { type: 'error', error: 'it\nfailed \u001b[31m', code: 'claude_failed' } as never)),

@@ -277,7 +277,7 @@ const servers: [
     { status: 'ok' },
     '0.0.1',
     'warning',
-    /is not of the same version/,
+    /is not the same version/,
     /^claude-serve stop$/,
   ],
 ]
@@ -311,7 +311,7 @@ test('port: free, in use by which program, not an address of this machine', asyn
   const other = await startOther(t, 200, {})
   assertOne(await look(other.port), 'problem', /^127\.0\.0\.1:\d+ is in use by another program$/, /--port/)
   const alike = await startOther(t, 200, { claude_version: '2' })
-  assertOne(await look(alike.port), 'problem', /in use by a claude-serve of another data folder or user$/, /--port/)
+  assertOne(await look(alike.port), 'problem', /in use by a claude-serve with another data folder or user$/, /--port/)
   const locked = await startOther(t, 401, { code: 'unauthorized' })
   assertOne(await look(locked.port, 'localhost'), 'problem', /in use by a claude-serve/, /--port/)
   assertOne(await look(5005, '192.0.2.1'), 'problem', /192\.0\.2\.1 is not an address of this machine/, /--host/)

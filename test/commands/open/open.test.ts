@@ -133,7 +133,7 @@ test('without a screen the link is printed, for the user to open', { skip: noBro
   const { folders, url } = await startServer(t)
   const first = await run(folders, ['open'])
   assert.deepEqual([first.code, first.stdout], [0, `${url}/\n`])
-  assert.match(first.stderr, /there is no screen: open the link yourself\n$/)
+  assert.match(first.stderr, /no display is available: open the link yourself\n$/)
   await makeKey(folders)
   const { code, stdout, stderr } = await run(folders, ['open'])
   assert.equal(code, 0)

@@ -31,7 +31,7 @@ test('shows where a server runs, since when, with which claude, and what it is d
   await claude
   const { code, stdout, stderr } = await run(folders, ['status'])
   assert.deepEqual([code, stderr], [0, ''])
-  assert.match(stdout, new RegExp(`^claude-serve \\d+\\.\\d+\\.\\d+ runs at ${url}\n`))
+  assert.match(stdout, new RegExp(`^claude-serve \\d+\\.\\d+\\.\\d+ is running at ${url}\n`))
   for (const line of [
     `process    ${process.pid}`,
     `data       ${folders.dataDir}`,
@@ -72,7 +72,7 @@ test('without the required API key it shows what is known, says that a key is re
   const secret = (await keys(folders, ['create', 'laptop', '--scope', 'chat', '--quiet'])).stdout.trim()
   const { code, stdout, stderr } = await run(folders, ['status'])
   assert.equal(code, 0)
-  assert.match(stdout, new RegExp(`^claude-serve \\S+ runs at ${url}\n`))
+  assert.match(stdout, new RegExp(`^claude-serve \\S+ is running at ${url}\n`))
   assert.match(stdout, new RegExp(`\\n {2}process +${process.pid}\\n`))
   assert.doesNotMatch(stdout, /queue/)
   assert.match(stderr, /needs an API key.*set CLAUDE_SERVE_API_KEY to a key of this server\n$/)
@@ -90,7 +90,7 @@ test('without the required API key it shows what is known, says that a key is re
 test('a server without claude counts as running, and its problem is shown', async (t) => {
   const { folders } = await startTestServer(t, { config: { claudeBin: '/nowhere/claude' } })
   const { code, stdout, stderr } = await run(folders, ['status'])
-  assert.deepEqual([code, stdout.includes(' runs at ')], [0, true])
+  assert.deepEqual([code, stdout.includes(' is running at ')], [0, true])
   assert.match(stderr, /^claude-serve: \/nowhere\/claude is not an executable file/)
 })
 
@@ -167,7 +167,7 @@ test('the answer of a server cannot control the terminal', { skip: noTerminal },
   const good = await startOther(t, 200, JSON.stringify(health))
   const bad = await startOther(t, 503, JSON.stringify({ error: `no${steering}` }))
   for (const [url, message] of [
-    [good, /claude-serve 1\u241b\[31m\ufffd1m runs at/] as const,
+    [good, /claude-serve 1\u241b\[31m\ufffd1m is running at/] as const,
     [bad, /no\S*\[31m/] as const,
   ]) {
     const { stdout } = await runOnTerminal(folders, ['status', '--url', url])

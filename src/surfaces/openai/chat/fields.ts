@@ -26,8 +26,8 @@ export const chatFields: FieldTable = {
     note: '`none` and `auto` are honored; `required`, a name and `allowed_tools` restrict the tools offered and instruct the model, which is prompted once more if it calls nothing; if it still does not, `tool_choice` is named in the header',
   },
   parallel_tool_calls: { treatment: 'emulated', note: 'with `false`, only the first call is returned' },
-  functions: { treatment: 'emulated', plainOnly: true, note: 'as `tools`' },
-  function_call: { treatment: 'emulated', note: 'as `tool_choice`' },
+  functions: { treatment: 'emulated', plainOnly: true, note: 'the same as `tools`' },
+  function_call: { treatment: 'emulated', note: 'the same as `tool_choice`' },
   response_format: {
     treatment: 'honored',
     note: '`json_schema` is validated before the answer is sent; `json_object` is an instruction, with one retry if the answer is not streamed',
@@ -46,11 +46,14 @@ export const chatFields: FieldTable = {
   max_completion_tokens: {
     treatment: 'honored',
     plainOnly: true,
-    note: 'as `max_tokens`',
+    note: 'the same as `max_tokens`',
     requestsNothing: isNoLimit,
   },
   reasoning_effort: { treatment: 'honored', note: '`none` turns thinking off, `minimal` is treated as `low`' },
-  reasoning: { treatment: 'emulated', note: '`effort` as `reasoning_effort`; `exclude` hides the reasoning' },
+  reasoning: {
+    treatment: 'emulated',
+    note: '`effort` is treated as `reasoning_effort`; `exclude` hides the reasoning',
+  },
   thinking: { treatment: 'emulated', note: '`{"type": "disabled"}` turns it off, any other value shows it' },
   include_reasoning: { treatment: 'honored', note: 'whether `reasoning_content` is sent' },
   metadata: { treatment: 'emulated', note: 'returned with the answer; at most 16 entries' },

@@ -12,7 +12,7 @@ export type ReadMessages = { system: string[]; history: ConversationMessage[]; p
 type AssistantMessage = Extract<ChatMessage, { role: 'assistant' }>
 
 const callErrors: CallErrors = {
-  orphan: (_id, param) => invalidField(param, 'matches no tool call of the preceding message that is still open'),
+  orphan: (_id, param) => invalidField(param, 'matches no open tool call in the preceding message'),
   unanswered: (_id, param) =>
     invalidField(param, 'has no result: each tool call must be followed by a tool message with its id'),
   sameId: (_id, param) => invalidField(`${param}.id`, 'is also the id of another call: ids must be unique'),

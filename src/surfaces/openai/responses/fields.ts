@@ -17,7 +17,7 @@ export const responseFields: FieldTable = {
   },
   store: {
     treatment: 'emulated',
-    note: 'on unless it is `false`, as with OpenAI: the request is stored with the run for as long as the run is',
+    note: 'on unless it is `false`, as with OpenAI: the request is stored for as long as its run is',
   },
   background: {
     treatment: 'honored',

@@ -28,7 +28,7 @@ export const earlierParam = 'previous_response_id'
 export type ReadItems = ReadMessages & { ignored: string[] }
 
 const callErrors: CallErrors = {
-  orphan: (_id, param) => invalidField(param, 'matches no call of the preceding items that is still open'),
+  orphan: (_id, param) => invalidField(param, 'matches no open call in the preceding items'),
   unanswered: (_id, param) =>
     invalidField(param, 'has no output: each call must be followed by an item with its output'),
   sameId: (_id, param) => invalidField(`${param}.call_id`, 'is also the id of another call: ids must be unique'),

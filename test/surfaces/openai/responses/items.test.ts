@@ -339,7 +339,7 @@ test('items of other types are left out and reported, and the items around them 
 const ends = /must end with a user message or the output of a call/
 const empty = /must contain a user message that is not empty/
 const noOutput = /has no output: each call must be followed by an item with its output/
-const orphan = /matches no call of the preceding items that is still open/
+const orphan = /matches no open call in the preceding items/
 const notText = /must be text in a message of this role/
 const notNothing = /must be a string that is not empty/
 const refusals: [title: string, items: unknown[], field: string, what: RegExp][] = [
