@@ -15,8 +15,14 @@ const rules: readonly [pattern: RegExp, replacement: string][] = [
   [/-----BEGIN [A-Z0-9 ]{1,64}-----(?:[A-Za-z0-9+/=\s]|\\[nr])*/g, `-----PEM ${masked}-----`],
   // "x-api-key": "…", and the same as two neighbors in a list of raw headers; with or without JSON escapes.
   [new RegExp(String.raw`(${secretNames}\\*["']\s*[:=,]\s*(?:\[\s*)?\\*["']${scheme})[^"'\\]+`, 'gi'), `$1${masked}`],
-  // x-api-key: …
-  [new RegExp(String.raw`(${secretNames}\s*[:=]\s*${scheme})[^\s"'\\,;}\])]+`, 'gi'), `$1${masked}`],
+  // x-api-key: …, but not the placeholder of a hint
+  [
+    new RegExp(
+      String.raw`(${secretNames}\s*[:=]\s*${scheme})(?!<(?:key|code)>|(?:bearer|basic)\s)[^\s"'\\,;}\])]+`,
+      'gi',
+    ),
+    `$1${masked}`,
+  ],
   // ANTHROPIC_AUTH_TOKEN=… and "ANTHROPIC_AUTH_TOKEN": "…"
   [/((?:_|\b)(?:TOKEN|SECRET|PASSWORD|KEY)=)[^\s"'\\,;&]+/g, `$1${masked}`],
   [/((?:_|\b)(?:TOKEN|SECRET|PASSWORD|KEY)\\*["']\s*:\s*\\*["'])[^"'\\]+/g, `$1${masked}`],

@@ -139,7 +139,7 @@ for (const how of ['disconnects', 'runs out of time'] as const) {
     t.after(() => watcher.close())
     const command = 'touch started; while true; do sleep 1; done'
     const prompt = `go ${step({ tool: 'Bash', input: { command, description: 'wait' } })}`
-    const timeout = how === 'disconnects' ? {} : { timeout_s: 3 }
+    const timeout = how === 'disconnects' ? {} : { timeout_s: 10 }
     const run = startRequest(server, '/v1/chat', { prompt, allowed_tools: ['Bash'], ...timeout })
     while (!existsSync(join(cwd, 'started'))) await once(watcher, 'change')
     const isShell = ({ command: line }: { command: string }) => line.includes('touch started')
@@ -275,7 +275,7 @@ test('a conversation can continue if no idle process is retained', async (t) => 
   const server = await start(t, { config: { keepAliveMs: 0 } })
   const { session_id } = await chat(server, { prompt: 'one', ...plain })
   await until('the process is gone', () => pidsOf(server).length === 0)
-  await chat(server, { prompt: 'two', session_id, timeout_s: 3, ...plain })
+  await chat(server, { prompt: 'two', session_id, timeout_s: 60, ...plain })
   assert.deepEqual([history(server)[0], history(server).at(-1)], ['one', 'two'])
 })
 

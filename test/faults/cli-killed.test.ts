@@ -94,7 +94,7 @@ for (const how of ['by its route', 'by its timeout'] as const) {
     const server = await start(t)
     const command = 'touch started; while true; do sleep 1; done'
     const prompt = `go ${step({ tool: 'Bash', input: { command, description: 'wait' } })}`
-    const limits = how === 'by its route' ? {} : { timeout_s: 4 }
+    const limits = how === 'by its route' ? {} : { timeout_s: 10 }
     const request = { prompt, background: true, allowed_tools: ['Bash'], ...limits }
     const { body } = await post(server, '/v1/chat', request)
     const isShell = ({ command: line }: { command: string }) => line.includes('touch started') || /^sleep /.test(line)

@@ -23,6 +23,7 @@ async function killRepeatedly(scene: KillScene, fields: Record<string, unknown>,
   let count = 0
   let kills = 0
   for (; accepted.length < runsWanted; kills++) {
+    const before = modelRequests(scene)
     const server = await scene.start()
     const requests = Array.from({ length: runsPerKill }, async () => {
       const word = `word${++count}.`
@@ -33,13 +34,17 @@ async function killRepeatedly(scene: KillScene, fields: Record<string, unknown>,
       assert.equal(answer.status, 202, JSON.stringify(answer.body))
       accepted.push({ id: String(answer.body.id), word })
     })
-    // The moment varies: from before the first answer until most runs are over.
-    await delay(next() ** 2 * 2500)
+    // The moment varies: from before the first answer until most runs are over. It depends on what reached the model, not by the clock.
+    const wanted = Math.floor(next() ** 2 * (runsPerKill + 1))
+    await until(`${wanted} requests reached the model`, () => modelRequests(scene) - before >= wanted, 120_000)
+    await delay(next() * 150)
     await server.killNow()
     await Promise.all(requests)
   }
   return { accepted, kills }
 }
+
+const modelRequests = ({ upstream }: KillScene) => upstream.requests.filter(({ method }) => method === 'POST').length
 
 async function eventsOf({ url }: { url: string }, id: string): Promise<ChatEvent[]> {
   const events: ChatEvent[] = []

@@ -51,6 +51,7 @@ const harmless = [
   'http://127.0.0.1:5005/v1/chat and mailto:me@example.com',
   'session 6f1f6a52-3f0e-4f1e-9a53-7a1d4b1c2d3e of run_0123456789abcdef',
   'claude-sonnet-4-5-20250929 with sk-dummy',
+  "send it as 'authorization: Bearer <key>' or 'x-api-key: <key>'",
 ]
 for (const text of harmless) {
   test(`"${text}" is left unchanged`, () => {

@@ -497,7 +497,7 @@ for (const [title, body] of [
   ['as a JSON object', object],
 ] as const) {
   test(`an answer ${title} that does not fit is an error after the text already emitted`, () => {
-    const misfit = (thrown: unknown) => thrown instanceof AppError && /fits text\.format/.test(thrown.message)
+    const misfit = (thrown: unknown) => thrown instanceof AppError && /matches text\.format/.test(thrown.message)
     assert.throws(() => whole(planFrom(body), textBlock(0, ['No.'])), misfit)
     const encoder = new ResponseEvents(planFrom(body), facts)
     const events = [runStart(), ...textBlock(0, ['No.'])].flatMap((event) => encoder.encode(event))
