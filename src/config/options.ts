@@ -64,7 +64,7 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_HOST',
     group: 'Listening',
     placeholder: '<address>',
-    description: 'address to listen on; loopback only, until an API key exists',
+    description: 'address to listen on; loopback only until an API key exists',
     accepted: 'give an address: 127.0.0.1, ::1 or localhost; any other requires an API key and --allow-host',
     default: '127.0.0.1',
     schema: () => z.string().transform((host) => host.toLowerCase().replace(/^\[|\]$/g, '')),
@@ -170,7 +170,7 @@ export const configOptions = {
     description: 'folder for agent requests that do not name one',
     accepted: 'give an existing folder',
     default: (context) => context.cwd,
-    defaultText: 'the folder it was started in',
+    defaultText: 'the folder the server was started in',
     schema: (context) => folder(context),
   }),
   cwdRoots: option({

@@ -70,11 +70,11 @@ export function resultFailure(result: SDKResultMessage, clues: FailureClues): Ap
     case 'error_max_turns':
       return new AppError(
         'claude_failed',
-        `${text || 'The turns of this request are used up'}. Give a higher max_turns.`,
+        `${text || 'The turns of this request are used up'}. Set a higher max_turns.`,
         details,
       )
     case 'error_max_structured_output_retries':
-      return new AppError('claude_failed', 'The model repeatedly gave no answer that matches json_schema.', details)
+      return new AppError('claude_failed', 'The model repeatedly returned no answer that matches json_schema.', details)
     case 'error_during_execution':
       return upstreamFailure(text || 'Claude Code stopped in the middle of the answer.', clues)
   }

@@ -67,7 +67,7 @@ const calls: SessionCalls = {
   async messages(id, query) {
     const { fileSize = 0 } = await find(id)
     if (fileSize > fileBytesMax) {
-      const text = `The file of session ${id} is larger than 1 GiB; its messages cannot be read by this server.`
+      const text = `The file of session ${id} is larger than 1 GiB, so this server cannot read its messages.`
       throw new AppError('not_implemented', text, { sessionId: id })
     }
     return pageOfMessages(toSessionMessages(await getSessionMessages(id)), query)

@@ -80,7 +80,7 @@ const results: [subtype: string, fields: Record<string, unknown>, code: ErrorCod
     'error_max_turns',
     { errors: ['Reached maximum number of turns (1)'] },
     'claude_failed',
-    /turns \(1\)\. Give a higher max_turns/,
+    /turns \(1\)\. Set a higher max_turns/,
   ],
   ['error_max_structured_output_retries', {}, 'claude_failed', /matches json_schema/],
   ['error_during_execution', { errors: ['No conversation found'] }, 'claude_failed', /^No conversation found$/],

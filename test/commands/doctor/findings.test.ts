@@ -271,15 +271,7 @@ const servers: [
     /requires an API key$/,
     /CLAUDE_SERVE_API_KEY/,
   ],
-  [
-    'of another version',
-    200,
-    { status: 'ok' },
-    '0.0.1',
-    'warning',
-    /is not the same version/,
-    /^claude-serve stop$/,
-  ],
+  ['of another version', 200, { status: 'ok' }, '0.0.1', 'warning', /is not the same version/, /^claude-serve stop$/],
 ]
 
 for (const [title, status, body, version, state, message, fix] of servers) {
