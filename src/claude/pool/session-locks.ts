@@ -1,21 +1,21 @@
-// One run at a time for each conversation, in order of arrival: two processes that go on with the same conversation would
-// both succeed, and one branch of it would be lost.
+// One run at a time for each conversation, in order of arrival: two processes that continue the same conversation would both succeed,
+// and one branch of it would be lost.
 
 export class SessionLocks {
-  /** The end of the line for each conversation that has one. */
-  readonly #lines = new Map<string, Promise<void>>()
+  /** The last waiter of each conversation's queue. */
+  readonly #queues = new Map<string, Promise<void>>()
 
   /**
-   * Waits for its turn and resolves to the function that passes it on, which may be called twice. An abort takes the
-   * caller out of the line.
+   * Waits for the session and resolves to the function that releases it, which is safe to call twice. An abort takes the caller out of
+   * the queue.
    */
   async acquire(sessionId: string, signal: AbortSignal): Promise<() => void> {
-    const before = this.#lines.get(sessionId) ?? Promise.resolve()
+    const before = this.#queues.get(sessionId) ?? Promise.resolve()
     const { promise: released, resolve: release } = Promise.withResolvers<void>()
-    const line = before.then(() => released)
-    this.#lines.set(sessionId, line)
-    void line.then(() => {
-      if (this.#lines.get(sessionId) === line) this.#lines.delete(sessionId)
+    const last = before.then(() => released)
+    this.#queues.set(sessionId, last)
+    void last.then(() => {
+      if (this.#queues.get(sessionId) === last) this.#queues.delete(sessionId)
     })
     try {
       await abortable(before, signal)
