@@ -68,7 +68,8 @@ function isExisting(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EEXIST'
 }
 
-function cannotBeUsed(path: string, cause: unknown): StartupError {
+/** Why the server cannot use one of its own files or folders. */
+export function cannotBeUsed(path: string, cause: unknown): StartupError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   return new StartupError(
     `${path} cannot be used (${reason}): make sure that its folder is writable and has free space, or set another one with --data-dir.`,

@@ -1,6 +1,7 @@
 // Startup errors for a store that cannot be opened: each message names the file, the reason and the fix. Not for errors
 // that API clients see (see AppError in ../errors.ts).
 import { StartupError } from '../errors.ts'
+import { cannotBeUsed } from '../platform/private-files.ts'
 
 /** SQLite's primary error code, without the extended part; null for any other error. */
 export function sqliteCode(error: unknown): number | null {
@@ -25,17 +26,9 @@ export function toStoreError(file: string, thrown: unknown): StartupError {
   if (thrown instanceof StartupError) return thrown
   const code = sqliteCode(thrown)
   if (code === sqliteCorrupt || code === sqliteNotDatabase) return damaged(file, thrown)
+  if (code !== sqliteBusy) return cannotBeUsed(file, thrown)
   const reason = thrown instanceof Error ? thrown.message : String(thrown)
-  if (code === sqliteBusy) {
-    return new StartupError(
-      `The database ${file} is in use by another program (${reason}): close it and start again.`,
-      {
-        cause: thrown,
-      },
-    )
-  }
-  return new StartupError(
-    `${file} cannot be used (${reason}): make sure that its folder is writable and has free space, or set another one with --data-dir.`,
-    { cause: thrown },
-  )
+  return new StartupError(`The database ${file} is in use by another program (${reason}): close it and start again.`, {
+    cause: thrown,
+  })
 }
