@@ -23,7 +23,7 @@ export function addBatch(program: Command, setExitCode: SetExitCode): void {
   const run = batch
     .command('run <file>')
     .description('send each line of a file (- is standard input) to the server')
-    .requiredOption('-o, --output <file>', 'file for the answers; if it exists, the batch resumes')
+    .requiredOption('-o, --output <file>', 'file for the answers; an existing file is continued')
     .option('-c, --concurrency <count>', 'how many lines to process at a time', '4')
     .option('--model <model>', 'model for lines that do not set one')
     .option('--defaults <json>', `default fields for each line, such as '{"max_turns": 3}'`)
