@@ -71,11 +71,11 @@ const isRetired = (name: string) =>
 const british =
   /\b\w*(?:behaviour|honour|colour|favour|neighbour|licence|catalogue|grey|summaris|initialis|serialis|normalis|organis|authoris|recognis|analys(?:e|ing))\w*/gi
 
+const texts = files.filter(isCode).map((path) => ({ path, ...readSource(read(path), path.endsWith('.tsx')) }))
+
 test('identifiers are words of the field: none that was retired comes back', () => {
-  const found = files.filter(isCode).flatMap((path) =>
-    readSource(read(path))
-      .identifiers.filter(({ name }) => isRetired(name))
-      .map(({ name, line }) => `${path}:${line} ${name}`),
+  const found = texts.flatMap(({ path, identifiers }) =>
+    identifiers.filter(({ name }) => isRetired(name)).map(({ name, line }) => `${path}:${line} ${name}`),
   )
   assert.deepEqual(found, [])
 })
@@ -86,15 +86,15 @@ test('files are named after what they do: no retired name comes back', () => {
 })
 
 test('prose is American English', () => {
-  const texts = files.flatMap((path) => {
-    if (isCode(path)) return readSource(read(path)).prose.map(({ text, line }) => ({ where: `${path}:${line}`, text }))
-    return isProse(path)
-      ? read(path)
-          .split('\n')
-          .map((text, index) => ({ where: `${path}:${index + 1}`, text }))
-      : []
-  })
-  const found = texts.flatMap(({ where, text }) => [...text.matchAll(british)].map(([word]) => `${where} ${word}`))
+  const inCode = texts.flatMap(({ path, prose }) => prose.map(({ text, line }) => ({ where: `${path}:${line}`, text })))
+  const inDocuments = files.filter(isProse).flatMap((path) =>
+    read(path)
+      .split('\n')
+      .map((text, index) => ({ where: `${path}:${index + 1}`, text })),
+  )
+  const found = [...inCode, ...inDocuments].flatMap(({ where, text }) =>
+    [...text.matchAll(british)].map(([word]) => `${where} ${word}`),
+  )
   assert.deepEqual(found, [])
 })
 
