@@ -8,8 +8,10 @@ import { createLoginLink } from './auth/login-links.ts'
 import { watchRevocations } from './auth/revocation.ts'
 import { withPathOutside } from './claude/cli/environment.ts'
 import { Executable } from './claude/cli/executable.ts'
+import { loadSdk } from './claude/cli/sdk.ts'
 import { defaultPoolLimits, defaultProcessLimits, type PoolLimits, type ProcessLimits } from './claude/pool/limits.ts'
 import { Pool } from './claude/pool/pool.ts'
+import { workerSpawner } from './claude/pool/spawn-worker.ts'
 import { ownIdentity, ProcessRegistry } from './claude/process/process-registry.ts'
 import { configFolder, type Environment } from './claude/sessions/config-folder.ts'
 import { createSessionFiles } from './claude/sessions/session-files.ts'
@@ -36,6 +38,7 @@ import { createLogger } from './log/logger.ts'
 import { Metrics } from './observability/metrics.ts'
 import type { Tracing } from './observability/tracing.ts'
 import { isWithin, realPathSoFar } from './platform/allowed-folders.ts'
+import { systemClock } from './platform/clock.ts'
 import { isLoopbackHost } from './platform/loopback.ts'
 import { removeServerAddress, writeServerAddress } from './platform/server-address.ts'
 import { openSqliteStore } from './store/sqlite.ts'
@@ -278,17 +281,33 @@ function createPool(
     keepAliveMs: config.keepAliveMs,
     ...options.poolLimits,
   }
+  const configDir = configFolder(environment)
+  const clock = systemClock
+  const processLimits = { ...defaultProcessLimits, ...options.processLimits }
+  const onWarning = (message: string, facts: Record<string, unknown>) => log.warn(facts, message)
+  const { permissionModes } = config
   return new Pool(limits, {
-    claude: () => executable.claude(),
+    spawn: workerSpawner({
+      environment,
+      configDir,
+      registry,
+      clock,
+      limits: processLimits,
+      permissionModes,
+      onWarning,
+    }),
+    clock,
+    claude: async () => {
+      const [claude] = await Promise.all([executable.claude(), loadSdk()])
+      return claude
+    },
     environment,
-    configDir: configFolder(environment),
-    registry,
-    limits: { ...defaultProcessLimits, ...options.processLimits },
-    permissionModes: config.permissionModes,
+    configDir,
+    turnLimits: processLimits,
     defaultCwd,
     scratchDir: registry.scratchDir,
     observer,
-    onWarning: (message, facts) => log.warn(facts, message),
+    onWarning,
   })
 }
 

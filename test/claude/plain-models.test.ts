@@ -2,39 +2,24 @@
 // stay the client's, and conversations never mix.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { Executable } from '../../src/claude/cli/executable.ts'
-import { defaultPoolLimits, defaultProcessLimits } from '../../src/claude/pool/limits.ts'
-import { Pool } from '../../src/claude/pool/pool.ts'
+import type { Pool } from '../../src/claude/pool/pool.ts'
 import { ownIdentity, ProcessRegistry } from '../../src/claude/process/process-registry.ts'
 import { noOptions, noPlainOptions, type RunOptions, type Thinking } from '../../src/core/agent.ts'
 import type { AssistantBlock, ClientTool, ConversationMessage, UserBlock } from '../../src/core/conversation.ts'
 import { OrderChecker, type RunEnd, type RunEvent } from '../../src/core/events.ts'
 import { startUpstream } from '../../src/demo/upstream.ts'
-import { makeFolders, step, testEnvironment } from '../helpers/test-server.ts'
+import { createCliPool } from '../helpers/cli-pool.ts'
+import { makeFolders, step } from '../helpers/test-server.ts'
 
 const upstream = await startUpstream()
 const folders = makeFolders({ after: () => {} })
-const environment = testEnvironment(folders, upstream.url)
 const registry = new ProcessRegistry(folders.dataDir, await ownIdentity())
-const executable = new Executable(null, environment)
 const warnings: string[] = []
-const limits = { ...defaultPoolLimits, warm: 0, queueLimit: 99, keepAliveMs: 60_000, startSpacingMs: 0 }
 const pools: Pool[] = []
 
 function makePool(maxProcesses: number): Pool {
-  const pool = new Pool(
-    { ...limits, maxProcesses },
-    {
-      claude: () => executable.claude(),
-      environment,
-      configDir: folders.configDir,
-      registry,
-      limits: defaultProcessLimits,
-      defaultCwd: folders.cwd,
-      scratchDir: registry.scratchDir,
-      onWarning: (message) => warnings.push(message),
-    },
-  )
+  const onWarning = (message: string) => warnings.push(message)
+  const pool = createCliPool({ folders, registry, upstreamUrl: upstream.url, limits: { maxProcesses }, onWarning })
   pools.push(pool)
   return pool
 }

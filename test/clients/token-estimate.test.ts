@@ -5,9 +5,6 @@
 // of a current model is learned from its own counts.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { Executable } from '../../src/claude/cli/executable.ts'
-import { defaultPoolLimits, defaultProcessLimits } from '../../src/claude/pool/limits.ts'
-import { Pool } from '../../src/claude/pool/pool.ts'
 import { ownIdentity, ProcessRegistry } from '../../src/claude/process/process-registry.ts'
 import { TokenCalibration, withTokenCalibration } from '../../src/compat/tokens/calibration.ts'
 import { estimateRequest } from '../../src/compat/tokens/estimate.ts'
@@ -15,9 +12,10 @@ import { noOptions, noPlainOptions, type RunRequest } from '../../src/core/agent
 import type { ClientTool, ConversationMessage, UserBlock } from '../../src/core/conversation.ts'
 import type { RunEnd } from '../../src/core/events.ts'
 import { type MessagesBody, startUpstream } from '../../src/demo/upstream.ts'
+import { createCliPool } from '../helpers/cli-pool.ts'
 import { countTokens } from '../helpers/count-tokens.ts'
 import { naturalTexts, toolSchema } from '../helpers/sample-texts.ts'
-import { makeFolders, step, testEnvironment } from '../helpers/test-server.ts'
+import { makeFolders, step } from '../helpers/test-server.ts'
 
 /** The form in which older models received a conversation. */
 const speaker = (role: string) => `\n\n${role === 'assistant' ? 'Assistant' : 'Human'}: `
@@ -50,27 +48,8 @@ function countInput({ model, system = '', messages, tools = [] }: MessagesBody):
 
 const upstream = await startUpstream({ countInput })
 const folders = makeFolders({ after: () => {} })
-const environment = testEnvironment(folders, upstream.url)
 const registry = new ProcessRegistry(folders.dataDir, await ownIdentity())
-const executable = new Executable(null, environment)
-const limits = {
-  ...defaultPoolLimits,
-  warm: 0,
-  maxProcesses: 3,
-  queueLimit: 99,
-  keepAliveMs: 60_000,
-  startSpacingMs: 0,
-}
-const pool = new Pool(limits, {
-  claude: () => executable.claude(),
-  environment,
-  configDir: folders.configDir,
-  registry,
-  limits: defaultProcessLimits,
-  defaultCwd: folders.cwd,
-  scratchDir: registry.scratchDir,
-  onWarning: () => {},
-})
+const pool = createCliPool({ folders, registry, upstreamUrl: upstream.url })
 const calibration = new TokenCalibration()
 const agent = withTokenCalibration(pool, calibration)
 after(async () => {

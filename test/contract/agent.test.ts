@@ -4,14 +4,14 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { fileStamp } from '../../src/claude/cli/file-stamp.ts'
-import { defaultPoolLimits, defaultProcessLimits, type PoolLimits } from '../../src/claude/pool/limits.ts'
-import { Pool } from '../../src/claude/pool/pool.ts'
+import type { PoolLimits } from '../../src/claude/pool/limits.ts'
+import type { Pool } from '../../src/claude/pool/pool.ts'
 import { ownIdentity, ProcessRegistry } from '../../src/claude/process/process-registry.ts'
 import { withForcedOutputRetry } from '../../src/compat/retry-forced-output.ts'
 import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from '../../src/core/agent.ts'
 import { OrderChecker, type RunEvent } from '../../src/core/events.ts'
 import { AppError } from '../../src/errors.ts'
+import { createCliPool } from '../helpers/cli-pool.ts'
 import {
   failedEnd,
   goodRun,
@@ -24,7 +24,7 @@ import {
   textBlock,
   untilAborted,
 } from '../helpers/scripted-agent.ts'
-import { fakeCli, makeFolders, testEnvironment } from '../helpers/test-server.ts'
+import { fakeCli, makeFolders } from '../helpers/test-server.ts'
 import { type Behavior, type MakeSubject, testAgent } from './agent-suite.ts'
 
 const unknownSession = '00000000-0000-4000-8000-000000000000'
@@ -42,38 +42,14 @@ function requestFor(behavior: Behavior, options: Partial<RunOptions> = {}): RunR
   }
 }
 
-const limits: PoolLimits = {
-  ...defaultPoolLimits,
-  warm: 0,
-  maxProcesses: 3,
-  queueLimit: 8,
-  keepAliveMs: 60_000,
-  startSpacingMs: 0,
-}
-
 /** A pool that uses this executable and ends with the test. */
-async function makePool(
-  t: TestContext,
-  claude: string,
-  more: Partial<PoolLimits> = {},
-): Promise<{ pool: Pool; cwd: string }> {
+async function makePool(t: TestContext, fake: string, limits: Partial<PoolLimits> = {}): Promise<Pool> {
   const folders = makeFolders(t)
   const registry = new ProcessRegistry(folders.dataDir, await ownIdentity())
-  const pool = new Pool(
-    { ...limits, ...more },
-    {
-      claude: async () => ({ path: claude, version: '2.1.330', state: fileStamp(claude) }),
-      environment: testEnvironment(folders, 'http://127.0.0.1:9'),
-      configDir: folders.configDir,
-      registry,
-      limits: { ...defaultProcessLimits, interruptMs: 500 },
-      defaultCwd: folders.cwd,
-      scratchDir: () => folders.root,
-      onWarning: () => {},
-    },
-  )
+  const processLimits = { interruptMs: 500 }
+  const pool = createCliPool({ folders, registry, fake, limits, processLimits, scratchDir: folders.root })
   t.after(() => pool.close(1000))
-  return { pool, cwd: folders.cwd }
+  return pool
 }
 
 const fakes: Record<Behavior, string> = {
@@ -87,7 +63,7 @@ const fakes: Record<Behavior, string> = {
 const poolOf =
   (options: Partial<RunOptions>): MakeSubject =>
   async (t, behavior) => {
-    const { pool } = await makePool(t, fakeCli(fakes[behavior]))
+    const pool = await makePool(t, fakeCli(fakes[behavior]))
     return { agent: pool, request: requestFor(behavior, options) }
   }
 
@@ -198,7 +174,7 @@ async function collect(
 
 test('a pool: a started run ends with run-end when no second process can be started', async (t) => {
   const cli = writeVanishingCli(makeFolders(t).root, 'await exit(3)')
-  const { pool } = await makePool(t, cli)
+  const pool = await makePool(t, cli)
   const events = await collect(pool.run(requestFor('succeeds'), new AbortController().signal))
   const end = events.at(-1)
   assert.ok(end?.type === 'run-end')
@@ -207,7 +183,7 @@ test('a pool: a started run ends with run-end when no second process can be star
 
 test('a pool: a started run ends with run-end when it is cancelled while a second process starts', async (t) => {
   const cli = writeVanishingCli(makeFolders(t).root, 'await hang()')
-  const { pool } = await makePool(t, cli)
+  const pool = await makePool(t, cli)
   const controller = new AbortController()
   const events = collect(pool.run(requestFor('succeeds'), controller.signal))
   events.catch(() => {})
@@ -223,7 +199,7 @@ test('a pool: a started run ends with run-end when it is cancelled while a secon
 })
 
 test('a pool: a run that finds the queue full throws queue_full, and waiting runs get their turn', async (t) => {
-  const { pool } = await makePool(t, fakeCli('stalls-mid-answer'), { maxProcesses: 1, queueLimit: 1 })
+  const pool = await makePool(t, fakeCli('stalls-mid-answer'), { maxProcesses: 1, queueLimit: 1 })
   const controllers = [new AbortController(), new AbortController()]
   const [first, second]: AsyncIterator<RunEvent>[] = controllers.map(({ signal }) =>
     pool.run(requestFor('stalls'), signal)[Symbol.asyncIterator](),
@@ -240,7 +216,7 @@ test('a pool: a run that finds the queue full throws queue_full, and waiting run
 })
 
 test('a pool: a run that is cancelled in the queue throws the reason and leaves the queue', async (t) => {
-  const { pool } = await makePool(t, fakeCli('stalls-mid-answer'), { maxProcesses: 1 })
+  const pool = await makePool(t, fakeCli('stalls-mid-answer'), { maxProcesses: 1 })
   const first: AsyncIterator<RunEvent> = pool
     .run(requestFor('stalls'), new AbortController().signal)
     [Symbol.asyncIterator]()

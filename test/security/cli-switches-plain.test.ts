@@ -5,14 +5,13 @@ import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
-import { Executable, sdkExecutable } from '../../src/claude/cli/executable.ts'
-import { defaultPoolLimits, defaultProcessLimits } from '../../src/claude/pool/limits.ts'
-import { Pool } from '../../src/claude/pool/pool.ts'
+import { sdkExecutable } from '../../src/claude/cli/executable.ts'
 import { ownIdentity, ProcessRegistry } from '../../src/claude/process/process-registry.ts'
 import { noOptions, noPlainOptions } from '../../src/core/agent.ts'
 import { type MessagesBody, startUpstream } from '../../src/demo/upstream.ts'
+import { createCliPool } from '../helpers/cli-pool.ts'
 import { type Answer, post } from '../helpers/client.ts'
-import { makeFolders, startTestServer, step, type TestFolders, testEnvironment } from '../helpers/test-server.ts'
+import { makeFolders, startTestServer, step, type TestFolders } from '../helpers/test-server.ts'
 import { columns } from './cli-switches-table.ts'
 import { canariesIn, type HostileFolder, makeHostileFolder } from './hostile-folder.ts'
 
@@ -242,22 +241,14 @@ test('F25 each process of plain models was started with the full set of switches
 
 // The empty folder is the last defence, not the only one.
 const inside = await makeScene()
-const environment = testEnvironment(inside.folders, inside.upstream.url)
-const executable = new Executable(null, environment)
 const registry = new ProcessRegistry(inside.folders.dataDir, await ownIdentity())
-const pool = new Pool(
-  { ...defaultPoolLimits, warm: 0, maxProcesses: 1, queueLimit: 9, keepAliveMs: 60_000, startSpacingMs: 0 },
-  {
-    claude: () => executable.claude(),
-    environment,
-    configDir: inside.folders.configDir,
-    registry,
-    limits: defaultProcessLimits,
-    defaultCwd: inside.folders.cwd,
-    scratchDir: () => inside.folders.cwd,
-    onWarning: () => {},
-  },
-)
+const pool = createCliPool({
+  folders: inside.folders,
+  registry,
+  upstreamUrl: inside.upstream.url,
+  limits: { maxProcesses: 1 },
+  scratchDir: inside.folders.cwd,
+})
 after(async () => {
   await pool.close(2000)
   await Promise.all([registry.close(), inside.upstream.close(), inside.astray.close()])

@@ -91,3 +91,10 @@ export function processFailure(what: string, facts: { code: number | null; stder
     stderr: facts.stderr.slice(-2000),
   })
 }
+
+/** The CLI does not know a control request. */
+export class UnsupportedRequest extends Error {}
+
+/** The CLI reports an unknown control request in words only. */
+export const controlFailure = (error: unknown): unknown =>
+  /Unsupported control request/.test(String(error)) ? new UnsupportedRequest(String(error)) : error

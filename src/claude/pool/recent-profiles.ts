@@ -1,20 +1,20 @@
 // The profiles in recent use, for which the pool keeps spare processes.
-import { type Profile, profileKey } from '../cli/profile.ts'
-import type { WorkerContext } from '../process/worker.ts'
-
-/**
- * Everything needed to start a process. `fingerprint` stands for the settings files that it will read: see
- * claude/cli/settings-fingerprint.ts. `claude.state` is the stamp of the executable whose version was read.
- */
-export type SpawnSpec = { profile: Profile; fingerprint: string; claude: WorkerContext['claude'] & { state: string } }
+import type { Clock } from '../../platform/clock.ts'
+import { profileKey } from '../cli/profile.ts'
+import type { SpawnSpec } from './pool-worker.ts'
 
 export class RecentProfiles {
+  readonly #clock: Pick<Clock, 'now'>
   readonly #specs = new Map<string, SpawnSpec & { usedAt: number }>()
+
+  constructor(clock: Pick<Clock, 'now'>) {
+    this.#clock = clock
+  }
 
   note({ profile, fingerprint, claude }: SpawnSpec): void {
     // A process with a budget serves one run; the next one may not even have the same budget.
     if (profile.maxBudgetUsd !== null) return
-    this.#specs.set(profileKey(profile), { profile, fingerprint, claude, usedAt: performance.now() })
+    this.#specs.set(profileKey(profile), { profile, fingerprint, claude, usedAt: this.#clock.now() })
   }
 
   remove(key: string): void {
@@ -22,7 +22,7 @@ export class RecentProfiles {
   }
 
   removeUnused(forMs: number): void {
-    const now = performance.now()
+    const now = this.#clock.now()
     for (const [key, spec] of this.#specs) if (now - spec.usedAt > forMs) this.#specs.delete(key)
   }
 

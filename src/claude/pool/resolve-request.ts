@@ -3,15 +3,14 @@
 import type { RunRequest } from '../../core/agent.ts'
 import { SessionAccess, sessionNotFound } from '../../core/sessions.ts'
 import { type Abilities, profileKey, type Turn, toProfile } from '../cli/profile.ts'
-import { loadSdk } from '../cli/sdk.ts'
 import { readSettingsState, type SettingsState } from '../cli/settings-fingerprint.ts'
 import type { Environment } from '../sessions/config-folder.ts'
 import type { SessionFolders } from '../sessions/session-folders.ts'
-import type { SpawnSpec } from './recent-profiles.ts'
+import type { SpawnSpec } from './pool-worker.ts'
 import { existingSession } from './worker-selection.ts'
 
 export type RequestContext = {
-  /** The executable to start now; throws an AppError if there is none. */
+  /** The executable to start now, once everything that `spawn` needs is loaded. Throws an AppError if there is none. */
   claude: () => Promise<SpawnSpec['claude']>
   environment: Environment
   defaultCwd: string
@@ -27,7 +26,7 @@ export async function resolveRequest(
   turn: Turn,
   { context, folders, abilities }: { context: RequestContext; folders: SessionFolders; abilities: Abilities },
 ): Promise<ResolvedRequest> {
-  const [claude] = await Promise.all([context.claude(), loadSdk()])
+  const claude = await context.claude()
   const cwd = request.plain === null ? await workingFolder(request, context, folders) : context.scratchDir()
   const { fingerprint, hasHooks } = settingsFor(request, cwd, context)
   const profile = toProfile(request, { cwd, abilities, hasHooks })

@@ -3,18 +3,20 @@
 import type { RunRequest } from '../../core/agent.ts'
 import { endOfRun, type RunEvent } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
+import type { Clock } from '../../platform/clock.ts'
 import type { Turn } from '../cli/profile.ts'
-import type { Worker } from '../process/worker.ts'
 import { type TurnLimits, TurnRun, WorkerLost } from '../turn/turn.ts'
+import type { PoolWorker } from './pool-worker.ts'
 import { existingSession } from './worker-selection.ts'
 
 /** A worker that is ready for the run's turn. `unlock` lets the conversation's next run start; safe to call twice. */
-export type Acquired = { worker: Worker; unlock: () => void }
+export type Acquired = { worker: PoolWorker; unlock: () => void }
 
 export type AttemptTools = {
   acquire(request: RunRequest, turn: Turn, signal: AbortSignal): Promise<Acquired>
-  release(worker: Worker, runId: string): void
+  release(worker: PoolWorker, runId: string): void
   limits: TurnLimits
+  clock: Pick<Clock, 'now'>
   onWarning(message: string, facts: Record<string, unknown>): void
 }
 
@@ -23,9 +25,9 @@ export async function* runAttempts(
   request: RunRequest,
   turn: Turn,
   signal: AbortSignal,
-  { acquire, release, limits, onWarning }: AttemptTools,
+  { acquire, release, limits, clock, onWarning }: AttemptTools,
 ): AsyncGenerator<RunEvent> {
-  const requestedAt = performance.now()
+  const requestedAt = clock.now()
   let start: Extract<RunEvent, { type: 'run-start' }> | null = null
   for (let attempt = 1; ; attempt++) {
     const acquired = await acquire(request, turn, signal).catch(toAppError)
@@ -35,7 +37,7 @@ export async function* runAttempts(
       return
     }
     const { worker, unlock } = acquired
-    const waitedMs = Math.round(performance.now() - requestedAt)
+    const waitedMs = Math.round(clock.now() - requestedAt)
     try {
       for await (const event of runTurn(worker, request, turn, limits).events(signal)) {
         if (event.type === 'run-start') {
@@ -68,7 +70,7 @@ export async function* runAttempts(
   }
 }
 
-function runTurn(worker: Worker, request: RunRequest, turn: Turn, limits: TurnLimits): TurnRun {
+function runTurn(worker: PoolWorker, request: RunRequest, turn: Turn, limits: TurnLimits): TurnRun {
   const process = worker.turnProcess(turn)
   const { conversation } = worker
   if (conversation === null) throw new Error('a turn without a conversation')

@@ -1,11 +1,11 @@
 // Runs that wait for a process, in order of arrival. Not for which of them gets one (see pool.ts).
-import type { Worker } from '../process/worker.ts'
+import type { PoolWorker } from './pool-worker.ts'
 import type { ResolvedRequest } from './resolve-request.ts'
 
 export type Waiter = ResolvedRequest & {
   failedStarts: number
   /** Takes the waiter out of the queue and gives it the worker. */
-  assign(worker: Worker): void
+  assign(worker: PoolWorker): void
   /** Takes the waiter out of the queue and ends its wait. */
   reject(error: unknown): void
 }
@@ -33,10 +33,10 @@ export class WaitQueue {
   wait(
     resolved: ResolvedRequest,
     signal: AbortSignal,
-    { onQueued, onAssigned }: { onQueued: () => void; onAssigned?: ((worker: Worker) => void) | undefined },
-  ): Promise<Worker> {
+    { onQueued, onAssigned }: { onQueued: () => void; onAssigned?: ((worker: PoolWorker) => void) | undefined },
+  ): Promise<PoolWorker> {
     if (signal.aborted) return Promise.reject(signal.reason)
-    const { promise, resolve, reject } = Promise.withResolvers<Worker>()
+    const { promise, resolve, reject } = Promise.withResolvers<PoolWorker>()
     const waiter: Waiter = {
       ...resolved,
       failedStarts: 0,

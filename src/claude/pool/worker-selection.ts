@@ -4,15 +4,16 @@ import type { RunRequest } from '../../core/agent.ts'
 import type { Profile, Turn } from '../cli/profile.ts'
 import type { SpawnMode } from '../cli/sdk-options.ts'
 import type { ConversationStart, LoadedConversation } from '../process/loaded-conversation.ts'
+import type { WorkerPhase } from '../process/worker-state.ts'
 import { conversationFingerprint } from '../sessions/conversation-fingerprint.ts'
 
-/** What a choice looks at; a Worker is one. */
+/** What a choice looks at; every PoolWorker is one. */
 export type Candidate = {
   readonly key: string
   readonly fingerprint: string
   readonly spawnMode: SpawnMode
   readonly profile: Pick<Profile, 'reusable'>
-  readonly state: 'starting' | 'idle' | 'busy' | 'ending' | 'gone'
+  readonly state: WorkerPhase
   readonly conversation: { sessionId: string; turns: number } | null
   readonly lastUsedAt: number
   readonly knownTools: ReadonlyMap<string, string>

@@ -6,9 +6,10 @@ import type { Query, SDKControlInitializeResponse, SDKMessage, SDKUserMessage } 
 import type { ConversationMessage } from '../../core/conversation.ts'
 import type { AnsweredBy, ApprovalAnswer } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
+import type { Clock } from '../../platform/clock.ts'
 import { secretValues } from '../../platform/redact.ts'
 import { childEnvironment, markerName } from '../cli/environment.ts'
-import { processFailure } from '../cli/errors-from-sdk.ts'
+import { controlFailure, processFailure } from '../cli/errors-from-sdk.ts'
 import { plainEnvironment } from '../cli/plain-mode-options.ts'
 import { planOptions } from '../cli/plan-mode-hook.ts'
 import { choosesModelByTurn, type Profile, profileKey, type Turn } from '../cli/profile.ts'
@@ -23,9 +24,11 @@ import { LoadedConversation } from './loaded-conversation.ts'
 import { MessageQueue } from './message-queue.ts'
 import { type ApprovalNote, PermissionPrompts } from './permission-prompts.ts'
 import type { ProcessRegistry } from './process-registry.ts'
+import { residentBytes } from './process-tree.ts'
 import type { TurnProcess } from './turn-process.ts'
 import { toHistoryAnswer, toHistoryPrompt } from './user-message.ts'
 import { startMismatch, turnMismatch } from './verify-init.ts'
+import { type WorkerPhase, WorkerState } from './worker-state.ts'
 
 /** `startMs`: how long a process may take to start, in milliseconds. */
 export type WorkerLimits = { startMs: number }
@@ -36,6 +39,7 @@ export type WorkerContext = {
   environment: Environment
   configDir: string
   registry: ProcessRegistry
+  clock: Clock
   limits: WorkerLimits
   /** The modes that the operator allows; a person who answers cannot allow more. None if absent. */
   permissionModes?: readonly string[]
@@ -61,15 +65,10 @@ export class Worker {
   readonly ready: Promise<SDKControlInitializeResponse>
   /** Resolves when the process is gone. */
   readonly gone: Promise<void>
-  state: 'starting' | 'idle' | 'busy' | 'ending' | 'gone' = 'starting'
-  conversation: LoadedConversation | null = null
-  lastUsedAt = performance.now()
-  requests = 0
-  /**
-   * Every tool that was ever offered here, by name: the CLI keeps a tool's first definition, whichever server offers
-   * it.
-   */
   readonly knownTools = new Map<string, string>()
+  readonly #state: WorkerState
+  #conversation: LoadedConversation | null = null
+  #requests = 0
   readonly #context: WorkerContext
   readonly #process: CliProcess
   readonly #query: Query
@@ -89,6 +88,7 @@ export class Worker {
     this.spawnMode = spawnMode
     this.fingerprint = fingerprint
     this.#context = context
+    this.#state = new WorkerState(context.clock)
     const marker = context.registry.marker(++workerCount)
     this.#process = new CliProcess(marker, context.registry, secretValues(context.environment))
     this.#messages = new MessageQueue((isFull) => (isFull ? this.#process.gate.hold() : this.#process.gate.release()))
@@ -100,8 +100,32 @@ export class Worker {
     this.#process.gate.once('babble', (error: Error) => this.#onUnparseableOutput(error))
   }
 
-  get pid(): number | null {
-    return this.#process.pid
+  get state(): WorkerPhase {
+    return this.#state.phase
+  }
+
+  get lastUsedAt(): number {
+    return this.#state.lastUsedAt
+  }
+
+  get conversation(): LoadedConversation | null {
+    return this.#conversation
+  }
+
+  get requests(): number {
+    return this.#requests
+  }
+
+  acquire(): void {
+    this.#state.acquire()
+  }
+
+  release(): boolean {
+    return this.#state.release()
+  }
+
+  async residentBytes(): Promise<number | null> {
+    return this.#process.pid === null ? null : residentBytes(this.#process.pid)
   }
 
   #options(marker: string) {
@@ -142,11 +166,10 @@ export class Worker {
       if (mismatch !== null) throw this.#mismatch(mismatch)
       if (choosesModelByTurn(this.profile)) this.#baseModel = this.#applied.model = await this.#appliedModel()
       this.#models = facts.models
-      if (this.state === 'starting') this.state = 'idle'
-      this.lastUsedAt = performance.now()
+      this.#state.ready()
       return facts
     } catch (error) {
-      void this.close()
+      void this.retire()
       throw toAppError(error)
     }
   }
@@ -165,7 +188,7 @@ export class Worker {
     }
     if (raw.request === undefined) throw new Error('this SDK has no way to send control requests')
     const answer = await Promise.race([
-      raw.request(request),
+      raw.request(request).catch((error: unknown) => Promise.reject(controlFailure(error))),
       this.gone.then(() => Promise.reject(new Error('the process ended'))),
     ])
     return answer.response ?? {}
@@ -178,7 +201,7 @@ export class Worker {
       // The SDK throws when the process ends; the process itself shows how it ended.
     }
     await Promise.race([this.#process.exited, this.#process.end()])
-    this.state = 'gone'
+    this.#state.end()
     this.#messages.end(this.#failed('ended unexpectedly while it was working'))
     this.#query.close()
     await this.#promptSwitch?.remove().catch(() => {})
@@ -189,15 +212,18 @@ export class Worker {
   }
 
   #mismatch(reason: string): AppError {
-    this.#context.onWarning('a CLI process did not start as requested and was ended', { pid: this.pid, reason })
+    this.#context.onWarning('a CLI process did not start as requested and was ended', {
+      pid: this.#process.pid,
+      reason,
+    })
     const text = `The CLI did not start as requested: ${reason}. Its version may be too new or too old for this server.`
     return new AppError('sandbox_mismatch', text)
   }
 
   #onUnparseableOutput(error: Error): void {
-    this.#context.onWarning('a CLI process was ended', { pid: this.pid, reason: error.message })
+    this.#context.onWarning('a CLI process was ended', { pid: this.#process.pid, reason: error.message })
     this.#messages.stop(this.#failed(`sent output that could not be parsed: ${error.message}`))
-    void this.close()
+    void this.retire()
   }
 
   /**
@@ -205,14 +231,14 @@ export class Worker {
    * replays the earlier messages. Throws if the CLI refuses any of this; the process must not be used then.
    */
   async startConversation(turn: Turn, sessionId: string): Promise<void> {
-    if (this.conversation !== null) await this.#rewind(this.conversation)
+    if (this.#conversation !== null) await this.#rewind(this.#conversation)
     if (this.#promptSwitch !== null && turn.systemPrompt !== null) {
       await this.#promptSwitch.use(this.#query, turn.systemPrompt)
     }
     await this.#applySettings(turn)
     const transcript = this.profile.reusable && turn.history === null ? this.#newTranscript(sessionId) : null
-    this.conversation = new LoadedConversation(sessionId, turn, transcript)
-    await this.#replayHistory(this.conversation, turn)
+    this.#conversation = new LoadedConversation(sessionId, turn, transcript)
+    await this.#replayHistory(this.#conversation, turn)
   }
 
   /** Makes the process ready for the next turn of the conversation that it holds. */
@@ -316,7 +342,7 @@ export class Worker {
       last_seen_user_message_uuid: conversation.lastMessage,
     })
     if (rewound !== true) throw new Error(`the CLI did not rewind the conversation: ${String(reason)}`)
-    this.conversation = null
+    this.#conversation = null
   }
 
   /** Whether the CLI supports the command that rewinds a conversation. Costs no turn. */
@@ -338,9 +364,9 @@ export class Worker {
 
   /** The process for a turn of the conversation that it holds. Throws if the process was not acquired for one. */
   turnProcess(turn: Turn): TurnProcess {
-    if (this.conversation === null || this.state !== 'busy')
+    if (this.#conversation === null || this.state !== 'busy')
       throw new Error('a turn on a process that was not acquired')
-    this.requests++
+    this.#requests++
     return {
       messages: this.#messages,
       permissionPrompts: this.#permissionPrompts,
@@ -352,7 +378,7 @@ export class Worker {
         if (mismatch !== null) throw this.#mismatch(mismatch)
       },
       failure: (what) => this.#failed(what),
-      close: (graceMs) => this.close(graceMs),
+      close: (graceMs) => this.retire(graceMs),
       onWarning: this.#context.onWarning,
     }
   }
@@ -363,8 +389,8 @@ export class Worker {
   }
 
   /** Ends the process with SIGTERM, then with SIGKILL if it ignores that. Safe to call twice. */
-  async close(graceMs?: number): Promise<void> {
-    if (this.state !== 'gone') this.state = 'ending'
+  async retire(graceMs?: number): Promise<void> {
+    this.#state.retire()
     await this.#process.end(graceMs)
     this.#input.end(null)
     await this.gone

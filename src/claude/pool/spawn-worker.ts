@@ -1,8 +1,10 @@
-// What must still hold at the moment a process is started: the executable is the one whose version was read, and the working folder
-// is where it was when it was checked. Both may have changed while the request waited.
+// Starts CLI processes for the pool. Checks what must still hold at that moment: the executable is the one whose version was read, and
+// the working folder is where it was when it was checked. Both may have changed while the request waited.
 import { accessSync, constants, realpathSync, statSync } from 'node:fs'
 import { AppError } from '../../errors.ts'
 import { fileStamp } from '../cli/file-stamp.ts'
+import { Worker, type WorkerContext } from '../process/worker.ts'
+import type { Spawn } from './pool-worker.ts'
 
 /** The executable was replaced after its version was read: read it again. */
 export class ClaudeReplaced extends Error {}
@@ -20,10 +22,28 @@ function realFolder(path: string): string | null {
  * `cwd` is a real path that was checked against the allowed folders. Throws ClaudeReplaced, `cwd_not_found`, and
  * `cwd_not_allowed` if a link has replaced a folder. What happens later is checked elsewhere: the process itself reports its folder.
  */
-export function checkSpawn(claude: { path: string; state: string }, cwd: string): void {
+function checkSpawn(claude: { path: string; state: string }, cwd: string): void {
   if (fileStamp(claude.path) !== claude.state) throw new ClaudeReplaced(`${claude.path} was replaced`)
   const real = realFolder(cwd)
   const facts = { field: 'cwd' }
   if (real === null) throw new AppError('cwd_not_found', `the working folder no longer exists: ${cwd}`, facts)
   if (real !== cwd) throw new AppError('cwd_not_allowed', `the working folder ${cwd} was replaced by a link`, facts)
 }
+
+function toSpawnError(error: unknown): unknown {
+  const isTooLong = error instanceof Error && 'code' in error && error.code === 'E2BIG'
+  if (!isTooLong) return error
+  const text = 'the lists of tools, rules and folders are longer than this system allows for starting a program'
+  return new AppError('invalid_request', text)
+}
+
+export const workerSpawner =
+  (context: Omit<WorkerContext, 'claude'>): Spawn =>
+  ({ profile, fingerprint, claude }, mode) => {
+    try {
+      checkSpawn(claude, profile.cwd)
+      return new Worker(profile, mode, fingerprint, { ...context, claude })
+    } catch (error) {
+      throw toSpawnError(error)
+    }
+  }

@@ -1,0 +1,266 @@
+// Which process works for whom, and when one is started or ended: assigns processes to waiting runs in order of arrival, makes room,
+// keeps spares ready, retires what is spent or unused. Reads no file and no clock of its own. Not for preparing a process for a turn (see
+// pool.ts), nor for the pure choices (see worker-selection.ts).
+import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
+import type { Observer } from '../../core/observer.ts'
+import { shuttingDown, toAppError } from '../../errors.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { canContinue, profileKey } from '../cli/profile.ts'
+import type { SpawnMode } from '../cli/sdk-options.ts'
+import type { PoolLimits } from './limits.ts'
+import type { PoolWorker, Spawn, SpawnSpec } from './pool-worker.ts'
+import { RecentProfiles } from './recent-profiles.ts'
+import type { ResolvedRequest } from './resolve-request.ts'
+import { StartPacer } from './start-pacer.ts'
+import { type Waiter, WaitQueue } from './wait-queue.ts'
+import {
+  canBeRewound,
+  existingSession,
+  holdsConversation,
+  idleWorkerFor,
+  isSpare,
+  isStartedFor,
+  leastRecentlyUsed,
+  leastValuable,
+  reservedFromAuxiliary,
+  spareSpawnMode,
+  spawnModeFor,
+  wouldTakeLastProcess,
+} from './worker-selection.ts'
+
+export type SchedulerContext = {
+  spawn: Spawn
+  clock: Clock
+  observer?: Pick<Observer, 'onProcessStart'>
+  onWarning: (message: string, facts: Record<string, unknown>) => void
+}
+
+/** How often unused processes are looked for: as often as the shortest wait requires, within these limits, in milliseconds. */
+const housekeepingMs = { min: 250, max: 5000 }
+
+export class Scheduler {
+  readonly #limits: PoolLimits
+  readonly #context: SchedulerContext
+  readonly #workers = new Set<PoolWorker>()
+  readonly #waiting = new WaitQueue()
+  readonly #recentProfiles: RecentProfiles
+  readonly #pacer: StartPacer
+  #stopHousekeeping = () => {}
+  #isClosed = false
+  /** The process on which abilities are being tested: a spare as soon as that is over. */
+  #underTest: PoolWorker | null = null
+  #models: readonly ModelInfo[] | null = null
+
+  constructor(limits: PoolLimits, context: SchedulerContext) {
+    const { clock } = context
+    this.#limits = limits
+    this.#context = context
+    this.#recentProfiles = new RecentProfiles(clock)
+    this.#pacer = new StartPacer({ spacingMs: limits.startSpacingMs, clock, onReady: () => this.#dispatch() })
+    this.#keepHouse()
+  }
+
+  get workers(): ReadonlySet<PoolWorker> {
+    return this.#workers
+  }
+
+  /** The models that the process started last has reported; null if none has yet. */
+  get models(): readonly ModelInfo[] | null {
+    return this.#models
+  }
+
+  /**
+   * Waits for a process for the request's turn, and acquires it. Rejects with the signal's reason, or with the reason why no process can
+   * be started. `isTest`: the process stays a wanted spare meanwhile.
+   */
+  acquire(resolved: ResolvedRequest, signal: AbortSignal, { isTest = false } = {}): Promise<PoolWorker> {
+    const onQueued = () => {
+      if (existingSession(resolved.request) === null) this.#recentProfiles.note(resolved)
+      this.#dispatch()
+    }
+    const onAssigned = (worker: PoolWorker) => {
+      if (isTest) this.#underTest = worker
+    }
+    return this.#waiting.wait(resolved, signal, { onQueued, onAssigned })
+  }
+
+  release(worker: PoolWorker): void {
+    if (worker === this.#underTest) this.#underTest = null
+    if (worker.release()) {
+      if (this.#isSpent(worker)) void worker.retire()
+      else if (worker.profile.reusable) void this.#retireIfLarge(worker)
+    }
+    this.#dispatch()
+  }
+
+  /** Settings have changed in the folder: spares that have read the old ones are replaced before they are needed. */
+  refreshSettings(cwd: string, fingerprint: string): void {
+    if (this.#recentProfiles.refresh(cwd, fingerprint)) this.#dispatch()
+  }
+
+  /** Ends every process within `deadlineMs`; runs that wait are refused with `shutting_down`. */
+  async close(deadlineMs: number): Promise<void> {
+    this.#isClosed = true
+    this.#stopHousekeeping()
+    this.#pacer.stop()
+    this.#waiting.rejectAll(shuttingDown())
+    await Promise.all([...this.#workers].map((worker) => worker.retire(deadlineMs)))
+  }
+
+  #keepHouse(): void {
+    const { min, max } = housekeepingMs
+    const everyMs = Math.min(Math.max(this.#limits.keepAliveMs, min), max)
+    this.#stopHousekeeping = this.#context.clock.schedule(() => {
+      this.#keepHouse()
+      this.#dispatch()
+    }, everyMs)
+  }
+
+  /**
+   * Looks at everything that waits, in order of arrival, and assigns, starts and ends processes accordingly. Called whenever something
+   * has changed; does nothing if nothing can be done.
+   */
+  #dispatch(): void {
+    if (this.#isClosed) return
+    /** Processes that are starting, for the first waiters they suit. */
+    const starting = [...this.#workers].filter((worker) => worker.state === 'starting')
+    for (const waiter of this.#waiting.all()) this.#serve(waiter, starting)
+    this.#endUnused()
+    this.#keepSpares()
+  }
+
+  #serve(waiter: Waiter, starting: PoolWorker[]): void {
+    if (waiter.request.isAuxiliary && wouldTakeLastProcess(this.#workers, this.#limits.maxProcesses)) return
+    const holder = this.#holderFor(waiter)
+    if (holder === 'wait') return
+    const hasRoom = this.#workers.size < this.#limits.maxProcesses
+    const reserved = reservedFromAuxiliary(this.#workers, waiter, hasRoom)
+    const worker = holder ?? idleWorkerFor(this.#workers, waiter, reserved)
+    if (worker !== null) return this.#assign(worker, waiter)
+    const coming = starting.findIndex((each) => isStartedFor(each, waiter))
+    if (coming !== -1) starting.splice(coming, 1)
+    else if (!hasRoom) this.#makeRoom(reserved)
+    else this.#start(waiter, spawnModeFor(waiter.request), waiter)
+  }
+
+  /** The process that holds the conversation and can continue it; `wait` if one must first finish its work or be ended. */
+  #holderFor(waiter: Waiter): PoolWorker | 'wait' | null {
+    const { session } = waiter.request
+    if (session.kind === 'history') return this.#idleHolderOf(waiter)
+    if (session.kind !== 'continue') return null
+    const holder = [...this.#workers].find((worker) => worker.conversation?.sessionId === session.sessionId)
+    if (holder === undefined) return null
+    const { conversation, profile, state } = holder
+    if (state === 'idle' && conversation !== null && canContinue({ profile, turn: conversation.start }, waiter))
+      return holder
+    if (state === 'idle') void holder.retire()
+    return 'wait'
+  }
+
+  /** An idle process that holds exactly the conversation that the request brings along. */
+  #idleHolderOf({ key, request, turn }: Waiter): PoolWorker | null {
+    const idle = [...this.#workers].filter((worker) => worker.state === 'idle' && worker.key === key)
+    return idle.find((worker) => holdsConversation(worker.conversation, request, turn)) ?? null
+  }
+
+  /** Ends the least recently used idle process. There is room once it is gone; dispatch is called then. */
+  #makeRoom(reserved: PoolWorker | null): void {
+    const isUnderWay = [...this.#workers].some((worker) => worker.state === 'ending')
+    if (!isUnderWay) void leastRecentlyUsed(this.#workers, reserved)?.retire()
+  }
+
+  #assign(worker: PoolWorker, waiter: Waiter): void {
+    worker.acquire()
+    this.#pacer.delaySpares()
+    waiter.assign(worker)
+  }
+
+  /** Starts a process, unless another one was started a moment ago: then later. */
+  #start(spec: SpawnSpec, mode: SpawnMode, waiter: Waiter | null): void {
+    const worker = this.#trySpawning(spec, mode, waiter)
+    if (worker === null) return
+    this.#workers.add(worker)
+    const { clock, observer } = this.#context
+    const startedAt = clock.now()
+    const started = worker.ready.then(
+      ({ models }) => {
+        observer?.onProcessStart(clock.now() - startedAt, null)
+        this.#models = models
+        this.#dispatch()
+      },
+      (error) => {
+        observer?.onProcessStart(clock.now() - startedAt, toAppError(error).code)
+        this.#onFailedStart(error, worker.key, waiter)
+      },
+    )
+    // Only once the start is known to have failed: a waiter would get one more process otherwise.
+    void Promise.all([worker.gone, started]).then(() => {
+      this.#workers.delete(worker)
+      this.#dispatch()
+    })
+  }
+
+  /** Null if nothing was started. A waiter hears of what the system refuses at once. */
+  #trySpawning(spec: SpawnSpec, mode: SpawnMode, waiter: Waiter | null): PoolWorker | null {
+    if (!this.#pacer.mayStart(waiter === null)) return null
+    try {
+      const worker = this.#context.spawn(spec, mode)
+      this.#pacer.noteStart()
+      return worker
+    } catch (error) {
+      this.#recentProfiles.remove(profileKey(spec.profile))
+      waiter?.reject(error)
+      return null
+    }
+  }
+
+  /** The waiter gets a second process, then the reason why there is none. */
+  #onFailedStart(error: unknown, key: string, waiter: Waiter | null): void {
+    this.#context.onWarning('a CLI process could not be started', { reason: String(error) })
+    this.#recentProfiles.remove(key)
+    const isWaiting = waiter !== null && this.#waiting.includes(waiter)
+    const victim = isWaiting ? waiter : this.#waiting.all().find((each) => each.key === key)
+    if (victim !== undefined && ++victim.failedStarts > 1) victim.reject(error)
+    this.#dispatch()
+  }
+
+  #isSpent({ profile, requests, conversation }: PoolWorker): boolean {
+    if (conversation !== null && !conversation.canBeRewound) return true
+    return profile.maxBudgetUsd !== null || (profile.reusable && requests >= this.#limits.requestsMax)
+  }
+
+  async #retireIfLarge(worker: PoolWorker): Promise<void> {
+    if (worker.requests % 16 !== 0) return
+    const bytes = await worker.residentBytes()
+    if (bytes !== null && bytes > this.#limits.residentBytesMax && worker.state === 'idle') await worker.retire()
+  }
+
+  #endUnused(): void {
+    this.#recentProfiles.removeUnused(this.#limits.recentMs)
+    const longAgo = this.#context.clock.now() - this.#limits.keepAliveMs
+    for (const worker of this.#workers) {
+      const isWanted = worker.conversation === null && this.#recentProfiles.isCurrent(worker.key, worker.fingerprint)
+      if (worker.state === 'idle' && !isWanted && worker.lastUsedAt < longAgo) void worker.retire()
+    }
+  }
+
+  /**
+   * Starts spares for the profiles in recent use, the most recent first. If there is no room, the least valuable idle process makes
+   * it: the next request of this profile is more likely than a return to that conversation.
+   */
+  #keepSpares(): void {
+    if (this.#waiting.size > 0 || this.#limits.warm === 0) return
+    const wanted = new Set<PoolWorker>()
+    for (const [key, spec] of this.#recentProfiles.byRecency()) {
+      const isOne = (worker: PoolWorker) => isSpare(worker, key, spec.fingerprint) || worker === this.#underTest
+      const spares = [...this.#workers].filter((worker) => worker.key === key && isOne(worker))
+      for (const spare of spares.slice(0, this.#limits.warm)) wanted.add(spare)
+      if (spares.length >= this.#limits.warm) continue
+      if (this.#workers.size < this.#limits.maxProcesses) return this.#start(spec, spareSpawnMode(), null)
+      const victim = leastValuable(this.#workers, wanted, spec.usedAt)
+      // One that can be rewound is as good as a spare, and no process has to start for it.
+      if (victim !== null && canBeRewound(victim, key, spec.fingerprint)) wanted.add(victim)
+      else if (victim !== null) return this.#pacer.whenSparesMayStart(() => void victim.retire())
+    }
+  }
+}

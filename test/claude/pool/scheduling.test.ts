@@ -1,0 +1,532 @@
+// Which run gets which process and when: the order and limit of the queue, the spacing of starts, spares, eviction, auxiliary requests,
+// failed starts, retirement and the end. On fake workers and a clock that is moved by hand; what real processes do is tested in reuse.test.ts
+// and auxiliary-requests.test.ts.
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { UnsupportedRequest } from '../../../src/claude/cli/errors-from-sdk.ts'
+import { ClaudeReplaced } from '../../../src/claude/pool/spawn-worker.ts'
+import { noOptions, noPlainOptions } from '../../../src/core/agent.ts'
+import type { ConversationMessage } from '../../../src/core/conversation.ts'
+import { AppError } from '../../../src/errors.ts'
+import { settle } from '../../helpers/hand-clock.ts'
+import { agentRequest, assertSucceeded, fixedPrompt, openPool, plainRequest } from './pool-scene.ts'
+
+const failed = new AppError('claude_failed', 'It does not start.')
+const auxiliary = { isAuxiliary: true }
+
+/** A conversation as the client sends it back: what was said, and the answer of the fake worker. */
+const after = (prompt: string): { session: { kind: 'history'; messages: ConversationMessage[] } } => ({
+  session: {
+    kind: 'history',
+    messages: [
+      { role: 'user', content: [{ type: 'text', text: prompt }] },
+      { role: 'assistant', content: [{ type: 'text', text: 'Hello from the model.' }] },
+    ],
+  },
+})
+
+test('a run gets a process, and the next one the same process', async (t) => {
+  const { run, reply, spawner, pool } = openPool(t)
+  const first = await run('one')
+  assert.equal(pool.stats().processes.busy, 1)
+  await reply('one')
+  assertSucceeded(first)
+  const second = await run('two')
+  await reply('two')
+  assertSucceeded(second)
+  assert.deepEqual(
+    spawner.workers.map(({ prompts }) => prompts),
+    [['one', 'two']],
+  )
+  assert.deepEqual(pool.stats().processes, { live: 1, idle: 1, spare: 1, busy: 0, starting: 0, max: 2 })
+})
+
+test('runs that wait get their processes in order of arrival', async (t) => {
+  const { run, reply, spawner, pool } = openPool(t, { limits: { maxProcesses: 1 } })
+  const names = ['one', 'two', 'three', 'four']
+  const runs = []
+  for (const name of names) runs.push(await run(name))
+  assert.deepEqual(pool.stats().queue, { waiting: 3, limit: 9 })
+  for (const name of names) await reply(name)
+  for (const each of runs) assertSucceeded(each)
+  assert.deepEqual(spawner.workers[0]?.prompts, names)
+})
+
+test('room is made in order of arrival too', async (t) => {
+  const { run, reply, spawner, pool } = openPool(t, { limits: { maxProcesses: 2 } })
+  await run('one')
+  await run('two', fixedPrompt('two'))
+  await run('three', fixedPrompt('three'))
+  await run('four')
+  await reply('one')
+  assert.deepEqual(
+    spawner.live.map(({ prompts }) => prompts),
+    [['two'], ['three']],
+  )
+  assert.equal(pool.stats().queue.waiting, 1)
+})
+
+test('beyond the limit of the queue a run is refused, and those that wait are not disturbed', async (t) => {
+  const { run, reply, pool } = openPool(t, { limits: { maxProcesses: 1, queueLimit: 2 } })
+  const admitted = [await run('one'), await run('two'), await run('three')]
+  const refused = await run('four')
+  assert.equal(refused.refusal?.code, 'queue_full')
+  assert.equal(refused.refusal?.details.retryAfterS, 2)
+  assert.equal(pool.stats().queue.waiting, 2)
+  for (const name of ['one', 'two', 'three']) await reply(name)
+  for (const each of admitted) assertSucceeded(each)
+})
+
+test('with a queue of no length a run gets an idle process, and is refused if there is none', async (t) => {
+  const { run, reply, pool } = openPool(t, { limits: { warm: 1, queueLimit: 0, maxProcesses: 1 } })
+  assert.equal((await run('one')).refusal?.code, 'queue_full')
+  await pool.warmUp(plainRequest)
+  const second = await run('two')
+  await run('three')
+  await reply('two')
+  assertSucceeded(second)
+})
+
+test('a run that is cancelled in the queue leaves it at once, with the reason', async (t) => {
+  const { run, reply, pool } = openPool(t, { limits: { maxProcesses: 1 } })
+  await run('one')
+  const second = await run('two')
+  const third = await run('three')
+  const reason = new AppError('cancelled', 'The client disconnected.')
+  second.cancel(reason)
+  await settle()
+  assert.equal(second.refusal, reason)
+  assert.equal(pool.stats().queue.waiting, 1)
+  await reply('one')
+  await reply('three')
+  assertSucceeded(third)
+})
+
+test('processes start one at a time, with the spacing between them', async (t) => {
+  const { run, clock, spawner } = openPool(t, { limits: { maxProcesses: 3, startSpacingMs: 250 } })
+  for (const name of ['one', 'two', 'three']) await run(name)
+  assert.equal(spawner.workers.length, 1)
+  await clock.advance(249)
+  assert.equal(spawner.workers.length, 1)
+  await clock.advance(2)
+  assert.equal(spawner.workers.length, 2)
+  await clock.advance(251)
+  assert.equal(spawner.workers.length, 3)
+})
+
+test('a run takes the process of an earlier one that ends while its own still starts', async (t) => {
+  const { run, reply, spawner } = openPool(t, { limits: { maxProcesses: 2 }, isManual: true })
+  const first = await run('one')
+  spawner.workers[0]?.start()
+  await settle()
+  const second = await run('two')
+  assert.equal(spawner.workers.length, 2)
+  await reply('one')
+  assertSucceeded(first)
+  await reply('two')
+  assertSucceeded(second)
+  assert.deepEqual(spawner.workers[0]?.prompts, ['one', 'two'])
+  assert.equal(spawner.workers[1]?.state, 'starting')
+})
+
+test('two runs that wait for starting processes wait for two, not for one each time something happens', async (t) => {
+  const { run, spawner, clock } = openPool(t, { limits: { maxProcesses: 4 }, isManual: true })
+  await run('one')
+  await run('two')
+  await clock.advance(10_000)
+  assert.equal(spawner.workers.length, 2)
+})
+
+test('a spare is started for a profile in recent use, and not beside the first words of a turn', async (t) => {
+  const { run, reply, clock, spawner, pool } = openPool(t, { limits: { warm: 1, startSpacingMs: 250 } })
+  await run('one')
+  assert.equal(spawner.workers.length, 1)
+  await clock.advance(251)
+  assert.equal(spawner.workers.length, 2)
+  assert.equal(pool.stats().processes.spare, 1)
+  const second = await run('two')
+  await reply('two')
+  assertSucceeded(second)
+  assert.deepEqual(spawner.workers[1]?.prompts, ['two'])
+})
+
+test('without spares, none is started', async (t) => {
+  const { run, reply, clock, spawner } = openPool(t)
+  await run('one')
+  await reply('one')
+  await clock.advance(30_000)
+  assert.equal(spawner.workers.length, 1)
+})
+
+test('a profile that was not used for an hour gets no spare any more, and its spare is ended', async (t) => {
+  const { run, reply, clock, spawner } = openPool(t, { limits: { warm: 1, keepAliveMs: 60_000 } })
+  await run('one', fixedPrompt('rare'))
+  await reply('one')
+  await clock.advance(30 * 60_000)
+  assert.equal(spawner.live.length, 1, 'a spare, although nobody returned to the conversation')
+  await clock.advance(31 * 60_000 + 60_000)
+  assert.deepEqual(spawner.live, [])
+})
+
+test('an agent whose settings have changed gets a new process, and its old spare is ended', async (t) => {
+  const { run, reply, clock, spawner, cwd } = openPool(t, { limits: { warm: 1, maxProcesses: 4, keepAliveMs: 60_000 } })
+  await run('one', agentRequest)
+  await reply('one')
+  await settle()
+  const [, spare] = spawner.workers
+  assert.equal(spare?.state, 'idle')
+  writeFileSync(join(cwd, 'CLAUDE.md'), 'The magic word is abracadabra.')
+  await run('two', agentRequest)
+  assert.deepEqual(spare?.prompts, [])
+  assert.equal(spawner.workingOn('two').fingerprint === spare?.fingerprint, false)
+  await clock.advance(66_000)
+  assert.equal(spare?.state, 'gone')
+})
+
+test('the least recently used idle process makes room for a run that none suits', async (t) => {
+  const { run, reply, clock, spawner } = openPool(t, { limits: { maxProcesses: 2 } })
+  await run('old', fixedPrompt('old'))
+  await reply('old')
+  await clock.advance(10)
+  await run('new', fixedPrompt('new'))
+  await reply('new')
+  const third = await run('third', fixedPrompt('third'))
+  assert.deepEqual(
+    spawner.live.map(({ prompts }) => prompts[0]),
+    ['new', 'third'],
+  )
+  await reply('third')
+  assertSucceeded(third)
+})
+
+test('while one process makes room, no second one is ended for the same run', async (t) => {
+  const { run, reply, clock, spawner } = openPool(t, { limits: { maxProcesses: 3 } })
+  for (const name of ['one', 'two', 'three']) {
+    await run(name, fixedPrompt(name))
+    await reply(name)
+    await clock.advance(10)
+  }
+  await run('four', fixedPrompt('four'))
+  assert.deepEqual(
+    spawner.live.map(({ prompts }) => prompts[0]),
+    ['two', 'three', 'four'],
+  )
+})
+
+test('a busy process is never ended to make room', async (t) => {
+  const { run, reply, spawner, pool } = openPool(t, { limits: { maxProcesses: 1 } })
+  const first = await run('one', fixedPrompt('one'))
+  await run('two', fixedPrompt('two'))
+  assert.equal(pool.stats().queue.waiting, 1)
+  assert.equal(spawner.live.length, 1)
+  await reply('one')
+  assertSucceeded(first)
+  await settle()
+  await reply('two')
+})
+
+test('a conversation that is sent again continues on the process that holds it', async (t) => {
+  const { run, reply, spawner, clock } = openPool(t, { limits: { maxProcesses: 2 } })
+  await run('one')
+  await run('other')
+  await reply('one')
+  await clock.advance(10)
+  await reply('other')
+  const next = await run('two', after('one'))
+  await reply('two')
+  assertSucceeded(next)
+  assert.deepEqual(spawner.workers[0]?.prompts, ['one', 'two'])
+  assert.equal(spawner.workers[0]?.conversation?.turns, 2)
+})
+
+test('a new conversation takes a process that nobody returned to rather than one that somebody did', async (t) => {
+  const { run, reply, spawner, clock } = openPool(t, { limits: { maxProcesses: 2 } })
+  await run('one')
+  await run('other')
+  await reply('one')
+  await reply('other')
+  await run('two', after('one'))
+  await reply('two')
+  await clock.advance(10)
+  await run('new')
+  assert.deepEqual(spawner.workers[1]?.prompts, ['other', 'new'])
+})
+
+test('an auxiliary request leaves the last process to the conversation that it accompanies', async (t) => {
+  const { run, reply, pool } = openPool(t, { limits: { maxProcesses: 2 } })
+  await run('one')
+  const title = await run('title', auxiliary)
+  assert.equal(pool.stats().queue.waiting, 1)
+  const second = await run('two')
+  assert.equal(pool.stats().queue.waiting, 1, 'a later run passes it')
+  await reply('one')
+  await reply('two')
+  await settle()
+  await reply('title')
+  assertSucceeded(second)
+  assertSucceeded(title)
+})
+
+test('an auxiliary request does not take the process that holds the last conversation', async (t) => {
+  const { run, reply, spawner } = openPool(t, { limits: { maxProcesses: 2 } })
+  await run('one')
+  await reply('one')
+  await run('title', auxiliary)
+  assert.equal(spawner.workers.length, 2)
+  await reply('title')
+  await run('two', after('one'))
+  assert.deepEqual(spawner.workers[0]?.prompts, ['one', 'two'])
+})
+
+test('with a single process an auxiliary request gets it, once it is idle', async (t) => {
+  const { run, reply, spawner } = openPool(t, { limits: { maxProcesses: 1 } })
+  await run('one')
+  const title = await run('title', auxiliary)
+  await reply('one')
+  await reply('title')
+  assertSucceeded(title)
+  assert.equal(spawner.workers.length, 1)
+})
+
+test('after a failed start a run gets a second process', async (t) => {
+  const { run, reply, spawner, warnings } = openPool(t, { isManual: true })
+  const first = await run('one')
+  spawner.workers[0]?.failStart(failed)
+  await settle()
+  assert.equal(spawner.workers.length, 2)
+  spawner.workers[1]?.start()
+  await settle()
+  await reply('one')
+  assertSucceeded(first)
+  assert.deepEqual(warnings, ['a CLI process could not be started'])
+})
+
+test('after a second failed start a run is refused with the reason', async (t) => {
+  const { run, spawner, pool } = openPool(t, { isManual: true })
+  const first = await run('one')
+  for (const index of [0, 1]) {
+    spawner.workers[index]?.failStart(failed)
+    await settle()
+  }
+  assert.equal(first.refusal, failed)
+  assert.equal(spawner.workers.length, 2)
+  assert.deepEqual(pool.stats().processes, { live: 0, idle: 0, spare: 0, busy: 0, starting: 0, max: 2 })
+  assert.equal(pool.stats().queue.waiting, 0)
+})
+
+test('a profile whose process does not start gets no spares', async (t) => {
+  const { run, reply, spawner, clock } = openPool(t, { limits: { warm: 1 }, isManual: true })
+  await run('one')
+  spawner.workers[0]?.start()
+  await settle()
+  await reply('one')
+  await run('two', fixedPrompt('broken'))
+  spawner.workers.at(-1)?.failStart(failed)
+  await settle()
+  spawner.workers.at(-1)?.failStart(failed)
+  await settle()
+  const count = spawner.workers.length
+  await clock.advance(600_000)
+  const later = spawner.workers.slice(count).filter(({ profile }) => profile.prompt.kind === 'fixed')
+  assert.deepEqual(later, [])
+})
+
+test('a start that the system refuses at once ends the wait of its run only', async (t) => {
+  const { run, reply, spawner } = openPool(t)
+  await run('one')
+  spawner.refusal = new AppError('cwd_not_found', 'the working folder no longer exists')
+  const second = await run('two')
+  assert.equal(second.refusal?.code, 'cwd_not_found')
+  await reply('one')
+  const third = await run('three')
+  await reply('three')
+  assertSucceeded(third)
+})
+
+test('if the executable was replaced meanwhile, the request is resolved again', async (t) => {
+  const { run, reply, spawner } = openPool(t)
+  spawner.refusal = new ClaudeReplaced('/claude was replaced')
+  const first = await run('one')
+  await reply('one')
+  assertSucceeded(first)
+})
+
+test('a run whose process is lost before its first word gets another one', async (t) => {
+  const { run, reply, spawner, warnings } = openPool(t)
+  const first = await run('one')
+  spawner.workingOn('one').die()
+  await settle()
+  assert.equal(spawner.workers.length, 2)
+  await reply('one')
+  assertSucceeded(first)
+  assert.deepEqual(warnings, ['a CLI process was lost'])
+})
+
+test('a run whose second process is lost too fails with the reason', async (t) => {
+  const { run, spawner } = openPool(t)
+  const first = await run('one')
+  spawner.workers[0]?.die()
+  await settle()
+  spawner.workers[1]?.die()
+  await settle()
+  assert.equal(first.refusal?.code, 'claude_failed')
+  assert.equal(spawner.workers.length, 2)
+})
+
+test('a process that cannot be prepared is ended, and the run gets another', async (t) => {
+  const { run, reply, spawner, pool } = openPool(t)
+  await run('one')
+  await reply('one')
+  const [worker] = spawner.workers
+  assert.ok(worker)
+  worker.refusal = new Error('the CLI did not rewind the conversation')
+  const second = await run('two')
+  assert.equal(worker.state, 'gone')
+  await reply('two')
+  assertSucceeded(second)
+  assert.deepEqual(pool.abilities, { rewind: true, promptSwitch: true })
+})
+
+test('a CLI that does not know how to rewind is not requested again to do so', async (t) => {
+  const { run, reply, spawner, pool } = openPool(t)
+  await run('one')
+  await reply('one')
+  const [worker] = spawner.workers
+  assert.ok(worker)
+  worker.refusal = new UnsupportedRequest('Unsupported control request subtype: rewind_conversation')
+  await run('two')
+  assert.equal(pool.abilities.rewind, false)
+  assert.equal(spawner.workingOn('two').profile.reusable, false)
+})
+
+test('an idle process is ended when its time is over, one that is used again is not', async (t) => {
+  const { run, reply, clock, spawner } = openPool(t, { limits: { keepAliveMs: 60_000 } })
+  await run('one', fixedPrompt('one'))
+  await run('two', fixedPrompt('two'))
+  await reply('one')
+  await reply('two')
+  await clock.advance(50_000)
+  await run('again', fixedPrompt('two'))
+  await reply('again')
+  await clock.advance(20_000)
+  assert.deepEqual(
+    spawner.live.map(({ prompts }) => prompts),
+    [['two', 'again']],
+  )
+})
+
+test('a process is replaced after its last request', async (t) => {
+  const { run, reply, spawner } = openPool(t, { limits: { requestsMax: 2 } })
+  for (const name of ['one', 'two', 'three']) {
+    await run(name)
+    await reply(name)
+  }
+  assert.deepEqual(
+    spawner.workers.map(({ prompts }) => prompts),
+    [['one', 'two'], ['three']],
+  )
+  assert.equal(spawner.workers[0]?.state, 'gone')
+})
+
+test('a process that has grown too large is replaced, which is looked at every sixteenth request', async (t) => {
+  const { run, reply, spawner } = openPool(t, { limits: { residentBytesMax: 1000 } })
+  for (let count = 1; count <= 16; count++) {
+    await run(`prompt ${count}`)
+    const [worker] = spawner.workers
+    assert.equal(worker?.requests, count)
+    worker.bytes = 1001
+    await reply(`prompt ${count}`)
+  }
+  assert.equal(spawner.workers[0]?.state, 'gone')
+  await run('next')
+  assert.equal(spawner.workers.length, 2)
+})
+
+test('a process with a budget serves one run', async (t) => {
+  const { run, reply, spawner } = openPool(t, { limits: { warm: 1, maxProcesses: 4 } })
+  const budget = { ...agentRequest, options: { ...noOptions, maxBudgetUsd: 1 } }
+  await run('one', budget)
+  await reply('one')
+  await settle()
+  assert.deepEqual(spawner.live, [], 'and gets no spare')
+  await run('two', budget)
+  assert.equal(spawner.workers.length, 2)
+})
+
+test('a process with tools serves one conversation only', async (t) => {
+  const { run, reply, spawner } = openPool(t, { limits: { maxProcesses: 3 } })
+  await run('one', agentRequest)
+  await reply('one')
+  await run('two', agentRequest)
+  assert.deepEqual(
+    spawner.workers.map(({ prompts }) => prompts),
+    [['one'], ['two']],
+  )
+})
+
+test('the runs of one conversation follow each other, and those of others do not wait for them', async (t) => {
+  const { run, reply, spawner, pool } = openPool(t, { limits: { maxProcesses: 3 } })
+  await run('one', agentRequest)
+  const sessionId = spawner.workers[0]?.conversation?.sessionId ?? ''
+  await reply('one')
+  const next = { ...agentRequest, session: { kind: 'continue' as const, sessionId } }
+  const second = await run('two', next)
+  const third = await run('three', next)
+  await run('other', agentRequest)
+  assert.equal(pool.stats().queue.waiting, 1)
+  await reply('two')
+  await reply('three')
+  assertSucceeded(second)
+  assertSucceeded(third)
+  assert.deepEqual(spawner.workers[0]?.prompts, ['one', 'two', 'three'])
+})
+
+test('a conversation is unloaded while it is idle, and not while a run uses it', async (t) => {
+  const { run, reply, spawner, pool } = openPool(t)
+  await run('one', agentRequest)
+  const [worker] = spawner.workers
+  const sessionId = worker?.conversation?.sessionId ?? ''
+  assert.equal(await pool.unloadSession(sessionId), false)
+  await reply('one')
+  assert.equal(await pool.unloadSession(sessionId), true)
+  assert.equal(worker?.state, 'gone')
+})
+
+test('tools with a known name and another definition get another process', async (t) => {
+  const { run, reply, spawner } = openPool(t, { limits: { maxProcesses: 3 } })
+  const tool = (description: string) => ({
+    plain: { ...noPlainOptions, tools: [{ name: 'look', description, inputSchema: { type: 'object' } }] },
+  })
+  await run('one', tool('Looks.'))
+  await reply('one')
+  await run('two', tool('Looks further.'))
+  assert.equal(spawner.workers.length, 2)
+  await reply('two')
+  await run('three', tool('Looks.'))
+  assert.deepEqual(spawner.workers[0]?.prompts, ['one', 'three'])
+})
+
+test('abilities are tested on a spare, which then serves the first run', async (t) => {
+  const { pool, run, spawner } = openPool(t, { limits: { warm: 1 } })
+  await pool.warmUp(plainRequest)
+  assert.equal(pool.isChecked, true)
+  assert.equal(spawner.workers.length, 1, 'it counts as a spare meanwhile')
+  await run('one')
+  assert.deepEqual(spawner.workers[0]?.prompts, ['one'])
+})
+
+test('closing refuses what waits and what comes, and ends every process', async (t) => {
+  const { run, pool, spawner, clock } = openPool(t, { limits: { maxProcesses: 1, warm: 1 } })
+  const working = await run('one')
+  const waiting = await run('two')
+  await pool.close(1000)
+  await settle()
+  assert.equal(waiting.refusal?.code, 'shutting_down')
+  assert.equal(working.isOver, true)
+  assert.deepEqual(spawner.live, [])
+  assert.equal((await run('three')).refusal?.code, 'shutting_down')
+  await clock.advance(600_000)
+  assert.equal(spawner.workers.length, 1)
+})
