@@ -32,6 +32,8 @@ export class FakeWorker implements PoolWorker {
   readonly prompts: string[] = []
   /** What it reports about its memory. */
   bytes: number | null = 1024
+  /** Whether it takes until `die` is called to end when it is retired. */
+  isSlowToEnd = false
   /** Makes the next preparation for a turn fail. */
   refusal: Error | null = null
   readonly #state: WorkerState
@@ -113,7 +115,8 @@ export class FakeWorker implements PoolWorker {
     this.#state.retire()
     // The pool sees the end of a process later than it requests it.
     await new Promise((resolve) => setImmediate(resolve))
-    this.die()
+    if (!this.isSlowToEnd) this.die()
+    await this.gone
   }
 
   async startConversation(turn: Turn, sessionId: string): Promise<void> {

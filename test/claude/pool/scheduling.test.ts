@@ -139,7 +139,7 @@ test('two runs that wait for starting processes wait for two, not for one each t
   assert.equal(spawner.workers.length, 2)
 })
 
-test('a spare is started for a profile in recent use, and not beside the first words of a turn', async (t) => {
+test('a spare is started for a profile in recent use', async (t) => {
   const { run, reply, clock, spawner, pool } = openPool(t, { limits: { warm: 1, startSpacingMs: 250 } })
   await run('one')
   assert.equal(spawner.workers.length, 1)
@@ -150,6 +150,18 @@ test('a spare is started for a profile in recent use, and not beside the first w
   await reply('two')
   assertSucceeded(second)
   assert.deepEqual(spawner.workers[1]?.prompts, ['two'])
+})
+
+test('a spare does not start beside the first words of a turn', async (t) => {
+  const { run, pool, clock, spawner } = openPool(t, { limits: { warm: 1, startSpacingMs: 250 } })
+  await pool.warmUp(plainRequest)
+  await clock.advance(10_000)
+  await run('one')
+  assert.equal(spawner.workers.length, 1)
+  await clock.advance(249)
+  assert.equal(spawner.workers.length, 1)
+  await clock.advance(2)
+  assert.equal(spawner.workers.length, 2)
 })
 
 test('without spares, none is started', async (t) => {
@@ -185,6 +197,19 @@ test('an agent whose settings have changed gets a new process, and its old spare
   assert.equal(spare?.state, 'gone')
 })
 
+test('after a run that has changed settings, a spare that has read the new ones is started', async (t) => {
+  const { run, reply, spawner, cwd } = openPool(t, { limits: { warm: 1, maxProcesses: 4 } })
+  await run('one', agentRequest)
+  const [, spare] = spawner.workers
+  writeFileSync(join(cwd, 'CLAUDE.md'), 'The magic word is abracadabra.')
+  await reply('one')
+  const [, , next] = spawner.workers
+  assert.ok(spare && next)
+  assert.notEqual(next.fingerprint, spare.fingerprint)
+  await run('two', agentRequest)
+  assert.deepEqual(next.prompts, ['two'])
+})
+
 test('the least recently used idle process makes room for a run that none suits', async (t) => {
   const { run, reply, clock, spawner } = openPool(t, { limits: { maxProcesses: 2 } })
   await run('old', fixedPrompt('old'))
@@ -201,18 +226,23 @@ test('the least recently used idle process makes room for a run that none suits'
   assertSucceeded(third)
 })
 
-test('while one process makes room, no second one is ended for the same run', async (t) => {
-  const { run, reply, clock, spawner } = openPool(t, { limits: { maxProcesses: 3 } })
-  for (const name of ['one', 'two', 'three']) {
+test('while one process ends to make room, no second one is ended for the same run', async (t) => {
+  const { run, reply, clock, spawner } = openPool(t, { limits: { maxProcesses: 2 } })
+  for (const name of ['one', 'two']) {
     await run(name, fixedPrompt(name))
     await reply(name)
     await clock.advance(10)
   }
-  await run('four', fixedPrompt('four'))
-  assert.deepEqual(
-    spawner.live.map(({ prompts }) => prompts[0]),
-    ['two', 'three', 'four'],
-  )
+  const [first, second] = spawner.workers
+  assert.ok(first && second)
+  first.isSlowToEnd = true
+  await run('three', fixedPrompt('three'))
+  await clock.advance(10_000)
+  assert.deepEqual([first.state, second.state], ['ending', 'idle'])
+  first.die()
+  await settle()
+  await reply('three')
+  assert.equal(second.state, 'idle')
 })
 
 test('a busy process is never ended to make room', async (t) => {
@@ -246,10 +276,10 @@ test('a new conversation takes a process that nobody returned to rather than one
   await run('one')
   await run('other')
   await reply('one')
-  await reply('other')
   await run('two', after('one'))
   await reply('two')
   await clock.advance(10)
+  await reply('other')
   await run('new')
   assert.deepEqual(spawner.workers[1]?.prompts, ['other', 'new'])
 })
@@ -317,7 +347,7 @@ test('after a second failed start a run is refused with the reason', async (t) =
 })
 
 test('a profile whose process does not start gets no spares', async (t) => {
-  const { run, reply, spawner, clock } = openPool(t, { limits: { warm: 1 }, isManual: true })
+  const { run, reply, spawner, clock } = openPool(t, { limits: { warm: 1, maxProcesses: 6 }, isManual: true })
   await run('one')
   spawner.workers[0]?.start()
   await settle()
@@ -481,6 +511,25 @@ test('the runs of one conversation follow each other, and those of others do not
   assertSucceeded(second)
   assertSucceeded(third)
   assert.deepEqual(spawner.workers[0]?.prompts, ['one', 'two', 'three'])
+})
+
+test('two runs that continue a conversation that no process holds start one process, not two', async (t) => {
+  const { run, reply, spawner } = openPool(t, { limits: { maxProcesses: 4 } })
+  await run('one', agentRequest)
+  const sessionId = spawner.workers[0]?.conversation?.sessionId ?? ''
+  await reply('one')
+  spawner.workers[0]?.die()
+  await settle()
+  const next = { ...agentRequest, session: { kind: 'continue' as const, sessionId } }
+  await run('two', next)
+  await run('three', next)
+  assert.deepEqual(
+    spawner.live.map(({ spawnMode }) => spawnMode),
+    [{ kind: 'resume', sessionId }],
+  )
+  await reply('two')
+  await reply('three')
+  assert.deepEqual(spawner.workers[1]?.prompts, ['two', 'three'])
 })
 
 test('a conversation is unloaded while it is idle, and not while a run uses it', async (t) => {
