@@ -22,7 +22,7 @@ const sizeOf = (event: RunEvent): number => {
 
 export class RunLog {
   readonly id: string
-  readonly #store: Store | null
+  readonly #store: Store
   readonly #onStoreError: (error: unknown) => void
   /** The latest events, without gaps, up to the last one. */
   #window: StoredEvent[] = []
@@ -41,7 +41,7 @@ export class RunLog {
   #end: { refusal: AppError | null } | null = null
   #waiting: (() => void)[] = []
 
-  constructor(id: string, store: Store | null, onStoreError: (error: unknown) => void) {
+  constructor(id: string, store: Store, onStoreError: (error: unknown) => void) {
     this.id = id
     this.#store = store
     this.#onStoreError = onStoreError
@@ -69,7 +69,7 @@ export class RunLog {
 
   /** Whether the store has fallen too far behind: wait for `saved` before continuing. */
   get isFull(): boolean {
-    return this.#store !== null && this.#unsavedChars > unsavedCharsMax
+    return this.#unsavedChars > unsavedCharsMax
   }
 
   append(event: RunEvent): void {
@@ -118,11 +118,9 @@ export class RunLog {
   }
 
   #write(act: (store: Store) => Promise<unknown>): void {
-    const store = this.#store
-    if (store === null) return
     this.#writes = this.#writes
       .then(async () => {
-        if (await this.#created) await act(store)
+        if (await this.#created) await act(this.#store)
       })
       .catch(this.#onStoreError)
   }
@@ -161,7 +159,7 @@ export class RunLog {
 
   async #next(seq: number): Promise<StoredEvent[]> {
     const first = this.#window[0]?.seq ?? this.#seq + 1
-    if (seq + 1 >= first || this.#store === null) return this.#window.slice(Math.max(0, seq + 1 - first))
+    if (seq + 1 >= first) return this.#window.slice(Math.max(0, seq + 1 - first))
     const page = await this.#store.events(this.id, seq, pageSize)
     if (page[0]?.seq === seq + 1) return page
     throw toAppError(new Error(`events of ${this.id} after ${seq} were lost`))

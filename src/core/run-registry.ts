@@ -48,7 +48,7 @@ export function createRuns(dependencies: RunsDependencies): Runs {
 
 class RunRegistry implements Runs {
   readonly #agent: Agent
-  readonly #store: Store | null
+  readonly #store: Store
   readonly #approvalTimeoutMs: number
   readonly #now: () => number
   readonly #onEnd: NonNullable<RunsDependencies['onEnd']>
@@ -61,7 +61,7 @@ class RunRegistry implements Runs {
 
   constructor({ agent, store, approvalTimeoutMs, now, onEnd, onWarning }: RunsDependencies) {
     this.#agent = agent
-    this.#store = store ?? null
+    this.#store = store
     this.#approvalTimeoutMs = approvalTimeoutMs ?? 600_000
     this.#now = now ?? Date.now
     this.#onEnd = onEnd ?? (() => {})
@@ -74,9 +74,9 @@ class RunRegistry implements Runs {
     const { idempotency, background } = input
     const earlier = idempotency ? await this.#claim(record, input, idempotency) : null
     if (earlier !== null) return earlier
-    const isKeyed = Boolean(idempotency) && this.#store !== null
+    const isKeyed = Boolean(idempotency)
     if (this.#isClosing) {
-      if (isKeyed) await this.#store?.dropRun(record.id)
+      if (isKeyed) await this.#store.dropRun(record.id)
       throw shuttingDown()
     }
     const active = this.#begin(input, record, { isStored: isKeyed })
@@ -92,8 +92,8 @@ class RunRegistry implements Runs {
     { key, bodyHash }: Idempotency,
   ): Promise<RunHandle | null> {
     const claim = { key, owner: record.owner, bodyHash, expiresAtMs: record.createdAtMs + keyLifeMs }
-    const claimed = await this.#store?.createRun(record, claim, requestSnapshot)
-    if (claimed === undefined || claimed.kind === 'created') return null
+    const claimed = await this.#store.createRun(record, claim, requestSnapshot)
+    if (claimed.kind === 'created') return null
     if (claimed.bodyHash !== bodyHash) throw keyConflict('was used for a different request; send a new one')
     const earlier = await this.get(claimed.runId)
     if (earlier === null || isErased(earlier))
@@ -168,7 +168,7 @@ class RunRegistry implements Runs {
       () => true,
     )
     const isRefused = await Promise.race([refused, record.background ? nextTurn() : delay(storeAfterMs, false)])
-    if (this.#store === null || isRefused) return false
+    if (isRefused) return false
     try {
       await this.#store.createRun(record, null, requestSnapshot)
       return true
@@ -189,7 +189,7 @@ class RunRegistry implements Runs {
       await log.ended
       throw active.refusal
     }
-    if (!isStored && this.#store !== null) throw toAppError(controller.signal.reason)
+    if (!isStored) throw toAppError(controller.signal.reason)
     active.isAcknowledged = true
   }
 
@@ -255,7 +255,7 @@ class RunRegistry implements Runs {
   }
 
   #recordSession({ sessionId: id, owner, cwd, model, createdAtMs }: RunRecord): void {
-    if (id === null || cwd === null || this.#store === null) return
+    if (id === null || cwd === null) return
     const facts = { id, owner, cwd, model, createdAtMs, lastUsedAtMs: this.#now() }
     this.#store.upsertSession(facts).catch((error: unknown) => {
       this.#onWarning('facts about a session could not be stored', { session_id: id, reason: String(error) })
@@ -271,24 +271,23 @@ class RunRegistry implements Runs {
   }
 
   async get(id: string): Promise<RunRecord | null> {
-    return this.#known(id)?.record ?? (await this.#store?.run(id)) ?? null
+    return this.#known(id)?.record ?? (await this.#store.run(id))
   }
 
   async list(query: RunQuery): Promise<Page<RunRecord>> {
-    if (this.#store === null) return { items: [], nextCursor: null }
     await this.saved()
     return this.#store.runs(query)
   }
 
   async requestSnapshot(id: string): Promise<unknown> {
     const known = this.#known(id)
-    return known === undefined ? ((await this.#store?.requestSnapshot(id)) ?? null) : known.requestSnapshot
+    return known === undefined ? this.#store.requestSnapshot(id) : known.requestSnapshot
   }
 
   async erase(id: string): Promise<void> {
     await this.cancel(id)
     await this.saved()
-    await this.#store?.eraseRun(id)
+    await this.#store.eraseRun(id)
   }
 
   async saved(): Promise<void> {
@@ -302,7 +301,7 @@ class RunRegistry implements Runs {
   async *follow(id: string, afterSeq: number): AsyncGenerator<StoredEvent> {
     const known = this.#known(id)
     if (known !== undefined) return yield* known.log.follow(afterSeq)
-    if (this.#store === null || (await this.#store.run(id)) === null) throw notFound(id)
+    if ((await this.#store.run(id)) === null) throw notFound(id)
     for (let seq = afterSeq, from = afterSeq; ; ) {
       for (const event of await this.#store.events(id, seq, pageSize)) {
         if (event.seq !== seq + 1) throw toAppError(new Error(`events of ${id} after ${seq} were lost`))
@@ -353,7 +352,6 @@ class RunRegistry implements Runs {
   }
 
   async recover(isClear: Promise<unknown>): Promise<{ failed: number; restarted: number }> {
-    if (this.#store === null) return { failed: 0, restarted: 0 }
     const lanesMax = this.#agent.stats().processes.max
     const restart = async (record: RunRecord, input: RunInput, after: Promise<unknown>) => {
       const active = this.#begin(input, record, { isStored: true, after })

@@ -74,8 +74,7 @@ export type Runs = KeyHolder & {
 
 export type RunsDependencies = {
   agent: Agent
-  /** Null: nothing is stored beyond the life of a run. */
-  store?: Store | null
+  store: Store
   /** How long a person may take to answer, in milliseconds. */
   approvalTimeoutMs?: number
   now?: () => number

@@ -1,7 +1,7 @@
 // The Store in one SQLite file of the data folder, for one server at a time. Not for a database that several servers
 // share.
 import { join } from 'node:path'
-import type { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync } from 'node:sqlite'
 import type { KeyRecord } from '../core/key-record.ts'
 import type {
   Claimed,
@@ -21,7 +21,7 @@ import { makePrivateFolder, type OnWarning } from '../platform/private-files.ts'
 import { addEvents, addRun, clearEvents, eraseRun, patchRun, putSession, removeRun, removeSession } from './changes.ts'
 import { closeDatabase, openDatabase, type Prepare, preparer, runningPid } from './database.ts'
 import { DiskSync } from './disk-sync.ts'
-import { type FolderLock, lockFolder } from './folder-lock.ts'
+import { lockFolder } from './folder-lock.ts'
 import { GroupCommit } from './group-commit.ts'
 import {
   addKey,
@@ -33,6 +33,7 @@ import {
   shouldRecordUse,
   sumSpent,
 } from './key-table.ts'
+import { migrate } from './migrations.ts'
 import { prune } from './prune.ts'
 import {
   findLastSeq,
@@ -62,11 +63,27 @@ export async function openSqliteStore({ folder, now = Date.now, onWarning = () =
   if (lock === null) throw inUse(folder, runningPid(file))
   try {
     const db = openDatabase(file, onWarning)
-    return new SqliteStore({ db, disk: await syncElsewhere(db, file), lock, now, onWarning })
+    const disk = await syncElsewhere(db, file)
+    const onClose = async () => {
+      try {
+        await disk.close()
+        closeDatabase(db, onWarning)
+      } finally {
+        lock.release()
+      }
+    }
+    return new SqliteStore({ db, now, urgent: false, onDisk: () => disk.done(), onClose })
   } catch (error) {
     lock.release()
     throw error
   }
+}
+
+/** Nothing in it outlives the process: for tests. */
+export function openMemoryStore(now: () => number = Date.now): Store {
+  const db = new DatabaseSync(':memory:')
+  migrate(db)
+  return new SqliteStore({ db, now, urgent: true, onDisk: async () => {}, onClose: async () => db.close() })
 }
 
 /** Waiting for the disk here would block everything: SQLite writes its log, and another thread syncs it. */
@@ -88,7 +105,16 @@ function inUse(folder: string, pid: number | null): StartupError {
   )
 }
 
-type Parts = { db: DatabaseSync; disk: DiskSync; lock: FolderLock; now: () => number; onWarning: OnWarning }
+type Parts = {
+  db: DatabaseSync
+  now: () => number
+  /** Whether every write is committed at once: there is no disk whose wait they could share. */
+  urgent: boolean
+  /** Resolves once all earlier commits are on the disk. */
+  onDisk(): Promise<void>
+  /** Closes everything, after the last commit. */
+  onClose(): Promise<void>
+}
 
 /** Writes and reads share one connection, in the order of the calls: a read sees writes that are not durable yet. */
 class SqliteStore implements Store {
@@ -100,7 +126,7 @@ class SqliteStore implements Store {
   constructor(parts: Parts) {
     this.#parts = parts
     this.#prepare = preparer(parts.db)
-    this.#group = new GroupCommit(parts.db, () => parts.disk.done())
+    this.#group = new GroupCommit(parts.db, parts.onDisk)
   }
 
   async createRun(
@@ -213,17 +239,11 @@ class SqliteStore implements Store {
   async close(): Promise<void> {
     if (!this.#isOpen) return
     this.#isOpen = false
-    const { db, disk, lock, onWarning } = this.#parts
-    try {
-      this.#group.commit()
-      await disk.close()
-      closeDatabase(db, onWarning)
-    } finally {
-      lock.release()
-    }
+    this.#group.commit()
+    await this.#parts.onClose()
   }
 
-  #write<T>(apply: (prepare: Prepare) => T, how?: { urgent: boolean }): Promise<T> {
+  #write<T>(apply: (prepare: Prepare) => T, how: { urgent: boolean } = this.#parts): Promise<T> {
     if (!this.#isOpen) return Promise.reject(shuttingDown())
     return this.#group.write(() => apply(this.#prepare), how)
   }

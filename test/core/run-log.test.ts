@@ -1,26 +1,22 @@
 // The log of an active run: followers that join early and late and read at any pace, while events are written to the
 // store.
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { RunLog } from '../../src/core/run-log.ts'
 import type { Store, StoredEvent } from '../../src/core/store.ts'
 import { AppError } from '../../src/errors.ts'
+import { openMemoryStore } from '../../src/store/sqlite.ts'
 import { runRecord, textEvent, textEvents } from '../contract/store-records.ts'
-import { makeStoreFolder } from '../store/scene.ts'
-import { storages, withOverrides } from './runs-scene.ts'
+import { withOverrides } from './runs-scene.ts'
 
-type Parts = { log: RunLog; store: Store | null; errors: string[] }
+type Parts = { log: RunLog; store: Store; errors: string[] }
 
-async function setUp(
-  t: TestContext,
-  storage: (typeof storages)[number],
-  wrap = (store: Store) => store,
-): Promise<Parts> {
-  const store = storage === 'SQLite' ? await makeStoreFolder(t).open() : null
-  await store?.createRun(runRecord('run_1'))
+async function setUp(wrap = (store: Store) => store): Promise<Parts> {
+  const store = openMemoryStore()
+  await store.createRun(runRecord('run_1'))
   const errors: string[] = []
-  const log = new RunLog('run_1', store === null ? null : wrap(store), (error) => errors.push(String(error)))
-  log.storeAfter(Promise.resolve(store !== null))
+  const log = new RunLog('run_1', wrap(store), (error) => errors.push(String(error)))
+  log.storeAfter(Promise.resolve(true))
   return { log, store, errors }
 }
 
@@ -40,59 +36,57 @@ async function collect(events: AsyncIterable<StoredEvent>, pause = async (_seq: 
 /** Waits for one turn of the event loop. */
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-for (const storage of storages) {
-  test(`a follower gets all events after any position, before and after the end; storage: ${storage}`, async (t) => {
-    const { log } = await setUp(t, storage)
-    append(log, 1, 10)
-    const early = Array.from({ length: 13 }, (_, after) => collect(log.follow(after)))
-    await log.saved
-    append(log, 11, 20)
-    log.end(null)
-    const late = Array.from({ length: 22 }, (_, after) => collect(log.follow(after)))
-    for (const [after, events] of early.entries()) assert.deepEqual(await events, textEvents(after + 1, 20))
-    for (const [after, events] of late.entries()) {
-      assert.deepEqual(await events, after < 20 ? textEvents(after + 1, 20) : [])
-    }
-  })
+test('a follower gets all events after any position, before and after the end', async () => {
+  const { log } = await setUp()
+  append(log, 1, 10)
+  const early = Array.from({ length: 13 }, (_, after) => collect(log.follow(after)))
+  await log.saved
+  append(log, 11, 20)
+  log.end(null)
+  const late = Array.from({ length: 22 }, (_, after) => collect(log.follow(after)))
+  for (const [after, events] of early.entries()) assert.deepEqual(await events, textEvents(after + 1, 20))
+  for (const [after, events] of late.entries()) {
+    assert.deepEqual(await events, after < 20 ? textEvents(after + 1, 20) : [])
+  }
+})
 
-  test(`followers at different paces each get 3,000 events once and in order; storage: ${storage}`, async (t) => {
-    const { log } = await setUp(t, storage)
-    const everySoOften = (often: number) => async (seq: number) => {
-      if (seq % often === 0) await turn()
-    }
-    const following = [1, 2, 3, 10, 100, 10_000].map((often) => collect(log.follow(0), everySoOften(often)))
-    for (let first = 1; first <= 3000; first += 100) {
-      append(log, first, first + 99)
-      await (first % 500 === 1 ? log.saved : turn())
-      if (first % 700 === 1) following.push(collect(log.follow(0), everySoOften(5)))
-    }
-    log.end(null)
-    const expected = textEvents(1, 3000)
-    for (const events of await Promise.all(following)) assert.deepEqual(events, expected)
-  })
+test('followers at different paces each get 3,000 events once and in order', async () => {
+  const { log } = await setUp()
+  const everySoOften = (often: number) => async (seq: number) => {
+    if (seq % often === 0) await turn()
+  }
+  const following = [1, 2, 3, 10, 100, 10_000].map((often) => collect(log.follow(0), everySoOften(often)))
+  for (let first = 1; first <= 3000; first += 100) {
+    append(log, first, first + 99)
+    await (first % 500 === 1 ? log.saved : turn())
+    if (first % 700 === 1) following.push(collect(log.follow(0), everySoOften(5)))
+  }
+  log.end(null)
+  const expected = textEvents(1, 3000)
+  for (const events of await Promise.all(following)) assert.deepEqual(events, expected)
+})
 
-  test(`followers of a refused run get its error, including those that join later; storage: ${storage}`, async (t) => {
-    const { log } = await setUp(t, storage)
-    const refusal = new AppError('queue_full', 'no room')
-    const waiting = [collect(log.follow(0)), collect(log.follow(5))].map((each) => assert.rejects(each, refusal))
-    log.end(refusal)
-    await Promise.all([...waiting, assert.rejects(collect(log.follow(0)), refusal), log.ended])
-  })
+test('followers of a refused run get its error, including those that join later', async () => {
+  const { log } = await setUp()
+  const refusal = new AppError('queue_full', 'no room')
+  const waiting = [collect(log.follow(0)), collect(log.follow(5))].map((each) => assert.rejects(each, refusal))
+  log.end(refusal)
+  await Promise.all([...waiting, assert.rejects(collect(log.follow(0)), refusal), log.ended])
+})
 
-  test(`a follower that leaves takes nothing from the others; storage: ${storage}`, async (t) => {
-    const { log } = await setUp(t, storage)
-    const staying = collect(log.follow(0))
-    append(log, 1, 3)
-    for await (const { seq } of log.follow(0)) if (seq === 2) break
-    append(log, 4, 5)
-    log.end(null)
-    assert.deepEqual(await staying, textEvents(1, 5))
-  })
-}
+test('a follower that leaves takes nothing from the others', async () => {
+  const { log } = await setUp()
+  const staying = collect(log.follow(0))
+  append(log, 1, 3)
+  for await (const { seq } of log.follow(0)) if (seq === 2) break
+  append(log, 4, 5)
+  log.end(null)
+  assert.deepEqual(await staying, textEvents(1, 5))
+})
 
-test('a follower that is behind the events in memory reads from the store', async (t) => {
+test('a follower that is behind the events in memory reads from the store', async () => {
   const reads: number[] = []
-  const { log } = await setUp(t, 'SQLite', (store) =>
+  const { log } = await setUp((store) =>
     withOverrides(store, {
       events(runId, afterSeq, limit) {
         reads.push(afterSeq)
@@ -113,9 +107,9 @@ test('a follower that is behind the events in memory reads from the store', asyn
   assert.deepEqual(reads, [])
 })
 
-test('events that are not on disk yet stay in memory, however many there are', async (t) => {
+test('events that are not on disk yet stay in memory, however many there are', async () => {
   const { promise: open, resolve } = Promise.withResolvers<void>()
-  const { log } = await setUp(t, 'SQLite', (store) =>
+  const { log } = await setUp((store) =>
     withOverrides(store, { appendEvents: (runId, events) => open.then(() => store.appendEvents(runId, events)) }),
   )
   append(log, 1, 2000)
@@ -126,9 +120,9 @@ test('events that are not on disk yet stay in memory, however many there are', a
   assert.deepEqual(await following, textEvents(1, 2000))
 })
 
-test('fewer events with long texts stay in memory, and none is lost', async (t) => {
+test('fewer events with long texts stay in memory, and none is lost', async () => {
   let reads = 0
-  const { log } = await setUp(t, 'SQLite', (store) =>
+  const { log } = await setUp((store) =>
     withOverrides(store, {
       events(...parameters) {
         reads++
@@ -148,29 +142,29 @@ test('fewer events with long texts stay in memory, and none is lost', async (t) 
   assert.ok(reads > 0)
 })
 
-test('events are on disk before a later change of the record is', async (t) => {
-  const { log, store } = await setUp(t, 'SQLite')
+test('events are on disk before a later change of the record is', async () => {
+  const { log, store } = await setUp()
   append(log, 1, 700)
   log.update({ status: 'succeeded' })
-  while ((await store?.run('run_1'))?.status !== 'succeeded') await turn()
-  assert.equal(await store?.lastSeq('run_1'), 700)
+  while ((await store.run('run_1'))?.status !== 'succeeded') await turn()
+  assert.equal(await store.lastSeq('run_1'), 700)
 })
 
-test('nothing is written about a run that is not in the store', async (t) => {
-  const { log, store, errors } = await setUp(t, 'SQLite')
+test('nothing is written about a run that is not in the store', async () => {
+  const { log, store, errors } = await setUp()
   log.storeAfter(Promise.resolve(false))
   append(log, 1, 1000)
   log.update({ status: 'failed' })
   await log.saved
   log.end(null)
   assert.deepEqual(await collect(log.follow(0)), textEvents(1, 1000))
-  assert.equal(await store?.lastSeq('run_1'), 0)
-  assert.equal((await store?.run('run_1'))?.status, 'queued')
+  assert.equal(await store.lastSeq('run_1'), 0)
+  assert.equal((await store.run('run_1'))?.status, 'queued')
   assert.deepEqual(errors, [])
 })
 
-test('a store that fails to write events is reported, and followers that keep up miss nothing', async (t) => {
-  const { log, errors } = await setUp(t, 'SQLite', (store) =>
+test('a store that fails to write events is reported, and followers that keep up miss nothing', async () => {
+  const { log, errors } = await setUp((store) =>
     withOverrides(store, { appendEvents: () => Promise.reject(new Error('disk full')) }),
   )
   const following = collect(log.follow(0))
@@ -183,9 +177,9 @@ test('a store that fails to write events is reported, and followers that keep up
   assert.deepEqual(new Set(errors), new Set(['Error: disk full']))
 })
 
-test('a follower gets an error if events were lost, not a sequence with a gap', async (t) => {
+test('a follower gets an error if events were lost, not a sequence with a gap', async () => {
   let count = 0
-  const { log } = await setUp(t, 'SQLite', (store) =>
+  const { log } = await setUp((store) =>
     withOverrides(store, {
       appendEvents: (runId, events) =>
         ++count === 1 ? Promise.reject(new Error('disk full')) : store.appendEvents(runId, events),

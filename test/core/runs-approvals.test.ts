@@ -4,18 +4,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { RunEvent } from '../../src/core/events.ts'
 import { goodRun } from '../helpers/scripted-agent.ts'
-import {
-  endOf,
-  follow,
-  input,
-  read,
-  type SceneOptions,
-  setUp,
-  silent,
-  storages,
-  stuck,
-  waitingForAnswers,
-} from './runs-scene.ts'
+import { endOf, follow, input, read, type SceneOptions, setUp, silent, stuck, waitingForAnswers } from './runs-scene.ts'
 
 const allow = { behavior: 'allow' as const, updatedInput: null, remember: false }
 const deny = { behavior: 'deny' as const, message: 'no' }
@@ -43,81 +32,78 @@ async function startWaitingRun(t: TestContext, ids: string[], options: SceneOpti
 const answersIn = (events: readonly RunEvent[]) =>
   events.flatMap((event) => (event.type === 'ask-answered' ? [[event.requestId, event.behavior, event.by]] : []))
 
-for (const storage of storages) {
-  test(`a run waits for each of its approvals, and continues when all are answered; storage: ${storage}`, async (t) => {
-    const { runs, run, reading, agent } = await startWaitingRun(t, ['ask_1', 'ask_2'], { storage })
-    const pending = async () => {
-      const record = await runs.get(run.id)
-      return [record?.status, ...(record?.pending ?? []).map((each) => (each as { requestId: string }).requestId)]
-    }
-    assert.deepEqual(await pending(), ['waiting', 'ask_1', 'ask_2'])
-    const following = follow(runs, run.id)
-    await runs.answer(run.id, 'ask_2', allow)
-    for await (const { type } of following) if (type === 'ask-answered') break
-    assert.deepEqual(await pending(), ['waiting', 'ask_1'])
-    await runs.answer(run.id, 'ask_1', deny)
-    const events = await reading
-    assert.equal(endOf(events).result, 'allowdeny')
-    assert.deepEqual(answersIn(events), [
-      ['ask_2', 'allow', 'caller'],
-      ['ask_1', 'deny', 'caller'],
-    ])
-    assert.deepEqual(agent.answers[0], { runId: run.id, requestId: 'ask_2', answer: allow, by: 'caller' })
-  })
-
-  test(`an answer to an unknown run or approval is refused with its field; storage: ${storage}`, async (t) => {
-    const { runs, run, reading } = await startWaitingRun(t, ['ask_1', 'ask_2'], { storage })
-    await assert.rejects(runs.answer(unknown, 'ask_1', allow), { code: 'run_not_found', details: { field: 'id' } })
-    const notFound = { code: 'not_found', details: { field: 'request_id' } }
-    await assert.rejects(runs.answer(run.id, 'ask_9', allow), notFound)
-    await runs.answer(run.id, 'ask_1', allow)
-    await assert.rejects(runs.answer(run.id, 'ask_1', allow), notFound)
-    await runs.answer(run.id, 'ask_2', allow)
-    await reading
-    if (storage === 'SQLite') await assert.rejects(runs.answer(run.id, 'ask_2', allow), notFound)
-    else await assert.rejects(runs.answer(run.id, 'ask_2', allow), { code: 'run_not_found' })
-  })
-
-  test(`cancelling a run that waits for an approval ends it at once; storage: ${storage}`, async (t) => {
-    const { runs, run, reading } = await startWaitingRun(t, ['ask_1'], { storage })
-    const [one, two] = await Promise.all([runs.cancel(run.id), runs.cancel(run.id)])
-    for (const record of [one, two]) assert.deepEqual([record.status, record.pending], ['cancelled', []])
-    assert.equal(endOf(await reading).outcome, 'cancelled')
-    if (storage === 'SQLite') assert.equal((await runs.cancel(run.id)).status, 'cancelled')
-  })
-
-  test(`cancelling an active run ends it, and returns its final record; storage: ${storage}`, async (t) => {
-    const { runs } = await setUp(t, { storage, script: silent })
-    const run = await runs.start(input())
-    for await (const { type } of follow(runs, run.id)) if (type === 'text-delta') break
-    const record = await runs.cancel(run.id)
-    assert.deepEqual([record.status, record.end?.error?.code], ['cancelled', 'cancelled'])
-    assert.equal(endOf(await read(run.events)).outcome, 'cancelled')
-  })
-
-  for (const background of [false, true]) {
-    const kind = background ? 'background' : 'foreground'
-    test(`a queued ${kind} run that is cancelled never starts; storage: ${storage}`, async (t) => {
-      const { runs } = await setUp(t, { storage, script: stuck })
-      const run = await runs.start(input({ background }))
-      const reading = read(run.events).then(
-        (events) => endOf(events).outcome,
-        ({ code }) => code,
-      )
-      assert.equal((await runs.cancel(run.id)).status, 'cancelled')
-      assert.equal(await reading, 'cancelled')
-      if (background && storage === 'SQLite') assert.equal((await runs.get(run.id))?.status, 'cancelled')
-    })
+test('a run waits for each of its approvals, and continues when all are answered', async (t) => {
+  const { runs, run, reading, agent } = await startWaitingRun(t, ['ask_1', 'ask_2'])
+  const pending = async () => {
+    const record = await runs.get(run.id)
+    return [record?.status, ...(record?.pending ?? []).map((each) => (each as { requestId: string }).requestId)]
   }
+  assert.deepEqual(await pending(), ['waiting', 'ask_1', 'ask_2'])
+  const following = follow(runs, run.id)
+  await runs.answer(run.id, 'ask_2', allow)
+  for await (const { type } of following) if (type === 'ask-answered') break
+  assert.deepEqual(await pending(), ['waiting', 'ask_1'])
+  await runs.answer(run.id, 'ask_1', deny)
+  const events = await reading
+  assert.equal(endOf(events).result, 'allowdeny')
+  assert.deepEqual(answersIn(events), [
+    ['ask_2', 'allow', 'caller'],
+    ['ask_1', 'deny', 'caller'],
+  ])
+  assert.deepEqual(agent.answers[0], { runId: run.id, requestId: 'ask_2', answer: allow, by: 'caller' })
+})
 
-  test(`cancelling an unknown run is refused; storage: ${storage}`, async (t) => {
-    const { runs } = await setUp(t, { storage })
-    await assert.rejects(runs.cancel(unknown), { code: 'run_not_found', details: { field: 'id' } })
+test('an answer to an unknown run or approval is refused with its field', async (t) => {
+  const { runs, run, reading } = await startWaitingRun(t, ['ask_1', 'ask_2'])
+  await assert.rejects(runs.answer(unknown, 'ask_1', allow), { code: 'run_not_found', details: { field: 'id' } })
+  const notFound = { code: 'not_found', details: { field: 'request_id' } }
+  await assert.rejects(runs.answer(run.id, 'ask_9', allow), notFound)
+  await runs.answer(run.id, 'ask_1', allow)
+  await assert.rejects(runs.answer(run.id, 'ask_1', allow), notFound)
+  await runs.answer(run.id, 'ask_2', allow)
+  await reading
+  await assert.rejects(runs.answer(run.id, 'ask_2', allow), notFound)
+})
+
+test('cancelling a run that waits for an approval ends it at once', async (t) => {
+  const { runs, run, reading } = await startWaitingRun(t, ['ask_1'])
+  const [one, two] = await Promise.all([runs.cancel(run.id), runs.cancel(run.id)])
+  for (const record of [one, two]) assert.deepEqual([record.status, record.pending], ['cancelled', []])
+  assert.equal(endOf(await reading).outcome, 'cancelled')
+  assert.equal((await runs.cancel(run.id)).status, 'cancelled')
+})
+
+test('cancelling an active run ends it, and returns its final record', async (t) => {
+  const { runs } = await setUp(t, { script: silent })
+  const run = await runs.start(input())
+  for await (const { type } of follow(runs, run.id)) if (type === 'text-delta') break
+  const record = await runs.cancel(run.id)
+  assert.deepEqual([record.status, record.end?.error?.code], ['cancelled', 'cancelled'])
+  assert.equal(endOf(await read(run.events)).outcome, 'cancelled')
+})
+
+for (const background of [false, true]) {
+  const kind = background ? 'background' : 'foreground'
+  test(`a queued ${kind} run that is cancelled never starts`, async (t) => {
+    const { runs } = await setUp(t, { script: stuck })
+    const run = await runs.start(input({ background }))
+    const reading = read(run.events).then(
+      (events) => endOf(events).outcome,
+      ({ code }) => code,
+    )
+    assert.equal((await runs.cancel(run.id)).status, 'cancelled')
+    assert.equal(await reading, 'cancelled')
+    if (background) assert.equal((await runs.get(run.id))?.status, 'cancelled')
   })
 }
 
+test('cancelling an unknown run is refused', async (t) => {
+  const { runs } = await setUp(t)
+  await assert.rejects(runs.cancel(unknown), { code: 'run_not_found', details: { field: 'id' } })
+})
+
 test('cancelling a run that has ended changes nothing', async (t) => {
-  const { runs } = await setUp(t, { storage: 'SQLite', script: goodRun(['a']) })
+  const { runs } = await setUp(t, { script: goodRun(['a']) })
   const run = await runs.start(input())
   await read(run.events)
   assert.equal((await runs.cancel(run.id)).status, 'succeeded')
@@ -166,7 +152,7 @@ test('an approval that was answered in time is not denied later', async (t) => {
 })
 
 test('a server that shuts down ends a run that waits for an approval', async (t) => {
-  const { runs, reading } = await startWaitingRun(t, ['ask_1'], { storage: 'SQLite' })
+  const { runs, reading } = await startWaitingRun(t, ['ask_1'])
   await runs.close(0)
   assert.equal(endOf(await reading).error?.code, 'shutting_down')
 })

@@ -5,13 +5,11 @@ import { test } from 'node:test'
 import { goodRun, queueFull, refusing } from '../helpers/scripted-agent.ts'
 import { endOf, read, setUp, silent, stuck, withKey } from './runs-scene.ts'
 
-const storage = 'SQLite'
-
 for (const background of [false, true]) {
   const kind = background ? 'in the background' : 'in the foreground'
 
   test(`a repeated key returns the first run and its events, ${kind}`, async (t) => {
-    const { runs, agent } = await setUp(t, { storage, script: goodRun(['a', 'b']) })
+    const { runs, agent } = await setUp(t, { script: goodRun(['a', 'b']) })
     const first = await runs.start(withKey('k', 'hash', { background }))
     const during = await runs.start(withKey('k', 'hash', { background }))
     const [events, same] = await Promise.all([read(first.events), read(during.events)])
@@ -25,7 +23,7 @@ for (const background of [false, true]) {
   })
 
   test(`twenty requests with one key at the same time start one run, ${kind}`, async (t) => {
-    const { runs, agent } = await setUp(t, { storage, script: goodRun(['a', 'b']) })
+    const { runs, agent } = await setUp(t, { script: goodRun(['a', 'b']) })
     const all = await Promise.all(Array.from({ length: 20 }, () => runs.start(withKey('k', 'hash', { background }))))
     assert.equal(new Set(all.map(({ id }) => id)).size, 1)
     assert.equal(all.filter(({ isReplay }) => !isReplay).length, 1)
@@ -34,7 +32,7 @@ for (const background of [false, true]) {
   })
 
   test(`a key that was used for another request is a conflict that names the header, ${kind}`, async (t) => {
-    const { runs, agent } = await setUp(t, { storage, script: goodRun(['a']) })
+    const { runs, agent } = await setUp(t, { script: goodRun(['a']) })
     await read((await runs.start(withKey('k', 'hash-1', { background }))).events)
     await assert.rejects(runs.start(withKey('k', 'hash-2', { background })), {
       code: 'conflict',
@@ -44,10 +42,10 @@ for (const background of [false, true]) {
   })
 
   test(`a refused run leaves its key free, ${kind}`, async (t) => {
-    const { runs, agent, store } = await setUp(t, { storage, script: refusing(queueFull()) })
+    const { runs, agent, store } = await setUp(t, { script: refusing(queueFull()) })
     const refused = async () => read((await runs.start(withKey('k', 'hash', { background }))).events)
     for (let count = 0; count < 3; count++) await assert.rejects(refused, { code: 'queue_full' })
-    assert.deepEqual((await store?.runs({ limit: 9 }))?.items, [])
+    assert.deepEqual((await store.runs({ limit: 9 })).items, [])
     agent.script = goodRun(['a'])
     const run = await runs.start(withKey('k', 'other', { background }))
     assert.equal(run.isReplay, false)
@@ -55,17 +53,17 @@ for (const background of [false, true]) {
   })
 
   test(`if the run is refused, all of several requests with its key are, ${kind}`, async (t) => {
-    const { runs, store } = await setUp(t, { storage, script: refusing(queueFull()) })
+    const { runs, store } = await setUp(t, { script: refusing(queueFull()) })
     const refused = async () => read((await runs.start(withKey('k', 'hash', { background }))).events)
     const outcomes = await Promise.allSettled(Array.from({ length: 5 }, refused))
     const codes = outcomes.map((each) => (each.status === 'rejected' ? each.reason.code : 'accepted'))
     assert.deepEqual(codes, Array(5).fill('queue_full'))
-    assert.deepEqual((await store?.runs({ limit: 9 }))?.items, [])
+    assert.deepEqual((await store.runs({ limit: 9 })).items, [])
   })
 }
 
 test('the handle of a repeated request cannot cancel the run', async (t) => {
-  const { runs, agent } = await setUp(t, { storage, script: silent })
+  const { runs, agent } = await setUp(t, { script: silent })
   await runs.start(withKey('k'))
   const again = await runs.start(withKey('k'))
   again.cancel(queueFull())
@@ -74,7 +72,7 @@ test('the handle of a repeated request cannot cancel the run', async (t) => {
 })
 
 test('a run that is cancelled in the queue leaves its key free', async (t) => {
-  const { runs, agent } = await setUp(t, { storage, script: stuck })
+  const { runs, agent } = await setUp(t, { script: stuck })
   const first = await runs.start(withKey('k'))
   const reading = assert.rejects(read(first.events), { code: 'queue_full' })
   first.cancel(queueFull())
@@ -84,14 +82,14 @@ test('a run that is cancelled in the queue leaves its key free', async (t) => {
 })
 
 test('each owner has keys of their own', async (t) => {
-  const { runs } = await setUp(t, { storage, script: goodRun(['a']) })
+  const { runs } = await setUp(t, { script: goodRun(['a']) })
   const owners = [null, 'key_1', 'key_2']
   const all = await Promise.all(owners.map((owner) => runs.start(withKey('k', `hash of ${owner}`, { owner }))))
   assert.equal(new Set(all.map(({ id }) => id)).size, 3)
 })
 
 test('a key is free again after a day', async (t) => {
-  const { runs, database, next } = await setUp(t, { storage, script: goodRun(['a']) })
+  const { runs, database, next } = await setUp(t, { storage: 'file', script: goodRun(['a']) })
   const first = await runs.start(withKey('k'))
   await read(first.events)
   const expiresAtMs = database.look((db) => db.prepare('SELECT expires_at_ms AS ms FROM idempotency_keys').get()?.ms)
@@ -100,21 +98,15 @@ test('a key is free again after a day', async (t) => {
 })
 
 test('a key whose run was pruned is a conflict', async (t) => {
-  const { runs, store } = await setUp(t, { storage, script: goodRun(['a']) })
+  const { runs, store } = await setUp(t, { script: goodRun(['a']) })
   await read((await runs.start(withKey('k'))).events)
   await runs.list({ limit: 1 })
-  await store?.prune({ endedBeforeMs: Number.MAX_SAFE_INTEGER, bytesMax: 0, nowMs: 0 })
+  await store.prune({ endedBeforeMs: Number.MAX_SAFE_INTEGER, bytesMax: 0, nowMs: 0 })
   await assert.rejects(runs.start(withKey('k')), { code: 'conflict' })
 })
 
-test('a key has no effect without a store', async (t) => {
-  const { runs, agent } = await setUp(t, { script: goodRun(['a']) })
-  for (let count = 0; count < 2; count++) await read((await runs.start(withKey('k'))).events)
-  assert.equal(agent.requests.length, 2)
-})
-
 test('a run whose key is looked up while the server shuts down does not start', async (t) => {
-  const { runs, agent, store } = await setUp(t, { storage, script: silent })
+  const { runs, agent, store } = await setUp(t, { script: silent })
   const starting = runs.start(withKey('k')).then(
     () => 'started',
     ({ code }) => code,
@@ -122,5 +114,5 @@ test('a run whose key is looked up while the server shuts down does not start', 
   await runs.close(0)
   const outcome = await starting
   assert.deepEqual([outcome, agent.requests.length, runs.active()], ['shutting_down', 0, 0])
-  assert.deepEqual(await store?.unfinished(), [])
+  assert.deepEqual(await store.unfinished(), [])
 })

@@ -1,19 +1,11 @@
 // How a server recovers the runs that a former one left unfinished: they fail or, if requested, restart.
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import type { RunInput } from '../../src/core/runs.ts'
 import type { RunRecord, Store } from '../../src/core/store.ts'
 import { runRecord } from '../contract/store-records.ts'
 import { goodRun, runEnd, runStart, ScriptedAgent, textBlock } from '../helpers/scripted-agent.ts'
-import { endOf, follow, input, read, type Scene, setUp, silent, stuck, textOf, withKey } from './runs-scene.ts'
-
-type StoredScene = Scene & { store: Store }
-
-async function setUpStored(t: TestContext, options: Parameters<typeof setUp>[1] = {}): Promise<StoredScene> {
-  const scene = await setUp(t, { storage: 'SQLite', ...options })
-  assert.ok(scene.store)
-  return { ...scene, store: scene.store }
-}
+import { endOf, follow, input, read, setUp, silent, stuck, textOf, withKey } from './runs-scene.ts'
 
 const id = `run_${'a'.repeat(32)}`
 const restartable = (fields: Partial<RunInput> = {}) => ({
@@ -31,7 +23,7 @@ async function leave(store: Store, fields: Partial<RunRecord>, events = [runStar
 
 for (const status of ['running', 'waiting'] as const) {
   test(`a run that was ${status} fails with the code interrupted, after its stored events`, async (t) => {
-    const { store, runs, agent } = await setUpStored(t)
+    const { store, runs, agent } = await setUp(t)
     await leave(store, { status, pending: [{ requestId: 'ask_1' }], sessionId: 'session-1', model: 'sonnet' })
     assert.deepEqual(await runs.recover(Promise.resolve()), { failed: 1, restarted: 0 })
     const record = await runs.get(id)
@@ -47,7 +39,7 @@ for (const status of ['running', 'waiting'] as const) {
 }
 
 test('a run that had not started fails, with a start and an end', async (t) => {
-  const { store, runs } = await setUpStored(t)
+  const { store, runs } = await setUp(t)
   await leave(store, { status: 'queued' }, [])
   await runs.recover(Promise.resolve())
   const events = await read(follow(runs, id))
@@ -60,7 +52,7 @@ test('a run that had not started fails, with a start and an end', async (t) => {
 
 for (const restart of [false, true]) {
   test(`a run whose end was stored keeps it, ${restart ? 'even if it could restart' : 'exactly once'}`, async (t) => {
-    const { store, runs, agent } = await setUpStored(t, { script: goodRun(['new']) })
+    const { store, runs, agent } = await setUp(t, { script: goodRun(['new']) })
     const events = [runStart(id), ...textBlock(0, ['old']), runEnd({ result: 'old' })]
     await leave(store, { status: 'running', restart: restart ? restartable() : null }, events)
     await runs.recover(Promise.resolve())
@@ -73,7 +65,7 @@ for (const restart of [false, true]) {
 }
 
 test('a restarted run has the same request, and no events of the first attempt', async (t) => {
-  const { store, runs, agent } = await setUpStored(t, { script: goodRun(['new']) })
+  const { store, runs, agent } = await setUp(t, { script: goodRun(['new']) })
   const request = restartable({ prompt: [{ type: 'text', text: 'ä\u0000"' }], timeoutMs: 5000 })
   await leave(store, { status: 'waiting', pending: [{ requestId: 'ask_1' }], restart: request })
   const clear = Promise.withResolvers<void>()
@@ -95,14 +87,14 @@ test('a restarted run has the same request, and no events of the first attempt',
 })
 
 test('a run restarts even if the processes of the former server could not be ended', async (t) => {
-  const { store, runs, agent } = await setUpStored(t, { script: goodRun(['new']) })
+  const { store, runs, agent } = await setUp(t, { script: goodRun(['new']) })
   await leave(store, { status: 'running', restart: restartable() })
   await runs.recover(Promise.reject(new Error('no such folder')))
   await agent.requested(1)
 })
 
 test('a run that waits to restart can be cancelled, and does not start', async (t) => {
-  const { store, runs, agent } = await setUpStored(t, { script: goodRun(['new']) })
+  const { store, runs, agent } = await setUp(t, { script: goodRun(['new']) })
   await leave(store, { status: 'running', restart: restartable() })
   const clear = Promise.withResolvers<void>()
   await runs.recover(clear.promise)
@@ -114,7 +106,7 @@ test('a run that waits to restart can be cancelled, and does not start', async (
 })
 
 test('a follower of a run that waits to restart gets its events up to the end', async (t) => {
-  const { store, runs } = await setUpStored(t, { script: goodRun(['new']) })
+  const { store, runs } = await setUp(t, { script: goodRun(['new']) })
   await leave(store, { status: 'running', restart: restartable() }, [])
   const clear = Promise.withResolvers<void>()
   await runs.recover(clear.promise)
@@ -129,7 +121,7 @@ for (const [what, script] of [
   ['is queued', stuck],
 ] as const) {
   test(`a restartable run that ${what} when the server stops is left to the next server`, async (t) => {
-    const { store, runs, next } = await setUpStored(t, { script })
+    const { store, runs, next } = await setUp(t, { script })
     const { id: own } = await runs.start(restartable())
     const failing = await runs.start(input({ background: true }))
     await runs.close(0)
@@ -146,7 +138,7 @@ for (const [what, script] of [
 }
 
 test('a cancelled run does not restart', async (t) => {
-  const { store, runs, next } = await setUpStored(t, { script: silent })
+  const { store, runs, next } = await setUp(t, { script: silent })
   const { id: own } = await runs.start(restartable())
   await runs.cancel(own)
   await runs.close(0)
@@ -155,7 +147,7 @@ test('a cancelled run does not restart', async (t) => {
 })
 
 test('an idempotency key returns a run that was interrupted or restarted', async (t) => {
-  const { runs, next, store } = await setUpStored(t, { script: silent })
+  const { runs, next, store } = await setUp(t, { script: silent })
   const failing = await runs.start(withKey('one', 'hash', { background: true }))
   const restarting = await runs.start(withKey('two', 'hash', { background: true, onCrash: 'restart' }))
   await runs.list({ limit: 1 })

@@ -10,7 +10,6 @@ import {
   read,
   setUp,
   silent,
-  storages,
   stuck,
   waitingForAnswers,
   withKey,
@@ -20,47 +19,44 @@ import {
 const snapshot = { items: [{ role: 'user', content: 'hi' }] }
 const unknown = `run_${'0'.repeat(32)}`
 
-for (const storage of storages) {
-  for (const [state, script] of [
-    ['has not started', stuck],
-    ['is active', silent],
-  ] as const) {
-    test(`the request snapshot of a run that ${state} is available; storage: ${storage}`, async (t) => {
-      const { runs } = await setUp(t, { storage, script })
-      const { id } = await runs.start(input({ requestSnapshot: snapshot }))
-      assert.deepEqual(await runs.requestSnapshot(id), snapshot)
-    })
-
-    test(`erasing a run that ${state} ends it; storage: ${storage}`, async (t) => {
-      const { runs, agent, store } = await setUp(t, { storage, script })
-      const { id, events } = await runs.start(input({ requestSnapshot: snapshot, background: true }))
-      await agent.requested(1)
-      const reading = read(events)
-      await runs.erase(id)
-      assert.equal(endOf(await reading).outcome, 'cancelled')
-      await agent.ended(0)
-      assert.equal(agent.signals[0]?.aborted, true)
-      assert.deepEqual([runs.active(), await runs.requestSnapshot(id)], [0, null])
-      if (store === null) return
-      assert.partialDeepStrictEqual(await store.run(id), { status: 'cancelled', end: null })
-      assert.deepEqual(await store.events(id, 0, 9), [])
-    })
-  }
-
-  test(`the snapshot of a run without one, or of an unknown run, is null; storage: ${storage}`, async (t) => {
-    const { runs } = await setUp(t, { storage, script: silent })
-    const { id } = await runs.start(input())
-    assert.deepEqual(
-      [await runs.requestSnapshot(id), await runs.requestSnapshot(unknown), await runs.requestSnapshot('')],
-      [null, null, null],
-    )
+for (const [state, script] of [
+  ['has not started', stuck],
+  ['is active', silent],
+] as const) {
+  test(`the request snapshot of a run that ${state} is available`, async (t) => {
+    const { runs } = await setUp(t, { script })
+    const { id } = await runs.start(input({ requestSnapshot: snapshot }))
+    assert.deepEqual(await runs.requestSnapshot(id), snapshot)
   })
 
-  test(`an unknown run cannot be erased; storage: ${storage}`, async (t) => {
-    const { runs } = await setUp(t, { storage })
-    await assert.rejects(runs.erase(unknown), { code: 'run_not_found' })
+  test(`erasing a run that ${state} ends it`, async (t) => {
+    const { runs, agent, store } = await setUp(t, { script })
+    const { id, events } = await runs.start(input({ requestSnapshot: snapshot, background: true }))
+    await agent.requested(1)
+    const reading = read(events)
+    await runs.erase(id)
+    assert.equal(endOf(await reading).outcome, 'cancelled')
+    await agent.ended(0)
+    assert.equal(agent.signals[0]?.aborted, true)
+    assert.deepEqual([runs.active(), await runs.requestSnapshot(id)], [0, null])
+    assert.partialDeepStrictEqual(await store.run(id), { status: 'cancelled', end: null })
+    assert.deepEqual(await store.events(id, 0, 9), [])
   })
 }
+
+test('the snapshot of a run without one, or of an unknown run, is null', async (t) => {
+  const { runs } = await setUp(t, { script: silent })
+  const { id } = await runs.start(input())
+  assert.deepEqual(
+    [await runs.requestSnapshot(id), await runs.requestSnapshot(unknown), await runs.requestSnapshot('')],
+    [null, null, null],
+  )
+})
+
+test('an unknown run cannot be erased', async (t) => {
+  const { runs } = await setUp(t)
+  await assert.rejects(runs.erase(unknown), { code: 'run_not_found' })
+})
 
 test('the agent does not receive the request snapshot', async (t) => {
   const { runs, agent } = await setUp(t, { script: goodRun(['a']) })
@@ -69,8 +65,8 @@ test('the agent does not receive the request snapshot', async (t) => {
   assert.doesNotMatch(JSON.stringify(agent.requests), /requestSnapshot|items/)
 })
 
-test('with a store, the snapshot is available after the end of a run, also from the next server', async (t) => {
-  const { runs, next } = await setUp(t, { storage: 'SQLite', script: goodRun(['a']) })
+test('the snapshot is available after the end of a run, also from the next server', async (t) => {
+  const { runs, next } = await setUp(t, { script: goodRun(['a']) })
   const { id, events } = await runs.start(input({ requestSnapshot: snapshot }))
   await read(events)
   assert.deepEqual(await runs.requestSnapshot(id), snapshot)
@@ -79,19 +75,10 @@ test('with a store, the snapshot is available after the end of a run, also from 
   assert.deepEqual(await next().runs.requestSnapshot(id), snapshot)
 })
 
-test('without a store, the snapshot is gone when the run ends', async (t) => {
-  const { runs } = await setUp(t, { script: goodRun(['a']) })
-  const { id, events } = await runs.start(input({ requestSnapshot: snapshot }))
-  await read(events)
-  await runs.saved()
-  assert.equal(await runs.requestSnapshot(id), null)
-})
-
 test('the snapshot is available until an ended run is on disk, and erasing waits for that', async (t) => {
   const written = Promise.withResolvers<void>()
   const erased: string[] = []
   const { runs, store } = await setUp(t, {
-    storage: 'SQLite',
     script: goodRun(['a']),
     wrap: (inner) =>
       withOverrides(inner, {
@@ -116,11 +103,11 @@ test('the snapshot is available until an ended run is on disk, and erasing waits
   written.resolve()
   await erasing
   assert.deepEqual(erased, [id])
-  assert.deepEqual([await store?.requestSnapshot(id), await store?.events(id, 0, 9)], [null, []])
+  assert.deepEqual([await store.requestSnapshot(id), await store.events(id, 0, 9)], [null, []])
 })
 
 test('the snapshot of a background run is on disk when its start returns', async (t) => {
-  const { runs, database } = await setUp(t, { storage: 'SQLite', script: silent })
+  const { runs, database } = await setUp(t, { storage: 'file', script: silent })
   await runs.start(input({ requestSnapshot: snapshot, background: true }))
   const rows = database.look((db) => db.prepare('SELECT json FROM run_requests').all())
   assert.deepEqual(
@@ -130,30 +117,30 @@ test('the snapshot of a background run is on disk when its start returns', async
 })
 
 test('of several requests with one key, the snapshot of the first is stored', async (t) => {
-  const { runs, store } = await setUp(t, { storage: 'SQLite', script: goodRun(['a']) })
+  const { runs, store } = await setUp(t, { script: goodRun(['a']) })
   const first = await runs.start(withKey('k', 'hash', { requestSnapshot: snapshot }))
   const again = await runs.start(withKey('k', 'hash', { requestSnapshot: 'other' }))
   assert.equal(again.id, first.id)
   await read(again.events)
   await runs.saved()
-  assert.deepEqual([await runs.requestSnapshot(first.id), await store?.requestSnapshot(first.id)], [snapshot, snapshot])
+  assert.deepEqual([await runs.requestSnapshot(first.id), await store.requestSnapshot(first.id)], [snapshot, snapshot])
 })
 
 test('erasing an ended run deletes its content but not its record', async (t) => {
-  const { runs, store } = await setUp(t, { storage: 'SQLite', script: goodRun(['a secret']) })
+  const { runs, store } = await setUp(t, { script: goodRun(['a secret']) })
   const { id, events } = await runs.start(input({ requestSnapshot: snapshot, metadata: { a: 'b' } }))
   await read(events)
   for (let count = 0; count < 2; count++) await runs.erase(id)
   assert.equal(await runs.requestSnapshot(id), null)
   assert.partialDeepStrictEqual(await runs.get(id), { id, status: 'succeeded', metadata: { a: 'b' }, end: null })
-  assert.deepEqual(await store?.events(id, 0, 9), [])
+  assert.deepEqual(await store.events(id, 0, 9), [])
   const remaining: unknown[] = []
   for await (const event of follow(runs, id)) remaining.push(event)
   assert.deepEqual(remaining, [])
 })
 
 test('erasing a run that waits for an approval ends it', async (t) => {
-  const scene = await setUp(t, { storage: 'SQLite' })
+  const scene = await setUp(t)
   const { runs, agent } = scene
   agent.script = waitingForAnswers(() => agent, 'ask_1')
   const { id } = await runs.start(input({ requestSnapshot: snapshot, approvals: true, background: true }))
@@ -163,7 +150,7 @@ test('erasing a run that waits for an approval ends it', async (t) => {
 })
 
 test('the next server does not restart an erased run', async (t) => {
-  const { runs, next } = await setUp(t, { storage: 'SQLite', script: silent })
+  const { runs, next } = await setUp(t, { script: silent })
   const { id } = await runs.start(input({ requestSnapshot: snapshot, background: true, onCrash: 'restart' }))
   await runs.erase(id)
   const other = next()
@@ -172,7 +159,7 @@ test('the next server does not restart an erased run', async (t) => {
 })
 
 test('erasing one run does not affect another', async (t) => {
-  const { runs, agent } = await setUp(t, { storage: 'SQLite', script: silent })
+  const { runs, agent } = await setUp(t, { script: silent })
   const one = await runs.start(input({ requestSnapshot: snapshot, background: true }))
   const other = await runs.start(input({ requestSnapshot: snapshot, background: true }))
   await agent.requested(2)

@@ -1,4 +1,4 @@
-// Runs on a scripted agent, stored in SQLite or not at all, for the tests of core/run-registry.ts. Stores have tests of
+// Runs on a scripted agent, stored in memory or in a file, for the tests of core/run-registry.ts. Stores have tests of
 // their own.
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
@@ -8,6 +8,7 @@ import { createRuns } from '../../src/core/run-registry.ts'
 import type { RunInput, Runs, RunsDependencies } from '../../src/core/runs.ts'
 import type { Store } from '../../src/core/store.ts'
 import type { AppError } from '../../src/errors.ts'
+import { openMemoryStore } from '../../src/store/sqlite.ts'
 import {
   aborted,
   failedEnd,
@@ -26,7 +27,7 @@ export type Warning = { message: string; facts: Record<string, unknown> }
 export type Scene = {
   runs: Runs
   agent: ScriptedAgent
-  store: Store | null
+  store: Store
   database: StoreFolder
   ended: Ended[]
   warnings: Warning[]
@@ -36,27 +37,25 @@ export type Scene = {
 
 export type SceneOptions = Omit<Partial<RunsDependencies>, 'store' | 'agent'> & {
   script?: Script
-  /** Where runs are stored; `none` by default. */
-  storage?: 'SQLite' | 'none'
+  /** Where runs are stored; in memory by default. */
+  storage?: 'memory' | 'file'
   /** Wraps the store that the runs use. */
   wrap?: (store: Store) => Store
 }
 
-export const storages = ['SQLite', 'none'] as const
-
 export async function setUp(t: TestContext, options: SceneOptions = {}): Promise<Scene> {
-  const { script, storage = 'none', wrap = (store) => store, ...others } = options
+  const { script, storage = 'memory', wrap = (store) => store, ...others } = options
   const opened: Runs[] = []
   t.after(() => Promise.all(opened.map((runs) => runs.close(0))))
   const database = makeStoreFolder(t)
-  const store = storage === 'SQLite' ? await database.open() : null
+  const store = storage === 'file' ? await database.open() : openMemoryStore()
   const ended: Ended[] = []
   const warnings: Warning[] = []
   const next = (nextScript?: Script) => {
     const agent = new ScriptedAgent(nextScript)
     const runs = createRuns({
       agent,
-      store: store === null ? null : wrap(store),
+      store: wrap(store),
       onEnd: (runId, end, error) => ended.push({ runId, end, error }),
       onWarning: (message, facts) => warnings.push({ message, facts }),
       ...others,

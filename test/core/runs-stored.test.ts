@@ -14,7 +14,6 @@ import {
   type Scene,
   setUp,
   silent,
-  storages,
   stuck,
   waitingForAnswers,
   withOverrides,
@@ -37,75 +36,71 @@ const refusingAfter = (turns: number): Script =>
     throw queueFull()
   }
 
-for (const storage of storages) {
-  test(`a record has each state of its run, and its time; storage: ${storage}`, async (t) => {
-    let nowMs = 1000
-    const scene = await setUp(t, { storage, script: stuck, now: () => nowMs })
-    const { runs, agent } = scene
-    agent.script = waitingForAnswers(() => agent, 'ask_1')
-    const options = { ...input().options, cwd: '/work', model: 'sonnet' }
-    const run = await runs.start(input({ options, metadata: { ticket: '42' }, owner: 'key_1', background: true }))
-    const queued = await runs.get(run.id)
-    assert.partialDeepStrictEqual(queued, {
-      id: run.id,
-      surface: 'native',
-      owner: 'key_1',
-      background: true,
-      metadata: { ticket: '42' },
-      createdAtMs: 1000,
-      endedAtMs: null,
-    })
-    nowMs = 3000
-    const waiting = await reach(scene, run.id, 'waiting')
-    assert.deepEqual([waiting.sessionId, waiting.model, waiting.endedAtMs], [sessionId, model, null])
-    assert.partialDeepStrictEqual(waiting.pending, [{ requestId: 'ask_1', toolName: 'Bash' }])
-    const events = read(follow(runs, run.id))
-    await runs.answer(run.id, 'ask_1', { behavior: 'deny', message: null })
-    const end = endOf(await events)
-    const ended = await runs.get(run.id)
-    // Without a store, nothing is kept beyond the life of a run.
-    if (storage === 'none') return assert.equal(ended, null)
-    assert.partialDeepStrictEqual(ended, { status: 'succeeded', pending: [], end, endedAtMs: 3000, restart: null })
+test('a record has each state of its run, and its time', async (t) => {
+  let nowMs = 1000
+  const scene = await setUp(t, { script: stuck, now: () => nowMs })
+  const { runs, agent } = scene
+  agent.script = waitingForAnswers(() => agent, 'ask_1')
+  const options = { ...input().options, cwd: '/work', model: 'sonnet' }
+  const run = await runs.start(input({ options, metadata: { ticket: '42' }, owner: 'key_1', background: true }))
+  const queued = await runs.get(run.id)
+  assert.partialDeepStrictEqual(queued, {
+    id: run.id,
+    surface: 'native',
+    owner: 'key_1',
+    background: true,
+    metadata: { ticket: '42' },
+    createdAtMs: 1000,
+    endedAtMs: null,
   })
+  nowMs = 3000
+  const waiting = await reach(scene, run.id, 'waiting')
+  assert.deepEqual([waiting.sessionId, waiting.model, waiting.endedAtMs], [sessionId, model, null])
+  assert.partialDeepStrictEqual(waiting.pending, [{ requestId: 'ask_1', toolName: 'Bash' }])
+  const events = read(follow(runs, run.id))
+  await runs.answer(run.id, 'ask_1', { behavior: 'deny', message: null })
+  const end = endOf(await events)
+  const ended = await runs.get(run.id)
+  assert.partialDeepStrictEqual(ended, { status: 'succeeded', pending: [], end, endedAtMs: 3000, restart: null })
+})
 
-  for (const background of [false, true]) {
-    const kind = background ? 'background' : 'foreground'
-    test(`nothing is stored of a ${kind} run that is refused; storage: ${storage}`, async (t) => {
-      const { runs, store } = await setUp(t, { storage, script: refusing(queueFull()) })
-      const starting = runs.start(input({ background }))
-      if (background) await assert.rejects(starting, { code: 'queue_full' })
-      else {
-        const { id, events } = await starting
-        await assert.rejects(read(events), { code: 'queue_full' })
-        assert.equal(await runs.get(id), null)
-        await assert.rejects(read(follow(runs, id)), { code: 'run_not_found' })
-      }
-      assert.deepEqual((await store?.runs({ limit: 9 }))?.items ?? [], [])
-      assert.equal(runs.active(), 0)
-    })
-  }
-
-  test(`a background run is refused, or accepted and stored, however late the refusal; storage: ${storage}`, async (t) => {
-    const { runs, agent } = await setUp(t, { storage })
-    for (let turns = 0; turns < 40; turns++) {
-      agent.script = refusingAfter(turns)
-      try {
-        const { id } = await runs.start(input({ background: true }))
-        const found = await runs.get(id)
-        assert.ok(found, `accepted after ${turns} turns, but not found`)
-        const end = endOf(await read(follow(runs, id)))
-        assert.equal(end.error?.code, 'queue_full', `after ${turns} turns`)
-        if (storage === 'SQLite') assert.equal((await runs.get(id))?.status, 'failed', `after ${turns} turns`)
-      } catch (error) {
-        assert.ok(error instanceof AppError, `after ${turns} turns: ${String(error)}`)
-        assert.equal(error.code, 'queue_full', `after ${turns} turns`)
-      }
+for (const background of [false, true]) {
+  const kind = background ? 'background' : 'foreground'
+  test(`nothing is stored of a ${kind} run that is refused`, async (t) => {
+    const { runs, store } = await setUp(t, { script: refusing(queueFull()) })
+    const starting = runs.start(input({ background }))
+    if (background) await assert.rejects(starting, { code: 'queue_full' })
+    else {
+      const { id, events } = await starting
+      await assert.rejects(read(events), { code: 'queue_full' })
+      assert.equal(await runs.get(id), null)
+      await assert.rejects(read(follow(runs, id)), { code: 'run_not_found' })
     }
+    assert.deepEqual((await store.runs({ limit: 9 })).items, [])
+    assert.equal(runs.active(), 0)
   })
 }
 
+test('a background run is refused, or accepted and stored, however late the refusal', async (t) => {
+  const { runs, agent } = await setUp(t)
+  for (let turns = 0; turns < 40; turns++) {
+    agent.script = refusingAfter(turns)
+    try {
+      const { id } = await runs.start(input({ background: true }))
+      const found = await runs.get(id)
+      assert.ok(found, `accepted after ${turns} turns, but not found`)
+      const end = endOf(await read(follow(runs, id)))
+      assert.equal(end.error?.code, 'queue_full', `after ${turns} turns`)
+      assert.equal((await runs.get(id))?.status, 'failed', `after ${turns} turns`)
+    } catch (error) {
+      assert.ok(error instanceof AppError, `after ${turns} turns: ${String(error)}`)
+      assert.equal(error.code, 'queue_full', `after ${turns} turns`)
+    }
+  }
+})
+
 test('a run has its final status as soon as a follower has read its end', async (t) => {
-  const { runs } = await setUp(t, { storage: 'SQLite', script: goodRun(['a']) })
+  const { runs } = await setUp(t, { script: goodRun(['a']) })
   for (let count = 0; count < 20; count++) {
     const run = await runs.start(input())
     const events = await read(run.events)
@@ -117,7 +112,7 @@ test('a run has its final status as soon as a follower has read its end', async 
 })
 
 test('a background run is in the database file when its start returns', async (t) => {
-  const { runs, database } = await setUp(t, { storage: 'SQLite', script: silent })
+  const { runs, database } = await setUp(t, { storage: 'file', script: silent })
   for (let count = 0; count < 20; count++) {
     const { id } = await runs.start(input({ background: true, onCrash: 'restart' }))
     // A separate connection sees only what was committed.
@@ -130,7 +125,6 @@ test('a background run is in the database file when its start returns', async (t
 
 test('a background run that cannot be stored is refused and stopped', async (t) => {
   const { runs, agent, warnings } = await setUp(t, {
-    storage: 'SQLite',
     script: silent,
     wrap: (store) => withOverrides(store, { createRun: () => Promise.reject(new Error('disk full')) }),
   })
@@ -146,7 +140,6 @@ test('a background run that cannot be stored is refused and stopped', async (t) 
 
 test('a foreground run that cannot be stored continues', async (t) => {
   const { runs, warnings } = await setUp(t, {
-    storage: 'SQLite',
     script: goodRun(['a', 'b']),
     wrap: (store) => withOverrides(store, { createRun: () => Promise.reject(new Error('disk full')) }),
   })
@@ -160,7 +153,6 @@ test('a foreground run that cannot be stored continues', async (t) => {
 
 test('a run whose events cannot be stored continues, is reported in the log, and its end is stored', async (t) => {
   const { runs, store, warnings } = await setUp(t, {
-    storage: 'SQLite',
     script: goodRun(['a', 'b']),
     wrap: (store) => withOverrides(store, { appendEvents: () => Promise.reject(new Error('disk full')) }),
   })
@@ -168,12 +160,12 @@ test('a run whose events cannot be stored continues, is reported in the log, and
   assert.equal(endOf(await read(run.events)).result, 'ab')
   await runs.close(0)
   assert.ok(warnings.some(({ facts }) => facts.run_id === run.id && facts.reason === 'Error: disk full'))
-  const stored = await store?.run(run.id)
+  const stored = await store.run(run.id)
   assert.deepEqual([stored?.status, stored?.end?.result], ['succeeded', 'ab'])
 })
 
 test('a list has active runs, and those that have just ended', async (t) => {
-  const { runs, agent } = await setUp(t, { storage: 'SQLite', script: silent })
+  const { runs, agent } = await setUp(t, { script: silent })
   const active = await runs.start(input({ background: true }))
   for await (const { type } of active.events) if (type === 'text-delta') break
   agent.script = goodRun(['a'])
@@ -192,7 +184,6 @@ test('a list has active runs, and those that have just ended', async (t) => {
 
 test('a background run whose agent fails halfway has one start and one end', async (t) => {
   const { runs } = await setUp(t, {
-    storage: 'SQLite',
     async *script() {
       yield runStart()
       throw new Error('secret')

@@ -6,100 +6,97 @@ import type { RunEvent } from '../../src/core/events.ts'
 import type { Runs } from '../../src/core/runs.ts'
 import { AppError } from '../../src/errors.ts'
 import { goodRun, queueFull, refusing, runStart, type Script } from '../helpers/scripted-agent.ts'
-import { endOf, follow, input, read, setUp, silent, storages, stuck } from './runs-scene.ts'
+import { endOf, follow, input, read, setUp, silent, stuck } from './runs-scene.ts'
 
-for (const storage of storages) {
-  test(`a run's request is passed to the agent unchanged, with an id of its own; storage: ${storage}`, async (t) => {
-    const { runs, agent, ended } = await setUp(t, { storage, script: goodRun(['a', 'b']) })
-    const request = input({ streaming: true })
-    const [one, two] = await Promise.all([runs.start(request), runs.start(request)])
-    assert.match(one.id, /^run_[0-9a-f]{32}$/)
-    assert.notEqual(one.id, two.id)
-    assert.equal(one.isReplay, false)
-    const events = await read(one.events)
-    await read(two.events)
-    for (const [index, { id }] of [one, two].entries()) {
-      assert.partialDeepStrictEqual(agent.requests[index], { ...request, runId: id })
-    }
-    assert.deepEqual(events[0], runStart(one.id))
-    assert.equal(endOf(events).result, 'ab')
-    assert.equal(runs.active(), 0)
-    assert.deepEqual(ended, [
-      { runId: one.id, end: endOf(events), error: null },
-      { runId: two.id, end: endOf(events), error: null },
-    ])
-  })
-
-  test(`a run continues to its end even if nobody follows it or all followers left; storage: ${storage}`, async (t) => {
-    const { runs, agent, ended } = await setUp(t, { storage, script: goodRun(['a', 'b', 'c']) })
-    await runs.start(input())
-    const left = await runs.start(input())
-    for await (const event of left.events) if (event.type === 'text-delta') break
-    await Promise.all([agent.ended(0), agent.ended(1)])
-    assert.deepEqual(agent.over, [true, true])
-    assert.deepEqual(
-      agent.signals.map(({ aborted }) => aborted),
-      [false, false],
-    )
-    while (ended.length < 2) await new Promise((resolve) => setImmediate(resolve))
-    assert.deepEqual(
-      ended.map(({ end }) => end?.outcome),
-      ['succeeded', 'succeeded'],
-    )
-  })
-
-  for (const [what, script, code] of [
-    ['an AppError from the agent', refusing(queueFull()), 'queue_full'],
-    [
-      'anything else that the agent throws',
-      () => {
-        throw new Error('secret')
-      },
-      'internal',
-    ],
-  ] satisfies [string, Script, string][]) {
-    test(`${what} is thrown to the run's follower, and reported once; storage: ${storage}`, async (t) => {
-      const { runs, ended } = await setUp(t, { storage, script })
-      const run = await runs.start(input())
-      await assert.rejects(read(run.events), (error) => {
-        assert.ok(error instanceof AppError)
-        assert.equal(error.code, code)
-        assert.doesNotMatch(error.message, /secret/)
-        assert.deepEqual(ended, [{ runId: run.id, end: null, error }])
-        return true
-      })
-      assert.equal(runs.active(), 0)
-    })
+test(`a run's request is passed to the agent unchanged, with an id of its own`, async (t) => {
+  const { runs, agent, ended } = await setUp(t, { script: goodRun(['a', 'b']) })
+  const request = input({ streaming: true })
+  const [one, two] = await Promise.all([runs.start(request), runs.start(request)])
+  assert.match(one.id, /^run_[0-9a-f]{32}$/)
+  assert.notEqual(one.id, two.id)
+  assert.equal(one.isReplay, false)
+  const events = await read(one.events)
+  await read(two.events)
+  for (const [index, { id }] of [one, two].entries()) {
+    assert.partialDeepStrictEqual(agent.requests[index], { ...request, runId: id })
   }
+  assert.deepEqual(events[0], runStart(one.id))
+  assert.equal(endOf(events).result, 'ab')
+  assert.equal(runs.active(), 0)
+  assert.deepEqual(ended, [
+    { runId: one.id, end: endOf(events), error: null },
+    { runId: two.id, end: endOf(events), error: null },
+  ])
+})
 
-  test(`an agent that fails halfway ends its run with that error, reported once; storage: ${storage}`, async (t) => {
-    const { runs, ended } = await setUp(t, {
-      storage,
-      async *script() {
-        yield runStart()
-        throw new Error('secret')
-      },
+test('a run continues to its end even if nobody follows it or all followers left', async (t) => {
+  const { runs, agent, ended } = await setUp(t, { script: goodRun(['a', 'b', 'c']) })
+  await runs.start(input())
+  const left = await runs.start(input())
+  for await (const event of left.events) if (event.type === 'text-delta') break
+  await Promise.all([agent.ended(0), agent.ended(1)])
+  assert.deepEqual(agent.over, [true, true])
+  assert.deepEqual(
+    agent.signals.map(({ aborted }) => aborted),
+    [false, false],
+  )
+  while (ended.length < 2) await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual(
+    ended.map(({ end }) => end?.outcome),
+    ['succeeded', 'succeeded'],
+  )
+})
+
+for (const [what, script, code] of [
+  ['an AppError from the agent', refusing(queueFull()), 'queue_full'],
+  [
+    'anything else that the agent throws',
+    () => {
+      throw new Error('secret')
+    },
+    'internal',
+  ],
+] satisfies [string, Script, string][]) {
+  test(`${what} is thrown to the run's follower, and reported once`, async (t) => {
+    const { runs, ended } = await setUp(t, { script })
+    const run = await runs.start(input())
+    await assert.rejects(read(run.events), (error) => {
+      assert.ok(error instanceof AppError)
+      assert.equal(error.code, code)
+      assert.doesNotMatch(error.message, /secret/)
+      assert.deepEqual(ended, [{ runId: run.id, end: null, error }])
+      return true
     })
-    const run = await runs.start(input())
-    const end = endOf(await read(run.events))
-    assert.deepEqual([end.outcome, end.error?.code], ['failed', 'internal'])
-    assert.doesNotMatch(end.error?.message ?? '', /secret/)
-    assert.deepEqual(
-      ended.map(({ runId, error }) => [runId, error?.code]),
-      [[run.id, 'internal']],
-    )
-    if (storage === 'SQLite') assert.deepEqual((await runs.get(run.id))?.end, end)
-  })
-
-  test(`all followers of a run get the same events, by its id or by its handle; storage: ${storage}`, async (t) => {
-    const { runs } = await setUp(t, { storage, script: goodRun(['a', 'b'], ['c']) })
-    const run = await runs.start(input())
-    const following = [read(run.events), read(follow(runs, run.id)), read(follow(runs, run.id))]
-    const [first, ...others] = await Promise.all(following)
-    assert.equal(first?.length, 9)
-    for (const events of others) assert.deepEqual(events, first)
+    assert.equal(runs.active(), 0)
   })
 }
+
+test('an agent that fails halfway ends its run with that error, reported once', async (t) => {
+  const { runs, ended } = await setUp(t, {
+    async *script() {
+      yield runStart()
+      throw new Error('secret')
+    },
+  })
+  const run = await runs.start(input())
+  const end = endOf(await read(run.events))
+  assert.deepEqual([end.outcome, end.error?.code], ['failed', 'internal'])
+  assert.doesNotMatch(end.error?.message ?? '', /secret/)
+  assert.deepEqual(
+    ended.map(({ runId, error }) => [runId, error?.code]),
+    [[run.id, 'internal']],
+  )
+  assert.deepEqual((await runs.get(run.id))?.end, end)
+})
+
+test('all followers of a run get the same events, by its id or by its handle', async (t) => {
+  const { runs } = await setUp(t, { script: goodRun(['a', 'b'], ['c']) })
+  const run = await runs.start(input())
+  const following = [read(run.events), read(follow(runs, run.id)), read(follow(runs, run.id))]
+  const [first, ...others] = await Promise.all(following)
+  assert.equal(first?.length, 9)
+  for (const events of others) assert.deepEqual(events, first)
+})
 
 /** Follows a run of a silent agent up to its first text, lets `act` end it, and reads the rest. */
 async function interrupt(

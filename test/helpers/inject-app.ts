@@ -10,6 +10,7 @@ import type { Runs } from '../../src/core/runs.ts'
 import type { Store } from '../../src/core/store.ts'
 import { type App, createApp, type HttpLimits } from '../../src/http/app.ts'
 import { ReaderLimits } from '../../src/http/reader-limits.ts'
+import { openMemoryStore } from '../../src/store/sqlite.ts'
 import { type NativeOptions, registerNative } from '../../src/surfaces/native/routes.ts'
 import { ScriptedAgent } from './scripted-agent.ts'
 
@@ -21,7 +22,7 @@ export const openaiRest = () => ({ readers: new ReaderLimits(), countTokens: () 
 
 export type InjectAppOptions = {
   agent?: ScriptedAgent
-  /** Where runs are stored; nowhere by default. */
+  /** Where runs are stored; in memory by default. */
   store?: Store
   native?: Partial<Omit<NativeOptions, 'runs'>>
   bodyBytesMax?: number
@@ -60,7 +61,8 @@ class InjectedRequest extends Readable {
 /** The app is closed after the test. */
 export async function createInjectApp(t: Cleanup, options: InjectAppOptions = {}): Promise<InjectApp> {
   const agent = options.agent ?? new ScriptedAgent()
-  const runs = createRuns({ agent, store: options.store ?? null })
+  const store = options.store ?? openMemoryStore()
+  const runs = createRuns({ agent, store })
   const logLines: Record<string, unknown>[] = []
   const log = pino({ level: 'info' }, { write: (line: string) => void logLines.push(JSON.parse(line)) })
   const { bodyBytesMax = 32 * 1024 ** 2, allowHosts = [], corsOrigins = [] } = options
@@ -76,7 +78,7 @@ export async function createInjectApp(t: Cleanup, options: InjectAppOptions = {}
   registerNative(app, {
     runs,
     readers: new ReaderLimits(),
-    store: options.store ?? { usage: async () => [] },
+    store,
     now: Date.now,
     permissionModes: ['default', 'acceptEdits', 'plan', 'dontAsk'],
     cwdRoots: () => null,

@@ -104,7 +104,7 @@ const responses: Surface = {
 
 const facts = await models()
 
-/** Without a store: references to stored things are read as if they referred to nothing. */
+/** References to stored things are read as if they referred to nothing. */
 const readResponses: Read = async (body) => {
   const parsed = parseBody(ResponseRequest, body)
   checkResponse(parsed)

@@ -12,6 +12,7 @@ import { pino } from 'pino'
 import type { RunEvent } from '../../src/core/events.ts'
 import { createRuns } from '../../src/core/run-registry.ts'
 import { type App, createApp } from '../../src/http/app.ts'
+import { openMemoryStore } from '../../src/store/sqlite.ts'
 import { ErrorBody } from '../../src/surfaces/native/schemas.ts'
 import { type InjectAppOptions, type ListeningApp, listenApp } from '../helpers/inject-app.ts'
 import {
@@ -55,7 +56,7 @@ const second = await listenTwice()
 /** A second listener for the same routes, which the framework knows nothing of. */
 async function listenTwice(): Promise<Server> {
   const made = createApp({ log: pino({ level: 'silent' }), bodyBytesMax, allowHosts: [], limits: short })
-  const runs = createRuns({ agent: new ScriptedAgent() })
+  const runs = createRuns({ agent: new ScriptedAgent(), store: openMemoryStore() })
   allSurfaces().prepare?.(made.app, runs)
   await made.app.listen({ host: '127.0.0.1', port: 0 })
   const server = made.createListener()

@@ -28,8 +28,7 @@ import {
 
 export type SessionOptions = {
   files: SessionFiles
-  /** Null if nothing is stored. */
-  store: Pick<Store, 'sessions' | 'deleteSession' | 'usage' | 'upsertSession'> | null
+  store: Pick<Store, 'sessions' | 'deleteSession' | 'usage' | 'upsertSession'>
   /** The id of the run that is using the session. */
   holder(id: string): string | null
   /** Ends an idle process that holds the session; returns false while the process is busy. */
@@ -82,7 +81,7 @@ async function list(options: SessionOptions, request: FastifyRequest): Promise<S
   const all = await options.files.list({ cwd: folder, limit: isWhole ? limit + 1 : null })
   const allowed = await access.allowed(folder === null ? all : await access.within(all, folder))
   const page = pageOfSessions(q === undefined ? allowed : searchSessions(allowed, q), { limit, cursor })
-  const facts = (await options.store?.sessions(page.items.map(({ id }) => id))) ?? []
+  const facts = await options.store.sessions(page.items.map(({ id }) => id))
   const sessions = page.items.map((session) =>
     toSummary(session, {
       facts: facts.find(({ id }) => id === session.id) ?? null,
@@ -108,10 +107,10 @@ async function rename(options: SessionOptions, request: FastifyRequest): Promise
 
 async function describe({ store, holder }: SessionOptions, session: SessionInfo): Promise<SessionReply> {
   const { id, createdAtMs } = session
-  const [facts = null] = (await store?.sessions([id])) ?? []
+  const [facts = null] = await store.sessions([id])
   // No run of a session can have ended before the session started.
   const period = { fromMs: createdAtMs ?? 0, toMs: Number.MAX_SAFE_INTEGER }
-  const sums = (await store?.usage({ ...period, groupBy: 'session' })) ?? []
+  const sums = await store.usage({ ...period, groupBy: 'session' })
   const usage = sums.find(({ group }) => group === id) ?? null
   return toSessionReply(session, { facts, runId: holder(id), usage })
 }
@@ -122,10 +121,10 @@ async function fork(options: SessionOptions, request: FastifyRequest, reply: Fas
   const { files, store } = options
   const session = await find(options, request)
   const copy = await files.get(await files.fork(session.id, title ?? null))
-  const [facts] = (await store?.sessions([session.id])) ?? []
+  const [facts] = await store.sessions([session.id])
   if (facts !== undefined) {
     const now = Date.now()
-    await store?.upsertSession({ ...facts, id: copy.id, createdAtMs: now, lastUsedAtMs: now })
+    await store.upsertSession({ ...facts, id: copy.id, createdAtMs: now, lastUsedAtMs: now })
   }
   return reply
     .code(201)
@@ -141,6 +140,6 @@ async function remove(options: SessionOptions, request: FastifyRequest, reply: F
     throw new AppError('conflict', text, { sessionId: id })
   }
   await options.files.remove(id)
-  await options.store?.deleteSession(id)
+  await options.store.deleteSession(id)
   return reply.code(204).send()
 }

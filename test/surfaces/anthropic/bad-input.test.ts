@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { createRuns } from '../../../src/core/run-registry.ts'
+import { openMemoryStore } from '../../../src/store/sqlite.ts'
 import { ErrorBody } from '../../../src/surfaces/anthropic/reply-schemas.ts'
 import { registerAnthropic } from '../../../src/surfaces/anthropic/routes.ts'
 import { createInjectApp } from '../../helpers/inject-app.ts'
@@ -17,7 +18,7 @@ const { inject } = await createInjectApp(
     prepare: (app) => {
       void app.register(async (scope) =>
         registerAnthropic(scope, {
-          runs: createRuns({ agent }),
+          runs: createRuns({ agent, store: openMemoryStore() }),
           models: async () => [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }],
           modelMap: {},
           requestTimeoutMs: 300_000,

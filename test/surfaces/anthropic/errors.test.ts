@@ -5,6 +5,7 @@ import Anthropic from '@anthropic-ai/sdk'
 import { createRuns } from '../../../src/core/run-registry.ts'
 import { runFailure } from '../../../src/core/runs.ts'
 import { AppError, type ErrorCode, type ErrorDetails, errorCodes } from '../../../src/errors.ts'
+import { openMemoryStore } from '../../../src/store/sqlite.ts'
 import { anthropicHeaders, anthropicStatus, toErrorBody } from '../../../src/surfaces/anthropic/errors.ts'
 import { ErrorBody } from '../../../src/surfaces/anthropic/reply-schemas.ts'
 import { registerAnthropic } from '../../../src/surfaces/anthropic/routes.ts'
@@ -160,7 +161,7 @@ async function start(t: TestContext, script: Script, bodyBytesMax = 1024 ** 2) {
     prepare: (app) => {
       void app.register(async (scope) =>
         registerAnthropic(scope, {
-          runs: createRuns({ agent }),
+          runs: createRuns({ agent, store: openMemoryStore() }),
           models: async () => [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }],
           modelMap: {},
           requestTimeoutMs: 300_000,

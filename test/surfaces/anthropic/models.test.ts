@@ -6,6 +6,7 @@ import { modelNames } from '../../../src/compat/models.ts'
 import type { ModelFact } from '../../../src/core/agent.ts'
 import { createRuns } from '../../../src/core/run-registry.ts'
 import type { AppError } from '../../../src/errors.ts'
+import { openMemoryStore } from '../../../src/store/sqlite.ts'
 import { toModelInfo, toModelPage } from '../../../src/surfaces/anthropic/models.ts'
 import { ErrorBody, ModelInfo, ModelPage } from '../../../src/surfaces/anthropic/reply-schemas.ts'
 import { registerAnthropic } from '../../../src/surfaces/anthropic/routes.ts'
@@ -31,7 +32,12 @@ const { inject } = await createInjectApp(
   {
     agent,
     prepare: (app) => {
-      const shared = { runs: createRuns({ agent }), models: async () => facts, modelMap, requestTimeoutMs: 300_000 }
+      const shared = {
+        runs: createRuns({ agent, store: openMemoryStore() }),
+        models: async () => facts,
+        modelMap,
+        requestTimeoutMs: 300_000,
+      }
       void app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...shared }))
       void app.register(async (scope) => registerAnthropic(scope, { ...shared, countTokens: () => 1 }))
     },

@@ -9,6 +9,7 @@ import type { RunEvent } from '../../../src/core/events.ts'
 import { createRuns } from '../../../src/core/run-registry.ts'
 import { AppError } from '../../../src/errors.ts'
 import { encodeFrame, openSse } from '../../../src/http/sse.ts'
+import { openMemoryStore } from '../../../src/store/sqlite.ts'
 import {
   type Block,
   ErrorBody,
@@ -42,7 +43,7 @@ function setup(agent: ScriptedAgent, options: Partial<AnthropicOptions> = {}): I
   const prepare: InjectAppOptions['prepare'] = (app) => {
     void app.register(async (scope) =>
       registerAnthropic(scope, {
-        runs: createRuns({ agent }),
+        runs: createRuns({ agent, store: openMemoryStore() }),
         models: async () => facts,
         modelMap: { 'gpt-4o': 'sonnet' },
         requestTimeoutMs: 300_000,

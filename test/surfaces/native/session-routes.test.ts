@@ -86,14 +86,6 @@ test('a session has the command that continues it, and its cost on this server',
   assert.deepEqual([unknown.cost_usd, unknown.usage, unknown.model], [null, null, null])
 })
 
-test('without a store, sessions are shown without the data of the store', async (t) => {
-  const { send } = await setUp(t, { options: { store: null } })
-  assert.equal(parse(SessionReply, await send('GET', `/${one}`)).model, null)
-  assert.equal(parse(SessionList, await send('GET', '')).sessions.length, 2)
-  parse(SessionReply, await send('POST', `/${one}/fork`, {}), 201)
-  assert.equal((await send('DELETE', `/${one}`)).status, 204)
-})
-
 test('the resume command is safe in a shell', (t) => {
   const { root } = makeFolders(t)
   for (const name of ["it's", '$(touch x)', '`touch x`; touch y', ' -- "two"  words\\', 'ä€😀', '*']) {

@@ -7,6 +7,7 @@ import { generateText, jsonSchema, Output, stepCountIs, streamText, tool } from 
 import type { RunEvent } from '../../../src/core/events.ts'
 import { createRuns } from '../../../src/core/run-registry.ts'
 import { AppError } from '../../../src/errors.ts'
+import { openMemoryStore } from '../../../src/store/sqlite.ts'
 import { registerOpenai } from '../../../src/surfaces/openai/routes.ts'
 import { listenApp, openaiRest } from '../../helpers/inject-app.ts'
 import {
@@ -28,7 +29,7 @@ const { url } = await listenApp(
       void app.register(async (scope) =>
         registerOpenai(scope, {
           ...openaiRest(),
-          runs: createRuns({ agent }),
+          runs: createRuns({ agent, store: openMemoryStore() }),
           models: async () => [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }],
           modelMap: {},
           requestTimeoutMs: 300_000,

@@ -6,6 +6,7 @@ import type { LightMyRequestResponse } from 'fastify'
 import type { RunEvent } from '../../../src/core/events.ts'
 import { createRuns } from '../../../src/core/run-registry.ts'
 import { AppError } from '../../../src/errors.ts'
+import { openMemoryStore } from '../../../src/store/sqlite.ts'
 import {
   ChatCompletion,
   ChatCompletionChunk,
@@ -39,7 +40,7 @@ function setup(agent: ScriptedAgent, options: Partial<OpenaiOptions> = {}): Inje
     void app.register(async (scope) =>
       registerOpenai(scope, {
         ...openaiRest(),
-        runs: createRuns({ agent, now: () => 1_790_000_000_500 }),
+        runs: createRuns({ agent, store: openMemoryStore(), now: () => 1_790_000_000_500 }),
         models: async () => facts,
         modelMap: { 'gpt-4o': 'sonnet' },
         requestTimeoutMs: 300_000,

@@ -100,7 +100,7 @@ const factsOf = ({ id, createdAtMs }: RunHandle) => ({ runId: id, createdAtMs })
 /** Frames carry the type of their event as a name. */
 const toFrame = (event: ResponseEvent): Frame => ({ event: event.type, data: JSON.stringify(event) })
 
-/** The run is stored by now. Without a store there is no record to read, and the response cannot be retrieved later. */
+/** The run is stored by now; its record is gone only if it was refused since, as that of an earlier request can be. */
 async function answerAccepted(
   { runs }: OpenaiOptions,
   run: RunHandle,

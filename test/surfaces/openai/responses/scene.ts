@@ -39,17 +39,17 @@ export type Scene = {
   key(...scopes: Scope[]): Promise<Record<string, string>>
 }
 
-/** `requiresKey`: every request needs a key. `isStored` (the default): runs are stored on disk. */
-export type SceneOptions = { now?: () => number; requiresKey?: boolean; isStored?: boolean }
+/** `requiresKey`: every request needs a key. */
+export type SceneOptions = { now?: () => number; requiresKey?: boolean }
 
 async function parts(t: TestContext, script: Script | undefined, sceneOptions: SceneOptions) {
-  const { now = Date.now, requiresKey = false, isStored = true } = sceneOptions
+  const { now = Date.now, requiresKey = false } = sceneOptions
   const agent = new ScriptedAgent(script)
   let made: Runs | null = null
   // Closed before the store.
   t.after(() => made?.close(0))
   const store = await makeStoreFolder(t).open({ now })
-  const runs = createRuns({ agent, store: isStored ? store : null, now })
+  const runs = createRuns({ agent, store, now })
   made = runs
   const prepare = (app: ReturnType<typeof createApp>['app']) => {
     const rest = { models: async () => facts, modelMap: {}, requestTimeoutMs: 60_000 }

@@ -124,32 +124,6 @@ test('a background response is queued, then in progress, then completed', async 
   assert.deepEqual([response.status, response.background, textIn(response)], ['completed', true, 'Hello'])
 })
 
-test('without a store a response exists only while its run is active', async (t) => {
-  const { script, go } = halting()
-  const scene = await setUp(t, script, { isStored: false })
-  const { id } = await scene.make(background)
-  await reach(scene, id, 'running')
-  assert.equal(responseOf(await scene.get(`${path}/${id}`)).status, 'in_progress')
-  const stream = scene.get(`${path}/${id}?stream=true`)
-  go()
-  assert.equal(eventsIn(await stream).at(-1)?.type, 'response.completed')
-  await scene.runs.saved()
-  assert.deepEqual(errorOf(await scene.get(`${path}/${id}`)), gone)
-  assert.deepEqual(errorOf(await scene.post(path, { ...hello, previous_response_id: id })), missing)
-})
-
-test('without a store a background response is returned, however soon it finishes', async (t) => {
-  const { post, agent } = await setUp(t, undefined, { isStored: false })
-  for (let turns = 0; turns < 12; turns++) {
-    agent.script = async function* () {
-      for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve))
-      yield* goodRun(['a'])
-    }
-    const { status } = responseOf(await post(path, { ...hello, ...background }))
-    assert.ok(['queued', 'in_progress', 'completed'].includes(status), status)
-  }
-})
-
 test('a background response is returned in its current state, however soon it finishes', async (t) => {
   const { post, agent } = await setUp(t)
   for (let turns = 0; turns < 12; turns++) {
