@@ -1,8 +1,9 @@
 // Conversations as the CLI stores them: what is known about one, what can be done with them, and the pure part of
 // listing them (order, search, pages). The files themselves are handled in claude/sessions/.
 import { normalize } from 'node:path'
-import { AppError, invalidField } from '../errors.ts'
+import { AppError } from '../errors.ts'
 import { resolveFolder } from '../platform/allowed-folders.ts'
+import { fromCursor, type Position, toCursor, unknownCursor } from './cursor.ts'
 import type { Page } from './store.ts'
 
 /**
@@ -67,40 +68,13 @@ export function searchSessions(sessions: readonly SessionInfo[], text: string): 
   )
 }
 
-const toCursor = (position: readonly [number, string]) => Buffer.from(JSON.stringify(position)).toString('base64url')
-
-/** Throws `invalid_request` for anything that `toCursor` did not produce. */
-function fromCursor(cursor: string): [number, string] {
-  const position = parseCursor(cursor)
-  if (position !== null && toCursor(position) === cursor) return position
-  throw unknownCursor()
-}
-
-function parseCursor(cursor: string): [number, string] | null {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString())
-    if (!Array.isArray(value) || value.length !== 2) return null
-    const [count, id]: unknown[] = value
-    return Number.isSafeInteger(count) && typeof id === 'string' ? [Number(count), id] : null
-  } catch {
-    return null
-  }
-}
-
-const unknownCursor = () =>
-  invalidField('cursor', 'is not a cursor that this list returned; omit it to start from the beginning')
-
 const newestFirst = (a: SessionInfo, b: SessionInfo) =>
   b.updatedAtMs - a.updatedAtMs || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0)
 
-/**
- * The cursor names the last session of a page, not its position: sessions added or deleted in the meantime shift
- * nothing.
- */
 export function pageOfSessions(sessions: readonly SessionInfo[], { limit, cursor }: PageQuery): Page<SessionInfo> {
   const sorted = sessions.toSorted(newestFirst)
   const after = cursor === null ? null : fromCursor(cursor)
-  const isAfter = ({ updatedAtMs, id }: SessionInfo, [ms, last]: [number, string]) =>
+  const isAfter = ({ updatedAtMs, id }: SessionInfo, [ms, last]: Position) =>
     updatedAtMs < ms || (updatedAtMs === ms && id < last)
   const rest = after === null ? sorted : sorted.filter((session) => isAfter(session, after))
   const items = rest.slice(0, limit)

@@ -1,5 +1,6 @@
 // Reads from the database: runs, their events, sessions and sums. Not for writes (see changes.ts), nor for keys (see
 // key-table.ts).
+import { fromCursor, toCursor } from '../core/cursor.ts'
 import type {
   Page,
   RunQuery,
@@ -10,7 +11,6 @@ import type {
   UsageQuery,
   UsageSum,
 } from '../core/store.ts'
-import { fromCursor, toCursor } from './cursor.ts'
 import type { Prepare } from './database.ts'
 import {
   type EventRow,
@@ -48,17 +48,17 @@ export function listRuns(prepare: Prepare, query: RunQuery): Page<RunRecord> {
   if (query.owner !== undefined) where('owner IS ?', query.owner)
   if (query.status !== undefined) where('status = ?', query.status)
   if (query.sessionId !== undefined) where('session_id = ?', query.sessionId)
-  if (query.cursor !== undefined) {
-    const after = fromCursor(query.cursor)
-    where('(created_at_ms, id) < (?, ?)', after.createdAtMs, after.id)
-  }
+  if (query.cursor !== undefined) where('(created_at_ms, id) < (?, ?)', ...fromCursor(query.cursor))
   const filter = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`
   const sql = `${selectRun} ${filter} ORDER BY created_at_ms DESC, id DESC LIMIT ?`
   // One more than requested, to find out whether there is a next page.
   const found = rows<RunRow>(prepare, sql, [...values, query.limit + 1])
   const items = found.slice(0, query.limit).map(toRunRecord)
   const last = items.at(-1)
-  return { items, nextCursor: found.length > items.length && last !== undefined ? toCursor(last) : null }
+  return {
+    items,
+    nextCursor: found.length > items.length && last !== undefined ? toCursor([last.createdAtMs, last.id]) : null,
+  }
 }
 
 export function findRequestSnapshot(prepare: Prepare, runId: string): unknown {
