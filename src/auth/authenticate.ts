@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http'
 import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
 import { allows, isLoginCode, isUsable, type KeyRecord, type Scope } from '../core/key-record.ts'
-import type { Store } from '../core/store.ts'
+import type { KeyStore } from '../core/store.ts'
 import { AppError } from '../errors.ts'
 import { isLoopbackHost } from '../platform/loopback.ts'
 import { hashOf, kindOfSecret } from './keys.ts'
@@ -40,11 +40,8 @@ export type IncomingCall = {
   readonly ip: string
 }
 
-export type KeyStore = Pick<Store, 'hasKeys' | 'keyByHash' | 'recordKeyUse' | 'spentBy'>
-
 export type CallerOptions = {
-  /** Null if the server has no key store, and so no keys. */
-  keys: KeyStore | null
+  keys: KeyStore
   /** Whether the server listens on loopback only. */
   isLoopback: boolean
   now(): number
@@ -85,7 +82,7 @@ export class Authenticator {
   async #byKey(request: IncomingCall): Promise<Caller | null> {
     const key = await this.#findKey(request)
     const { keys, now } = this.#options
-    if (key === null || keys === null) return null
+    if (key === null) return null
     // Reported like an unknown key, but not counted as a wrong one: a login code is not a guess.
     if (isLoginCode(key)) throw unauthorized(invalidKeyText)
     await this.#limitRate(key)
@@ -107,7 +104,7 @@ export class Authenticator {
   }
 
   async #withoutCode(request: IncomingCall, isPage: boolean): Promise<AppError> {
-    if (!this.#options.isLoopback || (await this.#options.keys?.hasKeys())) {
+    if (!this.#options.isLoopback || (await this.#options.keys.hasKeys())) {
       const text = 'this route requires the code of a one-time link, which claude-serve open creates'
       return unauthorized(`${text}: send it as 'authorization: Bearer <code>'`)
     }
@@ -122,7 +119,7 @@ export class Authenticator {
   async #findKey(request: IncomingCall): Promise<KeyRecord | null> {
     const secret = secretOf(request)
     const { keys, now } = this.#options
-    if (secret === null || keys === null) return null
+    if (secret === null) return null
     const key = kindOfSecret(secret) === 'ours' ? await keys.keyByHash(hashOf(secret)) : null
     if (key !== null && isUsable(key, now())) return key
     await this.#countWrongKey(request)
@@ -136,7 +133,7 @@ export class Authenticator {
         'a web page needs an API key, even if its origin is allowed; create one with claude-serve keys create'
       throw unauthorized(`${text}, and ${howToSend}`)
     }
-    if (!isLoopback || (await keys?.hasKeys())) throw unauthorized(`this server needs an API key: ${howToSend}`)
+    if (!isLoopback || (await keys.hasKeys())) throw unauthorized(`this server needs an API key: ${howToSend}`)
     if (isForwarded(request)) {
       const text = 'a request forwarded by a proxy needs an API key; create one with claude-serve keys create'
       throw unauthorized(`${text}, and ${howToSend}`)
@@ -223,9 +220,9 @@ export function requireScope(caller: Caller, scope: Scope): void {
   })
 }
 
-async function requireBudget(key: KeyRecord, store: Pick<Store, 'spentBy'>): Promise<void> {
+async function requireBudget(key: KeyRecord, keys: KeyStore): Promise<void> {
   if (key.budgetUsd === null) return
-  const spent = await store.spentBy(key.id)
+  const spent = await keys.spentBy(key.id)
   if (spent < key.budgetUsd) return
   const text = `the API key ${key.name} has spent $${spent.toFixed(4)} of its budget of $${key.budgetUsd}`
   throw new AppError('budget_exceeded', text, { costUsd: spent })

@@ -3,7 +3,7 @@
 // authenticate.ts.
 import { randomBytes } from 'node:crypto'
 import { type KeyRecord, pageKeyPrefix } from '../core/key-record.ts'
-import type { Store } from '../core/store.ts'
+import type { KeyStore } from '../core/store.ts'
 import { AppError } from '../errors.ts'
 import { newSecret } from './keys.ts'
 
@@ -27,11 +27,7 @@ const randomWord = () => randomBytes(8).toString('hex')
 export type LoginLink = { address: string; expiresAtMs: number }
 
 /** `url` is the server's address without a trailing slash. Null if there are no keys: the page needs no link then. */
-export async function createLoginLink(
-  url: string,
-  keys: Pick<Store, 'hasKeys' | 'createKey'>,
-  nowMs: number,
-): Promise<LoginLink | null> {
+export async function createLoginLink(url: string, keys: LoginLinkStore, nowMs: number): Promise<LoginLink | null> {
   if (!(await keys.hasKeys())) return null
   const word = randomWord()
   const { secret, key } = makeKey({ id: `key_${word}`, name: `login ${word}`, scopes: [] }, nowMs, codeLifeMs)
@@ -39,7 +35,7 @@ export async function createLoginLink(
   return { address: `${url}/#code=${secret}`, expiresAtMs: nowMs + codeLifeMs }
 }
 
-export type LoginLinkStore = Pick<Store, 'hasKeys' | 'keys' | 'createKey' | 'revokeKey'>
+export type LoginLinkStore = Pick<KeyStore, 'hasKeys' | 'keys' | 'createKey' | 'revokeKey'>
 
 /**
  * Exchanges the code for a key for the page. The code is revoked before anything else happens. Throws `unauthorized` if

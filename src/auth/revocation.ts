@@ -1,18 +1,14 @@
 // Ends the runs and event streams of keys that have been revoked or have expired.
 
 import { isUsable, type KeyHolder } from '../core/key-record.ts'
-import type { Store } from '../core/store.ts'
+import type { KeyStore } from '../core/store.ts'
 import { AppError } from '../errors.ts'
 
 /** How often keys are checked, in milliseconds. */
 const checkIntervalMs = 2_000
 
 /** Holders are checked in order. Returns a function that stops the watch. */
-export function watchRevocations(
-  holders: readonly KeyHolder[],
-  store: Pick<Store, 'keys'>,
-  now: () => number,
-): () => void {
+export function watchRevocations(holders: readonly KeyHolder[], store: KeyStore, now: () => number): () => void {
   const check = async () => {
     const owners = new Set(holders.flatMap((holder) => [...holder.owners()]))
     if (owners.size === 0) return

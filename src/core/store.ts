@@ -1,5 +1,5 @@
-// The interface to what is stored on disk, or in a database that several servers share: runs and their events, session
-// facts, idempotency keys. The implementations are in store/; one suite (test/contract/store-suite.ts) tests them all.
+// The interfaces to what is stored on disk, or in a database that several servers share: runs, facts about sessions, API
+// keys, usage. The implementations are in store/; one suite (test/contract/store-suite.ts) tests them all.
 
 import type { RunEnd, RunEvent } from './events.ts'
 import type { KeyRecord } from './key-record.ts'
@@ -89,12 +89,14 @@ export type UsageSum = {
   costUsd: number
 }
 
+export type PruneLimits = { endedBeforeMs: number; bytesMax: number; nowMs: number }
+
 /**
- * Every promise settles when the change is durable: it survives a crash of the process and of the machine. Writes of
- * one caller take effect in the order in which they were requested. A write that fails rejects; nothing is half
- * written.
+ * Runs, their events and the request snapshots that some are created with. Like every method of a store, these settle
+ * when the change is durable: it survives a crash of the process and of the machine. Writes of one caller take effect in
+ * the order in which they were requested. A write that fails rejects; nothing is half written.
  */
-export interface Store {
+export interface RunStore {
   /**
    * Stores a new run; with a claim, only if no other run holds its key (an expired key is free). The run, its key and
    * the request snapshot are stored together.
@@ -104,28 +106,36 @@ export interface Store {
   updateRun(id: string, patch: RunPatch): Promise<void>
   /** Deletes a run that never started, and its key. */
   dropRun(id: string): Promise<void>
-  /** The request snapshot that the run was created with; null if there was none, or it was erased. */
-  requestSnapshot(runId: string): Promise<unknown>
   /** Erases a run's request snapshot and its events. The record that it existed, and its cost, stay. */
   eraseRun(id: string): Promise<void>
-  /** Deletes the events of a run that is about to restart. */
-  clearEvents(runId: string): Promise<void>
-  appendEvents(runId: string, events: readonly StoredEvent[]): Promise<void>
   run(id: string): Promise<RunRecord | null>
   /** Newest first. Throws `invalid_request` (field `cursor`) if this list did not return the cursor. */
   runs(query: RunQuery): Promise<Page<RunRecord>>
+  /** Runs that have not ended, oldest first. The ones that a server finds when it starts were interrupted. */
+  unfinished(): Promise<RunRecord[]>
+  /** The request snapshot that the run was created with; null if there was none, or it was erased. */
+  requestSnapshot(runId: string): Promise<unknown>
+  /** Rejects if the run does not exist. */
+  appendEvents(runId: string, events: readonly StoredEvent[]): Promise<void>
+  /** Deletes the events of a run that is about to restart. */
+  clearEvents(runId: string): Promise<void>
   /** At most `limit` events after the one numbered `afterSeq`, in order. */
   events(runId: string, afterSeq: number, limit: number): Promise<StoredEvent[]>
   /** The number of a run's last event; 0 if there is none. */
   lastSeq(runId: string): Promise<number>
-  /** Runs that have not ended, oldest first. The ones that a server finds when it starts were interrupted. */
-  unfinished(): Promise<RunRecord[]>
+}
+
+/** Facts about sessions, beside the CLI's own files. */
+export interface SessionFactsStore {
   /** Inserts or updates; `createdAtMs` and `owner` keep their first values. */
   upsertSession(facts: SessionFacts): Promise<void>
+  /** In any order; sessions without facts are left out. */
   sessions(ids: readonly string[]): Promise<SessionFacts[]>
   deleteSession(id: string): Promise<void>
-  /** Sums over the runs that ended at or after `fromMs` and before `toMs`, ordered by the group's name. */
-  usage(query: UsageQuery): Promise<UsageSum[]>
+}
+
+/** API keys. Other processes may change them at any time: nothing that is read here may be remembered. */
+export interface KeyStore {
   /** Throws `conflict` if a key that is not revoked already has the name. */
   createKey(key: KeyRecord): Promise<void>
   /** All keys, newest first, including revoked ones. */
@@ -138,15 +148,24 @@ export interface Store {
   keyByHash(hash: string): Promise<KeyRecord | null>
   /** By id or name. False if the key does not exist or was already revoked. */
   revokeKey(idOrName: string, nowMs: number): Promise<boolean>
+  /** To the minute. */
   recordKeyUse(id: string, nowMs: number): Promise<void>
-  /** The total cost of an owner's ended runs, in US dollars. */
+  /** The total cost of an owner's ended runs, pruned ones included, in US dollars. */
   spentBy(owner: string): Promise<number>
+}
+
+export interface UsageStore {
+  /** Sums over the runs that ended at or after `fromMs` and before `toMs`, ordered by the group's name; null last. */
+  usage(query: UsageQuery): Promise<UsageSum[]>
+}
+
+export interface Store extends RunStore, SessionFactsStore, KeyStore, UsageStore {
   /**
    * Deletes runs that ended before `endedBeforeMs`, with their events, then the oldest ended runs until the events take
    * at most `bytesMax` bytes. Also deletes expired idempotency keys and what one-time links have left behind. Works in
    * small steps so that other writes are not held up. Returns the number of runs deleted.
    */
-  prune(limits: { endedBeforeMs: number; bytesMax: number; nowMs: number }): Promise<number>
-  /** Writes everything that is pending, then closes the store. */
+  prune(limits: PruneLimits): Promise<number>
+  /** Writes everything that is pending, then closes the store. Later calls reject with `shutting_down`. */
   close(): Promise<void>
 }

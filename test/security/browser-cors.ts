@@ -3,21 +3,11 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { Authenticator, type KeyStore } from '../../src/auth/authenticate.ts'
+import { Authenticator } from '../../src/auth/authenticate.ts'
 import { newSecret } from '../../src/auth/keys.ts'
-import type { KeyRecord } from '../../src/core/key-record.ts'
+import { openMemoryStore } from '../../src/store/sqlite.ts'
+import { keyRecord } from '../contract/store-api-keys-suite.ts'
 import { assertRefused, newMark, openPage, type Scene, startHome, startTarget, type Target } from './browser-scene.ts'
-
-function oneKey(): { secret: string; keys: KeyStore } {
-  const { secret, prefix, hash } = newSecret()
-  const limits = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
-  const key: KeyRecord = { id: 'key_1', name: 'page', prefix, hash, scopes: ['agent'], createdAtMs: 0, ...limits }
-  const keyByHash = async (requested: string) => (requested === hash ? key : null)
-  return {
-    secret,
-    keys: { keyByHash, hasKeys: async () => true, recordKeyUse: async () => {}, spentBy: async () => 0 },
-  }
-}
 
 type CorsScene = { target: Target; page: Page; secret: string; url: (path: string) => string; mark: string }
 
@@ -27,8 +17,10 @@ async function setUp(
   { browser, home }: Scene,
   { address = `http://app.example:${home.port}/`, hasKeys = true } = {},
 ): Promise<CorsScene> {
-  const { secret, keys } = oneKey()
-  const callers = new Authenticator({ keys: hasKeys ? keys : null, isLoopback: true, now: Date.now })
+  const { secret, prefix, hash } = newSecret()
+  const keys = openMemoryStore()
+  if (hasKeys) await keys.createKey(keyRecord('key_1', { prefix, hash }))
+  const callers = new Authenticator({ keys, isLoopback: true, now: Date.now })
   const target = await startTarget(t, { callers, corsOrigins: [`http://app.example:${home.port}`] })
   const page = await openPage(t, browser, address)
   const mark = newMark()

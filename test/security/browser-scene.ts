@@ -14,6 +14,7 @@ import type { Browser, Page } from 'playwright-core'
 import { Authenticator } from '../../src/auth/authenticate.ts'
 import type { App } from '../../src/http/app.ts'
 import { routesNeed } from '../../src/http/route-options.ts'
+import { openMemoryStore } from '../../src/store/sqlite.ts'
 import { registerAnthropic } from '../../src/surfaces/anthropic/routes.ts'
 import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
 import { type Cleanup, createInjectApp, type InjectAppOptions, openaiRest } from '../helpers/inject-app.ts'
@@ -97,7 +98,7 @@ const html = (body: string) => `<!doctype html><link rel="icon" href="data:,"><b
 /** The native, OpenAI and Anthropic surfaces on a scripted agent, and two pages of the server's own. */
 export async function startTarget(t: Cleanup, { port = 0, ...options }: TargetOptions = {}): Promise<Target> {
   const { app, agent } = await createInjectApp(t, {
-    callers: new Authenticator({ keys: null, isLoopback: true, now: Date.now }),
+    callers: new Authenticator({ keys: openMemoryStore(), isLoopback: true, now: Date.now }),
     native: { health: async () => ({ status: 'ok', claude_version: canary }) },
     ...options,
     prepare: (app, runs) => {

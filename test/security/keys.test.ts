@@ -8,13 +8,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
-import { Authenticator, type KeyStore } from '../../src/auth/authenticate.ts'
+import { Authenticator } from '../../src/auth/authenticate.ts'
 import { hashOf, newSecret } from '../../src/auth/keys.ts'
 import { watchRevocations } from '../../src/auth/revocation.ts'
 import type { KeyRecord, Scope } from '../../src/core/key-record.ts'
-import type { Store } from '../../src/core/store.ts'
+import type { KeyStore, Store } from '../../src/core/store.ts'
 import type { App } from '../../src/http/app.ts'
-import { openSqliteStore } from '../../src/store/sqlite.ts'
+import { openMemoryStore, openSqliteStore } from '../../src/store/sqlite.ts'
 import { registerAnthropic } from '../../src/surfaces/anthropic/routes.ts'
 import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
 import { input } from '../core/runs-scene.ts'
@@ -436,24 +436,20 @@ test('C08 wrong keys are refused in the error format of each API, and placeholde
   }
 })
 
-/** A store that records the arguments of its calls. */
-function spyOn(record: KeyRecord) {
+/** A store with one key that records the arguments of its calls. */
+async function spyOn(key: KeyRecord) {
+  const store = openMemoryStore()
+  await store.createKey(key)
   const lookups: unknown[] = []
-  const note = <T>(answer: T) => {
-    return async (...args: unknown[]) => {
-      lookups.push(...args)
-      return answer
-    }
-  }
-  const keys: KeyStore = {
-    hasKeys: note(true),
-    keyByHash: async (hash) => {
-      lookups.push(hash)
-      return hash === record.hash ? record : null
+  const keys: KeyStore = new Proxy(store, {
+    get: (_target, name: keyof KeyStore) => {
+      const method = store[name] as (...args: unknown[]) => unknown
+      return (...args: unknown[]) => {
+        lookups.push(...args)
+        return method(...args)
+      }
     },
-    recordKeyUse: note(undefined),
-    spentBy: note(0),
-  }
+  })
   return { keys, lookups }
 }
 
@@ -461,7 +457,7 @@ test('C09 a key is looked up by its hash: what a client sends is never compared 
   const { secret, prefix, hash } = newSecret()
   const none = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
   const record: KeyRecord = { id: 'key_x', name: 'x', prefix, hash, scopes: ['agent'], createdAtMs: now, ...none }
-  const { keys, lookups } = spyOn(record)
+  const { keys, lookups } = await spyOn(record)
   const callers = new Authenticator({ keys, isLoopback: true, now: () => now })
   const app = await listenApp(t, { callers })
   const statusOf = async (candidate: string) =>

@@ -12,6 +12,7 @@ import { newSecret } from '../../src/auth/keys.ts'
 import { type PeerUser, peerUser } from '../../src/auth/peer-uid.ts'
 import { StartupError } from '../../src/errors.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
+import { openMemoryStore } from '../../src/store/sqlite.ts'
 import { makeFolders, startTestServer, type TestFolders } from '../helpers/test-server.ts'
 
 const nobody = 65_534
@@ -158,7 +159,7 @@ test('another user of the machine cannot use the code of a one-time link, even i
 test('a client that disconnects before its user is known is refused', {
   skip: !isLinux && 'only Linux reports it',
 }, async () => {
-  const callers = new Authenticator({ keys: null, isLoopback: true, now: Date.now })
+  const callers = new Authenticator({ keys: openMemoryStore(), isLoopback: true, now: Date.now })
   const socket = { localAddress: '127.0.0.1', localPort: 1, remoteAddress: '127.0.0.1', remotePort: 2 }
   const request = { headers: {}, raw: { socket, headersDistinct: {} } } as unknown as FastifyRequest
   await assert.rejects(callers.identify(request, 'agent', false), {

@@ -2,10 +2,11 @@
 // queries, bodies that are not JSON. Each title begins with the number of its attack.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { Authenticator, type KeyStore } from '../../src/auth/authenticate.ts'
+import { Authenticator } from '../../src/auth/authenticate.ts'
 import { newSecret } from '../../src/auth/keys.ts'
-import type { KeyRecord } from '../../src/core/key-record.ts'
+import { openMemoryStore } from '../../src/store/sqlite.ts'
 import { ErrorBody } from '../../src/surfaces/native/schemas.ts'
+import { keyRecord } from '../contract/store-api-keys-suite.ts'
 import { listenApp } from '../helpers/inject-app.ts'
 import {
   assertProtected,
@@ -29,15 +30,8 @@ const { blocked, refused } = refusals(port, [agent])
 
 async function listenWithKey() {
   const { secret, prefix, hash } = newSecret()
-  const times = { createdAtMs: 0, expiresAtMs: null, revokedAtMs: null, lastUsedAtMs: null }
-  const scopes: KeyRecord['scopes'] = ['agent']
-  const key = { id: 'key_1', name: 'one', prefix, hash, scopes, ratePerMinute: null, budgetUsd: null, ...times }
-  const keys: KeyStore = {
-    hasKeys: async () => true,
-    keyByHash: async (candidate) => (candidate === hash ? key : null),
-    recordKeyUse: async () => {},
-    spentBy: async () => 0,
-  }
+  const keys = openMemoryStore()
+  await keys.createKey(keyRecord('key_1', { prefix, hash }))
   const callers = new Authenticator({ keys, isLoopback: true, now: Date.now })
   return { ...(await listenApp({ after }, allSurfaces({ callers, bodyBytesMax: 100_000 }))), secret }
 }

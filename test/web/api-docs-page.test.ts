@@ -5,8 +5,9 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { after, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
-import { Authenticator, type KeyStore } from '../../src/auth/authenticate.ts'
+import { Authenticator } from '../../src/auth/authenticate.ts'
 import { newSecret } from '../../src/auth/keys.ts'
+import { openMemoryStore } from '../../src/store/sqlite.ts'
 import { registerOpenapi } from '../../src/web/api-docs-routes.ts'
 import { keyRecord } from '../contract/store-api-keys-suite.ts'
 import { type Cleanup, noBrowser, openBrowser } from '../helpers/browser.ts'
@@ -123,13 +124,8 @@ test('the document names the address by which it was requested', async () => {
 /** The same server with one API key. */
 async function openLocked(t: Cleanup) {
   const { secret, prefix, hash } = newSecret()
-  const key = keyRecord('key_own', { prefix, hash })
-  const keys: KeyStore = {
-    hasKeys: async () => true,
-    keyByHash: async (requested) => (requested === hash ? key : null),
-    recordKeyUse: async () => {},
-    spentBy: async () => 0,
-  }
+  const keys = openMemoryStore()
+  await keys.createKey(keyRecord('key_own', { prefix, hash }))
   const callers = new Authenticator({ keys, isLoopback: true, now: Date.now })
   return { ...(await listenApp(t, { callers, prepare: (app) => registerOpenapi(app) })), secret }
 }

@@ -11,7 +11,7 @@ import {
   searchSessions,
   sessionNotFound,
 } from '../../core/sessions.ts'
-import type { Store } from '../../core/store.ts'
+import type { SessionFactsStore, UsageStore } from '../../core/store.ts'
 import { AppError, invalidField } from '../../errors.ts'
 import { allowEmptyBodies, routesNeed } from '../../http/route-options.ts'
 import { parseBody } from '../../http/validate.ts'
@@ -28,7 +28,7 @@ import {
 
 export type SessionOptions = {
   files: SessionFiles
-  store: Pick<Store, 'sessions' | 'deleteSession' | 'usage' | 'upsertSession'>
+  store: SessionFactsStore & UsageStore
   /** The id of the run that is using the session. */
   holder(id: string): string | null
   /** Ends an idle process that holds the session; returns false while the process is busy. */
