@@ -3,11 +3,11 @@
 // prune.ts).
 import type { Claimed, IdempotencyClaim, RunPatch, RunRecord, SessionFacts, StoredEvent } from '../core/store.ts'
 import type { Prepare } from './database.ts'
-import { type Columns, toRunColumns } from './rows.ts'
+import { type Columns, toRunColumns, toSessionColumns } from './rows.ts'
 
-export function insertRow(prepare: Prepare, table: string, columns: Columns) {
+export function insertRow(prepare: Prepare, table: string, columns: Columns, onConflict = '') {
   const names = Object.keys(columns)
-  const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`
+  const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')}) ${onConflict}`
   return prepare(sql).run(...Object.values(columns))
 }
 
@@ -94,11 +94,13 @@ export function addEvents(prepare: Prepare, runId: string, events: readonly Stor
 }
 
 export function putSession(prepare: Prepare, facts: SessionFacts): void {
-  const sql = `INSERT INTO sessions (id, owner, cwd, model, created_at_ms, last_used_at_ms) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT (id) DO UPDATE
-    SET cwd = excluded.cwd, model = excluded.model, last_used_at_ms = excluded.last_used_at_ms`
-  const { id, owner, cwd, model, createdAtMs, lastUsedAtMs } = facts
-  prepare(sql).run(id, owner, cwd, model, createdAtMs, lastUsedAtMs)
+  insertRow(
+    prepare,
+    'sessions',
+    toSessionColumns(facts),
+    `ON CONFLICT (id) DO UPDATE
+      SET cwd = excluded.cwd, model = excluded.model, last_used_at_ms = excluded.last_used_at_ms`,
+  )
 }
 
 export function removeSession(prepare: Prepare, id: string): void {

@@ -116,6 +116,16 @@ export function preparer(db: DatabaseSync): Prepare {
   }
 }
 
+/** Makes a store's methods of functions that use the connection. */
+export type Methods = {
+  reads<Args extends unknown[], T>(query: (prepare: Prepare, ...args: Args) => T): (...args: Args) => Promise<T>
+  /** `urgent`: a caller waits for it. */
+  writes<Args extends unknown[], T>(
+    change: (prepare: Prepare, ...args: Args) => T,
+    how?: { urgent: boolean },
+  ): (...args: Args) => Promise<T>
+}
+
 function readRunningPid(db: DatabaseSync): unknown {
   return db.prepare("SELECT value FROM meta WHERE name = 'running_pid'").get()?.value
 }

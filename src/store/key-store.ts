@@ -3,14 +3,14 @@
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Store } from '../core/store.ts'
+import type { KeyStore, Store } from '../core/store.ts'
 import { makePrivateFolder, type OnWarning } from '../platform/private-files.ts'
-import { openBeside, type Prepare, preparer } from './database.ts'
+import { type Methods, openBeside, preparer } from './database.ts'
 import { lockFolder } from './folder-lock.ts'
-import { addKey, findKey, hasKeysInForce, listKeys, revokeKey, sumSpent } from './key-table.ts'
+import { keyMethods } from './key-table.ts'
 import { sqliteBusy, sqliteCode, toStoreError } from './store-error.ts'
 
-export type KeyAccess = Pick<Store, 'createKey' | 'keys' | 'hasKeys' | 'keyByHash' | 'revokeKey' | 'spentBy' | 'close'>
+export type KeyAccess = KeyStore & Pick<Store, 'close'>
 
 const lockTimeoutMs = 10_000
 const retryIntervalMs = 1
@@ -21,14 +21,16 @@ export async function openKeyStore(folder: string, onWarning: OnWarning = () => 
   const file = join(folder, 'claude-serve.db')
   const db = openBeside(file, onWarning, () => lockFolder(folder, onWarning))
   const prepare = preparer(db)
-  const write = <T>(apply: (prepare: Prepare) => T) => writeBeside(db, file, () => apply(prepare))
+  const methods: Methods = {
+    reads(query) {
+      return async (...args) => query(prepare, ...args)
+    },
+    writes(change) {
+      return (...args) => writeBeside(db, file, () => change(prepare, ...args))
+    },
+  }
   return {
-    createKey: (key) => write(() => addKey(prepare, key)),
-    revokeKey: (idOrName, nowMs) => write(() => revokeKey(prepare, idOrName, nowMs)),
-    keys: async () => listKeys(prepare),
-    hasKeys: async () => hasKeysInForce(prepare),
-    keyByHash: async (hash) => findKey(prepare, hash),
-    spentBy: async (owner) => sumSpent(prepare, owner),
+    ...keyMethods(methods),
     close: async () => {
       if (db.isOpen) db.close()
     },

@@ -1,18 +1,33 @@
 // API keys in the database: the statements that the server's store and the `keys` command share. Not for what a key may
 // do (see ../core/key-record.ts).
 
-import type { KeyRecord } from '../core/key-record.ts'
-import { pageKeyPrefix } from '../core/key-record.ts'
+import { type KeyRecord, pageKeyPrefix } from '../core/key-record.ts'
+import type { KeyStore } from '../core/store.ts'
 import { AppError } from '../errors.ts'
 import { insertRow } from './changes.ts'
-import type { Prepare } from './database.ts'
-import { type KeyRow, toKeyColumns, toKeyRecord } from './rows.ts'
+import type { Methods, Prepare } from './database.ts'
+import { toKeyColumns, toKeyRecord } from './rows.ts'
+
+export function keyMethods({ reads, writes }: Methods): KeyStore {
+  const [isDue, record] = [reads(shouldRecordUse), writes(recordUse)]
+  return {
+    createKey: writes(addKey, { urgent: true }),
+    keys: reads(listKeys),
+    hasKeys: reads(hasKeysInForce),
+    keyByHash: reads(findKey),
+    revokeKey: writes(revokeKey, { urgent: true }),
+    recordKeyUse: async (id, nowMs) => {
+      if (await isDue(id, nowMs)) await record(id, nowMs)
+    },
+    spentBy: reads(sumSpent),
+  }
+}
 
 /** The precision of a key's last use. Storing every use would mean a write per request. */
 const useStepMs = 60_000
 
 /** Throws `conflict` if a key that is not revoked has the same name. */
-export function addKey(prepare: Prepare, key: KeyRecord): void {
+function addKey(prepare: Prepare, key: KeyRecord): void {
   const isTaken = prepare('SELECT 1 FROM keys WHERE name = ? AND revoked_at_ms IS NULL').get(key.name) !== undefined
   if (isTaken) {
     const text = `a key named ${JSON.stringify(key.name)} already exists: choose another name, or revoke that key first`
@@ -22,8 +37,7 @@ export function addKey(prepare: Prepare, key: KeyRecord): void {
 }
 
 export function listKeys(prepare: Prepare): KeyRecord[] {
-  const rows = prepare('SELECT * FROM keys ORDER BY created_at_ms DESC, rowid DESC').all()
-  return (rows as unknown as KeyRow[]).map(toKeyRecord)
+  return prepare('SELECT * FROM keys ORDER BY created_at_ms DESC, rowid DESC').all().map(toKeyRecord)
 }
 
 export function hasKeysInForce(prepare: Prepare): boolean {
@@ -33,11 +47,11 @@ export function hasKeysInForce(prepare: Prepare): boolean {
 
 export function findKey(prepare: Prepare, hash: string): KeyRecord | null {
   const row = prepare('SELECT * FROM keys WHERE hash = ?').get(hash)
-  return row === undefined ? null : toKeyRecord(row as unknown as KeyRow)
+  return row === undefined ? null : toKeyRecord(row)
 }
 
 /** An id wins over a name, so that no key's name can stand for another key's id. */
-export function revokeKey(prepare: Prepare, idOrName: string, nowMs: number): boolean {
+function revokeKey(prepare: Prepare, idOrName: string, nowMs: number): boolean {
   const sql = `UPDATE keys SET revoked_at_ms = ? WHERE revoked_at_ms IS NULL AND id = coalesce(
     (SELECT id FROM keys WHERE id = ?), (SELECT id FROM keys WHERE name = ? AND revoked_at_ms IS NULL))`
   return Number(prepare(sql).run(nowMs, idOrName, idOrName).changes) > 0
@@ -56,7 +70,7 @@ export function shouldRecordUse(prepare: Prepare, id: string, nowMs: number): bo
   return prepare(sql).get(id, nowMs - useStepMs) !== undefined
 }
 
-export function recordUse(prepare: Prepare, id: string, nowMs: number): void {
+function recordUse(prepare: Prepare, id: string, nowMs: number): void {
   prepare('UPDATE keys SET last_used_at_ms = ? WHERE id = ?').run(nowMs, id)
 }
 

@@ -1,10 +1,8 @@
 // Deletes old runs and those beyond the size limit, in steps short enough that the server can answer in between. Not
 // for the limits themselves, nor for when pruning runs.
-import type { Store } from '../core/store.ts'
+import type { PruneLimits } from '../core/store.ts'
 import type { Prepare } from './database.ts'
 import { addPrunedCost, dropPageKeys } from './key-table.ts'
-
-type Limits = Parameters<Store['prune']>[0]
 
 export type PruneTools = {
   prepare: Prepare
@@ -22,7 +20,7 @@ const eventsPerSlice = 20
 const stepMsMax = 10
 
 /** Returns the number of dropped runs. If it is stopped early, the next call continues. */
-export async function prune(limits: Limits, tools: PruneTools): Promise<number> {
+export async function prune(limits: PruneLimits, tools: PruneTools): Promise<number> {
   const { prepare, isOpen } = tools
   let dropped = 0
   const drop = async (step: () => number) => {

@@ -12,47 +12,37 @@ import type {
   UsageSum,
 } from '../core/store.ts'
 import type { Prepare } from './database.ts'
-import {
-  type EventRow,
-  type RunRow,
-  type SessionRow,
-  toRunRecord,
-  toSessionFacts,
-  toStoredEvent,
-  toUsageSum,
-  type UsageRow,
-} from './rows.ts'
+import { toRunRecord, toSessionFacts, toStoredEvent, toUsageSum } from './rows.ts'
 
 type Value = string | number | null
 
 const selectRun = 'SELECT * FROM runs LEFT JOIN run_documents ON run_documents.run = runs.pk'
 
-/** `Row` is what the statement at the call selects; SQLite's tables are strict, so the types hold. */
-function rows<Row>(prepare: Prepare, sql: string, values: readonly Value[]): Row[] {
-  return prepare(sql).all(...values) as unknown as Row[]
-}
-
 export function findRun(prepare: Prepare, id: string): RunRecord | null {
-  const [row] = rows<RunRow>(prepare, `${selectRun} WHERE runs.id = ?`, [id])
+  const row = prepare(`${selectRun} WHERE runs.id = ?`).get(id)
   return row === undefined ? null : toRunRecord(row)
 }
 
-export function listRuns(prepare: Prepare, query: RunQuery): Page<RunRecord> {
-  const conditions: string[] = []
-  const values: Value[] = []
-  const where = (condition: string, ...parameters: Value[]) => {
-    conditions.push(condition)
-    values.push(...parameters)
+/** Filters by the conditions that have a value. */
+function filterBy(conditions: Record<string, Value | readonly Value[] | undefined>) {
+  const used = Object.entries(conditions).filter(([, value]) => value !== undefined)
+  return {
+    where: used.length === 0 ? '' : `WHERE ${used.map(([condition]) => condition).join(' AND ')}`,
+    values: used.flatMap(([, value]) => value ?? null),
   }
-  // `IS` holds for null too.
-  if (query.owner !== undefined) where('owner IS ?', query.owner)
-  if (query.status !== undefined) where('status = ?', query.status)
-  if (query.sessionId !== undefined) where('session_id = ?', query.sessionId)
-  if (query.cursor !== undefined) where('(created_at_ms, id) < (?, ?)', ...fromCursor(query.cursor))
-  const filter = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`
-  const sql = `${selectRun} ${filter} ORDER BY created_at_ms DESC, id DESC LIMIT ?`
+}
+
+export function listRuns(prepare: Prepare, query: RunQuery): Page<RunRecord> {
+  const { where, values } = filterBy({
+    // `IS` holds for null too.
+    'owner IS ?': query.owner,
+    'status = ?': query.status,
+    'session_id = ?': query.sessionId,
+    '(created_at_ms, id) < (?, ?)': query.cursor === undefined ? undefined : fromCursor(query.cursor),
+  })
+  const sql = `${selectRun} ${where} ORDER BY created_at_ms DESC, id DESC LIMIT ?`
   // One more than requested, to find out whether there is a next page.
-  const found = rows<RunRow>(prepare, sql, [...values, query.limit + 1])
+  const found = prepare(sql).all(...values, query.limit + 1)
   const items = found.slice(0, query.limit).map(toRunRecord)
   const last = items.at(-1)
   return {
@@ -69,18 +59,18 @@ export function findRequestSnapshot(prepare: Prepare, runId: string): unknown {
 
 export function listUnfinished(prepare: Prepare): RunRecord[] {
   const sql = `${selectRun} WHERE status IN ('queued', 'running', 'waiting') ORDER BY created_at_ms, id`
-  return rows<RunRow>(prepare, sql, []).map(toRunRecord)
+  return prepare(sql).all().map(toRunRecord)
 }
 
 export function listEvents(prepare: Prepare, runId: string, afterSeq: number, limit: number): StoredEvent[] {
   const sql = `SELECT seq, json FROM events
     WHERE run = (SELECT pk FROM runs WHERE id = ?) AND seq > ? ORDER BY seq LIMIT ?`
-  return rows<EventRow>(prepare, sql, [runId, afterSeq, limit]).map(toStoredEvent)
+  return prepare(sql).all(runId, afterSeq, limit).map(toStoredEvent)
 }
 
 export function findSessions(prepare: Prepare, ids: readonly string[]): SessionFacts[] {
   const sql = 'SELECT * FROM sessions WHERE id IN (SELECT value FROM json_each(?))'
-  return rows<SessionRow>(prepare, sql, [JSON.stringify(ids)]).map(toSessionFacts)
+  return prepare(sql).all(JSON.stringify(ids)).map(toSessionFacts)
 }
 
 const groupNames: Record<UsageGroup, string> = {
@@ -92,17 +82,22 @@ const groupNames: Record<UsageGroup, string> = {
 }
 
 export function sumUsage(prepare: Prepare, query: UsageQuery): UsageSum[] {
-  const isOwned = query.owner !== undefined
+  const { where, values } = filterBy({
+    'ended_at_ms >= ?': query.fromMs,
+    'ended_at_ms < ?': query.toMs,
+    'owner IS ?': query.owner,
+  })
   const sql = `SELECT ${groupNames[query.groupBy]} AS name, count(*) AS runs,
       coalesce(sum(input_tokens), 0) AS input_tokens,
       coalesce(sum(output_tokens), 0) AS output_tokens,
       coalesce(sum(cache_read_input_tokens), 0) AS cache_read_input_tokens,
       coalesce(sum(cache_creation_input_tokens), 0) AS cache_creation_input_tokens,
       total(cost_usd) AS cost_usd
-    FROM runs WHERE ended_at_ms >= ? AND ended_at_ms < ? ${isOwned ? 'AND owner IS ?' : ''}
+    FROM runs ${where}
     GROUP BY 1 ORDER BY name IS NULL, name`
-  const values = [query.fromMs, query.toMs, ...(query.owner === undefined ? [] : [query.owner])]
-  return rows<UsageRow>(prepare, sql, values).map(toUsageSum)
+  return prepare(sql)
+    .all(...values)
+    .map(toUsageSum)
 }
 
 export function findLastSeq(prepare: Prepare, runId: string): number {

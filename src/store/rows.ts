@@ -1,66 +1,18 @@
 // Converts between database rows and the records of core/store.ts. Pure; not for SQL.
-
+import type { SQLOutputValue } from 'node:sqlite'
 import type { RunEnd } from '../core/events.ts'
 import type { KeyRecord } from '../core/key-record.ts'
 import type { RunRecord, SessionFacts, StoredEvent, UsageSum } from '../core/store.ts'
 
 export type Columns = Record<string, string | number | null>
 
-export type RunRow = {
-  id: string
-  surface: string
-  owner: string | null
-  status: RunRecord['status']
-  session_id: string | null
-  model: string | null
-  cwd: string | null
-  background: number
-  created_at_ms: number
-  started_at_ms: number | null
-  ended_at_ms: number | null
-  metadata_json: string
-  pending_json: string
-  restart_json: string | null
-  end_json: string | null
-}
+/** A row as a statement returns it. SQLite's tables are strict, so its values have the types of their columns. */
+export type Row = Record<string, SQLOutputValue>
 
-export type EventRow = { seq: number; json: string }
+/** The columns of fields that are stored unchanged. */
+type ColumnNames<Field extends string> = Readonly<Record<Field, string>>
 
-export type SessionRow = {
-  id: string
-  owner: string | null
-  cwd: string
-  model: string | null
-  created_at_ms: number
-  last_used_at_ms: number
-}
-
-export type UsageRow = {
-  name: string | null
-  runs: number
-  input_tokens: number
-  output_tokens: number
-  cache_read_input_tokens: number
-  cache_creation_input_tokens: number
-  cost_usd: number
-}
-
-export type KeyRow = {
-  id: string
-  name: string
-  prefix: string
-  hash: string
-  scopes_json: string
-  created_at_ms: number
-  expires_at_ms: number | null
-  rate_per_minute: number | null
-  budget_usd: number | null
-  revoked_at_ms: number | null
-  last_used_at_ms: number | null
-}
-
-/** Fields of a run that are stored unchanged. */
-const plainColumns = {
+const runColumns = {
   id: 'id',
   surface: 'surface',
   owner: 'owner',
@@ -71,16 +23,61 @@ const plainColumns = {
   createdAtMs: 'created_at_ms',
   startedAtMs: 'started_at_ms',
   endedAtMs: 'ended_at_ms',
-} as const satisfies Partial<Record<keyof RunRecord, string>>
+} as const satisfies Partial<ColumnNames<keyof RunRecord>>
+
+const sessionColumns: ColumnNames<keyof SessionFacts> = {
+  id: 'id',
+  owner: 'owner',
+  cwd: 'cwd',
+  model: 'model',
+  createdAtMs: 'created_at_ms',
+  lastUsedAtMs: 'last_used_at_ms',
+}
+
+const usageColumns: ColumnNames<keyof UsageSum> = {
+  group: 'name',
+  runs: 'runs',
+  inputTokens: 'input_tokens',
+  outputTokens: 'output_tokens',
+  cacheReadInputTokens: 'cache_read_input_tokens',
+  cacheCreationInputTokens: 'cache_creation_input_tokens',
+  costUsd: 'cost_usd',
+}
+
+const keyColumns: ColumnNames<Exclude<keyof KeyRecord, 'scopes'>> = {
+  id: 'id',
+  name: 'name',
+  prefix: 'prefix',
+  hash: 'hash',
+  createdAtMs: 'created_at_ms',
+  expiresAtMs: 'expires_at_ms',
+  ratePerMinute: 'rate_per_minute',
+  budgetUsd: 'budget_usd',
+  revokedAtMs: 'revoked_at_ms',
+  lastUsedAtMs: 'last_used_at_ms',
+}
+
+/** The columns of the fields that are set. */
+function toColumns<Field extends string>(
+  names: ColumnNames<Field>,
+  fields: Partial<Record<NoInfer<Field>, string | number | null>>,
+): Columns {
+  const columns: Columns = {}
+  for (const field of Object.keys(names) as Field[]) {
+    const value = fields[field]
+    if (value !== undefined) columns[names[field]] = value
+  }
+  return columns
+}
+
+function toFields<Fields>(names: ColumnNames<keyof Fields & string>, row: Row): Fields {
+  return Object.fromEntries(Object.entries<string>(names).map(([field, name]) => [field, row[name]])) as Fields
+}
 
 /** The columns of the tables `runs` and `run_documents` for the fields that are set. */
 export function toRunColumns(fields: Partial<RunRecord>): { run: Columns; documents: Columns } {
-  const run: Columns = {}
+  const run = toColumns(runColumns, fields)
   const documents: Columns = {}
-  for (const field of Object.keys(plainColumns) as (keyof typeof plainColumns)[]) {
-    const value = fields[field]
-    if (value !== undefined) run[plainColumns[field]] = value
-  }
   if (fields.background !== undefined) run.background = Number(fields.background)
   if (fields.metadata !== undefined) run.metadata_json = JSON.stringify(fields.metadata)
   if (fields.pending !== undefined) run.pending_json = JSON.stringify(fields.pending)
@@ -104,89 +101,40 @@ function toUsageColumns(end: RunEnd | null): Columns {
   }
 }
 
-export function toRunRecord(row: RunRow): RunRecord {
-  return {
-    id: row.id,
-    surface: row.surface,
-    owner: row.owner,
-    status: row.status,
-    sessionId: row.session_id,
-    model: row.model,
-    cwd: row.cwd,
-    background: row.background !== 0,
-    metadata: JSON.parse(row.metadata_json),
-    restart: fromJson(row.restart_json),
-    pending: JSON.parse(row.pending_json),
-    end: fromJson(row.end_json) as RunEnd | null,
-    createdAtMs: row.created_at_ms,
-    startedAtMs: row.started_at_ms,
-    endedAtMs: row.ended_at_ms,
-  }
-}
+export const toRunRecord = (row: Row): RunRecord => ({
+  ...toFields<Pick<RunRecord, keyof typeof runColumns>>(runColumns, row),
+  background: row.background !== 0,
+  metadata: fromJson(row.metadata_json) as RunRecord['metadata'],
+  restart: fromJson(row.restart_json),
+  pending: fromJson(row.pending_json) as unknown[],
+  end: fromJson(row.end_json) as RunEnd | null,
+})
 
-export function toStoredEvent({ seq, json }: EventRow): StoredEvent {
-  return { seq, event: JSON.parse(json) }
-}
+export const toStoredEvent = ({ seq, json }: Row): StoredEvent => ({
+  seq: Number(seq),
+  event: fromJson(json) as StoredEvent['event'],
+})
 
-export function toSessionFacts(row: SessionRow): SessionFacts {
-  return {
-    id: row.id,
-    owner: row.owner,
-    cwd: row.cwd,
-    model: row.model,
-    createdAtMs: row.created_at_ms,
-    lastUsedAtMs: row.last_used_at_ms,
-  }
-}
+export const toSessionColumns = (facts: SessionFacts): Columns => toColumns(sessionColumns, facts)
 
-export function toUsageSum(row: UsageRow): UsageSum {
-  return {
-    group: row.name,
-    runs: row.runs,
-    inputTokens: row.input_tokens,
-    outputTokens: row.output_tokens,
-    cacheReadInputTokens: row.cache_read_input_tokens,
-    cacheCreationInputTokens: row.cache_creation_input_tokens,
-    costUsd: row.cost_usd,
-  }
-}
+export const toSessionFacts = (row: Row): SessionFacts => toFields(sessionColumns, row)
 
-export function toKeyColumns(key: KeyRecord): Columns & KeyRow {
-  return {
-    id: key.id,
-    name: key.name,
-    prefix: key.prefix,
-    hash: key.hash,
-    scopes_json: JSON.stringify(key.scopes),
-    created_at_ms: key.createdAtMs,
-    expires_at_ms: key.expiresAtMs,
-    rate_per_minute: key.ratePerMinute,
-    budget_usd: key.budgetUsd,
-    revoked_at_ms: key.revokedAtMs,
-    last_used_at_ms: key.lastUsedAtMs,
-  }
-}
+export const toUsageSum = (row: Row): UsageSum => toFields(usageColumns, row)
 
-export function toKeyRecord(row: KeyRow): KeyRecord {
-  return {
-    id: row.id,
-    name: row.name,
-    prefix: row.prefix,
-    hash: row.hash,
-    scopes: JSON.parse(row.scopes_json),
-    createdAtMs: row.created_at_ms,
-    expiresAtMs: row.expires_at_ms,
-    ratePerMinute: row.rate_per_minute,
-    budgetUsd: row.budget_usd,
-    revokedAtMs: row.revoked_at_ms,
-    lastUsedAtMs: row.last_used_at_ms,
-  }
-}
+export const toKeyColumns = ({ scopes, ...fields }: KeyRecord): Columns => ({
+  ...toColumns(keyColumns, fields),
+  scopes_json: JSON.stringify(scopes),
+})
+
+export const toKeyRecord = (row: Row): KeyRecord => ({
+  ...toFields<Omit<KeyRecord, 'scopes'>>(keyColumns, row),
+  scopes: fromJson(row.scopes_json) as KeyRecord['scopes'],
+})
 
 function toJson(value: unknown): string | null {
   return value === null ? null : JSON.stringify(value)
 }
 
-function fromJson(json: string | null): unknown {
-  return json === null ? null : JSON.parse(json)
+function fromJson(json: SQLOutputValue | undefined): unknown {
+  return typeof json === 'string' ? JSON.parse(json) : null
 }

@@ -1,0 +1,52 @@
+// The server's connection to its database: makes a store's methods of functions that read and write, until it is closed.
+// Not for the statements themselves (see queries.ts, changes.ts, key-table.ts).
+import type { DatabaseSync } from 'node:sqlite'
+import { shuttingDown } from '../errors.ts'
+import { type Methods, type Prepare, preparer } from './database.ts'
+import { GroupCommit } from './group-commit.ts'
+import type { PruneTools } from './prune.ts'
+
+export type Connection = Methods & PruneTools & { close(): Promise<void> }
+
+type Parts = {
+  /** Whether every write is committed at once: there is no disk whose wait they could share. */
+  urgent: boolean
+  /** Resolves once all earlier commits are on the disk. */
+  onDisk(): Promise<void>
+  /** Closes everything, after the last commit. */
+  onClose(): Promise<void>
+}
+
+/** Writes and reads share it, in the order of the calls: a read sees writes that are not durable yet. */
+export function connect(db: DatabaseSync, { urgent, onDisk, onClose }: Parts): Connection {
+  const prepared = preparer(db)
+  const group = new GroupCommit(db, onDisk)
+  let isOpen = true
+  const opened = () => {
+    if (!isOpen) throw shuttingDown()
+    return prepared
+  }
+  const write = async <T>(apply: (prepare: Prepare) => T, how = { urgent }) => {
+    const prepare = opened()
+    return group.write(() => apply(prepare), how)
+  }
+  return {
+    get prepare() {
+      return opened()
+    },
+    isOpen: () => isOpen,
+    write,
+    reads(query) {
+      return async (...args) => query(opened(), ...args)
+    },
+    writes(change, how) {
+      return (...args) => write((prepare) => change(prepare, ...args), how)
+    },
+    async close() {
+      if (!isOpen) return
+      isOpen = false
+      group.commit()
+      await onClose()
+    },
+  }
+}
