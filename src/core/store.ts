@@ -73,7 +73,13 @@ export type SessionFacts = {
 
 export type UsageGroup = 'day' | 'model' | 'session' | 'key'
 
-export type UsageQuery = { fromMs: number; toMs: number; groupBy: UsageGroup; owner?: string | null }
+export type UsageQuery = {
+  fromMs: number
+  toMs: number
+  groupBy: UsageGroup
+  owner?: string | null
+  sessionId?: string
+}
 
 /**
  * Sums over ended runs. `group` is a day in UTC (`2026-11-22`), a model, a session's id or a key's id; null if it has

@@ -86,6 +86,7 @@ export function sumUsage(prepare: Prepare, query: UsageQuery): UsageSum[] {
     'ended_at_ms >= ?': query.fromMs,
     'ended_at_ms < ?': query.toMs,
     'owner IS ?': query.owner,
+    'session_id = ?': query.sessionId,
   })
   const sql = `SELECT ${groupNames[query.groupBy]} AS name, count(*) AS runs,
       coalesce(sum(input_tokens), 0) AS input_tokens,

@@ -50,9 +50,9 @@ export function describeUsage(open: OpenStore): void {
     }
   })
 
-  test('usage is limited to the period, start included and end excluded, and to the owner', async (t) => {
+  test('usage is limited to the period, start included and end excluded, to the owner and to the session', async (t) => {
     const store = await openFilled(t)
-    const groups = async (query: { fromMs?: number; toMs?: number; owner?: string | null }) =>
+    const groups = async (query: { fromMs?: number; toMs?: number; owner?: string | null; sessionId?: string }) =>
       (await store.usage({ ...always, ...query, groupBy: 'day' })).map(({ group, runs }) => [group, runs])
     assert.deepEqual(await groups({ fromMs: noonMs, toMs: midnightMs }), [['2026-11-22', 2]])
     assert.deepEqual(await groups({ fromMs: noonMs + 1, toMs: midnightMs + 1 }), [
@@ -63,6 +63,9 @@ export function describeUsage(open: OpenStore): void {
     assert.deepEqual(await groups({ owner: 'key_2' }), [['2026-11-22', 1]])
     assert.deepEqual(await groups({ owner: null }), [['2026-11-23', 1]])
     assert.deepEqual(await groups({ owner: 'key_9' }), [])
+    assert.deepEqual(await groups({ sessionId: 'session-1' }), [['2026-11-22', 2]])
+    assert.deepEqual(await groups({ sessionId: 'session-1', owner: 'key_2', fromMs: noonMs + 1 }), [['2026-11-22', 1]])
+    assert.deepEqual(await groups({ sessionId: 'session-9' }), [])
   })
 
   test('a run that ended without an answer counts for the model that it requested', async (t) => {

@@ -9,7 +9,7 @@ import {
   type SessionMessage,
   sessionNotFound,
 } from '../../src/core/sessions.ts'
-import type { SessionFacts, UsageSum } from '../../src/core/store.ts'
+import type { SessionFacts, UsageQuery, UsageSum } from '../../src/core/store.ts'
 import { ErrorBody } from '../../src/surfaces/native/schemas.ts'
 import { registerSessions, type SessionOptions } from '../../src/surfaces/native/session-routes.ts'
 import { createInjectApp } from './inject-app.ts'
@@ -105,7 +105,7 @@ function fakeStore() {
     stored,
     store: {
       sessions: async (ids: readonly string[]) => [...stored.values()].filter(({ id }) => ids.includes(id)),
-      usage: async () => [usageOf('somebody else'), usageOf(one)],
+      usage: async ({ sessionId }: UsageQuery) => (sessionId === one ? [usageOf(one)] : []),
       deleteSession: async (id: string) => void stored.delete(id),
       upsertSession: async (facts: SessionFacts) => void stored.set(facts.id, facts),
     },

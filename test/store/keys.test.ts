@@ -14,7 +14,7 @@ import { findKey, hasKeysInForce, shouldRecordUse, sumSpent } from '../../src/st
 import { migrate, migrations, schemaVersion } from '../../src/store/migrations.ts'
 import { keyRecord } from '../contract/store-api-keys-suite.ts'
 import { noonMs, runRecord, textEvents } from '../contract/store-records.ts'
-import { makeStoreFolder, type StoreFolder, startupError } from './scene.ts'
+import { makeStoreFolder, plansOf, type StoreFolder, startupError } from './scene.ts'
 
 const cli = join(import.meta.dirname, '../../src/cli.ts')
 
@@ -150,27 +150,15 @@ test('a database of a newer version is refused', async (t) => {
   assert.match(await startupError(openKeyStore(storeFolder.folder)), /was created by a newer claude-serve/)
 })
 
-test('each lookup that every request makes is one statement with an index', async (t) => {
-  const storeFolder = makeStoreFolder(t)
-  await (await storeFolder.open()).close()
-  const plans: string[][] = []
-  storeFolder.look((db) => {
-    const prepare = (sql: string) => {
-      plans.push(
-        db
-          .prepare(`EXPLAIN QUERY PLAN ${sql}`)
-          .all()
-          .map(({ detail }) => String(detail)),
-      )
-      return db.prepare(sql)
-    }
+test('each lookup that every request makes is one statement with an index', () => {
+  const plans = plansOf((prepare) => {
     hasKeysInForce(prepare)
     findKey(prepare, 'hash')
     shouldRecordUse(prepare, 'key_1', noonMs)
     sumSpent(prepare, 'key_1')
   })
   assert.deepEqual(
-    plans.map(([plan = '']) => plan.replace(/ \(.*$/, '')),
+    plans.map((plan) => plan.replace(/ \(.*$/, '')),
     [
       'SCAN keys USING INDEX keys_in_force',
       'SEARCH keys USING INDEX sqlite_autoindex_keys_2',

@@ -11,6 +11,8 @@ import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Store } from '../../src/core/store.ts'
 import { StartupError } from '../../src/errors.ts'
+import type { Prepare } from '../../src/store/database.ts'
+import { migrate } from '../../src/store/migrations.ts'
 import { openSqliteStore, type SqliteOptions } from '../../src/store/sqlite.ts'
 
 export type StoreFolder = {
@@ -49,6 +51,19 @@ export function makeStoreFolder(t: TestContext): StoreFolder {
       }
     },
   }
+}
+
+/** How SQLite finds the rows of each statement that `use` prepares. */
+export function plansOf(use: (prepare: Prepare) => void): string[] {
+  const db = new DatabaseSync(':memory:')
+  migrate(db)
+  const plans: string[] = []
+  use((sql) => {
+    plans.push(String(db.prepare(`EXPLAIN QUERY PLAN ${sql}`).get()?.detail))
+    return db.prepare(sql)
+  })
+  db.close()
+  return plans
 }
 
 /** The message of the StartupError with which opening fails. */

@@ -4,8 +4,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
+import { listRuns, sumUsage } from '../../src/store/queries.ts'
 import { endedRun, noonMs, runRecord, textEvents } from '../contract/store-records.ts'
-import { hasShell, makeStoreFolder, type StoreFolder, startProgram, startupError } from './scene.ts'
+import { hasShell, makeStoreFolder, plansOf, type StoreFolder, startProgram, startupError } from './scene.ts'
 
 test('everything acknowledged before a kill is there afterwards, each run with its events', hasShell, async (t) => {
   const storeFolder = makeStoreFolder(t)
@@ -106,6 +107,14 @@ test('a new run is committed at once, together with earlier writes', async (t) =
   const count = 'SELECT (SELECT count(*) FROM runs) AS runs, (SELECT count(*) FROM sessions) AS sessions'
   assert.deepEqual({ ...look((db) => db.prepare(count).get()) }, { runs: 1, sessions: 1 })
   await Promise.all(writes)
+})
+
+test('the runs of one session, and their usage, are found by an index', () => {
+  const plans = plansOf((prepare) => {
+    listRuns(prepare, { sessionId: 'session-1', limit: 9 })
+    sumUsage(prepare, { sessionId: 'session-1', fromMs: 0, toMs: noonMs, groupBy: 'session' })
+  })
+  assert.deepEqual(plans, Array(2).fill('SEARCH runs USING INDEX runs_by_session (session_id=?)'))
 })
 
 test('people can read the database while a server runs', async (t) => {

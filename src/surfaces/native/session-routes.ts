@@ -106,12 +106,10 @@ async function rename(options: SessionOptions, request: FastifyRequest): Promise
 }
 
 async function describe({ store, holder }: SessionOptions, session: SessionInfo): Promise<SessionReply> {
-  const { id, createdAtMs } = session
+  const { id } = session
   const [facts = null] = await store.sessions([id])
-  // No run of a session can have ended before the session started.
-  const period = { fromMs: createdAtMs ?? 0, toMs: Number.MAX_SAFE_INTEGER }
-  const sums = await store.usage({ ...period, groupBy: 'session' })
-  const usage = sums.find(({ group }) => group === id) ?? null
+  const period = { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER }
+  const [usage = null] = await store.usage({ ...period, groupBy: 'session', sessionId: id })
   return toSessionReply(session, { facts, runId: holder(id), usage })
 }
 
