@@ -230,10 +230,10 @@ class RunRegistry implements Runs {
     if (isStored) {
       this.#finish(active, end, error)
     } else {
-      Object.assign(record, { status: error.code === 'cancelled' ? 'cancelled' : 'failed', endedAtMs: this.#now() })
       log.drop()
       // A retry with the same key must find it free.
       await log.saved
+      Object.assign(record, { status: error.code === 'cancelled' ? 'cancelled' : 'failed', endedAtMs: this.#now() })
     }
     log.end(isRefused ? error : null)
     this.#onEnd(record.id, end, refused)
@@ -298,9 +298,11 @@ class RunRegistry implements Runs {
     await Promise.all([...this.#active.values(), ...this.#settling.values()].map(settled))
   }
 
-  async *follow(id: string, afterSeq: number): AsyncGenerator<StoredEvent> {
-    const known = this.#known(id)
-    if (known !== undefined) return yield* known.log.follow(afterSeq)
+  follow(id: string, afterSeq: number): AsyncGenerator<StoredEvent> {
+    return this.#known(id)?.log.follow(afterSeq) ?? this.#followStored(id, afterSeq)
+  }
+
+  async *#followStored(id: string, afterSeq: number): AsyncGenerator<StoredEvent> {
     if ((await this.#store.run(id)) === null) throw notFound(id)
     for (let seq = afterSeq, from = afterSeq; ; ) {
       for (const event of await this.#store.events(id, seq, pageSize)) {

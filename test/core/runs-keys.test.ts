@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { goodRun, queueFull, refusing } from '../helpers/scripted-agent.ts'
-import { endOf, read, setUp, silent, stuck, withKey } from './runs-scene.ts'
+import { endOf, read, setUp, silent, stuck, withKey, withOverrides } from './runs-scene.ts'
 
 for (const background of [false, true]) {
   const kind = background ? 'in the background' : 'in the foreground'
@@ -61,6 +61,29 @@ for (const background of [false, true]) {
     assert.deepEqual((await store.runs({ limit: 9 })).items, [])
   })
 }
+
+test('a request with the key of a run that is being refused is refused, too', async (t) => {
+  const dropping = Promise.withResolvers<void>()
+  const drop = Promise.withResolvers<void>()
+  const { runs, agent } = await setUp(t, {
+    script: refusing(queueFull()),
+    wrap: (store) =>
+      withOverrides(store, {
+        async dropRun(id) {
+          dropping.resolve()
+          await drop.promise
+          await store.dropRun(id)
+        },
+      }),
+  })
+  const refused = async () => read((await runs.start(withKey('k'))).events)
+  const first = assert.rejects(refused, { code: 'queue_full' })
+  await dropping.promise
+  const second = assert.rejects(refused, { code: 'queue_full' })
+  drop.resolve()
+  await Promise.all([first, second])
+  assert.equal(agent.requests.length, 1)
+})
 
 test('the handle of a repeated request cannot cancel the run', async (t) => {
   const { runs, agent } = await setUp(t, { script: silent })
