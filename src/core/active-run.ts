@@ -1,70 +1,185 @@
-// The state of a run that is active, or has ended but is not yet on disk. What happens to it is in run-registry.ts.
-import { randomBytes } from 'node:crypto'
-import type { AppError } from '../errors.ts'
-import type { RunEvent } from './events.ts'
-import type { PausableTimeout } from './pausable-timeout.ts'
-import type { PendingPermissions } from './pending-permissions.ts'
-import type { RunLog } from './run-log.ts'
-import type { RunHandle, RunInput } from './runs.ts'
-import type { RunPatch, RunRecord, StoredEvent } from './store.ts'
+// One run that is active, or has ended but is not yet on disk. It drives the agent, passes what happens to the run's
+// lifecycle (run-lifecycle.ts) and executes the effects: log, store, timers. No rule is decided here.
+import { setTimeout as delay } from 'node:timers/promises'
+import { aborted } from 'node:util'
+import { AppError, toAppError } from '../errors.ts'
+import { PausableTimeout } from './pausable-timeout.ts'
+import { PendingPermissions } from './pending-permissions.ts'
+import { type Effect, type LifecycleEvent, type RunState, transition } from './run-lifecycle.ts'
+import { RunLog } from './run-log.ts'
+import type { RunInput, RunsDependencies } from './runs.ts'
+import type { RunRecord, SessionFacts } from './store.ts'
 
-export type ActiveRun = {
-  log: RunLog
-  record: RunRecord
-  controller: AbortController
-  timeout: PausableTimeout
-  pendingPermissions: PendingPermissions
-  requestSnapshot: unknown
-  /** Whether it holds an idempotency key. */
-  isKeyed: boolean
-  /** Whether a client knows that the run exists. */
-  isAcknowledged: boolean
-  /** Whether its end was appended to its log. */
-  isEnding: boolean
-  /** Why it never started; set before its followers get the error. */
-  refusal: AppError | null
-}
+/**
+ * A run whose client waits is stored this much later, in milliseconds, or when it starts: the disk would delay its
+ * first words. Nobody can miss it before, because lists of runs wait for what is still to be written.
+ */
+const storeAfterMs = 50
 
-export function newRunRecord(input: RunInput, nowMs: number): RunRecord {
-  const { surface, owner = null, metadata = {}, background = false, onCrash, session, options } = input
-  return {
-    id: `run_${randomBytes(16).toString('hex')}`,
-    surface,
-    owner,
-    status: 'queued',
-    sessionId: session.kind === 'continue' ? session.sessionId : null,
-    model: options.model,
-    cwd: options.cwd,
-    background,
-    metadata,
-    restart: onCrash === 'restart' ? { ...input, idempotency: null } : null,
-    pending: [],
-    end: null,
-    createdAtMs: nowMs,
-    startedAtMs: null,
-    endedAtMs: null,
+/** After this many events of one run, other work gets its turn. */
+const eventsPerTurn = 64
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+const timedOut = (timeoutMs: number) => new AppError('timeout', 'Request timed out', { timeoutS: timeoutMs / 1000 })
+
+export class ActiveRun {
+  readonly log: RunLog
+  readonly #dependencies: Required<RunsDependencies>
+  readonly #input: RunInput
+  readonly #controller = new AbortController()
+  readonly #timeout: PausableTimeout
+  readonly #approvals: PendingPermissions
+  readonly #acknowledgment = Promise.withResolvers<void>()
+  #state: RunState
+
+  /** It starts at once or, if it restarts, when `clear` settles. */
+  constructor(dependencies: Required<RunsDependencies>, input: RunInput, state: RunState, clear?: Promise<unknown>) {
+    const { id } = state.record
+    const { store, approvalTimeoutMs, onWarning } = dependencies
+    this.#dependencies = dependencies
+    this.#input = input
+    this.#state = state
+    this.log = new RunLog(id, store, (error) =>
+      onWarning('events of a run could not be stored', { run_id: id, reason: String(error) }),
+    )
+    if (state.storage !== 'unsaved') this.log.storeAfter(Promise.resolve(true))
+    this.#timeout = new PausableTimeout(input.timeoutMs, () => this.abort(timedOut(input.timeoutMs)))
+    this.#approvals = new PendingPermissions(approvalTimeoutMs, (requestId) => this.#denyUnanswered(requestId))
+    void this.#drive(clear)
+    void (state.record.background ? nextTurn() : delay(storeAfterMs)).then(() => this.#dispatch({ type: 'due' }))
+  }
+
+  get record(): RunRecord {
+    return this.#state.record
+  }
+
+  get phase(): RunState['phase'] {
+    return this.#state.phase
+  }
+
+  get requestSnapshot(): unknown {
+    return this.#input.requestSnapshot ?? null
+  }
+
+  /** For a background run: settles when it is on disk and was not refused at once; throws why it never will be. */
+  get acknowledged(): Promise<void> {
+    return this.#acknowledgment.promise
+  }
+
+  /** Settles when the run has ended and everything about it is on disk, or could not be written. */
+  async settled(): Promise<void> {
+    await this.log.ended
+    await this.log.saved
+  }
+
+  abort(reason: AppError): void {
+    this.#controller.abort(reason)
+  }
+
+  /** Settles when the approval is no longer pending. */
+  async answered(requestId: string): Promise<void> {
+    await Promise.race([this.#approvals.answered(requestId), this.log.ended])
+  }
+
+  async #drive(clear?: Promise<unknown>): Promise<void> {
+    let error: AppError | null = null
+    try {
+      if (clear !== undefined) await this.#restart(clear)
+      await this.#emit()
+    } catch (thrown) {
+      error = toAppError(thrown)
+    }
+    this.#dispatch({ type: 'finished', error, atMs: this.#dependencies.now() })
+  }
+
+  async #restart(clear: Promise<unknown>): Promise<void> {
+    const { signal } = this.#controller
+    await Promise.race([clear.catch(() => {}), aborted(signal, this)])
+    signal.throwIfAborted()
+    this.#dispatch({ type: 'restarting' })
+    await this.log.saved
+  }
+
+  async #emit(): Promise<void> {
+    const { agent, now } = this.#dependencies
+    const { requestSnapshot: _, ...request } = this.#input
+    let count = 0
+    for await (const event of agent.run({ ...request, runId: this.record.id }, this.#controller.signal)) {
+      this.#dispatch({ type: 'emitted', event, atMs: now() })
+      if (this.log.isFull) await this.log.saved
+      // An agent that emits many events at once must not keep other runs waiting.
+      else if (++count % eventsPerTurn === 0) await nextTurn()
+    }
+  }
+
+  #dispatch(event: LifecycleEvent): void {
+    const { run, effects } = transition(this.#state, event)
+    this.#state = run
+    for (const effect of effects) this.#execute(effect)
+  }
+
+  #execute(effect: Effect): void {
+    const { log } = this
+    switch (effect.type) {
+      case 'store':
+        return log.storeAfter(this.#store())
+      case 'drop':
+        log.drop()
+        return void log.saved.then(() => this.#dispatch({ type: 'unstored', error: null }))
+      case 'update':
+        return log.update(effect.patch)
+      case 'append':
+        return log.append(effect.event)
+      case 'record-session':
+        return this.#recordSession(effect.facts)
+      case 'await-approval':
+        return this.#approvals.add(effect.requestId)
+      case 'settle-approval':
+        return this.#approvals.remove(effect.requestId)
+      case 'pause-timeout':
+        return this.#timeout.pause()
+      case 'resume-timeout':
+        return this.#timeout.resume()
+      case 'stop-timers':
+        this.#timeout.stop()
+        return this.#approvals.clear()
+      case 'acknowledge':
+        return this.#acknowledgment.resolve()
+      case 'reject':
+        return this.#acknowledgment.reject(effect.error)
+      case 'abort':
+        return this.abort(effect.error)
+      case 'close':
+        log.end(effect.refusal)
+        return this.#dependencies.onEnd(this.record.id, effect.end, effect.error)
+    }
+  }
+
+  /** Resolves to whether the run is stored: if not, nothing else about it is. */
+  async #store(): Promise<boolean> {
+    const { store, onWarning } = this.#dependencies
+    const { record, requestSnapshot } = this
+    const failed = await store.createRun(record, null, requestSnapshot).then(
+      () => null,
+      (error: unknown) => ({ error }),
+    )
+    if (failed !== null) onWarning('a run could not be stored', { run_id: record.id, reason: String(failed.error) })
+    this.#dispatch(failed === null ? { type: 'stored' } : { type: 'unstored', error: toAppError(failed.error) })
+    return failed === null
+  }
+
+  #recordSession(facts: SessionFacts): void {
+    const { store, onWarning } = this.#dependencies
+    store.upsertSession(facts).catch((error: unknown) => {
+      onWarning('facts about a session could not be stored', { session_id: facts.id, reason: String(error) })
+    })
+  }
+
+  #denyUnanswered(requestId: string): void {
+    const { agent, approvalTimeoutMs } = this.#dependencies
+    const minutes = Math.round(approvalTimeoutMs / 6000) / 10
+    const message = `Nobody answered within ${minutes} minutes, so this was not allowed.`
+    agent.answer(this.record.id, requestId, { behavior: 'deny', message }, 'timeout')
   }
 }
-
-/** Changes the record in memory and in the store. */
-export function updateRecord({ record, log }: ActiveRun, patch: RunPatch): void {
-  Object.assign(record, patch)
-  log.update(patch)
-}
-
-export function toHandle({ log, record, controller }: ActiveRun): RunHandle {
-  const cancel = (reason: AppError) => controller.abort(reason)
-  return { id: record.id, createdAtMs: record.createdAtMs, isReplay: false, events: eventsOf(log.follow(0)), cancel }
-}
-
-export async function* eventsOf(stored: AsyncIterable<StoredEvent>): AsyncGenerator<RunEvent> {
-  for await (const { event } of stored) yield event
-}
-
-/** The first event of a run that was recorded but never started. */
-export const startEventOf = ({ id, sessionId, model }: RunRecord): RunEvent => ({
-  type: 'run-start',
-  runId: id,
-  sessionId: sessionId ?? '',
-  model: model ?? '',
-})

@@ -1,11 +1,7 @@
-// The approvals that a run is waiting for, each with its timeout.
-import type { ApprovalRequest } from './events.ts'
+// The timeouts of the approvals that a run is waiting for. What they are is in the phase of the run (run-lifecycle.ts).
 
 export class PendingPermissions {
-  readonly #pending = new Map<
-    string,
-    { request: ApprovalRequest; timer: NodeJS.Timeout; answered: PromiseWithResolvers<void> }
-  >()
+  readonly #pending = new Map<string, { timer: NodeJS.Timeout; answered: PromiseWithResolvers<void> }>()
   readonly #timeoutMs: number
   readonly #onTimeout: (requestId: string) => void
 
@@ -14,18 +10,14 @@ export class PendingPermissions {
     this.#onTimeout = onTimeout
   }
 
-  get list(): ApprovalRequest[] {
-    return [...this.#pending.values()].map(({ request }) => request)
-  }
-
   /** Settles when the request is no longer pending. */
   async answered(requestId: string): Promise<void> {
     await this.#pending.get(requestId)?.answered.promise
   }
 
-  add(request: ApprovalRequest): void {
-    const timer = setTimeout(() => this.#onTimeout(request.requestId), this.#timeoutMs)
-    this.#pending.set(request.requestId, { request, timer, answered: Promise.withResolvers() })
+  add(requestId: string): void {
+    const timer = setTimeout(() => this.#onTimeout(requestId), this.#timeoutMs)
+    this.#pending.set(requestId, { timer, answered: Promise.withResolvers() })
   }
 
   remove(requestId: string): void {

@@ -1,6 +1,7 @@
 // The lifecycle of a run as a pure state machine: what each event means in each phase, and what must be done then, as
 // data. No I/O, no timers, no clock: active-run.ts executes the effects. Recovery after a crash is in run-recovery.ts.
 import { AppError } from '../errors.ts'
+import type { SessionChoice } from './agent.ts'
 import { type ApprovalRequest, endOfRun, type RunEnd, type RunEvent } from './events.ts'
 import type { RunPatch, RunRecord, SessionFacts } from './store.ts'
 
@@ -48,8 +49,7 @@ export type Effect =
   | { type: 'update'; patch: RunPatch }
   | { type: 'append'; event: RunEvent }
   | { type: 'record-session'; facts: SessionFacts }
-  | { type: 'await-approval'; request: ApprovalRequest }
-  | { type: 'settle-approval'; requestId: string }
+  | { type: 'await-approval' | 'settle-approval'; requestId: string }
   | { type: 'abort' | 'reject'; error: AppError }
   | { type: 'close'; refusal: AppError | null; end: RunEnd | null; error: AppError | null }
 
@@ -62,12 +62,19 @@ export const interrupted = () =>
   )
 
 /** Whether the agent still works on it. */
-export const isActive = ({ name }: Phase): boolean => !['refusing', 'refused', 'ended'].includes(name)
+export const isActive = (phase: Phase): boolean => phase.name !== 'ended' && !isRefused(phase)
 
 /** Whether its log will end soon, whatever happens. */
 export const isClosing = ({ name }: Phase): boolean => name === 'ending' || name === 'refusing'
 
 const isRefused = ({ name }: Phase) => name === 'refusing' || name === 'refused'
+
+export const newRun = (record: RunRecord, storage: Storage, { kind }: SessionChoice): RunState => ({
+  phase: { name: 'queued' },
+  storage,
+  record,
+  hasSession: kind !== 'history',
+})
 
 export function transition(run: RunState, event: LifecycleEvent): Transition {
   switch (event.type) {
@@ -145,7 +152,7 @@ function advance(run: RunState, event: RunEvent, atMs: number): Transition {
       return update(run, { name: 'running' }, { status: 'running', startedAtMs: atMs, sessionId, model, cwd })
     }
     case 'ask':
-      return wait(run, [...pendingOf(run), event], { type: 'await-approval', request: event })
+      return wait(run, [...pendingOf(run), event], { type: 'await-approval', requestId: event.requestId })
     case 'ask-answered': {
       const { requestId } = event
       const pending = pendingOf(run).filter((each) => each.requestId !== requestId)

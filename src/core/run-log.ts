@@ -47,11 +47,6 @@ export class RunLog {
     this.#onStoreError = onStoreError
   }
 
-  /** Settles when the run is in the store (true) or will not be (false). */
-  get created(): Promise<boolean> {
-    return this.#created
-  }
-
   /** Settles when everything up to now is on disk, or could not be written. */
   get saved(): Promise<void> {
     return this.#writes

@@ -1,24 +1,17 @@
 // Recovers the runs that a former server left unfinished: they get their stored end, fail, or restart. Running them is
 // in run-registry.ts.
-import { AppError } from '../errors.ts'
-import { startEventOf } from './active-run.ts'
-import { endOfRun, type RunEnd, type RunEvent } from './events.ts'
+import type { RunEnd } from './events.ts'
+import { closingEvents, endOf, endPatch, interrupted } from './run-lifecycle.ts'
 import type { RunInput } from './runs.ts'
 import type { RunRecord, Store } from './store.ts'
-
-export const interrupted = () =>
-  new AppError(
-    'interrupted',
-    'The server stopped before the run ended. Send the request again, or use "on_crash": "restart".',
-  )
 
 export type Recovery = {
   store: Store
   now: () => number
   /** How many runs may start at once. */
   lanesMax: number
-  /** Starts the run once `after` settles; resolves to a promise that settles when it has ended. */
-  restart(record: RunRecord, input: RunInput, after: Promise<unknown>): Promise<{ ended: Promise<unknown> }>
+  /** Starts the run once `clear` settles; settles when it has ended. */
+  restart(record: RunRecord, input: RunInput, clear: Promise<unknown>): Promise<unknown>
 }
 
 /** `isClear` settles when the former server's processes are gone; runs start again only then. */
@@ -31,7 +24,7 @@ export async function recoverRuns(
   for (const record of await store.unfinished()) {
     const end = await storedEnd(store, record)
     if (end !== null && (record.restart === null || end.error?.code !== 'shutting_down')) {
-      await close(store, record, end, now())
+      await store.updateRun(record.id, endPatch(end, now()))
     } else left.push(record)
   }
   const again = left.filter((record) => record.restart !== null)
@@ -43,7 +36,7 @@ export async function recoverRuns(
     // Nothing of what happened the first time is shown again.
     await store.clearEvents(record.id)
     const fresh: RunRecord = { ...record, status: 'queued', pending: [], startedAtMs: null }
-    lanes[lane] = (await restart(fresh, record.restart as RunInput, lanes[lane] ?? isClear)).ended
+    lanes[lane] = restart(fresh, record.restart as RunInput, lanes[lane] ?? isClear)
   }
   return { failed: left.length - again.length, restarted: again.length }
 }
@@ -57,15 +50,11 @@ async function storedEnd(store: Store, { id }: RunRecord): Promise<RunEnd | null
 
 async function fail(store: Store, record: RunRecord, nowMs: number): Promise<void> {
   const lastSeq = await store.lastSeq(record.id)
-  const end = endOfRun({ sessionId: record.sessionId ?? '', model: record.model ?? '' }, interrupted())
-  const events: RunEvent[] = lastSeq === 0 ? [startEventOf(record), end] : [end]
+  const end = endOf(record, interrupted())
+  const events = closingEvents(record, end, lastSeq > 0)
   await store.appendEvents(
     record.id,
     events.map((event, index) => ({ seq: lastSeq + 1 + index, event })),
   )
-  await close(store, record, end, nowMs)
-}
-
-async function close(store: Store, { id }: RunRecord, end: RunEnd, nowMs: number): Promise<void> {
-  await store.updateRun(id, { status: end.outcome, end, endedAtMs: nowMs, restart: null, pending: [] })
+  await store.updateRun(record.id, endPatch(end, nowMs))
 }

@@ -1,7 +1,7 @@
 // A model of what surrounds a run's lifecycle, for its tests: which events can come next, given what has happened. The
 // agent keeps to its contract; the store answers each request once, well or badly, at any time.
 import { noUsage, type RunEvent } from '../../src/core/events.ts'
-import { type Effect, type LifecycleEvent, type RunState, transition } from '../../src/core/run-lifecycle.ts'
+import { type Effect, type LifecycleEvent, newRun, type RunState, transition } from '../../src/core/run-lifecycle.ts'
 import { AppError } from '../../src/errors.ts'
 import { runRecord } from '../contract/store-records.ts'
 import { model, runEnd, sessionId } from '../helpers/scripted-agent.ts'
@@ -55,19 +55,13 @@ export const beginnings = {
 
 export type Beginning = keyof typeof beginnings
 
-export function newRun(beginning: Beginning, fields: Parameters<typeof runRecord>[1] = {}): RunState {
+export function runFrom(beginning: Beginning, fields: Parameters<typeof runRecord>[1] = {}): RunState {
   const { background, storage } = beginnings[beginning]
-  const unstarted = { status: 'queued', sessionId: null, startedAtMs: null, cwd: '/work' } as const
-  return {
-    phase: { name: 'queued' },
-    storage,
-    record: runRecord('run_1', { ...unstarted, background, ...fields }),
-    hasSession: true,
-  }
+  return newRun(runRecord('run_1', { cwd: '/work', background, ...fields }), storage, { kind: 'new' })
 }
 
 export const newWorld = (beginning: Beginning): World => ({
-  run: newRun(beginning),
+  run: runFrom(beginning),
   isDue: false,
   storing: null,
   agent: beginning === 'recovered' ? 'waits' : 'queued',

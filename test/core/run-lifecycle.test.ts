@@ -4,9 +4,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { OrderChecker } from '../../src/core/events.ts'
-import { type Effect, isActive, isClosing, type RunState, transition } from '../../src/core/run-lifecycle.ts'
+import { type Effect, isActive, isClosing, newRun, type RunState, transition } from '../../src/core/run-lifecycle.ts'
 import { isFinal } from '../../src/core/store.ts'
 import { AppError, shuttingDown } from '../../src/errors.ts'
+import { runRecord } from '../contract/store-records.ts'
 import { failedEnd, model, runEnd, sessionId } from '../helpers/scripted-agent.ts'
 import {
   advance,
@@ -16,9 +17,9 @@ import {
   emit,
   events,
   failure,
-  newRun,
   newWorld,
   possible,
+  runFrom,
   start,
   type World,
 } from './run-lifecycle-scene.ts'
@@ -195,14 +196,14 @@ function effectOf<T extends Effect['type']>(effects: Effect[], type: T): Effect 
 const appendedBy = (effects: Effect[]) => effects.filter(isOf('append')).map(({ event }) => event)
 
 test('a start is recorded with its time and what the agent reports', () => {
-  const { run, effects } = transition(newRun('foreground'), emit(start, 7))
+  const { run, effects } = transition(runFrom('foreground'), emit(start, 7))
   const patch = { status: 'running', startedAtMs: 7, sessionId, model, cwd: '/real' }
   assert.deepEqual(effectOf(effects, 'update').patch, patch)
   assert.partialDeepStrictEqual(run.record, patch)
 })
 
 test('a conversation that came with the request has no session: neither its record nor the facts about sessions have one', () => {
-  const { run } = transition({ ...newRun('foreground'), hasSession: false }, emit(start))
+  const { run } = transition(newRun(runRecord('run_1'), 'unsaved', { kind: 'history', messages: [] }), emit(start))
   assert.equal(run.record.sessionId, null)
   const { effects } = feed(run, 'run-end', 'returns')
   assert.equal(effects.some(isOf('record-session')), false)
@@ -210,7 +211,7 @@ test('a conversation that came with the request has no session: neither its reco
 
 test('each approval that a run waits for is in its record', () => {
   const idsOf = (...names: EventName[]) =>
-    feed(newRun('foreground'), 'run-start', ...names).run.record.pending.map(
+    feed(runFrom('foreground'), 'run-start', ...names).run.record.pending.map(
       (each) => (each as { requestId: string }).requestId,
     )
   assert.deepEqual(idsOf('ask 1', 'ask 2'), ['ask_1', 'ask_2'])
@@ -219,7 +220,7 @@ test('each approval that a run waits for is in its record', () => {
 })
 
 test("the agent's own end is recorded and reported, with the facts about the session", () => {
-  const { run } = transition(newRun('foreground', { owner: 'key_1', createdAtMs: 1 }), emit(start))
+  const { run } = transition(runFrom('foreground', { owner: 'key_1', createdAtMs: 1 }), emit(start))
   const { effects } = feed(run, 'ask 1', 'run-end', 'returns')
   const end = runEnd()
   assert.deepEqual(effectOf(effects, 'update').patch, {
@@ -235,7 +236,7 @@ test("the agent's own end is recorded and reported, with the facts about the ses
 })
 
 test('a run whose agent throws has an end of its own; what is reported is the error', () => {
-  const { run, effects } = feed(newRun('foreground'), 'run-start', 'throws')
+  const { run, effects } = feed(runFrom('foreground'), 'run-start', 'throws')
   const [end, ...others] = appendedBy(effects)
   assert.ok(end?.type === 'run-end' && others.length === 0)
   assert.deepEqual([end.sessionId, end.model, end.error?.code], [sessionId, model, failure.code])
@@ -244,15 +245,15 @@ test('a run whose agent throws has an end of its own; what is reported is the er
 })
 
 test('a run whose agent returns without an end was interrupted', () => {
-  const { effects } = feed(newRun('foreground'), 'run-start', 'returns')
+  const { effects } = feed(runFrom('foreground'), 'run-start', 'returns')
   assert.equal(effectOf(effects, 'update').patch.end?.error?.code, 'interrupted')
   assert.deepEqual(effectOf(effects, 'close'), { type: 'close', refusal: null, end: null, error: null })
-  const refused = feed(newRun('foreground'), 'returns')
+  const refused = feed(runFrom('foreground'), 'returns')
   assert.equal(effectOf(refused.effects, 'close').refusal?.code, 'interrupted')
 })
 
 test('a stored run that never started has a start, too, with what is known', () => {
-  const { effects } = feed(newRun('foreground', { sessionId: 'session_1' }), 'due', 'stored', 'throws')
+  const { effects } = feed(runFrom('foreground', { sessionId: 'session_1' }), 'due', 'stored', 'throws')
   const [first, end] = appendedBy(effects)
   assert.deepEqual(first, { type: 'run-start', runId: 'run_1', sessionId: 'session_1', model: '' })
   assert.ok(end?.type === 'run-end')
@@ -268,10 +269,10 @@ for (const [code, status] of [
   const throwing = { type: 'finished', error, atMs: 5 } as const
 
   test(`a run that ends with ${code} is ${status}, whether it was refused or had started`, () => {
-    const refused = transition(newRun('background'), throwing)
+    const refused = transition(runFrom('background'), throwing)
     assert.partialDeepStrictEqual(refused.run.record, { status, endedAtMs: 5, end: null })
     assert.equal(effectOf(refused.effects, 'reject').error, error)
-    const ended = transition(feed(newRun('background'), 'run-start').run, throwing)
+    const ended = transition(feed(runFrom('background'), 'run-start').run, throwing)
     assert.partialDeepStrictEqual(ended.run.record, { status, endedAtMs: 5 })
     assert.equal(ended.run.record.end?.outcome, status)
   })
@@ -279,7 +280,7 @@ for (const [code, status] of [
 
 test('a run that the next server will restart is left as it is when this one shuts down', () => {
   for (const names of [[], ['run-start'], ['run-start', 'ask 1']] satisfies EventName[][]) {
-    const { run } = feed(newRun('recovered', { restart: {} }), ...names)
+    const { run } = feed(runFrom('recovered', { restart: {} }), ...names)
     const thrown = transition(run, { type: 'finished', error: shuttingDown(), atMs: 9 })
     assert.deepEqual(thrown.run, { ...run, phase: { name: 'ended' } })
     assert.equal(appendedBy(thrown.effects).at(-1)?.type, 'run-end')
@@ -290,14 +291,14 @@ test('a run that the next server will restart is left as it is when this one shu
 })
 
 test('a run that restarts does so once', () => {
-  const { run, effects } = feed(newRun('recovered', { restart: {} }), 'restarting')
+  const { run, effects } = feed(runFrom('recovered', { restart: {} }), 'restarting')
   assert.deepEqual([effectOf(effects, 'update').patch, run.record.restart], [{ restart: null }, null])
   const { run: ended } = transition(run, { type: 'finished', error: shuttingDown(), atMs: 9 })
   assert.equal(ended.record.status, 'failed')
 })
 
 test('a background run that cannot be stored is stopped, and its client gets the error of the store', () => {
-  const { effects } = feed(newRun('background'), 'due', 'store fails')
+  const { effects } = feed(runFrom('background'), 'due', 'store fails')
   for (const type of ['abort', 'reject'] as const) assert.equal(effectOf(effects, type).error.message, 'disk full')
 })
 
@@ -365,7 +366,7 @@ test('whatever happens, the status matches the phase, and the store gets each ch
   whatever(({ beginning, world: { run }, effects }) => {
     const { phase, record } = run
     const patches = effects.filter(isOf('update')).map(({ patch }) => patch)
-    if (phase.name !== 'refused') assert.deepEqual(record, Object.assign(newRun(beginning).record, ...patches))
+    if (phase.name !== 'refused') assert.deepEqual(record, Object.assign(runFrom(beginning).record, ...patches))
     if (phase.name === 'refusing') assert.equal(record.status, 'queued')
     else if (isActive(phase) && phase.name !== 'ending') assert.equal(record.status, phase.name)
     else assert.equal(isFinal(record.status), phase.name !== 'ending')
@@ -390,7 +391,7 @@ test('in whatever order events arrive, possible or not, a run ends at most once'
   const names = fc.array(fc.constantFrom(...(Object.keys(events) as EventName[])), { maxLength: 30 })
   fc.assert(
     fc.property(aBeginning, names, (beginning, order) => {
-      let run = newRun(beginning)
+      let run = runFrom(beginning)
       const effects = order.flatMap((name) => {
         const next = transition(run, events[name])
         run = next.run
