@@ -160,13 +160,15 @@ export class ActiveRun {
   async #store(): Promise<boolean> {
     const { store, onWarning } = this.#dependencies
     const { record, requestSnapshot } = this
-    const failed = await store.createRun(record, null, requestSnapshot).then(
-      () => null,
-      (error: unknown) => ({ error }),
+    const answer = await store.createRun(record, null, requestSnapshot).then(
+      (): LifecycleEvent => ({ type: 'stored' }),
+      (error: unknown): LifecycleEvent => {
+        onWarning('a run could not be stored', { run_id: record.id, reason: String(error) })
+        return { type: 'unstored', error: toAppError(error) }
+      },
     )
-    if (failed !== null) onWarning('a run could not be stored', { run_id: record.id, reason: String(failed.error) })
-    this.#dispatch(failed === null ? { type: 'stored' } : { type: 'unstored', error: toAppError(failed.error) })
-    return failed === null
+    this.#dispatch(answer)
+    return answer.type === 'stored'
   }
 
   #recordSession(facts: SessionFacts): void {

@@ -1,5 +1,5 @@
 // Recovers the runs that a former server left unfinished: they get their stored end, fail, or restart. Running them is
-// in run-registry.ts.
+// in active-run.ts.
 import type { RunEnd } from './events.ts'
 import { closingEvents, endOf, endPatch, interrupted } from './run-lifecycle.ts'
 import type { RunInput } from './runs.ts'

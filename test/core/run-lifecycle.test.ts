@@ -248,8 +248,8 @@ test('a run whose agent returns without an end was interrupted', () => {
   const { effects } = feed(runFrom('foreground'), 'run-start', 'returns')
   assert.equal(effectOf(effects, 'update').patch.end?.error?.code, 'interrupted')
   assert.deepEqual(effectOf(effects, 'close'), { type: 'close', refusal: null, end: null, error: null })
-  const refused = feed(runFrom('foreground'), 'returns')
-  assert.equal(effectOf(refused.effects, 'close').refusal?.code, 'interrupted')
+  const refused = effectOf(feed(runFrom('foreground'), 'returns').effects, 'close')
+  assert.deepEqual([refused.refusal?.code, refused.end, refused.error], ['interrupted', null, null])
 })
 
 test('a stored run that never started has a start, too, with what is known', () => {
