@@ -100,7 +100,9 @@ test('a background run is refused, or accepted and stored, however late the refu
 })
 
 test('a run has its final status as soon as a follower has read its end', async (t) => {
-  const { runs } = await setUp(t, { script: goodRun(['a']) })
+  let nowMs = 0
+  // No two runs are created in the same millisecond: the list is in that order.
+  const { runs } = await setUp(t, { script: goodRun(['a']), now: () => ++nowMs })
   for (let count = 0; count < 20; count++) {
     const run = await runs.start(input())
     const events = await read(run.events)
