@@ -7,8 +7,8 @@ import type { RunPatch, RunRecord, SessionFacts } from './store.ts'
 
 /**
  * `queued`: accepted, not started. `ending`: the agent has emitted the end but is not done yet. `refusing`: it never
- * started, but its followers learn that only when it is known not to be in the store. `refused` and `ended`: its log
- * has ended. `error` is what the agent threw; null if it ended without an end.
+ * started, and its followers learn that when the store has answered. `refused`: nothing of it is left. `ended`: its log
+ * has ended. `error` is what the agent threw; null if it returned without an end.
  */
 export type Phase =
   | { name: 'queued' }
