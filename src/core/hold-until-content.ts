@@ -1,21 +1,17 @@
 // Holds back the start of a streamed run until it produces content: until then a failure can still be sent with its own
 // HTTP status.
-import { isContent, type RunEnd, type RunEvent } from './events.ts'
+import { isContent, type RunEvent } from './events.ts'
+import { type RunHandle, runFailure } from './runs.ts'
 
 /** How long the first byte of a stream may be held back, in milliseconds. */
 const statusHoldMs = 5_000
 
-/** Events that were held back, and the pending read of the next one, if any. */
-export type HeldEvents = { held: RunEvent[]; pending: Promise<IteratorResult<RunEvent>> | null }
-
 /**
- * Reads events up to the first with content, or as many as arrive within the time limit. If the run fails before that,
- * this closes the iterator and throws the error that `toFailure` returns.
+ * Resolves with the events of the run, once the first with content has arrived or the time limit has passed. A run that
+ * fails throws its error: here if it fails before that, otherwise in place of its end.
  */
-export async function holdUntilContent(
-  events: AsyncIterator<RunEvent>,
-  toFailure: (end: RunEnd) => Error,
-): Promise<HeldEvents> {
+export async function holdUntilContent(run: RunHandle): Promise<AsyncGenerator<RunEvent>> {
+  const events = unlessFailed(run)
   const held: RunEvent[] = []
   const { promise: tooLate, resolve } = Promise.withResolvers<null>()
   const timer = setTimeout(() => resolve(null), statusHoldMs)
@@ -23,30 +19,34 @@ export async function holdUntilContent(
     for (;;) {
       const pending = events.next()
       const result = await Promise.race([pending, tooLate])
-      if (result === null) return { held, pending }
-      if (result.done) return { held, pending: null }
-      const event = result.value
-      if (event.type === 'run-end' && event.outcome !== 'succeeded') throw toFailure(event)
-      held.push(event)
-      if (event.type === 'run-end' || isContent(event)) return { held, pending: null }
+      if (result === null) return withHeldEvents(held, events, pending)
+      if (result.done) return withHeldEvents(held, events)
+      held.push(result.value)
+      if (result.value.type === 'run-end' || isContent(result.value)) return withHeldEvents(held, events)
     }
-  } catch (error) {
-    await events.return?.()
-    throw error
   } finally {
     clearTimeout(timer)
   }
 }
 
-/** The events that were held back, then each event as it arrives. */
-export async function* withHeldEvents(
-  { held, pending }: HeldEvents,
-  events: AsyncIterator<RunEvent>,
+async function* unlessFailed({ id, events }: RunHandle): AsyncGenerator<RunEvent> {
+  for await (const event of events) {
+    if (event.type === 'run-end' && event.outcome !== 'succeeded') throw runFailure(event, id)
+    yield event
+  }
+}
+
+async function* withHeldEvents(
+  held: readonly RunEvent[],
+  events: AsyncGenerator<RunEvent>,
+  pending: Promise<IteratorResult<RunEvent>> | null = null,
 ): AsyncGenerator<RunEvent> {
-  yield* held
-  for (let next = pending; ; next = null) {
-    const { done, value } = await (next ?? events.next())
-    if (done) return
-    yield value
+  try {
+    yield* held
+    const next = await pending
+    if (next?.done === false) yield next.value
+    yield* events
+  } finally {
+    await events.return(undefined)
   }
 }

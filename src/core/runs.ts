@@ -83,12 +83,13 @@ export type RunsDependencies = {
   onWarning?: (message: string, facts: Record<string, unknown>) => void
 }
 
-/** The error for a run that did not succeed. It contains the run's id: the run had started. */
+/** The error for a run that did not succeed, with what is known of the run. It has started, so it may have cost money. */
 export function runFailure(end: RunEnd, runId: string): AppError {
   const { code, message, details } = end.error ?? {
     code: 'cancelled' as const,
     message: 'The run was cancelled.',
     details: {},
   }
-  return new AppError(code, message, { ...details, runId })
+  const session = end.sessionId === '' ? {} : { sessionId: end.sessionId }
+  return new AppError(code, message, { ...details, ...session, costUsd: end.costUsd, runId })
 }

@@ -5,13 +5,22 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Idempotency, RunHandle, RunInput, Runs } from '../core/runs.ts'
 import { AppError, invalidField } from '../errors.ts'
 
-export async function startRun(runs: Runs, input: RunInput, request: FastifyRequest): Promise<RunHandle> {
-  const { caller } = request
+/** The run is named in the answer's headers. If the client disconnects, it is cancelled, unless it is a background run. */
+export async function startRun(
+  runs: Runs,
+  input: RunInput,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<RunHandle> {
+  const { caller, trace } = request
   await caller.requireBudget()
-  const { trace } = request
   const owner = caller.key?.id ?? null
   const traced = trace === null ? {} : { traceparent: trace.traceparent }
-  return runs.start({ ...input, ...traced, owner, idempotency: readIdempotency(request) })
+  const run = await runs.start({ ...input, ...traced, owner, idempotency: readIdempotency(request) })
+  reply.header('x-run-id', run.id)
+  if (run.isReplay) reply.header('idempotent-replayed', 'true')
+  if (!input.background) cancelOnDisconnect(run, request, reply)
+  return run
 }
 
 const keyPattern = /^[\x21-\x7e]{1,255}$/
@@ -27,15 +36,7 @@ export function readIdempotency(request: FastifyRequest): Idempotency | null {
   return { key, bodyHash: createHash('sha256').update(requested).digest('base64url') }
 }
 
-/** Puts the run's id into the answer's headers. */
-export function nameRun({ id, isReplay }: RunHandle, reply: FastifyReply): void {
-  reply.header('x-run-id', id)
-  if (isReplay) reply.header('idempotent-replayed', 'true')
-}
-
-/** Names the run in the answer's headers, and cancels it if the client disconnects before the answer is complete. */
-export function cancelOnDisconnect(run: RunHandle, request: FastifyRequest, reply: FastifyReply): void {
-  nameRun(run, reply)
+function cancelOnDisconnect(run: RunHandle, request: FastifyRequest, reply: FastifyReply): void {
   const cancel = () => {
     if (!reply.raw.writableFinished) run.cancel(new AppError('cancelled', 'The client disconnected.'))
   }

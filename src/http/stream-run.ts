@@ -2,15 +2,16 @@
 // contain.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { RunEnd, RunEvent } from '../core/events.ts'
-import { holdUntilContent, withHeldEvents } from '../core/hold-until-content.ts'
+import { holdUntilContent } from '../core/hold-until-content.ts'
 import { type RunHandle, type Runs, runFailure } from '../core/runs.ts'
+import type { StoredEvent } from '../core/store.ts'
 import type { AppError } from '../errors.ts'
-import type { ReaderLimits } from './reader-limits.ts'
+import type { ReaderLimits, Reading } from './reader-limits.ts'
 import { toRequestError } from './request-errors.ts'
 import { type Frame, openSse } from './sse.ts'
 
 /** Passes each event of the run to `accept` and returns its end. Throws if the run did not succeed. */
-export async function collectRun(run: RunHandle, accept: (event: RunEvent) => void): Promise<RunEnd> {
+export async function collectRun(run: RunHandle, accept: (event: RunEvent) => void = () => {}): Promise<RunEnd> {
   let end: RunEnd | null = null
   for await (const event of run.events) {
     accept(event)
@@ -21,7 +22,7 @@ export async function collectRun(run: RunHandle, accept: (event: RunEvent) => vo
   return end
 }
 
-/** How a surface encodes a run as a stream. `toFrames` receives the end only if the run succeeded. */
+/** How a surface encodes a run as a stream. */
 export type StreamEncoder = {
   toFrames(event: RunEvent): Frame[]
   toErrorFrames(error: AppError): Frame[]
@@ -29,61 +30,71 @@ export type StreamEncoder = {
   heartbeat?: Frame
 }
 
-/** Throws if the run fails before it produces content, so that the answer has a real HTTP status. */
+/**
+ * The encoder receives the end only if the run succeeded, otherwise its error. Throws if the run fails before it
+ * produces content, so that the answer has a real HTTP status.
+ */
 export async function streamRun(
   run: RunHandle,
-  { toFrames, toErrorFrames, heartbeat }: StreamEncoder,
+  encoder: StreamEncoder,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const events = run.events[Symbol.asyncIterator]()
-  const early = await holdUntilContent(events, (end) => runFailure(end, run.id))
-  reply.hijack()
-  const stream = openSse(reply.raw, { headers: reply.getHeaders(), ...(heartbeat ? { heartbeat } : {}) })
-  try {
-    for await (const event of withHeldEvents(early, events)) {
-      if (event.type === 'run-end' && event.outcome !== 'succeeded') throw runFailure(event, run.id)
-      const frames = toFrames(event)
-      if (frames.length > 0 && !(await stream.write(frames))) break
-    }
-  } catch (thrown) {
-    await stream.write(toErrorFrames(toRequestError(thrown, request)))
-  } finally {
-    await events.return?.()
-    stream.end()
-  }
-  return reply
+  return writeStream(await holdUntilContent(run), encoder, request, reply)
 }
 
 export type FollowTarget = { runs: Runs; readers: ReaderLimits; id: string }
 
 /**
- * `toFrames` receives all events, also the end of a run that did not succeed. Throws `rate_limited` if there are too
+ * The encoder receives all events, also the end of a run that did not succeed. Throws `rate_limited` if there are too
  * many readers.
  */
 export async function followRun(
   { runs, readers, id }: FollowTarget,
-  { toFrames, toErrorFrames, heartbeat }: StreamEncoder,
+  encoder: StreamEncoder,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const { revoked, leave } = readers.enter(id, request.caller.key?.id ?? null)
+  const reading = readers.enter(id, request.caller.key?.id ?? null)
   reply.header('x-run-id', id)
-  reply.hijack()
-  const stream = openSse(reply.raw, { headers: reply.getHeaders(), ...(heartbeat ? { heartbeat } : {}) })
   const gone = new Promise<null>((resolve) => reply.raw.once('close', () => resolve(null)))
-  const stored = runs.follow(id, 0)[Symbol.asyncIterator]()
+  return writeStream(readEvents(runs.follow(id, 0), gone, reading), encoder, request, reply)
+}
+
+async function* readEvents(
+  stored: AsyncIterable<StoredEvent>,
+  gone: Promise<null>,
+  { revoked, leave }: Reading,
+): AsyncGenerator<RunEvent> {
+  const events = stored[Symbol.asyncIterator]()
   try {
     for (;;) {
-      const next = await Promise.race([stored.next(), gone, revoked])
-      if (next === null || next.done) break
-      const frames = toFrames(next.value.event)
+      const next = await Promise.race([events.next(), gone, revoked])
+      if (next === null || next.done) return
+      yield next.value.event
+    }
+  } finally {
+    leave()
+  }
+}
+
+async function writeStream(
+  events: AsyncIterable<RunEvent>,
+  encoder: StreamEncoder,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { heartbeat } = encoder
+  reply.hijack()
+  const stream = openSse(reply.raw, { headers: reply.getHeaders(), ...(heartbeat ? { heartbeat } : {}) })
+  try {
+    for await (const event of events) {
+      const frames = encoder.toFrames(event)
       if (frames.length > 0 && !(await stream.write(frames))) break
     }
   } catch (thrown) {
-    await stream.write(toErrorFrames(toRequestError(thrown, request)))
+    await stream.write(encoder.toErrorFrames(toRequestError(thrown, request)))
   } finally {
-    leave()
     stream.end()
   }
   return reply

@@ -14,7 +14,7 @@ import { toRequestError } from '../../http/request-errors.ts'
 import type { SendError } from '../../http/requested-surface.ts'
 import { prefixes, routesNeed, spellings } from '../../http/route-options.ts'
 import type { Frame } from '../../http/sse.ts'
-import { cancelOnDisconnect, startRun } from '../../http/start-run.ts'
+import { startRun } from '../../http/start-run.ts'
 import { collectRun, streamRun } from '../../http/stream-run.ts'
 import { parseBody } from '../../http/validate.ts'
 import { anthropicHeaders, anthropicStatus, toErrorBody } from './errors.ts'
@@ -105,8 +105,7 @@ async function messages(options: AnthropicOptions, request: FastifyRequest, repl
   const body = parseBody(MessagesRequest, request.body)
   const message = await prepare(options, body, request)
   reportIgnoredFields(reply, message.ignored)
-  const run = await startRun(options.runs, { ...message.run, timeoutMs: options.requestTimeoutMs }, request)
-  cancelOnDisconnect(run, request, reply)
+  const run = await startRun(options.runs, { ...message.run, timeoutMs: options.requestTimeoutMs }, request, reply)
   const id = `msg_${run.id.replace(/^run_/, '')}`
   if (!body.stream) return answerWhole(run, message, id, reply)
   const events = new MessageEvents(message.plan, id)

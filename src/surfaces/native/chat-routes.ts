@@ -3,19 +3,16 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Caller } from '../../auth/authenticate.ts'
 import { checkAnswerSchema } from '../../compat/json-schema-checks.ts'
 import type { PermissionMode } from '../../core/agent.ts'
-import type { RunEnd } from '../../core/events.ts'
-import { holdUntilContent, withHeldEvents } from '../../core/hold-until-content.ts'
 import type { RunHandle, RunInput, Runs } from '../../core/runs.ts'
 import { AppError, invalidField } from '../../errors.ts'
-import { toRequestError } from '../../http/request-errors.ts'
-import { openSse } from '../../http/sse.ts'
-import { cancelOnDisconnect, nameRun, startRun } from '../../http/start-run.ts'
+import { startRun } from '../../http/start-run.ts'
+import { collectRun, streamRun } from '../../http/stream-run.ts'
 import { parseBody } from '../../http/validate.ts'
 import { resolveFolder } from '../../platform/allowed-folders.ts'
 import { NativeEvents } from './events.ts'
 import { toRunReply } from './run-reply.ts'
 import { ChatRequest } from './schemas.ts'
-import { type Checked, toError, toErrorBody, toReply, toRunRequest } from './translate.ts'
+import { type Checked, toReply, toRunRequest } from './translate.ts'
 
 export type ChatOptions = {
   runs: Runs
@@ -33,19 +30,13 @@ export function registerChat(app: FastifyInstance, options: ChatOptions): void {
 
 async function chat(options: ChatOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const body = parseBody(ChatRequest, request.body)
-  const run = await start(options, body, request, false)
+  const run = await start(options, body, { streaming: false, request, reply })
   if (body.background) return replyAccepted(options, run, reply)
-  cancelOnDisconnect(run, request, reply)
-  let end: RunEnd | null = null
-  for await (const event of run.events) if (event.type === 'run-end') end = event
-  if (end === null) throw new Error('the run ended without a run-end event')
-  if (end.outcome !== 'succeeded') throw toError(end, run.id)
-  return reply.send(toReply(end, run.id))
+  return reply.send(toReply(await collectRun(run), run.id))
 }
 
 /** Answers 202: a background run is already stored on disk. */
 async function replyAccepted({ runs }: ChatOptions, run: RunHandle, reply: FastifyReply): Promise<unknown> {
-  nameRun(run, reply)
   reply.header('location', `/v1/runs/${run.id}`)
   const record = await runs.get(run.id)
   if (record === null) throw new Error('an accepted run is missing from the store')
@@ -54,36 +45,18 @@ async function replyAccepted({ runs }: ChatOptions, run: RunHandle, reply: Fasti
 
 async function chatStream(options: ChatOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const body = parseBody(ChatRequest, request.body)
-  const run = await start(options, body, request, true)
-  if (body.background) nameRun(run, reply)
-  else cancelOnDisconnect(run, request, reply)
-  const events = run.events[Symbol.asyncIterator]()
-  const early = await holdUntilContent(events, (end) => toError(end, run.id))
-  reply.hijack()
-  const stream = openSse(reply.raw, { headers: reply.getHeaders() })
+  const run = await start(options, body, { streaming: true, request, reply })
   const native = new NativeEvents({ runId: run.id, requestId: request.id, isFull: body.events === 'full' })
-  try {
-    for await (const event of withHeldEvents(early, events)) {
-      const frames = native.encode(event)
-      if (frames.length > 0 && !(await stream.write(frames))) break
-    }
-  } catch (thrown) {
-    await stream.write(
-      native.toFrames([{ type: 'error', ...toErrorBody(toRequestError(thrown, request), request.id) }]),
-    )
-  } finally {
-    await events.return?.()
-    stream.end()
-  }
-  return reply
+  return streamRun(run, native, request, reply)
 }
+
+type Exchange = { streaming: boolean; request: FastifyRequest; reply: FastifyReply }
 
 /** Checks the body and starts its run. */
 async function start(
   options: ChatOptions,
   body: ChatRequest,
-  request: FastifyRequest,
-  streaming: boolean,
+  { streaming, request, reply }: Exchange,
 ): Promise<RunHandle> {
   const timeoutMs = checkTimeout(body, options)
   if (body.fork && !body.session_id) throw invalidField('fork', 'requires a session_id to copy')
@@ -97,7 +70,7 @@ async function start(
     background: body.background === true,
     onCrash: body.on_crash ?? 'fail',
   }
-  return startRun(options.runs, input, request)
+  return startRun(options.runs, input, request, reply)
 }
 
 async function checkRequest(

@@ -1,9 +1,12 @@
 // Turns a run's events into the events of the native stream, numbered from 1. The same run always produces the same
 // numbers, so a reader can reconnect and continue after any event. Pure.
 import type { ApprovalRequest, RunEvent } from '../../core/events.ts'
+import { runFailure } from '../../core/runs.ts'
+import type { AppError } from '../../errors.ts'
 import type { Frame } from '../../http/sse.ts'
+import type { StreamEncoder } from '../../http/stream-run.ts'
 import type { ChatEvent } from './schemas.ts'
-import { toError, toErrorBody, toReply } from './translate.ts'
+import { toErrorBody, toReply } from './translate.ts'
 
 export type EventView = {
   runId: string
@@ -12,7 +15,7 @@ export type EventView = {
   isFull: boolean
 }
 
-export class NativeEvents {
+export class NativeEvents implements StreamEncoder {
   readonly #view: EventView
   #id = 0
   /** Tool calls whose input is still arriving, by the index of their block. */
@@ -22,12 +25,15 @@ export class NativeEvents {
     this.#view = view
   }
 
-  encode(event: RunEvent): Frame[] {
-    return this.toFrames(this.#toEvents(event))
+  toFrames(event: RunEvent): Frame[] {
+    return this.#number(this.#toEvents(event))
   }
 
-  /** Gives each event the next number. */
-  toFrames(events: readonly ChatEvent[]): Frame[] {
+  toErrorFrames(error: AppError): Frame[] {
+    return this.#number([this.#error(error)])
+  }
+
+  #number(events: readonly ChatEvent[]): Frame[] {
     return events.map((event) => ({ id: ++this.#id, data: JSON.stringify(event) }))
   }
 
@@ -47,9 +53,12 @@ export class NativeEvents {
   }
 
   #end(end: Extract<RunEvent, { type: 'run-end' }>): ChatEvent {
-    const { runId, requestId } = this.#view
-    if (end.outcome === 'succeeded') return { type: 'done', ...toReply(end, runId) }
-    return { type: 'error', ...toErrorBody(toError(end, runId), requestId) }
+    const { runId } = this.#view
+    return end.outcome === 'succeeded' ? { type: 'done', ...toReply(end, runId) } : this.#error(runFailure(end, runId))
+  }
+
+  #error(error: AppError): ChatEvent {
+    return { type: 'error', ...toErrorBody(error, this.#view.requestId) }
   }
 
   #toFullEvents(event: RunEvent): ChatEvent[] {

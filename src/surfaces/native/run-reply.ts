@@ -1,9 +1,10 @@
 // Builds the native API's answers for a stored run and for usage sums. Pure.
 import type { ApprovalRequest } from '../../core/events.ts'
+import { runFailure } from '../../core/runs.ts'
 import type { RunRecord, UsageSum } from '../../core/store.ts'
 import { toApprovalEvent } from './events.ts'
 import type { RunReply, UsageReply } from './run-schemas.ts'
-import { toError, toErrorBody } from './translate.ts'
+import { toErrorBody } from './translate.ts'
 
 const timeOf = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
 
@@ -35,7 +36,7 @@ export function toRunReply(record: RunRecord): RunReply {
 
 function errorOf({ id, end }: RunRecord): RunReply['error'] {
   if (end === null || end.outcome === 'succeeded') return null
-  const { request_id: _, ...body } = toErrorBody(toError(end, id), '')
+  const { request_id: _, ...body } = toErrorBody(runFailure(end, id), '')
   return body
 }
 

@@ -11,7 +11,6 @@ import { parseBody, parseQuery } from '../../http/validate.ts'
 import { NativeEvents } from './events.ts'
 import { toRunReply, toUsageReply } from './run-reply.ts'
 import { EventsQuery, PermissionAnswer, QuestionAnswer, RunParams, RunsQuery, UsageQuery } from './run-schemas.ts'
-import { toErrorBody } from './translate.ts'
 
 export type RunOptions = { runs: Runs; readers: ReaderLimits; store: Pick<Store, 'usage'>; now(): number }
 
@@ -140,8 +139,8 @@ async function follow(
   return followRun(
     { runs, readers, id },
     {
-      toFrames: (event) => native.encode(event).filter((frame) => (frame.id ?? 0) > after),
-      toErrorFrames: (error) => native.toFrames([{ type: 'error', ...toErrorBody(error, request.id) }]),
+      toFrames: (event) => native.toFrames(event).filter((frame) => (frame.id ?? 0) > after),
+      toErrorFrames: (error) => native.toErrorFrames(error),
     },
     request,
     reply,

@@ -1,8 +1,8 @@
-// Translates the native surface both ways: bodies into run requests, ended runs into replies and errors. Pure
+// Translates the native surface both ways: bodies into run requests, ended runs into replies, errors into bodies. Pure
 // functions.
 import type { PermissionMode, RunOptions, RunRequest, SessionChoice } from '../../core/agent.ts'
 import type { RunEnd } from '../../core/events.ts'
-import { AppError, type ErrorDetails } from '../../errors.ts'
+import type { AppError, ErrorDetails } from '../../errors.ts'
 import type { ChatReply, ChatRequest, ErrorBody } from './schemas.ts'
 
 /** The parts of a body that the route has checked beyond its schema. */
@@ -73,17 +73,6 @@ export function toReply(end: RunEnd, runId: string): ChatReply {
       tool_input: input,
     })),
   }
-}
-
-/** The error of a run that did not succeed, with the known facts of the run. */
-export function toError(end: RunEnd, runId: string): AppError {
-  const { code, message, details } = end.error ?? {
-    code: 'cancelled' as const,
-    message: 'The run was cancelled.',
-    details: {},
-  }
-  const session = end.sessionId === '' ? {} : { sessionId: end.sessionId }
-  return new AppError(code, message, { ...details, ...session, costUsd: end.costUsd, runId })
 }
 
 const snakeCase = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)

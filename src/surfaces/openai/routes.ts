@@ -14,7 +14,7 @@ import { toRequestError } from '../../http/request-errors.ts'
 import type { SendError } from '../../http/requested-surface.ts'
 import { prefixes, routesNeed, spellings } from '../../http/route-options.ts'
 import type { Frame } from '../../http/sse.ts'
-import { cancelOnDisconnect, startRun } from '../../http/start-run.ts'
+import { startRun } from '../../http/start-run.ts'
 import { collectRun, streamRun } from '../../http/stream-run.ts'
 import { parseBody } from '../../http/validate.ts'
 import { ChatAnswer, ChatChunks, type ReplyIds } from './chat/reply.ts'
@@ -101,8 +101,7 @@ async function chatCompletions(options: OpenaiOptions, request: FastifyRequest, 
   await checkAnswerSchema(chat.run.options.jsonSchema, 'response_format.json_schema.schema')
   await checkToolSchemas(chat.tools)
   reportIgnoredFields(reply, chat.ignored)
-  const run = await startRun(options.runs, { ...chat.run, timeoutMs: options.requestTimeoutMs }, request)
-  cancelOnDisconnect(run, request, reply)
+  const run = await startRun(options.runs, { ...chat.run, timeoutMs: options.requestTimeoutMs }, request, reply)
   const ids = { id: `chatcmpl-${run.id.replace(/^run_/, '')}`, created: Math.floor(run.createdAtMs / 1000) }
   if (!body.stream) return answerWhole(run, chat, ids, reply)
   const chunks = new ChatChunks(chat.plan, ids)

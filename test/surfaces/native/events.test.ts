@@ -15,7 +15,7 @@ type Numbered = { id: number | undefined; event: ChatEvent }
 function encodeAll(events: readonly RunEvent[], isFull: boolean): Numbered[] {
   const native = new NativeEvents({ runId, requestId: 'req_1', isFull })
   return events
-    .flatMap((event) => native.encode(event))
+    .flatMap((event) => native.toFrames(event))
     .map(({ id, data }) => {
       const event = JSON.parse(data) as ChatEvent
       assert.deepEqual(eventSchemas[event.type].parse(event), event)

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { noOptions } from '../../../src/core/agent.ts'
 import type { RunEvent } from '../../../src/core/events.ts'
+import { runFailure } from '../../../src/core/runs.ts'
 import { AppError, type ErrorDetails, errorCodes } from '../../../src/errors.ts'
 import { NativeEvents } from '../../../src/surfaces/native/events.ts'
 import { ChatEvent, ChatReply, ChatRequest, ErrorBody } from '../../../src/surfaces/native/schemas.ts'
-import { toError, toErrorBody, toReply, toRunRequest } from '../../../src/surfaces/native/translate.ts'
+import { toErrorBody, toReply, toRunRequest } from '../../../src/surfaces/native/translate.ts'
 import { failedEnd, model, runEnd, sessionId } from '../../helpers/scripted-agent.ts'
 
 const unchecked = { permissionMode: null, cwd: null, addDirs: null, roots: null }
@@ -187,7 +188,7 @@ for (const [event, expected] of events) {
   const outcome = event.type === 'run-end' ? ` of a run that ${event.outcome}` : ''
   test(`${event.type}${outcome} becomes ${expected.length === 0 ? 'nothing' : 'one event'} of the stream`, () => {
     const native = new NativeEvents({ runId: 'run_1', requestId: 'req_1', isFull: false })
-    const sent: object[] = native.encode(event).map(({ data }) => JSON.parse(data))
+    const sent: object[] = native.toFrames(event).map(({ data }) => JSON.parse(data))
     assert.deepEqual(sent, expected)
     assert.deepEqual(
       sent.map((each) => ChatEvent.parse(each)),
@@ -202,14 +203,14 @@ test('a cancelled run becomes an error, with or without a reason', () => {
     [failedEnd(reason), 'The client disconnected.'],
     [runEnd({ outcome: 'cancelled' }), 'The run was cancelled.'],
   ] as const) {
-    const error = toError(each, 'run_1')
+    const error = runFailure(each, 'run_1')
     assert.deepEqual([error.code, error.status, error.message], ['cancelled', 499, message])
     assert.deepEqual(error.details, { sessionId, costUsd: 0.01, runId: 'run_1' })
   }
 })
 
 test('a run without a session has no session_id in its error', () => {
-  const error = toError(
+  const error = runFailure(
     failedEnd(new AppError('timeout', 'Request timed out'), { sessionId: '', costUsd: null }),
     'run_1',
   )

@@ -10,7 +10,7 @@ import { AppError, invalidField } from '../../../errors.ts'
 import { nameIgnoredFields, reportIgnoredFields } from '../../../http/ignored-fields.ts'
 import { allowEmptyBodies, spellings } from '../../../http/route-options.ts'
 import type { Frame } from '../../../http/sse.ts'
-import { cancelOnDisconnect, nameRun, startRun } from '../../../http/start-run.ts'
+import { startRun } from '../../../http/start-run.ts'
 import { collectRun, followRun, streamRun } from '../../../http/stream-run.ts'
 import { parseBody, parseQuery } from '../../../http/validate.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
@@ -78,9 +78,8 @@ async function create(options: OpenaiOptions, request: FastifyRequest, reply: Fa
   const { run: input, plan, items } = response
   // The input is stored as items with resolved references, next to the body.
   const requestSnapshot = isStored(body) ? { ...plan.request, body: { ...body, input: null }, items } : null
-  const run = await startRun(options.runs, { ...input, requestSnapshot, timeoutMs: options.requestTimeoutMs }, request)
-  if (body.background) nameRun(run, reply)
-  else cancelOnDisconnect(run, request, reply)
+  const { requestTimeoutMs: timeoutMs } = options
+  const run = await startRun(options.runs, { ...input, requestSnapshot, timeoutMs }, request, reply)
   if (!body.stream && body.background) return answerAccepted(options, run, plan, request)
   if (!body.stream) return answerWhole(run, response, reply)
   const events = new ResponseEvents(plan, factsOf(run))
