@@ -1,27 +1,31 @@
-// Content blocks for the base64 images and documents in a request. The media type is detected from the first bytes,
-// because programs often send a wrong one, which the model's API would reject.
+// The media types of base64 data, and content blocks for the images and documents in a request. The type is detected
+// from the first bytes, because programs often send a wrong one, which the model's API would reject.
 
 import type { DocumentBlock, ImageBlock } from '../core/content.ts'
 import { invalidField } from '../errors.ts'
 
-/** The first bytes of each image type, in base64. */
-const imageSignatures: [RegExp, string][] = [
+/** The first bytes of each type, in base64. */
+const signatures: [RegExp, string][] = [
   [/^iVBORw0KGgo/, 'image/png'],
   [/^\/9j\//, 'image/jpeg'],
   [/^R0lGOD/, 'image/gif'],
   // Other RIFF files, such as sounds, differ only from the eighth byte on.
   [/^UklGR.{6}XRUJQ/, 'image/webp'],
+  [/^JVBERi/, 'application/pdf'],
 ]
-const pdfSignature = /^JVBERi/
 const base64 = /^[A-Za-z0-9+/\r\n]+(?:=[\r\n]*){0,2}$/
 
 export const isBase64 = (data: string) => base64.test(data)
-export const isPdf = (data: string) => pdfSignature.test(data)
+export const isPdf = (data: string) => mediaTypeOf(data) === 'application/pdf'
+
+/** Null if it is none that the model accepts. */
+export const mediaTypeOf = (data: string): string | null =>
+  signatures.find(([signature]) => signature.test(data))?.[1] ?? null
 
 /** Throws `invalid_request` if the data is not an image type that the model accepts. */
 export function imageBlock(data: string, param: string): ImageBlock {
-  const mediaType = imageSignatures.find(([signature]) => signature.test(data))?.[1]
-  if (mediaType === undefined)
+  const mediaType = mediaTypeOf(data)
+  if (!mediaType?.startsWith('image/'))
     throw invalidField(param, 'must be an image: PNG, JPEG, GIF or WebP', 'unsupported_value')
   return { type: 'image', source: { type: 'base64', media_type: mediaType, data } }
 }

@@ -1,6 +1,7 @@
 // The schemas of the native API's bodies: one declaration each for validation and types. Error messages complete a
 // sentence that starts with the field's name (http/validate.ts).
 import { z } from 'zod'
+import { mediaTypeOf } from '../../compat/media-blocks.ts'
 
 const must = (what: string) => ({ error: `must be ${what}` })
 const text = z.string(must('a string'))
@@ -15,15 +16,6 @@ const base64 = text
   .min(1, must('base64 data'))
   .regex(/^[A-Za-z0-9+/\r\n]+(?:=[\r\n]*){0,2}$/, must('base64 data, without a data: prefix'))
 
-/** The first bytes of these file types, in base64. A file that starts differently would later be dropped silently. */
-const signatures: Record<string, RegExp> = {
-  'image/png': /^iVBORw0KGgo/,
-  'image/jpeg': /^\/9j\//,
-  'image/gif': /^R0lGOD/,
-  'image/webp': /^UklGR/,
-  'application/pdf': /^JVBERi/,
-}
-
 const base64Source = (...mediaTypes: [string, ...string[]]) =>
   z
     .strictObject({
@@ -31,7 +23,8 @@ const base64Source = (...mediaTypes: [string, ...string[]]) =>
       media_type: z.enum(mediaTypes, must(`one of ${mediaTypes.join(', ')}`)),
       data: base64,
     })
-    .refine(({ media_type, data }) => signatures[media_type]?.test(data), {
+    // A file that starts differently would later be dropped silently.
+    .refine(({ media_type, data }) => mediaTypeOf(data) === media_type, {
       path: ['data'],
       error: 'does not match media_type',
     })

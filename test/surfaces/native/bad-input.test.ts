@@ -230,6 +230,12 @@ const badPrompts: [what: string, prompt: unknown, field: string, error?: string 
   ['a JPEG declared as PNG', image(base64('image/png', '/9j/4AAQSkZJRg==')), 'prompt[0].source.data', /media_type/],
   ['a PNG declared as GIF', image(base64('image/gif', png)), 'prompt[0].source.data', /media_type/],
   ['a PNG declared as WebP', image(base64('image/webp', png)), 'prompt[0].source.data', /media_type/],
+  [
+    'a sound declared as WebP',
+    image(base64('image/webp', 'UklGRiQAAABXQVZFZm10IA==')),
+    'prompt[0].source.data',
+    /source\.data does not match media_type$/,
+  ],
   ['an image with an unknown field', image({ ...base64('image/png', png), url: 'http://x' }), 'prompt[0].source.url'],
   ['a PNG declared as PDF', document(base64('application/pdf', png)), 'prompt[0].source.data', /media_type/],
   ['a document at a URL', document({ type: 'url', url: 'http://127.0.0.1/' }), 'prompt[0].source.type'],

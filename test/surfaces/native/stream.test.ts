@@ -11,6 +11,7 @@ import { json, text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import type { RunEvent } from '../../../src/core/events.ts'
 import { AppError, type ErrorCode, type ErrorDetails, errorCodes } from '../../../src/errors.ts'
+import type { App } from '../../../src/http/app.ts'
 import { encodeFrame, type Frame, openSse, type SseOptions, type SseStream } from '../../../src/http/sse.ts'
 import { openSqliteStore } from '../../../src/store/sqlite.ts'
 import { ChatEvent, ErrorBody } from '../../../src/surfaces/native/schemas.ts'
@@ -195,12 +196,15 @@ for (const [what, cut] of [
   ['an agent that throws', null],
 ] as const) {
   test(`after the first text, ${what} leads to an error event instead of done`, async (t) => {
-    const { url } = await listen(t, async function* () {
+    const agent = new ScriptedAgent(async function* () {
       yield runStart()
       yield* textBlock(0, ['A sentence that looks complete.'])
       if (cut === null) throw new Error('secret')
       yield* cut
     })
+    const requests: { errorCode: string | null }[] = []
+    const prepare = (app: App) => void app.addHook('onRequest', async (request) => void requests.push(request))
+    const { url } = await listenApp(t, { agent, prepare })
     const answer = await send(url)
     assert.equal(answer.statusCode, 200)
     const events = await readEvents(answer)
@@ -211,6 +215,10 @@ for (const [what, cut] of [
     const { type: _, ...last } = events.at(-1) ?? { type: null }
     const body = ErrorBody.parse(last)
     assert.equal(body.code, cut === null ? 'internal' : 'claude_failed')
+    assert.deepEqual(
+      requests.map(({ errorCode }) => errorCode),
+      [body.code],
+    )
     assert.equal(body.request_id, answer.headers['x-request-id'])
     assert.doesNotMatch(JSON.stringify(events), /secret/)
   })
