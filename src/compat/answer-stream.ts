@@ -38,6 +38,9 @@ export type AnswerStop =
 
 export type AnswerEnd = { pieces: AnswerPiece[]; stop: AnswerStop }
 
+/** `pieces` are all of the answer; `waitedMs` is how long the run waited for a process. */
+export type WholeAnswer = AnswerEnd & { end: RunEnd; waitedMs: number }
+
 type Call = { index: number; kind: ToolKind; json: string }
 
 const refusalText = 'The model declined to answer.'
@@ -160,6 +163,7 @@ export class AnswerCollector {
   readonly #plan: AnswerPlan
   #stream: AnswerStream
   #pieces: AnswerPiece[] = []
+  #waitedMs = 0
 
   constructor(plan: AnswerPlan) {
     this.#plan = plan
@@ -167,6 +171,7 @@ export class AnswerCollector {
   }
 
   accept(event: RunEvent): void {
+    if (event.type === 'run-start') this.#waitedMs = event.waitedMs ?? 0
     // The CLI repeats its request to the model, and the next answer replaces what there is of this one.
     if (event.type === 'retry' && !this.#plan.isAgent) {
       this.#stream = new AnswerStream(this.#plan)
@@ -176,9 +181,9 @@ export class AnswerCollector {
   }
 
   /** The whole answer once the run has succeeded. Throws if it is not in the requested format. */
-  end(end: RunEnd): AnswerEnd {
+  end(end: RunEnd): WholeAnswer {
     const { pieces, stop } = this.#stream.end(end)
-    return { pieces: [...this.#pieces, ...pieces], stop }
+    return { pieces: [...this.#pieces, ...pieces], stop, end, waitedMs: this.#waitedMs }
   }
 }
 

@@ -2,23 +2,17 @@
 // responses/routes.ts. The translation itself is pure and lives in the other files. Register these routes in a scope of
 // their own, because their error handler is meant for them only.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { requireScope } from '../../auth/authenticate.ts'
-import { checkToolSchemas } from '../../compat/client-tools.ts'
-import { checkAnswerSchema } from '../../compat/json-schema-checks.ts'
 import { modelNames, resolveModel } from '../../compat/models.ts'
-import type { RunEvent } from '../../core/events.ts'
+import { type CompatApi, serveRun } from '../../compat/serve-run.ts'
 import type { RunHandle } from '../../core/runs.ts'
 import { AppError } from '../../errors.ts'
-import { nameIgnoredFields, reportIgnoredFields } from '../../http/ignored-fields.ts'
 import { toRequestError } from '../../http/request-errors.ts'
 import type { SendError } from '../../http/requested-surface.ts'
 import { prefixes, routesNeed, spellings } from '../../http/route-options.ts'
 import type { Frame } from '../../http/sse.ts'
-import { startRun } from '../../http/start-run.ts'
-import { collectRun, streamRun } from '../../http/stream-run.ts'
 import { parseBody } from '../../http/validate.ts'
-import { ChatAnswer, ChatChunks, type ReplyIds } from './chat/reply.ts'
-import { type ChatRun, toChatRun } from './chat/request.ts'
+import { ChatChunks, type ReplyIds, toCompletion } from './chat/reply.ts'
+import { type ChatPlan, toChatRun } from './chat/request.ts'
 import { ChatRequest } from './chat/schemas.ts'
 import { registerResponses } from './responses/routes.ts'
 import { openaiHeaders, openaiStatus, toErrorBody } from './shared/errors.ts'
@@ -94,40 +88,29 @@ function refuseUnsupportedRoutes(app: FastifyInstance): void {
   }
 }
 
-async function chatCompletions(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const body = parseBody(ChatRequest, request.body)
-  const chat = toChatRun(body, resolveModel(body.model, await options.models(), options.modelMap))
-  if (chat.plan.isAgent) requireScope(request.caller, 'agent')
-  await checkAnswerSchema(chat.run.options.jsonSchema, 'response_format.json_schema.schema')
-  await checkToolSchemas(chat.tools)
-  reportIgnoredFields(reply, chat.ignored)
-  const run = await startRun(options.runs, { ...chat.run, timeoutMs: options.requestTimeoutMs }, request, reply)
-  const ids = { id: `chatcmpl-${run.id.replace(/^run_/, '')}`, created: Math.floor(run.createdAtMs / 1000) }
-  if (!body.stream) return answerWhole(run, chat, ids, reply)
-  const chunks = new ChatChunks(chat.plan, ids)
-  const toErrorFrames = (error: AppError) => [toFrame(toErrorBody(error))]
-  return streamRun(run, { toFrames: (event) => toFrames(event, chunks), toErrorFrames }, request, reply)
+function chatCompletions(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  return serveRun(chatApi, options, request, reply)
 }
 
-async function answerWhole(
-  run: RunHandle,
-  { plan, ignored }: ChatRun,
-  ids: ReplyIds,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  const answer = new ChatAnswer(plan)
-  const completion = answer.toCompletion(await collectRun(run, (event) => answer.accept(event)), ids)
-  // Only now is it known whether the model followed a forced choice.
-  if (plan.wantsCall && completion.choices[0].finish_reason === 'stop') {
-    nameIgnoredFields(reply, ['tool_choice', ...ignored])
-  }
-  return reply.send(completion)
+const chatApi: CompatApi<ChatRequest, ChatPlan> = {
+  parse: (body) => parseBody(ChatRequest, body),
+  translate: toChatRun,
+  schemaParam: () => 'response_format.json_schema.schema',
+  toReply: (answer, plan, run) => toCompletion(answer, plan, idsOf(run)),
+  encoder(plan, run) {
+    const chunks = new ChatChunks(plan, idsOf(run))
+    return {
+      // Only a stream that succeeds ends with `[DONE]`.
+      toFrames: (event) => [...chunks.encode(event).map(toFrame), ...(event.type === 'run-end' ? [done] : [])],
+      toErrorFrames: (error) => [toFrame(toErrorBody(error))],
+    }
+  },
 }
+
+const idsOf = ({ id, createdAtMs }: RunHandle): ReplyIds => ({
+  id: `chatcmpl-${id.replace(/^run_/, '')}`,
+  created: Math.floor(createdAtMs / 1000),
+})
 
 const toFrame = (chunk: object): Frame => ({ data: JSON.stringify(chunk) })
-
-/** Only a stream that succeeds ends with `[DONE]`. */
-function toFrames(event: RunEvent, chunks: ChatChunks): Frame[] {
-  const frames = chunks.encode(event).map(toFrame)
-  return event.type === 'run-end' ? [...frames, { data: '[DONE]' }] : frames
-}
+const done: Frame = { data: '[DONE]' }

@@ -1,8 +1,9 @@
 // Runs as chat completions, whole and in chunks: the same events must produce the same answer either way.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { AnswerCollector } from '../../../src/compat/answer-stream.ts'
 import type { RunEnd, RunEvent } from '../../../src/core/events.ts'
-import { ChatAnswer, ChatChunks } from '../../../src/surfaces/openai/chat/reply.ts'
+import { ChatChunks, toCompletion } from '../../../src/surfaces/openai/chat/reply.ts'
 import { ChatCompletion, ChatCompletionChunk, type Delta } from '../../../src/surfaces/openai/chat/reply-schemas.ts'
 import type { ChatPlan } from '../../../src/surfaces/openai/chat/request.ts'
 import { runEnd, runStart, textBlock } from '../../helpers/scripted-agent.ts'
@@ -16,7 +17,6 @@ const planWith = (fields: Partial<ChatPlan> = {}): ChatPlan => ({
     ['sql', 'text'],
   ]),
   isLegacy: false,
-  wantsCall: false,
   isParallel: true,
   showsThinking: false,
   format: 'text',
@@ -38,9 +38,10 @@ const thinkingBlock = (index: number, text: string): RunEvent[] => [
 ]
 
 function whole(events: readonly RunEvent[], end: Partial<RunEnd>, fields?: Partial<ChatPlan>) {
-  const answer = new ChatAnswer(planWith(fields))
+  const plan = planWith(fields)
+  const answer = new AnswerCollector(plan)
   for (const event of [runStart(), ...events]) answer.accept(event)
-  const { choices, ...rest } = ChatCompletion.parse(answer.toCompletion(runEnd(end), ids))
+  const { choices, ...rest } = ChatCompletion.parse(toCompletion(answer.end(runEnd(end)), plan, ids))
   return { ...rest, ...choices[0] }
 }
 
@@ -61,9 +62,10 @@ const textIn = (chunks: readonly ChatCompletionChunk[]) =>
     .join('')
 
 test('a whole answer has every field that OpenAI documents', () => {
-  const answer = new ChatAnswer(planWith({ metadata: { a: 'b' } }))
+  const plan = planWith({ metadata: { a: 'b' } })
+  const answer = new AnswerCollector(plan)
   for (const event of textBlock(0, ['Hel', 'lo'])) answer.accept(event)
-  assert.deepEqual(answer.toCompletion(runEnd({ result: 'Hello' }), ids), {
+  assert.deepEqual(toCompletion(answer.end(runEnd({ result: 'Hello' })), plan, ids), {
     id: 'chatcmpl-1',
     object: 'chat.completion',
     created: 1_790_000_000,

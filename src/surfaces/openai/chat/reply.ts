@@ -1,10 +1,10 @@
 // Turns a run's answer into a chat completion, whole or in chunks. Pure: ids and times are passed in.
 import {
-  AnswerCollector,
   type AnswerPiece,
   type AnswerStop,
   AnswerStream,
   type ToolKind,
+  type WholeAnswer,
 } from '../../../compat/answer-stream.ts'
 import type { RunEnd, RunEvent, Usage } from '../../../core/events.ts'
 import type {
@@ -46,33 +46,15 @@ export function toUsage({ inputTokens, outputTokens, cacheReadInputTokens, ...re
   }
 }
 
-/** Collects the answer of a run that is not streamed. */
-export class ChatAnswer {
-  readonly #plan: ChatPlan
-  readonly #answer: AnswerCollector
-
-  constructor(plan: ChatPlan) {
-    this.#plan = plan
-    this.#answer = new AnswerCollector(plan)
-  }
-
-  accept(event: RunEvent): void {
-    this.#answer.accept(event)
-  }
-
-  /** The answer of a run that succeeded. Throws if the answer does not fit the requested format. */
-  toCompletion(end: RunEnd, ids: ReplyIds): ChatCompletion {
-    const { pieces, stop } = this.#answer.end(end)
-    const finishReason = toFinishReason(stop, this.#plan)
-    const message = toMessage(pieces, this.#plan, finishReason, end.result)
-    const { metadata } = this.#plan
-    return {
-      ...common(ids, this.#plan),
-      object: 'chat.completion',
-      choices: [{ index: 0, message, logprobs: null, finish_reason: finishReason }],
-      usage: toUsage(end.usage),
-      ...(metadata === null ? {} : { metadata }),
-    }
+export function toCompletion({ pieces, stop, end }: WholeAnswer, plan: ChatPlan, ids: ReplyIds): ChatCompletion {
+  const finishReason = toFinishReason(stop, plan)
+  const message = toMessage(pieces, plan, finishReason, end.result)
+  return {
+    ...common(ids, plan),
+    object: 'chat.completion',
+    choices: [{ index: 0, message, logprobs: null, finish_reason: finishReason }],
+    usage: toUsage(end.usage),
+    ...(plan.metadata === null ? {} : { metadata: plan.metadata }),
   }
 }
 

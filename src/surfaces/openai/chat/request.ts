@@ -3,11 +3,10 @@
 
 import type { AnswerPlan } from '../../../compat/answer-stream.ts'
 import { isAuxiliaryRequest } from '../../../compat/auxiliary-requests.ts'
-import type { RequestedTool } from '../../../compat/client-tools.ts'
 import type { ResolvedModel } from '../../../compat/models.ts'
 import { ignoredFields, refuseFields } from '../../../compat/request-fields.ts'
+import type { Translation } from '../../../compat/serve-run.ts'
 import { noOptions, type PlainOptions, type RunOptions } from '../../../core/agent.ts'
-import type { RunInput } from '../../../core/runs.ts'
 import { invalidField } from '../../../errors.ts'
 import { type Reasoning, readReasoning } from '../shared/reasoning.ts'
 import { chatFields } from './fields.ts'
@@ -19,22 +18,11 @@ import { readTools, type ToolOffer } from './tools.ts'
 export type ChatPlan = AnswerPlan & {
   model: string
   isLegacy: boolean
-  /** The answer should be a call, but nothing can force the model to make one. */
-  wantsCall: boolean
   includeUsage: boolean
   metadata: Record<string, string> | null
 }
 
-export type ChatRun = {
-  run: Omit<RunInput, 'timeoutMs'>
-  plan: ChatPlan
-  /** The names of parameters that have no effect. */
-  ignored: string[]
-  /** Their schemas are not checked yet. */
-  tools: RequestedTool[]
-}
-
-export function toChatRun(body: ChatRequest, resolved: ResolvedModel): ChatRun {
+export function toChatRun(body: ChatRequest, resolved: ResolvedModel): Translation<ChatPlan> {
   refuseFields(body, chatFields)
   checkMetadata(body)
   const { system, history, prompt } = readMessages(body.messages)
@@ -65,7 +53,6 @@ export function toChatRun(body: ChatRequest, resolved: ResolvedModel): ChatRun {
       isAgent: resolved.agent,
       tools: offer.kinds,
       isLegacy: offer.isLegacy,
-      wantsCall: offer.instruction !== null,
       isParallel: body.parallel_tool_calls !== false && !offer.isLegacy,
       showsThinking: reasoning.isShown,
       format: json.format,

@@ -1,0 +1,110 @@
+// The way of a request through a compatible API, once for all of them: from its body to the answer of its run, whole or
+// streamed, or to an estimate of its tokens. What differs between the APIs is in the CompatApi of each. Not for the
+// native API, which checks other things; the surface's error handler formats errors.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { requireScope } from '../auth/authenticate.ts'
+import type { ModelFact } from '../core/agent.ts'
+import type { RunHandle, RunInput, Runs } from '../core/runs.ts'
+import { nameIgnoredFields, reportIgnoredFields } from '../http/ignored-fields.ts'
+import { startRun } from '../http/start-run.ts'
+import { collectRun, type StreamEncoder, streamRun } from '../http/stream-run.ts'
+import { AnswerCollector, type AnswerPlan, type WholeAnswer } from './answer-stream.ts'
+import { checkToolSchemas, type RequestedTool } from './client-tools.ts'
+import { checkAnswerSchema } from './json-schema-checks.ts'
+import { type ResolvedModel, resolveModel } from './models.ts'
+
+/** What a compatible API needs from the server. */
+export type CompatOptions = {
+  runs: Runs
+  /** The models that the CLI reports. Called for every request. */
+  models(): Promise<ModelFact[]>
+  /** Names that clients use, and the models they stand for. */
+  modelMap: Readonly<Record<string, string>>
+  requestTimeoutMs: number
+  /** Estimates how many tokens the model's API would count. `model` is a full id. */
+  countTokens(run: TranslatedRun, model: string): number
+}
+
+export type TranslatedRun = Omit<RunInput, 'timeoutMs'>
+
+/** A request as a run, and how its answer is written. */
+export type Translation<Plan extends AnswerPlan> = {
+  run: TranslatedRun
+  plan: Plan
+  /** The names of the fields that have no effect. */
+  ignored: string[]
+  /** Their schemas are not checked yet. */
+  tools: RequestedTool[]
+}
+
+type CompatBody = { model: string; stream?: boolean | null | undefined }
+
+export type CompatApi<Body extends CompatBody, Plan extends AnswerPlan> = {
+  /** The body, validated. Throws `invalid_request`. */
+  parse(body: unknown): Body
+  /** Throws `invalid_request`. */
+  translate(
+    body: Body,
+    resolved: ResolvedModel,
+    request: FastifyRequest,
+    options: CompatOptions,
+  ): Translation<Plan> | Promise<Translation<Plan>>
+  /** The location of the answer's schema in the request, for errors. */
+  schemaParam(plan: Plan): string
+  toReply(answer: WholeAnswer, plan: Plan, run: RunHandle): object
+  /** The answer to a background run that has only just been accepted. Without it there are no background runs. */
+  toAcceptedReply?(plan: Plan, run: RunHandle, request: FastifyRequest, options: CompatOptions): Promise<object>
+  encoder(plan: Plan, run: RunHandle, request: FastifyRequest): StreamEncoder
+}
+
+/** Starts the run of a request and answers with it. */
+export async function serveRun<Body extends CompatBody, Plan extends AnswerPlan>(
+  api: CompatApi<Body, Plan>,
+  options: CompatOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const { body, run: input, plan, ignored } = await prepare(api, options, request, reply)
+  const run = await startRun(options.runs, { ...input, timeoutMs: options.requestTimeoutMs }, request, reply)
+  if (body.stream) return streamRun(run, api.encoder(plan, run, request), request, reply)
+  if (input.background && api.toAcceptedReply) return api.toAcceptedReply(plan, run, request, options)
+  const answer = await collectAnswer(run, plan)
+  // Only now is it known whether the model made the call that nothing can force it to make.
+  const isForced = input.plain?.requiredOutput === 'call'
+  if (isForced && answer.stop === 'end_turn') nameIgnoredFields(reply, ['tool_choice', ...ignored])
+  return reply.send(api.toReply(answer, plan, run))
+}
+
+/** Estimates the input tokens of a request, without a run. */
+export async function countInputTokens<Body extends CompatBody, Plan extends AnswerPlan>(
+  api: CompatApi<Body, Plan>,
+  options: CompatOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<number> {
+  const { run, model } = await prepare(api, options, request, reply)
+  reply.header('x-claude-serve-estimate', 'input_tokens')
+  return options.countTokens(run, model)
+}
+
+/** Everything before the run. The scope comes before the body's contents, about which a key without it learns nothing. */
+async function prepare<Body extends CompatBody, Plan extends AnswerPlan>(
+  api: CompatApi<Body, Plan>,
+  options: CompatOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<Translation<Plan> & { body: Body; model: string }> {
+  const body = api.parse(request.body)
+  const resolved = resolveModel(body.model, await options.models(), options.modelMap)
+  if (resolved.agent) requireScope(request.caller, 'agent')
+  const translation = await api.translate(body, resolved, request, options)
+  await checkAnswerSchema(translation.run.options.jsonSchema, api.schemaParam(translation.plan))
+  await checkToolSchemas(translation.tools)
+  reportIgnoredFields(reply, translation.ignored)
+  return { ...translation, body, model: resolved.publicName }
+}
+
+async function collectAnswer(run: RunHandle, plan: AnswerPlan): Promise<WholeAnswer> {
+  const answer = new AnswerCollector(plan)
+  return answer.end(await collectRun(run, (event) => answer.accept(event)))
+}
