@@ -5,6 +5,9 @@ import type { ServerResponse } from 'node:http'
 /** One server-sent event. `data` must not contain line breaks; JSON does not. */
 export type Frame = { id?: number; event?: string; data: string }
 
+/** An event that carries its type as its name, which the vendors' SDKs need. */
+export const namedFrame = (event: { type: string }): Frame => ({ event: event.type, data: JSON.stringify(event) })
+
 export type SseOptions = {
   headers: Record<string, string | number | string[] | undefined>
   /** Sent after `heartbeatMs` milliseconds of silence; a comment line if absent. */

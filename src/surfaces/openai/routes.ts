@@ -80,7 +80,7 @@ function refuseUnsupportedRoutes(app: FastifyInstance): void {
       )
     })
   }
-  for (const path of ['/v1/chat/completions', '/v1/responses']) {
+  for (const path of ['/v1/chat/completions', '/v1/responses', '/v1/responses/input_tokens']) {
     app.get(path, async (_request, reply) => {
       reply.header('allow', 'POST')
       throw new AppError('method_not_allowed', `${path} supports POST, not GET`)

@@ -1,5 +1,5 @@
 // Turns a run's answer into a response, whole or as the events of a stream. Pure: ids and times are passed in.
-import { AnswerCollector, type AnswerPiece, type AnswerStop, AnswerStream } from '../../../compat/answer-stream.ts'
+import { type AnswerPiece, type AnswerStop, AnswerStream, type WholeAnswer } from '../../../compat/answer-stream.ts'
 import type { RunEnd, RunEvent, Usage } from '../../../core/events.ts'
 import type { AppError } from '../../../errors.ts'
 import { toUsage } from '../chat/reply.ts'
@@ -102,12 +102,9 @@ const cutReasons: Partial<Record<AnswerStop, 'max_output_tokens'>> = {
   model_context_window_exceeded: 'max_output_tokens',
 }
 
-/** How the run ended. `waitedMs`: how long it waited for a process. */
-type RunOutcome = { end: RunEnd; stop: AnswerStop; waitedMs: number }
-
 function toFinalProgress(
   writer: ItemWriter,
-  { end, stop, waitedMs }: RunOutcome,
+  { end, stop, waitedMs }: Omit<WholeAnswer, 'pieces'>,
   { createdAtMs }: ResponseFacts,
 ): Progress {
   const hasText = writer.items.some(
@@ -128,37 +125,18 @@ function toFinalProgress(
 
 const closingStatus = (stop: AnswerStop) => (stop in cutReasons ? 'incomplete' : 'completed')
 
-/** Collects the answer of a run that is not streamed, or that has ended. */
-export class WholeResponse {
-  readonly #plan: ResponsePlan
-  readonly #answer: AnswerCollector
-  #waitedMs = 0
+/** The response of a run that succeeded. */
+export function endedResponse(plan: ResponsePlan, facts: ResponseFacts, answer: WholeAnswer): Response {
+  const writer = new ItemWriter(plan, nameOf(facts.runId))
+  for (const piece of finalPieces(plan, answer)) writer.encode(piece)
+  writer.close(closingStatus(answer.stop))
+  return toResponse(plan, facts, toFinalProgress(writer, answer, facts))
+}
 
-  constructor(plan: ResponsePlan) {
-    this.#plan = plan
-    this.#answer = new AnswerCollector(plan)
-  }
-
-  accept(event: RunEvent): void {
-    if (event.type === 'run-start') this.#waitedMs = event.waitedMs ?? 0
-    this.#answer.accept(event)
-  }
-
-  /** The answer of a run that succeeded. Throws if the answer does not fit the requested format. */
-  toResponse(end: RunEnd, facts: ResponseFacts): Response {
-    const { pieces, stop } = this.#answer.end(end)
-    const writer = new ItemWriter(this.#plan, nameOf(facts.runId))
-    for (const piece of this.#finalPieces(pieces, end)) writer.encode(piece)
-    writer.close(closingStatus(stop))
-    return toResponse(this.#plan, facts, toFinalProgress(writer, { end, stop, waitedMs: this.#waitedMs }, facts))
-  }
-
-  /** If an agent's answer was not streamed, only its final text counts, not what it wrote on the way. */
-  #finalPieces(pieces: readonly AnswerPiece[], { result }: RunEnd): AnswerPiece[] {
-    const { isAgent, format, request } = this.#plan
-    if (!isAgent || format !== 'text' || result === '' || isStreaming(request.body)) return [...pieces]
-    return [...pieces.filter(({ type }) => type !== 'text'), { type: 'text', text: result }]
-  }
+/** If an agent's answer was not streamed, only its final text counts, not what it wrote on the way. */
+function finalPieces({ isAgent, format, request }: ResponsePlan, { pieces, end }: WholeAnswer): AnswerPiece[] {
+  if (!isAgent || format !== 'text' || end.result === '' || isStreaming(request.body)) return pieces
+  return [...pieces.filter(({ type }) => type !== 'text'), { type: 'text', text: end.result }]
 }
 
 /** Encodes the events of a run as the events of a stream, numbered from 0. */

@@ -3,11 +3,10 @@
 
 import type { AnswerPlan } from '../../../compat/answer-stream.ts'
 import { isAuxiliaryRequest } from '../../../compat/auxiliary-requests.ts'
-import type { RequestedTool } from '../../../compat/client-tools.ts'
 import type { ResolvedModel } from '../../../compat/models.ts'
 import { ignoredFields, refuseFields } from '../../../compat/request-fields.ts'
+import type { Translation } from '../../../compat/serve-run.ts'
 import { noPlainOptions, type PlainOptions } from '../../../core/agent.ts'
-import type { RunInput } from '../../../core/runs.ts'
 import { invalidField } from '../../../errors.ts'
 import { checkMetadata, objectInstruction, systemOptions } from '../chat/request.ts'
 import { efforts } from '../shared/reasoning.ts'
@@ -25,18 +24,8 @@ export type ResponseSnapshot = { body: ResponseRequest; items: InputItem[]; mode
 export type ResponsePlan = AnswerPlan & {
   request: Omit<ResponseSnapshot, 'items'>
   names: ReadonlyMap<string, ToolName>
-  /** The answer should be a call, but nothing can force the model to make one. */
-  wantsCall: boolean
   showsSummary: boolean
   includesThinking: boolean
-}
-
-export type ResponseRun = {
-  run: Omit<RunInput, 'timeoutMs'>
-  plan: ResponsePlan
-  ignored: string[]
-  /** Their schemas are not checked yet. */
-  tools: RequestedTool[]
 }
 
 /** Throws `invalid_request` if no response can be made from the request. */
@@ -57,7 +46,7 @@ export function toResponseRun(
   body: ResponseRequest,
   resolved: ResolvedModel,
   items: readonly LocatedItem[],
-): ResponseRun {
+): Translation<ResponsePlan> {
   const { system, history, prompt, ignored } = readItems(items)
   const offer = readOffer(body, resolved.agent)
   const plan = planOf({ body, model: resolved.publicName, isAgent: resolved.agent }, offer)
@@ -118,7 +107,6 @@ export function planOf(
     showsThinking: true,
     showsSummary,
     includesThinking,
-    wantsCall: offer.instruction !== null,
     format: body.text?.format?.type ?? 'text',
     formatParam: 'text.format',
   }

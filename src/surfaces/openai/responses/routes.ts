@@ -1,22 +1,24 @@
 // The routes of the Responses API: create a response, whole, streamed or in the background; read, cancel or delete a
 // stored one.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { requireScope } from '../../../auth/authenticate.ts'
-import { checkToolSchemas } from '../../../compat/client-tools.ts'
-import { checkAnswerSchema } from '../../../compat/json-schema-checks.ts'
-import { resolveModel } from '../../../compat/models.ts'
+import type { ResolvedModel } from '../../../compat/models.ts'
+import {
+  type CompatApi,
+  type CompatOptions,
+  countInputTokens,
+  serveRun,
+  type Translation,
+} from '../../../compat/serve-run.ts'
 import { type RunHandle, runFailure } from '../../../core/runs.ts'
 import { AppError, invalidField } from '../../../errors.ts'
-import { nameIgnoredFields, reportIgnoredFields } from '../../../http/ignored-fields.ts'
 import { allowEmptyBodies, spellings } from '../../../http/route-options.ts'
-import type { Frame } from '../../../http/sse.ts'
-import { startRun } from '../../../http/start-run.ts'
-import { collectRun, followRun, streamRun } from '../../../http/stream-run.ts'
+import { namedFrame } from '../../../http/sse.ts'
+import { followRun } from '../../../http/stream-run.ts'
 import { parseBody, parseQuery } from '../../../http/validate.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
-import { openResponse, ResponseEvents, responseId, WholeResponse } from './reply.ts'
+import { endedResponse, openResponse, ResponseEvents, responseId } from './reply.ts'
 import type { Response, ResponseDeleted, ResponseEvent, ResponseItemList } from './reply-schemas.ts'
-import { checkResponse, isStored, type ResponsePlan, type ResponseRun, toResponseRun } from './request.ts'
+import { checkResponse, isStored, type ResponsePlan, toResponseRun } from './request.ts'
 import { type InputItem, ItemsQuery, ResponseRequest, RetrieveQuery } from './schemas.ts'
 import { StoredResponses } from './stored-responses.ts'
 
@@ -42,16 +44,34 @@ export function registerResponses(app: FastifyInstance, options: OpenaiOptions):
   })
 }
 
-type Prepared = ResponseRun & { items: InputItem[] }
+function create(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  return serveRun(responsesApi, options, request, reply)
+}
 
-async function prepare(
-  { runs, models, modelMap }: OpenaiOptions,
+const responsesApi: CompatApi<ResponseRequest, ResponsePlan> = {
+  parse: (body) => parseBody(ResponseRequest, body),
+  translate,
+  schemaParam: ({ formatParam }) => `${formatParam}.schema`,
+  toReply: (answer, plan, run) => endedResponse(plan, factsOf(run), answer),
+  toAcceptedReply,
+  encoder(plan, run) {
+    const events = new ResponseEvents(plan, factsOf(run))
+    return {
+      toFrames: (event) => events.encode(event).map(namedFrame),
+      toErrorFrames: (error) => events.failure(error).map(namedFrame),
+    }
+  },
+}
+
+const factsOf = ({ id, createdAtMs }: RunHandle) => ({ runId: id, createdAtMs })
+
+async function translate(
   body: ResponseRequest,
+  resolved: ResolvedModel,
   { caller }: FastifyRequest,
-): Promise<Prepared> {
+  { runs }: CompatOptions,
+): Promise<Translation<ResponsePlan>> {
   checkResponse(body)
-  const resolved = resolveModel(body.model, await models(), modelMap)
-  if (resolved.agent) requireScope(caller, 'agent')
   const stored = new StoredResponses(runs, caller)
   const items = await stored.resolveReferences(inputItems(body))
   const before = body.previous_response_id ? await stored.conversationUpTo(body.previous_response_id) : []
@@ -60,9 +80,10 @@ async function prepare(
     param: typeof body.input === 'string' ? 'input' : `input[${index}]`,
   }))
   const response = toResponseRun(body, resolved, [...before, ...own])
-  await checkAnswerSchema(response.run.options.jsonSchema, 'text.format.schema')
-  await checkToolSchemas(response.tools)
-  return { ...response, items }
+  // The input is stored as items with resolved references, next to the body.
+  const { request } = response.plan
+  const requestSnapshot = isStored(body) ? { ...request, body: { ...body, input: null }, items } : null
+  return { ...response, run: { ...response.run, requestSnapshot } }
 }
 
 function inputItems({ input, previous_response_id: previous }: ResponseRequest): InputItem[] {
@@ -71,57 +92,17 @@ function inputItems({ input, previous_response_id: previous }: ResponseRequest):
   throw invalidField('input', previous ? 'is required: send what follows the previous response' : 'is required')
 }
 
-async function create(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const body = parseBody(ResponseRequest, request.body)
-  const response = await prepare(options, body, request)
-  reportIgnoredFields(reply, response.ignored)
-  const { run: input, plan, items } = response
-  // The input is stored as items with resolved references, next to the body.
-  const requestSnapshot = isStored(body) ? { ...plan.request, body: { ...body, input: null }, items } : null
-  const { requestTimeoutMs: timeoutMs } = options
-  const run = await startRun(options.runs, { ...input, requestSnapshot, timeoutMs }, request, reply)
-  if (!body.stream && body.background) return answerAccepted(options, run, plan, request)
-  if (!body.stream) return answerWhole(run, response, reply)
-  const events = new ResponseEvents(plan, factsOf(run))
-  return streamRun(
-    run,
-    {
-      toFrames: (event) => events.encode(event).map(toFrame),
-      toErrorFrames: (error) => events.failure(error).map(toFrame),
-    },
-    request,
-    reply,
-  )
-}
-
-const factsOf = ({ id, createdAtMs }: RunHandle) => ({ runId: id, createdAtMs })
-
-/** Frames carry the type of their event as a name. */
-const toFrame = (event: ResponseEvent): Frame => ({ event: event.type, data: JSON.stringify(event) })
-
 /** The run is stored by now; its record is gone only if it was refused since, as that of an earlier request can be. */
-async function answerAccepted(
-  { runs }: OpenaiOptions,
-  run: RunHandle,
+async function toAcceptedReply(
   plan: ResponsePlan,
+  run: RunHandle,
   { caller }: FastifyRequest,
+  { runs }: CompatOptions,
 ): Promise<Response> {
   const record = await runs.get(run.id)
   const facts = factsOf(run)
   if (record === null) return openResponse(plan, facts, 'queued')
   return new StoredResponses(runs, caller).response({ record, plan, facts })
-}
-
-async function answerWhole(run: RunHandle, { plan, ignored }: ResponseRun, reply: FastifyReply): Promise<FastifyReply> {
-  const whole = new WholeResponse(plan)
-  const end = await collectRun(run, (event) => whole.accept(event))
-  const response = whole.toResponse(end, factsOf(run))
-  // Only now is it known whether the model followed a forced choice.
-  const hasCalled = response.output.some(({ type }) => type === 'function_call' || type === 'custom_tool_call')
-  if (plan.wantsCall && !hasCalled && response.status === 'completed') {
-    nameIgnoredFields(reply, ['tool_choice', ...ignored])
-  }
-  return reply.send(response)
 }
 
 async function retrieve(
@@ -135,7 +116,7 @@ async function retrieve(
   if (stream !== 'true') return stored.response(found)
   const events = new ResponseEvents(found.plan, found.facts)
   const toFrames = (encoded: readonly ResponseEvent[]) =>
-    encoded.filter(({ sequence_number: number }) => number > after).map(toFrame)
+    encoded.filter(({ sequence_number: number }) => number > after).map(namedFrame)
   return followRun(
     { runs, readers, id: found.record.id },
     {
@@ -207,9 +188,6 @@ async function cancel({ runs }: OpenaiOptions, request: FastifyRequest<Params>):
 }
 
 async function countTokens(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const body = parseBody(ResponseRequest, request.body)
-  const { run, plan, ignored } = await prepare(options, body, request)
-  reportIgnoredFields(reply, ignored)
-  reply.header('x-claude-serve-estimate', 'input_tokens')
-  return { object: 'response.input_tokens', input_tokens: options.countTokens(run, plan.request.model) }
+  const inputTokens = await countInputTokens(responsesApi, options, request, reply)
+  return { object: 'response.input_tokens', input_tokens: inputTokens }
 }

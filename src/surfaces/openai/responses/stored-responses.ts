@@ -2,6 +2,7 @@
 // from one. A stored response is a run whose request was stored; it exists for as long as that does.
 
 import { type Caller, ownRuns } from '../../../auth/authenticate.ts'
+import { AnswerCollector } from '../../../compat/answer-stream.ts'
 import type { RunEnd } from '../../../core/events.ts'
 import { type Runs, runFailure } from '../../../core/runs.ts'
 import { isFinal, type RunRecord } from '../../../core/store.ts'
@@ -9,13 +10,13 @@ import { AppError, invalidField, toAppError } from '../../../errors.ts'
 import { parsePart } from '../../../http/validate.ts'
 import { earlierParam, type LocatedItem } from './items.ts'
 import {
+  endedResponse,
   failedResponse,
   openResponse,
   type ResponseFacts,
   responseId,
   runIdOf,
   runIdOfItem,
-  WholeResponse,
 } from './reply.ts'
 import type { OutputItem, Response } from './reply-schemas.ts'
 import { planOf, type ResponsePlan, type ResponseSnapshot } from './request.ts'
@@ -69,16 +70,16 @@ export class StoredResponses {
   /** The response in its current state. */
   async response({ record, plan, facts }: Omit<StoredResponse, 'snapshot'>): Promise<Response> {
     if (!isFinal(record.status)) return openResponse(plan, facts, record.status === 'queued' ? 'queued' : 'in_progress')
-    const whole = new WholeResponse(plan)
+    const answer = new AnswerCollector(plan)
     let end: RunEnd | null = record.end
     for await (const { event } of this.#runs.follow(record.id, 0)) {
-      whole.accept(event)
+      answer.accept(event)
       if (event.type === 'run-end') end = event
     }
     if (end === null) throw notFound(responseId(record.id))
     if (end.outcome !== 'succeeded') return failedResponse(plan, facts, runFailure(end, record.id))
     try {
-      return whole.toResponse(end, facts)
+      return endedResponse(plan, facts, answer.end(end))
     } catch (thrown) {
       return failedResponse(plan, facts, toAppError(thrown))
     }

@@ -3,18 +3,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { AnswerCollector } from '../../../../src/compat/answer-stream.ts'
 import type { RunEnd, RunEvent } from '../../../../src/core/events.ts'
 import { AppError } from '../../../../src/errors.ts'
 import { parseBody } from '../../../../src/http/validate.ts'
 import { decodeThinking } from '../../../../src/surfaces/openai/responses/encrypted-reasoning.ts'
 import {
+  endedResponse,
   failedResponse,
   openResponse,
   ResponseEvents,
   responseId,
   runIdOf,
   runIdOfItem,
-  WholeResponse,
 } from '../../../../src/surfaces/openai/responses/reply.ts'
 import { Response, ResponseEvent } from '../../../../src/surfaces/openai/responses/reply-schemas.ts'
 import { planOf, type ResponsePlan } from '../../../../src/surfaces/openai/responses/request.ts'
@@ -49,10 +50,10 @@ const thinkingBlock = (index: number, pieces: readonly string[], signature = 'si
 const redacted = (index: number, data: string): RunEvent => ({ type: 'thinking-redacted', index, data })
 
 function whole(plan: ResponsePlan, events: readonly RunEvent[], end: Partial<RunEnd> = {}): Response {
-  const answer = new WholeResponse(plan)
+  const answer = new AnswerCollector(plan)
   const last = runEnd(end)
   for (const event of [runStart(), ...events, last]) answer.accept(event)
-  return Response.parse(answer.toResponse(last, facts))
+  return Response.parse(endedResponse(plan, facts, answer.end(last)))
 }
 
 /** All events, checked against the rules for every stream. */

@@ -52,13 +52,12 @@ test('the instructions field comes before instructions among the items, and the 
     text: { format: { type: 'json_object' } },
   })
   const system = { item: { role: 'system', content: 'Two.' }, param: 'input[0]' }
-  const { run, plan } = toResponseRun(parsed, plain, [system, { item, param: 'input[1]' }])
+  const { run } = toResponseRun(parsed, plain, [system, { item, param: 'input[1]' }])
   const [first, second, choice, object, ...more] = run.options.systemPrompt?.split('\n\n') ?? []
   assert.deepEqual([first, second, more], ['One.', 'Two.', []])
   assert.match(choice ?? '', /calling at least one of the tools/)
   assert.match(object ?? '', /one JSON object/)
   assert.equal(run.plain?.requiredOutput, 'call')
-  assert.equal(plan.wantsCall, true)
 })
 
 test('an agent gets instructions appended to its own prompt, and no client tools', () => {
@@ -67,7 +66,7 @@ test('an agent gets instructions appended to its own prompt, and no client tools
     agent,
   )
   assert.deepEqual([run.plain, run.options.systemPrompt, run.options.appendSystemPrompt], [null, null, 'Be brief.'])
-  assert.deepEqual([plan.isAgent, plan.tools.size, plan.wantsCall, tools], [true, 0, false, []])
+  assert.deepEqual([plan.isAgent, plan.tools.size, tools], [true, 0, []])
   assert.deepEqual(ignored, ['tools', 'max_output_tokens'])
 })
 
