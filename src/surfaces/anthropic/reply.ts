@@ -1,17 +1,9 @@
 // Turns a run's answer into a message, either whole or as stream events. Pure: the caller provides the ids.
-import { AnswerCollector, type AnswerPiece, type AnswerStop, AnswerStream } from '../../compat/answer-stream.ts'
-import type { RunEnd, RunEvent, Usage } from '../../core/events.ts'
+import { type AnswerPiece, type AnswerStop, AnswerStream, type WholeAnswer } from '../../compat/answer-stream.ts'
+import { noUsage, type RunEnd, type RunEvent, type Usage } from '../../core/events.ts'
 import { BlockWriter, toBlocks } from './message-blocks.ts'
 import type { DeltaUsage, Message, MessageEvent, MessageUsage } from './reply-schemas.ts'
 import type { MessagePlan } from './request.ts'
-
-const noUsage: Usage = {
-  inputTokens: 0,
-  outputTokens: 0,
-  cacheReadInputTokens: 0,
-  cacheCreationInputTokens: 0,
-  raw: {},
-}
 
 const numberIn = (object: unknown, name: string): number | null => {
   const value = (object as Record<string, unknown> | null | undefined)?.[name]
@@ -67,34 +59,17 @@ const emptyMessage = (id: string, { model }: MessagePlan, usage: Usage): Message
   usage: toUsage(usage),
 })
 
-/** Collects the answer of a run that is not streamed. */
-export class MessageAnswer {
-  readonly #plan: MessagePlan
-  readonly #answer: AnswerCollector
-
-  constructor(plan: MessagePlan) {
-    this.#plan = plan
-    this.#answer = new AnswerCollector(plan)
-  }
-
-  accept(event: RunEvent): void {
-    this.#answer.accept(event)
-  }
-
-  /** The answer of a run that succeeded. Throws if it does not match what the request asked for. */
-  toMessage(end: RunEnd, id: string): Message {
-    const { pieces, stop } = this.#answer.end(end)
-    return {
-      ...emptyMessage(id, this.#plan, end.usage),
-      content: toBlocks(this.#plan.isAgent ? finalAnswer(pieces, end, this.#plan) : pieces),
-      ...toStop(stop, end),
-    }
+export function toMessage(answer: WholeAnswer, plan: MessagePlan, id: string): Message {
+  return {
+    ...emptyMessage(id, plan, answer.end.usage),
+    content: toBlocks(finalPieces(answer, plan)),
+    ...toStop(answer.stop, answer.end),
   }
 }
 
 /** An agent's answer is its final text, without what it wrote along the way. */
-function finalAnswer(pieces: AnswerPiece[], { result }: RunEnd, { format }: MessagePlan): AnswerPiece[] {
-  return format !== 'text' || result === '' ? pieces : [{ type: 'text', text: result }]
+function finalPieces({ pieces, end: { result } }: WholeAnswer, { isAgent, format }: MessagePlan): AnswerPiece[] {
+  return !isAgent || format !== 'text' || result === '' ? pieces : [{ type: 'text', text: result }]
 }
 
 /** Turns the events of a run into stream events. A run that did not succeed has no final events. */

@@ -3,11 +3,10 @@
 
 import type { AnswerPlan } from '../../compat/answer-stream.ts'
 import { isAuxiliaryRequest } from '../../compat/auxiliary-requests.ts'
-import type { RequestedTool } from '../../compat/client-tools.ts'
 import type { ResolvedModel } from '../../compat/models.ts'
 import { ignoredFields, refuseFields } from '../../compat/request-fields.ts'
+import type { Translation } from '../../compat/serve-run.ts'
 import { noOptions, type PlainOptions, type RunOptions, type Thinking } from '../../core/agent.ts'
-import type { RunInput } from '../../core/runs.ts'
 import { toTexts } from './content.ts'
 import { messagesFields } from './fields.ts'
 import { readMessages } from './messages.ts'
@@ -16,24 +15,11 @@ import { readTools, type ToolOffer } from './tools.ts'
 import { refuseRemoved, refuseThread, type Version } from './version.ts'
 
 /** The parts of a request that decide how its answer is written. */
-export type MessagePlan = AnswerPlan & {
-  model: string
-  /** The answer should be a tool call, although nothing can force it. */
-  wantsCall: boolean
-}
-
-export type MessagesRun = {
-  run: Omit<RunInput, 'timeoutMs'>
-  plan: MessagePlan
-  /** The names of the fields that have no effect. */
-  ignored: string[]
-  /** Their schemas are not checked yet. */
-  tools: RequestedTool[]
-}
+export type MessagePlan = AnswerPlan & { model: string }
 
 export type MessagesBody = CountRequest & Partial<MessagesRequest>
 
-export function toMessagesRun(body: MessagesBody, resolved: ResolvedModel, version: Version): MessagesRun {
+export function toMessagesRun(body: MessagesBody, resolved: ResolvedModel, version: Version): Translation<MessagePlan> {
   const isAgent = resolved.agent
   refuseRemoved(body, version)
   refuseThread(body)
@@ -64,7 +50,6 @@ export function toMessagesRun(body: MessagesBody, resolved: ResolvedModel, versi
       model: resolved.publicName,
       isAgent,
       tools: new Map(offer.tools.map(({ name }) => [name, 'json'])),
-      wantsCall: offer.instruction !== null,
       isParallel: offer.isParallel,
       // An agent thinks in many steps; the answer is only the last one.
       showsThinking: !isAgent && !thinking.isOff && (thinking.display === 'omitted' ? 'signed' : true),

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MessageStream } from '@anthropic-ai/sdk/lib/MessageStream'
+import { AnswerCollector } from '../../../src/compat/answer-stream.ts'
 import { OrderChecker, type RunEnd, type RunEvent, type Usage } from '../../../src/core/events.ts'
-import { MessageAnswer, MessageEvents } from '../../../src/surfaces/anthropic/reply.ts'
+import { MessageEvents, toMessage } from '../../../src/surfaces/anthropic/reply.ts'
 import { type Block, Message, MessageEvent } from '../../../src/surfaces/anthropic/reply-schemas.ts'
 import type { MessagePlan } from '../../../src/surfaces/anthropic/request.ts'
 import { failedEnd, runEnd, runStart, textBlock } from '../../helpers/scripted-agent.ts'
@@ -18,7 +19,6 @@ const planOf = (fields: Partial<MessagePlan> = {}): MessagePlan => ({
     ['look', 'json'],
     ['leap', 'json'],
   ]),
-  wantsCall: false,
   isParallel: true,
   showsThinking: true,
   format: 'text',
@@ -61,9 +61,10 @@ function asRun(events: readonly RunEvent[], end: Partial<RunEnd>): RunEvent[] {
 }
 
 function whole(events: readonly RunEvent[], end: Partial<RunEnd> = {}, fields?: Partial<MessagePlan>): Message {
-  const answer = new MessageAnswer(planOf(fields))
+  const plan = planOf(fields)
+  const answer = new AnswerCollector(plan)
   for (const event of asRun(events, end)) answer.accept(event)
-  const message = Message.parse(answer.toMessage(runEnd(end), id))
+  const message = Message.parse(toMessage(answer.end(runEnd(end)), plan, id))
   assertFits('anthropic', 'Message', message)
   assert.deepEqual(undeclaredIn('anthropic', 'Message', message), [])
   return message

@@ -482,7 +482,6 @@ for (const [title, choice, tools, instruction, must] of choices) {
       [...plan.tools.keys()],
       tools.map((tool) => (tool as typeof lookTool).name),
     )
-    assert.equal(plan.wantsCall, must !== null)
     assert.ok(run.options.systemPrompt?.startsWith('Be brief.'))
     if (instruction === null) assert.equal(run.options.systemPrompt, 'Be brief.')
     else assert.match(run.options.systemPrompt ?? '', instruction)
@@ -669,7 +668,7 @@ test('an agent reports client tools and stop sequences as ignored, but not max_t
   const { run, ignored, plan } = read(body, { model: agent })
   assert.deepEqual(ignored.toSorted(), ['stop_sequences', 'tools'])
   assert.equal(run.options.appendSystemPrompt, null)
-  assert.deepEqual([plan.tools.size, plan.wantsCall], [0, false])
+  assert.deepEqual([plan.tools.size, run.plain], [0, null])
   assert.deepEqual(read({ tools: [], stop_sequences: [] }, { model: agent }).ignored, [])
 })
 

@@ -5,6 +5,7 @@ import { createServer, request as httpRequest, type IncomingMessage, type Server
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import type { LightMyRequestResponse } from 'fastify'
+import type { CompatOptions } from '../../../src/compat/serve-run.ts'
 import type { RunEvent } from '../../../src/core/events.ts'
 import { createRuns } from '../../../src/core/run-registry.ts'
 import { AppError } from '../../../src/errors.ts'
@@ -17,13 +18,10 @@ import {
   MessageEvent,
   TokenCount,
 } from '../../../src/surfaces/anthropic/reply-schemas.ts'
-import { type AnthropicOptions, registerAnthropic } from '../../../src/surfaces/anthropic/routes.ts'
+import { registerAnthropic } from '../../../src/surfaces/anthropic/routes.ts'
 import { createInjectApp, type InjectAppOptions, listenApp } from '../../helpers/inject-app.ts'
 import {
   failedEnd,
-  goodRun,
-  queueFull,
-  refusing,
   runEnd,
   runStart,
   type Script,
@@ -39,7 +37,7 @@ const headers = { host: 'localhost:5005', 'content-type': 'application/json' }
 const path = '/v1/messages'
 const countPath = '/v1/messages/count_tokens'
 
-function setup(agent: ScriptedAgent, options: Partial<AnthropicOptions> = {}): InjectAppOptions {
+function setup(agent: ScriptedAgent, options: Partial<CompatOptions> = {}): InjectAppOptions {
   const prepare: InjectAppOptions['prepare'] = (app) => {
     void app.register(async (scope) =>
       registerAnthropic(scope, {
@@ -55,7 +53,7 @@ function setup(agent: ScriptedAgent, options: Partial<AnthropicOptions> = {}): I
   return { agent, prepare }
 }
 
-async function start(t: TestContext, script?: Script, options?: Partial<AnthropicOptions>) {
+async function start(t: TestContext, script?: Script, options?: Partial<CompatOptions>) {
   const agent = new ScriptedAgent(script)
   const { inject } = await createInjectApp(t, setup(agent, options))
   const post = (body: object | string, more: Record<string, string> = {}, url = path) =>
@@ -66,7 +64,9 @@ async function start(t: TestContext, script?: Script, options?: Partial<Anthropi
 }
 
 /** The events of a stream. Each has an `event:` line and is checked against our schema and the SDK's types. */
-function parseFrames(body: string): MessageEvent[] {
+function eventsOf({ statusCode, headers: responseHeaders, body }: LightMyRequestResponse): MessageEvent[] {
+  assert.equal(statusCode, 200, body)
+  assert.match(String(responseHeaders['content-type']), /^text\/event-stream/)
   assert.ok(body.endsWith('\n\n'), JSON.stringify(body.slice(-80)))
   return body
     .slice(0, -2)
@@ -80,12 +80,6 @@ function parseFrames(body: string): MessageEvent[] {
       else if (event.type !== 'ping') assertFits('anthropic', 'RawMessageStreamEvent', event)
       return event
     })
-}
-
-function eventsOf({ statusCode, headers: responseHeaders, body }: LightMyRequestResponse): MessageEvent[] {
-  assert.equal(statusCode, 200, body)
-  assert.match(String(responseHeaders['content-type']), /^text\/event-stream/)
-  return parseFrames(body)
 }
 
 function messageOf(answer: LightMyRequestResponse): Message {
@@ -202,7 +196,7 @@ for (const url of [countPath, `${countPath}/`, `/v1${countPath}`, '/messages/cou
 
 test('a token count estimates the input of the model and starts no run', async (t) => {
   const counted: unknown[] = []
-  const countTokens: AnthropicOptions['countTokens'] = (run, model) => {
+  const countTokens: CompatOptions['countTokens'] = (run, model) => {
     counted.push([run.prompt, run.options.systemPrompt, run.plain?.tools.length, model])
     return 7
   }
@@ -235,28 +229,6 @@ for (const [method, url] of [
     assert.deepEqual([error.type, /use POST \/v1\/messages/.test(error.message)], ['api_error', true])
     assert.equal(answer.headers['x-should-retry'], 'false')
   })
-}
-
-for (const url of [path, countPath]) {
-  test(`GET ${url} is 405 in Anthropic's format and names the allowed method`, async (t) => {
-    const { send } = await start(t)
-    const answer = await send('GET', url)
-    assert.equal(answer.statusCode, 405, answer.body)
-    assert.equal(answer.headers.allow, 'POST')
-    assert.deepEqual(ErrorBody.parse(answer.json()).error, {
-      type: 'invalid_request_error',
-      message: `${url} supports POST, not GET`,
-    })
-  })
-
-  for (const method of ['PUT', 'DELETE'] as const) {
-    test(`${method} ${url} is 405 and names the allowed method`, async (t) => {
-      const { send } = await start(t)
-      const answer = await send(method, url)
-      assert.equal(answer.statusCode, 405, answer.body)
-      assert.match(String(answer.headers.allow), /\bPOST\b/)
-    })
-  }
 }
 
 test('the older completions route is 404 in Anthropic’s format', async (t) => {
@@ -376,63 +348,12 @@ test('a conversation with very many ignored blocks is answered, although the hea
   assert.ok(ignored.length < 4096, `${ignored.length} characters`)
 })
 
-const forcedCall = { ...hello, tools: [look], tool_choice: { type: 'any' } }
-
-test('tool_choice is reported as ignored if the model does not make a forced call', async (t) => {
-  const { post } = await start(t)
-  const answer = await post({ ...forcedCall, top_k: 5 })
-  assert.equal(messageOf(answer).stop_reason, 'end_turn')
-  assert.equal(answer.headers['x-claude-serve-ignored'], 'tool_choice, top_k')
-})
-
-for (const [what, end] of [
-  ['made', { stopReason: 'tool_use' }],
-  ['cut short', { stopReason: 'max_tokens' }],
-  ['refused', { stopReason: 'refusal' }],
-] as const) {
-  test(`tool_choice is not reported as ignored if a forced call is ${what}`, async (t) => {
-    const events = what === 'made' ? callEvents : textBlock(0, ['I'])
-    const { post } = await start(t, [runStart(), ...events, runEnd(end)])
-    const answer = await post(forcedCall)
-    assert.equal(messageOf(answer).stop_reason, end.stopReason)
-    assert.equal(answer.headers['x-claude-serve-ignored'], undefined)
-  })
-}
-
 function withSchema(schema: object) {
   return { ...hello, output_config: { format: { type: 'json_schema', schema } } }
 }
 
 for (const stream of [false, true]) {
   const kind = stream ? 'a stream' : 'a whole answer'
-
-  test(`${kind} is 429 if the queue is full, and may be retried`, async (t) => {
-    const { post } = await start(t, refusing(queueFull()))
-    const answer = await post({ ...hello, stream })
-    assert.equal(answer.statusCode, 429)
-    assert.equal(ErrorBody.parse(answer.json()).error.type, 'rate_limit_error')
-    assert.deepEqual([answer.headers['retry-after'], answer.headers['x-should-retry']], ['3', undefined])
-  })
-
-  for (const [what, before] of [
-    ['emits anything', []],
-    ['emits more than its usage', [{ type: 'usage', usage: runEnd().usage }]],
-    ['has any text', [{ type: 'text-start', index: 0 }]],
-    ['has any thinking', [{ type: 'thinking-start', index: 0 }]],
-  ] as [string, RunEvent[]][]) {
-    test(`${kind} whose run fails before it ${what} has the status of the failure and is not retried`, async (t) => {
-      const failure = new AppError('overloaded', 'The model is busy.', { upstreamStatus: 529 })
-      const { agent, post } = await start(t, [runStart(), ...before, failedEnd(failure)])
-      const answer = await post({ ...hello, thinking: { type: 'adaptive' }, stream })
-      assert.equal(answer.statusCode, 529, answer.body)
-      assert.deepEqual(ErrorBody.parse(answer.json()).error, {
-        type: 'overloaded_error',
-        message: 'The model is busy.',
-      })
-      assert.equal(answer.headers['x-should-retry'], 'false')
-      assert.equal(agent.over[0], true)
-    })
-  }
 
   test(`${kind} with a schema is its JSON`, async (t) => {
     const { agent, post } = await start(t, [
@@ -486,18 +407,6 @@ test('a stream whose answer does not match the schema ends with an error event a
   assert.match(last?.type === 'error' ? last.error.message : '', /output_config\.format/)
 })
 
-test('an agent that throws in the middle of a stream ends it with an error that reveals nothing', async (t) => {
-  const { post } = await start(t, function* () {
-    yield runStart()
-    yield* textBlock(0, ['Half an']).slice(0, 2)
-    throw new Error('secret')
-  })
-  const answer = await post({ ...hello, stream: true })
-  const last = eventsOf(answer).at(-1)
-  assert.equal(last?.type === 'error' && last.error.type, 'api_error')
-  assert.doesNotMatch(answer.body, /secret/)
-})
-
 /** The frames of a stream as they arrive. */
 async function* framesIn(answer: IncomingMessage): AsyncGenerator<string> {
   let buffered = ''
@@ -528,72 +437,6 @@ test('an idle stream with its own heartbeat sends only that', async (t) => {
   assert.deepEqual(new Set(seen), new Set(['event: ping\ndata: {"type":"ping"}']))
   assert.equal(`${seen[0]}\n\n`, encodeFrame(heartbeat))
 })
-
-test('a stream sends ping events while the model is silent', async (t) => {
-  let endSilence: () => void = () => {}
-  const silence = new Promise<void>((resolve) => {
-    endSilence = resolve
-  })
-  const agent = new ScriptedAgent(async function* () {
-    const [first, ...rest] = goodRun(['One ', 'two'])
-    if (first !== undefined) yield first
-    for (const event of rest) {
-      if (event.type === 'text-delta' && event.text === 'two') await silence
-      yield event
-    }
-  })
-  const { port } = await listenApp(t, setup(agent))
-  t.mock.timers.enable({ apis: ['setInterval'] })
-  const client = httpRequest({
-    host: '127.0.0.1',
-    port,
-    path,
-    method: 'POST',
-    headers: { ...headers, host: 'localhost' },
-  })
-  const answered = once(client, 'response') as Promise<[IncomingMessage]>
-  client.end(JSON.stringify({ ...hello, stream: true }))
-  const [answer] = await answered
-  const seen: string[] = []
-  for await (const frame of framesIn(answer)) {
-    seen.push(frame)
-    if (frame.includes('text_delta') && frame.includes('One')) t.mock.timers.tick(15_000)
-    if (frame.startsWith('event: ping') || frame.startsWith(':')) endSilence()
-  }
-  const events = parseFrames(`${seen.join('\n\n')}\n\n`)
-  assert.deepEqual(typesOf(events), [
-    'message_start',
-    'content_block_start',
-    'content_block_delta',
-    'ping',
-    'content_block_delta',
-    'content_block_stop',
-    'message_delta',
-    'message_stop',
-  ])
-})
-
-for (const stream of [false, true]) {
-  test(`a client that disconnects cancels its run (${stream ? 'stream' : 'whole'})`, async (t) => {
-    const agent = new ScriptedAgent((_request, signal) => untilAborted(signal, ['Hello']))
-    const { port } = await listenApp(t, setup(agent))
-    const client = httpRequest({
-      host: '127.0.0.1',
-      port,
-      path,
-      method: 'POST',
-      headers: { ...headers, host: 'localhost' },
-    })
-    client.on('error', () => {})
-    const answered = new Promise<IncomingMessage>((resolve) => client.once('response', resolve))
-    client.end(JSON.stringify({ ...hello, stream }))
-    await agent.requested(1)
-    if (stream) await answered
-    client.destroy()
-    await agent.ended(0)
-    assert.equal((agent.signals[0]?.reason as AppError | undefined)?.code, 'cancelled')
-  })
-}
 
 test('a run that takes too long is answered with a timeout error', async (t) => {
   const agent = (_request: unknown, signal: AbortSignal) => untilAborted(signal)

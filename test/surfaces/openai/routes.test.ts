@@ -1,9 +1,7 @@
 // The OpenAI routes on a scripted agent: paths, statuses, headers and streams as they are on the wire.
 import assert from 'node:assert/strict'
-import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import type { LightMyRequestResponse } from 'fastify'
-import type { RunEvent } from '../../../src/core/events.ts'
 import { createRuns } from '../../../src/core/run-registry.ts'
 import { AppError } from '../../../src/errors.ts'
 import { openMemoryStore } from '../../../src/store/sqlite.ts'
@@ -16,19 +14,8 @@ import {
 } from '../../../src/surfaces/openai/chat/reply-schemas.ts'
 import { registerOpenai } from '../../../src/surfaces/openai/routes.ts'
 import type { OpenaiOptions } from '../../../src/surfaces/openai/shared/options.ts'
-import { createInjectApp, type InjectAppOptions, listenApp, openaiRest } from '../../helpers/inject-app.ts'
-import {
-  failedEnd,
-  goodRun,
-  queueFull,
-  refusing,
-  runEnd,
-  runStart,
-  type Script,
-  ScriptedAgent,
-  textBlock,
-  untilAborted,
-} from '../../helpers/scripted-agent.ts'
+import { createInjectApp, type InjectAppOptions, openaiRest } from '../../helpers/inject-app.ts'
+import { runEnd, runStart, type Script, ScriptedAgent } from '../../helpers/scripted-agent.ts'
 
 const facts = [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }]
 const hello = { model: 'sonnet', messages: [{ role: 'user', content: 'hi' }] }
@@ -193,33 +180,8 @@ test('parameters without effect are listed in a header, or refused for a strict 
   assert.equal(agent.requests.length, 3)
 })
 
-test('if the model does not make a forced call, tool_choice is reported as ignored', async (t) => {
-  const { post } = await start(t)
-  const tools = [{ type: 'function', function: { name: 'look' } }]
-  const answer = await post({ ...hello, tools, tool_choice: 'required', seed: 1 })
-  assert.equal(answer.statusCode, 200)
-  assert.equal(answer.headers['x-claude-serve-ignored'], 'tool_choice, seed')
-})
-
 for (const stream of [false, true]) {
   const kind = stream ? 'a stream' : 'a whole answer'
-
-  test(`${kind} that does not fit in the queue is 429 and may be retried`, async (t) => {
-    const { post } = await start(t, refusing(queueFull()))
-    const answer = await post({ ...hello, stream })
-    assert.equal(answer.statusCode, 429)
-    assert.equal(ErrorBody.parse(answer.json()).error.code, 'server_busy')
-    assert.deepEqual([answer.headers['retry-after'], answer.headers['x-should-retry']], ['3', undefined])
-  })
-
-  test(`${kind} whose run fails before any output has its own status and must not be retried`, async (t) => {
-    const failure = new AppError('overloaded', 'The model is busy.', { upstreamStatus: 529 })
-    const { post } = await start(t, [runStart(), failedEnd(failure)])
-    const answer = await post({ ...hello, stream })
-    assert.equal(answer.statusCode, 503)
-    assert.equal(ErrorBody.parse(answer.json()).error.message, 'The model is busy.')
-    assert.equal(answer.headers['x-should-retry'], 'false')
-  })
 
   test(`${kind} contains the JSON that fits the schema`, async (t) => {
     const { agent, post } = await start(t, [runStart(), runEnd({ structuredOutput: { a: 1 }, result: '{"a":1}' })])
@@ -229,59 +191,5 @@ for (const stream of [false, true]) {
       : [ChatCompletion.parse(answer.json()).choices[0].message.content]
     assert.equal(texts.join(''), '{"a":1}')
     assert.deepEqual(agent.requests[0]?.options.jsonSchema, { type: 'object' })
-  })
-}
-
-test('a stream that fails after its first text ends with the error and without [DONE]', async (t) => {
-  const script: RunEvent[] = [
-    runStart(),
-    ...textBlock(0, ['Half an']),
-    failedEnd(new AppError('claude_failed', 'It broke.')),
-  ]
-  const { post } = await start(t, script)
-  const { chunks, rest } = framesOf(await post({ ...hello, stream: true }))
-  assert.equal(chunks.at(-1)?.choices[0]?.delta.content, 'Half an')
-  assert.equal(rest.length, 1)
-  assert.equal(ErrorBody.parse(JSON.parse(rest[0] ?? '')).error.code, 'cli_error')
-})
-
-test('a stream whose answer does not fit the schema ends with the error and without [DONE]', async (t) => {
-  const { post } = await start(t, goodRun(['No.']))
-  const { chunks, rest } = framesOf(await post({ ...withSchema({ type: 'object' }), stream: true }))
-  assert.deepEqual(
-    chunks.map(({ choices: [choice] }) => choice?.finish_reason),
-    [null],
-  )
-  assert.match(rest.join(), /response_format/)
-})
-
-test('an unexpected error reveals nothing', async (t) => {
-  const { post } = await start(t, () => {
-    throw new Error('secret')
-  })
-  const answer = await post(hello)
-  assert.equal(answer.statusCode, 500)
-  assert.doesNotMatch(answer.body, /secret/)
-})
-
-for (const stream of [false, true]) {
-  test(`a client that disconnects cancels its run (${stream ? 'stream' : 'whole'})`, async (t) => {
-    const agent = new ScriptedAgent((_request, signal) => untilAborted(signal, ['Hello']))
-    const { port } = await listenApp(t, setup(agent))
-    const client = httpRequest({
-      host: '127.0.0.1',
-      port,
-      path,
-      method: 'POST',
-      headers: { ...headers, host: 'localhost' },
-    })
-    client.on('error', () => {})
-    const answered = new Promise<IncomingMessage>((resolve) => client.once('response', resolve))
-    client.end(JSON.stringify({ ...hello, stream }))
-    await agent.requested(1)
-    if (stream) await answered
-    client.destroy()
-    await agent.ended(0)
-    assert.equal((agent.signals[0]?.reason as AppError | undefined)?.code, 'cancelled')
   })
 }
