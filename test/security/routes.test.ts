@@ -92,6 +92,7 @@ GET  /v1/v1/responses/:id/input_items         chat   openai
 GET  /v1/v1/responses/:id/input_items/        chat   openai
 GET  /v1/chat/completions                     chat   openai
 GET  /v1/responses                            chat   openai
+GET  /v1/responses/input_tokens               chat   openai
 GET  /models                                  chat   openai     openai
 GET  /models/                                 chat   openai     openai
 GET  /models/*                                chat   openai     openai

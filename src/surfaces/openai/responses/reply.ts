@@ -1,6 +1,7 @@
 // Turns a run's answer into a response, whole or as the events of a stream. Pure: ids and times are passed in.
 import { type AnswerPiece, type AnswerStop, AnswerStream, type WholeAnswer } from '../../../compat/answer-stream.ts'
 import type { RunEnd, RunEvent, Usage } from '../../../core/events.ts'
+import { runFailure } from '../../../core/runs.ts'
 import type { AppError } from '../../../errors.ts'
 import { toUsage } from '../chat/reply.ts'
 import { openaiStatus, toErrorBody } from '../shared/errors.ts'
@@ -155,10 +156,7 @@ export class ResponseEvents {
     this.#writer = new ItemWriter(plan, nameOf(facts.runId))
   }
 
-  /**
-   * Throws if the run succeeded with an answer that does not fit the requested format. `failure` encodes the end of a
-   * run that did not succeed.
-   */
+  /** Throws if the run succeeded with an answer that does not fit the requested format. */
   encode(event: RunEvent): ResponseEvent[] {
     if (event.type === 'run-start') {
       this.#waitedMs = event.waitedMs ?? 0
@@ -168,7 +166,9 @@ export class ResponseEvents {
         { type: 'response.in_progress', response },
       ])
     }
-    if (event.type === 'run-end') return event.outcome === 'succeeded' ? this.#end(event) : []
+    if (event.type === 'run-end') {
+      return event.outcome === 'succeeded' ? this.#end(event) : this.failure(runFailure(event, this.#facts.runId))
+    }
     return this.#number(this.#reader.read(event).flatMap((piece) => this.#writer.encode(piece)))
   }
 

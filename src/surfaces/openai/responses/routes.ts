@@ -9,7 +9,7 @@ import {
   serveRun,
   type Translation,
 } from '../../../compat/serve-run.ts'
-import { type RunHandle, runFailure } from '../../../core/runs.ts'
+import type { RunHandle } from '../../../core/runs.ts'
 import { AppError, invalidField } from '../../../errors.ts'
 import { allowEmptyBodies, spellings } from '../../../http/route-options.ts'
 import { namedFrame } from '../../../http/sse.ts'
@@ -120,10 +120,7 @@ async function retrieve(
   return followRun(
     { runs, readers, id: found.record.id },
     {
-      toFrames: (event) =>
-        event.type === 'run-end' && event.outcome !== 'succeeded'
-          ? toFrames(events.failure(runFailure(event, found.record.id)))
-          : toFrames(events.encode(event)),
+      toFrames: (event) => toFrames(events.encode(event)),
       toErrorFrames: (error) => toFrames(events.failure(error)),
     },
     request,

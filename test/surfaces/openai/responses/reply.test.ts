@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { AnswerCollector } from '../../../../src/compat/answer-stream.ts'
 import type { RunEnd, RunEvent } from '../../../../src/core/events.ts'
+import { runFailure } from '../../../../src/core/runs.ts'
 import { AppError } from '../../../../src/errors.ts'
 import { parseBody } from '../../../../src/http/validate.ts'
 import { decodeThinking } from '../../../../src/surfaces/openai/responses/encrypted-reasoning.ts'
@@ -598,11 +599,18 @@ for (const [title, before] of [
   })
 }
 
-test('the end of a run that did not succeed emits no events by itself', () => {
-  const encoder = new ResponseEvents(planFrom(), facts)
-  encoder.encode(runStart())
-  const error = { code: 'overloaded', message: 'It is busy.', details: {} } as const
-  assert.deepEqual(encoder.encode(runEnd({ outcome: 'failed', error })), [])
+test('the end of a run that did not succeed emits its failure', () => {
+  const failed = runEnd({ outcome: 'failed', error: { code: 'overloaded', message: 'It is busy.', details: {} } })
+  const emit = (end: (encoder: ResponseEvents) => ResponseEvent[]) => {
+    const encoder = new ResponseEvents(planFrom(), facts)
+    return [...encoder.encode(runStart()), ...end(encoder)]
+  }
+  const events = emit((encoder) => encoder.encode(failed))
+  assert.deepEqual(
+    events,
+    emit((encoder) => encoder.failure(runFailure(failed, facts.runId))),
+  )
+  assert.equal(lastOf(events.slice(0, -1)).error?.message, 'It is busy.')
 })
 
 const hex = 'f'.repeat(32)
