@@ -1,6 +1,8 @@
-// Builds the web page's files (web/ui/) from its sources (ui/). `npm run build:ui` runs it, and so do
-// `npm start`, `npm test` and the build of the package. It downloads nothing.
+// Builds the web page's files (web/ui/) from its sources (ui/), each also compressed. `npm run build:ui` runs it, and so
+// do `npm start`, `npm test` and the build of the package. It downloads nothing.
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { brotliCompress, gzip } from 'node:zlib'
 import { build } from 'esbuild'
 
 const sources = new URL('../ui/', import.meta.url)
@@ -27,6 +29,13 @@ const { metafile } = await build({
 })
 for (const name of ['page.html', 'page.css', 'icon.svg']) {
   await copyFile(new URL(name === 'icon.svg' ? '../web/icon.svg' : name, sources), new URL(name, target))
+}
+
+/** The server sends these to browsers that accept them (src/http/static-files.ts). */
+for (const name of await readdir(target)) {
+  const bytes = await readFile(new URL(name, target))
+  await writeFile(new URL(`${name}.br`, target), await promisify(brotliCompress)(bytes))
+  await writeFile(new URL(`${name}.gz`, target), await promisify(gzip)(bytes, { level: 9 }))
 }
 
 /** The packages that are bundled into the page: their licenses must be distributed with it. */

@@ -2,7 +2,7 @@
 // public. The page loads everything it shows from the native API.
 import { readdirSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
-import { type StaticFile, type StaticFiles, sendFile, serveFiles } from '../http/static-files.ts'
+import { addVary, type StaticFile, type StaticFiles, sendFile, serveFiles } from '../http/static-files.ts'
 
 const folder = new URL('../../web/ui/', import.meta.url)
 
@@ -12,7 +12,7 @@ export function registerUi(app: FastifyInstance): void {
   const files = Object.fromEntries(fileNames().flatMap((name) => fileOf(name) ?? []))
   const { 'page.html': page, ...parts } = files
   app.get('/', { config: { scope: 'open' } }, (request, reply) => {
-    reply.header('vary', 'accept')
+    addVary(reply, 'accept')
     const wantsPage = request.headers.accept?.includes('text/html') === true
     if (wantsPage && page !== undefined) return sendFile(page, request, reply)
     const hint = wantsPage ? '; its page is not built: run npm run build:ui' : ''

@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { after, test } from 'node:test'
+import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { registerUi } from '../../src/web/page-routes.ts'
 import { listenApp } from '../helpers/inject-app.ts'
 import { send } from '../security/posture-routes.ts'
 
-const { port } = await listenApp({ after }, { prepare: (app) => registerUi(app) })
+const trusted = 'https://app.example'
+const { port, inject } = await listenApp({ after }, { corsOrigins: [trusted], prepare: (app) => registerUi(app) })
 const folder = new URL('../../web/ui/', import.meta.url)
 
 /** Duplicated on purpose. */
@@ -44,13 +46,72 @@ for (const path of ['/', ...names.map((name) => `/ui/${name}`)]) {
     const etag = String(first.headers.etag)
     assert.match(etag, /^"[\w-]{43}"$/)
     assert.equal(first.headers['cache-control'], 'no-cache')
-    assert.equal(first.headers.vary?.includes('accept') ?? false, path === '/')
+    assert.equal(first.headers.vary, path === '/' ? 'accept, accept-encoding' : 'accept-encoding')
     const again = await send({ port }, { path, headers: { ...html, 'if-none-match': etag } })
     assert.deepEqual([again.status, again.body, again.headers.etag], [304, '', etag])
     assert.equal(again.headers['content-security-policy'], csp)
     assert.equal((await send({ port }, { method: 'POST', path })).status, 405)
   })
 }
+
+const plain = (body: Buffer) => body
+const encodings: [accepted: string | undefined, encoding: string | undefined, decode: (body: Buffer) => Buffer][] = [
+  [undefined, undefined, plain],
+  ['identity', undefined, plain],
+  ['deflate, zstd', undefined, plain],
+  ['br;q=0, gzip;q=0', undefined, plain],
+  ['gzip', 'gzip', gunzipSync],
+  ['br;q=0, gzip', 'gzip', gunzipSync],
+  ['br', 'br', brotliDecompressSync],
+  ['gzip, deflate, br, zstd', 'br', brotliDecompressSync],
+]
+for (const name of ['page.html', ...names]) {
+  test(`${name} is sent compressed to clients that accept it, and cached per encoding`, async () => {
+    const file = readFileSync(new URL(name, folder))
+    const url = name === 'page.html' ? '/' : `/ui/${name}`
+    const sent = (headers: Record<string, string>) =>
+      inject({ url, headers: { host: 'localhost', ...html, ...headers } })
+    const etags = new Map<unknown, unknown>()
+    for (const [accepted, encoding, decode] of encodings) {
+      const headers = accepted === undefined ? {} : { 'accept-encoding': accepted }
+      const answer = await sent(headers)
+      assert.equal(answer.headers['content-encoding'], encoding, accepted)
+      assert.ok(decode(answer.rawPayload).equals(file))
+      assert.equal(answer.headers['content-length'], String(answer.rawPayload.length))
+      assert.match(String(answer.headers.vary), /\baccept-encoding$/)
+      const { etag } = answer.headers
+      assert.equal(etags.get(encoding) ?? etag, etag)
+      etags.set(encoding, etag)
+      const again = await sent({ ...headers, 'if-none-match': String(etag) })
+      assert.deepEqual([again.statusCode, again.body, again.headers.etag], [304, '', etag])
+      assert.equal(again.headers.vary, answer.headers.vary)
+    }
+    assert.equal(new Set(etags.values()).size, 3)
+    // Cached uncompressed, which is no answer to a client that wants it compressed.
+    const other = await sent({ 'accept-encoding': 'br', 'if-none-match': String(etags.get(undefined)) })
+    assert.deepEqual([other.statusCode, other.headers['content-encoding']], [200, 'br'])
+  })
+}
+
+test('the scripts are compressed to less than half', async () => {
+  for (const name of names.filter((each) => /^(page|highlight)\.js$/.test(each))) {
+    const { rawPayload } = await inject({
+      url: `/ui/${name}`,
+      headers: { host: 'localhost', 'accept-encoding': 'gzip' },
+    })
+    assert.ok(rawPayload.length < readFileSync(new URL(name, folder)).length / 2, name)
+  }
+})
+
+test('an answer to a page of an allowed origin depends on the origin too', async () => {
+  const headers = { host: 'localhost', origin: trusted, 'sec-fetch-site': 'cross-site' }
+  for (const [accept, vary] of [
+    ['text/html', 'origin, accept, accept-encoding'],
+    ['*/*', 'origin, accept'],
+  ] as const) {
+    assert.equal((await inject({ url: '/', headers: { ...headers, accept } })).headers.vary, vary)
+  }
+})
 
 test('a client that does not accept HTML gets a plain text status', async () => {
   for (const headers of [{}, { accept: '*/*' }, { accept: 'application/json' }, { accept: '' }]) {
@@ -87,6 +148,8 @@ for (const path of [
   '/index.html',
   '/ui/main.tsx',
   '/ui/page.js/',
+  '/ui/page.js.br',
+  '/ui/page.js.gz',
   '/ui/page.js%00',
   '/ui/page%2ejs.map',
   '/ui/../package.json',

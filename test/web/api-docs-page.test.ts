@@ -54,6 +54,10 @@ for (const [path, type] of Object.entries(files)) {
     const head = await send({ port }, { method: 'HEAD', path })
     assert.deepEqual([head.status, head.body, head.headers.etag], [200, '', etag])
     assert.equal((await send({ port }, { method: 'POST', path })).status, 405)
+    // Not compressed by the build.
+    const compressed = await send({ port }, { path, headers: { 'accept-encoding': 'gzip, br' } })
+    assert.deepEqual([compressed.status, compressed.headers['content-encoding']], [200, undefined])
+    assert.deepEqual([compressed.headers.vary, compressed.headers.etag], ['accept-encoding', etag])
   })
 }
 
