@@ -1,5 +1,9 @@
 // Estimates the tokens of an image or a PDF, from as few of its bytes as possible. Does not validate the file
 // (compat/media-blocks.ts): one that cannot be read counts as a file of typical size.
+import { createRequire } from 'node:module'
+import type * as ImageDimensions from 'image-dimensions'
+
+const require = createRequire(import.meta.url)
 
 /**
  * Anthropic's documentation of vision: width × height / 750, after an image is scaled down to at most 1,568 pixels on
@@ -20,11 +24,12 @@ const pageMarksMax = 100_000
 const headLength = 128
 const jpegHeadLength = 350_000
 
-type Size = { width: number; height: number }
-
 export function estimateImage(base64: string): number {
-  const size = sizeOf(base64)
-  if (size === null || size.width === 0 || size.height === 0) return imageTokensMax
+  // Loaded with the first image: most servers never see one.
+  const { imageDimensionsFromData } = require('image-dimensions') as typeof ImageDimensions
+  const head = base64.slice(0, base64.startsWith('/9j/') ? jpegHeadLength : headLength)
+  const size = imageDimensionsFromData(Buffer.from(head, 'base64'))
+  if (size === undefined || size.width === 0 || size.height === 0) return imageTokensMax
   const { width, height } = size
   const scale = Math.min(1, longSideMax / Math.max(width, height))
   return Math.min(imageTokensMax, Math.ceil((width * height * scale * scale) / pixelsPerToken))
@@ -45,44 +50,4 @@ function countPages(bytes: Buffer): number {
     offset = bytes.indexOf('/Type', offset + 5)
   }
   return pages
-}
-
-function sizeOf(base64: string): Size | null {
-  const head = Buffer.from(base64.slice(0, headLength), 'base64')
-  if (head.length < 30) return null
-  if (head.readUInt32BE(0) === 0x89504e47) return { width: head.readUInt32BE(16), height: head.readUInt32BE(20) }
-  const name = head.toString('latin1', 0, 4)
-  if (name === 'GIF8') return { width: head.readUInt16LE(6), height: head.readUInt16LE(8) }
-  if (name === 'RIFF') return webpSize(head)
-  if (head.readUInt16BE(0) === 0xffd8) return jpegSize(Buffer.from(base64.slice(0, jpegHeadLength), 'base64'))
-  return null
-}
-
-function webpSize(head: Buffer): Size | null {
-  switch (head.toString('latin1', 12, 16)) {
-    case 'VP8 ':
-      return { width: head.readUInt16LE(26) & 0x3fff, height: head.readUInt16LE(28) & 0x3fff }
-    case 'VP8L': {
-      const bits = head.readUInt32LE(21)
-      return { width: (bits & 0x3fff) + 1, height: ((bits >>> 14) & 0x3fff) + 1 }
-    }
-    case 'VP8X':
-      return { width: head.readUIntLE(24, 3) + 1, height: head.readUIntLE(27, 3) + 1 }
-    default:
-      return null
-  }
-}
-
-/** Reads segment by segment until one that describes the image. */
-function jpegSize(bytes: Buffer): Size | null {
-  let offset = 2
-  while (offset + 9 <= bytes.length) {
-    const marker = bytes.readUInt8(offset + 1)
-    if (bytes.readUInt8(offset) !== 0xff) return null
-    const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)
-    if (isFrame) return { width: bytes.readUInt16BE(offset + 7), height: bytes.readUInt16BE(offset + 5) }
-    // Any number of fill bytes may precede a marker.
-    offset += marker === 0xff ? 1 : 2 + bytes.readUInt16BE(offset + 2)
-  }
-  return null
 }

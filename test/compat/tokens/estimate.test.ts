@@ -3,6 +3,7 @@
 // of these kinds, and some were adjusted with these.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { estimateRequest } from '../../../src/compat/tokens/estimate.ts'
 import { estimateImage, estimatePdf } from '../../../src/compat/tokens/media.ts'
 import { estimateText } from '../../../src/compat/tokens/text.ts'
@@ -77,16 +78,19 @@ const le = (value: number) => [value & 255, value >> 8]
 const rest = '\0'.repeat(600)
 const png = (width: number, height: number) =>
   base64('\x89PNG\r\n\x1a\n\0\0\0\rIHDR', [0, 0], be(width), [0, 0], be(height), rest)
+/** With the length of its first part, which readers check. */
+const webp = (part: string, ...content: (string | number[])[]) =>
+  base64('RIFF\0\0\0\0WEBP', part, [100, 0, 0, 0], ...content, rest)
 const segment = (marker: number, length: number) => [255, marker, ...be(length + 2), ...Array(length).fill(1)]
 const frame = (width: number, height: number) => [255, 0xc2, 0, 17, 8, ...be(height), ...be(width), 3]
 
 const images: [what: string, data: string, tokens: number][] = [
   ['PNG', png(200, 300), 80],
   ['GIF', base64('GIF89a', le(200), le(300), rest), 80],
-  ['WebP (lossy)', base64('RIFF\0\0\0\0WEBPVP8 \0\0\0\0\0\0\0\x9d\x01\x2a', le(200), le(300), rest), 80],
+  ['WebP (lossy)', webp('VP8 ', '\0\0\0\x9d\x01\x2a', le(200), le(300)), 80],
   // 14 bits each, less one.
-  ['WebP (lossless)', base64('RIFF\0\0\0\0WEBPVP8L\0\0\0\0\x2f', [199, 192, 74, 0], rest), 80],
-  ['WebP (extended)', base64('RIFF\0\0\0\0WEBPVP8X\0\0\0\0\0\0\0\0', [199, 0, 0, 43, 1, 0], rest), 80],
+  ['WebP (lossless)', webp('VP8L', '\x2f', [199, 192, 74, 0]), 80],
+  ['WebP (extended)', webp('VP8X', '\0\0\0\0', [199, 0, 0, 43, 1, 0]), 80],
   ['JPEG', base64([255, 0xd8], segment(0xe0, 14), frame(200, 300), rest), 80],
   [
     'JPEG with a thumbnail, a table and fill bytes',
@@ -107,6 +111,49 @@ for (const [what, data, tokens] of images) {
     assert.equal(estimateImage(data), tokens)
   })
 }
+
+/** The first bytes of every type that a request may contain, as media-blocks.ts detects them. */
+const beginnings: Record<string, string> = {
+  PNG: '\x89PNG\r\n\x1a\n',
+  'PNG of an iPhone': '\x89PNG\r\n\x1a\n\0\0\0\x04CgBI',
+  GIF: 'GIF89a',
+  JPEG: '\xff\xd8\xff',
+  'JPEG of fill bytes': `\xff\xd8${'\xff'.repeat(300_000)}`,
+  'JPEG of segments without a length': `\xff\xd8${'\xff\xe1\0\0'.repeat(80_000)}`,
+  'JPEG of empty segments': `\xff\xd8${'\xff\xe1\0\x02'.repeat(80_000)}`,
+  'WebP (lossy)': 'RIFF\xff\xff\xff\xffWEBPVP8 \xff\xff\xff\xff',
+  'WebP (lossless)': 'RIFF\xff\xff\xff\xffWEBPVP8L\xff\xff\xff\xff',
+  'WebP (extended)': 'RIFF\xff\xff\xff\xffWEBPVP8X\xff\xff\xff\xff',
+}
+const isEstimate = (tokens: number) => Number.isInteger(tokens) && tokens >= 1 && tokens <= 1600
+
+for (const [what, beginning] of Object.entries(beginnings)) {
+  test(`a file that only begins as ${what} is estimated, cut anywhere and whatever follows, from few of its bytes`, () => {
+    for (const filler of ['\0', '\x01', '\x7f', '\xff']) {
+      const whole = beginning + filler.repeat(60)
+      for (let length = 0; length <= Math.min(whole.length, 100); length++) {
+        const tokens = estimateImage(base64(whole.slice(0, length)))
+        assert.ok(isEstimate(tokens), `${length} bytes: ${tokens}`)
+      }
+    }
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) =>
+        isEstimate(estimateImage(base64(beginning, [...bytes]))),
+      ),
+    )
+    const large = base64(beginning) + 'kJ+/'.repeat(8 * 1024 ** 2)
+    assert.ok(isEstimate(estimateImage(large)))
+    assert.ok(bestMs(() => estimateImage(large)) < 100)
+  })
+}
+
+test('an estimate does not depend on what was in memory before', () => {
+  for (const content of ['\xff', '\x01']) {
+    Buffer.from(base64(content.repeat(96)), 'base64')
+    assert.equal(estimateImage(base64('\x89PNG\r\n\x1a\n\0\0\0\rIHDR')), 1600)
+    assert.equal(estimateImage(base64('GIF89a')), 1600)
+  }
+})
 
 test('a PDF is 2,000 tokens per page; if the pages cannot be counted, they are estimated from its size', () => {
   const pages =
