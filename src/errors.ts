@@ -58,16 +58,27 @@ export type ErrorDetails = {
   [fact: string]: unknown
 }
 
+/** Kinds of invalid field for which a surface may have its own code. */
+export type FieldErrorKind =
+  | 'missing_required_parameter'
+  | 'unsupported_parameter'
+  | 'unsupported_value'
+  | 'previous_response_not_found'
+
+type AppErrorOptions = ErrorOptions & { kind?: FieldErrorKind | undefined }
+
 /** An error that a client may see: a permanent code, a message that says what to do, and details. */
 export class AppError extends Error {
   readonly code: ErrorCode
   readonly details: ErrorDetails
+  readonly kind: FieldErrorKind | null
 
-  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}, options: AppErrorOptions = {}) {
     super(message, options)
     this.name = 'AppError'
     this.code = code
     this.details = details
+    this.kind = options.kind ?? null
   }
 
   get status(): number {
@@ -80,20 +91,16 @@ export class StartupError extends Error {
   override readonly name = 'StartupError'
 }
 
-/** Kinds of invalid field for which a surface may have its own code. */
-export type FieldErrorKind =
-  | 'missing_required_parameter'
-  | 'unsupported_parameter'
-  | 'unsupported_value'
-  | 'previous_response_not_found'
-
 /**
  * A request field that is not accepted. `problem` continues a sentence that starts with the field's name, and says how
  * to fix it.
  */
 export function invalidField(field: string, problem: string, kind?: FieldErrorKind): AppError {
-  return new AppError('invalid_request', `${field} ${problem}`, { field, ...(kind === undefined ? {} : { kind }) })
+  return new AppError('invalid_request', `${field} ${problem}`.trim(), { field }, { kind })
 }
+
+export const missingField = (field: string): AppError =>
+  invalidField(field, 'is required', 'missing_required_parameter')
 
 /** The answer to every request that arrives during shutdown. */
 export function shuttingDown(): AppError {

@@ -1,7 +1,7 @@
 // Validates request bodies and queries. The first problem becomes an error that names the field, what is wrong and how
 // to fix it. A schema's message continues a sentence that starts with the field's name.
 import { z } from 'zod'
-import { AppError } from '../errors.ts'
+import { AppError, invalidField, missingField } from '../errors.ts'
 import { nearestName } from '../platform/did-you-mean.ts'
 
 type Issue = z.core.$ZodIssue
@@ -87,8 +87,7 @@ export function parsePart<T extends z.ZodObject>(schema: T, body: unknown, path:
   const issue = deepest(first)
   if (issue.code === 'unrecognized_keys') throw unknownField(issue, Object.keys(schema.shape))
   const field = [path, fieldOf(issue)].filter((part) => part !== '').join('.')
-  const problem = isMissing(issue, body) ? 'is required' : issue.message
-  throw new AppError('invalid_request', `${shorten(field)} ${problem}`.trim(), { field: shorten(field) })
+  throw isMissing(issue, body) ? missingField(shorten(field)) : invalidField(shorten(field), issue.message)
 }
 
 /** A number in a query, where every value is a string. */

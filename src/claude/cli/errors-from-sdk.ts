@@ -1,5 +1,6 @@
 // What a failure reported by the CLI means to a caller: maps the CLI's own classes and the API's status to our codes.
-// The texts are the CLI's, masked.
+// The texts are the CLI's, masked. What only a text says is read here and carried as a detail: nothing else may compare
+// texts.
 import type { SDKAssistantMessageError, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk'
 import { AppError, type ErrorCode, type ErrorDetails } from '../../errors.ts'
 import { maskSecrets } from '../../platform/redact.ts'
@@ -42,13 +43,21 @@ function codeOf(kind: SDKAssistantMessageError | null, status: number | null): E
 /** Seconds to wait if the upstream does not specify them. */
 const retryAfterGuessS: Partial<Record<ErrorCode, number>> = { rate_limited: 30, overloaded: 5 }
 
+/** A reason that surfaces have a code of their own for. The API gives a prompt that is too long no class of its own. */
+function reasonOf(code: ErrorCode, text: string, { kind, upstreamStatus }: FailureClues): string | null {
+  if (kind === 'billing_error') return kind
+  const isTooLong = code === 'invalid_request' && upstreamStatus !== null && /prompt is too long/i.test(text)
+  return isTooLong ? 'prompt_too_long' : null
+}
+
 /** A failure of the model's API, as reported by the CLI. */
 export function upstreamFailure(text: string, clues: FailureClues): AppError {
   const code = codeOf(clues.kind, clues.upstreamStatus)
+  const reason = reasonOf(code, text, clues)
   const message = maskSecrets(text) || 'Claude Code failed without giving a reason.'
   const retryAfterS = clues.retryAfterS ?? retryAfterGuessS[code]
   const details: ErrorDetails = {
-    ...(clues.kind === 'billing_error' ? { reason: clues.kind } : {}),
+    ...(reason === null ? {} : { reason }),
     ...(clues.upstreamStatus === null ? {} : { upstreamStatus: clues.upstreamStatus }),
     ...(retryAfterS !== undefined && code in retryAfterGuessS ? { retryAfterS } : {}),
   }

@@ -3,7 +3,7 @@
 
 import { type DocumentNames, imageBlock, isBase64, isPdf, pdfBlock, textDocument } from '../../compat/media-blocks.ts'
 import type { PromptBlock, TextBlock } from '../../core/content.ts'
-import { invalidField } from '../../errors.ts'
+import { invalidField, missingField } from '../../errors.ts'
 import type { DocumentSource, ImageSource, RequestBlock, ResultBlock } from './schemas.ts'
 
 export const toText = (text: string): TextBlock[] => (text.trim() === '' ? [] : [{ type: 'text', text }])
@@ -64,7 +64,7 @@ function contentDocument({ content }: DocumentSource, names: DocumentNames, para
 }
 
 function required<T>(value: T | null | undefined, param: string): T {
-  if (value === null || value === undefined || value === '') throw invalidField(param, 'is required')
+  if (value === null || value === undefined || value === '') throw missingField(param)
   return value
 }
 

@@ -10,7 +10,7 @@ import {
   toClientTool,
 } from '../../compat/client-tools.ts'
 import type { ClientTool } from '../../core/conversation.ts'
-import { invalidField } from '../../errors.ts'
+import { missingField } from '../../errors.ts'
 import { builtinTool } from './builtin-tools.ts'
 import type { CountRequest, RequestToolChoice, RequestToolEntry } from './schemas.ts'
 
@@ -49,8 +49,8 @@ function readTool(entry: RequestToolEntry, param: string, ignored: string[]): Re
     ignored.push(param)
     return []
   }
-  if (!name) throw invalidField(params.nameParam, 'is required')
-  if (!schema) throw invalidField(params.schemaParam, 'is required')
+  if (!name) throw missingField(params.nameParam)
+  if (!schema) throw missingField(params.schemaParam)
   return [{ tool: toClientTool({ name, description }, schema, params.schemaParam), ...params }]
 }
 
@@ -64,7 +64,7 @@ function readChoice(choice: RequestToolChoice | null | undefined): ToolChoice {
     case 'any':
       return { ...freeChoice, mode: 'required' }
     case 'tool':
-      if (!choice?.name) throw invalidField('tool_choice.name', 'is required')
+      if (!choice?.name) throw missingField('tool_choice.name')
       return { mode: 'required', names: [choice.name], param: 'tool_choice.name' }
   }
 }

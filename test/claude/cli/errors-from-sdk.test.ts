@@ -58,6 +58,21 @@ for (const [title, kind, status, code, http] of upstream) {
   })
 }
 
+const tooLong: [text: string, status: number | null, kind: FailureClues['kind'], reason: string | undefined][] = [
+  ['Prompt is too long', 400, 'invalid_request', 'prompt_too_long'],
+  ['prompt is too long: 300000 tokens > 200000 maximum', 400, null, 'prompt_too_long'],
+  ['API Error: 400 Prompt is too long. Compact it.', 400, 'unknown', 'prompt_too_long'],
+  ['Prompt is too long', null, 'invalid_request', undefined],
+  ['Prompt is too long', 413, 'invalid_request', undefined],
+  ['Prompt is too long', 500, 'server_error', undefined],
+  ['max_tokens is too long', 400, 'invalid_request', undefined],
+]
+for (const [text, status, kind, reason] of tooLong) {
+  test(`"${text}" with status ${status} and class ${kind} has the reason ${reason}`, () => {
+    assert.equal(upstreamFailure(text, { ...noClues, kind, upstreamStatus: status }).details.reason, reason)
+  })
+}
+
 test('a success is not a failure', () => {
   assert.equal(resultFailure(resultOf({ is_error: false }), noClues), null)
 })

@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runFailure } from '../../../src/core/runs.ts'
-import { AppError, type ErrorCode, type ErrorDetails, errorCodes } from '../../../src/errors.ts'
+import {
+  AppError,
+  type ErrorCode,
+  type ErrorDetails,
+  errorCodes,
+  invalidField,
+  missingField,
+} from '../../../src/errors.ts'
 import { ErrorBody } from '../../../src/surfaces/openai/chat/reply-schemas.ts'
 import { openaiHeaders, openaiStatus, toErrorBody } from '../../../src/surfaces/openai/shared/errors.ts'
 import { failedEnd } from '../../helpers/scripted-agent.ts'
@@ -54,20 +61,28 @@ for (const name of Object.keys(errorCodes) as ErrorCode[]) {
   })
 }
 
-const details: [ErrorCode, string, ErrorDetails, string | null, string | null][] = [
-  ['invalid_request', 'stop must be a string', { field: 'stop' }, 'stop', null],
-  ['invalid_request', 'messages is required', { field: 'messages' }, 'messages', 'missing_required_parameter'],
-  ['invalid_request', 'Prompt is too long', { upstreamStatus: 400 }, null, 'context_length_exceeded'],
-  ['invalid_request', 'Prompt is too long', {}, null, null],
-  ['invalid_request', 'n must be 1', { field: 'n', kind: 'unsupported_value' }, 'n', 'unsupported_value'],
-  ['invalid_request', 'The safeguards stopped it.', { reason: 'refusal' }, null, 'content_filter'],
+const refused = (message: string, details: ErrorDetails = {}) => new AppError('invalid_request', message, details)
+const invalidRequests: [error: AppError, param: string | null, code: string | null][] = [
+  [refused('stop must be a string', { field: 'stop' }), 'stop', null],
+  [missingField('messages'), 'messages', 'missing_required_parameter'],
+  [invalidField('n', 'must be 1', 'unsupported_value'), 'n', 'unsupported_value'],
+  [refused('Prompt is too long', { upstreamStatus: 400, reason: 'prompt_too_long' }), null, 'context_length_exceeded'],
+  [refused('The safeguards stopped it.', { reason: 'refusal' }), null, 'content_filter'],
+  // Wording decides nothing.
+  [refused('messages is required', { field: 'messages' }), 'messages', null],
+  [refused('Prompt is too long', { upstreamStatus: 400 }), null, null],
 ]
-for (const [name, message, facts, param, code] of details) {
-  test(`"${message}" of ${JSON.stringify(facts)} has the param ${param} and the code ${code}`, () => {
-    const { error } = toErrorBody(new AppError(name, message, facts))
-    assert.deepEqual([error.param, error.code], [param, code])
+for (const [error, param, code] of invalidRequests) {
+  test(`"${error.message}" with ${JSON.stringify(error.details)} has the param ${param} and the code ${code}`, () => {
+    const body = toErrorBody(error)
+    assert.deepEqual([body.error.param, body.error.code], [param, code])
   })
 }
+
+test('what a surface makes of an invalid field is not among the details, which clients of the native API see', () => {
+  for (const error of [missingField('n'), invalidField('n', 'must be 1', 'unsupported_value')])
+    assert.deepEqual(error.details, { field: 'n' })
+})
 
 const headers: [ErrorCode, ErrorDetails, Record<string, string>][] = [
   ['invalid_request', {}, {}],

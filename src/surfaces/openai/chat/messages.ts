@@ -2,7 +2,7 @@
 
 import { type CallErrors, ConversationBuilder, type EarlierCall } from '../../../compat/conversation-builder.ts'
 import type { ConversationMessage, UserBlock } from '../../../core/conversation.ts'
-import { invalidField } from '../../../errors.ts'
+import { invalidField, missingField } from '../../../errors.ts'
 import { parseArguments } from '../shared/call-arguments.ts'
 import { toBlocks, toTextBlocks } from '../shared/content-parts.ts'
 import type { ChatMessage } from './schemas.ts'
@@ -96,6 +96,6 @@ function earlierCalls({ tool_calls: calls, function_call: legacy }: AssistantMes
       return { id, name: called.name, input, param: where }
     }
     if (custom) return { id, name: custom.name, input: { input: custom.input }, param: where }
-    throw invalidField(`${where}.function`, 'is required')
+    throw missingField(`${where}.function`)
   })
 }

@@ -9,7 +9,7 @@ import {
   toClientTool,
 } from '../../../compat/client-tools.ts'
 import type { ClientTool } from '../../../core/conversation.ts'
-import { invalidField } from '../../../errors.ts'
+import { missingField } from '../../../errors.ts'
 import type { ChatRequest, Tool, ToolChoice as ToolChoiceField } from './schemas.ts'
 
 export type ToolOffer = {
@@ -63,14 +63,14 @@ function readToolList(tools: readonly Tool[], ignored: string[]): ParsedTool[] {
 }
 
 function readDefinition(definition: Tool['function'], param: string): ParsedTool {
-  if (!definition) throw invalidField(param, 'is required')
+  if (!definition) throw missingField(param)
   const schemaParam = `${param}.parameters`
   const tool = toClientTool(definition, definition.parameters ?? {}, schemaParam)
   return { tool, kind: 'json', nameParam: `${param}.name`, schemaParam }
 }
 
 function readCustom({ custom }: Tool, param: string, ignored: string[]): ParsedTool {
-  if (!custom) throw invalidField(param, 'is required')
+  if (!custom) throw missingField(param)
   if (custom.format && custom.format.type !== 'text') ignored.push(`${param}.format`)
   const tool = toClientTool(custom, customSchema, param)
   return { tool, kind: 'text', nameParam: `${param}.name`, schemaParam: param }
@@ -88,16 +88,16 @@ function toolChoice(choice: ToolChoiceField | null | undefined): ToolChoice {
   if (choice.type === 'allowed_tools') return allowedChoice(choice)
   const param = `tool_choice.${choice.type}`
   const name = choice[choice.type]?.name ?? choice.name
-  if (typeof name !== 'string') throw invalidField(`${param}.name`, 'is required')
+  if (typeof name !== 'string') throw missingField(`${param}.name`)
   return { mode: 'required', names: [name], param: `${param}.name` }
 }
 
 function allowedChoice({ allowed_tools: allowed }: Extract<ToolChoiceField, object>): ToolChoice {
   const param = 'tool_choice.allowed_tools'
-  if (!allowed) throw invalidField(param, 'is required')
+  if (!allowed) throw missingField(param)
   const names = allowed.tools.map((tool, index) => {
     const { name } = (tool.function ?? tool.custom ?? tool) as { name?: unknown }
-    if (typeof name !== 'string') throw invalidField(`${param}.tools[${index}].function.name`, 'is required')
+    if (typeof name !== 'string') throw missingField(`${param}.tools[${index}].function.name`)
     return name
   })
   return { mode: allowed.mode, names, param: `${param}.tools` }

@@ -10,7 +10,7 @@ import {
   type Translation,
 } from '../../../compat/serve-run.ts'
 import type { RunHandle } from '../../../core/runs.ts'
-import { AppError, invalidField } from '../../../errors.ts'
+import { AppError, invalidField, missingField } from '../../../errors.ts'
 import { allowEmptyBodies, spellings } from '../../../http/route-options.ts'
 import { namedFrame } from '../../../http/sse.ts'
 import { followRun } from '../../../http/stream-run.ts'
@@ -89,7 +89,7 @@ async function translate(
 function inputItems({ input, previous_response_id: previous }: ResponseRequest): InputItem[] {
   if (Array.isArray(input)) return input
   if (typeof input === 'string') return [{ type: 'message', role: 'user', content: input }]
-  throw invalidField('input', previous ? 'is required: send what follows the previous response' : 'is required')
+  throw previous ? invalidField('input', 'is required: send what follows the previous response') : missingField('input')
 }
 
 /** The run is stored by now; its record is gone only if it was refused since, as that of an earlier request can be. */

@@ -10,7 +10,7 @@ import {
   toClientTool,
 } from '../../../compat/client-tools.ts'
 import type { ClientTool } from '../../../core/conversation.ts'
-import { invalidField } from '../../../errors.ts'
+import { invalidField, missingField } from '../../../errors.ts'
 import { parsePart } from '../../../http/validate.ts'
 import { customSchema } from '../chat/tools.ts'
 import {
@@ -111,7 +111,7 @@ function readChoice(choice: ToolChoiceField | null | undefined, requested: reado
   if (typeof choice === 'string') return { ...freeChoice, mode: choice }
   if (choice.type === 'allowed_tools') {
     const param = 'tool_choice.tools'
-    if (!choice.tools) throw invalidField(param, 'is required')
+    if (!choice.tools) throw missingField(param)
     const names = choice.tools.flatMap((each, index) => allowedNames(each, `${param}[${index}]`, requested))
     return { mode: choice.mode ?? 'auto', names, param }
   }
@@ -136,6 +136,6 @@ function allowedNames(chosen: Chosen, param: string, requested: readonly ParsedT
 }
 
 function chosenName({ name, namespace }: Chosen, param: string): string {
-  if (!name) throw invalidField(`${param}.name`, 'is required')
+  if (!name) throw missingField(`${param}.name`)
   return flatName({ name, namespace: namespace || null })
 }

@@ -1,7 +1,7 @@
 // Turns the content of messages, which is a string or an array of parts in every role, into content blocks. Blank text
 // is left out because the model's API refuses it.
 import type { PromptBlock, TextBlock } from '../../../core/content.ts'
-import { invalidField } from '../../../errors.ts'
+import { invalidField, missingField } from '../../../errors.ts'
 import type { Content, ContentPart } from '../chat/schemas.ts'
 import { toDocument, toImage } from './data-urls.ts'
 
@@ -46,7 +46,7 @@ function toBlock(part: ContentPart, param: string): PromptBlock[] {
 }
 
 function imageFrom({ image_url: image }: Extract<ContentPart, { type: 'image_url' | 'input_image' }>, param: string) {
-  if (image === null || image === undefined) throw invalidField(`${param}.image_url`, 'is required')
+  if (image === null || image === undefined) throw missingField(`${param}.image_url`)
   return typeof image === 'string' ? toImage(image, `${param}.image_url`) : toImage(image.url, `${param}.image_url.url`)
 }
 
@@ -61,7 +61,7 @@ function documentFrom(
       'is not supported: this server stores no files, send file_data',
       'unsupported_value',
     )
-  throw invalidField(`${param}.file_data`, 'is required')
+  throw missingField(`${param}.file_data`)
 }
 
 type FileFields = Extract<ContentPart, { type: 'file' }>['file']

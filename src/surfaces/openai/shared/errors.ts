@@ -68,11 +68,8 @@ export function toErrorBody(error: AppError): ErrorBody {
 }
 
 /** A code of OpenAI's that is more specific than this server's own. */
-function specificCode(error: AppError): string | null {
-  if (error.code !== 'invalid_request') return null
-  const { field, kind, upstreamStatus, reason } = error.details
-  if (typeof kind === 'string') return kind
-  if (field !== undefined && error.message === `${field} is required`) return 'missing_required_parameter'
-  if (upstreamStatus !== undefined && /prompt is too long/i.test(error.message)) return 'context_length_exceeded'
-  return reason === 'refusal' ? 'content_filter' : null
+function specificCode({ code, kind, details }: AppError): string | null {
+  if (code !== 'invalid_request' || kind !== null) return kind
+  if (details.reason === 'prompt_too_long') return 'context_length_exceeded'
+  return details.reason === 'refusal' ? 'content_filter' : null
 }
