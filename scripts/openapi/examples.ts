@@ -2,7 +2,7 @@
 // sample ones.
 import { sampleRequest, sampleResponse, sampleRun, sampleSession } from './parameters.ts'
 
-export type Example = { summary: string; value: unknown; status?: number }
+type Example = { summary: string; value: unknown; status?: number }
 export type Examples = Record<string, Example>
 
 export const sampleFolder = '/home/ann/project'

@@ -6,10 +6,10 @@ import type { Schema } from './json-schema.ts'
 import { refTo } from './schemas.ts'
 
 /** Who may call a route: see auth/authenticate.ts. */
-export type Need = 'open' | 'any' | 'login' | 'chat' | 'agent' | 'admin'
+type Need = 'open' | 'any' | 'login' | 'chat' | 'agent' | 'admin'
 
 /** `json` and `events` name schemas, `text` is a media type, `headers` are names of response headers. */
-export type Answer = {
+type Answer = {
   about: string
   json?: string | readonly string[]
   events?: string

@@ -8,7 +8,7 @@ import { invalidField } from '../errors.ts'
  */
 export type Treatment = 'honored' | 'emulated' | 'silent' | 'ignored' | 'refused'
 
-export type Field = {
+type Field = {
   treatment: Treatment
   /** For the reference page: the full rule, if the treatment alone does not state it. */
   note?: string

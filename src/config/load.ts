@@ -24,7 +24,7 @@ import {
 } from './sources.ts'
 import { showDuration } from './values.ts'
 
-export type ConfigSource = { key: string; value: unknown; source: SourceKind; where: string }
+type ConfigSource = { key: string; value: unknown; source: SourceKind; where: string }
 export type LoadedConfig = { config: Config; sources: ConfigSource[] }
 
 export type ConfigInput = {

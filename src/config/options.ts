@@ -21,8 +21,7 @@ import {
   text,
 } from './values.ts'
 
-export const permissionModeSchema = z.enum(['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions'])
-export type PermissionMode = z.infer<typeof permissionModeSchema>
+const permissionModeSchema = z.enum(['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions'])
 
 export type Machine = { cores: number; memoryBytes: number }
 

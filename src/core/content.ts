@@ -2,10 +2,10 @@
 // events.ts.
 
 /** The bytes of an image or document, in base64. The server does not fetch URLs, so this is the only source. */
-export type Base64Source = { type: 'base64'; media_type: string; data: string }
+type Base64Source = { type: 'base64'; media_type: string; data: string }
 
 /** Documents may also be plain text. */
-export type TextSource = { type: 'text'; media_type: 'text/plain'; data: string }
+type TextSource = { type: 'text'; media_type: 'text/plain'; data: string }
 
 export type TextBlock = { type: 'text'; text: string }
 export type ImageBlock = { type: 'image'; source: Base64Source }
@@ -18,8 +18,3 @@ export type DocumentBlock = {
 
 /** One block of a prompt. */
 export type PromptBlock = TextBlock | ImageBlock | DocumentBlock
-
-/** The text of a prompt, without images and documents, for titles and logs. */
-export function textOf(blocks: readonly PromptBlock[]): string {
-  return blocks.flatMap((block) => (block.type === 'text' ? [block.text] : [])).join('\n')
-}

@@ -15,7 +15,7 @@ export type Usage = {
 }
 
 /** A tool call that was denied during a run. */
-export type PermissionDenial = { toolName: string; toolId: string; input: Record<string, unknown> }
+type PermissionDenial = { toolName: string; toolId: string; input: Record<string, unknown> }
 
 /** An approval: a person must allow a tool, or answer Claude's question, before the run continues. */
 export type ApprovalRequest = {
@@ -42,7 +42,7 @@ export type ApprovalAnswer =
 export type AnsweredBy = 'caller' | 'timeout' | 'run'
 
 /** How a run ended. */
-export type RunOutcome = 'succeeded' | 'failed' | 'cancelled'
+type RunOutcome = 'succeeded' | 'failed' | 'cancelled'
 
 /** The last event of every run. `costUsd` is an estimate at list prices; null if it is unknown. */
 export type RunEnd = {
@@ -89,7 +89,7 @@ export type RunEvent =
   | { type: 'retry'; attempt: number; delayMs: number; upstreamStatus: number | null }
   | RunEnd
 
-export const noUsage: Usage = {
+const noUsage: Usage = {
   inputTokens: 0,
   outputTokens: 0,
   cacheReadInputTokens: 0,

@@ -6,7 +6,7 @@ import type { Step, ToolCall, Usage } from './step.ts'
 export type Delta = { type: string; [field: string]: unknown }
 
 /** A content block in the two forms of the API: start and deltas for a stream, whole for an answer in one piece. */
-export type ReplyBlock = {
+type ReplyBlock = {
   start: ContentBlock
   /** Generated one by one as they are sent, so that an answer of many megabytes is never in memory as a whole. */
   deltas: () => Iterable<Delta>
@@ -93,7 +93,7 @@ function* counted(word: string, count: number): Generator<string> {
 }
 
 /** Cuts a text into at most `count` pieces of about equal length, never through a surrogate pair. */
-export function* cutText(text: string, count: number): Generator<string> {
+function* cutText(text: string, count: number): Generator<string> {
   const size = Math.max(1, Math.ceil(text.length / Math.max(1, count)))
   let from = 0
   do {

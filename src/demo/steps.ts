@@ -83,7 +83,7 @@ function dueStep(steps: Step[], answered: number): Step | undefined {
 }
 
 /** The steps written in a prompt. Throws a DirectiveError if one of them is not a JSON object. */
-export function readDirectives(text: string): Step[] {
+function readDirectives(text: string): Step[] {
   const steps: Step[] = []
   let from = text.indexOf(DIRECTIVE_START)
   while (from >= 0) {

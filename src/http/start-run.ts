@@ -26,7 +26,7 @@ export async function startRun(
 const keyPattern = /^[\x21-\x7e]{1,255}$/
 
 /** Null if the request has no idempotency key. Throws `invalid_request` if it is malformed. */
-export function readIdempotency(request: FastifyRequest): Idempotency | null {
+function readIdempotency(request: FastifyRequest): Idempotency | null {
   const key = request.headers['idempotency-key']
   if (key === undefined) return null
   if (typeof key !== 'string' || !keyPattern.test(key)) {

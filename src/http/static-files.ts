@@ -10,7 +10,7 @@ import type { RouteScope } from '../auth/authenticate.ts'
  * Our own pages may load scripts, styles and data from this server only: no inline code, and no code built from
  * strings.
  */
-export const pagePolicy = [
+const pagePolicy = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
@@ -23,7 +23,7 @@ export const pagePolicy = [
 ].join('; ')
 
 /** Replaces the policy that every other answer has (guard.ts). */
-export const pageHeaders: Readonly<Record<string, string>> = { 'content-security-policy': pagePolicy }
+const pageHeaders: Readonly<Record<string, string>> = { 'content-security-policy': pagePolicy }
 
 const types = {
   html: 'text/html; charset=utf-8',

@@ -38,8 +38,7 @@ export class ApiError extends Error {
 export const toApiError = (thrown: unknown): ApiError =>
   thrown instanceof ApiError ? thrown : new ApiError(0, { error: String(thrown), code: 'page' })
 
-export const offline = () =>
-  new ApiError(0, { error: 'The server cannot be reached. Is it still running?', code: 'offline' })
+const offline = () => new ApiError(0, { error: 'The server cannot be reached. Is it still running?', code: 'offline' })
 
 export type CallOptions = {
   method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'

@@ -79,7 +79,7 @@ export function setValue(name: Field['name'], value: string): void {
 }
 
 /** A field has an invalid value. */
-export class FieldError extends Error {
+class FieldError extends Error {
   readonly field: Field
 
   constructor(field: Field, text: string) {

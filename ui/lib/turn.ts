@@ -6,7 +6,7 @@ import type { ChatEvent, ChatReply } from '../../src/surfaces/native/schemas.ts'
 import type { MessageList, SessionBlock } from '../../src/surfaces/native/session-schemas.ts'
 import { MarkdownBlocks, parseMarkdown } from './markdown-blocks.ts'
 
-export type ToolResult = { text: string; isError: boolean }
+type ToolResult = { text: string; isError: boolean }
 export type Decision = { behavior: 'allow' | 'deny'; by: 'caller' | 'timeout' | 'run' }
 
 export type Part =

@@ -18,10 +18,7 @@ import { canSwitchTo } from './prompt-switch.ts'
  * process is spawned; or a text that each turn brings (see prompt-switch.ts). Claude Code's own prompt mentions the
  * model, so the model is fixed with it.
  */
-export type BasePrompt =
-  | { kind: 'claude-code'; append: string | null }
-  | { kind: 'fixed'; text: string }
-  | { kind: 'by-turn' }
+type BasePrompt = { kind: 'claude-code'; append: string | null } | { kind: 'fixed'; text: string } | { kind: 'by-turn' }
 
 export type Profile = {
   /** Whether the model alone answers, without an agent; see plain-mode-options.ts. */

@@ -10,7 +10,7 @@ const numberIn = (object: unknown, name: string): number | null => {
   return typeof value === 'number' ? value : null
 }
 
-export function toUsage({ inputTokens, outputTokens, raw, ...cache }: Usage): MessageUsage {
+function toUsage({ inputTokens, outputTokens, raw, ...cache }: Usage): MessageUsage {
   const thinking = numberIn(raw.output_tokens_details, 'thinking_tokens')
   const short = numberIn(raw.cache_creation, 'ephemeral_5m_input_tokens')
   const long = numberIn(raw.cache_creation, 'ephemeral_1h_input_tokens')

@@ -7,7 +7,7 @@ import { ErrorBody, eventSchemas } from './schemas.ts'
 const must = (what: string) => ({ error: `must be ${what}` })
 const text = z.string(must('a string'))
 
-export const uuid = text
+const uuid = text
   .regex(/^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$/, must('the id of a session, a UUID'))
   .toLowerCase()
 

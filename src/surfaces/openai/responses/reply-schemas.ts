@@ -2,7 +2,6 @@
 import { z } from 'zod'
 
 const status = z.enum(['queued', 'in_progress', 'completed', 'incomplete', 'failed', 'cancelled'])
-export type ResponseStatus = z.output<typeof status>
 
 const itemStatus = z.enum(['in_progress', 'completed', 'incomplete'])
 
