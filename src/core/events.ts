@@ -1,5 +1,5 @@
 // What happens during a run, as a sequence of RunEvents. Every surface translates these into its own API, and none
-// knows how they are produced. Also the rules for their order, against which the tests check every stream.
+// knows how they are produced. Tests check every stream against the rules for their order.
 import type { AppError, ErrorCode, ErrorDetails } from '../errors.ts'
 
 /**
@@ -65,11 +65,12 @@ export type RunEnd = {
 }
 
 /**
- * What happens during a run. Blocks (text, thinking, tool) carry an `index` that counts up from 0 within the run and is
- * never used twice; a block's start, deltas and end share it. The model's API signs its thinking and accepts it back
- * only with the signature; thinking that it does not show arrives as `thinking-redacted`. After an `ask` the run waits
- * for the answer. `waitedMs` is how long the run had no process, in milliseconds. `usage` is the usage of a message of
- * the model when the message began. `retry` means that the CLI repeats its request to the model's API.
+ * What happens during a run. `run-start` comes first and `run-end` last, once each. Blocks (text, thinking, tool) carry
+ * an `index` that counts up from 0 within the run and is never used twice; a block's start, deltas and end share it.
+ * Only the end of a run that did not succeed may cut a block short. The model's API signs its thinking and accepts it
+ * back only with the signature; thinking that it does not show arrives as `thinking-redacted`. After an `ask` the run
+ * waits for the answer. `waitedMs` is how long the run had no process, in milliseconds. `usage` is the usage of a
+ * message of the model when the message began. `retry` means that the CLI repeats its request to the model's API.
  */
 export type RunEvent =
   | { type: 'run-start'; runId: string; sessionId: string; model: string; cwd?: string; waitedMs?: number }
@@ -89,7 +90,7 @@ export type RunEvent =
   | { type: 'retry'; attempt: number; delayMs: number; upstreamStatus: number | null }
   | RunEnd
 
-const noUsage: Usage = {
+export const noUsage: Usage = {
   inputTokens: 0,
   outputTokens: 0,
   cacheReadInputTokens: 0,
@@ -128,61 +129,4 @@ const contentTypes: ReadonlySet<RunEvent['type']> = new Set([
 /** Whether the event shows the caller something that cannot be taken back: text, thinking or a tool's work. */
 export function isContent(event: RunEvent): boolean {
   return contentTypes.has(event.type)
-}
-
-const blockless: ReadonlySet<RunEvent['type']> = new Set(['tool-result', 'retry', 'usage', 'ask', 'ask-answered'])
-
-const kindOf = (type: RunEvent['type']) => type.slice(0, type.indexOf('-'))
-
-/**
- * Checks the order of a run's events: `run-start` first, `run-end` last, exactly once each, and blocks that start,
- * continue and end under an index of their own. Only the end of a run that did not succeed may cut a block short.
- */
-export class OrderChecker {
-  #started = false
-  #ended = false
-  #open = new Map<number, string>()
-  #used = new Set<number>()
-
-  /** Checks the next event; throws an Error that names the broken rule. */
-  accept(event: RunEvent): void {
-    if (this.#ended) throw new Error(`${event.type} after run-end`)
-    if (event.type === 'run-start') return this.#start()
-    if (!this.#started) throw new Error(`${event.type} before run-start`)
-    if (event.type === 'run-end') return this.#end(event)
-    if (blockless.has(event.type)) return
-    this.#block(event)
-  }
-
-  /** Call when the stream is over; throws if `run-end` is missing. */
-  finish(): void {
-    if (!this.#ended) throw new Error('the stream is over without run-end')
-  }
-
-  #start(): void {
-    if (this.#started) throw new Error('run-start twice')
-    this.#started = true
-  }
-
-  #end(event: RunEnd): void {
-    if (event.outcome === 'succeeded' && this.#open.size > 0) throw new Error('run-end with an open block')
-    if ((event.outcome === 'failed') !== (event.error !== null && event.error.code !== 'cancelled')) {
-      throw new Error(`run-end with outcome ${event.outcome} and error ${event.error?.code ?? 'null'}`)
-    }
-    this.#ended = true
-  }
-
-  #block(event: RunEvent): void {
-    if (!('index' in event)) throw new Error(`${event.type} belongs to no block`)
-    const kind = kindOf(event.type)
-    if (event.type.endsWith('-start')) {
-      if (this.#used.has(event.index)) throw new Error(`block ${event.index} started twice`)
-      this.#used.add(event.index)
-      this.#open.set(event.index, kind)
-      return
-    }
-    if (this.#open.get(event.index) !== kind)
-      throw new Error(`${event.type} for block ${event.index}, which is not open`)
-    if (event.type.endsWith('-end')) this.#open.delete(event.index)
-  }
 }

@@ -6,9 +6,10 @@ import type { Pool } from '../../src/claude/pool/pool.ts'
 import { ownIdentity, ProcessRegistry } from '../../src/claude/process/process-registry.ts'
 import { noOptions, noPlainOptions, type RunOptions, type Thinking } from '../../src/core/agent.ts'
 import type { AssistantBlock, ClientTool, ConversationMessage, UserBlock } from '../../src/core/conversation.ts'
-import { OrderChecker, type RunEnd, type RunEvent } from '../../src/core/events.ts'
+import type { RunEnd, RunEvent } from '../../src/core/events.ts'
 import { startUpstream } from '../../src/demo/upstream.ts'
 import { createCliPool } from '../helpers/cli-pool.ts'
+import { OrderChecker } from '../helpers/order-checker.ts'
 import { makeFolders, step } from '../helpers/test-server.ts'
 
 const upstream = await startUpstream()

@@ -4,8 +4,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { withForcedOutputRetry } from '../../src/compat/retry-forced-output.ts'
 import { noOptions, noPlainOptions, type PlainOptions, type RunRequest } from '../../src/core/agent.ts'
-import { OrderChecker, type RunEnd, type RunEvent, type Usage } from '../../src/core/events.ts'
+import type { RunEnd, RunEvent, Usage } from '../../src/core/events.ts'
 import { AppError } from '../../src/errors.ts'
+import { OrderChecker } from '../helpers/order-checker.ts'
 import {
   failedEnd,
   goodRun,

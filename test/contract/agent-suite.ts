@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Agent, RunRequest } from '../../src/core/agent.ts'
-import { OrderChecker, type RunEnd, type RunEvent } from '../../src/core/events.ts'
+import type { RunEnd, RunEvent } from '../../src/core/events.ts'
 import { AppError } from '../../src/errors.ts'
+import { OrderChecker } from '../helpers/order-checker.ts'
 
 /**
  * What a run of the subject does: it succeeds; it fails; it emits some text and then nothing; it emits nothing at all;

@@ -9,9 +9,10 @@ import type { Pool } from '../../src/claude/pool/pool.ts'
 import { ownIdentity, ProcessRegistry } from '../../src/claude/process/process-registry.ts'
 import { withForcedOutputRetry } from '../../src/compat/retry-forced-output.ts'
 import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from '../../src/core/agent.ts'
-import { OrderChecker, type RunEvent } from '../../src/core/events.ts'
+import type { RunEvent } from '../../src/core/events.ts'
 import { AppError } from '../../src/errors.ts'
 import { createCliPool } from '../helpers/cli-pool.ts'
+import { OrderChecker } from '../helpers/order-checker.ts'
 import {
   failedEnd,
   goodRun,

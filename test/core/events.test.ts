@@ -1,8 +1,9 @@
 // The order of a run's events: valid orders pass, and every rule is broken once.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isContent, OrderChecker, type RunEvent } from '../../src/core/events.ts'
+import { isContent, type RunEvent } from '../../src/core/events.ts'
 import { AppError } from '../../src/errors.ts'
+import { OrderChecker } from '../helpers/order-checker.ts'
 import { failedEnd, goodRun, runEnd, runStart, textBlock } from '../helpers/scripted-agent.ts'
 
 const thinking: RunEvent[] = [

@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { OrderChecker } from '../../src/core/events.ts'
+import type {} from '../../src/core/events.ts'
 import { type Effect, isActive, isClosing, newRun, type RunState, transition } from '../../src/core/run-lifecycle.ts'
 import { isFinal } from '../../src/core/store.ts'
 import { AppError, shuttingDown } from '../../src/errors.ts'
 import { runRecord } from '../contract/store-records.ts'
+import { OrderChecker } from '../helpers/order-checker.ts'
 import { failedEnd, model, runEnd, sessionId } from '../helpers/scripted-agent.ts'
 import {
   advance,

@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { noOptions } from '../../src/core/agent.ts'
-import { type ApprovalRequest, OrderChecker, type RunEnd, type RunEvent } from '../../src/core/events.ts'
+import type { ApprovalRequest, RunEnd, RunEvent } from '../../src/core/events.ts'
 import { createRuns } from '../../src/core/run-registry.ts'
 import type { RunInput, Runs, RunsDependencies } from '../../src/core/runs.ts'
 import type { Store } from '../../src/core/store.ts'
 import type { AppError } from '../../src/errors.ts'
 import { openMemoryStore } from '../../src/store/sqlite.ts'
+import { OrderChecker } from '../helpers/order-checker.ts'
 import {
   aborted,
   failedEnd,

@@ -4,9 +4,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk'
 import { TurnTranslator } from '../../../src/claude/turn/from-sdk.ts'
-import { endOfRun, OrderChecker, type RunEnd, type RunEvent } from '../../../src/core/events.ts'
+import { endOfRun, type RunEnd, type RunEvent } from '../../../src/core/events.ts'
 import { AppError, type ErrorCode } from '../../../src/errors.ts'
 import { readings, readLines, replay } from '../../fixtures/record.ts'
+import { OrderChecker } from '../../helpers/order-checker.ts'
 
 const sessionId = '22222222-2222-4222-8222-222222222222'
 
