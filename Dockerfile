@@ -25,6 +25,7 @@ RUN apt-get update \
 WORKDIR /app
 COPY package.json openapi.json LICENSE ./
 COPY web ./web
+COPY docs/clients ./docs/clients
 COPY --from=modules /modules/node_modules ./node_modules
 COPY --from=build /build/dist ./dist
 COPY --from=build /build/web/ui ./web/ui

@@ -8,6 +8,7 @@ import { messagesFields } from '../src/surfaces/anthropic/fields.ts'
 import { eventSchemas } from '../src/surfaces/native/schemas.ts'
 import { chatFields } from '../src/surfaces/openai/chat/fields.ts'
 import { responseFields } from '../src/surfaces/openai/responses/fields.ts'
+import { clientParts } from './clients-document.ts'
 import { configParts } from './config-document.ts'
 import type { Part } from './document-part.ts'
 import { errorsParts } from './errors-document.ts'
@@ -67,6 +68,7 @@ const parts: Part[] = [
   { file: 'docs/compatibility.md', name: 'openai-fields', make: () => fieldTable(chatFields) },
   { file: 'docs/compatibility.md', name: 'response-fields', make: () => fieldTable(responseFields) },
   { file: 'docs/compatibility.md', name: 'anthropic-fields', make: () => fieldTable(messagesFields) },
+  ...clientParts,
   ...configParts,
   ...errorsParts,
   ...metricsParts,

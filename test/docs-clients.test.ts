@@ -8,10 +8,12 @@ import { after, describe, type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { parse as parseToml } from 'smol-toml'
 import { parse as parseYaml } from 'yaml'
+import { shownTarget } from '../scripts/clients-document.ts'
 import { sdkExecutable } from '../src/claude/cli/executable.ts'
 import { asMarkdown, asText } from '../src/commands/launch/instructions.ts'
 import { blocksOf } from '../src/commands/launch/launch.ts'
 import { type ClientName, clientNames, clientTitles } from '../src/commands/launch/names.ts'
+import { sdks } from '../src/commands/launch/sdks.ts'
 import { run } from './commands/command-process.ts'
 import { makeFolders, startTestServer, step } from './helpers/test-server.ts'
 
@@ -25,21 +27,9 @@ const server = await startTestServer(forAll, { config: { demo: true } })
 const folders = makeFolders(forAll)
 const repository = join(import.meta.dirname, '..')
 const pages = join(repository, 'docs/clients')
-const usualUrl = 'http://127.0.0.1:5005'
+const usualUrl = shownTarget.url
 
 const pageOf = (name: string) => readFileSync(join(pages, `${name}.md`), 'utf8')
-
-/** As on Linux, whatever platform the test runs on. */
-const launchTarget = {
-  url: usualUrl,
-  hasKeys: false,
-  model: 'sonnet',
-  models: ['sonnet', 'opus', 'haiku'],
-  agents: ['agent/sonnet'],
-  surroundings: { platform: 'linux', home: '/home/me', environment: {} },
-} as const
-
-const marked = /<!-- generated: launch -->\n([\s\S]*?)\n<!-- end: launch -->/
 
 type Code = { client: ClientName; language: string; text: string }
 
@@ -56,8 +46,8 @@ const inLanguage = (...languages: string[]) => blocks.filter(({ language }) => l
 describe('each page', () => {
   for (const name of clientNames) {
     test(`${name} shows what launch prints`, () => {
-      const [, shown] = marked.exec(pageOf(name)) ?? []
-      assert.equal(shown, asMarkdown(blocksOf(name, launchTarget)), `bring docs/clients/${name}.md up to date`)
+      const shown = asMarkdown(blocksOf(name, shownTarget))
+      assert.ok(shown.length > 0 && pageOf(name).includes(`${shown}\n`), 'run `npm run docs`')
     })
 
     test(`${name} has sections on settings, limits, problems, and whether it was tried`, () => {
@@ -92,11 +82,27 @@ describe('each page', () => {
   })
 })
 
+test('launch puts the values of the server into the programs of the pages', () => {
+  const other = { ...shownTarget, url: 'https://claude.example/"\\', model: 'agent/opus', hasKeys: true }
+  for (const name of Object.keys(sdks) as ClientName[]) {
+    for (const { intro, language, text } of blocksOf(name, other)) {
+      assert.doesNotMatch(text, /127\.0\.0\.1|5005|sonnet|\bnone\b/, `${name}, ${intro}`)
+      const [url, key] = [
+        language === 'sh' ? other.url : JSON.stringify(other.url).slice(1, -1),
+        'CLAUDE_SERVE_API_KEY',
+      ]
+      for (const value of [url, '"agent/opus"', key]) assert.ok(text.replaceAll("'", '"').includes(value), text)
+      if (language === 'python') assert.match(text, /^import os\n/)
+      if (language === 'go') assert.match(text, /\t"fmt"\n\t"os"\n\n/)
+    }
+  }
+})
+
 test('launch --print prints what the pages show', async () => {
   for (const name of clientNames) {
-    const here = { ...launchTarget.surroundings, platform: process.platform }
+    const here = { ...shownTarget.surroundings, platform: process.platform }
     const { stdout } = await run(folders, ['launch', name, '--print'])
-    const shown = asText(blocksOf(name, { ...launchTarget, surroundings: { ...here, home: folders.home } }))
+    const shown = asText(blocksOf(name, { ...shownTarget, surroundings: { ...here, home: folders.home } }))
     assert.equal(stdout, `${shown}\n`, name)
   }
 })

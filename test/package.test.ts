@@ -42,7 +42,7 @@ async function pack(stage: string): Promise<string> {
   const out = ['-p', join(repository, 'tsconfig.build.json'), '--outDir', join(stage, 'dist')]
   await run(compiler, out, { cwd: repository, env: environment })
   for (const name of papers) copyFileSync(join(repository, name), join(stage, name))
-  cpSync(join(repository, 'web'), join(stage, 'web'), { recursive: true })
+  for (const name of folders) cpSync(join(repository, name), join(stage, name), { recursive: true })
   // Stray files of a working copy must not get into the package.
   mkdirSync(join(stage, 'test'))
   writeFileSync(join(stage, 'test', 'secret.test.ts'), '')
@@ -55,6 +55,7 @@ async function pack(stage: string): Promise<string> {
   return join(stage, packed.filename)
 }
 
+const folders = ['docs/clients', 'web']
 const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'openapi.json', 'package.json']
 
 const filesBelow = (folder: string) =>
@@ -77,7 +78,7 @@ test('the packed program installs, serves and stops', { timeout: 240_000 }, asyn
   await t.test('it contains the compiled program, its types and its documents, and nothing else', () => {
     const files = filesBelow(folder)
     const strangers = files.filter((file) => !/^dist\/.*\.(js|d\.ts)$/.test(file))
-    const pages = filesBelow(join(repository, 'web')).map((file) => `web/${file}`)
+    const pages = folders.flatMap((name) => filesBelow(join(repository, name)).map((file) => `${name}/${file}`))
     assert.deepEqual(strangers.sort(), [...papers, ...pages].sort())
     for (const file of files) assert.doesNotMatch(file, /test|fixture|bench/)
     for (const file of ['dist/cli.js', 'dist/server.js', 'dist/server.d.ts']) assert.ok(files.includes(file), file)
@@ -139,6 +140,13 @@ test('the packed program installs, serves and stops', { timeout: 240_000 }, asyn
     const program = join(installed, 'node_modules', '.bin', 'claude-serve')
     const { stdout } = await run(program, ['--version'], { cwd: home, env: { PATH: environment.PATH, HOME: home } })
     assert.match(stdout, new RegExp(`\\b${manifest.version.replaceAll('.', '\\.')}\\b`))
+  })
+
+  await t.test('its program shows how to set up a client', async () => {
+    const program = join(installed, 'node_modules', '.bin', 'claude-serve')
+    const words = ['launch', 'openai', '--print']
+    const { stdout } = await run(program, words, { cwd: home, env: { PATH: environment.PATH, HOME: home } })
+    assert.match(stdout, /^JavaScript:\n\nimport OpenAI from 'openai'\n/)
   })
 
   await t.test('its program answers from the demo model and stops on SIGTERM', async (t) => {

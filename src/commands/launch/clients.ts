@@ -4,7 +4,7 @@ import { librechat, litellm, llm, n8n, openWebui } from './apps.ts'
 import type { Client } from './client.ts'
 import { cline, continueDev, vscode, zed } from './editors.ts'
 import type { ClientName } from './names.ts'
-import { aiSdk, anthropic, openai } from './sdks.ts'
+import { sdks } from './sdks.ts'
 
 export const clients: Readonly<Record<ClientName, Client>> = {
   'claude-code': claudeCode,
@@ -20,7 +20,5 @@ export const clients: Readonly<Record<ClientName, Client>> = {
   n8n,
   llm,
   litellm,
-  'ai-sdk': aiSdk,
-  openai,
-  anthropic,
+  ...sdks,
 }
