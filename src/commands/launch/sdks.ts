@@ -24,7 +24,7 @@ const languages: Record<string, Language> = {
   python: { quote: JSON.stringify, key: `os.environ["${keyVariable}"]`, addition: [/^/, 'import os\n\n'] },
   go: { quote: JSON.stringify, key: `os.Getenv("${keyVariable}")`, addition: [/^\t"fmt"\n/m, '$&\t"os"\n'] },
   java: { quote: JSON.stringify, key: `System.getenv("${keyVariable}")` },
-  ruby: { quote: JSON.stringify, key: `ENV.fetch("${keyVariable}")` },
+  ruby: { quote: (text) => JSON.stringify(text).replaceAll('#', '\\#'), key: `ENV.fetch("${keyVariable}")` },
   sh: {
     quote: JSON.stringify,
     key: '',

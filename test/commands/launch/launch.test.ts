@@ -142,6 +142,12 @@ describe('the server', () => {
     assert.equal(output, `${url}/v1\n`)
   })
 
+  test('an address is not evaluated by Ruby, which interpolates strings', async () => {
+    const url = "http://127.0.0.1:1/##{exit(9)}#$0"
+    const { stdout } = await run(open.folders, ['launch', 'openai', '--print', '--url', url])
+    assert.match(stdout, /Client\.new\(base_url: "http:\/\/127\.0\.0\.1:1\/\\#\\#\{exit\(9\)\}\\#\$0\/v1"/)
+  })
+
   test('another program at the address is reported', async (t) => {
     const other = createServer((_request, response) => response.end('{"data":[{"name":"x"}]}'))
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
