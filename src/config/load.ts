@@ -19,12 +19,11 @@ import {
   nameFileKeys,
   type RawSetting,
   readConfigFile,
-  type SourceKind,
   userFolders,
 } from './sources.ts'
 import { showDuration } from './values.ts'
 
-type ConfigSource = { key: string; value: unknown; source: SourceKind; where: string }
+export type ConfigSource = RawSetting & { key: string }
 export type LoadedConfig = { config: Config; sources: ConfigSource[] }
 
 export type ConfigInput = {
@@ -52,7 +51,7 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
   const names = options.map(([, { name }]) => name)
   const file = nameFileKeys(found, names)
 
-  const sources: ConfigSource[] = [{ key: 'config', source: 'default', where: 'default', ...named, value: file.path }]
+  const sources: ConfigSource[] = [{ key: 'config', ...byDefault, ...named, value: file.path }]
   const values: Record<string, unknown> = {}
   for (const [key, declared] of options) {
     const raw =
@@ -71,13 +70,14 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
 
 function defaultSetting(declared: ConfigOption, context: Context): RawSetting {
   const value = typeof declared.default === 'function' ? declared.default(context) : declared.default
-  return { value, source: 'default', where: 'default' }
+  return { value, ...byDefault }
 }
 
+const byDefault = { source: 'default', origin: 'default', where: 'default' } as const
+
 function readSetting(declared: ConfigOption, raw: RawSetting, context: Context): unknown {
-  const { where } = raw
   const refuse = (value: unknown, accepted: string) =>
-    new ConfigError({ key: `--${declared.name}`, value, where, accepted })
+    new ConfigError({ ...raw, key: `--${declared.name}`, value, accepted })
   const result = declared.schema(context).safeParse(raw.value)
   if (!declared.available && raw.source !== 'default') {
     // Better than accepting a value that has no effect.

@@ -14,8 +14,11 @@ export type SourceKind = 'flag' | 'environment' | 'file' | 'default'
 /** What a source needs to find a setting. */
 export type SettingNames = { name: string; environment: string; repeatable: boolean }
 
-/** A value as it was written, and where it was set. */
-export type RawSetting = { value: unknown; source: SourceKind; where: string }
+/** Where a value was set: `origin` is the flag, the variable or the path of the file; `where` says it in words. */
+export type Origin = { source: SourceKind; origin: string; where: string }
+
+/** A value as it was written. */
+export type RawSetting = Origin & { value: unknown }
 
 export type ConfigFile = { path: string | null; values: ReadonlyMap<string, unknown> }
 
@@ -25,6 +28,8 @@ const shownValueLengthMax = 120
 export class ConfigError extends Error {
   readonly key: string
   readonly value: unknown
+  readonly source: SourceKind
+  readonly origin: string
   readonly where: string
   readonly accepted: string
   /**
@@ -33,15 +38,17 @@ export class ConfigError extends Error {
    */
   readonly isWrongUsage: boolean
 
-  constructor(refused: { key: string; value: unknown; where: string; accepted: string }) {
-    const from = refused.where.replace(/ (flag|environment variable)$/, '')
+  constructor(refused: RawSetting & { key: string; accepted: string }) {
+    const from = refused.source === 'file' ? refused.where : refused.origin
     super(`${refused.key}: ${showValue(refused.value)} (from ${from}) is not accepted; ${refused.accepted}`)
     this.name = 'ConfigError'
     this.key = refused.key
     this.value = refused.value
+    this.source = refused.source
+    this.origin = refused.origin
     this.where = refused.where
     this.accepted = refused.accepted
-    this.isWrongUsage = refused.where.endsWith(' flag') && refused.key !== '--host'
+    this.isWrongUsage = refused.source === 'flag' && refused.key !== '--host'
   }
 }
 
@@ -60,7 +67,8 @@ export function camelCase(name: string): string {
 export function fromFlags(setting: SettingNames, flags: Record<string, unknown>): RawSetting | null {
   const value = flags[camelCase(setting.name)] ?? flags[setting.name]
   if (value === undefined || value === null) return null
-  return { value, source: 'flag', where: `--${setting.name} flag` }
+  const origin = `--${setting.name}`
+  return { value, source: 'flag', origin, where: `${origin} flag` }
 }
 
 export function fromEnvironment(setting: SettingNames, environment: Environment): RawSetting | null {
@@ -68,14 +76,17 @@ export function fromEnvironment(setting: SettingNames, environment: Environment)
   // An empty variable counts as not set: that is how compose files and service units leave one out.
   if (text === undefined || text === '') return null
   const value = setting.repeatable ? splitList(text) : text
-  return { value, source: 'environment', where: `${setting.environment} environment variable` }
+  const origin = setting.environment
+  return { value, source: 'environment', origin, where: `${origin} environment variable` }
 }
 
 export function fromFile(setting: SettingNames, file: ConfigFile): RawSetting | null {
   const value = file.values.get(setting.name)
   if (value === undefined || value === null) return null
-  return { value, source: 'file', where: `file ${file.path}` }
+  return { value, ...inFile(file.path) }
 }
+
+const inFile = (path: string | null): Origin => ({ source: 'file', origin: path ?? '', where: `file ${path}` })
 
 export function splitList(text: string): string[] {
   return text
@@ -99,7 +110,7 @@ const noFile: ConfigFile = { path: null, values: new Map() }
 
 function parseFile(filePath: string): Map<string, unknown> {
   const refuse = (accepted: string): never => {
-    throw new ConfigError({ key: '--config', value: filePath, where: `file ${filePath}`, accepted })
+    throw new ConfigError({ key: '--config', value: filePath, ...inFile(filePath), accepted })
   }
   let content: unknown
   try {
@@ -122,7 +133,7 @@ export function nameFileKeys(file: ConfigFile, names: readonly string[]): Config
     const name = names.find((candidate) => candidate === key || camelCase(candidate) === key)
     const problem = name === undefined ? unknownKey(key, names) : values.has(name) ? 'it is set twice' : null
     if (name === undefined || problem !== null) {
-      throw new ConfigError({ key, value, where: `file ${file.path}`, accepted: problem ?? '' })
+      throw new ConfigError({ key, value, ...inFile(file.path), accepted: problem ?? '' })
     }
     values.set(name, value)
   }

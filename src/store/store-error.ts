@@ -13,6 +13,9 @@ export const sqliteBusy = 5
 const sqliteCorrupt = 11
 const sqliteNotDatabase = 26
 
+/** Whether SQLite found the content of the file unreadable. */
+export const isDamage = (error: unknown): boolean => [sqliteCorrupt, sqliteNotDatabase].includes(sqliteCode(error) ?? 0)
+
 export function damaged(file: string, cause: unknown): StartupError {
   const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/\s+/g, ' ')
   return new StartupError(
@@ -24,9 +27,8 @@ export function damaged(file: string, cause: unknown): StartupError {
 /** Anything thrown while opening `file`, as a StartupError. */
 export function toStoreError(file: string, thrown: unknown): StartupError {
   if (thrown instanceof StartupError) return thrown
-  const code = sqliteCode(thrown)
-  if (code === sqliteCorrupt || code === sqliteNotDatabase) return damaged(file, thrown)
-  if (code !== sqliteBusy) return cannotBeUsed(file, thrown)
+  if (isDamage(thrown)) return damaged(file, thrown)
+  if (sqliteCode(thrown) !== sqliteBusy) return cannotBeUsed(file, thrown)
   const reason = thrown instanceof Error ? thrown.message : String(thrown)
   return new StartupError(`The database ${file} is in use by another program (${reason}): close it and start again.`, {
     cause: thrown,

@@ -160,7 +160,7 @@ for (const [name, values, pattern] of refused) {
     test(`--${name} ${JSON.stringify(value)} is refused, and the message names what is accepted`, (t) => {
       const error = configError(t, { flags: { [name]: value } })
       assert.equal(error.key, `--${name}`)
-      assert.equal(error.where, `--${name} flag`)
+      assert.deepEqual([error.source, error.origin, error.where], ['flag', `--${name}`, `--${name} flag`])
       assert.match(error.message, pattern)
       assert.doesNotMatch(error.message, /hunter22/)
     })
@@ -265,6 +265,7 @@ test('a file that is named by a flag or the environment must exist', (t) => {
     key: 'config',
     value: path.join(userFolders.work, 'mine.json'),
     source: 'environment',
+    origin: 'CLAUDE_SERVE_CONFIG',
     where: 'CLAUDE_SERVE_CONFIG environment variable',
   })
 })

@@ -20,18 +20,23 @@ function isOthersFile({ mode, gid }: Stats): boolean {
  */
 const isOthersFolder = ({ mode }: Stats): boolean => (mode & worldWrites) !== 0 && (mode & sticky) === 0
 
+/** `reason` ends a sentence, and says how to fix it. `writable`: what others can change; null if agents can. */
+export type Unsafe = { reason: string; writable: string | null }
+
 /**
- * Why the file must not be run, as the end of a sentence that says how to fix it; null if it may be run. `roots` are
- * the real paths of the folders in which agents work: an agent may change any file in them.
+ * Why the file must not be run; null if it may be run. `roots` are the real paths of the folders in which agents work:
+ * an agent may change any file in them.
  */
-export function whyUnsafe(path: string, roots: readonly string[]): string | null {
+export function whyUnsafe(path: string, roots: readonly string[]): Unsafe | null {
   if (process.platform === 'win32') return null
   const components = pathComponents(path)
   const root = roots.find((each) => components.some((component) => isWithin(component, each)))
-  if (root !== undefined) return `is in ${root}, where agents may work: choose another one with --claude-bin`
-  const open = components.find((component) => {
+  if (root !== undefined)
+    return { reason: `is in ${root}, where agents may work: choose another one with --claude-bin`, writable: null }
+  const writable = components.find((component) => {
     const info = statSync(component, { throwIfNoEntry: false })
     return info !== undefined && (info.isDirectory() ? isOthersFolder(info) : isOthersFile(info))
   })
-  return open === undefined ? null : `can be changed by other users of this machine: chmod go-w ${open}`
+  if (writable === undefined) return null
+  return { reason: `can be changed by other users of this machine: chmod go-w ${writable}`, writable }
 }

@@ -19,6 +19,22 @@ export const oldestVersion = '2.1.330'
  */
 const loginFreshMs = 300_000
 
+/** What is wrong with a `claude`. */
+type Defect =
+  | { kind: 'missing' | 'broken' }
+  | { kind: 'too_old'; path: string; version: string }
+  | { kind: 'unsafe'; writable: string | null }
+
+/** No usable `claude` was found, or the chosen one is not usable. `defect` is for programs, the message for people. */
+export class UnusableClaude extends AppError {
+  readonly defect: Defect
+
+  constructor(defect: Defect, message: string, options?: ErrorOptions) {
+    super('claude_not_found', message, {}, options)
+    this.defect = defect
+  }
+}
+
 /** `state` shows whether the file is still the one whose version was read; see file-stamp.ts. */
 export type Claude = { path: string; version: string; origin: 'chosen' | 'path' | 'sdk'; state: string }
 
@@ -100,26 +116,27 @@ async function choose(chosen: string | null, environment: Environment, roots: re
     return { path: onPath, version, origin: 'path' }
   }
   const shipped = sdkExecutable()
-  if (shipped === null) throw new AppError('claude_not_found', `The claude CLI was not found. ${howToInstall}`)
+  if (shipped === null) throw new UnusableClaude({ kind: 'missing' }, `The claude CLI was not found. ${howToInstall}`)
   refuseUnsafe(shipped, roots)
   return { path: shipped, version: await versionOrError(shipped, environment), origin: 'sdk' }
 }
 
 /** An unsafe file is not run even for its version. Throws `claude_not_found`. */
 function refuseUnsafe(path: string, roots: readonly string[]): void {
-  const reason = whyUnsafe(path, roots)
-  if (reason !== null) throw new AppError('claude_not_found', `${path} is not used: it ${reason}`)
+  const unsafe = whyUnsafe(path, roots)
+  if (unsafe === null) return
+  throw new UnusableClaude({ kind: 'unsafe', writable: unsafe.writable }, `${path} is not used: it ${unsafe.reason}`)
 }
 
 async function chooseNamed(chosen: string, environment: Environment, roots: readonly string[]): Promise<Found> {
   const path = isAbsolute(chosen) ? chosen : ((await findOnPath(chosen, environment)) ?? chosen)
   if (!(await isProgram(path)))
-    throw new AppError('claude_not_found', `${path} is not an executable file. ${howToInstall}`)
+    throw new UnusableClaude({ kind: 'missing' }, `${path} is not an executable file. ${howToInstall}`)
   refuseUnsafe(path, roots)
   const version = await versionOrError(path, environment)
   if (compareVersions(version, oldestVersion) >= 0) return { path, version, origin: 'chosen' }
-  throw new AppError(
-    'claude_not_found',
+  throw new UnusableClaude(
+    { kind: 'too_old', path, version },
     `${path} is version ${version}; at least ${oldestVersion} is required. Run \`claude update\`.`,
   )
 }
@@ -129,12 +146,8 @@ async function versionOrError(path: string, environment: Environment): Promise<s
     return await readVersion(path, environment)
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new AppError(
-      'claude_not_found',
-      `${path} cannot be run: ${why.split('\n')[0]}. ${howToInstall}`,
-      {},
-      { cause },
-    )
+    const text = `${path} cannot be run: ${why.split('\n')[0]}. ${howToInstall}`
+    throw new UnusableClaude({ kind: 'broken' }, text, { cause })
   }
 }
 

@@ -2,7 +2,7 @@
 import { realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { withPathOutside } from '../../claude/cli/environment.ts'
-import { type Claude, compareVersions, Executable, oldestVersion } from '../../claude/cli/executable.ts'
+import { type Claude, compareVersions, Executable, oldestVersion, UnusableClaude } from '../../claude/cli/executable.ts'
 import { type DoctorContext, type Finding, ok, problem, quoted, reasonOf, warning } from './finding.ts'
 
 const { engines } = createRequire(import.meta.url)('../../../package.json') as { engines: { node: string } }
@@ -32,25 +32,30 @@ export async function examineClaude(context: DoctorContext): Promise<Finding[]> 
     const found = ok('claude', `claude ${version} at ${realPathOf(path)} (${origins[origin]})`)
     return origin === 'sdk' ? [found, ...(await examinePassedOver(context))] : [found]
   } catch (error) {
-    return [problem('claude', reasonOf(error), howToFix(reasonOf(error)))]
+    return [problem('claude', reasonOf(error), howToFix(error))]
   }
 }
 
 /** The one on PATH, if it was not used because it is too old. */
 async function examinePassedOver(context: DoctorContext): Promise<Finding[]> {
-  const reason = await executableOf(context, 'claude')
+  const defect = await executableOf(context, 'claude')
     .claude()
-    .then(() => null, reasonOf)
-  const isOld = reason !== null && / is version \S+; at least /.test(reason)
-  return isOld
-    ? [warning('claude', `the claude on PATH is not used: ${reason.replace(/\. Run .*$/, '')}`, 'claude update')]
-    : []
+    .then(() => null, defectOf)
+  if (defect?.kind !== 'too_old') return []
+  const { path, version } = defect
+  const text = `the claude on PATH is not used: ${path} is version ${version}; at least ${oldestVersion} is required`
+  return [warning('claude', text, updateCommand)]
 }
 
-function howToFix(reason: string): string {
-  const chmod = /chmod go-w .+$/.exec(reason)?.[0]
-  if (chmod !== undefined) return chmod
-  return reason.includes(`at least ${oldestVersion}`) ? 'claude update' : 'npm install -g @anthropic-ai/claude-code'
+const updateCommand = 'claude update'
+
+const defectOf = (error: unknown) => (error instanceof UnusableClaude ? error.defect : null)
+
+function howToFix(error: unknown): string {
+  const defect = defectOf(error)
+  if (defect?.kind === 'too_old') return updateCommand
+  const writable = defect?.kind === 'unsafe' ? defect.writable : null
+  return writable === null ? 'npm install -g @anthropic-ai/claude-code' : `chmod go-w ${quoted(writable)}`
 }
 
 function realPathOf(path: string): string {

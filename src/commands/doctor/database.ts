@@ -9,6 +9,7 @@ import { isLoopbackHost } from '../../platform/loopback.ts'
 import { preparer } from '../../store/database.ts'
 import { listKeys } from '../../store/key-table.ts'
 import { migrations, schemaVersion } from '../../store/migrations.ts'
+import { isDamage } from '../../store/store-error.ts'
 import { type DoctorContext, type Finding, ok, problem, quoted, reasonOf, warning } from './finding.ts'
 
 const fileOf = ({ config }: DoctorContext) => join(config.dataDir, 'claude-serve.db')
@@ -34,8 +35,7 @@ export async function examineDatabase(context: DoctorContext): Promise<Finding[]
   try {
     return [read(file, (db) => examineOpened(check, file, db, moveAway))]
   } catch (error) {
-    const isDamaged = /malformed|not a database/.test(reasonOf(error))
-    return [problem(check, `${file} cannot be read: ${reasonOf(error)}`, isDamaged ? moveAway : null)]
+    return [problem(check, `${file} cannot be read: ${reasonOf(error)}`, isDamage(error) ? moveAway : null)]
   }
 }
 

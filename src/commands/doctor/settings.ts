@@ -50,18 +50,15 @@ class EmptyFile {
 }
 
 /** The input without the source of the error: a variable, or the whole file. Null if it is neither. */
-function withoutSource({ where }: ConfigError, { flags, environment }: Input, emptyFile: EmptyFile): Input | null {
-  const variable = / environment variable$/.test(where) ? where.split(' ')[0] : undefined
-  if (variable !== undefined && environment[variable] !== undefined) {
-    return { flags, environment: { ...environment, [variable]: undefined } }
-  }
-  return where.startsWith('file ') ? { flags: { ...flags, config: emptyFile.path }, environment } : null
+function withoutSource(error: ConfigError, { flags, environment }: Input, emptyFile: EmptyFile): Input | null {
+  const { source, origin } = error
+  if (source === 'environment') return { flags, environment: { ...environment, [origin]: undefined } }
+  return source === 'file' ? { flags: { ...flags, config: emptyFile.path }, environment } : null
 }
 
-function howToFix({ where, key }: ConfigError): string {
-  const variable = / environment variable$/.test(where) ? where.split(' ')[0] : undefined
-  if (variable !== undefined) return `unset ${variable}`
-  return `edit ${quoted(where.replace(/^file /, ''))}${key === '--config' ? '' : `: ${key}`}`
+function howToFix({ source, origin, key }: ConfigError): string {
+  if (source === 'environment') return `unset ${origin}`
+  return `edit ${quoted(origin)}${key === '--config' ? '' : `: ${key}`}`
 }
 
 const fileOf = ({ sources }: LoadedConfig): string | null => {

@@ -61,8 +61,21 @@ test('claude: one that others can change', async (t) => {
     /can be changed by other users/,
     /^chmod go-w .*well-behaved\.mjs$/,
   )
+  const spaced = join(folders.root, 'my claude')
+  cpSync(claudeBin, spaced)
+  chmodSync(spaced, 0o777)
+  const other = contextIn(folders, { config: { claudeBin: spaced }, environment: { PATH: withNode } })
+  assertOne(await examineClaude(other), 'problem', /chmod go-w \S+\/my claude$/, /^chmod go-w '\S+\/my claude'$/)
   chmodSync(claudeBin, 0o755)
   assertOne(await examineClaude(context), 'ok', /^claude 2\.\d+\.\d+ at .*well-behaved\.mjs \(as configured\)$/, null)
+})
+
+test('claude: a path that reads like a fix is not taken for one', async (t) => {
+  const folders = makeFolders(t)
+  const claudeBin = join(folders.root, 'chmod go-w at least 2.1.330')
+  writeFileSync(claudeBin, '')
+  const context = contextIn(folders, { config: { claudeBin }, environment: { PATH: withNode } })
+  assertOne(await examineClaude(context), 'problem', /is not an executable file/, /^npm install -g @anthropic-ai/)
 })
 
 test('login: nobody is logged in, which the demo does not need', async (t) => {
@@ -334,6 +347,13 @@ test('settings: a file that is not JSON, and one that others can change', (t) =>
   assertOne(look(), 'warning', /config\.json can be changed by other users$/, /^chmod go-w .*config\.json$/)
   chmodSync(file, 0o600)
   assertOne(look(), 'ok', /^1 changed from the defaults \(.*config\.json\)/, null)
+})
+
+test('settings: a file whose name looks like the source of another setting', (t) => {
+  const folders = makeFolders(t)
+  const file = join(folders.root, 'the environment variable')
+  writeFileSync(file, '{"port": 1')
+  assertOne(examineSettings({ config: file }, { HOME: folders.home }).findings, 'problem', /valid JSON/, /^edit '.*'$/)
 })
 
 test('the output cannot control a terminal, and contains no secret', () => {
