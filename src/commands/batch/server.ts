@@ -3,10 +3,10 @@
 import { processEnvironment } from '../../config/load.ts'
 import { errorCodes } from '../../errors.ts'
 import { CommandError } from '../command.ts'
+import { eventsOf } from '../run-events.ts'
 import { ServerClient, type ServerFlags } from '../server-client.ts'
 import type { AnswerError } from './answers.ts'
 import { isObject, type Request } from './input.ts'
-import { linesOf } from './lines.ts'
 
 /** `isReplay`: an earlier request with the same idempotency key started the run. */
 export type RunStart = { runId: string; isReplay: boolean }
@@ -66,9 +66,9 @@ export class BatchServer {
       throw new Unreachable(`the events of ${runId} cannot be read`, { retryAfterS: retryAfterOf(response) })
     }
     try {
-      for await (const { bytes } of linesOf(response.body)) {
-        const end = bytes === null ? null : endOf(bytes.toString())
-        if (end !== null) return end
+      for await (const { type, ...body } of eventsOf(response.body)) {
+        if (type === 'done') return { kind: 'succeeded', response: body, costUsd: costOf(body) }
+        if (type === 'error') return failureOf(body, null)
       }
     } catch (error) {
       signal.throwIfAborted()
@@ -108,13 +108,6 @@ export class BatchServer {
     this.#client = null
     throw new Unreachable('the server cannot be reached', { cause: error })
   }
-}
-
-/** The end of the run if the line reports it; null for any other line. */
-function endOf(line: string): RunEnd | null {
-  if (!/^data: \{"type":"(?:done|error)"/.test(line)) return null
-  const { type, ...body } = JSON.parse(line.slice('data: '.length)) as Record<string, unknown>
-  return type === 'done' ? { kind: 'succeeded', response: body, costUsd: costOf(body) } : failureOf(body, null)
 }
 
 function refusalOf(response: Response, body: unknown): Refusal {

@@ -1,6 +1,7 @@
-// Reads the events of a run's stream on the client side: turns server-sent events into objects, and reports a stream that ends early.
+// Reads the events of `chat`'s run up to the last one, and reports a response that is not a stream, or ends early.
 import type { ChatEvent } from '../../surfaces/native/schemas.ts'
 import { CommandError } from '../command.ts'
+import { eventsOf } from '../run-events.ts'
 
 /** Returns after the last event of a run. Throws CommandError if the stream ends without one, or the response is not a stream. */
 export async function* readEvents(response: Response, url: string): AsyncGenerator<ChatEvent> {
@@ -23,19 +24,3 @@ export async function* readEvents(response: Response, url: string): AsyncGenerat
 
 const incompleteAnswer = (cause?: Error) =>
   new CommandError('the connection broke before the answer was complete: claude-serve logs may show why', { cause })
-
-async function* eventsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<ChatEvent> {
-  let buffered = ''
-  for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
-    const frames = (buffered + chunk).split('\n\n')
-    buffered = frames.pop() ?? ''
-    for (const frame of frames) {
-      const data = frame
-        .split('\n')
-        .filter((line) => line.startsWith('data: '))
-        .map((line) => line.slice('data: '.length))
-      // A frame without data is a keep-alive.
-      if (data.length > 0) yield JSON.parse(data.join('\n')) as ChatEvent
-    }
-  }
-}

@@ -143,7 +143,7 @@ describe('the server', () => {
   })
 
   test('an address is not evaluated by Ruby, which interpolates strings', async () => {
-    const url = "http://127.0.0.1:1/##{exit(9)}#$0"
+    const url = 'http://127.0.0.1:1/##{exit(9)}#$0'
     const { stdout } = await run(open.folders, ['launch', 'openai', '--print', '--url', url])
     assert.match(stdout, /Client\.new\(base_url: "http:\/\/127\.0\.0\.1:1\/\\#\\#\{exit\(9\)\}\\#\$0\/v1"/)
   })
