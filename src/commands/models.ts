@@ -1,10 +1,9 @@
 // The command `models`: lists the model names that requests may use, from a running server. Not for which models exist (see
 // compat/models.ts).
-import { styleText } from 'node:util'
 import { type ExitCode, print, printJson, runCommand } from './command.ts'
 import { getJson } from './server-answers.ts'
 import { ServerClient, type ServerFlags } from './server-client.ts'
-import { asTable } from './terminal-text.ts'
+import { asTable, withHeading } from './table.ts'
 
 type ModelList = { data: { id: string }[] }
 
@@ -17,8 +16,7 @@ export function listModels(flags: ServerFlags): Promise<ExitCode> {
     const { data } = await getJson<ModelList>(client, '/v1/models', isModelList)
     const ids = data.map(({ id }) => id)
     if (flags.json === true) return printJson(ids.map((id) => ({ id, agent: isAgent(id) })))
-    const [titles = '', ...rows] = asTable([['model', 'as Claude Code'], ...pairs(ids)])
-    print([styleText('bold', titles), ...rows].join('\n'))
+    print(withHeading(asTable([['model', 'as Claude Code'], ...pairs(ids)])))
   })
 }
 

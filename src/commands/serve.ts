@@ -20,7 +20,7 @@ export async function serve(flags: Record<string, unknown>, version: string): Pr
     const isTerminal = process.stderr.isTTY === true
     const loaded = loadConfig({ flags, environment, cwd: process.cwd(), isTerminal })
     if (flags.printConfig === true) {
-      print(flags.json === true ? sourcesAsJson(loaded.sources) : sourcesAsTable(loaded.sources))
+      print(flags.json === true ? sourcesAsJson(loaded.sources) : await sourcesAsTable(loaded.sources))
       return 0
     }
     if (flags.json === true) return reportWrongUsage('--json requires --print-config')
@@ -106,13 +106,11 @@ function sourcesAsJson(sources: Sources): string {
   return JSON.stringify(byKey, null, 2)
 }
 
-function sourcesAsTable(sources: Sources): string {
-  const rows = [['key', 'value', 'from'], ...sources.map(({ key, value, where }) => [key, cell(value), where])]
-  const width = (column: number) => Math.max(...rows.map((row) => row[column]?.length ?? 0))
-  const [keyWidth, valueWidth] = [width(0), width(1)]
-  return rows
-    .map(([key = '', value = '', from = '']) => `${key.padEnd(keyWidth)}  ${value.padEnd(valueWidth)}  ${from}`)
-    .join('\n')
+async function sourcesAsTable(sources: Sources): Promise<string> {
+  // Loaded here, because a server needs no tables.
+  const { asTable } = await import('./table.ts')
+  const rows = sources.map(({ key, value, where }) => [key, cell(value), where])
+  return asTable([['key', 'value', 'from'], ...rows], null, (text) => text).join('\n')
 }
 
 function cell(value: unknown): string {

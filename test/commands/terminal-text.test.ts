@@ -1,7 +1,8 @@
 // How text from other sources is formatted for display in a terminal.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asTable, cut, inert, oneLine, showDollars, showSpan } from '../../src/commands/terminal-text.ts'
+import { asFacts, asTable, cut } from '../../src/commands/table.ts'
+import { inert, oneLine, showDollars, showSpan } from '../../src/commands/terminal-text.ts'
 
 const shown: [text: string, inert: string, oneLine: string][] = [
   ['plain', 'plain', 'plain'],
@@ -41,6 +42,33 @@ test('cells are aligned in columns, even with wide or combining characters', () 
   assert.deepEqual(asTable(rows), ['id        title', '日本      x', 'e\u0301         \u241bz', 'long one'])
   assert.deepEqual(asTable(rows, 12)[0], 'id        t…')
   assert.deepEqual(asTable([]), [])
+})
+
+const widths: [text: string, columns: number][] = [
+  ['👩‍👩‍👧‍👦', 2],
+  ['🇫🇷', 2],
+  ['❤️', 2],
+  ['1️⃣', 2],
+  ['a\u00ad\u200b', 1],
+]
+for (const [text, columns] of widths) {
+  test(`${JSON.stringify(text)} takes ${columns} columns, and is never cut apart`, () => {
+    const [, line] = asTable([
+      ['heading', 'x'],
+      [text, 'x'],
+    ])
+    assert.equal(line, `${text}${' '.repeat('heading'.length - columns)}  x`)
+    assert.equal(cut(`${text}${text}`, columns + 1), columns === 1 ? `${text}${text}` : `${text}…`)
+  })
+}
+
+test('facts are listed below their heading, without those that are null', () => {
+  const facts = asFacts('a\u001b', [
+    ['id', 'x'],
+    ['none', null],
+    ['in here', '\u001b日'],
+  ])
+  assert.deepEqual(facts, ['a\u241b', '  id       x', '  in here  \u241b日'])
 })
 
 const cuts: [text: string, columns: number, cut: string][] = [

@@ -3,7 +3,8 @@ import { styleText } from 'node:util'
 import type { ChatEvent, ChatReply } from '../../surfaces/native/schemas.ts'
 import { CommandError, note } from '../command.ts'
 import { isTerminal, write } from '../output.ts'
-import { cut, inert, oneLine, showDollars } from '../terminal-text.ts'
+import { cut } from '../table.ts'
+import { inert, oneLine, showDollars } from '../terminal-text.ts'
 
 export type ViewOptions = { isJson: boolean; isVerbose: boolean }
 

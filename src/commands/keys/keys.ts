@@ -1,7 +1,6 @@
 // The command `keys`: creates, lists and revokes API keys in the data folder, whether a server runs there or not. A running server
 // applies changes from its next request on. Not for what a key permits (see auth/keys.ts).
 import { randomBytes } from 'node:crypto'
-import { styleText } from 'node:util'
 import { newSecret } from '../../auth/keys.ts'
 import { isLoginCode, type KeyRecord } from '../../core/key-record.ts'
 import { nearestName } from '../../platform/did-you-mean.ts'
@@ -17,6 +16,7 @@ import {
   settingsFor,
   UsageError,
 } from '../command.ts'
+import { withHeading } from '../table.ts'
 import { describeKey, keyAsJson, keysAsTable, type ShownKey, stateOf } from './lists.ts'
 import { type KeyFlags, readKeyOptions, refuseSecret } from './values.ts'
 
@@ -59,8 +59,7 @@ export function listKeys(flags: ListFlags): Promise<ExitCode> {
     const shown = flags.all === true ? all : all.filter(({ state }) => state === 'active')
     if (flags.json === true) return printJson(shown.map(keyAsJson))
     if (shown.length === 0) return print(describeNone(all, folder))
-    const [titles = '', ...rows] = keysAsTable(shown, { withState: flags.all === true })
-    print([styleText('bold', titles), ...rows].join('\n'))
+    print(withHeading(keysAsTable(shown, { withState: flags.all === true })))
   })
 }
 

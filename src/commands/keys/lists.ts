@@ -1,5 +1,7 @@
 // Keys as `claude-serve keys` prints them: as a table, or as JSON. Neither contains a secret. Pure.
 import { isUsable, type KeyRecord } from '../../core/key-record.ts'
+import { asTable } from '../table.ts'
+import { showDollars } from '../terminal-text.ts'
 
 export type KeyState = 'active' | 'expired' | 'revoked'
 
@@ -50,17 +52,8 @@ const stateColumn: Column = { title: 'state', cell: ({ state }) => state }
 /** The first line holds the titles. */
 export function keysAsTable(shown: readonly ShownKey[], { withState }: { withState: boolean }): string[] {
   const chosen = withState ? [...columns, stateColumn] : columns
-  const rows = [
-    chosen.map(({ title }) => title),
-    ...shown.map((each) => chosen.map(({ cell }) => printable(cell(each)))),
-  ]
-  const widths = chosen.map((_, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)))
-  return rows.map((row) =>
-    row
-      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  )
+  const rows = shown.map((each) => chosen.map(({ cell }) => cell(each)))
+  return asTable([chosen.map(({ title }) => title), ...rows], null, printable)
 }
 
 /** One sentence about a key that was just created. */
@@ -78,11 +71,6 @@ export function describeKey(key: KeyRecord): string {
 /** In UTC, as the Z indicates. */
 function showTime(ms: number | null): string {
   return ms === null ? 'never' : `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')}Z`
-}
-
-/** With cents, and more digits if there are any. */
-function showDollars(usd: number): string {
-  return `$${usd.toFixed(4).replace(/0{1,2}$/, '')}`
 }
 
 /** A name that was set over the API must not control a terminal. */

@@ -1,9 +1,8 @@
 // The command `launch`: shows or writes the settings that a client needs to use this server, and starts it if it is a terminal program.
 // Not for the needs of any one client (see clients.ts).
-import { styleText } from 'node:util'
 import { nearestName } from '../../platform/did-you-mean.ts'
 import { CommandError, type ExitCode, print, printJson, runCommand, UsageError } from '../command.ts'
-import { asTable } from '../terminal-text.ts'
+import { asTable, withHeading } from '../table.ts'
 import type { Client } from './client.ts'
 import { clients } from './clients.ts'
 import {
@@ -119,11 +118,8 @@ function list(clientName: string | undefined, { json, print: isPrint }: LaunchFl
   if (isPrint === true) throw new UsageError('--print requires the name of a client')
   const rows = clientNames.map((name) => ({ name, title: clientTitles[name], ...effectsOf(clients[name]) }))
   if (json === true) return printJson(rows)
-  const [titles = '', ...lines] = asTable([
-    ['name', 'client', 'what launch does'],
-    ...rows.map(({ name, title, writes, starts }) => [name, title, describeEffects(writes, starts)]),
-  ])
-  print([styleText('bold', titles), ...lines].join('\n'))
+  const cells = rows.map(({ name, title, writes, starts }) => [name, title, describeEffects(writes, starts)])
+  print(withHeading(asTable([['name', 'client', 'what launch does'], ...cells])))
 }
 
 type Effects = { writes: string | null; starts: string | null }

@@ -1,6 +1,7 @@
 // Reports what happened to a client's settings file, and which settings changed. Pure.
 import { maskSecrets } from '../../platform/redact.ts'
-import { cut, oneLine } from '../terminal-text.ts'
+import { cut } from '../table.ts'
+import { oneLine } from '../terminal-text.ts'
 import { asText, type Block } from './instructions.ts'
 import { type Change, showPath } from './merge.ts'
 

@@ -1,6 +1,7 @@
 // Conversations as `claude-serve sessions` prints them: rows of a table, or one conversation with everything known about it. Pure.
 import type { SessionReply, SessionSummary } from '../../surfaces/native/session-schemas.ts'
-import { asTable, oneLine, showDollars, showSpan } from '../terminal-text.ts'
+import { asFacts } from '../table.ts'
+import { showDollars, showSpan } from '../terminal-text.ts'
 
 const ago = (time: string, nowMs: number) => `${showSpan(nowMs - Date.parse(time))} ago`
 
@@ -29,8 +30,7 @@ export function sessionAsLines(session: SessionReply, nowMs: number): string[] {
     ['continue here', `claude-serve chat --session ${session_id}`],
     ['in Claude Code', resume_command],
   ]
-  const rows = facts.flatMap(([title, fact]) => (fact === null ? [] : [[title, fact]]))
-  return [oneLine(session.title), ...asTable(rows).map((line) => `  ${line}`)]
+  return asFacts(session.title, facts)
 }
 
 /** Does not include turns in a terminal. */

@@ -1,13 +1,12 @@
 // The command `sessions`: lists the conversations that a running server knows, including those started in a terminal, or shows one of
 // them, with the commands that continue it.
 import { resolve } from 'node:path'
-import { styleText } from 'node:util'
 import type { SessionList, SessionReply } from '../../surfaces/native/session-schemas.ts'
 import { type ExitCode, note, print, printJson, runCommand, UsageError } from '../command.ts'
 import { terminalColumns } from '../output.ts'
 import { getJson } from '../server-answers.ts'
 import { ServerClient, type ServerFlags } from '../server-client.ts'
-import { asTable } from '../terminal-text.ts'
+import { asTable, withHeading } from '../table.ts'
 import { sessionAsLines, sessionsAsRows } from './lines.ts'
 
 export type SessionFlags = ServerFlags & { cwd?: string; query?: string; limit?: string }
@@ -27,8 +26,7 @@ async function list(flags: SessionFlags): Promise<void> {
   )
   if (flags.json === true) return printJson(sessions)
   if (sessions.length === 0) return note(describeNone(flags))
-  const [titles = '', ...rows] = asTable(sessionsAsRows(sessions, Date.now()), terminalColumns())
-  print([styleText('bold', titles), ...rows].join('\n'))
+  print(withHeading(asTable(sessionsAsRows(sessions, Date.now()), terminalColumns())))
   if (next_cursor !== null) note(`there are more than these ${sessions.length}: use --limit, --cwd or --query`)
 }
 
@@ -51,6 +49,5 @@ async function showOne(id: string, flags: SessionFlags): Promise<void> {
   const isSession = (body: Partial<SessionReply>) => typeof body.session_id === 'string'
   const session = await getJson<SessionReply>(client, `/v1/sessions/${encodeURIComponent(id)}`, isSession)
   if (flags.json === true) return printJson(session)
-  const [title = '', ...facts] = sessionAsLines(session, Date.now())
-  print([styleText('bold', title), ...facts].join('\n'))
+  print(withHeading(sessionAsLines(session, Date.now())))
 }

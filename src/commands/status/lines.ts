@@ -1,7 +1,8 @@
 // The result of `claude-serve status`, as lines for people and as JSON. Pure.
 import type { ServerAddress } from '../../platform/server-address.ts'
 import type { HealthReply } from '../../surfaces/native/schemas.ts'
-import { asTable, oneLine, showSpan } from '../terminal-text.ts'
+import { asFacts } from '../table.ts'
+import { showSpan } from '../terminal-text.ts'
 
 export type Status = {
   url: string
@@ -46,9 +47,7 @@ export function statusAsLines(status: Status): string[] {
     ['data', own?.dataDir ?? null],
     ...(health === null ? [] : healthFacts(health)),
   ]
-  const rows = facts.flatMap(([title, fact]) => (fact === null ? [] : [[title, fact]]))
-  const first = oneLine(`${name} ${answers ? 'is running at' : 'does not answer at'} ${url}`)
-  return [first, ...asTable(rows).map((line) => `  ${line}`)]
+  return asFacts(`${name} ${answers ? 'is running at' : 'does not answer at'} ${url}`, facts)
 }
 
 function healthFacts({

@@ -1,11 +1,11 @@
 // The command `status`: shows whether a server is running, where, and what it is doing. Not for why something does not work (see
 // commands/doctor/doctor.ts).
-import { styleText } from 'node:util'
 import type { HealthReply } from '../../surfaces/native/schemas.ts'
 import { CommandError, type ExitCode, note, print, printJson, runCommand, settingsFor, UsageError } from '../command.ts'
 import { getJson } from '../server-answers.ts'
 import { runningServer, ServerClient, type ServerFlags, ServerRefusal } from '../server-client.ts'
 import { unlistedServer } from '../stop/target.ts'
+import { withHeading } from '../table.ts'
 import { type Status, statusAsJson, statusAsLines } from './lines.ts'
 
 export function showStatus(flags: ServerFlags): Promise<ExitCode> {
@@ -17,10 +17,7 @@ export function showStatus(flags: ServerFlags): Promise<ExitCode> {
     if (client instanceof CommandError) return reportNoServer(client, flags)
     const status = await look(client, flags)
     if (flags.json === true) printJson(statusAsJson(status))
-    else {
-      const [first = '', ...rest] = statusAsLines(status)
-      print([styleText('bold', first), ...rest].join('\n'))
-    }
+    else print(withHeading(statusAsLines(status)))
     if (status.problem !== null) note(status.problem)
     return status.answers ? 0 : 1
   })
