@@ -19,6 +19,19 @@ export class UsageError extends Error {}
 /** The command failed; the message says why, and what to do about it. */
 export class CommandError extends Error {}
 
+export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** An option whose value is not accepted; `accepted` says what to give instead. */
+export const notAccepted = (option: string, value: unknown, accepted: string): UsageError =>
+  new UsageError(`${option}: ${JSON.stringify(value)} is not accepted; ${accepted}`)
+
+/** The value of an option that must be an integer from 1 to `max`. Throws UsageError. */
+export function readCount(option: string, text: string, max: number, accepted = 'give'): number {
+  const count = /^\d+$/.test(text) && text.length <= String(max).length ? Number(text) : 0
+  if (count >= 1 && count <= max) return count
+  throw notAccepted(option, text, `${accepted} an integer from 1 to ${max}`)
+}
+
 /** Selects the data folder of the server that a command is about. */
 export type LocationFlags = { dataDir?: string; config?: string; json?: boolean }
 

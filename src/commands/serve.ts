@@ -11,7 +11,7 @@ import { openLogFile } from '../log/log-file.ts'
 import { createLogger } from '../log/logger.ts'
 import { maskSecrets } from '../platform/redact.ts'
 import type { RunningServer } from '../server.ts'
-import type { ExitCode } from './command.ts'
+import { type ExitCode, reasonOf } from './command.ts'
 
 /** Runs until the server has stopped, and returns the exit code of the process. */
 export async function serve(flags: Record<string, unknown>, version: string): Promise<ExitCode> {
@@ -61,7 +61,7 @@ async function showPageLink(running: RunningServer, { open }: Config, environmen
     const { hasScreen, openInBrowser } = await import('./open/browser.ts')
     if (open && !environment.CI && hasScreen(environment)) await openInBrowser(link, environment)
   } catch (error) {
-    printError(`the page could not be opened: ${error instanceof Error ? error.message : String(error)}`, 1)
+    printError(`the page could not be opened: ${reasonOf(error)}`, 1)
   }
 }
 
@@ -131,7 +131,7 @@ function startFailure(error: unknown): string {
   }
   // A startup error already says what is wrong and what to do.
   if (error instanceof StartupError) return error.message
-  return `could not run: ${error instanceof Error ? error.message : String(error)}`
+  return `could not run: ${reasonOf(error)}`
 }
 
 type SystemError = { code?: unknown; syscall?: unknown; port?: unknown }

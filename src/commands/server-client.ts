@@ -5,7 +5,7 @@ import { identityOf } from '../claude/process/process-registry.ts'
 import { processInfo } from '../claude/process/process-tree.ts'
 import { processEnvironment } from '../config/load.ts'
 import { readServerAddress, type ServerAddress } from '../platform/server-address.ts'
-import { addLocationOptions, CommandError, type LocationFlags, settingsFor, UsageError } from './command.ts'
+import { addLocationOptions, CommandError, type LocationFlags, notAccepted, settingsFor } from './command.ts'
 
 export type ServerFlags = LocationFlags & { url?: string }
 
@@ -99,5 +99,5 @@ export class ServerRefusal extends CommandError {
 function checkUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null
   if (url !== null && /^https?:$/.test(url.protocol)) return text.replace(/\/+$/, '')
-  throw new UsageError(`--url: ${JSON.stringify(text)} is not accepted; give an address such as http://127.0.0.1:5005`)
+  throw notAccepted('--url', text, 'give an address such as http://127.0.0.1:5005')
 }

@@ -1,5 +1,5 @@
 // The format of one output line, which holds the outcome of one input line, and how to parse it. The file itself: output.ts.
-import { isObject } from './input.ts'
+import { isObject, parseJson } from '../json.ts'
 
 export type AnswerError = { code: string; message: string; status: number | null }
 
@@ -27,7 +27,7 @@ export const keyOf = ({ id, line }: Pick<Answer, 'id' | 'line'>): string => (id 
 
 /** Null if the text is not a line of an output. */
 export function readAnswer(text: string): Answer | null {
-  const value = parse(text)
+  const value = parseJson(text)
   if (!isObject(value)) return null
   const { id, line, status, request_hash: hash, attempt } = value
   const isOurs =
@@ -37,14 +37,6 @@ export function readAnswer(text: string): Answer | null {
     typeof hash === 'string' &&
     Number.isSafeInteger(attempt)
   return isOurs ? (value as Answer) : null
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }
 
 /** How every output line starts. */

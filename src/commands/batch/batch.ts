@@ -1,10 +1,11 @@
 // The command `batch run`: checks its options and sets up what the lines need: files, server, progress and signals. Prints the summary.
-import { type ExitCode, note, printJson, runCommand, UsageError } from '../command.ts'
+import { type ExitCode, notAccepted, note, printJson, readCount, runCommand } from '../command.ts'
+import { isObject, parseJson } from '../json.ts'
 import type { ServerFlags } from '../server-client.ts'
 import { Attempts } from './attempts.ts'
 import { claimOutput } from './claim.ts'
 import { checkInput, itemsOf, resolveOutputPath, totalOf } from './files.ts'
-import { isObject, type Request } from './input.ts'
+import type { Request } from './input.ts'
 import { BatchOutput } from './output.ts'
 import { Pace } from './pace.ts'
 import { startProgress } from './progress.ts'
@@ -33,11 +34,9 @@ type Work = {
   retry: RetryOptions
 }
 
-const concurrencyMax = 256
-
 export function runBatch(file: string, flags: BatchFlags): Promise<ExitCode> {
   return runCommand('batch run', async () => {
-    const concurrency = readConcurrency(flags.concurrency)
+    const concurrency = readCount('--concurrency', flags.concurrency, 256)
     const defaults = readDefaults(flags)
     const retry = { retryFailed: flags.retryFailed === true, redoChanged: flags.redoChanged === true }
     const path = resolveOutputPath(flags.output)
@@ -63,28 +62,13 @@ export function runBatch(file: string, flags: BatchFlags): Promise<ExitCode> {
   })
 }
 
-function readConcurrency(text: string): number {
-  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0
-  if (count >= 1 && count <= concurrencyMax) return count
-  const accepted = `give an integer from 1 to ${concurrencyMax}`
-  throw new UsageError(`--concurrency: ${JSON.stringify(text)} is not accepted; ${accepted}`)
-}
-
 function readDefaults({ defaults, model }: BatchFlags): Request {
-  const fields = defaults === undefined ? {} : parse(defaults)
+  const fields = defaults === undefined ? {} : parseJson(defaults)
   if (!isObject(fields) || 'id' in fields) {
     const accepted = 'give a JSON object with fields of POST /v1/chat, such as {"max_turns": 3}'
-    throw new UsageError(`--defaults: ${JSON.stringify(defaults)} is not accepted; ${accepted}`)
+    throw notAccepted('--defaults', defaults, accepted)
   }
   return { ...fields, ...(model === undefined ? {} : { model }) }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }
 
 /** `error`: what would have failed every remaining line. */

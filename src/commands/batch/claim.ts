@@ -6,8 +6,8 @@ import { existsSync } from 'node:fs'
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { identityOf, ownIdentity } from '../../claude/process/process-registry.ts'
 import { processInfo } from '../../claude/process/process-tree.ts'
-import { CommandError } from '../command.ts'
-import { isObject } from './input.ts'
+import { CommandError, reasonOf } from '../command.ts'
+import { isObject, parseJson } from '../json.ts'
 
 export type Claim = {
   /** What this output's idempotency keys are derived from. */
@@ -20,7 +20,7 @@ export type Claim = {
 
 type Content = { batch: string; process: string }
 
-export const claimFileOf = (output: string): string => `${output}.batch`
+const claimFileOf = (output: string): string => `${output}.batch`
 
 /** Throws CommandError if another batch is writing this output. */
 export async function claimOutput(output: string): Promise<Claim> {
@@ -50,27 +50,19 @@ async function writeClaim(file: string, content: Content, isNew: boolean): Promi
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw inUse(file.replace(/\.batch$/, ''))
-    throw new CommandError(`${file} cannot be written: ${(error as Error).message}`)
+    throw new CommandError(`${file} cannot be written: ${reasonOf(error)}`)
   }
 }
 
 async function readClaim(file: string): Promise<Content | null> {
   const text = await readFile(file, 'utf8').catch(() => null)
   if (text === null) return null
-  const content = parse(text)
+  const content = parseJson(text)
   if (isObject(content) && typeof content.batch === 'string' && typeof content.process === 'string')
     return { batch: content.batch, process: content.process }
   // The process was killed while writing it, before it had started anything.
   await rm(file, { force: true })
   return null
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }
 
 async function isRunning(identity: string): Promise<boolean> {

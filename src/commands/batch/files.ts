@@ -2,7 +2,7 @@
 // the contents of either.
 import { createReadStream, realpathSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { CommandError, UsageError } from '../command.ts'
+import { CommandError, reasonOf, UsageError } from '../command.ts'
 import { type BadItem, InputReader, type Item, type Request } from './input.ts'
 import { countLines, linesOf } from './lines.ts'
 
@@ -42,8 +42,7 @@ function statOrRefuse(file: string): Stats {
   }
 }
 
-const unreadable = (file: string, error: unknown) =>
-  new CommandError(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+const unreadable = (file: string, error: unknown) => new CommandError(`${file} cannot be read: ${reasonOf(error)}`)
 
 /** Closes the input when `stop` is aborted. Throws CommandError. */
 export async function* itemsOf(

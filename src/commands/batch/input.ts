@@ -1,5 +1,6 @@
 // Parses an input line: a request of `POST /v1/chat` with an id, or the reason why it is not one. Not for reading the file (see files.ts).
 import { createHash } from 'node:crypto'
+import { isObject } from '../json.ts'
 import { type Line, textOf } from './lines.ts'
 
 export type Request = Readonly<Record<string, unknown>>
@@ -65,9 +66,6 @@ function parse(bytes: Buffer): { fields: Record<string, unknown> } | string | nu
     return 'the line is not UTF-8'
   }
 }
-
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The position of the error, if known, without the text around it: messages do not repeat prompts. */
 function positionOf({ message }: SyntaxError): string {

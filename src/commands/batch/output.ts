@@ -3,11 +3,9 @@
 import { createReadStream, createWriteStream } from 'node:fs'
 import { type FileHandle, open, rename, rm, truncate } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
-import { CommandError } from '../command.ts'
+import { CommandError, reasonOf } from '../command.ts'
 import { type Answer, type KnownAnswer, keyOf, mayBeAnswer, readAnswer } from './answers.ts'
 import { type Line, linesOf, textOf } from './lines.ts'
-
-const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 export class BatchOutput {
   readonly path: string

@@ -3,10 +3,11 @@
 import { processEnvironment } from '../../config/load.ts'
 import { errorCodes } from '../../errors.ts'
 import { CommandError } from '../command.ts'
+import { isObject } from '../json.ts'
 import { eventsOf } from '../run-events.ts'
 import { ServerClient, type ServerFlags } from '../server-client.ts'
 import type { AnswerError } from './answers.ts'
-import { isObject, type Request } from './input.ts'
+import type { Request } from './input.ts'
 
 /** `isReplay`: an earlier request with the same idempotency key started the run. */
 export type RunStart = { runId: string; isReplay: boolean }

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import { isLoopbackHost } from '../../platform/loopback.ts'
 import type { SessionList } from '../../surfaces/native/session-schemas.ts'
-import { CommandError, type ExitCode, note, runCommand, UsageError } from '../command.ts'
+import { CommandError, type ExitCode, notAccepted, note, runCommand, UsageError } from '../command.ts'
 import { getJson } from '../server-answers.ts'
 import { ServerClient, type ServerFlags } from '../server-client.ts'
 import { readEvents } from './events.ts'
@@ -45,8 +45,7 @@ function checkSession(flags: ChatFlags): void {
   if (flags.session === undefined) return
   if (flags.continue === true) throw new UsageError('pass --session or --continue, not both')
   if (uuid.test(flags.session)) return
-  const accepted = 'give the id of a session (claude-serve sessions lists them)'
-  throw new UsageError(`--session: ${JSON.stringify(flags.session)} is not accepted; ${accepted}`)
+  throw notAccepted('--session', flags.session, 'give the id of a session (claude-serve sessions lists them)')
 }
 
 async function toBody(prompt: string, client: ServerClient, flags: ChatFlags): Promise<Record<string, unknown>> {

@@ -3,7 +3,8 @@ import { realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { withPathOutside } from '../../claude/cli/environment.ts'
 import { type Claude, compareVersions, Executable, oldestVersion, UnusableClaude } from '../../claude/cli/executable.ts'
-import { type DoctorContext, type Finding, ok, problem, quoted, reasonOf, warning } from './finding.ts'
+import { reasonOf } from '../command.ts'
+import { type DoctorContext, type Finding, ok, problem, quoted, warning } from './finding.ts'
 
 const { engines } = createRequire(import.meta.url)('../../../package.json') as { engines: { node: string } }
 

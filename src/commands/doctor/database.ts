@@ -10,7 +10,8 @@ import { preparer } from '../../store/database.ts'
 import { listKeys } from '../../store/key-table.ts'
 import { migrations, schemaVersion } from '../../store/migrations.ts'
 import { isDamage } from '../../store/store-error.ts'
-import { type DoctorContext, type Finding, ok, problem, quoted, reasonOf, warning } from './finding.ts'
+import { reasonOf } from '../command.ts'
+import { type DoctorContext, type Finding, ok, problem, quoted, warning } from './finding.ts'
 
 const fileOf = ({ config }: DoctorContext) => join(config.dataDir, 'claude-serve.db')
 

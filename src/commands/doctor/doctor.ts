@@ -1,12 +1,12 @@
 // The command `doctor`: runs one check after the other, and continues whatever it finds. Not for how anything is checked (see the
 // other files in this folder).
 import { processEnvironment } from '../../config/load.ts'
-import { type ExitCode, type LocationFlags, print, printJson, runCommand } from '../command.ts'
+import { type ExitCode, type LocationFlags, print, printJson, reasonOf, runCommand } from '../command.ts'
 import { examineClaude, examineLogin, examineNode } from './claude.ts'
 import { examineDatabase, examineKeys } from './database.ts'
 import { examineEnvironment } from './environment.ts'
 import { examineDisk, examineFiles, examineFolder } from './files.ts'
-import { type Check, type DoctorContext, type Finding, problem, reasonOf, warning } from './finding.ts'
+import { type Check, type DoctorContext, type Finding, problem, warning } from './finding.ts'
 import { asLines, asSummary, cleaned, startWaiting } from './report.ts'
 import { examineLocalhost, examinePort, examineServer } from './server.ts'
 import { examineSettings } from './settings.ts'

@@ -13,7 +13,8 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { type DoctorContext, type Finding, ok, problem, quoted, reasonOf, warning } from './finding.ts'
+import { reasonOf } from '../command.ts'
+import { type DoctorContext, type Finding, ok, problem, quoted, warning } from './finding.ts'
 
 const othersBits = 0o077
 const stickyBit = 0o1000

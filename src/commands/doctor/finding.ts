@@ -42,7 +42,5 @@ export const problem = (check: string, message: string, fix: string | null = nul
 export const quoted = (path: string): string =>
   /^[\w./@:+~-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`
 
-export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
 export const codeOf = (error: unknown): string | null =>
   error instanceof Error && 'code' in error ? String(error.code) : null

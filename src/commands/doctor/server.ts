@@ -6,7 +6,8 @@ import { identityOf } from '../../claude/process/process-registry.ts'
 import { processInfo } from '../../claude/process/process-tree.ts'
 import { isLoopbackHost } from '../../platform/loopback.ts'
 import { readServerAddress, type ServerAddress } from '../../platform/server-address.ts'
-import { codeOf, type DoctorContext, type Finding, ok, problem, reasonOf, warning } from './finding.ts'
+import { reasonOf } from '../command.ts'
+import { codeOf, type DoctorContext, type Finding, ok, problem, warning } from './finding.ts'
 
 const { version } = createRequire(import.meta.url)('../../../package.json') as { version: string }
 

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type LoadedConfig, loadConfig } from '../../config/load.ts'
 import { ConfigError, type Environment } from '../../config/sources.ts'
-import { type Finding, ok, problem, quoted, reasonOf, warning } from './finding.ts'
+import { reasonOf } from '../command.ts'
+import { type Finding, ok, problem, quoted, warning } from './finding.ts'
 
 const check = 'settings'
 

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLogger } from '../../log/logger.ts'
 import type { RunningServer } from '../../server.ts'
-import { type DoctorContext, type Finding, ok, problem, reasonOf } from './finding.ts'
+import { reasonOf } from '../command.ts'
+import { type DoctorContext, type Finding, ok, problem } from './finding.ts'
 
 const check = 'turn'
 

@@ -3,7 +3,7 @@
 import { kindOfSecret } from '../../auth/keys.ts'
 import { type Scope, scopes } from '../../core/key-record.ts'
 import { nearestName } from '../../platform/did-you-mean.ts'
-import { UsageError } from '../command.ts'
+import { notAccepted, readCount, UsageError } from '../command.ts'
 
 export type KeyFlags = { scope?: string[]; expires?: string; rate?: string; budget?: string }
 
@@ -22,13 +22,10 @@ export function readKeyOptions(name: string, words: KeyFlags, nowMs: number): Ke
     name: readName(name),
     scopes: [...new Set(scope.map(readScope))],
     expiresAtMs: expires === undefined ? null : readEnd(expires, nowMs),
-    ratePerMinute: rate === undefined ? null : readRate(rate),
+    ratePerMinute: rate === undefined ? null : readCount('--rate', rate, 999_999, 'give requests per minute,'),
     budgetUsd: budget === undefined ? null : readBudget(budget),
   }
 }
-
-const refuse = (option: string, value: string, accepted: string) =>
-  new UsageError(`${option}: ${JSON.stringify(value)} is not accepted; ${accepted}`)
 
 /** A secret that is passed instead of a name is never repeated in the output. */
 export function refuseSecret(word: string): void {
@@ -44,14 +41,14 @@ function readName(name: string): string {
   if (namePattern.test(name) && !name.startsWith('key_')) return name
   const accepted =
     'give up to 64 letters, digits, spaces and . _ - @ : + /, such as laptop; a name cannot start with key_'
-  throw refuse('name', name, accepted)
+  throw notAccepted('name', name, accepted)
 }
 
 function readScope(word: string): Scope {
   const scope = scopes.find((each) => each === word)
   if (scope !== undefined) return scope
   const nearest = nearestName(word, scopes)
-  throw refuse('--scope', word, nearest === null ? `give ${scopes.join(', ')}` : `did you mean ${nearest}?`)
+  throw notAccepted('--scope', word, nearest === null ? `give ${scopes.join(', ')}` : `did you mean ${nearest}?`)
 }
 
 const unitsMs: Record<string, number> = { d: 86_400_000, h: 3_600_000 }
@@ -60,8 +57,8 @@ const endAccepted = 'give a time from now such as 30d or 12h, or the last day su
 function readEnd(word: string, nowMs: number): number {
   const [, count = '', unit = ''] = /^(\d{1,5})([dh])$/.exec(word) ?? []
   const endMs = unit === '' ? endOfDay(word) : nowMs + Number(count) * (unitsMs[unit] ?? Number.NaN)
-  if (Number.isNaN(endMs)) throw refuse('--expires', word, endAccepted)
-  if (endMs <= nowMs) throw refuse('--expires', word, `it is in the past: ${endAccepted}`)
+  if (Number.isNaN(endMs)) throw notAccepted('--expires', word, endAccepted)
+  if (endMs <= nowMs) throw notAccepted('--expires', word, `it is in the past: ${endAccepted}`)
   return endMs
 }
 
@@ -73,15 +70,9 @@ function endOfDay(word: string): number {
   return isDay ? startMs + (unitsMs.d ?? Number.NaN) - 1 : Number.NaN
 }
 
-function readRate(word: string): number {
-  const isCount = /^\d{1,6}$/.test(word) && Number(word) > 0
-  if (isCount) return Number(word)
-  throw refuse('--rate', word, 'give requests per minute, an integer from 1 to 999999')
-}
-
 function readBudget(word: string): number {
   const isAmount = /^\$?\d{1,9}(\.\d{1,6})?$/.test(word)
   const budget = isAmount ? Number(word.replace('$', '')) : 0
   if (budget > 0) return budget
-  throw refuse('--budget', word, 'give US dollars above 0, such as 5 or 0.50')
+  throw notAccepted('--budget', word, 'give US dollars above 0, such as 5 or 0.50')
 }

@@ -1,20 +1,14 @@
 // Log lines as text: as stored, or for people. A terminal interprets nothing in them. Pure.
 import { prettyFactory } from 'pino-pretty'
+import { isObject, parseJson } from '../json.ts'
 import { inert } from '../terminal-text.ts'
 
-const isObject = (line: string) => {
-  try {
-    const value: unknown = JSON.parse(line)
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-  } catch {
-    return false
-  }
-}
+const isRecord = (line: string) => isObject(parseJson(line))
 
 /** Formats a line as stored, with its line break. On a terminal, control characters that JSON leaves unescaped are escaped. */
 export function rawLine(isTerminal: boolean): (line: string) => string {
   if (!isTerminal) return (line) => `${line}\n`
-  return (line) => `${isObject(line) ? escapeRest(line) : inert(line)}\n`
+  return (line) => `${isRecord(line) ? escapeRest(line) : inert(line)}\n`
 }
 
 /** Escapes, in JSON's own notation, the control characters that JSON leaves as they are. */
@@ -29,7 +23,7 @@ const lineEnd = /^u000a$/i
 export function prettyLines(colorize: boolean): (line: string) => string {
   const format = prettyFactory({ colorize, translateTime: 'SYS:yyyy-mm-dd HH:MM:ss' })
   return (line) => {
-    if (!isObject(line)) return `${inert(line)}\n`
+    if (!isRecord(line)) return `${inert(line)}\n`
     const shown = escapeRest(line).replace(escapes, (all, before: string, name: string) =>
       lineEnd.test(name) ? all : String.raw`${before}\\${name}`,
     )

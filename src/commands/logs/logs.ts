@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { processEnvironment } from '../../config/load.ts'
 import { logFileName } from '../../log/log-file.ts'
-import { type ExitCode, type LocationFlags, note, runCommand, settingsFor, UsageError } from '../command.ts'
+import { type ExitCode, type LocationFlags, notAccepted, note, runCommand, settingsFor } from '../command.ts'
 import { isTerminal, write } from '../output.ts'
 import { prettyLines, rawLine } from './lines.ts'
 import { LogReader } from './reader.ts'
@@ -29,7 +29,7 @@ export function showLogs(flags: LogFlags): Promise<ExitCode> {
 function readCount(text = '100'): number {
   if (text === 'all') return Number.POSITIVE_INFINITY
   if (/^\d{1,9}$/.test(text)) return Number(text)
-  throw new UsageError(`--lines: ${JSON.stringify(text)} is not accepted; give a count such as 50, or all`)
+  throw notAccepted('--lines', text, 'give a count such as 50, or all')
 }
 
 const pollMs = 250

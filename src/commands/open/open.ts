@@ -11,6 +11,7 @@ import {
   note,
   print,
   printJson,
+  reasonOf,
   runCommand,
   settingsFor,
 } from '../command.ts'
@@ -55,6 +56,6 @@ async function tryToOpen(address: string): Promise<string | null> {
     await openInBrowser(address, environment)
     return null
   } catch (error) {
-    return `no browser could be started (${error instanceof Error ? error.message : String(error)})`
+    return `no browser could be started (${reasonOf(error)})`
   }
 }

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { dirname } from 'node:path'
 import type { Command } from 'commander'
 import { processEnvironment } from '../../config/load.ts'
-import { CommandError, type ExitCode, note, print, printJson, runCommand } from '../command.ts'
+import { CommandError, type ExitCode, note, print, printJson, reasonOf, runCommand } from '../command.ts'
 import { write } from '../output.ts'
 import { runningServer } from '../server-client.ts'
 import { asTable } from '../table.ts'
@@ -82,7 +82,7 @@ function readOwnFile({ file }: Manager): string | null {
     text = readFileSync(file, 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw new CommandError(`${file} cannot be read: ${(error as Error).message}`)
+    throw new CommandError(`${file} cannot be read: ${reasonOf(error)}`)
   }
   if (text.includes('claude-serve service install')) return text
   throw new CommandError(`${file} was not written by claude-serve: move it elsewhere first`)
@@ -104,7 +104,7 @@ function writeWhole(file: string, text: string): void {
     writeFileSync(`${file}.new`, text, { mode: 0o644 })
     renameSync(`${file}.new`, file)
   } catch (error) {
-    throw new CommandError(`${file} cannot be written: ${(error as Error).message}`)
+    throw new CommandError(`${file} cannot be written: ${reasonOf(error)}`)
   }
 }
 

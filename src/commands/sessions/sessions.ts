@@ -2,7 +2,7 @@
 // them, with the commands that continue it.
 import { resolve } from 'node:path'
 import type { SessionList, SessionReply } from '../../surfaces/native/session-schemas.ts'
-import { type ExitCode, note, print, printJson, runCommand, UsageError } from '../command.ts'
+import { type ExitCode, note, print, printJson, readCount, runCommand, UsageError } from '../command.ts'
 import { terminalColumns } from '../output.ts'
 import { getJson } from '../server-answers.ts'
 import { ServerClient, type ServerFlags } from '../server-client.ts'
@@ -16,7 +16,7 @@ export function showSessions(id: string | null, flags: SessionFlags): Promise<Ex
 }
 
 async function list(flags: SessionFlags): Promise<void> {
-  const limit = readLimit(flags.limit)
+  const limit = readCount('--limit', flags.limit ?? '20', 200)
   const client = await ServerClient.find(flags)
   const query = new URLSearchParams({ limit: String(limit) })
   if (flags.cwd !== undefined) query.set('cwd', resolve(flags.cwd))
@@ -28,12 +28,6 @@ async function list(flags: SessionFlags): Promise<void> {
   if (sessions.length === 0) return note(describeNone(flags))
   print(withHeading(asTable(sessionsAsRows(sessions, Date.now()), terminalColumns())))
   if (next_cursor !== null) note(`there are more than these ${sessions.length}: use --limit, --cwd or --query`)
-}
-
-function readLimit(text = '20'): number {
-  const limit = /^\d{1,3}$/.test(text) ? Number(text) : 0
-  if (limit >= 1 && limit <= 200) return limit
-  throw new UsageError(`--limit: ${JSON.stringify(text)} is not accepted; give an integer from 1 to 200`)
 }
 
 function describeNone({ cwd, query }: SessionFlags): string {

@@ -6,6 +6,7 @@ import {
   CommandError,
   type ExitCode,
   type LocationFlags,
+  notAccepted,
   note,
   print,
   printJson,
@@ -50,7 +51,7 @@ function readTimeout({ timeout, now }: StopFlags): number {
   if (now === true) throw new UsageError('pass either --timeout or --now, not both')
   const parsed = duration(0).safeParse(timeout)
   if (parsed.success) return parsed.data
-  throw new UsageError(`--timeout: ${JSON.stringify(timeout)} is not accepted; give a time such as 30s or 2m`)
+  throw notAccepted('--timeout', timeout, 'give a time such as 30s or 2m')
 }
 
 /** A second signal would cut short a server that is already stopping, so such a server is only waited for. */
