@@ -1,5 +1,6 @@
 // Finds the name that a mistyped word most likely meant, for "did you mean" hints.
-// Not a search: it returns one name or none, and never corrects anything by itself.
+// Not a search: it returns one name or none, and never corrects anything by itself. Swapped letters count as one change,
+// unlike in the libraries: docs/decisions/0020-libraries.md.
 
 // Unknown names can come from a client. A comparison costs length × length, so long names get no hint.
 const wordLengthMax = 64
