@@ -87,7 +87,7 @@ export async function countInputTokens<Body extends CompatBody, Plan extends Ans
   return options.countTokens(run, model)
 }
 
-/** Everything before the run. The scope comes before the body's contents, about which a key without it learns nothing. */
+/** Everything before the run. The scope comes before translation: a key without it learns nothing about its request. */
 async function prepare<Body extends CompatBody, Plan extends AnswerPlan>(
   api: CompatApi<Body, Plan>,
   options: CompatOptions,
