@@ -2,7 +2,7 @@
 // slow, or leave. The latest events are held in memory; followers further behind read from the store.
 import { type AppError, toAppError } from '../errors.ts'
 import type { RunEvent } from './events.ts'
-import type { RunPatch, Store, StoredEvent } from './store.ts'
+import type { RunPatch, RunStore, StoredEvent } from './store.ts'
 
 /** How much of a run is held in memory for its followers: number of events, and characters of their text. */
 const windowEvents = 512
@@ -22,7 +22,7 @@ const sizeOf = (event: RunEvent): number => {
 
 export class RunLog {
   readonly id: string
-  readonly #store: Store
+  readonly #store: RunStore
   readonly #onStoreError: (error: unknown) => void
   /** The latest events, without gaps, up to the last one. */
   #window: StoredEvent[] = []
@@ -41,7 +41,7 @@ export class RunLog {
   #end: { refusal: AppError | null } | null = null
   #waiting: (() => void)[] = []
 
-  constructor(id: string, store: Store, onStoreError: (error: unknown) => void) {
+  constructor(id: string, store: RunStore, onStoreError: (error: unknown) => void) {
     this.id = id
     this.#store = store
     this.#onStoreError = onStoreError
@@ -112,7 +112,7 @@ export class RunLog {
     })
   }
 
-  #write(act: (store: Store) => Promise<unknown>): void {
+  #write(act: (store: RunStore) => Promise<unknown>): void {
     this.#writes = this.#writes
       .then(async () => {
         if (await this.#created) await act(this.#store)

@@ -3,10 +3,10 @@
 import type { RunEnd } from './events.ts'
 import { closingEvents, endOf, endPatch, interrupted } from './run-lifecycle.ts'
 import type { RunInput } from './runs.ts'
-import type { RunRecord, Store } from './store.ts'
+import type { RunRecord, RunStore } from './store.ts'
 
 export type Recovery = {
-  store: Store
+  store: RunStore
   now: () => number
   /** How many runs may start at once. */
   lanesMax: number
@@ -42,13 +42,13 @@ export async function recoverRuns(
 }
 
 /** How the run ended, if that was the last event to be stored. */
-async function storedEnd(store: Store, { id }: RunRecord): Promise<RunEnd | null> {
+async function storedEnd(store: RunStore, { id }: RunRecord): Promise<RunEnd | null> {
   const lastSeq = await store.lastSeq(id)
   const [last] = await store.events(id, lastSeq - 1, 1)
   return last?.event.type === 'run-end' ? last.event : null
 }
 
-async function fail(store: Store, record: RunRecord, nowMs: number): Promise<void> {
+async function fail(store: RunStore, record: RunRecord, nowMs: number): Promise<void> {
   const lastSeq = await store.lastSeq(record.id)
   const end = endOf(record, interrupted())
   const events = closingEvents(record, end, lastSeq > 0)

@@ -5,7 +5,7 @@ import { AppError } from '../errors.ts'
 import type { Agent, RunRequest } from './agent.ts'
 import type { ApprovalAnswer, RunEnd, RunEvent } from './events.ts'
 import type { KeyHolder } from './key-record.ts'
-import type { Page, RunQuery, RunRecord, Store, StoredEvent } from './store.ts'
+import type { Page, RunQuery, RunRecord, RunStore, SessionFactsStore, StoredEvent } from './store.ts'
 
 /** The caller's own key for a request: a second request with the same key and body returns the first run. */
 export type Idempotency = { key: string; bodyHash: string }
@@ -74,7 +74,7 @@ export type Runs = KeyHolder & {
 
 export type RunsDependencies = {
   agent: Agent
-  store: Store
+  store: RunStore & Pick<SessionFactsStore, 'upsertSession'>
   /** How long a person may take to answer, in milliseconds. */
   approvalTimeoutMs?: number
   now?: () => number
