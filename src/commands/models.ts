@@ -1,7 +1,6 @@
 // The command `models`: lists the model names that requests may use, from a running server. Not for which models exist (see
 // compat/models.ts).
 import { type ExitCode, print, printJson, runCommand } from './command.ts'
-import { getJson } from './server-answers.ts'
 import { ServerClient, type ServerFlags } from './server-client.ts'
 import { asTable, withHeading } from './table.ts'
 
@@ -10,11 +9,15 @@ type ModelList = { data: { id: string }[] }
 const isModelList = ({ data }: Partial<ModelList>) =>
   Array.isArray(data) && data.every((model) => typeof model?.id === 'string')
 
+export async function modelIds(client: ServerClient): Promise<string[]> {
+  const { data } = await client.json<ModelList>('/v1/models', isModelList)
+  return data.map(({ id }) => id)
+}
+
 export function listModels(flags: ServerFlags): Promise<ExitCode> {
   return runCommand('models', async () => {
     const client = await ServerClient.find(flags)
-    const { data } = await getJson<ModelList>(client, '/v1/models', isModelList)
-    const ids = data.map(({ id }) => id)
+    const ids = await modelIds(client)
     if (flags.json === true) return printJson(ids.map((id) => ({ id, agent: isAgent(id) })))
     print(withHeading(asTable([['model', 'as Claude Code'], ...pairs(ids)])))
   })

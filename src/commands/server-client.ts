@@ -1,8 +1,7 @@
 // The commands' client for a running server: finds the server and sends requests to its native API. It is the server of the data folder
-// unless another address is set. Not for interpreting the responses.
+// unless another address is set. Not for what a response means.
 import type { Command } from 'commander'
-import { identityOf } from '../claude/process/process-registry.ts'
-import { processInfo } from '../claude/process/process-tree.ts'
+import { isRunning } from '../claude/process/process-registry.ts'
 import { processEnvironment } from '../config/load.ts'
 import { readServerAddress, type ServerAddress } from '../platform/server-address.ts'
 import { addLocationOptions, CommandError, type LocationFlags, notAccepted, settingsFor } from './command.ts'
@@ -19,15 +18,18 @@ export function addServerOptions(command: Command): Command {
     .addHelpText('after', `\nIf the server has API keys, set ${keyVariable} to one of them.`)
 }
 
-/** The running server of the data folder; null if none is running. */
-export async function runningServer(flags: LocationFlags): Promise<ServerAddress | null> {
-  const address = readServerAddress(settingsFor(flags).dataDir)
-  if (address === null) return null
-  const info = await processInfo(address.pid)
-  return info !== null && address.process === identityOf(info) ? address : null
+/** The server that is running in this data folder; null if there is none. */
+export async function serverOf(dataDir: string): Promise<ServerAddress | null> {
+  const address = readServerAddress(dataDir)
+  return address !== null && (await isRunning(address.process)) ? address : null
 }
 
+export const runningServer = (flags: LocationFlags): Promise<ServerAddress | null> =>
+  serverOf(settingsFor(flags).dataDir)
+
 const howToStart = 'start one with claude-serve, or pass its address with --url'
+
+type RequestOptions = { body?: object; headers?: Record<string, string>; signal?: AbortSignal }
 
 export class ServerClient {
   readonly url: string
@@ -50,27 +52,13 @@ export class ServerClient {
     return new ServerClient(address.url, key)
   }
 
-  /** Sends a request of the native API. Throws CommandError with the server's error message, or the reason why it cannot be reached. */
-  async send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
-    const response = await this.#fetch(method, path, body, signal)
-    if (response.ok) return response
-    const { error } = (await response.json().catch(() => ({}))) as { error?: unknown }
-    const message = typeof error === 'object' && error !== null && 'message' in error ? error.message : error
-    const text = typeof message === 'string' ? message : `${method} ${path} returned status ${response.status}`
-    const hint = response.status === 401 ? `; set ${keyVariable} to a key of this server` : ''
-    throw new ServerRefusal(`${text}${hint}`, response)
-  }
-
-  async json<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-    return (await (await this.send(method, path, body, signal)).json()) as T
-  }
-
-  async #fetch(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
-    const isChange = method !== 'GET' && method !== 'HEAD'
+  /** The response to a request, whatever its status. Throws CommandError if no server responds. */
+  async fetch(method: string, path: string, { body, headers, signal }: RequestOptions = {}): Promise<Response> {
+    const type = body === undefined ? {} : { 'content-type': 'application/json' }
     try {
       return await fetch(`${this.url}${path}`, {
         method,
-        headers: { ...this.#headers, ...(isChange ? { 'content-type': 'application/json' } : {}) },
+        headers: { ...this.#headers, ...type, ...headers },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         ...(signal === undefined ? {} : { signal }),
       })
@@ -80,6 +68,36 @@ export class ServerClient {
       const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(error)
       throw new CommandError(`no server responds at ${this.url} (${why}): ${howToStart}`)
     }
+  }
+
+  /** The response to a request that succeeded. Throws ServerRefusal with the server's error message, and CommandError. */
+  async send(method: string, path: string, options: RequestOptions = {}): Promise<Response> {
+    const response = await this.fetch(method, path, options)
+    if (response.ok) return response
+    const { error } = (await response.json().catch(() => ({}))) as { error?: unknown }
+    const message = typeof error === 'object' && error !== null && 'message' in error ? error.message : error
+    const text = typeof message === 'string' ? message : `${method} ${path} returned status ${response.status}`
+    const hint = response.status === 401 ? `; set ${keyVariable} to a key of this server` : ''
+    throw new ServerRefusal(`${text}${hint}`, response)
+  }
+
+  /**
+   * The body of the response to a GET request. `isExpected` checks the parts that the caller uses, since another program
+   * may be listening at the address that the user set. Throws CommandError.
+   */
+  async json<T>(path: string, isExpected: (body: Partial<T>) => boolean, signal?: AbortSignal): Promise<T> {
+    const response = await this.send('GET', path, signal === undefined ? {} : { signal })
+    const body: unknown = await response.json().catch((error) => {
+      if (signal?.aborted) throw error
+      return null
+    })
+    if (typeof body === 'object' && body !== null && isExpected(body as Partial<T>)) return body as T
+    throw this.isForeign()
+  }
+
+  /** The error for a response that claude-serve would not send. */
+  isForeign(): CommandError {
+    return new CommandError(`the server at ${this.url} is not claude-serve: pass the correct address with --url`)
   }
 }
 

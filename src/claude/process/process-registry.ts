@@ -19,8 +19,9 @@ export async function ownIdentity(): Promise<ServerIdentity> {
   return identityOf(info ?? { pid: process.pid, started: 'unknown' })
 }
 
-async function isRunning(server: ServerIdentity): Promise<boolean> {
-  const info = await processInfo(Number(server.split('-')[0]))
+/** False for anything that is not the identity of a process, too. */
+export async function isRunning(server: ServerIdentity): Promise<boolean> {
+  const info = await processInfo(Number.parseInt(server, 10))
   return info !== null && identityOf(info) === server
 }
 

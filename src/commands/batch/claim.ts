@@ -4,8 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { identityOf, ownIdentity } from '../../claude/process/process-registry.ts'
-import { processInfo } from '../../claude/process/process-tree.ts'
+import { isRunning, ownIdentity } from '../../claude/process/process-registry.ts'
 import { CommandError, reasonOf } from '../command.ts'
 import { isObject, parseJson } from '../json.ts'
 
@@ -63,9 +62,4 @@ async function readClaim(file: string): Promise<Content | null> {
   // The process was killed while writing it, before it had started anything.
   await rm(file, { force: true })
   return null
-}
-
-async function isRunning(identity: string): Promise<boolean> {
-  const info = await processInfo(Number(identity.split('-')[0]))
-  return info !== null && identityOf(info) === identity
 }

@@ -1,6 +1,5 @@
 // Sends one request as a background run with its own idempotency key, so that it is never started twice and outlives this process, and
 // follows it to its end. Not for retries (see attempts.ts).
-import { processEnvironment } from '../../config/load.ts'
 import { errorCodes } from '../../errors.ts'
 import { CommandError } from '../command.ts'
 import { isObject } from '../json.ts'
@@ -30,17 +29,12 @@ export class Unreachable extends Error {
   }
 }
 
-type FetchOptions = { body?: object; idempotencyKey?: string; signal?: AbortSignal }
-
 export class BatchServer {
   readonly #flags: ServerFlags
-  readonly #headers: Record<string, string>
   #client: ServerClient | null = null
 
   constructor(flags: ServerFlags) {
     this.#flags = flags
-    const key = processEnvironment().CLAUDE_SERVE_API_KEY || null
-    this.#headers = key === null ? {} : { authorization: `Bearer ${key}` }
   }
 
   /** Throws CommandError if there is no server, or it is not claude-serve. */
@@ -51,7 +45,10 @@ export class BatchServer {
 
   /** Throws Unreachable. */
   async start(request: Request, idempotencyKey: string): Promise<RunStart | Refusal> {
-    const response = await this.#fetch('/v1/chat', { body: { ...request, background: true }, idempotencyKey })
+    const response = await this.#fetch('POST', '/v1/chat', {
+      body: { ...request, background: true },
+      headers: { 'idempotency-key': idempotencyKey },
+    })
     const body = await response.json().catch((error) => this.#unreachable(error))
     if (!response.ok) return refusalOf(response, body)
     if (response.status !== 202 || !isObject(body) || typeof body.id !== 'string')
@@ -61,7 +58,7 @@ export class BatchServer {
 
   /** Throws Unreachable, and the signal's reason. */
   async follow(runId: string, signal: AbortSignal): Promise<RunEnd> {
-    const response = await this.#fetch(`/v1/runs/${runId}/events`, { signal })
+    const response = await this.#fetch('GET', `/v1/runs/${runId}/events`, { signal })
     if (!response.ok || response.body === null) {
       await response.body?.cancel()
       throw new Unreachable(`the events of ${runId} cannot be read`, { retryAfterS: retryAfterOf(response) })
@@ -80,27 +77,18 @@ export class BatchServer {
 
   /** Settles when the run has ended. Errors are ignored: an unreachable server takes its runs with it. */
   async cancel(runId: string): Promise<void> {
-    await this.#fetch(`/v1/runs/${runId}/cancel`, { body: {} })
+    await this.#fetch('POST', `/v1/runs/${runId}/cancel`, { body: {} })
       .then((response) => response.arrayBuffer())
       .catch(() => {})
   }
 
-  async #fetch(path: string, { body, idempotencyKey, signal }: FetchOptions) {
+  async #fetch(method: string, path: string, options: Parameters<ServerClient['fetch']>[2] = {}): Promise<Response> {
     try {
       // A restarted server may have another address.
       this.#client ??= await ServerClient.find(this.#flags)
-      return await fetch(`${this.#client.url}${path}`, {
-        method: body === undefined ? 'GET' : 'POST',
-        headers: {
-          ...this.#headers,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        ...(signal === undefined ? {} : { signal }),
-      })
+      return await this.#client.fetch(method, path, options)
     } catch (error) {
-      signal?.throwIfAborted()
+      options.signal?.throwIfAborted()
       return this.#unreachable(error)
     }
   }

@@ -4,7 +4,6 @@ import { resolve } from 'node:path'
 import { isLoopbackHost } from '../../platform/loopback.ts'
 import type { SessionList } from '../../surfaces/native/session-schemas.ts'
 import { CommandError, type ExitCode, notAccepted, note, runCommand, UsageError } from '../command.ts'
-import { getJson } from '../server-answers.ts'
 import { ServerClient, type ServerFlags } from '../server-client.ts'
 import { readEvents } from './events.ts'
 import { readPrompt } from './prompt.ts'
@@ -71,7 +70,7 @@ async function lastSession(client: ServerClient, { cwd }: ChatFlags): Promise<st
   const folder = resolve(cwd ?? '.')
   const query = new URLSearchParams({ cwd: folder, limit: '1' })
   const isList = (body: Partial<SessionList>) => Array.isArray(body.sessions)
-  const { sessions } = await getJson<SessionList>(client, `/v1/sessions?${query}`, isList)
+  const { sessions } = await client.json<SessionList>(`/v1/sessions?${query}`, isList)
   const id = sessions[0]?.session_id
   if (id === undefined) throw new CommandError(`there is no session in ${folder} yet: remove --continue`)
   return id
@@ -83,10 +82,10 @@ async function run(
   abort: AbortController,
   flags: ChatFlags,
 ): Promise<void> {
-  const response = await client.send('POST', '/v1/chat/stream', body, abort.signal)
+  const response = await client.send('POST', '/v1/chat/stream', { body, signal: abort.signal })
   const view = new ChatView({ isJson: flags.json === true, isVerbose: flags.verbose === true })
   try {
-    for await (const event of readEvents(response, client.url)) {
+    for await (const event of readEvents(response, client)) {
       if (await view.show(event)) continue
       // Stdout was closed.
       abort.abort()

@@ -2,13 +2,12 @@
 import type { ChatEvent } from '../../surfaces/native/schemas.ts'
 import { CommandError } from '../command.ts'
 import { eventsOf } from '../run-events.ts'
+import type { ServerClient } from '../server-client.ts'
 
 /** Returns after the last event of a run. Throws CommandError if the stream ends without one, or the response is not a stream. */
-export async function* readEvents(response: Response, url: string): AsyncGenerator<ChatEvent> {
+export async function* readEvents(response: Response, client: ServerClient): AsyncGenerator<ChatEvent> {
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
-  if (!isStream || response.body === null) {
-    throw new CommandError(`the server at ${url} is not claude-serve: pass the correct address with --url`)
-  }
+  if (!isStream || response.body === null) throw client.isForeign()
   try {
     for await (const event of eventsOf(response.body)) {
       yield event

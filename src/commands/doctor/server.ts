@@ -2,27 +2,18 @@
 import { lookup } from 'node:dns/promises'
 import { createRequire } from 'node:module'
 import { createServer, isIP } from 'node:net'
-import { identityOf } from '../../claude/process/process-registry.ts'
-import { processInfo } from '../../claude/process/process-tree.ts'
 import { isLoopbackHost } from '../../platform/loopback.ts'
-import { readServerAddress, type ServerAddress } from '../../platform/server-address.ts'
 import { reasonOf } from '../command.ts'
+import { serverOf } from '../server-client.ts'
 import { codeOf, type DoctorContext, type Finding, ok, problem, warning } from './finding.ts'
 
 const { version } = createRequire(import.meta.url)('../../../package.json') as { version: string }
 
 const timeoutMs = 5_000
 
-/** Null if none runs. */
-async function running({ config: { dataDir } }: DoctorContext): Promise<ServerAddress | null> {
-  const address = readServerAddress(dataDir)
-  const info = address === null ? null : await processInfo(address.pid)
-  return info !== null && address?.process === identityOf(info) ? address : null
-}
-
 export async function examineServer(context: DoctorContext): Promise<Finding[]> {
   const check = 'server'
-  const address = await running(context)
+  const address = await serverOf(context.config.dataDir)
   if (address === null) return [ok(check, 'none is running in this data folder')]
   const name = `claude-serve ${address.version} at ${address.url} (process ${address.pid})`
   const stopCommand = 'claude-serve stop'
@@ -51,7 +42,7 @@ export async function examinePort(context: DoctorContext): Promise<Finding[]> {
   const check = 'port'
   const { host, port } = context.config
   if (port === 0) return [ok(check, 'the next server picks a free one')]
-  const address = await running(context)
+  const address = await serverOf(context.config.dataDir)
   if (address !== null && new URL(address.url).port === String(port))
     return [ok(check, `${port} is used by the server of this data folder`)]
   // A server on loopback listens on both address families: if one stays free, another program may take it.

@@ -5,7 +5,7 @@ import { processEnvironment } from '../../config/load.ts'
 import type { Environment } from '../../config/sources.ts'
 import { nearestName } from '../../platform/did-you-mean.ts'
 import { CommandError, note, settingsFor, UsageError } from '../command.ts'
-import { getJson } from '../server-answers.ts'
+import { modelIds } from '../models.ts'
 import { runningServer, ServerClient, type ServerFlags, ServerRefusal } from '../server-client.ts'
 import { keyVariable, type Surroundings, type Target } from './instructions.ts'
 
@@ -62,7 +62,7 @@ type ServerInfo = { client: ServerClient; hasKeys: boolean; models: string[] | n
 async function query(url: string, environment: Environment): Promise<ServerInfo | null> {
   const client = new ServerClient(url, null)
   try {
-    return { client, hasKeys: false, models: await listModels(client) }
+    return { client, hasKeys: false, models: await modelIds(client) }
   } catch (error) {
     if (error instanceof ServerRefusal && error.status === 401) return queryWithKey(url, environment)
     return reportError(error, url, client)
@@ -76,7 +76,7 @@ async function queryWithKey(url: string, environment: Environment): Promise<Serv
     return { client, hasKeys: true, models: null }
   }
   try {
-    return { client, hasKeys: true, models: await listModels(client) }
+    return { client, hasKeys: true, models: await modelIds(client) }
   } catch (error) {
     if (!(error instanceof ServerRefusal)) throw error
     note(error.status === 401 ? `this server rejects the key in ${keyVariable}` : error.message)
@@ -91,13 +91,6 @@ function reportError(error: unknown, url: string, client: ServerClient): ServerI
   if (error instanceof ServerRefusal) return { client, hasKeys: false, models: null }
   note(`these settings use ${url} anyway`)
   return null
-}
-
-type ModelList = { data: { id: string }[] }
-
-async function listModels(client: ServerClient): Promise<string[]> {
-  const isList = ({ data }: Partial<ModelList>) => Array.isArray(data) && data.every(({ id }) => typeof id === 'string')
-  return (await getJson<ModelList>(client, '/v1/models', isList)).data.map(({ id }) => id)
 }
 
 /** Names are copied into files and command lines, so only safe ones are accepted. */

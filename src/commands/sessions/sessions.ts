@@ -4,7 +4,6 @@ import { resolve } from 'node:path'
 import type { SessionList, SessionReply } from '../../surfaces/native/session-schemas.ts'
 import { type ExitCode, note, print, printJson, readCount, runCommand, UsageError } from '../command.ts'
 import { terminalColumns } from '../output.ts'
-import { getJson } from '../server-answers.ts'
 import { ServerClient, type ServerFlags } from '../server-client.ts'
 import { asTable, withHeading } from '../table.ts'
 import { sessionAsLines, sessionsAsRows } from './lines.ts'
@@ -21,7 +20,7 @@ async function list(flags: SessionFlags): Promise<void> {
   const query = new URLSearchParams({ limit: String(limit) })
   if (flags.cwd !== undefined) query.set('cwd', resolve(flags.cwd))
   if (flags.query !== undefined) query.set('q', flags.query)
-  const { sessions, next_cursor } = await getJson<SessionList>(client, `/v1/sessions?${query}`, (body) =>
+  const { sessions, next_cursor } = await client.json<SessionList>(`/v1/sessions?${query}`, (body) =>
     Array.isArray(body.sessions),
   )
   if (flags.json === true) return printJson(sessions)
@@ -41,7 +40,7 @@ async function showOne(id: string, flags: SessionFlags): Promise<void> {
   if (filter !== undefined) throw new UsageError('pass either an id, or --cwd, --query and --limit, not both')
   const client = await ServerClient.find(flags)
   const isSession = (body: Partial<SessionReply>) => typeof body.session_id === 'string'
-  const session = await getJson<SessionReply>(client, `/v1/sessions/${encodeURIComponent(id)}`, isSession)
+  const session = await client.json<SessionReply>(`/v1/sessions/${encodeURIComponent(id)}`, isSession)
   if (flags.json === true) return printJson(session)
   print(withHeading(sessionAsLines(session, Date.now())))
 }

@@ -2,7 +2,6 @@
 // commands/doctor/doctor.ts).
 import type { HealthReply } from '../../surfaces/native/schemas.ts'
 import { CommandError, type ExitCode, note, print, printJson, runCommand, settingsFor, UsageError } from '../command.ts'
-import { getJson } from '../server-answers.ts'
 import { runningServer, ServerClient, type ServerFlags, ServerRefusal } from '../server-client.ts'
 import { unlistedServer } from '../stop/target.ts'
 import { withHeading } from '../table.ts'
@@ -49,7 +48,7 @@ async function askHealth(
 ): Promise<Pick<Status, 'answers' | 'health' | 'problem'>> {
   const isHealth = (body: Partial<HealthReply>) => body.status === 'ok' && typeof body.version === 'string'
   try {
-    const health = await getJson<HealthReply>(client, '/v1/health', isHealth, AbortSignal.timeout(timeoutMs))
+    const health = await client.json<HealthReply>('/v1/health', isHealth, AbortSignal.timeout(timeoutMs))
     return { answers: true, health, problem: null }
   } catch (error) {
     if (error instanceof UsageError || !(error instanceof Error)) throw error

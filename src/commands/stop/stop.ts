@@ -1,5 +1,6 @@
 // The command `stop`: stops the server of the data folder, gracefully or at once, and waits until it has exited.
 import { setTimeout as delay } from 'node:timers/promises'
+import { isRunning } from '../../claude/process/process-registry.ts'
 import { killAll, type ProcessInfo, processTree } from '../../claude/process/process-tree.ts'
 import { duration } from '../../config/values.ts'
 import {
@@ -15,7 +16,7 @@ import {
   UsageError,
 } from '../command.ts'
 import { runningServer } from '../server-client.ts'
-import { findTarget, isRunning, type Target } from './target.ts'
+import { findTarget, type Target } from './target.ts'
 
 export type StopFlags = LocationFlags & { timeout?: string; now?: boolean }
 
@@ -63,7 +64,7 @@ async function stop(target: Target, flags: StopFlags, timeoutMs: number): Promis
 /** A starting server soon appears at its address, a stopping one never again. */
 async function isStarting(target: Target, flags: StopFlags): Promise<boolean> {
   const startedAt = performance.now()
-  while (performance.now() - startedAt < 1500 && (await isRunning(target))) {
+  while (performance.now() - startedAt < 1500 && (await isRunning(target.process))) {
     if ((await runningServer(flags)) !== null) return true
     await delay(pollMs)
   }
@@ -83,12 +84,12 @@ async function stopNow(target: Target): Promise<boolean> {
   const descendants: ProcessInfo[] = []
   for (const [signal, waitMs] of steps) {
     const tree = await processTree(target.pid)
-    if (!(await isRunning(target))) break
+    if (!(await isRunning(target.process))) break
     descendants.push(...tree.filter(({ pid }) => pid !== target.pid))
     send(target, signal)
     if (await waitFor(target, waitMs)) break
   }
-  const hasExited = !(await isRunning(target))
+  const hasExited = !(await isRunning(target.process))
   if (hasExited) await killAll(descendants)
   return hasExited
 }
@@ -110,7 +111,7 @@ const pollMs = 100
 async function waitFor(target: Target, timeoutMs: number): Promise<boolean> {
   const startedAt = performance.now()
   let seconds = 0
-  while (await isRunning(target)) {
+  while (await isRunning(target.process)) {
     const elapsedMs = performance.now() - startedAt
     if (elapsedMs >= timeoutMs) break
     if (elapsedMs >= (seconds + 1) * 1000) {
@@ -120,7 +121,7 @@ async function waitFor(target: Target, timeoutMs: number): Promise<boolean> {
     await delay(Math.min(pollMs, timeoutMs))
   }
   if (seconds > 0) draw('')
-  return !(await isRunning(target))
+  return !(await isRunning(target.process))
 }
 
 /** On a terminal only; replaces what was drawn before. */

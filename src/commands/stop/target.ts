@@ -2,8 +2,7 @@
 // identified by its number and start time, so that no other process is ever signaled.
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { identityOf } from '../../claude/process/process-registry.ts'
-import { processInfo } from '../../claude/process/process-tree.ts'
+import { isRunning } from '../../claude/process/process-registry.ts'
 import { type LocationFlags, settingsFor } from '../command.ts'
 import { runningServer } from '../server-client.ts'
 
@@ -18,13 +17,7 @@ export async function findTarget(flags: LocationFlags): Promise<Target | null> {
 /** From start to exit, each server has a folder named after it below its data folder (claude/process/process-registry.ts). */
 export async function unlistedServer(dataDir: string): Promise<Target | null> {
   for (const name of await readdir(join(dataDir, 'servers')).catch(() => [])) {
-    const target = { pid: Number.parseInt(name, 10), process: name, isListening: false }
-    if (await isRunning(target)) return target
+    if (await isRunning(name)) return { pid: Number.parseInt(name, 10), process: name, isListening: false }
   }
   return null
-}
-
-export async function isRunning({ pid, process }: Pick<Target, 'pid' | 'process'>): Promise<boolean> {
-  const info = Number.isSafeInteger(pid) && pid > 0 ? await processInfo(pid) : null
-  return info !== null && identityOf(info) === process
 }
