@@ -1,7 +1,7 @@
 // The generated parts of docs/clients: what `launch` prints for each client if the server has default settings. Not for the pages of
 // libraries: there, `launch` prints what the page shows (src/commands/launch/sdks.ts).
 import { clients } from '../src/commands/launch/clients.ts'
-import { asMarkdown, type Target, toBlock } from '../src/commands/launch/instructions.ts'
+import { type Block, type Target, toBlock } from '../src/commands/launch/instructions.ts'
 import { sdks } from '../src/commands/launch/sdks.ts'
 import type { Part } from './document-part.ts'
 
@@ -13,6 +13,11 @@ export const shownTarget: Target = {
   models: ['sonnet', 'opus', 'haiku'],
   agents: ['agent/sonnet'],
   surroundings: { platform: 'linux', home: '/home/me', environment: {} },
+}
+
+export function asMarkdown(blocks: readonly Block[]): string {
+  const fenced = ({ language, text }: Block) => (text === '' ? '' : `\`\`\`${language}\n${text}\n\`\`\``)
+  return blocks.map((block) => [block.intro, fenced(block)].filter(Boolean).join('\n\n')).join('\n\n')
 }
 
 export const clientParts: Part[] = Object.entries(clients)

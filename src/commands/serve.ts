@@ -12,6 +12,8 @@ import { createLogger } from '../log/logger.ts'
 import { maskSecrets } from '../platform/redact.ts'
 import type { RunningServer } from '../server.ts'
 import { type ExitCode, reasonOf } from './command.ts'
+import { onStopSignals } from './stop-signals.ts'
+import { oneLine } from './terminal-text.ts'
 
 /** Runs until the server has stopped, and returns the exit code of the process. */
 export async function serve(flags: Record<string, unknown>, version: string): Promise<ExitCode> {
@@ -36,7 +38,7 @@ async function runServer(config: Config, environment: Environment, version: stri
   ignoreBrokenPipes()
   // Without a listener, Node opens its debugger on a port that any program and web page can reach.
   process.on('SIGUSR1', () => {})
-  const stopRequested = new Promise<void>((resolve) => onStopSignal(environment, resolve))
+  const stopRequested = new Promise<void>((resolve) => onStopSignals(['SIGINT', 'SIGTERM'], resolve))
   const { startServer } = await import('../server.ts')
   const file = openLogFile(config.dataDir, (text) => void printError(text, 1))
   const log = createLogger(config, environment, process.stderr, file)
@@ -63,23 +65,6 @@ async function showPageLink(running: RunningServer, { open }: Config, environmen
   } catch (error) {
     printError(`the page could not be opened: ${reasonOf(error)}`, 1)
   }
-}
-
-// Under `npm start`, Ctrl-C reaches the server twice: from the terminal, and forwarded by npm.
-const npmEchoMs = 500
-
-/** The first signal requests a stop, the second exits at once. */
-function onStopSignal(environment: Environment, stop: () => void): void {
-  const echoMs = environment.npm_lifecycle_event === undefined ? 0 : npmEchoMs
-  let firstAt: number | null = null
-  const listener = () => {
-    const now = performance.now()
-    if (firstAt !== null && now - firstAt >= echoMs) process.exit(1)
-    firstAt ??= now
-    stop()
-  }
-  process.on('SIGINT', listener)
-  process.on('SIGTERM', listener)
 }
 
 /** `claude-serve | head` must not end the server: a reader that stops early is not an error. */
@@ -146,10 +131,6 @@ function systemError(error: unknown): SystemError | null {
   return null
 }
 
-function oneLine(text: string): string {
-  return maskSecrets(text).replace(/\s+/g, ' ').trim()
-}
-
 function print(text: string): void {
   process.stdout.write(`${maskSecrets(text)}\n`)
 }
@@ -161,6 +142,6 @@ function reportWrongUsage(message: string): ExitCode {
 }
 
 function printError(message: string, code: ExitCode): ExitCode {
-  process.stderr.write(`claude-serve: ${oneLine(message)}\n`)
+  process.stderr.write(`claude-serve: ${oneLine(maskSecrets(message))}\n`)
   return code
 }

@@ -20,6 +20,11 @@ export function oneLine(text: string): string {
   return inert(flat).replace(/[\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
 }
 
+/** Quotes a text as one word of a shell, if necessary. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+}
+
 const units: readonly [ms: number, name: string][] = [
   [86_400_000, 'd'],
   [3_600_000, 'h'],

@@ -2,6 +2,7 @@
 import { type ExitCode, notAccepted, note, printJson, readCount, runCommand } from '../command.ts'
 import { isObject, parseJson } from '../json.ts'
 import type { ServerFlags } from '../server-client.ts'
+import { onStopSignals } from '../stop-signals.ts'
 import { Attempts } from './attempts.ts'
 import { claimOutput } from './claim.ts'
 import { checkInput, itemsOf, resolveOutputPath, totalOf } from './files.ts'
@@ -11,7 +12,6 @@ import { Pace } from './pace.ts'
 import { startProgress } from './progress.ts'
 import { newTally, type RetryOptions, runLines } from './run.ts'
 import { BatchServer } from './server.ts'
-import { onStopSignals } from './stop.ts'
 import { isSuccess, type Summary, summaryAsJson, summaryAsLines } from './summary.ts'
 
 export type BatchFlags = ServerFlags & {
@@ -79,6 +79,7 @@ async function processLines(work: Work): Promise<{ summary: Summary; error: unkn
   process.stderr.on('error', () => {})
   const progress = startProgress(process.stderr.isTTY === true)
   const removeListeners = onStopSignals(
+    ['SIGINT', 'SIGTERM', 'SIGHUP'],
     () => {
       progress.setWait('cancelling running requests; interrupt again to exit immediately')
       stop.abort()

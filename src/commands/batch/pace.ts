@@ -7,7 +7,7 @@ import { CommandError } from '../command.ts'
 export class Stopped extends Error {}
 
 /** How long no line may finish because the server requires waiting. */
-export const waitMaxMs = 600_000
+const waitMaxMs = 600_000
 
 /** How long a server that was reachable may be unreachable. */
 export const unreachableMaxMs = 120_000
@@ -90,7 +90,7 @@ export class Pace {
   }
 }
 
-export function showSeconds(seconds: number): string {
+function showSeconds(seconds: number): string {
   const whole = Math.ceil(seconds)
   if (whole < 120) return `${whole} s`
   return whole < 7200 ? `${Math.round(whole / 60)} min` : `${Math.round(whole / 3600)} h`

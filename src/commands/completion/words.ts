@@ -66,7 +66,7 @@ function shortened(text: string): string {
 }
 
 /** The key of a flag in the scripts: its command and its name. */
-export const flagKey = ({ path }: CompletionPoint, { name }: Flag) => `${path}/${name}`
+const flagKey = ({ path }: CompletionPoint, { name }: Flag) => `${path}/${name}`
 
 /** Every flag that takes a value. */
 export function valueFlags(points: readonly CompletionPoint[]): { key: string; value: Value }[] {

@@ -4,7 +4,8 @@ import { createRequire } from 'node:module'
 import { withPathOutside } from '../../claude/cli/environment.ts'
 import { type Claude, compareVersions, Executable, oldestVersion, UnusableClaude } from '../../claude/cli/executable.ts'
 import { reasonOf } from '../command.ts'
-import { type DoctorContext, type Finding, ok, problem, quoted, warning } from './finding.ts'
+import { shellWord } from '../terminal-text.ts'
+import { type DoctorContext, type Finding, ok, problem, warning } from './finding.ts'
 
 const { engines } = createRequire(import.meta.url)('../../../package.json') as { engines: { node: string } }
 
@@ -56,7 +57,7 @@ function howToFix(error: unknown): string {
   const defect = defectOf(error)
   if (defect?.kind === 'too_old') return updateCommand
   const writable = defect?.kind === 'unsafe' ? defect.writable : null
-  return writable === null ? 'npm install -g @anthropic-ai/claude-code' : `chmod go-w ${quoted(writable)}`
+  return writable === null ? 'npm install -g @anthropic-ai/claude-code' : `chmod go-w ${shellWord(writable)}`
 }
 
 function realPathOf(path: string): string {
@@ -72,7 +73,7 @@ export async function examineLogin(context: DoctorContext): Promise<Finding[]> {
   const executable = executableOf(context, context.config.claudeBin)
   const claude = await executable.claude().catch(() => null)
   if (claude === null) return [warning('login', 'unknown: claude is not available')]
-  const fix = `${claude.origin === 'path' ? 'claude' : quoted(claude.path)} auth login`
+  const fix = `${claude.origin === 'path' ? 'claude' : shellWord(claude.path)} auth login`
   try {
     const { loggedIn, method } = await executable.login()
     if (loggedIn) return [ok('login', `logged in (${method})`)]

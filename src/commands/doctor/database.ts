@@ -11,7 +11,8 @@ import { listKeys } from '../../store/key-table.ts'
 import { migrations, schemaVersion } from '../../store/migrations.ts'
 import { isDamage } from '../../store/store-error.ts'
 import { reasonOf } from '../command.ts'
-import { type DoctorContext, type Finding, ok, problem, quoted, warning } from './finding.ts'
+import { shellWord } from '../terminal-text.ts'
+import { type DoctorContext, type Finding, ok, problem, warning } from './finding.ts'
 
 const fileOf = ({ config }: DoctorContext) => join(config.dataDir, 'claude-serve.db')
 
@@ -32,7 +33,7 @@ export async function examineDatabase(context: DoctorContext): Promise<Finding[]
   const check = 'database'
   const file = fileOf(context)
   if (!existsSync(file)) return [ok(check, 'none yet: it is created at the first start')]
-  const moveAway = `mv ${quoted(file)} ${quoted(`${file}.damaged`)}`
+  const moveAway = `mv ${shellWord(file)} ${shellWord(`${file}.damaged`)}`
   try {
     return [read(file, (db) => examineOpened(check, file, db, moveAway))]
   } catch (error) {

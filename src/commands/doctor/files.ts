@@ -14,7 +14,8 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { reasonOf } from '../command.ts'
-import { type DoctorContext, type Finding, ok, problem, quoted, warning } from './finding.ts'
+import { shellWord } from '../terminal-text.ts'
+import { type DoctorContext, type Finding, ok, problem, warning } from './finding.ts'
 
 const othersBits = 0o077
 const stickyBit = 0o1000
@@ -36,7 +37,7 @@ const nearestExisting = (path: string): string => (existsSync(path) ? path : nea
 
 const isOwn = ({ uid }: Stats) => !hasModes || uid === process.getuid?.()
 
-const toOwn = (path: string) => `sudo chown -R "$(id -un)" ${quoted(path)}`
+const toOwn = (path: string) => `sudo chown -R "$(id -un)" ${shellWord(path)}`
 
 export async function examineFolder({ config: { dataDir }, appliesFixes }: DoctorContext): Promise<Finding[]> {
   const check = 'data-folder'
@@ -46,10 +47,10 @@ export async function examineFolder({ config: { dataDir }, appliesFixes }: Docto
   if (hasModes && (info.mode & stickyBit) !== 0)
     return [problem(check, `${dataDir} is shared by many users`, 'choose a private one with --data-dir')]
   if (!isOwn(info)) return [problem(check, `${dataDir} belongs to another user (${info.uid})`, toOwn(dataDir))]
-  if (!mayWrite(dataDir)) return [problem(check, `${dataDir} is not writable`, `chmod 700 ${quoted(dataDir)}`)]
+  if (!mayWrite(dataDir)) return [problem(check, `${dataDir} is not writable`, `chmod 700 ${shellWord(dataDir)}`)]
   if (!hasModes || (info.mode & othersBits) === 0) return [ok(check, dataDir)]
   const open = `${dataDir} is open to other users (${showMode(info)})`
-  return [appliesFixes ? close(check, dataDir, 0o700, open) : problem(check, open, `chmod 700 ${quoted(dataDir)}`)]
+  return [appliesFixes ? close(check, dataDir, 0o700, open) : problem(check, open, `chmod 700 ${shellWord(dataDir)}`)]
 }
 
 function examineMissing(check: string, dataDir: string): Finding {
@@ -117,7 +118,7 @@ function examineOne(check: string, path: string, appliesFixes: boolean): Finding
   const open = `${path} is open to other users (${showMode(info)})`
   return appliesFixes
     ? close(check, path, mode, open)
-    : problem(check, open, `chmod ${mode.toString(8)} ${quoted(path)}`)
+    : problem(check, open, `chmod ${mode.toString(8)} ${shellWord(path)}`)
 }
 
 const gigabyte = 1e9

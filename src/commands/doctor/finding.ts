@@ -38,9 +38,5 @@ export const problem = (check: string, message: string, fix: string | null = nul
   fix,
 })
 
-/** A path, quoted for a shell if necessary. */
-export const quoted = (path: string): string =>
-  /^[\w./@:+~-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`
-
 export const codeOf = (error: unknown): string | null =>
   error instanceof Error && 'code' in error ? String(error.code) : null

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { type LoadedConfig, loadConfig } from '../../config/load.ts'
 import { ConfigError, type Environment } from '../../config/sources.ts'
 import { reasonOf } from '../command.ts'
-import { type Finding, ok, problem, quoted, warning } from './finding.ts'
+import { shellWord } from '../terminal-text.ts'
+import { type Finding, ok, problem, warning } from './finding.ts'
 
 const check = 'settings'
 
@@ -59,7 +60,7 @@ function withoutSource(error: ConfigError, { flags, environment }: Input, emptyF
 
 function howToFix({ source, origin, key }: ConfigError): string {
   if (source === 'environment') return `unset ${origin}`
-  return `edit ${quoted(origin)}${key === '--config' ? '' : `: ${key}`}`
+  return `edit ${shellWord(origin)}${key === '--config' ? '' : `: ${key}`}`
 }
 
 const fileOf = ({ sources }: LoadedConfig): string | null => {
@@ -81,5 +82,5 @@ function examineFile(loaded: LoadedConfig): Finding[] {
   const file = fileOf(loaded)
   const mode = file === null ? 0 : (statSync(file, { throwIfNoEntry: false })?.mode ?? 0)
   if (file === null || (mode & othersWrite) === 0 || process.platform === 'win32') return []
-  return [warning(check, `${file} can be changed by other users`, `chmod go-w ${quoted(file)}`)]
+  return [warning(check, `${file} can be changed by other users`, `chmod go-w ${shellWord(file)}`)]
 }

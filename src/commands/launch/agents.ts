@@ -1,5 +1,6 @@
 // Coding agents for the terminal: their settings and how to start them. Each setup follows the agent's own documentation.
 import { join } from 'node:path'
+import { shellWord } from '../terminal-text.ts'
 import type { Client } from './client.ts'
 import {
   contextTokens,
@@ -10,7 +11,6 @@ import {
   placeholder,
   plainModels,
   shellKey,
-  shellWord,
   shortPath,
   type Target,
   titleOf,

@@ -1,6 +1,7 @@
 // Chat applications, tools and gateways: their settings, each according to its own documentation.
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { shellWord } from '../terminal-text.ts'
 import type { Client } from './client.ts'
 import {
   allModels,
@@ -10,7 +11,6 @@ import {
   plainModels,
   type Surroundings,
   shellKey,
-  shellWord,
   type Target,
 } from './instructions.ts'
 

@@ -1,5 +1,6 @@
 // Editors and their extensions: their settings, each according to its own documentation.
 import { join } from 'node:path'
+import { shellWord } from '../terminal-text.ts'
 import type { Client } from './client.ts'
 import {
   contextTokens,
@@ -11,7 +12,6 @@ import {
   plainModels,
   type Surroundings,
   shellKey,
-  shellWord,
   type Target,
   titleOf,
 } from './instructions.ts'

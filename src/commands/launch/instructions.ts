@@ -1,4 +1,4 @@
-// The instructions for a client: blocks of settings, each with an introduction, as text and as Markdown. Pure; not for any one client.
+// The instructions for a client: blocks of settings, each with an introduction. Pure; not for any one client.
 import { stringify } from 'yaml'
 import type { Environment } from '../../config/sources.ts'
 
@@ -57,11 +57,6 @@ export function asText(blocks: readonly Block[]): string {
   return blocks.map(({ intro, text }) => [intro.replaceAll('`', ''), text].filter(Boolean).join('\n\n')).join('\n\n')
 }
 
-export function asMarkdown(blocks: readonly Block[]): string {
-  const fenced = ({ language, text }: Block) => (text === '' ? '' : `\`\`\`${language}\n${text}\n\`\`\``)
-  return blocks.map((block) => [block.intro, fenced(block)].filter(Boolean).join('\n\n')).join('\n\n')
-}
-
 /** Used in place of a key if the server requires none but the client does. It does not count as a key. */
 export const placeholder = 'none'
 
@@ -70,11 +65,6 @@ export const keyVariable = 'CLAUDE_SERVE_API_KEY'
 
 /** The key in a setting: the placeholder, or the client's own way to refer to the variable. */
 export const keyFor = ({ hasKeys }: Target, reference: string): string => (hasKeys ? reference : placeholder)
-
-/** Quotes a text as one shell word. */
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
-}
 
 export const shellKey = (target: Target): string => keyFor(target, `"$${keyVariable}"`)
 
