@@ -1,5 +1,5 @@
 // Aligns and shortens text by its width in a terminal: tables, and facts below a heading. Widths are those of the package string-width; the
-// tables are ours, because a table of cli-table3 without borders takes as many lines to configure. Pure.
+// tables are ours, because those of cli-table3 misplace some characters (docs/decisions/0021-libraries-of-the-command-line.md). Pure.
 import { styleText } from 'node:util'
 import stringWidth from 'string-width'
 import { oneLine } from './terminal-text.ts'

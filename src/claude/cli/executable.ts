@@ -1,5 +1,6 @@
 // Which `claude` is used, its version, and whether it is logged in. The answers are found without a call to the model,
-// cached, and renewed when a file they depend on has changed. Never reads a token: the CLI reports its login.
+// cached, and renewed when a file they depend on has changed. Never reads a token: the CLI reports its login. Versions are
+// compared here, because the package semver throws for some that occur (docs/decisions/0021-libraries-of-the-command-line.md).
 import { execFile } from 'node:child_process'
 import { stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'

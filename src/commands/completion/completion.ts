@@ -1,5 +1,6 @@
 // The command `completion`: prints a script with which a shell completes our commands and options. The script is generated from the
-// parser's own declarations, so it matches the program that printed it.
+// parser's own declarations, so it matches the program that printed it. It is ours because the libraries for this start the program at each
+// press of the tab key (docs/decisions/0021-libraries-of-the-command-line.md).
 import type { Command } from 'commander'
 import { type ExitCode, runCommand } from '../command.ts'
 import { write } from '../output.ts'
