@@ -38,6 +38,7 @@ fi
 
 npm ci
 npm test
+npm run test:extended
 mkdir -p .tmp
 tarball=.tmp/$(npm pack --silent --pack-destination .tmp)
 if $is_dry; then

@@ -275,7 +275,7 @@ async function publish(t: TestContext, setup: Publishing) {
 }
 
 const tarball = '.tmp/claude-serve-1.2.3.tgz'
-const prepared = ['ci', 'test', 'pack --silent --pack-destination .tmp']
+const prepared = ['ci', 'test', 'run test:extended', 'pack --silent --pack-destination .tmp']
 
 test('a tagged commit is tested, packed and published with provenance, and the formula names that file', async (t) => {
   const { code, stderr, calls, work } = await publish(t, {})

@@ -1,5 +1,5 @@
 // Shares compiled code between test files and the servers that they start. Loaded before each file (`npm run
-// test:all`).
+// test:files`).
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 
