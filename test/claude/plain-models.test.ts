@@ -1,7 +1,7 @@
 // Plain models over the real CLI: only the caller's content reaches the model, histories keep their roles, client tools
 // stay the client's, and conversations never mix.
 import assert from 'node:assert/strict'
-import { after, test } from 'node:test'
+import { after } from 'node:test'
 import type { Pool } from '../../src/claude/pool/pool.ts'
 import { ownIdentity, ProcessRegistry } from '../../src/claude/process/process-registry.ts'
 import { noOptions, noPlainOptions, type RunOptions, type Thinking } from '../../src/core/agent.ts'
@@ -9,6 +9,7 @@ import type { AssistantBlock, ClientTool, ConversationMessage, UserBlock } from 
 import type { RunEnd, RunEvent } from '../../src/core/events.ts'
 import { startUpstream } from '../../src/demo/upstream.ts'
 import { createCliPool } from '../helpers/cli-pool.ts'
+import { extendedTest, test } from '../helpers/extended.ts'
 import { OrderChecker } from '../helpers/order-checker.ts'
 import { makeFolders, step } from '../helpers/test-server.ts'
 
@@ -360,23 +361,43 @@ const sequence: [title: string, settings: Settings, expected: Expected][] = [
 const alone = makePool(1)
 let only: string | null = null
 
+/** What the live process sends. */
+async function sentLive(settings: Settings, expected: Expected): Promise<string> {
+  await ask({ prompt: 'same words', ...settings, from: alone })
+  const { thinking, output_config: output, max_tokens: max } = lastBody()
+  assert.deepEqual({ effort: output?.effort, max, thinking }, expected)
+  assert.equal('thinking' in lastBody(), expected.thinking !== undefined)
+  const live = wire()
+  only ??= live.session
+  assert.equal(live.session, only, 'the process is the first one')
+  return live.raw
+}
+
+/** What a process sends that was started for this request. */
+async function sentFresh(settings: Settings): Promise<string> {
+  const fresh = makePool(1)
+  await ask({ prompt: 'same words', ...settings, from: fresh })
+  const { raw, session } = wire()
+  await fresh.close(2000)
+  assert.notEqual(session, only)
+  return raw
+}
+
 for (const [title, settings, expected] of sequence) {
-  test(`a live process with ${title} sends the model exactly what a fresh one would`, async () => {
-    await ask({ prompt: 'same words', ...settings, from: alone })
-    const { thinking, output_config: output, max_tokens: max } = lastBody()
-    assert.deepEqual({ effort: output?.effort, max, thinking }, expected)
-    assert.equal('thinking' in lastBody(), expected.thinking !== undefined)
-    const live = wire()
-    only ??= live.session
-    assert.equal(live.session, only, 'the process is the first one')
-    const fresh = makePool(1)
-    await ask({ prompt: 'same words', ...settings, from: fresh })
-    const reference = wire()
-    await fresh.close(2000)
-    assert.notEqual(reference.session, only)
-    assert.equal(live.raw, reference.raw)
+  test(`a live process with ${title} sends the model what was requested`, async () => {
+    await sentLive(settings, expected)
+  })
+
+  extendedTest(`a live process with ${title} sends the model exactly what a fresh one would`, async () => {
+    assert.equal(await sentLive(settings, expected), await sentFresh(settings))
   })
 }
+
+test('a live process sends the model exactly what a fresh one would, after other settings', async () => {
+  const wanted = ['no options, in the end', 'the same with tools, a limit and an effort']
+  for (const [, settings, expected] of sequence.filter(([title]) => wanted.includes(title)))
+    assert.equal(await sentLive(settings, expected), await sentFresh(settings))
+})
 
 test('a conversation continues in its process with another effort, without thinking and with another limit', async () => {
   const from = makePool(1)

@@ -1,7 +1,7 @@
 // Cases of the Anthropic suite: images, documents and search results, in messages and in tool results.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import type { Anthropic } from '@anthropic-ai/sdk'
+import { test } from '../helpers/extended.ts'
 import {
   ask,
   askWithIgnored,

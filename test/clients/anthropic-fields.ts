@@ -1,7 +1,7 @@
 // Cases of the Anthropic suite: fields that have no effect, that are reported as ignored, or that a version of the API
 // refuses.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import { ask, askWithIgnored, errorOf, fromUser, textOf, toBody } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-subject.ts'

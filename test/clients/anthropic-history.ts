@@ -1,7 +1,7 @@
 // Cases of the Anthropic suite: conversations, which the client sends in full with every request.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { startUpstream } from '../../src/demo/upstream.ts'
+import { extendedTest, test } from '../helpers/extended.ts'
 import { makeFolders, startTestServer, step } from '../helpers/test-server.ts'
 import {
   ask,
@@ -76,7 +76,7 @@ export function testHistory({ client, server, makeClient }: Subject): void {
     ])
   })
 
-  test('a conversation continues after a restart of the server', async (t) => {
+  extendedTest('a conversation continues after a restart of the server', async (t) => {
     const upstream = await startUpstream()
     t.after(() => upstream.close())
     const folders = makeFolders(t)

@@ -1,7 +1,7 @@
 // Cases of the Anthropic suite: the list of models, and token counts.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import type { Anthropic } from '@anthropic-ai/sdk'
+import { test } from '../helpers/extended.ts'
 import { assertFits } from '../helpers/sdk-schemas.ts'
 import { step } from '../helpers/test-server.ts'
 import { ask, errorOf, fromUser, longModel, textOf, weatherTool } from './anthropic-calls.ts'

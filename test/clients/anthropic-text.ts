@@ -1,7 +1,7 @@
 // Cases of the Anthropic suite: a plain answer, whole and streamed, its usage, and what happens if the client
 // disconnects.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import {
   ask,

@@ -1,6 +1,6 @@
 // Cases of the Anthropic suite: tools that Anthropic defines by type, and tool_choice.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import {
   ask,

@@ -1,6 +1,6 @@
 // Cases of the Anthropic suite: several calls of the client's tools, parallel and in sequence.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test, testIf } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import {
   ask,
@@ -45,33 +45,36 @@ export function testToolLoops({ client, server, betaTool }: Subject): void {
 
   for (const [order, arrange] of orders) {
     for (const [way, get] of ways) {
-      test(`three rounds of parallel calls accept their results ${order}, ${way}`, async () => {
-        const rounds = ['1', '2', '3']
-        const prompt = `${order} ${way} ${rounds.map(callAll).join('')}${step({ text: 'All of them.', tokens: 2 })}`
-        const messages = [fromUser(prompt)]
-        const wanted = [user(prompt)]
-        for (const round of rounds) {
-          const message = await get(client, { tools, messages })
-          const calls = callsOf(message)
-          assert.deepEqual(
-            calls.map(({ input }) => input),
-            cities.map((city) => ({ city: `${round}${city}` })),
-          )
-          assert.equal(new Set(calls.map(({ id }) => id)).size, 3)
-          messages.push(toHistory(message), fromUser(arrange(calls).map(weatherFor)))
-          wanted.push(assistant(...calls.map(expectedCall)), user(...calls.map(expectedResult)))
-        }
-        assert.equal(textOf(await get(client, { tools, messages })), 'All of them.')
-        assert.equal(upstream.requests.length, 4)
-        assert.deepEqual(new Set([0, 1, 2, 3].map(session)).size, 1)
-        const sorted = conversationOf(sent(upstream)).map((message, index) => ({
-          ...message,
-          content: message.content.toSorted(
-            (a, b) => indexIn(wanted[index]?.content, a) - indexIn(wanted[index]?.content, b),
-          ),
-        }))
-        assert.deepEqual(sorted, wanted)
-      })
+      testIf(order === 'in mixed order')(
+        `three rounds of parallel calls accept their results ${order}, ${way}`,
+        async () => {
+          const rounds = ['1', '2', '3']
+          const prompt = `${order} ${way} ${rounds.map(callAll).join('')}${step({ text: 'All of them.', tokens: 2 })}`
+          const messages = [fromUser(prompt)]
+          const wanted = [user(prompt)]
+          for (const round of rounds) {
+            const message = await get(client, { tools, messages })
+            const calls = callsOf(message)
+            assert.deepEqual(
+              calls.map(({ input }) => input),
+              cities.map((city) => ({ city: `${round}${city}` })),
+            )
+            assert.equal(new Set(calls.map(({ id }) => id)).size, 3)
+            messages.push(toHistory(message), fromUser(arrange(calls).map(weatherFor)))
+            wanted.push(assistant(...calls.map(expectedCall)), user(...calls.map(expectedResult)))
+          }
+          assert.equal(textOf(await get(client, { tools, messages })), 'All of them.')
+          assert.equal(upstream.requests.length, 4)
+          assert.deepEqual(new Set([0, 1, 2, 3].map(session)).size, 1)
+          const sorted = conversationOf(sent(upstream)).map((message, index) => ({
+            ...message,
+            content: message.content.toSorted(
+              (a, b) => indexIn(wanted[index]?.content, a) - indexIn(wanted[index]?.content, b),
+            ),
+          }))
+          assert.deepEqual(sorted, wanted)
+        },
+      )
     }
   }
 
@@ -165,7 +168,7 @@ export function testToolLoops({ client, server, betaTool }: Subject): void {
   })
 
   for (const stream of [false, true]) {
-    test(`the tool runner runs the whole loop${stream ? ', streamed' : ''}`, async () => {
+    testIf(!stream)(`the tool runner runs the whole loop${stream ? ', streamed' : ''}`, async () => {
       const oneMore = step({ tool: 'get_weather', input: { city: 'Kyiv' } })
       const prompt = `${callAll('')}${oneMore}${step({ text: 'Good.' })}`
       const requested: string[] = []

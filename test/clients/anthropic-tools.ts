@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
 import { startUpstream } from '../../src/demo/upstream.ts'
+import { test, testIf } from '../helpers/extended.ts'
 import { makeFolders, startTestServer, step } from '../helpers/test-server.ts'
 import {
   ask,
@@ -117,16 +117,19 @@ export function testTools({ client, server, makeClient, Anthropic }: Subject): v
   })
 
   for (const result of ['Error: there is no such city.', '', '{"degrees":[1,2]}', 'x'.repeat(300_000)]) {
-    test(`a result of ${result.length} characters arrives unchanged`, async () => {
-      const prompt = `result ${callWeather}${step({ text: 'I see.' })}`
-      const first = await ask(client, { tools, messages: [fromUser(prompt)] })
-      const results = fromUser([resultFor(callOf(first), result)])
-      assert.equal(
-        textOf(await ask(client, { tools, messages: [fromUser(prompt), toHistory(first), results] })),
-        'I see.',
-      )
-      assert.deepEqual(conversationOf(sent(upstream)).at(-1), user(toolResult(callOf(first).id, result)))
-    })
+    testIf(result === '' || result.length > 1000)(
+      `a result of ${result.length} characters arrives unchanged`,
+      async () => {
+        const prompt = `result ${callWeather}${step({ text: 'I see.' })}`
+        const first = await ask(client, { tools, messages: [fromUser(prompt)] })
+        const results = fromUser([resultFor(callOf(first), result)])
+        assert.equal(
+          textOf(await ask(client, { tools, messages: [fromUser(prompt), toHistory(first), results] })),
+          'I see.',
+        )
+        assert.deepEqual(conversationOf(sent(upstream)).at(-1), user(toolResult(callOf(first).id, result)))
+      },
+    )
   }
 
   test('an error result reaches the model as an error', async () => {
@@ -175,24 +178,27 @@ export function testTools({ client, server, makeClient, Anthropic }: Subject): v
   })
 
   for (const name of ['Bash', 'mcp__x', 'mcp__client__get-it', 'StructuredOutput', 'a'.repeat(64), 'b'.repeat(128)]) {
-    test(`a client's tool named ${name} reaches the model under its name and never runs on the server`, async () => {
-      const file = join(folders.cwd, `made-by-${name}`)
-      const input = { command: `touch ${file}`, description: 'a command' }
-      const tool = makeTool(name, { command: { type: 'string' }, description: { type: 'string' } })
-      const prompt = `${step({ tool: name, input })}${step({ text: 'Done.' })}`
-      const first = await ask(client, { tools: [tool], messages: [fromUser(prompt)] })
-      const call = callOf(first)
-      assert.deepEqual([call.name, call.input], [name, input])
-      assert.deepEqual(toolNames(sent(upstream)), [name])
-      const messages = [fromUser(prompt), toHistory(first), fromUser([resultFor(call, 'ran elsewhere')])]
-      assert.equal(textOf(await ask(client, { tools: [tool], messages })), 'Done.')
-      assert.deepEqual(conversationOf(sent(upstream)), [
-        user(prompt),
-        assistant(toolUse(call.id, name, input)),
-        user(toolResult(call.id, 'ran elsewhere')),
-      ])
-      assert.equal(existsSync(file), false)
-    })
+    testIf(['Bash', 'StructuredOutput'].includes(name) || name.length > 100)(
+      `a client's tool named ${name} reaches the model under its name and never runs on the server`,
+      async () => {
+        const file = join(folders.cwd, `made-by-${name}`)
+        const input = { command: `touch ${file}`, description: 'a command' }
+        const tool = makeTool(name, { command: { type: 'string' }, description: { type: 'string' } })
+        const prompt = `${step({ tool: name, input })}${step({ text: 'Done.' })}`
+        const first = await ask(client, { tools: [tool], messages: [fromUser(prompt)] })
+        const call = callOf(first)
+        assert.deepEqual([call.name, call.input], [name, input])
+        assert.deepEqual(toolNames(sent(upstream)), [name])
+        const messages = [fromUser(prompt), toHistory(first), fromUser([resultFor(call, 'ran elsewhere')])]
+        assert.equal(textOf(await ask(client, { tools: [tool], messages })), 'Done.')
+        assert.deepEqual(conversationOf(sent(upstream)), [
+          user(prompt),
+          assistant(toolUse(call.id, name, input)),
+          user(toolResult(call.id, 'ran elsewhere')),
+        ])
+        assert.equal(existsSync(file), false)
+      },
+    )
   }
 
   test('a result is accepted after a restart of the server', async (t) => {

@@ -1,6 +1,6 @@
 // Cases of the OpenAI suite: conversations, which the client sends completely with every request.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from '../helpers/extended.ts'
 import type { TestServer } from '../helpers/test-server.ts'
 import { step } from '../helpers/test-server.ts'
 import {

@@ -1,6 +1,6 @@
 // Cases of the OpenAI suite: many conversations at once, which must never mix.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { extendedTest, test } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import { asMessage, contentOf, fromUser, type Message, model, type Subject } from './openai-calls.ts'
 import { assistant, conversationOf, requestAt, sent, systemOf, user } from './sent.ts'
@@ -17,8 +17,8 @@ export function testIsolation({ client, server }: Subject): void {
   const { upstream } = server
   const { completions } = client.chat
 
-  test('twenty conversations that start alike never mix', async () => {
-    const secrets = Array.from({ length: 20 }, (_, index) => `secret-${index + 100}`)
+  const converseAtOnce = async (count: number) => {
+    const secrets = Array.from({ length: count }, (_, index) => `secret-${index + 100}`)
     const system: Message = { role: 'system', content: 'You keep secrets.' }
     const converse = async (secret: string) => {
       const messages: Message[] = [system]
@@ -34,7 +34,7 @@ export function testIsolation({ client, server }: Subject): void {
       secrets.map((secret) => `It is ${secret}.`),
     )
 
-    assert.equal(upstream.requests.length, 60)
+    assert.equal(upstream.requests.length, count * 3)
     const wanted = secrets.flatMap((secret) => {
       const [second = '', third = ''] = sayings(secret)
       const conversation = [
@@ -54,7 +54,11 @@ export function testIsolation({ client, server }: Subject): void {
     })
     const inOrder = (list: unknown[]) => list.map((conversation) => JSON.stringify(conversation)).sort()
     assert.deepEqual(inOrder(seen), inOrder(wanted))
-  })
+  }
+
+  test('eight conversations that start alike never mix', () => converseAtOnce(8))
+
+  extendedTest('twenty conversations that start alike never mix', () => converseAtOnce(20))
 
   test('one conversation that is continued in two ways at once gets both answers', async () => {
     const prompt = `fork ${step({ text: 'Root.' })}`

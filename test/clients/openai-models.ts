@@ -1,7 +1,7 @@
 // Cases of the OpenAI suite: the list and the lookup of models.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import type { OpenAI } from 'openai'
+import { test } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import { contentOf, failureOf, fromUser, type Subject } from './openai-calls.ts'
 import { sent } from './sent.ts'

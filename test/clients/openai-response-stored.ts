@@ -1,7 +1,7 @@
 // Cases of the Responses API: responses that are stored, retrieved, created in the background, cancelled and deleted.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { startUpstream } from '../../src/demo/upstream.ts'
+import { test, testIf } from '../helpers/extended.ts'
 import { makeFolders, startTestServer, step } from '../helpers/test-server.ts'
 import { failureOf } from './openai-calls.ts'
 import {
@@ -69,17 +69,20 @@ export function testStored({ client, server, OpenAI }: Subject): void {
     ],
     ['an answer that was cut short', { input: step({ text: 'one two', tokens: 2, stop_reason: 'max_tokens' }) }],
   ] satisfies [string, Params][]) {
-    test(`${what} can be replayed as it was streamed, from any event on`, async () => {
-      const live = await askForEvents(client, params)
-      const { id, ...response } = endOf(live)
-      const { output_text: _, ...found } = await responses.retrieve(id)
-      assert.deepEqual(timeless(found), timeless({ id, ...response }))
-      assert.deepEqual(timeless(await replay(id)), timeless(live))
-      for (const after of [0, 1, 4, live.length - 2]) {
-        assert.deepEqual(timeless(await replay(id, after)), timeless(live.slice(after + 1)))
-      }
-      assert.deepEqual(await replay(id, live.length - 1), [])
-    })
+    testIf(what === 'thinking, text and calls')(
+      `${what} can be replayed as it was streamed, from any event on`,
+      async () => {
+        const live = await askForEvents(client, params)
+        const { id, ...response } = endOf(live)
+        const { output_text: _, ...found } = await responses.retrieve(id)
+        assert.deepEqual(timeless(found), timeless({ id, ...response }))
+        assert.deepEqual(timeless(await replay(id)), timeless(live))
+        for (const after of [0, 1, 4, live.length - 2]) {
+          assert.deepEqual(timeless(await replay(id, after)), timeless(live.slice(after + 1)))
+        }
+        assert.deepEqual(await replay(id, live.length - 1), [])
+      },
+    )
   }
 
   test('a response that was returned whole can be retrieved as a stream', async () => {

@@ -1,6 +1,6 @@
 // Cases of the OpenAI suite: a plain answer, whole and streamed, and the system prompt.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import {
   asMessage,
@@ -125,10 +125,13 @@ export function testText({ client, server, OpenAI }: Subject): void {
     ['whitespace around it', ' \r\n You are a pirate.\n '],
     ['300000 characters', 'arr '.repeat(75_000)],
   ] as const) {
-    test(`a system prompt with ${what} arrives unchanged`, async () => {
-      await completions.create({ model, messages: [{ role: 'system', content: prompt }, fromUser('hi')] })
-      assert.deepEqual(systemOf(sent(upstream)), [prompt])
-    })
+    testIf(what !== 'front matter' && what !== 'command syntax')(
+      `a system prompt with ${what} arrives unchanged`,
+      async () => {
+        await completions.create({ model, messages: [{ role: 'system', content: prompt }, fromUser('hi')] })
+        assert.deepEqual(systemOf(sent(upstream)), [prompt])
+      },
+    )
   }
 
   test('a message of any role may consist of text parts', async () => {
@@ -220,7 +223,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.equal(upstream.requests.length, 1)
   })
 
-  test('a conversation works after another one was aborted in the middle of an answer', async () => {
+  extendedTest('a conversation works after another one was aborted in the middle of an answer', async () => {
     const aborted = fromUser(`quokka ${step({ tokens: 1000, gap: 20 })}`)
     const stream = await completions.create({ model, messages: [aborted], stream: true })
     for await (const { choices } of stream) if (choices[0]?.delta.content) break

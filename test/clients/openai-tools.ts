@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
 import { startUpstream } from '../../src/demo/upstream.ts'
+import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { makeFolders, startTestServer, step } from '../helpers/test-server.ts'
 import {
   asMessage,
@@ -139,13 +139,16 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
   })
 
   for (const result of ['Error: there is no such city.', '', '{"degrees":[1,2]}', 'x'.repeat(300_000)]) {
-    test(`a result of ${result.length} characters arrives unchanged`, async () => {
-      const prompt = `result ${callWeather}${step({ text: 'I see.' })}`
-      const first = await completions.create({ model, tools, messages: [fromUser(prompt)] })
-      const messages = [fromUser(prompt), asMessage(first), resultFor(callOf(first), result)]
-      assert.equal(contentOf(await completions.create({ model, tools, messages })), 'I see.')
-      assert.deepEqual(conversationOf(sent(upstream)).at(-1), user(toolResult(callOf(first).id, result)))
-    })
+    testIf(result === '' || result.length > 1000)(
+      `a result of ${result.length} characters arrives unchanged`,
+      async () => {
+        const prompt = `result ${callWeather}${step({ text: 'I see.' })}`
+        const first = await completions.create({ model, tools, messages: [fromUser(prompt)] })
+        const messages = [fromUser(prompt), asMessage(first), resultFor(callOf(first), result)]
+        assert.equal(contentOf(await completions.create({ model, tools, messages })), 'I see.')
+        assert.deepEqual(conversationOf(sent(upstream)).at(-1), user(toolResult(callOf(first).id, result)))
+      },
+    )
   }
 
   test('a result may consist of text parts and be followed by a user message', async () => {
@@ -159,27 +162,30 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
   })
 
   for (const name of ['Bash', 'mcp__x', 'mcp__client__get-it', 'StructuredOutput', 'Task', 'a'.repeat(64)]) {
-    test(`a client's tool named ${name} reaches the model under that name and is never run here`, async () => {
-      const file = join(folders.cwd, `made-by-${name}`)
-      const input = { command: `touch ${file}`, description: 'a command' }
-      const tool = makeTool(name, { command: { type: 'string' }, description: { type: 'string' } })
-      const prompt = `${step({ tool: name, input })}${step({ text: 'Done.' })}`
-      const first = await completions.create({ model, tools: [tool], messages: [fromUser(prompt)] })
-      const call = callOf(first)
-      assert.equal(call.function.name, name)
-      assert.deepEqual(JSON.parse(call.function.arguments), input)
-      const [offered, ...others] = sent(upstream).tools ?? []
-      assert.deepEqual(others, [])
-      assert.deepEqual([offered?.name, offered?.description], [name, tool.function.description])
-      const messages = [fromUser(prompt), asMessage(first), resultFor(call, 'ran elsewhere')]
-      assert.equal(contentOf(await completions.create({ model, tools: [tool], messages })), 'Done.')
-      assert.deepEqual(conversationOf(sent(upstream)), [
-        user(prompt),
-        assistant(toolUse(call.id, name, input)),
-        user(toolResult(call.id, 'ran elsewhere')),
-      ])
-      assert.equal(existsSync(file), false)
-    })
+    testIf(['Bash', 'StructuredOutput'].includes(name) || name.length > 60)(
+      `a client's tool named ${name} reaches the model under that name and is never run here`,
+      async () => {
+        const file = join(folders.cwd, `made-by-${name}`)
+        const input = { command: `touch ${file}`, description: 'a command' }
+        const tool = makeTool(name, { command: { type: 'string' }, description: { type: 'string' } })
+        const prompt = `${step({ tool: name, input })}${step({ text: 'Done.' })}`
+        const first = await completions.create({ model, tools: [tool], messages: [fromUser(prompt)] })
+        const call = callOf(first)
+        assert.equal(call.function.name, name)
+        assert.deepEqual(JSON.parse(call.function.arguments), input)
+        const [offered, ...others] = sent(upstream).tools ?? []
+        assert.deepEqual(others, [])
+        assert.deepEqual([offered?.name, offered?.description], [name, tool.function.description])
+        const messages = [fromUser(prompt), asMessage(first), resultFor(call, 'ran elsewhere')]
+        assert.equal(contentOf(await completions.create({ model, tools: [tool], messages })), 'Done.')
+        assert.deepEqual(conversationOf(sent(upstream)), [
+          user(prompt),
+          assistant(toolUse(call.id, name, input)),
+          user(toolResult(call.id, 'ran elsewhere')),
+        ])
+        assert.equal(existsSync(file), false)
+      },
+    )
   }
 
   for (const [what, offered] of [
@@ -198,7 +204,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     })
   }
 
-  test('a result is accepted after a restart of the server', async (t) => {
+  extendedTest('a result is accepted after a restart of the server', async (t) => {
     const upstream = await startUpstream()
     t.after(() => upstream.close())
     const folders = makeFolders(t)
@@ -284,20 +290,23 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
   for (const tool_choice of ['required', { type: 'function', function: { name: 'get_weather' } }] as const) {
     const what = typeof tool_choice === 'string' ? tool_choice : 'with a name'
 
-    test(`tool_choice ${what}: a model that answers in text is prompted once more, and only the call is sent`, async () => {
-      talkThenCall()
-      const pending = completions.create({ model, tools, messages: [fromUser('hi')], tool_choice })
-      const { data, response } = await pending.withResponse()
-      assert.deepEqual(JSON.parse(callOf(data).function.arguments), rome)
-      assert.equal(choiceOf(data).message.content, null)
-      assert.doesNotMatch(JSON.stringify(data), /thanks/)
-      assert.ok(data.usage)
-      assert.deepEqual(pick(data.usage), bothUsages)
-      assert.equal(data.usage.prompt_tokens_details?.cached_tokens, 5)
-      assert.equal(response.headers.get('x-claude-serve-ignored'), null)
-    })
+    testIf(what === 'required')(
+      `tool_choice ${what}: a model that answers in text is prompted once more, and only the call is sent`,
+      async () => {
+        talkThenCall()
+        const pending = completions.create({ model, tools, messages: [fromUser('hi')], tool_choice })
+        const { data, response } = await pending.withResponse()
+        assert.deepEqual(JSON.parse(callOf(data).function.arguments), rome)
+        assert.equal(choiceOf(data).message.content, null)
+        assert.doesNotMatch(JSON.stringify(data), /thanks/)
+        assert.ok(data.usage)
+        assert.deepEqual(pick(data.usage), bothUsages)
+        assert.equal(data.usage.prompt_tokens_details?.cached_tokens, 5)
+        assert.equal(response.headers.get('x-claude-serve-ignored'), null)
+      },
+    )
 
-    test(`tool_choice ${what}: a stream also contains only the call`, async () => {
+    testIf(what === 'required')(`tool_choice ${what}: a stream also contains only the call`, async () => {
       talkThenCall()
       const stream_options = { include_usage: true }
       const request = { model, tools, messages: [fromUser('hi')], tool_choice, stream: true as const, stream_options }

@@ -1,0 +1,2 @@
+// The combinations that anthropic.test.ts leaves out.
+import './anthropic.test.ts'

@@ -1,0 +1,2 @@
+// The combinations that openai.test.ts leaves out.
+import './openai.test.ts'

@@ -1,0 +1,2 @@
+// The combinations that token-estimate.test.ts leaves out.
+import './token-estimate.test.ts'
