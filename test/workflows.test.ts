@@ -172,7 +172,10 @@ function runCi(t: TestContext, ...words: string[]): Promise<Outcome> {
 test('.ci/run continues on a system without apt-get, says what it lacks, and tests on the pinned Node', async (t) => {
   const { code, stdout, stderr } = await runCi(t)
   assert.equal(code, 0, stderr)
-  assert.match(stdout, /^npm ci\nTesting on Node pinned, pinned\n[\s\S]*npm test\npinned\nnpm run test:extended\npinned\n$/)
+  assert.match(
+    stdout,
+    /^npm ci\nTesting on Node pinned, pinned\n[\s\S]*npm test\npinned\nnpm run test:extended\npinned\n$/,
+  )
   const missing = [...stderr.matchAll(/^There is no (\w+) here, and no apt-get to install it/gm)].map(
     ([, name]) => name,
   )

@@ -4,17 +4,22 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, watch } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { after, beforeEach, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { chat, chatError, openStream, post, readChatEvents } from '../helpers/client.ts'
+import { test, testIf } from '../helpers/extended.ts'
 import { startTestServer, step, type TestServer, type TestServerOptions } from '../helpers/test-server.ts'
 
 const plain = { tools: [], system_prompt: 'S' }
 const endless = step({ tokens: 100_000, gap: 20 })
 const hanging = step({ hang: 'headers' })
 
-const start = (t: TestContext, options: TestServerOptions = {}) =>
+const start = (t: Pick<TestContext, 'after'>, options: TestServerOptions = {}) =>
   startTestServer(t, { ...options, config: { maxProcesses: 1, ...options.config } })
+
+/** For tests that leave one idle process or none: it has one process, and one run may wait for it. */
+const shared = await start({ after: after as TestContext['after'] }, { config: { queueLimit: 1 } })
+beforeEach(() => shared.upstream.reset())
 
 /** Polls for a condition that no event reports, for at most ten seconds. */
 async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
@@ -72,8 +77,8 @@ for (const [kind, options] of [
   ['with tools', {}],
   ['without tools', plain],
 ] as const) {
-  test(`a client that disconnects in the middle of an answer stops it, and the conversation can continue, ${kind}`, async (t) => {
-    const server = await start(t)
+  test(`a client that disconnects in the middle of an answer stops it, and the conversation can continue, ${kind}`, async () => {
+    const server = shared
     const { session_id } = await chat(server, { prompt: 'one', ...options })
     const pids = pidsOf(server)
     const controller = new AbortController()
@@ -91,8 +96,8 @@ for (const [kind, options] of [
   })
 }
 
-test('a client that disconnects before the first event stops the run', async (t) => {
-  const server = await start(t)
+test('a client that disconnects before the first event stops the run', async () => {
+  const server = shared
   // The CLI's very first start changes the user's folder, which counts as a change of settings: the second one lasts.
   for (const prompt of ['one', 'two']) await chat(server, { prompt, ...plain })
   const pids = pidsOf(server)
@@ -107,8 +112,8 @@ test('a client that disconnects before the first event stops the run', async (t)
   assert.deepEqual(pidsOf(server), pids)
 })
 
-test('a run whose client disconnects leaves the queue', async (t) => {
-  const server = await start(t)
+test('a run whose client disconnects leaves the queue', async () => {
+  const server = shared
   const first = startRequest(server, '/v1/chat', { prompt: `first ${hanging}`, ...plain })
   await server.upstream.waitForRequest(has('first '))
   const second = startRequest(server, '/v1/chat', { prompt: 'second', ...plain })
@@ -132,7 +137,7 @@ test('a client that disconnects while a process starts for it leaves nothing beh
 })
 
 for (const how of ['disconnects', 'runs out of time'] as const) {
-  test(`a command that runs for a client that ${how} is ended`, async (t) => {
+  testIf(how === 'disconnects')(`a command that runs for a client that ${how} is ended`, async (t) => {
     const server = await start(t)
     const { cwd } = server.folders
     const watcher = watch(cwd)
@@ -158,25 +163,28 @@ for (const [kind, options] of [
   ['with tools', {}],
   ['without tools', plain],
 ] as const) {
-  test(`a run that takes longer than timeout_s returns 504, and the conversation can continue, ${kind}`, async (t) => {
-    const server = await start(t)
-    const { session_id } = await chat(server, { prompt: 'one', ...options })
-    const pids = pidsOf(server)
-    const late = { prompt: `two ${endless}`, session_id, timeout_s: 0.4, ...options }
-    const { status, body } = await chatError(server, late)
-    assert.deepEqual(
-      [status, body.code, body.error, body.session_id],
-      [504, 'timeout', 'Request timed out', session_id],
-    )
-    await server.upstream.waitForAbort(has('two '))
-    await chat(server, { prompt: 'three', session_id, ...options })
-    assert.deepEqual([history(server)[0], history(server).at(-1)], ['one', 'three'])
-    assert.deepEqual(pidsOf(server), pids)
-  })
+  testIf(kind === 'without tools')(
+    `a run that takes longer than timeout_s returns 504, and the conversation can continue, ${kind}`,
+    async () => {
+      const server = shared
+      const { session_id } = await chat(server, { prompt: 'one', ...options })
+      const pids = pidsOf(server)
+      const late = { prompt: `two ${endless}`, session_id, timeout_s: 0.4, ...options }
+      const { status, body } = await chatError(server, late)
+      assert.deepEqual(
+        [status, body.code, body.error, body.session_id],
+        [504, 'timeout', 'Request timed out', session_id],
+      )
+      await server.upstream.waitForAbort(has('two '))
+      await chat(server, { prompt: 'three', session_id, ...options })
+      assert.deepEqual([history(server)[0], history(server).at(-1)], ['one', 'three'])
+      assert.deepEqual(pidsOf(server), pids)
+    },
+  )
 }
 
-test('the time that a run spends in the queue counts towards its timeout', async (t) => {
-  const server = await start(t)
+test('the time that a run spends in the queue counts towards its timeout', async () => {
+  const server = shared
   const first = startRequest(server, '/v1/chat', { prompt: `first ${hanging}`, ...plain })
   await server.upstream.waitForRequest(has('first '))
   const { status, body } = await chatError(server, { prompt: 'second', timeout_s: 0.3, ...plain })
@@ -207,20 +215,23 @@ test('requests for one conversation run one after the other, in order of arrival
 })
 
 for (const path of ['/v1/chat', '/v1/chat/stream']) {
-  test(`a request beyond the queue limit gets 429 with Retry-After, ${path}`, async (t) => {
-    const server = await start(t, { config: { queueLimit: 1 } })
-    const first = startRequest(server, '/v1/chat', { prompt: `first ${hanging}`, ...plain })
-    await server.upstream.waitForRequest(has('first '))
-    const second = startRequest(server, '/v1/chat', { prompt: 'second', ...plain })
-    await untilWaiting(server, 1)
-    const { status, headers, body } = await post(server, path, { prompt: 'third', ...plain })
-    assert.deepEqual([status, body.code], [429, 'queue_full'])
-    assert.match(headers.get('retry-after') ?? '', /^[1-9]\d*$/)
-    assert.match(headers.get('content-type') ?? '', /^application\/json/)
-    first.disconnect()
-    assert.equal((await second.answer).status, 200)
-    assert.equal(server.upstream.requests.some(has('third')), false)
-  })
+  testIf(path === '/v1/chat/stream')(
+    `a request beyond the queue limit gets 429 with Retry-After, ${path}`,
+    async () => {
+      const server = shared
+      const first = startRequest(server, '/v1/chat', { prompt: `first ${hanging}`, ...plain })
+      await server.upstream.waitForRequest(has('first '))
+      const second = startRequest(server, '/v1/chat', { prompt: 'second', ...plain })
+      await untilWaiting(server, 1)
+      const { status, headers, body } = await post(server, path, { prompt: 'third', ...plain })
+      assert.deepEqual([status, body.code], [429, 'queue_full'])
+      assert.match(headers.get('retry-after') ?? '', /^[1-9]\d*$/)
+      assert.match(headers.get('content-type') ?? '', /^application\/json/)
+      first.disconnect()
+      assert.equal((await second.answer).status, 200)
+      assert.equal(server.upstream.requests.some(has('third')), false)
+    },
+  )
 }
 
 test('twenty requests at once are all answered by three processes', async (t) => {
@@ -291,16 +302,19 @@ for (const [kind, options] of [
   ['with tools', {}],
   ['without tools', plain],
 ] as const) {
-  test(`a fork starts with the history and leaves the conversation unchanged, ${kind}`, async (t) => {
-    const server = await start(t, { config: { maxProcesses: 2 } })
-    const { session_id } = await chat(server, { prompt: `one ${step({ text: 'uno' })}`, ...options })
-    const body = { prompt: `other ${step({ text: 'otro' })}`, session_id, fork: true, ...options }
-    const fork = await chat(server, body)
-    assert.notEqual(fork.session_id, session_id)
-    assert.deepEqual(history(server), ['one', 'uno', 'other'])
-    await chat(server, { prompt: `two ${step({ text: 'dos' })}`, session_id, ...options })
-    assert.deepEqual(history(server), ['one', 'uno', 'two'])
-    await chat(server, { prompt: 'more', session_id: fork.session_id, ...options })
-    assert.deepEqual(history(server), ['one', 'uno', 'other', 'otro', 'more'])
-  })
+  testIf(kind === 'without tools')(
+    `a fork starts with the history and leaves the conversation unchanged, ${kind}`,
+    async (t) => {
+      const server = await start(t, { config: { maxProcesses: 2 } })
+      const { session_id } = await chat(server, { prompt: `one ${step({ text: 'uno' })}`, ...options })
+      const body = { prompt: `other ${step({ text: 'otro' })}`, session_id, fork: true, ...options }
+      const fork = await chat(server, body)
+      assert.notEqual(fork.session_id, session_id)
+      assert.deepEqual(history(server), ['one', 'uno', 'other'])
+      await chat(server, { prompt: `two ${step({ text: 'dos' })}`, session_id, ...options })
+      assert.deepEqual(history(server), ['one', 'uno', 'two'])
+      await chat(server, { prompt: 'more', session_id: fork.session_id, ...options })
+      assert.deepEqual(history(server), ['one', 'uno', 'other', 'otro', 'more'])
+    },
+  )
 }

@@ -471,7 +471,7 @@ for (const prompt of ['/config theme=light', '/cost', 'see @/etc/hostname', '!id
   })
 }
 
-test('twenty parallel conversations with the same start never mix', async () => {
+extendedTest('twenty parallel conversations with the same start never mix', async () => {
   const talk = async (n: number) => {
     const history: ConversationMessage[] = []
     for (let turn = 1; turn <= 3; turn++) {

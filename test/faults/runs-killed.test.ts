@@ -1,11 +1,12 @@
-// Background runs of a server that is killed repeatedly: each accepted run still exists afterwards, has one end, and
-// did not run twice unless that was requested.
+// Background runs of a server that is killed: each accepted run still exists afterwards, has one end, and did not run
+// twice unless that was requested. Once in `npm test`, repeatedly in `npm run test:extended`.
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RunReply } from '../../src/surfaces/native/run-schemas.ts'
 import type { ChatEvent } from '../../src/surfaces/native/schemas.ts'
 import { post, readChatEvents } from '../helpers/client.ts'
+import { extendedTest, test } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import { type KillScene, random, runOf, setUp, until } from './killed-scene.ts'
 
@@ -93,37 +94,59 @@ async function problemsOf(runs: readonly (RunReply & Accepted)[], check: (run: R
   return { count: problems.length, first: problems.slice(0, 5) }
 }
 
-test('an accepted run still exists after the server was killed, has succeeded or was interrupted, and ran once', async (t) => {
-  const { scene, server, runs } = await runAndKill(t, {}, 11)
-  const problems = await problemsOf(runs, async (run) => {
-    if (run.status === 'failed') assert.equal(run.error?.code, 'interrupted')
-    else assert.equal(run.status, 'succeeded')
-    assert.ok(requestCount(scene, run.word) <= 1, `requested ${requestCount(scene, run.word)} times`)
-    await checkEvents(server, run)
-  })
-  assert.deepEqual(problems, { count: 0, first: [] })
-  // How many there are of each depends on the speed of the machine.
-  assert.ok(
-    runs.some(({ status }) => status === 'failed'),
-    'some were interrupted',
-  )
-})
+extendedTest(
+  'an accepted run still exists after the server was killed, has succeeded or was interrupted, and ran once',
+  async (t) => {
+    const { scene, server, runs } = await runAndKill(t, {}, 11)
+    const problems = await problemsOf(runs, async (run) => {
+      if (run.status === 'failed') assert.equal(run.error?.code, 'interrupted')
+      else assert.equal(run.status, 'succeeded')
+      assert.ok(requestCount(scene, run.word) <= 1, `requested ${requestCount(scene, run.word)} times`)
+      await checkEvents(server, run)
+    })
+    assert.deepEqual(problems, { count: 0, first: [] })
+    // How many there are of each depends on the speed of the machine.
+    assert.ok(
+      runs.some(({ status }) => status === 'failed'),
+      'some were interrupted',
+    )
+  },
+)
 
-test('a restartable run is restarted once, however often the server is killed, and is reported as one run', async (t) => {
-  const { scene, server, runs } = await runAndKill(t, { on_crash: 'restart' }, 7)
-  const problems = await problemsOf(runs, async (run) => {
-    const count = requestCount(scene, run.word)
-    assert.ok(count <= 2, `requested ${count} times`)
-    if (run.status === 'failed') assert.equal(run.error?.code, 'interrupted')
-    else assert.equal(run.status, 'succeeded')
-    await checkEvents(server, run)
-  })
-  assert.deepEqual(problems, { count: 0, first: [] })
-  const succeeded = runs.filter(({ status }) => status === 'succeeded')
-  assert.ok(
-    succeeded.some(({ word }) => requestCount(scene, word) === 2),
-    'some were restarted and succeeded',
-  )
+extendedTest(
+  'a restartable run is restarted once, however often the server is killed, and is reported as one run',
+  async (t) => {
+    const { scene, server, runs } = await runAndKill(t, { on_crash: 'restart' }, 7)
+    const problems = await problemsOf(runs, async (run) => {
+      const count = requestCount(scene, run.word)
+      assert.ok(count <= 2, `requested ${count} times`)
+      if (run.status === 'failed') assert.equal(run.error?.code, 'interrupted')
+      else assert.equal(run.status, 'succeeded')
+      await checkEvents(server, run)
+    })
+    assert.deepEqual(problems, { count: 0, first: [] })
+    const succeeded = runs.filter(({ status }) => status === 'succeeded')
+    assert.ok(
+      succeeded.some(({ word }) => requestCount(scene, word) === 2),
+      'some were restarted and succeeded',
+    )
+  },
+)
+
+test('a run whose server is killed is interrupted, and ran once', async (t) => {
+  const scene = await setUp(t, '--max-processes=1', '--log-level=warn')
+  const first = await scene.start()
+  const prompt = `one ${step({ hang: 'body' })}`
+  const { status, body } = await post(first, '/v1/chat', { prompt, background: true, tools: [], system_prompt: 'S' })
+  assert.equal(status, 202, JSON.stringify(body))
+  await scene.upstream.waitForRequest(({ raw }) => raw.includes('one '))
+  await first.killNow()
+  const second = await scene.start()
+  const id = String(body.id)
+  await until('it has ended', async () => (await runOf(second, id)).ended_at !== null, 30_000)
+  const run = await runOf(second, id)
+  assert.deepEqual([run.status, run.error?.code, requestCount(scene, 'one ')], ['failed', 'interrupted', 1])
+  await checkEvents(second, run)
 })
 
 test('restartable runs are restarted even if they exceed the queue limit', async (t) => {

@@ -5,12 +5,13 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
 import { chat, chatStream, openStream, post, readChatEvents, textOf } from '../helpers/client.ts'
 import { compileCache } from '../helpers/compile-cache.ts'
+import { extendedTest, test } from '../helpers/extended.ts'
 import { makeFolders, step, type TestFolders, testEnvironment } from '../helpers/test-server.ts'
 
 const program = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
@@ -212,7 +213,7 @@ test('the next server ends a CLI in the middle of a command, and the command wit
   await until('all are gone', () => processesOf(first).length === 0)
 })
 
-test('the next server ends a command whose CLI was killed together with the server', async (t) => {
+extendedTest('the next server ends a command whose CLI was killed together with the server', async (t) => {
   const { start } = await setUp(t)
   const first = await start('--warm=0')
   await startCommand(first)
@@ -268,7 +269,7 @@ test('SIGTERM ends an idle server with code 0 and removes its processes and file
   assert.deepEqual(readdirSync(join(folders.dataDir, 'servers')), [])
 })
 
-test('SIGTERM right after the start ends the server with code 0 and leaves nothing', async (t) => {
+extendedTest('SIGTERM right after the start ends the server with code 0 and leaves nothing', async (t) => {
   const { folders, start } = await setUp(t)
   const server = await start('--warm=2')
   server.kill('SIGTERM')

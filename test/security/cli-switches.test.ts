@@ -1,39 +1,33 @@
 // The table of what each switch of the CLI stops, measured against the installed CLI: a new CLI that differs in a single cell fails
-// here. Each column is observed once, with two processes, and its cells are read from that observation.
+// here, for the set of switches that the server uses in `npm test` (HARD), for the others in `npm run test:extended`. Each column is
+// observed once, with two processes, and its cells are read from that observation.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { judge, type Observation, observe } from './cli-switches-observe.ts'
 import { cells, columns } from './cli-switches-table.ts'
 import { canaries as allCanaries } from './hostile-folder.ts'
 
-/** This many columns at once, as a machine may have no more cores. */
-const lanes = Array.from({ length: 2 }, (): Promise<unknown> => Promise.resolve())
-
 /** Proves that every attack can succeed, so that a canary that does not appear is meaningful. */
 const trusted = 'plain, if the user trusts the folder'
 
-const looks: [name: string, look: () => Promise<Observation>][] = [
+const looks = new Map<string, () => Promise<Observation>>([
   ...columns.map((column): [string, () => Promise<Observation>] => [column.name, () => observe(column)]),
   [trusted, () => observe({ name: trusted, arguments: [] }, true)],
-]
+])
 
-const observations = new Map(
-  looks.map(([name, look], index): [string, Promise<Observation>] => {
-    const lane = index % lanes.length
-    const observation = (lanes[lane] ?? Promise.resolve()).then(look)
-    lanes[lane] = observation.catch(() => {})
-    return [name, observation]
-  }),
-)
+const observations = new Map<string, Promise<Observation>>()
 
-async function observed(name: string): Promise<Observation> {
-  const observation = await observations.get(name)
-  assert.ok(observation)
+/** Each is made when the first test needs it. */
+function observed(name: string): Promise<Observation> {
+  const look = looks.get(name)
+  assert.ok(look)
+  const observation = observations.get(name) ?? look()
+  observations.set(name, observation)
   return observation
 }
 
 for (const { column, attack, expected } of cells) {
-  test(`F25 ${column}: ${attack}: ${expected}`, async () => {
+  testIf(column === 'HARD')(`F25 ${column}: ${attack}: ${expected}`, async () => {
     assert.equal(judge(attack, await observed(column)), expected)
   })
 }
@@ -65,7 +59,7 @@ test('F25 HARD: the conversation can be resumed', async () => {
   assert.equal((await observed('HARD')).hasResumed, true)
 })
 
-test('F25 in a folder that the user trusts, without switches, every attack succeeds', async () => {
+extendedTest('F25 in a folder that the user trusts, without switches, every attack succeeds', async () => {
   const { canaries, marks } = await observed(trusted)
   assert.deepEqual(canaries.sort(), Object.keys(allCanaries).sort())
   const all = ['plugin-hook', 'repo-api-key-helper', 'repo-hook-PreToolUse', 'repo-hook-SessionStart', 'repo-hook-Stop']

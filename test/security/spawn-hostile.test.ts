@@ -5,8 +5,9 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
-import { after, test } from 'node:test'
+import { after } from 'node:test'
 import { startUpstream } from '../../src/demo/upstream.ts'
+import { test, testIf } from '../helpers/extended.ts'
 import { step, type TestFolders } from '../helpers/test-server.ts'
 import { openScene, type Request } from './harness.ts'
 import { canariesIn, type HostileFolder, makeHostileFolder } from './hostile-folder.ts'
@@ -128,20 +129,23 @@ const nosy = [
 
 for (const [name, request] of plain) {
   for (const prompt of nosy) {
-    test(`F23 ${name}: ${JSON.stringify(prompt)} gives the model nothing of the user or the machine`, async () => {
-      const { sent } = await effectsOf(request(prompt))
-      assert.equal(sent.length, 1)
-      const { raw = '', headers = {} } = sent[0] ?? {}
-      assert.ok(raw.includes(prompt))
-      const everything = `${raw}\n${JSON.stringify(headers)}`
-      assert.deepEqual(canariesIn(everything), [])
-      const { root, home, cwd, dataDir } = folders
-      for (const word of [...Object.values(own), root, home, cwd, dataDir, process.cwd()]) {
-        assert.ok(!everything.includes(word), word)
-      }
-      const [, folder] = /working directory: ([^\\"]+)/i.exec(raw) ?? []
-      assert.match(folder ?? '', /\/claude-serve-\w{6}$/)
-      assert.doesNotMatch(raw, new RegExp(`/(home|Users)/${userInfo().username}\\b`))
-    })
+    testIf(prompt === nosy[0])(
+      `F23 ${name}: ${JSON.stringify(prompt)} gives the model nothing of the user or the machine`,
+      async () => {
+        const { sent } = await effectsOf(request(prompt))
+        assert.equal(sent.length, 1)
+        const { raw = '', headers = {} } = sent[0] ?? {}
+        assert.ok(raw.includes(prompt))
+        const everything = `${raw}\n${JSON.stringify(headers)}`
+        assert.deepEqual(canariesIn(everything), [])
+        const { root, home, cwd, dataDir } = folders
+        for (const word of [...Object.values(own), root, home, cwd, dataDir, process.cwd()]) {
+          assert.ok(!everything.includes(word), word)
+        }
+        const [, folder] = /working directory: ([^\\"]+)/i.exec(raw) ?? []
+        assert.match(folder ?? '', /\/claude-serve-\w{6}$/)
+        assert.doesNotMatch(raw, new RegExp(`/(home|Users)/${userInfo().username}\\b`))
+      },
+    )
   }
 }

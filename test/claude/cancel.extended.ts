@@ -1,0 +1,2 @@
+// The combinations that cancel.test.ts leaves out.
+import './cancel.test.ts'

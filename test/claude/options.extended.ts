@@ -1,0 +1,2 @@
+// The combinations that options.test.ts leaves out.
+import './options.test.ts'

@@ -1,0 +1,2 @@
+// The combinations that sessions.test.ts leaves out.
+import './sessions.test.ts'

@@ -1,0 +1,2 @@
+// The combinations that cli-killed.test.ts leaves out.
+import './cli-killed.test.ts'

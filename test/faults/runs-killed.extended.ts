@@ -1,0 +1,2 @@
+// The combinations that runs-killed.test.ts leaves out.
+import './runs-killed.test.ts'

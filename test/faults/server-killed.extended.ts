@@ -1,0 +1,2 @@
+// The combinations that server-killed.test.ts leaves out.
+import './server-killed.test.ts'

@@ -1,0 +1,2 @@
+// The combinations that cli-switches-plain.test.ts leaves out.
+import './cli-switches-plain.test.ts'

@@ -1,0 +1,2 @@
+// The combinations that cli-switches.test.ts leaves out.
+import './cli-switches.test.ts'

@@ -1,0 +1,2 @@
+// The combinations that spawn-hostile.test.ts leaves out.
+import './spawn-hostile.test.ts'

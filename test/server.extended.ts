@@ -1,0 +1,2 @@
+// The combinations that server.test.ts leaves out.
+import './server.test.ts'
