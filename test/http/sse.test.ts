@@ -1,0 +1,149 @@
+// The bytes of server-sent events, heartbeats, and readers that are slow or gone, on a clock that the tests move. Streams of real runs
+// are tested with the surfaces.
+import assert from 'node:assert/strict'
+import { EventEmitter } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { type TestContext, test } from 'node:test'
+import { encodeFrame, openSse, type SseOptions } from '../../src/http/sse.ts'
+
+/** Stands for the connection: records what is written, and takes more only if the test says so. */
+class FakeResponse extends EventEmitter {
+  readonly written: string[] = []
+  head: { status: number; headers: object } | null = null
+  hasRoom = true
+  hasEnded = false
+  destroyed = false
+
+  writeHead(status: number, headers: object): void {
+    this.head = { status, headers }
+  }
+
+  flushHeaders(): void {}
+
+  write(data: string | Buffer): boolean {
+    this.written.push(data.toString())
+    return this.hasRoom
+  }
+
+  end(): void {
+    this.hasEnded = true
+    this.emit('close')
+  }
+
+  destroy(): void {
+    this.destroyed = true
+    this.emit('close')
+  }
+}
+
+function open(t: TestContext, options: Partial<SseOptions> = {}) {
+  t.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] })
+  const response = new FakeResponse()
+  const stream = openSse(response as unknown as ServerResponse, { headers: {}, ...options })
+  return { response, stream, pass: (ms: number) => t.mock.timers.tick(ms) }
+}
+
+const one = { id: 1, event: 'delta', data: '{"a":1}' }
+const two = { data: '[DONE]' }
+
+test('a frame has its id, its event and its data, each on a line, and ends with an empty one', () => {
+  assert.equal(encodeFrame(one), 'id: 1\nevent: delta\ndata: {"a":1}\n\n')
+  assert.equal(encodeFrame(two), 'data: [DONE]\n\n')
+  assert.equal(encodeFrame({ id: 0, data: 'x' }), 'id: 0\ndata: x\n\n')
+})
+
+test('a stream starts with its headers, which no cache and no proxy may hold back', (t) => {
+  const { response } = open(t, { headers: { 'x-run-id': 'run_1' } })
+  assert.deepEqual(response.head, {
+    status: 200,
+    headers: {
+      'x-run-id': 'run_1',
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    },
+  })
+})
+
+test('frames are written in order', async (t) => {
+  const { response, stream } = open(t)
+  assert.equal(await stream.write([one, two]), true)
+  assert.equal(await stream.write([one]), true)
+  assert.equal(response.written.join(''), [one, two, one].map(encodeFrame).join(''))
+})
+
+for (const [what, heartbeat, text] of [
+  ['a comment', undefined, ': still here\n\n'],
+  ['a frame of the API', { event: 'ping', data: '{}' }, 'event: ping\ndata: {}\n\n'],
+] as const) {
+  test(`after a silence the stream sends ${what}, and again after the next`, (t) => {
+    const { response, pass } = open(t, { heartbeatMs: 100, ...(heartbeat ? { heartbeat } : {}) })
+    pass(99)
+    assert.deepEqual(response.written, [])
+    pass(1)
+    pass(100)
+    assert.deepEqual(response.written, [text, text])
+  })
+}
+
+test('an ended stream sends no heartbeats', (t) => {
+  const { response, stream, pass } = open(t, { heartbeatMs: 100 })
+  stream.end()
+  pass(1000)
+  assert.deepEqual([response.hasEnded, response.written], [true, []])
+})
+
+test('a stream whose reader is gone sends no heartbeats, and writes nothing', async (t) => {
+  const { response, stream, pass } = open(t, { heartbeatMs: 100 })
+  response.destroy()
+  pass(1000)
+  assert.equal(await stream.write([one]), false)
+  assert.deepEqual(response.written, [])
+})
+
+test('a slow reader is waited for, and gets no heartbeats in the meantime', async (t) => {
+  const { response, stream, pass } = open(t, { heartbeatMs: 100, stallMs: 1000 })
+  response.hasRoom = false
+  const writing = stream.write([one])
+  pass(999)
+  response.emit('drain')
+  assert.equal(await writing, true)
+  assert.deepEqual(response.written, [encodeFrame(one)])
+  assert.equal(response.destroyed, false)
+})
+
+test('a reader that takes nothing for too long is disconnected', async (t) => {
+  const { response, stream, pass } = open(t, { stallMs: 1000 })
+  response.hasRoom = false
+  const writing = stream.write([one])
+  pass(1000)
+  assert.equal(await writing, false)
+  assert.equal(response.destroyed, true)
+})
+
+test('a reader that disconnects while it is waited for ends the writing', async (t) => {
+  const { response, stream } = open(t)
+  response.hasRoom = false
+  const writing = stream.write([one])
+  response.emit('close')
+  assert.equal(await writing, false)
+})
+
+test('a large frame is written in pieces, so that a reader that takes some of it is not slow', async (t) => {
+  const { response, stream, pass } = open(t, { stallMs: 1000 })
+  response.hasRoom = false
+  const data = 'ä'.repeat(500_000)
+  let isDone = false
+  const writing = stream.write([{ data }]).finally(() => {
+    isDone = true
+  })
+  while (!isDone) {
+    // Each piece is taken within the limit, all of them together are not.
+    pass(900)
+    response.emit('drain')
+    await Promise.resolve()
+  }
+  assert.equal(await writing, true)
+  assert.ok(response.written.length > 2)
+  assert.ok(response.written.every((piece) => piece.length <= 256 * 1024))
+})
