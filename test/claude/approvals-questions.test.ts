@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { RunReply } from '../../src/surfaces/native/run-schemas.ts'
 import { chat, post } from '../helpers/client.ts'
 import { step } from '../helpers/test-server.ts'
-import { ApprovalRun, bash, resultsForModel, runOf, startServer } from './approvals-scene.ts'
+import { ApprovalRun, bash, resultsForModel, runOf, shareServer } from './approvals-scene.ts'
 
 const option = (label: string) => ({ label, description: `it is ${label}` })
 const color = { question: 'Which color?', header: 'Color', options: ['Red', 'Blue'].map(option), multiSelect: false }
@@ -13,8 +13,10 @@ const fruit = { question: 'Which fruit?', header: 'Fruit', options: ['Fig', 'Kiw
 const askScript = (...questions: unknown[]) =>
   `go ${step({ tool: 'AskUserQuestion', input: { questions } })} ${step({ text: 'thanks' })}`
 
-test('a question waits for its answers, which reach the model', async (t) => {
-  const server = await startServer(t)
+const shared = await shareServer()
+
+test('a question waits for its answers, which reach the model', async () => {
+  const server = shared()
   const run = await ApprovalRun.start(server, { prompt: askScript(color, fruit) })
   const question = await run.nextOf('question')
   assert.ok(question.type === 'question')
@@ -34,8 +36,8 @@ test('a question waits for its answers, which reach the model', async (t) => {
   assert.deepEqual(run.answered, ['allow by caller'])
 })
 
-test('a text that is not one of the options is accepted as an answer', async (t) => {
-  const server = await startServer(t)
+test('a text that is not one of the options is accepted as an answer', async () => {
+  const server = shared()
   const run = await ApprovalRun.start(server, { prompt: askScript(color) })
   const question = await run.nextOf('question')
   await run.answer(question, { answers: { 'Which color?': 'something between teal and "gray"' } }, 'answers')
@@ -43,8 +45,8 @@ test('a text that is not one of the options is accepted as an answer', async (t)
   assert.match(resultsForModel(server).join(), /something between teal and/)
 })
 
-test('answers that do not match the questions are rejected with an explanation, and the run keeps waiting', async (t) => {
-  const server = await startServer(t)
+test('answers that do not match the questions are rejected with an explanation, and the run keeps waiting', async () => {
+  const server = shared()
   const run = await ApprovalRun.start(server, { prompt: askScript(color, fruit) })
   const question = await run.nextOf('question')
   const cases: [body: Record<string, unknown>, message: RegExp][] = [
@@ -64,8 +66,8 @@ test('answers that do not match the questions are rejected with an explanation, 
   run.disconnect()
 })
 
-test('an answer on the wrong route is rejected with the right one', async (t) => {
-  const server = await startServer(t)
+test('an answer on the wrong route is rejected with the right one', async () => {
+  const server = shared()
   const run = await ApprovalRun.start(server, { prompt: `${askScript(color)}` })
   const question = await run.nextOf('question')
   const wrong = await run.answer(question, { behavior: 'allow' })
@@ -82,8 +84,8 @@ test('an answer on the wrong route is rejected with the right one', async (t) =>
   await other.finish()
 })
 
-test('a question that was answered, or that does not exist, is not found', async (t) => {
-  const server = await startServer(t)
+test('a question that was answered, or that does not exist, is not found', async () => {
+  const server = shared()
   const run = await ApprovalRun.start(server, { prompt: askScript(color) })
   const question = await run.nextOf('question')
   const answers = { 'Which color?': 'Red' }
@@ -97,10 +99,10 @@ test('a question that was answered, or that does not exist, is not found', async
   assert.deepEqual(await codes(question.request_id), [404, 'not_found'])
 })
 
-test('a run without approvals does not offer Claude the question tool', async (t) => {
-  const server = await startServer(t)
+test('a run without approvals does not offer Claude the question tool', async () => {
+  const server = shared()
   const forced = step({ tool: 'AskUserQuestion', input: { questions: [color] }, force_tool: true })
-  const reply = await chat(server, { prompt: `go ${forced} ${step({ text: 'then not' })}` })
+  const reply = await chat(server, { cwd: server.folders.cwd, prompt: `go ${forced} ${step({ text: 'then not' })}` })
   assert.equal(reply.result, 'then not')
   const offered = (server.upstream.requests.at(-1)?.body?.tools ?? []).map(({ name }) => name)
   assert.ok(offered.includes('Bash'))

@@ -1,7 +1,9 @@
 // A run with approvals, from the point of view of a real server's client: its events as they arrive, and the answers to
 // them. Only for the tests of approvals and questions.
 import assert from 'node:assert/strict'
-import type { TestContext } from 'node:test'
+import { mkdtempSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, type TestContext } from 'node:test'
 import { RunReply } from '../../src/surfaces/native/run-schemas.ts'
 import type { ChatEvent } from '../../src/surfaces/native/schemas.ts'
 import { openStream, post, readChatEvents } from '../helpers/client.ts'
@@ -11,8 +13,17 @@ export type ApprovalEvent = Extract<ChatEvent, { type: 'permission_request' | 'q
 
 export const bash = (command: string) => step({ tool: 'Bash', input: { command, description: 'do it' } })
 
-export const startServer = (t: TestContext, options: TestServerOptions = {}) =>
+export const startServer = (t: Pick<TestContext, 'after'>, options: TestServerOptions = {}) =>
   startTestServer(t, { ...options, config: { maxProcesses: 1, ...options.config } })
+
+/** Starts one server for the tests of a file. Returns a function that makes a fresh folder for a test, as the default one of its runs. */
+export async function shareServer(): Promise<() => TestServer> {
+  const server = await startServer({ after: after as TestContext['after'] })
+  return () => ({
+    ...server,
+    folders: { ...server.folders, cwd: mkdtempSync(join(server.folders.cwd, 'scene-')) },
+  })
+}
 
 export async function get<T>({ url }: TestServer, path: string, schema: { parse(value: unknown): T }): Promise<T> {
   const response = await fetch(`${url}${path}`)
@@ -37,7 +48,7 @@ export class ApprovalRun {
 
   static async start(server: TestServer, body: Record<string, unknown>): Promise<ApprovalRun> {
     const controller = new AbortController()
-    const request = { approvals: true, events: 'full', ...body }
+    const request = { approvals: true, events: 'full', cwd: server.folders.cwd, ...body }
     return new ApprovalRun(server, await openStream(server, request, { signal: controller.signal }), controller)
   }
 

@@ -3,15 +3,17 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { extendedTest, test } from '../helpers/extended.ts'
 import { RunList, RunReply } from '../../src/surfaces/native/run-schemas.ts'
 import type { ChatEvent } from '../../src/surfaces/native/schemas.ts'
 import { chat, post, readChatEvents } from '../helpers/client.ts'
 import { step } from '../helpers/test-server.ts'
-import { ApprovalRun, bash, get, resultsForModel, runOf, startServer } from './approvals-scene.ts'
+import { ApprovalRun, bash, get, resultsForModel, runOf, shareServer, startServer } from './approvals-scene.ts'
 
-test('a command runs only after it is allowed', async (t) => {
-  const server = await startServer(t)
+const shared = await shareServer()
+
+test('a command runs only after it is allowed', async () => {
+  const server = shared()
   const file = join(server.folders.cwd, 'made')
   const run = await ApprovalRun.start(server, { prompt: `go ${bash('echo yes > made')} ${step({ text: 'done' })}` })
   const approval = await run.next()
@@ -31,8 +33,8 @@ test('a command runs only after it is allowed', async (t) => {
   assert.deepEqual([late.status, late.body.code], [404, 'not_found'])
 })
 
-test('a command that is allowed with other input runs with that input', async (t) => {
-  const server = await startServer(t)
+test('a command that is allowed with other input runs with that input', async () => {
+  const server = shared()
   const run = await ApprovalRun.start(server, { prompt: `go ${bash('echo bad > bad')} ${step({ text: 'done' })}` })
   const approval = await run.next()
   await run.answer(approval, { behavior: 'allow', updated_input: { command: 'echo good > good', description: 'x' } })
@@ -41,8 +43,8 @@ test('a command that is allowed with other input runs with that input', async (t
   assert.equal(existsSync(join(server.folders.cwd, 'bad')), false)
 })
 
-test('the message of a denial reaches the model as the error of its tool, and the run continues', async (t) => {
-  const server = await startServer(t)
+test('the message of a denial reaches the model as the error of its tool, and the run continues', async () => {
+  const server = shared()
   const run = await ApprovalRun.start(server, { prompt: `go ${bash('touch made')} ${step({ text: 'well then' })}` })
   await run.answer(await run.next(), { behavior: 'deny', message: 'Not on a Sunday, thank you.' })
   const end = await run.finish()
@@ -57,8 +59,8 @@ test('the message of a denial reaches the model as the error of its tool, and th
   assert.equal(existsSync(join(server.folders.cwd, 'made')), false)
 })
 
-test('a remembered permission is not requested again in the conversation, but others are', async (t) => {
-  const server = await startServer(t)
+test('a remembered permission is not requested again in the conversation, but others are', async () => {
+  const server = shared()
   const script = `${bash('touch one')} ${bash('touch one two')} ${bash('mkdir three')} ${step({ text: 'done' })}`
   const run = await ApprovalRun.start(server, { prompt: `go ${script}` })
   await run.answer(await run.next(), { behavior: 'allow', remember: true })
@@ -84,8 +86,8 @@ test('a remembered permission is not requested again in the conversation, but ot
   await other.finish()
 })
 
-test('remembering a command for which no rule is narrow enough does not allow other commands', async (t) => {
-  const server = await startServer(t)
+test('remembering a command for which no rule is narrow enough does not allow other commands', async () => {
+  const server = shared()
   const outside = join(server.folders.root, 'outside')
   const script = `${bash(`touch ${outside} && rm two`)} ${bash('curl -s http://127.0.0.1:9/')} ${step({ text: 'done' })}`
   const run = await ApprovalRun.start(server, { prompt: `go ${script}` })
@@ -98,8 +100,8 @@ test('remembering a command for which no rule is narrow enough does not allow ot
   assert.equal((await run.finish()).type, 'done')
 })
 
-test('two permission prompts at once are answered separately', async (t) => {
-  const server = await startServer(t)
+test('two permission prompts at once are answered separately', async () => {
+  const server = shared()
   const call = (command: string) => ({ name: 'Bash', input: { command, description: 'x' } })
   const both = step({ tools: [call('touch one'), call('touch two')] })
   const run = await ApprovalRun.start(server, { prompt: `go ${both} ${step({ text: 'done' })}` })
@@ -127,9 +129,9 @@ test('a permission prompt without an answer in time is denied, and the run conti
   assert.equal(existsSync(join(server.folders.cwd, 'made')), false)
 })
 
-test('the time that a person takes to answer does not count towards the timeout of the run', async (t) => {
+extendedTest('the time that a person takes to answer does not count towards the timeout of the run', async (t) => {
   const server = await startServer(t, { config: { approvalTimeoutMs: 6000 } })
-  await chat(server, { prompt: 'one' })
+  await chat(server, { cwd: server.folders.cwd, prompt: 'one' })
   const run = await ApprovalRun.start(server, {
     prompt: `go ${bash('touch made')} ${step({ text: 'ok' })}`,
     timeout_s: 5,
@@ -140,9 +142,9 @@ test('the time that a person takes to answer does not count towards the timeout 
 })
 
 for (const how of ['disconnects', 'cancels'] as const) {
-  test(`a client that ${how} while an approval is pending ends the run, and the conversation can continue`, async (t) => {
-    const server = await startServer(t)
-    const { session_id } = await chat(server, { prompt: 'one' })
+  test(`a client that ${how} while an approval is pending ends the run, and the conversation can continue`, async () => {
+    const server = shared()
+    const { session_id } = await chat(server, { cwd: server.folders.cwd, prompt: 'one' })
     const run = await ApprovalRun.start(server, { prompt: `two ${bash('touch made')}`, session_id })
     const approval = await run.next()
     const { runId } = run
@@ -154,7 +156,7 @@ for (const how of ['disconnects', 'cancels'] as const) {
       const end = await run.finish()
       assert.deepEqual([end.type, end.type === 'error' && end.code], ['error', 'cancelled'])
     }
-    const reply = await chat(server, { prompt: `three ${step({ text: 'drei' })}`, session_id })
+    const reply = await chat(server, { cwd: server.folders.cwd, prompt: `three ${step({ text: 'drei' })}`, session_id })
     assert.deepEqual([reply.session_id, reply.result], [session_id, 'drei'])
     assert.equal((await runOf(server, runId)).status, 'cancelled')
     assert.equal(existsSync(join(server.folders.cwd, 'made')), false)
@@ -163,18 +165,22 @@ for (const how of ['disconnects', 'cancels'] as const) {
   })
 }
 
-test('a run without approvals is denied what needs permission', async (t) => {
-  const server = await startServer(t)
+test('a run without approvals is denied what needs permission', async () => {
+  const server = shared()
   for (const approvals of [false, undefined]) {
     const prompt = `go ${bash('touch made')} ${step({ text: 'ok' })}`
-    const reply = await chat(server, { prompt, ...(approvals === undefined ? {} : { approvals }) })
+    const reply = await chat(server, {
+      cwd: server.folders.cwd,
+      prompt,
+      ...(approvals === undefined ? {} : { approvals }),
+    })
     assert.deepEqual([reply.result, reply.permission_denials[0]?.tool_name], ['ok', 'Bash'])
     assert.equal(existsSync(join(server.folders.cwd, 'made')), false)
   }
 })
 
-test('a background run waits for its answer, which may come on another connection', async (t) => {
-  const server = await startServer(t)
+test('a background run waits for its answer, which may come on another connection', async () => {
+  const server = shared()
   const run = await ApprovalRun.start(server, {
     prompt: `go ${bash('touch made')} ${step({ text: 'done' })}`,
     background: true,

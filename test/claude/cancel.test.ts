@@ -175,7 +175,8 @@ for (const [kind, options] of [
         [status, body.code, body.error, body.session_id],
         [504, 'timeout', 'Request timed out', session_id],
       )
-      await server.upstream.waitForAbort(has('two '))
+      // On a slow machine the time may be up before the request is made.
+      if (server.upstream.requests.some(has('two '))) await server.upstream.waitForAbort(has('two '))
       await chat(server, { prompt: 'three', session_id, ...options })
       assert.deepEqual([history(server)[0], history(server).at(-1)], ['one', 'three'])
       assert.deepEqual(pidsOf(server), pids)

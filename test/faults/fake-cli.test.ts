@@ -239,7 +239,7 @@ test('a CLI that does not react to a prompt is ended, started once more, and rep
 })
 
 test('a CLI that falls silent returns 504, is interrupted, and takes the next turn', async (t) => {
-  const server = await startFaulty(t, 'stalls-mid-answer', { processLimits: { silenceMs: 300 } })
+  const server = await startFaulty(t, 'stalls-mid-answer', { processLimits: { silenceMs: 1500 } })
   const first = await chatError(server, { prompt: 'x' })
   assert.equal(first.status, 504)
   assert.equal(first.body.code, 'timeout')
@@ -256,7 +256,7 @@ test('a CLI that falls silent returns 504, is interrupted, and takes the next tu
 
 test("a run's own deadline interrupts a CLI that has fallen silent", async (t) => {
   const server = await startFaulty(t, 'stalls-mid-answer')
-  const { status, body } = await chatError(server, { prompt: 'x', timeout_s: 0.6 })
+  const { status, body } = await chatError(server, { prompt: 'x', timeout_s: 3 })
   assert.equal(status, 504)
   assert.equal(body.error, 'Request timed out')
   assert.equal((await processesOf(server)).idle, 1)
@@ -288,7 +288,7 @@ test('an endless line is cut off before it fills the memory', async (t) => {
 
 test('a CLI that ignores every request to end is ended by SIGKILL when its run is over', async (t) => {
   const server = await startFaulty(t, 'refuses-to-die')
-  const { status, body } = await chatError(server, { prompt: 'x', timeout_s: 0.6 })
+  const { status, body } = await chatError(server, { prompt: 'x', timeout_s: 3 })
   assert.equal(status, 504)
   assert.equal(body.error, 'Request timed out')
   await until('it is gone', () => startsOf(server).every(({ pid }) => !isAlive(pid)))

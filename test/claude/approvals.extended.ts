@@ -1,0 +1,2 @@
+// The combinations that approvals.test.ts leaves out.
+import './approvals.test.ts'
