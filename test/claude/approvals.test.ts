@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { extendedTest, test } from '../helpers/extended.ts'
 import { RunList, RunReply } from '../../src/surfaces/native/run-schemas.ts'
 import type { ChatEvent } from '../../src/surfaces/native/schemas.ts'
 import { chat, post, readChatEvents } from '../helpers/client.ts'
+import { extendedTest, test } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import { ApprovalRun, bash, get, resultsForModel, runOf, shareServer, startServer } from './approvals-scene.ts'
 

@@ -5,10 +5,8 @@ import type { zodOutputFormat } from '@anthropic-ai/sdk/helpers/zod'
 import * as anthropic from 'anthropic0'
 import * as tools from 'anthropic0/helpers/beta/json-schema'
 import * as formats from 'anthropic0/helpers/zod'
-import { runBothKinds } from '../helpers/extended.ts'
 import { testAnthropicClient } from './anthropic-suite.ts'
 
-runBothKinds()
 await testAnthropicClient(
   '@anthropic-ai/sdk 0',
   {

@@ -3,10 +3,8 @@ import type { OpenAI } from 'openai'
 import type { zodResponseFormat } from 'openai/helpers/zod'
 import * as openai from 'openai6'
 import * as helpers from 'openai6/helpers/zod'
-import { runBothKinds } from '../helpers/extended.ts'
 import { testOpenaiClient } from './openai-suite.ts'
 
-runBothKinds()
 await testOpenaiClient(
   'openai 6',
   {

@@ -84,7 +84,7 @@ export function processesIn({ home }: TestFolders): { pid: number; parent: numbe
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  withinMs = 10_000,
+  withinMs = 60_000,
 ): Promise<void> {
   const deadline = performance.now() + withinMs
   while (!(await condition())) {

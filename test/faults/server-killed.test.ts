@@ -145,7 +145,7 @@ function groupOf(pid: number): number {
 }
 
 /** Polls, because the start and end of processes that are not our children are not reported. */
-async function until(what: string, condition: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
+async function until(what: string, condition: () => boolean | Promise<boolean>, withinMs = 60_000): Promise<void> {
   const deadline = performance.now() + withinMs
   while (!(await condition())) {
     assert.ok(performance.now() < deadline, `${what}: not within ${withinMs} ms`)

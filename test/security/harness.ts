@@ -52,7 +52,7 @@ const secretText = 'canary-of-a-file-93ae'
 /** In the server's environment, for the CLI; see test-server.ts. */
 const upstreamKey = 'sk-ant-test-000'
 /** Deadline for processes to end by themselves, in milliseconds. */
-const settledWithinMs = 10_000
+const settledWithinMs = 60_000
 
 /** Call it at the top of a file: it hooks into all tests of that file. */
 export async function openScene({ prepare, ...options }: SceneOptions = {}): Promise<Scene> {
