@@ -4,9 +4,9 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { ChatReply } from '../../../src/surfaces/native/schemas.ts'
+import { extendedTest, test } from '../../helpers/extended.ts'
 import { makeFolders, startTestServer, step } from '../../helpers/test-server.ts'
 import { cli, environmentOf, keys } from '../keys/process.ts'
 import {
@@ -150,7 +150,7 @@ test('lines are answered before the input has ended', { timeout: 60_000 }, async
   assert.deepEqual(Object.keys(answersById(folders)).toSorted(), ['1', 'last'])
 })
 
-test('Ctrl-C ends the batch while it waits for input', { timeout: 60_000 }, async () => {
+extendedTest('Ctrl-C ends the batch while it waits for input', { timeout: 60_000 }, async () => {
   const { folders, upstream } = shared()
   const { child, ended } = startBatch(folders, ['-', '-o', 'out.jsonl'])
   child.stdin?.write(`${JSON.stringify({ prompt: prompt('a'), ...light })}\n`)
@@ -260,7 +260,7 @@ test('on a terminal it draws a bar and restores the terminal', { timeout: 60_000
   assert.equal(Object.keys(answersById(folders)).length, 3)
 })
 
-test('the output has the permissions of any new file of the user', { timeout: 60_000 }, async () => {
+extendedTest('the output has the permissions of any new file of the user', { timeout: 60_000 }, async () => {
   const { folders } = shared()
   writeInput(folders, [{ prompt: `<a> ${step({ text: 'x' })}`, ...light }])
   await batch(folders, io)

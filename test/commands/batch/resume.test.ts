@@ -2,8 +2,8 @@
 // again.
 import assert from 'node:assert/strict'
 import { copyFileSync, existsSync, readFileSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
-import { test } from 'node:test'
 import { startUpstream } from '../../../src/demo/upstream.ts'
+import { extendedTest, test } from '../../helpers/extended.ts'
 import { makeFolders, startTestServer } from '../../helpers/test-server.ts'
 import {
   answersById,
@@ -69,7 +69,7 @@ test('a batch that was killed and run again does nothing twice', { timeout: 90_0
   for (const tag of tags) assert.equal(requestCount(upstream, tag), 1, tag)
 })
 
-test('a run that continues without the batch is waited for', { timeout: 60_000 }, async () => {
+extendedTest('a run that continues without the batch is waited for', { timeout: 60_000 }, async () => {
   const { folders, upstream } = shared()
   writeInput(folders, [line('a', { ttft: 4000 })])
   const first = startBatch(folders, io)
@@ -121,7 +121,7 @@ test('a server restart is waited for', { timeout: 60_000 }, async (t) => {
   assert.ok(allSucceeded(answersById(folders)))
 })
 
-test('an answer that was cut off in the file is repaired', { timeout: 60_000 }, async () => {
+extendedTest('an answer that was cut off in the file is repaired', { timeout: 60_000 }, async () => {
   const { folders } = shared()
   writeInput(folders, [line('a'), line('b'), line('c')])
   assert.equal((await batch(folders, [...io, '-c', '1'])).code, 0)
@@ -153,7 +153,7 @@ test('failed lines are skipped until --retry-failed', { timeout: 60_000 }, async
   assert.equal(answersById(folders).b?.status, 'succeeded')
 })
 
-test('--retry-failed after a kill retries lines that failed before it', { timeout: 60_000 }, async () => {
+extendedTest('--retry-failed after a kill retries lines that failed before it', { timeout: 60_000 }, async () => {
   const { folders, upstream } = shared()
   writeInput(folders, [line('a', failsOnce), line('b', hangsOnce)])
   const first = startBatch(folders, [...io, '-c', '1'])
@@ -191,7 +191,7 @@ test('a changed request is detected, and answered again only with --redo-changed
   )
 })
 
-test('a failed line that has been fixed is run without --retry-failed', { timeout: 60_000 }, async () => {
+extendedTest('a failed line that has been fixed is run without --retry-failed', { timeout: 60_000 }, async () => {
   const { folders } = shared()
   writeInput(folders, [Buffer.from('{"id": "a",'), { id: 'b', promt: 'hi', ...light }])
   assert.equal((await batch(folders, io)).code, 1)
@@ -201,7 +201,7 @@ test('a failed line that has been fixed is run without --retry-failed', { timeou
   assert.deepEqual(Object.keys(answersById(folders)).toSorted(), ['a', 'b'])
 })
 
-test('a deleted output is started again, with new runs', { timeout: 60_000 }, async () => {
+extendedTest('a deleted output is started again, with new runs', { timeout: 60_000 }, async () => {
   const { folders, upstream } = shared()
   writeInput(folders, [line('a'), line('b', hangsOnce)])
   const first = startBatch(folders, [...io, '-c', '1'])
@@ -213,7 +213,7 @@ test('a deleted output is started again, with new runs', { timeout: 60_000 }, as
   assert.equal(requestCount(upstream, 'a'), 2)
 })
 
-test('two outputs of one input are independent', { timeout: 60_000 }, async () => {
+extendedTest('two outputs of one input are independent', { timeout: 60_000 }, async () => {
   const { folders, upstream } = shared()
   writeInput(folders, [line('a')])
   await batch(folders, io)

@@ -1,0 +1,2 @@
+// The combinations that batch.test.ts leaves out.
+import './batch.test.ts'

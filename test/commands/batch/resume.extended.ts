@@ -1,0 +1,2 @@
+// The combinations that resume.test.ts leaves out.
+import './resume.test.ts'
