@@ -2,7 +2,13 @@
 // users of the machine, it is tested in test/security (keys, login, peer-uid).
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Authenticator, anonymousCaller, type KeyStore, ownRuns, type RouteScope } from '../../src/auth/authenticate.ts'
+import {
+  Authenticator,
+  anonymousCaller,
+  type CallerOptions,
+  ownRuns,
+  type RouteScope,
+} from '../../src/auth/authenticate.ts'
 import { newSecret } from '../../src/auth/keys.ts'
 import type { KeyRecord } from '../../src/core/key-record.ts'
 import { AppError } from '../../src/errors.ts'
@@ -11,6 +17,20 @@ import { noonMs } from '../contract/store-records.ts'
 import { incoming } from '../helpers/incoming.ts'
 
 type Header = readonly [string, string]
+type Keys = CallerOptions['keys']
+
+/** Without keys, except for what the test says. */
+const keyStore = (more: Partial<Keys> = {}): Keys => ({
+  hasKeys: async () => false,
+  keyByHash: async () => null,
+  recordKeyUse: async () => {},
+  spentBy: async () => 0,
+  keys: async () => [],
+  createKey: async () => {},
+  revokeKey: async () => false,
+  ...more,
+})
+
 type Setup = { isLoopback?: boolean; spent?: number; fields?: Partial<KeyRecord> }
 
 /** One key, and who asks for it. */
@@ -18,12 +38,12 @@ function withKey({ isLoopback = true, spent = 0, fields = {} }: Setup = {}) {
   const { secret, hash } = newSecret()
   const key = keyRecord('key_1', { hash, ...fields })
   const used: string[] = []
-  const keys: KeyStore = {
+  const keys = keyStore({
     hasKeys: async () => true,
     keyByHash: async (each) => (each === hash ? key : null),
     recordKeyUse: async (id) => void used.push(id),
     spentBy: async () => spent,
-  }
+  })
   const authenticator = new Authenticator({ keys, isLoopback, now: () => noonMs })
   const identify = (headers: readonly Header[], scope: RouteScope = 'chat', isPage = false) =>
     authenticator.identify(callOf(headers), scope, isPage)
@@ -116,7 +136,7 @@ test('a key that has spent its budget starts no more runs', async () => {
   }
 })
 
-const withoutKeys = (isLoopback: boolean) => new Authenticator({ keys: null, isLoopback, now: () => noonMs })
+const withoutKeys = (isLoopback: boolean) => new Authenticator({ keys: keyStore(), isLoopback, now: () => noonMs })
 
 test('without keys, nobody beyond loopback, no web page and no proxy may call', async () => {
   const from = (headers: readonly Header[]) => callOf(headers)
