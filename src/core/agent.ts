@@ -2,10 +2,17 @@
 // implementation; tests have others. Storing, following and cancelling runs is in runs.ts.
 import type { ClientTool, ConversationMessage, UserBlock } from './conversation.ts'
 import type { AnsweredBy, ApprovalAnswer, RunEvent } from './events.ts'
+import {
+  type efforts,
+  type OptionValues,
+  optionRows,
+  type permissionModes,
+  type settingSources,
+} from './run-options.ts'
 
-export type PermissionMode = 'default' | 'acceptEdits' | 'plan' | 'dontAsk' | 'bypassPermissions'
-export type Effort = 'low' | 'medium' | 'high' | 'xhigh' | 'max'
-export type SettingSource = 'user' | 'project' | 'local'
+export type PermissionMode = (typeof permissionModes)[number]
+export type Effort = (typeof efforts)[number]
+export type SettingSource = (typeof settingSources)[number]
 
 /**
  * The conversation a run belongs to: a new one, an earlier one, a copy of an earlier one, or one that the request
@@ -17,48 +24,16 @@ export type SessionChoice =
   | { kind: 'fork'; sessionId: string }
   | { kind: 'history'; messages: ConversationMessage[] }
 
-/** How Claude is configured for a run. Null or absent means the behavior of `claude -p` without that option. */
-export type RunOptions = {
-  model: string | null
-  fallbackModel: string | null
-  systemPrompt: string | null
-  appendSystemPrompt: string | null
-  maxBudgetUsd: number | null
-  maxTurns: number | null
+/** How Claude is configured for a run. Null means the behavior of `claude -p` without that option. */
+export type RunOptions = Omit<OptionValues, 'permissionMode'> & {
+  /** One that the server allows. */
   permissionMode: PermissionMode | null
-  allowedTools: string[] | null
-  disallowedTools: string[] | null
-  tools: string[] | null
-  /** Absolute path, already checked against the allowed folders. Null: the session's own folder, or the server's. */
-  cwd: string | null
-  addDirs: string[] | null
-  effort: Effort | null
-  jsonSchema: Record<string, unknown> | null
-  mcpServers: Record<string, unknown> | null
-  agents: Record<string, unknown> | null
-  settingSources: SettingSource[] | null
 }
 
 /** The options of a request that sets none. */
-export const noOptions: Readonly<RunOptions> = {
-  model: null,
-  fallbackModel: null,
-  systemPrompt: null,
-  appendSystemPrompt: null,
-  maxBudgetUsd: null,
-  maxTurns: null,
-  permissionMode: null,
-  allowedTools: null,
-  disallowedTools: null,
-  tools: null,
-  cwd: null,
-  addDirs: null,
-  effort: null,
-  jsonSchema: null,
-  mcpServers: null,
-  agents: null,
-  settingSources: null,
-}
+export const noOptions = Object.fromEntries(
+  optionRows.flatMap(({ option }) => (option === undefined ? [] : [[option, null]])),
+) as Readonly<RunOptions>
 
 /** One prompt and everything needed to answer it. */
 export type RunRequest = {

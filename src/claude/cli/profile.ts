@@ -6,11 +6,13 @@ import {
   type Effort,
   noPlainOptions,
   type PermissionMode,
+  type RunOptions,
   type RunRequest,
   type SettingSource,
   type Thinking,
 } from '../../core/agent.ts'
 import type { ClientTool, ConversationMessage, UserBlock } from '../../core/conversation.ts'
+import { type PassedOption, type PassedRow, passedRows, settingSources } from '../../core/run-options.ts'
 import { canSwitchTo } from './prompt-switch.ts'
 
 /**
@@ -20,7 +22,8 @@ import { canSwitchTo } from './prompt-switch.ts'
  */
 type BasePrompt = { kind: 'claude-code'; append: string | null } | { kind: 'fixed'; text: string } | { kind: 'by-turn' }
 
-export type Profile = {
+/** The options that the SDK gets as they are, and those that this file decides. */
+export type Profile = Pick<RunOptions, PassedOption | 'jsonSchema'> & {
   /** Whether the model alone answers, without an agent; see plain-mode-options.ts. */
   plain: boolean
   cwd: string
@@ -30,19 +33,8 @@ export type Profile = {
    * sets it.
    */
   model: string | null
-  fallbackModel: string | null
-  effort: Effort | null
   permissionMode: PermissionMode
-  allowedTools: string[] | null
-  disallowedTools: string[] | null
-  tools: string[] | null
-  addDirs: string[] | null
-  mcpServers: Record<string, unknown> | null
-  agents: Record<string, unknown> | null
-  jsonSchema: Record<string, unknown> | null
   settingSources: SettingSource[]
-  maxTurns: number | null
-  maxBudgetUsd: number | null
   /** Whether permission prompts and questions go to the API's caller. */
   approvals: boolean
   /**
@@ -68,8 +60,6 @@ export type Turn = {
 /** What the CLI in use can do beyond its documentation; see docs/decisions/0003-warm-processes.md. */
 export type Abilities = { rewind: boolean; promptSwitch: boolean }
 
-const allSources: SettingSource[] = ['user', 'project', 'local']
-
 /**
  * The CLI joins several prompts with a blank line; a caller's own prompt and its addition are joined in the same way.
  */
@@ -92,19 +82,15 @@ export type ProfileContext = {
 /** Whether the model of a process can be chosen for each turn: see BasePrompt. */
 export const choosesModelByTurn = (profile: Profile) => profile.plain || profile.prompt.kind === 'by-turn'
 
+/** The options that the SDK gets as they are, with a value for each row. */
+function passedOptions(pick: (row: PassedRow) => unknown): Pick<RunOptions, PassedOption> {
+  return Object.fromEntries(passedRows.map((row) => [row.option, pick(row)])) as Pick<RunOptions, PassedOption>
+}
+
 const plainDefaults = {
+  ...passedOptions(({ plain = null }) => plain),
   permissionMode: 'dontAsk',
-  allowedTools: null,
-  disallowedTools: null,
-  tools: [],
-  addDirs: null,
-  mcpServers: null,
-  agents: null,
   settingSources: [],
-  maxTurns: null,
-  maxBudgetUsd: null,
-  fallbackModel: null,
-  effort: null,
   approvals: false,
 } satisfies Partial<Profile>
 
@@ -124,7 +110,7 @@ function toPlainProfile(request: RunRequest, { cwd, abilities }: ProfileContext)
   const prompt: BasePrompt =
     abilities.rewind && abilities.promptSwitch && canSwitchTo(text) ? { kind: 'by-turn' } : { kind: 'fixed', text }
   const { jsonSchema } = request.options
-  return { ...plainDefaults, plain: true, cwd, prompt, model: null, jsonSchema, reusable: abilities.rewind }
+  return { ...plainDefaults, plain: true, cwd, prompt, jsonSchema, reusable: abilities.rewind }
 }
 
 /** What a process must be spawned with to serve the request. */
@@ -134,11 +120,12 @@ export function toProfile(request: RunRequest, context: ProfileContext): Profile
 
 function toAgentProfile(request: RunRequest, { cwd, abilities, hasHooks }: ProfileContext): Profile {
   const options = request.options
-  const settingSources = allSources.filter((source) => (options.settingSources ?? allSources).includes(source))
+  // Their order means nothing.
+  const sources = settingSources.filter((source) => (options.settingSources ?? settingSources).includes(source))
   const toolless = options.tools?.length === 0 && !options.mcpServers && !options.agents
   // An addition to Claude Code's own prompt is recorded only if the CLI itself writes the conversation's file.
   const needsOwnFile = options.systemPrompt === null && options.appendSystemPrompt !== null
-  const leavesNothing = toolless && !needsOwnFile && !(hasHooks && settingSources.length > 0)
+  const leavesNothing = toolless && !needsOwnFile && !(hasHooks && sources.length > 0)
   const reusable =
     abilities.rewind &&
     leavesNothing &&
@@ -148,23 +135,14 @@ function toAgentProfile(request: RunRequest, { cwd, abilities, hasHooks }: Profi
     options.maxBudgetUsd === null
   const prompt = basePrompt(options, reusable && abilities.promptSwitch)
   return {
+    ...passedOptions(({ option }) => options[option]),
     plain: false,
     cwd,
     prompt,
     model: prompt.kind === 'by-turn' ? null : options.model,
-    fallbackModel: options.fallbackModel,
-    effort: options.effort,
     permissionMode: options.permissionMode ?? 'default',
-    allowedTools: options.allowedTools,
-    disallowedTools: options.disallowedTools,
-    tools: options.tools,
-    addDirs: options.addDirs,
-    mcpServers: options.mcpServers,
-    agents: options.agents,
     jsonSchema: options.jsonSchema,
-    settingSources,
-    maxTurns: options.maxTurns,
-    maxBudgetUsd: options.maxBudgetUsd,
+    settingSources: sources,
     approvals: request.approvals,
     reusable,
   }

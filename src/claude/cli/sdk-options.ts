@@ -1,6 +1,7 @@
 // Translates a profile into options of the Agent SDK. A client's free text (prompts, schemas, servers, agents) goes to
 // the CLI over stdin; only names, rules, numbers and paths are arguments of the process, each as `--flag=value`.
-import type { AgentDefinition, McpServerConfig, Options } from '@anthropic-ai/claude-agent-sdk'
+import type { Options } from '@anthropic-ai/claude-agent-sdk'
+import { passedRows } from '../../core/run-options.ts'
 import { plainOptions } from './plain-mode-options.ts'
 import type { Profile } from './profile.ts'
 
@@ -10,7 +11,7 @@ export type SpawnMode =
   | { kind: 'resume'; sessionId: string }
   | { kind: 'fork'; from: string; sessionId: string }
 
-function systemPrompt({ prompt }: Profile, mode: SpawnMode): Options['systemPrompt'] {
+function systemPrompt({ prompt }: Profile, mode: SpawnMode): NonNullable<Options['systemPrompt']> {
   // A recorded prompt would take precedence over the one in this request.
   if (prompt.kind === 'fixed') return { type: 'custom', prompt: prompt.text, snapshot: mode.kind === 'new' }
   const append = prompt.kind === 'claude-code' ? prompt.append : null
@@ -23,9 +24,12 @@ function conversation(mode: SpawnMode): Options {
   return { sessionId: mode.sessionId }
 }
 
-/** Leaves out fields that are null, because the SDK distinguishes an absent field from every value. */
-function withoutNulls(fields: { [K in keyof Options]: Options[K] | null }): Options {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null))
+/** The SDK distinguishes an absent option from every value, so those that are null are left out. */
+function passedOptions(profile: Profile): Options {
+  const names: readonly { option: keyof Profile; sdk: keyof Options }[] = passedRows
+  return Object.fromEntries(
+    names.flatMap(({ option, sdk }) => (profile[option] === null ? [] : [[sdk, profile[option]]])),
+  )
 }
 
 /**
@@ -37,30 +41,19 @@ function withoutVersion({ $schema: _, ...schema }: Record<string, unknown>): Rec
 }
 
 export function toSdkOptions(profile: Profile, mode: SpawnMode): Options {
-  const options = withoutNulls({
-    model: profile.model,
-    fallbackModel: profile.fallbackModel,
-    effort: profile.effort,
-    tools: profile.tools,
-    allowedTools: profile.allowedTools,
-    disallowedTools: profile.disallowedTools,
-    additionalDirectories: profile.addDirs,
-    maxTurns: profile.maxTurns,
-    maxBudgetUsd: profile.maxBudgetUsd,
-    mcpServers: profile.mcpServers as Record<string, McpServerConfig> | null,
-    agents: profile.agents as Record<string, AgentDefinition> | null,
-    outputFormat:
-      profile.jsonSchema === null ? null : { type: 'json_schema', schema: withoutVersion(profile.jsonSchema) },
-    allowDangerouslySkipPermissions: profile.permissionMode === 'bypassPermissions' ? true : null,
-  })
-  return Object.assign(profile.plain ? plainOptions(profile) : {}, options, {
+  const { jsonSchema, permissionMode } = profile
+  return {
+    ...(profile.plain ? plainOptions(profile) : {}),
+    ...passedOptions(profile),
+    ...(jsonSchema === null ? {} : { outputFormat: { type: 'json_schema', schema: withoutVersion(jsonSchema) } }),
+    ...(permissionMode === 'bypassPermissions' ? { allowDangerouslySkipPermissions: true } : {}),
     cwd: profile.cwd,
     systemPrompt: systemPrompt(profile, mode),
     settingSources: profile.settingSources,
-    permissionMode: profile.permissionMode,
+    permissionMode,
     includePartialMessages: true,
-    mcpServersDelivery: 'initialize' as const,
+    mcpServersDelivery: 'initialize',
     // A reused process holds many conversations; each is written to a file of its own (claude/sessions/transcript.ts).
     ...(profile.reusable ? { persistSession: false } : conversation(mode)),
-  })
+  }
 }

@@ -1,12 +1,7 @@
 // The bodies of messages and token count requests. The schemas are loose: unknown fields pass and are reported as
 // ignored (fields.ts). Error messages complete a sentence that starts with the field's name (http/validate.ts).
 import { z } from 'zod'
-
-const must = (what: string) => ({ error: `must be ${what}` })
-const text = z.string(must('a string'))
-const number = z.number(must('a number'))
-const flag = z.boolean(must('true or false'))
-const object = z.record(z.string(), z.unknown(), must('an object'))
+import { flag, must, number, object, text } from '../../core/schema.ts'
 
 const textBlock = z.looseObject(
   {

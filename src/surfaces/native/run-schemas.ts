@@ -1,15 +1,9 @@
 // The schemas of the bodies, queries and answers of the routes for runs.
 import { z } from 'zod'
+import { must, text, uuid } from '../../core/schema.ts'
 import { runStatuses } from '../../core/store.ts'
 import { queryInteger } from '../../http/validate.ts'
 import { ErrorBody, eventSchemas } from './schemas.ts'
-
-const must = (what: string) => ({ error: `must be ${what}` })
-const text = z.string(must('a string'))
-
-const uuid = text
-  .regex(/^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$/, must('the id of a session, a UUID'))
-  .toLowerCase()
 
 const statuses = runStatuses as [string, ...string[]]
 

@@ -2,15 +2,10 @@
 // sentence that starts with the field's name (http/validate.ts).
 import { z } from 'zod'
 import { mediaTypeOf } from '../../compat/media-blocks.ts'
+import { optionSchemas } from '../../core/run-options.ts'
+import { must, text } from '../../core/schema.ts'
 
-const must = (what: string) => ({ error: `must be ${what}` })
-const text = z.string(must('a string'))
-
-/** Names, rules and paths become arguments of a process, so control characters are not allowed. */
-const line = text
-  .min(1, must('a non-empty string'))
-  .max(4096, must('at most 4096 characters'))
-  .regex(/^\P{Cc}*$/u, must('free of control characters'))
+export type { FormField } from '../../core/run-options.ts'
 
 const base64 = text
   .min(1, must('base64 data'))
@@ -58,102 +53,25 @@ const promptBlock = z.discriminatedUnion(
   must('a content block of type text, image or document'),
 )
 
-const prompt = z.union(
-  [
-    z.string().refine((value) => value.trim() !== '', { error: 'is required' }),
-    z
-      .array(promptBlock)
-      .min(1, { error: 'is required' })
-      .refine((blocks) => blocks.some((block) => block.type !== 'text' || block.text.trim() !== ''), {
-        error: 'is required',
-      }),
-  ],
-  must('a string, or an array of content blocks'),
-)
-
-const lines = z.array(line, must('an array of strings')).max(500, must('at most 500 entries'))
-const toolNames = z.array(line.regex(/^[\w.-]+$/, must('the name of a tool')), must('an array of tool names'))
-
-const serverName = text.regex(/^[\w-]{1,64}$/, { error: 'must be named with letters, digits, _ and - only' })
-const stringMap = z.record(z.string(), text, must('an object of strings'))
-const metadata = z
-  .record(
-    z.string().max(64, must('an object whose names have at most 64 characters')),
-    text.max(512, must('at most 512 characters long')),
-    must('an object of strings'),
-  )
-  .refine((entries) => Object.keys(entries).length <= 16, must('an object of at most 16 entries'))
-
-/** As in .mcp.json, a server without a type is a program to start (stdio). */
-const isUntyped = (value: unknown) =>
-  value !== null && typeof value === 'object' && !Array.isArray(value) && !('type' in value)
-
-const mcpServer = z.preprocess(
-  (value) => (isUntyped(value) ? { ...(value as object), type: 'stdio' } : value),
-  z.discriminatedUnion(
-    'type',
+const prompt = z
+  .union(
     [
-      z.strictObject({
-        type: z.literal('stdio'),
-        command: line,
-        args: z.array(text, must('an array of strings')).optional(),
-        env: stringMap.optional(),
-        timeout: z.number(must('a number of milliseconds')).optional(),
-      }),
-      z.strictObject({
-        type: z.enum(['http', 'sse']),
-        url: line,
-        headers: stringMap.optional(),
-        timeout: z.number(must('a number of milliseconds')).optional(),
-      }),
+      z.string().refine((value) => value.trim() !== '', { error: 'is required' }),
+      z
+        .array(promptBlock)
+        .min(1, { error: 'is required' })
+        .refine((blocks) => blocks.some((block) => block.type !== 'text' || block.text.trim() !== ''), {
+          error: 'is required',
+        }),
     ],
-    must('stdio, http or sse, as in .mcp.json'),
-  ),
-)
-
-const agent = z.looseObject({ description: text, prompt: text }, must('an object with description and prompt'))
-
-/** The form of a model name; the CLI and the API decide whether the model exists. */
-const modelName = text.regex(/^[A-Za-z0-9][A-Za-z0-9._:@/[\]-]{0,127}$/, must('the name of a model, such as sonnet'))
+    must('a string, or an array of content blocks'),
+  )
+  .describe(
+    'Text or content blocks, taken literally: nothing in it is a flag, a command or a file mention, unless `commands` is true.',
+  )
 
 /** `POST /v1/chat` and `POST /v1/chat/stream`. Null counts as absent. */
-export const ChatRequest = z.strictObject({
-  prompt,
-  commands: z.boolean(must('true or false')).nullish(),
-  session_id: text
-    .regex(/^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$/, must('the id of a session, a UUID'))
-    .toLowerCase()
-    .nullish(),
-  fork: z.boolean(must('true or false')).nullish(),
-  model: modelName.nullish(),
-  fallback_model: modelName.nullish(),
-  system_prompt: text.nullish(),
-  append_system_prompt: text.nullish(),
-  max_budget_usd: z.number(must('a number above 0')).positive(must('a number above 0')).nullish(),
-  max_turns: z.int(must('an integer of at least 1')).min(1, must('an integer of at least 1')).nullish(),
-  permission_mode: text.nullish(),
-  allowed_tools: lines.nullish(),
-  disallowed_tools: lines.nullish(),
-  tools: toolNames.nullish(),
-  cwd: line.nullish(),
-  add_dirs: lines.nullish(),
-  effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max'], must('one of low, medium, high, xhigh, max')).nullish(),
-  json_schema: z.record(z.string(), z.unknown(), must('a JSON Schema, as an object')).nullish(),
-  mcp_servers: z.record(serverName, mcpServer, must('an object of servers, as in .mcp.json')).nullish(),
-  agents: z.record(text.regex(/^[\w-]{1,64}$/), agent, must('an object of agents')).nullish(),
-  setting_sources: z
-    .array(
-      z.enum(['user', 'project', 'local'], must('one of user, project, local')),
-      must('an array of user, project, local'),
-    )
-    .nullish(),
-  timeout_s: z.number(must('a number of seconds above 0')).positive(must('a number of seconds above 0')).nullish(),
-  approvals: z.boolean(must('true or false')).nullish(),
-  background: z.boolean(must('true or false')).nullish(),
-  on_crash: z.enum(['fail', 'restart'], must('fail or restart')).nullish(),
-  events: z.enum(['default', 'full'], must('default or full')).nullish(),
-  metadata: metadata.nullish(),
-})
+export const ChatRequest = z.strictObject({ prompt, ...optionSchemas() })
 export type ChatRequest = z.output<typeof ChatRequest>
 /** The body as a client sends it, before validation. */
 export type ChatRequestInput = z.input<typeof ChatRequest>

@@ -1,8 +1,8 @@
 // The schemas of the bodies, queries and answers of the session routes: one declaration each for validation and types.
 // Error messages complete a sentence that starts with the field's name (http/validate.ts).
 import { z } from 'zod'
+import { must } from '../../core/schema.ts'
 
-const must = (what: string) => ({ error: `must be ${what}` })
 const text = z.string(must('a string and appear only once'))
 const noControls = must('free of control characters')
 

@@ -2,6 +2,7 @@
 // functions.
 import type { PermissionMode, RunOptions, RunRequest, SessionChoice } from '../../core/agent.ts'
 import type { RunEnd } from '../../core/events.ts'
+import { optionRows } from '../../core/run-options.ts'
 import type { AppError, ErrorDetails } from '../../errors.ts'
 import type { ChatReply, ChatRequest, ErrorBody } from './schemas.ts'
 
@@ -34,25 +35,10 @@ function toSessionChoice({ session_id: sessionId, fork }: ChatRequest): SessionC
 }
 
 function toRunOptions(body: ChatRequest, { permissionMode, cwd, addDirs }: Checked): RunOptions {
-  return {
-    model: body.model ?? null,
-    fallbackModel: body.fallback_model ?? null,
-    systemPrompt: body.system_prompt ?? null,
-    appendSystemPrompt: body.append_system_prompt ?? null,
-    maxBudgetUsd: body.max_budget_usd ?? null,
-    maxTurns: body.max_turns ?? null,
-    permissionMode,
-    allowedTools: body.allowed_tools ?? null,
-    disallowedTools: body.disallowed_tools ?? null,
-    tools: body.tools ?? null,
-    cwd,
-    addDirs,
-    effort: body.effort ?? null,
-    jsonSchema: body.json_schema ?? null,
-    mcpServers: body.mcp_servers ?? null,
-    agents: body.agents ?? null,
-    settingSources: body.setting_sources ?? null,
-  }
+  const values = optionRows.flatMap(({ field, option }) =>
+    option === undefined ? [] : [[option, body[field] ?? null]],
+  )
+  return { ...(Object.fromEntries(values) as RunOptions), permissionMode, cwd, addDirs }
 }
 
 export function toReply(end: RunEnd, runId: string): ChatReply {

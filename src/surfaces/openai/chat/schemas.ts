@@ -2,13 +2,7 @@
 // (compat/request-fields.ts). Error messages complete a sentence that starts with the parameter's name
 // (http/validate.ts).
 import { z } from 'zod'
-
-const must = (what: string) => ({ error: `must be ${what}` })
-const text = z.string(must('a string'))
-const number = z.number(must('a number'))
-const integer = z.int(must('an integer'))
-const flag = z.boolean(must('true or false'))
-const object = z.record(z.string(), z.unknown(), must('an object'))
+import { flag, integer, must, number, object, text } from '../../../core/schema.ts'
 
 const fileFields = { file_data: text.nullish(), filename: text.nullish(), file_id: text.nullish() }
 

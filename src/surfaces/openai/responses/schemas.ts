@@ -2,15 +2,10 @@
 // be reported as ignored (fields.ts). Error messages complete a sentence that starts with the parameter's name
 // (http/validate.ts).
 import { z } from 'zod'
+import { flag, integer, must, number, object, text } from '../../../core/schema.ts'
 import { queryInteger } from '../../../http/validate.ts'
 import { callArguments, content, effort, toolName } from '../chat/schemas.ts'
 
-const must = (what: string) => ({ error: `must be ${what}` })
-const text = z.string(must('a string'))
-const flag = z.boolean(must('true or false'))
-const integer = z.int(must('an integer'))
-const number = z.number(must('a number'))
-const object = z.record(z.string(), z.unknown(), must('an object'))
 const named = text.min(1, must('a string that is not empty'))
 
 /** What every item has; the rest depends on its type and is parsed in items.ts. */
