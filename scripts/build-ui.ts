@@ -4,9 +4,16 @@ import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promi
 import { promisify } from 'node:util'
 import { brotliCompress, gzip } from 'node:zlib'
 import { build } from 'esbuild'
+import { optionRows } from '../src/core/run-options.ts'
 
 const sources = new URL('../ui/', import.meta.url)
 const target = new URL('../web/ui/', import.meta.url)
+
+/** The fields of the options form (ui/lib/options.ts): data only, so that no code of the server is in the page. */
+const optionFields = optionRows
+  .flatMap(({ field, form }) => (form === undefined ? [] : [{ name: field, ...form }]))
+  .toSorted((a, b) => a.position - b.position)
+  .map(({ position: _, ...field }) => field)
 
 await rm(target, { recursive: true, force: true })
 await mkdir(target, { recursive: true })
@@ -24,6 +31,7 @@ const { metafile } = await build({
   jsx: 'automatic',
   jsxImportSource: 'preact',
   legalComments: 'none',
+  define: { optionFields: JSON.stringify(optionFields) },
   metafile: true,
   logLevel: 'warning',
 })
