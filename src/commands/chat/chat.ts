@@ -1,6 +1,7 @@
 // The command `chat`: sends one prompt to a running server and shows the answer as it arrives. Not for reading the prompt (prompt.ts), nor
 // for what is shown of each event (view.ts).
 import { resolve } from 'node:path'
+import { type OptionFlags, optionRows } from '../../core/run-options.ts'
 import { isLoopbackHost } from '../../platform/loopback.ts'
 import type { SessionList } from '../../surfaces/native/session-schemas.ts'
 import { CommandError, type ExitCode, notAccepted, note, runCommand, UsageError } from '../command.ts'
@@ -9,15 +10,14 @@ import { readEvents } from './events.ts'
 import { readPrompt } from './prompt.ts'
 import { ChatView } from './view.ts'
 
-export type ChatFlags = ServerFlags & {
-  model?: string
-  system?: string
-  session?: string
-  continue?: boolean
-  /** False: the server's default folder. */
-  cwd?: string | false
-  verbose?: boolean
-}
+export type ChatFlags = ServerFlags &
+  OptionFlags & {
+    session?: string
+    continue?: boolean
+    /** False: the server's default folder. */
+    cwd?: string | false
+    verbose?: boolean
+  }
 
 export function chat(words: readonly string[], flags: ChatFlags): Promise<ExitCode> {
   return runCommand('chat', async () => {
@@ -55,12 +55,21 @@ async function toBody(prompt: string, client: ServerClient, flags: ChatFlags): P
     prompt,
     // Needed even if tools are not shown: they mark where one text of the answer ends and the next begins.
     events: 'full',
+    ...optionsOf(flags),
+    // A name of the compatible APIs, where it tells the agent from the plain model.
     ...(flags.model === undefined ? {} : { model: flags.model.replace(/^agent\//, '') }),
-    ...(flags.system === undefined ? {} : { system_prompt: flags.system }),
     ...(session === undefined ? {} : { session_id: session }),
     ...(cwd === false ? {} : { cwd: resolve(cwd) }),
   }
 }
+
+const optionsOf = (flags: OptionFlags) =>
+  Object.fromEntries(
+    optionRows.flatMap(({ field, flag }) => {
+      const value = flag === undefined ? undefined : flags[flag.name as keyof OptionFlags]
+      return value === undefined ? [] : [[field, value]]
+    }),
+  )
 
 /** Whether the server has the same folders as this process. */
 const isLocal = ({ url }: ServerClient) => isLoopbackHost(new URL(url).hostname)

@@ -1,5 +1,6 @@
 // Arguments and options of the command `chat`, for the parser and the help. The command itself is in chat.ts, which is loaded on demand.
 import type { Command } from 'commander'
+import { optionRows } from '../../core/run-options.ts'
 import type { SetExitCode } from '../command.ts'
 import { addServerOptions } from '../server-client.ts'
 import type { ChatFlags } from './chat.ts'
@@ -9,8 +10,12 @@ export function addChat(program: Command, setExitCode: SetExitCode): void {
     .command('chat')
     .description('send Claude Code a prompt and print the answer as it arrives')
     .argument('[prompt...]', 'the prompt; text from stdin is appended to it')
-    .option('-m, --model <name>', 'the model to use, such as sonnet')
-    .option('--system <text>', "a system prompt that replaces Claude Code's own")
+  for (const { flag } of optionRows) {
+    if (flag === undefined) continue
+    const { name, short, placeholder, description } = flag
+    command.option(`${short === undefined ? '' : `-${short}, `}--${name} ${placeholder}`, description)
+  }
+  command
     .option('-s, --session <id>', 'continue this session')
     .option('-c, --continue', 'continue the most recent session of the folder')
     .option('--cwd <folder>', 'the folder to work in (default: the current one)')
