@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { FieldTable, Treatment } from '../src/compat/request-fields.ts'
 import { messagesFields } from '../src/surfaces/anthropic/fields.ts'
-import { eventSchemas } from '../src/surfaces/native/schemas.ts'
+import { ChatRequest, eventSchemas } from '../src/surfaces/native/schemas.ts'
 import { chatFields } from '../src/surfaces/openai/chat/fields.ts'
 import { responseFields } from '../src/surfaces/openai/responses/fields.ts'
 import { clientParts } from './clients-document.ts'
@@ -63,7 +63,15 @@ function eventTable(): string {
   return ['| type | fields |', '| --- | --- |', ...rows].join('\n')
 }
 
+function optionTable(): string {
+  const rows = Object.entries(ChatRequest.shape).map(
+    ([name, { description = '' }]) => `| \`${name}\` | ${description} |`,
+  )
+  return ['| field | meaning |', '| --- | --- |', ...rows].join('\n')
+}
+
 const parts: Part[] = [
+  { file: 'docs/native-api.md', name: 'options', make: optionTable },
   { file: 'docs/events.md', name: 'events', make: eventTable },
   { file: 'docs/compatibility.md', name: 'openai-fields', make: () => fieldTable(chatFields) },
   { file: 'docs/compatibility.md', name: 'response-fields', make: () => fieldTable(responseFields) },
