@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { FieldTable, Treatment } from '../src/compat/request-fields.ts'
 import { messagesFields } from '../src/surfaces/anthropic/fields.ts'
-import { ChatRequest, eventSchemas } from '../src/surfaces/native/schemas.ts'
+import { eventSchemas } from '../src/surfaces/native/reply-schemas.ts'
+import { ChatRequest } from '../src/surfaces/native/schemas.ts'
 import { chatFields } from '../src/surfaces/openai/chat/fields.ts'
 import { responseFields } from '../src/surfaces/openai/responses/fields.ts'
 import { clientParts } from './clients-document.ts'
@@ -54,7 +55,8 @@ function typeName(schema: JsonSchema): string {
 /** One row for each event, and for each variant of one. */
 function eventTable(): string {
   const rows = Object.entries(eventSchemas).flatMap(([name, schema]) => {
-    const json = z.toJSONSchema(schema) as JsonSchema
+    // Without ids, so that nothing is a reference.
+    const json = z.toJSONSchema(schema, { metadata: z.registry() }) as JsonSchema
     return (json.oneOf ?? json.anyOf ?? [json]).map(({ properties = {} }) => {
       const fields = Object.entries(properties).filter(([field]) => field !== 'type')
       return `| \`${name}\` | ${fields.map(([field, each]) => `\`${field}\`: ${typeName(each)}`).join(', ')} |`

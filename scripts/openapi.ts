@@ -45,6 +45,9 @@ function pathsWith(book: ErrorResponses): Record<string, Record<string, Schema>>
 export function openapiDocument(): Schema {
   const book = new ErrorResponses()
   const paths = pathsWith(book)
+  const all = Object.values(paths).flatMap((methods) => Object.values(methods))
+  const sent = all.map(({ requestBody }) => requestBody)
+  const returned = [book.responses, ...all.map(({ responses }) => responses)]
   return {
     openapi: '3.1.0',
     info: { title: 'claude-serve', version, description, license: { name: 'MIT', identifier: 'MIT' } },
@@ -59,7 +62,7 @@ export function openapiDocument(): Schema {
       parameters: headerParameters,
       headers: responseHeaders,
       responses: book.responses,
-      schemas: componentSchemas(),
+      schemas: componentSchemas(sent, returned),
     },
   }
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { startUpstream } from '../src/demo/upstream.ts'
 import { StartupError } from '../src/errors.ts'
-import { HealthReply } from '../src/surfaces/native/schemas.ts'
+import { HealthReply } from '../src/surfaces/native/server-schemas.ts'
 import { chat, chatError, chatStream } from './helpers/client.ts'
 import { test, testIf } from './helpers/extended.ts'
 import {

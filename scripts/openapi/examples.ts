@@ -1,9 +1,19 @@
 // Examples of requests and answers. A test sends each request to a server with the demo model, with real ids and folders in place of the
 // sample ones.
-import { sampleRequest, sampleResponse, sampleRun, sampleSession } from './parameters.ts'
+import { ApprovalParams } from '../../src/surfaces/native/run-schemas.ts'
+import { SessionParams } from '../../src/surfaces/native/session-schemas.ts'
+import { ResponseParams } from '../../src/surfaces/openai/responses/schemas.ts'
 
 type Example = { summary: string; value: unknown; status?: number }
 export type Examples = Record<string, Example>
+
+/** The sample ids of the parameters. */
+export const [sampleRun, sampleRequest, sampleSession, sampleResponse] = [
+  ApprovalParams.shape.id,
+  ApprovalParams.shape.request_id,
+  SessionParams.shape.id,
+  ResponseParams.shape.id,
+].map((id) => String(id.meta()?.example)) as [string, string, string, string]
 
 export const sampleFolder = '/home/ann/project'
 

@@ -58,7 +58,8 @@ function clean(schema: Schema): Schema {
     if (keyword === 'additionalProperties' && JSON.stringify(value) === '{}') return [keyword, true]
     return [keyword, value]
   })
-  const made = Object.fromEntries(entries) as Schema
+  const { description, ...others } = Object.fromEntries(entries) as Schema
+  const made: Schema = description === undefined ? others : { description, ...others }
   // A list that is always empty: the standard requires at least one entry in `prefixItems`.
   if (!Array.isArray(made.prefixItems) || made.prefixItems.length > 0) return mergeNull(made)
   const { prefixItems: _, items: __, ...rest } = made

@@ -1,7 +1,12 @@
 // The routes, surface by surface: purpose, parameters, answers and errors of each.
+
+import { ModelParams, PageQuery } from '../../src/surfaces/anthropic/schemas.ts'
+import { ApprovalParams, EventsQuery, RunParams, RunsQuery, UsageQuery } from '../../src/surfaces/native/run-schemas.ts'
+import { MessageListQuery, SessionListQuery, SessionParams } from '../../src/surfaces/native/session-schemas.ts'
+import { ItemsQuery, ResponseParams, RetrieveQuery } from '../../src/surfaces/openai/responses/schemas.ts'
 import type { Group } from './errors.ts'
 import type { Route } from './operations.ts'
-import { paths, queries } from './parameters.ts'
+import { inPath, inQuery } from './parameters.ts'
 
 const native = ['native']
 const openai = ['openai']
@@ -56,7 +61,7 @@ const runs: Route[] = [
     id: 'listRuns',
     summary: 'List runs',
     about: 'Newest first. Callers with a key see their own runs; administrators and callers without a key see all.',
-    parameters: queries.runs,
+    parameters: inQuery(RunsQuery),
     answers: { 200: { about: 'A page.', json: 'RunList' } },
   },
   {
@@ -65,7 +70,7 @@ const runs: Route[] = [
     path: '/v1/runs/{id}',
     id: 'getRun',
     summary: 'One run',
-    parameters: [paths.run],
+    parameters: inPath(RunParams),
     answers: { 200: { about: 'The run.', json: 'Run' } },
     errors: ['oneRun'],
   },
@@ -77,7 +82,7 @@ const runs: Route[] = [
     summary: 'Follow the events of a run',
     about:
       'The stream of the run from its beginning, or from where a reader left off; live if the run has not ended. At most 16 readers per run.',
-    parameters: [paths.run, ...queries.events],
+    parameters: [...inPath(RunParams), ...inQuery(EventsQuery)],
     headers: ['last-event-id'],
     answers: { 200: { about: 'The events.', events: 'ChatEvent', headers: ['x-run-id'] } },
     errors: ['oneRun'],
@@ -89,7 +94,7 @@ const runs: Route[] = [
     id: 'cancelRun',
     summary: 'Cancel a run',
     about: 'Works in any state; a run that has ended stays as it is.',
-    parameters: [paths.run],
+    parameters: inPath(RunParams),
     body: 'Nothing',
     answers: { 200: { about: 'The run.', json: 'Run' } },
     errors: ['oneRun'],
@@ -101,7 +106,7 @@ const runs: Route[] = [
     id: 'answerPermission',
     summary: 'Allow or deny what a run requests',
     about: 'For runs with `approvals`. No answer within `--approval-timeout` counts as a denial.',
-    parameters: [paths.run, paths.request],
+    parameters: inPath(ApprovalParams),
     body: 'PermissionAnswer',
     answers: { 200: { about: 'The run.', json: 'Run' } },
     errors: ['oneRun', 'ask'],
@@ -113,7 +118,7 @@ const runs: Route[] = [
     id: 'answerQuestion',
     summary: "Answer Claude's questions",
     about: 'For runs with `approvals`.',
-    parameters: [paths.run, paths.request],
+    parameters: inPath(ApprovalParams),
     body: 'QuestionAnswer',
     answers: { 200: { about: 'The run.', json: 'Run' } },
     errors: ['oneRun', 'ask'],
@@ -125,12 +130,12 @@ const runs: Route[] = [
     id: 'getUsage',
     summary: 'What runs have used and cost',
     about: 'Callers with a key see their own usage; administrators and callers without a key see all.',
-    parameters: queries.usage,
+    parameters: inQuery(UsageQuery),
     answers: { 200: { about: 'The sums.', json: 'Usage' } },
   },
 ]
 
-const session = { ...agent, parameters: [paths.session] }
+const session = { ...agent, parameters: inPath(SessionParams) }
 const sessionErrors: Group[] = ['session', 'files']
 
 const sessions: Route[] = [
@@ -141,7 +146,7 @@ const sessions: Route[] = [
     id: 'listSessions',
     summary: 'List conversations',
     about: "The CLI's conversations, including those started in a terminal, most recently used first.",
-    parameters: queries.sessions,
+    parameters: inQuery(SessionListQuery),
     answers: { 200: { about: 'A page.', json: 'SessionList' } },
     errors: ['folder', 'files'],
   },
@@ -181,7 +186,7 @@ const sessions: Route[] = [
     path: '/v1/sessions/{id}/messages',
     id: 'listSessionMessages',
     summary: 'List the messages of a conversation',
-    parameters: [paths.session, ...queries.messages],
+    parameters: [...inPath(SessionParams), ...inQuery(MessageListQuery)],
     answers: { 200: { about: 'A page.', json: 'MessageList' } },
     errors: sessionErrors,
   },
@@ -251,7 +256,7 @@ const compatible: Route[] = [
     id: 'getResponse',
     summary: 'A stored response',
     about: 'In its current state, or with `stream` as events from the first one.',
-    parameters: [paths.response, ...queries.response],
+    parameters: [...inPath(ResponseParams), ...inQuery(RetrieveQuery)],
     answers: {
       200: {
         about: 'The response.',
@@ -269,7 +274,7 @@ const compatible: Route[] = [
     id: 'deleteResponse',
     summary: 'Delete a response',
     about: 'Deletes the request and the answer; the cost still counts. A running response is cancelled.',
-    parameters: [paths.response],
+    parameters: inPath(ResponseParams),
     body: 'Nothing',
     answers: { 200: { about: 'Deleted.', json: 'OpenAIResponseDeleted' } },
     errors: ['response'],
@@ -280,7 +285,7 @@ const compatible: Route[] = [
     path: '/v1/responses/{id}/cancel',
     id: 'cancelResponse',
     summary: 'Cancel a background response',
-    parameters: [paths.response],
+    parameters: inPath(ResponseParams),
     body: 'Nothing',
     answers: { 200: { about: 'The response.', json: 'OpenAIResponse' } },
     errors: ['response'],
@@ -291,7 +296,7 @@ const compatible: Route[] = [
     path: '/v1/responses/{id}/input_items',
     id: 'listResponseItems',
     summary: 'List the input items of a response',
-    parameters: [paths.response, ...queries.responseItems],
+    parameters: [...inPath(ResponseParams), ...inQuery(ItemsQuery)],
     answers: { 200: { about: 'A page.', json: 'OpenAIResponseItemList' } },
     errors: ['response'],
   },
@@ -356,7 +361,7 @@ const compatible: Route[] = [
     summary: 'List models that requests may name',
     about:
       "The models that the CLI reports, each as a plain model and as an agent. In Anthropic's format for requests with `anthropic-version` or `x-api-key`, in OpenAI's for all others.",
-    parameters: queries.models,
+    parameters: inQuery(PageQuery),
     headers: ['anthropic-version'],
     answers: { 200: { about: 'The names.', json: ['OpenAIModelList', 'AnthropicModelPage'] } },
     errors: ['cli'],
@@ -369,7 +374,7 @@ const compatible: Route[] = [
     surface: 'either',
     needs: 'chat',
     summary: 'One model',
-    parameters: [paths.model],
+    parameters: inPath(ModelParams),
     headers: ['anthropic-version'],
     answers: { 200: { about: 'The model.', json: ['OpenAIModel', 'AnthropicModel'] } },
     errors: ['model', 'cli'],

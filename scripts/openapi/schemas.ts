@@ -1,140 +1,113 @@
-// The schemas of the document: the ones that routes validate bodies with and that tests compare answers with, under the document's
-// names, with descriptions. Not for the descriptions themselves.
+// The schemas of the document: the ones that routes validate bodies with and that tests compare answers with, under the ids and with
+// the descriptions that they have in the code. Request fields of the compatible APIs are described by the tables that the code uses.
 import { z } from 'zod'
-import * as anthropicReplies from '../../src/surfaces/anthropic/reply-schemas.ts'
-import * as anthropic from '../../src/surfaces/anthropic/schemas.ts'
-import * as login from '../../src/surfaces/native/login-routes.ts'
-import * as runs from '../../src/surfaces/native/run-schemas.ts'
-import * as native from '../../src/surfaces/native/schemas.ts'
-import * as sessions from '../../src/surfaces/native/session-schemas.ts'
-import * as openaiReplies from '../../src/surfaces/openai/chat/reply-schemas.ts'
-import * as openai from '../../src/surfaces/openai/chat/schemas.ts'
-import * as responseReplies from '../../src/surfaces/openai/responses/reply-schemas.ts'
-import * as responses from '../../src/surfaces/openai/responses/schemas.ts'
-import { describe } from './describe.ts'
-import { type Schema, tidy } from './json-schema.ts'
-import { compatibleWords } from './words-compatible.ts'
-import { nativeWords } from './words-native.ts'
-import { serverSchemas } from './words-server.ts'
+import type { FieldTable, Treatment } from '../../src/compat/request-fields.ts'
+import { messagesFields } from '../../src/surfaces/anthropic/fields.ts'
+import '../../src/surfaces/anthropic/reply-schemas.ts'
+import { CountRequest } from '../../src/surfaces/anthropic/schemas.ts'
+import { eventSchemas } from '../../src/surfaces/native/reply-schemas.ts'
+import '../../src/surfaces/native/run-schemas.ts'
+import '../../src/surfaces/native/schemas.ts'
+import '../../src/surfaces/native/server-schemas.ts'
+import '../../src/surfaces/native/session-reply-schemas.ts'
+import '../../src/surfaces/native/session-schemas.ts'
+import { chatFields } from '../../src/surfaces/openai/chat/fields.ts'
+import '../../src/surfaces/openai/chat/reply-schemas.ts'
+import '../../src/surfaces/openai/chat/schemas.ts'
+import { responseFields } from '../../src/surfaces/openai/responses/fields.ts'
+import '../../src/surfaces/openai/responses/reply-schemas.ts'
+import '../../src/surfaces/openai/responses/schemas.ts'
+import { mapBelow, type Schema, tidy } from './json-schema.ts'
 
-type Named = Record<string, z.core.$ZodType>
+const pathTo = (id: string) => `#/components/schemas/${id}`
 
-const messages = openai.ChatRequest.shape.messages.element
-const [, parts] = messages.options[2].shape.content.options
-const { messages: anthropicMessages, tools: anthropicTools, system } = anthropic.MessagesRequest.shape
-const [, blocks] = anthropicMessages.element.shape.content.options
-const [, systemBlocks] = system.unwrap().unwrap().options
+export const refTo = (id: string): Schema => ({ $ref: pathTo(id) })
 
-/** What clients send. Shared parts are named, so that they are in the document once. */
-const requests: Named = {
-  ChatRequest: native.ChatRequest,
-  PermissionAnswer: runs.PermissionAnswer,
-  QuestionAnswer: runs.QuestionAnswer,
-  SessionPatch: sessions.SessionPatch,
-  SessionFork: sessions.SessionFork,
-  OpenAIChatRequest: openai.ChatRequest,
-  OpenAIInputMessage: messages,
-  OpenAIInputPart: parts.element,
-  OpenAIResponseRequest: responses.ResponseRequest,
-  AnthropicMessagesRequest: anthropic.MessagesRequest,
-  AnthropicCountRequest: anthropic.CountRequest,
-  AnthropicInputMessage: anthropicMessages.element,
-  AnthropicInputBlock: blocks.element,
-  AnthropicTextBlock: systemBlocks.element,
-  AnthropicTool: anthropicTools.unwrap().unwrap().element,
+const effects: Record<Treatment, string> = {
+  honored: 'Honored',
+  emulated: 'Honored by other means',
+  silent: 'Accepted without effect',
+  ignored: 'No effect; named in the header `x-claude-serve-ignored`',
+  refused: 'Refused, unless its value changes nothing',
 }
 
-const { choices, usage } = openaiReplies.ChatCompletion.shape
-
-/** What the server returns. */
-const replies: Named = {
-  ChatReply: native.ChatReply,
-  StartEvent: native.eventSchemas.start,
-  DeltaEvent: native.eventSchemas.delta,
-  DoneEvent: native.eventSchemas.done,
-  ErrorEvent: native.eventSchemas.error,
-  ThinkingEvent: native.eventSchemas.thinking,
-  ToolUseEvent: native.eventSchemas.tool_use,
-  ToolResultEvent: native.eventSchemas.tool_result,
-  PermissionRequestEvent: native.eventSchemas.permission_request,
-  QuestionEvent: native.eventSchemas.question,
-  StatusEvent: native.eventSchemas.status,
-  Run: runs.RunReply,
-  RunList: runs.RunList,
-  Usage: runs.UsageReply,
-  SessionSummary: sessions.SessionSummary,
-  SessionUsage: sessions.SessionUsage,
-  Session: sessions.SessionReply,
-  SessionList: sessions.SessionList,
-  SessionBlock: sessions.SessionBlock,
-  MessageList: sessions.MessageList,
-  Health: native.HealthReply,
-  Login: login.LoginReply,
-  Error: native.ErrorBody,
-  OpenAIChatCompletion: openaiReplies.ChatCompletion,
-  OpenAIChatCompletionChunk: openaiReplies.ChatCompletionChunk,
-  OpenAIChoice: choices._zod.def.items[0],
-  OpenAIUsage: usage,
-  OpenAIResponse: responseReplies.Response,
-  OpenAIOutputItem: responseReplies.Response.shape.output.element,
-  OpenAIResponseEvent: responseReplies.ResponseEvent,
-  OpenAIResponseDeleted: responseReplies.ResponseDeleted,
-  OpenAIResponseItemList: responseReplies.ResponseItemList,
-  OpenAIResponseTokens: responseReplies.ResponseTokens,
-  OpenAIModel: openaiReplies.Model,
-  OpenAIModelList: openaiReplies.ModelList,
-  OpenAIError: openaiReplies.ErrorBody,
-  AnthropicMessage: anthropicReplies.Message,
-  AnthropicBlock: anthropicReplies.Message.shape.content.element,
-  AnthropicUsage: anthropicReplies.Message.shape.usage,
-  AnthropicMessageEvent: anthropicReplies.MessageEvent,
-  AnthropicTokenCount: anthropicReplies.TokenCount,
-  AnthropicModel: anthropicReplies.ModelInfo,
-  AnthropicModelPage: anthropicReplies.ModelPage,
-  AnthropicError: anthropicReplies.ErrorBody,
+/** The request with the effect of each field; fields that the schema does not name come from the table alone. */
+function withEffects(request: Schema, table: FieldTable): Schema {
+  const described = Object.entries(table).map(([name, { treatment, note, plainOnly }]) => {
+    const more = [note, plainOnly ? 'no effect for `agent/…` models' : null].filter(Boolean).join('; ')
+    return [name, { description: more === '' ? `${effects[treatment]}.` : `${effects[treatment]}: ${more}.` }] as const
+  })
+  const own = request.properties as Record<string, Schema>
+  const properties = {
+    ...own,
+    ...Object.fromEntries(described.map(([name, effect]) => [name, { ...effect, ...own[name] }])),
+  }
+  return { ...request, properties }
 }
 
-export const refTo = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` })
+const countFields = Object.fromEntries(Object.entries(messagesFields).filter(([name]) => name in CountRequest.shape))
 
-/** Each schema by itself, with references to the others. */
-function toJson(schemasById: Named, io: 'input' | 'output'): Record<string, Schema> {
-  const registry = z.registry<{ id: string }>()
-  for (const [id, schema] of Object.entries(schemasById)) registry.add(schema, { id })
-  const { schemas } = z.toJSONSchema(registry, { io, uri: (id) => `#/components/schemas/${id}` })
-  return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, tidy(schema as Schema)]))
+const tables: Record<string, FieldTable> = {
+  OpenAIChatRequest: chatFields,
+  OpenAIResponseRequest: responseFields,
+  AnthropicMessagesRequest: messagesFields,
+  AnthropicCountRequest: countFields,
 }
-
-/** The schema of one parameter of a query or path. */
-export const parameterSchema = (schema: z.core.$ZodType): Schema =>
-  tidy(z.toJSONSchema(schema, { io: 'input' }) as Schema)
 
 /** The native stream's events, told apart by their type. */
-function chatEvent(): Schema {
-  const names = Object.keys(native.eventSchemas).map((type) => {
-    const name = `${type.replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase())}Event`
-    return [type, `#/components/schemas/${name}`] as const
+function withDiscriminator({ anyOf: oneOf, ...rest }: Schema): Schema {
+  const mapping = Object.entries(eventSchemas).map(([type, schema]) => [
+    type,
+    pathTo(z.globalRegistry.get(schema)?.id ?? ''),
+  ])
+  return { ...rest, oneOf, discriminator: { propertyName: 'type', mapping: Object.fromEntries(mapping) } }
+}
+
+function toJson(io: 'input' | 'output'): Record<string, Schema> {
+  const { schemas } = z.toJSONSchema(z.globalRegistry, { io, uri: pathTo })
+  const entries = Object.entries(schemas).map(([id, schema]) => {
+    const made = tidy(schema as Schema)
+    const table = tables[id]
+    return [id, id === 'ChatEvent' ? withDiscriminator(made) : table === undefined ? made : withEffects(made, table)]
   })
-  return {
-    description: 'What the `data:` of one server-sent event holds.',
-    oneOf: names.map(([, $ref]) => ({ $ref })),
-    discriminator: { propertyName: 'type', mapping: Object.fromEntries(names) },
-  }
+  return Object.fromEntries(entries)
 }
 
-/** A server without a type is one that is started as a program; the schema that Zod gives is that of what is made of it. */
-function allowUntyped(request: Schema): void {
-  const { mcp_servers: servers } = request.properties as { mcp_servers: { additionalProperties: { oneOf: Schema[] } } }
-  const [program] = servers.additionalProperties.oneOf
-  if (program === undefined) throw new Error('mcp_servers has no kinds')
-  program.required = ['command']
+/** Other APIs' own references describe their fields. */
+const isDescribedElsewhere = (id: string) => /^(?:OpenAI|Anthropic)/.test(id)
+
+/** Throws if a field lacks a description. */
+function checkFields(id: string, schema: Schema): void {
+  for (const [name, field] of Object.entries((schema.properties ?? {}) as Record<string, Schema>)) {
+    if (!('description' in field || 'const' in field)) throw new Error(`the field ${name} of ${id} lacks a description`)
+  }
+  mapBelow(schema, (below) => {
+    checkFields(id, below)
+    return below
+  })
 }
 
-export function componentSchemas(): Record<string, Schema> {
-  const schemas: Record<string, Schema> = {
-    ...toJson(requests, 'input'),
-    ...toJson(replies, 'output'),
-    ChatEvent: chatEvent(),
+const refsIn = (part: unknown): string[] =>
+  [...JSON.stringify(part).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(([, id = '']) => id)
+
+/** The schemas that these parts of the document refer to, and those that they refer to. */
+function usedIn(parts: unknown, io: 'input' | 'output'): Record<string, Schema> {
+  const all = toJson(io)
+  const used: Record<string, Schema> = {}
+  const ids = new Set(refsIn(parts))
+  for (const id of ids) {
+    const schema = all[id]
+    if (schema === undefined) throw new Error(`there is no schema ${id}`)
+    if (schema.description === undefined) throw new Error(`the schema ${id} lacks a description`)
+    if (!isDescribedElsewhere(id)) checkFields(id, schema)
+    used[id] = schema
+    for (const ref of refsIn(schema)) ids.add(ref)
   }
-  allowUntyped(schemas.ChatRequest ?? {})
-  return { ...describe(schemas, { ...nativeWords, ...compatibleWords }), ...serverSchemas }
+  return used
 }
+
+/** All schemas that the document needs: for what clients send, and for what the server returns. */
+export const componentSchemas = (sent: unknown, returned: unknown): Record<string, Schema> => ({
+  ...usedIn(sent, 'input'),
+  ...usedIn(returned, 'output'),
+})

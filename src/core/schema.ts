@@ -13,3 +13,7 @@ export const object = z.record(z.string(), z.unknown(), must('an object'))
 export const uuid = text
   .regex(/^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$/, must('the id of a session, a UUID'))
   .toLowerCase()
+
+/** An object that openapi.json lists under a name of its own, and that has no other fields. */
+export const strict = <T extends z.ZodRawShape>(id: string, description: string, fields: T) =>
+  z.strictObject(fields).meta({ id, description })

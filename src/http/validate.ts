@@ -93,11 +93,15 @@ export function parsePart<T extends z.ZodObject>(schema: T, body: unknown, path:
 /** A number in a query, where every value is a string. */
 export function queryInteger(min: number, max: number) {
   const rule = { error: `must be an integer from ${min} to ${max}` }
-  return z
-    .string(rule)
-    .regex(/^\d{1,16}$/, rule)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, rule)
+  return (
+    z
+      .string(rule)
+      .regex(/^\d{1,16}$/, rule)
+      .transform(Number)
+      .refine((value) => value >= min && value <= max, rule)
+      // For openapi.json, which describes it as the number that it is.
+      .meta({ integer: { minimum: min, maximum: max } })
+  )
 }
 
 /** A query or a path's parameters, validated. Throws `invalid_request`. */

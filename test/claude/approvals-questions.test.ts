@@ -2,7 +2,7 @@
 // reach the model.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { RunReply } from '../../src/surfaces/native/run-schemas.ts'
+import { RunReply } from '../../src/surfaces/native/reply-schemas.ts'
 import { chat, post } from '../helpers/client.ts'
 import { step } from '../helpers/test-server.ts'
 import { ApprovalRun, bash, resultsForModel, runOf, shareServer } from './approvals-scene.ts'

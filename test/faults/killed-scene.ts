@@ -8,7 +8,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
-import { RunReply } from '../../src/surfaces/native/run-schemas.ts'
+import { RunReply } from '../../src/surfaces/native/reply-schemas.ts'
 import { compileCache } from '../helpers/compile-cache.ts'
 import { makeFolders, type TestFolders, testEnvironment } from '../helpers/test-server.ts'
 

@@ -1,6 +1,6 @@
 // A small client of the native API for tests: JSON in, JSON or checked stream events out.
 import assert from 'node:assert/strict'
-import { ChatEvent, ChatReply, ErrorBody } from '../../src/surfaces/native/schemas.ts'
+import { ChatEvent, ChatReply, ErrorBody } from '../../src/surfaces/native/reply-schemas.ts'
 
 export type Target = { url: string }
 export type Answer = { status: number; headers: Headers; body: Record<string, unknown> }

@@ -10,7 +10,7 @@ import {
   sessionNotFound,
 } from '../../src/core/sessions.ts'
 import type { SessionFacts, UsageQuery, UsageSum } from '../../src/core/store.ts'
-import { ErrorBody } from '../../src/surfaces/native/schemas.ts'
+import { ErrorBody } from '../../src/surfaces/native/reply-schemas.ts'
 import { registerSessions, type SessionOptions } from '../../src/surfaces/native/session-routes.ts'
 import { createInjectApp } from './inject-app.ts'
 

@@ -90,7 +90,7 @@ const maybe = (value: Arb): Arb =>
 
 /** Bodies that are valid, or nearly so. */
 export function bodiesOf(schema: z.ZodObject, more: Record<string, Arb> = {}): fc.Arbitrary<Json> {
-  const node = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Node
+  const node = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', metadata: z.registry() }) as Node
   return madeFor(node, { ...known, ...more }) as fc.Arbitrary<Json>
 }
 

@@ -13,7 +13,7 @@ import type { RunEvent } from '../../src/core/events.ts'
 import { createRuns } from '../../src/core/run-registry.ts'
 import { type App, createApp } from '../../src/http/app.ts'
 import { openMemoryStore } from '../../src/store/sqlite.ts'
-import { ErrorBody } from '../../src/surfaces/native/schemas.ts'
+import { ErrorBody } from '../../src/surfaces/native/reply-schemas.ts'
 import { type InjectAppOptions, type ListeningApp, listenApp } from '../helpers/inject-app.ts'
 import {
   aborted,

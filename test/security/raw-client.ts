@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { ErrorBody } from '../../src/surfaces/native/schemas.ts'
+import { ErrorBody } from '../../src/surfaces/native/reply-schemas.ts'
 
 export type Answer = { status: number; headers: Map<string, string>; body: string }
 

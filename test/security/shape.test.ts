@@ -5,7 +5,7 @@ import { after, test } from 'node:test'
 import { Authenticator } from '../../src/auth/authenticate.ts'
 import { newSecret } from '../../src/auth/keys.ts'
 import { openMemoryStore } from '../../src/store/sqlite.ts'
-import { ErrorBody } from '../../src/surfaces/native/schemas.ts'
+import { ErrorBody } from '../../src/surfaces/native/reply-schemas.ts'
 import { keyRecord } from '../contract/store-api-keys-suite.ts'
 import { listenApp } from '../helpers/inject-app.ts'
 import {

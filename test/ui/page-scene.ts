@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { after, type TestContext, test } from 'node:test'
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core'
-import type { RunReply } from '../../src/surfaces/native/run-schemas.ts'
+import type { RunReply } from '../../src/surfaces/native/reply-schemas.ts'
 import { type BrowserOptions, noBrowser, openBrowser } from '../helpers/browser.ts'
 import { startTestServer, type TestServer, type TestServerOptions } from '../helpers/test-server.ts'
 

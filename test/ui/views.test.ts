@@ -1,6 +1,6 @@
 // The views for runs, usage and the server: they show what the API returns and stay up to date.
 import assert from 'node:assert/strict'
-import type { RunReply, UsageReply } from '../../src/surfaces/native/run-schemas.ts'
+import type { RunReply, UsageReply } from '../../src/surfaces/native/reply-schemas.ts'
 import { step } from '../helpers/test-server.ts'
 import { answerOf, button, openPageScene, until } from './page-scene.ts'
 

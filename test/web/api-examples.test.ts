@@ -2,8 +2,13 @@
 // checks each answer against the document. Sample values in the examples, such as ids, are replaced by existing ones.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { sampleFolder } from '../../scripts/openapi/examples.ts'
-import { sampleRequest, sampleResponse, sampleRun, sampleSession } from '../../scripts/openapi/parameters.ts'
+import {
+  sampleFolder,
+  sampleRequest,
+  sampleResponse,
+  sampleRun,
+  sampleSession,
+} from '../../scripts/openapi/examples.ts'
 import { newSecret } from '../../src/auth/keys.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import { keyRecord } from '../contract/store-api-keys-suite.ts'

@@ -1,7 +1,7 @@
 // Calls the server, through the public native API only. The API key, if the server requires one, lives as long as the
 // tab and is sent only in a header.
 import { signal } from '@preact/signals'
-import type { ErrorBody } from '../../src/surfaces/native/schemas.ts'
+import type { ErrorBody } from '../../src/surfaces/native/reply-schemas.ts'
 
 const storageKey = 'claude-serve.key'
 

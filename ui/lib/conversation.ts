@@ -1,9 +1,9 @@
 // The conversation on the screen: its messages, its active run, and the actions of the user. It is checked regularly
 // for runs started elsewhere, such as in another tab.
 import { computed, signal } from '@preact/signals'
-import type { RunList, RunReply } from '../../src/surfaces/native/run-schemas.ts'
+import type { RunList, RunReply } from '../../src/surfaces/native/reply-schemas.ts'
 import type { ChatRequest, ChatRequestInput } from '../../src/surfaces/native/schemas.ts'
-import type { MessageList, SessionReply } from '../../src/surfaces/native/session-schemas.ts'
+import type { MessageList, SessionReply } from '../../src/surfaces/native/session-reply-schemas.ts'
 import { announce } from './announce.ts'
 import { type ApiError, call, query, toApiError } from './api.ts'
 import { randomId } from './random-id.ts'

@@ -1,5 +1,5 @@
 // Forks a session and opens the copy.
-import type { SessionReply } from '../../src/surfaces/native/session-schemas.ts'
+import type { SessionReply } from '../../src/surfaces/native/session-reply-schemas.ts'
 import { call } from './api.ts'
 import { go } from './router.ts'
 

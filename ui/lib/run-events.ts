@@ -1,6 +1,6 @@
 // Streams the events of a run. If the connection breaks, it reconnects and continues after the last event received.
 import { EventSourceParserStream } from 'eventsource-parser/stream'
-import type { ChatEvent } from '../../src/surfaces/native/schemas.ts'
+import type { ChatEvent } from '../../src/surfaces/native/reply-schemas.ts'
 import { ApiError, send } from './api.ts'
 
 const firstWaitMs = 250

@@ -2,8 +2,8 @@
 // own files. No network and no rendering here.
 import { signal } from '@preact/signals'
 import type { ApprovalEvent } from '../../src/surfaces/native/events.ts'
-import type { ChatEvent, ChatReply } from '../../src/surfaces/native/schemas.ts'
-import type { MessageList, SessionBlock } from '../../src/surfaces/native/session-schemas.ts'
+import type { ChatEvent, ChatReply } from '../../src/surfaces/native/reply-schemas.ts'
+import type { MessageList, SessionBlock } from '../../src/surfaces/native/session-reply-schemas.ts'
 import { MarkdownBlocks, parseMarkdown } from './markdown-blocks.ts'
 
 type ToolResult = { text: string; isError: boolean }

@@ -1,7 +1,7 @@
 // The list of runs, and a single run with all its events.
 import { useSignal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
-import type { RunList, RunReply } from '../../src/surfaces/native/run-schemas.ts'
+import type { RunList, RunReply } from '../../src/surfaces/native/reply-schemas.ts'
 import { type ApiError, call, query, toApiError } from '../lib/api.ts'
 import { Conversation, isActive } from '../lib/conversation.ts'
 import { toCurl } from '../lib/curl.ts'

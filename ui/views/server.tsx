@@ -1,5 +1,5 @@
 // The state of the server: Claude Code, login, processes and queue; the models; links to the API reference.
-import type { HealthReply } from '../../src/surfaces/native/schemas.ts'
+import type { HealthReply } from '../../src/surfaces/native/server-schemas.ts'
 import { currentKey, needsKey, saveKey } from '../lib/api.ts'
 import { toCurl } from '../lib/curl.ts'
 import { duration } from '../lib/format.ts'

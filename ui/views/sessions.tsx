@@ -1,6 +1,6 @@
 // Claude Code's conversations, including those from the terminal: search, open, rename, fork, delete.
 import { useSignal } from '@preact/signals'
-import type { SessionList, SessionSummary } from '../../src/surfaces/native/session-schemas.ts'
+import type { SessionList, SessionSummary } from '../../src/surfaces/native/session-reply-schemas.ts'
 import { type ApiError, call, query, toApiError } from '../lib/api.ts'
 import { fork } from '../lib/fork.ts'
 import { time } from '../lib/format.ts'

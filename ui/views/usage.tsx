@@ -1,6 +1,6 @@
 // Tokens and cost by day and by model.
 import { useSignal } from '@preact/signals'
-import type { UsageReply } from '../../src/surfaces/native/run-schemas.ts'
+import type { UsageReply } from '../../src/surfaces/native/reply-schemas.ts'
 import { query } from '../lib/api.ts'
 import { toCurl } from '../lib/curl.ts'
 import { count, money } from '../lib/format.ts'

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import { type OptionFlags, optionRows } from '../../core/run-options.ts'
 import { isLoopbackHost } from '../../platform/loopback.ts'
-import type { SessionList } from '../../surfaces/native/session-schemas.ts'
+import type { SessionList } from '../../surfaces/native/session-reply-schemas.ts'
 import { CommandError, type ExitCode, notAccepted, note, runCommand, UsageError } from '../command.ts'
 import { ServerClient, type ServerFlags } from '../server-client.ts'
 import { readEvents } from './events.ts'

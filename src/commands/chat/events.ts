@@ -1,5 +1,5 @@
 // Reads the events of `chat`'s run up to the last one, and reports a response that is not a stream, or ends early.
-import type { ChatEvent } from '../../surfaces/native/schemas.ts'
+import type { ChatEvent } from '../../surfaces/native/reply-schemas.ts'
 import { CommandError } from '../command.ts'
 import { eventsOf } from '../run-events.ts'
 import type { ServerClient } from '../server-client.ts'

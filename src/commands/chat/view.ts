@@ -1,6 +1,6 @@
 // Shows the events of a run for `claude-serve chat`: the answer on stdout, everything else on stderr.
 import { styleText } from 'node:util'
-import type { ChatEvent, ChatReply } from '../../surfaces/native/schemas.ts'
+import type { ChatEvent, ChatReply } from '../../surfaces/native/reply-schemas.ts'
 import { CommandError, note } from '../command.ts'
 import { isTerminal, write } from '../output.ts'
 import { cut } from '../table.ts'

@@ -1,5 +1,5 @@
 // Conversations as `claude-serve sessions` prints them: rows of a table, or one conversation with everything known about it. Pure.
-import type { SessionReply, SessionSummary } from '../../surfaces/native/session-schemas.ts'
+import type { SessionReply, SessionSummary } from '../../surfaces/native/session-reply-schemas.ts'
 import { asFacts } from '../table.ts'
 import { showDollars, showSpan } from '../terminal-text.ts'
 

@@ -1,7 +1,7 @@
 // The command `sessions`: lists the conversations that a running server knows, including those started in a terminal, or shows one of
 // them, with the commands that continue it.
 import { resolve } from 'node:path'
-import type { SessionList, SessionReply } from '../../surfaces/native/session-schemas.ts'
+import type { SessionList, SessionReply } from '../../surfaces/native/session-reply-schemas.ts'
 import { type ExitCode, note, print, printJson, readCount, runCommand, UsageError } from '../command.ts'
 import { terminalColumns } from '../output.ts'
 import { ServerClient, type ServerFlags } from '../server-client.ts'

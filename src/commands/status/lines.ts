@@ -1,6 +1,6 @@
 // The result of `claude-serve status`, as lines for people and as JSON. Pure.
 import type { ServerAddress } from '../../platform/server-address.ts'
-import type { HealthReply } from '../../surfaces/native/schemas.ts'
+import type { HealthReply } from '../../surfaces/native/server-schemas.ts'
 import { asFacts } from '../table.ts'
 import { showSpan } from '../terminal-text.ts'
 

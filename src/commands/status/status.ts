@@ -1,6 +1,6 @@
 // The command `status`: shows whether a server is running, where, and what it is doing. Not for why something does not work (see
 // commands/doctor/doctor.ts).
-import type { HealthReply } from '../../surfaces/native/schemas.ts'
+import type { HealthReply } from '../../surfaces/native/server-schemas.ts'
 import { CommandError, type ExitCode, note, print, printJson, runCommand, settingsFor, UsageError } from '../command.ts'
 import { runningServer, ServerClient, type ServerFlags, ServerRefusal } from '../server-client.ts'
 import { unlistedServer } from '../stop/target.ts'

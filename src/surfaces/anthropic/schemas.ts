@@ -3,14 +3,16 @@
 import { z } from 'zod'
 import { flag, must, number, object, text } from '../../core/schema.ts'
 
-const textBlock = z.looseObject(
-  {
-    type: z.literal('text', must('text')),
-    text,
-    citations: z.array(z.unknown(), must('an array')).nullish(),
-  },
-  must('a text block'),
-)
+const textBlock = z
+  .looseObject(
+    {
+      type: z.literal('text', must('text')),
+      text,
+      citations: z.array(z.unknown(), must('an array')).nullish(),
+    },
+    must('a text block'),
+  )
+  .meta({ id: 'AnthropicTextBlock', description: 'Text.' })
 
 const image = z.looseObject({
   type: z.literal('image'),
@@ -84,42 +86,54 @@ const serverBlocks = [
   'compaction',
 ] as const
 
-const block = z.discriminatedUnion(
-  'type',
-  [
-    textBlock,
-    image,
-    document,
-    searchResult,
-    toolUse,
-    z.looseObject({
-      type: z.literal('tool_result'),
-      tool_use_id: text,
-      content: z.union([text, z.array(resultBlock)], must('a string or an array of content blocks')).nullish(),
-      is_error: flag.nullish(),
-    }),
-    z.looseObject({ type: z.literal('thinking'), thinking: text, signature: text.nullish() }),
-    z.looseObject({ type: z.literal('redacted_thinking'), data: text }),
-    z.looseObject({ type: z.enum(serverBlocks) }),
-  ],
-  must('a content block of a known type, such as text, image, document, tool_use or tool_result'),
-)
+const block = z
+  .discriminatedUnion(
+    'type',
+    [
+      textBlock,
+      image,
+      document,
+      searchResult,
+      toolUse,
+      z.looseObject({
+        type: z.literal('tool_result'),
+        tool_use_id: text,
+        content: z.union([text, z.array(resultBlock)], must('a string or an array of content blocks')).nullish(),
+        is_error: flag.nullish(),
+      }),
+      z.looseObject({ type: z.literal('thinking'), thinking: text, signature: text.nullish() }),
+      z.looseObject({ type: z.literal('redacted_thinking'), data: text }),
+      z.looseObject({ type: z.enum(serverBlocks) }),
+    ],
+    must('a content block of a known type, such as text, image, document, tool_use or tool_result'),
+  )
+  .meta({
+    id: 'AnthropicInputBlock',
+    description: 'A part of a message. Data is in base64: the server does not fetch URLs.',
+  })
 export type RequestBlock = z.output<typeof block>
 
 const content = z.union([text, z.array(block)], must('a string or an array of content blocks'))
 const roles = ['user', 'assistant', 'system'] as const
-const message = z.looseObject({ role: z.enum(roles, must('user, assistant or system')), content }, must('a message'))
+const message = z
+  .looseObject({ role: z.enum(roles, must('user, assistant or system')), content }, must('a message'))
+  .meta({
+    id: 'AnthropicInputMessage',
+    description: 'A message of the conversation. Its role reaches the model as such.',
+  })
 export type RequestMessage = z.output<typeof message>
 
-const tool = z.looseObject(
-  {
-    type: text.nullish(),
-    name: text.regex(/^[\w-]{1,128}$/, must('1 to 128 letters, digits, _ and -')).nullish(),
-    description: text.nullish(),
-    input_schema: object.nullish(),
-  },
-  must('a tool'),
-)
+const tool = z
+  .looseObject(
+    {
+      type: text.nullish(),
+      name: text.regex(/^[\w-]{1,128}$/, must('1 to 128 letters, digits, _ and -')).nullish(),
+      description: text.nullish(),
+      input_schema: object.nullish(),
+    },
+    must('a tool'),
+  )
+  .meta({ id: 'AnthropicTool', description: 'A tool that the client runs.' })
 export type RequestToolEntry = z.output<typeof tool>
 
 const toolChoice = z.looseObject(
@@ -165,18 +179,48 @@ const shared = {
 }
 
 /** `POST /v1/messages`. Null counts as absent. */
-export const MessagesRequest = z.looseObject({
-  ...shared,
-  max_tokens: z.int(must('an integer')).min(1, must('at least 1')),
-  stream: flag.nullish(),
-  stop_sequences: z.array(text, must('an array of strings')).nullish(),
-  temperature: number.min(0, must('at least 0')).max(1, must('at most 1')).nullish(),
-  top_p: number.nullish(),
-  top_k: number.nullish(),
-  metadata: z.looseObject({ user_id: text.nullish() }, must('an object')).nullish(),
-})
+export const MessagesRequest = z
+  .looseObject({
+    ...shared,
+    max_tokens: z.int(must('an integer')).min(1, must('at least 1')),
+    stream: flag.nullish(),
+    stop_sequences: z.array(text, must('an array of strings')).nullish(),
+    temperature: number.min(0, must('at least 0')).max(1, must('at most 1')).nullish(),
+    top_p: number.nullish(),
+    top_k: number.nullish(),
+    metadata: z.looseObject({ user_id: text.nullish() }, must('an object')).nullish(),
+  })
+  .meta({
+    id: 'AnthropicMessagesRequest',
+    description:
+      "The body of Anthropic's messages. Fields that are not listed have no effect and are named in the header `x-claude-serve-ignored`.",
+  })
 export type MessagesRequest = z.output<typeof MessagesRequest>
 
 /** `POST /v1/messages/count_tokens`. */
-export const CountRequest = z.looseObject(shared)
+export const CountRequest = z.looseObject(shared).meta({
+  id: 'AnthropicCountRequest',
+  description: "The body of Anthropic's token counts: that of messages without the fields that control the answer.",
+})
 export type CountRequest = z.output<typeof CountRequest>
+
+/**
+ * `GET /v1/models`, for openapi.json: models.ts reads the query itself, because OpenAI's format ignores all of it. The
+ * limit is a number in a string.
+ */
+export const PageQuery = z.looseObject({
+  limit: z.unknown().meta({
+    description: "The maximum number of entries on a page, in Anthropic's format.",
+    integer: { minimum: 1, maximum: 1000, default: 20 },
+  }),
+  after_id: text.optional().describe("Continues after this name, in Anthropic's format."),
+  before_id: text.optional().describe("Ends before this name, in Anthropic's format."),
+})
+
+/** `GET /v1/models/{model}`, in both formats. */
+export const ModelParams = z.object({
+  model: text.meta({
+    description: 'A model name. The slash in `agent/sonnet` may be sent as it is or as `%2F`.',
+    example: 'sonnet',
+  }),
+})

@@ -5,7 +5,7 @@ import { runFailure } from '../../core/runs.ts'
 import type { AppError } from '../../errors.ts'
 import type { Frame } from '../../http/sse.ts'
 import type { StreamEncoder } from '../../http/stream-run.ts'
-import type { ChatEvent } from './schemas.ts'
+import type { ChatEvent } from './reply-schemas.ts'
 import { toErrorBody, toReply } from './translate.ts'
 
 export type EventView = {

@@ -6,14 +6,11 @@ import { exchangeCode, type LoginLinkStore } from '../../auth/login-links.ts'
 import { AppError } from '../../errors.ts'
 import { allowEmptyBodies } from '../../http/route-options.ts'
 import { parseBody } from '../../http/validate.ts'
+import type { LoginReply } from './server-schemas.ts'
 
 export type LoginOptions = { keys: LoginLinkStore; now(): number }
 
 const LoginRequest = z.strictObject({})
-
-/** The answer of `POST /v1/login`. */
-export const LoginReply = z.strictObject({ key: z.string(), expires_at: z.iso.datetime() })
-export type LoginReply = z.output<typeof LoginReply>
 
 export function registerLogin(parent: FastifyInstance, { keys, now }: LoginOptions): void {
   parent.register(async (app) => {

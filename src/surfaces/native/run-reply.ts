@@ -3,7 +3,7 @@ import type { ApprovalRequest } from '../../core/events.ts'
 import { runFailure } from '../../core/runs.ts'
 import type { RunRecord, UsageSum } from '../../core/store.ts'
 import { toApprovalEvent } from './events.ts'
-import type { RunReply, UsageReply } from './run-schemas.ts'
+import type { RunReply, UsageReply } from './reply-schemas.ts'
 import { toErrorBody } from './translate.ts'
 
 const timeOf = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())

@@ -1,71 +1,77 @@
-// The schemas of the bodies, queries and answers of the routes for runs.
+// The schemas of what clients send to the routes for runs: queries, parameters of paths, and bodies.
 import { z } from 'zod'
-import { must, text, uuid } from '../../core/schema.ts'
+import { flag, must, strict, text, uuid } from '../../core/schema.ts'
 import { runStatuses } from '../../core/store.ts'
 import { queryInteger } from '../../http/validate.ts'
-import { ErrorBody, eventSchemas } from './schemas.ts'
 
 const statuses = runStatuses as [string, ...string[]]
 
 export const RunsQuery = z.strictObject({
-  status: z.enum(statuses, must(`one of ${statuses.join(', ')}`)).optional(),
-  session_id: uuid.optional(),
-  limit: queryInteger(1, 200).default(50),
-  cursor: text.max(512, must('the next_cursor of a page')).optional(),
+  status: z
+    .enum(statuses, must(`one of ${statuses.join(', ')}`))
+    .optional()
+    .describe('Only runs with this status.'),
+  session_id: uuid.optional().describe('Only runs of this conversation.'),
+  limit: queryInteger(1, 200).default(50).describe('The maximum number of entries on a page.'),
+  cursor: text
+    .max(512, must('the next_cursor of a page'))
+    .optional()
+    .describe('The `next_cursor` of the previous page.'),
 })
 
 export const EventsQuery = z.strictObject({
-  after: queryInteger(0, Number.MAX_SAFE_INTEGER).optional(),
-  events: z.enum(['default', 'full'], must('default or full')).default('default'),
+  after: queryInteger(0, Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe('Continues after the event with this number; takes precedence over `last-event-id`.'),
+  events: z
+    .enum(['default', 'full'], must('default or full'))
+    .default('default')
+    .describe('`full` adds thinking, tools and more. Events are numbered as sent: use the same value as before.'),
 })
 
-export const RunParams = z.strictObject({ id: text.regex(/^run_[0-9a-f]{32}$/, must('the id of a run')) })
+export const RunParams = z.strictObject({
+  id: text
+    .regex(/^run_[0-9a-f]{32}$/, must('the id of a run'))
+    .meta({ description: 'The id of a run.', example: 'run_6f1d0c2b9a8e4d7f8b3a5c1e0d9f7a42' }),
+})
+
+export const ApprovalParams = RunParams.extend({
+  request_id: text.meta({
+    description: 'What the run is waiting for: see `pending` of the run.',
+    example: 'ask_0b7e4d5c92f14a6e8d3b1f6a5c7e9d20',
+  }),
+})
 
 /** `POST /v1/runs/{id}/permissions/{request_id}`. */
-export const PermissionAnswer = z.strictObject({
-  behavior: z.enum(['allow', 'deny'], must('allow or deny')),
-  updated_input: z.record(z.string(), z.unknown(), must("an object with the tool's whole input")).nullish(),
-  message: text.max(4000, must('at most 4000 characters long')).nullish(),
-  remember: z.boolean(must('true or false')).nullish(),
+export const PermissionAnswer = strict('PermissionAnswer', 'Whether the tool may be used.', {
+  behavior: z.enum(['allow', 'deny'], must('allow or deny')).describe('`allow` or `deny`.'),
+  updated_input: z
+    .record(z.string(), z.unknown(), must("an object with the tool's whole input"))
+    .nullish()
+    .describe('With `allow`: the complete input to use instead of the requested one.'),
+  message: text
+    .max(4000, must('at most 4000 characters long'))
+    .nullish()
+    .describe('With `deny`: the reason that Claude gets.'),
+  remember: flag
+    .nullish()
+    .describe(
+      "With `allow`: similar calls need no permission for as long as the conversation's process lives. Default: false.",
+    ),
 })
 export type PermissionAnswer = z.output<typeof PermissionAnswer>
 
 const answer = z.union([text, z.array(text)], must('the label of an option, an array of them, or a text'))
 
 /** `POST /v1/runs/{id}/answers/{request_id}`; the keys are the texts of the questions. */
-export const QuestionAnswer = z.strictObject({
-  answers: z.record(z.string(), answer, must('an object with an answer for each question')),
+export const QuestionAnswer = strict('QuestionAnswer', "Answers to Claude's questions.", {
+  answers: z
+    .record(z.string(), answer, must('an object with an answer for each question'))
+    .describe(
+      "One answer per question, under the question's own text: the label of an option, several labels if several may be chosen, or your own words.",
+    ),
 })
 export type QuestionAnswer = z.output<typeof QuestionAnswer>
-
-/** A run, alone or in a list. */
-export const RunReply = z.strictObject({
-  id: z.string(),
-  surface: z.string(),
-  status: z.enum(statuses),
-  session_id: z.string().nullable(),
-  model: z.string().nullable(),
-  cwd: z.string().nullable(),
-  background: z.boolean(),
-  metadata: z.record(z.string(), z.string()),
-  created_at: z.iso.datetime(),
-  started_at: z.iso.datetime().nullable(),
-  ended_at: z.iso.datetime().nullable(),
-  /** Approvals that wait for an answer. */
-  pending: z.array(z.union([eventSchemas.permission_request, eventSchemas.question])),
-  result: z.string().nullable(),
-  structured_output: z.unknown(),
-  cost_usd: z.number().nullable(),
-  usage: z.record(z.string(), z.unknown()).nullable(),
-  num_turns: z.int().nullable(),
-  duration_ms: z.number().nullable(),
-  stop_reason: z.string().nullable(),
-  error: ErrorBody.omit({ request_id: true }).nullable(),
-})
-export type RunReply = z.output<typeof RunReply>
-
-export const RunList = z.strictObject({ runs: z.array(RunReply), next_cursor: z.string().nullable() })
-export type RunList = z.output<typeof RunList>
 
 const timeFormat = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/
 const timeRule = must('a day such as 2026-11-22, in UTC, or a time such as 2026-11-22T10:00:00Z')
@@ -77,28 +83,14 @@ const isRealTime = (value: string) => {
   return isDay && !Number.isNaN(Date.parse(value))
 }
 const time = text.regex(timeFormat, timeRule).refine(isRealTime, timeRule)
-const groups = ['day', 'model', 'session', 'key'] as const
+
+export const groupings = ['day', 'model', 'session', 'key'] as const
 
 export const UsageQuery = z.strictObject({
-  from: time.optional(),
-  to: time.optional(),
-  group_by: z.enum(groups, must(`one of ${groups.join(', ')}`)).default('day'),
+  from: time.optional().describe('A day in UTC, or a time. Default: 30 days before `to`.'),
+  to: time.optional().describe('A day in UTC, or a time. Default: now.'),
+  group_by: z
+    .enum(groupings, must(`one of ${groupings.join(', ')}`))
+    .default('day')
+    .describe('What to group by.'),
 })
-
-const sums = {
-  runs: z.int(),
-  input_tokens: z.int(),
-  output_tokens: z.int(),
-  cache_read_input_tokens: z.int(),
-  cache_creation_input_tokens: z.int(),
-  cost_usd: z.number(),
-}
-
-export const UsageReply = z.strictObject({
-  from: z.iso.datetime(),
-  to: z.iso.datetime(),
-  group_by: z.enum(groups),
-  groups: z.array(z.strictObject({ group: z.string().nullable(), ...sums })),
-  total: z.strictObject(sums),
-})
-export type UsageReply = z.output<typeof UsageReply>

@@ -1,7 +1,7 @@
 // Translates sessions into the native API's answers. Pure functions.
 import type { SessionBlock as Block, SessionInfo, SessionMessage } from '../../core/sessions.ts'
 import type { Page, SessionFacts, UsageSum } from '../../core/store.ts'
-import type { MessageList, SessionBlock, SessionReply, SessionSummary } from './session-schemas.ts'
+import type { MessageList, SessionBlock, SessionReply, SessionSummary } from './session-reply-schemas.ts'
 
 /** What the server knows about a session beyond the CLI's own file. */
 export type SessionExtras = { facts: SessionFacts | null; runId: string | null; usage: UsageSum | null }

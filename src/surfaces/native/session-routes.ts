@@ -16,15 +16,8 @@ import { AppError, invalidField } from '../../errors.ts'
 import { allowEmptyBodies, routesNeed } from '../../http/route-options.ts'
 import { parseBody } from '../../http/validate.ts'
 import { toMessageList, toSessionReply, toSummary } from './session-replies.ts'
-import {
-  type MessageList,
-  MessageListQuery,
-  SessionFork,
-  type SessionList,
-  SessionListQuery,
-  SessionPatch,
-  type SessionReply,
-} from './session-schemas.ts'
+import type { MessageList, SessionList, SessionReply } from './session-reply-schemas.ts'
+import { MessageListQuery, SessionFork, SessionListQuery, SessionPatch } from './session-schemas.ts'
 
 export type SessionOptions = {
   files: SessionFiles

@@ -1,7 +1,6 @@
-// The schemas of the bodies, queries and answers of the session routes: one declaration each for validation and types.
-// Error messages complete a sentence that starts with the field's name (http/validate.ts).
+// The schemas of what clients send to the session routes: queries, parameters of paths, and bodies. Error messages complete a sentence that starts with the field's name (http/validate.ts).
 import { z } from 'zod'
-import { must } from '../../core/schema.ts'
+import { must, strict } from '../../core/schema.ts'
 
 const text = z.string(must('a string and appear only once'))
 const noControls = must('free of control characters')
@@ -11,23 +10,38 @@ const limit = text
   .regex(/^\d{1,9}$/, limitText)
   .transform(Number)
   .refine((count) => count >= 1 && count <= 200, limitText)
+  .meta({ integer: { minimum: 1, maximum: 200 } })
   .default(50)
+  .describe('The maximum number of entries on a page.')
 
-const cursor = text.max(1000, must('the next_cursor of a page of this list')).optional()
+const cursor = text
+  .max(1000, must('the next_cursor of a page of this list'))
+  .optional()
+  .describe('The `next_cursor` of the previous page.')
 
 /** `GET /v1/sessions`. A parameter without a value counts as absent. */
 export const SessionListQuery = z.strictObject({
   cwd: text
     .max(4096, must('at most 4096 characters'))
     .regex(/^\P{Cc}*$/u, noControls)
-    .optional(),
-  q: text.max(500, must('at most 500 characters')).optional(),
+    .optional()
+    .describe('Only conversations in this folder and below it.'),
+  q: text
+    .max(500, must('at most 500 characters'))
+    .optional()
+    .describe('Only conversations with this text in their title or first prompt.'),
   limit,
   cursor,
 })
 
 /** `GET /v1/sessions/{id}/messages`. */
 export const MessageListQuery = z.strictObject({ limit, cursor })
+
+export const SessionParams = z.strictObject({
+  id: z
+    .guid()
+    .meta({ description: 'The id of a conversation in the CLI.', example: '4f203e9b-7c1d-4a58-9e06-2b8d5f1c7a30' }),
+})
 
 const titleMax = 200
 const title = z
@@ -39,88 +53,11 @@ const title = z
   .refine((value) => [...value].length <= titleMax, must(`at most ${titleMax} characters`))
 
 /** `PATCH /v1/sessions/{id}`. */
-export const SessionPatch = z.strictObject({ title })
+export const SessionPatch = strict('SessionPatch', 'What can be changed.', {
+  title: title.describe('The new title, of at most 200 characters.'),
+})
 
 /** `POST /v1/sessions/{id}/fork`. */
-export const SessionFork = z.strictObject({ title: title.nullish() })
-
-const nullableString = z.string().nullable()
-const time = z.iso.datetime()
-
-const summary = {
-  session_id: z.guid(),
-  title: z.string(),
-  /** Shortened if it is long. */
-  first_prompt: nullableString,
-  cwd: nullableString,
-  created_at: time.nullable(),
-  updated_at: time,
-  model: nullableString,
-  /** The id of the run that is using it. */
-  running: nullableString,
-}
-
-export const SessionSummary = z.strictObject(summary)
-export type SessionSummary = z.output<typeof SessionSummary>
-
-/** The usage of this server's own runs; turns in a terminal do not count. */
-export const SessionUsage = z.strictObject({
-  runs: z.int(),
-  input_tokens: z.int(),
-  output_tokens: z.int(),
-  cache_read_input_tokens: z.int(),
-  cache_creation_input_tokens: z.int(),
+export const SessionFork = strict('SessionFork', 'Options of the copy.', {
+  title: title.nullish().describe('Its title. Default: a title that marks it as a copy.'),
 })
-
-/** The answer of `GET` and `PATCH /v1/sessions/{id}`, and of `POST /v1/sessions/{id}/fork`. */
-export const SessionReply = z.strictObject({
-  ...summary,
-  cost_usd: z.number().nullable(),
-  usage: SessionUsage.nullable(),
-  /** For a POSIX shell. Null if the folder's name contains control characters, which a terminal would act on. */
-  resume_command: nullableString,
-})
-export type SessionReply = z.output<typeof SessionReply>
-
-/** The answer of `GET /v1/sessions`. */
-export const SessionList = z.strictObject({ sessions: z.array(SessionSummary), next_cursor: nullableString })
-export type SessionList = z.output<typeof SessionList>
-
-const textBlock = z.strictObject({ type: z.literal('text'), text: z.string() })
-const mediaBlock = z.strictObject({
-  type: z.enum(['image', 'document']),
-  media_type: nullableString,
-  bytes: z.int().nullable(),
-})
-const otherBlock = z.strictObject({ type: z.literal('other'), name: z.string() })
-
-export const SessionBlock = z.discriminatedUnion('type', [
-  textBlock,
-  mediaBlock,
-  otherBlock,
-  z.strictObject({ type: z.literal('thinking'), thinking: z.string() }),
-  z.strictObject({ type: z.literal('tool_use'), id: z.string(), name: z.string(), input: z.unknown() }),
-  z.strictObject({
-    type: z.literal('tool_result'),
-    tool_use_id: z.string(),
-    is_error: z.boolean(),
-    get content() {
-      return z.array(SessionBlock)
-    },
-  }),
-])
-export type SessionBlock = z.output<typeof SessionBlock>
-
-/** The answer of `GET /v1/sessions/{id}/messages`. */
-export const MessageList = z.strictObject({
-  messages: z.array(
-    z.strictObject({
-      id: z.string(),
-      role: z.enum(['user', 'assistant']),
-      created_at: time.nullable(),
-      content: z.array(SessionBlock),
-    }),
-  ),
-  next_cursor: nullableString,
-})
-export type MessageList = z.output<typeof MessageList>

@@ -4,7 +4,8 @@ import type { PermissionMode, RunOptions, RunRequest, SessionChoice } from '../.
 import type { RunEnd } from '../../core/events.ts'
 import { optionRows } from '../../core/run-options.ts'
 import type { AppError, ErrorDetails } from '../../errors.ts'
-import type { ChatReply, ChatRequest, ErrorBody } from './schemas.ts'
+import type { ChatReply, ErrorBody } from './reply-schemas.ts'
+import type { ChatRequest } from './schemas.ts'
 
 /** The parts of a body that the route has checked beyond its schema. */
 export type Checked = {

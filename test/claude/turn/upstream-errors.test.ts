@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext } from 'node:test'
 import type { ErrorCode } from '../../../src/errors.ts'
-import type { ChatEvent } from '../../../src/surfaces/native/schemas.ts'
+import type { ChatEvent } from '../../../src/surfaces/native/reply-schemas.ts'
 import { type Answer, chat, chatStream, openStream, post, readChatEvents, textOf } from '../../helpers/client.ts'
 import { test, testIf } from '../../helpers/extended.ts'
 import { startTestServer, step, type TestServer } from '../../helpers/test-server.ts'

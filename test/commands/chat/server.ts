@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
-import type { ChatEvent } from '../../../src/surfaces/native/schemas.ts'
+import type { ChatEvent } from '../../../src/surfaces/native/reply-schemas.ts'
 
 export const sessionId = '11111111-2222-4333-8444-555555555555'
 

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, test } from 'node:test'
 import type { LightMyRequestResponse } from 'fastify'
-import { ChatReply, ErrorBody } from '../../../src/surfaces/native/schemas.ts'
+import { ChatReply, ErrorBody } from '../../../src/surfaces/native/reply-schemas.ts'
 import { createInjectApp, type InjectApp, listenApp } from '../../helpers/inject-app.ts'
 
 const server = await createInjectApp({ after })

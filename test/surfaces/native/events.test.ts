@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import type { RunEvent } from '../../../src/core/events.ts'
 import { AppError } from '../../../src/errors.ts'
 import { NativeEvents, toApprovalEvent } from '../../../src/surfaces/native/events.ts'
-import { type ChatEvent, eventSchemas } from '../../../src/surfaces/native/schemas.ts'
+import { type ChatEvent, eventSchemas } from '../../../src/surfaces/native/reply-schemas.ts'
 import { failedEnd, model, runEnd, runStart, sessionId, textBlock } from '../../helpers/scripted-agent.ts'
 
 const runId = `run_${'0'.repeat(32)}`

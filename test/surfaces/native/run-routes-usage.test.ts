@@ -1,7 +1,7 @@
 // GET /v1/usage: the usage of runs by day, model, session and key, and its time range.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { UsageReply } from '../../../src/surfaces/native/run-schemas.ts'
+import { UsageReply } from '../../../src/surfaces/native/reply-schemas.ts'
 import { input, silent } from '../../core/runs-scene.ts'
 import { failedEnd, goodRun, queueFull, refusing, runEnd, runStart, sessionId } from '../../helpers/scripted-agent.ts'
 import { errorOf, finishedRun, reach, setUp } from './run-routes-scene.ts'

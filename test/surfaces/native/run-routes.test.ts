@@ -1,7 +1,7 @@
 // Tests the run routes with a scripted agent: one run, lists in pages, cancelling, answering approvals, and errors.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { RunList, RunReply } from '../../../src/surfaces/native/run-schemas.ts'
+import { RunList, RunReply } from '../../../src/surfaces/native/reply-schemas.ts'
 import { input, silent, waitingForAnswers } from '../../core/runs-scene.ts'
 import { failedEnd, goodRun, queueFull, refusing, runStart, sessionId } from '../../helpers/scripted-agent.ts'
 import { errorOf, finishedRun, reach, setUp } from './run-routes-scene.ts'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AppError } from '../../../src/errors.ts'
-import { SessionList } from '../../../src/surfaces/native/session-schemas.ts'
+import { SessionList } from '../../../src/surfaces/native/session-reply-schemas.ts'
 import {
   type Answer,
   errorSummary,

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { SessionBlock } from '../../../src/core/sessions.ts'
 import { resumeCommand } from '../../../src/surfaces/native/session-replies.ts'
-import { MessageList, SessionList, SessionReply } from '../../../src/surfaces/native/session-schemas.ts'
+import { MessageList, SessionList, SessionReply } from '../../../src/surfaces/native/session-reply-schemas.ts'
 import { errorSummary, idOf, info, one, parse, setUp, three, two } from '../../helpers/session-app.ts'
 import { makeFolders } from '../../helpers/test-server.ts'
 

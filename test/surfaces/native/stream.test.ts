@@ -14,7 +14,7 @@ import { AppError, type ErrorCode, type ErrorDetails, errorCodes } from '../../.
 import type { App } from '../../../src/http/app.ts'
 import { encodeFrame, type Frame, openSse, type SseOptions, type SseStream } from '../../../src/http/sse.ts'
 import { openSqliteStore } from '../../../src/store/sqlite.ts'
-import { ChatEvent, ErrorBody } from '../../../src/surfaces/native/schemas.ts'
+import { ChatEvent, ErrorBody } from '../../../src/surfaces/native/reply-schemas.ts'
 import { chatStream, textOf } from '../../helpers/client.ts'
 import { listenApp } from '../../helpers/inject-app.ts'
 import {

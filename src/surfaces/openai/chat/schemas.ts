@@ -7,20 +7,25 @@ import { flag, integer, must, number, object, text } from '../../../core/schema.
 const fileFields = { file_data: text.nullish(), filename: text.nullish(), file_id: text.nullish() }
 
 /** The parts of all roles; surfaces/openai/shared/content-parts.ts decides which of them a role may have. */
-const part = z.discriminatedUnion(
-  'type',
-  [
-    z.looseObject({ type: z.enum(['text', 'input_text', 'output_text']), text }),
-    z.looseObject({ type: z.literal('refusal'), refusal: text }),
-    z.looseObject({
-      type: z.enum(['image_url', 'input_image']),
-      image_url: z.union([text, z.looseObject({ url: text })], must('an object with the url of an image')).nullish(),
-    }),
-    z.looseObject({ type: z.literal('file'), file: z.looseObject(fileFields, must('an object with file_data')) }),
-    z.looseObject({ type: z.literal('input_file'), ...fileFields }),
-  ],
-  must('a content part of type text, image_url or file'),
-)
+const part = z
+  .discriminatedUnion(
+    'type',
+    [
+      z.looseObject({ type: z.enum(['text', 'input_text', 'output_text']), text }),
+      z.looseObject({ type: z.literal('refusal'), refusal: text }),
+      z.looseObject({
+        type: z.enum(['image_url', 'input_image']),
+        image_url: z.union([text, z.looseObject({ url: text })], must('an object with the url of an image')).nullish(),
+      }),
+      z.looseObject({ type: z.literal('file'), file: z.looseObject(fileFields, must('an object with file_data')) }),
+      z.looseObject({ type: z.literal('input_file'), ...fileFields }),
+    ],
+    must('a content part of type text, image_url or file'),
+  )
+  .meta({
+    id: 'OpenAIInputPart',
+    description: 'A part of a message: text, an image or a file, with its data as a data: URL.',
+  })
 export type ContentPart = z.output<typeof part>
 
 export const content = z.union([text, z.array(part)], must('a string or an array of content parts'))
@@ -41,24 +46,26 @@ const toolCall = z.looseObject(
   must('a tool call'),
 )
 
-const message = z.discriminatedUnion(
-  'role',
-  [
-    z.looseObject({ role: z.literal('system'), content }),
-    z.looseObject({ role: z.literal('developer'), content }),
-    z.looseObject({ role: z.literal('user'), content }),
-    z.looseObject({
-      role: z.literal('assistant'),
-      content: content.nullish(),
-      refusal: text.nullish(),
-      tool_calls: z.array(toolCall, must('an array of tool calls')).nullish(),
-      function_call: calledFunction.nullish(),
-    }),
-    z.looseObject({ role: z.literal('tool'), content: content.nullish(), tool_call_id: text }),
-    z.looseObject({ role: z.literal('function'), content: content.nullish(), name: text }),
-  ],
-  must('one of system, developer, user, assistant, tool, function'),
-)
+const message = z
+  .discriminatedUnion(
+    'role',
+    [
+      z.looseObject({ role: z.literal('system'), content }),
+      z.looseObject({ role: z.literal('developer'), content }),
+      z.looseObject({ role: z.literal('user'), content }),
+      z.looseObject({
+        role: z.literal('assistant'),
+        content: content.nullish(),
+        refusal: text.nullish(),
+        tool_calls: z.array(toolCall, must('an array of tool calls')).nullish(),
+        function_call: calledFunction.nullish(),
+      }),
+      z.looseObject({ role: z.literal('tool'), content: content.nullish(), tool_call_id: text }),
+      z.looseObject({ role: z.literal('function'), content: content.nullish(), name: text }),
+    ],
+    must('one of system, developer, user, assistant, tool, function'),
+  )
+  .meta({ id: 'OpenAIInputMessage', description: 'A message of the conversation. Its role reaches the model as such.' })
 export type ChatMessage = z.output<typeof message>
 
 export const toolName = text.regex(/^[\w-]{1,128}$/, must('1 to 128 letters, digits, _ and -'))
@@ -120,35 +127,41 @@ const efforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as 
 export const effort = z.enum(efforts, must(`one of ${efforts.join(', ')}`))
 
 /** `POST /v1/chat/completions`. Null means the same as omitting a field. */
-export const ChatRequest = z.looseObject({
-  model: text.min(1, must('the name of a model')).max(256, must('the name of a model')),
-  messages: z.array(message, must('an array of messages')).min(1, must('at least one message')),
-  stream: flag.nullish(),
-  stream_options: z.looseObject({ include_usage: flag.nullish() }, must('an object')).nullish(),
-  tools: z.array(tool, must('an array of tools')).nullish(),
-  tool_choice: toolChoice.nullish(),
-  parallel_tool_calls: flag.nullish(),
-  functions: z.array(functionTool, must('an array of functions')).nullish(),
-  function_call: z.union([z.enum(['none', 'auto']), named], must('none, auto or an object with a name')).nullish(),
-  response_format: responseFormat.nullish(),
-  stop: z.union([text, z.array(text)], must('a string or an array of strings')).nullish(),
-  max_tokens: integer.nullish(),
-  max_completion_tokens: integer.nullish(),
-  reasoning_effort: effort.nullish(),
-  reasoning: z.looseObject({ effort: effort.nullish(), exclude: flag.nullish() }, must('an object')).nullish(),
-  thinking: z.looseObject({ type: text.nullish() }, must('an object')).nullish(),
-  include_reasoning: flag.nullish(),
-  metadata: z.record(z.string(), text, must('an object of strings')).nullish(),
-  n: integer.min(1, must('at least 1')).nullish(),
-  logprobs: flag.nullish(),
-  top_logprobs: integer.nullish(),
-  modalities: z.array(text, must('an array of strings')).nullish(),
-  temperature: number.nullish(),
-  top_p: number.nullish(),
-  presence_penalty: number.nullish(),
-  frequency_penalty: number.nullish(),
-  logit_bias: object.nullish(),
-  seed: integer.nullish(),
-  verbosity: text.nullish(),
-})
+export const ChatRequest = z
+  .looseObject({
+    model: text.min(1, must('the name of a model')).max(256, must('the name of a model')),
+    messages: z.array(message, must('an array of messages')).min(1, must('at least one message')),
+    stream: flag.nullish(),
+    stream_options: z.looseObject({ include_usage: flag.nullish() }, must('an object')).nullish(),
+    tools: z.array(tool, must('an array of tools')).nullish(),
+    tool_choice: toolChoice.nullish(),
+    parallel_tool_calls: flag.nullish(),
+    functions: z.array(functionTool, must('an array of functions')).nullish(),
+    function_call: z.union([z.enum(['none', 'auto']), named], must('none, auto or an object with a name')).nullish(),
+    response_format: responseFormat.nullish(),
+    stop: z.union([text, z.array(text)], must('a string or an array of strings')).nullish(),
+    max_tokens: integer.nullish(),
+    max_completion_tokens: integer.nullish(),
+    reasoning_effort: effort.nullish(),
+    reasoning: z.looseObject({ effort: effort.nullish(), exclude: flag.nullish() }, must('an object')).nullish(),
+    thinking: z.looseObject({ type: text.nullish() }, must('an object')).nullish(),
+    include_reasoning: flag.nullish(),
+    metadata: z.record(z.string(), text, must('an object of strings')).nullish(),
+    n: integer.min(1, must('at least 1')).nullish(),
+    logprobs: flag.nullish(),
+    top_logprobs: integer.nullish(),
+    modalities: z.array(text, must('an array of strings')).nullish(),
+    temperature: number.nullish(),
+    top_p: number.nullish(),
+    presence_penalty: number.nullish(),
+    frequency_penalty: number.nullish(),
+    logit_bias: object.nullish(),
+    seed: integer.nullish(),
+    verbosity: text.nullish(),
+  })
+  .meta({
+    id: 'OpenAIChatRequest',
+    description:
+      "The body of OpenAI's chat completions. Fields that are not listed have no effect and are named in the header `x-claude-serve-ignored`.",
+  })
 export type ChatRequest = z.output<typeof ChatRequest>

@@ -1,5 +1,6 @@
 // Schemas of what the routes of the Responses API return. Strict, so that tests catch any undeclared field.
 import { z } from 'zod'
+import { strict } from '../../../core/schema.ts'
 
 const status = z.enum(['queued', 'in_progress', 'completed', 'incomplete', 'failed', 'cancelled'])
 
@@ -49,7 +50,10 @@ const customCall = z.strictObject({
   namespace: z.string().optional(),
   input: z.string(),
 })
-const outputItem = z.discriminatedUnion('type', [outputMessage, reasoning, functionCall, customCall])
+const outputItem = z.discriminatedUnion('type', [outputMessage, reasoning, functionCall, customCall]).meta({
+  id: 'OpenAIOutputItem',
+  description: 'A part of a response: a message, thinking, or a call of a client tool.',
+})
 export type OutputItem = z.output<typeof outputItem>
 
 const usage = z.strictObject({
@@ -62,8 +66,8 @@ const usage = z.strictObject({
 export type ResponseUsage = z.output<typeof usage>
 
 /** The 200 response. */
-export const Response = z.strictObject({
-  id: z.string(),
+export const Response = strict('OpenAIResponse', "A response, as OpenAI's API returns it.", {
+  id: z.string().describe('The id of the run with another prefix.'),
   object: z.literal('response'),
   created_at: z.int(),
   completed_at: z.int().nullable(),
@@ -76,10 +80,10 @@ export const Response = z.strictObject({
   instructions: z.string().nullable(),
   max_output_tokens: z.int().nullable(),
   max_tool_calls: z.int().nullable(),
-  model: z.string(),
+  model: z.string().describe('The full name of the model that answered.'),
   output: z.array(outputItem),
   parallel_tool_calls: z.boolean(),
-  previous_response_id: z.string().nullable(),
+  previous_response_id: z.string().nullable().describe('As in the request.'),
   prompt_cache_key: z.string().nullable(),
   reasoning: z.strictObject({ effort: z.string().nullable(), summary: z.string().nullable() }),
   safety_identifier: z.string().nullable(),
@@ -100,7 +104,7 @@ export const Response = z.strictObject({
 })
 export type Response = z.output<typeof Response>
 
-const numbered = { sequence_number: z.int() }
+const numbered = { sequence_number: z.int().describe('Counts up from 0.') }
 const ofItem = { ...numbered, item_id: z.string(), output_index: z.int() }
 const ofPart = { ...ofItem, content_index: z.int() }
 const ofSummary = { ...ofItem, summary_index: z.int() }
@@ -114,61 +118,72 @@ const phases = [
 ] as const
 
 /** The events of a stream. */
-export const ResponseEvent = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.enum(phases), ...numbered, response: Response }),
-  z.strictObject({
-    type: z.enum(['response.output_item.added', 'response.output_item.done']),
-    ...numbered,
-    output_index: z.int(),
-    item: outputItem,
-  }),
-  z.strictObject({ type: z.enum(['response.content_part.added', 'response.content_part.done']), ...ofPart, part }),
-  z.strictObject({
-    type: z.literal('response.output_text.delta'),
-    ...ofPart,
-    delta: z.string(),
-    logprobs: z.tuple([]),
-  }),
-  z.strictObject({ type: z.literal('response.output_text.done'), ...ofPart, text: z.string(), logprobs: z.tuple([]) }),
-  z.strictObject({ type: z.literal('response.refusal.delta'), ...ofPart, delta: z.string() }),
-  z.strictObject({ type: z.literal('response.refusal.done'), ...ofPart, refusal: z.string() }),
-  z.strictObject({
-    type: z.enum(['response.reasoning_summary_part.added', 'response.reasoning_summary_part.done']),
-    ...ofSummary,
-    part: summaryText,
-  }),
-  z.strictObject({ type: z.literal('response.reasoning_summary_text.delta'), ...ofSummary, delta: z.string() }),
-  z.strictObject({ type: z.literal('response.reasoning_summary_text.done'), ...ofSummary, text: z.string() }),
-  z.strictObject({
-    type: z.enum(['response.function_call_arguments.delta', 'response.custom_tool_call_input.delta']),
-    ...ofItem,
-    delta: z.string(),
-  }),
-  z.strictObject({
-    type: z.literal('response.function_call_arguments.done'),
-    ...ofItem,
-    name: z.string(),
-    arguments: z.string(),
-  }),
-  z.strictObject({ type: z.literal('response.custom_tool_call_input.done'), ...ofItem, input: z.string() }),
-  // The details appear twice because older and newer clients read different ones.
-  z.strictObject({
-    type: z.literal('error'),
-    ...numbered,
-    code: z.string().nullable(),
-    message: z.string(),
-    param: z.string().nullable(),
-    error: z.strictObject({
-      type: z.string(),
+export const ResponseEvent = z
+  .discriminatedUnion('type', [
+    z.strictObject({ type: z.enum(phases), ...numbered, response: Response }),
+    z.strictObject({
+      type: z.enum(['response.output_item.added', 'response.output_item.done']),
+      ...numbered,
+      output_index: z.int(),
+      item: outputItem,
+    }),
+    z.strictObject({ type: z.enum(['response.content_part.added', 'response.content_part.done']), ...ofPart, part }),
+    z.strictObject({
+      type: z.literal('response.output_text.delta'),
+      ...ofPart,
+      delta: z.string(),
+      logprobs: z.tuple([]),
+    }),
+    z.strictObject({
+      type: z.literal('response.output_text.done'),
+      ...ofPart,
+      text: z.string(),
+      logprobs: z.tuple([]),
+    }),
+    z.strictObject({ type: z.literal('response.refusal.delta'), ...ofPart, delta: z.string() }),
+    z.strictObject({ type: z.literal('response.refusal.done'), ...ofPart, refusal: z.string() }),
+    z.strictObject({
+      type: z.enum(['response.reasoning_summary_part.added', 'response.reasoning_summary_part.done']),
+      ...ofSummary,
+      part: summaryText,
+    }),
+    z.strictObject({ type: z.literal('response.reasoning_summary_text.delta'), ...ofSummary, delta: z.string() }),
+    z.strictObject({ type: z.literal('response.reasoning_summary_text.done'), ...ofSummary, text: z.string() }),
+    z.strictObject({
+      type: z.enum(['response.function_call_arguments.delta', 'response.custom_tool_call_input.delta']),
+      ...ofItem,
+      delta: z.string(),
+    }),
+    z.strictObject({
+      type: z.literal('response.function_call_arguments.done'),
+      ...ofItem,
+      name: z.string(),
+      arguments: z.string(),
+    }),
+    z.strictObject({ type: z.literal('response.custom_tool_call_input.done'), ...ofItem, input: z.string() }),
+    // The details appear twice because older and newer clients read different ones.
+    z.strictObject({
+      type: z.literal('error'),
+      ...numbered,
       code: z.string().nullable(),
       message: z.string(),
       param: z.string().nullable(),
+      error: z.strictObject({
+        type: z.string(),
+        code: z.string().nullable(),
+        message: z.string(),
+        param: z.string().nullable(),
+      }),
     }),
-  }),
-])
+  ])
+  .meta({
+    id: 'OpenAIResponseEvent',
+    description:
+      'The `data:` of one server-sent event; the `event:` line has the same type. A stream that fails ends with `response.failed` and `error`.',
+  })
 export type ResponseEvent = z.output<typeof ResponseEvent>
 
-export const ResponseDeleted = z.strictObject({
+export const ResponseDeleted = strict('OpenAIResponseDeleted', 'Confirms that a response was deleted.', {
   id: z.string(),
   object: z.literal('response'),
   deleted: z.literal(true),
@@ -176,14 +191,21 @@ export const ResponseDeleted = z.strictObject({
 export type ResponseDeleted = z.output<typeof ResponseDeleted>
 
 /** A page of the input items of a response. */
-export const ResponseItemList = z.strictObject({
-  object: z.literal('list'),
-  data: z.array(z.record(z.string(), z.unknown())),
-  first_id: z.string().nullable(),
-  last_id: z.string().nullable(),
-  has_more: z.boolean(),
-})
+export const ResponseItemList = strict(
+  'OpenAIResponseItemList',
+  'A page of the input items of a response, including those of previous responses.',
+  {
+    object: z.literal('list'),
+    data: z.array(z.record(z.string(), z.unknown())),
+    first_id: z.string().nullable(),
+    last_id: z.string().nullable(),
+    has_more: z.boolean(),
+  },
+)
 export type ResponseItemList = z.output<typeof ResponseItemList>
 
 /** `POST /v1/responses/input_tokens`. */
-export const ResponseTokens = z.strictObject({ object: z.literal('response.input_tokens'), input_tokens: z.int() })
+export const ResponseTokens = strict('OpenAIResponseTokens', 'How many tokens the request has.', {
+  object: z.literal('response.input_tokens'),
+  input_tokens: z.int().describe('An estimate.'),
+})

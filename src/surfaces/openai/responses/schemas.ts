@@ -70,49 +70,64 @@ const format = z.discriminatedUnion(
 )
 
 /** `POST /v1/responses`. Null means the same as omitting a field. */
-export const ResponseRequest = z.looseObject({
-  model: text.min(1, must('the name of a model')).max(256, must('the name of a model')),
-  input: z.union([text, z.array(item)], must('a string or an array of items')).nullish(),
-  instructions: text.nullish(),
-  previous_response_id: text.nullish(),
-  store: flag.nullish(),
-  background: flag.nullish(),
-  stream: flag.nullish(),
-  stream_options: object.nullish(),
-  tools: z.array(tool, must('an array of tools')).nullish(),
-  tool_choice: toolChoice.nullish(),
-  parallel_tool_calls: flag.nullish(),
-  text: z.looseObject({ format: format.nullish(), verbosity: text.nullish() }, must('an object')).nullish(),
-  reasoning: z
-    .looseObject(
-      { effort: effort.nullish(), summary: text.nullish(), generate_summary: text.nullish() },
-      must('an object'),
-    )
-    .nullish(),
-  include: z.array(text, must('an array of strings')).nullish(),
-  max_output_tokens: integer.min(1, must('at least 1')).nullish(),
-  max_tool_calls: integer.nullish(),
-  metadata: z.record(z.string(), text, must('an object of strings')).nullish(),
-  conversation: z.union([text, object], must('an id or an object')).nullish(),
-  prompt: object.nullish(),
-  prompt_cache_key: text.nullish(),
-  safety_identifier: text.nullish(),
-  temperature: number.nullish(),
-  top_p: number.nullish(),
-  top_logprobs: integer.nullish(),
-  truncation: text.nullish(),
-})
+export const ResponseRequest = z
+  .looseObject({
+    model: text.min(1, must('the name of a model')).max(256, must('the name of a model')),
+    input: z.union([text, z.array(item)], must('a string or an array of items')).nullish(),
+    instructions: text.nullish(),
+    previous_response_id: text.nullish(),
+    store: flag.nullish(),
+    background: flag.nullish(),
+    stream: flag.nullish(),
+    stream_options: object.nullish(),
+    tools: z.array(tool, must('an array of tools')).nullish(),
+    tool_choice: toolChoice.nullish(),
+    parallel_tool_calls: flag.nullish(),
+    text: z.looseObject({ format: format.nullish(), verbosity: text.nullish() }, must('an object')).nullish(),
+    reasoning: z
+      .looseObject(
+        { effort: effort.nullish(), summary: text.nullish(), generate_summary: text.nullish() },
+        must('an object'),
+      )
+      .nullish(),
+    include: z.array(text, must('an array of strings')).nullish(),
+    max_output_tokens: integer.min(1, must('at least 1')).nullish(),
+    max_tool_calls: integer.nullish(),
+    metadata: z.record(z.string(), text, must('an object of strings')).nullish(),
+    conversation: z.union([text, object], must('an id or an object')).nullish(),
+    prompt: object.nullish(),
+    prompt_cache_key: text.nullish(),
+    safety_identifier: text.nullish(),
+    temperature: number.nullish(),
+    top_p: number.nullish(),
+    top_logprobs: integer.nullish(),
+    truncation: text.nullish(),
+  })
+  .meta({
+    id: 'OpenAIResponseRequest',
+    description:
+      "The body of OpenAI's responses. Fields that are not listed have no effect and are named in the header `x-claude-serve-ignored`.",
+  })
 export type ResponseRequest = z.output<typeof ResponseRequest>
+
+export const ResponseParams = z.looseObject({
+  id: text.meta({ description: 'The id of a stored response.', example: 'resp_0b4e7a1d9c2f4658a3e1b7d05c6f8294' }),
+})
 
 /** `GET /v1/responses/{id}`. */
 export const RetrieveQuery = z.looseObject({
-  stream: z.enum(['true', 'false'], must('true or false')).optional(),
-  starting_after: queryInteger(0, Number.MAX_SAFE_INTEGER).optional(),
+  stream: z
+    .enum(['true', 'false'], must('true or false'))
+    .optional()
+    .describe('Whether to stream its events, live if it is still running.'),
+  starting_after: queryInteger(0, Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe('With `stream`: continues after the event with this `sequence_number`.'),
 })
 
 /** `GET /v1/responses/{id}/input_items`. */
 export const ItemsQuery = z.looseObject({
-  limit: queryInteger(1, 100).default(20),
-  order: z.enum(['asc', 'desc'], must('asc or desc')).default('desc'),
-  after: text.optional(),
+  limit: queryInteger(1, 100).default(20).describe('The maximum number of entries on a page.'),
+  order: z.enum(['asc', 'desc'], must('asc or desc')).default('desc').describe('The order by time.'),
+  after: text.optional().describe('Continues after the item with this id.'),
 })

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { RunEvent } from '../../../../src/core/events.ts'
 import { AppError } from '../../../../src/errors.ts'
-import { UsageReply } from '../../../../src/surfaces/native/run-schemas.ts'
+import { UsageReply } from '../../../../src/surfaces/native/reply-schemas.ts'
 import {
   type Response,
   ResponseDeleted,

@@ -1,0 +1,75 @@
+// Schemas of what the routes about the server itself exchange, with the descriptions in openapi.json. At run time only
+// their types are used.
+import { z } from 'zod'
+import { strict } from '../../core/schema.ts'
+
+/** For routes without fields. */
+export const Nothing = z.unknown().meta({
+  id: 'Nothing',
+  type: 'object',
+  description: 'No fields. The request must still declare JSON, which a foreign web page cannot.',
+})
+
+/** The answer of `POST /v1/login`. */
+export const LoginReply = strict('Login', 'A key in exchange for the code.', {
+  key: z.string().describe('The key; it is shown only once.'),
+  expires_at: z.iso.datetime().describe('When it expires.'),
+})
+export type LoginReply = z.output<typeof LoginReply>
+
+/** The answer of `GET /v1/health` if the CLI can be run. */
+export const HealthReply = strict('Health', 'The state of the server and of the CLI, without starting a process.', {
+  status: z.literal('ok'),
+  claude_version: z.string().describe("The CLI's version."),
+  version: z.string().describe("This server's version."),
+  uptime_s: z.number().describe('How long the server has been running, in seconds.'),
+  logged_in: z.boolean().nullable().describe('Whether the CLI is logged in; null if not known yet.'),
+  auth_method: z.string().nullable().describe('The login method, as reported by the CLI.'),
+  claude_path: z.string().describe('The executable.'),
+  demo: z.boolean().describe('Whether a scripted model answers instead of Claude.'),
+  processes: z
+    .strictObject({
+      live: z.int().describe('All processes.'),
+      idle: z.int().describe('Processes that wait for a next turn.'),
+      spare: z.int().describe('Processes that are ready for a new conversation.'),
+      busy: z.int().describe('Processes that are working.'),
+      starting: z.int().describe('Processes that are not ready yet.'),
+      max: z.int().describe('The limit.'),
+    })
+    .describe('The CLI processes.'),
+  queue: z
+    .strictObject({ waiting: z.int().describe('How many.'), limit: z.int().describe('The limit.') })
+    .describe('Runs that wait for a process.'),
+})
+export type HealthReply = z.output<typeof HealthReply>
+
+/** The answer of `GET /v1/health` with status 503. */
+export const Unhealthy = strict('Unhealthy', 'The CLI cannot be run.', {
+  status: z.literal('error'),
+  error: z.string().describe('Why, and what to do.'),
+})
+
+/** The answer of `GET /livez`. */
+export const Liveness = strict('Liveness', 'The server answers.', { status: z.literal('ok') })
+
+const ability = z.enum(['not_checked', 'in_use', 'not_available'])
+
+/** The answer of `GET /readyz`. */
+export const Readiness = strict(
+  'Readiness',
+  'Whether the server can accept runs, and which undocumented abilities of the CLI are in use. Without them requests are served all the same, but slower.',
+  {
+    status: z.enum(['ready', 'not_ready']).describe('`not_ready` if the CLI cannot be run.'),
+    logged_in: z.boolean().nullable().describe('Whether the CLI is logged in; null if not known yet.'),
+    abilities: z
+      .strictObject({
+        reuse_processes: ability.describe('Processes without tools serve unrelated conversations.'),
+        switch_system_prompts: ability.describe('They do so with different system prompts.'),
+      })
+      .describe('What the CLI can do.'),
+    error: z.string().optional().describe('What to do if the CLI cannot be run.'),
+  },
+)
+
+/** The answer of `GET /openapi.json`. */
+export const ApiDocument = z.unknown().meta({ id: 'Document', type: 'object', description: 'An OpenAPI document.' })

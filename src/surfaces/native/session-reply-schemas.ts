@@ -1,0 +1,101 @@
+// Schemas of what the session routes return, with the descriptions in openapi.json. Strict, so that tests catch any
+// undeclared field. At run time only their types are used.
+import { z } from 'zod'
+import { strict } from '../../core/schema.ts'
+import { nextCursor, tokenSums } from './reply-schemas.ts'
+
+const nullableString = z.string().nullable()
+const time = z.iso.datetime()
+
+const summary = {
+  session_id: z.guid().describe("The conversation's id in the CLI."),
+  title: z.string().describe('Its title.'),
+  /** Shortened if it is long. */
+  first_prompt: nullableString.describe('The start of its first prompt.'),
+  cwd: nullableString.describe('The folder that it belongs to.'),
+  created_at: time.nullable().describe('When it started.'),
+  updated_at: time.describe('When it was last continued.'),
+  model: nullableString.describe(
+    'The model that last answered through this server; null for conversations held only in a terminal.',
+  ),
+  running: nullableString.describe('The id of the run that holds it now.'),
+}
+
+export const SessionSummary = strict('SessionSummary', 'A conversation in a list.', summary)
+export type SessionSummary = z.output<typeof SessionSummary>
+
+export const SessionUsage = strict(
+  'SessionUsage',
+  "What this server's own runs of the conversation have used; turns in a terminal are not included.",
+  { runs: z.int().describe('How many runs.'), ...tokenSums },
+)
+
+/** The answer of `GET` and `PATCH /v1/sessions/{id}`, and of `POST /v1/sessions/{id}/fork`. */
+export const SessionReply = strict('Session', 'A conversation.', {
+  ...summary,
+  cost_usd: z.number().nullable().describe("What this server's own runs of it have cost, in US dollars."),
+  usage: SessionUsage.nullable().describe('What they have used.'),
+  /** A terminal would act on control characters in the folder's name. */
+  resume_command: nullableString.describe(
+    'Continues it in a terminal, for a POSIX shell; null if the folder name cannot be pasted safely.',
+  ),
+})
+export type SessionReply = z.output<typeof SessionReply>
+
+/** The answer of `GET /v1/sessions`. */
+export const SessionList = strict('SessionList', 'A page of conversations, most recently used first.', {
+  sessions: z.array(SessionSummary).describe('The conversations.'),
+  next_cursor: nullableString.describe(nextCursor),
+})
+export type SessionList = z.output<typeof SessionList>
+
+const type = 'The type of part.'
+const name = z.string().describe('The name of the tool; for `other`, the type of the block.')
+const callId = z.string().describe('The id of the call.')
+
+export const SessionBlock = z
+  .discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('text').describe(type), text: z.string().describe('The text.') }),
+    z.strictObject({
+      type: z.enum(['image', 'document']).describe(type),
+      media_type: nullableString.describe('What kind of file it was.'),
+      bytes: z.int().nullable().describe('Its size in bytes; the data itself is not included.'),
+    }),
+    z.strictObject({ type: z.literal('other').describe(type), name }),
+    z.strictObject({
+      type: z.literal('thinking').describe(type),
+      thinking: z.string().describe('What the model thought.'),
+    }),
+    z.strictObject({
+      type: z.literal('tool_use').describe(type),
+      id: callId,
+      name,
+      input: z.unknown().describe('The input of the call.'),
+    }),
+    z.strictObject({
+      type: z.literal('tool_result').describe(type),
+      tool_use_id: callId,
+      is_error: z.boolean().describe('Whether it failed.'),
+      get content() {
+        return z.array(SessionBlock).describe('The result.')
+      },
+    }),
+  ])
+  .meta({ id: 'SessionBlock', description: 'A part of a message.' })
+export type SessionBlock = z.output<typeof SessionBlock>
+
+/** The answer of `GET /v1/sessions/{id}/messages`. */
+export const MessageList = strict('MessageList', 'A page of the messages of a conversation, in order.', {
+  messages: z
+    .array(
+      z.strictObject({
+        id: z.string().describe("Its id in the CLI's file."),
+        role: z.enum(['user', 'assistant']).describe('Whose message it is.'),
+        created_at: time.nullable().describe('When it was written.'),
+        content: z.array(SessionBlock).describe('Its content.'),
+      }),
+    )
+    .describe('The messages.'),
+  next_cursor: nullableString.describe(nextCursor),
+})
+export type MessageList = z.output<typeof MessageList>
