@@ -25,7 +25,7 @@ export type CompatOptions = {
   countTokens(run: TranslatedRun, model: string): number
 }
 
-export type TranslatedRun = Omit<RunInput, 'timeoutMs'>
+type TranslatedRun = Omit<RunInput, 'timeoutMs'>
 
 /** A request as a run, and how its answer is written. */
 export type Translation<Plan extends AnswerPlan> = {

@@ -23,7 +23,7 @@ import {
 } from './sources.ts'
 import { showDuration } from './values.ts'
 
-export type ConfigSource = RawSetting & { key: string }
+type ConfigSource = RawSetting & { key: string }
 export type LoadedConfig = { config: Config; sources: ConfigSource[] }
 
 export type ConfigInput = {

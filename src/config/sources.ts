@@ -15,7 +15,7 @@ export type SourceKind = 'flag' | 'environment' | 'file' | 'default'
 export type SettingNames = { name: string; environment: string; repeatable: boolean }
 
 /** Where a value was set: `origin` is the flag, the variable or the path of the file; `where` says it in words. */
-export type Origin = { source: SourceKind; origin: string; where: string }
+type Origin = { source: SourceKind; origin: string; where: string }
 
 /** A value as it was written. */
 export type RawSetting = Origin & { value: unknown }
