@@ -29,7 +29,6 @@ import type { SessionFiles } from './core/sessions.ts'
 import type { Store } from './core/store.ts'
 import { demoEnvironment } from './demo/environment.ts'
 import type { Upstream } from './demo/upstream.ts'
-import { StartupError } from './errors.ts'
 import { type ClaudeState, describeClaude, health, readiness } from './health.ts'
 import { type App, createApp } from './http/app.ts'
 import { type Listeners, listen, localUrl } from './http/listen.ts'
@@ -37,10 +36,10 @@ import { ReaderLimits } from './http/reader-limits.ts'
 import { createLogger } from './log/logger.ts'
 import { Metrics } from './observability/metrics.ts'
 import type { Tracing } from './observability/tracing.ts'
-import { isWithin, realPathSoFar } from './platform/allowed-folders.ts'
 import { systemClock } from './platform/clock.ts'
 import { isLoopbackHost } from './platform/loopback.ts'
 import { removeServerAddress, writeServerAddress } from './platform/server-address.ts'
+import { refuseOpenDoor, refuseOwnFolders } from './start-checks.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import { registerAnthropic, sendAnthropicError } from './surfaces/anthropic/routes.ts'
 import { registerLogin } from './surfaces/native/login-routes.ts'
@@ -178,33 +177,6 @@ async function tracingFor(environment: Environment): Promise<Tracing | null> {
   if (url === '') return null
   const { startTracing } = await import('./observability/tracing.ts')
   return startTracing(url, version)
-}
-
-/** Whoever can change the files of the server or the CLI can do everything, so agents must not work there. */
-async function refuseOwnFolders({ cwdRoots, dataDir }: Config, environment: Environment): Promise<void> {
-  for (const folder of [dataDir, configFolder(environment)]) {
-    const own = await realPathSoFar(folder)
-    const root = cwdRoots?.find((each) => isWithin(own, each) || isWithin(each, own))
-    if (root === undefined) continue
-    throw new StartupError(
-      `--cwd-root ${root} would let agents into ${own}, which belongs to the server or the CLI: choose another folder.`,
-    )
-  }
-}
-
-/** Beyond loopback every request needs a key and a host name that the operator allows. */
-async function refuseOpenDoor({ host, allowHosts }: Config, store: Store): Promise<void> {
-  if (isLoopbackHost(host)) return
-  const reason = !(await store.hasKeys())
-    ? 'needs at least one API key: create one with claude-serve keys create'
-    : allowHosts.length === 0
-      ? 'needs the host names that clients may use: set --allow-host'
-      : null
-  if (reason === null) return
-  await store.close()
-  throw new StartupError(
-    `--host ${host} is reachable from other machines and ${reason}, or use 127.0.0.1, ::1 or localhost.`,
-  )
 }
 
 type SurfaceParts = {
