@@ -2,10 +2,10 @@
 // contain.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { RunEnd, RunEvent } from '../core/events.ts'
-import { holdUntilContent } from '../core/hold-until-content.ts'
 import { type RunHandle, type Runs, runFailure } from '../core/runs.ts'
 import type { StoredEvent } from '../core/store.ts'
 import type { AppError } from '../errors.ts'
+import { holdUntilContent } from './hold-until-content.ts'
 import type { ReaderLimits, Reading } from './reader-limits.ts'
 import { toRequestError } from './request-errors.ts'
 // Declares `request.caller`.

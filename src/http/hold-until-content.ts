@@ -1,7 +1,7 @@
 // Holds back the start of a streamed run until it produces content: until then a failure can still be sent with its own
 // HTTP status.
-import { isContent, type RunEvent } from './events.ts'
-import { type RunHandle, runFailure } from './runs.ts'
+import { isContent, type RunEvent } from '../core/events.ts'
+import { type RunHandle, runFailure } from '../core/runs.ts'
 
 /** How long the first byte of a stream may be held back, in milliseconds. */
 const statusHoldMs = 5_000
