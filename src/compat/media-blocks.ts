@@ -13,9 +13,9 @@ const signatures: [RegExp, string][] = [
   [/^UklGR.{6}XRUJQ/, 'image/webp'],
   [/^JVBERi/, 'application/pdf'],
 ]
-const base64 = /^[A-Za-z0-9+/\r\n]+(?:=[\r\n]*){0,2}$/
+export const base64Pattern = /^[A-Za-z0-9+/\r\n]+(?:=[\r\n]*){0,2}$/
 
-export const isBase64 = (data: string) => base64.test(data)
+export const isBase64 = (data: string) => base64Pattern.test(data)
 export const isPdf = (data: string) => mediaTypeOf(data) === 'application/pdf'
 
 /** Null if it is none that the model accepts. */

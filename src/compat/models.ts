@@ -1,7 +1,7 @@
-// Model names in the compatible APIs: which names exist, and which model a name in a request resolves to. Pure; the
-// models themselves come from the CLI.
+// Model names in the compatible APIs: which names exist, which model a name in a request resolves to, and what it makes of
+// the system prompt. Pure; the models themselves come from the CLI.
 
-import type { ModelFact } from '../core/agent.ts'
+import { type ModelFact, noOptions, type RunOptions } from '../core/agent.ts'
 import { AppError } from '../errors.ts'
 import { nearestName } from '../platform/did-you-mean.ts'
 
@@ -91,4 +91,10 @@ export function displayNameOf(
   const fact = models.find(({ value, resolvedModel }) => value === name || resolvedModel === name)
   const shown = fact?.displayName ?? name
   return agent ? `${shown}, as an agent` : shown
+}
+
+/** A plain model gets only the caller's system prompt; an agent gets it appended to its own. */
+export function systemOptions(system: string, isAgent: boolean): RunOptions {
+  if (isAgent) return { ...noOptions, appendSystemPrompt: system === '' ? null : system }
+  return { ...noOptions, systemPrompt: system }
 }

@@ -13,7 +13,7 @@ import { routeError } from './request-errors.ts'
 import { surfaceConstraint } from './requested-surface.ts'
 import { requireDeclaredScopes } from './route-options.ts'
 
-// An import would read every export of the module, and one of them loads Node's HTTP client: 14 MB that a server never uses.
+// An import would read every export of the module, and one of them loads Node's HTTP client, which a server never uses.
 const { createServer } = process.getBuiltinModule('node:http')
 
 export type AppOptions = {
@@ -68,7 +68,7 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
     logController: new fastify.LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     bodyLimit: options.bodyBytesMax,
     genReqId: (request) => clientRequestId(request.headers) ?? newRequestId(),
-    // Bodies are validated by zod (validate.ts). Fastify would load two compilers of JSON Schemas at start, which cost 40 ms.
+    // Bodies are validated by zod (validate.ts). Fastify would load two compilers of JSON Schemas at start.
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     routerOptions: { maxParamLength: 200, ignoreDuplicateSlashes: true, constraints: { surface: surfaceConstraint } },
     // A body with such a key could reach an object's prototype.

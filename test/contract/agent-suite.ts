@@ -209,8 +209,7 @@ export function testAgent(name: string, make: MakeSubject, cannot: Partial<Recor
     const rest = take(events, checker)
     const startedAt = performance.now()
     await subject.agent.close(1000)
-    // Its deadline, and as much again as a busy machine may need.
-    assert.ok(performance.now() - startedAt < 15_000)
+    assert.ok(performance.now() - startedAt < 2000)
     const end = endOf([...taken, ...(await rest)], checker)
     assert.equal(end.outcome, 'failed')
     assert.equal(subject.agent.stats().processes.live, 0)

@@ -3,10 +3,10 @@
 
 import type { AnswerPlan } from '../../compat/answer-stream.ts'
 import { isAuxiliaryRequest } from '../../compat/auxiliary-requests.ts'
-import type { ResolvedModel } from '../../compat/models.ts'
+import { type ResolvedModel, systemOptions } from '../../compat/models.ts'
 import { ignoredFields, refuseFields } from '../../compat/request-fields.ts'
 import type { Translation } from '../../compat/serve-run.ts'
-import { noOptions, type PlainOptions, type RunOptions, type Thinking } from '../../core/agent.ts'
+import type { PlainOptions, Thinking } from '../../core/agent.ts'
 import { toTexts } from './content.ts'
 import { messagesFields } from './fields.ts'
 import { readMessages } from './messages.ts'
@@ -59,12 +59,6 @@ export function toMessagesRun(body: MessagesBody, resolved: ResolvedModel, versi
     ignored: [...ignoredFields(body, messagesFields, isAgent), ...offer.ignored, ...ignored],
     tools: offer.requested,
   }
-}
-
-/** The plain model gets only the caller's system prompt; an agent gets it appended to its own. */
-function systemOptions(system: string, isAgent: boolean): RunOptions {
-  if (isAgent) return { ...noOptions, appendSystemPrompt: system === '' ? null : system }
-  return { ...noOptions, systemPrompt: system }
 }
 
 /** As with the API, there is no thinking unless the request enables it. */

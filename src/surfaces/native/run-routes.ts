@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ownRuns } from '../../auth/authenticate.ts'
 import type { Runs } from '../../core/runs.ts'
-import type { RunStatus, Store } from '../../core/store.ts'
+import type { RunStatus, UsageStore } from '../../core/store.ts'
 import { AppError, invalidField } from '../../errors.ts'
 import type { ReaderLimits } from '../../http/reader-limits.ts'
 import { allowEmptyBodies } from '../../http/route-options.ts'
@@ -12,7 +12,7 @@ import { NativeEvents } from './events.ts'
 import { toRunReply, toUsageReply } from './run-reply.ts'
 import { EventsQuery, PermissionAnswer, QuestionAnswer, RunParams, RunsQuery, UsageQuery } from './run-schemas.ts'
 
-export type RunOptions = { runs: Runs; readers: ReaderLimits; store: Pick<Store, 'usage'>; now(): number }
+export type RunOptions = { runs: Runs; readers: ReaderLimits; store: UsageStore; now(): number }
 
 type Params = { Params: { id: string; request_id: string } }
 

@@ -1,15 +1,13 @@
 // The schema of the body that starts a run: one declaration for validation, types and openapi.json. Error messages
 // complete a sentence that starts with the field's name (http/validate.ts). Its options are in core/run-options.ts.
 import { z } from 'zod'
-import { mediaTypeOf } from '../../compat/media-blocks.ts'
+import { base64Pattern, mediaTypeOf } from '../../compat/media-blocks.ts'
 import { optionSchemas } from '../../core/run-options.ts'
 import { must, strict, text } from '../../core/schema.ts'
 
 export type { FormField } from '../../core/run-options.ts'
 
-const base64 = text
-  .min(1, must('base64 data'))
-  .regex(/^[A-Za-z0-9+/\r\n]+(?:=[\r\n]*){0,2}$/, must('base64 data, without a data: prefix'))
+const base64 = text.min(1, must('base64 data')).regex(base64Pattern, must('base64 data, without a data: prefix'))
 
 const mediaType = 'The media type; the data must start as files of that type do.'
 const data = 'The data in base64, without a `data:` prefix, or the text of a plain document.'

@@ -3,10 +3,10 @@
 
 import type { AnswerPlan } from '../../../compat/answer-stream.ts'
 import { isAuxiliaryRequest } from '../../../compat/auxiliary-requests.ts'
-import type { ResolvedModel } from '../../../compat/models.ts'
+import { type ResolvedModel, systemOptions } from '../../../compat/models.ts'
 import { ignoredFields, refuseFields } from '../../../compat/request-fields.ts'
 import type { Translation } from '../../../compat/serve-run.ts'
-import { noOptions, type PlainOptions, type RunOptions } from '../../../core/agent.ts'
+import type { PlainOptions } from '../../../core/agent.ts'
 import { invalidField } from '../../../errors.ts'
 import { type Reasoning, readReasoning } from '../shared/reasoning.ts'
 import { chatFields } from './fields.ts'
@@ -72,12 +72,6 @@ const withoutTools = (body: ChatRequest): ChatRequest => ({
   tool_choice: null,
   function_call: null,
 })
-
-/** A plain model gets only the caller's system prompt; an agent gets it appended to its own. */
-export function systemOptions(system: string, isAgent: boolean): RunOptions {
-  if (isAgent) return { ...noOptions, appendSystemPrompt: system === '' ? null : system }
-  return { ...noOptions, systemPrompt: system }
-}
 
 function plainOptions(
   body: ChatRequest,
