@@ -9,6 +9,7 @@ import type { AnswerFacts, Observer, RequestTrace } from '../core/observer.ts'
 import { AppError } from '../errors.ts'
 import { allowOrigin, answerPreflight, isPreflight } from './cors.ts'
 import { checkBodyType, checkRequest, clientRequestId, protectiveHeaders, refuseKeysInUrl } from './guard.ts'
+import { canonicalUrl } from './path-aliases.ts'
 import { routeError } from './request-errors.ts'
 import { surfaceConstraint } from './requested-surface.ts'
 import { requireDeclaredScopes } from './route-options.ts'
@@ -67,6 +68,7 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
     loggerInstance: options.log,
     logController: new fastify.LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     bodyLimit: options.bodyBytesMax,
+    rewriteUrl: ({ url = '' }) => canonicalUrl(url),
     genReqId: (request) => clientRequestId(request.headers) ?? newRequestId(),
     // Bodies are validated by zod (validate.ts). Fastify would load two compilers of JSON Schemas at start.
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
@@ -173,7 +175,7 @@ function guard(app: App, { allowHosts, corsOrigins = [], callers }: AppOptions, 
     reply.headers({ ...protectiveHeaders, 'x-request-id': request.id, 'request-id': request.id })
     if (request.raw.rawHeaders.length > limits.headersMax * 2)
       throw new AppError('headers_too_large', `a request may have at most ${limits.headersMax} headers`)
-    const target = request.raw.url ?? ''
+    const target = request.originalUrl
     if (target.length > limits.urlBytesMax)
       throw new AppError('url_too_long', `the URL may have at most ${limits.urlBytesMax} characters`)
     const origin = checkRequest(request.raw, { allowHosts, corsOrigins })

@@ -45,7 +45,7 @@ const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as 
 
 /** A path that exists under another method gets 405 with the methods that it supports; any other path gets 404. */
 export function routeError(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): AppError {
-  const path = request.url.split('?')[0] ?? '/'
+  const [url, path] = [request.url, request.originalUrl].map((each) => each.split('?')[0] ?? '/') as [string, string]
   const constraints = { surface: requestedSurface(request.headers) }
   const hasRoute = (route: { method: (typeof methods)[number]; url: string; constraints?: { surface: string } }) => {
     try {
@@ -55,9 +55,7 @@ export function routeError(app: FastifyInstance, request: FastifyRequest, reply:
       return false
     }
   }
-  const allowed = methods.filter(
-    (method) => hasRoute({ method, url: path }) || hasRoute({ method, url: path, constraints }),
-  )
+  const allowed = methods.filter((method) => hasRoute({ method, url }) || hasRoute({ method, url, constraints }))
   if (allowed.length === 0) return new AppError('not_found', `${request.method} ${path} does not exist`)
   reply.header('allow', allowed.join(', '))
   return new AppError('method_not_allowed', `${path} supports ${allowed.join(', ')}, not ${request.method}`)

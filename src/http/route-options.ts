@@ -1,5 +1,4 @@
-// What route files declare about their routes: the required scope, the spellings of a path, and whether the body may be
-// empty.
+// What route files declare about their routes: the required scope, and whether the body may be empty.
 import type { FastifyInstance } from 'fastify'
 import type { Caller, RouteScope } from '../auth/authenticate.ts'
 
@@ -29,12 +28,6 @@ export function requireDeclaredScopes(app: FastifyInstance): void {
       throw new Error(`the route ${open.url} does not declare its scope: see auth/authenticate.ts`)
   })
 }
-
-export const prefixes = ['/v1', '/v1/v1', '']
-
-/** Every spelling of a path; `path` is the part after `/v1`. */
-export const spellings = (path: string): string[] =>
-  prefixes.flatMap((prefix) => [`${prefix}${path}`, `${prefix}${path}/`])
 
 /** For all routes of this plugin. */
 export function allowEmptyBodies(app: FastifyInstance): void {

@@ -82,13 +82,8 @@ test('error answers are listed under the statuses that their codes have in each 
 /** Files of pages are not part of the API. */
 const isOfPage = ({ path }: Route) => path.startsWith('/docs/') || path.startsWith('/ui/')
 
-const unified = (path: string) =>
-  path
-    .replace(/^\/v1\/v1\//, '/v1/')
-    .replace(/^\/(?=chat\/|messages|models|responses)/, '/v1/')
-    .replace(/(?<=.)\/$/, '')
-    .replace('/models/*', '/models/{model}')
-    .replaceAll(/:(\w+)/g, '{$1}')
+/** A path of the server in the document's syntax. */
+const unified = (path: string) => path.replace('/models/*', '/models/{model}').replaceAll(/:(\w+)/g, '{$1}')
 
 const scopeOf = ({ security }: Operation): string => {
   if (security.length === 0) return 'open'

@@ -7,7 +7,7 @@ import type { RunHandle } from '../../core/runs.ts'
 import { AppError } from '../../errors.ts'
 import { toRequestError } from '../../http/request-errors.ts'
 import type { SendError } from '../../http/requested-surface.ts'
-import { prefixes, routesNeed, spellings } from '../../http/route-options.ts'
+import { routesNeed } from '../../http/route-options.ts'
 import { namedFrame } from '../../http/sse.ts'
 import { parseBody } from '../../http/validate.ts'
 import { anthropicHeaders, anthropicStatus, toErrorBody } from './errors.ts'
@@ -23,31 +23,23 @@ export const sendAnthropicError: SendError = (error, request, reply) =>
 export function registerAnthropic(app: FastifyInstance, options: CompatOptions): void {
   routesNeed(app, 'chat')
   app.setErrorHandler((thrown, request, reply) => sendAnthropicError(toRequestError(thrown, request), request, reply))
-  for (const path of spellings('/messages')) {
-    app.post(path, (request, reply) => messages(options, request, reply))
-  }
-  for (const path of spellings('/messages/count_tokens')) {
-    app.post(path, (request, reply) => countTokens(options, request, reply))
-  }
+  app.post('/v1/messages', (request, reply) => messages(options, request, reply))
+  app.post('/v1/messages/count_tokens', (request, reply) => countTokens(options, request, reply))
   registerModels(app, options)
   refuseUnsupported(app)
 }
 
 function registerModels(app: FastifyInstance, { models, modelMap }: CompatOptions): void {
   const constraints = { surface: 'anthropic' }
-  for (const path of spellings('/models')) {
-    app.get<{ Querystring: PageQuery }>(path, { constraints }, async ({ query }) =>
-      toModelPage(modelNames(await models(), modelMap), query),
-    )
-  }
-  for (const prefix of prefixes) {
-    app.get<{ Params: { '*': string } }>(`${prefix}/models/*`, { constraints }, async ({ params }) => {
-      const id = params['*'].replace(/\/$/, '')
-      const facts = await models()
-      resolveModel(id, facts, modelMap)
-      return toModelInfo({ id, displayName: displayNameOf(id, facts, modelMap) })
-    })
-  }
+  app.get<{ Querystring: PageQuery }>('/v1/models', { constraints }, async ({ query }) =>
+    toModelPage(modelNames(await models(), modelMap), query),
+  )
+  app.get<{ Params: { '*': string } }>('/v1/models/*', { constraints }, async ({ params }) => {
+    const id = params['*']
+    const facts = await models()
+    resolveModel(id, facts, modelMap)
+    return toModelInfo({ id, displayName: displayNameOf(id, facts, modelMap) })
+  })
 }
 
 /** Routes of Anthropic's API that this server does not support. They return errors in the API's format. */

@@ -8,7 +8,7 @@ import type { RunHandle } from '../../core/runs.ts'
 import { AppError } from '../../errors.ts'
 import { toRequestError } from '../../http/request-errors.ts'
 import type { SendError } from '../../http/requested-surface.ts'
-import { prefixes, routesNeed, spellings } from '../../http/route-options.ts'
+import { routesNeed } from '../../http/route-options.ts'
 import type { Frame } from '../../http/sse.ts'
 import { parseBody } from '../../http/validate.ts'
 import { ChatChunks, type ReplyIds, toCompletion } from './chat/reply.ts'
@@ -25,22 +25,16 @@ export const sendOpenaiError: SendError = (error, _request, reply) =>
 export function registerOpenai(app: FastifyInstance, options: OpenaiOptions): void {
   routesNeed(app, 'chat')
   app.setErrorHandler((thrown, request, reply) => sendOpenaiError(toRequestError(thrown, request), request, reply))
-  for (const path of spellings('/chat/completions')) {
-    app.post(path, (request, reply) => chatCompletions(options, request, reply))
-  }
+  app.post('/v1/chat/completions', (request, reply) => chatCompletions(options, request, reply))
   registerResponses(app, options)
   const constraints = { surface: 'openai' }
-  for (const path of spellings('/models')) {
-    app.get(path, { constraints }, async () => toModelList(modelNames(await options.models(), options.modelMap)))
-  }
+  app.get('/v1/models', { constraints }, async () => toModelList(modelNames(await options.models(), options.modelMap)))
   refuseUnsupportedRoutes(app)
-  for (const prefix of prefixes) {
-    app.get<{ Params: { '*': string } }>(`${prefix}/models/*`, { constraints }, async ({ params }) => {
-      const id = params['*'].replace(/\/$/, '')
-      resolveModel(id, await options.models(), options.modelMap)
-      return toModel(id)
-    })
-  }
+  app.get<{ Params: { '*': string } }>('/v1/models/*', { constraints }, async ({ params }) => {
+    const id = params['*']
+    resolveModel(id, await options.models(), options.modelMap)
+    return toModel(id)
+  })
 }
 
 /** Other OpenAI routes that programs call: they get an error in OpenAI's form that says what to use instead. */
@@ -73,10 +67,10 @@ const unsupportedRoutes = [
 
 function refuseUnsupportedRoutes(app: FastifyInstance): void {
   for (const path of unsupportedRoutes) {
-    app.all(`/v1/${path}`, { constraints: { surface: 'openai' } }, async ({ url }) => {
+    app.all(`/v1/${path}`, { constraints: { surface: 'openai' } }, async ({ originalUrl }) => {
       throw new AppError(
         'not_found',
-        `${url.split('?')[0]} is not supported: use /v1/responses or /v1/chat/completions`,
+        `${originalUrl.split('?')[0]} is not supported: use /v1/responses or /v1/chat/completions`,
       )
     })
   }

@@ -94,6 +94,33 @@ for (const url of [path, `${path}/`, `/v1${path}`, '/chat/completions', '/chat/c
   })
 }
 
+test('all spellings of a path are one route: for the log, and for an idempotency key', async (t) => {
+  const agent = new ScriptedAgent()
+  const runs = createRuns({ agent, store: openMemoryStore() })
+  const { inject, logLines } = await createInjectApp(t, setup(agent, { runs }))
+  for (const url of [path, '/chat/completions/?beta=true', '/v1/v1/chat/completions']) {
+    const key = { 'idempotency-key': 'one' }
+    const answer = await inject({ method: 'POST', url, headers: { ...headers, ...key }, payload: hello })
+    assert.equal(answer.statusCode, 200, answer.body)
+  }
+  assert.equal(agent.requests.length, 1)
+  assert.deepEqual(
+    logLines.flatMap(({ route }) => route ?? []),
+    [path, path, path],
+  )
+})
+
+test('a path that is not supported is refused in every spelling, under the name that the client used', async (t) => {
+  const { post, get } = await start(t)
+  const refused = await post({}, {}, '/responses/compact/')
+  assert.equal(refused.statusCode, 404)
+  assert.match(ErrorBody.parse(refused.json()).error.message, /^\/responses\/compact\/ is not supported: use \/v1\//)
+  const wrongMethod = await get('/v1/v1/chat/completions')
+  assert.equal(wrongMethod.statusCode, 405)
+  assert.equal(wrongMethod.headers.allow, 'POST')
+  assert.equal(ErrorBody.parse(wrongMethod.json()).error.code, 'method_not_supported')
+})
+
 for (const url of ['/v1/models', '/v1/models/', '/v1/v1/models', '/models', '/v1/models?client_version=1']) {
   test(`GET ${url} returns the list of models`, async (t) => {
     const { get } = await start(t)

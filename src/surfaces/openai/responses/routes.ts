@@ -11,7 +11,7 @@ import {
 } from '../../../compat/serve-run.ts'
 import type { RunHandle } from '../../../core/runs.ts'
 import { AppError, invalidField, missingField } from '../../../errors.ts'
-import { allowEmptyBodies, spellings } from '../../../http/route-options.ts'
+import { allowEmptyBodies } from '../../../http/route-options.ts'
 import { namedFrame } from '../../../http/sse.ts'
 import { followRun } from '../../../http/stream-run.ts'
 import { parseBody, parseQuery } from '../../../http/validate.ts'
@@ -25,22 +25,14 @@ import { StoredResponses } from './stored-responses.ts'
 type Params = { Params: { id: string } }
 
 export function registerResponses(app: FastifyInstance, options: OpenaiOptions): void {
-  for (const path of spellings('/responses')) app.post(path, (request, reply) => create(options, request, reply))
-  for (const path of spellings('/responses/input_tokens')) {
-    app.post(path, (request, reply) => countTokens(options, request, reply))
-  }
-  for (const path of spellings('/responses/:id')) {
-    app.get<Params>(path, (request, reply) => retrieve(options, request, reply))
-  }
-  for (const path of spellings('/responses/:id/input_items')) {
-    app.get<Params>(path, (request) => listItems(options, request))
-  }
+  app.post('/v1/responses', (request, reply) => create(options, request, reply))
+  app.post('/v1/responses/input_tokens', (request, reply) => countTokens(options, request, reply))
+  app.get<Params>('/v1/responses/:id', (request, reply) => retrieve(options, request, reply))
+  app.get<Params>('/v1/responses/:id/input_items', (request) => listItems(options, request))
   app.register(async (scope) => {
     allowEmptyBodies(scope)
-    for (const path of spellings('/responses/:id')) scope.delete<Params>(path, (request) => remove(options, request))
-    for (const path of spellings('/responses/:id/cancel')) {
-      scope.post<Params>(path, (request) => cancel(options, request))
-    }
+    scope.delete<Params>('/v1/responses/:id', (request) => remove(options, request))
+    scope.post<Params>('/v1/responses/:id/cancel', (request) => cancel(options, request))
   })
 }
 
