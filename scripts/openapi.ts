@@ -4,9 +4,8 @@ import { readFileSync } from 'node:fs'
 import { errorCodes } from '../src/errors.ts'
 import { ErrorResponses, everywhere, meaningOf } from './openapi/errors.ts'
 import type { Schema } from './openapi/json-schema.ts'
-import { toOperation } from './openapi/operations.ts'
+import { operationsByPath } from './openapi/operations.ts'
 import { headerParameters, responseHeaders } from './openapi/parameters.ts'
-import { routes } from './openapi/routes.ts'
 import { componentSchemas } from './openapi/schemas.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -36,15 +35,9 @@ const tags = [
   { name: 'server', description: 'The server itself.' },
 ]
 
-function pathsWith(book: ErrorResponses): Record<string, Record<string, Schema>> {
-  const paths: Record<string, Record<string, Schema>> = {}
-  for (const route of routes) paths[route.path] = { ...paths[route.path], [route.method]: toOperation(route, book) }
-  return paths
-}
-
 export function openapiDocument(): Schema {
   const book = new ErrorResponses()
-  const paths = pathsWith(book)
+  const paths = operationsByPath(book)
   const all = Object.values(paths).flatMap((methods) => Object.values(methods))
   const sent = all.map(({ requestBody }) => requestBody)
   const returned = [book.responses, ...all.map(({ responses }) => responses)]

@@ -1,6 +1,6 @@
-// The error answers of the document: which codes come with which status, in the format of each API. Statuses and formats are those of
-// the code itself; only which routes can return which errors is declared here.
+// The error answers of the document: which codes come with which status, in the format of each API.
 import { AppError, type ErrorCode, errorCodes } from '../../src/errors.ts'
+import { type ErrorGroup, errorGroups } from '../../src/http/error-groups.ts'
 import { anthropicStatus, toErrorBody as toAnthropicBody } from '../../src/surfaces/anthropic/errors.ts'
 import { toErrorBody as toNativeBody } from '../../src/surfaces/native/translate.ts'
 import { openaiStatus, toErrorBody as toOpenaiBody } from '../../src/surfaces/openai/shared/errors.ts'
@@ -10,40 +10,6 @@ import { refTo } from './schemas.ts'
 
 /** `either`: routes that answer as OpenAI or Anthropic, depending on the request. */
 export type Surface = 'native' | 'openai' | 'anthropic' | 'either'
-
-/** Errors that routes have in common. Every route has those of `guard`. */
-export const groups = {
-  guard: ['invalid_request', 'host_not_allowed', 'origin_not_allowed', 'internal'],
-  key: ['unauthorized', 'rate_limited'],
-  scope: ['insufficient_scope'],
-  body: ['body_too_large', 'unsupported_media_type'],
-  folder: ['cwd_not_found', 'cwd_not_allowed'],
-  model: ['model_not_found'],
-  run: [
-    'budget_exceeded',
-    'conflict',
-    'queue_full',
-    'cancelled',
-    'interrupted',
-    'sandbox_mismatch',
-    'claude_failed',
-    'claude_not_found',
-    'claude_not_logged_in',
-    'overloaded',
-    'shutting_down',
-    'timeout',
-  ],
-  mode: ['permission_mode_not_allowed'],
-  oneRun: ['run_not_found'],
-  ask: ['not_found'],
-  response: ['not_found'],
-  session: ['session_not_found'],
-  held: ['conflict'],
-  files: ['overloaded', 'timeout', 'not_implemented'],
-  cli: ['claude_not_found', 'claude_not_logged_in', 'claude_failed'],
-} as const satisfies Record<string, readonly ErrorCode[]>
-
-export type Group = keyof typeof groups
 
 /** Errors of requests that reach no route: described once for all of them. */
 export const everywhere: readonly ErrorCode[] = [
@@ -80,9 +46,9 @@ const formatIn: Record<Surface, (error: AppError) => Format> = {
   },
 }
 
-type Documented = Format & { group: Group; code: ErrorCode }
+type Documented = Format & { group: ErrorGroup; code: ErrorCode }
 
-function documentError(surface: Surface, group: Group, code: ErrorCode): Documented {
+function documentError(surface: Surface, group: ErrorGroup, code: ErrorCode): Documented {
   return { group, code, ...formatIn[surface](new AppError(code, meaningOf(code).replaceAll('`', ''))) }
 }
 
@@ -136,8 +102,8 @@ export class ErrorResponses {
   readonly responses: Record<string, Schema> = {}
 
   /** Adds the error answers of a route; returns references by status. */
-  add(surface: Surface, routeGroups: readonly Group[]): Record<string, Schema> {
-    const all = routeGroups.flatMap((group) => groups[group].map((code) => documentError(surface, group, code)))
+  add(surface: Surface, routeGroups: readonly ErrorGroup[]): Record<string, Schema> {
+    const all = routeGroups.flatMap((group) => errorGroups[group].map((code) => documentError(surface, group, code)))
     const statuses = [...new Set(all.map(({ status }) => status))]
     const isRun = routeGroups.includes('run')
     const refs = statuses.map((status) => {

@@ -1,42 +1,74 @@
-// Every route of the document. What a route needs is declared here a second time; a test compares it with the routes of a real server.
-
-import { type ErrorResponses, type Group, groups, type Surface } from './errors.ts'
+// The operations of the document, from the rows that register the routes.
+import { type ErrorGroup, errorGroups } from '../../src/http/error-groups.ts'
+import type { Answer, Route, RouteTable } from '../../src/http/routes.ts'
+import { anthropicRoutes } from '../../src/surfaces/anthropic/routes.ts'
+import { chatRoutes } from '../../src/surfaces/native/chat-routes.ts'
+import { loginRoutes } from '../../src/surfaces/native/login-routes.ts'
+import { healthRoutes } from '../../src/surfaces/native/routes.ts'
+import { runRoutes } from '../../src/surfaces/native/run-routes.ts'
+import { Nothing } from '../../src/surfaces/native/server-schemas.ts'
+import { sessionRoutes } from '../../src/surfaces/native/session-routes.ts'
+import { responseRoutes } from '../../src/surfaces/openai/responses/routes.ts'
+import { openaiRoutes } from '../../src/surfaces/openai/routes.ts'
+import { openapiRoutes } from '../../src/web/api-docs-routes.ts'
+import { pageRoutes } from '../../src/web/page-routes.ts'
+import type { ErrorResponses, Surface } from './errors.ts'
 import { answerExamples, type Examples, requestExamples } from './examples.ts'
 import type { Schema } from './json-schema.ts'
-import { refTo } from './schemas.ts'
+import { headerParameters, inPath, inQuery } from './parameters.ts'
+import { idOf, refTo } from './schemas.ts'
 
-/** Who may call a route: see auth/authenticate.ts. */
-type Need = 'open' | 'any' | 'login' | 'chat' | 'agent' | 'admin'
+const tables: readonly RouteTable<never>[] = [
+  chatRoutes,
+  runRoutes,
+  sessionRoutes,
+  openaiRoutes,
+  responseRoutes,
+  anthropicRoutes,
+  loginRoutes,
+  healthRoutes,
+  openapiRoutes,
+  pageRoutes,
+]
 
-/** `json` and `events` name schemas, `text` is a media type, `headers` are names of response headers. */
-type Answer = {
-  about: string
-  json?: string | readonly string[]
-  events?: string
-  text?: string
-  headers?: readonly string[]
+type Table = (typeof tables)[number]
+type DocumentedAnswer = Answer & { ids: readonly string[] }
+type Documented = Omit<Route<never>, 'answers'> & {
+  scope: Table['scope']
+  tags: readonly Table['tag'][]
+  answers: Record<string, DocumentedAnswer>
 }
 
-export type Route = {
-  method: 'get' | 'post' | 'patch' | 'delete'
-  path: string
-  id: string
-  tag: readonly string[]
-  needs: Need
-  surface: Surface
-  summary: string
-  about?: string
-  parameters?: readonly Schema[]
-  /** Names of request headers. */
-  headers?: readonly string[]
-  /** The schema of the body. */
-  body?: string
-  answers: Record<number, Answer>
-  /** Errors beyond those that every route can return. */
-  errors?: readonly Group[]
+function toDocumented(row: Route<never>, { tag, scope }: Table): Documented {
+  const answers = Object.entries(row.answers).map(([status, answer]) => [
+    status,
+    { ...answer, ids: answer.json === undefined ? [] : [answer.json] },
+  ])
+  return { scope, ...row, tags: [tag], answers: Object.fromEntries(answers) }
 }
 
-const withoutSummary = (examples: Examples | undefined) =>
+/** A route that two APIs have is one operation. */
+function merge(a: Documented, b: Documented): Documented {
+  const answers = Object.entries(a.answers).map(([status, answer]) => [
+    status,
+    { ...answer, ids: [...answer.ids, ...(b.answers[status]?.ids ?? [])] },
+  ])
+  return { ...a, ...b, tags: [...a.tags, ...b.tags], answers: Object.fromEntries(answers) }
+}
+
+function documentedRoutes(): Documented[] {
+  const byId = new Map<string, Documented>()
+  for (const table of tables) {
+    for (const row of table.routes) {
+      const route = toDocumented(row, table)
+      const other = byId.get(row.id)
+      byId.set(row.id, other === undefined ? route : merge(other, route))
+    }
+  }
+  return [...byId.values()]
+}
+
+const asExamples = (examples: Examples | undefined) =>
   examples === undefined
     ? {}
     : {
@@ -45,22 +77,26 @@ const withoutSummary = (examples: Examples | undefined) =>
         ),
       }
 
-const jsonSchema = (names: string | readonly string[]): Schema =>
-  typeof names === 'string' ? refTo(names) : { anyOf: names.map(refTo) }
-
-function contentOf({ json, events, text }: Answer, key: string): Schema {
-  const examples = withoutSummary(answerExamples[key])
+function contentOf({ ids, events, text }: DocumentedAnswer, key: string): Schema {
+  const examples = asExamples(answerExamples[key])
+  const [first, ...others] = ids.map(refTo)
+  const schema = others.length === 0 ? first : { anyOf: [first, ...others] }
   return {
-    ...(json === undefined ? {} : { 'application/json': { schema: jsonSchema(json), ...examples } }),
+    ...(schema === undefined ? {} : { 'application/json': { schema, ...examples } }),
     ...(events === undefined
       ? {}
-      : { 'text/event-stream': { schema: refTo(events), ...(json === undefined ? examples : {}) } }),
+      : { 'text/event-stream': { schema: refTo(events), ...(schema === undefined ? examples : {}) } }),
     ...(text === undefined ? {} : { [text]: { schema: { type: 'string' } } }),
   }
 }
 
-function answerOf(answer: Answer, key: string): Schema {
-  const headers = ['x-request-id', ...(answer.headers ?? [])]
+function answerOf({ startsRun, reportsIgnoredFields }: Documented, answer: DocumentedAnswer, key: string): Schema {
+  const headers = [
+    'x-request-id',
+    ...(startsRun ? ['x-run-id', 'idempotent-replayed'] : []),
+    ...(answer.headers ?? []),
+    ...(reportsIgnoredFields ? ['x-claude-serve-ignored'] : []),
+  ]
   const content = contentOf(answer, key)
   return {
     description: answer.about,
@@ -70,39 +106,75 @@ function answerOf(answer: Answer, key: string): Schema {
 }
 
 /** With a key if there are any, and always with the code of a login link; the list names the scope that the key needs. */
-function securityOf(needs: Need): Schema[] {
-  if (needs === 'open') return []
-  const scopes = needs === 'any' ? [] : [needs]
+function securityOf({ scope }: Documented): Schema[] {
+  if (scope === 'open') return []
+  const scopes = scope === 'any' ? [] : [scope]
   const withKey = [{ bearer: scopes }, { apiKey: scopes }]
-  return needs === 'login' ? withKey : [{}, ...withKey]
+  return scope === 'login' ? withKey : [{}, ...withKey]
 }
 
-function errorsOf({ needs, surface, body, errors = [] }: Route, book: ErrorResponses): Record<string, Schema> {
-  const byNeed: Group[] = needs === 'open' ? [] : needs === 'any' ? ['key'] : ['key', 'scope']
-  const wanted = new Set<Group>(['guard', ...byNeed, ...(body === undefined ? [] : (['body'] as const)), ...errors])
+const bodyOf = ({ body, mayBeEmpty }: Documented) => body ?? (mayBeEmpty && Nothing)
+
+function surfaceOf({ tags }: Documented): Surface {
+  const compatible = tags.filter((tag) => tag === 'openai' || tag === 'anthropic')
+  return compatible.length > 1 ? 'either' : (compatible[0] ?? 'native')
+}
+
+function errorsOf(route: Documented, book: ErrorResponses): Record<string, Schema> {
+  const { scope, startsRun, errors = [] } = route
+  const wanted = new Set<ErrorGroup>(['guard', ...errors])
+  if (scope !== 'open') wanted.add('key')
+  if (scope !== 'open' && scope !== 'any') wanted.add('scope')
+  if (bodyOf(route)) wanted.add('body')
+  if (startsRun) wanted.add('folder').add('model').add('run')
   // In the order of the table, so that the same errors get the same name.
-  const ordered = (Object.keys(groups) as Group[]).filter((group) => wanted.has(group))
-  return book.add(surface, ordered)
+  const ordered = (Object.keys(errorGroups) as ErrorGroup[]).filter((group) => wanted.has(group))
+  return book.add(surfaceOf(route), ordered)
 }
 
-function bodyOf({ id, body }: Route): Schema {
-  if (body === undefined) return {}
-  const content = { 'application/json': { schema: refTo(body), ...withoutSummary(requestExamples[id]) } }
+function requestBodyOf(route: Documented): Schema {
+  const body = bodyOf(route)
+  if (!body) return {}
+  const content = { 'application/json': { schema: refTo(idOf(body)), ...asExamples(requestExamples[route.id]) } }
   return { requestBody: { required: true, content } }
 }
 
-export function toOperation(route: Route, book: ErrorResponses): Schema {
-  const { id, tag, needs, summary, about, parameters = [], headers = [], answers } = route
-  const named = ['x-request-id', ...headers].map((name) => ({ $ref: `#/components/parameters/${name}` }))
-  const good = Object.entries(answers).map(([status, answer]) => [status, answerOf(answer, `${id} ${status}`)])
+function headersOf({ headers = [], tags, startsRun, reportsIgnoredFields }: Documented): Schema[] {
+  const wanted = new Set(['x-request-id', ...headers])
+  if (tags.includes('anthropic')) wanted.add('anthropic-version')
+  if (startsRun) wanted.add('idempotency-key')
+  if (reportsIgnoredFields) wanted.add('x-claude-serve-strict')
+  const ordered = Object.keys(headerParameters).filter((name) => wanted.has(name))
+  return ordered.map((name) => ({ $ref: `#/components/parameters/${name}` }))
+}
+
+function toOperation(route: Documented, book: ErrorResponses): Schema {
+  const { id, tags, summary, about, params, query, answers } = route
+  const good = Object.entries(answers).map(([status, answer]) => [status, answerOf(route, answer, `${id} ${status}`)])
   return {
     operationId: id,
-    tags: tag,
+    tags,
     summary,
     ...(about === undefined ? {} : { description: about }),
-    security: securityOf(needs),
-    parameters: [...parameters, ...named],
-    ...bodyOf(route),
+    security: securityOf(route),
+    parameters: [...(params ? inPath(params) : []), ...(query ? inQuery(query) : []), ...headersOf(route)],
+    ...requestBodyOf(route),
     responses: { ...errorsOf(route, book), ...Object.fromEntries(good) },
   }
+}
+
+/** Fastify's path in OpenAPI's syntax. */
+function pathOf({ path, params }: Documented): string {
+  const [only = ''] = Object.keys(params?.shape ?? {})
+  return path.replaceAll(/:(\w+)/g, '{$1}').replace('*', `{${only}}`)
+}
+
+/** The error answers of the operations are collected in `book`. */
+export function operationsByPath(book: ErrorResponses): Record<string, Record<string, Schema>> {
+  const paths: Record<string, Record<string, Schema>> = {}
+  for (const route of documentedRoutes()) {
+    const path = pathOf(route)
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: toOperation(route, book) }
+  }
+  return paths
 }

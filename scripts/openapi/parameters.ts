@@ -31,11 +31,15 @@ const header = (name: string, description: string, schema: Schema = text): Schem
   schema,
 })
 
-/** Headers of requests. */
+/** Headers of requests, in the order in which operations list them. */
 export const headerParameters: Record<string, Schema> = {
   'x-request-id': header('x-request-id', 'Your own id for the request; it is in the answer and the log.', {
     type: 'string',
     pattern: '^[A-Za-z0-9._-]{1,64}$',
+  }),
+  'anthropic-version': header('anthropic-version', "The version of Anthropic's API. Default: 2023-06-01.", {
+    type: 'string',
+    examples: ['2023-06-01'],
   }),
   'idempotency-key': header(
     'idempotency-key',
@@ -49,10 +53,6 @@ export const headerParameters: Record<string, Schema> = {
   'x-claude-serve-strict': header('x-claude-serve-strict', '`true`: fields that would have no effect are refused.', {
     type: 'string',
     enum: ['true'],
-  }),
-  'anthropic-version': header('anthropic-version', "The version of Anthropic's API. Default: 2023-06-01.", {
-    type: 'string',
-    examples: ['2023-06-01'],
   }),
 }
 

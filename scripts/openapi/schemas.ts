@@ -21,6 +21,8 @@ import { mapBelow, type Schema, tidy } from './json-schema.ts'
 
 const pathTo = (id: string) => `#/components/schemas/${id}`
 
+export const idOf = (schema: z.ZodType): string => String(schema.meta()?.id)
+
 export const refTo = (id: string): Schema => ({ $ref: pathTo(id) })
 
 const effects: Record<Treatment, string> = {
@@ -56,10 +58,7 @@ const tables: Record<string, FieldTable> = {
 
 /** The native stream's events, told apart by their type. */
 function withDiscriminator({ anyOf: oneOf, ...rest }: Schema): Schema {
-  const mapping = Object.entries(eventSchemas).map(([type, schema]) => [
-    type,
-    pathTo(z.globalRegistry.get(schema)?.id ?? ''),
-  ])
+  const mapping = Object.entries(eventSchemas).map(([type, schema]) => [type, pathTo(idOf(schema))])
   return { ...rest, oneOf, discriminator: { propertyName: 'type', mapping: Object.fromEntries(mapping) } }
 }
 

@@ -12,7 +12,7 @@ import { checkBodyType, checkRequest, clientRequestId, protectiveHeaders, refuse
 import { canonicalUrl } from './path-aliases.ts'
 import { routeError } from './request-errors.ts'
 import { surfaceConstraint } from './requested-surface.ts'
-import { requireDeclaredScopes } from './route-options.ts'
+import { parseJsonBodies, requireDeclaredScopes } from './routes.ts'
 
 // An import would read every export of the module, and one of them loads Node's HTTP client, which a server never uses.
 const { createServer } = process.getBuiltinModule('node:http')
@@ -90,6 +90,7 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
     },
   })
   requireDeclaredScopes(app)
+  parseJsonBodies(app)
   logAccess(app, options.observer)
   guard(app, options, limits)
   continueLate(app, options.bodyBytesMax)

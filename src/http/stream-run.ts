@@ -9,7 +9,7 @@ import { holdUntilContent } from './hold-until-content.ts'
 import type { ReaderLimits, Reading } from './reader-limits.ts'
 import { toRequestError } from './request-errors.ts'
 // Declares `request.caller`.
-import type {} from './route-options.ts'
+import type {} from './routes.ts'
 import { type Frame, openSse } from './sse.ts'
 
 /** Passes each event of the run to `accept` and returns its end. Throws if the run did not succeed. */

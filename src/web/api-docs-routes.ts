@@ -1,7 +1,8 @@
 // Serves the API description, as JSON and as a page. The page is Swagger UI, from its package; its files are read only
 // when they are requested.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { type StaticFile, type StaticFiles, serveFiles } from '../http/static-files.ts'
+import { type RouteTable, registerRoutes } from '../http/routes.ts'
+import { type StaticFile, type StaticFiles, sendFile, serveFiles } from '../http/static-files.ts'
 import { readDocument } from './api-document.ts'
 
 const own = (name: string, type: StaticFile['type']): StaticFile => ({
@@ -15,8 +16,9 @@ const swaggerUi = (name: string, type: StaticFile['type']): StaticFile => ({
   locate: () => new URL(import.meta.resolve(`@fastify/swagger-ui/static/${name}`)),
 })
 
+const page = own('docs.html', 'html')
+
 const files: StaticFiles = {
-  '/docs': own('docs.html', 'html'),
   '/docs/docs.js': own('docs.js', 'js'),
   '/docs/docs.css': own('docs.css', 'css'),
   '/docs/icon.svg': own('icon.svg', 'svg'),
@@ -24,11 +26,36 @@ const files: StaticFiles = {
   '/docs/swagger-ui.css': swaggerUi('swagger-ui.css', 'css'),
 }
 
+export const openapiRoutes: RouteTable<null> = {
+  tag: 'server',
+  scope: 'any',
+  routes: [
+    {
+      method: 'GET',
+      path: '/openapi.json',
+      id: 'getOpenapi',
+      summary: 'This document',
+      about: 'With the URL at which it was requested.',
+      answers: { 200: { about: 'The document.', json: 'Document' } },
+      handler: async (_options, request) => ({
+        ...(await readDocument()),
+        servers: [{ url: addressOf(request) }],
+      }),
+    },
+    {
+      method: 'GET',
+      path: '/docs',
+      scope: 'open',
+      id: 'getDocs',
+      summary: 'This document as a page',
+      answers: { 200: { about: 'The page.', text: 'text/html' } },
+      handler: (_options, request, reply) => sendFile(page, request, reply),
+    },
+  ],
+}
+
 export function registerOpenapi(app: FastifyInstance): void {
-  app.get('/openapi.json', { config: { scope: 'any' } }, async (request) => ({
-    ...(await readDocument()),
-    servers: [{ url: addressOf(request) }],
-  }))
+  registerRoutes(app, openapiRoutes, null)
   // They contain no private data, and a browser cannot send a key when it opens an address.
   serveFiles(app, files, 'open')
 }

@@ -86,6 +86,7 @@ export async function createInjectApp(t: Cleanup, options: InjectAppOptions = {}
     maxRequestTimeoutMs: 3_600_000,
     health: async () => ({ status: 'ok' }),
     readiness: async () => ({ ready: true, facts: {} }),
+    metrics: async () => ({ type: 'text/plain', text: '' }),
     ...options.native,
   })
   t.after(async () => {

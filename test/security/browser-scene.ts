@@ -13,7 +13,6 @@ import type { AddressInfo } from 'node:net'
 import type { Browser, Page } from 'playwright-core'
 import { Authenticator } from '../../src/auth/authenticate.ts'
 import type { App } from '../../src/http/app.ts'
-import { routesNeed } from '../../src/http/route-options.ts'
 import { openMemoryStore } from '../../src/store/sqlite.ts'
 import { registerAnthropic } from '../../src/surfaces/anthropic/routes.ts'
 import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
@@ -82,9 +81,9 @@ const models = async () => [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5',
 
 /** `/bare` is as protected as any answer; `/page` may load anything, as that is not what these tests are about. */
 function ownPages(app: App): void {
-  routesNeed(app, 'open')
-  app.get('/bare', (_request, reply) => reply.type('text/html').send(html(canary)))
-  app.get('/page', (_request, reply) =>
+  const config = { scope: 'open' } as const
+  app.get('/bare', { config }, (_request, reply) => reply.type('text/html').send(html(canary)))
+  app.get('/page', { config }, (_request, reply) =>
     reply.header('content-security-policy', "default-src * 'unsafe-inline'").type('text/html').send(html(canary)),
   )
 }

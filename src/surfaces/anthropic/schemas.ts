@@ -208,7 +208,7 @@ export type CountRequest = z.output<typeof CountRequest>
  * `GET /v1/models`, for openapi.json: models.ts reads the query itself, because OpenAI's format ignores all of it. The
  * limit is a number in a string.
  */
-export const PageQuery = z.looseObject({
+export const ModelsQuery = z.looseObject({
   limit: z.unknown().meta({
     description: "The maximum number of entries on a page, in Anthropic's format.",
     integer: { minimum: 1, maximum: 1000, default: 20 },

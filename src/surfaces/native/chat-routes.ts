@@ -1,10 +1,11 @@
 // The routes that start runs: the checks a request must pass beyond its schema, and how a run becomes an answer.
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Caller } from '../../auth/authenticate.ts'
 import { checkAnswerSchema } from '../../compat/json-schema-checks.ts'
 import type { PermissionMode } from '../../core/agent.ts'
 import type { RunHandle, RunInput, Runs } from '../../core/runs.ts'
 import { AppError, invalidField } from '../../errors.ts'
+import type { RouteTable } from '../../http/routes.ts'
 import { startRun } from '../../http/start-run.ts'
 import { collectRun, streamRun } from '../../http/stream-run.ts'
 import { parseBody } from '../../http/validate.ts'
@@ -23,9 +24,41 @@ export type ChatOptions = {
   maxRequestTimeoutMs: number
 }
 
-export function registerChat(app: FastifyInstance, options: ChatOptions): void {
-  app.post('/v1/chat', (request, reply) => chat(options, request, reply))
-  app.post('/v1/chat/stream', (request, reply) => chatStream(options, request, reply))
+const shared = {
+  method: 'POST',
+  body: ChatRequest,
+  startsRun: true,
+  errors: ['mode', 'session'],
+} as const
+
+export const chatRoutes: RouteTable<ChatOptions> = {
+  tag: 'native',
+  scope: 'agent',
+  routes: [
+    {
+      ...shared,
+      path: '/v1/chat',
+      id: 'chat',
+      summary: 'Send a prompt and get the whole answer',
+      about:
+        'A prompt without options works as with `claude -p`: the system prompt, tools and settings of Claude Code apply, and anything that would prompt for permission is denied. A client that disconnects cancels the run, unless it is a background run.',
+      answers: {
+        200: { about: 'The answer.', json: 'ChatReply' },
+        202: { about: 'With `background`: the run, which continues.', json: 'Run', headers: ['location'] },
+      },
+      handler: chat,
+    },
+    {
+      ...shared,
+      path: '/v1/chat/stream',
+      id: 'chatStream',
+      summary: 'Send a prompt and stream the answer',
+      about:
+        'Server-sent events: `id:` counts up from 1, `data:` holds one event as JSON. `start` comes first, then `delta` for each part of the text, and finally `done` or `error`. `approvals` adds `permission_request` and `question`; `"events": "full"` adds all others. A comment line is sent after every 15 seconds of silence. A run that fails before its first content returns an HTTP status instead.',
+      answers: { 200: { about: 'The events.', events: 'ChatEvent' } },
+      handler: chatStream,
+    },
+  ],
 }
 
 async function chat(options: ChatOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {

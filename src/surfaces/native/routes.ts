@@ -3,9 +3,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AppError } from '../../errors.ts'
 import { errorHeaders, toRequestError } from '../../http/request-errors.ts'
 import { type CompatibleSurface, clientSurface, type SendError } from '../../http/requested-surface.ts'
-import { routesNeed } from '../../http/route-options.ts'
-import { type ChatOptions, registerChat } from './chat-routes.ts'
-import { type RunOptions, registerRuns } from './run-routes.ts'
+import { type RouteTable, registerRoutes } from '../../http/routes.ts'
+import { type ChatOptions, chatRoutes } from './chat-routes.ts'
+import { type RunOptions, runRoutes } from './run-routes.ts'
 import { toErrorBody } from './translate.ts'
 
 export type NativeOptions = ChatOptions &
@@ -15,8 +15,8 @@ export type NativeOptions = ChatOptions &
     /** Facts for the health routes; `health` throws an AppError if the CLI cannot be run. */
     health(): Promise<Record<string, unknown>>
     readiness(): Promise<{ ready: boolean; facts: Record<string, unknown> }>
-    /** The metrics for Prometheus; without it the route does not exist. */
-    metrics?(): Promise<{ type: string; text: string }>
+    /** The metrics for Prometheus. */
+    metrics(): Promise<{ type: string; text: string }>
   }
 
 export function registerNative(app: FastifyInstance, options: NativeOptions): void {
@@ -27,33 +27,65 @@ export function registerNative(app: FastifyInstance, options: NativeOptions): vo
     const sendForSurface = surface === null ? undefined : options.errorSenders?.[surface]
     return sendForSurface?.(error, request, reply) ?? sendError(reply, request, error)
   })
-  app.register(async (scope) => registerRoutes(scope, options))
+  registerRoutes(app, healthRoutes, options)
+  registerRoutes(app, chatRoutes, options)
+  registerRoutes(app, runRoutes, options)
 }
 
-function registerRoutes(app: FastifyInstance, options: NativeOptions): void {
-  routesNeed(app, 'agent')
-  app.get('/livez', { config: { scope: 'open' } }, async () => ({ status: 'ok' }))
-  app.get('/readyz', { config: { scope: 'any' } }, async (_request, reply) => {
-    const { ready, facts } = await options.readiness()
-    return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not_ready', ...facts })
-  })
-  app.get('/v1/health', { config: { scope: 'any' } }, async (_request, reply) => {
-    try {
-      return await options.health()
-    } catch (error) {
-      const { message } = error as Error
-      return reply.code(503).send({ status: 'error', error: message })
-    }
-  })
-  const { metrics } = options
-  if (metrics !== undefined) {
-    app.get('/metrics', { config: { scope: 'admin' } }, async (_request, reply) => {
-      const { type, text } = await metrics()
-      return reply.type(type).send(text)
-    })
-  }
-  registerChat(app, options)
-  registerRuns(app, options)
+/** What supervisors, health checks and metrics ask about the server. */
+export const healthRoutes: RouteTable<NativeOptions> = {
+  tag: 'server',
+  scope: 'any',
+  routes: [
+    {
+      method: 'GET',
+      path: '/v1/health',
+      id: 'getHealth',
+      summary: 'Is the server healthy, and is Claude logged in?',
+      about: 'Starts no process.',
+      answers: {
+        200: { about: 'The CLI can be run.', json: 'Health' },
+        503: { about: 'The CLI cannot be run.', json: 'Unhealthy' },
+      },
+      handler: ({ health }, _request, reply) =>
+        health().catch((error: Error) => reply.code(503).send({ status: 'error', error: error.message })),
+    },
+    {
+      method: 'GET',
+      path: '/livez',
+      scope: 'open',
+      id: 'getLiveness',
+      summary: 'For supervisors: does the server respond?',
+      answers: { 200: { about: 'It responds.', json: 'Liveness' } },
+      handler: async () => ({ status: 'ok' }),
+    },
+    {
+      method: 'GET',
+      path: '/readyz',
+      id: 'getReadiness',
+      summary: 'For supervisors: can the server accept runs?',
+      answers: {
+        200: { about: 'It can.', json: 'Readiness' },
+        503: { about: 'It cannot.', json: 'Readiness' },
+      },
+      async handler({ readiness }, _request, reply) {
+        const { ready, facts } = await readiness()
+        return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not_ready', ...facts })
+      },
+    },
+    {
+      method: 'GET',
+      path: '/metrics',
+      scope: 'admin',
+      id: 'getMetrics',
+      summary: 'Metrics for Prometheus',
+      answers: { 200: { about: 'The metrics.', text: 'text/plain' } },
+      async handler({ metrics }, _request, reply) {
+        const { type, text } = await metrics()
+        return reply.type(type).send(text)
+      },
+    },
+  ],
 }
 
 function sendError(reply: FastifyReply, request: FastifyRequest, error: AppError): FastifyReply {

@@ -1,83 +1,162 @@
 // The routes for existing runs: list, follow and cancel them, answer their approvals, and sum up their usage.
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ownRuns } from '../../auth/authenticate.ts'
 import type { Runs } from '../../core/runs.ts'
 import type { RunStatus, UsageStore } from '../../core/store.ts'
 import { AppError, invalidField } from '../../errors.ts'
 import type { ReaderLimits } from '../../http/reader-limits.ts'
-import { allowEmptyBodies } from '../../http/route-options.ts'
+import type { RouteRequest, RouteTable } from '../../http/routes.ts'
 import { followRun } from '../../http/stream-run.ts'
 import { parseBody, parseQuery } from '../../http/validate.ts'
 import { NativeEvents } from './events.ts'
+import type { RunList, RunReply, UsageReply } from './reply-schemas.ts'
 import { toRunReply, toUsageReply } from './run-reply.ts'
-import { EventsQuery, PermissionAnswer, QuestionAnswer, RunParams, RunsQuery, UsageQuery } from './run-schemas.ts'
+import {
+  ApprovalParams,
+  EventsQuery,
+  PermissionAnswer,
+  QuestionAnswer,
+  RunParams,
+  RunsQuery,
+  UsageQuery,
+} from './run-schemas.ts'
 
 export type RunOptions = { runs: Runs; readers: ReaderLimits; store: UsageStore; now(): number }
 
-type Params = { Params: { id: string; request_id: string } }
+const ofRun = { params: RunParams, errors: ['oneRun'] } as const
+const ofApproval = { method: 'POST', params: ApprovalParams, errors: ['oneRun', 'ask'] } as const
+const theRun = { 200: { about: 'The run.', json: 'Run' } }
 
-export function registerRuns(app: FastifyInstance, { runs, readers, store, now }: RunOptions): void {
-  app.get('/v1/runs', async ({ query, caller }) => {
-    const { status, session_id: sessionId, limit, cursor } = parseQuery(RunsQuery, query)
-    const page = await runs.list({
-      limit,
-      ...ownRuns(caller),
-      ...(status === undefined ? {} : { status: status as RunStatus }),
-      ...(sessionId === undefined ? {} : { sessionId }),
-      ...(cursor === undefined ? {} : { cursor }),
-    })
-    return { runs: page.items.map(toRunReply), next_cursor: page.nextCursor }
-  })
-  app.get<Params>('/v1/runs/:id', async (request) => toRunReply(await find(runs, request)))
-  app.get<Params>('/v1/runs/:id/events', (request, reply) => follow(runs, readers, request, reply))
-  app.register(async (scope) => {
-    allowEmptyBodies(scope)
-    scope.post<Params>('/v1/runs/:id/cancel', async (request) => {
-      const { id } = await find(runs, request)
-      return toRunReply(await runs.cancel(id))
-    })
-  })
-  registerAnswers(app, runs)
-  app.get('/v1/usage', async ({ query, caller }) => {
-    const { from, to, group_by: groupBy } = parseQuery(UsageQuery, query)
-    await runs.saved()
-    const toMs = to === undefined ? now() : Date.parse(to)
-    const fromMs = from === undefined ? toMs - 30 * 86_400_000 : Date.parse(from)
-    if (fromMs > toMs) throw invalidField('from', 'must not be later than to')
-    // A run that ended in this very millisecond counts.
-    const untilMs = to === undefined ? toMs + 1 : toMs
-    return toUsageReply(
-      { fromMs, toMs, groupBy },
-      await store.usage({ fromMs, toMs: untilMs, groupBy, ...ownRuns(caller) }),
-    )
-  })
+export const runRoutes: RouteTable<RunOptions> = {
+  tag: 'native',
+  scope: 'agent',
+  routes: [
+    {
+      method: 'GET',
+      path: '/v1/runs',
+      id: 'listRuns',
+      summary: 'List runs',
+      about: 'Newest first. Callers with a key see their own runs; administrators and callers without a key see all.',
+      query: RunsQuery,
+      answers: { 200: { about: 'A page.', json: 'RunList' } },
+      handler: list,
+    },
+    {
+      ...ofRun,
+      method: 'GET',
+      path: '/v1/runs/:id',
+      id: 'getRun',
+      summary: 'One run',
+      answers: theRun,
+      handler: async ({ runs }, request) => toRunReply(await find(runs, request)),
+    },
+    {
+      ...ofRun,
+      method: 'GET',
+      path: '/v1/runs/:id/events',
+      id: 'followRun',
+      summary: 'Follow the events of a run',
+      about:
+        'The stream of the run from its beginning, or from where a reader left off; live if the run has not ended. At most 16 readers per run.',
+      query: EventsQuery,
+      headers: ['last-event-id'],
+      answers: { 200: { about: 'The events.', events: 'ChatEvent', headers: ['x-run-id'] } },
+      handler: follow,
+    },
+    {
+      ...ofRun,
+      method: 'POST',
+      path: '/v1/runs/:id/cancel',
+      id: 'cancelRun',
+      summary: 'Cancel a run',
+      about: 'Works in any state; a run that has ended stays as it is.',
+      mayBeEmpty: true,
+      answers: theRun,
+      handler: async ({ runs }, request) => toRunReply(await runs.cancel((await find(runs, request)).id)),
+    },
+    {
+      ...ofApproval,
+      path: '/v1/runs/:id/permissions/:request_id',
+      id: 'answerPermission',
+      summary: 'Allow or deny what a run requests',
+      about: 'For runs with `approvals`. No answer within `--approval-timeout` counts as a denial.',
+      body: PermissionAnswer,
+      answers: theRun,
+      handler: answerPermission,
+    },
+    {
+      ...ofApproval,
+      path: '/v1/runs/:id/answers/:request_id',
+      id: 'answerQuestion',
+      summary: "Answer Claude's questions",
+      about: 'For runs with `approvals`.',
+      body: QuestionAnswer,
+      answers: theRun,
+      handler: answerQuestion,
+    },
+    {
+      method: 'GET',
+      path: '/v1/usage',
+      id: 'getUsage',
+      summary: 'What runs have used and cost',
+      about: 'Callers with a key see their own usage; administrators and callers without a key see all.',
+      query: UsageQuery,
+      answers: { 200: { about: 'The sums.', json: 'Usage' } },
+      handler: usage,
+    },
+  ],
 }
 
-function registerAnswers(app: FastifyInstance, runs: Runs): void {
-  app.post<Params>('/v1/runs/:id/permissions/:request_id', async (request) => {
-    const answer = parseBody(PermissionAnswer, request.body)
-    const { params } = request
-    const approvalId = await findApproval(runs, request, 'permission_request')
-    if (answer.behavior === 'deny') {
-      if (answer.updated_input) throw invalidField('updated_input', 'is only allowed with "behavior": "allow"')
-      const message = answer.message ?? null
-      return toRunReply(await runs.answer(params.id, approvalId, { behavior: 'deny', message }))
-    }
-    const updatedInput = answer.updated_input ?? null
-    const remember = answer.remember === true
-    return toRunReply(await runs.answer(params.id, approvalId, { behavior: 'allow', updatedInput, remember }))
+async function list({ runs }: RunOptions, { query, caller }: FastifyRequest): Promise<RunList> {
+  const { status, session_id: sessionId, limit, cursor } = parseQuery(RunsQuery, query)
+  const page = await runs.list({
+    limit,
+    ...ownRuns(caller),
+    ...(status === undefined ? {} : { status: status as RunStatus }),
+    ...(sessionId === undefined ? {} : { sessionId }),
+    ...(cursor === undefined ? {} : { cursor }),
   })
-  app.post<Params>('/v1/runs/:id/answers/:request_id', async (request) => {
-    const { answers } = parseBody(QuestionAnswer, request.body)
-    const { params } = request
-    const record = await find(runs, request)
-    const approvalId = await findApproval(runs, request, 'question')
-    const approval = toRunReply(record).pending.find(({ request_id: id }) => id === approvalId)
-    const questions = approval?.type === 'question' ? approval.questions : []
-    // If nothing is pending, the run reports the error.
-    const updatedInput = { questions, answers: approval === undefined ? {} : checkAnswers(questions, answers) }
-    return toRunReply(await runs.answer(params.id, approvalId, { behavior: 'allow', updatedInput, remember: false }))
-  })
+  return { runs: page.items.map(toRunReply), next_cursor: page.nextCursor }
+}
+
+async function usage({ runs, store, now }: RunOptions, { query, caller }: FastifyRequest): Promise<UsageReply> {
+  const { from, to, group_by: groupBy } = parseQuery(UsageQuery, query)
+  await runs.saved()
+  const toMs = to === undefined ? now() : Date.parse(to)
+  const fromMs = from === undefined ? toMs - 30 * 86_400_000 : Date.parse(from)
+  if (fromMs > toMs) throw invalidField('from', 'must not be later than to')
+  // A run that ended in this very millisecond counts.
+  const untilMs = to === undefined ? toMs + 1 : toMs
+  return toUsageReply(
+    { fromMs, toMs, groupBy },
+    await store.usage({ fromMs, toMs: untilMs, groupBy, ...ownRuns(caller) }),
+  )
+}
+
+async function answerPermission({ runs }: RunOptions, request: RouteRequest): Promise<RunReply> {
+  const answer = parseBody(PermissionAnswer, request.body)
+  const { params } = request
+  const approvalId = await findApproval(runs, request, 'permission_request')
+  if (answer.behavior === 'deny') {
+    if (answer.updated_input) throw invalidField('updated_input', 'is only allowed with "behavior": "allow"')
+    const message = answer.message ?? null
+    return toRunReply(await runs.answer(params.id, approvalId, { behavior: 'deny', message }))
+  }
+  const updatedInput = answer.updated_input ?? null
+  const remember = answer.remember === true
+  return toRunReply(await runs.answer(params.id, approvalId, { behavior: 'allow', updatedInput, remember }))
+}
+
+async function answerQuestion({ runs }: RunOptions, request: RouteRequest): Promise<RunReply> {
+  const { answers } = parseBody(QuestionAnswer, request.body)
+  const { params } = request
+  const record = await find(runs, request)
+  const approvalId = await findApproval(runs, request, 'question')
+  const approval = toRunReply(record).pending.find(({ request_id: id }) => id === approvalId)
+  const questions = approval?.type === 'question' ? approval.questions : []
+  // If nothing is pending, the run reports the error.
+  const updatedInput = { questions, answers: approval === undefined ? {} : checkAnswers(questions, answers) }
+  return toRunReply(await runs.answer(params.id, approvalId, { behavior: 'allow', updatedInput, remember: false }))
 }
 
 /** Requires one answer to each question; the keys are the texts of the questions. */
@@ -95,7 +174,7 @@ function checkAnswers(questions: readonly unknown[], answers: Record<string, str
 
 const idOf = (id: string): string => parseQuery(RunParams, { id }).id
 
-async function find(runs: Runs, { params, caller }: FastifyRequest<Params>) {
+async function find(runs: Runs, { params, caller }: RouteRequest) {
   const id = idOf(params.id)
   const record = await runs.get(id)
   const { owner } = ownRuns(caller)
@@ -107,7 +186,7 @@ async function find(runs: Runs, { params, caller }: FastifyRequest<Params>) {
 /** The id of the approval that the run waits for. Throws if it is of the other type. */
 async function findApproval(
   runs: Runs,
-  request: FastifyRequest<Params>,
+  request: RouteRequest,
   type: 'permission_request' | 'question',
 ): Promise<string> {
   const { params } = request
@@ -126,12 +205,7 @@ function readAfter(request: FastifyRequest, after: number | undefined): number {
   return Number(last)
 }
 
-async function follow(
-  runs: Runs,
-  readers: ReaderLimits,
-  request: FastifyRequest<Params>,
-  reply: FastifyReply,
-): Promise<unknown> {
+async function follow({ runs, readers }: RunOptions, request: RouteRequest, reply: FastifyReply): Promise<unknown> {
   const query = parseQuery(EventsQuery, request.query)
   const after = readAfter(request, query.after)
   const { id } = await find(runs, request)

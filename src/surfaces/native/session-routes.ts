@@ -1,7 +1,7 @@
 // The routes for sessions: the checks a request must pass before a file is touched, and which sessions a caller may
 // see. The CLI's own files are the source of truth; the store adds what they do not contain. routes.ts sends the
 // errors.
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Caller } from '../../auth/authenticate.ts'
 import {
   pageOfSessions,
@@ -13,11 +13,11 @@ import {
 } from '../../core/sessions.ts'
 import type { SessionFactsStore, UsageStore } from '../../core/store.ts'
 import { AppError, invalidField } from '../../errors.ts'
-import { allowEmptyBodies, routesNeed } from '../../http/route-options.ts'
+import { type RouteRequest, type RouteTable, registerRoutes } from '../../http/routes.ts'
 import { parseBody } from '../../http/validate.ts'
 import { toMessageList, toSessionReply, toSummary } from './session-replies.ts'
 import type { MessageList, SessionList, SessionReply } from './session-reply-schemas.ts'
-import { MessageListQuery, SessionFork, SessionListQuery, SessionPatch } from './session-schemas.ts'
+import { MessageListQuery, SessionFork, SessionListQuery, SessionParams, SessionPatch } from './session-schemas.ts'
 
 export type SessionOptions = {
   files: SessionFiles
@@ -30,18 +30,81 @@ export type SessionOptions = {
   cwdRoots(caller: Caller): readonly string[] | null
 }
 
-export function registerSessions(parent: FastifyInstance, options: SessionOptions): void {
-  parent.register(async (app) => {
-    routesNeed(app, 'agent')
-    allowEmptyBodies(app)
-    app.get('/v1/sessions', (request) => list(options, request))
-    app.get('/v1/sessions/:id', async (request) => describe(options, await find(options, request)))
-    app.get('/v1/sessions/:id/messages', (request) => messages(options, request))
-    app.patch('/v1/sessions/:id', (request) => rename(options, request))
-    app.post('/v1/sessions/:id/fork', (request, reply) => fork(options, request, reply))
-    app.delete('/v1/sessions/:id', (request, reply) => remove(options, request, reply))
-  })
+const ofSession = { params: SessionParams, errors: ['session', 'files'] } as const
+const ofIdleSession = { ...ofSession, errors: ['session', 'files', 'held'] } as const
+
+export const sessionRoutes: RouteTable<SessionOptions> = {
+  tag: 'native',
+  scope: 'agent',
+  routes: [
+    {
+      method: 'GET',
+      path: '/v1/sessions',
+      id: 'listSessions',
+      summary: 'List conversations',
+      about: "The CLI's conversations, including those started in a terminal, most recently used first.",
+      query: SessionListQuery,
+      answers: { 200: { about: 'A page.', json: 'SessionList' } },
+      errors: ['folder', 'files'],
+      handler: list,
+    },
+    {
+      ...ofSession,
+      method: 'GET',
+      path: '/v1/sessions/:id',
+      id: 'getSession',
+      summary: 'One conversation',
+      answers: { 200: { about: 'The conversation.', json: 'Session' } },
+      handler: async (options, request) => describe(options, await find(options, request)),
+    },
+    {
+      ...ofSession,
+      method: 'PATCH',
+      path: '/v1/sessions/:id',
+      id: 'renameSession',
+      summary: 'Rename a conversation',
+      body: SessionPatch,
+      mayBeEmpty: true,
+      answers: { 200: { about: 'The conversation.', json: 'Session' } },
+      handler: rename,
+    },
+    {
+      ...ofIdleSession,
+      method: 'DELETE',
+      path: '/v1/sessions/:id',
+      id: 'deleteSession',
+      summary: 'Delete a conversation',
+      about: 'Deletes its file, so it is gone from the terminal too.',
+      mayBeEmpty: true,
+      answers: { 204: { about: 'Deleted.' } },
+      handler: remove,
+    },
+    {
+      ...ofSession,
+      method: 'GET',
+      path: '/v1/sessions/:id/messages',
+      id: 'listSessionMessages',
+      summary: 'List the messages of a conversation',
+      query: MessageListQuery,
+      answers: { 200: { about: 'A page.', json: 'MessageList' } },
+      handler: messages,
+    },
+    {
+      ...ofIdleSession,
+      method: 'POST',
+      path: '/v1/sessions/:id/fork',
+      id: 'forkSession',
+      summary: 'Copy a conversation',
+      body: SessionFork,
+      mayBeEmpty: true,
+      answers: { 201: { about: 'The copy.', json: 'Session', headers: ['location'] } },
+      handler: fork,
+    },
+  ],
 }
+
+export const registerSessions = (app: FastifyInstance, options: SessionOptions) =>
+  registerRoutes(app, sessionRoutes, options)
 
 /** The query without empty parameters, which count as absent. */
 const withoutEmpty = (query: unknown) =>
@@ -50,21 +113,21 @@ const withoutEmpty = (query: unknown) =>
 const uuid = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/
 
 /** In lower case: the CLI treats two spellings of an id as two sessions. It also takes a title for an id. */
-function checkId(request: FastifyRequest): string {
-  const id = (request.params as { id: string }).id.toLowerCase()
+function checkId(request: RouteRequest): string {
+  const id = request.params.id.toLowerCase()
   if (!uuid.test(id)) throw invalidField('id', 'must be the id of a session, a UUID')
   return id
 }
 
 /** A session in a folder that is not allowed looks like one that does not exist. */
-async function find({ files, cwdRoots }: SessionOptions, request: FastifyRequest): Promise<SessionInfo> {
+async function find({ files, cwdRoots }: SessionOptions, request: RouteRequest): Promise<SessionInfo> {
   const id = checkId(request)
   const session = await files.get(id)
   if (!(await new SessionAccess(cwdRoots(request.caller)).allows(session))) throw sessionNotFound(id)
   return session
 }
 
-async function list(options: SessionOptions, request: FastifyRequest): Promise<SessionList> {
+async function list(options: SessionOptions, request: RouteRequest): Promise<SessionList> {
   const { cwd, q, limit, cursor = null } = parseBody(SessionListQuery, withoutEmpty(request.query))
   const roots = options.cwdRoots(request.caller)
   const access = new SessionAccess(roots)
@@ -84,13 +147,13 @@ async function list(options: SessionOptions, request: FastifyRequest): Promise<S
   return { sessions, next_cursor: page.nextCursor }
 }
 
-async function messages(options: SessionOptions, request: FastifyRequest): Promise<MessageList> {
+async function messages(options: SessionOptions, request: RouteRequest): Promise<MessageList> {
   const { limit, cursor = null } = parseBody(MessageListQuery, withoutEmpty(request.query))
   const { id } = await find(options, request)
   return toMessageList(await options.files.messages(id, { limit, cursor }))
 }
 
-async function rename(options: SessionOptions, request: FastifyRequest): Promise<SessionReply> {
+async function rename(options: SessionOptions, request: RouteRequest): Promise<SessionReply> {
   checkId(request)
   const { title } = parseBody(SessionPatch, request.body)
   const { id } = await find(options, request)
@@ -106,7 +169,7 @@ async function describe({ store, holder }: SessionOptions, session: SessionInfo)
   return toSessionReply(session, { facts, runId: holder(id), usage })
 }
 
-async function fork(options: SessionOptions, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function fork(options: SessionOptions, request: RouteRequest, reply: FastifyReply): Promise<FastifyReply> {
   checkId(request)
   const { title } = parseBody(SessionFork, request.body ?? {})
   const { files, store } = options
@@ -123,7 +186,7 @@ async function fork(options: SessionOptions, request: FastifyRequest, reply: Fas
     .send(await describe(options, copy))
 }
 
-async function remove(options: SessionOptions, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function remove(options: SessionOptions, request: RouteRequest, reply: FastifyReply): Promise<FastifyReply> {
   const { id } = await find(options, request)
   // An idle process would write the file again.
   if (options.holder(id) !== null || !(await options.release(id))) {

@@ -1,6 +1,7 @@
 // The routes of the Responses API: create a response, whole, streamed or in the background; read, cancel or delete a
 // stored one.
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { plainOrAgent } from '../../../compat/model-routes.ts'
 import type { ResolvedModel } from '../../../compat/models.ts'
 import {
   type CompatApi,
@@ -11,7 +12,7 @@ import {
 } from '../../../compat/serve-run.ts'
 import type { RunHandle } from '../../../core/runs.ts'
 import { AppError, invalidField, missingField } from '../../../errors.ts'
-import { allowEmptyBodies } from '../../../http/route-options.ts'
+import { postOnly, type RouteRequest, type RouteTable } from '../../../http/routes.ts'
 import { namedFrame } from '../../../http/sse.ts'
 import { followRun } from '../../../http/stream-run.ts'
 import { parseBody, parseQuery } from '../../../http/validate.ts'
@@ -19,25 +20,101 @@ import type { OpenaiOptions } from '../shared/options.ts'
 import { endedResponse, openResponse, ResponseEvents, responseId } from './reply.ts'
 import type { Response, ResponseDeleted, ResponseEvent, ResponseItemList } from './reply-schemas.ts'
 import { checkResponse, isStored, type ResponsePlan, toResponseRun } from './request.ts'
-import { type InputItem, ItemsQuery, ResponseRequest, RetrieveQuery } from './schemas.ts'
+import { type InputItem, ItemsQuery, ResponseParams, ResponseRequest, RetrieveQuery } from './schemas.ts'
 import { StoredResponses } from './stored-responses.ts'
 
-type Params = { Params: { id: string } }
+const ofResponse = { params: ResponseParams, errors: ['response'] } as const
 
-export function registerResponses(app: FastifyInstance, options: OpenaiOptions): void {
-  app.post('/v1/responses', (request, reply) => create(options, request, reply))
-  app.post('/v1/responses/input_tokens', (request, reply) => countTokens(options, request, reply))
-  app.get<Params>('/v1/responses/:id', (request, reply) => retrieve(options, request, reply))
-  app.get<Params>('/v1/responses/:id/input_items', (request) => listItems(options, request))
-  app.register(async (scope) => {
-    allowEmptyBodies(scope)
-    scope.delete<Params>('/v1/responses/:id', (request) => remove(options, request))
-    scope.post<Params>('/v1/responses/:id/cancel', (request) => cancel(options, request))
-  })
-}
-
-function create(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  return serveRun(responsesApi, options, request, reply)
+export const responseRoutes: RouteTable<OpenaiOptions> = {
+  tag: 'openai',
+  scope: 'chat',
+  routes: [
+    {
+      method: 'POST',
+      path: '/v1/responses',
+      id: 'createResponse',
+      summary: "OpenAI's responses",
+      about: `${plainOrAgent} With \`"stream": true\` the answer is streamed as server-sent events, each with its name in \`event:\`. Responses are stored for as long as runs are, unless \`store\` is false.`,
+      body: ResponseRequest,
+      answers: {
+        200: {
+          about: 'The response; with `background` in its current state.',
+          json: 'OpenAIResponse',
+          events: 'OpenAIResponseEvent',
+        },
+      },
+      startsRun: true,
+      reportsIgnoredFields: true,
+      handler: (options, request, reply) => serveRun(responsesApi, options, request, reply),
+    },
+    {
+      ...ofResponse,
+      method: 'GET',
+      path: '/v1/responses/:id',
+      id: 'getResponse',
+      summary: 'A stored response',
+      about: 'In its current state, or with `stream` as events from the first one.',
+      query: RetrieveQuery,
+      answers: {
+        200: {
+          about: 'The response.',
+          json: 'OpenAIResponse',
+          events: 'OpenAIResponseEvent',
+          headers: ['x-run-id'],
+        },
+      },
+      handler: retrieve,
+    },
+    {
+      ...ofResponse,
+      method: 'DELETE',
+      path: '/v1/responses/:id',
+      id: 'deleteResponse',
+      summary: 'Delete a response',
+      about: 'Deletes the request and the answer; the cost still counts. A running response is cancelled.',
+      mayBeEmpty: true,
+      answers: { 200: { about: 'Deleted.', json: 'OpenAIResponseDeleted' } },
+      handler: remove,
+    },
+    {
+      ...ofResponse,
+      method: 'POST',
+      path: '/v1/responses/:id/cancel',
+      id: 'cancelResponse',
+      summary: 'Cancel a background response',
+      mayBeEmpty: true,
+      answers: { 200: { about: 'The response.', json: 'OpenAIResponse' } },
+      handler: cancel,
+    },
+    {
+      ...ofResponse,
+      method: 'GET',
+      path: '/v1/responses/:id/input_items',
+      id: 'listResponseItems',
+      summary: 'List the input items of a response',
+      query: ItemsQuery,
+      answers: { 200: { about: 'A page.', json: 'OpenAIResponseItemList' } },
+      handler: listItems,
+    },
+    {
+      method: 'POST',
+      path: '/v1/responses/input_tokens',
+      id: 'countResponseTokens',
+      summary: "OpenAI's token counts",
+      about: 'An estimate: no request is made to the model.',
+      body: ResponseRequest,
+      answers: {
+        200: { about: 'The estimate.', json: 'OpenAIResponseTokens', headers: ['x-claude-serve-estimate'] },
+      },
+      reportsIgnoredFields: true,
+      errors: ['model', 'cli'],
+      handler: async (options, request, reply) => ({
+        object: 'response.input_tokens',
+        input_tokens: await countInputTokens(responsesApi, options, request, reply),
+      }),
+    },
+  ],
+  refusals: [postOnly('/v1/responses'), postOnly('/v1/responses/input_tokens')],
 }
 
 const responsesApi: CompatApi<ResponseRequest, ResponsePlan> = {
@@ -99,7 +176,7 @@ async function toAcceptedReply(
 
 async function retrieve(
   { runs, readers }: OpenaiOptions,
-  request: FastifyRequest<Params>,
+  request: RouteRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
   const { stream, starting_after: after = -1 } = parseQuery(RetrieveQuery, request.query)
@@ -120,7 +197,7 @@ async function retrieve(
   )
 }
 
-async function listItems({ runs }: OpenaiOptions, request: FastifyRequest<Params>): Promise<ResponseItemList> {
+async function listItems({ runs }: OpenaiOptions, request: RouteRequest): Promise<ResponseItemList> {
   const { limit, order, after } = parseQuery(ItemsQuery, request.query)
   const stored = new StoredResponses(runs, request.caller)
   const found = await stored.find(request.params.id)
@@ -158,13 +235,13 @@ function withParts(item: ListedItem): ListedItem {
   return { ...item, content: parts.map((part) => (part.type === 'output_text' ? { annotations: [], ...part } : part)) }
 }
 
-async function remove({ runs }: OpenaiOptions, request: FastifyRequest<Params>): Promise<ResponseDeleted> {
+async function remove({ runs }: OpenaiOptions, request: RouteRequest): Promise<ResponseDeleted> {
   const { record } = await new StoredResponses(runs, request.caller).find(request.params.id)
   await runs.erase(record.id)
   return { id: responseId(record.id), object: 'response', deleted: true }
 }
 
-async function cancel({ runs }: OpenaiOptions, request: FastifyRequest<Params>): Promise<unknown> {
+async function cancel({ runs }: OpenaiOptions, request: RouteRequest): Promise<unknown> {
   const stored = new StoredResponses(runs, request.caller)
   const { record } = await stored.find(request.params.id)
   if (!record.background) {
@@ -174,9 +251,4 @@ async function cancel({ runs }: OpenaiOptions, request: FastifyRequest<Params>):
   }
   await runs.cancel(record.id)
   return stored.response(await stored.find(request.params.id))
-}
-
-async function countTokens(options: OpenaiOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const inputTokens = await countInputTokens(responsesApi, options, request, reply)
-  return { object: 'response.input_tokens', input_tokens: inputTokens }
 }

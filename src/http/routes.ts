@@ -1,0 +1,122 @@
+// A route is a row of a table: its path, who may call it, what it takes and returns, and its handler. The rows are read
+// twice: to register the routes (here), and to describe them in openapi.json (scripts/openapi.ts). Files of pages have
+// no rows: see static-files.ts.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { z } from 'zod'
+import type { Caller, RouteScope } from '../auth/authenticate.ts'
+import { AppError } from '../errors.ts'
+import type { ErrorGroup } from './error-groups.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    caller: Caller
+  }
+  interface FastifyContextConfig {
+    scope?: RouteScope
+    mayBeEmpty?: boolean
+  }
+}
+
+/**
+ * `json` and `events` are ids of schemas, for the body and for the `data:` of server-sent events: a server does not load
+ * the schemas of what it returns. `text` is a media type. `headers` are names of response headers.
+ */
+export type Answer = { about: string; json?: string; events?: string; text?: string; headers?: readonly string[] }
+
+/** What openapi.json says about a route. */
+type Operation = {
+  id: string
+  summary: string
+  about?: string
+  params?: z.ZodObject
+  query?: z.ZodObject
+  body?: z.ZodType
+  /** Names of request headers, besides those that follow from the rest of the row. */
+  headers?: readonly string[]
+  answers: Readonly<Record<number, Answer>>
+  /** Besides those that follow from the rest of the row. */
+  errors?: readonly ErrorGroup[]
+  startsRun?: true
+  reportsIgnoredFields?: true
+}
+
+/** The parameters of all paths; a route has those that its own path names. */
+export type RouteRequest = FastifyRequest<{ Params: { id: string; request_id: string; '*': string } }>
+
+type Registered<Options> = {
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'ALL'
+  path: string
+  /** Instead of the table's. */
+  scope?: RouteScope
+  /** Two APIs have this path; the request decides which of them is meant (requested-surface.ts). */
+  isShared?: true
+  /** Whether a body may be empty although it is declared as JSON. */
+  mayBeEmpty?: true
+  handler(options: Options, request: RouteRequest, reply: FastifyReply): unknown
+}
+
+export type Route<Options> = Registered<Options> & Operation
+
+export type RouteTable<Options> = {
+  /** The part of openapi.json that the routes are in. */
+  tag: 'native' | 'openai' | 'anthropic' | 'server'
+  scope: RouteScope
+  routes: readonly Route<Options>[]
+  /** Routes that only say what to use instead, in the format of their API. */
+  refusals?: readonly Registered<unknown>[]
+}
+
+export function registerRoutes<Options>(
+  app: FastifyInstance,
+  { tag, scope, routes, refusals = [] }: RouteTable<Options>,
+  options: Options,
+): void {
+  for (const { method, path, handler, isShared, mayBeEmpty = false, ...row } of [...routes, ...refusals]) {
+    app.route({
+      method: method === 'ALL' ? app.supportedMethods : method,
+      url: path,
+      config: { scope: row.scope ?? scope, mayBeEmpty },
+      ...(isShared ? { constraints: { surface: tag } } : {}),
+      handler: (request, reply) => handler(options, request as RouteRequest, reply),
+    })
+  }
+}
+
+/** `GET` of a path that takes a body. */
+export const postOnly = (path: string): Registered<unknown> => ({
+  method: 'GET',
+  path,
+  async handler(_options, _request, reply) {
+    reply.header('allow', 'POST')
+    throw new AppError('method_not_allowed', `${path} supports POST, not GET`)
+  },
+})
+
+/** All methods of a path, below `path` if it ends in `*`. The error names the path as the client sent it. */
+export const refuse = (path: string, error: (path: string) => AppError, isShared = false): Registered<unknown> => ({
+  method: 'ALL',
+  path,
+  ...(isShared ? { isShared } : {}),
+  async handler(_options, { originalUrl }) {
+    throw error(originalUrl.split('?')[0] ?? path)
+  },
+})
+
+/** Throws when the app becomes ready if a route declares no scope. */
+export function requireDeclaredScopes(app: FastifyInstance): void {
+  const routes: { url: string; config?: { scope?: RouteScope } }[] = []
+  app.addHook('onRoute', (route) => void routes.push(route))
+  app.addHook('onReady', async () => {
+    const open = routes.find(({ config }) => config?.scope === undefined)
+    if (open !== undefined)
+      throw new Error(`the route ${open.url} does not declare its scope: see auth/authenticate.ts`)
+  })
+}
+
+/** Reads JSON; an empty body is undefined where the route allows one. */
+export function parseJsonBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) =>
+    body === '' && request.routeOptions.config.mayBeEmpty ? done(null, undefined) : parse(request, body, done),
+  )
+}
