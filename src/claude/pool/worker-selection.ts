@@ -81,7 +81,7 @@ export function reservedFromAuxiliary<T extends Candidate>(
   if (!request.isAuxiliary) return null
   const all = [...workers]
   const [last] = all.filter(({ conversation }) => conversation !== null).sort((a, b) => b.lastUsedAt - a.lastUsedAt)
-  const isOnlyChoice = !hasRoom && all.every((worker) => worker === last || worker.state !== 'idle')
+  const isOnlyChoice = !hasRoom && all.every((worker) => worker === last || worker.state === 'busy')
   return last === undefined || isOnlyChoice ? null : last
 }
 

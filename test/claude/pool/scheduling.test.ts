@@ -310,6 +310,22 @@ test('an auxiliary request does not take the process that holds the last convers
   assert.deepEqual(spawner.workers[0]?.prompts, ['one', 'two'])
 })
 
+test('an auxiliary request waits for the process that starts for it, whatever happens meanwhile', async (t) => {
+  const { run, reply, spawner, clock } = openPool(t, { limits: { maxProcesses: 2 }, isManual: true })
+  await run('one')
+  spawner.workers[0]?.start()
+  await settle()
+  await reply('one')
+  await run('title', auxiliary)
+  await clock.advance(10_000)
+  spawner.workers[1]?.start()
+  await settle()
+  assert.deepEqual(
+    spawner.workers.map(({ prompts }) => prompts),
+    [['one'], ['title']],
+  )
+})
+
 test('with a single process an auxiliary request gets it, once it is idle', async (t) => {
   const { run, reply, spawner } = openPool(t, { limits: { maxProcesses: 1 } })
   await run('one')
