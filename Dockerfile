@@ -45,5 +45,5 @@ WORKDIR /work
 VOLUME ["/data", "/claude"]
 EXPOSE 5005
 HEALTHCHECK --interval=30s --timeout=5s --start-period=15s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.CLAUDE_SERVE_PORT || 5005}/livez`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["tini", "--", "node", "/app/dist/cli.js"]
+ENTRYPOINT ["tini", "--", "node", "--max-semi-space-size=2", "/app/dist/cli.js"]
 CMD ["serve"]

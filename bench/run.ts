@@ -22,7 +22,7 @@ const HELP = `Usage: npm run bench -- [options]
   --rounds N     rounds of the latency rows
   --quick        fewer rounds and shorter load
   --json         all figures as JSON instead of the table
-  --entry FILE   another build of claude-serve than src/cli.ts (and dist/cli.js, for the start and memory rows)
+  --entry FILE   another build of claude-serve than what npm start runs (and dist/cli.js, for the start and memory rows)
 `
 
 interface Options {

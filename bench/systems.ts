@@ -1,6 +1,6 @@
 // Starts the three systems, each in fresh folders of its own and without this process's environment.
 
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,22 +31,22 @@ interface Folders {
 
 export class Systems {
   readonly claude = findClaude()
-  /** The program that is run as claude-serve: for requests, and for the row about its start. */
-  readonly entry: string
-  readonly startEntry: string
+  /** What is run as claude-serve, with Node's flags: for requests, and for the rows about its start and memory. */
+  readonly command: readonly string[]
+  readonly startCommand: readonly string[]
   readonly #root: string
   #model: ScriptedModel | null = null
   #made = 0
 
   private constructor(root: string, entry: string | null) {
     this.#root = root
-    this.entry = entry ?? here('../src/cli.ts')
+    this.command = entry === null ? cloneCommand() : [entry]
     const compiled = here('../dist/cli.js')
-    this.startEntry = entry ?? (existsSync(compiled) ? compiled : this.entry)
+    this.startCommand = entry === null && existsSync(compiled) ? [compiled] : this.command
   }
 
   /**
-   * Starts the scripted model. Without an `entry`, requests go to the source, and the start is measured on the compiled program if it
+   * Starts the scripted model. Without an `entry`, requests go to the clone, and the start is measured on the compiled program if it
    * exists.
    */
   static async create(entry: string | null): Promise<Systems> {
@@ -64,13 +64,13 @@ export class Systems {
     return this.#model
   }
 
-  async startOurs(entry = this.entry): Promise<Served> {
+  async startOurs(command = this.command): Promise<Served> {
     const { home, data, tmp, work } = await this.#folders()
     const settings = ['--port', '0', '--data-dir', data, '--default-cwd', work, '--log-level', 'warn']
     const child = await startListening({
       name: 'claude-serve',
       file: process.execPath,
-      args: [entry, 'serve', ...settings, '--claude-bin', this.claude],
+      args: [...command, 'serve', ...settings, '--claude-bin', this.claude],
       env: this.environment(home, tmp),
       cwd: work,
     })
@@ -152,6 +152,13 @@ function served(child: ReadyChild): Served {
     await child.stop()
   }
   return { pid: child.pid, client, stop }
+}
+
+/** What `npm start` runs. */
+function cloneCommand(): string[] {
+  const manifest = JSON.parse(readFileSync(here('../package.json'), 'utf8')) as { scripts: { start: string } }
+  const [, ...words] = manifest.scripts.start.replace(/ serve$/, '').split(' ')
+  return words.map((word) => (word.startsWith('-') ? word : here(`../${word}`)))
 }
 
 function here(path: string): string {
