@@ -1,20 +1,79 @@
-// Runs a command as a separate process, for its tests: to its end, step by step, or on a terminal. Each test has its own folders and
-// environment.
+// Runs a command for its tests. `run` runs it to its end in a process that all commands of a test file share (command-host.ts);
+// `runProcess` and `start` give it a process of its own, and `runOnTerminal` a terminal too. Each test has its own folders and environment.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import type { TestContext } from 'node:test'
+import { join } from 'node:path'
+import { after, type TestContext } from 'node:test'
+import { compileCache } from '../helpers/compile-cache.ts'
 import type { TestFolders } from '../helpers/test-server.ts'
-import { cli, environmentOf, type Outcome } from './keys/process.ts'
+import type { HostReply, HostRequest } from './command-host.ts'
+
+export const cli = join(import.meta.dirname, '../../src/cli.ts')
+
+export const environmentOf = ({ home, dataDir }: TestFolders, overrides: Record<string, string> = {}) => ({
+  PATH: process.env.PATH ?? '',
+  HOME: home,
+  CLAUDE_SERVE_DATA_DIR: dataDir,
+  NO_COLOR: '1',
+  ...compileCache,
+  ...overrides,
+})
+
+export type Outcome = { code: number | string | null; stdout: string; stderr: string }
 
 export type RunOptions = {
   environment?: Record<string, string>
   /** Written to stdin, which is then closed. */
   input?: string | Buffer
   cwd?: string
-  /** Flags for node itself. */
-  nodeFlags?: string[]
 }
+
+/** The process that runs this file's commands one after the other. It starts with the first of them. */
+class CommandHost {
+  #child: ChildProcess | null = null
+  #exit: Promise<never> | null = null
+  #output = ''
+  #last: Promise<unknown> = Promise.resolve()
+
+  run(request: HostRequest): Promise<Outcome> {
+    const outcome = this.#last.then(() => this.#send(request))
+    this.#last = outcome.catch(() => {})
+    return outcome
+  }
+
+  async close(): Promise<void> {
+    this.#child?.disconnect()
+    await this.#exit?.catch(() => {})
+    assert.equal(this.#output, '', 'a command wrote past its streams')
+  }
+
+  async #send(request: HostRequest): Promise<HostReply> {
+    const child = this.#child ?? this.#start()
+    const replied = once(child, 'message').then(([reply]) => reply as HostReply)
+    child.send(request)
+    return Promise.race(this.#exit === null ? [replied] : [replied, this.#exit])
+  }
+
+  #start(): ChildProcess {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'command-host.ts')], {
+      env: { PATH: process.env.PATH ?? '', ...compileCache },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      serialization: 'advanced',
+    })
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.#output += text
+      })
+    }
+    this.#child = child
+    this.#exit = once(child, 'close').then(() => assert.fail(`the command host has ended: ${this.#output}`))
+    this.#exit.catch(() => {})
+    return child
+  }
+}
+
+export type HostOptions = RunOptions & { platform?: NodeJS.Platform }
 
 export class Running {
   readonly child: ChildProcess
@@ -23,7 +82,7 @@ export class Running {
   readonly #exit: Promise<Outcome>
 
   constructor(folders: TestFolders, words: readonly string[], options: RunOptions = {}) {
-    this.child = spawn(process.execPath, [...(options.nodeFlags ?? []), cli, ...words], {
+    this.child = spawn(process.execPath, [cli, ...words], {
       cwd: options.cwd ?? folders.cwd,
       env: environmentOf(folders, options.environment),
     })
@@ -68,8 +127,19 @@ export function start(t: TestContext, folders: TestFolders, words: readonly stri
   return running
 }
 
-export const run = (folders: TestFolders, words: readonly string[], options?: RunOptions): Promise<Outcome> =>
+export const runProcess = (folders: TestFolders, words: readonly string[], options?: RunOptions): Promise<Outcome> =>
   new Running(folders, words, options).outcome()
+
+const host = new CommandHost()
+after(() => host.close())
+
+/** In the process that all commands of this file share. `platform` is the one that the command shall believe it runs on. */
+export const run = (
+  folders: TestFolders,
+  words: readonly string[],
+  { environment, input = '', cwd = folders.cwd, platform = process.platform }: HostOptions = {},
+): Promise<Outcome> =>
+  host.run({ argv: [cli, ...words], cwd, environment: environmentOf(folders, environment), input, platform })
 
 export const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
 

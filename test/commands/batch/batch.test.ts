@@ -8,7 +8,8 @@ import { promisify } from 'node:util'
 import { ChatReply } from '../../../src/surfaces/native/reply-schemas.ts'
 import { extendedTest, test } from '../../helpers/extended.ts'
 import { makeFolders, startTestServer, step } from '../../helpers/test-server.ts'
-import { cli, environmentOf, keys } from '../keys/process.ts'
+import { cli, environmentOf } from '../command-process.ts'
+import { keys } from '../keys/process.ts'
 import {
   answersById,
   batch,

@@ -8,7 +8,7 @@ import { after } from 'node:test'
 import type { Answer } from '../../../src/commands/batch/answers.ts'
 import type { Upstream } from '../../../src/demo/upstream.ts'
 import { startTestServer, step, type TestFolders } from '../../helpers/test-server.ts'
-import { cli, environmentOf, type Outcome } from '../keys/process.ts'
+import { cli, environmentOf, type Outcome } from '../command-process.ts'
 
 /** The resources of one test: a shared server and a folder of its own. */
 export type Scene = { url: string; upstream: Upstream; folders: TestFolders }

@@ -5,8 +5,16 @@ import { once } from 'node:events'
 import { realpathSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { makeFolders } from '../../helpers/test-server.ts'
-import { assertFailure, assertWrongUsage, noTerminal, type RunOptions, run, runOnTerminal } from '../command-process.ts'
-import { cli, environmentOf } from '../keys/process.ts'
+import {
+  assertFailure,
+  assertWrongUsage,
+  cli,
+  environmentOf,
+  noTerminal,
+  type RunOptions,
+  run,
+  runOnTerminal,
+} from '../command-process.ts'
 import { type ChatServer, done, sessionId, startChatServer, stream, streamOf } from './server.ts'
 
 const startServer = (t: TestContext): Promise<ChatServer> =>

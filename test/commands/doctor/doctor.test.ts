@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { fakeCli, makeFolders, startTestServer, type TestFolders } from '../../helpers/test-server.ts'
-import { cli } from '../keys/process.ts'
+import { cli } from '../command-process.ts'
 import { doctor, environmentFor, examine, findingOf, inState } from './process.ts'
 
 const allChecks = [

@@ -8,7 +8,7 @@ import { loadConfig } from '../../../src/config/load.ts'
 import type { Config } from '../../../src/config/options.ts'
 import { compileCache } from '../../helpers/compile-cache.ts'
 import type { TestFolders } from '../../helpers/test-server.ts'
-import { cli, type Outcome } from '../keys/process.ts'
+import { cli, type Outcome } from '../command-process.ts'
 
 /** With a fake token, so that claude reports a login, and a search path without any claude. */
 export const environmentFor = ({ root, home, dataDir }: TestFolders, overrides: Record<string, string> = {}) => {

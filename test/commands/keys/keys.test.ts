@@ -9,7 +9,8 @@ import { kindOfSecret } from '../../../src/auth/keys.ts'
 import { openSqliteStore } from '../../../src/store/sqlite.ts'
 import { endedRun, noonMs, runEnd } from '../../contract/store-records.ts'
 import { makeFolders, type TestFolders } from '../../helpers/test-server.ts'
-import { cli, environmentOf, keys, list } from './process.ts'
+import { cli, environmentOf } from '../command-process.ts'
+import { keys, list } from './process.ts'
 
 const lastLine = (text: string) => text.trimEnd().split('\n').at(-1) ?? ''
 

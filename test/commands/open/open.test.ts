@@ -11,8 +11,17 @@ import { json } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { browserEnvironment, hasScreen } from '../../../src/commands/open/browser.ts'
 import { fakeCli, makeFolders, startTestServer, type TestFolders } from '../../helpers/test-server.ts'
-import { assertFailure, assertWrongUsage, noTerminal, quoted, run, startDemo } from '../command-process.ts'
-import { cli, environmentOf, keys, list } from '../keys/process.ts'
+import {
+  assertFailure,
+  assertWrongUsage,
+  cli,
+  environmentOf,
+  noTerminal,
+  quoted,
+  run,
+  startDemo,
+} from '../command-process.ts'
+import { keys, list } from '../keys/process.ts'
 
 const linkPattern = /http:\/\/127\.0\.0\.1:\d+\/#code=(csk_[\w-]{49})/
 

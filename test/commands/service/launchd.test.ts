@@ -4,8 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { assertFailure } from '../command-process.ts'
-import { cli } from '../keys/process.ts'
+import { assertFailure, cli } from '../command-process.ts'
 import { type Scene, setUp } from './scene.ts'
 
 const fileOf = ({ folders }: Scene) => join(folders.home, 'Library', 'LaunchAgents', 'claude-serve.plist')

@@ -4,8 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { makeFolders, type TestFolders } from '../../helpers/test-server.ts'
-import { run } from '../command-process.ts'
-import type { Outcome } from '../keys/process.ts'
+import { type Outcome, run } from '../command-process.ts'
 
 export type Scene = {
   folders: TestFolders
@@ -29,14 +28,13 @@ export function setUp(t: TestContext, platform: 'linux' | 'darwin' | 'sunos', pr
     writeFileSync(join(bin, program), `#!/bin/sh\necho "$*" >> '${log}'\n${answers}\nexit 0\n`)
     chmodSync(join(bin, program), 0o755)
   }
-  const preload = `data:text/javascript,Object.defineProperty(process,'platform',{value:'${platform}'})`
   return {
     folders,
     bin,
     service: (words, { environment = {}, cwd } = {}) =>
       run(folders, ['service', ...words], {
         environment: { PATH: `${bin}:/usr/bin:/bin`, CLAUDE_SERVE_DATA_DIR: '', ...environment },
-        nodeFlags: ['--import', preload],
+        platform,
         ...(cwd === undefined ? {} : { cwd }),
       }),
     calls: () => {

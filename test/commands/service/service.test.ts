@@ -6,8 +6,7 @@ import { existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, symlinkSy
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { ownIdentity } from '../../../src/claude/process/process-registry.ts'
-import { assertFailure, assertWrongUsage } from '../command-process.ts'
-import { cli } from '../keys/process.ts'
+import { assertFailure, assertWrongUsage, cli } from '../command-process.ts'
 import { type Scene, setUp } from './scene.ts'
 
 const linux = (t: TestContext) => setUp(t, 'linux', 'systemctl')

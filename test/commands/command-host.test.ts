@@ -1,0 +1,60 @@
+// The process that tests share for their commands gives what the executable gives: the same command lines run in both, with the same
+// outcome. This is also where a process of its own is seen to set its exit code.
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { makeFolders } from '../helpers/test-server.ts'
+import { type RunOptions, run, runProcess } from './command-process.ts'
+
+test('a command has the same outcome in the shared process and in one of its own', async (t) => {
+  const folders = makeFolders(t)
+  writeFileSync(join(folders.cwd, 'config.json'), '{"prot": 1}')
+  const bodies: string[] = []
+  const server = createServer(async (request, response) => {
+    let text = ''
+    for await (const chunk of request.setEncoding('utf8')) text += chunk
+    bodies.push(text)
+    response.writeHead(503).end('{"error":"not\\nnow"}')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close())
+  const environment = {
+    CLAUDE_SERVE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    CLAUDE_SERVE_QUEUE_LIMIT: '9',
+    TZ: 'Asia/Tokyo',
+  }
+  const rows: [code: number, words: string[], options?: RunOptions][] = [
+    [0, ['--version']],
+    [0, ['--help']],
+    [0, ['serve', '--print-config', '--default-cwd', '.'], { environment }],
+    [2, ['--prot', '1']],
+    [2, ['keys', 'lst']],
+    [2, ['chat'], { input: ' ' }],
+    [1, ['--config', 'config.json']],
+    [1, ['chat', 'a'], { environment, input: Buffer.from('日本') }],
+    [1, ['models', '--url', 'http://127.0.0.1:1']],
+    [1, ['status', '--json', '--data-dir', 'elsewhere'], { cwd: folders.root }],
+  ]
+  const codes: unknown[] = []
+  for (const [code, words, options] of rows) {
+    const [shared, own] = await Promise.all([run(folders, words, options), runProcess(folders, words, options)])
+    assert.deepEqual(shared, own, words.join(' '))
+    codes.push(own.code)
+    assert.equal(own.code, code, own.stderr)
+  }
+  assert.equal(bodies.length, 2)
+  assert.match(bodies[0] ?? '', /a\\n\\n日本/)
+  assert.equal(bodies[0], bodies[1])
+})
+
+test('a command leaves nothing behind for the next one', async (t) => {
+  const [one, other] = [makeFolders(t), makeFolders(t)]
+  const words = ['serve', '--print-config', '--json']
+  const first = await run(one, words, { environment: { CLAUDE_SERVE_WARM: '3' }, platform: 'darwin' })
+  assert.equal(JSON.parse(first.stdout).warm.value, 3)
+  const [second, expected] = await Promise.all([run(other, words), runProcess(other, words)])
+  assert.deepEqual(second, expected)
+})
