@@ -1,4 +1,5 @@
-// The executable as its own process: what it prints, where, and its exit codes.
+// The program without a command, or with `serve`: what it prints, where, and its exit codes. That the executable gives the same is seen in
+// commands/command-host.test.ts.
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -7,13 +8,13 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { configOptions } from '../src/config/options.ts'
+import { cli, type Outcome, run as runCommand } from './commands/command-process.ts'
 import { compileCache } from './helpers/compile-cache.ts'
+import type { TestFolders } from './helpers/test-server.ts'
 
-const cli = path.resolve(import.meta.dirname, '../src/cli.ts')
 const { version } = JSON.parse(readFileSync(path.resolve(import.meta.dirname, '../package.json'), 'utf8'))
 
-type Outcome = { code: number | string | null; stdout: string; stderr: string }
-type RunOptions = { home?: string; environment?: Record<string, string>; nodeFlags?: string[] }
+type RunOptions = { home?: string; environment?: Record<string, string> }
 
 function makeHome(t: TestContext): string {
   const home = realpathSync(mkdtempSync(path.join(tmpdir(), 'claude-serve-cli-')))
@@ -21,13 +22,22 @@ function makeHome(t: TestContext): string {
   return home
 }
 
-function run(t: TestContext, words: string[], runOptions: RunOptions = {}): Promise<Outcome> {
-  const { home = makeHome(t), environment = {}, nodeFlags = [] } = runOptions
-  const options = {
-    cwd: home,
-    env: { PATH: process.env.PATH ?? '', HOME: home, ...compileCache, ...environment },
-    timeout: 30_000,
-  }
+const foldersOf = (home: string): TestFolders => ({ root: home, home, cwd: home, dataDir: '', configDir: '' })
+
+/** In the process that all command lines of this file share, with nothing in the environment but what the test sets. */
+function run(
+  t: TestContext,
+  words: string[],
+  { home = makeHome(t), environment = {} }: RunOptions = {},
+): Promise<Outcome> {
+  const whole = { PATH: process.env.PATH ?? '', HOME: home, ...environment }
+  return runCommand(foldersOf(home), words, { environment: whole, isWhole: true })
+}
+
+/** The executable itself, in a process of its own. */
+function runExecutable(t: TestContext, words: string[], nodeFlags: string[] = []): Promise<Outcome> {
+  const home = makeHome(t)
+  const options = { cwd: home, env: { PATH: process.env.PATH ?? '', HOME: home, ...compileCache }, timeout: 30_000 }
   return new Promise((resolve) => {
     execFile(process.execPath, [...nodeFlags, cli, ...words], options, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : (error.code ?? null), stdout, stderr })
@@ -136,7 +146,8 @@ test('an invalid value in the environment or a file exits with 1 and names its s
 test('a Node that is too old exits with 1 and shows what is required', async (t) => {
   for (const [old, works] of [['20.19.0', false] as const, ['22.17.9', false] as const, ['22.18.0', true] as const]) {
     const preload = `data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'${old}'}})`
-    const { code, stderr } = await run(t, ['--version'], { nodeFlags: ['--import', preload] })
+    const { code, stdout, stderr } = await runExecutable(t, ['--version'], ['--import', preload])
+    assert.equal(stdout, works ? `${version}\n` : '')
     assert.equal(code, works ? 0 : 1)
     assert.equal(stderr.includes(`requires Node 22.18 or newer, but this is ${old}`), !works)
   }

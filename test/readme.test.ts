@@ -1,22 +1,26 @@
-// Runs the README's examples against the demo, changed only in the address and a folder: what a newcomer types must
-// work.
+// Runs the README's examples, changed only in the address and a folder: what a newcomer types must work. That the answer of the real CLI
+// reaches such programs is in the tests of the surfaces and in test/clients/.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
+import { fakeClaude } from './commands/command-process.ts'
+import { runPrograms } from './helpers/run-programs.ts'
 import { startTestServer } from './helpers/test-server.ts'
 
 const cleanUp: (() => unknown)[] = []
 const server = await startTestServer(
   { after: (step?: unknown) => cleanUp.push(step as () => unknown) },
-  { config: { demo: true } },
+  { config: { claudeBin: fakeClaude } },
 )
 after(async () => {
   for (const step of cleanUp) await step()
 })
 
 const root = new URL('..', import.meta.url)
+symlinkSync(join(import.meta.dirname, '../node_modules'), join(server.folders.cwd, 'node_modules'))
 const readme = readFileSync(new URL('README.md', root), 'utf8')
 const blocksOf = (language: string) =>
   [...readme.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(([, block = '']) => block)
@@ -43,9 +47,12 @@ for (const command of commands) {
   })
 }
 
-for (const program of blocksOf('js')) {
+const programs = blocksOf('js')
+let outputs: Promise<string[]> | null = null
+for (const [index, program] of programs.entries()) {
   test(`${titleOf(program)} …`, async () => {
-    const stdout = await run(process.execPath, '--input-type=module', '-e', here(program))
+    outputs ??= runPrograms(programs.map(here), server.folders.cwd, server.folders.home)
+    const stdout = (await outputs)[index] ?? ''
     assert.match(stdout, /\w+/)
     assert.doesNotMatch(stdout, /undefined/)
   })

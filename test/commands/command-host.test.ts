@@ -1,13 +1,14 @@
 // The process that tests share for their commands gives what the executable gives: the same command lines run in both, with the same
 // outcome. This is also where a process of its own is seen to set its exit code.
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { logFileName } from '../../src/log/log-file.ts'
 import { makeFolders } from '../helpers/test-server.ts'
-import { type RunOptions, run, runProcess } from './command-process.ts'
+import { noTerminal, type RunOptions, run, runAsOnTerminal, runOnTerminal, runProcess } from './command-process.ts'
 
 test('a command has the same outcome in the shared process and in one of its own', async (t) => {
   const folders = makeFolders(t)
@@ -27,15 +28,12 @@ test('a command has the same outcome in the shared process and in one of its own
     TZ: 'Asia/Tokyo',
   }
   const rows: [code: number, words: string[], options?: RunOptions][] = [
-    [0, ['--version']],
     [0, ['--help']],
     [0, ['serve', '--print-config', '--default-cwd', '.'], { environment }],
     [2, ['--prot', '1']],
-    [2, ['keys', 'lst']],
     [2, ['chat'], { input: ' ' }],
     [1, ['--config', 'config.json']],
     [1, ['chat', 'a'], { environment, input: Buffer.from('日本') }],
-    [1, ['models', '--url', 'http://127.0.0.1:1']],
     [1, ['status', '--json', '--data-dir', 'elsewhere'], { cwd: folders.root }],
   ]
   const codes: unknown[] = []
@@ -50,11 +48,27 @@ test('a command has the same outcome in the shared process and in one of its own
   assert.equal(bodies[0], bodies[1])
 })
 
+test('a command prints the same on streams that say that they are a terminal as on one', {
+  skip: noTerminal,
+}, async (t) => {
+  const folders = makeFolders(t)
+  mkdirSync(join(folders.dataDir, 'logs'), { recursive: true })
+  writeFileSync(
+    join(folders.dataDir, logFileName),
+    `${JSON.stringify({ level: 'info', time: 1, msg: 'a\u001b[31m' })}\n`,
+  )
+  const shared = await runAsOnTerminal(folders, ['logs'])
+  assert.deepEqual(shared, await runOnTerminal(folders, ['logs']))
+  assert.ok(shared.stdout.includes('\u001b['))
+})
+
 test('a command leaves nothing behind for the next one', async (t) => {
-  const [one, other] = [makeFolders(t), makeFolders(t)]
+  const folders = makeFolders(t)
   const words = ['serve', '--print-config', '--json']
-  const first = await run(one, words, { environment: { CLAUDE_SERVE_WARM: '3' }, platform: 'darwin' })
-  assert.equal(JSON.parse(first.stdout).warm.value, 3)
-  const [second, expected] = await Promise.all([run(other, words), runProcess(other, words)])
-  assert.deepEqual(second, expected)
+  const first = await run(folders, words)
+  const environment = { CLAUDE_SERVE_WARM: '3' }
+  const other = await run(folders, words, { environment, platform: 'darwin', cwd: folders.root })
+  assert.equal(JSON.parse(other.stdout).warm.value, 3)
+  await runAsOnTerminal(folders, ['--prot'])
+  assert.deepEqual(await run(folders, words), first)
 })

@@ -1,7 +1,9 @@
 // A process that runs command lines one after the other, because starting a process for each costs more than everything else that their
 // tests do. Each gets its own folder, environment, arguments and streams, and leaves nothing behind for the next. Not for commands that
-// receive signals, use a terminal, pass their streams on or end by process.exit: those need a process of their own (command-process.ts).
+// receive signals, draw on a terminal, pass their streams on, end by process.exit or hold a file until their process ends: those need a process
+// of their own (command-process.ts).
 import { PassThrough, Writable } from 'node:stream'
+import { WriteStream } from 'node:tty'
 import { runProgram } from '../../src/commands/program.ts'
 
 export type HostRequest = {
@@ -10,6 +12,8 @@ export type HostRequest = {
   environment: Record<string, string>
   input: string | Buffer
   platform: NodeJS.Platform
+  /** Whether the streams say that they are a terminal, where stdout and stderr are one. */
+  isTerminal: boolean
 }
 
 export type HostReply = { code: number; stdout: string; stderr: string }
@@ -28,6 +32,14 @@ class Collector extends Writable {
   get text(): string {
     return Buffer.concat(this.#chunks).toString()
   }
+}
+
+/** The same on a terminal of unknown size. */
+class TerminalCollector extends Collector {
+  readonly isTTY = true
+  readonly columns = 0
+  readonly getColorDepth = WriteStream.prototype.getColorDepth
+  readonly hasColors = WriteStream.prototype.hasColors
 }
 
 const replace = (name: keyof NodeJS.Process, value: unknown) =>
@@ -63,8 +75,10 @@ async function closeConnections(): Promise<void> {
   holder[dispatcherKey] = new dispatcher.constructor()
 }
 
-async function runOne({ argv, cwd, environment, input, platform }: HostRequest): Promise<HostReply> {
-  const [stdin, stdout, stderr] = [new PassThrough(), new Collector(), new Collector()]
+async function runOne({ argv, cwd, environment, input, platform, isTerminal }: HostRequest): Promise<HostReply> {
+  const stdin = Object.assign(new PassThrough(), isTerminal ? { isTTY: true } : {})
+  const stdout = isTerminal ? new TerminalCollector() : new Collector()
+  const stderr = isTerminal ? stdout : new Collector()
   const removeListeners = keepListeners()
   stdin.end(input)
   process.chdir(cwd)
@@ -85,7 +99,7 @@ async function runOne({ argv, cwd, environment, input, platform }: HostRequest):
   replace('platform', realPlatform)
   // The folder of a test is removed after it.
   process.chdir('/')
-  return { code, stdout: stdout.text, stderr: stderr.text }
+  return { code, stdout: stdout.text, stderr: isTerminal ? '' : stderr.text }
 }
 
 process.once('disconnect', () => process.exit())

@@ -11,6 +11,9 @@ import type { HostReply, HostRequest } from './command-host.ts'
 
 export const cli = join(import.meta.dirname, '../../src/cli.ts')
 
+/** For servers whose tests are about a command: the real CLI takes longer to start, and shows nothing more. */
+export const fakeClaude = join(import.meta.dirname, 'fake-claude.mjs')
+
 export const environmentOf = ({ home, dataDir }: TestFolders, overrides: Record<string, string> = {}) => ({
   PATH: process.env.PATH ?? '',
   HOME: home,
@@ -67,13 +70,18 @@ class CommandHost {
       })
     }
     this.#child = child
-    this.#exit = once(child, 'close').then(() => assert.fail(`the command host has ended: ${this.#output}`))
+    this.#exit = once(child, 'exit').then(() => assert.fail(`the command host has ended: ${this.#output}`))
     this.#exit.catch(() => {})
     return child
   }
 }
 
-export type HostOptions = RunOptions & { platform?: NodeJS.Platform }
+export type HostOptions = RunOptions & {
+  /** The platform that the command shall believe it runs on. */
+  platform?: NodeJS.Platform
+  /** Whether `environment` is all of it. */
+  isWhole?: boolean
+}
 
 export class Running {
   readonly child: ChildProcess
@@ -133,18 +141,44 @@ export const runProcess = (folders: TestFolders, words: readonly string[], optio
 const host = new CommandHost()
 after(() => host.close())
 
-/** In the process that all commands of this file share. `platform` is the one that the command shall believe it runs on. */
+/** In the process that all commands of this file share. */
 export const run = (
   folders: TestFolders,
   words: readonly string[],
-  { environment, input = '', cwd = folders.cwd, platform = process.platform }: HostOptions = {},
+  { environment = {}, input = '', cwd = folders.cwd, platform = process.platform, isWhole = false }: HostOptions = {},
 ): Promise<Outcome> =>
-  host.run({ argv: [cli, ...words], cwd, environment: environmentOf(folders, environment), input, platform })
+  host.run({
+    argv: [cli, ...words],
+    cwd,
+    environment: isWhole ? environment : environmentOf(folders, environment),
+    input,
+    platform,
+    isTerminal: false,
+  })
+
+/** In the same process, with streams that say that they are a terminal, for what a command prints there. Compare runOnTerminal. */
+export function runAsOnTerminal(
+  folders: TestFolders,
+  words: readonly string[],
+  { environment = {}, cwd = folders.cwd }: RunOptions = {},
+): Promise<Outcome> {
+  const { NO_COLOR, ...plain } = environmentOf(folders)
+  return host.run({
+    argv: [cli, ...words],
+    cwd,
+    environment: { ...plain, ...terminalVariables, ...environment },
+    input: '',
+    platform: process.platform,
+    isTerminal: true,
+  })
+}
 
 export const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
 
 const hasScript = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') === true
 export const noTerminal = hasScript ? false : 'needs script of util-linux, which gives a process a terminal'
+
+const terminalVariables = { TERM: 'xterm', SHELL: '/bin/sh' }
 
 /** On a terminal, where stdout and stderr are one; colors are on unless the environment disables them. */
 export async function runOnTerminal(
@@ -156,7 +190,7 @@ export async function runOnTerminal(
   const command = [process.execPath, cli, ...words].map(quoted).join(' ')
   const child = spawn('script', ['-qec', command, '/dev/null'], {
     cwd: options.cwd ?? folders.cwd,
-    env: { ...plain, TERM: 'xterm', SHELL: '/bin/sh', ...options.environment },
+    env: { ...plain, ...terminalVariables, ...options.environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let stdout = ''

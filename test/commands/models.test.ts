@@ -4,12 +4,15 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { makeFolders, startTestServer } from '../helpers/test-server.ts'
-import { assertFailure, assertWrongUsage, Running, run } from './command-process.ts'
+import { assertFailure, assertWrongUsage, fakeClaude, Running, run } from './command-process.ts'
 import { keys } from './keys/process.ts'
+import { startSharedServer } from './shared-server.ts'
 
-test('lists each model next to its agent, and the names that the operator defined', async (t) => {
-  const modelMap = { mine: 'sonnet', worker: 'agent/sonnet' }
-  const { folders, url } = await startTestServer(t, { config: { modelMap } })
+const { folders, url } = await startSharedServer({
+  config: { claudeBin: fakeClaude, modelMap: { mine: 'sonnet', worker: 'agent/sonnet' } },
+})
+
+test('lists each model next to its agent, and the names that the operator defined', async () => {
   const { code, stdout, stderr } = await run(folders, ['models'])
   assert.deepEqual([code, stderr], [0, ''])
   const rows = stdout.split('\n').map((line) => line.split(/ {2,}/))
@@ -31,19 +34,26 @@ test('lists each model next to its agent, and the names that the operator define
   )
 })
 
-test('without a running server it says how to start one, and exits with 1', async (t) => {
-  const outcome = await run(makeFolders(t), ['models', '--json'])
-  assertFailure(outcome, /no server is running in .*: start one with claude-serve/)
-  assert.equal(outcome.stdout, '')
+test('a reader that stops early is not an error', async () => {
+  const running = new Running(folders, ['models'])
+  running.child.stdout?.destroy()
+  const { code, stderr } = await running.outcome()
+  assert.deepEqual([code, stderr], [0, ''])
 })
 
-test('if the server has API keys, it says which variable must hold one', async (t) => {
-  const { folders } = await startTestServer(t)
+// From here on, the server requires a key.
+test('if the server has API keys, it says which variable must hold one', async () => {
   const secret = (await keys(folders, ['create', 'laptop', '--scope', 'chat', '--quiet'])).stdout.trim()
   const without = await run(folders, ['models'])
   assertFailure(without, /set CLAUDE_SERVE_API_KEY to a key of this server/)
   assert.equal(without.stdout, '')
   assert.equal((await run(folders, ['models'], { environment: { CLAUDE_SERVE_API_KEY: secret } })).code, 0)
+})
+
+test('without a running server it says how to start one, and exits with 1', async (t) => {
+  const outcome = await run(makeFolders(t), ['models', '--json'])
+  assertFailure(outcome, /no server is running in .*: start one with claude-serve/)
+  assert.equal(outcome.stdout, '')
 })
 
 test('the message of a server that cannot list its models is shown', async (t) => {
@@ -62,14 +72,6 @@ test('another program at an address is distinguished from an unused address', as
   )
   await new Promise((resolve) => server.close(resolve))
   assertFailure(await run(folders, ['models', '--url', url]), /no server responds at http:\S+ \(ECONNREFUSED\)/)
-})
-
-test('a reader that stops early is not an error', async (t) => {
-  const { folders } = await startTestServer(t)
-  const running = new Running(folders, ['models'])
-  running.child.stdout?.destroy()
-  const { code, stderr } = await running.outcome()
-  assert.deepEqual([code, stderr], [0, ''])
 })
 
 const wrong: [words: string[], message: RegExp][] = [

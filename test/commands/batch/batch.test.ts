@@ -8,11 +8,12 @@ import { promisify } from 'node:util'
 import { ChatReply } from '../../../src/surfaces/native/reply-schemas.ts'
 import { extendedTest, test } from '../../helpers/extended.ts'
 import { makeFolders, startTestServer, step } from '../../helpers/test-server.ts'
-import { cli, environmentOf } from '../command-process.ts'
+import { cli, environmentOf, fakeClaude } from '../command-process.ts'
 import { keys } from '../keys/process.ts'
 import {
   answersById,
   batch,
+  batchProcess,
   isFor,
   light,
   outputOf,
@@ -22,6 +23,7 @@ import {
   startBatch,
   writeInput,
 } from './process.ts'
+import { startScriptedServer } from './scripted-model.ts'
 
 const shared = await shareServer()
 
@@ -31,7 +33,7 @@ const io = ['in.jsonl', '-o', 'out.jsonl']
 const hangsOnce = { hang: 'headers', times: 1 }
 
 test('each line is answered under its id or its number, in any order', { timeout: 60_000 }, async () => {
-  const { folders, upstream } = shared()
+  const { folders, model } = shared()
   writeInput(folders, [
     { id: 'first', prompt: prompt('a', { ttft: 200 }), ...light },
     prompt('b'),
@@ -56,10 +58,9 @@ test('each line is answered under its id or its number, in any order', { timeout
     assert.equal(ChatReply.parse(response).result, `answer to ${tag}`)
     assert.equal(ChatReply.parse(response).run_id, run_id)
     assert.equal(line, { first: 1, 2: 2, 7: 4, 6: 6 }[id])
-    assert.equal(requestCount(upstream, JSON.stringify(tag).slice(1, -1)), 1)
+    assert.equal(requestCount(model, JSON.stringify(tag).slice(1, -1)), 1)
   }
-  const request = upstream.requests.find(isFor('c'))
-  assert.match(JSON.stringify(request?.body?.system), /Be brief\./)
+  assert.equal(model.requests.find(isFor('c'))?.request.options.systemPrompt, 'Be brief.')
   assert.ok(!existsSync(`${outputOf(folders)}.batch`), 'no file is left beside the output')
 })
 
@@ -101,13 +102,18 @@ test('lines that cannot be answered report why, and the others are answered', { 
 })
 
 test('--defaults and --model provide the fields that lines leave out', { timeout: 60_000 }, async () => {
-  const { folders, upstream } = shared()
+  const { folders, model } = shared()
   writeInput(folders, [prompt('a'), { prompt: prompt('b'), system_prompt: 'Mine.', model: 'sonnet' }])
   const defaults = JSON.stringify({ ...light, system_prompt: 'Theirs.' })
   assert.equal((await batch(folders, [...io, '--defaults', defaults, '--model', 'haiku'])).code, 0)
-  const [a, b] = ['a', 'b'].map((tag) => JSON.stringify(upstream.requests.find(isFor(tag))?.body ?? {}))
-  assert.match(a ?? '', /"model":"claude-haiku.*Theirs\./)
-  assert.match(b ?? '', /"model":"claude-sonnet.*Mine\./)
+  const sent = ['a', 'b'].map((tag) => model.requests.find(isFor(tag))?.request.options)
+  assert.deepEqual(
+    sent.map((options) => [options?.model, options?.systemPrompt, options?.tools]),
+    [
+      ['haiku', 'Theirs.', []],
+      ['sonnet', 'Mine.', []],
+    ],
+  )
 })
 
 test('a rejected default ends the batch, since every line would fail', { timeout: 60_000 }, async () => {
@@ -123,15 +129,15 @@ test('a rejected default ends the batch, since every line would fail', { timeout
 })
 
 test('--concurrency limits how many lines are sent at a time', { timeout: 60_000 }, async (t) => {
-  const { folders, url, upstream } = await startTestServer(t)
-  upstream.setDefaults({ hang: 'headers' })
+  const folders = makeFolders(t)
+  const { url, model } = await startScriptedServer(t, folders)
   writeInput(
     folders,
-    ['a', 'b', 'c', 'd', 'e'].map((tag) => ({ prompt: `<${tag}>`, ...light })),
+    ['a', 'b', 'c', 'd', 'e'].map((tag) => ({ prompt: prompt(tag, { hang: 'headers' }), ...light })),
   )
   const { child, ended } = startBatch(folders, [...io, '--concurrency', '3'])
-  for (const tag of ['a', 'b', 'c']) await upstream.waitForRequest(isFor(tag))
-  assert.equal(upstream.inFlight(), 3)
+  for (const tag of ['a', 'b', 'c']) await model.waitForRequest(isFor(tag))
+  assert.equal(model.inFlight(), 3)
   child.kill('SIGINT')
   assert.equal((await ended).code, 1)
   const { runs } = (await (await fetch(`${url}/v1/runs`)).json()) as { runs: { status: string }[] }
@@ -142,20 +148,20 @@ test('--concurrency limits how many lines are sent at a time', { timeout: 60_000
 })
 
 test('lines are answered before the input has ended', { timeout: 60_000 }, async () => {
-  const { folders, upstream } = shared()
+  const { folders, model } = shared()
   const { child, ended } = startBatch(folders, ['-', '-o', 'out.jsonl'])
   child.stdin?.write(`${JSON.stringify({ prompt: prompt('a'), ...light })}\n`)
-  await upstream.waitForRequest(isFor('a'))
+  await model.waitForRequest(isFor('a'))
   child.stdin?.end(JSON.stringify({ id: 'last', prompt: prompt('b'), ...light }))
   assert.equal((await ended).code, 0)
   assert.deepEqual(Object.keys(answersById(folders)).toSorted(), ['1', 'last'])
 })
 
 extendedTest('Ctrl-C ends the batch while it waits for input', { timeout: 60_000 }, async () => {
-  const { folders, upstream } = shared()
+  const { folders, model } = shared()
   const { child, ended } = startBatch(folders, ['-', '-o', 'out.jsonl'])
   child.stdin?.write(`${JSON.stringify({ prompt: prompt('a'), ...light })}\n`)
-  await upstream.waitForRequest(isFor('a'))
+  await model.waitForRequest(isFor('a'))
   child.kill('SIGINT')
   const { code, stderr } = await ended
   assert.equal(code, 1)
@@ -180,25 +186,25 @@ test('without a server it reports that and creates no files', async (t) => {
 test('if the server requires a key, the batch stops at once without one and works with one', {
   timeout: 60_000,
 }, async (t) => {
-  const { folders, upstream } = await startTestServer(t)
+  const { folders } = await startTestServer(t, { config: { claudeBin: fakeClaude } })
   const secret = (await keys(folders, ['create', 'batch', '--quiet'])).stdout.trim()
   writeInput(folders, [
     { prompt: prompt('a'), ...light },
     { prompt: prompt('b'), ...light },
   ])
-  const refused = await batch(folders, io)
+  const refused = await batchProcess(folders, io)
   assert.equal(refused.code, 1)
   assert.match(refused.stderr, /needs an API key.*set CLAUDE_SERVE_API_KEY to a key of this server/)
   assert.deepEqual(answersById(folders), {})
-  assert.equal(upstream.requests.length, 0)
-  assert.equal((await batch(folders, io, { CLAUDE_SERVE_API_KEY: secret })).code, 0)
+  const allowed = await batch(folders, io, { CLAUDE_SERVE_API_KEY: secret })
+  assert.equal(allowed.code, 0, `${allowed.stderr}${JSON.stringify(answersById(folders))}`)
   assert.equal(Object.keys(answersById(folders)).length, 2)
 })
 
 test('a key whose budget is used up stops the batch; the remaining lines are left for later', {
   timeout: 60_000,
 }, async (t) => {
-  const { folders } = await startTestServer(t)
+  const { folders } = await startTestServer(t, { config: { claudeBin: fakeClaude } })
   const made = await keys(folders, ['create', 'poor', '--budget', '0.000001', '--quiet'])
   writeInput(
     folders,
@@ -213,10 +219,10 @@ test('a key whose budget is used up stops the batch; the remaining lines are lef
 })
 
 test('a second batch does not touch an output that is being written', { timeout: 60_000 }, async () => {
-  const { folders, upstream } = shared()
+  const { folders, model } = shared()
   writeInput(folders, [{ prompt: prompt('a', hangsOnce), ...light }])
   const { child, ended } = startBatch(folders, io)
-  await upstream.waitForRequest(isFor('a'))
+  await model.waitForRequest(isFor('a'))
   const second = await batch(folders, io)
   assert.equal(second.code, 1)
   assert.match(

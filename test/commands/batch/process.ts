@@ -1,4 +1,5 @@
-// Runs the command `batch run` as a separate process for its tests, in the folders of one test, against the server of their data folder.
+// Runs the command `batch run` for its tests, in the folders of one test, against the server of their data folder: as a process of its own
+// if the test has to watch or signal it.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -6,25 +7,25 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after } from 'node:test'
 import type { Answer } from '../../../src/commands/batch/answers.ts'
-import type { Upstream } from '../../../src/demo/upstream.ts'
-import { startTestServer, step, type TestFolders } from '../../helpers/test-server.ts'
-import { cli, environmentOf, type Outcome } from '../command-process.ts'
+import { makeFolders, step, type TestFolders } from '../../helpers/test-server.ts'
+import { cli, environmentOf, type Outcome, run } from '../command-process.ts'
+import { type ScriptedModel, startScriptedServer } from './scripted-model.ts'
 
 /** The resources of one test: a shared server and a folder of its own. */
-export type Scene = { url: string; upstream: Upstream; folders: TestFolders }
+export type Scene = { url: string; model: ScriptedModel; folders: TestFolders }
 
 /** Starts one server for the tests of a file, which run one after the other. Returns a function that makes a fresh scene. */
 export async function shareServer(): Promise<() => Scene> {
   const cleanUp: (() => unknown)[] = []
-  const { url, upstream, folders } = await startTestServer({
-    after: (step?: unknown) => cleanUp.push(step as () => unknown),
-  })
+  const forAll = { after: (step?: unknown) => cleanUp.push(step as () => unknown) }
+  const folders = makeFolders(forAll)
+  const { url, model } = await startScriptedServer(forAll, folders)
   after(async () => {
     for (const step of cleanUp) await step()
   })
   return () => {
-    upstream.reset()
-    return { url, upstream, folders: { ...folders, cwd: mkdtempSync(join(folders.root, 'scene-')) } }
+    model.reset()
+    return { url, model, folders: { ...folders, cwd: mkdtempSync(join(folders.root, 'scene-')) } }
   }
 }
 
@@ -59,11 +60,18 @@ export function startBatch(folders: TestFolders, args: string[], environment: Re
   return { child, ended }
 }
 
-export function batch(folders: TestFolders, args: string[], environment?: Record<string, string>): Promise<Outcome> {
-  const { child, ended } = startBatch(folders, args, environment)
+export function batchProcess(folders: TestFolders, args: string[]): Promise<Outcome> {
+  const { child, ended } = startBatch(folders, args)
   child.stdin?.end()
   return ended
 }
+
+/** In the process that this file's commands share. A batch that stops early has its output reserved until its process ends. */
+export const batch = (
+  folders: TestFolders,
+  args: string[],
+  environment: Record<string, string> = {},
+): Promise<Outcome> => run(folders, ['batch', 'run', ...args], { environment })
 
 /** Writes an input file: Buffers as they are, everything else as JSON. Returns its name. */
 export function writeInput(folders: TestFolders, lines: readonly unknown[], name = 'in.jsonl'): string {
@@ -100,8 +108,8 @@ export const prompt = (tag: string, fields: Record<string, unknown> = {}) =>
 export const light = { tools: [] }
 
 /** How many requests with this tag the model received. */
-export const requestCount = ({ requests }: Upstream, tag: string): number =>
-  requests.filter(({ url, raw }) => url.startsWith('/v1/messages') && raw.includes(`<${tag}>`)).length
+export const requestCount = ({ requests }: { requests: readonly { raw: string }[] }, tag: string): number =>
+  requests.filter(isFor(tag)).length
 
 export const isFor =
   (tag: string) =>

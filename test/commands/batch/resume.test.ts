@@ -46,17 +46,18 @@ const allSucceeded = (answers: ReturnType<typeof answersById>) =>
   Object.values(answers).every(({ status }) => status === 'succeeded')
 
 test('a batch that was killed and run again does nothing twice', { timeout: 90_000 }, async () => {
-  const { folders, upstream, url } = shared()
+  const { folders, model, url } = shared()
   const tags = ['a', 'b', 'c', 'd', 'e', 'f']
   // The third is still being answered when the batch is killed.
   writeInput(
     folders,
-    tags.map((tag) => line(tag, tag === 'c' ? { ttft: 1500 } : {})),
+    tags.map((tag) => line(tag, tag === 'c' ? { hang: 'body' } : {})),
   )
   const first = startBatch(folders, [...io, '-c', '1'])
-  await upstream.waitForRequest(isFor('c'))
+  await model.waitForRequest(isFor('c'))
   await kill(first, 'SIGKILL')
   assert.deepEqual(Object.keys(answersById(folders)), ['a', 'b'])
+  model.release('c')
   await runsEnded(url)
   const { code, stdout } = await batch(folders, [...io, '--json'])
   assert.equal(code, 0)
@@ -66,26 +67,26 @@ test('a batch that was killed and run again does nothing twice', { timeout: 90_0
   assert.deepEqual(Object.keys(answers).toSorted(), tags)
   assert.ok(allSucceeded(answers))
   assert.equal(answers.c?.response?.result, 'answer to c')
-  for (const tag of tags) assert.equal(requestCount(upstream, tag), 1, tag)
+  for (const tag of tags) assert.equal(requestCount(model, tag), 1, tag)
 })
 
 extendedTest('a run that continues without the batch is waited for', { timeout: 60_000 }, async () => {
-  const { folders, upstream } = shared()
+  const { folders, model } = shared()
   writeInput(folders, [line('a', { ttft: 4000 })])
   const first = startBatch(folders, io)
-  await upstream.waitForRequest(isFor('a'))
+  await model.waitForRequest(isFor('a'))
   await kill(first, 'SIGKILL')
-  assert.equal(upstream.inFlight(), 1)
+  assert.equal(model.inFlight(), 1)
   assert.equal((await batch(folders, io)).code, 0)
-  assert.equal(requestCount(upstream, 'a'), 1)
+  assert.equal(requestCount(model, 'a'), 1)
 })
 
 test('Ctrl-C cancels the runs in progress; the next invocation requests them again', { timeout: 60_000 }, async () => {
-  const { folders, upstream } = shared()
+  const { folders, model } = shared()
   writeInput(folders, [line('a'), line('b', hangsOnce), line('c')])
   const first = startBatch(folders, [...io, '-c', '1'])
-  await upstream.waitForRequest(isFor('b'))
-  const aborted = upstream.waitForAbort(isFor('b'))
+  await model.waitForRequest(isFor('b'))
+  const aborted = model.waitForAbort(isFor('b'))
   const stderr = await kill(first, 'SIGINT')
   assert.match(stderr, /1 line in .*: 1 succeeded, 0 failed/)
   assert.match(stderr, /run the same command again to resume\n$/)
@@ -94,7 +95,7 @@ test('Ctrl-C cancels the runs in progress; the next invocation requests them aga
   const second = await batch(folders, io)
   assert.equal(second.code, 0, second.stderr)
   assert.deepEqual(
-    ['a', 'b', 'c'].map((tag) => requestCount(upstream, tag)),
+    ['a', 'b', 'c'].map((tag) => requestCount(model, tag)),
     [1, 2, 1],
   )
   assert.ok(allSucceeded(answersById(folders)))
@@ -137,37 +138,37 @@ extendedTest('an answer that was cut off in the file is repaired', { timeout: 60
 })
 
 test('failed lines are skipped until --retry-failed', { timeout: 60_000 }, async () => {
-  const { folders, upstream } = shared()
+  const { folders, model } = shared()
   writeInput(folders, [line('a'), line('b', failsOnce)])
   const first = await batch(folders, io)
   assert.equal(first.code, 1)
   assert.match(first.stderr, /--retry-failed retries failed lines/)
   const second = await batch(folders, [...io, '--json'])
-  assert.deepEqual([second.code, JSON.parse(second.stdout).failed_earlier, requestCount(upstream, 'b')], [1, 1, 1])
+  assert.deepEqual([second.code, JSON.parse(second.stdout).failed_earlier, requestCount(model, 'b')], [1, 1, 1])
   const third = await batch(folders, [...io, '--retry-failed'])
   assert.equal(third.code, 0, third.stderr)
   assert.deepEqual(
-    ['a', 'b'].map((tag) => requestCount(upstream, tag)),
+    ['a', 'b'].map((tag) => requestCount(model, tag)),
     [1, 2],
   )
   assert.equal(answersById(folders).b?.status, 'succeeded')
 })
 
 extendedTest('--retry-failed after a kill retries lines that failed before it', { timeout: 60_000 }, async () => {
-  const { folders, upstream } = shared()
+  const { folders, model } = shared()
   writeInput(folders, [line('a', failsOnce), line('b', hangsOnce)])
   const first = startBatch(folders, [...io, '-c', '1'])
-  await upstream.waitForRequest(isFor('b'))
+  await model.waitForRequest(isFor('b'))
   await kill(first, 'SIGINT')
   assert.equal((await batch(folders, [...io, '--retry-failed'])).code, 0)
   assert.deepEqual(
-    ['a', 'b'].map((tag) => requestCount(upstream, tag)),
+    ['a', 'b'].map((tag) => requestCount(model, tag)),
     [2, 2],
   )
 })
 
 test('a changed request is detected, and answered again only with --redo-changed', { timeout: 60_000 }, async () => {
-  const { folders, upstream } = shared()
+  const { folders, model } = shared()
   writeInput(folders, [line('a'), line('b')])
   assert.equal((await batch(folders, io)).code, 0)
   // Another order of the fields is not a change.
@@ -181,12 +182,12 @@ test('a changed request is detected, and answered again only with --redo-changed
     second.stderr,
     /1 line answered earlier, but the request has changed since \(the first is line 2, id "b"\)/,
   )
-  assert.equal(requestCount(upstream, 'new'), 0)
+  assert.equal(requestCount(model, 'new'), 0)
   const third = await batch(folders, [...io, '--redo-changed'])
   assert.equal(third.code, 0, third.stderr)
   assert.equal(answersById(folders).b?.response?.result, 'answer to new')
   assert.deepEqual(
-    ['a', 'b', 'new'].map((tag) => requestCount(upstream, tag)),
+    ['a', 'b', 'new'].map((tag) => requestCount(model, tag)),
     [1, 1, 1],
   )
 })
@@ -202,25 +203,25 @@ extendedTest('a failed line that has been fixed is run without --retry-failed', 
 })
 
 extendedTest('a deleted output is started again, with new runs', { timeout: 60_000 }, async () => {
-  const { folders, upstream } = shared()
+  const { folders, model } = shared()
   writeInput(folders, [line('a'), line('b', hangsOnce)])
   const first = startBatch(folders, [...io, '-c', '1'])
-  await upstream.waitForRequest(isFor('b'))
+  await model.waitForRequest(isFor('b'))
   await kill(first, 'SIGINT')
   unlinkSync(outputOf(folders))
   assert.ok(existsSync(`${outputOf(folders)}.batch`))
   assert.equal((await batch(folders, io)).code, 0)
-  assert.equal(requestCount(upstream, 'a'), 2)
+  assert.equal(requestCount(model, 'a'), 2)
 })
 
 extendedTest('two outputs of one input are independent', { timeout: 60_000 }, async () => {
-  const { folders, upstream } = shared()
+  const { folders, model } = shared()
   writeInput(folders, [line('a')])
   await batch(folders, io)
   await batch(folders, ['in.jsonl', '-o', 'other.jsonl'])
-  assert.equal(requestCount(upstream, 'a'), 2)
+  assert.equal(requestCount(model, 'a'), 2)
   copyFileSync(outputOf(folders), outputOf(folders, 'third.jsonl'))
   await batch(folders, ['in.jsonl', '-o', 'third.jsonl'])
-  assert.equal(requestCount(upstream, 'a'), 2)
+  assert.equal(requestCount(model, 'a'), 2)
   assert.equal(readOutput(folders, 'third.jsonl').length, 1)
 })

@@ -10,10 +10,9 @@ import {
   assertWrongUsage,
   cli,
   environmentOf,
-  noTerminal,
   type RunOptions,
   run,
-  runOnTerminal,
+  runAsOnTerminal,
 } from '../command-process.ts'
 import { type ChatServer, done, sessionId, startChatServer, stream, streamOf } from './server.ts'
 
@@ -120,10 +119,10 @@ test('wrong usage is one line and exit 2', async (t) => {
     assertWrongUsage(await run(folders, ['chat', ...words], options), 'chat', message)
 })
 
-test('on a terminal, stdin is not waited for', { skip: noTerminal }, async (t) => {
+test('on a terminal, stdin is not waited for', async (t) => {
   const { url, bodies } = await startServer(t)
-  const { code } = await runOnTerminal(makeFolders(t), ['chat', 'x', '--url', url])
+  const { code } = await runAsOnTerminal(makeFolders(t), ['chat', 'x', '--url', url])
   assert.deepEqual([code, bodies[0]?.prompt], [0, 'x'])
-  const nothing = await runOnTerminal(makeFolders(t), ['chat', '--url', url])
+  const nothing = await runAsOnTerminal(makeFolders(t), ['chat', '--url', url])
   assert.equal(nothing.code, 2)
 })

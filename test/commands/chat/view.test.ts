@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { makeFolders } from '../../helpers/test-server.ts'
-import { assertFailure, noTerminal, run, runOnTerminal } from '../command-process.ts'
+import { assertFailure, run, runAsOnTerminal } from '../command-process.ts'
 import { delta, done, type Reply, sessionId, startChatServer, stream, streamOf } from './server.ts'
 
 const tool = { type: 'tool_use', id: 't', name: 'Bash', input: { command: 'ls\n\u001b[2J' } }
@@ -93,13 +93,11 @@ test('denied tools are named once each', async (t) => {
   assert.equal(stderr, 'claude-serve: Claude was not allowed to use Bash, Write\n')
 })
 
-test('on a terminal, escape sequences of the model have no effect, and a line summarizes the run', {
-  skip: noTerminal,
-}, async (t) => {
+test('on a terminal, escape sequences of the model have no effect, and a line summarizes the run', async (t) => {
   const steering = '\u001b]0;x\u0007\u001b[2J\u009b31m\r\u007f\u0008'
   const events = [delta(`a\tb\n\u001b`), delta(`[31m${steering}`), done()]
   const { url } = await startChatServer(t, stream(streamOf(...events)))
-  const { code, stdout } = await runOnTerminal(makeFolders(t), ['chat', 'x', '--url', url])
+  const { code, stdout } = await runAsOnTerminal(makeFolders(t), ['chat', 'x', '--url', url])
   const summary = `\u001b[2msession ${sessionId}, $0.0123, 1.2 s\u001b[22m\n`
   const shown = '\u241b]0;x\u2407\u241b[2J\ufffd31m\u2421\u2408'
   assert.deepEqual([code, stdout], [0, `a\tb\n\u241b[31m${shown}\n${summary}`])

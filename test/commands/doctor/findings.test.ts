@@ -18,6 +18,7 @@ import type { State } from '../../../src/commands/doctor/finding.ts'
 import { asLines, asSummary } from '../../../src/commands/doctor/report.ts'
 import { examinePort, examineServer } from '../../../src/commands/doctor/server.ts'
 import { examineSettings } from '../../../src/commands/doctor/settings.ts'
+import { examineTurn } from '../../../src/commands/doctor/turn.ts'
 import { writeServerAddress } from '../../../src/platform/server-address.ts'
 import { openSqliteStore } from '../../../src/store/sqlite.ts'
 import { fakeCli, makeFolders, type TestFolders } from '../../helpers/test-server.ts'
@@ -87,6 +88,22 @@ test('login: nobody is logged in, which the demo does not need', async (t) => {
   const fine = contextIn(folders, { ...base, config: { claudeBin: fakeCli('well-behaved') } })
   assertOne(await examineLogin(fine), 'ok', /^logged in \(api_key\)$/, null)
 })
+
+for (const [fake, message] of [
+  ['well-behaved', /^the answer is not from the scripted model: Hello from the fake CLI/],
+  ['crash-mid-answer', /^a turn with the scripted model failed: Claude Code /],
+] as const) {
+  test(`turn: a claude that does not return the answer of the model (${fake})`, async (t) => {
+    const folders = makeFolders(t)
+    const config = { claudeBin: fakeCli(fake) }
+    const findings = await examineTurn(contextIn(folders, { config, environment: { PATH: withNode } }))
+    assert.deepEqual(
+      findings.map(({ check, state }) => `${check} ${state}`),
+      ['turn problem'],
+    )
+    assert.match(findings[0]?.message ?? '', message)
+  })
+}
 
 const variables: [environment: Record<string, string>, state: State, message: RegExp, fix: string | null][] = [
   [{}, 'ok', /no variable interferes/, null],

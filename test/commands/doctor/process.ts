@@ -1,20 +1,22 @@
-// Runs the command `doctor` as a separate process, for its tests, and prepares what its checks examine.
+// Runs the command `doctor` for its tests, and prepares what its checks examine.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { DoctorContext, Finding, State } from '../../../src/commands/doctor/finding.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import type { Config } from '../../../src/config/options.ts'
 import { compileCache } from '../../helpers/compile-cache.ts'
 import type { TestFolders } from '../../helpers/test-server.ts'
-import { cli, type Outcome } from '../command-process.ts'
+import { cli, fakeClaude, type Outcome, run } from '../command-process.ts'
 
-/** With a fake token, so that claude reports a login, and a search path without any claude. */
+/** With a fake token, so that claude reports a login, and a claude that answers like the scripted model. */
 export const environmentFor = ({ root, home, dataDir }: TestFolders, overrides: Record<string, string> = {}) => {
   mkdirSync(join(root, 'tmp'), { recursive: true })
   return {
-    PATH: '/usr/bin:/bin',
+    // The first line of a fake looks for node on the search path.
+    PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
+    CLAUDE_BIN: fakeClaude,
     HOME: home,
     TMPDIR: join(root, 'tmp'),
     CLAUDE_SERVE_DATA_DIR: dataDir,
@@ -26,15 +28,18 @@ export const environmentFor = ({ root, home, dataDir }: TestFolders, overrides: 
   }
 }
 
-/** `uid`: the user to run as if the tests run as root, for whom modes do not apply. */
-export type AsWhom = { uid?: number; gid?: number }
+/** The user to run as, in a process of its own, if the tests run as root, for whom modes do not apply. */
+export type AsWhom = { uid: number; gid: number }
 
 export function doctor(
   folders: TestFolders,
   words: string[],
   environment: Record<string, string> = {},
-  whom: AsWhom = {},
+  whom: AsWhom | null = null,
 ): Promise<Outcome> {
+  if (whom === null) {
+    return run(folders, ['doctor', ...words], { environment: environmentFor(folders, environment), isWhole: true })
+  }
   const options = { cwd: folders.cwd, env: environmentFor(folders, environment), timeout: 60_000, ...whom }
   return new Promise((resolve) => {
     execFile(process.execPath, [cli, 'doctor', ...words], options, (error, stdout, stderr) => {
@@ -48,7 +53,7 @@ export async function examine(
   folders: TestFolders,
   code: 0 | 1,
   environment?: Record<string, string>,
-  { words = [], whom = {} }: { words?: string[]; whom?: AsWhom } = {},
+  { words = [], whom = null }: { words?: string[]; whom?: AsWhom | null } = {},
 ): Promise<Finding[]> {
   const outcome = await doctor(folders, ['--json', ...words], environment, whom)
   assert.deepEqual([outcome.code, outcome.stderr], [code, ''], outcome.stdout)

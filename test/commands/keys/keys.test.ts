@@ -1,22 +1,19 @@
-// The command `keys` as a separate process: what it prints where, its exit codes, and its effect on a running server.
+// The command `keys`: what it prints where, its exit codes, and its effect on a running server.
 // Not for what it refuses (see usage.test.ts).
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { kindOfSecret } from '../../../src/auth/keys.ts'
 import { openSqliteStore } from '../../../src/store/sqlite.ts'
 import { endedRun, noonMs, runEnd } from '../../contract/store-records.ts'
-import { makeFolders, type TestFolders } from '../../helpers/test-server.ts'
-import { cli, environmentOf } from '../command-process.ts'
+import { makeFolders, startTestServer, type TestFolders } from '../../helpers/test-server.ts'
+import { runProcess } from '../command-process.ts'
 import { keys, list } from './process.ts'
 
 const lastLine = (text: string) => text.trimEnd().split('\n').at(-1) ?? ''
 
 test('create prints the secret alone on the last line, and says that it is not shown again', async (t) => {
   const folders = makeFolders(t)
-  const first = await keys(folders, ['create', 'laptop'])
+  const first = await runProcess(folders, ['keys', 'create', 'laptop'])
   assert.equal(first.code, 0)
   assert.equal(kindOfSecret(lastLine(first.stdout)), 'ours')
   assert.match(first.stdout, /^key laptop \(key_[0-9a-f]+\): scopes agent, never expires\n/)
@@ -132,29 +129,8 @@ test('a key that does not exist, and a name that is in use, exit with 1', async 
   assert.match(taken.stderr, /a key named "laptop" already exists/)
 })
 
-/** Starts a demo server as a separate process, stopped at the end of the test; returns its address. */
-async function startDemo(t: TestContext, folders: TestFolders): Promise<string> {
-  const words = [cli, '--demo', '--port', '0', '--warm', '0', '--log-level', 'silent']
-  const child = spawn(process.execPath, words, {
-    cwd: folders.cwd,
-    env: environmentOf(folders),
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const exited = once(child, 'exit')
-  t.after(async () => {
-    child.kill('SIGTERM')
-    await exited
-  })
-  for await (const line of createInterface({ input: child.stdout })) {
-    const [, url] = /listening on (\S+)/.exec(line) ?? []
-    if (url !== undefined) return url
-  }
-  throw new Error('the server ended before it listened')
-}
-
 test('a running server applies changes of keys from its next request on', async (t) => {
-  const folders = makeFolders(t)
-  const url = await startDemo(t, folders)
+  const { folders, url } = await startTestServer(t, { fake: 'well-behaved' })
   const status = async (secret?: string) => {
     const headers: Record<string, string> = secret === undefined ? {} : { authorization: `Bearer ${secret}` }
     const response = await fetch(`${url}/v1/runs`, { headers })

@@ -6,23 +6,19 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFil
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { after, describe, type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { parse } from 'yaml'
 import { asText } from '../../../src/commands/launch/instructions.ts'
 import { blocksOf } from '../../../src/commands/launch/launch.ts'
 import { type ClientName, clientNames } from '../../../src/commands/launch/names.ts'
 import { makeFolders, startTestServer } from '../../helpers/test-server.ts'
-import { assertFailure, assertWrongUsage, run } from '../command-process.ts'
+import { assertFailure, assertWrongUsage, fakeClaude, run } from '../command-process.ts'
 import { keys } from '../keys/process.ts'
+import { startSharedServer } from '../shared-server.ts'
 
-const cleanUp: (() => unknown)[] = []
-const forAll = { after: (step?: unknown) => cleanUp.push(step as () => unknown) }
-after(async () => {
-  for (const step of cleanUp) await step()
-})
-
-const open = await startTestServer(forAll)
-const locked = await startTestServer(forAll)
+const options = { config: { claudeBin: fakeClaude } }
+const open = await startSharedServer(options)
+const locked = await startSharedServer(options)
 const secret = (await keys(locked.folders, ['create', 'laptop', '--scope', 'chat', '--quiet'])).stdout.trim()
 
 /** A home folder for one test, with the shared compile cache. */

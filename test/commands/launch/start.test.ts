@@ -1,26 +1,34 @@
 // The programs that `launch` starts: their arguments and environment, how they end, and when they are not started. Small scripts stand in
-// for them, except for Claude Code itself.
+// for them. Not for Claude Code itself, which is started as its page says in docs-clients.test.ts.
 import assert from 'node:assert/strict'
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, beforeEach, describe, type TestContext, test } from 'node:test'
-import { sdkExecutable } from '../../../src/claude/cli/executable.ts'
-import { makeFolders, startTestServer, step, type TestFolders } from '../../helpers/test-server.ts'
-import { assertFailure, noTerminal, run, runOnTerminal, start } from '../command-process.ts'
+import { describe, type TestContext, test } from 'node:test'
+import { makeFolders, type TestFolders, type TestServer } from '../../helpers/test-server.ts'
+import {
+  assertFailure,
+  fakeClaude,
+  noTerminal,
+  run,
+  runAsOnTerminal,
+  runOnTerminal,
+  runProcess,
+  start,
+} from '../command-process.ts'
 import { keys } from '../keys/process.ts'
+import { startSharedServer } from '../shared-server.ts'
 
-const cleanUp: (() => unknown)[] = []
-const forAll = { after: (step?: unknown) => cleanUp.push(step as () => unknown) }
-after(async () => {
-  for (const step of cleanUp) await step()
-})
-
-const open = await startTestServer(forAll)
-const locked = await startTestServer(forAll)
+const options = { config: { claudeBin: fakeClaude } }
+const open = await startSharedServer(options)
+const locked = await startSharedServer(options)
 const secret = (await keys(locked.folders, ['create', 'laptop', '--quiet'])).stdout.trim()
 
-/** Prints its arguments and parts of its environment. The arguments `fail` and `wait` decide how it ends. */
+/**
+ * Prints its arguments and parts of its environment, into the file of the variable OUTPUT if it is set: a program has the terminal of
+ * `launch`. The arguments `fail` and `wait` decide how it ends.
+ */
 const script = `#!/bin/sh
+[ -n "$OUTPUT" ] && exec >"$OUTPUT"
 for word in "$@"; do printf '<%s>' "$word"; done
 echo
 env | grep -E '^(ANTHROPIC|OPENAI|CLAUDE_CODE_USE|MINE)' | sort
@@ -56,6 +64,13 @@ function stage(t: TestContext, ...programs: string[]): Stage {
 /** The output of the script, as lines. */
 const linesOf = (stdout: string) => stdout.trim().split('\n')
 
+/** Runs `launch` in the process that this file's commands share. `program` is what the script printed. */
+async function launch({ folders }: TestServer, words: string[], environment: Record<string, string>, home: string) {
+  const file = join(home, '..', 'output')
+  const outcome = await run(folders, ['launch', ...words], { environment: { ...environment, OUTPUT: file } })
+  return { ...outcome, program: linesOf(readFileSync(file, 'utf8')) }
+}
+
 const codexWords = [
   'model="opus"',
   'model_provider="claude-serve"',
@@ -83,39 +98,33 @@ describe('a program', () => {
     ['codex', `${codexWords}<-p><say "hello">`, ['MINE=stays']],
   ] as const) {
     test(`${client} gets its arguments, its address, and the environment of the terminal`, async (t) => {
-      const { environment: own } = stage(t, 'claude', 'aider', 'opencode', 'codex')
-      const options = { environment: own }
-      const args = ['launch', client, '--model', 'opus', '--', '-p', 'say "hello"']
-      const { code, stdout, stderr } = await run(open.folders, args, options)
+      const { environment: own, home } = stage(t, 'claude', 'aider', 'opencode', 'codex')
+      const args = [client, '--model', 'opus', '--', '-p', 'say "hello"']
+      const { code, stderr, program } = await launch(open, args, own, home)
       assert.equal(code, 0, stderr)
       assert.match(stderr, /^claude-serve: starting \w+ .*opus/)
-      assert.deepEqual(linesOf(stdout).slice(-environment.length - 1), [words, ...environment])
+      assert.deepEqual(program, [words, ...environment])
     })
   }
 
   test('Claude Code is started without the variables that would send it elsewhere', async (t) => {
-    const { environment } = stage(t, 'claude')
+    const { environment, home } = stage(t, 'claude')
     const elsewhere = { ANTHROPIC_API_KEY: 'sk-ant-mine', CLAUDE_CODE_USE_BEDROCK: '1', ANTHROPIC_BASE_URL: 'http://x' }
-    const options = { environment: { ...environment, ...elsewhere } }
-    const { stdout } = await run(open.folders, ['launch', 'claude-code', '--', '-p'], options)
-    assert.deepEqual(linesOf(stdout).slice(1), [
-      'ANTHROPIC_AUTH_TOKEN=none',
-      `ANTHROPIC_BASE_URL=${open.url}`,
-      'MINE=stays',
-    ])
+    const { program } = await launch(open, ['claude-code', '--', '-p'], { ...environment, ...elsewhere }, home)
+    assert.deepEqual(program.slice(1), ['ANTHROPIC_AUTH_TOKEN=none', `ANTHROPIC_BASE_URL=${open.url}`, 'MINE=stays'])
   })
 
   test('with keys it gets the one in the variable, which is not shown', async (t) => {
-    const { environment } = stage(t, 'aider')
-    const options = { environment: { ...environment, CLAUDE_SERVE_API_KEY: secret } }
-    const { stdout, stderr } = await run(locked.folders, ['launch', 'aider', '--', 'x'], options)
-    assert.ok(linesOf(stdout).includes(`OPENAI_API_KEY=${secret}`))
+    const { environment, home } = stage(t, 'aider')
+    const withKey = { ...environment, CLAUDE_SERVE_API_KEY: secret }
+    const { program, stderr } = await launch(locked, ['aider', '--', 'x'], withKey, home)
+    assert.ok(program.includes(`OPENAI_API_KEY=${secret}`))
     assert.ok(!stderr.includes('csk_'))
   })
 
   test('its settings are written before it starts', async (t) => {
     const { environment, home } = stage(t, 'opencode')
-    const { stdout } = await run(open.folders, ['launch', 'opencode', '--', 'run'], { environment })
+    const { stdout } = await runProcess(open.folders, ['launch', 'opencode', '--', 'run'], { environment })
     const [first = '', ...rest] = linesOf(stdout)
     assert.equal(first, 'created ~/.config/opencode/opencode.json:')
     assert.ok(rest.includes('<--model><claude-serve/sonnet><run>'))
@@ -123,8 +132,9 @@ describe('a program', () => {
   })
 
   test('that fails makes launch exit with 1', async (t) => {
-    const { environment } = stage(t, 'aider')
-    assert.equal((await run(open.folders, ['launch', 'aider', '--', 'fail'], { environment })).code, 1)
+    const { environment, home } = stage(t, 'aider')
+    const { code, program } = await launch(open, ['aider', '--', 'fail'], environment, home)
+    assert.deepEqual([code, program[0]?.endsWith('<fail>')], [1, true])
   })
 
   test('is stopped when `launch` is, and `launch` waits for it', { timeout: 30_000 }, async (t) => {
@@ -195,27 +205,10 @@ describe('on a terminal', { skip: noTerminal }, () => {
   for (const word of ['--config-only', '--print', '--json']) {
     test(`${word} starts nothing`, async (t) => {
       const { environment } = stage(t, 'aider')
-      const { code, stdout } = await runOnTerminal(open.folders, ['launch', 'aider', word], { environment })
+      const { code, stdout } = await runAsOnTerminal(open.folders, ['launch', 'aider', word], { environment })
       assert.equal(code, 0)
       assert.doesNotMatch(stdout, /starting|<--model>/)
       assert.match(stdout, /OPENAI_API_BASE/)
     })
   }
-})
-
-describe('Claude Code itself', () => {
-  beforeEach(() => open.upstream.reset())
-
-  test('talks to this server', { timeout: 60_000 }, async (t) => {
-    const { environment, home } = stage(t)
-    const program = sdkExecutable()
-    assert.ok(program)
-    symlinkSync(program, join(home, '..', 'bin', 'claude'))
-    const words = ['launch', 'claude-code', '--', '-p', step({ text: 'Ahoy from afar.' }), '--tools', '']
-    const options = { environment: { ...environment, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1' } }
-    const { code, stdout, stderr } = await run(open.folders, words, options)
-    assert.deepEqual([code, stdout], [0, 'Ahoy from afar.\n'], stderr)
-    const requests = open.logLines.filter(({ route, status }) => route === '/v1/messages' && status === 200)
-    assert.ok(requests.length > 0)
-  })
 })

@@ -9,9 +9,10 @@ import { makeFolders } from '../../helpers/test-server.ts'
 import {
   assertFailure,
   assertWrongUsage,
-  noTerminal,
+  fakeClaude,
   run,
-  runOnTerminal,
+  runAsOnTerminal,
+  runProcess,
   start,
   startDemo,
 } from '../command-process.ts'
@@ -46,18 +47,18 @@ test('100 lines by default, and all of them even if they exceed the buffer of a 
   const lines = Array.from({ length: 5000 }, (_, n) => line(`line ${n}`, { fill: 'x'.repeat(100) }))
   add(...lines)
   assert.equal((await run(folders, ['logs'])).stdout, lines.slice(-100).join(''))
-  assert.equal((await run(folders, ['logs', '-n', 'all'])).stdout, lines.join(''))
+  assert.equal((await runProcess(folders, ['logs', '-n', 'all'])).stdout, lines.join(''))
 })
 
 const esc = '\u001b'
 const color = new RegExp(`${esc}\\[\\d+m`, 'g')
 
-test('on a terminal lines are formatted for people, and cannot control it', { skip: noTerminal }, async (t) => {
+test('on a terminal lines are formatted for people, and cannot control it', async (t) => {
   const { folders, add } = setUp(t)
   const steering = '\u001b]0;x\u0007\u001b[31m\u009b2J\u007f\b\f'
   add(line(`msg ${steering}\rover`, { [`key${steering}`]: { deep: steering } }), `broken ${steering}\n`)
   add(line('second \\u001b').replaceAll('\\\\', '\\'))
-  const { code, stdout } = await runOnTerminal(folders, ['logs'])
+  const { code, stdout } = await runAsOnTerminal(folders, ['logs'])
   assert.equal(code, 0)
   assert.match(stdout, /^\[2026-05-0\d \d\d:\d\d:01\] \S*INFO\S*: /)
   assert.match(stdout, /\nbroken \u241b\]0;x\u2407/)
@@ -69,20 +70,20 @@ test('on a terminal lines are formatted for people, and cannot control it', { sk
   assert.deepEqual(left, [])
 })
 
-test('--json on a terminal prints JSON, which cannot control it', { skip: noTerminal }, async (t) => {
+test('--json on a terminal prints JSON, which cannot control it', async (t) => {
   const { folders, add } = setUp(t)
   const msg = 'a\u001b[31m\u009b2J\u007f'
   add(line(msg), 'broken \u009b\n')
-  const { stdout } = await runOnTerminal(folders, ['logs', '--json'])
+  const { stdout } = await runAsOnTerminal(folders, ['logs', '--json'])
   const [first = '', second, ...rest] = stdout.split('\n')
   assert.deepEqual([JSON.parse(first).msg, second, rest], [msg, 'broken \ufffd', ['']])
   assert.doesNotMatch(first, /\p{Cc}/u)
 })
 
-test('NO_COLOR is honored on a terminal', { skip: noTerminal }, async (t) => {
+test('NO_COLOR is honored on a terminal', async (t) => {
   const { folders, add } = setUp(t)
   add(line('one'))
-  const { stdout } = await runOnTerminal(folders, ['logs'], { environment: { NO_COLOR: '1' } })
+  const { stdout } = await runAsOnTerminal(folders, ['logs'], { environment: { NO_COLOR: '1' } })
   assert.match(stdout, /INFO: one/)
 })
 
@@ -105,7 +106,7 @@ test('-f waits for a log that does not exist yet, and shows what a server writes
   const folders = makeFolders(t)
   const running = start(t, folders, ['logs', '--follow', '--json'])
   await running.until('stderr', /^claude-serve: nothing is logged in \S+claude-serve\.log yet: waiting\n$/)
-  const { url } = await startDemo(t, folders, '--log-level', 'info')
+  const { url } = await startDemo(t, folders, '--log-level', 'info', '--claude-bin', fakeClaude)
   await (await fetch(`${url}/v1/runs`)).arrayBuffer()
   await running.until('stdout', /"route":"\/v1\/runs"/)
   running.child.kill('SIGINT')

@@ -10,18 +10,21 @@ import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { browserEnvironment, hasScreen } from '../../../src/commands/open/browser.ts'
-import { fakeCli, makeFolders, startTestServer, type TestFolders } from '../../helpers/test-server.ts'
+import { fakeCli, makeFolders, type TestFolders } from '../../helpers/test-server.ts'
 import {
   assertFailure,
   assertWrongUsage,
   cli,
   environmentOf,
+  fakeClaude,
   noTerminal,
   quoted,
   run,
+  runProcess,
   startDemo,
 } from '../command-process.ts'
 import { keys, list } from '../keys/process.ts'
+import { startSharedServer } from '../shared-server.ts'
 
 const linkPattern = /http:\/\/127\.0\.0\.1:\d+\/#code=(csk_[\w-]{49})/
 
@@ -31,7 +34,8 @@ async function makeKey(folders: TestFolders): Promise<string> {
   return stdout.trim()
 }
 
-const startServer = (t: TestContext) => startTestServer(t, { fake: 'well-behaved' })
+/** For all tests, in their order. At first, there are no keys. */
+const { folders: shared, url: sharedUrl, logLines } = await startSharedServer({ fake: 'well-behaved' })
 
 const exchange = (url: string, code: string) =>
   fetch(`${url}/v1/login`, {
@@ -81,16 +85,16 @@ test('without a running server it says how to start one, and exits with 1', asyn
   assert.ok(!existsSync(folders.dataDir))
 })
 
-test('--print without keys prints the address of the page', async (t) => {
-  const { folders, url } = await startServer(t)
+test('--print without keys prints the address of the page', async () => {
+  const [folders, url] = [shared, sharedUrl]
   const { code, stdout, stderr } = await run(folders, ['open', '--print'])
   assert.deepEqual([code, stdout, stderr], [0, `${url}/\n`, ''])
   const result = JSON.parse((await run(folders, ['open', '--print', '--json'])).stdout)
   assert.deepEqual(result, { url: `${url}/`, expires_at: null, opened: false })
 })
 
-test('--print with keys prints a link that works once, and nothing else', async (t) => {
-  const { folders, url, logLines } = await startServer(t)
+test('--print with keys prints a link that works once, and nothing else', async () => {
+  const [folders, url] = [shared, sharedUrl]
   await makeKey(folders)
   const { code, stdout, stderr } = await run(folders, ['open', '--print'])
   assert.deepEqual([code, stderr], [0, ''])
@@ -101,11 +105,9 @@ test('--print with keys prints a link that works once, and nothing else', async 
   assert.ok(!JSON.stringify(logLines).includes(secret))
 })
 
-test('--json contains the link, and when it expires', async (t) => {
-  const { folders } = await startServer(t)
-  await makeKey(folders)
+test('--json contains the link, and when it expires', async () => {
   const beforeMs = Date.now()
-  const { stdout } = await run(folders, ['open', '--print', '--json'])
+  const { stdout } = await run(shared, ['open', '--print', '--json'])
   const { url, expires_at, opened } = JSON.parse(stdout)
   assert.match(url, linkPattern)
   assert.equal(opened, false)
@@ -113,23 +115,26 @@ test('--json contains the link, and when it expires', async (t) => {
   assert.ok(lifeMs > 0 && lifeMs <= 60_000 + (Date.now() - beforeMs), String(lifeMs))
 })
 
-test('login codes are not listed as keys; the key of a page is listed and can be revoked', async (t) => {
-  const { folders, url } = await startServer(t)
-  await makeKey(folders)
+test('login codes are not listed as keys; the key of a page is listed and can be revoked', async () => {
+  const [folders, url] = [shared, sharedUrl]
   const [, secret = ''] = linkPattern.exec((await run(folders, ['open', '--print'])).stdout) ?? []
-  const names = async () => (await list(folders, '--all')).map(({ name }) => String(name).split(' ')[0])
-  assert.deepEqual(await names(), ['laptop'])
-  const { key } = (await (await exchange(url, secret)).json()) as { key: string }
+  const names = async () => (await list(folders)).map(({ name }) => String(name).split(' ')[0])
+  // An earlier test has exchanged a code too.
   assert.deepEqual(await names(), ['page', 'laptop'])
+  const { key } = (await (await exchange(url, secret)).json()) as { key: string }
+  assert.deepEqual(await names(), ['page', 'page', 'laptop'])
   const [page] = await list(folders)
   assert.deepEqual([page?.scopes, page?.state], [['admin'], 'active'])
   assert.equal((await keys(folders, ['revoke', String(page?.name)])).code, 0)
   assert.equal((await fetch(`${url}/v1/runs`, { headers: { authorization: `Bearer ${key}` } })).status, 401)
+  assert.deepEqual(await names(), ['page', 'laptop'])
 })
 
-test('an unused login code does not require a key once the last key is revoked', async (t) => {
-  const { folders, url } = await startServer(t)
-  await makeKey(folders)
+test('an unused login code does not require a key once the last key is revoked', async () => {
+  const [folders, url] = [shared, sharedUrl]
+  for (const { id, name } of await list(folders)) {
+    if (name !== 'laptop') await keys(folders, ['revoke', String(id)])
+  }
   await run(folders, ['open', '--print'])
   const { stdout, stderr } = await keys(folders, ['revoke', 'laptop'])
   assert.match(stdout, /^revoked laptop/)
@@ -138,8 +143,8 @@ test('an unused login code does not require a key once the last key is revoked',
   assert.deepEqual(await list(folders), [])
 })
 
-test('without a screen the link is printed, for the user to open', { skip: noBrowser }, async (t) => {
-  const { folders, url } = await startServer(t)
+test('without a screen the link is printed, for the user to open', { skip: noBrowser }, async () => {
+  const [folders, url] = [shared, sharedUrl]
   const first = await run(folders, ['open'])
   assert.deepEqual([first.code, first.stdout], [0, `${url}/\n`])
   assert.match(first.stderr, /no display is available: open the link yourself\n$/)
@@ -151,11 +156,10 @@ test('without a screen the link is printed, for the user to open', { skip: noBro
 })
 
 test('the browser receives the whole link, and none of our secrets', { skip: noBrowser }, async (t) => {
-  const { folders, url } = await startServer(t)
-  await makeKey(folders)
+  const [folders, url] = [shared, sharedUrl]
   const browser = await makeBrowser(t, folders)
   const secrets = { ANTHROPIC_API_KEY: 'sk-ant-test-001', CLAUDE_SERVE_API_KEY: 'csk_x', GITHUB_TOKEN: 'ghp_x' }
-  const { code, stdout, stderr } = await run(folders, ['open'], {
+  const { code, stdout, stderr } = await runProcess(folders, ['open'], {
     environment: { ...browser.environment, ...secrets, LC_ALL: 'C.UTF-8' },
   })
   assert.deepEqual([code, stdout, stderr], [0, `opened ${url}/\n`, ''])
@@ -230,18 +234,30 @@ const filesBelow = (folder: string) =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
 
-test('a server that starts on a terminal shows the whole link there, and nowhere else', {
+/** A browser of the test, and whether it has been started so far. */
+async function watchBrowser(t: TestContext, folders: TestFolders) {
+  const browser = await makeBrowser(t, folders)
+  const watched = { environment: browser.environment, isStarted: false }
+  void browser.started.then(() => {
+    watched.isStarted = true
+  })
+  return watched
+}
+
+test('a server that starts on a terminal of CI shows the whole link there and nowhere else, and opens nothing', {
   skip: noTerminal,
 }, async (t) => {
   const folders = makeFolders(t)
   await makeKey(folders)
+  const browser = await watchBrowser(t, folders)
   let status = 0
-  const { text } = await serveOnTerminal(t, folders, async (shown) => {
+  const isShown = async (shown: string) => {
     const [link, secret = ''] = linkPattern.exec(shown) ?? []
     if (link === undefined) return false
     status = (await exchange(new URL(link).origin, secret)).status
     return true
-  })
+  }
+  const { text } = await serveOnTerminal(t, folders, isShown, { environment: { ...browser.environment, CI: 'true' } })
   assert.equal(status, 201)
   const [, secret = ''] = linkPattern.exec(text) ?? []
   assert.match(text, /listening on \S+\nopen the page: http:\S+ \(works once, within a minute\)\n/)
@@ -249,18 +265,25 @@ test('a server that starts on a terminal shows the whole link there, and nowhere
   const logs = filesBelow(folders.dataDir)
   assert.ok(logs.some((file) => file.endsWith('claude-serve.log')))
   for (const file of logs) assert.ok(!readFileSync(file).includes(secret.slice(4)), file)
+  assert.equal(browser.isStarted, false)
 })
 
-test('a server that starts without keys shows its address but no link', { skip: noTerminal }, async (t) => {
-  const { text } = await serveOnTerminal(t, makeFolders(t), () => true)
+test('a server that starts without keys shows its address but no link, and opens nothing', {
+  skip: noTerminal,
+}, async (t) => {
+  const folders = makeFolders(t)
+  const browser = await watchBrowser(t, folders)
+  const { environment } = browser
+  const { text } = await serveOnTerminal(t, folders, () => true, { environment })
   assert.match(text, /listening on http:/)
   assert.doesNotMatch(text, /open the page|code=/)
+  assert.equal(browser.isStarted, false)
 })
 
 test('a server that does not start on a terminal shows no link', async (t) => {
   const folders = makeFolders(t)
   await makeKey(folders)
-  const { process: started } = await startDemo(t, folders)
+  const { process: started } = await startDemo(t, folders, '--claude-bin', fakeClaude)
   await started.until('stdout', /\nclaude [^\n]+\n/)
   assert.doesNotMatch(started.stdout, /open the page|csk_/)
 })
@@ -277,39 +300,13 @@ test('a server that starts on a terminal of a desktop opens the page', {
   assert.match(words.join(), linkPattern)
 })
 
-test('a server that starts without keys opens nothing', { skip: noTerminal || noBrowser }, async (t) => {
+test('with --no-open no browser is started, but the link is shown', { skip: noTerminal || noBrowser }, async (t) => {
   const folders = makeFolders(t)
-  const browser = await makeBrowser(t, folders)
-  let isStarted = false
-  void browser.started.then(() => {
-    isStarted = true
-  })
+  await makeKey(folders)
+  const browser = await watchBrowser(t, folders)
   const { environment } = browser
-  await serveOnTerminal(t, folders, (shown) => /\nclaude [^\n]+\n/.test(shown), { environment })
-  assert.equal(isStarted, false)
+  const words = ['--no-open']
+  const { text } = await serveOnTerminal(t, folders, (shown) => linkPattern.test(shown), { words, environment })
+  assert.match(text, linkPattern)
+  assert.equal(browser.isStarted, false)
 })
-
-for (const [what, words, more] of [
-  ['--no-open', ['--no-open'], {}],
-  ['CLAUDE_SERVE_OPEN=off', [], { CLAUDE_SERVE_OPEN: 'off' }],
-  ['CI', [], { CI: 'true' }],
-] as const) {
-  test(`with ${what} no browser is started, but the link is shown`, {
-    skip: noTerminal || noBrowser,
-  }, async (t) => {
-    const folders = makeFolders(t)
-    await makeKey(folders)
-    const browser = await makeBrowser(t, folders)
-    let isStarted = false
-    void browser.started.then(() => {
-      isStarted = true
-    })
-    const environment = { ...browser.environment, ...more }
-    const { text } = await serveOnTerminal(t, folders, (shown) => linkPattern.test(shown), {
-      words: [...words],
-      environment,
-    })
-    assert.match(text, linkPattern)
-    assert.equal(isStarted, false)
-  })
-}

@@ -1,14 +1,21 @@
-// The command `sessions`: the conversations of a running server as a list, and one conversation with its details.
+// The command `sessions`: the conversations of a running server as a list, and one conversation with its details. That the CLI's own files
+// are among them is in test/claude/sessions/.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { TranscriptWriter } from '../../../src/claude/sessions/transcript.ts'
 import type { SessionReply, SessionSummary } from '../../../src/surfaces/native/session-reply-schemas.ts'
 import { chat } from '../../helpers/client.ts'
 import { makeFolders, startTestServer, type TestFolders } from '../../helpers/test-server.ts'
-import { assertFailure, assertWrongUsage, noTerminal, run, runOnTerminal } from '../command-process.ts'
+import { assertFailure, assertWrongUsage, fakeClaude, run, runAsOnTerminal, runProcess } from '../command-process.ts'
 import { keys } from '../keys/process.ts'
+
+const id = '11111111-2222-4333-8444-555555555555'
 
 const json = async <T>(folders: TestFolders, ...words: string[]): Promise<T> => {
   const { code, stdout, stderr } = await run(folders, ['sessions', '--json', ...words])
@@ -16,16 +23,23 @@ const json = async <T>(folders: TestFolders, ...words: string[]): Promise<T> => 
   return JSON.parse(stdout)
 }
 
-/** Two conversations in a folder whose name requires quoting, one in another. */
+/** Three conversations: two in a folder whose name requires quoting, one in another. */
 async function createSessions(t: TestContext) {
-  const server = await startTestServer(t)
-  const quoted = join(server.folders.root, "it's here")
+  const server = await startTestServer(t, { config: { claudeBin: fakeClaude } })
+  const { configDir, cwd, root } = server.folders
+  const quoted = join(root, "it's here")
   mkdirSync(quoted)
-  const send = async (prompt: string, cwd: string) => (await chat(server, { prompt, cwd })).session_id
+  const write = (text: string, folder: string, sessionId: string = randomUUID()) => {
+    const writer = new TranscriptWriter({ configDir, cwd: folder, sessionId, version: '2.1.330' })
+    writer.append([{ role: 'user', content: text }], null)
+    return sessionId
+  }
+  // The fake does not write what it is asked.
+  const { session_id } = await chat(server, { prompt: 'about apples', cwd: quoted })
   const [first, second, third] = [
-    await send('about apples', quoted),
-    await send('about pears', quoted),
-    await send('elsewhere', server.folders.cwd),
+    write('about apples', quoted, session_id),
+    write('about pears', quoted),
+    write('elsewhere', cwd),
   ]
   return { server, folders: server.folders, quoted, first, second, third }
 }
@@ -34,7 +48,7 @@ test('lists conversations by folder, text and number, and shows one with the com
   const { server, folders, quoted, first, second, third } = await createSessions(t)
 
   await t.test('all of them, as a table', async () => {
-    const { code, stdout, stderr } = await run(folders, ['sessions'])
+    const { code, stdout, stderr } = await runProcess(folders, ['sessions'])
     assert.deepEqual([code, stderr], [0, ''])
     const rows = stdout.trimEnd().split('\n')
     assert.match(rows[0] ?? '', /^id +when +folder +title$/)
@@ -98,12 +112,28 @@ test('lists conversations by folder, text and number, and shows one with the com
   })
 })
 
-test('a title cannot control the terminal', { skip: noTerminal }, async (t) => {
-  const server = await startTestServer(t)
-  const { session_id } = await chat(server, { prompt: 'a\u001b[31mred\u009b1m\u202e title' })
-  for (const words of [['sessions'], ['sessions', session_id]]) {
-    const { code, stdout } = await runOnTerminal(server.folders, words)
-    assert.equal(code, 0)
+test('a title cannot control the terminal', async (t) => {
+  const session = {
+    session_id: id,
+    title: 'a\u001b[31mred\u009b1m\u202e title',
+    cwd: '/work',
+    created_at: null,
+    updated_at: new Date().toISOString(),
+    model: null,
+    running: null,
+    usage: null,
+    cost_usd: null,
+    resume_command: null,
+  }
+  const server = createServer((request, response) => {
+    response.end(JSON.stringify(request.url?.includes(id) ? session : { sessions: [session], next_cursor: null }))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  for (const words of [['sessions'], ['sessions', id]]) {
+    const { code, stdout } = await runAsOnTerminal(makeFolders(t), [...words, '--url', url])
+    assert.equal(code, 0, stdout)
     assert.match(stdout, /\u241b\[31mred/)
     for (const steering of ['\u001b[31m', '\u009b', '\u202e']) assert.ok(!stdout.includes(steering), stdout)
   }
@@ -113,7 +143,6 @@ test('without a running server it says how to start one, and exits with 1', asyn
   assertFailure(await run(makeFolders(t), ['sessions']), /no server is running in .*: start one with claude-serve/)
 })
 
-const id = '11111111-2222-4333-8444-555555555555'
 const wrong: [words: string[], message: RegExp][] = [
   [['--limt', '3'], /unknown option '--limt' \(Did you mean --limit\?\)/],
   [['--limit', '0'], /--limit: "0" is not accepted; give an integer from 1 to 200/],

@@ -8,8 +8,11 @@ import { type TestContext, test } from 'node:test'
 import { ownIdentity } from '../../../src/claude/process/process-registry.ts'
 import { HealthReply } from '../../../src/surfaces/native/server-schemas.ts'
 import { makeFolders, startTestServer, type TestFolders } from '../../helpers/test-server.ts'
-import { assertFailure, assertWrongUsage, noTerminal, run, runOnTerminal } from '../command-process.ts'
+import { assertFailure, assertWrongUsage, fakeClaude, run, runAsOnTerminal, runProcess } from '../command-process.ts'
 import { keys } from '../keys/process.ts'
+import { startSharedServer } from '../shared-server.ts'
+
+const server = await startSharedServer({ config: { claudeBin: fakeClaude } })
 
 const json = async (folders: TestFolders, words: string[] = [], environment: Record<string, string> = {}) => {
   const { code, stdout, stderr } = await run(folders, ['status', '--json', ...words], { environment })
@@ -26,10 +29,10 @@ test('without a running server it says how to start one, and exits with 1', asyn
   assert.deepEqual([code, status.running, status.data_dir], [1, false, folders.dataDir])
 })
 
-test('shows where a server runs, since when, with which claude, and what it is doing', async (t) => {
-  const { folders, url, claude } = await startTestServer(t)
+test('shows where a server runs, since when, with which claude, and what it is doing', async () => {
+  const { folders, url, claude } = server
   await claude
-  const { code, stdout, stderr } = await run(folders, ['status'])
+  const { code, stdout, stderr } = await runProcess(folders, ['status'])
   assert.deepEqual([code, stderr], [0, ''])
   assert.match(stdout, new RegExp(`^claude-serve \\d+\\.\\d+\\.\\d+ is running at ${url}\n`))
   for (const line of [
@@ -43,8 +46,8 @@ test('shows where a server runs, since when, with which claude, and what it is d
   assert.match(stdout, /\n {2}processes {2}\d+ of \d+: \d+ busy, \d+ idle, \d+ spare, \d+ starting\n/)
 })
 
-test('--json contains the same and the complete health reply', async (t) => {
-  const { folders, url } = await startTestServer(t)
+test('--json contains the same and the complete health reply', async () => {
+  const { folders, url } = server
   const { code, status } = await json(folders)
   const { health, started_at, uptime_s, version, ...rest } = status
   assert.deepEqual(
@@ -56,7 +59,7 @@ test('--json contains the same and the complete health reply', async (t) => {
 })
 
 test('a server that is specified by its address requires no data folder, and none is shown', async (t) => {
-  const { url } = await startTestServer(t)
+  const { url } = server
   const elsewhere = makeFolders(t)
   for (const { code, status } of [
     await json(elsewhere, ['--url', url]),
@@ -67,8 +70,9 @@ test('a server that is specified by its address requires no data folder, and non
   }
 })
 
-test('without the required API key it shows what is known, says that a key is required, and exits with 0', async (t) => {
-  const { folders, url } = await startTestServer(t)
+// From here on, the server requires a key.
+test('without the required API key it shows what is known, says that a key is required, and exits with 0', async () => {
+  const { folders, url } = server
   const secret = (await keys(folders, ['create', 'laptop', '--scope', 'chat', '--quiet'])).stdout.trim()
   const { code, stdout, stderr } = await run(folders, ['status'])
   assert.equal(code, 0)
@@ -160,7 +164,7 @@ test('another program at an address is not mistaken for a server', async (t) => 
 
 const steering = '\u001b[31m\u009b1m'
 
-test('the answer of a server cannot control the terminal', { skip: noTerminal }, async (t) => {
+test('the answer of a server cannot control the terminal', async (t) => {
   const folders = makeFolders(t)
   const { processes, queue } = { processes: { live: 1, max: 1, busy: 0, idle: 1, spare: 0, starting: 0 }, queue: {} }
   const health = { status: 'ok', version: `1${steering}`, claude_version: steering, uptime_s: 1, processes, queue }
@@ -170,7 +174,7 @@ test('the answer of a server cannot control the terminal', { skip: noTerminal },
     [good, /claude-serve 1\u241b\[31m\ufffd1m is running at/] as const,
     [bad, /no\S*\[31m/] as const,
   ]) {
-    const { stdout } = await runOnTerminal(folders, ['status', '--url', url])
+    const { stdout } = await runAsOnTerminal(folders, ['status', '--url', url])
     assert.match(stdout, message)
     assert.ok(!stdout.includes('\u001b[31m') && !stdout.includes('\u009b'), JSON.stringify(stdout))
   }

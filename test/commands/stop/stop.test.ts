@@ -11,9 +11,11 @@ import { makeFolders, type TestFolders } from '../../helpers/test-server.ts'
 import {
   assertFailure,
   assertWrongUsage,
+  fakeClaude,
   noTerminal,
   run,
   runOnTerminal,
+  runProcess,
   type Server,
   startDemo,
 } from '../command-process.ts'
@@ -28,8 +30,8 @@ test('if no server runs, it says so and exits with 0', async (t) => {
 
 test('a server shuts down cleanly, and has exited when the command returns', async (t) => {
   const folders = makeFolders(t)
-  const server = await startDemo(t, folders)
-  const { code, stdout, stderr } = await run(folders, ['stop', '--json'])
+  const server = await startDemo(t, folders, '--claude-bin', fakeClaude)
+  const { code, stdout, stderr } = await runProcess(folders, ['stop', '--json'])
   assert.deepEqual([code, JSON.parse(stdout), stderr], [0, { stopped: true, pid: server.pid }, ''])
   assert.equal((await server.process.outcome()).code, 0)
   assert.ok(!existsSync(join(folders.dataDir, 'server.json')))
@@ -68,24 +70,20 @@ test('it waits for a request, also when called twice; --now ends the request and
     // Nothing has been cut short.
     assert.equal((await fetch(`${server.url}/livez`)).status, 200)
   }
+  await t.test('on a terminal it shows that it is waiting', { skip: noTerminal }, async () => {
+    const { code, stdout } = await runOnTerminal(folders, ['stop', '--timeout', '3s'])
+    assert.equal(code, 1)
+    const [first, ...drawn] = stdout.split('\r')
+    const shown = drawn.map((text) => text.replace('\u001b[K', '<clear>'))
+    assert.deepEqual([first, shown.length > 1], ['', true])
+    for (const text of shown.slice(0, -1)) assert.match(text, /^waiting for requests to finish: \d s<clear>$/)
+    assert.match(shown.at(-1) ?? '', /^<clear>claude-serve: .* is still running after 3 s/)
+  })
   const { code, stdout } = await run(folders, ['stop', '--now'])
   assert.deepEqual([code, stdout], [0, `stopped claude-serve (pid ${server.pid})\n`])
   await server.process.outcome()
   for (const pid of descendants) assert.equal(await processInfo(pid), null)
   assert.equal((await run(folders, ['stop'])).code, 0)
-})
-
-test('on a terminal it shows that it is waiting', { skip: noTerminal }, async (t) => {
-  const folders = makeFolders(t)
-  await ask(t, await startStuck(t, folders))
-  const { code, stdout } = await runOnTerminal(folders, ['stop', '--timeout', '3s'])
-  assert.equal(code, 1)
-  const [first, ...drawn] = stdout.split('\r')
-  const shown = drawn.map((text) => text.replace('\u001b[K', '<clear>'))
-  assert.deepEqual([first, shown.length > 1], ['', true])
-  for (const text of shown.slice(0, -1)) assert.match(text, /^waiting for requests to finish: \d s<clear>$/)
-  assert.match(shown.at(-1) ?? '', /^<clear>claude-serve: .* is still running after 3 s/)
-  await run(folders, ['stop', '--now'])
 })
 
 test('a process that only has the process number of a former server is left alone', async (t) => {
