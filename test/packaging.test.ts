@@ -192,7 +192,7 @@ test("the container's health check succeeds only if the server is running", asyn
   const [check] = named('HEALTHCHECK')
   const [program, ...words] = JSON.parse(/ CMD (\[.*\])$/.exec(check?.text ?? '')?.[1] ?? '[]') as string[]
   assert.equal(program, 'node')
-  const server = await startTestServer(t)
+  const server = await startTestServer(t, { fake: 'well-behaved' })
   const exitCode = (port: number) =>
     new Promise((resolve) => {
       const env = { CLAUDE_SERVE_PORT: String(port) }
@@ -203,22 +203,19 @@ test("the container's health check succeeds only if the server is running", asyn
   assert.equal(await exitCode(server.port), 1)
 })
 
-/** Replaces npm: records its arguments, and packs a file of one line. */
-const fakeNpm = `#!/usr/bin/env node
-const { appendFileSync, writeFileSync } = require('node:fs')
-const words = process.argv.slice(2)
-if (words[0] === 'view') {
-  if (words[2] === 'dist.tarball') console.log('https://registry.example/claude-serve-1.2.3.tgz')
-  else if (process.env.FAKE_PUBLISHED) console.log('1.2.3')
-  else process.exit(1)
-  process.exit(0)
-}
-appendFileSync(process.env.FAKE_LOG, words.join(' ') + '\\n')
-if (words[0] === 'pack') {
-  writeFileSync('.tmp/claude-serve-1.2.3.tgz', 'packed')
-  console.log('claude-serve-1.2.3.tgz')
-}
-if (words[0] === process.env.FAKE_FAILS) process.exit(1)
+/** Replaces npm: records its arguments, and packs a file of one word. In bash, because the script calls it often. */
+const fakeNpm = `#!/bin/bash
+if [ "$1" = view ]; then
+  if [ "$3" = dist.tarball ]; then echo https://registry.example/claude-serve-1.2.3.tgz; exit; fi
+  [ -n "$FAKE_PUBLISHED" ] && echo 1.2.3
+  exit
+fi
+echo "$*" >>"$FAKE_LOG"
+if [ "$1" = pack ]; then
+  printf packed >.tmp/claude-serve-1.2.3.tgz
+  echo claude-serve-1.2.3.tgz
+fi
+[ "$1" != "$FAKE_FAILS" ]
 `
 
 const projectLinks = {

@@ -124,7 +124,7 @@ for (const [taken, free] of [
   })
 }
 
-test('health reports what the contract names, and starts no process', async (t) => {
+test('livez and readyz are for supervisors; health reports what the contract names, starts no process, and counts one that waits', async (t) => {
   const server = await startTestServer(t, { fake, config: { maxProcesses: 3, queueLimit: 7 } })
   await server.claude
   const { status, body } = await get(server, '/v1/health')
@@ -140,22 +140,13 @@ test('health reports what the contract names, and starts no process', async (t) 
   assert.ok(health.uptime_s >= 0 && health.uptime_s < 60, String(health.uptime_s))
   assert.deepEqual(health.processes, { live: 0, idle: 0, spare: 0, busy: 0, starting: 0, max: 3 })
   assert.deepEqual(health.queue, { waiting: 0, limit: 7 })
-})
-
-test('health counts a process that waits for its next turn', async (t) => {
-  const server = await startTestServer(t, { fake })
+  assert.deepEqual(await get(server, '/livez'), { status: 200, body: { status: 'ok' } })
+  assert.equal((await fetch(`${server.url}/livez`, { method: 'HEAD' })).status, 200)
+  const ready = await get(server, '/readyz')
+  assert.deepEqual([ready.status, ready.body.status, ready.body.logged_in], [200, 'ready', true])
   await chat(server, { prompt: 'hi' })
   const { processes } = HealthReply.parse((await get(server, '/v1/health')).body)
   assert.deepEqual([processes.live, processes.idle, processes.busy, processes.starting], [1, 1, 0, 0])
-})
-
-test('livez and readyz are for supervisors', async (t) => {
-  const server = await startTestServer(t, { fake })
-  await server.claude
-  assert.deepEqual(await get(server, '/livez'), { status: 200, body: { status: 'ok' } })
-  const { status, body } = await get(server, '/readyz')
-  assert.deepEqual([status, body.status, body.logged_in], [200, 'ready', true])
-  assert.equal((await fetch(`${server.url}/livez`, { method: 'HEAD' })).status, 200)
 })
 
 for (const [what, options, text] of [
@@ -211,7 +202,7 @@ async function startRecorded(t: TestContext, options: TestServerOptions): Promis
   return startTestServer(t, { folders, ...options })
 }
 
-test('after close nothing is left: no listener, no process, no folder', async (t) => {
+test('close may be called repeatedly, at the same time and later; after it nothing is left: no listener, no process, no folder', async (t) => {
   const server = await startRecorded(t, { fake })
   await Promise.all([
     chat(server, { prompt: 'hi' }),
@@ -221,10 +212,11 @@ test('after close nothing is left: no listener, no process, no folder', async (t
   assert.ok(pids.length >= 2, String(pids))
   assert.equal(pids.filter(isRunning).length, 2)
   assert.equal(serversIn(server.folders).length, 1)
-  await server.close(0)
+  await Promise.all([server.close(0), server.close(60_000)])
   assert.deepEqual(pids.filter(isRunning), [])
   assert.deepEqual(serversIn(server.folders), [])
   assert.equal(await isTaken('127.0.0.1', server.port), false)
+  await server.close()
   await server.closed
 })
 
@@ -244,27 +236,19 @@ test('close ends a run that does not end by itself, and its process', async (t) 
   assert.deepEqual([event.type, event.code], ['error', 'shutting_down'])
 })
 
-test('close may be called repeatedly, at the same time and later, and completes each time', async (t) => {
-  const server = await startTestServer(t, { fake })
-  await chat(server, { prompt: 'hi' })
-  await Promise.all([server.close(0), server.close(60_000)])
-  await server.close()
-  await server.closed
-})
-
 const wide = ['0.0.0.0', '::', '0', '0x0', '::0', '[::]', '', '０', '192.168.1.5', 'example.com', '*', '::ffff:0.0.0.0']
 for (const host of wide) {
   testIf(host === '0.0.0.0' || host === 'example.com')(
     `the host ${JSON.stringify(host)} is refused while there are no keys, and the data folder is released`,
     async (t) => {
       const folders = makeFolders(t)
-      const open = startTestServer(t, { folders, config: { host, port: 0 } })
+      const open = startTestServer(t, { fake, folders, config: { host, port: 0 } })
       await assert.rejects(open, (error) => {
         assert.ok(error instanceof StartupError, String(error))
         assert.match(error.message, /needs at least one API key: create one with claude-serve keys create/)
         return true
       })
-      await (await startTestServer(t, { folders })).close(0)
+      await (await startTestServer(t, { fake, folders })).close(0)
     },
   )
 }
