@@ -1,9 +1,9 @@
 // A run with approvals, from the point of view of a real server's client: its events as they arrive, and the answers to
 // them. Only for the tests of approvals and questions.
 import assert from 'node:assert/strict'
-import { mkdtempSync } from 'node:fs'
+import { existsSync, mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, type TestContext } from 'node:test'
+import type { TestContext } from 'node:test'
 import type { ChatEvent } from '../../src/surfaces/native/reply-schemas.ts'
 import { RunReply } from '../../src/surfaces/native/reply-schemas.ts'
 import { openStream, post, readChatEvents } from '../helpers/client.ts'
@@ -16,13 +16,32 @@ export const bash = (command: string) => step({ tool: 'Bash', input: { command, 
 export const startServer = (t: Pick<TestContext, 'after'>, options: TestServerOptions = {}) =>
   startTestServer(t, { ...options, config: { maxProcesses: 1, ...options.config } })
 
-/** Starts one server for the tests of a file. Returns a function that makes a fresh folder for a test, as the default one of its runs. */
-export async function shareServer(): Promise<() => TestServer> {
-  const server = await startServer({ after: after as TestContext['after'] })
-  return () => ({
-    ...server,
-    folders: { ...server.folders, cwd: mkdtempSync(join(server.folders.cwd, 'scene-')) },
-  })
+/** A conversation with approvals whose runs share one process, and the folder in which it works. */
+export class Conversation {
+  readonly server: TestServer
+  readonly cwd: string
+  #last: ApprovalRun | null = null
+
+  constructor(server: TestServer) {
+    this.server = server
+    this.cwd = mkdtempSync(join(server.folders.cwd, 'scene-'))
+  }
+
+  /** The id, once its first run has started. */
+  get sessionId(): string {
+    assert.ok(this.#last)
+    return this.#last.sessionId
+  }
+
+  async start(prompt: string, body: Record<string, unknown> = {}): Promise<ApprovalRun> {
+    const session = this.#last === null ? {} : { session_id: this.sessionId }
+    this.#last = await ApprovalRun.start(this.server, { prompt, cwd: this.cwd, ...session, ...body })
+    return this.#last
+  }
+
+  has(file: string): boolean {
+    return existsSync(join(this.cwd, file))
+  }
 }
 
 export async function get<T>({ url }: TestServer, path: string, schema: { parse(value: unknown): T }): Promise<T> {
@@ -53,9 +72,17 @@ export class ApprovalRun {
   }
 
   get runId(): string {
+    return this.#start.run_id
+  }
+
+  get sessionId(): string {
+    return this.#start.session_id
+  }
+
+  get #start() {
     const [first] = this.events
     assert.ok(first?.type === 'start')
-    return first.run_id
+    return first
   }
 
   async next(): Promise<Extract<ApprovalEvent, { type: 'permission_request' }>> {

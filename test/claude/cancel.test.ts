@@ -2,12 +2,12 @@
 // does no work that no client waits for, its commands end with the run, and conversations can continue.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, watch } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { after, beforeEach, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { chat, chatError, openStream, post, readChatEvents } from '../helpers/client.ts'
-import { test, testIf } from '../helpers/extended.ts'
+import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { startTestServer, step, type TestServer, type TestServerOptions } from '../helpers/test-server.ts'
 
 const plain = { tools: [], system_prompt: 'S' }
@@ -77,23 +77,26 @@ for (const [kind, options] of [
   ['with tools', {}],
   ['without tools', plain],
 ] as const) {
-  test(`a client that disconnects in the middle of an answer stops it, and the conversation can continue, ${kind}`, async () => {
-    const server = shared
-    const { session_id } = await chat(server, { prompt: 'one', ...options })
-    const pids = pidsOf(server)
-    const controller = new AbortController()
-    const body = { prompt: `two ${endless}`, session_id, ...options }
-    const response = await openStream(server, body, { signal: controller.signal })
-    for await (const event of readChatEvents(response)) if (event.type === 'delta') break
-    controller.abort()
-    await server.upstream.waitForAbort(has('two '))
-    const reply = await chat(server, { prompt: 'three', session_id, ...options })
-    assert.equal(reply.session_id, session_id)
-    assert.deepEqual(pidsOf(server), pids)
-    const texts = history(server)
-    assert.deepEqual([texts[0], texts.at(-1)], ['one', 'three'])
-    assert.ok(texts.includes('two'))
-  })
+  testIf(kind === 'without tools')(
+    `a client that disconnects in the middle of an answer stops it, and the conversation can continue, ${kind}`,
+    async () => {
+      const server = shared
+      const { session_id } = await chat(server, { prompt: 'one', ...options })
+      const pids = pidsOf(server)
+      const controller = new AbortController()
+      const body = { prompt: `two ${endless}`, session_id, ...options }
+      const response = await openStream(server, body, { signal: controller.signal })
+      for await (const event of readChatEvents(response)) if (event.type === 'delta') break
+      controller.abort()
+      await server.upstream.waitForAbort(has('two '))
+      const reply = await chat(server, { prompt: 'three', session_id, ...options })
+      assert.equal(reply.session_id, session_id)
+      assert.deepEqual(pidsOf(server), pids)
+      const texts = history(server)
+      assert.deepEqual([texts[0], texts.at(-1)], ['one', 'three'])
+      assert.ok(texts.includes('two'))
+    },
+  )
 }
 
 test('a client that disconnects before the first event stops the run', async () => {
@@ -125,7 +128,7 @@ test('a run whose client disconnects leaves the queue', async () => {
   assert.equal(server.upstream.requests.some(has('second')), false)
 })
 
-test('a client that disconnects while a process starts for it leaves nothing behind', async (t) => {
+extendedTest('a client that disconnects while a process starts for it leaves nothing behind', async (t) => {
   const server = await start(t)
   const { disconnect } = startRequest(server, '/v1/chat', { prompt: 'first', ...plain })
   await until('a process starts', async () => (await health(server)).processes.starting === 1)
@@ -138,14 +141,15 @@ test('a client that disconnects while a process starts for it leaves nothing beh
 
 for (const how of ['disconnects', 'runs out of time'] as const) {
   testIf(how === 'disconnects')(`a command that runs for a client that ${how} is ended`, async (t) => {
-    const server = await start(t)
-    const { cwd } = server.folders
+    const server = shared
+    const cwd = join(server.folders.cwd, how)
+    mkdirSync(cwd)
     const watcher = watch(cwd)
     t.after(() => watcher.close())
     const command = 'touch started; while true; do sleep 1; done'
     const prompt = `go ${step({ tool: 'Bash', input: { command, description: 'wait' } })}`
     const timeout = how === 'disconnects' ? {} : { timeout_s: 10 }
-    const run = startRequest(server, '/v1/chat', { prompt, allowed_tools: ['Bash'], ...timeout })
+    const run = startRequest(server, '/v1/chat', { prompt, cwd, allowed_tools: ['Bash'], ...timeout })
     while (!existsSync(join(cwd, 'started'))) await once(watcher, 'change')
     const isShell = ({ command: line }: { command: string }) => line.includes('touch started')
     assert.ok(processesOf(server).some(isShell))
@@ -155,7 +159,6 @@ for (const how of ['disconnects', 'runs out of time'] as const) {
       'the shell is gone',
       () => !processesOf(server).some((each) => isShell(each) || /^sleep\b/.test(each.command)),
     )
-    await chat(server, { prompt: 'and now', ...plain })
   })
 }
 
@@ -194,7 +197,7 @@ test('the time that a run spends in the queue counts towards its timeout', async
   first.disconnect()
 })
 
-test('requests for one conversation run one after the other, in order of arrival', async (t) => {
+extendedTest('requests for one conversation run one after the other, in order of arrival', async (t) => {
   const server = await start(t, { config: { maxProcesses: 3 } })
   const { session_id } = await chat(server, { prompt: `zero ${step({ text: 'null' })}`, ...plain })
   const slow = step({ tokens: 8, gap: 30, text: 'eins' })
@@ -235,7 +238,7 @@ for (const path of ['/v1/chat', '/v1/chat/stream']) {
   )
 }
 
-test('twenty requests at once are all answered by three processes', async (t) => {
+extendedTest('twenty requests at once are all answered by three processes', async (t) => {
   const server = await start(t, { config: { maxProcesses: 3 } })
   const seen: number[] = []
   const watching = new AbortController()
@@ -259,63 +262,10 @@ test('twenty requests at once are all answered by three processes', async (t) =>
   assert.equal(new Set(replies.map(({ session_id }) => session_id)).size, 20)
 })
 
-test('the least recently used idle process makes room', async (t) => {
-  const server = await start(t, { config: { maxProcesses: 2 } })
-  const first = await chat(server, { prompt: 'first' })
-  const firstPids = pidsOf(server)
-  const second = await chat(server, { prompt: 'second' })
-  const secondPids = pidsOf(server).filter((pid) => !firstPids.includes(pid))
-  await chat(server, { prompt: 'first again', session_id: first.session_id })
-  await chat(server, { prompt: 'third' })
-  const pids = pidsOf(server)
-  assert.equal(pids.length, 2)
-  assert.ok(firstPids.every((pid) => pids.includes(pid)))
-  assert.ok(secondPids.every((pid) => !pids.includes(pid)))
-  const reply = await chat(server, { prompt: 'second again', session_id: second.session_id })
-  assert.equal(reply.session_id, second.session_id)
-  assert.deepEqual([history(server)[0], history(server).at(-1)], ['second', 'second'])
-})
-
-test('a process that stays idle is ended', async (t) => {
-  const server = await start(t, { config: { keepAliveMs: 300 } })
-  await chat(server, { prompt: 'one', ...plain })
-  assert.equal(pidsOf(server).length, 1)
-  await until('the process is gone', () => pidsOf(server).length === 0)
-})
-
-test('a conversation can continue if no idle process is retained', async (t) => {
+extendedTest('a conversation can continue if no idle process is retained', async (t) => {
   const server = await start(t, { config: { keepAliveMs: 0 } })
   const { session_id } = await chat(server, { prompt: 'one', ...plain })
   await until('the process is gone', () => pidsOf(server).length === 0)
   await chat(server, { prompt: 'two', session_id, timeout_s: 60, ...plain })
   assert.deepEqual([history(server)[0], history(server).at(-1)], ['one', 'two'])
 })
-
-test('a process with a budget serves one run only', async (t) => {
-  const server = await start(t)
-  const { session_id } = await chat(server, { prompt: 'one', max_budget_usd: 5, ...plain })
-  await until('the process is gone', () => pidsOf(server).length === 0)
-  await chat(server, { prompt: 'two', session_id, max_budget_usd: 5, ...plain })
-  assert.deepEqual([history(server)[0], history(server).at(-1)], ['one', 'two'])
-})
-
-for (const [kind, options] of [
-  ['with tools', {}],
-  ['without tools', plain],
-] as const) {
-  testIf(kind === 'without tools')(
-    `a fork starts with the history and leaves the conversation unchanged, ${kind}`,
-    async (t) => {
-      const server = await start(t, { config: { maxProcesses: 2 } })
-      const { session_id } = await chat(server, { prompt: `one ${step({ text: 'uno' })}`, ...options })
-      const body = { prompt: `other ${step({ text: 'otro' })}`, session_id, fork: true, ...options }
-      const fork = await chat(server, body)
-      assert.notEqual(fork.session_id, session_id)
-      assert.deepEqual(history(server), ['one', 'uno', 'other'])
-      await chat(server, { prompt: `two ${step({ text: 'dos' })}`, session_id, ...options })
-      assert.deepEqual(history(server), ['one', 'uno', 'two'])
-      await chat(server, { prompt: 'more', session_id: fork.session_id, ...options })
-      assert.deepEqual(history(server), ['one', 'uno', 'other', 'otro', 'more'])
-    },
-  )
-}

@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, type TestContext } from 'node:test'
 import { chat } from '../helpers/client.ts'
-import { test, testIf } from '../helpers/extended.ts'
+import { extendedTest, test } from '../helpers/extended.ts'
 import { makeFolders, startTestServer } from '../helpers/test-server.ts'
 
 const prompts = [
@@ -55,13 +55,16 @@ async function check(prompt: string, options: Record<string, unknown>): Promise<
 
 for (const prompt of prompts) {
   test(`${JSON.stringify(prompt)} reaches the model unchanged as the first prompt of a conversation without tools`, async () => {
-    await check(prompt, { tools: [] })
     await check(prompt, { tools: [], system_prompt: 'S' })
+  })
+
+  extendedTest(`${JSON.stringify(prompt)} reaches the model unchanged under Claude Code's own prompt`, async () => {
+    await check(prompt, { tools: [] })
   })
 }
 
-for (const prompt of ['/config theme=light', 'see @/etc/hostname', '--dangerously-skip-permissions']) {
-  testIf(prompt.startsWith('/'))(
+for (const prompt of ['see @/etc/hostname', '--dangerously-skip-permissions']) {
+  extendedTest(
     `${JSON.stringify(prompt)} reaches the model unchanged as the first prompt of an agent's conversation`,
     async () => {
       await check(prompt, {})
@@ -69,9 +72,9 @@ for (const prompt of ['/config theme=light', 'see @/etc/hostname', '--dangerousl
   )
 }
 
-test("all of them reach the model unchanged as later prompts of an agent's conversation", async () => {
-  let session = await check('hello', {})
-  for (const prompt of prompts) session = await check(prompt, { session_id: session })
+test("all of them reach the model unchanged as the first and later prompts of an agent's conversation", async () => {
+  const session = await check('/config theme=light', {})
+  for (const prompt of prompts) assert.equal(await check(prompt, { session_id: session }), session)
 })
 
 test('none of them changes a setting or leaves a file', () => {
@@ -92,11 +95,11 @@ test('with "commands" a leading command and a file mention work as in the CLI', 
   writeFileSync(join(folders.cwd, '.claude', 'commands', 'fruit.md'), 'Say banana about $ARGUMENTS.')
   writeFileSync(join(folders.cwd, 'note.txt'), 'the walrus was here')
   const last = () => JSON.stringify(server.upstream.requests.at(-1)?.body?.messages)
-  await chat(server, { prompt: '/fruit ripeness', commands: true })
+  const { session_id } = await chat(server, { prompt: '/fruit ripeness', commands: true })
   assert.match(last(), /Say banana about ripeness\./)
-  await chat(server, { prompt: 'read @note.txt', commands: true })
+  await chat(server, { prompt: 'read @note.txt', commands: true, session_id })
   assert.match(last(), /the walrus was here/)
   const count = server.upstream.requests.length
-  assert.match((await chat(server, { prompt: '/help', commands: true })).result, /help/)
+  assert.match((await chat(server, { prompt: '/help', commands: true, session_id })).result, /help/)
   assert.equal(server.upstream.requests.length, count)
 })

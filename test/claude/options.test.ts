@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { after, beforeEach, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { MessagesBody } from '../../src/demo/upstream.ts'
-import { chat, chatError, post } from '../helpers/client.ts'
-import { test, testIf } from '../helpers/extended.ts'
+import { chat, chatError } from '../helpers/client.ts'
+import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { startTestServer, step } from '../helpers/test-server.ts'
 
 const server = await startTestServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 3 } })
@@ -72,17 +72,14 @@ function makeFolder(name: string, files: Record<string, string> = {}): string {
 const write = (path: string) => step({ tool: 'Write', input: { file_path: path, content: 'written' } })
 const bash = (command: string) => step({ tool: 'Bash', input: { command, description: 'a command' } })
 
-for (const [kind, model, expected, options] of [
-  ['an alias, with tools', 'haiku', 'claude-haiku-5-5', {}],
-  ['a full name, without tools', 'claude-sonnet-5-5', 'claude-sonnet-5-5', { tools: [] }],
-  ['an alias, with a prompt of its own', 'haiku', 'claude-haiku-5-5', { tools: [], system_prompt: 'S' }],
-] as const) {
-  test(`model selects the model by ${kind}`, async () => {
-    const reply = await chat(server, { prompt: 'hi', model, ...options })
-    assert.equal(sent().model, expected)
-    assert.equal(reply.model, expected)
-  })
-}
+test('model selects the model by its full name or an alias', async () => {
+  // With tools it is tested by the run with many options.
+  const full = await chat(server, { prompt: 'hi', model: 'claude-sonnet-5-5', tools: [], system_prompt: 'S' })
+  assert.deepEqual([sent().model, full.model], ['claude-sonnet-5-5', 'claude-sonnet-5-5'])
+  const alias = await chat(server, { prompt: 'hi', model: 'haiku', tools: [], system_prompt: 'S' })
+  assert.deepEqual([sent().model, alias.model], ['claude-haiku-5-5', 'claude-haiku-5-5'])
+  assert.deepEqual(toolNames(sent()), [], 'with tools [] it has none')
+})
 
 test('fallback_model answers when the model is overloaded', async () => {
   const options = { tools: [], system_prompt: 'S', model: 'claude-sonnet-5-5', fallback_model: 'claude-haiku-5-5' }
@@ -102,7 +99,7 @@ test('the reply names the model that answered', async () => {
   assert.equal(reply.model, 'claude-haiku-5-5')
 })
 
-/** With tools each of these needs a process: there, only those that may differ are tested. */
+/** Those with Claude Code's own prompt need a process each; the run with many options tests them too. */
 const prompts: [string, Record<string, string>, alsoWithTools: boolean, (texts: string[]) => void][] = [
   [
     'system_prompt replaces the whole prompt',
@@ -140,10 +137,13 @@ for (const [kind, options] of [
 ] as const) {
   for (const [title, fields, alsoWithTools, check] of prompts) {
     if (kind === 'with tools' && !alsoWithTools) continue
-    testIf(kind === 'without tools' || title.startsWith('append'))(`${title}, ${kind}`, async () => {
-      await chat(server, { prompt: 'hi', ...fields, ...options })
-      check(systemOf(sent()))
-    })
+    testIf(kind === 'without tools' && title.includes('system_prompt') && !title.startsWith('append'))(
+      `${title}, ${kind}`,
+      async () => {
+        await chat(server, { prompt: 'hi', ...fields, ...options })
+        check(systemOf(sent()))
+      },
+    )
   }
 }
 
@@ -156,17 +156,19 @@ test('max_budget_usd ends a run that exceeds it, and the error has its session a
   assert.match(body.error, /budget/i)
 })
 
-test('max_turns stops a model that keeps calling a tool', async () => {
-  const prompt = step({ tool: 'Bash', input: { command: 'ls', description: 'look' }, repeat: true })
-  const { status, body } = await chatError(server, { prompt, max_turns: 2 })
+test('with tools ["Read"] the model has exactly this tool, effort reaches it, and max_turns stops a model that keeps calling it', async () => {
+  const prompt = step({ tool: 'Read', input: { file_path: join(folders.cwd, 'none') }, repeat: true })
+  const { status, body } = await chatError(server, { prompt, tools: ['Read'], effort: 'max', max_turns: 2 })
   assert.equal(status, 502)
   assert.equal(body.code, 'claude_failed')
   assert.match(body.error, /turns/)
   assert.equal(upstream.requests.length, 2)
+  assert.deepEqual(toolNames(sent()), ['Read'])
+  assert.equal(sent().output_config?.effort, 'max')
 })
 
-for (const mode of ['default', 'plan', 'dontAsk']) {
-  testIf(mode === 'dontAsk')(`permission_mode ${mode} denies a Write and reports it`, async () => {
+for (const mode of ['default', 'plan']) {
+  extendedTest(`permission_mode ${mode} denies a Write and reports it`, async () => {
     const path = join(folders.cwd, `${mode}.txt`)
     const reply = await chat(server, { prompt: write(path), permission_mode: mode })
     assert.deepEqual(
@@ -190,62 +192,135 @@ test('permission_mode acceptEdits allows a Write in the folder but not elsewhere
   )
 })
 
-test('allowed_tools allows a command that would otherwise be denied, and no other', async () => {
-  const allowed = join(folders.cwd, 'touched')
-  const other = join(folders.cwd, 'removed-not')
-  writeFileSync(other, '')
-  const options = { permission_mode: 'dontAsk', allowed_tools: ['Bash(touch *)'] }
-  const reply = await chat(server, { prompt: bash(`touch ${allowed}`) + bash(`rm ${other}`), ...options })
-  assert.ok(existsSync(allowed))
-  assert.ok(existsSync(other))
+const echoServer = {
+  command: process.execPath,
+  args: [fileURLToPath(new URL('../fixtures/mcp-echo.mjs', import.meta.url)), '--mcp-secret'],
+  env: { ECHO_SUFFIX: '!' },
+}
+const callEcho = (name: string) => step({ tool: `mcp__${name}__echo`, input: { text: 'hello' } })
+
+/** One run with all options that do not affect each other; the tests after it look at what came of it. */
+async function runWithManyOptions() {
+  const cwd = makeFolder('elsewhere', { 'here.txt': '' })
+  const extra = makeFolder('extra', { 'note.txt': 'the word is xylophone' })
+  const [allowed, unlisted, excluded, unwritten] = ['touched', 'unlisted', 'excluded', 'unwritten'].map((name) =>
+    join(cwd, name),
+  ) as [string, string, string, string]
+  const sage = { description: 'knows all about owls', prompt: 'You are the owl sage.', model: 'haiku', tools: ['Read'] }
+  const question = { description: 'ask', prompt: 'what do owls eat', subagent_type: 'sage', run_in_background: false }
+  const calls = [
+    bash('pwd; ls'),
+    bash(`touch ${allowed}`),
+    bash(`mkdir ${unlisted}`),
+    bash(`touch ${excluded}`),
+    write(unwritten),
+    step({ tool: 'Read', input: { file_path: join(extra, 'note.txt') } }),
+    step({ tool: 'Agent', input: question }),
+  ]
+  const reply = await chat(server, {
+    prompt: `prompt-secret ${calls.join('')}`,
+    model: 'haiku',
+    append_system_prompt: 'Say arr. append-secret',
+    permission_mode: 'dontAsk',
+    allowed_tools: ['Bash(touch *)', 'Agent'],
+    disallowed_tools: ['Edit', `Bash(touch ${excluded})`],
+    cwd,
+    add_dirs: [extra],
+    mcp_servers: { echo: { ...echoServer, env: { ECHO_SUFFIX: 'env-secret' } } },
+    agents: { sage, other: { description: 'description-secret', prompt: 'agent-secret' } },
+    metadata: { note: 'metadata-secret' },
+  })
+  const requests = upstream.requests.map(({ body }) => body).filter((body) => body !== null)
+  const own = requests.filter((body) => JSON.stringify(body.messages).includes('prompt-secret'))
+  const [first, last] = [own.at(0), own.at(-1)]
+  assert.ok(first && last)
+  const delegated = requests.find((body) => JSON.stringify(body.system).includes('You are the owl sage.'))
+  const files = [allowed, unlisted, excluded, unwritten].map((file) => existsSync(file))
+  return { reply, first, last, delegated, cwd, allowed, unlisted, excluded, unwritten, files, requests }
+}
+
+let running: ReturnType<typeof runWithManyOptions> | null = null
+function manyOptions() {
+  running ??= runWithManyOptions()
+  return running
+}
+
+test('the arguments of a process contain no text of a client, with tools', async () => {
+  await manyOptions()
+  checkArguments()
+})
+
+test('permission_mode dontAsk denies what is not allowed and reports it', async () => {
+  const { reply, unlisted, excluded, unwritten, files } = await manyOptions()
   assert.deepEqual(
-    reply.permission_denials.map((denial) => denial.tool_input.command),
-    [`rm ${other}`],
+    reply.permission_denials.map(({ tool_name, tool_input }) => [
+      tool_name,
+      tool_input.command ?? tool_input.file_path,
+    ]),
+    [
+      ['Bash', `mkdir ${unlisted}`],
+      ['Bash', `touch ${excluded}`],
+      ['Write', unwritten],
+    ],
   )
+  assert.deepEqual(files.slice(1), [false, false, false])
+})
+
+test('allowed_tools allows a command that would otherwise be denied; disallowed_tools with a pattern denies one that would be allowed', async () => {
+  const { files, reply, excluded } = await manyOptions()
+  assert.deepEqual(files, [true, false, false, false])
+  assert.ok(reply.permission_denials.some(({ tool_input }) => tool_input.command === `touch ${excluded}`))
 })
 
 test('disallowed_tools removes a tool from the model', async () => {
-  await chat(server, { prompt: 'hi', disallowed_tools: ['Bash', 'Write'] })
-  assert.ok(toolNames(sent()).includes('Read'))
-  assert.ok(!toolNames(sent()).includes('Bash') && !toolNames(sent()).includes('Write'))
+  const { first } = await manyOptions()
+  assert.ok(toolNames(first).includes('Read') && toolNames(first).includes('Bash'))
+  assert.ok(!toolNames(first).includes('Edit'))
 })
-
-test('disallowed_tools with a pattern denies what would otherwise be allowed', async () => {
-  const options = { allowed_tools: ['Bash'], disallowed_tools: ['Bash(touch *)'] }
-  const path = join(folders.cwd, 'never-touched')
-  const reply = await chat(server, { prompt: bash(`touch ${path}`), ...options })
-  assert.equal(existsSync(path), false)
-  assert.equal(reply.permission_denials.length, 1)
-})
-
-for (const tools of [[], ['Read']]) {
-  test(`with tools ${JSON.stringify(tools)} the model has exactly these tools`, async () => {
-    await chat(server, { prompt: 'hi', tools })
-    assert.deepEqual(toolNames(sent()), tools)
-  })
-}
 
 test('cwd is the folder in which Claude works', async () => {
-  const cwd = makeFolder('elsewhere', { 'here.txt': '' })
-  await chat(server, { prompt: bash('pwd; ls'), cwd })
-  assert.match(environmentOf(sent()), new RegExp(`working directory: ${cwd}\n`))
-  assert.match(resultText(sent()), new RegExp(`${cwd}\nhere.txt`))
+  const { first, last, cwd } = await manyOptions()
+  assert.match(environmentOf(first), new RegExp(`working directory: ${cwd}\n`))
+  assert.match(resultText(last), new RegExp(`${cwd}\nhere.txt`))
 })
 
-test('add_dirs makes another folder readable', async () => {
-  const extra = makeFolder('extra', { 'note.txt': 'the word is xylophone' })
-  const prompt = step({ tool: 'Read', input: { file_path: join(extra, 'note.txt') } })
-  const without = await chat(server, { prompt })
-  assert.equal(without.permission_denials.length, 1)
+test('agents are offered to the model and work with their own prompt', async () => {
+  const { first, delegated } = await manyOptions()
+  assert.match(environmentOf(first), /- sage: knows all about owls/)
+  assert.equal(delegated?.model, 'claude-haiku-5-5')
+  assert.deepEqual(delegated && toolNames(delegated), ['Read'])
+  assert.match(JSON.stringify(delegated?.messages), /what do owls eat/)
+})
+
+test('model and append_system_prompt apply to an agent too', async () => {
+  const { reply, first } = await manyOptions()
+  assert.deepEqual([first.model, reply.model], ['claude-haiku-5-5', 'claude-haiku-5-5'])
+  const prompt = systemOf(first).join('\n')
+  assert.ok(prompt.endsWith('Say arr. append-secret'))
+  assert.ok(prompt.length > 2000)
+})
+
+test('metadata is accepted and does not reach the model', async () => {
+  const { requests } = await manyOptions()
+  assert.doesNotMatch(JSON.stringify(requests), /metadata-secret/)
+})
+
+test('add_dirs makes another folder readable; null means the same as an omitted field', async () => {
+  const { last } = await manyOptions()
+  assert.match(resultText(last), /xylophone/)
+  const fields = [
+    'session_id', 'fork', 'model', 'fallback_model', 'system_prompt', 'append_system_prompt', 'max_budget_usd', 'max_turns',
+    'permission_mode', 'allowed_tools', 'disallowed_tools', 'tools', 'cwd', 'add_dirs', 'effort', 'json_schema', 'mcp_servers',
+    'agents', 'setting_sources', 'timeout_s', 'approvals', 'background', 'commands', 'metadata',
+  ] // biome-ignore format: a list reads better in lines than in a column
+  const reply = await chat(server, {
+    prompt: step({ tool: 'Read', input: { file_path: join(folders.root, 'extra', 'note.txt') } }),
+    ...Object.fromEntries(fields.map((name) => [name, null])),
+  })
+  assert.equal(reply.permission_denials.length, 1)
   assert.doesNotMatch(JSON.stringify(sent().messages), /xylophone/)
-  const reply = await chat(server, { prompt, add_dirs: [extra] })
-  assert.deepEqual(reply.permission_denials, [])
-  assert.match(resultText(sent()), /xylophone/)
-})
-
-test('effort reaches the model', async () => {
-  await chat(server, { prompt: 'hi', tools: [], effort: 'max' })
-  assert.equal(sent().output_config?.effort, 'max')
+  assert.ok(systemOf(sent()).join('\n').length > 2000, "the prompt is Claude Code's own")
+  for (const name of ['Bash', 'Edit', 'Read', 'Write']) assert.ok(toolNames(sent()).includes(name), name)
 })
 
 const schema = {
@@ -288,62 +363,24 @@ test('a json_schema that the model never satisfies is an error, not an answer', 
   assert.match(body.error, /json_schema/)
 })
 
-const echoServer = {
-  command: process.execPath,
-  args: [fileURLToPath(new URL('../fixtures/mcp-echo.mjs', import.meta.url)), '--mcp-secret'],
-  env: { ECHO_SUFFIX: '!' },
-}
-const callEcho = step({ tool: 'mcp__echo__echo', input: { text: 'hello' } })
-
-test('mcp_servers gives the model a tool, which works if it is allowed', async () => {
-  const options = { tools: [], mcp_servers: { echo: echoServer }, allowed_tools: ['mcp__echo'] }
-  const reply = await chat(server, { prompt: callEcho, ...options })
-  assert.deepEqual(toolNames(sent(0)), ['mcp__echo__echo'])
-  assert.equal(resultText(sent()), 'echo: hello!')
-  assert.deepEqual(reply.permission_denials, [])
-})
-
-test('a tool of mcp_servers is denied if it is not allowed', async () => {
-  const reply = await chat(server, { prompt: callEcho, tools: [], mcp_servers: { echo: echoServer } })
-  assert.deepEqual(
-    reply.permission_denials.map((denial) => denial.tool_name),
-    ['mcp__echo__echo'],
-  )
-  assert.doesNotMatch(resultText(sent()), /echo: hello/)
-})
-
-test('agents are offered to the model and work with their own prompt', async () => {
-  const agents = {
-    sage: { description: 'knows all about owls', prompt: 'You are the owl sage.', model: 'haiku', tools: ['Read'] },
-  }
-  const input = { description: 'ask', prompt: 'what do owls eat', subagent_type: 'sage', run_in_background: false }
-  const prompt = step({ tool: 'Agent', input })
-  await chat(server, { prompt, agents, allowed_tools: ['Agent'] })
-  assert.match(environmentOf(sent(0)), /- sage: knows all about owls/)
-  const own = upstream.requests.find(({ raw }) => raw.includes('You are the owl sage.'))?.body
-  assert.equal(own?.model, 'claude-haiku-5-5')
-  assert.deepEqual(own && toolNames(own), ['Read'])
-  assert.match(JSON.stringify(own?.messages), /what do owls eat/)
-})
-
-test('setting_sources determine whether the CLAUDE.md of the folder is read', async () => {
-  const cwd = makeFolder('with-memory', { 'CLAUDE.md': 'The magic word is abracadabra.\n' })
-  const isMemoryRead = async (fields: Record<string, unknown>) => {
-    await chat(server, { prompt: 'hi', tools: [], cwd, ...fields })
-    return JSON.stringify(sent()).includes('abracadabra')
-  }
-  assert.equal(await isMemoryRead({}), true, 'all sources by default')
-  assert.equal(await isMemoryRead({ setting_sources: ['user'] }), false)
-  assert.equal(await isMemoryRead({ setting_sources: [] }), false)
-})
-
-test('setting_sources determine whether the settings of the folder apply', async () => {
-  const cwd = makeFolder('with-settings')
+test('setting_sources determine whether the CLAUDE.md and the settings of the folder apply', async () => {
+  const cwd = makeFolder('with-settings', { 'CLAUDE.md': 'The magic word is abracadabra.\n' })
   mkdirSync(join(cwd, '.claude'))
   writeFileSync(join(cwd, '.claude', 'settings.json'), JSON.stringify({ model: 'claude-haiku-5-5' }))
-  await chat(server, { prompt: 'hi', tools: [], cwd })
-  assert.equal(sent().model, 'claude-haiku-5-5')
+  const applied = async (fields: Record<string, unknown>) => {
+    await chat(server, { prompt: 'hi', tools: [], cwd, ...fields })
+    return [JSON.stringify(sent()).includes('abracadabra'), sent().model === 'claude-haiku-5-5']
+  }
+  assert.deepEqual(await applied({}), [true, true], 'all sources by default')
+  assert.deepEqual(await applied({ setting_sources: ['user'] }), [false, false])
+})
+
+extendedTest('with no setting_sources neither the CLAUDE.md nor the settings of the folder apply', async () => {
+  const cwd = makeFolder('without-settings', { 'CLAUDE.md': 'The magic word is abracadabra.\n' })
+  mkdirSync(join(cwd, '.claude'))
+  writeFileSync(join(cwd, '.claude', 'settings.json'), JSON.stringify({ model: 'claude-haiku-5-5' }))
   await chat(server, { prompt: 'hi', tools: [], cwd, setting_sources: [] })
+  assert.doesNotMatch(JSON.stringify(sent()), /abracadabra/)
   assert.notEqual(sent().model, 'claude-haiku-5-5')
 })
 
@@ -353,7 +390,7 @@ const pdf = Buffer.from('%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Roo
 for (const [kind, options, ending] of [
   // If the CLI stores the images of a conversation on disk, it adds a note with their location.
   ['with tools', {}, '\n'],
-  ['without tools', { tools: [] }, ''],
+  ['without tools', { tools: [], system_prompt: 'S' }, ''],
 ] as const) {
   testIf(kind === 'without tools')(`a prompt of blocks arrives in order and byte for byte, ${kind}`, async () => {
     const prompt = [
@@ -379,47 +416,45 @@ test('timeout_s above the server limit is rejected', async () => {
   assert.equal(upstream.requests.length, 0)
 })
 
-test('metadata is accepted and does not reach the model', async () => {
-  await chat(server, { prompt: 'hi', tools: [], metadata: { ticket: 'metadata-secret' } })
-  assert.doesNotMatch(upstream.requests.at(-1)?.raw ?? '', /metadata-secret/)
-})
+/** The processes were given a text of the client, but none has it in its arguments. */
+function checkArguments(): void {
+  const claude = argumentsOfProcesses().filter((line) => !line.includes('mcp-echo.mjs'))
+  assert.ok(claude.length > 0)
+  for (const line of claude) assert.doesNotMatch(line, /secret/)
+}
 
-test('null means the same as an omitted field', async () => {
-  const fields = [
-    'session_id', 'fork', 'model', 'fallback_model', 'system_prompt', 'append_system_prompt', 'max_budget_usd', 'max_turns',
-    'permission_mode', 'allowed_tools', 'disallowed_tools', 'tools', 'cwd', 'add_dirs', 'effort', 'json_schema', 'mcp_servers',
-    'agents', 'setting_sources', 'timeout_s', 'approvals', 'background', 'commands', 'metadata',
-  ] // biome-ignore format: a list reads better in lines than in a column
-  const { status, body } = await post(server, '/v1/chat', {
-    prompt: 'hi',
-    ...Object.fromEntries(fields.map((name) => [name, null])),
-  })
-  assert.equal(status, 200, JSON.stringify(body))
+const secretFields = {
+  json_schema: schema,
+  mcp_servers: { echo: echoServer, other: { ...echoServer, env: { ECHO_SUFFIX: 'env-secret' } } },
+  allowed_tools: ['mcp__echo'],
+  agents: { sage: { description: 'description-secret', prompt: 'agent-secret' } },
+  metadata: { note: 'metadata-secret' },
+}
+const prompt = `prompt-secret ${step({ tool: 'StructuredOutput', input: { city: 'Rome' } })}`
+
+test('mcp_servers gives the model tools, which work if they are allowed; the arguments of its processes contain no text of a client', async () => {
+  const options = { ...secretFields, tools: [], append_system_prompt: 'append-secret' }
+  const reply = await chat(server, { ...options, prompt: `${callEcho('echo')}${callEcho('other')}${prompt}` })
+  const offered = toolNames(sent(0)).filter((name) => name !== 'StructuredOutput')
+  assert.deepEqual(offered, ['mcp__echo__echo', 'mcp__other__echo'])
+  assert.match(resultText(sent()), /echo: hello!/)
+  assert.doesNotMatch(resultText(sent()), /env-secret/)
+  assert.deepEqual(
+    reply.permission_denials.map((denial) => denial.tool_name),
+    ['mcp__other__echo'],
+  )
+  // With another effort the conversation continues in another process.
+  await chat(server, { ...options, prompt, session_id: reply.session_id, effort: 'low' })
+  checkArguments()
 })
 
 for (const [kind, fields] of [
-  ['with tools', { append_system_prompt: 'append-secret' }],
   ['without tools', { tools: [], system_prompt: 'system-secret', append_system_prompt: 'append-secret' }],
-  ['without tools, continued', { tools: [], append_system_prompt: 'append-secret', isContinued: true }],
-  ['with a prompt of its own, continued', { system_prompt: 'system-secret', isContinued: true }],
+  ['with a prompt of its own, continued', { system_prompt: 'system-secret' }],
 ] as const) {
-  testIf(kind === 'with tools' || kind === 'without tools, continued')(
-    `the arguments of a process contain no text of a client, ${kind}`,
-    async () => {
-      const { isContinued = false, ...options } = { isContinued: false, ...fields }
-      const body = {
-        prompt: `prompt-secret ${step({ tool: 'StructuredOutput', input: { city: 'Rome' } })}`,
-        json_schema: schema,
-        mcp_servers: { echo: { ...echoServer, env: { ECHO_SUFFIX: 'env-secret' } } },
-        agents: { sage: { description: 'description-secret', prompt: 'agent-secret' } },
-        metadata: { note: 'metadata-secret' },
-        ...options,
-      }
-      const first = await chat(server, body)
-      if (isContinued) await chat(server, { ...body, session_id: first.session_id, effort: 'low' })
-      const claude = argumentsOfProcesses().filter((line) => !line.includes('mcp-echo.mjs'))
-      assert.ok(claude.length > 0)
-      for (const line of claude) assert.doesNotMatch(line, /secret/)
-    },
-  )
+  extendedTest(`the arguments of a process contain no text of a client, ${kind}`, async () => {
+    const { session_id } = await chat(server, { ...secretFields, ...fields, prompt })
+    if (!('tools' in fields)) await chat(server, { ...secretFields, ...fields, prompt, session_id, effort: 'low' })
+    checkArguments()
+  })
 }

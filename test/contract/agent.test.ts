@@ -4,11 +4,10 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import type { PoolLimits } from '../../src/claude/pool/limits.ts'
 import type { Pool } from '../../src/claude/pool/pool.ts'
 import { ownIdentity, ProcessRegistry } from '../../src/claude/process/process-registry.ts'
 import { withForcedOutputRetry } from '../../src/compat/retry-forced-output.ts'
-import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from '../../src/core/agent.ts'
+import { noOptions, noPlainOptions, type RunRequest } from '../../src/core/agent.ts'
 import type { RunEvent } from '../../src/core/events.ts'
 import { AppError } from '../../src/errors.ts'
 import { createCliPool } from '../helpers/cli-pool.ts'
@@ -26,16 +25,16 @@ import {
   untilAborted,
 } from '../helpers/scripted-agent.ts'
 import { fakeCli, makeFolders } from '../helpers/test-server.ts'
-import { type Behavior, type MakeSubject, testAgent } from './agent-suite.ts'
+import { type Behavior, testAgent } from './agent-suite.ts'
 
 const unknownSession = '00000000-0000-4000-8000-000000000000'
 
-function requestFor(behavior: Behavior, options: Partial<RunOptions> = {}): RunRequest {
+function requestFor(behavior: Behavior): RunRequest {
   return {
     runId: 'run_contract',
     prompt: [{ type: 'text', text: 'hello' }],
     session: behavior === 'is refused' ? { kind: 'continue', sessionId: unknownSession } : { kind: 'new' },
-    options: { ...noOptions, ...options },
+    options: noOptions,
     streaming: true,
     plain: null,
     approvals: false,
@@ -44,11 +43,11 @@ function requestFor(behavior: Behavior, options: Partial<RunOptions> = {}): RunR
 }
 
 /** A pool that uses this executable and ends with the test. */
-async function makePool(t: TestContext, fake: string, limits: Partial<PoolLimits> = {}): Promise<Pool> {
+async function makePool(t: TestContext, fake: string): Promise<Pool> {
   const folders = makeFolders(t)
   const registry = new ProcessRegistry(folders.dataDir, await ownIdentity())
   const processLimits = { interruptMs: 500 }
-  const pool = createCliPool({ folders, registry, fake, limits, processLimits, scratchDir: folders.root })
+  const pool = createCliPool({ folders, registry, fake, processLimits, scratchDir: folders.root })
   t.after(() => pool.close(1000))
   return pool
 }
@@ -61,15 +60,10 @@ const fakes: Record<Behavior, string> = {
   'is refused': 'well-behaved',
 }
 
-const poolOf =
-  (options: Partial<RunOptions>): MakeSubject =>
-  async (t, behavior) => {
-    const pool = await makePool(t, fakeCli(fakes[behavior]))
-    return { agent: pool, request: requestFor(behavior, options) }
-  }
-
-testAgent('a pool, runs with tools', poolOf({}))
-testAgent('a pool, runs without tools', poolOf({ tools: [] }))
+testAgent('a pool', async (t, behavior) => {
+  const pool = await makePool(t, fakeCli(fakes[behavior]))
+  return { agent: pool, request: requestFor(behavior) }
+})
 
 const scripts: Record<Behavior, Script> = {
   succeeds: goodRun(['Hello', ' there']),
@@ -197,37 +191,4 @@ test('a pool: a started run ends with run-end when it is cancelled while a secon
   const end = (await events).at(-1)
   assert.ok(end?.type === 'run-end')
   assert.equal(end.outcome, 'cancelled')
-})
-
-test('a pool: a run that finds the queue full throws queue_full, and waiting runs get their turn', async (t) => {
-  const pool = await makePool(t, fakeCli('stalls-mid-answer'), { maxProcesses: 1, queueLimit: 1 })
-  const controllers = [new AbortController(), new AbortController()]
-  const [first, second]: AsyncIterator<RunEvent>[] = controllers.map(({ signal }) =>
-    pool.run(requestFor('stalls'), signal)[Symbol.asyncIterator](),
-  )
-  assert.ok(first && second)
-  assert.equal((await first.next()).value?.type, 'run-start')
-  const waiting = second.next()
-  while (pool.stats().queue.waiting === 0) await new Promise(setImmediate)
-  const third = pool.run(requestFor('stalls'), new AbortController().signal)[Symbol.asyncIterator]()
-  await assert.rejects(third.next(), (thrown) => thrown instanceof AppError && thrown.code === 'queue_full')
-  await first.return?.()
-  assert.equal((await waiting).value?.type, 'run-start')
-  await second.return?.()
-})
-
-test('a pool: a run that is cancelled in the queue throws the reason and leaves the queue', async (t) => {
-  const pool = await makePool(t, fakeCli('stalls-mid-answer'), { maxProcesses: 1 })
-  const first: AsyncIterator<RunEvent> = pool
-    .run(requestFor('stalls'), new AbortController().signal)
-    [Symbol.asyncIterator]()
-  await first.next()
-  const controller = new AbortController()
-  const waiting = pool.run(requestFor('stalls'), controller.signal)[Symbol.asyncIterator]().next()
-  while (pool.stats().queue.waiting === 0) await new Promise(setImmediate)
-  const reason = new AppError('cancelled', 'The client disconnected.')
-  controller.abort(reason)
-  await assert.rejects(waiting, (thrown) => thrown === reason)
-  assert.equal(pool.stats().queue.waiting, 0)
-  await first.return?.()
 })

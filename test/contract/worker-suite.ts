@@ -76,24 +76,85 @@ async function play(subject: WorkerSubject, prompt: string, session: string | 's
 }
 
 export function testWorker(name: string, cwd: (t: TestContext) => string, make: MakeWorker): void {
-  const ready = async (t: TestContext) => {
-    const subject = await make(t, specIn(cwd(t)), 'works')
-    await subject.worker.ready
-    return subject
-  }
-
-  test(`${name}: it starts, becomes idle, and reports its models`, async (t) => {
+  test(`${name}: the life of one that is reused, from its start to its end`, async (t) => {
     const spec = specIn(cwd(t))
-    const { worker } = await make(t, spec, 'works')
-    assert.equal(worker.state, 'starting')
-    assert.throws(() => worker.acquire())
-    const { models } = await worker.ready
-    assert.equal(worker.state, 'idle')
-    assert.ok(models.length > 0 && models.every(({ value, displayName }) => value !== '' && displayName !== ''))
-    assert.equal(worker.key, profileKey(spec.profile))
-    assert.equal(worker.fingerprint, 'print')
-    assert.equal(worker.conversation, null)
-    assert.equal(worker.requests, 0)
+    const subject = await make(t, spec, 'works')
+    const { worker } = subject
+
+    await t.test('it starts, becomes idle, and reports its models', async () => {
+      assert.equal(worker.state, 'starting')
+      assert.throws(() => worker.acquire())
+      const { models } = await worker.ready
+      assert.equal(worker.state, 'idle')
+      assert.ok(models.length > 0 && models.every(({ value, displayName }) => value !== '' && displayName !== ''))
+      assert.equal(worker.key, profileKey(spec.profile))
+      assert.equal(worker.fingerprint, 'print')
+      assert.equal(worker.conversation, null)
+      assert.equal(worker.requests, 0)
+    })
+
+    await t.test('it is acquired by one run at a time', () => {
+      const startedAt = worker.lastUsedAt
+      assert.equal(worker.release(), false)
+      worker.acquire()
+      assert.equal(worker.state, 'busy')
+      assert.throws(() => worker.acquire())
+      assert.equal(worker.release(), true)
+      assert.equal(worker.state, 'idle')
+      assert.equal(worker.release(), false)
+      assert.ok(worker.lastUsedAt >= startedAt)
+    })
+
+    await t.test('it reports what the pool asks about it', async () => {
+      worker.acquire()
+      assert.equal(await worker.knowsRewind(), true)
+      assert.equal(await worker.canSwitchPrompt(), true)
+      assert.ok(Number(await worker.residentBytes()) > 0)
+      assert.equal(worker.answer('ask_none', { behavior: 'deny', message: null }, 'caller'), false)
+      assert.deepEqual([...worker.knownTools], [])
+      worker.release()
+    })
+
+    await t.test('no turn runs on it without a conversation, or without its being acquired', async () => {
+      const turn = toTurn(requestOf('hi'))
+      assert.throws(() => worker.turnProcess(turn))
+      worker.acquire()
+      assert.throws(() => worker.turnProcess(turn))
+      await worker.startConversation(turn, otherSessionId)
+      worker.release()
+      assert.throws(() => worker.turnProcess(turn))
+    })
+
+    await t.test('a turn runs, and the worker counts it and holds the conversation', async () => {
+      const end = await play(subject, 'one', sessionId)
+      assert.equal(end.outcome, 'succeeded')
+      assert.equal(worker.requests, 1)
+      assert.equal(worker.conversation?.sessionId, sessionId)
+      assert.equal(worker.conversation?.turns, 1)
+      assert.notEqual(worker.conversation?.contentFingerprint, null)
+    })
+
+    await t.test('it continues its conversation, and then takes another one', async () => {
+      await play(subject, 'two', 'same')
+      assert.equal(worker.conversation?.turns, 2)
+      await play(subject, 'other', otherSessionId)
+      assert.equal(worker.conversation?.sessionId, otherSessionId)
+      assert.equal(worker.conversation?.turns, 1)
+      assert.equal(worker.requests, 3)
+    })
+
+    await t.test('a retired one is not given back, and ends', async () => {
+      worker.acquire()
+      const retired = worker.retire()
+      assert.equal(worker.state, 'ending')
+      assert.equal(worker.release(), false)
+      assert.throws(() => worker.acquire())
+      await retired
+      await worker.gone
+      assert.equal(worker.state, 'gone')
+      await worker.retire()
+      assert.equal(worker.state, 'gone')
+    })
   })
 
   test(`${name}: one that cannot start rejects with an AppError, and is gone`, async (t) => {
@@ -104,70 +165,10 @@ export function testWorker(name: string, cwd: (t: TestContext) => string, make: 
     assert.throws(() => worker.acquire())
   })
 
-  test(`${name}: it is acquired by one run at a time`, async (t) => {
-    const { worker } = await ready(t)
-    const startedAt = worker.lastUsedAt
-    assert.equal(worker.release(), false)
-    worker.acquire()
-    assert.equal(worker.state, 'busy')
-    assert.throws(() => worker.acquire())
-    assert.equal(worker.release(), true)
-    assert.equal(worker.state, 'idle')
-    assert.equal(worker.release(), false)
-    assert.ok(worker.lastUsedAt >= startedAt)
-  })
-
-  test(`${name}: no turn runs on it without a conversation, or without its being acquired`, async (t) => {
-    const { worker } = await ready(t)
-    const turn = toTurn(requestOf('hi'))
-    assert.throws(() => worker.turnProcess(turn))
-    worker.acquire()
-    assert.throws(() => worker.turnProcess(turn))
-    await worker.startConversation(turn, sessionId)
-    worker.release()
-    assert.throws(() => worker.turnProcess(turn))
-  })
-
-  test(`${name}: a turn runs, and the worker counts it and holds the conversation`, async (t) => {
-    const subject = await ready(t)
-    const { worker } = subject
-    const end = await play(subject, 'one', sessionId)
-    assert.equal(end.outcome, 'succeeded')
-    assert.equal(worker.requests, 1)
-    assert.equal(worker.conversation?.sessionId, sessionId)
-    assert.equal(worker.conversation?.turns, 1)
-    assert.notEqual(worker.conversation?.contentFingerprint, null)
-  })
-
-  test(`${name}: it continues its conversation, and then takes another one`, async (t) => {
-    const subject = await ready(t)
-    const { worker } = subject
-    await play(subject, 'one', sessionId)
-    await play(subject, 'two', 'same')
-    assert.equal(worker.conversation?.turns, 2)
-    await play(subject, 'other', otherSessionId)
-    assert.equal(worker.conversation?.sessionId, otherSessionId)
-    assert.equal(worker.conversation?.turns, 1)
-    assert.equal(worker.requests, 3)
-  })
-
-  test(`${name}: a retired one is not given back, and ends`, async (t) => {
-    const { worker } = await ready(t)
-    worker.acquire()
-    const retired = worker.retire()
-    assert.equal(worker.state, 'ending')
-    assert.equal(worker.release(), false)
-    assert.throws(() => worker.acquire())
-    await retired
-    await worker.gone
-    assert.equal(worker.state, 'gone')
-    await worker.retire()
-    assert.equal(worker.state, 'gone')
-  })
-
   test(`${name}: a turn whose process dies before its first word may run elsewhere`, async (t) => {
-    const subject = await ready(t)
+    const subject = await make(t, specIn(cwd(t)), 'works')
     const { worker } = subject
+    await worker.ready
     const turn = toTurn(requestOf('one'))
     worker.acquire()
     await worker.startConversation(turn, sessionId)
@@ -181,15 +182,5 @@ export function testWorker(name: string, cwd: (t: TestContext) => string, make: 
     await assert.rejects(events.next(), (error) => error instanceof WorkerLost && error.cause.code === 'claude_failed')
     await worker.gone
     assert.equal(worker.release(), false)
-  })
-
-  test(`${name}: it reports what the pool asks about it`, async (t) => {
-    const { worker } = await ready(t)
-    worker.acquire()
-    assert.equal(await worker.knowsRewind(), true)
-    assert.equal(await worker.canSwitchPrompt(), true)
-    assert.ok(Number(await worker.residentBytes()) > 0)
-    assert.equal(worker.answer('ask_none', { behavior: 'deny', message: null }, 'caller'), false)
-    assert.deepEqual([...worker.knownTools], [])
   })
 }

@@ -4,22 +4,54 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { RunEvent } from '../../src/core/events.ts'
 import { post } from '../helpers/client.ts'
-import { startTestServer, step, type TestServer } from '../helpers/test-server.ts'
+import { type ListeningApp, listenApp } from '../helpers/inject-app.ts'
+import { runEnd, runStart, ScriptedAgent, textBlock } from '../helpers/scripted-agent.ts'
 import { type Frame, framesOf } from '../surfaces/native/run-routes-scene.ts'
 import { random, runOf } from './killed-scene.ts'
 
-const start = (t: TestContext) => startTestServer(t, { config: { maxProcesses: 1 } })
+/** How many events a run may emit so far. */
+class Pace {
+  #allowed = 0
+  #change = Promise.withResolvers<void>()
 
-async function startRun(server: TestServer, script: Record<string, unknown>): Promise<string> {
-  const body = { prompt: `go ${step(script)}`, background: true, tools: [], system_prompt: 'S' }
-  const answer = await post(server, '/v1/chat', body)
+  allow(count: number): void {
+    this.#allowed = count
+    this.#change.resolve()
+    this.#change = Promise.withResolvers()
+  }
+
+  async reach(index: number): Promise<void> {
+    while (index >= this.#allowed) await this.#change.promise
+  }
+}
+
+/** A run that answers with these words, each in a turn of the event loop of its own. */
+async function* talk(words: readonly string[], pace: Pace): AsyncGenerator<RunEvent> {
+  yield runStart()
+  for (const [index, event] of textBlock(0, words).entries()) {
+    await pace.reach(index)
+    await nextTurn()
+    yield event
+  }
+  yield runEnd({ result: words.join('') })
+}
+
+const start = (t: TestContext, words: readonly string[], pace: Pace) =>
+  listenApp(t, { agent: new ScriptedAgent(() => talk(words, pace)) })
+
+const wordsOf = (count: number) => Array.from({ length: count }, (_, index) => `tok${index} `)
+
+async function startRun(server: ListeningApp): Promise<string> {
+  const answer = await post(server, '/v1/chat', { prompt: 'go', background: true, tools: [] })
   assert.equal(answer.status, 202, JSON.stringify(answer.body))
   return String(answer.body.id)
 }
 
 /** Continues after the last event and disconnects after `count` more; returns whether the run is over. */
-async function read(server: TestServer, id: string, seen: Frame[], count: number): Promise<boolean> {
+async function read(server: ListeningApp, id: string, seen: Frame[], count: number): Promise<boolean> {
   const controller = new AbortController()
   const last = seen.at(-1)
   const response = await fetch(`${server.url}/v1/runs/${id}/events`, {
@@ -46,38 +78,43 @@ async function read(server: TestServer, id: string, seen: Frame[], count: number
 }
 
 test('a reader that loses its connection twenty times gets each event once, in order', async (t) => {
-  const server = await start(t)
-  const tokens = 300
-  const id = await startRun(server, { tokens, gap: 8 })
-  const next = random(5)
+  const words = wordsOf(300)
   const seen: Frame[] = []
+  const pace = new Pace()
+  const server = await start(t, words, pace)
+  const id = await startRun(server)
+  const next = random(5)
   for (let count = 0; count < 20; count++) {
-    const isOver = await read(server, id, seen, 1 + Math.floor(next() * 20))
+    // The run is ahead of the reader, but not over while it still loses connections.
+    pace.allow(seen.length + 30)
+    const isOver = await read(server, id, seen, 1 + Math.floor(next() * 14))
     assert.equal(isOver, false, `over after ${count} connections`)
   }
+  pace.allow(Number.POSITIVE_INFINITY)
   assert.equal(await read(server, id, seen, Number.POSITIVE_INFINITY), true)
   assert.deepEqual(
     seen.map((frame) => frame.id),
     seen.map((_, index) => index + 1),
   )
-  const words = seen.map(({ event }) => (event.type === 'delta' ? event.text : '')).join('')
-  assert.equal(words, Array.from({ length: tokens }, (_, index) => `tok${index} `).join(''))
+  assert.equal(seen.map(({ event }) => (event.type === 'delta' ? event.text : '')).join(''), words.join(''))
   const end = seen.at(-1)?.event
   assert.ok(end?.type === 'done')
-  assert.equal(end.result, words)
+  assert.equal(end.result, words.join(''))
 })
 
 test('a reader that does not read blocks neither the run nor other readers', async (t) => {
-  const server = await start(t)
   // More than sockets and windows can buffer.
-  const text = 'ä🦉 '.repeat(1_000_000)
-  server.upstream.setDefaults({ text, tokens: 4000 })
-  const id = await startRun(server, {})
+  const words = Array.from({ length: 400 }, () => 'ä🦉 '.repeat(2500))
+  const text = words.join('')
+  const pace = new Pace()
+  const server = await start(t, words, pace)
+  const id = await startRun(server)
   const frozen = connect(server.port, '127.0.0.1')
   t.after(() => frozen.destroy())
   frozen.pause()
   await once(frozen, 'connect')
   frozen.write(`GET /v1/runs/${id}/events HTTP/1.1\r\nhost: localhost\r\n\r\n`)
+  pace.allow(Number.POSITIVE_INFINITY)
   const seen: Frame[] = []
   assert.equal(await read(server, id, seen, Number.POSITIVE_INFINITY), true)
   assert.equal(seen.map(({ event }) => (event.type === 'delta' ? event.text : '')).join(''), text)
@@ -96,19 +133,22 @@ test('a reader that does not read blocks neither the run nor other readers', asy
 })
 
 test('fifteen readers that connect at different times get the same events', async (t) => {
-  const server = await start(t)
-  const id = await startRun(server, { tokens: 200, gap: 5 })
+  const first: Frame[] = []
+  const pace = new Pace()
+  const server = await start(t, wordsOf(200), pace)
+  const id = await startRun(server)
   const readers: Promise<Frame[]>[] = []
   const follow = async () => {
     const seen: Frame[] = []
     await read(server, id, seen, Number.POSITIVE_INFINITY)
     return seen
   }
-  const first: Frame[] = []
   for (let count = 0; count < 14; count++) {
+    pace.allow(first.length + 4)
     await read(server, id, first, 2)
     readers.push(follow())
   }
+  pace.allow(Number.POSITIVE_INFINITY)
   const all = await follow()
   assert.equal(all.length, 202)
   for (const frames of await Promise.all(readers)) assert.deepEqual(frames, all)

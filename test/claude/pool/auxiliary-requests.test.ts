@@ -1,5 +1,6 @@
 // The small requests that programs make alongside a conversation, over the real CLI: they let the conversation go
-// first, wait instead of taking the last process from it, and never take the process that holds it.
+// first, wait instead of taking the last process from it, and never take the process that holds it. Each decision of the pool is
+// tested in scheduling.test.ts and worker-selection.test.ts.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -8,11 +9,12 @@ import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startUpstream, type Upstream } from '../../../src/demo/upstream.ts'
 import { assistant as assistantSent, conversationOf, requestAt, sent, user as userSent } from '../../clients/sent.ts'
 import { post } from '../../helpers/client.ts'
+import { extendedTest, test } from '../../helpers/extended.ts'
 import { startTestServer, step, type TestServer } from '../../helpers/test-server.ts'
 
 const title = '### Task:\nGenerate a concise, 3-5 word title summarizing the chat history.'
@@ -83,46 +85,49 @@ const sessionAt = (upstream: Upstream, index = -1) => requestAt(upstream, index)
 
 const isOver = async (answer: Promise<unknown>) => (await Promise.race([answer, 'under way'])) !== 'under way'
 
-test('a title request waits while a conversation and others are answered, and does not take the process of the conversation', async (t) => {
-  const upstream = await startUpstream()
-  t.after(() => upstream.close())
-  const gate = await startGate(t, upstream, 'walrus')
-  const server = await startTestServer(t, {
-    upstream,
-    environment: { ANTHROPIC_BASE_URL: gate.url },
-    config: { maxProcesses: 2 },
-  })
-  const first = `walrus ${step({ text: 'A tusk.' })}`
-  const conversation = complete(server, user(first))
-  await gate.arrived
+extendedTest(
+  'a title request waits while a conversation and others are answered, and does not take the process of the conversation',
+  async (t) => {
+    const upstream = await startUpstream()
+    t.after(() => upstream.close())
+    const gate = await startGate(t, upstream, 'walrus')
+    const server = await startTestServer(t, {
+      upstream,
+      environment: { ANTHROPIC_BASE_URL: gate.url },
+      config: { maxProcesses: 2 },
+    })
+    const first = `walrus ${step({ text: 'A tusk.' })}`
+    const conversation = complete(server, user(first))
+    await gate.arrived
 
-  const titled = complete(server, user(`${title} ${step({ text: 'Tusks' })}`))
-  await untilWaiting(server, 1)
-  assert.equal(await complete(server, user(`ordinary ${step({ text: 'Served.' })}`)), 'Served.')
-  assert.equal(await isOver(titled), false)
-  assert.equal(await isOver(conversation), false)
-  const before = await health(server)
-  assert.deepEqual([before.queue.waiting, before.processes.live, before.processes.busy], [1, 2, 1])
-  assert.deepEqual(
-    upstream.requests.map(({ raw }) => raw.includes('ordinary ')),
-    [true],
-  )
+    const titled = complete(server, user(`${title} ${step({ text: 'Tusks' })}`))
+    await untilWaiting(server, 1)
+    assert.equal(await complete(server, user(`ordinary ${step({ text: 'Served.' })}`)), 'Served.')
+    assert.equal(await isOver(titled), false)
+    assert.equal(await isOver(conversation), false)
+    const before = await health(server)
+    assert.deepEqual([before.queue.waiting, before.processes.live, before.processes.busy], [1, 2, 1])
+    assert.deepEqual(
+      upstream.requests.map(({ raw }) => raw.includes('ordinary ')),
+      [true],
+    )
 
-  gate.open()
-  assert.equal(await conversation, 'A tusk.')
-  const own = sessionAt(upstream, 1)
-  assert.equal(await titled, 'Tusks')
-  assert.notEqual(sessionAt(upstream), own)
-  assert.match(requestAt(upstream).raw, /3-5 word title/)
-  assert.doesNotMatch(requestAt(upstream).raw, /walrus|ordinary/)
+    gate.open()
+    assert.equal(await conversation, 'A tusk.')
+    const own = sessionAt(upstream, 1)
+    assert.equal(await titled, 'Tusks')
+    assert.notEqual(sessionAt(upstream), own)
+    assert.match(requestAt(upstream).raw, /3-5 word title/)
+    assert.doesNotMatch(requestAt(upstream).raw, /walrus|ordinary/)
 
-  const next = `And then? ${step({ text: 'Another one.' })}`
-  assert.equal(await complete(server, user(first), assistant('A tusk.'), user(next)), 'Another one.')
-  assert.deepEqual(conversationOf(sent(upstream)), [userSent(first), assistantSent('A tusk.'), userSent(next)])
-  assert.equal(sessionAt(upstream), own)
-  assert.equal((await health(server)).processes.live, 2)
-  assert.equal(upstream.requests.length, 4)
-})
+    const next = `And then? ${step({ text: 'Another one.' })}`
+    assert.equal(await complete(server, user(first), assistant('A tusk.'), user(next)), 'Another one.')
+    assert.deepEqual(conversationOf(sent(upstream)), [userSent(first), assistantSent('A tusk.'), userSent(next)])
+    assert.equal(sessionAt(upstream), own)
+    assert.equal((await health(server)).processes.live, 2)
+    assert.equal(upstream.requests.length, 4)
+  },
+)
 
 test('a title request after a conversation was answered does not get the process that holds it', async (t) => {
   const server = await startTestServer(t, { config: { maxProcesses: 2 } })
@@ -131,39 +136,8 @@ test('a title request after a conversation was answered does not get the process
   const own = sessionAt(server.upstream)
   await complete(server, user(title))
   assert.notEqual(sessionAt(server.upstream), own)
+  assert.doesNotMatch(requestAt(server.upstream).raw, /walrus/)
   await complete(server, user(first), assistant('A tusk.'), user('And then?'))
   assert.equal(sessionAt(server.upstream), own)
   assert.equal((await health(server)).processes.live, 2)
-})
-
-test('a title request is served by the only allowed process, and none is started for it', async (t) => {
-  const server = await startTestServer(t, { config: { maxProcesses: 1 } })
-  await complete(server, user('walrus'))
-  const own = sessionAt(server.upstream)
-  assert.equal(await complete(server, user(`${title} ${step({ text: 'Tusks' })}`)), 'Tusks')
-  assert.doesNotMatch(requestAt(server.upstream).raw, /walrus/)
-  assert.equal(sessionAt(server.upstream), own)
-})
-
-test('a waiting title request whose client disconnects leaves the queue', async (t) => {
-  const upstream = await startUpstream()
-  t.after(() => upstream.close())
-  const gate = await startGate(t, upstream, 'walrus')
-  const server = await startTestServer(t, {
-    upstream,
-    environment: { ANTHROPIC_BASE_URL: gate.url },
-    config: { maxProcesses: 2 },
-  })
-  const conversation = complete(server, user(`walrus ${step({ text: 'A tusk.' })}`))
-  await gate.arrived
-  const controller = new AbortController()
-  const body = { model: 'sonnet', messages: [user(title)] }
-  const titled = post(server, '/v1/chat/completions', body, { signal: controller.signal })
-  titled.catch(() => {})
-  await untilWaiting(server, 1)
-  controller.abort()
-  await untilWaiting(server, 0)
-  gate.open()
-  assert.equal(await conversation, 'A tusk.')
-  assert.equal(upstream.requests.length, 1)
 })

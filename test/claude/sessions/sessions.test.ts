@@ -1,54 +1,85 @@
-// Conversations over the real CLI: started, continued in the same process, in a new one, and by another server.
+// Conversations over the real CLI: started, continued in the same process, forked, and continued by another server.
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { after, type TestContext } from 'node:test'
 import { chat, chatError, chatStream, textOf } from '../../helpers/client.ts'
-import { test, testIf } from '../../helpers/extended.ts'
-import { startTestServer, type TestServer } from '../../helpers/test-server.ts'
+import { extendedTest, test } from '../../helpers/extended.ts'
+import { startTestServer, step, type TestServer } from '../../helpers/test-server.ts'
 
-/** The user's own texts of the last request that reached the model's API. */
-function lastPrompts({ upstream }: TestServer): string[] {
+/** The texts of the last request that reached the model's API, without scripts and what the CLI adds. */
+function lastTexts({ upstream }: TestServer): string[] {
   const messages = upstream.requests.at(-1)?.body?.messages ?? []
   return messages.flatMap(({ role, content }) => {
-    if (role !== 'user') return []
-    if (typeof content === 'string') return [content]
-    return content.flatMap((block) =>
-      block.type === 'text' && !String(block.text).startsWith('<system') ? [String(block.text)] : [],
-    )
+    if (role === 'system') return []
+    const texts = typeof content === 'string' ? [content] : content.map((block) => block.text ?? '')
+    return texts.filter((text) => !text.startsWith('<system')).map((text) => text.split(' ')[0]?.trim() ?? '')
   })
 }
 
-for (const [kind, options] of [
+const say = (prompt: string, text: string) => `${prompt} ${step({ text })}`
+
+const first = await startTestServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 3 } })
+const cwd = join(first.folders.root, 'elsewhere')
+mkdirSync(cwd)
+
+const kinds = [
   ['an agent session', {}],
-  ['a session without tools', { tools: [] }],
-] as const) {
-  testIf(kind === 'an agent session')(`${kind} continues in its live process`, async (t) => {
-    const server = await startTestServer(t)
-    const first = await chat(server, { prompt: 'one', ...options })
-    const events = await chatStream(server, { prompt: 'two', session_id: first.session_id, ...options })
-    assert.deepEqual(lastPrompts(server), ['one', 'two'])
-    assert.equal(textOf(events), first.result)
-    const health = (await (await fetch(`${server.url}/v1/health`)).json()) as { processes: { live: number } }
-    assert.equal(health.processes.live, 1)
-  })
+  ['a session without tools', { tools: [], system_prompt: 'S' }],
+] as const
+const sessions = new Map<string, string>()
 
-  test(`${kind} continues in another server, in its own folder`, async (t) => {
-    const server = await startTestServer(t)
-    const cwd = join(server.folders.root, 'elsewhere')
-    mkdirSync(cwd)
-    const first = await chat(server, { prompt: 'one', cwd, ...options })
-    await server.close(0)
-    const other = await startTestServer(t, { folders: server.folders })
-    const second = await chat(other, { prompt: 'two', session_id: first.session_id, ...options })
-    assert.equal(second.session_id, first.session_id)
-    assert.deepEqual(lastPrompts(other), ['one', 'two'])
-    assert.match(JSON.stringify(other.upstream.requests.at(-1)?.body), new RegExp(`working directory: ${cwd}`))
+for (const [kind, options] of kinds) {
+  test(`${kind} continues in its live process`, async () => {
+    const { session_id, result } = await chat(first, { prompt: say('one', 'uno'), cwd, ...options })
+    assert.equal(result, 'uno')
+    sessions.set(kind, session_id)
+    const live = async () => {
+      const health = (await (await fetch(`${first.url}/v1/health`)).json()) as { processes: { live: number } }
+      return health.processes.live
+    }
+    const before = await live()
+    const events = await chatStream(first, { prompt: say('two', 'dos'), cwd, session_id, ...options })
+    assert.deepEqual(lastTexts(first), ['one', 'uno', 'two'])
+    assert.equal(textOf(events), 'dos')
+    assert.equal(await live(), before)
   })
 }
 
-test('an unknown session returns 404', async (t) => {
-  const server = await startTestServer(t)
-  const { status, body } = await chatError(server, { prompt: 'x', session_id: '00000000-0000-4000-8000-000000000000' })
-  assert.equal(status, 404)
-  assert.equal(body.code, 'session_not_found')
+async function checkFork(kind: string, options: Record<string, unknown>): Promise<void> {
+  const session_id =
+    sessions.get(kind) ?? (await chat(first, { prompt: say('one', 'uno'), cwd, ...options })).session_id
+  const body = { prompt: say('other', 'otro'), cwd, session_id, fork: true, ...options }
+  const fork = await chat(first, body)
+  assert.notEqual(fork.session_id, session_id)
+  const shared = sessions.has(kind) ? ['one', 'uno', 'two', 'dos'] : ['one', 'uno']
+  assert.deepEqual(lastTexts(first), [...shared, 'other'])
+  await chat(first, { prompt: say('three', 'tres'), cwd, session_id, ...options })
+  assert.deepEqual(lastTexts(first), [...shared, 'three'])
+  await chat(first, { prompt: 'more', cwd, session_id: fork.session_id, ...options })
+  assert.deepEqual(lastTexts(first), [...shared, 'other', 'otro', 'more'])
+}
+
+test('a fork starts with the history and leaves the conversation unchanged, without tools', () =>
+  checkFork('a session without tools', { tools: [], system_prompt: 'S' }))
+
+extendedTest('a fork starts with the history and leaves the conversation unchanged, with tools', () =>
+  checkFork('an agent session', {}),
+)
+
+test('both continue in another server, in their own folder', async (t) => {
+  await first.close(0)
+  const other = await startTestServer(t, { folders: first.folders })
+  for (const [kind, options] of kinds) {
+    const { tools } = { tools: undefined, ...options }
+    const session_id = sessions.get(kind)
+    const reply = await chat(other, { prompt: 'four', session_id, ...(tools === undefined ? {} : { tools }) })
+    assert.equal(reply.session_id, session_id)
+    const texts = lastTexts(other)
+    assert.deepEqual([...texts.slice(0, 4), texts.at(-1)], ['one', 'uno', 'two', 'dos', 'four'], kind)
+    assert.match(JSON.stringify(other.upstream.requests.at(-1)?.body), new RegExp(`working directory: ${cwd}`), kind)
+  }
+  const unknown = { prompt: 'x', session_id: '00000000-0000-4000-8000-000000000000' }
+  const { status, body } = await chatError(other, unknown)
+  assert.deepEqual([status, body.code], [404, 'session_not_found'])
 })

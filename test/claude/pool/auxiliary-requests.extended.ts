@@ -1,0 +1,2 @@
+// The combinations that auxiliary-requests.test.ts leaves out.
+import './auxiliary-requests.test.ts'

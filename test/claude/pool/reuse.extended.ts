@@ -1,0 +1,2 @@
+// The combinations that reuse.test.ts leaves out.
+import './reuse.test.ts'
