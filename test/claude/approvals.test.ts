@@ -11,7 +11,7 @@ import { extendedTest, test } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import { ApprovalRun, bash, Conversation, get, resultsForModel, runOf, startServer } from './approvals-scene.ts'
 
-const server = await startServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 2 } })
+const server = await startServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 3 } })
 /** Most tests are turns of one conversation, which need no process of their own. */
 const conversation = new Conversation(server)
 const start = conversation.start.bind(conversation)
@@ -88,8 +88,7 @@ test('a remembered permission is not requested again in the conversation, but ot
   for (const name of ['settings.json', 'settings.local.json']) {
     assert.equal(remembering.has(join('.claude', name)), false, name)
   }
-  const other = new Conversation(server)
-  const also = await other.start(`other ${bash('touch one')} ${step({ text: 'ok' })}`, { cwd: remembering.cwd })
+  const also = await start(`other ${bash('touch one')} ${step({ text: 'ok' })}`)
   await also.answer(await also.next(), { behavior: 'deny' })
   await also.finish()
 })

@@ -139,29 +139,6 @@ extendedTest('a client that disconnects while a process starts for it leaves not
   assert.equal(pidsOf(server).length, 1)
 })
 
-for (const how of ['disconnects', 'runs out of time'] as const) {
-  testIf(how === 'disconnects')(`a command that runs for a client that ${how} is ended`, async (t) => {
-    const server = shared
-    const cwd = join(server.folders.cwd, how)
-    mkdirSync(cwd)
-    const watcher = watch(cwd)
-    t.after(() => watcher.close())
-    const command = 'touch started; while true; do sleep 1; done'
-    const prompt = `go ${step({ tool: 'Bash', input: { command, description: 'wait' } })}`
-    const timeout = how === 'disconnects' ? {} : { timeout_s: 10 }
-    const run = startRequest(server, '/v1/chat', { prompt, cwd, allowed_tools: ['Bash'], ...timeout })
-    while (!existsSync(join(cwd, 'started'))) await once(watcher, 'change')
-    const isShell = ({ command: line }: { command: string }) => line.includes('touch started')
-    assert.ok(processesOf(server).some(isShell))
-    if (how === 'disconnects') run.disconnect()
-    else assert.equal((await run.answer).status, 504)
-    await until(
-      'the shell is gone',
-      () => !processesOf(server).some((each) => isShell(each) || /^sleep\b/.test(each.command)),
-    )
-  })
-}
-
 for (const [kind, options] of [
   ['with tools', {}],
   ['without tools', plain],
@@ -197,27 +174,6 @@ test('the time that a run spends in the queue counts towards its timeout', async
   first.disconnect()
 })
 
-extendedTest('requests for one conversation run one after the other, in order of arrival', async (t) => {
-  const server = await start(t, { config: { maxProcesses: 3 } })
-  const { session_id } = await chat(server, { prompt: `zero ${step({ text: 'null' })}`, ...plain })
-  const slow = step({ tokens: 8, gap: 30, text: 'eins' })
-  const order: string[] = []
-  const send = async (word: string, prompt: string) => {
-    const reply = await chat(server, { prompt, session_id, ...plain })
-    order.push(word)
-    return reply
-  }
-  const first = send('one', `one ${slow}`)
-  await server.upstream.waitForRequest(has('one '))
-  const second = send('two', `two ${step({ text: 'zwei' })}`)
-  await untilWaiting(server, 1)
-  const third = send('three', `three ${step({ text: 'drei' })}`)
-  await Promise.all([first, second, third])
-  assert.deepEqual(order, ['one', 'two', 'three'])
-  assert.deepEqual(history(server), ['zero', 'null', 'one', 'eins', 'two', 'zwei', 'three'])
-  assert.equal((await health(server)).processes.live, 1)
-})
-
 for (const path of ['/v1/chat', '/v1/chat/stream']) {
   testIf(path === '/v1/chat/stream')(
     `a request beyond the queue limit gets 429 with Retry-After, ${path}`,
@@ -238,30 +194,6 @@ for (const path of ['/v1/chat', '/v1/chat/stream']) {
   )
 }
 
-extendedTest('twenty requests at once are all answered by three processes', async (t) => {
-  const server = await start(t, { config: { maxProcesses: 3 } })
-  const seen: number[] = []
-  const watching = new AbortController()
-  const counting = (async () => {
-    while (!watching.signal.aborted) {
-      seen.push(pidsOf(server).length)
-      await delay(20)
-    }
-  })()
-  const words = Array.from({ length: 20 }, (_, n) => `word${n}.`)
-  const ask = (word: string, n: number) =>
-    chat(server, { prompt: `${word} ${step({ text: `re:${word}` })}`, ...plain, system_prompt: n % 2 ? 'S' : word })
-  const replies = await Promise.all(words.map(ask))
-  watching.abort()
-  await counting
-  assert.deepEqual(
-    replies.map(({ result }) => result),
-    words.map((word) => `re:${word}`),
-  )
-  assert.ok(Math.max(...seen) <= 3, `${Math.max(...seen)} processes`)
-  assert.equal(new Set(replies.map(({ session_id }) => session_id)).size, 20)
-})
-
 extendedTest('a conversation can continue if no idle process is retained', async (t) => {
   const server = await start(t, { config: { keepAliveMs: 0 } })
   const { session_id } = await chat(server, { prompt: 'one', ...plain })
@@ -269,3 +201,26 @@ extendedTest('a conversation can continue if no idle process is retained', async
   await chat(server, { prompt: 'two', session_id, timeout_s: 60, ...plain })
   assert.deepEqual([history(server)[0], history(server).at(-1)], ['one', 'two'])
 })
+
+for (const how of ['disconnects', 'runs out of time'] as const) {
+  testIf(how === 'disconnects')(`a command that runs for a client that ${how} is ended`, async (t) => {
+    const server = shared
+    const cwd = join(server.folders.cwd, how)
+    mkdirSync(cwd)
+    const watcher = watch(cwd)
+    t.after(() => watcher.close())
+    const command = 'touch started; while true; do sleep 1; done'
+    const prompt = `go ${step({ tool: 'Bash', input: { command, description: 'wait' } })}`
+    const timeout = how === 'disconnects' ? {} : { timeout_s: 10 }
+    const run = startRequest(server, '/v1/chat', { prompt, cwd, allowed_tools: ['Bash'], ...timeout })
+    while (!existsSync(join(cwd, 'started'))) await once(watcher, 'change')
+    const isShell = ({ command: line }: { command: string }) => line.includes('touch started')
+    assert.ok(processesOf(server).some(isShell))
+    if (how === 'disconnects') run.disconnect()
+    else assert.equal((await run.answer).status, 504)
+    await until(
+      'the shell is gone',
+      () => !processesOf(server).some((each) => isShell(each) || /^sleep\b/.test(each.command)),
+    )
+  })
+}

@@ -16,6 +16,7 @@ import { assistant as assistantSent, conversationOf, requestAt, sent, user as us
 import { post } from '../../helpers/client.ts'
 import { extendedTest, test } from '../../helpers/extended.ts'
 import { startTestServer, step, type TestServer } from '../../helpers/test-server.ts'
+import { setUp } from '../../surfaces/native/run-routes-scene.ts'
 
 const title = '### Task:\nGenerate a concise, 3-5 word title summarizing the chat history.'
 
@@ -85,6 +86,18 @@ const sessionAt = (upstream: Upstream, index = -1) => requestAt(upstream, index)
 
 const isOver = async (answer: Promise<unknown>) => (await Promise.race([answer, 'under way'])) !== 'under way'
 
+test('a title request reaches the pool as an auxiliary one, the conversation does not', async (t) => {
+  const { agent, post: send } = await setUp(t)
+  for (const messages of [[user('walrus')], [user(title)]]) {
+    const { status } = await send('/v1/chat/completions', { model: 'sonnet', messages })
+    assert.equal(status, 200)
+  }
+  assert.deepEqual(
+    agent.requests.map(({ isAuxiliary }) => isAuxiliary),
+    [false, true],
+  )
+})
+
 extendedTest(
   'a title request waits while a conversation and others are answered, and does not take the process of the conversation',
   async (t) => {
@@ -129,7 +142,7 @@ extendedTest(
   },
 )
 
-test('a title request after a conversation was answered does not get the process that holds it', async (t) => {
+extendedTest('a title request after a conversation was answered does not get the process that holds it', async (t) => {
   const server = await startTestServer(t, { config: { maxProcesses: 2 } })
   const first = `walrus ${step({ text: 'A tusk.' })}`
   await complete(server, user(first))

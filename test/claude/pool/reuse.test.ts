@@ -211,6 +211,18 @@ function testGroup(group: Group): void {
 
 testGroup(byTurn)
 
+test('a system prompt set in a live process is sent like one that it was started with', async () => {
+  const request = { ...plain, prompt: 'now this' }
+  await chat(used, request)
+  const live = wire(last(used))
+  // A run with a budget has its own process, which informs the model of the budget.
+  await chat(used, { ...request, max_budget_usd: 1000 })
+  const { raw } = wire(last(used))
+  const budget = 'USD budget: $0/$1000; $1000 remaining\\n\\n'
+  assert.ok(raw.includes(budget))
+  assert.equal(live.raw, raw.replace(budget, ''))
+})
+
 for (const [title, options, system] of [
   ['its own system prompt', { system_prompt: 'You are Ada.' }, /^You are Ada\.$/],
   ['an addition to the system prompt', { append_system_prompt: 'You are Ada.' }, /You are Ada\.$/],
@@ -234,16 +246,6 @@ for (const [title, options, system] of [
     },
   )
 }
-
-test('a system prompt set in a live process is sent like one that it was started with', async () => {
-  const live = await freshOf(byTurn)
-  // A run with a budget has its own process, which informs the model of the budget.
-  await chat(used, { ...byTurn.request, max_budget_usd: 1000 })
-  const { raw } = wire(last(used))
-  const budget = 'USD budget: $0/$1000; $1000 remaining\\n\\n'
-  assert.ok(raw.includes(budget))
-  assert.equal(live.raw, raw.replace(budget, ''))
-})
 
 testGroup(withOutput)
 
@@ -304,6 +306,7 @@ extendedTest('twenty conversations, and three that continue, each keep their own
     turns.push(...(await Promise.all([startNew(n), continueSession(session), startNew(n + 1)])))
   }
   assert.equal(server.upstream.requests.length, 30)
+  assert.ok(pidsOf(server).length <= 4)
   for (const { word, system, words } of turns) {
     const request = server.upstream.requests.find((each) => history(each).at(-1)?.startsWith(word))
     assert.ok(request, word)
@@ -347,17 +350,22 @@ async function askOnce(server: TestServer): Promise<void> {
   assert.fail('there is no spare for conversations with tools')
 }
 
-test('the first process is a spare that runs no hook; the first conversation with tools runs it, and the next one has its own spare', async (t) => {
+test('before the first request there is one spare, and no hook in the settings of the folder has run', async (t) => {
   const folders = newFolders()
   const marker = join(folders.root, 'the hook ran')
   const hook = { hooks: [{ type: 'command', command: `touch '${marker}'` }] }
   put(join(folders.cwd, '.claude', 'settings.json'), JSON.stringify({ hooks: { SessionStart: [hook] } }))
-  const server = await startTestServer(t, { folders, config: { warm: 1, maxProcesses: 3 } })
+  const server = await startTestServer(t, { folders, config: { warm: 1, maxProcesses: 2 } })
   assert.equal(await untilWarm(server), 1)
   assert.equal(existsSync(marker), false)
-  await askOnce(server)
   // A request behaves like `claude -p`.
+  await chat(server, { prompt: 'hi' })
   assert.equal(existsSync(marker), true)
+})
+
+extendedTest('a conversation with tools starts in a spare if there was one like it before', async (t) => {
+  const server = await startTestServer(t, { folders: newFolders(), config: { warm: 1, maxProcesses: 3 } })
+  await askOnce(server)
   const ids = startedFor(server)
   const { session_id } = await chat(server, { prompt: 'another' })
   assert.ok(ids.includes(session_id))
