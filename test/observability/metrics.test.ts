@@ -36,8 +36,9 @@ const post = ({ url }: TestServer, path: string, body: object, headers: Record<s
     body: JSON.stringify(body),
   })
 
-test('metrics match the requests', async (t) => {
+test('metrics match the requests and the retries of the CLI', async (t) => {
   const server = await startTestServer(t)
+  server.upstream.enqueue({ status: 529 })
   const chat = { model: 'sonnet', messages: [{ role: 'user', content: 'hi' }] }
   for (const status of [200, 200, 400]) {
     const body = status === 200 ? { prompt: 'hi', tools: [] } : { promt: 'hi' }
@@ -55,6 +56,7 @@ test('metrics match the requests', async (t) => {
 
   const value = await read(server)
   assert.equal(value('claude_serve_requests_total', { route: '/v1/chat', status: '200', client: 'curl' }), 2)
+  assert.equal(value('claude_serve_retries_total', { status: '529' }), 1)
   assert.equal(value('claude_serve_requests_total', { surface: 'openai', client: 'openai-node' }), 1)
   assert.equal(value('http_server_request_duration_seconds', { route: '/v1/chat', status: '400' }), 1)
   assert.equal(value('claude_serve_errors_total', { code: 'invalid_request', surface: 'native' }), 1)
@@ -76,11 +78,7 @@ test('metrics match the requests', async (t) => {
   assert.ok(value('process_resident_memory_bytes') > 0)
 })
 
-test('retries of the CLI and a process that cannot start are counted', async (t) => {
-  const server = await startTestServer(t)
-  server.upstream.enqueue({ status: 529 })
-  assert.equal((await post(server, '/v1/chat', { prompt: 'hi', tools: [] })).status, 200)
-  assert.equal((await read(server))('claude_serve_retries_total', { status: '529' }), 1)
+test('a process that cannot start is counted', async (t) => {
   const broken = await startTestServer(t, { fake: 'crash-at-start' })
   assert.equal((await post(broken, '/v1/chat', { prompt: 'hi' })).status, 502)
   const value = await read(broken)

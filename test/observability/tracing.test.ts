@@ -41,7 +41,10 @@ const attributeOf = ({ attributes }: Span, name: string) => {
 
 test('the trace of a request arrives at the collector and continues the callerâ€™s trace', async (t) => {
   const collector = await startCollector(t)
-  const server = await startTestServer(t, { environment: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url } })
+  const server = await startTestServer(t, {
+    environment: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url },
+    fake: 'well-behaved',
+  })
   const [traceId, caller] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331']
   const response = await fetch(`${server.url}/v1/chat`, {
     method: 'POST',
@@ -77,7 +80,7 @@ test('the trace of a request arrives at the collector and continues the callerâ€
 test('a request without a valid trace starts one, and an error is recorded with its code', async (t) => {
   const collector = await startCollector(t)
   const environment = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/own/path` }
-  const server = await startTestServer(t, { environment })
+  const server = await startTestServer(t, { environment, fake: 'well-behaved' })
   await fetch(`${server.url}/v1/chat`, { headers: { origin: 'http://evil.example', traceparent: 'nonsense' } })
   await server.close(0)
   const [span] = collector.spans()
@@ -87,7 +90,10 @@ test('a request without a valid trace starts one, and an error is recorded with 
 })
 
 test('an unreachable collector delays nothing', async (t) => {
-  const server = await startTestServer(t, { environment: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' } })
+  const server = await startTestServer(t, {
+    environment: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' },
+    fake: 'well-behaved',
+  })
   assert.equal((await fetch(`${server.url}/livez`)).status, 200)
   await server.close(0)
 })
