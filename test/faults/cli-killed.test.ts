@@ -3,15 +3,17 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
-import { chat, openStream, post, readChatEvents } from '../helpers/client.ts'
-import { test, testIf } from '../helpers/extended.ts'
+import { after, type TestContext } from 'node:test'
+import type { ChatEvent } from '../../src/surfaces/native/reply-schemas.ts'
+import { chat, openStream, post, readChatEvents, textOf } from '../helpers/client.ts'
+import { extendedTest, test } from '../helpers/extended.ts'
 import { startTestServer, step, type TestServer } from '../helpers/test-server.ts'
 import { processesIn, runOf, until } from './killed-scene.ts'
 
 const plain = { tools: [], system_prompt: 'S' }
 const has = (word: string) => (request: { raw: string }) => request.raw.includes(word)
-const start = (t: TestContext) => startTestServer(t, { config: { maxProcesses: 1 } })
+const start = (t: Pick<TestContext, 'after'>) => startTestServer(t, { config: { maxProcesses: 1 } })
+const shared = await start({ after: after as TestContext['after'] })
 
 /** Kills only the CLI process, not the processes it has started. */
 function killCli({ folders }: TestServer): void {
@@ -24,7 +26,7 @@ for (const [kind, options] of [
   ['with tools', {}],
   ['without tools', plain],
 ] as const) {
-  testIf(kind === 'without tools')(
+  extendedTest(
     `a run whose CLI is killed after its first word fails, and the conversation can continue, ${kind}`,
     async (t) => {
       const server = await start(t)
@@ -50,8 +52,8 @@ for (const [kind, options] of [
   )
 }
 
-test('a run whose CLI is killed before any content was emitted is retried once, and succeeds', async (t) => {
-  const server = await start(t)
+test('a run whose CLI is killed before any content was emitted is retried once, and succeeds', async () => {
+  const server = shared
   const prompt = `one ${step({ hang: 'headers', times: 1, text: 'eins' })}`
   const { body } = await post(server, '/v1/chat', { prompt, background: true, ...plain })
   await server.upstream.waitForRequest(has('one '))
@@ -65,7 +67,7 @@ test('a run whose CLI is killed before any content was emitted is retried once, 
   assert.deepEqual([types.filter((type) => type === 'start').length, types.at(-1)], [1, 'done'])
 })
 
-test('a run whose CLI is killed twice before any content was emitted fails', async (t) => {
+extendedTest('a run whose CLI is killed twice before any content was emitted fails', async (t) => {
   const server = await start(t)
   const prompt = `one ${step({ hang: 'headers' })}`
   const { body } = await post(server, '/v1/chat', { prompt, background: true, ...plain })
@@ -78,23 +80,33 @@ test('a run whose CLI is killed twice before any content was emitted fails', asy
   assert.deepEqual([run.status, run.error?.code], ['failed', 'claude_failed'])
 })
 
-test('a run whose CLI is killed while a command runs fails, and the command is ended', async (t) => {
-  const server = await start(t)
+test('a run whose CLI is killed while a command runs fails after its first words, the command is ended, and the conversation can continue', async () => {
+  const server = shared
   const command = 'touch started; while true; do sleep 1; done'
-  const prompt = `go ${step({ tool: 'Bash', input: { command, description: 'wait' } })}`
-  const { body } = await post(server, '/v1/chat', { prompt, background: true, allowed_tools: ['Bash'] })
+  const prompt = `go ${step({ text: 'I wait.', tool: 'Bash', input: { command, description: 'wait' } })}`
+  const response = await openStream(server, { prompt, background: true, allowed_tools: ['Bash'] })
+  const received: ChatEvent[] = []
+  const reading = (async () => {
+    for await (const event of readChatEvents(response)) received.push(event)
+  })()
   await until('the command runs', () => existsSync(join(server.folders.cwd, 'started')))
   killCli(server)
-  await until('the run has ended', async () => (await runOf(server, String(body.id))).ended_at !== null)
-  const run = await runOf(server, String(body.id))
+  await reading
+  assert.equal(textOf(received), 'I wait.')
+  const last = received.at(-1)
+  assert.ok(last?.type === 'error')
+  assert.equal(last.code, 'claude_failed')
+  const run = await runOf(server, String(response.headers.get('x-run-id')))
   assert.deepEqual([run.status, run.error?.code], ['failed', 'claude_failed'])
+  assert.ok(run.ended_at)
   await until('the command is gone', () => processesIn(server.folders).length === 0)
-  const { result } = await chat(server, { prompt: `more ${step({ text: 'mehr' })}`, session_id: run.session_id })
-  assert.equal(result, 'mehr')
+  const more = { prompt: `more ${step({ text: 'mehr' })}`, session_id: run.session_id }
+  const reply = await chat(server, more)
+  assert.deepEqual([reply.session_id, reply.result], [run.session_id, 'mehr'])
 })
 
 for (const how of ['by its route', 'by its timeout'] as const) {
-  testIf(how === 'by its route')(
+  extendedTest(
     `a background run that is ended ${how} ends its command, and the conversation can continue`,
     async (t) => {
       const server = await start(t)

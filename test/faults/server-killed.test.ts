@@ -9,7 +9,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
-import { chat, chatStream, openStream, post, readChatEvents, textOf } from '../helpers/client.ts'
+import { chat, openStream, post, readChatEvents, textOf } from '../helpers/client.ts'
 import { compileCache } from '../helpers/compile-cache.ts'
 import { extendedTest, test } from '../helpers/extended.ts'
 import { makeFolders, step, type TestFolders, testEnvironment } from '../helpers/test-server.ts'
@@ -175,42 +175,40 @@ async function startCommand(server: ServerProcess): Promise<void> {
   await until('the command runs', () => processesOf(server).some((pid) => commandOf(pid) === endless))
 }
 
-test('the next server removes everything left by a server that was killed while it was idle with a spare', async (t) => {
-  const { start } = await setUp(t)
-  const first = await start('--warm=1')
+test('the next server removes all that a killed one leaves, and logs it: a spare, CLIs in the middle of a run, commands, files', async (t) => {
+  const { folders, upstream, start } = await setUp(t)
+  const first = await start('--warm=1', '--max-processes=3')
   await first.logged(checkedMessage)
-  assert.ok(processesOf(first).length > 0)
-  await first.killNow()
-  await start('--warm=0')
-  await until('all are gone', () => processesOf(first).length === 0)
-})
-
-test('the next server ends a CLI that waits for a silent model, and logs it', async (t) => {
-  const { upstream, start } = await setUp(t)
-  const first = await start('--warm=0')
   hang(first)
   await upstream.waitForRequest()
+  await startCommand(first)
+  await until('there is a spare beside them', async () => {
+    const health = (await (await fetch(`${first.url}/v1/health`)).json()) as { processes: Record<string, number> }
+    const { live, busy, idle } = health.processes
+    return live === 3 && busy === 2 && idle === 1
+  })
   const left = processesOf(first)
-  assert.equal(left.length, 1)
-  // It cannot react to SIGTERM, so SIGKILL is needed.
+  assert.ok(left.some((pid) => commandOf(pid) === endless))
+  // They cannot react to SIGTERM, so SIGKILL is needed.
   for (const pid of left) process.kill(pid, 'SIGSTOP')
   await first.killNow()
+  assert.equal(readdirSync(join(folders.dataDir, 'servers')).length, 1)
+
   const second = await start('--warm=0')
   const { processes, level } = await second.logged(endedMessage)
-  assert.deepEqual({ processes, level }, { processes: 1, level: 'warn' })
+  assert.deepEqual({ processes, level }, { processes: left.length, level: 'warn' })
   await until('all are gone', () => processesOf(first).length === 0)
   assert.match((await chat(second, { prompt: 'x' })).result, /tok0/)
-})
+  const [own, ...others] = readdirSync(join(folders.dataDir, 'servers'))
+  assert.match(own ?? '', new RegExp(`^${second.pid}-`))
+  assert.deepEqual(others, [])
 
-test('the next server ends a CLI in the middle of a command, and the command with it', async (t) => {
-  const { start } = await setUp(t)
-  const first = await start('--warm=0')
-  await startCommand(first)
-  await first.killNow()
-  const second = await start('--warm=0')
-  const { processes } = await second.logged(endedMessage)
-  assert.ok((processes ?? 0) >= 2, `${processes} processes`)
-  await until('all are gone', () => processesOf(first).length === 0)
+  // An idle server, with an idle process.
+  assert.equal(processesOf(second).length, 1)
+  second.kill('SIGTERM')
+  assert.deepEqual(await second.exited, { code: 0, signal: null })
+  assert.deepEqual(processesOf(second), [])
+  assert.deepEqual(readdirSync(join(folders.dataDir, 'servers')), [])
 })
 
 extendedTest('the next server ends a command whose CLI was killed together with the server', async (t) => {
@@ -225,50 +223,6 @@ extendedTest('the next server ends a command whose CLI was killed together with 
   await until('all are gone', () => processesOf(first).length === 0)
 })
 
-test("nothing of a killed server's folder stays on disk after the next start", async (t) => {
-  const { folders, start } = await setUp(t)
-  const first = await start('--warm=1')
-  await first.logged(checkedMessage)
-  await first.killNow()
-  assert.equal(readdirSync(join(folders.dataDir, 'servers')).length, 1)
-  const second = await start('--warm=1')
-  await second.logged(checkedMessage)
-  const [own, ...others] = readdirSync(join(folders.dataDir, 'servers'))
-  assert.match(own ?? '', new RegExp(`^${second.pid}-`))
-  assert.deepEqual(others, [])
-})
-
-test('a second server on the same data folder does not start, prints why, and does not affect the first one', async (t) => {
-  const { folders, upstream, start } = await setUp(t)
-  const first = await start('--warm=1')
-  await first.logged(checkedMessage)
-  const running = chatStream(first, { prompt: step({ tokens: 60, gap: 100 }) })
-  await upstream.waitForRequest()
-  const before = processesOf(first)
-  await assert.rejects(start('--warm=1'), (error: Error) => {
-    assert.match(error.message, new RegExp(`The data folder ${folders.dataDir} is in use by another claude-serve`))
-    assert.match(error.message, /--data-dir/)
-    return true
-  })
-  const after = processesOf(first)
-  for (const pid of before) assert.ok(after.includes(pid), `${pid} ${commandOf(pid)}`)
-  assert.equal((await running).at(-1)?.type, 'done')
-  // A new system prompt needs the first server's folder.
-  const prompted = { prompt: 'x', tools: [], system_prompt: 'Speak like a pirate.' }
-  assert.equal((await chat(first, prompted)).stop_reason, 'end_turn')
-  assert.match(JSON.stringify(upstream.requests.at(-1)?.body), /Speak like a pirate/)
-})
-
-test('SIGTERM ends an idle server with code 0 and removes its processes and files', async (t) => {
-  const { folders, start } = await setUp(t)
-  const server = await start('--warm=1')
-  await server.logged(checkedMessage)
-  server.kill('SIGTERM')
-  assert.deepEqual(await server.exited, { code: 0, signal: null })
-  assert.deepEqual(processesOf(server), [])
-  assert.deepEqual(readdirSync(join(folders.dataDir, 'servers')), [])
-})
-
 extendedTest('SIGTERM right after the start ends the server with code 0 and leaves nothing', async (t) => {
   const { folders, start } = await setUp(t)
   const server = await start('--warm=2')
@@ -278,7 +232,7 @@ extendedTest('SIGTERM right after the start ends the server with code 0 and leav
   assert.deepEqual(readdirSync(join(folders.dataDir, 'servers')), [])
 })
 
-test('SIGTERM lets a run finish and rejects new ones', async (t) => {
+extendedTest('SIGTERM lets a run finish and rejects new ones', async (t) => {
   const { start } = await setUp(t)
   const server = await start('--warm=0')
   const events = readChatEvents(await openStream(server, { prompt: step({ tokens: 20, gap: 100 }) }))
@@ -298,35 +252,58 @@ test('SIGTERM lets a run finish and rejects new ones', async (t) => {
   assert.deepEqual(processesOf(server), [])
 })
 
-test('a second SIGTERM ends the server at once, and the next one cleans up', async (t) => {
-  const { folders, start } = await setUp(t)
+test('a second SIGTERM ends the server at once, and the next one cleans up; a further one on the data folder does not start; Ctrl-C lets runs finish', async (t) => {
+  const { folders, upstream, start } = await setUp(t)
   const first = await start('--warm=0')
   await startCommand(first)
   first.kill('SIGTERM')
   await until('the first one has arrived', () => refusesRuns(first))
   first.kill('SIGTERM')
-  const { code, signal } = await first.exited
-  assert.deepEqual({ code, signal }, { code: 1, signal: null })
+  assert.deepEqual(await first.exited, { code: 1, signal: null })
+
   // The SDK ends the CLI with the server, so there may be nothing left to end.
   const second = await start('--warm=0')
   await until('all are gone', () => processesOf(first).length === 0)
   await until('its folder is gone', () => readdirSync(join(folders.dataDir, 'servers')).length === 1)
   assert.match(readdirSync(join(folders.dataDir, 'servers'))[0] ?? '', new RegExp(`^${second.pid}-`))
-})
 
-test('Ctrl-C reaches only the server: it ends its processes itself, after their runs', async (t) => {
-  const { upstream, start } = await setUp(t)
-  const server = await start('--warm=0')
-  const running = chatStream(server, { prompt: step({ tokens: 20, gap: 100 }) })
-  await upstream.waitForRequest()
-  const [cli] = processesOf(server)
+  const before = upstream.requests.length
+  const plain = { prompt: `walrus ${step({ hang: 'body', times: 1 })}`, tools: [], system_prompt: 'S' }
+  const silent = new AbortController()
+  const held = openStream(second, plain, { signal: silent.signal })
+  await upstream.waitForRequest(({ raw }) => raw.includes('walrus'), before)
+  const pids = processesOf(second)
+  await assert.rejects(start('--warm=1'), (error: Error) => {
+    assert.match(error.message, new RegExp(`The data folder ${folders.dataDir} is in use by another claude-serve`))
+    assert.match(error.message, /--data-dir/)
+    return true
+  })
+  assert.deepEqual(processesOf(second), pids)
+  silent.abort()
+  await held.then(
+    (response) => response.body?.cancel().catch(() => {}),
+    () => {},
+  )
+  // A new system prompt needs the server's folder.
+  const prompted = { prompt: 'x', tools: [], system_prompt: 'Speak like a pirate.' }
+  assert.equal((await chat(second, prompted)).stop_reason, 'end_turn')
+  assert.match(JSON.stringify(upstream.requests.at(-1)?.body), /Speak like a pirate/)
+
+  // Ctrl-C reaches only the server: it ends its processes itself, after their runs.
+  const [cli] = processesOf(second)
   assert.ok(cli)
-  assert.equal(groupOf(server.pid), server.pid)
+  assert.equal(groupOf(second.pid), second.pid)
   assert.equal(groupOf(cli), cli)
-  process.kill(-server.pid, 'SIGINT')
-  const events = await running
-  assert.equal(events.at(-1)?.type, 'done')
-  assert.match(textOf(events), /tok19/)
-  assert.deepEqual(await server.exited, { code: 0, signal: null })
-  assert.deepEqual(processesOf(server), [])
+  const received = []
+  const prompt = `finish ${step({ tokens: 20, gap: 100 })}`
+  for await (const event of readChatEvents(await openStream(second, { ...prompted, prompt }))) {
+    received.push(event)
+    if (received.length !== 2) continue
+    process.kill(-second.pid, 'SIGINT')
+    await until('it refuses runs', () => refusesRuns(second))
+  }
+  assert.equal(received.at(-1)?.type, 'done')
+  assert.match(textOf(received), /tok19/)
+  assert.deepEqual(await second.exited, { code: 0, signal: null })
+  assert.deepEqual(processesOf(second), [])
 })
