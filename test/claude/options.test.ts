@@ -1,7 +1,7 @@
 // Every field of a chat request that configures Claude, followed through the real CLI to what the model's API receives
 // or to what the CLI does. Also: none of a client's own text is in the arguments of a process.
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, beforeEach, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -114,12 +114,6 @@ const prompts: [string, Record<string, string>, alsoWithTools: boolean, (texts: 
     (texts) => assert.deepEqual(texts, ['Be a pirate.\n\nSay arr.']),
   ],
   [
-    'a system_prompt keeps its blank space',
-    { system_prompt: ' \r\n Be a pirate.\n ' },
-    false,
-    (texts) => assert.deepEqual(texts, [' \r\n Be a pirate.\n ']),
-  ],
-  [
     "append_system_prompt adds to Claude Code's own prompt",
     { append_system_prompt: 'Say arr.' },
     true,
@@ -147,13 +141,15 @@ for (const [kind, options] of [
   }
 }
 
-test('max_budget_usd ends a run that exceeds it, and the error has its session and cost', async () => {
-  const { status, body } = await chatError(server, { prompt: 'hi', tools: [], max_budget_usd: 0.000001 })
+test('max_budget_usd ends a run that exceeds it, and the error has its session and cost; a system_prompt keeps its blank space', async () => {
+  const fields = { tools: [], max_budget_usd: 0.000001, system_prompt: ' \r\n Be a pirate.\n ' }
+  const { status, body } = await chatError(server, { prompt: 'hi', ...fields })
   assert.equal(status, 402)
   assert.equal(body.code, 'budget_exceeded')
   assert.match(String(body.session_id), /^[0-9a-f-]{36}$/)
   assert.ok(Number(body.cost_usd) > 0.000001)
   assert.match(body.error, /budget/i)
+  assert.deepEqual(systemOf(sent()), [fields.system_prompt])
 })
 
 test('with tools ["Read"] the model has exactly this tool, effort reaches it, and max_turns stops a model that keeps calling it', async () => {
@@ -180,17 +176,39 @@ for (const mode of ['default', 'plan']) {
   })
 }
 
-test('permission_mode acceptEdits allows a Write in the folder but not elsewhere', async () => {
-  const inside = join(folders.cwd, 'accepted.txt')
-  const outside = join(folders.root, 'outside.txt')
-  const reply = await chat(server, { prompt: write(inside) + write(outside), permission_mode: 'acceptEdits' })
-  assert.equal(readFileSync(inside, 'utf8'), 'written')
-  assert.equal(existsSync(outside), false)
-  assert.deepEqual(
-    reply.permission_denials.map((denial) => denial.tool_input.file_path),
-    [outside],
+/** A CLAUDE.md and the settings of a folder, with signs of each in a request. */
+const settings = JSON.stringify({ model: 'claude-haiku-5-5' })
+const memory = 'The magic word is abracadabra.\n'
+const applied = (body: MessagesBody) => [
+  JSON.stringify(body).includes('abracadabra'),
+  body.model === 'claude-haiku-5-5',
+]
+
+function writeSettings(cwd: string): void {
+  writeFileSync(join(cwd, 'CLAUDE.md'), memory)
+  mkdirSync(join(cwd, '.claude'))
+  writeFileSync(join(cwd, '.claude', 'settings.json'), settings)
+}
+
+for (const sources of [['user'], []]) {
+  testIf(sources.length > 0)(
+    `permission_mode acceptEdits allows a Write in the folder but not elsewhere; setting_sources ${JSON.stringify(sources)} leave out its files`,
+    async () => {
+      const cwd = makeFolder(`with-settings-${sources.length}`)
+      writeSettings(cwd)
+      const [inside, outside] = [join(cwd, 'accepted.txt'), join(folders.root, 'outside.txt')]
+      const options = { cwd, permission_mode: 'acceptEdits', setting_sources: sources }
+      const reply = await chat(server, { prompt: write(inside) + write(outside), ...options })
+      assert.equal(readFileSync(inside, 'utf8'), 'written')
+      assert.equal(existsSync(outside), false)
+      assert.deepEqual(
+        reply.permission_denials.map((denial) => denial.tool_input.file_path),
+        [outside],
+      )
+      assert.deepEqual(applied(sent(0)), [false, false])
+    },
   )
-})
+}
 
 const echoServer = {
   command: process.execPath,
@@ -305,9 +323,13 @@ test('metadata is accepted and does not reach the model', async () => {
   assert.doesNotMatch(JSON.stringify(requests), /metadata-secret/)
 })
 
-test('add_dirs makes another folder readable; null means the same as an omitted field', async () => {
+test('add_dirs makes another folder readable; null means the same as an omitted field; all sources of settings apply by default', async (t) => {
   const { last } = await manyOptions()
   assert.match(resultText(last), /xylophone/)
+  writeSettings(folders.cwd)
+  t.after(() => {
+    for (const name of ['CLAUDE.md', '.claude']) rmSync(join(folders.cwd, name), { recursive: true })
+  })
   const fields = [
     'session_id', 'fork', 'model', 'fallback_model', 'system_prompt', 'append_system_prompt', 'max_budget_usd', 'max_turns',
     'permission_mode', 'allowed_tools', 'disallowed_tools', 'tools', 'cwd', 'add_dirs', 'effort', 'json_schema', 'mcp_servers',
@@ -319,6 +341,7 @@ test('add_dirs makes another folder readable; null means the same as an omitted 
   })
   assert.equal(reply.permission_denials.length, 1)
   assert.doesNotMatch(JSON.stringify(sent().messages), /xylophone/)
+  assert.deepEqual(applied(sent()), [true, true])
   assert.ok(systemOf(sent()).join('\n').length > 2000, "the prompt is Claude Code's own")
   for (const name of ['Bash', 'Edit', 'Read', 'Write']) assert.ok(toolNames(sent()).includes(name), name)
 })
@@ -329,60 +352,6 @@ const schema = {
   required: ['city'],
   additionalProperties: false,
 }
-
-for (const [kind, options] of [
-  ['with tools', {}],
-  ['without tools', { tools: [] }],
-] as const) {
-  testIf(kind === 'without tools')(`json_schema returns a validated object, ${kind}`, async () => {
-    const prompt = step({ tool: 'StructuredOutput', input: { city: 'Berlin' } })
-    const reply = await chat(server, { prompt, json_schema: schema, ...options })
-    assert.deepEqual(reply.structured_output, { city: 'Berlin' })
-    assert.deepEqual(JSON.parse(reply.result), { city: 'Berlin' })
-    const offered = sent().tools?.find((tool) => tool.name === 'StructuredOutput')
-    assert.deepEqual(offered?.input_schema, schema)
-    assert.equal(upstream.requests.length, 1)
-  })
-}
-
-test('json_schema rejects objects that do not match until the model returns one that does', async () => {
-  const call = (input: Record<string, unknown>) => step({ tool: 'StructuredOutput', input })
-  const reply = await chat(server, {
-    prompt: call({ city: 5 }) + call({ city: 'Rome' }),
-    tools: [],
-    json_schema: schema,
-  })
-  assert.deepEqual(reply.structured_output, { city: 'Rome' })
-  assert.equal(upstream.requests.length, 2)
-})
-
-test('a json_schema that the model never satisfies is an error, not an answer', async () => {
-  const { status, body } = await chatError(server, { prompt: 'only words', tools: [], json_schema: schema })
-  assert.equal(status, 502)
-  assert.equal(body.code, 'claude_failed')
-  assert.match(body.error, /json_schema/)
-})
-
-test('setting_sources determine whether the CLAUDE.md and the settings of the folder apply', async () => {
-  const cwd = makeFolder('with-settings', { 'CLAUDE.md': 'The magic word is abracadabra.\n' })
-  mkdirSync(join(cwd, '.claude'))
-  writeFileSync(join(cwd, '.claude', 'settings.json'), JSON.stringify({ model: 'claude-haiku-5-5' }))
-  const applied = async (fields: Record<string, unknown>) => {
-    await chat(server, { prompt: 'hi', tools: [], cwd, ...fields })
-    return [JSON.stringify(sent()).includes('abracadabra'), sent().model === 'claude-haiku-5-5']
-  }
-  assert.deepEqual(await applied({}), [true, true], 'all sources by default')
-  assert.deepEqual(await applied({ setting_sources: ['user'] }), [false, false])
-})
-
-extendedTest('with no setting_sources neither the CLAUDE.md nor the settings of the folder apply', async () => {
-  const cwd = makeFolder('without-settings', { 'CLAUDE.md': 'The magic word is abracadabra.\n' })
-  mkdirSync(join(cwd, '.claude'))
-  writeFileSync(join(cwd, '.claude', 'settings.json'), JSON.stringify({ model: 'claude-haiku-5-5' }))
-  await chat(server, { prompt: 'hi', tools: [], cwd, setting_sources: [] })
-  assert.doesNotMatch(JSON.stringify(sent()), /abracadabra/)
-  assert.notEqual(sent().model, 'claude-haiku-5-5')
-})
 
 const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
 const pdf = Buffer.from('%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n').toString('base64')
@@ -430,22 +399,48 @@ const secretFields = {
   agents: { sage: { description: 'description-secret', prompt: 'agent-secret' } },
   metadata: { note: 'metadata-secret' },
 }
-const prompt = `prompt-secret ${step({ tool: 'StructuredOutput', input: { city: 'Rome' } })}`
+const call = (input: Record<string, unknown>) => step({ tool: 'StructuredOutput', input })
+const prompt = `prompt-secret ${call({ city: 'Rome' })}`
 
-test('mcp_servers gives the model tools, which work if they are allowed; the arguments of its processes contain no text of a client', async () => {
+test('json_schema returns a validated object; mcp_servers gives the model tools, which work if they are allowed', async () => {
   const options = { ...secretFields, tools: [], append_system_prompt: 'append-secret' }
   const reply = await chat(server, { ...options, prompt: `${callEcho('echo')}${callEcho('other')}${prompt}` })
-  const offered = toolNames(sent(0)).filter((name) => name !== 'StructuredOutput')
-  assert.deepEqual(offered, ['mcp__echo__echo', 'mcp__other__echo'])
+  assert.deepEqual(reply.structured_output, { city: 'Rome' })
+  assert.deepEqual(JSON.parse(reply.result), { city: 'Rome' })
+  const offered = sent(0).tools?.find((tool) => tool.name === 'StructuredOutput')
+  assert.deepEqual(offered?.input_schema, schema)
+  assert.equal(upstream.requests.length, 3)
+  const others = toolNames(sent(0)).filter((name) => name !== 'StructuredOutput')
+  assert.deepEqual(others, ['mcp__echo__echo', 'mcp__other__echo'])
   assert.match(resultText(sent()), /echo: hello!/)
   assert.doesNotMatch(resultText(sent()), /env-secret/)
   assert.deepEqual(
     reply.permission_denials.map((denial) => denial.tool_name),
     ['mcp__other__echo'],
   )
+  const more = { ...options, session_id: reply.session_id }
+
+  // Objects that do not match are rejected until the model returns one that does.
+  const before = upstream.requests.length
+  const second = await chat(server, { ...more, prompt: `prompt-secret ${call({ city: 5 })}${call({ city: 'Oslo' })}` })
+  assert.deepEqual(second.structured_output, { city: 'Oslo' })
+  assert.equal(upstream.requests.length, before + 2)
+
+  // One that never does is an error, not an answer.
+  const { status, body } = await chatError(server, { ...more, prompt: 'only words' })
+  assert.deepEqual([status, body.code], [502, 'claude_failed'])
+  assert.match(body.error, /json_schema/)
+
   // With another effort the conversation continues in another process.
-  await chat(server, { ...options, prompt, session_id: reply.session_id, effort: 'low' })
+  await chat(server, { ...more, prompt, effort: 'low' })
   checkArguments()
+})
+
+extendedTest('json_schema returns a validated object, with all tools', async () => {
+  const reply = await chat(server, { prompt: call({ city: 'Berlin' }), json_schema: schema })
+  assert.deepEqual(reply.structured_output, { city: 'Berlin' })
+  assert.deepEqual(JSON.parse(reply.result), { city: 'Berlin' })
+  assert.equal(upstream.requests.length, 1)
 })
 
 for (const [kind, fields] of [
