@@ -132,39 +132,34 @@ extendedTest(
   },
 )
 
-test('a run whose server is killed is interrupted, and ran once', async (t) => {
-  const scene = await setUp(t, '--max-processes=1', '--log-level=warn')
-  const first = await scene.start()
-  const prompt = `one ${step({ hang: 'body' })}`
-  const { status, body } = await post(first, '/v1/chat', { prompt, background: true, tools: [], system_prompt: 'S' })
-  assert.equal(status, 202, JSON.stringify(body))
-  await scene.upstream.waitForRequest(({ raw }) => raw.includes('one '))
-  await first.killNow()
-  const second = await scene.start()
-  const id = String(body.id)
-  await until('it has ended', async () => (await runOf(second, id)).ended_at !== null, 30_000)
-  const run = await runOf(second, id)
-  assert.deepEqual([run.status, run.error?.code, requestCount(scene, 'one ')], ['failed', 'interrupted', 1])
-  await checkEvents(second, run)
-})
-
-test('restartable runs are restarted even if they exceed the queue limit', async (t) => {
-  const scene = await setUp(t, '--max-processes=1', '--queue-limit=1', '--log-level=warn')
+test('a run whose server is killed is interrupted, and ran once; restartable ones are restarted even if they exceed the queue limit', async (t) => {
+  const scene = await setUp(t, '--max-processes=2', '--queue-limit=2', '--log-level=warn')
   const first = await scene.start()
   const ids: string[] = []
-  for (const word of ['one', 'two']) {
-    const prompt = word === 'one' ? `one ${step({ hang: 'body', times: 1 })}` : word
-    const body = { prompt, background: true, on_crash: 'restart', tools: [], system_prompt: 'S' }
+  const hanging = step({ hang: 'body', times: 1 })
+  for (const [prompt, fields] of [
+    [`one ${hanging}`, {}],
+    [`two ${hanging}`, { on_crash: 'restart' }],
+    ['three', { on_crash: 'restart' }],
+    ['four', { on_crash: 'restart' }],
+  ] as const) {
+    const body = { prompt, background: true, tools: [], system_prompt: 'S', ...fields }
     const answer = await post(first, '/v1/chat', body)
     assert.equal(answer.status, 202, JSON.stringify(answer.body))
     ids.push(String(answer.body.id))
-    if (word === 'one') await scene.upstream.waitForRequest(({ raw }) => raw.includes('one '))
+    if (prompt.includes(hanging)) await scene.upstream.waitForRequest(({ raw }) => raw.includes(prompt.slice(0, 4)))
   }
   await first.killNow()
   const second = await scene.start()
-  for (const id of ids) {
-    await until('it has ended', async () => (await runOf(second, id)).ended_at !== null, 30_000)
-    const { status, error } = await runOf(second, id)
-    assert.deepEqual([status, error?.code], ['succeeded', undefined])
+  for (const [index, id] of ids.entries()) {
+    await until('it has ended', async () => (await runOf(second, id)).ended_at !== null)
+    const run = await runOf(second, id)
+    const expected = index === 0 ? ['failed', 'interrupted'] : ['succeeded', undefined]
+    assert.deepEqual([run.status, run.error?.code], expected)
+    await checkEvents(second, run)
   }
+  assert.deepEqual(
+    ['one ', 'two ', 'three', 'four'].map((word) => requestCount(scene, word)),
+    [1, 2, 1, 1],
+  )
 })
