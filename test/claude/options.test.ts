@@ -10,7 +10,7 @@ import { chat, chatError } from '../helpers/client.ts'
 import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { startTestServer, step } from '../helpers/test-server.ts'
 
-const server = await startTestServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 3 } })
+const server = await startTestServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 6 } })
 const { upstream, folders } = server
 
 beforeEach(() => upstream.reset())

@@ -371,17 +371,3 @@ extendedTest('a conversation with tools starts in a spare if there was one like 
   assert.ok(ids.includes(session_id))
   assert.doesNotMatch(last(server).raw, /quokka/, 'conversations with tools never share a process')
 })
-
-extendedTest('a spare that has read an old CLAUDE.md is not used', async (t) => {
-  const folders = newFolders()
-  const memory = join(folders.cwd, 'CLAUDE.md')
-  writeFileSync(memory, 'The magic word is abracadabra.\n')
-  const server = await startTestServer(t, { folders, config: { warm: 1, maxProcesses: 4 } })
-  await askOnce(server)
-  const spares = pidsOf(server)
-  writeFileSync(memory, 'The magic word is now hocuspocus.\n')
-  await chat(server, { prompt: 'hi' })
-  assert.match(last(server).raw, /hocuspocus/)
-  assert.doesNotMatch(last(server).raw, /abracadabra/)
-  assert.ok(pidsOf(server).some((pid) => !spares.includes(pid)))
-})

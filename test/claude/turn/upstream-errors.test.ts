@@ -5,11 +5,11 @@ import { after, describe, type TestContext } from 'node:test'
 import type { ErrorCode } from '../../../src/errors.ts'
 import type { ChatEvent } from '../../../src/surfaces/native/reply-schemas.ts'
 import { type Answer, chat, chatStream, openStream, post, readChatEvents, textOf } from '../../helpers/client.ts'
-import { test, testIf } from '../../helpers/extended.ts'
+import { extendedTest, test, testIf } from '../../helpers/extended.ts'
 import { startTestServer, step, type TestServer } from '../../helpers/test-server.ts'
 
 const hooks = { after: after as TestContext['after'] }
-const server = await startTestServer(hooks, { config: { maxProcesses: 2 } })
+const server = await startTestServer(hooks, { config: { maxProcesses: 1 } })
 const { upstream } = server
 
 type Reply = { answer: Answer | null; events: ChatEvent[] }
@@ -342,7 +342,8 @@ describe('an API that falls silent', () => {
     }
   }
 
-  test('for longer than the silence limit: a timeout, and the process continues', async (t) => {
+  // A fake CLI shows the same in faults/fake-cli.test.ts.
+  extendedTest('for longer than the silence limit: a timeout, and the process continues', async (t) => {
     const shortLimit = await startTestServer(t, { processLimits: { silenceMs: 1000 }, config: { maxProcesses: 1 } })
     for (const [how, hang] of [
       ['chat', 'headers'],
