@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { after } from 'node:test'
 import type { Config } from '../../src/config/options.ts'
 import { startUpstream } from '../../src/demo/upstream.ts'
-import { test, testIf } from '../helpers/extended.ts'
+import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { step, type TestFolders } from '../helpers/test-server.ts'
 import { openScene } from './harness.ts'
 
@@ -42,12 +42,19 @@ after(() => elsewhere.close())
 const mark = join(root, 'mark')
 const outside = join(root, 'outside')
 
-/** The tool results that the model got in its last request, oldest first. */
+/** The tool results that the model got in its last request, in the order of its calls, oldest first. */
 function results(): { isError: boolean; text: string }[] {
   const blocks = (scene.upstream.requests.at(-1)?.body?.messages ?? []).flatMap(({ content }) =>
-    typeof content === 'string' ? [] : content.filter(({ type }) => type === 'tool_result'),
+    typeof content === 'string' ? [] : content,
   )
-  return blocks.map(({ is_error, content }) => ({ isError: is_error === true, text: JSON.stringify(content) }))
+  const calls = blocks.filter(({ type }) => type === 'tool_use')
+  const found = blocks.filter(({ type }) => type === 'tool_result')
+  assert.equal(found.length, calls.length)
+  return calls.map(({ id }) => {
+    const result = found.find(({ tool_use_id }) => tool_use_id === id)
+    assert.ok(result)
+    return { isError: result.is_error === true, text: JSON.stringify(result.content) }
+  })
 }
 
 const filesIn = (folder: string) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()
@@ -82,41 +89,54 @@ const surfaces = [
   ],
 ] as const
 
-for (const use of attempts) {
-  for (const [surface, path, body] of surfaces) {
-    testIf(surface === 'openai')(`F09 ${surface}: a model that calls ${use.name} gets nothing`, async () => {
-      const before = filesIn(cwd)
-      const { status, text } = await scene.ask({ path, body: body(using(use)) })
-      assert.equal(status, 200, text)
-      assert.ok(!text.includes(use.name), text)
-      assert.deepEqual(scene.upstream.requests.at(-1)?.body?.tools, [])
-      assertNothingDone(before)
-    })
+for (const [surface, path, body] of surfaces) {
+  for (const use of attempts) {
+    testIf(surface === 'openai' && use.name === 'Bash')(
+      `F09 ${surface}: a model that calls ${use.name} gets nothing`,
+      async () => {
+        const before = filesIn(cwd)
+        const { status, text } = await scene.ask({ path, body: body(using(use)) })
+        assert.equal(status, 200, text)
+        assert.ok(!text.includes(use.name), text)
+        assert.deepEqual(scene.upstream.requests.at(-1)?.body?.tools, [])
+        assertNothingDone(before)
+      },
+    )
   }
-
-  test(`F09 native without tools: a model that calls ${use.name} learns that there is no such tool`, async () => {
-    const before = filesIn(cwd)
-    const { status, text } = await scene.ask({ body: { prompt: using(use), tools: [] } })
-    assert.equal(status, 200, text)
-    const [result, ...others] = results()
-    assert.deepEqual([result?.isError, others], [true, []])
-    assert.match(result?.text ?? '', new RegExp(`No such tool available: ${use.name}`))
-    assertNothingDone(before)
-  })
 }
+
+test('F09 native without tools: a model that calls tools learns that there are no such tools', async () => {
+  const before = filesIn(cwd)
+  const { status, text } = await scene.ask({ body: { prompt: using(...attempts), tools: [] } })
+  assert.equal(status, 200, text)
+  const found = results()
+  assert.equal(found.length, attempts.length)
+  for (const [index, { name }] of attempts.entries()) {
+    assert.equal(found[index]?.isError, true)
+    assert.match(found[index]?.text ?? '', new RegExp(`No such tool available: ${name}`))
+  }
+  assertNothingDone(before)
+})
 
 /** A conversation for each set of tools and mode, as starting a process takes long. */
 const sessions = new Map<string, unknown>()
 
-async function useAs(tools: string[], mode: string, use: Use): Promise<{ isError: boolean; text: string }> {
+/** The model uses the tools in one answer; returns the results in the same order. */
+async function useAs(tools: string[], mode: string, uses: Use[]): Promise<{ isError: boolean; text: string }[]> {
   const key = `${tools} ${mode}`
   const session = sessions.has(key) ? { session_id: sessions.get(key) } : {}
-  const before = results().length
-  const answer = await scene.ask({ body: { prompt: using(use), tools, permission_mode: mode, ...session } })
+  const body = { prompt: using(...uses), tools, permission_mode: mode, ...session }
+  const answer = await scene.ask({ body })
   assert.equal(answer.status, 200, answer.text)
   sessions.set(key, answer.json.session_id)
-  const result = results().at(-1)
-  assert.ok(result, `no use of the tool: ${before}`)
+  const found = results().slice(-uses.length)
+  assert.equal(found.length, uses.length, 'a tool was not used')
+  return found
+}
+
+async function useOneAs(tools: string[], mode: string, use: Use): Promise<{ isError: boolean; text: string }> {
+  const [result] = await useAs(tools, mode, [use])
+  assert.ok(result)
   return result
 }
 
@@ -143,19 +163,18 @@ const reads: [what: string, use: Use][] = [
 ]
 
 for (const mode of ['default', 'dontAsk', 'plan']) {
-  testIf(mode === 'dontAsk')(`F10 to read in mode ${mode}: a file within is read`, async () => {
-    const use = { name: 'Read', input: { file_path: join(cwd, 'inside.txt') } }
-    const { isError, text } = await useAs(toRead, mode, use)
-    assert.deepEqual([isError, text.includes(within)], [false, true], text)
+  testIf(mode === 'dontAsk')(`F10 to read in mode ${mode}: a file within is read, and nothing else`, async () => {
+    const inside = { name: 'Read', input: { file_path: join(cwd, 'inside.txt') } }
+    const [allowed, ...others] = await useAs(toRead, mode, [inside, ...reads.map(([, use]) => use)])
+    assert.deepEqual([allowed?.isError, allowed?.text.includes(within)], [false, true], allowed?.text)
+    for (const [index, [what]] of reads.entries()) {
+      const { isError, text = '' } = others[index] ?? {}
+      for (const word of [canary, 'root:x:0', 'sk-ant-test', '/file.txt"']) {
+        assert.ok(!text.includes(word), `${what}: ${text}`)
+      }
+      assert.ok(isError || text === '"No files found"', `${what}: ${text}`)
+    }
   })
-
-  for (const [what, use] of reads) {
-    testIf(mode === 'dontAsk')(`F10 to read in mode ${mode}: ${what} is not read`, async () => {
-      const { isError, text } = await useAs(toRead, mode, use)
-      for (const word of [canary, 'root:x:0', 'sk-ant-test', '/file.txt"']) assert.ok(!text.includes(word), text)
-      assert.ok(isError || text === '"No files found"', text)
-    })
-  }
 }
 
 const content = 'written by the model'
@@ -177,44 +196,41 @@ const guarded: [what: string, path: string][] = [
 
 const readOr = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8') : null)
 
-for (const [what, path] of guarded) {
-  test(`F11 to edit: ${what} is not written`, async () => {
-    const file = join(cwd, path)
-    const before = readOr(file)
-    const { isError, text } = await useAs(toEdit, 'acceptEdits', writing(file))
-    assert.equal(readOr(file), before)
-    assert.equal(isError, true, text)
-  })
-}
-
-test('F11 to edit: a file of the home is not written', async () => {
-  const { isError } = await useAs(toEdit, 'acceptEdits', writing(join(home, '.bashrc')))
-  assert.deepEqual([isError, existsSync(join(home, '.bashrc'))], [true, false])
+test('F11 to edit: files outside, and files that would give a program or an agent power, are not written', async () => {
+  const files = [...guarded.map(([, path]) => join(cwd, path)), join(home, '.bashrc')]
+  const before = files.map(readOr)
+  const found = await useAs(toEdit, 'acceptEdits', files.map(writing))
+  for (const [index, file] of files.entries()) {
+    const what = guarded[index]?.[0] ?? 'a file of the home'
+    assert.equal(readOr(file), before[index], what)
+    assert.equal(found[index]?.isError, true, `${what}: ${found[index]?.text}`)
+  }
 })
 
 test('F11 to edit: a file within is written and changed', async () => {
   const file = join(cwd, 'new.txt')
-  assert.equal((await useAs(toEdit, 'acceptEdits', writing(file))).isError, false)
+  assert.equal((await useOneAs(toEdit, 'acceptEdits', writing(file))).isError, false)
   const change = { name: 'Edit', input: { file_path: file, old_string: 'model', new_string: 'tool' } }
-  assert.equal((await useAs(toEdit, 'acceptEdits', change)).isError, false)
+  assert.equal((await useOneAs(toEdit, 'acceptEdits', change)).isError, false)
   assert.equal(readFileSync(file, 'utf8'), 'written by the tool')
 })
 
 for (const [tools, mode, what] of [
-  [toRead, 'default', 'to read'],
+  [toRead, 'dontAsk', 'to read'],
+  [toRead, 'default', 'to read, in a mode that asks'],
   [toRead, 'acceptEdits', 'to read, in a mode that would allow it'],
   [toEdit, 'dontAsk', 'to edit, in a mode that never asks'],
   [toEdit, 'default', 'to edit, in a mode that asks'],
   [toEdit, 'plan', 'to plan'],
 ] as const) {
-  test(`F11 ${what}: a file within is not written`, async () => {
+  testIf(what === 'to read')(`F11 ${what}: a file within is not written`, async () => {
     const file = join(cwd, 'not-written.txt')
-    const { isError } = await useAs([...tools], mode, writing(file))
+    const { isError } = await useOneAs([...tools], mode, writing(file))
     assert.deepEqual([isError, existsSync(file)], [true, false])
   })
 }
 
-test('G04 an additional folder is no longer allowed when it is replaced by a link to the outside', async () => {
+extendedTest('G04 an additional folder is no longer allowed when it is replaced by a link to the outside', async () => {
   const beside = join(root, 'work', 'beside')
   write(join(beside, 'file.txt'), within)
   const reading = using({ name: 'Read', input: { file_path: join(beside, 'file.txt') } })
