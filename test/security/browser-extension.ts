@@ -4,8 +4,9 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { loadExtension } from '../helpers/browser.ts'
+import { test } from '../helpers/extended.ts'
 import { assertRefused, newMark, type Scene, startTarget } from './browser-scene.ts'
 
 const json = `'{"prompt":"hi"}'`

@@ -4,9 +4,10 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import type { Frame } from 'playwright-core'
+import { extendedTest, test } from '../helpers/extended.ts'
 import { type Attack, attacks, programOf } from './browser-attacks.ts'
 import {
   type Arrival,
@@ -69,6 +70,19 @@ type Kind = {
 /** Leaves out the many slow ways to open a page or a frame; of those, one of each sort is left. */
 const brief = /^B(06|08 <(?!meta)|1[169] (?!<a)|20|24 fetch)|like JSON$|<iframe>$|window\.open$/
 
+/** One of each sort, for what differs by the page and not by the attack: each is tried from a page of another site. */
+const essential = new Set([
+  ...['B06 fetch', 'B06 XMLHttpRequest', 'B08 <img>', 'B08 <script>', 'B08 window.open', 'B11 fetch, JSON'],
+  ...['B15 a form, text like JSON', 'B16 fetch, no-cors, text', 'B16 sendBeacon, text', 'B19 fetch, with credentials'],
+  ...['B20 EventSource', 'B22 <iframe>', 'B24 fetch, no-cors, without body', 'B24 fetch, DELETE'],
+])
+const isEssential = ({ name }: Attack) => essential.has(name)
+
+const shares = [
+  { register: test, more: '', isIncluded: isEssential },
+  { register: extendedTest, more: ', whatever it tries', isIncluded: (attack: Attack) => !isEssential(attack) },
+]
+
 const kinds: Kind[] = [
   { what: 'a page of another site', host: evil, to: '127.0.0.1' },
   { what: 'a page of another port of localhost', host: 'localhost', to: 'localhost' },
@@ -125,36 +139,44 @@ async function open(t: TestContext, { browser, home, publicHome }: Scene, kind: 
 
 export function foreignPages(scene: Scene): void {
   for (const kind of kinds) {
-    test(`B06 ${kind.what} starts no run and reads nothing`, { timeout }, async (t) => {
-      const target = await startTarget(t)
-      const { page, base } = await open(t, scene, kind)
-      const frame = innermost(page.frames())
-      const field = { origin: `http://${kind.to}:${target.port}`, home: base, watch: target.watch }
-      for (const attack of attacks.filter(({ name }) => kind.rows?.test(name) ?? true)) {
-        await t.test(`${attack.name}, from ${kind.what}`, () => assertStopped(frame, attack, field))
-      }
-      await page.context().close()
-      for (const arrival of target.watch.arrivals) assertRefused(arrival)
-      assert.equal(target.agent.requests.length, 0)
-    })
+    const all = attacks.filter(({ name }) => kind.rows?.test(name) ?? true)
+    // The attacks themselves are all tried from one kind of page.
+    const isFirst = kind === kinds[0]
+    for (const { register, more, isIncluded } of isFirst ? shares.slice(0, 1) : shares) {
+      register(`B06 ${kind.what} starts no run and reads nothing${more}`, { timeout }, async (t) => {
+        const target = await startTarget(t)
+        const { page, base } = await open(t, scene, kind)
+        const frame = innermost(page.frames())
+        const field = { origin: `http://${kind.to}:${target.port}`, home: base, watch: target.watch }
+        for (const attack of all.filter((each) => isFirst || isIncluded(each))) {
+          await t.test(`${attack.name}, from ${kind.what}`, () => assertStopped(frame, attack, field))
+        }
+        await page.context().close()
+        for (const arrival of target.watch.arrivals) assertRefused(arrival)
+        assert.equal(target.agent.requests.length, 0)
+      })
+    }
   }
 }
 
 /** The same attacks on a server without access checks, to prove that they are attacks. */
 export function openDoor({ browser, home }: Scene): void {
-  test('B06 each attack of a page reaches a server that lets everybody in', { timeout }, async (t) => {
-    const { port, watch } = await startOpenDoor(t)
-    const base = `http://${evil}:${home.port}`
-    const frame = (await openPage(t, browser, base)).mainFrame()
-    const field = { origin: `http://127.0.0.1:${port}`, home: base, watch }
-    for (const attack of attacks.filter(({ isRare, isSameOriginOnly }) => !isRare && !isSameOriginOnly)) {
-      await t.test(`${attack.name}, to a server that lets everybody in`, async () => {
-        const isEnough = (arrivals: Arrival[]) => arrivals.some(({ method }) => method === attack.sends)
-        const { learned } = await strike(frame, attack, field, isEnough)
-        assert.equal(learned !== '', attack.reads === true, learned)
-      })
-    }
-  })
+  const possible = attacks.filter(({ isRare, isSameOriginOnly }) => !isRare && !isSameOriginOnly)
+  for (const { register, more, isIncluded } of shares) {
+    register(`B06 an attack of a page reaches a server that lets everybody in${more}`, { timeout }, async (t) => {
+      const { port, watch } = await startOpenDoor(t)
+      const base = `http://${evil}:${home.port}`
+      const frame = (await openPage(t, browser, base)).mainFrame()
+      const field = { origin: `http://127.0.0.1:${port}`, home: base, watch }
+      for (const attack of possible.filter(isIncluded)) {
+        await t.test(`${attack.name}, to a server that lets everybody in`, async () => {
+          const isEnough = (arrivals: Arrival[]) => arrivals.some(({ method }) => method === attack.sends)
+          const { learned } = await strike(frame, attack, field, isEnough)
+          assert.equal(learned !== '', attack.reads === true, learned)
+        })
+      }
+    })
+  }
 }
 
 /** For a server name of the local network, browsers send nothing about the page: the request could come from a program. */
@@ -166,7 +188,7 @@ export function unidentified({ browser, home }: Scene): void {
     const base = `http://${evil}:${home.port}`
     const page = await openPage(t, browser, `${base}/quiet`)
     const field = { origin: `http://box.example:${target.port}`, home: base, watch: target.watch }
-    for (const attack of attacks.filter(({ name }) => brief.test(name))) {
+    for (const attack of attacks.filter(isEssential)) {
       await t.test(`${attack.name}, to a name of the local network`, async () => {
         const wanted = expected(attack)
         const { learned, arrivals } = await strike(
@@ -198,25 +220,31 @@ async function assertTurnedAway(frame: Frame, attack: Attack, field: Field): Pro
 
 /** A page whose host name now leads to the server: to the browser they are one origin. */
 export function reboundName({ browser, home }: Scene): void {
-  test('B18 a page whose name was rebound to the server starts no run and reads nothing', { timeout }, async (t) => {
-    const first = await startHome(t)
-    const origin = `http://rebound.example:${first.port}`
-    const page = await openPage(t, browser, origin)
-    await first.close()
-    const target = await startTarget(t, { port: first.port })
-    const field = { origin, home: `http://${evil}:${home.port}`, watch: target.watch }
-    for (const attack of attacks) {
-      await t.test(`${attack.name}, from a rebound name`, () => assertTurnedAway(page.mainFrame(), attack, field))
-    }
-    for (const method of ['GET', 'POST']) {
-      await t.test(`B18 fetch, ${method}, from a rebound name gets host_not_allowed`, async () => {
-        const answer = await page.evaluate<string>(
-          `fetch('/v1/chat', { method: '${method}' }).then((told) => told.text())`,
-        )
-        assert.equal(JSON.parse(answer).code, 'host_not_allowed')
-      })
-    }
-    await page.context().close()
-    assert.equal(target.agent.requests.length, 0)
-  })
+  for (const { register, more, isIncluded } of shares) {
+    register(
+      `B18 a page whose name was rebound to the server starts no run and reads nothing${more}`,
+      { timeout },
+      async (t) => {
+        const first = await startHome(t)
+        const origin = `http://rebound.example:${first.port}`
+        const page = await openPage(t, browser, origin)
+        await first.close()
+        const target = await startTarget(t, { port: first.port })
+        const field = { origin, home: `http://${evil}:${home.port}`, watch: target.watch }
+        for (const attack of attacks.filter(isIncluded)) {
+          await t.test(`${attack.name}, from a rebound name`, () => assertTurnedAway(page.mainFrame(), attack, field))
+        }
+        for (const method of ['GET', 'POST']) {
+          await t.test(`B18 fetch, ${method}, from a rebound name gets host_not_allowed`, async () => {
+            const answer = await page.evaluate<string>(
+              `fetch('/v1/chat', { method: '${method}' }).then((told) => told.text())`,
+            )
+            assert.equal(JSON.parse(answer).code, 'host_not_allowed')
+          })
+        }
+        await page.context().close()
+        assert.equal(target.agent.requests.length, 0)
+      },
+    )
+  }
 }

@@ -1,6 +1,6 @@
 // What the server's own pages can do, and what even they cannot: the counterpart of everything that other pages are refused.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { testIf } from '../helpers/extended.ts'
 import { assertNothingGranted, canary, newMark, openPage, type Scene, startTarget } from './browser-scene.ts'
 
 type Row = [
@@ -84,7 +84,7 @@ const rows: Row[] = [
 
 export function ownPage({ browser }: Scene): void {
   for (const name of ['localhost', '127.0.0.1']) {
-    test(`B07 a page of the server at ${name}`, { timeout: 60_000 }, async (t) => {
+    testIf(name === 'localhost')(`B07 a page of the server at ${name}`, { timeout: 60_000 }, async (t) => {
       const { agent, watch, port } = await startTarget(t)
       const origin = `http://${name}:${port}`
       const page = await openPage(t, browser, `${origin}/page`)

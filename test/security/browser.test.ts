@@ -1,7 +1,8 @@
 // The server's access checks, tested with a real browser: what pages of every kind can send and read, and what they cannot. Each title
 // begins with the number of its attack. Needs an installed Chromium.
-import { after, test } from 'node:test'
+import { after } from 'node:test'
 import { noBrowser, openBrowser } from '../helpers/browser.ts'
+import { test } from '../helpers/extended.ts'
 import { namedOrigin } from './browser-cors.ts'
 import { extension } from './browser-extension.ts'
 import { foreignPages, openDoor, reboundName, unidentified } from './browser-foreign.ts'

@@ -1,0 +1,2 @@
+// The combinations that browser.test.ts leaves out.
+import './browser.test.ts'
