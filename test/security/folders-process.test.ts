@@ -5,9 +5,10 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, sym
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { loadConfig } from '../../src/config/load.ts'
 import { until } from '../faults/killed-scene.ts'
 import { post } from '../helpers/client.ts'
-import type { TestFolders } from '../helpers/test-server.ts'
+import { makeFolders, startTestServer, type TestFolders } from '../helpers/test-server.ts'
 import { makeKey } from './folders-key.ts'
 import { makeProcessScene, type ProcessScene, type ServerProcess } from './spawn-server.ts'
 
@@ -36,30 +37,55 @@ const refusedRoots: Root[] = [
 ]
 
 /** Every folder that may be named exists, so that nothing is refused for being missing. */
-async function makeScene(t: TestContext): Promise<ProcessScene> {
-  const scene = await makeProcessScene(t)
-  const { root, configDir, dataDir } = scene.folders
+function makeNamed({ root, configDir, dataDir }: TestFolders): void {
   for (const folder of [configDir, join(root, 'claude'), join(root, 'tmp')]) mkdirSync(folder)
   mkdirSync(dataDir, { mode: 0o700 })
+}
+
+function makeFoldersToName(t: TestContext): TestFolders {
+  const folders = makeFolders(t)
+  makeNamed(folders)
+  return folders
+}
+
+async function makeScene(t: TestContext): Promise<ProcessScene> {
+  const scene = await makeProcessScene(t)
+  makeNamed(scene.folders)
   return scene
+}
+
+/** Starts in this process, with the settings that `serve` would read. */
+async function startInProcess(t: TestContext, folders: TestFolders, environment: Record<string, string>) {
+  const { cwdRoots } = loadConfig({
+    flags: { dataDir: folders.dataDir, defaultCwd: folders.cwd },
+    environment: { HOME: folders.home, ...environment },
+    cwd: folders.cwd,
+    isTerminal: false,
+  }).config
+  return startTestServer(t, { folders, environment, fake: 'well-behaved', config: { cwdRoots } })
 }
 
 for (const [what, root, more = () => ({})] of refusedRoots) {
   test(`G09 a server with ${what} as a --cwd-root does not start`, async (t) => {
-    const { folders, runToEnd } = await makeScene(t)
+    const folders = makeFoldersToName(t)
     const environment = { CLAUDE_SERVE_CWD_ROOT: root(folders), ...more(folders) }
-    const { code, output } = await runToEnd({ flags: [where], environment })
-    assert.doesNotMatch(output, /listening on/)
-    assert.match(output, /--cwd-root/)
-    assert.equal(code, 1)
+    await assert.rejects(startInProcess(t, folders, environment), /--cwd-root/)
   })
 }
 
+test('G09 a server with a folder that it refuses as --cwd-root ends with exit 1', async (t) => {
+  const { folders, runToEnd } = await makeScene(t)
+  const { code, output } = await runToEnd({ flags: [where], environment: { CLAUDE_SERVE_CWD_ROOT: folders.dataDir } })
+  assert.doesNotMatch(output, /listening on/)
+  assert.match(output, /--cwd-root/)
+  assert.equal(code, 1)
+})
+
 test('G09 a server with another folder as --cwd-root starts', async (t) => {
-  const { folders, start } = await makeScene(t)
-  const { url } = await start({ flags: [where], environment: { CLAUDE_SERVE_CWD_ROOT: folders.cwd } })
-  assert.equal((await post({ url }, '/v1/chat', { prompt: 'where?', cwd: folders.cwd })).status, 200)
-  assert.equal((await post({ url }, '/v1/chat', { prompt: 'where?', cwd: folders.home })).status, 403)
+  const folders = makeFoldersToName(t)
+  const server = await startInProcess(t, folders, { CLAUDE_SERVE_CWD_ROOT: folders.cwd })
+  assert.equal((await post(server, '/v1/chat', { prompt: 'hi', cwd: folders.cwd })).status, 200)
+  assert.equal((await post(server, '/v1/chat', { prompt: 'hi', cwd: folders.home })).status, 403)
 })
 
 const plain = { model: 'claude-fake-1', messages: [{ role: 'user', content: 'where?' }] }
@@ -78,16 +104,13 @@ test('G10 the empty folders of plain models are removed when the server ends, al
   const tmp = join(folders.root, 'tmp')
   const options = { flags: [where], environment: { TMPDIR: tmp } }
   const first = await start(options)
-  await runPlain(first, 50)
+  await runPlain(first, 5)
   assert.equal(readdirSync(tmp).length, 1)
-  await first.kill('SIGTERM')
-  assert.deepEqual(readdirSync(tmp), [])
+  await first.kill('SIGKILL')
+  assert.equal(readdirSync(tmp).length, 1)
   const second = await start(options)
-  await runPlain(second, 3)
-  await second.kill('SIGKILL')
-  const third = await start(options)
-  await runPlain(third, 1)
-  await third.kill('SIGTERM')
+  await runPlain(second, 1)
+  await second.kill('SIGTERM')
   assert.deepEqual(readdirSync(tmp), [])
   assert.deepEqual(readdirSync(join(folders.dataDir, 'servers')), [])
 })

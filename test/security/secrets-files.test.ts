@@ -3,9 +3,11 @@
 import assert from 'node:assert/strict'
 import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { StartupError } from '../../src/errors.ts'
 import { chat, post } from '../helpers/client.ts'
-import { fakeCli, makeFolders, step, type TestFolders } from '../helpers/test-server.ts'
+import { extendedTest, test, testIf } from '../helpers/extended.ts'
+import { fakeCli, makeFolders, startTestServer, step, type TestFolders } from '../helpers/test-server.ts'
 import { listeningOf, type Program, runProgram, serveWords, startProgram } from './posture-process.ts'
 
 const skip = process.platform === 'win32' && 'Windows has no such modes'
@@ -45,8 +47,7 @@ function openHome(folders: TestFolders): void {
   for (const folder of [folders.root, folders.home, folders.cwd]) chmodSync(folder, 0o755)
 }
 
-async function useServer(program: Program): Promise<void> {
-  const server = { url: await program.url() }
+async function useServer(server: { url: string }): Promise<void> {
   const accepted = await post(server, '/v1/chat', { prompt: step({ text: 'x' }), background: true, tools: [] })
   assert.equal(accepted.status, 202)
   assert.match((await chat(server, { prompt: step({ text: 'y' }), system_prompt: 'S', tools: [] })).result, /./)
@@ -57,13 +58,13 @@ const open = (entries: Entry[], bits: number) => entries.filter(({ mode }) => (m
 
 for (const umask of ['022', '002', '000']) {
   const title = `after a first start with umask ${umask} only its owner can read the data folder, and nobody else can change a file`
-  test(`${umask === '000' ? 'G12' : 'P06'} ${title}`, { skip, timeout }, async (t) => {
+  testIf(umask === '000')(`${umask === '000' ? 'G12' : 'P06'} ${title}`, { skip, timeout }, async (t) => {
     const folders = makeFolders(t)
     openHome(folders)
     const { dataDir, root, home } = folders
     const options = { folders, umask, isFirst: true }
     const program = startProgram(t, serveWords(folders, fake), options)
-    await useServer(program)
+    await useServer({ url: await program.url() })
     const running = everything(dataDir)
     for (const name of ['claude-serve.db', 'claude-serve.lock', 'server.json', 'logs'])
       assert.ok(
@@ -92,13 +93,12 @@ test('P06 a data folder and files that are open to others are closed at the next
   timeout,
 }, async (t) => {
   const folders = makeFolders(t)
-  const first = startProgram(t, serveWords(folders, fake), { folders })
+  const first = await startTestServer(t, { folders, fake: 'well-behaved' })
   await useServer(first)
-  await first.stop()
+  await first.close(0)
   for (const { path, isFolder } of everything(folders.dataDir)) chmodSync(path, isFolder ? 0o777 : 0o666)
   chmodSync(folders.dataDir, 0o777)
-  const second = startProgram(t, serveWords(folders, fake), { folders })
-  await second.url()
+  await startTestServer(t, { folders, fake: 'well-behaved' })
   assert.equal(lstatSync(folders.dataDir).mode & 0o7777, 0o700)
   const database = everything(folders.dataDir).filter(({ path }) => path.includes('claude-serve.db'))
   assert.ok(database.length > 0)
@@ -109,9 +109,11 @@ test('P06 a data folder that many users share is refused and left as it is', { s
   const folders = makeFolders(t)
   mkdirSync(folders.dataDir)
   chmodSync(folders.dataDir, 0o1777)
-  const { code, stderr } = await runProgram(t, serveWords(folders, fake), { folders })
-  assert.equal(code, 1)
-  assert.match(stderr, /is shared by many users: set a folder of your own with --data-dir/)
+  await assert.rejects(startTestServer(t, { folders, fake: 'well-behaved' }), (error) => {
+    assert.ok(error instanceof StartupError, String(error))
+    assert.match(error.message, /is shared by many users: set a folder of your own with --data-dir/)
+    return true
+  })
   assert.deepEqual([lstatSync(folders.dataDir).mode & 0o7777, readdirSync(folders.dataDir)], [0o1777, []])
 })
 
@@ -127,26 +129,39 @@ async function startForSignals(t: TestContext) {
   return { folders, program, server }
 }
 
-test('P07 SIGUSR1 opens no debugger, through which others could run anything', {
+/** Files and output show nothing of what the program had in its memory. */
+async function assertNothingDumped(folders: TestFolders, program: Program): Promise<void> {
+  const { stdout, stderr } = await program.stop()
+  assert.deepEqual(everything(folders.root).filter(isDump).map(shown), [])
+  assert.doesNotMatch(`${stdout}${stderr}`, /canary-in-memory|a-prompt-in-memory/)
+}
+
+test('P07 SIGUSR1 opens no debugger, through which others could run anything, and SIGABRT writes nothing to disk', {
   skip: process.platform !== 'linux' && 'only Linux lists the sockets of a process',
   timeout,
 }, async (t) => {
-  const { program, server } = await startForSignals(t)
+  const { folders, program, server } = await startForSignals(t)
   const before = listeningOf(program.pid).toSorted()
   program.signal('SIGUSR1')
   assert.equal((await fetch(`${server.url}/livez`)).status, 200)
   await chat(server, { prompt: 'hi' })
   assert.deepEqual(listeningOf(program.pid).toSorted(), before)
-  const { stderr } = await program.stop()
-  assert.doesNotMatch(stderr, /Debugger listening/)
+  program.signal('SIGABRT')
+  await assertNothingDumped(folders, program)
+  assert.doesNotMatch(program.stderr, /Debugger listening/)
 })
 
-for (const signal of ['SIGUSR2', 'SIGHUP', 'SIGABRT'] as const) {
-  test(`P07 ${signal} writes nothing of the server's memory to disk or to its output`, { skip, timeout }, async (t) => {
-    const { folders, program } = await startForSignals(t)
-    program.signal(signal)
-    const { stdout, stderr } = await program.stop()
-    assert.deepEqual(everything(folders.root).filter(isDump).map(shown), [])
-    assert.doesNotMatch(`${stdout}${stderr}`, /canary-in-memory|a-prompt-in-memory/)
-  })
+for (const signal of ['SIGUSR2', 'SIGHUP'] as const) {
+  extendedTest(
+    `P07 ${signal} writes nothing of the server's memory to disk or to its output`,
+    {
+      skip,
+      timeout,
+    },
+    async (t) => {
+      const { folders, program } = await startForSignals(t)
+      program.signal(signal)
+      await assertNothingDumped(folders, program)
+    },
+  )
 }

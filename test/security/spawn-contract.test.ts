@@ -7,9 +7,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, 
 import { dirname, join } from 'node:path'
 import { TranscriptWriter } from '../../src/claude/sessions/transcript.ts'
 import type { Config } from '../../src/config/options.ts'
-import { test, testIf } from '../helpers/extended.ts'
+import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { step, type TestFolders } from '../helpers/test-server.ts'
 import { openScene } from './harness.ts'
+import { testOutputs } from './spawn-output.ts'
 import { liveProcesses } from './spawn-processes.ts'
 import { lastUserTexts, sentBy, stringsIn, type Way, waysInto } from './spawn-ways.ts'
 
@@ -33,7 +34,8 @@ function writeCommands({ configDir, cwd, root }: TestFolders): void {
   }
 }
 
-const config: Partial<Config> = {}
+/** Enough for one process of each kind: a process that has to make room for another would be started again. */
+const config: Partial<Config> = { maxProcesses: 8 }
 const scene = await openScene({
   config,
   prepare: (folders) => {
@@ -46,6 +48,15 @@ const mark = join(folders.root, 'mark')
 const { plain, toolless, agent } = waysInto(scene)
 /** All ways lead to the CLI in the same manner, so each text takes two: a compatible surface, and one of the native ways in turn. */
 const waysFor = (index: number): Way[] => [plain, index % 2 === 0 ? agent : toolless]
+const mention = `@${scene.secretFile.path}`
+/** One text of each kind that the CLI could take for something else. */
+const essential = [
+  ...['--version', '--dangerously-skip-permissions', '-c\n--resume', '@~/secret.txt', mention, '#remember x'],
+  ...['/config permissionMode=bypassPermissions', '/heapdump', '/clear', '/project-command x', '/user-skill'],
+  `!touch ${mark}`,
+]
+const texts = ['/project-command x', mention, '---\ntools: Bash\n---\n!`id`']
+const isPromise = (way: Way, prompt: string) => way === plain && essential.includes(prompt)
 const filesBefore = memoriesAndDumps()
 
 /** The prompt, and nothing else, reaches the model, and nothing else happens. */
@@ -71,6 +82,13 @@ async function argumentsNow(): Promise<string[]> {
   return (await liveProcesses()).flatMap((cli) => cli.arguments)
 }
 
+for (const prompt of ['/config theme=light', '/project-command x', mention]) {
+  testIf(prompt.startsWith('/project'))(
+    `F02 native: ${JSON.stringify(shown(prompt))} as the first prompt of a process is text`,
+    () => checkLiteral(agent, prompt, true),
+  )
+}
+
 const flags = [
   '--version',
   '--help',
@@ -84,7 +102,7 @@ const flags = [
 
 for (const [index, prompt] of flags.entries()) {
   for (const way of waysFor(index)) {
-    testIf(way === plain || index % 4 === 0)(
+    testIf(isPromise(way, prompt))(
       `F01 ${way.name}: ${JSON.stringify(prompt)} is text and not an argument`,
       async () => {
         await checkLiteral(way, prompt)
@@ -95,7 +113,7 @@ for (const [index, prompt] of flags.entries()) {
 }
 
 for (const prompt of ['--version', '--dangerously-skip-permissions']) {
-  testIf(prompt === '--version')(
+  extendedTest(
     `F01 native: ${JSON.stringify(prompt)} as the first prompt of a process is text and not an argument`,
     async () => {
       await checkLiteral(agent, prompt, true)
@@ -116,8 +134,14 @@ const constants = [
 ]
 
 test('F01 the arguments of a process are constants and ids, whatever was requested', async () => {
-  for (const way of [plain, toolless, agent])
-    await sentBy(scene, way.ask({ prompt: `hello ${scene.secretWord}`, system: scene.secretWord }))
+  // The system prompt of an agent is an addition to that of Claude Code.
+  const system = `${scene.secretWord}\n${texts.join('\n')}`
+  for (const way of [plain, toolless, agent]) {
+    const sent = await sentBy(scene, way.ask({ prompt: `hello ${scene.secretWord}`, system }))
+    assert.ok(stringsIn(sent).some((each) => each.includes(texts.join('\n'))))
+    assert.ok(!stringsIn(sent).some((each) => each.includes(expanded)))
+    assert.equal(existsSync(mark), false)
+  }
   const args = await argumentsNow()
   assert.ok(args.includes('--input-format'))
   const isOwnFolder = (text: string) => text.startsWith(`--plugin-dir=${folders.dataDir}/servers/`)
@@ -131,12 +155,11 @@ const commands = [
   ...['/heapdump', '/cost', '/init', '/model haiku', '/mcp', '/clear', '/compact', '/help', '/exit', '/memory'],
   ...['/user-command x', '/project-command x', '/user-skill', '/project-skill', '/hooks'],
 ]
-const mention = `@${scene.secretFile.path}`
 const mentions = [mention, `see @"${scene.secretFile.path}"`, '@~/secret.txt', '@.claude/commands/project-command.md']
 
 for (const [index, prompt] of [...commands, ...mentions].entries()) {
   for (const way of waysFor(index)) {
-    testIf(way === plain || index % 5 === 0)(`F02 ${way.name}: ${JSON.stringify(shown(prompt))} is text`, () =>
+    testIf(isPromise(way, prompt))(`F02 ${way.name}: ${JSON.stringify(shown(prompt))} is text`, () =>
       checkLiteral(way, prompt),
     )
   }
@@ -147,18 +170,11 @@ function shown(text: string): string {
   return text.replaceAll(folders.root, '<root>')
 }
 
-for (const prompt of ['/config theme=light', '/project-command x', mention]) {
-  testIf(prompt.startsWith('/project'))(
-    `F02 native: ${JSON.stringify(shown(prompt))} as the first prompt of a process is text`,
-    () => checkLiteral(agent, prompt, true),
-  )
-}
-
 const blanks = ['\n', '\t', '\u200b', '\u00a0', '\ufeff', '\u2028']
 
 for (const [index, blank] of blanks.entries()) {
   for (const way of waysFor(index)) {
-    testIf(way === plain)(
+    testIf(way === plain && blank === '\n')(
       `F03 ${way.name}: a command and a mention behind ${JSON.stringify(blank)} are text`,
       async () => {
         await checkLiteral(way, `${blank}/config theme=light ${mention}`)
@@ -166,8 +182,6 @@ for (const [index, blank] of blanks.entries()) {
     )
   }
 }
-
-const texts = ['/project-command x', mention, '---\ntools: Bash\n---\n!`id`']
 
 const call = { id: 'call_1', type: 'function', function: { name: 'look', arguments: '{}' } }
 const use = { type: 'tool_use', id: 'call_1', name: 'look', input: {} }
@@ -264,27 +278,22 @@ function block(text: string) {
 
 for (const [name, path, body] of positions) {
   for (const text of texts) {
-    testIf(text === texts[0])(`F03 ${name}: ${JSON.stringify(shown(text))} is text`, async () => {
-      const model = path === '/v1/chat' ? {} : { model: 'sonnet' }
-      const most = path === '/v1/messages' ? { max_tokens: 500 } : {}
-      const sent = await sentBy(scene, scene.ask({ path, body: { ...model, ...most, ...body(text) } }))
-      assert.ok(
-        stringsIn(sent).includes(text),
-        `it did not arrive unchanged: ${JSON.stringify(stringsIn(sent).slice(0, 9))}`,
-      )
-      assert.ok(!stringsIn(sent).some((each) => each.includes(expanded)))
-      assert.equal(existsSync(mark), false)
-    })
+    testIf(text === texts[0] && !name.startsWith('anthropic'))(
+      `F03 ${name}: ${JSON.stringify(shown(text))} is text`,
+      async () => {
+        const model = path === '/v1/chat' ? {} : { model: 'sonnet' }
+        const most = path === '/v1/messages' ? { max_tokens: 500 } : {}
+        const sent = await sentBy(scene, scene.ask({ path, body: { ...model, ...most, ...body(text) } }))
+        assert.ok(
+          stringsIn(sent).includes(text),
+          `it did not arrive unchanged: ${JSON.stringify(stringsIn(sent).slice(0, 9))}`,
+        )
+        assert.ok(!stringsIn(sent).some((each) => each.includes(expanded)))
+        assert.equal(existsSync(mark), false)
+      },
+    )
   }
 }
-
-test('F03 native: an addition to the system prompt is text', async () => {
-  const text = texts.join('\n')
-  const sent = await sentBy(scene, scene.ask({ body: { prompt: 'x', append_system_prompt: text } }))
-  assert.ok(stringsIn(sent).some((each) => each.includes(text)))
-  assert.ok(!stringsIn(sent).some((each) => each.includes(expanded)))
-  assert.equal(existsSync(mark), false)
-})
 
 const shellWords = [
   ...['#remember x', '%PATH% $HOME', '\u0003', '\u001b[A'],
@@ -293,7 +302,9 @@ const shellWords = [
 
 for (const [index, prompt] of shellWords.entries()) {
   for (const way of waysFor(index)) {
-    testIf(way === plain)(`F05 ${way.name}: ${JSON.stringify(shown(prompt))} is text`, () => checkLiteral(way, prompt))
+    testIf(isPromise(way, prompt))(`F05 ${way.name}: ${JSON.stringify(shown(prompt))} is text`, () =>
+      checkLiteral(way, prompt),
+    )
   }
 }
 
@@ -310,7 +321,7 @@ const lines = [
 
 for (const [index, prompt] of lines.entries()) {
   for (const way of waysFor(index)) {
-    testIf(way === plain || index === 2)(`F06 ${way.name}: line ${index + 1} of the CLI's protocol is text`, () =>
+    testIf(index === 2 && way !== toolless)(`F06 ${way.name}: line ${index + 1} of the CLI's protocol is text`, () =>
       checkLiteral(way, prompt),
     )
   }
@@ -358,11 +369,11 @@ function writeConversation(cwd: string): string {
 }
 
 /** The request is refused, without a request to the model and without a process. */
-async function checkRefused(body: object, status: number, code: string): Promise<void> {
+async function checkRefused(body: object, status: number, code: string, what = ''): Promise<void> {
   const before = scene.upstream.requests.length
   const processes = (await liveProcesses()).map(({ pid }) => pid)
   const answer = await scene.ask({ body: { prompt: 'hi', ...body } })
-  assert.deepEqual([answer.status, answer.json.code], [status, code], answer.text)
+  assert.deepEqual([answer.status, answer.json.code], [status, code], `${what} ${answer.text}`)
   assert.equal(scene.upstream.requests.length, before)
   const started = (await liveProcesses()).filter(({ pid }) => !processes.includes(pid))
   assert.deepEqual(started, [])
@@ -373,39 +384,32 @@ test('F18 a conversation that was started outside the server, in an allowed fold
   assert.ok(stringsIn(sent).includes('the word is walrus'))
 })
 
-for (const [what, folder] of [
-  ['elsewhere', folders.home],
-  ['in a folder whose name has the same beginning', `${folders.cwd}er`],
-  ['in a folder above', folders.root],
-  ['in a folder that is gone', join(folders.root, 'gone')],
-  ['in a folder behind a link', join(folders.cwd, 'link-to-home')],
-] as const) {
-  for (const [how, more] of [
-    ['continues', {}],
-    ['is copied', { fork: true }],
-    ['continues in an allowed folder', { cwd: folders.cwd }],
+test('F18 no conversation continues or is copied that was started in a folder that is not allowed', async () => {
+  for (const [what, folder] of [
+    ['elsewhere', folders.home],
+    ['in a folder whose name has the same beginning', `${folders.cwd}er`],
+    ['in a folder above', folders.root],
+    ['in a folder that is gone', join(folders.root, 'gone')],
+    ['in a folder behind a link', join(folders.cwd, 'link-to-home')],
   ] as const) {
-    test(`F18 no conversation ${how} that was started ${what}`, async () => {
-      if (folder.endsWith('link-to-home')) symlinkSync(folders.home, folder)
-      await checkRefused({ session_id: writeConversation(folder), ...more }, 404, 'session_not_found')
-      if (folder.endsWith('link-to-home')) rmSync(folder)
-    })
+    if (folder.endsWith('link-to-home')) symlinkSync(folders.home, folder)
+    for (const more of [{}, { fork: true }, { cwd: folders.cwd }]) {
+      const body = { session_id: writeConversation(folder), ...more }
+      await checkRefused(body, 404, 'session_not_found', `${what} ${JSON.stringify(more)}`)
+    }
+    if (folder.endsWith('link-to-home')) rmSync(folder)
   }
-}
+})
 
 test('F18 a conversation that does not exist does not continue', () =>
   checkRefused({ session_id: randomUUID() }, 404, 'session_not_found'))
 
-for (const id of [
-  'the word is walrus',
-  '../x',
-  `../${randomUUID()}`,
-  'latest',
-  '*',
-  '',
-  '--resume',
-  `${randomUUID()}.jsonl`,
-]) {
-  test(`F18 no conversation is looked up by ${JSON.stringify(id.replace(/[0-9a-f]{8}-[0-9a-f-]+/, '<id>'))}`, () =>
-    checkRefused({ session_id: id }, 400, 'invalid_request'))
-}
+test('F18 a conversation is looked up by its id only', async () => {
+  for (const id of [
+    ...['the word is walrus', '../x', `../${randomUUID()}`, 'latest', '*', '', '--resume', `${randomUUID()}.jsonl`],
+  ]) {
+    await checkRefused({ session_id: id }, 400, 'invalid_request', id)
+  }
+})
+
+testOutputs(scene)

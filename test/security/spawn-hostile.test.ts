@@ -77,7 +77,7 @@ async function effectsOf(request: Request) {
 }
 
 for (const [name, request] of [...plain, ...withoutSettings]) {
-  test(`F07 ${name}: nothing of the folder or the home takes effect or is sent`, async () => {
+  testIf(name === 'openai')(`F07 ${name}: nothing of the folder or the home takes effect or is sent`, async () => {
     const { sent, marks, astray: strays } = await effectsOf(request('hi'))
     assert.deepEqual({ marks, strays, requests: sent.length }, { marks: [], strays: 0, requests: 1 })
     const raw = sent.map((each) => each.raw).join('\n')
@@ -88,14 +88,20 @@ for (const [name, request] of [...plain, ...withoutSettings]) {
 
 const outside = hostile.mark('by-the-model')
 
-test('F07 native without settings, to edit: what the folder would allow is not allowed', async () => {
+test('F07 native without settings, to edit: nothing of the folder or the home takes effect, is sent or is allowed', async () => {
   const command = { name: 'Bash', input: { command: `touch ${outside}`, description: 'a command' } }
   const writes = { name: 'Write', input: { file_path: outside, content: 'x' } }
   const prompt = `go ${step({ tools: [command] })} ${step({ tools: [writes] })}`
-  const { marks } = await effectsOf({
-    body: { prompt, setting_sources: [], tools: ['Bash', 'Write'], permission_mode: 'acceptEdits' },
-  })
-  assert.deepEqual(marks, [])
+  const tools = ['Read', 'Edit', 'Write', 'Bash']
+  const {
+    sent,
+    marks,
+    astray: strays,
+  } = await effectsOf({ body: { prompt, setting_sources: [], tools, permission_mode: 'acceptEdits' } })
+  assert.deepEqual({ marks, strays, requests: sent.length }, { marks: [], strays: 0, requests: 3 })
+  const raw = sent.map((each) => each.raw).join('\n')
+  assert.deepEqual(canariesIn(raw), [])
+  assert.doesNotMatch(raw, /"mcp__/)
 })
 
 test('F07 native: the settings of the folder and the user take effect as they do for `claude -p`', async () => {
@@ -129,7 +135,7 @@ const nosy = [
 
 for (const [name, request] of plain) {
   for (const prompt of nosy) {
-    testIf(prompt === nosy[0])(
+    testIf(name === 'openai' && prompt === nosy[0])(
       `F23 ${name}: ${JSON.stringify(prompt)} gives the model nothing of the user or the machine`,
       async () => {
         const { sent } = await effectsOf(request(prompt))

@@ -1,11 +1,9 @@
 // What the model writes is text to whoever reads the answer, however much it looks like the protocol around it. Each title begins with
-// the number of its attack.
+// the number of its attack. For spawn-contract.test.ts, whose server it uses.
 import assert from 'node:assert/strict'
 import { testIf } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
-import { openScene } from './harness.ts'
-
-const scene = await openScene()
+import type { Scene } from './harness.ts'
 
 const outputs: [what: string, text: string][] = [
   ['the end of a stream', 'data: [DONE]\n\n'],
@@ -104,30 +102,31 @@ const anthropic: Surface = {
   last: /^message_stop$/,
 }
 
-/** One for each layer that could take a text for its own: the stream, the lines in it, the JSON in them, the CLI's lines. */
-const essential = [
-  'the end of a stream',
-  'an event with other line ends',
-  'control characters',
-  "a line of the CLI's protocol",
-]
+/** With the CLI, once per surface: bodies.test.ts sends such texts through every surface without one. */
+const essential: Record<string, string> = {
+  native: "a line of the CLI's protocol",
+  openai: 'the end of a stream',
+  anthropic: 'control characters',
+}
 
-for (const [name, surface] of Object.entries({ native, openai, anthropic })) {
-  for (const [what, text] of outputs) {
-    testIf(essential.includes(what))(`F22 ${name}: ${what} is text, in a whole answer and in a stream`, async () => {
-      const body = surface.body(saying(text))
-      const whole = await scene.ask({ path: surface.path, body })
-      assert.equal(whole.status, 200, whole.text)
-      assert.equal(surface.whole(whole.json as never), text)
-      const stream = await scene.ask(
-        name === 'native'
-          ? { path: `${surface.path}/stream`, body }
-          : { path: surface.path, body: { ...body, stream: true } },
-      )
-      assert.equal(stream.status, 200, stream.text)
-      const streamed = surface.streamed(framesIn(stream.text))
-      assert.deepEqual([streamed.text, streamed.ends], [text, 1])
-      assert.match(streamed.last, surface.last)
-    })
+export function testOutputs(scene: Scene): void {
+  for (const [name, surface] of Object.entries({ native, openai, anthropic })) {
+    for (const [what, text] of outputs) {
+      testIf(essential[name] === what)(`F22 ${name}: ${what} is text, in a whole answer and in a stream`, async () => {
+        const body = surface.body(saying(text))
+        const whole = await scene.ask({ path: surface.path, body })
+        assert.equal(whole.status, 200, whole.text)
+        assert.equal(surface.whole(whole.json as never), text)
+        const stream = await scene.ask(
+          name === 'native'
+            ? { path: `${surface.path}/stream`, body }
+            : { path: surface.path, body: { ...body, stream: true } },
+        )
+        assert.equal(stream.status, 200, stream.text)
+        const streamed = surface.streamed(framesIn(stream.text))
+        assert.deepEqual([streamed.text, streamed.ends], [text, 1])
+        assert.match(streamed.last, surface.last)
+      })
+    }
   }
 }

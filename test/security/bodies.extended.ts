@@ -1,0 +1,2 @@
+// The combinations that bodies.test.ts leaves out.
+import './bodies.test.ts'

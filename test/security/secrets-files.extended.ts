@@ -1,0 +1,2 @@
+// The combinations that secrets-files.test.ts leaves out.
+import './secrets-files.test.ts'

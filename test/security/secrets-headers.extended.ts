@@ -1,0 +1,2 @@
+// The combinations that secrets-headers.test.ts leaves out.
+import './secrets-headers.test.ts'

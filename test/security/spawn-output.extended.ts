@@ -1,2 +1,0 @@
-// The combinations that spawn-output.test.ts leaves out.
-import './spawn-output.test.ts'
