@@ -1,6 +1,6 @@
 // Cases of the Anthropic suite: failures are raised as the client's own errors and are not retried.
 import assert from 'node:assert/strict'
-import { test, testIf } from '../helpers/extended.ts'
+import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { startTestServer, step } from '../helpers/test-server.ts'
 import {
   ask,
@@ -85,7 +85,7 @@ export function testErrors({ client, server, makeClient, Anthropic }: Subject): 
     assert.ok(Number(error.headers.get('retry-after')) > 0)
   })
 
-  test('a run that takes too long is a timeout error and is not retried', async (t) => {
+  extendedTest('a run that takes too long is a timeout error and is not retried', async (t) => {
     const other = makeClient(await startTestServer(t, { config: { requestTimeoutMs: 3000 } }))
     const answer = ask(other, { messages: [fromUser(step({ hang: 'body' }))] })
     const error = await errorOf(answer, Anthropic.GatewayTimeoutError ?? InternalServerError)

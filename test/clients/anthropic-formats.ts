@@ -1,7 +1,7 @@
 // Cases of the Anthropic suite: answers that follow a JSON schema.
 import assert from 'node:assert/strict'
 import { z } from 'zod'
-import { test, testIf } from '../helpers/extended.ts'
+import { extendedTest, test } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import {
   ask,
@@ -20,12 +20,13 @@ import type { Subject } from './anthropic-subject.ts'
 import { assistant, conversationOf, sent, user } from './sent.ts'
 
 const City = z.object({ city: z.string(), population: z.number() })
-const { $schema: _, ...schema } = z.toJSONSchema(City)
 const rome = { city: 'Rome', population: 2_800_000 }
 const prompt = `Which city? ${step({ tool: 'StructuredOutput', input: rome })}`
 
 export function testFormats({ client, server, zodOutputFormat, Anthropic }: Subject): void {
   const { upstream } = server
+  // The same schema for all: another one would need a process of its own.
+  const { schema } = zodOutputFormat(City)
   const format = { type: 'json_schema', schema }
   const messages = [fromUser(prompt)]
 
@@ -45,7 +46,7 @@ export function testFormats({ client, server, zodOutputFormat, Anthropic }: Subj
   }
 
   for (const $schema of ['https://json-schema.org/draft/2020-12/schema', 'http://json-schema.org/draft-07/schema#']) {
-    testIf($schema.includes('draft-07'))(`a schema may have "$schema": ${$schema}`, async () => {
+    extendedTest(`a schema may have "$schema": ${$schema}`, async () => {
       const output_config = { format: { ...format, schema: { $schema, ...schema } } }
       assert.deepEqual(JSON.parse(textOf(await ask(client, { output_config, messages }))), rome)
     })

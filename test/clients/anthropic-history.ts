@@ -154,7 +154,7 @@ export function testHistory({ client, server, makeClient }: Subject): void {
     assert.doesNotMatch(requestAt(upstream).raw, /old-/)
   })
 
-  test('simultaneous conversations never mix', async () => {
+  extendedTest('simultaneous conversations never mix', async () => {
     const secrets = Array.from({ length: 8 }, (_, index) => `secret-${index + 100}`)
     const converse = async (secret: string) => {
       const messages = [fromUser(`My secret is ${secret}. ${step({ text: 'I shall keep it.' })}`)]

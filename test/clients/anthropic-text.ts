@@ -122,37 +122,34 @@ export function testText({ client, server, Anthropic }: Subject): void {
     )
   })
 
-  test('an agent answers with text only, although it used a tool', async () => {
-    const command = { command: 'echo xylo$((3 + 4))', description: 'a command' }
-    const prompt = step({ tool: 'Bash', input: command }) + step({ text: 'Done.' })
-    const params = { model: `agent/${model}`, messages: [fromUser(prompt)] }
-    const message = await ask(client, params)
-    assert.deepEqual(message.content, [{ type: 'text', text: 'Done.', citations: null }])
-    assert.deepEqual([message.stop_reason, message.model], ['end_turn', `agent/${sent(upstream).model}`])
+  test('an agent answers with text only, although it used a tool, and continues with its calls in the history', async () => {
+    const use = (word: string) => {
+      const input = { command: `echo ${word}$((3 + 4))`, description: 'a command' }
+      return `${word} ${step({ tool: 'Bash', input })}${step({ text: 'Done.' })}`
+    }
+    const agent = { model: `agent/${model}`, system: 'You are a pirate.' }
+    const first = await ask(client, { ...agent, messages: [fromUser(use('xylo'))] })
+    assert.deepEqual(first.content, [{ type: 'text', text: 'Done.', citations: null }])
+    assert.deepEqual([first.stop_reason, first.model], ['end_turn', `agent/${sent(upstream).model}`])
     assert.ok(toolNames(sent(upstream)).includes('Bash'))
+    assert.match(systemOf(sent(upstream)).join('\n'), /[\s\S]{2000,}You are a pirate\./)
     assert.match(JSON.stringify(conversationOf(sent(upstream))), /xylo7/)
-    const events = await readEvents(client, params)
+    const messages = [fromUser(use('xylo')), toHistory(first), fromUser(use('oboe'))]
+    const events = await readEvents(client, { ...agent, messages })
     assert.ok(deltasOf(events).every(({ type }) => type === 'text_delta'))
     assert.equal(textOfEvents(events), 'Done.')
     assert.equal(endOf(events).delta.stop_reason, 'end_turn')
-  })
-
-  test('an agent gets the system prompt after its own and continues with its tool calls in the history', async () => {
-    const input = { command: 'echo 1', description: 'a command' }
-    const prompt = `agent ${step({ tool: 'Bash', input })}${step({ text: 'Done.' })}`
-    const agent = { model: `agent/${model}`, system: 'You are a pirate.' }
-    const first = await ask(client, { ...agent, messages: [fromUser(prompt)] })
-    assert.match(systemOf(sent(upstream)).join('\n'), /[\s\S]{2000,}You are a pirate\./)
-    await ask(client, { ...agent, messages: [fromUser(prompt), toHistory(first), fromUser('agent, go on')] })
     const outline = conversationOf(sent(upstream)).map(({ role, content: [first] }) => {
       return [role, typeof first === 'string' ? first : first?.type]
     })
     assert.deepEqual(outline, [
-      ['user', prompt],
+      ['user', use('xylo')],
       ['assistant', 'tool_use'],
       ['user', 'tool_result'],
       ['assistant', 'Done.'],
-      ['user', 'agent, go on'],
+      ['user', use('oboe')],
+      ['assistant', 'tool_use'],
+      ['user', 'tool_result'],
     ])
   })
 

@@ -1,6 +1,6 @@
 // Cases of the Anthropic suite: several calls of the client's tools, parallel and in sequence.
 import assert from 'node:assert/strict'
-import { test, testIf } from '../helpers/extended.ts'
+import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import {
   ask,
@@ -151,7 +151,7 @@ export function testToolLoops({ client, server, betaTool }: Subject): void {
     ])
   })
 
-  test('simultaneous requests with different tools each keep their own', async () => {
+  extendedTest('simultaneous requests with different tools each keep their own', async () => {
     const names = Array.from({ length: 6 }, (_, index) => `tool_${index}`)
     const answers = await Promise.all(
       names.map((name) => {

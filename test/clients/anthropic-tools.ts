@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { startUpstream } from '../../src/demo/upstream.ts'
 import { test, testIf } from '../helpers/extended.ts'
-import { makeFolders, startTestServer, step } from '../helpers/test-server.ts'
+import { step } from '../helpers/test-server.ts'
 import {
   ask,
   callOf,
@@ -28,7 +27,7 @@ import { assistant, conversationOf, requestAt, sent, toolNames, toolResult, tool
 const rome = { city: 'Rome' }
 const callWeather = step({ tool: 'get_weather', input: rome })
 
-export function testTools({ client, server, makeClient, Anthropic }: Subject): void {
+export function testTools({ client, server, Anthropic }: Subject): void {
   const { upstream, folders } = server
   const tools = [weatherTool]
   const session = (index: number) => requestAt(upstream, index).headers['x-claude-code-session-id']
@@ -200,26 +199,6 @@ export function testTools({ client, server, makeClient, Anthropic }: Subject): v
       },
     )
   }
-
-  test('a result is accepted after a restart of the server', async (t) => {
-    const upstream = await startUpstream()
-    t.after(() => upstream.close())
-    const folders = makeFolders(t)
-    const prompt = `restart ${callWeather}${step({ text: 'It rains.' })}`
-    const before = await startTestServer(t, { upstream, folders })
-    const first = await ask(makeClient(before), { tools, messages: [fromUser(prompt)] })
-    await before.close(0)
-    const after = await startTestServer(t, { upstream, folders })
-    const call = callOf(first)
-    const messages = [fromUser(prompt), toHistory(first), fromUser([resultFor(call, 'rain')])]
-    assert.equal(textOf(await ask(makeClient(after), { tools, messages })), 'It rains.')
-    assert.equal(upstream.requests.length, 2)
-    assert.deepEqual(conversationOf(sent(upstream)), [
-      user(prompt),
-      assistant(toolUse(call.id, 'get_weather', rome)),
-      user(toolResult(call.id, 'rain')),
-    ])
-  })
 
   const call = { type: 'tool_use', id: 'toolu_1', name: 'get_weather', input: rome } as const
   const result = { type: 'tool_result', tool_use_id: 'toolu_9', content: 'x' } as const

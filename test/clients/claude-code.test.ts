@@ -57,15 +57,16 @@ describe('Claude Code', () => {
     assert.deepEqual([result, is_error], ['Ahoy from afar.', false])
   })
 
-  test('prints plain text', async (t) => {
+  extendedTest('prints plain text', async (t) => {
     const { code, stdout, stderr } = await claude(t, step({ thinking: 2, text: 'Ahoy in plain words.' }), [])
     assert.deepEqual([code, stdout], [0, 'Ahoy in plain words.\n'], stderr)
     assert.equal(sent(upstream).thinking?.type, 'adaptive')
   })
 
-  test('prints the text as it arrives', async (t) => {
-    const prompt = step({ text: 'one two three four', tokens: 4 })
-    const args = ['--output-format', 'stream-json', '--include-partial-messages', '--verbose']
+  test('prints the text as it arrives, and sends no request that is refused', async (t) => {
+    const prompt = step({ thinking: 2, text: 'one two three four', tokens: 4 })
+    const args = ['--output-format', 'stream-json', '--include-partial-messages', '--verbose', '--tools', '']
+    const before = server.logLines.length
     const { code, stdout, stderr } = await claude(t, prompt, args)
     assert.equal(code, 0, `${stdout}\n${stderr}`)
     const lines = stdout.trim().split('\n')
@@ -74,13 +75,7 @@ describe('Claude Code', () => {
     assert.equal(words.join(''), 'one two three four')
     assert.ok(words.length > 1)
     assert.equal((events.at(-1) as unknown as Result).result, 'one two three four')
-  })
-
-  test('sends no request that is refused', async (t) => {
-    const args = ['--output-format', 'stream-json', '--verbose', '--tools', '']
-    const before = server.logLines.length
-    const { code, stderr } = await claude(t, step({ thinking: 2, text: 'Done.' }), args)
-    assert.equal(code, 0, stderr)
+    assert.equal(sent(upstream).thinking?.type, 'adaptive')
     const answers = server.logLines.slice(before).filter(({ route }) => route === '/v1/messages')
     assert.deepEqual(
       answers.map(({ status }) => status),

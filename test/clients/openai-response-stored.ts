@@ -1,6 +1,5 @@
 // Cases of the Responses API: responses that are stored, retrieved, created in the background, cancelled and deleted.
 import assert from 'node:assert/strict'
-import { startUpstream } from '../../src/demo/upstream.ts'
 import { test, testIf } from '../helpers/extended.ts'
 import { makeFolders, startTestServer, step } from '../helpers/test-server.ts'
 import { failureOf } from './openai-calls.ts'
@@ -248,15 +247,13 @@ export function testStored({ client, server, OpenAI }: Subject): void {
   })
 
   test('stored responses outlive the server', async (t) => {
-    const upstream = await startUpstream()
-    t.after(() => upstream.close())
     const folders = makeFolders(t)
     const clientOf = ({ url }: { url: string }) => new OpenAI({ baseURL: `${url}/v1`, apiKey: 'sk-dummy' })
-    const before = await startTestServer(t, { upstream, folders })
-    const live = await askForEvents(clientOf(before), { input: step({ text: 'Hello.' }) })
+    const before = await startTestServer(t, { folders, fake: 'well-behaved' })
+    const live = await askForEvents(clientOf(before), { model: 'claude-fake-1', input: 'hi' })
     const { id, output } = endOf(live)
     await before.close(0)
-    const after = clientOf(await startTestServer(t, { upstream, folders }))
+    const after = clientOf(await startTestServer(t, { folders, fake: 'well-behaved' }))
     assert.deepEqual((await after.responses.retrieve(id)).output, output)
     const again = await readEvents(await after.responses.retrieve(id, { stream: true }))
     assert.deepEqual(timeless(again), timeless(live))

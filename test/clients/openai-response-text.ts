@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { zodTextFormat } from 'openai/helpers/zod'
 import { z } from 'zod'
-import { test, testIf } from '../helpers/extended.ts'
+import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import { failureOf } from './openai-calls.ts'
 import {
@@ -403,15 +403,18 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.match(JSON.stringify(conversationOf(sent(upstream))), /Done\..*And\?/)
   })
 
-  test('the stream of an agent model is stored as it was sent, without breaks between its messages', async () => {
-    const prompt = `${step({ text: 'I will look.', tool: 'Bash', input: command })}${step({ text: 'Done.', thinking: 1 })}`
-    const params = { model: 'agent/sonnet', input: prompt, reasoning: { summary: 'auto' as const } }
-    const { id, output } = endOf(await askForEvents(client, params))
-    const stored = await responses.retrieve(id)
-    const replayed = await readEvents(await responses.retrieve(id, { stream: true }))
-    checkEvents(replayed)
-    const texts = [output, stored.output, endOf(replayed).output].map((items) => items.map(textOf))
-    assert.deepEqual(texts, Array(3).fill(['I will look.', 'think0 ', 'Done.']))
-    assert.deepEqual([stored.output, endOf(replayed).output], [output, output])
-  })
+  extendedTest(
+    'the stream of an agent model is stored as it was sent, without breaks between its messages',
+    async () => {
+      const prompt = `${step({ text: 'I will look.', tool: 'Bash', input: command })}${step({ text: 'Done.', thinking: 1 })}`
+      const params = { model: 'agent/sonnet', input: prompt, reasoning: { summary: 'auto' as const } }
+      const { id, output } = endOf(await askForEvents(client, params))
+      const stored = await responses.retrieve(id)
+      const replayed = await readEvents(await responses.retrieve(id, { stream: true }))
+      checkEvents(replayed)
+      const texts = [output, stored.output, endOf(replayed).output].map((items) => items.map(textOf))
+      assert.deepEqual(texts, Array(3).fill(['I will look.', 'think0 ', 'Done.']))
+      assert.deepEqual([stored.output, endOf(replayed).output], [output, output])
+    },
+  )
 }

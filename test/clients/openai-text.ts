@@ -162,19 +162,14 @@ export function testText({ client, server, OpenAI }: Subject): void {
     )
   })
 
-  test('agent/ before the name of a model selects Claude Code with its tools', async () => {
+  test('agent/ before the name of a model selects Claude Code with its tools, and it continues in its process', async () => {
     const command = { command: 'echo xylo$((3 + 4))', description: 'a command' }
-    const prompt = step({ tool: 'Bash', input: command }) + step({ text: 'Done.' })
-    const completion = await completions.create({ model: `agent/${model}`, messages: [fromUser(prompt)] })
-    assert.equal(contentOf(completion), 'Done.')
-    assert.equal(choiceOf(completion).finish_reason, 'stop')
+    const prompt = `agent ${step({ tool: 'Bash', input: command })}${step({ text: 'Done.' })}`
+    const first = await completions.create({ model: `agent/${model}`, messages: [fromUser(prompt)] })
+    assert.equal(contentOf(first), 'Done.')
+    assert.equal(choiceOf(first).finish_reason, 'stop')
     assert.ok(toolNames(sent(upstream)).includes('Bash'))
     assert.ok(systemOf(sent(upstream)).join('').length > 2000)
-  })
-
-  test('a conversation with an agent continues in its process', async () => {
-    const prompt = `agent ${step({ tool: 'Bash', input: { command: 'echo 1', description: 'a' } })}${step({ text: 'Done.' })}`
-    const first = await completions.create({ model: `agent/${model}`, messages: [fromUser(prompt)] })
     const messages = [fromUser(prompt), asMessage(first), fromUser('agent, go on')]
     await completions.create({ model: `agent/${model}`, messages })
     const conversation = conversationOf(sent(upstream))

@@ -346,7 +346,7 @@ export function testTools({ client, server, makeClient, OpenAI }: Subject): void
     ])
   })
 
-  test('a retry needs no second process', async (t) => {
+  extendedTest('a retry needs no second process', async (t) => {
     const config = { maxProcesses: 1, requestTimeoutMs: 15_000 }
     const alone = await startTestServer(t, { config })
     alone.upstream.enqueue({ text: 'No, thanks.' }, { tool: 'get_weather', input: rome })

@@ -1,0 +1,2 @@
+// The combinations that ai-sdk.test.ts leaves out.
+import './ai-sdk.test.ts'
