@@ -72,11 +72,21 @@ const allowed: [named: string, folder: string][] = [
   [second, second],
 ]
 
+const essentialFolders = new Set([
+  cwd,
+  `${cwd}/../${basename(cwd)}/in`,
+  join(cwd, 'a b\u00fc'),
+  join(cwd, 'link-in'),
+  second,
+])
+
 const shown = (path: string) => path.replaceAll(root, '<root>')
 
-test('G01 a run works in the folder that is named, however it is written', async () => {
-  for (const [named, folder] of allowed) await assertRunsIn(folder, { cwd: named })
-})
+for (const [named, folder] of allowed) {
+  testIf(essentialFolders.has(named))(`G01 a run in ${shown(named)} works there`, () =>
+    assertRunsIn(folder, { cwd: named }),
+  )
+}
 
 const outside = [
   ...['', '/outside', '/outside/inner', '/worker', '/missing', '/missing/deep', '/data', '/home', '/home/.claude'],
@@ -224,6 +234,7 @@ test('G04 a conversation does not continue in a folder that was replaced by a li
 /** All outcomes that are acceptable for a request whose folder changes all the time. */
 const lost = ['cwd_not_allowed', 'cwd_not_found', 'sandbox_mismatch', 'claude_failed']
 
+/** `rounds` of four runs, and more until both outcomes have been seen. */
 async function runWhileSwapped(rounds: number): Promise<void> {
   const folder = join(cwd, 'flip')
   const link = join(cwd, 'flip-link')
@@ -232,7 +243,8 @@ async function runWhileSwapped(rounds: number): Promise<void> {
   symlinkSync(join(root, 'outside'), link)
   const swapper = startSwapper({ folder, link, aside: join(cwd, 'flip-aside') })
   const answers: Answer[] = []
-  for (let tries = 0; tries < rounds; tries++) {
+  const hasOutcome = (status: number) => answers.some((answer) => answer.status === status)
+  for (let round = 0; round < rounds || (round < 30 && !(hasOutcome(200) && hasOutcome(403))); round++) {
     answers.push(...(await Promise.all([1, 2, 3, 4].map(() => ask({ cwd: folder })))))
   }
   const swaps = await swapper.end()
@@ -248,7 +260,7 @@ async function runWhileSwapped(rounds: number): Promise<void> {
   rmSync(folder, { recursive: true })
 }
 
-test('G04 a run never works outside while its folder is replaced by a link again and again', () => runWhileSwapped(8))
+test('G04 a run never works outside while its folder is replaced by a link again and again', () => runWhileSwapped(3))
 
 extendedTest('G04 a run never works outside, however often its folder is replaced by a link', () => runWhileSwapped(30))
 

@@ -133,7 +133,7 @@ test('another user of the machine is refused without a key and accepted with one
   skip: whyNot,
 }, async (t: TestContext) => {
   const folders = makeFolders(t)
-  const server = await startTestServer(t, { folders })
+  const server = await startTestServer(t, { folders, fake: 'well-behaved' })
   const status = await askAsNobody(server.url)
   if (status === null) return t.skip('this Node cannot be run by another user')
   assert.equal(status, 401)
@@ -170,7 +170,7 @@ test('a client that disconnects before its user is known is refused', {
 
 test('a server beyond loopback starts with a key and an allowed host name, and nobody gets in without the key', async (t) => {
   const folders = makeFolders(t)
-  await (await startTestServer(t, { folders })).close(0)
+  await (await startTestServer(t, { folders, fake: 'well-behaved' })).close(0)
   const secret = await makeKey(folders)
   const config = { host: '0.0.0.0', port: 0 }
   await assert.rejects(startTestServer(t, { folders, config }), (error) => {
@@ -178,7 +178,11 @@ test('a server beyond loopback starts with a key and an allowed host name, and n
     assert.match(error.message, /set --allow-host/)
     return true
   })
-  const server = await startTestServer(t, { folders, config: { ...config, allowHosts: ['box.example'] } })
+  const server = await startTestServer(t, {
+    folders,
+    fake: 'well-behaved',
+    config: { ...config, allowHosts: ['box.example'] },
+  })
   const url = `http://127.0.0.1:${server.port}/v1/runs`
   assert.equal((await fetch(url)).status, 401)
   assert.equal((await fetch(url, { headers: { 'x-api-key': secret } })).status, 200)

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { newSecret } from '../../src/auth/keys.ts'
 import { TranscriptWriter } from '../../src/claude/sessions/transcript.ts'
 import type { Scope } from '../../src/core/key-record.ts'
@@ -19,6 +20,8 @@ import {
   type TestServerOptions,
 } from '../helpers/test-server.ts'
 import { send } from './posture-routes.ts'
+
+const stalling = fileURLToPath(new URL('keys-stall.mjs', import.meta.url))
 
 type Key = { id: string; secret: string }
 type Scene = TestServer & {
@@ -103,7 +106,7 @@ function lastFrame(text: string): Record<string, unknown> {
 test('C14 a revoked key ends its streams on every API, its runs, and all streams of its background runs', {
   timeout,
 }, async (t) => {
-  const server = await openServer(t, { fake: 'stalls-mid-answer', config: { maxProcesses: 5 } })
+  const server = await openServer(t, { config: { claudeBin: stalling, maxProcesses: 5 } })
   const [native, openai, anthropic, owner, admin] = [
     await server.makeKey('agent'),
     await server.makeKey('chat'),
@@ -144,7 +147,7 @@ test('C14 a revoked key ends its streams on every API, its runs, and all streams
 })
 
 test('C14 a revoked admin key cannot continue to read the run of another', { timeout }, async (t) => {
-  const server = await openServer(t, { fake: 'stalls-mid-answer' })
+  const server = await openServer(t, { config: { claudeBin: stalling } })
   const [owner, other, admin] = [
     await server.makeKey('agent'),
     await server.makeKey('agent'),

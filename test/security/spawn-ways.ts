@@ -65,9 +65,8 @@ function toolless(scene: Scene): Way {
   return { name: 'native without tools', ask }
 }
 
-/** Its prompts follow one another in one conversation, as starting a process for each would take long. */
-function agent(scene: Scene): Way {
-  let session: unknown
+/** Its prompts follow one another in one conversation, as starting a process for each would take long. `session` is one to continue. */
+function agent(scene: Scene, session: unknown): Way {
   const ask = async ({ prompt, system }: PromptInput, isFirst = system !== undefined) => {
     const continues = !isFirst && session !== undefined
     const answer = await scene.ask({
@@ -92,10 +91,10 @@ function plain(scene: Scene): Way {
 
 export type Ways = { plain: Way; toolless: Way; agent: Way }
 
-export const waysInto = (scene: Scene): Ways => ({
+export const waysInto = (scene: Scene, session?: string): Ways => ({
   plain: plain(scene),
   toolless: toolless(scene),
-  agent: agent(scene),
+  agent: agent(scene, session),
 })
 
 /** The body of the one request to the model that the call has caused. */

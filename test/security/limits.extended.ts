@@ -1,0 +1,2 @@
+// The combinations that limits.test.ts leaves out.
+import './limits.test.ts'
