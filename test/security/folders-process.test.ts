@@ -73,21 +73,6 @@ for (const [what, root, more = () => ({})] of refusedRoots) {
   })
 }
 
-test('G09 a server with a folder that it refuses as --cwd-root ends with exit 1', async (t) => {
-  const { folders, runToEnd } = await makeScene(t)
-  const { code, output } = await runToEnd({ flags: [where], environment: { CLAUDE_SERVE_CWD_ROOT: folders.dataDir } })
-  assert.doesNotMatch(output, /listening on/)
-  assert.match(output, /--cwd-root/)
-  assert.equal(code, 1)
-})
-
-test('G09 a server with another folder as --cwd-root starts', async (t) => {
-  const folders = makeFoldersToName(t)
-  const server = await startInProcess(t, folders, { CLAUDE_SERVE_CWD_ROOT: folders.cwd })
-  assert.equal((await post(server, '/v1/chat', { prompt: 'hi', cwd: folders.cwd })).status, 200)
-  assert.equal((await post(server, '/v1/chat', { prompt: 'hi', cwd: folders.home })).status, 403)
-})
-
 const plain = { model: 'claude-fake-1', messages: [{ role: 'user', content: 'where?' }] }
 
 /** Runs plain models; each must work in one of the server's empty folders. */

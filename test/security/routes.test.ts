@@ -205,8 +205,11 @@ const tooLittle: Record<ErrorFormat, string> = {
   anthropic: 'permission_error',
 }
 
+/** Of a route for every method, some: it has one handler and one scope for all of them. */
+const someMethods = ['GET', 'POST', 'DELETE', 'PROPFIND'].filter((method) => allMethods.includes(method))
+
 const methodsOf = ({ method }: Listed): string[] =>
-  method === 'ALL' ? allMethods : method === 'GET' ? ['GET', 'HEAD'] : [method]
+  method === 'ALL' ? someMethods : method === 'GET' ? ['GET', 'HEAD'] : [method]
 
 /** One answer for each method of the route, requested with these headers. */
 async function askAll(route: Listed, headers: Record<string, string>) {

@@ -12,6 +12,7 @@ import { step, type TestFolders } from '../helpers/test-server.ts'
 import { openScene } from './harness.ts'
 import { testOutputs } from './spawn-output.ts'
 import { liveProcesses } from './spawn-processes.ts'
+import { testVisible, visibleEnvironment } from './spawn-visible.ts'
 import { lastUserTexts, sentBy, stringsIn, type Way, waysInto } from './spawn-ways.ts'
 
 /** A command that is carried out leaves this word in a request. */
@@ -36,11 +37,14 @@ function writeCommands({ configDir, cwd, root }: TestFolders): void {
 
 /** Enough for one process of each kind: a process that has to make room for another would be started again. */
 const config: Partial<Config> = { maxProcesses: 8 }
+const environment: Record<string, string> = {}
 const scene = await openScene({
   config,
+  environment,
   prepare: (folders) => {
     writeCommands(folders)
     config.cwdRoots = [folders.cwd]
+    Object.assign(environment, visibleEnvironment(folders))
   },
 })
 const { folders } = scene
@@ -415,4 +419,5 @@ test('F18 a conversation is looked up by its id only', async () => {
   }
 })
 
+testVisible(scene)
 testOutputs(scene)

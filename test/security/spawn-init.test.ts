@@ -110,8 +110,7 @@ const tables: [way: string, request: Request, rows: Row[]][] = [
 
 /** One of each kind for plain models, and for agents what they may never have. */
 const essential: Record<string, string[]> = {
-  openai: ['a tool', 'an MCP server', 'a command', 'no list of tools', 'the permission mode bypassPermissions'],
-  'native without tools': ['a tool'],
+  openai: ['a tool', 'an MCP server', 'no list of commands', 'the permission mode bypassPermissions'],
   native: ['the permission mode bypassPermissions', 'the folder /'],
   'native, to read': ['a third tool'],
 }

@@ -1,2 +1,0 @@
-// The combinations that spawn-environment.test.ts leaves out.
-import './spawn-environment.test.ts'
