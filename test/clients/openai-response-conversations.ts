@@ -1,7 +1,7 @@
 // Cases of the Responses API: conversations, stored by the server (previous_response_id, references) or the client
 // (store: false).
 import assert from 'node:assert/strict'
-import { test, testIf } from '../helpers/extended.ts'
+import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import { failureOf } from './openai-calls.ts'
 import {
@@ -85,7 +85,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     assert.doesNotMatch(requestAt(upstream).raw, /pirate/)
   })
 
-  test('tools are not carried over', async () => {
+  extendedTest('tools are not carried over', async () => {
     const first = await ask(client, { tools, input: 'one' })
     await ask(client, { input: 'two', previous_response_id: first.id })
     assert.deepEqual(sent(upstream).tools ?? [], [])
@@ -172,7 +172,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), [...conversation, assistant('It rains.'), user('Thanks.')])
   })
 
-  test('the items of a stream can be sent back in the same way', async () => {
+  extendedTest('the items of a stream can be sent back in the same way', async () => {
     const prompt = `streamed ${think('Hm.')}`
     const params = { store: false, include, reasoning: { summary: 'auto' as const } }
     const first = endOf(await askForEvents(client, { ...params, input: prompt }))
@@ -207,7 +207,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     )
   }
 
-  test('calls of another provider reach the model with their ids, and results in their order', async () => {
+  extendedTest('calls of another provider reach the model with their ids, and results in their order', async () => {
     const call = (call_id: string, city: string): InputItem => {
       return { type: 'function_call', call_id, name: 'get_weather', arguments: JSON.stringify({ city }) }
     }
@@ -260,7 +260,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     await failureOf(responses.inputItems.list(id, { after: 'item_none' }), OpenAI.BadRequestError)
   })
 
-  test('items sent in short form are listed in full form', async () => {
+  extendedTest('items sent in short form are listed in full form', async () => {
     const input = [
       { role: 'developer', content: 'Be brief.' },
       fromUser('one'),

@@ -1,6 +1,6 @@
 // Cases of the Responses API: responses that are stored, retrieved, created in the background, cancelled and deleted.
 import assert from 'node:assert/strict'
-import { test, testIf } from '../helpers/extended.ts'
+import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { makeFolders, startTestServer, step } from '../helpers/test-server.ts'
 import { failureOf } from './openai-calls.ts'
 import {
@@ -84,7 +84,7 @@ export function testStored({ client, server, OpenAI }: Subject): void {
     )
   }
 
-  test('a response that was returned whole can be retrieved as a stream', async () => {
+  extendedTest('a response that was returned whole can be retrieved as a stream', async () => {
     const { output_text: _, ...response } = await ask(client, {
       input: step({ text: 'one two', tokens: 2, thinking: 1 }),
     })
@@ -99,7 +99,7 @@ export function testStored({ client, server, OpenAI }: Subject): void {
     assert.equal((await stream.finalResponse()).output_text, output_text)
   })
 
-  test('other options of retrieving a stored response have no effect', async () => {
+  extendedTest('other options of retrieving a stored response have no effect', async () => {
     const { id, output } = await ask(client, { input: step({ text: 'one', tokens: 1 }), stream_options: {} } as Params)
     const found = await responses.retrieve(id, { include: ['reasoning.encrypted_content'], include_obfuscation: false })
     assert.deepEqual(found.output, output)
@@ -183,15 +183,18 @@ export function testStored({ client, server, OpenAI }: Subject): void {
     assert.deepEqual([found.status, found.output], ['cancelled', []])
   })
 
-  test('cancelling a finished response changes nothing, and only background responses can be cancelled', async () => {
-    const { id } = await responses.create({ model, background: true, input: step({ text: 'Done.' }) })
-    const { response } = await poll(id)
-    const { status, output } = await responses.cancel(id)
-    assert.deepEqual([status, output], ['completed', response.output])
-    const other = await ask(client, { input: 'hi' })
-    const error = await failureOf(responses.cancel(other.id), OpenAI.BadRequestError)
-    assert.equal(error.type, 'invalid_request_error')
-  })
+  extendedTest(
+    'cancelling a finished response changes nothing, and only background responses can be cancelled',
+    async () => {
+      const { id } = await responses.create({ model, background: true, input: step({ text: 'Done.' }) })
+      const { response } = await poll(id)
+      const { status, output } = await responses.cancel(id)
+      assert.deepEqual([status, output], ['completed', response.output])
+      const other = await ask(client, { input: 'hi' })
+      const error = await failureOf(responses.cancel(other.id), OpenAI.BadRequestError)
+      assert.equal(error.type, 'invalid_request_error')
+    },
+  )
 
   test('a background response must be stored', async () => {
     const answer = responses.create({ model, background: true, store: false, input: 'hi' })
@@ -221,14 +224,14 @@ export function testStored({ client, server, OpenAI }: Subject): void {
     assert.equal(upstream.requests.length, 1)
   })
 
-  test('two readers of one background response get the same events', async () => {
+  extendedTest('two readers of one background response get the same events', async () => {
     const { id } = await responses.create({ model, background: true, input: step({ tokens: 5, gap: 20 }) })
     const [one, two] = await Promise.all([replay(id), replay(id)])
     checkEvents(one)
     assert.deepEqual(timeless(one), timeless(two))
   })
 
-  test('a reader of a response that is cancelled gets an error', async () => {
+  extendedTest('a reader of a response that is cancelled gets an error', async () => {
     const { id } = await responses.create({ model, background: true, input: long('reader') })
     const reading = readUntilError(await responses.retrieve(id, { stream: true }))
     await upstream.waitForRequest()
@@ -249,11 +252,11 @@ export function testStored({ client, server, OpenAI }: Subject): void {
   test('stored responses outlive the server', async (t) => {
     const folders = makeFolders(t)
     const clientOf = ({ url }: { url: string }) => new OpenAI({ baseURL: `${url}/v1`, apiKey: 'sk-dummy' })
-    const before = await startTestServer(t, { folders, fake: 'well-behaved' })
+    const before = await startTestServer(t, { folders, fake: 'wrong-init' })
     const live = await askForEvents(clientOf(before), { model: 'claude-fake-1', input: 'hi' })
     const { id, output } = endOf(live)
     await before.close(0)
-    const after = clientOf(await startTestServer(t, { folders, fake: 'well-behaved' }))
+    const after = clientOf(await startTestServer(t, { folders, fake: 'wrong-init' }))
     assert.deepEqual((await after.responses.retrieve(id)).output, output)
     const again = await readEvents(await after.responses.retrieve(id, { stream: true }))
     assert.deepEqual(timeless(again), timeless(live))

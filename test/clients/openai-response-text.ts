@@ -136,7 +136,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(ignored?.split(', ').sort(), ['temperature', 'text.verbosity', 'top_p'])
   })
 
-  test('a request with every field at its default is like one without them', async () => {
+  extendedTest('a request with every field at its default is like one without them', async () => {
     const { response, ignored } = await askWithIgnored(client, {
       input: 'hi',
       instructions: null,
@@ -217,7 +217,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     ])
   })
 
-  test('an image that a tool returned reaches the model as its result', async () => {
+  extendedTest('an image that a tool returned reaches the model as its result', async () => {
     const image = { type: 'input_image' as const, image_url: `data:image/png;base64,${png}`, detail: 'auto' as const }
     const input: InputItem[] = [
       fromUser('Look.'),
@@ -280,7 +280,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     )
   }
 
-  test('the events of thinking come before those of the text', async () => {
+  extendedTest('the events of thinking come before those of the text', async () => {
     const events = await askForEvents(client, { reasoning: { summary: 'auto' }, input: thinking })
     assert.deepEqual(typesOf(events).slice(2, 11), [
       'response.output_item.added',
@@ -312,7 +312,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.equal(sent(upstream).max_tokens, 2)
   })
 
-  test('a refusal of the model is a refusal', async () => {
+  extendedTest('a refusal of the model is a refusal', async () => {
     const input = step({ text: '', tokens: 0, stop_reason: 'refusal' })
     const { output } = await ask(client, { input })
     const events = await askForEvents(client, { input })
@@ -344,7 +344,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     )
   })
 
-  test('a JSON object is returned without the text around it', async () => {
+  extendedTest('a JSON object is returned without the text around it', async () => {
     const text = 'Sure:\n```json\n{"city":"Rome"}\n```\nThere.'
     const params = { input: step({ text }), text: { format: { type: 'json_object' as const } } }
     assert.equal((await ask(client, params)).output_text, '{"city":"Rome"}')
@@ -386,7 +386,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
 
   const command = { command: 'echo hello', description: 'says hello' }
 
-  test('an agent model answers with its final text', async () => {
+  extendedTest('an agent model answers with its final text', async () => {
     const prompt = `${step({ text: 'I will look.', tool: 'Bash', input: command })}${step({ text: 'Done.', tokens: 2 })}`
     const { response, ignored } = await askWithIgnored(client, {
       model: 'agent/sonnet',

@@ -1,7 +1,7 @@
 // Cases of the Responses API: the client's own tools.
 import assert from 'node:assert/strict'
 import type { OpenAI as Client } from 'openai'
-import { test, testIf } from '../helpers/extended.ts'
+import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import { failureOf } from './openai-calls.ts'
 import {
@@ -90,7 +90,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(JSON.parse(callOf(endOf(events)).arguments), rome)
   })
 
-  test('the stream helper assembles calls', async () => {
+  extendedTest('the stream helper assembles calls', async () => {
     const response = await responses.stream({ model, tools, input: bothCalls }).finalResponse()
     assert.deepEqual(
       citiesOf(callsOf(response)),
@@ -129,7 +129,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     }
   })
 
-  test('a tool without parameters is called with an empty object', async () => {
+  extendedTest('a tool without parameters is called with an empty object', async () => {
     const tool = makeTool('now')
     const call = callOf(await ask(client, { tools: [{ ...tool, parameters: null }], input: step({ tool: 'now' }) }))
     assert.deepEqual([call.name, call.arguments], ['now', '{}'])
@@ -198,7 +198,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     assert.equal(upstream.requests.length, 4)
   })
 
-  test('if the model does not make a required call, its text is returned and the header says so', async () => {
+  extendedTest('if the model does not make a required call, its text is returned and the header says so', async () => {
     upstream.enqueue({ text: 'No, thanks.' }, { text: 'No, really.' })
     const { response, ignored } = await askWithIgnored(client, { tools, input: 'hi', tool_choice: 'required' })
     assert.equal(response.output_text, 'No, really.')
@@ -329,7 +329,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(response.tools, hosted)
   })
 
-  test('items of tools that OpenAI runs are left out and reported', async () => {
+  extendedTest('items of tools that OpenAI runs are left out and reported', async () => {
     const search: InputItem = {
       type: 'web_search_call',
       id: 'ws_1',
