@@ -222,5 +222,6 @@ for (const how of ['disconnects', 'runs out of time'] as const) {
       'the shell is gone',
       () => !processesOf(server).some((each) => isShell(each) || /^sleep\b/.test(each.command)),
     )
+    await chat(server, { prompt: 'and now', ...plain })
   })
 }

@@ -180,7 +180,7 @@ extendedTest('before the first answer the estimate is already within 10 %', asyn
   assert.ok(Math.abs(estimateRequest(request) / counted - 1) < 0.1)
 })
 
-for (const [which, model, learned, asked] of [
+for (const [which, model, learned, later] of [
   ['a few', newerModel, pick(first, fewFirst), pick(then, fewThen)],
   ['of a model', null, Object.entries(first), Object.entries(then)],
   ['of another model, which counts a third more', newerModel, Object.entries(first), Object.entries(then)],
@@ -191,7 +191,7 @@ for (const [which, model, learned, asked] of [
       for (const [, example] of learned) await run(requestOf(example, model))
       await new Promise(setImmediate)
       const wrong: string[] = []
-      for (const [what, example] of asked) {
+      for (const [what, example] of later) {
         const request = requestOf(example, model)
         const { end, counted } = await run(request)
         const estimated = calibration.estimate(end.model, estimateRequest(request))

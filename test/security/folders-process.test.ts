@@ -103,7 +103,11 @@ test('G10 the empty folders of plain models are removed when the server ends, al
 /** Entries of the folder, and the folder itself, that others than the owner can access. */
 function openToOthers(folder: string): string[] {
   const names = ['', ...readdirSync(folder, { recursive: true, encoding: 'utf8' })]
-  const modes = names.map((name): [string, number] => [name, statSync(join(folder, name)).mode])
+  // A file may be gone again.
+  const modes = names.flatMap((name): [string, number][] => {
+    const stats = statSync(join(folder, name), { throwIfNoEntry: false })
+    return stats === undefined ? [] : [[name, stats.mode]]
+  })
   return modes.filter(([, mode]) => (mode & 0o077) !== 0).map(([name, mode]) => `${name || '.'} ${mode.toString(8)}`)
 }
 

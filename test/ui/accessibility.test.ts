@@ -7,6 +7,7 @@ import { after } from 'node:test'
 import type { Locator, Page } from 'playwright-core'
 import { newSecret } from '../../src/auth/keys.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
+import { extendedTest } from '../helpers/extended.ts'
 import { startTestServer, step } from '../helpers/test-server.ts'
 import { answerOf, button, openPageScene, pageTest, styleOf, type Tab, until } from './page-scene.ts'
 
@@ -97,7 +98,7 @@ scene.test('everything works with the keyboard alone', async ({ page, answer }) 
   assert.equal(await page.evaluate('document.activeElement.id'), 'content')
 })
 
-scene.test('the focused element is visible', async ({ page }) => {
+scene.extendedTest('the focused element is visible', async ({ page }) => {
   await page.getByRole('heading', { level: 2 }).waitFor()
   for (let index = 0; index < 12; index++) {
     await page.keyboard.press('Tab')
@@ -112,14 +113,14 @@ scene.test('the focused element is visible', async ({ page }) => {
   }
 })
 
-scene.test('a double click on Send does not stop the run it starts', async (tab) => {
+scene.extendedTest('a double click on Send does not stop the run it starts', async (tab) => {
   await tab.prompt.fill(step({ text: 'all of it', tokens: 3, gap: 300 }))
   await button(tab.page, 'Send').dblclick({ delay: 30 })
   await tab.answer.getByText('all of it').waitFor()
   await tab.settled()
 })
 
-scene.test('the focus does not move when an answer starts', async (tab) => {
+scene.extendedTest('the focus does not move when an answer starts', async (tab) => {
   const { page } = tab
   const release = Promise.withResolvers<void>()
   await page.route('**/v1/runs/*/events*', async (route) => {
@@ -149,7 +150,7 @@ const assertNoOverflow = async (page: Page, where: string) => {
   assert.ok(contentWidth <= screenWidth, `${where}: ${contentWidth} pixels wide, screen ${screenWidth}`)
 }
 
-scene.test(
+scene.extendedTest(
   'nothing is wider than the screen of a phone',
   async (tab) => {
     const { page } = tab
@@ -189,7 +190,7 @@ scene.test(
   { viewport: { width: 390, height: 800 }, isMobile: true, hasTouch: true },
 )
 
-scene.test('the page follows dark mode', async ({ page }) => {
+scene.extendedTest('the page follows dark mode', async ({ page }) => {
   const colors = async () => [
     await styleOf(page.locator('html'), 'background-color'),
     await styleOf(page.locator('html'), 'color'),
@@ -251,7 +252,7 @@ scene.test('no serious accessibility violations: conversations', async (tab) => 
   await assertAccessible(page, 'a tool')
 })
 
-scene.test('no serious accessibility violations: approvals and errors', async (tab) => {
+scene.extendedTest('no serious accessibility violations: approvals and errors', async (tab) => {
   const { page } = tab
   await tab.send(write('usable.txt'))
   await page.getByText('Edit the input or explain a denial').click()
@@ -275,7 +276,7 @@ scene.test('no serious accessibility violations: approvals and errors', async (t
   tab.expectError(/status of 503/)
 })
 
-scene.test('no serious accessibility violations: views', async (tab) => {
+scene.extendedTest('no serious accessibility violations: views', async (tab) => {
   const { page } = tab
   await tab.send('To be listed')
   await tab.settled()
@@ -307,6 +308,8 @@ pageTest(
     await assertAccessible(page, 'a wrong key')
     expectError(/status of 401/)
   },
+  {},
+  extendedTest,
 )
 
 /**
@@ -333,7 +336,7 @@ const watchLayoutShifts = `
   }
   record()`
 
-scene.test('the layout does not shift while an answer streams, nor when it is complete', async (tab) => {
+scene.extendedTest('the layout does not shift while an answer streams, nor when it is complete', async (tab) => {
   const { page } = tab
   const isAtEnd = 'innerHeight + scrollY >= document.documentElement.scrollHeight - 5'
   const lines = Array.from(

@@ -42,7 +42,7 @@ scene.test('a denied tool does not run, and Claude receives the reason', async (
   await tab.answer.getByText('Write was not allowed.').waitFor()
 })
 
-scene.test('a tool allowed for the conversation does not prompt again in it', async (tab) => {
+scene.extendedTest('a tool allowed for the conversation does not prompt again in it', async (tab) => {
   const second = { tool: 'Write', input: { file_path: join(cwd, 'second.txt'), content: '2' } }
   await tab.send(write('first.txt', '1', second))
   await button(cardOf(tab), 'Allow for this conversation').click()
@@ -96,7 +96,7 @@ async function submittedAnswers(): Promise<string> {
   return events.find(({ type }) => type === 'tool_result').text
 }
 
-scene.test('a question can be answered with an option', async (tab) => {
+scene.extendedTest('a question can be answered with an option', async (tab) => {
   await tab.send(questionSteps(question({})))
   const card = tab.page.getByRole('form', { name: 'Question from Claude' })
   const group = card.getByRole('group', { name: 'Which color?' })
@@ -140,7 +140,7 @@ scene.test('each of several questions needs an answer, which can be several opti
   assert.doesNotMatch(answers, /Bee/)
 })
 
-scene.test('the card disappears if somebody else answers', async (tab) => {
+scene.extendedTest('the card disappears if somebody else answers', async (tab) => {
   await tab.send(write('elsewhere.txt'))
   await cardOf(tab).waitFor()
   const { id, pending } = await scene.newestRun()
@@ -150,7 +150,7 @@ scene.test('the card disappears if somebody else answers', async (tab) => {
   assert.equal(fileOf('elsewhere.txt'), 'by the test')
 })
 
-scene.test('an answer that fails shows an error and can be sent again', async (tab) => {
+scene.extendedTest('an answer that fails shows an error and can be sent again', async (tab) => {
   await tab.page.route('**/permissions/*', (route) => route.abort(), { times: 1 })
   await tab.send(write('again.txt'))
   const card = cardOf(tab)
@@ -172,7 +172,7 @@ scene.test('stopping a run that waits for permission does not allow the tool', a
   assert.equal(existsSync(join(cwd, 'never.txt')), false)
 })
 
-scene.test('the permission prompt shows the complete input of the tool', async (tab) => {
+scene.extendedTest('the permission prompt shows the complete input of the tool', async (tab) => {
   const input = { command: 'touch a-file', timeout: 4321, description: 'Touch a file', run_in_background: true }
   await tab.send(step({ tool: 'Bash', input }) + step({ text: 'Done so.' }))
   const card = cardOf(tab, 'Bash')

@@ -49,7 +49,7 @@ scene.test('Markdown is rendered, and code is highlighted', async (tab) => {
   assert.equal(await copyWith(button(answer, 'Copy code')), source)
 })
 
-scene.test('thinking is collapsed until it is opened', async (tab) => {
+scene.extendedTest('thinking is collapsed until it is opened', async (tab) => {
   const { page, answer } = tab
   await tab.send('Think about it')
   await tab.settled()
@@ -92,7 +92,7 @@ scene.test('the copied curl command does the same as the page', async (tab) => {
   assert.ok(events.at(-1).result.endsWith(`You said: ${prompt}`), events.at(-1).result)
 })
 
-scene.test('the example command on the start page works as shown', async ({ page }) => {
+scene.extendedTest('the example command on the start page works as shown', async ({ page }) => {
   const shown = await page.locator('code', { hasText: 'curl -sN' }).innerText()
   const { stdout } = await run('bash', ['-c', shown], { env: { PATH: '/usr/bin:/bin' } })
   assert.match(stdout, /"type":"done"/)
@@ -130,7 +130,7 @@ scene.test('an error of the model is shown with its code, and the prompt can be 
   await tab.settled()
 })
 
-scene.test('the page does not scroll while an answer streams if the user has scrolled up', async (tab) => {
+scene.extendedTest('the page does not scroll while an answer streams if the user has scrolled up', async (tab) => {
   const { page, answer } = tab
   const lines = Array.from({ length: 60 }, (_, index) => `line${index}`).join('\n\n')
   await tab.send(step({ text: lines, tokens: 1 }))

@@ -6,6 +6,7 @@ import { after } from 'node:test'
 import type { RunReply } from '../../src/surfaces/native/reply-schemas.ts'
 import { Running } from '../commands/command-process.ts'
 import type { Cleanup } from '../helpers/browser.ts'
+import { extendedTest } from '../helpers/extended.ts'
 import { makeFolders, step } from '../helpers/test-server.ts'
 import { apiOf, button, messagesOf, openPageScene, pageTest, promptOf, unreachable } from './page-scene.ts'
 
@@ -132,6 +133,8 @@ pageTest(
       if (name !== 'server' && name !== 'usage') await each.getByText('Something to list').first().waitFor()
     tab.expectError(unreachable)
   },
+  {},
+  extendedTest,
 )
 
 pageTest(
@@ -154,6 +157,8 @@ pageTest(
     await tab.settled()
     tab.expectError(unreachable)
   },
+  {},
+  extendedTest,
 )
 
 pageTest(

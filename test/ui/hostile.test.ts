@@ -108,7 +108,7 @@ scene.test('an answer full of payloads is nothing but text', async (tab) => {
   await assertHarmless(answer)
 })
 
-scene.test('the title of a link shows where it leads', async (tab) => {
+scene.extendedTest('the title of a link shows where it leads', async (tab) => {
   await tab.send(step({ text: '[https://bank.example](https://thief.example/x)' }))
   // While it is still incomplete, the first half is shown as a link of its own.
   await tab.settled()
@@ -135,19 +135,22 @@ const watchLongTasks = `
     for (const { duration } of list.getEntries()) globalThis.longest = Math.max(globalThis.longest, duration)
   }).observe({ type: 'longtask' })`
 
-scene.test('very deep nesting and very many repetitions are rendered without blocking the page', async (tab) => {
-  await tab.page.evaluate(watchLongTasks)
-  for (const [index, [name, text]] of Object.entries(deep).entries()) {
-    await tab.send(`very many ${step({ text: `${text}\n\nend of it`, tokens: 40, gap: 2 })}`)
-    await messagesOf(tab.page, 'Claude').nth(index).getByText('end of it').last().waitFor()
-    await tab.settled()
-    await assertHarmless(tab.answer)
-    const longest = await tab.page.evaluate<number>('longest')
-    assert.ok(longest < 2_000, `${name}: blocked for ${longest} ms`)
-  }
-})
+scene.extendedTest(
+  'very deep nesting and very many repetitions are rendered without blocking the page',
+  async (tab) => {
+    await tab.page.evaluate(watchLongTasks)
+    for (const [index, [name, text]] of Object.entries(deep).entries()) {
+      await tab.send(`very many ${step({ text: `${text}\n\nend of it`, tokens: 40, gap: 2 })}`)
+      await messagesOf(tab.page, 'Claude').nth(index).getByText('end of it').last().waitFor()
+      await tab.settled()
+      await assertHarmless(tab.answer)
+      const longest = await tab.page.evaluate<number>('longest')
+      assert.ok(longest < 2_000, `${name}: blocked for ${longest} ms`)
+    }
+  },
+)
 
-scene.test('a line of one megabyte is shown in full without blocking the page', async (tab) => {
+scene.extendedTest('a line of one megabyte is shown in full without blocking the page', async (tab) => {
   const { page } = tab
   await page.evaluate(watchLongTasks)
   // Too long for a scripted prompt, so the events of the run are mocked.

@@ -5,6 +5,7 @@ import type { Page } from 'playwright-core'
 import { newSecret } from '../../src/auth/keys.ts'
 import type { KeyRecord, Scope } from '../../src/core/key-record.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
+import { extendedTest } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import {
   answerOf,
@@ -61,7 +62,7 @@ scene.test('a wrong key shows an error, and a valid one opens the page', async (
   tab.expectError(/status of 401/)
 })
 
-scene.test('a malformed key is not reported as an unreachable server', async (tab) => {
+scene.extendedTest('a malformed key is not reported as an unreachable server', async (tab) => {
   const { page } = tab
   await enterKey(page, 'ключ…')
   const alert = page.getByRole('alert')
@@ -138,7 +139,7 @@ scene.test(
   },
 )
 
-scene.test('a key with insufficient scope shows an error and can be replaced', async (tab) => {
+scene.extendedTest('a key with insufficient scope shows an error and can be replaced', async (tab) => {
   const { page } = tab
   const { secret } = await makeKey(['chat'])
   await enterKey(page, secret)
@@ -173,7 +174,7 @@ scene.test('a one-time link opens the page once, and its code is stored nowhere 
   tab.expectError(/status of 401/)
 })
 
-scene.test('a one-time link works in a tab that already shows the page', async (tab) => {
+scene.extendedTest('a one-time link works in a tab that already shows the page', async (tab) => {
   const { page } = tab
   await formOf(page).waitFor()
   const path = await loginPath()
@@ -186,16 +187,23 @@ scene.test('a one-time link works in a tab that already shows the page', async (
 /** Like from another machine over plain HTTP, where browsers disable some features. */
 const insecureUrl = () => scene.server.url.replace('127.0.0.1', 'box.test')
 
-pageTest(scene.browser, insecureUrl, 'the page works if the browser considers its origin insecure', async (tab) => {
-  const { page } = tab
-  assert.equal(await page.evaluate('isSecureContext'), false)
-  await enterKey(page, key.secret)
-  await tab.send('By another name')
-  await tab.answer.getByText('You said: By another name').waitFor()
-  await tab.settled()
-  await tab.prompt.fill('To be copied')
-  await button(page, 'Copy as curl').click()
-  await button(page, 'Copy failed').or(button(page, 'Copied')).waitFor()
-  tab.expectError(/status of 401/)
-  tab.expectError(/Cross-Origin-Opener-Policy header has been ignored/)
-})
+pageTest(
+  scene.browser,
+  insecureUrl,
+  'the page works if the browser considers its origin insecure',
+  async (tab) => {
+    const { page } = tab
+    assert.equal(await page.evaluate('isSecureContext'), false)
+    await enterKey(page, key.secret)
+    await tab.send('By another name')
+    await tab.answer.getByText('You said: By another name').waitFor()
+    await tab.settled()
+    await tab.prompt.fill('To be copied')
+    await button(page, 'Copy as curl').click()
+    await button(page, 'Copy failed').or(button(page, 'Copied')).waitFor()
+    tab.expectError(/status of 401/)
+    tab.expectError(/Cross-Origin-Opener-Policy header has been ignored/)
+  },
+  {},
+  extendedTest,
+)

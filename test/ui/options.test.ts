@@ -133,7 +133,7 @@ const files = [
   { name: 'notes.md', mimeType: 'text/markdown', buffer: Buffer.from('# Ümlaut & <b>') },
 ]
 
-scene.test('attached files are sent with the prompt, each as its type', async (tab) => {
+scene.extendedTest('attached files are sent with the prompt, each as its type', async (tab) => {
   const { page } = tab
   const sent = await rejectAll(page)
   await page
@@ -170,7 +170,7 @@ scene.test('the real server accepts attached files', async (tab) => {
   await tab.answer.getByText('I got 1 image and 1 document.').waitFor()
 })
 
-scene.test('a file that cannot be attached is rejected with its name', async ({ page }) => {
+scene.extendedTest('a file that cannot be attached is rejected with its name', async ({ page }) => {
   const pick = page.getByLabel('Files', { exact: true })
   await pick.setInputFiles([{ name: 'a.out', mimeType: 'application/octet-stream', buffer: Buffer.from([1, 0, 2]) }])
   await page.getByRole('alert').getByText('a.out is not an image, a PDF or a text file.').waitFor()
@@ -191,7 +191,8 @@ const errors: [status: number, code: string, error: string, hint: RegExp | null]
 ]
 
 for (const [status, code, error, hint] of errors) {
-  scene.test(`${code} is shown with a hint if there is one, and the prompt is not lost`, async (tab) => {
+  const register = hint === null || code === 'queue_full' ? scene.test : scene.extendedTest
+  register(`${code} is shown with a hint if there is one, and the prompt is not lost`, async (tab) => {
     const { page } = tab
     const sent = await rejectAll(page, status, { error, code })
     await tab.send('Keep this')
@@ -208,7 +209,7 @@ for (const [status, code, error, hint] of errors) {
   })
 }
 
-scene.test('files that could not be sent stay attached', async (tab) => {
+scene.extendedTest('files that could not be sent stay attached', async (tab) => {
   const { page } = tab
   const sent = await rejectAll(page)
   await page.getByLabel('Files', { exact: true }).setInputFiles(files.slice(0, 1))
@@ -223,7 +224,7 @@ scene.test('files that could not be sent stay attached', async (tab) => {
   tab.expectError(refused)
 })
 
-scene.test('an error of the real server names the field', async (tab) => {
+scene.extendedTest('an error of the real server names the field', async (tab) => {
   const { page } = tab
   await openOptions(page)
   await fieldOf(page, 'Maximum turns').fill('1.5')
@@ -236,7 +237,7 @@ scene.test('an error of the real server names the field', async (tab) => {
   tab.expectError(refused)
 })
 
-scene.test('the examples on the start page use the options', async (tab) => {
+scene.extendedTest('the examples on the start page use the options', async (tab) => {
   const { page } = tab
   const sent = await rejectAll(page)
   await openOptions(page)

@@ -2,10 +2,11 @@
 // test, the page must have had no errors and no policy violations, must not have run anything a model wrote, and must
 // not have contacted any other host.
 import assert from 'node:assert/strict'
-import { after, type TestContext, test } from 'node:test'
+import { after, type TestContext } from 'node:test'
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core'
 import type { RunReply } from '../../src/surfaces/native/reply-schemas.ts'
 import { type BrowserOptions, noBrowser, openBrowser } from '../helpers/browser.ts'
+import { extendedTest, test } from '../helpers/extended.ts'
 import { startTestServer, type TestServer, type TestServerOptions } from '../helpers/test-server.ts'
 
 /** The timeout of each step of a test, in milliseconds. */
@@ -174,9 +175,10 @@ export function pageTest(
   name: string,
   body: Body,
   options: TabOptions = {},
+  register = test,
 ): void {
-  if (browser === null) return void test(name, { skip: noBrowser }, () => {})
-  test(name, { timeout: 90_000 }, async (t) => {
+  if (browser === null) return void register(name, { skip: noBrowser }, () => {})
+  register(name, { timeout: 90_000 }, async (t) => {
     const { tab, check, close } = await openTab(browser, urlOf(), options)
     try {
       await body(tab, t)
@@ -191,6 +193,8 @@ export type PageScene = {
   server: TestServer
   browser: Browser | null
   test(name: string, body: Body, options?: TabOptions): void
+  /** For what the page does in rarer cases: runs in `npm run test:extended` only. */
+  extendedTest(name: string, body: Body, options?: TabOptions): void
   /** Calls the native API, with JSON. */
   api<T = Record<string, unknown>>(path: string, init?: RequestInit & { json?: unknown }): Promise<T>
   /** The run that was started last. */
@@ -212,6 +216,7 @@ export async function openPageScene(
     server,
     browser,
     test: (name, body, tabOptions) => pageTest(browser, () => server.url, name, body, tabOptions),
+    extendedTest: (name, body, tabOptions) => pageTest(browser, () => server.url, name, body, tabOptions, extendedTest),
     api,
     newestRun: async () => {
       const [run] = (await api<{ runs: RunReply[] }>('/v1/runs?limit=1')).runs

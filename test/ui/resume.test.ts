@@ -122,7 +122,7 @@ scene.test('two tabs on one session show the prompts of the other and end up the
   assert.equal((await textsOf(page)).length, 6)
 })
 
-scene.test('a tab opened in the middle of an answer follows it to the end', async (tab) => {
+scene.extendedTest('a tab opened in the middle of an answer follows it to the end', async (tab) => {
   const { page } = tab
   await tab.send(slow())
   await tab.answer.getByText('w4').waitFor()
@@ -135,7 +135,7 @@ scene.test('a tab opened in the middle of an answer follows it to the end', asyn
   assert.equal((await textsOf(page)).length, 2)
 })
 
-scene.test(
+scene.extendedTest(
   'a new conversation can be started while another one is running, which is shown again on return',
   async (tab) => {
     const { page } = tab
@@ -153,7 +153,7 @@ scene.test(
   },
 )
 
-scene.test('a stream that keeps ending too early is shown without gaps or duplicates', async (tab) => {
+scene.extendedTest('a stream that keeps ending too early is shown without gaps or duplicates', async (tab) => {
   const { page } = tab
   const requests: string[] = []
   // Each connection delivers one event more than the last one, then ends.

@@ -1,13 +1,13 @@
-// The screenshot of the page in the README, which `CLAUDE_SERVE_TEST_PICTURE=docs/page.png npm test` updates, and the
+// The screenshot of the page in the README, which `CLAUDE_SERVE_TEST_PICTURE=docs/page.png npm run test:extended` updates, and the
 // page's size and time to first paint.
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
 import { noBrowser, openBrowser } from '../helpers/browser.ts'
+import { extendedTest, test } from '../helpers/extended.ts'
 import { startTestServer } from '../helpers/test-server.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -43,7 +43,7 @@ test('the compressed files of the page are less than 300 KB in total', (t) => {
   assert.ok(bytes < bytesMax, String(bytes))
 })
 
-test('a conversation looks like the screenshot in the README', { timeout: 120_000 }, async (t) => {
+extendedTest('a conversation looks like the screenshot in the README', { timeout: 120_000 }, async (t) => {
   const browser = await openBrowser(t)
   if (browser === null) return t.skip(noBrowser)
   const server = await startTestServer(t)

@@ -8,7 +8,7 @@ const scene = await openPageScene()
 
 const exactly = (title: string) => ({ name: title, exact: true })
 
-scene.test('empty views explain what will appear in them', async ({ page }) => {
+scene.extendedTest('empty views explain what will appear in them', async ({ page }) => {
   await page.getByRole('link', exactly('Runs')).click()
   await page.getByText('No runs yet').waitFor()
   await page.getByRole('combobox', { name: 'Status' }).selectOption('failed')
@@ -47,7 +47,7 @@ scene.test('a run appears, changes and can be stopped without reloading the page
   await answerOf(page).getByText('You said: a short one').waitFor()
 })
 
-scene.test('a run that waits for permission can be answered in its own view', async (tab) => {
+scene.extendedTest('a run that waits for permission can be answered in its own view', async (tab) => {
   const { page } = tab
   const prompt =
     step({ tool: 'Write', input: { file_path: 'from-the-run.txt', content: 'x' } }) + step({ text: 'Written.' })
@@ -63,7 +63,7 @@ scene.test('a run that waits for permission can be answered in its own view', as
   assert.equal((await scene.api<RunReply>(`/v1/runs/${id}`)).status, 'succeeded')
 })
 
-scene.test('a request through another surface is a run like any other', async (tab) => {
+scene.extendedTest('a request through another surface is a run like any other', async (tab) => {
   const { page } = tab
   await scene.api('/v1/chat/completions', {
     json: { model: 'sonnet', messages: [{ role: 'user', content: 'In the words of OpenAI' }] },
@@ -80,7 +80,7 @@ scene.test('a request through another surface is a run like any other', async (t
   assert.match(await answerOf(page).innerText(), /· 10 in, \d+ out/)
 })
 
-scene.test('a button loads more runs, without gaps or duplicates', async (tab) => {
+scene.extendedTest('a button loads more runs, without gaps or duplicates', async (tab) => {
   const { page } = tab
   const example = await scene.newestRun()
   const all = Array.from({ length: 120 }, (_, index) => ({
@@ -186,7 +186,7 @@ scene.test('the server view shows its state', async (tab) => {
     .waitFor()
 })
 
-scene.test('a slow server still fills the view', async ({ page }) => {
+scene.extendedTest('a slow server still fills the view', async ({ page }) => {
   let requestCount = 0
   const heldResponses: (() => void)[] = []
   // Each response is held back until the next request.

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { after, test } from 'node:test'
+import { after } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { Authenticator } from '../../src/auth/authenticate.ts'
 import { newSecret } from '../../src/auth/keys.ts'
@@ -11,6 +11,7 @@ import { openMemoryStore } from '../../src/store/sqlite.ts'
 import { registerOpenapi } from '../../src/web/api-docs-routes.ts'
 import { keyRecord } from '../contract/store-api-keys-suite.ts'
 import { type Cleanup, noBrowser, openBrowser } from '../helpers/browser.ts'
+import { extendedTest, test } from '../helpers/extended.ts'
 import { listenApp } from '../helpers/inject-app.ts'
 import { send } from '../security/posture-routes.ts'
 import { operations } from './api-scene.ts'
@@ -169,33 +170,37 @@ const misdeeds: [RegExp, string][] = [
 ]
 
 function playPage(browser: Browser): void {
-  test('the page shows every operation, follows its policy, and sends no requests to other hosts', {
-    timeout: 240_000,
-  }, async (t) => {
-    const { page, errors, strangers } = await watchedPage(browser)
-    t.after(() => page.close())
-    await page.goto(`${url}/docs`)
-    await page.waitForSelector('.opblock')
-    assert.equal(await page.title(), 'claude-serve API')
-    const shown = operations.flatMap(({ tags }) => tags).length
-    assert.equal(await page.locator('.opblock').count(), shown)
-    for (const id of opened) {
-      await page.evaluate(clickAll(`#operations-${id} .opblock-summary-control`))
-      await page.locator(`#operations-${id} .responses-wrapper`).waitFor()
-      await page.evaluate(clickAll(`#operations-${id} .tablinks[data-name=model]`))
-    }
-    await page.locator('.opblock .json-schema-2020-12').first().waitFor()
-    await page.evaluate(clickAll('button.authorize'))
-    await page.locator('.modal-ux .auth-container').nth(1).waitFor()
-    const text = await page.locator('body').innerText()
-    for (const { summary } of operations) assert.ok(text.includes(summary), summary)
-    // Descriptions are formatted, although without HTML.
-    assert.ok(await page.locator('.markdown code', { hasText: 'claude -p' }).count())
-    assert.ok(await page.locator('.markdown li').count())
-    assert.deepEqual([errors, strangers], [[], []])
-  })
+  extendedTest(
+    'the page shows every operation, follows its policy, and sends no requests to other hosts',
+    {
+      timeout: 240_000,
+    },
+    async (t) => {
+      const { page, errors, strangers } = await watchedPage(browser)
+      t.after(() => page.close())
+      await page.goto(`${url}/docs`)
+      await page.waitForSelector('.opblock')
+      assert.equal(await page.title(), 'claude-serve API')
+      const shown = operations.flatMap(({ tags }) => tags).length
+      assert.equal(await page.locator('.opblock').count(), shown)
+      for (const id of opened) {
+        await page.evaluate(clickAll(`#operations-${id} .opblock-summary-control`))
+        await page.locator(`#operations-${id} .responses-wrapper`).waitFor()
+        await page.evaluate(clickAll(`#operations-${id} .tablinks[data-name=model]`))
+      }
+      await page.locator('.opblock .json-schema-2020-12').first().waitFor()
+      await page.evaluate(clickAll('button.authorize'))
+      await page.locator('.modal-ux .auth-container').nth(1).waitFor()
+      const text = await page.locator('body').innerText()
+      for (const { summary } of operations) assert.ok(text.includes(summary), summary)
+      // Descriptions are formatted, although without HTML.
+      assert.ok(await page.locator('.markdown code', { hasText: 'claude -p' }).count())
+      assert.ok(await page.locator('.markdown li').count())
+      assert.deepEqual([errors, strangers], [[], []])
+    },
+  )
 
-  test('a request can be tried out with the body that the page shows', { timeout: 240_000 }, async (t) => {
+  extendedTest('a request can be tried out with the body that the page shows', { timeout: 240_000 }, async (t) => {
     const { page, errors, strangers } = await watchedPage(browser)
     t.after(() => page.close())
     await page.goto(`${url}/docs#/native/chat`)

@@ -447,6 +447,17 @@ test('a CLI that does not know how to rewind is not requested again to do so', a
   assert.equal(spawner.workingOn('two').profile.reusable, false)
 })
 
+test('no idle process is kept if its time is 0: the next run starts one', async (t) => {
+  const { run, reply, clock, spawner } = openPool(t, { limits: { keepAliveMs: 0 } })
+  await run('one')
+  await reply('one')
+  await clock.advance(300)
+  assert.deepEqual(spawner.live, [])
+  const second = await run('two', after('one'))
+  await reply('two')
+  assertSucceeded(second)
+})
+
 test('an idle process is ended when its time is over, one that is used again is not', async (t) => {
   const { run, reply, clock, spawner } = openPool(t, { limits: { keepAliveMs: 60_000 } })
   await run('one', fixedPrompt('one'))

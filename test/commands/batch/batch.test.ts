@@ -186,7 +186,7 @@ test('without a server it reports that and creates no files', async (t) => {
 test('if the server requires a key, the batch stops at once without one and works with one', {
   timeout: 60_000,
 }, async (t) => {
-  const { folders } = await startTestServer(t, { config: { claudeBin: fakeClaude } })
+  const { folders, url } = await startTestServer(t, { config: { claudeBin: fakeClaude } })
   const secret = (await keys(folders, ['create', 'batch', '--quiet'])).stdout.trim()
   writeInput(folders, [
     { prompt: prompt('a'), ...light },
@@ -196,6 +196,8 @@ test('if the server requires a key, the batch stops at once without one and work
   assert.equal(refused.code, 1)
   assert.match(refused.stderr, /needs an API key.*set CLAUDE_SERVE_API_KEY to a key of this server/)
   assert.deepEqual(answersById(folders), {})
+  const headers = { authorization: `Bearer ${secret}` }
+  assert.deepEqual(await (await fetch(`${url}/v1/runs`, { headers })).json(), { runs: [], next_cursor: null })
   const allowed = await batch(folders, io, { CLAUDE_SERVE_API_KEY: secret })
   assert.equal(allowed.code, 0, `${allowed.stderr}${JSON.stringify(answersById(folders))}`)
   assert.equal(Object.keys(answersById(folders)).length, 2)

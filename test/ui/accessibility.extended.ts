@@ -1,0 +1,2 @@
+// The tests that accessibility.test.ts leaves out.
+import './accessibility.test.ts'

@@ -1,0 +1,2 @@
+// The tests that approvals.test.ts leaves out.
+import './approvals.test.ts'

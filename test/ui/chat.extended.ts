@@ -1,0 +1,2 @@
+// The tests that chat.test.ts leaves out.
+import './chat.test.ts'

@@ -1,0 +1,2 @@
+// The tests that hostile.test.ts leaves out.
+import './hostile.test.ts'

@@ -1,0 +1,2 @@
+// The tests that keys.test.ts leaves out.
+import './keys.test.ts'

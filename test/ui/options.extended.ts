@@ -1,0 +1,2 @@
+// The tests that options.test.ts leaves out.
+import './options.test.ts'

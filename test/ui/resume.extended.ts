@@ -1,0 +1,2 @@
+// The tests that resume.test.ts leaves out.
+import './resume.test.ts'

@@ -1,0 +1,2 @@
+// The tests that screenshot.test.ts leaves out.
+import './screenshot.test.ts'

@@ -1,0 +1,2 @@
+// The tests that views.test.ts leaves out.
+import './views.test.ts'

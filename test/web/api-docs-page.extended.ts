@@ -1,0 +1,2 @@
+// The tests that api-docs-page.test.ts leaves out.
+import './api-docs-page.test.ts'
