@@ -9,8 +9,8 @@ import { type BrowserOptions, noBrowser, openBrowser } from '../helpers/browser.
 import { extendedTest, test } from '../helpers/extended.ts'
 import { startTestServer, type TestServer, type TestServerOptions } from '../helpers/test-server.ts'
 
-/** The timeout of each step of a test, in milliseconds. */
-const timeoutMs = 15_000
+/** When a step of a test counts as hanging, in milliseconds: far more than a slow machine needs. */
+const timeoutMs = 45_000
 
 /** Console messages of the browser for an error response, for a server that is gone and for a broken connection. */
 export const refused = /Failed to load resource: the server responded with a status of/
@@ -178,7 +178,7 @@ export function pageTest(
   register = test,
 ): void {
   if (browser === null) return void register(name, { skip: noBrowser }, () => {})
-  register(name, { timeout: 90_000 }, async (t) => {
+  register(name, { timeout: 240_000 }, async (t) => {
     const { tab, check, close } = await openTab(browser, urlOf(), options)
     try {
       await body(tab, t)

@@ -20,8 +20,13 @@ export function Transcript({
     if (isAtEnd.current) scrollTo({ top: document.documentElement.scrollHeight })
   }
   useEffect(() => {
+    let lastTop = scrollY
     const onScroll = () => {
-      isAtEnd.current = innerHeight + scrollY >= document.documentElement.scrollHeight - endTolerancePx
+      const isUp = scrollY < lastTop
+      lastTop = scrollY
+      // The answer may have grown since the page was scrolled to its end: only the user scrolls up.
+      if (innerHeight + scrollY >= document.documentElement.scrollHeight - endTolerancePx) isAtEnd.current = true
+      else if (isUp) isAtEnd.current = false
     }
     addEventListener('scroll', onScroll, { passive: true })
     const observer = new ResizeObserver(scrollToEnd)

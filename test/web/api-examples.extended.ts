@@ -1,0 +1,2 @@
+// The examples that api-examples.test.ts leaves out.
+import './api-examples.test.ts'
