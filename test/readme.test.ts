@@ -1,19 +1,17 @@
-// Runs the README's examples, changed only in the address and a folder: what a newcomer types must work. That the answer of the real CLI
-// reaches such programs is in the tests of the surfaces and in test/clients/.
+// Runs the README's examples against the demo, changed only in the address and a folder: what a newcomer types must work.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
-import { fakeClaude } from './commands/command-process.ts'
 import { runPrograms } from './helpers/run-programs.ts'
 import { startTestServer } from './helpers/test-server.ts'
 
 const cleanUp: (() => unknown)[] = []
 const server = await startTestServer(
   { after: (step?: unknown) => cleanUp.push(step as () => unknown) },
-  { config: { claudeBin: fakeClaude } },
+  { config: { demo: true } },
 )
 after(async () => {
   for (const step of cleanUp) await step()
