@@ -313,8 +313,8 @@ pageTest(
 )
 
 /**
- * Records layout shifts, and the position of the line below the answer in each frame: the browser measures shifts
- * before the page has scrolled to its end again.
+ * Records layout shifts, and the position of the line below the answer whenever the transcript has grown and the page has followed it: its
+ * own observer comes first. The browser measures shifts before the page has scrolled to its end again.
  */
 const watchLayoutShifts = `
   globalThis.shifts = []
@@ -326,15 +326,11 @@ const watchLayoutShifts = `
         shifts.push({ value, of: elements.map((node) => (node?.outerHTML ?? node?.textContent ?? '').slice(0, 80)) })
     }
   }).observe({ type: 'layout-shift' })
-  const record = () => {
-    setTimeout(() => {
-      const busy = document.querySelector('.busy')
-      const answer = [...document.querySelectorAll('article')].at(-1)
-      if (busy !== null && answer?.querySelector('li')) positions.push(busy.getBoundingClientRect().y)
-    })
-    requestAnimationFrame(record)
-  }
-  record()`
+  new ResizeObserver(() => {
+    const busy = document.querySelector('.busy')
+    const answer = [...document.querySelectorAll('article')].at(-1)
+    if (busy !== null && answer?.querySelector('li')) positions.push(busy.getBoundingClientRect().y)
+  }).observe(document.querySelector('.transcript'))`
 
 scene.extendedTest('the layout does not shift while an answer streams, nor when it is complete', async (tab) => {
   const { page } = tab
@@ -346,8 +342,10 @@ scene.extendedTest('the layout does not shift while an answer streams, nor when 
   await tab.send(step({ text: lines.join('\n\n'), tokens: 1 }))
   await tab.settled()
   await until(page, isAtEnd)
-  await page.evaluate(watchLayoutShifts)
   await tab.send(step({ text: lines.join('\n\n'), tokens: 60, gap: 50, thinking: 3 }))
+  // What a prompt moves when it is sent is the user's doing, but the browser only knows that for half a second.
+  await tab.answer.getByText('Line 0', { exact: true }).waitFor()
+  await page.evaluate(watchLayoutShifts)
   await tab.answer.getByText('Line 29').waitFor()
   await tab.settled()
   await tab.answer.locator('.hljs-keyword').last().waitFor()

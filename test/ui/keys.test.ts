@@ -9,6 +9,7 @@ import { extendedTest } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import {
   answerOf,
+  apiOf,
   button,
   copyWith,
   messagesOf,
@@ -142,6 +143,7 @@ scene.test(
 scene.extendedTest('a key with insufficient scope shows an error and can be replaced', async (tab) => {
   const { page } = tab
   const { secret } = await makeKey(['chat'])
+  await apiOf(() => scene.server.url, key.secret)('/v1/chat', { json: { prompt: 'To be listed' } })
   await enterKey(page, secret)
   await page.getByRole('link', { name: 'Sessions' }).click()
   await page.getByRole('alert').getByText('Use one created with').waitFor()
