@@ -3,19 +3,12 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { startSharedServer } from './commands/shared-server.ts'
 import { runPrograms } from './helpers/run-programs.ts'
-import { startTestServer } from './helpers/test-server.ts'
 
-const cleanUp: (() => unknown)[] = []
-const server = await startTestServer(
-  { after: (step?: unknown) => cleanUp.push(step as () => unknown) },
-  { config: { demo: true } },
-)
-after(async () => {
-  for (const step of cleanUp) await step()
-})
+const server = await startSharedServer({ config: { demo: true } })
 
 const root = new URL('..', import.meta.url)
 symlinkSync(join(import.meta.dirname, '../node_modules'), join(server.folders.cwd, 'node_modules'))

@@ -208,7 +208,7 @@ export class Turn {
       tools: [],
       mcp_servers: [],
       model: this.state.model,
-      permissionMode: 'default',
+      permissionMode: flagValue(process.argv, '--permission-mode') ?? 'default',
       slash_commands: [],
       apiKeySource: 'ANTHROPIC_API_KEY',
       claude_code_version: VERSION,

@@ -3,7 +3,7 @@
 // its home folder. Otherwise it behaves like those in test/fakes/.
 import { existsSync, watch } from 'node:fs'
 import { join } from 'node:path'
-import { emit, runFake } from '../fakes/fake-cli.mjs'
+import { runFake } from '../fakes/fake-cli.mjs'
 
 const hold = join(process.env.HOME ?? '.', 'hold')
 
@@ -17,11 +17,7 @@ function released() {
 
 await runFake({
   async turn(turn) {
-    const { sessionId, model } = turn.state
-    const mode = process.argv.find((argument) => argument.startsWith('--permission-mode='))
-    const seen = { cwd: process.cwd(), tools: [], mcp_servers: [], slash_commands: [], session_id: sessionId, model }
-    turn.hasStarted = true
-    await emit({ type: 'system', subtype: 'init', permissionMode: mode?.split('=')[1], uuid: turn.uuid, ...seen })
+    await turn.init()
     await released()
     await turn.begin()
     await turn.delta(process.cwd())
