@@ -47,6 +47,10 @@ class ServerProcess {
     return this.child.pid
   }
 
+  get errors(): string {
+    return this.#errors
+  }
+
   get log(): LogLine[] {
     return this.#errors.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as LogLine] : []))
   }
@@ -227,7 +231,8 @@ extendedTest('SIGTERM right after the start ends the server with code 0 and leav
   const { folders, start } = await setUp(t)
   const server = await start('--warm=2')
   server.kill('SIGTERM')
-  assert.deepEqual(await server.exited, { code: 0, signal: null })
+  const exit = await server.exited
+  assert.deepEqual(exit, { code: 0, signal: null }, `it ended with ${JSON.stringify(exit)} and wrote: ${server.errors}`)
   assert.deepEqual(processesOf(server), [])
   assert.deepEqual(readdirSync(join(folders.dataDir, 'servers')), [])
 })

@@ -14,6 +14,18 @@ const fullText = Array.from({ length: 16 }, (_, index) => `w${index}`).join(' ')
 /** A slow answer. */
 const slow = (gap = 450) => step({ text: fullText, tokens: 16, gap })
 
+/** A slow answer that is not over before a permission was given, however long that takes. */
+const slowWithQuestion = (fileName: string) =>
+  step({
+    text: fullText,
+    tokens: 16,
+    gap: 450,
+    tool: 'Write',
+    input: { file_path: join(cwd, fileName), content: 'x' },
+  }) + step({ text: 'The end.' })
+
+const permissionOn = (page: Page) => page.getByRole('region', { name: 'Permission to use Write' })
+
 /** The texts of the conversation, without the footers, which only live runs have. */
 const textsOf = async (page: Page) => {
   const articles = await page.getByRole('article').all()
@@ -28,11 +40,13 @@ const textsOf = async (page: Page) => {
 
 scene.test('a page reloaded in the middle of an answer shows the full answer once', async (tab) => {
   const { page } = tab
-  await tab.send(slow())
+  await tab.send(slowWithQuestion('after-reload.txt'))
   await tab.answer.getByText('w3').waitFor()
   await page.reload()
   await tab.answer.getByText('w5').waitFor()
-  assert.equal((await scene.newestRun()).status, 'running')
+  assert.equal((await scene.newestRun()).ended_at, null)
+  await button(permissionOn(page), 'Allow').click()
+  await tab.answer.getByText('The end.').waitFor()
   await tab.settled()
   await tab.answer.getByText(fullText, { exact: true }).waitFor()
   assert.deepEqual([await messagesOf(page, 'You').count(), await messagesOf(page, 'Claude').count()], [1, 1])
@@ -45,7 +59,7 @@ scene.test('a page reloaded while a tool waits for permission shows a working pe
   const { page } = tab
   const input = { file_path: join(cwd, 'reloaded.txt'), content: 'x' }
   await tab.send(`${step({ text: 'First this.', tool: 'Write', input })}${step({ text: 'Then that.' })}`)
-  const card = page.getByRole('region', { name: 'Permission to use Write' })
+  const card = permissionOn(page)
   await card.waitFor()
   await page.reload()
   await button(card, 'Allow').click()
@@ -124,11 +138,13 @@ scene.test('two tabs on one session show the prompts of the other and end up the
 
 scene.extendedTest('a tab opened in the middle of an answer follows it to the end', async (tab) => {
   const { page } = tab
-  await tab.send(slow())
+  await tab.send(slowWithQuestion('in-two-tabs.txt'))
   await tab.answer.getByText('w4').waitFor()
   const other = await tab.another(new URL(page.url()).pathname + new URL(page.url()).hash)
   await answerOf(other).getByText('w6').waitFor()
   await button(other, 'Stop').waitFor()
+  await button(permissionOn(page), 'Allow').click()
+  await answerOf(other).getByText('The end.').waitFor()
   await Promise.all([settledOn(page), settledOn(other)])
   await answerOf(other).getByText(fullText, { exact: true }).waitFor()
   assert.deepEqual(await textsOf(page), await textsOf(other))

@@ -36,6 +36,7 @@ export class ProcessRegistry {
   readonly #server: ServerIdentity
   /** Distinguishes servers with other data folders: this one must not end their processes. */
   readonly #scope: string
+  #isClosed = false
 
   constructor(dataDir: string, server: ServerIdentity) {
     this.#server = server
@@ -66,7 +67,7 @@ export class ProcessRegistry {
 
   async add(pid: number): Promise<void> {
     const info = await processInfo(pid)
-    if (info === null) return
+    if (info === null || this.#isClosed) return
     const record: ProcessRecord = { pid, started: info.started }
     try {
       mkdirSync(this.#processes, { recursive: true, mode: 0o700 })
@@ -94,8 +95,10 @@ export class ProcessRegistry {
 
   /** Removes this server's folder; its processes must be gone. */
   async close(): Promise<void> {
+    this.#isClosed = true
     await removeScratch(this.#folder)
-    await rm(this.#folder, { recursive: true, force: true })
+    // A file for a process that ended in the middle of its start may arrive while its folder is being removed.
+    await rm(this.#folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 })
   }
 
   async #abandoned(): Promise<ProcessInfo[]> {
