@@ -38,6 +38,25 @@ export type ApprovalAnswer =
   | { behavior: 'allow'; updatedInput: Record<string, unknown> | null; remember: boolean }
   | { behavior: 'deny'; message: string | null }
 
+/** `kind`: in the CLI's words, such as `local_agent` or `local_bash`. `toolId`: the call that started it, if one did. */
+type TaskStart = {
+  taskId: string
+  toolId: string | null
+  kind: string | null
+  description: string
+  background: boolean
+}
+
+/** `totalTokens`, `toolUses` and `durationMs`: so far. */
+type TaskProgress = {
+  taskId: string
+  description: string
+  lastTool: string | null
+  totalTokens: number
+  toolUses: number
+  durationMs: number
+}
+
 /** `run`: the run continued or ended without an answer. */
 export type AnsweredBy = 'caller' | 'timeout' | 'run'
 
@@ -70,7 +89,8 @@ export type RunEnd = {
  * Only the end of a run that did not succeed may cut a block short. The model's API signs its thinking and accepts it
  * back only with the signature; thinking that it does not show arrives as `thinking-redacted`. After an `ask` the run
  * waits for the answer. `waitedMs` is how long the run had no process, in milliseconds. `usage` is the usage of a
- * message of the model when the message began. `retry` means that the CLI repeats its request to the model's API.
+ * message of the model when the message began. `retry` means that the CLI repeats its request to the model's API. A task
+ * is work that a tool call has started, such as a sub-agent or a shell; the run lasts until it has reported.
  */
 export type RunEvent =
   | { type: 'run-start'; runId: string; sessionId: string; model: string; cwd?: string; waitedMs?: number }
@@ -87,6 +107,9 @@ export type RunEvent =
   | ({ type: 'ask' } & ApprovalRequest)
   | { type: 'ask-answered'; requestId: string; behavior: 'allow' | 'deny'; by: AnsweredBy }
   | { type: 'usage'; usage: Usage }
+  | ({ type: 'task-start' } & TaskStart)
+  | ({ type: 'task-progress' } & TaskProgress)
+  | { type: 'task-end'; taskId: string; status: string; summary: string }
   | { type: 'retry'; attempt: number; delayMs: number; upstreamStatus: number | null }
   | RunEnd
 

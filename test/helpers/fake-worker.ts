@@ -32,6 +32,7 @@ export class FakeWorker implements PoolWorker {
   readonly prompts: string[] = []
   /** What it reports about its memory. */
   bytes: number | null = 1024
+  hasTasks = false
   /** Whether it takes until `die` is called to end when it is retired. */
   isSlowToEnd = false
   /** Makes the next preparation for a turn fail. */
@@ -138,6 +139,7 @@ export class FakeWorker implements PoolWorker {
     return {
       messages: this.#messages,
       permissionPrompts: { isWaiting: false, withdraw: () => {} },
+      sessionState: null,
       send: ({ uuid, message }) => {
         this.#unanswered = uuid ?? ''
         this.prompts.push(textOf(message.content))

@@ -2,7 +2,16 @@
 // tests check agents with it.
 import type { RunEnd, RunEvent } from '../../src/core/events.ts'
 
-const blockless: ReadonlySet<RunEvent['type']> = new Set(['tool-result', 'retry', 'usage', 'ask', 'ask-answered'])
+const blockless: ReadonlySet<RunEvent['type']> = new Set([
+  'tool-result',
+  'task-start',
+  'task-progress',
+  'task-end',
+  'retry',
+  'usage',
+  'ask',
+  'ask-answered',
+])
 
 const kindOf = (type: RunEvent['type']) => type.slice(0, type.indexOf('-'))
 

@@ -149,6 +149,7 @@ const constants = [
   /^--(verbose|include-partial-messages|no-session-persistence|strict-mcp-config|restricted|disable-slash-commands)$/,
   /^--(tools=|permission-prompts=none|setting-sources=(user,project,local)?)$/,
   /^--permission-mode=(default|dontAsk)$/,
+  /^--disallowedTools=ScheduleWakeup$/,
   /^--(session-id|resume)=[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
   /^--settings$/,
   /^\{"attribution":\{"commit":"","pr":""\}\}$/,

@@ -27,9 +27,10 @@ const setForAll = [
   ...['CLAUDE_AGENT_SDK_VERSION', 'CLAUDE_CODE_ENTRYPOINT', 'CLAUDE_CODE_SDK_READS_SESSION_STATE'],
 ]
 const setForPlain = ['CLAUDE_CODE_DISABLE_ATTACHMENTS', 'CLAUDE_AGENT_SDK_MCP_NO_PREFIX', 'ENABLE_TOOL_SEARCH']
+const setForAgents = ['CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS', 'CLAUDE_CODE_DISABLE_CRON']
 /** See testEnvironment. */
 const setByOperator = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'ANTHROPIC_BASE_URL', 'ANTHROPIC_API_KEY']
 
 /** The complete list, sorted. */
 export const namesInChild = (isPlain: boolean, passed: readonly string[] = Object.keys(passedVariables)): string[] =>
-  [...setForAll, ...(isPlain ? setForPlain : []), ...setByOperator, ...passed].sort()
+  [...setForAll, ...(isPlain ? setForPlain : setForAgents), ...setByOperator, ...passed].sort()

@@ -32,6 +32,13 @@ function passedOptions(profile: Profile): Options {
   )
 }
 
+/** Tools with which an agent has itself prompted at a later time, when there is no run for that. The others are off by environment. */
+const laterTools = ['ScheduleWakeup']
+
+const withoutLaterTools = ({ disallowedTools }: Profile): Options => ({
+  disallowedTools: [...(disallowedTools ?? []), ...laterTools],
+})
+
 /**
  * The CLI supports one version of JSON Schema and ignores a schema that names another; the schema's content is checked
  * earlier.
@@ -45,6 +52,7 @@ export function toSdkOptions(profile: Profile, mode: SpawnMode): Options {
   return {
     ...(profile.plain ? plainOptions(profile) : {}),
     ...passedOptions(profile),
+    ...(profile.plain ? {} : withoutLaterTools(profile)),
     ...(jsonSchema === null ? {} : { outputFormat: { type: 'json_schema', schema: withoutVersion(jsonSchema) } }),
     ...(permissionMode === 'bypassPermissions' ? { allowDangerouslySkipPermissions: true } : {}),
     cwd: profile.cwd,

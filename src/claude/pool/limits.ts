@@ -1,6 +1,6 @@
 // How many processes there may be, how long they live, and how long each step may take. The operator's settings decide some of these
 // (see config/options.ts); the others are fixed here.
-import type { WorkerLimits } from '../process/worker.ts'
+import type { WorkerLimits } from '../process/worker-context.ts'
 import type { TurnLimits } from '../turn/turn.ts'
 
 export type PoolLimits = {

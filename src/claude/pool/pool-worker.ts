@@ -23,6 +23,8 @@ export type PoolWorker = {
   /** When it last became ready, was acquired or was released, on the pool's clock. */
   readonly lastUsedAt: number
   readonly conversation: LoadedConversation | null
+  /** Whether something that a turn has started is at work in the background. */
+  readonly hasTasks: boolean
   /** How many turns it has taken. */
   readonly requests: number
   /**

@@ -224,7 +224,9 @@ export class Scheduler {
     this.#dispatch()
   }
 
-  #isSpent({ profile, requests, conversation }: PoolWorker): boolean {
+  #isSpent({ profile, requests, conversation, hasTasks }: PoolWorker): boolean {
+    // What a run leaves in the background ends with it, as it does with `claude -p`.
+    if (hasTasks) return true
     if (conversation !== null && !conversation.canBeRewound) return true
     return profile.maxBudgetUsd !== null || (profile.reusable && requests >= this.#limits.requestsMax)
   }

@@ -3,7 +3,8 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs'
 import { AppError } from '../../errors.ts'
 import { fileStamp } from '../cli/file-stamp.ts'
-import { Worker, type WorkerContext } from '../process/worker.ts'
+import { Worker } from '../process/worker.ts'
+import type { WorkerContext } from '../process/worker-context.ts'
 import type { Spawn } from './pool-worker.ts'
 
 /** The executable was replaced after its version was read: read it again. */

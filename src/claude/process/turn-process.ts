@@ -4,12 +4,15 @@ import type { SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { AppError } from '../../errors.ts'
 import type { MessageQueue } from './message-queue.ts'
 import type { ApprovalNote, PermissionPrompts } from './permission-prompts.ts'
+import type { SessionState } from './process-activity.ts'
 import type { TurnInit } from './verify-init.ts'
 
 /** What a turn needs from its process. */
 export type TurnProcess = {
   readonly messages: MessageQueue<SDKMessage | ApprovalNote>
   readonly permissionPrompts: Pick<PermissionPrompts, 'isWaiting' | 'withdraw'>
+  /** What it was doing when it was given to the turn; null if the CLI does not report that. */
+  readonly sessionState: SessionState | null
   send(message: SDKUserMessage): void
   interrupt(): void
   /** Whether it still accepts commands. */

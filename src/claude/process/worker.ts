@@ -6,7 +6,6 @@ import type { Query, SDKControlInitializeResponse, SDKMessage, SDKUserMessage } 
 import type { ConversationMessage } from '../../core/conversation.ts'
 import type { AnsweredBy, ApprovalAnswer } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
-import type { Clock } from '../../platform/clock.ts'
 import { secretValues } from '../../platform/redact.ts'
 import { childEnvironment, markerName } from '../cli/environment.ts'
 import { controlFailure, processFailure } from '../cli/errors-from-sdk.ts'
@@ -16,35 +15,19 @@ import { choosesModelByTurn, type Profile, profileKey, type Turn } from '../cli/
 import { PromptSwitch } from '../cli/prompt-switch.ts'
 import { sdk } from '../cli/sdk.ts'
 import { type SpawnMode, toSdkOptions } from '../cli/sdk-options.ts'
-import type { Environment } from '../sessions/config-folder.ts'
 import { TranscriptWriter } from '../sessions/transcript.ts'
 import { CliProcess } from './cli-process.ts'
 import { toMcpServer } from './client-tools-server.ts'
 import { LoadedConversation } from './loaded-conversation.ts'
 import { MessageQueue } from './message-queue.ts'
 import { type ApprovalNote, PermissionPrompts } from './permission-prompts.ts'
-import type { ProcessRegistry } from './process-registry.ts'
+import { agentEnvironment, ProcessActivity } from './process-activity.ts'
 import { residentBytes } from './process-tree.ts'
 import type { TurnProcess } from './turn-process.ts'
 import { toHistoryAnswer, toHistoryPrompt } from './user-message.ts'
 import { startMismatch, turnMismatch } from './verify-init.ts'
+import type { WorkerContext } from './worker-context.ts'
 import { type WorkerPhase, WorkerState } from './worker-state.ts'
-
-/** `startMs`: how long a process may take to start, in milliseconds. */
-export type WorkerLimits = { startMs: number }
-
-export type WorkerContext = {
-  claude: { path: string; version: string }
-  /** The server's environment; claude/cli/environment.ts decides which of it reaches the process. */
-  environment: Environment
-  configDir: string
-  registry: ProcessRegistry
-  clock: Clock
-  limits: WorkerLimits
-  /** The modes that the operator allows; a person who answers cannot allow more. None if absent. */
-  permissionModes?: readonly string[]
-  onWarning: (message: string, facts: Record<string, unknown>) => void
-}
 
 /** How long the CLI may take to record one past message, in milliseconds; 27 were measured. */
 const replayMs = 10_000
@@ -75,6 +58,7 @@ export class Worker {
   readonly #messages: MessageQueue<SDKMessage | ApprovalNote>
   readonly #permissionPrompts: PermissionPrompts
   readonly #promptSwitch: PromptSwitch | null
+  readonly #activity = new ProcessActivity()
   readonly #input = new MessageQueue<SDKUserMessage>(() => {})
   #baseModel: string | null = null
   #toolServers = 0
@@ -116,6 +100,10 @@ export class Worker {
     return this.#requests
   }
 
+  get hasTasks(): boolean {
+    return this.#activity.hasTasks
+  }
+
   acquire(): void {
     this.#state.acquire()
   }
@@ -134,7 +122,7 @@ export class Worker {
       ...toSdkOptions(this.profile, this.spawnMode),
       ...planOptions(this.profile, this.#context.configDir),
       env: childEnvironment(this.#context.environment, {
-        ...(this.profile.plain ? plainEnvironment : {}),
+        ...(this.profile.plain ? plainEnvironment : agentEnvironment),
         [markerName]: marker,
       }),
       pathToClaudeCodeExecutable: this.#context.claude.path,
@@ -196,7 +184,11 @@ export class Worker {
 
   async #pump(): Promise<void> {
     try {
-      for await (const message of this.#query) if (this.state === 'busy') this.#messages.push(message)
+      for await (const message of this.#query) {
+        this.#activity.note(message)
+        if (this.state === 'busy') this.#messages.push(message)
+        else this.#stopOwnWork()
+      }
     } catch {
       // The SDK throws when the process ends; the process itself shows how it ended.
     }
@@ -205,6 +197,13 @@ export class Worker {
     this.#messages.end(this.#failed('ended unexpectedly while it was working'))
     this.#query.close()
     await this.#promptSwitch?.remove().catch(() => {})
+  }
+
+  /** Ends a process that works for no run. Before its first turn, a resumed one may report on earlier work. */
+  #stopOwnWork(): void {
+    if (this.state !== 'idle' || this.#requests === 0 || this.#activity.state !== 'running') return
+    this.#context.onWarning('a CLI process began to work by itself and was ended', { pid: this.#process.pid })
+    void this.retire(0)
   }
 
   #failed(what: string): AppError {
@@ -370,6 +369,7 @@ export class Worker {
     return {
       messages: this.#messages,
       permissionPrompts: this.#permissionPrompts,
+      sessionState: this.#activity.state,
       send: (message) => this.#input.push(message),
       interrupt: () => void this.#query.interrupt().catch(() => {}),
       isUsable: () => this.state === 'busy',

@@ -13,10 +13,9 @@ import { endOfRun, type RunEnd, type RunEvent } from '../../core/events.ts'
 import { AppError } from '../../errors.ts'
 import { type FailureClues, resultFailure, upstreamFailure } from '../cli/errors-from-sdk.ts'
 import type { TranscriptMessage } from '../sessions/transcript.ts'
-import { plainText, toUsage, turnCost, wholeThinking } from './sdk-values.ts'
-import { StopSequences } from './stop-sequences.ts'
+import { AnswerBlocks } from './answer-blocks.ts'
+import { plainText, taskEvents, toUsage, turnCost } from './sdk-values.ts'
 
-type BlockKind = 'text' | 'thinking' | 'tool'
 type StreamEvent = SDKPartialAssistantMessage['event']
 type ContentBlock = SDKAssistantMessage['message']['content'][number]
 
@@ -43,29 +42,24 @@ export class TurnTranslator {
   readonly context: TurnContext
   #model = ''
   #started = false
-  #nextIndex = 0
-  /** Open blocks of the message that is being streamed: the API's index to ours. */
-  #open = new Map<number, { index: number; kind: BlockKind }>()
   #streamed = new Set<string>()
   /** The message that is being emitted whole, because it was not streamed. */
   #emittedWhole = ''
   #isComplete = true
-  #emittedText = false
-  #text = ''
-  #allText = ''
   /** Earlier parts of an answer that the CLI continued after the model's output limit. */
   #earlierText = ''
   #hitOutputLimit = false
+  #hasOutput = false
   #clues: FailureClues = { kind: null, upstreamStatus: null, retryAfterS: null }
   #pendingTools = new Set<string>()
-  readonly #stops: StopSequences
+  readonly #blocks: AnswerBlocks
   /** Set when a plain model's answer is complete although the CLI would continue. */
   #finished: { stopReason: string; stopSequence: string | null } | null = null
   #streamUsage: Record<string, unknown> = {}
 
   constructor(context: TurnContext) {
     this.context = context
-    this.#stops = new StopSequences(context.plain?.stopSequences ?? [])
+    this.#blocks = new AnswerBlocks(context.plain?.stopSequences ?? [])
   }
 
   /** Whether the answer is complete: interrupt the CLI and end the run with `finishedEnd`. */
@@ -75,7 +69,7 @@ export class TurnTranslator {
 
   /** All text that was emitted, of all messages of the turn. */
   get allText(): string {
-    return this.#allText
+    return this.#blocks.allText
   }
 
   get model(): string {
@@ -122,7 +116,7 @@ export class TurnTranslator {
       this.#model = message.model
       return [{ type: 'run-start', runId: this.context.runId, sessionId: this.context.sessionId, model: message.model }]
     }
-    if (message.subtype !== 'api_retry') return []
+    if (message.subtype !== 'api_retry') return taskEvents(message)
     const { attempt, retry_delay_ms: delayMs, error_status: upstreamStatus, error } = message
     this.#clues = { ...this.#clues, kind: error, upstreamStatus }
     if (delayMs > retryWaitMsMax) {
@@ -139,14 +133,14 @@ export class TurnTranslator {
         this.#model = event.message.model
         this.#streamUsage = { ...event.message.usage }
         this.#isComplete = false
-        this.#text = ''
-        return [...this.closeBlocks(), { type: 'usage', usage: toUsage(event.message.usage) }]
+        return [...this.#blocks.startMessage(), { type: 'usage', usage: toUsage(event.message.usage) }]
       case 'content_block_start':
-        return this.#openBlock(event.index, event.content_block)
+        if (this.#isUnoffered(event.content_block)) return this.#stopAtUnoffered()
+        return this.#blocks.start(event.index, event.content_block)
       case 'content_block_delta':
         return this.#delta(event.index, event.delta)
       case 'content_block_stop':
-        return this.#closeBlock(event.index)
+        return this.#blocks.end(event.index)
       case 'message_delta':
         this.#isComplete = true
         Object.assign(this.#streamUsage, event.usage)
@@ -159,109 +153,57 @@ export class TurnTranslator {
 
   /** The CLI closes a broken stream itself; only the missing end of the message distinguishes it from a complete one. */
   #messageStop(): RunEvent[] {
-    if (!this.#isComplete && this.#emittedText && this.context.streaming) {
+    if (!this.#isComplete && this.#blocks.hasText && this.context.streaming) {
       this.broken ??= new AppError(
         'claude_failed',
         "The connection to the model's API broke in the middle of the answer.",
       )
     }
-    if (!this.#isComplete) this.#text = ''
+    if (!this.#isComplete) this.#blocks.forgetText()
     return this.closeBlocks()
   }
 
   #noteStop(reason: string | null): void {
     if (this.context.plain !== null && this.#endsPlainAnswer(reason)) return
     // The CLI retries after a refusal; what was emitted of the refused answer would stand before the next one.
-    if (reason === 'refusal' && this.#emittedText && this.context.streaming) {
+    if (reason === 'refusal' && this.#blocks.hasText && this.context.streaming) {
       this.broken ??= new AppError('invalid_request', "The model's safeguards stopped its answer.", { reason })
     }
     this.#hitOutputLimit = reason === 'max_tokens' || reason === 'model_context_window_exceeded'
-    this.#earlierText = this.#hitOutputLimit ? this.#earlierText + this.#text : this.#earlierText
+    this.#earlierText = this.#hitOutputLimit ? this.#earlierText + this.#blocks.text : this.#earlierText
   }
 
   /** A plain model's answer is one message; in these cases the CLI would continue it or ask again. */
   #endsPlainAnswer(reason: string | null): boolean {
     const isLimit = reason === 'max_tokens' || reason === 'model_context_window_exceeded'
-    const isEmpty = reason === 'end_turn' && this.#text === '' && this.#pendingTools.size === 0
+    const isEmpty = reason === 'end_turn' && this.#blocks.text === '' && this.#pendingTools.size === 0
     if (!isLimit && !isEmpty && reason !== 'refusal') return false
     this.#finished ??= { stopReason: reason ?? 'end_turn', stopSequence: null }
     return true
   }
 
-  #isUnoffered(name: string): boolean {
+  #isUnoffered(block: { type: string; name?: string }): boolean {
     const { plain, wantsSchema } = this.context
-    return plain !== null && !wantsSchema && !plain.tools.some((tool) => tool.name === name)
+    if (plain === null || wantsSchema || block.type !== 'tool_use') return false
+    return !plain.tools.some((tool) => tool.name === block.name)
   }
 
   /** The CLI would tell the model that there is no such tool and let it continue. */
-  #stopAtUnoffered(apiIndex: number): RunEvent[] {
-    this.#open.delete(apiIndex)
+  #stopAtUnoffered(): RunEvent[] {
     this.#finished ??= { stopReason: 'tool_use', stopSequence: null }
     return []
   }
 
-  #openBlock(apiIndex: number, block: { type: string; id?: string; name?: string; data?: string }): RunEvent[] {
-    const index = this.#nextIndex
-    if (block.type === 'text') {
-      this.#open.set(apiIndex, { index, kind: 'text' })
-    } else if (block.type === 'thinking' || block.type === 'redacted_thinking') {
-      this.#open.set(apiIndex, { index, kind: 'thinking' })
-    } else if (block.type === 'tool_use') {
-      this.#open.set(apiIndex, { index, kind: 'tool' })
-      if (this.#isUnoffered(block.name ?? '')) return this.#stopAtUnoffered(apiIndex)
-      this.#nextIndex++
-      return [{ type: 'tool-start', index, toolId: block.id ?? '', name: block.name ?? '' }]
-    } else {
-      return []
-    }
-    this.#nextIndex++
-    if (block.type === 'text') return [{ type: 'text-start', index }]
-    const redacted: RunEvent[] =
-      block.type === 'thinking' ? [] : [{ type: 'thinking-redacted', index, data: block.data ?? '' }]
-    return [{ type: 'thinking-start', index }, ...redacted]
-  }
-
-  #delta(apiIndex: number, delta: Extract<StreamEvent, { type: 'content_block_delta' }>['delta']): RunEvent[] {
-    const block = this.#open.get(apiIndex)
-    if (block === undefined) return []
-    if (delta.type === 'text_delta') {
-      return this.#emitText(block.index, delta.text)
-    }
-    if (delta.type === 'signature_delta') {
-      return [{ type: 'thinking-signature', index: block.index, signature: delta.signature }]
-    }
-    if (delta.type === 'thinking_delta') return [{ type: 'thinking-delta', index: block.index, text: delta.thinking }]
-    if (delta.type === 'input_json_delta') return [{ type: 'tool-delta', index: block.index, json: delta.partial_json }]
-    return []
-  }
-
-  #emitText(index: number, piece: string): RunEvent[] {
-    if (this.#finished !== null) return []
-    const { text, hit } = this.#stops.push(piece)
+  #delta(apiIndex: number, delta: Parameters<AnswerBlocks['delta']>[1]): RunEvent[] {
+    const events = this.#blocks.delta(apiIndex, delta)
+    const { hit } = this.#blocks
     if (hit !== null) this.#finished = { stopReason: 'stop_sequence', stopSequence: hit }
-    return this.#emitDelta(index, text)
-  }
-
-  #emitDelta(index: number, text: string): RunEvent[] {
-    if (text === '') return []
-    this.#emittedText = true
-    this.#text += text
-    this.#allText += text
-    return [{ type: 'text-delta', index, text }]
-  }
-
-  #closeBlock(apiIndex: number): RunEvent[] {
-    const block = this.#open.get(apiIndex)
-    if (block === undefined) return []
-    this.#open.delete(apiIndex)
-    const rest =
-      block.kind === 'text' && this.#finished === null ? this.#emitDelta(block.index, this.#stops.flush()) : []
-    return [...rest, { type: `${block.kind}-end`, index: block.index }]
+    return events
   }
 
   /** Ends all open blocks. */
   closeBlocks(): RunEvent[] {
-    return [...this.#open.keys()].flatMap((apiIndex) => this.#closeBlock(apiIndex))
+    return this.#blocks.closeAll()
   }
 
   #assistant(message: SDKAssistantMessage): RunEvent[] {
@@ -280,32 +222,13 @@ export class TurnTranslator {
     const isFirst = this.#emittedWhole !== id
     this.#emittedWhole = id
     const counted: RunEvent[] = isFirst ? [{ type: 'usage', usage: toUsage(usage) }] : []
-    return [...counted, ...content.flatMap((block) => this.#wholeBlock(block))]
+    return [...counted, ...content.flatMap((block) => this.#blocks.whole(block))]
   }
 
   #noteTool(block: ContentBlock): void {
     if (block.type !== 'tool_use') return
     this.#pendingTools.add(block.id)
     this.toolIsRunning = true
-  }
-
-  #wholeBlock(block: ContentBlock): RunEvent[] {
-    const index = this.#nextIndex++
-    if (block.type === 'text') return this.#wholeText(index, block.text)
-    if (block.type === 'thinking' || block.type === 'redacted_thinking') return wholeThinking(index, block)
-    if (block.type !== 'tool_use') return []
-    const start: RunEvent = { type: 'tool-start', index, toolId: block.id, name: block.name }
-    return [start, { type: 'tool-delta', index, json: JSON.stringify(block.input) }, { type: 'tool-end', index }]
-  }
-
-  #wholeText(index: number, text: string): RunEvent[] {
-    this.#emittedText = true
-    this.#allText += text
-    return [
-      { type: 'text-start', index },
-      { type: 'text-delta', index, text },
-      { type: 'text-end', index },
-    ]
   }
 
   #user(message: SDKUserMessage | SDKUserMessageReplay): RunEvent[] {
@@ -333,8 +256,8 @@ export class TurnTranslator {
   /** An answer that the CLI gave itself, without a model request, is only in the result. */
   #unemittedText(result: SDKResultMessage): RunEvent[] {
     const isAnswer = result.subtype === 'success' && !result.is_error && result.structured_output === undefined
-    if (!isAnswer || this.#emittedText || result.result === '') return []
-    return this.#wholeText(this.#nextIndex++, result.result)
+    if (!isAnswer || this.#blocks.hasText || result.result === '') return []
+    return this.#blocks.wholeText(result.result)
   }
 
   #end(result: SDKResultMessage): RunEnd {
@@ -365,10 +288,12 @@ export class TurnTranslator {
   }
 
   #missingOutput(result: SDKResultMessage): AppError | null {
-    // A call of a client's tool comes before the answer.
+    // A call of a client's tool comes before the answer; what background work reports, after it.
     const isAnswer = result.subtype === 'success' && result.stop_reason !== 'tool_deferred'
-    const isMissing = this.context.wantsSchema && isAnswer && result.structured_output === undefined
-    return isMissing ? new AppError('claude_failed', 'The model returned no answer that matches json_schema.') : null
+    this.#hasOutput ||= isAnswer && result.structured_output !== undefined
+    return this.context.wantsSchema && isAnswer && !this.#hasOutput
+      ? new AppError('claude_failed', 'The model returned no answer that matches json_schema.')
+      : null
   }
 
   /** The end of an answer that was complete before the CLI stopped; `result` is the CLI's own end after the interrupt. */
@@ -378,7 +303,7 @@ export class TurnTranslator {
       ...(result ?? this.endWithout(null)),
       outcome: 'succeeded',
       error: null,
-      result: this.#text,
+      result: this.#blocks.text,
       stopReason,
       stopSequence,
       numTurns: 1,

@@ -1,6 +1,6 @@
 // Values inside SDK messages, as the core has them: usage, cost, texts, thinking. Pure. Which message means what is decided in
 // from-sdk.ts.
-import type { SDKAssistantMessage, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk'
+import type { SDKAssistantMessage, SDKMessage, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { RunEvent, Usage } from '../../core/events.ts'
 
 type ContentBlock = SDKAssistantMessage['message']['content'][number]
@@ -46,4 +46,23 @@ export function turnCost(result: SDKResultMessage): number | null {
   const perModel = (result as SDKResultMessage & PerTurnFigures).model_usage_since_last_result
   if (perModel === undefined) return null
   return Object.values(perModel).reduce((sum, model) => sum + (model.costUSD ?? 0), 0)
+}
+
+/** What a message says about work in the background. */
+export function taskEvents(message: Extract<SDKMessage, { type: 'system' }>): RunEvent[] {
+  switch (message.subtype) {
+    case 'task_started': {
+      const { task_id: taskId, tool_use_id: toolId = null, task_type: kind = null, description } = message
+      return [{ type: 'task-start', taskId, toolId, kind, description, background: message.is_backgrounded === true }]
+    }
+    case 'task_progress': {
+      const { task_id: taskId, description, usage, last_tool_name: lastTool = null } = message
+      const { total_tokens: totalTokens, tool_uses: toolUses, duration_ms: durationMs } = usage
+      return [{ type: 'task-progress', taskId, description, lastTool, totalTokens, toolUses, durationMs }]
+    }
+    case 'task_notification':
+      return [{ type: 'task-end', taskId: message.task_id, status: message.status, summary: message.summary }]
+    default:
+      return []
+  }
 }

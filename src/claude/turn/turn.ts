@@ -13,6 +13,7 @@ import { toPrompt } from '../process/user-message.ts'
 import type { TranscriptMessage } from '../sessions/transcript.ts'
 import { TurnTranslator } from './from-sdk.ts'
 import { type IdleLimits, IdleTimeout } from './idle-timeout.ts'
+import { TurnProgress } from './turn-progress.ts'
 
 /** The process cannot continue, and no content of the turn was emitted yet: another process may take it. */
 export class WorkerLost extends Error {
@@ -33,6 +34,7 @@ export class TurnRun {
   readonly #input: TurnInput
   readonly #message: SDKUserMessage
   readonly #translator: TurnTranslator
+  readonly #progress: TurnProgress
   #isSent = false
   #isChecked = false
   #hasEmittedStart = false
@@ -44,6 +46,7 @@ export class TurnRun {
     this.#process = process
     this.#input = input
     this.#message = toPrompt(turn.prompt, request.commands)
+    this.#progress = new TurnProgress(this.#message.uuid ?? '', process.sessionState)
     this.#translator = new TurnTranslator({
       runId: request.runId,
       sessionId: conversation.sessionId,
@@ -89,11 +92,16 @@ export class TurnRun {
         yield this.#note(toEvent(next))
         continue
       }
-      if (isOtherResult(next, this.#message)) continue
+      if (!this.#progress.accept(next)) continue
       this.#check(next)
       for (const event of this.#translator.accept(next)) {
-        if (event.type === 'run-end') this.#record(event)
-        yield this.#note(event)
+        if (event.type === 'run-end') this.#progress.addEnd(event)
+        else yield this.#note(event)
+      }
+      const { reported, isOver } = this.#progress
+      if (reported !== null && isOver) {
+        this.#record(reported)
+        yield this.#note(reported)
       }
       if (this.#translator.broken !== null && !this.#hasEmittedEnd) throw this.#translator.broken
       if (this.#translator.isFinished && !this.#hasEmittedEnd) return yield* this.#finish()
@@ -127,7 +135,7 @@ export class TurnRun {
     const { messages } = this.#process
     return new IdleTimeout({
       limits: this.#input.limits,
-      isToolRunning: () => this.#translator.toolIsRunning,
+      isToolRunning: () => this.#translator.toolIsRunning || this.#progress.hasTasks,
       isReaderSlow: () => messages.size > 0,
       isAwaitingApproval: () => this.#process.permissionPrompts.isWaiting,
       onSilence: (limitMs, isFirst) =>
@@ -171,6 +179,11 @@ export class TurnRun {
   async #interrupt(): Promise<RunEnd | null> {
     const { messages } = this.#process
     if (!this.#process.isUsable()) return null
+    // The prompt was answered: only the process itself can end what is left.
+    if (this.#progress.reported !== null) {
+      void this.#process.close()
+      return this.#progress.reported
+    }
     const noResult = () => messages.stop(new Error('no result after the interrupt'))
     const timer = setTimeout(noResult, this.#input.limits.interruptMs)
     messages.resume()
@@ -178,7 +191,7 @@ export class TurnRun {
       this.#process.interrupt()
       for (;;) {
         const next = await messages.take()
-        if (isNote(next) || isOtherResult(next, this.#message)) continue
+        if (isNote(next) || !this.#progress.accept(next)) continue
         const end = this.#translator.accept(next).find((event) => event.type === 'run-end')
         if (end !== undefined) return end
       }
@@ -228,9 +241,4 @@ const toEvent = (note: ApprovalNote): RunEvent => (note.type === 'ask' ? { type:
 function silent(limitMs: number): AppError {
   const reason = `Claude sent nothing for ${Math.round(limitMs / 1000)} s`
   return new AppError('timeout', 'Request timed out', { reason })
-}
-
-/** A result that does not belong to this turn but, for example, to a task that continued in the background. */
-function isOtherResult(message: SDKMessage, sent: SDKUserMessage): boolean {
-  return message.type === 'result' && message.user_message_uuid !== undefined && message.user_message_uuid !== sent.uuid
 }

@@ -81,6 +81,17 @@ export class NativeEvents implements StreamEncoder {
         const { requestId, behavior, by } = event
         return [{ type: 'status', status: 'answered', request_id: requestId, behavior, by }]
       }
+      case 'task-start': {
+        const { taskId: task_id, toolId: tool_use_id, kind, description, background } = event
+        return [{ type: 'task_started', task_id, tool_use_id, kind, description, background }]
+      }
+      case 'task-progress': {
+        const { taskId: task_id, description, lastTool: last_tool, totalTokens, toolUses, durationMs } = event
+        const figures = { total_tokens: totalTokens, tool_uses: toolUses, duration_ms: durationMs }
+        return [{ type: 'task_progress', task_id, description, last_tool, ...figures }]
+      }
+      case 'task-end':
+        return [{ type: 'task_ended', task_id: event.taskId, status: event.status, summary: event.summary }]
       case 'retry': {
         const { attempt, delayMs, upstreamStatus } = event
         return [{ type: 'status', status: 'retrying', attempt, delay_ms: delayMs, upstream_status: upstreamStatus }]

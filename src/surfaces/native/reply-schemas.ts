@@ -13,6 +13,7 @@ const orNull = <T extends z.ZodType>(field: T) => field.nullable().describe(fiel
 
 const tool = 'The tool, such as `Bash`.'
 const callId = 'The id of the call.'
+const taskId = z.string().describe('The id of the work.')
 const callInput = 'The input of the call.'
 const sentence = 'What went wrong, as a sentence.'
 const code = 'The error code, for programs.'
@@ -107,6 +108,29 @@ export const eventSchemas = {
     tool_use_id: z.string().describe(callId),
     is_error: z.boolean().describe('Whether it failed.'),
     text: z.string().describe('The result as text.'),
+  }),
+  task_started: strict('TaskStartedEvent', 'A tool call has started work that goes on beside the conversation.', {
+    type: z.literal('task_started'),
+    task_id: taskId,
+    tool_use_id: nullableString.describe('The id of the call; null if no call started it.'),
+    kind: nullableString.describe('What it is, in the words of the CLI, such as `local_agent` or `local_bash`.'),
+    description: z.string().describe('What it does, in the words of the model.'),
+    background: z.boolean().describe('Whether the conversation goes on meanwhile.'),
+  }),
+  task_progress: strict('TaskProgressEvent', 'What such work has done so far.', {
+    type: z.literal('task_progress'),
+    task_id: taskId,
+    description: z.string().describe('What it is doing.'),
+    last_tool: nullableString.describe('The tool that it used last.'),
+    total_tokens: z.int().describe('The tokens that it has used.'),
+    tool_uses: z.int().describe('The tools that it has called.'),
+    duration_ms: z.number().describe('For how long it has worked, in milliseconds.'),
+  }),
+  task_ended: strict('TaskEndedEvent', 'Such work has ended. The run goes on until Claude has reacted to it.', {
+    type: z.literal('task_ended'),
+    task_id: taskId,
+    status: z.string().describe('How it ended, in the words of the CLI: `completed`, `failed` or `stopped`.'),
+    summary: z.string().describe('What it reported.'),
   }),
   permission_request: strict(
     'PermissionRequestEvent',

@@ -26,6 +26,7 @@ const [text, tool] = ['text', 'tool'].map(block) as [string, string]
 const thinking = 'thinking-start thinking-delta thinking-signature thinking-end'
 const redacted = 'thinking-start thinking-redacted thinking-end'
 const result = 'tool-result'
+const task = 'task-start task-progress task-end'
 
 type Facts = {
   shape: string
@@ -86,7 +87,7 @@ const expected: Record<string, Facts> = {
     text: 'Just words.Just words.',
     stopReason: 'end_turn',
   },
-  subagent: { shape: shape(tool, result, text), result: 'It told me.', stopReason: 'end_turn' },
+  subagent: { shape: shape(tool, task, result, text), result: 'It told me.', stopReason: 'end_turn' },
   refusal: { shape: shape(text), code: 'invalid_request', stopReason: null, text: 'I must not.' },
   'turns-used-up': { shape: shape(tool, result), code: 'claude_failed', stopReason: 'tool_use' },
 }

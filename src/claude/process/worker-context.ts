@@ -1,0 +1,20 @@
+// What every worker is given by the server.
+import type { Clock } from '../../platform/clock.ts'
+import type { Environment } from '../sessions/config-folder.ts'
+import type { ProcessRegistry } from './process-registry.ts'
+
+/** `startMs`: how long a process may take to start, in milliseconds. */
+export type WorkerLimits = { startMs: number }
+
+export type WorkerContext = {
+  claude: { path: string; version: string }
+  /** The server's environment; claude/cli/environment.ts decides which of it reaches the process. */
+  environment: Environment
+  configDir: string
+  registry: ProcessRegistry
+  clock: Clock
+  limits: WorkerLimits
+  /** The modes that the operator allows; a person who answers cannot allow more. None if absent. */
+  permissionModes?: readonly string[]
+  onWarning: (message: string, facts: Record<string, unknown>) => void
+}
