@@ -34,6 +34,10 @@ export const meanings: Record<ErrorCode, readonly [what: string, remedy: string]
     'The folder is outside those that requests may name.',
     'Name another, or start the server with `--cwd-root`.',
   ],
+  blocked_by_hook: [
+    'A hook in the settings of the folder or of the user has blocked the prompt, or stopped the run.',
+    'Read what the hook says; change the prompt, or the hook.',
+  ],
   not_found: ['Nothing exists at this path or with this id.', 'Check the path and the id.'],
   session_not_found: ['The conversation does not exist.', '`GET /v1/sessions` lists conversations.'],
   run_not_found: ['The run does not exist, or is more than a week old.', '`GET /v1/runs` lists runs.'],

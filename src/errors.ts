@@ -16,6 +16,7 @@ export const errorCodes = {
   origin_not_allowed: { status: 403, retry: false },
   permission_mode_not_allowed: { status: 403, retry: false },
   cwd_not_allowed: { status: 403, retry: false },
+  blocked_by_hook: { status: 403, retry: false },
   not_found: { status: 404, retry: false },
   session_not_found: { status: 404, retry: false },
   run_not_found: { status: 404, retry: false },

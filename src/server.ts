@@ -302,6 +302,7 @@ async function prepare({ pool, metrics, swept, log }: Preparation): Promise<void
 function logRun(log: Logger): NonNullable<RunsDependencies['onEnd']> {
   return (runId, end, refused) => {
     const code = refused?.code ?? end?.error?.code ?? null
+    const failed = end?.mcpServers?.filter(({ status }) => status === 'failed') ?? []
     const facts = {
       run_id: runId,
       outcome: end?.outcome ?? (refused === null ? 'cancelled' : 'refused'),
@@ -309,6 +310,7 @@ function logRun(log: Logger): NonNullable<RunsDependencies['onEnd']> {
       session_id: end?.sessionId,
       model: end?.model,
       cost_usd: end?.costUsd,
+      ...(failed.length === 0 ? {} : { mcp_failed: failed.map(({ name }) => name) }),
     }
     log.info(facts, 'run')
   }

@@ -3,7 +3,8 @@
 
 import type { RunEnd, RunEvent } from '../core/events.ts'
 import { AppError } from '../errors.ts'
-import { JsonObjectExtractor } from './json-object-extractor.ts'
+import { isJsonObject } from '../platform/json.ts'
+import { JsonObjectExtractor } from '../platform/json-object-extractor.ts'
 
 /** The input of a tool: an object, or one text, which the model writes as `{"input": text}`. */
 export type ToolKind = 'json' | 'text'
@@ -11,8 +12,10 @@ export type ToolKind = 'json' | 'text'
 /** What the caller requested. */
 export type AnswerPlan = {
   isAgent: boolean
-  /** The client's tools; calls of other tools are left out. */
+  /** The client's tools. Calls of other tools are left out of an agent's answer; a plain model's are for the client to answer. */
   tools: ReadonlyMap<string, ToolKind>
+  /** Whether a call is emitted only once its input has arrived, and only if that is an object: Anthropic's API promises so. */
+  holdsCalls?: boolean
   /** Whether the answer may contain more than one call. */
   isParallel: boolean
   /** `signed`: only what the model needs back (signatures, redacted thinking), without the text. */
@@ -41,7 +44,7 @@ export type AnswerEnd = { pieces: AnswerPiece[]; stop: AnswerStop }
 /** `pieces` are all of the answer; `waitedMs` is how long the run waited for a process. */
 export type WholeAnswer = AnswerEnd & { end: RunEnd; waitedMs: number }
 
-type Call = { index: number; kind: ToolKind; json: string }
+type Call = { index: number; id: string; name: string; kind: ToolKind; json: string }
 
 const refusalText = 'The model declined to answer.'
 
@@ -51,6 +54,8 @@ export class AnswerStream {
   readonly #plan: AnswerPlan
   readonly #json = new JsonObjectExtractor()
   #calls = 0
+  /** The calls whose input is not an object. */
+  #broken: Call[] = []
   /** Open calls, by the index of their block. */
   #open = new Map<number, Call>()
   #hasEmittedText = false
@@ -88,8 +93,12 @@ export class AnswerStream {
   /** The remaining pieces once the run has succeeded. Throws if the answer is not in the requested format. */
   end(end: RunEnd): AnswerEnd {
     const stop = this.#stop(end.stopReason)
+    const [broken] = this.#broken
+    // A limit has cut it short; otherwise nothing that the client could do with it.
+    if (broken !== undefined && !isLimit(stop)) throw brokenCall(broken.name)
     if (stop === 'refusal')
       return { pieces: this.#hasEmittedText ? [] : [{ type: 'refusal', text: refusalText }], stop }
+    if (broken !== undefined) return { pieces: wholeCall(broken), stop }
     return { pieces: isLimit(stop) || stop === 'tool_use' ? [] : this.#jsonAnswer(end), stop }
   }
 
@@ -111,18 +120,21 @@ export class AnswerStream {
   }
 
   #toolStart({ index: block, toolId, name }: Extract<RunEvent, { type: 'tool-start' }>): AnswerPiece[] {
-    const kind = this.#plan.tools.get(name)
+    const { tools, isAgent, holdsCalls } = this.#plan
+    const kind = tools.get(name) ?? (isAgent ? undefined : 'json')
     if (kind === undefined || (this.#calls > 0 && !this.#plan.isParallel)) return []
     const index = this.#calls++
-    this.#open.set(block, { index, kind, json: '' })
-    return [{ type: 'call', index, id: toolId, name, kind }]
+    this.#open.set(block, { index, id: toolId, name, kind, json: '' })
+    return holdsCalls === true ? [] : [{ type: 'call', index, id: toolId, name, kind }]
   }
 
   #toolDelta(block: number, json: string): AnswerPiece[] {
     const call = this.#open.get(block)
     if (call === undefined || json === '') return []
     call.json += json
-    return call.kind === 'json' ? [{ type: 'arguments', index: call.index, kind: call.kind, text: json }] : []
+    return call.kind === 'json' && this.#plan.holdsCalls !== true
+      ? [{ type: 'arguments', index: call.index, kind: call.kind, text: json }]
+      : []
   }
 
   #toolEnd(block: number): AnswerPiece[] {
@@ -130,9 +142,16 @@ export class AnswerStream {
     this.#open.delete(block)
     if (call === undefined) return []
     const { index, kind, json } = call
+    if (this.#plan.holdsCalls === true) return this.#heldCall(call)
     if (kind === 'text') return [{ type: 'arguments', index, kind, text: textInput(json) }]
     // A call without arguments arrives without any JSON, which programs fail to parse.
     return json === '' ? [{ type: 'arguments', index, kind, text: '{}' }] : []
+  }
+
+  #heldCall(call: Call): AnswerPiece[] {
+    if (isJsonObject(call.json)) return wholeCall(call)
+    this.#broken.push(call)
+    return []
   }
 
   #stop(stopReason: string | null): AnswerStop {
@@ -186,6 +205,16 @@ export class AnswerCollector {
     return { pieces: [...this.#pieces, ...pieces], stop, end, waitedMs: this.#waitedMs }
   }
 }
+
+const wholeCall = ({ json, ...call }: Call): AnswerPiece[] => [
+  { type: 'call', ...call },
+  { type: 'arguments', index: call.index, kind: call.kind, text: json || '{}' },
+]
+
+const brokenCall = (name: string) =>
+  new AppError('claude_failed', `The model called ${name} with an input that is not a JSON object; try again.`, {
+    reason: 'invalid_tool_input',
+  })
 
 /** The text that is the input of a tool of kind `text`. */
 function textInput(json: string): string {

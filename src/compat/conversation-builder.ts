@@ -29,6 +29,12 @@ const opening: ConversationMessage = {
   content: [{ type: 'text', text: '(The assistant speaks first.)' }],
 }
 
+/**
+ * The CLI gives the parts of a call that it divides the id of the whole and a number: beside `call`, it takes `call_1` for such a part,
+ * and loses its result.
+ */
+const wholeOf = (id: string) => id.replace(/_\d+$/, '')
+
 const validId = /^[\w-]{1,64}$/
 
 export class ConversationBuilder {
@@ -39,6 +45,7 @@ export class ConversationBuilder {
   /** Calls of the last answer that have no result yet, by their ids in the request. */
   #open = new Map<string, { id: string; name: string; param: string }>()
   #ids = new Set<string>()
+  #wholes = new Set<string>()
   readonly #errors: CallErrors
 
   constructor(errors: CallErrors) {
@@ -108,9 +115,14 @@ export class ConversationBuilder {
   #uniqueId(requestedId: string): string {
     const base = validId.test(requestedId) ? requestedId : requestedId.slice(0, 56).replaceAll(/[^\w-]/g, '_')
     let id = base
-    for (let count = 2; this.#ids.has(id); count++) id = `${base.slice(0, 56)}_${count}`
+    for (let count = 2; this.#isTaken(id); count++) id = `${base.slice(0, 56)}-${count}`
     this.#ids.add(id)
+    this.#wholes.add(wholeOf(id))
     return id
+  }
+
+  #isTaken(id: string): boolean {
+    return this.#ids.has(id) || this.#ids.has(wholeOf(id)) || this.#wholes.has(id)
   }
 
   #endAssistant(): void {

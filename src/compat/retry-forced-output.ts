@@ -4,7 +4,7 @@
 import { type Agent, type RunRequest, withRun } from '../core/agent.ts'
 import type { RunEnd, RunEvent } from '../core/events.ts'
 import { toAppError } from '../errors.ts'
-import { JsonObjectExtractor } from './json-object-extractor.ts'
+import { JsonObjectExtractor } from '../platform/json-object-extractor.ts'
 
 const reminders = {
   call: 'Your answer must be a call of one of the tools. Call it now, and write nothing else.',

@@ -47,6 +47,9 @@ type TaskStart = {
   background: boolean
 }
 
+/** An MCP server of a run, and its state in the CLI's words, such as `connected` or `failed`. */
+export type McpServerState = { name: string; status: string }
+
 /** `totalTokens`, `toolUses` and `durationMs`: so far. */
 type TaskProgress = {
   taskId: string
@@ -80,6 +83,10 @@ export type RunEnd = {
   model: string
   sessionId: string
   permissionDenials: PermissionDenial[]
+  /** Absent if there are none. */
+  mcpServers?: McpServerState[]
+  /** How often the CLI has replaced the conversation by a summary of it; absent if it never did. */
+  compactions?: number
   error: { code: ErrorCode; message: string; details: ErrorDetails } | null
 }
 
@@ -90,7 +97,8 @@ export type RunEnd = {
  * back only with the signature; thinking that it does not show arrives as `thinking-redacted`. After an `ask` the run
  * waits for the answer. `waitedMs` is how long the run had no process, in milliseconds. `usage` is the usage of a
  * message of the model when the message began. `retry` means that the CLI repeats its request to the model's API. A task
- * is work that a tool call has started, such as a sub-agent or a shell; the run lasts until it has reported.
+ * is work that a tool call has started, such as a sub-agent or a shell; the run lasts until it has reported. With
+ * `compact` the CLI begins to replace the conversation by a summary, and has done so; `tokensBefore` is its length until then.
  */
 export type RunEvent =
   | { type: 'run-start'; runId: string; sessionId: string; model: string; cwd?: string; waitedMs?: number }
@@ -110,6 +118,9 @@ export type RunEvent =
   | ({ type: 'task-start' } & TaskStart)
   | ({ type: 'task-progress' } & TaskProgress)
   | { type: 'task-end'; taskId: string; status: string; summary: string }
+  | { type: 'mcp-servers'; servers: McpServerState[] }
+  | { type: 'compact-start' }
+  | { type: 'compact-end'; trigger: string; tokensBefore: number }
   | { type: 'retry'; attempt: number; delayMs: number; upstreamStatus: number | null }
   | RunEnd
 

@@ -53,7 +53,7 @@ async function* eventsOf({ worker, reply }: WorkerSubject, prompt: string): Asyn
   const process = worker.turnProcess(turn)
   const { conversation } = worker
   assert.ok(conversation)
-  const run = new TurnRun(process, { request, turn, conversation, limits: defaultProcessLimits })
+  const run = new TurnRun(process, { request, turn, conversation, limits: defaultProcessLimits, answerCheck: null })
   const events = run.events(new AbortController().signal)
   const first = events.next()
   reply()
@@ -174,7 +174,7 @@ export function testWorker(name: string, cwd: (t: TestContext) => string, make: 
     await worker.startConversation(turn, sessionId)
     const { conversation } = worker
     assert.ok(conversation)
-    const input = { request: requestOf('one'), turn, conversation, limits: defaultProcessLimits }
+    const input = { request: requestOf('one'), turn, conversation, limits: defaultProcessLimits, answerCheck: null }
     const process = worker.turnProcess(turn)
     // Killed before it could answer anything.
     const killed = { ...process, send: () => subject.kill() }

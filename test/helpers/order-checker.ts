@@ -5,6 +5,9 @@ import type { RunEnd, RunEvent } from '../../src/core/events.ts'
 const blockless: ReadonlySet<RunEvent['type']> = new Set([
   'tool-result',
   'task-start',
+  'mcp-servers',
+  'compact-start',
+  'compact-end',
   'task-progress',
   'task-end',
   'retry',

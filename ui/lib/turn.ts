@@ -106,6 +106,8 @@ export class TurnWriter {
         return void parts.push({ kind: 'approval', approval: event, decision: null })
       case 'status':
         return this.#status(event)
+      case 'mcp_servers':
+        return this.#mcpServers(event)
       case 'done':
         turn.end = { outcome: 'done', reply: event }
         return
@@ -114,12 +116,23 @@ export class TurnWriter {
     }
   }
 
+  #mcpServers({ servers }: Extract<ChatEvent, { type: 'mcp_servers' }>): void {
+    const failed = servers.filter(({ status }) => status === 'failed').map(({ name }) => name)
+    if (failed.length === 0) return
+    this.turn.parts.push({ kind: 'note', text: `These MCP servers could not be started: ${failed.join(', ')}.` })
+  }
+
   #status(event: Extract<ChatEvent, { type: 'status' }>): void {
     const { parts } = this.turn
     if (event.status === 'answered') {
       const part = parts.find((each) => each.kind === 'approval' && each.approval.request_id === event.request_id)
       if (part?.kind === 'approval') part.decision = { behavior: event.behavior, by: event.by }
       return
+    }
+    if (event.status === 'compacting') return
+    if (event.status === 'compacted') {
+      const text = 'Claude Code has replaced the conversation until here by a summary, as it had become too long.'
+      return void parts.push({ kind: 'note', text })
     }
     const seconds = Math.round(event.delay_ms / 100) / 10
     const status = event.upstream_status === null ? 'could not be reached' : `returned ${event.upstream_status}`

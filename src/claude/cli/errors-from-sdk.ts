@@ -1,7 +1,13 @@
 // What a failure reported by the CLI means to a caller: maps the CLI's own classes and the API's status to our codes.
 // The texts are the CLI's, masked. What only a text says is read here and carried as a detail: nothing else may compare
 // texts.
-import type { SDKAssistantMessageError, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk'
+import type {
+  SDKAssistantMessage,
+  SDKAssistantMessageError,
+  SDKInformationalMessage,
+  SDKResultMessage,
+  SDKResultSuccess,
+} from '@anthropic-ai/claude-agent-sdk'
 import { AppError, type ErrorCode, type ErrorDetails } from '../../errors.ts'
 import { maskSecrets } from '../../platform/redact.ts'
 
@@ -12,6 +18,8 @@ export type FailureClues = {
   upstreamStatus: number | null
   /** Seconds until a limit is over, from the CLI's notice of it or from the delay that the CLI had planned. */
   retryAfterS: number | null
+  /** Whether the CLI says that the prompt is too long, by its own estimate or as the API told it. */
+  isTooLong?: boolean
 }
 
 const loginHint = 'Run `claude` once in a terminal and log in with /login, or set ANTHROPIC_API_KEY for the server.'
@@ -44,9 +52,12 @@ function codeOf(kind: SDKAssistantMessageError | null, status: number | null): E
 const retryAfterGuessS: Partial<Record<ErrorCode, number>> = { rate_limited: 30, overloaded: 5 }
 
 /** A reason that surfaces have a code of their own for. The API gives a prompt that is too long no class of its own. */
-function reasonOf(code: ErrorCode, text: string, { kind, upstreamStatus }: FailureClues): string | null {
+function reasonOf(code: ErrorCode, text: string, clues: FailureClues): string | null {
+  const { kind, upstreamStatus } = clues
   if (kind === 'billing_error') return kind
-  const isTooLong = code === 'invalid_request' && upstreamStatus !== null && /prompt is too long/i.test(text)
+  const isTooLong =
+    clues.isTooLong === true ||
+    (code === 'invalid_request' && upstreamStatus !== null && /prompt is too long/i.test(text))
   return isTooLong ? 'prompt_too_long' : null
 }
 
@@ -89,9 +100,34 @@ export function resultFailure(result: SDKResultMessage, clues: FailureClues): Ap
   }
 }
 
-function withStatus(result: { api_error_status?: number | null }, clues: FailureClues): FailureClues {
-  return { ...clues, upstreamStatus: result.api_error_status ?? clues.upstreamStatus }
+function withStatus(result: SDKResultSuccess, clues: FailureClues): FailureClues {
+  const { api_error_status: status, terminal_reason: ending } = result
+  const isTooLong = ending === 'prompt_too_long' || ending === 'blocking_limit'
+  return { ...clues, upstreamStatus: status ?? clues.upstreamStatus, isTooLong }
 }
+
+/** The words of the hook that has blocked the prompt; null if this is about something else. Not in the SDK's types. */
+export function blockingHook(message: SDKInformationalMessage): string | null {
+  const { prompt_submit_outcome: outcome } = message as { prompt_submit_outcome?: { kind?: string; reason?: string } }
+  return outcome?.kind?.endsWith('_by_hook') ? maskSecrets(outcome.reason || 'it gave no reason.') : null
+}
+
+/**
+ * The failure if the model's API has refused a picture or a document; null if this is about something else. The CLI removes it and
+ * repeats the request. Not in the SDK's types.
+ */
+export function refusedMedia(message: SDKAssistantMessage): AppError | null {
+  const { api_error: error, api_error_params: params } = message as {
+    api_error?: string
+    api_error_params?: MediaError
+  }
+  if (error !== 'media_removed') return null
+  const what = params?.media === 'image' ? 'a picture' : 'a document'
+  const text = `The model's API could not process ${what} of the conversation (${params?.media_reason ?? 'unknown reason'}).`
+  return new AppError('invalid_request', text, { reason: 'invalid_media', upstreamStatus: 400 })
+}
+
+type MediaError = { media?: string; media_reason?: string }
 
 /** The process ended, or became unusable, in the middle of a turn. */
 export function processFailure(what: string, facts: { code: number | null; stderr: string }): AppError {

@@ -2,13 +2,21 @@
 // file mentions, whatever the prompt says and whatever the folder contains. Each switch closes a hole that the others
 // leave open; do not remove one without checking what it alone prevents: test/security/cli-switches-table.ts.
 import type { HookCallback, Options } from '@anthropic-ai/claude-agent-sdk'
-import type { Profile } from './profile.ts'
+import { answerTool, type Profile } from './profile.ts'
 
-/** In addition to the list in environment.ts. All tools are offered at once, under the client's own names. */
+/**
+ * In addition to the list in environment.ts. All tools are offered at once, under the client's own names and with the whole of their
+ * descriptions, which the CLI would cut at 4,096 characters. The client's history is never replaced by a summary of it, neither ahead of
+ * time nor after the model's API has refused it as too long. Whether it is too long is for the API to say: by itself, the CLI would
+ * refuse what comes near the model's limit, by its estimate; now only what is far beyond the longest, 1,000,000 tokens.
+ */
 export const plainEnvironment: Readonly<Record<string, string>> = {
   CLAUDE_CODE_DISABLE_ATTACHMENTS: '1',
   CLAUDE_AGENT_SDK_MCP_NO_PREFIX: '1',
   ENABLE_TOOL_SEARCH: 'false',
+  CLAUDE_CODE_MAX_MCP_DESCRIPTION_LENGTH: '100000000',
+  DISABLE_COMPACT: '1',
+  CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE: '1200000',
 }
 
 /**
@@ -18,7 +26,7 @@ export const plainEnvironment: Readonly<Record<string, string>> = {
 const deferCalls =
   ({ jsonSchema }: Profile): HookCallback =>
   async (input) => {
-    const isAnswer = jsonSchema !== null && 'tool_name' in input && input.tool_name === 'StructuredOutput'
+    const isAnswer = jsonSchema !== null && 'tool_name' in input && input.tool_name === answerTool
     return isAnswer ? {} : { hookSpecificOutput: { hookEventName: 'PreToolUse', permissionDecision: 'defer' } }
   }
 

@@ -15,6 +15,9 @@ import type { ClientTool, ConversationMessage, UserBlock } from '../../core/conv
 import { type PassedOption, type PassedRow, passedRows, settingSources } from '../../core/run-options.ts'
 import { canSwitchTo } from './prompt-switch.ts'
 
+/** The CLI's own tool for an answer that follows a schema. */
+export const answerTool = 'StructuredOutput'
+
 /**
  * Where the system prompt comes from: Claude Code's own, with an optional addition; a text that is fixed when the
  * process is spawned; or a text that each turn brings (see prompt-switch.ts). Claude Code's own prompt mentions the

@@ -2,6 +2,7 @@
 // the CLI over stdin; only names, rules, numbers and paths are arguments of the process, each as `--flag=value`.
 import type { Options } from '@anthropic-ai/claude-agent-sdk'
 import { passedRows } from '../../core/run-options.ts'
+import { toDraft07 } from '../../platform/json-schema.ts'
 import { plainOptions } from './plain-mode-options.ts'
 import type { Profile } from './profile.ts'
 
@@ -39,21 +40,16 @@ const withoutLaterTools = ({ disallowedTools }: Profile): Options => ({
   disallowedTools: [...(disallowedTools ?? []), ...laterTools],
 })
 
-/**
- * The CLI supports one version of JSON Schema and ignores a schema that names another; the schema's content is checked
- * earlier.
- */
-function withoutVersion({ $schema: _, ...schema }: Record<string, unknown>): Record<string, unknown> {
-  return schema
-}
-
 export function toSdkOptions(profile: Profile, mode: SpawnMode): Options {
   const { jsonSchema, permissionMode } = profile
   return {
     ...(profile.plain ? plainOptions(profile) : {}),
     ...passedOptions(profile),
     ...(profile.plain ? {} : withoutLaterTools(profile)),
-    ...(jsonSchema === null ? {} : { outputFormat: { type: 'json_schema', schema: withoutVersion(jsonSchema) } }),
+    // The CLI ignores a schema with a keyword of another version, and one that names another.
+    ...(jsonSchema === null
+      ? {}
+      : { outputFormat: { type: 'json_schema', schema: toDraft07(jsonSchema) as Record<string, unknown> } }),
     ...(permissionMode === 'bypassPermissions' ? { allowDangerouslySkipPermissions: true } : {}),
     cwd: profile.cwd,
     systemPrompt: systemPrompt(profile, mode),

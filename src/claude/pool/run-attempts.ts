@@ -4,8 +4,9 @@ import type { RunRequest } from '../../core/agent.ts'
 import { endOfRun, type RunEvent } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
 import type { Clock } from '../../platform/clock.ts'
+import { compileSchema } from '../../platform/json-schema.ts'
 import type { Turn } from '../cli/profile.ts'
-import { type TurnLimits, TurnRun, WorkerLost } from '../turn/turn.ts'
+import { type TurnInput, type TurnLimits, TurnRun, WorkerLost } from '../turn/turn.ts'
 import type { PoolWorker } from './pool-worker.ts'
 import { existingSession } from './worker-selection.ts'
 
@@ -27,6 +28,8 @@ export async function* runAttempts(
   signal: AbortSignal,
   { acquire, release, limits, clock, onWarning }: AttemptTools,
 ): AsyncGenerator<RunEvent> {
+  const { jsonSchema } = request.options
+  const answerCheck = jsonSchema === null ? null : await compileSchema(jsonSchema)
   const requestedAt = clock.now()
   let start: Extract<RunEvent, { type: 'run-start' }> | null = null
   for (let attempt = 1; ; attempt++) {
@@ -39,7 +42,7 @@ export async function* runAttempts(
     const { worker, unlock } = acquired
     const waitedMs = Math.round(clock.now() - requestedAt)
     try {
-      for await (const event of runTurn(worker, request, turn, limits).events(signal)) {
+      for await (const event of runTurn(worker, { request, turn, limits, answerCheck }).events(signal)) {
         if (event.type === 'run-start') {
           // The copy exists now: the conversation that it was made from is free again.
           if (request.session.kind === 'fork') unlock()
@@ -70,9 +73,9 @@ export async function* runAttempts(
   }
 }
 
-function runTurn(worker: PoolWorker, request: RunRequest, turn: Turn, limits: TurnLimits): TurnRun {
-  const process = worker.turnProcess(turn)
+function runTurn(worker: PoolWorker, input: Omit<TurnInput, 'conversation'>): TurnRun {
+  const process = worker.turnProcess(input.turn)
   const { conversation } = worker
   if (conversation === null) throw new Error('a turn without a conversation')
-  return new TurnRun(process, { request, turn, conversation, limits })
+  return new TurnRun(process, { ...input, conversation })
 }

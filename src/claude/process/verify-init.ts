@@ -2,7 +2,7 @@
 // reports this twice: in the answer to `initialize`, before any prompt, and at the start of each turn, before the
 // model's first word. A CLI that does not honor a switch is not used.
 import type { SDKControlInitializeResponse, SDKSystemMessage } from '@anthropic-ai/claude-agent-sdk'
-import type { Profile, Turn } from '../cli/profile.ts'
+import { answerTool, type Profile, type Turn } from '../cli/profile.ts'
 
 /** Not all of it is in the SDK's types. */
 export type ProcessInit = Pick<SDKControlInitializeResponse, 'commands'> & { current_permission_mode?: unknown }
@@ -12,11 +12,7 @@ type Reported = Pick<SDKSystemMessage, 'tools' | 'mcp_servers' | 'slash_commands
 /** A fact that the process does not report is not assumed to be right. */
 export type TurnInit = { [Name in keyof Reported]?: Reported[Name] | undefined }
 
-/**
- * Tools that the CLI itself adds: the one for an answer that follows a schema, and those that come with servers and
- * with many tools.
- */
-const answerTool = 'StructuredOutput'
+/** Tools that the CLI itself adds, besides the one for an answer: those that come with servers and with many tools. */
 const comesAlong = /^mcp__|Mcp|^ToolSearch$/
 
 /** The CLI knows this tool by both names. */

@@ -2,6 +2,7 @@
 // whole message that was not streamed. Pure. Which messages belong to the answer is decided in from-sdk.ts.
 import type { SDKAssistantMessage, SDKPartialAssistantMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { RunEvent } from '../../core/events.ts'
+import { isJsonObject } from '../../platform/json.ts'
 import { wholeThinking } from './sdk-values.ts'
 import { StopSequences } from './stop-sequences.ts'
 
@@ -10,13 +11,15 @@ type Delta = Extract<StreamEvent, { type: 'content_block_delta' }>['delta']
 type StartedBlock = { type: string; id?: string; name?: string; data?: string }
 type WholeBlock = SDKAssistantMessage['message']['content'][number]
 
-type OpenBlock = { index: number; kind: 'text' | 'thinking' | 'tool' }
+/** `json`: the input of a call, as far as it has arrived. */
+type OpenBlock = { index: number; kind: 'text' | 'thinking' | 'tool'; json: string }
 
 export class AnswerBlocks {
   readonly #stops: StopSequences
   #nextIndex = 0
   /** Open blocks of the message that is being streamed: the API's index to ours. */
   #open = new Map<number, OpenBlock>()
+  #hasBrokenCall = false
   #hit: string | null = null
   #hasText = false
   #text = ''
@@ -29,6 +32,11 @@ export class AnswerBlocks {
   /** The stop sequence at which the text ended; null if none was found. Nothing after it is emitted. */
   get hit(): string | null {
     return this.#hit
+  }
+
+  /** Whether the input of a call is something other than a JSON object. */
+  get hasBrokenCall(): boolean {
+    return this.#hasBrokenCall
   }
 
   get hasText(): boolean {
@@ -59,7 +67,7 @@ export class AnswerBlocks {
   start(apiIndex: number, block: StartedBlock): RunEvent[] {
     const index = this.#nextIndex
     const open = (kind: OpenBlock['kind']) => {
-      this.#open.set(apiIndex, { index, kind })
+      this.#open.set(apiIndex, { index, kind, json: '' })
       this.#nextIndex++
     }
     switch (block.type) {
@@ -84,8 +92,9 @@ export class AnswerBlocks {
   }
 
   delta(apiIndex: number, delta: Delta): RunEvent[] {
-    const index = this.#open.get(apiIndex)?.index
-    if (index === undefined) return []
+    const block = this.#open.get(apiIndex)
+    if (block === undefined) return []
+    const { index } = block
     switch (delta.type) {
       case 'text_delta':
         return this.#pieceOfText(index, delta.text)
@@ -94,6 +103,7 @@ export class AnswerBlocks {
       case 'signature_delta':
         return [{ type: 'thinking-signature', index, signature: delta.signature }]
       case 'input_json_delta':
+        block.json += delta.partial_json
         return [{ type: 'tool-delta', index, json: delta.partial_json }]
       default:
         return []
@@ -104,6 +114,7 @@ export class AnswerBlocks {
     const block = this.#open.get(apiIndex)
     if (block === undefined) return []
     this.#open.delete(apiIndex)
+    this.#hasBrokenCall ||= block.kind === 'tool' && !isJsonObject(block.json)
     const rest = block.kind === 'text' && this.#hit === null ? this.#emitText(block.index, this.#stops.flush()) : []
     return [...rest, { type: `${block.kind}-end`, index: block.index }]
   }

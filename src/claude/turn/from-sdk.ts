@@ -1,20 +1,31 @@
 // Translates the SDK messages of one turn into RunEvents. Pure: no clock, no ids, no I/O. Only this file and sdk-values.ts know what
 // the SDK's messages mean; an SDK upgrade that adds message types fails the type check at `unreachable`.
 import type {
+  SDKAPIRetryMessage,
   SDKAssistantMessage,
   SDKMessage,
   SDKPartialAssistantMessage,
   SDKResultMessage,
+  SDKSystemMessage,
   SDKUserMessage,
   SDKUserMessageReplay,
 } from '@anthropic-ai/claude-agent-sdk'
 import type { PlainOptions } from '../../core/agent.ts'
-import { endOfRun, type RunEnd, type RunEvent } from '../../core/events.ts'
+import { endOfRun, type McpServerState, type RunEnd, type RunEvent } from '../../core/events.ts'
 import { AppError } from '../../errors.ts'
-import { type FailureClues, resultFailure, upstreamFailure } from '../cli/errors-from-sdk.ts'
+import { objectIn } from '../../platform/json.ts'
+import type { SchemaCheck } from '../../platform/json-schema.ts'
+import {
+  blockingHook,
+  type FailureClues,
+  refusedMedia,
+  resultFailure,
+  upstreamFailure,
+} from '../cli/errors-from-sdk.ts'
+import { answerTool } from '../cli/profile.ts'
 import type { TranscriptMessage } from '../sessions/transcript.ts'
 import { AnswerBlocks } from './answer-blocks.ts'
-import { plainText, taskEvents, toUsage, turnCost } from './sdk-values.ts'
+import { activityEvents, plainText, toUsage, turnCost } from './sdk-values.ts'
 
 type StreamEvent = SDKPartialAssistantMessage['event']
 type ContentBlock = SDKAssistantMessage['message']['content'][number]
@@ -27,7 +38,8 @@ export type TurnContext = {
   runId: string
   sessionId: string
   streaming: boolean
-  wantsSchema: boolean
+  /** What the answer has to fit; null if any text will do. */
+  answerCheck: SchemaCheck | null
   plain: PlainOptions | null
   nowMs: () => number
 }
@@ -49,12 +61,23 @@ export class TurnTranslator {
   /** Earlier parts of an answer that the CLI continued after the model's output limit. */
   #earlierText = ''
   #hitOutputLimit = false
-  #hasOutput = false
+  /** The last answer that fits the schema: from the CLI's own tool, or from the text of a message. */
+  #output: unknown
+  /** What the hook says that has blocked the prompt; null if none has. */
+  #blockedBy: string | null = null
+  #mcpServers: McpServerState[] = []
+  #compactions = 0
+  #hasToolResults = false
   #clues: FailureClues = { kind: null, upstreamStatus: null, retryAfterS: null }
   #pendingTools = new Set<string>()
   readonly #blocks: AnswerBlocks
   /** Set when a plain model's answer is complete although the CLI would continue. */
   #finished: { stopReason: string; stopSequence: string | null } | null = null
+  /**
+   * Whether a plain model made a call of a tool that it was not offered, or whose input is not JSON. The CLI would tell it so and let it
+   * continue; as with the model's API, that is for the client.
+   */
+  #isForClient = false
   #streamUsage: Record<string, unknown> = {}
 
   constructor(context: TurnContext) {
@@ -110,13 +133,34 @@ export class TurnTranslator {
   }
 
   #system(message: Extract<SDKMessage, { type: 'system' }>): RunEvent[] {
-    if (message.subtype === 'init') {
-      if (this.#started) return []
-      this.#started = true
-      this.#model = message.model
-      return [{ type: 'run-start', runId: this.context.runId, sessionId: this.context.sessionId, model: message.model }]
+    switch (message.subtype) {
+      case 'init':
+        return this.#init(message)
+      case 'api_retry':
+        return this.#retry(message)
+      case 'informational':
+        this.#blockedBy = blockingHook(message) ?? this.#blockedBy
+        return []
+      case 'compact_boundary':
+        this.#compactions++
+        return activityEvents(message)
+      default:
+        return activityEvents(message)
     }
-    if (message.subtype !== 'api_retry') return taskEvents(message)
+  }
+
+  #init({ model, mcp_servers: servers }: SDKSystemMessage): RunEvent[] {
+    if (this.#started) return []
+    this.#started = true
+    this.#model = model
+    const { runId, sessionId, plain } = this.context
+    // A plain model's client tools are such a server, too.
+    this.#mcpServers = plain === null ? servers.map(({ name, status }) => ({ name, status })) : []
+    const state: RunEvent[] = this.#mcpServers.length === 0 ? [] : [{ type: 'mcp-servers', servers: this.#mcpServers }]
+    return [{ type: 'run-start', runId, sessionId, model }, ...state]
+  }
+
+  #retry(message: SDKAPIRetryMessage): RunEvent[] {
     const { attempt, retry_delay_ms: delayMs, error_status: upstreamStatus, error } = message
     this.#clues = { ...this.#clues, kind: error, upstreamStatus }
     if (delayMs > retryWaitMsMax) {
@@ -135,12 +179,11 @@ export class TurnTranslator {
         this.#isComplete = false
         return [...this.#blocks.startMessage(), { type: 'usage', usage: toUsage(event.message.usage) }]
       case 'content_block_start':
-        if (this.#isUnoffered(event.content_block)) return this.#stopAtUnoffered()
-        return this.#blocks.start(event.index, event.content_block)
+        return this.#startBlock(event.index, event.content_block)
       case 'content_block_delta':
         return this.#delta(event.index, event.delta)
       case 'content_block_stop':
-        return this.#blocks.end(event.index)
+        return this.#endBlock(event.index)
       case 'message_delta':
         this.#isComplete = true
         Object.assign(this.#streamUsage, event.usage)
@@ -164,6 +207,7 @@ export class TurnTranslator {
   }
 
   #noteStop(reason: string | null): void {
+    if (reason === 'end_turn') this.#output = this.#fittingText() ?? this.#output
     if (this.context.plain !== null && this.#endsPlainAnswer(reason)) return
     // The CLI retries after a refusal; what was emitted of the refused answer would stand before the next one.
     if (reason === 'refusal' && this.#blocks.hasText && this.context.streaming) {
@@ -177,21 +221,33 @@ export class TurnTranslator {
   #endsPlainAnswer(reason: string | null): boolean {
     const isLimit = reason === 'max_tokens' || reason === 'model_context_window_exceeded'
     const isEmpty = reason === 'end_turn' && this.#blocks.text === '' && this.#pendingTools.size === 0
-    if (!isLimit && !isEmpty && reason !== 'refusal') return false
-    this.#finished ??= { stopReason: reason ?? 'end_turn', stopSequence: null }
-    return true
+    const hasOutput = reason === 'end_turn' && this.#output !== undefined
+    if (isLimit || isEmpty || hasOutput || reason === 'refusal')
+      this.#finished ??= { stopReason: reason, stopSequence: null }
+    else if (this.#isForClient) this.#finished ??= { stopReason: 'tool_use', stopSequence: null }
+    return this.#finished !== null
   }
 
-  #isUnoffered(block: { type: string; name?: string }): boolean {
-    const { plain, wantsSchema } = this.context
-    if (plain === null || wantsSchema || block.type !== 'tool_use') return false
-    return !plain.tools.some((tool) => tool.name === block.name)
+  /** The model may write its answer instead of calling the tool for it. */
+  #fittingText(): unknown {
+    const { answerCheck } = this.context
+    const value = answerCheck === null ? undefined : objectIn(this.#blocks.text)
+    return value !== undefined && answerCheck?.(value) === null ? value : undefined
   }
 
-  /** The CLI would tell the model that there is no such tool and let it continue. */
-  #stopAtUnoffered(): RunEvent[] {
-    this.#finished ??= { stopReason: 'tool_use', stopSequence: null }
-    return []
+  #startBlock(apiIndex: number, block: Parameters<AnswerBlocks['start']>[1]): RunEvent[] {
+    const { plain, answerCheck } = this.context
+    if (plain === null || block.type !== 'tool_use') return this.#blocks.start(apiIndex, block)
+    // With a schema, a plain model's answer is a call of the CLI's own tool. It is in the result.
+    if (answerCheck !== null && block.name === answerTool) return []
+    this.#isForClient ||= !plain.tools.some((tool) => tool.name === block.name)
+    return this.#blocks.start(apiIndex, block)
+  }
+
+  #endBlock(apiIndex: number): RunEvent[] {
+    const events = this.#blocks.end(apiIndex)
+    this.#isForClient ||= this.context.plain !== null && this.#blocks.hasBrokenCall
+    return events
   }
 
   #delta(apiIndex: number, delta: Parameters<AnswerBlocks['delta']>[1]): RunEvent[] {
@@ -209,6 +265,8 @@ export class TurnTranslator {
   #assistant(message: SDKAssistantMessage): RunEvent[] {
     if (message.error !== undefined || message.message.model === '<synthetic>') {
       this.#clues.kind = message.error ?? this.#clues.kind
+      // The CLI goes on without it. What tools have read is for it to decide; what the client has sent is not.
+      if (!this.#hasToolResults) this.broken ??= refusedMedia(message)
       return []
     }
     this.messages.push(message.message as unknown as TranscriptMessage)
@@ -237,6 +295,7 @@ export class TurnTranslator {
     const results = content.flatMap((block) => (block.type === 'tool_result' ? [block] : []))
     if (results.length === 0) return []
     this.messages.push(message.message as unknown as TranscriptMessage)
+    this.#hasToolResults = true
     for (const result of results) this.#pendingTools.delete(result.tool_use_id)
     this.toolIsRunning = this.#pendingTools.size > 0
     return results.map((result) => ({
@@ -256,20 +315,19 @@ export class TurnTranslator {
   /** An answer that the CLI gave itself, without a model request, is only in the result. */
   #unemittedText(result: SDKResultMessage): RunEvent[] {
     const isAnswer = result.subtype === 'success' && !result.is_error && result.structured_output === undefined
-    if (!isAnswer || this.#blocks.hasText || result.result === '') return []
+    if (!isAnswer || this.#blockedBy !== null || this.#blocks.hasText || result.result === '') return []
     return this.#blocks.wholeText(result.result)
   }
 
   #end(result: SDKResultMessage): RunEnd {
     const endsAtLimit = this.#clues.kind === 'max_output_tokens'
-    const error = endsAtLimit
-      ? null
-      : (this.broken ?? resultFailure(result, this.#clues) ?? this.#missingOutput(result))
     const answered = result.subtype === 'success' && !result.is_error
+    if (answered) this.#output = result.structured_output ?? this.#output
+    const error = endsAtLimit ? null : (this.broken ?? this.#failure(result))
     return {
       ...this.endWithout(error),
       result: endsAtLimit ? this.#earlierText : answered ? this.#wholeAnswer(result.result) : '',
-      structuredOutput: (answered ? result.structured_output : null) ?? null,
+      structuredOutput: this.#output ?? null,
       stopReason: endsAtLimit ? 'max_tokens' : result.stop_reason === 'tool_deferred' ? 'tool_use' : result.stop_reason,
       numTurns: result.num_turns,
       durationMs: result.duration_ms,
@@ -287,13 +345,25 @@ export class TurnTranslator {
     return this.#hitOutputLimit ? this.#earlierText : this.#earlierText + lastPart
   }
 
-  #missingOutput(result: SDKResultMessage): AppError | null {
+  #failure(result: SDKResultMessage): AppError | null {
+    if (this.#blockedBy !== null)
+      return new AppError('blocked_by_hook', `A hook blocked the prompt: ${this.#blockedBy}`)
+    if (result.terminal_reason === 'hook_stopped') return new AppError('blocked_by_hook', 'A hook stopped the run.')
+    // The CLI did not take the text for an answer, and the model did not call the tool when it was asked to.
+    const isAnswered = this.#output !== undefined && result.subtype === 'error_max_structured_output_retries'
+    return (isAnswered ? null : resultFailure(result, this.#clues)) ?? this.#unfitOutput(result)
+  }
+
+  #unfitOutput(result: SDKResultMessage): AppError | null {
+    const { answerCheck } = this.context
     // A call of a client's tool comes before the answer; what background work reports, after it.
-    const isAnswer = result.subtype === 'success' && result.stop_reason !== 'tool_deferred'
-    this.#hasOutput ||= isAnswer && result.structured_output !== undefined
-    return this.context.wantsSchema && isAnswer && !this.#hasOutput
-      ? new AppError('claude_failed', 'The model returned no answer that matches json_schema.')
-      : null
+    if (answerCheck === null || result.stop_reason === 'tool_deferred') return null
+    if (this.#output === undefined)
+      return new AppError('claude_failed', 'The model returned no answer that matches json_schema.')
+    const problem = answerCheck(this.#output)
+    return problem === null
+      ? null
+      : new AppError('claude_failed', `The model's answer does not match json_schema: ${problem}.`)
   }
 
   /** The end of an answer that was complete before the CLI stopped; `result` is the CLI's own end after the interrupt. */
@@ -304,6 +374,7 @@ export class TurnTranslator {
       outcome: 'succeeded',
       error: null,
       result: this.#blocks.text,
+      structuredOutput: this.#output ?? null,
       stopReason,
       stopSequence,
       numTurns: 1,
@@ -314,7 +385,11 @@ export class TurnTranslator {
 
   /** The end of a run without a result of the CLI: it was cancelled, or its process is gone. */
   endWithout(error: AppError | null): RunEnd {
-    return endOfRun({ sessionId: this.context.sessionId, model: this.#model }, error)
+    return {
+      ...endOfRun({ sessionId: this.context.sessionId, model: this.#model }, error),
+      ...(this.#mcpServers.length === 0 ? {} : { mcpServers: this.#mcpServers }),
+      ...(this.#compactions === 0 ? {} : { compactions: this.#compactions }),
+    }
   }
 }
 

@@ -48,8 +48,8 @@ export function turnCost(result: SDKResultMessage): number | null {
   return Object.values(perModel).reduce((sum, model) => sum + (model.costUSD ?? 0), 0)
 }
 
-/** What a message says about work in the background. */
-export function taskEvents(message: Extract<SDKMessage, { type: 'system' }>): RunEvent[] {
+/** What a message says about what the CLI does beside the answer: work in the background, a summary of the conversation. */
+export function activityEvents(message: Extract<SDKMessage, { type: 'system' }>): RunEvent[] {
   switch (message.subtype) {
     case 'task_started': {
       const { task_id: taskId, tool_use_id: toolId = null, task_type: kind = null, description } = message
@@ -62,6 +62,12 @@ export function taskEvents(message: Extract<SDKMessage, { type: 'system' }>): Ru
     }
     case 'task_notification':
       return [{ type: 'task-end', taskId: message.task_id, status: message.status, summary: message.summary }]
+    case 'status':
+      return message.status === 'compacting' ? [{ type: 'compact-start' }] : []
+    case 'compact_boundary': {
+      const { trigger, pre_tokens: tokensBefore } = message.compact_metadata
+      return [{ type: 'compact-end', trigger, tokensBefore }]
+    }
     default:
       return []
   }

@@ -5,6 +5,7 @@ import type { RunRequest } from '../../core/agent.ts'
 import type { ConversationMessage } from '../../core/conversation.ts'
 import { isContent, type RunEnd, type RunEvent } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
+import type { SchemaCheck } from '../../platform/json-schema.ts'
 import type { Turn } from '../cli/profile.ts'
 import type { LoadedConversation } from '../process/loaded-conversation.ts'
 import type { ApprovalNote } from '../process/permission-prompts.ts'
@@ -27,7 +28,14 @@ export class WorkerLost extends Error {
 /** `interruptMs`: how long an interrupted CLI may take to report, in milliseconds. */
 export type TurnLimits = IdleLimits & { interruptMs: number }
 
-export type TurnInput = { request: RunRequest; turn: Turn; conversation: LoadedConversation; limits: TurnLimits }
+export type TurnInput = {
+  request: RunRequest
+  turn: Turn
+  conversation: LoadedConversation
+  limits: TurnLimits
+  /** See TurnContext. */
+  answerCheck: SchemaCheck | null
+}
 
 export class TurnRun {
   readonly #process: TurnProcess
@@ -51,7 +59,7 @@ export class TurnRun {
       runId: request.runId,
       sessionId: conversation.sessionId,
       streaming: request.streaming,
-      wantsSchema: request.options.jsonSchema !== null,
+      answerCheck: input.answerCheck,
       plain: request.plain,
       nowMs: Date.now,
     })

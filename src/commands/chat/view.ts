@@ -79,7 +79,9 @@ export class ChatView {
       case 'tool_result':
         return this.#aside(shortLine(`${event.is_error ? '! ' : '< '}${event.text}`))
       case 'status':
-        return this.#aside(event.status === 'retrying' ? `retrying the model request (attempt ${event.attempt})` : '')
+        return this.#aside(statusLine(event))
+      case 'mcp_servers':
+        return this.#aside(event.servers.map(({ name, status }) => `MCP server ${name}: ${status}`).join('\n'))
     }
   }
 
@@ -93,6 +95,11 @@ export class ChatView {
     if (this.#isThinking) process.stderr.write('\n')
     this.#isThinking = false
   }
+}
+
+function statusLine(event: Extract<ChatEvent, { type: 'status' }>): string {
+  if (event.status === 'retrying') return `retrying the model request (attempt ${event.attempt})`
+  return event.status === 'compacting' ? 'replacing the conversation by a summary' : ''
 }
 
 /** Tool inputs and results can be whole files. */

@@ -23,6 +23,7 @@ const vendorErrors: Record<ErrorCode, VendorError> = {
   origin_not_allowed: forbidden,
   permission_mode_not_allowed: forbidden,
   cwd_not_allowed: forbidden,
+  blocked_by_hook: forbidden,
   not_found: missing,
   session_not_found: missing,
   run_not_found: missing,

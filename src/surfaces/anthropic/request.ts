@@ -50,6 +50,7 @@ export function toMessagesRun(body: MessagesBody, resolved: ResolvedModel, versi
       model: resolved.publicName,
       isAgent,
       tools: new Map(offer.tools.map(({ name }) => [name, 'json'])),
+      holdsCalls: !offer.isEager,
       isParallel: offer.isParallel,
       // An agent thinks in many steps; the answer is only the last one.
       showsThinking: !isAgent && !thinking.isOff && (thinking.display === 'omitted' ? 'signed' : true),

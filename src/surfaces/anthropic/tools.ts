@@ -18,6 +18,8 @@ export type ToolOffer = {
   tools: ClientTool[]
   instruction: string | null
   isParallel: boolean
+  /** Whether a tool's input is to arrive as the model writes it, without a check that it is JSON. */
+  isEager: boolean
   ignored: string[]
   /** All requested tools; their schemas are not checked yet. */
   requested: RequestedTool[]
@@ -34,6 +36,7 @@ export function readTools({
   return {
     tools,
     instruction: tools.length === 0 ? null : choiceInstruction(toolChoice),
+    isEager: entries?.some((entry) => entry.eager_input_streaming === true) === true,
     isParallel: choice?.disable_parallel_tool_use !== true,
     ignored,
     requested,

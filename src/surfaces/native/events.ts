@@ -81,6 +81,12 @@ export class NativeEvents implements StreamEncoder {
         const { requestId, behavior, by } = event
         return [{ type: 'status', status: 'answered', request_id: requestId, behavior, by }]
       }
+      case 'mcp-servers':
+        return [{ type: 'mcp_servers', servers: event.servers }]
+      case 'compact-start':
+        return [{ type: 'status', status: 'compacting' }]
+      case 'compact-end':
+        return [{ type: 'status', status: 'compacted', trigger: event.trigger, tokens_before: event.tokensBefore }]
       case 'task-start': {
         const { taskId: task_id, toolId: tool_use_id, kind, description, background } = event
         return [{ type: 'task_started', task_id, tool_use_id, kind, description, background }]

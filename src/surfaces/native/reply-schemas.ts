@@ -20,6 +20,11 @@ const code = 'The error code, for programs.'
 const nextPart = 'The next part.'
 export const nextCursor = 'Pass it as `cursor` to get the next page; null on the last page.'
 
+const mcpServer = z.strictObject({
+  name: z.string().describe('Its name.'),
+  status: z.string().describe('Its state, in the words of the CLI.'),
+})
+
 /** The 200 answer of `POST /v1/chat`, and the content of the `done` event. */
 export const ChatReply = strict('ChatReply', "Claude's answer.", {
   result: z.string().describe("Claude's answer, as text."),
@@ -34,6 +39,10 @@ export const ChatReply = strict('ChatReply', "Claude's answer.", {
   duration_ms: z.number().describe('How long the run took, in milliseconds.'),
   stop_reason: nullableString.describe('Why the model stopped, as the API reports it: `end_turn`, `max_tokens` …'),
   structured_output: z.unknown().describe('The answer that matches `json_schema`; null if no schema was sent.'),
+  mcp_servers: z
+    .array(mcpServer)
+    .describe('The MCP servers of the run, and whether each could be used: `connected`, `failed`, `needs-auth` …'),
+  compactions: z.int().describe('How often the CLI has replaced the conversation by a summary of it.'),
   permission_denials: z
     .array(
       z.strictObject({
@@ -69,8 +78,8 @@ const { session_id, run_id } = ChatReply.shape
 const approvalId = z.string().describe('The id to answer to: the last part of the path.')
 
 /**
- * The events of a run's stream, by type, in the `data:` of each frame. `thinking`, `tool_use`, `tool_result` and
- * `status` are sent only with `"events": "full"`.
+ * The events of a run's stream, by type, in the `data:` of each frame. `start`, `delta`, approvals, `done`
+ * and `error` are always sent, the others only with `"events": "full"`.
  */
 export const eventSchemas = {
   start: strict('StartEvent', 'The first event: the run has started.', {
@@ -108,6 +117,10 @@ export const eventSchemas = {
     tool_use_id: z.string().describe(callId),
     is_error: z.boolean().describe('Whether it failed.'),
     text: z.string().describe('The result as text.'),
+  }),
+  mcp_servers: strict('McpServersEvent', 'The MCP servers of the run, when it began.', {
+    type: z.literal('mcp_servers'),
+    servers: z.array(mcpServer).describe('Each server, and whether it can be used.'),
   }),
   task_started: strict('TaskStartedEvent', 'A tool call has started work that goes on beside the conversation.', {
     type: z.literal('task_started'),
@@ -170,6 +183,16 @@ export const eventSchemas = {
       }),
       z.strictObject({
         type: z.literal('status'),
+        status: z.literal('compacting'),
+      }),
+      z.strictObject({
+        type: z.literal('status'),
+        status: z.literal('compacted'),
+        trigger: z.string().describe('Why: `auto` if the conversation had become too long, `manual` for `/compact`.'),
+        tokens_before: z.number().describe('How long the conversation was, in tokens.'),
+      }),
+      z.strictObject({
+        type: z.literal('status'),
         status: z.literal('answered'),
         request_id: z.string().describe('The approval that was answered.'),
         behavior: z.enum(['allow', 'deny']).describe('The answer.'),
@@ -180,7 +203,8 @@ export const eventSchemas = {
     ])
     .meta({
       id: 'StatusEvent',
-      description: 'The CLI is retrying a request to the API, or an approval was answered.',
+      description:
+        'The CLI is retrying a request to the API, replaces the conversation by a summary of it, or an approval was answered.',
     }),
 }
 

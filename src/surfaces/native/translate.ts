@@ -54,6 +54,8 @@ export function toReply(end: RunEnd, runId: string): ChatReply {
     duration_ms: end.durationMs,
     stop_reason: end.stopReason,
     structured_output: end.structuredOutput,
+    mcp_servers: end.mcpServers ?? [],
+    compactions: end.compactions ?? 0,
     permission_denials: end.permissionDenials.map(({ toolName, toolId, input }) => ({
       tool_name: toolName,
       tool_use_id: toolId,

@@ -120,7 +120,7 @@ const contextOf = (more: Partial<TurnTranslator['context']> = {}) => ({
   runId: 'run_1',
   sessionId,
   streaming: true,
-  wantsSchema: false,
+  answerCheck: null,
   plain: null,
   nowMs: () => 1_000_000,
   ...more,

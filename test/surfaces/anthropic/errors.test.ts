@@ -24,6 +24,7 @@ const vendorErrors: Record<ErrorCode, [status: number, type: string]> = {
   host_not_allowed: [403, 'permission_error'],
   origin_not_allowed: [403, 'permission_error'],
   permission_mode_not_allowed: [403, 'permission_error'],
+  blocked_by_hook: [403, 'permission_error'],
   cwd_not_allowed: [403, 'permission_error'],
   not_found: [404, 'not_found_error'],
   session_not_found: [404, 'not_found_error'],

@@ -317,9 +317,19 @@ const scripts: Record<string, Script> = {
     content: [text('Let me see.'), seen],
     stop: 'tool_use',
   },
-  'a call of a tool that is not the client’s': {
+  'a call of a tool that the model was not offered': {
+    events: [...textBlock(0, ['One. ']), ...toolBlock(1, 'toolu_1', 'Read', ['{"a":1}'])],
+    end: { stopReason: 'tool_use' },
+    content: [
+      text('One. '),
+      { type: 'tool_use', id: 'toolu_1', name: 'Read', input: { a: 1 }, caller: { type: 'direct' } },
+    ],
+    stop: 'tool_use',
+  },
+  'a call of a tool of an agent’s own': {
+    plan: { isAgent: true },
     events: [...textBlock(0, ['One. ']), ...toolBlock(1, 'toolu_1', 'Read', ['{"a":1}']), ...textBlock(2, ['Two.'])],
-    content: [text('One. Two.')],
+    content: [text('One. \n\nTwo.')],
   },
   'a call although the stop reason is not tool_use': {
     events: calls,

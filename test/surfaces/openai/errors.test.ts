@@ -25,6 +25,7 @@ const mappings: Record<ErrorCode, [status: number, type: string, code: string | 
   host_not_allowed: [403, 'invalid_request_error', 'host_not_allowed'],
   origin_not_allowed: [403, 'invalid_request_error', 'origin_not_allowed'],
   permission_mode_not_allowed: [403, 'invalid_request_error', 'permission_mode_not_allowed'],
+  blocked_by_hook: [403, 'invalid_request_error', 'blocked_by_hook'],
   cwd_not_allowed: [403, 'invalid_request_error', 'cwd_not_allowed'],
   not_found: [404, 'invalid_request_error', null],
   session_not_found: [404, 'invalid_request_error', null],

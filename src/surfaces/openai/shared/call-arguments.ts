@@ -1,22 +1,20 @@
 // Parses the arguments of a call in an earlier answer: JSON in a string, as OpenAI defines it, or an object, as some
-// programs send it.
+// programs send it. What a model wrote that is no object, such as a call that was cut short, is given back to it as text.
 import { invalidField } from '../../../errors.ts'
 import { shapeError } from '../../../http/validate.ts'
+import { isJsonObject } from '../../../platform/json.ts'
+
+/** As in Anthropic's advice for inputs that are not JSON: https://platform.claude.com/docs/en/agents-and-tools/tool-use/fine-grained-tool-streaming */
+const invalidJson = 'INVALID_JSON'
 
 type CallArguments = string | Record<string, unknown> | null | undefined
 
 export function parseArguments(value: CallArguments, param: string): Record<string, unknown> {
   if (value !== null && typeof value === 'object') return value
   if (value === null || value === undefined || value.trim() === '') return {}
-  const error = invalidField(param, 'must be a JSON object, written as a string')
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(value)
-  } catch {
-    throw error
-  }
-  if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) throw error
+  if (!isJsonObject(value)) return { [invalidJson]: value }
+  const parsed = JSON.parse(value) as Record<string, unknown>
   const problem = shapeError(parsed)
   if (problem !== null) throw invalidField(param, problem.replace('the body ', ''))
-  return parsed as Record<string, unknown>
+  return parsed
 }

@@ -25,6 +25,7 @@ const mappings: Record<ErrorCode, Mapping> = {
   origin_not_allowed: refusal(403, 'origin_not_allowed'),
   permission_mode_not_allowed: refusal(403, 'permission_mode_not_allowed'),
   cwd_not_allowed: refusal(403, 'cwd_not_allowed'),
+  blocked_by_hook: refusal(403, 'blocked_by_hook'),
   not_found: refusal(404),
   session_not_found: refusal(404),
   run_not_found: refusal(404),

@@ -1,0 +1,397 @@
+// What reaches the model is what the client sent, and what reaches the client is what the model said: no part of either is replaced, cut
+// or left out by the CLI in silence. With the real CLI, read at the scripted model.
+import assert from 'node:assert/strict'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, beforeEach, type TestContext, test } from 'node:test'
+import Anthropic from '@anthropic-ai/sdk'
+import OpenAI, { APIError } from 'openai'
+import { chat, chatError, chatStream } from '../helpers/client.ts'
+import { startTestServer, step } from '../helpers/test-server.ts'
+
+const server = await startTestServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 3 } })
+const { upstream, folders } = server
+const openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 })
+const anthropic = new Anthropic({ baseURL: server.url, apiKey: 'none', maxRetries: 0 })
+
+beforeEach(() => upstream.reset())
+
+type Message = OpenAI.ChatCompletionMessageParam
+type Block = { type: string; tool_use_id?: string; content?: { text?: string }[]; [field: string]: unknown }
+
+const user = (content: string): Message => ({ role: 'user', content })
+const model = 'sonnet'
+const requestsOfModel = () => upstream.requests.filter(({ url }) => url.startsWith('/v1/messages'))
+const lastRequest = () => {
+  const request = requestsOfModel().at(-1)
+  assert.ok(request?.body)
+  return request.body
+}
+const blocksSent = () => lastRequest().messages.flatMap(({ content }) => content as unknown as Block[])
+
+const parameters = { type: 'object', properties: { path: { type: 'string' } } }
+const readFile: OpenAI.ChatCompletionTool = { type: 'function', function: { name: 'read_file', parameters } }
+const tools = [readFile]
+const anthropicTools: Anthropic.Tool[] = [{ name: 'read_file', input_schema: parameters as Anthropic.Tool.InputSchema }]
+
+/** The stream of a model that calls `read_file` with exactly this text. */
+function callWith(json: string): string {
+  const event = (type: string, fields: object) => `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`
+  const usage = { input_tokens: 5, output_tokens: 1 }
+  const message = { id: 'msg_1', type: 'message', role: 'assistant', model: 'claude-sonnet-5-5', content: [], usage }
+  const pieces = json.match(/.{1,6}/gs) ?? []
+  return [
+    event('message_start', { message: { ...message, stop_reason: null, stop_sequence: null } }),
+    event('content_block_start', {
+      index: 0,
+      content_block: { type: 'tool_use', id: 'toolu_1', name: 'read_file', input: {} },
+    }),
+    ...pieces.map((piece) =>
+      event('content_block_delta', { index: 0, delta: { type: 'input_json_delta', partial_json: piece } }),
+    ),
+    event('content_block_stop', { index: 0 }),
+    event('message_delta', { delta: { stop_reason: 'tool_use', stop_sequence: null }, usage: { output_tokens: 9 } }),
+    event('message_stop', {}),
+  ].join('')
+}
+
+/** The error of a call that must fail. */
+async function refusal(call: Promise<unknown>): Promise<APIError> {
+  const error = await call.then(
+    () => assert.fail('no error'),
+    (thrown: unknown) => thrown,
+  )
+  assert.ok(error instanceof APIError)
+  return error
+}
+
+const tooLong = {
+  status: 400,
+  error_type: 'invalid_request_error',
+  message: 'prompt is too long: 1050000 tokens > 1000000 maximum',
+}
+const conversation: Message[] = [
+  user('one'),
+  { role: 'assistant', content: 'two' },
+  user('three'),
+  { role: 'assistant', content: 'four' },
+  user('five'),
+]
+
+test('a conversation that is too long for the model is refused, not replaced by a summary, and its process stays usable', async () => {
+  for (const stream of [false, true]) {
+    upstream.reset()
+    upstream.enqueue(tooLong)
+    const { status, code } = await refusal(openai.chat.completions.create({ model, stream, messages: conversation }))
+    assert.deepEqual([status, code, requestsOfModel().length], [400, 'context_length_exceeded', 1])
+  }
+  upstream.reset()
+  upstream.enqueue(tooLong)
+  const messages = [...conversation.map(({ role, content }) => ({ role, content }))] as Anthropic.MessageParam[]
+  await assert.rejects(anthropic.messages.create({ model, max_tokens: 9, messages }), /400.*prompt is too long/)
+  const next = await openai.chat.completions.create({ model, messages: [user(step({ text: 'USABLE' }))] })
+  assert.equal(next.choices[0]?.message.content, 'USABLE')
+})
+
+test('a conversation that is nearly too long is sent word for word', async () => {
+  upstream.enqueue({ text: 'T1', usage: { input_tokens: 985_000 } })
+  await openai.chat.completions.create({ model, messages: [user('the first question')] })
+  const messages: Message[] = [user('the first question'), { role: 'assistant', content: 'T1' }, user('the second')]
+  await openai.chat.completions.create({ model, messages })
+  assert.equal(requestsOfModel().length, 2)
+  const texts = blocksSent().map(({ text }) => text)
+  for (const word of ['the first question', 'T1', 'the second']) assert.ok(texts.includes(word), word)
+})
+
+test('one message that no model could take is refused with the code for that', async () => {
+  const { status, code } = await refusal(
+    openai.chat.completions.create({ model, messages: [user('x'.repeat(5_300_000))] }),
+  )
+  assert.deepEqual([status, code], [400, 'context_length_exceeded'])
+})
+
+test('an agent that compacts its conversation says so, in the stream and in the answer', async () => {
+  const first = await chat(server, { prompt: step({ text: 'ONE', usage: { input_tokens: 985_000 } }), model })
+  assert.equal(first.compactions, 0)
+  upstream.setDefaults({ text: 'A summary.' })
+  const prompt = step({ text: 'TWO' })
+  const events = await chatStream(server, { prompt, model, session_id: first.session_id, events: 'full' })
+  const states = events.flatMap((event) => (event.type === 'status' ? [event.status] : []))
+  assert.deepEqual(states, ['compacting', 'compacted'])
+  const done = events.at(-1)
+  assert.ok(done?.type === 'done')
+  assert.deepEqual([done.result, done.compactions], ['TWO', 1])
+})
+
+for (const json of ['{"path": "C:\\dir\\x"}', '{"path": "a\nb"}', '{"path": ']) {
+  const messages = [user(step({ text: 'SECOND TRY' }))]
+
+  test(`a call whose input is ${JSON.stringify(json)} reaches a client of OpenAI's API as the model wrote it`, async () => {
+    upstream.enqueue({ raw: callWith(json) })
+    const whole = await openai.chat.completions.create({ model, tools, messages })
+    const [choice] = whole.choices
+    const [call] = choice?.message.tool_calls ?? []
+    assert.ok(call?.type === 'function')
+    assert.deepEqual(
+      [call.function.arguments, choice?.finish_reason, choice?.message.content],
+      [json, 'tool_calls', null],
+    )
+
+    upstream.enqueue({ raw: callWith(json) })
+    const pieces: string[] = []
+    let finish = null
+    for await (const { choices } of await openai.chat.completions.create({ model, tools, messages, stream: true })) {
+      assert.equal(choices[0]?.delta.content ?? '', '')
+      pieces.push(choices[0]?.delta.tool_calls?.[0]?.function?.arguments ?? '')
+      finish = choices[0]?.finish_reason ?? finish
+    }
+    assert.deepEqual([pieces.join(''), finish], [json, 'tool_calls'])
+
+    upstream.enqueue({ raw: callWith(json) })
+    const input = step({ text: 'SECOND TRY' })
+    const response = await openai.responses.create({
+      model,
+      input,
+      tools: [{ type: 'function', name: 'read_file', parameters, strict: false }],
+    })
+    assert.deepEqual(
+      response.output.map((item) => (item.type === 'function_call' ? item.arguments : item.type)),
+      [json],
+    )
+  })
+
+  test(`a call whose input is ${JSON.stringify(json)} is an error for a client of Anthropic's API`, async () => {
+    const body = { model, max_tokens: 99, tools: anthropicTools, messages: messages as Anthropic.MessageParam[] }
+    upstream.enqueue({ raw: callWith(json) })
+    await assert.rejects(anthropic.messages.create(body), /500.*read_file.*not a JSON object/)
+    upstream.enqueue({ raw: callWith(json) })
+    const seen: string[] = []
+    const stream = anthropic.messages.stream(body).on('contentBlock', ({ type }) => void seen.push(type))
+    await assert.rejects(stream.finalMessage(), /read_file.*not a JSON object/)
+    assert.deepEqual(seen, [])
+  })
+}
+
+test("a call of Anthropic's API that asked for its input unchecked arrives as the model wrote it", async () => {
+  const [tool] = anthropicTools
+  assert.ok(tool)
+  upstream.enqueue({ raw: callWith('{"path": "C:\\d"}') })
+  const stream = await anthropic.messages.create({
+    model,
+    max_tokens: 99,
+    stream: true,
+    tools: [{ ...tool, eager_input_streaming: true }],
+    messages: [{ role: 'user', content: 'x' }],
+  })
+  const pieces: string[] = []
+  for await (const event of stream)
+    if (event.type === 'content_block_delta' && event.delta.type === 'input_json_delta')
+      pieces.push(event.delta.partial_json)
+  assert.equal(pieces.join(''), '{"path": "C:\\d"}')
+  assert.ok(pieces.length > 1)
+})
+
+const callOf = (id: string, args: string): Message => ({
+  role: 'assistant',
+  content: null,
+  tool_calls: [{ id, type: 'function', function: { name: 'read_file', arguments: args } }],
+})
+
+for (const [first, second] of [
+  ['call_0', 'call_0'],
+  ['call_0', 'call_0_2'],
+  ['call_0_2', 'call_0'],
+] as const) {
+  test(`the result of the call ${second} after one of ${first} reaches the model`, async () => {
+    const messages: Message[] = [
+      user('a'),
+      callOf(first, '{"path":"1"}'),
+      { role: 'tool', tool_call_id: first, content: 'FIRST' },
+      { role: 'assistant', content: 'ok' },
+      user('b'),
+      callOf(second, '{"path":"2"}'),
+      { role: 'tool', tool_call_id: second, content: 'SECOND' },
+    ]
+    await openai.chat.completions.create({ model, tools, messages })
+    const results = blocksSent().filter(({ type }) => type === 'tool_result')
+    assert.deepEqual(
+      results.map(({ content }) => content?.[0]?.text),
+      ['FIRST', 'SECOND'],
+    )
+    assert.equal(new Set(results.map(({ tool_use_id: id }) => id)).size, 2)
+  })
+}
+
+for (const args of ['{"path":"1', 'C:\\x', '["x"]']) {
+  test(`a call with the arguments ${args} can be given back, and reaches the model`, async () => {
+    const result: Message = { role: 'tool', tool_call_id: 'call_a', content: 'Not valid JSON.' }
+    await openai.chat.completions.create({ model, tools, messages: [user('a'), callOf('call_a', args), result] })
+    const [call] = blocksSent().filter(({ type }) => type === 'tool_use')
+    assert.deepEqual(call?.input, { INVALID_JSON: args })
+    const items: OpenAI.Responses.ResponseInput = [
+      { role: 'user', content: 'a' },
+      { type: 'function_call', call_id: 'call_a', name: 'read_file', arguments: args },
+      { type: 'function_call_output', call_id: 'call_a', output: 'Not valid JSON.' },
+    ]
+    await openai.responses.create({ model, input: items })
+    assert.deepEqual(blocksSent().find(({ type }) => type === 'tool_use')?.input, { INVALID_JSON: args })
+  })
+}
+
+test('a call of a tool that was not offered is for the client to answer', async () => {
+  const prompt = step({ tool: 'search_files', input: { query: 'x' }, force_tool: true })
+  const whole = await openai.chat.completions.create({ model, tools, messages: [user(prompt)] })
+  const [call] = whole.choices[0]?.message.tool_calls ?? []
+  assert.ok(call?.type === 'function')
+  assert.deepEqual([call.function.name, call.function.arguments], ['search_files', '{"query":"x"}'])
+  assert.equal(whole.choices[0]?.finish_reason, 'tool_calls')
+
+  const messages: Anthropic.MessageParam[] = [{ role: 'user', content: prompt }]
+  const body = { model, max_tokens: 99, tools: anthropicTools }
+  const message = await anthropic.messages.stream({ ...body, messages }).finalMessage()
+  const [use] = message.content
+  assert.ok(use?.type === 'tool_use')
+  assert.deepEqual([use.name, use.input, message.stop_reason], ['search_files', { query: 'x' }, 'tool_use'])
+
+  const answer: Anthropic.MessageParam[] = [
+    ...messages,
+    { role: 'assistant', content: message.content },
+    { role: 'user', content: [{ type: 'tool_result', tool_use_id: use.id, content: 'No such tool.', is_error: true }] },
+  ]
+  await anthropic.messages.create({ ...body, messages: answer })
+  assert.equal(blocksSent().find(({ type }) => type === 'tool_result')?.tool_use_id, use.id)
+})
+
+test('the whole description of a tool reaches the model', async () => {
+  const description = `${'x'.repeat(9_990)} END`
+  const tool: OpenAI.ChatCompletionTool = { type: 'function', function: { ...readFile.function, description } }
+  await openai.chat.completions.create({ model, tools: [tool], messages: [user('x')] })
+  const offered = lastRequest().tools?.map((each) => (each as { description?: string }).description)
+  assert.deepEqual(offered, [description])
+})
+
+const pixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=='
+/** The request without the picture, which follows, would be answered. */
+const refusedOnce = step({
+  status: 400,
+  error_type: 'invalid_request_error',
+  message: 'Could not process image',
+  times: 1,
+})
+
+test('a picture that the API refuses is an error, not left out', async () => {
+  const url = `data:image/png;base64,${pixel}`
+  for (const stream of [false, true])
+    for (const name of [model, `agent/${model}`]) {
+      upstream.reset()
+      const content: OpenAI.ChatCompletionContentPart[] = [
+        { type: 'text', text: refusedOnce },
+        { type: 'image_url', image_url: { url } },
+      ]
+      const call = openai.chat.completions.create({ model: name, stream, messages: [{ role: 'user', content }] })
+      const { status, message } = await refusal(call)
+      assert.equal(status, 400)
+      assert.match(message, /could not process a picture/)
+    }
+  upstream.reset()
+  const image = { media_type: 'image/png', data: pixel }
+  const { status, body } = await chatError(server, { prompt: refusedOnce, images: [image] })
+  assert.deepEqual([status, body.code], [400, 'invalid_request'])
+})
+
+const schema = { type: 'object', properties: { a: { type: 'integer' } }, required: ['a'], additionalProperties: false }
+const formatOf = (more: object): OpenAI.ResponseFormatJSONSchema => ({
+  type: 'json_schema',
+  json_schema: { name: 's', schema: { ...schema, ...more } },
+})
+
+for (const annotations of [
+  { example: { a: 1 }, 'x-order': 1, markdownDescription: '**a**', propertyOrdering: ['a'], enumNames: ['A'] },
+  { discriminator: { propertyName: 'a' }, properties: { a: { type: 'integer', example: 1, 'x-unit': 'm' } } },
+]) {
+  test(`annotations in a schema are left out: ${Object.keys(annotations).join(', ')}`, async () => {
+    const messages = [user(step({ tool: 'StructuredOutput', input: { a: 1 } }))]
+    const answer = await openai.chat.completions.create({ model, messages, response_format: formatOf(annotations) })
+    assert.equal(answer.choices[0]?.message.content, '{"a":1}')
+  })
+}
+
+test('rules of newer versions of JSON Schema hold', async () => {
+  const rules = {
+    properties: { a: { type: 'array', prefixItems: [{ type: 'integer' }], items: false, minItems: 1 }, b: {} },
+    dependentRequired: { b: ['a'] },
+    unevaluatedProperties: false,
+    required: [],
+    additionalProperties: true,
+  }
+  const ask = (input: unknown) => {
+    const messages = [user(step({ tool: 'StructuredOutput', input, repeat: true }))]
+    return openai.chat.completions.create({ model, messages, response_format: formatOf(rules) })
+  }
+  assert.equal((await ask({ a: [1] })).choices[0]?.message.content, '{"a":[1]}')
+  // The CLI itself knows these, in the words of an older version.
+  for (const input of [{ a: ['x'] }, { b: 1 }]) assert.equal((await refusal(ask(input))).status, 500)
+  const evaluated = {
+    properties: { a: { type: 'array', contains: { type: 'integer' }, maxContains: 1 } },
+    additionalProperties: true,
+  }
+  const messages = [user(step({ tool: 'StructuredOutput', input: { a: [1, 2] } }))]
+  const refused = await refusal(
+    openai.chat.completions.create({ model, messages, response_format: formatOf(evaluated) }),
+  )
+  assert.match(refused.message, /does not match json_schema: it\/a must contain/)
+})
+
+for (const text of ['{"a":1}', '```json\n{"a":1}\n```', 'Here it is:\n\n```\n{"a": 1}\n```\nAnything else?']) {
+  test(`a model that writes ${JSON.stringify(text)} has answered with the object`, async () => {
+    const messages = [user(step({ text }))]
+    for (const name of [model, `agent/${model}`]) {
+      const answer = await openai.chat.completions.create({ model: name, messages, response_format: formatOf({}) })
+      assert.equal(answer.choices[0]?.message.content, '{"a":1}')
+    }
+    const reply = await chat(server, { prompt: step({ text }), json_schema: schema })
+    assert.deepEqual(reply.structured_output, { a: 1 })
+  })
+}
+
+test("a prompt that a hook blocks is an error with the hook's words", async (t) => {
+  const file = join(folders.cwd, '.claude', 'settings.json')
+  mkdirSync(join(folders.cwd, '.claude'), { recursive: true })
+  t.after(() => rmSync(file))
+  const settings = (event: string, command: string) =>
+    writeFileSync(file, JSON.stringify({ hooks: { [event]: [{ hooks: [{ type: 'command', command }] }] } }))
+  for (const command of [
+    'echo "not on my watch" >&2; exit 2',
+    `echo '{"decision":"block","reason":"not on my watch"}'`,
+    `echo '{"continue":false,"stopReason":"not on my watch"}'`,
+  ]) {
+    settings('UserPromptSubmit', command)
+    const { status, body } = await chatError(server, { prompt: 'x' })
+    assert.deepEqual(
+      [status, body.code, body.error],
+      [403, 'blocked_by_hook', 'A hook blocked the prompt: not on my watch'],
+    )
+  }
+  const messages = [user('x')]
+  for (const stream of [false, true]) {
+    const error = await refusal(openai.chat.completions.create({ model: `agent/${model}`, stream, messages }))
+    assert.deepEqual([error.status, error.code], [403, 'blocked_by_hook'])
+  }
+  const body = { model: `agent/${model}`, max_tokens: 9, messages: messages as Anthropic.MessageParam[] }
+  await assert.rejects(anthropic.messages.create(body), /403.*permission_error.*not on my watch/)
+  settings('PostToolUse', `echo '{"continue":false,"stopReason":"enough"}'`)
+  const call = step({ tool: 'Bash', input: { command: 'true', description: 'x' } })
+  const stopped = await chatError(server, { prompt: call, allowed_tools: ['Bash'] })
+  assert.deepEqual([stopped.status, stopped.body.code], [403, 'blocked_by_hook'])
+})
+
+test('an MCP server that cannot be started is named in the answer, in the stream and in the log', async () => {
+  const mcp_servers = { broken: { type: 'stdio', command: join(folders.root, 'nowhere') } }
+  const reply = await chat(server, { prompt: step({ text: 'x' }), mcp_servers })
+  assert.deepEqual(reply.mcp_servers, [{ name: 'broken', status: 'failed' }])
+  const events = await chatStream(server, { prompt: step({ text: 'x' }), mcp_servers, events: 'full' })
+  const [servers] = events.flatMap((event) => (event.type === 'mcp_servers' ? [event.servers] : []))
+  assert.deepEqual(servers, [{ name: 'broken', status: 'failed' }])
+  const logged = server.logLines.filter(({ msg }) => msg === 'run').at(-1)
+  assert.deepEqual(logged?.mcp_failed, ['broken'])
+})
