@@ -27,12 +27,15 @@ export type SessionBlock =
   | { type: 'tool-result'; toolId: string; isError: boolean; content: SessionBlock[] }
   /** The data itself is never included, only its type and size. */
   | { type: 'image' | 'document'; mediaType: string | null; bytes: number | null }
+  /** Where the CLI put a summary in the place of everything before it. What it does not say is null. */
+  | { type: 'compaction'; trigger: 'manual' | 'auto' | null; preTokens: number | null; summary: string | null }
   /** A block of a type that has no meaning outside the model's API. */
   | { type: 'other'; name: string }
 
 export type SessionMessage = {
   id: string
-  role: 'user' | 'assistant'
+  /** `system`: a place where the CLI compacted the conversation. */
+  role: 'user' | 'assistant' | 'system'
   createdAtMs: number | null
   content: SessionBlock[]
 }

@@ -14,6 +14,7 @@ export type Part =
   | { kind: 'thinking'; text: string }
   | { kind: 'tool'; id: string; name: string; input: unknown; result: ToolResult | null }
   | { kind: 'approval'; approval: ApprovalEvent; decision: Decision | null }
+  | { kind: 'compaction'; tokens: number | null; summary: string | null }
   | { kind: 'note'; text: string }
 
 export type TurnEnd = { outcome: 'done'; reply: ChatReply } | { outcome: 'error'; code: string; text: string }
@@ -21,7 +22,8 @@ export type TurnEnd = { outcome: 'done'; reply: ChatReply } | { outcome: 'error'
 /** A message, which may still grow. */
 export class Turn {
   readonly id: string
-  readonly role: 'user' | 'assistant'
+  /** `system`: a place where Claude Code compacted the conversation. */
+  readonly role: 'user' | 'assistant' | 'system'
   /** Increases with each change, except changes within a text, which has its own version. */
   readonly version = signal(0)
   readonly parts: Part[] = []
@@ -29,7 +31,7 @@ export class Turn {
   end: TurnEnd | null = null
   runId: string | null = null
 
-  constructor(id: string, role: 'user' | 'assistant') {
+  constructor(id: string, role: Turn['role']) {
     this.id = id
     this.role = role
   }
@@ -187,6 +189,8 @@ function addBlock(turn: Turn, block: SessionBlock): void {
       if (tool !== undefined) tool.result = { text, isError: block.is_error }
       return
     }
+    case 'compact_boundary':
+      return void parts.push({ kind: 'compaction', tokens: block.pre_tokens, summary: block.summary })
     case 'image':
     case 'document':
     case 'other':

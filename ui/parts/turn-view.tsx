@@ -14,6 +14,8 @@ const errorTexts: Record<string, string> = {
   timeout: 'Timed out. You can set a longer time limit under Options.',
 }
 
+const authors = { user: 'You', assistant: 'Claude', system: 'Claude Code' }
+
 type Props = { turn: Turn; isLive: boolean; onRetry?: (() => void) | undefined }
 
 export const TurnView = memo(({ turn, isLive, onRetry }: Props) => {
@@ -21,7 +23,7 @@ export const TurnView = memo(({ turn, isLive, onRetry }: Props) => {
   const isOver = !isLive
   return (
     <article class={`turn ${turn.role}`} aria-busy={isLive}>
-      <h2 class="author">{turn.role === 'user' ? 'You' : 'Claude'}</h2>
+      <h2 class="author">{authors[turn.role]}</h2>
       {turn.parts.map((part, index) => (
         <PartView key={index} part={part} runId={turn.runId} isOver={isOver} />
       ))}
@@ -47,6 +49,16 @@ function PartView({ part, runId, isOver }: { part: Part; runId: string | null; i
       return part.name === 'AskUserQuestion' && runId !== null ? null : <ToolCall tool={part} isOver={isOver} />
     case 'approval':
       return <ApprovalCard runId={runId ?? ''} approval={part.approval} decision={part.decision} isOver={isOver} />
+    case 'compaction':
+      return (
+        <details class="thinking">
+          <summary>
+            Compacted here{part.tokens === null ? '' : `, at ${count(part.tokens)} tokens`}: Claude continues from a
+            summary
+          </summary>
+          <p class="plain">{part.summary ?? 'The summary is not in the file.'}</p>
+        </details>
+      )
     case 'note':
       return <p class="note">{part.text}</p>
   }

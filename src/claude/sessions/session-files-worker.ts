@@ -1,7 +1,8 @@
 // The thread in which the Agent SDK reads and changes conversation files: the SDK's functions take their folder from
 // the caller's environment and keep the processor busy with large files. Answers one call after the other;
 // worker-rpc.ts makes the calls and sets their deadlines.
-import { parentPort } from 'node:worker_threads'
+import { readFile } from 'node:fs/promises'
+import { parentPort, workerData } from 'node:worker_threads'
 import {
   deleteSession,
   forkSession,
@@ -10,10 +11,20 @@ import {
   listSessions,
   renameSession,
   type SDKSessionInfo,
+  type SessionStore,
+  type SessionStoreEntry,
 } from '@anthropic-ai/claude-agent-sdk'
-import { pageOfMessages, type SessionFiles, type SessionInfo, sessionNotFound } from '../../core/sessions.ts'
+import {
+  pageOfMessages,
+  type SessionFiles,
+  type SessionInfo,
+  type SessionMessage,
+  sessionNotFound,
+} from '../../core/sessions.ts'
 import { AppError } from '../../errors.ts'
+import { bridgeCompactions } from './compactions.ts'
 import { toSessionMessages } from './session-messages.ts'
+import { findTranscript, toEntries } from './transcript.ts'
 import type { RpcAnswer, RpcCall } from './worker-rpc.ts'
 
 export type SessionCalls = Omit<SessionFiles, 'close'>
@@ -56,6 +67,20 @@ async function change<T>(id: string, act: () => Promise<T>): Promise<T> {
   })
 }
 
+async function readMessages(id: string): Promise<SessionMessage[]> {
+  const found = await findTranscript(workerData.configDir, id)
+  const bytes = found === null ? null : await readFile(found.file)
+  if (!bytes?.includes('"compact_boundary"')) return toSessionMessages(await getSessionMessages(id))
+  const { entries, compactions } = bridgeCompactions([...toEntries(bytes)])
+  // The SDK reads its own way up to the latest boundary, but any entries that it is handed.
+  const sessionStore: SessionStore = {
+    load: async () => entries as SessionStoreEntry[],
+    append: async () => {},
+  }
+  const lines = await getSessionMessages(id, { sessionStore, includeSystemMessages: true })
+  return toSessionMessages(lines, compactions)
+}
+
 const calls: SessionCalls = {
   async list({ cwd, limit }) {
     const one = cwd !== null && cwd.length <= folderNameMax ? { dir: cwd, includeWorktrees: false } : {}
@@ -70,7 +95,7 @@ const calls: SessionCalls = {
       const text = `The file of session ${id} is larger than 1 GiB, so this server cannot read its messages.`
       throw new AppError('not_implemented', text, { sessionId: id })
     }
-    return pageOfMessages(toSessionMessages(await getSessionMessages(id)), query)
+    return pageOfMessages(await readMessages(id), query)
   },
   rename: (id, title) => change(id, () => renameSession(id, title)),
   async fork(id, title) {

@@ -36,6 +36,7 @@ function startThread(options: SessionFilesOptions): Worker {
   const worker = new Worker(options.workerUrl ?? workerUrl, {
     name: 'session-files',
     env: threadEnvironment(options.environment),
+    workerData: { configDir: configFolder(options.environment) },
     argv: [],
     execArgv: [],
     // Its output may quote a conversation: it is kept out of the server's output and is never read.

@@ -2,9 +2,10 @@
 // answer, leaves out what the CLI wrote for itself, and reduces data to its type and size. Pure.
 import type { SessionMessage as SdkMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { SessionBlock, SessionMessage } from '../../core/sessions.ts'
+import type { Compaction } from './compactions.ts'
 
 /** The SDK also returns these fields, which it does not declare. */
-type Line = SdkMessage & { timestamp?: unknown; is_meta?: unknown; isSidechain?: unknown }
+type Line = SdkMessage & { timestamp?: unknown; is_meta?: unknown; isSidechain?: unknown; isCompactSummary?: unknown }
 
 type Fields = Record<string, unknown>
 
@@ -20,10 +21,18 @@ function isShown({ type, message, parent_tool_use_id, is_meta, isSidechain }: Li
   return isObject(message) && message.model !== synthetic
 }
 
-export function toSessionMessages(lines: readonly SdkMessage[]): SessionMessage[] {
+/** `compactions` has the lines at which the CLI compacted, by their ids. */
+export function toSessionMessages(
+  lines: readonly SdkMessage[],
+  compactions: ReadonlyMap<string, Compaction> = new Map(),
+): SessionMessage[] {
   const messages: SessionMessage[] = []
   let answerId: unknown
-  for (const line of lines.filter(isShown) as Line[]) {
+  for (const line of lines as readonly Line[]) {
+    const compaction = compactions.get(line.uuid)
+    if (compaction !== undefined) messages.push(toMark(line, compaction))
+    if (line.isCompactSummary === true) addSummary(messages.at(-1), line.message)
+    if (!isShown(line)) continue
     const message = line.message as Fields
     const content = toBlocks(message.content)
     const last = messages.at(-1)
@@ -42,6 +51,19 @@ export function toSessionMessages(lines: readonly SdkMessage[]): SessionMessage[
     messages.push({ id: line.uuid, role, createdAtMs: toMs(line.timestamp), content })
   }
   return messages
+}
+
+function toMark({ uuid, timestamp }: Line, compaction: Compaction): SessionMessage {
+  const content: SessionBlock[] = [{ type: 'compaction', ...compaction, summary: null }]
+  return { id: uuid, role: 'system', createdAtMs: toMs(timestamp), content }
+}
+
+/** The summary is a message to the model. A person reads it at the mark. */
+function addSummary(mark: SessionMessage | undefined, message: unknown): void {
+  const [block] = mark?.content ?? []
+  if (block?.type !== 'compaction' || !isObject(message)) return
+  const texts = toBlocks(message.content).flatMap((each) => (each.type === 'text' ? [each.text] : []))
+  block.summary = texts.join('\n')
 }
 
 function toMs(timestamp: unknown): number | null {

@@ -1,6 +1,6 @@
 // The CLI's conversation files: where a file is, which folder it belongs to, and how a conversation from a reused
-// process is written as one, so that the CLI itself, here or in a terminal, can continue it. Only this file knows their
-// format (docs/decisions/0004-conversation-files.md).
+// process is written as one, so that the CLI itself, here or in a terminal, can continue it. Only this folder knows
+// their format (docs/decisions/0004-conversation-files.md).
 import { randomUUID } from 'node:crypto'
 import { appendFileSync, createReadStream, mkdirSync } from 'node:fs'
 import { access, readdir } from 'node:fs/promises'
@@ -53,6 +53,32 @@ function cwdOf(line: string): string | null {
   try {
     const { cwd } = JSON.parse(line) as { cwd?: unknown }
     return typeof cwd === 'string' ? cwd : null
+  } catch {
+    return null
+  }
+}
+
+/** A line of a file, of any type. Nothing in it is certain. */
+export type TranscriptEntry = { [field: string]: unknown }
+
+/** The entries in a file's content in order, of all lines or some. Lines that are no JSON objects are left out. */
+export function* toEntries(
+  bytes: Buffer,
+  isWanted: (line: Buffer) => boolean = () => true,
+): Generator<TranscriptEntry> {
+  for (let begin = 0, end = 0; begin < bytes.length; begin = end + 1) {
+    end = bytes.indexOf('\n', begin)
+    if (end === -1) end = bytes.length
+    const line = bytes.subarray(begin, end)
+    const entry = isWanted(line) ? parseEntry(line) : null
+    if (entry !== null) yield entry
+  }
+}
+
+function parseEntry(line: Buffer): TranscriptEntry | null {
+  try {
+    const entry: unknown = JSON.parse(line.toString())
+    return typeof entry === 'object' && entry !== null ? (entry as TranscriptEntry) : null
   } catch {
     return null
   }

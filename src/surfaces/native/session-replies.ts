@@ -75,6 +75,13 @@ function toBlock(block: Block): SessionBlock {
       const content = block.content.map(toBlock)
       return { type: 'tool_result', tool_use_id: block.toolId, is_error: block.isError, content }
     }
+    case 'compaction':
+      return {
+        type: 'compact_boundary',
+        trigger: block.trigger,
+        pre_tokens: block.preTokens,
+        summary: block.summary,
+      }
     case 'image':
     case 'document':
       return { type: block.type, media_type: block.mediaType, bytes: block.bytes }

@@ -67,6 +67,12 @@ export const SessionBlock = z
       thinking: z.string().describe('What the model thought.'),
     }),
     z.strictObject({
+      type: z.literal('compact_boundary').describe(type),
+      trigger: z.enum(['manual', 'auto']).nullable().describe('Whether a person or the CLI decided to compact.'),
+      pre_tokens: z.int().nullable().describe('How many tokens the conversation had before.'),
+      summary: nullableString.describe('What the model reads in the place of the messages above.'),
+    }),
+    z.strictObject({
       type: z.literal('tool_use').describe(type),
       id: callId,
       name,
@@ -90,7 +96,9 @@ export const MessageList = strict('MessageList', 'A page of the messages of a co
     .array(
       z.strictObject({
         id: z.string().describe("Its id in the CLI's file."),
-        role: z.enum(['user', 'assistant']).describe('Whose message it is.'),
+        role: z
+          .enum(['user', 'assistant', 'system'])
+          .describe('Whose message it is; `system` is a place where Claude Code compacted the conversation.'),
         created_at: time.nullable().describe('When it was written.'),
         content: z.array(SessionBlock).describe('Its content.'),
       }),
