@@ -311,7 +311,9 @@ const { cost_usd: costUsd, ...sessionUsage } = sums
 const session = {
   ...summary,
   cost_usd: costUsd,
+  cost_is_estimated: false,
   usage: sessionUsage,
+  compactions: 0,
   resume_command: `cd '${sampleFolder}' && claude --resume ${sampleSession}`,
 }
 

@@ -40,6 +40,35 @@ export type SessionMessage = {
   content: SessionBlock[]
 }
 
+/** What answers have used. `costUsd` is estimated from list prices; null if the price of a model is not known. */
+export type AnswerSums = {
+  inputTokens: number
+  outputTokens: number
+  cacheReadInputTokens: number
+  cacheCreationInputTokens: number
+  costUsd: number | null
+}
+
+export const noAnswers: AnswerSums = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadInputTokens: 0,
+  cacheCreationInputTokens: 0,
+  costUsd: 0,
+}
+
+/** What the whole of a conversation's file says. */
+export type SessionContent = {
+  /** The model of its last answer; null if there is none. */
+  model: string | null
+  /** How often the CLI compacted it. */
+  compactions: number
+  /** Over all of its answers; null if there are none. Answers copied from another conversation do not count. */
+  all: AnswerSums | null
+  /** Over those that were made in a terminal, as far as the file says so. */
+  terminal: AnswerSums | null
+}
+
 export type PageQuery = { limit: number; cursor: string | null }
 
 /** Ids are lowercase UUIDs. Every method that takes one throws `session_not_found` if no such session exists. */
@@ -47,6 +76,9 @@ export interface SessionFiles {
   /** Newest first: all, or the first `limit`; of every folder, or of one by its real path. */
   list(query: { cwd: string | null; limit: number | null }): Promise<SessionInfo[]>
   get(id: string): Promise<SessionInfo>
+  /** The models of the last answers, in the order of the sessions; null if there is none, or no such session. */
+  models(sessions: readonly Pick<SessionInfo, 'id' | 'cwd'>[]): Promise<(string | null)[]>
+  content(id: string): Promise<SessionContent>
   /** Oldest first. Throws `invalid_request` (field `cursor`) if this list did not return the cursor. */
   messages(id: string, query: PageQuery): Promise<Page<SessionMessage>>
   rename(id: string, title: string): Promise<void>

@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test'
 import type { z } from 'zod'
 import {
   pageOfMessages,
+  type SessionContent,
   type SessionFiles,
   type SessionInfo,
   type SessionMessage,
@@ -33,6 +34,7 @@ class FakeFiles implements SessionFiles {
   readonly calls: string[] = []
   readonly sessions: Map<string, SessionInfo>
   talk: SessionMessage[] = []
+  readonly contents = new Map<string, SessionContent>()
 
   constructor(sessions: readonly SessionInfo[]) {
     this.sessions = new Map(sessions.map((session) => [session.id, session]))
@@ -46,6 +48,15 @@ class FakeFiles implements SessionFiles {
   async get(id: string) {
     this.calls.push(`get ${id}`)
     return this.#of(id)
+  }
+
+  async models(sessions: readonly { id: string }[]) {
+    return sessions.map(({ id }) => this.contents.get(id)?.model ?? null)
+  }
+
+  async content(id: string) {
+    this.#of(id)
+    return this.contents.get(id) ?? { model: null, compactions: 0, all: null, terminal: null }
   }
 
   async messages(id: string, query: { limit: number; cursor: string | null }) {

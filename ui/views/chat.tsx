@@ -156,7 +156,7 @@ function SessionBar({ conversation, id }: { conversation: Conversation; id: stri
       <h1>{session?.title ?? 'Conversation'}</h1>
       <p>
         {session?.cwd === undefined ? null : <code>{session.cwd}</code>}
-        {session?.cost_usd ? ` ${money(session.cost_usd)}` : ''}
+        {session?.cost_usd ? ` ${session.cost_is_estimated ? 'about ' : ''}${money(session.cost_usd)}` : ''}
       </p>
       <div class="buttons">
         <a class="button" href={hrefOf('chat')}>

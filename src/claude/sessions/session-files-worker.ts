@@ -2,6 +2,7 @@
 // the caller's environment and keep the processor busy with large files. Answers one call after the other;
 // worker-rpc.ts makes the calls and sets their deadlines.
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import {
   deleteSession,
@@ -23,11 +24,14 @@ import {
 } from '../../core/sessions.ts'
 import { AppError } from '../../errors.ts'
 import { bridgeCompactions } from './compactions.ts'
+import { readContent, readLastModel } from './session-content.ts'
 import { toSessionMessages } from './session-messages.ts'
-import { findTranscript, toEntries } from './transcript.ts'
+import { findTranscript, projectFolder, toEntries } from './transcript.ts'
 import type { RpcAnswer, RpcCall } from './worker-rpc.ts'
 
 export type SessionCalls = Omit<SessionFiles, 'close'>
+
+const { configDir } = workerData as { configDir: string }
 
 /** The CLI shortens longer folder names in its own way: for these, every folder is searched. */
 const folderNameMax = 200
@@ -67,10 +71,29 @@ async function change<T>(id: string, act: () => Promise<T>): Promise<T> {
   })
 }
 
+async function checkSize(id: string): Promise<void> {
+  const { fileSize = 0 } = await find(id)
+  if (fileSize <= fileBytesMax) return
+  const text = `The file of session ${id} is larger than 1 GiB, so this server cannot read it.`
+  throw new AppError('not_implemented', text, { sessionId: id })
+}
+
+async function fileOf(id: string): Promise<string> {
+  const found = await findTranscript(configDir, id)
+  if (found === null) throw sessionNotFound(id)
+  return found.file
+}
+
+/** Nearly all files are in the folder of their conversation; only for others are all folders searched. */
+async function lastModel({ id, cwd }: Pick<SessionInfo, 'id' | 'cwd'>): Promise<string | null> {
+  const usual = cwd === null ? null : join(projectFolder(configDir, cwd), `${id}.jsonl`)
+  const model = usual === null ? undefined : await readLastModel(usual).catch(() => undefined)
+  return model === undefined ? fileOf(id).then(readLastModel, () => null) : model
+}
+
 async function readMessages(id: string): Promise<SessionMessage[]> {
-  const found = await findTranscript(workerData.configDir, id)
-  const bytes = found === null ? null : await readFile(found.file)
-  if (!bytes?.includes('"compact_boundary"')) return toSessionMessages(await getSessionMessages(id))
+  const bytes = await readFile(await fileOf(id))
+  if (!bytes.includes('"compact_boundary"')) return toSessionMessages(await getSessionMessages(id))
   const { entries, compactions } = bridgeCompactions([...toEntries(bytes)])
   // The SDK reads its own way up to the latest boundary, but any entries that it is handed.
   const sessionStore: SessionStore = {
@@ -89,12 +112,13 @@ const calls: SessionCalls = {
     return found.map(toInfo).filter(({ id }) => id === id.toLowerCase())
   },
   get: async (id) => toInfo(await find(id)),
+  models: (sessions) => Promise.all(sessions.map(lastModel)),
+  async content(id) {
+    await checkSize(id)
+    return readContent(await fileOf(id))
+  },
   async messages(id, query) {
-    const { fileSize = 0 } = await find(id)
-    if (fileSize > fileBytesMax) {
-      const text = `The file of session ${id} is larger than 1 GiB, so this server cannot read its messages.`
-      throw new AppError('not_implemented', text, { sessionId: id })
-    }
+    await checkSize(id)
     return pageOfMessages(await readMessages(id), query)
   },
   rename: (id, title) => change(id, () => renameSession(id, title)),

@@ -48,7 +48,7 @@ function startThread(options: SessionFilesOptions): Worker {
   return worker
 }
 
-const reads: readonly string[] = ['list', 'get', 'messages'] satisfies (keyof SessionCalls)[]
+const reads: readonly string[] = ['list', 'get', 'models', 'content', 'messages'] satisfies (keyof SessionCalls)[]
 
 export function createSessionFiles(options: SessionFilesOptions): SessionFiles {
   const { deadlineMs = defaults.deadlineMs, idleMs = defaults.idleMs } = options
@@ -64,6 +64,8 @@ export function createSessionFiles(options: SessionFilesOptions): SessionFiles {
   return {
     list: (query) => call('list', query),
     get: (id) => call('get', id),
+    models: (sessions) => call('models', sessions),
+    content: (id) => call('content', id),
     messages: (id, query) => call('messages', id, query),
     rename: (id, title) => call('rename', id, title),
     fork: (id, title) => call('fork', id, title),
@@ -75,6 +77,8 @@ export function createSessionFiles(options: SessionFilesOptions): SessionFiles {
 const activities: Record<keyof SessionCalls, string> = {
   list: 'listing the sessions',
   get: 'reading the session',
+  models: "reading the sessions' models",
+  content: 'reading the session',
   messages: "reading the session's messages",
   rename: 'renaming the session',
   fork: 'copying the session',

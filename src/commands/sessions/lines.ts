@@ -26,6 +26,7 @@ export function sessionAsLines(session: SessionReply, nowMs: number): string[] {
     ['last used', `${ago(updated_at, nowMs)} (${updated_at})`],
     ['model', model],
     ['cost', costOf(session)],
+    ['compacted', compactionsOf(session)],
     ['running', running],
     ['continue here', `claude-serve chat --session ${session_id}`],
     ['in Claude Code', resume_command],
@@ -33,8 +34,13 @@ export function sessionAsLines(session: SessionReply, nowMs: number): string[] {
   return asFacts(session.title, facts)
 }
 
-/** Does not include turns in a terminal. */
-function costOf({ cost_usd, usage }: SessionReply): string | null {
+function costOf({ cost_usd, cost_is_estimated, usage }: SessionReply): string | null {
   if (cost_usd === null || usage === null) return null
+  if (cost_is_estimated) return `about ${showDollars(cost_usd)}, estimated at list prices`
   return `${showDollars(cost_usd)} in ${usage.runs} ${usage.runs === 1 ? 'run' : 'runs'} of this server`
+}
+
+function compactionsOf({ compactions }: SessionReply): string | null {
+  if (!compactions) return null
+  return `${compactions === 1 ? 'once' : `${compactions} times`}: Claude continues from a summary`
 }

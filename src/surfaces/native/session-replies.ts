@@ -1,15 +1,29 @@
 // Translates sessions into the native API's answers. Pure functions.
-import type { SessionBlock as Block, SessionInfo, SessionMessage } from '../../core/sessions.ts'
+import type {
+  AnswerSums,
+  SessionBlock as Block,
+  SessionContent,
+  SessionInfo,
+  SessionMessage,
+} from '../../core/sessions.ts'
 import type { Page, SessionFacts, UsageSum } from '../../core/store.ts'
 import type { MessageList, SessionBlock, SessionReply, SessionSummary } from './session-reply-schemas.ts'
 
-/** What the server knows about a session beyond the CLI's own file. */
-export type SessionExtras = { facts: SessionFacts | null; runId: string | null; usage: UsageSum | null }
+/** What is known about a session beyond its description: by the server, and from its whole file. */
+export type SessionExtras = {
+  facts: SessionFacts | null
+  runId: string | null
+  usage: UsageSum | null
+  content: SessionContent | null
+}
+
+/** `lastModel` is the model of the last answer in the file. */
+type SummaryExtras = Pick<SessionExtras, 'facts' | 'runId'> & { lastModel: string | null }
 
 const toTime = (ms: number) => new Date(ms).toISOString()
 const toTimeOrNull = (ms: number | null) => (ms === null ? null : toTime(ms))
 
-export function toSummary(session: SessionInfo, { facts, runId }: Omit<SessionExtras, 'usage'>): SessionSummary {
+export function toSummary(session: SessionInfo, { facts, runId, lastModel }: SummaryExtras): SessionSummary {
   return {
     session_id: session.id,
     title: session.title,
@@ -17,28 +31,43 @@ export function toSummary(session: SessionInfo, { facts, runId }: Omit<SessionEx
     cwd: session.cwd,
     created_at: toTimeOrNull(session.createdAtMs),
     updated_at: toTime(session.updatedAtMs),
-    model: facts?.model ?? null,
+    model: lastModel ?? facts?.model ?? null,
     running: runId,
   }
 }
 
-export function toSessionReply(session: SessionInfo, extras: SessionExtras): SessionReply {
-  const { usage } = extras
+export function toSessionReply(session: SessionInfo, { content, ...extras }: SessionExtras): SessionReply {
   return {
-    ...toSummary(session, extras),
-    cost_usd: usage?.costUsd ?? null,
-    usage: usage === null ? null : toUsage(usage),
+    ...toSummary(session, { ...extras, lastModel: content?.model ?? null }),
+    ...toCosts(extras.usage, content),
+    compactions: content?.compactions ?? 0,
     resume_command: resumeCommand(session),
   }
 }
 
-function toUsage(usage: UsageSum): SessionReply['usage'] {
+/**
+ * What the server's runs and the answers made in a terminal have used. Only for the latter is the cost estimated, from
+ * the usage in the file.
+ */
+function toCosts(
+  runs: UsageSum | null,
+  content: SessionContent | null,
+): Pick<SessionReply, 'cost_usd' | 'cost_is_estimated' | 'usage'> {
+  const others = (runs === null ? content?.all : content?.terminal) ?? null
+  if (runs === null && others === null) return { cost_usd: null, cost_is_estimated: false, usage: null }
+  const sums = [runs, others].filter((each) => each !== null)
+  const add = (pick: (sums: AnswerSums) => number) => sums.reduce((total, each) => total + pick(each), 0)
+  const isKnown = sums.every(({ costUsd }) => costUsd !== null)
   return {
-    runs: usage.runs,
-    input_tokens: usage.inputTokens,
-    output_tokens: usage.outputTokens,
-    cache_read_input_tokens: usage.cacheReadInputTokens,
-    cache_creation_input_tokens: usage.cacheCreationInputTokens,
+    cost_usd: isKnown ? add(({ costUsd }) => costUsd ?? 0) : null,
+    cost_is_estimated: isKnown && others !== null,
+    usage: {
+      runs: runs?.runs ?? 0,
+      input_tokens: add(({ inputTokens }) => inputTokens),
+      output_tokens: add(({ outputTokens }) => outputTokens),
+      cache_read_input_tokens: add((each) => each.cacheReadInputTokens),
+      cache_creation_input_tokens: add((each) => each.cacheCreationInputTokens),
+    },
   }
 }
 

@@ -15,9 +15,7 @@ const summary = {
   cwd: nullableString.describe('The folder that it belongs to.'),
   created_at: time.nullable().describe('When it started.'),
   updated_at: time.describe('When it was last continued.'),
-  model: nullableString.describe(
-    'The model that last answered through this server; null for conversations held only in a terminal.',
-  ),
+  model: nullableString.describe('The model of its last answer, here or in a terminal; null if there is none.'),
   running: nullableString.describe('The id of the run that holds it now.'),
 }
 
@@ -26,15 +24,22 @@ export type SessionSummary = z.output<typeof SessionSummary>
 
 export const SessionUsage = strict(
   'SessionUsage',
-  "What this server's own runs of the conversation have used; turns in a terminal are not included.",
-  { runs: z.int().describe('How many runs.'), ...tokenSums },
+  'What the conversation has used: in the runs of this server, and in a terminal as far as its file says.',
+  { runs: z.int().describe('How many runs of this server.'), ...tokenSums },
 )
 
 /** The answer of `GET` and `PATCH /v1/sessions/{id}`, and of `POST /v1/sessions/{id}/fork`. */
 export const SessionReply = strict('Session', 'A conversation.', {
   ...summary,
-  cost_usd: z.number().nullable().describe("What this server's own runs of it have cost, in US dollars."),
-  usage: SessionUsage.nullable().describe('What they have used.'),
+  cost_usd: z
+    .number()
+    .nullable()
+    .describe('What it has cost, in US dollars; null if that is unknown, as for a model without a known price.'),
+  cost_is_estimated: z
+    .boolean()
+    .describe('Whether part of the cost is estimated from list prices, as for answers in a terminal.'),
+  usage: SessionUsage.nullable().describe('What it has used.'),
+  compactions: z.int().describe('How often Claude Code put a summary in the place of what came before.'),
   /** A terminal would act on control characters in the folder's name. */
   resume_command: nullableString.describe(
     'Continues it in a terminal, for a POSIX shell; null if the folder name cannot be pasted safely.',

@@ -138,8 +138,10 @@ async function list(options: SessionOptions, request: RouteRequest): Promise<Ses
   const allowed = await access.allowed(folder === null ? all : await access.within(all, folder))
   const page = pageOfSessions(q === undefined ? allowed : searchSessions(allowed, q), { limit, cursor })
   const facts = await options.store.sessions(page.items.map(({ id }) => id))
-  const sessions = page.items.map((session) =>
+  const models = await options.files.models(page.items)
+  const sessions = page.items.map((session, index) =>
     toSummary(session, {
+      lastModel: models[index] ?? null,
       facts: facts.find(({ id }) => id === session.id) ?? null,
       runId: options.holder(session.id),
     }),
@@ -161,12 +163,14 @@ async function rename(options: SessionOptions, request: RouteRequest): Promise<S
   return describe(options, await options.files.get(id))
 }
 
-async function describe({ store, holder }: SessionOptions, session: SessionInfo): Promise<SessionReply> {
+async function describe({ files, store, holder }: SessionOptions, session: SessionInfo): Promise<SessionReply> {
   const { id } = session
+  // The rest is worth an answer even if the file is too large to be read in time.
+  const content = await files.content(id).catch(() => null)
   const [facts = null] = await store.sessions([id])
   const period = { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER }
   const [usage = null] = await store.usage({ ...period, groupBy: 'session', sessionId: id })
-  return toSessionReply(session, { facts, runId: holder(id), usage })
+  return toSessionReply(session, { facts, runId: holder(id), usage, content })
 }
 
 async function fork(options: SessionOptions, request: RouteRequest, reply: FastifyReply): Promise<FastifyReply> {

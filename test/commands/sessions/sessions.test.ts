@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { TranscriptWriter } from '../../../src/claude/sessions/transcript.ts'
+import { sessionAsLines } from '../../../src/commands/sessions/lines.ts'
 import type { SessionReply, SessionSummary } from '../../../src/surfaces/native/session-reply-schemas.ts'
 import { chat } from '../../helpers/client.ts'
 import { makeFolders, startTestServer, type TestFolders } from '../../helpers/test-server.ts'
@@ -156,4 +157,27 @@ test('wrong usage prints one line and exits with 2', async (t) => {
   const folders = makeFolders(t)
   for (const [words, message] of wrong)
     assertWrongUsage(await run(folders, ['sessions', ...words]), 'sessions', message)
+})
+
+test('one conversation shows that Claude Code compacted it, and a cost that is estimated', () => {
+  const session: SessionReply = {
+    session_id: id,
+    title: 'A title',
+    first_prompt: null,
+    cwd: '/work',
+    created_at: null,
+    updated_at: new Date(0).toISOString(),
+    model: 'claude-opus-5-5',
+    running: null,
+    usage: { runs: 0, input_tokens: 1, output_tokens: 1, cache_read_input_tokens: 0, cache_creation_input_tokens: 0 },
+    cost_usd: 0.25,
+    cost_is_estimated: true,
+    compactions: 2,
+    resume_command: null,
+  }
+  const factsOf = (more: Partial<SessionReply>) => sessionAsLines({ ...session, ...more }, 0).join('\n')
+  assert.match(factsOf({}), /\n {2}cost +about \$0\.25, estimated at list prices\n/)
+  assert.match(factsOf({}), /\n {2}compacted +2 times: Claude continues from a summary\n/)
+  assert.match(factsOf({ compactions: 1 }), /\n {2}compacted +once: /)
+  assert.doesNotMatch(factsOf({ compactions: 0, cost_usd: null }), /compacted|cost/)
 })

@@ -187,3 +187,56 @@ test('a session is deleted from files and store after an idle process has releas
   assert.deepEqual([files.sessions.has(one), stored.has(one)], [false, false])
   assert.equal(errorSummary(await send('DELETE', `/${one}`)), '404 session_not_found')
 })
+
+const answered = {
+  inputTokens: 1,
+  outputTokens: 2,
+  cacheReadInputTokens: 3,
+  cacheCreationInputTokens: 4,
+  costUsd: 0.25,
+}
+
+test('what a terminal used is added to what the runs of this server used, with its cost marked as estimated', async (t) => {
+  const { send, files } = await setUp(t)
+  const get = async (id: string) => parse(SessionReply, await send('GET', `/${id}`))
+  files.contents.set(two, { model: 'claude-y', compactions: 2, all: answered, terminal: null })
+  const elsewhere = await get(two)
+  assert.deepEqual(
+    [elsewhere.model, elsewhere.cost_usd, elsewhere.cost_is_estimated, elsewhere.compactions],
+    ['claude-y', 0.25, true, 2],
+  )
+  assert.deepEqual(elsewhere.usage, {
+    runs: 0,
+    input_tokens: 1,
+    output_tokens: 2,
+    cache_read_input_tokens: 3,
+    cache_creation_input_tokens: 4,
+  })
+  files.contents.set(one, { model: 'claude-y', compactions: 0, all: answered, terminal: answered })
+  const both = await get(one)
+  assert.deepEqual(
+    [both.cost_usd, both.cost_is_estimated, both.usage?.runs, both.usage?.input_tokens],
+    [0.75, true, 2, 11],
+  )
+  files.contents.set(one, { model: null, compactions: 0, all: answered, terminal: null })
+  const here = await get(one)
+  assert.deepEqual(
+    [here.model, here.cost_usd, here.cost_is_estimated, here.usage?.input_tokens],
+    ['claude-x', 0.5, false, 10],
+  )
+  const unpriced = { ...answered, costUsd: null }
+  files.contents.set(one, { model: null, compactions: 0, all: unpriced, terminal: unpriced })
+  const unknown = await get(one)
+  assert.deepEqual([unknown.cost_usd, unknown.cost_is_estimated, unknown.usage?.input_tokens], [null, false, 11])
+  const [, listed] = parse(SessionList, await send('GET', '')).sessions
+  assert.equal(listed?.model, 'claude-x')
+})
+
+test('a file that cannot be read as a whole does not hide the session', async (t) => {
+  const { send, files } = await setUp(t)
+  files.content = async () => {
+    throw new Error('too slow')
+  }
+  const { title, cost_usd, compactions } = parse(SessionReply, await send('GET', `/${one}`))
+  assert.deepEqual([title, cost_usd, compactions], ['title of a', 0.5, 0])
+})
