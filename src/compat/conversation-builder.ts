@@ -23,11 +23,12 @@ export type CallErrors = {
   sameId(id: string, param: string): AppError
 }
 
-/** The model's API rejects a conversation that starts with the assistant, which programs with a greeting send. */
-const opening: ConversationMessage = {
-  role: 'user',
-  content: [{ type: 'text', text: '(The assistant speaks first.)' }],
-}
+/**
+ * The model's API rejects a conversation that starts with the assistant, which programs with a greeting send, and one of
+ * instructions alone. The same words for both: the second is how the first begins.
+ */
+const openingBlocks: UserBlock[] = [{ type: 'text', text: '(The assistant speaks first.)' }]
+const opening: ConversationMessage = { role: 'user', content: openingBlocks }
 
 /**
  * The CLI gives the parts of a call that it divides the id of the whole and a number: beside `call`, it takes `call_1` for such a part,
@@ -92,8 +93,16 @@ export class ConversationBuilder {
     return [...this.#open].find(([, call]) => call.name === name)?.[0] ?? null
   }
 
-  /** The last user message is the prompt. It is empty if the conversation does not end with one. */
-  end(): { history: ConversationMessage[]; prompt: UserBlock[]; endsWithAssistant: boolean } {
+  /**
+   * The last user message is the prompt. It is empty if the conversation does not end with one. With
+   * `answersInstructions`, a conversation without messages is one in which the assistant speaks first.
+   */
+  end({ answersInstructions = false } = {}): {
+    history: ConversationMessage[]
+    prompt: UserBlock[]
+    endsWithAssistant: boolean
+  } {
+    if (answersInstructions && this.isEmpty) return { history: [], prompt: openingBlocks, endsWithAssistant: false }
     const endsWithAssistant = this.#assistant.length > 0
     if (!endsWithAssistant) this.#refuseOpenCalls()
     const needsOpening = this.#messages[0]?.role === 'assistant'

@@ -32,7 +32,7 @@ const refused: [param: string, body: object, code?: string][] = [
   ['messages', { messages: undefined }, 'missing_required_parameter'],
   ['messages', { messages: [] }],
   ['messages', { messages: 'hi' }],
-  ['messages', { messages: [{ role: 'system', content: 'Be brief.' }] }],
+  ['messages', { messages: [{ role: 'system', content: ' ' }] }],
   ['messages', { messages: [user, { role: 'assistant', content: 'I begin' }] }],
   ['messages[0]', { messages: ['hi'] }],
   ['messages[0].role', { messages: [{ content: 'hi' }] }, 'missing_required_parameter'],

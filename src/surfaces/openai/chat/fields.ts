@@ -12,7 +12,7 @@ export const chatFields: FieldTable = {
   model: { treatment: 'honored', note: 'a name from `GET /v1/models`, a full id, or one from `--model-map`' },
   messages: {
     treatment: 'honored',
-    note: 'all roles, each preserved; strings and arrays of parts; `image_url` and `file` as data: URLs. A system message after the start of the conversation stays where it is, as marked user text',
+    note: 'all roles, each preserved; strings and arrays of parts; `image_url` and `file` as data: URLs. A system message after the start of the conversation stays where it is, as marked user text; the model answers system messages alone',
   },
   stream: { treatment: 'honored' },
   stream_options: { treatment: 'honored', note: '`include_usage`; the rest has no effect' },

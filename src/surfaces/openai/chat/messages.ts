@@ -31,7 +31,7 @@ export function readMessages(messages: readonly ChatMessage[]): ReadMessages {
       add(builder, message, param)
     }
   })
-  const { history, prompt, endsWithAssistant } = builder.end()
+  const { history, prompt, endsWithAssistant } = builder.end({ answersInstructions: system.length > 0 })
   if (endsWithAssistant) {
     throw invalidField(
       'messages',

@@ -108,7 +108,7 @@ class ItemReader {
   }
 
   end(): ReadItems {
-    const { history, prompt, endsWithAssistant } = this.#builder.end()
+    const { history, prompt, endsWithAssistant } = this.#builder.end({ answersInstructions: this.#system.length > 0 })
     if (endsWithAssistant) {
       throw invalidField(
         'input',

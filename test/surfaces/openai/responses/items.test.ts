@@ -344,7 +344,7 @@ const notText = /must be text in a message of this role/
 const notNothing = /must be a string that is not empty/
 const refusals: [title: string, items: unknown[], field: string, what: RegExp][] = [
   ['nothing at all', [], 'input', empty],
-  ['instructions only', [{ role: 'system', content: 'x' }], 'input', empty],
+  ['empty instructions only', [{ role: 'system', content: ' ' }], 'input', empty],
   ['nothing but whitespace', [{ role: 'user', content: ' \n\t' }], 'input', empty],
   ['an empty list of parts', [{ role: 'user', content: [] }], 'input', empty],
   ['nothing but items that are left out', [{ type: 'web_search_call' }], 'input', empty],
