@@ -197,10 +197,10 @@ type SurfaceParts = {
 
 function registerSurfaces(app: App, parts: SurfaceParts): void {
   const { config, defaultCwd, executable, pool, runs, readers, store, files, calibration, metrics, startedAt } = parts
+  const names = { models: () => pool.models(plainExample()), modelMap: config.modelMap }
   const compatible = {
+    ...names,
     runs,
-    models: () => pool.models(plainExample()),
-    modelMap: config.modelMap,
     requestTimeoutMs: config.requestTimeoutMs,
   }
   const countTokens = (run: Omit<RunRequest, 'runId'>, model: string) =>
@@ -210,6 +210,7 @@ function registerSurfaces(app: App, parts: SurfaceParts): void {
   const cwdRoots = ({ key }: Caller) => config.cwdRoots ?? (key === null ? null : [defaultCwd])
   const healthParts = { executable, pool, version, isDemo: config.demo, startedAt }
   registerNative(app, {
+    ...names,
     runs,
     readers,
     store,

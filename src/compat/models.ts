@@ -1,5 +1,5 @@
-// Model names in the compatible APIs: which names exist, which model a name in a request resolves to, and what it makes of
-// the system prompt. Pure; the models themselves come from the CLI.
+// Model names in all APIs: which names exist, which model a name in a request resolves to, and what it makes of the system
+// prompt. Pure; the models themselves come from the CLI.
 
 import { type ModelFact, noOptions, type RunOptions } from '../core/agent.ts'
 import { AppError } from '../errors.ts'
@@ -11,7 +11,19 @@ export type ResolvedModel = { model: string | null; agent: boolean; publicName: 
 const agentPrefix = 'agent/'
 /** Some programs prefix a model's name with the provider. */
 const providerPrefixes = ['anthropic/', 'openai/', 'claude-serve/']
-const fullId = /^claude-[a-z0-9.-]+$/
+
+/** The CLI takes these whether or not it reports them. */
+const cliAliases = ['sonnet', 'opus', 'haiku', 'fable', 'best', 'opusplan']
+
+/** Models that the CLI does not report: older and newer ones, in the spelling of Anthropic, Vertex and Bedrock. */
+const fullIds = [
+  /^claude-[a-z0-9.@:-]+$/,
+  /^(?:[a-z0-9-]+\.)?anthropic\.claude-[a-z0-9.:-]+$/,
+  /^arn:aws[a-z-]*:bedrock:[\w.:/-]+$/,
+]
+
+/** Any model may be requested with a longer context: `sonnet[1m]`. */
+const contextSuffix = /\[\d{1,3}[km]\]$/i
 
 type ModelRequest = { name: string; agent: boolean }
 
@@ -36,31 +48,46 @@ function applyModelMap(requestedName: string, modelMap: Readonly<Record<string, 
   }
 }
 
-/** Throws `model_not_found`. */
+/** The name without its suffix for the context, and the suffix. */
+function splitContext(name: string): { base: string; suffix: string } {
+  const [suffix = ''] = contextSuffix.exec(name) ?? []
+  return { base: name.slice(0, name.length - suffix.length), suffix }
+}
+
+const findFact = (name: string, models: readonly ModelFact[]) =>
+  models.find(({ value }) => value === name) ?? models.find(({ resolvedModel }) => resolvedModel === name)
+
+/** Throws `model_not_found`. `field` is the location of the name in the request. */
 export function resolveModel(
   requestedName: string,
   models: readonly ModelFact[],
   modelMap: Readonly<Record<string, string>>,
+  field = 'model',
 ): ResolvedModel {
   const { name, agent } = applyModelMap(requestedName, modelMap)
   const toPublicName = (id: string) => `${agent ? agentPrefix : ''}${id}`
-  const fact = models.find(({ value }) => value === name) ?? models.find(({ resolvedModel }) => resolvedModel === name)
+  const fact = findFact(name, models)
   if (name === 'default') return { model: null, agent, publicName: toPublicName(fact?.resolvedModel ?? name) }
   if (fact !== undefined) return { model: name, agent, publicName: toPublicName(fact.resolvedModel) }
-  if (fullId.test(name)) return { model: name, agent, publicName: toPublicName(name) }
-  throw notFound(requestedName, name, models, modelMap)
+  const { base, suffix } = splitContext(name)
+  const baseFact = base === 'default' ? undefined : findFact(base, models)
+  const isKnown = baseFact !== undefined || cliAliases.includes(base) || fullIds.some((id) => id.test(base))
+  if (isKnown) return { model: name, agent, publicName: toPublicName(`${baseFact?.resolvedModel ?? base}${suffix}`) }
+  throw notFound(requestedName, name, field, models, modelMap)
 }
 
 function notFound(
   requestedName: string,
   name: string,
+  field: string,
   models: readonly ModelFact[],
   modelMap: Readonly<Record<string, string>>,
 ): AppError {
   const shown = requestedName.length > 80 ? `${requestedName.slice(0, 80)}…` : requestedName
-  const nearest = nearestName(name, [...plainNames(models), ...Object.keys(modelMap)])
-  const hint = nearest === null ? 'GET /v1/models lists the available models' : `did you mean ${nearest}?`
-  return new AppError('model_not_found', `there is no model ${JSON.stringify(shown)}; ${hint}`, { field: 'model' })
+  const { base, suffix } = splitContext(name)
+  const nearest = nearestName(base, [...plainNames(models), ...cliAliases, ...Object.keys(modelMap)])
+  const hint = nearest === null ? 'GET /v1/models lists the available models' : `did you mean ${nearest}${suffix}?`
+  return new AppError('model_not_found', `there is no model ${JSON.stringify(shown)}; ${hint}`, { field })
 }
 
 function plainNames(models: readonly ModelFact[]): string[] {
@@ -70,7 +97,7 @@ function plainNames(models: readonly ModelFact[]): string[] {
 /** A model name that requests may use; `displayName` is for people. */
 export type NamedModel = { id: string; displayName: string }
 
-/** Every name that `resolveModel` accepts, except older full ids: each model as a plain model and as an agent. */
+/** The names that the CLI reports and those of the map: each model as a plain model and as an agent. */
 export function modelNames(
   models: readonly ModelFact[],
   modelMap: Readonly<Record<string, string>> = {},
@@ -88,7 +115,7 @@ export function displayNameOf(
   modelMap: Readonly<Record<string, string>>,
 ): string {
   const { name, agent } = applyModelMap(id, modelMap)
-  const fact = models.find(({ value, resolvedModel }) => value === name || resolvedModel === name)
+  const fact = findFact(name, models) ?? findFact(splitContext(name).base, models)
   const shown = fact?.displayName ?? name
   return agent ? `${shown}, as an agent` : shown
 }

@@ -21,7 +21,7 @@ const line = () =>
 const lines = () => z.array(line(), must('an array of strings')).max(500, must('at most 500 entries'))
 const toolNames = () => z.array(line().regex(/^[\w.-]+$/, must('the name of a tool')), must('an array of tool names'))
 
-/** The form of a model name; the CLI and the API decide whether the model exists. */
+/** The form of a model name; which names exist is checked by the route. */
 const modelName = () =>
   text.regex(/^[A-Za-z0-9][A-Za-z0-9._:@/[\]-]{0,127}$/, must('the name of a model, such as sonnet'))
 
@@ -121,12 +121,16 @@ export const runOptions = {
   ),
   session_id: row(() => uuid, 'Continues this conversation, in its own folder unless `cwd` names another.'),
   fork: row(() => flag, 'With `session_id`: starts a new conversation as a copy of it. Default: false.'),
-  model: row(modelName, "A model name, such as `sonnet`. Default: the CLI's own choice.", {
-    option: 'model',
-    sdk: 'model',
-    form: { position: 10, label: 'Model', control: 'text', isModel: true, help: 'empty: Claude Code’s default' },
-    flag: { name: 'model', short: 'm', placeholder: '<name>', description: 'the model to use, such as sonnet' },
-  }),
+  model: row(
+    modelName,
+    "A name from `GET /v1/models`, a full id, or one from `--model-map`; `agent/…` means the same. Default: the CLI's own choice.",
+    {
+      option: 'model',
+      sdk: 'model',
+      form: { position: 10, label: 'Model', control: 'text', isModel: true, help: 'empty: Claude Code’s default' },
+      flag: { name: 'model', short: 'm', placeholder: '<name>', description: 'the model to use, such as sonnet' },
+    },
+  ),
   fallback_model: row(modelName, 'The model to use if the first one is overloaded.', {
     option: 'fallbackModel',
     sdk: 'fallbackModel',

@@ -84,6 +84,8 @@ export async function createInjectApp(t: Cleanup, options: InjectAppOptions = {}
     cwdRoots: () => null,
     requestTimeoutMs: 300_000,
     maxRequestTimeoutMs: 3_600_000,
+    models: async () => [],
+    modelMap: {},
     health: async () => ({ status: 'ok' }),
     readiness: async () => ({ ready: true, facts: {} }),
     metrics: async () => ({ type: 'text/plain', text: '' }),

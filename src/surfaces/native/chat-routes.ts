@@ -2,7 +2,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Caller } from '../../auth/authenticate.ts'
 import { checkAnswerSchema } from '../../compat/json-schema-checks.ts'
-import type { PermissionMode } from '../../core/agent.ts'
+import { resolveModel } from '../../compat/models.ts'
+import type { ModelFact, PermissionMode } from '../../core/agent.ts'
 import type { RunHandle, RunInput, Runs } from '../../core/runs.ts'
 import { AppError, invalidField } from '../../errors.ts'
 import type { RouteTable } from '../../http/routes.ts'
@@ -22,13 +23,17 @@ export type ChatOptions = {
   cwdRoots(caller: Caller): readonly string[] | null
   requestTimeoutMs: number
   maxRequestTimeoutMs: number
+  /** The models that the CLI reports. Called for names that only it can know. */
+  models(): Promise<ModelFact[]>
+  /** Names that clients use, and the models they stand for. */
+  modelMap: Readonly<Record<string, string>>
 }
 
 const shared = {
   method: 'POST',
   body: ChatRequest,
   startsRun: true,
-  errors: ['mode', 'session'],
+  errors: ['mode', 'model', 'session'],
 } as const
 
 export const chatRoutes: RouteTable<ChatOptions> = {
@@ -96,7 +101,7 @@ async function start(
   if (body.on_crash === 'restart' && !body.background) throw invalidField('on_crash', 'requires "background": true')
   await checkAnswerSchema(body.json_schema ?? null, 'json_schema')
   const input: RunInput = {
-    ...toRunRequest(body, await checkRequest(body, options, request.caller), streaming),
+    ...toRunRequest(await withModels(body, options), await checkRequest(body, options, request.caller), streaming),
     timeoutMs,
     surface: 'native',
     metadata: body.metadata ?? {},
@@ -120,6 +125,33 @@ async function checkRequest(
     addDirs: body.add_dirs
       ? await Promise.all(body.add_dirs.map((dir, index) => resolveFolder(dir, roots, `add_dirs[${index}]`)))
       : null,
+  }
+}
+
+/** The body with the names that the CLI has for its models. */
+async function withModels(body: ChatRequest, options: ChatOptions): Promise<ChatRequest> {
+  const { model, fallback_model: fallback, agents } = body
+  const resolvedAgents = Object.entries(agents ?? {}).map(async ([name, agent]) =>
+    typeof agent.model === 'string' && agent.model !== 'inherit'
+      ? [name, { ...agent, model: await cliModel(agent.model, options, `agents.${name}.model`) }]
+      : [name, agent],
+  )
+  return {
+    ...body,
+    ...(model ? { model: await cliModel(model, options, 'model') } : {}),
+    ...(fallback ? { fallback_model: await cliModel(fallback, options, 'fallback_model') } : {}),
+    ...(agents ? { agents: Object.fromEntries(await Promise.all(resolvedAgents)) } : {}),
+  }
+}
+
+/** Every model is Claude Code itself here, with or without `agent/`. Throws `model_not_found`. */
+async function cliModel(name: string, { models, modelMap }: ChatOptions, field: string): Promise<string> {
+  const resolve = (facts: readonly ModelFact[]) => resolveModel(name, facts, modelMap, field).model ?? 'default'
+  try {
+    return resolve([])
+  } catch {
+    // Asking the CLI may start a process, which most names do not need.
+    return resolve(await models())
   }
 }
 

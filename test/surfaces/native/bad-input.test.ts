@@ -11,7 +11,18 @@ import type { LightMyRequestResponse } from 'fastify'
 import { ChatReply, ErrorBody } from '../../../src/surfaces/native/reply-schemas.ts'
 import { createInjectApp, type InjectApp, listenApp } from '../../helpers/inject-app.ts'
 
-const server = await createInjectApp({ after })
+/** Names of every form that a model may have, all of which the CLI reports. */
+const modelNames = [
+  's',
+  'a'.repeat(128),
+  'us.anthropic.claude-opus-4:0',
+  'sonnet[1m]',
+  'claude@20250101',
+  'arn/x_y.z-1',
+]
+const models = async () => modelNames.map((value) => ({ value, resolvedModel: value, displayName: value }))
+
+const server = await createInjectApp({ after }, { native: { models } })
 
 const json = { host: 'localhost:5005', 'content-type': 'application/json' }
 
@@ -284,7 +295,7 @@ for (const name of optionalFields) {
 const boundaryValues: Record<string, unknown[]> = {
   commands: [false, true],
   fork: [false],
-  model: ['s', 'a'.repeat(128), 'us.anthropic.claude-opus-4:0', 'sonnet[1m]', 'claude@20250101', 'arn/x_y.z-1'],
+  model: modelNames,
   system_prompt: ['', 'a\u0000\u001b\r\n\u202e🙂'],
   max_budget_usd: [0.000001, 1e9],
   max_turns: [1, 2 ** 31],

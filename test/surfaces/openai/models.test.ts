@@ -71,3 +71,31 @@ test('the list contains each alias, full id and mapped name once, and each as an
   assert.equal(new Set(ids).size, ids.length)
   for (const id of ids) assert.doesNotThrow(() => resolveModel(id, facts, modelMap))
 })
+
+const others: [name: string, model: string | null, publicName: string][] = [
+  ['opus[1m]', 'opus[1m]', 'claude-opus-5[1m]'],
+  ['agent/opus[1m]', 'opus[1m]', 'agent/claude-opus-5[1m]'],
+  ['claude-opus-5[1m]', 'claude-opus-5[1m]', 'claude-opus-5[1m]'],
+  ['claude-tomorrow-9[1m]', 'claude-tomorrow-9[1m]', 'claude-tomorrow-9[1m]'],
+  ['claude-opus-4-1@20250805', 'claude-opus-4-1@20250805', 'claude-opus-4-1@20250805'],
+  [
+    'us.anthropic.claude-sonnet-4-5-20250929-v1:0',
+    'us.anthropic.claude-sonnet-4-5-20250929-v1:0',
+    'us.anthropic.claude-sonnet-4-5-20250929-v1:0',
+  ],
+  [
+    'arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.anthropic.claude-sonnet-4-6',
+    'arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.anthropic.claude-sonnet-4-6',
+    'arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.anthropic.claude-sonnet-4-6',
+  ],
+  ['opusplan', 'opusplan', 'opusplan'],
+  ['long', 'opus[1m]', 'claude-opus-5[1m]'],
+]
+test('every model may have a longer context, and the ids of other providers are models', () => {
+  for (const [name, model, publicName] of others) {
+    const resolved = resolveModel(name, facts, { long: 'opus[1m]' })
+    assert.deepEqual(resolved, { model, agent: name.startsWith('agent/'), publicName }, name)
+    // A client may send the name in an answer back.
+    assert.equal(resolveModel(resolved.publicName, facts, {}).publicName, publicName)
+  }
+})
