@@ -8,7 +8,7 @@ export const responseFields: FieldTable = {
   model: { treatment: 'honored', note: 'a name from `GET /v1/models`, a full id, or one from `--model-map`' },
   input: {
     treatment: 'honored',
-    note: 'a string or items: messages of all roles, function and custom calls with their outputs, reasoning, references to items of stored responses; images and files as data: URLs. Items of other types are left out and named in the header',
+    note: 'a string or items: messages of all roles, function and custom calls with their outputs, `additional_tools`, searches by the client (`tool_search_call`, `tool_search_output`), reasoning, references to items of stored responses; images and files as data: URLs. Items of other types are left out and named in the header',
   },
   instructions: { treatment: 'honored', note: 'not carried over by `previous_response_id`' },
   previous_response_id: {
@@ -28,7 +28,7 @@ export const responseFields: FieldTable = {
   tools: {
     treatment: 'honored',
     plainOnly: true,
-    note: "the client's own functions and custom tools, also in namespaces; a custom tool's grammar is ignored; tools that OpenAI would run are left out and named in the header",
+    note: "the client's own functions and custom tools, also in namespaces and in items of the conversation, and a `tool_search` that the client carries out; deferred tools are offered from the start; a custom tool's grammar is ignored; tools that OpenAI would run are left out and named in the header",
   },
   tool_choice: {
     treatment: 'emulated',

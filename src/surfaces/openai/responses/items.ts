@@ -10,20 +10,54 @@ import { parseArguments } from '../shared/call-arguments.ts'
 import { toBlocks, toTextBlocks } from '../shared/content-parts.ts'
 import { decodeThinking } from './encrypted-reasoning.ts'
 import {
+  AdditionalToolsItem,
   CallOutputItem,
   CustomCallItem,
   FunctionCallItem,
   type InputItem,
   MessageItem,
   ReasoningItem,
+  type Tool,
+  ToolSearchCallItem,
+  ToolSearchOutputItem,
 } from './schemas.ts'
-import { flatName } from './tools.ts'
+import { flatName, type ItemTools, searchName } from './tools.ts'
 
 /** An item and the name of its parameter, for errors. */
 export type LocatedItem = { item: InputItem; param: string }
 
 /** The parameter of items that come from earlier requests. */
 export const earlierParam = 'previous_response_id'
+
+/** The tools that items make available, in order: by themselves or as what a search has found. */
+export function toolsOfItems(items: readonly LocatedItem[]): ItemTools[] {
+  return items.flatMap(({ item, param }) => {
+    if (item.type !== 'additional_tools' && item.type !== 'tool_search_output') return []
+    const { tools } = parsePart(
+      item.type === 'additional_tools' ? AdditionalToolsItem : ToolSearchOutputItem,
+      item,
+      param,
+    )
+    return [{ tools, param: `${param}.tools`, isEarlier: param === earlierParam }]
+  })
+}
+
+/** What the model reads as the result of a search: the names by which it can now call the tools. */
+function foundTools(tools: readonly Tool[]): string {
+  const names = tools.flatMap(({ type, name, tools: members }) =>
+    type === 'namespace' && Array.isArray(members)
+      ? members.map((member) => flatName({ name: String(member?.name), namespace: String(name) }))
+      : typeof name === 'string'
+        ? [name]
+        : [],
+  )
+  return names.length === 0 ? 'No tools were found.' : `These tools are available now: ${names.join(', ')}`
+}
+
+type SearchItem = { call_id?: string | null | undefined; execution?: string | null | undefined }
+
+/** A search that OpenAI made says so, or has no id of its own. */
+const isOfServer = ({ call_id: id, execution }: SearchItem) => (execution ? execution === 'server' : !id)
 
 export type ReadItems = ReadMessages & { ignored: string[] }
 
@@ -64,14 +98,41 @@ class ItemReader {
       case 'function_call_output':
       case 'custom_tool_call_output':
         return this.#output(item, param)
+      // Its tools are read with the others.
+      case 'additional_tools':
+        return
+      case 'tool_search_call':
+        return this.#search(item, param)
+      case 'tool_search_output':
+        return this.#found(item, param)
       case 'reasoning':
         return void this.#thinking.push(
           ...decodeThinking(parsePart(ReasoningItem, item, param).encrypted_content ?? ''),
         )
       default:
-        // Ignored items of earlier requests were reported then.
-        if (param !== earlierParam) this.#ignored.push(param)
+        this.#ignore(param)
     }
+  }
+
+  /** Ignored items of earlier requests were reported then. */
+  #ignore(param: string): void {
+    if (param !== earlierParam) this.#ignored.push(param)
+  }
+
+  #search(item: InputItem, param: string): void {
+    const search = parsePart(ToolSearchCallItem, item, param)
+    if (isOfServer(search)) return this.#ignore(param)
+    const id = search.call_id || String(item.id ?? searchName)
+    this.#call({ call_id: id, name: searchName }, parseArguments(search.arguments, `${param}.arguments`), param)
+  }
+
+  #found(item: InputItem, param: string): void {
+    const output = parsePart(ToolSearchOutputItem, item, param)
+    if (isOfServer(output)) return
+    this.#thinking = []
+    const id = output.call_id || (this.#builder.openCallOf(searchName) ?? '')
+    const content = toBlocks(foundTools(output.tools), `${param}.tools`)
+    this.#builder.result({ id, content, param: `${param}.call_id` })
   }
 
   #message(item: InputItem, param: string): void {

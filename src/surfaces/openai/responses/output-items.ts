@@ -5,6 +5,7 @@ import type { ThinkingBlock } from '../../../core/conversation.ts'
 import { encodeThinking } from './encrypted-reasoning.ts'
 import type { OutputItem, OutputPart, ResponseEvent } from './reply-schemas.ts'
 import type { ResponsePlan } from './request.ts'
+import { searchName } from './tools.ts'
 
 type Unnumbered<E> = E extends unknown ? Omit<E, 'sequence_number'> : never
 /** An event without its sequence number. */
@@ -26,6 +27,8 @@ export class ItemWriter {
   readonly #name: string
   #isOpen = false
   #thinking: ThinkingBlock[] = []
+  /** The arguments of the open search, as JSON. */
+  #search = ''
 
   constructor(plan: ResponsePlan, name: string) {
     this.#plan = plan
@@ -155,6 +158,11 @@ export class ItemWriter {
   }
 
   #openCall({ id, name, kind }: Extract<AnswerPiece, { type: 'call' }>): ItemEvent[] {
+    if (this.#plan.hasSearch && name === searchName) {
+      this.#search = ''
+      const common = { status: 'in_progress', call_id: id, execution: 'client' } as const
+      return this.#add({ type: 'tool_search_call', id: this.#id('tsc'), ...common, arguments: {} })
+    }
     const { name: ownName, namespace } = this.#plan.names.get(name) ?? { name, namespace: null }
     const common = {
       status: 'in_progress' as const,
@@ -175,6 +183,8 @@ export class ItemWriter {
       call.arguments += text
       return [{ type: 'response.function_call_arguments.delta', ...this.#location(call), delta: text }]
     }
+    // There are no events for parts of a search: its arguments are whole.
+    if (call?.type === 'tool_search_call') this.#search += text
     if (call?.type !== 'custom_tool_call') return []
     call.input += text
     return [{ type: 'response.custom_tool_call_input.delta', ...this.#location(call), delta: text }]
@@ -197,7 +207,19 @@ export class ItemWriter {
         ]
       case 'custom_tool_call':
         return [{ type: 'response.custom_tool_call_input.done', ...location, input: item.input }]
+      case 'tool_search_call':
+        item.arguments = parseOrText(this.#search)
+        return []
     }
+  }
+}
+
+/** A search that was cut short has no whole JSON. */
+function parseOrText(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return json
   }
 }
 

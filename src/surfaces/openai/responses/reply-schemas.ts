@@ -50,10 +50,20 @@ const customCall = z.strictObject({
   namespace: z.string().optional(),
   input: z.string(),
 })
-const outputItem = z.discriminatedUnion('type', [outputMessage, reasoning, functionCall, customCall]).meta({
-  id: 'OpenAIOutputItem',
-  description: 'A part of a response: a message, thinking, or a call of a client tool.',
+const toolSearchCall = z.strictObject({
+  type: z.literal('tool_search_call'),
+  id: z.string(),
+  status: itemStatus,
+  call_id: z.string(),
+  execution: z.literal('client'),
+  arguments: z.unknown(),
 })
+const outputItem = z
+  .discriminatedUnion('type', [outputMessage, reasoning, functionCall, customCall, toolSearchCall])
+  .meta({
+    id: 'OpenAIOutputItem',
+    description: 'A part of a response: a message, thinking, or a call of a client tool.',
+  })
 export type OutputItem = z.output<typeof outputItem>
 
 const usage = z.strictObject({

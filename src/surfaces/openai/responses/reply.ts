@@ -25,7 +25,7 @@ export const runIdOf = (id: string): string | null => runOf(/^resp_([0-9a-f]{32}
 
 /** The run that produces the response an item belongs to; null if the id cannot be that of an item. */
 export const runIdOfItem = (id: string): string | null =>
-  runOf(/^(?:msg|rs|fc|ctc)_([0-9a-f]{32})_\d{1,6}$/.exec(id)?.[1])
+  runOf(/^(?:msg|rs|fc|ctc|tsc)_([0-9a-f]{32})_\d{1,6}$/.exec(id)?.[1])
 
 function toResponseUsage(usage: Usage): ResponseUsage {
   const chatUsage = toUsage(usage)

@@ -11,19 +11,27 @@ import { invalidField } from '../../../errors.ts'
 import { checkMetadata, objectInstruction } from '../chat/request.ts'
 import { efforts } from '../shared/reasoning.ts'
 import { responseFields } from './fields.ts'
-import { type LocatedItem, readItems } from './items.ts'
+import { type LocatedItem, readItems, toolsOfItems } from './items.ts'
 import type { InputItem, ResponseRequest } from './schemas.ts'
-import { type ResponseTools, readResponseTools, type ToolName } from './tools.ts'
+import { type ItemTools, type ResponseTools, readResponseTools, type ToolName } from './tools.ts'
 
 /**
  * What is stored of a request, to continue from it and to write its response again. `model` is the name in the answer.
  */
-export type ResponseSnapshot = { body: ResponseRequest; items: InputItem[]; model: string; isAgent: boolean }
+export type ResponseSnapshot = {
+  body: ResponseRequest
+  items: InputItem[]
+  model: string
+  isAgent: boolean
+  /** The tools that the items of the whole conversation make available; absent if there are none. */
+  itemTools?: ItemTools[]
+}
 
 /** How the answer to a request is written. */
 export type ResponsePlan = AnswerPlan & {
   request: Omit<ResponseSnapshot, 'items'>
   names: ReadonlyMap<string, ToolName>
+  hasSearch: boolean
   showsSummary: boolean
   includesThinking: boolean
 }
@@ -48,8 +56,13 @@ export function toResponseRun(
   items: readonly LocatedItem[],
 ): Translation<ResponsePlan> {
   const { system, history, prompt, ignored } = readItems(items)
-  const offer = readOffer(body, resolved.agent)
-  const plan = planOf({ body, model: resolved.publicName, isAgent: resolved.agent }, offer)
+  const itemTools = toolsOfItems(items)
+  const request = {
+    ...{ body, model: resolved.publicName, isAgent: resolved.agent },
+    ...(itemTools.length === 0 ? {} : { itemTools }),
+  }
+  const offer = readOffer(request)
+  const plan = planOf(request, offer)
   const instructions = [offer.instruction, plan.format === 'json_object' ? objectInstruction : null]
   const systemPrompt = [body.instructions, ...system, ...instructions].filter(Boolean).join('\n\n')
   const effort = body.reasoning?.effort ? efforts[body.reasoning.effort] : null
@@ -77,6 +90,7 @@ export function toResponseRun(
       ...ignoredVerbosity(body),
       ...offer.ignored,
       ...ignored,
+      ...(resolved.agent ? itemTools.filter(({ isEarlier }) => !isEarlier).map(({ param }) => param) : []),
     ],
     tools: offer.requested,
   }
@@ -84,14 +98,11 @@ export function toResponseRun(
 
 const isThinkingOff = ({ reasoning }: ResponseRequest) => reasoning?.effort === 'none'
 
-const readOffer = (body: ResponseRequest, isAgent: boolean): ResponseTools =>
-  readResponseTools(isAgent ? { ...body, tools: null, tool_choice: null } : body)
+const readOffer = ({ body, isAgent, itemTools }: ResponsePlan['request']): ResponseTools =>
+  isAgent ? readResponseTools({ ...body, tools: null, tool_choice: null }) : readResponseTools(body, itemTools)
 
 /** The plan of the answer to a request, new or stored. */
-export function planOf(
-  request: ResponsePlan['request'],
-  offer = readOffer(request.body, request.isAgent),
-): ResponsePlan {
+export function planOf(request: ResponsePlan['request'], offer = readOffer(request)): ResponsePlan {
   const { body, isAgent } = request
   const { summary, generate_summary: legacySummary } = body.reasoning ?? {}
   const isThinking = !isThinkingOff(body)
@@ -102,6 +113,7 @@ export function planOf(
     isAgent,
     tools: offer.kinds,
     names: offer.names,
+    hasSearch: offer.hasSearch,
     isParallel: body.parallel_tool_calls !== false,
     // Even if it is not shown, thinking separates the text before it from the text after it.
     showsThinking: true,

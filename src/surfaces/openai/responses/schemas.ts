@@ -37,7 +37,27 @@ const tool = z.looseObject({ type: text }, must('a tool, as an object with its t
 export type Tool = z.output<typeof tool>
 export const FunctionTool = z.looseObject({ ...definition, parameters: object.nullish() })
 export const CustomTool = z.looseObject({ ...definition, format: object.nullish() })
+export const ToolSearchTool = z.looseObject({
+  description: text.nullish(),
+  execution: text.nullish(),
+  parameters: object.nullish(),
+})
 export const NamespaceTool = z.looseObject({ name: toolName, tools: z.array(tool, must('an array of tools')) })
+
+const toolList = z.array(tool, must('an array of tools'))
+/** Tools that are available from here on. */
+export const AdditionalToolsItem = z.looseObject({ tools: toolList })
+/** A search that the client carries out for the model, if it is not the server's, which has no id of its own. */
+export const ToolSearchCallItem = z.looseObject({
+  call_id: text.nullish(),
+  execution: text.nullish(),
+  arguments: callArguments,
+})
+export const ToolSearchOutputItem = z.looseObject({
+  call_id: text.nullish(),
+  execution: text.nullish(),
+  tools: toolList,
+})
 
 const toolChoice = z.union(
   [

@@ -1,5 +1,5 @@
-// Reads the tools of a request to the Responses API and its tool choice, for compat/client-tools.ts. The model knows a
-// tool in a namespace by one flat name; its calls are mapped back to both names.
+// Reads the tools of a request to the Responses API, of its field and of its items, and its tool choice, for
+// compat/client-tools.ts. The model knows a tool in a namespace by one flat name; its calls are mapped back to both names.
 import type { ToolKind } from '../../../compat/answer-stream.ts'
 import {
   choiceInstruction,
@@ -20,16 +20,25 @@ import {
   type ResponseRequest,
   type Tool,
   type ToolChoice as ToolChoiceField,
+  ToolSearchTool,
 } from './schemas.ts'
 
 /** The names in a call, as the client defined them. */
 export type ToolName = { name: string; namespace: string | null }
+
+/** The name by which the model knows the client's search for tools. Its calls are items of a type of their own. */
+export const searchName = 'tool_search'
+
+/** Tools in an item, and where they are. Those of earlier requests have been reported with them. */
+export type ItemTools = { tools: Tool[]; param: string; isEarlier: boolean }
 
 export type ResponseTools = {
   tools: ClientTool[]
   kinds: Map<string, ToolKind>
   /** The client's names of each tool, by the flat name that the model knows. */
   names: Map<string, ToolName>
+  /** Whether the model may call the client's search for tools. */
+  hasSearch: boolean
   /** For the system prompt; null if the model may choose. */
   instruction: string | null
   ignored: string[]
@@ -37,16 +46,20 @@ export type ResponseTools = {
   requested: RequestedTool[]
 }
 
-type ParsedTool = RequestedTool & { kind: ToolKind; clientName: ToolName }
+type ParsedTool = RequestedTool & { kind: ToolKind; clientName: ToolName; isSearch: boolean }
 
 const nameMax = 128
 
 /** The name by which the model knows a tool. */
 export const flatName = ({ name, namespace }: ToolName): string => (namespace === null ? name : `${namespace}__${name}`)
 
-export function readResponseTools(body: ResponseRequest): ResponseTools {
+export function readResponseTools(body: ResponseRequest, itemTools: readonly ItemTools[] = []): ResponseTools {
   const ignored: string[] = []
-  const requested = readList(body.tools ?? [], { param: 'tools', namespace: null, ignored })
+  const requested = latest([
+    ...itemTools.filter(({ isEarlier }) => isEarlier).map((list) => readItemTools(list, [])),
+    readList(body.tools ?? [], { param: 'tools', namespace: null, ignored }),
+    ...itemTools.filter(({ isEarlier }) => !isEarlier).map((list) => readItemTools(list, ignored)),
+  ])
   const choice = readChoice(body.tool_choice, requested)
   const tools = offeredTools(requested, choice)
   const offered = requested.filter(({ tool }) => tools.includes(tool))
@@ -54,10 +67,22 @@ export function readResponseTools(body: ResponseRequest): ResponseTools {
     tools,
     kinds: new Map(offered.map(({ tool, kind }) => [tool.name, kind])),
     names: new Map(offered.map(({ tool, clientName }) => [tool.name, clientName])),
+    hasSearch: offered.some(({ isSearch }) => isSearch),
     instruction: tools.length === 0 ? null : choiceInstruction(choice),
     ignored,
     requested,
   }
+}
+
+const readItemTools = ({ tools, param }: ItemTools, ignored: string[]) =>
+  readList(tools, { param, namespace: null, ignored })
+
+/** Clients repeat tools in later items, perhaps with changes: the latest definition of a name counts. */
+function latest(lists: readonly ParsedTool[][]): ParsedTool[] {
+  return lists.flatMap((list, index) => {
+    const later = new Set(lists.slice(index + 1).flatMap((each) => each.map(({ tool }) => tool.name)))
+    return list.filter(({ tool }) => !later.has(tool.name))
+  })
 }
 
 type ToolContext = { param: string; namespace: string | null; ignored: string[] }
@@ -79,6 +104,20 @@ function readTool(tool: Tool, context: ToolContext): ParsedTool[] {
       if (format && format.type !== 'text') ignored.push(`${param}.format`)
       return [toParsedTool(definition, { schema: customSchema, kind: 'text', schemaParam: param }, context)]
     }
+    case 'tool_search': {
+      const { execution, description, parameters } = parsePart(ToolSearchTool, tool, param)
+      // A search by the server would find tools that are offered from the start.
+      if (execution !== 'client') {
+        ignored.push(param)
+        return []
+      }
+      const definition = {
+        name: searchName,
+        description: description ?? 'Searches for tools and makes them available.',
+      }
+      const input: ToolInput = { schema: parameters ?? searchSchema, kind: 'json', schemaParam: `${param}.parameters` }
+      return [{ ...toParsedTool(definition, input, context), isSearch: true }]
+    }
     case 'namespace': {
       if (namespace !== null) throw invalidField(`${param}.type`, 'must not be namespace inside a namespace')
       const { name, tools } = parsePart(NamespaceTool, tool, param)
@@ -89,6 +128,8 @@ function readTool(tool: Tool, context: ToolContext): ParsedTool[] {
       return []
   }
 }
+
+const searchSchema = { type: 'object', properties: { query: { type: 'string' } }, required: ['query'] }
 
 type Definition = { name: string; description?: string | null | undefined }
 type ToolInput = { schema: Record<string, unknown>; kind: ToolKind; schemaParam: string }
@@ -103,7 +144,7 @@ function toParsedTool(
   if (flatName(clientName).length > nameMax)
     throw invalidField(nameParam, `is too long together with its namespace: at most ${nameMax} characters`)
   const tool = toClientTool({ name: flatName(clientName), description }, schema, schemaParam)
-  return { tool, kind, clientName, nameParam, schemaParam }
+  return { tool, kind, clientName, nameParam, schemaParam, isSearch: false }
 }
 
 function readChoice(choice: ToolChoiceField | null | undefined, requested: readonly ParsedTool[]): ToolChoice {
@@ -131,6 +172,7 @@ type Chosen = { type?: unknown; name?: string | null | undefined; namespace?: st
 function allowedNames(chosen: Chosen, param: string, requested: readonly ParsedTool[]): string[] {
   const { type = 'function', name } = chosen
   if (type === 'function' || type === 'custom') return [chosenName(chosen, param)]
+  if (type === 'tool_search') return requested.flatMap(({ isSearch, tool }) => (isSearch ? [tool.name] : []))
   if (type !== 'namespace') return []
   return requested.flatMap(({ clientName, tool }) => (clientName.namespace === name ? [tool.name] : []))
 }
