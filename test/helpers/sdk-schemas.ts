@@ -1,9 +1,15 @@
-// The official SDKs' types for responses, as JSON Schemas: our answers are checked against them. Each process generates
-// them from the packages in node_modules, in about a second per SDK. Knows nothing about our own schemas.
+// The official SDKs' types for responses, as JSON Schemas: our answers are checked against them. They are generated from
+// the packages in node_modules, which takes seconds, and kept in node_modules/.cache until one of these packages changes.
+// Knows nothing about our own schemas.
 import assert from 'node:assert/strict'
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Ajv, type ValidateFunction } from 'ajv'
-import { createFormatter, createParser, createProgram, DEFAULT_CONFIG, SchemaGenerator } from 'ts-json-schema-generator'
+
+const require = createRequire(import.meta.url)
 
 export type Sdk = 'openai' | 'anthropic'
 
@@ -24,21 +30,29 @@ const packages: Record<Sdk, { name: string; namespace: string }> = {
   anthropic: { name: '@anthropic-ai/sdk', namespace: 'Anthropic' },
 }
 
-type MakeSchema = (typeName: string) => Schema
+/** Null for a type that the SDK does not have. */
+type MakeSchema = (typeName: string) => Schema | null
+
+const tsconfig = fileURLToPath(new URL('../../tsconfig.json', import.meta.url))
+const options = {
+  tsconfig,
+  skipTypeCheck: true,
+  jsDoc: 'none' as const,
+  // Extra fields are not an error here: an object may have more than is declared. `undeclaredIn` reports ours.
+  additionalProperties: true,
+}
+
+/** The file of a package that declares its types. */
+const declarationsOf = (name: string) => fileURLToPath(import.meta.resolve(name)).replace(/\.mjs$/, '.d.mts')
 
 function readSdk({ name, namespace }: { name: string; namespace: string }): MakeSchema {
-  const entry = fileURLToPath(import.meta.resolve(name)).replace(/\.mjs$/, '.d.mts')
-  const config = {
-    ...DEFAULT_CONFIG,
-    path: entry,
-    tsconfig: fileURLToPath(new URL('../../tsconfig.json', import.meta.url)),
-    skipTypeCheck: true,
-    jsDoc: 'none' as const,
-    // Extra fields are not an error here: an object may have more than is declared. `undeclaredIn` reports ours.
-    additionalProperties: true,
-  }
-  const program = createProgram(config)
-  const generator = new SchemaGenerator(program, createParser(program, config), createFormatter(config), config)
+  // Loaded only here, because the generator brings a whole TypeScript compiler.
+  const generators: typeof import('ts-json-schema-generator') = require('ts-json-schema-generator')
+  const entry = declarationsOf(name)
+  const config = { ...generators.DEFAULT_CONFIG, path: entry, ...options }
+  const program = generators.createProgram(config)
+  const parser = generators.createParser(program, config)
+  const generator = new generators.SchemaGenerator(program, parser, generators.createFormatter(config), config)
   const checker = program.getTypeChecker()
   const source = program.getSourceFile(entry)
   const exports = source && checker.getSymbolAtLocation(source)
@@ -50,9 +64,42 @@ function readSdk({ name, namespace }: { name: string; namespace: string }): Make
     const found = checker.tryGetMemberInModuleExports(typeName, root)
     const type = found && checker.getDeclaredTypeOfSymbol(found)
     const [declaration] = (type?.aliasSymbol ?? type?.symbol)?.declarations ?? []
-    assert.ok(declaration, `${name} has no type ${namespace}.${typeName}`)
-    return generator.createSchemaFromNodes([declaration]) as Schema
+    return declaration === undefined ? null : (generator.createSchemaFromNodes([declaration]) as Schema)
   }
+}
+
+const cacheFolder = fileURLToPath(new URL('../../node_modules/.cache/claude-serve-sdk-schemas', import.meta.url))
+
+const versionIn = (path: string) => JSON.parse(readFileSync(path, 'utf8')).version as unknown
+
+/** Where the schema of a type is kept: a folder for everything that it depends on. */
+function cachePath({ name, namespace }: { name: string; namespace: string }, typeName: string): string {
+  const generator = require.resolve('ts-json-schema-generator/package.json')
+  const sdk = new URL(`../../node_modules/${name}/package.json`, import.meta.url)
+  const compiler = createRequire(generator).resolve('typescript/package.json')
+  const versions = [name, ...[fileURLToPath(sdk), generator, compiler].map(versionIn)]
+  const key = JSON.stringify([versions, { ...options, tsconfig: readFileSync(tsconfig, 'utf8') }])
+  return join(cacheFolder, hashOf(key).slice(0, 32), `${namespace}.${typeName}.json`)
+}
+
+const hashOf = (text: string) => createHash('sha256').update(text).digest('hex')
+
+/** Undefined if it was not kept, or is damaged. */
+function readKept(path: string): Schema | null | undefined {
+  try {
+    const { schema, sha256 } = JSON.parse(readFileSync(path, 'utf8')) as { schema: Schema | null; sha256: string }
+    return hashOf(JSON.stringify(schema)) === sha256 ? schema : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Other processes may write the same file at the same time. */
+function keep(path: string, schema: Schema | null): void {
+  const temporary = `${path}.${randomUUID()}`
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(temporary, JSON.stringify({ schema, sha256: hashOf(JSON.stringify(schema)) }))
+  renameSync(temporary, path)
 }
 
 const sdks = new Map<Sdk, MakeSchema>()
@@ -68,11 +115,23 @@ export function sdkSchema(sdk: Sdk, typeName: string): ValidateFunction {
   const key = `${sdk} ${typeName}`
   const known = validators.get(key)
   if (known) return known
-  const make = sdks.get(sdk) ?? readSdk(packages[sdk])
-  sdks.set(sdk, make)
-  const validate = compile(make(typeName))
+  const schema = readSchema(sdk, typeName)
+  const { name, namespace } = packages[sdk]
+  assert.ok(schema, `${name} has no type ${namespace}.${typeName}`)
+  const validate = compile(schema)
   validators.set(key, validate)
   return validate
+}
+
+function readSchema(sdk: Sdk, typeName: string): Schema | null {
+  const path = cachePath(packages[sdk], typeName)
+  const kept = readKept(path)
+  if (kept !== undefined) return kept
+  const make = sdks.get(sdk) ?? readSdk(packages[sdk])
+  sdks.set(sdk, make)
+  const schema = make(typeName)
+  keep(path, schema)
+  return schema
 }
 
 /** Throws with all problems and the value. */
