@@ -141,7 +141,11 @@ export async function openTab(
   options: TabOptions,
 ): Promise<{ tab: Tab; check(): Promise<void>; close(): Promise<void> }> {
   const { path = '/', ...contextOptions } = options
-  const context = await browser.newContext({ viewport: { width: 1100, height: 800 }, ...contextOptions })
+  const context = await browser.newContext({
+    viewport: { width: 1100, height: 800 },
+    reducedMotion: 'reduce',
+    ...contextOptions,
+  })
   context.setDefaultTimeout(timeoutMs)
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
   const errors = new ErrorCollector()

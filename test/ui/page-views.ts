@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict'
 import type { RunReply, UsageReply } from '../../src/surfaces/native/reply-schemas.ts'
 import { step } from '../helpers/test-server.ts'
-import { answerOf, button, openPageScene, until } from './page-scene.ts'
-
-const scene = await openPageScene()
+import { answerOf, button, until } from './page-scene.ts'
+import { scene } from './shared-scene.ts'
 
 const exactly = (title: string) => ({ name: title, exact: true })
+
+/** Options that all runs share which need no tools: one process answers them. */
+const plain = { tools: [], system_prompt: 'S' }
 
 scene.extendedTest('empty views explain what will appear in them', async ({ page }) => {
   await page.getByRole('link', exactly('Runs')).click()
@@ -25,14 +27,16 @@ scene.test('a run appears, changes and can be stopped without reloading the page
   await page.getByRole('link', exactly('Runs')).click()
   await page.getByRole('heading', exactly('Runs')).waitFor()
   const prompt = `a long one ${step({ text: 'on and on', tokens: 9, gap: 5000 })}`
-  await scene.api<RunReply>('/v1/chat', { json: { prompt, background: true, metadata: { prompt: 'a long one' } } })
+  await scene.api<RunReply>('/v1/chat', {
+    json: { ...plain, prompt, background: true, metadata: { prompt: 'a long one' } },
+  })
   const row = page.getByRole('listitem').filter({ hasText: 'a long one' })
   await row.getByText('running', { exact: true }).waitFor()
   await button(row, 'Stop').click()
   await row.getByText('cancelled', { exact: true }).first().waitFor()
   await button(row, 'Stop').waitFor({ state: 'detached' })
   assert.equal((await scene.newestRun()).status, 'cancelled')
-  await scene.api('/v1/chat', { json: { prompt: 'a short one', metadata: { prompt: 'a short one' } } })
+  await scene.api('/v1/chat', { json: { ...plain, prompt: 'a short one', metadata: { prompt: 'a short one' } } })
   const other = page.getByRole('listitem').filter({ hasText: 'a short one' })
   await other.getByText('succeeded', { exact: true }).waitFor()
   const status = page.getByRole('combobox', { name: 'Status' })
@@ -108,8 +112,7 @@ scene.extendedTest('a button loads more runs, without gaps or duplicates', async
 
 scene.test('the usage view shows what the API returns', async (tab) => {
   const { page } = tab
-  for (const prompt of ['one', 'two', 'three', 'four'])
-    await scene.api('/v1/chat', { json: { prompt, tools: [], system_prompt: 'S' } })
+  for (const prompt of ['one', 'two', 'three', 'four']) await scene.api('/v1/chat', { json: { ...plain, prompt } })
   const from = new Date(Date.now() - 29 * 86_400_000).toISOString().slice(0, 10)
   const [byDay, byModel] = await Promise.all(
     ['day', 'model'].map((group) => scene.api<UsageReply>(`/v1/usage?from=${from}&group_by=${group}`)),
@@ -178,7 +181,7 @@ scene.test('the server view shows its state', async (tab) => {
   const { data } = await scene.api<{ data: { id: string }[] }>('/v1/models')
   await until(page, `document.querySelectorAll('main .models li').length === ${data.length}`)
   await scene.api('/v1/chat', {
-    json: { prompt: step({ text: 'slow enough', tokens: 4, gap: 2500 }), background: true },
+    json: { ...plain, prompt: step({ text: 'slow enough', tokens: 4, gap: 2500 }), background: true },
   })
   await text.getByText(/: 1 busy/).waitFor()
   await page.getByRole('link', { name: 'API reference' }).click()

@@ -5,9 +5,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { step } from '../helpers/test-server.ts'
-import { answerOf, button, messagesOf, openPageScene, sendOn, settledOn, until } from './page-scene.ts'
+import { answerOf, button, messagesOf, sendOn, settledOn, until } from './page-scene.ts'
+import { scene } from './shared-scene.ts'
 
-const scene = await openPageScene()
 const { cwd } = scene.server.folders
 
 const fullText = Array.from({ length: 16 }, (_, index) => `w${index}`).join(' ')
@@ -38,35 +38,65 @@ const textsOf = async (page: Page) => {
   )
 }
 
-scene.test('a page reloaded in the middle of an answer shows the full answer once', async (tab) => {
+scene.test('a page that is reloaded, or loses a response', async (tab, t) => {
   const { page } = tab
-  await tab.send(slowWithQuestion('after-reload.txt'))
-  await tab.answer.getByText('w3').waitFor()
-  await page.reload()
-  await tab.answer.getByText('w5').waitFor()
-  assert.equal((await scene.newestRun()).ended_at, null)
-  await button(permissionOn(page), 'Allow').click()
-  await tab.answer.getByText('The end.').waitFor()
-  await tab.settled()
-  await tab.answer.getByText(fullText, { exact: true }).waitFor()
-  assert.deepEqual([await messagesOf(page, 'You').count(), await messagesOf(page, 'Claude').count()], [1, 1])
-  await page.reload()
-  await tab.answer.getByText(fullText, { exact: true }).waitFor()
-  assert.deepEqual([await messagesOf(page, 'You').count(), await messagesOf(page, 'Claude').count()], [1, 1])
-})
 
-scene.test('a page reloaded while a tool waits for permission shows a working permission prompt', async (tab) => {
-  const { page } = tab
-  const input = { file_path: join(cwd, 'reloaded.txt'), content: 'x' }
-  await tab.send(`${step({ text: 'First this.', tool: 'Write', input })}${step({ text: 'Then that.' })}`)
-  const card = permissionOn(page)
-  await card.waitFor()
-  await page.reload()
-  await button(card, 'Allow').click()
-  await tab.settled()
-  assert.ok(existsSync(input.file_path))
-  assert.deepEqual((await textsOf(page)).slice(1), ['First this.\nThen that.'])
-  assert.equal(await messagesOf(page, 'You').count(), 1)
+  await t.test('a page reloaded in the middle of an answer shows the full answer once', async () => {
+    await tab.send(slowWithQuestion('after-reload.txt'))
+    await tab.answer.getByText('w3').waitFor()
+    await page.reload()
+    await tab.answer.getByText('w5').waitFor()
+    assert.equal((await scene.newestRun()).ended_at, null)
+    await button(permissionOn(page), 'Allow').click()
+    await tab.answer.getByText('The end.').waitFor()
+    await tab.settled()
+    await tab.answer.getByText(fullText, { exact: true }).waitFor()
+    assert.deepEqual([await messagesOf(page, 'You').count(), await messagesOf(page, 'Claude').count()], [1, 1])
+    await page.reload()
+    await tab.answer.getByText(fullText, { exact: true }).waitFor()
+    assert.deepEqual([await messagesOf(page, 'You').count(), await messagesOf(page, 'Claude').count()], [1, 1])
+  })
+
+  await t.test('a page reloaded while a tool waits for permission shows a working permission prompt', async () => {
+    const input = { file_path: join(cwd, 'reloaded.txt'), content: 'x' }
+    await tab.send(`${step({ text: 'First this.', tool: 'Write', input })}${step({ text: 'Then that.' })}`)
+    const card = permissionOn(page)
+    await card.waitFor()
+    await page.reload()
+    await button(card, 'Allow').click()
+    await tab.settled()
+    assert.ok(existsSync(input.file_path))
+    assert.deepEqual((await textsOf(page)).slice(3), ['First this.\nThen that.'])
+    assert.equal(await messagesOf(page, 'You').count(), 2)
+  })
+
+  await t.test('a prompt whose response was lost is neither lost nor run twice', async () => {
+    const keys: (string | undefined)[] = []
+    page.on('request', (request) => {
+      if (request.url().endsWith('/v1/chat')) keys.push(request.headers()['idempotency-key'])
+    })
+    // The server receives the request, but the response is lost.
+    await page.route(
+      '**/v1/chat',
+      async (route) => {
+        await route.fetch()
+        await route.abort()
+      },
+      { times: 1 },
+    )
+    const { runs: before } = await scene.api<{ runs: unknown[] }>('/v1/runs?limit=200')
+    await tab.send('Only once, please')
+    await page.getByRole('alert').getByText('The server cannot be reached').waitFor()
+    assert.equal(await tab.prompt.inputValue(), 'Only once, please')
+    await button(page, 'Send').click()
+    await tab.answer.getByText('You said: Only once, please').waitFor()
+    await tab.settled()
+    assert.equal(await page.getByRole('alert').count(), 0)
+    const { runs: after } = await scene.api<{ runs: unknown[] }>('/v1/runs?limit=200')
+    assert.equal(keys.length, 2)
+    assert.deepEqual([keys[0], after.length - before.length], [keys[1], 1])
+    tab.expectError(/net::ERR_FAILED/)
+  })
 })
 
 scene.test('an old session can be found, continued, forked, renamed and deleted', async (tab) => {
@@ -190,33 +220,4 @@ scene.extendedTest('a stream that keeps ending too early is shown without gaps o
     requests.map((address) => new URL(address).searchParams.get('after')),
     ['0', '1', '3', '6', '10', '15'],
   )
-})
-
-scene.test('a prompt whose response was lost is neither lost nor run twice', async (tab) => {
-  const { page } = tab
-  const keys: (string | undefined)[] = []
-  page.on('request', (request) => {
-    if (request.url().endsWith('/v1/chat')) keys.push(request.headers()['idempotency-key'])
-  })
-  // The server receives the request, but the response is lost.
-  await page.route(
-    '**/v1/chat',
-    async (route) => {
-      await route.fetch()
-      await route.abort()
-    },
-    { times: 1 },
-  )
-  const { runs: before } = await scene.api<{ runs: unknown[] }>('/v1/runs?limit=200')
-  await tab.send('Only once, please')
-  await page.getByRole('alert').getByText('The server cannot be reached').waitFor()
-  assert.equal(await tab.prompt.inputValue(), 'Only once, please')
-  await button(page, 'Send').click()
-  await tab.answer.getByText('You said: Only once, please').waitFor()
-  await tab.settled()
-  assert.equal(await page.getByRole('alert').count(), 0)
-  const { runs: after } = await scene.api<{ runs: unknown[] }>('/v1/runs?limit=200')
-  assert.equal(keys.length, 2)
-  assert.deepEqual([keys[0], after.length - before.length], [keys[1], 1])
-  tab.expectError(/net::ERR_FAILED/)
 })

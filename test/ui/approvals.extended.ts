@@ -1,2 +1,0 @@
-// The tests that approvals.test.ts leaves out.
-import './approvals.test.ts'

@@ -1,2 +1,0 @@
-// The tests that chat.test.ts leaves out.
-import './chat.test.ts'

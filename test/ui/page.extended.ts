@@ -1,0 +1,2 @@
+// The combinations that page.test.ts leaves out.
+import './page.test.ts'

@@ -1,2 +1,0 @@
-// The tests that resume.test.ts leaves out.
-import './resume.test.ts'

@@ -1,2 +1,0 @@
-// The tests that views.test.ts leaves out.
-import './views.test.ts'
