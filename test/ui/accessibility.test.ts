@@ -3,30 +3,17 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { after } from 'node:test'
+import type { TestContext } from 'node:test'
 import type { Locator, Page } from 'playwright-core'
 import { newSecret } from '../../src/auth/keys.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
+import { noBrowser } from '../helpers/browser.ts'
 import { extendedTest } from '../helpers/extended.ts'
-import { startTestServer, step } from '../helpers/test-server.ts'
-import { answerOf, button, openPageScene, pageTest, styleOf, type Tab, until } from './page-scene.ts'
+import { startTestServer, step, type TestServer } from '../helpers/test-server.ts'
+import { answerOf, button, openPageScene, openTab, styleOf, type Tab, until } from './page-scene.ts'
 
 const scene = await openPageScene()
 const { cwd } = scene.server.folders
-const locked = await startTestServer({ after: (end: () => Promise<void>) => after(end) }, { fake: 'well-behaved' })
-const store = await openKeyStore(locked.folders.dataDir)
-const { prefix, hash } = newSecret()
-const limits = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
-await store.createKey({
-  id: 'key_accessibility',
-  name: 'accessibility',
-  prefix,
-  hash,
-  scopes: ['admin'],
-  createdAtMs: Date.now(),
-  ...limits,
-})
-await store.close()
 
 const write = (name: string) =>
   step({ tool: 'Write', input: { file_path: join(cwd, name), content: 'x' } }) + step({ text: 'Written.' })
@@ -296,21 +283,31 @@ scene.extendedTest('no serious accessibility violations: views', async (tab) => 
   await assertAccessible(page, 'nothing found')
 })
 
-pageTest(
-  scene.browser,
-  () => locked.url,
-  'no serious accessibility violations: API key form',
-  async ({ page, expectError }) => {
-    await page.getByLabel('API key').fill('wrong')
-    await assertAccessible(page, 'the API key form')
-    await page.getByLabel('API key').press('Enter')
-    await page.getByRole('alert').waitFor()
-    await assertAccessible(page, 'a wrong key')
-    expectError(/status of 401/)
-  },
-  {},
-  extendedTest,
-)
+extendedTest('no serious accessibility violations: API key form', { timeout: 240_000 }, async (t) => {
+  if (scene.browser === null) return t.skip(noBrowser)
+  const { tab, check, close } = await openTab(scene.browser, (await startLocked(t)).url, {})
+  t.after(close)
+  const { page } = tab
+  await page.getByLabel('API key').fill('wrong')
+  await assertAccessible(page, 'the API key form')
+  await page.getByLabel('API key').press('Enter')
+  await page.getByRole('alert').waitFor()
+  await assertAccessible(page, 'a wrong key')
+  tab.expectError(/status of 401/)
+  await check()
+})
+
+/** A server that requires a key. */
+async function startLocked(t: TestContext): Promise<TestServer> {
+  const locked = await startTestServer(t, { fake: 'well-behaved' })
+  const store = await openKeyStore(locked.folders.dataDir)
+  const { prefix, hash } = newSecret()
+  const limits = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
+  const id = 'key_accessibility'
+  await store.createKey({ id, name: id, prefix, hash, scopes: ['admin'], createdAtMs: Date.now(), ...limits })
+  await store.close()
+  return locked
+}
 
 /**
  * Records layout shifts, and the position of the line below the answer whenever the transcript has grown and the page has followed it: its

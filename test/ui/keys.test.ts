@@ -50,19 +50,6 @@ async function enterKey(page: Page, secret: string): Promise<void> {
   await page.getByLabel('API key').press('Enter')
 }
 
-scene.test('a wrong key shows an error, and a valid one opens the page', async (tab) => {
-  const { page } = tab
-  await formOf(page).waitFor()
-  assert.equal(await button(page, 'Continue').isEnabled(), false)
-  await enterKey(page, `csk_${'A'.repeat(49)}`)
-  await page.getByRole('alert').getByText('unauthorized', { exact: true }).waitFor()
-  await enterKey(page, key.secret)
-  await tab.send('With a key')
-  await tab.answer.getByText('You said: With a key').waitFor()
-  await tab.settled()
-  tab.expectError(/status of 401/)
-})
-
 scene.extendedTest('a malformed key is not reported as an unreachable server', async (tab) => {
   const { page } = tab
   await enterKey(page, 'ключ…')
@@ -72,49 +59,59 @@ scene.extendedTest('a malformed key is not reported as an unreachable server', a
   tab.expectError(/status of 401/)
 })
 
-scene.test('the key is only stored for this tab and never appears in the URL', async (tab) => {
+scene.test('a key that is entered', async (tab, t) => {
   const { page } = tab
-  await enterKey(page, key.secret)
-  await promptOf(page).waitFor()
-  assert.equal(await page.evaluate(`sessionStorage.getItem('claude-serve.key')`), key.secret)
-  assert.deepEqual(await page.evaluate('[JSON.stringify(localStorage), document.cookie]'), ['{}', ''])
-  await page.reload()
-  await tab.send('After a reload')
-  await tab.answer.getByText('You said: After a reload').waitFor()
-  await tab.settled()
-  assert.doesNotMatch(page.url(), /csk_/)
-  await formOf(await tab.another()).waitFor()
-  await page.getByRole('link', { name: 'Server' }).click()
-  await button(page, 'Remove API key').click()
-  await formOf(page).waitFor()
-  assert.equal(await page.evaluate(`JSON.stringify(sessionStorage).includes('csk_')`), false)
-  tab.expectError(/status of 401/)
-})
 
-scene.test('P14 curl commands contain a variable, not the key', async (tab) => {
-  const { page } = tab
-  await enterKey(page, key.secret)
-  await tab.send('Say hello')
-  await tab.settled()
-  await tab.prompt.fill('Say hello again')
-  const command = await copyWith(button(page, 'Copy as curl'))
-  assert.match(command, / -H "authorization: Bearer \$CLAUDE_SERVE_KEY" /)
-  assert.doesNotMatch(command, /csk_/)
-  // Each with an element above the button: until it is there, the button may still move.
-  const views = {
-    Runs: page.getByRole('listitem'),
-    Usage: page.getByText('This is what the API would have charged'),
-    Server: page.getByRole('meter'),
-  }
-  for (const [view, shown] of Object.entries(views)) {
-    await page.getByRole('link', { name: view, exact: true }).click()
-    await page.getByRole('heading', { name: view, level: 1 }).waitFor()
-    await shown.first().waitFor()
-    const viewCommand = await copyWith(page.getByRole('button', { name: /^Copy( as curl)?$/ }).first())
-    assert.match(viewCommand, /Bearer \$CLAUDE_SERVE_KEY"/)
-  }
-  assert.equal(await page.evaluate(`document.documentElement.outerHTML.includes('csk_')`), false)
-  tab.expectError(/status of 401/)
+  await t.test('a wrong key shows an error, and a valid one opens the page', async () => {
+    await formOf(page).waitFor()
+    assert.equal(await button(page, 'Continue').isEnabled(), false)
+    await enterKey(page, `csk_${'A'.repeat(49)}`)
+    await page.getByRole('alert').getByText('unauthorized', { exact: true }).waitFor()
+    await enterKey(page, key.secret)
+    await tab.send('With a key')
+    await tab.answer.getByText('You said: With a key').waitFor()
+    await tab.settled()
+    tab.expectError(/status of 401/)
+  })
+
+  await t.test('P14 curl commands contain a variable, not the key', async () => {
+    await tab.prompt.fill('Say hello again')
+    const conversation = page.url()
+    const command = await copyWith(button(page, 'Copy as curl'))
+    assert.match(command, / -H "authorization: Bearer \$CLAUDE_SERVE_KEY" /)
+    assert.doesNotMatch(command, /csk_/)
+    // Each with an element above the button: until it is there, the button may still move.
+    const views = {
+      Runs: page.getByRole('listitem'),
+      Usage: page.getByText('This is what the API would have charged'),
+      Server: page.getByRole('meter'),
+    }
+    for (const [view, shown] of Object.entries(views)) {
+      await page.getByRole('link', { name: view, exact: true }).click()
+      await page.getByRole('heading', { name: view, level: 1 }).waitFor()
+      await shown.first().waitFor()
+      const viewCommand = await copyWith(page.getByRole('button', { name: /^Copy( as curl)?$/ }).first())
+      assert.match(viewCommand, /Bearer \$CLAUDE_SERVE_KEY"/)
+    }
+    assert.equal(await page.evaluate(`document.documentElement.outerHTML.includes('csk_')`), false)
+    await page.goto(conversation)
+  })
+
+  await t.test('the key is only stored for this tab and never appears in the URL', async () => {
+    await promptOf(page).waitFor()
+    assert.equal(await page.evaluate(`sessionStorage.getItem('claude-serve.key')`), key.secret)
+    assert.deepEqual(await page.evaluate('[JSON.stringify(localStorage), document.cookie]'), ['{}', ''])
+    await page.reload()
+    await tab.send('After a reload')
+    await tab.answer.getByText('You said: After a reload').waitFor()
+    await tab.settled()
+    assert.doesNotMatch(page.url(), /csk_/)
+    await formOf(await tab.another()).waitFor()
+    await page.getByRole('link', { name: 'Server' }).click()
+    await button(page, 'Remove API key').click()
+    await formOf(page).waitFor()
+    assert.equal(await page.evaluate(`JSON.stringify(sessionStorage).includes('csk_')`), false)
+  })
 })
 
 scene.test(

@@ -101,19 +101,6 @@ scene.test('a conversation', async (tab, t) => {
   })
 })
 
-scene.extendedTest('thinking is collapsed until it is opened', async (tab) => {
-  const { page, answer } = tab
-  await tab.send('Think about it')
-  await tab.settled()
-  const thinking = answer.getByText(/^think0 think1/)
-  assert.equal(await thinking.isVisible(), false)
-  await answer.getByText('Thinking', { exact: true }).click()
-  await thinking.waitFor()
-  await answer.getByText('After some thought: it depends.').waitFor()
-  await page.reload()
-  await answer.getByText('After some thought: it depends.').waitFor()
-})
-
 scene.test('the copied curl command does the same as the page', async (tab) => {
   const { page } = tab
   const prompt = 'it\'s "me" $HOME `id` \\ !! %s\nand a second line; exit 3 #'
@@ -128,28 +115,43 @@ scene.test('the copied curl command does the same as the page', async (tab) => {
   assert.ok(events.at(-1).result.endsWith(`You said: ${prompt}`), events.at(-1).result)
 })
 
-scene.extendedTest('the example command on the start page works as shown', async ({ page }) => {
-  const shown = await page.locator('code', { hasText: 'curl -sN' }).innerText()
-  const { stdout } = await run('bash', ['-c', shown], { env: { PATH: '/usr/bin:/bin' } })
-  assert.match(stdout, /"type":"done"/)
-  assert.equal(await copyWith(button(page, 'Copy')), shown)
-})
-
-scene.extendedTest('the page does not scroll while an answer streams if the user has scrolled up', async (tab) => {
+scene.extendedTest('rarer parts of a conversation', async (tab, t) => {
   const { page, answer } = tab
-  const lines = Array.from({ length: 60 }, (_, index) => `line${index}`).join('\n\n')
-  await tab.send(step({ text: lines, tokens: 1 }))
-  await tab.settled()
-  const atEnd = 'innerHeight + scrollY >= document.documentElement.scrollHeight - 5'
-  await until(page, atEnd)
-  await tab.send(step({ text: lines, tokens: 60, gap: 25 }))
-  await answer.getByText('line20', { exact: true }).waitFor()
-  await until(page, atEnd)
-  await page.mouse.move(500, 300)
-  await page.mouse.wheel(0, -1500)
-  await until(page, `!(${atEnd})`)
-  const before = await page.evaluate('scrollY')
-  await answer.getByText('line59', { exact: true }).waitFor()
-  await tab.settled()
-  assert.equal(await page.evaluate('scrollY'), before)
+
+  await t.test('the example command on the start page works as shown', async () => {
+    const shown = await page.locator('code', { hasText: 'curl -sN' }).innerText()
+    const { stdout } = await run('bash', ['-c', shown], { env: { PATH: '/usr/bin:/bin' } })
+    assert.match(stdout, /"type":"done"/)
+    assert.equal(await copyWith(button(page, 'Copy')), shown)
+  })
+
+  await t.test('thinking is collapsed until it is opened', async () => {
+    await tab.send('Think about it')
+    await tab.settled()
+    const thinking = answer.getByText(/^think0 think1/)
+    assert.equal(await thinking.isVisible(), false)
+    await answer.getByText('Thinking', { exact: true }).click()
+    await thinking.waitFor()
+    await answer.getByText('After some thought: it depends.').waitFor()
+    await page.reload()
+    await answer.getByText('After some thought: it depends.').waitFor()
+  })
+
+  await t.test('the page does not scroll while an answer streams if the user has scrolled up', async () => {
+    const lines = Array.from({ length: 60 }, (_, index) => `line${index}`).join('\n\n')
+    await tab.send(step({ text: lines, tokens: 1 }))
+    await tab.settled()
+    const atEnd = 'innerHeight + scrollY >= document.documentElement.scrollHeight - 5'
+    await until(page, atEnd)
+    await tab.send(step({ text: lines, tokens: 60, gap: 25 }))
+    await answer.getByText('line20', { exact: true }).waitFor()
+    await until(page, atEnd)
+    await page.mouse.move(500, 300)
+    await page.mouse.wheel(0, -1500)
+    await until(page, `!(${atEnd})`)
+    const before = await page.evaluate('scrollY')
+    await answer.getByText('line59', { exact: true }).waitFor()
+    await tab.settled()
+    assert.equal(await page.evaluate('scrollY'), before)
+  })
 })

@@ -166,21 +166,6 @@ scene.test('two tabs on one session show the prompts of the other and end up the
   assert.equal((await textsOf(page)).length, 6)
 })
 
-scene.extendedTest('a tab opened in the middle of an answer follows it to the end', async (tab) => {
-  const { page } = tab
-  await tab.send(slowWithQuestion('in-two-tabs.txt'))
-  await tab.answer.getByText('w4').waitFor()
-  const other = await tab.another(new URL(page.url()).pathname + new URL(page.url()).hash)
-  await answerOf(other).getByText('w6').waitFor()
-  await button(other, 'Stop').waitFor()
-  await button(permissionOn(page), 'Allow').click()
-  await answerOf(other).getByText('The end.').waitFor()
-  await Promise.all([settledOn(page), settledOn(other)])
-  await answerOf(other).getByText(fullText, { exact: true }).waitFor()
-  assert.deepEqual(await textsOf(page), await textsOf(other))
-  assert.equal((await textsOf(page)).length, 2)
-})
-
 scene.extendedTest(
   'a new conversation can be started while another one is running, which is shown again on return',
   async (tab) => {
@@ -199,25 +184,43 @@ scene.extendedTest(
   },
 )
 
-scene.extendedTest('a stream that keeps ending too early is shown without gaps or duplicates', async (tab) => {
+scene.extendedTest('a stream that is followed elsewhere, or ends too early', async (tab, t) => {
   const { page } = tab
-  const requests: string[] = []
-  // Each connection delivers one event more than the last one, then ends.
-  await page.route('**/v1/runs/*/events*', async (route) => {
-    requests.push(route.request().url())
-    if (requests.length > 5) return route.continue()
-    const response = await fetch(route.request().url())
-    const frames = (await response.text()).split('\n\n').slice(0, requests.length)
-    await route.fulfill({
-      contentType: 'text/event-stream',
-      body: `${frames.join('\n\n')}\n\n${requests.length === 3 ? 'id: 99\ndata: {"ty' : ''}`,
-    })
+
+  await t.test('a tab opened in the middle of an answer follows it to the end', async () => {
+    await tab.send(slowWithQuestion('in-two-tabs.txt'))
+    await tab.answer.getByText('w4').waitFor()
+    const other = await tab.another(new URL(page.url()).pathname + new URL(page.url()).hash)
+    await answerOf(other).getByText('w6').waitFor()
+    await button(other, 'Stop').waitFor()
+    await button(permissionOn(page), 'Allow').click()
+    await answerOf(other).getByText('The end.').waitFor()
+    await Promise.all([settledOn(page), settledOn(other)])
+    await answerOf(other).getByText(fullText, { exact: true }).waitFor()
+    assert.deepEqual(await textsOf(page), await textsOf(other))
+    assert.equal((await textsOf(page)).length, 2)
+    await other.close()
   })
-  await tab.send(slow(1))
-  await tab.settled()
-  await tab.answer.getByText(fullText, { exact: true }).waitFor()
-  assert.deepEqual(
-    requests.map((address) => new URL(address).searchParams.get('after')),
-    ['0', '1', '3', '6', '10', '15'],
-  )
+
+  await t.test('a stream that keeps ending too early is shown without gaps or duplicates', async () => {
+    const requests: string[] = []
+    // Each connection delivers one event more than the last one, then ends.
+    await page.route('**/v1/runs/*/events*', async (route) => {
+      requests.push(route.request().url())
+      if (requests.length > 5) return route.continue()
+      const response = await fetch(route.request().url())
+      const frames = (await response.text()).split('\n\n').slice(0, requests.length)
+      await route.fulfill({
+        contentType: 'text/event-stream',
+        body: `${frames.join('\n\n')}\n\n${requests.length === 3 ? 'id: 99\ndata: {"ty' : ''}`,
+      })
+    })
+    await tab.send(slow(1))
+    await tab.settled()
+    await tab.answer.getByText(fullText, { exact: true }).waitFor()
+    assert.deepEqual(
+      requests.map((address) => new URL(address).searchParams.get('after')),
+      ['0', '1', '3', '6', '10', '15'],
+    )
+  })
 })

@@ -17,6 +17,9 @@ import { test, testIf } from '../helpers/extended.ts'
 import { startTestServer, type TestServer } from '../helpers/test-server.ts'
 import { assertFits, document, type Operation, operations, type Parameter, resolve, responseOf } from './api-scene.ts'
 
+/** What needs no agent shares one warm process. */
+const plain = { tools: [] }
+
 let server: TestServer
 const ends: (() => unknown)[] = []
 /** The existing values that replace the samples of the document. */
@@ -62,7 +65,7 @@ const preparations: Record<string, () => Promise<void>> = {
   answerPermission: () => startApprovalRun('Write a file, please'),
   answerQuestion: () => startApprovalRun('Ask me something'),
   async cancelRun() {
-    const { body } = await post(server, '/v1/chat', { prompt: 'Be slow', background: true })
+    const { body } = await post(server, '/v1/chat', { ...plain, prompt: 'Be slow', background: true })
     actualValues.set(sampleRun, String(body.id))
   },
   deleteResponse: () => respond('Say hello'),
@@ -174,9 +177,9 @@ for (const [operationId, path, body, status] of [
   ['chat', '/v1/chat', { prompt: 'hi', cwd: '/there/is/no/such/folder' }, 400],
   ['chat', '/v1/chat', { prompt: 'hi', session_id: none }, 404],
   ['chat', '/v1/chat', { prompt: 'hi', permission_mode: 'bypassPermissions' }, 403],
-  ['chat', '/v1/chat', { prompt: 'error 500' }, 502],
-  ['chat', '/v1/chat', { prompt: 'error 401' }, 503],
-  ['chat', '/v1/chat', { prompt: 'Be slow', timeout_s: 0.05 }, 504],
+  ['chat', '/v1/chat', { ...plain, prompt: 'error 500' }, 502],
+  ['chat', '/v1/chat', { ...plain, prompt: 'error 401' }, 503],
+  ['chat', '/v1/chat', { ...plain, prompt: 'Be slow', timeout_s: 0.05 }, 504],
   ['chatStream', '/v1/chat/stream', { prompt: 'hi', session_id: none }, 404],
   ['getRun', `/v1/runs/run_${'0'.repeat(32)}`, null, 404],
   ['getRun', '/v1/runs/me', null, 400],
@@ -242,7 +245,7 @@ test('an idempotency key used with another body, and a replayed answer, match th
     fetch(`${server.url}/v1/chat`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'idempotency-key': 'one' },
-      body: JSON.stringify({ prompt }),
+      body: JSON.stringify({ ...plain, prompt }),
     })
   for (const [prompt, status] of [
     ['Say hello', 200],
