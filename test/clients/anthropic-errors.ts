@@ -1,7 +1,7 @@
 // Cases of the Anthropic suite: failures are raised as the client's own errors and are not retried.
 import assert from 'node:assert/strict'
-import { extendedTest, test, testIf } from '../helpers/extended.ts'
-import { startTestServer, step } from '../helpers/test-server.ts'
+import { test as clientTest, testIf as clientTestIf, testsIf } from '../helpers/extended.ts'
+import { step } from '../helpers/test-server.ts'
 import {
   ask,
   errorOf,
@@ -23,7 +23,9 @@ type ErrorBody = { type: string; error: { type: string; message: string }; reque
 const credit = 'Your credit balance is too low to access the Anthropic API.'
 const tooLong = 'prompt is too long: 250000 tokens > 200000 maximum'
 
-export function testErrors({ client, server, makeClient, Anthropic }: Subject): void {
+export function testErrors({ client, server, Anthropic, isFormer }: Subject): void {
+  // These cases depend only on the server.
+  const { test } = testsIf(!isFormer)
   const { upstream } = server
   const { APIError, InternalServerError } = Anthropic
   // The older client knows fewer classes.
@@ -51,7 +53,7 @@ export function testErrors({ client, server, makeClient, Anthropic }: Subject): 
 
   for (const [upstreamStatus, fields, ErrorClass, status, type, message, wait, retry] of failures) {
     for (const stream of [false, true]) {
-      testIf(!stream || upstreamStatus === 529)(
+      clientTestIf(!stream || upstreamStatus === 529)(
         `a ${upstreamStatus} of the model's API is raised once as ${status} ${type}${stream ? ', streamed' : ''}`,
         async () => {
           let tries = 0
@@ -83,14 +85,6 @@ export function testErrors({ client, server, makeClient, Anthropic }: Subject): 
     const error = await errorOf(ask(client, { messages: [fromUser(prompt)] }), Anthropic.RateLimitError)
     assert.equal(error.headers.get('x-should-retry'), 'false')
     assert.ok(Number(error.headers.get('retry-after')) > 0)
-  })
-
-  extendedTest('a run that takes too long is a timeout error and is not retried', async (t) => {
-    const other = makeClient(await startTestServer(t, { config: { requestTimeoutMs: 3000 } }))
-    const answer = ask(other, { messages: [fromUser(step({ hang: 'body' }))] })
-    const error = await errorOf(answer, Anthropic.GatewayTimeoutError ?? InternalServerError)
-    assert.deepEqual([error.status, (error.error as ErrorBody).error.type], [504, 'timeout_error'])
-    assert.equal(error.headers.get('x-should-retry'), 'false')
   })
 
   test('a request from a foreign web page is refused in the format of the API', async () => {
@@ -129,7 +123,7 @@ export function testErrors({ client, server, makeClient, Anthropic }: Subject): 
   ] as const) {
     const messages = [fromUser(step({ tokens: 10, gap: 50, ...fields }))]
 
-    testIf(failure === 'breaks off')(
+    clientTestIf(failure === 'breaks off')(
       `a stream whose source ${failure} raises an error and never looks complete`,
       async () => {
         const stream = await openStream(client, { messages })
@@ -146,16 +140,19 @@ export function testErrors({ client, server, makeClient, Anthropic }: Subject): 
       },
     )
 
-    testIf(failure === 'sends an error')(`the stream helper raises an error if the source ${failure}`, async () => {
-      const stream = client.messages.stream({ ...toBody({ messages }), stream: true })
-      const words: string[] = []
-      stream.on('text', (word) => words.push(word))
-      await errorOf(stream.finalMessage(), APIError)
-      assert.equal(words[0], 'tok0 ')
-    })
+    clientTestIf(failure === 'sends an error')(
+      `the stream helper raises an error if the source ${failure}`,
+      async () => {
+        const stream = client.messages.stream({ ...toBody({ messages }), stream: true })
+        const words: string[] = []
+        stream.on('text', (word) => words.push(word))
+        await errorOf(stream.finalMessage(), APIError)
+        assert.equal(words[0], 'tok0 ')
+      },
+    )
   }
 
-  test('a failure in the middle of a stream is an error event', async () => {
+  clientTest('a failure in the middle of a stream is an error event', async () => {
     const messages = [fromUser(step({ tokens: 10, gap: 50, cut: 3 }))]
     const response = await fetch(`${server.url}/v1/messages`, {
       method: 'POST',

@@ -1,8 +1,7 @@
 // Cases of the Anthropic suite: conversations, which the client sends in full with every request.
 import assert from 'node:assert/strict'
-import { startUpstream } from '../../src/demo/upstream.ts'
-import { extendedTest, test } from '../helpers/extended.ts'
-import { makeFolders, startTestServer, step } from '../helpers/test-server.ts'
+import { test } from '../helpers/extended.ts'
+import { step } from '../helpers/test-server.ts'
 import {
   ask,
   fromAssistant,
@@ -17,7 +16,7 @@ import {
 import type { Subject } from './anthropic-subject.ts'
 import { assistant, conversationOf, requestAt, sent, systemOf, user } from './sent.ts'
 
-export function testHistory({ client, server, makeClient }: Subject): void {
+export function testHistory({ client, server }: Subject): void {
   const { upstream } = server
   const session = (index: number) => requestAt(upstream, index).headers['x-claude-code-session-id']
 
@@ -74,20 +73,6 @@ export function testHistory({ client, server, makeClient }: Subject): void {
       assistant('Said to the helper.'),
       user('three'),
     ])
-  })
-
-  extendedTest('a conversation continues after a restart of the server', async (t) => {
-    const upstream = await startUpstream()
-    t.after(() => upstream.close())
-    const folders = makeFolders(t)
-    const prompt = `restart ${step({ text: 'Before.' })}`
-    const before = await startTestServer(t, { upstream, folders })
-    const first = await ask(makeClient(before), { messages: [fromUser(prompt)] })
-    await before.close(0)
-    const after = await startTestServer(t, { upstream, folders })
-    await ask(makeClient(after), { messages: [fromUser(prompt), toHistory(first), fromUser('after')] })
-    assert.equal(upstream.requests.length, 2)
-    assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant('Before.'), user('after')])
   })
 
   test('a message of either role may consist of text blocks', async () => {
@@ -152,23 +137,6 @@ export function testHistory({ client, server, makeClient }: Subject): void {
     await ask(client, { messages: [...root, fromUser('new-branch')] })
     assert.deepEqual(conversationOf(sent(upstream)), [user(first), assistant('Root.'), user('new-branch')])
     assert.doesNotMatch(requestAt(upstream).raw, /old-/)
-  })
-
-  extendedTest('simultaneous conversations never mix', async () => {
-    const secrets = Array.from({ length: 8 }, (_, index) => `secret-${index + 100}`)
-    const converse = async (secret: string) => {
-      const messages = [fromUser(`My secret is ${secret}. ${step({ text: 'I shall keep it.' })}`)]
-      messages.push(toHistory(await ask(client, { messages })))
-      messages.push(fromUser(`What is it? ${step({ text: `It is ${secret}.` })}`))
-      return textOf(await ask(client, { messages }))
-    }
-    const answers = await Promise.all(secrets.map(converse))
-    assert.deepEqual(
-      answers,
-      secrets.map((secret) => `It is ${secret}.`),
-    )
-    assert.equal(upstream.requests.length, 16)
-    for (const { raw } of upstream.requests) assert.equal(new Set(raw.match(/secret-\d+/g)).size, 1)
   })
 
   test('an assistant prefill is refused', async () => {

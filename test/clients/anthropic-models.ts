@@ -1,17 +1,19 @@
 // Cases of the Anthropic suite: the list of models, and token counts.
 import assert from 'node:assert/strict'
 import type { Anthropic } from '@anthropic-ai/sdk'
-import { test } from '../helpers/extended.ts'
+import { test as clientTest, testsIf } from '../helpers/extended.ts'
 import { assertFits } from '../helpers/sdk-schemas.ts'
 import { step } from '../helpers/test-server.ts'
 import { ask, errorOf, fromUser, longModel, textOf, weatherTool } from './anthropic-calls.ts'
 import type { Subject } from './anthropic-subject.ts'
 import { sent } from './sent.ts'
 
-export function testModels({ client, server, Anthropic }: Subject): void {
+export function testModels({ client, server, Anthropic, isFormer }: Subject): void {
+  // These cases depend only on the server.
+  const { test } = testsIf(!isFormer)
   const { upstream } = server
 
-  test('the list has each model as a plain model and as an agent', async () => {
+  clientTest('the list has each model as a plain model and as an agent', async () => {
     const models: Anthropic.ModelInfo[] = []
     for await (const model of client.models.list({ limit: 1000 })) models.push(model)
     const ids = models.map(({ id }) => id)
@@ -23,7 +25,7 @@ export function testModels({ client, server, Anthropic }: Subject): void {
     for (const model of models) assertFits('anthropic', 'ModelInfo', model)
   })
 
-  test('the pages together are the whole list', async () => {
+  clientTest('the pages together are the whole list', async () => {
     const whole = await client.models.list({ limit: 1000 })
     assert.equal(whole.has_more, false)
     const ids: string[] = []
@@ -40,7 +42,7 @@ export function testModels({ client, server, Anthropic }: Subject): void {
     assert.equal(pages, Math.ceil(whole.data.length / 3))
   })
 
-  test('the list can be read backwards', async () => {
+  clientTest('the list can be read backwards', async () => {
     const { data } = await client.models.list({ limit: 1000 })
     const before = await client.models.list({ limit: 2, before_id: data[3]?.id ?? '' })
     assert.deepEqual(before.data, data.slice(1, 3))
@@ -57,7 +59,7 @@ export function testModels({ client, server, Anthropic }: Subject): void {
     })
   }
 
-  test('every model of the list can be retrieved', async () => {
+  clientTest('every model of the list can be retrieved', async () => {
     const { data } = await client.models.list({ limit: 1000 })
     assert.ok(data.some(({ id }) => id === longModel))
     for (const model of data) {
@@ -74,7 +76,7 @@ export function testModels({ client, server, Anthropic }: Subject): void {
     assert.equal((await client.models.retrieve('claude-sonnet-4-5')).id, 'claude-sonnet-4-5')
   })
 
-  test('a model name that needs URL encoding works', async () => {
+  clientTest('a model name that needs URL encoding works', async () => {
     const message = await ask(client, { model: longModel, messages: [fromUser(step({ text: 'Hello.' }))] })
     assert.equal(textOf(message), 'Hello.')
     assert.match(String(sent(upstream).model), /haiku/)
@@ -95,7 +97,7 @@ export function testModels({ client, server, Anthropic }: Subject): void {
     assert.equal(upstream.requests.length, 0)
   })
 
-  test('tokens are estimated without a request to the model', async () => {
+  clientTest('tokens are estimated without a request to the model', async () => {
     const words = 'All happy families are alike; each unhappy family is unhappy in its own way. '
     const count = async (times: number, more = {}) => {
       const messages = [fromUser(words.repeat(times))]

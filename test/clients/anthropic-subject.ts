@@ -17,5 +17,7 @@ export type AnthropicPackage = {
 export type Subject = AnthropicPackage & {
   server: TestServer
   client: Anthropic
+  /** A former major version, for which only those cases run in which the versions could differ. */
+  isFormer: boolean
   makeClient: (target: { url: string }) => Anthropic
 }

@@ -23,7 +23,7 @@ export async function testAnthropicClient(name: string, anthropic: AnthropicPack
   const config = { maxProcesses: 4, modelMap: { [longModel]: 'haiku' } }
   const server = await startTestServer({ after: after as TestContext['after'] }, { config })
   const makeClient = ({ url }: { url: string }) => new anthropic.Anthropic({ baseURL: url, apiKey: 'sk-dummy' })
-  const subject: Subject = { ...anthropic, server, client: makeClient(server), makeClient }
+  const subject: Subject = { ...anthropic, server, client: makeClient(server), makeClient, isFormer }
   describe(name, () => {
     beforeEach(() => server.upstream.reset())
     testText(subject)

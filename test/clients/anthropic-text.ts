@@ -1,7 +1,7 @@
 // Cases of the Anthropic suite: a plain answer, whole and streamed, its usage, and what happens if the client
 // disconnects.
 import assert from 'node:assert/strict'
-import { test } from '../helpers/extended.ts'
+import { test as clientTest, testsIf } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import {
   ask,
@@ -30,10 +30,12 @@ function assertUsage(actual: object | undefined, wanted: Partial<typeof usage>):
   assert.deepEqual(seen, wanted)
 }
 
-export function testText({ client, server, Anthropic }: Subject): void {
+export function testText({ client, server, Anthropic, isFormer }: Subject): void {
+  // These cases depend only on the server.
+  const { test } = testsIf(!isFormer)
   const { upstream } = server
 
-  test('a whole answer is one message', async () => {
+  clientTest('a whole answer is one message', async () => {
     const message = await ask(client, { messages: [fromUser(step({ text: 'Hello there.', usage }))] })
     assert.match(message.id, /^msg_\w+$/)
     assert.deepEqual([message.type, message.role, message.model], ['message', 'assistant', sent(upstream).model])
@@ -44,7 +46,7 @@ export function testText({ client, server, Anthropic }: Subject): void {
     assert.match(String(message._request_id), /^req_/)
   })
 
-  test('a streamed answer comes as events, with the text as the model writes it', async () => {
+  clientTest('a streamed answer comes as events, with the text as the model writes it', async () => {
     const prompt = step({ text: 'one two three four', tokens: 4, usage })
     const events = await readEvents(client, { messages: [fromUser(prompt)] })
     const start = startOf(events)
@@ -56,7 +58,7 @@ export function testText({ client, server, Anthropic }: Subject): void {
     assert.deepEqual([stop_reason, stop_sequence], ['end_turn', null])
   })
 
-  test('usage is in the first event and, complete, in the second to last', async () => {
+  clientTest('usage is in the first event and, complete, in the second to last', async () => {
     const events = await readEvents(client, { messages: [fromUser(step({ text: 'Hello.', usage }))] })
     const { output_tokens: _, ...input } = usage
     assertUsage(startOf(events).usage, input)
@@ -80,7 +82,7 @@ export function testText({ client, server, Anthropic }: Subject): void {
     assert.deepEqual([names[0], names.at(-1)], ['message_start', 'message_stop'])
   })
 
-  test('the stream helper gets all text and assembles the message', async () => {
+  clientTest('the stream helper gets all text and assembles the message', async () => {
     const messages = [fromUser(step({ text: 'one two three four', tokens: 4, usage }))]
     const stream = client.messages.stream({ model, max_tokens: 100, messages })
     const words: string[] = []
@@ -153,7 +155,7 @@ export function testText({ client, server, Anthropic }: Subject): void {
     ])
   })
 
-  test('a client that disconnects in the middle of a stream stops the model', async () => {
+  clientTest('a client that disconnects in the middle of a stream stops the model', async () => {
     const stream = await openStream(client, { messages: [fromUser(`quokka ${step({ tokens: 1000, gap: 20 })}`)] })
     for await (const event of stream) if (event.type === 'content_block_delta') break
     await upstream.waitForAbort()
@@ -163,7 +165,7 @@ export function testText({ client, server, Anthropic }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), [user('hi'), assistant(textOf(message)), user('again')])
   })
 
-  test('aborting the stream helper stops the model', async () => {
+  clientTest('aborting the stream helper stops the model', async () => {
     const messages = [fromUser(step({ tokens: 1000, gap: 20 }))]
     const stream = client.messages.stream({ model, max_tokens: 1024, messages })
     stream.on('text', () => stream.abort())
@@ -171,7 +173,7 @@ export function testText({ client, server, Anthropic }: Subject): void {
     await upstream.waitForAbort()
   })
 
-  test('a client that disconnects before the answer stops the model', async () => {
+  clientTest('a client that disconnects before the answer stops the model', async () => {
     const controller = new AbortController()
     const messages = [fromUser(step({ hang: 'body' }))]
     const failed = errorOf(ask(client, { messages }, { signal: controller.signal }), Anthropic.APIUserAbortError)
@@ -182,7 +184,7 @@ export function testText({ client, server, Anthropic }: Subject): void {
     assert.equal(upstream.requests.length, 1)
   })
 
-  test('pings before the first text do not disturb the stream helper', async () => {
+  clientTest('pings before the first text do not disturb the stream helper', async () => {
     const message = await streamMessage(client, { messages: [fromUser(step({ text: 'a b', tokens: 2, ping: 1 }))] })
     assert.equal(textOf(message), 'a b')
   })

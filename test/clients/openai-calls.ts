@@ -11,6 +11,8 @@ export type OpenaiPackage = { OpenAI: typeof OpenAI; zodResponseFormat: typeof z
 export type Subject = OpenaiPackage & {
   server: TestServer
   client: OpenAI
+  /** A former major version, for which only those cases run in which the versions could differ. */
+  isFormer: boolean
   makeClient: (target: { url: string }) => OpenAI
 }
 

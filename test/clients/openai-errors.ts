@@ -1,6 +1,6 @@
 // Cases of the OpenAI suite: failures must be raised as the client's own errors, and must not be retried.
 import assert from 'node:assert/strict'
-import { test, testIf } from '../helpers/extended.ts'
+import { testIf as clientTestIf, testsIf } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import { type Chunk, failureOf, finishOf, fromUser, model, type Subject, weatherTool } from './openai-calls.ts'
 
@@ -8,7 +8,9 @@ import { type Chunk, failureOf, finishOf, fromUser, model, type Subject, weather
 const refusal = (status: number, fields: Record<string, unknown> = {}) =>
   step({ status, headers: { 'x-should-retry': 'false' }, ...fields })
 
-export function testErrors({ client, server, OpenAI }: Subject): void {
+export function testErrors({ client, server, OpenAI, isFormer }: Subject): void {
+  // These cases depend only on the server.
+  const { test } = testsIf(!isFormer)
   const { upstream } = server
   const { completions } = client.chat
 
@@ -22,7 +24,7 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
 
   for (const [upstreamStatus, ErrorClass, status, type, code, wait] of failures) {
     for (const stream of [false, true]) {
-      testIf(!stream || upstreamStatus === 529)(
+      clientTestIf(!stream || upstreamStatus === 529)(
         `a ${upstreamStatus} of the model's API is raised once${stream ? ', as a stream' : ''}`,
         async () => {
           const messages = [fromUser(refusal(upstreamStatus))]
@@ -49,7 +51,7 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
     ['ends too early', { eof: 3 }],
     ['sends an error', { sse_error: 'overloaded_error', after: 3 }],
   ] as const) {
-    testIf(failure === 'breaks off')(
+    clientTestIf(failure === 'breaks off')(
       `a stream whose source ${failure} raises an error and never looks complete`,
       async () => {
         const messages = [fromUser(step({ tokens: 10, gap: 50, ...fields }))]

@@ -135,7 +135,7 @@ export function testTools({ client, server, OpenAI }: Subject): void {
     assert.deepEqual([call.name, call.arguments], ['now', '{}'])
   })
 
-  for (const output of ['Error: there is no such city.', '', '{"degrees":[1,2]}', 'x'.repeat(100_000)]) {
+  for (const output of ['', '{"degrees":[1,2]}', 'x'.repeat(100_000)]) {
     testIf(output === '' || output.length > 1000)(
       `an output of ${output.length} characters arrives unchanged`,
       async () => {

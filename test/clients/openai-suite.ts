@@ -20,7 +20,7 @@ export const startSuiteServer = () =>
 /** `isFormer`: a previous major version, which runs only the cases in which the versions could differ. */
 export function testOpenaiClient(name: string, openai: OpenaiPackage, server: TestServer, isFormer = false): void {
   const makeClient = ({ url }: { url: string }) => new openai.OpenAI({ baseURL: `${url}/v1`, apiKey: 'sk-dummy' })
-  const subject: Subject = { ...openai, server, client: makeClient(server), makeClient }
+  const subject: Subject = { ...openai, server, client: makeClient(server), makeClient, isFormer }
   describe(name, () => {
     beforeEach(() => server.upstream.reset())
     testText(subject)

@@ -1,6 +1,6 @@
 // Cases of the OpenAI suite: a plain answer, whole and streamed, and the system prompt.
 import assert from 'node:assert/strict'
-import { extendedTest, test, testIf } from '../helpers/extended.ts'
+import { test as clientTest, testsIf } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import {
   asMessage,
@@ -26,11 +26,13 @@ const scriptedUsage = {
 
 const usage = { prompt_tokens: 19, completion_tokens: 3, total_tokens: 22 }
 
-export function testText({ client, server, OpenAI }: Subject): void {
+export function testText({ client, server, OpenAI, isFormer }: Subject): void {
+  // These cases depend only on the server.
+  const { extendedTest, test, testIf } = testsIf(!isFormer)
   const { upstream } = server
   const { completions } = client.chat
 
-  test('an answer is one chat completion', async () => {
+  clientTest('an answer is one chat completion', async () => {
     const before = Math.floor(Date.now() / 1000)
     const messages = [fromUser(step({ text: 'Hello there.', usage: scriptedUsage }))]
     const completion = await completions.create({ model, messages })
@@ -44,7 +46,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.equal(message.tool_calls, undefined)
   })
 
-  test('usage counts tokens read from and written to the cache', async () => {
+  clientTest('usage counts tokens read from and written to the cache', async () => {
     const messages = [fromUser(step({ text: 'Hello.', usage: scriptedUsage }))]
     const completion = await completions.create({ model, messages })
     const { prompt_tokens, completion_tokens, total_tokens, prompt_tokens_details } = completion.usage ?? {}
@@ -52,7 +54,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.equal(prompt_tokens_details?.cached_tokens, 5)
   })
 
-  test('a stream contains the role, the text as it arrives, and one finish reason', async () => {
+  clientTest('a stream contains the role, the text as it arrives, and one finish reason', async () => {
     const messages = [fromUser(step({ text: 'one two three four', tokens: 4 }))]
     const chunks = await readAll(await completions.create({ model, messages, stream: true }))
     const [first] = chunks
@@ -76,7 +78,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(chunks.at(-1)?.choices[0]?.delta, {})
   })
 
-  test('include_usage adds one chunk with the usage at the end of a stream', async () => {
+  clientTest('include_usage adds one chunk with the usage at the end of a stream', async () => {
     const messages = [fromUser(step({ text: 'Hello.', usage: scriptedUsage }))]
     const options = { stream: true, stream_options: { include_usage: true } } as const
     const chunks = await readAll(await completions.create({ model, messages, ...options }))
@@ -88,7 +90,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.equal(prompt_tokens_details?.cached_tokens, 5)
   })
 
-  test('the stream helper receives every piece of text and assembles the completion', async () => {
+  clientTest('the stream helper receives every piece of text and assembles the completion', async () => {
     const messages = [fromUser(step({ text: 'one two three four', tokens: 4, usage: scriptedUsage }))]
     const stream = completions.stream({ model, messages, stream_options: { include_usage: true } })
     const words: string[] = []
@@ -197,7 +199,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     )
   })
 
-  test('a client that disconnects in the middle of a stream stops the model', async () => {
+  clientTest('a client that disconnects in the middle of a stream stops the model', async () => {
     const messages = [fromUser(`quokka ${step({ tokens: 1000, gap: 20 })}`)]
     const stream = await completions.create({ model, messages, stream: true })
     for await (const { choices } of stream) if (choices[0]?.delta.content) break
@@ -206,7 +208,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), [user('hi')])
   })
 
-  test('a client that disconnects before the answer stops the model', async () => {
+  clientTest('a client that disconnects before the answer stops the model', async () => {
     const controller = new AbortController()
     const messages = [fromUser(step({ hang: 'body' }))]
     const answer = completions.create({ model, messages }, { signal: controller.signal })

@@ -10,7 +10,7 @@ import { step } from '../helpers/test-server.ts'
 import { type KillScene, random, runOf, setUp, until } from './killed-scene.ts'
 
 const runsPerKill = 8
-const runsWanted = 30
+const runsWanted = 20
 
 type Accepted = { id: string; word: string }
 

@@ -237,26 +237,6 @@ extendedTest('SIGTERM right after the start ends the server with code 0 and leav
   assert.deepEqual(readdirSync(join(folders.dataDir, 'servers')), [])
 })
 
-extendedTest('SIGTERM lets a run finish and rejects new ones', async (t) => {
-  const { start } = await setUp(t)
-  const server = await start('--warm=0')
-  const events = readChatEvents(await openStream(server, { prompt: step({ tokens: 20, gap: 100 }) }))
-  const received = []
-  for (;;) {
-    const { value, done } = await events.next()
-    if (done) break
-    received.push(value)
-    if (received.length === 2) {
-      server.kill('SIGTERM')
-      await until('it refuses runs', () => refusesRuns(server))
-    }
-  }
-  assert.equal(received.at(-1)?.type, 'done')
-  assert.match(textOf(received), /tok19/)
-  assert.deepEqual(await server.exited, { code: 0, signal: null })
-  assert.deepEqual(processesOf(server), [])
-})
-
 test('a second SIGTERM ends the server at once, and the next one cleans up; a further one on the data folder does not start; Ctrl-C lets runs finish', async (t) => {
   const { folders, upstream, start } = await setUp(t)
   const first = await start('--warm=0')

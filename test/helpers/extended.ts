@@ -18,3 +18,11 @@ export const extendedTest = isExtended ? register : registerNothing
 
 /** For tests of one promise in several combinations: those for which this holds run in `npm test`. */
 export const testIf = (isPromise: boolean) => (isPromise ? test : extendedTest)
+
+type Tests = { test: typeof register; extendedTest: typeof register; testIf: typeof testIf }
+
+/** For suites that run for several versions of a client: the three above, or none of the tests. */
+export const testsIf = (isWanted: boolean): Tests =>
+  isWanted
+    ? { test, extendedTest, testIf }
+    : { test: registerNothing, extendedTest: registerNothing, testIf: () => registerNothing }

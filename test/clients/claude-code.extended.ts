@@ -1,2 +1,0 @@
-// The combinations that claude-code.test.ts leaves out.
-import './claude-code.test.ts'
