@@ -2,4 +2,4 @@
 import { randomSeed } from './fuzz-seed.ts'
 import { testOddRequests } from './fuzz-wire.ts'
 
-testOddRequests({ seed: randomSeed, numRuns: Number(process.env.FUZZ_WIRE_RUNS ?? 2000) })
+testOddRequests({ seed: randomSeed, numRuns: Number(process.env.FUZZ_WIRE_RUNS ?? 800) })
