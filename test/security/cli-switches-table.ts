@@ -12,16 +12,13 @@ export type Column = {
 
 const noAttachments = { CLAUDE_CODE_DISABLE_ATTACHMENTS: '1' }
 
-/** Single switches on top of a bare `claude -p`, and last the full set, against which nothing works. */
+/** Single switches that the server uses, on top of a bare `claude -p`, and last the full set, against which nothing works. */
 export const columns: readonly Column[] = [
   { name: 'plain', arguments: [] },
   { name: '--tools=', arguments: ['--tools='] },
   { name: 'dontAsk', arguments: ['--permission-mode=dontAsk'] },
   { name: 'acceptEdits', arguments: ['--permission-mode=acceptEdits'] },
   { name: 'plan', arguments: ['--permission-mode=plan'] },
-  { name: 'auto', arguments: ['--permission-mode=auto'] },
-  { name: 'safe-mode', arguments: ['--safe-mode'] },
-  { name: 'bare', arguments: ['--bare'] },
   { name: 'restricted', arguments: ['--restricted'] },
   { name: 'setting-sources=user', arguments: ['--setting-sources=user'] },
   { name: 'setting-sources=', arguments: ['--setting-sources='] },
@@ -41,42 +38,38 @@ export const columns: readonly Column[] = [
 
 type Row = { attack: string; cells: string }
 
-/**
- * One mark for each column, in their order: ● the attack works, – it does not.
- * In mode `auto` a safety check by the service decides about most commands. It does not run here, so with a real login more may be
- * possible in that column.
- */
+/** One mark for each column, in their order: ● the attack works, – it does not. */
 export const rows = [
-  { attack: 'a file elsewhere and ~/.ssh/id_rsa, mentioned in the prompt, are sent', cells: '●●●●●●●––●●●–●–' },
-  { attack: 'a file of the folder, mentioned in the prompt, is sent', cells: '●●●●●●●–●●●●–●–' },
-  { attack: "/config in the prompt rewrites the user's settings", cells: '●●●●●●●●●●●–●––' },
-  { attack: '/heapdump in the prompt writes into the home folder', cells: '●●●●●●●●●●●–●––' },
-  { attack: "the repository's SessionStart hook runs", cells: '●●●●●●–––––●●●–' },
-  { attack: "the repository's UserPromptSubmit hook runs", cells: '●●●●●●–––––●●●–' },
-  { attack: "the repository's apiKeyHelper runs", cells: '●●●●●●●––––●●●–' },
-  { attack: "the repository's .mcp.json server is started", cells: '●●●●●●–––––●●●–' },
-  { attack: "requests and the user's key go where the repository says", cells: '●●●●●●●●–––●●●–' },
-  { attack: "the user's CLAUDE.md is sent", cells: '●●●●●●–––●–●●●–' },
-  { attack: "the repository's CLAUDE.md is sent", cells: '●●●●●●–––––●●●–' },
-  { attack: "the model's Bash uses what the user allowed in a terminal", cells: '●–●●––●●–●–●●●–' },
-  { attack: "the user's own hooks run", cells: '●●●●●●–––●–●●●–' },
-  { attack: "the model's Read gets at ~/.ssh", cells: '––––●●–––––––––' },
-  { attack: "the model's Bash writes in the folder", cells: '–––●–●–––––––––' },
+  { attack: 'a file elsewhere and ~/.ssh/id_rsa, mentioned in the prompt, are sent', cells: '●●●●●–●●●–●–' },
+  { attack: 'a file of the folder, mentioned in the prompt, is sent', cells: '●●●●●●●●●–●–' },
+  { attack: "/config in the prompt rewrites the user's settings", cells: '●●●●●●●●–●––' },
+  { attack: '/heapdump in the prompt writes into the home folder', cells: '●●●●●●●●–●––' },
+  { attack: "the repository's SessionStart hook runs", cells: '●●●●●–––●●●–' },
+  { attack: "the repository's UserPromptSubmit hook runs", cells: '●●●●●–––●●●–' },
+  { attack: "the repository's apiKeyHelper runs", cells: '●●●●●–––●●●–' },
+  { attack: "the repository's .mcp.json server is started", cells: '●●●●●–––●●●–' },
+  { attack: "requests and the user's key go where the repository says", cells: '●●●●●–––●●●–' },
+  { attack: "the user's CLAUDE.md is sent", cells: '●●●●●–●–●●●–' },
+  { attack: "the repository's CLAUDE.md is sent", cells: '●●●●●–––●●●–' },
+  { attack: "the model's Bash uses what the user allowed in a terminal", cells: '●–●●––●–●●●–' },
+  { attack: "the user's own hooks run", cells: '●●●●●–●–●●●–' },
+  { attack: "the model's Read gets at ~/.ssh", cells: '––––●–––––––' },
+  { attack: "the model's Bash writes in the folder", cells: '–––●––––––––' },
 ] as const satisfies readonly Row[]
 
 /** The same for more of what a folder or a home can contain. */
 export const moreRows = [
-  { attack: "the repository's hooks of other events run", cells: '●●●●●●–––––●●●–' },
-  { attack: "the repository's settings.local.json brings a hook that runs", cells: '●●●●●●–––––●●●–' },
-  { attack: "the repository's CLAUDE.local.md and rules are sent", cells: '●●●●●●–––––●●●–' },
-  { attack: "the repository's commands and skills are announced to the model", cells: '●–●●●●–––––––●–' },
-  { attack: "the repository's agents are announced to the model", cells: '●–●●●●–––––●●●–' },
-  { attack: "the repository's output style is the system prompt", cells: '●●●●●●–––––●●●–' },
-  { attack: "the repository's default permission mode is obeyed", cells: '●●––––●●–––●●●–' },
-  { attack: "the repository's plugin is loaded", cells: '–––––––––––––––' },
-  { attack: "other commands of the repository's settings run", cells: '–––––––––––––––' },
-  { attack: "the user's MCP server is started", cells: '●●●●●●–––●–●●●–' },
-  { attack: "the user's commands are announced to the model", cells: '●–●●●●–––●–––●–' },
+  { attack: "the repository's hooks of other events run", cells: '●●●●●–––●●●–' },
+  { attack: "the repository's settings.local.json brings a hook that runs", cells: '●●●●●–––●●●–' },
+  { attack: "the repository's CLAUDE.local.md and rules are sent", cells: '●●●●●–––●●●–' },
+  { attack: "the repository's commands and skills are announced to the model", cells: '●–●●●–––––●–' },
+  { attack: "the repository's agents are announced to the model", cells: '●–●●●–––●●●–' },
+  { attack: "the repository's output style is the system prompt", cells: '●●●●●–––●●●–' },
+  { attack: "the repository's default permission mode is obeyed", cells: '●●––––––●●●–' },
+  { attack: "the repository's plugin is loaded", cells: '––––––––––––' },
+  { attack: "other commands of the repository's settings run", cells: '––––––––––––' },
+  { attack: "the user's MCP server is started", cells: '●●●●●–●–●●●–' },
+  { attack: "the user's commands are announced to the model", cells: '●–●●●–●–––●–' },
 ] as const satisfies readonly Row[]
 
 export type Attack = (typeof rows)[number]['attack'] | (typeof moreRows)[number]['attack']

@@ -47,12 +47,21 @@ async function respond(input: string, more: object = {}): Promise<void> {
   actualValues.set(sampleResponse, String(body.id))
 }
 
+const eventsOf = (runId: unknown) => fetch(`${server.url}/v1/runs/${runId}/events`)
+
+/** The last of these runs. */
+let approvalRun: { id: unknown; sessionId: string } | null = null
+
 /** Starts a background run that waits for an approval, and stores both ids for the samples. */
 async function startApprovalRun(prompt: string): Promise<void> {
-  const { status, body } = await post(server, '/v1/chat', { prompt, approvals: true, background: true })
+  // It continues the conversation of the last one, once that is answered.
+  if (approvalRun !== null) await (await eventsOf(approvalRun.id)).text()
+  const session = approvalRun === null ? {} : { session_id: approvalRun.sessionId }
+  const { status, body } = await post(server, '/v1/chat', { prompt, approvals: true, background: true, ...session })
   assert.equal(status, 202)
   actualValues.set(sampleRun, String(body.id))
-  for await (const event of readChatEvents(await fetch(`${server.url}/v1/runs/${body.id}/events`))) {
+  for await (const event of readChatEvents(await eventsOf(body.id))) {
+    if (event.type === 'start') approvalRun = { id: body.id, sessionId: event.session_id }
     if (event.type !== 'permission_request' && event.type !== 'question') continue
     actualValues.set(sampleRequest, event.request_id)
     return
@@ -128,7 +137,7 @@ const isForAll = ({ operationId }: Operation) => operationId !== 'login'
 
 /** What the tests of the APIs themselves send to the CLI too. */
 const isRepeated = (operationId: string, name: string) =>
-  /^create/.test(operationId) && ['agent', 'tools', 'structured', 'picture', 'system'].includes(name)
+  /^(create|chat)/.test(operationId) && ['agent', 'tools', 'structured', 'picture', 'system'].includes(name)
 
 for (const operation of operations.filter((each) => each.requestBody !== undefined && isForAll(each))) {
   const { operationId, method, requestBody, responses } = operation
@@ -147,6 +156,8 @@ for (const operation of operations.filter((each) => each.requestBody !== undefin
         for (const [sample, real] of before) actualValues.set(sample, real)
         assertStatus(operation, response, statuses[`${operationId} ${name}`] ?? expectedStatus)
         await check(operation, response)
+        // What is remembered holds for the rest of the conversation, so the next one is asked in another.
+        if (name === 'remember') approvalRun = null
       },
     )
   }

@@ -300,22 +300,16 @@ test('a server that starts on a terminal of a desktop opens the page', {
   assert.match(words.join(), linkPattern)
 })
 
-for (const [what, words, more] of [
-  ['--no-open', ['--no-open'], {}],
-  ['CLAUDE_SERVE_OPEN=off', [], { CLAUDE_SERVE_OPEN: 'off' }],
-] as const) {
-  test(`with ${what} no browser is started, but the link is shown`, {
-    skip: noTerminal || noBrowser,
-  }, async (t) => {
-    const folders = makeFolders(t)
-    await makeKey(folders)
-    const browser = await watchBrowser(t, folders)
-    const environment = { ...browser.environment, ...more }
-    const { text } = await serveOnTerminal(t, folders, (shown) => linkPattern.test(shown), {
-      words: [...words],
-      environment,
-    })
-    assert.match(text, linkPattern)
-    assert.equal(browser.isStarted, false)
+test('with --no-open no browser is started, but the link is shown', {
+  skip: noTerminal || noBrowser,
+}, async (t) => {
+  const folders = makeFolders(t)
+  await makeKey(folders)
+  const browser = await watchBrowser(t, folders)
+  const { text } = await serveOnTerminal(t, folders, (shown) => linkPattern.test(shown), {
+    words: ['--no-open'],
+    environment: browser.environment,
   })
-}
+  assert.match(text, linkPattern)
+  assert.equal(browser.isStarted, false)
+})
