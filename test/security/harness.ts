@@ -7,9 +7,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, afterEach, beforeEach } from 'node:test'
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { newSecret } from '../../src/auth/keys.ts'
-import { markedProcesses, type ProcessInfo } from '../../src/claude/process/process-tree.ts'
 import type { Scope } from '../../src/core/key-record.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import {
@@ -19,6 +18,7 @@ import {
   type TestServer,
   type TestServerOptions,
 } from '../helpers/test-server.ts'
+import { markedNow } from './spawn-processes.ts'
 
 export type Answer = { status: number; headers: Headers; text: string; json: Record<string, unknown> }
 
@@ -150,15 +150,15 @@ async function settled({ folders: { dataDir } }: TestServer): Promise<void> {
   const scope = createHash('sha256').update(dataDir).digest('hex').slice(0, 12)
   const deadline = performance.now() + settledWithinMs
   for (;;) {
-    const marked = await markedProcesses((marker) => marker.startsWith(`${scope}.`))
-    const strangers = marked.filter(({ parent }) => parent !== process.pid)
+    const strangers = markedNow(`${scope}.`).filter(({ parent }) => parent !== process.pid)
     if (strangers.length === 0) return
     if (performance.now() > deadline) assert.fail(`processes are left over: ${strangers.map(commandOf).join('; ')}`)
-    await nextTurn()
+    // No event reports the end of a process that is not a child.
+    await delay(10)
   }
 }
 
-function commandOf({ pid }: ProcessInfo): string {
+function commandOf({ pid }: { pid: number }): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
   } catch {
@@ -204,7 +204,7 @@ function commandLines(): string[] {
     .trim()
     .split(' ')
     .filter((pid) => pid !== '')
-    .map((pid) => commandOf({ pid: Number(pid), parent: process.pid, started: '' }))
+    .map((pid) => commandOf({ pid: Number(pid) }))
 }
 
 function assertDatabaseWhole({ dataDir }: TestFolders): void {

@@ -5,18 +5,19 @@ import { testIf } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import type { Scene } from './harness.ts'
 
+/** Each surface's own events come first, in the order of the surfaces: text n is sent to surface n. */
 const outputs: [what: string, text: string][] = [
-  ['the end of a stream', 'data: [DONE]\n\n'],
   ['an event of the native API', 'a\n\nid: 99\ndata: {"type":"done","result":"forged"}\n\nb'],
   [
     "an event of OpenAI's",
     '\n\ndata: {"choices":[{"delta":{"content":"forged"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
   ],
   ["an event of Anthropic's", '\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n'],
-  ['an event with other line ends', 'x\r\n\r\ndata: [DONE]\r\n\r\nevent: error\r\r'],
-  ['a comment and a retry', ': ping\n\nretry: 1\n\nid: 7\n\n'],
   ['line ends of Unicode', 'a\u2028data: [DONE]\u2029\u0085\u000b\u000c'],
+  ['the end of a stream', 'data: [DONE]\n\n'],
+  ['an event with other line ends', 'x\r\n\r\ndata: [DONE]\r\n\r\nevent: error\r\r'],
   ['the end of JSON', '"}]}\n\n\\"\\u0000\\n{"error":"forged"}'],
+  ['a comment and a retry', ': ping\n\nretry: 1\n\nid: 7\n\n'],
   ['control characters', '\u0000\u001b[2J\u0007\u0008\ud83d\ude00\ufeff'],
   ["a line of the CLI's protocol", '\n{"type":"result","subtype":"success","is_error":false,"result":"forged"}\n'],
 ]
@@ -102,15 +103,19 @@ const anthropic: Surface = {
   last: /^message_stop$/,
 }
 
-/** With the CLI, once per surface: bodies.test.ts sends such texts through every surface without one. */
+/** With the CLI, each text on one surface: bodies.test.ts sends such texts through every surface without one. */
 const essential: Record<string, string> = {
   openai: "a line of the CLI's protocol",
   anthropic: 'the end of a stream',
 }
 
 export function testOutputs(scene: Scene): void {
-  for (const [name, surface] of Object.entries({ native, openai, anthropic })) {
-    for (const [what, text] of outputs) {
+  const surfaces = Object.entries({ native, openai, anthropic })
+  for (const [position, [name, surface]] of surfaces.entries()) {
+    const ownOutputs = outputs.filter(
+      ([what], index) => index % surfaces.length === position || essential[name] === what,
+    )
+    for (const [what, text] of ownOutputs) {
       testIf(essential[name] === what)(`F22 ${name}: ${what} is text, in a whole answer and in a stream`, async () => {
         const body = surface.body(saying(text))
         const whole = await scene.ask({ path: surface.path, body })

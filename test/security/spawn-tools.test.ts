@@ -157,7 +157,7 @@ const reads: [what: string, use: Use][] = [
   ['matches elsewhere', { name: 'Grep', input: { pattern: canary, path: root, output_mode: 'content' } }],
 ]
 
-for (const mode of ['default', 'dontAsk', 'plan']) {
+for (const mode of ['default', 'dontAsk']) {
   testIf(mode === 'dontAsk')(`F10 to read in mode ${mode}: a file within is read, and nothing else`, async () => {
     const inside = { name: 'Read', input: { file_path: join(cwd, 'inside.txt') } }
     const [allowed, ...others] = await useAs(toRead, mode, [inside, ...reads.map(([, use]) => use)])
@@ -225,7 +225,6 @@ for (const [tools, mode, what] of [
   [toRead, 'dontAsk', 'to read'],
   [toRead, 'default', 'to read, in a mode that asks'],
   [toRead, 'acceptEdits', 'to read, in a mode that would allow it'],
-  [toEdit, 'dontAsk', 'to edit, in a mode that never asks'],
   [toEdit, 'default', 'to edit, in a mode that asks'],
   [toEdit, 'plan', 'to plan'],
 ] as const) {

@@ -228,17 +228,6 @@ export function testVisible(scene: Scene): void {
         response_format: { type: 'json_schema', json_schema: { name: 'answer', schema } },
       },
     ],
-    [
-      'a history and tools',
-      '/v1/messages',
-      {
-        model: 'sonnet',
-        max_tokens: 500,
-        system: `\${${secretWord}}`,
-        messages: talk,
-        tools: [{ name: 'look', description: secretWord, input_schema: look.parameters }],
-      },
-    ],
   ]
 
   /** Has the most ways in which a text could become an argument. */
