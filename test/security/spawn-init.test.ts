@@ -5,6 +5,9 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach } from 'node:test'
+import { toProfile, toTurn } from '../../src/claude/cli/profile.ts'
+import { type TurnInit, turnMismatch } from '../../src/claude/process/verify-init.ts'
+import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from '../../src/core/agent.ts'
 import { until } from '../faults/killed-scene.ts'
 import { test, testIf } from '../helpers/extended.ts'
 import { type Answer, openScene, type Request } from './harness.ts'
@@ -72,6 +75,17 @@ const elsewhere: Row[] = [
   ['no folder', { cwd: null }],
 ]
 
+const runRequest: RunRequest = {
+  runId: 'run_1',
+  prompt: [{ type: 'text', text: 'hi' }],
+  session: { kind: 'new' },
+  options: noOptions,
+  streaming: true,
+  plain: null,
+  approvals: false,
+  isAuxiliary: false,
+}
+
 const wrongPlain: Row[] = [
   ['a tool', { tools: ['Bash'] }],
   ['a tool that only reads', { tools: ['Read'] }],
@@ -85,12 +99,17 @@ const wrongPlain: Row[] = [
   ...elsewhere,
 ]
 
-const tables: [way: string, request: Request, rows: Row[]][] = [
-  ['openai', openai, wrongPlain],
-  ['anthropic', anthropic, wrongPlain.slice(0, 1)],
+const asPlain: Partial<RunRequest> = { plain: noPlainOptions }
+const withOptions = (options: Partial<RunOptions>): Partial<RunRequest> => ({ options: { ...noOptions, ...options } })
+const toRead: Partial<RunOptions> = { tools: ['Read', 'Grep'], permissionMode: 'dontAsk' }
+
+/** A request, the run that it becomes, and what its process must not report. */
+const tables: [way: string, request: Request, run: Partial<RunRequest>, rows: Row[]][] = [
+  ['openai', openai, asPlain, wrongPlain],
   [
     'native without tools',
     native({ tools: [] }),
+    withOptions({ tools: [] }),
     [
       ['a tool', { tools: ['Bash'] }],
       ['no list of tools', { tools: null }],
@@ -98,17 +117,43 @@ const tables: [way: string, request: Request, rows: Row[]][] = [
       ...elsewhere,
     ],
   ],
-  ['native', native({}), [...modes('acceptEdits', 'auto', 'bypassPermissions'), ...elsewhere]],
+  ['native', native({}), {}, [...modes('acceptEdits', 'auto', 'bypassPermissions'), ...elsewhere]],
   [
     'native, to read',
     native({ tools: ['Read', 'Grep'], permission_mode: 'dontAsk' }),
+    withOptions(toRead),
     [['a third tool', { tools: ['Read', 'Grep', 'Bash'] }], ...modes('default', 'plan', 'acceptEdits')],
   ],
-  ['native, to edit', native({ tools: ['Edit'], permission_mode: 'acceptEdits' }), modes('auto', 'bypassPermissions')],
-  ['native, to plan', native({ permission_mode: 'plan' }), modes('acceptEdits', 'auto', 'bypassPermissions')],
+  [
+    'native, to edit',
+    native({ tools: ['Edit'], permission_mode: 'acceptEdits' }),
+    withOptions({ tools: ['Edit'], permissionMode: 'acceptEdits' }),
+    modes('auto', 'bypassPermissions'),
+  ],
+  [
+    'native, to plan',
+    native({ permission_mode: 'plan' }),
+    withOptions({ permissionMode: 'plan' }),
+    modes('acceptEdits', 'auto', 'bypassPermissions'),
+  ],
 ]
 
-/** One of each kind for plain models, and for agents what they may never have. */
+for (const [way, , run, rows] of tables) {
+  test(`F17 ${way}: whatever a process reports that was not requested is a mismatch`, () => {
+    const request = { ...runRequest, ...run }
+    const profile = toProfile(request, { cwd, abilities: { rewind: true, promptSwitch: true }, hasHooks: false })
+    const asRequested = { cwd, permissionMode: profile.permissionMode, tools: [], mcp_servers: [], slash_commands: [] }
+    const mismatch = (wrong: object) => {
+      // As in the fake, null is what it does not report.
+      const init = Object.entries({ ...asRequested, ...wrong }).filter(([, value]) => value !== null)
+      return turnMismatch(profile, toTurn(request), Object.fromEntries(init) as TurnInit)
+    }
+    assert.equal(mismatch({}), null)
+    for (const [what, init] of rows) assert.match(mismatch(init) ?? '', /^it(s| )/, what)
+  })
+}
+
+/** With processes that report it: one of each kind for plain models, and for agents what they may never have. */
 const essential: Record<string, string[]> = {
   openai: ['a tool', 'an MCP server', 'no list of commands', 'the permission mode bypassPermissions'],
   native: ['the permission mode bypassPermissions', 'the folder /'],
@@ -116,16 +161,13 @@ const essential: Record<string, string[]> = {
 }
 const isPromise = (way: string, what: string) => essential[way]?.includes(what) === true
 
-for (const [way, request, rows] of tables) {
-  for (const [what, init] of rows) {
-    testIf(isPromise(way, what))(
-      `F17 ${way}: a process that reports ${what} at the beginning of its turn is refused`,
-      async () => {
-        reportWrong({ init })
-        await assertRefused(await scene.ask(request))
-        assert.equal(prompts().length, 1, 'a second process got the prompt')
-      },
-    )
+for (const [way, request, , rows] of tables) {
+  for (const [what, init] of rows.filter(([what]) => isPromise(way, what))) {
+    test(`F17 ${way}: a process that reports ${what} at the beginning of its turn is refused`, async () => {
+      reportWrong({ init })
+      await assertRefused(await scene.ask(request))
+      assert.equal(prompts().length, 1, 'a second process got the prompt')
+    })
   }
 }
 
