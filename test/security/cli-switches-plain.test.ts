@@ -186,18 +186,21 @@ async function checkText(surface: Surface, position: Position, prompt: string): 
   assertUntouched()
 }
 
-for (const surface of surfaces) {
-  for (const position of positions) {
-    for (const [what, prompt] of prompts) {
-      testIf(surface.name === 'openai' && position === asPrompt)(
-        `F25 ${surface.name}: ${what} as ${position.name} is text`,
-        () => checkText(surface, position, prompt),
-      )
-    }
+/** The surfaces in turn. */
+const surfaceAt = (index: number) => surfaces[index % surfaces.length] as Surface
+
+for (const [at, position] of positions.entries()) {
+  for (const [index, [what, prompt]] of prompts.entries()) {
+    const surface = surfaceAt(at + index)
+    testIf(position === asPrompt)(`F25 ${surface.name}: ${what} as ${position.name} is text`, () =>
+      checkText(surface, position, prompt),
+    )
   }
-  for (const [what, prompt] of disguised) {
-    extendedTest(`F25 ${surface.name}: ${what} as the prompt is text`, () => checkText(surface, asPrompt, prompt))
-  }
+}
+
+for (const [index, [what, prompt]] of disguised.entries()) {
+  const surface = surfaceAt(index)
+  extendedTest(`F25 ${surface.name}: ${what} as the prompt is text`, () => checkText(surface, asPrompt, prompt))
 }
 
 /** A prompt that makes the model call these tools, one after the other as long as it may, whether they are offered or not. */

@@ -54,13 +54,11 @@ const plain: [name: string, request: (prompt: string) => Request][] = [
   ['anthropic', (prompt) => ({ path: '/v1/messages', body: { ...hi(prompt), max_tokens: 500 } })],
 ]
 const read = { tools: ['Read', 'Glob', 'Grep'], permission_mode: 'dontAsk' }
-const edit = { tools: ['Read', 'Edit', 'Write'], permission_mode: 'acceptEdits' }
 
 /** Agents that must load no settings. */
 const withoutSettings: [name: string, request: (prompt: string) => Request][] = [
   ['without tools', { tools: [] }],
   ['to read', read],
-  ['to edit', edit],
 ].map(([name, more]) => [
   `native without settings, ${name}`,
   (prompt: string) => ({ body: { prompt, setting_sources: [], ...(more as object) } }),

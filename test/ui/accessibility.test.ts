@@ -85,40 +85,58 @@ scene.test('everything works with the keyboard alone', async ({ page, answer }) 
   assert.equal(await page.evaluate('document.activeElement.id'), 'content')
 })
 
-scene.extendedTest('the focused element is visible', async ({ page }) => {
-  await page.getByRole('heading', { level: 2 }).waitFor()
-  for (let index = 0; index < 12; index++) {
-    await page.keyboard.press('Tab')
-    const focused = page.locator(':focus')
-    // After the last element, the focus leaves the page.
-    if ((await focused.count()) === 0) continue
-    assert.match(
-      await styleOf(focused, 'outline-style'),
-      /solid|auto/,
-      await focused.evaluate((element) => element.outerHTML),
-    )
-  }
-})
-
-scene.extendedTest('a double click on Send does not stop the run it starts', async (tab) => {
-  await tab.prompt.fill(step({ text: 'all of it', tokens: 3, gap: 300 }))
-  await button(tab.page, 'Send').dblclick({ delay: 30 })
-  await tab.answer.getByText('all of it').waitFor()
-  await tab.settled()
-})
-
-scene.extendedTest('the focus does not move when an answer starts', async (tab) => {
+scene.extendedTest('focus and colors', async (tab, t) => {
   const { page } = tab
-  const release = Promise.withResolvers<void>()
-  await page.route('**/v1/runs/*/events*', async (route) => {
-    await release.promise
-    await route.continue()
+
+  await t.test('the focused element is visible', async () => {
+    await page.getByRole('heading', { level: 2 }).waitFor()
+    for (let index = 0; index < 12; index++) {
+      await page.keyboard.press('Tab')
+      const focused = page.locator(':focus')
+      // After the last element, the focus leaves the page.
+      if ((await focused.count()) === 0) continue
+      assert.match(
+        await styleOf(focused, 'outline-style'),
+        /solid|auto/,
+        await focused.evaluate((element) => element.outerHTML),
+      )
+    }
   })
-  await tab.send('Who has the focus?')
-  await focusWith(page, button(page, 'Copy as curl'))
-  release.resolve()
-  await tab.settled()
-  assert.equal(await page.evaluate('document.activeElement.textContent'), 'Copy as curl')
+
+  await t.test('the page follows dark mode', async () => {
+    const colors = async () => [
+      await styleOf(page.locator('html'), 'background-color'),
+      await styleOf(page.locator('html'), 'color'),
+    ]
+    await page.emulateMedia({ colorScheme: 'light' })
+    const light = await colors()
+    await page.emulateMedia({ colorScheme: 'dark' })
+    const dark = await colors()
+    const brightness = (color = '') =>
+      (color.match(/[\d.]+/g) ?? []).slice(0, 3).reduce((sum, part) => sum + Number(part), 0)
+    assert.ok(brightness(light[0]) > 600 && brightness(light[1]) < 200, String(light))
+    assert.ok(brightness(dark[0]) < 200 && brightness(dark[1]) > 600, String(dark))
+  })
+
+  await t.test('a double click on Send does not stop the run it starts', async () => {
+    await tab.prompt.fill(step({ text: 'all of it', tokens: 3, gap: 300 }))
+    await button(tab.page, 'Send').dblclick({ delay: 30 })
+    await tab.answer.getByText('all of it').waitFor()
+    await tab.settled()
+  })
+
+  await t.test('the focus does not move when an answer starts', async () => {
+    const release = Promise.withResolvers<void>()
+    await page.route('**/v1/runs/*/events*', async (route) => {
+      await release.promise
+      await route.continue()
+    })
+    await tab.send('Who has the focus?')
+    await focusWith(page, button(page, 'Copy as curl'))
+    release.resolve()
+    await tab.settled()
+    assert.equal(await page.evaluate('document.activeElement.textContent'), 'Copy as curl')
+  })
 })
 
 /** Fills the views with wide and long content. */
@@ -176,21 +194,6 @@ scene.extendedTest(
   },
   { viewport: { width: 390, height: 800 }, isMobile: true, hasTouch: true },
 )
-
-scene.extendedTest('the page follows dark mode', async ({ page }) => {
-  const colors = async () => [
-    await styleOf(page.locator('html'), 'background-color'),
-    await styleOf(page.locator('html'), 'color'),
-  ]
-  await page.emulateMedia({ colorScheme: 'light' })
-  const light = await colors()
-  await page.emulateMedia({ colorScheme: 'dark' })
-  const dark = await colors()
-  const brightness = (color = '') =>
-    (color.match(/[\d.]+/g) ?? []).slice(0, 3).reduce((sum, part) => sum + Number(part), 0)
-  assert.ok(brightness(light[0]) > 600 && brightness(light[1]) < 200, String(light))
-  assert.ok(brightness(dark[0]) < 200 && brightness(dark[1]) > 600, String(dark))
-})
 
 type Violation = { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }
 

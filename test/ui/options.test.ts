@@ -133,32 +133,6 @@ const files = [
   { name: 'notes.md', mimeType: 'text/markdown', buffer: Buffer.from('# Ümlaut & <b>') },
 ]
 
-scene.extendedTest('attached files are sent with the prompt, each as its type', async (tab) => {
-  const { page } = tab
-  const sent = await rejectAll(page)
-  await page
-    .getByLabel('Files', { exact: true })
-    .setInputFiles([...files, { name: 'wrong.txt', mimeType: 'text/plain', buffer: Buffer.from('x') }])
-  const list = page.getByRole('list', { name: 'Attached files' })
-  await list.getByText('wrong.txt').waitFor()
-  await button(page, 'Remove wrong.txt').click()
-  assert.equal(await list.getByRole('listitem').count(), 3)
-  await tab.send('Look at these')
-  await page.getByRole('alert').getByText('not now').waitFor()
-  const [image, pdf, text] = files.map(({ buffer }) => buffer)
-  assert.deepEqual(sent[0]?.prompt, [
-    { type: 'image', source: { type: 'base64', media_type: 'image/png', data: image?.toString('base64') } },
-    {
-      type: 'document',
-      title: 'paper.pdf',
-      source: { type: 'base64', media_type: 'application/pdf', data: pdf?.toString('base64') },
-    },
-    { type: 'document', title: 'notes.md', source: { type: 'text', media_type: 'text/plain', data: text?.toString() } },
-    { type: 'text', text: 'Look at these' },
-  ])
-  tab.expectError(refused)
-})
-
 scene.test('the real server accepts attached files', async (tab) => {
   const { page } = tab
   await page.getByLabel('Files', { exact: true }).setInputFiles(files.filter(({ name }) => name !== 'paper.pdf'))
@@ -168,18 +142,6 @@ scene.test('the real server accepts attached files', async (tab) => {
   await tab.settled()
   await page.reload()
   await tab.answer.getByText('I got 1 image and 1 document.').waitFor()
-})
-
-scene.extendedTest('a file that cannot be attached is rejected with its name', async ({ page }) => {
-  const pick = page.getByLabel('Files', { exact: true })
-  await pick.setInputFiles([{ name: 'a.out', mimeType: 'application/octet-stream', buffer: Buffer.from([1, 0, 2]) }])
-  await page.getByRole('alert').getByText('a.out is not an image, a PDF or a text file.').waitFor()
-  const big = join(scene.server.folders.root, 'big.txt')
-  writeFileSync(big, '')
-  truncateSync(big, 20 * 1024 ** 2 + 1)
-  await pick.setInputFiles(big)
-  await page.getByRole('alert').getByText('big.txt is larger than 20 MB.').waitFor()
-  assert.equal(await page.getByRole('list', { name: 'Attached files' }).count(), 0)
 })
 
 const errors: [status: number, code: string, error: string, hint: RegExp | null][] = [
@@ -218,21 +180,6 @@ const essential = ['invalid_request', 'queue_full']
 testErrors(scene.test, 'errors with and without a hint', (code) => essential.includes(code))
 testErrors(scene.extendedTest, 'other errors', (code) => !essential.includes(code))
 
-scene.extendedTest('files that could not be sent stay attached', async (tab) => {
-  const { page } = tab
-  const sent = await rejectAll(page)
-  await page.getByLabel('Files', { exact: true }).setInputFiles(files.slice(0, 1))
-  await page.getByText('dot.png').waitFor()
-  await tab.send('Keep this')
-  await page.getByRole('alert').getByText('not now').waitFor()
-  const again = page.waitForRequest('**/v1/chat')
-  await button(page, 'Send').click()
-  await again
-  assert.deepEqual(sent[1]?.prompt, sent[0]?.prompt)
-  await page.getByRole('alert').getByText('not now').waitFor()
-  tab.expectError(refused)
-})
-
 scene.extendedTest('an error of the real server names the field', async (tab) => {
   const { page } = tab
   await openOptions(page)
@@ -246,13 +193,74 @@ scene.extendedTest('an error of the real server names the field', async (tab) =>
   tab.expectError(refused)
 })
 
-scene.extendedTest('the examples on the start page use the options', async (tab) => {
+scene.extendedTest('examples and files', async (tab, t) => {
   const { page } = tab
-  const sent = await rejectAll(page)
-  await openOptions(page)
-  await fieldOf(page, 'Model').fill('opus')
-  await page.getByRole('button', { name: /^Think of a name/ }).click()
-  await page.getByRole('alert').getByText('not now').waitFor()
-  assert.equal(sent[0]?.model, 'opus')
-  tab.expectError(refused)
+
+  await t.test('the examples on the start page use the options', async () => {
+    const sent = await rejectAll(page)
+    await openOptions(page)
+    await fieldOf(page, 'Model').fill('opus')
+    await page.getByRole('button', { name: /^Think of a name/ }).click()
+    await page.getByRole('alert').getByText('not now').waitFor()
+    assert.equal(sent[0]?.model, 'opus')
+    tab.expectError(refused)
+    await page.reload()
+  })
+
+  await t.test('files that could not be sent stay attached', async () => {
+    const sent = await rejectAll(page)
+    await page.getByLabel('Files', { exact: true }).setInputFiles(files.slice(0, 1))
+    await page.getByText('dot.png').waitFor()
+    await tab.send('Keep this')
+    await page.getByRole('alert').getByText('not now').waitFor()
+    const again = page.waitForRequest('**/v1/chat')
+    await button(page, 'Send').click()
+    await again
+    assert.deepEqual(sent[1]?.prompt, sent[0]?.prompt)
+    await page.getByRole('alert').getByText('not now').waitFor()
+    tab.expectError(refused)
+    await page.reload()
+  })
+
+  await t.test('attached files are sent with the prompt, each as its type', async () => {
+    const sent = await rejectAll(page)
+    await page
+      .getByLabel('Files', { exact: true })
+      .setInputFiles([...files, { name: 'wrong.txt', mimeType: 'text/plain', buffer: Buffer.from('x') }])
+    const list = page.getByRole('list', { name: 'Attached files' })
+    await list.getByText('wrong.txt').waitFor()
+    await button(page, 'Remove wrong.txt').click()
+    assert.equal(await list.getByRole('listitem').count(), 3)
+    await tab.send('Look at these')
+    await page.getByRole('alert').getByText('not now').waitFor()
+    const [image, pdf, text] = files.map(({ buffer }) => buffer)
+    assert.deepEqual(sent[0]?.prompt, [
+      { type: 'image', source: { type: 'base64', media_type: 'image/png', data: image?.toString('base64') } },
+      {
+        type: 'document',
+        title: 'paper.pdf',
+        source: { type: 'base64', media_type: 'application/pdf', data: pdf?.toString('base64') },
+      },
+      {
+        type: 'document',
+        title: 'notes.md',
+        source: { type: 'text', media_type: 'text/plain', data: text?.toString() },
+      },
+      { type: 'text', text: 'Look at these' },
+    ])
+    tab.expectError(refused)
+    await page.reload()
+  })
+
+  await t.test('a file that cannot be attached is rejected with its name', async () => {
+    const pick = page.getByLabel('Files', { exact: true })
+    await pick.setInputFiles([{ name: 'a.out', mimeType: 'application/octet-stream', buffer: Buffer.from([1, 0, 2]) }])
+    await page.getByRole('alert').getByText('a.out is not an image, a PDF or a text file.').waitFor()
+    const big = join(scene.server.folders.root, 'big.txt')
+    writeFileSync(big, '')
+    truncateSync(big, 20 * 1024 ** 2 + 1)
+    await pick.setInputFiles(big)
+    await page.getByRole('alert').getByText('big.txt is larger than 20 MB.').waitFor()
+    assert.equal(await page.getByRole('list', { name: 'Attached files' }).count(), 0)
+  })
 })

@@ -238,8 +238,10 @@ function playPage(browser: Browser): void {
     assert.deepEqual(strangers, [])
   })
 
-  test('the page sends its key only to this server', { timeout: 240_000 }, async (t) => {
-    const { page } = await watchedPage(browser)
+  test('the page sends its key only to this server, and what its policy forbids is blocked', {
+    timeout: 240_000,
+  }, async (t) => {
+    const { page, errors } = await watchedPage(browser)
     t.after(() => page.close())
     await page.goto(`${url}/docs`)
     await page.waitForSelector('.opblock')
@@ -260,12 +262,7 @@ function playPage(browser: Browser): void {
       assert.deepEqual(await headersFor({ url: other, headers: {} }), {}, other)
     for (const headers of [{ Authorization: 'Bearer x' }, { 'X-API-Key': 'x' }])
       assert.deepEqual(await headersFor({ url: '/v1/runs', headers }), headers)
-  })
-
-  test('what the policy forbids is blocked, and these tests detect it', { timeout: 240_000 }, async (t) => {
-    const { page, errors } = await watchedPage(browser)
-    t.after(() => page.close())
-    await page.goto(`${url}/docs`)
+    // What the policy forbids is blocked, and these tests detect it.
     for (const [words, script] of misdeeds) {
       const reported = page.waitForEvent('console', (message) => words.test(message.text()))
       await page.evaluate(script)
