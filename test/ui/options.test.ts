@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { TestContext } from 'node:test'
 import type { Page } from 'playwright-core'
-import { button, openPageScene, refused } from './page-scene.ts'
+import { button, openPageScene, refused, type Tab } from './page-scene.ts'
 
 const scene = await openPageScene()
 
@@ -89,40 +90,6 @@ scene.test('each option reaches the request, survives a reload, and can be reset
   tab.expectError(refused)
 })
 
-scene.test('this test covers every option of the form', async ({ page }) => {
-  await openOptions(page)
-  const ids = await page.locator('[id^=option-]').evaluateAll((all) => all.map(({ id }) => id.replace('option-', '')))
-  assert.deepEqual(
-    ids.sort(),
-    ['commands', ...textFields.map(([, , field]) => field), ...selectFields.map(([, , field]) => field)].sort(),
-  )
-})
-
-scene.test('invalid JSON and numbers are reported with the name of the field, and nothing is sent', async (tab) => {
-  const { page } = tab
-  const sent = await rejectAll(page)
-  await openOptions(page)
-  const alert = page.getByRole('alert')
-  for (const [label, text] of [
-    ['JSON Schema for the answer', '{"type": '],
-    ['MCP servers', 'x'],
-    ['Agents', '{,}'],
-    ['Maximum turns', 'many'],
-    ['Time limit in seconds', '-1'],
-  ] as const) {
-    await fieldOf(page, label).fill(text)
-    await tab.send('With a mistake')
-    await alert.getByText(`${label}:`).waitFor()
-    assert.equal(await tab.prompt.inputValue(), 'With a mistake')
-    await fieldOf(page, label).fill('')
-  }
-  assert.deepEqual(sent, [])
-  await tab.send('Without')
-  await alert.getByText('not now').waitFor()
-  assert.equal(sent.length, 1)
-  tab.expectError(refused)
-})
-
 const png = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=',
   'base64',
@@ -152,11 +119,48 @@ const errors: [status: number, code: string, error: string, hint: RegExp | null]
   [403, 'cwd_not_allowed', 'this folder is not allowed', /--cwd-root/],
 ]
 
+async function testForm(tab: Tab, t: TestContext): Promise<void> {
+  const { page } = tab
+
+  await t.test('this test covers every option of the form', async () => {
+    await openOptions(page)
+    const ids = await page.locator('[id^=option-]').evaluateAll((all) => all.map(({ id }) => id.replace('option-', '')))
+    assert.deepEqual(
+      ids.sort(),
+      ['commands', ...textFields.map(([, , field]) => field), ...selectFields.map(([, , field]) => field)].sort(),
+    )
+  })
+
+  await t.test('invalid JSON and numbers are reported with the name of the field, and nothing is sent', async () => {
+    const sent = await rejectAll(page)
+    const alert = page.getByRole('alert')
+    for (const [label, text] of [
+      ['JSON Schema for the answer', '{"type": '],
+      ['MCP servers', 'x'],
+      ['Agents', '{,}'],
+      ['Maximum turns', 'many'],
+      ['Time limit in seconds', '-1'],
+    ] as const) {
+      await fieldOf(page, label).fill(text)
+      await tab.send('With a mistake')
+      await alert.getByText(`${label}:`).waitFor()
+      assert.equal(await tab.prompt.inputValue(), 'With a mistake')
+      await fieldOf(page, label).fill('')
+    }
+    assert.deepEqual(sent, [])
+    await tab.send('Without')
+    await alert.getByText('not now').waitFor()
+    assert.equal(sent.length, 1)
+    tab.expectError(refused)
+  })
+}
+
 type Register = typeof scene.test
 
 function testErrors(register: Register, title: string, isIncluded: (code: string) => boolean): void {
   register(title, async (tab, t) => {
     const { page } = tab
+    if (register === scene.test) await testForm(tab, t)
     for (const [status, code, error, hint] of errors.filter(([, code]) => isIncluded(code))) {
       await t.test(`${code} is shown with a hint if there is one, and the prompt is not lost`, async () => {
         const sent = await rejectAll(page, status, { error, code })
@@ -177,7 +181,7 @@ function testErrors(register: Register, title: string, isIncluded: (code: string
 }
 
 const essential = ['invalid_request', 'queue_full']
-testErrors(scene.test, 'errors with and without a hint', (code) => essential.includes(code))
+testErrors(scene.test, 'the form, and errors with and without a hint', (code) => essential.includes(code))
 testErrors(scene.extendedTest, 'other errors', (code) => !essential.includes(code))
 
 scene.extendedTest('an error of the real server names the field', async (tab) => {
