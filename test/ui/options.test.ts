@@ -156,11 +156,12 @@ async function testForm(tab: Tab, t: TestContext): Promise<void> {
 }
 
 type Register = typeof scene.test
+const nothing: typeof testForm = async () => {}
 
-function testErrors(register: Register, title: string, isIncluded: (code: string) => boolean): void {
+function testErrors(register: Register, title: string, isIncluded: (code: string) => boolean, before = nothing): void {
   register(title, async (tab, t) => {
     const { page } = tab
-    if (register === scene.test) await testForm(tab, t)
+    await before(tab, t)
     for (const [status, code, error, hint] of errors.filter(([, code]) => isIncluded(code))) {
       await t.test(`${code} is shown with a hint if there is one, and the prompt is not lost`, async () => {
         const sent = await rejectAll(page, status, { error, code })
@@ -181,7 +182,7 @@ function testErrors(register: Register, title: string, isIncluded: (code: string
 }
 
 const essential = ['invalid_request', 'queue_full']
-testErrors(scene.test, 'the form, and errors with and without a hint', (code) => essential.includes(code))
+testErrors(scene.test, 'the form, and errors with and without a hint', (code) => essential.includes(code), testForm)
 testErrors(scene.extendedTest, 'other errors', (code) => !essential.includes(code))
 
 scene.extendedTest('an error of the real server names the field', async (tab) => {

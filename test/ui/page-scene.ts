@@ -213,7 +213,7 @@ export async function openPageScene(
   const browser = await openBrowser({ after }, browserOptions)
   const server = await startTestServer(
     { after: (end: () => Promise<void>) => after(end) },
-    { ...options, config: { demo: true, warm: 1, ...options.config } },
+    { ...options, config: { demo: true, ...options.config } },
   )
   const api = apiOf(() => server.url)
   return {
