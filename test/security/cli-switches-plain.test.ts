@@ -189,9 +189,9 @@ async function checkText(surface: Surface, position: Position, prompt: string): 
 /** The surfaces in turn. */
 const surfaceAt = (index: number) => surfaces[index % surfaces.length] as Surface
 
-for (const [at, position] of positions.entries()) {
+for (const [row, position] of positions.entries()) {
   for (const [index, [what, prompt]] of prompts.entries()) {
-    const surface = surfaceAt(at + index)
+    const surface = surfaceAt(row + index)
     testIf(position === asPrompt)(`F25 ${surface.name}: ${what} as ${position.name} is text`, () =>
       checkText(surface, position, prompt),
     )
