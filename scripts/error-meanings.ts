@@ -61,6 +61,10 @@ export const meanings: Record<ErrorCode, readonly [what: string, remedy: string]
     "A rate limit is reached: the key's, the one for wrong keys, the one for readers of a run, or the model API's own.",
     'Wait for `retry-after`.',
   ],
+  quota_exhausted: [
+    'The plan that Claude Code is logged in with is used up.',
+    'Wait for `retry-after`; `GET /v1/quota` shows the windows. Once a minute a run is let through to see whether there is more.',
+  ],
   headers_too_large: ['There are more than 100 headers, or more than 16 KB of them.', 'Send fewer.'],
   cancelled: ['The run was cancelled, or its client disconnected.', 'Nothing to fix.'],
   internal: ['A bug in claude-serve.', '`claude-serve logs` has the request id and what happened; please report it.'],

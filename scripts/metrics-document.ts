@@ -3,7 +3,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
-import type { AgentStats } from '../src/core/agent.ts'
+import { type AgentStats, noQuota } from '../src/core/agent.ts'
 import { endOfRun, type RunEnd } from '../src/core/events.ts'
 import type { AnswerFacts, RunFacts } from '../src/core/observer.ts'
 import { AppError } from '../src/errors.ts'
@@ -13,6 +13,7 @@ import type { Part } from './document-part.ts'
 const noStats: AgentStats = {
   processes: { live: 0, idle: 0, spare: 0, busy: 0, starting: 0, max: 0 },
   queue: { waiting: 0, limit: 0 },
+  quota: noQuota,
 }
 
 /** The library's own metrics of the process and of Node are not listed: they differ by system and version. */
@@ -56,6 +57,7 @@ const labelMeanings: Record<string, string> = {
   status: 'the HTTP status; 499 if the client disconnected. For retries: the status of the API, or `none`',
   surface: '`native`, `openai`, `anthropic`; `none` for an unknown path',
   type: '`input`, `output`, `cache_read`, `cache_write`',
+  window: "a window of the plan, in the CLI's words: `five_hour`, `seven_day` …",
 } // biome-ignore format: a table reads better with a line for each
 
 /** Throws if a label has no description. */

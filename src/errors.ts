@@ -28,6 +28,7 @@ export const errorCodes = {
   unsupported_media_type: { status: 415, retry: false },
   queue_full: { status: 429, retry: true },
   rate_limited: { status: 429, retry: true },
+  quota_exhausted: { status: 429, retry: true },
   headers_too_large: { status: 431, retry: false },
   cancelled: { status: 499, retry: false },
   internal: { status: 500, retry: false },

@@ -12,6 +12,7 @@ import { loadSdk } from './claude/cli/sdk.ts'
 import { defaultPoolLimits, defaultProcessLimits, type PoolLimits, type ProcessLimits } from './claude/pool/limits.ts'
 import { Pool } from './claude/pool/pool.ts'
 import { workerSpawner } from './claude/pool/spawn-worker.ts'
+import { PlanLimits } from './claude/process/plan-limits.ts'
 import { ownIdentity, ProcessRegistry } from './claude/process/process-registry.ts'
 import { configFolder, type Environment } from './claude/sessions/config-folder.ts'
 import { createSessionFiles } from './claude/sessions/session-files.ts'
@@ -223,6 +224,7 @@ function registerSurfaces(app: App, parts: SurfaceParts): void {
     metrics: () => metrics.read(),
     health: () => health(healthParts),
     readiness: () => readiness(healthParts),
+    quota: () => pool.stats().quota,
   })
   const holder = (id: string) => runs.holderOf(id)
   const release = (id: string) => pool.unloadSession(id)
@@ -256,6 +258,7 @@ function createPool(
   }
   const configDir = configFolder(environment)
   const clock = systemClock
+  const planLimits = new PlanLimits(Date.now)
   const processLimits = { ...defaultProcessLimits, ...options.processLimits }
   const onWarning = (message: string, facts: Record<string, unknown>) => log.warn(facts, message)
   const { permissionModes } = config
@@ -265,11 +268,13 @@ function createPool(
       configDir,
       registry,
       clock,
+      planLimits,
       limits: processLimits,
       permissionModes,
       onWarning,
     }),
     clock,
+    planLimits,
     claude: async () => {
       const [claude] = await Promise.all([executable.claude(), loadSdk()])
       return claude

@@ -93,9 +93,23 @@ export const noPlainOptions: Readonly<PlainOptions> = {
  * How many processes exist and what they do. Of the idle ones, `spare` can take a new conversation without losing one.
  * `waiting` counts runs that have no process yet.
  */
+/**
+ * How far the plan is used that the CLI is logged in with, in the form in which it is reported to clients. `utilization` is from 0 to 1;
+ * times are ISO dates. Empty with `as_of` null if nothing was reported.
+ */
+export type Quota = {
+  windows: { name: string; utilization: number | null; status: string; resets_at: string | null }[]
+  /** What may be used beyond the plan; null if nothing was reported. */
+  overage: { status: string; in_use: boolean; reason: string | null; resets_at: string | null } | null
+  as_of: string | null
+}
+
+export const noQuota: Quota = { windows: [], overage: null, as_of: null }
+
 export type AgentStats = {
   processes: { live: number; idle: number; spare: number; busy: number; starting: number; max: number }
   queue: { waiting: number; limit: number }
+  quota: Quota
 }
 
 /** A model as the CLI reports it: the name to request it by, the model it resolves to, and its display name. */

@@ -7,6 +7,8 @@ import type { AnswerFacts, Observer, RunFacts } from '../core/observer.ts'
 import { clientName } from './client-names.ts'
 import { LabelValues } from './label-values.ts'
 
+type QuotaWindow = AgentStats['quota']['windows'][number]
+
 type Library = typeof import('prom-client')
 
 /** Seconds. A warm process answers within tens of milliseconds; an agent run may take an hour. */
@@ -103,6 +105,30 @@ export class Metrics implements Observer {
           this.set(read(stats()))
         },
       })
+    const ofWindows = (name: string, help: string, read: (window: QuotaWindow) => number | null) =>
+      new Gauge({
+        name,
+        help,
+        labelNames: ['window'],
+        registers,
+        collect() {
+          this.reset()
+          for (const window of stats().quota.windows) {
+            const value = read(window)
+            if (value !== null) this.set({ window: window.name }, value)
+          }
+        },
+      })
+    ofWindows(
+      'claude_serve_quota_utilization',
+      "How much of the plan's window is used, from 0 to 1.",
+      (window) => window.utilization,
+    )
+    ofWindows(
+      'claude_serve_quota_resets_at_seconds',
+      'When the window begins anew, in seconds since 1970.',
+      (window) => (window.resets_at === null ? null : Date.parse(window.resets_at) / 1000),
+    )
     gauge('claude_serve_processes_max', 'Maximum number of CLI processes.', ({ processes }) => processes.max)
     gauge('claude_serve_queue_waiting', 'Runs waiting for a process.', ({ queue }) => queue.waiting)
     gauge('claude_serve_queue_limit', 'Maximum number of waiting runs.', ({ queue }) => queue.limit)

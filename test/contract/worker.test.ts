@@ -1,10 +1,12 @@
 // Runs the worker contract suite on the real CLI and on the fake worker of the pool's tests.
+
 import { after } from 'node:test'
 import { Executable } from '../../src/claude/cli/executable.ts'
 import { fileStamp } from '../../src/claude/cli/file-stamp.ts'
 import { loadSdk } from '../../src/claude/cli/sdk.ts'
 import { defaultProcessLimits } from '../../src/claude/pool/limits.ts'
 import { workerSpawner } from '../../src/claude/pool/spawn-worker.ts'
+import { PlanLimits } from '../../src/claude/process/plan-limits.ts'
 import { ownIdentity, ProcessRegistry } from '../../src/claude/process/process-registry.ts'
 import { startUpstream } from '../../src/demo/upstream.ts'
 import { AppError } from '../../src/errors.ts'
@@ -22,6 +24,7 @@ const spawn = workerSpawner({
   configDir: folders.configDir,
   registry,
   clock: systemClock,
+  planLimits: new PlanLimits(Date.now),
   limits: defaultProcessLimits,
   onWarning: () => {},
 })

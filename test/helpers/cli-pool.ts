@@ -1,4 +1,5 @@
 // A pool of real processes without a server around it: the real CLI, or a fake one.
+
 import { Executable } from '../../src/claude/cli/executable.ts'
 import { fileStamp } from '../../src/claude/cli/file-stamp.ts'
 import { loadSdk } from '../../src/claude/cli/sdk.ts'
@@ -10,6 +11,7 @@ import {
 } from '../../src/claude/pool/limits.ts'
 import { Pool } from '../../src/claude/pool/pool.ts'
 import { workerSpawner } from '../../src/claude/pool/spawn-worker.ts'
+import { PlanLimits } from '../../src/claude/process/plan-limits.ts'
 import type { ProcessRegistry } from '../../src/claude/process/process-registry.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { type TestFolders, testEnvironment } from './test-server.ts'
@@ -34,6 +36,7 @@ export function createCliPool({ folders, registry, fake, ...options }: CliPoolOp
     environment,
     configDir: folders.configDir,
     clock: systemClock,
+    planLimits: new PlanLimits(Date.now),
     onWarning: options.onWarning ?? (() => {}),
   }
   const limits = { ...defaultProcessLimits, ...options.processLimits }

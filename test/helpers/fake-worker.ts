@@ -140,6 +140,7 @@ export class FakeWorker implements PoolWorker {
       messages: this.#messages,
       permissionPrompts: { isWaiting: false, withdraw: () => {} },
       sessionState: null,
+      planSecondsLeft: () => null,
       send: ({ uuid, message }) => {
         this.#unanswered = uuid ?? ''
         this.prompts.push(textOf(message.content))

@@ -1,10 +1,12 @@
 // The HTTP application with the native API and a scripted agent: for `app.inject` without a port, or listening on a
 // free one.
+
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { pino } from 'pino'
 import type { Authenticator } from '../../src/auth/authenticate.ts'
+import { noQuota } from '../../src/core/agent.ts'
 import { createRuns } from '../../src/core/run-registry.ts'
 import type { Runs } from '../../src/core/runs.ts'
 import type { Store } from '../../src/core/store.ts'
@@ -88,6 +90,7 @@ export async function createInjectApp(t: Cleanup, options: InjectAppOptions = {}
     modelMap: {},
     health: async () => ({ status: 'ok' }),
     readiness: async () => ({ ready: true, facts: {} }),
+    quota: () => noQuota,
     metrics: async () => ({ type: 'text/plain', text: '' }),
     ...options.native,
   })

@@ -1,5 +1,5 @@
 // An agent that plays a script from the test and records its requests, without a process or a model.
-import type { Agent, AgentStats, RunRequest } from '../../src/core/agent.ts'
+import { type Agent, type AgentStats, noQuota, type RunRequest } from '../../src/core/agent.ts'
 import type { AnsweredBy, ApprovalAnswer, RunEnd, RunEvent } from '../../src/core/events.ts'
 import { AppError, toAppError } from '../../src/errors.ts'
 
@@ -121,7 +121,11 @@ export class ScriptedAgent implements Agent {
 
   stats(): AgentStats {
     const live = this.over.filter((isOver) => !isOver).length
-    return { processes: { live, idle: 0, spare: 0, busy: live, starting: 0, max: 4 }, queue: { waiting: 0, limit: 64 } }
+    return {
+      processes: { live, idle: 0, spare: 0, busy: live, starting: 0, max: 4 },
+      queue: { waiting: 0, limit: 64 },
+      quota: noQuota,
+    }
   }
 
   answer(runId: string, requestId: string, answer: ApprovalAnswer, by: AnsweredBy = 'caller'): boolean {

@@ -9,6 +9,7 @@ import { AppError, shuttingDown } from '../../errors.ts'
 import { UnsupportedRequest } from '../cli/errors-from-sdk.ts'
 import { type Abilities, type Turn, toTurn } from '../cli/profile.ts'
 import { readSettingsState } from '../cli/settings-fingerprint.ts'
+import type { PlanLimits } from '../process/plan-limits.ts'
 import { SessionFolders } from '../sessions/session-folders.ts'
 import type { TurnLimits } from '../turn/turn.ts'
 import type { PoolLimits } from './limits.ts'
@@ -25,6 +26,7 @@ export type PoolContext = RequestContext &
     /** The folder in which the CLI keeps its conversations. */
     configDir: string
     turnLimits: TurnLimits
+    planLimits: PlanLimits
   }
 
 /** How long a process may take that is wanted for no run, in milliseconds. */
@@ -61,6 +63,7 @@ export class Pool implements Agent {
     return {
       processes: { live: workers.length, ...counts, max: this.#limits.maxProcesses },
       queue: { waiting: this.#admitted, limit: this.#limits.queueLimit },
+      quota: this.#context.planLimits.read(),
     }
   }
 
@@ -80,6 +83,7 @@ export class Pool implements Agent {
   /** Waits for a process that is ready for the request's turn. `unlock` lets the conversation's next run start. */
   async #acquire(request: RunRequest, turn: Turn, signal: AbortSignal): Promise<Acquired> {
     if (this.#closing !== null) throw shuttingDown()
+    this.#context.planLimits.check(turn.model)
     if (this.#admitted >= this.#limits.queueLimit && !this.#hasRoom()) throw queueFull(this.#limits.queueLimit)
     this.#admitted++
     let unlock = () => {}

@@ -13,6 +13,9 @@ export const agentEnvironment: Readonly<Record<string, string>> = {
 
 export type SessionState = 'idle' | 'running' | 'requires_action'
 
+export const beginsWork = (message: SDKMessage): boolean =>
+  message.type === 'system' && message.subtype === 'session_state_changed' && message.state === 'running'
+
 export class ProcessActivity {
   #state: SessionState | null = null
   #hasTasks = false

@@ -13,6 +13,8 @@ export type TurnProcess = {
   readonly permissionPrompts: Pick<PermissionPrompts, 'isWaiting' | 'withdraw'>
   /** What it was doing when it was given to the turn; null if the CLI does not report that. */
   readonly sessionState: SessionState | null
+  /** Seconds until the plan can be used again; null if it is not used up. */
+  planSecondsLeft(): number | null
   send(message: SDKUserMessage): void
   interrupt(): void
   /** Whether it still accepts commands. */

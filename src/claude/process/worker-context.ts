@@ -1,6 +1,7 @@
 // What every worker is given by the server.
 import type { Clock } from '../../platform/clock.ts'
 import type { Environment } from '../sessions/config-folder.ts'
+import type { PlanLimits } from './plan-limits.ts'
 import type { ProcessRegistry } from './process-registry.ts'
 
 /** `startMs`: how long a process may take to start, in milliseconds. */
@@ -13,6 +14,7 @@ export type WorkerContext = {
   configDir: string
   registry: ProcessRegistry
   clock: Clock
+  planLimits: PlanLimits
   limits: WorkerLimits
   /** The modes that the operator allows; a person who answers cannot allow more. None if absent. */
   permissionModes?: readonly string[]

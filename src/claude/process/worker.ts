@@ -21,7 +21,7 @@ import { toMcpServer } from './client-tools-server.ts'
 import { LoadedConversation } from './loaded-conversation.ts'
 import { MessageQueue } from './message-queue.ts'
 import { type ApprovalNote, PermissionPrompts } from './permission-prompts.ts'
-import { agentEnvironment, ProcessActivity } from './process-activity.ts'
+import { agentEnvironment, beginsWork, ProcessActivity } from './process-activity.ts'
 import { residentBytes } from './process-tree.ts'
 import type { TurnProcess } from './turn-process.ts'
 import { toHistoryAnswer, toHistoryPrompt } from './user-message.ts'
@@ -186,8 +186,9 @@ export class Worker {
     try {
       for await (const message of this.#query) {
         this.#activity.note(message)
+        if (message.type === 'rate_limit_event') this.#context.planLimits.note(message.rate_limit_info)
         if (this.state === 'busy') this.#messages.push(message)
-        else this.#stopOwnWork()
+        else if (beginsWork(message)) this.#stopOwnWork()
       }
     } catch {
       // The SDK throws when the process ends; the process itself shows how it ended.
@@ -201,7 +202,7 @@ export class Worker {
 
   /** Ends a process that works for no run. Before its first turn, a resumed one may report on earlier work. */
   #stopOwnWork(): void {
-    if (this.state !== 'idle' || this.#requests === 0 || this.#activity.state !== 'running') return
+    if (this.state !== 'idle' || this.#requests === 0) return
     this.#context.onWarning('a CLI process began to work by itself and was ended', { pid: this.#process.pid })
     void this.retire(0)
   }
@@ -370,6 +371,7 @@ export class Worker {
       messages: this.#messages,
       permissionPrompts: this.#permissionPrompts,
       sessionState: this.#activity.state,
+      planSecondsLeft: () => this.#context.planLimits.secondsLeft(),
       send: (message) => this.#input.push(message),
       interrupt: () => void this.#query.interrupt().catch(() => {}),
       isUsable: () => this.state === 'busy',

@@ -33,7 +33,6 @@ type ContentBlock = SDKAssistantMessage['message']['content'][number]
 /** Whether to wait longer than this, in milliseconds, is the caller's decision, not the CLI's. */
 const retryWaitMsMax = 10_000
 
-/** `nowMs` is the wall clock, in milliseconds since 1970. */
 export type TurnContext = {
   runId: string
   sessionId: string
@@ -41,7 +40,8 @@ export type TurnContext = {
   /** What the answer has to fit; null if any text will do. */
   answerCheck: SchemaCheck | null
   plain: PlainOptions | null
-  nowMs: () => number
+  /** Seconds until the plan can be used again; null if it is not used up. The CLI tells of that only once. */
+  planSecondsLeft: () => number | null
 }
 
 export class TurnTranslator {
@@ -114,13 +114,6 @@ export class TurnTranslator {
       case 'system':
         return this.#system(message)
       case 'rate_limit_event':
-        if (message.rate_limit_info.status === 'rejected' && message.rate_limit_info.resetsAt !== undefined) {
-          this.#clues.retryAfterS = Math.max(
-            1,
-            Math.ceil(message.rate_limit_info.resetsAt - this.context.nowMs() / 1000),
-          )
-        }
-        return []
       case 'auth_status':
       case 'tool_progress':
       case 'tool_use_summary':
@@ -351,7 +344,15 @@ export class TurnTranslator {
     if (result.terminal_reason === 'hook_stopped') return new AppError('blocked_by_hook', 'A hook stopped the run.')
     // The CLI did not take the text for an answer, and the model did not call the tool when it was asked to.
     const isAnswered = this.#output !== undefined && result.subtype === 'error_max_structured_output_retries'
-    return (isAnswered ? null : resultFailure(result, this.#clues)) ?? this.#unfitOutput(result)
+    return (isAnswered ? null : resultFailure(result, this.#allClues())) ?? this.#unfitOutput(result)
+  }
+
+  #allClues(): FailureClues {
+    const { kind, retryAfterS } = this.#clues
+    return {
+      ...this.#clues,
+      retryAfterS: retryAfterS ?? (kind === 'rate_limit' ? this.context.planSecondsLeft() : null),
+    }
   }
 
   #unfitOutput(result: SDKResultMessage): AppError | null {

@@ -61,7 +61,7 @@ export class TurnRun {
       streaming: request.streaming,
       answerCheck: input.answerCheck,
       plain: request.plain,
-      nowMs: Date.now,
+      planSecondsLeft: process.planSecondsLeft,
     })
   }
 

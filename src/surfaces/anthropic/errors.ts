@@ -35,6 +35,7 @@ const vendorErrors: Record<ErrorCode, VendorError> = {
   unsupported_media_type: invalid(415),
   queue_full: limited,
   rate_limited: limited,
+  quota_exhausted: limited,
   headers_too_large: invalid(431),
   cancelled: apiError(499),
   internal: apiError(500),

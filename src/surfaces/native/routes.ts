@@ -1,5 +1,6 @@
 // Registers the native API's routes: the health routes are here, those for chat and runs in their own files.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Quota } from '../../core/agent.ts'
 import type { AppError } from '../../errors.ts'
 import { errorHeaders, toRequestError } from '../../http/request-errors.ts'
 import { type CompatibleSurface, clientSurface, type SendError } from '../../http/requested-surface.ts'
@@ -15,6 +16,7 @@ export type NativeOptions = ChatOptions &
     /** Facts for the health routes; `health` throws an AppError if the CLI cannot be run. */
     health(): Promise<Record<string, unknown>>
     readiness(): Promise<{ ready: boolean; facts: Record<string, unknown> }>
+    quota(): Quota
     /** The metrics for Prometheus. */
     metrics(): Promise<{ type: string; text: string }>
   }
@@ -49,6 +51,16 @@ export const healthRoutes: RouteTable<NativeOptions> = {
       },
       handler: ({ health }, _request, reply) =>
         health().catch((error: Error) => reply.code(503).send({ status: 'error', error: error.message })),
+    },
+    {
+      method: 'GET',
+      path: '/v1/quota',
+      id: 'getQuota',
+      summary: 'How far is the plan used?',
+      about:
+        'What Claude Code last reported about the plan it is logged in with; with an API key there is no plan. Starts no process.',
+      answers: { 200: { about: 'The windows of the plan.', json: 'Quota' } },
+      handler: async ({ quota }) => quota(),
     },
     {
       method: 'GET',

@@ -17,6 +17,32 @@ export const LoginReply = strict('Login', 'A key in exchange for the code.', {
 })
 export type LoginReply = z.output<typeof LoginReply>
 
+const timeOrNull = z.iso.datetime().nullable()
+
+/** The answer of `GET /v1/quota`. */
+export const QuotaReply = strict('Quota', 'How far the plan is used that Claude Code is logged in with.', {
+  windows: z
+    .array(
+      z.strictObject({
+        name: z.string().describe('Its name, in the words of the CLI: `five_hour`, `seven_day` …'),
+        utilization: z.number().nullable().describe('How much of it is used, from 0 to 1; null if not reported.'),
+        status: z.string().describe('`allowed`, `allowed_warning` or `rejected`.'),
+        resets_at: timeOrNull.describe('When it begins anew.'),
+      }),
+    )
+    .describe('The windows of the plan; empty if none was reported.'),
+  overage: z
+    .strictObject({
+      status: z.string().describe('`allowed`, `allowed_warning` or `rejected`.'),
+      in_use: z.boolean().describe('Whether the plan is used up and this pays.'),
+      reason: z.string().nullable().describe('Why it is off, in the words of the CLI.'),
+      resets_at: timeOrNull.describe('When it begins anew.'),
+    })
+    .nullable()
+    .describe('What may be used beyond the plan; null if nothing was reported.'),
+  as_of: timeOrNull.describe('When the CLI reported this; null if it has not.'),
+})
+
 /** The answer of `GET /v1/health` if the CLI can be run. */
 export const HealthReply = strict('Health', 'The state of the server and of the CLI, without starting a process.', {
   status: z.literal('ok'),
@@ -40,6 +66,7 @@ export const HealthReply = strict('Health', 'The state of the server and of the 
   queue: z
     .strictObject({ waiting: z.int().describe('How many.'), limit: z.int().describe('The limit.') })
     .describe('Runs that wait for a process.'),
+  quota: QuotaReply.describe('How far the plan is used: see `/v1/quota`.'),
 })
 export type HealthReply = z.output<typeof HealthReply>
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { defaultPoolLimits, defaultProcessLimits, type PoolLimits } from '../../../src/claude/pool/limits.ts'
 import { Pool } from '../../../src/claude/pool/pool.ts'
+import { PlanLimits } from '../../../src/claude/process/plan-limits.ts'
 import { noOptions, noPlainOptions, type RunRequest } from '../../../src/core/agent.ts'
 import type { RunEnd, RunEvent } from '../../../src/core/events.ts'
 import type { AppError } from '../../../src/errors.ts'
@@ -58,6 +59,7 @@ export function openPool(t: TestContext, { limits, isManual = false }: SceneOpti
   const clock = new HandClock()
   const spawner = new FakeSpawner(clock, { isManual })
   const warnings: string[] = []
+  const planLimits = new PlanLimits(() => clock.now())
   const pool = new Pool(
     {
       ...defaultPoolLimits,
@@ -75,6 +77,7 @@ export function openPool(t: TestContext, { limits, isManual = false }: SceneOpti
       environment: { HOME: folders.home },
       configDir: folders.configDir,
       turnLimits: defaultProcessLimits,
+      planLimits,
       defaultCwd: folders.cwd,
       scratchDir: () => folders.root,
       onWarning: (message) => warnings.push(message),

@@ -122,7 +122,7 @@ const contextOf = (more: Partial<TurnTranslator['context']> = {}) => ({
   streaming: true,
   answerCheck: null,
   plain: null,
-  nowMs: () => 1_000_000,
+  planSecondsLeft: () => null,
   ...more,
 })
 
@@ -326,9 +326,8 @@ test('a retry delay of the CLI that is too long ends the turn with an error that
 })
 
 test("the end of a subscription's limit is returned as a retry delay", () => {
-  const translator = new TurnTranslator(contextOf())
-  const notice = { type: 'rate_limit_event', rate_limit_info: { status: 'rejected', resetsAt: 1100 } }
-  const events = translate([notice as unknown as SDKMessage, ...messagesOf('rate-limit')], translator)
+  const translator = new TurnTranslator(contextOf({ planSecondsLeft: () => 100 }))
+  const events = translate(messagesOf('rate-limit'), translator)
   const end = events.at(-1)
   assert.ok(end?.type === 'run-end')
   assert.equal(end.error?.details.retryAfterS, 100)

@@ -36,6 +36,7 @@ const vendorErrors: Record<ErrorCode, [status: number, type: string]> = {
   url_too_long: [414, 'invalid_request_error'],
   unsupported_media_type: [415, 'invalid_request_error'],
   queue_full: [429, 'rate_limit_error'],
+  quota_exhausted: [429, 'rate_limit_error'],
   rate_limited: [429, 'rate_limit_error'],
   headers_too_large: [431, 'invalid_request_error'],
   cancelled: [499, 'api_error'],

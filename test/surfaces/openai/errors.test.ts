@@ -37,6 +37,7 @@ const mappings: Record<ErrorCode, [status: number, type: string, code: string | 
   url_too_long: [414, 'invalid_request_error', null],
   unsupported_media_type: [415, 'invalid_request_error', null],
   queue_full: [429, 'rate_limit_error', 'server_busy'],
+  quota_exhausted: [429, 'rate_limit_error', 'rate_limit_exceeded'],
   rate_limited: [429, 'rate_limit_error', 'rate_limit_exceeded'],
   headers_too_large: [431, 'invalid_request_error', null],
   cancelled: [499, 'server_error', 'cancelled'],

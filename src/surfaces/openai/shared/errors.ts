@@ -37,6 +37,7 @@ const mappings: Record<ErrorCode, Mapping> = {
   unsupported_media_type: refusal(415),
   queue_full: limit('server_busy'),
   rate_limited: limit('rate_limit_exceeded'),
+  quota_exhausted: limit('rate_limit_exceeded'),
   headers_too_large: refusal(431),
   cancelled: failure(499, 'cancelled'),
   internal: failure(500, 'internal_error'),
