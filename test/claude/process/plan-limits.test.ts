@@ -21,7 +21,10 @@ function scene(report?: PlanReport) {
       return { code: error.code, retryAfterS: error.details.retryAfterS }
     }
   }
-  return { limits, refusal, wait: (seconds: number) => void (nowMs += seconds * 1000) }
+  const wait = (seconds: number) => {
+    nowMs += seconds * 1000
+  }
+  return { limits, refusal, wait }
 }
 
 const rejected: PlanReport = { status: 'rejected', resetsAt: inSeconds(10_800), rateLimitType: 'five_hour' }
