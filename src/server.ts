@@ -306,7 +306,12 @@ async function prepare({ pool, metrics, swept, log }: Preparation): Promise<void
 }
 
 function logRun(log: Logger): NonNullable<RunsDependencies['onEnd']> {
+  let hasWarned = false
   return (runId, end, refused) => {
+    if (end?.costIsEstimated === true && !hasWarned) {
+      hasWarned = true
+      log.warn({}, 'the CLI does not report what runs cost: it is estimated at list prices; budgets count the estimate')
+    }
     const code = refused?.code ?? end?.error?.code ?? null
     const failed = end?.mcpServers?.filter(({ status }) => status === 'failed') ?? []
     const facts = {

@@ -121,6 +121,8 @@ export class AnswerStream {
 
   #toolStart({ index: block, toolId, name }: Extract<RunEvent, { type: 'tool-start' }>): AnswerPiece[] {
     const { tools, isAgent, holdsCalls } = this.#plan
+    // Only the last call of an answer can have been cut short.
+    for (const broken of this.#broken) throw brokenCall(broken.name)
     const kind = tools.get(name) ?? (isAgent ? undefined : 'json')
     if (kind === undefined || (this.#calls > 0 && !this.#plan.isParallel)) return []
     const index = this.#calls++

@@ -17,6 +17,19 @@ export const freeChoice: ToolChoice = { mode: 'auto', names: null, param: 'tool_
 /** The CLI uses this name for a tool of its own. */
 const reservedName = 'ToolSearch'
 
+/** Characters that nobody sees: formats, private and unassigned ones. */
+const invisible = /[\p{Cf}\p{Co}\p{Cn}]/gu
+
+/**
+ * The locations of the tools that reach the model with other characters: in names, descriptions and schemas the CLI replaces what has a
+ * compatible form, such as `²`, and removes what is invisible.
+ */
+export const alteredTools = (requested: readonly RequestedTool[]): string[] =>
+  requested.flatMap(({ tool, nameParam }) => {
+    const text = JSON.stringify(tool)
+    return text.normalize('NFKC').replaceAll(invisible, '') === text ? [] : [nameParam.replace(/\.[^.]*$/, '')]
+  })
+
 /** Throws `invalid_request` if the root of the schema is not an object: the model writes an object. */
 export function toClientTool(
   { name, description }: { name: string; description?: string | null | undefined },

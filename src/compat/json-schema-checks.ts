@@ -1,7 +1,7 @@
 // Validates the JSON Schemas in a request before a run starts: the CLI silently ignores a schema that it cannot read,
 // and drops a tool whose schema it does not accept.
 import { invalidField } from '../errors.ts'
-import { compileSchema, isStrictDraft07, type JsonSchema, toDraft07 } from '../platform/json-schema.ts'
+import { compileSchema, type JsonSchema, strictDraft07Problem, toDraft07 } from '../platform/json-schema.ts'
 
 /** What is wrong with the schema, as the end of a sentence that begins with its name; null if it is valid. */
 async function schemaProblem(schema: JsonSchema): Promise<string | null> {
@@ -26,8 +26,10 @@ export async function checkAnswerSchema(schema: JsonSchema | null, param: string
 
 /** The CLI knows draft-07 only. What that cannot say is checked in the answer; a reference must lead somewhere. */
 async function draft07Problem(schema: JsonSchema): Promise<string | null> {
-  if (await isStrictDraft07(toDraft07(schema) as JsonSchema)) return null
-  return 'uses references that only newer versions of JSON Schema have; refer to #/$defs/… instead'
+  const problem = await strictDraft07Problem(toDraft07(schema) as JsonSchema)
+  return problem === null
+    ? null
+    : `cannot be said in draft-07 of JSON Schema, the only version that the CLI knows: ${problem}`
 }
 
 /** The property names that the API allows in a tool's input. */

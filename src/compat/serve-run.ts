@@ -9,7 +9,7 @@ import { nameIgnoredFields, reportIgnoredFields } from '../http/ignored-fields.t
 import { startRun } from '../http/start-run.ts'
 import { collectRun, type StreamEncoder, streamRun } from '../http/stream-run.ts'
 import { AnswerCollector, type AnswerPlan, type WholeAnswer } from './answer-stream.ts'
-import { checkToolSchemas, type RequestedTool } from './client-tools.ts'
+import { alteredTools, checkToolSchemas, type RequestedTool } from './client-tools.ts'
 import { checkAnswerSchema } from './json-schema-checks.ts'
 import { type ResolvedModel, resolveModel } from './models.ts'
 
@@ -100,7 +100,7 @@ async function prepare<Body extends CompatBody, Plan extends AnswerPlan>(
   const translation = await api.translate(body, resolved, request, options)
   await checkAnswerSchema(translation.run.options.jsonSchema, api.schemaParam(translation.plan))
   await checkToolSchemas(translation.tools)
-  reportIgnoredFields(reply, translation.ignored)
+  reportIgnoredFields(reply, [...translation.ignored, ...alteredTools(translation.tools)])
   return { ...translation, body, model: resolved.publicName }
 }
 

@@ -80,6 +80,8 @@ export type RunEnd = {
   durationMs: number
   usage: Usage
   costUsd: number | null
+  /** Set if the CLI did not report the cost. */
+  costIsEstimated?: true
   model: string
   sessionId: string
   permissionDenials: PermissionDenial[]

@@ -7,8 +7,14 @@ export type JsonSchema = Record<string, unknown>
 /** What does not fit, as the end of a sentence that begins with the value's name; null if it fits. */
 export type SchemaCheck = (value: unknown) => string | null
 
-/** `inlineRefs` is off because deciding which references can be inlined takes forever on deeply nested lists. */
-const rules: Options = { validateFormats: false, logger: false, inlineRefs: false }
+/**
+ * `inlineRefs` is off because deciding which references can be inlined takes forever on deeply nested lists. Without a precision, 0.07
+ * would be no multiple of 0.01.
+ */
+const rules: Options = { validateFormats: false, logger: false, inlineRefs: false, multipleOfPrecision: 10 }
+
+/** The versions that can be read; their addresses are never followed. */
+const versions = /^https?:\/\/json-schema\.org\/(draft-0[467]|draft\/20(19-09|20-12))\/schema#?$/
 
 /** Only these need the newest version; what others have that it lacks, such as lists in `items`, is in the one before. */
 const isDraft2020 = (schema: JsonSchema) =>
@@ -25,7 +31,9 @@ const metas = new Map<unknown, { validateSchema(schema: JsonSchema, throws: bool
 /** Unknown keywords are ignored, as the standard has it. Throws an Error that says what is wrong with the schema. */
 export async function compileSchema(requested: JsonSchema): Promise<SchemaCheck> {
   const Ajv = await ajvFor(requested)
-  const { $schema: _, ...schema } = requested
+  const { $schema: version, ...schema } = requested
+  if (version !== undefined && (typeof version !== 'string' || !versions.test(version)))
+    throw new Error('its $schema is not a known version of JSON Schema')
   const meta = metas.get(Ajv) ?? new Ajv({ ...rules, strict: false })
   metas.set(Ajv, meta)
   void meta.validateSchema(schema, true)
@@ -34,14 +42,14 @@ export async function compileSchema(requested: JsonSchema): Promise<SchemaCheck>
   return (value) => (validate(value) ? null : ajv.errorsText(validate.errors, { dataVar: 'it' }))
 }
 
-/** Whether a program that knows draft-07 only, and refuses everything else, can use the schema. */
-export async function isStrictDraft07(schema: JsonSchema): Promise<boolean> {
+/** Why a program that knows draft-07 only, and refuses everything else, cannot use the schema; null if it can. */
+export async function strictDraft07Problem(schema: JsonSchema): Promise<string | null> {
   const { Ajv } = await import('ajv')
   try {
     new Ajv({ ...rules, meta: false, validateSchema: false }).compile(schema)
-    return true
-  } catch {
-    return false
+    return null
+  } catch (error) {
+    return (error as Error).message
   }
 }
 
@@ -78,34 +86,74 @@ const inside = {
  * The schema in draft-07. What that version has under another name is renamed; annotations and what it has no word for are left out, so
  * that more may fit it than fits `schema`, never less.
  */
-export function toDraft07(schema: unknown): unknown {
+export function toDraft07(schema: unknown, isLossy = lossiness(schema)): unknown {
   if (!isObject(schema)) return schema
+  const convert = (part: unknown) => toDraft07(part, isLossy)
   const kept: JsonSchema = {}
   for (const [keyword, value] of Object.entries(schema)) {
     if (inside.value.includes(keyword)) kept[keyword] = value
-    else if (inside.schema.includes(keyword)) kept[keyword] = toDraft07(value)
-    else if (inside.list.includes(keyword) && Array.isArray(value)) kept[keyword] = value.map(toDraft07)
-    else if (inside.map.includes(keyword) && isObject(value)) kept[keyword] = mapValues(value, toDraft07)
+    else if (inside.schema.includes(keyword)) kept[keyword] = convert(value)
+    else if (inside.list.includes(keyword) && Array.isArray(value)) kept[keyword] = value.map((part) => convert(part))
+    else if (inside.map.includes(keyword) && isObject(value)) kept[keyword] = mapValues(value, convert)
   }
   if (schema.nullable !== undefined && schema.type !== undefined) kept.nullable = schema.nullable
-  // These have no meaning by themselves.
-  if (kept.if === undefined) for (const keyword of ['then', 'else']) delete kept[keyword]
-  return { ...kept, ...itemsOf(schema), ...dependenciesOf(schema) }
+  loosen(kept, schema, isLossy)
+  return { ...kept, ...itemsOf(schema, convert), ...dependenciesOf(schema, convert) }
 }
 
-function itemsOf({ prefixItems, items, additionalItems }: JsonSchema): JsonSchema {
+type Convert = (part: unknown) => unknown
+
+/** Whether something is left out of a part, or may be by way of a reference. */
+function lossiness(root: unknown): (part: unknown) => boolean {
+  const has = (part: unknown, pattern: RegExp) => pattern.test(JSON.stringify(part) ?? '')
+  const hasLost = has(root, leftOut)
+  return (part) => hasLost && (has(part, leftOut) || has(part, /"\$ref":/))
+}
+
+const leftOut = /"(unevaluatedProperties|unevaluatedItems|minContains|maxContains|\$dynamicRef|\$recursiveRef)":/
+
+/** Removes what would be stricter where a part of it was left out, and what strict programs do not take. */
+function loosen(kept: JsonSchema, schema: JsonSchema, isLossy: (part: unknown) => boolean): void {
+  const drop = (...keywords: string[]) => {
+    for (const keyword of keywords) delete kept[keyword]
+  }
+  const isConditional = schema.then !== undefined || schema.else !== undefined
+  if (!isConditional || schema.if === undefined || isLossy(schema.if)) drop('if', 'then', 'else')
+  if (isLossy(schema.not)) drop('not')
+  if (schema.minContains === 0) drop('contains')
+  if (isLossy(schema.oneOf)) {
+    kept.allOf = [...(Array.isArray(kept.allOf) ? (kept.allOf as unknown[]) : []), { anyOf: kept.oneOf }]
+    drop('oneOf')
+  }
+  if (hasOverlap(schema)) drop('patternProperties', 'additionalProperties')
+}
+
+/** Whether a property has a rule by its name and one by a pattern. */
+function hasOverlap({ properties, patternProperties }: JsonSchema): boolean {
+  if (!isObject(properties) || !isObject(patternProperties)) return false
+  const names = Object.keys(properties)
+  return Object.keys(patternProperties).some((pattern) => names.some((name) => new RegExp(pattern, 'u').test(name)))
+}
+
+function itemsOf({ prefixItems, items, additionalItems }: JsonSchema, convert: Convert): JsonSchema {
   const [list, others] = Array.isArray(prefixItems) ? [prefixItems, items] : [items, additionalItems]
-  if (!Array.isArray(list)) return list === undefined ? {} : { items: toDraft07(list) }
-  if (list.length === 0) return others === undefined ? {} : { items: toDraft07(others) }
-  return { items: list.map(toDraft07), ...(others === undefined ? {} : { additionalItems: toDraft07(others) }) }
+  if (!Array.isArray(list)) return list === undefined ? {} : { items: convert(list) }
+  if (list.length === 0) return others === undefined ? {} : { items: convert(others) }
+  return {
+    items: list.map((part) => convert(part)),
+    ...(others === undefined ? {} : { additionalItems: convert(others) }),
+  }
 }
 
-function dependenciesOf({ dependencies, dependentRequired, dependentSchemas }: JsonSchema): JsonSchema {
+function dependenciesOf(
+  { dependencies, dependentRequired, dependentSchemas }: JsonSchema,
+  convert: Convert,
+): JsonSchema {
   const maps = [dependencies, dependentSchemas, dependentRequired].filter(isObject)
   if (maps.length === 0) return {}
   const merged: Record<string, unknown> = {}
   for (const [name, value] of maps.flatMap((map) => Object.entries(map))) {
-    const added = Array.isArray(value) ? value : toDraft07(value)
+    const added = Array.isArray(value) ? value : convert(value)
     const before = merged[name]
     merged[name] = before === undefined ? added : { allOf: [asSchema(before), asSchema(added)] }
   }

@@ -11,8 +11,15 @@ export function isJsonObject(text: string): boolean {
   }
 }
 
-/** The JSON object that the text consists of or contains, such as one in a code fence; undefined if there is none. */
-export function objectIn(text: string): unknown {
-  const object = new JsonObjectExtractor().push(text)
-  return object !== '' && isJsonObject(object) ? JSON.parse(object) : undefined
+/** How many braces of a text are tried: a text is the model's, and may be full of braces. */
+const startsMax = 100
+
+/** The JSON objects that the text consists of or contains, such as one in a code fence, in their order; nested ones follow. */
+export function* objectsIn(text: string): Generator<unknown> {
+  let from = text.indexOf('{')
+  for (let starts = 0; from !== -1 && starts < startsMax; starts++) {
+    const object = new JsonObjectExtractor().push(text.slice(from))
+    if (isJsonObject(object)) yield JSON.parse(object)
+    from = text.indexOf('{', from + 1)
+  }
 }

@@ -80,8 +80,9 @@ export function testTools({ client, server, Anthropic, isFormer }: Subject): voi
     ])
   })
 
-  clientTest('the input of a call is streamed piece by piece', async () => {
-    const events = await readEvents(client, { tools, messages: [fromUser(callWeather)] })
+  clientTest('the input of a call is streamed piece by piece for a client that asks for that', async () => {
+    const eager = tools.map((tool) => ({ ...tool, eager_input_streaming: true }))
+    const events = await readEvents(client, { tools: eager, messages: [fromUser(callWeather)] })
     const [, start] = events
     assert.ok(start?.type === 'content_block_start' && start.content_block.type === 'tool_use')
     assert.deepEqual([start.content_block.name, start.content_block.input], ['get_weather', {}])

@@ -114,11 +114,6 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
     ['a call without an output', { model, input: [fromUser('hi'), call, fromUser('so?')] }, 'input[1]'],
     ['two calls of one id', { model, input: [fromUser('hi'), call, call] }, 'input[2].call_id'],
     [
-      'a call whose arguments are broken',
-      { model, input: [fromUser('hi'), { ...call, arguments: '{"city":' }] },
-      'input[1].arguments',
-    ],
-    [
       'a prefilled answer at the end',
       { model, input: [fromUser('hi'), { role: 'assistant', content: 'Ho' }] },
       'input',

@@ -193,14 +193,17 @@ export function testTools({ client, server, makeClient, OpenAI, isFormer }: Subj
     ['no tools', []],
     ['another tool', tools],
   ] as const) {
-    test(`a call of a tool that was not offered ends the answer and runs nothing, with ${what} offered`, async () => {
+    test(`a call of a tool that was not offered is for the client to answer and runs nothing, with ${what} offered`, async () => {
       const file = join(folders.cwd, `made-beside-${offered.length}`)
       const input = { command: `touch ${file}`, description: 'a command' }
       const prompt = `${what} ${step({ tool: 'Bash', input, force_tool: true })}${step({ text: 'Done.' })}`
       const completion = await completions.create({ model, tools: [...offered], messages: [fromUser(prompt)] })
       const { message, finish_reason } = choiceOf(completion)
       // The CLI may have prompted the model again by the time it is stopped; nothing of that is shown.
-      assert.deepEqual([message.content || null, message.tool_calls ?? [], finish_reason], [null, [], 'stop'])
+      const [call] = message.tool_calls ?? []
+      assert.ok(call?.type === 'function')
+      assert.deepEqual([message.content, call.function.name, finish_reason], [null, 'Bash', 'tool_calls'])
+      assert.deepEqual(JSON.parse(call.function.arguments), input)
       assert.equal(existsSync(file), false)
     })
   }

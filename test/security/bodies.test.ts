@@ -955,7 +955,6 @@ const patterned: [field: string, surface: Surface, of: (text: string) => Json][]
     (text) => openai.body('hi', { tools: [asFunction({ name: text, input_schema: { type: 'object' } })] }),
   ],
   ['a function', openai, (text) => openai.body('hi', { functions: [{ name: text }] })],
-  ['a call’s arguments', openai, (text) => call(text)],
 ]
 const sourceOf = (data: string) => ({ type: 'base64', media_type: 'image/png', data })
 const pictureOf = (data: string) => ({ type: 'image', source: sourceOf(data) })

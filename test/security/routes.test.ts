@@ -23,6 +23,7 @@ GET  /ui/page.js                              open   native
 GET  /livez                                   open   native
 GET  /readyz                                  any    native
 GET  /v1/health                               any    native
+GET  /v1/quota                                any    native
 GET  /metrics                                 admin  native
 POST /v1/login                                login  native
 GET  /openapi.json                            any    native

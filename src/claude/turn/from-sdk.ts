@@ -13,7 +13,7 @@ import type {
 import type { PlainOptions } from '../../core/agent.ts'
 import { endOfRun, type McpServerState, type RunEnd, type RunEvent } from '../../core/events.ts'
 import { AppError } from '../../errors.ts'
-import { objectIn } from '../../platform/json.ts'
+import { objectsIn } from '../../platform/json.ts'
 import type { SchemaCheck } from '../../platform/json-schema.ts'
 import {
   blockingHook,
@@ -224,8 +224,9 @@ export class TurnTranslator {
   /** The model may write its answer instead of calling the tool for it. */
   #fittingText(): unknown {
     const { answerCheck } = this.context
-    const value = answerCheck === null ? undefined : objectIn(this.#blocks.text)
-    return value !== undefined && answerCheck?.(value) === null ? value : undefined
+    return answerCheck === null
+      ? undefined
+      : [...objectsIn(this.#blocks.text)].find((value) => answerCheck(value) === null)
   }
 
   #startBlock(apiIndex: number, block: Parameters<AnswerBlocks['start']>[1]): RunEvent[] {
@@ -325,7 +326,7 @@ export class TurnTranslator {
       numTurns: result.num_turns,
       durationMs: result.duration_ms,
       usage: toUsage(result.usage),
-      costUsd: turnCost(result),
+      ...turnCost(result, this.#model),
       permissionDenials: result.permission_denials.map((denial) => ({
         toolName: denial.tool_name,
         toolId: denial.tool_use_id,

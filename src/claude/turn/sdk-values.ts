@@ -1,7 +1,8 @@
 // Values inside SDK messages, as the core has them: usage, cost, texts, thinking. Pure. Which message means what is decided in
 // from-sdk.ts.
 import type { SDKAssistantMessage, SDKMessage, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk'
-import type { RunEvent, Usage } from '../../core/events.ts'
+import type { RunEnd, RunEvent, Usage } from '../../core/events.ts'
+import { estimateCost } from '../sessions/prices.ts'
 
 type ContentBlock = SDKAssistantMessage['message']['content'][number]
 
@@ -41,11 +42,16 @@ export function toUsage(usage: object): Usage {
   }
 }
 
-/** What this turn cost; the result's own total counts everything since the process or the session started. Null if unknown. */
-export function turnCost(result: SDKResultMessage): number | null {
+/**
+ * What this turn cost; the result's own total counts everything since the process or the session started. A CLI that does not report it
+ * reports the usage: at list prices, that is an estimate.
+ */
+export function turnCost(result: SDKResultMessage, model: string): Pick<RunEnd, 'costUsd' | 'costIsEstimated'> {
   const perModel = (result as SDKResultMessage & PerTurnFigures).model_usage_since_last_result
-  if (perModel === undefined) return null
-  return Object.values(perModel).reduce((sum, model) => sum + (model.costUSD ?? 0), 0)
+  if (perModel !== undefined)
+    return { costUsd: Object.values(perModel).reduce((sum, { costUSD = 0 }) => sum + costUSD, 0) }
+  const costUsd = estimateCost(model, result.usage)
+  return costUsd === null ? { costUsd } : { costUsd, costIsEstimated: true }
 }
 
 /** What a message says about what the CLI does beside the answer: work in the background, a summary of the conversation. */

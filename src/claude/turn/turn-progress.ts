@@ -72,6 +72,7 @@ function joinEnds(first: RunEnd, later: RunEnd): RunEnd {
     durationMs: first.durationMs + later.durationMs,
     usage: addUsage(first.usage, later.usage),
     costUsd: first.costUsd === null || later.costUsd === null ? null : first.costUsd + later.costUsd,
+    ...(first.costIsEstimated === true ? { costIsEstimated: true } : {}),
     permissionDenials: [...first.permissionDenials, ...later.permissionDenials],
   }
 }

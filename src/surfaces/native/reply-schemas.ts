@@ -32,6 +32,9 @@ export const ChatReply = strict('ChatReply', "Claude's answer.", {
     .uuid()
     .describe('The conversation. Send it again to continue; `claude --resume` continues it in a terminal.'),
   cost_usd: z.number().nullable().describe('What the run cost in US dollars, as reported by the CLI; null if unknown.'),
+  cost_is_estimated: z
+    .boolean()
+    .describe('Whether the CLI did not report the cost, and it was estimated at list prices.'),
   usage: record.describe("Tokens as the model's API counts them, under the API's own field names."),
   model: z.string().describe('The full name of the model that answered.'),
   run_id: z.string().describe('The run: see `/v1/runs/{id}`.'),

@@ -47,6 +47,7 @@ export function toReply(end: RunEnd, runId: string): ChatReply {
     result: end.result,
     session_id: end.sessionId,
     cost_usd: end.costUsd,
+    cost_is_estimated: end.costIsEstimated === true,
     usage: end.usage.raw,
     model: end.model,
     run_id: runId,

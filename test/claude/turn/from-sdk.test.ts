@@ -357,3 +357,31 @@ for (const [error, outcome] of ends) {
     assert.equal(end.error?.code, error?.code)
   })
 }
+
+/** As a CLI sends it that does not report what a turn cost. */
+const withoutCost = (messages: readonly SDKMessage[]) =>
+  messages.map((message) => {
+    if (message.type !== 'result') return message
+    const { model_usage_since_last_result: _, ...result } = message as SDKMessage & Record<string, unknown>
+    return result as unknown as SDKMessage
+  })
+
+test('a cost that the CLI does not report is estimated from the usage, and marked', () => {
+  const reported = translate(messagesOf('text')).at(-1)
+  const estimated = translate(withoutCost(messagesOf('text'))).at(-1)
+  assert.ok(reported?.type === 'run-end' && estimated?.type === 'run-end')
+  assert.equal(reported.costIsEstimated, undefined)
+  assert.ok(reported.costUsd !== null && reported.costUsd > 0)
+  assert.ok(Math.abs((estimated.costUsd ?? 0) - reported.costUsd) < 1e-9)
+  assert.equal(estimated.costIsEstimated, true)
+})
+
+test('the cost of a model without a known price is unknown', () => {
+  const other = withoutCost(messagesOf('text')).map((message) => {
+    const json = JSON.stringify(message).replaceAll(/claude-[a-z]+-[\d-]+\d/g, 'claude-nobody-9')
+    return JSON.parse(json) as SDKMessage
+  })
+  const end = translate(other).at(-1)
+  assert.ok(end?.type === 'run-end')
+  assert.deepEqual([end.costUsd, end.costIsEstimated], [null, undefined])
+})

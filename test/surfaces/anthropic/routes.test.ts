@@ -163,8 +163,7 @@ test('thinking, text and a call are the same on the wire, whole and streamed', a
       [0, 'thinking_delta', 'Hmm.'],
       [0, 'signature_delta', 'c2ln'],
       [1, 'text_delta', 'Let me see.'],
-      [2, 'input_json_delta', '{"x":'],
-      [2, 'input_json_delta', '1}'],
+      [2, 'input_json_delta', '{"x":1}'],
     ],
   )
   assert.equal(agent.requests[1]?.plain?.thinking.isOff, false)

@@ -123,9 +123,16 @@ test('a stream is exactly start, deltas and done, numbered from 1', async (t) =>
     { type: 'delta', text: '!' },
     {
       type: 'done',
-      ...{ result: '!', session_id: sessionId, cost_usd: 0.01, usage: { input_tokens: 10, output_tokens: 2 }, model },
+      ...{
+        result: '!',
+        session_id: sessionId,
+        cost_usd: 0.01,
+        cost_is_estimated: false,
+        usage: { input_tokens: 10, output_tokens: 2 },
+        model,
+      },
       ...{ run_id: runId, num_turns: 1, duration_ms: 900, stop_reason: 'end_turn', structured_output: null },
-      permission_denials: [],
+      ...{ mcp_servers: [], compactions: 0, permission_denials: [] },
     },
   ]
   const expected = events.map((event, index) => `id: ${index + 1}\ndata: ${JSON.stringify(event)}\n\n`).join('')

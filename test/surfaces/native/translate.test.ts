@@ -127,6 +127,7 @@ const reply = {
   result: 'Hello',
   session_id: sessionId,
   cost_usd: 0.01,
+  cost_is_estimated: false,
   usage: { input_tokens: 10, output_tokens: 2 },
   model,
   run_id: 'run_1',
@@ -134,6 +135,8 @@ const reply = {
   duration_ms: 900,
   stop_reason: 'end_turn',
   structured_output: { a: [1] },
+  mcp_servers: [],
+  compactions: 0,
   permission_denials: [
     { tool_name: 'Bash', tool_use_id: 'toolu_1', tool_input: { command: 'ls', runInBackground: true } },
   ],

@@ -57,14 +57,6 @@ const refused: [param: string, body: object, code?: string][] = [
   ],
   ['messages[1].tool_calls[0].id', { messages: [user, assistantWith({ function: { name: 'a' } })] }],
   ['messages[1].tool_calls[0].function', { messages: [user, assistantWith({ id: 'a' })] }],
-  [
-    'messages[1].tool_calls[0].function.arguments',
-    { messages: [user, assistantWith(call('a', 'look', '{"row":')), result('a')] },
-  ],
-  [
-    'messages[1].tool_calls[0].function.arguments',
-    { messages: [user, assistantWith(call('a', 'look', '[1]')), result('a')] },
-  ],
   ['messages[1].tool_calls[1].id', { messages: [user, assistantWith(call('a'), call('a')), result('a')] }],
   ['messages[1].tool_calls[1]', { messages: [user, assistantWith(call('a'), call('b')), result('a')] }],
   ['messages[1].tool_calls[0]', { messages: [user, assistantWith(call('a')), user, { ...user, role: 'user' }] }],

@@ -117,8 +117,8 @@ test('an id that the API would refuse, or that was used before, is replaced alik
   const ids = history.flatMap(({ content }) =>
     (content as { type: string; id?: string }[]).flatMap((block) => (block.type === 'tool_use' ? [block.id] : [])),
   )
-  assert.deepEqual(ids, ['x_y_1', 'x_y_1_2'])
-  assert.deepEqual(prompt, [{ type: 'tool_result', tool_use_id: 'x_y_1_2', content: [text('seen')] }])
+  assert.deepEqual(ids, ['x_y_1', 'x_y_1-2'])
+  assert.deepEqual(prompt, [{ type: 'tool_result', tool_use_id: 'x_y_1-2', content: [text('seen')] }])
 })
 
 test('legacy function calls and their results are matched by name', () => {

@@ -197,8 +197,8 @@ for (const [title, value] of [
 
 test('the same id in a later turn is another call', () => {
   const { history, prompt } = read(user, call('a'), output('a', 'A'), call('a'), output('a', 'B'))
-  assert.deepEqual(history.at(-1), { role: 'assistant', content: [used('a_2')] })
-  assert.deepEqual(prompt, [result('a_2', text('B'))])
+  assert.deepEqual(history.at(-1), { role: 'assistant', content: [used('a-2')] })
+  assert.deepEqual(prompt, [result('a-2', text('B'))])
 })
 
 const argumentCases: [title: string, args: unknown, input: object][] = [
@@ -208,6 +208,10 @@ const argumentCases: [title: string, args: unknown, input: object][] = [
   ['an empty string', '', {}],
   ['whitespace', ' \n', {}],
   ['JSON', '{"a":{"b":[null]}}', { a: { b: [null] } }],
+  ['invalid JSON', '{"a":', { INVALID_JSON: '{"a":' }],
+  ['a list', '[1]', { INVALID_JSON: '[1]' }],
+  ['JSON null', 'null', { INVALID_JSON: 'null' }],
+  ['a JSON string', '"x"', { INVALID_JSON: '"x"' }],
 ]
 for (const [title, args, input] of argumentCases) {
   test(`arguments that are ${title} are accepted`, () => {
@@ -460,10 +464,6 @@ for (const [title, items, field, what] of refusals) {
 
 const deep = `{"a":${'['.repeat(100)}${']'.repeat(100)}}`
 for (const [title, args, what] of [
-  ['invalid JSON', '{"a":', /must be a JSON object, written as a string/],
-  ['a list', '[1]', /must be a JSON object, written as a string/],
-  ['JSON null', 'null', /must be a JSON object, written as a string/],
-  ['a JSON string', '"x"', /must be a JSON object, written as a string/],
   ['nested too deeply', deep, /nested more than 64 levels/],
   ['a number', 7, /must be a string of JSON/],
 ] as const) {

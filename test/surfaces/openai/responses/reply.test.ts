@@ -402,12 +402,20 @@ test('a call of a tool in a namespace has both of its names', () => {
   assert.partialDeepStrictEqual(added, [{ item: { namespace: 'fs' } }, { item: { namespace: 'fs' } }])
 })
 
-test('calls of tools that are not the client’s are left out, as are all but the first without parallel calls', () => {
-  const events = [
-    ...toolBlock(0, 'toolu_0', 'Bash', ['{"command":"ls"}']),
-    ...toolBlock(1, 'toolu_1', 'look', ['{}']),
-    ...toolBlock(2, 'toolu_2', 'look', ['{"b":2}']),
-  ]
+test('calls of an agent’s own tools are left out, and those of tools that a plain model was not offered are not', () => {
+  const events = toolBlock(0, 'toolu_0', 'Bash', ['{"command":"ls"}'])
+  const plan = planFrom()
+  for (const response of [
+    whole({ ...plan, isAgent: true }, events),
+    lastOf(streamed({ ...plan, isAgent: true }, events)),
+  ])
+    assert.deepEqual(response.output, [])
+  for (const response of [whole(plan, events), lastOf(streamed(plan, events))])
+    assert.deepEqual(response.output, [{ ...functionCall(0, 'toolu_0', '{"command":"ls"}'), name: 'Bash' }])
+})
+
+test('without parallel calls, all but the first are left out', () => {
+  const events = [...toolBlock(1, 'toolu_1', 'look', ['{}']), ...toolBlock(2, 'toolu_2', 'look', ['{"b":2}'])]
   const plan = planFrom({ parallel_tool_calls: false })
   for (const response of [whole(plan, events), lastOf(streamed(plan, events))]) {
     assert.deepEqual(response.output, [functionCall(0, 'toolu_1', '{}')])

@@ -1,0 +1,49 @@
+// How a schema reads in draft-07: what fits a schema also fits that, whatever it leaves out.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { compileSchema, type JsonSchema, strictDraft07Problem, toDraft07 } from '../../src/platform/json-schema.ts'
+
+const unevaluated = (name: string) => ({ type: 'object', properties: { [name]: {} }, unevaluatedProperties: false })
+
+/** A schema, values that fit it, and values that do not. */
+const cases: [title: string, schema: JsonSchema, fitting: unknown[], others: unknown[]][] = [
+  ['prefixItems', { prefixItems: [{ type: 'integer' }], items: false }, [[1], []], [['x'], [1, 2]]],
+  ['dependentRequired', { dependentRequired: { a: ['b'] } }, [{}, { a: 1, b: 1 }], [{ a: 1 }]],
+  ['unevaluatedProperties', unevaluated('a'), [{ a: 1 }], [{ b: 1 }]],
+  ['oneOf of such schemas', { oneOf: [unevaluated('a'), unevaluated('b')] }, [{ a: 1 }, { b: 1 }], [{ c: 1 }, {}]],
+  ['not of minContains', { not: { type: 'array', contains: { const: 1 }, minContains: 2 } }, [[1], 'x'], [[1, 1]]],
+  ['minContains 0', { type: 'array', contains: { const: 1 }, minContains: 0 }, [[], [2]], ['x']],
+  [
+    'if of unevaluatedProperties',
+    { if: unevaluated('a'), else: { required: ['c'] } },
+    [{ a: 1 }, { b: 1, c: 1 }],
+    [{ b: 1 }],
+  ],
+  ['if alone', { if: { const: 1 } }, [1, 2], []],
+  ['annotations', { type: 'integer', example: 'x', 'x-order': 1, discriminator: { propertyName: 'a' } }, [1], ['x']],
+  [
+    'properties and patterns',
+    { properties: { ab: { type: 'integer' } }, patternProperties: { '^a': {} } },
+    [{ ab: 1 }],
+    [{ ab: 'x' }],
+  ],
+  ['a decimal multiple', { multipleOf: 0.01 }, [0.07, 1], [0.001]],
+  ['a reference', { $ref: '#/$defs/a', $defs: { a: { type: 'string' } } }, ['x'], [1]],
+  ['a not of a reference', { not: { $ref: '#/$defs/a' }, $defs: { a: unevaluated('a') } }, [{ b: 1 }], [{ a: 1 }]],
+]
+
+for (const [title, schema, fitting, others] of cases) {
+  test(`${title}: what fits also fits in draft-07, and only that fits`, async () => {
+    const check = await compileSchema(schema)
+    const converted = toDraft07(schema) as JsonSchema
+    assert.equal(await strictDraft07Problem(converted), null)
+    const checkConverted = await compileSchema(converted)
+    for (const value of fitting)
+      assert.deepEqual([check(value), checkConverted(value)], [null, null], JSON.stringify(value))
+    for (const value of others) assert.notEqual(check(value), null, JSON.stringify(value))
+  })
+}
+
+test('an unknown version is refused, and its address is not followed', async () => {
+  await assert.rejects(compileSchema({ $schema: 'http://127.0.0.1:9/schema.json' }), /not a known version/)
+})
