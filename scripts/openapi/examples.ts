@@ -222,10 +222,20 @@ const usage = {
   output_tokens: 9,
 }
 
+const quota = {
+  windows: [
+    { name: 'five_hour', utilization: 0.42, status: 'allowed', resets_at: '2026-11-22T15:00:00.000Z' },
+    { name: 'seven_day', utilization: 0.17, status: 'allowed', resets_at: '2026-11-26T09:00:00.000Z' },
+  ],
+  overage: { status: 'rejected', in_use: false, reason: 'org_level_disabled', resets_at: null },
+  as_of: '2026-11-22T12:00:00.000Z',
+}
+
 const chatReply = {
   result: 'Hello! What shall we do today?',
   session_id: sampleSession,
   cost_usd: 0.0124,
+  cost_is_estimated: false,
   usage,
   model: 'claude-sonnet-5',
   run_id: sampleRun,
@@ -233,6 +243,8 @@ const chatReply = {
   duration_ms: 912,
   stop_reason: 'end_turn',
   structured_output: null,
+  mcp_servers: [],
+  compactions: 0,
   permission_denials: [],
 }
 
@@ -517,6 +529,7 @@ export const answerExamples: Record<string, Examples> = {
     key: `csk_${'0'.repeat(49)}`,
     expires_at: '2026-11-22T22:00:00.000Z',
   }),
+  'getQuota 200': one('A plan', quota),
   'getHealth 200': one('The CLI can be run', {
     status: 'ok',
     claude_version: '2.1.330 (Claude Code)',
@@ -528,5 +541,6 @@ export const answerExamples: Record<string, Examples> = {
     demo: false,
     processes: { live: 2, idle: 1, spare: 1, busy: 0, starting: 0, max: 4 },
     queue: { waiting: 0, limit: 64 },
+    quota,
   }),
 }

@@ -12,6 +12,8 @@ export const errorGroups = {
   model: ['model_not_found'],
   run: [
     'budget_exceeded',
+    'blocked_by_hook',
+    'quota_exhausted',
     'conflict',
     'queue_full',
     'cancelled',

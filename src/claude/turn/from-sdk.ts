@@ -223,10 +223,8 @@ export class TurnTranslator {
 
   /** The model may write its answer instead of calling the tool for it. */
   #fittingText(): unknown {
-    const { answerCheck } = this.context
-    return answerCheck === null
-      ? undefined
-      : [...objectsIn(this.#blocks.text)].find((value) => answerCheck(value) === null)
+    const { answerCheck: check } = this.context
+    return check === null ? undefined : [...objectsIn(this.#blocks.text)].find((value) => check(value) === null)
   }
 
   #startBlock(apiIndex: number, block: Parameters<AnswerBlocks['start']>[1]): RunEvent[] {
