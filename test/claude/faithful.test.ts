@@ -238,6 +238,39 @@ for (const args of ['{"path":"1', 'C:\\x', '["x"]']) {
   })
 }
 
+test('the output of a call that was cut short can follow the response by its id', async () => {
+  upstream.enqueue({ raw: callWith('{"path":"tr').replace('"stop_reason":"tool_use"', '"stop_reason":"max_tokens"') })
+  const responseTools: OpenAI.Responses.Tool[] = [{ type: 'function', name: 'read_file', parameters, strict: false }]
+  const first = await openai.responses.create({ model, input: 'a', tools: responseTools, max_output_tokens: 50 })
+  const [call] = first.output
+  assert.ok(call?.type === 'function_call')
+  assert.deepEqual([first.status, call.arguments], ['incomplete', '{"path":"tr'])
+  const output = { type: 'function_call_output' as const, call_id: call.call_id, output: 'Not valid JSON.' }
+  const next = { model, tools: responseTools, previous_response_id: first.id }
+  await openai.responses.create({ ...next, input: [output] })
+  assert.deepEqual(blocksSent().find(({ type }) => type === 'tool_use')?.input, { INVALID_JSON: '{"path":"tr' })
+  await openai.responses.create({ ...next, input: 'Without it.' })
+  assert.equal(
+    blocksSent().some(({ type }) => type === 'tool_use'),
+    false,
+  )
+})
+
+test('a tool whose characters the CLI replaces is named', async () => {
+  const altered = { name: 'measure', input_schema: { type: 'object', properties: { unit: { enum: ['m²'] } } } }
+  const headers = await anthropic.messages
+    .create({
+      model,
+      max_tokens: 9,
+      tools: [...anthropicTools, altered as Anthropic.Tool],
+      messages: [{ role: 'user', content: 'x' }],
+    })
+    .withResponse()
+    .then(({ response }) => response.headers)
+  assert.match(headers.get('x-claude-serve-ignored') ?? '', /tools\[1\]/)
+  assert.doesNotMatch(headers.get('x-claude-serve-ignored') ?? '', /tools\[0\]/)
+})
+
 test('a call of a tool that was not offered is for the client to answer', async () => {
   const prompt = step({ tool: 'search_files', input: { query: 'x' }, force_tool: true })
   const whole = await openai.chat.completions.create({ model, tools, messages: [user(prompt)] })

@@ -143,7 +143,7 @@ async function translate(
   checkResponse(body)
   const stored = new StoredResponses(runs, caller)
   const items = await stored.resolveReferences(inputItems(body))
-  const before = body.previous_response_id ? await stored.conversationUpTo(body.previous_response_id) : []
+  const before = body.previous_response_id ? await stored.conversationUpTo(body.previous_response_id, items) : []
   const own = items.map((item, index) => ({
     item,
     param: typeof body.input === 'string' ? 'input' : `input[${index}]`,

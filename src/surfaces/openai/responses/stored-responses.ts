@@ -87,10 +87,10 @@ export class StoredResponses {
 
   /**
    * The conversation up to and including a response, oldest item first. Throws `invalid_request` if a part of it is
-   * missing.
+   * missing. `next` are the items that follow.
    */
-  async conversationUpTo(previousId: string): Promise<LocatedItem[]> {
-    const { items, missing } = await this.#traceBack(previousId, (found) => this.#withThinking(found))
+  async conversationUpTo(previousId: string, next: readonly InputItem[]): Promise<LocatedItem[]> {
+    const { items, missing } = await this.#traceBack(previousId, next, (found) => this.#withThinking(found))
     if (missing === null) return items.map((item) => ({ item, param: earlierParam }))
     const reason = `names a deleted conversation: ${missing.slice(0, 80)} is missing; send its items in input`
     throw invalidField(earlierParam, reason, 'previous_response_not_found')
@@ -99,15 +99,18 @@ export class StoredResponses {
   /** What remains of the conversation that a response continues, as the client saw it. */
   async itemsBefore({ snapshot }: StoredResponse): Promise<InputItem[]> {
     const previous = snapshot.body.previous_response_id
-    return previous ? (await this.#traceBack(previous, (found) => this.response(found))).items : []
+    if (!previous) return []
+    return (await this.#traceBack(previous, snapshot.items, (found) => this.response(found))).items
   }
 
   /** Walks back from a response to the first one, or to one that is missing. */
   async #traceBack(
     previousId: string,
+    next: readonly InputItem[],
     toResponse: (found: StoredResponse) => Promise<Response>,
   ): Promise<{ items: InputItem[]; missing: string | null }> {
     const turns: InputItem[][] = []
+    const answered = new Set(next.map(callIdOf))
     let chars = 0
     for (let id: string | null = previousId; id !== null; ) {
       const found: StoredResponse | null = await this.#load(runIdOf(id))
@@ -115,7 +118,8 @@ export class StoredResponses {
       if (!isFinal(found.record.status))
         throw invalidField(earlierParam, 'names a response that has not finished yet: wait until it has')
       if (turns.length >= chainMax) throw invalidField(earlierParam, `has more than ${chainMax} responses before it`)
-      const turn = [...found.snapshot.items, ...toInput(await toResponse(found))]
+      const turn = [...found.snapshot.items, ...toInput(await toResponse(found), answered)]
+      for (const item of turn) answered.add(callIdOf(item))
       chars += JSON.stringify(turn).length
       if (chars > charsMax) throw invalidField(earlierParam, `has more than ${charsMax} characters before it`)
       turns.unshift(turn)
@@ -181,6 +185,15 @@ export class StoredResponses {
 const isReference = ({ type, role, id }: InputItem) =>
   type === 'item_reference' || (!type && role === undefined && id !== undefined)
 
-/** The items of a response that are sent to the model again. A call that was cut short does not count as made. */
-const toInput = ({ output }: Response): InputItem[] =>
-  output.filter(({ type, status }) => status === 'completed' || type === 'message')
+/** The call that an item gives the output of; undefined if it does not. */
+const callIdOf = ({ type, call_id: id }: InputItem): unknown => (String(type).endsWith('_output') ? id : undefined)
+
+/**
+ * The items of a response that are sent to the model again. A call that was cut short does not count as made, unless the client has
+ * answered it.
+ */
+const toInput = ({ output }: Response, answered: ReadonlySet<unknown>): InputItem[] =>
+  output.filter((item) => {
+    const isAnswered = 'call_id' in item && answered.has(item.call_id)
+    return item.status === 'completed' || item.type === 'message' || isAnswered
+  })
