@@ -17,6 +17,10 @@ export const meanings: Record<ErrorCode, readonly [what: string, remedy: string]
     'Create one with `claude-serve keys create`.',
   ],
   budget_exceeded: ["The request's `max_budget_usd` or the key's budget is used up.", 'Raise it, or use another key.'],
+  extra_usage_required: [
+    'The plan that Claude Code is logged in with does not cover this request: it is billed as extra usage, and there is none left or it is off.',
+    'Enable or buy extra usage in the settings of the account, or set `ANTHROPIC_API_KEY` for the server.',
+  ],
   insufficient_scope: ['The key lacks a scope, named in `details.scope`.', 'Use a key with that scope.'],
   host_not_allowed: [
     'The request names a host that this server does not accept.',

@@ -11,6 +11,7 @@ export const errorCodes = {
   model_not_found: { status: 400, retry: false },
   unauthorized: { status: 401, retry: false },
   budget_exceeded: { status: 402, retry: false },
+  extra_usage_required: { status: 402, retry: false },
   insufficient_scope: { status: 403, retry: false },
   host_not_allowed: { status: 403, retry: false },
   origin_not_allowed: { status: 403, retry: false },

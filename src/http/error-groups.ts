@@ -14,6 +14,7 @@ export const errorGroups = {
     'budget_exceeded',
     'blocked_by_hook',
     'quota_exhausted',
+    'extra_usage_required',
     'conflict',
     'queue_full',
     'cancelled',

@@ -48,6 +48,21 @@ function codeOf(kind: SDKAssistantMessageError | null, status: number | null): E
   return codeByKind[kind ?? 'unknown']
 }
 
+/**
+ * The API says in words only that a plan does not cover a request, such as one of another program than the CLI's own window, under any
+ * status of a refusal.
+ */
+const notInPlan = /\bextra usage\b|\bthird-party (apps?|harness|use)\b/i
+
+const isNotInPlan = (text: string, { kind, upstreamStatus }: FailureClues) =>
+  notInPlan.test(text) && kind !== 'rate_limit' && [400, 402, 403].includes(upstreamStatus ?? 0)
+
+const planHint =
+  'Enable or buy extra usage in the settings of your Claude account, or set ANTHROPIC_API_KEY for the server.'
+
+/** What to do, for codes whose text does not say it. */
+const hints: Partial<Record<ErrorCode, string>> = { claude_not_logged_in: loginHint, extra_usage_required: planHint }
+
 /** Seconds to wait if the upstream does not specify them. */
 const retryAfterGuessS: Partial<Record<ErrorCode, number>> = { rate_limited: 30, overloaded: 5 }
 
@@ -63,7 +78,7 @@ function reasonOf(code: ErrorCode, text: string, clues: FailureClues): string | 
 
 /** A failure of the model's API, as reported by the CLI. */
 export function upstreamFailure(text: string, clues: FailureClues): AppError {
-  const code = codeOf(clues.kind, clues.upstreamStatus)
+  const code = isNotInPlan(text, clues) ? 'extra_usage_required' : codeOf(clues.kind, clues.upstreamStatus)
   const reason = reasonOf(code, text, clues)
   const message = maskSecrets(text) || 'Claude Code failed without giving a reason.'
   const retryAfterS = clues.retryAfterS ?? retryAfterGuessS[code]
@@ -72,7 +87,11 @@ export function upstreamFailure(text: string, clues: FailureClues): AppError {
     ...(clues.upstreamStatus === null ? {} : { upstreamStatus: clues.upstreamStatus }),
     ...(retryAfterS !== undefined && code in retryAfterGuessS ? { retryAfterS } : {}),
   }
-  return new AppError(code, code === 'claude_not_logged_in' ? `${message}. ${loginHint}` : message, details)
+  return new AppError(
+    code,
+    hints[code] === undefined ? message : `${message.replace(/\.$/, '')}. ${hints[code]}`,
+    details,
+  )
 }
 
 /**

@@ -18,6 +18,7 @@ const vendorErrors: Record<ErrorCode, VendorError> = {
   model_not_found: missing,
   unauthorized: { status: 401, type: 'authentication_error' },
   budget_exceeded: { status: 402, type: 'billing_error' },
+  extra_usage_required: { status: 402, type: 'billing_error' },
   insufficient_scope: forbidden,
   host_not_allowed: forbidden,
   origin_not_allowed: forbidden,

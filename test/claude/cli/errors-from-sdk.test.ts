@@ -58,6 +58,24 @@ for (const [title, kind, status, code, http] of upstream) {
   })
 }
 
+for (const [text, kind, status, code] of [
+  ['You are out of extra usage. Add more at claude.ai/settings/usage.', 'invalid_request', 400, 'extra_usage_required'],
+  [
+    'Third-party apps now draw from your extra usage, not your plan limits.',
+    'authentication_failed',
+    403,
+    'extra_usage_required',
+  ],
+  ['Your extra usage of tools is fine.', 'server_error', 500, 'claude_failed'],
+  ["You've hit your limit; extra usage is off.", 'rate_limit', 429, 'rate_limited'],
+] as const) {
+  test(`${JSON.stringify(text)} with status ${status} is ${code}`, () => {
+    const { code: actual, message } = upstreamFailure(text, { ...noClues, kind, upstreamStatus: status })
+    assert.equal(actual, code)
+    assert.equal(message.includes('ANTHROPIC_API_KEY'), code === 'extra_usage_required')
+  })
+}
+
 const tooLong: [text: string, status: number | null, kind: FailureClues['kind'], reason: string | undefined][] = [
   ['Prompt is too long', 400, 'invalid_request', 'prompt_too_long'],
   ['prompt is too long: 300000 tokens > 200000 maximum', 400, null, 'prompt_too_long'],

@@ -20,6 +20,7 @@ const vendorErrors: Record<ErrorCode, [status: number, type: string]> = {
   model_not_found: [404, 'not_found_error'],
   unauthorized: [401, 'authentication_error'],
   budget_exceeded: [402, 'billing_error'],
+  extra_usage_required: [402, 'billing_error'],
   insufficient_scope: [403, 'permission_error'],
   host_not_allowed: [403, 'permission_error'],
   origin_not_allowed: [403, 'permission_error'],

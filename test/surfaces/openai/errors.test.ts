@@ -21,6 +21,7 @@ const mappings: Record<ErrorCode, [status: number, type: string, code: string | 
   model_not_found: [404, 'invalid_request_error', 'model_not_found'],
   unauthorized: [401, 'invalid_request_error', 'invalid_api_key'],
   budget_exceeded: [429, 'insufficient_quota', 'insufficient_quota'],
+  extra_usage_required: [429, 'insufficient_quota', 'insufficient_quota'],
   insufficient_scope: [403, 'invalid_request_error', 'insufficient_scope'],
   host_not_allowed: [403, 'invalid_request_error', 'host_not_allowed'],
   origin_not_allowed: [403, 'invalid_request_error', 'origin_not_allowed'],

@@ -20,6 +20,7 @@ const mappings: Record<ErrorCode, Mapping> = {
   model_not_found: refusal(404, 'model_not_found'),
   unauthorized: refusal(401, 'invalid_api_key'),
   budget_exceeded: limit('insufficient_quota', 'insufficient_quota'),
+  extra_usage_required: limit('insufficient_quota', 'insufficient_quota'),
   insufficient_scope: refusal(403, 'insufficient_scope'),
   host_not_allowed: refusal(403, 'host_not_allowed'),
   origin_not_allowed: refusal(403, 'origin_not_allowed'),
