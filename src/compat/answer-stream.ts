@@ -3,7 +3,7 @@
 
 import type { RunEnd, RunEvent } from '../core/events.ts'
 import { AppError } from '../errors.ts'
-import { isJsonObject } from '../platform/json.ts'
+import { parseInput } from '../platform/json.ts'
 import { JsonObjectExtractor } from '../platform/json-object-extractor.ts'
 
 /** The input of a tool: an object, or one text, which the model writes as `{"input": text}`. */
@@ -54,8 +54,8 @@ export class AnswerStream {
   readonly #plan: AnswerPlan
   readonly #json = new JsonObjectExtractor()
   #calls = 0
-  /** The calls whose input is not an object. */
-  #broken: Call[] = []
+  /** A held call whose input is not an object: a limit may have cut it short, which only the end of the answer tells. */
+  #broken: Call | null = null
   /** Open calls, by the index of their block. */
   #open = new Map<number, Call>()
   #hasEmittedText = false
@@ -93,12 +93,10 @@ export class AnswerStream {
   /** The remaining pieces once the run has succeeded. Throws if the answer is not in the requested format. */
   end(end: RunEnd): AnswerEnd {
     const stop = this.#stop(end.stopReason)
-    const [broken] = this.#broken
-    // A limit has cut it short; otherwise nothing that the client could do with it.
-    if (broken !== undefined && !isLimit(stop)) throw brokenCall(broken.name)
+    if (this.#broken !== null && !isLimit(stop)) throw brokenCall(this.#broken.name)
     if (stop === 'refusal')
       return { pieces: this.#hasEmittedText ? [] : [{ type: 'refusal', text: refusalText }], stop }
-    if (broken !== undefined) return { pieces: wholeCall(broken), stop }
+    if (this.#broken !== null) return { pieces: wholeCall(this.#broken), stop }
     return { pieces: isLimit(stop) || stop === 'tool_use' ? [] : this.#jsonAnswer(end), stop }
   }
 
@@ -122,7 +120,7 @@ export class AnswerStream {
   #toolStart({ index: block, toolId, name }: Extract<RunEvent, { type: 'tool-start' }>): AnswerPiece[] {
     const { tools, isAgent, holdsCalls } = this.#plan
     // Only the last call of an answer can have been cut short.
-    for (const broken of this.#broken) throw brokenCall(broken.name)
+    if (this.#broken !== null) throw brokenCall(this.#broken.name)
     const kind = tools.get(name) ?? (isAgent ? undefined : 'json')
     if (kind === undefined || (this.#calls > 0 && !this.#plan.isParallel)) return []
     const index = this.#calls++
@@ -151,8 +149,8 @@ export class AnswerStream {
   }
 
   #heldCall(call: Call): AnswerPiece[] {
-    if (isJsonObject(call.json)) return wholeCall(call)
-    this.#broken.push(call)
+    if (parseInput(call.json) !== null) return wholeCall(call)
+    this.#broken = call
     return []
   }
 

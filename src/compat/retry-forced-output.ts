@@ -2,7 +2,7 @@
 // The CLI can force neither. The first answer is held back until it is known to be valid.
 
 import { type Agent, type RunRequest, withRun } from '../core/agent.ts'
-import type { RunEnd, RunEvent } from '../core/events.ts'
+import { figuresOfBoth, type RunEnd, type RunEvent } from '../core/events.ts'
 import { toAppError } from '../errors.ts'
 import { JsonObjectExtractor } from '../platform/json-object-extractor.ts'
 
@@ -82,7 +82,7 @@ async function* retry(
   const { held, end } = first
   try {
     for await (const event of agent.run(request, signal)) {
-      if (event.type === 'run-end') yield { ...event, ...sumOfBoth(end, event), sessionId: end.sessionId }
+      if (event.type === 'run-end') yield { ...event, ...figuresOfBoth(end, event), sessionId: end.sessionId }
       else if (event.type !== 'run-start') yield event
     }
   } catch (thrown) {
@@ -97,26 +97,3 @@ async function* retry(
     }
   }
 }
-
-const sumOfBoth = (a: RunEnd, b: RunEnd): Partial<RunEnd> => ({
-  usage: {
-    inputTokens: a.usage.inputTokens + b.usage.inputTokens,
-    outputTokens: a.usage.outputTokens + b.usage.outputTokens,
-    cacheReadInputTokens: a.usage.cacheReadInputTokens + b.usage.cacheReadInputTokens,
-    cacheCreationInputTokens: a.usage.cacheCreationInputTokens + b.usage.cacheCreationInputTokens,
-    raw: sum(a.usage.raw, b.usage.raw) as Record<string, unknown>,
-  },
-  costUsd: a.costUsd === null || b.costUsd === null ? null : a.costUsd + b.costUsd,
-  numTurns: a.numTurns + b.numTurns,
-  durationMs: a.durationMs + b.durationMs,
-})
-
-/** Adds the numbers of two objects at every depth. For everything else the second value wins. */
-function sum(a: unknown, b: unknown): unknown {
-  if (typeof a === 'number' && typeof b === 'number') return a + b
-  if (!isObject(a) || !isObject(b)) return b ?? a
-  return Object.fromEntries(Object.keys({ ...a, ...b }).map((name) => [name, sum(a[name], b[name])]))
-}
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,6 +1,8 @@
 // What happens during a run, as a sequence of RunEvents. Every surface translates these into its own API, and none
 // knows how they are produced. Tests check every stream against the rules for their order.
+
 import type { AppError, ErrorCode, ErrorDetails } from '../errors.ts'
+import { isObject } from '../platform/json.ts'
 
 /**
  * Tokens, as the model's API counts them, summed over the requests of one run. `raw` is the usage object as the CLI
@@ -165,4 +167,28 @@ const contentTypes: ReadonlySet<RunEvent['type']> = new Set([
 /** Whether the event shows the caller something that cannot be taken back: text, thinking or a tool's work. */
 export function isContent(event: RunEvent): boolean {
   return contentTypes.has(event.type)
+}
+
+type RunFigures = Pick<RunEnd, 'usage' | 'costUsd' | 'costIsEstimated' | 'numTurns' | 'durationMs'>
+
+/** The figures of two parts of one run. */
+export const figuresOfBoth = (a: RunEnd, b: RunEnd): RunFigures => ({
+  usage: {
+    inputTokens: a.usage.inputTokens + b.usage.inputTokens,
+    outputTokens: a.usage.outputTokens + b.usage.outputTokens,
+    cacheReadInputTokens: a.usage.cacheReadInputTokens + b.usage.cacheReadInputTokens,
+    cacheCreationInputTokens: a.usage.cacheCreationInputTokens + b.usage.cacheCreationInputTokens,
+    raw: sum(a.usage.raw, b.usage.raw) as Record<string, unknown>,
+  },
+  costUsd: a.costUsd === null || b.costUsd === null ? null : a.costUsd + b.costUsd,
+  ...(a.costIsEstimated || b.costIsEstimated ? { costIsEstimated: true } : {}),
+  numTurns: a.numTurns + b.numTurns,
+  durationMs: a.durationMs + b.durationMs,
+})
+
+/** Adds the numbers of two objects at every depth. For everything else the second value wins. */
+function sum(a: unknown, b: unknown): unknown {
+  if (typeof a === 'number' && typeof b === 'number') return a + b
+  if (!isObject(a) || !isObject(b)) return b ?? a
+  return Object.fromEntries(Object.keys({ ...a, ...b }).map((name) => [name, sum(a[name], b[name])]))
 }

@@ -1,6 +1,7 @@
 // JSON Schema: whether a schema is valid, whether a value fits it, and how it reads in draft-07. Ajv does the work. Not for what a
 // request may contain (see compat/json-schema-checks.ts).
 import type { Options } from 'ajv'
+import { isObject } from './json.ts'
 
 export type JsonSchema = Record<string, unknown>
 
@@ -52,9 +53,6 @@ export async function strictDraft07Problem(schema: JsonSchema): Promise<string |
     return (error as Error).message
   }
 }
-
-const isObject = (value: unknown): value is JsonSchema =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const mapValues = (map: JsonSchema, change: (value: unknown) => unknown) =>
   Object.fromEntries(Object.entries(map).map(([name, value]) => [name, change(value)]))

@@ -1,7 +1,7 @@
 // JSON objects inside other text.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isJsonObject, objectsIn } from '../../src/platform/json.ts'
+import { objectsIn, parseInput } from '../../src/platform/json.ts'
 
 for (const [text, objects] of [
   ['{"a":1}', [{ a: 1 }]],
@@ -19,6 +19,6 @@ test('a text full of braces is given up', () => {
   assert.deepEqual([...objectsIn('{'.repeat(100_000))], [])
 })
 
-test('only an object is one, and no text stands for an empty one', () => {
-  assert.deepEqual(['', '{}', '[]', '1', 'null', '{"a"'].map(isJsonObject), [true, true, false, false, false, false])
+test('the input of a call is an object, and no text stands for an empty one', () => {
+  assert.deepEqual(['', '{"a":1}', '[]', '1', 'null', '{"a"'].map(parseInput), [{}, { a: 1 }, null, null, null, null])
 })

@@ -2,14 +2,11 @@
 // came before; the file still has it. Here each boundary gets back the parent that it logically has. For reading only: what the CLI
 // resumes is its own matter.
 import type { SessionBlock } from '../../core/sessions.ts'
+import { fieldsOf } from '../../platform/json.ts'
 import type { TranscriptEntry } from './transcript.ts'
 
 /** What a boundary says about its compaction. */
 export type Compaction = Pick<Extract<SessionBlock, { type: 'compaction' }>, 'trigger' | 'preTokens'>
-
-type Fields = Record<string, unknown>
-
-const asFields = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {})
 
 /** The types of entries that refer to each other. */
 const linkedTypes: unknown[] = ['user', 'assistant', 'system', 'attachment', 'progress']
@@ -19,16 +16,16 @@ export const isBoundary = ({ type, subtype, isSidechain }: TranscriptEntry): boo
 
 /** Going back to a message from before a compaction also writes a boundary, which keeps messages and summarizes none. */
 export function isCompaction(entry: TranscriptEntry): boolean {
-  const { preservedMessages, preservedSegment } = asFields(entry.compactMetadata)
-  const { anchorUuid } = asFields(preservedMessages ?? preservedSegment)
+  const { preservedMessages, preservedSegment } = fieldsOf(entry.compactMetadata)
+  const { anchorUuid } = fieldsOf(preservedMessages ?? preservedSegment)
   return isBoundary(entry) && (anchorUuid === undefined || anchorUuid !== entry.uuid)
 }
 
 /** The last message that the boundary keeps. */
 function lastKept(entry: TranscriptEntry): unknown {
-  const { preservedMessages, preservedSegment } = asFields(entry.compactMetadata)
-  const { uuids } = asFields(preservedMessages)
-  return Array.isArray(uuids) ? uuids.at(-1) : asFields(preservedSegment).tailUuid
+  const { preservedMessages, preservedSegment } = fieldsOf(entry.compactMetadata)
+  const { uuids } = fieldsOf(preservedMessages)
+  return Array.isArray(uuids) ? uuids.at(-1) : fieldsOf(preservedSegment).tailUuid
 }
 
 /**
@@ -52,7 +49,7 @@ export function bridgeCompactions(entries: readonly TranscriptEntry[]): {
       if ((entry.type === 'user' || entry.type === 'assistant') && entry.isSidechain !== true) previous = entry.uuid
       return [entry]
     }
-    const { preservedMessages, preservedSegment, ...metadata } = asFields(entry.compactMetadata)
+    const { preservedMessages, preservedSegment, ...metadata } = fieldsOf(entry.compactMetadata)
     if (isCompaction(entry)) compactions.set(entry.uuid, toCompaction(metadata))
     const parent = isCompaction(entry) ? entry.logicalParentUuid : lastKept(entry)
     return [{ ...entry, parentUuid: isBefore(parent) ? parent : previous, compactMetadata: metadata }]
@@ -60,7 +57,7 @@ export function bridgeCompactions(entries: readonly TranscriptEntry[]): {
   return { entries: bridged, compactions }
 }
 
-function toCompaction({ trigger, preTokens }: Fields): Compaction {
+function toCompaction({ trigger, preTokens }: Record<string, unknown>): Compaction {
   return {
     trigger: trigger === 'manual' || trigger === 'auto' ? trigger : null,
     preTokens: typeof preTokens === 'number' ? preTokens : null,

@@ -1,5 +1,6 @@
 // What answers cost at list prices, for conversations and runs of which the CLI reports no cost. An estimate: it knows nothing of a plan,
 // a discount, or prices of other providers.
+import { fieldsOf } from '../../platform/json.ts'
 
 /** US dollars per million tokens. */
 type Prices = { input: number; output: number; cacheWrite5m: number; cacheWrite1h: number; cacheRead: number }
@@ -74,9 +75,6 @@ function pricesOf(model: string): ModelPrices | null {
   return /^-\d{1,2}(?!\d)/.test(rest) ? null : (pricesByModel[id] ?? null)
 }
 
-type Fields = Record<string, unknown>
-
-const fieldsOf = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {})
 const count = (value: unknown) => (typeof value === 'number' && value > 0 ? value : 0)
 
 /**

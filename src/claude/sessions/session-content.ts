@@ -3,6 +3,7 @@
 import { open, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type AnswerSums, noAnswers, type SessionContent } from '../../core/sessions.ts'
+import { fieldsOf } from '../../platform/json.ts'
 import { isCompaction } from './compactions.ts'
 import { estimateCost } from './prices.ts'
 import { type TranscriptEntry, toEntries } from './transcript.ts'
@@ -20,13 +21,12 @@ const isFact = (line: Buffer) => isAnswer(line) || line.includes('"compact_bound
 
 /** The answer that an entry is a line of; null if it is none, or the CLI wrote it itself. */
 function toAnswer({ type, message, uuid, isSidechain, entrypoint }: TranscriptEntry): Answer | null {
-  if (type !== 'assistant' || typeof message !== 'object' || message === null) return null
-  const { id, model, usage } = message as Record<string, unknown>
-  if (typeof model !== 'string' || model === synthetic) return null
+  const { id, model, usage } = fieldsOf(message)
+  if (type !== 'assistant' || typeof model !== 'string' || model === synthetic) return null
   return {
     id: String(id ?? uuid),
     model,
-    usage: typeof usage === 'object' && usage !== null ? (usage as Record<string, unknown>) : {},
+    usage: fieldsOf(usage),
     isSidechain: isSidechain === true,
     // Entries of older versions do not say which program made them.
     isOfSdk: typeof entrypoint !== 'string' || entrypoint === 'sdk-ts',

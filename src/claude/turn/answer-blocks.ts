@@ -2,7 +2,7 @@
 // whole message that was not streamed. Pure. Which messages belong to the answer is decided in from-sdk.ts.
 import type { SDKAssistantMessage, SDKPartialAssistantMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { RunEvent } from '../../core/events.ts'
-import { isJsonObject } from '../../platform/json.ts'
+import { parseInput } from '../../platform/json.ts'
 import { wholeThinking } from './sdk-values.ts'
 import { StopSequences } from './stop-sequences.ts'
 
@@ -114,7 +114,7 @@ export class AnswerBlocks {
     const block = this.#open.get(apiIndex)
     if (block === undefined) return []
     this.#open.delete(apiIndex)
-    this.#hasBrokenCall ||= block.kind === 'tool' && !isJsonObject(block.json)
+    this.#hasBrokenCall ||= block.kind === 'tool' && parseInput(block.json) === null
     const rest = block.kind === 'text' && this.#hit === null ? this.#emitText(block.index, this.#stops.flush()) : []
     return [...rest, { type: `${block.kind}-end`, index: block.index }]
   }

@@ -147,8 +147,8 @@ export class TurnTranslator {
     this.#started = true
     this.#model = model
     const { runId, sessionId, plain } = this.context
-    // A plain model's client tools are such a server, too.
-    this.#mcpServers = plain === null ? servers.map(({ name, status }) => ({ name, status })) : []
+    // A plain model's client tools are such a server, too. Not every CLI need report them.
+    this.#mcpServers = plain === null ? (servers ?? []).map(({ name, status }) => ({ name, status })) : []
     const state: RunEvent[] = this.#mcpServers.length === 0 ? [] : [{ type: 'mcp-servers', servers: this.#mcpServers }]
     return [{ type: 'run-start', runId, sessionId, model }, ...state]
   }

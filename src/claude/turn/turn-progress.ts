@@ -1,7 +1,7 @@
 // Where a turn stands in what its process does. The CLI may report on earlier work before it takes up the prompt, and goes on by itself
 // after the answer when background work has something to tell: that belongs to the turn, which is over when the CLI is idle again. Pure.
 import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk'
-import type { RunEnd, Usage } from '../../core/events.ts'
+import { figuresOfBoth, type RunEnd } from '../../core/events.ts'
 import { ProcessActivity, type SessionState } from '../process/process-activity.ts'
 
 /** A message of the CLI that the SDK's types leave out: what becomes of a prompt. */
@@ -68,25 +68,7 @@ function joinEnds(first: RunEnd, later: RunEnd): RunEnd {
     ...later,
     result: later.result === '' ? first.result : later.result,
     structuredOutput: later.structuredOutput ?? first.structuredOutput,
-    numTurns: first.numTurns + later.numTurns,
-    durationMs: first.durationMs + later.durationMs,
-    usage: addUsage(first.usage, later.usage),
-    costUsd: first.costUsd === null || later.costUsd === null ? null : first.costUsd + later.costUsd,
-    ...(first.costIsEstimated === true ? { costIsEstimated: true } : {}),
+    ...figuresOfBoth(first, later),
     permissionDenials: [...first.permissionDenials, ...later.permissionDenials],
-  }
-}
-
-function addUsage(a: Usage, b: Usage): Usage {
-  const sums = Object.entries(b.raw).map(([name, count]) => {
-    const before = a.raw[name]
-    return [name, typeof count === 'number' && typeof before === 'number' ? before + count : count]
-  })
-  return {
-    inputTokens: a.inputTokens + b.inputTokens,
-    outputTokens: a.outputTokens + b.outputTokens,
-    cacheReadInputTokens: a.cacheReadInputTokens + b.cacheReadInputTokens,
-    cacheCreationInputTokens: a.cacheCreationInputTokens + b.cacheCreationInputTokens,
-    raw: { ...a.raw, ...Object.fromEntries(sums) },
   }
 }

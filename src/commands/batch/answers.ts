@@ -1,5 +1,5 @@
 // The format of one output line, which holds the outcome of one input line, and how to parse it. The file itself: output.ts.
-import { isObject, parseJson } from '../json.ts'
+import { isObject, parseJson } from '../../platform/json.ts'
 
 export type AnswerError = { code: string; message: string; status: number | null }
 

@@ -1,6 +1,7 @@
 // The command `batch run`: checks its options and sets up what the lines need: files, server, progress and signals. Prints the summary.
+
+import { isObject, parseJson } from '../../platform/json.ts'
 import { type ExitCode, notAccepted, note, printJson, readCount, runCommand } from '../command.ts'
-import { isObject, parseJson } from '../json.ts'
 import type { ServerFlags } from '../server-client.ts'
 import { onStopSignals } from '../stop-signals.ts'
 import { Attempts } from './attempts.ts'

@@ -5,8 +5,8 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { isRunning, ownIdentity } from '../../claude/process/process-registry.ts'
+import { isObject, parseJson } from '../../platform/json.ts'
 import { CommandError, reasonOf } from '../command.ts'
-import { isObject, parseJson } from '../json.ts'
 
 export type Claim = {
   /** What this output's idempotency keys are derived from. */

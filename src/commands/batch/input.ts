@@ -1,6 +1,6 @@
 // Parses an input line: a request of `POST /v1/chat` with an id, or the reason why it is not one. Not for reading the file (see files.ts).
 import { createHash } from 'node:crypto'
-import { isObject } from '../json.ts'
+import { isObject } from '../../platform/json.ts'
 import { type Line, textOf } from './lines.ts'
 
 export type Request = Readonly<Record<string, unknown>>

@@ -1,8 +1,8 @@
 // Sends one request as a background run with its own idempotency key, so that it is never started twice and outlives this process, and
 // follows it to its end. Not for retries (see attempts.ts).
 import { errorCodes } from '../../errors.ts'
+import { isObject } from '../../platform/json.ts'
 import { CommandError } from '../command.ts'
-import { isObject } from '../json.ts'
 import { eventsOf } from '../run-events.ts'
 import { ServerClient, type ServerFlags } from '../server-client.ts'
 import type { AnswerError } from './answers.ts'

@@ -1,6 +1,6 @@
 // Log lines as text: as stored, or for people. A terminal interprets nothing in them. Pure.
 import { prettyFactory } from 'pino-pretty'
-import { isObject, parseJson } from '../json.ts'
+import { isObject, parseJson } from '../../platform/json.ts'
 import { inert } from '../terminal-text.ts'
 
 const isRecord = (line: string) => isObject(parseJson(line))

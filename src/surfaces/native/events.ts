@@ -5,6 +5,7 @@ import { runFailure } from '../../core/runs.ts'
 import type { AppError } from '../../errors.ts'
 import type { Frame } from '../../http/sse.ts'
 import type { StreamEncoder } from '../../http/stream-run.ts'
+import { parseInput } from '../../platform/json.ts'
 import type { ChatEvent } from './reply-schemas.ts'
 import { toErrorBody, toReply } from './translate.ts'
 
@@ -107,21 +108,14 @@ export class NativeEvents implements StreamEncoder {
     }
   }
 
+  /** The CLI tells the model if its input is not valid. */
   #toolUse(index: number): ChatEvent[] {
     const call = this.#calls.get(index)
     this.#calls.delete(index)
-    return call === undefined ? [] : [{ type: 'tool_use', id: call.id, name: call.name, input: parseInput(call.json) }]
+    return call === undefined
+      ? []
+      : [{ type: 'tool_use', id: call.id, name: call.name, input: parseInput(call.json) ?? {} }]
   }
-}
-
-function parseInput(json: string): Record<string, unknown> {
-  try {
-    const input: unknown = JSON.parse(json || '{}')
-    if (typeof input === 'object' && input !== null && !Array.isArray(input)) return input as Record<string, unknown>
-  } catch {
-    // The model wrote invalid JSON; the CLI reports that to it.
-  }
-  return {}
 }
 
 export type ApprovalEvent = Extract<ChatEvent, { type: 'permission_request' | 'question' }>

@@ -1,18 +1,16 @@
 // Conversations that the CLI has compacted: everything a person has seen is listed, from before and after each place where the CLI put a
 // summary in the place of what came before. The file in test/fixtures is one that CLI 2.1.330 wrote, shortened.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { promisify } from 'node:util'
-import { sdkExecutable } from '../../../src/claude/cli/executable.ts'
 import { createSessionFiles } from '../../../src/claude/sessions/session-files.ts'
 import { projectFolder } from '../../../src/claude/sessions/transcript.ts'
 import type { SessionFiles, SessionMessage } from '../../../src/core/sessions.ts'
 import { MessageList } from '../../../src/surfaces/native/session-reply-schemas.ts'
 import { chat } from '../../helpers/client.ts'
-import { makeFolders, startTestServer, step, testEnvironment } from '../../helpers/test-server.ts'
+import { inTerminal } from '../../helpers/terminal.ts'
+import { makeFolders, startTestServer, step } from '../../helpers/test-server.ts'
 
 const fixture = new URL('../../fixtures/compacted-session.jsonl', import.meta.url)
 const id = '44444444-4444-4444-8444-444444444444'
@@ -197,20 +195,10 @@ test('a boundary that the CLI wrote when a person went back is no compaction', a
 
 test('a terminal compacts: the API lists all of it, and the conversation continues as the CLI continues it', async (t) => {
   const server = await startTestServer(t)
-  const { folders, upstream } = server
-  const inTerminal = async (...args: string[]) => {
-    const claude = sdkExecutable()
-    assert.ok(claude)
-    const child = promisify(execFile)(claude, ['-p', '--output-format=json', ...args], {
-      cwd: folders.cwd,
-      env: testEnvironment(folders, upstream.url),
-    })
-    child.child.stdin?.end()
-    return (JSON.parse((await child).stdout) as { session_id: string }).session_id
-  }
-  const session = await inTerminal(`first ${step({ text: 'uno' })}`)
-  await inTerminal(`--resume=${session}`, `second ${step({ text: 'dos' })}`)
-  await inTerminal(`--resume=${session}`, '/compact')
+  const { upstream } = server
+  const { session_id: session } = await inTerminal(server, `first ${step({ text: 'uno' })}`)
+  await inTerminal(server, `--resume=${session}`, `second ${step({ text: 'dos' })}`)
+  await inTerminal(server, `--resume=${session}`, '/compact')
   const { result } = await chat(server, { prompt: `third ${step({ text: 'tres' })}`, session_id: session })
   assert.equal(result, 'tres')
   const sent = JSON.stringify(upstream.requests.at(-1)?.body?.messages)

@@ -1,19 +1,17 @@
 // What a conversation's file says about the conversation as a whole: the model of its last answer, and what its answers have used and, at
 // list prices, cost.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { promisify } from 'node:util'
-import { sdkExecutable } from '../../../src/claude/cli/executable.ts'
 import { estimateCost } from '../../../src/claude/sessions/prices.ts'
 import { createSessionFiles } from '../../../src/claude/sessions/session-files.ts'
 import { projectFolder } from '../../../src/claude/sessions/transcript.ts'
 import type { SessionFiles } from '../../../src/core/sessions.ts'
 import { SessionList, SessionReply } from '../../../src/surfaces/native/session-reply-schemas.ts'
 import { chat } from '../../helpers/client.ts'
-import { makeFolders, startTestServer, step, testEnvironment } from '../../helpers/test-server.ts'
+import { inTerminal } from '../../helpers/terminal.ts'
+import { makeFolders, startTestServer, step } from '../../helpers/test-server.ts'
 
 const id = '55555555-5555-4555-8555-555555555555'
 const cwd = '/tmp/proj'
@@ -160,19 +158,15 @@ test('list prices', () => {
 
 test("a terminal's session: model, tokens and an estimated cost, which is what the CLI itself reports", async (t) => {
   const server = await startTestServer(t)
-  const { folders, upstream } = server
-  const inTerminal = async (...args: string[]) => {
-    const claude = sdkExecutable()
-    assert.ok(claude)
-    const child = promisify(execFile)(claude, ['-p', '--output-format=json', ...args], {
-      cwd: folders.cwd,
-      env: testEnvironment(folders, upstream.url),
-    })
-    child.child.stdin?.end()
-    return JSON.parse((await child).stdout) as { session_id: string; total_cost_usd: number }
-  }
   const get = async (path: string) => (await fetch(`${server.url}/v1/sessions${path}`)).json()
-  const reported = await inTerminal('--model=sonnet', `one ${step({ text: 'uno' })}`)
+  /** An answer may arrive a moment before its run is stored as ended. */
+  const withRuns = async (path: string, runs: number): Promise<SessionReply> => {
+    for (;;) {
+      const session = SessionReply.parse(await get(path))
+      if (session.usage?.runs === runs) return session
+    }
+  }
+  const reported = await inTerminal(server, '--model=sonnet', `one ${step({ text: 'uno' })}`)
   const path = `/${reported.session_id}`
   const own = SessionReply.parse(await get(path))
   assert.match(own.model ?? '', /^claude-sonnet-/)
@@ -189,13 +183,13 @@ test("a terminal's session: model, tokens and an estimated cost, which is what t
     session_id: reported.session_id,
     model: 'haiku',
   })
-  const both = SessionReply.parse(await get(path))
+  const both = await withRuns(path, 1)
   assert.ok(runCost !== null && both.cost_usd !== null)
   assert.ok(Math.abs(both.cost_usd - own.cost_usd - runCost) < 1e-9)
   assert.deepEqual([both.usage?.runs, both.cost_is_estimated, both.model], [1, true, model])
 
   // The cost of a session that has only been used here is what its runs have reported.
   const here = await chat(server, { prompt: `one ${step({ text: 'uno' })}` })
-  const reply = SessionReply.parse(await get(`/${here.session_id}`))
+  const reply = await withRuns(`/${here.session_id}`, 1)
   assert.deepEqual([reply.cost_usd, reply.cost_is_estimated, reply.usage?.runs], [here.cost_usd, false, 1])
 })

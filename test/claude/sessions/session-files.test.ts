@@ -7,20 +7,13 @@ import { mkdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
-import { sdkExecutable } from '../../../src/claude/cli/executable.ts'
 import { createSessionFiles } from '../../../src/claude/sessions/session-files.ts'
 import { findTranscript, TranscriptWriter } from '../../../src/claude/sessions/transcript.ts'
 import type { SessionFiles } from '../../../src/core/sessions.ts'
 import type { AppError } from '../../../src/errors.ts'
 import { chat } from '../../helpers/client.ts'
-import {
-  makeFolders,
-  startTestServer,
-  step,
-  type TestFolders,
-  type TestServer,
-  testEnvironment,
-} from '../../helpers/test-server.ts'
+import { inTerminal } from '../../helpers/terminal.ts'
+import { makeFolders, startTestServer, step, type TestFolders } from '../../helpers/test-server.ts'
 
 const run = promisify(execFile)
 const unknownId = '00000000-0000-4000-8000-000000000000'
@@ -32,19 +25,6 @@ function filesOf(t: TestContext, { home }: TestFolders): SessionFiles {
   const files = createSessionFiles({ environment: { HOME: home, PATH: '/usr/bin:/bin' }, ...patient })
   t.after(() => files.close())
   return files
-}
-
-/** Runs the CLI as a user does in a terminal. */
-async function inTerminal({ folders, upstream }: TestServer, ...args: string[]): Promise<string> {
-  const claude = sdkExecutable()
-  assert.ok(claude)
-  const child = run(claude, ['-p', '--output-format=json', ...args], {
-    cwd: folders.cwd,
-    env: testEnvironment(folders, upstream.url),
-  })
-  child.child.stdin?.end()
-  const { session_id } = JSON.parse((await child).stdout) as { session_id: string }
-  return session_id
 }
 
 const codeOf = (promise: Promise<unknown>) =>
@@ -64,7 +44,7 @@ test('sessions of a terminal and of this server are listed and read in the same 
   const server = await startTestServer(t)
   const input = { command: 'echo from-the-tool' }
   const script = `${step({ text: 'I look.', tool: 'Bash', input })} ${step({ text: 'one' })}`
-  const terminal = await inTerminal(server, '--allowedTools=Bash', `from a terminal ${script}`)
+  const { session_id: terminal } = await inTerminal(server, '--allowedTools=Bash', `from a terminal ${script}`)
   const plain = await chat(server, { prompt: `without tools ${step({ text: 'three' })}`, tools: [] })
   await chat(server, { prompt: step({ text: 'four' }), session_id: plain.session_id, tools: [] })
   const files = filesOf(t, server.folders)

@@ -385,3 +385,12 @@ test('the cost of a model without a known price is unknown', () => {
   assert.ok(end?.type === 'run-end')
   assert.deepEqual([end.costUsd, end.costIsEstimated], [null, undefined])
 })
+
+test('a CLI that does not report its MCP servers is one without any', () => {
+  const messages = messagesOf('text').map((message) => {
+    if (message.type !== 'system' || message.subtype !== 'init') return message
+    const { mcp_servers: _, ...init } = message
+    return init as unknown as SDKMessage
+  })
+  assert.deepEqual(translate(messages), translate(messagesOf('text')))
+})
