@@ -6,7 +6,15 @@ import { readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { killAll, markedProcesses, type ProcessInfo, processInfo, processTree, signal } from './process-tree.ts'
+import {
+  anyRunning,
+  killAll,
+  markedProcesses,
+  type ProcessInfo,
+  processInfo,
+  processTree,
+  signal,
+} from './process-tree.ts'
 
 /** Identifies a server: its process id and start time, as one word. */
 export type ServerIdentity = string
@@ -161,9 +169,4 @@ async function readRecord(file: string): Promise<ProcessRecord | null> {
   } catch {
     return null
   }
-}
-
-async function anyRunning(targets: readonly ProcessInfo[]): Promise<boolean> {
-  for (const target of targets) if ((await processInfo(target.pid))?.started === target.started) return true
-  return false
 }

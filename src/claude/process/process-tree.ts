@@ -3,6 +3,7 @@
 // their parent or by the marker in their environment. Not for the lifecycle of one worker (worker.ts).
 import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { markerName } from '../cli/environment.ts'
 
@@ -115,10 +116,20 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-/** Ends exactly these processes with SIGKILL; if an id now belongs to another process, that process is left alone. */
+/** True while one of these processes runs; another process that has been given one of their ids does not count. */
+export async function anyRunning(targets: readonly ProcessInfo[]): Promise<boolean> {
+  for (const target of targets) if ((await processInfo(target.pid))?.started === target.started) return true
+  return false
+}
+
+/** A process that the kernel cannot end at once, because it waits for a disk, must not hold up its killer for ever. */
+const killWaitMs = 5000
+
+/**
+ * Ends exactly these processes with SIGKILL, and waits until they are gone; if an id now belongs to another process,
+ * that process is left alone. The kernel may need a while: it gives back a process's memory before the process ends.
+ */
 export async function killAll(targets: readonly ProcessInfo[]): Promise<void> {
-  for (const target of targets) {
-    const now = await processInfo(target.pid)
-    if (now !== null && now.started === target.started) signal(target.pid, 'SIGKILL')
-  }
+  for (const target of targets) if (await anyRunning([target])) signal(target.pid, 'SIGKILL')
+  for (let waited = 0; waited < killWaitMs && (await anyRunning(targets)); waited += 10) await delay(10)
 }

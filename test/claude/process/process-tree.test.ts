@@ -117,6 +117,15 @@ test('only the intended process is ended, not another one that now has its id', 
   await killAll([info])
 })
 
+test('a process that was ended is gone, however much memory the kernel must take back', async (t) => {
+  const fill = "const kept = Buffer.alloc(3e8, 1); console.log('ready'); setInterval(() => kept, 1000)"
+  const { pid } = await start(t, 'exec "$NODE" -e "$FILL"', { NODE: process.execPath, FILL: fill })
+  const info = await processInfo(pid)
+  assert.ok(info)
+  await killAll([info])
+  assert.equal(await processInfo(pid), null)
+})
+
 test('a signal to an id without a process does no harm', () => {
   signal(2 ** 22 + 1, 'SIGTERM')
 })
