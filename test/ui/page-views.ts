@@ -1,6 +1,7 @@
 // The views for runs, usage and the server: they show what the API returns and stay up to date.
 import assert from 'node:assert/strict'
 import type { RunReply, UsageReply } from '../../src/surfaces/native/reply-schemas.ts'
+import type { QuotaReply } from '../../src/surfaces/native/server-schemas.ts'
 import { step } from '../helpers/test-server.ts'
 import { answerOf, button, until } from './page-scene.ts'
 import { scene } from './shared-scene.ts'
@@ -98,6 +99,26 @@ scene.test('the views of runs, usage and the server', async (tab, t) => {
     )
     await page.getByRole('combobox', { name: 'Period' }).selectOption('today')
     await usageRequest
+  })
+
+  await t.test('the usage view shows how far the plan is used, if Claude Code has reported it', async () => {
+    const resetsAt = new Date(Date.now() + 86_400_000).toISOString()
+    const window = { status: 'allowed_warning', resets_at: resetsAt }
+    const windows = [
+      { ...window, name: 'five_hour', utilization: 0.914 },
+      { ...window, name: 'seven_day', utilization: null, status: 'rejected' },
+    ]
+    const overage = { status: 'allowed', in_use: true, reason: null, resets_at: null }
+    await page.route('**/v1/quota', (route) =>
+      route.fulfill({ json: { windows, overage, as_of: new Date().toISOString() } satisfies QuotaReply }),
+    )
+    await page.getByRole('link', exactly('Server')).click()
+    await page.getByRole('link', exactly('Usage')).click()
+    const table = page.getByRole('table', exactly('Plan'))
+    await table.getByRole('row', { name: /^five hour 91 % .*nearly used up/ }).waitFor()
+    await table.getByRole('row', { name: /^seven day not known .*used up/ }).waitFor()
+    await page.getByText('extra usage is being billed').waitFor()
+    await page.unroute('**/v1/quota')
   })
 
   await t.test('the server view shows its state', async () => {

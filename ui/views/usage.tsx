@@ -8,6 +8,7 @@ import { useLoad } from '../lib/use-load.ts'
 import { type Bar, Bars } from '../parts/bars.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
 import { ErrorNotice } from '../parts/error-notice.tsx'
+import { PlanLimits } from '../parts/plan-limits.tsx'
 
 const refreshEveryMs = 10_000
 const dayMs = 86_400_000
@@ -85,6 +86,7 @@ export function Usage() {
         </label>
         <CopyButton text={() => toCurl(pathOf('day'))} label="Copy as curl" />
       </div>
+      <PlanLimits />
       <ErrorNotice error={byDay.error.value ?? byModel.error.value} />
       {total === null ? null : total.runs === 0 ? (
         <p class="empty">No usage in this period. Runs and their costs are stored for a week.</p>

@@ -42,6 +42,7 @@ export const QuotaReply = strict('Quota', 'How far the plan is used that Claude 
     .describe('What may be used beyond the plan; null if nothing was reported.'),
   as_of: timeOrNull.describe('When the CLI reported this; null if it has not.'),
 })
+export type QuotaReply = z.output<typeof QuotaReply>
 
 /** The answer of `GET /v1/health` if the CLI can be run. */
 export const HealthReply = strict('Health', 'The state of the server and of the CLI, without starting a process.', {
