@@ -3,6 +3,7 @@
 
 import type { DocumentBlock, ImageBlock } from '../core/content.ts'
 import { invalidField } from '../errors.ts'
+import { imageSize } from './tokens/image-size.ts'
 
 /** The first bytes of each type, in base64. */
 const signatures: [RegExp, string][] = [
@@ -28,6 +29,19 @@ export function imageBlock(data: string, param: string): ImageBlock {
   if (!mediaType?.startsWith('image/'))
     throw invalidField(param, 'must be an image: PNG, JPEG, GIF or WebP', 'unsupported_value')
   return { type: 'image', source: { type: 'base64', media_type: mediaType, data } }
+}
+
+/** Seen with CLI 2.1.330: what a picture of a message may have without being changed. */
+const unchanged = { bytes: 512_000, sidePixels: 2000, tiles: 4784 }
+const tilePixels = 28
+
+/** Whether the CLI makes a picture of a message smaller, or less exact, before it sends it. Not in tool results. */
+export function isReducedImage(base64: string): boolean {
+  if ((base64.length * 3) / 4 - (/=*$/.exec(base64.slice(-2))?.[0].length ?? 0) > unchanged.bytes) return true
+  const size = imageSize(base64)
+  if (size === null) return false
+  const tiles = Math.ceil(size.width / tilePixels) * Math.ceil(size.height / tilePixels)
+  return Math.max(size.width, size.height) > unchanged.sidePixels || tiles > unchanged.tiles
 }
 
 export type DocumentNames = Pick<DocumentBlock, 'title' | 'context'>

@@ -12,6 +12,7 @@ import { AnswerCollector, type AnswerPlan, type WholeAnswer } from './answer-str
 import { alteredTools, checkToolSchemas, type RequestedTool } from './client-tools.ts'
 import { checkAnswerSchema } from './json-schema-checks.ts'
 import { type ResolvedModel, resolveModel } from './models.ts'
+import { ignoredNestedFields, type NestedTable } from './request-fields.ts'
 
 /** What a compatible API needs from the server. */
 export type CompatOptions = {
@@ -49,6 +50,8 @@ export type CompatApi<Body extends CompatBody, Plan extends AnswerPlan> = {
     request: FastifyRequest,
     options: CompatOptions,
   ): Translation<Plan> | Promise<Translation<Plan>>
+  /** What the objects inside a request may have; the rest is reported as ignored. */
+  nestedFields: readonly NestedTable[]
   /** The location of the answer's schema in the request, for errors. */
   schemaParam(plan: Plan): string
   toReply(answer: WholeAnswer, plan: Plan, run: RunHandle): object
@@ -100,8 +103,18 @@ async function prepare<Body extends CompatBody, Plan extends AnswerPlan>(
   const translation = await api.translate(body, resolved, request, options)
   await checkAnswerSchema(translation.run.options.jsonSchema, api.schemaParam(translation.plan))
   await checkToolSchemas(translation.tools)
-  reportIgnoredFields(reply, [...translation.ignored, ...alteredTools(translation.tools)])
-  return { ...translation, body, model: resolved.publicName }
+  const ignored = [...translation.ignored, ...nestedIgnored(api, request.body, translation)]
+  reportIgnoredFields(reply, ignored)
+  return { ...translation, ignored, body, model: resolved.publicName }
+}
+
+function nestedIgnored<Body extends CompatBody, Plan extends AnswerPlan>(
+  { nestedFields }: CompatApi<Body, Plan>,
+  body: unknown,
+  { ignored, tools }: Translation<Plan>,
+): string[] {
+  const nested = ignoredNestedFields(body as object, nestedFields, ignored)
+  return [...nested, ...alteredTools(tools)].filter((name) => !ignored.includes(name))
 }
 
 async function collectAnswer(run: RunHandle, plan: AnswerPlan): Promise<WholeAnswer> {

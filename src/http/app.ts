@@ -231,6 +231,6 @@ function answerFacts(request: FastifyRequest, reply: FastifyReply, status: numbe
     code: request.errorCode,
     userAgent: request.headers['user-agent'] ?? '',
     // Any other name is the client's own, and would create a label of its own.
-    ignored: (request.ignoredFields ?? []).filter((name) => /^[\w.]+$/.test(name)),
+    ignored: (request.ignoredFields ?? []).filter((name) => /^(?:[\w.]|\[\])+$/.test(name)),
   }
 }

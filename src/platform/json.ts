@@ -18,6 +18,22 @@ export const isObject = (value: unknown): value is JsonObject =>
 /** The fields of an object; none for anything else. */
 export const fieldsOf = (value: unknown): JsonObject => (isObject(value) ? value : {})
 
+/** Whether the text is JSON with an integer that a number of this language does not hold exactly. */
+export function losesDigits(text: string): boolean {
+  if (!/\d{16}/.test(text)) return false
+  let loses = false
+  try {
+    JSON.parse(text, (_key, value: unknown, context?: { source?: string }) => {
+      const source = context?.source
+      if (typeof value === 'number' && source !== undefined && /^-?\d+$/.test(source))
+        loses ||= BigInt(source) !== BigInt(value)
+    })
+  } catch {
+    return false
+  }
+  return loses
+}
+
 /** The input of a model's call; null if it is not a JSON object. No text at all stands for an empty one. */
 export function parseInput(text: string): JsonObject | null {
   const value = parseJson(text || '{}')

@@ -1,9 +1,6 @@
 // Estimates the tokens of an image or a PDF, from as few of its bytes as possible. Does not validate the file
 // (compat/media-blocks.ts): one that cannot be read counts as a file of typical size.
-import { createRequire } from 'node:module'
-import type * as ImageDimensions from 'image-dimensions'
-
-const require = createRequire(import.meta.url)
+import { imageSize } from './image-size.ts'
 
 /**
  * Anthropic's documentation of vision: width × height / 750, after an image is scaled down to at most 1,568 pixels on
@@ -20,16 +17,9 @@ const typicalBytesPerPage = 50_000
 /** Far more than the API accepts; limits the search in a file that contains nothing else. */
 const pageMarksMax = 100_000
 
-/** Lengths in base64. The size of a JPEG comes after the camera's metadata, which can include a thumbnail. */
-const headLength = 128
-const jpegHeadLength = 350_000
-
 export function estimateImage(base64: string): number {
-  // Loaded with the first image: most servers never see one.
-  const { imageDimensionsFromData } = require('image-dimensions') as typeof ImageDimensions
-  const head = base64.slice(0, base64.startsWith('/9j/') ? jpegHeadLength : headLength)
-  const size = imageDimensionsFromData(Buffer.from(head, 'base64'))
-  if (size === undefined || size.width === 0 || size.height === 0) return imageTokensMax
+  const size = imageSize(base64)
+  if (size === null) return imageTokensMax
   const { width, height } = size
   const scale = Math.min(1, longSideMax / Math.max(width, height))
   return Math.min(imageTokensMax, Math.ceil((width * height * scale * scale) / pixelsPerToken))

@@ -63,6 +63,10 @@ const toolsByType: [RegExp, ClientTool][] = [
 /** The client runs these with a screen or browser, which the model cannot see here. */
 const needsScreen = /^(?:computer|browser)/
 
+/** Whether the client runs tools of that type, which may be absent. */
+export const isClientToolType = (type: unknown): boolean =>
+  !type || type === 'custom' || toolsByType.some(([pattern]) => pattern.test(String(type)))
+
 /** The tool of that type, or null if Anthropic's own servers would run it. Throws if the tool cannot be offered. */
 export function builtinTool(type: string, param: string): ClientTool | null {
   if (needsScreen.test(type)) {

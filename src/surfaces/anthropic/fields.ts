@@ -1,5 +1,8 @@
 // Lists every field of a messages request and how the server treats it. docs/compatibility.md is generated from it.
-import { type FieldTable, isEmpty } from '../../compat/request-fields.ts'
+import { isReducedImage } from '../../compat/media-blocks.ts'
+import { type FieldTable, isEmpty, known, type NestedTable } from '../../compat/request-fields.ts'
+import { isClientToolType } from './builtin-tools.ts'
+import { isPassedAsJson } from './schemas.ts'
 
 const isOne = (value: unknown) => value === 1
 
@@ -15,7 +18,7 @@ export const messagesFields: FieldTable = {
   tools: {
     treatment: 'honored',
     plainOnly: true,
-    note: "the model's own tools, run by the client; `bash_…`, `text_editor_…` and `memory_…` too. Web search, web fetch, code execution and tool search are left out and named in the header; computer and browser are refused. `strict`, `input_examples`, `defer_loading` and the like have no effect",
+    note: "the model's own tools, run by the client; `bash_…`, `text_editor_…` and `memory_…` too. Web search, web fetch, code execution and tool search are left out and named in the header; computer and browser are refused. `strict`, `input_examples`, `defer_loading` and the like have no effect and are named in the header",
   },
   tool_choice: {
     treatment: 'emulated',
@@ -59,3 +62,52 @@ export const messagesFields: FieldTable = {
   workspace_id: { treatment: 'silent' },
   betas: { treatment: 'silent', note: 'the same for any value of the `anthropic-beta` header' },
 }
+
+const isFalse = (value: unknown) => value === false
+/** Citations that a model has made, or the setting of a document. */
+const isWithoutCitations = (value: unknown) => isEmpty(value) || (value as { enabled?: unknown }).enabled === false
+const isDirect = (value: unknown) => Array.isArray(value) && value.every((caller) => caller === 'direct')
+
+const textFields: FieldTable = {
+  ...known('type', 'text', 'cache_control'),
+  citations: { treatment: 'ignored', requestsNothing: isWithoutCitations },
+}
+const blockFields: FieldTable = {
+  ...textFields,
+  ...known('source', 'title', 'context', 'content', 'id', 'name', 'input', 'tool_use_id', 'is_error', 'caller'),
+  ...known('thinking', 'signature', 'data'),
+}
+const sourceFields = known('type', 'media_type', 'data', 'content')
+/** The CLI makes large pictures of messages smaller; those in tool results stay as they are. */
+const pictureFields: FieldTable = {
+  ...sourceFields,
+  data: { treatment: 'ignored', requestsNothing: (value) => typeof value !== 'string' || !isReducedImage(value) },
+}
+
+/** Blocks of server tools are passed on as JSON, with all of their fields. */
+const isRead = ({ type }: { type?: unknown }) => !isPassedAsJson(type)
+
+export const messagesNestedFields: readonly NestedTable[] = [
+  { path: 'messages[]', fields: known('role', 'content') },
+  { path: 'messages[].content[]', fields: blockFields, applies: isRead },
+  {
+    path: 'messages[].content[].source',
+    fields: pictureFields,
+    applies: ({ media_type: type }) => typeof type !== 'string' || !/pdf|text/.test(type),
+  },
+  { path: 'messages[].content[].content[]', fields: blockFields, applies: isRead },
+  { path: 'system[]', fields: textFields },
+  {
+    path: 'tools[]',
+    fields: {
+      ...known('type', 'name', 'description', 'input_schema', 'cache_control', 'eager_input_streaming'),
+      strict: { treatment: 'ignored', requestsNothing: isFalse },
+      defer_loading: { treatment: 'ignored', requestsNothing: isFalse },
+      allowed_callers: { treatment: 'ignored', requestsNothing: isDirect },
+    },
+    applies: ({ type }) => isClientToolType(type),
+  },
+  { path: 'tool_choice', fields: known('type', 'name', 'disable_parallel_tool_use') },
+  { path: 'thinking', fields: known('type', 'budget_tokens', 'display') },
+  { path: 'output_config', fields: known('effort', 'format') },
+]

@@ -12,7 +12,7 @@ export type ReadMessages = {
   system: string[]
   history: ConversationMessage[]
   prompt: UserBlock[]
-  /** Positions of the blocks that could only be passed on as text. */
+  /** Positions of the blocks that were left out, or could only be passed on as text. */
   ignored: string[]
 }
 
@@ -114,6 +114,9 @@ class Reader {
       calls.push({ id: block.id, name: block.name, input: block.input, param: blockParam })
       return []
     })
+    // The thinking of an answer that was cut short.
+    const isLeftOut = answered.length > 0 && calls.length === 0 && answered.every(({ type }) => type !== 'text')
+    if (isLeftOut) this.#ignored.push(param)
     this.#builder.assistant(answered, calls)
   }
 
@@ -122,8 +125,10 @@ class Reader {
       case 'text':
         return toText(block.text)
       case 'thinking':
+        if (block.signature) return [{ type: 'thinking', thinking: block.thinking, signature: block.signature }]
         // The model's API accepts only thinking that it has signed.
-        return block.signature ? [{ type: 'thinking', thinking: block.thinking, signature: block.signature }] : []
+        this.#ignored.push(param)
+        return []
       case 'redacted_thinking':
         return [{ type: 'redacted_thinking', data: block.data }]
       case 'image':

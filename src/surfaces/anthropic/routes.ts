@@ -12,6 +12,7 @@ import { postOnly, type RouteTable, refuse, registerRoutes } from '../../http/ro
 import { namedFrame } from '../../http/sse.ts'
 import { parseBody } from '../../http/validate.ts'
 import { anthropicHeaders, anthropicStatus, toErrorBody } from './errors.ts'
+import { messagesNestedFields } from './fields.ts'
 import { type PageQuery, toModelInfo, toModelPage } from './models.ts'
 import { MessageEvents, toMessage } from './reply.ts'
 import { type MessagePlan, type MessagesBody, toMessagesRun } from './request.ts'
@@ -92,6 +93,7 @@ export function registerAnthropic(app: FastifyInstance, options: CompatOptions):
 const messagesApi: CompatApi<MessagesBody, MessagePlan> = {
   parse: (body) => parseBody(MessagesRequest, body),
   translate: (body, resolved, { headers }) => toMessagesRun(body, resolved, readVersion(headers['anthropic-version'])),
+  nestedFields: messagesNestedFields,
   schemaParam: ({ formatParam }) => `${formatParam}.schema`,
   toReply: (answer, plan, run) => toMessage(answer, plan, idOf(run)),
   encoder(plan, run, request) {

@@ -56,10 +56,13 @@ const searchResult = z.looseObject({
   content: z.array(textBlock, must('an array of text blocks')),
 })
 
-/** Blocks that a tool result can contain. The last two types cannot be passed on as they are. */
+/** Blocks of a tool result that cannot be passed on as they are. */
+const resultBlocksAsText = ['tool_reference', 'browser_state'] as const
+
+/** Blocks that a tool result can contain. */
 const resultBlock = z.discriminatedUnion(
   'type',
-  [textBlock, image, document, searchResult, z.looseObject({ type: z.enum(['tool_reference', 'browser_state']) })],
+  [textBlock, image, document, searchResult, z.looseObject({ type: z.enum(resultBlocksAsText) })],
   must('a block of type text, image, document or search_result'),
 )
 export type ResultBlock = z.output<typeof resultBlock>
@@ -85,6 +88,10 @@ const serverBlocks = [
   'container_upload',
   'compaction',
 ] as const
+
+/** Blocks that the model sees as JSON. */
+export const isPassedAsJson = (type: unknown): boolean =>
+  [...serverBlocks, ...resultBlocksAsText].some((name) => name === type)
 
 const block = z
   .discriminatedUnion(

@@ -11,6 +11,7 @@ import type { SendError } from '../../http/requested-surface.ts'
 import { postOnly, type RouteTable, refuse, registerRoutes } from '../../http/routes.ts'
 import type { Frame } from '../../http/sse.ts'
 import { parseBody } from '../../http/validate.ts'
+import { chatNestedFields } from './chat/fields.ts'
 import { ChatChunks, type ReplyIds, toCompletion } from './chat/reply.ts'
 import { type ChatPlan, toChatRun } from './chat/request.ts'
 import { ChatRequest } from './chat/schemas.ts'
@@ -77,6 +78,7 @@ export function registerOpenai(app: FastifyInstance, options: OpenaiOptions): vo
 const chatApi: CompatApi<ChatRequest, ChatPlan> = {
   parse: (body) => parseBody(ChatRequest, body),
   translate: toChatRun,
+  nestedFields: chatNestedFields,
   schemaParam: () => 'response_format.json_schema.schema',
   toReply: (answer, plan, run) => toCompletion(answer, plan, idsOf(run)),
   encoder(plan, run) {

@@ -143,7 +143,7 @@ for (const [table, fields, shape] of tables) {
         assert.doesNotThrow(() => refuseFields(body, fields))
       }
       const isIgnored = treatment === 'ignored'
-      const hasEffect = field.requestsNothing?.('something') !== true
+      const hasEffect = field.requestsNothing?.('something', {}) !== true
       assert.deepEqual(ignoredBy(false), isIgnored ? [key] : [])
       assert.deepEqual(ignoredBy(true), isIgnored || (plainOnly && hasEffect) ? [key] : [])
     })

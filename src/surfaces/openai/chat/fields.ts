@@ -1,5 +1,13 @@
 // How each field of a chat completions request is treated.
-import { type FieldTable, isEmpty } from '../../../compat/request-fields.ts'
+import { type FieldTable, isEmpty, known, type NestedTable } from '../../../compat/request-fields.ts'
+import {
+  argumentsField,
+  definitionFields,
+  imageFields,
+  messageImageFields,
+  messagePartFields,
+  partFields,
+} from '../shared/nested-fields.ts'
 
 const isOne = (value: unknown) => value === 1
 const isZero = (value: unknown) => value === 0
@@ -91,3 +99,30 @@ export const chatFields: FieldTable = {
   client_metadata: { treatment: 'silent' },
   session_id: { treatment: 'silent' },
 }
+
+/** The roles of messages with the result of a call. */
+const isResult = ({ role }: { role?: unknown }) => role === 'tool' || role === 'function'
+const isOfMessage = (entry: { role?: unknown }) => !isResult(entry)
+
+const messageFields: FieldTable = {
+  ...known('role', 'content', 'refusal', 'tool_calls', 'function_call', 'tool_call_id', 'cache_control'),
+  annotations: { treatment: 'ignored' },
+  // The results of calls are found by their ids, or by the name of a function.
+  name: { treatment: 'ignored', requestsNothing: (_name, owner) => isResult(owner) },
+}
+
+export const chatNestedFields: readonly NestedTable[] = [
+  { path: 'messages[]', fields: messageFields },
+  { path: 'messages[].content[]', fields: messagePartFields, within: isOfMessage },
+  { path: 'messages[].content[]', fields: partFields, within: isResult },
+  { path: 'messages[].content[].image_url', fields: messageImageFields, within: isOfMessage },
+  { path: 'messages[].content[].image_url', fields: imageFields, within: isResult },
+  { path: 'messages[].tool_calls[]', fields: known('id', 'type', 'index', 'function', 'custom') },
+  { path: 'messages[].tool_calls[].function', fields: { ...known('name'), ...argumentsField } },
+  { path: 'messages[].function_call', fields: { ...known('name'), ...argumentsField } },
+  { path: 'tools[]', fields: known('type', 'function', 'custom', 'cache_control') },
+  { path: 'tools[].function', fields: definitionFields },
+  { path: 'tools[].custom', fields: definitionFields },
+  { path: 'functions[]', fields: definitionFields },
+  { path: 'reasoning', fields: known('effort', 'exclude', 'enabled') },
+]

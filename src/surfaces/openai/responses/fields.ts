@@ -1,5 +1,6 @@
 // How each field of a request to the Responses API is treated.
-import { type FieldTable, isEmpty } from '../../../compat/request-fields.ts'
+import { type FieldTable, isEmpty, known, type NestedTable } from '../../../compat/request-fields.ts'
+import { argumentsField, definitionFields, messagePartFields, partFields } from '../shared/nested-fields.ts'
 
 const isZero = (value: unknown) => value === 0
 const isOne = (value: unknown) => value === 1
@@ -28,7 +29,7 @@ export const responseFields: FieldTable = {
   tools: {
     treatment: 'honored',
     plainOnly: true,
-    note: "the client's own functions and custom tools, also in namespaces and in items of the conversation, and a `tool_search` that the client carries out; deferred tools are offered from the start; a custom tool's grammar is ignored; tools that OpenAI would run are left out and named in the header",
+    note: "the client's own functions and custom tools, also in namespaces and in items of the conversation, and a `tool_search` that the client carries out; deferred tools are offered from the start; a custom tool's grammar and `strict` are ignored and named in the header; tools that OpenAI would run are left out and named in the header",
   },
   tool_choice: {
     treatment: 'emulated',
@@ -75,3 +76,39 @@ export const responseFields: FieldTable = {
   client_metadata: { treatment: 'silent' },
   access_programs: { treatment: 'silent' },
 }
+
+const isDirect = (value: unknown) => Array.isArray(value) && value.every((caller) => caller === 'direct')
+
+/** The types of items that are read; the others are reported as a whole. A message may omit its type. */
+const messageTypes: readonly unknown[] = [undefined, null, 'message']
+const readTypes: readonly unknown[] = [
+  ...messageTypes,
+  'function_call',
+  'function_call_output',
+  'custom_tool_call',
+  'custom_tool_call_output',
+  'reasoning',
+]
+const toolTypes: readonly unknown[] = ['function', 'custom']
+
+export const responseNestedFields: readonly NestedTable[] = [
+  {
+    path: 'input[]',
+    fields: {
+      // The server gives items ids and states of its own, and passes thinking on by its encrypted form.
+      ...known('type', 'role', 'content', 'id', 'status', 'summary', 'encrypted_content'),
+      ...known('call_id', 'name', 'namespace', 'input', 'output'),
+      ...argumentsField,
+    },
+    applies: ({ type }) => readTypes.includes(type),
+  },
+  { path: 'input[].content[]', fields: messagePartFields, within: ({ type }) => messageTypes.includes(type) },
+  { path: 'input[].output[]', fields: partFields },
+  {
+    path: 'tools[]',
+    fields: { ...definitionFields, allowed_callers: { treatment: 'ignored', requestsNothing: isDirect } },
+    applies: ({ type }) => toolTypes.includes(type),
+  },
+  { path: 'reasoning', fields: known('effort', 'summary', 'generate_summary') },
+  { path: 'text.format', fields: { ...known('type', 'name', 'schema', 'description', 'strict') } },
+]

@@ -78,8 +78,9 @@ class ItemReader {
   readonly #builder = new ConversationBuilder(callErrors)
   readonly #system: string[] = []
   readonly #ignored: string[] = []
-  /** Thinking that belongs to the model's next message or call. */
+  /** Thinking that belongs to the model's next message or call, and the items that it comes from. */
   #thinking: ThinkingBlock[] = []
+  #thinkingParams: string[] = []
 
   read(item: InputItem, param: string): void {
     switch (item.type) {
@@ -106,12 +107,31 @@ class ItemReader {
       case 'tool_search_output':
         return this.#found(item, param)
       case 'reasoning':
-        return void this.#thinking.push(
-          ...decodeThinking(parsePart(ReasoningItem, item, param).encrypted_content ?? ''),
-        )
+        return this.#reasoning(item, param)
       default:
         this.#ignore(param)
     }
+  }
+
+  #reasoning(item: InputItem, param: string): void {
+    const blocks = decodeThinking(parsePart(ReasoningItem, item, param).encrypted_content ?? '')
+    if (blocks.length === 0) return this.#ignore(param)
+    this.#thinking.push(...blocks)
+    this.#thinkingParams.push(param)
+  }
+
+  /** The thinking before a message or call of the model. */
+  #takeThinking(): ThinkingBlock[] {
+    const thinking = this.#thinking
+    this.#thinking = []
+    this.#thinkingParams = []
+    return thinking
+  }
+
+  /** Thinking that led to nothing has no place in a conversation. */
+  #dropThinking(): void {
+    for (const param of this.#thinkingParams) this.#ignore(param)
+    this.#takeThinking()
   }
 
   /** Ignored items of earlier requests were reported then. */
@@ -129,7 +149,7 @@ class ItemReader {
   #found(item: InputItem, param: string): void {
     const output = parsePart(ToolSearchOutputItem, item, param)
     if (isOfServer(output)) return
-    this.#thinking = []
+    this.#dropThinking()
     const id = output.call_id || (this.#builder.openCallOf(searchName) ?? '')
     const content = toBlocks(foundTools(output.tools), `${param}.tools`)
     this.#builder.result({ id, content, param: `${param}.call_id` })
@@ -141,11 +161,9 @@ class ItemReader {
     if (role === 'assistant') {
       const texts = toTextBlocks(content, where)
       if (texts.length === 0) return
-      this.#builder.assistant([...this.#thinking, ...texts], [])
-      this.#thinking = []
-      return
+      return this.#builder.assistant([...this.#takeThinking(), ...texts], [])
     }
-    this.#thinking = []
+    this.#dropThinking()
     if (role === 'user') return this.#builder.user(toBlocks(content, where))
     const texts = toTextBlocks(content, where).map(({ text }) => text)
     if (this.#builder.isEmpty) this.#system.push(...texts)
@@ -158,13 +176,12 @@ class ItemReader {
     param: string,
   ): void {
     const call: EarlierCall = { id, name: flatName({ name, namespace: namespace || null }), input, param }
-    this.#builder.assistant(this.#thinking, [call])
-    this.#thinking = []
+    this.#builder.assistant(this.#takeThinking(), [call])
   }
 
   #output(item: InputItem, param: string): void {
     const { call_id: id, output } = parsePart(CallOutputItem, item, param)
-    this.#thinking = []
+    this.#dropThinking()
     this.#builder.result({ id, content: toBlocks(output, `${param}.output`), param: `${param}.call_id` })
   }
 

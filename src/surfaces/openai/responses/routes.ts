@@ -17,6 +17,7 @@ import { namedFrame } from '../../../http/sse.ts'
 import { followRun } from '../../../http/stream-run.ts'
 import { parseBody, parseQuery } from '../../../http/validate.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
+import { responseNestedFields } from './fields.ts'
 import { endedResponse, openResponse, ResponseEvents, responseId } from './reply.ts'
 import type { Response, ResponseDeleted, ResponseEvent, ResponseItemList } from './reply-schemas.ts'
 import { checkResponse, isStored, type ResponsePlan, toResponseRun } from './request.ts'
@@ -120,6 +121,7 @@ export const responseRoutes: RouteTable<OpenaiOptions> = {
 const responsesApi: CompatApi<ResponseRequest, ResponsePlan> = {
   parse: (body) => parseBody(ResponseRequest, body),
   translate,
+  nestedFields: responseNestedFields,
   schemaParam: ({ formatParam }) => `${formatParam}.schema`,
   toReply: (answer, plan, run) => endedResponse(plan, factsOf(run), answer),
   toAcceptedReply,

@@ -265,8 +265,8 @@ for (const [title, next] of [
   ['a user message', { role: 'user', content: 'And?' }],
   ['instructions', { role: 'developer', content: 'Be brief.' }],
 ] as const) {
-  test(`thinking before ${title} was cut short and is left out, also from later messages`, () => {
-    const { history } = read(
+  test(`thinking before ${title} was cut short and is left out and named, also from later messages`, () => {
+    const { history, ignored } = read(
       user,
       { role: 'assistant', content: 'A' },
       reasoning(thought('lost')),
@@ -279,12 +279,21 @@ for (const [title, next] of [
     )
     assert.doesNotMatch(JSON.stringify(history), /lost/)
     assert.deepEqual(history.at(-1), turn('assistant', 'B'))
+    assert.deepEqual(ignored, ['input[2]'])
   })
 }
 
-test('thinking before an output is left out', () => {
-  const { history, prompt } = read(user, call('a'), reasoning(thought('lost')), output('a'), call('b'), output('b'))
+test('thinking before an output is left out and named', () => {
+  const { history, prompt, ignored } = read(
+    user,
+    call('a'),
+    reasoning(thought('lost')),
+    output('a'),
+    call('b'),
+    output('b'),
+  )
   assert.doesNotMatch(JSON.stringify([history, prompt]), /lost/)
+  assert.deepEqual(ignored, ['input[2]'])
 })
 
 const own = encodeThinking([thought('own')])
@@ -305,7 +314,7 @@ const foreign: [title: string, content: unknown][] = [
   ['with nothing after the prefix', 'cs1.'],
 ]
 for (const [title, content] of foreign) {
-  test(`thinking ${title} is ignored silently`, () => {
+  test(`thinking ${title} is left out and named`, () => {
     const item = {
       type: 'reasoning',
       id: 'rs_1',
@@ -314,7 +323,7 @@ for (const [title, content] of foreign) {
     }
     const { history, ignored } = read(user, item, { role: 'assistant', content: 'A' }, user)
     assert.deepEqual(history, [turn('user', 'hi'), turn('assistant', 'A')])
-    assert.deepEqual(ignored, [])
+    assert.deepEqual(ignored, ['input[1]'])
   })
 }
 
