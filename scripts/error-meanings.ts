@@ -95,6 +95,10 @@ export const meanings: Record<ErrorCode, readonly [what: string, remedy: string]
   ],
   overloaded: ["The model's API, or the reader of conversation files, is overloaded.", 'Wait for `retry-after`.'],
   shutting_down: ['The server is being stopped.', 'Send it again when the server is back.'],
+  storage_full: [
+    'The disk that holds the data folder is full or cannot be written. Runs in the background and runs with an idempotency key are not accepted; others are answered if they need no room, and are not stored.',
+    'Free some space, or use another `--data-dir`. `GET /readyz` says when there is room again.',
+  ],
   timeout: [
     'The run took longer than its `timeout_s`, or the CLI stopped responding.',
     'Allow more time, or request less.',

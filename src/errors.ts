@@ -41,6 +41,7 @@ export const errorCodes = {
   claude_not_logged_in: { status: 503, retry: false },
   overloaded: { status: 503, retry: true },
   shutting_down: { status: 503, retry: true },
+  storage_full: { status: 503, retry: true },
   timeout: { status: 504, retry: false },
 } as const satisfies Record<string, CodeFacts>
 
@@ -110,9 +111,21 @@ export function shuttingDown(): AppError {
   return new AppError('shutting_down', 'claude-serve is shutting down; try again when it is back.', { retryAfterS: 5 })
 }
 
+/** `No space left on device` and `Disk quota exceeded`. */
+export const isDiskFull = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
+
+export const storageFull = (): AppError =>
+  new AppError(
+    'storage_full',
+    'The disk that holds the data folder is full: free some space on it, or start the server with another --data-dir.',
+    { retryAfterS: 10 },
+  )
+
 /** Anything thrown, as an AppError. Unknown errors become `internal`, with a message that reveals nothing. */
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown
+  if (isDiskFull(thrown)) return storageFull()
   return new AppError(
     'internal',
     'Something went wrong inside claude-serve; the request id is in its log.',

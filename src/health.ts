@@ -2,6 +2,9 @@
 // executable's version and login are cached.
 import type { Executable, Login } from './claude/cli/executable.ts'
 import type { Pool } from './claude/pool/pool.ts'
+import type { Runs } from './core/runs.ts'
+import type { Store } from './core/store.ts'
+import { shuttingDown, toAppError } from './errors.ts'
 
 export type ClaudeState = {
   path: string | null
@@ -48,8 +51,16 @@ export async function health({ executable, pool, version, isDemo, startedAt }: H
   }
 }
 
-/** Which of the CLI's undocumented abilities are in use; without them requests are served all the same, but slower. */
-export async function readiness({ executable, pool }: Pick<HealthParts, 'executable' | 'pool'>) {
+type ReadinessParts = Pick<HealthParts, 'executable' | 'pool'> & {
+  store: Pick<Store, 'problem'>
+  runs: Pick<Runs, 'isClosing'>
+}
+
+/**
+ * Whether runs can be accepted, and which of the CLI's undocumented abilities are in use; without them requests are served
+ * all the same, but slower.
+ */
+export async function readiness({ executable, pool, store, runs }: ReadinessParts) {
   const state = (ability: boolean) => (!pool.isChecked ? 'not_checked' : ability ? 'in_use' : 'not_available')
   const facts = {
     logged_in: executable.loginSoFar()?.loggedIn ?? null,
@@ -59,9 +70,13 @@ export async function readiness({ executable, pool }: Pick<HealthParts, 'executa
     },
   }
   try {
+    if (runs.isClosing) throw shuttingDown()
+    const problem = await store.problem()
+    if (problem !== null) throw problem
     await executable.claude()
     return { ready: true, facts }
-  } catch (error) {
-    return { ready: false, facts: { ...facts, error: (error as Error).message } }
+  } catch (thrown) {
+    const { message, code } = toAppError(thrown)
+    return { ready: false, facts: { ...facts, error: message, code } }
   }
 }

@@ -223,7 +223,7 @@ function registerSurfaces(app: App, parts: SurfaceParts): void {
     errorSenders: { anthropic: sendAnthropicError, openai: sendOpenaiError },
     metrics: () => metrics.read(),
     health: () => health(healthParts),
-    readiness: () => readiness(healthParts),
+    readiness: () => readiness({ ...healthParts, store, runs }),
     quota: () => pool.stats().quota,
   })
   const holder = (id: string) => runs.holderOf(id)

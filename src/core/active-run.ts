@@ -6,7 +6,7 @@ import { AppError, toAppError } from '../errors.ts'
 import { PausableTimeout } from './pausable-timeout.ts'
 import { PendingPermissions } from './pending-permissions.ts'
 import { type Effect, type LifecycleEvent, type RunState, transition } from './run-lifecycle.ts'
-import { RunLog } from './run-log.ts'
+import { isStorageFull, RunLog } from './run-log.ts'
 import type { RunInput, RunsDependencies } from './runs.ts'
 import type { RunRecord, SessionFacts } from './store.ts'
 
@@ -23,6 +23,9 @@ const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 const timedOut = (timeoutMs: number) => new AppError('timeout', 'Request timed out', { timeoutS: timeoutMs / 1000 })
 
+/** A run that a former server left: it starts again when `clear` settles. `lastSeq`: how many events it has already. */
+export type Restart = { clear: Promise<unknown>; lastSeq: number }
+
 export class ActiveRun {
   readonly log: RunLog
   readonly #dependencies: Required<RunsDependencies>
@@ -34,19 +37,22 @@ export class ActiveRun {
   #state: RunState
 
   /** It starts at once or, if it restarts, when `clear` settles. */
-  constructor(dependencies: Required<RunsDependencies>, input: RunInput, state: RunState, clear?: Promise<unknown>) {
+  constructor(dependencies: Required<RunsDependencies>, input: RunInput, state: RunState, restart?: Restart) {
     const { id } = state.record
     const { store, approvalTimeoutMs, onWarning } = dependencies
     this.#dependencies = dependencies
     this.#input = input
     this.#state = state
-    this.log = new RunLog(id, store, (error) =>
-      onWarning('events of a run could not be stored', { run_id: id, reason: String(error) }),
-    )
+    this.log = new RunLog({
+      id,
+      store,
+      lastSeq: restart?.lastSeq ?? 0,
+      onStoreError: (error) => onWarning('events of a run could not be stored', { run_id: id, reason: String(error) }),
+    })
     if (state.storage !== 'unsaved') this.log.storeAfter(Promise.resolve(true))
     this.#timeout = new PausableTimeout(input.timeoutMs, () => this.abort(timedOut(input.timeoutMs)))
     this.#approvals = new PendingPermissions(approvalTimeoutMs, (requestId) => this.#denyUnanswered(requestId))
-    void this.#drive(clear)
+    void this.#drive(restart)
     void (state.record.background ? nextTurn() : delay(storeAfterMs)).then(() => this.#dispatch({ type: 'due' }))
   }
 
@@ -67,10 +73,16 @@ export class ActiveRun {
     return this.#acknowledgment.promise
   }
 
-  /** Settles when the run has ended and everything about it is on disk, or could not be written. */
+  /** Settles when the run has ended and everything about it is on disk, could not be written, or waits for room. */
   async settled(): Promise<void> {
     await this.log.ended
     await this.log.saved
+  }
+
+  /** Settles when the run has ended and nothing about it waits to be written. */
+  async flushed(): Promise<void> {
+    await this.log.ended
+    await this.log.flushed()
   }
 
   abort(reason: AppError): void {
@@ -82,10 +94,10 @@ export class ActiveRun {
     await Promise.race([this.#approvals.answered(requestId), this.log.ended])
   }
 
-  async #drive(clear?: Promise<unknown>): Promise<void> {
+  async #drive(restart?: Restart): Promise<void> {
     let error: AppError | null = null
     try {
-      if (clear !== undefined) await this.#restart(clear)
+      if (restart !== undefined) await this.#restart(restart)
       await this.#emit()
     } catch (thrown) {
       error = toAppError(thrown)
@@ -93,11 +105,11 @@ export class ActiveRun {
     this.#dispatch({ type: 'finished', error, atMs: this.#dependencies.now() })
   }
 
-  async #restart(clear: Promise<unknown>): Promise<void> {
+  async #restart({ clear, lastSeq }: Restart): Promise<void> {
     const { signal } = this.#controller
     await Promise.race([clear.catch(() => {}), aborted(signal, this)])
     signal.throwIfAborted()
-    this.#dispatch({ type: 'restarting' })
+    this.#dispatch({ type: 'restarting', hasEvents: lastSeq > 0 })
     await this.log.saved
   }
 
@@ -107,7 +119,7 @@ export class ActiveRun {
     let count = 0
     for await (const event of agent.run({ ...request, runId: this.record.id }, this.#controller.signal)) {
       this.#dispatch({ type: 'emitted', event, atMs: now() })
-      if (this.log.isFull) await this.log.saved
+      if (this.log.isFull) await Promise.race([this.log.flushed(), aborted(this.#controller.signal, this)])
       // An agent that emits many events at once must not keep other runs waiting.
       else if (++count % eventsPerTurn === 0) await nextTurn()
     }
@@ -130,7 +142,7 @@ export class ActiveRun {
       case 'update':
         return log.update(effect.patch)
       case 'append':
-        return log.append(effect.event)
+        return log.append(effect.event, effect)
       case 'record-session':
         return this.#recordSession(effect.facts)
       case 'await-approval':
@@ -175,6 +187,7 @@ export class ActiveRun {
     const { store, onWarning } = this.#dependencies
     store.upsertSession(facts).catch((error: unknown) => {
       onWarning('facts about a session could not be stored', { session_id: facts.id, reason: String(error) })
+      if (isStorageFull(error)) this.log.write(() => store.upsertSession(facts))
     })
   }
 

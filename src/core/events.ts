@@ -95,7 +95,8 @@ export type RunEnd = {
 }
 
 /**
- * What happens during a run. `run-start` comes first and `run-end` last, once each. Blocks (text, thinking, tool) carry
+ * What happens during a run. `run-start` comes first and `run-end` last, once each. If the server died in between and the
+ * run begins again, `restart` separates what it had emitted from a second such sequence. Blocks (text, thinking, tool) carry
  * an `index` that counts up from 0 within the run and is never used twice; a block's start, deltas and end share it.
  * Only the end of a run that did not succeed may cut a block short. The model's API signs its thinking and accepts it
  * back only with the signature; thinking that it does not show arrives as `thinking-redacted`. After an `ask` the run
@@ -106,6 +107,7 @@ export type RunEnd = {
  */
 export type RunEvent =
   | { type: 'run-start'; runId: string; sessionId: string; model: string; cwd?: string; waitedMs?: number }
+  | { type: 'restart' }
   | { type: 'text-start' | 'text-end'; index: number }
   | { type: 'text-delta'; index: number; text: string }
   | { type: 'thinking-start' | 'thinking-end'; index: number }

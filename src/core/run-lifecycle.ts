@@ -29,13 +29,17 @@ export type RunState = {
   phase: Phase
   storage: Storage
   record: RunRecord
+  /** Whether its end is shown only once it is stored: its client relies on finding it again. */
+  isDurable: boolean
   /** Whether the conversation has an id that means something to others: not if it came with the request. */
   hasSession: boolean
 }
 
-/** `due`: it was not refused at once, so it is to be stored. `finished`: the agent is done, or has thrown `error`. */
+/** `due`: it was not refused at once, so it is to be stored. `restarting`: `hasEvents` from its
+ * first start. `finished`: the agent is done, or has thrown `error`. */
 export type LifecycleEvent =
-  | { type: 'due' | 'stored' | 'restarting' }
+  | { type: 'due' | 'stored' }
+  | { type: 'restarting'; hasEvents: boolean }
   | { type: 'unstored'; error: AppError | null }
   | { type: 'emitted'; event: RunEvent; atMs: number }
   | { type: 'finished'; error: AppError | null; atMs: number }
@@ -47,7 +51,7 @@ export type LifecycleEvent =
 export type Effect =
   | { type: 'store' | 'drop' | 'acknowledge' | 'pause-timeout' | 'resume-timeout' | 'stop-timers' }
   | { type: 'update'; patch: RunPatch }
-  | { type: 'append'; event: RunEvent }
+  | { type: 'append'; event: RunEvent; held?: boolean }
   | { type: 'record-session'; facts: SessionFacts }
   | { type: 'await-approval' | 'settle-approval'; requestId: string }
   | { type: 'abort' | 'reject'; error: AppError }
@@ -69,10 +73,11 @@ export const isClosing = ({ name }: Phase): boolean => name === 'ending' || name
 
 const isRefused = ({ name }: Phase) => name === 'refusing' || name === 'refused'
 
-export const newRun = (record: RunRecord, storage: Storage, { kind }: SessionChoice): RunState => ({
+export const newRun = (record: RunRecord, storage: Storage, { kind }: SessionChoice, isDurable: boolean): RunState => ({
   phase: { name: 'queued' },
   storage,
   record,
+  isDurable,
   hasSession: kind !== 'history',
 })
 
@@ -86,12 +91,18 @@ export function transition(run: RunState, event: LifecycleEvent): Transition {
       return unstored(run, event.error)
     case 'restarting':
       // A run that brings the server down must not do so for ever: it is restarted once.
-      return update(run, run.phase, { restart: null })
+      return restarting(run, event.hasEvents)
     case 'emitted':
       return emitted(run, event.event, event.atMs)
     case 'finished':
       return finished(run, event.error, event.atMs)
   }
+}
+
+/** What it has emitted before stays, and its followers learn that it begins again. */
+function restarting(run: RunState, hasEvents: boolean): Transition {
+  const { run: next, effects } = update(run, run.phase, { restart: null })
+  return { run: next, effects: hasEvents ? [...effects, { type: 'append', event: { type: 'restart' } }] : effects }
 }
 
 const unchanged = (run: RunState): Transition => ({ run, effects: [] })
@@ -140,8 +151,11 @@ function emitted(run: RunState, event: RunEvent, atMs: number): Transition {
   if (!isActive(run.phase) || run.phase.name === 'ending') return unchanged(run)
   const { run: saved, effects } = run.storage === 'unsaved' ? due(run) : unchanged(run)
   const next = advance(saved, event, atMs)
-  return { run: next.run, effects: [...effects, ...next.effects, { type: 'append', event }] }
+  return { run: next.run, effects: [...effects, ...next.effects, append(run, event)] }
 }
+
+const append = ({ isDurable }: RunState, event: RunEvent): Effect =>
+  isDurable && event.type === 'run-end' ? { type: 'append', event, held: true } : { type: 'append', event }
 
 /** What an event changes, except that it is appended to the log. */
 function advance(run: RunState, event: RunEvent, atMs: number): Transition {
@@ -210,7 +224,7 @@ function end(run: RunState, error: AppError | null, atMs: number, refusal: AppEr
   const runEnd = emittedEnd ?? endOf(record, error ?? interrupted())
   const missing = emittedEnd === null ? closingEvents(record, runEnd, record.startedAtMs !== null) : []
   const recorded = recordEnd(run, runEnd, atMs)
-  const appended = missing.map((event): Effect => ({ type: 'append', event }))
+  const appended = missing.map((event) => append(run, event))
   const close: Effect = { type: 'close', refusal, end: emittedEnd, error }
   return { run: recorded.run, effects: [...appended, ...recorded.effects, close] }
 }

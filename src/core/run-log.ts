@@ -1,6 +1,8 @@
 // The event log of an active run. It passes events to the store and to any number of followers, which may join late, be
-// slow, or leave. The latest events are held in memory; followers further behind read from the store.
-import { type AppError, toAppError } from '../errors.ts'
+// slow, or leave. The latest events are held in memory; followers further behind read from the store. What the store has
+// no room for waits in memory, and is written when there is room again.
+import { setTimeout as delay } from 'node:timers/promises'
+import { AppError, toAppError } from '../errors.ts'
 import type { RunEvent } from './events.ts'
 import type { RunPatch, RunStore, StoredEvent } from './store.ts'
 
@@ -20,36 +22,72 @@ const sizeOf = (event: RunEvent): number => {
   return event.type === 'run-end' ? event.result.length : 100
 }
 
+/** How long to wait before another try while the disk is full, in milliseconds. */
+const retryMs = 1000
+
+type Write = (store: RunStore) => Promise<unknown>
+
+type RunLogOptions = {
+  id: string
+  store: RunStore
+  /** The number of the last event in the store: a restarted run has some already. */
+  lastSeq?: number
+  onStoreError(error: unknown): void
+  /** Settles when a write that found the disk full is to be tried again. */
+  untilRetry?(): Promise<unknown>
+}
+
+export const isStorageFull = (error: unknown) => error instanceof AppError && error.code === 'storage_full'
+
 export class RunLog {
   readonly id: string
   readonly #store: RunStore
   readonly #onStoreError: (error: unknown) => void
+  readonly #untilRetry: () => Promise<unknown>
   /** The latest events, without gaps, up to the last one. */
   #window: StoredEvent[] = []
   #windowChars = 0
-  #seq = 0
+  #seq: number
   /** The last event that is on disk, or could not be written. */
-  #storedSeq = 0
+  #storedSeq: number
+  /** Followers do not get this event before it is on disk; null if there is none. */
+  #heldSeq: number | null = null
   #unsaved: StoredEvent[] = []
   #unsavedChars = 0
   #isFlushPlanned = false
+  /** Whether the next write shall not wait for others. */
+  #isUrgent = false
   /** Whether the run is in the store, as soon as that is known. */
   #created: Promise<boolean> = Promise.resolve(false)
   /** Writes run one after another, in the order in which they were requested. */
+  #queue: Write[] = []
   #writes: Promise<void> = Promise.resolve()
+  /** Whether the disk was full at the last try, and whether that was reported. */
+  #isStalled = false
+  #isStallReported = false
+  #flushed: (() => void)[] = []
   readonly #ended = Promise.withResolvers<void>()
   #end: { refusal: AppError | null } | null = null
   #waiting: (() => void)[] = []
 
-  constructor(id: string, store: RunStore, onStoreError: (error: unknown) => void) {
+  constructor({ id, store, lastSeq = 0, onStoreError, untilRetry }: RunLogOptions) {
     this.id = id
     this.#store = store
+    this.#seq = lastSeq
+    this.#storedSeq = lastSeq
     this.#onStoreError = onStoreError
+    this.#untilRetry = untilRetry ?? (() => delay(retryMs, undefined, { ref: false }))
   }
 
-  /** Settles when everything up to now is on disk, or could not be written. */
+  /** Settles when everything up to now is on disk, could not be written, or waits for room on the disk. */
   get saved(): Promise<void> {
     return this.#writes
+  }
+
+  /** Settles when nothing waits to be written, however long the disk is full. */
+  async flushed(): Promise<void> {
+    await this.#writes
+    if (this.#queue.length > 0) await new Promise<void>((resolve) => this.#flushed.push(resolve))
   }
 
   /** Settles when no more events will follow. */
@@ -62,17 +100,20 @@ export class RunLog {
     this.#created = created
   }
 
-  /** Whether the store has fallen too far behind: wait for `saved` before continuing. */
+  /** Whether the store has fallen too far behind: wait for `flushed` before continuing. */
   get isFull(): boolean {
     return this.#unsavedChars > unsavedCharsMax
   }
 
-  append(event: RunEvent): void {
+  /** `held`: followers get it once it is on disk, or there is no room for it. */
+  append(event: RunEvent, { held = false } = {}): void {
     const stored = { seq: ++this.#seq, event }
+    if (held && !this.#isStalled) this.#heldSeq = stored.seq
     this.#window.push(stored)
     this.#windowChars += sizeOf(event)
     this.#unsaved.push(stored)
     this.#unsavedChars += sizeOf(event)
+    this.#isUrgent ||= held
     this.#planFlush()
     this.#trim()
     this.#wake()
@@ -80,12 +121,12 @@ export class RunLog {
 
   /** Changes the run's record after all earlier writes. */
   update(patch: RunPatch): void {
-    this.#write((store) => store.updateRun(this.id, patch))
+    this.write((store) => store.updateRun(this.id, patch))
   }
 
   /** Deletes the run from the store: it never started. */
   drop(): void {
-    this.#write((store) => store.dropRun(this.id))
+    this.write((store) => store.dropRun(this.id))
   }
 
   /** Ends the log. `refusal`: the run never started, and followers get this error. */
@@ -99,25 +140,70 @@ export class RunLog {
   #planFlush(): void {
     if (this.#isFlushPlanned) return
     this.#isFlushPlanned = true
-    this.#write(async (store) => {
+    this.write(async (store) => {
       this.#isFlushPlanned = false
-      const batch = this.#unsaved.splice(0)
-      this.#unsavedChars = 0
+      const urgent = this.#isUrgent
+      const batch = this.#unsaved.slice()
+      if (batch.length === 0) return
       try {
-        await store.appendEvents(this.id, batch)
-      } finally {
-        this.#storedSeq = batch.at(-1)?.seq ?? this.#storedSeq
-        this.#trim()
+        await store.appendEvents(this.id, batch, { urgent })
+      } catch (error) {
+        if (isStorageFull(error)) throw error
+        this.#onStoreError(error)
       }
+      this.#isUrgent = false
+      this.#unsaved.splice(0, batch.length)
+      for (const { event } of batch) this.#unsavedChars -= sizeOf(event)
+      this.#storedSeq = batch.at(-1)?.seq ?? this.#storedSeq
+      this.#trim()
+      this.#release()
     })
   }
 
-  #write(act: (store: RunStore) => Promise<unknown>): void {
-    this.#writes = this.#writes
-      .then(async () => {
-        if (await this.#created) await act(this.#store)
-      })
-      .catch(this.#onStoreError)
+  /** Writes after all earlier writes. */
+  write(write: Write): void {
+    this.#queue.push(write)
+    this.#writes = this.#writes.then(() => this.#drain())
+  }
+
+  async #drain(): Promise<void> {
+    if (!(await this.#created)) {
+      this.#queue = []
+      this.#release(this.#seq)
+    }
+    for (let next = this.#queue[0]; next !== undefined && !this.#isStalled; next = this.#queue[0]) {
+      try {
+        await next(this.#store)
+        this.#isStallReported = false
+      } catch (error) {
+        if (isStorageFull(error)) return this.#stall(error)
+        this.#onStoreError(error)
+      }
+      this.#queue.shift()
+    }
+    if (this.#queue.length === 0) for (const resolve of this.#flushed.splice(0)) resolve()
+  }
+
+  #stall(error: unknown): void {
+    this.#isStalled = true
+    if (!this.#isStallReported) this.#onStoreError(error)
+    this.#isStallReported = true
+    this.#release(this.#heldSeq ?? 0)
+    void this.#untilRetry().then(() => this.retry())
+  }
+
+  /** Tries again to write what there was no room for. Settles after the try. */
+  retry(): Promise<void> {
+    this.#isStalled = false
+    this.#writes = this.#writes.then(() => this.#drain())
+    return this.#writes
+  }
+
+  /** Shows followers the held event once all events up to `seq` have been written, or cannot be. */
+  #release(seq = this.#storedSeq): void {
+    if (this.#heldSeq === null || seq < this.#heldSeq) return
+    this.#heldSeq = null
+    this.#wake()
   }
 
   /** Drops events that are on disk while more are held than the window allows. */
@@ -142,14 +228,19 @@ export class RunLog {
     for (;;) {
       if (this.#end?.refusal && seq === 0) throw this.#end.refusal
       for (const event of await this.#next(seq)) {
+        if (event.seq >= (this.#heldSeq ?? Number.POSITIVE_INFINITY)) break
         seq = event.seq
         yield event
       }
-      if (seq < this.#seq) continue
+      if (seq < this.#visibleSeq) continue
       if (this.#end?.refusal) throw this.#end.refusal
-      if (this.#end !== null) return
+      if (this.#end !== null && this.#heldSeq === null) return
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
     }
+  }
+
+  get #visibleSeq(): number {
+    return this.#heldSeq === null ? this.#seq : this.#heldSeq - 1
   }
 
   async #next(seq: number): Promise<StoredEvent[]> {

@@ -1,5 +1,6 @@
 // Recovers the runs that a former server left unfinished: they get their stored end, fail, or restart. Running them is
 // in active-run.ts.
+import type { Restart } from './active-run.ts'
 import type { RunEnd } from './events.ts'
 import { closingEvents, endOf, endPatch, interrupted } from './run-lifecycle.ts'
 import type { RunInput } from './runs.ts'
@@ -10,8 +11,8 @@ export type Recovery = {
   now: () => number
   /** How many runs may start at once. */
   lanesMax: number
-  /** Starts the run once `clear` settles; settles when it has ended. */
-  restart(record: RunRecord, input: RunInput, clear: Promise<unknown>): Promise<unknown>
+  /** Starts the run once `clear` settles, after the events that it has; settles when it has ended. */
+  restart(record: RunRecord, input: RunInput, how: Restart): Promise<unknown>
 }
 
 /** `isClear` settles when the former server's processes are gone; runs start again only then. */
@@ -33,12 +34,19 @@ export async function recoverRuns(
   const lanes: Promise<unknown>[] = Array(lanesMax).fill(isClear)
   for (const [index, record] of again.entries()) {
     const lane = index % lanes.length
-    // Nothing of what happened the first time is shown again.
-    await store.clearEvents(record.id)
     const fresh: RunRecord = { ...record, status: 'queued', pending: [], startedAtMs: null }
-    lanes[lane] = restart(fresh, record.restart as RunInput, lanes[lane] ?? isClear)
+    const lastSeq = await withoutEnd(store, record)
+    lanes[lane] = restart(fresh, record.restart as RunInput, { clear: lanes[lane] ?? isClear, lastSeq })
   }
   return { failed: left.length - again.length, restarted: again.length }
+}
+
+/** Deletes the end that the former server gave it by stopping, and returns the number of the last event that is left. */
+async function withoutEnd(store: RunStore, record: RunRecord): Promise<number> {
+  const lastSeq = await store.lastSeq(record.id)
+  if ((await storedEnd(store, record)) === null) return lastSeq
+  await store.clearEvents(record.id, lastSeq - 1)
+  return lastSeq - 1
 }
 
 /** How the run ended, if that was the last event to be stored. */

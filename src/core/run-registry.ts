@@ -2,7 +2,7 @@
 // stops. What happens to a run is decided in run-lifecycle.ts and done in active-run.ts.
 import { randomBytes } from 'node:crypto'
 import { AppError, shuttingDown, toAppError } from '../errors.ts'
-import { ActiveRun } from './active-run.ts'
+import { ActiveRun, type Restart } from './active-run.ts'
 import type { ApprovalAnswer, RunEvent } from './events.ts'
 import { isActive, isClosing, newRun, type Storage } from './run-lifecycle.ts'
 import { recoverRuns } from './run-recovery.ts'
@@ -107,15 +107,20 @@ class RunRegistry implements Runs {
     return { id, createdAtMs, isReplay: true, events: eventsOf(this.follow(id, 0)), cancel: () => {} }
   }
 
-  #begin(input: RunInput, record: RunRecord, storage: Storage, clear?: Promise<unknown>): ActiveRun {
-    const run = new ActiveRun(this.#dependencies, input, newRun(record, storage, input.session), clear)
+  #begin(input: RunInput, record: RunRecord, storage: Storage, restart?: Restart): ActiveRun {
+    const isDurable = record.background || Boolean(input.idempotency)
+    const run = new ActiveRun(this.#dependencies, input, newRun(record, storage, input.session, isDurable), restart)
     this.#runs.set(record.id, run)
-    void run.settled().then(() => this.#runs.delete(record.id))
+    void run.flushed().then(() => this.#runs.delete(record.id))
     return run
   }
 
   #active(): ActiveRun[] {
     return [...this.#runs.values()].filter(({ phase }) => isActive(phase))
+  }
+
+  get isClosing(): boolean {
+    return this.#isClosing
   }
 
   active(): number {
@@ -128,7 +133,9 @@ class RunRegistry implements Runs {
 
   async list(query: RunQuery): Promise<Page<RunRecord>> {
     await this.saved()
-    return this.#dependencies.store.runs(query)
+    const page = await this.#dependencies.store.runs(query)
+    // What there is no room for on the disk is known here.
+    return { ...page, items: page.items.map((record) => this.#runs.get(record.id)?.record ?? record) }
   }
 
   async requestSnapshot(id: string): Promise<unknown> {
@@ -204,8 +211,8 @@ class RunRegistry implements Runs {
 
   async recover(isClear: Promise<unknown>): Promise<{ failed: number; restarted: number }> {
     const { agent, store, now } = this.#dependencies
-    const restart = (record: RunRecord, input: RunInput, clear: Promise<unknown>) =>
-      this.#begin(input, record, 'stored', clear).log.ended
+    const restart = (record: RunRecord, input: RunInput, how: Restart) =>
+      this.#begin(input, record, 'stored', how).log.ended
     return recoverRuns({ store, now, lanesMax: agent.stats().processes.max, restart }, isClear)
   }
 
@@ -216,6 +223,8 @@ class RunRegistry implements Runs {
     }, graceMs)
     while (this.active() > 0) await Promise.all(this.#active().map(({ log }) => log.ended))
     clearTimeout(timer)
+    // A last try for what there was no room for.
+    await Promise.all([...this.#runs.values()].map(({ log }) => log.retry()))
     await this.saved()
   }
 }

@@ -45,6 +45,8 @@ export type Runs = KeyHolder & {
    * request.
    */
   start(input: RunInput): Promise<RunHandle>
+  /** Whether new runs are refused because the server stops. */
+  readonly isClosing: boolean
   /** The number of runs that have not ended. */
   active(): number
   get(id: string): Promise<RunRecord | null>

@@ -1,6 +1,7 @@
 // The interfaces to what is stored on disk, or in a database that several servers share: runs, facts about sessions, API
 // keys, usage. The implementations are in store/; one suite (test/contract/store-suite.ts) tests them all.
 
+import type { AppError } from '../errors.ts'
 import type { RunEnd, RunEvent } from './events.ts'
 import type { KeyRecord } from './key-record.ts'
 
@@ -100,7 +101,8 @@ export type PruneLimits = { endedBeforeMs: number; bytesMax: number; nowMs: numb
 /**
  * Runs, their events and the request snapshots that some are created with. Like every method of a store, these settle
  * when the change is durable: it survives a crash of the process and of the machine. Writes of one caller take effect in
- * the order in which they were requested. A write that fails rejects; nothing is half written.
+ * the order in which they were requested. A write that fails rejects; nothing is half written. It rejects with `storage_full` if
+ * the disk has no room, and may then succeed later.
  */
 export interface RunStore {
   /**
@@ -121,10 +123,12 @@ export interface RunStore {
   unfinished(): Promise<RunRecord[]>
   /** The request snapshot that the run was created with; null if there was none, or it was erased. */
   requestSnapshot(runId: string): Promise<unknown>
-  /** Rejects if the run does not exist. */
-  appendEvents(runId: string, events: readonly StoredEvent[]): Promise<void>
-  /** Deletes the events of a run that is about to restart. */
-  clearEvents(runId: string): Promise<void>
+  /**
+   * Rejects if the run does not exist. `urgent`: does not wait for other writes.
+   */
+  appendEvents(runId: string, events: readonly StoredEvent[], how?: { urgent?: boolean }): Promise<void>
+  /** Deletes the events of a run after the one numbered `afterSeq`. */
+  clearEvents(runId: string, afterSeq: number): Promise<void>
   /** At most `limit` events after the one numbered `afterSeq`, in order. */
   events(runId: string, afterSeq: number, limit: number): Promise<StoredEvent[]>
   /** The number of a run's last event; 0 if there is none. */
@@ -172,6 +176,8 @@ export interface Store extends RunStore, SessionFactsStore, KeyStore, UsageStore
    * small steps so that other writes are not held up. Returns the number of runs deleted.
    */
   prune(limits: PruneLimits): Promise<number>
+  /** Why nothing can be stored at present; null if it can. */
+  problem(): Promise<AppError | null>
   /** Writes everything that is pending, then closes the store. Later calls reject with `shutting_down`. */
   close(): Promise<void>
 }

@@ -25,6 +25,7 @@ export const errorGroups = {
     'claude_not_logged_in',
     'overloaded',
     'shutting_down',
+    'storage_full',
     'timeout',
   ],
   mode: ['permission_mode_not_allowed'],

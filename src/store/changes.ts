@@ -62,10 +62,10 @@ export function removeRun(prepare: Prepare, id: string): void {
   prepare('DELETE FROM runs WHERE id = ?').run(id)
 }
 
-export function clearEvents(prepare: Prepare, id: string): void {
-  removeEvents(prepare, id)
-  const requestSnapshotBytes = 'SELECT coalesce(sum(octet_length(json)), 0) FROM run_requests WHERE run = pk'
-  prepare(`UPDATE runs SET event_bytes = (${requestSnapshotBytes}) WHERE id = ?`).run(id)
+export function clearEvents(prepare: Prepare, id: string, afterSeq: number): void {
+  removeEvents(prepare, id, afterSeq)
+  const bytesOf = (table: string) => `SELECT coalesce(sum(octet_length(json)), 0) FROM ${table} WHERE run = pk`
+  prepare(`UPDATE runs SET event_bytes = (${bytesOf('run_requests')}) + (${bytesOf('events')}) WHERE id = ?`).run(id)
 }
 
 export function eraseRun(prepare: Prepare, id: string): void {
@@ -73,11 +73,11 @@ export function eraseRun(prepare: Prepare, id: string): void {
   prepare(
     'UPDATE run_documents SET restart_json = NULL, end_json = NULL WHERE run = (SELECT pk FROM runs WHERE id = ?)',
   ).run(id)
-  clearEvents(prepare, id)
+  clearEvents(prepare, id, 0)
 }
 
-function removeEvents(prepare: Prepare, runId: string): void {
-  prepare('DELETE FROM events WHERE run = (SELECT pk FROM runs WHERE id = ?)').run(runId)
+function removeEvents(prepare: Prepare, runId: string, afterSeq = 0): void {
+  prepare('DELETE FROM events WHERE run = (SELECT pk FROM runs WHERE id = ?) AND seq > ?').run(runId, afterSeq)
 }
 
 export function addEvents(prepare: Prepare, runId: string, events: readonly StoredEvent[]): void {

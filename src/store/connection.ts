@@ -1,12 +1,20 @@
 // The server's connection to its database: makes a store's methods of functions that read and write, until it is closed.
 // Not for the statements themselves (see queries.ts, changes.ts, key-table.ts).
 import type { DatabaseSync } from 'node:sqlite'
-import { shuttingDown } from '../errors.ts'
+import { AppError, shuttingDown } from '../errors.ts'
 import { type Methods, type Prepare, preparer } from './database.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { PruneTools } from './prune.ts'
+import { toWriteError } from './store-error.ts'
 
-export type Connection = Methods & PruneTools & { close(): Promise<void> }
+export type Connection = Methods &
+  PruneTools & {
+    /** Why the last write failed, if the next one would, too; null if writes succeed. */
+    problem(): Promise<AppError | null>
+    close(): Promise<void>
+  }
+
+const probeBytes = 16_384
 
 type Parts = {
   /** Whether every write is committed at once: there is no disk whose wait they could share. */
@@ -26,9 +34,24 @@ export function connect(db: DatabaseSync, { urgent, onDisk, onClose }: Parts): C
     if (!isOpen) throw shuttingDown()
     return prepared
   }
+  let problem: AppError | null = null
   const write = async <T>(apply: (prepare: Prepare) => T, how = { urgent }) => {
     const prepare = opened()
-    return group.write(() => apply(prepare), how)
+    try {
+      const value = await group.write(() => apply(prepare), how)
+      problem = null
+      return value
+    } catch (thrown) {
+      const error = toWriteError(thrown)
+      if (error instanceof AppError && error.code === 'storage_full') problem = error
+      throw error
+    }
+  }
+  /** As large as a small run. */
+  const probe = (prepare: Prepare) => {
+    const put = prepare("INSERT OR REPLACE INTO meta (name, value) VALUES ('probe', ?)")
+    put.run('x'.repeat(probeBytes))
+    put.run('')
   }
   return {
     get prepare() {
@@ -41,6 +64,10 @@ export function connect(db: DatabaseSync, { urgent, onDisk, onClose }: Parts): C
     },
     writes(change, how) {
       return (...args) => write((prepare) => change(prepare, ...args), how)
+    },
+    async problem() {
+      if (problem !== null) await write(probe, { urgent: true }).catch(() => {})
+      return problem
     },
     async close() {
       if (!isOpen) return

@@ -1,9 +1,10 @@
 // The Store in one SQLite file of the data folder, for one server at a time. Not for a database that several servers
 // share.
+import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Store } from '../core/store.ts'
-import { StartupError } from '../errors.ts'
+import { type AppError, StartupError, storageFull } from '../errors.ts'
 import { makePrivateFolder, type OnWarning } from '../platform/private-files.ts'
 import { addEvents, addRun, clearEvents, eraseRun, patchRun, putSession, removeRun, removeSession } from './changes.ts'
 import { type Connection, connect } from './connection.ts'
@@ -50,11 +51,20 @@ export async function openSqliteStore({ folder, now = Date.now, onWarning = () =
         lock.release()
       }
     }
-    return createStore(connect(db, { urgent: false, onDisk: () => disk.done(), onClose }), now)
+    const store = createStore(connect(db, { urgent: false, onDisk: () => disk.done(), onClose }), now)
+    return { ...store, problem: async () => (await store.problem()) ?? (await problemOf(folder)) }
   } catch (error) {
     lock.release()
     throw error
   }
+}
+
+/** With less room than this, in bytes, the next write may fail. */
+const roomMin = 1024 * 1024
+
+async function problemOf(folder: string): Promise<AppError | null> {
+  const { bavail, bsize } = await statfs(folder)
+  return bavail * bsize < roomMin ? storageFull() : null
 }
 
 /** Nothing in it outlives the process: for tests. */
@@ -88,6 +98,7 @@ function createStore(connection: Connection, now: () => number): Store {
   const { reads, writes } = connection
   // Urgent, because a caller waits for it before anything else starts.
   const create = writes(addRun, { urgent: true })
+  const [append, appendUrgently] = [writes(addEvents), writes(addEvents, { urgent: true })]
   return {
     createRun: (run, claim = null, requestSnapshot = null) => create({ run, claim, requestSnapshot }, now()),
     updateRun: writes(patchRun),
@@ -97,7 +108,7 @@ function createStore(connection: Connection, now: () => number): Store {
     runs: reads(listRuns),
     unfinished: reads(listUnfinished),
     requestSnapshot: reads(findRequestSnapshot),
-    appendEvents: writes(addEvents),
+    appendEvents: (id, events, { urgent = false } = {}) => (urgent ? appendUrgently : append)(id, events),
     clearEvents: writes(clearEvents),
     events: reads(listEvents),
     lastSeq: reads(findLastSeq),
@@ -107,6 +118,7 @@ function createStore(connection: Connection, now: () => number): Store {
     ...keyMethods(connection),
     usage: reads(sumUsage),
     prune: (limits) => prune(limits, connection),
+    problem: connection.problem,
     close: connection.close,
   }
 }

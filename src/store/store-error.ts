@@ -1,6 +1,6 @@
-// Startup errors for a store that cannot be opened: each message names the file, the reason and the fix. Not for errors
-// that API clients see (see AppError in ../errors.ts).
-import { StartupError } from '../errors.ts'
+// Errors of the store: startup errors if it cannot be opened, whose message names the file, the reason and the fix, and
+// the error that API clients see if nothing can be written.
+import { AppError, isDiskFull, StartupError, storageFull } from '../errors.ts'
 import { cannotBeUsed } from '../platform/private-files.ts'
 
 /** SQLite's primary error code, without the extended part; null for any other error. */
@@ -12,6 +12,21 @@ export function sqliteCode(error: unknown): number | null {
 export const sqliteBusy = 5
 const sqliteCorrupt = 11
 const sqliteNotDatabase = 26
+const sqliteIoError = 10
+const sqliteFull = 13
+
+/** What a failed write means for clients: `storage_full` if the disk does not accept it, otherwise the error itself. */
+export function toWriteError(error: unknown): unknown {
+  const code = sqliteCode(error)
+  if (code === sqliteFull || isDiskFull(error)) return storageFull()
+  if (code !== sqliteIoError) return error
+  return new AppError(
+    'storage_full',
+    `The data folder cannot be written (${(error as Error).message}): check its disk, or start the server with another --data-dir.`,
+    { retryAfterS: 10 },
+    { cause: error },
+  )
+}
 
 /** Whether SQLite found the content of the file unreadable. */
 export const isDamage = (error: unknown): boolean => [sqliteCorrupt, sqliteNotDatabase].includes(sqliteCode(error) ?? 0)

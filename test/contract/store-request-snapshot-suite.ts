@@ -80,7 +80,7 @@ export function describeRequestSnapshots(open: OpenStore): void {
     await store.createRun(runRecord('run_1'), null, snapshot)
     await store.appendEvents('run_1', textEvents(1, 3))
     await store.updateRun('run_1', { status: 'succeeded', end: runEnd(), endedAtMs: noonMs })
-    await store.clearEvents('run_1')
+    await store.clearEvents('run_1', 0)
     assert.deepEqual(await store.requestSnapshot('run_1'), snapshot)
   })
 
@@ -123,7 +123,7 @@ export function describeRequestSnapshots(open: OpenStore): void {
     const { store } = await open(t)
     await store.createRun(endedRun('run_1', noonMs), null, snapshot)
     await store.appendEvents('run_1', textEvents(1, 100))
-    await store.clearEvents('run_1')
+    await store.clearEvents('run_1', 0)
     await store.appendEvents('run_1', textEvents(1, 1))
     const bytes = bytesOf(snapshot) + eventBytes(textEvents(1, 1))
     assert.equal(await store.prune({ ...noLimits, bytesMax: bytes }), 0)

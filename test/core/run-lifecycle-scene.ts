@@ -22,7 +22,7 @@ export const events = {
   stored: { type: 'stored' },
   'store fails': { type: 'unstored', error: diskFull },
   dropped: { type: 'unstored', error: null },
-  restarting: { type: 'restarting' },
+  restarting: { type: 'restarting', hasEvents: false },
   'run-start': emit(start),
   usage: emit({ type: 'usage', usage: noUsage }),
   'ask 1': emit(approvalEvent('ask_1')),
@@ -57,7 +57,12 @@ export type Beginning = keyof typeof beginnings
 
 export function runFrom(beginning: Beginning, fields: Parameters<typeof runRecord>[1] = {}): RunState {
   const { background, storage } = beginnings[beginning]
-  return newRun(runRecord('run_1', { cwd: '/work', background, ...fields }), storage, { kind: 'new' })
+  return newRun(
+    runRecord('run_1', { cwd: '/work', background, ...fields }),
+    storage,
+    { kind: 'new' },
+    background || storage === 'claimed',
+  )
 }
 
 export const newWorld = (beginning: Beginning): World => ({

@@ -204,7 +204,10 @@ test('a start is recorded with its time and what the agent reports', () => {
 })
 
 test('a conversation that came with the request has no session: neither its record nor the facts about sessions have one', () => {
-  const { run } = transition(newRun(runRecord('run_1'), 'unsaved', { kind: 'history', messages: [] }), emit(start))
+  const { run } = transition(
+    newRun(runRecord('run_1'), 'unsaved', { kind: 'history', messages: [] }, false),
+    emit(start),
+  )
   assert.equal(run.record.sessionId, null)
   const { effects } = feed(run, 'run-end', 'returns')
   assert.equal(effects.some(isOf('record-session')), false)
@@ -297,6 +300,29 @@ test('a run that restarts does so once', () => {
   const { run: ended } = transition(run, { type: 'finished', error: shuttingDown(), atMs: 9 })
   assert.equal(ended.record.status, 'failed')
 })
+
+test('a run that begins again after its first events says so', () => {
+  const { effects } = transition(runFrom('recovered', { restart: {} }), { type: 'restarting', hasEvents: true })
+  assert.deepEqual(appendedBy(effects), [{ type: 'restart' }])
+  assert.deepEqual(appendedBy(transition(runFrom('recovered'), { type: 'restarting', hasEvents: false }).effects), [])
+})
+
+for (const [beginning, isHeld] of [
+  ['foreground', false],
+  ['background', true],
+  ['foreground with a key', true],
+  ['recovered', true],
+] as const) {
+  test(`${beginning}: its end is ${isHeld ? 'held until it is stored' : 'shown at once'}, whoever emits it`, () => {
+    const heldBy = (...names: EventName[]) =>
+      feed(runFrom(beginning), 'run-start', ...names)
+        .effects.filter(isOf('append'))
+        .filter(({ event }) => event.type === 'run-end')
+        .map(({ held = false }) => held)
+    assert.deepEqual(heldBy('run-end'), [isHeld])
+    assert.deepEqual(heldBy('throws'), [isHeld])
+  })
+}
 
 test('a background run that cannot be stored is stopped, and its client gets the error of the store', () => {
   const { effects } = feed(runFrom('background'), 'due', 'store fails')

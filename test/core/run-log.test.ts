@@ -9,15 +9,25 @@ import { openMemoryStore } from '../../src/store/sqlite.ts'
 import { runRecord, textEvent, textEvents } from '../contract/store-records.ts'
 import { withOverrides } from './runs-scene.ts'
 
-type Parts = { log: RunLog; store: Store; errors: string[] }
+type Parts = { log: RunLog; store: Store; errors: string[]; retryNow: () => void }
 
 async function setUp(wrap = (store: Store) => store): Promise<Parts> {
   const store = openMemoryStore()
   await store.createRun(runRecord('run_1'))
   const errors: string[] = []
-  const log = new RunLog('run_1', wrap(store), (error) => errors.push(String(error)))
+  let retryNow = () => {}
+  const untilRetry = () =>
+    new Promise<void>((resolve) => {
+      retryNow = resolve
+    })
+  const log = new RunLog({
+    id: 'run_1',
+    store: wrap(store),
+    onStoreError: (error) => errors.push(String(error)),
+    untilRetry,
+  })
   log.storeAfter(Promise.resolve(true))
-  return { log, store, errors }
+  return { log, store, errors, retryNow: () => retryNow() }
 }
 
 const append = (log: RunLog, first: number, last: number) => {
@@ -191,4 +201,86 @@ test('a follower gets an error if events were lost, not a sequence with a gap', 
   await log.saved
   log.end(null)
   await assert.rejects(collect(log.follow(0)), { code: 'internal' })
+})
+
+test('a held event is shown once it is on disk, and so is the end of the log', async () => {
+  const written = Promise.withResolvers<void>()
+  const { log } = await setUp((store) =>
+    withOverrides(store, {
+      appendEvents: async (...args) => {
+        await written.promise
+        await store.appendEvents(...args)
+      },
+    }),
+  )
+  append(log, 1, 2)
+  const seen: number[] = []
+  const following = collect(log.follow(0), async (seq) => void seen.push(seq))
+  for (const { event } of textEvents(3, 3)) log.append(event, { held: true })
+  log.end(null)
+  await turn()
+  assert.deepEqual(seen, [1, 2])
+  const late = collect(log.follow(1))
+  written.resolve()
+  assert.deepEqual(await following, textEvents(1, 3))
+  assert.deepEqual(await late, textEvents(2, 3))
+})
+
+test('a held event that cannot be written is shown all the same', async () => {
+  const { log, errors } = await setUp((store) =>
+    withOverrides(store, { appendEvents: () => Promise.reject(new Error('broken')) }),
+  )
+  for (const { event } of textEvents(1, 1)) log.append(event, { held: true })
+  log.end(null)
+  assert.deepEqual(await collect(log.follow(0)), textEvents(1, 1))
+  assert.equal(errors.length, 1)
+})
+
+test('while the disk is full everything waits in order, held events are shown, and all is written when there is room', async () => {
+  let isFull = true
+  let tries = 0
+  const { log, store, errors, retryNow } = await setUp((inner) =>
+    withOverrides(inner, {
+      appendEvents: async (...args) => {
+        tries++
+        if (isFull) throw new AppError('storage_full', 'full')
+        await inner.appendEvents(...args)
+      },
+    }),
+  )
+  append(log, 1, 3)
+  await log.saved
+  for (const { event } of textEvents(4, 4)) log.append(event, { held: true })
+  log.update({ status: 'succeeded' })
+  log.end(null)
+  await log.saved
+  assert.deepEqual(await collect(log.follow(0)), textEvents(1, 4))
+  assert.equal(tries, 1)
+  let isFlushed = false
+  const flushed = log.flushed().then(() => {
+    isFlushed = true
+  })
+  retryNow()
+  await log.saved
+  await turn()
+  // Reported once, however often it is tried.
+  assert.deepEqual([tries, isFlushed, errors.length], [2, false, 1])
+  assert.equal((await store.run('run_1'))?.status, runRecord('run_1').status)
+  isFull = false
+  retryNow()
+  await flushed
+  assert.deepEqual(await store.events('run_1', 0, 9), textEvents(1, 4))
+  assert.equal((await store.run('run_1'))?.status, 'succeeded')
+})
+
+test('a log that goes on from earlier events numbers its own after them', async () => {
+  const store = openMemoryStore()
+  await store.createRun(runRecord('run_1'))
+  await store.appendEvents('run_1', textEvents(1, 2))
+  const log = new RunLog({ id: 'run_1', store, lastSeq: 2, onStoreError: assert.fail })
+  log.storeAfter(Promise.resolve(true))
+  append(log, 3, 4)
+  log.end(null)
+  assert.deepEqual(await collect(log.follow(0)), textEvents(1, 4))
+  assert.deepEqual(await collect(log.follow(3)), textEvents(4, 4))
 })

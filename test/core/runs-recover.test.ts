@@ -1,6 +1,7 @@
 // How a server recovers the runs that a former one left unfinished: they fail or, if requested, restart.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { RunEvent } from '../../src/core/events.ts'
 import type { RunInput } from '../../src/core/runs.ts'
 import type { RunRecord, Store } from '../../src/core/store.ts'
 import { runRecord } from '../contract/store-records.ts'
@@ -64,7 +65,7 @@ for (const restart of [false, true]) {
   })
 }
 
-test('a restarted run has the same request, and no events of the first attempt', async (t) => {
+test('a restarted run has the same request; its events follow those of the first attempt, with a mark between them', async (t) => {
   const { store, runs, agent } = await setUp(t, { script: goodRun(['new']) })
   const request = restartable({ prompt: [{ type: 'text', text: 'ä\u0000"' }], timeoutMs: 5000 })
   await leave(store, { status: 'waiting', pending: [{ requestId: 'ask_1' }], restart: request })
@@ -74,8 +75,12 @@ test('a restarted run has the same request, and no events of the first attempt',
   clear.resolve()
   await agent.requested(1)
   const events = await read(follow(runs, id))
-  assert.equal(textOf(events), 'new')
-  assert.deepEqual(events[0], runStart(id))
+  const first = [runStart(id), ...textBlock(0, ['old'])]
+  assert.deepEqual(events.slice(0, first.length + 2), [...first, { type: 'restart' }, runStart(id)])
+  assert.equal(textOf(events.slice(first.length)), 'new')
+  const later: RunEvent[] = []
+  for await (const event of follow(runs, id, first.length)) later.push(event)
+  assert.deepEqual(later, events.slice(first.length))
   assert.partialDeepStrictEqual(agent.requests, [{ prompt: request.prompt, options: request.options, runId: id }])
   await runs.close(1000)
   const stored = await store.run(id)
@@ -133,7 +138,12 @@ for (const [what, script] of [
     const second = next(goodRun(['new']))
     assert.deepEqual(await second.runs.recover(Promise.resolve()), { failed: 0, restarted: 1 })
     await second.agent.requested(1)
-    assert.equal(textOf(await read(follow(second.runs, own))), 'new')
+    const events = await read(follow(second.runs, own))
+    const restarts = events.flatMap(({ type }, index) => (type === 'restart' ? [index] : []))
+    assert.equal(restarts.length, 1)
+    assert.equal(textOf(events.slice(restarts[0])), 'new')
+    // The end that the stop gave it is not one.
+    assert.equal(events.filter(({ type }) => type === 'run-end').length, 1)
   })
 }
 

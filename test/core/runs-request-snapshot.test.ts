@@ -93,7 +93,7 @@ test('the snapshot is available until an ended run is on disk, and erasing waits
         },
       }),
   })
-  const { id, events } = await runs.start(input({ requestSnapshot: snapshot, background: true }))
+  const { id, events } = await runs.start(input({ requestSnapshot: snapshot }))
   await read(events)
   assert.equal(runs.active(), 0)
   assert.deepEqual(await runs.requestSnapshot(id), snapshot)

@@ -32,6 +32,7 @@ export class OrderChecker {
   accept(event: RunEvent): void {
     if (this.#ended) throw new Error(`${event.type} after run-end`)
     if (event.type === 'run-start') return this.#start()
+    if (event.type === 'restart') return this.#restart()
     if (!this.#started) throw new Error(`${event.type} before run-start`)
     if (event.type === 'run-end') return this.#end(event)
     if (blockless.has(event.type)) return
@@ -46,6 +47,13 @@ export class OrderChecker {
   #start(): void {
     if (this.#started) throw new Error('run-start twice')
     this.#started = true
+  }
+
+  /** What came before may have been cut short anywhere. */
+  #restart(): void {
+    this.#started = false
+    this.#open.clear()
+    this.#used.clear()
   }
 
   #end(event: RunEnd): void {

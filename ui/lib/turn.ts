@@ -94,6 +94,11 @@ export class TurnWriter {
     const { parts } = turn
     if (event.type !== 'start' && event.type !== 'status') this.#closeText()
     switch (event.type) {
+      case 'restart':
+        return void parts.splice(0, parts.length, {
+          kind: 'note',
+          text: 'The server was restarted: Claude begins again.',
+        })
       case 'thinking':
         return void parts.push({ kind: 'thinking', text: event.text })
       case 'tool_use':

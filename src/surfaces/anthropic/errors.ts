@@ -48,6 +48,7 @@ const vendorErrors: Record<ErrorCode, VendorError> = {
   claude_not_logged_in: { status: 401, type: 'authentication_error' },
   overloaded: { status: 529, type: 'overloaded_error' },
   shutting_down: apiError(503),
+  storage_full: apiError(503),
   timeout: { status: 504, type: 'timeout_error' },
 }
 

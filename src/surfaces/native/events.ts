@@ -16,6 +16,12 @@ export type EventView = {
   isFull: boolean
 }
 
+/**
+ * After a restart the numbers go on at the next multiple of this: the dead server may have sent more events than it could
+ * store.
+ */
+const restartStep = 1_000_000
+
 export class NativeEvents implements StreamEncoder {
   readonly #view: EventView
   #id = 0
@@ -42,6 +48,9 @@ export class NativeEvents implements StreamEncoder {
     switch (event.type) {
       case 'run-start':
         return [{ type: 'start', session_id: event.sessionId, model: event.model, run_id: event.runId }]
+      case 'restart':
+        this.#id = Math.ceil((this.#id + 1) / restartStep) * restartStep
+        return [{ type: 'restart' }]
       case 'text-delta':
         return [{ type: 'delta', text: event.text }]
       case 'ask':

@@ -85,12 +85,17 @@ const approvalId = z.string().describe('The id to answer to: the last part of th
  * and `error` are always sent, the others only with `"events": "full"`.
  */
 export const eventSchemas = {
-  start: strict('StartEvent', 'The first event: the run has started.', {
+  start: strict('StartEvent', 'The first event: the run has started. There is another one after `restart`.', {
     type: z.literal('start'),
     session_id: z.string().describe(session_id.description ?? ''),
     model: z.string().describe('The full name of the model.'),
     run_id,
   }),
+  restart: strict(
+    'RestartEvent',
+    'The server died in the middle of the run, which begins again: what came before does not count. `start` follows, with the new session.',
+    { type: z.literal('restart') },
+  ),
   delta: strict('DeltaEvent', 'More of the answer, as it arrives from the model.', {
     type: z.literal('delta'),
     text: z.string().describe(nextPart),

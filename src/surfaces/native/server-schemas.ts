@@ -87,7 +87,9 @@ export const Readiness = strict(
   'Readiness',
   'Whether the server can accept runs, and which undocumented abilities of the CLI are in use. Without them requests are served all the same, but slower.',
   {
-    status: z.enum(['ready', 'not_ready']).describe('`not_ready` if the CLI cannot be run.'),
+    status: z
+      .enum(['ready', 'not_ready'])
+      .describe('`not_ready` if the CLI cannot be run, the disk is full, or the server is being stopped.'),
     logged_in: z.boolean().nullable().describe('Whether the CLI is logged in; null if not known yet.'),
     abilities: z
       .strictObject({
@@ -95,7 +97,8 @@ export const Readiness = strict(
         switch_system_prompts: ability.describe('They do so with different system prompts.'),
       })
       .describe('What the CLI can do.'),
-    error: z.string().optional().describe('What to do if the CLI cannot be run.'),
+    error: z.string().optional().describe('Why it is not ready, and what to do.'),
+    code: z.string().optional().describe('The reason, as a code of an error: `storage_full`, `shutting_down` …'),
   },
 )
 

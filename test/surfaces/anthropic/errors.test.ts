@@ -50,6 +50,7 @@ const vendorErrors: Record<ErrorCode, [status: number, type: string]> = {
   claude_not_logged_in: [401, 'authentication_error'],
   overloaded: [529, 'overloaded_error'],
   shutting_down: [503, 'api_error'],
+  storage_full: [503, 'api_error'],
   timeout: [504, 'timeout_error'],
 }
 

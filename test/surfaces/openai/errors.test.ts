@@ -51,6 +51,7 @@ const mappings: Record<ErrorCode, [status: number, type: string, code: string | 
   claude_not_logged_in: [401, 'authentication_error', 'upstream_not_authenticated'],
   overloaded: [503, 'server_error', 'overloaded'],
   shutting_down: [503, 'server_error', 'shutting_down'],
+  storage_full: [503, 'server_error', 'storage_full'],
   timeout: [504, 'server_error', 'timeout'],
 }
 

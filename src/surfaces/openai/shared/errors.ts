@@ -50,6 +50,7 @@ const mappings: Record<ErrorCode, Mapping> = {
   claude_not_logged_in: { status: 401, type: 'authentication_error', code: 'upstream_not_authenticated' },
   overloaded: failure(503, 'overloaded'),
   shutting_down: failure(503, 'shutting_down'),
+  storage_full: failure(503, 'storage_full'),
   timeout: failure(504, 'timeout'),
 }
 
