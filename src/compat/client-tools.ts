@@ -17,6 +17,9 @@ export const freeChoice: ToolChoice = { mode: 'auto', names: null, param: 'tool_
 /** The CLI uses this name for a tool of its own. */
 const reservedName = 'ToolSearch'
 
+/** With a schema for the answer, the model answers by calling the CLI's tool of this name. */
+const answerTool = 'StructuredOutput'
+
 /** Characters that nobody sees: formats, private and unassigned ones. */
 const invisible = /[\p{Cf}\p{Co}\p{Cn}]/gu
 
@@ -74,6 +77,14 @@ export function choiceInstruction({ mode, names }: ToolChoice): string | null {
     return `Answer by calling the tool ${only}, whatever the request. Do not answer in words.`
   }
   return 'Answer by calling at least one of the tools, whatever the request. Do not answer in words alone.'
+}
+
+/** Throws `invalid_request` for a tool that could not be told from the one by which the model answers. */
+export function checkAnswerTool(requested: readonly RequestedTool[]): void {
+  const same = requested.find(({ tool }) => tool.name === answerTool)
+  if (same === undefined) return
+  const problem = `cannot be ${answerTool} in a request with a schema for the answer: the CLI has a tool of that name for it`
+  throw invalidField(same.nameParam, problem)
 }
 
 /** Throws `invalid_request` for the first tool whose schema the CLI would not accept. */

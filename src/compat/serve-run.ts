@@ -9,7 +9,7 @@ import { nameIgnoredFields, reportIgnoredFields } from '../http/ignored-fields.t
 import { startRun } from '../http/start-run.ts'
 import { collectRun, type StreamEncoder, streamRun } from '../http/stream-run.ts'
 import { AnswerCollector, type AnswerPlan, type WholeAnswer } from './answer-stream.ts'
-import { alteredTools, checkToolSchemas, type RequestedTool } from './client-tools.ts'
+import { alteredTools, checkAnswerTool, checkToolSchemas, type RequestedTool } from './client-tools.ts'
 import { checkAnswerSchema } from './json-schema-checks.ts'
 import { type ResolvedModel, resolveModel } from './models.ts'
 import { ignoredNestedFields, type NestedTable } from './request-fields.ts'
@@ -101,7 +101,9 @@ async function prepare<Body extends CompatBody, Plan extends AnswerPlan>(
   const resolved = resolveModel(body.model, await options.models(), options.modelMap)
   if (resolved.agent) requireScope(request.caller, 'agent')
   const translation = await api.translate(body, resolved, request, options)
-  await checkAnswerSchema(translation.run.options.jsonSchema, api.schemaParam(translation.plan))
+  const { jsonSchema } = translation.run.options
+  await checkAnswerSchema(jsonSchema, api.schemaParam(translation.plan))
+  if (jsonSchema !== null) checkAnswerTool(translation.tools)
   await checkToolSchemas(translation.tools)
   const ignored = [...translation.ignored, ...nestedIgnored(api, request.body, translation)]
   reportIgnoredFields(reply, ignored)

@@ -39,7 +39,7 @@ type Api = {
   surface: (typeof compatible)[number]
   countPath: string | null
   /** The client's tools, with these parameters, and the location of the parameters. */
-  tool(parameters: object): Json
+  tool(parameters: object, name?: string): Json
   toolParam: string
   /** A choice that forces a call. */
   forced: Json
@@ -58,7 +58,7 @@ const apis: Api[] = [
   {
     surface: openai,
     countPath: null,
-    tool: (parameters) => ({ tools: [{ type: 'function', function: { name: 'look', parameters } }] }),
+    tool: (parameters, name = 'look') => ({ tools: [{ type: 'function', function: { name, parameters } }] }),
     toolParam: 'tools[0].function.parameters',
     forced: { tool_choice: 'required' },
     schema: (schema) => ({ response_format: { type: 'json_schema', json_schema: { name: 'x', schema } } }),
@@ -71,7 +71,7 @@ const apis: Api[] = [
   {
     surface: responses,
     countPath: '/v1/responses/input_tokens',
-    tool: (parameters) => ({ tools: [{ type: 'function', name: 'look', parameters }] }),
+    tool: (parameters, name = 'look') => ({ tools: [{ type: 'function', name, parameters }] }),
     toolParam: 'tools[0].parameters',
     forced: { tool_choice: 'required' },
     schema: (schema) => ({ text: { format: { type: 'json_schema', name: 'x', schema } } }),
@@ -84,7 +84,7 @@ const apis: Api[] = [
   {
     surface: anthropic,
     countPath: '/v1/messages/count_tokens',
-    tool: (parameters) => ({ tools: [{ name: 'look', input_schema: parameters }] }),
+    tool: (parameters, name = 'look') => ({ tools: [{ name, input_schema: parameters }] }),
     toolParam: 'tools[0].input_schema',
     forced: { tool_choice: { type: 'any' } },
     schema: (schema) => ({ output_config: { format: { type: 'json_schema', schema } } }),
@@ -195,6 +195,18 @@ for (const api of apis) {
         assert.ok(messageOf(answer.json()).startsWith(`${param} is not a valid JSON Schema`), answer.body)
       }
       assert.equal(agent.requests.length, 0)
+    })
+
+    test(`${name}: ${way} refuses a tool with the name of the one by which the model answers, if there is such a tool`, async (t) => {
+      const { agent, post } = await open(t)
+      const tool = api.tool(objectSchema, 'StructuredOutput')
+      assert.equal((await post(url, body(tool))).statusCode, 200)
+      const count = agent.requests.length
+      const answer = await post(url, body({ ...tool, ...api.schema(objectSchema) }))
+      assert.equal(answer.statusCode, 400, answer.body)
+      const param = toolParam.replace(/\w+$/, 'name')
+      assert.ok(messageOf(answer.json()).startsWith(`${param} cannot be StructuredOutput`), answer.body)
+      assert.equal(agent.requests.length, count)
     })
 
     test(`${name}: ${way} names ignored fields in a header, or is refused for a strict caller`, async (t) => {
