@@ -32,7 +32,7 @@ const metas = new Map<unknown, { validateSchema(schema: JsonSchema, throws: bool
 /** Unknown keywords are ignored, as the standard has it. Throws an Error that says what is wrong with the schema. */
 export async function compileSchema(requested: JsonSchema): Promise<SchemaCheck> {
   const Ajv = await ajvFor(requested)
-  const { $schema: version, ...schema } = requested
+  const { $schema: version, ...schema } = withoutVoidNullable(requested) as JsonSchema
   if (version !== undefined && (typeof version !== 'string' || !versions.test(version)))
     throw new Error('its $schema is not a known version of JSON Schema')
   const meta = metas.get(Ajv) ?? new Ajv({ ...rules, strict: false })
@@ -97,6 +97,23 @@ export function toDraft07(schema: unknown, isLossy = lossiness(schema)): unknown
   if (schema.nullable !== undefined && schema.type !== undefined) kept.nullable = schema.nullable
   loosen(kept, schema, isLossy)
   return { ...kept, ...itemsOf(schema, convert), ...dependenciesOf(schema, convert) }
+}
+
+const mapKeywords = [...inside.map, 'dependencies', 'dependentSchemas']
+const schemaKeywords = [...inside.schema, ...inside.list, 'additionalItems', 'items', 'prefixItems']
+
+/** Ajv refuses OpenAPI's `nullable` in a schema without a type, which it has no meaning in. */
+function withoutVoidNullable(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withoutVoidNullable)
+  if (!isObject(schema)) return schema
+  const isVoid = schema.nullable !== undefined && schema.type === undefined
+  const kept = Object.entries(schema).filter(([keyword]) => keyword !== 'nullable' || !isVoid)
+  return Object.fromEntries(
+    kept.map(([keyword, value]) => {
+      if (mapKeywords.includes(keyword) && isObject(value)) return [keyword, mapValues(value, withoutVoidNullable)]
+      return [keyword, schemaKeywords.includes(keyword) ? withoutVoidNullable(value) : value]
+    }),
+  )
 }
 
 type Convert = (part: unknown) => unknown
