@@ -143,11 +143,19 @@ function loosen(kept: JsonSchema, schema: JsonSchema, isLossy: (part: unknown) =
   if (hasOverlap(schema)) drop('patternProperties', 'additionalProperties')
 }
 
-/** Whether a property has a rule by its name and one by a pattern. */
+/** Whether a property has a rule by its name and one by a pattern, or may have: of parts that nothing refers to, patterns are not checked. */
 function hasOverlap({ properties, patternProperties }: JsonSchema): boolean {
   if (!isObject(properties) || !isObject(patternProperties)) return false
   const names = Object.keys(properties)
-  return Object.keys(patternProperties).some((pattern) => names.some((name) => new RegExp(pattern, 'u').test(name)))
+  return Object.keys(patternProperties).some((pattern) => names.some((name) => mayMatch(pattern, name)))
+}
+
+function mayMatch(pattern: string, name: string): boolean {
+  try {
+    return new RegExp(pattern, 'u').test(name)
+  } catch {
+    return true
+  }
 }
 
 function itemsOf({ prefixItems, items, additionalItems }: JsonSchema, convert: Convert): JsonSchema {

@@ -40,6 +40,12 @@ const cases: [title: string, schema: JsonSchema, fitting: unknown[], others: unk
     [{ nullable: 'x' }],
     [{ nullable: 1 }, {}],
   ],
+  [
+    'an invalid pattern in an unused part',
+    { type: 'integer', $defs: { a: { properties: { b: {} }, patternProperties: { '[': {} } } } },
+    [1],
+    ['x'],
+  ],
   ['a decimal multiple', { multipleOf: 0.01 }, [0.07, 1], [0.001]],
   ['a reference', { $ref: '#/$defs/a', $defs: { a: { type: 'string' } } }, ['x'], [1]],
   ['a not of a reference', { not: { $ref: '#/$defs/a' }, $defs: { a: unevaluated('a') } }, [{ b: 1 }], [{ a: 1 }]],
