@@ -1,7 +1,7 @@
 // Validates the JSON Schemas in a request before a run starts: the CLI silently ignores a schema that it cannot read,
 // and drops a tool whose schema it does not accept.
 import { invalidField } from '../errors.ts'
-import { compileSchema, type JsonSchema, strictDraft07Problem, toDraft07 } from '../platform/json-schema.ts'
+import { compileSchema, isEndless, type JsonSchema, strictDraft07Problem, toDraft07 } from '../platform/json-schema.ts'
 
 /** What is wrong with the schema, as the end of a sentence that begins with its name; null if it is valid. */
 async function schemaProblem(schema: JsonSchema): Promise<string | null> {
@@ -20,9 +20,12 @@ async function schemaProblem(schema: JsonSchema): Promise<string | null> {
  */
 export async function checkAnswerSchema(schema: JsonSchema | null, param: string): Promise<void> {
   if (schema === null) return
-  const problem = (await schemaProblem(schema)) ?? (await draft07Problem(schema))
+  const problem = (await schemaProblem(schema)) ?? endlessProblem(schema) ?? (await draft07Problem(schema))
   if (problem !== null) throw invalidField(param, problem)
 }
+
+const endlessProblem = (schema: JsonSchema) =>
+  isEndless(schema) ? 'refers to itself without end: no answer could be checked against it' : null
 
 /** The CLI knows draft-07 only. What that cannot say is checked in the answer; a reference must lead somewhere. */
 async function draft07Problem(schema: JsonSchema): Promise<string | null> {

@@ -40,7 +40,47 @@ export async function compileSchema(requested: JsonSchema): Promise<SchemaCheck>
   void meta.validateSchema(schema, true)
   const ajv = new Ajv({ ...rules, strict: false, meta: false, validateSchema: false })
   const validate = ajv.compile(schema)
-  return (value) => (validate(value) ? null : ajv.errorsText(validate.errors, { dataVar: 'it' }))
+  return (value) => {
+    try {
+      return validate(value) ? null : ajv.errorsText(validate.errors, { dataVar: 'it' })
+    } catch (error) {
+      if (error instanceof RangeError) return 'it cannot be checked: the schema refers to itself without end'
+      throw error
+    }
+  }
+}
+
+/**
+ * Whether a part refers to itself without going into the value, so that no value can ever be checked. The standard leaves open what such
+ * a schema means. References other than paths are not followed.
+ */
+export function isEndless(root: JsonSchema): boolean {
+  const finite = new Set<unknown>()
+  const open = new Set<unknown>()
+  const loops = (part: unknown): boolean => {
+    if (!isObject(part) || finite.has(part)) return false
+    if (open.has(part)) return true
+    open.add(part)
+    const { $ref, allOf, anyOf, oneOf, not, if: condition } = part
+    const isLoop = [resolvePath(root, $ref), allOf, anyOf, oneOf, not, condition, part.then, part.else]
+      .flat()
+      .some(loops)
+    open.delete(part)
+    if (!isLoop) finite.add(part)
+    return isLoop
+  }
+  const visit = (part: unknown): boolean =>
+    typeof part === 'object' && part !== null && (loops(part) || Object.values(part).some(visit))
+  return visit(root)
+}
+
+function resolvePath(root: JsonSchema, reference: unknown): unknown {
+  if (typeof reference !== 'string' || !/^#(\/|$)/.test(reference)) return undefined
+  const names = reference.split('/').slice(1)
+  return names.reduce<unknown>((part, name) => {
+    const key = name.replaceAll('~1', '/').replaceAll('~0', '~')
+    return typeof part === 'object' && part !== null ? (part as JsonSchema)[key] : undefined
+  }, root)
 }
 
 /** Why a program that knows draft-07 only, and refuses everything else, cannot use the schema; null if it can. */

@@ -194,6 +194,9 @@ for (const api of apis) {
         surface.ErrorBody.parse(answer.json())
         assert.ok(messageOf(answer.json()).startsWith(`${param} is not a valid JSON Schema`), answer.body)
       }
+      const endless = await post(url, body(api.schema({ type: 'object', $ref: '#' })))
+      assert.equal(endless.statusCode, 400, endless.body)
+      assert.ok(messageOf(endless.json()).startsWith(`${schemaParam} refers to itself without end`), endless.body)
       assert.equal(agent.requests.length, 0)
     })
 

@@ -1,7 +1,13 @@
 // How a schema reads in draft-07: what fits a schema also fits that, whatever it leaves out.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compileSchema, type JsonSchema, strictDraft07Problem, toDraft07 } from '../../src/platform/json-schema.ts'
+import {
+  compileSchema,
+  isEndless,
+  type JsonSchema,
+  strictDraft07Problem,
+  toDraft07,
+} from '../../src/platform/json-schema.ts'
 
 const unevaluated = (name: string) => ({ type: 'object', properties: { [name]: {} }, unevaluatedProperties: false })
 
@@ -65,4 +71,31 @@ for (const [title, schema, fitting, others] of cases) {
 
 test('an unknown version is refused, and its address is not followed', async () => {
   await assert.rejects(compileSchema({ $schema: 'http://127.0.0.1:9/schema.json' }), /not a known version/)
+})
+
+for (const [schema, expected] of [
+  [{ type: 'object', $ref: '#' }, true],
+  [{ properties: { a: { $ref: '#/properties/a' } } }, true],
+  [
+    {
+      properties: { a: { anyOf: [{ type: 'null' }, { $ref: '#/$defs/b~1c' }] } },
+      $defs: { 'b/c': { $ref: '#/properties/a' } },
+    },
+    true,
+  ],
+  [{ type: 'object', properties: { items: { type: 'array', items: { $ref: '#' } } } }, false],
+  [
+    { allOf: [{ $ref: '#/$defs/a' }, { $ref: '#/$defs/a' }], $defs: { a: { properties: { a: { $ref: '#' } } } } },
+    false,
+  ],
+  [{ properties: { a: { $ref: '#/none/b' }, b: { $ref: 'x' } } }, false],
+] as const) {
+  test(`${JSON.stringify(schema)} ${expected ? 'refers' : 'does not refer'} to itself without end`, () => {
+    assert.equal(isEndless(schema as JsonSchema), expected)
+  })
+}
+
+test('a value that cannot be checked does not fit', async () => {
+  const check = await compileSchema({ type: 'object', $id: 'https://example.com/a', $ref: 'https://example.com/a' })
+  assert.match(check({}) ?? '', /without end/)
 })
