@@ -73,16 +73,16 @@ test('whoever follows a run that begins again gets a mark, and its numbers go on
   const server = await scene.start()
   const prompt = `${step({ text: 'one two three four five six', tokens: 6, gap: 2000, times: 1 })}`
   const { id } = (await post(server, '/v1/chat', { ...plain, prompt, background: true, on_crash: 'restart' })).body
-  const told: Numbered[] = []
+  const received: Numbered[] = []
   try {
     for await (const each of eventsOf(server, String(id))) {
-      told.push(each)
+      received.push(each)
       if (each.event.type === 'delta') void server.killNow()
     }
   } catch {
     // The connection breaks.
   }
-  const last = told.at(-1)?.id ?? 0
+  const last = received.at(-1)?.id ?? 0
   const next = await scene.start()
   const later: Numbered[] = []
   for await (const each of eventsOf(next, String(id), last)) later.push(each)
@@ -92,7 +92,7 @@ test('whoever follows a run that begins again gets a mark, and its numbers go on
   assert.equal(later[0]?.event.type, 'restart')
   const begun = later[1]?.event
   assert.ok(begun?.type === 'start')
-  const firstStart = told[0]?.event
+  const firstStart = received[0]?.event
   assert.ok(firstStart?.type === 'start' && firstStart.session_id !== begun.session_id)
   const text = later.map(({ event }) => (event.type === 'delta' ? event.text : ''))
   const run = await runOf(next, String(id))
