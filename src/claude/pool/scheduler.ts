@@ -151,8 +151,9 @@ export class Scheduler {
     const holder = [...this.#workers].find((worker) => worker.conversation?.sessionId === session.sessionId)
     if (holder === undefined) return null
     const { conversation, profile, state } = holder
-    if (state === 'idle' && conversation !== null && canContinue({ profile, turn: conversation.start }, waiter))
-      return holder
+    // A conversation that another program has continued is resumed from its file.
+    const isCurrent = state === 'idle' && conversation !== null && !conversation.isOutdated()
+    if (isCurrent && canContinue({ profile, turn: conversation.start }, waiter)) return holder
     if (state === 'idle') void holder.retire()
     return 'wait'
   }

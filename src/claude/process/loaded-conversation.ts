@@ -2,7 +2,8 @@
 import type { ConversationMessage } from '../../core/conversation.ts'
 import type { Turn } from '../cli/profile.ts'
 import { conversationFingerprint } from '../sessions/conversation-fingerprint.ts'
-import type { TranscriptMessage, TranscriptWriter } from '../sessions/transcript.ts'
+import { type TranscriptMessage, TranscriptWriter } from '../sessions/transcript.ts'
+import { TranscriptWatch } from '../sessions/transcript-watch.ts'
 
 /** The part of a turn that belongs to the whole conversation. */
 export type ConversationStart = Pick<Turn, 'systemPrompt' | 'model' | 'clientTools'>
@@ -20,17 +21,43 @@ export class LoadedConversation {
   contentFingerprint: string | null = null
   #messages: ConversationMessage[] = []
   readonly #transcript: TranscriptWriter | null
+  readonly #watch: TranscriptWatch | null
 
-  /** `transcript` is null if the CLI writes the conversation's file itself. */
-  constructor(sessionId: string, turn: ConversationStart, transcript: TranscriptWriter | null) {
+  /**
+   * `transcript` is null if the CLI writes the conversation's file itself; `watch`, if there is no file that another program
+   * could continue.
+   */
+  constructor(
+    sessionId: string,
+    turn: ConversationStart,
+    transcript: TranscriptWriter | null,
+    watch: TranscriptWatch | null = null,
+  ) {
     this.sessionId = sessionId
     this.start = turn
     this.#transcript = transcript
+    this.#watch = watch
+  }
+
+  /** Whether another program has continued the conversation since its last turn here. */
+  isOutdated(): boolean {
+    return this.#watch?.hasForeignMessages() ?? false
+  }
+
+  /** A message of the process, which may add it to the conversation's file. */
+  noteMessage(message: { uuid?: string }): void {
+    if (message.uuid !== undefined) this.#watch?.noteOwn(message.uuid)
+  }
+
+  /** A turn has ended: the file is as the process knows it. */
+  noteTurnEnd(): void {
+    this.#watch?.mark()
   }
 
   /** Notes the message that starts a turn. */
   noteTurn(messageId: string): void {
     if (this.turns === 0) this.firstMessage = messageId
+    this.#watch?.noteOwn(messageId)
     this.lastMessage = messageId
     this.turns++
   }
@@ -61,4 +88,13 @@ export class LoadedConversation {
   record(turn: Turn, answer: readonly TranscriptMessage[]): void {
     this.#transcript?.append([{ role: 'user', content: turn.prompt }, ...answer], turn.systemPrompt)
   }
+}
+
+type Where = { configDir: string; cwd: string; version: string; isWrittenHere: boolean }
+
+/** The conversation of a turn that begins it here. One that came with the request has no file. */
+export function newConversation(sessionId: string, turn: Turn, { isWrittenHere, ...where }: Where): LoadedConversation {
+  if (turn.history !== null) return new LoadedConversation(sessionId, turn, null)
+  const transcript = isWrittenHere ? new TranscriptWriter({ ...where, sessionId }) : null
+  return new LoadedConversation(sessionId, turn, transcript, new TranscriptWatch({ ...where, sessionId }))
 }

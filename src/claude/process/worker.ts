@@ -15,10 +15,9 @@ import { choosesModelByTurn, type Profile, profileKey, type Turn } from '../cli/
 import { PromptSwitch } from '../cli/prompt-switch.ts'
 import { sdk } from '../cli/sdk.ts'
 import { type SpawnMode, toSdkOptions } from '../cli/sdk-options.ts'
-import { TranscriptWriter } from '../sessions/transcript.ts'
 import { CliProcess } from './cli-process.ts'
 import { toMcpServer } from './client-tools-server.ts'
-import { LoadedConversation } from './loaded-conversation.ts'
+import { type LoadedConversation, newConversation } from './loaded-conversation.ts'
 import { MessageQueue } from './message-queue.ts'
 import { type ApprovalNote, PermissionPrompts } from './permission-prompts.ts'
 import { agentEnvironment, beginsWork, ProcessActivity } from './process-activity.ts'
@@ -109,6 +108,7 @@ export class Worker {
   }
 
   release(): boolean {
+    this.#conversation?.noteTurnEnd()
     return this.#state.release()
   }
 
@@ -186,6 +186,7 @@ export class Worker {
     try {
       for await (const message of this.#query) {
         this.#activity.note(message)
+        this.#conversation?.noteMessage(message)
         if (message.type === 'rate_limit_event') this.#context.planLimits.note(message.rate_limit_info)
         if (this.state === 'busy') this.#messages.push(message)
         else if (beginsWork(message)) this.#stopOwnWork()
@@ -236,8 +237,9 @@ export class Worker {
       await this.#promptSwitch.use(this.#query, turn.systemPrompt)
     }
     await this.#applySettings(turn)
-    const transcript = this.profile.reusable && turn.history === null ? this.#newTranscript(sessionId) : null
-    this.#conversation = new LoadedConversation(sessionId, turn, transcript)
+    const { configDir, claude } = this.#context
+    const where = { configDir, cwd: this.profile.cwd, version: claude.version, isWrittenHere: this.profile.reusable }
+    this.#conversation = newConversation(sessionId, turn, where)
     await this.#replayHistory(this.#conversation, turn)
   }
 
@@ -326,11 +328,6 @@ export class Worker {
     } finally {
       clearTimeout(timer)
     }
-  }
-
-  #newTranscript(sessionId: string): TranscriptWriter {
-    const { configDir, claude } = this.#context
-    return new TranscriptWriter({ configDir, cwd: this.profile.cwd, sessionId, version: claude.version })
   }
 
   async #rewind(conversation: LoadedConversation): Promise<void> {
