@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, beforeEach, type TestContext, test } from 'node:test'
+import { after, beforeEach, type TestContext } from 'node:test'
 import Anthropic from '@anthropic-ai/sdk'
 import OpenAI, { APIError } from 'openai'
 import { chat, chatError, chatStream } from '../helpers/client.ts'
+import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { startTestServer, step } from '../helpers/test-server.ts'
 
 const server = await startTestServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 3 } })
@@ -316,11 +317,16 @@ const pixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfD
 const refusedOnce = (label: string) =>
   step({ status: 400, error_type: 'invalid_request_error', message: `Could not process image ${label}`, times: 1 })
 
-test('a picture that the API refuses is an error, not left out', async () => {
-  const url = `data:image/png;base64,${pixel}`
-  for (const stream of [false, true])
-    for (const name of [model, `agent/${model}`]) {
-      upstream.reset()
+for (const [name, stream] of [
+  [model, false],
+  [`agent/${model}`, true],
+  [model, true],
+  [`agent/${model}`, false],
+] as const) {
+  testIf(name.startsWith('agent/') === stream)(
+    `a picture that the API refuses is an error, not left out: ${name}, ${stream ? 'streamed' : 'whole'}`,
+    async () => {
+      const url = `data:image/png;base64,${pixel}`
       const content: OpenAI.ChatCompletionContentPart[] = [
         { type: 'text', text: refusedOnce(`${name} ${stream}`) },
         { type: 'image_url', image_url: { url } },
@@ -329,8 +335,11 @@ test('a picture that the API refuses is an error, not left out', async () => {
       const { status, message } = await refusal(call)
       assert.equal(status, 400)
       assert.match(message, /could not process a picture/)
-    }
-  upstream.reset()
+    },
+  )
+}
+
+extendedTest('a picture that the API refuses is an error of the native API', async () => {
   const image = { media_type: 'image/png', data: pixel }
   const { status, body } = await chatError(server, { prompt: refusedOnce('native'), images: [image] })
   assert.deepEqual([status, body.code], [400, 'invalid_request'])
@@ -342,16 +351,20 @@ const formatOf = (more: object): OpenAI.ResponseFormatJSONSchema => ({
   json_schema: { name: 's', schema: { ...schema, ...more } },
 })
 
-for (const annotations of [
-  { example: { a: 1 }, 'x-order': 1, markdownDescription: '**a**', propertyOrdering: ['a'], enumNames: ['A'] },
-  { discriminator: { propertyName: 'a' }, properties: { a: { type: 'integer', example: 1, 'x-unit': 'm' } } },
-]) {
-  test(`annotations in a schema are left out: ${Object.keys(annotations).join(', ')}`, async () => {
-    const messages = [user(step({ tool: 'StructuredOutput', input: { a: 1 } }))]
-    const answer = await openai.chat.completions.create({ model, messages, response_format: formatOf(annotations) })
-    assert.equal(answer.choices[0]?.message.content, '{"a":1}')
-  })
-}
+test('annotations in a schema are left out', async () => {
+  const annotations = {
+    example: { a: 1 },
+    'x-order': 1,
+    markdownDescription: '**a**',
+    propertyOrdering: ['a'],
+    enumNames: ['A'],
+    discriminator: { propertyName: 'a' },
+    properties: { a: { type: 'integer', example: 1, 'x-unit': 'm' } },
+  }
+  const messages = [user(step({ tool: 'StructuredOutput', input: { a: 1 } }))]
+  const answer = await openai.chat.completions.create({ model, messages, response_format: formatOf(annotations) })
+  assert.equal(answer.choices[0]?.message.content, '{"a":1}')
+})
 
 test('rules of newer versions of JSON Schema hold', async () => {
   const rules = {
@@ -379,37 +392,62 @@ test('rules of newer versions of JSON Schema hold', async () => {
   assert.match(refused.message, /does not match json_schema: it\/a must contain/)
 })
 
-for (const text of ['{"a":1}', '```json\n{"a":1}\n```', 'Here it is:\n\n```\n{"a": 1}\n```\nAnything else?']) {
-  test(`a model that writes ${JSON.stringify(text)} has answered with the object`, async () => {
-    const messages = [user(step({ text }))]
-    for (const name of [model, `agent/${model}`]) {
-      const answer = await openai.chat.completions.create({ model: name, messages, response_format: formatOf({}) })
-      assert.equal(answer.choices[0]?.message.content, '{"a":1}')
-    }
+const lastText = 'Here it is:\n\n```\n{"a": 1}\n```\nAnything else?'
+for (const text of ['{"a":1}', '```json\n{"a":1}\n```', lastText]) {
+  for (const name of [model, `agent/${model}`]) {
+    testIf(name === model || text === lastText)(
+      `${name} that writes ${JSON.stringify(text)} has answered with the object`,
+      async () => {
+        const messages = [user(step({ text }))]
+        const answer = await openai.chat.completions.create({ model: name, messages, response_format: formatOf({}) })
+        assert.equal(answer.choices[0]?.message.content, '{"a":1}')
+      },
+    )
+  }
+
+  extendedTest(`a model that writes ${JSON.stringify(text)} has a structured output of the native API`, async () => {
     const reply = await chat(server, { prompt: step({ text }), json_schema: schema })
     assert.deepEqual(reply.structured_output, { a: 1 })
   })
 }
 
-test("a prompt that a hook blocks is an error with the hook's words", async (t) => {
+/** The ways in which a hook can block, each for the prompts that name it. */
+const blockingHook = `case "$(cat)" in
+  *by-exit*) echo "not on my watch" >&2; exit 2;;
+  *by-decision*) echo '{"decision":"block","reason":"not on my watch"}';;
+  *by-stop*) echo '{"continue":false,"stopReason":"not on my watch"}';;
+esac`
+
+function useHooks(t: TestContext): void {
   const file = join(folders.cwd, '.claude', 'settings.json')
   mkdirSync(join(folders.cwd, '.claude'), { recursive: true })
   t.after(() => rmSync(file))
-  const settings = (event: string, command: string) =>
-    writeFileSync(file, JSON.stringify({ hooks: { [event]: [{ hooks: [{ type: 'command', command }] }] } }))
-  for (const command of [
-    'echo "not on my watch" >&2; exit 2',
-    `echo '{"decision":"block","reason":"not on my watch"}'`,
-    `echo '{"continue":false,"stopReason":"not on my watch"}'`,
-  ]) {
-    settings('UserPromptSubmit', command)
-    const { status, body } = await chatError(server, { prompt: 'x' })
+  const hook = (command: string) => [{ hooks: [{ type: 'command', command }] }]
+  const stopping = `echo '{"continue":false,"stopReason":"enough"}'`
+  writeFileSync(file, JSON.stringify({ hooks: { UserPromptSubmit: hook(blockingHook), PostToolUse: hook(stopping) } }))
+}
+
+test("a prompt that a hook blocks is an error with the hook's words, and so is a tool after which it stops", async (t) => {
+  useHooks(t)
+  const fields = { allowed_tools: ['Bash'] }
+  const { session_id } = await chat(server, { prompt: 'nothing to block', ...fields })
+  for (const way of ['by-exit', 'by-decision', 'by-stop']) {
+    const { status, body } = await chatError(server, { prompt: way, session_id, ...fields })
     assert.deepEqual(
       [status, body.code, body.error],
       [403, 'blocked_by_hook', 'A hook blocked the prompt: not on my watch'],
     )
   }
-  const messages = [user('x')]
+  const call = step({ tool: 'Bash', input: { command: 'true', description: 'x' } })
+  const stopped = await chatError(server, { prompt: call, session_id, ...fields })
+  assert.deepEqual([stopped.status, stopped.body.code], [403, 'blocked_by_hook'])
+})
+
+extendedTest('a prompt that a hook blocks is an error of the other APIs, and of a first prompt', async (t) => {
+  useHooks(t)
+  const first = await chatError(server, { prompt: 'by-exit' })
+  assert.deepEqual([first.status, first.body.code], [403, 'blocked_by_hook'])
+  const messages = [user('by-exit')]
   for (const stream of [false, true]) {
     const call = openai.chat.completions.create({ model: `agent/${model}`, stream, messages })
     const error = await refusal(call, 403)
@@ -417,10 +455,6 @@ test("a prompt that a hook blocks is an error with the hook's words", async (t) 
   }
   const body = { model: `agent/${model}`, max_tokens: 9, messages: messages as Anthropic.MessageParam[] }
   await assert.rejects(anthropic.messages.create(body), /403.*permission_error.*not on my watch/)
-  settings('PostToolUse', `echo '{"continue":false,"stopReason":"enough"}'`)
-  const call = step({ tool: 'Bash', input: { command: 'true', description: 'x' } })
-  const stopped = await chatError(server, { prompt: call, allowed_tools: ['Bash'] })
-  assert.deepEqual([stopped.status, stopped.body.code], [403, 'blocked_by_hook'])
 })
 
 test('an MCP server that cannot be started is named in the answer, in the stream and in the log', async () => {

@@ -1,0 +1,2 @@
+// The combinations that faithful.test.ts leaves out.
+import './faithful.test.ts'
