@@ -1,5 +1,5 @@
 // The SDK's declarations of the Responses API as JSON Schemas. They are strict: an undeclared field is an error. They
-// are in a namespace inside `OpenAI`, which test/helpers/sdk-schemas.ts does not read.
+// are in a namespace inside `OpenAI`, in a module of their own.
 //
 // The declarations cannot describe these, so they are removed before the check:
 // - `store` and the two penalties of a response, and the `name` of a call's finished arguments, belong to the vendor's
@@ -8,35 +8,24 @@
 // - `usage` is null in the vendor's API until a response has finished; the SDK declares it as missing.
 // - `output_text` is added by the SDK, and declared as if it were sent.
 import assert from 'node:assert/strict'
-import { fileURLToPath } from 'node:url'
-import { Ajv, type AnySchemaObject, type ValidateFunction } from 'ajv'
-import { createFormatter, createParser, createProgram, DEFAULT_CONFIG, SchemaGenerator } from 'ts-json-schema-generator'
+import { Ajv, type ValidateFunction } from 'ajv'
+import { readTypeOf, type SchemaSource } from '../helpers/sdk-schemas.ts'
 
 type TypeName = 'Response' | 'ResponseStreamEvent' | 'ResponseItem'
 
-let generator: SchemaGenerator | null = null
 const validators = new Map<TypeName, ValidateFunction>()
 
-function makeGenerator(): SchemaGenerator {
-  const entry = fileURLToPath(import.meta.resolve('openai/resources/responses/responses'))
-  const config = {
-    ...DEFAULT_CONFIG,
-    path: entry.replace(/\.m?js$/, '.d.mts'),
-    tsconfig: fileURLToPath(new URL('../../tsconfig.json', import.meta.url)),
-    skipTypeCheck: true,
-    jsDoc: 'none' as const,
-    additionalProperties: false,
-  }
-  const program = createProgram(config)
-  return new SchemaGenerator(program, createParser(program, config), createFormatter(config), config)
+const declarations: SchemaSource = {
+  name: 'openai',
+  namespace: 'OpenAI.Responses',
+  module: 'openai/resources/responses/responses',
+  options: { jsDoc: 'none', additionalProperties: false },
 }
 
 function validatorOf(typeName: TypeName): ValidateFunction {
   const known = validators.get(typeName)
   if (known) return known
-  generator ??= makeGenerator()
-  const schema = generator.createSchema(typeName) as AnySchemaObject
-  const validate = new Ajv({ allowUnionTypes: true }).compile(schema)
+  const validate = new Ajv({ allowUnionTypes: true }).compile(readTypeOf(declarations, typeName))
   validators.set(typeName, validate)
   return validate
 }

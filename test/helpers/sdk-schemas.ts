@@ -8,13 +8,14 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Ajv, type ValidateFunction } from 'ajv'
+import type { SchemaGenerator } from 'ts-json-schema-generator'
 
 const require = createRequire(import.meta.url)
 
 export type Sdk = 'openai' | 'anthropic'
 
 /** The part of the generated schemas that is used here. */
-type Schema = {
+export type Schema = {
   $ref?: string
   anyOf?: Schema[]
   properties?: Record<string, Schema>
@@ -43,16 +44,49 @@ const options = {
 }
 
 /** The file of a package that declares its types. */
-const declarationsOf = (name: string) => fileURLToPath(import.meta.resolve(name)).replace(/\.mjs$/, '.d.mts')
+const declarationsOf = (name: string) => fileURLToPath(import.meta.resolve(name)).replace(/\.m?js$/, '.d.mts')
+
+/** Types that are read with the generator's own lookup by name, from a file of a package, for suites with stricter options. */
+export type SchemaSource = {
+  name: string
+  namespace: string
+  /** The module that declares the types. */
+  module: string
+  options: { jsDoc: 'none'; additionalProperties: boolean }
+}
+
+/** The schema of one of its types, which is kept too. */
+export function readTypeOf({ name, namespace, module, options: own }: SchemaSource, typeName: string): Schema {
+  const used = { ...options, ...own }
+  const path = cachePath({ name, namespace }, typeName, used)
+  const kept = readKept(path)
+  if (kept) return kept
+  const generator = generators.get(module) ?? makeGenerator(module, used)
+  generators.set(module, generator)
+  const schema = generator.createSchema(typeName) as Schema
+  keep(path, schema)
+  return schema
+}
+
+const generators = new Map<string, SchemaGenerator>()
+
+function makeGenerator(module: string, used: typeof options): SchemaGenerator {
+  const { DEFAULT_CONFIG, ...all } = loadGenerators()
+  const config = { ...DEFAULT_CONFIG, path: declarationsOf(module), ...used }
+  const program = all.createProgram(config)
+  return new all.SchemaGenerator(program, all.createParser(program, config), all.createFormatter(config), config)
+}
+
+/** Loaded only when it is needed, because the generator brings a whole TypeScript compiler. */
+const loadGenerators = (): typeof import('ts-json-schema-generator') => require('ts-json-schema-generator')
 
 function readSdk({ name, namespace }: { name: string; namespace: string }): MakeSchema {
-  // Loaded only here, because the generator brings a whole TypeScript compiler.
-  const generators: typeof import('ts-json-schema-generator') = require('ts-json-schema-generator')
+  const all = loadGenerators()
   const entry = declarationsOf(name)
-  const config = { ...generators.DEFAULT_CONFIG, path: entry, ...options }
-  const program = generators.createProgram(config)
-  const parser = generators.createParser(program, config)
-  const generator = new generators.SchemaGenerator(program, parser, generators.createFormatter(config), config)
+  const config = { ...all.DEFAULT_CONFIG, path: entry, ...options }
+  const program = all.createProgram(config)
+  const parser = all.createParser(program, config)
+  const generator = new all.SchemaGenerator(program, parser, all.createFormatter(config), config)
   const checker = program.getTypeChecker()
   const source = program.getSourceFile(entry)
   const exports = source && checker.getSymbolAtLocation(source)
@@ -73,12 +107,16 @@ const cacheFolder = fileURLToPath(new URL('../../node_modules/.cache/claude-serv
 const versionIn = (path: string) => JSON.parse(readFileSync(path, 'utf8')).version as unknown
 
 /** Where the schema of a type is kept: a folder for everything that it depends on. */
-function cachePath({ name, namespace }: { name: string; namespace: string }, typeName: string): string {
+function cachePath(
+  { name, namespace }: { name: string; namespace: string },
+  typeName: string,
+  used: typeof options = options,
+): string {
   const generator = require.resolve('ts-json-schema-generator/package.json')
   const sdk = new URL(`../../node_modules/${name}/package.json`, import.meta.url)
   const compiler = createRequire(generator).resolve('typescript/package.json')
   const versions = [name, ...[fileURLToPath(sdk), generator, compiler].map(versionIn)]
-  const key = JSON.stringify([versions, { ...options, tsconfig: readFileSync(tsconfig, 'utf8') }])
+  const key = JSON.stringify([versions, { ...used, tsconfig: readFileSync(tsconfig, 'utf8') }])
   return join(cacheFolder, hashOf(key).slice(0, 32), `${namespace}.${typeName}.json`)
 }
 
