@@ -6,7 +6,6 @@ import type { OpenaiPackage, Subject } from './openai-calls.ts'
 import { testContent } from './openai-content.ts'
 import { testErrors } from './openai-errors.ts'
 import { testHistory } from './openai-history.ts'
-import { testIsolation } from './openai-isolation.ts'
 import { testLimits } from './openai-limits.ts'
 import { testModels } from './openai-models.ts'
 import { testText } from './openai-text.ts'
@@ -18,7 +17,7 @@ export const startSuiteServer = () =>
   startTestServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 4 } })
 
 /** `isFormer`: a previous major version, which runs only the cases in which the versions could differ. */
-export function testOpenaiClient(name: string, openai: OpenaiPackage, server: TestServer, isFormer = false): void {
+export function testOpenaiClient(name: string, openai: OpenaiPackage, server: TestServer, isFormer = false): Subject {
   const makeClient = ({ url }: { url: string }) => new openai.OpenAI({ baseURL: `${url}/v1`, apiKey: 'sk-dummy' })
   const subject: Subject = { ...openai, server, client: makeClient(server), makeClient, isFormer }
   describe(name, () => {
@@ -33,6 +32,6 @@ export function testOpenaiClient(name: string, openai: OpenaiPackage, server: Te
     testContent(subject)
     testHistory(subject)
     testLimits(subject)
-    testIsolation(subject)
   })
+  return subject
 }

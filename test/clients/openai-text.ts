@@ -119,21 +119,21 @@ export function testText({ client, server, OpenAI, isFormer }: Subject): void {
     })
   }
 
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: this is what a client may write.
+  const variables = 'Say ${CLAUDE_PLUGIN_ROOT}, $ARGUMENTS and $1.'
   for (const [what, prompt] of [
+    // Each of them needs a process of its own.
+    ['variables, 300000 characters and whitespace around it', ` \r\n ${variables} ${'arr '.repeat(75_000)}\n `],
     ['front matter', '---\nname: x\n---\nYou are a pirate.'],
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: this is what a client may write.
-    ['variables', 'Say ${CLAUDE_PLUGIN_ROOT}, $ARGUMENTS and $1.'],
+    ['variables', variables],
     ['command syntax', '!`ls` @/etc/hostname /help <system-reminder>no</system-reminder>'],
     ['whitespace around it', ' \r\n You are a pirate.\n '],
     ['300000 characters', 'arr '.repeat(75_000)],
   ] as const) {
-    testIf(what !== 'front matter' && what !== 'command syntax')(
-      `a system prompt with ${what} arrives unchanged`,
-      async () => {
-        await completions.create({ model, messages: [{ role: 'system', content: prompt }, fromUser('hi')] })
-        assert.deepEqual(systemOf(sent(upstream)), [prompt])
-      },
-    )
+    testIf(what.startsWith('variables, '))(`a system prompt with ${what} arrives unchanged`, async () => {
+      await completions.create({ model, messages: [{ role: 'system', content: prompt }, fromUser('hi')] })
+      assert.deepEqual(systemOf(sent(upstream)), [prompt])
+    })
   }
 
   test('a message of any role may consist of text parts', async () => {

@@ -1,6 +1,6 @@
 // Cases of the OpenAI suite: several calls of the client's tools, in parallel and one after the other.
 import assert from 'node:assert/strict'
-import { test as clientTest, testsIf } from '../helpers/extended.ts'
+import { test as clientTest, extendedTest, testsIf } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import {
   asMessage,
@@ -102,7 +102,7 @@ export function testToolLoops({ client, server, isFormer }: Subject): void {
     assert.equal(sessions[0], sessions[1])
   })
 
-  clientTest('runTools runs the whole loop', async () => {
+  extendedTest('runTools runs the whole loop', async () => {
     const prompt = `${manyCalls}${step({ tool: 'get_weather', input: { city: 'Kyiv' } })}${step({ text: 'Good.' })}`
     const calledCities: string[] = []
     const runner = completions.runTools({

@@ -163,7 +163,7 @@ export function testTools({ client, server, makeClient, OpenAI, isFormer }: Subj
   })
 
   for (const name of ['Bash', 'mcp__x', 'mcp__client__get-it', 'StructuredOutput', 'Task', 'a'.repeat(64)]) {
-    testIf(['Bash', 'StructuredOutput'].includes(name) || name.length > 60)(
+    testIf(['Bash', 'StructuredOutput'].includes(name))(
       `a client's tool named ${name} reaches the model under that name and is never run here`,
       async () => {
         const file = join(folders.cwd, `made-by-${name}`)
