@@ -1,12 +1,13 @@
 // A whole claude-serve for tests: a real server on a free port, with the real CLI (or a fake one) and the scripted
 // upstream, everything in folders of its own. The developer's login and settings are not visible to it.
-import { mkdirSync, mkdtempSync, realpathSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
+import { sdkExecutable } from '../../src/claude/cli/executable.ts'
 import type { PoolLimits, ProcessLimits } from '../../src/claude/pool/limits.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/options.ts'
@@ -42,6 +43,32 @@ export function testEnvironment(folders: TestFolders, upstreamUrl: string): Reco
   }
 }
 
+/**
+ * Lets the CLI find the file that its very first start would write. Its appearance counts as a change of settings, so that the second
+ * conversation would need another process.
+ */
+export function prepareHome(folder: string): void {
+  const path = join(folder, '.claude.json')
+  if (existsSync(path)) return
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  writeFileSync(path, '{}', { mode: 0o600 })
+}
+
+/**
+ * The real CLI, which is told by name only that it is logged in: each server asks for that once, with a process that costs half as much as
+ * one for a conversation. What the real one reports is tested in executable.test.ts.
+ */
+function loggedInCli({ root }: TestFolders): string {
+  const path = join(root, 'claude')
+  const login = `[ "$1 $2" = 'auth status' ] && echo '{"loggedIn":true,"authMethod":"api_key"}' && exit`
+  writeFileSync(path, `#!/bin/sh\n${login}\nexec '${sdkExecutable() ?? 'claude'}' "$@"\n`, { mode: 0o755 })
+  return path
+}
+
+/** Whether a test's own choice of the CLI, its login or its place does not matter. */
+const isUsual = ({ fake, environment, config }: TestServerOptions) =>
+  [fake, environment, config?.claudeBin, config?.cwdRoots].every((choice) => choice === undefined)
+
 export type TestServerOptions = {
   config?: Partial<Config>
   environment?: Record<string, string>
@@ -67,6 +94,7 @@ export async function startTestServer(
   const folders = options.folders ?? makeFolders(t)
   const upstream = options.upstream ?? (await startUpstream())
   const environment = { ...testEnvironment(folders, upstream.url), ...options.environment }
+  prepareHome(environment.HOME ?? folders.home)
   const { config } = loadConfig({
     flags: {
       port: '0',
@@ -83,7 +111,12 @@ export async function startTestServer(
   const logLines: Record<string, unknown>[] = []
   const log = pino({ level: 'info' }, { write: (line: string) => void logLines.push(JSON.parse(line)) })
   const running = await startServer(
-    { ...config, ...(options.fake ? { claudeBin: fakeCli(options.fake) } : {}), ...options.config },
+    {
+      ...config,
+      ...(options.fake ? { claudeBin: fakeCli(options.fake) } : {}),
+      ...(isUsual(options) ? { claudeBin: loggedInCli(folders) } : {}),
+      ...options.config,
+    },
     {
       environment,
       log,
