@@ -14,7 +14,7 @@ import { workerSpawner } from '../../src/claude/pool/spawn-worker.ts'
 import { PlanLimits } from '../../src/claude/process/plan-limits.ts'
 import type { ProcessRegistry } from '../../src/claude/process/process-registry.ts'
 import { systemClock } from '../../src/platform/clock.ts'
-import { type TestFolders, testEnvironment } from './test-server.ts'
+import { prepareHome, type TestFolders, testEnvironment } from './test-server.ts'
 
 export type CliPoolOptions = {
   folders: TestFolders
@@ -31,6 +31,7 @@ export type CliPoolOptions = {
 
 export function createCliPool({ folders, registry, fake, ...options }: CliPoolOptions): Pool {
   const environment = testEnvironment(folders, options.upstreamUrl ?? 'http://127.0.0.1:9')
+  prepareHome(folders.home)
   const executable = new Executable(null, environment)
   const context = {
     environment,

@@ -58,7 +58,7 @@ export function prepareHome(folder: string): void {
  * The real CLI, which is told by name only that it is logged in: each server asks for that once, with a process that costs half as much as
  * one for a conversation. What the real one reports is tested in executable.test.ts.
  */
-function loggedInCli({ root }: TestFolders): string {
+export function loggedInCli({ root }: TestFolders): string {
   const path = join(root, 'claude')
   const login = `[ "$1 $2" = 'auth status' ] && echo '{"loggedIn":true,"authMethod":"api_key"}' && exit`
   writeFileSync(path, `#!/bin/sh\n${login}\nexec '${sdkExecutable() ?? 'claude'}' "$@"\n`, { mode: 0o755 })
@@ -94,7 +94,7 @@ export async function startTestServer(
   const folders = options.folders ?? makeFolders(t)
   const upstream = options.upstream ?? (await startUpstream())
   const environment = { ...testEnvironment(folders, upstream.url), ...options.environment }
-  prepareHome(environment.HOME ?? folders.home)
+  prepareHome(options.config?.demo ? join(folders.dataDir, 'demo') : (environment.HOME ?? folders.home))
   const { config } = loadConfig({
     flags: {
       port: '0',
