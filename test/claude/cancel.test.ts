@@ -101,8 +101,7 @@ for (const [kind, options] of [
 
 test('a client that disconnects before the first event stops the run', async () => {
   const server = shared
-  // The CLI's very first start changes the user's folder, which counts as a change of settings: the second one lasts.
-  for (const prompt of ['one', 'two']) await chat(server, { prompt, ...plain })
+  await chat(server, { prompt: 'one', ...plain })
   const pids = pidsOf(server)
   for (const path of ['/v1/chat', '/v1/chat/stream']) {
     const word = `word${path}`

@@ -12,7 +12,14 @@ import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
 import { chat, openStream, post, readChatEvents, textOf } from '../helpers/client.ts'
 import { compileCache } from '../helpers/compile-cache.ts'
 import { extendedTest, test } from '../helpers/extended.ts'
-import { makeFolders, step, type TestFolders, testEnvironment } from '../helpers/test-server.ts'
+import {
+  loggedInCli,
+  makeFolders,
+  prepareHome,
+  step,
+  type TestFolders,
+  testEnvironment,
+} from '../helpers/test-server.ts'
 
 const program = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
@@ -99,6 +106,8 @@ type Scene = { folders: TestFolders; upstream: Upstream; start: (...flags: strin
 
 async function setUp(t: TestContext): Promise<Scene> {
   const folders = makeFolders(t)
+  prepareHome(folders.home)
+  const claude = `--claude-bin=${loggedInCli(folders)}`
   const upstream = await startUpstream()
   const servers: ServerProcess[] = []
   t.after(async () => {
@@ -108,7 +117,7 @@ async function setUp(t: TestContext): Promise<Scene> {
     await upstream.close()
   })
   const start = async (...flags: string[]) => {
-    const server = new ServerProcess(folders, upstream, flags)
+    const server = new ServerProcess(folders, upstream, [claude, ...flags])
     servers.push(server)
     await server.listening()
     return server

@@ -28,8 +28,6 @@ function newFolders(): TestFolders {
 
 /** A server with only one process for everything. */
 const used = await startTestServer(hooks, { folders: newFolders(), config: { maxProcesses: 1 } })
-// The very first start of the CLI changes the user's folder, which counts as a change of settings.
-await chat(used, { prompt: 'hi' })
 
 /** The CLI processes that work in the folder. */
 function pidsOf({ folders }: TestServer, cwd = folders.cwd): number[] {
