@@ -7,7 +7,7 @@ import type { RunReply } from '../../src/surfaces/native/reply-schemas.ts'
 import { Running } from '../commands/command-process.ts'
 import type { Cleanup } from '../helpers/browser.ts'
 import { extendedTest } from '../helpers/extended.ts'
-import { makeFolders, step } from '../helpers/test-server.ts'
+import { loggedInCli, makeFolders, step } from '../helpers/test-server.ts'
 import { apiOf, button, messagesOf, openPageScene, pageTest, promptOf, unreachable } from './page-scene.ts'
 
 const scene = await openPageScene()
@@ -55,8 +55,8 @@ async function startProxy(t: Cleanup): Promise<Proxy> {
 
 const proxy = await startProxy(file)
 const folders = makeFolders(file)
-const startServer = (port: number) =>
-  new Running(folders, ['--demo', '--port', String(port), '--warm', '0', '--log-level', 'silent'])
+const flags = ['--demo', '--warm', '0', '--log-level', 'silent', '--claude-bin', loggedInCli(folders)]
+const startServer = (port: number) => new Running(folders, [...flags, '--port', String(port)])
 const first = startServer(0)
 await first.until('stdout', /listening on \S+\n/)
 const port = Number(/listening on \S+:(\d+)/.exec(first.stdout)?.[1])
@@ -88,6 +88,7 @@ pageTest(
     assert.equal(await messagesOf(page, 'Claude').count(), 1)
     tab.expectError(unreachable)
   },
+  { isPlain: true },
 )
 
 pageTest(

@@ -23,6 +23,8 @@ import {
 const scene = await openPageScene({ config: { allowHosts: ['box.test'] } }, { names: ['box.test'] })
 const { dataDir } = scene.server.folders
 
+const plainTab = { isPlain: true }
+
 let keyCount = 0
 
 async function makeKey(scopes: Scope[] = ['admin']): Promise<{ id: string; secret: string }> {
@@ -59,60 +61,64 @@ scene.extendedTest('a malformed key is not reported as an unreachable server', a
   tab.expectError(/status of 401/)
 })
 
-scene.test('a key that is entered', async (tab, t) => {
-  const { page } = tab
+scene.test(
+  'a key that is entered',
+  async (tab, t) => {
+    const { page } = tab
 
-  await t.test('a wrong key shows an error, and a valid one opens the page', async () => {
-    await formOf(page).waitFor()
-    assert.equal(await button(page, 'Continue').isEnabled(), false)
-    await enterKey(page, `csk_${'A'.repeat(49)}`)
-    await page.getByRole('alert').getByText('unauthorized', { exact: true }).waitFor()
-    await enterKey(page, key.secret)
-    await tab.send('With a key')
-    await tab.answer.getByText('You said: With a key').waitFor()
-    await tab.settled()
-    tab.expectError(/status of 401/)
-  })
+    await t.test('a wrong key shows an error, and a valid one opens the page', async () => {
+      await formOf(page).waitFor()
+      assert.equal(await button(page, 'Continue').isEnabled(), false)
+      await enterKey(page, `csk_${'A'.repeat(49)}`)
+      await page.getByRole('alert').getByText('unauthorized', { exact: true }).waitFor()
+      await enterKey(page, key.secret)
+      await tab.send('With a key')
+      await tab.answer.getByText('You said: With a key').waitFor()
+      await tab.settled()
+      tab.expectError(/status of 401/)
+    })
 
-  await t.test('P14 curl commands contain a variable, not the key', async () => {
-    await tab.prompt.fill('Say hello again')
-    const conversation = page.url()
-    const command = await copyWith(button(page, 'Copy as curl'))
-    assert.match(command, / -H "authorization: Bearer \$CLAUDE_SERVE_KEY" /)
-    assert.doesNotMatch(command, /csk_/)
-    // Each with an element above the button: until it is there, the button may still move.
-    const views = {
-      Runs: page.getByRole('listitem'),
-      Usage: page.getByText('This is what the API would have charged'),
-      Server: page.getByRole('meter'),
-    }
-    for (const [view, shown] of Object.entries(views)) {
-      await page.getByRole('link', { name: view, exact: true }).click()
-      await page.getByRole('heading', { name: view, level: 1 }).waitFor()
-      await shown.first().waitFor()
-      const viewCommand = await copyWith(page.getByRole('button', { name: /^Copy( as curl)?$/ }).first())
-      assert.match(viewCommand, /Bearer \$CLAUDE_SERVE_KEY"/)
-    }
-    assert.equal(await page.evaluate(`document.documentElement.outerHTML.includes('csk_')`), false)
-    await page.goto(conversation)
-  })
+    await t.test('P14 curl commands contain a variable, not the key', async () => {
+      await tab.prompt.fill('Say hello again')
+      const conversation = page.url()
+      const command = await copyWith(button(page, 'Copy as curl'))
+      assert.match(command, / -H "authorization: Bearer \$CLAUDE_SERVE_KEY" /)
+      assert.doesNotMatch(command, /csk_/)
+      // Each with an element above the button: until it is there, the button may still move.
+      const views = {
+        Runs: page.getByRole('listitem'),
+        Usage: page.getByText('This is what the API would have charged'),
+        Server: page.getByRole('meter'),
+      }
+      for (const [view, shown] of Object.entries(views)) {
+        await page.getByRole('link', { name: view, exact: true }).click()
+        await page.getByRole('heading', { name: view, level: 1 }).waitFor()
+        await shown.first().waitFor()
+        const viewCommand = await copyWith(page.getByRole('button', { name: /^Copy( as curl)?$/ }).first())
+        assert.match(viewCommand, /Bearer \$CLAUDE_SERVE_KEY"/)
+      }
+      assert.equal(await page.evaluate(`document.documentElement.outerHTML.includes('csk_')`), false)
+      await page.goto(conversation)
+    })
 
-  await t.test('the key is only stored for this tab and never appears in the URL', async () => {
-    await promptOf(page).waitFor()
-    assert.equal(await page.evaluate(`sessionStorage.getItem('claude-serve.key')`), key.secret)
-    assert.deepEqual(await page.evaluate('[JSON.stringify(localStorage), document.cookie]'), ['{}', ''])
-    await page.reload()
-    await tab.send('After a reload')
-    await tab.answer.getByText('You said: After a reload').waitFor()
-    await tab.settled()
-    assert.doesNotMatch(page.url(), /csk_/)
-    await formOf(await tab.another()).waitFor()
-    await page.getByRole('link', { name: 'Server' }).click()
-    await button(page, 'Remove API key').click()
-    await formOf(page).waitFor()
-    assert.equal(await page.evaluate(`JSON.stringify(sessionStorage).includes('csk_')`), false)
-  })
-})
+    await t.test('the key is only stored for this tab and never appears in the URL', async () => {
+      await promptOf(page).waitFor()
+      assert.equal(await page.evaluate(`sessionStorage.getItem('claude-serve.key')`), key.secret)
+      assert.deepEqual(await page.evaluate('[JSON.stringify(localStorage), document.cookie]'), ['{}', ''])
+      await page.reload()
+      await tab.send('After a reload')
+      await tab.answer.getByText('You said: After a reload').waitFor()
+      await tab.settled()
+      assert.doesNotMatch(page.url(), /csk_/)
+      await formOf(await tab.another()).waitFor()
+      await page.getByRole('link', { name: 'Server' }).click()
+      await button(page, 'Remove API key').click()
+      await formOf(page).waitFor()
+      assert.equal(await page.evaluate(`JSON.stringify(sessionStorage).includes('csk_')`), false)
+    })
+  },
+  plainTab,
+)
 
 scene.test(
   'P13 revoking a key ends its run and hides the conversation, which continues with another key',
@@ -135,6 +141,7 @@ scene.test(
     await tab.settled()
     tab.expectError(/status of 401/)
   },
+  plainTab,
 )
 
 scene.extendedTest('a key with insufficient scope shows an error and can be replaced', async (tab) => {
@@ -154,24 +161,28 @@ scene.extendedTest('a key with insufficient scope shows an error and can be repl
 
 const loginPath = async () => String(await scene.server.pageLink()).replace(scene.server.url, '')
 
-scene.test('a one-time link opens the page once, and its code is stored nowhere afterwards', async (tab) => {
-  const path = await loginPath()
-  const page = await tab.another(path)
-  await sendOn(page, 'By a link')
-  await answerOf(page).getByText('You said: By a link').waitFor()
-  const code = path.slice(path.indexOf('=') + 1)
-  assert.ok(code.startsWith('csk_'))
-  assert.ok(!page.url().includes(code))
-  assert.equal(await page.evaluate(`JSON.stringify(sessionStorage).includes(${JSON.stringify(code)})`), false)
-  await page.goBack().catch(() => {})
-  assert.ok(!page.url().includes(code))
-  const other = await tab.another(path)
-  await other.getByRole('alert').getByText('This link was already used').waitFor()
-  assert.ok(!other.url().includes(code))
-  await enterKey(other, key.secret)
-  await promptOf(other).waitFor()
-  tab.expectError(/status of 401/)
-})
+scene.test(
+  'a one-time link opens the page once, and its code is stored nowhere afterwards',
+  async (tab) => {
+    const path = await loginPath()
+    const page = await tab.another(path)
+    await sendOn(page, 'By a link')
+    await answerOf(page).getByText('You said: By a link').waitFor()
+    const code = path.slice(path.indexOf('=') + 1)
+    assert.ok(code.startsWith('csk_'))
+    assert.ok(!page.url().includes(code))
+    assert.equal(await page.evaluate(`JSON.stringify(sessionStorage).includes(${JSON.stringify(code)})`), false)
+    await page.goBack().catch(() => {})
+    assert.ok(!page.url().includes(code))
+    const other = await tab.another(path)
+    await other.getByRole('alert').getByText('This link was already used').waitFor()
+    assert.ok(!other.url().includes(code))
+    await enterKey(other, key.secret)
+    await promptOf(other).waitFor()
+    tab.expectError(/status of 401/)
+  },
+  plainTab,
+)
 
 scene.extendedTest('a one-time link works in a tab that already shows the page', async (tab) => {
   const { page } = tab

@@ -100,16 +100,20 @@ const files = [
   { name: 'notes.md', mimeType: 'text/markdown', buffer: Buffer.from('# Ümlaut & <b>') },
 ]
 
-scene.test('the real server accepts attached files', async (tab) => {
-  const { page } = tab
-  await page.getByLabel('Files', { exact: true }).setInputFiles(files.filter(({ name }) => name !== 'paper.pdf'))
-  await page.getByText('notes.md').waitFor()
-  await button(page, 'Send').click()
-  await tab.answer.getByText('I got 1 image and 1 document.').waitFor()
-  await tab.settled()
-  await page.reload()
-  await tab.answer.getByText('I got 1 image and 1 document.').waitFor()
-})
+scene.test(
+  'the real server accepts attached files',
+  async (tab) => {
+    const { page } = tab
+    await page.getByLabel('Files', { exact: true }).setInputFiles(files.filter(({ name }) => name !== 'paper.pdf'))
+    await page.getByText('notes.md').waitFor()
+    await button(page, 'Send').click()
+    await tab.answer.getByText('I got 1 image and 1 document.').waitFor()
+    await tab.settled()
+    await page.reload()
+    await tab.answer.getByText('I got 1 image and 1 document.').waitFor()
+  },
+  { isPlain: true },
+)
 
 const errors: [status: number, code: string, error: string, hint: RegExp | null][] = [
   [400, 'invalid_request', 'max_turns: must be an integer from 1 to 1000', null],

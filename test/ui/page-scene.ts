@@ -34,7 +34,14 @@ export type Tab = {
   expectError(pattern: RegExp): void
 }
 
-export type TabOptions = BrowserContextOptions & { path?: string }
+export type TabOptions = BrowserContextOptions & {
+  path?: string
+  /** For conversations that need no tools: they share one process, while each of the others needs one of its own. */
+  isPlain?: boolean
+}
+
+/** The option that is set, as the form stores it. Empty pages have no storage. */
+const choosePlain = `try { sessionStorage.setItem('claude-serve.options', '{"tools":"none"}') } catch {}`
 
 class ErrorCollector {
   readonly #errors: string[] = []
@@ -140,13 +147,14 @@ export async function openTab(
   url: string,
   options: TabOptions,
 ): Promise<{ tab: Tab; check(): Promise<void>; close(): Promise<void> }> {
-  const { path = '/', ...contextOptions } = options
+  const { path = '/', isPlain = false, ...contextOptions } = options
   const context = await browser.newContext({
     viewport: { width: 1100, height: 800 },
     reducedMotion: 'reduce',
     ...contextOptions,
   })
   context.setDefaultTimeout(timeoutMs)
+  if (isPlain) await context.addInitScript(choosePlain)
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
   const errors = new ErrorCollector()
   await errors.start(context, url)
