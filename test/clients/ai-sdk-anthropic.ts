@@ -153,12 +153,12 @@ export function testAnthropic(server: TestServer): void {
       })
     }
 
-    test('generateObject works with its default mode', async () => {
+    extendedTest('generateObject works with its default mode', async () => {
       const prompt = `Which city? ${step({ tool: 'StructuredOutput', input: rome })}`
       assert.deepEqual((await generateObject({ model, schema: City, prompt })).object, rome)
     })
 
-    test('images and documents arrive byte for byte', async () => {
+    extendedTest('images and documents arrive byte for byte', async () => {
       const content = [
         { type: 'text' as const, text: 'Look.' },
         { type: 'file' as const, data: png, mediaType: 'image/png' },
@@ -247,7 +247,7 @@ export function testAnthropic(server: TestServer): void {
       assert.match(error.message, /gpt-unheard-of/)
     })
 
-    test("an error of the model's API is raised with its status and message", async () => {
+    extendedTest("an error of the model's API is raised with its status and message", async () => {
       const prompt = step({ status: 529, message: 'the servers are busy', headers: { 'x-should-retry': 'false' } })
       const error = await callError(generateText({ model, prompt, maxRetries: 0 }))
       assert.equal(error.statusCode, 529)
@@ -255,7 +255,7 @@ export function testAnthropic(server: TestServer): void {
       assert.equal(upstream.requests.length, 1)
     })
 
-    test('a stream whose source breaks off is an error', async () => {
+    extendedTest('a stream whose source breaks off is an error', async () => {
       const errors: unknown[] = []
       const onError = ({ error }: { error: unknown }) => void errors.push(error)
       const result = streamText({ model, prompt: step({ tokens: 10, gap: 50, cut: 3 }), maxRetries: 0, onError })

@@ -268,7 +268,7 @@ export function testResponses(server: TestServer): void {
       assert.deepEqual((await generateObject({ model, schema: City, prompt })).object, rome)
     })
 
-    test('images and documents arrive byte for byte', async () => {
+    extendedTest('images and documents arrive byte for byte', async () => {
       const content = [
         { type: 'text' as const, text: 'Look.' },
         { type: 'file' as const, data: png, mediaType: 'image/png' },
@@ -320,7 +320,7 @@ export function testResponses(server: TestServer): void {
       assert.match(error.message, /gpt-unheard-of/)
     })
 
-    test("an error of the model's API is raised with its status and message", async () => {
+    extendedTest("an error of the model's API is raised with its status and message", async () => {
       const message = 'the servers are busy'
       const prompt = step({ status: 529, message, headers: { 'x-should-retry': 'false' } })
       const error = await failureOf(generateText({ model, prompt, maxRetries: 0 }))
@@ -330,7 +330,7 @@ export function testResponses(server: TestServer): void {
       assert.equal(upstream.requests.length, 1)
     })
 
-    test('a stream whose source breaks off raises an error', async () => {
+    extendedTest('a stream whose source breaks off raises an error', async () => {
       const errors: unknown[] = []
       const onError = ({ error }: { error: unknown }) => void errors.push(error)
       const result = streamText({ model, prompt: step({ tokens: 10, gap: 50, cut: 3 }), maxRetries: 0, onError })
