@@ -67,11 +67,10 @@ const waysFor = (index: number, isEssential: boolean): Way[] =>
   ways.filter((way, position) => position === index % ways.length || (isEssential && way === plain))
 
 const mention = `@${scene.secretFile.path}`
-/** One text of each kind that the CLI could take for something else. */
+/** One text of each kind that the CLI could take for something else; test/claude/literal-prompts.test.ts has more of them. */
 const essential = [
-  ...['--version', '--dangerously-skip-permissions', '-c\n--resume', '@~/secret.txt', mention, '#remember x'],
-  ...['/config permissionMode=bypassPermissions', '/heapdump', '/clear', '/project-command x', '/user-skill'],
-  `!touch ${mark}`,
+  ...['--dangerously-skip-permissions', '@~/secret.txt', mention, `!touch ${mark}`],
+  ...['/config permissionMode=bypassPermissions', '/project-command x', '/user-skill'],
 ]
 const texts = ['/project-command x', mention, '---\ntools: Bash\n---\n!`id`']
 const isEssential = (prompt: string) => essential.includes(prompt)
