@@ -65,6 +65,8 @@ type Kind = {
   /** The browser takes the page for one on the internet, and its user allowed it to reach this machine. */
   isPublic?: true
   isFile?: true
+  /** It differs from another kind only by its address: it has its turn in the extended tests. */
+  isFurther?: true
 }
 
 /** Leaves out the many slow ways to open a page or a frame; of those, one of each sort is left. */
@@ -91,11 +93,11 @@ const firstShares = [
 
 const kinds: Kind[] = [
   { what: 'a page of another site', host: evil, to: '127.0.0.1' },
-  { what: 'a page of another port of localhost', host: 'localhost', to: 'localhost' },
+  { what: 'a page of another port of localhost', host: 'localhost', to: 'localhost', isFurther: true },
   { what: 'a page of another port of 127.0.0.1', host: '127.0.0.1', to: '127.0.0.1', rows: brief },
   { what: 'a sandboxed page', host: evil, to: '127.0.0.1', path: '/sandboxed', rows: brief },
-  { what: 'a data: page', host: evil, to: 'localhost', path: '/data', rows: brief },
-  { what: 'a file: page', host: evil, to: '127.0.0.1', isFile: true, rows: brief },
+  { what: 'a data: page', host: evil, to: 'localhost', path: '/data', rows: brief, isFurther: true },
+  { what: 'a file: page', host: evil, to: '127.0.0.1', isFile: true, rows: brief, isFurther: true },
   {
     what: 'a page that sends no referrer',
     host: evil,
@@ -110,7 +112,13 @@ const kinds: Kind[] = [
     isPublic: true,
     rows: /^B(06 f|1[16] f)|like JSON$/,
   },
-  { what: 'a page that uses 0.0.0.0', host: evil, to: '0.0.0.0', rows: /^B(06|1[16] f|20)|like JSON$|<iframe>$/ },
+  {
+    what: 'a page that uses 0.0.0.0',
+    host: evil,
+    to: '0.0.0.0',
+    rows: /^B(06|1[16] f|20)|like JSON$|<iframe>$/,
+    isFurther: true,
+  },
 ]
 
 function newFile(t: TestContext): string {
@@ -148,7 +156,8 @@ export function foreignPages(scene: Scene): void {
     const all = attacks.filter(({ name }) => kind.rows?.test(name) ?? true)
     const isFirst = kind === kinds[0]
     for (const { register, more, isIncluded } of isFirst ? firstShares : shares) {
-      register(`B06 ${kind.what} starts no run and reads nothing${more}`, { timeout }, async (t) => {
+      const registerKind = kind.isFurther ? extendedTest : register
+      registerKind(`B06 ${kind.what} starts no run and reads nothing${more}`, { timeout }, async (t) => {
         const target = await startTarget(t)
         const { page, base } = await open(t, scene, kind)
         const frame = innermost(page.frames())
