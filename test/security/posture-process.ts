@@ -2,21 +2,12 @@
 // into logs; test-server.ts starts a server inside the test's process.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, type TestContext } from 'node:test'
+import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { compileCache } from '../helpers/compile-cache.ts'
 import { type TestFolders, testEnvironment } from '../helpers/test-server.ts'
 
 const program = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
@@ -37,15 +28,12 @@ export type ProgramOptions = {
   isFirst?: boolean
 }
 
-/** Shared by all starts of a test file, which would otherwise take twice as long. */
-const compiled = mkdtempSync(join(tmpdir(), 'claude-serve-compiled-'))
-after(() => rmSync(compiled, { recursive: true, force: true }))
-
+/** All starts share what the tests have compiled: they would otherwise take twice as long. */
 function shareCompiled({ home }: TestFolders): void {
-  const folder = join(home, '.cache')
+  const folder = join(home, '.cache', 'claude-serve')
   if (existsSync(folder)) return
-  mkdirSync(folder)
-  symlinkSync(compiled, join(folder, 'claude-serve'))
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  for (const target of Object.values(compileCache)) symlinkSync(target, join(folder, 'compiled'))
 }
 
 export class Program {
