@@ -19,14 +19,14 @@ function promptsSent(): string[] {
 type Turn = 'server' | 'terminal'
 
 /** Takes the turns of one conversation, and checks what each of them knows. */
-async function takeTurns(turns: readonly Turn[], options: Record<string, unknown>, at: TestServer = server) {
+async function takeTurns(turns: readonly Turn[], options: Record<string, unknown>, target: TestServer = server) {
   const expected: string[] = []
   let session: string | null = null
   for (const [index, who] of turns.entries()) {
     const prompt = `turn-${index}-${who}`
     expected.push(prompt)
     if (who === 'server') {
-      const reply: { session_id: string } = await chat(at, {
+      const reply: { session_id: string } = await chat(target, {
         ...options,
         prompt,
         ...(session === null ? {} : { session_id: session }),
@@ -71,10 +71,10 @@ for (const [name, options] of kinds)
     const all = ['turn-0-server', 'turn-1-terminal', 'turn-2-fork', 'turn-3-terminal', 'turn-4-server']
     assert.deepEqual([...new Set(promptsSent())], all)
     const other = await startTestServer(t, { folders: { ...folders, dataDir: `${folders.dataDir}-2` }, upstream })
-    for (const [index, at] of [other, server, other, server].entries()) {
+    for (const [index, target] of [other, server, other, server].entries()) {
       const prompt = `turn-${5 + index}-server`
       all.push(prompt)
-      await chat(at, { ...options, prompt, session_id: fork.session_id })
+      await chat(target, { ...options, prompt, session_id: fork.session_id })
       assert.deepEqual([...new Set(promptsSent())], all)
     }
   })
