@@ -34,7 +34,7 @@ async function takeTurns(turns: readonly Turn[], options: Record<string, unknown
       session = reply.session_id
     } else {
       const resumed: { session_id: string } = await inTerminal(
-        at,
+        target,
         ...(session === null ? [] : ['--resume', session]),
         prompt,
       )
