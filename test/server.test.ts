@@ -9,7 +9,7 @@ import type { TestContext } from 'node:test'
 import { startUpstream } from '../src/demo/upstream.ts'
 import { StartupError } from '../src/errors.ts'
 import { HealthReply } from '../src/surfaces/native/server-schemas.ts'
-import { chat, chatError, chatStream } from './helpers/client.ts'
+import { chat, chatError, chatStream, post } from './helpers/client.ts'
 import { test, testIf } from './helpers/extended.ts'
 import {
   fakeCli,
@@ -147,6 +147,21 @@ test('livez and readyz are for supervisors; health reports what the contract nam
   await chat(server, { prompt: 'hi' })
   const { processes } = HealthReply.parse((await get(server, '/v1/health')).body)
   assert.deepEqual([processes.live, processes.idle, processes.busy, processes.starting], [1, 1, 0, 0])
+})
+
+test('a server that is being stopped is not ready, and says why; a request in progress goes on', async (t) => {
+  const server = await startTestServer(t, { fake: 'silent-turn' })
+  const run = chatError(server, { prompt: 'hi' })
+  while (HealthReply.parse((await get(server, '/v1/health')).body).processes.busy === 0);
+  const closing = server.close(60_000)
+  const { status, body } = await get(server, '/readyz')
+  assert.deepEqual([status, body.status, body.code], [503, 'not_ready', 'shutting_down'])
+  assert.match(String(body.error), /is shutting down/)
+  assert.equal((await get(server, '/livez')).status, 200)
+  const { runs } = (await get(server, '/v1/runs')).body as { runs: { id: string }[] }
+  await post(server, `/v1/runs/${runs[0]?.id}/cancel`, {})
+  assert.equal((await run).body.code, 'cancelled')
+  await closing
 })
 
 for (const [what, options, text] of [
