@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { isIPv4, type Socket } from 'node:net'
 import { endianness } from 'node:os'
+import { SharedWork } from '../platform/shared-work.ts'
 
 /** A user id; `gone` if no process holds the other end any more; null if the system does not show it. */
 export type PeerUser = number | 'gone' | null
@@ -51,16 +52,25 @@ export async function peerUser(socket: Ends): Promise<PeerUser> {
   const isV4 = isIPv4(socket.remoteAddress ?? '')
   const [start, mapped] = [lineStart(socket, false), isV4 ? lineStart(socket, true) : null]
   const find = async () => {
-    const user = await userIn(isV4 ? '/proc/net/tcp' : '/proc/net/tcp6', start)
-    return user === 'gone' && mapped !== null ? userIn('/proc/net/tcp6', mapped) : user
+    const user = await userIn(isV4 ? tables.ipv4 : tables.ipv6, start)
+    return user === 'gone' && mapped !== null ? userIn(tables.ipv6, mapped) : user
   }
   const user = await find()
   // A line can be missing if the table changes while it is read.
   return user === 'gone' ? find() : user
 }
 
-async function userIn(table: string, start: string | null): Promise<PeerUser> {
-  const text = await readFile(table, 'utf8').catch(() => null)
+/**
+ * The tables as the kernel writes them, which grow with the connections of the whole machine: each is read once at a time, for all
+ * connections that wait for it, so that many of them at once cost no more memory than one.
+ */
+const tables = {
+  ipv4: new SharedWork(() => readFile('/proc/net/tcp', 'latin1').catch(() => null)),
+  ipv6: new SharedWork(() => readFile('/proc/net/tcp6', 'latin1').catch(() => null)),
+}
+
+async function userIn(table: SharedWork<string | null>, start: string | null): Promise<PeerUser> {
+  const text = await table.done()
   if (text === null) return null
   const position = start === null ? -1 : text.indexOf(`: ${start}`)
   if (position === -1) return 'gone'

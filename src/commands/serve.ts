@@ -38,7 +38,7 @@ async function runServer(config: Config, environment: Environment, version: stri
   ignoreBrokenPipes()
   // Without a listener, Node opens its debugger on a port that any program and web page can reach.
   process.on('SIGUSR1', () => {})
-  const stopRequested = new Promise<void>((resolve) => onStopSignals(['SIGINT', 'SIGTERM'], resolve))
+  const stopRequested = new Promise<void>((resolve) => onStopSignals(['SIGINT', 'SIGTERM', 'SIGHUP'], resolve))
   const { startServer } = await import('../server.ts')
   const file = openLogFile(config.dataDir, (text) => void printError(text, 1))
   const log = createLogger(config, environment, process.stderr, file)

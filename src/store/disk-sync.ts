@@ -1,17 +1,18 @@
 // Waits until writes to a file are on the disk. The wait happens in another thread, so the process continues. Not for
 // the data itself.
 import { type FileHandle, open } from 'node:fs/promises'
+import { SharedWork } from '../platform/shared-work.ts'
 
 /** The part of a file handle that is used here. */
 export type SyncedFile = Pick<FileHandle, 'datasync' | 'close'>
 
 export class DiskSync {
   readonly #file: SyncedFile
-  #current: Promise<void> | null = null
-  #next: Promise<void> | null = null
+  readonly #sync: SharedWork<void>
 
   constructor(file: SyncedFile) {
     this.#file = file
+    this.#sync = new SharedWork(() => file.datasync())
   }
 
   static async open(path: string): Promise<DiskSync> {
@@ -20,23 +21,7 @@ export class DiskSync {
 
   /** Resolves once everything written before the call is on the disk. Concurrent calls share one sync. */
   done(): Promise<void> {
-    if (this.#current === null) return this.#start()
-    // The sync in progress may miss writes made since it started.
-    this.#next ??= this.#current
-      .catch(() => {})
-      .then(() => {
-        this.#next = null
-        return this.#start()
-      })
-    return this.#next
-  }
-
-  #start(): Promise<void> {
-    const current = this.#file.datasync().finally(() => {
-      if (this.#current === current) this.#current = null
-    })
-    this.#current = current
-    return current
+    return this.#sync.done()
   }
 
   /** Closes the file once pending calls are settled. */

@@ -236,21 +236,24 @@ extendedTest('the next server ends a command whose CLI was killed together with 
   await until('all are gone', () => processesOf(first).length === 0)
 })
 
-extendedTest('SIGTERM right after the start ends the server with code 0 and leaves nothing', async (t) => {
-  const { folders, start } = await setUp(t)
-  const server = await start('--warm=2')
-  server.kill('SIGTERM')
-  const exit = await server.exited
-  assert.deepEqual(exit, { code: 0, signal: null }, `it ended with ${JSON.stringify(exit)} and wrote: ${server.errors}`)
-  assert.deepEqual(processesOf(server), [])
-  assert.deepEqual(readdirSync(join(folders.dataDir, 'servers')), [])
-})
+for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
+  extendedTest(`${signal} right after the start ends the server with code 0 and leaves nothing`, async (t) => {
+    const { folders, start } = await setUp(t)
+    const server = await start('--warm=2')
+    server.kill(signal)
+    const exit = await server.exited
+    const what = `it ended with ${JSON.stringify(exit)} and wrote: ${server.errors}`
+    assert.deepEqual(exit, { code: 0, signal: null }, what)
+    assert.deepEqual(processesOf(server), [])
+    assert.deepEqual(readdirSync(join(folders.dataDir, 'servers')), [])
+  })
+}
 
-test('a second SIGTERM ends the server at once, and the next one cleans up; a further one on the data folder does not start; Ctrl-C lets runs finish', async (t) => {
+test('a terminal that closes stops the server like SIGTERM, a second signal ends it at once, and the next one cleans up; a further one on the data folder does not start; Ctrl-C lets runs finish', async (t) => {
   const { folders, upstream, start } = await setUp(t)
   const first = await start('--warm=0')
   await startCommand(first)
-  first.kill('SIGTERM')
+  first.kill('SIGHUP')
   await until('the first one has arrived', () => refusesRuns(first))
   first.kill('SIGTERM')
   assert.deepEqual(await first.exited, { code: 1, signal: null })

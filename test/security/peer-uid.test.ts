@@ -106,6 +106,15 @@ test('the same port at another loopback address is not the same user', {
   assert.equal(await peerUser({ ...ends, remoteAddress: '127.0.0.2' } as Socket), 'gone')
 })
 
+test('the users of many connections at once are known', { skip: !isLinux && 'only Linux reports it' }, async (t) => {
+  const connected = await Promise.all(Array.from({ length: 100 }, () => connectTo('127.0.0.1', {})))
+  t.after(() => {
+    for (const { close } of connected) close()
+  })
+  const users = await Promise.all(connected.map(({ socket }) => peerUser(socket)))
+  assert.deepEqual(new Set(users), new Set([process.getuid?.()]))
+})
+
 type Connected = { socket: Socket; client: Socket; close(): void }
 
 /** Both ends of a connection to a server at the address. */
