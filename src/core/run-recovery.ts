@@ -1,7 +1,7 @@
 // Recovers the runs that a former server left unfinished: they get their stored end, fail, or restart. Running them is
 // in active-run.ts.
 import type { Restart } from './active-run.ts'
-import type { RunEnd } from './events.ts'
+import type { RunEnd, RunEvent } from './events.ts'
 import { closingEvents, endOf, endPatch, interrupted } from './run-lifecycle.ts'
 import type { RunInput } from './runs.ts'
 import type { RunRecord, RunStore } from './store.ts'
@@ -44,22 +44,28 @@ export async function recoverRuns(
 /** Deletes the end that the former server gave it by stopping, and returns the number of the last event that is left. */
 async function withoutEnd(store: RunStore, record: RunRecord): Promise<number> {
   const lastSeq = await store.lastSeq(record.id)
-  if ((await storedEnd(store, record)) === null) return lastSeq
+  if ((await lastEvent(store, record))?.type !== 'run-end') return lastSeq
   await store.clearEvents(record.id, lastSeq - 1)
   return lastSeq - 1
 }
 
 /** How the run ended, if that was the last event to be stored. */
-async function storedEnd(store: RunStore, { id }: RunRecord): Promise<RunEnd | null> {
-  const lastSeq = await store.lastSeq(id)
-  const [last] = await store.events(id, lastSeq - 1, 1)
-  return last?.event.type === 'run-end' ? last.event : null
+async function storedEnd(store: RunStore, record: RunRecord): Promise<RunEnd | null> {
+  const last = await lastEvent(store, record)
+  return last?.type === 'run-end' ? last : null
+}
+
+async function lastEvent(store: RunStore, { id }: RunRecord): Promise<RunEvent | null> {
+  const [last] = await store.events(id, (await store.lastSeq(id)) - 1, 1)
+  return last?.event ?? null
 }
 
 async function fail(store: RunStore, record: RunRecord, nowMs: number): Promise<void> {
   const lastSeq = await store.lastSeq(record.id)
+  const last = await lastEvent(store, record)
   const end = endOf(record, interrupted())
-  const events = closingEvents(record, end, lastSeq > 0)
+  // A run that died again before its second start has none yet.
+  const events = closingEvents(record, end, last !== null && last.type !== 'restart')
   await store.appendEvents(
     record.id,
     events.map((event, index) => ({ seq: lastSeq + 1 + index, event })),

@@ -51,6 +51,18 @@ test('a run that had not started fails, with a start and an end', async (t) => {
   assert.equal(endOf(events).error?.code, 'interrupted')
 })
 
+test('a run that died again before its second start fails, with a start and an end after the mark', async (t) => {
+  const { store, runs } = await setUp(t)
+  await leave(store, { status: 'queued' }, [runStart(id), ...textBlock(0, ['old']), { type: 'restart' }])
+  await runs.recover(Promise.resolve())
+  const events = await read(follow(runs, id))
+  assert.deepEqual(
+    events.slice(-3).map(({ type }) => type),
+    ['restart', 'run-start', 'run-end'],
+  )
+  assert.equal(endOf(events).error?.code, 'interrupted')
+})
+
 for (const restart of [false, true]) {
   test(`a run whose end was stored keeps it, ${restart ? 'even if it could restart' : 'exactly once'}`, async (t) => {
     const { store, runs, agent } = await setUp(t, { script: goodRun(['new']) })
