@@ -37,7 +37,7 @@ const tilePixels = 28
 
 /** Whether the CLI makes a picture of a message smaller, or less exact, before it sends it. Not in tool results. */
 export function isReducedImage(base64: string): boolean {
-  if ((base64.length * 3) / 4 - (/=*$/.exec(base64.slice(-2))?.[0].length ?? 0) > unchanged.bytes) return true
+  if (Buffer.byteLength(base64, 'base64') > unchanged.bytes) return true
   const size = imageSize(base64)
   if (size === null) return false
   const tiles = Math.ceil(size.width / tilePixels) * Math.ceil(size.height / tilePixels)

@@ -41,6 +41,12 @@ export type NestedTable = {
 export const isEmpty = (value: unknown): boolean =>
   value === '' || (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
 
+export const isFalse = (value: unknown): boolean => value === false
+
+/** Whether only the model itself may call a tool, and no program that it writes. */
+export const isDirect = (value: unknown): boolean =>
+  Array.isArray(value) && value.every((caller) => caller === 'direct')
+
 const isAbsent = (value: unknown) => value === null || value === undefined
 
 /** Names can be anything that a client sends, and they are listed in a header. */

@@ -44,9 +44,9 @@ export class LoadedConversation {
     return this.#watch?.hasForeignMessages() ?? false
   }
 
-  /** A message of the process, which may add it to the conversation's file. */
-  noteMessage(message: { uuid?: string }): void {
-    if (message.uuid !== undefined) this.#watch?.noteOwn(message.uuid)
+  /** Something that the process has emitted: it adds messages to the conversation's file, under the same ids. */
+  noteMessage({ type, uuid }: { type: string; uuid?: string }): void {
+    if ((type === 'user' || type === 'assistant') && uuid !== undefined) this.#watch?.noteOwn(uuid)
   }
 
   /** A turn has ended: the file is as the process knows it. */

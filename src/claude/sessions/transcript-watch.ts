@@ -19,7 +19,7 @@ export class TranscriptWatch {
   constructor(options: { configDir: string; cwd: string; sessionId: string }) {
     this.#configDir = options.configDir
     this.#file = join(projectFolder(options.configDir, options.cwd), `${options.sessionId}.jsonl`)
-    this.mark()
+    this.#known = this.#size()
   }
 
   /** A message that the process itself adds. */
@@ -30,12 +30,22 @@ export class TranscriptWatch {
 
   /** What is in the file now is known to the process. */
   mark(): void {
-    if (!existsSync(this.#file)) this.#file = this.#findFile() ?? this.#file
+    this.#known = this.#size()
+    if (this.#known > 0) return
+    this.#file = this.#findFile() ?? this.#file
     this.#known = this.#size()
   }
 
-  /** Whether the file has messages that the process does not know. */
+  /** Whether the file has messages that the process does not know. A file that cannot be read counts: only the CLI can say what to do. */
   hasForeignMessages(): boolean {
+    try {
+      return this.#hasForeignMessages()
+    } catch {
+      return true
+    }
+  }
+
+  #hasForeignMessages(): boolean {
     const size = this.#size()
     if (size === this.#known) return false
     // A file that was replaced by a shorter one is another program's work.
@@ -50,8 +60,13 @@ export class TranscriptWatch {
     return false
   }
 
+  /** 0 for a file that does not exist, or cannot be read. */
   #size(): number {
-    return statSync(this.#file, { throwIfNoEntry: false })?.size ?? 0
+    try {
+      return statSync(this.#file, { throwIfNoEntry: false })?.size ?? 0
+    } catch {
+      return 0
+    }
   }
 
   #read(size: number): Buffer {
@@ -67,8 +82,11 @@ export class TranscriptWatch {
   /** The CLI gives folders with long names other names, and continues a conversation where it finds it. */
   #findFile(): string | null {
     const projects = join(this.#configDir, 'projects')
-    const folders = existsSync(projects) ? readdirSync(projects) : []
-    const files = folders.map((folder) => join(projects, folder, basename(this.#file)))
-    return files.find((file) => existsSync(file)) ?? null
+    try {
+      const files = readdirSync(projects).map((folder) => join(projects, folder, basename(this.#file)))
+      return files.find((file) => existsSync(file)) ?? null
+    } catch {
+      return null
+    }
   }
 }

@@ -1,6 +1,6 @@
 // Lists every field of a messages request and how the server treats it. docs/compatibility.md is generated from it.
 import { isReducedImage } from '../../compat/media-blocks.ts'
-import { type FieldTable, isEmpty, known, type NestedTable } from '../../compat/request-fields.ts'
+import { type FieldTable, isDirect, isEmpty, isFalse, known, type NestedTable } from '../../compat/request-fields.ts'
 import { isClientToolType } from './builtin-tools.ts'
 import { isPassedAsJson } from './schemas.ts'
 
@@ -63,10 +63,8 @@ export const messagesFields: FieldTable = {
   betas: { treatment: 'silent', note: 'the same for any value of the `anthropic-beta` header' },
 }
 
-const isFalse = (value: unknown) => value === false
 /** Citations that a model has made, or the setting of a document. */
 const isWithoutCitations = (value: unknown) => isEmpty(value) || (value as { enabled?: unknown }).enabled === false
-const isDirect = (value: unknown) => Array.isArray(value) && value.every((caller) => caller === 'direct')
 
 const textFields: FieldTable = {
   ...known('type', 'text', 'cache_control'),

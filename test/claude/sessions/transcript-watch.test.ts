@@ -1,6 +1,6 @@
 // What counts as another program's work on the file of a conversation.
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdirSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { projectFolder } from '../../../src/claude/sessions/transcript.ts'
@@ -64,6 +64,17 @@ test('a file that became shorter counts', (t) => {
   const { file, watch } = setUp(t)
   truncateSync(file, 3)
   assert.equal(watch.hasForeignMessages(), true)
+})
+
+test('a file that cannot be read, or is gone, counts and stops nothing', (t) => {
+  const { file, watch } = setUp(t)
+  rmSync(file)
+  assert.equal(watch.hasForeignMessages(), true)
+  mkdirSync(file)
+  assert.equal(watch.hasForeignMessages(), true)
+  rmSync(join(file, '..', '..'), { recursive: true })
+  watch.mark()
+  assert.equal(watch.hasForeignMessages(), false)
 })
 
 test('a file that appears with the first turn is found, also in a folder of another name', (t) => {

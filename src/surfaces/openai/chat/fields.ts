@@ -1,5 +1,5 @@
 // How each field of a chat completions request is treated.
-import { type FieldTable, isEmpty, known, type NestedTable } from '../../../compat/request-fields.ts'
+import { type FieldTable, isEmpty, isFalse, known, type NestedTable } from '../../../compat/request-fields.ts'
 import {
   argumentsField,
   definitionFields,
@@ -11,7 +11,6 @@ import {
 
 const isOne = (value: unknown) => value === 1
 const isZero = (value: unknown) => value === 0
-const isFalse = (value: unknown) => value === false
 /** Some programs send -1 for no limit. */
 const isNoLimit = (value: unknown) => typeof value === 'number' && value <= 0
 const isText = (value: unknown) => Array.isArray(value) && value.every((kind) => kind === 'text')

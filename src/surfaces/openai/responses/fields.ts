@@ -1,5 +1,5 @@
 // How each field of a request to the Responses API is treated.
-import { type FieldTable, isEmpty, known, type NestedTable } from '../../../compat/request-fields.ts'
+import { type FieldTable, isDirect, isEmpty, known, type NestedTable } from '../../../compat/request-fields.ts'
 import { argumentsField, definitionFields, messagePartFields, partFields } from '../shared/nested-fields.ts'
 
 const isZero = (value: unknown) => value === 0
@@ -77,8 +77,6 @@ export const responseFields: FieldTable = {
   access_programs: { treatment: 'silent' },
 }
 
-const isDirect = (value: unknown) => Array.isArray(value) && value.every((caller) => caller === 'direct')
-
 /** The types of items that are read; the others are reported as a whole. A message may omit its type. */
 const messageTypes: readonly unknown[] = [undefined, null, 'message']
 const readTypes: readonly unknown[] = [
@@ -110,5 +108,5 @@ export const responseNestedFields: readonly NestedTable[] = [
     applies: ({ type }) => toolTypes.includes(type),
   },
   { path: 'reasoning', fields: known('effort', 'summary', 'generate_summary') },
-  { path: 'text.format', fields: { ...known('type', 'name', 'schema', 'description', 'strict') } },
+  { path: 'text.format', fields: known('type', 'name', 'schema', 'description', 'strict') },
 ]

@@ -1,10 +1,9 @@
 // What the objects inside a request of either API of OpenAI may have.
 import { isReducedImage } from '../../../compat/media-blocks.ts'
-import { type FieldTable, isEmpty, known } from '../../../compat/request-fields.ts'
+import { type FieldTable, isEmpty, isFalse, known } from '../../../compat/request-fields.ts'
 import { losesDigits } from '../../../platform/json.ts'
 
-export const isFalse = (value: unknown) => value === false
-export const isAuto = (value: unknown) => value === 'auto'
+const isAuto = (value: unknown) => value === 'auto'
 
 const isUnchangedImage = (value: unknown) =>
   typeof value !== 'string' || !isReducedImage(value.slice(value.indexOf(',') + 1))
