@@ -30,7 +30,7 @@ export function PlanLimits() {
       <ErrorNotice error={quota.error.value} />
       {bars.length === 0 ? null : (
         <>
-          <Bars title="Plan" valueTitle="Used" detailTitles={['State', 'Begins anew']} bars={bars} max={1} />
+          <Bars title="Plan" valueTitle="Used" detailTitles={['State', 'Resets']} bars={bars} max={1} />
           <p class="note">
             Reported by Claude Code at {time(asOf)}.
             {overage?.in_use ? ' The plan is used up: extra usage is being billed.' : ''}
