@@ -1,12 +1,11 @@
 // Creates the HTTP application: the framework, the guard in front of every route, request ids, and one access log line
 // per request. Not for what a route does, nor for how errors are reported (request-errors.ts).
-import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http'
-import type { Duplex } from 'node:stream'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { type Authenticator, anonymousCaller } from '../auth/authenticate.ts'
 import type { AnswerFacts, Observer, RequestTrace } from '../core/observer.ts'
 import { AppError } from '../errors.ts'
+import { Connections, closeAfterBody, newRequestId } from './connections.ts'
 import { allowOrigin, answerPreflight, isPreflight } from './cors.ts'
 import { checkBodyType, checkRequest, clientRequestId, protectiveHeaders, refuseKeysInUrl } from './guard.ts'
 import { canonicalUrl } from './path-aliases.ts'
@@ -35,6 +34,8 @@ export const httpLimits = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,
   keepAliveMs: 15_000,
+  /** How long the rest of a refused body is read. */
+  lingerMs: 5_000,
   /** How often connections are checked for the two timeouts. */
   checkIntervalMs: 5_000,
   urlBytesMax: 4096,
@@ -63,7 +64,12 @@ export type ServerFactory = () => Server
 export function createApp(options: AppOptions): { app: App; createListener: ServerFactory } {
   let handler: ((request: IncomingMessage, response: ServerResponse) => void) | null = null
   const limits = { ...httpLimits, ...options.limits }
-  const createListener = () => newServer((request, response) => handler?.(request, response), limits)
+  const connections = new Connections()
+  const handle = (request: IncomingMessage, response: ServerResponse) => {
+    connections.add(request, response)
+    handler?.(request, response)
+  }
+  const createListener = () => newServer(handle, connections, limits)
   const app = fastify({
     loggerInstance: options.log,
     logController: new fastify.LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
@@ -83,9 +89,10 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
       reply.headers({ ...protectiveHeaders, 'x-request-id': request.id, 'request-id': request.id })
       app.errorHandler(refusal(request, options) ?? error, request, reply)
     },
-    clientErrorHandler: answerUnreadable,
-    serverFactory: (handle) => {
-      handler = handle
+    // newServer has a handler of its own, for both addresses.
+    clientErrorHandler: () => {},
+    serverFactory: (fastifyHandler) => {
+      handler = fastifyHandler
       return createListener()
     },
   })
@@ -97,7 +104,9 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
   return { app, createListener }
 }
 
-function newServer(handle: (request: IncomingMessage, response: ServerResponse) => void, limits: HttpLimits): Server {
+type Handle = (request: IncomingMessage, response: ServerResponse) => void
+
+function newServer(handle: Handle, connections: Connections, limits: HttpLimits): Server {
   const bounds: ServerOptions = {
     maxHeaderSize: limits.headerBytesMax,
     headersTimeout: limits.headersTimeoutMs,
@@ -111,7 +120,7 @@ function newServer(handle: (request: IncomingMessage, response: ServerResponse) 
   // One more than is accepted, so that too many are detected instead of silently cut off.
   server.maxHeadersCount = limits.headersMax + 1
   server.maxConnections = limits.connectionsMax
-  server.on('clientError', answerUnreadable)
+  server.on('clientError', (error, socket) => void connections.answerUnreadable(error, socket))
   server.on('checkContinue', handle)
   server.on('checkExpectation', handle)
   return server
@@ -135,40 +144,19 @@ function refusal({ raw }: { raw: IncomingMessage }, { allowHosts, corsOrigins = 
   }
 }
 
-const unreadable: Record<string, [status: string, text: string]> = {
-  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'the headers are too long'],
-  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request took too long to arrive'],
-}
-
-const unreadableCodes: Record<string, string> = { 408: 'request_timeout', 431: 'headers_too_large' }
-
-/** Bytes that are not valid HTTP have no route and no surface, so they are answered here. */
-function answerUnreadable(cause: NodeJS.ErrnoException, socket: Duplex): void {
-  if (cause.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-  const [status, error] = unreadable[cause.code ?? ''] ?? ['400 Bad Request', 'the request is not valid HTTP']
-  const code = unreadableCodes[status.slice(0, 3)] ?? 'invalid_request'
-  const id = newRequestId()
-  const body = JSON.stringify({ error, code, request_id: id, details: {} })
-  const headers = {
-    ...protectiveHeaders,
-    'x-request-id': id,
-    'request-id': id,
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    connection: 'close',
-  }
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  // Close the connection even if the client does not.
-  socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`, () => socket.destroy())
-}
-
-const newRequestId = () => `req_${randomBytes(12).toString('hex')}`
-
-function guard(app: App, { allowHosts, corsOrigins = [], callers }: AppOptions, limits: HttpLimits): void {
+function guard(
+  app: App,
+  { allowHosts, corsOrigins = [], callers, bodyBytesMax }: AppOptions,
+  limits: HttpLimits,
+): void {
   app.decorateRequest('caller')
   // Do not wait for the rest of a body whose request is refused.
   app.addHook('onSend', async (request, reply) => {
-    if (request.raw.complete === false) reply.header('connection', 'close')
+    if (request.raw.complete !== false) return
+    reply.header('connection', 'close')
+    // A body of known length may be somewhat too long; one of unknown length that was too long has no end.
+    const isEndless = request.headers['content-length'] === undefined && reply.statusCode === 413
+    closeAfterBody(request.raw, limits.lingerMs, isEndless ? 0 : 2 * bodyBytesMax)
   })
   app.decorateRequest('errorCode', null)
   app.decorateRequest('ignoredFields', null)

@@ -1,6 +1,7 @@
 // A route is a row of a table: its path, who may call it, what it takes and returns, and its handler. The rows are read
 // twice: to register the routes (here), and to describe them in openapi.json (scripts/openapi.ts). Files of pages have
 // no rows: see static-files.ts.
+import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import type { Caller, RouteScope } from '../auth/authenticate.ts'
@@ -116,7 +117,10 @@ export function requireDeclaredScopes(app: FastifyInstance): void {
 /** Reads JSON; an empty body is undefined where the route allows one. */
 export function parseJsonBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
-  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) =>
-    body === '' && request.routeOptions.config.mayBeEmpty ? done(null, undefined) : parse(request, body, done),
-  )
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    if (body.length === 0 && request.routeOptions.config.mayBeEmpty) return done(null, undefined)
+    // Decoding would replace such bytes, and Claude would read something else than was sent.
+    if (!isUtf8(body)) return done(new AppError('invalid_request', 'the body is not valid UTF-8'))
+    return parse(request, body.toString(), done)
+  })
 }

@@ -44,7 +44,7 @@ const hang = { timeout: 20_000 }
 /** The same for tests with much work. */
 const longer = { timeout: 60_000 }
 
-const short = { headersTimeoutMs: 400, requestTimeoutMs: 800, keepAliveMs: 100, checkIntervalMs: 50 }
+const short = { lingerMs: 100, headersTimeoutMs: 400, requestTimeoutMs: 800, keepAliveMs: 100, checkIntervalMs: 50 }
 const bodyBytesMax = 100_000
 
 const listen = (t: { after(close: () => Promise<void>): void }, options: InjectAppOptions = {}) =>
