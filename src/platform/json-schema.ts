@@ -50,6 +50,31 @@ export async function compileSchema(requested: JsonSchema): Promise<SchemaCheck>
   }
 }
 
+/** What is wrong with the schema, as the end of a sentence that begins with its name; null if it is valid. */
+export async function schemaProblem(schema: JsonSchema): Promise<string | null> {
+  if (schema.type !== 'object') return 'must have "type": "object" at its root'
+  try {
+    await compileSchema(schema)
+    return null
+  } catch (error) {
+    if (error instanceof RangeError) return 'is too large to be checked: make the schema simpler'
+    return `is not a valid JSON Schema: ${(error as Error).message}`
+  }
+}
+
+/**
+ * The same, for a schema that an answer has to fit. The CLI knows draft-07 only. What that cannot say is checked in the answer; a
+ * reference must lead somewhere.
+ */
+export async function answerSchemaProblem(schema: JsonSchema): Promise<string | null> {
+  const problem = await schemaProblem(schema)
+  if (problem !== null) return problem
+  if (isEndless(schema)) return 'refers to itself without end: no answer could be checked against it'
+  const unsayable = await strictDraft07Problem(toDraft07(schema) as JsonSchema)
+  if (unsayable === null) return null
+  return `cannot be said in draft-07 of JSON Schema, the only version that the CLI knows: ${unsayable}`
+}
+
 /**
  * Whether a part refers to itself without going into the value, so that no value can ever be checked. The standard leaves open what such
  * a schema means. References other than paths are not followed.
@@ -187,10 +212,18 @@ function loosen(kept: JsonSchema, schema: JsonSchema, isLossy: (part: unknown) =
 function hasOverlap({ properties, patternProperties }: JsonSchema): boolean {
   if (!isObject(properties) || !isObject(patternProperties)) return false
   const names = Object.keys(properties)
-  return Object.keys(patternProperties).some((pattern) => names.some((name) => mayMatch(pattern, name)))
+  const patterns = Object.keys(patternProperties)
+  if (names.length * patterns.length > pairsMax) return true
+  return patterns.some((pattern) => names.some((name) => mayMatch(pattern, name)))
 }
 
+/** Bounds on what is tried while everything else waits: of names and patterns, and of what a pattern can cost. */
+const pairsMax = 10_000
+const lengthMax = 200
+const repeats = /[*+{]/g
+
 function mayMatch(pattern: string, name: string): boolean {
+  if (pattern.length > lengthMax || name.length > lengthMax || [...pattern.matchAll(repeats)].length > 1) return true
   try {
     return new RegExp(pattern, 'u').test(name)
   } catch {

@@ -23,11 +23,11 @@ import {
   sessionNotFound,
 } from '../../core/sessions.ts'
 import { AppError } from '../../errors.ts'
+import type { RpcAnswer, RpcCall } from '../../platform/worker-rpc.ts'
 import { bridgeCompactions } from './compactions.ts'
 import { readContent, readLastModel } from './session-content.ts'
 import { toSessionMessages } from './session-messages.ts'
 import { findTranscript, projectFolder, toEntries } from './transcript.ts'
-import type { RpcAnswer, RpcCall } from './worker-rpc.ts'
 
 export type SessionCalls = Omit<SessionFiles, 'close'>
 

@@ -4,9 +4,9 @@
 import { Worker } from 'node:worker_threads'
 import type { SessionFiles } from '../../core/sessions.ts'
 import { AppError } from '../../errors.ts'
+import { RpcError, WorkerRpc } from '../../platform/worker-rpc.ts'
 import { configFolder, type Environment } from './config-folder.ts'
 import type { SessionCalls } from './session-files-worker.ts'
-import { RpcError, WorkerRpc } from './worker-rpc.ts'
 
 /** If the program is compiled, so is the thread's file, but the compiler does not rewrite a name in a string. */
 const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'

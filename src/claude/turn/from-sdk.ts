@@ -13,8 +13,6 @@ import type {
 import type { PlainOptions } from '../../core/agent.ts'
 import { endOfRun, type McpServerState, type RunEnd, type RunEvent } from '../../core/events.ts'
 import { AppError } from '../../errors.ts'
-import { objectsIn } from '../../platform/json.ts'
-import type { SchemaCheck } from '../../platform/json-schema.ts'
 import {
   blockingHook,
   type FailureClues,
@@ -26,6 +24,7 @@ import { answerTool } from '../cli/profile.ts'
 import type { TranscriptMessage } from '../sessions/transcript.ts'
 import { AnswerBlocks } from './answer-blocks.ts'
 import { activityEvents, plainText, toUsage, turnCost } from './sdk-values.ts'
+import { type AnswerCheck, StructuredAnswer } from './structured-answer.ts'
 
 type StreamEvent = SDKPartialAssistantMessage['event']
 type ContentBlock = SDKAssistantMessage['message']['content'][number]
@@ -38,7 +37,7 @@ export type TurnContext = {
   sessionId: string
   streaming: boolean
   /** What the answer has to fit; null if any text will do. */
-  answerCheck: SchemaCheck | null
+  answerCheck: AnswerCheck | null
   plain: PlainOptions | null
   /** Seconds until the plan can be used again; null if it is not used up. The CLI tells of that only once. */
   planSecondsLeft: () => number | null
@@ -71,6 +70,7 @@ export class TurnTranslator {
   #clues: FailureClues = { kind: null, upstreamStatus: null, retryAfterS: null }
   #pendingTools = new Set<string>()
   readonly #blocks: AnswerBlocks
+  readonly #answer: StructuredAnswer | null
   /** Set when a plain model's answer is complete although the CLI would continue. */
   #finished: { stopReason: string; stopSequence: string | null } | null = null
   /**
@@ -83,6 +83,7 @@ export class TurnTranslator {
   constructor(context: TurnContext) {
     this.context = context
     this.#blocks = new AnswerBlocks(context.plain?.stopSequences ?? [])
+    this.#answer = context.answerCheck === null ? null : new StructuredAnswer(context.answerCheck)
   }
 
   /** Whether the answer is complete: interrupt the CLI and end the run with `finishedEnd`. */
@@ -97,6 +98,11 @@ export class TurnTranslator {
 
   get model(): string {
     return this.#model
+  }
+
+  /** Before a message is accepted, the answer that it completes is checked against the schema. */
+  async prepare(message: SDKMessage): Promise<void> {
+    await this.#answer?.prepare(message, this.#blocks.text, this.#output)
   }
 
   accept(message: SDKMessage): RunEvent[] {
@@ -200,7 +206,7 @@ export class TurnTranslator {
   }
 
   #noteStop(reason: string | null): void {
-    if (reason === 'end_turn') this.#output = this.#fittingText() ?? this.#output
+    if (reason === 'end_turn') this.#output = this.#answer?.fittingText ?? this.#output
     if (this.context.plain !== null && this.#endsPlainAnswer(reason)) return
     // The CLI retries after a refusal; what was emitted of the refused answer would stand before the next one.
     if (reason === 'refusal' && this.#blocks.hasText && this.context.streaming) {
@@ -219,12 +225,6 @@ export class TurnTranslator {
       this.#finished ??= { stopReason: reason, stopSequence: null }
     else if (this.#isForClient) this.#finished ??= { stopReason: 'tool_use', stopSequence: null }
     return this.#finished !== null
-  }
-
-  /** The model may write its answer instead of calling the tool for it. */
-  #fittingText(): unknown {
-    const { answerCheck: check } = this.context
-    return check === null ? undefined : [...objectsIn(this.#blocks.text)].find((value) => check(value) === null)
   }
 
   #startBlock(apiIndex: number, block: Parameters<AnswerBlocks['start']>[1]): RunEvent[] {
@@ -355,12 +355,11 @@ export class TurnTranslator {
   }
 
   #unfitOutput(result: SDKResultMessage): AppError | null {
-    const { answerCheck } = this.context
     // A call of a client's tool comes before the answer; what background work reports, after it.
-    if (answerCheck === null || result.stop_reason === 'tool_deferred') return null
+    if (this.#answer === null || result.stop_reason === 'tool_deferred') return null
     if (this.#output === undefined)
       return new AppError('claude_failed', 'The model returned no answer that matches json_schema.')
-    const problem = answerCheck(this.#output)
+    const { problem } = this.#answer
     return problem === null
       ? null
       : new AppError('claude_failed', `The model's answer does not match json_schema: ${problem}.`)

@@ -5,7 +5,6 @@ import type { RunRequest } from '../../core/agent.ts'
 import type { ConversationMessage } from '../../core/conversation.ts'
 import { isContent, type RunEnd, type RunEvent } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
-import type { SchemaCheck } from '../../platform/json-schema.ts'
 import type { Turn } from '../cli/profile.ts'
 import type { LoadedConversation } from '../process/loaded-conversation.ts'
 import type { ApprovalNote } from '../process/permission-prompts.ts'
@@ -14,6 +13,7 @@ import { toPrompt } from '../process/user-message.ts'
 import type { TranscriptMessage } from '../sessions/transcript.ts'
 import { TurnTranslator } from './from-sdk.ts'
 import { type IdleLimits, IdleTimeout } from './idle-timeout.ts'
+import type { AnswerCheck } from './structured-answer.ts'
 import { TurnProgress } from './turn-progress.ts'
 
 /** The process cannot continue, and no content of the turn was emitted yet: another process may take it. */
@@ -34,7 +34,7 @@ export type TurnInput = {
   conversation: LoadedConversation
   limits: TurnLimits
   /** See TurnContext. */
-  answerCheck: SchemaCheck | null
+  answerCheck: AnswerCheck | null
 }
 
 export class TurnRun {
@@ -102,6 +102,7 @@ export class TurnRun {
       }
       if (!this.#progress.accept(next)) continue
       this.#check(next)
+      await this.#translator.prepare(next)
       for (const event of this.#translator.accept(next)) {
         if (event.type === 'run-end') this.#progress.addEnd(event)
         else yield this.#note(event)

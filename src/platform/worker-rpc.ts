@@ -1,8 +1,8 @@
 // Calls to a thread, one at a time. The thread is started at the first call, ended after some idle time, and replaced
-// if it dies or hangs. Every call settles. Not for what the calls do (session-files.ts). Why this is no library:
+// if it dies or hangs. Every call settles. Not for what the calls do (claude/sessions/session-files.ts, schema-checks.ts). Why this is no library:
 // docs/decisions/0020-libraries.md.
 import type { Worker } from 'node:worker_threads'
-import { AppError, type ErrorCode, type ErrorDetails, shuttingDown } from '../../errors.ts'
+import { AppError, type ErrorCode, type ErrorDetails, shuttingDown } from '../errors.ts'
 
 export type RpcCall = { name: string; args: unknown[] }
 

@@ -5,9 +5,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Worker } from 'node:worker_threads'
-import { createSessionFiles, type SessionFilesOptions } from '../../../src/claude/sessions/session-files.ts'
-import type { AppError } from '../../../src/errors.ts'
-import { makeFolders } from '../../helpers/test-server.ts'
+import { createSessionFiles, type SessionFilesOptions } from '../../src/claude/sessions/session-files.ts'
+import type { AppError } from '../../src/errors.ts'
+import { makeFolders } from '../helpers/test-server.ts'
 
 /** Returns the call; the first word of an id selects what else it does. */
 const script = `

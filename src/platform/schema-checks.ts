@@ -1,0 +1,96 @@
+// Checks JSON Schemas, and answers against them, in a separate thread (schema-worker.ts): a client's schema may be large, or
+// a pattern in it may take for ever, and nothing else may wait for that. Not for what a check finds (json-schema.ts).
+import { createHash } from 'node:crypto'
+import { Worker } from 'node:worker_threads'
+import { AppError } from '../errors.ts'
+import type { JsonSchema } from './json-schema.ts'
+import type { SchemaCalls } from './schema-worker.ts'
+import { RpcError, WorkerRpc } from './worker-rpc.ts'
+
+/** If the program is compiled, so is the thread's file, but the compiler does not rewrite a name in a string. */
+const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
+const workerUrl = new URL(`./schema-worker${extension}`, import.meta.url)
+
+const defaults = { deadlineMs: 5_000, idleMs: 600_000, heapMbMax: 512 }
+
+const slow = 'takes too long to check: make the schema simpler'
+
+/** Clients send the same tools with every request of a conversation. */
+const knownMax = 2_000
+
+export class SchemaChecks {
+  readonly #thread: WorkerRpc
+  /** By digest of the schema; the most recently used is last. */
+  readonly #known = new Map<string, string | null>()
+
+  constructor({ deadlineMs, idleMs, heapMbMax }: typeof defaults = defaults) {
+    const start = () =>
+      new Worker(workerUrl, {
+        name: 'schemas',
+        env: {},
+        argv: [],
+        execArgv: [],
+        // Whatever it prints may quote a request: it is kept out of the server's output and is never read.
+        stdout: true,
+        stderr: true,
+        resourceLimits: { maxOldGenerationSizeMb: heapMbMax },
+      })
+    this.#thread = new WorkerRpc({ start, deadlineMs, idleMs, isRepeatable: () => true })
+  }
+
+  /** What is wrong with the schema, as the end of a sentence that begins with its name; null if it is valid. */
+  schemaProblem(schema: JsonSchema): Promise<string | null> {
+    return this.#knownOr('schemaProblem', schema)
+  }
+
+  /** The same, for a schema that an answer has to fit. */
+  answerSchemaProblem(schema: JsonSchema): Promise<string | null> {
+    return this.#knownOr('answerSchemaProblem', schema)
+  }
+
+  /**
+   * What does not fit in each value, as the end of a sentence that begins with its name; null if it fits. Values after
+   * the first one that fits are not checked.
+   */
+  async misfits(schema: JsonSchema, values: readonly unknown[]): Promise<(string | null)[]> {
+    const found = await this.#call('misfits', schema, values)
+    return found ?? [`it ${slow}`]
+  }
+
+  close(): Promise<void> {
+    return this.#thread.close()
+  }
+
+  async #knownOr(name: 'schemaProblem' | 'answerSchemaProblem', schema: JsonSchema): Promise<string | null> {
+    const digest = createHash('sha256').update(name).update(JSON.stringify(schema)).digest('base64')
+    const known = this.#known.get(digest)
+    const problem = known === undefined ? await this.#problem(name, schema) : known
+    this.#known.delete(digest)
+    this.#known.set(digest, problem)
+    const [oldest] = this.#known.keys()
+    if (this.#known.size > knownMax && oldest !== undefined) this.#known.delete(oldest)
+    return problem
+  }
+
+  async #problem(name: 'schemaProblem' | 'answerSchemaProblem', schema: JsonSchema): Promise<string | null> {
+    const found = await this.#call(name, schema)
+    return found === null ? slow : found.problem
+  }
+
+  /** Null if it takes too long, or too much memory. */
+  async #call<Name extends keyof SchemaCalls>(
+    name: Name,
+    ...args: Parameters<SchemaCalls[Name]>
+  ): Promise<Awaited<ReturnType<SchemaCalls[Name]>> | null> {
+    try {
+      return (await this.#thread.call(name, args)) as Awaited<ReturnType<SchemaCalls[Name]>>
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error
+      if (error.kind !== 'late') return null
+      throw new AppError('overloaded', 'The server is busy with the schemas of other requests.', { retryAfterS: 1 })
+    }
+  }
+}
+
+/** There is one thread for all: it starts with the first schema, and does not keep the program running. */
+export const schemaChecks = new SchemaChecks()
