@@ -58,7 +58,7 @@ export const meanings: Record<ErrorCode, readonly [what: string, remedy: string]
     'Send `content-type: application/json` and an uncompressed body.',
   ],
   queue_full: [
-    'The limit on waiting runs is reached.',
+    'The limit on waiting runs of one key, or of all callers without a key, is reached.',
     'Wait for `retry-after`; `--queue-limit` and `--max-processes` raise the limits.',
   ],
   rate_limited: [

@@ -277,7 +277,8 @@ export const configOptions = {
     environment: 'CLAUDE_SERVE_QUEUE_LIMIT',
     group: 'Limits',
     placeholder: '<count>',
-    description: 'maximum number of runs waiting for a process; beyond it requests get 429',
+    description:
+      'maximum number of runs of one API key, or without a key, waiting for a process; beyond it requests get 429',
     accepted: 'give an integer from 0 to 100000',
     default: 64,
     schema: () => integer(0, 100_000),

@@ -52,6 +52,12 @@ export type RunRequest = {
   commands?: boolean
   /** Real paths of the folders that an earlier conversation must be in. Absent: anywhere. */
   roots?: readonly string[]
+  /** The id of the caller's key. Callers take turns. Absent or null: the caller has none. */
+  owner?: string | null
+  /** How many runs of the owner may have a process at once; the others wait. Absent or null: any number. */
+  ownerRunsMax?: number | null
+  /** It was accepted before the server started: it waits, however many do. */
+  isAccepted?: boolean
   /** The trace that the request is part of, in W3C Trace Context format. */
   traceparent?: string
   /** Whether a person can be prompted for permission. If not, whatever requires permission is denied. */

@@ -212,7 +212,7 @@ class RunRegistry implements Runs {
   async recover(isClear: Promise<unknown>): Promise<{ failed: number; restarted: number }> {
     const { agent, store, now } = this.#dependencies
     const restart = (record: RunRecord, input: RunInput, how: Restart) =>
-      this.#begin(input, record, 'stored', how).log.ended
+      this.#begin({ ...input, isAccepted: true }, record, 'stored', how).log.ended
     return recoverRuns({ store, now, lanesMax: agent.stats().processes.max, restart }, isClear)
   }
 

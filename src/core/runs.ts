@@ -15,7 +15,6 @@ export type RunInput = Omit<RunRequest, 'runId'> & {
   timeoutMs: number
   /** The surface it came in by. */
   surface: string
-  owner?: string | null
   metadata?: Record<string, string>
   /** Whether it continues without its connection. */
   background?: boolean

@@ -131,7 +131,7 @@ export class Metrics implements Observer {
     )
     gauge('claude_serve_processes_max', 'Maximum number of CLI processes.', ({ processes }) => processes.max)
     gauge('claude_serve_queue_waiting', 'Runs waiting for a process.', ({ queue }) => queue.waiting)
-    gauge('claude_serve_queue_limit', 'Maximum number of waiting runs.', ({ queue }) => queue.limit)
+    gauge('claude_serve_queue_limit', 'Maximum number of waiting runs of one API key.', ({ queue }) => queue.limit)
   }
 
   #record(note: (meters: Meters) => void): void {

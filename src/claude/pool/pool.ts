@@ -43,8 +43,8 @@ export class Pool implements Agent {
   readonly #running = new Map<string, PoolWorker>()
   readonly #locks = new SessionLocks()
   readonly #folders: SessionFolders
-  /** Runs that were admitted and have no process yet, from the first look at their request on. */
-  #admitted = 0
+  /** By owner: runs that were admitted and have no process yet, from the first look at their request on. */
+  readonly #admitted = new Map<string | null, number>()
   #closing: Promise<void> | null = null
 
   constructor(limits: PoolLimits, context: PoolContext) {
@@ -62,7 +62,7 @@ export class Pool implements Agent {
     const counts = { idle: count('idle'), spare, busy: count('busy'), starting: count('starting') }
     return {
       processes: { live: workers.length, ...counts, max: this.#limits.maxProcesses },
-      queue: { waiting: this.#admitted, limit: this.#limits.queueLimit },
+      queue: { waiting: this.#waiting, limit: this.#limits.queueLimit },
       quota: this.#context.planLimits.read(),
     }
   }
@@ -84,8 +84,8 @@ export class Pool implements Agent {
   async #acquire(request: RunRequest, turn: Turn, signal: AbortSignal): Promise<Acquired> {
     if (this.#closing !== null) throw shuttingDown()
     this.#context.planLimits.check(turn.model)
-    if (this.#admitted >= this.#limits.queueLimit && !this.#hasRoom()) throw queueFull(this.#limits.queueLimit)
-    this.#admitted++
+    const owner = request.owner ?? null
+    this.#admit(request, owner)
     let unlock = () => {}
     try {
       signal.throwIfAborted()
@@ -98,13 +98,27 @@ export class Pool implements Agent {
       unlock()
       throw error
     } finally {
-      this.#admitted--
+      const others = (this.#admitted.get(owner) ?? 0) - 1
+      if (others > 0) this.#admitted.set(owner, others)
+      else this.#admitted.delete(owner)
     }
+  }
+
+  /** The limit is for each owner: nobody can fill the queue for the others. */
+  #admit({ isAccepted = false }: RunRequest, owner: string | null): void {
+    const waiting = this.#admitted.get(owner) ?? 0
+    const { queueLimit } = this.#limits
+    if (waiting >= queueLimit && !isAccepted && !this.#hasRoom()) throw queueFull(queueLimit)
+    this.#admitted.set(owner, waiting + 1)
+  }
+
+  get #waiting(): number {
+    return [...this.#admitted.values()].reduce((sum, count) => sum + count, 0)
   }
 
   /** Whether a run that arrives now would get a process without waiting for another run to end. */
   #hasRoom(): boolean {
-    return this.#admitted === 0 && [...this.#scheduler.workers].some((worker) => worker.state === 'idle')
+    return this.#waiting === 0 && [...this.#scheduler.workers].some((worker) => worker.state === 'idle')
   }
 
   async #prepareWorker(request: RunRequest, turn: Turn, signal: AbortSignal): Promise<PoolWorker> {
@@ -213,5 +227,7 @@ const toModelFact = ({ value, resolvedModel, displayName }: ModelInfo): ModelFac
 const newSessionId = (worker: PoolWorker) => (worker.profile.reusable ? randomUUID() : worker.spawnMode.sessionId)
 
 function queueFull(limit: number): AppError {
-  return new AppError('queue_full', `${limit} requests are already waiting; try again in a moment.`, { retryAfterS: 2 })
+  return new AppError('queue_full', `${limit} requests of yours are already waiting; try again in a moment.`, {
+    retryAfterS: 2,
+  })
 }

@@ -1,4 +1,4 @@
-// Which process works for whom, and when one is started or ended: assigns processes to waiting runs in order of arrival, makes room,
+// Which process works for whom, and when one is started or ended: assigns processes to waiting runs in their turn, makes room,
 // keeps spares ready, retires what is spent or unused. Reads no file and no clock of its own. Not for preparing a process for a turn (see
 // pool.ts), nor for the pure choices (see worker-selection.ts).
 import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
@@ -12,7 +12,7 @@ import type { PoolWorker, Spawn, SpawnSpec } from './pool-worker.ts'
 import { RecentProfiles } from './recent-profiles.ts'
 import type { ResolvedRequest } from './resolve-request.ts'
 import { StartPacer } from './start-pacer.ts'
-import { type Waiter, WaitQueue } from './wait-queue.ts'
+import { ownerOf, type Waiter, WaitQueue } from './wait-queue.ts'
 import {
   canBeRewound,
   existingSession,
@@ -43,6 +43,8 @@ export class Scheduler {
   readonly #context: SchedulerContext
   readonly #workers = new Set<PoolWorker>()
   readonly #waiting = new WaitQueue()
+  /** Whose run each busy process works on. */
+  readonly #holders = new Map<PoolWorker, string | null>()
   readonly #recentProfiles: RecentProfiles
   readonly #pacer: StartPacer
   #stopHousekeeping = () => {}
@@ -86,6 +88,7 @@ export class Scheduler {
 
   release(worker: PoolWorker): void {
     if (worker === this.#underTest) this.#underTest = null
+    this.#holders.delete(worker)
     if (worker.release()) {
       if (this.#isSpent(worker)) void worker.retire()
       else if (worker.profile.reusable) void this.#retireIfLarge(worker)
@@ -117,7 +120,7 @@ export class Scheduler {
   }
 
   /**
-   * Looks at everything that waits, in order of arrival, and assigns, starts and ends processes accordingly. Called whenever something
+   * Looks at everything that waits, in its turn, and assigns, starts and ends processes accordingly. Called whenever something
    * has changed; does nothing if nothing can be done.
    */
   #dispatch(): void {
@@ -131,6 +134,7 @@ export class Scheduler {
 
   #serve(waiter: Waiter, starting: PoolWorker[]): void {
     if (waiter.request.isAuxiliary && wouldTakeLastProcess(this.#workers, this.#limits.maxProcesses)) return
+    if (this.#hasEnough(waiter)) return
     const holder = this.#holderFor(waiter)
     if (holder === 'wait') return
     const hasRoom = this.#workers.size < this.#limits.maxProcesses
@@ -141,6 +145,12 @@ export class Scheduler {
     if (coming !== -1) starting.splice(coming, 1)
     else if (!hasRoom) this.#makeRoom(reserved)
     else this.#start(waiter, spawnModeFor(waiter.request), waiter)
+  }
+
+  #hasEnough(waiter: Waiter): boolean {
+    const { ownerRunsMax = null } = waiter.request
+    const owner = ownerOf(waiter)
+    return ownerRunsMax !== null && [...this.#holders.values()].filter((each) => each === owner).length >= ownerRunsMax
   }
 
   /** The process that holds the conversation and can continue it; `wait` if one must first finish its work or be ended. */
@@ -172,6 +182,7 @@ export class Scheduler {
 
   #assign(worker: PoolWorker, waiter: Waiter): void {
     worker.acquire()
+    this.#holders.set(worker, ownerOf(waiter))
     this.#pacer.delaySpares()
     waiter.assign(worker)
   }

@@ -1,4 +1,4 @@
-// Runs that wait for a process, in order of arrival. Not for which of them gets one (see pool.ts).
+// Runs that wait for a process. Those who wait take turns, whoever they are; the runs of each are in order of arrival. Not for which of them gets one (see pool.ts).
 import type { PoolWorker } from './pool-worker.ts'
 import type { ResolvedRequest } from './resolve-request.ts'
 
@@ -12,14 +12,23 @@ export type Waiter = ResolvedRequest & {
 
 export class WaitQueue {
   readonly #waiters: Waiter[] = []
+  /** By owner: the number of the turn in which it was last served. */
+  readonly #served = new Map<string | null, number>()
+  #turn = 0
 
   get size(): number {
     return this.#waiters.length
   }
 
-  /** A copy: waiters may leave while it is read. */
+  /** In the order in which they should be served. A copy: waiters may leave while it is read. */
   all(): Waiter[] {
-    return [...this.#waiters]
+    const byOwner = [...Map.groupBy(this.#waiters, ownerOf)]
+    if (byOwner.length < 2) return [...this.#waiters]
+    const lastTurn = (owner: string | null) => this.#served.get(owner) ?? 0
+    // The sort is stable: owners that were never served come in order of arrival.
+    const queues = byOwner.sort(([a], [b]) => lastTurn(a) - lastTurn(b)).map(([, waiters]) => waiters)
+    const rounds = Math.max(...queues.map(({ length }) => length))
+    return Array.from({ length: rounds }, (_, round) => queues.flatMap((waiters) => waiters[round] ?? [])).flat()
   }
 
   includes(waiter: Waiter): boolean {
@@ -27,7 +36,7 @@ export class WaitQueue {
   }
 
   /**
-   * Waits at the end of the queue until a worker is assigned; rejects with the signal's reason. `onQueued` is called once the waiter is
+   * Waits at the end of its owner's queue until a worker is assigned; rejects with the signal's reason. `onQueued` is called once the waiter is
    * in the queue; what it throws ends the wait. `onAssigned` is called at once, before anything else is decided.
    */
   wait(
@@ -42,6 +51,7 @@ export class WaitQueue {
       failedStarts: 0,
       assign: (worker) => {
         this.#leave(waiter)
+        this.#served.set(ownerOf(waiter), ++this.#turn)
         onAssigned?.(worker)
         resolve(worker)
       },
@@ -70,3 +80,5 @@ export class WaitQueue {
     if (index !== -1) this.#waiters.splice(index, 1)
   }
 }
+
+export const ownerOf = ({ request }: Pick<ResolvedRequest, 'request'>): string | null => request.owner ?? null

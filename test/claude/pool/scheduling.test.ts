@@ -79,6 +79,59 @@ test('beyond the limit of the queue a run is refused, and those that wait are no
   for (const each of admitted) assertSucceeded(each)
 })
 
+test('one owner cannot fill the queue for another', async (t) => {
+  const { run, reply, pool } = openPool(t, { limits: { maxProcesses: 1, queueLimit: 2 } })
+  const flood = { owner: 'key_flood' }
+  for (const name of ['one', 'two', 'three']) await run(name, flood)
+  assert.equal((await run('four', flood)).refusal?.code, 'queue_full')
+  const other = await run('other', { owner: 'key_other' })
+  const nobody = await run('nobody')
+  assert.deepEqual(pool.stats().queue, { waiting: 4, limit: 2 })
+  for (const name of ['one', 'other', 'nobody']) await reply(name)
+  assertSucceeded(other)
+  assertSucceeded(nobody)
+})
+
+test('owners take turns, and the runs of each keep their order', async (t) => {
+  const { run, reply, spawner } = openPool(t, { limits: { maxProcesses: 1 } })
+  for (const name of ['a1', 'a2', 'a3', 'a4']) await run(name, { owner: 'key_a' })
+  for (const name of ['b1', 'b2']) await run(name, { owner: 'key_b' })
+  await run('c1')
+  const order = ['a1', 'b1', 'c1', 'a2', 'b2', 'a3', 'a4']
+  for (const name of order) await reply(name)
+  assert.deepEqual(spawner.workers[0]?.prompts, order)
+})
+
+test('who was served last comes last, even if the others arrive later', async (t) => {
+  const { run, reply, spawner } = openPool(t, { limits: { maxProcesses: 1 } })
+  for (const name of ['a1', 'a2', 'a3']) await run(name, { owner: 'key_a' })
+  await reply('a1')
+  await run('b1', { owner: 'key_b' })
+  const order = ['a2', 'b1', 'a3']
+  for (const name of order) await reply(name)
+  assert.deepEqual(spawner.workers[0]?.prompts, ['a1', ...order])
+})
+
+test('an owner has no more processes at once than its limit, and nobody waits behind it', async (t) => {
+  const { run, reply, spawner } = openPool(t, { limits: { maxProcesses: 3 } })
+  const limited = { owner: 'key_a', ownerRunsMax: 1 }
+  for (const name of ['a1', 'a2']) await run(name, limited)
+  for (const name of ['b1', 'b2']) await run(name, { owner: 'key_b' })
+  const working = () => spawner.live.map(({ prompts }) => prompts.at(-1))
+  assert.deepEqual(working(), ['a1', 'b1', 'b2'])
+  await reply('b1')
+  assert.ok(!working().includes('a2'))
+  await reply('a1')
+  assert.ok(working().includes('a2'))
+})
+
+test('a run that was accepted earlier waits, even if the queue is full', async (t) => {
+  const { run, reply } = openPool(t, { limits: { maxProcesses: 1, queueLimit: 0 } })
+  const again = [await run('one', { isAccepted: true }), await run('two', { isAccepted: true })]
+  for (const name of ['one', 'two']) await reply(name)
+  for (const each of again) assertSucceeded(each)
+})
+
 test('with a queue of no length a run gets an idle process, and is refused if there is none', async (t) => {
   const { run, reply, pool } = openPool(t, { limits: { warm: 1, queueLimit: 0, maxProcesses: 1 } })
   assert.equal((await run('one')).refusal?.code, 'queue_full')
