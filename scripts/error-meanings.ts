@@ -99,6 +99,10 @@ export const meanings: Record<ErrorCode, readonly [what: string, remedy: string]
     'The disk that holds the data folder is full or cannot be written. Runs in the background and runs with an idempotency key are not accepted; others are answered if they need no room, and are not stored.',
     'Free some space, or use another `--data-dir`. `GET /readyz` says when there is room again.',
   ],
+  storage_lost: [
+    "The server's database was deleted, replaced or damaged while the server was running. Runs in the background and runs with an idempotency key are not accepted; others are answered.",
+    'Stop the server, put the file right or move it away, and start the server again.',
+  ],
   timeout: [
     'The run took longer than its `timeout_s`, or the CLI stopped responding.',
     'Allow more time, or request less.',

@@ -42,6 +42,7 @@ export const errorCodes = {
   overloaded: { status: 503, retry: true },
   shutting_down: { status: 503, retry: true },
   storage_full: { status: 503, retry: true },
+  storage_lost: { status: 503, retry: false },
   timeout: { status: 504, retry: false },
 } as const satisfies Record<string, CodeFacts>
 
@@ -120,6 +121,13 @@ export const storageFull = (): AppError =>
     'storage_full',
     'The disk that holds the data folder is full: free some space on it, or start the server with another --data-dir.',
     { retryAfterS: 10 },
+  )
+
+/** `what` has happened to the database, as the end of a sentence that begins with it. */
+export const storageLost = (what: string): AppError =>
+  new AppError(
+    'storage_lost',
+    `The server's database ${what}: what is stored now may be lost when the server stops. Stop it, put the file right, and start it again.`,
   )
 
 /** Anything thrown, as an AppError. Unknown errors become `internal`, with a message that reveals nothing. */

@@ -26,6 +26,7 @@ export const errorGroups = {
     'overloaded',
     'shutting_down',
     'storage_full',
+    'storage_lost',
     'timeout',
   ],
   mode: ['permission_mode_not_allowed'],

@@ -5,7 +5,7 @@ import { AppError, shuttingDown } from '../errors.ts'
 import { type Methods, type Prepare, preparer } from './database.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { PruneTools } from './prune.ts'
-import { toWriteError } from './store-error.ts'
+import { toReadError, toWriteError } from './store-error.ts'
 
 export type Connection = Methods &
   PruneTools & {
@@ -60,7 +60,14 @@ export function connect(db: DatabaseSync, { urgent, onDisk, onClose }: Parts): C
     isOpen: () => isOpen,
     write,
     reads(query) {
-      return async (...args) => query(opened(), ...args)
+      return async (...args) => {
+        const prepare = opened()
+        try {
+          return query(prepare, ...args)
+        } catch (error) {
+          throw toReadError(error)
+        }
+      }
     },
     writes(change, how) {
       return (...args) => write((prepare) => change(prepare, ...args), how)

@@ -1,9 +1,11 @@
 // Opens and closes the database file: its modes, settings, schema, and the mark that shows the next start whether the
 // last server stopped cleanly. Not for its contents (see sqlite.ts).
+import { statSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { StartupError } from '../errors.ts'
 import { makePrivateFile, type OnWarning, tighten } from '../platform/private-files.ts'
 import type { FolderLock } from './folder-lock.ts'
+import { findDamage } from './integrity.ts'
 import { migrate, migrations, refuseNewerSchema, schemaVersion } from './migrations.ts'
 import { damaged, toStoreError } from './store-error.ts'
 
@@ -21,10 +23,14 @@ const settings = `
   PRAGMA journal_size_limit = 67108864;
 `
 
-/** The caller must hold the folder's lock. If it throws, which is a StartupError, the database is unchanged. */
-export function openDatabase(file: string, onWarning: OnWarning): DatabaseSync {
+/**
+ * The caller must hold the folder's lock. A database of up to `checkBytesMax` is checked for damage, and any that was
+ * not closed properly.  If it throws, which is a StartupError, the
+ * database is unchanged.
+ */
+export function openDatabase(file: string, onWarning: OnWarning, checkBytesMax: number): DatabaseSync {
   return open(file, onWarning, (db) => {
-    bringUpToDate(db, file, onWarning)
+    bringUpToDate(db, file, onWarning, checkBytesMax)
     db.prepare("INSERT OR REPLACE INTO meta (name, value) VALUES ('running_pid', ?)").run(String(process.pid))
   })
 }
@@ -38,7 +44,7 @@ export function openBeside(file: string, onWarning: OnWarning, lock: () => Folde
     if (schemaVersion(db) === migrations.length) return db.exec(settings)
     const held = lock()
     try {
-      if (held !== null) bringUpToDate(db, file, onWarning)
+      if (held !== null) bringUpToDate(db, file, onWarning, 0)
       // The process that holds the lock may have migrated it already.
       else if (schemaVersion(db) < migrations.length) throw schemaInUse(db, file)
       else db.exec(settings)
@@ -65,8 +71,11 @@ function open(file: string, onWarning: OnWarning, prepare: (db: DatabaseSync) =>
   }
 }
 
-function bringUpToDate(db: DatabaseSync, file: string, onWarning: OnWarning): void {
-  if (wasLeftRunning(db)) checkIntegrity(db, file, onWarning)
+function bringUpToDate(db: DatabaseSync, file: string, onWarning: OnWarning, checkBytesMax: number): void {
+  const isUnclean = wasLeftRunning(db)
+  if (isUnclean) onWarning(`the last server did not stop cleanly: checking ${file}`)
+  const damage = isUnclean || statSync(file).size <= checkBytesMax ? findDamage(db) : null
+  if (damage !== null) throw damaged(file, damage)
   db.exec(settings)
   migrate(db)
 }
@@ -132,10 +141,4 @@ function readRunningPid(db: DatabaseSync): unknown {
 
 function wasLeftRunning(db: DatabaseSync): boolean {
   return schemaVersion(db) > 0 && readRunningPid(db) !== undefined
-}
-
-function checkIntegrity(db: DatabaseSync, file: string, onWarning: OnWarning): void {
-  onWarning(`the last server did not stop cleanly: checking ${file}`)
-  const result = db.prepare('PRAGMA quick_check(1)').get()?.quick_check
-  if (result !== 'ok') throw damaged(file, result)
 }

@@ -8,12 +8,14 @@ import { sqliteBusy, sqliteCode, toStoreError } from './store-error.ts'
 
 export type FolderLock = { release(): void }
 
+export const lockFileOf = (folder: string): string => join(folder, 'claude-serve.lock')
+
 /**
  * Null if another server holds the lock, even one in this process. Throws a StartupError if the file cannot be locked
  * at all.
  */
 export function lockFolder(folder: string, onWarning: OnWarning): FolderLock | null {
-  const file = join(folder, 'claude-serve.lock')
+  const file = lockFileOf(folder)
   makePrivateFile(file, onWarning)
   // Not the database itself, so that people can open it while a server runs.
   const held = new DatabaseSync(file, { open: false })

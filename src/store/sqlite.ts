@@ -1,5 +1,6 @@
 // The Store in one SQLite file of the data folder, for one server at a time. Not for a database that several servers
 // share.
+import { existsSync, statSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -10,7 +11,8 @@ import { addEvents, addRun, clearEvents, eraseRun, patchRun, putSession, removeR
 import { type Connection, connect } from './connection.ts'
 import { closeDatabase, openDatabase, runningPid } from './database.ts'
 import { DiskSync } from './disk-sync.ts'
-import { lockFolder } from './folder-lock.ts'
+import { FolderGuard } from './folder-guard.ts'
+import { lockFileOf, lockFolder } from './folder-lock.ts'
 import { keyMethods } from './key-table.ts'
 import { migrate } from './migrations.ts'
 import { prune } from './prune.ts'
@@ -24,7 +26,7 @@ import {
   listUnfinished,
   sumUsage,
 } from './queries.ts'
-import { toStoreError } from './store-error.ts'
+import { emptied, toStoreError } from './store-error.ts'
 
 export type SqliteOptions = {
   /** Created if missing, and closed to other users. */
@@ -32,27 +34,45 @@ export type SqliteOptions = {
   now?: () => number
   /** Receives warnings for the log about problems that do not stop the store from working. */
   onWarning?: OnWarning
+  /** A larger database that was closed properly is checked for damage while the server already runs. */
+  checkBytesMax?: number
+  /** How often, in milliseconds, the files are looked at: they may be deleted or replaced. */
+  watchMs?: number
 }
 
+const defaults = { checkBytesMax: 32 * 1024 ** 2, watchMs: 2_000 }
+
 /** Throws a StartupError that says what to do. */
-export async function openSqliteStore({ folder, now = Date.now, onWarning = () => {} }: SqliteOptions): Promise<Store> {
+export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
+  const { folder, now = Date.now, onWarning = () => {}, checkBytesMax, watchMs } = { ...defaults, ...options }
   makePrivateFolder(folder, onWarning)
   const file = join(folder, 'claude-serve.db')
+  const wasUsed = existsSync(lockFileOf(folder))
   const lock = lockFolder(folder, onWarning)
   if (lock === null) throw inUse(folder, runningPid(file))
   try {
-    const db = openDatabase(file, onWarning)
+    if (wasUsed && statSync(file, { throwIfNoEntry: false })?.size === 0) throw emptied(file)
+    const db = openDatabase(file, onWarning, checkBytesMax)
     const disk = await syncElsewhere(db, file)
+    const guard = new FolderGuard(lock, { folder, file, checkBytesMax, watchMs, onWarning })
     const onClose = async () => {
       try {
         await disk.close()
         closeDatabase(db, onWarning)
       } finally {
-        lock.release()
+        guard.close()
       }
     }
     const store = createStore(connect(db, { urgent: false, onDisk: () => disk.done(), onClose }), now)
-    return { ...store, problem: async () => (await store.problem()) ?? (await problemOf(folder)) }
+    return {
+      ...store,
+      async createRun(run, claim = null, requestSnapshot = null) {
+        // What is accepted for later must not be lost.
+        if (guard.problem !== null && (run.background || claim !== null)) throw guard.problem
+        return store.createRun(run, claim, requestSnapshot)
+      },
+      problem: async () => guard.problem ?? (await store.problem()) ?? (await problemOf(folder)),
+    }
   } catch (error) {
     lock.release()
     throw error

@@ -1,6 +1,6 @@
 // Errors of the store: startup errors if it cannot be opened, whose message names the file, the reason and the fix, and
 // the error that API clients see if nothing can be written.
-import { AppError, isDiskFull, StartupError, storageFull } from '../errors.ts'
+import { AppError, isDiskFull, StartupError, storageFull, storageLost } from '../errors.ts'
 import { cannotBeUsed } from '../platform/private-files.ts'
 
 /** SQLite's primary error code, without the extended part; null for any other error. */
@@ -19,7 +19,7 @@ const sqliteFull = 13
 export function toWriteError(error: unknown): unknown {
   const code = sqliteCode(error)
   if (code === sqliteFull || isDiskFull(error)) return storageFull()
-  if (code !== sqliteIoError) return error
+  if (code !== sqliteIoError) return toReadError(error)
   return new AppError(
     'storage_full',
     `The data folder cannot be written (${(error as Error).message}): check its disk, or start the server with another --data-dir.`,
@@ -27,6 +27,9 @@ export function toWriteError(error: unknown): unknown {
     { cause: error },
   )
 }
+
+/** What a failed read means for clients: `storage_lost` if the content is unreadable, otherwise the error itself. */
+export const toReadError = (error: unknown): unknown => (isDamage(error) ? storageLost('is damaged') : error)
 
 /** Whether SQLite found the content of the file unreadable. */
 export const isDamage = (error: unknown): boolean => [sqliteCorrupt, sqliteNotDatabase].includes(sqliteCode(error) ?? 0)
@@ -36,6 +39,13 @@ export function damaged(file: string, cause: unknown): StartupError {
   return new StartupError(
     `The database ${file} is damaged (${reason}). Move it away, together with ${file}-wal if that exists, and start again: a new database is created. Nothing was deleted.`,
     { cause },
+  )
+}
+
+/** The file is of a server that has run, and there is nothing in it. */
+export function emptied(file: string): StartupError {
+  return new StartupError(
+    `The database ${file} is empty, although a server has used its folder before. Put back a copy of it; or delete it, and start again: a new database is created.`,
   )
 }
 

@@ -2,8 +2,12 @@
 // while other work goes on. Not for the contract (see test/contract/store.test.ts), nor for the folder (see
 // folder.test.ts).
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import type { Store } from '../../src/core/store.ts'
+import { lockFolder } from '../../src/store/folder-lock.ts'
+import { findDamageInBackground } from '../../src/store/integrity.ts'
 import { listRuns, sumUsage } from '../../src/store/queries.ts'
 import { endedRun, noonMs, runRecord, textEvents } from '../contract/store-records.ts'
 import { hasShell, makeStoreFolder, plansOf, type StoreFolder, startProgram, startupError } from './scene.ts'
@@ -74,21 +78,113 @@ async function leaveDamaged({ open, look, file }: StoreFolder, markUnclean: bool
   return bytes
 }
 
-test('damage is found when a server starts after an unclean stop, and nothing is deleted', async (t) => {
-  const storeFolder = makeStoreFolder(t)
-  const damaged = await leaveDamaged(storeFolder, true)
-  const message = await startupError(storeFolder.open())
-  assert.ok(message.includes(storeFolder.file), message)
-  assert.match(message, /is damaged.*Move it away/)
-  assert.deepEqual(readFileSync(storeFolder.file), damaged)
-  // The lock is free again: the next attempt fails for the same reason.
-  assert.equal(await startupError(storeFolder.open()), message)
-})
+for (const markUnclean of [false, true]) {
+  const stop = markUnclean ? 'an unclean' : 'a clean'
+  test(`damage is found when a server starts after ${stop} stop, and nothing is deleted`, async (t) => {
+    const storeFolder = makeStoreFolder(t)
+    const damaged = await leaveDamaged(storeFolder, markUnclean)
+    const message = await startupError(storeFolder.open())
+    assert.ok(message.includes(storeFolder.file), message)
+    assert.match(message, /is damaged.*Move it away/)
+    assert.deepEqual(readFileSync(storeFolder.file), damaged)
+    // The lock is free again: the next attempt fails for the same reason.
+    assert.equal(await startupError(storeFolder.open()), message)
+  })
+}
 
-test('a start after a clean stop does not read the whole database', async (t) => {
+test('after a clean stop a large database is checked while the server already runs', async (t) => {
   const storeFolder = makeStoreFolder(t)
   await leaveDamaged(storeFolder, false)
-  assert.ok(await (await storeFolder.open()).run('run_1'))
+  const { warning, onWarning } = firstWarning()
+  const store = await storeFolder.open({ checkBytesMax: 1000, onWarning })
+  assert.ok(await store.run('run_1'))
+  assert.match(await warning, /^the database .* is damaged \(/)
+  await assertLost(store, /is damaged/)
+})
+
+test('a database without damage is not reported, however it is checked', async (t) => {
+  const storeFolder = makeStoreFolder(t)
+  await (await storeFolder.open()).close()
+  const store = await storeFolder.open({ checkBytesMax: 0, onWarning: assert.fail })
+  assert.equal(await findDamageInBackground(storeFolder.file), null)
+  assert.equal(await store.problem(), null)
+})
+
+test('a database that was emptied is refused', async (t) => {
+  const { file, open } = makeStoreFolder(t)
+  await (await open()).close()
+  truncateSync(file)
+  assert.match(await startupError(open()), /is empty, although a server has used its folder before.*delete it/)
+  rmSync(file)
+  assert.equal(await (await open()).problem(), null)
+})
+
+function firstWarning() {
+  const { promise: warning, resolve: onWarning } = Promise.withResolvers<string>()
+  return { warning, onWarning }
+}
+
+/** What must not be lost is refused; other runs are accepted. */
+async function assertLost(store: Store, text: RegExp): Promise<void> {
+  const lost = { code: 'storage_lost', message: text }
+  assert.equal((await store.problem())?.code, 'storage_lost')
+  await assert.rejects(store.createRun(runRecord('run_background', { background: true })), lost)
+  const claim = { key: 'k', owner: null, bodyHash: 'h', expiresAtMs: noonMs }
+  await assert.rejects(store.createRun(runRecord('run_keyed'), claim), lost)
+  await store.createRun(runRecord('run_other'))
+}
+
+const fates: Record<string, (file: string) => void> = {
+  deleted: (file) => rmSync(file),
+  replaced(file) {
+    renameSync(file, `${file}.old`)
+    writeFileSync(file, 'something else')
+  },
+  emptied: (file) => truncateSync(file),
+}
+
+for (const [fate, act] of Object.entries(fates)) {
+  test(`a database that is ${fate} while the server runs is noticed`, async (t) => {
+    const { file, open } = makeStoreFolder(t)
+    const { warning, onWarning } = firstWarning()
+    const store = await open({ watchMs: 10, onWarning })
+    assert.equal(await store.problem(), null)
+    act(file)
+    assert.equal(await warning, `the database ${file} was ${fate}`)
+    const problem = await store.problem()
+    assert.match(problem?.message ?? '', new RegExp(`^The server's database was ${fate}: .*Stop it`))
+  })
+}
+
+test('a database that was deleted takes no run that must not be lost', async (t) => {
+  const { file, open } = makeStoreFolder(t)
+  const { warning, onWarning } = firstWarning()
+  const store = await open({ watchMs: 10, onWarning })
+  rmSync(file)
+  await warning
+  await assertLost(store, /was deleted/)
+})
+
+test('a lock whose file is deleted is taken again, so that a second server is refused', async (t) => {
+  const { folder, open } = makeStoreFolder(t)
+  const { warning, onWarning } = firstWarning()
+  const store = await open({ watchMs: 10, onWarning })
+  rmSync(join(folder, 'claude-serve.lock'))
+  assert.match(await warning, /^the lock of .* was deleted, and taken again$/)
+  assert.match(await startupError(open()), /is in use by another claude-serve/)
+  assert.equal(await store.problem(), null)
+})
+
+test('a server that lost its lock to another one says so', async (t) => {
+  const { folder, open } = makeStoreFolder(t)
+  const { warning, onWarning } = firstWarning()
+  const store = await open({ watchMs: 10, onWarning })
+  rmSync(join(folder, 'claude-serve.lock'))
+  const other = lockFolder(folder, assert.fail)
+  assert.ok(other)
+  assert.match(await warning, /is in use by another server, because the lock of its folder was deleted/)
+  await assertLost(store, /in use by another server/)
+  other.release()
 })
 
 test('a file that is not a database is refused and left in place', async (t) => {

@@ -49,6 +49,7 @@ const vendorErrors: Record<ErrorCode, VendorError> = {
   overloaded: { status: 529, type: 'overloaded_error' },
   shutting_down: apiError(503),
   storage_full: apiError(503),
+  storage_lost: apiError(503),
   timeout: { status: 504, type: 'timeout_error' },
 }
 

@@ -51,6 +51,7 @@ const vendorErrors: Record<ErrorCode, [status: number, type: string]> = {
   overloaded: [529, 'overloaded_error'],
   shutting_down: [503, 'api_error'],
   storage_full: [503, 'api_error'],
+  storage_lost: [503, 'api_error'],
   timeout: [504, 'timeout_error'],
 }
 

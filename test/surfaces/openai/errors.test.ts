@@ -52,6 +52,7 @@ const mappings: Record<ErrorCode, [status: number, type: string, code: string | 
   overloaded: [503, 'server_error', 'overloaded'],
   shutting_down: [503, 'server_error', 'shutting_down'],
   storage_full: [503, 'server_error', 'storage_full'],
+  storage_lost: [503, 'server_error', 'storage_lost'],
   timeout: [504, 'server_error', 'timeout'],
 }
 

@@ -51,6 +51,7 @@ const mappings: Record<ErrorCode, Mapping> = {
   overloaded: failure(503, 'overloaded'),
   shutting_down: failure(503, 'shutting_down'),
   storage_full: failure(503, 'storage_full'),
+  storage_lost: failure(503, 'storage_lost'),
   timeout: failure(504, 'timeout'),
 }
 
