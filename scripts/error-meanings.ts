@@ -93,7 +93,10 @@ export const meanings: Record<ErrorCode, readonly [what: string, remedy: string]
     'The CLI is not logged in, or the API refused its login.',
     'Run `claude auth login`, or set `ANTHROPIC_API_KEY` for the server.',
   ],
-  overloaded: ["The model's API, or the reader of conversation files, is overloaded.", 'Wait for `retry-after`.'],
+  overloaded: [
+    "The model's API, the reader of conversation files or the check of schemas is overloaded, or the server has too many files open.",
+    'Wait for `retry-after`. If it is the files, the message says so: raise the limit with `ulimit -n`.',
+  ],
   shutting_down: ['The server is being stopped.', 'Send it again when the server is back.'],
   storage_full: [
     'The disk that holds the data folder is full or cannot be written. Runs in the background and runs with an idempotency key are not accepted; others are answered if they need no room, and are not stored.',

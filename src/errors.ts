@@ -130,10 +130,18 @@ export const storageLost = (what: string): AppError =>
     `The server's database ${what}: what is stored now may be lost when the server stops. Stop it, put the file right, and start it again.`,
   )
 
+/** The process, or the whole system, has as many files and connections open as it may. */
+const hasTooManyFiles = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'EMFILE' || error.code === 'ENFILE')
+
 /** Anything thrown, as an AppError. Unknown errors become `internal`, with a message that reveals nothing. */
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown
   if (isDiskFull(thrown)) return storageFull()
+  if (hasTooManyFiles(thrown)) {
+    const text = 'The server has as many files and connections open as it may: raise its limit (ulimit -n 4096).'
+    return new AppError('overloaded', text, { retryAfterS: 5 }, { cause: thrown })
+  }
   return new AppError(
     'internal',
     'Something went wrong inside claude-serve; the request id is in its log.',

@@ -9,11 +9,15 @@ import { StartupError } from '../errors.ts'
 import type { ClaudeState } from '../health.ts'
 import { openLogFile } from '../log/log-file.ts'
 import { createLogger } from '../log/logger.ts'
+import { isLoopbackHost } from '../platform/loopback.ts'
 import { maskSecrets } from '../platform/redact.ts'
 import type { RunningServer } from '../server.ts'
 import { type ExitCode, reasonOf } from './command.ts'
 import { onStopSignals } from './stop-signals.ts'
 import { oneLine } from './terminal-text.ts'
+
+const withoutTls =
+  'warning: keys and texts cross the network unencrypted; put a proxy with TLS before this server, or use an SSH tunnel'
 
 /** Runs until the server has stopped, and returns the exit code of the process. */
 export async function serve(flags: Record<string, unknown>, version: string): Promise<ExitCode> {
@@ -38,12 +42,19 @@ async function runServer(config: Config, environment: Environment, version: stri
   ignoreBrokenPipes()
   // Without a listener, Node opens its debugger on a port that any program and web page can reach.
   process.on('SIGUSR1', () => {})
-  const stopRequested = new Promise<void>((resolve) => onStopSignals(['SIGINT', 'SIGTERM', 'SIGHUP'], resolve))
+  let beforeExit = () => {}
+  const stopRequested = new Promise<void>((resolve) =>
+    onStopSignals(['SIGINT', 'SIGTERM', 'SIGHUP'], resolve, () => beforeExit()),
+  )
+  // Nobody else may write to what the CLI creates, whatever the shell that started the server allows.
+  process.umask(process.umask() | 0o022)
   const { startServer } = await import('../server.ts')
+  beforeExit = (await import('../claude/process/cli-process.ts')).killLive
   const file = openLogFile(config.dataDir, (text) => void printError(text, 1))
   const log = createLogger(config, environment, process.stderr, file)
   const running = await startServer(config, { environment, log })
   print(`${styleText('bold', `claude-serve ${version}`)} listening on ${styleText('cyan', running.url)}`)
+  if (!isLoopbackHost(config.host)) print(withoutTls)
   if (process.stdout.isTTY === true) void showPageLink(running, config, environment)
   void running.claude.then((claude) => {
     print(claudeLine(claude))

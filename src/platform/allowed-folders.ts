@@ -1,6 +1,6 @@
 // Checks the folders that a request names: after links are resolved, a folder must equal or be below an allowed one.
-import { access, constants, realpath, stat } from 'node:fs/promises'
-import { basename, dirname, isAbsolute, join, normalize, relative, sep } from 'node:path'
+import { access, constants, readlink, realpath, stat } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join, normalize, relative, resolve, sep } from 'node:path'
 import { AppError } from '../errors.ts'
 
 /** Compares segment by segment: /a/root is not above /a/rootevil. */
@@ -9,12 +9,20 @@ export function isWithin(folder: string, root: string): boolean {
   return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way))
 }
 
-/** The real path, as far as it exists: links are resolved, and missing parts are appended unchanged. */
-export async function realPathSoFar(path: string): Promise<string> {
+/** As many links, one to the next, as Linux follows. */
+const linksMax = 40
+
+/**
+ * The real path, as far as it exists: links are resolved, and missing parts are appended unchanged. A link whose target
+ * is missing is resolved too: whether it exists must not show.
+ */
+export async function realPathSoFar(path: string, linksLeft = linksMax): Promise<string> {
   const real = await realpath(path).catch(() => null)
   if (real !== null) return real
+  const target = linksLeft > 0 ? await readlink(path).catch(() => null) : null
+  if (target !== null) return realPathSoFar(resolve(dirname(path), target), linksLeft - 1)
   const parent = dirname(path)
-  return parent === path ? path : join(await realPathSoFar(parent), basename(path))
+  return parent === path ? path : join(await realPathSoFar(parent, linksLeft), basename(path))
 }
 
 /**

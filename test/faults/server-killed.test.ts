@@ -255,8 +255,13 @@ test('a terminal that closes stops the server like SIGTERM, a second signal ends
   await startCommand(first)
   first.kill('SIGHUP')
   await until('the first one has arrived', () => refusesRuns(first))
+  const [stopped] = processesOf(first)
+  assert.ok(stopped)
+  // It would not notice that the server is gone.
+  process.kill(stopped, 'SIGSTOP')
   first.kill('SIGTERM')
   assert.deepEqual(await first.exited, { code: 1, signal: null })
+  await until('its CLI is gone, although it was stopped', () => !processesOf(first).includes(stopped))
 
   // The SDK ends the CLI with the server, so there may be nothing left to end.
   const second = await start('--warm=0')

@@ -21,6 +21,8 @@ for (const [target, link] of [
   ['a', 'a/root/link-up'],
   ['a/root/file', 'a/root/link-file'],
   ['a/root/nowhere', 'a/root/link-broken'],
+  ['out/gone', 'a/root/link-gone'],
+  ['a/root/link-gone', 'a/root/link-link'],
   ['a/root', 'link-root'],
   ['a/root/in', 'out/link-back'],
 ] as const)
@@ -85,8 +87,10 @@ for (const path of [...outside, '/', '/etc', '/etc/passwd', '/no-such-folder']) 
 
 test('the error for a link that leads outside is the same whether its target exists or not', async () => {
   const existing = await resolveError(`${root}/link-out/secret`, [root])
-  const missing = await resolveError(`${root}/link-out/missing`, [root])
-  assert.deepEqual([missing.code, missing.message], [existing.code, existing.message])
+  for (const path of ['link-out/missing', 'link-gone', 'link-gone/below', 'link-link']) {
+    const missing = await resolveError(`${root}/${path}`, [root])
+    assert.deepEqual([missing.code, missing.message], [existing.code, existing.message], path)
+  }
 })
 
 for (const path of ['missing', 'in/missing', 'file', 'file/x', 'link-file', 'link-broken', 'link-loop']) {

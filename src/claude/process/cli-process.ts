@@ -18,6 +18,21 @@ const termGraceMs = 4000
  */
 const isPublicArgument = (argument: string) => !argument.startsWith('--json-schema')
 
+/** The processes of this program that have not ended. */
+const live = new Set<number>()
+
+/** For a program that exits at once, without waiting for anything: a stopped process would not notice that it has. */
+export function killLive(): void {
+  for (const pid of live) {
+    try {
+      // The negative id is that of its process group.
+      process.kill(process.platform === 'win32' ? pid : -pid, 'SIGKILL')
+    } catch {
+      // It has ended by itself.
+    }
+  }
+}
+
 export type CliExit = { code: number | null; signal: NodeJS.Signals | null }
 
 export class CliProcess {
@@ -78,6 +93,7 @@ export class CliProcess {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-stderrBytesMax)
     })
+    if (child.pid !== undefined) live.add(child.pid)
     if (child.pid !== undefined) void this.#records.add(child.pid).then(() => this.hasExited && this.#forget())
     return asSpawnedProcess(child, this.gate)
   }
@@ -107,6 +123,7 @@ export class CliProcess {
   }
 
   #onExit(exit: CliExit): void {
+    if (this.pid !== null) live.delete(this.pid)
     this.#swept = this.#sweep()
     this.#forget()
     this.#settle(exit)

@@ -14,6 +14,10 @@ type WholeBlock = SDKAssistantMessage['message']['content'][number]
 /** `json`: the input of a call, as far as it has arrived. */
 type OpenBlock = { index: number; kind: 'text' | 'thinking' | 'tool'; json: string }
 
+/** A message is at most so large, in bytes of memory, roughly: some 30 times as large as the longest answer of any model. */
+const messageSizeMax = 32_000_000
+const deltaSize = 64
+
 export class AnswerBlocks {
   readonly #stops: StopSequences
   #nextIndex = 0
@@ -24,6 +28,7 @@ export class AnswerBlocks {
   #hasText = false
   #text = ''
   #allText = ''
+  #messageSize = 0
 
   constructor(stopSequences: readonly string[]) {
     this.#stops = new StopSequences(stopSequences)
@@ -37,6 +42,11 @@ export class AnswerBlocks {
   /** Whether the input of a call is something other than a JSON object. */
   get hasBrokenCall(): boolean {
     return this.#hasBrokenCall
+  }
+
+  /** Whether the message is longer than any model's answer. */
+  get isTooLarge(): boolean {
+    return this.#messageSize > messageSizeMax
   }
 
   get hasText(): boolean {
@@ -56,6 +66,7 @@ export class AnswerBlocks {
   /** Call this when a message of the stream begins; ends what the last one left open. */
   startMessage(): RunEvent[] {
     this.#text = ''
+    this.#messageSize = 0
     return this.closeAll()
   }
 
@@ -95,6 +106,7 @@ export class AnswerBlocks {
     const block = this.#open.get(apiIndex)
     if (block === undefined) return []
     const { index } = block
+    this.#messageSize += deltaSize + sizeOf(delta)
     switch (delta.type) {
       case 'text_delta':
         return this.#pieceOfText(index, delta.text)
@@ -157,4 +169,10 @@ export class AnswerBlocks {
     this.#allText += text
     return [{ type: 'text-delta', index, text }]
   }
+}
+
+function sizeOf(delta: Delta): number {
+  if (delta.type === 'text_delta') return delta.text.length
+  if (delta.type === 'thinking_delta') return delta.thinking.length
+  return delta.type === 'input_json_delta' ? delta.partial_json.length : 0
 }

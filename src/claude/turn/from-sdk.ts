@@ -244,7 +244,8 @@ export class TurnTranslator {
 
   #delta(apiIndex: number, delta: Parameters<AnswerBlocks['delta']>[1]): RunEvent[] {
     const events = this.#blocks.delta(apiIndex, delta)
-    const { hit } = this.#blocks
+    const { hit, isTooLarge } = this.#blocks
+    if (isTooLarge) this.broken ??= new AppError('claude_failed', "The CLI sends more than any model's answer.")
     if (hit !== null) this.#finished = { stopReason: 'stop_sequence', stopSequence: hit }
     return events
   }

@@ -271,6 +271,23 @@ test('the translator knows when a tool is running', () => {
   assert.deepEqual(changes, [true, false, true, false])
 })
 
+test('a CLI that sends deltas without end breaks its run before they fill the memory', () => {
+  const messages = messagesOf('text')
+  const index = messages.findIndex(
+    (message) => message.type === 'stream_event' && message.event.type === 'content_block_delta',
+  )
+  const delta = messages[index]
+  assert.ok(delta)
+  const translator = new TurnTranslator(contextOf())
+  for (const message of messages.slice(0, index)) translator.accept(message)
+  let count = 0
+  while (translator.broken === null) {
+    translator.accept(delta)
+    assert.ok(count++ < 1_000_000)
+  }
+  assert.deepEqual([translator.broken.code, count > 100_000], ['claude_failed', true])
+})
+
 test('an answer that does not arrive as a stream is emitted whole', () => {
   const messages = messagesOf('tool-loop').filter((message) => message.type !== 'stream_event')
   const events = translate(messages)
