@@ -125,7 +125,13 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     bodyBytesMax: config.bodyLimitBytes,
     allowHosts: config.allowHosts,
     corsOrigins: config.corsOrigins,
-    callers: new Authenticator({ keys: store, isLoopback: isLoopbackHost(config.host), now: Date.now }),
+    callers: new Authenticator({
+      keys: store,
+      isLoopback: isLoopbackHost(config.host),
+      now: Date.now,
+      cwdRoots: config.cwdRoots,
+      onWarning,
+    }),
   })
   const files = createSessionFiles({ environment })
   const readers = new ReaderLimits()
@@ -208,7 +214,7 @@ function registerSurfaces(app: App, parts: SurfaceParts): void {
     calibration.estimate(model, estimateRequest(run))
   app.register(async (scope) => registerOpenai(scope, { ...compatible, readers, countTokens }))
   app.register(async (scope) => registerAnthropic(scope, { ...compatible, countTokens }))
-  const cwdRoots = ({ key }: Caller) => config.cwdRoots ?? (key === null ? null : [defaultCwd])
+  const cwdRoots = ({ key }: Caller) => key?.policy.cwdRoots ?? config.cwdRoots ?? (key === null ? null : [defaultCwd])
   const healthParts = { executable, pool, version, isDemo: config.demo, startedAt }
   registerNative(app, {
     ...names,

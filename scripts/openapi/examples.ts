@@ -530,6 +530,26 @@ export const answerExamples: Record<string, Examples> = {
     expires_at: '2026-11-22T22:00:00.000Z',
   }),
   'getQuota 200': one('A plan', quota),
+  'whoami 200': one('A key for plain models, with a budget', {
+    key: {
+      id: 'key_0123456789abcdef',
+      name: 'editor',
+      prefix: 'csk_3f9c',
+      created_at: '2026-11-01T09:00:00.000Z',
+      expires_at: null,
+    },
+    scopes: ['chat'],
+    limits: {
+      rate_per_minute: 60,
+      max_concurrency: 2,
+      models: ['sonnet', 'haiku'],
+      tools: null,
+      cwd_roots: ['/home/me/projects'],
+      permission_modes: ['default', 'plan'],
+    },
+    budget: { limit_usd: 5, spent_usd: 4.2, period: 'month', resets_at: '2026-12-01T00:00:00.000Z' },
+    warnings: ['84 % of the budget is spent'],
+  }),
   'getHealth 200': one('The CLI can be run', {
     status: 'ok',
     claude_version: '2.1.330 (Claude Code)',

@@ -2,10 +2,11 @@
 // requires; a server with a route that declares none does not start.
 import type { IncomingMessage } from 'node:http'
 import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
-import { allows, isLoginCode, isUsable, type KeyRecord, type Scope } from '../core/key-record.ts'
+import { allows, budgetWarningShare, isLoginCode, isUsable, type KeyRecord, type Scope } from '../core/key-record.ts'
 import type { KeyStore } from '../core/store.ts'
 import { AppError } from '../errors.ts'
 import { isLoopbackHost } from '../platform/loopback.ts'
+import { commonRoots, periodAt } from './key-policy.ts'
 import { hashOf, kindOfSecret } from './keys.ts'
 import { type PeerUser, peerUser } from './peer-uid.ts'
 
@@ -13,7 +14,7 @@ import { type PeerUser, peerUser } from './peer-uid.ts'
 export type Caller = {
   key: KeyRecord | null
   may(scope: Scope): boolean
-  /** Throws `budget_exceeded` if the key's budget is spent. */
+  /** Throws `budget_exceeded` if the key's budget of the present period is spent. */
   requireBudget(): Promise<void>
 }
 
@@ -45,6 +46,9 @@ export type CallerOptions = {
   /** Whether the server listens on loopback only. */
   isLoopback: boolean
   now(): number
+  /** The folders within which those of a key must be; null: anywhere. */
+  cwdRoots?: readonly string[] | null
+  onWarning?(message: string, facts: Record<string, unknown>): void
 }
 
 /** Wrong keys that one address may try per minute. */
@@ -60,6 +64,8 @@ export class Authenticator {
   readonly #options: CallerOptions
   readonly #wrongKeys = new RateLimiterMemory({ points: wrongKeysMax, duration: 60 })
   readonly #byRate = new Map<number, RateLimiterMemory>()
+  /** The period of each key's budget for which a warning was given. */
+  readonly #warned = new Map<string, number>()
   /** Peer users, by connection. */
   readonly #peers = new WeakMap<object, Promise<PeerUser>>()
 
@@ -87,7 +93,7 @@ export class Authenticator {
     if (isLoginCode(key)) throw unauthorized(invalidKeyText)
     await this.#limitRate(key)
     void keys.recordKeyUse(key.id, now()).catch(() => {})
-    return { key, may: (scope) => allows(key, scope), requireBudget: () => requireBudget(key, keys) }
+    return { key, may: (scope) => allows(key, scope), requireBudget: () => this.#requireBudget(key) }
   }
 
   /** A caller who may exchange a login code for a key, and do nothing else. */
@@ -121,9 +127,29 @@ export class Authenticator {
     const { keys, now } = this.#options
     if (secret === null) return null
     const key = kindOfSecret(secret) === 'ours' ? await keys.keyByHash(hashOf(secret)) : null
-    if (key !== null && isUsable(key, now())) return key
+    if (key !== null && isUsable(key, now())) return this.#withinServer(key)
     await this.#countWrongKey(request)
     throw unauthorized(invalidKeyText)
+  }
+
+  /** The key with those of its folders that the server allows. */
+  #withinServer(key: KeyRecord): KeyRecord {
+    const { cwdRoots = null } = this.#options
+    const { policy } = key
+    if (policy.cwdRoots === null || cwdRoots === null) return key
+    return { ...key, policy: { ...policy, cwdRoots: commonRoots(policy.cwdRoots, cwdRoots) } }
+  }
+
+  async #requireBudget(key: KeyRecord): Promise<void> {
+    const { keys, now, onWarning } = this.#options
+    const use = await budgetUse(key, keys, now())
+    if (use === null) return
+    const { spentUsd, budgetUsd, period } = use
+    if (spentUsd >= budgetUsd) throw budgetExceeded(key, use)
+    const startMs = period?.startMs ?? 0
+    if (spentUsd < budgetWarningShare * budgetUsd || this.#warned.get(key.id) === startMs) return
+    this.#warned.set(key.id, startMs)
+    onWarning?.('an API key has spent most of its budget', { key: key.id, spent_usd: spentUsd, budget_usd: budgetUsd })
   }
 
   async #withoutKey(request: IncomingCall, isPage: boolean): Promise<Caller> {
@@ -220,10 +246,22 @@ export function requireScope(caller: Caller, scope: Scope): void {
   })
 }
 
-async function requireBudget(key: KeyRecord, keys: KeyStore): Promise<void> {
-  if (key.budgetUsd === null) return
-  const spent = await keys.spentBy(key.id)
-  if (spent < key.budgetUsd) return
-  const text = `the API key ${key.name} has spent $${spent.toFixed(4)} of its budget of $${key.budgetUsd}`
-  throw new AppError('budget_exceeded', text, { costUsd: spent })
+/** How much of its budget a key has spent in the present period; null if it has none. */
+export type BudgetUse = { budgetUsd: number; spentUsd: number; period: { startMs: number; endMs: number } | null }
+
+export async function budgetUse(
+  { id, budgetUsd, policy }: KeyRecord,
+  keys: Pick<KeyStore, 'spentBy'>,
+  nowMs: number,
+): Promise<BudgetUse | null> {
+  if (budgetUsd === null) return null
+  const period = periodAt(policy.budgetPeriod, nowMs)
+  return { budgetUsd, spentUsd: await keys.spentBy(id, period?.startMs ?? 0), period }
+}
+
+function budgetExceeded({ name, policy }: KeyRecord, { budgetUsd, spentUsd, period }: BudgetUse): AppError {
+  const budget = `its budget of $${budgetUsd}${policy.budgetPeriod === null ? '' : ` a ${policy.budgetPeriod}`}`
+  const again = period === null ? '' : `; it begins anew at ${new Date(period.endMs).toISOString()}`
+  const text = `the API key ${name} has spent $${spentUsd.toFixed(4)} of ${budget}${again}`
+  return new AppError('budget_exceeded', text, { costUsd: spentUsd })
 }

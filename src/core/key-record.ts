@@ -1,6 +1,7 @@
 // An API key as it is stored, and what its record alone decides: whether the key may be used and what it allows.
 // Secrets are handled in ../auth/keys.ts.
 import type { AppError } from '../errors.ts'
+import type { PermissionMode } from './agent.ts'
 
 /**
  * `chat`: plain models without Claude Code's tools; `agent`: everything a run can do; `admin`: keys and everyone's
@@ -9,6 +10,36 @@ import type { AppError } from '../errors.ts'
 export type Scope = 'chat' | 'agent' | 'admin'
 
 export const scopes: readonly Scope[] = ['chat', 'agent', 'admin']
+
+/** From this share of its budget on, a key is warned about. */
+export const budgetWarningShare = 0.8
+
+export const budgetPeriods = ['day', 'week', 'month'] as const
+
+/** What the runs of a key may do, within its scopes and what the server allows. Null: whatever those allow. */
+export type KeyPolicy = {
+  /** Names of models or of their families; a request without a model gets the first. */
+  models: string[] | null
+  /** The built-in tools that an agent's run may have. */
+  tools: string[] | null
+  /** Real paths; an agent's run without a folder works in the first. */
+  cwdRoots: string[] | null
+  /** An agent's run without a mode gets the first. */
+  permissionModes: PermissionMode[] | null
+  /** How many of its runs may have a process at once; the others wait. */
+  runsMax: number | null
+  /** How often the budget begins anew, by UTC; null: never. */
+  budgetPeriod: (typeof budgetPeriods)[number] | null
+}
+
+export const noPolicy: Readonly<KeyPolicy> = {
+  models: null,
+  tools: null,
+  cwdRoots: null,
+  permissionModes: null,
+  runsMax: null,
+  budgetPeriod: null,
+}
 
 /** Times in milliseconds since 1970. */
 export type KeyRecord = {
@@ -25,8 +56,9 @@ export type KeyRecord = {
   expiresAtMs: number | null
   /** Requests per minute; null: no limit of its own. */
   ratePerMinute: number | null
-  /** The most that all its runs together may cost; null: no limit. */
+  /** The most that all its runs of a period together may cost; null: no limit. */
   budgetUsd: number | null
+  policy: KeyPolicy
   revokedAtMs: number | null
   lastUsedAtMs: number | null
 }

@@ -144,6 +144,9 @@ export interface SessionFactsStore {
   deleteSession(id: string): Promise<void>
 }
 
+/** What an operator may change of a key. */
+export type KeyFields = Pick<KeyRecord, 'name' | 'scopes' | 'expiresAtMs' | 'ratePerMinute' | 'budgetUsd' | 'policy'>
+
 /** API keys. Other processes may change them at any time: nothing that is read here may be remembered. */
 export interface KeyStore {
   /** Throws `conflict` if a key that is not revoked already has the name. */
@@ -156,12 +159,17 @@ export interface KeyStore {
    */
   hasKeys(): Promise<boolean>
   keyByHash(hash: string): Promise<KeyRecord | null>
+  /** Changes the fields that are set. Throws `conflict` if the new name is taken. */
+  updateKey(id: string, fields: Partial<KeyFields>): Promise<void>
   /** By id or name. False if the key does not exist or was already revoked. */
   revokeKey(idOrName: string, nowMs: number): Promise<boolean>
   /** To the minute. */
   recordKeyUse(id: string, nowMs: number): Promise<void>
-  /** The total cost of an owner's ended runs, pruned ones included, in US dollars. */
-  spentBy(owner: string): Promise<number>
+  /**
+   * The total cost of an owner's runs that ended at or after `sinceMs`, pruned ones included, in US dollars. `sinceMs`
+   * is the start of a day by UTC, or 0.
+   */
+  spentBy(owner: string, sinceMs?: number): Promise<number>
 }
 
 export interface UsageStore {

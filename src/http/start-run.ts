@@ -2,6 +2,7 @@
 // disconnecting cancels the run.
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { withinPolicy } from '../auth/key-policy.ts'
 import type { Idempotency, RunHandle, RunInput, Runs } from '../core/runs.ts'
 import { AppError, invalidField } from '../errors.ts'
 
@@ -16,7 +17,8 @@ export async function startRun(
   await caller.requireBudget()
   const owner = caller.key?.id ?? null
   const traced = trace === null ? {} : { traceparent: trace.traceparent }
-  const run = await runs.start({ ...input, ...traced, owner, idempotency: readIdempotency(request) })
+  const allowed = withinPolicy(input, caller.key)
+  const run = await runs.start({ ...allowed, ...traced, owner, idempotency: readIdempotency(request) })
   reply.header('x-run-id', run.id)
   if (run.isReplay) reply.header('idempotent-replayed', 'true')
   if (!input.background) cancelOnDisconnect(run, request, reply)

@@ -1,5 +1,6 @@
 // Whether the database's file is what it should be: undamaged when the server starts, and still in its place while it
 // runs. Not for opening it (see database.ts).
+import { statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
@@ -45,16 +46,15 @@ export class FileWatch {
   readonly #timer: NodeJS.Timeout
 
   constructor(file: string, everyMs: number, onFate: (fate: Fate) => void) {
-    const first = stat(file)
+    const first = statSync(file)
     const look = async () => {
-      const fate = await fateOf(file, await first)
+      const fate = await fateOf(file, first)
       if (fate === null) return
       this.close()
       onFate(fate)
     }
     // Whatever else keeps it from looking is no news of the file.
     const quietly = () => void look().catch(() => {})
-    quietly()
     this.#timer = setInterval(quietly, everyMs).unref()
   }
 

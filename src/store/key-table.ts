@@ -2,7 +2,7 @@
 // do (see ../core/key-record.ts).
 
 import { type KeyRecord, pageKeyPrefix } from '../core/key-record.ts'
-import type { KeyStore } from '../core/store.ts'
+import type { KeyFields, KeyStore } from '../core/store.ts'
 import { AppError } from '../errors.ts'
 import { insertRow } from './changes.ts'
 import type { Methods, Prepare } from './database.ts'
@@ -15,6 +15,7 @@ export function keyMethods({ reads, writes }: Methods): KeyStore {
     keys: reads(listKeys),
     hasKeys: reads(hasKeysInForce),
     keyByHash: reads(findKey),
+    updateKey: writes(changeKey, { urgent: true }),
     revokeKey: writes(revokeKey, { urgent: true }),
     recordKeyUse: async (id, nowMs) => {
       if (await isDue(id, nowMs)) await record(id, nowMs)
@@ -28,12 +29,27 @@ const useStepMs = 60_000
 
 /** Throws `conflict` if a key that is not revoked has the same name. */
 function addKey(prepare: Prepare, key: KeyRecord): void {
-  const isTaken = prepare('SELECT 1 FROM keys WHERE name = ? AND revoked_at_ms IS NULL').get(key.name) !== undefined
-  if (isTaken) {
-    const text = `a key named ${JSON.stringify(key.name)} already exists: choose another name, or revoke that key first`
-    throw new AppError('conflict', text, { field: 'name' })
-  }
+  refuseTakenName(prepare, key)
   insertRow(prepare, 'keys', toKeyColumns(key))
+}
+
+/** Throws `conflict` if another key that is not revoked has the same name. */
+function changeKey(prepare: Prepare, id: string, fields: Partial<KeyFields>): void {
+  if (fields.name !== undefined) refuseTakenName(prepare, { id, name: fields.name })
+  const columns = toKeyColumns(fields)
+  const names = Object.keys(columns)
+  if (names.length === 0) return
+  prepare(`UPDATE keys SET ${names.map((name) => `${name} = ?`).join(', ')} WHERE id = ?`).run(
+    ...Object.values(columns),
+    id,
+  )
+}
+
+function refuseTakenName(prepare: Prepare, { id, name }: Pick<KeyRecord, 'id' | 'name'>): void {
+  const sql = 'SELECT 1 FROM keys WHERE name = ? AND id != ? AND revoked_at_ms IS NULL'
+  if (prepare(sql).get(name, id) === undefined) return
+  const text = `a key named ${JSON.stringify(name)} already exists: choose another name, or revoke that key first`
+  throw new AppError('conflict', text, { field: 'name' })
 }
 
 export function listKeys(prepare: Prepare): KeyRecord[] {
@@ -75,14 +91,29 @@ function recordUse(prepare: Prepare, id: string, nowMs: number): void {
 }
 
 /** The cost of stored runs and of pruned ones. */
-export function sumSpent(prepare: Prepare, owner: string): number {
+export function sumSpent(prepare: Prepare, owner: string, sinceMs = 0): number {
+  if (sinceMs > 0) return sumSpentSince(prepare, owner, sinceMs)
   const sql = `SELECT total(cost_usd) + coalesce((SELECT pruned_cost_usd FROM keys WHERE id = ?), 0) AS spent FROM runs
     WHERE owner = ? AND ended_at_ms IS NOT NULL AND cost_usd IS NOT NULL`
   return Number(prepare(sql).get(owner, owner)?.spent)
 }
 
-/** Adds the cost of a run that is about to be dropped to its key. */
+const dayOf = "strftime('%Y-%m-%d', ended_at_ms / 1000, 'unixepoch')"
+
+function sumSpentSince(prepare: Prepare, owner: string, sinceMs: number): number {
+  const sql = `SELECT total(cost_usd) + (SELECT total(cost_usd) FROM pruned_costs WHERE owner = ? AND day >= ?) AS spent
+    FROM runs WHERE owner = ? AND ended_at_ms >= ? AND cost_usd IS NOT NULL`
+  const day = new Date(sinceMs).toISOString().slice(0, 10)
+  return Number(prepare(sql).get(owner, day, owner, sinceMs)?.spent)
+}
+
+/** Adds the cost of a run that is about to be dropped to its key, in all and for the day on which it ended. */
 export function addPrunedCost(prepare: Prepare, runPk: number): void {
+  const byDay = `INSERT INTO pruned_costs (owner, day, cost_usd)
+    SELECT owner, ${dayOf}, cost_usd FROM runs
+    WHERE pk = ? AND cost_usd IS NOT NULL AND owner IS NOT NULL AND ended_at_ms IS NOT NULL
+    ON CONFLICT DO UPDATE SET cost_usd = pruned_costs.cost_usd + excluded.cost_usd`
+  prepare(byDay).run(runPk)
   const sql = `UPDATE keys SET pruned_cost_usd = pruned_cost_usd + run.cost_usd
     FROM (SELECT owner, cost_usd FROM runs WHERE pk = ? AND cost_usd IS NOT NULL) AS run WHERE keys.id = run.owner`
   prepare(sql).run(runPk)

@@ -123,7 +123,18 @@ const fourth = `
     WHERE restart_json IS NOT NULL;
 `
 
-export const migrations: readonly string[] = [first, second, third, fourth]
+/** What keys may do, and the cost of pruned runs by the day on which they ended. */
+const fifth = `
+  ALTER TABLE keys ADD COLUMN policy_json TEXT NOT NULL DEFAULT '{}';
+  CREATE TABLE pruned_costs (
+    owner TEXT NOT NULL,
+    day TEXT NOT NULL,
+    cost_usd REAL NOT NULL,
+    PRIMARY KEY (owner, day)
+  ) STRICT, WITHOUT ROWID;
+`
+
+export const migrations: readonly string[] = [first, second, third, fourth, fifth]
 
 /** How many migrations have been applied to the database. */
 export function schemaVersion(db: DatabaseSync): number {

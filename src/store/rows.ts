@@ -1,7 +1,7 @@
 // Converts between database rows and the records of core/store.ts. Pure; not for SQL.
 import type { SQLOutputValue } from 'node:sqlite'
 import type { RunEnd } from '../core/events.ts'
-import type { KeyRecord } from '../core/key-record.ts'
+import { type KeyPolicy, type KeyRecord, noPolicy } from '../core/key-record.ts'
 import type { RunRecord, SessionFacts, StoredEvent, UsageSum } from '../core/store.ts'
 
 export type Columns = Record<string, string | number | null>
@@ -44,7 +44,7 @@ const usageColumns: ColumnNames<keyof UsageSum> = {
   costUsd: 'cost_usd',
 }
 
-const keyColumns: ColumnNames<Exclude<keyof KeyRecord, 'scopes'>> = {
+const keyColumns: ColumnNames<Exclude<keyof KeyRecord, 'scopes' | 'policy'>> = {
   id: 'id',
   name: 'name',
   prefix: 'prefix',
@@ -121,13 +121,15 @@ export const toSessionFacts = (row: Row): SessionFacts => toFields(sessionColumn
 
 export const toUsageSum = (row: Row): UsageSum => toFields(usageColumns, row)
 
-export const toKeyColumns = ({ scopes, ...fields }: KeyRecord): Columns => ({
+export const toKeyColumns = ({ scopes, policy, ...fields }: Partial<KeyRecord>): Columns => ({
   ...toColumns(keyColumns, fields),
-  scopes_json: JSON.stringify(scopes),
+  ...(scopes === undefined ? {} : { scopes_json: JSON.stringify(scopes) }),
+  ...(policy === undefined ? {} : { policy_json: JSON.stringify(policy) }),
 })
 
 export const toKeyRecord = (row: Row): KeyRecord => ({
-  ...toFields<Omit<KeyRecord, 'scopes'>>(keyColumns, row),
+  ...toFields<Omit<KeyRecord, 'scopes' | 'policy'>>(keyColumns, row),
+  policy: { ...noPolicy, ...(fromJson(row.policy_json) as Partial<KeyPolicy>) },
   scopes: fromJson(row.scopes_json) as KeyRecord['scopes'],
 })
 

@@ -27,6 +27,7 @@ const keyStore = (more: Partial<Keys> = {}): Keys => ({
   spentBy: async () => 0,
   keys: async () => [],
   createKey: async () => {},
+  updateKey: async () => {},
   revokeKey: async () => false,
   ...more,
 })

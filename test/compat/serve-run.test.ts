@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { Authenticator } from '../../src/auth/authenticate.ts'
 import { newSecret } from '../../src/auth/keys.ts'
 import type { RunEvent } from '../../src/core/events.ts'
+import { noPolicy } from '../../src/core/key-record.ts'
 import { AppError } from '../../src/errors.ts'
 import { createInjectApp, type InjectAppOptions, listenApp } from '../helpers/inject-app.ts'
 import {
@@ -117,7 +118,14 @@ async function open(t: TestContext, script?: Script, options: InjectAppOptions =
 async function openWithKey(t: TestContext, budgetUsd: number | null = null) {
   const store = await makeStoreFolder(t).open()
   const { secret, prefix, hash } = newSecret()
-  const limits = { expiresAtMs: null, ratePerMinute: null, budgetUsd, revokedAtMs: null, lastUsedAtMs: null }
+  const limits = {
+    expiresAtMs: null,
+    ratePerMinute: null,
+    budgetUsd,
+    policy: noPolicy,
+    revokedAtMs: null,
+    lastUsedAtMs: null,
+  }
   await store.createKey({ id: 'key_1', name: 'key_1', prefix, hash, scopes: ['chat'], createdAtMs: 0, ...limits })
   const callers = new Authenticator({ keys: store, isLoopback: true, now: Date.now })
   const scene = await open(t, undefined, { store, callers })

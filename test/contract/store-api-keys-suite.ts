@@ -2,7 +2,7 @@
 // The rest is in store-suite.ts; idempotency keys are in store-keys-suite.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { KeyRecord } from '../../src/core/key-record.ts'
+import { type KeyRecord, noPolicy } from '../../src/core/key-record.ts'
 import { AppError } from '../../src/errors.ts'
 import { endedRun, hourMs, noLimits, noonMs, type OpenStore, runEnd, runRecord } from './store-records.ts'
 
@@ -17,6 +17,7 @@ export function keyRecord(id: string, fields: Partial<KeyRecord> = {}): KeyRecor
     expiresAtMs: null,
     ratePerMinute: null,
     budgetUsd: null,
+    policy: noPolicy,
     revokedAtMs: null,
     lastUsedAtMs: null,
     ...fields,
@@ -152,6 +153,25 @@ function describeRevoking(open: OpenStore): void {
     assert.deepEqual(left.toSorted(), ['key_3', 'key_own', 'key_page_1', 'key_page_3'])
   })
 
+  test('a key is changed in the fields that are set, and in no others', async (t) => {
+    const { store, reopen } = await open(t)
+    for (const key of [fullKey, keyRecord('key_1', { name: 'laptop' })]) await store.createKey(key)
+    const policy = { ...noPolicy, models: ['sonnet'], budgetPeriod: 'week' as const, runsMax: 3 }
+    await store.updateKey(fullKey.id, { policy, budgetUsd: null })
+    await store.updateKey(fullKey.id, {})
+    await store.updateKey('key_none', { budgetUsd: 1 })
+    const changed = { ...fullKey, policy, budgetUsd: null }
+    assert.deepEqual(await store.keyByHash(fullKey.hash), changed)
+    await assert.rejects(store.updateKey(fullKey.id, { name: 'laptop', ratePerMinute: 1 }), isConflict)
+    await store.updateKey(fullKey.id, { name: fullKey.name, scopes: ['admin'], expiresAtMs: null, ratePerMinute: 7 })
+    assert.deepEqual(await (await reopen()).keyByHash(fullKey.hash), {
+      ...changed,
+      scopes: ['admin'],
+      expiresAtMs: null,
+      ratePerMinute: 7,
+    })
+  })
+
   test('a closed store refuses calls about keys', async (t) => {
     const { store } = await open(t)
     await store.close()
@@ -163,6 +183,30 @@ function describeRevoking(open: OpenStore): void {
 }
 
 function describeSpending(open: OpenStore): void {
+  test('what an owner has spent since the start of a day includes runs that were pruned since', async (t) => {
+    const { store } = await open(t)
+    await store.createKey(keyRecord('key_1'))
+    const day = 24 * hourMs
+    const midnight = noonMs - (noonMs % day)
+    for (const [index, endedAtMs] of [midnight - 1, midnight, midnight + 1, midnight + day].entries()) {
+      await store.createRun(
+        endedRun(`run_${index}`, endedAtMs, { owner: 'key_1', end: runEnd({ costUsd: 2 ** index }) }),
+      )
+    }
+    await store.createRun(endedRun('run_other', midnight, { owner: 'key_2', end: runEnd({ costUsd: 100 }) }))
+    const spent = async () => [
+      await store.spentBy('key_1'),
+      await store.spentBy('key_1', midnight),
+      await store.spentBy('key_1', midnight + day),
+      await store.spentBy('key_1', midnight + 2 * day),
+    ]
+    assert.deepEqual(await spent(), [15, 14, 8, 0])
+    for (const endedBeforeMs of [midnight + 1, midnight + 2, midnight + 2 * day]) {
+      await store.prune({ ...noLimits, endedBeforeMs })
+      assert.deepEqual(await spent(), [15, 14, 8, 0])
+    }
+  })
+
   test('an owner has spent the cost of their ended runs', async (t) => {
     const { store, reopen } = await open(t)
     assert.equal(await store.spentBy('key_1'), 0)

@@ -2,6 +2,7 @@
 // remain. The rest is in store-suite.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { noPolicy } from '../../src/core/key-record.ts'
 import { AppError } from '../../src/errors.ts'
 import {
   endedRun,
@@ -179,7 +180,14 @@ export function describeErasedRuns(open: OpenStore): void {
 
   test('an erased run no longer counts toward the size, and is deleted when it is old', async (t) => {
     const { store } = await open(t)
-    const limits = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
+    const limits = {
+      expiresAtMs: null,
+      ratePerMinute: null,
+      budgetUsd: null,
+      policy: noPolicy,
+      revokedAtMs: null,
+      lastUsedAtMs: null,
+    }
     const key = { id: 'key_1', name: 'a', prefix: 'csk_a', hash: 'h', scopes: ['chat' as const] }
     await store.createKey({ ...key, ...limits, createdAtMs: noonMs })
     await store.createRun(run, null, snapshot)

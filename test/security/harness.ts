@@ -9,7 +9,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { after, afterEach, beforeEach } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { newSecret } from '../../src/auth/keys.ts'
-import type { Scope } from '../../src/core/key-record.ts'
+import { noPolicy, type Scope } from '../../src/core/key-record.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import {
   makeFolders,
@@ -137,7 +137,14 @@ let keys = 0
 async function makeKey({ dataDir }: TestFolders, scopes: Scope[], state: State): Promise<string> {
   const { secret, prefix, hash } = newSecret()
   const store = await openKeyStore(dataDir)
-  const none = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
+  const none = {
+    expiresAtMs: null,
+    ratePerMinute: null,
+    budgetUsd: null,
+    policy: noPolicy,
+    revokedAtMs: null,
+    lastUsedAtMs: null,
+  }
   const names = { id: `key_attack${++keys}`, name: `attack ${keys}` }
   await store.createKey({ ...names, prefix, hash, scopes, createdAtMs: Date.now(), ...none })
   await store.close()

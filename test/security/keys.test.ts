@@ -11,7 +11,7 @@ import { type TestContext, test } from 'node:test'
 import { Authenticator } from '../../src/auth/authenticate.ts'
 import { hashOf, newSecret } from '../../src/auth/keys.ts'
 import { watchRevocations } from '../../src/auth/revocation.ts'
-import type { KeyRecord, Scope } from '../../src/core/key-record.ts'
+import { type KeyRecord, noPolicy, type Scope } from '../../src/core/key-record.ts'
 import type { KeyStore, Store } from '../../src/core/store.ts'
 import type { App } from '../../src/http/app.ts'
 import { openMemoryStore, openSqliteStore } from '../../src/store/sqlite.ts'
@@ -39,7 +39,14 @@ let count = 0
 async function makeKey(store: Store, scopes: Scope[], fields: Partial<KeyRecord> = {}) {
   const { secret, prefix, hash } = newSecret()
   const id = `key_${++count}`
-  const rest = { createdAtMs: now, expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null }
+  const rest = {
+    createdAtMs: now,
+    expiresAtMs: null,
+    ratePerMinute: null,
+    budgetUsd: null,
+    policy: noPolicy,
+    revokedAtMs: null,
+  }
   await store.createKey({ id, name: `name ${id}`, prefix, hash, scopes, ...rest, lastUsedAtMs: null, ...fields })
   return { id, secret }
 }
@@ -455,7 +462,14 @@ async function spyOn(key: KeyRecord) {
 
 test('C09 a key is looked up by its hash: what a client sends is never compared with stored data', async (t) => {
   const { secret, prefix, hash } = newSecret()
-  const none = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
+  const none = {
+    expiresAtMs: null,
+    ratePerMinute: null,
+    budgetUsd: null,
+    policy: noPolicy,
+    revokedAtMs: null,
+    lastUsedAtMs: null,
+  }
   const record: KeyRecord = { id: 'key_x', name: 'x', prefix, hash, scopes: ['agent'], createdAtMs: now, ...none }
   const { keys, lookups } = await spyOn(record)
   const callers = new Authenticator({ keys, isLoopback: true, now: () => now })

@@ -28,6 +28,7 @@ test('a new database gets all migrations, and none of them twice', (t) => {
     'idempotency_keys',
     'keys',
     'meta',
+    'pruned_costs',
     'run_documents',
     'run_requests',
     'runs',
@@ -69,7 +70,8 @@ const schemaOf = (db: DatabaseSync) =>
 
 /** As it was before the requests of runs were stored. */
 function makeSecond(db: DatabaseSync): void {
-  db.exec('DROP TABLE run_requests; PRAGMA user_version = 2')
+  db.exec('DROP TABLE run_requests; DROP TABLE pruned_costs; ALTER TABLE keys DROP COLUMN policy_json')
+  db.exec('PRAGMA user_version = 2')
   const second = new DatabaseSync(':memory:')
   migrate(second, migrations.slice(0, 2))
   assert.deepEqual(schemaOf(db), schemaOf(second))

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Locator, Page } from 'playwright-core'
 import { newSecret } from '../../src/auth/keys.ts'
+import { noPolicy } from '../../src/core/key-record.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import { noBrowser } from '../helpers/browser.ts'
 import { extendedTest } from '../helpers/extended.ts'
@@ -305,7 +306,14 @@ async function startLocked(t: TestContext): Promise<TestServer> {
   const locked = await startTestServer(t, { fake: 'well-behaved' })
   const store = await openKeyStore(locked.folders.dataDir)
   const { prefix, hash } = newSecret()
-  const limits = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
+  const limits = {
+    expiresAtMs: null,
+    ratePerMinute: null,
+    budgetUsd: null,
+    policy: noPolicy,
+    revokedAtMs: null,
+    lastUsedAtMs: null,
+  }
   const id = 'key_accessibility'
   await store.createKey({ id, name: id, prefix, hash, scopes: ['admin'], createdAtMs: Date.now(), ...limits })
   await store.close()

@@ -1,6 +1,7 @@
-// The command `keys`: creates, lists and revokes API keys in the data folder, whether a server runs there or not. A running server
+// The command `keys`: creates, lists, changes and revokes API keys in the data folder, whether a server runs there or not. A running server
 // applies changes from its next request on. Not for what a key permits (see auth/keys.ts).
 import { randomBytes } from 'node:crypto'
+import { periodAt } from '../../auth/key-policy.ts'
 import { newSecret } from '../../auth/keys.ts'
 import { isLoginCode, type KeyRecord } from '../../core/key-record.ts'
 import { nearestName } from '../../platform/did-you-mean.ts'
@@ -18,17 +19,19 @@ import {
 } from '../command.ts'
 import { withHeading } from '../table.ts'
 import { describeKey, keyAsJson, keysAsTable, type ShownKey, stateOf } from './lists.ts'
-import { type KeyFlags, readKeyOptions, refuseSecret } from './values.ts'
+import { type KeyFlags, readChanges, readKeyFields, readName, refuseSecret } from './values.ts'
 
 export type CreateFlags = LocationFlags & KeyFlags & { quiet?: boolean }
 export type ListFlags = LocationFlags & { all?: boolean }
 export type RevokeFlags = LocationFlags
+export type EditFlags = LocationFlags & KeyFlags & { name?: string }
 
 export function createKey(name: string, flags: CreateFlags): Promise<ExitCode> {
   return runCommand('keys create', async () => {
     if (flags.json === true && flags.quiet === true) throw new UsageError('pass either --json or --quiet, not both')
     const nowMs = Date.now()
-    const options = readKeyOptions(name, flags, nowMs)
+    const options = readKeyFields(name, flags, nowMs)
+    checkPeriod(options)
     const { secret, prefix, hash } = newSecret()
     const id = `key_${randomBytes(8).toString('hex')}`
     const key: KeyRecord = { id, prefix, hash, ...options, createdAtMs: nowMs, revokedAtMs: null, lastUsedAtMs: null }
@@ -43,6 +46,28 @@ export function createKey(name: string, flags: CreateFlags): Promise<ExitCode> {
     if (isFirst)
       note("from now on, every request requires a key: send it as 'authorization: Bearer <key>' or 'x-api-key: <key>'")
   })
+}
+
+export function editKey(idOrName: string, flags: EditFlags): Promise<ExitCode> {
+  return runCommand('keys edit', async () => {
+    refuseSecret(idOrName)
+    const key = await withKeys(flags, async (keys, folder) => {
+      const key = await findKey(keys, idOrName, folder, 'edit')
+      const name = flags.name === undefined ? {} : { name: readName(flags.name) }
+      const changes = { ...name, ...readChanges(flags, key.policy, Date.now()) }
+      if (Object.keys(changes).length === 0) throw new UsageError('pass what to change, such as --budget 10')
+      const changed: KeyRecord = { ...key, ...changes }
+      checkPeriod(changed)
+      await keys.updateKey(key.id, changes)
+      return changed
+    })
+    if (flags.json === true) printJson(keyAsJson(await withKeys(flags, (keys) => toShown(keys, key))))
+    else print(describeKey(key))
+  })
+}
+
+function checkPeriod({ budgetUsd, policy }: Pick<KeyRecord, 'budgetUsd' | 'policy'>): void {
+  if (policy.budgetPeriod !== null && budgetUsd === null) throw new UsageError('--budget-period requires a --budget')
 }
 
 function showSecret(key: KeyRecord, secret: string, { json, quiet }: CreateFlags): void {
@@ -69,10 +94,14 @@ const personalKeys = async (keys: KeyAccess) => (await keys.keys()).filter((key)
 async function readKeys(keys: KeyAccess): Promise<ShownKey[]> {
   const nowMs = Date.now()
   const shown: ShownKey[] = []
-  for (const key of await personalKeys(keys)) {
-    shown.push({ key, spentUsd: await keys.spentBy(key.id), state: stateOf(key, nowMs) })
-  }
+  for (const key of await personalKeys(keys)) shown.push(await toShown(keys, key, nowMs))
   return shown
+}
+
+/** What it has spent counts from the start of its budget's period. */
+async function toShown(keys: KeyAccess, key: KeyRecord, nowMs = Date.now()): Promise<ShownKey> {
+  const spentUsd = await keys.spentBy(key.id, periodAt(key.policy.budgetPeriod, nowMs)?.startMs ?? 0)
+  return { key, spentUsd, state: stateOf(key, nowMs) }
 }
 
 function describeNone(all: readonly ShownKey[], folder: string): string {
@@ -89,9 +118,8 @@ export function revokeKey(idOrName: string, flags: RevokeFlags): Promise<ExitCod
     refuseSecret(idOrName)
     const nowMs = Date.now()
     const { key, isLast } = await withKeys(flags, async (keys, folder) => {
-      const unrevoked = (await personalKeys(keys)).filter(({ revokedAtMs }) => revokedAtMs === null)
-      const key = unrevoked.find(({ id }) => id === idOrName) ?? unrevoked.find(({ name }) => name === idOrName)
-      if (key === undefined || !(await keys.revokeKey(key.id, nowMs))) throw unknownKey(idOrName, unrevoked, folder)
+      const key = await findKey(keys, idOrName, folder, 'revoke')
+      await keys.revokeKey(key.id, nowMs)
       return { key, isLast: !(await keys.hasKeys()) }
     })
     if (flags.json === true) {
@@ -101,11 +129,15 @@ export function revokeKey(idOrName: string, flags: RevokeFlags): Promise<ExitCod
   })
 }
 
-function unknownKey(idOrName: string, unrevoked: readonly KeyRecord[], folder: string): CommandError {
+/** A key that is not revoked, by its id or its name. */
+async function findKey(keys: KeyAccess, idOrName: string, folder: string, what: string): Promise<KeyRecord> {
+  const unrevoked = (await personalKeys(keys)).filter(({ revokedAtMs }) => revokedAtMs === null)
+  const key = unrevoked.find(({ id }) => id === idOrName) ?? unrevoked.find(({ name }) => name === idOrName)
+  if (key !== undefined) return key
   const names = unrevoked.map(({ name }) => name)
   const nearest = nearestName(idOrName, names)
   const hint = nearest === null ? 'see claude-serve keys list' : `did you mean ${nearest}?`
-  return new CommandError(`there is no key ${JSON.stringify(idOrName)} to revoke in ${folder}: ${hint}`)
+  throw new CommandError(`there is no key ${JSON.stringify(idOrName)} to ${what} in ${folder}: ${hint}`)
 }
 
 async function withKeys<T>(flags: LocationFlags, use: (keys: KeyAccess, folder: string) => Promise<T>): Promise<T> {

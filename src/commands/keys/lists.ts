@@ -1,7 +1,8 @@
 // Keys as `claude-serve keys` prints them: as a table, or as JSON. Neither contains a secret. Pure.
-import { isUsable, type KeyRecord } from '../../core/key-record.ts'
+import { budgetWarningShare, isUsable, type KeyRecord } from '../../core/key-record.ts'
 import { asTable } from '../table.ts'
 import { showDollars } from '../terminal-text.ts'
+import { describePolicy } from './policy.ts'
 
 export type KeyState = 'active' | 'expired' | 'revoked'
 
@@ -29,7 +30,13 @@ export function keyAsJson({ key, spentUsd, state }: ShownKey) {
     revoked_at: toTime(key.revokedAtMs),
     rate_per_minute: key.ratePerMinute,
     budget_usd: key.budgetUsd,
+    budget_period: key.policy.budgetPeriod,
     spent_usd: spentUsd,
+    max_concurrency: key.policy.runsMax,
+    models: key.policy.models,
+    tools: key.policy.tools,
+    cwd_roots: key.policy.cwdRoots,
+    permission_modes: key.policy.permissionModes,
   }
 }
 
@@ -43,15 +50,17 @@ const columns: readonly Column[] = [
   { title: 'expires', cell: ({ key }) => showTime(key.expiresAtMs) },
   { title: 'last used', cell: ({ key }) => showTime(key.lastUsedAtMs) },
   { title: 'rate', cell: ({ key }) => (key.ratePerMinute === null ? '-' : `${key.ratePerMinute}/min`) },
-  { title: 'budget', cell: ({ key }) => (key.budgetUsd === null ? '-' : showDollars(key.budgetUsd)) },
-  { title: 'spent', cell: ({ spentUsd }) => showDollars(spentUsd) },
+  { title: 'budget', cell: ({ key }) => (key.budgetUsd === null ? '-' : showBudget(key)) },
+  { title: 'spent', cell: showSpent },
 ]
 
+const limitsColumn: Column = { title: 'limits', cell: ({ key }) => describePolicy(key.policy).join('; ') || '-' }
 const stateColumn: Column = { title: 'state', cell: ({ state }) => state }
 
 /** The first line holds the titles. */
 export function keysAsTable(shown: readonly ShownKey[], { withState }: { withState: boolean }): string[] {
-  const chosen = withState ? [...columns, stateColumn] : columns
+  const isLimited = shown.some(({ key }) => describePolicy(key.policy).length > 0)
+  const chosen = [...columns, ...(isLimited ? [limitsColumn] : []), ...(withState ? [stateColumn] : [])]
   const rows = shown.map((each) => chosen.map(({ cell }) => cell(each)))
   return asTable([chosen.map(({ title }) => title), ...rows], null, printable)
 }
@@ -63,9 +72,19 @@ export function describeKey(key: KeyRecord): string {
     `scopes ${key.scopes.join(', ')}`,
     expiresAtMs === null ? 'never expires' : `expires ${showTime(expiresAtMs)}`,
     ...(ratePerMinute === null ? [] : [`${ratePerMinute} requests per minute`]),
-    ...(budgetUsd === null ? [] : [`budget ${showDollars(budgetUsd)}`]),
+    ...(budgetUsd === null ? [] : [`budget ${showBudget(key)}`]),
+    ...describePolicy(key.policy),
   ]
   return `key ${key.name} (${key.id}): ${facts.join(', ')}`
+}
+
+const showBudget = ({ budgetUsd, policy: { budgetPeriod } }: KeyRecord) =>
+  `${showDollars(budgetUsd ?? 0)}${budgetPeriod === null ? '' : ` a ${budgetPeriod}`}`
+
+/** With the share of the budget, once that is worth a warning. */
+function showSpent({ key: { budgetUsd }, spentUsd }: ShownKey): string {
+  const share = budgetUsd === null ? 0 : spentUsd / budgetUsd
+  return `${showDollars(spentUsd)}${share < budgetWarningShare ? '' : ` (${Math.floor(share * 100)} %)`}`
 }
 
 /** In UTC, as the Z indicates. */

@@ -1,31 +1,36 @@
-// Parses the arguments of `claude-serve keys create`: a name, scopes, an expiry, a rate and a budget. Pure; not for storing keys.
+// Parses the arguments of `claude-serve keys create` and `keys edit`: a name, scopes, an expiry, a rate and a budget. Pure; not for
+// storing keys, nor for the rest of what a key may do (see policy.ts).
 
 import { kindOfSecret } from '../../auth/keys.ts'
-import { type Scope, scopes } from '../../core/key-record.ts'
+import { type KeyPolicy, noPolicy, type Scope, scopes } from '../../core/key-record.ts'
+import type { KeyFields } from '../../core/store.ts'
 import { nearestName } from '../../platform/did-you-mean.ts'
 import { notAccepted, readCount, UsageError } from '../command.ts'
+import { none, type PolicyFlags, readPolicy } from './policy.ts'
 
-export type KeyFlags = { scope?: string[]; expires?: string; rate?: string; budget?: string }
-
-export type KeyOptions = {
-  name: string
-  scopes: Scope[]
-  expiresAtMs: number | null
-  ratePerMinute: number | null
-  budgetUsd: number | null
-}
+export type KeyFlags = PolicyFlags & { scope?: string[]; expires?: string; rate?: string; budget?: string }
 
 /** Throws UsageError. */
-export function readKeyOptions(name: string, words: KeyFlags, nowMs: number): KeyOptions {
-  const { scope = ['agent'], expires, rate, budget } = words
+export function readKeyFields(name: string, flags: KeyFlags, nowMs: number): KeyFields {
+  const unlimited = { scopes: ['agent'] as Scope[], expiresAtMs: null, ratePerMinute: null, budgetUsd: null }
+  const fields = { name: readName(name), ...unlimited, ...readChanges(flags, noPolicy, nowMs) }
+  return { ...fields, policy: fields.policy ?? noPolicy }
+}
+
+/** The fields that the flags set; `none` removes a limit. Throws UsageError. */
+export function readChanges(flags: KeyFlags, policy: KeyPolicy, nowMs: number): Partial<KeyFields> {
+  const { scope, expires, rate, budget } = flags
+  const changed = readPolicy(flags)
   return {
-    name: readName(name),
-    scopes: [...new Set(scope.map(readScope))],
-    expiresAtMs: expires === undefined ? null : readEnd(expires, nowMs),
-    ratePerMinute: rate === undefined ? null : readCount('--rate', rate, 999_999, 'give requests per minute,'),
-    budgetUsd: budget === undefined ? null : readBudget(budget),
+    ...(scope === undefined ? {} : { scopes: [...new Set(scope.map(readScope))] }),
+    ...(expires === undefined ? {} : { expiresAtMs: expires === none ? null : readEnd(expires, nowMs) }),
+    ...(rate === undefined ? {} : { ratePerMinute: rate === none ? null : readRate(rate) }),
+    ...(budget === undefined ? {} : { budgetUsd: budget === none ? null : readBudget(budget) }),
+    ...(Object.keys(changed).length === 0 ? {} : { policy: { ...policy, ...changed } }),
   }
 }
+
+const readRate = (text: string) => readCount('--rate', text, 999_999, 'give requests per minute,')
 
 /** A secret that is passed instead of a name is never repeated in the output. */
 export function refuseSecret(word: string): void {
@@ -35,7 +40,7 @@ export function refuseSecret(word: string): void {
 
 const namePattern = /^[\p{L}\p{N}](?:[\p{L}\p{N} ._@:+/-]{0,62}[\p{L}\p{N}._@:+/-])?$/u
 
-function readName(name: string): string {
+export function readName(name: string): string {
   refuseSecret(name)
   // The prefix of ids is reserved, so that a name is never mistaken for an id.
   if (namePattern.test(name) && !name.startsWith('key_')) return name

@@ -8,9 +8,11 @@ import { type RouteTable, registerRoutes } from '../../http/routes.ts'
 import { type ChatOptions, chatRoutes } from './chat-routes.ts'
 import { type RunOptions, runRoutes } from './run-routes.ts'
 import { toErrorBody } from './translate.ts'
+import { type WhoamiOptions, whoami } from './whoami.ts'
 
 export type NativeOptions = ChatOptions &
-  RunOptions & {
+  RunOptions &
+  WhoamiOptions & {
     /** Send the error for an unknown path in the format of another API. */
     errorSenders?: Readonly<Record<CompatibleSurface, SendError>>
     /** Facts for the health routes; `health` throws an AppError if the CLI cannot be run. */
@@ -61,6 +63,15 @@ export const healthRoutes: RouteTable<NativeOptions> = {
         'What Claude Code last reported about the plan it is logged in with; with an API key there is no plan. Starts no process.',
       answers: { 200: { about: 'The windows of the plan.', json: 'Quota' } },
       handler: async ({ quota }) => quota(),
+    },
+    {
+      method: 'GET',
+      path: '/v1/whoami',
+      id: 'whoami',
+      summary: 'Who am I, and what may I do?',
+      about: "The caller's key, its scopes and limits, and what is spent of its budget.",
+      answers: { 200: { about: 'The caller.', json: 'Whoami' } },
+      handler: (options, { caller }) => whoami(options, caller),
     },
     {
       method: 'GET',

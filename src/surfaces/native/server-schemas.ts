@@ -1,6 +1,7 @@
 // Schemas of what the routes about the server itself exchange, with the descriptions in openapi.json. At run time only
 // their types are used.
 import { z } from 'zod'
+import { budgetPeriods, scopes } from '../../core/key-record.ts'
 import { strict } from '../../core/schema.ts'
 
 /** For routes without fields. */
@@ -43,6 +44,44 @@ export const QuotaReply = strict('Quota', 'How far the plan is used that Claude 
   as_of: timeOrNull.describe('When the CLI reported this; null if it has not.'),
 })
 export type QuotaReply = z.output<typeof QuotaReply>
+
+const listOrNull = z.array(z.string()).nullable()
+
+/** The answer of `GET /v1/whoami`. */
+export const WhoamiReply = strict('Whoami', 'Who the caller is, and what it may do.', {
+  key: z
+    .strictObject({
+      id: z.string().describe('Its id.'),
+      name: z.string().describe('Its name.'),
+      prefix: z.string().describe('The first characters of its secret.'),
+      created_at: z.iso.datetime().describe('When it was created.'),
+      expires_at: timeOrNull.describe('When it expires; null: never.'),
+    })
+    .nullable()
+    .describe('The API key; null if there are no keys.'),
+  scopes: z.array(z.enum(scopes)).describe('What it is allowed, each scope with those that it includes.'),
+  limits: z
+    .strictObject({
+      rate_per_minute: z.int().nullable().describe('Requests per minute.'),
+      max_concurrency: z.int().nullable().describe('Runs at work at once; more wait.'),
+      models: listOrNull.describe('Names of models or of their families; the first is the default.'),
+      tools: listOrNull.describe('Built-in tools that a run may have.'),
+      cwd_roots: listOrNull.describe('Folders within which runs work.'),
+      permission_modes: z.array(z.string()).describe('Permission modes that a request may name.'),
+    })
+    .describe('Null: no limit.'),
+  budget: z
+    .strictObject({
+      limit_usd: z.number().describe('The most that its runs may cost.'),
+      spent_usd: z.number().describe('What they have cost, in the present period.'),
+      period: z.enum(budgetPeriods).nullable().describe('How often it begins anew, by UTC; null: never.'),
+      resets_at: timeOrNull.describe('When it begins anew.'),
+    })
+    .nullable()
+    .describe('Null: no limit.'),
+  warnings: z.array(z.string()).describe('What the caller should know, such as that most of the budget is spent.'),
+})
+export type WhoamiReply = z.output<typeof WhoamiReply>
 
 /** The answer of `GET /v1/health` if the CLI can be run. */
 export const HealthReply = strict('Health', 'The state of the server and of the CLI, without starting a process.', {

@@ -11,7 +11,7 @@ import { assertWrongUsage, Running, run } from '../command-process.ts'
 /** The last word of a line is being typed. */
 const rows: [line: string, offered: string[]][] = [
   ['stat', ['status']],
-  ['keys ', ['create', 'list', 'revoke']],
+  ['keys ', ['create', 'edit', 'list', 'revoke']],
   ['keys cr', ['create']],
   ['completion ', ['bash', 'fish', 'zsh']],
   ['completion z', ['zsh']],
@@ -21,7 +21,7 @@ const rows: [line: string, offered: string[]][] = [
   ['--warm 2 --max-p', ['--max-processes']],
   ['chat --mo', ['--model']],
   ['keys create --sc', ['--scope']],
-  ['keys create --expires 1d --bud', ['--budget']],
+  ['keys create --expires 1d --bud', ['--budget', '--budget-period']],
   ['service install --pr', ['--print']],
   ['logs -n 5 --fo', ['--follow']],
   // A value is not a command, and the shell does not know these values.

@@ -19,6 +19,7 @@ import { asLines, asSummary } from '../../../src/commands/doctor/report.ts'
 import { examinePort, examineServer } from '../../../src/commands/doctor/server.ts'
 import { examineSettings } from '../../../src/commands/doctor/settings.ts'
 import { examineTurn } from '../../../src/commands/doctor/turn.ts'
+import { noPolicy } from '../../../src/core/key-record.ts'
 import { writeServerAddress } from '../../../src/platform/server-address.ts'
 import { openSqliteStore } from '../../../src/store/sqlite.ts'
 import { fakeCli, makeFolders, type TestFolders } from '../../helpers/test-server.ts'
@@ -239,7 +240,14 @@ test('database: missing, intact, older, newer, damaged, not a database', async (
 async function makeKey({ dataDir }: TestFolders, expiresAtMs: number | null): Promise<string> {
   const store = await openSqliteStore({ folder: dataDir })
   const { secret, prefix, hash } = newSecret()
-  const fixed = { revokedAtMs: null, lastUsedAtMs: null, ratePerMinute: null, budgetUsd: null, createdAtMs: 1 }
+  const fixed = {
+    revokedAtMs: null,
+    lastUsedAtMs: null,
+    ratePerMinute: null,
+    budgetUsd: null,
+    policy: noPolicy,
+    createdAtMs: 1,
+  }
   await store.createKey({ id: `key_${prefix}`, name: prefix, prefix, hash, scopes: ['agent'], expiresAtMs, ...fixed })
   await store.close()
   return secret

@@ -48,8 +48,57 @@ test('create --json prints the properties of the key, and the secret', async (t)
     revoked_at: null,
     rate_per_minute: 60,
     budget_usd: 0.5,
+    budget_period: null,
     spent_usd: 0,
+    max_concurrency: null,
+    models: null,
+    tools: null,
+    cwd_roots: null,
+    permission_modes: null,
   })
+})
+
+test('create and edit set what a key may do; edit leaves the rest as it is, and none removes a limit', async (t) => {
+  const folders = makeFolders(t)
+  const limits = [
+    '--models=sonnet,haiku',
+    '--tools=Read, Grep',
+    '--permission-modes=default,plan',
+    '--max-concurrency=2',
+  ]
+  const made = await keys(folders, [
+    ...['create', 'laptop', '--budget=5', '--budget-period=week', ...limits],
+    ...[`--cwd-root=${folders.cwd}`, `--cwd-root=${folders.root}/work/..`],
+  ])
+  assert.match(
+    made.stdout,
+    /budget \$5\.00 a week, models sonnet or haiku, tools Read or Grep, folders \S+ or \S+, permission modes default or plan, 2 at once\n/,
+  )
+  const [before] = await list(folders)
+  assert.partialDeepStrictEqual(before, {
+    budget_period: 'week',
+    max_concurrency: 2,
+    models: ['sonnet', 'haiku'],
+    tools: ['Read', 'Grep'],
+    cwd_roots: [folders.cwd, folders.root],
+    permission_modes: ['default', 'plan'],
+  })
+  const edited = await keys(folders, [
+    'edit',
+    'laptop',
+    '--name=desk',
+    '--models=none',
+    '--max-concurrency=1',
+    '--json',
+  ])
+  assert.equal(edited.code, 0, edited.stderr)
+  const expected = { ...before, name: 'desk', models: null, max_concurrency: 1 }
+  assert.deepEqual(JSON.parse(edited.stdout), expected)
+  assert.deepEqual(await list(folders), [expected])
+  const all = ['--tools=none', '--cwd-root=none', '--permission-modes=none', '--max-concurrency=none', '--scope=chat']
+  const bare = await keys(folders, ['edit', 'desk', ...all, '--budget-period=none', '--budget=none'])
+  assert.match(bare.stdout, /^key desk \(key_\w+\): scopes chat, never expires\n$/)
+  assert.match((await keys(folders, ['list'])).stdout, /budget +spent\n/)
 })
 
 test('--expires accepts a time from now', async (t) => {
@@ -124,6 +173,11 @@ test('a key that does not exist, and a name that is in use, exit with 1', async 
   const unknown = await keys(folders, ['revoke', 'labtop'])
   assert.deepEqual([unknown.code, unknown.stdout], [1, ''])
   assert.match(unknown.stderr, /^claude-serve: there is no key "labtop" .*did you mean laptop\?\n$/)
+  const unknownToEdit = await keys(folders, ['edit', 'labtop', '--rate=1'])
+  assert.match(unknownToEdit.stderr, /^claude-serve: there is no key "labtop" to edit .*did you mean laptop\?\n$/)
+  await keys(folders, ['create', 'desk'])
+  assert.match((await keys(folders, ['edit', 'desk', '--name=laptop'])).stderr, /a key named "laptop" already exists/)
+  assert.equal((await keys(folders, ['edit', 'desk'])).code, 2)
   const taken = await keys(folders, ['create', 'laptop'])
   assert.deepEqual([taken.code, taken.stdout], [1, ''])
   assert.match(taken.stderr, /a key named "laptop" already exists/)

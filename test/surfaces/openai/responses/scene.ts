@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test'
 import type { LightMyRequestResponse } from 'fastify'
 import { Authenticator } from '../../../../src/auth/authenticate.ts'
 import { newSecret } from '../../../../src/auth/keys.ts'
-import type { Scope } from '../../../../src/core/key-record.ts'
+import { noPolicy, type Scope } from '../../../../src/core/key-record.ts'
 import { createRuns } from '../../../../src/core/run-registry.ts'
 import type { Runs } from '../../../../src/core/runs.ts'
 import type { RunRecord, Store } from '../../../../src/core/store.ts'
@@ -102,7 +102,14 @@ export async function setUp(t: TestContext, script?: Script, sceneOptions: Scene
     async key(...scopes) {
       const { secret, prefix, hash } = newSecret()
       const id = `key_${++count}`
-      const limits = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
+      const limits = {
+        expiresAtMs: null,
+        ratePerMinute: null,
+        budgetUsd: null,
+        policy: noPolicy,
+        revokedAtMs: null,
+        lastUsedAtMs: null,
+      }
       await store.createKey({ id, name: id, prefix, hash, scopes, createdAtMs: now(), ...limits })
       return { authorization: `Bearer ${secret}` }
     },

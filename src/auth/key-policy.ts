@@ -1,0 +1,96 @@
+// What a key's policy makes of a run: what the request leaves open is set, and what the key may not is refused. Pure; the
+// policy itself is in core/key-record.ts.
+import type { budgetPeriods, KeyPolicy, KeyRecord } from '../core/key-record.ts'
+import type { RunInput } from '../core/runs.ts'
+import { AppError, type ErrorCode } from '../errors.ts'
+import { isWithin } from '../platform/allowed-folders.ts'
+
+/**
+ * The run as the key may do it. Throws `insufficient_scope` for a model or a tool, and `permission_mode_not_allowed`;
+ * each error names what is allowed. Folders that a request names are checked before (see `cwdRoots` of a caller).
+ */
+export function withinPolicy(input: RunInput, key: KeyRecord | null): RunInput {
+  if (key === null) return input
+  const { policy } = key
+  const limited = {
+    ...input,
+    ownerRunsMax: policy.runsMax,
+    options: { ...input.options, ...modelsWithin(input, policy) },
+  }
+  return input.plain === null ? agentWithin(limited, policy) : limited
+}
+
+function modelsWithin({ options }: RunInput, { models }: KeyPolicy): Pick<RunInput['options'], 'model'> {
+  const { model, fallbackModel, agents } = options
+  if (models === null) return { model }
+  const check = (name: unknown, field: string) => {
+    if (typeof name !== 'string' || name === 'inherit' || models.some((each) => isModel(name, each))) return
+    throw refused('insufficient_scope', field, `the model ${name}`, models)
+  }
+  check(model, 'model')
+  check(fallbackModel, 'fallback_model')
+  for (const [name, agent] of Object.entries(agents ?? {})) check(agent.model, `agents.${name}.model`)
+  return { model: model ?? models[0] ?? null }
+}
+
+/** `allowed` is a model's name, or that of its family: `sonnet` stands for every Sonnet, with any length of context. */
+function isModel(name: string, allowed: string): boolean {
+  const base = name.replace(/\[\w+\]$/, '')
+  return name === allowed || base === allowed || base.split(/[-.@:/]/).includes(allowed)
+}
+
+function agentWithin(input: RunInput, { tools, permissionModes, cwdRoots }: KeyPolicy): RunInput {
+  const { options, session } = input
+  const modes = [
+    ['permission_mode', options.permissionMode],
+    ...Object.entries(options.agents ?? {}).map(([name, agent]) => [
+      `agents.${name}.permissionMode`,
+      agent.permissionMode,
+    ]),
+  ] as [string, string | null | undefined][]
+  for (const [field, mode] of modes) {
+    if (!mode || permissionModes === null || permissionModes.some((each) => each === mode)) continue
+    throw refused('permission_mode_not_allowed', field, `the permission mode ${mode}`, permissionModes)
+  }
+  const excluded = tools === null ? undefined : options.tools?.find((tool) => !tools.includes(tool))
+  if (excluded !== undefined) throw refused('insufficient_scope', 'tools', `the tool ${excluded}`, tools ?? [])
+  const [root] = cwdRoots ?? []
+  const isElsewhere = session.kind === 'continue' || session.kind === 'fork'
+  return {
+    ...input,
+    ...(cwdRoots === null ? {} : { roots: cwdRoots }),
+    options: {
+      ...options,
+      tools: options.tools ?? tools,
+      permissionMode: options.permissionMode ?? permissionModes?.[0] ?? null,
+      // An earlier conversation goes on in its own folder, which `roots` is held against.
+      cwd: options.cwd ?? (isElsewhere ? null : (root ?? null)),
+    },
+  }
+}
+
+function refused(code: ErrorCode, field: string, what: string, allowed: readonly string[]): AppError {
+  const text = `this API key may not use ${what}; it may use ${allowed.length === 0 ? 'none' : allowed.join(', ')}`
+  return new AppError(code, text, { field, allowed })
+}
+
+/** The folders that are in both lists, or below one of each. */
+export function commonRoots(ours: readonly string[], theirs: readonly string[]): string[] {
+  const inner = [...ours.filter((folder) => theirs.some((root) => isWithin(folder, root)))]
+  return [...new Set([...inner, ...theirs.filter((folder) => ours.some((root) => isWithin(folder, root)))])]
+}
+
+/** When the budget's present period began and when it ends, in milliseconds since 1970, by UTC; null without periods. */
+export function periodAt(period: KeyPolicy['budgetPeriod'], nowMs: number): { startMs: number; endMs: number } | null {
+  if (period === null) return null
+  const now = new Date(nowMs)
+  const [year, month, day] = [now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate()]
+  const monday = day - ((now.getUTCDay() + 6) % 7)
+  const bounds: Record<(typeof budgetPeriods)[number], [startMs: number, endMs: number]> = {
+    day: [Date.UTC(year, month, day), Date.UTC(year, month, day + 1)],
+    week: [Date.UTC(year, month, monday), Date.UTC(year, month, monday + 7)],
+    month: [Date.UTC(year, month), Date.UTC(year, month + 1)],
+  }
+  const [startMs, endMs] = bounds[period]
+  return { startMs, endMs }
+}

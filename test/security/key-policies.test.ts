@@ -1,0 +1,130 @@
+// What a key's policy means for requests to a whole server with the real CLI: what reaches the model, what is refused, and what the
+// caller can learn of it.
+import assert from 'node:assert/strict'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, type TestContext, test } from 'node:test'
+import { newSecret } from '../../src/auth/keys.ts'
+import { type KeyPolicy, type KeyRecord, noPolicy } from '../../src/core/key-record.ts'
+import { openKeyStore } from '../../src/store/key-store.ts'
+import { makeFolders, startTestServer } from '../helpers/test-server.ts'
+
+const cleanup = { after: after as TestContext['after'] }
+const folders = makeFolders(cleanup)
+const [allowed, beside] = ['allowed', 'beside'].map((name) => join(folders.root, name)) as [string, string]
+for (const folder of [join(allowed, 'in'), beside]) mkdirSync(folder, { recursive: true })
+const server = await startTestServer(cleanup, { folders, config: { maxProcesses: 3 } })
+const keys = await openKeyStore(folders.dataDir)
+after(() => keys.close())
+
+let count = 0
+
+async function makeKey(policy: Partial<KeyPolicy>, fields: Partial<KeyRecord> = {}) {
+  const { secret, prefix, hash } = newSecret()
+  const id = `key_${++count}`
+  const limits = { expiresAtMs: null, ratePerMinute: null, budgetUsd: null, revokedAtMs: null, lastUsedAtMs: null }
+  const key: KeyRecord = {
+    ...{ id, name: `name of ${id}`, prefix, hash, scopes: ['agent'], createdAtMs: Date.now(), ...limits },
+    policy: { ...noPolicy, ...policy },
+    ...fields,
+  }
+  await keys.createKey(key)
+  const call = async (path: string, body?: object) => {
+    const answer = await fetch(`${server.url}${path}`, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+  }
+  return { id, call }
+}
+
+type ModelRequest = { model: string; tools?: { name: string }[] }
+const lastRequest = () => server.upstream.requests.at(-1)?.body as ModelRequest
+
+/** The CLI adds a placeholder for tools that it could load later; there is nothing behind it. */
+const offeredTools = () =>
+  (lastRequest().tools ?? []).flatMap(({ name }) => (name === 'DeferredToolPlaceholder' ? [] : [name])).toSorted()
+
+test('a run gets the first model, only the tools, and the folder that its key may have', async () => {
+  const { call } = await makeKey({ models: ['haiku'], tools: ['Read', 'Glob'], cwdRoots: [allowed] })
+  const native = await call('/v1/chat', { prompt: 'hi' })
+  assert.equal(native.status, 200, JSON.stringify(native.body))
+  assert.match(lastRequest().model, /haiku/)
+  assert.deepEqual(offeredTools(), ['Glob', 'Read'])
+  assert.match(JSON.stringify(server.upstream.requests.at(-1)?.body), new RegExp(`directory: ${allowed}`, 'i'))
+
+  const agent = await call('/v1/chat/completions', {
+    model: 'agent/haiku',
+    messages: [{ role: 'user', content: 'hi' }],
+  })
+  assert.equal(agent.status, 200, JSON.stringify(agent.body))
+  assert.deepEqual(offeredTools(), ['Glob', 'Read'])
+  assert.match(JSON.stringify(server.upstream.requests.at(-1)?.body), new RegExp(`directory: ${allowed}`, 'i'))
+})
+
+test('what a key may not is 403 on every surface, names what it may, and reaches no model', async () => {
+  const { call } = await makeKey({
+    models: ['haiku'],
+    tools: ['Read'],
+    cwdRoots: [allowed],
+    permissionModes: ['default'],
+  })
+  const before = server.upstream.requests.length
+  const messages = [{ role: 'user', content: 'hi' }]
+  for (const [path, body, text] of [
+    ['/v1/chat', { prompt: 'x', model: 'sonnet' }, /may not use the model sonnet; it may use haiku/],
+    ['/v1/chat', { prompt: 'x', tools: ['Bash'] }, /may not use the tool Bash; it may use Read/],
+    ['/v1/chat', { prompt: 'x', cwd: beside }, /cwd is not within a folder/],
+    ['/v1/chat', { prompt: 'x', permission_mode: 'plan' }, /permission mode plan; it may use default/],
+    ['/v1/chat/completions', { model: 'sonnet', messages }, /may not use the model sonnet/],
+    ['/v1/responses', { model: 'agent/sonnet', input: 'x' }, /may not use the model sonnet/],
+    ['/v1/messages', { model: 'sonnet', max_tokens: 9, messages }, /may not use the model sonnet/],
+  ] as [string, object, RegExp][]) {
+    const answer = await call(path, body)
+    assert.equal(answer.status, 403, `${path} ${JSON.stringify(answer.body)}`)
+    assert.match(JSON.stringify(answer.body), text)
+  }
+  assert.equal(server.upstream.requests.length, before)
+})
+
+test('a conversation in a folder that the key may not have is not continued', async () => {
+  const anywhere = await makeKey({})
+  const started = await anywhere.call('/v1/chat', { prompt: 'hi' })
+  const { call } = await makeKey({ cwdRoots: [allowed] })
+  const answer = await call('/v1/chat', { prompt: 'again', session_id: started.body.session_id })
+  assert.deepEqual([answer.status, answer.body.code], [404, 'session_not_found'])
+})
+
+test('whoami says who the caller is and what it may do, and warns at 80 % of the budget', async () => {
+  const policy: Partial<KeyPolicy> = { models: ['haiku'], runsMax: 2, budgetPeriod: 'day', cwdRoots: [allowed] }
+  const { id, call } = await makeKey(policy, { ratePerMinute: 99, budgetUsd: 1000, expiresAtMs: Date.UTC(2999, 0) })
+  const { status, body } = await call('/v1/whoami')
+  assert.equal(status, 200)
+  assert.partialDeepStrictEqual(body, {
+    key: { id, name: `name of ${id}`, expires_at: '2999-01-01T00:00:00.000Z' },
+    scopes: ['chat', 'agent'],
+    limits: { rate_per_minute: 99, max_concurrency: 2, models: ['haiku'], tools: null, cwd_roots: [allowed] },
+    budget: { limit_usd: 1000, spent_usd: 0, period: 'day' },
+    warnings: [],
+  })
+  assert.doesNotMatch(JSON.stringify(body), /hash|csk_[\w-]{12}/)
+
+  await call('/v1/chat', { prompt: 'hi' })
+  let spent = 0
+  // The end of a run in the foreground is sent before it is stored.
+  while (spent === 0) spent = ((await call('/v1/whoami')).body.budget as { spent_usd: number }).spent_usd
+  await keys.updateKey(id, { budgetUsd: spent / 0.85 })
+  assert.deepEqual((await call('/v1/whoami')).body.warnings, ['85 % of the budget is spent'])
+  assert.equal((await call('/v1/chat', { prompt: 'over' })).status, 200)
+  const warnings = server.logLines.filter(({ msg }) => msg === 'an API key has spent most of its budget')
+  assert.deepEqual(
+    warnings.map(({ key }) => key),
+    [id],
+  )
+  await keys.updateKey(id, { budgetUsd: spent })
+  const refused = await call('/v1/chat', { prompt: 'x' })
+  assert.equal(refused.status, 402)
+  assert.match(String(refused.body.error), /of its budget of \$\S+ a day; it begins anew at \d{4}-\d\d-\d\dT00:00:00/)
+})
