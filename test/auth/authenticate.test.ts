@@ -10,7 +10,7 @@ import {
   type RouteScope,
 } from '../../src/auth/authenticate.ts'
 import { newSecret } from '../../src/auth/keys.ts'
-import type { KeyRecord } from '../../src/core/key-record.ts'
+import { type KeyRecord, noPolicy } from '../../src/core/key-record.ts'
 import { AppError } from '../../src/errors.ts'
 import { keyRecord } from '../contract/store-api-keys-suite.ts'
 import { noonMs } from '../contract/store-records.ts'
@@ -135,6 +135,43 @@ test('a key that has spent its budget starts no more runs', async () => {
     const { bearer, identify } = withKey({ spent, fields: { budgetUsd: 1 } })
     assert.equal(await codeOf((await identify(bearer)).requireBudget()), code)
   }
+})
+
+test('a budget with a period counts from its start, and a warning comes once in each', async () => {
+  const day = 24 * 3_600_000
+  const midnight = noonMs - (noonMs % day)
+  const { secret, hash } = newSecret()
+  const key = keyRecord('key_1', { hash, budgetUsd: 10, policy: { ...noPolicy, budgetPeriod: 'day' } })
+  const spentSince: [sinceMs: number, usd: number][] = []
+  const warnings: unknown[] = []
+  let [now, spent] = [noonMs, 7.9]
+  const authenticator = new Authenticator({
+    keys: keyStore({
+      keyByHash: async () => key,
+      async spentBy(_id, sinceMs = 0) {
+        spentSince.push([sinceMs, spent])
+        return spent
+      },
+    }),
+    isLoopback: true,
+    now: () => now,
+    onWarning: (message, facts) => warnings.push([message, facts]),
+  })
+  const bearer: Header[] = [['authorization', `Bearer ${secret}`]]
+  const start = async () => codeOf((await authenticator.identify(callOf(bearer), 'chat', false)).requireBudget())
+  for (spent of [7.9, 8, 9.99]) assert.equal(await start(), null)
+  spent = 10
+  assert.equal(await start(), 'budget_exceeded')
+  const warning = ['an API key has spent most of its budget', { key: 'key_1', spent_usd: 8, budget_usd: 10 }]
+  assert.deepEqual(warnings, [warning])
+  now += day
+  spent = 8
+  assert.equal(await start(), null)
+  assert.deepEqual(warnings, [warning, warning])
+  assert.deepEqual(
+    spentSince.map(([sinceMs]) => sinceMs),
+    [midnight, midnight, midnight, midnight, midnight + day],
+  )
 })
 
 const withoutKeys = (isLoopback: boolean) => new Authenticator({ keys: keyStore(), isLoopback, now: () => noonMs })

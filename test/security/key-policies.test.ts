@@ -115,7 +115,7 @@ test('whoami says who the caller is and what it may do, and warns at 80 % of the
   let spent = 0
   // The end of a run in the foreground is sent before it is stored.
   while (spent === 0) spent = ((await call('/v1/whoami')).body.budget as { spent_usd: number }).spent_usd
-  await keys.updateKey(id, { budgetUsd: spent / 0.85 })
+  await keys.updateKey(id, { budgetUsd: spent / 0.855 })
   assert.deepEqual((await call('/v1/whoami')).body.warnings, ['85 % of the budget is spent'])
   assert.equal((await call('/v1/chat', { prompt: 'over' })).status, 200)
   const warnings = server.logLines.filter(({ msg }) => msg === 'an API key has spent most of its budget')
