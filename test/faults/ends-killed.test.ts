@@ -1,15 +1,14 @@
 // A server that is killed at the moment at which a client learns that its run has ended: the end is not lost, and nothing runs again. And
-// followers of a run that begins again learn that it does.
+// followers of a run that begins again learn that it does. Once in `npm test`, repeatedly in `npm run test:extended`.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import type { ChatEvent } from '../../src/surfaces/native/reply-schemas.ts'
 import { post } from '../helpers/client.ts'
+import { test, testIf } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import { type KillScene, runOf, setUp } from './killed-scene.ts'
 
 const plain = { tools: [], system_prompt: 'S' }
 const flags = ['--log-level=warn', '--max-processes=2']
-const times = 3
 
 const modelRequests = ({ upstream }: KillScene, word: string) =>
   upstream.requests.filter(({ raw, method }) => method === 'POST' && raw.includes(word)).length
@@ -33,40 +32,54 @@ async function* eventsOf({ url }: { url: string }, id: string, after = 0): Async
   }
 }
 
-for (const fields of [{}, { on_crash: 'restart' }]) {
-  test(`${JSON.stringify(fields)}: a background run whose \`done\` was read has ended for good`, async (t) => {
-    const scene = await setUp(t, ...flags)
-    for (let n = 1; n <= times; n++) {
-      const server = await scene.start()
-      const word = `word${n}.`
-      const body = { ...plain, prompt: `${word} ${step({ text: 'All done.' })}`, background: true, ...fields }
-      const { id } = (await post(server, '/v1/chat', body)).body
-      for await (const { event } of eventsOf(server, String(id))) if (event.type === 'done') await server.killNow()
-      const next = await scene.start()
-      const run = await runOf(next, String(id))
-      assert.deepEqual([run.status, run.result, run.error], ['succeeded', 'All done.', null])
-      assert.equal(modelRequests(scene, word), 1)
-      await next.killNow()
-    }
-  })
+for (const [fields, times] of [
+  [{}, 1],
+  [{}, 2],
+  [{ on_crash: 'restart' }, 3],
+] as const) {
+  const kills = times === 1 ? 'one kill' : `${times} kills`
+  testIf(times === 1)(
+    `${JSON.stringify(fields)}: a background run whose \`done\` was read has ended for good: ${kills}`,
+    async (t) => {
+      const scene = await setUp(t, ...flags)
+      for (let n = 1; n <= times; n++) {
+        const server = await scene.start()
+        const word = `word${n}.`
+        const body = { ...plain, prompt: `${word} ${step({ text: 'All done.' })}`, background: true, ...fields }
+        const { id } = (await post(server, '/v1/chat', body)).body
+        for await (const { event } of eventsOf(server, String(id))) if (event.type === 'done') await server.killNow()
+        const next = await scene.start()
+        const run = await runOf(next, String(id))
+        assert.deepEqual([run.status, run.result, run.error], ['succeeded', 'All done.', null])
+        assert.equal(modelRequests(scene, word), 1)
+        await next.killNow()
+      }
+    },
+  )
 }
 
-test('an answer with an idempotency key that was read is the answer to each retry', async (t) => {
-  const scene = await setUp(t, ...flags)
-  for (let n = 1; n <= times; n++) {
-    const server = await scene.start()
-    const word = `word${n}.`
-    const body = { ...plain, prompt: `${word} ${step({ text: 'Kept.' })}` }
-    const headers = { headers: { 'idempotency-key': word } }
-    const first = await post(server, '/v1/chat', body, headers)
-    await server.killNow()
-    const next = await scene.start()
-    const again = await post(next, '/v1/chat', body, headers)
-    assert.deepEqual([first.status, again.status, again.body], [200, 200, first.body])
-    assert.equal(modelRequests(scene, word), 1)
-    await next.killNow()
-  }
-})
+for (const times of [1, 2]) {
+  const kills = times === 1 ? 'one kill' : `${times} kills`
+  testIf(times === 1)(
+    `an answer with an idempotency key that was read is the answer to each retry: ${kills}`,
+    async (t) => {
+      const scene = await setUp(t, ...flags)
+      for (let n = 1; n <= times; n++) {
+        const server = await scene.start()
+        const word = `word${n}.`
+        const body = { ...plain, prompt: `${word} ${step({ text: 'Kept.' })}` }
+        const headers = { headers: { 'idempotency-key': word } }
+        const first = await post(server, '/v1/chat', body, headers)
+        await server.killNow()
+        const next = await scene.start()
+        const again = await post(next, '/v1/chat', body, headers)
+        assert.deepEqual([first.status, again.status, again.body], [200, 200, first.body])
+        assert.equal(modelRequests(scene, word), 1)
+        await next.killNow()
+      }
+    },
+  )
+}
 
 test('whoever follows a run that begins again gets a mark, and its numbers go on', async (t) => {
   const scene = await setUp(t, ...flags)

@@ -223,7 +223,7 @@ test('a CLI that does not become ready in time is ended, started once more, and 
   await checkContinuesAndEndsClean(server)
 })
 
-test('a CLI that does not react to a prompt is ended, started once more, and reported', async (t) => {
+extendedTest('a CLI that does not react to a prompt is ended, started once more, and reported', async (t) => {
   const server = await startFaulty(t, 'silent-turn', { processLimits: { firstMessageMs: 300 } })
   const { status, body } = await chatError(server, { prompt: 'x' })
   assert.equal(status, 502)
@@ -259,7 +259,7 @@ extendedTest("a run's own deadline interrupts a CLI that has fallen silent", asy
   await checkContinuesAndEndsClean(server)
 })
 
-test('a CLI whose output is mostly noise is ended, and its run returns 502', async (t) => {
+extendedTest('a CLI whose output is mostly noise is ended, and its run returns 502', async (t) => {
   const server = await startFaulty(t, 'babble')
   const { status, body } = await chatError(server, { prompt: 'x' })
   assert.equal(status, 502)
@@ -400,7 +400,7 @@ test('a command does not outlive the server', async (t) => {
   assert.deepEqual(await leftOver(), [])
 })
 
-test('ten megabytes on stderr do not block an answer', async (t) => {
+extendedTest('ten megabytes on stderr do not block an answer', async (t) => {
   const server = await startFaulty(t, 'stderr-flood')
   assert.equal((await chat(server, { prompt: 'x' })).result, goodText)
   assert.equal(startCount(server), 1)
@@ -429,7 +429,7 @@ test('a CLI that cannot rewind a conversation serves every request without tools
   await checkContinuesAndEndsClean(server)
 })
 
-test('readyz reports before any request that processes cannot be reused', async (t) => {
+extendedTest('readyz reports before any request that processes cannot be reused', async (t) => {
   const server = await startFaulty(t, 'no-rewind', { config: { warm: 1 } })
   const ability = async () =>
     ((await getJson(server, '/readyz')).body.abilities as Record<string, string>).reuse_processes

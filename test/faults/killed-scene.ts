@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
 import { RunReply } from '../../src/surfaces/native/reply-schemas.ts'
 import { compileCache } from '../helpers/compile-cache.ts'
-import { makeFolders, type TestFolders, testEnvironment } from '../helpers/test-server.ts'
+import { loggedInCli, makeFolders, prepareHome, type TestFolders, testEnvironment } from '../helpers/test-server.ts'
 
 const program = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
@@ -25,6 +25,8 @@ export type KillScene = {
 
 export async function setUp(t: TestContext, ...flags: string[]): Promise<KillScene> {
   const folders = makeFolders(t)
+  prepareHome(folders.home)
+  const claude = `--claude-bin=${loggedInCli(folders)}`
   const upstream = await startUpstream({ keep: 100_000 })
   const children: ChildProcess[] = []
   t.after(async () => {
@@ -34,7 +36,7 @@ export async function setUp(t: TestContext, ...flags: string[]): Promise<KillSce
   })
   const start = async () => {
     const settings = ['--port=0', `--data-dir=${folders.dataDir}`, `--default-cwd=${folders.cwd}`, '--log-format=json']
-    const child = spawn(process.execPath, [program, 'serve', ...settings, '--warm=0', ...flags], {
+    const child = spawn(process.execPath, [program, 'serve', ...settings, '--warm=0', claude, ...flags], {
       cwd: folders.cwd,
       env: { ...testEnvironment(folders, upstream.url), ...compileCache },
       stdio: ['ignore', 'pipe', 'pipe'],
