@@ -1,19 +1,20 @@
 // Conversations that the CLI has compacted: everything a person has seen is listed, from before and after each place where the CLI put a
 // summary in the place of what came before. The file in test/fixtures is one that CLI 2.1.330 wrote, shortened.
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { after, type TestContext, test } from 'node:test'
 import { createSessionFiles } from '../../../src/claude/sessions/session-files.ts'
 import { projectFolder } from '../../../src/claude/sessions/transcript.ts'
-import type { SessionFiles, SessionMessage } from '../../../src/core/sessions.ts'
+import type { SessionMessage } from '../../../src/core/sessions.ts'
 import { MessageList } from '../../../src/surfaces/native/session-reply-schemas.ts'
 import { chat } from '../../helpers/client.ts'
 import { inTerminal } from '../../helpers/terminal.ts'
 import { makeFolders, startTestServer, step } from '../../helpers/test-server.ts'
 
 const fixture = new URL('../../fixtures/compacted-session.jsonl', import.meta.url)
-const id = '44444444-4444-4444-8444-444444444444'
+const fixtureId = '44444444-4444-4444-8444-444444444444'
 /** The id of an entry of the fixture by its number. */
 const entry = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`
 
@@ -25,16 +26,20 @@ const fixtureEntries = (): Entry[] =>
     .split('\n')
     .map((line) => JSON.parse(line))
 
-/** A home folder with one conversation. */
-function filesWith(t: TestContext, entries: readonly Entry[]): SessionFiles {
-  const { configDir, home } = makeFolders(t)
+/** For all conversations of this file: each reader of files starts a thread that loads the SDK. */
+const { configDir, home } = makeFolders({ after: after as TestContext['after'] })
+// The tests do not depend on how fast a thread starts.
+const files = createSessionFiles({ environment: { HOME: home }, deadlineMs: 250_000 })
+after(() => files.close())
+
+/** Stores a conversation, and returns its id. */
+function store(entries: readonly Entry[]): string {
   const folder = projectFolder(configDir, '/tmp/proj')
   mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, `${id}.jsonl`), entries.map((each) => `${JSON.stringify(each)}\n`).join(''))
-  // The tests do not depend on how fast a thread starts.
-  const files = createSessionFiles({ environment: { HOME: home }, deadlineMs: 250_000 })
-  t.after(() => files.close())
-  return files
+  const id = randomUUID()
+  const lines = entries.map((each) => `${JSON.stringify(each)}\n`.replaceAll(fixtureId, id))
+  writeFileSync(join(folder, `${id}.jsonl`), lines.join(''))
+  return id
 }
 
 function describe({ role, content }: SessionMessage): string {
@@ -43,7 +48,7 @@ function describe({ role, content }: SessionMessage): string {
   return `${role}: ${block?.type === 'text' ? block.text : block?.type}`
 }
 
-async function listAll(files: SessionFiles, limit = 200): Promise<SessionMessage[]> {
+async function listAll(id: string, limit = 200): Promise<SessionMessage[]> {
   const messages: SessionMessage[] = []
   let cursor: string | null = null
   do {
@@ -56,8 +61,8 @@ async function listAll(files: SessionFiles, limit = 200): Promise<SessionMessage
 }
 
 /** Without the lines about the command itself. */
-const describeAll = async (files: SessionFiles, limit?: number) =>
-  (await listAll(files, limit)).map(describe).filter((text) => !/<(command|local-command)/.test(text))
+const describeAll = async (id: string, limit?: number) =>
+  (await listAll(id, limit)).map(describe).filter((text) => !/<(command|local-command)/.test(text))
 
 const whole = [
   'user: one',
@@ -72,10 +77,10 @@ const whole = [
   'assistant: cuatro',
 ]
 
-test('a conversation that was compacted twice is listed as a whole, with a mark at each place', async (t) => {
-  const files = filesWith(t, fixtureEntries())
-  assert.deepEqual(await describeAll(files), whole)
-  const marks = (await listAll(files)).filter(({ role }) => role === 'system')
+test('a conversation that was compacted twice is listed as a whole, with a mark at each place', async () => {
+  const id = store(fixtureEntries())
+  assert.deepEqual(await describeAll(id), whole)
+  const marks = (await listAll(id)).filter(({ role }) => role === 'system')
   assert.deepEqual(
     marks.map((message) => [message.id, message.createdAtMs !== null]),
     [
@@ -88,34 +93,34 @@ test('a conversation that was compacted twice is listed as a whole, with a mark 
   assert.match(block.summary ?? '', /The user counts in Spanish\.$/)
 })
 
-test('pages of a compacted conversation cover all of it, whatever their size', async (t) => {
-  const files = filesWith(t, fixtureEntries())
-  for (const limit of [1, 3, 5]) assert.deepEqual(await describeAll(files, limit), whole, `limit ${limit}`)
+test('pages of a compacted conversation cover all of it, whatever their size', async () => {
+  const id = store(fixtureEntries())
+  for (const limit of [1, 3, 5]) assert.deepEqual(await describeAll(id, limit), whole, `limit ${limit}`)
 })
 
-test('a boundary that does not name what came before it follows what the file has before it', async (t) => {
+test('a boundary that does not name what came before it follows what the file has before it', async () => {
   const lost = entry(999)
   for (const logicalParentUuid of [undefined, lost]) {
     const entries = fixtureEntries().map((each) =>
       each.subtype === 'compact_boundary' ? { ...each, logicalParentUuid } : each,
     )
-    assert.deepEqual(await describeAll(filesWith(t, entries)), whole)
+    assert.deepEqual(await describeAll(store(entries)), whole)
   }
 })
 
-test('a boundary that follows itself, and a kept message that is written again after the summary, end in no circle', async (t) => {
+test('a boundary that follows itself, and a kept message that is written again after the summary, end in no circle', async () => {
   const circle = fixtureEntries().map((each) =>
     each.uuid === entry(15) ? { ...each, logicalParentUuid: entry(16) } : each,
   )
-  assert.deepEqual(await describeAll(filesWith(t, circle)), whole)
+  assert.deepEqual(await describeAll(store(circle)), whole)
   const again = fixtureEntries()
   const kept = again.find(({ uuid }) => uuid === entry(14))
   again.splice(again.findIndex(({ uuid }) => uuid === entry(16)) + 1, 0, { ...kept, parentUuid: entry(16) })
-  assert.deepEqual(await describeAll(filesWith(t, again)), whole)
+  assert.deepEqual(await describeAll(store(again)), whole)
 })
 
-test('a copy of a compacted conversation is listed as a whole, too', async (t) => {
-  const files = filesWith(t, fixtureEntries())
+test('a copy of a compacted conversation is listed as a whole, too', async () => {
+  const id = store(fixtureEntries())
   const copy = await files.fork(id, null)
   const { items } = await files.messages(copy, { limit: 200, cursor: null })
   assert.deepEqual(
@@ -124,21 +129,21 @@ test('a copy of a compacted conversation is listed as a whole, too', async (t) =
   )
 })
 
-test('a boundary without details has a mark without details', async (t) => {
+test('a boundary without details has a mark without details', async () => {
   const entries = fixtureEntries().map((each) =>
     each.subtype === 'compact_boundary' ? { ...each, compactMetadata: undefined } : each,
   )
   const expected = whole.map((text) => text.replace('(manual, 30)', '(null, null)'))
-  assert.deepEqual(await describeAll(filesWith(t, entries)), expected)
+  assert.deepEqual(await describeAll(store(entries)), expected)
 })
 
-test('what the CLI wrote for itself before a compaction stays hidden', async (t) => {
+test('what the CLI wrote for itself before a compaction stays hidden', async () => {
   const hidden = [
     { uuid: entry(901), parentUuid: entry(14), isMeta: true },
     { uuid: entry(902), parentUuid: entry(14), isSidechain: true },
   ].map((more) => ({
     type: 'user',
-    sessionId: id,
+    sessionId: fixtureId,
     timestamp: '2026-11-29T23:27:05.000Z',
     message: { role: 'user', content: 'hidden' },
     ...more,
@@ -152,10 +157,10 @@ test('what the CLI wrote for itself before a compaction stays hidden', async (t)
   const boundary = entries.find(({ uuid }) => uuid === entry(15))
   assert.ok(boundary)
   boundary.logicalParentUuid = entry(901)
-  assert.deepEqual(await describeAll(filesWith(t, entries)), whole)
+  assert.deepEqual(await describeAll(store(entries)), whole)
 })
 
-test('a branch that was left before a compaction is not listed, and one that goes on from before it has no mark', async (t) => {
+test('a branch that was left before a compaction is not listed, and one that goes on from before it has no mark', async () => {
   const message = (uuid: string, parentUuid: string, content: string) => ({
     ...fixtureEntries()[0],
     uuid,
@@ -168,12 +173,12 @@ test('a branch that was left before a compaction is not listed, and one that goe
     0,
     message(entry(903), entry(12), 'left'),
   )
-  assert.deepEqual(await describeAll(filesWith(t, left)), whole)
+  assert.deepEqual(await describeAll(store(left)), whole)
   const goesOn = [...fixtureEntries(), message(entry(904), entry(14), 'another way')]
-  assert.deepEqual(await describeAll(filesWith(t, goesOn)), [...whole.slice(0, 4), 'user: another way'])
+  assert.deepEqual(await describeAll(store(goesOn)), [...whole.slice(0, 4), 'user: another way'])
 })
 
-test('a boundary that the CLI wrote when a person went back is no compaction', async (t) => {
+test('a boundary that the CLI wrote when a person went back is no compaction', async () => {
   const entries = fixtureEntries().slice(0, -8)
   const back = entry(905)
   const kept = [1, 11, 13, 14].map(entry)
@@ -190,7 +195,7 @@ test('a boundary that the CLI wrote when a person went back is no compaction', a
   const last = entries.at(-1)
   assert.ok(last)
   last.parentUuid = back
-  assert.deepEqual(await describeAll(filesWith(t, entries)), [...whole.slice(0, 4), 'user: another way'])
+  assert.deepEqual(await describeAll(store(entries)), [...whole.slice(0, 4), 'user: another way'])
 })
 
 test('a terminal compacts: the API lists all of it, and the conversation continues as the CLI continues it', async (t) => {

@@ -1,32 +1,34 @@
 // What a conversation's file says about the conversation as a whole: the model of its last answer, and what its answers have used and, at
 // list prices, cost.
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { after, type TestContext, test } from 'node:test'
 import { estimateCost } from '../../../src/claude/sessions/prices.ts'
 import { createSessionFiles } from '../../../src/claude/sessions/session-files.ts'
 import { projectFolder } from '../../../src/claude/sessions/transcript.ts'
-import type { SessionFiles } from '../../../src/core/sessions.ts'
 import { SessionList, SessionReply } from '../../../src/surfaces/native/session-reply-schemas.ts'
 import { chat } from '../../helpers/client.ts'
 import { inTerminal } from '../../helpers/terminal.ts'
 import { makeFolders, startTestServer, step } from '../../helpers/test-server.ts'
 
-const id = '55555555-5555-4555-8555-555555555555'
 const cwd = '/tmp/proj'
 
-/** The file of a conversation, as an older CLI in a terminal writes it. */
-function filesWith(t: TestContext, lines: readonly object[], folderName?: string): SessionFiles & { folder: string } {
-  const { configDir, home } = makeFolders(t)
+/** For all conversations of this file: each reader of files starts a thread that loads the SDK. */
+const { configDir, home } = makeFolders({ after: after as TestContext['after'] })
+const files = createSessionFiles({ environment: { HOME: home }, deadlineMs: 250_000 })
+after(() => files.close())
+
+/** Stores a conversation as an older CLI in a terminal writes it. */
+function store(lines: readonly object[], folderName?: string): { id: string; folder: string } {
+  const id = randomUUID()
   const folder = folderName === undefined ? projectFolder(configDir, cwd) : join(configDir, 'projects', folderName)
   mkdirSync(folder, { recursive: true })
   const common = { isSidechain: false, cwd, sessionId: id, version: '2.1.38', timestamp: '2026-02-10T10:00:01.000Z' }
   const text = lines.map((line, index) => `${JSON.stringify({ ...common, uuid: `uuid-${index}`, ...line })}\n`)
   writeFileSync(join(folder, `${id}.jsonl`), text.join(''))
-  const files = createSessionFiles({ environment: { HOME: home }, deadlineMs: 250_000 })
-  t.after(() => files.close())
-  return { ...files, folder }
+  return { id, folder }
 }
 
 const prompt = { type: 'user', message: { role: 'user', content: 'question' } }
@@ -49,8 +51,8 @@ const sums = (inputTokens: number, outputTokens: number, costUsd: number | null)
   costUsd,
 })
 
-test('each answer counts once, although the CLI repeats its usage on each of its lines', async (t) => {
-  const files = filesWith(t, [
+test('each answer counts once, although the CLI repeats its usage on each of its lines', async () => {
+  const { id } = store([
     prompt,
     answer('msg_1', 'claude-opus-4-6', usage(100, 1)),
     answer('msg_1', 'claude-opus-4-6', usage(100, 1)),
@@ -74,8 +76,8 @@ test('each answer counts once, although the CLI repeats its usage on each of its
   )
 })
 
-test('the model is that of the last answer of the conversation itself, not of the CLI or of a sub-agent', async (t) => {
-  const files = filesWith(t, [
+test('the model is that of the last answer of the conversation itself, not of the CLI or of a sub-agent', async () => {
+  const { id } = store([
     prompt,
     answer('msg_1', 'claude-opus-4-6', usage(1, 1)),
     answer('msg_2', 'claude-haiku-4-5', usage(1, 1), { isSidechain: true }),
@@ -87,20 +89,20 @@ test('the model is that of the last answer of the conversation itself, not of th
   assert.equal((await files.content(id)).all?.inputTokens, 2)
 })
 
-test('the files of sub-agents count, and answers that were copied from another conversation do not', async (t) => {
-  const files = filesWith(t, [
+test('the files of sub-agents count, and answers that were copied from another conversation do not', async () => {
+  const { id, folder } = store([
     prompt,
     answer('msg_1', 'claude-opus-4-6', usage(7, 1), { forkedFrom: { sessionId: 'other', messageUuid: 'x' } }),
     answer('msg_2', 'claude-opus-4-6', usage(200_000, 0)),
   ])
-  mkdirSync(join(files.folder, id, 'subagents'), { recursive: true })
+  mkdirSync(join(folder, id, 'subagents'), { recursive: true })
   const line = answer('msg_3', 'claude-opus-4-6', usage(800_000, 0), { isSidechain: true, sessionId: id })
-  writeFileSync(join(files.folder, id, 'subagents', 'agent-a1.jsonl'), `${JSON.stringify(line)}\n`)
+  writeFileSync(join(folder, id, 'subagents', 'agent-a1.jsonl'), `${JSON.stringify(line)}\n`)
   assert.deepEqual((await files.content(id)).all, sums(1_000_000, 0, 5))
 })
 
-test('a model without a known price makes the cost unknown, and tokens still count', async (t) => {
-  const files = filesWith(t, [
+test('a model without a known price makes the cost unknown, and tokens still count', async () => {
+  const { id } = store([
     prompt,
     answer('msg_1', 'claude-opus-4-6', usage(10, 10)),
     answer('msg_2', 'claude-tomorrow-9', usage(10, 10)),
@@ -108,19 +110,19 @@ test('a model without a known price makes the cost unknown, and tokens still cou
   assert.deepEqual((await files.content(id)).all, sums(20, 20, null))
 })
 
-test('a conversation without answers has no model and no usage', async (t) => {
-  const files = filesWith(t, [prompt])
+test('a conversation without answers has no model and no usage', async () => {
+  const { id } = store([prompt])
   assert.deepEqual(await files.content(id), { model: null, compactions: 0, all: null, terminal: null })
   assert.deepEqual(await files.models([{ id, cwd }]), [null])
   const unknown = '00000000-0000-4000-8000-000000000000'
   assert.deepEqual(await files.models([{ id: unknown, cwd: null }]), [null])
 })
 
-test('the last answer is found far from the end of the file, between broken lines, and in an unusual folder', async (t) => {
+test('the last answer is found far from the end of the file, between broken lines, and in an unusual folder', async () => {
   const long = { type: 'user', message: { role: 'user', content: 'ä"assistant"'.repeat(20_000) } }
   const lines = [prompt, answer('msg_1', 'claude-opus-4-6', usage(1, 1)), long, long]
-  const files = filesWith(t, lines, 'another-name')
-  writeFileSync(join(files.folder, `${id}.jsonl`), '{"type":"assistant","message":{"mod', { flag: 'a' })
+  const { id, folder } = store(lines, 'another-name')
+  writeFileSync(join(folder, `${id}.jsonl`), '{"type":"assistant","message":{"mod', { flag: 'a' })
   assert.deepEqual(await files.models([{ id, cwd }]), ['claude-opus-4-6'])
   assert.equal((await files.content(id)).model, 'claude-opus-4-6')
 })

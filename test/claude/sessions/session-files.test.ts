@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { after, type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { createSessionFiles } from '../../../src/claude/sessions/session-files.ts'
 import { findTranscript, TranscriptWriter } from '../../../src/claude/sessions/transcript.ts'
@@ -21,11 +21,15 @@ const unknownId = '00000000-0000-4000-8000-000000000000'
 const patient = { deadlineMs: 250_000, idleMs: 3_600_000 }
 const firstPage = { limit: 200, cursor: null }
 
-function filesOf(t: TestContext, { home }: TestFolders): SessionFiles {
+function filesOf(t: Pick<TestContext, 'after'>, { home }: TestFolders): SessionFiles {
   const files = createSessionFiles({ environment: { HOME: home, PATH: '/usr/bin:/bin' }, ...patient })
   t.after(() => files.close())
   return files
 }
+
+/** For conversations that are only asked for by their ids: each reader of files starts a thread that loads the SDK. */
+const shared = makeFolders({ after: after as TestContext['after'] })
+const sharedFiles = filesOf({ after: after as TestContext['after'] }, shared)
 
 const codeOf = (promise: Promise<unknown>) =>
   promise.then(
@@ -92,12 +96,10 @@ test('sessions of a terminal and of this server are listed and read in the same 
   })
 })
 
-test('a copy without a title of its own has a title that differs from the original', async (t) => {
-  const folders = makeFolders(t)
-  const id = writeSession(folders)
-  const files = filesOf(t, folders)
-  await files.rename(id, 'Original')
-  assert.equal((await files.get(await files.fork(id, null))).title, 'Original (fork)')
+test('a copy without a title of its own has a title that differs from the original', async () => {
+  const id = writeSession(shared)
+  await sharedFiles.rename(id, 'Original')
+  assert.equal((await sharedFiles.get(await sharedFiles.fork(id, null))).title, 'Original (fork)')
 })
 
 test('a deleted session is removed from disk and not found by any call', async (t) => {
@@ -141,16 +143,14 @@ test('a program that has listed sessions exits by itself', async (t) => {
   assert.equal(stdout, '[]')
 })
 
-test('a session without messages cannot be copied', async (t) => {
-  const folders = makeFolders(t)
-  const id = writeSession(folders)
-  const found = await findTranscript(folders.configDir, id)
+test('a session without messages cannot be copied', async () => {
+  const id = writeSession(shared)
+  const found = await findTranscript(shared.configDir, id)
   assert.ok(found)
   writeFileSync(found.file, `${JSON.stringify({ type: 'custom-title', customTitle: 'Empty', sessionId: id })}\n`)
-  const files = filesOf(t, folders)
-  assert.equal((await files.get(id)).title, 'Empty')
-  assert.deepEqual(await files.messages(id, firstPage), { items: [], nextCursor: null })
-  assert.equal(await codeOf(files.fork(id, null)), 'conflict')
+  assert.equal((await sharedFiles.get(id)).title, 'Empty')
+  assert.deepEqual(await sharedFiles.messages(id, firstPage), { items: [], nextCursor: null })
+  assert.equal(await codeOf(sharedFiles.fork(id, null)), 'conflict')
 })
 
 test('without sessions the list is empty', async (t) => {
@@ -194,14 +194,12 @@ function writeSession(folders: TestFolders, more: { cwd?: string; messages?: obj
   return sessionId
 }
 
-test('the cursor of a page leads to the next messages', async (t) => {
-  const folders = makeFolders(t)
-  const id = writeSession(folders)
-  const files = filesOf(t, folders)
-  const first = await files.messages(id, { limit: 1, cursor: null })
+test('the cursor of a page leads to the next messages', async () => {
+  const id = writeSession(shared)
+  const first = await sharedFiles.messages(id, { limit: 1, cursor: null })
   assert.equal(first.items[0]?.role, 'user')
-  const second = await files.messages(id, { limit: 1, cursor: first.nextCursor })
+  const second = await sharedFiles.messages(id, { limit: 1, cursor: first.nextCursor })
   assert.equal(second.items[0]?.role, 'assistant')
   assert.equal(second.nextCursor, null)
-  assert.equal(await codeOf(files.messages(id, { limit: 1, cursor: 'x' })), 'invalid_request')
+  assert.equal(await codeOf(sharedFiles.messages(id, { limit: 1, cursor: 'x' })), 'invalid_request')
 })
