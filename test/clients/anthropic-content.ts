@@ -1,7 +1,7 @@
 // Cases of the Anthropic suite: images, documents and search results, in messages and in tool results.
 import assert from 'node:assert/strict'
 import type { Anthropic } from '@anthropic-ai/sdk'
-import { test } from '../helpers/extended.ts'
+import { extendedTest, test } from '../helpers/extended.ts'
 import {
   ask,
   askWithIgnored,
@@ -41,14 +41,14 @@ export function testContent({ client, server, Anthropic }: Subject): void {
     ])
   })
 
-  test('a PDF arrives byte for byte, with its title', async () => {
+  extendedTest('a PDF arrives byte for byte, with its title', async () => {
     const document = { type: 'document', source: pdfSource, title: 'report.pdf' } as const
     assert.deepEqual(await conversationAfter(document, text('What does it say?')), [
       user(document, 'What does it say?'),
     ])
   })
 
-  test('a text document arrives as a document', async () => {
+  extendedTest('a text document arrives as a document', async () => {
     const document = { type: 'document', source: textSource, title: 'Report', context: 'Of last year.' } as const
     assert.deepEqual(await conversationAfter(document, text('Well?')), [user(document, 'Well?')])
   })
@@ -74,7 +74,7 @@ export function testContent({ client, server, Anthropic }: Subject): void {
     assert.equal(message?.content.at(-1), 'Where is it?')
   })
 
-  test('an image of an earlier turn keeps its position', async () => {
+  extendedTest('an image of an earlier turn keeps its position', async () => {
     const messages = [fromUser([image, text('What is it?')]), fromAssistant('A dot.'), fromUser('Of which color?')]
     await ask(client, { messages })
     const wanted = [user({ ...image }, 'What is it?'), assistant('A dot.'), user('Of which color?')]

@@ -1,6 +1,6 @@
 // Cases of the Anthropic suite: conversations, which the client sends in full with every request.
 import assert from 'node:assert/strict'
-import { test } from '../helpers/extended.ts'
+import { extendedTest, test } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import {
   ask,
@@ -58,7 +58,7 @@ export function testHistory({ client, server }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), wanted.slice(0, -1))
   })
 
-  test('a conversation continues after a stream in the same process', async () => {
+  extendedTest('a conversation continues after a stream in the same process', async () => {
     const prompt = `one ${step({ text: 'Said in a stream.', tokens: 3 })}`
     const events = await readEvents(client, { messages: [fromUser(prompt)] })
     const second = `two ${step({ text: 'Said to the helper.', tokens: 3 })}`
@@ -75,7 +75,7 @@ export function testHistory({ client, server }: Subject): void {
     ])
   })
 
-  test('a message of either role may consist of text blocks', async () => {
+  extendedTest('a message of either role may consist of text blocks', async () => {
     const blocks = (...texts: string[]) => texts.map((text) => ({ type: 'text' as const, text }))
     const messages = [
       fromUser(blocks('What is', 'your name?')),
@@ -96,7 +96,7 @@ export function testHistory({ client, server }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant('Same.'), user('next')])
   })
 
-  test('a system message at the start joins the system prompt', async () => {
+  extendedTest('a system message at the start joins the system prompt', async () => {
     const opening = { role: 'system', content: 'Speak up.' } as MessageParam
     await ask(client, { system: 'You are a pirate.', messages: [opening, fromUser('hi')] })
     assert.deepEqual(systemOf(sent(upstream)), ['You are a pirate.\n\nSpeak up.'])
@@ -114,14 +114,14 @@ export function testHistory({ client, server }: Subject): void {
     assert.deepEqual(systemOf(sent(upstream)), [])
   })
 
-  test('several messages of one role in a row all reach the model', async () => {
+  extendedTest('several messages of one role in a row all reach the model', async () => {
     const messages = ['first', 'second'].map(fromUser)
     await ask(client, { messages: [...messages, fromAssistant('Yes?'), fromUser('third'), fromUser('fourth')] })
     const wanted = [user('first', 'second'), assistant('Yes?'), user('third', 'fourth')]
     assert.deepEqual(conversationOf(sent(upstream)), wanted)
   })
 
-  test('an answer that the client has changed reaches the model in its new form', async () => {
+  extendedTest('an answer that the client has changed reaches the model in its new form', async () => {
     const prompt = `edit ${step({ text: 'The original words.' })}`
     await ask(client, { messages: [fromUser(prompt)] })
     await ask(client, { messages: [fromUser(prompt), fromAssistant('Other words.'), fromUser('Go on.')] })
@@ -129,7 +129,7 @@ export function testHistory({ client, server }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), wanted)
   })
 
-  test('a conversation continued from an earlier point contains nothing of the abandoned branch', async () => {
+  extendedTest('a conversation continued from an earlier point contains nothing of the abandoned branch', async () => {
     const first = `branch ${step({ text: 'Root.' })}`
     const root = [fromUser(first), fromAssistant('Root.')]
     await ask(client, { messages: [fromUser(first)] })

@@ -1,6 +1,6 @@
 // Cases of the Anthropic suite: stop sequences, max_tokens and refusals, which end an answer early.
 import assert from 'node:assert/strict'
-import { test, testIf } from '../helpers/extended.ts'
+import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import {
   ask,
@@ -42,14 +42,14 @@ export function testLimits({ client, server }: Subject): void {
     )
   }
 
-  test('a stop sequence aborts the request to the model', async () => {
+  extendedTest('a stop sequence aborts the request to the model', async () => {
     const messages = [fromUser(step({ text: `one END ${'more '.repeat(1000)}`, tokens: 1000, gap: 20 }))]
     const aborted = upstream.waitForAbort()
     assert.equal(textOf(await streamMessage(client, { messages, stop_sequences: ['END'] })), 'one ')
     await aborted
   })
 
-  test('a conversation continues after a stop with the text that the client got', async () => {
+  extendedTest('a conversation continues after a stop with the text that the client got', async () => {
     const prompt = `Say. ${step({ text: 'one END two', tokens: 4 })}`
     const first = await ask(client, { messages: [fromUser(prompt)], stop_sequences: ['END'] })
     await ask(client, { messages: [fromUser(prompt), toHistory(first), fromUser('Go on.')] })
@@ -72,7 +72,7 @@ export function testLimits({ client, server }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant(text), user('Go on.')])
   })
 
-  test('max_tokens of one request does not apply to the next', async () => {
+  extendedTest('max_tokens of one request does not apply to the next', async () => {
     for (const max_tokens of [7, 2000]) await ask(client, { max_tokens, messages: [fromUser('hi')] })
     assert.deepEqual([sent(upstream, 0).max_tokens, sent(upstream, 1).max_tokens], [7, 2000])
   })
@@ -84,7 +84,7 @@ export function testLimits({ client, server }: Subject): void {
     assert.equal(message.stop_reason, 'max_tokens')
   })
 
-  test('a refusal is an answer, sent once', async () => {
+  extendedTest('a refusal is an answer, sent once', async () => {
     const params = { messages: [fromUser(step({ text: 'I will not.', stop_reason: 'refusal' }))] }
     const message = await ask(client, params)
     assert.deepEqual([message.stop_reason, message.stop_details?.type], ['refusal', 'refusal'])

@@ -10,7 +10,7 @@ import { sent } from './sent.ts'
 
 export function testModels({ client, server, Anthropic, isFormer }: Subject): void {
   // These cases depend only on the server.
-  const { test } = testsIf(!isFormer)
+  const { extendedTest, test } = testsIf(!isFormer)
   const { upstream } = server
 
   clientTest('the list has each model as a plain model and as an agent', async () => {
@@ -69,7 +69,7 @@ export function testModels({ client, server, Anthropic, isFormer }: Subject): vo
     }
   })
 
-  test('a full model id works, even if it is not in the list', async () => {
+  extendedTest('a full model id works, even if it is not in the list', async () => {
     const message = await ask(client, { model: 'claude-haiku-5-5', messages: [fromUser(step({ text: 'Hello.' }))] })
     assert.deepEqual([textOf(message), message.model], ['Hello.', 'claude-haiku-5-5'])
     assert.equal(sent(upstream).model, 'claude-haiku-5-5')

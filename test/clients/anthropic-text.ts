@@ -32,7 +32,7 @@ function assertUsage(actual: object | undefined, wanted: Partial<typeof usage>):
 
 export function testText({ client, server, Anthropic, isFormer }: Subject): void {
   // These cases depend only on the server.
-  const { test } = testsIf(!isFormer)
+  const { extendedTest, test } = testsIf(!isFormer)
   const { upstream } = server
 
   clientTest('a whole answer is one message', async () => {
@@ -108,14 +108,14 @@ export function testText({ client, server, Anthropic, isFormer }: Subject): void
     }
   })
 
-  test('without a system prompt the model gets nothing about Claude Code', async () => {
+  extendedTest('without a system prompt the model gets nothing about Claude Code', async () => {
     await ask(client, { messages: [fromUser('hi')] })
     assert.deepEqual(systemOf(sent(upstream)), [])
     assert.deepEqual(conversationOf(sent(upstream)), [user('hi')])
     assert.doesNotMatch(JSON.stringify(sent(upstream).messages), /Claude Code/)
   })
 
-  test('text that looks like a command or a file reaches the model unchanged', async () => {
+  extendedTest('text that looks like a command or a file reaches the model unchanged', async () => {
     const words = ['/help', '@/etc/hostname what is this?', '--version', '!ls']
     for (const prompt of words) await ask(client, { messages: [fromUser(prompt)] })
     assert.deepEqual(
@@ -124,36 +124,39 @@ export function testText({ client, server, Anthropic, isFormer }: Subject): void
     )
   })
 
-  test('an agent answers with text only, although it used a tool, and continues with its calls in the history', async () => {
-    const use = (word: string) => {
-      const input = { command: `echo ${word}$((3 + 4))`, description: 'a command' }
-      return `${word} ${step({ tool: 'Bash', input })}${step({ text: 'Done.' })}`
-    }
-    const agent = { model: `agent/${model}`, system: 'You are a pirate.' }
-    const first = await ask(client, { ...agent, messages: [fromUser(use('xylo'))] })
-    assert.deepEqual(first.content, [{ type: 'text', text: 'Done.', citations: null }])
-    assert.deepEqual([first.stop_reason, first.model], ['end_turn', `agent/${sent(upstream).model}`])
-    assert.ok(toolNames(sent(upstream)).includes('Bash'))
-    assert.match(systemOf(sent(upstream)).join('\n'), /[\s\S]{2000,}You are a pirate\./)
-    assert.match(JSON.stringify(conversationOf(sent(upstream))), /xylo7/)
-    const messages = [fromUser(use('xylo')), toHistory(first), fromUser(use('oboe'))]
-    const events = await readEvents(client, { ...agent, messages })
-    assert.ok(deltasOf(events).every(({ type }) => type === 'text_delta'))
-    assert.equal(textOfEvents(events), 'Done.')
-    assert.equal(endOf(events).delta.stop_reason, 'end_turn')
-    const outline = conversationOf(sent(upstream)).map(({ role, content: [first] }) => {
-      return [role, typeof first === 'string' ? first : first?.type]
-    })
-    assert.deepEqual(outline, [
-      ['user', use('xylo')],
-      ['assistant', 'tool_use'],
-      ['user', 'tool_result'],
-      ['assistant', 'Done.'],
-      ['user', use('oboe')],
-      ['assistant', 'tool_use'],
-      ['user', 'tool_result'],
-    ])
-  })
+  extendedTest(
+    'an agent answers with text only, although it used a tool, and continues with its calls in the history',
+    async () => {
+      const use = (word: string) => {
+        const input = { command: `echo ${word}$((3 + 4))`, description: 'a command' }
+        return `${word} ${step({ tool: 'Bash', input })}${step({ text: 'Done.' })}`
+      }
+      const agent = { model: `agent/${model}`, system: 'You are a pirate.' }
+      const first = await ask(client, { ...agent, messages: [fromUser(use('xylo'))] })
+      assert.deepEqual(first.content, [{ type: 'text', text: 'Done.', citations: null }])
+      assert.deepEqual([first.stop_reason, first.model], ['end_turn', `agent/${sent(upstream).model}`])
+      assert.ok(toolNames(sent(upstream)).includes('Bash'))
+      assert.match(systemOf(sent(upstream)).join('\n'), /[\s\S]{2000,}You are a pirate\./)
+      assert.match(JSON.stringify(conversationOf(sent(upstream))), /xylo7/)
+      const messages = [fromUser(use('xylo')), toHistory(first), fromUser(use('oboe'))]
+      const events = await readEvents(client, { ...agent, messages })
+      assert.ok(deltasOf(events).every(({ type }) => type === 'text_delta'))
+      assert.equal(textOfEvents(events), 'Done.')
+      assert.equal(endOf(events).delta.stop_reason, 'end_turn')
+      const outline = conversationOf(sent(upstream)).map(({ role, content: [first] }) => {
+        return [role, typeof first === 'string' ? first : first?.type]
+      })
+      assert.deepEqual(outline, [
+        ['user', use('xylo')],
+        ['assistant', 'tool_use'],
+        ['user', 'tool_result'],
+        ['assistant', 'Done.'],
+        ['user', use('oboe')],
+        ['assistant', 'tool_use'],
+        ['user', 'tool_result'],
+      ])
+    },
+  )
 
   clientTest('a client that disconnects in the middle of a stream stops the model', async () => {
     const stream = await openStream(client, { messages: [fromUser(`quokka ${step({ tokens: 1000, gap: 20 })}`)] })

@@ -89,7 +89,7 @@ export function testThinking({ client, server, makeClient, Anthropic }: Subject)
     assert.deepEqual(message.content, [thought, { type: 'text', text: 'The answer.', citations: null }])
   })
 
-  test('thinking is streamed, with its signature last', async () => {
+  extendedTest('thinking is streamed, with its signature last', async () => {
     const params = { thinking: adaptive, messages: [fromUser(thinks)] }
     const events = await readEvents(client, params)
     const [, start] = events
@@ -102,14 +102,14 @@ export function testThinking({ client, server, makeClient, Anthropic }: Subject)
     assert.deepEqual(message.content, [thought, { type: 'text', text: 'The answer.', citations: null }])
   })
 
-  test('omitted thinking comes as its signature only', async () => {
+  extendedTest('omitted thinking comes as its signature only', async () => {
     const params = { thinking: { ...adaptive, display: 'omitted' }, messages: [fromUser(thinks)] }
     const hidden = { ...thought, thinking: '' }
     assert.deepEqual((await ask(client, params)).content[0], hidden)
     assert.deepEqual((await streamMessage(client, params)).content[0], hidden)
   })
 
-  test('thinking may be shown as updates, as Claude Code requests it', async () => {
+  extendedTest('thinking may be shown as updates, as Claude Code requests it', async () => {
     const params = { thinking: { ...adaptive, display: 'updates' }, messages: [fromUser(thinks)] }
     assert.deepEqual((await ask(client, params)).content[0], thought)
   })
@@ -170,7 +170,7 @@ export function testThinking({ client, server, makeClient, Anthropic }: Subject)
     ])
   })
 
-  test('a conversation continues if the client leaves thinking out of the history', async () => {
+  extendedTest('a conversation continues if the client leaves thinking out of the history', async () => {
     const prompt = `forgetful ${thinks}`
     const first = await ask(client, { thinking: adaptive, messages: [fromUser(prompt)] })
     const messages = [fromUser(prompt), fromAssistant(textOf(first)), fromUser('Go on.')]
@@ -180,7 +180,7 @@ export function testThinking({ client, server, makeClient, Anthropic }: Subject)
     assert.equal(answer?.content.at(-1), 'The answer.')
   })
 
-  test('unsigned thinking is not shown to the model', async () => {
+  extendedTest('unsigned thinking is not shown to the model', async () => {
     const unsigned = { type: 'thinking', thinking: 'Hm.', signature: '' } as const
     const answer = fromAssistant([unsigned, { type: 'text', text: 'Yes.' }])
     await ask(client, { thinking: adaptive, messages: [fromUser('Is it?'), answer, fromUser('Sure?')] })
@@ -188,7 +188,7 @@ export function testThinking({ client, server, makeClient, Anthropic }: Subject)
   })
 
   for (const effort of ['low', 'medium', 'high', 'xhigh', 'max']) {
-    testIf(effort === 'low' || effort === 'max')(`effort ${effort} reaches the model`, async () => {
+    testIf(effort === 'low')(`effort ${effort} reaches the model`, async () => {
       await ask(client, { output_config: { effort }, messages: [fromUser('hi')] })
       assert.equal(sent(upstream).output_config?.effort, effort)
     })

@@ -35,7 +35,7 @@ const orders: [name: string, arrange: <T>(list: T[]) => T[]][] = [
 
 export function testToolLoops({ client, server, betaTool, isFormer }: Subject): void {
   // These cases depend only on the server.
-  const { extendedTest, test, testIf } = testsIf(!isFormer)
+  const { extendedTest, testIf } = testsIf(!isFormer)
   const { upstream } = server
   const tools = [weatherTool]
   const session = (index: number) => requestAt(upstream, index).headers['x-claude-code-session-id']
@@ -79,7 +79,7 @@ export function testToolLoops({ client, server, betaTool, isFormer }: Subject): 
     }
   }
 
-  test('each result may be in a message of its own', async () => {
+  extendedTest('each result may be in a message of its own', async () => {
     const prompt = `one by one ${callAll('')}${step({ text: 'All of them.' })}`
     const first = await ask(client, { tools, messages: [fromUser(prompt)] })
     const calls = callsOf(first)
@@ -104,7 +104,7 @@ export function testToolLoops({ client, server, betaTool, isFormer }: Subject): 
     )
   })
 
-  test('calls and results from another server reach the model with their ids', async () => {
+  extendedTest('calls and results from another server reach the model with their ids', async () => {
     const call = (id: string, city: string) => ({ type: 'tool_use' as const, id, name: 'get_weather', input: { city } })
     const messages: MessageParam[] = [
       fromUser('Rome and Oslo?'),
@@ -126,7 +126,7 @@ export function testToolLoops({ client, server, betaTool, isFormer }: Subject): 
     ])
   })
 
-  test('tools may change from one request to the next', async () => {
+  extendedTest('tools may change from one request to the next', async () => {
     const prompt = `changing ${step({ tool: 'get_weather', input: { city: 'Rome' } })}${step({ text: 'Sun.' })}`
     const first = await ask(client, { tools, messages: [fromUser(prompt)] })
     const call = callOf(first)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { OpenAI } from 'openai'
 import { z } from 'zod'
-import { test, testIf } from '../helpers/extended.ts'
+import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import {
   choiceOf,
@@ -50,14 +50,14 @@ export function testContent({ client, server, OpenAI, zodResponseFormat }: Subje
     assert.deepEqual(conversationOf(sent(upstream)), [wanted])
   })
 
-  test('a PDF arrives byte for byte, with its name', async () => {
+  extendedTest('a PDF arrives byte for byte, with its name', async () => {
     const content = [file, text('What does it say?')]
     await completions.create({ model, messages: [{ role: 'user', content }] })
     const document = { ...base64('document', 'application/pdf', pdf), title: 'report.pdf' }
     assert.deepEqual(conversationOf(sent(upstream)), [user(document, 'What does it say?')])
   })
 
-  test('an image of an earlier turn stays in its turn', async () => {
+  extendedTest('an image of an earlier turn stays in its turn', async () => {
     const messages: Message[] = [
       { role: 'user', content: [image, text('What is it?')] },
       { role: 'assistant', content: 'A dot.' },
@@ -98,7 +98,7 @@ export function testContent({ client, server, OpenAI, zodResponseFormat }: Subje
     assert.deepEqual(completion.choices[0]?.message.parsed, rome)
   })
 
-  test('a schema is honored in a stream', async () => {
+  extendedTest('a schema is honored in a stream', async () => {
     const messages = [fromUser(`Which city? ${answerRome}`)]
     const response_format = zodResponseFormat(City, 'city')
     const chunks = await readAll(await completions.create({ model, messages, response_format, stream: true }))
@@ -110,14 +110,14 @@ export function testContent({ client, server, OpenAI, zodResponseFormat }: Subje
     )
   })
 
-  test('an answer that never fits the schema is an error', async () => {
+  extendedTest('an answer that never fits the schema is an error', async () => {
     const response_format = zodResponseFormat(City, 'city')
     const answer = completions.create({ model, messages: [fromUser('only words')], response_format })
     const error = await failureOf(answer, OpenAI.InternalServerError)
     assert.equal(error.type, 'server_error')
   })
 
-  test('a conversation continues after an answer in a requested format', async () => {
+  extendedTest('a conversation continues after an answer in a requested format', async () => {
     const prompt = `Which city? ${answerRome}`
     const response_format = zodResponseFormat(City, 'city')
     const first = await completions.create({ model, messages: [fromUser(prompt)], response_format })

@@ -1,6 +1,6 @@
 // Cases of the OpenAI suite: conversations, which the client sends completely with every request.
 import assert from 'node:assert/strict'
-import { test } from '../helpers/extended.ts'
+import { extendedTest, test } from '../helpers/extended.ts'
 import type { TestServer } from '../helpers/test-server.ts'
 import { step } from '../helpers/test-server.ts'
 import {
@@ -70,7 +70,7 @@ export function testHistory({ client, server }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), conversation.slice(0, -1))
   })
 
-  test('a conversation continues after a stream', async () => {
+  extendedTest('a conversation continues after a stream', async () => {
     const prompt = `one ${step({ text: 'Said in a stream.', tokens: 3 })}`
     const chunks = await readAll(await completions.create({ model, messages: [fromUser(prompt)], stream: true }))
     assert.deepEqual(finishOf(chunks), ['stop'])
@@ -79,7 +79,7 @@ export function testHistory({ client, server }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), wanted)
   })
 
-  test('the same request twice gets two answers, each to the same conversation', async () => {
+  extendedTest('the same request twice gets two answers, each to the same conversation', async () => {
     const messages = [fromUser('regenerate'), fromAssistant('First.'), fromUser('Once more.')]
     for (let count = 0; count < 2; count++) await ask(...messages)
     const wanted = [user('regenerate'), assistant('First.'), user('Once more.')]
@@ -96,7 +96,7 @@ export function testHistory({ client, server }: Subject): void {
     assert.doesNotMatch(requestAt(upstream).raw, /old-/)
   })
 
-  test('an answer that the client changed reaches the model as changed', async () => {
+  extendedTest('an answer that the client changed reaches the model as changed', async () => {
     const prompt = `edit ${step({ text: 'The original words.' })}`
     await ask(fromUser(prompt))
     await ask(fromUser(prompt), fromAssistant('Other words.'), fromUser('Go on.'))
@@ -113,7 +113,7 @@ export function testHistory({ client, server }: Subject): void {
     assert.doesNotMatch(requestAt(upstream).raw, /old-system/)
   })
 
-  test('another model gets the whole conversation', async () => {
+  extendedTest('another model gets the whole conversation', async () => {
     const prompt = `model ${step({ text: 'Hello.' })}`
     await ask(fromUser(prompt))
     const messages = [fromUser(prompt), fromAssistant('Hello.'), fromUser('Go on.')]
@@ -122,7 +122,7 @@ export function testHistory({ client, server }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant('Hello.'), user('Go on.')])
   })
 
-  test('several user messages in a row all reach the model', async () => {
+  extendedTest('several user messages in a row all reach the model', async () => {
     await ask(fromUser('first'), fromUser('second'), fromAssistant('Yes?'), fromUser('third'), fromUser('fourth'))
     const wanted = [user('first', 'second'), assistant('Yes?'), user('third', 'fourth')]
     assert.deepEqual(conversationOf(sent(upstream)), wanted)
@@ -153,19 +153,22 @@ export function testHistory({ client, server }: Subject): void {
     ])
   })
 
-  test('a conversation with a system message in the middle continues in the process that holds it', async () => {
-    const messages: Message[] = [{ role: 'system', content: 'You are a stork.' }]
-    messages.push(fromUser(`one ${step({ text: 'Clack.' })}`))
-    await ask(...messages)
-    const before = await processes(server)
-    messages.push(fromAssistant('Clack.'), { role: 'system', content: 'Be brief.' }, fromUser('two'))
-    await ask(...messages)
-    assert.deepEqual(await processes(server), before)
-    assert.deepEqual(systemOf(sent(upstream)), ['You are a stork.'])
-    assert.deepEqual(conversationOf(sent(upstream)).at(-1), user(instruction('Be brief.'), 'two'))
-  })
+  extendedTest(
+    'a conversation with a system message in the middle continues in the process that holds it',
+    async () => {
+      const messages: Message[] = [{ role: 'system', content: 'You are a stork.' }]
+      messages.push(fromUser(`one ${step({ text: 'Clack.' })}`))
+      await ask(...messages)
+      const before = await processes(server)
+      messages.push(fromAssistant('Clack.'), { role: 'system', content: 'Be brief.' }, fromUser('two'))
+      await ask(...messages)
+      assert.deepEqual(await processes(server), before)
+      assert.deepEqual(systemOf(sent(upstream)), ['You are a stork.'])
+      assert.deepEqual(conversationOf(sent(upstream)).at(-1), user(instruction('Be brief.'), 'two'))
+    },
+  )
 
-  test('a system message between a call and its result comes after the result', async () => {
+  extendedTest('a system message between a call and its result comes after the result', async () => {
     const call = { id: 'call_1', type: 'function' as const, function: { name: 'look', arguments: '{}' } }
     await ask(
       fromUser('one'),
@@ -180,7 +183,7 @@ export function testHistory({ client, server }: Subject): void {
     ])
   })
 
-  test('an assistant turn without text is left out', async () => {
+  extendedTest('an assistant turn without text is left out', async () => {
     await ask(fromUser('first'), fromAssistant(''), fromUser('second'))
     assert.deepEqual(conversationOf(sent(upstream)), [user('first', 'second')])
   })

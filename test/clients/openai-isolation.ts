@@ -1,6 +1,6 @@
 // Cases of the OpenAI suite: many conversations at once, which must never mix.
 import assert from 'node:assert/strict'
-import { test } from '../helpers/extended.ts'
+import { extendedTest } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import { asMessage, contentOf, fromUser, type Message, model, type Subject } from './openai-calls.ts'
 import { assistant, conversationOf, requestAt, sent, systemOf, user } from './sent.ts'
@@ -17,7 +17,7 @@ export function testIsolation({ client, server }: Subject): void {
   const { upstream } = server
   const { completions } = client.chat
 
-  test('eight conversations that start alike never mix', async () => {
+  extendedTest('eight conversations that start alike never mix', async () => {
     const count = 8
     const secrets = Array.from({ length: count }, (_, index) => `secret-${index + 100}`)
     const system: Message = { role: 'system', content: 'You keep secrets.' }
@@ -57,7 +57,7 @@ export function testIsolation({ client, server }: Subject): void {
     assert.deepEqual(inOrder(seen), inOrder(wanted))
   })
 
-  test('one conversation that is continued in two ways at once gets both answers', async () => {
+  extendedTest('one conversation that is continued in two ways at once gets both answers', async () => {
     const prompt = `fork ${step({ text: 'Root.' })}`
     const first = await completions.create({ model, messages: [fromUser(prompt)] })
     const ways = ['left', 'right'].map((way) => `${way} ${step({ text: `Gone ${way}.`, ttft: 50 })}`)

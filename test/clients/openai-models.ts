@@ -8,7 +8,7 @@ import { sent } from './sent.ts'
 
 export function testModels({ client, server, OpenAI, isFormer }: Subject): void {
   // These cases depend only on the server.
-  const { test } = testsIf(!isFormer)
+  const { extendedTest, test } = testsIf(!isFormer)
   const { upstream } = server
   const { completions } = client.chat
 
@@ -33,7 +33,7 @@ export function testModels({ client, server, OpenAI, isFormer }: Subject): void 
     })
   }
 
-  test('a model is found by its full name', async () => {
+  extendedTest('a model is found by its full name', async () => {
     const messages = [fromUser(step({ text: 'Hello.' }))]
     const completion = await completions.create({ model: 'claude-haiku-5-5', messages })
     assert.equal(contentOf(completion), 'Hello.')

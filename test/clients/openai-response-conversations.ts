@@ -49,14 +49,14 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), conversation)
   })
 
-  test('the conversation continues in the process that holds it', async () => {
+  extendedTest('the conversation continues in the process that holds it', async () => {
     const first = await ask(client, { input: `hold ${step({ text: 'Held.' })}` })
     await ask(client, { input: 'on', previous_response_id: first.id })
     const sessions = [0, 1].map((index) => requestAt(upstream, index).headers['x-claude-code-session-id'])
     assert.equal(sessions[0], sessions[1])
   })
 
-  test('a streamed response continues from a streamed response', async () => {
+  extendedTest('a streamed response continues from a streamed response', async () => {
     const prompt = `streamed ${step({ text: 'Said in a stream.', tokens: 3 })}`
     const { id } = endOf(await askForEvents(client, { input: prompt }))
     const second = endOf(await askForEvents(client, { input: 'two', previous_response_id: id }))
@@ -64,7 +64,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant('Said in a stream.'), user('two')])
   })
 
-  test('two responses that continue the same one do not mix', async () => {
+  extendedTest('two responses that continue the same one do not mix', async () => {
     const root = await ask(client, { input: `root ${step({ text: 'Root.' })}` })
     const ids: string[] = []
     for (const input of ['left-branch', 'right-branch']) {
@@ -91,7 +91,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(sent(upstream).tools ?? [], [])
   })
 
-  test('a response that was cut short is continued with its text', async () => {
+  extendedTest('a response that was cut short is continued with its text', async () => {
     const prompt = step({ text: 'one two', tokens: 2, stop_reason: 'max_tokens' })
     const first = await ask(client, { max_output_tokens: 2, input: prompt })
     await ask(client, { input: 'Go on.', previous_response_id: first.id })
@@ -111,7 +111,7 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
       user(toolResult(call.call_id, 'rain')),
     ]
 
-    testIf(what !== 'that shows its thinking')(
+    testIf(what === 'that includes its encrypted thinking')(
       `a tool loop continues from a response ${what}, with the thinking that started it`,
       async () => {
         const first = await ask(client, { ...params, tools, input: prompt })
@@ -192,19 +192,16 @@ export function testConversations({ client, server, OpenAI }: Subject): void {
     ['that is empty', ''],
     ['that is missing', null],
   ] as const) {
-    testIf(what === 'that was cut' || what === 'that is missing')(
-      `thinking ${what} is left out, and the conversation continues`,
-      async () => {
-        const input: InputItem[] = [
-          fromUser('one'),
-          { type: 'reasoning', id: 'rs_1', summary: [{ type: 'summary_text', text: 'Aloud.' }], encrypted_content },
-          { role: 'assistant', content: 'Hm.' },
-          fromUser('So?'),
-        ]
-        await ask(client, { store: false, input })
-        assert.deepEqual(conversationOf(sent(upstream)), [user('one'), assistant('Hm.'), user('So?')])
-      },
-    )
+    testIf(what === 'that was cut')(`thinking ${what} is left out, and the conversation continues`, async () => {
+      const input: InputItem[] = [
+        fromUser('one'),
+        { type: 'reasoning', id: 'rs_1', summary: [{ type: 'summary_text', text: 'Aloud.' }], encrypted_content },
+        { role: 'assistant', content: 'Hm.' },
+        fromUser('So?'),
+      ]
+      await ask(client, { store: false, input })
+      assert.deepEqual(conversationOf(sent(upstream)), [user('one'), assistant('Hm.'), user('So?')])
+    })
   }
 
   extendedTest('calls of another provider reach the model with their ids, and results in their order', async () => {

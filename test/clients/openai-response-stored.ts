@@ -93,7 +93,7 @@ export function testStored({ client, server, OpenAI }: Subject): void {
     assert.deepEqual(timeless(endOf(events)), timeless(response))
   })
 
-  test('the stream helper resumes a stored response', async () => {
+  extendedTest('the stream helper resumes a stored response', async () => {
     const { id, output_text } = await ask(client, { input: step({ text: 'one two', tokens: 2 }) })
     const stream = responses.stream({ response_id: id, starting_after: 3 })
     assert.equal((await stream.finalResponse()).output_text, output_text)
@@ -249,7 +249,7 @@ export function testStored({ client, server, OpenAI }: Subject): void {
     await responses.cancel(id)
   })
 
-  test('stored responses outlive the server', async (t) => {
+  extendedTest('stored responses outlive the server', async (t) => {
     const folders = makeFolders(t)
     const clientOf = ({ url }: { url: string }) => new OpenAI({ baseURL: `${url}/v1`, apiKey: 'sk-dummy' })
     const before = await startTestServer(t, { folders, fake: 'wrong-init' })

@@ -95,7 +95,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.deepEqual([response.status, response.usage], ['completed', reportedUsage])
   })
 
-  test('the stream helper assembles the response, and retrieving it returns the same', async () => {
+  extendedTest('the stream helper assembles the response, and retrieving it returns the same', async () => {
     const stream = responses.stream({ model, input: step({ text: 'one two three four', tokens: 4, thinking: 2 }) })
     const words: string[] = []
     const snapshots: string[] = []
@@ -170,7 +170,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     ['a message with one', [{ type: 'message', role: 'user', content: 'Who am I?' }]],
     ['a message of parts', [{ role: 'user', content: [{ type: 'input_text', text: 'Who am I?' }] }]],
   ] satisfies [string, Params['input']][]) {
-    testIf(what === 'a text' || what === 'a message of parts')(
+    testIf(what === 'a message of parts')(
       `instructions and ${what} reach the model as system prompt and prompt`,
       async () => {
         await ask(client, { instructions: 'You are a pirate.', input })
@@ -180,7 +180,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     )
   }
 
-  test('developer messages are instructions at their position', async () => {
+  extendedTest('developer messages are instructions at their position', async () => {
     const input: InputItem[] = [
       { role: 'developer', content: 'You are old.' },
       { role: 'system', content: [{ type: 'input_text', text: 'You limp.' }] },
@@ -261,23 +261,20 @@ export function testText({ client, server, OpenAI }: Subject): void {
       [shown],
     ],
   ] satisfies [string, Params, string[], object[]][]) {
-    testIf(['not shown unless it is requested', 'shown and encrypted'].includes(what))(
-      `thinking is ${what}`,
-      async () => {
-        const response = await ask(client, { ...params, input: thinking })
-        const events = await askForEvents(client, { ...params, input: thinking })
-        const isEncrypted = 'include' in params
-        for (const { output } of [response, endOf(events)]) {
-          assert.deepEqual(typesOf(output), types)
-          const [first] = output
-          if (first?.type !== 'reasoning') continue
-          assert.deepEqual(first.summary, summary)
-          assert.equal(typeof first.encrypted_content, isEncrypted ? 'string' : 'undefined')
-        }
-        const deltas = events.filter(({ type }) => type === 'response.reasoning_summary_text.delta')
-        assert.equal(deltas.length, summary.length * 2)
-      },
-    )
+    testIf(what === 'shown and encrypted')(`thinking is ${what}`, async () => {
+      const response = await ask(client, { ...params, input: thinking })
+      const events = await askForEvents(client, { ...params, input: thinking })
+      const isEncrypted = 'include' in params
+      for (const { output } of [response, endOf(events)]) {
+        assert.deepEqual(typesOf(output), types)
+        const [first] = output
+        if (first?.type !== 'reasoning') continue
+        assert.deepEqual(first.summary, summary)
+        assert.equal(typeof first.encrypted_content, isEncrypted ? 'string' : 'undefined')
+      }
+      const deltas = events.filter(({ type }) => type === 'response.reasoning_summary_text.delta')
+      assert.equal(deltas.length, summary.length * 2)
+    })
   }
 
   extendedTest('the events of thinking come before those of the text', async () => {
@@ -330,19 +327,22 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.deepEqual((await stream.finalResponse()).output_parsed, rome)
   })
 
-  test('an answer in a requested format is one text in a stream, and the response repeats the format', async () => {
-    const { schema } = zodTextFormat(City, 'city')
-    const format = { type: 'json_schema' as const, name: 'city', schema, strict: true }
-    const events = await askForEvents(client, { input: `Which? ${answerRome}`, text: { format } })
-    const response = endOf(events)
-    assert.deepEqual(response.text?.format, format)
-    assert.deepEqual(typesOf(response.output), ['message'])
-    const texts = events.flatMap((event) => (event.type === 'response.output_text.done' ? event.text : []))
-    assert.deepEqual(
-      texts.map((text) => JSON.parse(text)),
-      [rome],
-    )
-  })
+  extendedTest(
+    'an answer in a requested format is one text in a stream, and the response repeats the format',
+    async () => {
+      const { schema } = zodTextFormat(City, 'city')
+      const format = { type: 'json_schema' as const, name: 'city', schema, strict: true }
+      const events = await askForEvents(client, { input: `Which? ${answerRome}`, text: { format } })
+      const response = endOf(events)
+      assert.deepEqual(response.text?.format, format)
+      assert.deepEqual(typesOf(response.output), ['message'])
+      const texts = events.flatMap((event) => (event.type === 'response.output_text.done' ? event.text : []))
+      assert.deepEqual(
+        texts.map((text) => JSON.parse(text)),
+        [rome],
+      )
+    },
+  )
 
   extendedTest('a JSON object is returned without the text around it', async () => {
     const text = 'Sure:\n```json\n{"city":"Rome"}\n```\nThere.'
@@ -371,7 +371,7 @@ export function testText({ client, server, OpenAI }: Subject): void {
     assert.equal(upstream.requests.length, 0)
   })
 
-  test('a client that disconnects stops the model', async () => {
+  extendedTest('a client that disconnects stops the model', async () => {
     const stream = await openStream(client, { input: step({ tokens: 1000, gap: 20 }) })
     let id = ''
     for await (const event of stream) {

@@ -76,7 +76,7 @@ export function testToolLoops({ client, server, isFormer }: Subject): void {
     assert.deepEqual(finishOf(chunks), ['tool_calls'])
   })
 
-  test('a model calls tools three times over before it answers', async () => {
+  extendedTest('a model calls tools three times over before it answers', async () => {
     const steps = cities.map((city) => step({ tool: 'get_weather', input: { city } })).join('')
     const prompt = `rounds ${steps}${step({ text: 'That is all.' })}`
     const messages: Message[] = [fromUser(prompt)]
@@ -93,7 +93,7 @@ export function testToolLoops({ client, server, isFormer }: Subject): void {
     assert.equal(upstream.requests.length, 4)
   })
 
-  test('a tool loop continues in one process', async () => {
+  extendedTest('a tool loop continues in one process', async () => {
     const prompt = `one process ${step({ tool: 'get_weather', input: { city: 'Rome' } })}${step({ text: 'Sun.' })}`
     const first = await completions.create({ model, tools, messages: [fromUser(prompt)] })
     const messages = [fromUser(prompt), asMessage(first), resultFor(callOf(first), 'sun')]
@@ -173,24 +173,25 @@ export function testToolLoops({ client, server, isFormer }: Subject): void {
     }
   })
 
-  test('simultaneous requests with different tools each get their own', async () => {
-    const names = Array.from({ length: 6 }, (_, index) => `tool_${index}`)
-    const answers = await Promise.all(
-      names.map((name) => {
-        const messages = [fromUser(`mine is ${name} ${step({ tool: name })}`)]
-        return completions.create({ model, tools: [makeTool(name)], messages })
-      }),
-    )
-    assert.deepEqual(
-      answers.map((completion) => callOf(completion).function.name),
-      names,
-    )
-    assert.equal(upstream.requests.length, 6)
-    for (const index of names.keys()) {
-      const [name] = /tool_\d/.exec(JSON.stringify(sent(upstream, index).messages)) ?? []
-      assert.deepEqual(toolNames(sent(upstream, index)), [name])
-    }
-  })
+  for (const count of [2, 6])
+    testIf(count === 2)(`${count} simultaneous requests with different tools each get their own`, async () => {
+      const names = Array.from({ length: count }, (_, index) => `tool_${index}`)
+      const answers = await Promise.all(
+        names.map((name) => {
+          const messages = [fromUser(`mine is ${name} ${step({ tool: name })}`)]
+          return completions.create({ model, tools: [makeTool(name)], messages })
+        }),
+      )
+      assert.deepEqual(
+        answers.map((completion) => callOf(completion).function.name),
+        names,
+      )
+      assert.equal(upstream.requests.length, count)
+      for (const index of names.keys()) {
+        const [name] = /tool_\d/.exec(JSON.stringify(sent(upstream, index).messages)) ?? []
+        assert.deepEqual(toolNames(sent(upstream, index)), [name])
+      }
+    })
 }
 
 const idOf = (calls: readonly { id: string }[], block: string | { [field: string]: unknown }) =>

@@ -1,2 +1,0 @@
-// The tests that accessibility.test.ts leaves out.
-import './accessibility.test.ts'

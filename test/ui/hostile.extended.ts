@@ -1,2 +1,0 @@
-// The tests that hostile.test.ts leaves out.
-import './hostile.test.ts'

@@ -1,2 +1,0 @@
-// The tests that options.test.ts leaves out.
-import './options.test.ts'
