@@ -10,7 +10,7 @@ import { chat, chatError } from '../helpers/client.ts'
 import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { startTestServer, step } from '../helpers/test-server.ts'
 
-const server = await startTestServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 6 } })
+const server = await startTestServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 10 } })
 const { upstream, folders } = server
 
 beforeEach(() => upstream.reset())
@@ -430,9 +430,15 @@ test('json_schema returns a validated object; mcp_servers gives the model tools,
   const { status, body } = await chatError(server, { ...more, prompt: 'only words' })
   assert.deepEqual([status, body.code], [502, 'claude_failed'])
   assert.match(body.error, /json_schema/)
+  checkArguments()
+})
 
-  // With another effort the conversation continues in another process.
-  await chat(server, { ...more, prompt, effort: 'low' })
+extendedTest('json_schema and mcp_servers apply to a conversation that continues in another process', async () => {
+  const options = { ...secretFields, tools: [], append_system_prompt: 'append-secret' }
+  const { session_id } = await chat(server, { ...options, prompt: `${callEcho('echo')}${prompt}` })
+  // It is another one because of the effort.
+  const reply = await chat(server, { ...options, session_id, prompt, effort: 'low' })
+  assert.deepEqual(reply.structured_output, { city: 'Rome' })
   checkArguments()
 })
 
