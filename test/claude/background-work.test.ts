@@ -68,7 +68,7 @@ test('a stream has the text of every turn, and with "events": "full" the tasks',
 
 const agentRequest = { model: 'agent/sonnet', messages: [{ role: 'user' as const, content: launched }] }
 
-test('a model that is an agent streams in the same way', async () => {
+extendedTest('a model that is an agent streams in the same way', async () => {
   const texts: string[] = []
   await during(async () => {
     for await (const chunk of await openai.chat.completions.create({ ...agentRequest, stream: true }))
