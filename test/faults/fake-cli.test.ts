@@ -441,7 +441,7 @@ extendedTest('readyz reports before any request that processes cannot be reused'
   await checkContinuesAndEndsClean(server)
 })
 
-test('a CLI without a login returns 503 with an error that says what to do', async (t) => {
+extendedTest('a CLI without a login returns 503 with an error that says what to do', async (t) => {
   const server = await startFaulty(t, 'not-logged-in')
   const { status, body } = await chatError(server, { prompt: 'x' })
   assert.equal(status, 503)
@@ -453,18 +453,21 @@ test('a CLI without a login returns 503 with an error that says what to do', asy
   await checkContinuesAndEndsClean(server)
 })
 
-test('a CLI that is too old returns 503 with an error that names both versions, and is not started', async (t) => {
-  const server = await startFaulty(t, 'old-version')
-  const { status, body } = await chatError(server, { prompt: 'x' })
-  assert.equal(status, 503)
-  assert.equal(body.code, 'claude_not_found')
-  assert.match(body.error, /is version 1\.0\.3; at least 2\.1\.\d+ is required/)
-  assert.equal(startCount(server), 0)
-  const health = await getJson(server, '/v1/health')
-  assert.equal(health.status, 503)
-  assert.equal(health.body.status, 'error')
-  assert.equal((await getJson(server, '/readyz')).status, 503)
-  assert.equal((await getJson(server, '/livez')).status, 200)
-  await server.close(0)
-  assert.deepEqual(await leftOver(), [])
-})
+extendedTest(
+  'a CLI that is too old returns 503 with an error that names both versions, and is not started',
+  async (t) => {
+    const server = await startFaulty(t, 'old-version')
+    const { status, body } = await chatError(server, { prompt: 'x' })
+    assert.equal(status, 503)
+    assert.equal(body.code, 'claude_not_found')
+    assert.match(body.error, /is version 1\.0\.3; at least 2\.1\.\d+ is required/)
+    assert.equal(startCount(server), 0)
+    const health = await getJson(server, '/v1/health')
+    assert.equal(health.status, 503)
+    assert.equal(health.body.status, 'error')
+    assert.equal((await getJson(server, '/readyz')).status, 503)
+    assert.equal((await getJson(server, '/livez')).status, 200)
+    await server.close(0)
+    assert.deepEqual(await leftOver(), [])
+  },
+)
