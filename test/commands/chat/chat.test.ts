@@ -2,8 +2,9 @@
 // the run.
 // Details of what is sent and shown are in prompt.test.ts and view.test.ts.
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
+import { extendedTest, test } from '../../helpers/extended.ts'
 import { listenApp } from '../../helpers/inject-app.ts'
 import { aborted, failedEnd, runStart, ScriptedAgent, untilAborted } from '../../helpers/scripted-agent.ts'
 import { makeFolders, startTestServer, step, type TestServer } from '../../helpers/test-server.ts'
@@ -64,7 +65,7 @@ test('the answer is streamed; Ctrl-C cancels the run, exit 1', async (t) => {
   assert.equal(agent.signals[0]?.aborted, true)
 })
 
-test('a reader of stdout that stops early cancels the run too', async (t) => {
+extendedTest('a reader of stdout that stops early cancels the run too', async (t) => {
   const agent = new ScriptedAgent(async function* (_request, signal) {
     yield runStart()
     yield { type: 'text-start', index: 0 }
@@ -83,7 +84,7 @@ test('a reader of stdout that stops early cancels the run too', async (t) => {
   assert.equal(agent.signals[0]?.aborted, true)
 })
 
-test('Ctrl-C before the run has started cancels it as well', async (t) => {
+extendedTest('Ctrl-C before the run has started cancels it as well', async (t) => {
   const { agent, running } = await startEndless(t, [])
   await agent.requested(1)
   running.child.kill('SIGINT')

@@ -1,0 +1,2 @@
+// The rarer cases that open.test.ts leaves out.
+import './open.test.ts'
