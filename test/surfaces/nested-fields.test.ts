@@ -1,7 +1,8 @@
 // The fields inside a request, of messages, parts and tools: what reaches the model otherwise than it was sent is named in
 // `x-claude-serve-ignored`, and nothing else is.
 import assert from 'node:assert/strict'
-import { after, type TestContext, test } from 'node:test'
+import { after, type TestContext } from 'node:test'
+import { test, testIf } from '../helpers/extended.ts'
 import { startTestServer } from '../helpers/test-server.ts'
 
 const server = await startTestServer({ after: after as TestContext['after'] }, { config: { maxProcesses: 2 } })
@@ -215,8 +216,24 @@ const named: [name: string, path: string, body: Fields, fields: string[]][] = [
     [`a picture ${name}`, responses, { input: [message([inputImage(data)])] }, ['input[].content[].image_url']],
   ]),
 ]
+/** Names of fields and sizes that the surfaces have in common: one of them tries each. */
+const further = new Set([
+  `${messages}: a strict tool`,
+  `${responses}: a strict tool`,
+  `${responses}: an integer of too many digits`,
+  `${responses}: the detail of a picture`,
+  ...large.flatMap(([name], index) =>
+    [chat, messages, responses]
+      .filter((_, position) => position !== index % 3)
+      .map((path) => `${path}: a picture ${name}`),
+  ),
+  `${messages}: a large picture in a result`,
+  `${responses}: a large picture in an output`,
+  ...largest.slice(1).map(([name]) => `${messages}: a picture ${name}`),
+])
+
 for (const [name, path, body, fields] of named) {
-  test(`${path}: ${name} is named`, async () => {
+  testIf(!further.has(`${path}: ${name}`))(`${path}: ${name} is named`, async () => {
     const { status, named: found, text } = await send(path, body)
     assert.deepEqual([status, found], [200, fields], text)
     const strict = await send(path, body, { 'x-claude-serve-strict': 'true' })
@@ -284,7 +301,7 @@ const silent: [name: string, path: string, body: Fields][] = [
   ]),
 ]
 for (const [name, path, body] of silent) {
-  test(`${path}: ${name}: nothing is named`, async () => {
+  testIf(!further.has(`${path}: ${name}`))(`${path}: ${name}: nothing is named`, async () => {
     const { status, named: found, text } = await send(path, body, { 'x-claude-serve-strict': 'true' })
     assert.deepEqual([status, found], [200, []], text)
   })
