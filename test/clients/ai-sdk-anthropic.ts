@@ -13,7 +13,7 @@ import {
   tool,
 } from 'ai'
 import { z } from 'zod'
-import { extendedTest, test, testIf } from '../helpers/extended.ts'
+import { extendedTest, test } from '../helpers/extended.ts'
 import { step, type TestServer } from '../helpers/test-server.ts'
 import { assistant, conversationOf, requestAt, sent, systemOf, toolNames, toolResult, toolUse, user } from './sent.ts'
 
@@ -80,7 +80,7 @@ export function testAnthropic(server: TestServer): void {
       assert.deepEqual(conversationOf(sent(upstream)), [user(prompt)])
     })
 
-    test('streamText returns the text as it arrives', async () => {
+    extendedTest('streamText returns the text as it arrives', async () => {
       const result = streamText({ model, prompt: step({ text: 'one two three four', tokens: 4, usage }) })
       const words: string[] = []
       for await (const word of result.textStream) words.push(word)
@@ -146,7 +146,7 @@ export function testAnthropic(server: TestServer): void {
         assert.deepEqual(object, rome)
       })
 
-      testIf(mode === 'jsonTool')(`an output schema applies to whole and streamed text, with ${mode}`, async () => {
+      extendedTest(`an output schema applies to whole and streamed text, with ${mode}`, async () => {
         const output = Output.object({ schema: City })
         assert.deepEqual((await generateText({ model: older, output, prompt, providerOptions })).output, rome)
         assert.deepEqual(await streamText({ model: older, output, prompt, providerOptions }).output, rome)
@@ -201,7 +201,7 @@ export function testAnthropic(server: TestServer): void {
       assert.deepEqual([type, budget_tokens], ['enabled', 2048])
     })
 
-    test('a tool loop keeps its thinking', async () => {
+    extendedTest('a tool loop keeps its thinking', async () => {
       const prompt = `${step({ thinking: 1, tool: 'get_weather', input: { city: 'Rome' } })}${step({ text: 'Sun.' })}`
       const tools = { get_weather: getWeather }
       const result = await generateText({ model, tools, stopWhen, prompt, providerOptions: adaptive })

@@ -117,7 +117,7 @@ export function testChat(server: TestServer): void {
         checkLoop(result.steps.flatMap(({ toolCalls }) => toolCalls))
       })
 
-      test('streamText runs tools until the model answers', async () => {
+      testIf(isMain)('streamText runs tools until the model answers', async () => {
         const result = streamText({ model, tools: { get_weather: getWeather }, stopWhen, prompt: toolPrompt })
         assert.equal(await result.text, 'Good.')
         const steps = await result.steps

@@ -209,7 +209,7 @@ export function testResponses(server: TestServer): void {
       assert.deepEqual(conversationOf(sent(upstream)), [user(prompt), assistant('Polly one.'), user('two')])
     })
 
-    test('references to a deleted response raise an error', async () => {
+    extendedTest('references to a deleted response raise an error', async () => {
       const prompt = `one ${step({ text: 'Polly one.' })}`
       const first = await generateText({ model, prompt })
       const headers = { authorization: 'Bearer sk-dummy' }
@@ -260,7 +260,7 @@ export function testResponses(server: TestServer): void {
       assert.deepEqual(toolNames(sent(upstream)), ['get_weather'])
     })
 
-    test('an output schema is honored in text, in a stream and as an object', async () => {
+    extendedTest('an output schema is honored in text, in a stream and as an object', async () => {
       const output = Output.object({ schema: City })
       const prompt = `Which city? ${answerRome}`
       assert.deepEqual((await generateText({ model, output, prompt })).output, rome)
