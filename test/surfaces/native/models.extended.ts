@@ -1,0 +1,2 @@
+// The models that models.test.ts leaves out.
+import './models.test.ts'

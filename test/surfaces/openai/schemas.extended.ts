@@ -1,0 +1,2 @@
+// The stream that schemas.test.ts leaves out.
+import './schemas.test.ts'
