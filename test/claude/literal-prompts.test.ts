@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, type TestContext } from 'node:test'
 import { chat } from '../helpers/client.ts'
-import { extendedTest, test } from '../helpers/extended.ts'
+import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { makeFolders, startTestServer } from '../helpers/test-server.ts'
 
 const prompts = [
@@ -53,10 +53,16 @@ async function check(prompt: string, options: Record<string, unknown>): Promise<
   return reply.session_id
 }
 
+/** One of each kind: as later prompts of a conversation, all of them are tried below. */
+const ofEachKind = ['/config theme=light', '@/etc/hostname', '!id', '--dangerously-skip-permissions', 'a\u0000b']
+
 for (const prompt of prompts) {
-  test(`${JSON.stringify(prompt)} reaches the model unchanged as the first prompt of a conversation without tools`, async () => {
-    await check(prompt, { tools: [], system_prompt: 'S' })
-  })
+  testIf(ofEachKind.includes(prompt))(
+    `${JSON.stringify(prompt)} reaches the model unchanged as the first prompt of a conversation without tools`,
+    async () => {
+      await check(prompt, { tools: [], system_prompt: 'S' })
+    },
+  )
 
   extendedTest(`${JSON.stringify(prompt)} reaches the model unchanged under Claude Code's own prompt`, async () => {
     await check(prompt, { tools: [] })

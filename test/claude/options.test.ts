@@ -361,7 +361,7 @@ for (const [kind, options, ending] of [
   ['with tools', {}, '\n'],
   ['without tools', { tools: [], system_prompt: 'S' }, ''],
 ] as const) {
-  testIf(kind === 'without tools')(`a prompt of blocks arrives in order and byte for byte, ${kind}`, async () => {
+  extendedTest(`a prompt of blocks arrives in order and byte for byte, ${kind}`, async () => {
     const prompt = [
       { type: 'text', text: 'first' },
       { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } },
