@@ -6,8 +6,9 @@ import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { after, beforeEach, describe, type TestContext, test } from 'node:test'
+import { after, beforeEach, describe, type TestContext } from 'node:test'
 import { sdkExecutable } from '../../src/claude/cli/executable.ts'
+import { extendedTest, test } from '../helpers/extended.ts'
 import { makeFolders, startTestServer, step } from '../helpers/test-server.ts'
 import { conversationOf, sent, toolNames } from './sent.ts'
 
@@ -88,7 +89,7 @@ describe('Claude Code', () => {
     assert.ok(toolNames(sent(upstream)).includes('Bash'))
   })
 
-  test('prints the error of the model', async (t) => {
+  extendedTest('prints the error of the model', async (t) => {
     const prompt = step({ status: 400, message: 'prompt is too long: 250000 tokens > 200000 maximum' })
     const { code, stdout } = await claude(t, prompt, ['--output-format', 'json', '--tools', ''])
     assert.equal(code, 1, stdout)

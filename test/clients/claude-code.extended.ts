@@ -1,0 +1,2 @@
+// The case that claude-code.test.ts leaves out.
+import './claude-code.test.ts'
