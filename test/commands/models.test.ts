@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { test } from 'node:test'
+import { extendedTest, test } from '../helpers/extended.ts'
 import { makeFolders, startTestServer } from '../helpers/test-server.ts'
 import { assertFailure, assertWrongUsage, fakeClaude, Running, run } from './command-process.ts'
 import { keys } from './keys/process.ts'
@@ -34,7 +34,7 @@ test('lists each model next to its agent, and the names that the operator define
   )
 })
 
-test('a reader that stops early is not an error', async () => {
+extendedTest('a reader that stops early is not an error', async () => {
   const running = new Running(folders, ['models'])
   running.child.stdout?.destroy()
   const { code, stderr } = await running.outcome()

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { extendedTest, test } from '../../helpers/extended.ts'
 import { makeFolders } from '../../helpers/test-server.ts'
 import { assertWrongUsage, Running, run } from '../command-process.ts'
 
@@ -137,7 +138,7 @@ test('every command that help lists is offered', async (t) => {
   assert.deepEqual(sorted(offered.replace('<end>', '').split('\n')), commands.toSorted())
 })
 
-test('the script for zsh also works from a folder of fpath', { skip: isMissing('zsh') }, async (t) => {
+extendedTest('the script for zsh also works from a folder of fpath', { skip: isMissing('zsh') }, async (t) => {
   const { script, ask } = await setUp(t, 'zsh')
   const lines = `mkdir f && cp ${script} f/_claude-serve && fpath=($PWD/f $fpath) && autoload -U compinit && compinit -u -D`
   const { stdout } = ask('zsh', ['-f', '-c', `${lines} && print -r -- $_comps[claude-serve]`])
@@ -150,7 +151,7 @@ test('help explains how to install the script in each shell', async (t) => {
   for (const shell of ['bash', 'zsh', 'fish']) assert.match(stdout, new RegExp(`claude-serve completion ${shell} > `))
 })
 
-test('a reader that stops early is not an error', async (t) => {
+extendedTest('a reader that stops early is not an error', async (t) => {
   const running = new Running(makeFolders(t), ['completion', 'zsh'])
   running.child.stdout?.destroy()
   const { code, stderr } = await running.outcome()

@@ -1,0 +1,2 @@
+// The rarer cases that completion.test.ts leaves out.
+import './completion.test.ts'
