@@ -5,24 +5,24 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { after } from 'node:test'
 import type { RunReply } from '../../src/surfaces/native/reply-schemas.ts'
 import { Running } from '../commands/command-process.ts'
-import type { Cleanup } from '../helpers/browser.ts'
+import { type Cleanup, openBrowser } from '../helpers/browser.ts'
 import { extendedTest } from '../helpers/extended.ts'
 import { loggedInCli, makeFolders, step } from '../helpers/test-server.ts'
-import { apiOf, button, messagesOf, openPageScene, pageTest, promptOf, unreachable } from './page-scene.ts'
+import { apiOf, button, messagesOf, pageTest, promptOf, unreachable } from './page-scene.ts'
 
-const scene = await openPageScene()
 /** Cleans up after all tests of this file. */
 const file = { after: (end: () => Promise<void>) => after(end) }
+const browser = await openBrowser(file)
 
 type Proxy = { url: string; cut(): void; restore(): void }
 
 /** A TCP proxy to the server whose connections can be cut. */
-async function startProxy(t: Cleanup): Promise<Proxy> {
+async function startProxy(t: Cleanup, port: number): Promise<Proxy> {
   const open = new Set<Socket>()
   let isCut = false
   const listener = createServer((near) => {
     if (isCut) return near.destroy()
-    const far = connect(scene.server.port, '127.0.0.1')
+    const far = connect(port, '127.0.0.1')
     for (const [from, to] of [
       [near, far],
       [far, near],
@@ -53,7 +53,6 @@ async function startProxy(t: Cleanup): Promise<Proxy> {
   return { url, cut, restore }
 }
 
-const proxy = await startProxy(file)
 const folders = makeFolders(file)
 const flags = ['--demo', '--warm', '0', '--log-level', 'silent', '--claude-bin', loggedInCli(folders)]
 const startServer = (port: number) => new Running(folders, [...flags, '--port', String(port)])
@@ -66,12 +65,14 @@ after(async () => {
   await server.outcome()
 })
 const url = `http://127.0.0.1:${port}`
+const proxy = await startProxy(file, port)
+const api = apiOf(() => url)
 
 const answerText = Array.from({ length: 16 }, (_, index) => `w${index}`).join(' ')
 const lostNotice = 'Connection lost. Reconnecting… The run continues on the server.'
 
 pageTest(
-  scene.browser,
+  browser,
   () => proxy.url,
   'a broken connection is resumed where it broke',
   async (tab) => {
@@ -92,7 +93,7 @@ pageTest(
 )
 
 pageTest(
-  scene.browser,
+  browser,
   () => proxy.url,
   'each view shows that the server cannot be reached, and recovers by itself',
   async (tab) => {
@@ -100,16 +101,18 @@ pageTest(
     await tab.send('Something to list')
     await tab.settled()
     const conversation = page.url()
-    const { session_id: copy } = await scene.api<{ session_id: string }>(
+    const { session_id: copy } = await api<{ session_id: string }>(
       `/v1/sessions/${conversation.split('/').at(-1)}/fork`,
       { method: 'POST' },
     )
+    const [run] = (await api<{ runs: RunReply[] }>('/v1/runs?limit=1')).runs
+    assert.ok(run)
     const pages = {
       sessions: '#/sessions',
       runs: '#/runs',
       usage: '#/usage',
       server: '#/server',
-      run: `#/runs/${(await scene.newestRun()).id}`,
+      run: `#/runs/${run.id}`,
       chat: `#/chat/${copy}`,
     }
     const tabs = await Promise.all(
@@ -139,7 +142,7 @@ pageTest(
 )
 
 pageTest(
-  scene.browser,
+  browser,
   () => proxy.url,
   'a prompt that could not be sent stays, with its files, and can be sent when the server is back',
   async (tab) => {
@@ -163,7 +166,7 @@ pageTest(
 )
 
 pageTest(
-  scene.browser,
+  browser,
   () => url,
   'after a server crash and restart, the active run has failed and the conversation can continue',
   async (tab) => {
@@ -179,7 +182,7 @@ pageTest(
     await button(tab.answer, 'Try again').waitFor()
     const {
       runs: [run],
-    } = await apiOf(() => url)<{ runs: RunReply[] }>('/v1/runs?limit=1')
+    } = await api<{ runs: RunReply[] }>('/v1/runs?limit=1')
     assert.equal(run?.status, 'failed')
     await tab.answer.getByText(String(run?.error?.code), { exact: true }).waitFor()
     assert.match(await tab.answer.innerText(), /w1/)
@@ -189,4 +192,5 @@ pageTest(
     await tab.settled()
     tab.expectError(unreachable)
   },
+  { isPlain: true },
 )

@@ -11,9 +11,9 @@ import { openKeyStore } from '../../src/store/key-store.ts'
 import { noBrowser } from '../helpers/browser.ts'
 import { extendedTest } from '../helpers/extended.ts'
 import { startTestServer, step, type TestServer } from '../helpers/test-server.ts'
-import { answerOf, button, openPageScene, openTab, styleOf, type Tab, until } from './page-scene.ts'
+import { answerOf, button, openTab, styleOf, type Tab, until } from './page-scene.ts'
+import { scene } from './shared-scene.ts'
 
-const scene = await openPageScene()
 const { cwd } = scene.server.folders
 
 const write = (name: string) =>
@@ -221,9 +221,21 @@ async function assertAccessible(page: Page, where: string): Promise<void> {
   await page.emulateMedia({ colorScheme: null })
 }
 
-scene.test('no serious accessibility violations: conversations', async (tab) => {
+scene.test(
+  'no serious accessibility violations: the start page and an answer',
+  async (tab) => {
+    const { page } = tab
+    await assertAccessible(page, 'the start page')
+    await tab.send('Some markdown')
+    await tab.settled()
+    await tab.answer.locator('.hljs-keyword').first().waitFor()
+    await assertAccessible(page, 'Markdown')
+  },
+  { isPlain: true },
+)
+
+scene.extendedTest('no serious accessibility violations: conversations', async (tab) => {
   const { page } = tab
-  await assertAccessible(page, 'the start page')
   await page.getByText('Options', { exact: true }).click()
   await assertAccessible(page, 'options')
   await page.getByText('Options', { exact: true }).click()
@@ -233,10 +245,6 @@ scene.test('no serious accessibility violations: conversations', async (tab) => 
   await tab.answer.getByText('still').waitFor()
   await assertAccessible(page, 'a streaming answer')
   await tab.settled()
-  await tab.send('Some markdown')
-  await tab.settled()
-  await tab.answer.locator('.hljs-keyword').first().waitFor()
-  await assertAccessible(page, 'Markdown')
   await tab.send(step({ tool: 'Bash', input: { command: 'ls nowhere' } }) + step({ text: 'No.', thinking: 3 }))
   await tab.settled()
   for (const summary of await tab.answer.locator('summary').all()) await summary.click()

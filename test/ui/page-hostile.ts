@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict'
 import type { Locator, Page } from 'playwright-core'
 import { step } from '../helpers/test-server.ts'
-import { answerOf, messagesOf, openPageScene, refused, type Tab, until } from './page-scene.ts'
-
-const scene = await openPageScene()
+import { answerOf, messagesOf, refused, type Tab, until } from './page-scene.ts'
+import { scene } from './shared-scene.ts'
 
 const otherHost = 'http://127.0.0.1:9'
 
@@ -77,36 +76,40 @@ const allPayloads = Object.entries(payloads)
   .map(([name, text]) => `## ${name}\n\n${text}`)
   .join('\n\n')
 
-scene.test('an answer full of payloads is nothing but text', async (tab) => {
-  const unclosed = payloads['an unclosed fence'] ?? ''
-  const text = `${allPayloads.replace(unclosed, '')}\n\n## the last\n\n${unclosed}`
-  await tab.send(step({ text, tokens: 60, gap: 1 }))
-  await tab.settled()
-  const { answer } = tab
-  await answer.getByRole('heading', { name: 'the last' }).waitFor()
-  await assertHarmless(answer)
-  await assertHarmless(messagesOf(tab.page, 'You').first())
-  const shown = await answer.innerText()
-  for (const part of [
-    '<img src=x onerror="window.__hit=1">',
-    '<script>window.__hit=1</script>',
-    '<iframe src=',
-    '<style>@import',
-    '&lt;b&gt;',
-  ])
-    assert.ok(shown.includes(part), part)
-  // Only images and plain URLs have become links.
-  const hrefs = (await linksIn(answer)).map(({ href }) => href)
-  assert.ok(hrefs.includes(`${otherHost}/pixel.png`))
-  assert.ok(
-    hrefs.every((href) => href.startsWith(otherHost)),
-    String(hrefs),
-  )
-  // The same holds when it is loaded from the file.
-  await tab.page.reload()
-  await answer.getByRole('heading', { name: 'the last' }).waitFor()
-  await assertHarmless(answer)
-})
+scene.test(
+  'an answer full of payloads is nothing but text',
+  async (tab) => {
+    const unclosed = payloads['an unclosed fence'] ?? ''
+    const text = `${allPayloads.replace(unclosed, '')}\n\n## the last\n\n${unclosed}`
+    await tab.send(step({ text, tokens: 60, gap: 1 }))
+    await tab.settled()
+    const { answer } = tab
+    await answer.getByRole('heading', { name: 'the last' }).waitFor()
+    await assertHarmless(answer)
+    await assertHarmless(messagesOf(tab.page, 'You').first())
+    const shown = await answer.innerText()
+    for (const part of [
+      '<img src=x onerror="window.__hit=1">',
+      '<script>window.__hit=1</script>',
+      '<iframe src=',
+      '<style>@import',
+      '&lt;b&gt;',
+    ])
+      assert.ok(shown.includes(part), part)
+    // Only images and plain URLs have become links.
+    const hrefs = (await linksIn(answer)).map(({ href }) => href)
+    assert.ok(hrefs.includes(`${otherHost}/pixel.png`))
+    assert.ok(
+      hrefs.every((href) => href.startsWith(otherHost)),
+      String(hrefs),
+    )
+    // The same holds when it is loaded from the file.
+    await tab.page.reload()
+    await answer.getByRole('heading', { name: 'the last' }).waitFor()
+    await assertHarmless(answer)
+  },
+  { isPlain: true },
+)
 
 scene.extendedTest('the title of a link shows where it leads', async (tab) => {
   await tab.send(step({ text: '[https://bank.example](https://thief.example/x)' }))
@@ -289,7 +292,7 @@ scene.test('tool names, inputs and results, questions and errors are shown as te
   await assertAllText(page)
 })
 
-scene.test('titles, folders, models and errors in the views are shown as text', async (tab) => {
+scene.test('titles, folders and models in the views are shown as text', async (tab) => {
   const { page } = tab
   const id = '11111111-2222-4333-8444-555555555555'
   const session = {
@@ -375,6 +378,10 @@ scene.test('titles, folders, models and errors in the views are shown as text', 
     await until(page, `document.querySelector('main')?.textContent.split(${JSON.stringify(shown)}).length > ${times}`)
     await assertAllText(page)
   }
+})
+
+scene.extendedTest('errors in the views are shown as text', async (tab) => {
+  const { page } = tab
   for (const path of ['**/v1/runs?*', '**/v1/sessions?*', '**/v1/usage?*', '**/v1/health'])
     await mock(page, path, { error: nasty, code: nasty, request_id: nasty }, 500)
   for (const view of ['sessions', 'runs', 'usage', 'server']) {

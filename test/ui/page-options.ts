@@ -4,9 +4,8 @@ import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Page } from 'playwright-core'
-import { button, openPageScene, refused, type Tab } from './page-scene.ts'
-
-const scene = await openPageScene()
+import { button, refused, type Tab } from './page-scene.ts'
+import { scene } from './shared-scene.ts'
 
 type RequestBody = Record<string, unknown>
 

@@ -146,12 +146,16 @@ scene.test('the views of runs, usage and the server', async (tab, t) => {
       json: { ...plain, prompt: step({ text: 'slow enough', tokens: 4, gap: 2500 }), background: true },
     })
     await text.getByText(/: 1 busy/).waitFor()
-    await page.getByRole('link', { name: 'API reference' }).click()
-    await page
-      .getByRole('heading', { name: /claude-serve/ })
-      .first()
-      .waitFor()
   })
+})
+
+scene.extendedTest('the server view leads to the API reference', async ({ page }) => {
+  await page.getByRole('link', exactly('Server')).click()
+  await page.getByRole('link', { name: 'API reference' }).click()
+  await page
+    .getByRole('heading', { name: /claude-serve/ })
+    .first()
+    .waitFor()
 })
 
 scene.extendedTest('rarer states of the view of runs', async (tab, t) => {
