@@ -1,5 +1,5 @@
 // Runs several test files in one process: starting Node and loading the server's modules costs more than most of them do. For files that
-// start no process; those that do would have to wait for each other here.
+// start few processes: here they wait for each other.
 import { globSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
