@@ -136,8 +136,11 @@ const statuses: Record<string, number> = { 'chat background': 202, 'forkSession 
 const isForAll = ({ operationId }: Operation) => operationId !== 'login'
 
 /** What the tests of the APIs themselves send to the CLI too. */
+const repeated = ['agent', 'alone', 'folder', 'full', 'picture', 'structured', 'system', 'tools']
+
 const isRepeated = (operationId: string, name: string) =>
-  /^(create|chat)/.test(operationId) && ['agent', 'tools', 'structured', 'picture', 'system'].includes(name)
+  (/^(create|chat)/.test(operationId) && repeated.includes(name)) ||
+  (operationId === 'answerPermission' && name !== 'allow')
 
 for (const operation of operations.filter((each) => each.requestBody !== undefined && isForAll(each))) {
   const { operationId, method, requestBody, responses } = operation
