@@ -223,7 +223,7 @@ test('a CLI that does not become ready in time is ended, started once more, and 
   await checkContinuesAndEndsClean(server)
 })
 
-extendedTest('a CLI that does not react to a prompt is ended, started once more, and reported', async (t) => {
+test('a CLI that does not react to a prompt is ended, started once more, and reported', async (t) => {
   const server = await startFaulty(t, 'silent-turn', { processLimits: { firstMessageMs: 300 } })
   const { status, body } = await chatError(server, { prompt: 'x' })
   assert.equal(status, 502)
@@ -400,7 +400,7 @@ test('a command does not outlive the server', async (t) => {
   assert.deepEqual(await leftOver(), [])
 })
 
-extendedTest('ten megabytes on stderr do not block an answer', async (t) => {
+test('ten megabytes on stderr do not block an answer', async (t) => {
   const server = await startFaulty(t, 'stderr-flood')
   assert.equal((await chat(server, { prompt: 'x' })).result, goodText)
   assert.equal(startCount(server), 1)
@@ -429,7 +429,7 @@ test('a CLI that cannot rewind a conversation serves every request without tools
   await checkContinuesAndEndsClean(server)
 })
 
-extendedTest('readyz reports before any request that processes cannot be reused', async (t) => {
+test('readyz reports before any request that processes cannot be reused', async (t) => {
   const server = await startFaulty(t, 'no-rewind', { config: { warm: 1 } })
   const ability = async () =>
     ((await getJson(server, '/readyz')).body.abilities as Record<string, string>).reuse_processes

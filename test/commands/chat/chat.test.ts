@@ -65,7 +65,7 @@ test('the answer is streamed; Ctrl-C cancels the run, exit 1', async (t) => {
   assert.equal(agent.signals[0]?.aborted, true)
 })
 
-extendedTest('a reader of stdout that stops early cancels the run too', async (t) => {
+test('a reader of stdout that stops early cancels the run too', async (t) => {
   const agent = new ScriptedAgent(async function* (_request, signal) {
     yield runStart()
     yield { type: 'text-start', index: 0 }

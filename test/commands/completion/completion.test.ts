@@ -138,7 +138,7 @@ test('every command that help lists is offered', async (t) => {
   assert.deepEqual(sorted(offered.replace('<end>', '').split('\n')), commands.toSorted())
 })
 
-extendedTest('the script for zsh also works from a folder of fpath', { skip: isMissing('zsh') }, async (t) => {
+test('the script for zsh also works from a folder of fpath', { skip: isMissing('zsh') }, async (t) => {
   const { script, ask } = await setUp(t, 'zsh')
   const lines = `mkdir f && cp ${script} f/_claude-serve && fpath=($PWD/f $fpath) && autoload -U compinit && compinit -u -D`
   const { stdout } = ask('zsh', ['-f', '-c', `${lines} && print -r -- $_comps[claude-serve]`])

@@ -8,9 +8,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
-import type { TestContext } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { browserEnvironment, hasScreen } from '../../../src/commands/open/browser.ts'
-import { extendedTest, test } from '../../helpers/extended.ts'
 import { fakeCli, makeFolders, type TestFolders } from '../../helpers/test-server.ts'
 import {
   assertFailure,
@@ -269,21 +268,17 @@ test('a server that starts on a terminal of CI shows the whole link there and no
   assert.equal(browser.isStarted, false)
 })
 
-extendedTest(
-  'a server that starts without keys shows its address but no link, and opens nothing',
-  {
-    skip: noTerminal,
-  },
-  async (t) => {
-    const folders = makeFolders(t)
-    const browser = await watchBrowser(t, folders)
-    const { environment } = browser
-    const { text } = await serveOnTerminal(t, folders, () => true, { environment })
-    assert.match(text, /listening on http:/)
-    assert.doesNotMatch(text, /open the page|code=/)
-    assert.equal(browser.isStarted, false)
-  },
-)
+test('a server that starts without keys shows its address but no link, and opens nothing', {
+  skip: noTerminal,
+}, async (t) => {
+  const folders = makeFolders(t)
+  const browser = await watchBrowser(t, folders)
+  const { environment } = browser
+  const { text } = await serveOnTerminal(t, folders, () => true, { environment })
+  assert.match(text, /listening on http:/)
+  assert.doesNotMatch(text, /open the page|code=/)
+  assert.equal(browser.isStarted, false)
+})
 
 test('a server that does not start on a terminal shows no link', async (t) => {
   const folders = makeFolders(t)
@@ -305,20 +300,16 @@ test('a server that starts on a terminal of a desktop opens the page', {
   assert.match(words.join(), linkPattern)
 })
 
-extendedTest(
-  'with --no-open no browser is started, but the link is shown',
-  {
-    skip: noTerminal || noBrowser,
-  },
-  async (t) => {
-    const folders = makeFolders(t)
-    await makeKey(folders)
-    const browser = await watchBrowser(t, folders)
-    const { text } = await serveOnTerminal(t, folders, (shown) => linkPattern.test(shown), {
-      words: ['--no-open'],
-      environment: browser.environment,
-    })
-    assert.match(text, linkPattern)
-    assert.equal(browser.isStarted, false)
-  },
-)
+test('with --no-open no browser is started, but the link is shown', {
+  skip: noTerminal || noBrowser,
+}, async (t) => {
+  const folders = makeFolders(t)
+  await makeKey(folders)
+  const browser = await watchBrowser(t, folders)
+  const { text } = await serveOnTerminal(t, folders, (shown) => linkPattern.test(shown), {
+    words: ['--no-open'],
+    environment: browser.environment,
+  })
+  assert.match(text, linkPattern)
+  assert.equal(browser.isStarted, false)
+})

@@ -1,2 +1,0 @@
-// The rarer cases that open.test.ts leaves out.
-import './open.test.ts'
