@@ -149,7 +149,7 @@ scene.test(
   { isPlain: true },
 )
 
-scene.extendedTest(
+scene.test(
   'two tabs on one session show the prompts of the other and end up the same',
   async (tab) => {
     const { page } = tab

@@ -146,6 +146,7 @@ scene.test('the views of runs, usage and the server', async (tab, t) => {
       json: { ...plain, prompt: step({ text: 'slow enough', tokens: 4, gap: 2500 }), background: true },
     })
     await text.getByText(/: 1 busy/).waitFor()
+    assert.equal(await text.getByRole('link', { name: 'API reference' }).getAttribute('href'), '/docs')
   })
 })
 
