@@ -1,0 +1,2 @@
+// Further shapes and sizes of bodies.
+import './blocking-bodies.test.ts'
