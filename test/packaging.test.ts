@@ -399,7 +399,7 @@ const limits: [what: string, howMuch: string][] = [
   ['time for the headers; for a whole request to arrive', `${headersTimeoutMs / 1000} s; ${requestTimeoutMs / 1000} s`],
   ['an idle connection', `${httpLimits.keepAliveMs / 1000} s`],
   ['connections per listening address', count(httpLimits.connectionsMax)],
-  ['waiting runs', `${configOptions.queueLimit.default}, then 429`],
+  ['waiting runs of one key', `${configOptions.queueLimit.default}, then 429`],
   ['a body', String(configOptions.bodyLimitBytes.default).replace('mb', ' MB')],
   ['a run', `${String(configOptions.requestTimeoutMs.default).replace('s', ' s')}; a request may set up to ${String(configOptions.maxRequestTimeoutMs.default).replace('h', ' h')}`],
   ["a CLI's start; its first sign of life; silence; silence during a tool call", [defaultProcessLimits.startMs, defaultProcessLimits.firstMessageMs].map((ms) => `${ms / 1000} s`).concat([defaultProcessLimits.silenceMs, defaultProcessLimits.toolSilenceMs].map((ms) => `${ms / 60_000} min`)).join('; ')],
