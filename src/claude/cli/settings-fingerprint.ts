@@ -2,6 +2,7 @@
 // started earlier. A process that is ready for a new conversation is used only while none of these has changed.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { fieldsOf } from '../../platform/json.ts'
 import type { Environment } from '../sessions/config-folder.ts'
 import { configFolder } from '../sessions/config-folder.ts'
 import { projectFolder } from '../sessions/transcript.ts'
@@ -60,12 +61,18 @@ const projectState = (cwd: string) => [
   ...['HEAD', 'index', join('logs', 'HEAD')].map((name) => join(cwd, '.git', name)),
 ]
 
-/** The CLI constantly writes its own statistics into this file: only its MCP servers count. */
+/** What stands for a file that brings nothing, or is missing: the CLI creates its own at its first start. */
+const nothing = '-'
+
+/** The CLI constantly writes its own statistics into this file, and the folders it was used in: only MCP servers count. */
 const userServers = new FileCache((path: string) => {
   type Servers = { mcpServers?: unknown }
   const content = JSON.parse(readFileSync(path, 'utf8')) as Servers & { projects?: Record<string, Servers> }
-  const perProject = Object.entries(content.projects ?? {}).map(([folder, { mcpServers }]) => [folder, mcpServers])
-  return JSON.stringify([content.mcpServers, perProject])
+  const bySource = [['user', content] as const, ...Object.entries(content.projects ?? {})]
+  const servers = bySource.flatMap(([source, { mcpServers }]) =>
+    Object.keys(fieldsOf(mcpServers)).length === 0 ? [] : [[source, mcpServers]],
+  )
+  return servers.length === 0 ? nothing : JSON.stringify(servers)
 })
 
 const bringsHooks = new FileCache((path: string) =>
@@ -87,7 +94,7 @@ export function readSettingsState(environment: Environment, cwd: string): Settin
   ]
   const ownFile = environment.CLAUDE_CONFIG_DIR ? join(configDir, '.claude.json') : join(home, '.claude.json')
   return {
-    fingerprint: [new Date().toDateString(), userServers.get(ownFile) ?? '-', ...files.map(fileStamp)].join('|'),
+    fingerprint: [new Date().toDateString(), userServers.get(ownFile) ?? nothing, ...files.map(fileStamp)].join('|'),
     hasHooks: settings.some((file) => bringsHooks.get(file) === true),
   }
 }

@@ -123,3 +123,21 @@ test('added and removed hooks are detected', async (t) => {
   write(file, '{}')
   assert.equal((await state()).hasHooks, false)
 })
+
+test('what the CLI notes in a file of its own changes nothing, from the first start on; MCP servers in it do', async (t) => {
+  const { folders, state } = setUp(t)
+  const file = join(folders.home, '.claude.json')
+  const servers = { one: { command: 'x' } }
+  const fingerprintWith = async (content: object) => {
+    write(file, JSON.stringify(content))
+    return (await state()).fingerprint
+  }
+  const without = (await state()).fingerprint
+  const notes = [{}, { numStartups: 1 }, { projects: { '/a': { cost: 1 } } }, { mcpServers: {}, projects: {} }]
+  for (const content of notes) assert.equal(await fingerprintWith(content), without, JSON.stringify(content))
+  const withServer = await fingerprintWith({ mcpServers: servers })
+  assert.notEqual(withServer, without)
+  assert.equal(await fingerprintWith({ numStartups: 2, mcpServers: servers, projects: { '/a': {} } }), withServer)
+  const inProject = await fingerprintWith({ projects: { '/a': { mcpServers: servers } } })
+  assert.equal(new Set([without, withServer, inProject]).size, 3)
+})
