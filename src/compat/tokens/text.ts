@@ -48,8 +48,24 @@ function kindOf(code: number): number {
   return kinds.other
 }
 
-/** Runs in linear time, whatever the text contains. */
+/** A longer text is estimated by parts of it, evenly spread: everything else waits meanwhile. */
+const wholeCharsMax = 400_000
+const partChars = 10_000
+
 export function estimateText(text: string): number {
+  if (text.length <= wholeCharsMax) return Math.ceil(countTokens(text))
+  const parts = wholeCharsMax / partChars
+  const step = (text.length - partChars) / (parts - 1)
+  let tokens = 0
+  for (let part = 0; part < parts; part++) {
+    const from = Math.floor(part * step)
+    tokens += countTokens(text.slice(from, from + partChars))
+  }
+  return Math.ceil((tokens * text.length) / wholeCharsMax)
+}
+
+/** Runs in linear time, whatever the text contains. */
+function countTokens(text: string): number {
   const words = new WordTokens(text)
   let tokens = 0
   let from = 0
@@ -60,7 +76,7 @@ export function estimateText(text: string): number {
     tokens += kind === kinds.latin ? words.cost(from, to) : sequenceCost(kind, text, from, to)
     from = to
   }
-  return Math.ceil(tokens + words.foreignCost())
+  return tokens + words.foreignCost()
 }
 
 function sequenceCost(kind: number, text: string, from: number, to: number): number {

@@ -221,3 +221,12 @@ test('tools count with their schemas, and the first one with the prompt that the
   const answer = estimate({ options: { jsonSchema: toolSchema } })
   assertNear(answer - none, 346 + 45 + schema, 0.01)
 })
+
+test('a long text is estimated by its parts, and as well as if all of it were counted', () => {
+  const kinds = Object.values(naturalTexts)
+  const pages = Array.from({ length: 300 }, (_, index) => (kinds[index % kinds.length] ?? '').repeat(8))
+  const long = pages.join('\n')
+  assert.ok(long.length > 1_000_000)
+  const whole = pages.reduce((sum, page) => sum + estimateText(page), 0)
+  assertNear(estimateText(long), whole, 0.05)
+})
