@@ -22,6 +22,7 @@ export class FolderGuard {
   readonly #databaseWatch: FileWatch
   #lock: FolderLock
   #lockWatch: FileWatch
+  #isClosed = false
 
   constructor(lock: FolderLock, options: GuardOptions) {
     const { file, checkBytesMax, watchMs } = options
@@ -33,6 +34,7 @@ export class FolderGuard {
   }
 
   close(): void {
+    this.#isClosed = true
     this.#databaseWatch.close()
     this.#lockWatch.close()
     this.#lock.release()
@@ -42,9 +44,9 @@ export class FolderGuard {
     const { file, onWarning } = this.#options
     try {
       const damage = await findDamageInBackground(file)
-      if (damage !== null) this.#fail(`is damaged (${damage.replace(/\s+/g, ' ')})`)
+      if (damage !== null && !this.#isClosed) this.#fail(`is damaged (${damage.replace(/\s+/g, ' ')})`)
     } catch (error) {
-      onWarning(`the database could not be checked for damage: ${String(error)}`)
+      if (!this.#isClosed) onWarning(`the database could not be checked for damage: ${String(error)}`)
     }
   }
 
