@@ -33,6 +33,10 @@ function modelsWithin({ options }: RunInput, { models }: KeyPolicy): Pick<RunInp
   return { model: model ?? models[0] ?? null }
 }
 
+/** Whether the key's runs may use the model of this name. */
+export const mayUseModel = (key: KeyRecord | null, name: string): boolean =>
+  key?.policy.models?.some((each) => isModel(name, each)) ?? true
+
 /** `allowed` is a model's name, or that of its family: `sonnet` stands for every Sonnet, with any length of context. */
 function isModel(name: string, allowed: string): boolean {
   const base = name.replace(/\[\w+\]$/, '')

@@ -97,12 +97,17 @@ function plainNames(models: readonly ModelFact[]): string[] {
 /** A model name that requests may use; `displayName` is for people. */
 export type NamedModel = { id: string; displayName: string }
 
-/** The names that the CLI reports and those of the map: each model as a plain model and as an agent. */
+/**
+ * The names that the CLI reports and those of the map, as far as `mayUse` is true for the CLI's name of the model: each
+ * as a plain model and as an agent.
+ */
 export function modelNames(
   models: readonly ModelFact[],
   modelMap: Readonly<Record<string, string>> = {},
+  mayUse: (name: string) => boolean = () => true,
 ): NamedModel[] {
-  const names = [...new Set([...plainNames(models), ...Object.keys(modelMap)])]
+  const all = [...new Set([...plainNames(models), ...Object.keys(modelMap)])]
+  const names = all.filter((name) => mayUse(applyModelMap(name, modelMap).name))
   const isAgent = (name: string) => (modelMap[name] ?? '').startsWith(agentPrefix)
   const agents = names.filter((name) => !isAgent(name)).map((name) => `${agentPrefix}${name}`)
   return [...names, ...agents].map((id) => ({ id, displayName: displayNameOf(id, models, modelMap) }))

@@ -89,6 +89,23 @@ test('what a key may not is 403 on every surface, names what it may, and reaches
   assert.equal(server.upstream.requests.length, before)
 })
 
+test('the list of models has those that a key may use', async () => {
+  const { call } = await makeKey({ models: ['haiku'] })
+  const everyone = await makeKey({})
+  const namesFor = async (caller: { call: typeof call }) => {
+    const { data } = (await caller.call('/v1/models')).body as { data: { id: string }[] }
+    return data.map(({ id }) => id)
+  }
+  const names = await namesFor({ call })
+  assert.ok(names.length >= 2, names.join())
+  for (const name of names) assert.match(name, /haiku/)
+  const all = await namesFor(everyone)
+  assert.deepEqual(
+    names,
+    all.filter((name) => name.includes('haiku')),
+  )
+})
+
 test('a conversation in a folder that the key may not have is not continued', async () => {
   const anywhere = await makeKey({})
   const started = await anywhere.call('/v1/chat', { prompt: 'hi' })

@@ -1,6 +1,8 @@
 // Anthropic's routes: messages (whole and streamed), token counts and models. The translation is pure and lives in the
 // other files.
+
 import type { FastifyInstance } from 'fastify'
+import { mayUseModel } from '../../auth/key-policy.ts'
 import { getModel, listModels, plainOrAgent } from '../../compat/model-routes.ts'
 import { displayNameOf, modelNames, resolveModel } from '../../compat/models.ts'
 import { type CompatApi, type CompatOptions, countInputTokens, serveRun } from '../../compat/serve-run.ts'
@@ -56,8 +58,10 @@ export const anthropicRoutes: RouteTable<CompatOptions> = {
       ...listModels,
       query: ModelsQuery,
       answers: { 200: { about: 'The names.', json: 'AnthropicModelPage' } },
-      handler: async ({ models, modelMap }, { query }) =>
-        toModelPage(modelNames(await models(), modelMap), query as PageQuery),
+      async handler({ models, modelMap }, { query, caller: { key } }) {
+        const names = modelNames(await models(), modelMap, (name) => mayUseModel(key, name))
+        return toModelPage(names, query as PageQuery)
+      },
     },
     {
       ...getModel,

@@ -1,6 +1,8 @@
 // The OpenAI routes: chat completions, whole and streamed, and models. Those of the Responses API are in
 // responses/routes.ts. The translation itself is pure and lives in the other files.
+
 import type { FastifyInstance } from 'fastify'
+import { mayUseModel } from '../../auth/key-policy.ts'
 import { getModel, listModels, plainOrAgent } from '../../compat/model-routes.ts'
 import { modelNames, resolveModel } from '../../compat/models.ts'
 import { type CompatApi, serveRun } from '../../compat/serve-run.ts'
@@ -45,7 +47,8 @@ export const openaiRoutes: RouteTable<OpenaiOptions> = {
     {
       ...listModels,
       answers: { 200: { about: 'The names.', json: 'OpenAIModelList' } },
-      handler: async ({ models, modelMap }) => toModelList(modelNames(await models(), modelMap)),
+      handler: async ({ models, modelMap }, { caller: { key } }) =>
+        toModelList(modelNames(await models(), modelMap, (name) => mayUseModel(key, name))),
     },
     {
       ...getModel,
