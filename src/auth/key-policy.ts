@@ -56,8 +56,7 @@ function agentWithin(input: RunInput, { tools, permissionModes, cwdRoots }: KeyP
     if (!mode || permissionModes === null || permissionModes.some((each) => each === mode)) continue
     throw refused('permission_mode_not_allowed', field, `the permission mode ${mode}`, permissionModes)
   }
-  const excluded = tools === null ? undefined : options.tools?.find((tool) => !tools.includes(tool))
-  if (excluded !== undefined) throw refused('insufficient_scope', 'tools', `the tool ${excluded}`, tools ?? [])
+  if (tools !== null) checkTools(options, tools)
   const [root] = cwdRoots ?? []
   const isElsewhere = session.kind === 'continue' || session.kind === 'fork'
   return {
@@ -70,6 +69,27 @@ function agentWithin(input: RunInput, { tools, permissionModes, cwdRoots }: KeyP
       // An earlier conversation goes on in its own folder, which `roots` is held against.
       cwd: options.cwd ?? (isElsewhere ? null : (root ?? null)),
     },
+  }
+}
+
+/** With a limit on tools, a request may not bring programs that would do what those tools do. */
+function checkTools({ tools, agents, mcpServers }: RunInput['options'], allowed: readonly string[]): void {
+  const check = (names: readonly string[], field: string) => {
+    const excluded = names.find((name) => !allowed.includes(name))
+    if (excluded !== undefined) throw refused('insufficient_scope', field, `the tool ${excluded}`, allowed)
+  }
+  check(tools ?? [], 'tools')
+  const noPrograms = (field: string, has: boolean) => {
+    if (!has) return
+    const text = `this API key may only use the tools ${allowed.join(', ')}, so its requests may not bring programs (${field})`
+    throw new AppError('insufficient_scope', text, { field, allowed })
+  }
+  for (const [name, server] of Object.entries(mcpServers ?? {})) noPrograms(`mcp_servers.${name}`, 'command' in server)
+  for (const [name, agent] of Object.entries(agents ?? {})) {
+    const { tools: own = [], hooks, mcpServers: servers } = agent
+    check(Array.isArray(own) ? own.map(String) : String(own).split(/\s*,\s*/), `agents.${name}.tools`)
+    noPrograms(`agents.${name}.hooks`, hooks !== undefined)
+    noPrograms(`agents.${name}.mcpServers`, servers !== undefined)
   }
 }
 

@@ -102,6 +102,28 @@ test('a tool that the key may not use is refused; fewer tools may be requested',
     assert.deepEqual(within(agentRun({ tools }), { tools: ['Read', 'Grep'] }).options.tools, tools)
 })
 
+const agent = { description: '', prompt: '' }
+for (const [field, options] of [
+  ['mcp_servers.a', { mcpServers: { a: { type: 'stdio', command: 'sh' } } }],
+  ['agents.a.tools', { agents: { a: { ...agent, tools: ['Read', 'Bash'] } } }],
+  ['agents.a.tools', { agents: { a: { ...agent, tools: 'Read, Bash' } } }],
+  ['agents.a.hooks', { agents: { a: { ...agent, hooks: {} } } }],
+  ['agents.a.mcpServers', { agents: { a: { ...agent, mcpServers: [] } } }],
+] as [string, Partial<RunOptions>][]) {
+  test(`with a limit on tools, a request may not bring ${JSON.stringify(options)}`, () => {
+    const error = refusal(agentRun(options), { tools: ['Read'] })
+    assert.deepEqual([error.code, error.details.field], ['insufficient_scope', field])
+    assert.match(error.message, /this API key may (not use the tool Bash; it may use Read|only use the tools Read, so)/)
+    within(agentRun(options), { models: ['sonnet'] })
+  })
+}
+
+test('with a limit on tools, servers elsewhere and sub-agents with those tools are allowed', () => {
+  const mcpServers = { a: { type: 'http' as const, url: 'https://example.com' } }
+  const agents = { a: { ...agent, tools: ['Read'] }, b: { ...agent, tools: 'Read,Grep' }, c: agent }
+  within(agentRun({ mcpServers, agents }), { tools: ['Read', 'Grep'] })
+})
+
 test('a permission mode that the key may not request is refused, for sub-agents too', () => {
   for (const [field, options] of [
     ['permission_mode', { permissionMode: 'acceptEdits' }],
