@@ -83,7 +83,10 @@ export class Scheduler {
     const onAssigned = (worker: PoolWorker) => {
       if (isTest) this.#underTest = worker
     }
-    return this.#waiting.wait(resolved, signal, { onQueued, onAssigned })
+    return this.#waiting.wait(resolved, signal, { onQueued, onAssigned }).catch((error) => {
+      this.#dispatch()
+      throw error
+    })
   }
 
   release(worker: PoolWorker): void {
@@ -254,8 +257,15 @@ export class Scheduler {
     const longAgo = this.#context.clock.now() - this.#limits.keepAliveMs
     for (const worker of this.#workers) {
       const isWanted = worker.conversation === null && this.#recentProfiles.isCurrent(worker.key, worker.fingerprint)
-      if (worker.state === 'idle' && !isWanted && worker.lastUsedAt < longAgo) void worker.retire()
+      const isUnused = this.#isAbandoned(worker) || (!isWanted && worker.lastUsedAt < longAgo)
+      if (worker.state === 'idle' && isUnused) void worker.retire()
     }
+  }
+
+  /** Whether it has read a conversation's file for a run that no longer waits: another program may continue that file. */
+  #isAbandoned(worker: PoolWorker): boolean {
+    if (worker.conversation !== null || worker.spawnMode.kind === 'new') return false
+    return !this.#waiting.all().some((waiter) => isStartedFor(worker, waiter))
   }
 
   /**

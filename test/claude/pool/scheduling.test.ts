@@ -184,6 +184,28 @@ test('a run takes the process of an earlier one that ends while its own still st
   assert.equal(spawner.workers[1]?.state, 'starting')
 })
 
+for (const kind of ['continue', 'fork'] as const) {
+  test(`a process that has read a conversation for a run that left before its turn is not used again (${kind})`, async (t) => {
+    const { run, reply, spawner, cwd } = openPool(t, { isManual: true })
+    const request = { ...agentRequest, session: { kind, sessionId: 'session-1' }, options: { ...noOptions, cwd } }
+    const first = await run('one', request)
+    first.cancel(new AppError('cancelled', 'The client disconnected.'))
+    await settle()
+    spawner.workers[0]?.start()
+    await settle()
+    const second = await run('two', request)
+    assert.equal(spawner.workers.length, 2)
+    spawner.workers[1]?.start()
+    await settle()
+    await reply('two')
+    assertSucceeded(second)
+    assert.deepEqual(
+      spawner.workers.map(({ prompts }) => prompts),
+      [[], ['two']],
+    )
+  })
+}
+
 test('two runs that wait for starting processes wait for two, not for one each time something happens', async (t) => {
   const { run, spawner, clock } = openPool(t, { limits: { maxProcesses: 4 }, isManual: true })
   await run('one')
