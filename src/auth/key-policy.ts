@@ -24,8 +24,9 @@ function modelsWithin({ options }: RunInput, { models }: KeyPolicy): Pick<RunInp
   const { model, fallbackModel, agents } = options
   if (models === null) return { model }
   const check = (name: unknown, field: string) => {
-    if (typeof name !== 'string' || name === 'inherit' || models.some((each) => isModel(name, each))) return
-    throw refused('insufficient_scope', field, `the model ${name}`, models)
+    if (name === undefined || name === null || name === 'inherit') return
+    if (typeof name === 'string' && models.some((each) => isModel(name, each))) return
+    throw refused('insufficient_scope', field, `the model ${String(name)}`, models)
   }
   check(model, 'model')
   check(fallbackModel, 'fallback_model')
@@ -37,13 +38,17 @@ function modelsWithin({ options }: RunInput, { models }: KeyPolicy): Pick<RunInp
 export const mayUseModel = (key: KeyRecord | null, name: string): boolean =>
   key?.policy.models?.some((each) => isModel(name, each)) ?? true
 
+const families = ['sonnet', 'opus', 'haiku', 'fable', 'mythos']
+
 /** `allowed` is a model's name, or that of its family: `sonnet` stands for every Sonnet, with any length of context. */
 function isModel(name: string, allowed: string): boolean {
   const base = name.replace(/\[\w+\]$/, '')
-  return name === allowed || base === allowed || base.split(/[-.@:/]/).includes(allowed)
+  const family = base.split(/[-.@:/]/).find((part) => families.includes(part))
+  return name === allowed || base === allowed || family === allowed
 }
 
-function agentWithin(input: RunInput, { tools, permissionModes, cwdRoots }: KeyPolicy): RunInput {
+function agentWithin(input: RunInput, policy: KeyPolicy): RunInput {
+  const { tools, permissionModes, cwdRoots } = policy
   const { options, session } = input
   const modes = [
     ['permission_mode', options.permissionMode],
@@ -57,6 +62,11 @@ function agentWithin(input: RunInput, { tools, permissionModes, cwdRoots }: KeyP
     throw refused('permission_mode_not_allowed', field, `the permission mode ${mode}`, permissionModes)
   }
   if (tools !== null) checkTools(options, tools)
+  if ([policy.models, tools, permissionModes, cwdRoots].some((limit) => limit !== null)) refusePrograms(input)
+  if (cwdRoots?.length === 0)
+    throw new AppError('cwd_not_allowed', 'this API key may work in no folder that this server allows', {
+      field: 'cwd',
+    })
   const [root] = cwdRoots ?? []
   const isElsewhere = session.kind === 'continue' || session.kind === 'fork'
   return {
@@ -72,24 +82,27 @@ function agentWithin(input: RunInput, { tools, permissionModes, cwdRoots }: KeyP
   }
 }
 
-/** With a limit on tools, a request may not bring programs that would do what those tools do. */
-function checkTools({ tools, agents, mcpServers }: RunInput['options'], allowed: readonly string[]): void {
+function checkTools({ tools, agents }: RunInput['options'], allowed: readonly string[]): void {
   const check = (names: readonly string[], field: string) => {
     const excluded = names.find((name) => !allowed.includes(name))
     if (excluded !== undefined) throw refused('insufficient_scope', field, `the tool ${excluded}`, allowed)
   }
   check(tools ?? [], 'tools')
-  const noPrograms = (field: string, has: boolean) => {
-    if (!has) return
-    const text = `this API key may only use the tools ${allowed.join(', ')}, so its requests may not bring programs (${field})`
-    throw new AppError('insufficient_scope', text, { field, allowed })
-  }
-  for (const [name, server] of Object.entries(mcpServers ?? {})) noPrograms(`mcp_servers.${name}`, 'command' in server)
-  for (const [name, agent] of Object.entries(agents ?? {})) {
-    const { tools: own = [], hooks, mcpServers: servers } = agent
+  for (const [name, { tools: own = [] }] of Object.entries(agents ?? {}))
     check(Array.isArray(own) ? own.map(String) : String(own).split(/\s*,\s*/), `agents.${name}.tools`)
-    noPrograms(`agents.${name}.hooks`, hooks !== undefined)
-    noPrograms(`agents.${name}.mcpServers`, servers !== undefined)
+}
+
+/** Programs and commands of a request do, with nobody's permission, what tools, models and folders are limited for. */
+function refusePrograms({ options: { mcpServers, agents }, commands = false }: RunInput): void {
+  const refuse = (field: string) => {
+    const text = `the runs of this API key are limited, so its requests may not bring programs or commands (${field})`
+    throw new AppError('insufficient_scope', text, { field })
+  }
+  if (commands) refuse('commands')
+  for (const [name, server] of Object.entries(mcpServers ?? {})) if ('command' in server) refuse(`mcp_servers.${name}`)
+  for (const [name, { hooks, mcpServers: servers }] of Object.entries(agents ?? {})) {
+    if (hooks !== undefined) refuse(`agents.${name}.hooks`)
+    if (servers !== undefined) refuse(`agents.${name}.mcpServers`)
   }
 }
 

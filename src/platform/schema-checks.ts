@@ -11,31 +11,40 @@ import { RpcError, WorkerRpc } from './worker-rpc.ts'
 const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
 const workerUrl = new URL(`./schema-worker${extension}`, import.meta.url)
 
-const defaults = { deadlineMs: 5_000, idleMs: 600_000, heapMbMax: 512 }
+/** The deadline is long enough for any useful schema on a slow machine that has other work, too. */
+const defaults = { deadlineMs: 15_000, idleMs: 600_000, heapMbMax: 512 }
 
 const slow = 'takes too long to check: make the schema simpler'
+
+const answerTriesMax = 10
 
 /** Clients send the same tools with every request of a conversation. */
 const knownMax = 2_000
 
+/** The thread starts with the first call. */
+export function schemaThread({ deadlineMs, idleMs, heapMbMax }: typeof defaults = defaults): WorkerRpc {
+  const start = () =>
+    new Worker(workerUrl, {
+      name: 'schemas',
+      env: {},
+      argv: [],
+      execArgv: [],
+      // Whatever it prints may quote a request: it is kept out of the server's output and is never read.
+      stdout: true,
+      stderr: true,
+      resourceLimits: { maxOldGenerationSizeMb: heapMbMax },
+    })
+  return new WorkerRpc({ start, deadlineMs, idleMs, isRepeatable: () => true })
+}
+
 export class SchemaChecks {
-  readonly #thread: WorkerRpc
+  readonly #thread: Pick<WorkerRpc, 'call' | 'close'>
   /** By digest of the schema; the most recently used is last. */
   readonly #known = new Map<string, string | null>()
 
-  constructor({ deadlineMs, idleMs, heapMbMax }: typeof defaults = defaults) {
-    const start = () =>
-      new Worker(workerUrl, {
-        name: 'schemas',
-        env: {},
-        argv: [],
-        execArgv: [],
-        // Whatever it prints may quote a request: it is kept out of the server's output and is never read.
-        stdout: true,
-        stderr: true,
-        resourceLimits: { maxOldGenerationSizeMb: heapMbMax },
-      })
-    this.#thread = new WorkerRpc({ start, deadlineMs, idleMs, isRepeatable: () => true })
+  /** `thread` makes the calls. */
+  constructor(thread: Pick<WorkerRpc, 'call' | 'close'> = schemaThread()) {
+    this.#thread = thread
   }
 
   /** What is wrong with the schema, as the end of a sentence that begins with its name; null if it is valid. */
@@ -53,8 +62,15 @@ export class SchemaChecks {
    * the first one that fits are not checked.
    */
   async misfits(schema: JsonSchema, values: readonly unknown[]): Promise<(string | null)[]> {
-    const found = await this.#call('misfits', schema, values)
-    return found ?? [`it ${slow}`]
+    for (let tries = 1; ; tries++) {
+      try {
+        return (await this.#call('misfits', schema, values)) ?? [`it ${slow}`]
+      } catch (error) {
+        // An answer has cost money: it waits for its turn longer than a request does.
+        const isBusy = error instanceof AppError && error.code === 'overloaded'
+        if (!isBusy || tries === answerTriesMax) throw error
+      }
+    }
   }
 
   close(): Promise<void> {
@@ -92,5 +108,8 @@ export class SchemaChecks {
   }
 }
 
-/** There is one thread for all: it starts with the first schema, and does not keep the program running. */
+/** There is one thread for all requests: it starts with the first schema, and does not keep the program running. */
 export const schemaChecks = new SchemaChecks()
+
+/** Answers have one of their own: they do not wait for the schemas of new requests. */
+export const answerChecks = new SchemaChecks()

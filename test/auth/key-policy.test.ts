@@ -57,6 +57,8 @@ for (const [field, options] of [
   ['model', { model: 'default' }],
   ['fallback_model', { model: 'sonnet', fallbackModel: 'opus' }],
   ['agents.a.model', { agents: { a: { description: '', prompt: '', model: 'opus' } } }],
+  ['agents.a.model', { agents: { a: { description: '', prompt: '', model: ['opus'] } } }],
+  ['model', { model: 'claude-opus-5-5-sonnet' }],
 ] as [string, Partial<RunOptions>][]) {
   test(`a key for other models is refused ${field} ${JSON.stringify(options)}`, () => {
     const error = refusal(agentRun(options), { models: ['sonnet', 'claude-haiku-4-5'] })
@@ -113,10 +115,24 @@ for (const [field, options] of [
   test(`with a limit on tools, a request may not bring ${JSON.stringify(options)}`, () => {
     const error = refusal(agentRun(options), { tools: ['Read'] })
     assert.deepEqual([error.code, error.details.field], ['insufficient_scope', field])
-    assert.match(error.message, /this API key may (not use the tool Bash; it may use Read|only use the tools Read, so)/)
-    within(agentRun(options), { models: ['sonnet'] })
+    assert.match(error.message, /may not (use the tool Bash; it may use Read|bring programs or commands)/)
+    within(agentRun(options), { runsMax: 1, budgetPeriod: 'day' })
   })
 }
+
+test('with any limit on its runs, a request may not bring programs, nor commands, which could change the model', () => {
+  const program = agentRun({ mcpServers: { a: { type: 'stdio', command: 'sh' } } })
+  for (const policy of [{ models: ['sonnet'] }, { cwdRoots: ['/a'] }, { permissionModes: ['default' as const] }])
+    for (const [run, field] of [
+      [program, 'mcp_servers.a'],
+      [agentRun({}, { commands: true }), 'commands'],
+    ] as const)
+      assert.deepEqual(refusal(run, policy).details.field, field)
+})
+
+test('a key whose folders the server does not allow may work nowhere', () => {
+  assert.equal(refusal(agentRun(), { cwdRoots: [] }).code, 'cwd_not_allowed')
+})
 
 test('with a limit on tools, servers elsewhere and sub-agents with those tools are allowed', () => {
   const mcpServers = { a: { type: 'http' as const, url: 'https://example.com' } }

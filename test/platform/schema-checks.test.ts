@@ -1,10 +1,11 @@
 // Schemas are checked beside everything else: whatever one holds, the event loop goes on and every check ends.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { SchemaChecks, schemaChecks } from '../../src/platform/schema-checks.ts'
+import { SchemaChecks, schemaChecks, schemaThread } from '../../src/platform/schema-checks.ts'
+import { RpcError } from '../../src/platform/worker-rpc.ts'
 
 const long = { deadlineMs: 120_000, idleMs: 60_000, heapMbMax: 512 }
-const checks = new SchemaChecks(long)
+const checks = new SchemaChecks(schemaThread(long))
 after(() => checks.close())
 
 const names = Array.from({ length: 9_999 }, (_, index) => `n${index}`)
@@ -46,20 +47,33 @@ test('a schema that would take too long to compile is refused', async () => {
 })
 
 test('a check that does not end is given up, and the next one is not harmed', async (t) => {
-  const short = new SchemaChecks({ ...long, deadlineMs: 3_000 })
+  const short = new SchemaChecks(schemaThread({ ...long, deadlineMs: 3_000 }))
   t.after(() => short.close())
   const slowly = short.misfits(slow, [almost])
   assert.deepEqual(await slowly, ['it takes too long to check: make the schema simpler'])
   assert.deepEqual(await checks.misfits(slow, [{ a: 'aaa' }, almost]), [null])
 })
 
-test('a check that waits for one that does not end may be made again', async (t) => {
-  const short = new SchemaChecks({ ...long, deadlineMs: 500 })
-  t.after(() => short.close())
-  const first = short.misfits(slow, [almost])
-  const second = short.schemaProblem({ type: 'object', title: 'waits' })
-  await assert.rejects(second, { code: 'overloaded', details: { retryAfterS: 1 } })
-  await first
+/** A thread whose calls are too late as often as it says, and then succeed. */
+function busyThread(lateTimes: number) {
+  let calls = 0
+  const call = async (_name: string, _args: unknown[]): Promise<unknown> => {
+    if (++calls <= lateTimes) throw new RpcError('late')
+    return [null]
+  }
+  return { call, close: async () => {}, count: () => calls }
+}
+
+test('a request whose schema waits too long for its turn may be sent again', async () => {
+  const checks = new SchemaChecks(busyThread(1))
+  await assert.rejects(checks.schemaProblem({ type: 'object' }), { code: 'overloaded', details: { retryAfterS: 1 } })
+})
+
+test('an answer waits longer for its turn than a request, and is not lost', async () => {
+  const thread = busyThread(5)
+  assert.deepEqual(await new SchemaChecks(thread).misfits({ type: 'object' }, [{}]), [null])
+  assert.equal(thread.count(), 6)
+  await assert.rejects(new SchemaChecks(busyThread(99)).misfits({}, [{}]), { code: 'overloaded' })
 })
 
 test('the values up to the first that fits are checked', async () => {
@@ -70,7 +84,7 @@ test('the values up to the first that fits are checked', async () => {
 })
 
 test('what is known of a schema needs no second check', async () => {
-  const once = new SchemaChecks(long)
+  const once = new SchemaChecks(schemaThread(long))
   const [good, bad] = [
     { type: 'object', title: 'known' },
     { type: 'object', properties: 7 },

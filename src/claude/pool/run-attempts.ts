@@ -4,7 +4,7 @@ import type { RunRequest } from '../../core/agent.ts'
 import { endOfRun, type RunEvent } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
 import type { Clock } from '../../platform/clock.ts'
-import { schemaChecks } from '../../platform/schema-checks.ts'
+import { answerChecks } from '../../platform/schema-checks.ts'
 import type { Turn } from '../cli/profile.ts'
 import { type TurnInput, type TurnLimits, TurnRun, WorkerLost } from '../turn/turn.ts'
 import type { PoolWorker } from './pool-worker.ts'
@@ -29,7 +29,7 @@ export async function* runAttempts(
   { acquire, release, limits, clock, onWarning }: AttemptTools,
 ): AsyncGenerator<RunEvent> {
   const { jsonSchema } = request.options
-  const answerCheck = jsonSchema === null ? null : (answers: unknown[]) => schemaChecks.misfits(jsonSchema, answers)
+  const answerCheck = jsonSchema === null ? null : (answers: unknown[]) => answerChecks.misfits(jsonSchema, answers)
   const requestedAt = clock.now()
   let start: Extract<RunEvent, { type: 'run-start' }> | null = null
   for (let attempt = 1; ; attempt++) {
