@@ -46,17 +46,19 @@ export async function testConversations({ seed, numRuns, openMax, isQuick = fals
     test(`${sent.length} odd requests of ${surface} are answered or refused (FUZZ_SEED=${seed})`, async (t) => {
       const counts = new Map<number, number>()
       const failed: number[] = []
+      const reasons: string[] = []
       await forEach(sent, openMax, async ({ request, index }) => {
         try {
           const statuses = await sendFuzzed(server.url, surface, request)
           for (const status of statuses) counts.set(status, (counts.get(status) ?? 0) + 1)
-        } catch {
+        } catch (error) {
           failed.push(index)
+          reasons.push(String(error).slice(0, 1000))
         }
       })
       t.diagnostic(`statuses ${JSON.stringify([...counts])}, failed ${JSON.stringify(failed)}`)
       if (failed[0] !== undefined) await minimize(surface, seedHere, failed[0])
-      assert.deepEqual(failed, [], 'failed among others, but not alone')
+      assert.deepEqual(failed, [], `failed among others, but not alone: ${reasons.join('\n')}`)
       assert.ok((counts.get(200) ?? 0) > sent.length / 4, `too few are answered: ${JSON.stringify([...counts])}`)
       assert.deepEqual(
         server.logLines.filter(({ level, msg }) => Number(level) >= 50 || msg === 'unexpected error'),
