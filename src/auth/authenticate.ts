@@ -2,11 +2,11 @@
 // requires; a server with a route that declares none does not start.
 import type { IncomingMessage } from 'node:http'
 import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
-import { allows, budgetWarningShare, isLoginCode, isUsable, type KeyRecord, type Scope } from '../core/key-record.ts'
+import { allows, isLoginCode, isMostlySpent, isUsable, type KeyRecord, type Scope } from '../core/key-record.ts'
 import type { KeyStore } from '../core/store.ts'
 import { AppError } from '../errors.ts'
 import { isLoopbackHost } from '../platform/loopback.ts'
-import { commonRoots, periodAt } from './key-policy.ts'
+import { type BudgetUse, budgetUse, commonRoots } from './key-policy.ts'
 import { hashOf, kindOfSecret } from './keys.ts'
 import { type PeerUser, peerUser } from './peer-uid.ts'
 
@@ -147,7 +147,7 @@ export class Authenticator {
     const { spentUsd, budgetUsd, period } = use
     if (spentUsd >= budgetUsd) throw budgetExceeded(key, use)
     const startMs = period?.startMs ?? 0
-    if (spentUsd < budgetWarningShare * budgetUsd || this.#warned.get(key.id) === startMs) return
+    if (!isMostlySpent(spentUsd, budgetUsd) || this.#warned.get(key.id) === startMs) return
     this.#warned.set(key.id, startMs)
     onWarning?.('an API key has spent most of its budget', { key: key.id, spent_usd: spentUsd, budget_usd: budgetUsd })
   }
@@ -246,22 +246,9 @@ export function requireScope(caller: Caller, scope: Scope): void {
   })
 }
 
-/** How much of its budget a key has spent in the present period; null if it has none. */
-export type BudgetUse = { budgetUsd: number; spentUsd: number; period: { startMs: number; endMs: number } | null }
-
-export async function budgetUse(
-  { id, budgetUsd, policy }: KeyRecord,
-  keys: Pick<KeyStore, 'spentBy'>,
-  nowMs: number,
-): Promise<BudgetUse | null> {
-  if (budgetUsd === null) return null
-  const period = periodAt(policy.budgetPeriod, nowMs)
-  return { budgetUsd, spentUsd: await keys.spentBy(id, period?.startMs ?? 0), period }
-}
-
 function budgetExceeded({ name, policy }: KeyRecord, { budgetUsd, spentUsd, period }: BudgetUse): AppError {
   const budget = `its budget of $${budgetUsd}${policy.budgetPeriod === null ? '' : ` a ${policy.budgetPeriod}`}`
-  const again = period === null ? '' : `; it begins anew at ${new Date(period.endMs).toISOString()}`
+  const again = period === null ? '' : `; it resets at ${new Date(period.endMs).toISOString()}`
   const text = `the API key ${name} has spent $${spentUsd.toFixed(4)} of ${budget}${again}`
   return new AppError('budget_exceeded', text, { costUsd: spentUsd })
 }

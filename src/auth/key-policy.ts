@@ -1,7 +1,8 @@
-// What a key's policy makes of a run: what the request leaves open is set, and what the key may not is refused. Pure; the
-// policy itself is in core/key-record.ts.
+// What a key's policy makes of a run: what the request leaves open is set, and what the key may not is refused; and
+// what is spent of its budget. The policy itself is in core/key-record.ts.
 import type { budgetPeriods, KeyPolicy, KeyRecord } from '../core/key-record.ts'
 import type { RunInput } from '../core/runs.ts'
+import type { KeyStore } from '../core/store.ts'
 import { AppError, type ErrorCode } from '../errors.ts'
 import { isWithin } from '../platform/allowed-folders.ts'
 
@@ -113,8 +114,9 @@ function refused(code: ErrorCode, field: string, what: string, allowed: readonly
 
 /** The folders that are in both lists, or below one of each. */
 export function commonRoots(ours: readonly string[], theirs: readonly string[]): string[] {
-  const inner = [...ours.filter((folder) => theirs.some((root) => isWithin(folder, root)))]
-  return [...new Set([...inner, ...theirs.filter((folder) => ours.some((root) => isWithin(folder, root)))])]
+  const below = (folders: readonly string[], roots: readonly string[]) =>
+    folders.filter((folder) => roots.some((root) => isWithin(folder, root)))
+  return [...new Set([...below(ours, theirs), ...below(theirs, ours)])]
 }
 
 /** When the budget's present period began and when it ends, in milliseconds since 1970, by UTC; null without periods. */
@@ -130,4 +132,17 @@ export function periodAt(period: KeyPolicy['budgetPeriod'], nowMs: number): { st
   }
   const [startMs, endMs] = bounds[period]
   return { startMs, endMs }
+}
+
+/** How much of its budget a key has spent in the present period; null if it has none. */
+export type BudgetUse = { budgetUsd: number; spentUsd: number; period: { startMs: number; endMs: number } | null }
+
+export async function budgetUse(
+  { id, budgetUsd, policy }: KeyRecord,
+  keys: Pick<KeyStore, 'spentBy'>,
+  nowMs: number,
+): Promise<BudgetUse | null> {
+  if (budgetUsd === null) return null
+  const period = periodAt(policy.budgetPeriod, nowMs)
+  return { budgetUsd, spentUsd: await keys.spentBy(id, period?.startMs ?? 0), period }
 }

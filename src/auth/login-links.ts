@@ -2,7 +2,7 @@
 // within a minute, for a key that the page stores. Both are stored like any key. Who may exchange a code is decided in
 // authenticate.ts.
 import { randomBytes } from 'node:crypto'
-import { type KeyRecord, noPolicy, pageKeyPrefix } from '../core/key-record.ts'
+import { type KeyRecord, pageKeyPrefix, unlimitedKey } from '../core/key-record.ts'
 import type { KeyStore } from '../core/store.ts'
 import { AppError } from '../errors.ts'
 import { newSecret } from './keys.ts'
@@ -17,8 +17,8 @@ type NewKey = { secret: string; key: KeyRecord }
 
 function makeKey(fields: Pick<KeyRecord, 'id' | 'name' | 'scopes'>, nowMs: number, lifeMs: number): NewKey {
   const { secret, prefix, hash } = newSecret()
-  const times = { createdAtMs: nowMs, expiresAtMs: nowMs + lifeMs, revokedAtMs: null, lastUsedAtMs: null }
-  return { secret, key: { ...fields, prefix, hash, ...times, ratePerMinute: null, budgetUsd: null, policy: noPolicy } }
+  const times = { createdAtMs: nowMs, expiresAtMs: nowMs + lifeMs }
+  return { secret, key: { ...unlimitedKey, ...fields, prefix, hash, ...times } }
 }
 
 const randomWord = () => randomBytes(8).toString('hex')

@@ -11,8 +11,10 @@ export type Scope = 'chat' | 'agent' | 'admin'
 
 export const scopes: readonly Scope[] = ['chat', 'agent', 'admin']
 
-/** From this share of its budget on, a key is warned about. */
-export const budgetWarningShare = 0.8
+const warningShare = 0.8
+
+/** Whether so much of a budget is spent that a warning is due. */
+export const isMostlySpent = (spentUsd: number, budgetUsd: number): boolean => spentUsd >= warningShare * budgetUsd
 
 export const budgetPeriods = ['day', 'week', 'month'] as const
 
@@ -28,7 +30,7 @@ export type KeyPolicy = {
   permissionModes: PermissionMode[] | null
   /** How many of its runs may have a process at once; the others wait. */
   runsMax: number | null
-  /** How often the budget begins anew, by UTC; null: never. */
+  /** How often the budget resets, by UTC; null: never. */
   budgetPeriod: (typeof budgetPeriods)[number] | null
 }
 
@@ -62,6 +64,16 @@ export type KeyRecord = {
   revokedAtMs: number | null
   lastUsedAtMs: number | null
 }
+
+/** The fields of a key that is new and has no limits. */
+export const unlimitedKey = {
+  expiresAtMs: null,
+  ratePerMinute: null,
+  budgetUsd: null,
+  policy: noPolicy,
+  revokedAtMs: null,
+  lastUsedAtMs: null,
+} satisfies Partial<KeyRecord>
 
 export const isUsable = ({ revokedAtMs, expiresAtMs }: KeyRecord, nowMs: number): boolean =>
   revokedAtMs === null && (expiresAtMs === null || expiresAtMs > nowMs)

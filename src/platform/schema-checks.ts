@@ -1,15 +1,15 @@
 // Checks JSON Schemas, and answers against them, in a separate thread (schema-worker.ts): a client's schema may be large, or
 // a pattern in it may take for ever, and nothing else may wait for that. Not for what a check finds (json-schema.ts).
+
 import { createHash } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
 import { AppError } from '../errors.ts'
 import type { JsonSchema } from './json-schema.ts'
 import type { SchemaCalls } from './schema-worker.ts'
+import { threadFile } from './thread-file.ts'
 import { RpcError, WorkerRpc } from './worker-rpc.ts'
 
-/** If the program is compiled, so is the thread's file, but the compiler does not rewrite a name in a string. */
-const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-const workerUrl = new URL(`./schema-worker${extension}`, import.meta.url)
+const workerUrl = threadFile('schema-worker', import.meta.url)
 
 /** The deadline is long enough for any useful schema on a slow machine that has other work, too. */
 const defaults = { deadlineMs: 15_000, idleMs: 600_000, heapMbMax: 512 }

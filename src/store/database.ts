@@ -25,8 +25,7 @@ const settings = `
 
 /**
  * The caller must hold the folder's lock. A database of up to `checkBytesMax` is checked for damage, and any that was
- * not closed properly.  If it throws, which is a StartupError, the
- * database is unchanged.
+ * not closed properly. If it throws, which is a StartupError, the database is unchanged.
  */
 export function openDatabase(file: string, onWarning: OnWarning, checkBytesMax: number): DatabaseSync {
   return open(file, onWarning, (db) => {

@@ -1,13 +1,13 @@
 // Whether the database's file is what it should be: undamaged when the server starts, and still in its place while it
 // runs. Not for opening it (see database.ts).
+
 import { statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
+import { threadFile } from '../platform/thread-file.ts'
 
-/** If the program is compiled, so is the thread's file, but the compiler does not rewrite a name in a string. */
-const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-const workerUrl = new URL(`./integrity-worker${extension}`, import.meta.url)
+const workerUrl = threadFile('integrity-worker', import.meta.url)
 
 /** What SQLite finds wrong in the file; null if nothing is. Takes about 1 to 3 ms per megabyte. */
 export function findDamage(db: DatabaseSync): string | null {

@@ -1,6 +1,6 @@
 // An API key with the scope `agent`, for tests of folders.
 import { newSecret } from '../../src/auth/keys.ts'
-import { noPolicy } from '../../src/core/key-record.ts'
+import { unlimitedKey } from '../../src/core/key-record.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import type { TestFolders } from '../helpers/test-server.ts'
 
@@ -8,15 +8,15 @@ import type { TestFolders } from '../helpers/test-server.ts'
 export async function makeKey({ dataDir }: Pick<TestFolders, 'dataDir'>): Promise<string> {
   const { secret, prefix, hash } = newSecret()
   const store = await openKeyStore(dataDir)
-  const none = {
-    expiresAtMs: null,
-    ratePerMinute: null,
-    budgetUsd: null,
-    policy: noPolicy,
-    revokedAtMs: null,
-    lastUsedAtMs: null,
-  }
-  await store.createKey({ id: 'key_1', name: 'one', prefix, hash, scopes: ['agent'], createdAtMs: Date.now(), ...none })
+  await store.createKey({
+    id: 'key_1',
+    name: 'one',
+    prefix,
+    hash,
+    scopes: ['agent'],
+    createdAtMs: Date.now(),
+    ...unlimitedKey,
+  })
   await store.close()
   return secret
 }

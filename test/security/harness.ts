@@ -9,7 +9,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { after, afterEach, beforeEach } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { newSecret } from '../../src/auth/keys.ts'
-import { noPolicy, type Scope } from '../../src/core/key-record.ts'
+import { type Scope, unlimitedKey } from '../../src/core/key-record.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import {
   makeFolders,
@@ -137,16 +137,8 @@ let keys = 0
 async function makeKey({ dataDir }: TestFolders, scopes: Scope[], state: State): Promise<string> {
   const { secret, prefix, hash } = newSecret()
   const store = await openKeyStore(dataDir)
-  const none = {
-    expiresAtMs: null,
-    ratePerMinute: null,
-    budgetUsd: null,
-    policy: noPolicy,
-    revokedAtMs: null,
-    lastUsedAtMs: null,
-  }
   const names = { id: `key_attack${++keys}`, name: `attack ${keys}` }
-  await store.createKey({ ...names, prefix, hash, scopes, createdAtMs: Date.now(), ...none })
+  await store.createKey({ ...names, prefix, hash, scopes, createdAtMs: Date.now(), ...unlimitedKey })
   await store.close()
   state.keys.push(secret)
   return secret

@@ -143,5 +143,5 @@ test('whoami says who the caller is and what it may do, and warns at 80 % of the
   await keys.updateKey(id, { budgetUsd: spent })
   const refused = await call('/v1/chat', { prompt: 'x' })
   assert.equal(refused.status, 402)
-  assert.match(String(refused.body.error), /of its budget of \$\S+ a day; it begins anew at \d{4}-\d\d-\d\dT00:00:00/)
+  assert.match(String(refused.body.error), /of its budget of \$\S+ a day; it resets at \d{4}-\d\d-\d\dT00:00:00/)
 })

@@ -11,7 +11,7 @@ import { type TestContext, test } from 'node:test'
 import { Authenticator } from '../../src/auth/authenticate.ts'
 import { hashOf, newSecret } from '../../src/auth/keys.ts'
 import { watchRevocations } from '../../src/auth/revocation.ts'
-import { type KeyRecord, noPolicy, type Scope } from '../../src/core/key-record.ts'
+import { type KeyRecord, noPolicy, type Scope, unlimitedKey } from '../../src/core/key-record.ts'
 import type { KeyStore, Store } from '../../src/core/store.ts'
 import type { App } from '../../src/http/app.ts'
 import { openMemoryStore, openSqliteStore } from '../../src/store/sqlite.ts'
@@ -462,15 +462,15 @@ async function spyOn(key: KeyRecord) {
 
 test('C09 a key is looked up by its hash: what a client sends is never compared with stored data', async (t) => {
   const { secret, prefix, hash } = newSecret()
-  const none = {
-    expiresAtMs: null,
-    ratePerMinute: null,
-    budgetUsd: null,
-    policy: noPolicy,
-    revokedAtMs: null,
-    lastUsedAtMs: null,
+  const record: KeyRecord = {
+    id: 'key_x',
+    name: 'x',
+    prefix,
+    hash,
+    scopes: ['agent'],
+    createdAtMs: now,
+    ...unlimitedKey,
   }
-  const record: KeyRecord = { id: 'key_x', name: 'x', prefix, hash, scopes: ['agent'], createdAtMs: now, ...none }
   const { keys, lookups } = await spyOn(record)
   const callers = new Authenticator({ keys, isLoopback: true, now: () => now })
   const app = await listenApp(t, { callers })

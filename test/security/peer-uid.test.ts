@@ -10,7 +10,7 @@ import type { FastifyRequest } from 'fastify'
 import { Authenticator } from '../../src/auth/authenticate.ts'
 import { newSecret } from '../../src/auth/keys.ts'
 import { type PeerUser, peerUser } from '../../src/auth/peer-uid.ts'
-import { noPolicy } from '../../src/core/key-record.ts'
+import { unlimitedKey } from '../../src/core/key-record.ts'
 import { StartupError } from '../../src/errors.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import { openMemoryStore } from '../../src/store/sqlite.ts'
@@ -48,15 +48,15 @@ async function askAsNobody(url: string, key = '', ...route: string[]): Promise<n
 async function makeKey({ dataDir }: TestFolders): Promise<string> {
   const { secret, prefix, hash } = newSecret()
   const store = await openKeyStore(dataDir)
-  const none = {
-    expiresAtMs: null,
-    ratePerMinute: null,
-    budgetUsd: null,
-    policy: noPolicy,
-    revokedAtMs: null,
-    lastUsedAtMs: null,
-  }
-  await store.createKey({ id: 'key_1', name: 'one', prefix, hash, scopes: ['agent'], createdAtMs: Date.now(), ...none })
+  await store.createKey({
+    id: 'key_1',
+    name: 'one',
+    prefix,
+    hash,
+    scopes: ['agent'],
+    createdAtMs: Date.now(),
+    ...unlimitedKey,
+  })
   await store.close()
   return secret
 }

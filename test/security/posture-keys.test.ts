@@ -9,7 +9,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { newSecret } from '../../src/auth/keys.ts'
 import { TranscriptWriter } from '../../src/claude/sessions/transcript.ts'
-import { noPolicy, type Scope } from '../../src/core/key-record.ts'
+import { type Scope, unlimitedKey } from '../../src/core/key-record.ts'
 import { type KeyAccess, openKeyStore } from '../../src/store/key-store.ts'
 import { chat } from '../helpers/client.ts'
 import {
@@ -42,15 +42,9 @@ async function openServer(t: TestContext, options: TestServerOptions = {}): Prom
     makeKey: async (...scopes: Scope[]) => {
       const { secret, prefix, hash } = newSecret()
       const id = `key_${++count}`
-      const none = {
-        expiresAtMs: null,
-        ratePerMinute: null,
-        budgetUsd: null,
-        policy: noPolicy,
-        revokedAtMs: null,
-        lastUsedAtMs: null,
-      }
-      await beside((keys) => keys.createKey({ id, name: id, prefix, hash, scopes, createdAtMs: Date.now(), ...none }))
+      await beside((keys) =>
+        keys.createKey({ id, name: id, prefix, hash, scopes, createdAtMs: Date.now(), ...unlimitedKey }),
+      )
       return { id, secret }
     },
     revoke: (...revoked: Key[]) =>

@@ -12,7 +12,7 @@ import { type TestContext, test } from 'node:test'
 import { newSecret } from '../../src/auth/keys.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { ConfigError } from '../../src/config/sources.ts'
-import { noPolicy } from '../../src/core/key-record.ts'
+import { unlimitedKey } from '../../src/core/key-record.ts'
 import { startUpstream } from '../../src/demo/upstream.ts'
 import { StartupError } from '../../src/errors.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
@@ -170,15 +170,15 @@ test('A06 a wide address needs a key that is not revoked, and an allowed host na
   const { secret, prefix, hash } = newSecret()
   mkdirSync(folders.dataDir, { mode: 0o700 })
   const keys = await openKeyStore(folders.dataDir)
-  const none = {
-    expiresAtMs: null,
-    ratePerMinute: null,
-    budgetUsd: null,
-    policy: noPolicy,
-    revokedAtMs: null,
-    lastUsedAtMs: null,
-  }
-  await keys.createKey({ id: 'key_1', name: 'a', prefix, hash, scopes: ['chat'], createdAtMs: Date.now(), ...none })
+  await keys.createKey({
+    id: 'key_1',
+    name: 'a',
+    prefix,
+    hash,
+    scopes: ['chat'],
+    createdAtMs: Date.now(),
+    ...unlimitedKey,
+  })
   const reason = /needs the host names that clients may use: set --allow-host/
   const refused = await runProgram(t, serveWords(folders, fake, '--host=0.0.0.0'), { folders })
   assertRefused(refused, reason)

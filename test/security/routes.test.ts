@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { newSecret } from '../../src/auth/keys.ts'
-import { noPolicy, type Scope, scopes } from '../../src/core/key-record.ts'
+import { type Scope, scopes, unlimitedKey } from '../../src/core/key-record.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import { makeFolders, startTestServer } from '../helpers/test-server.ts'
 import { pathFor, type Route, send, startWithRoutes, surfaceHeaders } from './posture-routes.ts'
@@ -161,17 +161,9 @@ test('A17 a server with a route that does not declare its scope does not start a
 async function makeKey(scope: Scope | null): Promise<string> {
   const { secret, prefix, hash } = newSecret()
   const store = await openKeyStore(folders.dataDir)
-  const none = {
-    expiresAtMs: null,
-    ratePerMinute: null,
-    budgetUsd: null,
-    policy: noPolicy,
-    revokedAtMs: null,
-    lastUsedAtMs: null,
-  }
   const names = { id: `key_${scope ?? 'code'}`, name: scope ?? 'code' }
   const granted = scope === null ? [] : [scope]
-  await store.createKey({ ...names, prefix, hash, scopes: granted, createdAtMs: Date.now(), ...none })
+  await store.createKey({ ...names, prefix, hash, scopes: granted, createdAtMs: Date.now(), ...unlimitedKey })
   await store.close()
   return secret
 }

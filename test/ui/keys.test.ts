@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import type { Page } from 'playwright-core'
 import { newSecret } from '../../src/auth/keys.ts'
-import { type KeyRecord, noPolicy, type Scope } from '../../src/core/key-record.ts'
+import { type KeyRecord, type Scope, unlimitedKey } from '../../src/core/key-record.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import { extendedTest } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
@@ -30,15 +30,7 @@ let keyCount = 0
 async function makeKey(scopes: Scope[] = ['admin']): Promise<{ id: string; secret: string }> {
   const { secret, prefix, hash } = newSecret()
   const id = `key_page${++keyCount}`
-  const unlimited = {
-    expiresAtMs: null,
-    ratePerMinute: null,
-    budgetUsd: null,
-    policy: noPolicy,
-    revokedAtMs: null,
-    lastUsedAtMs: null,
-  }
-  const key: KeyRecord = { id, name: id, prefix, hash, scopes, createdAtMs: Date.now(), ...unlimited }
+  const key: KeyRecord = { id, name: id, prefix, hash, scopes, createdAtMs: Date.now(), ...unlimitedKey }
   const store = await openKeyStore(dataDir)
   await store.createKey(key)
   await store.close()

@@ -1,16 +1,16 @@
 // The CLI's conversations, through the Agent SDK's own functions in a separate thread (session-files-worker.ts): they
 // read the environment of the thread that calls them, and the server's environment must not matter. Nothing here opens
 // a file.
+
 import { Worker } from 'node:worker_threads'
 import type { SessionFiles } from '../../core/sessions.ts'
 import { AppError } from '../../errors.ts'
+import { threadFile } from '../../platform/thread-file.ts'
 import { RpcError, WorkerRpc } from '../../platform/worker-rpc.ts'
 import { configFolder, type Environment } from './config-folder.ts'
 import type { SessionCalls } from './session-files-worker.ts'
 
-/** If the program is compiled, so is the thread's file, but the compiler does not rewrite a name in a string. */
-const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-const workerUrl = new URL(`./session-files-worker${extension}`, import.meta.url)
+const workerUrl = threadFile('session-files-worker', import.meta.url)
 
 /** A call that needs more memory ends its thread, not the server. */
 const defaults = { deadlineMs: 10_000, idleMs: 60_000, heapMbMax: 1024 }

@@ -14,7 +14,7 @@ const noneHelp = 'none for no limit'
 /** What the key's runs may do. */
 const addPolicyOptions = (command: Command) =>
   command
-    .option('--budget-period <period>', `day, week or month: the budget begins anew then, by UTC; ${noneHelp}`)
+    .option('--budget-period <period>', `day, week or month: how often the budget resets, by UTC; ${noneHelp}`)
     .option('--max-concurrency <count>', `how many of its runs may be at work at once; the others wait; ${noneHelp}`)
     .option(
       '--models <names>',

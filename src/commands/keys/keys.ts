@@ -1,7 +1,7 @@
 // The command `keys`: creates, lists, changes and revokes API keys in the data folder, whether a server runs there or not. A running server
 // applies changes from its next request on. Not for what a key permits (see auth/keys.ts).
 import { randomBytes } from 'node:crypto'
-import { periodAt } from '../../auth/key-policy.ts'
+import { budgetUse } from '../../auth/key-policy.ts'
 import { newSecret } from '../../auth/keys.ts'
 import { isLoginCode, type KeyRecord } from '../../core/key-record.ts'
 import { nearestName } from '../../platform/did-you-mean.ts'
@@ -100,8 +100,8 @@ async function readKeys(keys: KeyAccess): Promise<ShownKey[]> {
 
 /** What it has spent counts from the start of its budget's period. */
 async function toShown(keys: KeyAccess, key: KeyRecord, nowMs = Date.now()): Promise<ShownKey> {
-  const spentUsd = await keys.spentBy(key.id, periodAt(key.policy.budgetPeriod, nowMs)?.startMs ?? 0)
-  return { key, spentUsd, state: stateOf(key, nowMs) }
+  const use = await budgetUse(key, keys, nowMs)
+  return { key, spentUsd: use?.spentUsd ?? (await keys.spentBy(key.id)), state: stateOf(key, nowMs) }
 }
 
 function describeNone(all: readonly ShownKey[], folder: string): string {

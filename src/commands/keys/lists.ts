@@ -1,5 +1,5 @@
 // Keys as `claude-serve keys` prints them: as a table, or as JSON. Neither contains a secret. Pure.
-import { budgetWarningShare, isUsable, type KeyRecord } from '../../core/key-record.ts'
+import { isMostlySpent, isUsable, type KeyRecord } from '../../core/key-record.ts'
 import { asTable } from '../table.ts'
 import { showDollars } from '../terminal-text.ts'
 import { describePolicy } from './policy.ts'
@@ -83,8 +83,8 @@ const showBudget = ({ budgetUsd, policy: { budgetPeriod } }: KeyRecord) =>
 
 /** With the share of the budget, once that is worth a warning. */
 function showSpent({ key: { budgetUsd }, spentUsd }: ShownKey): string {
-  const share = budgetUsd === null ? 0 : spentUsd / budgetUsd
-  return `${showDollars(spentUsd)}${share < budgetWarningShare ? '' : ` (${Math.floor(share * 100)} %)`}`
+  const isWarning = budgetUsd !== null && isMostlySpent(spentUsd, budgetUsd)
+  return `${showDollars(spentUsd)}${isWarning ? ` (${Math.floor((100 * spentUsd) / budgetUsd)} %)` : ''}`
 }
 
 /** In UTC, as the Z indicates. */

@@ -28,7 +28,7 @@ export const QuotaReply = strict('Quota', 'How far the plan is used that Claude 
         name: z.string().describe('Its name, in the words of the CLI: `five_hour`, `seven_day` …'),
         utilization: z.number().nullable().describe('How much of it is used, from 0 to 1; null if not reported.'),
         status: z.string().describe('`allowed`, `allowed_warning` or `rejected`.'),
-        resets_at: timeOrNull.describe('When it begins anew.'),
+        resets_at: timeOrNull.describe('When it resets.'),
       }),
     )
     .describe('The windows of the plan; empty if none was reported.'),
@@ -37,7 +37,7 @@ export const QuotaReply = strict('Quota', 'How far the plan is used that Claude 
       status: z.string().describe('`allowed`, `allowed_warning` or `rejected`.'),
       in_use: z.boolean().describe('Whether the plan is used up and this pays.'),
       reason: z.string().nullable().describe('Why it is off, in the words of the CLI.'),
-      resets_at: timeOrNull.describe('When it begins anew.'),
+      resets_at: timeOrNull.describe('When it resets.'),
     })
     .nullable()
     .describe('What may be used beyond the plan; null if nothing was reported.'),
@@ -74,8 +74,8 @@ export const WhoamiReply = strict('Whoami', 'Who the caller is, and what it may 
     .strictObject({
       limit_usd: z.number().describe('The most that its runs may cost.'),
       spent_usd: z.number().describe('What they have cost, in the present period.'),
-      period: z.enum(budgetPeriods).nullable().describe('How often it begins anew, by UTC; null: never.'),
-      resets_at: timeOrNull.describe('When it begins anew.'),
+      period: z.enum(budgetPeriods).nullable().describe('How often it resets, by UTC; null: never.'),
+      resets_at: timeOrNull.describe('When it resets.'),
     })
     .nullable()
     .describe('Null: no limit.'),

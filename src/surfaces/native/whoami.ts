@@ -1,7 +1,8 @@
 // Who a caller is and what it may do, as `GET /v1/whoami` reports it.
-import { budgetUse, type Caller } from '../../auth/authenticate.ts'
+import type { Caller } from '../../auth/authenticate.ts'
+import { budgetUse } from '../../auth/key-policy.ts'
 import type { PermissionMode } from '../../core/agent.ts'
-import { budgetWarningShare, noPolicy, scopes } from '../../core/key-record.ts'
+import { isMostlySpent, noPolicy, scopes } from '../../core/key-record.ts'
 import type { KeyStore } from '../../core/store.ts'
 import type { WhoamiReply } from './server-schemas.ts'
 
@@ -45,7 +46,7 @@ export async function whoami(options: WhoamiOptions, caller: Caller): Promise<Wh
       resets_at: use.period && toTime(use.period.endMs),
     },
     warnings:
-      use === null || use.spentUsd < budgetWarningShare * use.budgetUsd
+      use === null || !isMostlySpent(use.spentUsd, use.budgetUsd)
         ? []
         : [`${Math.floor((100 * use.spentUsd) / use.budgetUsd)} % of the budget is spent`],
   }
