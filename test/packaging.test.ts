@@ -403,6 +403,7 @@ const limits: [what: string, howMuch: string][] = [
   ['a body', String(configOptions.bodyLimitBytes.default).replace('mb', ' MB')],
   ['a run', `${String(configOptions.requestTimeoutMs.default).replace('s', ' s')}; a request may set up to ${String(configOptions.maxRequestTimeoutMs.default).replace('h', ' h')}`],
   ["a CLI's start; its first sign of life; silence; silence during a tool call", [defaultProcessLimits.startMs, defaultProcessLimits.firstMessageMs].map((ms) => `${ms / 1000} s`).concat([defaultProcessLimits.silenceMs, defaultProcessLimits.toolSilenceMs].map((ms) => `${ms / 60_000} min`)).join('; ')],
+  ["a CLI's answer to a request between its turns", `${defaultProcessLimits.controlMs / 1000} s`],
 ] // biome-ignore format: a table reads better with a line for each
 for (const [what, howMuch] of limits) {
   test(`docs/operations.md states the actual limit: ${what}`, () => {

@@ -6,9 +6,14 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Query } from '@anthropic-ai/claude-agent-sdk'
 
 const pluginName = 'claude-serve'
+
+/** What it needs of the process: see claude/process/control.ts. */
+export type PromptControl = {
+  reloadPlugins(): Promise<{ agents: { name: string }[] }>
+  applySettings(settings: { agent: string }): Promise<void>
+}
 
 export class PromptSwitch {
   readonly folder: string
@@ -27,17 +32,17 @@ export class PromptSwitch {
   }
 
   /** Makes `text` the system prompt of the conversation that starts next. Throws if the CLI did not load it. */
-  async use(query: Query, text: string): Promise<void> {
+  async use(control: PromptControl, text: string): Promise<void> {
     if (text === this.#current) return
     const name = `p${randomBytes(8).toString('hex')}`
     const file = join(this.folder, 'agents', `${name}.md`)
     this.#current = null
     await writeFile(file, `---\nname: ${name}\ndescription: a system prompt\n---\n${text}`, { mode: 0o600 })
     try {
-      const { agents } = await query.reloadPlugins()
+      const { agents } = await control.reloadPlugins()
       if (!agents.some((agent) => agent.name === `${pluginName}:${name}`))
         throw new Error('the CLI did not load the prompt')
-      await query.applyFlagSettings({ agent: `${pluginName}:${name}` })
+      await control.applySettings({ agent: `${pluginName}:${name}` })
       this.#current = text
     } finally {
       await rm(file, { force: true })

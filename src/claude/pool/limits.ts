@@ -31,8 +31,12 @@ export type ProcessLimits = WorkerLimits & TurnLimits
 
 export const defaultProcessLimits: ProcessLimits = {
   startMs: 30_000,
+  // Some 10 ms are usual. One that is ended by mistake costs another start, no more.
+  controlMs: 5_000,
+  pingAfterMs: 2_000,
   firstMessageMs: 30_000,
   silenceMs: 180_000,
   toolSilenceMs: 900_000,
-  interruptMs: 2_000,
+  // At most 80 ms were measured, also in the middle of a command.
+  interruptMs: 800,
 }

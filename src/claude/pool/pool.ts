@@ -125,16 +125,37 @@ export class Pool implements Agent {
     for (let attempt = 1; attempt <= 3; attempt++) {
       const worker = await this.#waitForWorker(request, turn, signal)
       if (worker === null) continue
-      try {
-        if (holdsConversation(worker.conversation, request, turn)) await worker.continueConversation(turn)
-        else await worker.startConversation(turn, newSessionId(worker))
-        return worker
-      } catch (error) {
-        this.#onRefusedReuse(worker, error)
-        this.#release(worker)
-      }
+      const isHolder = holdsConversation(worker.conversation, request, turn)
+      const prepared = isHolder
+        ? worker.continueConversation(turn)
+        : worker.startConversation(turn, newSessionId(worker))
+      const isReady = prepared.then(
+        () => true,
+        (error) => {
+          this.#onRefusedReuse(worker, error)
+          return false
+        },
+      )
+      if (await this.#orAbort(isReady, signal, worker)) return worker
+      this.#release(worker)
     }
     throw new AppError('claude_failed', 'Claude Code could not be prepared for the request.')
+  }
+
+  /** A run that is cancelled does not wait until the process is ready; the process is free once it is. */
+  async #orAbort(isReady: Promise<boolean>, signal: AbortSignal, worker: PoolWorker): Promise<boolean> {
+    const aborted = Promise.withResolvers<never>()
+    const onAbort = () => aborted.reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      if (signal.aborted) onAbort()
+      return await Promise.race([isReady, aborted.promise])
+    } catch (error) {
+      void isReady.then(() => this.#release(worker))
+      throw error
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
   }
 
   /** Null if the executable was replaced meanwhile. */

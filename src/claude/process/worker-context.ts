@@ -4,8 +4,15 @@ import type { Environment } from '../sessions/config-folder.ts'
 import type { PlanLimits } from './plan-limits.ts'
 import type { ProcessRegistry } from './process-registry.ts'
 
-/** `startMs`: how long a process may take to start, in milliseconds. */
-export type WorkerLimits = { startMs: number }
+/** In milliseconds. */
+export type WorkerLimits = {
+  /** How long a process may take to start. */
+  startMs: number
+  /** How long it may take to answer a request between its turns. */
+  controlMs: number
+  /** After so long without a turn it must give a sign of life before the next one. */
+  pingAfterMs: number
+}
 
 export type WorkerContext = {
   claude: { path: string; version: string }

@@ -8,6 +8,7 @@ export class WorkerState {
   readonly #clock: Pick<Clock, 'now'>
   #phase: WorkerPhase = 'starting'
   #lastUsedAt: number
+  #idleMs = 0
 
   constructor(clock: Pick<Clock, 'now'>) {
     this.#clock = clock
@@ -23,6 +24,11 @@ export class WorkerState {
     return this.#lastUsedAt
   }
 
+  /** How long it had been idle when it was acquired last. */
+  get idleMs(): number {
+    return this.#idleMs
+  }
+
   /** The process has started. Has no effect if it is to end already. */
   ready(): void {
     if (this.#phase === 'starting') this.#become('idle')
@@ -31,6 +37,7 @@ export class WorkerState {
   /** Throws unless the worker is idle: two turns on one process would mix their messages. */
   acquire(): void {
     if (this.#phase !== 'idle') throw new Error(`a worker that is ${this.#phase} was acquired`)
+    this.#idleMs = this.#clock.now() - this.#lastUsedAt
     this.#become('busy')
   }
 

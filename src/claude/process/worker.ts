@@ -8,21 +8,22 @@ import type { AnsweredBy, ApprovalAnswer } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
 import { secretValues } from '../../platform/redact.ts'
 import { childEnvironment, markerName } from '../cli/environment.ts'
-import { controlFailure, processFailure } from '../cli/errors-from-sdk.ts'
+import { processFailure } from '../cli/errors-from-sdk.ts'
 import { plainEnvironment } from '../cli/plain-mode-options.ts'
 import { planOptions } from '../cli/plan-mode-hook.ts'
-import { choosesModelByTurn, type Profile, profileKey, type Turn } from '../cli/profile.ts'
+import { type Profile, profileKey, type Turn } from '../cli/profile.ts'
 import { PromptSwitch } from '../cli/prompt-switch.ts'
 import { sdk } from '../cli/sdk.ts'
 import { type SpawnMode, toSdkOptions } from '../cli/sdk-options.ts'
 import { CliProcess } from './cli-process.ts'
-import { toMcpServer } from './client-tools-server.ts'
+import { Control } from './control.ts'
 import { type LoadedConversation, newConversation } from './loaded-conversation.ts'
 import { MessageQueue } from './message-queue.ts'
 import { type ApprovalNote, PermissionPrompts } from './permission-prompts.ts'
 import { agentEnvironment, beginsWork, ProcessActivity } from './process-activity.ts'
 import { residentBytes } from './process-tree.ts'
 import type { TurnProcess } from './turn-process.ts'
+import { TurnSettings } from './turn-settings.ts'
 import { toHistoryAnswer, toHistoryPrompt } from './user-message.ts'
 import { startMismatch, turnMismatch } from './verify-init.ts'
 import type { WorkerContext } from './worker-context.ts'
@@ -30,10 +31,6 @@ import { type WorkerPhase, WorkerState } from './worker-state.ts'
 
 /** How long the CLI may take to record one past message, in milliseconds; 27 were measured. */
 const replayMs = 10_000
-
-/** What a process uses if nothing was set; see #applySettings. */
-const unset = JSON.stringify([null, false, null])
-const noBudget = JSON.stringify([null, null])
 
 let workerCount = 0
 
@@ -47,23 +44,20 @@ export class Worker {
   readonly ready: Promise<SDKControlInitializeResponse>
   /** Resolves when the process is gone. */
   readonly gone: Promise<void>
-  readonly knownTools = new Map<string, string>()
   readonly #state: WorkerState
   #conversation: LoadedConversation | null = null
   #requests = 0
   readonly #context: WorkerContext
   readonly #process: CliProcess
   readonly #query: Query
+  readonly #control: Control
   readonly #messages: MessageQueue<SDKMessage | ApprovalNote>
   readonly #permissionPrompts: PermissionPrompts
   readonly #promptSwitch: PromptSwitch | null
   readonly #activity = new ProcessActivity()
   readonly #input = new MessageQueue<SDKUserMessage>(() => {})
-  #baseModel: string | null = null
-  #toolServers = 0
   #models: SDKControlInitializeResponse['models'] = []
-  /** The settings that were last sent to the process. */
-  readonly #applied = { model: null as string | null, settings: '', thinking: '', tools: '[]' }
+  readonly #settings: TurnSettings
 
   constructor(profile: Profile, spawnMode: SpawnMode, fingerprint: string, context: WorkerContext) {
     this.profile = profile
@@ -79,6 +73,13 @@ export class Worker {
     this.#promptSwitch = profile.prompt.kind === 'by-turn' ? new PromptSwitch(context.registry.privateDir) : null
     this.#query = sdk().query({ prompt: this.#prompts(), options: this.#options(marker) })
     this.gone = this.#pump()
+    this.#control = new Control(this.#query, {
+      clock: context.clock,
+      controlMs: context.limits.controlMs,
+      gone: this.gone,
+      onSilence: (request) => this.#onFrozen(request),
+    })
+    this.#settings = new TurnSettings(profile, this.#control)
     this.ready = this.#start()
     this.#process.gate.once('babble', (error: Error) => this.#onUnparseableOutput(error))
   }
@@ -97,6 +98,10 @@ export class Worker {
 
   get requests(): number {
     return this.#requests
+  }
+
+  get knownTools(): ReadonlyMap<string, string> {
+    return this.#settings.knownTools
   }
 
   get hasTasks(): boolean {
@@ -152,7 +157,7 @@ export class Worker {
       const facts = await Promise.race([this.#query.initializationResult().catch(() => died), tooLate, died])
       const mismatch = startMismatch(this.profile, facts)
       if (mismatch !== null) throw this.#mismatch(mismatch)
-      if (choosesModelByTurn(this.profile)) this.#baseModel = this.#applied.model = await this.#appliedModel()
+      await this.#settings.readModel()
       this.#models = facts.models
       this.#state.ready()
       return facts
@@ -162,24 +167,10 @@ export class Worker {
     }
   }
 
-  /** The model that the process uses if none is set: from the user's settings, or the CLI's own choice. */
-  async #appliedModel(): Promise<string | null> {
-    const settings = await this.#control({ subtype: 'get_settings' })
-    const applied = settings.applied as { model?: unknown } | undefined
-    return typeof applied?.model === 'string' ? applied.model : null
-  }
-
-  /** A control request that the SDK has no method for. */
-  async #control(request: { subtype: string; [field: string]: unknown }): Promise<Record<string, unknown>> {
-    const raw = this.#query as Query & {
-      request?: (request: unknown) => Promise<{ response?: Record<string, unknown> }>
-    }
-    if (raw.request === undefined) throw new Error('this SDK has no way to send control requests')
-    const answer = await Promise.race([
-      raw.request(request).catch((error: unknown) => Promise.reject(controlFailure(error))),
-      this.gone.then(() => Promise.reject(new Error('the process ended'))),
-    ])
-    return answer.response ?? {}
+  /** It would answer nothing else either, and does not hear a request to end. */
+  #onFrozen(request: string): void {
+    this.#context.onWarning('a CLI process did not answer and was ended', { pid: this.#process.pid, request })
+    void this.retire(0)
   }
 
   async #pump(): Promise<void> {
@@ -233,10 +224,11 @@ export class Worker {
    */
   async startConversation(turn: Turn, sessionId: string): Promise<void> {
     if (this.#conversation !== null) await this.#rewind(this.#conversation)
+    else await this.#checkAlive()
     if (this.#promptSwitch !== null && turn.systemPrompt !== null) {
-      await this.#promptSwitch.use(this.#query, turn.systemPrompt)
+      await this.#promptSwitch.use(this.#control, turn.systemPrompt)
     }
-    await this.#applySettings(turn)
+    await this.#settings.apply(turn)
     const { configDir, claude } = this.#context
     const where = { configDir, cwd: this.profile.cwd, version: claude.version, isWrittenHere: this.profile.reusable }
     this.#conversation = newConversation(sessionId, turn, where)
@@ -245,52 +237,13 @@ export class Worker {
 
   /** Makes the process ready for the next turn of the conversation that it holds. */
   async continueConversation(turn: Turn): Promise<void> {
-    await this.#applySettings(turn)
+    await this.#checkAlive()
+    await this.#settings.apply(turn)
   }
 
-  /** Sends model, effort, thinking, output limit and tools if they differ from what was last sent. */
-  async #applySettings(turn: Turn): Promise<void> {
-    const applied = this.#applied
-    if (choosesModelByTurn(this.profile)) {
-      const model = turn.model ?? this.#baseModel
-      if (model !== applied.model) await this.#query.applyFlagSettings({ model })
-      applied.model = model
-    }
-    if (!this.profile.plain) return
-    await this.#applyModelOptions(turn)
-    await this.#offerTools(turn)
-  }
-
-  async #applyModelOptions({ effort, thinking, maxOutputTokens }: Turn): Promise<void> {
-    const applied = this.#applied
-    const settings = JSON.stringify([effort, thinking.isOff, maxOutputTokens])
-    if (settings !== (applied.settings || unset)) {
-      // An empty value unsets the variable; leaving it out does not.
-      const env = {
-        CLAUDE_CODE_DISABLE_THINKING: thinking.isOff ? '1' : '',
-        CLAUDE_CODE_MAX_OUTPUT_TOKENS: maxOutputTokens === null ? '' : String(maxOutputTokens),
-      }
-      await this.#query.applyFlagSettings({ effortLevel: effort, env })
-      applied.settings = settings
-    }
-    const { budgetTokens, display } = thinking
-    const budget = JSON.stringify([budgetTokens, display])
-    if (budget === (applied.thinking || noBudget)) return
-    await this.#query.setMaxThinkingTokens(budgetTokens, display)
-    applied.thinking = budget
-  }
-
-  /** The server gets a new name each time: under the same name the CLI keeps the tools that it already knows. */
-  async #offerTools({ clientTools }: Turn): Promise<void> {
-    const tools = JSON.stringify(clientTools)
-    if (tools === this.#applied.tools) return
-    for (const tool of clientTools) this.knownTools.set(tool.name, JSON.stringify(tool))
-    const name = `tools${++this.#toolServers}`
-    const servers = clientTools.length === 0 ? {} : { [name]: await toMcpServer(name, clientTools) }
-    const { errors } = await this.#query.setMcpServers(servers)
-    const reason = Object.values(errors ?? {})[0]
-    if (reason !== undefined) throw new Error(`the CLI did not accept the tools: ${reason}`)
-    this.#applied.tools = tools
+  /** A prompt that a frozen process never reads could not be taken back from it. */
+  async #checkAlive(): Promise<void> {
+    if (this.#state.idleMs >= this.#context.limits.pingAfterMs) await this.#control.ping()
   }
 
   /**
@@ -308,7 +261,7 @@ export class Worker {
   }
 
   #fullModelId(turn: Turn): string {
-    const name = turn.model ?? this.#baseModel ?? 'default'
+    const name = turn.model ?? this.#settings.baseModel ?? 'default'
     return this.#models.find(({ value }) => value === name)?.resolvedModel ?? name
   }
 
@@ -333,11 +286,8 @@ export class Worker {
   async #rewind(conversation: LoadedConversation): Promise<void> {
     if (!conversation.canBeRewound) throw new Error('the conversation starts with an answer and cannot be rewound')
     if (conversation.turns === 0) return
-    const { rewound, reason } = await this.#control({
-      subtype: 'rewind_conversation',
-      target_message_uuid: conversation.firstMessage,
-      last_seen_user_message_uuid: conversation.lastMessage,
-    })
+    const { firstMessage: first, lastMessage: last } = conversation
+    const { rewound, reason } = await this.#control.rewind({ first, last })
     if (rewound !== true) throw new Error(`the CLI did not rewind the conversation: ${String(reason)}`)
     this.#conversation = null
   }
@@ -345,17 +295,13 @@ export class Worker {
   /** Whether the CLI supports the command that rewinds a conversation. Costs no turn. */
   async knowsRewind(): Promise<boolean> {
     const unknownId = randomUUID()
-    const answer = await this.#control({
-      subtype: 'rewind_conversation',
-      target_message_uuid: unknownId,
-      last_seen_user_message_uuid: unknownId,
-    })
+    const answer = await this.#control.rewind({ first: unknownId, last: unknownId })
     return 'rewound' in answer
   }
 
   /** Whether another system prompt can be loaded. Costs no turn. */
   async canSwitchPrompt(): Promise<boolean> {
-    const loaded = this.#promptSwitch?.use(this.#query, 'You answer briefly.').then(() => true)
+    const loaded = this.#promptSwitch?.use(this.#control, 'You answer briefly.').then(() => true)
     return (await loaded?.catch(() => false)) ?? false
   }
 

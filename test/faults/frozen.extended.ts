@@ -1,0 +1,2 @@
+// The combinations that frozen.test.ts leaves out.
+import './frozen.test.ts'
