@@ -108,7 +108,7 @@ class RunRegistry implements Runs {
   }
 
   #begin(input: RunInput, record: RunRecord, storage: Storage, restart?: Restart): ActiveRun {
-    const isDurable = record.background || Boolean(input.idempotency)
+    const isDurable = record.background || Boolean(input.idempotency) || Boolean(input.requestSnapshot)
     const run = new ActiveRun(this.#dependencies, input, newRun(record, storage, input.session, isDurable), restart)
     this.#runs.set(record.id, run)
     void run.flushed().then(() => this.#runs.delete(record.id))

@@ -81,10 +81,11 @@ test('a spare that is frozen before its first turn is replaced', async (t) => {
   await gone(server, pids)
 })
 
-test('a run whose process freezes in mid-answer ends at its own deadline, and its place is free', async (t) => {
-  const server = await start(t, { maxProcesses: 1 })
-  const prompt = step({ text: 'x '.repeat(50), tokens: 50, gap: 200 })
-  const response = await openStream(server, { ...plain, prompt, timeout_s: 3 })
+test('a run whose process freezes in mid-answer is ended for its silence, and its place is free', async (t) => {
+  const processLimits = { ...limits, silenceMs: 2000 }
+  const server = await startTestServer(t, { config: { maxProcesses: 1 }, processLimits })
+  const prompt = step({ text: 'x '.repeat(50), tokens: 50, gap: 50 })
+  const response = await openStream(server, { ...plain, prompt })
   const events: ChatEvent[] = []
   let pids: number[] = []
   for await (const event of readChatEvents(response)) {
@@ -97,10 +98,21 @@ test('a run whose process freezes in mid-answer ends at its own deadline, and it
   await gone(server, pids)
 })
 
+const silent = 'silent-between-turns'
+
+test('a process that answers no request between its turns is ended, and the run gets another', async (t) => {
+  const server = await startTestServer(t, { fake: silent, config: { maxProcesses: 1 }, processLimits: limits })
+  const first = await chat(server, { ...plain, prompt: 'first' })
+  const pids = processesIn(server.folders).map(({ pid }) => pid)
+  await chat(server, { ...plain, prompt: 'another' })
+  await gone(server, pids)
+  await chat(server, { ...plain, prompt: 'the same', session_id: first.session_id })
+})
+
 test('a run that is cancelled while its process is frozen ends at once', async (t) => {
-  const server = await startTestServer(t, { config: { maxProcesses: 1 }, processLimits: { controlMs: 60_000 } })
+  const processLimits = { controlMs: 60_000 }
+  const server = await startTestServer(t, { fake: silent, config: { maxProcesses: 1 }, processLimits })
   await chat(server, { ...plain, prompt: 'first' })
-  freeze(server)
   const accepted = await post(server, '/v1/chat', { ...plain, prompt: 'next', background: true })
   const id = String(accepted.body.id)
   const cancelled = await post(server, `/v1/runs/${id}/cancel`, {})
@@ -111,10 +123,10 @@ test('a run that is cancelled while its process is frozen ends at once', async (
   assert.partialDeepStrictEqual(events.at(-1), { type: 'error', code: 'cancelled' })
 })
 
-test('a deadline is kept while a process that was frozen is prepared', async (t) => {
-  const server = await startTestServer(t, { config: { maxProcesses: 1 }, processLimits: { controlMs: 60_000 } })
+test('a deadline is kept while a process that is frozen is prepared', async (t) => {
+  const processLimits = { controlMs: 60_000 }
+  const server = await startTestServer(t, { fake: silent, config: { maxProcesses: 1 }, processLimits })
   await chat(server, { ...plain, prompt: 'first' })
-  freeze(server)
   const { status, body } = await chatError(server, { ...plain, prompt: 'next', timeout_s: 1 })
   assert.deepEqual([status, body.code], [504, 'timeout'])
 })

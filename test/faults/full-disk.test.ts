@@ -1,72 +1,10 @@
 // A full disk under the data folder, made with a small file system of its own: what is refused, what goes on, and that nothing that was
 // accepted is lost once there is room.
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
-import { type TestContext, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { startUpstream } from '../../src/demo/upstream.ts'
-import { compileCache } from '../helpers/compile-cache.ts'
-import { makeFolders, step, testEnvironment } from '../helpers/test-server.ts'
-
-const program = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
-const asOwnRoot = ['--user', '--map-root-user', '--mount']
-const canMount = spawnSync('unshare', [...asOwnRoot, 'sh', '-c', 'mount -t tmpfs none /mnt'], { env: {} }).status === 0
-const options = { skip: canMount ? false : 'no file system can be mounted here' }
-
-/** A server whose data folder has 4 MB of its own. `disk` is that folder as seen from here. */
-async function start(t: TestContext) {
-  const folders = makeFolders(t)
-  mkdirSync(folders.dataDir, { recursive: true })
-  const upstream = await startUpstream({ keep: 1000 })
-  const script = 'mount -t tmpfs -o size=4m,mode=700 none "$1" && shift && exec "$@"'
-  const serve = [process.execPath, program, 'serve', '--port=0', '--warm=0', `--data-dir=${folders.dataDir}`]
-  const child = spawn(
-    'unshare',
-    [...asOwnRoot, 'sh', '-c', script, 'sh', folders.dataDir, ...serve, `--default-cwd=${folders.cwd}`],
-    {
-      cwd: folders.cwd,
-      env: { ...testEnvironment(folders, upstream.url), ...compileCache },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  )
-  t.after(async () => {
-    await stop(child)
-    await upstream.close()
-  })
-  let output = ''
-  for await (const text of child.stdout.setEncoding('utf8')) {
-    output += text
-    const url = /listening on (http:\S+)/.exec(output)?.[1]
-    if (url === undefined) continue
-    child.stdout.resume()
-    return { url, disk: `/proc/${child.pid}/root${folders.dataDir}` }
-  }
-  assert.fail(`the server did not start: ${output}`)
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const exited = once(child, 'exit')
-  child.kill('SIGTERM')
-  await exited
-}
-
-/** Leaves no room at all. */
-function fill(disk: string): string {
-  const file = join(disk, 'filler')
-  const { bavail, bsize } = statfsSync(disk)
-  try {
-    writeFileSync(file, Buffer.alloc(bavail * bsize + 1))
-  } catch {
-    // As much as there was room for has been written.
-  }
-  return file
-}
+import { rmSync } from 'node:fs'
+import { test } from 'node:test'
+import { step } from '../helpers/test-server.ts'
+import { diskTest, fill, startOnDisk, storedStatus } from './disk-scene.ts'
 
 type Answer = { status: number; body: Record<string, unknown>; retryAfter: string | null }
 
@@ -104,27 +42,11 @@ async function pendingApproval(url: string, id: unknown): Promise<string> {
   assert.fail(`no approval: ${text}`)
 }
 
-/** The status of a run in a copy of the database: SQLite follows links, and there is none into the server's file system. */
-function storedStatus(disk: string, id: string): unknown {
-  const folder = mkdtempSync(join(tmpdir(), 'claude-serve-copy-'))
-  try {
-    for (const name of ['claude-serve.db', 'claude-serve.db-wal']) copyFileSync(join(disk, name), join(folder, name))
-    const db = new DatabaseSync(join(folder, 'claude-serve.db'))
-    try {
-      return db.prepare('SELECT status FROM runs WHERE id = ?').get(id)?.status
-    } finally {
-      db.close()
-    }
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
-
 test(
   'while the disk is full nothing that must be stored is accepted; what was accepted ends, is shown, and is stored when there is room',
-  options,
+  diskTest,
   async (t) => {
-    const { url, disk } = await start(t)
+    const { url, disk } = await startOnDisk(t)
     const prompt = `${step({ tool: 'Bash', input: { command: 'touch made', description: 'x' } })} ${step({ text: 'Made.' })}`
     const before = await call(url, '/v1/chat', { prompt, background: true, approvals: true })
     assert.equal(before.status, 202)

@@ -14,7 +14,14 @@ import { loggedInCli, makeFolders, prepareHome, type TestFolders, testEnvironmen
 
 const program = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
-export type KillableServer = { url: string; killNow(): Promise<void>; log(): string }
+export type KillableServer = {
+  url: string
+  pid: number
+  killNow(): Promise<void>
+  /** Ends it with SIGTERM. Returns its exit code; null if it was killed by a signal. */
+  stop(): Promise<number | null>
+  log(): string
+}
 
 export type KillScene = {
   folders: TestFolders
@@ -23,7 +30,7 @@ export type KillScene = {
   start(): Promise<KillableServer>
 }
 
-export async function setUp(t: TestContext, ...flags: string[]): Promise<KillScene> {
+export async function setUp(t: Pick<TestContext, 'after'>, ...flags: string[]): Promise<KillScene> {
   const folders = makeFolders(t)
   prepareHome(folders.home)
   const claude = `--claude-bin=${loggedInCli(folders)}`
@@ -52,7 +59,7 @@ export async function setUp(t: TestContext, ...flags: string[]): Promise<KillSce
       const url = /listening on (http:\S+)/.exec(output)?.[1]
       if (url === undefined) continue
       child.stdout?.resume()
-      return { url, killNow: () => end(child), log: () => errors }
+      return { url, pid: child.pid ?? 0, killNow: () => end(child), stop: () => stop(child), log: () => errors }
     }
     assert.fail(`the server did not start: ${output} ${errors}`)
   }
@@ -64,6 +71,12 @@ async function end(child: ChildProcess): Promise<void> {
   const exited = once(child, 'exit')
   child.kill('SIGKILL')
   await exited
+}
+
+async function stop(child: ChildProcess): Promise<number | null> {
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  return (await exited)[0]
 }
 
 /** The CLI processes in these folders and the processes they have started. */

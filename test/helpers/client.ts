@@ -49,8 +49,9 @@ export async function* readChatEvents(response: Response): AsyncGenerator<ChatEv
       if (frame.startsWith(':')) continue
       const [, frameId, data] = /^id: (\d+)\ndata: ([^\n]*)$/.exec(frame) ?? []
       const event = ChatEvent.parse(JSON.parse(data ?? ''))
-      // The numbers of a run that begins again go on at the next million.
-      id = event.type === 'restart' ? (Math.floor(id / 1e6) + 1) * 1e6 + 1 : id + 1
+      // What the next server adds is numbered from the next million on.
+      const isOfNext = event.type === 'restart' || (event.type === 'error' && event.code === 'interrupted')
+      id = isOfNext ? (Math.floor(id / 1e6) + 1) * 1e6 + 1 : id + 1
       assert.equal(Number(frameId), id, frame)
       assert.ok(last !== 'done' && last !== 'error', `${event.type} after ${last}`)
       assert.equal(event.type === 'start', last === null || last === 'restart', `${event.type} after ${last}`)

@@ -32,6 +32,7 @@ export class FakeWorker implements PoolWorker {
   readonly prompts: string[] = []
   /** What it reports about its memory. */
   bytes: number | null = 1024
+  isStopped = false
   hasTasks = false
   /** Whether it takes until `die` is called to end when it is retired. */
   isSlowToEnd = false

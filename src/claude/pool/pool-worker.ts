@@ -25,6 +25,8 @@ export type PoolWorker = {
   readonly conversation: LoadedConversation | null
   /** Whether something that a turn has started is at work in the background. */
   readonly hasTasks: boolean
+  /** Whether the process was stopped by a signal: it cannot take a turn. */
+  readonly isStopped: boolean
   /** How many turns it has taken. */
   readonly requests: number
   /**

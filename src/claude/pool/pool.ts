@@ -122,8 +122,15 @@ export class Pool implements Agent {
   }
 
   async #prepareWorker(request: RunRequest, turn: Turn, signal: AbortSignal): Promise<PoolWorker> {
-    for (let attempt = 1; attempt <= 3; attempt++) {
+    let failures = 0
+    while (failures < 3) {
       const worker = await this.#waitForWorker(request, turn, signal)
+      if (worker?.isStopped) {
+        // There may be more of them, but none is found twice.
+        this.#onStopped(worker)
+        continue
+      }
+      failures++
       if (worker === null) continue
       const isHolder = holdsConversation(worker.conversation, request, turn)
       const prepared = isHolder
@@ -140,6 +147,12 @@ export class Pool implements Agent {
       this.#release(worker)
     }
     throw new AppError('claude_failed', 'Claude Code could not be prepared for the request.')
+  }
+
+  #onStopped(worker: PoolWorker): void {
+    this.#context.onWarning('a CLI process was stopped by a signal and is ended', {})
+    void worker.retire(0)
+    this.#release(worker)
   }
 
   /** A run that is cancelled does not wait until the process is ready; the process is free once it is. */

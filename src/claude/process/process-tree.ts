@@ -2,6 +2,7 @@
 // it. The CLI runs shell commands in sessions of their own, which outlive it and its process group; they are found by
 // their parent or by the marker in their environment. Not for the lifecycle of one worker (worker.ts).
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -62,6 +63,16 @@ async function allProcesses(): Promise<ProcessInfo[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   const infos = await Promise.all(pids.map((pid) => procInfo(Number(pid))))
   return infos.filter((info) => info !== null)
+}
+
+/** Whether a signal has stopped the process, so that it does nothing until another one lets it go on. Linux only. */
+export function isStopped(pid: number): boolean {
+  try {
+    const stat = hasProc ? readFileSync(`/proc/${pid}/stat`, 'latin1') : ''
+    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')
+  } catch {
+    return false
+  }
 }
 
 /** The value of our marker in a process's environment; null if it has none or cannot be read. Linux only. */

@@ -21,7 +21,7 @@ import { type LoadedConversation, newConversation } from './loaded-conversation.
 import { MessageQueue } from './message-queue.ts'
 import { type ApprovalNote, PermissionPrompts } from './permission-prompts.ts'
 import { agentEnvironment, beginsWork, ProcessActivity } from './process-activity.ts'
-import { residentBytes } from './process-tree.ts'
+import { isStopped, residentBytes } from './process-tree.ts'
 import type { TurnProcess } from './turn-process.ts'
 import { TurnSettings } from './turn-settings.ts'
 import { toHistoryAnswer, toHistoryPrompt } from './user-message.ts'
@@ -106,6 +106,10 @@ export class Worker {
 
   get hasTasks(): boolean {
     return this.#activity.hasTasks
+  }
+
+  get isStopped(): boolean {
+    return this.#process.pid !== null && isStopped(this.#process.pid)
   }
 
   acquire(): void {

@@ -17,10 +17,10 @@ export type EventView = {
 }
 
 /**
- * After a restart the numbers go on at the next multiple of this: the dead server may have sent more events than it could
- * store.
+ * What the next server adds is numbered from the next multiple of this on: the dead one may have sent more events than it
+ * could store, and whoever has read them continues after their numbers.
  */
-const restartStep = 1_000_000
+const lifeStep = 1_000_000
 
 export class NativeEvents implements StreamEncoder {
   readonly #view: EventView
@@ -49,17 +49,22 @@ export class NativeEvents implements StreamEncoder {
       case 'run-start':
         return [{ type: 'start', session_id: event.sessionId, model: event.model, run_id: event.runId }]
       case 'restart':
-        this.#id = Math.ceil((this.#id + 1) / restartStep) * restartStep
+        this.#skipToNextLife()
         return [{ type: 'restart' }]
       case 'text-delta':
         return [{ type: 'delta', text: event.text }]
       case 'ask':
         return [toApprovalEvent(event)]
       case 'run-end':
+        if (event.error?.code === 'interrupted') this.#skipToNextLife()
         return [this.#end(event)]
       default:
         return this.#view.isFull ? this.#toFullEvents(event) : []
     }
+  }
+
+  #skipToNextLife(): void {
+    this.#id = Math.ceil((this.#id + 1) / lifeStep) * lifeStep
   }
 
   #end(end: Extract<RunEvent, { type: 'run-end' }>): ChatEvent {

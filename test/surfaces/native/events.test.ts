@@ -51,6 +51,26 @@ const question: RunEvent = {
 
 const usage = { inputTokens: 1, outputTokens: 1, cacheReadInputTokens: 0, cacheCreationInputTokens: 0, raw: {} }
 
+test('what the next server adds has a number that no event of the dead one can have had', () => {
+  const first = [runStart(runId), ...textBlock(0, ['one ', 'two '])]
+  const error = new AppError('interrupted', 'The server stopped.')
+  const interrupted = encodeAll([...first, failedEnd(error)], false)
+  assert.deepEqual(
+    interrupted.map(({ id, event }) => [id, event.type]),
+    [
+      [1, 'start'],
+      [2, 'delta'],
+      [3, 'delta'],
+      [1_000_001, 'error'],
+    ],
+  )
+  const twice = encodeAll([...first, { type: 'restart' }, runStart(runId), failedEnd(error)], false)
+  assert.deepEqual(
+    twice.map(({ id }) => id),
+    [1, 2, 3, 1_000_001, 1_000_002, 2_000_001],
+  )
+})
+
 /** Every kind of event. */
 const everything: RunEvent[] = [
   runStart(runId),

@@ -1,0 +1,80 @@
+// Follows a background run as a client that never gives up: it reconnects with the number of the last event, also to the next server.
+import assert from 'node:assert/strict'
+import type { ChatEvent } from '../../src/surfaces/native/reply-schemas.ts'
+
+export type Numbered = { id: number; event: ChatEvent }
+
+/** The events of one connection, as they arrive. Throws if it breaks. */
+export async function* eventsAfter(url: string, id: string, last: number): AsyncGenerator<Numbered> {
+  const headers = last === 0 ? {} : { 'last-event-id': String(last) }
+  const response = await fetch(`${url}/v1/runs/${id}/events`, { headers })
+  assert.equal(response.status, 200, response.status === 200 ? '' : await response.text())
+  let text = ''
+  const decoder = new TextDecoder()
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    text += decoder.decode(chunk, { stream: true })
+    const frames = text.split('\n\n')
+    text = frames.pop() ?? ''
+    for (const frame of frames) {
+      const [, number, data] = /^id: (\d+)\n(?:event: .*\n)?data: (.*)$/m.exec(frame) ?? []
+      if (data !== undefined) yield { id: Number(number), event: JSON.parse(data) as ChatEvent }
+    }
+  }
+}
+
+/** Servers that follow one another. */
+export class Lives {
+  #url: string | null = null
+  #change = Promise.withResolvers<void>()
+
+  set(url: string | null): void {
+    this.#url = url
+    this.#change.resolve()
+    this.#change = Promise.withResolvers()
+  }
+
+  /** The address of the server that lives now, or of the next one. */
+  async url(): Promise<string> {
+    while (this.#url === null) await this.#change.promise
+    return this.#url
+  }
+
+  /** Resolves once the server with this address is no longer the one that lives. */
+  async end(url: string): Promise<void> {
+    while (this.#url === url) await this.#change.promise
+  }
+}
+
+/** Everything that one client is told about a run, until its end. */
+export async function follow(lives: Lives, id: string): Promise<Numbered[]> {
+  const seen: Numbered[] = []
+  for (;;) {
+    const url = await lives.url()
+    try {
+      for await (const each of eventsAfter(url, id, seen.at(-1)?.id ?? 0)) seen.push(each)
+      const last = seen.at(-1)?.event.type
+      assert.ok(last === 'done' || last === 'error', `the stream of ${id} ended after ${last}`)
+    } catch (error) {
+      if (error instanceof assert.AssertionError) throw error
+    }
+    const last = seen.at(-1)?.event.type
+    if (last === 'done' || last === 'error') return seen
+    await lives.end(url)
+  }
+}
+
+/** What must hold for what a client was told, however often it had to reconnect. */
+export function checkTold(seen: readonly Numbered[], run: { result: string | null; status: string }): void {
+  const numbers = seen.map(({ id }) => id)
+  assert.ok(
+    numbers.every((number, index) => index === 0 || number > (numbers[index - 1] ?? 0)),
+    `told out of order or twice: ${numbers.join(' ')}`,
+  )
+  const types = seen.map(({ event }) => event.type)
+  const count = (type: ChatEvent['type']) => types.filter((each) => each === type).length
+  assert.ok(count('start') <= 1 + count('restart'), `${count('start')} starts, ${count('restart')} restarts`)
+  assert.equal(count('done') + count('error'), 1, types.join(' '))
+  if (run.status !== 'succeeded') return
+  const latest = seen.slice(types.lastIndexOf('restart') + 1)
+  assert.equal(latest.map(({ event }) => (event.type === 'delta' ? event.text : '')).join(''), run.result)
+}

@@ -1,0 +1,80 @@
+// The server is killed again and again while runs are accepted, at work and ending. Afterward each accepted run has one end, was sent to
+// the model once, and its follower was told everything once.
+import assert from 'node:assert/strict'
+import { setTimeout as delay } from 'node:timers/promises'
+import { runOf, setUp, until } from '../faults/killed-scene.ts'
+import { post } from '../helpers/client.ts'
+import { step } from '../helpers/test-server.ts'
+import { checkTold, follow, Lives, type Numbered } from './follow.ts'
+import type { Scenario, Trial } from './trial.ts'
+import { Words } from './words.ts'
+
+const runsPerLife = 8
+
+type Accepted = { id: string; word: string; told: Promise<Numbered[]> }
+
+async function killRepeatedly(trial: Trial, fields: Record<string, unknown>, askedMax: number): Promise<void> {
+  const scene = await setUp(trial, '--max-processes=3', '--queue-limit=1000', '--log-level=warn')
+  const words = new Words(scene.upstream)
+  const lives = new Lives()
+  const accepted: Accepted[] = []
+  const wanted = trial.times(20, 120)
+  let kills = 0
+  for (; accepted.length < wanted; kills++) {
+    const server = await scene.start()
+    lives.set(server.url)
+    const mine: string[] = []
+    const requests = Array.from({ length: runsPerLife }, async () => {
+      const word = words.next()
+      mine.push(word)
+      const body = {
+        prompt: `${word} ${step({ tokens: 6, gap: 15 })}`,
+        background: true,
+        tools: [],
+        system_prompt: 'S',
+      }
+      const answer = await post(server, '/v1/chat', { ...body, ...fields }).catch(() => null)
+      if (answer === null) return
+      assert.equal(answer.status, 202, JSON.stringify(answer.body))
+      const id = String(answer.body.id)
+      accepted.push({ id, word, told: follow(lives, id) })
+    })
+    // The moment varies from before the first answer until most runs are over: by what has reached the model, then by chance.
+    const reached = Math.floor(trial.random() ** 2 * (runsPerLife + 1))
+    const isReached = () => mine.filter((word) => words.count(word) > 0).length >= Math.min(reached, mine.length)
+    await until(`${reached} runs reached the model`, isReached, 120_000)
+    await delay(trial.random() * 150)
+    await server.killNow()
+    lives.set(null)
+    await Promise.all(requests)
+  }
+  const server = await scene.start()
+  lives.set(server.url)
+  for (const { id, word, told } of accepted) {
+    await trial.check(word, async () => {
+      await until('it has ended', async () => (await runOf(server, id)).ended_at !== null, 120_000)
+      const run = await runOf(server, id)
+      if (run.status === 'failed') assert.equal(run.error?.code, 'interrupted')
+      else assert.equal(run.status, 'succeeded')
+      const asked = words.count(word)
+      assert.ok(asked <= askedMax, `sent to the model ${asked} times`)
+      if (run.status === 'succeeded') assert.ok(asked >= 1, 'it was never sent to the model')
+      checkTold(await told, run)
+    })
+  }
+  trial.note(`${kills} kills`)
+}
+
+export const kills: Scenario = {
+  name: 'kills',
+  promise: 'A run that was accepted with 202 has one end and was sent to the model once, whenever the server is killed',
+  unit: 'runs',
+  run: (trial) => killRepeatedly(trial, {}, 1),
+}
+
+export const restarts: Scenario = {
+  name: 'restarts',
+  promise: 'With `"on_crash": "restart"` it is restarted once, and its followers are told so',
+  unit: 'runs',
+  run: (trial) => killRepeatedly(trial, { on_crash: 'restart' }, 2),
+}
