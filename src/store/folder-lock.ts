@@ -4,7 +4,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { makePrivateFile, type OnWarning } from '../platform/private-files.ts'
-import { sqliteBusy, sqliteCode, toStoreError } from './store-error.ts'
+import { damagedLock, isDamage, sqliteBusy, sqliteCode, toStoreError } from './store-error.ts'
 
 export type FolderLock = { release(): void }
 
@@ -26,6 +26,7 @@ export function lockFolder(folder: string, onWarning: OnWarning): FolderLock | n
   } catch (error) {
     if (held.isOpen) held.close()
     if (sqliteCode(error) === sqliteBusy) return null
+    if (isDamage(error)) throw damagedLock(file, error)
     throw toStoreError(file, error)
   }
   return {

@@ -42,6 +42,13 @@ export function damaged(file: string, cause: unknown): StartupError {
   )
 }
 
+/** The lock file has been overwritten: its own content is always empty. */
+export function damagedLock(file: string, cause: unknown): StartupError {
+  return new StartupError(`The lock file ${file} is damaged: delete it, and start again. Nothing is stored in it.`, {
+    cause,
+  })
+}
+
 /** The file is of a server that has run, and there is nothing in it. */
 export function emptied(file: string): StartupError {
   return new StartupError(

@@ -94,13 +94,15 @@ test('the snapshot is available until an ended run is on disk, and erasing waits
       }),
   })
   const { id, events } = await runs.start(input({ requestSnapshot: snapshot }))
-  await read(events)
-  assert.equal(runs.active(), 0)
+  const reading = read(events)
+  // Its end is shown once it is on disk.
+  while (runs.active() > 0) await new Promise((resolve) => setImmediate(resolve))
   assert.deepEqual(await runs.requestSnapshot(id), snapshot)
   const erasing = runs.erase(id)
   await new Promise((resolve) => setImmediate(resolve))
   assert.deepEqual(erased, [])
   written.resolve()
+  await reading
   await erasing
   assert.deepEqual(erased, [id])
   assert.deepEqual([await store.requestSnapshot(id), await store.events(id, 0, 9)], [null, []])
