@@ -39,7 +39,8 @@ class CommandHost {
   #output = ''
   #last: Promise<unknown> = Promise.resolve()
 
-  run(request: HostRequest): Promise<Outcome> {
+  /** A promise of the caller's own: Node takes what follows one that another test file has made for a part of that file. */
+  async run(request: HostRequest): Promise<Outcome> {
     const outcome = this.#last.then(() => this.#send(request))
     this.#last = outcome.catch(() => {})
     return outcome

@@ -1,4 +1,4 @@
 // In `npm test`, the test files of these folders share a process.
 import { runTogether } from '../helpers/together.ts'
 
-await runTogether('{compat,config,platform}/**/*.test.ts')
+await runTogether('{auth,compat,config,contract,core,demo,http,observability,platform,store}/**/*.test.ts')
