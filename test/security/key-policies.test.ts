@@ -17,6 +17,9 @@ const server = await startTestServer(cleanup, { folders, config: { maxProcesses:
 const keys = await openKeyStore(folders.dataDir)
 after(() => keys.close())
 
+/** Conversations with these share a process. */
+const light = { tools: [], system_prompt: 'S' }
+
 let count = 0
 
 async function makeKey(policy: Partial<KeyPolicy>, fields: Partial<KeyRecord> = {}) {
@@ -108,7 +111,7 @@ test('the list of models has those that a key may use', async () => {
 
 test('a conversation in a folder that the key may not have is not continued', async () => {
   const anywhere = await makeKey({})
-  const started = await anywhere.call('/v1/chat', { prompt: 'hi' })
+  const started = await anywhere.call('/v1/chat', { ...light, prompt: 'hi' })
   const { call } = await makeKey({ cwdRoots: [allowed] })
   const answer = await call('/v1/chat', { prompt: 'again', session_id: started.body.session_id })
   assert.deepEqual([answer.status, answer.body.code], [404, 'session_not_found'])
@@ -128,13 +131,13 @@ test('whoami says who the caller is and what it may do, and warns at 80 % of the
   })
   assert.doesNotMatch(JSON.stringify(body), /hash|csk_[\w-]{12}/)
 
-  await call('/v1/chat', { prompt: 'hi' })
+  await call('/v1/chat', { ...light, prompt: 'hi' })
   let spent = 0
   // The end of a run in the foreground is sent before it is stored.
   while (spent === 0) spent = ((await call('/v1/whoami')).body.budget as { spent_usd: number }).spent_usd
   await keys.updateKey(id, { budgetUsd: spent / 0.855 })
   assert.deepEqual((await call('/v1/whoami')).body.warnings, ['85 % of the budget is spent'])
-  assert.equal((await call('/v1/chat', { prompt: 'over' })).status, 200)
+  assert.equal((await call('/v1/chat', { ...light, prompt: 'over' })).status, 200)
   const warnings = server.logLines.filter(({ msg }) => msg === 'an API key has spent most of its budget')
   assert.deepEqual(
     warnings.map(({ key }) => key),

@@ -29,7 +29,7 @@ export type ProgramOptions = {
 }
 
 /** All starts share what the tests have compiled: they would otherwise take twice as long. */
-function shareCompiled({ home }: TestFolders): void {
+export function shareCompiled({ home }: TestFolders): void {
   const folder = join(home, '.cache', 'claude-serve')
   if (existsSync(folder)) return
   mkdirSync(folder, { recursive: true, mode: 0o700 })

@@ -68,10 +68,7 @@ const waysFor = (index: number, isEssential: boolean): Way[] =>
 
 const mention = `@${scene.secretFile.path}`
 /** One text of each kind that the CLI could take for something else; test/claude/literal-prompts.test.ts has more of them. */
-const essential = [
-  ...['--dangerously-skip-permissions', '@~/secret.txt', mention, `!touch ${mark}`],
-  ...['/config permissionMode=bypassPermissions', '/project-command x', '/user-skill'],
-]
+const essential = [...['--dangerously-skip-permissions', mention, `!touch ${mark}`, '/project-command x']]
 const texts = ['/project-command x', mention, '---\ntools: Bash\n---\n!`id`']
 const isEssential = (prompt: string) => essential.includes(prompt)
 const isPromise = (way: Way, prompt: string) => way === plain && isEssential(prompt)

@@ -7,7 +7,7 @@ import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after } from 'node:test'
 import { startUpstream } from '../../src/demo/upstream.ts'
-import { test, testIf } from '../helpers/extended.ts'
+import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { step, type TestFolders } from '../helpers/test-server.ts'
 import { openScene, type Request } from './harness.ts'
 import { canariesIn, type HostileFolder, makeHostileFolder } from './hostile-folder.ts'
@@ -110,7 +110,7 @@ test('F07 native: the settings of the folder and the user take effect as they do
   assert.deepEqual([sent.length, strays > 0], [0, true])
 })
 
-test('F07 native with the user’s settings only: nothing of the folder takes effect or is sent', async () => {
+extendedTest('F07 native with the user’s settings only: nothing of the folder takes effect or is sent', async () => {
   const { sent, marks, astray: strays } = await effectsOf({ body: { prompt: 'hi', setting_sources: ['user'] } })
   assert.deepEqual(
     marks.filter((name) => /repo|plugin/.test(name)),

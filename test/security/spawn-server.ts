@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
 import { processesIn } from '../faults/killed-scene.ts'
 import { makeFolders, type TestFolders, testEnvironment } from '../helpers/test-server.ts'
+import { shareCompiled } from './posture-process.ts'
 
 const program = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
@@ -74,6 +75,7 @@ function spawnServer(folders: TestFolders, upstream: Upstream, options: ProcessO
   const command = [process.execPath, program, 'serve', ...where, '--warm=0', ...flags]
   const withUmask = umask === undefined ? command : ['/bin/sh', '-c', `umask ${umask}; exec "$@"`, 'sh', ...command]
   const [first = '', ...rest] = withUmask
+  shareCompiled(folders)
   return spawn(first, rest, {
     cwd: folders.cwd,
     env: { ...testEnvironment(folders, upstream.url), ...environment },

@@ -90,17 +90,15 @@ const surfaces = [
 ] as const
 
 for (const [surface, path, body] of surfaces) {
-  testIf(surface === 'openai')(
-    `F09 ${surface}: a model that calls tools gets nothing; the calls are for the client`,
-    async () => {
-      const before = filesIn(cwd)
-      const { status, text } = await scene.ask({ path, body: body(using(...attempts)) })
-      assert.equal(status, 200, text)
-      for (const { name } of attempts) assert.ok(text.includes(`"${name}"`), text)
-      assert.deepEqual(scene.upstream.requests.at(-1)?.body?.tools, [])
-      assertNothingDone(before)
-    },
-  )
+  // cli-switches-plain.test.ts has it for one of them.
+  extendedTest(`F09 ${surface}: a model that calls tools gets nothing; the calls are for the client`, async () => {
+    const before = filesIn(cwd)
+    const { status, text } = await scene.ask({ path, body: body(using(...attempts)) })
+    assert.equal(status, 200, text)
+    for (const { name } of attempts) assert.ok(text.includes(`"${name}"`), text)
+    assert.deepEqual(scene.upstream.requests.at(-1)?.body?.tools, [])
+    assertNothingDone(before)
+  })
 }
 
 extendedTest('F09 native without tools: a model that calls tools learns that there are no such tools', async () => {
