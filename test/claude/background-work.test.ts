@@ -58,7 +58,7 @@ test('the answer is that of the turn in which Claude has read what a sub-agent r
   assert.equal(next.result, 'NEXT')
 })
 
-test('a stream has the text of every turn, and with "events": "full" the tasks', async () => {
+extendedTest('a stream has the text of every turn, and with "events": "full" the tasks', async () => {
   const events = await during(() => chatStream(server, { prompt: launched, events: 'full', ...allowed }))
   assert.equal(textOf(events), 'LAUNCHEDFINAL')
   const tasks = events.flatMap((event) => (event.type.startsWith('task_') ? [event.type] : []))

@@ -366,7 +366,8 @@ const formatOf = (more: object): OpenAI.ResponseFormatJSONSchema => ({
   json_schema: { name: 's', schema: { ...schema, ...more } },
 })
 
-test('annotations in a schema are left out', async () => {
+// test/platform/json-schema.test.ts has them without the CLI.
+extendedTest('annotations in a schema are left out', async () => {
   const annotations = {
     example: { a: 1 },
     'x-order': 1,
@@ -381,7 +382,7 @@ test('annotations in a schema are left out', async () => {
   assert.equal(answer.choices[0]?.message.content, '{"a":1}')
 })
 
-test('rules of newer versions of JSON Schema hold', async () => {
+extendedTest('rules of newer versions of JSON Schema hold', async () => {
   const rules = {
     properties: { a: { type: 'array', prefixItems: [{ type: 'integer' }], items: false, minItems: 1 }, b: {} },
     dependentRequired: { b: ['a'] },

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, type TestContext } from 'node:test'
 import { chat } from '../helpers/client.ts'
-import { test, testIf } from '../helpers/extended.ts'
+import { extendedTest, testIf } from '../helpers/extended.ts'
 import { inTerminal } from '../helpers/terminal.ts'
 import { startTestServer, type TestServer } from '../helpers/test-server.ts'
 
@@ -62,14 +62,8 @@ for (const [name, options] of kinds)
     })
   }
 
-type Fork = [name: string, options: Record<string, unknown>, rounds: number]
-/** The number says how often each of two servers has its turn after the other. */
-const forks: Fork[] = [
-  ...kinds.map(([name, options]): Fork => [name, options, 2]),
-  ['a plain model', { tools: [], system_prompt: 'S' }, 1],
-]
-for (const [name, options, rounds] of forks)
-  testIf(rounds === 1)(`${name}: a fork, and a second server on the same home, ${rounds} times`, async (t) => {
+for (const [name, options] of kinds)
+  extendedTest(`${name}: a fork, and a second server on the same home, twice`, async (t) => {
     const session = await takeTurns(['server', 'terminal'], options)
     const fork = await chat(server, { ...options, prompt: 'turn-2-fork', session_id: session, fork: true })
     assert.deepEqual([...new Set(promptsSent())], ['turn-0-server', 'turn-1-terminal', 'turn-2-fork'])
@@ -78,8 +72,7 @@ for (const [name, options, rounds] of forks)
     const all = ['turn-0-server', 'turn-1-terminal', 'turn-2-fork', 'turn-3-terminal', 'turn-4-server']
     assert.deepEqual([...new Set(promptsSent())], all)
     const other = await startTestServer(t, { folders: { ...folders, dataDir: `${folders.dataDir}-2` }, upstream })
-    const targets = Array.from({ length: rounds }, () => [other, server]).flat()
-    for (const [index, target] of targets.entries()) {
+    for (const [index, target] of [other, server, other, server].entries()) {
       const prompt = `turn-${5 + index}-server`
       all.push(prompt)
       await chat(target, { ...options, prompt, session_id: fork.session_id })
@@ -87,7 +80,7 @@ for (const [name, options, rounds] of forks)
     }
   })
 
-test('a conversation that nobody else has continued stays in its process', async () => {
+extendedTest('a conversation that nobody else has continued stays in its process', async () => {
   const { session_id: session } = await chat(server, { prompt: 'turn-0-server' })
   const starts = () => upstream.requests.length
   const before = starts()

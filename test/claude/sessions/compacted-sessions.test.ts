@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { createSessionFiles } from '../../../src/claude/sessions/session-files.ts'
-import { projectFolder } from '../../../src/claude/sessions/transcript.ts'
+import { projectFolder, TranscriptWriter } from '../../../src/claude/sessions/transcript.ts'
 import type { SessionMessage } from '../../../src/core/sessions.ts'
 import { MessageList } from '../../../src/surfaces/native/session-reply-schemas.ts'
 import { chat } from '../../helpers/client.ts'
@@ -200,9 +200,14 @@ test('a boundary that the CLI wrote when a person went back is no compaction', a
 
 test('a terminal compacts: the API lists all of it, and the conversation continues as the CLI continues it', async (t) => {
   const server = await startTestServer(t)
-  const { upstream } = server
-  const { session_id: session } = await inTerminal(server, `first ${step({ text: 'uno' })}`)
-  await inTerminal(server, `--resume=${session}`, `second ${step({ text: 'dos' })}`)
+  const { upstream, folders } = server
+  const session = randomUUID()
+  const writer = new TranscriptWriter({ ...folders, sessionId: session, version: '2.1.330' })
+  const turn = (role: 'user' | 'assistant', text: string) => ({ role, content: [{ type: 'text' as const, text }] })
+  writer.append(
+    [turn('user', 'first [[1]]'), turn('assistant', 'uno'), turn('user', 'second'), turn('assistant', 'dos')],
+    null,
+  )
   await inTerminal(server, `--resume=${session}`, '/compact')
   const { result } = await chat(server, { prompt: `third ${step({ text: 'tres' })}`, session_id: session })
   assert.equal(result, 'tres')

@@ -4,14 +4,15 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, type TestContext, test } from 'node:test'
+import { after, type TestContext } from 'node:test'
 import { estimateCost } from '../../../src/claude/sessions/prices.ts'
 import { createSessionFiles } from '../../../src/claude/sessions/session-files.ts'
 import { projectFolder } from '../../../src/claude/sessions/transcript.ts'
 import { SessionList, SessionReply } from '../../../src/surfaces/native/session-reply-schemas.ts'
 import { chat } from '../../helpers/client.ts'
+import { extendedTest, test } from '../../helpers/extended.ts'
 import { inTerminal } from '../../helpers/terminal.ts'
-import { makeFolders, startTestServer, step } from '../../helpers/test-server.ts'
+import { makeFolders, startTestServer, step, type TestServer } from '../../helpers/test-server.ts'
 
 const cwd = '/tmp/proj'
 
@@ -158,8 +159,7 @@ test('list prices', () => {
   }
 })
 
-test("a terminal's session: model, tokens and an estimated cost, which is what the CLI itself reports", async (t) => {
-  const server = await startTestServer(t)
+function sessionsOf(server: TestServer) {
   const get = async (path: string) => (await fetch(`${server.url}/v1/sessions${path}`)).json()
   /** An answer may arrive a moment before its run is stored as ended. */
   const withRuns = async (path: string, runs: number): Promise<SessionReply> => {
@@ -168,6 +168,12 @@ test("a terminal's session: model, tokens and an estimated cost, which is what t
       if (session.usage?.runs === runs) return session
     }
   }
+  return { get, withRuns }
+}
+
+test("a terminal's session: model, tokens and an estimated cost, which is what the CLI itself reports", async (t) => {
+  const server = await startTestServer(t)
+  const { get, withRuns } = sessionsOf(server)
   const reported = await inTerminal(server, '--model=sonnet', `one ${step({ text: 'uno' })}`)
   const path = `/${reported.session_id}`
   const own = SessionReply.parse(await get(path))
@@ -189,9 +195,12 @@ test("a terminal's session: model, tokens and an estimated cost, which is what t
   assert.ok(runCost !== null && both.cost_usd !== null)
   assert.ok(Math.abs(both.cost_usd - own.cost_usd - runCost) < 1e-9)
   assert.deepEqual([both.usage?.runs, both.cost_is_estimated, both.model], [1, true, model])
+})
 
-  // The cost of a session that has only been used here is what its runs have reported.
+// session-routes.test.ts has it without the CLI.
+extendedTest('the cost of a session that has only been used here is what its runs have reported', async (t) => {
+  const server = await startTestServer(t)
   const here = await chat(server, { prompt: `one ${step({ text: 'uno' })}` })
-  const reply = await withRuns(`/${here.session_id}`, 1)
+  const reply = await sessionsOf(server).withRuns(`/${here.session_id}`, 1)
   assert.deepEqual([reply.cost_usd, reply.cost_is_estimated, reply.usage?.runs], [here.cost_usd, false, 1])
 })

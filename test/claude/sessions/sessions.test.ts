@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, type TestContext } from 'node:test'
 import { chat, chatError, chatStream, textOf } from '../../helpers/client.ts'
-import { extendedTest, test } from '../../helpers/extended.ts'
+import { extendedTest, test, testIf } from '../../helpers/extended.ts'
 import { startTestServer, step, type TestServer } from '../../helpers/test-server.ts'
 
 /** The texts of the last request that reached the model's API, without scripts and what the CLI adds. */
@@ -67,19 +67,29 @@ extendedTest('a fork starts with the history and leaves the conversation unchang
   checkFork('an agent session', {}),
 )
 
-test('both continue in another server, in their own folder', async (t) => {
+/** In a server that was closed before. */
+async function checkOther(t: TestContext, kind: (typeof kinds)[number][0], options: object): Promise<void> {
+  let session_id = sessions.get(kind)
+  if (session_id === undefined) {
+    const start = await chat(first, { prompt: say('one', 'uno'), cwd, ...options })
+    session_id = start.session_id
+    await chat(first, { prompt: say('two', 'dos'), cwd, session_id, ...options })
+  }
   await first.close(0)
   const other = await startTestServer(t, { folders: first.folders })
-  for (const [kind, options] of kinds) {
-    const { tools } = { tools: undefined, ...options }
-    const session_id = sessions.get(kind)
-    const reply = await chat(other, { prompt: 'four', session_id, ...(tools === undefined ? {} : { tools }) })
-    assert.equal(reply.session_id, session_id)
-    const texts = lastTexts(other)
-    assert.deepEqual([...texts.slice(0, 4), texts.at(-1)], ['one', 'uno', 'two', 'dos', 'four'], kind)
-    assert.match(JSON.stringify(other.upstream.requests.at(-1)?.body), new RegExp(`working directory: ${cwd}`), kind)
-  }
+  const { tools } = { tools: undefined, ...options }
+  const reply = await chat(other, { prompt: 'four', session_id, ...(tools === undefined ? {} : { tools }) })
+  assert.equal(reply.session_id, session_id)
+  const texts = lastTexts(other)
+  assert.deepEqual([...texts.slice(0, 4), texts.at(-1)], ['one', 'uno', 'two', 'dos', 'four'])
+  assert.match(JSON.stringify(other.upstream.requests.at(-1)?.body), new RegExp(`working directory: ${cwd}`))
   const unknown = { prompt: 'x', session_id: '00000000-0000-4000-8000-000000000000' }
   const { status, body } = await chatError(other, unknown)
   assert.deepEqual([status, body.code], [404, 'session_not_found'])
-})
+}
+
+for (const [kind, options] of kinds) {
+  testIf(kind === 'a session without tools')(`${kind} continues in another server, in its own folder`, (t) =>
+    checkOther(t, kind, options),
+  )
+}

@@ -1,0 +1,2 @@
+// A session that session-content.test.ts leaves out.
+import './session-content.test.ts'
