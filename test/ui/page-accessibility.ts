@@ -41,9 +41,10 @@ async function focusWith(page: Page, locator: Locator, key = 'Tab'): Promise<voi
   assert.fail(`the focus never reaches ${locator}`)
 }
 
-scene.test('everything works with the keyboard alone', async ({ page, answer }) => {
+const isOnPrompt = `document.activeElement?.getAttribute('aria-label') === 'Your prompt'`
+
+scene.test('prompts, permissions and views work with the keyboard alone', async ({ page, answer }) => {
   const { keyboard } = page
-  const isOnPrompt = `document.activeElement?.getAttribute('aria-label') === 'Your prompt'`
   await until(page, isOnPrompt)
   await keyboard.type('one line')
   await keyboard.press('Shift+Enter')
@@ -62,29 +63,39 @@ scene.test('everything works with the keyboard alone', async ({ page, answer }) 
   await answer.getByText('Written.').waitFor()
   await button(answer, 'Try again').waitFor()
   assert.ok(existsSync(join(cwd, 'by-keyboard.txt')))
-  await focusWith(page, page.getByRole('textbox', { name: 'Your prompt' }))
-  await keyboard.insertText(askQuestion)
+  await focusWith(page, page.getByRole('link', { name: 'Sessions', exact: true }), 'Shift+Tab')
   await keyboard.press('Enter')
-  const form = page.getByRole('form', { name: 'Question from Claude' })
-  await focusWith(page, form.getByRole('textbox'), 'Shift+Tab')
-  await keyboard.press('Shift+Tab')
-  await keyboard.press('ArrowDown')
-  await focusWith(page, button(form, 'Answer'))
-  await keyboard.press('Enter')
-  await answer.getByText('I see.').waitFor()
-  for (const view of ['Sessions', 'Runs', 'Usage', 'Server', 'Chat']) {
-    await focusWith(page, page.getByRole('link', { name: view, exact: true }), 'Shift+Tab')
-    await keyboard.press('Enter')
-    if (view !== 'Chat') await page.getByRole('heading', { name: view, level: 1 }).waitFor()
-  }
-  await until(page, isOnPrompt)
-  await page.goto(scene.server.url)
-  await page.reload()
-  await until(page, isOnPrompt)
-  await focusWith(page, button(page, 'Skip to content'), 'Shift+Tab')
-  await keyboard.press('Enter')
-  assert.equal(await page.evaluate('document.activeElement.id'), 'content')
+  await page.getByRole('heading', { name: 'Sessions', level: 1 }).waitFor()
 })
+
+scene.extendedTest(
+  'a question, each view and the link to the content work with the keyboard alone',
+  async ({ page, answer }) => {
+    const { keyboard } = page
+    await until(page, isOnPrompt)
+    await keyboard.insertText(askQuestion)
+    await keyboard.press('Enter')
+    const form = page.getByRole('form', { name: 'Question from Claude' })
+    await focusWith(page, form.getByRole('textbox'), 'Shift+Tab')
+    await keyboard.press('Shift+Tab')
+    await keyboard.press('ArrowDown')
+    await focusWith(page, button(form, 'Answer'))
+    await keyboard.press('Enter')
+    await answer.getByText('I see.').waitFor()
+    for (const view of ['Sessions', 'Runs', 'Usage', 'Server', 'Chat']) {
+      await focusWith(page, page.getByRole('link', { name: view, exact: true }), 'Shift+Tab')
+      await keyboard.press('Enter')
+      if (view !== 'Chat') await page.getByRole('heading', { name: view, level: 1 }).waitFor()
+    }
+    await until(page, isOnPrompt)
+    await page.goto(scene.server.url)
+    await page.reload()
+    await until(page, isOnPrompt)
+    await focusWith(page, button(page, 'Skip to content'), 'Shift+Tab')
+    await keyboard.press('Enter')
+    assert.equal(await page.evaluate('document.activeElement.id'), 'content')
+  },
+)
 
 scene.extendedTest('focus and colors', async (tab, t) => {
   const { page } = tab
