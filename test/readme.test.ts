@@ -1,14 +1,18 @@
-// Runs the README's examples against the demo, changed only in the address and a folder: what a newcomer types must work.
+// Runs the README's examples, changed only in the address and a folder: what a newcomer types must work. The commands run against the demo
+// with the real CLI; that its answer reaches the programs too is in test/clients/.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { fakeClaude } from './commands/command-process.ts'
 import { startSharedServer } from './commands/shared-server.ts'
 import { runPrograms } from './helpers/run-programs.ts'
+import type { TestServer } from './helpers/test-server.ts'
 
-const server = await startSharedServer({ config: { demo: true } })
+const demo = await startSharedServer({ config: { demo: true } })
+const server = await startSharedServer({ config: { claudeBin: fakeClaude } })
 
 const root = new URL('..', import.meta.url)
 symlinkSync(join(import.meta.dirname, '../node_modules'), join(server.folders.cwd, 'node_modules'))
@@ -16,8 +20,8 @@ const readme = readFileSync(new URL('README.md', root), 'utf8')
 const blocksOf = (language: string) =>
   [...readme.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(([, block = '']) => block)
 
-const here = (text: string) =>
-  text.replaceAll('http://127.0.0.1:5005', server.url).replaceAll('/home/me/project', server.folders.cwd)
+const adapted = ({ url, folders }: TestServer, text: string) =>
+  text.replaceAll('http://127.0.0.1:5005', url).replaceAll('/home/me/project', folders.cwd)
 
 async function run(program: string, ...args: string[]): Promise<string> {
   const env = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: server.folders.home }
@@ -32,7 +36,7 @@ test('the README shows three curl lines', () => assert.equal(commands.length, 3)
 
 for (const command of commands) {
   test(`${titleOf(command)} …`, async () => {
-    const stdout = await run('bash', '-c', here(command))
+    const stdout = await run('bash', '-c', adapted(demo, command))
     assert.match(stdout, /"status":"ok"|"result":"[^"]+"/)
     assert.doesNotMatch(stdout, /"code"/)
   })
@@ -42,7 +46,11 @@ const programs = blocksOf('js')
 let outputs: Promise<string[]> | null = null
 for (const [index, program] of programs.entries()) {
   test(`${titleOf(program)} …`, async () => {
-    outputs ??= runPrograms(programs.map(here), server.folders.cwd, server.folders.home)
+    outputs ??= runPrograms(
+      programs.map((text) => adapted(server, text)),
+      server.folders.cwd,
+      server.folders.home,
+    )
     const stdout = (await outputs)[index] ?? ''
     assert.match(stdout, /\w+/)
     assert.doesNotMatch(stdout, /undefined/)
@@ -52,7 +60,7 @@ for (const [index, program] of programs.entries()) {
 const python = '/usr/bin/python3'
 for (const program of blocksOf('python')) {
   test(`${titleOf(program)} …`, { skip: !existsSync(python) && `there is no ${python}` }, async () => {
-    assert.match(await run(python, '-c', here(program)), /\w+/)
+    assert.match(await run(python, '-c', adapted(server, program)), /\w+/)
   })
 }
 

@@ -1,0 +1,2 @@
+// Further reasons for which nothing is published.
+import './packaging.test.ts'
