@@ -169,7 +169,7 @@ export function testChat(server: TestServer): void {
         assert.deepEqual(object, rome)
       })
 
-      testIf(isMain)('an output schema is honored whole and streamed', async () => {
+      extendedTest('an output schema is honored whole and streamed', async () => {
         const output = Output.object({ schema: City })
         const prompt = `Which city? ${answerRome}`
         assert.deepEqual((await generateText({ model, output, prompt })).output, rome)

@@ -50,7 +50,7 @@ function resultOf({ code, stdout, stderr }: Printed): Result {
 describe('Claude Code', () => {
   beforeEach(() => upstream.reset())
 
-  test('prints the text as it arrives, and sends no request that is refused', async (t) => {
+  extendedTest('prints the text as it arrives, and sends no request that is refused', async (t) => {
     const prompt = step({ thinking: 2, text: 'one two three four', tokens: 4 })
     const args = ['--output-format', 'stream-json', '--include-partial-messages', '--verbose', '--tools', '']
     const before = server.logLines.length
