@@ -5,14 +5,23 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { test } from 'node:test'
 import { logFileName } from '../../src/log/log-file.ts'
-import { makeFolders } from '../helpers/test-server.ts'
+import { extendedTest, test } from '../helpers/extended.ts'
+import { makeFolders, type TestFolders } from '../helpers/test-server.ts'
 import { noTerminal, type RunOptions, run, runAsOnTerminal, runOnTerminal, runProcess } from './command-process.ts'
+
+type Row = [code: number, words: string[], options?: RunOptions]
+
+async function assertSame(folders: TestFolders, rows: readonly Row[]): Promise<void> {
+  for (const [code, words, options] of rows) {
+    const [shared, own] = await Promise.all([run(folders, words, options), runProcess(folders, words, options)])
+    assert.deepEqual(shared, own, words.join(' '))
+    assert.equal(own.code, code, own.stderr)
+  }
+}
 
 test('a command has the same outcome in the shared process and in one of its own', async (t) => {
   const folders = makeFolders(t)
-  writeFileSync(join(folders.cwd, 'config.json'), '{"prot": 1}')
   const bodies: string[] = []
   const server = createServer(async (request, response) => {
     let text = ''
@@ -27,25 +36,25 @@ test('a command has the same outcome in the shared process and in one of its own
     CLAUDE_SERVE_QUEUE_LIMIT: '9',
     TZ: 'Asia/Tokyo',
   }
-  const rows: [code: number, words: string[], options?: RunOptions][] = [
-    [0, ['--help']],
+  await assertSame(folders, [
     [0, ['serve', '--print-config', '--default-cwd', '.'], { environment }],
-    [2, ['--prot', '1']],
     [2, ['chat'], { input: ' ' }],
-    [1, ['--config', 'config.json']],
     [1, ['chat', 'a'], { environment, input: Buffer.from('日本') }],
-    [1, ['status', '--json', '--data-dir', 'elsewhere'], { cwd: folders.root }],
-  ]
-  const codes: unknown[] = []
-  for (const [code, words, options] of rows) {
-    const [shared, own] = await Promise.all([run(folders, words, options), runProcess(folders, words, options)])
-    assert.deepEqual(shared, own, words.join(' '))
-    codes.push(own.code)
-    assert.equal(own.code, code, own.stderr)
-  }
+  ])
   assert.equal(bodies.length, 2)
   assert.match(bodies[0] ?? '', /a\\n\\n日本/)
   assert.equal(bodies[0], bodies[1])
+})
+
+extendedTest('help, wrong options and another folder have the same outcome in both', async (t) => {
+  const folders = makeFolders(t)
+  writeFileSync(join(folders.cwd, 'config.json'), '{"prot": 1}')
+  await assertSame(folders, [
+    [0, ['--help']],
+    [2, ['--prot', '1']],
+    [1, ['--config', 'config.json']],
+    [1, ['status', '--json', '--data-dir', 'elsewhere'], { cwd: folders.root }],
+  ])
 })
 
 test('a command prints the same on streams that say that they are a terminal as on one', {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { type TestContext, test } from 'node:test'
+import { after, type TestContext, test } from 'node:test'
 import { startUpstream } from '../../src/demo/upstream.ts'
 import { migrations, schemaVersion } from '../../src/store/migrations.ts'
 import { list } from '../commands/keys/process.ts'
@@ -37,12 +37,15 @@ const sendTo =
   }
 
 /** A current server on the folder of a 0.1 server that was stopped. */
-async function openOlder(t: TestContext): Promise<Scene> {
+async function openOlder(t: Pick<TestContext, 'after'>): Promise<Scene> {
   const folders = makeFolders(t)
   const expected = unpackDataFolder(folders.dataDir)
   const server = await startTestServer(t, { folders })
   return { server, expected, as: (key) => sendTo(server, { authorization: `Bearer ${expected.secrets[key]}` }) }
 }
+
+/** For the tests that change nothing. */
+const { server: shared, as, expected } = await openOlder({ after: after as TestContext['after'] })
 
 function assertUnchanged(actual: unknown, expected: unknown): void {
   assert.deepEqual(asBefore(actual, expected), expected)
@@ -80,8 +83,7 @@ test('the schema is brought up to the newest version, and the database is intact
   })
 })
 
-test('runs are listed as they were, all at once and page by page', async (t) => {
-  const { as, expected } = await openOlder(t)
+test('runs are listed as they were, all at once and page by page', async () => {
   const all = await get(as('operator'), '/v1/runs?limit=200')
   assertUnchanged(all, { runs: expected.runs, next_cursor: null })
   const paged: unknown[] = []
@@ -94,15 +96,13 @@ test('runs are listed as they were, all at once and page by page', async (t) => 
   for (const run of expected.runs) assertUnchanged(await get(as('operator'), `/v1/runs/${run.id}`), run)
 })
 
-test('the events of every run are as they were', async (t) => {
-  const { as, expected } = await openOlder(t)
+test('the events of every run are as they were', async () => {
   for (const [id, events] of Object.entries(expected.events)) {
     assertUnchanged(await eventsOf(as('operator'), id), events)
   }
 })
 
-test('usage by day, model, session and key is what it was', async (t) => {
-  const { as, expected } = await openOlder(t)
+test('usage by day, model, session and key is what it was', async () => {
   const ends = expected.runs.map(({ ended_at }) => Date.parse(ended_at))
   const period = `from=${dayOf(Math.min(...ends))}&to=${dayOf(Math.max(...ends) + 86_400_000)}`
   assert.deepEqual(Object.keys(expected.usage), ['day', 'model', 'session', 'key'])
@@ -112,14 +112,14 @@ test('usage by day, model, session and key is what it was', async (t) => {
 })
 
 test('keys are listed as they were, with the cost of stored and of removed runs', async (t) => {
+  // The others use the keys, which is noted.
   const { server, expected } = await openOlder(t)
   assertUnchanged(await list(server.folders, '--all'), expected.keys)
   const former = expected.keys.find(({ name }) => name === 'former')
   assert.ok(Number(former?.spent_usd) > 0)
 })
 
-test('keys still authenticate, with the scopes they had, and revoked ones do not', async (t) => {
-  const { server, as, expected } = await openOlder(t)
+test('keys still authenticate, with the scopes they had, and revoked ones do not', async () => {
   const own = (await get(as('laptop'), '/v1/runs?limit=200')).runs as { id: string }[]
   assert.deepEqual(
     own.map(({ id }) => id),
@@ -133,16 +133,15 @@ test('keys still authenticate, with the scopes they had, and revoked ones do not
     const { status, body } = await as(key)('/v1/runs')
     assert.deepEqual([status, body.code], [401, 'unauthorized'], key)
   }
-  assert.equal((await sendTo(server)('/v1/runs')).body.code, 'unauthorized')
+  assert.equal((await sendTo(shared)('/v1/runs')).body.code, 'unauthorized')
 })
 
-test('a budget that was spent stays spent', async (t) => {
-  const { server, as } = await openOlder(t)
+test('a budget that was spent stays spent', async () => {
   const messages = [{ role: 'user', content: 'Is anything left?' }]
   const answer = await as('spent')('/v1/chat/completions', { model: 'claude-sonnet-5-5', messages })
   assert.equal(answer.status, 429, answer.text)
   assert.match(answer.text, /the API key spent has spent/)
-  assert.equal(server.upstream.requests.filter(({ raw }) => raw.includes('Is anything left?')).length, 0)
+  assert.equal(shared.upstream.requests.filter(({ raw }) => raw.includes('Is anything left?')).length, 0)
 })
 
 test('the facts about sessions are unchanged', async (t) => {
@@ -155,8 +154,7 @@ test('the facts about sessions are unchanged', async (t) => {
   assertUnchanged(facts.toSorted(byId), expected.sessions.toSorted(byId))
 })
 
-test('stored responses are returned as they were, with their input items, and a deleted one stays deleted', async (t) => {
-  const { as, expected } = await openOlder(t)
+test('stored responses are returned as they were, with their input items, and a deleted one stays deleted', async () => {
   for (const [id, { response, inputItems }] of Object.entries(expected.responses)) {
     assertUnchanged(await get(as('laptop'), `/v1/responses/${id}`), response)
     assertUnchanged(await get(as('laptop'), `/v1/responses/${id}/input_items?order=asc`), inputItems)
@@ -186,8 +184,7 @@ test('a new response continues a stored one, with the whole conversation', async
   )
 })
 
-test('a request repeated with its idempotency key gets the answer of the first one', async (t) => {
-  const { server, as, expected } = await openOlder(t)
+test('a request repeated with its idempotency key gets the answer of the first one', async () => {
   for (const { path, key, headers, body, answer } of expected.replays) {
     const again = await as(key)(path, body, headers)
     assert.equal(again.status, 200, again.text)
@@ -197,7 +194,7 @@ test('a request repeated with its idempotency key gets the answer of the first o
   }
   const { runs } = await get(as('operator'), '/v1/runs?limit=200')
   assert.equal((runs as Json[]).length, expected.runs.length)
-  assert.ok(!server.upstream.requests.some(({ raw }) => raw.includes('Only once.')))
+  assert.ok(!shared.upstream.requests.some(({ raw }) => raw.includes('Only once.')))
 })
 
 test('runs are removed when they are old enough, and the amounts that keys have spent stay', async (t) => {

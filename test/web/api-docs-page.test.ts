@@ -214,61 +214,56 @@ function playPage(browser: Browser): void {
     assert.deepEqual([errors, strangers], [[], []])
   })
 
-  test('if there are keys, the page shows what to do, and uses the key of the page at /', {
-    timeout: 240_000,
-  }, async (t) => {
+  test('a page of a server with keys', { timeout: 240_000 }, async (t) => {
     const locked = await openLocked(t)
-    const { page, strangers } = await watchedPage(browser, locked.url)
+    const { page, errors, strangers } = await watchedPage(browser, locked.url)
     t.after(() => page.close())
-    await page.goto(`${locked.url}/docs`)
-    const notice = page.locator('#needs-key')
-    await notice.waitFor()
-    assert.match(await notice.innerText(), /Open the server's page first/)
-    await page.evaluate(`sessionStorage.setItem('claude-serve.key', ${JSON.stringify(locked.secret)})`)
-    await page.goto(`${locked.url}/docs?again#/native/chat`)
-    const chat = page.locator('#operations-native-chat')
-    await chat.locator('.try-out__btn').click()
-    assert.equal(await notice.isVisible(), false)
-    await chat.locator('.execute').click()
-    await chat.locator('.live-responses-table').waitFor()
-    assert.match(await chat.locator('.live-responses-table').innerText(), /"result": "Hello there"/)
-    // The key is not in the command that the page offers to copy either.
-    assert.ok((await chat.locator('.curl').innerText()).includes('/v1/chat'))
-    assert.ok(!(await page.content()).includes(locked.secret))
-    assert.deepEqual(strangers, [])
-  })
 
-  test('the page sends its key only to this server, and what its policy forbids is blocked', {
-    timeout: 240_000,
-  }, async (t) => {
-    const { page, errors } = await watchedPage(browser)
-    t.after(() => page.close())
-    await page.goto(`${url}/docs`)
-    await page.waitForSelector('.opblock')
-    await page.evaluate(`sessionStorage.setItem('claude-serve.key', 'csk_canary')`)
-    const headersFor = (request: object) => page.evaluate(`withKey(${JSON.stringify(request)}).headers`)
-    assert.deepEqual(await headersFor({ url: '/v1/runs' }), { authorization: 'Bearer csk_canary' })
-    assert.deepEqual(await headersFor({ url: `${url}/v1/runs`, headers: { a: 'b' } }), {
-      a: 'b',
-      authorization: 'Bearer csk_canary',
+    await t.test('if there are keys, the page shows what to do, and uses the key of the page at /', async () => {
+      await page.goto(`${locked.url}/docs`)
+      const notice = page.locator('#needs-key')
+      await notice.waitFor()
+      assert.match(await notice.innerText(), /Open the server's page first/)
+      await page.evaluate(`sessionStorage.setItem('claude-serve.key', ${JSON.stringify(locked.secret)})`)
+      await page.goto(`${locked.url}/docs?again#/native/chat`)
+      const chat = page.locator('#operations-native-chat')
+      await chat.locator('.try-out__btn').click()
+      assert.equal(await notice.isVisible(), false)
+      await chat.locator('.execute').click()
+      await chat.locator('.live-responses-table').waitFor()
+      assert.match(await chat.locator('.live-responses-table').innerText(), /"result": "Hello there"/)
+      // The key is not in the command that the page offers to copy either.
+      assert.ok((await chat.locator('.curl').innerText()).includes('/v1/chat'))
+      assert.ok(!(await page.content()).includes(locked.secret))
+      assert.deepEqual(strangers, [])
     })
-    const { port: ownPort } = new URL(url)
-    for (const other of [
-      'https://evil.example/',
-      '//evil.example/',
-      `http://localhost:${ownPort}/`,
-      'http://127.0.0.1:9/',
-    ])
-      assert.deepEqual(await headersFor({ url: other, headers: {} }), {}, other)
-    for (const headers of [{ Authorization: 'Bearer x' }, { 'X-API-Key': 'x' }])
-      assert.deepEqual(await headersFor({ url: '/v1/runs', headers }), headers)
-    // What the policy forbids is blocked, and these tests detect it.
-    for (const [words, script] of misdeeds) {
-      const reported = page.waitForEvent('console', (message) => words.test(message.text()))
-      await page.evaluate(script)
-      await reported
-      assert.ok(errors.some((text) => words.test(text)))
-    }
+
+    await t.test('the page sends its key only to this server, and what its policy forbids is blocked', async () => {
+      await page.evaluate(`sessionStorage.setItem('claude-serve.key', 'csk_canary')`)
+      const headersFor = (request: object) => page.evaluate(`withKey(${JSON.stringify(request)}).headers`)
+      assert.deepEqual(await headersFor({ url: '/v1/runs' }), { authorization: 'Bearer csk_canary' })
+      assert.deepEqual(await headersFor({ url: `${locked.url}/v1/runs`, headers: { a: 'b' } }), {
+        a: 'b',
+        authorization: 'Bearer csk_canary',
+      })
+      const { port: ownPort } = new URL(locked.url)
+      for (const other of [
+        'https://evil.example/',
+        '//evil.example/',
+        `http://localhost:${ownPort}/`,
+        'http://127.0.0.1:9/',
+      ])
+        assert.deepEqual(await headersFor({ url: other, headers: {} }), {}, other)
+      for (const headers of [{ Authorization: 'Bearer x' }, { 'X-API-Key': 'x' }])
+        assert.deepEqual(await headersFor({ url: '/v1/runs', headers }), headers)
+      // What the policy forbids is blocked, and these tests detect it.
+      for (const [words, script] of misdeeds) {
+        const reported = page.waitForEvent('console', (message) => words.test(message.text()))
+        await page.evaluate(script)
+        await reported
+        assert.ok(errors.some((text) => words.test(text)))
+      }
+    })
   })
 }
 

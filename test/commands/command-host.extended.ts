@@ -1,0 +1,2 @@
+// Further command lines.
+import './command-host.test.ts'
