@@ -1,8 +1,9 @@
 // Schemas are checked beside everything else: whatever one holds, the event loop goes on and every check ends.
 import assert from 'node:assert/strict'
-import { after, test } from 'node:test'
+import { after } from 'node:test'
 import { SchemaChecks, schemaChecks, schemaThread } from '../../src/platform/schema-checks.ts'
 import { RpcError } from '../../src/platform/worker-rpc.ts'
+import { test, testIf } from '../helpers/extended.ts'
 
 const long = { deadlineMs: 120_000, idleMs: 60_000, heapMbMax: 512 }
 const checks = new SchemaChecks(schemaThread(long))
@@ -25,20 +26,23 @@ const large: Record<string, Record<string, unknown>> = {
 }
 
 for (const [title, rest] of Object.entries(large)) {
-  test(`${title} are valid, and the event loop goes on while they are checked`, async () => {
-    let turns = 0
-    let isOver = false
-    const count = () => {
-      turns++
-      if (!isOver) setImmediate(count)
-    }
-    setImmediate(count)
-    const problem = await checks.schemaProblem({ type: 'object', ...rest })
-    isOver = true
-    assert.equal(problem, null)
-    // On the event loop a check would take one turn.
-    assert.ok(turns > 10, `${turns} turns of the event loop`)
-  })
+  testIf(title === 'an enum of 9,999 objects')(
+    `${title} are valid, and the event loop goes on while they are checked`,
+    async () => {
+      let turns = 0
+      let isOver = false
+      const count = () => {
+        turns++
+        if (!isOver) setImmediate(count)
+      }
+      setImmediate(count)
+      const problem = await checks.schemaProblem({ type: 'object', ...rest })
+      isOver = true
+      assert.equal(problem, null)
+      // On the event loop a check would take one turn.
+      assert.ok(turns > 10, `${turns} turns of the event loop`)
+    },
+  )
 }
 
 test('a schema that would take too long to compile is refused', async () => {

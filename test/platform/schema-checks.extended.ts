@@ -1,0 +1,2 @@
+// Further large schemas.
+import './schema-checks.test.ts'
