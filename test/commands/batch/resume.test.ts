@@ -101,7 +101,8 @@ test('Ctrl-C cancels the runs in progress; the next invocation requests them aga
   assert.ok(allSucceeded(answersById(folders)))
 })
 
-test('a server restart is waited for', { timeout: 60_000 }, async (t) => {
+// What the batch does then is in policy.test.ts too.
+extendedTest('a server restart is waited for', { timeout: 60_000 }, async (t) => {
   const folders = makeFolders(t)
   const upstream = await startUpstream()
   t.after(() => upstream.close())
