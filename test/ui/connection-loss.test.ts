@@ -90,6 +90,7 @@ pageTest(
     tab.expectError(unreachable)
   },
   { isPlain: true },
+  extendedTest,
 )
 
 pageTest(
