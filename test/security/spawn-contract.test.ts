@@ -144,10 +144,10 @@ const constants = [
   /^\{"attribution":\{"commit":"","pr":""\}\}$/,
 ]
 
-test('F01 the arguments of a process are constants and ids, whatever was requested', async () => {
+async function checkArguments(...requested: Way[]): Promise<void> {
   // The system prompt of an agent is an addition to that of Claude Code.
   const system = `${scene.secretWord}\n${texts.join('\n')}`
-  for (const way of [plain, toolless, agent]) {
+  for (const way of requested) {
     const sent = await sentBy(scene, way.ask({ prompt: `hello ${scene.secretWord}`, system }))
     assert.ok(stringsIn(sent).some((each) => each.includes(texts.join('\n'))))
     assert.ok(!stringsIn(sent).some((each) => each.includes(expanded)))
@@ -158,7 +158,11 @@ test('F01 the arguments of a process are constants and ids, whatever was request
   const isOwnFolder = (text: string) => text.startsWith(`--plugin-dir=${folders.dataDir}/servers/`)
   const others = args.filter((text) => !constants.some((pattern) => pattern.test(text)) && !isOwnFolder(text))
   assert.deepEqual(others, [])
-})
+}
+
+test('F01 the arguments of a process are constants and ids, whatever was requested', () => checkArguments(plain, agent))
+
+extendedTest('F01 the arguments of a process without tools are constants and ids too', () => checkArguments(toolless))
 
 const commands = [
   '/config permissionMode=bypassPermissions',
