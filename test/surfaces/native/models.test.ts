@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { ErrorBody } from '../../../src/surfaces/native/reply-schemas.ts'
 import { chat } from '../../helpers/client.ts'
-import { test, testIf } from '../../helpers/extended.ts'
+import { extendedTest, test, testIf } from '../../helpers/extended.ts'
 import { createInjectApp } from '../../helpers/inject-app.ts'
 import { startTestServer, step } from '../../helpers/test-server.ts'
 
@@ -107,24 +107,31 @@ test('an unknown name is refused before a run starts, with the nearest one', asy
 })
 
 for (const model of ['long', 'sonnet[1m]', 'agent/sonnet[1m]']) {
-  testIf(model === 'long')(`the real CLI runs a model with a longer context on every API: ${model}`, async (t) => {
-    const { url, upstream } = await startTestServer(t, { config: { modelMap: { long: 'sonnet[1m]' } } })
-    const answer = step({ text: 'yes' })
-    const post = async (path: string, body: object, headers = {}) => {
-      const response = await fetch(`${url}${path}`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...headers },
-        body: JSON.stringify(body),
-      })
-      assert.equal(response.status, 200, await response.clone().text())
-      assert.match(upstream.requests.at(-1)?.body?.model ?? '', /^claude-sonnet-/)
-    }
-    const messages = [{ role: 'user', content: answer }]
-    await post('/v1/chat/completions', { model, messages })
-    await post('/v1/responses', { model, input: answer })
-    await post('/v1/messages', { model, messages, max_tokens: 100 }, { 'anthropic-version': '2023-06-01' })
-    const { model: answered } = await chat({ url }, { prompt: answer, model })
+  testIf(model === 'long')(
+    `the real CLI runs a model with a longer context on the compatible APIs: ${model}`,
+    async (t) => {
+      const { url, upstream } = await startTestServer(t, { config: { modelMap: { long: 'sonnet[1m]' } } })
+      const answer = step({ text: 'yes' })
+      const post = async (path: string, body: object, headers = {}) => {
+        const response = await fetch(`${url}${path}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', ...headers },
+          body: JSON.stringify(body),
+        })
+        assert.equal(response.status, 200, await response.clone().text())
+        assert.match(upstream.requests.at(-1)?.body?.model ?? '', /^claude-sonnet-/)
+      }
+      const messages = [{ role: 'user', content: answer }]
+      await post('/v1/chat/completions', { model, messages })
+      await post('/v1/responses', { model, input: answer })
+      await post('/v1/messages', { model, messages, max_tokens: 100 }, { 'anthropic-version': '2023-06-01' })
+      assert.equal((await fetch(`${url}/v1/models/${encodeURIComponent(model)}`)).status, 200, model)
+    },
+  )
+
+  extendedTest(`the real CLI runs a model with a longer context as an agent: ${model}`, async (t) => {
+    const { url } = await startTestServer(t, { config: { modelMap: { long: 'sonnet[1m]' } } })
+    const { model: answered } = await chat({ url }, { prompt: step({ text: 'yes' }), model })
     assert.match(answered, /^claude-sonnet-/)
-    assert.equal((await fetch(`${url}/v1/models/${encodeURIComponent(model)}`)).status, 200, model)
   })
 }

@@ -1,11 +1,11 @@
 // Requests with nothing but instructions: the model answers them, as with OpenAI.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { createRuns } from '../../../src/core/run-registry.ts'
 import { openMemoryStore } from '../../../src/store/sqlite.ts'
 import { ChatCompletion } from '../../../src/surfaces/openai/chat/reply-schemas.ts'
 import { Response } from '../../../src/surfaces/openai/responses/reply-schemas.ts'
 import { registerOpenai } from '../../../src/surfaces/openai/routes.ts'
+import { extendedTest, test } from '../../helpers/extended.ts'
 import { createInjectApp, openaiRest } from '../../helpers/inject-app.ts'
 import { goodRun, ScriptedAgent } from '../../helpers/scripted-agent.ts'
 import { startTestServer } from '../../helpers/test-server.ts'
@@ -85,7 +85,8 @@ test('a request with no words at all is refused', async (t) => {
   }
 })
 
-test('the model is asked with the instructions as its system prompt', async (t) => {
+// That the CLI sends a system prompt as it is, other tests show.
+extendedTest('the model is asked with the instructions as its system prompt', async (t) => {
   const { url, upstream } = await startTestServer(t)
   const response = await fetch(`${url}/v1/chat/completions`, {
     method: 'POST',

@@ -1,0 +1,2 @@
+// The case with the real CLI.
+import './instructions-only.test.ts'
