@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, type TestContext, test } from 'node:test'
+import { after, type TestContext } from 'node:test'
 import { newSecret } from '../../src/auth/keys.ts'
 import { type KeyPolicy, type KeyRecord, noPolicy } from '../../src/core/key-record.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
+import { extendedTest, test } from '../helpers/extended.ts'
 import { makeFolders, startTestServer } from '../helpers/test-server.ts'
 
 const cleanup = { after: after as TestContext['after'] }
@@ -57,7 +58,10 @@ test('a run gets the first model, only the tools, and the folder that its key ma
   assert.match(lastRequest().model, /haiku/)
   assert.deepEqual(offeredTools(), ['Glob', 'Read'])
   assert.match(JSON.stringify(server.upstream.requests.at(-1)?.body), new RegExp(`directory: ${allowed}`, 'i'))
+})
 
+extendedTest('a run of a compatible API gets only the tools and the folder that its key may have', async () => {
+  const { call } = await makeKey({ models: ['haiku'], tools: ['Read', 'Glob'], cwdRoots: [allowed] })
   const agent = await call('/v1/chat/completions', {
     model: 'agent/haiku',
     messages: [{ role: 'user', content: 'hi' }],
