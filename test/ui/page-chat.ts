@@ -101,19 +101,23 @@ scene.test('a conversation', async (tab, t) => {
   })
 })
 
-scene.test('the copied curl command does the same as the page', async (tab) => {
-  const { page } = tab
-  const prompt = 'it\'s "me" $HOME `id` \\ !! %s\nand a second line; exit 3 #'
-  await tab.prompt.fill(prompt)
-  await page.getByText('Options', { exact: true }).click()
-  await page.getByLabel('Append to system prompt').fill("don't")
-  const command = await copyWith(button(page, 'Copy as curl'))
-  assert.match(command, /^curl -sN 'http:\/\/127\.0\.0\.1:\d+\/v1\/chat\/stream' /)
-  const { stdout } = await run('bash', ['-c', command], { env: { PATH: '/usr/bin:/bin', HOME: '/nowhere' } })
-  const events = [...stdout.matchAll(/^data: ?(.*)$/gm)].map(([, data = '']) => JSON.parse(data))
-  assert.equal(events.at(-1).type, 'done')
-  assert.ok(events.at(-1).result.endsWith(`You said: ${prompt}`), events.at(-1).result)
-})
+scene.test(
+  'the copied curl command does the same as the page',
+  async (tab) => {
+    const { page } = tab
+    const prompt = 'it\'s "me" $HOME `id` \\ !! %s\nand a second line; exit 3 #'
+    await tab.prompt.fill(prompt)
+    await page.getByText(/^Options/).click()
+    await page.getByLabel('Append to system prompt').fill("don't")
+    const command = await copyWith(button(page, 'Copy as curl'))
+    assert.match(command, /^curl -sN 'http:\/\/127\.0\.0\.1:\d+\/v1\/chat\/stream' /)
+    const { stdout } = await run('bash', ['-c', command], { env: { PATH: '/usr/bin:/bin', HOME: '/nowhere' } })
+    const events = [...stdout.matchAll(/^data: ?(.*)$/gm)].map(([, data = '']) => JSON.parse(data))
+    assert.equal(events.at(-1).type, 'done')
+    assert.ok(events.at(-1).result.endsWith(`You said: ${prompt}`), events.at(-1).result)
+  },
+  { isPlain: true },
+)
 
 scene.extendedTest('rarer parts of a conversation', async (tab, t) => {
   const { page, answer } = tab
