@@ -38,6 +38,7 @@ import { createLogger } from './log/logger.ts'
 import { Metrics } from './observability/metrics.ts'
 import type { Tracing } from './observability/tracing.ts'
 import { systemClock } from './platform/clock.ts'
+import { collectWhenIdle } from './platform/idle-memory.ts'
 import { isLoopbackHost } from './platform/loopback.ts'
 import { removeServerAddress, writeServerAddress } from './platform/server-address.ts'
 import { refuseOpenDoor, refuseOwnFolders } from './start-checks.ts'
@@ -168,8 +169,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   void prepare({ pool, metrics, swept, log })
   const stopRetention = scheduleRetention(store, Date.now, onWarning)
   const stopWatching = watchRevocations([readers, runs], store, Date.now)
+  const stopCollecting = collectWhenIdle({ clock: systemClock, isIdle: () => runs.active() === 0 })
   const stopBackground = async () => {
     stopRetention()
+    stopCollecting()
     stopWatching()
     await tracing?.close().catch((error: unknown) => log.warn({ reason: String(error) }, 'traces could not be sent'))
   }

@@ -34,7 +34,7 @@ export const httpLimits = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,
   keepAliveMs: 15_000,
-  /** How long the rest of a refused body is read. */
+  /** How long the rest of a refused body may pause. A request must arrive in its time, whatever becomes of it. */
   lingerMs: 5_000,
   /** How often connections are checked for the two timeouts. */
   checkIntervalMs: 5_000,

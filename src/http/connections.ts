@@ -66,23 +66,26 @@ function unreadableAnswer(cause: NodeJS.ErrnoException): string {
 }
 
 /**
- * Reads and drops the rest of a refused body after the answer, for at most `lingerMs` and as many bytes as are left of
- * `bytesMax`: a connection that is closed while bytes are unread is reset, and then the client loses the answer too.
+ * Reads and drops the rest of a refused body after the answer, until nothing comes for `lingerMs`, and as many bytes as are
+ * left of `bytesMax`: a connection that is closed while bytes are unread is reset, and then the client loses the answer too.
  */
 export function closeAfterBody(request: IncomingMessage, lingerMs: number, bytesMax: number): void {
   const { socket } = request
   if (Number(request.headers['content-length'] ?? 0) > bytesMax) return
   let bytesLeft = bytesMax
   let isAnswered = false
+  let timer: NodeJS.Timeout | null = null
   const close = () => socket.destroy()
   request.on('data', (piece: Buffer) => {
     bytesLeft -= piece.length
+    timer?.refresh()
     if (isAnswered && bytesLeft <= 0) close()
   })
   // Node calls it once the last answer of the connection is sent.
   socket.destroySoon = () => {
-    const timer = setTimeout(close, lingerMs)
-    socket.once('close', () => clearTimeout(timer))
+    const silence = setTimeout(close, lingerMs)
+    timer = silence
+    socket.once('close', () => clearTimeout(silence))
     socket.end(() => {
       isAnswered = true
       if (request.complete || bytesLeft <= 0) close()

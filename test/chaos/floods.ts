@@ -115,7 +115,7 @@ async function oneAfterAnother(trial: Trial): Promise<void> {
     await Promise.all(Array.from({ length: 50 }, sender))
     trial.count(unit, lost)
     await trial.check(`after ${what} a request is answered`, async () => assert.equal((await ask()).status, 200))
-    await settledMemory(trial, `after ${what}`, server.pid, before)
+    await settledMemory(trial, `after ${what}`, server, before)
   }
 }
 

@@ -70,7 +70,7 @@ async function manyFollowers(trial: Trial): Promise<void> {
     )
     await Promise.all(followers)
   }
-  await settledMemory(trial, 'after the followers', server.pid, before)
+  await settledMemory(trial, 'after the followers', server, before)
 }
 
 export const followers: Scenario = {

@@ -13,11 +13,16 @@ export function memoryOf(pid: number): number {
 }
 
 const factorMax = 1.3
-/** Garbage is collected when there is work, or after a while without any. */
+/** Garbage is collected within some seconds without work. */
 const settleMs = 60_000
 
-/** An attempt: the memory is back within 1.3 times of what it was before, now or soon. */
-export async function settledMemory(trial: Trial, what: string, pid: number, beforeMb: number): Promise<void> {
+/** An attempt: the memory of a server is back within 1.3 times of what it was before, now or once it is idle. */
+export async function settledMemory(
+  trial: Trial,
+  what: string,
+  { pid }: { pid: number },
+  beforeMb: number,
+): Promise<void> {
   await trial.check(`memory ${what}`, async () => {
     const deadline = performance.now() + settleMs
     let now = memoryOf(pid)

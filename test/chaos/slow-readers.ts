@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net'
 import { setUp } from '../faults/killed-scene.ts'
 import { post } from '../helpers/client.ts'
 import { step } from '../helpers/test-server.ts'
+import { eventsAfter } from './follow.ts'
 import { memoryOf, settledMemory } from './memory.ts'
 import type { Scenario, Trial } from './trial.ts'
 import { Words } from './words.ts'
@@ -21,6 +22,9 @@ async function readNothing(trial: Trial): Promise<void> {
     assert.equal(status, 200, JSON.stringify(body))
   }
   for (let count = 0; count < 5; count++) await ask()
+  // What is loaded on first use is part of the memory before.
+  const first = await post(server, '/v1/chat', { ...plain, prompt: words.next(), background: true })
+  for await (const { event } of eventsAfter(server.url, String(first.body.id), 0)) if (event.type === 'done') break
   const before = memoryOf(server.pid)
   for (let round = 0; round < trial.times(1, 5); round++) {
     const prompt = `${words.next()} ${step({ text: 'ä🦉 '.repeat(600_000), tokens: 300 })}`
@@ -39,7 +43,7 @@ async function readNothing(trial: Trial): Promise<void> {
     for (const socket of sockets) socket.destroy()
     await post(server, `/v1/runs/${accepted.body.id}/cancel`, {})
   }
-  await settledMemory(trial, 'after the slow readers', server.pid, before)
+  await settledMemory(trial, 'after the slow readers', server, before)
 }
 
 export const slowReaders: Scenario = {

@@ -1,0 +1,53 @@
+// Gives memory back that a flood has cost. V8 collects garbage when it needs room, and after a flood it has plenty: a server that is idle
+// then would keep all of it. Not a limit on memory: those are on what requests may cost.
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import type { Clock } from './clock.ts'
+
+/** How often it is looked at, in milliseconds. */
+const everyMs = 5_000
+
+/** Garbage is collected above so many times of what was left after the last time, or was in use at the start. */
+const factor = 1.15
+
+export type IdleMemoryOptions = {
+  clock: Pick<Clock, 'schedule'>
+  isIdle: () => boolean
+  /** Resident memory, in bytes. */
+  residentBytes?: () => number
+  collect?: () => void
+}
+
+let collector: (() => void) | null = null
+
+/** Takes some 30 ms for each 100 MB in use, in which nothing else happens. */
+function collectGarbage(): void {
+  if (collector === null) {
+    // The function exists only in contexts that are made after the flag was set.
+    setFlagsFromString('--expose-gc')
+    collector = runInNewContext('gc') as () => void
+  }
+  collector()
+}
+
+/** Collects garbage when the server has been idle from one look to the next. Returns a function that stops it. */
+export function collectWhenIdle({
+  clock,
+  isIdle,
+  residentBytes = () => process.memoryUsage.rss(),
+  collect = collectGarbage,
+}: IdleMemoryOptions): () => void {
+  let usualBytes = residentBytes()
+  let wasIdle = false
+  const look = () => {
+    const isIdleNow = isIdle()
+    if (isIdleNow && wasIdle && residentBytes() > usualBytes * factor) {
+      collect()
+      usualBytes = residentBytes()
+    }
+    wasIdle = isIdleNow
+    cancel = clock.schedule(look, everyMs)
+  }
+  let cancel = clock.schedule(look, everyMs)
+  return () => cancel()
+}
