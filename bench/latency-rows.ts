@@ -2,8 +2,10 @@
 // them in turns.
 
 import { check, type Row } from './result.ts'
+import { step } from './scripted-model.ts'
+import type { Answer } from './sse-client.ts'
 import { median, summarize } from './stats.ts'
-import { quiet, type Systems } from './systems.ts'
+import { quiet, type Served, type Systems } from './systems.ts'
 import { type Contender, type LatencyPlan, nextTurn, sum, takeTurns, unrelated } from './turns.ts'
 
 /** Unrelated requests without built-in tools. The bare process rewinds the turn before, ahead of its clock. */
@@ -62,6 +64,41 @@ export async function addedRow(systems: Systems, plan: LatencyPlan): Promise<Row
   return check({ id: 'added', what: 'what the server adds to a turn', unit: 'ms', figures: { ours: added } }, [
     { against: 'absolute', kind: 'at most', limit: 5 },
   ])
+}
+
+/** An answer that takes 0.4 s, with an idempotency key (`ours`: its end is on disk before it is sent) and without (`native`). */
+export async function durableRows(systems: Systems, plan: LatencyPlan): Promise<Row[]> {
+  const first = await durableSamples(systems, plan, ({ firstTextMs }) => firstTextMs)
+  const whole = await durableSamples(systems, plan, ({ endMs }) => endMs)
+  const against = [{ against: 'native', kind: 'at most', limit: 1.05 }] as const
+  return [
+    check(
+      { id: 'durable-first', what: 'first text, with an idempotency key', unit: 'ms', figures: sum(first) },
+      against,
+    ),
+    check(
+      { id: 'durable-end', what: 'whole answer of 0.4 s, with an idempotency key', unit: 'ms', figures: sum(whole) },
+      against,
+    ),
+  ]
+}
+
+async function durableSamples(systems: Systems, plan: LatencyPlan, pick: (answer: Answer) => number) {
+  const [keyed, unkeyed] = [await systems.startOurs(), await systems.startOurs()]
+  let count = 0
+  const contender = (name: string, server: Served, headers: () => Record<string, string>): Contender => ({
+    name,
+    firstText: async (prompt) => {
+      const body = { prompt: `${prompt} ${step({ tokens: 20, gap: 20 })}`, tools: [] }
+      return pick(await server.client.chat(body, headers()))
+    },
+    stop: server.stop,
+  })
+  const contenders = [
+    contender('ours', keyed, () => ({ 'idempotency-key': `bench-${++count}` })),
+    contender('native', unkeyed, () => ({})),
+  ]
+  return takeTurns(contenders, plan, () => quiet([keyed, unkeyed]))
 }
 
 async function bareContender(

@@ -2,7 +2,7 @@
 
 import type { Summary } from './stats.ts'
 
-/** `native`: claude-serve's own route, if `ours` is the OpenAI one. */
+/** `native`: claude-serve's own route, if `ours` is the OpenAI one, or without an idempotency key, if `ours` has one. */
 export const systemNames = ['ours', 'perProcess', 'bare', 'native'] as const
 export type SystemName = (typeof systemNames)[number]
 export type Unit = 'ms' | '/s' | 'MB' | 'CPU s'

@@ -5,7 +5,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { claudeVersion } from './claude-binary.ts'
 import { cleanUp } from './cleanup.ts'
-import { addedRow, agentRow, nextTurnRow, plainRow } from './latency-rows.ts'
+import { addedRow, agentRow, durableRows, nextTurnRow, plainRow } from './latency-rows.ts'
 import { throughputRows } from './load-rows.ts'
 import { describeMachine } from './machine.ts'
 import { openaiFirstRows, openaiNextRow, openaiToolRows } from './openai-rows.ts'
@@ -17,8 +17,8 @@ import type { LatencyPlan } from './turns.ts'
 
 const HELP = `Usage: npm run bench -- [options]
 
-  --rows a,b     only these rows: plain, agent, next-turn, throughput, added, start, memory,
-                 openai-first, openai-next, openai-tool (or 1 to 10)
+  --rows a,b     only these rows: plain, agent, next-turn, throughput, added, durable, start,
+                 memory, openai-first, openai-next, openai-tool (or 1 to 11)
   --rounds N     rounds of the latency rows
   --quick        fewer rounds and shorter load
   --json         all figures as JSON instead of the table
@@ -46,6 +46,7 @@ const ROWS = {
     return throughputRows(systems, { ...load, warmUpSeconds: 2, progress })
   },
   added: latency(addedRow, 100, 25),
+  durable: latency(durableRows, 40, 10),
   start: async (systems, _options, progress) => [await startRow(systems, { progress })],
   memory: (systems, _options, progress) => memoryRows(systems, { progress }),
   'openai-first': latency(openaiFirstRows, 40, 10),

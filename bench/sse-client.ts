@@ -8,6 +8,8 @@ const ANSWER_WITHIN_MS = 120_000
 
 export interface Answer {
   firstTextMs: number
+  /** Until the end of the answer was read. */
+  endMs: number
   sessionId: string
 }
 
@@ -29,19 +31,19 @@ export class SseClient {
   }
 
   /** Sends one prompt over the native route. */
-  chat(body: JsonRecord): Promise<Answer> {
-    return this.post('/v1/chat/stream', body, new ChatReader())
+  chat(body: JsonRecord, headers: Record<string, string> = {}): Promise<Answer> {
+    return this.post('/v1/chat/stream', body, new ChatReader(), headers)
   }
 
   /** Resolves at the end of the stream, rejects with the body of whatever went wrong. */
-  post<T>(path: string, body: JsonRecord, reader: FrameReader<T>): Promise<T> {
+  post<T>(path: string, body: JsonRecord, reader: FrameReader<T>, headers: Record<string, string> = {}): Promise<T> {
     const payload = JSON.stringify(body)
     return new Promise((resolve, reject) => {
       const began = performance.now()
       const request = http.request(`${this.#url}${path}`, {
         agent: this.#agent,
         method: 'POST',
-        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
+        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload), ...headers },
         timeout: ANSWER_WITHIN_MS,
       })
       request.once('timeout', () => request.destroy(new Error(`no answer within ${ANSWER_WITHIN_MS} ms`)))
@@ -114,7 +116,7 @@ class ChatReader implements FrameReader<Answer> {
       case 'done':
         this.problem = `no text came before ${data}`
         if (!Number.isNaN(this.#firstTextMs)) {
-          this.answer = { firstTextMs: this.#firstTextMs, sessionId: stringAt(event, 'session_id') }
+          this.answer = { firstTextMs: this.#firstTextMs, endMs: ms, sessionId: stringAt(event, 'session_id') }
         }
         return
       case 'error':

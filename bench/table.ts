@@ -9,7 +9,8 @@ const NOTES = [
   'per process: a server that starts `claude -p` for every request (and resumes for a next turn).',
   'bare: one live CLI process, used over its pipes. For unrelated requests it rewinds the last turn *before*',
   'its clock starts; it is the limit, not a server.',
-  'native: in the OpenAI rows, the native route of claude-serve next to the OpenAI one, on a server of its own in the same rounds.',
+  'native: in the OpenAI rows, the native route of claude-serve next to the OpenAI one, on a server of its own in the same rounds;',
+  'in those with an idempotency key, the same route without one. These answers come in 20 tokens with 20 ms between them.',
   'What the server adds: difference of the medians, with the spread of the paired differences in parentheses.',
 ]
 

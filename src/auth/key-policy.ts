@@ -39,6 +39,12 @@ function modelsWithin({ options }: RunInput, { models }: KeyPolicy): Pick<RunInp
 export const mayUseModel = (key: KeyRecord | null, name: string): boolean =>
   key?.policy.models?.some((each) => isModel(name, each)) ?? true
 
+/** Throws `insufficient_scope` for a model that the key's runs may not use. */
+export function checkMayUse(key: KeyRecord | null, name: string): void {
+  if (!mayUseModel(key, name))
+    throw refused('insufficient_scope', 'model', `the model ${name}`, key?.policy.models ?? [])
+}
+
 const families = ['sonnet', 'opus', 'haiku', 'fable', 'mythos']
 
 /** `allowed` is a model's name, or that of its family: `sonnet` stands for every Sonnet, with any length of context. */

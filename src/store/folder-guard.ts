@@ -19,7 +19,7 @@ export class FolderGuard {
   /** What has happened to the database; null if nothing has. */
   problem: AppError | null = null
   readonly #options: GuardOptions
-  readonly #databaseWatch: FileWatch
+  readonly #databaseWatches: FileWatch[]
   #lock: FolderLock
   #lockWatch: FileWatch
   #isClosed = false
@@ -29,13 +29,19 @@ export class FolderGuard {
     this.#options = options
     this.#lock = lock
     this.#lockWatch = this.#watchLock()
-    this.#databaseWatch = new FileWatch(file, watchMs, (fate) => this.#fail(`was ${fate}`))
+    this.#databaseWatches = [
+      new FileWatch(file, watchMs, (fate) => this.#fail(`was ${fate}`)),
+      // SQLite empties it from time to time, but removes it only when the database is closed.
+      new FileWatch(`${file}-wal`, watchMs, (fate) => this.#fail(`lost its newest part: ${file}-wal was ${fate}`), {
+        mayShrink: true,
+      }),
+    ]
     if (statSync(file).size > checkBytesMax) void this.#check()
   }
 
   close(): void {
     this.#isClosed = true
-    this.#databaseWatch.close()
+    for (const watch of this.#databaseWatches) watch.close()
     this.#lockWatch.close()
     this.#lock.release()
   }

@@ -39,16 +39,17 @@ export function findDamageInFile(file: string): string | null {
 }
 
 /** What has become of a file that the server has open. */
-export type Fate = 'deleted' | 'replaced' | 'emptied'
+export type Fate = 'deleted' | 'replaced' | 'emptied' | 'cut'
 
 /** Looks at a file from time to time and reports, once, that it is no longer the one that was there at first. */
 export class FileWatch {
   readonly #timer: NodeJS.Timeout
 
-  constructor(file: string, everyMs: number, onFate: (fate: Fate) => void) {
-    const first = statSync(file)
+  constructor(file: string, everyMs: number, onFate: (fate: Fate) => void, { mayShrink = false } = {}) {
+    const { ino, dev, size } = statSync(file)
+    const known = { ino, dev, size }
     const look = async () => {
-      const fate = await fateOf(file, first)
+      const fate = await fateOf(file, known, mayShrink)
       if (fate === null) return
       this.close()
       onFate(fate)
@@ -63,11 +64,16 @@ export class FileWatch {
   }
 }
 
-async function fateOf(file: string, first: { ino: number; dev: number; size: number }): Promise<Fate | null> {
+type Known = { ino: number; dev: number; size: number }
+
+/** Remembers in `known` how the file has grown. */
+async function fateOf(file: string, known: Known, mayShrink: boolean): Promise<Fate | null> {
   try {
     const { ino, dev, size } = await stat(file)
-    if (ino !== first.ino || dev !== first.dev) return 'replaced'
-    return size === 0 && first.size > 0 ? 'emptied' : null
+    if (ino !== known.ino || dev !== known.dev) return 'replaced'
+    if (size < known.size && !mayShrink) return size === 0 ? 'emptied' : 'cut'
+    known.size = size
+    return null
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'deleted'
     throw error

@@ -33,10 +33,10 @@ async function makeKey(policy: Partial<KeyPolicy>, fields: Partial<KeyRecord> = 
     ...fields,
   }
   await keys.createKey(key)
-  const call = async (path: string, body?: object) => {
+  const call = async (path: string, body?: object, headers: Record<string, string> = {}) => {
     const answer = await fetch(`${server.url}${path}`, {
       method: body === undefined ? 'GET' : 'POST',
-      headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json', ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
@@ -111,6 +111,10 @@ test('the list of models has those that a key may use', async () => {
     names,
     all.filter((name) => name.includes('haiku')),
   )
+  for (const headers of [{}, { 'anthropic-version': '2023-06-01' }]) {
+    const statusOf = async (name: string) => (await call(`/v1/models/${name}`, undefined, headers)).status
+    assert.deepEqual([await statusOf('haiku'), await statusOf('opus')], [200, 403])
+  }
 })
 
 test('a conversation in a folder that the key may not have is not continued', async () => {

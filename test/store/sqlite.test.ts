@@ -141,6 +141,7 @@ const fates: Record<string, (file: string) => void> = {
     writeFileSync(file, 'something else')
   },
   emptied: (file) => truncateSync(file),
+  cut: (file) => truncateSync(file, 100),
 }
 
 for (const [fate, act] of Object.entries(fates)) {
@@ -155,6 +156,15 @@ for (const [fate, act] of Object.entries(fates)) {
     assert.match(problem?.message ?? '', new RegExp(`^The server's database was ${fate}: .*Stop it`))
   })
 }
+
+test('a database whose newest part is deleted while the server runs is noticed', async (t) => {
+  const { file, open } = makeStoreFolder(t)
+  const { warning, onWarning } = firstWarning()
+  const store = await open({ watchMs: 10, onWarning })
+  rmSync(`${file}-wal`)
+  assert.match(await warning, /-wal was deleted$/)
+  await assertLost(store, /lost its newest part/)
+})
 
 test('a database that was deleted takes no run that must not be lost', async (t) => {
   const { file, open } = makeStoreFolder(t)

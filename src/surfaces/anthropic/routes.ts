@@ -2,7 +2,7 @@
 // other files.
 
 import type { FastifyInstance } from 'fastify'
-import { mayUseModel } from '../../auth/key-policy.ts'
+import { checkMayUse, mayUseModel } from '../../auth/key-policy.ts'
 import { getModel, listModels, plainOrAgent } from '../../compat/model-routes.ts'
 import { displayNameOf, modelNames, resolveModel } from '../../compat/models.ts'
 import { type CompatApi, type CompatOptions, countInputTokens, serveRun } from '../../compat/serve-run.ts'
@@ -67,10 +67,10 @@ export const anthropicRoutes: RouteTable<CompatOptions> = {
       ...getModel,
       params: ModelParams,
       answers: { 200: { about: 'The model.', json: 'AnthropicModel' } },
-      async handler({ models, modelMap }, { params }) {
+      async handler({ models, modelMap }, { params, caller: { key } }) {
         const id = params['*']
         const facts = await models()
-        resolveModel(id, facts, modelMap)
+        checkMayUse(key, resolveModel(id, facts, modelMap).model ?? id)
         return toModelInfo({ id, displayName: displayNameOf(id, facts, modelMap) })
       },
     },

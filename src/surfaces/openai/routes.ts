@@ -2,7 +2,7 @@
 // responses/routes.ts. The translation itself is pure and lives in the other files.
 
 import type { FastifyInstance } from 'fastify'
-import { mayUseModel } from '../../auth/key-policy.ts'
+import { checkMayUse, mayUseModel } from '../../auth/key-policy.ts'
 import { getModel, listModels, plainOrAgent } from '../../compat/model-routes.ts'
 import { modelNames, resolveModel } from '../../compat/models.ts'
 import { type CompatApi, serveRun } from '../../compat/serve-run.ts'
@@ -53,9 +53,9 @@ export const openaiRoutes: RouteTable<OpenaiOptions> = {
     {
       ...getModel,
       answers: { 200: { about: 'The model.', json: 'OpenAIModel' } },
-      async handler({ models, modelMap }, { params }) {
+      async handler({ models, modelMap }, { params, caller: { key } }) {
         const id = params['*']
-        resolveModel(id, await models(), modelMap)
+        checkMayUse(key, resolveModel(id, await models(), modelMap).model ?? id)
         return toModel(id)
       },
     },
