@@ -25,11 +25,12 @@ import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from './c
 import { allObservers, type Observer, withObserver } from './core/observer.ts'
 import { scheduleRetention } from './core/retention.ts'
 import { createRuns } from './core/run-registry.ts'
-import type { Runs, RunsDependencies } from './core/runs.ts'
+import type { Runs } from './core/runs.ts'
 import type { SessionFiles } from './core/sessions.ts'
 import type { Store } from './core/store.ts'
 import { demoEnvironment } from './demo/environment.ts'
 import type { Upstream } from './demo/upstream.ts'
+import { logChange, logRun } from './event-log.ts'
 import { type ClaudeState, describeClaude, health, readiness } from './health.ts'
 import { type App, createApp } from './http/app.ts'
 import { type Listeners, listen, localUrl } from './http/listen.ts'
@@ -106,7 +107,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const defaultCwd = await realpath(config.defaultCwd)
   const identity = await ownIdentity()
   const registry = new ProcessRegistry(config.dataDir, identity)
-  const executable = new Executable(config.claudeBin, environment, config.cwdRoots ?? [])
+  const executable = new Executable(config.claudeBin, environment, {
+    roots: config.cwdRoots ?? [],
+    onChange: logChange(log),
+  })
   const onWarning = (message: string, facts: Record<string, unknown>) => log.warn(facts, message)
   const metrics = new Metrics(() => pool.stats())
   const tracing = await tracingFor(environment)
@@ -311,28 +315,6 @@ async function prepare({ pool, metrics, swept, log }: Preparation): Promise<void
     await metrics.load()
   } catch (error) {
     log.warn({ reason: String(error) }, 'could not start processes ahead of the first request')
-  }
-}
-
-function logRun(log: Logger): NonNullable<RunsDependencies['onEnd']> {
-  let hasWarned = false
-  return (runId, end, refused) => {
-    if (end?.costIsEstimated === true && !hasWarned) {
-      hasWarned = true
-      log.warn({}, 'the CLI does not report what runs cost: it is estimated at list prices; budgets count the estimate')
-    }
-    const code = refused?.code ?? end?.error?.code ?? null
-    const failed = end?.mcpServers?.filter(({ status }) => status === 'failed') ?? []
-    const facts = {
-      run_id: runId,
-      outcome: end?.outcome ?? (refused === null ? 'cancelled' : 'refused'),
-      code,
-      session_id: end?.sessionId,
-      model: end?.model,
-      cost_usd: end?.costUsd,
-      ...(failed.length === 0 ? {} : { mcp_failed: failed.map(({ name }) => name) }),
-    }
-    log.info(facts, 'run')
   }
 }
 

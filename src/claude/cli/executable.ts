@@ -1,16 +1,16 @@
 // Which `claude` is used, its version, and whether it is logged in. The answers are found without a call to the model,
 // cached, and renewed when a file they depend on has changed. Never reads a token: the CLI reports its login. Versions are
 // compared here, because the package semver throws for some that occur (docs/decisions/0021-libraries-of-the-command-line.md).
-import { execFile } from 'node:child_process'
-import { stat } from 'node:fs/promises'
+import { statSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { delimiter, isAbsolute, join, parse } from 'node:path'
-import { promisify } from 'node:util'
+import { delimiter, isAbsolute, join } from 'node:path'
 import { AppError } from '../../errors.ts'
 import { configFolder, type Environment } from '../sessions/config-folder.ts'
+import { CachedValue } from './cached-value.ts'
 import { childEnvironment } from './environment.ts'
 import { whyUnsafe } from './executable-permissions.ts'
 import { fileStamp } from './file-stamp.ts'
+import { programOutput } from './program-output.ts'
 
 /** The oldest CLI that this program was built for and tested with; it is the one that the Agent SDK ships. */
 export const oldestVersion = '2.1.330'
@@ -41,23 +41,29 @@ export type Claude = { path: string; version: string; origin: 'chosen' | 'path' 
 
 export type Login = { loggedIn: boolean; method: string }
 
-const run = promisify(execFile)
+/** How long a CLI may take to say its version, in milliseconds; 0.1 s is usual. */
+const versionMs = 5_000
 
-/**
- * A folder without settings: in the folder where the server was started, a project's settings could change what the CLI
- * reports.
- */
-const neutralFolder = parse(process.cwd()).root
+/** After so long a CLI that could not be run is tried again, in milliseconds, unless its file changes before. */
+const retryMs = 30_000
+
+/** How often the search path is looked at while nothing on it is in use, in milliseconds. */
+const lookMs = 1_000
+
+/** The line with the version: it may come after notices, and with the name of the program. */
+function versionIn(output: string): string | undefined {
+  const lines = output.split('\n').map((line) => line.trim())
+  const line = lines.find((each) => each.includes('(Claude Code)')) ?? lines[0] ?? ''
+  return /^v?(\d+\.\d+\.\d+\S*)/.exec(line)?.[1]
+}
 
 async function readVersion(path: string, environment: Environment): Promise<string> {
-  const { stdout } = await run(path, ['--version'], {
-    cwd: neutralFolder,
-    env: childEnvironment(environment),
-    timeout: 10_000,
-  })
-  const version = /^\d+\.\d+\.\d+\S*/.exec(stdout.trim())?.[0]
-  if (version === undefined) throw new Error(`its --version prints ${JSON.stringify(stdout.slice(0, 100))}`)
-  return version
+  const options = { environment: childEnvironment(environment), timeoutMs: versionMs }
+  const { stdout, code } = await programOutput(path, ['--version'], options)
+  const version = versionIn(stdout)
+  if (version !== undefined) return version
+  const exit = code === 0 ? '' : ` and exits with ${code}`
+  throw new Error(`its --version prints ${JSON.stringify(stdout.slice(0, 100))}${exit}`)
 }
 
 /** Negative if `a` is older than `b`, zero if they are equal, positive if it is newer. */
@@ -67,19 +73,20 @@ export function compareVersions(a: string, b: string): number {
   return left.map((part, index) => part - (right[index] ?? 0)).find((difference) => difference !== 0) ?? 0
 }
 
-async function isProgram(path: string): Promise<boolean> {
-  const info = await stat(path).catch(() => null)
-  if (!info?.isFile()) return false
-  return process.platform === 'win32' || (info.mode & 0o111) !== 0
+function isProgram(path: string): boolean {
+  try {
+    const info = statSync(path, { throwIfNoEntry: false })
+    return info?.isFile() === true && (process.platform === 'win32' || (info.mode & 0o111) !== 0)
+  } catch {
+    return false
+  }
 }
 
 const programName = process.platform === 'win32' ? 'claude.exe' : 'claude'
 
-async function findOnPath(name: string, environment: Environment): Promise<string | null> {
-  for (const folder of (environment.PATH ?? '').split(delimiter).filter(isAbsolute)) {
-    if (await isProgram(join(folder, name))) return join(folder, name)
-  }
-  return null
+function findOnPath(name: string, environment: Environment): string | null {
+  const folders = (environment.PATH ?? '').split(delimiter).filter(isAbsolute)
+  return folders.map((folder) => join(folder, name)).find(isProgram) ?? null
 }
 
 /** The executable that the Agent SDK ships for this platform; null if there is none. */
@@ -105,22 +112,26 @@ function usesMusl(): boolean {
 
 const howToInstall = 'Install it with `npm install -g @anthropic-ai/claude-code`, or set its path with --claude-bin.'
 
-/** A `claude` without the state of its file. */
-type Found = Omit<Claude, 'state'>
+/** `passedOver`: why the one on the search path is not used, although there is one; null if it is, or there is none. */
+type Found = Omit<Claude, 'state'> & { passedOver: string | null }
 
 async function choose(chosen: string | null, environment: Environment, roots: readonly string[]): Promise<Found> {
   if (chosen !== null) return chooseNamed(chosen, environment, roots)
-  const onPath = await findOnPath(programName, environment)
+  const onPath = findOnPath(programName, environment)
   if (onPath !== null) refuseUnsafe(onPath, roots)
-  const version = onPath === null ? null : await readVersion(onPath, environment).catch(() => null)
-  if (onPath !== null && version !== null && compareVersions(version, oldestVersion) >= 0) {
-    return { path: onPath, version, origin: 'path' }
+  const version = onPath === null ? null : await readVersion(onPath, environment).catch(toError)
+  if (onPath !== null && typeof version === 'string' && compareVersions(version, oldestVersion) >= 0) {
+    return { path: onPath, version, origin: 'path', passedOver: null }
   }
   const shipped = sdkExecutable()
   if (shipped === null) throw new UnusableClaude({ kind: 'missing' }, `The claude CLI was not found. ${howToInstall}`)
   refuseUnsafe(shipped, roots)
-  return { path: shipped, version: await versionOrError(shipped, environment), origin: 'sdk' }
+  const why = version instanceof Error ? version.message : `version ${version} is too old`
+  const passedOver = onPath === null ? null : `${onPath}: ${why}`
+  return { path: shipped, version: await versionOrError(shipped, environment), origin: 'sdk', passedOver }
 }
+
+const toError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)))
 
 /** An unsafe file is not run even for its version. Throws `claude_not_found`. */
 function refuseUnsafe(path: string, roots: readonly string[]): void {
@@ -130,12 +141,12 @@ function refuseUnsafe(path: string, roots: readonly string[]): void {
 }
 
 async function chooseNamed(chosen: string, environment: Environment, roots: readonly string[]): Promise<Found> {
-  const path = isAbsolute(chosen) ? chosen : ((await findOnPath(chosen, environment)) ?? chosen)
-  if (!(await isProgram(path)))
+  const path = isAbsolute(chosen) ? chosen : (findOnPath(chosen, environment) ?? chosen)
+  if (!isProgram(path))
     throw new UnusableClaude({ kind: 'missing' }, `${path} is not an executable file. ${howToInstall}`)
   refuseUnsafe(path, roots)
   const version = await versionOrError(path, environment)
-  if (compareVersions(version, oldestVersion) >= 0) return { path, version, origin: 'chosen' }
+  if (compareVersions(version, oldestVersion) >= 0) return { path, version, origin: 'chosen', passedOver: null }
   throw new UnusableClaude(
     { kind: 'too_old', path, version },
     `${path} is version ${version}; at least ${oldestVersion} is required. Run \`claude update\`.`,
@@ -154,83 +165,52 @@ async function versionOrError(path: string, environment: Environment): Promise<s
 
 async function readLogin(path: string, environment: Environment): Promise<Login> {
   // The exit code is 1 if nobody is logged in; the answer is on stdout anyway.
-  const output = await run(path, ['auth', 'status'], {
-    cwd: neutralFolder,
-    env: childEnvironment(environment),
-    timeout: 20_000,
-  }).then(
-    ({ stdout }) => stdout,
-    (error: { stdout?: string }) => error.stdout ?? '',
-  )
+  const options = { environment: childEnvironment(environment), timeoutMs: 20_000 }
+  const { stdout: output } = await programOutput(path, ['auth', 'status'], options)
   const { loggedIn, authMethod } = JSON.parse(output) as { loggedIn?: unknown; authMethod?: unknown }
   return { loggedIn: loggedIn === true, method: typeof authMethod === 'string' ? authMethod : 'none' }
 }
 
-/** A value that is computed once for each state of some files, and again when they change or the value is too old. */
-class CachedValue<T> {
-  #cached: { value: Promise<T>; state: string | null; computedAt: number } | null = null
-  readonly #compute: () => Promise<T>
-  readonly #stateNow: () => string
-  readonly #freshMs: number
+/** What has become of the CLI that is used, for the log. */
+export type ClaudeChange = { from: Claude | null; to: Claude | null; reason: string | null }
 
-  constructor(compute: () => Promise<T>, stateNow: () => string, freshMs: number) {
-    this.#compute = compute
-    this.#stateNow = stateNow
-    this.#freshMs = freshMs
-  }
-
-  get(): Promise<T> {
-    const cached = this.#cached
-    const isOld = cached === null || performance.now() - cached.computedAt > this.#freshMs
-    // While the value is being computed, the file it depends on is not known yet.
-    if (isOld || (cached.state !== null && cached.state !== this.#stateNow())) return this.#renew()
-    return cached.value
-  }
-
-  #renew(): Promise<T> {
-    const before = this.#stateNow()
-    const value = this.#compute()
-    const cached = { value, state: null as string | null, computedAt: performance.now() }
-    this.#cached = cached
-    value.then(
-      () => {
-        cached.state = before === '-' ? this.#stateNow() : before
-      },
-      () => {
-        // A failure is not cached: the next call tries again.
-        if (this.#cached === cached) this.#cached = null
-      },
-    )
-    return value
-  }
+export type ExecutableOptions = {
+  /** The real paths of the folders in which agents work. */
+  roots?: readonly string[]
+  onChange?: (change: ClaudeChange) => void
+  lookMs?: number
 }
 
 export class Executable {
+  readonly #chosen: string | null
   readonly #environment: Environment
+  readonly #options: Required<ExecutableOptions>
   readonly #claude: CachedValue<Claude>
   readonly #login: CachedValue<Login>
-  readonly #chosen: string | null
-  readonly #roots: readonly string[]
-  /** The file that was found. */
-  #found: string | null = null
+  /** What was found last; null if nothing usable was. */
+  #found: Claude | null = null
+  #isFirst = true
+  #look = { atMs: Number.NEGATIVE_INFINITY, stamp: '' }
   #knownLogin: Login | null = null
 
-  /** `roots`: the real paths of the folders in which agents work. */
-  constructor(chosen: string | null, environment: Environment, roots: readonly string[] = []) {
+  constructor(chosen: string | null, environment: Environment, options: ExecutableOptions = {}) {
     this.#chosen = chosen
-    this.#roots = roots
     this.#environment = environment
+    this.#options = { roots: [], onChange: () => {}, lookMs, ...options }
+    this.#claude = new CachedValue({
+      compute: () => this.#choose(),
+      stateNow: () => this.#stateNow(),
+      failureMs: (error) => (error instanceof UnusableClaude && error.defect.kind === 'broken' ? retryMs : 0),
+    })
     const credentials = join(configFolder(environment), '.credentials.json')
-    this.#claude = new CachedValue(
-      () => this.#choose(),
-      () => fileStamp(this.#found ?? ''),
-      Number.POSITIVE_INFINITY,
-    )
-    this.#login = new CachedValue(
-      () => this.#readLogin(),
-      () => fileStamp(credentials),
-      loginFreshMs,
-    )
+    this.#login = new CachedValue({
+      compute: async () => {
+        const before = fileStamp(credentials)
+        const value = await this.#readLogin()
+        return { value, state: before === '-' ? fileStamp(credentials) : before, freshMs: loginFreshMs }
+      },
+      stateNow: () => fileStamp(credentials),
+    })
   }
 
   /** The executable to use; throws `claude_not_found` if there is no usable one. */
@@ -249,10 +229,49 @@ export class Executable {
     return this.#knownLogin
   }
 
-  async #choose(): Promise<Claude> {
-    const claude = await choose(this.#chosen, this.#environment, this.#roots)
-    this.#found = claude.path
-    return { ...claude, state: fileStamp(claude.path) }
+  async #choose(): Promise<{ value: Claude; state: string; freshMs: number }> {
+    const before = this.#found
+    try {
+      const lookedAt = this.#lookAtPath(0)
+      const { passedOver, ...found } = await choose(this.#chosen, this.#environment, this.#options.roots)
+      const claude = { ...found, state: fileStamp(found.path) }
+      this.#found = claude
+      this.#note(before, claude, passedOver)
+      const state = this.#stateOf(claude, lookedAt)
+      return { value: claude, state, freshMs: passedOver === null ? Number.POSITIVE_INFINITY : retryMs }
+    } catch (error) {
+      this.#found = null
+      this.#note(before, null, toError(error).message)
+      throw error
+    }
+  }
+
+  /** One log line for each change, and one at the start if something is wrong. */
+  #note(from: Claude | null, to: Claude | null, reason: string | null): void {
+    const isSame = from?.path === to?.path && from?.version === to?.version && from?.state === to?.state
+    if (this.#isFirst ? reason !== null : !isSame) this.#options.onChange({ from, to, reason })
+    this.#isFirst = false
+  }
+
+  #stateNow(): string {
+    return this.#stateOf(this.#found && { ...this.#found, state: fileStamp(this.#found.path) }, null)
+  }
+
+  /** While nothing on the search path is in use, it depends on what is there, too. */
+  #stateOf(claude: Claude | null, lookedAt: string | null): string {
+    if (claude?.origin === 'path') return claude.state
+    return `${claude?.state} ${lookedAt ?? this.#lookAtPath(this.#options.lookMs)}`
+  }
+
+  /** The state of what would be found, at most `ageMs` milliseconds old. */
+  #lookAtPath(ageMs: number): string {
+    const name = this.#chosen ?? programName
+    if (isAbsolute(name)) return fileStamp(name)
+    const now = performance.now()
+    if (now - this.#look.atMs < ageMs) return this.#look.stamp
+    const path = findOnPath(name, this.#environment)
+    this.#look = { atMs: now, stamp: path === null ? '-' : `${path} ${fileStamp(path)}` }
+    return this.#look.stamp
   }
 
   async #readLogin(): Promise<Login> {

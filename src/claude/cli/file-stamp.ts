@@ -6,7 +6,7 @@ import { statSync } from 'node:fs'
 export function fileStamp(path: string): string {
   try {
     const info = statSync(path, { throwIfNoEntry: false })
-    return info === undefined ? '-' : `${info.mtimeMs}:${info.size}:${info.ino}`
+    return info === undefined ? '-' : `${info.mtimeMs}:${info.size}:${info.ino}:${info.mode}`
   } catch {
     return '-'
   }

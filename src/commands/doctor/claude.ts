@@ -18,7 +18,7 @@ export function examineNode(version = process.versions.node): Finding {
 /** Looks for claude as the server does. */
 function executableOf({ config, environment }: DoctorContext, chosen: string | null): Executable {
   const roots = config.cwdRoots ?? []
-  return new Executable(chosen, withPathOutside(environment, roots), roots)
+  return new Executable(chosen, withPathOutside(environment, roots), { roots })
 }
 
 const origins: Record<Claude['origin'], string> = {

@@ -4,7 +4,13 @@ import assert from 'node:assert/strict'
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { compareVersions, Executable, oldestVersion, sdkExecutable } from '../../../src/claude/cli/executable.ts'
+import {
+  type ClaudeChange,
+  compareVersions,
+  Executable,
+  oldestVersion,
+  sdkExecutable,
+} from '../../../src/claude/cli/executable.ts'
 import { fileStamp } from '../../../src/claude/cli/file-stamp.ts'
 import { AppError } from '../../../src/errors.ts'
 import { makeFolders, type TestFolders } from '../../helpers/test-server.ts'
@@ -128,6 +134,79 @@ test('a configured claude must exist, run, and be new enough: no other is used i
   )
   const odd = makeClaude(scene, 'odd', 'hello')
   await assert.rejects(new Executable(odd, scene.environment).claude(), refusal(/cannot be run: its --version prints/))
+})
+
+const notices: [title: string, answer: string][] = [
+  ['a notice before it', `A new version is available.\nRun claude update.\n${newer} (Claude Code)`],
+  ['a notice after it', `${newer} (Claude Code)\nA new version is available.`],
+  ['a v', `v${newer} (Claude Code)`],
+]
+for (const [title, answer] of notices) {
+  test(`the line with the version is found: ${title}`, onPosix, async (t) => {
+    const scene = setUp(t)
+    const path = makeClaude(scene, 'two', answer)
+    const { version } = await new Executable(path, scene.environment).claude()
+    assert.equal(version, newer)
+  })
+}
+
+/** A program that does not say its version and leaves a child behind that holds its output open. */
+function makeHanging({ folders }: Scene, folder: string): string {
+  mkdirSync(join(folders.root, folder), { recursive: true })
+  const path = join(folders.root, folder, 'claude')
+  writeFileSync(path, `#!/bin/sh\necho x >> ${folders.root}/calls\nsleep 300 &\nsleep 300\n`)
+  chmodSync(path, 0o755)
+  return path
+}
+
+test('a claude that hangs is killed for good, and not tried again at once', onPosix, async (t) => {
+  const scene = setUp(t)
+  const path = makeHanging(scene, 'two')
+  const executable = new Executable(path, scene.environment)
+  await assert.rejects(executable.claude(), refusal(/`--version` did not end within 5 s/))
+  await assert.rejects(executable.claude(), refusal(/did not end within 5 s/))
+  assert.deepEqual(scene.calls(), ['x'])
+  // Another file is tried at once.
+  makeClaude(scene, 'two')
+  assert.equal((await executable.claude()).version, newer)
+})
+
+test(
+  'while the one from the SDK is used, the search path is looked at again; each change is told once',
+  onPosix,
+  async (t) => {
+    const scene = setUp(t)
+    const changes: string[] = []
+    const onChange = ({ from, to, reason }: ClaudeChange) => {
+      changes.push(`${from?.origin}>${to?.origin}${reason === null ? '' : ' with a reason'}`)
+    }
+    const executable = new Executable(null, scene.environment, { onChange, lookMs: 0 })
+    const origin = async () => (await executable.claude()).origin
+    assert.equal(await origin(), 'sdk')
+    const path = makeClaude(scene, 'two')
+    assert.equal(await origin(), 'path')
+    rmSync(path)
+    assert.equal(await origin(), 'sdk')
+    assert.equal(await origin(), 'sdk')
+    makeClaude(scene, 'one', '1.0.3 (Claude Code)')
+    assert.equal(await origin(), 'sdk')
+    makeClaude(scene, 'one')
+    assert.equal(await origin(), 'path')
+    chmodSync(join(scene.folders.root, 'one', 'claude'), 0o644)
+    assert.equal(await origin(), 'sdk')
+    assert.deepEqual(changes, ['sdk>path', 'path>sdk', 'sdk>path', 'path>sdk'])
+  },
+)
+
+test('at the start it is told why a claude on the search path is not used', onPosix, async (t) => {
+  const scene = setUp(t)
+  const path = makeClaude(scene, 'one', '1.0.3 (Claude Code)')
+  const changes: ClaudeChange[] = []
+  await new Executable(null, scene.environment, { onChange: (change) => changes.push(change) }).claude()
+  assert.deepEqual(
+    changes.map(({ reason }) => reason),
+    [`${path}: version 1.0.3 is too old`],
+  )
 })
 
 test('a configured claude that is installed later is found then', onPosix, async (t) => {

@@ -1,0 +1,53 @@
+// Runs a program for what it prints, such as `claude --version`, for a limited time. Not for the CLI's own processes
+// (claude/process/cli-process.ts).
+import { spawn } from 'node:child_process'
+import { parse } from 'node:path'
+
+/**
+ * A folder without settings: in the folder where the server was started, a project's settings could change what the CLI
+ * reports.
+ */
+const neutralFolder = parse(process.cwd()).root
+
+const outputCharsMax = 64 * 1024
+
+export type ProgramOutput = { stdout: string; code: number | null }
+
+/**
+ * Resolves when the program has ended. One that takes longer than `timeoutMs` is killed, with what it has started in its
+ * process group, and is not waited for: what it leaves behind may hold its output open.
+ */
+export function programOutput(
+  path: string,
+  args: readonly string[],
+  { environment, timeoutMs }: { environment: Record<string, string | undefined>; timeoutMs: number },
+): Promise<ProgramOutput> {
+  return new Promise((resolve, reject) => {
+    const hasGroups = process.platform !== 'win32'
+    const child = spawn(path, args, {
+      cwd: neutralFolder,
+      env: environment as NodeJS.ProcessEnv,
+      stdio: ['ignore', 'pipe', 'ignore'],
+      detached: hasGroups,
+      windowsHide: true,
+    })
+    let stdout = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout = (stdout + text).slice(0, outputCharsMax)
+    })
+    const timer = setTimeout(() => {
+      try {
+        if (child.pid !== undefined) process.kill(hasGroups ? -child.pid : child.pid, 'SIGKILL')
+      } catch {
+        // It has just ended by itself.
+      }
+      child.stdout.destroy()
+      reject(new Error(`\`${args.join(' ')}\` did not end within ${timeoutMs / 1000} s`))
+    }, timeoutMs)
+    child.once('error', reject)
+    child.once('close', (code) => {
+      clearTimeout(timer)
+      resolve({ stdout, code })
+    })
+  })
+}
