@@ -128,6 +128,10 @@ for (const path of ['/v1/chat', '/v1/chat/stream']) {
     assert.equal(body.code, 'claude_failed')
     assert.equal(body.returncode, 3)
     assert.match(String(body.stderr), /^fatal: the fake CLI cannot start$/)
+    const message = 'Claude Code ended while it was starting: fatal: the fake CLI cannot start.'
+    assert.equal(body.error, message)
+    const reasons = server.logLines.filter(({ msg }) => msg === 'a CLI process could not be started')
+    assert.match(String(reasons[0]?.reason), /the fake CLI cannot start/)
     assert.equal(startCount(server), 2)
     await checkContinuesAndEndsClean(server)
   })
@@ -471,3 +475,14 @@ extendedTest(
     assert.deepEqual(await leftOver(), [])
   },
 )
+
+test('a CLI that reports less and knows fewer requests answers all the same', async (t) => {
+  const server = await startFaulty(t, 'reports-less')
+  for (const options of [{}, toolless, toolless]) {
+    const { result } = await chat(server, { prompt: 'x', ...options })
+    assert.equal(result, goodText)
+  }
+  const models = await getJson(server, '/v1/models')
+  assert.equal(models.status, 200)
+  await checkContinuesAndEndsClean(server)
+})

@@ -38,12 +38,15 @@ export type CliExit = { code: number | null; signal: NodeJS.Signals | null }
 export class CliProcess {
   readonly gate = new StdoutGate()
   readonly exited: Promise<CliExit>
+  /** Resolves when all its output was read; late if something that it has started holds the output open. */
+  readonly closed: Promise<void>
   readonly marker: string
   #process: ChildProcess | null = null
   #records: ProcessRegistry
   readonly #secrets: readonly string[]
   #stderr = ''
   #settle: (exit: CliExit) => void = () => {}
+  readonly #close: () => void
   #ending: Promise<void> | null = null
   #swept: Promise<void> = Promise.resolve()
 
@@ -55,6 +58,9 @@ export class CliProcess {
     this.exited = new Promise((resolve) => {
       this.#settle = resolve
     })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.closed = promise
+    this.#close = resolve
   }
 
   get pid(): number | null {
@@ -88,6 +94,7 @@ export class CliProcess {
     this.#process = child
     child.once('exit', (code, signal) => this.#onExit({ code, signal }))
     child.once('error', () => this.#onExit({ code: null, signal: null }))
+    child.once('close', this.#close)
     child.stdin.on('error', () => {})
     child.stdout.pipe(this.gate)
     child.stderr.setEncoding('utf8').on('data', (text: string) => {

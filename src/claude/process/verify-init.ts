@@ -18,6 +18,10 @@ const comesAlong = /^mcp__|Mcp|^ToolSearch$/
 /** The CLI knows this tool by both names. */
 const sameTool: Record<string, string> = { Task: 'Agent', Agent: 'Task' }
 
+/** What another CLI reports may have another form: then it counts as not reported. */
+const list = <T>(reported: readonly T[] | null | undefined): readonly T[] | undefined =>
+  Array.isArray(reported) ? reported : undefined
+
 /** `names` are those that should not be there; undefined if the CLI reported nothing. */
 function extra(what: string, names: readonly string[] | undefined): string | null {
   if (names === undefined) return `it does not report which ${what} it has`
@@ -32,7 +36,7 @@ export function startMismatch({ plain, permissionMode }: Profile, init: ProcessI
   return plain
     ? extra(
         'commands',
-        init.commands?.map(({ name }) => name),
+        list(init.commands)?.map(({ name }) => name),
       )
     : null
 }
@@ -43,7 +47,7 @@ export function turnMismatch(profile: Profile, turn: Turn, init: TurnInit): stri
   if (!modesFor(profile).includes(init.permissionMode ?? '')) {
     return `its permission mode is ${init.permissionMode}, not ${profile.permissionMode}`
   }
-  return profile.plain ? plainMismatch(profile, turn, init) : extra('tools', toolsBeyond(profile, init.tools))
+  return profile.plain ? plainMismatch(profile, turn, init) : extra('tools', toolsBeyond(profile, list(init.tools)))
 }
 
 /** The model may enter and leave plan mode, and a person who answers an approval may let it edit files from then on. */
@@ -57,14 +61,16 @@ function modesFor({ permissionMode, approvals }: Profile): string[] {
 function plainMismatch({ jsonSchema }: Profile, { clientTools }: Turn, init: TurnInit): string | null {
   const offered = new Set(clientTools.map(({ name }) => name))
   if (jsonSchema !== null) offered.add(answerTool)
-  const servers = init.mcp_servers?.map(({ name }) => name).filter((name) => !/^tools\d+$/.test(name))
+  const servers = list(init.mcp_servers)
+    ?.map(({ name }) => name)
+    .filter((name) => !/^tools\d+$/.test(name))
   return (
     extra(
       'tools',
-      init.tools?.filter((name) => !offered.has(name) && !offered.has(sameTool[name] ?? name)),
+      list(init.tools)?.filter((name) => !offered.has(name) && !offered.has(sameTool[name] ?? name)),
     ) ??
     extra('servers', servers) ??
-    extra('commands', init.slash_commands)
+    extra('commands', list(init.slash_commands))
   )
 }
 

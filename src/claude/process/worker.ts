@@ -29,6 +29,9 @@ import { startMismatch, turnMismatch } from './verify-init.ts'
 import type { WorkerContext } from './worker-context.ts'
 import { type WorkerPhase, WorkerState } from './worker-state.ts'
 
+/** How long the last words of a process that has ended are waited for, in milliseconds. */
+const lastWordsMs = 500
+
 /** How long the CLI may take to record one past message, in milliseconds; 27 were measured. */
 const replayMs = 10_000
 
@@ -154,11 +157,13 @@ export class Worker {
     const tooLate = delay(startMs, undefined, { ref: false }).then(() =>
       Promise.reject(this.#failed(`did not start within ${startMs / 1000} s`)),
     )
-    const died = this.gone.then(() => Promise.reject(this.#failed('ended while it was starting')))
+    const died = this.gone.then(() => this.#diedAtStart())
     tooLate.catch(() => {})
     died.catch(() => {})
     try {
-      const facts = await Promise.race([this.#query.initializationResult().catch(() => died), tooLate, died])
+      const reported = await Promise.race([this.#query.initializationResult().catch(() => died), tooLate, died])
+      // The SDK's types promise them; a CLI may leave them out.
+      const facts = { ...reported, models: reported.models ?? [] }
       const mismatch = startMismatch(this.profile, facts)
       if (mismatch !== null) throw this.#mismatch(mismatch)
       await this.#settings.readModel()
@@ -201,6 +206,14 @@ export class Worker {
     if (this.state !== 'idle' || this.#requests === 0) return
     this.#context.onWarning('a CLI process began to work by itself and was ended', { pid: this.#process.pid })
     void this.retire(0)
+  }
+
+  /** What it wrote last says why it has not started; it has seen no prompt yet that this could quote. */
+  async #diedAtStart(): Promise<never> {
+    await Promise.race([this.#process.closed, delay(lastWordsMs, undefined, { ref: false })])
+    const line = this.#process.stderrTail.split('\n').findLast((each) => each.trim() !== '')
+    const why = line === undefined ? '' : `: ${line.trim().slice(0, 300).replace(/\.$/, '')}`
+    throw this.#failed(`ended while it was starting${why}`)
   }
 
   #failed(what: string): AppError {
