@@ -15,8 +15,8 @@ const plain = { tools: [], system_prompt: 'S' }
 type Kind = {
   /** Resolves as soon as the acknowledgement was read. What it returns is checked on the next server. */
   act(server: KillableServer, word: string): Promise<(next: KillableServer) => Promise<void>>
-  /** How often the model may be asked the word, first and last. */
-  asked: [min: number, max: number]
+  /** How often the word may be sent to the model, least and most. */
+  requests: [min: number, max: number]
 }
 
 async function call(server: KillableServer, method: string, path: string, body?: object): Promise<Answer> {
@@ -37,7 +37,7 @@ const response = (server: KillableServer, input: string, fields: object = {}) =>
 
 const kinds: Record<string, Kind> = {
   'a background run is accepted': {
-    asked: [0, 1],
+    requests: [0, 1],
     async act(server, word) {
       const { body } = await ok(post(server, '/v1/chat', { ...plain, prompt: word, background: true }), 202)
       return async (next) => {
@@ -48,7 +48,7 @@ const kinds: Record<string, Kind> = {
     },
   },
   'a background run has ended': {
-    asked: [1, 1],
+    requests: [1, 1],
     async act(server, word) {
       const prompt = `${word} ${step({ text: 'All done.' })}`
       const { body } = await ok(post(server, '/v1/chat', { ...plain, prompt, background: true }), 202)
@@ -61,7 +61,7 @@ const kinds: Record<string, Kind> = {
     },
   },
   'a run that may be restarted has ended': {
-    asked: [1, 1],
+    requests: [1, 1],
     async act(server, word) {
       const request = { ...plain, prompt: `${word} ${step({ text: 'Once.' })}`, background: true, on_crash: 'restart' }
       const id = String((await ok(post(server, '/v1/chat', request), 202)).body.id)
@@ -70,7 +70,7 @@ const kinds: Record<string, Kind> = {
     },
   },
   'a run is canceled': {
-    asked: [0, 1],
+    requests: [0, 1],
     async act(server, word) {
       const request = { ...plain, prompt: `${word} ${step({ hang: 'body' })}`, background: true, on_crash: 'restart' }
       const id = String((await ok(post(server, '/v1/chat', request), 202)).body.id)
@@ -80,7 +80,7 @@ const kinds: Record<string, Kind> = {
     },
   },
   'a request with an idempotency key is answered': {
-    asked: [1, 1],
+    requests: [1, 1],
     async act(server, word) {
       const request = { ...plain, prompt: `${word} ${step({ text: 'Kept.' })}` }
       const headers = { headers: { 'idempotency-key': word } }
@@ -92,7 +92,7 @@ const kinds: Record<string, Kind> = {
     },
   },
   'a response is stored': {
-    asked: [1, 1],
+    requests: [1, 1],
     async act(server, word) {
       const { body } = await response(server, `${word} ${step({ text: 'Stored.' })}`)
       return async (next) => {
@@ -103,7 +103,7 @@ const kinds: Record<string, Kind> = {
     },
   },
   'a response is deleted': {
-    asked: [1, 1],
+    requests: [1, 1],
     async act(server, word) {
       const { body } = await response(server, word)
       await ok(call(server, 'DELETE', `/v1/responses/${body.id}`))
@@ -111,7 +111,7 @@ const kinds: Record<string, Kind> = {
     },
   },
   'a conversation has a new title': {
-    asked: [1, 1],
+    requests: [1, 1],
     async act(server, word) {
       const { body } = await ok(post(server, '/v1/chat', { ...plain, prompt: word }))
       const path = `/v1/sessions/${body.session_id}`
@@ -120,7 +120,7 @@ const kinds: Record<string, Kind> = {
     },
   },
   'a conversation is deleted': {
-    asked: [1, 1],
+    requests: [1, 1],
     async act(server, word) {
       const { body } = await ok(post(server, '/v1/chat', { ...plain, prompt: word }))
       const path = `/v1/sessions/${body.session_id}`
@@ -145,13 +145,13 @@ async function killAtEach(trial: Trial): Promise<void> {
   const scene = await setUp(trial, '--max-processes=2', '--log-level=warn')
   const words = new Words(scene.upstream)
   for (let round = 0; round < trial.times(1, 8); round++) {
-    for (const [what, { act, asked }] of Object.entries(kinds)) {
+    for (const [what, { act, requests }] of Object.entries(kinds)) {
       await trial.check(what, async () => {
         const word = words.next()
         const isStillDone = await withServer(scene, (server) => act(server, word))
         await withServer(scene, isStillDone)
         const count = words.count(word)
-        assert.ok(count >= asked[0] && count <= asked[1], `sent to the model ${count} times`)
+        assert.ok(count >= requests[0] && count <= requests[1], `sent to the model ${count} times`)
       })
     }
   }

@@ -64,7 +64,7 @@ export async function follow(lives: Lives, id: string): Promise<Numbered[]> {
 }
 
 /** What must hold for what a client was told, however often it had to reconnect. */
-export function checkTold(seen: readonly Numbered[], run: { result: string | null; status: string }): void {
+export function checkReceived(seen: readonly Numbered[], run: { result: string | null; status: string }): void {
   const numbers = seen.map(({ id }) => id)
   assert.ok(
     numbers.every((number, index) => index === 0 || number > (numbers[index - 1] ?? 0)),

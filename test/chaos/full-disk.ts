@@ -47,8 +47,11 @@ async function fillRepeatedly(trial: Trial): Promise<void> {
     await trial.check(word, async () => {
       const { status } = await runOf({ url }, id)
       await until('its end is on disk', () => storedStatus(disk, id) === status)
-      const asked = words.count(word)
-      assert.ok(asked === 1 || (asked === 0 && status === 'failed'), `sent to the model ${asked} times, ${status}`)
+      const requests = words.count(word)
+      assert.ok(
+        requests === 1 || (requests === 0 && status === 'failed'),
+        `sent to the model ${requests} times, ${status}`,
+      )
     })
   }
   trial.note(`${refused} runs refused while the disk was full`)

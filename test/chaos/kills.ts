@@ -5,15 +5,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { runOf, setUp, until } from '../faults/killed-scene.ts'
 import { post } from '../helpers/client.ts'
 import { step } from '../helpers/test-server.ts'
-import { checkTold, follow, Lives, type Numbered } from './follow.ts'
+import { checkReceived, follow, Lives, type Numbered } from './follow.ts'
 import type { Scenario, Trial } from './trial.ts'
 import { Words } from './words.ts'
 
 const runsPerLife = 8
 
-type Accepted = { id: string; word: string; told: Promise<Numbered[]> }
+type Accepted = { id: string; word: string; received: Promise<Numbered[]> }
 
-async function killRepeatedly(trial: Trial, fields: Record<string, unknown>, askedMax: number): Promise<void> {
+async function killRepeatedly(trial: Trial, fields: Record<string, unknown>, requestsMax: number): Promise<void> {
   const scene = await setUp(trial, '--max-processes=3', '--queue-limit=1000', '--log-level=warn')
   const words = new Words(scene.upstream)
   const lives = new Lives()
@@ -37,7 +37,7 @@ async function killRepeatedly(trial: Trial, fields: Record<string, unknown>, ask
       if (answer === null) return
       assert.equal(answer.status, 202, JSON.stringify(answer.body))
       const id = String(answer.body.id)
-      accepted.push({ id, word, told: follow(lives, id) })
+      accepted.push({ id, word, received: follow(lives, id) })
     })
     // The moment varies from before the first answer until most runs are over: by what has reached the model, then by chance.
     const reached = Math.floor(trial.random() ** 2 * (runsPerLife + 1))
@@ -50,16 +50,16 @@ async function killRepeatedly(trial: Trial, fields: Record<string, unknown>, ask
   }
   const server = await scene.start()
   lives.set(server.url)
-  for (const { id, word, told } of accepted) {
+  for (const { id, word, received } of accepted) {
     await trial.check(word, async () => {
       await until('it has ended', async () => (await runOf(server, id)).ended_at !== null, 120_000)
       const run = await runOf(server, id)
       if (run.status === 'failed') assert.equal(run.error?.code, 'interrupted')
       else assert.equal(run.status, 'succeeded')
-      const asked = words.count(word)
-      assert.ok(asked <= askedMax, `sent to the model ${asked} times`)
-      if (run.status === 'succeeded') assert.ok(asked >= 1, 'it was never sent to the model')
-      checkTold(await told, run)
+      const requests = words.count(word)
+      assert.ok(requests <= requestsMax, `sent to the model ${requests} times`)
+      if (run.status === 'succeeded') assert.ok(requests >= 1, 'it was never sent to the model')
+      checkReceived(await received, run)
     })
   }
   trial.note(`${kills} kills`)

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type KillableServer, runOf, setUp, until } from '../faults/killed-scene.ts'
 import { chatStream, openStream, post, textOf } from '../helpers/client.ts'
 import { step } from '../helpers/test-server.ts'
-import { checkTold, follow, Lives } from './follow.ts'
+import { checkReceived, follow, Lives } from './follow.ts'
 import { memoryOf } from './memory.ts'
 import type { Scenario, Trial } from './trial.ts'
 import { Words } from './words.ts'
@@ -52,19 +52,19 @@ const actions: Record<string, (scene: Scene) => Promise<string[]>> = {
   async 'a tool of the client'({ server, words }) {
     const word = words.next()
     const messages: object[] = [
-      { role: 'user', content: `${word} ${step({ tool: 'look', input: { at: word } })} ${answer('seen')}` },
+      { role: 'user', content: `${word} ${step({ tool: 'look', input: { city: word } })} ${answer('seen')}` },
     ]
     const tools = [
       {
         type: 'function',
-        function: { name: 'look', parameters: { type: 'object', properties: { at: { type: 'string' } } } },
+        function: { name: 'look', parameters: { type: 'object', properties: { city: { type: 'string' } } } },
       },
     ]
     const first = await ok(server, '/v1/chat/completions', { model: 'haiku', messages, tools })
     const [{ message }] = first.choices as [
       { message: { tool_calls: [{ id: string; function: { arguments: string } }] } },
     ]
-    assert.deepEqual(JSON.parse(message.tool_calls[0].function.arguments), { at: word })
+    assert.deepEqual(JSON.parse(message.tool_calls[0].function.arguments), { city: word })
     messages.push(message, { role: 'tool', tool_call_id: message.tool_calls[0].id, content: 'there' })
     const second = await ok(server, '/v1/chat/completions', { model: 'haiku', messages, tools })
     assert.match(JSON.stringify(second.choices), /seen/)
@@ -118,10 +118,10 @@ const actions: Record<string, (scene: Scene) => Promise<string[]>> = {
     })
     assert.equal(accepted.status, 202, JSON.stringify(accepted.body))
     const id = String(accepted.body.id)
-    const told = await follow(lives, id)
+    const received = await follow(lives, id)
     const run = await runOf(server, id)
     assert.deepEqual([run.status, run.result], ['succeeded', `for ${word}`])
-    checkTold(told, run)
+    checkReceived(received, run)
     return [word]
   },
   async 'a retry'({ server, words }) {
@@ -199,10 +199,10 @@ async function useForAnHour(trial: Trial): Promise<void> {
       // Each kind comes once before any comes again, so that also a short load has them all.
       const name = names[next++ % names.length] ?? ''
       await trial.check(name, async () => {
-        const asked = (await actions[name]?.({ server, lives, words, trial })) ?? []
+        const sent = (await actions[name]?.({ server, lives, words, trial })) ?? []
         assert.deepEqual(
-          asked.map((word) => [word, words.count(word)]),
-          asked.map((word) => [word, 1]),
+          sent.map((word) => [word, words.count(word)]),
+          sent.map((word) => [word, 1]),
         )
       })
       await delay(trial.random() * 400)

@@ -17,7 +17,7 @@ export class Words {
     return `w${++this.#last}w`
   }
 
-  /** How often the model was asked this. */
+  /** How often the model was requests this. */
   count(word: string): number {
     return this.#counts.get(word) ?? 0
   }
