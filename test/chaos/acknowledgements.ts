@@ -20,7 +20,7 @@ type Kind = {
 }
 
 async function call(server: KillableServer, method: string, path: string, body?: object): Promise<Answer> {
-  const init = body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+  const init = { headers: { 'content-type': 'application/json' }, ...(body ? { body: JSON.stringify(body) } : {}) }
   const response = await fetch(`${server.url}${path}`, { method, ...init })
   const text = await response.text()
   return { status: response.status, headers: response.headers, body: text === '' ? {} : JSON.parse(text) }
