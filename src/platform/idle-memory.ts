@@ -1,7 +1,6 @@
 // Gives memory back that a flood has cost. V8 collects garbage when it needs room, and after a flood it has plenty: a server that is idle
 // then would keep all of it. Not a limit on memory: those are on what requests may cost.
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import * as v8 from 'node:v8'
 import type { Clock } from './clock.ts'
 
 /** How often it is looked at, in milliseconds. */
@@ -18,16 +17,21 @@ export type IdleMemoryOptions = {
   collect?: () => void
 }
 
-let collector: (() => void) | null = null
+class NeverMade {}
 
-/** Takes some 30 ms for each 100 MB in use, in which nothing else happens. */
+/**
+ * Takes some 100 ms for each 100 MB in use, in which nothing else happens. V8 collects all garbage before it counts objects; the function
+ * `gc` exists only in programs that were started with a flag.
+ */
 function collectGarbage(): void {
-  if (collector === null) {
-    // The function exists only in contexts that are made after the flag was set.
-    setFlagsFromString('--expose-gc')
-    collector = runInNewContext('gc') as () => void
+  const { emitWarning } = process
+  // Node calls this function experimental: without it, garbage is collected later.
+  process.emitWarning = () => {}
+  try {
+    v8.queryObjects?.(NeverMade)
+  } finally {
+    process.emitWarning = emitWarning
   }
-  collector()
 }
 
 /** Collects garbage when the server has been idle from one look to the next. Returns a function that stops it. */

@@ -77,7 +77,7 @@ test('P15 processes are started with a program and a list of arguments, by the s
     assert.match(line, /import \{ (?:type ChildProcess, )?(?:spawn|execFile) \} from 'node:child_process'$/)
   const files = imports.map((line) => line.split(':')[0] ?? '').filter(isServer)
   assert.deepEqual(files.toSorted(), [
-    join('src', 'claude', 'cli', 'executable.ts'),
+    join('src', 'claude', 'cli', 'program-output.ts'),
     join('src', 'claude', 'process', 'cli-process.ts'),
     join('src', 'claude', 'process', 'process-tree.ts'),
   ])

@@ -79,6 +79,10 @@ const bringsHooks = new FileCache((path: string) =>
   /"(hooks|enabledPlugins|statusLine|apiKeyHelper)"\s*:/.test(readFileSync(path, 'utf8')),
 )
 
+/** The same for a process: it also depends on the executable. One that was started before an update is not used for new conversations. */
+export const processFingerprint = (claude: { path: string; state: string }, settings: string): string =>
+  `${claude.path} ${claude.state}|${settings}`
+
 /** Checks some dozens of files, which takes a fraction of a millisecond. */
 export function readSettingsState(environment: Environment, cwd: string): SettingsState {
   const configDir = configFolder(environment)

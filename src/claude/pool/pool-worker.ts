@@ -13,7 +13,7 @@ export type PoolWorker = {
   /** The key of the profile. */
   readonly key: string
   readonly spawnMode: SpawnMode
-  /** The state of the settings files when the process read them; see claude/cli/settings-fingerprint.ts. */
+  /** The state of the executable and of the settings files when the process was started; see claude/cli/settings-fingerprint.ts. */
   readonly fingerprint: string
   /** Resolves when the process can take a turn; rejects with an AppError if it cannot be started. */
   readonly ready: Promise<{ models: ModelInfo[] }>

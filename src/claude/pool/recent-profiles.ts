@@ -1,6 +1,7 @@
 // The profiles in recent use, for which the pool keeps spare processes.
 import type { Clock } from '../../platform/clock.ts'
 import { profileKey } from '../cli/profile.ts'
+import { processFingerprint } from '../cli/settings-fingerprint.ts'
 import type { SpawnSpec } from './pool-worker.ts'
 
 export class RecentProfiles {
@@ -27,11 +28,11 @@ export class RecentProfiles {
   }
 
   /** Notes the settings that processes in the folder read from now on. False if nothing has changed. */
-  refresh(cwd: string, fingerprint: string): boolean {
-    const changed = [...this.#specs.values()].filter(
-      (spec) => spec.profile.cwd === cwd && spec.fingerprint !== fingerprint,
-    )
-    for (const spec of changed) spec.fingerprint = fingerprint
+  refresh(cwd: string, settings: string): boolean {
+    const isChanged = (spec: SpawnSpec) =>
+      spec.profile.cwd === cwd && spec.fingerprint !== processFingerprint(spec.claude, settings)
+    const changed = [...this.#specs.values()].filter(isChanged)
+    for (const spec of changed) spec.fingerprint = processFingerprint(spec.claude, settings)
     return changed.length > 0
   }
 

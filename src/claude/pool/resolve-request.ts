@@ -3,7 +3,7 @@
 import type { RunRequest } from '../../core/agent.ts'
 import { SessionAccess, sessionNotFound } from '../../core/sessions.ts'
 import { type Abilities, profileKey, type Turn, toProfile } from '../cli/profile.ts'
-import { readSettingsState, type SettingsState } from '../cli/settings-fingerprint.ts'
+import { processFingerprint, readSettingsState, type SettingsState } from '../cli/settings-fingerprint.ts'
 import type { Environment } from '../sessions/config-folder.ts'
 import type { SessionFolders } from '../sessions/session-folders.ts'
 import type { SpawnSpec } from './pool-worker.ts'
@@ -28,7 +28,8 @@ export async function resolveRequest(
 ): Promise<ResolvedRequest> {
   const claude = await context.claude()
   const cwd = request.plain === null ? await workingFolder(request, context, folders) : context.scratchDir()
-  const { fingerprint, hasHooks } = settingsFor(request, cwd, context)
+  const { fingerprint: settings, hasHooks } = settingsFor(request, cwd, context)
+  const fingerprint = processFingerprint(claude, settings)
   const profile = toProfile(request, { cwd, abilities, hasHooks })
   return { request, profile, turn, key: profileKey(profile), fingerprint, claude }
 }

@@ -100,8 +100,8 @@ export class Scheduler {
   }
 
   /** Settings have changed in the folder: spares that have read the old ones are replaced before they are needed. */
-  refreshSettings(cwd: string, fingerprint: string): void {
-    if (this.#recentProfiles.refresh(cwd, fingerprint)) this.#dispatch()
+  refreshSettings(cwd: string, settings: string): void {
+    if (this.#recentProfiles.refresh(cwd, settings)) this.#dispatch()
   }
 
   /** Ends every process within `deadlineMs`; runs that wait are refused with `shutting_down`. */
