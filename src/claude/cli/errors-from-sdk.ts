@@ -159,6 +159,9 @@ export function processFailure(what: string, facts: { code: number | null; stder
 /** The CLI does not know a control request. */
 export class UnsupportedRequest extends Error {}
 
+/** The process is gone, or did not answer in time: this says nothing about what its CLI can do. */
+export class SilentProcess extends Error {}
+
 /** The CLI reports an unknown control request in words only. */
 export const controlFailure = (error: unknown): unknown =>
   /Unsupported control request/.test(String(error)) ? new UnsupportedRequest(String(error)) : error

@@ -6,7 +6,7 @@ import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
 import type { Agent, AgentStats, ModelFact, RunRequest } from '../../core/agent.ts'
 import type { AnsweredBy, ApprovalAnswer, RunEvent } from '../../core/events.ts'
 import { AppError, shuttingDown } from '../../errors.ts'
-import { UnsupportedRequest } from '../cli/errors-from-sdk.ts'
+import { SilentProcess, UnsupportedRequest } from '../cli/errors-from-sdk.ts'
 import { type Abilities, type Turn, toTurn } from '../cli/profile.ts'
 import { readSettingsState } from '../cli/settings-fingerprint.ts'
 import type { PlanLimits } from '../process/plan-limits.ts'
@@ -188,8 +188,8 @@ export class Pool implements Agent {
   /** Ends a process that could not be rewound or take a prompt; an ability that it never had is not tried again. */
   #onRefusedReuse(worker: PoolWorker, error: unknown): void {
     this.#context.onWarning('a CLI process could not be used again', { reason: String(error) })
-    if (worker.requests === 0) this.abilities.promptSwitch = false
-    else if (error instanceof UnsupportedRequest) this.abilities.rewind = false
+    if (error instanceof UnsupportedRequest && worker.requests > 0) this.abilities.rewind = false
+    else if (worker.requests === 0 && !(error instanceof SilentProcess)) this.abilities.promptSwitch = false
     void worker.retire()
   }
 
@@ -211,7 +211,8 @@ export class Pool implements Agent {
     if (this.#limits.warm === 0) return
     const worker = await this.#acquireForOwnUse(reusable, { isTest: true })
     try {
-      this.abilities.rewind = await worker.knowsRewind().catch(() => false)
+      // One that does not answer says nothing about the others.
+      this.abilities.rewind = await worker.knowsRewind().catch((error) => error instanceof SilentProcess)
       this.abilities.promptSwitch = await worker.canSwitchPrompt()
       this.isChecked = true
     } finally {

@@ -2,7 +2,7 @@
 // frozen, and is given up. Not for prompts and their answers (claude/turn/turn.ts).
 import type { McpServerConfig, Query } from '@anthropic-ai/claude-agent-sdk'
 import type { Clock } from '../../platform/clock.ts'
-import { controlFailure } from '../cli/errors-from-sdk.ts'
+import { controlFailure, SilentProcess } from '../cli/errors-from-sdk.ts'
 
 export type ControlContext = {
   clock: Pick<Clock, 'schedule'>
@@ -13,9 +13,6 @@ export type ControlContext = {
   /** Called once for each request that was not answered in time. */
   onSilence: (request: string) => void
 }
-
-/** The process is gone, or did not answer in time. */
-class Silence extends Error {}
 
 export type RewindTarget = { first: string; last: string }
 
@@ -31,7 +28,7 @@ export class Control {
   /** Resolves when the process has answered anything at all. 2 ms were measured. */
   async ping(): Promise<void> {
     await this.#bounded('mcp_status', this.#query.mcpServerStatus()).catch((error) => {
-      if (error instanceof Silence) throw error
+      if (error instanceof SilentProcess) throw error
     })
   }
 
@@ -79,10 +76,10 @@ export class Control {
     const { clock, controlMs, gone, onSilence } = this.#context
     const tooLate = Promise.withResolvers<never>()
     const cancel = clock.schedule(() => {
-      tooLate.reject(new Silence(`Claude Code did not answer ${name} within ${controlMs / 1000} s`))
+      tooLate.reject(new SilentProcess(`Claude Code did not answer ${name} within ${controlMs / 1000} s`))
       onSilence(name)
     }, controlMs)
-    const ended = gone.then(() => Promise.reject(new Silence('the process ended')))
+    const ended = gone.then(() => Promise.reject(new SilentProcess('the process ended')))
     try {
       return await Promise.race([
         answer.catch((error: unknown) => Promise.reject(controlFailure(error))),

@@ -8,7 +8,7 @@ import type { AnsweredBy, ApprovalAnswer } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
 import { secretValues } from '../../platform/redact.ts'
 import { childEnvironment, markerName } from '../cli/environment.ts'
-import { processFailure } from '../cli/errors-from-sdk.ts'
+import { processFailure, SilentProcess } from '../cli/errors-from-sdk.ts'
 import { plainEnvironment } from '../cli/plain-mode-options.ts'
 import { planOptions } from '../cli/plan-mode-hook.ts'
 import { type Profile, profileKey, type Turn } from '../cli/profile.ts'
@@ -319,7 +319,8 @@ export class Worker {
   /** Whether another system prompt can be loaded. Costs no turn. */
   async canSwitchPrompt(): Promise<boolean> {
     const loaded = this.#promptSwitch?.use(this.#control, 'You answer briefly.').then(() => true)
-    return (await loaded?.catch(() => false)) ?? false
+    // One that does not answer says nothing about the others.
+    return (await loaded?.catch((error) => error instanceof SilentProcess)) ?? false
   }
 
   /** The process for a turn of the conversation that it holds. Throws if the process was not acquired for one. */

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { UnsupportedRequest } from '../../../src/claude/cli/errors-from-sdk.ts'
+import { SilentProcess, UnsupportedRequest } from '../../../src/claude/cli/errors-from-sdk.ts'
 import { ClaudeReplaced } from '../../../src/claude/pool/spawn-worker.ts'
 import { noOptions, noPlainOptions } from '../../../src/core/agent.ts'
 import type { ConversationMessage } from '../../../src/core/conversation.ts'
@@ -505,6 +505,21 @@ test('a process that cannot be prepared is ended, and the run gets another', asy
   worker.refusal = new Error('the CLI did not rewind the conversation')
   const second = await run('two')
   assert.equal(worker.state, 'gone')
+  await reply('two')
+  assertSucceeded(second)
+  assert.deepEqual(pool.abilities, { rewind: true, promptSwitch: true })
+})
+
+test('a spare that does not answer is ended, and says nothing about what the others can do', async (t) => {
+  const { run, reply, clock, spawner, pool } = openPool(t, { limits: { warm: 1, startSpacingMs: 250 } })
+  await run('one')
+  await clock.advance(251)
+  const spare = spawner.workers[1]
+  assert.ok(spare)
+  spare.refusal = new SilentProcess('Claude Code did not answer')
+  const second = await run('two')
+  await clock.advance(251)
+  assert.equal(spare.state, 'gone')
   await reply('two')
   assertSucceeded(second)
   assert.deepEqual(pool.abilities, { rewind: true, promptSwitch: true })
