@@ -75,7 +75,7 @@ async function manyFollowers(trial: Trial): Promise<void> {
 
 export const followers: Scenario = {
   name: 'followers',
-  promise: 'Each of a thousand followers is told everything once, in order, however often its connection ends',
+  promise: 'Each follower is told everything once, in order, however often its connection ends',
   unit: 'followers',
   run: manyFollowers,
 }

@@ -28,7 +28,7 @@ async function fillRepeatedly(trial: Trial): Promise<void> {
     assert.deepEqual([answer.status, answer.body.code], [503, 'storage_full'])
     refused++
   }
-  for (let round = 0; round < trial.times(2, 12); round++) {
+  for (let round = 0; round < trial.times(2, 4); round++) {
     for (let count = 0; count < 4; count++) await start()
     // What is accepted or at work when the disk fills up varies.
     const reached = Math.floor(trial.random() * 5)

@@ -143,7 +143,13 @@ export class Pool implements Agent {
           return false
         },
       )
-      if (await this.#orAbort(isReady, signal, worker)) return worker
+      try {
+        if (await orAbort(isReady, signal)) return worker
+      } catch (error) {
+        // The process is free once it is ready.
+        void isReady.then(() => this.#release(worker))
+        throw error
+      }
       this.#release(worker)
     }
     throw new AppError('claude_failed', 'Claude Code could not be prepared for the request.')
@@ -155,26 +161,10 @@ export class Pool implements Agent {
     this.#release(worker)
   }
 
-  /** A run that is cancelled does not wait until the process is ready; the process is free once it is. */
-  async #orAbort(isReady: Promise<boolean>, signal: AbortSignal, worker: PoolWorker): Promise<boolean> {
-    const aborted = Promise.withResolvers<never>()
-    const onAbort = () => aborted.reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    try {
-      if (signal.aborted) onAbort()
-      return await Promise.race([isReady, aborted.promise])
-    } catch (error) {
-      void isReady.then(() => this.#release(worker))
-      throw error
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-    }
-  }
-
   /** Null if the executable was replaced meanwhile. */
   async #waitForWorker(request: RunRequest, turn: Turn, signal: AbortSignal): Promise<PoolWorker | null> {
     try {
-      return await this.#scheduler.acquire(await this.#resolve(request, turn), signal)
+      return await this.#scheduler.acquire(await orAbort(this.#resolve(request, turn), signal), signal)
     } catch (error) {
       if (error instanceof ClaudeReplaced) return null
       throw error
@@ -249,6 +239,19 @@ export class Pool implements Agent {
   close(deadlineMs: number): Promise<void> {
     this.#closing ??= this.#scheduler.close(deadlineMs)
     return this.#closing
+  }
+}
+
+/** A run that is cancelled or out of time waits for nothing any more. */
+async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = () => aborted.reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    if (signal.aborted) onAbort()
+    return await Promise.race([promise, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
 }
 
