@@ -1,18 +1,12 @@
 // Files of the data folder are damaged between two servers. The next one either has everything, or does not start and says which file is
 // wrong: it never starts with less than there was.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { type KillScene, setUp, until } from '../faults/killed-scene.ts'
+import { type KillableServer, type KillScene, setUp, until } from '../faults/killed-scene.ts'
 import { post } from '../helpers/client.ts'
-import { compileCache } from '../helpers/compile-cache.ts'
-import { testEnvironment } from '../helpers/test-server.ts'
 import type { Scenario, Trial } from './trial.ts'
 
-const program = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 const pageBytes = 4096
 
 const noise = (trial: Trial, bytes: number) => Buffer.from(Array.from({ length: bytes }, () => trial.random() * 256))
@@ -38,41 +32,24 @@ const damages: Record<string, Damage> = {
 type Outcome = { runs: number } | { refusal: string }
 
 /** Starts a server on the folder: how many runs it knows, or why it does not start. */
-async function startOn(folder: string, { folders, upstream }: KillScene): Promise<Outcome> {
-  const settings = ['--port=0', '--warm=0', `--data-dir=${folder}`, `--default-cwd=${folders.cwd}`]
-  const child = spawn(
-    process.execPath,
-    [program, 'serve', ...settings, `--claude-bin=${join(folders.root, 'claude')}`],
-    {
-      cwd: folders.cwd,
-      env: { ...testEnvironment(folders, upstream.url), ...compileCache },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  )
-  const exited = once(child, 'exit')
-  let errors = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    errors += text
-  })
-  let output = ''
-  for await (const text of child.stdout.setEncoding('utf8')) {
-    output += text
-    const url = /listening on (http:\S+)/.exec(output)?.[1]
-    if (url === undefined) continue
-    child.stdout.resume()
-    try {
-      const list = await fetch(`${url}/v1/runs?limit=100`)
-      const text = await list.text()
-      assert.equal(list.status, 200, text)
-      return { runs: (JSON.parse(text) as { runs: unknown[] }).runs.length }
-    } finally {
-      child.kill('SIGTERM')
-      await exited
-    }
+async function startOn(folder: string, scene: KillScene): Promise<Outcome> {
+  try {
+    const server = await scene.start(folder)
+    const { runs } = await runsOf(server)
+    assert.equal(await server.stop(), 0)
+    return { runs: runs.length }
+  } catch (error) {
+    const message = (error as Error).message
+    if (!/did not start \(exit code [1-9]/.test(message)) throw error
+    return { refusal: message }
   }
-  const [code] = await exited
-  assert.notEqual(code, 0, `it ended without an error: ${output} ${errors}`)
-  return { refusal: errors + output }
+}
+
+async function runsOf({ url }: KillableServer): Promise<{ runs: { status: string }[] }> {
+  const response = await fetch(`${url}/v1/runs?limit=100`)
+  const text = await response.text()
+  assert.equal(response.status, 200, text)
+  return JSON.parse(text)
 }
 
 async function damageRepeatedly(trial: Trial): Promise<void> {
@@ -85,11 +62,9 @@ async function damageRepeatedly(trial: Trial): Promise<void> {
     const answer = await post(server, '/v1/chat', { prompt, background: true, tools: [], system_prompt: 'S' })
     assert.equal(answer.status, 202)
   }
-  const countOf = async (status: string) =>
-    ((await (await fetch(`${server.url}/v1/runs?limit=100`)).json()) as { runs: { status: string }[] }).runs.filter(
-      (run) => run.status === status,
-    ).length
-  await until('all runs have ended', async () => (await countOf('succeeded')) === runs)
+  const haveEnded = async () =>
+    (await runsOf(server)).runs.filter(({ status }) => status === 'succeeded').length === runs
+  await until('all runs have ended', haveEnded)
   assert.equal(await server.stop(), 0)
   const copy = join(scene.folders.root, 'copy')
   const outcomes = { started: 0, refused: 0 }

@@ -1,26 +1,7 @@
 // Follows a background run as a client that never gives up: it reconnects with the number of the last event, also to the next server.
 import assert from 'node:assert/strict'
 import type { ChatEvent } from '../../src/surfaces/native/reply-schemas.ts'
-
-export type Numbered = { id: number; event: ChatEvent }
-
-/** The events of one connection, as they arrive. Throws if it breaks. */
-export async function* eventsAfter(url: string, id: string, last: number): AsyncGenerator<Numbered> {
-  const headers = last === 0 ? {} : { 'last-event-id': String(last) }
-  const response = await fetch(`${url}/v1/runs/${id}/events`, { headers })
-  assert.equal(response.status, 200, response.status === 200 ? '' : await response.text())
-  let text = ''
-  const decoder = new TextDecoder()
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    text += decoder.decode(chunk, { stream: true })
-    const frames = text.split('\n\n')
-    text = frames.pop() ?? ''
-    for (const frame of frames) {
-      const [, number, data] = /^id: (\d+)\n(?:event: .*\n)?data: (.*)$/m.exec(frame) ?? []
-      if (data !== undefined) yield { id: Number(number), event: JSON.parse(data) as ChatEvent }
-    }
-  }
-}
+import { eventsAfter, type Numbered } from '../helpers/client.ts'
 
 /** Servers that follow one another. */
 export class Lives {

@@ -2,10 +2,10 @@
 // the model once, and its follower was told everything once.
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
-import { runOf, setUp, until } from '../faults/killed-scene.ts'
-import { post } from '../helpers/client.ts'
+import { checkEvents, runOf, setUp, until } from '../faults/killed-scene.ts'
+import { type Numbered, post } from '../helpers/client.ts'
 import { step } from '../helpers/test-server.ts'
-import { checkReceived, follow, Lives, type Numbered } from './follow.ts'
+import { checkReceived, follow, Lives } from './follow.ts'
 import type { Scenario, Trial } from './trial.ts'
 import { Words } from './words.ts'
 
@@ -13,7 +13,14 @@ const runsPerLife = 8
 
 type Accepted = { id: string; word: string; received: Promise<Numbered[]> }
 
-async function killRepeatedly(trial: Trial, fields: Record<string, unknown>, requestsMax: number): Promise<void> {
+type Outcome = { status: string; requests: number }
+
+/** Returns how the runs ended. */
+async function killRepeatedly(
+  trial: Trial,
+  fields: Record<string, unknown>,
+  requestsMax: number,
+): Promise<readonly Outcome[]> {
   const scene = await setUp(trial, '--max-processes=3', '--queue-limit=1000', '--log-level=warn')
   const words = new Words(scene.upstream)
   const lives = new Lives()
@@ -50,6 +57,7 @@ async function killRepeatedly(trial: Trial, fields: Record<string, unknown>, req
   }
   const server = await scene.start()
   lives.set(server.url)
+  const outcomes: Outcome[] = []
   for (const { id, word, received } of accepted) {
     await trial.check(word, async () => {
       await until('it has ended', async () => (await runOf(server, id)).ended_at !== null, 120_000)
@@ -59,22 +67,32 @@ async function killRepeatedly(trial: Trial, fields: Record<string, unknown>, req
       const requests = words.count(word)
       assert.ok(requests <= requestsMax, `sent to the model ${requests} times`)
       if (run.status === 'succeeded') assert.ok(requests >= 1, 'it was never sent to the model')
+      outcomes.push({ status: run.status, requests })
       checkReceived(await received, run)
+      await checkEvents(server, run)
     })
   }
   trial.note(`${kills} kills`)
+  return outcomes
 }
 
 export const kills: Scenario = {
   name: 'kills',
   promise: 'A run that was accepted with 202 has one end and was sent to the model once, whenever the server is killed',
   unit: 'runs',
-  run: (trial) => killRepeatedly(trial, {}, 1),
+  async run(trial) {
+    const outcomes = await killRepeatedly(trial, {}, 1)
+    await trial.check('some were interrupted', () => assert.ok(outcomes.some(({ status }) => status === 'failed')))
+  },
 }
 
 export const restarts: Scenario = {
   name: 'restarts',
   promise: 'With `"on_crash": "restart"` it is restarted once, and its followers are told so',
   unit: 'runs',
-  run: (trial) => killRepeatedly(trial, { on_crash: 'restart' }, 2),
+  async run(trial) {
+    const outcomes = await killRepeatedly(trial, { on_crash: 'restart' }, 2)
+    const isRestarted = ({ status, requests }: Outcome) => status === 'succeeded' && requests === 2
+    await trial.check('some were restarted and succeeded', () => assert.ok(outcomes.some(isRestarted)))
+  },
 }

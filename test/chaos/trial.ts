@@ -1,5 +1,6 @@
 // What every chaos scenario is given, and what it reports: how often it tried to break a promise, and how often the promise did not hold.
 import type { TestContext } from 'node:test'
+import { random } from '../faults/killed-scene.ts'
 
 /** `short` for `npm run test:extended`, `full` for `npm run test:chaos`. */
 export type Size = 'short' | 'full'
@@ -18,20 +19,16 @@ export class Trial implements Pick<TestContext, 'after'> {
   readonly notes: string[] = []
   readonly #onProgress: (text: string) => void
   readonly #cleanups: (() => unknown)[] = []
-  #state: number
 
   constructor({ size, seed, minutes, onProgress = () => {} }: TrialOptions) {
     this.size = size
     this.minutes = minutes
-    this.#state = seed
+    this.random = random(seed)
     this.#onProgress = onProgress
   }
 
   /** From 0 to 1; the same sequence for the same seed. */
-  random = (): number => {
-    this.#state = (Math.imul(this.#state, 1_664_525) + 1_013_904_223) >>> 0
-    return this.#state / 2 ** 32
-  }
+  readonly random: () => number
 
   pick<T>(choices: readonly T[]): T {
     const chosen = choices[Math.floor(this.random() * choices.length)]

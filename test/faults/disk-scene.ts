@@ -1,5 +1,4 @@
 // A server whose data folder is a small file system of its own, which can be filled. Needs the right to mount one as an ordinary user.
-import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
@@ -11,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { startUpstream } from '../../src/demo/upstream.ts'
 import { compileCache } from '../helpers/compile-cache.ts'
 import { makeFolders, testEnvironment } from '../helpers/test-server.ts'
+import { listening } from './killed-scene.ts'
 
 const program = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 const asOwnRoot = ['--user', '--map-root-user', '--mount']
@@ -37,15 +37,7 @@ export async function startOnDisk(t: Pick<TestContext, 'after'>, ...flags: strin
     await stop(child)
     await upstream.close()
   })
-  let output = ''
-  for await (const text of child.stdout.setEncoding('utf8')) {
-    output += text
-    const url = /listening on (http:\S+)/.exec(output)?.[1]
-    if (url === undefined) continue
-    child.stdout.resume()
-    return { url, upstream, disk: `/proc/${child.pid}/root${folders.dataDir}` }
-  }
-  assert.fail(`the server did not start: ${output}`)
+  return { url: await listening(child), upstream, disk: `/proc/${child.pid}/root${folders.dataDir}` }
 }
 
 async function stop(child: ChildProcess): Promise<void> {

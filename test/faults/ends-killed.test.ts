@@ -1,8 +1,7 @@
 // A server that is killed at the moment at which a client learns that its run has ended: the end is not lost, and nothing runs again. And
 // followers of a run that begins again learn that it does. Once in `npm test`, repeatedly in `npm run test:extended`.
 import assert from 'node:assert/strict'
-import type { ChatEvent } from '../../src/surfaces/native/reply-schemas.ts'
-import { post } from '../helpers/client.ts'
+import { eventsAfter, type Numbered, post } from '../helpers/client.ts'
 import { test, testIf } from '../helpers/extended.ts'
 import { step } from '../helpers/test-server.ts'
 import { type KillScene, runOf, setUp } from './killed-scene.ts'
@@ -12,25 +11,6 @@ const flags = ['--log-level=warn', '--max-processes=2']
 
 const modelRequests = ({ upstream }: KillScene, word: string) =>
   upstream.requests.filter(({ raw, method }) => method === 'POST' && raw.includes(word)).length
-
-type Numbered = { id: number; event: ChatEvent }
-
-/** The events of a run with their numbers, as they arrive. */
-async function* eventsOf({ url }: { url: string }, id: string, after = 0): AsyncGenerator<Numbered> {
-  const headers = after === 0 ? {} : { 'last-event-id': String(after) }
-  const response = await fetch(`${url}/v1/runs/${id}/events`, { headers })
-  assert.equal(response.status, 200)
-  let text = ''
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    text += Buffer.from(chunk).toString()
-    const frames = text.split('\n\n')
-    text = frames.pop() ?? ''
-    for (const frame of frames) {
-      const [, number, data] = /^id: (\d+)\n(?:event: .*\n)?data: (.*)$/m.exec(frame) ?? []
-      if (data !== undefined) yield { id: Number(number), event: JSON.parse(data) as ChatEvent }
-    }
-  }
-}
 
 for (const [fields, times] of [
   [{}, 1],
@@ -47,7 +27,8 @@ for (const [fields, times] of [
         const word = `word${n}.`
         const body = { ...plain, prompt: `${word} ${step({ text: 'All done.' })}`, background: true, ...fields }
         const { id } = (await post(server, '/v1/chat', body)).body
-        for await (const { event } of eventsOf(server, String(id))) if (event.type === 'done') await server.killNow()
+        for await (const { event } of eventsAfter(server.url, String(id), 0))
+          if (event.type === 'done') await server.killNow()
         const next = await scene.start()
         const run = await runOf(next, String(id))
         assert.deepEqual([run.status, run.result, run.error], ['succeeded', 'All done.', null])
@@ -88,7 +69,7 @@ test('whoever follows a run that begins again gets a mark, and its numbers go on
   const { id } = (await post(server, '/v1/chat', { ...plain, prompt, background: true, on_crash: 'restart' })).body
   const received: Numbered[] = []
   try {
-    for await (const each of eventsOf(server, String(id))) {
+    for await (const each of eventsAfter(server.url, String(id), 0)) {
       received.push(each)
       if (each.event.type === 'delta') void server.killNow()
     }
@@ -98,7 +79,7 @@ test('whoever follows a run that begins again gets a mark, and its numbers go on
   const last = received.at(-1)?.id ?? 0
   const next = await scene.start()
   const later: Numbered[] = []
-  for await (const each of eventsOf(next, String(id), last)) later.push(each)
+  for await (const each of eventsAfter(next.url, String(id), last)) later.push(each)
   // More numbers may have been sent than were stored.
   const numbers = [last, ...later.map((each) => each.id)]
   assert.ok(numbers.every((number, index) => index === 0 || number > (numbers[index - 1] ?? 0)))
@@ -112,6 +93,6 @@ test('whoever follows a run that begins again gets a mark, and its numbers go on
   assert.deepEqual([run.status, run.result, run.session_id], ['succeeded', text.join(''), begun.session_id])
   // All of it, for one who comes late: the numbers are the same.
   const whole: Numbered[] = []
-  for await (const each of eventsOf(next, String(id))) whole.push(each)
+  for await (const each of eventsAfter(next.url, String(id), 0)) whole.push(each)
   assert.deepEqual(whole.slice(-later.length), later)
 })

@@ -8,7 +8,8 @@ import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
-import { RunReply } from '../../src/surfaces/native/reply-schemas.ts'
+import { type ChatEvent, RunReply } from '../../src/surfaces/native/reply-schemas.ts'
+import { readChatEvents } from '../helpers/client.ts'
 import { compileCache } from '../helpers/compile-cache.ts'
 import { loggedInCli, makeFolders, prepareHome, type TestFolders, testEnvironment } from '../helpers/test-server.ts'
 
@@ -26,8 +27,8 @@ export type KillableServer = {
 export type KillScene = {
   folders: TestFolders
   upstream: Upstream
-  /** Resolves when it listens. */
-  start(): Promise<KillableServer>
+  /** Resolves when it listens. With another data folder than the scene's, if one is given. */
+  start(dataDir?: string): Promise<KillableServer>
 }
 
 export async function setUp(t: Pick<TestContext, 'after'>, ...flags: string[]): Promise<KillScene> {
@@ -41,8 +42,8 @@ export async function setUp(t: Pick<TestContext, 'after'>, ...flags: string[]): 
     for (const { pid } of processesIn(folders)) process.kill(pid, 'SIGKILL')
     await upstream.close()
   })
-  const start = async () => {
-    const settings = ['--port=0', `--data-dir=${folders.dataDir}`, `--default-cwd=${folders.cwd}`, '--log-format=json']
+  const start = async (dataDir = folders.dataDir) => {
+    const settings = ['--port=0', `--data-dir=${dataDir}`, `--default-cwd=${folders.cwd}`, '--log-format=json']
     const child = spawn(process.execPath, [program, 'serve', ...settings, '--warm=0', claude, ...flags], {
       cwd: folders.cwd,
       env: { ...testEnvironment(folders, upstream.url), ...compileCache },
@@ -53,17 +54,25 @@ export async function setUp(t: Pick<TestContext, 'after'>, ...flags: string[]): 
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       errors += text
     })
-    let output = ''
-    for await (const text of child.stdout?.setEncoding('utf8') ?? []) {
-      output += text
-      const url = /listening on (http:\S+)/.exec(output)?.[1]
-      if (url === undefined) continue
-      child.stdout?.resume()
-      return { url, pid: child.pid ?? 0, killNow: () => end(child), stop: () => stop(child), log: () => errors }
-    }
-    assert.fail(`the server did not start: ${output} ${errors}`)
+    const url = await listening(child, () => errors)
+    return { url, pid: child.pid ?? 0, killNow: () => end(child), stop: () => stop(child), log: () => errors }
   }
   return { folders, upstream, start }
+}
+
+/** The address on which a server listens. Rejects if it ends instead, with its exit code and all of its output. */
+export async function listening(child: ChildProcess, errors: () => string = () => ''): Promise<string> {
+  const closed = once(child, 'close')
+  let output = ''
+  for await (const text of child.stdout?.setEncoding('utf8') ?? []) {
+    output += text
+    const url = /listening on (http:\S+)/.exec(output)?.[1]
+    if (url === undefined) continue
+    child.stdout?.resume()
+    return url
+  }
+  const [code] = await closed
+  assert.fail(`the server did not start (exit code ${code}): ${output} ${errors()}`)
 }
 
 async function end(child: ChildProcess): Promise<void> {
@@ -113,6 +122,20 @@ export async function runOf({ url }: { url: string }, id: string): Promise<RunRe
   const text = await response.text()
   assert.equal(response.status, 200, text)
   return RunReply.parse(JSON.parse(text))
+}
+
+/** What must hold for a run's events, whatever its end. */
+export async function checkEvents(server: { url: string }, run: RunReply): Promise<void> {
+  const all: ChatEvent[] = []
+  for await (const event of readChatEvents(await fetch(`${server.url}/v1/runs/${run.id}/events`))) all.push(event)
+  // What came before a restart does not count.
+  const events = all.slice(all.findLastIndex(({ type }) => type === 'restart') + 1)
+  const last = events.at(-1)
+  assert.equal(events.filter(({ type }) => type === 'start').length, 1)
+  if (run.status === 'succeeded') {
+    assert.equal(last?.type, 'done')
+    assert.equal(events.map((event) => (event.type === 'delta' ? event.text : '')).join(''), run.result)
+  } else assert.equal(last?.type === 'error' && last.code, run.error?.code)
 }
 
 /** Returns the same numbers from 0 to 1 for the same seed. */

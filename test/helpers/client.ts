@@ -63,6 +63,26 @@ export async function* readChatEvents(response: Response): AsyncGenerator<ChatEv
   assert.ok(last === 'done' || last === 'error', `the stream ended with ${last}`)
 }
 
+export type Numbered = { id: number; event: ChatEvent }
+
+/** The events of one connection, as they arrive. Throws if it breaks. */
+export async function* eventsAfter(url: string, id: string, last: number): AsyncGenerator<Numbered> {
+  const headers = last === 0 ? {} : { 'last-event-id': String(last) }
+  const response = await fetch(`${url}/v1/runs/${id}/events`, { headers })
+  assert.equal(response.status, 200, response.status === 200 ? '' : await response.text())
+  let text = ''
+  const decoder = new TextDecoder()
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    text += decoder.decode(chunk, { stream: true })
+    const frames = text.split('\n\n')
+    text = frames.pop() ?? ''
+    for (const frame of frames) {
+      const [, number, data] = /^id: (\d+)\n(?:event: .*\n)?data: (.*)$/m.exec(frame) ?? []
+      if (data !== undefined) yield { id: Number(number), event: JSON.parse(data) as ChatEvent }
+    }
+  }
+}
+
 export function openStream(target: Target, body: Record<string, unknown>, init: RequestInit = {}): Promise<Response> {
   return fetch(`${target.url}/v1/chat/stream`, {
     method: 'POST',

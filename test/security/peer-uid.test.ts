@@ -8,13 +8,11 @@ import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import type { FastifyRequest } from 'fastify'
 import { Authenticator } from '../../src/auth/authenticate.ts'
-import { newSecret } from '../../src/auth/keys.ts'
 import { type PeerUser, peerUser } from '../../src/auth/peer-uid.ts'
-import { unlimitedKey } from '../../src/core/key-record.ts'
 import { StartupError } from '../../src/errors.ts'
-import { openKeyStore } from '../../src/store/key-store.ts'
 import { openMemoryStore } from '../../src/store/sqlite.ts'
-import { makeFolders, startTestServer, type TestFolders } from '../helpers/test-server.ts'
+import { makeFolders, startTestServer } from '../helpers/test-server.ts'
+import { makeKey } from './folders-key.ts'
 
 const nobody = 65_534
 const isLinux = process.platform === 'linux'
@@ -43,22 +41,6 @@ async function askAsNobody(url: string, key = '', ...route: string[]): Promise<n
     if ((error as NodeJS.ErrnoException).code === 'EACCES') return null
     throw error
   }
-}
-
-async function makeKey({ dataDir }: TestFolders): Promise<string> {
-  const { secret, prefix, hash } = newSecret()
-  const store = await openKeyStore(dataDir)
-  await store.createKey({
-    id: 'key_1',
-    name: 'one',
-    prefix,
-    hash,
-    scopes: ['agent'],
-    createdAtMs: Date.now(),
-    ...unlimitedKey,
-  })
-  await store.close()
-  return secret
 }
 
 test('the user at the other end of a loopback connection is known', {

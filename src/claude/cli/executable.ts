@@ -257,9 +257,9 @@ export class Executable {
     return this.#stateOf(this.#found && { ...this.#found, state: fileStamp(this.#found.path) }, null)
   }
 
-  /** While nothing on the search path is in use, it depends on what is there, too. */
+  /** While the wanted one is not in use, it depends on what has become of that, too. */
   #stateOf(claude: Claude | null, lookedAt: string | null): string {
-    if (claude?.origin === 'path') return claude.state
+    if (claude !== null && claude.origin !== 'sdk') return claude.state
     return `${claude?.state} ${lookedAt ?? this.#lookAtPath(this.#options.lookMs)}`
   }
 

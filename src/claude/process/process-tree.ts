@@ -12,12 +12,15 @@ export type ProcessInfo = { pid: number; parent: number; started: string }
 
 const run = promisify(execFile)
 
+/** The fields after the command, which may itself contain spaces and parentheses. */
+const statFields = (stat: string): string[] => stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+
 /**
  * Fields after the command's closing parenthesis: the state is the first, the parent the second, the start time the
  * 20th. A zombie, which has ended but was not reaped by its parent, counts as gone.
  */
 function parseStat(pid: number, stat: string): ProcessInfo | null {
-  const [state, parent, ...others] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const [state, parent, ...others] = statFields(stat)
   return state === 'Z' ? null : { pid, parent: Number(parent), started: others[17] ?? '' }
 }
 
@@ -68,8 +71,7 @@ async function allProcesses(): Promise<ProcessInfo[]> {
 /** Whether a signal has stopped the process, so that it does nothing until another one lets it go on. Linux only. */
 export function isStopped(pid: number): boolean {
   try {
-    const stat = hasProc ? readFileSync(`/proc/${pid}/stat`, 'latin1') : ''
-    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')
+    return hasProc && statFields(readFileSync(`/proc/${pid}/stat`, 'latin1'))[0] === 'T'
   } catch {
     return false
   }

@@ -1,2 +1,0 @@
-// The combinations that runs-killed.test.ts leaves out.
-import './runs-killed.test.ts'
