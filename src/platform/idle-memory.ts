@@ -9,6 +9,9 @@ const everyMs = 5_000
 /** Garbage is collected above so many times of what was left after the last time, or was in use at the start. */
 const factor = 1.15
 
+/** A collection that leaves more than this of what was in use has brought all that there was. */
+const enough = 0.9
+
 export type IdleMemoryOptions = {
   clock: Pick<Clock, 'schedule'>
   isIdle: () => boolean
@@ -46,8 +49,11 @@ export function collectWhenIdle({
   const look = () => {
     const isIdleNow = isIdle()
     if (isIdleNow && wasIdle && residentBytes() > usualBytes * factor) {
+      const before = residentBytes()
       collect()
-      usualBytes = residentBytes()
+      const after = residentBytes()
+      // What one collection frees may keep more alive until the next: it goes on until nothing more comes back.
+      if (after > before * enough) usualBytes = after
     }
     wasIdle = isIdleNow
     cancel = clock.schedule(look, everyMs)
