@@ -1,6 +1,8 @@
 // What the server reports about itself and its CLI: `GET /v1/health`, `GET /readyz`, and the start line. Never starts a process: the
 // executable's version and login are cached.
-import type { Executable, Login } from './claude/cli/executable.ts'
+import type { AbilityName } from './claude/cli/abilities.ts'
+import { compareVersions, type Executable, type Login, newestTestedVersion } from './claude/cli/executable.ts'
+import type { Examinations } from './claude/examination/examinations.ts'
 import type { Pool } from './claude/pool/pool.ts'
 import type { Runs } from './core/runs.ts'
 import type { Store } from './core/store.ts'
@@ -27,6 +29,7 @@ export async function describeClaude(executable: Executable): Promise<ClaudeStat
 
 export type HealthParts = {
   executable: Executable
+  examinations: Examinations
   pool: Pool
   version: string
   isDemo: boolean
@@ -35,7 +38,7 @@ export type HealthParts = {
 }
 
 /** Throws what `Executable.claude` throws if the CLI cannot be run. */
-export async function health({ executable, pool, version, isDemo, startedAt }: HealthParts) {
+export async function health({ executable, examinations, pool, version, isDemo, startedAt }: HealthParts) {
   const claude = await executable.claude()
   const login = executable.loginSoFar()
   return {
@@ -46,12 +49,44 @@ export async function health({ executable, pool, version, isDemo, startedAt }: H
     logged_in: login?.loggedIn ?? null,
     auth_method: login?.method ?? null,
     claude_path: claude.path,
+    claude_tested_up_to: newestTestedVersion,
+    claude_warnings: claudeWarnings(claude, executable.passedOver, examinations),
     demo: isDemo,
     ...pool.stats(),
   }
 }
 
-type ReadinessParts = Pick<HealthParts, 'executable' | 'pool'> & {
+/** What each ability is for, in the words of those who miss it. */
+const uses: Record<AbilityName, string> = {
+  rewind: 'each conversation without tools gets a process of its own',
+  promptSwitch: 'each system prompt gets a process of its own',
+  modelSwitch: 'each model gets a process of its own',
+  optionSwitch: 'each effort and output limit gets a process of its own',
+  toolSwitch: "each list of a client's tools gets a process of its own",
+}
+
+/** What the operator should know about the CLI in use: why it is not the wanted one, and what it lacks. Empty if all is well. */
+export function claudeWarnings(
+  claude: { version: string; state: string },
+  passedOver: string | null,
+  examinations: Examinations,
+): string[] {
+  const { version } = claude
+  const missing = Object.entries(examinations.missingOf(claude) ?? {}) as [AbilityName, string][]
+  const failure = examinations.failureOf(claude)
+  return [
+    ...(passedOver === null ? [] : [`the wanted claude is not used: ${passedOver}`]),
+    ...(compareVersions(version, newestTestedVersion) > 0
+      ? [
+          `claude ${version} is newer than ${newestTestedVersion}, the newest version that this claude-serve was tested with`,
+        ]
+      : []),
+    ...(failure === null ? [] : [`requests take longer, because claude could not be examined: ${failure}`]),
+    ...missing.map(([name, reason]) => `requests may take longer, because ${uses[name]}: ${reason}`),
+  ]
+}
+
+type ReadinessParts = Pick<HealthParts, 'executable' | 'examinations'> & {
   store: Pick<Store, 'problem'>
   runs: Pick<Runs, 'isClosing'>
 }
@@ -60,14 +95,21 @@ type ReadinessParts = Pick<HealthParts, 'executable' | 'pool'> & {
  * Whether runs can be accepted, and which of the CLI's undocumented abilities are in use; without them requests are served
  * all the same, but slower.
  */
-export async function readiness({ executable, pool, store, runs }: ReadinessParts) {
-  const state = (ability: boolean) => (!pool.isChecked ? 'not_checked' : ability ? 'in_use' : 'not_available')
+export async function readiness({ executable, examinations, store, runs }: ReadinessParts) {
+  const claude = await executable.claude().catch(() => null)
+  const missing = claude && examinations.missingOf(claude)
+  const state = (name: AbilityName) =>
+    missing === null ? 'not_checked' : missing[name] === undefined ? 'in_use' : 'not_available'
   const facts = {
     logged_in: executable.loginSoFar()?.loggedIn ?? null,
     abilities: {
-      reuse_processes: state(pool.abilities.rewind),
-      switch_system_prompts: state(pool.abilities.promptSwitch),
+      reuse_processes: state('rewind'),
+      switch_system_prompts: state('promptSwitch'),
+      switch_models: state('modelSwitch'),
+      switch_model_options: state('optionSwitch'),
+      switch_client_tools: state('toolSwitch'),
     },
+    claude_warnings: claude === null ? [] : claudeWarnings(claude, executable.passedOver, examinations),
   }
   try {
     if (runs.isClosing) throw shuttingDown()

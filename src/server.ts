@@ -9,6 +9,7 @@ import { watchRevocations } from './auth/revocation.ts'
 import { withPathOutside } from './claude/cli/environment.ts'
 import { Executable } from './claude/cli/executable.ts'
 import { loadSdk } from './claude/cli/sdk.ts'
+import { Examinations } from './claude/examination/examinations.ts'
 import { defaultPoolLimits, defaultProcessLimits, type PoolLimits, type ProcessLimits } from './claude/pool/limits.ts'
 import { Pool } from './claude/pool/pool.ts'
 import { workerSpawner } from './claude/pool/spawn-worker.ts'
@@ -21,7 +22,7 @@ import { TokenCalibration, withTokenCalibration } from './compat/tokens/calibrat
 import { estimateRequest } from './compat/tokens/estimate.ts'
 import { processEnvironment } from './config/load.ts'
 import type { Config } from './config/options.ts'
-import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from './core/agent.ts'
+import type { RunRequest } from './core/agent.ts'
 import { allObservers, type Observer, withObserver } from './core/observer.ts'
 import { scheduleRetention } from './core/retention.ts'
 import { createRuns } from './core/run-registry.ts'
@@ -30,7 +31,7 @@ import type { SessionFiles } from './core/sessions.ts'
 import type { Store } from './core/store.ts'
 import { demoEnvironment } from './demo/environment.ts'
 import type { Upstream } from './demo/upstream.ts'
-import { logChange, logRun } from './event-log.ts'
+import { logChange, logExaminations, logRun } from './event-log.ts'
 import { type ClaudeState, describeClaude, health, readiness } from './health.ts'
 import { type App, createApp } from './http/app.ts'
 import { type Listeners, listen, localUrl } from './http/listen.ts'
@@ -42,6 +43,7 @@ import { systemClock } from './platform/clock.ts'
 import { collectWhenIdle } from './platform/idle-memory.ts'
 import { isLoopbackHost } from './platform/loopback.ts'
 import { removeServerAddress, writeServerAddress } from './platform/server-address.ts'
+import { examiner, plainExample, prepare } from './preparation.ts'
 import { refuseOpenDoor, refuseOwnFolders } from './start-checks.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import { registerAnthropic, sendAnthropicError } from './surfaces/anthropic/routes.ts'
@@ -71,28 +73,11 @@ export type ServerOptions = {
   /** For tests that cannot wait minutes. */
   processLimits?: Partial<ProcessLimits>
   poolLimits?: Partial<PoolLimits>
+  /** Whether each executable is examined before its abilities are used; true by default. If not, it counts as having all. */
+  examines?: boolean
 }
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string }
-
-/** A request that is never run: spares are started for requests like it. */
-const exampleRequest = (options: Partial<RunOptions>): RunRequest => ({
-  runId: '',
-  prompt: [],
-  session: { kind: 'new' },
-  options: { ...noOptions, ...options },
-  streaming: true,
-  plain: null,
-  approvals: false,
-  isAuxiliary: false,
-})
-
-/** The same for plain models. */
-const plainExample = (): RunRequest => ({
-  ...exampleRequest({ systemPrompt: 'You answer briefly.' }),
-  session: { kind: 'history', messages: [] },
-  plain: noPlainOptions,
-})
 
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
   const log = options.log ?? createLogger(config, processEnvironment())
@@ -107,15 +92,38 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const defaultCwd = await realpath(config.defaultCwd)
   const identity = await ownIdentity()
   const registry = new ProcessRegistry(config.dataDir, identity)
+  const processLimits = { ...defaultProcessLimits, ...options.processLimits }
+  const examinations = new Examinations({
+    dataDir: config.dataDir,
+    serverVersion: version,
+    examine:
+      options.examines === false
+        ? null
+        : examiner({ environment, registry, clock: systemClock, limits: processLimits }),
+    ...logExaminations(log),
+  })
   const executable = new Executable(config.claudeBin, environment, {
     roots: config.cwdRoots ?? [],
-    onChange: logChange(log),
+    defectOf: (claude) => examinations.defectOf(claude),
+    onChange: (change) => {
+      logChange(log)(change)
+      if (change.to !== null) void examinations.examine(change.to)
+    },
   })
   const onWarning = (message: string, facts: Record<string, unknown>) => log.warn(facts, message)
   const metrics = new Metrics(() => pool.stats())
   const tracing = await tracingFor(environment)
   const observer = tracing === null ? metrics : allObservers([metrics, tracing])
-  const pool = createPool(config, options, { defaultCwd, environment, registry, executable, log, observer })
+  const pool = createPool(config, options, {
+    defaultCwd,
+    environment,
+    registry,
+    executable,
+    examinations,
+    processLimits,
+    log,
+    observer,
+  })
   const calibration = new TokenCalibration()
   const runs = createRuns({
     agent: withObserver(withForcedOutputRetry(withTokenCalibration(pool, calibration)), observer),
@@ -144,6 +152,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     config,
     defaultCwd,
     executable,
+    examinations,
     pool,
     runs,
     readers,
@@ -170,7 +179,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     version,
     startedAt: listeningSince,
   })
-  void prepare({ pool, metrics, swept, log })
+  void prepare({ executable, examinations, pool, metrics, swept, log })
   const stopRetention = scheduleRetention(store, Date.now, onWarning)
   const stopWatching = watchRevocations([readers, runs], store, Date.now)
   const stopCollecting = collectWhenIdle({ clock: systemClock, isIdle: () => runs.active() === 0 })
@@ -198,6 +207,7 @@ type SurfaceParts = {
   /** A real path. */
   defaultCwd: string
   executable: Executable
+  examinations: Examinations
   pool: Pool
   runs: Runs
   readers: ReaderLimits
@@ -210,7 +220,8 @@ type SurfaceParts = {
 }
 
 function registerSurfaces(app: App, parts: SurfaceParts): void {
-  const { config, defaultCwd, executable, pool, runs, readers, store, files, calibration, metrics, startedAt } = parts
+  const { config, defaultCwd, executable, examinations, pool, runs, readers, store, files, calibration, metrics } =
+    parts
   const names = { models: () => pool.models(plainExample()), modelMap: config.modelMap }
   const compatible = {
     ...names,
@@ -222,7 +233,8 @@ function registerSurfaces(app: App, parts: SurfaceParts): void {
   app.register(async (scope) => registerOpenai(scope, { ...compatible, readers, countTokens }))
   app.register(async (scope) => registerAnthropic(scope, { ...compatible, countTokens }))
   const cwdRoots = ({ key }: Caller) => key?.policy.cwdRoots ?? config.cwdRoots ?? (key === null ? null : [defaultCwd])
-  const healthParts = { executable, pool, version, isDemo: config.demo, startedAt }
+  const { startedAt } = parts
+  const healthParts = { executable, examinations, pool, version, isDemo: config.demo, startedAt }
   registerNative(app, {
     ...names,
     runs,
@@ -252,6 +264,8 @@ type PoolParts = {
   environment: Environment
   registry: ProcessRegistry
   executable: Executable
+  examinations: Examinations
+  processLimits: ProcessLimits
   log: Logger
   observer: Observer
 }
@@ -259,7 +273,7 @@ type PoolParts = {
 function createPool(
   config: Config,
   options: ServerOptions,
-  { defaultCwd, environment, registry, executable, log, observer }: PoolParts,
+  { defaultCwd, environment, registry, executable, examinations, processLimits, log, observer }: PoolParts,
 ): Pool {
   const limits: PoolLimits = {
     ...defaultPoolLimits,
@@ -272,7 +286,6 @@ function createPool(
   const configDir = configFolder(environment)
   const clock = systemClock
   const planLimits = new PlanLimits(Date.now)
-  const processLimits = { ...defaultProcessLimits, ...options.processLimits }
   const onWarning = (message: string, facts: Record<string, unknown>) => log.warn(facts, message)
   const { permissionModes } = config
   return new Pool(limits, {
@@ -284,8 +297,10 @@ function createPool(
       planLimits,
       limits: processLimits,
       permissionModes,
+      abilities: examinations,
       onWarning,
     }),
+    abilities: examinations,
     clock,
     planLimits,
     claude: async () => {
@@ -300,22 +315,6 @@ function createPool(
     observer,
     onWarning,
   })
-}
-
-type Preparation = { pool: Pool; metrics: Metrics; swept: Promise<number>; log: Logger }
-
-/** After the server listens: ends what a killed predecessor left, starts the first spares, tests undocumented abilities. */
-async function prepare({ pool, metrics, swept, log }: Preparation): Promise<void> {
-  try {
-    const left = await swept
-    if (left > 0) log.warn({ processes: left }, 'ended processes that a previous server left running')
-    // No agent yet: where agents start, the folder's settings may run commands, and nobody has requested one.
-    await pool.warmUp(plainExample())
-    if (pool.isChecked) log.info(pool.abilities, 'tested the abilities of the CLI')
-    await metrics.load()
-  } catch (error) {
-    log.warn({ reason: String(error) }, 'could not start processes ahead of the first request')
-  }
 }
 
 type Parts = {

@@ -558,6 +558,8 @@ export const answerExamples: Record<string, Examples> = {
     logged_in: true,
     auth_method: 'claude.ai',
     claude_path: '/usr/local/bin/claude',
+    claude_tested_up_to: '2.1.332',
+    claude_warnings: [],
     demo: false,
     processes: { live: 2, idle: 1, spare: 1, busy: 0, starting: 0, max: 4 },
     queue: { waiting: 0, limit: 64 },

@@ -1,7 +1,9 @@
 // The contract of every worker, as src/claude/pool/pool-worker.ts states it: one suite for workers on the real CLI and for the fake ones
 // with which the pool's scheduling is tested.
+
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { allAbilities } from '../../src/claude/cli/abilities.ts'
 import { profileKey, toProfile, toTurn } from '../../src/claude/cli/profile.ts'
 import { defaultProcessLimits } from '../../src/claude/pool/limits.ts'
 import type { PoolWorker, SpawnSpec } from '../../src/claude/pool/pool-worker.ts'
@@ -43,7 +45,7 @@ function requestOf(prompt: string): RunRequest {
 
 /** A profile of plain models, whose processes are reused. */
 const specIn = (cwd: string): Omit<SpawnSpec, 'claude'> => ({
-  profile: toProfile(requestOf(''), { cwd, abilities: { rewind: true, promptSwitch: true }, hasHooks: false }),
+  profile: toProfile(requestOf(''), { cwd, abilities: allAbilities, hasHooks: false }),
   fingerprint: 'print',
 })
 
@@ -107,8 +109,6 @@ export function testWorker(name: string, cwd: (t: TestContext) => string, make: 
 
     await t.test('it reports what the pool asks about it', async () => {
       worker.acquire()
-      assert.equal(await worker.knowsRewind(), true)
-      assert.equal(await worker.canSwitchPrompt(), true)
       assert.ok(Number(await worker.residentBytes()) > 0)
       assert.equal(worker.answer('ask_none', { behavior: 'deny', message: null }, 'caller'), false)
       assert.deepEqual([...worker.knownTools], [])

@@ -11,6 +11,7 @@ import { ownIdentity, ProcessRegistry } from '../../src/claude/process/process-r
 import { startUpstream } from '../../src/demo/upstream.ts'
 import { AppError } from '../../src/errors.ts'
 import { systemClock } from '../../src/platform/clock.ts'
+import { assumedAbilities } from '../helpers/abilities.ts'
 import { FakeWorker } from '../helpers/fake-worker.ts'
 import { fakeCli, makeFolders, testEnvironment } from '../helpers/test-server.ts'
 import { testWorker } from './worker-suite.ts'
@@ -26,6 +27,7 @@ const spawn = workerSpawner({
   clock: systemClock,
   planLimits: new PlanLimits(Date.now),
   limits: defaultProcessLimits,
+  abilities: assumedAbilities(),
   onWarning: () => {},
 })
 const [real] = await Promise.all([new Executable(null, environment).claude(), loadSdk()])

@@ -14,6 +14,7 @@ import { workerSpawner } from '../../src/claude/pool/spawn-worker.ts'
 import { PlanLimits } from '../../src/claude/process/plan-limits.ts'
 import type { ProcessRegistry } from '../../src/claude/process/process-registry.ts'
 import { systemClock } from '../../src/platform/clock.ts'
+import { assumedAbilities } from './abilities.ts'
 import { prepareHome, type TestFolders, testEnvironment } from './test-server.ts'
 
 export type CliPoolOptions = {
@@ -38,6 +39,7 @@ export function createCliPool({ folders, registry, fake, ...options }: CliPoolOp
     configDir: folders.configDir,
     clock: systemClock,
     planLimits: new PlanLimits(Date.now),
+    abilities: assumedAbilities(),
     onWarning: options.onWarning ?? (() => {}),
   }
   const limits = { ...defaultProcessLimits, ...options.processLimits }

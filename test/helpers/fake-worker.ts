@@ -22,6 +22,7 @@ const models = [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName
 
 export class FakeWorker implements PoolWorker {
   readonly profile: Profile
+  readonly claude: SpawnSpec['claude']
   readonly key: string
   readonly spawnMode: SpawnMode
   readonly fingerprint: string
@@ -46,8 +47,9 @@ export class FakeWorker implements PoolWorker {
   #requests = 0
   #unanswered: string | null = null
 
-  constructor({ profile, fingerprint }: SpawnSpec, spawnMode: SpawnMode, clock: Pick<Clock, 'now'>) {
+  constructor({ profile, fingerprint, claude }: SpawnSpec, spawnMode: SpawnMode, clock: Pick<Clock, 'now'>) {
     this.profile = profile
+    this.claude = claude
     this.key = profileKey(profile)
     this.spawnMode = spawnMode
     this.fingerprint = fingerprint
@@ -157,14 +159,6 @@ export class FakeWorker implements PoolWorker {
 
   answer(): boolean {
     return false
-  }
-
-  async knowsRewind(): Promise<boolean> {
-    return true
-  }
-
-  async canSwitchPrompt(): Promise<boolean> {
-    return true
   }
 
   async residentBytes(): Promise<number | null> {

@@ -78,6 +78,8 @@ export type TestServerOptions = {
   fake?: string
   processLimits?: Partial<ProcessLimits>
   poolLimits?: Partial<PoolLimits>
+  /** Whether the CLI is examined before its abilities are used; by default it counts as having all. */
+  examines?: boolean
 }
 
 export type TestServer = RunningServer & {
@@ -121,6 +123,7 @@ export async function startTestServer(
       environment,
       log,
       poolLimits: { startSpacingMs: 0, ...options.poolLimits },
+      examines: options.examines ?? false,
       ...(options.processLimits ? { processLimits: options.processLimits } : {}),
     },
   ).catch(async (error) => {

@@ -1,10 +1,12 @@
 // A CLI that does not start as it was configured: it says so itself, in its answer to `initialize` or at the beginning of a turn, and is
 // ended before a word of its answer is sent. And what a CLI receives: one line for each prompt, whatever the prompt contains. Each title
 // begins with the number of its attack.
+
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach } from 'node:test'
+import { allAbilities } from '../../src/claude/cli/abilities.ts'
 import { toProfile, toTurn } from '../../src/claude/cli/profile.ts'
 import { type TurnInit, turnMismatch } from '../../src/claude/process/verify-init.ts'
 import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from '../../src/core/agent.ts'
@@ -141,7 +143,7 @@ const tables: [way: string, request: Request, run: Partial<RunRequest>, rows: Ro
 for (const [way, , run, rows] of tables) {
   test(`F17 ${way}: whatever a process reports that was not requested is a mismatch`, () => {
     const request = { ...runRequest, ...run }
-    const profile = toProfile(request, { cwd, abilities: { rewind: true, promptSwitch: true }, hasHooks: false })
+    const profile = toProfile(request, { cwd, abilities: allAbilities, hasHooks: false })
     const asRequested = { cwd, permissionMode: profile.permissionMode, tools: [], mcp_servers: [], slash_commands: [] }
     const mismatch = (wrong: object) => {
       // As in the fake, null is what it does not report.

@@ -164,4 +164,6 @@ export class SilentProcess extends Error {}
 
 /** The CLI reports an unknown control request in words only. */
 export const controlFailure = (error: unknown): unknown =>
-  /Unsupported control request/.test(String(error)) ? new UnsupportedRequest(String(error)) : error
+  error instanceof Error && /Unsupported control request/.test(error.message)
+    ? new UnsupportedRequest(error.message)
+    : error

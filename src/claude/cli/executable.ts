@@ -15,6 +15,9 @@ import { programOutput } from './program-output.ts'
 /** The oldest CLI that this program was built for and tested with; it is the one that the Agent SDK ships. */
 export const oldestVersion = '2.1.330'
 
+/** The newest CLI that this program was tested with. Newer ones are used all the same. */
+export const newestTestedVersion = '2.1.330'
+
 /**
  * How long an answer about the login stays valid while no file has changed, in milliseconds: keychains have no file.
  */
@@ -115,19 +118,36 @@ const howToInstall = 'Install it with `npm install -g @anthropic-ai/claude-code`
 /** `passedOver`: why the one on the search path is not used, although there is one; null if it is, or there is none. */
 type Found = Omit<Claude, 'state'> & { passedOver: string | null }
 
-async function choose(chosen: string | null, environment: Environment, roots: readonly string[]): Promise<Found> {
-  if (chosen !== null) return chooseNamed(chosen, environment, roots)
+type Choice = { chosen: string | null; environment: Environment } & Pick<
+  Required<ExecutableOptions>,
+  'roots' | 'defectOf'
+>
+
+async function choose(choice: Choice): Promise<Found> {
+  const { chosen, environment, roots } = choice
+  if (chosen !== null) return chooseNamed(chosen, choice)
   const onPath = findOnPath(programName, environment)
-  if (onPath !== null) refuseUnsafe(onPath, roots)
-  const version = onPath === null ? null : await readVersion(onPath, environment).catch(toError)
-  if (onPath !== null && typeof version === 'string' && compareVersions(version, oldestVersion) >= 0) {
-    return { path: onPath, version, origin: 'path', passedOver: null }
-  }
+  if (onPath === null) return chooseShipped(null, choice)
+  refuseUnsafe(onPath, roots)
+  const version = await readVersion(onPath, environment).catch(toError)
+  const why = version instanceof Error ? version.message : whyNot({ path: onPath, version }, choice)
+  if (typeof version === 'string' && why === null) return { path: onPath, version, origin: 'path', passedOver: null }
+  return chooseShipped(`${onPath}: ${why}`, choice)
+}
+
+/** Why one that can be run is not used; null if it is. The shipped one has no stand-in. */
+function whyNot({ path, version }: { path: string; version: string }, { defectOf }: Choice): string | null {
+  if (compareVersions(version, oldestVersion) < 0) return `version ${version} is too old`
+  return path === sdkExecutable() ? null : defectOf({ state: fileStamp(path) })
+}
+
+async function chooseShipped(passedOver: string | null, { environment, roots }: Choice): Promise<Found> {
   const shipped = sdkExecutable()
+  if (shipped === null && passedOver !== null) {
+    throw new UnusableClaude({ kind: 'broken' }, `The claude CLI cannot be used: ${passedOver}. ${howToInstall}`)
+  }
   if (shipped === null) throw new UnusableClaude({ kind: 'missing' }, `The claude CLI was not found. ${howToInstall}`)
   refuseUnsafe(shipped, roots)
-  const why = version instanceof Error ? version.message : `version ${version} is too old`
-  const passedOver = onPath === null ? null : `${onPath}: ${why}`
   return { path: shipped, version: await versionOrError(shipped, environment), origin: 'sdk', passedOver }
 }
 
@@ -140,13 +160,16 @@ function refuseUnsafe(path: string, roots: readonly string[]): void {
   throw new UnusableClaude({ kind: 'unsafe', writable: unsafe.writable }, `${path} is not used: it ${unsafe.reason}`)
 }
 
-async function chooseNamed(chosen: string, environment: Environment, roots: readonly string[]): Promise<Found> {
+async function chooseNamed(chosen: string, choice: Choice): Promise<Found> {
+  const { environment, roots } = choice
   const path = isAbsolute(chosen) ? chosen : (findOnPath(chosen, environment) ?? chosen)
   if (!isProgram(path))
     throw new UnusableClaude({ kind: 'missing' }, `${path} is not an executable file. ${howToInstall}`)
   refuseUnsafe(path, roots)
   const version = await versionOrError(path, environment)
-  if (compareVersions(version, oldestVersion) >= 0) return { path, version, origin: 'chosen', passedOver: null }
+  const why = whyNot({ path, version }, choice)
+  if (why === null) return { path, version, origin: 'chosen', passedOver: null }
+  if (compareVersions(version, oldestVersion) >= 0) return chooseShipped(`${path}: ${why}`, choice)
   throw new UnusableClaude(
     { kind: 'too_old', path, version },
     `${path} is version ${version}; at least ${oldestVersion} is required. Run \`claude update\`.`,
@@ -178,6 +201,8 @@ export type ExecutableOptions = {
   /** The real paths of the folders in which agents work. */
   roots?: readonly string[]
   onChange?: (change: ClaudeChange) => void
+  /** Why an executable must not be used; null if it may be. */
+  defectOf?: (claude: { state: string }) => string | null
   lookMs?: number
 }
 
@@ -189,6 +214,7 @@ export class Executable {
   readonly #login: CachedValue<Login>
   /** What was found last; null if nothing usable was. */
   #found: Claude | null = null
+  #passedOver: string | null = null
   #isFirst = true
   #look = { atMs: Number.NEGATIVE_INFINITY, stamp: '' }
   #knownLogin: Login | null = null
@@ -196,7 +222,7 @@ export class Executable {
   constructor(chosen: string | null, environment: Environment, options: ExecutableOptions = {}) {
     this.#chosen = chosen
     this.#environment = environment
-    this.#options = { roots: [], onChange: () => {}, lookMs, ...options }
+    this.#options = { roots: [], onChange: () => {}, defectOf: () => null, lookMs, ...options }
     this.#claude = new CachedValue({
       compute: () => this.#choose(),
       stateNow: () => this.#stateNow(),
@@ -218,6 +244,11 @@ export class Executable {
     return this.#claude.get()
   }
 
+  /** Why the executable that was wanted is not the one in use: its path and what is wrong. Null if it is, or none is known yet. */
+  get passedOver(): string | null {
+    return this.#passedOver
+  }
+
   /** Whether the CLI is logged in, and how. Takes about 0.4 s if the CLI must be run, otherwise no time. */
   login(): Promise<Login> {
     return this.#login.get()
@@ -233,14 +264,17 @@ export class Executable {
     const before = this.#found
     try {
       const lookedAt = this.#lookAtPath(0)
-      const { passedOver, ...found } = await choose(this.#chosen, this.#environment, this.#options.roots)
+      const choice = { chosen: this.#chosen, environment: this.#environment, ...this.#options }
+      const { passedOver, ...found } = await choose(choice)
       const claude = { ...found, state: fileStamp(found.path) }
       this.#found = claude
+      this.#passedOver = passedOver
       this.#note(before, claude, passedOver)
       const state = this.#stateOf(claude, lookedAt)
       return { value: claude, state, freshMs: passedOver === null ? Number.POSITIVE_INFINITY : retryMs }
     } catch (error) {
       this.#found = null
+      this.#passedOver = null
       this.#note(before, null, toError(error).message)
       throw error
     }
@@ -259,7 +293,7 @@ export class Executable {
 
   /** While the wanted one is not in use, it depends on what has become of that, too. */
   #stateOf(claude: Claude | null, lookedAt: string | null): string {
-    if (claude !== null && claude.origin !== 'sdk') return claude.state
+    if (claude !== null && claude.origin !== 'sdk') return `${claude.state} ${this.#options.defectOf(claude) ?? ''}`
     return `${claude?.state} ${lookedAt ?? this.#lookAtPath(this.#options.lookMs)}`
   }
 

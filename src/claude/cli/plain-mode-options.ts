@@ -30,6 +30,24 @@ const deferCalls =
     return isAnswer ? {} : { hookSpecificOutput: { hookEventName: 'PreToolUse', permissionDecision: 'defer' } }
   }
 
+/** What turns set in a live process (claude/process/turn-settings.ts), for one that is started for it. */
+export function fixedEnvironment({ fixed: { thinking, maxOutputTokens } }: Profile): Record<string, string> {
+  return {
+    ...(thinking.isOff ? { CLAUDE_CODE_DISABLE_THINKING: '1' } : {}),
+    ...(maxOutputTokens === null ? {} : { CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(maxOutputTokens) }),
+  }
+}
+
+/** The same for thinking. Without a budget the model decides how much it thinks. */
+function fixedThinking({ fixed }: Profile): Options {
+  const { budgetTokens, display } = fixed.thinking
+  if (budgetTokens === null && display === null) return {}
+  const shown = display === null ? {} : { display }
+  return {
+    thinking: budgetTokens === null ? { type: 'adaptive', ...shown } : { type: 'enabled', budgetTokens, ...shown },
+  }
+}
+
 export const plainOptions = (profile: Profile): Options => ({
   strictMcpConfig: true,
   permissionPrompts: 'none',
@@ -37,4 +55,5 @@ export const plainOptions = (profile: Profile): Options => ({
   // Without this, a client's tool named Bash would add instructions about git.
   settings: { attribution: { commit: '', pr: '' } },
   hooks: { PreToolUse: [{ hooks: [deferCalls(profile)] }] },
+  ...fixedThinking(profile),
 })

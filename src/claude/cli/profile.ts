@@ -13,6 +13,7 @@ import {
 } from '../../core/agent.ts'
 import type { ClientTool, ConversationMessage, UserBlock } from '../../core/conversation.ts'
 import { type PassedOption, type PassedRow, passedRows, settingSources } from '../../core/run-options.ts'
+import type { Abilities } from './abilities.ts'
 import { canSwitchTo } from './prompt-switch.ts'
 
 /** The CLI's own tool for an answer that follows a schema. */
@@ -32,10 +33,14 @@ export type Profile = Pick<RunOptions, PassedOption | 'jsonSchema'> & {
   cwd: string
   prompt: BasePrompt
   /**
-   * Fixed only together with Claude Code's own prompt, or with tools; null means the CLI's default, or that the turn
-   * sets it.
+   * Fixed only together with Claude Code's own prompt, or with tools, or if the CLI cannot switch it; null means the CLI's default, or
+   * that the turn sets it.
    */
   model: string | null
+  /** What each turn sets in the live process. */
+  byTurn: { model: boolean; options: boolean; tools: boolean }
+  /** A plain model's thinking, output limit and tools, if its turns do not set them; the effort stands in `effort` then. */
+  fixed: FixedOptions
   permissionMode: PermissionMode
   settingSources: SettingSource[]
   /** Whether permission prompts and questions go to the API's caller. */
@@ -46,6 +51,8 @@ export type Profile = Pick<RunOptions, PassedOption | 'jsonSchema'> & {
    */
   reusable: boolean
 }
+
+type FixedOptions = { thinking: Thinking; maxOutputTokens: number | null; clientTools: readonly ClientTool[] }
 
 export type Turn = {
   prompt: UserBlock[]
@@ -59,9 +66,6 @@ export type Turn = {
   thinking: Thinking
   maxOutputTokens: number | null
 }
-
-/** What the CLI in use can do beyond its documentation; see docs/decisions/0003-warm-processes.md. */
-export type Abilities = { rewind: boolean; promptSwitch: boolean }
 
 /**
  * The CLI joins several prompts with a blank line; a caller's own prompt and its addition are joined in the same way.
@@ -82,13 +86,12 @@ export type ProfileContext = {
   hasHooks: boolean
 }
 
-/** Whether the model of a process can be chosen for each turn: see BasePrompt. */
-export const choosesModelByTurn = (profile: Profile) => profile.plain || profile.prompt.kind === 'by-turn'
-
 /** The options that the SDK gets as they are, with a value for each row. */
 function passedOptions(pick: (row: PassedRow) => unknown): Pick<RunOptions, PassedOption> {
   return Object.fromEntries(passedRows.map((row) => [row.option, pick(row)])) as Pick<RunOptions, PassedOption>
 }
+
+const nothingFixed: FixedOptions = { thinking: noPlainOptions.thinking, maxOutputTokens: null, clientTools: [] }
 
 const plainDefaults = {
   ...passedOptions(({ plain = null }) => plain),
@@ -112,8 +115,21 @@ function toPlainProfile(request: RunRequest, { cwd, abilities }: ProfileContext)
   const text = plainSystemPrompt(request)
   const prompt: BasePrompt =
     abilities.rewind && abilities.promptSwitch && canSwitchTo(text) ? { kind: 'by-turn' } : { kind: 'fixed', text }
-  const { jsonSchema } = request.options
-  return { ...plainDefaults, plain: true, cwd, prompt, jsonSchema, reusable: abilities.rewind }
+  const { jsonSchema, model, effort } = request.options
+  const { modelSwitch, optionSwitch, toolSwitch } = abilities
+  const { thinking, maxOutputTokens, tools } = request.plain ?? noPlainOptions
+  return {
+    ...plainDefaults,
+    plain: true,
+    cwd,
+    prompt,
+    jsonSchema,
+    reusable: abilities.rewind,
+    model: modelSwitch ? null : model,
+    effort: optionSwitch ? null : effort,
+    byTurn: { model: modelSwitch, options: optionSwitch, tools: toolSwitch },
+    fixed: { ...(optionSwitch ? nothingFixed : { thinking, maxOutputTokens }), clientTools: toolSwitch ? [] : tools },
+  }
 }
 
 /** What a process must be spawned with to serve the request. */
@@ -137,12 +153,15 @@ function toAgentProfile(request: RunRequest, { cwd, abilities, hasHooks }: Profi
     request.session.kind === 'new' &&
     options.maxBudgetUsd === null
   const prompt = basePrompt(options, reusable && abilities.promptSwitch)
+  const modelByTurn = prompt.kind === 'by-turn' && abilities.modelSwitch
   return {
     ...passedOptions(({ option }) => options[option]),
     plain: false,
     cwd,
     prompt,
-    model: prompt.kind === 'by-turn' ? null : options.model,
+    model: modelByTurn ? null : options.model,
+    byTurn: { model: modelByTurn, options: false, tools: false },
+    fixed: nothingFixed,
     permissionMode: options.permissionMode ?? 'default',
     jsonSchema: options.jsonSchema,
     settingSources: sources,
@@ -186,8 +205,9 @@ export function canContinue(
   if (wanted.turn.systemPrompt !== null && wanted.turn.systemPrompt !== held.turn.systemPrompt) return false
   const keepsPrompt = wanted.profile.prompt.kind !== 'claude-code' || wanted.profile.prompt.append === null
   if (!keepsPrompt && JSON.stringify(wanted.profile.prompt) !== JSON.stringify(held.profile.prompt)) return false
-  // The prompt and model were compared above; whether the process is reusable does not matter here.
+  // The prompt and model were compared above; whether the process is reusable, and what its turns set, does not matter here.
+  const byTurn = { model: false, options: false, tools: false }
   const comparable = (profile: Profile) =>
-    profileKey({ ...profile, prompt: { kind: 'by-turn' }, model: null, reusable: false })
+    profileKey({ ...profile, prompt: { kind: 'by-turn' }, model: null, byTurn, reusable: false })
   return comparable(held.profile) === comparable(wanted.profile)
 }

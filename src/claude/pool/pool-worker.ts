@@ -10,6 +10,8 @@ import type { WorkerPhase } from '../process/worker-state.ts'
 
 export type PoolWorker = {
   readonly profile: Profile
+  /** The executable; `state` is the stamp of its file. */
+  readonly claude: { state: string }
   /** The key of the profile. */
   readonly key: string
   readonly spawnMode: SpawnMode
@@ -46,8 +48,6 @@ export type PoolWorker = {
   turnProcess(turn: Turn): TurnProcess
   /** Answers an approval of the turn; false if none with that id is waiting. */
   answer(requestId: string, answer: ApprovalAnswer, by: AnsweredBy): boolean
-  knowsRewind(): Promise<boolean>
-  canSwitchPrompt(): Promise<boolean>
   /** The memory that the process holds; null if it is not known. */
   residentBytes(): Promise<number | null>
 }

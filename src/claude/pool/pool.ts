@@ -6,8 +6,8 @@ import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
 import type { Agent, AgentStats, ModelFact, RunRequest } from '../../core/agent.ts'
 import type { AnsweredBy, ApprovalAnswer, RunEvent } from '../../core/events.ts'
 import { AppError, shuttingDown } from '../../errors.ts'
-import { SilentProcess, UnsupportedRequest } from '../cli/errors-from-sdk.ts'
-import { type Abilities, type Turn, toTurn } from '../cli/profile.ts'
+import { type AbilityBook, AbilityFailed } from '../cli/abilities.ts'
+import { type Turn, toTurn } from '../cli/profile.ts'
 import { readSettingsState } from '../cli/settings-fingerprint.ts'
 import type { PlanLimits } from '../process/plan-limits.ts'
 import { SessionFolders } from '../sessions/session-folders.ts'
@@ -27,15 +27,13 @@ export type PoolContext = RequestContext &
     configDir: string
     turnLimits: TurnLimits
     planLimits: PlanLimits
+    abilities: AbilityBook
   }
 
 /** How long a process may take that is wanted for no run, in milliseconds. */
 const ownUseMs = 60_000
 
 export class Pool implements Agent {
-  readonly abilities: Abilities = { rewind: true, promptSwitch: true }
-  /** Whether the abilities that the CLI does not document were tested at start. */
-  isChecked = false
   readonly #limits: PoolLimits
   readonly #context: PoolContext
   readonly #scheduler: Scheduler
@@ -77,6 +75,7 @@ export class Pool implements Agent {
       limits: this.#context.turnLimits,
       clock: this.#context.clock,
       onWarning: this.#context.onWarning,
+      onAbilityFailed: ({ claude }, failed) => this.#context.abilities.lose(claude, failed),
     })
   }
 
@@ -139,7 +138,8 @@ export class Pool implements Agent {
       const isReady = prepared.then(
         () => true,
         (error) => {
-          this.#onRefusedReuse(worker, error)
+          // Without that ability the next process is started in another way: it cannot fail for the same reason.
+          if (this.#onRefusedReuse(worker, error) === 'learned') failures--
           return false
         },
       )
@@ -172,15 +172,17 @@ export class Pool implements Agent {
   }
 
   #resolve(request: RunRequest, turn = toTurn(request)): Promise<ResolvedRequest> {
-    return resolveRequest(request, turn, { context: this.#context, folders: this.#folders, abilities: this.abilities })
+    return resolveRequest(request, turn, { context: this.#context, folders: this.#folders })
   }
 
-  /** Ends a process that could not be rewound or take a prompt; an ability that it never had is not tried again. */
-  #onRefusedReuse(worker: PoolWorker, error: unknown): void {
-    this.#context.onWarning('a CLI process could not be used again', { reason: String(error) })
-    if (error instanceof UnsupportedRequest && worker.requests > 0) this.abilities.rewind = false
-    else if (worker.requests === 0 && !(error instanceof SilentProcess)) this.abilities.promptSwitch = false
+  /** Ends a process that could not be prepared; an ability that it does not have is not tried again. */
+  #onRefusedReuse(worker: PoolWorker, error: unknown): 'learned' | 'nothing new' {
+    const { onWarning, abilities } = this.#context
+    onWarning('a CLI process could not be used again', { reason: String(error) })
     void worker.retire()
+    if (!(error instanceof AbilityFailed) || !abilities.of(worker.claude)[error.ability]) return 'nothing new'
+    abilities.lose(worker.claude, error)
+    return 'learned'
   }
 
   #release(worker: PoolWorker): void {
@@ -193,34 +195,18 @@ export class Pool implements Agent {
     this.#scheduler.refreshSettings(profile.cwd, fingerprint)
   }
 
-  /**
-   * Starts a spare for `reusable` and tests on it what the CLI can do beyond its documentation. Costs no turn of the model. Throws if
-   * no process can be started.
-   */
-  async warmUp(reusable: RunRequest): Promise<void> {
-    if (this.#limits.warm === 0) return
-    const worker = await this.#acquireForOwnUse(reusable, { isTest: true })
-    try {
-      // One that does not answer says nothing about the others.
-      this.abilities.rewind = await worker.knowsRewind().catch((error) => error instanceof SilentProcess)
-      this.abilities.promptSwitch = await worker.canSwitchPrompt()
-      this.isChecked = true
-    } finally {
-      this.#release(worker)
-    }
+  /** Starts spares for requests like `example`. Throws whatever `claude` throws. */
+  async warmUp(example: RunRequest): Promise<void> {
+    this.#scheduler.expect(await this.#resolve(example))
   }
 
   /** The models that the CLI knows; if no process has reported them yet, one for `example` is started. */
   async models(example: RunRequest): Promise<ModelFact[]> {
     if (this.#scheduler.models === null) {
-      await this.#context.claude()
-      this.#release(await this.#acquireForOwnUse(example))
+      const resolved = await this.#resolve(example)
+      this.#release(await this.#scheduler.acquire(resolved, AbortSignal.timeout(ownUseMs)))
     }
     return (this.#scheduler.models ?? []).map(toModelFact)
-  }
-
-  async #acquireForOwnUse(example: RunRequest, how?: { isTest: boolean }): Promise<PoolWorker> {
-    return this.#scheduler.acquire(await this.#resolve(example), AbortSignal.timeout(ownUseMs), how)
   }
 
   answer(runId: string, requestId: string, answer: ApprovalAnswer, by: AnsweredBy = 'caller'): boolean {

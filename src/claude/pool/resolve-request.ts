@@ -2,8 +2,10 @@
 // turn. Computed once per request; choosing among the processes is done in worker-selection.ts.
 import type { RunRequest } from '../../core/agent.ts'
 import { SessionAccess, sessionNotFound } from '../../core/sessions.ts'
-import { type Abilities, profileKey, type Turn, toProfile } from '../cli/profile.ts'
+import type { AbilityBook } from '../cli/abilities.ts'
+import { profileKey, type Turn, toProfile } from '../cli/profile.ts'
 import { processFingerprint, readSettingsState, type SettingsState } from '../cli/settings-fingerprint.ts'
+import { loadToolServers } from '../process/client-tools-server.ts'
 import type { Environment } from '../sessions/config-folder.ts'
 import type { SessionFolders } from '../sessions/session-folders.ts'
 import type { SpawnSpec } from './pool-worker.ts'
@@ -12,6 +14,7 @@ import { existingSession } from './worker-selection.ts'
 export type RequestContext = {
   /** The executable to start now, once everything that `spawn` needs is loaded. Throws an AppError if there is none. */
   claude: () => Promise<SpawnSpec['claude']>
+  abilities: Pick<AbilityBook, 'of'>
   environment: Environment
   defaultCwd: string
   /** An empty folder in which plain models work; the same one for as long as it exists. */
@@ -24,13 +27,14 @@ export type ResolvedRequest = SpawnSpec & { request: RunRequest; turn: Turn; key
 export async function resolveRequest(
   request: RunRequest,
   turn: Turn,
-  { context, folders, abilities }: { context: RequestContext; folders: SessionFolders; abilities: Abilities },
+  { context, folders }: { context: RequestContext; folders: SessionFolders },
 ): Promise<ResolvedRequest> {
   const claude = await context.claude()
   const cwd = request.plain === null ? await workingFolder(request, context, folders) : context.scratchDir()
   const { fingerprint: settings, hasHooks } = settingsFor(request, cwd, context)
   const fingerprint = processFingerprint(claude, settings)
-  const profile = toProfile(request, { cwd, abilities, hasHooks })
+  const profile = toProfile(request, { cwd, abilities: context.abilities.of(claude), hasHooks })
+  if (profile.fixed.clientTools.length > 0) await loadToolServers()
   return { request, profile, turn, key: profileKey(profile), fingerprint, claude }
 }
 

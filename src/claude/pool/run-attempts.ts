@@ -5,6 +5,7 @@ import { endOfRun, type RunEvent } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { answerChecks } from '../../platform/schema-checks.ts'
+import type { AbilityFailed } from '../cli/abilities.ts'
 import type { Turn } from '../cli/profile.ts'
 import { type TurnInput, type TurnLimits, TurnRun, WorkerLost } from '../turn/turn.ts'
 import type { PoolWorker } from './pool-worker.ts'
@@ -19,6 +20,7 @@ export type AttemptTools = {
   limits: TurnLimits
   clock: Pick<Clock, 'now'>
   onWarning(message: string, facts: Record<string, unknown>): void
+  onAbilityFailed(worker: PoolWorker, failed: AbilityFailed): void
 }
 
 /** Emits events as the contract of `Agent.run` has it. */
@@ -26,7 +28,7 @@ export async function* runAttempts(
   request: RunRequest,
   turn: Turn,
   signal: AbortSignal,
-  { acquire, release, limits, clock, onWarning }: AttemptTools,
+  { acquire, release, limits, clock, onWarning, onAbilityFailed }: AttemptTools,
 ): AsyncGenerator<RunEvent> {
   const { jsonSchema } = request.options
   const answerCheck = jsonSchema === null ? null : (answers: unknown[]) => answerChecks.misfits(jsonSchema, answers)
@@ -60,6 +62,7 @@ export async function* runAttempts(
       // What it wrote to stderr may quote a prompt: that is for the caller, not for the log.
       const { message: reason, code, details } = error.cause
       const { returncode = null } = details
+      if (error.failed !== null) onAbilityFailed(worker, error.failed)
       onWarning('a CLI process was lost', { attempt, reason, code, returncode })
       // A conversation's next turn may have reached its file: sent twice, it would be stored twice.
       if (attempt === 1 && existingSession(request) === null && !signal.aborted) continue

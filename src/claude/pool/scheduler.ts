@@ -49,8 +49,6 @@ export class Scheduler {
   readonly #pacer: StartPacer
   #stopHousekeeping = () => {}
   #isClosed = false
-  /** The process on which abilities are being tested: a spare as soon as that is over. */
-  #underTest: PoolWorker | null = null
   #models: readonly ModelInfo[] | null = null
 
   constructor(limits: PoolLimits, context: SchedulerContext) {
@@ -73,24 +71,26 @@ export class Scheduler {
 
   /**
    * Waits for a process for the request's turn, and acquires it. Rejects with the signal's reason, or with the reason why no process can
-   * be started. `isTest`: the process stays a wanted spare meanwhile.
+   * be started.
    */
-  acquire(resolved: ResolvedRequest, signal: AbortSignal, { isTest = false } = {}): Promise<PoolWorker> {
+  acquire(resolved: ResolvedRequest, signal: AbortSignal): Promise<PoolWorker> {
     const onQueued = () => {
       if (existingSession(resolved.request) === null) this.#recentProfiles.note(resolved)
       this.#dispatch()
     }
-    const onAssigned = (worker: PoolWorker) => {
-      if (isTest) this.#underTest = worker
-    }
-    return this.#waiting.wait(resolved, signal, { onQueued, onAssigned }).catch((error) => {
+    return this.#waiting.wait(resolved, signal, onQueued).catch((error) => {
       this.#dispatch()
       throw error
     })
   }
 
+  /** Requests like this one are to be expected: spares are started for them. */
+  expect(resolved: ResolvedRequest): void {
+    this.#recentProfiles.note(resolved)
+    this.#dispatch()
+  }
+
   release(worker: PoolWorker): void {
-    if (worker === this.#underTest) this.#underTest = null
     this.#holders.delete(worker)
     if (worker.release()) {
       if (this.#isSpent(worker)) void worker.retire()
@@ -276,8 +276,7 @@ export class Scheduler {
     if (this.#waiting.size > 0 || this.#limits.warm === 0) return
     const wanted = new Set<PoolWorker>()
     for (const [key, spec] of this.#recentProfiles.byRecency()) {
-      const isOne = (worker: PoolWorker) => isSpare(worker, key, spec.fingerprint) || worker === this.#underTest
-      const spares = [...this.#workers].filter((worker) => worker.key === key && isOne(worker))
+      const spares = [...this.#workers].filter((worker) => isSpare(worker, key, spec.fingerprint))
       for (const spare of spares.slice(0, this.#limits.warm)) wanted.add(spare)
       if (spares.length >= this.#limits.warm) continue
       if (this.#workers.size < this.#limits.maxProcesses) return this.#start(spec, spareSpawnMode(), null)

@@ -37,13 +37,9 @@ export class WaitQueue {
 
   /**
    * Waits at the end of its owner's queue until a worker is assigned; rejects with the signal's reason. `onQueued` is called once the waiter is
-   * in the queue; what it throws ends the wait. `onAssigned` is called at once, before anything else is decided.
+   * in the queue; what it throws ends the wait.
    */
-  wait(
-    resolved: ResolvedRequest,
-    signal: AbortSignal,
-    { onQueued, onAssigned }: { onQueued: () => void; onAssigned?: ((worker: PoolWorker) => void) | undefined },
-  ): Promise<PoolWorker> {
+  wait(resolved: ResolvedRequest, signal: AbortSignal, onQueued: () => void): Promise<PoolWorker> {
     if (signal.aborted) return Promise.reject(signal.reason)
     const { promise, resolve, reject } = Promise.withResolvers<PoolWorker>()
     const waiter: Waiter = {
@@ -52,7 +48,6 @@ export class WaitQueue {
       assign: (worker) => {
         this.#leave(waiter)
         this.#served.set(ownerOf(waiter), ++this.#turn)
-        onAssigned?.(worker)
         resolve(worker)
       },
       reject: (error) => {

@@ -15,7 +15,7 @@ export type WorkerLimits = {
 }
 
 export type WorkerContext = {
-  claude: { path: string; version: string }
+  claude: { path: string; version: string; state: string }
   /** The server's environment; claude/cli/environment.ts decides which of it reaches the process. */
   environment: Environment
   configDir: string
@@ -25,5 +25,7 @@ export type WorkerContext = {
   limits: WorkerLimits
   /** The modes that the operator allows; a person who answers cannot allow more. None if absent. */
   permissionModes?: readonly string[]
+  /** A process for a plain model was not what it should be. */
+  onDefect: (reason: string) => void
   onWarning: (message: string, facts: Record<string, unknown>) => void
 }

@@ -1,21 +1,28 @@
 // One live CLI process on the Agent SDK: its start, its turns one after the other, the rewind between unrelated
 // conversations, and its end. The pool decides which request goes to which worker (claude/pool/pool.ts).
-import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Query, SDKControlInitializeResponse, SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
+import type {
+  Options,
+  Query,
+  SDKControlInitializeResponse,
+  SDKMessage,
+  SDKUserMessage,
+} from '@anthropic-ai/claude-agent-sdk'
 import type { ConversationMessage } from '../../core/conversation.ts'
 import type { AnsweredBy, ApprovalAnswer } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
 import { secretValues } from '../../platform/redact.ts'
+import { AbilityFailed } from '../cli/abilities.ts'
 import { childEnvironment, markerName } from '../cli/environment.ts'
-import { processFailure, SilentProcess } from '../cli/errors-from-sdk.ts'
-import { plainEnvironment } from '../cli/plain-mode-options.ts'
+import { processFailure } from '../cli/errors-from-sdk.ts'
+import { fixedEnvironment, plainEnvironment } from '../cli/plain-mode-options.ts'
 import { planOptions } from '../cli/plan-mode-hook.ts'
 import { type Profile, profileKey, type Turn } from '../cli/profile.ts'
 import { PromptSwitch } from '../cli/prompt-switch.ts'
 import { sdk } from '../cli/sdk.ts'
 import { type SpawnMode, toSdkOptions } from '../cli/sdk-options.ts'
 import { CliProcess } from './cli-process.ts'
+import { toMcpServer } from './client-tools-server.ts'
 import { Control } from './control.ts'
 import { type LoadedConversation, newConversation } from './loaded-conversation.ts'
 import { MessageQueue } from './message-queue.ts'
@@ -25,7 +32,8 @@ import { isStopped, residentBytes } from './process-tree.ts'
 import type { TurnProcess } from './turn-process.ts'
 import { TurnSettings } from './turn-settings.ts'
 import { toHistoryAnswer, toHistoryPrompt } from './user-message.ts'
-import { startMismatch, turnMismatch } from './verify-init.ts'
+import { usingAbility } from './using-ability.ts'
+import { startMismatch, type TurnInit, turnMismatch } from './verify-init.ts'
 import type { WorkerContext } from './worker-context.ts'
 import { type WorkerPhase, WorkerState } from './worker-state.ts'
 
@@ -37,8 +45,14 @@ const replayMs = 10_000
 
 let workerCount = 0
 
+/** The client's tools, of a process that cannot be given others later. */
+function fixedTools({ fixed: { clientTools } }: Profile): Options {
+  return clientTools.length === 0 ? {} : { mcpServers: { tools0: toMcpServer('tools0', clientTools) } }
+}
+
 export class Worker {
   readonly profile: Profile
+  readonly claude: WorkerContext['claude']
   readonly key: string
   readonly spawnMode: SpawnMode
   /** The state of the settings files when the process read them; see claude/cli/settings-fingerprint.ts. */
@@ -58,12 +72,14 @@ export class Worker {
   readonly #permissionPrompts: PermissionPrompts
   readonly #promptSwitch: PromptSwitch | null
   readonly #activity = new ProcessActivity()
+  readonly #using = usingAbility(() => this.#requests === 0)
   readonly #input = new MessageQueue<SDKUserMessage>(() => {})
   #models: SDKControlInitializeResponse['models'] = []
   readonly #settings: TurnSettings
 
   constructor(profile: Profile, spawnMode: SpawnMode, fingerprint: string, context: WorkerContext) {
     this.profile = profile
+    this.claude = context.claude
     this.key = profileKey(profile)
     this.spawnMode = spawnMode
     this.fingerprint = fingerprint
@@ -82,7 +98,7 @@ export class Worker {
       gone: this.gone,
       onSilence: (request) => this.#onFrozen(request),
     })
-    this.#settings = new TurnSettings(profile, this.#control)
+    this.#settings = new TurnSettings(profile, this.#control, this.#using)
     this.ready = this.#start()
     this.#process.gate.once('babble', (error: Error) => this.#onUnparseableOutput(error))
   }
@@ -133,8 +149,10 @@ export class Worker {
     return {
       ...toSdkOptions(this.profile, this.spawnMode),
       ...planOptions(this.profile, this.#context.configDir),
+      ...fixedTools(this.profile),
       env: childEnvironment(this.#context.environment, {
         ...(this.profile.plain ? plainEnvironment : agentEnvironment),
+        ...fixedEnvironment(this.profile),
         [markerName]: marker,
       }),
       pathToClaudeCodeExecutable: this.#context.claude.path,
@@ -225,6 +243,7 @@ export class Worker {
       pid: this.#process.pid,
       reason,
     })
+    if (this.profile.plain) this.#context.onDefect(reason)
     const text = `The CLI did not start as requested: ${reason}. Its version may be too new or too old for this server.`
     return new AppError('sandbox_mismatch', text)
   }
@@ -243,7 +262,7 @@ export class Worker {
     if (this.#conversation !== null) await this.#rewind(this.#conversation)
     else await this.#checkAlive()
     if (this.#promptSwitch !== null && turn.systemPrompt !== null) {
-      await this.#promptSwitch.use(this.#control, turn.systemPrompt)
+      await this.#using('promptSwitch', this.#promptSwitch.use(this.#control, turn.systemPrompt))
     }
     await this.#settings.apply(turn)
     const { configDir, claude } = this.#context
@@ -278,7 +297,10 @@ export class Worker {
   }
 
   #fullModelId(turn: Turn): string {
-    const name = turn.model ?? this.#settings.baseModel ?? 'default'
+    return this.#resolveModel(turn.model ?? this.#settings.baseModel ?? 'default')
+  }
+
+  #resolveModel(name: string): string {
     return this.#models.find(({ value }) => value === name)?.resolvedModel ?? name
   }
 
@@ -293,7 +315,8 @@ export class Worker {
     try {
       for (;;) {
         const answer = await this.#messages.take()
-        if (answer.type === 'result' && answer.user_message_uuid === past.uuid) return
+        // Not every CLI tells which message a result belongs to; only one message is under way.
+        if (answer.type === 'result' && (answer.user_message_uuid ?? past.uuid) === past.uuid) return
       }
     } finally {
       clearTimeout(timer)
@@ -304,23 +327,14 @@ export class Worker {
     if (!conversation.canBeRewound) throw new Error('the conversation starts with an answer and cannot be rewound')
     if (conversation.turns === 0) return
     const { firstMessage: first, lastMessage: last } = conversation
-    const { rewound, reason } = await this.#control.rewind({ first, last })
+    const target = { first, last }
+    // Sent together: the second is answered in less than a millisecond, and can only succeed if the first one did nothing.
+    const answers = Promise.all([this.#control.rewind(target), this.#control.rewind(target)])
+    const [{ rewound, reason }, again] = await this.#using('rewind', answers)
     if (rewound !== true) throw new Error(`the CLI did not rewind the conversation: ${String(reason)}`)
+    if (again.rewound !== false)
+      throw new AbilityFailed('rewind', 'the CLI says that it rewound the conversation, and did not')
     this.#conversation = null
-  }
-
-  /** Whether the CLI supports the command that rewinds a conversation. Costs no turn. */
-  async knowsRewind(): Promise<boolean> {
-    const unknownId = randomUUID()
-    const answer = await this.#control.rewind({ first: unknownId, last: unknownId })
-    return 'rewound' in answer
-  }
-
-  /** Whether another system prompt can be loaded. Costs no turn. */
-  async canSwitchPrompt(): Promise<boolean> {
-    const loaded = this.#promptSwitch?.use(this.#control, 'You answer briefly.').then(() => true)
-    // One that does not answer says nothing about the others.
-    return (await loaded?.catch((error) => error instanceof SilentProcess)) ?? false
   }
 
   /** The process for a turn of the conversation that it holds. Throws if the process was not acquired for one. */
@@ -336,14 +350,17 @@ export class Worker {
       send: (message) => this.#input.push(message),
       interrupt: () => void this.#query.interrupt().catch(() => {}),
       isUsable: () => this.state === 'busy',
-      check: (init) => {
-        const mismatch = turnMismatch(this.profile, turn, init)
-        if (mismatch !== null) throw this.#mismatch(mismatch)
-      },
+      check: (init) => this.#checkTurn(turn, init),
       failure: (what) => this.#failed(what),
       close: (graceMs) => this.retire(graceMs),
       onWarning: this.#context.onWarning,
     }
+  }
+
+  #checkTurn(turn: Turn, init: TurnInit): void {
+    const mismatch = turnMismatch(this.profile, turn, init)
+    if (mismatch !== null) throw this.#mismatch(mismatch)
+    this.#settings.checkModel(init.model, (name) => this.#resolveModel(name))
   }
 
   /** Answers an approval of the turn; false if none with that id is waiting. */

@@ -5,6 +5,7 @@ import type { RunRequest } from '../../core/agent.ts'
 import type { ConversationMessage } from '../../core/conversation.ts'
 import { isContent, type RunEnd, type RunEvent } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
+import { AbilityFailed } from '../cli/abilities.ts'
 import type { Turn } from '../cli/profile.ts'
 import type { LoadedConversation } from '../process/loaded-conversation.ts'
 import type { ApprovalNote } from '../process/permission-prompts.ts'
@@ -19,9 +20,13 @@ import { TurnProgress } from './turn-progress.ts'
 /** The process cannot continue, and no content of the turn was emitted yet: another process may take it. */
 export class WorkerLost extends Error {
   override readonly cause: AppError
-  constructor(cause: AppError) {
+  /** The ability that its executable turned out not to have, if that is why. */
+  readonly failed: AbilityFailed | null
+
+  constructor(cause: AppError, failed: AbilityFailed | null = null) {
     super(cause.message)
     this.cause = cause
+    this.failed = failed
   }
 }
 
@@ -159,18 +164,24 @@ export class TurnRun {
    * try.
    */
   async #giveUp(reason: unknown): Promise<RunEvent[]> {
-    const error = reason instanceof WorkerLost ? reason.cause : toAppError(reason)
+    const failed = reason instanceof AbilityFailed ? reason : null
+    const error =
+      reason instanceof WorkerLost ? reason.cause : failed === null ? toAppError(reason) : this.#wrong(failed)
     if (error.code === 'sandbox_mismatch') return this.#refuse(error)
-    const isLost = reason instanceof WorkerLost || !this.#process.isUsable()
+    const isLost = reason instanceof WorkerLost || failed !== null || !this.#process.isUsable()
     const end = isLost || !this.#isSent ? null : await this.#interrupt()
     if (isLost) void this.#process.close()
-    if (isLost && !this.#hasEmittedContent) throw new WorkerLost(error)
+    if (isLost && !this.#hasEmittedContent) throw new WorkerLost(error, failed)
     if (this.#isSent) this.#record(null)
     const { runId, sessionId } = this.#translator.context
     const { model } = this.#translator
     const start: RunEvent[] = this.#hasEmittedStart ? [] : [{ type: 'run-start', runId, sessionId, model }]
     const failedEnd = this.#translator.endWithout(error)
     return [...start, { ...(end ?? failedEnd), outcome: failedEnd.outcome, error: failedEnd.error, model }]
+  }
+
+  #wrong({ message }: AbilityFailed): AppError {
+    return this.#process.failure(`did not work as requested: ${message}`)
   }
 
   /** A process that did not start as requested is ended at once: its answer must not be emitted. */
@@ -219,7 +230,9 @@ export class TurnRun {
   #answerAsReturned(answer: readonly TranscriptMessage[]): ConversationMessage[] | null {
     const { request } = this.#input
     if (request.options.jsonSchema !== null) return null
-    if (request.plain !== null) return answer as unknown as ConversationMessage[]
+    // A CLI that answers a call of the client's tool itself holds more than the client will know.
+    const isWhole = answer.every(({ role }) => role === 'assistant')
+    if (request.plain !== null) return isWhole ? (answer as unknown as ConversationMessage[]) : null
     return [{ role: 'assistant', content: [{ type: 'text', text: this.#translator.allText }] }]
   }
 

@@ -4,6 +4,10 @@ import { z } from 'zod'
 import { budgetPeriods, scopes } from '../../core/key-record.ts'
 import { strict } from '../../core/schema.ts'
 
+const claudeWarnings = z
+  .array(z.string())
+  .describe('What to know about the CLI in use: why it is not the wanted one, and what it lacks. Empty if all is well.')
+
 /** For routes without fields. */
 export const Nothing = z.unknown().meta({
   id: 'Nothing',
@@ -92,6 +96,8 @@ export const HealthReply = strict('Health', 'The state of the server and of the 
   logged_in: z.boolean().nullable().describe('Whether the CLI is logged in; null if not known yet.'),
   auth_method: z.string().nullable().describe('The login method, as reported by the CLI.'),
   claude_path: z.string().describe('The executable.'),
+  claude_tested_up_to: z.string().describe('The newest version of the CLI that this server was tested with.'),
+  claude_warnings: claudeWarnings,
   demo: z.boolean().describe('Whether a scripted model answers instead of Claude.'),
   processes: z
     .strictObject({
@@ -134,8 +140,12 @@ export const Readiness = strict(
       .strictObject({
         reuse_processes: ability.describe('Processes without tools serve unrelated conversations.'),
         switch_system_prompts: ability.describe('They do so with different system prompts.'),
+        switch_models: ability.describe('They do so with different models.'),
+        switch_model_options: ability.describe('They do so with different effort, thinking and output limits.'),
+        switch_client_tools: ability.describe('They do so with different tools of clients.'),
       })
-      .describe('What the CLI can do.'),
+      .describe('What the CLI can do. `not_checked` and `not_available` ones are done without, which takes longer.'),
+    claude_warnings: claudeWarnings,
     error: z.string().optional().describe('Why it is not ready, and what to do.'),
     code: z.string().optional().describe('The reason, as a code of an error: `storage_full`, `shutting_down` …'),
   },

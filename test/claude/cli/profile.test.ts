@@ -1,6 +1,8 @@
 // Which requests can share a process, which process is reusable, and when a conversation continues in its process.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { allAbilities } from '../../../src/claude/cli/abilities.ts'
 import { canContinue, type Profile, profileKey, type Turn, toProfile, toTurn } from '../../../src/claude/cli/profile.ts'
 import { canSwitchTo } from '../../../src/claude/cli/prompt-switch.ts'
 import {
@@ -34,7 +36,7 @@ const requestOf = (options: Partial<RunOptions>, session: RunRequest['session'] 
 
 function profileOf(options: Partial<RunOptions>, circumstances: Circumstances = {}): Profile {
   const { session, rewind = true, promptSwitch = true, hasHooks = false, cwd = '/work' } = circumstances
-  return toProfile(requestOf(options, session), { cwd, abilities: { rewind, promptSwitch }, hasHooks })
+  return toProfile(requestOf(options, session), { cwd, abilities: { ...allAbilities, rewind, promptSwitch }, hasHooks })
 }
 
 const toolless = { tools: [] }
@@ -180,7 +182,7 @@ const plainRequestOf = (options: Partial<RunOptions>, plain: Partial<PlainOption
 const plainProfileOf = (options: Partial<RunOptions>, plain: Partial<PlainOptions> = {}): Profile =>
   toProfile(plainRequestOf(options, plain), {
     cwd: '/work',
-    abilities: { rewind: true, promptSwitch: true },
+    abilities: allAbilities,
     hasHooks: false,
   })
 

@@ -1,12 +1,15 @@
 // A pool of fake workers with a clock that is moved by hand: scheduling in milliseconds.
+
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
+import type { Abilities } from '../../../src/claude/cli/abilities.ts'
 import { defaultPoolLimits, defaultProcessLimits, type PoolLimits } from '../../../src/claude/pool/limits.ts'
 import { Pool } from '../../../src/claude/pool/pool.ts'
 import { PlanLimits } from '../../../src/claude/process/plan-limits.ts'
 import { noOptions, noPlainOptions, type RunRequest } from '../../../src/core/agent.ts'
 import type { RunEnd, RunEvent } from '../../../src/core/events.ts'
 import type { AppError } from '../../../src/errors.ts'
+import { assumedAbilities } from '../../helpers/abilities.ts'
 import { FakeSpawner } from '../../helpers/fake-worker.ts'
 import { HandClock, settle } from '../../helpers/hand-clock.ts'
 import { makeFolders } from '../../helpers/test-server.ts'
@@ -22,6 +25,8 @@ export type Run = {
 
 export type PoolScene = {
   pool: Pool
+  /** Those that the pool uses. */
+  abilities: () => Abilities
   clock: HandClock
   spawner: FakeSpawner
   warnings: string[]
@@ -59,6 +64,7 @@ export function openPool(t: TestContext, { limits, isManual = false }: SceneOpti
   const clock = new HandClock()
   const spawner = new FakeSpawner(clock, { isManual })
   const warnings: string[] = []
+  const abilities = assumedAbilities()
   const planLimits = new PlanLimits(() => clock.now())
   const pool = new Pool(
     {
@@ -78,6 +84,7 @@ export function openPool(t: TestContext, { limits, isManual = false }: SceneOpti
       configDir: folders.configDir,
       turnLimits: defaultProcessLimits,
       planLimits,
+      abilities,
       defaultCwd: folders.cwd,
       scratchDir: () => folders.root,
       onWarning: (message) => warnings.push(message),
@@ -87,6 +94,7 @@ export function openPool(t: TestContext, { limits, isManual = false }: SceneOpti
   let count = 0
   return {
     pool,
+    abilities: () => abilities.of({ state: 'stamp' }),
     clock,
     spawner,
     warnings,

@@ -1,11 +1,13 @@
 // Which run gets which process and when: the order and limit of the queue, the spacing of starts, spares, eviction, auxiliary requests,
 // failed starts, retirement and the end. On fake workers and a clock that is moved by hand; what real processes do is tested in reuse.test.ts
 // and auxiliary-requests.test.ts.
+
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { SilentProcess, UnsupportedRequest } from '../../../src/claude/cli/errors-from-sdk.ts'
+import { AbilityFailed, allAbilities } from '../../../src/claude/cli/abilities.ts'
+import { SilentProcess } from '../../../src/claude/cli/errors-from-sdk.ts'
 import { ClaudeReplaced } from '../../../src/claude/pool/spawn-worker.ts'
 import { noOptions, noPlainOptions } from '../../../src/core/agent.ts'
 import type { ConversationMessage } from '../../../src/core/conversation.ts'
@@ -136,6 +138,7 @@ test('with a queue of no length a run gets an idle process, and is refused if th
   const { run, reply, pool } = openPool(t, { limits: { warm: 1, queueLimit: 0, maxProcesses: 1 } })
   assert.equal((await run('one')).refusal?.code, 'queue_full')
   await pool.warmUp(plainRequest)
+  await settle()
   const second = await run('two')
   await run('three')
   await reply('two')
@@ -497,7 +500,7 @@ test('a run whose second process is lost too fails with the reason', async (t) =
 })
 
 test('a process that cannot be prepared is ended, and the run gets another', async (t) => {
-  const { run, reply, spawner, pool } = openPool(t)
+  const { run, reply, spawner, abilities } = openPool(t)
   await run('one')
   await reply('one')
   const [worker] = spawner.workers
@@ -507,11 +510,11 @@ test('a process that cannot be prepared is ended, and the run gets another', asy
   assert.equal(worker.state, 'gone')
   await reply('two')
   assertSucceeded(second)
-  assert.deepEqual(pool.abilities, { rewind: true, promptSwitch: true })
+  assert.deepEqual(abilities(), allAbilities)
 })
 
 test('a spare that does not answer is ended, and says nothing about what the others can do', async (t) => {
-  const { run, reply, clock, spawner, pool } = openPool(t, { limits: { warm: 1, startSpacingMs: 250 } })
+  const { run, reply, clock, spawner, abilities } = openPool(t, { limits: { warm: 1, startSpacingMs: 250 } })
   await run('one')
   await clock.advance(251)
   const spare = spawner.workers[1]
@@ -522,18 +525,18 @@ test('a spare that does not answer is ended, and says nothing about what the oth
   assert.equal(spare.state, 'gone')
   await reply('two')
   assertSucceeded(second)
-  assert.deepEqual(pool.abilities, { rewind: true, promptSwitch: true })
+  assert.deepEqual(abilities(), allAbilities)
 })
 
 test('a CLI that does not know how to rewind is not requested again to do so', async (t) => {
-  const { run, reply, spawner, pool } = openPool(t)
+  const { run, reply, spawner, abilities } = openPool(t)
   await run('one')
   await reply('one')
   const [worker] = spawner.workers
   assert.ok(worker)
-  worker.refusal = new UnsupportedRequest('Unsupported control request subtype: rewind_conversation')
+  worker.refusal = new AbilityFailed('rewind', 'Unsupported control request subtype: rewind_conversation')
   await run('two')
-  assert.equal(pool.abilities.rewind, false)
+  assert.equal(abilities().rewind, false)
   assert.equal(spawner.workingOn('two').profile.reusable, false)
 })
 
@@ -674,11 +677,10 @@ test('tools with a known name and another definition get another process', async
   assert.deepEqual(spawner.workers[0]?.prompts, ['one', 'three'])
 })
 
-test('abilities are tested on a spare, which then serves the first run', async (t) => {
+test('a spare that is started ahead serves the first run', async (t) => {
   const { pool, run, spawner } = openPool(t, { limits: { warm: 1 } })
   await pool.warmUp(plainRequest)
-  assert.equal(pool.isChecked, true)
-  assert.equal(spawner.workers.length, 1, 'it counts as a spare meanwhile')
+  assert.equal(spawner.workers.length, 1)
   await run('one')
   assert.deepEqual(spawner.workers[0]?.prompts, ['one'])
 })

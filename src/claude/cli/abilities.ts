@@ -1,0 +1,39 @@
+// What a CLI can do in a live process beyond its documentation, or beyond what every version does. Each makes requests faster and none
+// is needed: without it, what it would change is fixed when a process is started. Which of them an executable has is found out by
+// claude/examination/.
+
+/**
+ * - `rewind`: a process serves unrelated conversations, one after the other.
+ * - `promptSwitch`, `modelSwitch`, `optionSwitch`, `toolSwitch`: they may differ in system prompt, model, model options (effort, thinking,
+ *   output limit), and the client's tools.
+ */
+export const abilityNames = ['rewind', 'promptSwitch', 'modelSwitch', 'optionSwitch', 'toolSwitch'] as const
+
+export type AbilityName = (typeof abilityNames)[number]
+export type Abilities = Readonly<Record<AbilityName, boolean>>
+
+const every = (isThere: boolean) => Object.fromEntries(abilityNames.map((name) => [name, isThere])) as Abilities
+
+export const allAbilities = every(true)
+export const noAbilities = every(false)
+
+/** An ability failed in use, or turned out not to be there. */
+export class AbilityFailed extends Error {
+  readonly ability: AbilityName
+
+  constructor(ability: AbilityName, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.ability = ability
+  }
+}
+
+/** Which abilities are used with an executable. `state` is the stamp of its file. */
+export type AbilityBook = {
+  of(claude: { state: string }): Abilities
+  /** Notes that one failed in use: it is not used with this executable any more. */
+  lose(claude: { state: string }, failed: AbilityFailed): void
+  /** Notes that a process of the executable was not what it should be, in a way that nothing makes up for. */
+  addDefect(claude: { state: string }, reason: string): void
+  /** Why the executable is not used; null if it may be. */
+  defectOf(claude: { state: string }): string | null
+}
