@@ -64,7 +64,8 @@ export class Systems {
     return this.#model
   }
 
-  async startOurs(command = this.command): Promise<Served> {
+  /** Unless told otherwise, resolves when the server knows what its CLI can do: it finds out once for each data folder. */
+  async startOurs(command = this.command, { waits = true } = {}): Promise<Served> {
     const { home, data, tmp, work } = await this.#folders()
     const settings = ['--port', '0', '--data-dir', data, '--default-cwd', work, '--log-level', 'warn']
     const child = await startListening({
@@ -74,6 +75,7 @@ export class Systems {
       env: this.environment(home, tmp),
       cwd: work,
     })
+    if (waits) await examined(child.url)
     return served(child)
   }
 
@@ -143,6 +145,14 @@ async function isAtRest(server: Served, spare: boolean): Promise<boolean> {
   const { spare: spares, busy, starting } = processCounts(health)
   if (stringAt(health, 'status') !== 'ok') throw new Error(`health reports ${JSON.stringify(health)}`)
   return starting === 0 && busy === 0 && (!spare || spares >= 1)
+}
+
+async function examined(url: string): Promise<void> {
+  for (;;) {
+    const { abilities } = (await (await fetch(`${url}/readyz`)).json()) as { abilities: Record<string, string> }
+    if (Object.values(abilities).every((state) => state !== 'not_checked')) return
+    await sleep(100)
+  }
 }
 
 function served(child: ReadyChild): Served {

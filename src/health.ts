@@ -65,26 +65,34 @@ const uses: Record<AbilityName, string> = {
   toolSwitch: "each list of a client's tools gets a process of its own",
 }
 
+/** `not_used`: the wanted one is not; `ability_missing`: something that makes requests faster. */
+type ClaudeWarning = { code: 'not_used' | 'newer_than_tested' | 'not_examined' | 'ability_missing'; message: string }
+
+const warning = (code: ClaudeWarning['code'], message: string): ClaudeWarning => ({ code, message })
+
 /** What the operator should know about the CLI in use: why it is not the wanted one, and what it lacks. Empty if all is well. */
 export function claudeWarnings(
   claude: { version: string; state: string },
   passedOver: string | null,
   examinations: Examinations,
-): string[] {
+): ClaudeWarning[] {
   const { version } = claude
   const missing = Object.entries(examinations.missingOf(claude) ?? {}) as [AbilityName, string][]
   const failure = examinations.failureOf(claude)
   return [
-    ...(passedOver === null ? [] : [`the wanted claude is not used: ${passedOver}`]),
-    ...(compareVersions(version, newestTestedVersion) > 0
-      ? [
-          `claude ${version} is newer than ${newestTestedVersion}, the newest version that this claude-serve was tested with`,
-        ]
-      : []),
-    ...(failure === null ? [] : [`requests take longer, because claude could not be examined: ${failure}`]),
-    ...missing.map(([name, reason]) => `requests may take longer, because ${uses[name]}: ${reason}`),
+    ...(passedOver === null ? [] : [warning('not_used', `the wanted claude is not used: ${passedOver}`)]),
+    ...(compareVersions(version, newestTestedVersion) > 0 ? [warning('newer_than_tested', newer(version))] : []),
+    ...(failure === null
+      ? []
+      : [warning('not_examined', `requests take longer, because claude could not be examined: ${failure}`)]),
+    ...missing.map(([name, reason]) =>
+      warning('ability_missing', `requests may take longer, because ${uses[name]}: ${reason}`),
+    ),
   ]
 }
+
+const newer = (version: string) =>
+  `claude ${version} is newer than ${newestTestedVersion}, the newest version that this claude-serve was tested with`
 
 type ReadinessParts = Pick<HealthParts, 'executable' | 'examinations'> & {
   store: Pick<Store, 'problem'>

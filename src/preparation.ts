@@ -27,8 +27,8 @@ export const plainExample = (): RunRequest => ({
 })
 
 /** Examines an executable. What that needs is loaded only then: most starts need nothing of it. */
-export const examiner = (parts: ExamineParts) => async (claude: Examinee) =>
-  (await import('./claude/examination/examine.ts')).examine(claude, parts)
+export const examiner = (parts: Omit<ExamineParts, 'signal'>) => async (claude: Examinee, signal: AbortSignal) =>
+  (await import('./claude/examination/examine.ts')).examine(claude, { ...parts, signal })
 
 type Preparation = {
   executable: Executable

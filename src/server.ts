@@ -190,7 +190,21 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await tracing?.close().catch((error: unknown) => log.warn({ reason: String(error) }, 'traces could not be sent'))
   }
   const claude = describeClaude(executable)
-  return running({ app, listeners, url, pool, runs, registry, store, files, stopBackground, demo, config, claude })
+  return running({
+    app,
+    listeners,
+    url,
+    examinations,
+    pool,
+    runs,
+    registry,
+    store,
+    files,
+    stopBackground,
+    demo,
+    config,
+    claude,
+  })
 }
 
 /** Traces are sent only to the collector that the operator names with OpenTelemetry's own variables. */
@@ -321,6 +335,7 @@ type Parts = {
   app: App
   url: string
   listeners: Listeners
+  examinations: Examinations
   pool: Pool
   runs: Runs
   registry: ProcessRegistry
@@ -340,6 +355,7 @@ function running({
   app,
   url,
   listeners,
+  examinations,
   pool,
   runs,
   registry,
@@ -358,7 +374,7 @@ function running({
   const end = async (graceMs: number) => {
     removeServerAddress(config.dataDir)
     await runs.close(graceMs)
-    await pool.close(processGraceMs)
+    await Promise.all([pool.close(processGraceMs), examinations.close()])
     listeners.second?.closeAllConnections()
     listeners.second?.close()
     await app.close()

@@ -1,4 +1,5 @@
 // A server whose data folder is a small file system of its own, which can be filled. Needs the right to mount one as an ordinary user.
+
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
@@ -8,6 +9,7 @@ import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { startUpstream } from '../../src/demo/upstream.ts'
+import { noteExamined } from '../helpers/abilities.ts'
 import { compileCache } from '../helpers/compile-cache.ts'
 import { makeFolders, testEnvironment } from '../helpers/test-server.ts'
 import { listening } from './killed-scene.ts'
@@ -21,8 +23,10 @@ export const diskTest = { skip: canMount ? false : 'no file system can be mounte
 export async function startOnDisk(t: Pick<TestContext, 'after'>, ...flags: string[]) {
   const folders = makeFolders(t)
   mkdirSync(folders.dataDir, { recursive: true })
+  noteExamined(folders.root, flags)
   const upstream = await startUpstream({ keep: 1000 })
-  const script = 'mount -t tmpfs -o size=4m,mode=700 none "$1" && shift && exec "$@"'
+  const script =
+    'mount -t tmpfs -o size=4m,mode=700 none "$1" && cp "$1/../claude-abilities.json" "$1" && shift && exec "$@"'
   const serve = [process.execPath, program, 'serve', '--port=0', '--warm=0', `--data-dir=${folders.dataDir}`]
   const child = spawn(
     'unshare',

@@ -1,5 +1,6 @@
 // Runs `claude-serve` as a process that can be killed as the system would, one after the other on the same folders; the
 // test's own process plays the model's API. For the tests of what remains of runs.
+
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
 import { type ChatEvent, RunReply } from '../../src/surfaces/native/reply-schemas.ts'
+import { noteExamined } from '../helpers/abilities.ts'
 import { readChatEvents } from '../helpers/client.ts'
 import { compileCache } from '../helpers/compile-cache.ts'
 import { loggedInCli, makeFolders, prepareHome, type TestFolders, testEnvironment } from '../helpers/test-server.ts'
@@ -44,6 +46,7 @@ export async function setUp(t: Pick<TestContext, 'after'>, ...flags: string[]): 
   })
   const start = async (dataDir = folders.dataDir) => {
     const settings = ['--port=0', `--data-dir=${dataDir}`, `--default-cwd=${folders.cwd}`, '--log-format=json']
+    noteExamined(dataDir, [claude])
     const child = spawn(process.execPath, [program, 'serve', ...settings, '--warm=0', claude, ...flags], {
       cwd: folders.cwd,
       env: { ...testEnvironment(folders, upstream.url), ...compileCache },

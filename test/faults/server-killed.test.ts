@@ -1,5 +1,6 @@
 // What a killed server leaves behind, and what the next one does about it; and how a server ends on a signal. The
 // server is a separate process here, the CLI is the real one, and this process plays the model's API.
+
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,6 +10,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
+import { noteExamined } from '../helpers/abilities.ts'
 import { chat, openStream, post, readChatEvents, textOf } from '../helpers/client.ts'
 import { compileCache } from '../helpers/compile-cache.ts'
 import { extendedTest, test } from '../helpers/extended.ts'
@@ -37,6 +39,7 @@ class ServerProcess {
 
   constructor(folders: TestFolders, upstream: Upstream, flags: string[]) {
     const settings = ['--port=0', `--data-dir=${folders.dataDir}`, `--default-cwd=${folders.cwd}`, '--log-format=json']
+    noteExamined(folders.dataDir, flags)
     this.child = spawn(process.execPath, [program, 'serve', ...settings, ...flags], {
       cwd: folders.cwd,
       env: { ...testEnvironment(folders, upstream.url), ...compileCache },
@@ -167,7 +170,11 @@ async function until(what: string, condition: () => boolean | Promise<boolean>, 
 }
 
 const endedMessage = 'ended processes that a previous server left running'
-const checkedMessage = 'tested the abilities of the CLI'
+
+type Counts = Record<'live' | 'busy' | 'idle', number>
+
+const processesIn = async (server: ServerProcess): Promise<Counts> =>
+  ((await (await fetch(`${server.url}/v1/health`)).json()) as { processes: Counts }).processes
 
 const hang = (server: ServerProcess) => {
   const answer = post(server, '/v1/chat', { prompt: step({ hang: 'body' }) })
@@ -191,13 +198,12 @@ async function startCommand(server: ServerProcess): Promise<void> {
 test('the next server removes all that a killed one leaves, and logs it: a spare, CLIs in the middle of a run, commands, files', async (t) => {
   const { folders, upstream, start } = await setUp(t)
   const first = await start('--warm=1', '--max-processes=3')
-  await first.logged(checkedMessage)
+  await until('there is a spare', async () => (await processesIn(first)).idle > 0)
   hang(first)
   await upstream.waitForRequest()
   await startCommand(first)
   await until('there is a spare beside them', async () => {
-    const health = (await (await fetch(`${first.url}/v1/health`)).json()) as { processes: Record<string, number> }
-    const { live, busy, idle } = health.processes
+    const { live, busy, idle } = await processesIn(first)
     return live === 3 && busy === 2 && idle === 1
   })
   const left = processesOf(first)

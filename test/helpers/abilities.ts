@@ -1,6 +1,26 @@
 // What is assumed about a CLI where a test is not about that.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { sdkExecutable } from '../../src/claude/cli/executable.ts'
+import { fileStamp } from '../../src/claude/cli/file-stamp.ts'
 import { Examinations, type ExaminationsOptions } from '../../src/claude/examination/examinations.ts'
 
 /** Every executable counts as having every ability, until one fails in use. */
 export const assumedAbilities = (options: Partial<ExaminationsOptions> = {}): Examinations =>
   new Examinations({ dataDir: '/nonexistent', serverVersion: '1', examine: null, ...options })
+
+const manifest = new URL('../../package.json', import.meta.url)
+const { version: serverVersion } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }
+
+/**
+ * Lets a server that is started as a process find that its CLI has been examined and has every ability. `words`: its command line, which
+ * may name the executable.
+ */
+export function noteExamined(dataDir: string, words: readonly string[] = []): void {
+  const flag = words.find((word) => word.startsWith('--claude-bin='))
+  const path = flag?.slice('--claude-bin='.length) ?? sdkExecutable() ?? ''
+  const examined = { missing: {}, defects: [], isUncertain: false }
+  const entry = { state: fileStamp(path), serverVersion, path, version: '', examined }
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  writeFileSync(join(dataDir, 'claude-abilities.json'), JSON.stringify([entry]), { mode: 0o600 })
+}

@@ -1,5 +1,6 @@
 // `claude-serve` as a process of its own, for what cannot be seen from inside: its start in a bad environment, with an open umask or as
 // another user, its refusals to start, and what is left when it is killed.
+
 import assert from 'node:assert/strict'
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,6 +9,7 @@ import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
 import { processesIn } from '../faults/killed-scene.ts'
+import { noteExamined } from '../helpers/abilities.ts'
 import { makeFolders, type TestFolders, testEnvironment } from '../helpers/test-server.ts'
 import { shareCompiled } from './posture-process.ts'
 
@@ -76,6 +78,7 @@ function spawnServer(folders: TestFolders, upstream: Upstream, options: ProcessO
   const withUmask = umask === undefined ? command : ['/bin/sh', '-c', `umask ${umask}; exec "$@"`, 'sh', ...command]
   const [first = '', ...rest] = withUmask
   shareCompiled(folders)
+  noteExamined(folders.dataDir, flags)
   return spawn(first, rest, {
     cwd: folders.cwd,
     env: { ...testEnvironment(folders, upstream.url), ...environment },

@@ -65,9 +65,11 @@ function Facts({ health }: { health: HealthReply }) {
       : health.logged_in
         ? `yes (${health.auth_method ?? 'unknown method'})`
         : 'no: run claude once in a terminal and log in'
+  const warnings = health.claude_warnings.map(({ message }) => message).join('; ')
   const rows: [string, string][] = [
     ['claude-serve', `${health.version}, up for ${duration(health.uptime_s)}${health.demo ? ', demo' : ''}`],
     ['Claude Code', `${health.claude_version}, at ${health.claude_path}`],
+    ...(warnings === '' ? [] : [['Warnings', warnings] satisfies [string, string]]),
     ['Logged in', login],
     [
       'Processes',

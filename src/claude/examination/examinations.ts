@@ -23,7 +23,7 @@ export type ExaminationsOptions = {
   /** What is found depends on this program as well. */
   serverVersion: string
   /** Null: executables are not examined, and count as having every ability. */
-  examine: ((claude: Examinee) => Promise<Examined>) | null
+  examine: ((claude: Examinee, signal: AbortSignal) => Promise<Examined>) | null
   onExamined?: (claude: Examinee, examined: Examined) => void
   /** It could not be examined. */
   onFailure?: (claude: Examinee, error: Error) => void
@@ -47,6 +47,7 @@ export class Examinations implements AbilityBook {
   /** By executable: what failed in use. Forgotten when the server ends. */
   readonly #lost = new Map<string, Map<AbilityName, string>>()
   readonly #defects = new Map<string, string>()
+  readonly #closing = new AbortController()
 
   constructor(options: ExaminationsOptions) {
     this.#options = options
@@ -106,14 +107,21 @@ export class Examinations implements AbilityBook {
     await underWay
   }
 
-  async #examine(claude: Examinee, examine: (claude: Examinee) => Promise<Examined>): Promise<void> {
+  /** Ends what is under way. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await Promise.all(this.#underWay.values())
+  }
+
+  async #examine(claude: Examinee, examine: NonNullable<ExaminationsOptions['examine']>): Promise<void> {
     const { onExamined, onFailure } = this.#options
     try {
-      const examined = await examine(claude)
+      const examined = await examine(claude, this.#closing.signal)
       this.#examined.set(claude.state, examined)
       onExamined?.(claude, examined)
       if (!examined.isUncertain) this.#write(claude, examined)
     } catch (thrown) {
+      if (this.#closing.signal.aborted) return
       const error = thrown instanceof Error ? thrown : new Error(String(thrown))
       this.#failed.set(claude.state, error)
       onFailure?.(claude, error)

@@ -29,6 +29,8 @@ export type ExamineParts = {
   registry: ProcessRegistry
   clock: Clock
   limits: ProcessLimits
+  /** Ends the examination, and its processes. */
+  signal: AbortSignal
 }
 
 /** What was found: why each missing ability is missing, and what is wrong that there is no other way for. */
@@ -49,13 +51,15 @@ const text = (words: string): { type: 'text'; text: string } => ({ type: 'text',
 
 /**
  * Examines with all abilities; whenever one fails, again without it: what it spoils must not be held against the others. Throws
- * NotExaminable. Takes 2 to 3 s of processor time if nothing is wrong.
+ * NotExaminable, and the signal's reason. Takes 2 to 3 s of processor time if nothing is wrong.
  */
 export async function examine(claude: SpawnSpec['claude'], parts: ExamineParts): Promise<Examined> {
   const missing: Examined['missing'] = {}
   for (;;) {
+    parts.signal.throwIfAborted()
     const abilities = Object.fromEntries(abilityNames.map((name) => [name, missing[name] === undefined])) as Abilities
     const { findings, failure } = await once(claude, abilities, parts)
+    parts.signal.throwIfAborted()
     const lost = lostIn(findings).filter(({ ability }) => missing[ability] === undefined)
     for (const { ability, reason } of lost) missing[ability] ??= reason
     if (lost.length > 0) continue
@@ -79,10 +83,13 @@ async function once(claude: SpawnSpec['claude'], abilities: Abilities, parts: Ex
   const upstream = await startUpstream()
   const lost: Finding[] = []
   const pool = poolFor(claude, { ...parts, abilities, upstream, folder, onLost: (finding) => lost.push(finding) })
+  const onAbort = () => void pool.close(0)
+  parts.signal.addEventListener('abort', onAbort, { once: true })
   try {
     const { findings, failure } = await new Conversations(pool, upstream, folder).run()
     return { findings: [...lost, ...findings], failure }
   } finally {
+    parts.signal.removeEventListener('abort', onAbort)
     await pool.close(0)
     await upstream.close()
     await rm(folder, { recursive: true, force: true })
@@ -132,7 +139,7 @@ function poolFor(claude: SpawnSpec['claude'], parts: PoolParts): Pool {
   )
 }
 
-type Asked = { end: RunEnd; callId: string | null; received: Received[] }
+type Exchange = { end: RunEnd; callId: string | null; received: Received[] }
 
 const lookUp = {
   name: 'look_up',
@@ -217,20 +224,21 @@ class Conversations {
   /** Another conversation, with messages of its own and everything else different. */
   async #withHistory(earlier: string[]): Promise<void> {
     const systemPrompt = `Other words: ${randomUUID()}`
-    const [asked, answered, prompt] = [randomUUID(), randomUUID(), randomUUID()]
+    const [question, answered, prompt] = [randomUUID(), randomUUID(), randomUUID()]
     const history: ConversationMessage[] = [
-      { role: 'user', content: [text(asked)] },
+      { role: 'user', content: [text(question)] },
       { role: 'assistant', content: [text(answered)] },
     ]
     const options = { systemPrompt, model: 'haiku' }
     const request = await this.#ask({ prompt: [text(prompt)], options, history }, { text: 'Yes.' })
+    if (request.received.length === 0) throw new NotExaminable('the answer came from elsewhere than the scripted model')
     this.#look(request, {
       systemPrompt,
       model: await this.#fullId('haiku'),
       options: null,
       tools: [],
       messages: [
-        ['user', asked],
+        ['user', question],
         ['assistant', answered],
         ['user', prompt],
       ],
@@ -242,16 +250,16 @@ class Conversations {
     const options = { systemPrompt: `Schema: ${randomUUID()}`, model: 'haiku', jsonSchema: answerSchema }
     const answer = { answer: randomUUID() }
     const prompt = [text('Answer.')]
-    const asked = await this.#ask({ prompt, options }, { tool: answerTool, input: answer }).catch(toNoAnswer)
-    const offered = asked?.received[0]?.body.tools?.find(({ name }) => name === answerTool)
+    const exchange = await this.#ask({ prompt, options }, { tool: answerTool, input: answer }).catch(toNoAnswer)
+    const offered = exchange?.received[0]?.body.tools?.find(({ name }) => name === answerTool)
     this.#check(
       JSON.stringify(offered?.input_schema) === JSON.stringify(answerSchema) &&
-        JSON.stringify(asked?.end.structuredOutput) === JSON.stringify(answer),
+        JSON.stringify(exchange?.end.structuredOutput) === JSON.stringify(answer),
       'an answer that follows a schema did not come back',
     )
   }
 
-  #look({ received }: Asked, expected: Expected): void {
+  #look({ received }: Exchange, expected: Expected): void {
     const [request] = received
     if (request !== undefined) this.#findings.push(...findingsIn(request, expected))
     this.#check(received.length > 0, 'a prompt did not reach the model')
@@ -267,7 +275,7 @@ class Conversations {
     return models.find(({ value }) => value === name)?.resolvedModel ?? null
   }
 
-  async #ask(wanted: Wanted, step: Step): Promise<Asked> {
+  async #ask(wanted: Wanted, step: Step): Promise<Exchange> {
     this.#upstream.reset()
     this.#upstream.enqueue(step)
     let end: RunEnd | null = null

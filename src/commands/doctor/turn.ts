@@ -4,10 +4,12 @@ import { mkdirSync, mkdtempSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { createLogger } from '../../log/logger.ts'
 import type { RunningServer } from '../../server.ts'
+import type { ReadinessReply } from '../../surfaces/native/server-schemas.ts'
 import { reasonOf } from '../command.ts'
-import { type DoctorContext, type Finding, ok, problem } from './finding.ts'
+import { type DoctorContext, type Finding, ok, problem, warning } from './finding.ts'
 
 const check = 'turn'
 
@@ -21,7 +23,7 @@ const expected = /demo model.*You said: Say hello/s
 export async function examineTurn(context: DoctorContext): Promise<Finding[]> {
   const root = mkdtempSync(join(tmpdir(), 'claude-serve-doctor-'))
   try {
-    return [await tryTurn(context, root)]
+    return await tryTurn(context, root)
   } catch (error) {
     return [
       problem(
@@ -35,16 +37,17 @@ export async function examineTurn(context: DoctorContext): Promise<Finding[]> {
   }
 }
 
-async function tryTurn(context: DoctorContext, root: string): Promise<Finding> {
+async function tryTurn(context: DoctorContext, root: string): Promise<Finding[]> {
   const startedAt = performance.now()
   const server = await startDemo(context, root)
   const removeListeners = closeOnSignals(server)
   try {
     const result = await askOnce(server.url)
     if (!expected.test(result))
-      return problem(check, `the answer is not from the scripted model: ${result.slice(0, 200)}`)
+      return [problem(check, `the answer is not from the scripted model: ${result.slice(0, 200)}`)]
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
-    return ok(check, `a server, claude and the scripted model answered within ${seconds} s`)
+    const answered = ok(check, `a server, claude and the scripted model answered within ${seconds} s`)
+    return [answered, ...(await abilitiesOf(server.url))]
   } finally {
     await server.close(0)
     removeListeners()
@@ -79,6 +82,27 @@ async function askOnce(url: string): Promise<string> {
   if (result === undefined) throw new Error(error ?? `the server answered with status ${response.status}`)
   return result
 }
+
+/** What the server has found out about claude, by the requests that it makes; it takes some seconds. */
+async function abilitiesOf(url: string): Promise<Finding[]> {
+  const deadline = AbortSignal.timeout(timeoutMs)
+  for (;;) {
+    const response = await fetch(`${url}/readyz`, { signal: deadline })
+    const { abilities, claude_warnings: warnings } = (await response.json()) as ReadinessReply
+    const isOver = warnings.some(({ code }) => code === 'not_examined')
+    if (!isOver && Object.values(abilities).includes('not_checked')) {
+      await delay(100, undefined, { signal: deadline })
+      continue
+    }
+    if (warnings.length === 0)
+      return [ok('abilities', 'claude does what it says: the requests that it makes were looked at')]
+    return warnings.map(({ code, message }) =>
+      code === 'not_used' ? problem('abilities', message, updateCommand) : warning('abilities', message, updateCommand),
+    )
+  }
+}
+
+const updateCommand = 'npm install -g claude-serve@latest @anthropic-ai/claude-code@latest'
 
 /** An interrupted check leaves no process behind. Returns a function that removes the listeners. */
 function closeOnSignals(server: RunningServer): () => void {

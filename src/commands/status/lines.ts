@@ -53,6 +53,7 @@ export function statusAsLines(status: Status): string[] {
 function healthFacts({
   claude_version,
   claude_path,
+  claude_warnings = [],
   processes,
   queue,
   demo,
@@ -61,6 +62,7 @@ function healthFacts({
   const { live, max, busy, idle, spare, starting } = processes
   return [
     ['claude', `${claude_version} at ${claude_path}`],
+    ...claude_warnings.map(({ message }): [string, string] => ['warning', message]),
     ['login', demo ? 'not needed: this is the demo' : loginFact(login)],
     ['processes', `${live} of ${max}: ${busy} busy, ${idle} idle, ${spare} spare, ${starting} starting`],
     ['queue', `${queue.waiting} of ${queue.limit} waiting`],

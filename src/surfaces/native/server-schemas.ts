@@ -5,7 +5,16 @@ import { budgetPeriods, scopes } from '../../core/key-record.ts'
 import { strict } from '../../core/schema.ts'
 
 const claudeWarnings = z
-  .array(z.string())
+  .array(
+    z.strictObject({
+      code: z
+        .enum(['not_used', 'newer_than_tested', 'not_examined', 'ability_missing'])
+        .describe(
+          '`not_used`: the wanted CLI does not work as it should, and the one that comes with the server is used.',
+        ),
+      message: z.string().describe('For people.'),
+    }),
+  )
   .describe('What to know about the CLI in use: why it is not the wanted one, and what it lacks. Empty if all is well.')
 
 /** For routes without fields. */
@@ -150,6 +159,8 @@ export const Readiness = strict(
     code: z.string().optional().describe('The reason, as a code of an error: `storage_full`, `shutting_down` …'),
   },
 )
+
+export type ReadinessReply = z.output<typeof Readiness>
 
 /** The answer of `GET /openapi.json`. */
 export const ApiDocument = z.unknown().meta({ id: 'Document', type: 'object', description: 'An OpenAPI document.' })

@@ -209,6 +209,34 @@ test('at the start it is told why a claude on the search path is not used', onPo
   )
 })
 
+for (const [how, chosen] of [
+  ['found on the search path', false],
+  ['configured', true],
+] as const) {
+  test(
+    `a claude that was ${how} and does not work gives way to the one from the SDK, until it is another`,
+    onPosix,
+    async (t) => {
+      const scene = setUp(t)
+      const path = makeClaude(scene, 'two')
+      const defects = new Map<string, string>()
+      const executable = new Executable(chosen ? path : null, scene.environment, {
+        defectOf: ({ state }) => defects.get(state) ?? null,
+        lookMs: 0,
+      })
+      const first = await executable.claude()
+      assert.equal(first.path, path)
+      assert.equal(executable.passedOver, null)
+      defects.set(first.state, 'it has tools')
+      assert.equal((await executable.claude()).origin, 'sdk')
+      assert.equal(executable.passedOver, `${path}: it has tools`)
+      makeClaude(scene, 'two', '2.100.12 (Claude Code)')
+      assert.equal((await executable.claude()).version, '2.100.12')
+      assert.equal(executable.passedOver, null)
+    },
+  )
+}
+
 test('a configured claude that is installed later is found then', onPosix, async (t) => {
   const scene = setUp(t)
   const path = join(scene.folders.root, 'two', 'claude')

@@ -12,7 +12,7 @@ export type AlteredServer = TestServer & {
   readiness: Readiness
 }
 
-export type Readiness = { abilities: Record<string, string>; claude_warnings: string[] }
+export type Readiness = { abilities: Record<string, string>; claude_warnings: { code: string; message: string }[] }
 
 const readinessOf = async (server: TestServer) => (await (await fetch(`${server.url}/readyz`)).json()) as Readiness
 

@@ -25,7 +25,7 @@ const no = 'not_available'
 const slower: Row[] = [
   ['rewind-lies', { reuse_processes: no }],
   ['rewind-lies-well', { reuse_processes: no }, 'main'],
-  ['prompt-ignored', { switch_system_prompts: no }, 'main'],
+  ['prompt-ignored', { switch_system_prompts: no }],
   ['model-ignored', { switch_models: no }],
   ['options-ignored', { switch_model_options: no }],
   ['tools-ignored', { switch_client_tools: no }],
@@ -45,8 +45,11 @@ for (const [change, missing, isMain] of slower) {
     const server = await startAltered(t, change)
     assert.deepEqual(server.readiness.abilities, { ...inUse, ...missing })
     const warnings = server.readiness.claude_warnings
-    assert.equal(warnings.length, Object.keys(missing).length, warnings.join('\n'))
-    for (const warning of warnings) assert.match(warning, /^requests may take longer, because .+: .+/)
+    assert.equal(warnings.length, Object.keys(missing).length, JSON.stringify(warnings))
+    for (const { code, message } of warnings) {
+      assert.equal(code, 'ability_missing')
+      assert.match(message, /^requests may take longer, because .+: .+/)
+    }
     await checkConversations(server)
     const health = await healthOf(server)
     assert.equal(health.claude_path, fakeCli('altered'))
@@ -70,11 +73,12 @@ for (const [change, reason, isMain] of unusable) {
   const declare = isMain === undefined ? extendedTest : test
   declare(`${change}: the CLI that comes with the server takes over, and it says so`, async (t) => {
     const server = await startAltered(t, change)
-    const [warning = '', ...more] = server.readiness.claude_warnings
+    const [warning, ...more] = server.readiness.claude_warnings
     assert.deepEqual(more, [])
-    assert.match(warning, /^the wanted claude is not used: /)
-    assert.ok(warning.includes(fakeCli('altered')))
-    assert.match(warning, reason)
+    assert.equal(warning?.code, 'not_used')
+    assert.match(warning.message, /^the wanted claude is not used: /)
+    assert.ok(warning.message.includes(fakeCli('altered')))
+    assert.match(warning.message, reason)
     assert.deepEqual(server.readiness.abilities, inUse)
     await checkConversations(server)
     const health = await healthOf(server)
@@ -86,7 +90,7 @@ for (const [change, reason, isMain] of unusable) {
   })
 }
 
-test('an unchanged CLI keeps every ability, and is examined once', async (t) => {
+extendedTest('an unchanged CLI keeps every ability, and is examined once', async (t) => {
   const server = await startAltered(t)
   assert.deepEqual(server.readiness, { ...server.readiness, abilities: inUse, claude_warnings: [] })
   await checkConversations(server)

@@ -1,0 +1,2 @@
+// Further changes of the CLI.
+import './examination.test.ts'
