@@ -552,7 +552,7 @@ export const answerExamples: Record<string, Examples> = {
   }),
   'getHealth 200': one('The CLI can be run', {
     status: 'ok',
-    claude_version: '2.1.330 (Claude Code)',
+    claude_version: '2.1.332 (Claude Code)',
     version: '0.1.0',
     uptime_s: 42.1,
     logged_in: true,

@@ -12,11 +12,11 @@ import { whyUnsafe } from './executable-permissions.ts'
 import { fileStamp } from './file-stamp.ts'
 import { programOutput } from './program-output.ts'
 
-/** The oldest CLI that this program was built for and tested with; it is the one that the Agent SDK ships. */
-export const oldestVersion = '2.1.330'
+/** The oldest CLI that is used. 2.1.300 works too, but does not report what a run costs; 2.1.290 loses messages of a history. */
+export const oldestVersion = '2.1.310'
 
 /** The newest CLI that this program was tested with. Newer ones are used all the same. */
-export const newestTestedVersion = '2.1.330'
+export const newestTestedVersion = '2.1.332'
 
 /**
  * How long an answer about the login stays valid while no file has changed, in milliseconds: keychains have no file.

@@ -8,6 +8,7 @@ import {
   type ClaudeChange,
   compareVersions,
   Executable,
+  newestTestedVersion,
   oldestVersion,
   sdkExecutable,
 } from '../../../src/claude/cli/executable.ts'
@@ -236,6 +237,11 @@ for (const [how, chosen] of [
     },
   )
 }
+
+test('the one from the SDK is the newest that was tested', onPosix, async (t) => {
+  const scene = setUp(t)
+  assert.equal((await new Executable(null, scene.environment).claude()).version, newestTestedVersion)
+})
 
 test('a configured claude that is installed later is found then', onPosix, async (t) => {
   const scene = setUp(t)
