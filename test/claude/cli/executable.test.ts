@@ -128,7 +128,7 @@ test('a configured claude must exist, run, and be new enough: no other is used i
   )
   const closed = makeClaude(scene, 'closed', newer, 0o644)
   await assert.rejects(new Executable(closed, scene.environment).claude(), refusal(/is not an executable file/))
-  const old = makeClaude(scene, 'old', '2.1.329 (Claude Code)')
+  const old = makeClaude(scene, 'old', '2.1.309 (Claude Code)')
   await assert.rejects(
     new Executable(old, scene.environment).claude(),
     refusal(/is version 2\.1\.329; at least 2\.1\.330 is required/),
