@@ -66,7 +66,10 @@ const uses: Record<AbilityName, string> = {
 }
 
 /** `not_used`: the wanted one is not; `ability_missing`: something that makes requests faster. */
-type ClaudeWarning = { code: 'not_used' | 'newer_than_tested' | 'not_examined' | 'ability_missing'; message: string }
+type ClaudeWarning = {
+  code: 'not_used' | 'defect' | 'newer_than_tested' | 'not_examined' | 'ability_missing'
+  message: string
+}
 
 const warning = (code: ClaudeWarning['code'], message: string): ClaudeWarning => ({ code, message })
 
@@ -79,12 +82,14 @@ export function claudeWarnings(
   const { version } = claude
   const missing = Object.entries(examinations.missingOf(claude) ?? {}) as [AbilityName, string][]
   const failure = examinations.failureOf(claude)
+  const defects = examinations.defectsOf(claude)
   return [
     ...(passedOver === null ? [] : [warning('not_used', `the wanted claude is not used: ${passedOver}`)]),
     ...(compareVersions(version, newestTestedVersion) > 0 ? [warning('newer_than_tested', newer(version))] : []),
     ...(failure === null
       ? []
       : [warning('not_examined', `requests take longer, because claude could not be examined: ${failure}`)]),
+    ...defects.map((reason) => warning('defect', `claude does not work as it should: ${reason}`)),
     ...missing.map(([name, reason]) =>
       warning('ability_missing', `requests may take longer, because ${uses[name]}: ${reason}`),
     ),

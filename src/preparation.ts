@@ -1,6 +1,7 @@
 // What a server does as soon as it listens, before anybody needs it.
 import type { Logger } from 'pino'
-import type { Executable } from './claude/cli/executable.ts'
+import { type Executable, sdkExecutable } from './claude/cli/executable.ts'
+import { fileStamp } from './claude/cli/file-stamp.ts'
 import type { Examinations, Examinee } from './claude/examination/examinations.ts'
 import type { ExamineParts } from './claude/examination/examine.ts'
 import type { Pool } from './claude/pool/pool.ts'
@@ -25,6 +26,12 @@ export const plainExample = (): RunRequest => ({
   session: { kind: 'history', messages: [] },
   plain: noPlainOptions,
 })
+
+/** The one that comes with this program stands in for any other. */
+export function hasStandIn({ state }: Pick<Examinee, 'state'>): boolean {
+  const shipped = sdkExecutable()
+  return shipped !== null && fileStamp(shipped) !== state
+}
 
 /** Examines an executable. What that needs is loaded only then: most starts need nothing of it. */
 export const examiner = (parts: Omit<ExamineParts, 'signal'>) => async (claude: Examinee, signal: AbortSignal) =>

@@ -43,7 +43,7 @@ import { systemClock } from './platform/clock.ts'
 import { collectWhenIdle } from './platform/idle-memory.ts'
 import { isLoopbackHost } from './platform/loopback.ts'
 import { removeServerAddress, writeServerAddress } from './platform/server-address.ts'
-import { examiner, plainExample, prepare } from './preparation.ts'
+import { examiner, hasStandIn, plainExample, prepare } from './preparation.ts'
 import { refuseOpenDoor, refuseOwnFolders } from './start-checks.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import { registerAnthropic, sendAnthropicError } from './surfaces/anthropic/routes.ts'
@@ -100,6 +100,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       options.examines === false
         ? null
         : examiner({ environment, registry, clock: systemClock, limits: processLimits }),
+    hasStandIn,
     ...logExaminations(log),
   })
   const executable = new Executable(config.claudeBin, environment, {

@@ -13,6 +13,7 @@ import { AppError } from '../../src/errors.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { assumedAbilities } from '../helpers/abilities.ts'
 import { FakeWorker } from '../helpers/fake-worker.ts'
+import { otherClaude } from '../helpers/test-claude.ts'
 import { fakeCli, makeFolders, testEnvironment } from '../helpers/test-server.ts'
 import { testWorker } from './worker-suite.ts'
 
@@ -30,7 +31,7 @@ const spawn = workerSpawner({
   abilities: assumedAbilities(),
   onWarning: () => {},
 })
-const [real] = await Promise.all([new Executable(null, environment).claude(), loadSdk()])
+const [real] = await Promise.all([new Executable(otherClaude, environment).claude(), loadSdk()])
 const broken = { path: fakeCli('crash-at-start'), version: real.version, state: fileStamp(fakeCli('crash-at-start')) }
 
 after(async () => {

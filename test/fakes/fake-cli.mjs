@@ -90,6 +90,8 @@ async function serve(behavior, argv) {
     sessionId: sessionIdFrom(argv),
     model: flagValue(argv, '--model') ?? 'claude-fake-1',
     current: null,
+    /** Whether it holds a conversation. */
+    isLoaded: false,
     turns: 0,
   }
   // Turns run one after the other; control requests are answered at once, even in the middle of a turn.
@@ -126,7 +128,11 @@ const CONTROL = {
     available_output_styles: [],
     pid: process.pid,
   }),
-  rewind_conversation: () => ({ rewound: true }),
+  rewind_conversation: (_request, state) => {
+    const isThere = state.isLoaded
+    state.isLoaded = false
+    return isThere ? { rewound: true } : { rewound: false, reason: 'target_not_found' }
+  },
   get_settings: () => ({ applied: { model: 'claude-fake-1', effort: 'medium' } }),
   interrupt: (_request, state) => {
     state.current?.interrupt()
@@ -148,6 +154,7 @@ async function playTurn(message, behavior, state) {
   const turn = new Turn(message, state)
   state.current = turn
   state.turns++
+  state.isLoaded = true
   // As in the real CLI, a turn continues if stdin ends in the middle of it.
   const timer = stayAlive()
   const play = message.shouldQuery === false ? noteOnly : (behavior.turn ?? goodTurn)

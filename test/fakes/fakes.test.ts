@@ -1,4 +1,5 @@
 // A smoke test of the fakes of the `claude` binary: each one starts and misbehaves as its name says.
+
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -6,6 +7,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { newestTestedVersion } from '../../src/claude/cli/executable.ts'
 
 type Line = { type?: string; subtype?: string; [field: string]: unknown }
 type Outcome = { code: number | null; signal: NodeJS.Signals | null }
@@ -102,11 +104,14 @@ function temporaryDirectory(t: TestContext): string {
 
 const isDelta = (nth: number, fake: Fake) => () => fake.deltas.length >= nth
 
+/** Of those with another version than the rest; one of them is the real CLI. */
+const versions: Record<string, string> = { 'old-version': '1.0.3', altered: newestTestedVersion }
+
 for (const name of NAMES) {
   test(`${name} starts and prints its version`, async (t) => {
     const fake = new Fake(t, name, ['--version'])
     assert.deepEqual(await fake.ended, { code: 0, signal: null })
-    assert.equal(fake.stdout, `${name === 'old-version' ? '1.0.3' : '2.1.330'} (Claude Code)\n`)
+    assert.equal(fake.stdout, `${versions[name] ?? '2.1.330'} (Claude Code)\n`)
   })
 }
 
@@ -114,9 +119,8 @@ test('well-behaved answers control requests and plays a whole turn', async (t) =
   const fake = new Fake(t, 'well-behaved', ['--session-id=22222222-2222-4222-8222-222222222222'])
   const { response } = (await fake.control({ subtype: 'initialize' })).response as Line
   assert.equal((response as Line).pid, fake.child.pid)
-  assert.deepEqual(((await fake.control({ subtype: 'rewind_conversation' })).response as Line).response, {
-    rewound: true,
-  })
+  const rewound = async () => ((await fake.control({ subtype: 'rewind_conversation' })).response as Line).response
+  assert.deepEqual(await rewound(), { rewound: false, reason: 'target_not_found' })
   assert.equal(((await fake.control({ subtype: 'anything' })).response as Line).subtype, 'success')
   assert.equal((await fake.oneTurn()).code, 0)
   const kinds = fake.lines.map((line) => line.subtype ?? (line.event as Line | undefined)?.type ?? line.type)

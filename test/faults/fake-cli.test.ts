@@ -433,18 +433,6 @@ test('a CLI that cannot rewind a conversation serves every request without tools
   await checkContinuesAndEndsClean(server)
 })
 
-test('readyz reports before any request that processes cannot be reused', async (t) => {
-  const server = await startFaulty(t, 'no-rewind', { config: { warm: 1 } })
-  const ability = async () =>
-    ((await getJson(server, '/readyz')).body.abilities as Record<string, string>).reuse_processes
-  await until('it was checked', async () => (await ability()) !== 'not_checked')
-  assert.equal(await ability(), 'not_available')
-  for (const prompt of ['one', 'two']) {
-    assert.equal((await chat(server, { prompt, system_prompt: 'Be brief.', ...toolless })).result, goodText)
-  }
-  await checkContinuesAndEndsClean(server)
-})
-
 extendedTest('a CLI without a login returns 503 with an error that says what to do', async (t) => {
   const server = await startFaulty(t, 'not-logged-in')
   const { status, body } = await chatError(server, { prompt: 'x' })

@@ -1,9 +1,10 @@
 // What is assumed about a CLI where a test is not about that.
+
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { sdkExecutable } from '../../src/claude/cli/executable.ts'
 import { fileStamp } from '../../src/claude/cli/file-stamp.ts'
 import { Examinations, type ExaminationsOptions } from '../../src/claude/examination/examinations.ts'
+import { testClaude } from './test-claude.ts'
 
 /** Every executable counts as having every ability, until one fails in use. */
 export const assumedAbilities = (options: Partial<ExaminationsOptions> = {}): Examinations =>
@@ -18,7 +19,7 @@ const { version: serverVersion } = JSON.parse(readFileSync(manifest, 'utf8')) as
  */
 export function noteExamined(dataDir: string, words: readonly string[] = []): void {
   const flag = words.find((word) => word.startsWith('--claude-bin='))
-  const path = flag?.slice('--claude-bin='.length) ?? sdkExecutable() ?? ''
+  const path = flag?.slice('--claude-bin='.length) ?? testClaude
   const examined = { missing: {}, defects: [], isUncertain: false }
   const entry = { state: fileStamp(path), serverVersion, path, version: '', examined }
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })

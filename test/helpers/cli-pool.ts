@@ -15,6 +15,7 @@ import { PlanLimits } from '../../src/claude/process/plan-limits.ts'
 import type { ProcessRegistry } from '../../src/claude/process/process-registry.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { assumedAbilities } from './abilities.ts'
+import { otherClaude } from './test-claude.ts'
 import { prepareHome, type TestFolders, testEnvironment } from './test-server.ts'
 
 export type CliPoolOptions = {
@@ -33,7 +34,7 @@ export type CliPoolOptions = {
 export function createCliPool({ folders, registry, fake, ...options }: CliPoolOptions): Pool {
   const environment = testEnvironment(folders, options.upstreamUrl ?? 'http://127.0.0.1:9')
   prepareHome(folders.home)
-  const executable = new Executable(null, environment)
+  const executable = new Executable(otherClaude, environment)
   const context = {
     environment,
     configDir: folders.configDir,

@@ -1,5 +1,6 @@
 // A whole claude-serve for tests: a real server on a free port, with the real CLI (or a fake one) and the scripted
 // upstream, everything in folders of its own. The developer's login and settings are not visible to it.
+
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -7,12 +8,12 @@ import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
-import { sdkExecutable } from '../../src/claude/cli/executable.ts'
 import type { PoolLimits, ProcessLimits } from '../../src/claude/pool/limits.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/options.ts'
 import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
 import { type RunningServer, startServer } from '../../src/server.ts'
+import { otherClaude, testClaude } from './test-claude.ts'
 
 /** The only inherited part of the environment: enough for a child to find `node` and a shell. */
 const searchPath = [dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'].join(':')
@@ -61,7 +62,7 @@ export function prepareHome(folder: string): void {
 export function loggedInCli({ root }: TestFolders): string {
   const path = join(root, 'claude')
   const login = `[ "$1 $2" = 'auth status' ] && echo '{"loggedIn":true,"authMethod":"api_key"}' && exit`
-  writeFileSync(path, `#!/bin/sh\n${login}\nexec '${sdkExecutable() ?? 'claude'}' "$@"\n`, { mode: 0o755 })
+  writeFileSync(path, `#!/bin/sh\n${login}\nexec '${testClaude}' "$@"\n`, { mode: 0o755 })
   return path
 }
 
@@ -115,6 +116,7 @@ export async function startTestServer(
   const running = await startServer(
     {
       ...config,
+      ...(otherClaude === null ? {} : { claudeBin: otherClaude }),
       ...(options.fake ? { claudeBin: fakeCli(options.fake) } : {}),
       ...(isUsual(options) ? { claudeBin: loggedInCli(folders) } : {}),
       ...options.config,

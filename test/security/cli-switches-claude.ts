@@ -5,7 +5,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { watch } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
-import { sdkExecutable } from '../../src/claude/cli/executable.ts'
+import { testClaude } from '../helpers/test-claude.ts'
 import type { Column } from './cli-switches-table.ts'
 
 /** A process that takes longer counts as hanging, in milliseconds. */
@@ -27,10 +27,8 @@ export type Conversation = {
 /** The output of one process that got the prompts, each after the answer to the one before, and ended well. */
 export async function runClaude(conversation: Conversation): Promise<Line[]> {
   const { column, prompts, cwd, environment, resume, endAt } = conversation
-  const path = sdkExecutable()
-  assert.ok(path !== null, 'the Agent SDK did not bring a CLI')
   const args = ['-p', '--input-format=stream-json', '--output-format=stream-json', '--verbose', ...column.arguments]
-  const child = spawn(path, [...args, ...(resume === undefined ? [] : [`--resume=${resume}`])], {
+  const child = spawn(testClaude, [...args, ...(resume === undefined ? [] : [`--resume=${resume}`])], {
     cwd,
     env: { ...environment, ...column.environment },
     stdio: ['pipe', 'pipe', 'pipe'],

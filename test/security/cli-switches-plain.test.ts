@@ -5,13 +5,13 @@ import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, type TestContext } from 'node:test'
-import { sdkExecutable } from '../../src/claude/cli/executable.ts'
 import { ownIdentity, ProcessRegistry } from '../../src/claude/process/process-registry.ts'
 import { noOptions, noPlainOptions } from '../../src/core/agent.ts'
 import { type MessagesBody, startUpstream } from '../../src/demo/upstream.ts'
 import { createCliPool } from '../helpers/cli-pool.ts'
 import { type Answer, post } from '../helpers/client.ts'
 import { extendedTest, test, testIf } from '../helpers/extended.ts'
+import { testClaude } from '../helpers/test-claude.ts'
 import { makeFolders, startTestServer, step, type TestFolders } from '../helpers/test-server.ts'
 import { columns } from './cli-switches-table.ts'
 import { canariesIn, type HostileFolder, makeHostileFolder } from './hostile-folder.ts'
@@ -45,7 +45,7 @@ function makeStartRecorder({ root }: TestFolders): { path: string; starts: () =>
   const path = join(root, 'claude')
   mkdirSync(folder)
   const looks = `pwd; echo "files: $(ls -A)"; echo "attachments: $CLAUDE_CODE_DISABLE_ATTACHMENTS"; printf '%s\\n' "$@"`
-  writeFileSync(path, `#!/bin/sh\n{ ${looks}; } > '${folder}'/$$\nexec '${sdkExecutable()}' "$@"\n`)
+  writeFileSync(path, `#!/bin/sh\n{ ${looks}; } > '${folder}'/$$\nexec '${testClaude}' "$@"\n`)
   chmodSync(path, 0o755)
   return { path, starts: () => readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8')) }
 }

@@ -1,5 +1,6 @@
 // Folders of a server in its own process: those that it refuses to start with, those that it leaves behind or opens to others, and one
 // that it may not enter. Each title begins with the number of its attack.
+
 import assert from 'node:assert/strict'
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -7,6 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { loadConfig } from '../../src/config/load.ts'
 import { until } from '../faults/killed-scene.ts'
+import { noteExamined } from '../helpers/abilities.ts'
 import { post } from '../helpers/client.ts'
 import { makeFolders, startTestServer, type TestFolders } from '../helpers/test-server.ts'
 import { makeKey } from './folders-key.ts'
@@ -116,6 +118,8 @@ test('G12 a server that was started with an open umask closes its files to other
   const { root, configDir, dataDir } = folders
   const tmp = join(root, 'tmp')
   const options = { flags: [where, `--data-dir=${join(dataDir, 'new')}`], environment: { TMPDIR: tmp } }
+  noteExamined(join(dataDir, 'new'), [where])
+  chmodSync(join(dataDir, 'new'), 0o777)
   const server = await start({ ...options, umask: '000' })
   await runPlain(server, 1)
   const body = { prompt: 'where?', tools: [], system_prompt: 'You are A.' }

@@ -34,6 +34,6 @@ export type AbilityBook = {
   lose(claude: { state: string }, failed: AbilityFailed): void
   /** Notes that a process of the executable was not what it should be, in a way that nothing makes up for. */
   addDefect(claude: { state: string }, reason: string): void
-  /** Why the executable is not used; null if it may be. */
+  /** Why the executable is not used; null if it is. */
   defectOf(claude: { state: string }): string | null
 }

@@ -135,10 +135,10 @@ async function choose(choice: Choice): Promise<Found> {
   return chooseShipped(`${onPath}: ${why}`, choice)
 }
 
-/** Why one that can be run is not used; null if it is. The shipped one has no stand-in. */
+/** Why one that can be run is not used; null if it is. */
 function whyNot({ path, version }: { path: string; version: string }, { defectOf }: Choice): string | null {
   if (compareVersions(version, oldestVersion) < 0) return `version ${version} is too old`
-  return path === sdkExecutable() ? null : defectOf({ state: fileStamp(path) })
+  return defectOf({ state: fileStamp(path) })
 }
 
 async function chooseShipped(passedOver: string | null, { environment, roots }: Choice): Promise<Found> {

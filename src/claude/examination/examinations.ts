@@ -24,6 +24,8 @@ export type ExaminationsOptions = {
   serverVersion: string
   /** Null: executables are not examined, and count as having every ability. */
   examine: ((claude: Examinee, signal: AbortSignal) => Promise<Examined>) | null
+  /** Whether there is another executable to use instead of this one; true by default. */
+  hasStandIn?: (claude: Pick<Examinee, 'state'>) => boolean
   onExamined?: (claude: Examinee, examined: Examined) => void
   /** It could not be examined. */
   onFailure?: (claude: Examinee, error: Error) => void
@@ -81,8 +83,16 @@ export class Examinations implements AbilityBook {
     if (this.#options.examine !== null) this.#defects.set(state, reason)
   }
 
-  defectOf({ state }: Pick<Examinee, 'state'>): string | null {
-    return this.#defects.get(state) ?? this.#examined.get(state)?.defects[0] ?? null
+  defectOf(claude: Pick<Examinee, 'state'>): string | null {
+    const { hasStandIn = () => true } = this.#options
+    const [defect = null] = this.defectsOf(claude)
+    return defect !== null && hasStandIn(claude) ? defect : null
+  }
+
+  /** What is wrong with it, whether it is used or not. */
+  defectsOf({ state }: Pick<Examinee, 'state'>): string[] {
+    const seen = this.#defects.get(state)
+    return [...(seen === undefined ? [] : [seen]), ...(this.#examined.get(state)?.defects ?? [])]
   }
 
   /** Null if it is not known yet what it can do. */

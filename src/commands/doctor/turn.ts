@@ -97,7 +97,9 @@ async function abilitiesOf(url: string): Promise<Finding[]> {
     if (warnings.length === 0)
       return [ok('abilities', 'claude does what it says: the requests that it makes were looked at')]
     return warnings.map(({ code, message }) =>
-      code === 'not_used' ? problem('abilities', message, updateCommand) : warning('abilities', message, updateCommand),
+      code === 'not_used' || code === 'defect'
+        ? problem('abilities', message, updateCommand)
+        : warning('abilities', message, updateCommand),
     )
   }
 }

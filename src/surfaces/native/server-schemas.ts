@@ -8,9 +8,9 @@ const claudeWarnings = z
   .array(
     z.strictObject({
       code: z
-        .enum(['not_used', 'newer_than_tested', 'not_examined', 'ability_missing'])
+        .enum(['not_used', 'defect', 'newer_than_tested', 'not_examined', 'ability_missing'])
         .describe(
-          '`not_used`: the wanted CLI does not work as it should, and the one that comes with the server is used.',
+          '`not_used`: the wanted CLI does not work as it should, and the one that comes with the server is used. `defect`: the one in use does not, either.',
         ),
       message: z.string().describe('For people.'),
     }),

@@ -131,7 +131,7 @@ test('a configured claude must exist, run, and be new enough: no other is used i
   const old = makeClaude(scene, 'old', '2.1.309 (Claude Code)')
   await assert.rejects(
     new Executable(old, scene.environment).claude(),
-    refusal(/is version 2\.1\.329; at least 2\.1\.330 is required/),
+    refusal(/is version 2\.1\.309; at least 2\.1\.310 is required/),
   )
   const odd = makeClaude(scene, 'odd', 'hello')
   await assert.rejects(new Executable(odd, scene.environment).claude(), refusal(/cannot be run: its --version prints/))

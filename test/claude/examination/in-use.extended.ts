@@ -1,0 +1,2 @@
+// The changes that in-use.test.ts leaves out.
+import './in-use.test.ts'
