@@ -54,7 +54,7 @@ const workflow = z.strictObject({
   jobs: z.record(z.string(), job),
 })
 
-const workflowNames = ['ci.yml', 'release.yml'] as const
+const workflowNames = ['ci.yml', 'claude.yml', 'release.yml'] as const
 const workflows = Object.fromEntries(
   workflowNames.map((name) => [name, workflow.parse(parse(read(`.github/workflows/${name}`)))]),
 ) as Record<(typeof workflowNames)[number], z.infer<typeof workflow>>

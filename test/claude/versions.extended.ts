@@ -14,7 +14,6 @@ const list = [
   'test/contract/worker.test.ts',
   'test/claude/faithful.test.ts',
   'test/claude/literal-prompts.test.ts',
-  'test/claude/plain-models.test.ts',
   'test/claude/pool/reuse.test.ts',
 ]
 

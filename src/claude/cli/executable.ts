@@ -12,8 +12,8 @@ import { whyUnsafe } from './executable-permissions.ts'
 import { fileStamp } from './file-stamp.ts'
 import { programOutput } from './program-output.ts'
 
-/** The oldest CLI that is used. 2.1.300 works too, but does not report what a run costs; 2.1.290 loses messages of a history. */
-export const oldestVersion = '2.1.310'
+/** The oldest CLI that is used. Older ones take the MCP servers of a request, with their secrets, only on their command line. */
+export const oldestVersion = '2.1.326'
 
 /** The newest CLI that this program was tested with. Newer ones are used all the same. */
 export const newestTestedVersion = '2.1.332'

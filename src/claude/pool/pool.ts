@@ -76,7 +76,7 @@ export class Pool implements Agent {
       clock: this.#context.clock,
       onWarning: this.#context.onWarning,
       onAbilityFailed: ({ claude }, failed) => this.#context.abilities.lose(claude, failed),
-      isGivenUp: ({ claude }) => this.#context.abilities.defectOf(claude) !== null,
+      isReplaced: ({ claude }) => this.#context.abilities.defectOf(claude) !== null,
     })
   }
 

@@ -21,8 +21,8 @@ export type AttemptTools = {
   clock: Pick<Clock, 'now'>
   onWarning(message: string, facts: Record<string, unknown>): void
   onAbilityFailed(worker: PoolWorker, failed: AbilityFailed): void
-  /** Whether the worker's executable is not used any more. */
-  isGivenUp(worker: PoolWorker): boolean
+  /** Whether another executable is used instead of the worker's from now on. */
+  isReplaced(worker: PoolWorker): boolean
 }
 
 /** Emits events as the contract of `Agent.run` has it. */
@@ -30,7 +30,7 @@ export async function* runAttempts(
   request: RunRequest,
   turn: Turn,
   signal: AbortSignal,
-  { acquire, release, limits, clock, onWarning, onAbilityFailed, isGivenUp }: AttemptTools,
+  { acquire, release, limits, clock, onWarning, onAbilityFailed, isReplaced }: AttemptTools,
 ): AsyncGenerator<RunEvent> {
   const { jsonSchema } = request.options
   const answerCheck = jsonSchema === null ? null : (answers: unknown[]) => answerChecks.misfits(jsonSchema, answers)
@@ -62,7 +62,7 @@ export async function* runAttempts(
       if (error instanceof AppError && start !== null) return yield endOfRun(start, error)
       // A plain model's was ended before it could answer, and the next one is of another executable.
       const isMismatch = error instanceof AppError && error.code === 'sandbox_mismatch'
-      if (attempt === 1 && isMismatch && request.plain !== null && isGivenUp(worker)) continue
+      if (attempt === 1 && isMismatch && request.plain !== null && isReplaced(worker)) continue
       if (!(error instanceof WorkerLost)) throw error
       // What it wrote to stderr may quote a prompt: that is for the caller, not for the log.
       const { message: reason, code, details } = error.cause

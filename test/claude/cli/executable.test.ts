@@ -128,10 +128,10 @@ test('a configured claude must exist, run, and be new enough: no other is used i
   )
   const closed = makeClaude(scene, 'closed', newer, 0o644)
   await assert.rejects(new Executable(closed, scene.environment).claude(), refusal(/is not an executable file/))
-  const old = makeClaude(scene, 'old', '2.1.309 (Claude Code)')
+  const old = makeClaude(scene, 'old', '2.1.325 (Claude Code)')
   await assert.rejects(
     new Executable(old, scene.environment).claude(),
-    refusal(/is version 2\.1\.309; at least 2\.1\.310 is required/),
+    refusal(/is version 2\.1\.325; at least 2\.1\.326 is required/),
   )
   const odd = makeClaude(scene, 'odd', 'hello')
   await assert.rejects(new Executable(odd, scene.environment).claude(), refusal(/cannot be run: its --version prints/))
