@@ -44,6 +44,9 @@ export type Examined = {
 /** The CLI did not connect to the scripted model, so that nothing can be said about it. */
 export class NotExaminable extends Error {}
 
+/** Its processes give way to those of requests. */
+const nice = 10
+
 /** How long one request may take, in milliseconds; 0.1 to 1 s are usual. */
 const requestMs = 30_000
 
@@ -127,7 +130,7 @@ function poolFor(claude: SpawnSpec['claude'], parts: PoolParts): Pool {
     { ...defaultPoolLimits, warm: 0, maxProcesses: 2, queueLimit: 9, keepAliveMs: 600_000 },
     {
       ...context,
-      spawn: workerSpawner({ ...context, registry, limits }),
+      spawn: workerSpawner({ ...context, registry, limits, nice }),
       turnLimits: limits,
       claude: async () => {
         await loadSdk()

@@ -1,6 +1,7 @@
 // One CLI process as the operating system sees it: spawning it, reading its output and ending it. Not for the messages
 // sent to it (worker.ts).
 import { type ChildProcess, spawn } from 'node:child_process'
+import { setPriority } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SpawnedProcess, SpawnOptions } from '@anthropic-ai/claude-agent-sdk'
 import { maskSecrets, maskValues } from '../../platform/redact.ts'
@@ -44,15 +45,17 @@ export class CliProcess {
   #process: ChildProcess | null = null
   #records: ProcessRegistry
   readonly #secrets: readonly string[]
+  readonly #nice: number
   #stderr = ''
   #settle: (exit: CliExit) => void = () => {}
   readonly #close: () => void
   #ending: Promise<void> | null = null
   #swept: Promise<void> = Promise.resolve()
 
-  /** `secrets`: values that are masked in its output. */
-  constructor(marker: string, records: ProcessRegistry, secrets: readonly string[]) {
+  /** `secrets`: values that are masked in its output. `nice`: see WorkerContext. */
+  constructor(marker: string, records: ProcessRegistry, secrets: readonly string[], nice = 0) {
     this.marker = marker
+    this.#nice = nice
     this.#secrets = secrets
     this.#records = records
     this.exited = new Promise((resolve) => {
@@ -101,6 +104,7 @@ export class CliProcess {
       this.#stderr = (this.#stderr + text).slice(-stderrBytesMax)
     })
     if (child.pid !== undefined) live.add(child.pid)
+    if (child.pid !== undefined && this.#nice > 0) giveWay(child.pid, this.#nice)
     if (child.pid !== undefined) void this.#records.add(child.pid).then(() => this.hasExited && this.#forget())
     return asSpawnedProcess(child, this.gate)
   }
@@ -159,5 +163,13 @@ function asSpawnedProcess(child: ChildProcess, gate: StdoutGate): SpawnedProcess
     on: child.on.bind(child) as SpawnedProcess['on'],
     once: child.once.bind(child) as SpawnedProcess['once'],
     off: child.off.bind(child) as SpawnedProcess['off'],
+  }
+}
+
+function giveWay(pid: number, nice: number): void {
+  try {
+    setPriority(pid, nice)
+  } catch {
+    // It has ended already, or the system does not allow it: it is only slower for the others then.
   }
 }

@@ -25,6 +25,8 @@ export type WorkerContext = {
   limits: WorkerLimits
   /** The modes that the operator allows; a person who answers cannot allow more. None if absent. */
   permissionModes?: readonly string[]
+  /** The priority of its processes, if they are to wait for others: a `nice` value. */
+  nice?: number
   /** A process for a plain model was not what it should be. */
   onDefect: (reason: string) => void
   onWarning: (message: string, facts: Record<string, unknown>) => void

@@ -86,7 +86,7 @@ export class Worker {
     this.#context = context
     this.#state = new WorkerState(context.clock)
     const marker = context.registry.marker(++workerCount)
-    this.#process = new CliProcess(marker, context.registry, secretValues(context.environment))
+    this.#process = new CliProcess(marker, context.registry, secretValues(context.environment), context.nice)
     this.#messages = new MessageQueue((isFull) => (isFull ? this.#process.gate.hold() : this.#process.gate.release()))
     this.#permissionPrompts = new PermissionPrompts((note) => this.#messages.push(note), context.permissionModes ?? [])
     this.#promptSwitch = profile.prompt.kind === 'by-turn' ? new PromptSwitch(context.registry.privateDir) : null
