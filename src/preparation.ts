@@ -1,5 +1,6 @@
 // What a server does as soon as it listens, before anybody needs it.
 import type { Logger } from 'pino'
+import type { ExecutableId } from './claude/cli/abilities.ts'
 import { type Executable, sdkExecutable } from './claude/cli/executable.ts'
 import { fileStamp } from './claude/cli/file-stamp.ts'
 import type { Examinations, Examinee } from './claude/examination/examinations.ts'
@@ -28,7 +29,7 @@ export const plainExample = (): RunRequest => ({
 })
 
 /** The one that comes with this program stands in for any other. */
-export function hasStandIn({ state }: Pick<Examinee, 'state'>): boolean {
+export function hasStandIn({ state }: ExecutableId): boolean {
   const shipped = sdkExecutable()
   return shipped !== null && fileStamp(shipped) !== state
 }
@@ -66,5 +67,5 @@ async function examine(executable: Executable, examinations: Examinations): Prom
   const claude = await executable.claude()
   await examinations.examine(claude)
   const inUse = await executable.claude()
-  if (inUse.state !== claude.state) await examinations.examine(inUse)
+  if (inUse.path !== claude.path) await examinations.examine(inUse)
 }

@@ -39,6 +39,28 @@ const answers = {
     subtype === 'mcp_set_servers' ? { added: [], removed: [], errors: {} } : undefined,
 }
 
+let isPromptSet = false
+let targets = []
+
+/** What becomes of a request on its way to the CLI. */
+const requests = {
+  // Keeps the first message of the conversation.
+  'rewind-partial': (request) => {
+    if (request.subtype === 'rewind_conversation' && targets.length > 1) request.target_message_uuid = targets[1]
+    if (request.subtype === 'rewind_conversation') targets = []
+  },
+  // Thinking cannot be switched off.
+  'thinking-stays': ({ settings }) => {
+    if (settings?.env !== undefined) settings.env.CLAUDE_CODE_DISABLE_THINKING = ''
+  },
+  // Only the first prompt of a process is applied.
+  'prompt-sticks': ({ settings }) => {
+    if (settings?.agent === undefined) return
+    if (isPromptSet) delete settings.agent
+    isPromptSet = true
+  },
+}
+
 const unknown = [...changes].flatMap((name) => (name.startsWith('unknown:') ? [name.slice('unknown:'.length)] : []))
 
 /** What becomes of a line on its way to the CLI; null drops it. */
@@ -76,6 +98,9 @@ const fromCli = {
   'no-cost': (line) => {
     for (const field of ['model_usage_since_last_result', 'total_cost_usd', 'modelUsage']) delete line[field]
   },
+  'models-rubbish': (line) => {
+    if (line.response?.response?.models !== undefined) line.response.response.models = [null, 3, { value: 7 }]
+  },
   'new-tool': (line) => {
     if (line.subtype === 'init') line.tools = [...(line.tools ?? []), 'Telepathy']
   },
@@ -108,7 +133,9 @@ function answerHere({ request_id, request }) {
 
 function pass(text) {
   const line = JSON.parse(text)
+  if (line.type === 'control_request') for (const change of chosen(requests)) change(line.request)
   if (line.type === 'control_request' && answerHere(line)) return
+  if (line.type === 'user' && line.uuid !== undefined) targets.push(line.uuid)
   let changed = line
   for (const change of chosen(toCli)) changed = changed && change(changed)
   if (changed !== null) child.stdin.write(`${JSON.stringify(changed)}\n`)

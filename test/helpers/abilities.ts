@@ -1,7 +1,8 @@
 // What is assumed about a CLI where a test is not about that.
 
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileStamp } from '../../src/claude/cli/file-stamp.ts'
 import { Examinations, type ExaminationsOptions } from '../../src/claude/examination/examinations.ts'
 import { testClaude } from './test-claude.ts'
@@ -21,7 +22,10 @@ export function noteExamined(dataDir: string, words: readonly string[] = []): vo
   const flag = words.find((word) => word.startsWith('--claude-bin='))
   const path = flag?.slice('--claude-bin='.length) ?? testClaude
   const examined = { missing: {}, defects: [], isUncertain: false }
-  const entry = { state: fileStamp(path), serverVersion, path, version: '', examined }
+  const environment = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` }
+  const { stdout } = spawnSync(path, ['--version'], { env: environment, encoding: 'utf8', timeout: 5_000 })
+  const version = stdout?.split(' ')[0] ?? ''
+  const entry = { state: fileStamp(path), serverVersion, path, version, examined }
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   writeFileSync(join(dataDir, 'claude-abilities.json'), JSON.stringify([entry]), { mode: 0o600 })
 }

@@ -27,13 +27,16 @@ export class AbilityFailed extends Error {
   }
 }
 
-/** Which abilities are used with an executable. `state` is the stamp of its file. */
+/** `state` is the stamp of its file, which may be a wrapper: then only the version tells which one it starts. */
+export type ExecutableId = { state: string; version: string }
+
+/** Which abilities are used with an executable. */
 export type AbilityBook = {
-  of(claude: { state: string }): Abilities
+  of(claude: ExecutableId): Abilities
   /** Notes that one failed in use: it is not used with this executable any more. */
-  lose(claude: { state: string }, failed: AbilityFailed): void
+  lose(claude: ExecutableId, failed: AbilityFailed): void
   /** Notes that a process of the executable was not what it should be, in a way that nothing makes up for. */
-  addDefect(claude: { state: string }, reason: string): void
+  addDefect(claude: ExecutableId, reason: string): void
   /** Why the executable is not used; null if it is. */
-  defectOf(claude: { state: string }): string | null
+  defectOf(claude: ExecutableId): string | null
 }

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module'
 import { delimiter, isAbsolute, join } from 'node:path'
 import { AppError } from '../../errors.ts'
 import { configFolder, type Environment } from '../sessions/config-folder.ts'
+import type { ExecutableId } from './abilities.ts'
 import { CachedValue } from './cached-value.ts'
 import { childEnvironment } from './environment.ts'
 import { whyUnsafe } from './executable-permissions.ts'
@@ -49,6 +50,9 @@ const versionMs = 5_000
 
 /** After so long a CLI that could not be run is tried again, in milliseconds, unless its file changes before. */
 const retryMs = 30_000
+
+/** How long the version of one whose file is unchanged stays valid, in milliseconds: a wrapper may start another one. */
+const versionFreshMs = 300_000
 
 /** How often the search path is looked at while nothing on it is in use, in milliseconds. */
 const lookMs = 1_000
@@ -138,7 +142,7 @@ async function choose(choice: Choice): Promise<Found> {
 /** Why one that can be run is not used; null if it is. */
 function whyNot({ path, version }: { path: string; version: string }, { defectOf }: Choice): string | null {
   if (compareVersions(version, oldestVersion) < 0) return `version ${version} is too old`
-  return defectOf({ state: fileStamp(path) })
+  return defectOf({ state: fileStamp(path), version })
 }
 
 async function chooseShipped(passedOver: string | null, { environment, roots }: Choice): Promise<Found> {
@@ -202,7 +206,7 @@ export type ExecutableOptions = {
   roots?: readonly string[]
   onChange?: (change: ClaudeChange) => void
   /** Why an executable must not be used; null if it may be. */
-  defectOf?: (claude: { state: string }) => string | null
+  defectOf?: (claude: ExecutableId) => string | null
   lookMs?: number
 }
 
@@ -271,7 +275,7 @@ export class Executable {
       this.#passedOver = passedOver
       this.#note(before, claude, passedOver)
       const state = this.#stateOf(claude, lookedAt)
-      return { value: claude, state, freshMs: passedOver === null ? Number.POSITIVE_INFINITY : retryMs }
+      return { value: claude, state, freshMs: passedOver === null ? versionFreshMs : retryMs }
     } catch (error) {
       this.#found = null
       this.#passedOver = null

@@ -1,11 +1,13 @@
 // Whether a process that starts now would read other settings, memory files, repository state or date than one that
 // started earlier. A process that is ready for a new conversation is used only while none of these has changed.
+
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fieldsOf } from '../../platform/json.ts'
 import type { Environment } from '../sessions/config-folder.ts'
 import { configFolder } from '../sessions/config-folder.ts'
 import { projectFolder } from '../sessions/transcript.ts'
+import type { ExecutableId } from './abilities.ts'
 import { FileCache, fileStamp } from './file-stamp.ts'
 import { importedFiles } from './memory-imports.ts'
 
@@ -80,8 +82,8 @@ const bringsHooks = new FileCache((path: string) =>
 )
 
 /** The same for a process: it also depends on the executable. One that was started before an update is not used for new conversations. */
-export const processFingerprint = (claude: { path: string; state: string }, settings: string): string =>
-  `${claude.path} ${claude.state}|${settings}`
+export const processFingerprint = (claude: ExecutableId & { path: string }, settings: string): string =>
+  `${claude.path} ${claude.state} ${claude.version}|${settings}`
 
 /** Checks some dozens of files, which takes a fraction of a millisecond. */
 export function readSettingsState(environment: Environment, cwd: string): SettingsState {

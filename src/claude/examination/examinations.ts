@@ -1,7 +1,7 @@
 // Which abilities are used with which executable, and why one is not used at all: what its examination found, kept in the data folder for
 // each executable, and what failed in use since. Until an executable has been examined it has none. Not for how it is examined
 // (examine.ts).
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isObject } from '../../platform/json.ts'
 import {
@@ -11,12 +11,13 @@ import {
   type AbilityName,
   abilityNames,
   allAbilities,
+  type ExecutableId,
   noAbilities,
 } from '../cli/abilities.ts'
+import { fileStamp } from '../cli/file-stamp.ts'
 import type { Examined } from './examine.ts'
 
-/** `state` is the stamp of its file: another file is another executable. */
-export type Examinee = { path: string; version: string; state: string }
+export type Examinee = ExecutableId & { path: string }
 
 export type ExaminationsOptions = {
   dataDir: string
@@ -25,7 +26,7 @@ export type ExaminationsOptions = {
   /** Null: executables are not examined, and count as having every ability. */
   examine: ((claude: Examinee, signal: AbortSignal) => Promise<Examined>) | null
   /** Whether there is another executable to use instead of this one; true by default. */
-  hasStandIn?: (claude: Pick<Examinee, 'state'>) => boolean
+  hasStandIn?: (claude: ExecutableId) => boolean
   onExamined?: (claude: Examinee, examined: Examined) => void
   /** It could not be examined. */
   onFailure?: (claude: Examinee, error: Error) => void
@@ -34,6 +35,9 @@ export type ExaminationsOptions = {
 }
 
 const fileName = 'claude-abilities.json'
+
+/** What is larger was not written by this program, in bytes. */
+const fileBytesMax = 1_000_000
 
 /** So many executables are remembered, the newest first. */
 const rememberedMax = 20
@@ -54,66 +58,66 @@ export class Examinations implements AbilityBook {
   constructor(options: ExaminationsOptions) {
     this.#options = options
     this.#file = join(options.dataDir, fileName)
-    for (const { state, serverVersion, examined } of this.#read())
-      if (serverVersion === options.serverVersion) this.#examined.set(state, examined)
+    for (const { serverVersion, examined, ...claude } of this.#read())
+      if (serverVersion === options.serverVersion) this.#examined.set(keyOf(claude), examined)
   }
 
-  of({ state }: Pick<Examinee, 'state'>): Abilities {
-    const lost = this.#lost.get(state)
-    const found = this.#found(state)
+  of(claude: ExecutableId): Abilities {
+    const lost = this.#lost.get(keyOf(claude))
+    const found = this.#found(keyOf(claude))
     return lost === undefined ? found : withoutThe([...lost.keys()], found)
   }
 
-  #found(state: string): Abilities {
+  #found(key: string): Abilities {
     if (this.#options.examine === null) return allAbilities
-    const examined = this.#examined.get(state)
+    const examined = this.#examined.get(key)
     return examined === undefined
       ? noAbilities
       : withoutThe(Object.keys(examined.missing) as AbilityName[], allAbilities)
   }
 
-  lose({ state }: Pick<Examinee, 'state'>, failed: AbilityFailed): void {
-    if (!this.of({ state })[failed.ability]) return
-    const lost = this.#lost.get(state) ?? new Map()
-    this.#lost.set(state, lost.set(failed.ability, failed.message))
+  lose(claude: ExecutableId, failed: AbilityFailed): void {
+    if (!this.of(claude)[failed.ability]) return
+    const lost = this.#lost.get(keyOf(claude)) ?? new Map()
+    this.#lost.set(keyOf(claude), lost.set(failed.ability, failed.message))
     this.#options.onLost?.(failed)
   }
 
-  addDefect({ state }: Pick<Examinee, 'state'>, reason: string): void {
-    if (this.#options.examine !== null) this.#defects.set(state, reason)
+  addDefect(claude: ExecutableId, reason: string): void {
+    if (this.#options.examine !== null) this.#defects.set(keyOf(claude), reason)
   }
 
-  defectOf(claude: Pick<Examinee, 'state'>): string | null {
+  defectOf(claude: ExecutableId): string | null {
     const { hasStandIn = () => true } = this.#options
     const [defect = null] = this.defectsOf(claude)
     return defect !== null && hasStandIn(claude) ? defect : null
   }
 
   /** What is wrong with it, whether it is used or not. */
-  defectsOf({ state }: Pick<Examinee, 'state'>): string[] {
-    const seen = this.#defects.get(state)
-    return [...(seen === undefined ? [] : [seen]), ...(this.#examined.get(state)?.defects ?? [])]
+  defectsOf(claude: ExecutableId): string[] {
+    const seen = this.#defects.get(keyOf(claude))
+    return [...(seen === undefined ? [] : [seen]), ...(this.#examined.get(keyOf(claude))?.defects ?? [])]
   }
 
   /** Null if it is not known yet what it can do. */
-  missingOf(claude: Pick<Examinee, 'state'>): Partial<Record<AbilityName, string>> | null {
-    const lost = Object.fromEntries(this.#lost.get(claude.state) ?? [])
-    const examined = this.#examined.get(claude.state)
+  missingOf(claude: ExecutableId): Partial<Record<AbilityName, string>> | null {
+    const lost = Object.fromEntries(this.#lost.get(keyOf(claude)) ?? [])
+    const examined = this.#examined.get(keyOf(claude))
     return examined === undefined && this.#options.examine !== null ? null : { ...examined?.missing, ...lost }
   }
 
   /** Why it could not be examined; null if it was, or was not yet. */
-  failureOf({ state }: Pick<Examinee, 'state'>): string | null {
-    return this.#failed.get(state)?.message ?? null
+  failureOf(claude: ExecutableId): string | null {
+    return this.#failed.get(keyOf(claude))?.message ?? null
   }
 
   /** Examines the executable, unless that was done before; once if called again meanwhile. Never rejects. */
   async examine(claude: Examinee): Promise<void> {
     const { examine } = this.#options
-    const { state } = claude
-    if (examine === null || this.#examined.has(state) || this.#failed.has(state)) return
-    const underWay = this.#underWay.get(state) ?? this.#examine(claude, examine)
-    this.#underWay.set(state, underWay)
+    const key = keyOf(claude)
+    if (examine === null || this.#examined.has(key) || this.#failed.has(key)) return
+    const underWay = this.#underWay.get(key) ?? this.#examine(claude, examine)
+    this.#underWay.set(key, underWay)
     await underWay
   }
 
@@ -127,22 +131,29 @@ export class Examinations implements AbilityBook {
     const { onExamined, onFailure } = this.#options
     try {
       const examined = await examine(claude, this.#closing.signal)
-      this.#examined.set(claude.state, examined)
+      this.#examined.set(keyOf(claude), examined)
       onExamined?.(claude, examined)
       if (!examined.isUncertain) this.#write(claude, examined)
     } catch (thrown) {
-      if (this.#closing.signal.aborted) return
+      // Nobody uses one that was replaced meanwhile.
+      if (this.#closing.signal.aborted || this.#isReplaced(claude)) return
       const error = thrown instanceof Error ? thrown : new Error(String(thrown))
-      this.#failed.set(claude.state, error)
+      this.#failed.set(keyOf(claude), error)
       onFailure?.(claude, error)
     } finally {
-      this.#underWay.delete(claude.state)
+      this.#underWay.delete(keyOf(claude))
     }
+  }
+
+  #isReplaced({ path, state }: Examinee): boolean {
+    return fileStamp(path) !== state
   }
 
   /** A file that is missing or damaged is one without entries: everything in it can be found out again. */
   #read(): Entry[] {
     try {
+      const info = statSync(this.#file)
+      if (!info.isFile() || info.size > fileBytesMax) return []
       const entries: unknown = JSON.parse(readFileSync(this.#file, 'utf8'))
       return Array.isArray(entries) ? entries.filter(isEntry) : []
     } catch {
@@ -152,7 +163,7 @@ export class Examinations implements AbilityBook {
 
   #write({ path, version, state }: Examinee, examined: Examined): void {
     const { serverVersion } = this.#options
-    const others = this.#read().filter((entry) => entry.state !== state)
+    const others = this.#read().filter((entry) => keyOf(entry) !== keyOf({ state, version }))
     const entries: Entry[] = [{ state, serverVersion, path, version, examined }, ...others].slice(0, rememberedMax)
     try {
       writeFileSync(`${this.#file}.new`, `${JSON.stringify(entries, null, 1)}\n`, { mode: 0o600 })
@@ -167,12 +178,15 @@ function withoutThe(names: readonly AbilityName[], abilities: Abilities): Abilit
   return { ...abilities, ...Object.fromEntries(names.map((name) => [name, false])) }
 }
 
+const keyOf = ({ state, version }: ExecutableId) => `${state} ${version}`
+
+const isText = (value: unknown): value is string => typeof value === 'string'
+
 function isEntry(value: unknown): value is Entry {
-  if (!isObject(value) || typeof value.state !== 'string' || !isObject(value.examined)) return false
+  if (!isObject(value) || ![value.state, value.version, value.path].every(isText) || !isObject(value.examined))
+    return false
   const { missing, defects } = value.examined
-  return (
-    isObject(missing) &&
-    Object.keys(missing).every((name) => abilityNames.includes(name as AbilityName)) &&
-    Array.isArray(defects)
-  )
+  if (!isObject(missing) || !Array.isArray(defects)) return false
+  const isKnown = Object.keys(missing).every((name) => abilityNames.includes(name as AbilityName))
+  return isKnown && Object.values(missing).every(isText) && defects.every(isText)
 }

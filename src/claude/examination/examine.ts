@@ -2,18 +2,14 @@
 // own. Nothing of the operator's login, settings or provider is used. Not for when that is done, nor for who needs to know
 // (examinations.ts).
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { noOptions, noPlainOptions, type RunOptions, type RunRequest } from '../../core/agent.ts'
-import type { ConversationMessage, UserBlock } from '../../core/conversation.ts'
-import type { RunEnd } from '../../core/events.ts'
 import { demoEnvironment } from '../../demo/environment.ts'
-import { type Step, startUpstream, type Upstream } from '../../demo/upstream.ts'
-import { AppError, toAppError } from '../../errors.ts'
+import { startUpstream, type Upstream } from '../../demo/upstream.ts'
+import type { AppError } from '../../errors.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { type Abilities, type AbilityName, abilityNames } from '../cli/abilities.ts'
-import { answerTool } from '../cli/profile.ts'
 import { loadSdk } from '../cli/sdk.ts'
 import { defaultPoolLimits, type ProcessLimits } from '../pool/limits.ts'
 import { Pool } from '../pool/pool.ts'
@@ -22,7 +18,8 @@ import { workerSpawner } from '../pool/spawn-worker.ts'
 import { PlanLimits } from '../process/plan-limits.ts'
 import type { ProcessRegistry } from '../process/process-registry.ts'
 import { configFolder, type Environment } from '../sessions/config-folder.ts'
-import { type Expected, type Finding, findingsIn, type ModelRequest, markedOptions, type Received } from './findings.ts'
+import { Conversations, type Outcome } from './conversations.ts'
+import type { Finding } from './findings.ts'
 
 export type ExamineParts = {
   environment: Environment
@@ -41,16 +38,8 @@ export type Examined = {
   isUncertain: boolean
 }
 
-/** The CLI did not connect to the scripted model, so that nothing can be said about it. */
-export class NotExaminable extends Error {}
-
 /** Its processes give way to those of requests. */
 const nice = 10
-
-/** How long one request may take, in milliseconds; 0.1 to 1 s are usual. */
-const requestMs = 30_000
-
-const text = (words: string): { type: 'text'; text: string } => ({ type: 'text', text: words })
 
 /**
  * Examines with all abilities; whenever one fails, again without it: what it spoils must not be held against the others. Throws
@@ -66,9 +55,15 @@ export async function examine(claude: SpawnSpec['claude'], parts: ExamineParts):
     const lost = lostIn(findings).filter(({ ability }) => missing[ability] === undefined)
     for (const { ability, reason } of lost) missing[ability] ??= reason
     if (lost.length > 0) continue
-    const defects = [...new Set(findings.map(({ reason }) => reason)), ...(failure === null ? [] : [failure.message])]
+    const failed = failure === null ? [] : [describe(failure)]
+    const defects = [...new Set(findings.map(({ reason }) => reason)), ...failed]
     return { missing, defects, isUncertain: failure !== null && failure.code !== 'sandbox_mismatch' }
   }
+}
+
+/** What is wrong inside is that the CLI's output has a form that nothing here expects. */
+function describe({ code, message, cause }: AppError): string {
+  return code === 'internal' ? `its output was not understood (${String(cause)})` : message
 }
 
 /** What remains of an earlier conversation spoils the rest of the next one. */
@@ -78,12 +73,12 @@ function lostIn(findings: Finding[]): { ability: AbilityName; reason: string }[]
   return remains.length > 0 ? remains : lost
 }
 
-type Outcome = { findings: Finding[]; failure: AppError | null }
-
 async function once(claude: SpawnSpec['claude'], abilities: Abilities, parts: ExamineParts): Promise<Outcome> {
   const folder = join(parts.registry.privateDir, `examination-${randomUUID()}`)
   mkdirSync(folder, { mode: 0o700 })
   const upstream = await startUpstream()
+  if (parts.signal.aborted) await upstream.close()
+  parts.signal.throwIfAborted()
   const lost: Finding[] = []
   const pool = poolFor(claude, { ...parts, abilities, upstream, folder, onLost: (finding) => lost.push(finding) })
   const onAbort = () => void pool.close(0)
@@ -141,190 +136,3 @@ function poolFor(claude: SpawnSpec['claude'], parts: PoolParts): Pool {
     },
   )
 }
-
-type Exchange = { end: RunEnd; callId: string | null; received: Received[] }
-
-const lookUp = {
-  name: 'look_up',
-  description: 'Looks a word up.',
-  inputSchema: { type: 'object', properties: { word: { type: 'string' } }, required: ['word'] },
-}
-
-const answerSchema = {
-  type: 'object',
-  properties: { answer: { type: 'string' } },
-  required: ['answer'],
-  additionalProperties: false,
-}
-
-/** A few conversations, one after the other, as clients have them. Each has words of its own, which no other may contain. */
-class Conversations {
-  readonly #pool: Pool
-  readonly #upstream: Upstream
-  readonly #folder: string
-  readonly #findings: Finding[] = []
-
-  constructor(pool: Pool, upstream: Upstream, folder: string) {
-    this.#pool = pool
-    this.#upstream = upstream
-    this.#folder = folder
-  }
-
-  async run(): Promise<Outcome> {
-    try {
-      const words = await this.#withTool()
-      await this.#withHistory(words)
-      await this.#withSchema()
-      return { findings: this.#findings, failure: null }
-    } catch (error) {
-      if (error instanceof NotExaminable) throw error
-      return { findings: this.#findings, failure: toAppError(error) }
-    }
-  }
-
-  /** A prompt with everything that the CLI itself could act on, a tool of the client, and its result. Returns the words. */
-  async #withTool(): Promise<string[]> {
-    const [word, secret, systemPrompt, result] = [
-      randomUUID(),
-      randomUUID(),
-      `Words: ${randomUUID()}\n\nBe brief.`,
-      randomUUID(),
-    ]
-    const file = join(this.#folder, 'note.txt')
-    writeFileSync(file, secret, { mode: 0o600 })
-    const prompt = [text(`/cost @${file} ${word}`)]
-    const options = { systemPrompt, model: 'sonnet', effort: 'low' as const }
-    const plain = { ...noPlainOptions, tools: [lookUp], maxOutputTokens: markedOptions.maxOutputTokens }
-    const expected = {
-      systemPrompt,
-      options: markedOptions,
-      tools: [lookUp],
-      foreign: { rewind: [], files: [secret] },
-    }
-    const first = await this.#ask({ prompt, options, plain }, { tool: lookUp.name, input: { word } })
-    const model = await this.#fullId('sonnet')
-    this.#look(first, { ...expected, model, messages: [['user', prompt]] })
-    const id = first.callId
-    this.#check(first.end.stopReason === 'tool_use' && id !== null, "a call of the client's tool did not end the turn")
-    if (id === null) return [word, systemPrompt]
-    const call = { type: 'tool_use' as const, id, name: lookUp.name, input: { word } }
-    const history: ConversationMessage[] = [
-      { role: 'user', content: prompt },
-      { role: 'assistant', content: [call] },
-    ]
-    const answered: UserBlock[] = [{ type: 'tool_result', tool_use_id: id, content: [text(result)] }]
-    const second = await this.#ask({ prompt: answered, options, plain, history }, { text: 'Done.' })
-    const sent = second.received[0]?.body.messages.at(-1)
-    this.#check(
-      sent?.role === 'user' &&
-        JSON.stringify(sent.content).includes(result) &&
-        JSON.stringify(sent.content).includes(id),
-      "the result of a client's tool did not reach the model",
-    )
-    return [word, systemPrompt, result]
-  }
-
-  /** Another conversation, with messages of its own and everything else different. */
-  async #withHistory(earlier: string[]): Promise<void> {
-    const systemPrompt = `Other words: ${randomUUID()}`
-    const [question, answered, prompt] = [randomUUID(), randomUUID(), randomUUID()]
-    const history: ConversationMessage[] = [
-      { role: 'user', content: [text(question)] },
-      { role: 'assistant', content: [text(answered)] },
-    ]
-    const options = { systemPrompt, model: 'haiku' }
-    const request = await this.#ask({ prompt: [text(prompt)], options, history }, { text: 'Yes.' })
-    if (request.received.length === 0) throw new NotExaminable('the answer came from elsewhere than the scripted model')
-    this.#look(request, {
-      systemPrompt,
-      model: await this.#fullId('haiku'),
-      options: null,
-      tools: [],
-      messages: [
-        ['user', question],
-        ['assistant', answered],
-        ['user', prompt],
-      ],
-      foreign: { rewind: earlier, files: [] },
-    })
-  }
-
-  async #withSchema(): Promise<void> {
-    const options = { systemPrompt: `Schema: ${randomUUID()}`, model: 'haiku', jsonSchema: answerSchema }
-    const answer = { answer: randomUUID() }
-    const prompt = [text('Answer.')]
-    const exchange = await this.#ask({ prompt, options }, { tool: answerTool, input: answer }).catch(toNoAnswer)
-    const offered = exchange?.received[0]?.body.tools?.find(({ name }) => name === answerTool)
-    this.#check(
-      JSON.stringify(offered?.input_schema) === JSON.stringify(answerSchema) &&
-        JSON.stringify(exchange?.end.structuredOutput) === JSON.stringify(answer),
-      'an answer that follows a schema did not come back',
-    )
-  }
-
-  #look({ received }: Exchange, expected: Expected): void {
-    const [request] = received
-    if (request !== undefined) this.#findings.push(...findingsIn(request, expected))
-    this.#check(received.length > 0, 'a prompt did not reach the model')
-    this.#check(received.length < 2, `the model was asked ${received.length} times instead of once`)
-  }
-
-  #check(isRight: boolean, reason: string): void {
-    if (!isRight) this.#findings.push({ ability: null, reason })
-  }
-
-  async #fullId(name: string): Promise<string | null> {
-    const models = await this.#pool.models(requestOf({ prompt: [] }))
-    return models.find(({ value }) => value === name)?.resolvedModel ?? null
-  }
-
-  async #ask(wanted: Wanted, step: Step): Promise<Exchange> {
-    this.#upstream.reset()
-    this.#upstream.enqueue(step)
-    let end: RunEnd | null = null
-    let callId: string | null = null
-    try {
-      for await (const event of this.#pool.run(requestOf(wanted), AbortSignal.timeout(requestMs))) {
-        if (event.type === 'tool-start') callId = event.toolId
-        if (event.type === 'run-end') end = event
-      }
-      if (end === null) throw new Error('a run without an end')
-      if (end.error !== null) throw new AppError(end.error.code, end.error.message)
-    } catch (error) {
-      const failure = toAppError(error)
-      const isDeaf = failure.code !== 'sandbox_mismatch' && this.#received().length === 0
-      throw isDeaf ? new NotExaminable(`it did not ask the scripted model: ${failure.message}`) : failure
-    }
-    return { end, callId, received: this.#received() }
-  }
-
-  #received(): Received[] {
-    return this.#upstream.requests.flatMap(({ body, raw, url }) =>
-      body !== null && url.startsWith('/v1/messages') ? [{ body: body as ModelRequest, raw }] : [],
-    )
-  }
-}
-
-/** The model was asked, and its answer did not come back; other failures are of the process. */
-function toNoAnswer(error: unknown): null {
-  if (error instanceof AppError && error.code === 'claude_failed') return null
-  throw error
-}
-
-type Wanted = {
-  prompt: UserBlock[]
-  options?: Partial<RunOptions>
-  plain?: RunRequest['plain']
-  history?: ConversationMessage[]
-}
-
-const requestOf = ({ prompt, options = {}, plain = noPlainOptions, history = [] }: Wanted): RunRequest => ({
-  runId: `run_${randomUUID()}`,
-  prompt,
-  session: { kind: 'history', messages: history },
-  options: { ...noOptions, ...options },
-  streaming: true,
-  plain,
-  approvals: false,
-  isAuxiliary: false,
-})

@@ -14,28 +14,34 @@ export type ModelRequest = {
   system?: string | Block[]
   messages: Message[]
   tools?: Tool[]
+  thinking?: { type?: string }
 }
 
 export type Received = { body: ModelRequest; raw: string }
 
-/** What a request should be. `words` that are named here must not be in it. */
+/** What a request should be. */
 export type Expected = {
   systemPrompt: string
   /** The full id; null if the CLI did not report which one it is. */
   model: string | null
-  /** Null: the CLI's own, which is neither of these. */
-  options: { effort: string; maxOutputTokens: number } | null
+  /** The id of a model that it must not be, if that is all that is known. */
+  otherModel: string | null
+  /** Whether it has `markedOptions`, and no thinking. */
+  isMarked: boolean
+  /** A request with the same model and without these options; null if there is none. */
+  usual: ModelRequest | null
   tools: { name: string; inputSchema: unknown }[]
   /** Role and content of each message, without what the CLI adds. */
   messages: [role: string, content: string | Block[]][]
-  foreign: Record<'rewind' | 'files', string[]>
+  /** Words that must not be in it: of earlier conversations, and of a file that the prompt mentions. */
+  earlier: readonly string[]
 }
 
 /** What is wrong: with an ability, or with something that there is no other way for. */
 export type Finding = { ability: AbilityName | null; reason: string }
 
-/** The options that an earlier request had, and the present one does not have. */
-export const markedOptions = { effort: 'low', maxOutputTokens: 1234 }
+/** Options that the CLI does not use by itself. */
+export const markedOptions = { effort: 'low', maxOutputTokens: 1234 } as const
 
 const textsOf = (content: string | Block[] | undefined): string[] =>
   typeof content === 'string' ? [content] : (content ?? []).flatMap(({ text }) => text ?? [])
@@ -58,33 +64,32 @@ export function findingsIn({ body, raw }: Received, expected: Expected): Finding
   const check = (isRight: boolean, ability: AbilityName | null, reason: string) => {
     if (!isRight) findings.push({ ability, reason })
   }
-  const { rewind, files } = expected.foreign
-  check(!rewind.some((word) => raw.includes(word)), 'rewind', 'an earlier conversation reached the next request')
-  check(!files.some((word) => raw.includes(word)), null, 'a file that a prompt mentions was read')
+  const { earlier, model, otherModel } = expected
+  const isLeft = earlier.some((word) => raw.includes(word))
+  check(!isLeft, 'rewind', 'what was said earlier, or is in a file that a prompt mentions, reached the next request')
   check(
     textsOf(body.system).at(-1) === expected.systemPrompt,
     'promptSwitch',
     'another system prompt reached the model',
   )
+  const isModel = model === null ? body.model !== otherModel : body.model === model
+  check(isModel, 'modelSwitch', `the model was ${body.model}, not ${model ?? 'another'}`)
   check(
-    expected.model === null || body.model === expected.model,
-    'modelSwitch',
-    `the model was ${body.model}, not ${expected.model}`,
-  )
-  check(
-    hasOptions(raw, body, expected.options),
+    hasOptions(raw, body, expected),
     'optionSwitch',
-    'other effort, or another output limit, reached the model',
+    'other effort, thinking or another output limit reached the model',
   )
   check(hasTools(body.tools ?? [], expected.tools), 'toolSwitch', 'other tools reached the model')
   check(hasMessages(body.messages, expected.messages), null, 'other messages reached the model')
   return findings
 }
 
-function hasOptions(raw: string, body: ModelRequest, wanted: Expected['options']): boolean {
+function hasOptions(raw: string, body: ModelRequest, { isMarked, usual }: Expected): boolean {
   const isLow = raw.includes(`"effort":"${markedOptions.effort}"`)
   const isLimited = body.max_tokens === markedOptions.maxOutputTokens
-  return wanted === null ? !isLow && !isLimited : isLow && isLimited
+  const isOff = body.thinking === undefined || body.thinking.type === 'disabled'
+  if (isMarked) return isLow && isLimited && isOff
+  return !isLow && !isLimited && (usual === null || isEqual(body.thinking ?? null, usual.thinking ?? null))
 }
 
 function hasTools(offered: Tool[], wanted: Expected['tools']): boolean {

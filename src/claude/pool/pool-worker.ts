@@ -2,6 +2,7 @@
 // others.
 import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
 import type { AnsweredBy, ApprovalAnswer } from '../../core/events.ts'
+import type { ExecutableId } from '../cli/abilities.ts'
 import type { Profile, Turn } from '../cli/profile.ts'
 import type { SpawnMode } from '../cli/sdk-options.ts'
 import type { LoadedConversation } from '../process/loaded-conversation.ts'
@@ -10,8 +11,8 @@ import type { WorkerPhase } from '../process/worker-state.ts'
 
 export type PoolWorker = {
   readonly profile: Profile
-  /** The executable; `state` is the stamp of its file. */
-  readonly claude: { state: string }
+  /** The executable. */
+  readonly claude: ExecutableId
   /** The key of the profile. */
   readonly key: string
   readonly spawnMode: SpawnMode

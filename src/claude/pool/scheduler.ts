@@ -71,9 +71,10 @@ export class Scheduler {
 
   /**
    * Waits for a process for the request's turn, and acquires it. Rejects with the signal's reason, or with the reason why no process can
-   * be started.
+   * be started, which may be that the scheduler is closed.
    */
   acquire(resolved: ResolvedRequest, signal: AbortSignal): Promise<PoolWorker> {
+    if (this.#isClosed) return Promise.reject(shuttingDown())
     const onQueued = () => {
       if (existingSession(resolved.request) === null) this.#recentProfiles.note(resolved)
       this.#dispatch()

@@ -15,4 +15,7 @@ export const usingAbility =
       throw isMissing ? new AbilityFailed(ability, messageOf(error), { cause: error }) : error
     })
 
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+function messageOf(error: unknown): string {
+  if (error instanceof TypeError) return 'its answer has another form'
+  return error instanceof Error ? error.message : String(error)
+}

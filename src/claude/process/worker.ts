@@ -2,6 +2,7 @@
 // conversations, and its end. The pool decides which request goes to which worker (claude/pool/pool.ts).
 import { setTimeout as delay } from 'node:timers/promises'
 import type {
+  ModelInfo,
   Options,
   Query,
   SDKControlInitializeResponse,
@@ -11,6 +12,7 @@ import type {
 import type { ConversationMessage } from '../../core/conversation.ts'
 import type { AnsweredBy, ApprovalAnswer } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
+import { isObject } from '../../platform/json.ts'
 import { secretValues } from '../../platform/redact.ts'
 import { AbilityFailed } from '../cli/abilities.ts'
 import { childEnvironment, markerName } from '../cli/environment.ts'
@@ -44,6 +46,16 @@ const lastWordsMs = 500
 const replayMs = 10_000
 
 let workerCount = 0
+
+/** Another CLI's list may have another form, or none. */
+function usableModels(models: unknown): SDKControlInitializeResponse['models'] {
+  if (!Array.isArray(models)) return []
+  return models.flatMap((model: unknown) => {
+    if (!isObject(model) || typeof model.value !== 'string') return []
+    const { value, displayName } = model
+    return [{ ...model, value, displayName: typeof displayName === 'string' ? displayName : value } as ModelInfo]
+  })
+}
 
 /** The client's tools, of a process that cannot be given others later. */
 function fixedTools({ fixed: { clientTools } }: Profile): Options {
@@ -180,8 +192,7 @@ export class Worker {
     died.catch(() => {})
     try {
       const reported = await Promise.race([this.#query.initializationResult().catch(() => died), tooLate, died])
-      // The SDK's types promise them; a CLI may leave them out.
-      const facts = { ...reported, models: reported.models ?? [] }
+      const facts = { ...reported, models: usableModels(reported.models) }
       const mismatch = startMismatch(this.profile, facts)
       if (mismatch !== null) throw this.#mismatch(mismatch)
       await this.#settings.readModel()

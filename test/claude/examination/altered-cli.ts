@@ -39,6 +39,9 @@ export async function startUnnoticed(t: TestContext, ...changes: string[]): Prom
   return Object.assign(server, { readiness: await examined(server) })
 }
 
+/** With an unchanged CLI, which has not been examined yet. */
+export const startExamining = (t: TestContext): Promise<TestServer> => start(makeFolders(t), t, [])
+
 function start(folders: TestFolders, t: TestContext, changes: string[]): Promise<TestServer> {
   writeFileSync(join(folders.home, 'altered.json'), JSON.stringify(changes))
   return startTestServer(t, { folders, config: { claudeBin: fakeCli('altered') }, examines: true })

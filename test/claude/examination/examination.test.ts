@@ -4,10 +4,12 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { sdkExecutable } from '../../../src/claude/cli/executable.ts'
+import { processesIn } from '../../faults/killed-scene.ts'
 import { extendedTest } from '../../helpers/extended.ts'
 import { fakeCli } from '../../helpers/test-server.ts'
-import { checkConversations, healthOf, startAltered } from './altered-cli.ts'
+import { checkConversations, healthOf, startAltered, startExamining } from './altered-cli.ts'
 
 const inUse = {
   reuse_processes: 'in_use',
@@ -25,6 +27,10 @@ const no = 'not_available'
 const slower: Row[] = [
   ['rewind-lies', { reuse_processes: no }],
   ['rewind-lies-well', { reuse_processes: no }, 'main'],
+  ['rewind-partial', { reuse_processes: no }],
+  ['thinking-stays', { switch_model_options: no }],
+  ['prompt-sticks', { switch_system_prompts: no }],
+  ['models-rubbish', {}],
   ['prompt-ignored', { switch_system_prompts: no }],
   ['model-ignored', { switch_models: no }],
   ['options-ignored', { switch_model_options: no }],
@@ -101,4 +107,16 @@ extendedTest('an unchanged CLI keeps every ability, and is examined once', async
   assert.equal(entry?.path, fakeCli('altered'))
   assert.deepEqual(entry?.examined, { missing: {}, defects: [], isUncertain: false })
   assert.equal(server.logLines.filter(({ msg }) => msg === 'examined the CLI').length, 1)
+})
+
+test('a server that is stopped in the middle of an examination ends at once, and leaves no process', {
+  timeout: 20_000,
+}, async (t) => {
+  const server = await startExamining(t)
+  const { dataDir } = server.folders
+  const processes = () => processesIn(server.folders)
+  while (processes().length === 0) await delay(20)
+  await server.close(0)
+  assert.deepEqual(processes(), [])
+  assert.equal(existsSync(join(dataDir, 'claude-abilities.json')), false)
 })

@@ -3,12 +3,15 @@ import assert from 'node:assert/strict'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { AbilityFailed, allAbilities, noAbilities } from '../../../src/claude/cli/abilities.ts'
+import { fileStamp } from '../../../src/claude/cli/file-stamp.ts'
 import { Examinations, type ExaminationsOptions } from '../../../src/claude/examination/examinations.ts'
 import type { Examined } from '../../../src/claude/examination/examine.ts'
 import { makeFolders } from '../../helpers/test-server.ts'
 
-const claude = { path: '/usr/bin/claude', version: '2.1.330', state: 'stamp' }
+const path = fileURLToPath(import.meta.url)
+const claude = { path, version: '2.1.330', state: fileStamp(path) }
 const fine: Examined = { missing: {}, defects: [], isUncertain: false }
 
 function scene(t: TestContext) {
@@ -42,7 +45,8 @@ test('nothing is used of a CLI before it was examined, and everything after it w
   await examinations.examine(claude)
   assert.deepEqual(examinations.of(claude), allAbilities)
   assert.deepEqual(examinations.missingOf(claude), {})
-  assert.deepEqual(examinations.of({ state: 'another' }), noAbilities, 'another file is another executable')
+  assert.deepEqual(examinations.of({ ...claude, state: 'another' }), noAbilities, 'another file is another executable')
+  assert.deepEqual(examinations.of({ ...claude, version: '2.1.331' }), noAbilities, 'so is another version')
 })
 
 test('what was found is kept for the next server, and for no other version of it', async (t) => {
@@ -73,7 +77,25 @@ test('of many executables the last twenty are kept', async (t) => {
 
 test('a damaged file is found out again', async (t) => {
   const { open, file } = scene(t)
-  for (const text of ['{', '[1, {"state": "stamp"}]', '{"a": 1}', JSON.stringify([{ state: 'stamp', examined: {} }])]) {
+  const entry = { ...claude, serverVersion: '1.0.0', examined: fine }
+  const entries = [
+    { ...entry, examined: {} },
+    { ...entry, examined: { missing: { rewind: { a: 1 } }, defects: [] } },
+    { ...entry, examined: { missing: {}, defects: [null] } },
+    { ...entry, version: 1 },
+  ]
+  writeFileSync(file, JSON.stringify([entry]))
+  assert.deepEqual(open(fine).examinations.of(claude), allAbilities)
+  const whole = JSON.stringify([entry])
+  const long = `${whole}${' '.repeat(1_000_001)}`
+  for (const text of [
+    '{',
+    '[1]',
+    '{"a": 1}',
+    whole.slice(0, -2),
+    long,
+    ...entries.map((each) => JSON.stringify([each])),
+  ]) {
     writeFileSync(file, text)
     assert.deepEqual(open(fine).examinations.of(claude), noAbilities)
   }
@@ -99,6 +121,21 @@ test('a CLI that could not be examined is used without its abilities', async (t)
   assert.deepEqual(notes, ['it is deaf'])
 })
 
+test('nothing is said about one that was replaced while it was examined', async (t) => {
+  const { open, notes } = scene(t)
+  const { examinations } = open(new Error('it is gone'))
+  await examinations.examine({ ...claude, state: 'before' })
+  assert.deepEqual(notes, [])
+})
+
+test('one that nothing can stand in for is used, whatever is wrong with it', async (t) => {
+  const { open } = scene(t)
+  const { examinations } = open({ ...fine, defects: ['a fault'] }, { hasStandIn: () => false })
+  await examinations.examine(claude)
+  assert.equal(examinations.defectOf(claude), null)
+  assert.deepEqual(examinations.defectsOf(claude), ['a fault'])
+})
+
 test('an ability that fails in use is not used any more, and is told once', async (t) => {
   const { open, notes } = scene(t)
   const { examinations } = open(fine)
@@ -114,7 +151,7 @@ test('a process that was not what it should be speaks against its executable', a
   const { examinations } = open(fine)
   examinations.addDefect(claude, 'it has tools')
   assert.equal(examinations.defectOf(claude), 'it has tools')
-  assert.equal(examinations.defectOf({ state: 'another' }), null)
+  assert.equal(examinations.defectOf({ ...claude, state: 'another' }), null)
 })
 
 test('closing ends what is under way, and says nothing about the CLI', async (t) => {

@@ -94,7 +94,7 @@ export function openPool(t: TestContext, { limits, isManual = false }: SceneOpti
   let count = 0
   return {
     pool,
-    abilities: () => abilities.of({ state: 'stamp' }),
+    abilities: () => abilities.of({ state: 'stamp', version: '2.1.330' }),
     clock,
     spawner,
     warnings,

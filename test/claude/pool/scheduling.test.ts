@@ -698,3 +698,9 @@ test('closing refuses what waits and what comes, and ends every process', async 
   await clock.advance(600_000)
   assert.equal(spawner.workers.length, 1)
 })
+
+test('nothing waits for a process after closing', async (t) => {
+  const { pool } = openPool(t)
+  await pool.close(0)
+  await assert.rejects(pool.models(plainRequest), { code: 'shutting_down' })
+})
