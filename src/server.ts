@@ -44,7 +44,7 @@ import { collectWhenIdle } from './platform/idle-memory.ts'
 import { isLoopbackHost } from './platform/loopback.ts'
 import { removeServerAddress, writeServerAddress } from './platform/server-address.ts'
 import { examiner, hasStandIn, plainExample, prepare } from './preparation.ts'
-import { refuseOpenDoor, refuseOwnFolders } from './start-checks.ts'
+import { refuseOpenDoor, refuseOwnFolders, refuseUnusableTemp } from './start-checks.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import { registerAnthropic, sendAnthropicError } from './surfaces/anthropic/routes.ts'
 import { registerLogin } from './surfaces/native/login-routes.ts'
@@ -82,6 +82,7 @@ const { version } = createRequire(import.meta.url)('../package.json') as { versi
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
   const log = options.log ?? createLogger(config, processEnvironment())
   const startedAt = performance.now()
+  refuseUnusableTemp()
   await refuseOwnFolders(config, options.environment ?? processEnvironment())
   // First of all: a server that does not have its folder to itself must not start.
   const store = await openSqliteStore({ folder: config.dataDir, onWarning: (text) => log.warn(text) })
@@ -188,6 +189,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     stopRetention()
     stopCollecting()
     stopWatching()
+    executable.close()
     await tracing?.close().catch((error: unknown) => log.warn({ reason: String(error) }, 'traces could not be sent'))
   }
   const claude = describeClaude(executable)

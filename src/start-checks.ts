@@ -1,4 +1,6 @@
 // What must hold before the server starts. Each check throws a StartupError that says what to do.
+import { accessSync, constants } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { configFolder, type Environment } from './claude/sessions/config-folder.ts'
 import type { Config } from './config/options.ts'
 import type { Store } from './core/store.ts'
@@ -15,6 +17,16 @@ export async function refuseOwnFolders({ cwdRoots, dataDir }: Config, environmen
     throw new StartupError(
       `--cwd-root ${root} would let agents into ${own}, which belongs to the server or the CLI: choose another folder.`,
     )
+  }
+}
+
+/** Plain models work in a folder there, and the CLI keeps files of its own in it. */
+export function refuseUnusableTemp(folder = tmpdir()): void {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK)
+  } catch (error) {
+    const reason = (error as Error).message
+    throw new StartupError(`The folder for temporary files cannot be used (${reason}): set TMPDIR to one that can.`)
   }
 }
 

@@ -329,6 +329,13 @@ test('A16 a secret in a setting that is refused is not shown', { timeout }, asyn
   assert.doesNotMatch(refused.stderr, /operators-own/)
 })
 
+test('a server whose folder for temporary files does not exist does not start, and says which variable to set', async (t) => {
+  const folders = makeFolders(t)
+  const environment = { TMPDIR: join(folders.root, 'missing') }
+  const refused = await runProgram(t, serveWords(folders, fake), { folders, environment })
+  assertRefused(refused, /missing.*: set TMPDIR to one that can/)
+})
+
 test('A18 as root bypassPermissions is refused to every request, whether it was allowed at the start or not', {
   skip: !isRoot && 'only for root',
   timeout,

@@ -57,6 +57,9 @@ const versionFreshMs = 300_000
 /** How often the search path is looked at while nothing on it is in use, in milliseconds. */
 const lookMs = 1_000
 
+/** What a program is run in. `signal`: ends it. */
+type Surroundings = { environment: Environment; signal: AbortSignal }
+
 /** The line with the version: it may come after notices, and with the name of the program. */
 function versionIn(output: string): string | undefined {
   const lines = output.split('\n').map((line) => line.trim())
@@ -64,8 +67,8 @@ function versionIn(output: string): string | undefined {
   return /^v?(\d+\.\d+\.\d+\S*)/.exec(line)?.[1]
 }
 
-async function readVersion(path: string, environment: Environment): Promise<string> {
-  const options = { environment: childEnvironment(environment), timeoutMs: versionMs }
+async function readVersion(path: string, { environment, signal }: Surroundings): Promise<string> {
+  const options = { environment: childEnvironment(environment), timeoutMs: versionMs, signal }
   const { stdout, code } = await programOutput(path, ['--version'], options)
   const version = versionIn(stdout)
   if (version !== undefined) return version
@@ -122,10 +125,7 @@ const howToInstall = 'Install it with `npm install -g @anthropic-ai/claude-code`
 /** `passedOver`: why the one on the search path is not used, although there is one; null if it is, or there is none. */
 type Found = Omit<Claude, 'state'> & { passedOver: string | null }
 
-type Choice = { chosen: string | null; environment: Environment } & Pick<
-  Required<ExecutableOptions>,
-  'roots' | 'defectOf'
->
+type Choice = Surroundings & { chosen: string | null } & Pick<Required<ExecutableOptions>, 'roots' | 'defectOf'>
 
 async function choose(choice: Choice): Promise<Found> {
   const { chosen, environment, roots } = choice
@@ -133,7 +133,7 @@ async function choose(choice: Choice): Promise<Found> {
   const onPath = findOnPath(programName, environment)
   if (onPath === null) return chooseShipped(null, choice)
   refuseUnsafe(onPath, roots)
-  const version = await readVersion(onPath, environment).catch(toError)
+  const version = await readVersion(onPath, choice).catch(toError)
   const why = version instanceof Error ? version.message : whyNot({ path: onPath, version }, choice)
   if (typeof version === 'string' && why === null) return { path: onPath, version, origin: 'path', passedOver: null }
   return chooseShipped(`${onPath}: ${why}`, choice)
@@ -145,14 +145,14 @@ function whyNot({ path, version }: { path: string; version: string }, { defectOf
   return defectOf({ state: fileStamp(path), version })
 }
 
-async function chooseShipped(passedOver: string | null, { environment, roots }: Choice): Promise<Found> {
+async function chooseShipped(passedOver: string | null, choice: Choice): Promise<Found> {
   const shipped = sdkExecutable()
   if (shipped === null && passedOver !== null) {
     throw new UnusableClaude({ kind: 'broken' }, `The claude CLI cannot be used: ${passedOver}. ${howToInstall}`)
   }
   if (shipped === null) throw new UnusableClaude({ kind: 'missing' }, `The claude CLI was not found. ${howToInstall}`)
-  refuseUnsafe(shipped, roots)
-  return { path: shipped, version: await versionOrError(shipped, environment), origin: 'sdk', passedOver }
+  refuseUnsafe(shipped, choice.roots)
+  return { path: shipped, version: await versionOrError(shipped, choice), origin: 'sdk', passedOver }
 }
 
 const toError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)))
@@ -170,7 +170,7 @@ async function chooseNamed(chosen: string, choice: Choice): Promise<Found> {
   if (!isProgram(path))
     throw new UnusableClaude({ kind: 'missing' }, `${path} is not an executable file. ${howToInstall}`)
   refuseUnsafe(path, roots)
-  const version = await versionOrError(path, environment)
+  const version = await versionOrError(path, choice)
   const why = whyNot({ path, version }, choice)
   if (why === null) return { path, version, origin: 'chosen', passedOver: null }
   if (compareVersions(version, oldestVersion) >= 0) return chooseShipped(`${path}: ${why}`, choice)
@@ -180,9 +180,9 @@ async function chooseNamed(chosen: string, choice: Choice): Promise<Found> {
   )
 }
 
-async function versionOrError(path: string, environment: Environment): Promise<string> {
+async function versionOrError(path: string, surroundings: Surroundings): Promise<string> {
   try {
-    return await readVersion(path, environment)
+    return await readVersion(path, surroundings)
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
     const text = `${path} cannot be run: ${why.split('\n')[0]}. ${howToInstall}`
@@ -190,9 +190,9 @@ async function versionOrError(path: string, environment: Environment): Promise<s
   }
 }
 
-async function readLogin(path: string, environment: Environment): Promise<Login> {
+async function readLogin(path: string, { environment, signal }: Surroundings): Promise<Login> {
   // The exit code is 1 if nobody is logged in; the answer is on stdout anyway.
-  const options = { environment: childEnvironment(environment), timeoutMs: 20_000 }
+  const options = { environment: childEnvironment(environment), timeoutMs: 20_000, signal }
   const { stdout: output } = await programOutput(path, ['auth', 'status'], options)
   const { loggedIn, authMethod } = JSON.parse(output) as { loggedIn?: unknown; authMethod?: unknown }
   return { loggedIn: loggedIn === true, method: typeof authMethod === 'string' ? authMethod : 'none' }
@@ -214,6 +214,7 @@ export class Executable {
   readonly #chosen: string | null
   readonly #environment: Environment
   readonly #options: Required<ExecutableOptions>
+  readonly #closing = new AbortController()
   readonly #claude: CachedValue<Claude>
   readonly #login: CachedValue<Login>
   /** What was found last; null if nothing usable was. */
@@ -243,6 +244,15 @@ export class Executable {
     })
   }
 
+  get #surroundings(): Surroundings {
+    return { environment: this.#environment, signal: this.#closing.signal }
+  }
+
+  /** Ends what was started to find out the version or the login. */
+  close(): void {
+    this.#closing.abort()
+  }
+
   /** The executable to use; throws `claude_not_found` if there is no usable one. */
   claude(): Promise<Claude> {
     return this.#claude.get()
@@ -268,8 +278,7 @@ export class Executable {
     const before = this.#found
     try {
       const lookedAt = this.#lookAtPath(0)
-      const choice = { chosen: this.#chosen, environment: this.#environment, ...this.#options }
-      const { passedOver, ...found } = await choose(choice)
+      const { passedOver, ...found } = await choose({ chosen: this.#chosen, ...this.#surroundings, ...this.#options })
       const claude = { ...found, state: fileStamp(found.path) }
       this.#found = claude
       this.#passedOver = passedOver
@@ -313,7 +322,7 @@ export class Executable {
   }
 
   async #readLogin(): Promise<Login> {
-    this.#knownLogin = await readLogin((await this.claude()).path, this.#environment)
+    this.#knownLogin = await readLogin((await this.claude()).path, this.#surroundings)
     return this.#knownLogin
   }
 }

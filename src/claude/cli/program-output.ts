@@ -11,16 +11,22 @@ const neutralFolder = parse(process.cwd()).root
 
 const outputCharsMax = 64 * 1024
 
+export type ProgramOptions = {
+  environment: Record<string, string | undefined>
+  timeoutMs: number
+  signal?: AbortSignal
+}
+
 export type ProgramOutput = { stdout: string; code: number | null }
 
 /**
- * Resolves when the program has ended. One that takes longer than `timeoutMs` is killed, with what it has started in its
- * process group, and is not waited for: what it leaves behind may hold its output open.
+ * Resolves when the program has ended. One that takes longer than `timeoutMs`, or is not wanted any more (`signal`), is killed, with what
+ * it has started in its process group, and is not waited for: what it leaves behind may hold its output open.
  */
 export function programOutput(
   path: string,
   args: readonly string[],
-  { environment, timeoutMs }: { environment: Record<string, string | undefined>; timeoutMs: number },
+  { environment, timeoutMs, signal }: ProgramOptions,
 ): Promise<ProgramOutput> {
   return new Promise((resolve, reject) => {
     const hasGroups = process.platform !== 'win32'
@@ -35,18 +41,30 @@ export function programOutput(
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout = (stdout + text).slice(0, outputCharsMax)
     })
-    const timer = setTimeout(() => {
+    const kill = (reason: Error) => {
       try {
         if (child.pid !== undefined) process.kill(hasGroups ? -child.pid : child.pid, 'SIGKILL')
       } catch {
         // It has just ended by itself.
       }
       child.stdout.destroy()
-      reject(new Error(`\`${args.join(' ')}\` did not end within ${timeoutMs / 1000} s`))
-    }, timeoutMs)
-    child.once('error', reject)
-    child.once('close', (code) => {
+      reject(reason)
+    }
+    const late = () => kill(new Error(`\`${args.join(' ')}\` did not end within ${timeoutMs / 1000} s`))
+    const onAbort = () => kill(new Error(`\`${args.join(' ')}\` is not wanted any more`))
+    const timer = setTimeout(late, timeoutMs)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal?.aborted) onAbort()
+    const settle = () => {
       clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+    }
+    child.once('error', (error) => {
+      settle()
+      reject(error)
+    })
+    child.once('close', (code) => {
+      settle()
       resolve({ stdout, code })
     })
   })

@@ -172,6 +172,14 @@ test('a claude that hangs is killed for good, and not tried again at once', onPo
   assert.equal((await executable.claude()).version, newer)
 })
 
+test('a claude that hangs is killed when it is not wanted any more', onPosix, async (t) => {
+  const scene = setUp(t)
+  const executable = new Executable(makeHanging(scene, 'two'), scene.environment)
+  const refused = assert.rejects(executable.claude(), refusal(/`--version` is not wanted any more/))
+  executable.close()
+  await refused
+})
+
 test(
   'while the one from the SDK is used, the search path is looked at again; each change is told once',
   onPosix,
