@@ -43,7 +43,6 @@ type Preparation = {
   examinations: Examinations
   pool: Pool
   metrics: Metrics
-
   swept: Promise<number>
   log: Logger
 }

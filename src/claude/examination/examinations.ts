@@ -3,6 +3,7 @@
 // (examine.ts).
 import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Clock, systemClock } from '../../platform/clock.ts'
 import { isObject } from '../../platform/json.ts'
 import {
   type Abilities,
@@ -25,6 +26,7 @@ export type ExaminationsOptions = {
   serverVersion: string
   /** Null: executables are not examined, and count as having every ability. */
   examine: ((claude: Examinee, signal: AbortSignal) => Promise<Examined>) | null
+  clock?: Pick<Clock, 'schedule'>
   /** Whether there is another executable to use instead of this one; true by default. */
   hasStandIn?: (claude: ExecutableId) => boolean
   onExamined?: (claude: Examinee, examined: Examined) => void
@@ -35,6 +37,9 @@ export type ExaminationsOptions = {
 }
 
 const fileName = 'claude-abilities.json'
+
+/** After so long one that could not be examined is examined again, in milliseconds: the machine may have been too busy. */
+const againMs = 600_000
 
 /** What is larger was not written by this program, in bytes. */
 const fileBytesMax = 1_000_000
@@ -54,6 +59,7 @@ export class Examinations implements AbilityBook {
   readonly #lost = new Map<string, Map<AbilityName, string>>()
   readonly #defects = new Map<string, string>()
   readonly #closing = new AbortController()
+  #cancelRetry = () => {}
 
   constructor(options: ExaminationsOptions) {
     this.#options = options
@@ -124,6 +130,7 @@ export class Examinations implements AbilityBook {
   /** Ends what is under way. */
   async close(): Promise<void> {
     this.#closing.abort()
+    this.#cancelRetry()
     await Promise.all(this.#underWay.values())
   }
 
@@ -140,9 +147,18 @@ export class Examinations implements AbilityBook {
       const error = thrown instanceof Error ? thrown : new Error(String(thrown))
       this.#failed.set(keyOf(claude), error)
       onFailure?.(claude, error)
+      this.#retryLater(claude)
     } finally {
       this.#underWay.delete(keyOf(claude))
     }
+  }
+
+  #retryLater(claude: Examinee): void {
+    const { clock = systemClock } = this.#options
+    this.#cancelRetry = clock.schedule(() => {
+      this.#failed.delete(keyOf(claude))
+      if (!this.#isReplaced(claude)) void this.examine(claude)
+    }, againMs)
   }
 
   #isReplaced({ path, state }: Examinee): boolean {

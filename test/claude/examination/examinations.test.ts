@@ -8,6 +8,7 @@ import { AbilityFailed, allAbilities, noAbilities } from '../../../src/claude/cl
 import { fileStamp } from '../../../src/claude/cli/file-stamp.ts'
 import { Examinations, type ExaminationsOptions } from '../../../src/claude/examination/examinations.ts'
 import type { Examined } from '../../../src/claude/examination/examine.ts'
+import { HandClock } from '../../helpers/hand-clock.ts'
 import { makeFolders } from '../../helpers/test-server.ts'
 
 const path = fileURLToPath(import.meta.url)
@@ -119,6 +120,27 @@ test('a CLI that could not be examined is used without its abilities', async (t)
   assert.equal(examinations.failureOf(claude), 'it is deaf')
   assert.equal(examinations.defectOf(claude), null)
   assert.deepEqual(notes, ['it is deaf'])
+})
+
+test('it is examined again after ten minutes', async (t) => {
+  const { open, notes } = scene(t)
+  const clock = new HandClock()
+  let isBusy = true
+  const { examinations } = open(fine, {
+    clock,
+    examine: async () => {
+      if (isBusy) throw new Error('too busy')
+      return fine
+    },
+  })
+  await examinations.examine(claude)
+  isBusy = false
+  await clock.advance(599_000)
+  assert.equal(examinations.failureOf(claude), 'too busy')
+  await clock.advance(1_000)
+  assert.deepEqual(examinations.of(claude), allAbilities)
+  assert.equal(examinations.failureOf(claude), null)
+  assert.deepEqual(notes, ['too busy', 'examined'])
 })
 
 test('nothing is said about one that was replaced while it was examined', async (t) => {
