@@ -38,6 +38,8 @@ export type UpstreamOptions = {
   host?: string
   defaults?: Step
   keep?: number
+  /** Only requests below this path are answered and recorded: others on this machine do not know it. */
+  secretPath?: string
   /** Answer prompts without a directive as the demo model does. */
   scenarios?: boolean
   /** Counts the input tokens of a request if its step does not. Default: 10, and an estimate for `count_tokens`. */
@@ -56,12 +58,14 @@ const MODELS = {
 const always: RequestPredicate = () => true
 
 export async function startUpstream(options: UpstreamOptions = {}): Promise<Upstream> {
-  const { port = 0, host = '127.0.0.1', defaults = {}, scenarios = false, countInput } = options
+  const { port = 0, host = '127.0.0.1', defaults = {}, scenarios = false, countInput, secretPath = '' } = options
   // A demo may run for days and its prompts are private; a test needs to look back.
   const log = new RequestLog(options.keep ?? (scenarios ? 20 : 2000))
   const script = new StepScript(defaults, scenarios)
   let closing = false
   const server = createServer((req, res) => {
+    if (!req.url?.startsWith(`${secretPath}/`)) return void res.writeHead(404).end()
+    req.url = req.url.slice(secretPath.length)
     void serve(req, res, { log, script, isClosing: () => closing, ...(countInput && { countInput }) })
   })
   server.keepAliveTimeout = 60_000
@@ -71,7 +75,7 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
   })
   const address = server.address() as AddressInfo
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}${secretPath}`,
     port: address.port,
     requests: log.requests,
     inFlight: () => log.inFlight,

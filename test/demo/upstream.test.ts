@@ -399,3 +399,21 @@ test('the other routes of the API answer too, and unknown ones return 404', () =
     assert.equal(notJson.status, 400)
     assert.equal(up.requests.at(-1)?.body, null)
   }))
+
+test('below a secret path it answers and records those who know it, and nobody else', async (t) => {
+  const upstream = await startUpstream({ secretPath: '/secret' })
+  t.after(() => upstream.close())
+  const ask = (url: string) =>
+    fetch(url, { method: 'POST', body: JSON.stringify({ model: 'm', max_tokens: 1, messages: [] }) })
+  const root = `http://127.0.0.1:${upstream.port}`
+  for (const path of ['/v1/messages', '/secretv1/messages', '/other/v1/messages']) {
+    assert.equal((await ask(`${root}${path}`)).status, 404)
+  }
+  assert.equal(upstream.requests.length, 0)
+  assert.equal(upstream.url, `${root}/secret`)
+  assert.equal((await ask(`${upstream.url}/v1/messages`)).status, 200)
+  assert.deepEqual(
+    upstream.requests.map(({ url }) => url),
+    ['/v1/messages'],
+  )
+})

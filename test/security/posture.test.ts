@@ -17,6 +17,7 @@ import { startUpstream } from '../../src/demo/upstream.ts'
 import { StartupError } from '../../src/errors.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
 import { migrations } from '../../src/store/migrations.ts'
+import { noteExamined } from '../helpers/abilities.ts'
 import { post } from '../helpers/client.ts'
 import {
   fakeCli,
@@ -49,6 +50,8 @@ test('A01 with its defaults it listens on the two loopback addresses only, print
   timeout,
 }, async (t) => {
   const folders = makeFolders(t)
+  // While claude is examined, a scripted model listens as well, for some seconds.
+  noteExamined(folders.dataDir, [fake])
   const environment = { ANTHROPIC_API_KEY: secret, ANTHROPIC_AUTH_TOKEN: 'a-token-of-no-known-form' }
   const server = startProgram(t, serveWords(folders, fake), { folders, environment })
   const url = await server.url()

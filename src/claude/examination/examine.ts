@@ -76,7 +76,8 @@ function lostIn(findings: Finding[]): { ability: AbilityName; reason: string }[]
 async function once(claude: SpawnSpec['claude'], abilities: Abilities, parts: ExamineParts): Promise<Outcome> {
   const folder = join(parts.registry.privateDir, `examination-${randomUUID()}`)
   mkdirSync(folder, { mode: 0o700 })
-  const upstream = await startUpstream()
+  // Nobody else on this machine can take part.
+  const upstream = await startUpstream({ secretPath: `/${randomUUID()}` })
   if (parts.signal.aborted) await upstream.close()
   parts.signal.throwIfAborted()
   const lost: Finding[] = []
