@@ -60,7 +60,7 @@ async function oneAfterAnother(trial: Trial): Promise<void> {
     'bodies that are too large': {
       unit: trial.times(5, 40),
       // More than one process can send without pauses of seconds, after which the server no longer waits for the rest of a refused body.
-      senders: 8,
+      senders: 2,
       async send() {
         const response = await fetch(`${server.url}/v1/chat`, {
           method: 'POST',

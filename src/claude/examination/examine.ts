@@ -39,7 +39,7 @@ export type Examined = {
 }
 
 /** Its processes give way to those of requests. */
-const nice = 10
+const nice = 4
 
 /**
  * Examines with all abilities; whenever one fails, again without it: what it spoils must not be held against the others. Throws
