@@ -30,6 +30,9 @@ export type PoolContext = RequestContext &
     abilities: AbilityBook
   }
 
+/** How many processes are tried for one purpose. */
+const triesMax = 3
+
 /** How long a process may take that is wanted for no run, in milliseconds. */
 const ownUseMs = 60_000
 
@@ -123,7 +126,7 @@ export class Pool implements Agent {
 
   async #prepareWorker(request: RunRequest, turn: Turn, signal: AbortSignal): Promise<PoolWorker> {
     let failures = 0
-    while (failures < 3) {
+    while (failures < triesMax) {
       const worker = await this.#waitForWorker(request, turn, signal)
       if (worker?.isStopped) {
         // There may be more of them, but none is found twice.
@@ -203,9 +206,9 @@ export class Pool implements Agent {
 
   /** The models that the CLI knows; if no process has reported them yet, one for `example` is started. */
   async models(example: RunRequest): Promise<ModelFact[]> {
-    if (this.#scheduler.models === null) {
-      const resolved = await this.#resolve(example)
-      this.#release(await this.#scheduler.acquire(resolved, AbortSignal.timeout(ownUseMs)))
+    for (let tries = 0; this.#scheduler.models === null && tries < triesMax; tries++) {
+      const worker = await this.#waitForWorker(example, toTurn(example), AbortSignal.timeout(ownUseMs))
+      if (worker !== null) this.#release(worker)
     }
     return (this.#scheduler.models ?? []).map(toModelFact)
   }
