@@ -43,7 +43,7 @@ const nice = 4
 
 /**
  * Examines with all abilities; whenever one fails, again without it: what it spoils must not be held against the others. Throws
- * NotExaminable, and the signal's reason. Takes 2 to 3 s of processor time if nothing is wrong.
+ * NotExaminable, and the signal's reason.
  */
 export async function examine(claude: SpawnSpec['claude'], parts: ExamineParts): Promise<Examined> {
   const missing: Examined['missing'] = {}
@@ -78,13 +78,12 @@ async function once(claude: SpawnSpec['claude'], abilities: Abilities, parts: Ex
   mkdirSync(folder, { mode: 0o700 })
   // Nobody else on this machine can take part.
   const upstream = await startUpstream({ secretPath: `/${randomUUID()}` })
-  if (parts.signal.aborted) await upstream.close()
-  parts.signal.throwIfAborted()
   const lost: Finding[] = []
   const pool = poolFor(claude, { ...parts, abilities, upstream, folder, onLost: (finding) => lost.push(finding) })
   const onAbort = () => void pool.close(0)
   parts.signal.addEventListener('abort', onAbort, { once: true })
   try {
+    parts.signal.throwIfAborted()
     const { findings, failure } = await new Conversations(pool, upstream, folder).run()
     return { findings: [...lost, ...findings], failure }
   } finally {

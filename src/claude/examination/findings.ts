@@ -1,7 +1,6 @@
 // What a request that has reached the model shows about the CLI that made it: whether it is the request that was made of the CLI. Pure.
 import { isDeepStrictEqual } from 'node:util'
 import type { AbilityName } from '../cli/abilities.ts'
-import { answerTool } from '../cli/profile.ts'
 
 type Block = { type?: string; text?: string; [field: string]: unknown }
 type Message = { role: string; content: string | Block[] }
@@ -56,8 +55,6 @@ function blocksOf(content: string | Block[]): Block[] {
   return typeof content === 'string' ? [{ type: 'text', text: content }] : content.map(withoutCache)
 }
 
-const isEqual = (a: unknown, b: unknown) => isDeepStrictEqual(structuredClone(a), structuredClone(b))
-
 /** Empty if the request is as expected. */
 export function findingsIn({ body, raw }: Received, expected: Expected): Finding[] {
   const findings: Finding[] = []
@@ -89,22 +86,21 @@ function hasOptions(raw: string, body: ModelRequest, { isMarked, usual }: Expect
   const isLimited = body.max_tokens === markedOptions.maxOutputTokens
   const isOff = body.thinking === undefined || body.thinking.type === 'disabled'
   if (isMarked) return isLow && isLimited && isOff
-  return !isLow && !isLimited && (usual === null || isEqual(body.thinking ?? null, usual.thinking ?? null))
+  return !isLow && !isLimited && (usual === null || isDeepStrictEqual(body.thinking ?? null, usual.thinking ?? null))
 }
 
 function hasTools(offered: Tool[], wanted: Expected['tools']): boolean {
-  const found = offered.filter(({ name }) => name !== answerTool || wanted.some((tool) => tool.name === answerTool))
   return (
-    found.length === wanted.length &&
+    offered.length === wanted.length &&
     wanted.every(({ name, inputSchema }) =>
-      found.some((tool) => tool.name === name && isEqual(tool.input_schema, inputSchema)),
+      offered.some((tool) => tool.name === name && isDeepStrictEqual(tool.input_schema, inputSchema)),
     )
   )
 }
 
 function hasMessages(messages: Message[], wanted: Expected['messages']): boolean {
   const own = messages.filter(({ role }) => role !== 'system').map(({ role, content }) => [role, blocksOf(content)])
-  return isEqual(
+  return isDeepStrictEqual(
     own,
     wanted.map(([role, content]) => [role, blocksOf(content)]),
   )

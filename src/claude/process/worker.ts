@@ -339,7 +339,7 @@ export class Worker {
     if (conversation.turns === 0) return
     const { firstMessage: first, lastMessage: last } = conversation
     const target = { first, last }
-    // Sent together: the second is answered in less than a millisecond, and can only succeed if the first one did nothing.
+    // Sent together: the second is answered in about a millisecond, and can only succeed if the first one did nothing.
     const answers = Promise.all([this.#control.rewind(target), this.#control.rewind(target)])
     const [{ rewound, reason }, again] = await this.#using('rewind', answers)
     if (rewound !== true) throw new Error(`the CLI did not rewind the conversation: ${String(reason)}`)
