@@ -39,7 +39,7 @@ import { ReaderLimits } from './http/reader-limits.ts'
 import { createLogger } from './log/logger.ts'
 import { Metrics } from './observability/metrics.ts'
 import type { Tracing } from './observability/tracing.ts'
-import { systemClock } from './platform/clock.ts'
+import { type Clock, systemClock } from './platform/clock.ts'
 import { collectWhenIdle } from './platform/idle-memory.ts'
 import { isLoopbackHost } from './platform/loopback.ts'
 import { removeServerAddress, writeServerAddress } from './platform/server-address.ts'
@@ -73,6 +73,7 @@ export type ServerOptions = {
   /** For tests that cannot wait minutes. */
   processLimits?: Partial<ProcessLimits>
   poolLimits?: Partial<PoolLimits>
+  clock?: Clock
   /** Whether each executable is examined before its abilities are used; true by default. If not, it counts as having all. */
   examines?: boolean
 }
@@ -250,8 +251,7 @@ function registerSurfaces(app: App, parts: SurfaceParts): void {
   app.register(async (scope) => registerOpenai(scope, { ...compatible, readers, countTokens }))
   app.register(async (scope) => registerAnthropic(scope, { ...compatible, countTokens }))
   const cwdRoots = ({ key }: Caller) => key?.policy.cwdRoots ?? config.cwdRoots ?? (key === null ? null : [defaultCwd])
-  const { startedAt } = parts
-  const healthParts = { executable, examinations, pool, version, isDemo: config.demo, startedAt }
+  const healthParts = { executable, examinations, pool, version, isDemo: config.demo, startedAt: parts.startedAt }
   registerNative(app, {
     ...names,
     runs,
@@ -301,7 +301,7 @@ function createPool(
     ...options.poolLimits,
   }
   const configDir = configFolder(environment)
-  const clock = systemClock
+  const { clock = systemClock } = options
   const planLimits = new PlanLimits(Date.now)
   const onWarning = (message: string, facts: Record<string, unknown>) => log.warn(facts, message)
   const { permissionModes } = config

@@ -11,6 +11,7 @@ import { TurnRun, WorkerLost } from '../../src/claude/turn/turn.ts'
 import { noOptions, noPlainOptions, type RunRequest } from '../../src/core/agent.ts'
 import type { RunEnd, RunEvent } from '../../src/core/events.ts'
 import { AppError } from '../../src/errors.ts'
+import { systemClock } from '../../src/platform/clock.ts'
 
 export type WorkerSubject = {
   worker: PoolWorker
@@ -55,7 +56,14 @@ async function* eventsOf({ worker, reply }: WorkerSubject, prompt: string): Asyn
   const process = worker.turnProcess(turn)
   const { conversation } = worker
   assert.ok(conversation)
-  const run = new TurnRun(process, { request, turn, conversation, limits: defaultProcessLimits, answerCheck: null })
+  const run = new TurnRun(process, {
+    request,
+    turn,
+    conversation,
+    limits: defaultProcessLimits,
+    clock: systemClock,
+    answerCheck: null,
+  })
   const events = run.events(new AbortController().signal)
   const first = events.next()
   reply()
@@ -174,7 +182,14 @@ export function testWorker(name: string, cwd: (t: TestContext) => string, make: 
     await worker.startConversation(turn, sessionId)
     const { conversation } = worker
     assert.ok(conversation)
-    const input = { request: requestOf('one'), turn, conversation, limits: defaultProcessLimits, answerCheck: null }
+    const input = {
+      request: requestOf('one'),
+      turn,
+      conversation,
+      limits: defaultProcessLimits,
+      clock: systemClock,
+      answerCheck: null,
+    }
     const process = worker.turnProcess(turn)
     // Killed before it could answer anything.
     const killed = { ...process, send: () => subject.kill() }

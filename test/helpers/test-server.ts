@@ -12,6 +12,7 @@ import type { PoolLimits, ProcessLimits } from '../../src/claude/pool/limits.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/options.ts'
 import { startUpstream, type Upstream } from '../../src/demo/upstream.ts'
+import type { Clock } from '../../src/platform/clock.ts'
 import { type RunningServer, startServer } from '../../src/server.ts'
 import { otherClaude, testClaude } from './test-claude.ts'
 
@@ -79,6 +80,7 @@ export type TestServerOptions = {
   fake?: string
   processLimits?: Partial<ProcessLimits>
   poolLimits?: Partial<PoolLimits>
+  clock?: Clock
   /** Whether the CLI is examined before its abilities are used; by default it counts as having all. */
   examines?: boolean
 }
@@ -126,6 +128,7 @@ export async function startTestServer(
       log,
       poolLimits: { startSpacingMs: 0, ...options.poolLimits },
       examines: options.examines ?? false,
+      ...(options.clock ? { clock: options.clock } : {}),
       ...(options.processLimits ? { processLimits: options.processLimits } : {}),
     },
   ).catch(async (error) => {

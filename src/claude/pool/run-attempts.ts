@@ -18,7 +18,7 @@ export type AttemptTools = {
   acquire(request: RunRequest, turn: Turn, signal: AbortSignal): Promise<Acquired>
   release(worker: PoolWorker, runId: string): void
   limits: TurnLimits
-  clock: Pick<Clock, 'now'>
+  clock: Clock
   onWarning(message: string, facts: Record<string, unknown>): void
   onAbilityFailed(worker: PoolWorker, failed: AbilityFailed): void
   /** Whether another executable is used instead of the worker's from now on. */
@@ -46,7 +46,7 @@ export async function* runAttempts(
     const { worker, unlock } = acquired
     const waitedMs = Math.round(clock.now() - requestedAt)
     try {
-      for await (const event of runTurn(worker, { request, turn, limits, answerCheck }).events(signal)) {
+      for await (const event of runTurn(worker, { request, turn, limits, clock, answerCheck }).events(signal)) {
         if (event.type === 'run-start') {
           // The copy exists now: the conversation that it was made from is free again.
           if (request.session.kind === 'fork') unlock()

@@ -1,5 +1,6 @@
 // Detects a CLI that goes silent in the middle of a turn, or never reacts to it. The CLI itself gives up on a silent
 // upstream after five minutes at the earliest.
+import type { Clock } from '../../platform/clock.ts'
 
 export type IdleLimits = {
   /** From the prompt to the first message of any kind, in milliseconds. */
@@ -12,6 +13,7 @@ export type IdleLimits = {
 
 export type IdleTimeoutOptions = {
   limits: IdleLimits
+  clock: Clock
   isToolRunning: () => boolean
   /** Whether messages are waiting for a slow reader, which the CLI is not to blame for. */
   isReaderSlow: () => boolean
@@ -23,35 +25,36 @@ export type IdleTimeoutOptions = {
 
 export class IdleTimeout {
   readonly #options: IdleTimeoutOptions
-  readonly #startedAt = performance.now()
+  readonly #startedAt: number
   #lastAt: number | null = null
-  #timer: NodeJS.Timeout
+  #stopTimer: () => void
 
   constructor(options: IdleTimeoutOptions) {
     this.#options = options
-    this.#timer = this.#arm(Math.min(options.limits.firstMessageMs, options.limits.silenceMs))
+    this.#startedAt = options.clock.now()
+    this.#stopTimer = this.#arm(Math.min(options.limits.firstMessageMs, options.limits.silenceMs))
   }
 
   /** Call this for each message. */
   refresh(): void {
-    this.#lastAt = performance.now()
+    this.#lastAt = this.#options.clock.now()
   }
 
   stop(): void {
-    clearTimeout(this.#timer)
+    this.#stopTimer()
   }
 
-  #arm(ms: number): NodeJS.Timeout {
-    return setTimeout(() => this.#check(), Math.max(ms, 10))
+  #arm(ms: number): () => void {
+    return this.#options.clock.schedule(() => this.#check(), Math.max(ms, 10))
   }
 
   #check(): void {
-    const { limits, isToolRunning, isReaderSlow, isAwaitingApproval, onSilence } = this.#options
+    const { limits, clock, isToolRunning, isReaderSlow, isAwaitingApproval, onSilence } = this.#options
     if (isReaderSlow() || isAwaitingApproval()) this.refresh()
     const isFirst = this.#lastAt === null
     const limitMs = isFirst ? limits.firstMessageMs : isToolRunning() ? limits.toolSilenceMs : limits.silenceMs
-    const leftMs = (this.#lastAt ?? this.#startedAt) + limitMs - performance.now()
-    if (leftMs > 0) this.#timer = this.#arm(leftMs)
+    const leftMs = (this.#lastAt ?? this.#startedAt) + limitMs - clock.now()
+    if (leftMs > 0) this.#stopTimer = this.#arm(leftMs)
     else onSilence(limitMs, isFirst)
   }
 }

@@ -5,6 +5,7 @@ import type { RunRequest } from '../../core/agent.ts'
 import type { ConversationMessage } from '../../core/conversation.ts'
 import { isContent, type RunEnd, type RunEvent } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
+import type { Clock } from '../../platform/clock.ts'
 import { AbilityFailed } from '../cli/abilities.ts'
 import type { Turn } from '../cli/profile.ts'
 import type { LoadedConversation } from '../process/loaded-conversation.ts'
@@ -38,6 +39,7 @@ export type TurnInput = {
   turn: Turn
   conversation: LoadedConversation
   limits: TurnLimits
+  clock: Clock
   /** See TurnContext. */
   answerCheck: AnswerCheck | null
 }
@@ -149,6 +151,7 @@ export class TurnRun {
     const { messages } = this.#process
     return new IdleTimeout({
       limits: this.#input.limits,
+      clock: this.#input.clock,
       isToolRunning: () => this.#translator.toolIsRunning || this.#progress.hasTasks,
       isReaderSlow: () => messages.size > 0,
       isAwaitingApproval: () => this.#process.permissionPrompts.isWaiting,

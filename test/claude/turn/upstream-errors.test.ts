@@ -4,8 +4,10 @@ import assert from 'node:assert/strict'
 import { after, describe, type TestContext } from 'node:test'
 import type { ErrorCode } from '../../../src/errors.ts'
 import type { ChatEvent } from '../../../src/surfaces/native/reply-schemas.ts'
+import { processesIn, until } from '../../faults/killed-scene.ts'
 import { type Answer, chat, chatStream, openStream, post, readChatEvents, textOf } from '../../helpers/client.ts'
 import { extendedTest, test, testIf } from '../../helpers/extended.ts'
+import { SkippingClock } from '../../helpers/hand-clock.ts'
 import { startTestServer, step, type TestServer } from '../../helpers/test-server.ts'
 
 const hooks = { after: after as TestContext['after'] }
@@ -356,22 +358,48 @@ describe('an API that falls silent', () => {
 
   // A fake CLI shows the same in faults/fake-cli.test.ts.
   extendedTest('for longer than the silence limit: a timeout, and the process continues', async (t) => {
-    const shortLimit = await startTestServer(t, { processLimits: { silenceMs: 1000 }, config: { maxProcesses: 1 } })
+    const clock = new SkippingClock()
+    // The time that goes forward is meant for the silence alone.
+    const processLimits = { controlMs: 1e9, interruptMs: 30_000 }
+    const patient = await startTestServer(t, { clock, processLimits, config: { maxProcesses: 1 } })
+    const processes = () => processesIn(patient.folders).map(({ pid }) => pid)
+    /** What the CLI had sent before the time went forward may arrive after it: once more, then. */
+    const untilSilent = async <T>(reply: Promise<T>): Promise<T> => {
+      let hasEnded = false
+      void reply.finally(() => {
+        hasEnded = true
+      })
+      await until('the silence has ended the run', () => {
+        clock.skip(200_000)
+        return hasEnded
+      })
+      return reply
+    }
+    await chat(patient, { prompt: 'first', tools: [], system_prompt: 'S' })
+    const first = processes()
     for (const [how, hang] of [
       ['chat', 'headers'],
       ['stream', 'body'],
     ] as const) {
-      const { answer } = await ask(shortLimit, how, { prompt: step({ hang }) })
+      const reached = patient.upstream.waitForRequest(({ raw }) => raw.includes(`silent ${hang}`))
+      const reply = ask(patient, how, { prompt: `silent ${hang} ${step({ hang })}` })
+      await reached
+      const { answer } = await untilSilent(reply)
       assert.equal(answer?.status, 504)
       assert.equal(answer?.body.code, 'timeout')
       assert.match(String(answer?.body.error), /^Request timed out/)
-      await chat(shortLimit, { prompt: 'and now', tools: [], system_prompt: 'S' })
+      await chat(patient, { prompt: 'and now', tools: [], system_prompt: 'S' })
     }
     const prompt = `words, then silence ${step({ tokens: 6, gap: 60_000 })}`
-    const { events } = await ask(shortLimit, 'stream', { prompt })
-    assert.deepEqual(
-      events.map(({ type }) => type),
-      ['start', 'delta', 'error'],
-    )
+    const response = await openStream(patient, { tools: [], system_prompt: 'S', prompt })
+    const events = readChatEvents(response)
+    const types: string[] = []
+    const rest = async () => {
+      for await (const { type } of events) types.push(type)
+    }
+    while (types.at(-1) !== 'delta') types.push((await events.next()).value?.type ?? 'end')
+    await untilSilent(rest())
+    assert.deepEqual(types, ['start', 'delta', 'error'])
+    assert.deepEqual(processes(), first)
   })
 })
