@@ -63,6 +63,7 @@ const uses: Record<AbilityName, string> = {
   modelSwitch: 'each model gets a process of its own',
   optionSwitch: 'each effort and output limit gets a process of its own',
   toolSwitch: "each list of a client's tools gets a process of its own",
+  opening: 'a conversation that another process takes over loses its prompt cache',
 }
 
 /** `not_used`: the wanted one is not; `ability_missing`: something that makes requests faster. */
@@ -121,6 +122,7 @@ export async function readiness({ executable, examinations, store, runs }: Readi
       switch_models: state('modelSwitch'),
       switch_model_options: state('optionSwitch'),
       switch_client_tools: state('toolSwitch'),
+      keep_prompt_cache: state('opening'),
     },
     claude_warnings: claude === null ? [] : claudeWarnings(claude, executable.passedOver, examinations),
   }

@@ -53,6 +53,10 @@ const requests = {
   'thinking-stays': ({ settings }) => {
     if (settings?.env !== undefined) settings.env.CLAUDE_CODE_DISABLE_THINKING = ''
   },
+  // Nothing is too long.
+  'opening-asks': ({ settings }) => {
+    if (settings?.env !== undefined) delete settings.env.CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE
+  },
   // Only the first prompt of a process is applied.
   'prompt-sticks': ({ settings }) => {
     if (settings?.agent === undefined) return

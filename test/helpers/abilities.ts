@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileStamp } from '../../src/claude/cli/file-stamp.ts'
-import { Examinations, type ExaminationsOptions } from '../../src/claude/examination/examinations.ts'
+import { Examinations, type ExaminationsOptions, wholeLook } from '../../src/claude/examination/examinations.ts'
 import { testClaude } from './test-claude.ts'
 
 /** Every executable counts as having every ability, until one fails in use. */
@@ -25,7 +25,7 @@ export function noteExamined(dataDir: string, words: readonly string[] = []): vo
   const environment = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` }
   const { stdout } = spawnSync(path, ['--version'], { env: environment, encoding: 'utf8', timeout: 5_000 })
   const version = stdout?.split(' ')[0] ?? ''
-  const entry = { state: fileStamp(path), serverVersion, path, version, examined }
+  const entry = { state: fileStamp(path), serverVersion, lookedFor: wholeLook, path, version, examined }
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   writeFileSync(join(dataDir, 'claude-abilities.json'), JSON.stringify([entry]), { mode: 0o600 })
 }

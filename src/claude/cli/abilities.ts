@@ -6,8 +6,9 @@
  * - `rewind`: a process serves unrelated conversations, one after the other.
  * - `promptSwitch`, `modelSwitch`, `optionSwitch`, `toolSwitch`: they may differ in system prompt, model, model options (effort, thinking,
  *   output limit), and the client's tools.
+ * - `opening`: a conversation that comes with a request is begun with its first message, without asking the model.
  */
-export const abilityNames = ['rewind', 'promptSwitch', 'modelSwitch', 'optionSwitch', 'toolSwitch'] as const
+export const abilityNames = ['rewind', 'promptSwitch', 'modelSwitch', 'optionSwitch', 'toolSwitch', 'opening'] as const
 
 export type AbilityName = (typeof abilityNames)[number]
 export type Abilities = Readonly<Record<AbilityName, boolean>>

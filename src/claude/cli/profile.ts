@@ -41,6 +41,8 @@ export type Profile = Pick<RunOptions, PassedOption | 'jsonSchema'> & {
   byTurn: { model: boolean; options: boolean; tools: boolean }
   /** A plain model's thinking, output limit and tools, if its turns do not set them; the effort stands in `effort` then. */
   fixed: FixedOptions
+  /** Whether a conversation that comes with a request is opened with its first message; see claude/process/history-replay.ts. */
+  opensHistory: boolean
   permissionMode: PermissionMode
   settingSources: SettingSource[]
   /** Whether permission prompts and questions go to the API's caller. */
@@ -125,6 +127,7 @@ function toPlainProfile(request: RunRequest, { cwd, abilities }: ProfileContext)
     prompt,
     jsonSchema,
     reusable: abilities.rewind,
+    opensHistory: abilities.opening,
     model: modelSwitch ? null : model,
     effort: optionSwitch ? null : effort,
     byTurn: { model: modelSwitch, options: optionSwitch, tools: toolSwitch },
@@ -162,6 +165,8 @@ function toAgentProfile(request: RunRequest, { cwd, abilities, hasHooks }: Profi
     model: modelByTurn ? null : options.model,
     byTurn: { model: modelByTurn, options: false, tools: false },
     fixed: nothingFixed,
+    // A hook would take the first message for a new prompt.
+    opensHistory: abilities.opening && !(hasHooks && sources.length > 0),
     permissionMode: options.permissionMode ?? 'default',
     jsonSchema: options.jsonSchema,
     settingSources: sources,
@@ -205,9 +210,10 @@ export function canContinue(
   if (wanted.turn.systemPrompt !== null && wanted.turn.systemPrompt !== held.turn.systemPrompt) return false
   const keepsPrompt = wanted.profile.prompt.kind !== 'claude-code' || wanted.profile.prompt.append === null
   if (!keepsPrompt && JSON.stringify(wanted.profile.prompt) !== JSON.stringify(held.profile.prompt)) return false
-  // The prompt and model were compared above; whether the process is reusable, and what its turns set, does not matter here.
+  // The prompt and model were compared above; whether the process is reusable, how it takes a
+  // history, and what its turns set, does not matter here.
   const byTurn = { model: false, options: false, tools: false }
   const comparable = (profile: Profile) =>
-    profileKey({ ...profile, prompt: { kind: 'by-turn' }, model: null, byTurn, reusable: false })
+    profileKey({ ...profile, prompt: { kind: 'by-turn' }, model: null, byTurn, reusable: false, opensHistory: false })
   return comparable(held.profile) === comparable(wanted.profile)
 }

@@ -54,9 +54,12 @@ export class Conversations {
   /** Of the first request: the others must be like it, or different from it. */
   #first: ModelRequest | null = null
 
-  /** `folder`: for a file that a prompt mentions. */
-  constructor(pool: Pool, upstream: Upstream, folder: string) {
+  readonly #opens: boolean
+
+  /** `folder`: for a file that a prompt mentions. `opens`: whether conversations with a past are opened. */
+  constructor(pool: Pool, upstream: Upstream, { folder, opens }: { folder: string; opens: boolean }) {
     this.#pool = pool
+    this.#opens = opens
     this.#upstream = upstream
     this.#folder = folder
   }
@@ -152,13 +155,18 @@ export class Conversations {
   async #look({ received }: Exchange, difference: Difference, messages: ConversationMessage[]): Promise<void> {
     const [request] = received
     this.#check(received.length > 0, 'a prompt did not reach the model')
-    this.#check(received.length < 2, `the model was asked ${received.length} times instead of once`)
+    const isOpened = this.#opens && messages.length > 1
+    if (received.length > 1) {
+      const reason = `the model was asked ${received.length} times instead of once`
+      this.#findings.push({ ability: isOpened ? 'opening' : null, reason })
+    }
     if (request === undefined) return
     const { systemPrompt = usualPrompt, model = usualModel, isMarked = false, tools = [] } = difference
     const found = findingsIn(request, {
       systemPrompt,
       model: await this.#fullId(model),
       isMarked,
+      isOpened,
       tools,
       messages: messages.map(({ role, content }) => [role, content as never]),
       earlier: this.#earlier,

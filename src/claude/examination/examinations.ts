@@ -47,7 +47,18 @@ const fileBytesMax = 1_000_000
 /** So many executables are remembered, the newest first. */
 const rememberedMax = 20
 
-type Entry = { state: string; serverVersion: string; path: string; version: string; examined: Examined }
+/** `lookedFor`: the names of the abilities, with spaces between. */
+type Entry = {
+  state: string
+  serverVersion: string
+  lookedFor: string
+  path: string
+  version: string
+  examined: Examined
+}
+
+/** What an examination looks for now. */
+export const wholeLook = abilityNames.join(' ')
 
 export class Examinations implements AbilityBook {
   readonly #options: ExaminationsOptions
@@ -64,8 +75,10 @@ export class Examinations implements AbilityBook {
   constructor(options: ExaminationsOptions) {
     this.#options = options
     this.#file = join(options.dataDir, fileName)
-    for (const { serverVersion, examined, ...claude } of this.#read())
-      if (serverVersion === options.serverVersion) this.#examined.set(keyOf(claude), examined)
+    for (const { serverVersion, lookedFor, examined, ...claude } of this.#read()) {
+      const isOfThisServer = serverVersion === options.serverVersion && lookedFor === wholeLook
+      if (isOfThisServer) this.#examined.set(keyOf(claude), examined)
+    }
   }
 
   of(claude: ExecutableId): Abilities {
@@ -180,7 +193,10 @@ export class Examinations implements AbilityBook {
   #write({ path, version, state }: Examinee, examined: Examined): void {
     const { serverVersion } = this.#options
     const others = this.#read().filter((entry) => keyOf(entry) !== keyOf({ state, version }))
-    const entries: Entry[] = [{ state, serverVersion, path, version, examined }, ...others].slice(0, rememberedMax)
+    const entries: Entry[] = [{ state, serverVersion, lookedFor: wholeLook, path, version, examined }, ...others].slice(
+      0,
+      rememberedMax,
+    )
     try {
       writeFileSync(`${this.#file}.new`, `${JSON.stringify(entries, null, 1)}\n`, { mode: 0o600 })
       renameSync(`${this.#file}.new`, this.#file)

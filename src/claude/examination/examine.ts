@@ -84,7 +84,7 @@ async function once(claude: SpawnSpec['claude'], abilities: Abilities, parts: Ex
   parts.signal.addEventListener('abort', onAbort, { once: true })
   try {
     parts.signal.throwIfAborted()
-    const { findings, failure } = await new Conversations(pool, upstream, folder).run()
+    const { findings, failure } = await new Conversations(pool, upstream, { folder, opens: abilities.opening }).run()
     return { findings: [...lost, ...findings], failure }
   } finally {
     parts.signal.removeEventListener('abort', onAbort)

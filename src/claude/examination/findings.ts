@@ -27,6 +27,8 @@ export type Expected = {
   otherModel: string | null
   /** Whether it has `markedOptions`, and no thinking. */
   isMarked: boolean
+  /** Whether the CLI began the conversation with its first message. */
+  isOpened: boolean
   /** A request with the same model and without these options; null if there is none. */
   usual: ModelRequest | null
   tools: { name: string; inputSchema: unknown }[]
@@ -77,6 +79,8 @@ export function findingsIn({ body, raw }: Received, expected: Expected): Finding
     'other effort, thinking or another output limit reached the model',
   )
   check(hasTools(body.tools ?? [], expected.tools), 'toolSwitch', 'other tools reached the model')
+  const isAddedLast = expected.isOpened && body.messages.at(-1)?.role === 'system'
+  check(!isAddedLast, 'opening', 'what the CLI adds to a conversation came with its newest message')
   check(hasMessages(body.messages, expected.messages), null, 'other messages reached the model')
   return findings
 }

@@ -2,7 +2,7 @@
 // frozen, and is given up. Not for prompts and their answers (claude/turn/turn.ts).
 import type { McpServerConfig, Query } from '@anthropic-ai/claude-agent-sdk'
 import type { Clock } from '../../platform/clock.ts'
-import { controlFailure, SilentProcess } from '../cli/errors-from-sdk.ts'
+import { controlFailure, SilentProcess, UnsupportedRequest } from '../cli/errors-from-sdk.ts'
 
 export type ControlContext = {
   clock: Pick<Clock, 'schedule'>
@@ -32,9 +32,12 @@ export class Control {
     })
   }
 
-  /** What the process uses, merged from all its sources. Not in the SDK. */
+  /** What the process uses, merged from all its sources; nothing if it cannot say. Not in the SDK. */
   getSettings(): Promise<Record<string, unknown>> {
-    return this.#send({ subtype: 'get_settings' })
+    return this.#send({ subtype: 'get_settings' }).catch((error) => {
+      if (error instanceof UnsupportedRequest) return {}
+      throw error
+    })
   }
 
   /** Takes back every message from `first` on; `last` must be the latest one. Not in the SDK. */

@@ -1,11 +1,21 @@
 // A server's folder while it runs, with one small file for each CLI process it started: a server that was killed can
 // neither end its processes nor clean up, so the next server does. Only the owner can read these files.
 import { createHash } from 'node:crypto'
-import { appendFileSync, lstatSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { isObject } from '../../platform/json.ts'
 import {
   anyRunning,
   killAll,
@@ -57,15 +67,30 @@ export class ProcessRegistry {
   }
 
   /**
-   * An empty folder with a random name: a model that works in it learns nothing about the machine. Creates a new one if
-   * the last one was removed or replaced.
+   * An empty folder whose name says nothing about the machine. It is part of what a model reads, so it has the same name after a restart:
+   * another one would cost each conversation its prompt cache. Only if somebody else has taken that name, it is a random one. Creates
+   * the folder again if it was removed or replaced.
    */
   scratchDir = (): string => {
     if (this.#scratch !== null && isOwnFolder(this.#scratch)) return this.#scratch
-    this.#scratch = realpathSync(mkdtempSync(join(tmpdir(), scratchPrefix)))
+    this.#scratch = this.#usualScratch() ?? realpathSync(mkdtempSync(join(tmpdir(), scratchPrefix)))
     // For the server that cleans up if this one is killed.
     appendFileSync(join(this.#folder, scratchList), `${this.#scratch}\n`, { mode: 0o600 })
     return this.#scratch
+  }
+
+  get #usualPath(): string {
+    return join(realpathSync(tmpdir()), `${scratchPrefix}${this.#scope}`)
+  }
+
+  #usualScratch(): string | null {
+    const path = this.#usualPath
+    try {
+      mkdirSync(path, { mode: 0o700 })
+    } catch (error) {
+      if (!isObject(error) || error.code !== 'EEXIST') throw error
+    }
+    return isOwnFolder(path) && readdirSync(path).length === 0 ? path : null
   }
 
   /** The marker for the n-th process of this server: which data folder, which server, which process. */
@@ -115,7 +140,7 @@ export class ProcessRegistry {
     for (const server of await readdir(servers)) {
       if (server === basename(this.#folder) || (await isRunning(server))) continue
       for (const info of await this.#leftBy(join(servers, server))) found.set(info.pid, info)
-      await removeScratch(join(servers, server))
+      await removeScratch(join(servers, server), this.#usualPath)
       await rm(join(servers, server), { recursive: true, force: true })
     }
     for (const info of await this.#markedOrphans()) found.set(info.pid, info)
@@ -156,10 +181,11 @@ function isOwnFolder(path: string): boolean {
   return process.platform === 'win32' || (info.uid === process.getuid?.() && (info.mode & 0o077) === 0)
 }
 
-/** Removes the empty folders that a server created. */
-async function removeScratch(serverFolder: string): Promise<void> {
+/** Removes the empty folders that a server created, but for the one at `kept`. */
+async function removeScratch(serverFolder: string, kept: string | null = null): Promise<void> {
   const list = await readFile(join(serverFolder, scratchList), 'utf8').catch(() => '')
-  const folders = list.split('\n').filter((path) => basename(path).startsWith(scratchPrefix) && isOwnFolder(path))
+  const isRemovable = (path: string) => path !== kept && basename(path).startsWith(scratchPrefix) && isOwnFolder(path)
+  const folders = list.split('\n').filter(isRemovable)
   for (const path of folders) await rm(path, { recursive: true, force: true })
 }
 

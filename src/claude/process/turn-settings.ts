@@ -2,7 +2,6 @@
 // what was last sent. Not for what is fixed when a process starts (claude/cli/sdk-options.ts), nor for its system prompt
 // (claude/cli/prompt-switch.ts).
 import { AbilityFailed } from '../cli/abilities.ts'
-import { UnsupportedRequest } from '../cli/errors-from-sdk.ts'
 import type { Profile, Turn } from '../cli/profile.ts'
 import { loadToolServers, toMcpServer } from './client-tools-server.ts'
 import type { Control } from './control.ts'
@@ -43,10 +42,7 @@ export class TurnSettings {
 
   /** The model that the process uses if none is set, from the user's settings or the CLI's own choice; null if it cannot say. */
   async #appliedModel(): Promise<string | null> {
-    const settings = await this.#control.getSettings().catch((error) => {
-      if (error instanceof UnsupportedRequest) return {}
-      throw error
-    })
+    const settings = await this.#control.getSettings()
     const { applied } = settings as { applied?: { model?: unknown } }
     return typeof applied?.model === 'string' ? applied.model : null
   }

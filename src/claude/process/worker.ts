@@ -9,7 +9,6 @@ import type {
   SDKMessage,
   SDKUserMessage,
 } from '@anthropic-ai/claude-agent-sdk'
-import type { ConversationMessage } from '../../core/conversation.ts'
 import type { AnsweredBy, ApprovalAnswer } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
 import { isObject } from '../../platform/json.ts'
@@ -26,6 +25,7 @@ import { type SpawnMode, toSdkOptions } from '../cli/sdk-options.ts'
 import { CliProcess } from './cli-process.ts'
 import { toMcpServer } from './client-tools-server.ts'
 import { Control } from './control.ts'
+import { replayHistory } from './history-replay.ts'
 import { type LoadedConversation, newConversation } from './loaded-conversation.ts'
 import { MessageQueue } from './message-queue.ts'
 import { type ApprovalNote, PermissionPrompts } from './permission-prompts.ts'
@@ -33,7 +33,6 @@ import { agentEnvironment, beginsWork, ProcessActivity } from './process-activit
 import { isStopped, residentBytes } from './process-tree.ts'
 import type { TurnProcess } from './turn-process.ts'
 import { TurnSettings } from './turn-settings.ts'
-import { toHistoryAnswer, toHistoryPrompt } from './user-message.ts'
 import { usingAbility } from './using-ability.ts'
 import { startMismatch, type TurnInit, turnMismatch } from './verify-init.ts'
 import type { WorkerContext } from './worker-context.ts'
@@ -41,9 +40,6 @@ import { type WorkerPhase, WorkerState } from './worker-state.ts'
 
 /** How long the last words of a process that has ended are waited for, in milliseconds. */
 const lastWordsMs = 500
-
-/** How long the CLI may take to record one past message, in milliseconds; 27 were measured. */
-const replayMs = 10_000
 
 let workerCount = 0
 
@@ -279,7 +275,15 @@ export class Worker {
     const { configDir, claude } = this.#context
     const where = { configDir, cwd: this.profile.cwd, version: claude.version, isWrittenHere: this.profile.reusable }
     this.#conversation = newConversation(sessionId, turn, where)
-    await this.#replayHistory(this.#conversation, turn)
+    await replayHistory(this.#conversation, turn.history ?? [], {
+      control: this.#control,
+      using: this.#using,
+      input: this.#input,
+      messages: this.#messages,
+      model: this.#fullModelId(turn),
+      opens: this.profile.opensHistory,
+      plain: this.profile.plain,
+    })
   }
 
   /** Makes the process ready for the next turn of the conversation that it holds. */
@@ -293,45 +297,12 @@ export class Worker {
     if (this.#state.idleMs >= this.#context.limits.pingAfterMs) await this.#control.ping()
   }
 
-  /**
-   * Replays the earlier messages: each message of the user as a turn that needs no answer, the model's messages in
-   * between. Each must have arrived before the next is sent, or their order changes.
-   */
-  async #replayHistory(conversation: LoadedConversation, turn: Turn): Promise<void> {
-    const messages = turn.history ?? []
-    const model = this.#fullModelId(turn)
-    for (const message of messages) {
-      if (message.role === 'assistant') this.#input.push(toHistoryAnswer(message, model))
-      else await this.#replayPrompt(conversation, message)
-    }
-    conversation.setMessages(messages)
-  }
-
   #fullModelId(turn: Turn): string {
     return this.#resolveModel(turn.model ?? this.#settings.baseModel ?? 'default')
   }
 
   #resolveModel(name: string): string {
     return this.#models.find(({ value }) => value === name)?.resolvedModel ?? name
-  }
-
-  async #replayPrompt(
-    conversation: LoadedConversation,
-    message: ConversationMessage & { role: 'user' },
-  ): Promise<void> {
-    const past = toHistoryPrompt(message)
-    this.#input.push(past)
-    conversation.noteTurn(past.uuid ?? '')
-    const timer = setTimeout(() => this.#messages.stop(new Error('a past message was not accepted')), replayMs)
-    try {
-      for (;;) {
-        const answer = await this.#messages.take()
-        // Not every CLI tells which message a result belongs to; only one message is under way.
-        if (answer.type === 'result' && (answer.user_message_uuid ?? past.uuid) === past.uuid) return
-      }
-    } finally {
-      clearTimeout(timer)
-    }
   }
 
   async #rewind(conversation: LoadedConversation): Promise<void> {

@@ -152,6 +152,9 @@ export const Readiness = strict(
         switch_models: ability.describe('They do so with different models.'),
         switch_model_options: ability.describe('They do so with different effort, thinking and output limits.'),
         switch_client_tools: ability.describe('They do so with different tools of clients.'),
+        keep_prompt_cache: ability.describe(
+          'A conversation that comes with a request is handed to another process so that the model finds everything where it was.',
+        ),
       })
       .describe('What the CLI can do. `not_checked` and `not_available` ones are done without, which takes longer.'),
     claude_warnings: claudeWarnings,

@@ -17,6 +17,7 @@ const inUse = {
   switch_models: 'in_use',
   switch_model_options: 'in_use',
   switch_client_tools: 'in_use',
+  keep_prompt_cache: 'in_use',
 }
 
 type Row = [change: string, missing: Partial<typeof inUse>, isMain?: 'main']
@@ -32,11 +33,16 @@ const slower: Row[] = [
   ['models-rubbish', {}],
   ['prompt-ignored', { switch_system_prompts: no }],
   ['model-ignored', { switch_models: no }],
-  ['options-ignored', { switch_model_options: no }],
+  ['options-ignored', { switch_model_options: no, keep_prompt_cache: no }],
+  ['opening-asks', { keep_prompt_cache: no }],
   ['tools-ignored', { switch_client_tools: no }],
   ['unknown:rewind_conversation', { reuse_processes: no }],
   ['unknown:reload_plugins', { switch_system_prompts: no }],
-  ['unknown:apply_flag_settings', { switch_system_prompts: no, switch_models: no, switch_model_options: no }, 'main'],
+  [
+    'unknown:apply_flag_settings',
+    { switch_system_prompts: no, switch_models: no, switch_model_options: no, keep_prompt_cache: no },
+    'main',
+  ],
   ['unknown:mcp_set_servers', { switch_client_tools: no }],
   ['no-models+no-message-id+no-cost+unknown:get_settings', {}],
 ]

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { AbilityFailed, allAbilities, noAbilities } from '../../../src/claude/cli/abilities.ts'
 import { fileStamp } from '../../../src/claude/cli/file-stamp.ts'
-import { Examinations, type ExaminationsOptions } from '../../../src/claude/examination/examinations.ts'
+import { Examinations, type ExaminationsOptions, wholeLook } from '../../../src/claude/examination/examinations.ts'
 import type { Examined } from '../../../src/claude/examination/examine.ts'
 import { HandClock } from '../../helpers/hand-clock.ts'
 import { makeFolders } from '../../helpers/test-server.ts'
@@ -67,6 +67,13 @@ test('what was found is kept for the next server, and for no other version of it
   assert.deepEqual(notes, ['examined'])
 })
 
+test('an examination that did not look for every ability counts for nothing', (t) => {
+  const { open, file } = scene(t)
+  const entry = { ...claude, serverVersion: '1.0.0', examined: fine }
+  writeFileSync(file, JSON.stringify([{ ...entry, lookedFor: 'rewind' }, entry]))
+  assert.deepEqual(open(fine).examinations.of(claude), noAbilities)
+})
+
 test('of many executables the last twenty are kept', async (t) => {
   const { open, file } = scene(t)
   const { examinations } = open(fine)
@@ -78,7 +85,7 @@ test('of many executables the last twenty are kept', async (t) => {
 
 test('a damaged file is found out again', async (t) => {
   const { open, file } = scene(t)
-  const entry = { ...claude, serverVersion: '1.0.0', examined: fine }
+  const entry = { ...claude, serverVersion: '1.0.0', lookedFor: wholeLook, examined: fine }
   const entries = [
     { ...entry, examined: {} },
     { ...entry, examined: { missing: { rewind: { a: 1 } }, defects: [] } },

@@ -10,6 +10,7 @@ type Row = [change: string, lost: string, isMain?: 'main']
 const rows: Row[] = [
   ['rewind-lies', 'reuse_processes', 'main'],
   ['model-ignored', 'switch_models'],
+  ['opening-asks', 'keep_prompt_cache'],
   ['unknown:rewind_conversation', 'reuse_processes'],
   ['unknown:mcp_set_servers', 'switch_client_tools'],
 ]

@@ -1,0 +1,2 @@
+// The combinations that kept-prefix.test.ts leaves out.
+import './kept-prefix.test.ts'
